@@ -1,0 +1,65 @@
+import { join } from 'node:path'
+import { messageOf, UsageError } from '../errors.ts'
+import {
+  environmentName,
+  flagName,
+  SETTING_NAMES,
+  SETTINGS,
+  type SettingName,
+  type Settings,
+} from './schema.ts'
+
+/** What `serve` runs with: every setting, with the files that follow from the certs dir filled in. */
+export interface Config extends Omit<Settings, 'caFile' | 'certFile' | 'keyFile' | 'aclFile'> {
+  readonly caFile: string
+  readonly certFile: string
+  readonly keyFile: string
+  readonly aclFile: string
+}
+
+/** Flags (by setting name) win over the environment. Throws one UsageError that names everything wrong. */
+export function loadConfig(
+  environment: Readonly<Record<string, string | undefined>>,
+  flags: Readonly<Partial<Record<SettingName, string>>> = {},
+): Config {
+  const problems: string[] = []
+  const values: Partial<Record<SettingName, unknown>> = {}
+  for (const name of SETTING_NAMES) {
+    const { parse, fallback } = SETTINGS[name]
+    // an empty variable counts as unset, as `docker compose` and systemd leave it
+    const text = flags[name] ?? (environment[environmentName(name)] || fallback)
+    if (text === undefined) continue
+    try {
+      values[name] = parse(text)
+    } catch (error) {
+      problems.push(`${shown(name, flags)} ${messageOf(error)}, not ${JSON.stringify(text)}`)
+    }
+  }
+  if (values.aclFile === undefined)
+    problems.push(
+      `${shown('aclFile', flags)} is not set: name the Mosquitto acl_file that says who may do what (an empty file denies everything)`,
+    )
+  if (problems.length > 0)
+    throw new UsageError(`wrong settings:\n${problems.map((problem) => `  ${problem}`).join('\n')}`)
+  const settings = values as Settings & { aclFile: string }
+  return {
+    ...settings,
+    caFile: settings.caFile ?? join(settings.certsDir, 'ca.crt'),
+    certFile: settings.certFile ?? join(settings.certsDir, 'client.crt'),
+    keyFile: settings.keyFile ?? join(settings.certsDir, 'client.key'),
+  }
+}
+
+/** Variables that look like ours but are not, most likely misspelt. `WOTT_GATEWAY_*` are Kubernetes' own for a service of that name. */
+export function unknownVariables(
+  environment: Readonly<Record<string, string | undefined>>,
+): string[] {
+  const known = new Set(SETTING_NAMES.map(environmentName))
+  return Object.keys(environment).filter(
+    (name) => name.startsWith('WOTT_') && !name.startsWith('WOTT_GATEWAY_') && !known.has(name),
+  )
+}
+
+function shown(name: SettingName, flags: Readonly<Partial<Record<SettingName, string>>>): string {
+  return flags[name] === undefined ? environmentName(name) : `--${flagName(name)}`
+}

@@ -1,0 +1,143 @@
+import {
+  brokerAddress,
+  bytes,
+  choice,
+  idPattern,
+  integer,
+  listenAddress,
+  type Parse,
+  path,
+} from './values.ts'
+
+/** One setting: how its text is read, the text it has when nobody says anything (undefined: none), and what it is for. */
+interface Setting<T> {
+  readonly parse: Parse<T>
+  readonly fallback: string | undefined
+  readonly help: string
+}
+
+function setting<T>(parse: Parse<T>, fallback: string, help: string): Setting<T>
+function setting<T>(parse: Parse<T>, fallback: undefined, help: string): Setting<T | undefined>
+function setting<T>(
+  parse: Parse<T>,
+  fallback: string | undefined,
+  help: string,
+): Setting<T | undefined> {
+  return { parse, fallback, help }
+}
+
+const KiB = 1024
+const MiB = 1024 * KiB
+
+/** Every setting of `serve`, once: types, environment variables, flags, help and docs come from here. */
+export const SETTINGS = {
+  certsDir: setting(
+    path,
+    '/opt/wott/certs',
+    'folder that holds ca.crt, client.crt and client.key, as the WoTT agent lays them out',
+  ),
+  caFile: setting(
+    path,
+    undefined,
+    'CA certificates that device certificates must descend from [ca.crt in the certs dir]',
+  ),
+  certFile: setting(
+    path,
+    undefined,
+    "the gateway's own certificate and its chain [client.crt in the certs dir]",
+  ),
+  keyFile: setting(path, undefined, "the gateway's private key [client.key in the certs dir]"),
+  crlFile: setting(
+    path,
+    undefined,
+    'certificate revocation list of the device CA; no list, no revocation',
+  ),
+  aclFile: setting(
+    path,
+    undefined,
+    'Mosquitto acl_file that decides who may publish and read what',
+  ),
+  idPattern: setting(
+    idPattern,
+    '^[A-Za-z0-9][A-Za-z0-9._-]*$',
+    'what a WoTT ID (the certificate CN) looks like',
+  ),
+  broker: setting(
+    brokerAddress,
+    'memory:',
+    'where messages go: memory: keeps them until the process ends',
+  ),
+  deviceListen: setting(listenAddress, '[::]:8443', 'device door: HTTPS and MQTT over WebSocket'),
+  mqttListen: setting(listenAddress, '[::]:8883', 'mqtt door: MQTT over TLS'),
+  viewerListen: setting(listenAddress, '[::]:9443', 'viewer door: browsers'),
+  opsListen: setting(listenAddress, '127.0.0.1:9464', 'ops door: metrics and health, without TLS'),
+  maxPayload: setting(bytes(1, 64 * MiB), '128KiB', 'largest payload of one message'),
+  publishRate: setting(
+    integer(0, 1_000_000),
+    '1000',
+    'HTTP readings a second that one device may publish in the long run; 0 for no limit',
+  ),
+  publishBurst: setting(
+    integer(1, 10_000_000),
+    '2000',
+    'HTTP readings that one device may publish at once',
+  ),
+  maxConnections: setting(integer(1, 1_000_000), '10000', 'connections that one door keeps open'),
+  maxStreams: setting(integer(0, 1_000_000), '1000', 'event streams open at the same time'),
+  streamBuffer: setting(
+    bytes(KiB, 1024 * MiB),
+    '1MiB',
+    'bytes that may wait for one stream reader before it is cut off',
+  ),
+  streamStall: setting(
+    integer(1, 3600),
+    '30',
+    'seconds that a stream reader may take nothing before it is cut off',
+  ),
+  clientBuffer: setting(
+    bytes(16 * KiB, 1024 * MiB),
+    '4MiB',
+    'bytes that may wait for one MQTT subscriber: beyond them QoS 0 is dropped and QoS 1 disconnects',
+  ),
+  readingTtl: setting(
+    integer(1, 31_536_000),
+    '3600',
+    "seconds after which a silent device's last reading leaves the metrics",
+  ),
+  readingSeries: setting(
+    integer(0, 1_000_000),
+    '1000',
+    'most readings (device and topic) shown in the metrics',
+  ),
+  drainSeconds: setting(
+    integer(0, 3600),
+    '10',
+    'seconds that a stopping gateway gives to what is in flight',
+  ),
+  logLevel: setting(
+    choice('error', 'warn', 'info', 'debug'),
+    'info',
+    'least serious log lines to write',
+  ),
+} as const
+
+export type SettingName = keyof typeof SETTINGS
+export type Settings = {
+  readonly [N in SettingName]: (typeof SETTINGS)[N] extends Setting<infer T> ? T : never
+}
+
+export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[]
+
+/** `deviceListen` → `WOTT_DEVICE_LISTEN` */
+export function environmentName(name: SettingName): string {
+  return `WOTT_${kebab(name).replaceAll('-', '_').toUpperCase()}`
+}
+
+/** `deviceListen` → `device-listen`, typed as `--device-listen` */
+export function flagName(name: SettingName): string {
+  return kebab(name)
+}
+
+function kebab(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+}

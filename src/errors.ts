@@ -1,0 +1,65 @@
+/** The HTTP status of each refusal; the keys are the stable codes that devices and scripts match on. */
+const STATUS = {
+  certificate_required: 401,
+  certificate_expired: 401,
+  certificate_revoked: 401,
+  certificate_untrusted: 401,
+  identity_unusable: 401,
+  topic_invalid: 400,
+  query_invalid: 400,
+  request_invalid: 400,
+  body_invalid: 400,
+  publish_denied: 403,
+  read_denied: 403,
+  origin_denied: 403,
+  not_found: 404,
+  not_retained: 404,
+  request_timeout: 408,
+  payload_too_large: 413,
+  unsupported_media_type: 415,
+  rate_limited: 429,
+  headers_too_large: 431,
+  internal_error: 500,
+  broker_unavailable: 503,
+  too_many_streams: 503,
+} as const
+
+export type ErrorCode = keyof typeof STATUS
+
+/**
+ * A refusal with a stable `code`, the sentence for the person who caused it, and where trying again
+ * helps, after how many seconds. Inside the core it is returned; only doors and `broker/` throw it.
+ */
+export class GatewayError extends Error {
+  override readonly name = 'GatewayError'
+  readonly code: ErrorCode
+  readonly status: number
+  readonly retryAfter: number | undefined
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; retryAfter?: number } = {},
+  ) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined)
+    this.code = code
+    this.status = STATUS[code]
+    this.retryAfter = options.retryAfter
+  }
+}
+
+/** Something the person at the command line can mend: printed as it is, without a stack, exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+/** Node's code of a system, TLS or library error (`ENOENT`, `EADDRINUSE`, …), if it has one. */
+export function codeOf(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined
+  return typeof error.code === 'string' ? error.code : undefined
+}
+
+/** What a caught value says of itself. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

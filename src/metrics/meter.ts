@@ -1,0 +1,46 @@
+import type { Qos } from '../topic/message.ts'
+
+export type Door = 'device' | 'mqtt' | 'viewer' | 'ops'
+export type PublishResult =
+  | 'accepted'
+  | 'denied'
+  | 'invalid'
+  | 'too_large'
+  | 'rate_limited'
+  | 'failed'
+export type HandshakeResult = 'full' | 'resumed' | 'refused'
+export type DropReason = 'slow_reader'
+
+/** What the rooms report of themselves, one method an event; none of them may throw. */
+export interface Meter {
+  published(door: Door, qos: Qos, result: PublishResult): void
+  /** From the whole request being there to its answer being known, in seconds. */
+  publishTook(door: Door, seconds: number): void
+  delivered(door: Door): void
+  deliveryDropped(door: Door, reason: DropReason): void
+  connectionOpened(door: Door): void
+  connectionClosed(door: Door): void
+  handshake(door: Door, result: HandshakeResult): void
+  streamOpened(door: Door): void
+  streamClosed(door: Door): void
+  /** The ACL file was read: its number of rules, or null when it could not be used and the old rules stay. */
+  aclLoaded(rules: number | null): void
+  /** End of validity in milliseconds since the Unix epoch; null when there is none. */
+  certificateExpires(certificate: 'server' | 'ca' | 'crl', at: number | null): void
+}
+
+const nothing = () => {}
+
+export const silentMeter: Meter = {
+  published: nothing,
+  publishTook: nothing,
+  delivered: nothing,
+  deliveryDropped: nothing,
+  connectionOpened: nothing,
+  connectionClosed: nothing,
+  handshake: nothing,
+  streamOpened: nothing,
+  streamClosed: nothing,
+  aclLoaded: nothing,
+  certificateExpires: nothing,
+}

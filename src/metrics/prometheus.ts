@@ -1,0 +1,163 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Door, Meter } from './meter.ts'
+import type { Readings } from './readings.ts'
+
+export interface Metrics {
+  readonly meter: Meter
+  readonly contentType: string
+  /** The exposition in Prometheus' text format. */
+  text(): Promise<string>
+}
+
+/** Everything under `wott_`, in a Registry of its own. */
+export function createMetrics(
+  readings: Readings,
+  build: { version: string; node: string },
+): Metrics {
+  const registry = new Registry()
+  const registers = [registry]
+  collectDefaultMetrics({ register: registry })
+
+  new Gauge({
+    name: 'wott_build_info',
+    help: 'Version of the gateway and of Node.js that runs it; always 1.',
+    labelNames: ['version', 'node'],
+    registers,
+  }).set(build, 1)
+  const published = new Counter({
+    name: 'wott_publishes_total',
+    help: 'Messages that clients asked to publish, by what came of it.',
+    labelNames: ['door', 'qos', 'result'],
+    registers,
+  })
+  const publishDuration = new Histogram({
+    name: 'wott_publish_duration_seconds',
+    help: 'Time from a whole publish request to its answer.',
+    labelNames: ['door'],
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+    registers,
+  })
+  const delivered = new Counter({
+    name: 'wott_deliveries_total',
+    help: 'Messages handed to subscribers and stream readers.',
+    labelNames: ['door'],
+    registers,
+  })
+  const dropped = new Counter({
+    name: 'wott_deliveries_dropped_total',
+    help: 'Messages that a subscriber or stream reader may read but did not get.',
+    labelNames: ['door', 'reason'],
+    registers,
+  })
+  const connections = new Gauge({
+    name: 'wott_connections',
+    help: 'Open connections.',
+    labelNames: ['door'],
+    registers,
+  })
+  const handshakes = new Counter({
+    name: 'wott_handshakes_total',
+    help: 'TLS handshakes: full, resumed or refused.',
+    labelNames: ['door', 'result'],
+    registers,
+  })
+  const streams = new Gauge({
+    name: 'wott_streams',
+    help: 'Open event streams.',
+    labelNames: ['door'],
+    registers,
+  })
+  const aclRules = new Gauge({
+    name: 'wott_acl_rules',
+    help: 'Rules of the access control file in force.',
+    registers,
+  })
+  const aclReloadSuccessful = new Gauge({
+    name: 'wott_acl_last_reload_successful',
+    help: 'Whether the access control file could be used when it was last read.',
+    registers,
+  })
+  const aclReloadTime = new Gauge({
+    name: 'wott_acl_last_reload_success_timestamp_seconds',
+    help: 'When the access control file in force was read.',
+    registers,
+  })
+  const certificateExpiry = new Gauge({
+    name: 'wott_certificate_expiry_timestamp_seconds',
+    help: "End of validity of the gateway's certificate, of the device CA and of its revocation list.",
+    labelNames: ['certificate'],
+    registers,
+  })
+  new Gauge({
+    name: 'wott_reading',
+    help: 'Last number that a device published to a topic.',
+    labelNames: ['device', 'topic'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { device, topic, value } of readings.current()) this.set({ device, topic }, value)
+    },
+  })
+  new Gauge({
+    name: 'wott_device_last_seen_timestamp_seconds',
+    help: 'When a device last published.',
+    labelNames: ['device'],
+    registers,
+    collect() {
+      this.reset()
+      for (const [device, time] of readings.lastSeen()) this.set({ device }, time / 1000)
+    },
+  })
+  new Counter({
+    name: 'wott_readings_overflowed_total',
+    help: 'Numbers left out of wott_reading because it holds as many series as it may.',
+    registers,
+    collect() {
+      this.reset()
+      this.inc(readings.overflowed)
+    },
+  })
+
+  // a label set is looked up once, not once a message
+  const child = memoize((door: Door, qos: number, result: string) =>
+    published.labels({ door, qos: String(qos), result }),
+  )
+  const deliveredAt = memoize((door: Door) => delivered.labels({ door }))
+  const durationAt = memoize((door: Door) => publishDuration.labels({ door }))
+
+  const meter: Meter = {
+    published: (door, qos, result) => child(door, qos, result).inc(),
+    publishTook: (door, seconds) => durationAt(door).observe(seconds),
+    delivered: (door) => deliveredAt(door).inc(),
+    deliveryDropped: (door, reason) => dropped.inc({ door, reason }),
+    connectionOpened: (door) => connections.inc({ door }),
+    connectionClosed: (door) => connections.dec({ door }),
+    handshake: (door, result) => handshakes.inc({ door, result }),
+    streamOpened: (door) => streams.inc({ door }),
+    streamClosed: (door) => streams.dec({ door }),
+    aclLoaded(rules) {
+      aclReloadSuccessful.set(rules === null ? 0 : 1)
+      if (rules === null) return
+      aclRules.set(rules)
+      aclReloadTime.setToCurrentTime()
+    },
+    certificateExpires(certificate, at) {
+      if (at === null) certificateExpiry.remove({ certificate })
+      else certificateExpiry.set({ certificate }, at / 1000)
+    },
+  }
+  return { meter, contentType: registry.contentType, text: () => registry.metrics() }
+}
+
+function memoize<A extends (string | number)[], T>(make: (...key: A) => T): (...key: A) => T {
+  const made = new Map<string, T>()
+  return (...key) => {
+    const name = key.join(' ')
+    let value = made.get(name)
+    if (value === undefined) {
+      value = make(...key)
+      made.set(name, value)
+    }
+    return value
+  }
+}

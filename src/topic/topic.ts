@@ -1,0 +1,53 @@
+/** Longest topic name or filter, in bytes of UTF-8 [MQTT-4.7.3-3]. */
+export const MAX_TOPIC_BYTES = 65_535
+/** Most levels in a topic name or filter: the bound of aedes' matcher, kept on every door. */
+export const MAX_TOPIC_LEVELS = 100
+
+// U+0000 [MQTT-1.5.3-2], and what MQTT 3.1.1 §1.5.3 lets a receiver refuse: control characters and
+// non-characters. Mosquitto refuses the same.
+const UNUSABLE =
+  /[\u0000-\u001f\u007f-\u009f\ufdd0-\ufdef\ufffe\uffff]|[\ud83f\ud87f\ud8bf\ud8ff\ud93f\ud97f\ud9bf\ud9ff\uda3f\uda7f\udabf\udaff\udb3f\udb7f\udbbf\udbff][\udffe\udfff]/
+
+/** Why `topic` is no MQTT topic name (a sentence without its subject), or null if it is one. */
+export function topicProblem(topic: string): string | null {
+  if (topic.includes('+') || topic.includes('#'))
+    return 'must not hold a wildcard ("+" or "#") [MQTT-3.3.2-2]'
+  return stringProblem(topic)
+}
+
+/** As `topicProblem`, and "$…" is refused: over HTTP nobody speaks in the broker's own name. */
+export function readingTopicProblem(topic: string): string | null {
+  if (topic.startsWith('$')) return 'must not start with "$"; such names belong to the broker'
+  return topicProblem(topic)
+}
+
+/** Why `filter` is no topic filter to subscribe to, or null if it is one. */
+export function filterProblem(filter: string): string | null {
+  const problem = stringProblem(filter)
+  if (problem) return problem
+  const levels = filter.split('/')
+  for (const [index, level] of levels.entries()) {
+    if (level.includes('#') && (level !== '#' || index !== levels.length - 1))
+      return 'may hold "#" only as its whole last level [MQTT-4.7.1-2]'
+    if (level.includes('+') && level !== '+')
+      return 'may hold "+" only as a whole level [MQTT-4.7.1-3]'
+  }
+  return null
+}
+
+function stringProblem(text: string): string | null {
+  if (text === '') return 'must have at least one character [MQTT-4.7.3-1]'
+  if (!text.isWellFormed()) return 'must be valid Unicode [MQTT-1.5.3-1]'
+  if (UNUSABLE.test(text)) return 'must not hold control characters or non-characters'
+  // a code unit takes at most three bytes, so short texts need no counting
+  if (text.length > MAX_TOPIC_BYTES / 3 && Buffer.byteLength(text) > MAX_TOPIC_BYTES)
+    return `must be at most ${MAX_TOPIC_BYTES} bytes long`
+  if (levelCount(text) > MAX_TOPIC_LEVELS) return `must have at most ${MAX_TOPIC_LEVELS} levels`
+  return null
+}
+
+function levelCount(text: string): number {
+  let levels = 1
+  for (let at = text.indexOf('/'); at !== -1; at = text.indexOf('/', at + 1)) levels += 1
+  return levels
+}
