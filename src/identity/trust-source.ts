@@ -1,0 +1,80 @@
+import { unwatchFile, watchFile } from 'node:fs'
+import type { Meter } from '../metrics/meter.ts'
+import { loadTrust, type RevocationList, type Trust, type TrustFiles } from './trust.ts'
+
+/** The trust in force, and word of each change. */
+export interface TrustSource {
+  readonly current: Trust
+  onChange(listener: (trust: Trust) => void): void
+  /** Reads the files again; what cannot be used is reported, and the old trust stays in force. */
+  reload(): Promise<void>
+  close(): void
+}
+
+export interface TrustOptions {
+  readonly meter: Meter
+  readRevocations(pem: string): RevocationList
+  onReload(problem: Error | null): void
+  /** How often the files are looked at, in milliseconds. */
+  readonly watchInterval?: number
+}
+
+/** Loads the trust files and follows them, in place or renamed into place, without dropping a connection. */
+export async function openTrust(files: TrustFiles, options: TrustOptions): Promise<TrustSource> {
+  const { meter, readRevocations, onReload, watchInterval = 1000 } = options
+  const listeners: ((trust: Trust) => void)[] = []
+  let current = await loadTrust(files, readRevocations)
+  measure(current, meter)
+
+  let reloading: Promise<void> | null = null
+  let again = false
+  function reload(): Promise<void> {
+    again = true
+    reloading ??= run().finally(() => {
+      reloading = null
+    })
+    return reloading
+  }
+
+  async function run(): Promise<void> {
+    while (again) {
+      again = false
+      try {
+        current = await loadTrust(files, readRevocations)
+      } catch (error) {
+        // a certificate and its key are two files: between their two writes they do not match
+        onReload(error as Error)
+        continue
+      }
+      measure(current, meter)
+      for (const listener of listeners) listener(current)
+      onReload(null)
+    }
+  }
+
+  const watched = [files.caFile, files.certFile, files.keyFile, files.crlFile].filter(
+    (file) => file !== undefined,
+  )
+  const changed = () => void reload()
+  for (const file of watched)
+    watchFile(file, { interval: watchInterval, persistent: false }, changed)
+
+  return {
+    get current() {
+      return current
+    },
+    onChange(listener) {
+      listeners.push(listener)
+    },
+    reload,
+    close() {
+      for (const file of watched) unwatchFile(file, changed)
+    },
+  }
+}
+
+function measure({ certificate, caNotAfter, revocations }: Trust, meter: Meter): void {
+  meter.certificateExpires('server', Date.parse(certificate.validTo))
+  meter.certificateExpires('ca', caNotAfter)
+  meter.certificateExpires('crl', revocations === null ? null : revocations.nextUpdate)
+}

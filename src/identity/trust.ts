@@ -1,0 +1,113 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { createSecureContext, type SecureContextOptions } from 'node:tls'
+import { codeOf, messageOf, UsageError } from '../errors.ts'
+
+export interface TrustFiles {
+  /** CA certificates that device certificates descend from, PEM. */
+  readonly caFile: string
+  /** The gateway's own certificate, followed by its chain if it has one, PEM. */
+  readonly certFile: string
+  readonly keyFile: string
+  readonly crlFile?: string | undefined
+}
+
+/** A certificate revocation list as its CA last signed it. */
+export interface RevocationList {
+  /** When the next one is due, in milliseconds since the Unix epoch; OpenSSL trusts no device after it. */
+  readonly nextUpdate: number
+  /** `serial` in upper-case hexadecimal. */
+  isRevoked(serial: string): boolean
+}
+
+/** One consistent reading of the trust files. */
+export interface Trust {
+  readonly context: SecureContextOptions
+  /** The gateway's own certificate. */
+  readonly certificate: X509Certificate
+  readonly caNotAfter: number
+  readonly revocations: RevocationList | null
+}
+
+/** TLS 1.2 is the floor; what OpenSSL calls weak stays out. */
+const MIN_VERSION = 'TLSv1.2'
+
+/** Reads and checks the trust files. Throws a UsageError that names the file and what is wrong with it. */
+export async function loadTrust(
+  files: TrustFiles,
+  readRevocations: (pem: string) => RevocationList,
+): Promise<Trust> {
+  const [ca, cert, key, crl] = await Promise.all([
+    read(files.caFile, 'CA certificates'),
+    read(files.certFile, "the gateway's certificate"),
+    read(files.keyFile, "the gateway's private key"),
+    files.crlFile === undefined ? null : read(files.crlFile, 'the revocation list'),
+  ])
+  const authorities = certificatesIn(ca, files.caFile)
+  const certificate = certificatesIn(cert, files.certFile)[0] as X509Certificate
+  if (!certificate.checkPrivateKey(privateKeyIn(key, files.keyFile)))
+    throw new UsageError(
+      `${files.keyFile}: this private key does not belong to the certificate in ${files.certFile}`,
+    )
+  const context = {
+    ca,
+    cert,
+    key,
+    ...(crl === null ? {} : { crl }),
+    minVersion: MIN_VERSION,
+  } as const
+  let revocations: RevocationList | null = null
+  try {
+    if (crl !== null) revocations = readRevocations(crl)
+    createSecureContext(context)
+  } catch (error) {
+    const file = crl !== null && revocations === null ? files.crlFile : files.certFile
+    throw new UsageError(`${file}: ${messageOf(error)}`)
+  }
+  return {
+    context,
+    certificate,
+    caNotAfter: Math.min(...authorities.map(({ validTo }) => Date.parse(validTo))),
+    revocations,
+  }
+}
+
+async function read(file: string, what: string): Promise<string> {
+  try {
+    return await readFile(file, 'latin1')
+  } catch (error) {
+    const code = codeOf(error)
+    const why =
+      code === 'ENOENT'
+        ? 'there is no such file'
+        : code === 'EACCES'
+          ? 'this user may not read it'
+          : messageOf(error)
+    throw new UsageError(
+      `${file}: ${why}; it should hold ${what} (WOTT_CERTS_DIR names the folder, "wott-gateway init" makes one to try things with)`,
+    )
+  }
+}
+
+const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
+
+function certificatesIn(pem: string, file: string): X509Certificate[] {
+  const blocks = pem.match(PEM_CERTIFICATE)
+  if (!blocks) throw new UsageError(`${file}: there is no PEM certificate in this file`)
+  try {
+    return blocks.map((block) => new X509Certificate(block))
+  } catch (error) {
+    throw new UsageError(`${file}: this certificate cannot be read: ${messageOf(error)}`)
+  }
+}
+
+function privateKeyIn(pem: string, file: string): KeyObject {
+  try {
+    return createPrivateKey(pem)
+  } catch (error) {
+    const locked = codeOf(error) === 'ERR_MISSING_PASSPHRASE'
+    throw new UsageError(
+      `${file}: ${locked ? 'the private key is encrypted, and the gateway has nobody to ask for its passphrase' : 'there is no PEM private key in this file'}`,
+    )
+  }
+}
