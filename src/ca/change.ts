@@ -1,0 +1,37 @@
+import { X509Certificate } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { readdir, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { finishDirectory, UNFINISHED } from './disk.ts'
+import { identityFiles } from './identity-files.ts'
+import { readIssued } from './issued.ts'
+import type { Layout } from './layout.ts'
+import { withLock } from './lock.ts'
+
+/** Runs `work` while nobody else changes the directory, after tidying up what a crash has left behind. */
+export function change<T>(layout: Layout, work: () => Promise<T>): Promise<T> {
+  return withLock(layout.lock, async () => {
+    await settle(layout, layout.directory)
+    await settle(layout, layout.devices)
+    return work()
+  })
+}
+
+/** Completes an unfinished directory whose certificate is in the ledger, and deletes whatever else is unfinished. */
+async function settle(layout: Layout, parent: string): Promise<void> {
+  if (!existsSync(parent)) return
+  for (const entry of await readdir(parent)) {
+    if (!entry.startsWith(UNFINISHED)) continue
+    const unfinished = join(parent, entry)
+    if (await isRecorded(layout, unfinished))
+      await finishDirectory(join(parent, entry.slice(UNFINISHED.length)))
+    else await rm(unfinished, { recursive: true })
+  }
+}
+
+async function isRecorded(layout: Layout, directory: string): Promise<boolean> {
+  const { certificate } = identityFiles(directory)
+  if (!existsSync(layout.authority.ledger) || !existsSync(certificate)) return false
+  const { serialNumber } = new X509Certificate(await readFile(certificate))
+  return (await readIssued(layout)).some(({ serial }) => serial === serialNumber)
+}

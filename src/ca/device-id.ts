@@ -1,0 +1,39 @@
+import { randomBytes } from 'node:crypto'
+import { UsageError } from '../errors.ts'
+
+const DOMAIN = '.d.wott.local'
+
+/** The gateway's own WoTT ID. */
+export const GATEWAY_ID = `gateway${DOMAIN}`
+
+const WOTT_ID = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
+
+// ub-common-name (RFC 5280, appendix A.1). OpenSSL, Node, curl and Mosquitto read longer ones, and so do the doors;
+// but OpenSSL makes none, so a device could not ask for its own certificate again.
+const MAX_LENGTH = 64
+
+/** The WoTT ID that a person means by `name`: `kitchen` is `kitchen.d.wott.local`, anything with a dot is a full ID. */
+export function toDeviceId(name: string): string {
+  const id = name.includes('.') ? name : name + DOMAIN
+  // the name becomes a directory: the pattern is also what keeps "../x" out
+  if (name === '' || !WOTT_ID.test(id))
+    throw new UsageError(
+      `${JSON.stringify(name)} cannot be a device's name: it has to begin with a letter or digit, and to go on with letters, digits, ".", "_" and "-"`,
+    )
+  if (id.length > MAX_LENGTH)
+    throw new UsageError(
+      `the device's name is too long: with it the WoTT ID has ${id.length} characters, and a certificate's CN has at most ${MAX_LENGTH}`,
+    )
+  return id
+}
+
+/** The short name of a WoTT ID, which is also its directory's: the other way round of {@link toDeviceId}. */
+export function toDeviceName(id: string): string {
+  const name = id.slice(0, -DOMAIN.length)
+  return id.endsWith(DOMAIN) && !name.includes('.') ? name : id
+}
+
+/** A name like those that the WoTT service gave out. */
+export function randomDeviceName(): string {
+  return randomBytes(6).toString('hex')
+}

@@ -1,0 +1,63 @@
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { UsageError } from '../errors.ts'
+import { type NewFile, PRIVATE_FILE, PUBLIC_FILE, replaceFile } from './disk.ts'
+
+/** Where one identity's files are, in the WoTT agent's layout. */
+export interface IdentityFiles {
+  readonly directory: string
+  /** The authority's certificate. */
+  readonly ca: string
+  readonly certificate: string
+  readonly key: string
+  /** Key and certificate in one file, in the agent's order: for `curl --cert`, HAProxy and Ghostunnel. */
+  readonly combined: string
+}
+
+export function identityFiles(directory: string): IdentityFiles {
+  return {
+    directory,
+    ca: join(directory, 'ca.crt'),
+    certificate: join(directory, 'client.crt'),
+    key: join(directory, 'client.key'),
+    combined: join(directory, 'combined.pem'),
+  }
+}
+
+interface Pair {
+  readonly certificate: string
+  readonly key: string
+}
+
+export function identityContents(files: IdentityFiles, authority: string, pair: Pair): NewFile[] {
+  return [
+    { path: files.ca, text: authority, mode: PUBLIC_FILE },
+    { path: files.certificate, text: pair.certificate, mode: PUBLIC_FILE },
+    { path: files.key, text: pair.key, mode: PRIVATE_FILE },
+    combinedContents(files, pair),
+  ]
+}
+
+/** Without the authority's certificate: who presents a chain need not send its root (RFC 5246 §7.4.2). */
+export function combinedContents(files: IdentityFiles, { certificate, key }: Pair): NewFile {
+  return { path: files.combined, text: key + certificate, mode: PRIVATE_FILE }
+}
+
+/** Makes again what can be made again of a directory that has lost files; resolves with their paths. */
+export async function repairIdentity(files: IdentityFiles, authority: string): Promise<string[]> {
+  const lost = [files.key, files.certificate].filter((path) => !existsSync(path))
+  if (lost.length > 0)
+    throw new UsageError(
+      `${files.directory} is only half there: put ${lost.join(' and ')} back, or delete the directory and run init again`,
+    )
+  const [key, certificate] = await Promise.all([
+    readFile(files.key, 'utf8'),
+    readFile(files.certificate, 'utf8'),
+  ])
+  const missing = identityContents(files, authority, { certificate, key }).filter(
+    ({ path }) => !existsSync(path),
+  )
+  for (const file of missing) await replaceFile(file)
+  return missing.map(({ path }) => path)
+}

@@ -1,0 +1,91 @@
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { UsageError } from '../errors.ts'
+import { change } from './change.ts'
+import { ensureCrl } from './crl-file.ts'
+import { makePrivateDirectory, PUBLIC_FILE, replaceFile } from './disk.ts'
+import { gatewayNames } from './gateway-names.ts'
+import { repairIdentity } from './identity-files.ts'
+import { readIssued } from './issued.ts'
+import { type Layout, layoutOf } from './layout.ts'
+import { gatewayIdentity, type OwnIdentity, sampleIdentities } from './own-identities.ts'
+import { SAMPLE_ACL } from './sample-acl.ts'
+
+export interface InitOptions {
+  /** Further host names and IP addresses under which devices and browsers reach the gateway. */
+  readonly names?: readonly string[]
+  /** When it happens, in milliseconds since the Unix epoch; default now. */
+  readonly now?: number
+}
+
+export interface Initialised {
+  readonly layout: Layout
+  /** The files and directories that were not there before. */
+  readonly created: readonly string[]
+}
+
+/**
+ * Makes a device CA, the gateway's certificate, two devices and an ACL file. What is there stays as it is, and what a
+ * crash or a person took away is made again. Rejects with `UsageError` where that is not possible.
+ */
+export async function initDirectory(
+  directory: string,
+  { names = [], now = Date.now() }: InitOptions = {},
+): Promise<Initialised> {
+  const gateway = { names: gatewayNames(names) }
+  const layout = layoutOf(directory)
+  await makePrivateDirectory(layout.devices)
+  const created = await change(layout, async () => {
+    const made = await ensureAuthority(layout, now)
+    if (await ensureCrl(layout, await readIssued(layout), now)) made.push(layout.authority.crl)
+    made.push(...(await ensureIdentity(layout, { ...gatewayIdentity(layout), ...gateway }, now)))
+    for (const sample of sampleIdentities(layout))
+      made.push(...(await ensureIdentity(layout, sample, now)))
+    made.push(...(await ensureFile(layout.acl, SAMPLE_ACL)))
+    // whoever makes it inside a checkout does not want to publish its keys
+    made.push(...(await ensureFile(layout.gitignore, '*\n')))
+    return made
+  })
+  return { layout, created }
+}
+
+async function ensureAuthority(layout: Layout, now: number): Promise<string[]> {
+  const { directory, certificate, key, ledger } = layout.authority
+  if (existsSync(directory)) {
+    const lost = [certificate, key, ledger].filter((path) => !existsSync(path))
+    if (lost.length === 0) return []
+    throw new UsageError(`${directory} is only half there: put ${lost.join(' and ')} back`)
+  }
+  const orphan = [gatewayIdentity(layout), ...sampleIdentities(layout)]
+    .map(({ files }) => files.directory)
+    .find(existsSync)
+  if (orphan)
+    throw new UsageError(
+      `${directory} is gone, but ${orphan} is still there: put it back, or move all of ${layout.directory} away to begin anew`,
+    )
+  const { makeAuthorityDirectory } = await import('./signing.ts')
+  await makeAuthorityDirectory(layout, now)
+  return [directory]
+}
+
+async function ensureIdentity(
+  layout: Layout,
+  identity: OwnIdentity & { readonly names?: readonly string[] },
+  now: number,
+): Promise<string[]> {
+  const { id, files } = identity
+  if (existsSync(files.directory))
+    return repairIdentity(files, await readFile(layout.authority.certificate, 'utf8'))
+  const last = (await readIssued(layout)).findLast((entry) => entry.id === id)
+  // whoever revoked a sample device and deleted its files does not want it back
+  if (last && last.revokedAt !== null) return []
+  const { makeIdentityDirectory } = await import('./signing.ts')
+  await makeIdentityDirectory(layout, files, identity, now)
+  return [files.directory]
+}
+
+async function ensureFile(path: string, text: string): Promise<string[]> {
+  if (existsSync(path)) return []
+  await replaceFile({ path, text, mode: PUBLIC_FILE })
+  return [path]
+}

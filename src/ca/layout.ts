@@ -1,0 +1,56 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { UsageError } from '../errors.ts'
+import { type IdentityFiles, identityFiles } from './identity-files.ts'
+
+/** Where everything is that `init` makes. */
+export interface Layout {
+  readonly directory: string
+  readonly authority: {
+    readonly directory: string
+    readonly certificate: string
+    readonly key: string
+    readonly crl: string
+    readonly ledger: string
+  }
+  /** The gateway's own certificate: what `WOTT_CERTS_DIR` points to. */
+  readonly certs: IdentityFiles
+  readonly devices: string
+  readonly acl: string
+  readonly gitignore: string
+  readonly lock: string
+}
+
+export function layoutOf(directory: string): Layout {
+  const authority = join(directory, 'ca')
+  return {
+    directory,
+    authority: {
+      directory: authority,
+      certificate: join(authority, 'ca.crt'),
+      key: join(authority, 'ca.key'),
+      crl: join(authority, 'crl.pem'),
+      ledger: join(authority, 'issued.ndjson'),
+    },
+    certs: identityFiles(join(directory, 'certs')),
+    devices: join(directory, 'devices'),
+    acl: join(directory, 'permission.acl'),
+    gitignore: join(directory, '.gitignore'),
+    lock: join(directory, '.lock'),
+  }
+}
+
+/** `name` as `toDeviceName` gives it. */
+export function deviceFiles(layout: Layout, name: string): IdentityFiles {
+  return identityFiles(join(layout.devices, name))
+}
+
+/** Throws `UsageError` unless `directory` has an authority. */
+export function openLayout(directory: string): Layout {
+  const layout = layoutOf(directory)
+  if (!existsSync(layout.authority.directory))
+    throw new UsageError(
+      `there is no device CA in ${directory}: make one with "wott-gateway init ${directory}"`,
+    )
+  return layout
+}

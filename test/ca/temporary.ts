@@ -1,0 +1,28 @@
+import { cp, mkdtempDisposable } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after } from 'node:test'
+import { initDirectory } from '../../src/ca/init.ts'
+import { layoutOf } from '../../src/ca/layout.ts'
+
+/** An empty directory that is gone at the end of the block. */
+export function temporaryDirectory(): ReturnType<typeof mkdtempDisposable> {
+  return mkdtempDisposable(join(tmpdir(), 'wott-ca-'))
+}
+
+const original = await temporaryDirectory()
+after(() => original.remove())
+let initialised: Promise<unknown> | undefined
+
+/** A directory as `init` makes it, gone at the end of the block: a copy, since copies need no signing. */
+export async function initialisedDirectory() {
+  initialised ??= initDirectory(original.path)
+  await initialised
+  const directory = await temporaryDirectory()
+  await cp(original.path, directory.path, { recursive: true })
+  return {
+    path: directory.path,
+    layout: layoutOf(directory.path),
+    [Symbol.asyncDispose]: () => directory.remove(),
+  }
+}
