@@ -1,0 +1,60 @@
+import { readFile, stat } from 'node:fs/promises'
+import { setImmediate } from 'node:timers/promises'
+import { codeOf, messageOf } from '../errors.ts'
+import { type ParsedAcl, parseInSteps } from './parse.ts'
+
+/** Tells one state of the file from the next: a write, a rename over it and a swapped symlink all change it. */
+export async function stateOf(path: string): Promise<string> {
+  try {
+    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true })
+    return [dev, ino, size, mtimeNs, ctimeNs].join(' ')
+  } catch (error) {
+    return codeOf(error) ?? messageOf(error)
+  }
+}
+
+/** The file as it is now. */
+export async function readRegularFile(path: string): Promise<Buffer> {
+  // a FIFO would wait for its writer
+  if (!(await stat(path)).isFile()) throw new Error('it is not a regular file')
+  return readFile(path)
+}
+
+const QUIET_MS = 100
+const MOST_ATTEMPTS = 50
+
+/**
+ * The file once nobody has been writing to it for a moment: the first half of a file may allow what its second half
+ * denies. `pause` waits, and rejects to give up.
+ */
+export async function readSettled(
+  path: string,
+  pause: (ms: number) => Promise<void>,
+): Promise<Buffer> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const before = await stat(path)
+      const age = Date.now() - before.mtimeMs
+      if (age < 0 || age >= QUIET_MS) {
+        const state = await stateOf(path)
+        const bytes = await readRegularFile(path)
+        if (state === (await stateOf(path))) return bytes
+      }
+    } catch (error) {
+      // an editor may move the old file away before it writes the new one
+      if (codeOf(error) !== 'ENOENT' || attempt > 2) throw error
+    }
+    if (attempt === MOST_ATTEMPTS) throw new Error('it is being written all the time')
+    await pause(QUIET_MS)
+  }
+}
+
+/** Parses without holding up the event loop for long. */
+export async function parseGently(bytes: Uint8Array): Promise<ParsedAcl> {
+  const steps = parseInSteps(bytes)
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done) return value
+    await setImmediate()
+  }
+}

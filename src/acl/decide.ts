@@ -1,0 +1,100 @@
+import { topicMatches } from '../topic/match.ts'
+import { covers, type Names, toNames } from './covers.ts'
+import {
+  type AclRules,
+  type Action,
+  grants,
+  ownSection,
+  patternsFor,
+  type Rule,
+  type Section,
+  textOf,
+  type Who,
+} from './rules.ts'
+import { candidates } from './section.ts'
+import { type TopicBytes, toTopicBytes } from './topic-bytes.ts'
+
+export interface Verdict {
+  readonly allowed: boolean
+  /** The line that decided, from 1, and its text; null when no line did. */
+  readonly line: number | null
+  readonly rule: string | null
+}
+
+const NO_RULE: Verdict = Object.freeze({ allowed: false, line: null, rule: null })
+
+/** What Mosquitto 2.0 would answer. Where several lines say the same, the first of them is named. */
+export function decide(rules: AclRules, who: Who, action: Action, topic: string): Verdict {
+  const rule = decidingRule(rules, who, action, topic)
+  if (!rule) return NO_RULE
+  return { allowed: rule.right !== 'deny', line: rule.line, rule: textOf(rules, rule) }
+}
+
+/** `decide` where only its answer matters. */
+export function isAllowed(rules: AclRules, who: Who, action: Action, topic: string): boolean {
+  const rule = decidingRule(rules, who, action, topic)
+  return rule !== null && rule.right !== 'deny'
+}
+
+/** The rule that allows or denies, or null where everything is denied for want of one. */
+export function decidingRule(
+  rules: AclRules,
+  who: Who,
+  action: Action,
+  topic: string,
+): Rule | null {
+  if (isReserved(action, topic) || !isTopic(topic)) return null
+  const asked = toTopicBytes(topic)
+  const own = ownSection(rules, who)
+  const ownRule = own && strongest(rules, own, asked, action, null)
+  if (ownRule) return ownRule
+  const patterns = patternsFor(rules, who)
+  return patterns && strongest(rules, patterns, asked, action, toNames(who))
+}
+
+/** Every rule that covers `topic` and would be asked: own rules, then patterns, each in the order of the file. */
+export function coveringRules(rules: AclRules, who: Who, topic: string): Rule[] {
+  const asked = toTopicBytes(topic)
+  const names = toNames(who)
+  const own = ownSection(rules, who)?.rules ?? []
+  const patterns = patternsFor(rules, who)?.rules ?? []
+  return [
+    ...own.filter((rule) => covers(rules.file, rule, asked, null)),
+    ...patterns.filter((rule) => covers(rules.file, rule, asked, names)),
+  ]
+}
+
+/** Names that no rule can open, tested on the prefix and not on the level, as Mosquitto does. */
+export function isReserved(action: Action, topic: string): boolean {
+  if (topic.startsWith('$share')) return true
+  return (
+    action === 'publish' &&
+    topic.startsWith('$SYS') &&
+    !topicMatches('$SYS/broker/connection/+/state', topic)
+  )
+}
+
+/** No wire carries anything else: a filter taken for a topic, say, must not find "#" open to it. */
+export function isTopic(topic: string): boolean {
+  return topic !== '' && !topic.includes('+') && !topic.includes('#') && topic.isWellFormed()
+}
+
+function strongest(
+  { file }: AclRules,
+  section: Section,
+  topic: TopicBytes,
+  action: Action,
+  names: Names | null,
+): Rule | null {
+  let deny: Rule | null = null
+  let allow: Rule | null = null
+  for (const rule of candidates(section, topic)) {
+    const denies = rule.right === 'deny'
+    if (!denies && (deny || !grants(rule.right, action))) continue
+    const first = denies ? deny : allow
+    if ((first && first.line < rule.line) || !covers(file, rule, topic, names)) continue
+    if (denies) deny = rule
+    else allow = rule
+  }
+  return deny ?? allow
+}

@@ -1,0 +1,95 @@
+import { fillIn, filterOf } from './fill-in.ts'
+import { ignoredFrom } from './lines.ts'
+import type { Warning, WarningCode } from './lint-line.ts'
+import { includes, overlap } from './overlap.ts'
+import { quote } from './quote.ts'
+import { type AclRules, type Rule, type Section, textOf } from './rules.ts'
+import type { UserLine } from './statement.ts'
+
+/** The `topic` lines below one `user` line; user null for those above the first. */
+export interface Block {
+  readonly user: UserLine | null
+  readonly topics: Rule[]
+}
+
+/** What is worth a second look in how the lines of a file without errors stand to each other. */
+export function* fileWarnings(rules: AclRules, blocks: readonly Block[]): Generator<Warning> {
+  const { file, patterns } = rules
+  if (rules.size === 0)
+    yield { line: 1, at: 0, code: 'no_rules', message: 'a file without rules denies everything' }
+  const ignored = ignoredFrom(file)
+  if (ignored !== null) yield ignoredWarning(file, ignored)
+  yield* blockWarnings(file, blocks)
+  for (const section of [...rules.users.values(), rules.anonymous, patterns])
+    yield* shadowWarnings(rules, section?.rules ?? [])
+  for (const deny of patterns?.rules ?? [])
+    if (deny.right === 'deny') yield* outrankedWarnings(rules, deny)
+}
+
+// enough for any file written by hand; a generated one is not worth minutes
+const MOST_COMPARISONS = 2_000_000
+
+function ignoredWarning(file: Buffer, at: number): Warning {
+  const line = file.subarray(0, at).toString('latin1').split('\n').length
+  const message = `Mosquitto does not see this line, nor does the gateway: a last line of just this length needs a line end`
+  return { line, at, code: 'last_line_ignored', message }
+}
+
+function* blockWarnings(file: Buffer, blocks: readonly Block[]): Generator<Warning> {
+  const seen = new Map<string, number>()
+  for (const { user, topics } of blocks) {
+    const [first] = topics
+    if (!user) {
+      const message =
+        'stands above the first "user" line and so holds only for clients without a name, which no door of the gateway lets in'
+      if (first) yield { line: first.line, at: first.start, code: 'anonymous_unused', message }
+      continue
+    }
+    const { line, name: at, end } = user
+    const warning = (code: WarningCode, message: string): Warning => ({ line, at, code, message })
+    const shown = quote(file.toString('utf8', at, end))
+    const name = file.toString('latin1', at, end)
+    const before = seen.get(name)
+    if (before !== undefined)
+      yield warning('user_repeated', `${shown} has lines below line ${before} too: they add up`)
+    else seen.set(name, line)
+    if (!first)
+      yield warning(
+        'user_without_topics',
+        `no topic line follows for ${shown}: topic lines belong to the last "user" line before them`,
+      )
+  }
+}
+
+function* shadowWarnings(rules: AclRules, section: readonly Rule[]): Generator<Warning> {
+  const levels = (rule: Rule) => filterOf(rules, rule).split('/')
+  const denies = section.filter(({ right }) => right === 'deny')
+  if (denies.length * section.length > MOST_COMPARISONS) return
+  const denied = denies.map((rule) => ({ rule, levels: levels(rule) }))
+  for (const rule of denies.length > 0 ? section : []) {
+    if (rule.right === 'deny') continue
+    const own = levels(rule)
+    const stronger = denied.find((deny) => includes(deny.levels, own))
+    if (!stronger) continue
+    const message = `never allows anything: line ${stronger.rule.line}, ${quote(textOf(rules, stronger.rule))}, denies all of it`
+    yield { line: rule.line, at: rule.filter, code: 'shadowed', message }
+  }
+}
+
+function* outrankedWarnings(rules: AclRules, deny: Rule): Generator<Warning> {
+  const pattern = filterOf(rules, deny).replace(/[^/]*%c[^/]*/g, '+')
+  const sections: [string | null, Section | null][] = [[null, rules.anonymous], ...rules.users]
+  if (rules.size > MOST_COMPARISONS / 10) return
+  for (const [user, section] of sections) {
+    const text = fillIn(pattern, { user, clientId: '' })
+    if (text === null || !section) continue
+    const filled = Buffer.from(text)
+    const stronger = section.rules.find(
+      ({ right, filter, end }) => right !== 'deny' && overlap(filled, rules.file, filter, end),
+    )
+    if (!stronger) continue
+    const message = `does not take back what a user's own lines allow, such as line ${stronger.line}, ${quote(textOf(rules, stronger))}`
+    yield { line: deny.line, at: deny.filter, code: 'deny_outranked', message }
+    return
+  }
+}

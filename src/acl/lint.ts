@@ -1,0 +1,41 @@
+import { type AclErrorCode, columnOf } from './faults.ts'
+import { linesOf } from './lines.ts'
+import { type Block, fileWarnings } from './lint-file.ts'
+import { ruleWarnings, userWarnings, type Warning, type WarningCode } from './lint-line.ts'
+import { parseAcl } from './parse.ts'
+import { parseLine } from './statement.ts'
+
+export interface Finding {
+  /** With an error the file does not load; a warning is perhaps not what was meant. */
+  readonly severity: 'error' | 'warning'
+  readonly line: number
+  readonly column: number
+  readonly code: AclErrorCode | WarningCode
+  readonly message: string
+}
+
+/** Every error of an ACL file and what is worth a second look, in the order of the lines. */
+export function lintAcl(bytes: Uint8Array): Finding[] {
+  const file = Buffer.from(bytes)
+  const parsed = parseAcl(bytes)
+  const warnings: Warning[] = []
+  const blocks: Block[] = [{ user: null, topics: [] }]
+  for (const line of linesOf(file)) {
+    const statement = parseLine(file, line)
+    if (!statement || statement.kind === 'error') continue
+    if (statement.kind === 'user') {
+      blocks.push({ user: statement, topics: [] })
+      warnings.push(...userWarnings(file, statement))
+    } else {
+      if (statement.kind === 'topic') blocks.at(-1)?.topics.push(statement.rule)
+      warnings.push(...ruleWarnings(file, statement))
+    }
+  }
+  if (parsed.ok) warnings.push(...fileWarnings(parsed.rules, blocks))
+
+  const findings = warnings.map(({ line, at, code, message }): Finding => {
+    return { severity: 'warning', line, column: columnOf(file, at), code, message }
+  })
+  if (!parsed.ok) for (const error of parsed.errors) findings.push({ severity: 'error', ...error })
+  return findings.sort((a, b) => a.line - b.line || a.column - b.column)
+}
