@@ -1,0 +1,23 @@
+import type { Message } from '../topic/message.ts'
+
+/** A message as the broker hands it on, numbered in the one order in which everybody gets it. */
+export interface Delivery extends Message {
+  /** Increases by at least one from message to message while the broker is open. */
+  readonly sequence: number
+}
+
+export type Unsubscribe = () => Promise<void>
+
+/** What the rooms above need of any broker; `test/broker/contract.ts` says it in tests. */
+export interface Broker {
+  /** Resolves once the broker has taken the message, for QoS 1 and 2 once it is stored. Rejects with `broker_unavailable`. */
+  publish(message: Message): Promise<void>
+  /** Resolves once `onMessage` gets every message that `filter` covers. `onMessage` must neither throw nor block. */
+  subscribe(filter: string, onMessage: (delivery: Delivery) => void): Promise<Unsubscribe>
+  /** The retained messages that `filter` covers, by topic. */
+  retained(filter: string): Promise<Message[]>
+  /** Null when publishing can succeed, otherwise why not. */
+  problem(): string | null
+  /** Ends every connection and lets go of the store; may be called again. */
+  close(): Promise<void>
+}

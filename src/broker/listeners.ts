@@ -1,0 +1,54 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { createServer, type Server, type TLSSocket } from 'node:tls'
+import { createWebSocketStream, WebSocketServer } from 'ws'
+import { GatewayError } from '../errors.ts'
+import { identityOf } from '../identity/connection.ts'
+import type { Trust } from '../identity/trust.ts'
+import type { MqttHost } from './embedded.ts'
+
+const HANDSHAKE_TIMEOUT_MS = 10_000
+/** MQTT packets may span frames (§6.0), so this bounds memory only, not messages. */
+const MAX_FRAME = 1024 * 1024
+
+/** The mqtt door: MQTT over TLS, for those whose certificate OpenSSL accepts and names a WoTT ID. */
+export function createMqttServer(trust: Trust, host: MqttHost): Server {
+  const server = createServer({
+    ...trust.context,
+    requestCert: true,
+    rejectUnauthorized: true,
+    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+  })
+  server.on('secureConnection', (socket: TLSSocket) => {
+    const who = identityOf(socket)
+    if (who instanceof GatewayError) socket.destroy()
+    else host.accept(socket, who, 'mqtt')
+  })
+  return server
+}
+
+/** MQTT over WebSocket (§6 of MQTT 3.1.1) for upgrade requests of an identified connection. */
+export interface MqttUpgrade {
+  /** Takes over the socket. The caller has made sure that path and identity are right. */
+  accept(request: IncomingMessage, socket: Duplex, head: Buffer): void
+}
+
+export function createMqttUpgrade(host: MqttHost): MqttUpgrade {
+  const server = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_FRAME,
+    perMessageDeflate: false,
+    // the client must offer "mqtt" [MQTT-6.0.0-3]; "mqttv3.1" is what MQTT 3.1 clients offer
+    handleProtocols: (offered) =>
+      [...offered].find((name) => name === 'mqtt' || name === 'mqttv3.1') ?? false,
+  })
+  return {
+    accept(request, socket, head) {
+      const who = identityOf(socket)
+      if (who instanceof GatewayError) return void socket.destroy()
+      server.handleUpgrade(request, socket, head, (webSocket) =>
+        host.accept(createWebSocketStream(webSocket), who, 'device'),
+      )
+    },
+  }
+}

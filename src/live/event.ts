@@ -1,0 +1,46 @@
+import { isUtf8 } from 'node:buffer'
+import type { Message } from '../topic/message.ts'
+
+export type EventFormat = 'json' | 'raw'
+
+/** The fields of one message in Server-Sent Events; formatted on first use, then shared by all who read it. */
+export interface LiveEvent {
+  readonly topic: string
+  /** The whole frame, blank line included. */
+  frame(format: EventFormat): Buffer
+}
+
+export function createEvent(message: Message, id: string): LiveEvent {
+  const frames: Partial<Record<EventFormat, Buffer>> = {}
+  return {
+    topic: message.topic,
+    frame(format) {
+      frames[format] ??= toFrame(id, format === 'json' ? toJson(message) : toText(message))
+      return frames[format]
+    },
+  }
+}
+
+/** One `data:` line a line of text: any of CR, LF and CRLF ends a line in an event stream. */
+export function toFrame(id: string, data: string): Buffer {
+  const lines = data.split(/\r\n|\r|\n/)
+  return Buffer.from(`id: ${id}\n${lines.map((line) => `data: ${line}\n`).join('')}\n`)
+}
+
+/** A comment, which keeps proxies from closing a quiet connection. */
+export const HEARTBEAT = Buffer.from(':\n\n')
+
+/** How long a browser waits before it connects again, in milliseconds. */
+export const RETRY = Buffer.from('retry: 2000\n\n')
+
+function toJson({ topic, payload, device, qos, retain, time }: Message): string {
+  const body = isUtf8(payload)
+    ? { payload: payload.toString('utf8') }
+    : { payloadBase64: payload.toString('base64') }
+  return JSON.stringify({ topic, ...body, device, qos, retain, time: new Date(time).toISOString() })
+}
+
+/** Bytes that are no UTF-8 become U+FFFD: an event stream is text, and `json` is there for the rest. */
+function toText({ payload }: Message): string {
+  return payload.toString('utf8')
+}

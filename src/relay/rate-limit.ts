@@ -1,0 +1,40 @@
+export interface RateLimit {
+  /** Takes one from `key`'s allowance; 0 when there was one, otherwise seconds until there will be. */
+  take(key: string): number
+}
+
+/** Sweeping costs the size of the map, so it waits until the map has doubled since the last time. */
+const SWEEP_FROM = 1000
+
+/**
+ * The generic cell rate algorithm: `rate` a second in the long run and `burst` at once, one number a
+ * key. Keys whose allowance is whole again are forgotten. A rate of 0 limits nothing.
+ */
+export function createRateLimit(
+  rate: number,
+  burst: number,
+  now: () => number = () => performance.now(),
+): RateLimit {
+  if (rate === 0) return { take: () => 0 }
+  const interval = 1000 / rate
+  const tolerance = interval * (burst - 1)
+  const arrivals = new Map<string, number>()
+  let sweepAt = SWEEP_FROM
+
+  function sweep(time: number): void {
+    for (const [key, arrival] of arrivals) if (arrival <= time) arrivals.delete(key)
+    sweepAt = Math.max(SWEEP_FROM, arrivals.size * 2)
+  }
+
+  return {
+    take(key) {
+      const time = now()
+      const arrival = Math.max(arrivals.get(key) ?? 0, time)
+      const early = arrival - time - tolerance
+      if (early > 0) return early / 1000
+      arrivals.set(key, arrival + interval)
+      if (arrivals.size >= sweepAt) sweep(time)
+      return 0
+    },
+  }
+}
