@@ -1,0 +1,190 @@
+import type { Server } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
+import type { Server as TlsServer } from 'node:tls'
+import type { FastifyInstance } from 'fastify'
+import type { Logger } from 'pino'
+import { openAcl } from './acl/reload.ts'
+import { createMqttServer, createMqttUpgrade } from './broker/listeners.ts'
+import { openBroker } from './broker/open.ts'
+import { readCrl } from './ca/read-crl.ts'
+import type { Config } from './config/load.ts'
+import type { ListenAddress } from './config/values.ts'
+import { type DoorOptions, listen, type OpenDoor } from './door/listen.ts'
+import type { App } from './http/app.ts'
+import { createDeviceDoor } from './http/device-door.ts'
+import { createOpsDoor } from './http/ops-door.ts'
+import { createViewerDoor } from './http/viewer-door.ts'
+import { createDeviceConnections } from './identity/connection.ts'
+import { openTrust } from './identity/trust-source.ts'
+import { createHub } from './live/hub.ts'
+import type { Door } from './metrics/meter.ts'
+import { createMetrics } from './metrics/prometheus.ts'
+import { createReadings } from './metrics/readings.ts'
+import { createRateLimit } from './relay/rate-limit.ts'
+import { createRelay } from './relay/relay.ts'
+import { VERSION } from './version.ts'
+
+export interface Gateway extends AsyncDisposable {
+  /** Where each door listens; a door that is off is not here. */
+  readonly doors: Partial<Record<Door, OpenDoor>>
+  /** Reads the ACL and trust files again. */
+  reload(): Promise<void>
+  /** Takes nothing new, finishes what is in flight within `drainSeconds`, and closes. */
+  drain(): Promise<void>
+}
+
+/** Builds everything that a running gateway is made of; it is closed in reverse. */
+export async function openGateway(config: Config, log: Logger): Promise<Gateway> {
+  await using building = new AsyncDisposableStack()
+  const readings = createReadings({ series: config.readingSeries, ttl: config.readingTtl * 1000 })
+  const metrics = createMetrics(readings, { version: VERSION, node: process.version })
+  const { meter } = metrics
+
+  const acl = await openAcl(config.aclFile, {
+    watch: true,
+    onReload(result) {
+      meter.aclLoaded(result.ok ? result.rules : null)
+      if (result.ok)
+        log.info({ file: config.aclFile, rules: result.rules }, 'access control file loaded')
+      else
+        log.error(
+          { file: config.aclFile, errors: result.errors },
+          'access control file not usable; the old rules stay in force',
+        )
+    },
+  })
+  meter.aclLoaded(acl.current.size)
+  building.defer(() => acl.close())
+
+  const trust = await openTrust(config, {
+    meter,
+    readRevocations: readCrl,
+    onReload(problem) {
+      if (problem)
+        log.error(
+          { reason: problem.message },
+          'certificate files not usable; the old ones stay in force',
+        )
+      else log.info('certificate files loaded')
+    },
+  })
+  building.defer(() => trust.close())
+
+  const connections = createDeviceConnections({
+    pattern: config.idPattern,
+    isRevoked: (serial) => trust.current.revocations?.isRevoked(serial) ?? false,
+  })
+  building.defer(() => connections.close())
+
+  const broker = await openBroker(config.broker, { ...config, acl, meter, log })
+  building.defer(() => broker.close())
+
+  const hub = createHub()
+  await broker.subscribe('#', (delivery) => {
+    hub.deliver(delivery)
+    readings.note(delivery)
+  })
+  const relay = createRelay({
+    broker,
+    meter,
+    rateLimit: createRateLimit(config.publishRate, config.publishBurst),
+    maxPayload: config.maxPayload,
+  })
+
+  const doors: Partial<Record<Door, OpenDoor>> = {}
+  const draining: (() => Promise<unknown>)[] = []
+  let stopping = false
+
+  async function openDoor(
+    door: Door,
+    address: ListenAddress,
+    server: Server,
+    bind?: DoorOptions['bind'],
+  ): Promise<void> {
+    if (address === null) return
+    const { maxConnections } = config
+    const opened = await listen(server, { door, address, maxConnections, meter, bind })
+    building.defer(() => opened.close())
+    doors[door] = opened
+    log.info({ door, address: opened.address }, 'listening')
+  }
+
+  async function openHttpDoor(door: Door, address: ListenAddress, app: App | FastifyInstance) {
+    await app.ready()
+    building.defer(() => closeApp(app))
+    const server = app.server as Server
+    await openDoor(door, address, server, (host, port) => app.listen({ host, port }))
+    if (door !== 'ops') draining.push(() => closeApp(app))
+  }
+
+  /** Follows the trust files without dropping a connection; ends those of revoked certificates. */
+  function secured(server: TlsServer): TlsServer {
+    trust.onChange(({ context }) => server.setSecureContext(context))
+    return server
+  }
+
+  const mqttServer = secured(createMqttServer(trust.current, broker))
+  const device = createDeviceDoor({
+    ...{ acl, broker, hub, relay, meter, log },
+    trust: trust.current,
+    mqtt: createMqttUpgrade(broker),
+    maxPayload: config.maxPayload,
+    maxStreams: config.maxStreams,
+    buffer: config.streamBuffer,
+    stall: config.streamStall * 1000,
+  })
+  const viewer = createViewerDoor({ trust: trust.current, log })
+  const ops = createOpsDoor({
+    metrics,
+    readiness: () => ({
+      doors: missingDoors(),
+      broker: broker.problem(),
+      draining: stopping ? 'the gateway is stopping' : null,
+    }),
+  })
+  function missingDoors(): string | null {
+    const missing = WANTED.filter(([door, setting]) => config[setting] !== null && !doors[door])
+    return missing.length === 0
+      ? null
+      : `not listening: ${missing.map(([door]) => door).join(', ')}`
+  }
+
+  for (const server of [mqttServer, secured(device.server)]) connections.identify(server)
+  secured(viewer.server)
+  trust.onChange(() => connections.recheck())
+
+  // readiness can be asked first, and says no until the last door is open
+  await openHttpDoor('ops', config.opsListen, ops)
+  await openDoor('mqtt', config.mqttListen, mqttServer)
+  draining.push(async () => doors.mqtt?.stopAccepting())
+  await openHttpDoor('viewer', config.viewerListen, viewer)
+  await openHttpDoor('device', config.deviceListen, device)
+
+  const running = building.move()
+  return {
+    doors,
+    async reload() {
+      await Promise.all([acl.reload(), trust.reload()])
+    },
+    async drain() {
+      stopping = true
+      const finished = Promise.all(draining.map((finish) => finish()))
+      hub.endAll()
+      await Promise.race([finished, setTimeout(config.drainSeconds * 1000, null, { ref: false })])
+      await running.disposeAsync()
+    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
+
+const WANTED = [
+  ['device', 'deviceListen'],
+  ['mqtt', 'mqttListen'],
+  ['viewer', 'viewerListen'],
+  ['ops', 'opsListen'],
+] as const
+
+/** Fastify's own close waits for what is in flight; twice is once. */
+async function closeApp(app: Pick<FastifyInstance, 'close'>): Promise<void> {
+  await app.close()
+}

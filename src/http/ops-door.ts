@@ -1,0 +1,34 @@
+import Fastify, { type FastifyInstance } from 'fastify'
+import type { Metrics } from '../metrics/prometheus.ts'
+
+/** What is checked, and what is wrong with it; null when nothing is. */
+export type Checks = Record<string, string | null>
+
+export interface OpsDoorOptions {
+  readonly metrics: Metrics
+  /** What has to be right before traffic is sent here. */
+  readiness(): Checks
+}
+
+/** `/metrics` for Prometheus, `/livez` and `/readyz` for orchestrators, in plain HTTP for the machine itself. */
+export function createOpsDoor({ metrics, readiness }: OpsDoorOptions): FastifyInstance {
+  const app = Fastify({ exposeHeadRoutes: true })
+  app.get('/metrics', async (_request, reply) =>
+    reply.type(metrics.contentType).send(await metrics.text()),
+  )
+  // that it is answered at all is the check
+  app.get('/livez', async () => health({ event_loop: null }))
+  app.get('/readyz', async (_request, reply) => {
+    const state = health(readiness())
+    return reply.code(state.status === 'ok' ? 200 : 503).send(state)
+  })
+  return app
+}
+
+function health(checks: Checks): { status: 'ok' | 'failing'; checks: Record<string, string> } {
+  const states = Object.entries(checks).map(([name, problem]) => [name, problem ?? 'ok'])
+  return {
+    status: Object.values(checks).every((problem) => problem === null) ? 'ok' : 'failing',
+    checks: Object.fromEntries(states),
+  }
+}

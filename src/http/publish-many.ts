@@ -1,0 +1,119 @@
+import { isUtf8 } from 'node:buffer'
+import { GatewayError } from '../errors.ts'
+import type { Meter } from '../metrics/meter.ts'
+import type { Caller, Reading, Relay } from '../relay/relay.ts'
+import type { App, Request } from './app.ts'
+import { callerOf } from './caller.ts'
+import { takeAnyBody } from './publish.ts'
+
+const MAX_LINES = 1000
+const MAX_BYTES = 1024 * 1024
+const MEDIA_TYPE = 'application/x-ndjson'
+
+interface Refused {
+  readonly line: number
+  readonly code: string
+  readonly detail: string
+}
+
+/** `POST /topics`: one reading a line; a bad line is reported and sinks no other. */
+export function publishManyRoute(app: App, relay: Relay, meter: Meter): void {
+  app.post('/topics', {
+    bodyLimit: MAX_BYTES,
+    onRequest: [mustBeNdjson, takeAnyBody],
+    async handler(request, reply) {
+      const lines = linesOf(request.body as Buffer)
+      const caller = callerOf(request)
+      // all at once, so that a thousand QoS 1 lines share the store's commits; the calls keep the lines' order
+      const outcomes = await Promise.all(
+        lines.map(([line, text]) => publishLine(caller, line, text, relay, meter)),
+      )
+      const refused = outcomes.filter((outcome) => outcome !== null)
+      return reply
+        .type('application/json')
+        .send(JSON.stringify({ accepted: outcomes.length - refused.length, refused }))
+    },
+  })
+}
+
+async function mustBeNdjson(request: Request): Promise<void> {
+  const type = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase()
+  if (type !== MEDIA_TYPE)
+    throw new GatewayError(
+      'unsupported_media_type',
+      `Send many readings as ${MEDIA_TYPE}, one JSON object a line; one reading goes to /topics/{topic}.`,
+    )
+}
+
+function linesOf(body: Buffer): [line: number, text: string][] {
+  if (!isUtf8(body)) throw new GatewayError('body_invalid', 'The body is no UTF-8.')
+  const lines = [...body.toString('utf8').split('\n').entries()]
+    .map(([index, text]): [number, string] => [index + 1, text.trim()])
+    .filter(([, text]) => text !== '')
+  if (lines.length > MAX_LINES)
+    throw new GatewayError(
+      'payload_too_large',
+      `The body has ${lines.length} lines; at most ${MAX_LINES} are allowed.`,
+    )
+  return lines
+}
+
+async function publishLine(
+  caller: Caller,
+  line: number,
+  text: string,
+  relay: Relay,
+  meter: Meter,
+): Promise<Refused | null> {
+  const reading = toReading(text)
+  if (reading instanceof GatewayError) meter.published(caller.door, 0, 'invalid')
+  const refused = reading instanceof GatewayError ? reading : await relay.publish(caller, reading)
+  return refused && { line, code: refused.code, detail: refused.message }
+}
+
+const MEMBERS = ['topic', 'payload', 'payloadBase64', 'qos', 'retain']
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
+
+function toReading(text: string): Reading | GatewayError {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return invalid('The line is no JSON.')
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return invalid('The line is no JSON object.')
+  const unknown = Object.keys(value).find((name) => !MEMBERS.includes(name))
+  if (unknown !== undefined)
+    return invalid(`There is no member "${unknown}"; known are ${MEMBERS.join(', ')}.`)
+  const {
+    topic,
+    payload,
+    payloadBase64,
+    qos = 0,
+    retain = false,
+  } = value as Record<string, unknown>
+  if (typeof topic !== 'string') return invalid('"topic" must be a string.')
+  if (qos !== 0 && qos !== 1) return invalid('"qos" must be 0 or 1.')
+  if (typeof retain !== 'boolean') return invalid('"retain" must be true or false.')
+  const bytes = toBytes(payload, payloadBase64)
+  return bytes instanceof GatewayError ? bytes : { topic, payload: bytes, qos, retain }
+}
+
+function toBytes(payload: unknown, payloadBase64: unknown): Buffer | GatewayError {
+  if ((payload === undefined) === (payloadBase64 === undefined))
+    return invalid('The line must have either "payload" or "payloadBase64".')
+  if (payload !== undefined) {
+    if (typeof payload === 'string' && payload.isWellFormed()) return Buffer.from(payload)
+    // {"payload":21.5} means the text 21.5
+    if (typeof payload === 'number') return Buffer.from(String(payload))
+    return invalid('"payload" must be a string or a number.')
+  }
+  if (typeof payloadBase64 === 'string' && BASE64.test(payloadBase64))
+    return Buffer.from(payloadBase64, 'base64')
+  return invalid('"payloadBase64" must be base64.')
+}
+
+function invalid(detail: string): GatewayError {
+  return new GatewayError('body_invalid', detail)
+}

@@ -1,0 +1,72 @@
+import { codeOf, GatewayError } from '../errors.ts'
+import type { Meter } from '../metrics/meter.ts'
+import type { Reading, Relay } from '../relay/relay.ts'
+import { type App, type Request, sendProblem } from './app.ts'
+import { callerOf } from './caller.ts'
+import { parseQuery, single, topicInPath, unknownName } from './query.ts'
+
+export interface PublishOptions {
+  readonly relay: Relay
+  readonly meter: Meter
+  /** Bytes of the largest payload. */
+  readonly maxPayload: number
+}
+
+const PREFIX = '/topics/'
+/** AWS IoT's own names are known; they are carried where the broker speaks MQTT 5, which the embedded one does not. */
+const QUERY_NAMES = ['qos', 'retain', 'contentType', 'messageExpiry', 'responseTopic']
+
+/** `POST /topics/{topic}`: one reading, byte for byte. */
+export function publishRoute(app: App, { relay, meter, maxPayload }: PublishOptions): void {
+  app.post(`${PREFIX}*`, {
+    bodyLimit: maxPayload,
+    onRequest: takeAnyBody,
+    async onError(request, _reply, error) {
+      const tooLarge = codeOf(error) === 'FST_ERR_CTP_BODY_TOO_LARGE'
+      meter.published(callerOf(request).door, 0, tooLarge ? 'too_large' : 'invalid')
+    },
+    async handler(request, reply) {
+      const started = performance.now()
+      const caller = callerOf(request)
+      const reading = toReading(request)
+      if (reading instanceof GatewayError) throw reading
+      const refused = await relay.publish(caller, reading)
+      meter.publishTook(caller.door, (performance.now() - started) / 1000)
+      if (refused) return sendProblem(request, reply, refused)
+      return reply
+        .type('application/json')
+        .send(JSON.stringify({ message: 'OK', traceId: request.id }))
+    },
+  })
+}
+
+/**
+ * The payload is the body whatever its content type says. Without this Fastify refuses content types it
+ * cannot parse, and takes an HTTP/2 body without `content-type` and `content-length` for none at all.
+ */
+export async function takeAnyBody(request: Request): Promise<void> {
+  request.headers['content-type'] = 'application/octet-stream'
+}
+
+function toReading(request: Request): Reading | GatewayError {
+  const topic = topicInPath(request.url, PREFIX)
+  if (topic instanceof GatewayError) return topic
+  const query = parseQuery(request.url)
+  if (query instanceof GatewayError) return query
+  const qos = single(query, 'qos') ?? '0'
+  const retain = single(query, 'retain') ?? 'false'
+  if (qos instanceof GatewayError) return qos
+  if (retain instanceof GatewayError) return retain
+  const unknown = unknownName(query, QUERY_NAMES)
+  if (unknown) return unknown
+  if (qos !== '0' && qos !== '1')
+    return new GatewayError('query_invalid', `qos must be 0 or 1, not "${qos}".`)
+  if (retain !== 'true' && retain !== 'false')
+    return new GatewayError('query_invalid', `retain must be true or false, not "${retain}".`)
+  return {
+    topic,
+    payload: request.body as Buffer,
+    qos: qos === '1' ? 1 : 0,
+    retain: retain === 'true',
+  }
+}

@@ -1,0 +1,71 @@
+import { GatewayError } from '../errors.ts'
+
+/** Every value of every name, in order. */
+export type Query = ReadonlyMap<string, readonly string[]>
+
+/**
+ * Percent-decoded exactly once, and by RFC 3986: a raw "+" stays the wildcard that somebody typed, so a
+ * space has to be "%20". Returns a refusal where the escapes are broken.
+ */
+export function parseQuery(url: string): Query | GatewayError {
+  const query = new Map<string, string[]>()
+  const start = url.indexOf('?')
+  for (const part of start === -1 ? [] : url.slice(start + 1).split('&')) {
+    if (part === '') continue
+    const [name, value] = pairOf(part)
+    if (name === null || value === null)
+      return new GatewayError(
+        'query_invalid',
+        `The query has a broken percent-escape in "${part}".`,
+      )
+    const values = query.get(name)
+    if (values) values.push(value)
+    else query.set(name, [value])
+  }
+  return query
+}
+
+function pairOf(part: string): [string | null, string | null] {
+  const equals = part.indexOf('=')
+  if (equals === -1) return [decode(part), '']
+  return [decode(part.slice(0, equals)), decode(part.slice(equals + 1))]
+}
+
+/** The topic or filter that follows `prefix` in the path, percent-decoded exactly once. */
+export function topicInPath(url: string, prefix: string): string | GatewayError {
+  const end = url.indexOf('?')
+  const path = end === -1 ? url : url.slice(0, end)
+  // the router decodes before it matches; a route name hidden behind escapes is not served
+  if (!path.startsWith(prefix)) return new GatewayError('not_found', `There is nothing at ${path}.`)
+  const topic = decode(path.slice(prefix.length))
+  return (
+    topic ??
+    new GatewayError('topic_invalid', 'The topic has a broken percent-escape, or is no UTF-8.')
+  )
+}
+
+function decode(text: string): string | null {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return null
+  }
+}
+
+/** Reads the value of a name that may stand once at most. */
+export function single(query: Query, name: string): string | undefined | GatewayError {
+  const values = query.get(name)
+  if (values === undefined || values.length === 1) return values?.[0]
+  return new GatewayError('query_invalid', `The query names "${name}" more than once.`)
+}
+
+/** Names that no setting of the route has are errors: a misspelt `qos` must not pass for QoS 0. */
+export function unknownName(query: Query, known: readonly string[]): GatewayError | null {
+  for (const name of query.keys())
+    if (!known.includes(name))
+      return new GatewayError(
+        'query_invalid',
+        `The query has an unknown name "${name}"; known are ${known.join(', ')}.`,
+      )
+  return null
+}

@@ -1,0 +1,50 @@
+import type { Broker } from '../broker/broker.ts'
+import { GatewayError } from '../errors.ts'
+import type { Message } from '../topic/message.ts'
+import { readingTopicProblem } from '../topic/topic.ts'
+import type { App, Request } from './app.ts'
+import { callerOf } from './caller.ts'
+import { topicInPath } from './query.ts'
+import { type StreamRoutes, wantsStream } from './stream.ts'
+
+/** `GET /topics/{topic}`: the retained payload, or a stream where `Accept` asks for one; `GET /retainedMessage/{topic}`: AWS IoT's shape of the former. */
+export function readRoutes(app: App, broker: Broker, streams: StreamRoutes): void {
+  app.get('/topics/*', async (request, reply) => {
+    if (wantsStream(request)) return streams.openOne(request, reply)
+    const { payload } = await retainedFor(request, '/topics/', broker)
+    return reply.header('cache-control', 'no-store').type('application/octet-stream').send(payload)
+  })
+
+  app.get('/retainedMessage/*', async (request, reply) => {
+    const { topic, payload, qos, time } = await retainedFor(request, '/retainedMessage/', broker)
+    const body = { topic, payload: payload.toString('base64'), qos, lastModifiedTime: time }
+    return reply
+      .header('cache-control', 'no-store')
+      .type('application/json')
+      .send(JSON.stringify(body))
+  })
+}
+
+async function retainedFor(request: Request, prefix: string, broker: Broker): Promise<Message> {
+  const topic = topicInPath(request.url, prefix)
+  if (topic instanceof GatewayError) throw topic
+  const problem = readingTopicProblem(topic)
+  if (problem)
+    throw new GatewayError(
+      'topic_invalid',
+      `The topic ${problem}. To follow a filter, ask for a stream: Accept: text/event-stream.`,
+    )
+  const { access, identity } = callerOf(request)
+  if (!access.mayReceive(topic))
+    throw new GatewayError(
+      'read_denied',
+      `The access control file does not let ${identity.id} read ${topic}.`,
+    )
+  const [message] = await broker.retained(topic)
+  if (!message)
+    throw new GatewayError(
+      'not_retained',
+      `No message is retained on ${topic}. Publish one with ?retain=true, or ask for a stream: Accept: text/event-stream.`,
+    )
+  return message
+}

@@ -1,0 +1,115 @@
+import { GatewayError } from '../errors.ts'
+import type { EventFormat } from '../live/event.ts'
+import { openStream, type Sink, type StreamOptions } from '../live/stream.ts'
+import { filterProblem } from '../topic/topic.ts'
+import type { App, Reply, Request } from './app.ts'
+import { callerOf } from './caller.ts'
+import { parseQuery, type Query, single, topicInPath, unknownName } from './query.ts'
+
+export interface StreamRoutesOptions extends StreamOptions {
+  /** Most streams open at the same time. */
+  readonly maxStreams: number
+}
+
+export interface StreamRoutes {
+  /** Answers `GET /topics/{filter}` with an event stream. */
+  openOne(request: Request, reply: Reply): void
+}
+
+const MAX_FILTERS = 64
+
+export function wantsStream(request: Request): boolean {
+  return /\btext\/event-stream\b/i.test(request.headers.accept ?? '')
+}
+
+/** `GET /stream?filter=…&filter=…`, and what `GET /topics/{filter}` does for an `EventSource`. */
+export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRoutes {
+  app.get('/stream', async (request, reply) => {
+    const query = queryOf(request, ['filter', 'format', 'lastEventId'])
+    open(request, reply, query.get('filter') ?? [], query)
+  })
+
+  function open(request: Request, reply: Reply, filters: readonly string[], query: Query): void {
+    const caller = callerOf(request)
+    const format = formatOf(query)
+    const refused =
+      filtersProblem(filters) ??
+      hopeless(filters, caller.access.couldReceive, caller.identity.id) ??
+      (options.hub.size >= options.maxStreams ? tooMany(options.maxStreams) : null)
+    if (refused) throw refused
+    reply.hijack()
+    const response = reply.raw
+    response.writeHead(200, {
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+      'x-request-id': request.id,
+    })
+    openStream(response as unknown as Sink, { filters, format, ...caller }, options).catch(
+      (error) => {
+        request.log.error({ err: error, traceId: request.id }, 'a stream failed')
+        response.destroy()
+      },
+    )
+  }
+
+  return {
+    openOne(request, reply) {
+      const filter = topicInPath(request.url, '/topics/')
+      if (filter instanceof GatewayError) throw filter
+      open(request, reply, [filter], queryOf(request, ['format', 'lastEventId']))
+    },
+  }
+}
+
+function queryOf(request: Request, names: readonly string[]): Query {
+  const query = parseQuery(request.url)
+  if (query instanceof GatewayError) throw query
+  const unknown = unknownName(query, names)
+  if (unknown) throw unknown
+  return query
+}
+
+function formatOf(query: Query): EventFormat {
+  const format = single(query, 'format') ?? 'json'
+  if (format instanceof GatewayError) throw format
+  if (format !== 'json' && format !== 'raw')
+    throw new GatewayError('query_invalid', `format must be json or raw, not "${format}".`)
+  return format
+}
+
+function filtersProblem(filters: readonly string[]): GatewayError | null {
+  if (filters.length === 0)
+    return new GatewayError('query_invalid', 'Name at least one filter: /stream?filter=wott/%23')
+  if (filters.length > MAX_FILTERS)
+    return new GatewayError(
+      'query_invalid',
+      `A stream has at most ${MAX_FILTERS} filters, not ${filters.length}.`,
+    )
+  for (const filter of filters) {
+    const problem = filterProblem(filter)
+    if (problem) return new GatewayError('topic_invalid', `The filter "${filter}" ${problem}.`)
+  }
+  return null
+}
+
+/** A stream that could never show anything is refused, so that nobody waits for it. */
+function hopeless(
+  filters: readonly string[],
+  couldReceive: (filter: string) => boolean,
+  id: string,
+): GatewayError | null {
+  if (filters.some(couldReceive)) return null
+  return new GatewayError(
+    'read_denied',
+    `The access control file lets ${id} read nothing that ${filters.join(' or ')} covers.`,
+  )
+}
+
+function tooMany(most: number): GatewayError {
+  return new GatewayError(
+    'too_many_streams',
+    `${most} streams are open, and no more are allowed (WOTT_MAX_STREAMS).`,
+    { retryAfter: 10 },
+  )
+}

@@ -1,0 +1,20 @@
+import type { App } from './app.ts'
+import { callerOf } from './caller.ts'
+
+/** `GET /whoami`: the caller's identity, and what the ACL file grants it. */
+export function whoamiRoute(app: App): void {
+  app.get('/whoami', async (request, reply) => {
+    const { identity, access } = callerOf(request)
+    const { id, notAfter, fingerprint256 } = identity
+    const body = {
+      id,
+      notAfter: new Date(notAfter).toISOString(),
+      fingerprint256,
+      rules: access.grants(),
+    }
+    return reply
+      .header('cache-control', 'no-store')
+      .type('application/json')
+      .send(JSON.stringify(body))
+  })
+}

@@ -1,0 +1,20 @@
+import { type DestinationStream, type Logger, pino } from 'pino'
+
+/** One JSON object a line on standard output; on a terminal, lines for people. */
+export async function createLog(level: string): Promise<Logger> {
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    await destination(),
+  )
+}
+
+async function destination(): Promise<DestinationStream> {
+  if (!process.stdout.isTTY) return pino.destination({ fd: 1, sync: true })
+  const { default: pretty } = await import('pino-pretty')
+  return pretty({ ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss', sync: true })
+}
