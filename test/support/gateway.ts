@@ -1,0 +1,118 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { loadConfig } from '../../src/config/load.ts'
+import type { SettingName } from '../../src/config/schema.ts'
+import { type Gateway, openGateway } from '../../src/gateway.ts'
+import { createPki, type Pki } from './pki.ts'
+
+export interface TestGateway extends AsyncDisposable {
+  readonly gateway: Gateway
+  readonly pki: Pki
+  readonly aclFile: string
+  readonly ports: {
+    readonly device: number
+    readonly mqtt: number
+    readonly viewer: number
+    readonly ops: number
+  }
+  /** Every log line so far. */
+  readonly log: Record<string, unknown>[]
+  /** Resolves with the first line, past or future, that `matches`. */
+  logged(matches: (line: Record<string, unknown>) => boolean): Promise<Record<string, unknown>>
+  /** The exposition of the ops door. */
+  metrics(): Promise<string>
+  /** The value of one sample of it, written as Prometheus does: `name{label="value"}`; undefined when absent. */
+  metric(sample: string): Promise<number | undefined>
+}
+
+export interface TestGatewayOptions {
+  readonly acl?: string
+  readonly settings?: Partial<Record<SettingName, string>>
+}
+
+/** A whole gateway on free loopback ports, with a device CA of its own. */
+export async function startGateway({
+  acl = '',
+  settings = {},
+}: TestGatewayOptions = {}): Promise<TestGateway> {
+  const directory = await mkdtemp(join(tmpdir(), 'wott-test-'))
+  const pki = await createPki(join(directory, 'pki'))
+  const own = await pki.issue('gateway.d.wott.local', {
+    names: ['gateway.d.wott.local', 'localhost', '127.0.0.1', '::1'],
+  })
+  const aclFile = join(directory, 'permission.acl')
+  await writeFile(aclFile, acl)
+
+  const lines: Record<string, unknown>[] = []
+  const watchers = new Set<() => void>()
+  const log = pino(
+    { level: 'debug', base: null, formatters: { level: (label) => ({ level: label }) } },
+    {
+      write(line: string) {
+        lines.push(JSON.parse(line))
+        for (const watcher of watchers) watcher()
+      },
+    },
+  )
+  const loopback = '127.0.0.1:0'
+  const config = loadConfig(
+    {},
+    {
+      certsDir: own.directory,
+      crlFile: pki.crlFile,
+      aclFile,
+      deviceListen: loopback,
+      mqttListen: loopback,
+      viewerListen: loopback,
+      opsListen: loopback,
+      drainSeconds: '2',
+      ...settings,
+    },
+  )
+  const gateway = await openGateway(config, log)
+  const port = (door: keyof Gateway['doors']) => gateway.doors[door]?.port ?? 0
+  const ports = {
+    device: port('device'),
+    mqtt: port('mqtt'),
+    viewer: port('viewer'),
+    ops: port('ops'),
+  }
+
+  async function metrics(): Promise<string> {
+    const response = await fetch(`http://127.0.0.1:${ports.ops}/metrics`)
+    return response.text()
+  }
+
+  return {
+    ...{ gateway, pki, aclFile, ports, log: lines, metrics },
+    logged(matches) {
+      return new Promise((resolve) => {
+        const look = () => {
+          const found = lines.find(matches)
+          if (!found) return
+          watchers.delete(look)
+          resolve(found)
+        }
+        watchers.add(look)
+        look()
+      })
+    },
+    async metric(sample) {
+      const line = (await metrics()).split('\n').find((text) => text.startsWith(`${sample} `))
+      return line === undefined ? undefined : Number(line.slice(sample.length + 1))
+    },
+    async [Symbol.asyncDispose]() {
+      await gateway[Symbol.asyncDispose]()
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/** The tutorial's two devices and a bystander without any right. */
+export const TUTORIAL_ACL = `user sensor.d.wott.local
+topic write wott/temperature
+user subscriber.d.wott.local
+topic read wott/temperature
+`
