@@ -1,17 +1,19 @@
 import type { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { Aedes, type AedesPublishPacket, type Client, type PublishPacket } from 'aedes'
-import createPersistence, { type AedesPersistence } from 'aedes-persistence'
-import createEmitter from 'mqemitter'
 import type { Logger } from 'pino'
 import type { AclSource } from '../acl/reload.ts'
 import { GatewayError } from '../errors.ts'
 import type { Identity } from '../identity/identity.ts'
 import type { Door, Meter } from '../metrics/meter.ts'
-import { topicMatches } from '../topic/match.ts'
 import type { Message, Qos } from '../topic/message.ts'
-import type { Broker, Delivery } from './broker.ts'
-import { createHooks, type Stamp, stampOf } from './hooks.ts'
+import type { Broker } from './broker.ts'
+import { createEmitter } from './emitter.ts'
+import { createHooks, type Done, isSettled } from './hooks.ts'
+import { createLines } from './line.ts'
+import type { Persistence } from './persistence/persistence.ts'
+import { createSession, type Sessions } from './session.ts'
+import { setStamp, stampOf } from './stamp.ts'
 
 /** A broker that speaks MQTT itself, to connections that have been identified. */
 export interface MqttHost {
@@ -22,73 +24,91 @@ export interface EmbeddedOptions {
   readonly acl: AclSource
   readonly meter: Meter
   readonly log: Logger
+  readonly persistence: Persistence
   /** Bytes of the largest payload. */
   readonly maxPayload: number
   /** Bytes that may wait for one MQTT subscriber. */
   readonly clientBuffer: number
+  /** Filters that one connection may have. */
+  readonly maxSubscriptions: number
 }
 
 /** aedes allows any time for the first packet; a device needs a few round trips. */
 const CONNECT_TIMEOUT_MS = 10_000
 
-type PublishCallback = (error?: Error | null) => void
+/**
+ * aedes takes a message whose counter is below the last one for a duplicate, and drops it; but counters
+ * are given before storing, and messages overtake each other there. It finds every counter new here.
+ */
+const NO_DUPLICATES = new Proxy({}, { get: () => 0, set: () => true })
 
-/** aedes inside this process, with the gateway's own answers to who may do what. */
+/** aedes inside this process, with the gateway's own order, store, and answers to who may do what. */
 export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & MqttHost> {
-  const { log } = options
-  const persistence = (createPersistence as unknown as () => AedesPersistence)()
+  const { log, persistence } = options
+  const sessions: Sessions = new WeakMap()
+  const lines = createLines()
   const aedes = new Aedes({
     persistence,
-    // one place gives the order; 0 because a bounded emitter queues in an array it shifts (fan-in eight times slower)
-    mq: createEmitter({ concurrency: 0, matchEmptyLevels: true }),
+    mq: createEmitter(),
     concurrency: 0,
     connectTimeout: CONNECT_TIMEOUT_MS,
+    // sorts after the ids of earlier lives, so that what they left behind is known to be theirs
+    id: `gateway-${Date.now().toString(36)}`,
     // client ids are prefixed with the WoTT ID, so MQTT 3.1's 23 characters are no measure of them
     maxClientsIdLength: 65_535,
   })
-  const publish = aedes.publish.bind(aedes) as unknown as (
-    packet: PublishPacket,
-    client: Client | null,
-    done: PublishCallback,
-  ) => void
-  const hooks = createHooks({ ...options, brokerId: aedes.id, publish })
-  Object.assign(aedes, hooks.aedes)
-  // after a hook has published or refused a packet itself, aedes must not publish it again
-  aedes.publish = ((
-    packet: PublishPacket,
-    client: Client | PublishCallback,
-    done?: PublishCallback,
-  ) => {
-    const [from, answer] = typeof client === 'function' ? [null, client] : [client, done]
-    if (hooks.isSettled(packet)) answer?.()
-    else publish(packet, from, answer ?? (() => {}))
-  }) as typeof aedes.publish
+  const publishInAedes = aedes.publish.bind(aedes) as unknown as typeof publish
 
-  ;(aedes as EventEmitter).on('error', (error: Error) => log.error({ err: error }, 'broker error'))
-  aedes.on('clientError', (client, error) =>
-    log.debug({ client: client.id, reason: error.message }, 'MQTT client error'),
+  /** Publishes when everything earlier on this topic is on its way. */
+  function publish(packet: PublishPacket, client: Client | null, done: Done): void {
+    const stamp = stampOf(packet)
+    const waits = packet.qos > 0 || packet.retain || lines.has(packet.topic)
+    const turn = stamp && waits ? lines.join(packet.topic) : undefined
+    if (stamp && turn) stamp.turn = turn
+    publishInAedes(packet, client, (error) => {
+      if (error) turn?.leave()
+      done(error)
+    })
+  }
+
+  Object.assign(
+    aedes,
+    createHooks({
+      ...options,
+      sessions,
+      brokerId: aedes.id,
+      publish,
+      withdraw: (client, packet) => persistence.outgoingWithdraw(client, packet as never),
+    }),
+    {
+      publish(packet: PublishPacket, client: Client | Done | null, done: Done = () => {}) {
+        const [from, answer] = typeof client === 'function' ? [null, client] : [client, done]
+        // a hook has published or dropped it already
+        if (isSettled(packet)) answer()
+        else publish(packet, from, answer)
+      },
+    },
   )
-  aedes.on('connectionError', (_client, error) => {
-    if (error.message === 'unacceptable protocol version')
-      log.warn(
-        'refused a client that speaks MQTT 5: have it use MQTT 3.1.1 (mosquitto_pub -V mqttv311)',
-      )
-    else log.debug({ reason: error.message }, 'MQTT connection error')
-  })
+  listenTo(aedes, options, sessions)
   await aedes.listen()
 
-  let sequence = 0
   let closing: Promise<void> | undefined
   return {
     accept(stream, identity, door) {
-      hooks.adopt(aedes.handle(stream), identity, door)
+      const client = aedes.handle(stream)
+      sessions.set(client, createSession(identity, door))
+      Object.assign(client, {
+        duplicates: NO_DUPLICATES,
+        // a subscriber that does not drain must not hold its publishers; authorizeForward bounds what waits
+        waitForDrain: (done: () => void) => setImmediate(done),
+      })
     },
 
     publish(message) {
       return new Promise((resolve, reject) => {
-        if (closing) return reject(unavailable('the broker is closed'))
+        if (closing) return reject(unavailable('The broker is closed.'))
         publish(toPacket(message), null, (error) =>
-          error ? reject(unavailable('the broker did not take the message', error)) : resolve(),
+          error ? reject(unavailable('The broker did not take the message.', error)) : resolve(),
         )
       })
     },
@@ -96,11 +116,11 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
     async subscribe(filter, onMessage) {
       const dollar = filter.startsWith('$')
       function deliver(packet: AedesPublishPacket, done: () => void): void {
-        // aedes lets wildcards reach "$" here [MQTT-4.7.2-1]
-        if (packet.topic.startsWith('$') === dollar) {
-          sequence += 1
+        const sequence = stampOf(packet)?.sequence
+        // aedes' own messages have no number, and here it lets wildcards reach "$" [MQTT-4.7.2-1]
+        if (sequence !== undefined && packet.topic.startsWith('$') === dollar) {
           try {
-            onMessage(toDelivery(packet, sequence))
+            onMessage({ ...toMessage(packet), sequence })
           } catch (error) {
             // thrown into the emitter it would end the publisher's connection
             log.error({ err: error }, 'a subscriber inside the gateway failed')
@@ -108,53 +128,56 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
         }
         done()
       }
-      await new Promise<void>((resolve) => aedes.subscribe(filter, deliver, () => resolve()))
-      return () => new Promise((resolve) => aedes.unsubscribe(filter, deliver, () => resolve()))
+      await new Promise<void>((resolve) => aedes.subscribe(filter, deliver, resolve))
+      return () => new Promise((resolve) => aedes.unsubscribe(filter, deliver, resolve))
     },
 
     async retained(filter) {
-      const found: Message[] = []
-      for await (const packet of persistence.createRetainedStream(filter))
-        if (topicMatches(filter, packet.topic)) found.push(toMessage(packet, true))
-      return found
+      const packets = await persistence.retained(filter)
+      return packets.map((packet) => ({ ...toMessage(packet as AedesPublishPacket), retain: true }))
     },
 
-    problem: () => (closing ? 'the broker is closed' : null),
+    problem: () => (closing ? 'the broker is closed' : persistence.problem()),
 
     close() {
-      closing ??= new Promise((resolve) => aedes.close(() => resolve()))
+      closing ??= new Promise<void>((resolve) => aedes.close(resolve)).then(persistence.destroy)
       return closing
     },
   }
 }
 
+function listenTo(aedes: Aedes, { log, persistence }: EmbeddedOptions, sessions: Sessions): void {
+  const events: EventEmitter = aedes
+  events.on('error', (error: Error) => log.error({ err: error }, 'broker error'))
+  aedes.on('client', ({ id }) => persistence.touch(id, true))
+  aedes.on('clientDisconnect', ({ id }) => persistence.touch(id, false))
+  aedes.on('unsubscribe', (filters, client) => {
+    for (const filter of filters) sessions.get(client)?.subscriptions.remove(filter)
+  })
+  aedes.on('clientError', (client, error) =>
+    log.debug({ client: client.id, reason: error.message }, 'MQTT client error'),
+  )
+  aedes.on('connectionError', (client, error) => {
+    const device = sessions.get(client)?.identity.id
+    if (error.message === 'unacceptable protocol version')
+      log.warn(
+        { device },
+        'refused a client that speaks MQTT 5: have it use MQTT 3.1.1 (mosquitto_pub -V mqttv311)',
+      )
+    else log.debug({ device, reason: error.message }, 'MQTT connection error')
+  })
+}
+
 function toPacket({ topic, payload, qos, retain, device, time }: Message): PublishPacket {
-  const stamp: Stamp = { device, time }
-  return {
-    cmd: 'publish',
-    topic,
-    payload,
-    qos,
-    retain,
-    dup: false,
-    properties: stamp,
-  } as PublishPacket
+  const packet: PublishPacket = { cmd: 'publish', topic, payload, qos, retain, dup: false }
+  setStamp(packet, { device, time })
+  return packet
 }
 
-function toMessage(packet: AedesPublishPacket, retain: boolean): Message {
-  const { device, time } = stampOf(packet)
-  return {
-    topic: packet.topic,
-    payload: packet.payload as Buffer,
-    qos: packet.qos as Qos,
-    retain,
-    device,
-    time,
-  }
-}
-
-function toDelivery(packet: AedesPublishPacket, sequence: number): Delivery {
-  return { ...toMessage(packet, packet.retain), sequence }
+function toMessage(packet: AedesPublishPacket): Message {
+  const { device = null, time = Date.now() } = stampOf(packet) ?? {}
+  const { topic, payload, qos, retain } = packet
+  return { topic, payload: payload as Buffer, qos: qos as Qos, retain, device, time }
 }
 
 function unavailable(message: string, cause?: unknown): GatewayError {

@@ -1,94 +1,71 @@
 import { randomUUID } from 'node:crypto'
 import type { Duplex } from 'node:stream'
-import type {
-  AedesOptions,
-  AuthenticateError,
-  Client,
-  ConnectPacket,
-  PublishPacket,
-  Subscription,
-} from 'aedes'
+import type { AedesOptions, AuthenticateError, Client, ConnectPacket, PublishPacket } from 'aedes'
 import type { Logger } from 'pino'
-import { type Access, createAccess } from '../acl/access.ts'
+import { createAccess } from '../acl/access.ts'
 import type { AclSource } from '../acl/reload.ts'
-import type { Identity } from '../identity/identity.ts'
-import type { Door, Meter } from '../metrics/meter.ts'
+import type { Meter } from '../metrics/meter.ts'
+import type { Qos } from '../topic/message.ts'
 import { filterProblem, topicProblem } from '../topic/topic.ts'
+import type { Sessions } from './session.ts'
+import { setStamp, stampOf } from './stamp.ts'
 
-/** What travels with a message through aedes, in the one field that it copies and MQTT 3.1.1 does not send. */
-export interface Stamp {
-  readonly device: string | null
-  readonly time: number
-}
-
-export function stampOf(packet: object): Stamp {
-  const { properties } = packet as { properties?: Partial<Stamp> }
-  return { device: properties?.device ?? null, time: properties?.time ?? Date.now() }
-}
+export type Done = (error?: Error | null) => void
 
 export interface HookOptions {
   readonly acl: AclSource
   readonly meter: Meter
   readonly log: Logger
+  /** Bytes of the largest payload. */
   readonly maxPayload: number
+  /** Bytes that may wait for one MQTT subscriber. */
   readonly clientBuffer: number
+  /** Filters that one connection may have. */
+  readonly maxSubscriptions: number
+  readonly sessions: Sessions
   readonly brokerId: string
-  publish(packet: PublishPacket, client: Client | null, done: (error?: Error | null) => void): void
+  publish(packet: PublishPacket, client: Client | null, done: Done): void
+  /** Takes a message that the client may not read, and so will never acknowledge, out of its queue. */
+  withdraw(client: Client, packet: object): void
 }
 
-type Hooks = Required<
+export type Hooks = Required<
   Pick<
     AedesOptions,
     'preConnect' | 'authenticate' | 'authorizePublish' | 'authorizeSubscribe' | 'authorizeForward'
   >
 >
 
-/** One MQTT connection: whose it is, and what the ACL makes of it once its client id is known. */
-interface Session {
-  readonly identity: Identity
-  readonly door: Door
-  access: Access | null
-  refusal: AuthenticateError | null
-}
-
-/** Packets that a hook has published or dropped itself. */
-const settled = Symbol('settled')
-type Settled = { [settled]?: true }
-
 /** CONNACK code 2, identifier rejected [MQTT-3.1.3-8]. */
 const IDENTIFIER_REJECTED = 2
 
-/** Our answers to aedes: whose a session is, what may be published, and what may be read on each delivery. */
-export function createHooks(options: HookOptions) {
-  const { acl, meter, log, maxPayload, clientBuffer, publish } = options
-  const sessions = new WeakMap<object, Session>()
+/** Packets that a hook has published or dropped itself. */
+const settled = Symbol('settled')
+
+export function isSettled(packet: object): boolean {
+  return settled in packet
+}
+
+/** Our answers to aedes: whose a session is, what may be published, and, on each delivery, what may be read. */
+export function createHooks(options: HookOptions): Hooks {
+  const { acl, meter, log, maxPayload, clientBuffer, maxSubscriptions, sessions } = options
+  const { publish, withdraw } = options
   const ownTopics = `$SYS/${options.brokerId}/`
 
-  function adopt(client: Client, identity: Identity, door: Door): void {
-    sessions.set(client, { identity, door, access: null, refusal: null })
-    // a subscriber that does not drain must not hold the publisher; authorizeForward bounds what waits
-    Object.assign(client, { waitForDrain: (done: () => void) => setImmediate(done) })
-  }
-
-  function drop(packet: PublishPacket, done: (error?: Error | null) => void): void {
-    ;(packet as Settled)[settled] = true
-    done(null)
-  }
-
-  const hooks: Hooks = {
+  return {
     preConnect(client, packet: ConnectPacket, done) {
       const session = sessions.get(client)
       if (!session) return done(new Error('a connection without an identity'), false)
-      const { id } = session.identity
       const problem =
-        (packet.clientId === '' ? null : topicLikeProblem(packet.clientId)) ??
+        (packet.clientId === '' ? null : nameProblem(packet.clientId)) ??
         (packet.will ? topicProblem(packet.will.topic) : null)
-      if (problem) return done(new Error(`client id or will topic ${problem}`), false)
+      if (problem) return done(new Error(`its client id or will topic ${problem}`), false)
       if (packet.clientId === '' && !packet.clean)
         session.refusal = refusal('an empty client id needs a clean session')
+      const { id } = session.identity
       const clientId = packet.clientId || `auto-${randomUUID()}`
       session.access = createAccess(acl, { user: id, clientId })
-      // sessions belong to an identity: another certificate with the same client id is another session
+      // a session belongs to an identity: the same client id under another certificate is another session
       packet.clientId = `${id}/${clientId}`
       done(null, true)
     },
@@ -100,10 +77,10 @@ export function createHooks(options: HookOptions) {
 
     authorizePublish(client, packet, done) {
       const session = client === null ? undefined : sessions.get(client)
-      // a will left behind by a crash: nobody is there to be asked, so it is dropped, and an error would end the process
-      if (!client || !session?.access) return drop(packet, done)
+      // a will left by a crash: nobody is there to be asked about, and an error would end the process
+      if (!client || !session?.access) return settle(packet, done)
       const { door, identity, access } = session
-      const { qos } = packet
+      const qos = packet.qos as Qos
       const problem = topicProblem(packet.topic)
       if (problem) {
         meter.published(door, qos, 'invalid')
@@ -111,63 +88,83 @@ export function createHooks(options: HookOptions) {
       }
       if (packet.payload.length > maxPayload) {
         meter.published(door, qos, 'too_large')
-        return drop(packet, done)
+        return settle(packet, done)
       }
       if (!access.mayPublish(packet.topic)) {
         meter.published(door, qos, 'denied')
-        return drop(packet, done)
+        return settle(packet, done)
       }
-      const stamp: Stamp = { device: identity.id, time: Date.now() }
-      Object.assign(packet, { properties: stamp })
+      setStamp(packet, { device: identity.id, time: Date.now() })
       if (qos !== 1) {
         meter.published(door, qos, 'accepted')
         return done(null)
       }
-      // aedes writes PUBACK before it stores: publish here, so that PUBACK means taken [MQTT-4.3.2-2]
+      // aedes writes PUBACK before it stores: publishing here makes PUBACK mean stored [MQTT-4.3.2-2]
       publish(packet, client, (error) => {
         meter.published(door, qos, error ? 'failed' : 'accepted')
-        if (error) return done(error)
-        drop(packet, done)
+        if (error) done(error)
+        else settle(packet, done)
       })
     },
 
-    authorizeSubscribe(_client, subscription: Subscription, done) {
-      const problem = filterProblem(subscription.topic)
-      if (problem) return done(new Error(`the filter ${problem}`))
-      // as with Mosquitto every valid filter is granted; reading is decided on each delivery
-      done(null, subscription)
+    authorizeSubscribe(client, subscription, done) {
+      const subscriptions = sessions.get(client)?.subscriptions
+      const { topic, qos } = subscription
+      const problem = filterProblem(topic)
+      if (problem || !subscriptions) return done(new Error(`the filter ${problem}`))
+      // 0x80 in SUBACK: failure
+      if (!subscriptions.has(topic) && subscriptions.size >= maxSubscriptions)
+        return done(null, null)
+      // every valid filter is granted, as with Mosquitto; reading is decided on each delivery
+      subscriptions.grant(topic, qos as Qos)
+      // of overlapping filters aedes would take the first one's QoS: all get the way of QoS 2 here, and
+      // authorizeForward says which QoS it comes to
+      done(null, { ...subscription, qos: 2 })
     },
 
     authorizeForward(client, packet) {
       const session = sessions.get(client)
-      if (!session?.access?.mayReceive(packet.topic) || packet.topic.startsWith(ownTopics))
+      if (!session?.access) return null
+      // aedes' own $SYS messages name every client
+      if (packet.topic.startsWith(ownTopics)) return null
+      const live = packet.messageId === undefined
+      const sequence = live ? stampOf(packet)?.sequence : undefined
+      if (sequence !== undefined) {
+        if (sequence <= session.lastSequence) return null
+        session.lastSequence = sequence
+      }
+      if (!session.access.mayReceive(packet.topic)) {
+        withdraw(client, packet)
         return null
+      }
       const waiting = (client.conn as Duplex).writableLength
       if (waiting > clientBuffer) {
         meter.deliveryDropped(session.door, 'slow_reader')
-        if (packet.qos > 0) {
-          log.warn(
-            { client: client.id, waiting },
-            'disconnecting an MQTT subscriber that does not read',
-          )
-          client.conn.destroy()
-        }
+        if (packet.qos === 0) return null
+        log.warn(
+          { client: client.id, waiting },
+          'disconnecting an MQTT subscriber that does not read',
+        )
+        client.conn.destroy()
         return null
       }
+      if (live && packet.qos > 0)
+        packet.qos = Math.min(packet.qos, session.subscriptions.highest(packet.topic)) as Qos
       meter.delivered(session.door)
       return packet
     },
   }
-
-  return {
-    aedes: hooks,
-    adopt,
-    isSettled: (packet: object) => (packet as Settled)[settled] === true,
-  }
 }
 
-function topicLikeProblem(text: string): string | null {
-  return filterProblem(text.replaceAll(/[+#/]/g, '_'))
+/** Tells aedes that all is well while it has nothing left to do: a denied QoS 1 or 2 message is acknowledged and dropped, as with Mosquitto. */
+function settle(packet: PublishPacket, done: Done): void {
+  Object.assign(packet, { [settled]: true })
+  done(null)
+}
+
+/** Client ids may hold what has a meaning in filters, but no character that MQTT forbids. */
+function nameProblem(clientId: string): string | null {
+  return topicProblem(clientId.replaceAll(/[+#/]/g, '_'))
 }
 
 function refusal(message: string): AuthenticateError {

@@ -99,6 +99,11 @@ export const SETTINGS = {
     '4MiB',
     'bytes that may wait for one MQTT subscriber: beyond them QoS 0 is dropped and QoS 1 disconnects',
   ),
+  maxSubscriptions: setting(
+    integer(1, 100_000),
+    '1000',
+    'filters that one MQTT connection may have',
+  ),
   readingTtl: setting(
     integer(1, 31_536_000),
     '3600',

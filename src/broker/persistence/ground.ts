@@ -1,0 +1,29 @@
+import type { Journal } from './journal.ts'
+import type { Limits, OnBound } from './limits.ts'
+
+/** What every part of the store stands on. */
+export interface Ground {
+  readonly journal: Journal
+  readonly limits: Limits
+  readonly onBound: OnBound
+  /** Milliseconds since the Unix epoch. */
+  now(): number
+  readonly ids: Ids
+}
+
+/** Numbers that only grow, also across restarts: order in the store is theirs. */
+export interface Ids {
+  next(): number
+  /** Later numbers are greater than this one. */
+  passed(id: number): void
+}
+
+export function createIds(): Ids {
+  let last = 0
+  return {
+    next: () => ++last,
+    passed: (id) => {
+      last = Math.max(last, id)
+    },
+  }
+}

@@ -1,0 +1,134 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { GatewayError, messageOf } from '../../errors.ts'
+import type { Change, Restore } from './changes.ts'
+import type { Journal } from './journal.ts'
+
+/** Stores changes all together or, rejecting, not at all; it is asked for one thing at a time. */
+export interface Disk {
+  recover(restore: Restore): Promise<void>
+  commit(changes: readonly Change[]): Promise<void>
+  close(): Promise<void>
+}
+
+interface Group {
+  readonly changes: readonly Change[]
+  /** Who waits for it; without anybody it is tried again until it is stored. */
+  readonly waiter?: { resolve(): void; reject(error: Error): void }
+}
+
+/** How long changes that nobody waits for are collected; an SD card is spared what supersedes itself. */
+const LATER_MS = 100
+const RETRY_MS = 1_000
+/** Keeps the copy to another thread within some milliseconds of this one. */
+const CHANGES_AT_ONCE = 4_096
+
+/** A journal that commits in groups: whatever came while the last commit ran goes into the next. */
+export function createGroupCommit(disk: Disk): Journal {
+  let waiting = new Map<unknown, Group>()
+  let waiters = 0
+  let running: Promise<void> | undefined
+  let timer: NodeJS.Timeout | undefined
+  let closing: Promise<void> | undefined
+  let problem: string | null = null
+
+  function append(changes: readonly Change[]): Promise<void> {
+    if (closing) return Promise.reject(unavailable('it is closed'))
+    if (changes.length === 0 && waiting.size === 0 && !running) return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      const group = { changes, waiter: { resolve, reject } }
+      waiting.set(group, group)
+      waiters += 1
+      start()
+    })
+  }
+
+  function later(key: string, change: Change): void {
+    waiting.set(key, { changes: [change] })
+    startLater()
+  }
+
+  function start(): void {
+    if (closing) return
+    running ??= run()
+  }
+
+  function startLater(): void {
+    if (closing || running) return
+    timer ??= setTimeout(start, problem ? RETRY_MS : LATER_MS).unref()
+  }
+
+  async function run(): Promise<void> {
+    clearTimeout(timer)
+    timer = undefined
+    do {
+      // what else this turn of the event loop has to store goes into the same commit
+      await nextTurn()
+      await commit()
+    } while (waiters > 0 && !closing)
+    running = undefined
+    if (waiting.size > 0) startLater()
+  }
+
+  /** Commits what waits, or the first part of it; false when it could not be stored. */
+  async function commit(): Promise<boolean> {
+    const batch = take()
+    const changes = batch.flatMap(([, group]) => group.changes)
+    try {
+      if (changes.length > 0) await disk.commit(changes)
+    } catch (error) {
+      problem = messageOf(error)
+      giveBack(batch, error)
+      return false
+    }
+    problem = null
+    for (const [, { waiter }] of batch) waiter?.resolve()
+    return true
+  }
+
+  function take(): [unknown, Group][] {
+    const all = [...waiting]
+    let size = 0
+    const end = all.findIndex(([, { changes }]) => (size += changes.length) > CHANGES_AT_ONCE)
+    const batch = end === -1 ? all : all.slice(0, Math.max(end, 1))
+    waiting = new Map(all.slice(batch.length))
+    for (const [, { waiter }] of batch) if (waiter) waiters -= 1
+    return batch
+  }
+
+  function giveBack(batch: [unknown, Group][], error: unknown): void {
+    const untold = batch.filter(([, { waiter }]) => {
+      waiter?.reject(unavailable(messageOf(error), error))
+      return !waiter
+    })
+    // in front, as they were, but what has been superseded stays so
+    waiting = new Map<unknown, Group>([...untold, ...waiting])
+    // something to find out with whether it works again
+    if (waiting.size === 0) later('probe', ['probe', Date.now()])
+  }
+
+  async function close(): Promise<void> {
+    clearTimeout(timer)
+    await running
+    while (waiting.size > 0 && (await commit()));
+    for (const { waiter } of waiting.values()) waiter?.reject(unavailable('it is closed'))
+    await disk.close()
+  }
+
+  return {
+    recover: (restore) => disk.recover(restore),
+    append,
+    later,
+    problem: () => problem,
+    close() {
+      closing ??= close()
+      return closing
+    },
+  }
+}
+
+function unavailable(why: string, cause?: unknown): GatewayError {
+  return new GatewayError('broker_unavailable', `the store took nothing: ${why}`, {
+    cause,
+    retryAfter: 1,
+  })
+}

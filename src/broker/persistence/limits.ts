@@ -1,0 +1,48 @@
+const MIB = 1024 * 1024
+const DAY = 24 * 60 * 60 * 1000
+
+/** What the store may grow to. Bytes are those of topics and payloads, times are milliseconds. */
+export interface Limits {
+  /** Messages waiting for one session, sent and not yet acknowledged ones included. */
+  readonly queueMessages: number
+  readonly queueBytes: number
+  /** Whether a full queue gives up its oldest unsent message or does without the new one. */
+  readonly whenFull: 'drop-oldest' | 'refuse'
+  /** Bytes waiting in all queues, a message in many queues counted once; beyond it new ones are not queued. */
+  readonly totalBytes: number
+  readonly retainedMessages: number
+  readonly retainedBytes: number
+  readonly subscriptionsPerSession: number
+  readonly sessions: number
+  /** How long a session outlives its last connection. */
+  readonly sessionExpiry: number
+  /** How long a message waits to be sent. */
+  readonly messageExpiry: number
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  queueMessages: 1_000,
+  queueBytes: 16 * MIB,
+  whenFull: 'drop-oldest',
+  totalBytes: 128 * MIB,
+  retainedMessages: 100_000,
+  retainedBytes: 128 * MIB,
+  subscriptionsPerSession: 1_000,
+  sessions: 10_000,
+  sessionExpiry: 7 * DAY,
+  messageExpiry: 7 * DAY,
+}
+
+export type BoundReason =
+  | 'queue_messages'
+  | 'queue_bytes'
+  | 'total_bytes'
+  | 'message_expired'
+  | 'retained_messages'
+  | 'retained_bytes'
+  | 'subscriptions'
+  | 'sessions'
+  | 'session_expired'
+
+/** Told whenever a bound costs something: `count` messages, subscriptions or sessions. */
+export type OnBound = (reason: BoundReason, count: number) => void

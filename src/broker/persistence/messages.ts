@@ -1,0 +1,103 @@
+import type { Change, Payload } from './changes.ts'
+import type { Ground } from './ground.ts'
+import {
+  byteLength,
+  ownPayload,
+  type PublishPacket,
+  restoredPayload,
+  type Stamp,
+  stampOf,
+  toProperties,
+} from './packet.ts'
+
+/** The broker id that messages carry after a restart; their counter is then the store's own number. */
+const RESTORED = '$restored'
+
+/** A message that waits in queues, held once however many they are. */
+export interface Message {
+  readonly id: number
+  /** aedes' name for it, by which it asks after it. */
+  readonly brokerId: string | undefined
+  readonly brokerCounter: number | undefined
+  readonly topic: string
+  readonly payload: Payload
+  readonly properties: Partial<Stamp> | undefined
+  readonly bytes: number
+  /** When it was queued, in milliseconds since the Unix epoch. */
+  readonly stored: number
+  /** How many queues hold it. */
+  holders: number
+}
+
+export type Messages = ReturnType<typeof createMessages>
+
+export function createMessages({ journal, now, ids }: Ground) {
+  const restored = new Map<number, Message>()
+  let bytes = 0
+
+  function create({ brokerId, brokerCounter, ...packet }: PublishPacket): Message {
+    const { topic, properties } = packet
+    const payload = ownPayload(packet.payload)
+    const message = { id: ids.next(), brokerId, brokerCounter, topic, payload, properties }
+    return { ...message, bytes: byteLength(message), stored: now(), holders: 0 }
+  }
+
+  function hold(message: Message): void {
+    if (message.holders === 0) bytes += message.bytes
+    message.holders += 1
+  }
+
+  function letGo(message: Message): void {
+    message.holders -= 1
+    if (message.holders > 0) return
+    bytes -= message.bytes
+    journal.later(`message ${message.id}`, ['dropMessage', message.id])
+  }
+
+  /** Lets go of a message that was never stored. */
+  function abandon(message: Message): void {
+    if (message.holders > 0) bytes -= message.bytes
+    message.holders = 0
+  }
+
+  return {
+    /** Of topics and payloads held. */
+    get bytes() {
+      return bytes
+    },
+    create,
+    hold,
+    letGo,
+    abandon,
+    restore(
+      id: number,
+      topic: string,
+      payload: Payload,
+      device: string | null,
+      time: number | null,
+      stored: number,
+    ): void {
+      ids.passed(id)
+      const { properties } = toProperties(device, time)
+      const own = { topic, payload: restoredPayload(payload) }
+      const name = { brokerId: RESTORED, brokerCounter: id }
+      const message = {
+        id,
+        ...name,
+        ...own,
+        properties,
+        bytes: byteLength(own),
+        stored,
+        holders: 0,
+      }
+      restored.set(id, message)
+    },
+    restored: (id: number) => restored.get(id),
+    /** Called once everything that holds a message is restored too. */
+    endRestore: () => restored.clear(),
+  }
+}
+
+export function messageChange({ id, topic, payload, properties, stored }: Message): Change {
+  return ['message', id, topic, payload, ...stampOf(properties), stored]
+}

@@ -1,0 +1,114 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { topicMatches } from '../../topic/match.ts'
+import type { Qos } from '../../topic/message.ts'
+import type { Change, Payload } from './changes.ts'
+import type { Ground } from './ground.ts'
+import {
+  byteLength,
+  ownPayload,
+  type PublishPacket,
+  restoredPayload,
+  stampOf,
+  toProperties,
+} from './packet.ts'
+import { createTopicTrie } from './topic-trie.ts'
+
+/** Steps through the topics between two looks at the event loop: well under a millisecond. */
+const BATCH = 256
+
+export function createRetained({ journal, limits, onBound }: Ground) {
+  const topics = createTopicTrie<PublishPacket>()
+  // topics with a change on its way to the journal, which must be applied before any later one
+  const underway = new Map<string, number>()
+  let bytes = 0
+
+  /** Keeps or, without a payload, removes [MQTT-3.3.1-10]; a QoS 0 message promises nothing and does not wait. */
+  async function store(packet: PublishPacket): Promise<void> {
+    const { topic } = packet
+    // where there is no room for the new one the old one goes too: it is not the last one any more
+    const kept = packet.payload.length > 0 && hasRoom(packet) ? toKept(packet) : null
+    const waiting = underway.get(topic) ?? 0
+    if (!kept && waiting === 0 && !topics.get(topic)) return
+    const change: Change = kept
+      ? ['retain', topic, kept.payload, kept.qos, ...stampOf(kept.properties)]
+      : ['unretain', topic]
+    if (packet.qos === 0 && waiting === 0) {
+      journal.later(`retained ${topic}`, change)
+      return apply(topic, kept)
+    }
+    underway.set(topic, waiting + 1)
+    const stored = journal
+      .append([change])
+      .then(() => apply(topic, kept))
+      .finally(() => {
+        const left = (underway.get(topic) ?? 1) - 1
+        if (left === 0) underway.delete(topic)
+        else underway.set(topic, left)
+      })
+    if (packet.qos === 0) stored.catch(() => {})
+    else await stored
+  }
+
+  function hasRoom(packet: PublishPacket): boolean {
+    const before = topics.get(packet.topic)
+    if (!before && topics.size >= limits.retainedMessages) {
+      onBound('retained_messages', 1)
+      return false
+    }
+    const grown = bytes + byteLength(packet) - (before ? byteLength(before) : 0)
+    if (grown <= limits.retainedBytes) return true
+    onBound('retained_bytes', 1)
+    return false
+  }
+
+  function apply(topic: string, kept: PublishPacket | null): void {
+    const before = topics.get(topic)
+    bytes += (kept ? byteLength(kept) : 0) - (before ? byteLength(before) : 0)
+    if (kept) topics.set(topic, kept)
+    else topics.delete(topic)
+  }
+
+  /** Each retained message that any of the filters covers, once, with a pause for everybody else in between. */
+  async function* covered(filters: readonly string[]): AsyncGenerator<PublishPacket> {
+    let steps = 0
+    for (const [index, filter] of filters.entries()) {
+      const earlier = filters.slice(0, index)
+      for (const packet of topics.covered(filter)) {
+        if (++steps % BATCH === 0) await nextTurn()
+        if (packet && !earlier.some((other) => topicMatches(other, packet.topic))) yield packet
+      }
+    }
+  }
+
+  return {
+    get size() {
+      return topics.size
+    },
+    get bytes() {
+      return bytes
+    },
+    store,
+    covered,
+    restore(
+      topic: string,
+      payload: Payload,
+      qos: Qos,
+      device: string | null,
+      time: number | null,
+    ): void {
+      apply(topic, {
+        cmd: 'publish',
+        topic,
+        payload: restoredPayload(payload),
+        qos,
+        retain: true,
+        dup: false,
+        ...toProperties(device, time),
+      })
+    },
+  }
+}
+
+function toKept(packet: PublishPacket): PublishPacket {
+  return { ...packet, payload: ownPayload(packet.payload) }
+}

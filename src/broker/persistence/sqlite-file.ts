@@ -1,0 +1,104 @@
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { codeOf, messageOf, UsageError } from '../../errors.ts'
+import { CREATE_TABLES } from './sqlite-statements.ts'
+
+/**
+ * When a commit is on the disk: `always` before it is acknowledged; `interval` within about a
+ * second; `never` when the system gets to it. A crash of the gateway alone loses nothing in any.
+ */
+export type Fsync = 'always' | 'interval' | 'never'
+
+export interface SqliteOptions {
+  readonly fsync: Fsync
+  /** Bytes the database may grow to; as much as the disk has, if left out. */
+  readonly maxBytes?: number
+}
+
+const FILE = 'broker.sqlite'
+/** "wott", so that nobody's other database is taken for a store. */
+const APPLICATION_ID = 0x77_6f_74_74
+const SCHEMA_VERSION = 1
+/** Long enough for the last gateway to end when a new one is started in its place. */
+const LOCK_TIMEOUT_MS = 1_000
+const PAGE_BYTES = 4_096
+const WAL_BYTES = 16 * 1024 * 1024
+
+const SYNCHRONOUS = { always: 'FULL', interval: 'NORMAL', never: 'OFF' } as const
+
+const SQLITE_BUSY = 5
+const SQLITE_CORRUPT = 11
+const SQLITE_NOTADB = 26
+
+/** Opens the store in `directory` for this process alone; throws a UsageError and changes nothing when it is not one. */
+export function openSqliteFile(
+  directory: string,
+  { fsync, maxBytes }: SqliteOptions,
+): { db: DatabaseSync; file: string } {
+  const file = createFile(directory)
+  const db = new DatabaseSync(file, { timeout: LOCK_TIMEOUT_MS })
+  try {
+    // without shared memory, and locked until it is closed or the process ends
+    db.exec('PRAGMA locking_mode = EXCLUSIVE')
+    const isNew = checkOwner(db, file)
+    // pages of acknowledged messages can be given back; has to come before the first table
+    if (isNew) db.exec('PRAGMA auto_vacuum = INCREMENTAL')
+    db.exec('PRAGMA journal_mode = WAL')
+    db.exec(`PRAGMA synchronous = ${SYNCHRONOUS[fsync]}`)
+    db.exec(`PRAGMA journal_size_limit = ${WAL_BYTES}`)
+    if (maxBytes) db.exec(`PRAGMA max_page_count = ${Math.ceil(maxBytes / PAGE_BYTES)}`)
+    db.exec(`
+      BEGIN EXCLUSIVE;
+      ${CREATE_TABLES}
+      PRAGMA application_id = ${APPLICATION_ID};
+      PRAGMA user_version = ${SCHEMA_VERSION};
+      COMMIT`)
+    return { db, file }
+  } catch (error) {
+    db.close()
+    throw asUsageError(error, file)
+  }
+}
+
+/** Whether the database is new; throws if it is somebody else's. */
+function checkOwner(db: DatabaseSync, file: string): boolean {
+  const applicationId = db.prepare('PRAGMA application_id').get()?.application_id
+  const version = Number(db.prepare('PRAGMA user_version').get()?.user_version)
+  const tables = Number(db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.n)
+  if (applicationId === 0 && version === 0 && tables === 0) return true
+  if (applicationId !== APPLICATION_ID)
+    throw new UsageError(
+      `${file} is a database of another program; give the gateway a directory of its own`,
+    )
+  if (version > SCHEMA_VERSION)
+    throw new UsageError(
+      `${file} was written by a newer gateway (schema ${version}, this one knows ${SCHEMA_VERSION}); start that one, or give this one another directory`,
+    )
+  return false
+}
+
+/** A failure to open or to read as what the operator can do about it. */
+export function asUsageError(error: unknown, file: string): unknown {
+  const errcode = Number((error as { errcode?: unknown }).errcode) & 0xff
+  if (errcode === SQLITE_BUSY)
+    return new UsageError(`${file} is in use by another process; only one can have it open`)
+  if (errcode === SQLITE_CORRUPT || errcode === SQLITE_NOTADB)
+    return new UsageError(
+      `${file} is damaged (${messageOf(error)}); put a backup in its place, or move it away to start without what it holds`,
+    )
+  return error
+}
+
+function createFile(directory: string): string {
+  const file = join(directory, FILE)
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    if (existsSync(file)) chmodSync(file, 0o600)
+    // SQLite gives the files beside it the same mode
+    else closeSync(openSync(file, 'wx', 0o600))
+  } catch (error) {
+    throw new UsageError(`${directory} cannot hold a store: ${codeOf(error) ?? messageOf(error)}`)
+  }
+  return file
+}

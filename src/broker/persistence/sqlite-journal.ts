@@ -1,0 +1,73 @@
+import { extname } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { UsageError } from '../../errors.ts'
+import type { Restore } from './changes.ts'
+import { createGroupCommit } from './group-commit.ts'
+import type { Journal } from './journal.ts'
+import type { SqliteOptions } from './sqlite-file.ts'
+import type { Reply, Request, WorkerData } from './sqlite-worker.ts'
+
+// TypeScript in the checkout, JavaScript in the package: as this file is
+const WORKER = new URL(`./sqlite-worker${extname(import.meta.url)}`, import.meta.url)
+
+/**
+ * A journal in an SQLite database in `directory`, which is made if it is missing. The database has
+ * a thread of its own: there a slow disk holds up nothing but the answers that wait for it. Throws
+ * a UsageError, and changes nothing, where there is something that is not a store, or one in use.
+ */
+export async function openSqliteJournal(
+  directory: string,
+  options: SqliteOptions,
+): Promise<Journal> {
+  const workerData: WorkerData = { ...options, directory }
+  const worker = new Worker(WORKER, { workerData, name: 'store' })
+  let asked = Promise.withResolvers<void>()
+  let tell: (reply: Extract<Reply, { name: unknown }>) => void = () => {}
+  let ended: Error | undefined
+  const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
+
+  worker.on('message', (reply: Reply) => {
+    if ('rows' in reply) tell(reply)
+    else if (!reply.error) asked.resolve()
+    else {
+      const { usage, message } = reply.error
+      asked.reject(usage ? new UsageError(message) : new Error(message))
+    }
+  })
+  worker.on('error', (error) => {
+    ended = error instanceof Error ? error : new Error(String(error))
+  })
+  worker.on('exit', () => {
+    ended ??= new Error('its thread ended')
+    asked.reject(ended)
+  })
+
+  function ask(request: Request): Promise<void> {
+    if (ended) return Promise.reject(ended)
+    asked = Promise.withResolvers()
+    worker.postMessage(request)
+    return asked.promise
+  }
+
+  try {
+    await asked.promise
+  } catch (error) {
+    await exited
+    throw error
+  }
+
+  return createGroupCommit({
+    recover(restore: Restore) {
+      tell = ({ name, rows }) => {
+        const row = restore[name] as (...columns: unknown[]) => void
+        for (const columns of rows) row(...columns)
+      }
+      return ask('recover')
+    },
+    commit: ask,
+    async close() {
+      if (!ended) worker.postMessage('close' satisfies Request)
+      await exited
+    },
+  })
+}

@@ -1,0 +1,64 @@
+import type { ChangeName, RestoredName } from './changes.ts'
+
+/** Times are milliseconds since the Unix epoch. */
+export const CREATE_TABLES = `
+  CREATE TABLE IF NOT EXISTS retained (
+    topic TEXT PRIMARY KEY, payload BLOB, qos INTEGER, device TEXT, time INTEGER);
+  CREATE TABLE IF NOT EXISTS sessions (
+    id INTEGER PRIMARY KEY, client TEXT, last_seen INTEGER, connected INTEGER);
+  CREATE TABLE IF NOT EXISTS subscriptions (
+    session INTEGER, filter TEXT, qos INTEGER, options TEXT, PRIMARY KEY (session, filter)
+  ) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS messages (
+    id INTEGER PRIMARY KEY, topic TEXT, payload BLOB, device TEXT, time INTEGER, stored INTEGER);
+  CREATE TABLE IF NOT EXISTS queue (
+    id INTEGER PRIMARY KEY, session INTEGER, message INTEGER, qos INTEGER, packet_id INTEGER);
+  CREATE TABLE IF NOT EXISTS incoming (
+    client TEXT, packet_id INTEGER, topic TEXT, device TEXT, time INTEGER,
+    PRIMARY KEY (client, packet_id)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS wills (
+    client TEXT PRIMARY KEY, broker TEXT, topic TEXT, payload BLOB, qos INTEGER, retain INTEGER,
+    device TEXT, time INTEGER);
+  CREATE TABLE IF NOT EXISTS probe (id INTEGER PRIMARY KEY, time INTEGER);`
+
+/** How each change is written. Every statement may run again: a change is retried until it is stored. */
+export const WRITE: Record<ChangeName, string> = {
+  retain: 'REPLACE INTO retained VALUES (?, ?, ?, ?, ?)',
+  unretain: 'DELETE FROM retained WHERE topic = ?',
+  session: 'REPLACE INTO sessions VALUES (?, ?, ?, ?)',
+  touch: 'UPDATE sessions SET last_seen = ?, connected = ? WHERE id = ?',
+  dropSession: 'DELETE FROM sessions WHERE id = ?',
+  subscribe: 'REPLACE INTO subscriptions VALUES (?, ?, ?, ?)',
+  unsubscribe: 'DELETE FROM subscriptions WHERE session = ? AND filter = ?',
+  dropSubscriptions: 'DELETE FROM subscriptions WHERE session = ?',
+  message: 'REPLACE INTO messages VALUES (?, ?, ?, ?, ?, ?)',
+  dropMessage: 'DELETE FROM messages WHERE id = ?',
+  enqueue: 'REPLACE INTO queue VALUES (?, ?, ?, ?, ?)',
+  sent: 'UPDATE queue SET packet_id = ? WHERE id = ?',
+  released: 'UPDATE queue SET message = NULL, packet_id = ? WHERE id = ?',
+  dequeue: 'DELETE FROM queue WHERE id = ?',
+  receive: 'REPLACE INTO incoming VALUES (?, ?, ?, ?, ?)',
+  forget: 'DELETE FROM incoming WHERE client = ? AND packet_id = ?',
+  forgetAll: 'DELETE FROM incoming WHERE client = ?',
+  will: 'REPLACE INTO wills VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+  dropWill: 'DELETE FROM wills WHERE client = ?',
+  probe: 'REPLACE INTO probe VALUES (1, ?)',
+}
+
+/** Takes out what a crash left behind of changes that nobody waited for. */
+export const CLEAN_UP = `
+  DELETE FROM subscriptions WHERE session NOT IN (SELECT id FROM sessions);
+  DELETE FROM queue WHERE session NOT IN (SELECT id FROM sessions);
+  DELETE FROM queue WHERE message IS NOT NULL AND message NOT IN (SELECT id FROM messages);
+  DELETE FROM messages WHERE id NOT IN (SELECT message FROM queue WHERE message IS NOT NULL);`
+
+/** Everything stored, in the words and the order of `Restore`. */
+export const READ: [RestoredName, string][] = [
+  ['session', 'SELECT id, client, last_seen, connected FROM sessions'],
+  ['subscribe', 'SELECT session, filter, qos, options FROM subscriptions'],
+  ['message', 'SELECT id, topic, payload, device, time, stored FROM messages ORDER BY id'],
+  ['enqueue', 'SELECT id, session, message, qos, packet_id FROM queue ORDER BY id'],
+  ['receive', 'SELECT client, packet_id, topic, device, time FROM incoming'],
+  ['will', 'SELECT client, broker, topic, payload, qos, retain, device, time FROM wills'],
+  ['retain', 'SELECT topic, payload, qos, device, time FROM retained'],
+]

@@ -1,0 +1,57 @@
+import type { Qos } from '../../topic/message.ts'
+import type { Payload } from './changes.ts'
+import type { Ground } from './ground.ts'
+import { ownPayload, restoredPayload, stampOf, toProperties, type WillPacket } from './packet.ts'
+
+/** The wills of connected clients, and those that a broker left behind when it ended badly. */
+export function createWills({ journal, ids }: Ground) {
+  const wills = new Map<string, WillPacket>()
+
+  /** Waits for the disk: the CONNACK that follows promises the will. */
+  async function put(client: string, broker: string, will: WillPacket): Promise<void> {
+    // aedes relies on the packet itself to be marked
+    will.brokerId = broker
+    will.clientId = client
+    const own = { ...will, payload: ownPayload(will.payload) }
+    const { topic, payload, qos, retain } = own
+    wills.set(client, own)
+    try {
+      await journal.append([
+        ['will', client, broker, topic, payload, qos, retain ? 1 : 0, ...stampOf(own.properties)],
+      ])
+    } catch (error) {
+      if (wills.get(client) === own) wills.delete(client)
+      throw error
+    }
+  }
+
+  /** Removes the client's will, unless it is another broker's than the one named. */
+  function remove(client: string, broker: string | undefined): WillPacket | undefined {
+    const will = wills.get(client)
+    if (!will || (broker !== undefined && will.brokerId !== broker)) return undefined
+    wills.delete(client)
+    journal.later(`will ${ids.next()}`, ['dropWill', client])
+    return will
+  }
+
+  return {
+    put,
+    remove,
+    get: (client: string) => wills.get(client),
+    all: () => wills.values(),
+    restore(
+      clientId: string,
+      brokerId: string,
+      topic: string,
+      payload: Payload,
+      qos: Qos,
+      retain: 0 | 1,
+      device: string | null,
+      time: number | null,
+    ): void {
+      const properties = toProperties(device, time)
+      const own = { topic, payload: restoredPayload(payload), qos, retain: retain === 1 }
+      wills.set(clientId, { clientId, brokerId, ...own, ...properties })
+    },
+  }
+}

@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, describe, it } from 'node:test'
+import type { Broker, Delivery } from '../../src/broker/broker.ts'
+import type { Message } from '../../src/topic/message.ts'
+
+export interface OpenedBroker {
+  readonly broker: Broker
+  /** Closes the broker and removes what it left on disk. */
+  remove(): Promise<void>
+}
+
+export function message(
+  topic: string,
+  payload: string | Buffer,
+  more: Partial<Message> = {},
+): Message {
+  return {
+    ...{ topic, payload: Buffer.from(payload), qos: 0, retain: false },
+    ...{ device: 'sensor.d.wott.local', time: 1_700_000_000_000 },
+    ...more,
+  }
+}
+
+/** What every broker promises, whatever is behind it. */
+export function brokerContract(kind: string, open: () => Promise<OpenedBroker>): void {
+  describe(`the broker contract: ${kind}`, () => {
+    let opened: OpenedBroker
+    let broker: Broker
+
+    beforeEach(async () => {
+      opened = await open()
+      broker = opened.broker
+    })
+    afterEach(() => opened.remove())
+
+    /** Everything delivered to `filter`, and a promise of the first `count` of it. */
+    async function collect(filter: string, count: number) {
+      const seen: Delivery[] = []
+      const enough = Promise.withResolvers<Delivery[]>()
+      const unsubscribe = await broker.subscribe(filter, (delivery) => {
+        seen.push(delivery)
+        if (seen.length === count) enough.resolve(seen)
+      })
+      return { seen, enough: enough.promise, unsubscribe }
+    }
+
+    it('hands a message on as it was published', async () => {
+      const { enough } = await collect('a/b', 1)
+      const sent = message('a/b', Buffer.from([0, 255, 10, 13]), { qos: 1 })
+      await broker.publish(sent)
+      const [{ sequence, ...received } = assert.fail()] = await enough
+      assert.deepEqual(received, sent)
+      assert.ok(Number.isSafeInteger(sequence))
+    })
+
+    it('delivers what a filter covers, and nothing else', async () => {
+      const exact = await collect('a/b', 1)
+      const level = await collect('a/+', 2)
+      const rest = await collect('#', 4)
+      for (const topic of ['a/b', 'a/c', 'a/b/c', 'z']) await broker.publish(message(topic, topic))
+      await rest.enough
+      assert.deepEqual(
+        exact.seen.map(({ topic }) => topic),
+        ['a/b'],
+      )
+      assert.deepEqual(
+        level.seen.map(({ topic }) => topic),
+        ['a/b', 'a/c'],
+      )
+      assert.deepEqual(
+        rest.seen.map(({ topic }) => topic),
+        ['a/b', 'a/c', 'a/b/c', 'z'],
+      )
+    })
+
+    it('keeps names that start with "$" from wildcards', async () => {
+      const wild = await collect('#', 1)
+      const named = await collect('$x/#', 1)
+      await broker.publish(message('$x/y', '1', { retain: true }))
+      await broker.publish(message('y', '2'))
+      await Promise.all([wild.enough, named.enough])
+      assert.deepEqual(
+        wild.seen.map(({ topic }) => topic),
+        ['y'],
+      )
+      assert.deepEqual(await broker.retained('#'), [])
+      assert.deepEqual(
+        (await broker.retained('$x/y')).map(({ payload }) => String(payload)),
+        ['1'],
+      )
+    })
+
+    it('delivers one topic in the order of publishing, whatever the QoS and whether retained', async () => {
+      const count = 300
+      const { enough } = await collect('a', count)
+      await Promise.all(
+        Array.from({ length: count }, (_, index) =>
+          broker.publish(
+            message('a', String(index), { qos: index % 2 ? 1 : 0, retain: index % 3 === 0 }),
+          ),
+        ),
+      )
+      const order = (await enough).map(({ payload }) => Number(payload))
+      assert.deepEqual(
+        order,
+        Array.from({ length: count }, (_, index) => index),
+      )
+    })
+
+    it('numbers deliveries in one increasing order for every subscriber', async () => {
+      const all = await collect('#', 200)
+      const some = await collect('b/#', 100)
+      await Promise.all(
+        Array.from({ length: 200 }, (_, index) =>
+          broker.publish(message(index % 2 ? 'a' : `b/${index}`, 'x', { qos: index % 3 ? 1 : 0 })),
+        ),
+      )
+      const numbers = (await all.enough).map(({ sequence }) => sequence)
+      assert.ok(numbers.every((number, index) => index === 0 || number > (numbers[index - 1] ?? 0)))
+      const byTopic = new Map(all.seen.map(({ topic, sequence }) => [topic, sequence]))
+      for (const { topic, sequence } of await some.enough)
+        assert.equal(sequence, byTopic.get(topic))
+    })
+
+    it('stops delivering once unsubscribed', async () => {
+      const gone = await collect('a', 2)
+      const stays = await collect('a', 2)
+      await broker.publish(message('a', '1'))
+      await gone.unsubscribe()
+      await broker.publish(message('a', '2'))
+      await stays.enough
+      assert.equal(gone.seen.length, 1)
+    })
+
+    it('is not troubled by a subscriber that throws', async () => {
+      await broker.subscribe('a', () => {
+        throw new Error('a careless subscriber')
+      })
+      const { enough } = await collect('a', 1)
+      await broker.publish(message('a', '1', { qos: 1 }))
+      assert.equal((await enough).length, 1)
+    })
+
+    it('keeps the last retained message of a topic, until an empty one clears it', async () => {
+      await broker.publish(message('a/b', '1', { retain: true }))
+      await broker.publish(message('a/b', '2', { retain: true, qos: 1, time: 1_700_000_000_001 }))
+      await broker.publish(message('a/b', '3'))
+      await broker.publish(message('a/c', '4', { retain: true, device: 'other' }))
+      assert.deepEqual(await broker.retained('a/b'), [
+        message('a/b', '2', { retain: true, qos: 1, time: 1_700_000_000_001 }),
+      ])
+      const topics = (await broker.retained('a/+')).map(({ topic, device }) => [topic, device])
+      assert.deepEqual(topics.sort(), [
+        ['a/b', 'sensor.d.wott.local'],
+        ['a/c', 'other'],
+      ])
+      await broker.publish(message('a/b', '', { retain: true }))
+      assert.deepEqual(await broker.retained('a/b'), [])
+    })
+
+    it('tells live subscribers whether the publisher asked to retain', async () => {
+      const { enough } = await collect('a', 2)
+      await broker.publish(message('a', '1', { retain: true }))
+      await broker.publish(message('a', '2'))
+      assert.deepEqual(
+        (await enough).map(({ retain }) => retain),
+        [true, false],
+      )
+    })
+
+    it('takes names that mean something to JavaScript', async () => {
+      const { enough } = await collect('#', 3)
+      for (const topic of ['__proto__', 'constructor/prototype', 'toString'])
+        await broker.publish(message(topic, topic, { qos: 1, retain: true }))
+      assert.equal((await enough).length, 3)
+      assert.equal((await broker.retained('__proto__')).length, 1)
+    })
+
+    it('publishes nothing after it is closed, and may be closed again', async () => {
+      assert.equal(broker.problem(), null)
+      await broker.close()
+      await broker.close()
+      assert.notEqual(broker.problem(), null)
+      await assert.rejects(broker.publish(message('a', '1')), { code: 'broker_unavailable' })
+    })
+  })
+}
