@@ -25,6 +25,8 @@ export interface DoorOptions {
   readonly bind?: ((host: string, port: number) => Promise<unknown>) | undefined
 }
 
+const KEEP_ALIVE_MS = 60_000
+
 /** Opens one door. Throws a UsageError that names the door when its address cannot be had. */
 export async function listen(server: Server, options: DoorOptions): Promise<OpenDoor> {
   const { door, maxConnections, meter } = options
@@ -33,6 +35,8 @@ export async function listen(server: Server, options: DoorOptions): Promise<Open
   server.on('connection', (socket: Socket) => {
     // Nagle's algorithm against delayed ACKs holds a QoS 1 publisher to 85 messages a second
     socket.setNoDelay(true)
+    // who vanished without a FIN would otherwise stay for ever, as a client without MQTT keep-alive may
+    socket.setKeepAlive(true, KEEP_ALIVE_MS)
     sockets.add(socket)
     meter.connectionOpened(door)
     socket.once('close', () => {

@@ -30,18 +30,20 @@ export interface TestGateway extends AsyncDisposable {
 export interface TestGatewayOptions {
   readonly acl?: string
   readonly settings?: Partial<Record<SettingName, string>>
+  /** The WoTT ID of the gateway's own certificate, and all that it is good for, where a test cares. */
+  readonly id?: string
 }
 
 /** A whole gateway on free loopback ports, with a device CA of its own. */
 export async function startGateway({
   acl = '',
   settings = {},
+  id,
 }: TestGatewayOptions = {}): Promise<TestGateway> {
   const directory = await mkdtemp(join(tmpdir(), 'wott-test-'))
   const pki = await createPki(join(directory, 'pki'))
-  const own = await pki.issue('gateway.d.wott.local', {
-    names: ['gateway.d.wott.local', 'localhost', '127.0.0.1', '::1'],
-  })
+  const names = ['gateway.d.wott.local', 'localhost', '127.0.0.1', '::1']
+  const own = await pki.issue(id ?? 'gateway.d.wott.local', id === undefined ? { names } : {})
   const aclFile = join(directory, 'permission.acl')
   await writeFile(aclFile, acl)
 

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { readdir, readFile } from 'node:fs/promises'
+import { dirname, join, relative, resolve, sep } from 'node:path'
+import { describe, it } from 'node:test'
+
+const SRC = resolve(import.meta.dirname, '../src')
+
+/** Each room, and the rooms below it that it may know. */
+const ROOMS: Record<string, readonly string[]> = {
+  'errors.ts': [],
+  'version.ts': [],
+  topic: [],
+  metrics: ['topic'],
+  config: ['errors.ts', 'topic'],
+  door: ['errors.ts', 'metrics', 'config'],
+  identity: ['errors.ts', 'metrics'],
+  acl: ['errors.ts', 'topic'],
+  broker: ['errors.ts', 'topic', 'metrics', 'config', 'identity', 'acl'],
+  relay: ['errors.ts', 'topic', 'metrics', 'identity', 'acl', 'broker'],
+  live: ['errors.ts', 'topic', 'metrics', 'acl', 'broker'],
+  ca: ['errors.ts'],
+  http: ['errors.ts', 'topic', 'metrics', 'identity', 'acl', 'broker', 'relay', 'live'],
+  'log.ts': [],
+  'gateway.ts': [
+    ...['errors.ts', 'version.ts', 'metrics', 'config', 'door', 'identity', 'acl'],
+    ...['broker', 'relay', 'live', 'ca', 'http'],
+  ],
+  cli: ['errors.ts', 'version.ts', 'log.ts', 'config', 'acl', 'ca', 'gateway.ts'],
+}
+
+/** What only one room may know. */
+const PACKAGES: Record<string, readonly string[]> = {
+  fastify: ['http', 'gateway.ts'],
+  aedes: ['broker'],
+  'aedes-packet': ['broker'],
+  mqemitter: ['broker'],
+  'prom-client': ['metrics'],
+  '@peculiar/x509': ['ca'],
+  mqtt: ['cli', 'broker'],
+}
+
+interface Import {
+  readonly from: string
+  readonly to: string
+}
+
+async function imports(): Promise<Import[]> {
+  const files = (await readdir(SRC, { recursive: true })).filter((file) => file.endsWith('.ts'))
+  const found: Import[] = []
+  for (const file of files) {
+    const text = await readFile(join(SRC, file), 'utf8')
+    for (const [, to = ''] of text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g))
+      found.push({
+        from: file,
+        to: to.startsWith('.') ? relative(SRC, join(SRC, dirname(file), to)) : to,
+      })
+  }
+  return found
+}
+
+function roomOf(file: string): string {
+  return file.split(sep)[0] as string
+}
+
+describe('the house', () => {
+  it('has imports in one direction only', async () => {
+    const wrong = (await imports())
+      .filter(({ to }) => to.endsWith('.ts'))
+      .filter(({ from, to }) => {
+        const [room, known] = [roomOf(from), roomOf(to)]
+        return room !== known && !ROOMS[room]?.includes(known)
+      })
+    assert.deepEqual(wrong, [])
+  })
+
+  it('keeps each library in its room', async () => {
+    const wrong = (await imports()).filter(({ from, to }) => {
+      const rooms = PACKAGES[to]
+      return rooms !== undefined && !rooms.includes(roomOf(from))
+    })
+    assert.deepEqual(wrong, [])
+  })
+
+  it('has no cupboards', async () => {
+    const files = await readdir(SRC, { recursive: true })
+    assert.deepEqual(
+      files.filter((file) => /(^|\/)(utils?|helpers?|common|misc)(\/|\.ts$)/.test(file)),
+      [],
+    )
+  })
+})

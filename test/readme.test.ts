@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { describe, it } from 'node:test'
+import { run } from './support/clients.ts'
+
+const ROOT = resolve(import.meta.dirname, '..')
+
+interface Block {
+  readonly follows: boolean
+  readonly script: string
+}
+
+/** The shell commands of the README, in order. Those that set up a checkout are `.ci/run`'s. */
+async function commands(): Promise<Block[]> {
+  const text = await readFile(join(ROOT, 'README.md'), 'utf8')
+  return [...text.matchAll(/```sh( follow)?\n([\s\S]*?)```/g)]
+    .map(([, follow, script = '']) => ({ follows: follow !== undefined, script: script.trim() }))
+    .filter(({ script }) => !script.startsWith('npm ci'))
+}
+
+/** What a reader is told to expect, by a part of the command. */
+const EXPECTED: [string, RegExp][] = [
+  ['grep wott_reading', / 21\.5\n/],
+  ['whoami', /^kitchen\.d\.wott\.local\n(Sending temperature \d+\n){2}$/],
+  ['device revoke', /^revoked kitchen\.d\.wott\.local/m],
+  ['serve --help', /WOTT_ACL_FILE/],
+  ['/topics/wott/temperature', /"code":"read_denied"/],
+]
+
+describe('the README', () => {
+  it('names commands that work, in its order', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'wott-readme-'))
+    for (const name of ['package.json', 'node_modules', 'src', 'bin'])
+      await symlink(join(ROOT, name), join(folder, name))
+    const started: AsyncDisposable[] = []
+    try {
+      const gateway = start('npm start', folder)
+      started.push(gateway)
+      await gateway.line((line) => line.includes('/metrics'))
+      const followers = []
+      for (const { follows, script } of await commands()) {
+        if (follows) {
+          // stdbuf for mosquitto_sub, which tells a pipe nothing before its buffer is full
+          const follower = start(`stdbuf -oL ${script}`, folder)
+          started.push(follower)
+          followers.push(follower)
+        } else if (script.includes('-d 21.5')) {
+          // as a person would: again until both terminals show it
+          const shown = Promise.all(
+            followers.map(({ line }) => line((text) => text.includes('21.5'))),
+          )
+          while (!(await Promise.race([shown, null])))
+            assert.match((await shell(script, folder)).stdout, /"message":"OK"/)
+        } else {
+          const { code, stdout, stderr } = await shell(script, folder)
+          assert.equal(code, 0, `${script}\n${stdout}${stderr}`)
+          const expected = EXPECTED.find(([part]) => script.includes(part))
+          if (expected) assert.match(stdout, expected[1])
+        }
+      }
+    } finally {
+      for (const program of started.reverse()) await program[Symbol.asyncDispose]()
+      await rm(folder, { recursive: true, force: true })
+    }
+  })
+})
+
+function shell(script: string, cwd: string) {
+  return run('bash', ['-ec', `cd ${cwd}\n${script}`])
+}
+
+function start(script: string, cwd: string) {
+  const child = spawn('bash', ['-c', `exec ${script}`], {
+    cwd,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  const lines = createInterface(child.stdout)
+  return {
+    line(wanted: (line: string) => boolean): Promise<void> {
+      return new Promise((found, failed) => {
+        lines.on('line', (text) => wanted(text) && found())
+        child.once('exit', () => failed(new Error(`${script} ended early`)))
+      })
+    },
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode !== null || child.signalCode !== null) return
+      process.kill(-(child.pid as number), 'SIGTERM')
+      await once(child, 'exit')
+    },
+  }
+}
