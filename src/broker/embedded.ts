@@ -7,8 +7,10 @@ import { GatewayError } from '../errors.ts'
 import type { Identity } from '../identity/identity.ts'
 import type { Door, Meter } from '../metrics/meter.ts'
 import type { Message, Qos } from '../topic/message.ts'
+import { MAX_TOPIC_BYTES } from '../topic/topic.ts'
 import type { Broker } from './broker.ts'
 import { createEmitter } from './emitter.ts'
+import { guardFrames } from './frame-guard.ts'
 import { createHooks, type Done, isSettled } from './hooks.ts'
 import { createLines } from './line.ts'
 import type { Persistence } from './persistence/persistence.ts'
@@ -31,10 +33,14 @@ export interface EmbeddedOptions {
   readonly clientBuffer: number
   /** Filters that one connection may have. */
   readonly maxSubscriptions: number
+  /** Whether a SUBSCRIBE that could never bring anything is granted, as with Mosquitto, or fails. */
+  readonly subscribe: 'grant' | 'check'
 }
 
 /** aedes allows any time for the first packet; a device needs a few round trips. */
 const CONNECT_TIMEOUT_MS = 10_000
+const PACKET_TIMEOUT_MS = 30_000
+const MAX_CONNECT_BYTES = 16_384
 
 /**
  * aedes takes a message whose counter is below the last one for a duplicate, and drops it; but counters
@@ -47,11 +53,18 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
   const { log, persistence } = options
   const sessions: Sessions = new WeakMap()
   const lines = createLines()
+  const frames = {
+    connect: MAX_CONNECT_BYTES,
+    packet: options.maxPayload + MAX_TOPIC_BYTES + 16,
+    time: PACKET_TIMEOUT_MS,
+  }
   const aedes = new Aedes({
     persistence,
     mq: createEmitter(),
     concurrency: 0,
     connectTimeout: CONNECT_TIMEOUT_MS,
+    // packets sent along with CONNECT; the frame guard and the size of one read bound their bytes
+    queueLimit: 1000,
     // sorts after the ids of earlier lives, so that what they left behind is known to be theirs
     id: `gateway-${Date.now().toString(36)}`,
     // client ids are prefixed with the WoTT ID, so MQTT 3.1's 23 characters are no measure of them
@@ -95,6 +108,9 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
   let closing: Promise<void> | undefined
   return {
     accept(stream, identity, door) {
+      guardFrames(stream, frames, (reason) =>
+        log.warn({ device: identity.id, reason }, 'disconnecting an MQTT client'),
+      )
       const client = aedes.handle(stream)
       sessions.set(client, createSession(identity, door))
       Object.assign(client, {

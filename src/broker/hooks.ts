@@ -22,6 +22,8 @@ export interface HookOptions {
   readonly clientBuffer: number
   /** Filters that one connection may have. */
   readonly maxSubscriptions: number
+  /** Whether a SUBSCRIBE that could never bring anything is granted, as with Mosquitto, or fails. */
+  readonly subscribe: 'grant' | 'check'
   readonly sessions: Sessions
   readonly brokerId: string
   publish(packet: PublishPacket, client: Client | null, done: Done): void
@@ -49,7 +51,7 @@ export function isSettled(packet: object): boolean {
 /** Our answers to aedes: whose a session is, what may be published, and, on each delivery, what may be read. */
 export function createHooks(options: HookOptions): Hooks {
   const { acl, meter, log, maxPayload, clientBuffer, maxSubscriptions, sessions } = options
-  const { publish, withdraw } = options
+  const { subscribe, publish, withdraw } = options
   const ownTopics = `$SYS/${options.brokerId}/`
 
   return {
@@ -108,13 +110,16 @@ export function createHooks(options: HookOptions): Hooks {
     },
 
     authorizeSubscribe(client, subscription, done) {
-      const subscriptions = sessions.get(client)?.subscriptions
+      const session = sessions.get(client)
+      if (!session) return done(new Error('a connection without an identity'))
+      const { subscriptions } = session
       const { topic, qos } = subscription
       const problem = filterProblem(topic)
-      if (problem || !subscriptions) return done(new Error(`the filter ${problem}`))
+      if (problem) return done(new Error(`the filter ${problem}`))
       // 0x80 in SUBACK: failure
       if (!subscriptions.has(topic) && subscriptions.size >= maxSubscriptions)
         return done(null, null)
+      if (subscribe === 'check' && !session.access?.couldReceive(topic)) return done(null, null)
       // every valid filter is granted, as with Mosquitto; reading is decided on each delivery
       subscriptions.grant(topic, qos as Qos)
       // of overlapping filters aedes would take the first one's QoS: all get the way of QoS 2 here, and

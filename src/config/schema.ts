@@ -104,6 +104,11 @@ export const SETTINGS = {
     '1000',
     'filters that one MQTT connection may have',
   ),
+  subscribe: setting(
+    choice('grant', 'check'),
+    'grant',
+    'what a SUBSCRIBE is answered that no rule could ever fulfil: granted as with Mosquitto, or failure (0x80)',
+  ),
   readingTtl: setting(
     integer(1, 31_536_000),
     '3600',

@@ -10,6 +10,7 @@ brokerContract('embedded, in memory', async () => {
   const broker = await openEmbedded({
     persistence: await openPersistence({ journal: createSilentJournal() }),
     maxSubscriptions: 100,
+    subscribe: 'grant',
     acl: aclOf(''),
     meter: silentMeter,
     log: pino({ level: 'silent' }),

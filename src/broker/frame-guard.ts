@@ -1,0 +1,86 @@
+import type { Duplex } from 'node:stream'
+
+export interface FrameLimits {
+  /** Bytes of the CONNECT packet. */
+  readonly connect: number
+  /** Bytes of any later packet. */
+  readonly packet: number
+  /** Milliseconds that one packet may take to arrive. */
+  readonly time: number
+}
+
+const TOO_SLOW = 'a packet that did not arrive in time'
+
+/**
+ * Ends a connection whose next MQTT packet is larger or slower than it may be, as soon as its fixed
+ * header says so. aedes has no bound: it would collect up to 256 MB for each connection, before CONNECT too.
+ */
+export function guardFrames(
+  stream: Duplex,
+  limits: FrameLimits,
+  onRefused: (reason: string) => void,
+): void {
+  const read = stream.read.bind(stream)
+  let limit = limits.connect
+  // within a fixed header: bytes of it that were read, and the remaining length so far [MQTT-2.2.3]
+  let headerBytes = 0
+  let remaining = 0
+  // within a packet: bytes of it that are still to come
+  let missing = 0
+  let timer: NodeJS.Timeout | undefined
+
+  /** The next packet may be as large as packets are, and has its time before it. */
+  function packetEnds(): void {
+    limit = limits.packet
+    clearTimeout(timer)
+    timer = undefined
+  }
+
+  function refuse(reason: string): void {
+    onRefused(reason)
+    stream.destroy()
+  }
+
+  /** Follows the packets through one chunk. Says what is wrong with them, or null. */
+  function problemIn(chunk: Buffer): string | null {
+    let at = 0
+    while (at < chunk.length) {
+      if (missing > 0) {
+        const taken = Math.min(missing, chunk.length - at)
+        missing -= taken
+        at += taken
+        if (missing === 0) packetEnds()
+        continue
+      }
+      const byte = chunk[at] as number
+      at += 1
+      headerBytes += 1
+      if (headerBytes === 1) continue
+      remaining += (byte & 0x7f) * 128 ** (headerBytes - 2)
+      if (remaining > limit) return `a packet of ${remaining} bytes; at most ${limit} are allowed`
+      if (byte & 0x80) {
+        if (headerBytes === 5) return 'a packet whose length is not valid'
+        continue
+      }
+      missing = remaining
+      if (missing === 0) packetEnds()
+      headerBytes = 0
+      remaining = 0
+    }
+    return null
+  }
+
+  stream.read = (size?: number) => {
+    const chunk: Buffer | null = read(size)
+    if (chunk === null) return null
+    const problem = problemIn(chunk)
+    if (problem !== null) {
+      refuse(problem)
+      return null
+    }
+    // not set again by each further byte, or a trickle would hold the connection for ever
+    if (missing > 0 || headerBytes > 0) timer ??= setTimeout(refuse, limits.time, TOO_SLOW)
+    return chunk
+  }
+  stream.once('close', () => clearTimeout(timer))
+}
