@@ -35,11 +35,13 @@ export interface EmbeddedOptions {
   readonly maxSubscriptions: number
   /** Whether a SUBSCRIBE that could never bring anything is granted, as with Mosquitto, or fails. */
   readonly subscribe: 'grant' | 'check'
+  /** Seconds until CONNECT has to be there. */
+  readonly connectTimeout: number
+  /** Seconds that one packet may take to arrive. */
+  readonly packetTimeout: number
 }
 
-/** aedes allows any time for the first packet; a device needs a few round trips. */
-const CONNECT_TIMEOUT_MS = 10_000
-const PACKET_TIMEOUT_MS = 30_000
+/** A client id, a will and credentials that nobody reads: larger is no device. */
 const MAX_CONNECT_BYTES = 16_384
 
 /**
@@ -56,13 +58,13 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
   const frames = {
     connect: MAX_CONNECT_BYTES,
     packet: options.maxPayload + MAX_TOPIC_BYTES + 16,
-    time: PACKET_TIMEOUT_MS,
+    time: options.packetTimeout * 1000,
   }
   const aedes = new Aedes({
     persistence,
     mq: createEmitter(),
     concurrency: 0,
-    connectTimeout: CONNECT_TIMEOUT_MS,
+    connectTimeout: options.connectTimeout * 1000,
     // packets sent along with CONNECT; the frame guard and the size of one read bound their bytes
     queueLimit: 1000,
     // sorts after the ids of earlier lives, so that what they left behind is known to be theirs

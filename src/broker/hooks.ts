@@ -60,7 +60,7 @@ export function createHooks(options: HookOptions): Hooks {
       if (!session) return done(new Error('a connection without an identity'), false)
       const problem =
         (packet.clientId === '' ? null : nameProblem(packet.clientId)) ??
-        (packet.will ? topicProblem(packet.will.topic) : null)
+        (packet.will ? wireProblem(packet.will.topic) : null)
       if (problem) return done(new Error(`its client id or will topic ${problem}`), false)
       if (packet.clientId === '' && !packet.clean)
         session.refusal = refusal('an empty client id needs a clean session')
@@ -83,7 +83,7 @@ export function createHooks(options: HookOptions): Hooks {
       if (!client || !session?.access) return settle(packet, done)
       const { door, identity, access } = session
       const qos = packet.qos as Qos
-      const problem = topicProblem(packet.topic)
+      const problem = wireProblem(packet.topic)
       if (problem) {
         meter.published(door, qos, 'invalid')
         return done(new Error(`the topic ${problem}`))
@@ -114,7 +114,7 @@ export function createHooks(options: HookOptions): Hooks {
       if (!session) return done(new Error('a connection without an identity'))
       const { subscriptions } = session
       const { topic, qos } = subscription
-      const problem = filterProblem(topic)
+      const problem = replacementProblem(topic) ?? filterProblem(topic)
       if (problem) return done(new Error(`the filter ${problem}`))
       // 0x80 in SUBACK: failure
       if (!subscriptions.has(topic) && subscriptions.size >= maxSubscriptions)
@@ -169,7 +169,16 @@ function settle(packet: PublishPacket, done: Done): void {
 
 /** Client ids may hold what has a meaning in filters, but no character that MQTT forbids. */
 function nameProblem(clientId: string): string | null {
-  return topicProblem(clientId.replaceAll(/[+#/]/g, '_'))
+  return wireProblem(clientId.replaceAll(/[+#/]/g, '_'))
+}
+
+function wireProblem(topic: string): string | null {
+  return replacementProblem(topic) ?? topicProblem(topic)
+}
+
+/** Bytes that are no UTF-8 arrive here as U+FFFD, and two different names would be one. */
+function replacementProblem(text: string): string | null {
+  return text.includes('\ufffd') ? 'must be valid UTF-8 [MQTT-1.5.3-1]' : null
 }
 
 function refusal(message: string): AuthenticateError {

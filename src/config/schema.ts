@@ -104,6 +104,12 @@ export const SETTINGS = {
     '1000',
     'filters that one MQTT connection may have',
   ),
+  connectTimeout: setting(
+    integer(1, 3600),
+    '10',
+    'seconds that a client has after the TLS handshake to send its MQTT CONNECT',
+  ),
+  packetTimeout: setting(integer(1, 3600), '30', 'seconds that one MQTT packet may take to arrive'),
   subscribe: setting(
     choice('grant', 'check'),
     'grant',

@@ -11,6 +11,8 @@ brokerContract('embedded, in memory', async () => {
     persistence: await openPersistence({ journal: createSilentJournal() }),
     maxSubscriptions: 100,
     subscribe: 'grant',
+    connectTimeout: 10,
+    packetTimeout: 30,
     acl: aclOf(''),
     meter: silentMeter,
     log: pino({ level: 'silent' }),
