@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events'
-import type { Duplex } from 'node:stream'
+import { type Duplex, Readable } from 'node:stream'
 import { Aedes, type AedesPublishPacket, type Client, type PublishPacket } from 'aedes'
 import type { Logger } from 'pino'
 import type { AclSource } from '../acl/reload.ts'
@@ -13,6 +13,7 @@ import { createEmitter } from './emitter.ts'
 import { guardFrames } from './frame-guard.ts'
 import { createHooks, type Done, isSettled } from './hooks.ts'
 import { createLines } from './line.ts'
+import { createOutbox, type Outbox } from './outbox.ts'
 import type { Persistence } from './persistence/persistence.ts'
 import { createSession, type Sessions } from './session.ts'
 import { setStamp, stampOf } from './stamp.ts'
@@ -31,6 +32,8 @@ export interface EmbeddedOptions {
   readonly maxPayload: number
   /** Bytes that may wait for one MQTT subscriber. */
   readonly clientBuffer: number
+  /** Messages that one client may have without having acknowledged them. */
+  readonly maxInflight: number
   /** Filters that one connection may have. */
   readonly maxSubscriptions: number
   /** Whether a SUBSCRIBE that could never bring anything is granted, as with Mosquitto, or fails. */
@@ -55,13 +58,15 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
   const { log, persistence } = options
   const sessions: Sessions = new WeakMap()
   const lines = createLines()
+  const outbox = createOutbox({ ...options, sessions })
   const frames = {
     connect: MAX_CONNECT_BYTES,
     packet: options.maxPayload + MAX_TOPIC_BYTES + 16,
     time: options.packetTimeout * 1000,
   }
   const aedes = new Aedes({
-    persistence,
+    // queues are the outbox's to send
+    persistence: { ...persistence, outgoingStream: () => Readable.from([]) },
     mq: createEmitter(),
     concurrency: 0,
     connectTimeout: options.connectTimeout * 1000,
@@ -93,7 +98,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
       sessions,
       brokerId: aedes.id,
       publish,
-      withdraw: (client, packet) => persistence.outgoingWithdraw(client, packet as never),
+      sendWaiting: outbox.send,
     }),
     {
       publish(packet: PublishPacket, client: Client | Done | null, done: Done = () => {}) {
@@ -104,7 +109,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
       },
     },
   )
-  listenTo(aedes, options, sessions)
+  listenTo(aedes, options, sessions, outbox)
   await aedes.listen()
 
   let closing: Promise<void> | undefined
@@ -164,11 +169,20 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
   }
 }
 
-function listenTo(aedes: Aedes, { log, persistence }: EmbeddedOptions, sessions: Sessions): void {
+function listenTo(
+  aedes: Aedes,
+  { log, persistence }: EmbeddedOptions,
+  sessions: Sessions,
+  outbox: Outbox,
+): void {
   const events: EventEmitter = aedes
   events.on('error', (error: Error) => log.error({ err: error }, 'broker error'))
   aedes.on('client', ({ id }) => persistence.touch(id, true))
   aedes.on('clientDisconnect', ({ id }) => persistence.touch(id, false))
+  aedes.on('clientReady', (client) => {
+    if (!client.clean) outbox.open(client)
+  })
+  aedes.on('ack', (_packet, client) => outbox.send(client))
   aedes.on('unsubscribe', (filters, client) => {
     for (const filter of filters) sessions.get(client)?.subscriptions.remove(filter)
   })

@@ -27,8 +27,8 @@ export interface HookOptions {
   readonly sessions: Sessions
   readonly brokerId: string
   publish(packet: PublishPacket, client: Client | null, done: Done): void
-  /** Takes a message that the client may not read, and so will never acknowledge, out of its queue. */
-  withdraw(client: Client, packet: object): void
+  /** Sends the client what waits in its session's queue. */
+  sendWaiting(client: Client): void
 }
 
 export type Hooks = Required<
@@ -51,7 +51,7 @@ export function isSettled(packet: object): boolean {
 /** Our answers to aedes: whose a session is, what may be published, and, on each delivery, what may be read. */
 export function createHooks(options: HookOptions): Hooks {
   const { acl, meter, log, maxPayload, clientBuffer, maxSubscriptions, sessions } = options
-  const { subscribe, publish, withdraw } = options
+  const { subscribe, publish, sendWaiting } = options
   const ownTopics = `$SYS/${options.brokerId}/`
 
   return {
@@ -132,20 +132,23 @@ export function createHooks(options: HookOptions): Hooks {
       if (!session?.access) return null
       // aedes' own $SYS messages name every client
       if (packet.topic.startsWith(ownTopics)) return null
-      const live = packet.messageId === undefined
-      const sequence = live ? stampOf(packet)?.sequence : undefined
+      // of a message that overlapping filters bring twice, the second copy
+      const sequence = stampOf(packet)?.sequence
       if (sequence !== undefined) {
         if (sequence <= session.lastSequence) return null
         session.lastSequence = sequence
       }
-      if (!session.access.mayReceive(packet.topic)) {
-        withdraw(client, packet)
+      const qos = Math.min(packet.qos, session.subscriptions.highest(packet.topic)) as Qos
+      // a persistent session gets it from its queue, where it waits by now
+      if (qos > 0 && !client.clean && sequence !== undefined) {
+        sendWaiting(client)
         return null
       }
+      if (!session.access.mayReceive(packet.topic)) return null
       const waiting = (client.conn as Duplex).writableLength
       if (waiting > clientBuffer) {
         meter.deliveryDropped(session.door, 'slow_reader')
-        if (packet.qos === 0) return null
+        if (qos === 0) return null
         log.warn(
           { client: client.id, waiting },
           'disconnecting an MQTT subscriber that does not read',
@@ -153,8 +156,7 @@ export function createHooks(options: HookOptions): Hooks {
         client.conn.destroy()
         return null
       }
-      if (live && packet.qos > 0)
-        packet.qos = Math.min(packet.qos, session.subscriptions.highest(packet.topic)) as Qos
+      packet.qos = qos
       meter.delivered(session.door)
       return packet
     },

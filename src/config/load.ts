@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { messageOf, UsageError } from '../errors.ts'
+import { doorProblems } from './doors.ts'
 import {
   environmentName,
   flagName,
@@ -17,13 +18,15 @@ export interface Config extends Omit<Settings, 'caFile' | 'certFile' | 'keyFile'
   readonly aclFile: string
 }
 
+type Environment = Readonly<Record<string, string | undefined>>
+type Flags = Readonly<Partial<Record<SettingName, string>>>
+
 /** Flags (by setting name) win over the environment. Throws one UsageError that names everything wrong. */
-export function loadConfig(
-  environment: Readonly<Record<string, string | undefined>>,
-  flags: Readonly<Partial<Record<SettingName, string>>> = {},
-): Config {
+export function loadConfig(environment: Environment, flags: Flags = {}): Config {
   const problems: string[] = []
   const values: Partial<Record<SettingName, unknown>> = {}
+  const called = (name: SettingName) =>
+    flags[name] === undefined ? environmentName(name) : `--${flagName(name)}`
   for (const name of SETTING_NAMES) {
     const { parse, fallback } = SETTINGS[name]
     // an empty variable counts as unset, as `docker compose` and systemd leave it
@@ -32,13 +35,14 @@ export function loadConfig(
     try {
       values[name] = parse(text)
     } catch (error) {
-      problems.push(`${shown(name, flags)} ${messageOf(error)}, not ${JSON.stringify(text)}`)
+      problems.push(`${called(name)} ${messageOf(error)}, not ${JSON.stringify(text)}`)
     }
   }
-  if (values.aclFile === undefined)
+  if (flags.aclFile === undefined && !environment[environmentName('aclFile')])
     problems.push(
-      `${shown('aclFile', flags)} is not set: name the Mosquitto acl_file that says who may do what (an empty file denies everything)`,
+      `${called('aclFile')} is not set: name the Mosquitto acl_file that says who may do what (an empty file denies everything)`,
     )
+  problems.push(...doorProblems(values, called))
   if (problems.length > 0)
     throw new UsageError(`wrong settings:\n${problems.map((problem) => `  ${problem}`).join('\n')}`)
   const settings = values as Settings & { aclFile: string }
@@ -51,15 +55,9 @@ export function loadConfig(
 }
 
 /** Variables that look like ours but are not, most likely misspelt. `WOTT_GATEWAY_*` are Kubernetes' own for a service of that name. */
-export function unknownVariables(
-  environment: Readonly<Record<string, string | undefined>>,
-): string[] {
+export function unknownVariables(environment: Environment): string[] {
   const known = new Set(SETTING_NAMES.map(environmentName))
   return Object.keys(environment).filter(
     (name) => name.startsWith('WOTT_') && !name.startsWith('WOTT_GATEWAY_') && !known.has(name),
   )
-}
-
-function shown(name: SettingName, flags: Readonly<Partial<Record<SettingName, string>>>): string {
-  return flags[name] === undefined ? environmentName(name) : `--${flagName(name)}`
 }

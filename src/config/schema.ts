@@ -99,6 +99,11 @@ export const SETTINGS = {
     '4MiB',
     'bytes that may wait for one MQTT subscriber: beyond them QoS 0 is dropped and QoS 1 disconnects',
   ),
+  maxInflight: setting(
+    integer(1, 65_535),
+    '100',
+    'QoS 1 and 2 messages that one MQTT session may have without having acknowledged them',
+  ),
   maxSubscriptions: setting(
     integer(1, 100_000),
     '1000',

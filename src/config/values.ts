@@ -1,7 +1,13 @@
 import { resolve } from 'node:path'
 
 /** Turns the text of a setting into its value; throws an Error that says what would be right. */
-export type Parse<T> = (text: string) => T
+export interface Parse<T> {
+  (text: string): T
+  /** What stands for the value in `--help`. */
+  readonly form: string
+  /** What the value may be, to be read after "must be". */
+  readonly allowed: string
+}
 
 /** Where a door listens; null is `off`. */
 export type ListenAddress = { readonly host: string; readonly port: number } | null
@@ -10,28 +16,33 @@ export type BrokerAddress =
   | { readonly kind: 'memory' }
   | { readonly kind: 'file'; readonly path: string }
 
-export function integer(min: number, max: number): Parse<number> {
-  return (text) => {
-    const value = Number(text)
-    if (!/^\d+$/.test(text) || value < min || value > max)
-      throw new Error(`must be a whole number from ${min} to ${max}`)
+/** `read` gives undefined for what is not `allowed`, or throws where it has more to say. */
+function parse<T>(form: string, allowed: string, read: (text: string) => T | undefined): Parse<T> {
+  const reading = (text: string) => {
+    const value = read(text)
+    if (value === undefined) throw new Error(`must be ${allowed}`)
     return value
   }
+  return Object.assign(reading, { form, allowed })
+}
+
+export function integer(min: number, max: number): Parse<number> {
+  return parse('N', `a whole number from ${min} to ${max}`, (text) => {
+    const value = Number(text)
+    return /^\d+$/.test(text) && value >= min && value <= max ? value : undefined
+  })
 }
 
 const BYTE_UNITS = { '': 1, B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const
 
 /** A size such as `131072`, `128KiB` or `1MiB`, in bytes. */
 export function bytes(min: number, max: number): Parse<number> {
-  return (text) => {
+  const allowed = `a size from ${bytesText(min)} to ${bytesText(max)}, such as 1048576 or 1MiB`
+  return parse('SIZE', allowed, (text) => {
     const [, digits, unit] = /^(\d+) ?(B|KiB|MiB|GiB)?$/.exec(text) ?? []
     const value = Number(digits) * BYTE_UNITS[(unit ?? '') as keyof typeof BYTE_UNITS]
-    if (!(value >= min && value <= max))
-      throw new Error(
-        `must be a size from ${bytesText(min)} to ${bytesText(max)}, such as 1048576 or 1MiB`,
-      )
-    return value
-  }
+    return value >= min && value <= max ? value : undefined
+  })
 }
 
 export function bytesText(value: number): string {
@@ -42,43 +53,49 @@ export function bytesText(value: number): string {
 }
 
 export function choice<const T extends string>(...allowed: readonly T[]): Parse<T> {
-  return (text) => {
-    const found = allowed.find((value) => value === text)
-    if (found === undefined) throw new Error(`must be one of ${allowed.join(', ')}`)
-    return found
-  }
+  return parse(allowed.join('|'), `one of ${allowed.join(', ')}`, (text) =>
+    allowed.find((value) => value === text),
+  )
 }
 
 /** A file or folder, made absolute against the working directory. */
-export const path: Parse<string> = (text) => resolve(text)
+export const path: Parse<string> = parse('PATH', 'the path of a file or folder', (text) =>
+  // an empty path would be the working directory
+  text === '' ? undefined : resolve(text),
+)
 
 /** `HOST:PORT`, `[IPV6]:PORT`, `:PORT` (every address) or `off`; port 0 takes a free one. */
-export const listenAddress: Parse<ListenAddress> = (text) => {
-  if (text === 'off') return null
-  const [, bracketed, plain, digits] =
-    /^(?:\[([\da-fA-F:.%]+)\]|([^\s[\]:/]*)):(\d{1,5})$/.exec(text) ?? []
-  const port = Number(digits)
-  if (digits === undefined || port > 65_535)
-    throw new Error('must be HOST:PORT, [IPV6]:PORT, :PORT or off')
-  return { host: bracketed ?? (plain === '' || plain === undefined ? '::' : plain), port }
-}
+export const listenAddress: Parse<ListenAddress> = parse(
+  'HOST:PORT',
+  'HOST:PORT, [IPV6]:PORT, :PORT or off',
+  (text) => {
+    if (text === 'off') return null
+    const [, bracketed, plain, digits] =
+      /^(?:\[([\da-fA-F:.%]+)\]|([^\s[\]:/]*)):(\d{1,5})$/.exec(text) ?? []
+    const port = Number(digits)
+    if (digits === undefined || port > 65_535) return undefined
+    return { host: bracketed ?? (plain === '' || plain === undefined ? '::' : plain), port }
+  },
+)
 
 /** A regular expression for whole WoTT IDs; what MQTT and the ACL give a meaning is refused whatever it says. */
-export const idPattern: Parse<RegExp> = (text) => {
-  let pattern: RegExp
-  try {
-    pattern = new RegExp(text, 'u')
-  } catch (error) {
-    throw new Error(`must be a regular expression: ${(error as Error).message}`)
-  }
-  if (!text.startsWith('^') || !text.endsWith('$'))
-    throw new Error('must start with "^" and end with "$", so that it speaks of the whole WoTT ID')
-  return pattern
-}
+export const idPattern: Parse<RegExp> = parse(
+  'REGEXP',
+  'a regular expression from "^" to "$", so that it speaks of the whole WoTT ID',
+  (text) => {
+    if (!text.startsWith('^') || !text.endsWith('$')) return undefined
+    try {
+      const pattern = new RegExp(text, 'u')
+      // "^a|b$" has both anchors and still speaks of parts
+      return text.includes('|') ? new RegExp(`^(?:${text})$`, 'u') : pattern
+    } catch (error) {
+      throw new Error(`must be a regular expression: ${(error as Error).message}`)
+    }
+  },
+)
 
-export const brokerAddress: Parse<BrokerAddress> = (text) => {
-  if (text === 'memory:') return { kind: 'memory' }
-  throw new Error(
-    'must be memory: (a durable file:PATH, redis: and mqtts: are not in this version)',
-  )
-}
+export const brokerAddress: Parse<BrokerAddress> = parse(
+  'URL',
+  'memory: (a durable file:PATH, redis: and mqtts: are not in this version)',
+  (text) => (text === 'memory:' ? { kind: 'memory' } : undefined),
+)

@@ -10,6 +10,7 @@ brokerContract('embedded, in memory', async () => {
   const broker = await openEmbedded({
     persistence: await openPersistence({ journal: createSilentJournal() }),
     maxSubscriptions: 100,
+    maxInflight: 100,
     subscribe: 'grant',
     connectTimeout: 10,
     packetTimeout: 30,

@@ -86,11 +86,15 @@ export function createGroupCommit(disk: Disk): Journal {
   }
 
   function take(): [unknown, Group][] {
-    const all = [...waiting]
+    const batch: [unknown, Group][] = []
+    const rest = new Map<unknown, Group>()
     let size = 0
-    const end = all.findIndex(([, { changes }]) => (size += changes.length) > CHANGES_AT_ONCE)
-    const batch = end === -1 ? all : all.slice(0, Math.max(end, 1))
-    waiting = new Map(all.slice(batch.length))
+    for (const [key, group] of waiting) {
+      if (size >= CHANGES_AT_ONCE) rest.set(key, group)
+      else batch.push([key, group])
+      size += group.changes.length
+    }
+    waiting = rest
     for (const [, { waiter }] of batch) if (waiter) waiters -= 1
     return batch
   }
@@ -103,7 +107,7 @@ export function createGroupCommit(disk: Disk): Journal {
     // in front, as they were, but what has been superseded stays so
     waiting = new Map<unknown, Group>([...untold, ...waiting])
     // something to find out with whether it works again
-    if (waiting.size === 0) later('probe', ['probe', Date.now()])
+    if (waiting.size === 0 && !closing) later('probe', ['probe', Date.now()])
   }
 
   async function close(): Promise<void> {

@@ -3,7 +3,7 @@ import type { Ground } from './ground.ts'
 import type { Incoming } from './incoming.ts'
 import { createMessages, type Message, messageChange } from './messages.ts'
 import type { ClientRef, OutgoingPacket, PublishPacket } from './packet.ts'
-import type { Entry } from './queue.ts'
+import { type Entry, MAX_PACKET_ID } from './queue.ts'
 import type { Session, Sessions } from './sessions.ts'
 
 /** A session that is to get a message, with the QoS of one of its filters; without one, the message's. */
@@ -127,16 +127,19 @@ export function createOutgoing(ground: Ground, sessions: Sessions, incoming: Inc
   }
 
   /** What the client has to be sent: first what was sent before, then the rest, each in its order. */
-  function* packets(client: ClientRef): Generator<OutgoingPacket> {
+  function packets(client: ClientRef): Iterable<OutgoingPacket> {
     const session = sessions.find(client.id)
-    if (!session) return
+    if (!session) return []
     expire(session)
     const { queue } = session
     const connection = connectionOf(client)
+    const sent = queue.sent()
     const unsent = queue.unsent()
-    for (const entry of queue.sent())
-      if (queue.byPacketId(entry.packetId) === entry) yield toPacket(entry, connection)
-    for (const entry of unsent) if (queue.isUnsent(entry)) yield toPacket(entry, connection)
+    return (function* () {
+      for (const entry of sent)
+        if (queue.byPacketId(entry.packetId) === entry) yield toPacket(entry, connection)
+      for (const entry of unsent) if (queue.isUnsent(entry)) yield toPacket(entry, connection)
+    })()
   }
 
   function expire(session: Session): void {
@@ -157,6 +160,16 @@ export function createOutgoing(ground: Ground, sessions: Sessions, incoming: Inc
     update,
     packets,
     expire,
+    /** The next packet that was not sent, counted as sent from now on; none while `window` wait to be acknowledged. */
+    take(client: ClientRef, window: number): PublishPacket | undefined {
+      const queue = sessions.find(client.id)?.queue
+      const entry = queue && queue.inFlight < window ? queue.oldestUnsent() : undefined
+      if (!queue || !entry) return undefined
+      const packetId = queue.send(entry, (entry.id % MAX_PACKET_ID) + 1)
+      journal.later(`queue ${entry.id}`, ['sent', packetId, entry.id])
+      entry.sentOn = connectionOf(client)
+      return toPacket(entry, entry.sentOn) as PublishPacket
+    },
     /** Takes out what the client acknowledged. Nobody waits for the disk: at worst it is repeated. */
     acknowledge(client: ClientRef, packetId: number | undefined): OutgoingPacket | undefined {
       const session = sessions.find(client.id)

@@ -143,6 +143,7 @@ export async function openPersistence({
     outgoingStream: (client: ClientRef) => Readable.from(outgoing.packets(client)),
     /** What `outgoingStream` streams, at once. */
     outgoing: (client: ClientRef): OutgoingPacket[] => [...outgoing.packets(client)],
+    outgoingTake: outgoing.take,
     /** Takes a queued packet back that the client may not read. */
     outgoingWithdraw: outgoing.withdraw,
 
@@ -169,6 +170,8 @@ export async function openPersistence({
       retained: retained.size,
       retainedBytes: retained.bytes,
     }),
+    /** Resolves once everything up to now is stored. */
+    stored: () => journal.append([]),
     problem: () => journal.problem(),
     /** Stores what waits and closes the journal. */
     async destroy(): Promise<void> {

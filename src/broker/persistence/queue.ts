@@ -2,7 +2,7 @@ import type { Qos } from '../../topic/message.ts'
 import type { Message } from './messages.ts'
 
 /** Highest packet identifier [MQTT-2.3.1-1]. */
-const MAX_PACKET_ID = 65_535
+export const MAX_PACKET_ID = 65_535
 
 /** A message's place in one session's queue. */
 export interface Entry {
@@ -22,6 +22,8 @@ export interface Entry {
 export interface Queue {
   readonly length: number
   readonly bytes: number
+  /** How many were sent and are not yet acknowledged. */
+  readonly inFlight: number
   /** Counts an entry that is on its way into the store; it is not sent before `admit`. */
   reserve(entry: Entry): void
   admit(entry: Entry): void
@@ -74,6 +76,9 @@ export function createQueue(): Queue {
     },
     get bytes() {
       return bytes
+    },
+    get inFlight() {
+      return sent.size
     },
     reserve(entry) {
       reserved.add(entry)

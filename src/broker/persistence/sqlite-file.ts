@@ -29,36 +29,42 @@ const SYNCHRONOUS = { always: 'FULL', interval: 'NORMAL', never: 'OFF' } as cons
 
 const SQLITE_BUSY = 5
 const SQLITE_CORRUPT = 11
+const SQLITE_CANTOPEN = 14
 const SQLITE_NOTADB = 26
 
 /** Opens the store in `directory` for this process alone; throws a UsageError and changes nothing when it is not one. */
 export function openSqliteFile(
   directory: string,
-  { fsync, maxBytes }: SqliteOptions,
+  options: SqliteOptions,
 ): { db: DatabaseSync; file: string } {
   const file = createFile(directory)
-  const db = new DatabaseSync(file, { timeout: LOCK_TIMEOUT_MS })
+  let db: DatabaseSync | undefined
   try {
-    // without shared memory, and locked until it is closed or the process ends
-    db.exec('PRAGMA locking_mode = EXCLUSIVE')
-    const isNew = checkOwner(db, file)
-    // pages of acknowledged messages can be given back; has to come before the first table
-    if (isNew) db.exec('PRAGMA auto_vacuum = INCREMENTAL')
-    db.exec('PRAGMA journal_mode = WAL')
-    db.exec(`PRAGMA synchronous = ${SYNCHRONOUS[fsync]}`)
-    db.exec(`PRAGMA journal_size_limit = ${WAL_BYTES}`)
-    if (maxBytes) db.exec(`PRAGMA max_page_count = ${Math.ceil(maxBytes / PAGE_BYTES)}`)
-    db.exec(`
-      BEGIN EXCLUSIVE;
-      ${CREATE_TABLES}
-      PRAGMA application_id = ${APPLICATION_ID};
-      PRAGMA user_version = ${SCHEMA_VERSION};
-      COMMIT`)
+    db = new DatabaseSync(file, { timeout: LOCK_TIMEOUT_MS })
+    prepare(db, file, options)
     return { db, file }
   } catch (error) {
-    db.close()
+    db?.close()
     throw asUsageError(error, file)
   }
+}
+
+function prepare(db: DatabaseSync, file: string, { fsync, maxBytes }: SqliteOptions): void {
+  // without shared memory, and locked until it is closed or the process ends
+  db.exec('PRAGMA locking_mode = EXCLUSIVE')
+  const isNew = checkOwner(db, file)
+  // pages of acknowledged messages can be given back; has to come before the first table
+  if (isNew) db.exec('PRAGMA auto_vacuum = INCREMENTAL')
+  db.exec('PRAGMA journal_mode = WAL')
+  db.exec(`PRAGMA synchronous = ${SYNCHRONOUS[fsync]}`)
+  db.exec(`PRAGMA journal_size_limit = ${WAL_BYTES}`)
+  if (maxBytes) db.exec(`PRAGMA max_page_count = ${Math.ceil(maxBytes / PAGE_BYTES)}`)
+  db.exec(`
+    BEGIN EXCLUSIVE;
+    ${CREATE_TABLES}
+    PRAGMA application_id = ${APPLICATION_ID};
+    PRAGMA user_version = ${SCHEMA_VERSION};
+    COMMIT`)
 }
 
 /** Whether the database is new; throws if it is somebody else's. */
@@ -87,6 +93,8 @@ export function asUsageError(error: unknown, file: string): unknown {
     return new UsageError(
       `${file} is damaged (${messageOf(error)}); put a backup in its place, or move it away to start without what it holds`,
     )
+  if (errcode === SQLITE_CANTOPEN)
+    return new UsageError(`${file} cannot be opened: ${messageOf(error)}`)
   return error
 }
 

@@ -20,7 +20,9 @@ export async function openSqliteJournal(
   options: SqliteOptions,
 ): Promise<Journal> {
   const workerData: WorkerData = { ...options, directory }
-  const worker = new Worker(WORKER, { workerData, name: 'store' })
+  // without this process's own flags, and without Node 24's word on how new its SQLite is
+  const execArgv = ['--disable-warning=ExperimentalWarning']
+  const worker = new Worker(WORKER, { workerData, execArgv, name: 'store' })
   let asked = Promise.withResolvers<void>()
   let tell: (reply: Extract<Reply, { name: unknown }>) => void = () => {}
   let ended: Error | undefined

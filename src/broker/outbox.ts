@@ -1,0 +1,85 @@
+import type { Duplex } from 'node:stream'
+import type { Client } from 'aedes'
+import mqttPacket from 'mqtt-packet'
+import type { Logger } from 'pino'
+import type { Meter } from '../metrics/meter.ts'
+import type { OutgoingPacket } from './persistence/packet.ts'
+import type { Persistence } from './persistence/persistence.ts'
+import type { Sessions } from './session.ts'
+
+export interface OutboxOptions {
+  readonly persistence: Persistence
+  readonly sessions: Sessions
+  readonly meter: Meter
+  readonly log: Logger
+  /** Messages that one client may have without having acknowledged them. */
+  readonly maxInflight: number
+  /** Bytes that may wait for one MQTT subscriber. */
+  readonly clientBuffer: number
+}
+
+/**
+ * Sends a persistent session its QoS 1 and 2 messages from its stored queue, and only from there: so live
+ * messages do not pass those that waited, a repetition is marked as one, and the window is kept.
+ */
+export interface Outbox {
+  /** Repeats what an earlier connection left unacknowledged, then sends what waits. Call it once CONNACK is sent. */
+  open(client: Client): void
+  /** Sends what waits, as far as the window and the socket allow. */
+  send(client: Client): void
+}
+
+export function createOutbox(options: OutboxOptions): Outbox {
+  const { persistence, sessions, meter, log, maxInflight, clientBuffer } = options
+  const open = new WeakSet<Client>()
+  const sending = new WeakSet<Client>()
+
+  function mayRead(client: Client, packet: OutgoingPacket): boolean {
+    if (packet.cmd === 'pubrel') return true
+    if (sessions.get(client)?.access?.mayReceive(packet.topic)) return true
+    persistence.outgoingWithdraw(client, packet)
+    return false
+  }
+
+  function write(client: Client, packet: OutgoingPacket): void {
+    mqttPacket.writeToStream(packet as mqttPacket.Packet, client.conn)
+    if (packet.cmd !== 'pubrel') meter.delivered(sessions.get(client)?.door ?? 'mqtt')
+  }
+
+  function hasRoom({ conn }: Client): boolean {
+    return (conn as Duplex).writableLength < clientBuffer
+  }
+
+  async function sendWaiting(client: Client): Promise<void> {
+    while (!client.closed && hasRoom(client)) {
+      const packet = persistence.outgoingTake(client, maxInflight)
+      if (!packet) return
+      // sent again after a crash under another identifier it would be another message [MQTT-4.3.3-1]
+      if (packet.qos === 2) await persistence.stored()
+      if (!client.closed && mayRead(client, packet)) write(client, packet)
+    }
+  }
+
+  function send(client: Client): void {
+    if (!open.has(client) || sending.has(client)) return
+    sending.add(client)
+    sendWaiting(client)
+      .catch((error) => {
+        // what is not sent now is sent on the next connection
+        log.error({ err: error, client: client.id }, 'cannot send what waits for a session')
+        client.conn.destroy()
+      })
+      .finally(() => sending.delete(client))
+  }
+
+  return {
+    open(client) {
+      for (const packet of persistence.outgoing(client))
+        if (packet.messageId !== undefined && mayRead(client, packet)) write(client, packet)
+      open.add(client)
+      client.conn.on('drain', () => send(client))
+      send(client)
+    },
+    send,
+  }
+}

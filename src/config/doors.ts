@@ -1,0 +1,31 @@
+import type { SettingName, Settings } from './schema.ts'
+import type { ListenAddress } from './values.ts'
+
+const DOORS = ['deviceListen', 'mqttListen', 'viewerListen', 'opsListen'] as const
+
+/** What is wrong with the doors taken together; a door whose own text is wrong is not in `values`. */
+export function* doorProblems(
+  values: Partial<Record<SettingName, unknown>>,
+  called: (name: SettingName) => string,
+): Generator<string> {
+  const doors = DOORS.map((name) => ({
+    name: called(name),
+    address: values[name] as Settings[typeof name] | undefined,
+  }))
+  if (doors.every(({ name, address }) => address === null || name === called('opsListen')))
+    yield 'every door is off, so there is nothing to run'
+  for (const [index, { name, address }] of doors.entries()) {
+    const same = doors.slice(0, index).find((other) => collide(other.address, address))
+    if (same) yield `${name} must not be the address of ${same.name}`
+  }
+}
+
+function collide(a: ListenAddress | undefined, b: ListenAddress | undefined): boolean {
+  if (!a || !b || a.port !== b.port || a.port === 0) return false
+  return a.host === b.host || takes(a.host, b.host) || takes(b.host, a.host)
+}
+
+/** Whether listening on all of `host` leaves nothing of `other`; `::` means IPv4 too. */
+function takes(host: string, other: string): boolean {
+  return host === '::' || (host === '0.0.0.0' && !other.includes(':'))
+}

@@ -1,0 +1,253 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { after, before, describe, it } from 'node:test'
+import type { MqttClient } from 'mqtt'
+import type { IPublishPacket } from 'mqtt-packet'
+import { http2, http2Session, messagesOf, mqtt, type ReceivedMessage } from '../support/clients.ts'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import type { Credentials } from '../support/pki.ts'
+import { connectPacket, rawConnected, rawMqtt } from '../support/raw-mqtt.ts'
+
+const ACL = 'pattern readwrite #\n'
+const INFLIGHT = 10
+
+describe('MQTT 3.1.1 on the mqtt door', () => {
+  let at: TestGateway
+  let device: Credentials
+
+  before(async () => {
+    at = await startGateway({
+      acl: ACL,
+      settings: { maxInflight: String(INFLIGHT), publishRate: '0' },
+    })
+    device = await at.pki.issue('device.d.wott.local')
+  })
+  after(() => at[Symbol.asyncDispose]())
+
+  async function subscriber(
+    filters: Record<string, { qos: 0 | 1 | 2 }>,
+    clientId: string = randomUUID() as string,
+    clean = true,
+  ) {
+    const client = await mqtt(at, device, { clientId, clean })
+    const messages = messagesOf(client)
+    await client.subscribeAsync(filters)
+    return { client, next: messages.next }
+  }
+
+  it('delivers at the lower of the QoS published and the QoS subscribed, wildcards included', async () => {
+    const { client, next } = await subscriber({ 'qos/+': { qos: 1 } })
+    const publisher = await mqtt(at, device)
+    for (const qos of [0, 1, 2] as const) await publisher.publishAsync(`qos/${qos}`, 'x', { qos })
+    const received = [await next(), await next(), await next()].map(({ topic, qos }) => [
+      topic,
+      qos,
+    ])
+    assert.deepEqual(received, [
+      ['qos/0', 0],
+      ['qos/1', 1],
+      ['qos/2', 1],
+    ])
+    await Promise.all([client.endAsync(), publisher.endAsync()])
+  })
+
+  it('delivers one copy at the highest QoS where filters overlap', async () => {
+    for (const filters of [
+      { 'over/#': { qos: 0 }, 'over/b': { qos: 1 } },
+      { 'over/b': { qos: 2 }, 'over/+': { qos: 0 } },
+    ] as Record<string, { qos: 0 | 1 | 2 }>[]) {
+      const { client, next } = await subscriber(filters)
+      await client.publishAsync('over/b', '1', { qos: 2 })
+      await client.publishAsync('over/b', 'fence', { qos: 0 })
+      const highest = Math.max(...Object.values(filters).map(({ qos }) => qos))
+      const first = await next()
+      assert.deepEqual([first.payload, first.qos], ['1', highest])
+      assert.equal((await next()).payload, 'fence')
+      await client.endAsync()
+    }
+  })
+
+  it('keeps what arrives for a session that is away, in order, and drops it with the session', async () => {
+    const clientId = 'away'
+    const { client } = await subscriber(
+      { 'away/#': { qos: 1 }, 'away/x': { qos: 2 } },
+      clientId,
+      false,
+    )
+    await client.endAsync()
+    const publisher = await mqtt(at, device)
+    const payloads = Array.from({ length: 50 }, (_, index) => String(index))
+    for (const [index, payload] of payloads.entries())
+      await publisher.publishAsync(`away/${index % 2 ? 'x' : 'y'}`, payload, {
+        qos: index % 3 ? 1 : 2,
+      })
+    await publisher.publishAsync('away/x', 'QoS 0 is not kept', { qos: 0 })
+
+    const back = await rawMqtt(at, device)
+    back.send(connectPacket({ clientId, clean: false }))
+    const connack = await back.next()
+    assert.ok(connack.cmd === 'connack' && connack.sessionPresent)
+    const received: string[] = []
+    while (received.length < payloads.length) {
+      const packet = await back.next()
+      if (packet.cmd === 'pubrel')
+        back.send({ cmd: 'pubcomp', messageId: packet.messageId as number })
+      if (packet.cmd !== 'publish') continue
+      received.push(String(packet.payload))
+      back.send({
+        cmd: packet.qos === 2 ? 'pubrec' : 'puback',
+        messageId: packet.messageId as number,
+      })
+    }
+    assert.deepEqual(received, payloads)
+    back.socket.destroy()
+    await back.closed
+
+    for (const clean of [true, false]) {
+      using fresh = await rawMqtt(at, device)
+      fresh.send(connectPacket({ clientId, clean }))
+      const { sessionPresent } = (await fresh.next()) as { sessionPresent?: boolean }
+      assert.equal(sessionPresent, false)
+    }
+    await publisher.endAsync()
+  })
+
+  it('repeats what was not acknowledged with DUP set, under the same identifier', async () => {
+    const clientId = 'forgetful'
+    const first = await rawConnected(at, device, { clientId, clean: false })
+    first.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'dup', qos: 1 }] })
+    await first.next()
+    const publisher = await mqtt(at, device)
+    await publisher.publishAsync('dup', '1', { qos: 1 })
+    const sent = (await first.next()) as IPublishPacket
+    assert.equal(sent.dup, false)
+    first.socket.destroy()
+    await first.closed
+    await publisher.publishAsync('dup', '2', { qos: 1 })
+
+    using second = await rawMqtt(at, device)
+    second.send(connectPacket({ clientId, clean: false }))
+    assert.equal((await second.next()).cmd, 'connack')
+    const [again, fresh] = [
+      (await second.next()) as IPublishPacket,
+      (await second.next()) as IPublishPacket,
+    ]
+    assert.deepEqual(
+      [String(again.payload), again.dup, again.messageId],
+      ['1', true, sent.messageId],
+    )
+    assert.deepEqual([String(fresh.payload), fresh.dup], ['2', false])
+    await publisher.endAsync()
+  })
+
+  it('has only so many messages in flight to one session, and sends the next on each acknowledgement', async () => {
+    using raw = await rawConnected(at, device, { clientId: 'window', clean: false })
+    raw.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'window', qos: 1 }] })
+    await raw.next()
+    const publisher = await mqtt(at, device)
+    const count = INFLIGHT * 3
+    await Promise.all(
+      Array.from({ length: count }, (_, index) =>
+        publisher.publishAsync('window', String(index), { qos: 1 }),
+      ),
+    )
+    const received: IPublishPacket[] = []
+    for (let index = 0; index < INFLIGHT; index++)
+      received.push((await raw.next()) as IPublishPacket)
+    // the answer to a PINGREQ comes after everything that was to be sent
+    raw.send({ cmd: 'pingreq' })
+    assert.equal((await raw.next()).cmd, 'pingresp')
+    for (let index = 0; index < count; index++) {
+      raw.send({ cmd: 'puback', messageId: received[index]?.messageId as number })
+      if (received.length < count) received.push((await raw.next()) as IPublishPacket)
+    }
+    assert.deepEqual(
+      received.map(({ payload }) => Number(payload)),
+      Array.from({ length: count }, (_, index) => index),
+    )
+    await publisher.endAsync()
+  })
+
+  describe('loses and reorders no live message, however differently they are stored', () => {
+    const COUNT = 500
+
+    /** Publishes `COUNT` messages from each source at once, and checks what arrives. */
+    async function check(
+      clean: boolean,
+      sources: ((index: number) => Promise<unknown>)[],
+      keyOf: (message: ReceivedMessage) => string,
+    ) {
+      const { client, next } = await subscriber({ 'row/#': { qos: 1 } }, randomUUID(), clean)
+      const publishing = sources.flatMap((publish) =>
+        Array.from({ length: COUNT }, (_, index) => publish(index)),
+      )
+      const last = new Map<string, number>()
+      for (let received = 0; received < COUNT * sources.length; received++) {
+        let message = await next()
+        // kept from an earlier row
+        while (message.retain) message = await next()
+        const key = keyOf(message)
+        const number = Number(message.payload)
+        assert.equal(number, (last.get(key) ?? -1) + 1, `${key} after ${last.get(key)}`)
+        last.set(key, number)
+      }
+      await Promise.all(publishing)
+      await client.endAsync()
+    }
+
+    const over = (client: MqttClient, topic: string, qos: 0 | 1) => (index: number) =>
+      client.publishAsync(topic, String(index), { qos })
+
+    it('one publisher, alternately retained and plain', async () => {
+      const client = await mqtt(at, device)
+      await check(
+        true,
+        [
+          (index) =>
+            client.publishAsync('row/retained', String(index), { qos: 0, retain: index % 2 === 0 }),
+        ],
+        ({ topic }) => topic,
+      )
+      await client.endAsync()
+    })
+
+    it('a QoS 1 and a QoS 0 publisher, for a persistent session', async () => {
+      const clients = [await mqtt(at, device), await mqtt(at, device)] as const
+      await check(
+        false,
+        [over(clients[0], 'row/a', 1), over(clients[1], 'row/b', 0)],
+        ({ topic }) => topic,
+      )
+      await Promise.all(clients.map((client) => client.endAsync()))
+    })
+
+    it('two QoS 1 publishers, one topic with fifty sessions that are away', async () => {
+      for (let index = 0; index < 50; index++) {
+        const { client } = await subscriber({ 'row/busy': { qos: 1 } }, `away${index}`, false)
+        await client.endAsync()
+      }
+      const clients = [await mqtt(at, device), await mqtt(at, device)] as const
+      await check(
+        true,
+        [over(clients[0], 'row/busy', 1), over(clients[1], 'row/free', 1)],
+        ({ topic }) => topic,
+      )
+      await Promise.all(clients.map((client) => client.endAsync()))
+    })
+
+    it('HTTP QoS 1 and retained, and MQTT QoS 0', async () => {
+      const client = await mqtt(at, device)
+      const session = http2Session(at, device)
+      // HTTP/2 keeps the order of requests, and so does the gateway
+      const post = (query: string, topic: string) => (index: number) =>
+        http2(session, { ':method': 'POST', ':path': `/topics/${topic}?${query}` }, String(index))
+      await check(
+        true,
+        [post('qos=1', 'row/http'), post('retain=true', 'row/kept'), over(client, 'row/mqtt', 0)],
+        ({ topic }) => topic,
+      )
+      session.close()
+      await client.endAsync()
+    })
+  })
+})
