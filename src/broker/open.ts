@@ -1,21 +1,73 @@
+import type { Config } from '../config/load.ts'
 import type { BrokerAddress } from '../config/values.ts'
+import type { Meter } from '../metrics/meter.ts'
 import type { Broker } from './broker.ts'
 import { type EmbeddedOptions, type MqttHost, openEmbedded } from './embedded.ts'
-import { createSilentJournal } from './persistence/journal.ts'
+import { createSilentJournal, type Journal } from './persistence/journal.ts'
+import type { BoundReason, Limits } from './persistence/limits.ts'
 import { openPersistence } from './persistence/persistence.ts'
+
+type StoreSettings = Pick<
+  Config,
+  | 'fsync'
+  | 'sessionQueue'
+  | 'sessionQueueBytes'
+  | 'sessionQueueFull'
+  | 'queueBytes'
+  | 'maxSessions'
+  | 'maxSubscriptions'
+  | 'sessionExpiry'
+  | 'messageExpiry'
+  | 'maxRetained'
+  | 'retainedBytes'
+>
+
+export type BrokerOptions = Omit<EmbeddedOptions, 'persistence'> & StoreSettings
 
 /** Opens the broker that `address` names: the only place that knows which kinds there are. */
 export async function openBroker(
   address: BrokerAddress,
-  options: Omit<EmbeddedOptions, 'persistence'>,
+  options: BrokerOptions,
 ): Promise<Broker & MqttHost> {
-  switch (address.kind) {
-    case 'memory':
-      return openEmbedded({
-        ...options,
-        persistence: await openPersistence({ journal: createSilentJournal() }),
-      })
-    case 'file':
-      throw new Error('not in this version')
+  const persistence = await openPersistence({
+    journal: await openJournal(address, options.fsync),
+    limits: toLimits(options),
+    onBound: (reason, count) => countBound(options.meter, reason, count),
+  })
+  return openEmbedded({ ...options, persistence })
+}
+
+async function openJournal(address: BrokerAddress, fsync: Config['fsync']): Promise<Journal> {
+  if (address.kind === 'memory') return createSilentJournal()
+  // SQLite and its thread are not loaded for a broker in memory
+  const { openSqliteJournal } = await import('./persistence/sqlite-journal.ts')
+  return openSqliteJournal(address.path, { fsync })
+}
+
+function toLimits(settings: StoreSettings): Limits {
+  return {
+    queueMessages: settings.sessionQueue,
+    queueBytes: settings.sessionQueueBytes,
+    whenFull: settings.sessionQueueFull,
+    totalBytes: settings.queueBytes,
+    retainedMessages: settings.maxRetained,
+    retainedBytes: settings.retainedBytes,
+    subscriptionsPerSession: settings.maxSubscriptions,
+    sessions: settings.maxSessions,
+    sessionExpiry: settings.sessionExpiry * 1000,
+    messageExpiry: settings.messageExpiry * 1000,
+  }
+}
+
+function countBound(meter: Meter, reason: BoundReason, count: number): void {
+  switch (reason) {
+    case 'queue_messages':
+    case 'queue_bytes':
+    case 'total_bytes':
+    case 'message_expired':
+      meter.deliveryDropped('mqtt', reason, count)
+      break
+    default:
+      meter.storeLimitReached(reason, count)
   }
 }

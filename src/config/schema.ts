@@ -64,8 +64,13 @@ export const SETTINGS = {
   ),
   broker: setting(
     brokerAddress,
-    'memory:',
-    'where messages go: memory: keeps them until the process ends',
+    'file:./data',
+    'where messages are kept: file:PATH, a folder that survives restarts and crashes, or memory:',
+  ),
+  fsync: setting(
+    choice('always', 'interval', 'never'),
+    'always',
+    'when file: has a message on disk: before it is acknowledged, within about a second, or when the system likes (a power cut then loses what was acknowledged; a crash of the gateway never does)',
   ),
   deviceListen: setting(listenAddress, '[::]:8443', 'device door: HTTPS and MQTT over WebSocket'),
   mqttListen: setting(listenAddress, '[::]:8883', 'mqtt door: MQTT over TLS'),
@@ -120,6 +125,35 @@ export const SETTINGS = {
     'grant',
     'what a SUBSCRIBE is answered that no rule could ever fulfil: granted as with Mosquitto, or failure (0x80)',
   ),
+  sessionQueue: setting(
+    integer(1, 10_000_000),
+    '1000',
+    'QoS 1 and 2 messages that wait for one session',
+  ),
+  sessionQueueBytes: setting(bytes(KiB, 1024 * MiB), '16MiB', 'bytes that wait for one session'),
+  sessionQueueFull: setting(
+    choice('drop-oldest', 'refuse'),
+    'drop-oldest',
+    'which message a full session queue goes without: its oldest unsent one or the new one',
+  ),
+  queueBytes: setting(
+    bytes(KiB, 64 * 1024 * MiB),
+    '128MiB',
+    'bytes that wait for all sessions together',
+  ),
+  maxSessions: setting(integer(1, 10_000_000), '10000', 'persistent sessions'),
+  sessionExpiry: setting(
+    integer(60, 315_360_000),
+    '604800',
+    'seconds that a session outlives its last connection',
+  ),
+  messageExpiry: setting(
+    integer(60, 315_360_000),
+    '604800',
+    'seconds that a message waits for a session',
+  ),
+  maxRetained: setting(integer(0, 10_000_000), '100000', 'retained messages'),
+  retainedBytes: setting(bytes(KiB, 64 * 1024 * MiB), '128MiB', 'bytes of all retained messages'),
   readingTtl: setting(
     integer(1, 31_536_000),
     '3600',

@@ -96,6 +96,9 @@ export const idPattern: Parse<RegExp> = parse(
 
 export const brokerAddress: Parse<BrokerAddress> = parse(
   'URL',
-  'memory: (a durable file:PATH, redis: and mqtts: are not in this version)',
-  (text) => (text === 'memory:' ? { kind: 'memory' } : undefined),
+  'memory: or file:PATH (redis:, mqtt: and mqtts: are not in this version)',
+  (text) => {
+    if (text === 'memory:') return { kind: 'memory' }
+    return /^file:./.test(text) ? { kind: 'file', path: resolve(text.slice(5)) } : undefined
+  },
 )

@@ -9,7 +9,19 @@ export type PublishResult =
   | 'rate_limited'
   | 'failed'
 export type HandshakeResult = 'full' | 'resumed' | 'refused'
-export type DropReason = 'slow_reader'
+export type DropReason =
+  | 'slow_reader'
+  | 'queue_messages'
+  | 'queue_bytes'
+  | 'total_bytes'
+  | 'message_expired'
+/** A bound of the store that cost something other than a delivery. */
+export type StoreLimit =
+  | 'retained_messages'
+  | 'retained_bytes'
+  | 'subscriptions'
+  | 'sessions'
+  | 'session_expired'
 
 /** What the rooms report of themselves, one method an event; none of them may throw. */
 export interface Meter {
@@ -17,7 +29,8 @@ export interface Meter {
   /** From the whole request being there to its answer being known, in seconds. */
   publishTook(door: Door, seconds: number): void
   delivered(door: Door): void
-  deliveryDropped(door: Door, reason: DropReason): void
+  deliveryDropped(door: Door, reason: DropReason, count?: number): void
+  storeLimitReached(limit: StoreLimit, count: number): void
   connectionOpened(door: Door): void
   connectionClosed(door: Door): void
   handshake(door: Door, result: HandshakeResult): void
@@ -36,6 +49,7 @@ export const silentMeter: Meter = {
   publishTook: nothing,
   delivered: nothing,
   deliveryDropped: nothing,
+  storeLimitReached: nothing,
   connectionOpened: nothing,
   connectionClosed: nothing,
   handshake: nothing,

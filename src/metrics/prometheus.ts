@@ -49,6 +49,12 @@ export function createMetrics(
     labelNames: ['door', 'reason'],
     registers,
   })
+  const storeLimits = new Counter({
+    name: 'wott_store_limits_reached_total',
+    help: 'Retained messages, subscriptions and sessions that a bound of the store refused or ended.',
+    labelNames: ['limit'],
+    registers,
+  })
   const connections = new Gauge({
     name: 'wott_connections',
     help: 'Open connections.',
@@ -129,7 +135,8 @@ export function createMetrics(
     published: (door, qos, result) => child(door, qos, result).inc(),
     publishTook: (door, seconds) => durationAt(door).observe(seconds),
     delivered: (door) => deliveredAt(door).inc(),
-    deliveryDropped: (door, reason) => dropped.inc({ door, reason }),
+    deliveryDropped: (door, reason, count = 1) => dropped.inc({ door, reason }, count),
+    storeLimitReached: (limit, count) => storeLimits.inc({ limit }, count),
     connectionOpened: (door) => connections.inc({ door }),
     connectionClosed: (door) => connections.dec({ door }),
     handshake: (door, result) => handshakes.inc({ door, result }),

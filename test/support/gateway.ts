@@ -70,6 +70,7 @@ export async function startGateway({
       viewerListen: loopback,
       opsListen: loopback,
       drainSeconds: '2',
+      broker: 'memory:',
       ...settings,
     },
   )

@@ -1,0 +1,9 @@
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { crashDrill } from './drill.ts'
+
+it('kill -9 at random moments loses nothing acknowledged and invents nothing', async () => {
+  const report = await crashDrill(4)
+  for (const [kind, count] of Object.entries(report.acknowledged))
+    assert.ok(count > 0, `nothing was acknowledged for ${kind}`)
+})
