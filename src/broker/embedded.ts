@@ -38,6 +38,7 @@ export interface EmbeddedOptions {
   readonly maxSubscriptions: number
   /** Whether a SUBSCRIBE that could never bring anything is granted, as with Mosquitto, or fails. */
   readonly subscribe: 'grant' | 'check'
+  readonly heartbeatMs?: number
   /** Seconds until CONNECT has to be there. */
   readonly connectTimeout: number
   /** Seconds that one packet may take to arrive. */
@@ -76,6 +77,8 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
     id: `gateway-${Date.now().toString(36)}`,
     // client ids are prefixed with the WoTT ID, so MQTT 3.1's 23 characters are no measure of them
     maxClientsIdLength: 65_535,
+    // the wills that a crash left behind are published after four of these
+    heartbeatInterval: options.heartbeatMs ?? 15_000,
   })
   const publishInAedes = aedes.publish.bind(aedes) as unknown as typeof publish
 
@@ -182,7 +185,11 @@ function listenTo(
   aedes.on('clientReady', (client) => {
     if (!client.clean) outbox.open(client)
   })
-  aedes.on('ack', (_packet, client) => outbox.send(client))
+  aedes.on('ack', (_packet, client) => {
+    const session = sessions.get(client)
+    if (session && session.unacknowledged > 0) session.unacknowledged -= 1
+    outbox.send(client)
+  })
   aedes.on('unsubscribe', (filters, client) => {
     for (const filter of filters) sessions.get(client)?.subscriptions.remove(filter)
   })

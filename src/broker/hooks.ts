@@ -38,6 +38,9 @@ export type Hooks = Required<
   >
 >
 
+/** Below the 65,535 packet identifiers that there are: more in flight, and two messages would share one. */
+const MAX_UNACKNOWLEDGED = 50_000
+
 /** CONNACK code 2, identifier rejected [MQTT-3.1.3-8]. */
 const IDENTIFIER_REJECTED = 2
 
@@ -53,6 +56,24 @@ export function createHooks(options: HookOptions): Hooks {
   const { acl, meter, log, maxPayload, clientBuffer, maxSubscriptions, sessions } = options
   const { subscribe, publish, sendWaiting } = options
   const ownTopics = `$SYS/${options.brokerId}/`
+
+  /** Who publishes: a client, or one that a crash parted from its will, which is known by its client id alone. */
+  function publisherOf(client: Client | null, packet: PublishPacket & { clientId?: string }) {
+    const session = client === null ? undefined : sessions.get(client)
+    if (session) {
+      const { door, identity, access } = session
+      return { door, device: identity.id, access }
+    }
+    const { clientId = '' } = packet
+    const [device = ''] = clientId.split('/', 1)
+    const who = { user: device, clientId: clientId.slice(device.length + 1) }
+    return { door: 'mqtt', device, access: device === '' ? null : createAccess(acl, who) } as const
+  }
+
+  function disconnectSlow(client: Client, bytes: number): void {
+    log.warn({ client: client.id, bytes }, 'disconnecting an MQTT subscriber that does not keep up')
+    client.conn.destroy()
+  }
 
   return {
     preConnect(client, packet: ConnectPacket, done) {
@@ -78,10 +99,8 @@ export function createHooks(options: HookOptions): Hooks {
     },
 
     authorizePublish(client, packet, done) {
-      const session = client === null ? undefined : sessions.get(client)
-      // a will left by a crash: nobody is there to be asked about, and an error would end the process
-      if (!client || !session?.access) return settle(packet, done)
-      const { door, identity, access } = session
+      const { door, device, access } = publisherOf(client, packet)
+      if (!access) return settle(packet, done)
       const qos = packet.qos as Qos
       const problem = wireProblem(packet.topic)
       if (problem) {
@@ -96,7 +115,7 @@ export function createHooks(options: HookOptions): Hooks {
         meter.published(door, qos, 'denied')
         return settle(packet, done)
       }
-      setStamp(packet, { device: identity.id, time: Date.now() })
+      setStamp(packet, { device, time: Date.now() })
       if (qos !== 1) {
         meter.published(door, qos, 'accepted')
         return done(null)
@@ -104,7 +123,8 @@ export function createHooks(options: HookOptions): Hooks {
       // aedes writes PUBACK before it stores: publishing here makes PUBACK mean stored [MQTT-4.3.2-2]
       publish(packet, client, (error) => {
         meter.published(door, qos, error ? 'failed' : 'accepted')
-        if (error) done(error)
+        // without a client it is a will that a crash left behind, and aedes lets its error end the process
+        if (error && client) done(error)
         else settle(packet, done)
       })
     },
@@ -145,17 +165,13 @@ export function createHooks(options: HookOptions): Hooks {
         return null
       }
       if (!session.access.mayReceive(packet.topic)) return null
-      const waiting = (client.conn as Duplex).writableLength
-      if (waiting > clientBuffer) {
+      const { writableLength } = client.conn as Duplex
+      if (writableLength > clientBuffer || session.unacknowledged > MAX_UNACKNOWLEDGED) {
         meter.deliveryDropped(session.door, 'slow_reader')
-        if (qos === 0) return null
-        log.warn(
-          { client: client.id, waiting },
-          'disconnecting an MQTT subscriber that does not read',
-        )
-        client.conn.destroy()
+        if (qos > 0) disconnectSlow(client, writableLength)
         return null
       }
+      if (qos > 0) session.unacknowledged += 1
       packet.qos = qos
       meter.delivered(session.door)
       return packet

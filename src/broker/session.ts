@@ -16,6 +16,8 @@ export interface Session {
   /** Sequence number of the last live message, to know the second copy that overlapping filters bring. */
   lastSequence: number
   readonly subscriptions: SubscriptionQos
+  /** Without a persistent session: QoS 1 and 2 messages that were sent and not acknowledged. */
+  unacknowledged: number
 }
 
 /** The filters of one connection and the QoS granted to each. */
@@ -30,7 +32,7 @@ export interface SubscriptionQos {
 
 export function createSession(identity: Identity, door: Door): Session {
   return {
-    ...{ identity, door, access: null, refusal: null, lastSequence: 0 },
+    ...{ identity, door, access: null, refusal: null, lastSequence: 0, unacknowledged: 0 },
     subscriptions: createSubscriptionQos(),
   }
 }

@@ -195,9 +195,10 @@ export function createOutgoing(ground: Ground, sessions: Sessions, incoming: Inc
       packetId: number | null,
     ): void {
       ids.passed(id)
-      const message = messageId === null ? undefined : messages.restored(messageId)
       const session = sessions.numbered(sessionId)
-      if (!session) return
+      const message = messageId === null ? undefined : messages.restored(messageId)
+      // left over from changes that nobody waited for
+      if (!session || (messageId !== null && !message)) return
       if (message) messages.hold(message)
       session.queue.admit({ id, qos, message, packetId: packetId ?? undefined, sentOn: 0 })
     },

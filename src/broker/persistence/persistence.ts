@@ -62,7 +62,12 @@ export async function openPersistence({
     will: wills.restore,
     retain: retained.restore,
   }
-  await journal.recover(restore)
+  try {
+    await journal.recover(restore)
+  } catch (error) {
+    await journal.close()
+    throw error
+  }
   outgoing.messages.endRestore()
   sessions.disconnectAll()
 

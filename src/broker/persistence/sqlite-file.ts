@@ -59,8 +59,9 @@ function prepare(db: DatabaseSync, file: string, { fsync, maxBytes }: SqliteOpti
   db.exec(`PRAGMA synchronous = ${SYNCHRONOUS[fsync]}`)
   db.exec(`PRAGMA journal_size_limit = ${WAL_BYTES}`)
   if (maxBytes) db.exec(`PRAGMA max_page_count = ${Math.ceil(maxBytes / PAGE_BYTES)}`)
+  if (!isNew) return
   db.exec(`
-    BEGIN EXCLUSIVE;
+    BEGIN;
     ${CREATE_TABLES}
     PRAGMA application_id = ${APPLICATION_ID};
     PRAGMA user_version = ${SCHEMA_VERSION};

@@ -2,24 +2,24 @@ import type { ChangeName, RestoredName } from './changes.ts'
 
 /** Times are milliseconds since the Unix epoch. */
 export const CREATE_TABLES = `
-  CREATE TABLE IF NOT EXISTS retained (
+  CREATE TABLE retained (
     topic TEXT PRIMARY KEY, payload BLOB, qos INTEGER, device TEXT, time INTEGER);
-  CREATE TABLE IF NOT EXISTS sessions (
+  CREATE TABLE sessions (
     id INTEGER PRIMARY KEY, client TEXT, last_seen INTEGER, connected INTEGER);
-  CREATE TABLE IF NOT EXISTS subscriptions (
+  CREATE TABLE subscriptions (
     session INTEGER, filter TEXT, qos INTEGER, options TEXT, PRIMARY KEY (session, filter)
   ) WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS messages (
+  CREATE TABLE messages (
     id INTEGER PRIMARY KEY, topic TEXT, payload BLOB, device TEXT, time INTEGER, stored INTEGER);
-  CREATE TABLE IF NOT EXISTS queue (
+  CREATE TABLE queue (
     id INTEGER PRIMARY KEY, session INTEGER, message INTEGER, qos INTEGER, packet_id INTEGER);
-  CREATE TABLE IF NOT EXISTS incoming (
+  CREATE TABLE incoming (
     client TEXT, packet_id INTEGER, topic TEXT, device TEXT, time INTEGER,
     PRIMARY KEY (client, packet_id)) WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS wills (
+  CREATE TABLE wills (
     client TEXT PRIMARY KEY, broker TEXT, topic TEXT, payload BLOB, qos INTEGER, retain INTEGER,
     device TEXT, time INTEGER);
-  CREATE TABLE IF NOT EXISTS probe (id INTEGER PRIMARY KEY, time INTEGER);`
+  CREATE TABLE probe (id INTEGER PRIMARY KEY, time INTEGER);`
 
 /** How each change is written. Every statement may run again: a change is retried until it is stored. */
 export const WRITE: Record<ChangeName, string> = {

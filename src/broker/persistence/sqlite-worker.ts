@@ -31,8 +31,9 @@ function open(port: MessagePort, options: WorkerData): void {
 
   function recover(): void {
     try {
-      db.exec(`BEGIN; ${CLEAN_UP}; COMMIT`)
+      // all is read before anything is written: a damaged file is left as it is
       for (const [name, sql] of READ) tell(name, db.prepare(sql))
+      db.exec(`BEGIN; ${CLEAN_UP} COMMIT`)
     } catch (error) {
       throw asUsageError(error, file)
     }
