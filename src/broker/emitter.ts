@@ -13,6 +13,7 @@ export function createEmitter(): MQEmitter {
     const inTurn = () => {
       sequence += 1
       stamp.sequence = sequence
+      stamp.turn = undefined
       emit(packet, done)
     }
     if (stamp.turn) stamp.turn.ready(inTurn)

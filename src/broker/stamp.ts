@@ -12,7 +12,7 @@ export interface Stamp {
   /** Its place in the one order of all messages; given when it is emitted. */
   sequence?: number
   /** Its place in its topic's line, while it waits there. */
-  turn?: Turn
+  turn?: Turn | undefined
 }
 
 export function stampOf(packet: object): Stamp | undefined {
