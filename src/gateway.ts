@@ -3,6 +3,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { Server as TlsServer } from 'node:tls'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
+import { createDenials } from './acl/denials.ts'
 import { openAcl } from './acl/reload.ts'
 import { createMqttServer, createMqttUpgrade } from './broker/listeners.ts'
 import { openBroker } from './broker/open.ts'
@@ -56,6 +57,8 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   meter.aclLoaded(acl.current.size)
   building.defer(() => acl.close())
 
+  const denials = createDenials(log)
+
   const trust = await openTrust(config, {
     meter,
     readRevocations: readCrl,
@@ -76,7 +79,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   })
   building.defer(() => connections.close())
 
-  const broker = await openBroker(config.broker, { ...config, acl, meter, log })
+  const broker = await openBroker(config.broker, { ...config, acl, denials, meter, log })
   building.defer(() => broker.close())
 
   const hub = createHub()

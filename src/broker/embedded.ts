@@ -2,6 +2,7 @@ import type { EventEmitter } from 'node:events'
 import { type Duplex, Readable } from 'node:stream'
 import { Aedes, type AedesPublishPacket, type Client, type PublishPacket } from 'aedes'
 import type { Logger } from 'pino'
+import type { Denials } from '../acl/denials.ts'
 import type { AclSource } from '../acl/reload.ts'
 import { GatewayError } from '../errors.ts'
 import type { Identity } from '../identity/identity.ts'
@@ -25,6 +26,7 @@ export interface MqttHost {
 
 export interface EmbeddedOptions {
   readonly acl: AclSource
+  readonly denials: Denials
   readonly meter: Meter
   readonly log: Logger
   readonly persistence: Persistence

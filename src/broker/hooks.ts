@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import type { AedesOptions, AuthenticateError, Client, ConnectPacket, PublishPacket } from 'aedes'
 import type { Logger } from 'pino'
 import { createAccess } from '../acl/access.ts'
+import type { Denials } from '../acl/denials.ts'
 import type { AclSource } from '../acl/reload.ts'
 import type { Meter } from '../metrics/meter.ts'
 import type { Qos } from '../topic/message.ts'
@@ -14,6 +15,7 @@ export type Done = (error?: Error | null) => void
 
 export interface HookOptions {
   readonly acl: AclSource
+  readonly denials: Denials
   readonly meter: Meter
   readonly log: Logger
   /** Bytes of the largest payload. */
@@ -53,7 +55,7 @@ export function isSettled(packet: object): boolean {
 
 /** Our answers to aedes: whose a session is, what may be published, and, on each delivery, what may be read. */
 export function createHooks(options: HookOptions): Hooks {
-  const { acl, meter, log, maxPayload, clientBuffer, maxSubscriptions, sessions } = options
+  const { acl, denials, meter, log, maxPayload, clientBuffer, maxSubscriptions, sessions } = options
   const { subscribe, publish, sendWaiting } = options
   const ownTopics = `$SYS/${options.brokerId}/`
 
@@ -113,6 +115,7 @@ export function createHooks(options: HookOptions): Hooks {
       }
       if (!access.mayPublish(packet.topic)) {
         meter.published(door, qos, 'denied')
+        denials.note({ door, id: device, action: 'publish', topic: packet.topic })
         return settle(packet, done)
       }
       setStamp(packet, { device, time: Date.now() })

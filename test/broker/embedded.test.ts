@@ -12,7 +12,13 @@ import { brokerContract } from './contract.ts'
 function open(address: string): Promise<Broker> {
   const config = loadConfig({}, { broker: address, aclFile: '/dev/null' })
   const log = pino({ level: 'silent' })
-  return openBroker(config.broker, { ...config, acl: aclOf(''), meter: silentMeter, log })
+  return openBroker(config.broker, {
+    ...config,
+    acl: aclOf(''),
+    denials: { note() {} },
+    meter: silentMeter,
+    log,
+  })
 }
 
 brokerContract('memory:', async () => {

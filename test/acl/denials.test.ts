@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { createDenials, type Denial } from '../../src/acl/denials.ts'
+
+const DENIAL: Denial = { door: 'mqtt', id: 'alice', action: 'publish', topic: 'a' }
+
+function start() {
+  const lines: Record<string, unknown>[] = []
+  const clock = { time: 1_000_000 }
+  const log = { warn: (fields: object) => void lines.push({ ...fields }) }
+  const denials = createDenials(log as never, () => clock.time)
+  return { lines, clock, note: denials.note }
+}
+
+describe('denials', () => {
+  it('are logged once a minute for each user, action, topic and door', () => {
+    const { lines, clock, note } = start()
+    for (let count = 0; count < 100; count++) note(DENIAL)
+    for (const other of [
+      { door: 'device' },
+      { id: 'bob' },
+      { action: 'receive' },
+      { topic: 'b' },
+    ] as const)
+      note({ ...DENIAL, ...other })
+    assert.equal(lines.length, 5)
+    clock.time += 60_000
+    note(DENIAL)
+    assert.deepEqual(lines[5], { ...DENIAL, repeated: 99 })
+  })
+
+  it('are remembered within a bound, however many topics somebody invents', () => {
+    const { lines, note } = start()
+    for (let count = 0; count < 20_000; count++) note({ ...DENIAL, topic: `t${count}` })
+    note({ ...DENIAL, topic: 't19999' })
+    note({ ...DENIAL, topic: 't0' })
+    assert.equal(lines.length, 20_001)
+  })
+})

@@ -1,0 +1,186 @@
+import assert from 'node:assert/strict'
+import { readdir, readFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import type { IPublishPacket } from 'mqtt-packet'
+import {
+  eventSource,
+  http1,
+  http2,
+  http2Session,
+  messagesOf,
+  mqtt,
+  mqttOverWebSocket,
+} from '../support/clients.ts'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import type { Credentials } from '../support/pki.ts'
+import { connectPacket, rawConnected, rawMqtt } from '../support/raw-mqtt.ts'
+
+const ACL = `user device.d.wott.local
+topic write in/yes/#
+topic read out/yes/#
+user other.d.wott.local
+topic readwrite #
+`
+
+describe('one decider, asked by every way in and every way out', () => {
+  let at: TestGateway
+  let device: Credentials
+  let other: Credentials
+
+  before(async () => {
+    at = await startGateway({ acl: ACL })
+    device = await at.pki.issue('device.d.wott.local')
+    other = await at.pki.issue('other.d.wott.local')
+  })
+  after(() => at[Symbol.asyncDispose]())
+
+  /** Each way in publishes its own name to a topic. */
+  const waysIn: Record<string, (topic: string) => Promise<unknown>> = {
+    'HTTP/1.1': (topic) =>
+      http1(at, device, { method: 'POST', path: `/topics/${topic}`, body: 'x' }),
+    'HTTP QoS 1': (topic) =>
+      http1(at, device, { method: 'POST', path: `/topics/${topic}?qos=1`, body: 'x' }),
+    'HTTP retained': (topic) =>
+      http1(at, device, { method: 'POST', path: `/topics/${topic}?retain=true`, body: 'x' }),
+    async 'HTTP/2'(topic) {
+      const session = http2Session(at, device)
+      await http2(session, { ':method': 'POST', ':path': `/topics/${topic}` }, 'x')
+      session.close()
+    },
+    NDJSON: (topic) =>
+      http1(at, device, {
+        ...{ method: 'POST', path: '/topics', headers: { 'content-type': 'application/x-ndjson' } },
+        body: JSON.stringify({ topic, payload: 'x' }),
+      }),
+    'MQTT QoS 0': (topic) => publishOverMqtt(topic, 0),
+    'MQTT QoS 1': (topic) => publishOverMqtt(topic, 1),
+    'MQTT QoS 2': (topic) => publishOverMqtt(topic, 2),
+    async 'MQTT over WebSocket'(topic) {
+      const client = await mqttOverWebSocket(at, device)
+      await client.publishAsync(topic, 'x', { qos: 1 })
+      await client.endAsync()
+    },
+    async 'a will'(topic) {
+      const will = { topic, payload: Buffer.from('x'), qos: 1, retain: false } as const
+      const client = await rawConnected(at, device, { clientId: 'will', will })
+      client.socket.destroy()
+      await client.closed
+    },
+  }
+
+  async function publishOverMqtt(topic: string, qos: 0 | 1 | 2) {
+    const client = await mqtt(at, device)
+    await client.publishAsync(topic, 'x', { qos })
+    await client.endAsync()
+  }
+
+  for (const [name, publish] of Object.entries(waysIn))
+    it(`in: ${name}`, async () => {
+      const observer = await mqtt(at, other)
+      const seen = messagesOf(observer)
+      await observer.subscribeAsync('in/#', { qos: 1 })
+      await publish('in/no/x')
+      await publish('in/yes/x')
+      // of the two only the one that is allowed gets out
+      let { topic, retain } = await seen.next()
+      while (retain) ({ topic, retain } = await seen.next())
+      assert.equal(topic, 'in/yes/x')
+      await observer.endAsync()
+    })
+
+  /** Each way out, opened before `publish`, gives the topics of what it was handed, up to `out/yes/fence`. */
+  const waysOut: Record<
+    string,
+    (publish: (retain: boolean) => Promise<void>) => Promise<string[]>
+  > = {
+    'MQTT live': (publish) => receiveOverMqtt(() => mqtt(at, device), publish, false),
+    'MQTT retained': (publish) => receiveOverMqtt(() => mqtt(at, device), publish, true),
+    'MQTT over WebSocket': (publish) =>
+      receiveOverMqtt(() => mqttOverWebSocket(at, device), publish, false),
+    async 'MQTT queued'(publish) {
+      const clientId = 'queued'
+      const away = await mqtt(at, device, { clientId, clean: false })
+      await away.subscribeAsync('out/#', { qos: 1 })
+      await away.endAsync()
+      await publish(false)
+      using back = await rawMqtt(at, device)
+      back.send(connectPacket({ clientId, clean: false }))
+      await back.next()
+      return await upToFence(async () => ((await back.next()) as IPublishPacket).topic)
+    },
+    async 'stream live'(publish) {
+      using events = await eventSource(at, device, '/topics/out/%23')
+      await publish(false)
+      return await upToFence(async () => JSON.parse((await events.next()).data).topic)
+    },
+    async 'stream retained'(publish) {
+      await publish(true)
+      using events = await eventSource(at, device, '/stream?filter=out/%23')
+      return await upToFence(async () => JSON.parse((await events.next()).data).topic)
+    },
+    async 'GET of a retained message'(publish) {
+      await publish(true)
+      const topics = ['out/no/x', 'out/yes/fence']
+      const answers = await Promise.all(
+        ['/topics/', '/retainedMessage/'].flatMap((path) =>
+          topics.map(
+            async (topic) =>
+              [topic, (await http1(at, device, { path: `${path}${topic}` })).status] as const,
+          ),
+        ),
+      )
+      for (const [topic, status] of answers) assert.equal(status, topic === 'out/no/x' ? 403 : 200)
+      return ['out/yes/fence']
+    },
+  }
+
+  async function receiveOverMqtt(
+    open: () => ReturnType<typeof mqtt>,
+    publish: (retain: boolean) => Promise<void>,
+    retain: boolean,
+  ): Promise<string[]> {
+    if (retain) await publish(true)
+    const client = await open()
+    const seen = messagesOf(client)
+    await client.subscribeAsync('out/#', { qos: 1 })
+    if (!retain) await publish(false)
+    const topics = await upToFence(async () => (await seen.next()).topic)
+    await client.endAsync()
+    return topics
+  }
+
+  async function upToFence(next: () => Promise<string>): Promise<string[]> {
+    const topics = [await next()]
+    while (topics.at(-1) !== 'out/yes/fence') topics.push(await next())
+    return topics
+  }
+
+  for (const [name, receive] of Object.entries(waysOut))
+    it(`out: ${name}`, async () => {
+      const publisher = await mqtt(at, other)
+      const topics = await receive(async (retain) => {
+        for (const topic of ['out/no/x', 'out/yes/fence'])
+          await publisher.publishAsync(topic, 'x', { qos: 1, retain })
+      })
+      assert.deepEqual([...new Set(topics)], ['out/yes/fence'])
+      for (const topic of ['out/no/x', 'out/yes/fence'])
+        await publisher.publishAsync(topic, '', { qos: 1, retain: true })
+      await publisher.endAsync()
+    })
+
+  it('knows every place where messages enter or leave: who adds one adds it above', async () => {
+    assert.deepEqual(await placesOf(/\bbroker\.publish\(/), ['relay/relay.ts'])
+    assert.deepEqual(await placesOf(/\bbroker\.subscribe\(/), ['gateway.ts'])
+    assert.deepEqual(await placesOf(/\bbroker\.retained\(/), ['http/read.ts', 'live/stream.ts'])
+    assert.deepEqual(await placesOf(/writeToStream\(/), ['broker/outbox.ts'])
+    assert.deepEqual(await placesOf(/\.accept\(/), ['broker/listeners.ts', 'http/device-door.ts'])
+  })
+})
+
+async function placesOf(pattern: RegExp): Promise<string[]> {
+  const root = resolve(import.meta.dirname, '../../src')
+  const files = (await readdir(root, { recursive: true })).filter((file) => file.endsWith('.ts'))
+  const texts = await Promise.all(files.map((file) => readFile(join(root, file), 'utf8')))
+  return files.filter((_, index) => pattern.test(texts[index] ?? '')).sort()
+}
