@@ -30,23 +30,25 @@ const MOST_ATTEMPTS = 50
 export async function readSettled(
   path: string,
   pause: (ms: number) => Promise<void>,
-): Promise<Buffer> {
-  for (let attempt = 1; ; attempt++) {
+): Promise<{ bytes: Buffer; state: string }> {
+  let missing = 0
+  for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
     try {
-      const before = await stat(path)
-      const age = Date.now() - before.mtimeMs
-      if (age < 0 || age >= QUIET_MS) {
-        const state = await stateOf(path)
+      const state = await stateOf(path)
+      const { mtimeMs } = await stat(path)
+      // absolute, because another machine's clock may have written a time yet to come
+      if (Math.abs(Date.now() - mtimeMs) >= QUIET_MS) {
         const bytes = await readRegularFile(path)
-        if (state === (await stateOf(path))) return bytes
+        if (state === (await stateOf(path))) return { bytes, state }
       }
     } catch (error) {
+      missing += 1
       // an editor may move the old file away before it writes the new one
-      if (codeOf(error) !== 'ENOENT' || attempt > 2) throw error
+      if (codeOf(error) !== 'ENOENT' || missing > 2) throw error
     }
-    if (attempt === MOST_ATTEMPTS) throw new Error('it is being written all the time')
     await pause(QUIET_MS)
   }
+  throw new Error('it is being written all the time')
 }
 
 /** Parses without holding up the event loop for long. */

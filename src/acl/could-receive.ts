@@ -1,12 +1,15 @@
 import { isAllowed } from './decide.ts'
 import { fillIn, filterOf } from './fill-in.ts'
 import { intersection, overlap } from './overlap.ts'
-import { type AclRules, grants, ownSection, patternsFor, type Rule, type Who } from './rules.ts'
+import { type AclRules, ownSection, patternsFor, permits, type Rule, type Who } from './rules.ts'
+
+// bytes looked at, some milliseconds' worth
+const MOST_EFFORT = 1_000_000
 
 /**
  * Whether `who` may receive any of the topics that `filter`, a valid one, covers. Never wrongly false. Wrongly true
- * only where hundreds of lines allow what as many deny, or where patterns fill half a megabyte: sorting that out is
- * given up before it holds up everybody else, and each message is decided by itself anyway.
+ * only where hundreds of lines allow what as many deny, or where patterns fill some hundred kilobytes: sorting that
+ * out is given up before it holds up everybody else, and each message is decided by itself anyway.
  */
 export function couldReceive(rules: AclRules, who: Who, filter: string): boolean {
   const own = ownSection(rules, who)?.rules ?? []
@@ -14,61 +17,58 @@ export function couldReceive(rules: AclRules, who: Who, filter: string): boolean
   const asked = Buffer.from(filter)
   const askedLevels = filter.split('/')
   let effort = 0
-  let denied: Denied | undefined
+  let measures: Measures | undefined
 
   const opens = (bytes: Buffer, start: number, end: number): boolean => {
     if (!overlap(asked, bytes, start, end)) return false
     const common = intersection(askedLevels, bytes.toString('utf8', start, end).split('/'))
-    denied ??= measure(rules, who, own, patterns)
-    for (const topic of witnesses(common, denied.levels)) {
+    measures ??= measure(rules.file, [...own, ...patterns], who)
+    for (const topic of witnesses(common, measures.deepestDeny)) {
       if (effort > MOST_EFFORT || isAllowed(rules, who, 'receive', topic)) return true
-      effort += denied.bytes + topic.length
+      // a long topic is searched for the names in it, too
+      effort += measures.bytes + 4 * topic.length
     }
     return false
   }
   const opensFilledIn = (rule: Rule): boolean => {
     const text = fillIn(filterOf(rules, rule), who)
-    effort += rule.end - rule.filter
-    if (text === null) return effort > MOST_EFFORT
+    effort += 4 * (rule.end - rule.filter) + (text?.length ?? 0)
+    if (effort > MOST_EFFORT) return true
+    if (text === null) return false
     const bytes = Buffer.from(text)
-    effort += bytes.length
-    return effort > MOST_EFFORT || opens(bytes, 0, bytes.length)
+    return opens(bytes, 0, bytes.length)
   }
 
-  const isReadable = ({ right }: Rule) => grants(right, 'receive')
+  const isReadable = ({ right }: Rule) => permits(right, 'receive')
   return (
     own.some((rule) => isReadable(rule) && opens(rules.file, rule.filter, rule.end)) ||
     patterns.some((rule) => isReadable(rule) && opensFilledIn(rule))
   )
 }
 
-// bytes looked at, some milliseconds' worth
-const MOST_EFFORT = 1_000_000
-
-interface Denied {
+interface Measures {
   /** What one decision may have to look at. */
   readonly bytes: number
-  /** How many levels the deepest `deny` has. */
-  readonly levels: number
+  /** Levels of the deepest `deny`, or more. */
+  readonly deepestDeny: number
 }
 
-function measure(
-  rules: AclRules,
-  who: Who,
-  own: readonly Rule[],
-  patterns: readonly Rule[],
-): Denied {
+// no broker takes a topic of more
+const MAX_LEVELS = 201
+
+function measure(file: Buffer, asked: readonly Rule[], { user, clientId }: Who): Measures {
+  const slashes = (text: string) => text.split('/').length - 1
+  const slashesOfName = Math.max(slashes(user ?? ''), slashes(clientId))
   let bytes = 0
-  let levels = 0
-  for (const list of [own, patterns])
-    for (const rule of list) {
-      bytes += rule.end - rule.filter
-      if (rule.right !== 'deny') continue
-      const text = filterOf(rules, rule)
-      const filled = list === patterns ? fillIn(text, who) : text
-      levels = Math.max(levels, filled?.split('/').length ?? 0)
-    }
-  return { bytes, levels }
+  let deepestDeny = 0
+  for (const { right, filter, end } of asked) {
+    bytes += end - filter
+    if (right !== 'deny') continue
+    const text = file.toString('latin1', filter, end)
+    const names = text.split(/%[uc]/).length - 1
+    deepestDeny = Math.max(deepestDeny, slashes(text) + 1 + names * slashesOfName)
+  }
+  return { bytes, deepestDeny: Math.min(deepestDeny, MAX_LEVELS) }
 }
 
 // no file holds NUL and no name does: only a wildcard covers this level
@@ -85,6 +85,7 @@ function* witnesses(filter: readonly string[], deepestDeny: number): Generator<s
     return
   }
   fixed.pop()
-  for (let levels = Math.max(fixed.length, deepestDeny) + 1; levels >= fixed.length; levels--)
-    if (levels > 0) yield [...fixed, ...Array(levels - fixed.length).fill(ANY_LEVEL)].join('/')
+  const fewest = Math.max(fixed.length, 1)
+  for (let levels = Math.max(fewest, deepestDeny) + 1; levels >= fewest; levels--)
+    yield [...fixed, ...Array<string>(levels - fixed.length).fill(ANY_LEVEL)].join('/')
 }

@@ -22,6 +22,8 @@ export function toNames({ user, clientId }: Who): Names {
 export function covers(file: Buffer, rule: Rule, topic: TopicBytes, names: Names | null): boolean {
   const { bytes, ends } = topic
   const { end } = rule
+  const user = names?.user
+  const clientId = names?.clientId
   const stop = bytes.length
   let at = rule.filter
   // a wildcard in the first level never covers "$…" [MQTT-4.7.2-1]
@@ -38,10 +40,9 @@ export function covers(file: Buffer, rule: Rule, topic: TopicBytes, names: Names
         at += 1
         continue
       }
-      if (byte === PERCENT && names && at + 1 < end) {
+      if (byte === PERCENT && at + 1 < end) {
         const letter = file[at + 1]
-        const name =
-          letter === LOWER_U ? names.user : letter === LOWER_C ? names.clientId : undefined
+        const name = letter === LOWER_U ? user : letter === LOWER_C ? clientId : undefined
         if (name === null) return false
         if (name) {
           name.places ??= placesOf(name.bytes, bytes)

@@ -3,9 +3,9 @@ import { covers, type Names, toNames } from './covers.ts'
 import {
   type AclRules,
   type Action,
-  grants,
   ownSection,
   patternsFor,
+  permits,
   type Rule,
   type Section,
   textOf,
@@ -90,7 +90,7 @@ function strongest(
   let allow: Rule | null = null
   for (const rule of candidates(section, topic)) {
     const denies = rule.right === 'deny'
-    if (!denies && (deny || !grants(rule.right, action))) continue
+    if (!denies && (deny || !permits(rule.right, action))) continue
     const first = denies ? deny : allow
     if ((first && first.line < rule.line) || !covers(file, rule, topic, names)) continue
     if (denies) deny = rule

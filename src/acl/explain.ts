@@ -1,12 +1,12 @@
-import { topicProblem } from '../topic/topic.ts'
+import { readingTopicProblem, topicProblem } from '../topic/topic.ts'
 import { coveringRules, decide, isReserved, isTopic, type Verdict } from './decide.ts'
 import { quote } from './quote.ts'
 import {
   type AclRules,
   type Action,
   bringsWildcard,
-  grants,
   ownSection,
+  permits,
   type Rule,
   textOf,
   type Who,
@@ -31,7 +31,6 @@ function* sentencesOn(
   { allowed, line }: Verdict,
 ): Generator<string> {
   const verb = action === 'publish' ? 'publish to' : 'receive'
-  const asker = who.user ? `user ${quote(who.user)}` : 'a client without a user name'
   if (!isTopic(topic)) {
     yield `${quote(topic)} is no topic: it ${topicProblem(topic)}.`
     return
@@ -40,35 +39,38 @@ function* sentencesOn(
     yield `${quote(topic)} is a reserved name: no line can let anybody ${verb} it.`
     return
   }
+  const asker = who.user ? `User ${quote(who.user)}` : 'A client without a user name'
+  yield `${asker} may ${allowed ? '' : 'not '}${verb} ${quote(topic)}.`
+
   const covering = coveringRules(rules, who, topic)
-  const allowing = covering.find((rule) => grants(rule.right, action))
   const named = (rule: Rule) => `line ${rule.line}, ${quote(textOf(rules, rule))}`
   const deciding = covering.find((rule) => rule.line === line)
   if (deciding && allowed) {
-    yield `${capital(asker)} may ${verb} ${quote(topic)}: ${named(deciding)}.`
-    const problem = action === 'publish' ? topicProblem(topic) : null
-    if (problem) yield `The gateway's doors refuse it all the same: a topic ${problem}.`
-    return
+    yield `What allows it is ${named(deciding)}.`
+    const nowhere = topicProblem(topic)
+    const problem = nowhere ?? (action === 'publish' ? readingTopicProblem(topic) : null)
+    if (problem)
+      yield `${nowhere ? 'Every door refuses' : 'HTTP refuses'} it all the same: a topic ${problem}.`
+  } else if (deciding) {
+    yield `What denies it is ${named(deciding)}; a deny is stronger than any line beside it that allows.`
+    const allowing = covering.find((rule) => permits(rule.right, action))
+    if (allowing) yield `If nothing denied it, it would be allowed by ${named(allowing)}.`
+  } else {
+    const [half] = covering
+    yield half
+      ? `It is covered only by ${named(half)}, which does not let anybody ${action}.`
+      : 'No line that holds for this client covers it.'
+    if (rules.patterns && bringsWildcard(who))
+      yield 'Patterns were not asked, because the user name or the client id holds "+" or "#".'
+    yield missing(rules, who, action, topic)
   }
-  yield `${capital(asker)} may not ${verb} ${quote(topic)}.`
-  if (deciding) {
-    yield `What stands in the way is ${named(deciding)}; a deny is stronger than any line beside it that allows.`
-    if (allowing) yield `Without it the answer would be yes: ${named(allowing)}.`
-    return
-  }
-  const half = covering[0]
-  const needed = action === 'publish' ? 'write' : 'read'
-  if (half)
-    yield `One line covers this topic, but not to ${action}: ${named(half)}. It would need "readwrite".`
-  else yield 'No line that holds for this client covers this topic.'
-  if (bringsWildcard(who) && rules.patterns)
-    yield 'Patterns were not asked, because the user name or the client id holds "+" or "#".'
-  const suggestion = quote(`topic ${needed} ${topic}`)
-  yield who.user
-    ? `Needed is ${suggestion} below ${quote(`user ${who.user}`)}${ownSection(rules, who) ? '' : ', which has no topic lines yet'}.`
-    : `Needed is ${suggestion} before the first "user" line.`
 }
 
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1)
+function missing(rules: AclRules, who: Who, action: Action, topic: string): string {
+  const line = quote(`topic ${action === 'publish' ? 'write' : 'read'} ${topic}`)
+  if (!who.user) return `What is missing is ${line} before the first "user" line.`
+  const place = `${line} below ${quote(`user ${who.user}`)}`
+  return ownSection(rules, who)
+    ? `What is missing is ${place}.`
+    : `What is missing is ${place}; that user has no topic lines yet.`
 }

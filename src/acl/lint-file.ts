@@ -1,10 +1,10 @@
 import { fillIn, filterOf } from './fill-in.ts'
 import { ignoredFrom } from './lines.ts'
-import type { Warning, WarningCode } from './lint-line.ts'
 import { includes, overlap } from './overlap.ts'
 import { quote } from './quote.ts'
 import { type AclRules, type Rule, type Section, textOf } from './rules.ts'
 import type { UserLine } from './statement.ts'
+import type { Warning, WarningCode } from './warning.ts'
 
 /** The `topic` lines below one `user` line; user null for those above the first. */
 export interface Block {
@@ -22,8 +22,7 @@ export function* fileWarnings(rules: AclRules, blocks: readonly Block[]): Genera
   yield* blockWarnings(file, blocks)
   for (const section of [...rules.users.values(), rules.anonymous, patterns])
     yield* shadowWarnings(rules, section?.rules ?? [])
-  for (const deny of patterns?.rules ?? [])
-    if (deny.right === 'deny') yield* outrankedWarnings(rules, deny)
+  yield* outrankedWarnings(rules)
 }
 
 // enough for any file written by hand; a generated one is not worth minutes
@@ -31,7 +30,8 @@ const MOST_COMPARISONS = 2_000_000
 
 function ignoredWarning(file: Buffer, at: number): Warning {
   const line = file.subarray(0, at).toString('latin1').split('\n').length
-  const message = `Mosquitto does not see this line, nor does the gateway: a last line of just this length needs a line end`
+  const message =
+    'neither Mosquitto nor the gateway sees this line: a last line of just this length needs a line end'
   return { line, at, code: 'last_line_ignored', message }
 }
 
@@ -76,20 +76,32 @@ function* shadowWarnings(rules: AclRules, section: readonly Rule[]): Generator<W
   }
 }
 
-function* outrankedWarnings(rules: AclRules, deny: Rule): Generator<Warning> {
-  const pattern = filterOf(rules, deny).replace(/[^/]*%c[^/]*/g, '+')
-  const sections: [string | null, Section | null][] = [[null, rules.anonymous], ...rules.users]
-  if (rules.size > MOST_COMPARISONS / 10) return
-  for (const [user, section] of sections) {
-    const text = fillIn(pattern, { user, clientId: '' })
-    if (text === null || !section) continue
-    const filled = Buffer.from(text)
-    const stronger = section.rules.find(
-      ({ right, filter, end }) => right !== 'deny' && overlap(filled, rules.file, filter, end),
-    )
+function* outrankedWarnings(rules: AclRules): Generator<Warning> {
+  const denies = rules.patterns?.rules.filter(({ right }) => right === 'deny') ?? []
+  if (denies.length * rules.size > MOST_COMPARISONS) return
+  for (const deny of denies) {
+    const stronger = firstAbove(rules, deny)
     if (!stronger) continue
     const message = `does not take back what a user's own lines allow, such as line ${stronger.line}, ${quote(textOf(rules, stronger))}`
     yield { line: deny.line, at: deny.filter, code: 'deny_outranked', message }
-    return
   }
+}
+
+/** An own rule that allows something which the pattern `deny` denies the same user. */
+function firstAbove(rules: AclRules, deny: Rule): Rule | null {
+  // a client id may be anything
+  const pattern = filterOf(rules, deny).replace(/[^/]*%c[^/]*/g, '+')
+  const stronger = (user: string | null, section: Section | null) => {
+    const text = fillIn(pattern, { user, clientId: '' })
+    if (text === null || !section) return undefined
+    const bytes = Buffer.from(text)
+    return section.rules.find(
+      ({ right, filter, end }) => right !== 'deny' && overlap(bytes, rules.file, filter, end),
+    )
+  }
+  for (const [user, section] of rules.users) {
+    const rule = stronger(user, section)
+    if (rule) return rule
+  }
+  return stronger(null, rules.anonymous) ?? null
 }

@@ -1,9 +1,10 @@
 import { type AclErrorCode, columnOf } from './faults.ts'
 import { linesOf } from './lines.ts'
 import { type Block, fileWarnings } from './lint-file.ts'
-import { ruleWarnings, userWarnings, type Warning, type WarningCode } from './lint-line.ts'
+import { ruleWarnings, userWarnings } from './lint-line.ts'
 import { parseAcl } from './parse.ts'
 import { parseLine } from './statement.ts'
+import type { Warning, WarningCode } from './warning.ts'
 
 export interface Finding {
   /** With an error the file does not load; a warning is perhaps not what was meant. */

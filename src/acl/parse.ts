@@ -39,7 +39,8 @@ export function* parseInSteps(bytes: Uint8Array): Generator<undefined, ParsedAcl
     if (statement.kind === 'error') errors.push(statement.error)
     else if (statement.kind === 'user') {
       owner = toName(file, statement.name, statement.end)
-      own = (owner !== null && users.get(owner)) || []
+      const known = owner === null ? undefined : users.get(owner)
+      own = known ?? []
     } else {
       size += 1
       if (statement.kind === 'pattern') patterns.push(statement.rule)

@@ -45,14 +45,14 @@ export async function openAcl(path: string, options: AclOptions): Promise<AclSou
 
   // Mosquitto 2.0 drops its rules first and allows everything if the file turns out bad; here nothing is dropped
   async function load(asked: boolean): Promise<ReloadResult> {
-    const read = await readRules().catch((error: unknown) => unreadable(path, error))
+    const loaded = await readRules().catch((error: unknown) => unreadable(path, error))
     if (signal.aborted) return { ok: false, errors: [`${path} is no longer used`] }
-    if (!read.ok) {
+    if (!loaded.ok) {
       failed = true
-      onReload(read)
-      return read
+      onReload(loaded)
+      return loaded
     }
-    const { rules } = read
+    const { rules } = loaded
     const result = { ok: true, rules: rules.size } as const
     if (rules === current && !failed && !asked) return result
     failed = false
@@ -65,17 +65,23 @@ export async function openAcl(path: string, options: AclOptions): Promise<AclSou
   }
 
   async function readRules(): Promise<Loaded> {
-    let bytes = await readSettled(path, pause)
+    let bytes = await read()
     for (;;) {
       if (bytes.equals(current.file)) return { ok: true, rules: current }
       const loaded = await loadFrom(path, bytes)
       if (!loaded.ok || loaded.rules.size > 0 || current.size === 0) return loaded
       // emptied on purpose, or about to be written again?
       await pause(settleMs)
-      const again = await readSettled(path, pause)
+      const again = await read()
       if (again.equals(bytes)) return loaded
       bytes = again
     }
+  }
+
+  async function read(): Promise<Buffer> {
+    const { bytes, state } = await readSettled(path, pause)
+    lookedAt = state
+    return bytes
   }
 
   function enqueue(asked: boolean): Promise<ReloadResult> {

@@ -48,7 +48,7 @@ export interface AclRules {
 }
 
 /** Whether `right` lets `action` happen. */
-export function grants(right: Right, action: Action): boolean {
+export function permits(right: Right, action: Action): boolean {
   return right === 'readwrite' || right === (action === 'publish' ? 'write' : 'read')
 }
 

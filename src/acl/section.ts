@@ -5,11 +5,10 @@ import type { TopicBytes } from './topic-bytes.ts'
 const FEW = 16
 const NO_BRANCHES: ReadonlyMap<string, Branch> = new Map()
 
-/** `substituted` says that the rules are patterns, whose `%u` and `%c` stand for names. */
-export function toSection(file: Buffer, rules: readonly Rule[], substituted: boolean): Section {
+export function toSection(file: Buffer, rules: readonly Rule[], arePatterns: boolean): Section {
   if (rules.length <= FEW) return { rules, tree: null }
   const undivided = rules.map((rule) => ({ rule, at: rule.filter }))
-  return { rules, tree: divide(file, undivided, substituted) }
+  return { rules, tree: divide(file, undivided, arePatterns) }
 }
 
 /** The rules that may cover `topic`, every one that does among them, in no order. */
@@ -37,7 +36,7 @@ interface Undivided {
   readonly at: number
 }
 
-function divide(file: Buffer, undivided: readonly Undivided[], substituted: boolean): Branch {
+function divide(file: Buffer, undivided: readonly Undivided[], arePatterns: boolean): Branch {
   if (undivided.length <= FEW)
     return { rules: undivided.map(({ rule }) => rule), next: NO_BRANCHES }
   const rules: Rule[] = []
@@ -46,7 +45,7 @@ function divide(file: Buffer, undivided: readonly Undivided[], substituted: bool
     const end = levelEnd(file, at, rule.end)
     const level = file.toString('latin1', at, end)
     // a name put in may hold "/" and so be any number of levels
-    if (at > rule.end || file[at] === HASH || (substituted && /%[uc]/.test(level))) {
+    if (at > rule.end || file[at] === HASH || (arePatterns && /%[uc]/.test(level))) {
       rules.push(rule)
       continue
     }
@@ -55,7 +54,7 @@ function divide(file: Buffer, undivided: readonly Undivided[], substituted: bool
     else groups.set(level, [{ rule, at: end + 1 }])
   }
   const next = new Map<string, Branch>()
-  for (const [level, group] of groups) next.set(level, divide(file, group, substituted))
+  for (const [level, group] of groups) next.set(level, divide(file, group, arePatterns))
   return { rules, next }
 }
 

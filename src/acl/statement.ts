@@ -21,8 +21,8 @@ export interface RuleLine {
 }
 
 /**
- * [SP] "user" SP name | [SP] ("topic" | "pattern") SP [access SP] filter, where only spaces separate words.
- * Null for a comment or an empty line.
+ * `[SP] "user" SP name` or `[SP] ("topic" | "pattern") SP [access SP] filter`, SP being one or more spaces and
+ * nothing else; null for a comment or an empty line.
  */
 export function parseLine(file: Buffer, line: Line): Statement | null {
   if (line.start === line.end || file[line.start] === HASH) return null

@@ -1,0 +1,97 @@
+// Loading, deciding and the worst decision: node --expose-gc bench/acl.ts
+import { createAccess } from '../src/acl/access.ts'
+import { couldReceive } from '../src/acl/could-receive.ts'
+import { decide } from '../src/acl/decide.ts'
+import { parseAcl, parseInSteps } from '../src/acl/parse.ts'
+import type { AclRules } from '../src/acl/rules.ts'
+import { hostile } from '../test/acl/hostile.ts'
+
+const print = (line: string) => process.stdout.write(`${line}\n`)
+
+function fileOf(users: number): Buffer {
+  const lines: string[] = []
+  for (let n = 0; n < users; n++) {
+    const id = `${n.toString(16).padStart(8, '0')}.d.wott.local`
+    lines.push(`user ${id}`, `topic write wott/${id}/temperature`, `topic read wott/${id}/set/#`)
+  }
+  lines.push('pattern readwrite dev/%u/#', 'pattern deny dev/%u/secret')
+  return Buffer.from(`${lines.join('\n')}\n`)
+}
+
+function load(bytes: Uint8Array): AclRules {
+  const parsed = parseAcl(bytes)
+  if (!parsed.ok) throw new Error(parsed.errors[0]?.message)
+  return parsed.rules
+}
+
+function memory(): number {
+  globalThis.gc?.()
+  const { heapUsed, arrayBuffers } = process.memoryUsage()
+  return (heapUsed + arrayBuffers) / 2 ** 20
+}
+
+function nanoseconds(count: number, run: (n: number) => unknown): string {
+  for (let n = 0; n < count / 10; n++) run(n)
+  const start = process.hrtime.bigint()
+  for (let n = 0; n < count; n++) run(n)
+  return (Number(process.hrtime.bigint() - start) / count).toFixed(0).padStart(6)
+}
+
+for (const users of [10, 100_000]) {
+  const bytes = fileOf(users)
+  const before = memory()
+  const start = performance.now()
+  const rules = load(bytes)
+  const loaded = performance.now() - start
+  const megabytes = memory() - before
+  print(`${users} users, ${rules.size} rules, ${bytes.length} bytes`)
+  print(`  load        ${loaded.toFixed(0).padStart(6)} ms, ${megabytes.toFixed(0)} MiB kept`)
+  const slices: number[] = []
+  const steps = parseInSteps(bytes)
+  for (let done = false; !done; ) {
+    const began = performance.now()
+    done = steps.next().done === true
+    slices.push(performance.now() - began)
+  }
+  print(`  in steps    ${slices.length} of at most ${Math.max(...slices).toFixed(1)} ms`)
+
+  const ids = Array.from(rules.users.keys())
+  const who = (n: number) => ({ user: ids[(n * 7919) % ids.length] ?? '', clientId: 'c1' })
+  const one = who(0)
+  const topics = Array.from({ length: 64 }, (_, n) => `wott/${one.user}/set/${n}`)
+  const access = createAccess({ current: rules }, one)
+  const heard = Array.from({ length: 4096 }, (_, n) => Buffer.from(topics[n % 64] ?? ''))
+  print(`  repeated    ${nanoseconds(2e6, (n) => access.mayReceive(topics[n % 64] ?? ''))} ns`)
+  print(
+    `  .. off the wire ${nanoseconds(5e5, (n) => access.mayReceive(String(heard[n % 4096])))} ns`,
+  )
+  print(
+    `  new, own    ${nanoseconds(3e5, (n) => decide(rules, who(n), 'receive', `wott/${who(n).user}/set/x`))} ns`,
+  )
+  print(
+    `  new, pattern${nanoseconds(3e5, (n) => decide(rules, who(n), 'publish', `dev/${who(n).user}/x`))} ns`,
+  )
+  print(
+    `  new, refused${nanoseconds(3e5, (n) => decide(rules, who(n), 'publish', `other/${n}`))} ns`,
+  )
+  print(`  couldReceive${nanoseconds(1e5, (n) => couldReceive(rules, who(n), 'dev/+/#'))} ns`)
+}
+
+for (const { name, bytes, who, topic, filter } of hostile()) {
+  const start = performance.now()
+  const rules = load(bytes)
+  const loaded = performance.now() - start
+  const decisions: number[] = []
+  for (let n = 0; n < 7; n++) {
+    const began = performance.now()
+    decide(rules, who, 'receive', topic)
+    decisions.push(performance.now() - began)
+  }
+  const began = performance.now()
+  couldReceive(rules, who, filter)
+  const overlap = performance.now() - began
+  const worst = `${Math.max(...decisions).toFixed(2)} (first), ${Math.min(...decisions).toFixed(2)} ms`
+  print(
+    `${name}: ${(bytes.length / 1e6).toFixed(1)} MB, load ${loaded.toFixed(0)} ms, decide ${worst}, couldReceive ${overlap.toFixed(2)} ms`,
+  )
+}

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { decide } from '../../src/acl/decide.ts'
+import { explain } from '../../src/acl/explain.ts'
+import { goodFile, topic, who } from './generator.ts'
+import { rulesOf } from './rules-of.ts'
+
+const rules = rulesOf(`topic read public/#
+user sensor
+topic read wott/#
+topic write wott/temperature
+topic deny wott/secret
+topic write $x
+pattern write dev/%u/#
+pattern deny dev/+/locked
+`)
+
+function sentences(
+  user: string | null,
+  action: 'publish' | 'receive',
+  name: string,
+  clientId = 'c',
+): string[] {
+  return [...explain(rules, { user, clientId }, action, name).sentences]
+}
+
+test('names the line that allows', () => {
+  assert.deepEqual(sentences('sensor', 'publish', 'wott/temperature'), [
+    'User "sensor" may publish to "wott/temperature".',
+    'What allows it is line 4, "topic write wott/temperature".',
+  ])
+})
+
+test('names the line that denies, and the one that would allow', () => {
+  assert.deepEqual(sentences('sensor', 'receive', 'wott/secret'), [
+    'User "sensor" may not receive "wott/secret".',
+    'What denies it is line 5, "topic deny wott/secret"; a deny is stronger than any line beside it that allows.',
+    'If nothing denied it, it would be allowed by line 3, "topic read wott/#".',
+  ])
+  assert.deepEqual(sentences('x', 'receive', 'dev/x/locked'), [
+    'User "x" may not receive "dev/x/locked".',
+    'What denies it is line 8, "pattern deny dev/+/locked"; a deny is stronger than any line beside it that allows.',
+  ])
+})
+
+test('names the line that is missing', () => {
+  assert.deepEqual(sentences('sensor', 'publish', 'wott/humidity'), [
+    'User "sensor" may not publish to "wott/humidity".',
+    'It is covered only by line 3, "topic read wott/#", which does not let anybody publish.',
+    'What is missing is "topic write wott/humidity" below "user sensor".',
+  ])
+  assert.deepEqual(sentences('bob', 'receive', 'public/x'), [
+    'User "bob" may not receive "public/x".',
+    'No line that holds for this client covers it.',
+    'What is missing is "topic read public/x" below "user bob"; that user has no topic lines yet.',
+  ])
+  assert.deepEqual(
+    sentences(null, 'publish', 'public/x').at(-1),
+    'What is missing is "topic write public/x" before the first "user" line.',
+  )
+})
+
+test('says why patterns were not asked', () => {
+  assert.deepEqual(sentences('bob', 'publish', 'dev/bob/x', 'c#').slice(1, 3), [
+    'No line that holds for this client covers it.',
+    'Patterns were not asked, because the user name or the client id holds "+" or "#".',
+  ])
+})
+
+test('says what no line can change', () => {
+  assert.deepEqual(sentences('sensor', 'publish', '$SYS/x'), [
+    '"$SYS/x" is a reserved name: no line can let anybody publish to it.',
+  ])
+  assert.match(
+    sentences('sensor', 'publish', 'a/#').join(),
+    /is no topic: it must not hold a wildcard/,
+  )
+  assert.match(sentences('sensor', 'receive', '').join(), /is no topic: it must have at least one/)
+  assert.match(
+    sentences('sensor', 'publish', '$x').join('\n'),
+    /may publish to "\$x".*HTTP refuses it all the same: a topic must not start with "\$"/s,
+  )
+})
+
+test('says what the gateway does not carry though Mosquitto would', () => {
+  const deep = `public${'/a'.repeat(100)}`
+  assert.match(
+    sentences(null, 'receive', deep).at(-1) ?? '',
+    /^Every door refuses it all the same: a topic must have at most 100 levels\.$/,
+  )
+})
+
+test('its verdict is that of decide, and its sentences are never wanting', () => {
+  fc.assert(
+    fc.property(
+      goodFile,
+      who,
+      fc.constantFrom('publish', 'receive'),
+      topic,
+      (file, client, action, name) => {
+        const parsed = rulesOf(file)
+        const { sentences, ...verdict } = explain(parsed, client, action, name)
+        assert.deepEqual(verdict, decide(parsed, client, action, name))
+        assert.ok(sentences.length > 0)
+        assert.equal(/ may not | reserved /.test(sentences[0] ?? ''), !verdict.allowed)
+      },
+    ),
+    { numRuns: 2000 },
+  )
+})

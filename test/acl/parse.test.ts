@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { decide } from '../../src/acl/decide.ts'
+import { parseAcl } from '../../src/acl/parse.ts'
+import { rulesOf } from './rules-of.ts'
+
+/** LINE:COLUMN code of every error, and the messages. */
+function errorsOf(file: string | Uint8Array): { places: string[]; messages: string[] } {
+  const parsed = parseAcl(typeof file === 'string' ? Buffer.from(file) : file)
+  assert.ok(!parsed.ok)
+  return {
+    places: parsed.errors.map(({ line, column, code }) => `${line}:${column} ${code}`),
+    messages: parsed.errors.map(({ message }) => message),
+  }
+}
+
+for (const [line, place, advice] of [
+  ['topic', '1:6 filter_missing', /write "topic read FILTER"/],
+  ['pattern   ', '1:8 filter_missing', /write "pattern read FILTER"/],
+  ['user', '1:5 user_missing', /write "user NAME"/],
+  ['  user \t', '1:7 user_missing', /write "user NAME"/],
+  ['user\talice', '1:5 tab_separator', /write a space/],
+  ['\ttopic read a', '1:1 tab_separator', /write a space/],
+  ['topic read\ta b', '1:11 tab_separator', /write a space/],
+  ['topic a b', '1:7 access_unknown', /as in "topic readwrite a b"/],
+  ['pattern READ a', '1:9 access_unknown', /write "read"/],
+  ['topic none a', '1:7 access_unknown', /read, write, readwrite or deny/],
+  ['topic a # b', '1:7 access_unknown', /a comment needs a line of its own/],
+  ['topic read a # b', '1:14 filter_wildcard', /a comment needs a line of its own/],
+  ['topic read a#', '1:13 filter_wildcard', /whole last level/],
+  ['topic read größe/#/a', '1:18 filter_wildcard', /whole last level/],
+  ['topic a/+b', '1:9 filter_wildcard', /whole level/],
+  ['pattern deny 💡/%u+', '1:19 filter_wildcard', /whole level/],
+  [`topic read ${'/'.repeat(201)}`, '1:12 filter_too_deep', /202 levels: at most 201/],
+  [`topic ${'x'.repeat(65_536)}`, '1:7 filter_too_long', /65536 bytes: at most 65535/],
+  [' # comment', '1:1 comment_indented', /first column/],
+  ['\t# comment', '1:1 comment_indented', /first column/],
+  ['Topic read a', '1:1 keyword_unknown', /write "topic"/],
+  ['allow a', '1:1 keyword_unknown', /"topic \[ACCESS\] FILTER"/],
+  ['\ufeffuser a', '1:1 byte_order_mark', /without BOM/],
+  ['# a \0', '1:5 nul_byte', /NUL/],
+] as const)
+  test(`names the place and the cure of ${JSON.stringify(line.slice(0, 30))}`, () => {
+    const { places, messages } = errorsOf(`${line}\n`)
+    assert.deepEqual(places, [place])
+    assert.match(messages[0] ?? '', advice)
+  })
+
+test('names every bad line', () => {
+  const file = 'topic a b\ntopic read c\nuser\n\n# fine\r\nTOPIC x\n\0\ntopic \0 # a'
+  assert.deepEqual(errorsOf(file).places, [
+    '1:7 access_unknown',
+    '3:5 user_missing',
+    '6:1 keyword_unknown',
+    '7:1 nul_byte',
+    '8:7 nul_byte',
+  ])
+})
+
+test('a message cannot write to the terminal, nor fill it', () => {
+  const sequence = '\u001b]0;owned\u0007\u202e\u009b31m'
+  const { messages } = errorsOf(`${sequence}${'x'.repeat(10_000)} y`)
+  assert.doesNotMatch(messages.join(), /\p{C}/u)
+  assert.ok((messages[0]?.length ?? 0) < 400)
+})
+
+test('a file in UTF-16 is refused on its first line', () => {
+  const { places } = errorsOf(Buffer.from('\ufeffuser alice\ntopic read a\n', 'utf16le'))
+  assert.equal(places[0], '1:4 nul_byte')
+})
+
+test('counts topic and pattern lines, and knows the line of each', () => {
+  const rules = rulesOf(
+    '# one\r\n\r\n  topic read a \t\r\nuser bob\r\ntopic read b c\r\npattern %u',
+  )
+  assert.equal(rules.size, 3)
+  const verdict = (user: string | null, topic: string) =>
+    decide(rules, { user, clientId: 'c' }, 'receive', topic)
+  assert.deepEqual(verdict(null, 'a'), { allowed: true, line: 3, rule: 'topic read a' })
+  assert.deepEqual(verdict('bob', 'bob'), { allowed: true, line: 6, rule: 'pattern %u' })
+})
+
+test('a name or a filter that is not UTF-8 is nobody and covers nothing, however it is decoded', () => {
+  const latin1 = Buffer.from('user caf\xe9\ntopic read a\nuser bob\ntopic read caf\xe9\n', 'latin1')
+  const rules = rulesOf(latin1)
+  assert.equal(rules.size, 2)
+  for (const spelling of ['caf\ufffd', 'caf\xe9', 'caf']) {
+    const clientId = 'c'
+    assert.equal(decide(rules, { user: spelling, clientId }, 'receive', 'a').allowed, false)
+    assert.equal(decide(rules, { user: 'bob', clientId }, 'receive', spelling).allowed, false)
+  }
+})
+
+test('U+FFFD in a file is a character like another', () => {
+  const rules = rulesOf('user caf\ufffd\ntopic read \ufffd\n')
+  const who = { user: 'caf\ufffd', clientId: 'c' }
+  assert.equal(decide(rules, who, 'receive', '\ufffd').allowed, true)
+  // what has no bytes of its own must not become those of U+FFFD
+  assert.equal(decide(rules, who, 'receive', '\ud800').allowed, false)
+})
+
+test('the rules do not change with the bytes they came from', () => {
+  const bytes = Buffer.from('topic read a')
+  const rules = rulesOf(bytes)
+  bytes.fill('x')
+  assert.equal(decide(rules, { user: null, clientId: 'c' }, 'receive', 'a').allowed, true)
+})
+
+test('any bytes are either rules or errors in their lines', () => {
+  const words = fc.constantFrom(
+    'user ',
+    'topic ',
+    'pattern ',
+    'read ',
+    '\n',
+    '\r',
+    '\t',
+    ' ',
+    '#',
+    '+',
+    '/',
+    '%u',
+    '\0',
+  )
+  const bytes = fc
+    .array(
+      fc.oneof(
+        words.map((word) => Buffer.from(word)),
+        fc.uint8Array({ maxLength: 3 }),
+      ),
+    )
+    .map((pieces) => Buffer.concat(pieces))
+  fc.assert(
+    fc.property(bytes, (file) => {
+      const parsed = parseAcl(file)
+      if (parsed.ok) return
+      const lines = file.toString().split('\n')
+      for (const { line, column } of parsed.errors)
+        assert.ok(column >= 1 && column <= (lines[line - 1]?.length ?? -1) + 1)
+    }),
+    { numRuns: 2000 },
+  )
+})
