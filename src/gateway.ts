@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { Server } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import type { Server as TlsServer } from 'node:tls'
@@ -17,6 +18,7 @@ import { createOpsDoor } from './http/ops-door.ts'
 import { createViewerDoor } from './http/viewer-door.ts'
 import { createDeviceConnections } from './identity/connection.ts'
 import { openTrust } from './identity/trust-source.ts'
+import { createHistory } from './live/history.ts'
 import { createHub } from './live/hub.ts'
 import type { Door } from './metrics/meter.ts'
 import { createMetrics } from './metrics/prometheus.ts'
@@ -82,7 +84,13 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   const broker = await openBroker(config.broker, { ...config, acl, denials, meter, log })
   building.defer(() => broker.close())
 
-  const hub = createHub()
+  const hub = createHub(
+    createHistory(randomBytes(6).toString('hex'), {
+      messages: config.history,
+      bytes: config.historyBytes,
+    }),
+  )
+  acl.onChange(() => hub.recheck())
   await broker.subscribe('#', (delivery) => {
     hub.deliver(delivery)
     readings.note(delivery)

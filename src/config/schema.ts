@@ -88,6 +88,12 @@ export const SETTINGS = {
     'HTTP readings that one device may publish at once',
   ),
   maxConnections: setting(integer(1, 1_000_000), '10000', 'connections that one door keeps open'),
+  history: setting(integer(0, 10_000_000), '10000', 'last messages kept for streams that resume'),
+  historyBytes: setting(
+    bytes(0, 64 * 1024 * MiB),
+    '64MiB',
+    'bytes of the messages kept for streams that resume',
+  ),
   maxStreams: setting(integer(0, 1_000_000), '1000', 'event streams open at the same time'),
   streamBuffer: setting(
     bytes(KiB, 1024 * MiB),

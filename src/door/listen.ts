@@ -47,7 +47,11 @@ export async function listen(server: Server, options: DoorOptions): Promise<Open
   server.on('secureConnection', (socket: TLSSocket) =>
     meter.handshake(door, socket.isSessionReused() ? 'resumed' : 'full'),
   )
-  server.on('tlsClientError', () => meter.handshake(door, 'refused'))
+  server.on('tlsClientError', (_error: Error, socket: TLSSocket) => {
+    meter.handshake(door, 'refused')
+    // Node reports a handshake that takes too long, and keeps its connection for ever
+    socket.destroy()
+  })
 
   await bind(server, options)
   const bound = server.address() as AddressInfo

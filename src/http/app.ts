@@ -1,11 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { ServerOptions as HttpServerOptions } from 'node:http'
-import type {
-  Http2SecureServer,
-  Http2ServerRequest,
-  Http2ServerResponse,
-  SecureServerOptions,
-} from 'node:http2'
+import type { Http2SecureServer, Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { Socket } from 'node:net'
 import Fastify, {
   type FastifyHttp2SecureOptions,
@@ -17,8 +11,8 @@ import Fastify, {
 } from 'fastify'
 import type { Logger } from 'pino'
 import { codeOf, GatewayError } from '../errors.ts'
-import type { Trust } from '../identity/trust.ts'
-import { PROBLEM_TYPE, rawAnswer, toGatewayError, toProblem } from './problem.ts'
+import { PROBLEM_TYPE, rawAnswer, toGatewayError, toParseProblem, toProblem } from './problem.ts'
+import { createHttpServer, type ServerOptions } from './server.ts'
 
 export type App = FastifyInstance<Http2SecureServer, Http2ServerRequest, Http2ServerResponse>
 export type Request = FastifyRequest<RouteGenericInterface, Http2SecureServer, Http2ServerRequest>
@@ -29,47 +23,33 @@ export type Reply = FastifyReply<
   Http2ServerResponse
 >
 
-export interface AppOptions {
-  readonly trust: Trust
-  /** Asks for a client certificate; what to make of it is the door's decision. */
-  readonly requestCert: boolean
+export interface AppOptions extends ServerOptions {
   readonly log: Logger
 }
 
-/** Room for a topic of 65,535 bytes with every one of them percent-encoded, and for ordinary headers. */
-const MAX_HEADER_BYTES = 65_535 * 3 + 16_384
-const HANDSHAKE_TIMEOUT_MS = 10_000
-const REQUEST_TIMEOUT_MS = 30_000
-const KEEP_ALIVE_TIMEOUT_MS = 72_000
+/** What the apps of all doors have in common. */
+export const APP_OPTIONS = {
+  genReqId: () => randomUUID(),
+  // topics are decoded once, by topicInPath: the router sees their escapes as text, and can object to none
+  rewriteUrl: ({ url = '' }: { url?: string | undefined }) => url.replaceAll('%', '%25'),
+  // what an open connection still asks of a stopping gateway is answered, then the connection ends
+  return503OnClosing: false,
+  clientErrorHandler(error: Error, socket: Socket) {
+    answerRaw(error, socket)
+  },
+}
 
 /** An HTTPS app for HTTP/1.1 and HTTP/2 whose every error is a problem with a trace id. */
-export function createApp({ trust, requestCert, log }: AppOptions): App {
-  // Node hands the HTTP/1.1 options on, its types do not know
-  const tls: SecureServerOptions & HttpServerOptions = {
-    ...trust.context,
-    allowHTTP1: true,
-    requestCert,
-    rejectUnauthorized: false,
-    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-    maxHeaderSize: MAX_HEADER_BYTES,
-    settings: { maxHeaderListSize: MAX_HEADER_BYTES },
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-  }
-  const options: FastifyHttp2SecureOptions<Http2SecureServer> = {
+export function createApp({ log, ...serverOptions }: AppOptions): App {
+  const options = {
+    ...APP_OPTIONS,
     http2: true,
-    https: tls,
-    genReqId: () => randomUUID(),
+    https: {},
+    serverFactory: (handle) => createHttpServer(serverOptions, handle),
     loggerInstance: log.child({}, { level: 'warn' }),
     logController: new LogController({ disableRequestLogging: true }),
     exposeHeadRoutes: false,
-    // the default of 100 would end long topics in 404
-    routerOptions: { maxParamLength: MAX_HEADER_BYTES },
-    frameworkErrors: (error, request, reply) => sendProblem(request, reply, toGatewayError(error)),
-    clientErrorHandler(error, socket) {
-      answerRaw(error, socket as unknown as Socket)
-    },
-  }
+  } as FastifyHttp2SecureOptions<Http2SecureServer>
   const app = Fastify(options) as unknown as App
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
@@ -77,28 +57,41 @@ export function createApp({ trust, requestCert, log }: AppOptions): App {
     reply.header('x-request-id', request.id)
     reply.header('x-content-type-options', 'nosniff')
   })
-  app.setErrorHandler((error, request, reply) => sendProblem(request, reply, toGatewayError(error)))
-  app.setNotFoundHandler((request, reply) =>
-    sendProblem(
-      request,
-      reply,
-      new GatewayError('not_found', `There is no ${request.method} ${pathOf(request.url)} here.`),
-    ),
-  )
+  app.addHook('onSend', (request, reply, _payload, done) => {
+    // a connection that is busy when the gateway stops would stay open, idle, until the end of the drain
+    if (!app.server.listening && request.raw.httpVersionMajor === 1)
+      reply.header('connection', 'close')
+    done()
+  })
+  answerWithProblems(app)
   return app
+}
+
+type Answering = Pick<App, 'setErrorHandler' | 'setNotFoundHandler'>
+
+export function answerWithProblems(app: Answering): void {
+  app.setErrorHandler((error, request, reply) => sendProblem(request, reply, toGatewayError(error)))
+  app.setNotFoundHandler((request, reply) => {
+    const path = pathOf(request.originalUrl)
+    const error = new GatewayError('not_found', `There is no ${request.method} ${path} here.`)
+    sendProblem(request, reply, error)
+  })
 }
 
 /** The only way an error leaves an HTTP door. */
 export function sendProblem(
-  request: Pick<Request, 'id' | 'log'>,
-  reply: Pick<Reply, 'code' | 'header' | 'type' | 'send'>,
+  request: Pick<Request, 'id' | 'log' | 'raw'>,
+  reply: Pick<Reply, 'code' | 'header' | 'removeHeader' | 'type' | 'send'>,
   error: GatewayError,
 ): void {
   if (error.status >= 500)
     request.log.error({ err: error.cause ?? error, traceId: request.id }, error.message)
+  // Fastify's, after a body that is too large; HTTP/2 has no such header (RFC 9113 §8.2.2)
+  if (request.raw.httpVersionMajor === 2) reply.removeHeader('connection')
   if (error.retryAfter !== undefined) reply.header('retry-after', error.retryAfter)
   reply
     .code(error.status)
+    .header('x-request-id', request.id)
     .header('cache-control', 'no-store')
     .type(PROBLEM_TYPE)
     .send(JSON.stringify(toProblem(error, request.id)))
@@ -109,7 +102,11 @@ export function pathOf(url: string): string {
   return end === -1 ? url : url.slice(0, end)
 }
 
+type Answerable = Socket & { readonly _httpMessage?: { readonly headersSent: boolean } | null }
+
 function answerRaw(error: Error, socket: Socket): void {
-  if (codeOf(error) === 'ECONNRESET' || !socket.writable) socket.destroy()
-  else socket.end(rawAnswer(codeOf(error), randomUUID()))
+  // in the middle of an answer, a stream for example, another one would pass for its continuation
+  const answering = (socket as Answerable)._httpMessage?.headersSent === true
+  if (codeOf(error) === 'ECONNRESET' || !socket.writable || answering) socket.destroy()
+  else socket.end(rawAnswer(toParseProblem(codeOf(error)), randomUUID()))
 }

@@ -1,6 +1,6 @@
+import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import type { Http2Session } from 'node:http2'
-import type { Duplex } from 'node:stream'
+import type { Socket } from 'node:net'
 import { createAccess } from '../acl/access.ts'
 import type { AclSource } from '../acl/reload.ts'
 import type { Broker } from '../broker/broker.ts'
@@ -9,9 +9,9 @@ import { GatewayError } from '../errors.ts'
 import { identityOf } from '../identity/connection.ts'
 import type { Identity } from '../identity/identity.ts'
 import type { Caller } from '../relay/relay.ts'
-import { type App, type AppOptions, createApp, pathOf, type Request, sendProblem } from './app.ts'
+import { type App, type AppOptions, createApp, pathOf, sendProblem } from './app.ts'
 import { nameCaller } from './caller.ts'
-import { PROBLEM_TYPE, toProblem } from './problem.ts'
+import { rawAnswer } from './problem.ts'
 import { type PublishOptions, publishRoute } from './publish.ts'
 import { publishManyRoute } from './publish-many.ts'
 import { readRoutes } from './read.ts'
@@ -19,7 +19,7 @@ import { type StreamRoutesOptions, streamRoutes } from './stream.ts'
 import { whoamiRoute } from './whoami.ts'
 
 export interface DeviceDoorOptions
-  extends Omit<AppOptions, 'requestCert'>,
+  extends Omit<AppOptions, 'requestCert' | 'admit'>,
     PublishOptions,
     StreamRoutesOptions {
   readonly acl: AclSource
@@ -29,7 +29,7 @@ export interface DeviceDoorOptions
 
 /** Devices over HTTPS, and MQTT over WebSocket at /mqtt. Nothing behind this door is reached without an identity. */
 export function createDeviceDoor(options: DeviceDoorOptions): App {
-  const app = createApp({ ...options, requestCert: true })
+  const app = createApp({ ...options, requestCert: true, admit: ({ socket }) => refusalOf(socket) })
   // one connection, one caller: what the ACL said once is remembered for its next request
   const callers = new WeakMap<Identity, Caller>()
 
@@ -48,7 +48,6 @@ export function createDeviceDoor(options: DeviceDoorOptions): App {
     const who = identityOf(request.raw.socket)
     const refused = who instanceof GatewayError ? who : originProblem(request.headers)
     if (refused) {
-      if (refused.status === 401) closeAfterAnswer(request, reply.raw)
       sendProblem(request, reply, refused)
       return reply
     }
@@ -60,16 +59,29 @@ export function createDeviceDoor(options: DeviceDoorOptions): App {
   readRoutes(app, options.broker, streamRoutes(app, options))
   whoamiRoute(app)
 
-  app.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    const who = identityOf(socket)
-    const refused =
-      who instanceof GatewayError
-        ? who
-        : (originProblem(request.headers) ?? upgradeProblem(request))
-    if (refused) refuseUpgrade(socket, refused)
-    else options.mqtt.accept(request, socket, head)
+  const webSockets = new Set<Socket>()
+  app.server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    // nobody else listens yet, and an error that nobody hears would end the process: a reset connection is enough
+    socket.on('error', () => {})
+    const refused = refusalOf(socket) ?? originProblem(request.headers) ?? upgradeProblem(request)
+    if (refused) {
+      refuseUpgrade(socket, refused)
+      return
+    }
+    webSockets.add(socket)
+    socket.once('close', () => webSockets.delete(socket))
+    options.mqtt.accept(request, socket, head)
+  })
+  app.addHook('preClose', async () => {
+    // a server waits for its upgraded connections, and these have no end of their own
+    for (const socket of webSockets) socket.destroySoon()
   })
   return app
+}
+
+function refusalOf(socket: object): GatewayError | null {
+  const who = identityOf(socket)
+  return who instanceof GatewayError ? who : null
 }
 
 /**
@@ -97,28 +109,6 @@ function upgradeProblem(request: IncomingMessage): GatewayError | null {
   )
 }
 
-function refuseUpgrade(socket: Duplex, error: GatewayError): void {
-  const body = JSON.stringify(toProblem(error, crypto.randomUUID()))
-  socket.end(
-    [
-      `HTTP/1.1 ${error.status} Refused`,
-      `content-type: ${PROBLEM_TYPE}`,
-      `content-length: ${Buffer.byteLength(body)}`,
-      'connection: close',
-      '',
-      body,
-    ].join('\r\n'),
-  )
-}
-
-function closeAfterAnswer(
-  request: Request,
-  response: { once(event: 'finish', then: () => void): void },
-): void {
-  const { stream, socket } = request.raw as { stream?: { session?: Http2Session }; socket: Duplex }
-  response.once('finish', () => {
-    const session = stream?.session
-    if (session) session.close()
-    else socket.end()
-  })
+function refuseUpgrade(socket: Socket, error: GatewayError): void {
+  socket.end(rawAnswer(error, randomUUID()), () => socket.destroy())
 }

@@ -1,5 +1,6 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Metrics } from '../metrics/prometheus.ts'
+import { APP_OPTIONS, type App, answerWithProblems } from './app.ts'
 
 /** What is checked, and what is wrong with it; null when nothing is. */
 export type Checks = Record<string, string | null>
@@ -12,7 +13,8 @@ export interface OpsDoorOptions {
 
 /** `/metrics` for Prometheus, `/livez` and `/readyz` for orchestrators, in plain HTTP for the machine itself. */
 export function createOpsDoor({ metrics, readiness }: OpsDoorOptions): FastifyInstance {
-  const app = Fastify({ exposeHeadRoutes: true })
+  const app = Fastify({ ...APP_OPTIONS, exposeHeadRoutes: true })
+  answerWithProblems(app as unknown as App)
   app.get('/metrics', async (_request, reply) =>
     reply.type(metrics.contentType).send(await metrics.text()),
   )

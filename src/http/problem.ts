@@ -39,9 +39,8 @@ export function toGatewayError(error: unknown): GatewayError {
         'payload_too_large',
         'The request body is larger than this route takes.',
       )
-    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
-    case 'FST_ERR_BAD_URL':
-      return new GatewayError('request_invalid', (error as Error).message)
+    case 'FST_ERR_NOT_FOUND':
+      return new GatewayError('not_found', 'There is nothing here for this method.')
     default:
       return isClientError(error)
         ? new GatewayError('request_invalid', (error as Error).message)
@@ -60,22 +59,41 @@ function isClientError(error: unknown): boolean {
   return typeof status === 'number' && status >= 400 && status < 500
 }
 
-/** A whole HTTP/1.1 answer to bytes that never became a request, for Node's `clientError`. */
-export function rawAnswer(code: string | undefined, traceId: string): string {
-  const refusal =
-    code === 'HPE_HEADER_OVERFLOW'
-      ? new GatewayError('headers_too_large', 'The request line and headers are too large.')
-      : code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? new GatewayError('request_timeout', 'The request did not arrive in time.')
-        : new GatewayError('request_invalid', 'These bytes are no HTTP request.')
-  const body = JSON.stringify(toProblem(refusal, traceId))
+/** A problem as the headers and the body of an answer that Fastify does not write. */
+export function problemAnswer(
+  error: GatewayError,
+  traceId: string,
+): { headers: Record<string, string | number>; body: string } {
+  const body = JSON.stringify(toProblem(error, traceId))
+  const headers = {
+    'content-type': PROBLEM_TYPE,
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    'x-request-id': traceId,
+  }
+  return { headers, body }
+}
+
+/** A problem as the last bytes on an HTTP/1.1 connection. */
+export function rawAnswer(error: GatewayError, traceId: string): string {
+  const { headers, body } = problemAnswer(error, traceId)
   return [
-    `HTTP/1.1 ${refusal.status} ${titleOf(refusal.code)}`,
-    `content-type: ${PROBLEM_TYPE}`,
-    `content-length: ${Buffer.byteLength(body)}`,
-    `x-request-id: ${traceId}`,
+    `HTTP/1.1 ${error.status} ${titleOf(error.code)}`,
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
     'connection: close',
     '',
     body,
   ].join('\r\n')
+}
+
+/** What is wrong with bytes that never became a request, by the code of Node's `clientError`. */
+export function toParseProblem(code: string | undefined): GatewayError {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new GatewayError('headers_too_large', 'The request line and headers are too large.')
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new GatewayError('request_timeout', 'The request did not arrive in time.')
+    default:
+      return new GatewayError('request_invalid', 'These bytes are no HTTP request.')
+  }
 }

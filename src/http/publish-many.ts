@@ -47,14 +47,17 @@ async function mustBeNdjson(request: Request): Promise<void> {
 
 function linesOf(body: Buffer): [line: number, text: string][] {
   if (!isUtf8(body)) throw new GatewayError('body_invalid', 'The body is no UTF-8.')
-  const lines = [...body.toString('utf8').split('\n').entries()]
-    .map(([index, text]): [number, string] => [index + 1, text.trim()])
-    .filter(([, text]) => text !== '')
-  if (lines.length > MAX_LINES)
-    throw new GatewayError(
-      'payload_too_large',
-      `The body has ${lines.length} lines; at most ${MAX_LINES} are allowed.`,
-    )
+  const lines: [line: number, text: string][] = []
+  for (const [index, line] of body.toString('utf8').split('\n').entries()) {
+    const text = line.trim()
+    if (text === '') continue
+    if (lines.length === MAX_LINES)
+      throw new GatewayError(
+        'payload_too_large',
+        `The body has more lines than the ${MAX_LINES} that are allowed.`,
+      )
+    lines.push([index + 1, text])
+  }
   return lines
 }
 
@@ -96,8 +99,16 @@ function toReading(text: string): Reading | GatewayError {
   if (typeof topic !== 'string') return invalid('"topic" must be a string.')
   if (qos !== 0 && qos !== 1) return invalid('"qos" must be 0 or 1.')
   if (typeof retain !== 'boolean') return invalid('"retain" must be true or false.')
-  const bytes = toBytes(payload, payloadBase64)
+  const bytes = toBytes(typeof payload === 'number' ? asWritten(text) : payload, payloadBase64)
   return bytes instanceof GatewayError ? bytes : { topic, payload: bytes, qos, retain }
+}
+
+/** `{"payload":21.50}` means the text 21.50; a JavaScript number would lose that zero, and the end of a long serial number. */
+function asWritten(line: string): unknown {
+  const { payload } = JSON.parse(line, (name, value, context?: { source: string }) =>
+    name === 'payload' ? context?.source : value,
+  )
+  return payload
 }
 
 function toBytes(payload: unknown, payloadBase64: unknown): Buffer | GatewayError {
@@ -105,8 +116,6 @@ function toBytes(payload: unknown, payloadBase64: unknown): Buffer | GatewayErro
     return invalid('The line must have either "payload" or "payloadBase64".')
   if (payload !== undefined) {
     if (typeof payload === 'string' && payload.isWellFormed()) return Buffer.from(payload)
-    // {"payload":21.5} means the text 21.5
-    if (typeof payload === 'number') return Buffer.from(String(payload))
     return invalid('"payload" must be a string or a number.')
   }
   if (typeof payloadBase64 === 'string' && BASE64.test(payloadBase64))

@@ -1,8 +1,9 @@
-import { codeOf, GatewayError } from '../errors.ts'
+import { GatewayError } from '../errors.ts'
 import type { Meter } from '../metrics/meter.ts'
 import type { Reading, Relay } from '../relay/relay.ts'
 import { type App, type Request, sendProblem } from './app.ts'
 import { callerOf } from './caller.ts'
+import { toGatewayError } from './problem.ts'
 import { parseQuery, single, topicInPath, unknownName } from './query.ts'
 
 export interface PublishOptions {
@@ -22,8 +23,11 @@ export function publishRoute(app: App, { relay, meter, maxPayload }: PublishOpti
     bodyLimit: maxPayload,
     onRequest: takeAnyBody,
     async onError(request, _reply, error) {
-      const tooLarge = codeOf(error) === 'FST_ERR_CTP_BODY_TOO_LARGE'
-      meter.published(callerOf(request).door, 0, tooLarge ? 'too_large' : 'invalid')
+      const { code } = toGatewayError(error)
+      // what got as far as the relay was counted there
+      if (code === 'internal_error') return
+      const result = code === 'payload_too_large' ? 'too_large' : 'invalid'
+      meter.published(callerOf(request).door, 0, result)
     },
     async handler(request, reply) {
       const started = performance.now()
@@ -49,9 +53,9 @@ export async function takeAnyBody(request: Request): Promise<void> {
 }
 
 function toReading(request: Request): Reading | GatewayError {
-  const topic = topicInPath(request.url, PREFIX)
+  const topic = topicInPath(request.originalUrl, PREFIX)
   if (topic instanceof GatewayError) return topic
-  const query = parseQuery(request.url)
+  const query = parseQuery(request.originalUrl)
   if (query instanceof GatewayError) return query
   const qos = single(query, 'qos') ?? '0'
   const retain = single(query, 'retain') ?? 'false'

@@ -26,7 +26,7 @@ export function readRoutes(app: App, broker: Broker, streams: StreamRoutes): voi
 }
 
 async function retainedFor(request: Request, prefix: string, broker: Broker): Promise<Message> {
-  const topic = topicInPath(request.url, prefix)
+  const topic = topicInPath(request.originalUrl, prefix)
   if (topic instanceof GatewayError) throw topic
   const problem = readingTopicProblem(topic)
   if (problem)

@@ -32,6 +32,7 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
   function open(request: Request, reply: Reply, filters: readonly string[], query: Query): void {
     const caller = callerOf(request)
     const format = formatOf(query)
+    const lastEventId = lastEventIdOf(request, query)
     const refused =
       filtersProblem(filters) ??
       hopeless(filters, caller.access.couldReceive, caller.identity.id) ??
@@ -44,18 +45,22 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
       'cache-control': 'no-store',
       'x-accel-buffering': 'no',
       'x-request-id': request.id,
+      // nothing follows a stream on its connection, and a stopping gateway need not wait for it
+      ...(request.raw.httpVersionMajor === 1 ? { connection: 'close' } : {}),
     })
-    openStream(response as unknown as Sink, { filters, format, ...caller }, options).catch(
-      (error) => {
-        request.log.error({ err: error, traceId: request.id }, 'a stream failed')
-        response.destroy()
-      },
-    )
+    openStream(
+      response as unknown as Sink,
+      { filters, format, lastEventId, ...caller },
+      options,
+    ).catch((error) => {
+      request.log.error({ err: error, traceId: request.id }, 'a stream failed')
+      response.destroy()
+    })
   }
 
   return {
     openOne(request, reply) {
-      const filter = topicInPath(request.url, '/topics/')
+      const filter = topicInPath(request.originalUrl, '/topics/')
       if (filter instanceof GatewayError) throw filter
       open(request, reply, [filter], queryOf(request, ['format', 'lastEventId']))
     },
@@ -63,11 +68,18 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
 }
 
 function queryOf(request: Request, names: readonly string[]): Query {
-  const query = parseQuery(request.url)
+  const query = parseQuery(request.originalUrl)
   if (query instanceof GatewayError) throw query
   const unknown = unknownName(query, names)
   if (unknown) throw unknown
   return query
+}
+
+/** What a browser sends when it reconnects wins over what its page put into the address once. */
+function lastEventIdOf(request: Request, query: Query): string | undefined {
+  const asked = single(query, 'lastEventId')
+  if (asked instanceof GatewayError) throw asked
+  return request.headers['last-event-id']?.toString() || asked || undefined
 }
 
 function formatOf(query: Query): EventFormat {

@@ -24,6 +24,8 @@ export interface DeviceConnections {
 }
 
 const SWEEP_MS = 1000
+/** What a slow radio link needs to ask once and to read why it is refused. */
+const NAMELESS_MS = 30_000
 
 /** The one place where a connection gets its identity, and loses it when its certificate ends or is revoked. */
 export function createDeviceConnections(rules: IdentityRules): DeviceConnections {
@@ -38,7 +40,12 @@ export function createDeviceConnections(rules: IdentityRules): DeviceConnections
       rules,
     )
     ;(socket as NamedSocket)[answer] = who
-    if (who instanceof GatewayError) return
+    if (who instanceof GatewayError) {
+      // pings keep an HTTP/2 connection open that never asks for anything, and so never gets its 401
+      const parting = setTimeout(() => socket.destroy(), NAMELESS_MS).unref()
+      socket.once('close', () => clearTimeout(parting))
+      return
+    }
     live.set(socket, who)
     socket.once('close', () => live.delete(socket))
   }

@@ -104,8 +104,8 @@ function certificatesIn(pem: string, file: string): X509Certificate[] {
 function privateKeyIn(pem: string, file: string): KeyObject {
   try {
     return createPrivateKey(pem)
-  } catch (error) {
-    const locked = codeOf(error) === 'ERR_MISSING_PASSPHRASE'
+  } catch {
+    const locked = pem.includes('ENCRYPTED')
     throw new UsageError(
       `${file}: ${locked ? 'the private key is encrypted, and the gateway has nobody to ask for its passphrase' : 'there is no PEM private key in this file'}`,
     )

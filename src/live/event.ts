@@ -15,16 +15,29 @@ export function createEvent(message: Message, id: string): LiveEvent {
   return {
     topic: message.topic,
     frame(format) {
-      frames[format] ??= toFrame(id, format === 'json' ? toJson(message) : toText(message))
+      frames[format] ??= toFrame({ id }, format === 'json' ? toJson(message) : toText(message))
       return frames[format]
     },
   }
 }
 
 /** One `data:` line a line of text: any of CR, LF and CRLF ends a line in an event stream. */
-export function toFrame(id: string, data: string): Buffer {
-  const lines = data.split(/\r\n|\r|\n/)
-  return Buffer.from(`id: ${id}\n${lines.map((line) => `data: ${line}\n`).join('')}\n`)
+function toFrame(fields: Readonly<Record<string, string>>, data: string): Buffer {
+  const head = Object.entries(fields).map(([name, value]) => `${name}: ${value}\n`)
+  const lines = data.split(/\r\n|\r|\n/).map((line) => `data: ${line}\n`)
+  return Buffer.from(`${head.join('')}${lines.join('')}\n`)
+}
+
+/** Says that messages are missing between `lastEventId` and what follows. */
+export function gapFrame(id: string, lastEventId: string): Buffer {
+  const message =
+    'Messages since this id are no longer in the history. What follows begins with the retained messages.'
+  return toFrame({ event: 'gap', id }, JSON.stringify({ lastEventId, message }))
+}
+
+/** Says why the gateway ends a stream that its reader would have kept. */
+export function endFrame(code: string, message: string): Buffer {
+  return toFrame({ event: 'end' }, JSON.stringify({ code, message }))
 }
 
 /** A comment, which keeps proxies from closing a quiet connection. */

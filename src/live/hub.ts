@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto'
 import type { Delivery } from '../broker/broker.ts'
 import { topicMatches } from '../topic/match.ts'
-import { createEvent, type LiveEvent } from './event.ts'
+import type { Entry, History } from './history.ts'
 
 /** One open stream as the hub sees it. */
 export interface Reader {
@@ -9,50 +8,63 @@ export interface Reader {
   /** Asked about every event when it is sent, so that new rules hold at once. */
   mayReceive(topic: string): boolean
   /** Must neither throw nor block. */
-  take(event: LiveEvent, delivery: Delivery): void
+  take(entry: Entry): void
+  /** The rules have changed: a reader that may never read anything more ends. */
+  recheck(): void
   /** The gateway is stopping: say goodbye. */
   end(): void
+}
+
+export interface Joined {
+  leave(): void
+  /** What came after the id that the reader resumes from, up to its first `take`; null where some of it is gone. */
+  readonly missed: Entry[] | null
 }
 
 export interface Hub {
   /** Hands a message to everybody who asked for it and may read it. */
   deliver(delivery: Delivery): void
-  /** Adds a reader; returns how to remove it. */
-  join(reader: Reader): () => void
+  /** Adds a reader, which resumes from an id or, without one, from now on. */
+  join(reader: Reader, resumeFrom?: string): Joined
   readonly size: number
-  /** The id of an event that comes from no delivery (a retained message): where the stream stands now. */
+  /** Whether `endAll` was called: a reader that joins now is to end itself. */
+  readonly ended: boolean
+  /** The id of the latest event. */
   position(): string
+  recheck(): void
   endAll(): void
 }
 
+/** Whether a reader asked for a topic and may read it now. */
+export function wants(reader: Pick<Reader, 'filters' | 'mayReceive'>, topic: string): boolean {
+  return reader.filters.some((filter) => topicMatches(filter, topic)) && reader.mayReceive(topic)
+}
+
 /** Every message passes here once, whoever published it, and is formatted at most once. */
-export function createHub(): Hub {
-  // ids from before a restart mean nothing afterwards; the epoch says which life an id is from
-  const epoch = randomBytes(6).toString('hex')
+export function createHub(history: History): Hub {
   const readers = new Set<Reader>()
-  let last = 0
+  let ended = false
   return {
     deliver(delivery) {
-      last = delivery.sequence
-      if (readers.size === 0) return
-      const { topic } = delivery
-      let event: LiveEvent | undefined
-      for (const reader of readers) {
-        if (!reader.filters.some((filter) => topicMatches(filter, topic))) continue
-        if (!reader.mayReceive(topic)) continue
-        event ??= createEvent(delivery, `${epoch}-${delivery.sequence}`)
-        reader.take(event, delivery)
-      }
+      const entry = history.add(delivery)
+      for (const reader of readers) if (wants(reader, delivery.topic)) reader.take(entry)
     },
-    join(reader) {
+    join(reader, resumeFrom = history.position()) {
       readers.add(reader)
-      return () => void readers.delete(reader)
+      return { leave: () => void readers.delete(reader), missed: history.after(resumeFrom) }
     },
     get size() {
       return readers.size
     },
-    position: () => `${epoch}-${last}`,
+    get ended() {
+      return ended
+    },
+    position: history.position,
+    recheck() {
+      for (const reader of readers) reader.recheck()
+    },
     endAll() {
+      ended = true
       for (const reader of readers) reader.end()
     },
   }

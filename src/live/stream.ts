@@ -1,10 +1,19 @@
 import type { Writable } from 'node:stream'
 import type { Access } from '../acl/access.ts'
-import type { Broker, Delivery } from '../broker/broker.ts'
+import type { Broker } from '../broker/broker.ts'
 import type { Door, Meter } from '../metrics/meter.ts'
 import type { Message } from '../topic/message.ts'
-import { createEvent, type EventFormat, HEARTBEAT, type LiveEvent, RETRY } from './event.ts'
-import type { Hub, Reader } from './hub.ts'
+import {
+  createEvent,
+  type EventFormat,
+  endFrame,
+  gapFrame,
+  HEARTBEAT,
+  type LiveEvent,
+  RETRY,
+} from './event.ts'
+import type { Entry } from './history.ts'
+import { type Hub, type Reader, wants } from './hub.ts'
 
 /** Where a stream is written: an HTTP response of either version. */
 export type Sink = Pick<Writable, 'write' | 'end' | 'destroy' | 'writableLength' | 'on' | 'once'>
@@ -22,34 +31,61 @@ export interface StreamOptions {
 export interface StreamRequest {
   readonly filters: readonly string[]
   readonly format: EventFormat
+  /** The id of the last event that the reader got; it is given what came since. */
+  readonly lastEventId?: string | undefined
   readonly access: Access
   readonly door: Door
 }
 
 const HEARTBEAT_MS = 20_000
+/** No broker takes longer from storing a retained message to handing it on. */
+const RECENT_MS = 60_000
+/** Ends the id of a retained message that others follow: whoever resumes from it has not got them all. */
+const UNFINISHED = '-r'
 
-/** Writes to `sink` what `request` may read: the retained messages, then the live ones without a gap or a repeat, until either side ends. */
+/**
+ * Writes to `sink` what `request` may read, until either side ends: the retained messages, or what came
+ * since the reader was last here, then the live ones, without a gap or a repeat.
+ */
 export async function openStream(
   sink: Sink,
   request: StreamRequest,
   { hub, broker, meter, buffer, stall }: StreamOptions,
 ): Promise<void> {
-  const { filters, format, access, door } = request
+  const { filters, format, access, door, lastEventId } = request
+  const { mayReceive } = access
+  // runs while the sink is full
   let stallTimer: NodeJS.Timeout | undefined
-  // live events wait here until the retained ones are written
-  let waiting: { event: LiveEvent; delivery: Delivery }[] | null = []
+  // live events wait here until what came before them is written
+  let waiting: Entry[] | null = []
   let waitingBytes = 0
+  // a broker stores a retained message before it hands it on, so what was just stored may still come
+  const recent = new Map<string, string>()
   let open = true
 
   function write(bytes: Buffer): void {
     if (!open) return
-    if (sink.writableLength + bytes.length > buffer) cutOff()
+    // what waits already counts, and only in a sink that is full: an event larger than the bound is no reason
+    if (stallTimer !== undefined && sink.writableLength > buffer) cutOff()
     else if (!sink.write(bytes)) stallTimer ??= setTimeout(cutOff, stall)
   }
 
   function send(event: LiveEvent): void {
     write(event.frame(format))
     if (open) meter.delivered(door)
+  }
+
+  /** Sends unless it is a retained message that was sent already. */
+  function sendOnce({ event, delivery }: Entry): void {
+    const sent = recent.get(delivery.topic)
+    recent.delete(delivery.topic)
+    if (sent === undefined || sent !== identityOf(delivery)) send(event)
+  }
+
+  /** Waits for a sink that is full, so that what is there already is never a reason to cut off. */
+  async function drained(): Promise<void> {
+    if (stallTimer === undefined) return
+    await Promise.race([new Promise<void>((resolve) => sink.once('drain', resolve)), gone])
   }
 
   /** The reader has the ids of what it got, and may come back for the rest. */
@@ -63,30 +99,67 @@ export async function openStream(
     if (!open) return
     open = false
     waiting = null
+    recent.clear()
     leave()
     clearInterval(heartbeat)
     clearTimeout(stallTimer)
     meter.streamClosed(door)
   }
 
+  function end(): void {
+    write(RETRY)
+    sink.end()
+    closed()
+  }
+
   const reader: Reader = {
     filters,
-    mayReceive: access.mayReceive,
-    take(event, delivery) {
-      if (waiting === null) return send(event)
-      waitingBytes += delivery.payload.length
+    mayReceive,
+    take(entry) {
+      if (waiting === null) return sendOnce(entry)
+      waitingBytes += entry.event.frame(format).length
       if (waitingBytes > buffer) cutOff()
-      else waiting.push({ event, delivery })
+      else waiting.push(entry)
     },
-    end() {
-      write(RETRY)
-      sink.end()
-      closed()
+    recheck() {
+      if (filters.some(access.couldReceive)) return
+      write(endFrame('read_denied', 'The access control file no longer lets you read any of this.'))
+      end()
     },
+    end,
+  }
+
+  async function sendRetained(position: string): Promise<void> {
+    const oldest = Date.now() - RECENT_MS
+    const retained = await retainedOf(filters, broker)
+    // what was published while they were read is waiting, and is not sent twice
+    const live = new Set(waiting?.map(({ delivery }) => identityOf(delivery)))
+    const messages = [...retained.values()].filter(
+      (message) => mayReceive(message.topic) && !live.has(identityOf(message)),
+    )
+    for (const [index, message] of messages.entries()) {
+      if (!open) return
+      if (!mayReceive(message.topic)) continue
+      if (message.time >= oldest) recent.set(message.topic, identityOf(message))
+      const last = index === messages.length - 1
+      send(createEvent(message, last ? position : `${position}${UNFINISHED}`))
+      await drained()
+    }
+  }
+
+  async function sendMissed(entries: readonly Entry[]): Promise<void> {
+    for (const entry of entries) {
+      if (!open) return
+      if (wants(reader, entry.delivery.topic)) sendOnce(entry)
+      await drained()
+    }
   }
 
   meter.streamOpened(door)
-  const leave = hub.join(reader)
+  const unfinished = lastEventId?.endsWith(UNFINISHED) ?? false
+  const resumeFrom = unfinished ? lastEventId?.slice(0, -UNFINISHED.length) : lastEventId
+  const position = hub.position()
+  const { leave, missed } = hub.join(reader, resumeFrom)
   const heartbeat = setInterval(() => write(HEARTBEAT), HEARTBEAT_MS)
   const gone = new Promise<void>((resolve) => sink.once('close', resolve))
   sink.once('close', closed)
@@ -96,23 +169,16 @@ export async function openStream(
     stallTimer = undefined
   })
 
+  if (hub.ended) return end()
   write(RETRY)
-  const retained = await retainedOf(filters, broker)
-  // what was published while they were read is waiting, and is not sent twice
-  const live = new Map(waiting?.map(({ delivery }) => [identityOf(delivery), delivery]))
-  for (const message of retained.values()) {
-    if (!open) return
-    if (!access.mayReceive(message.topic) || live.has(identityOf(message))) continue
-    send(createEvent(message, hub.position()))
-    if (sink.writableLength > buffer / 2) await Promise.race([drained(sink), gone])
-  }
-  const missed = waiting ?? []
+  if (missed === null) write(gapFrame(position, lastEventId ?? ''))
+  if (missed === null || resumeFrom === undefined || unfinished)
+    // all that is missed or waits comes after the retained messages, so whoever resumes from one of them gets it
+    await sendRetained(missed === null || resumeFrom === undefined ? position : resumeFrom)
+  await sendMissed(missed ?? [])
+  const rest = waiting ?? []
   waiting = null
-  for (const { event } of missed) send(event)
-}
-
-function drained(sink: Sink): Promise<void> {
-  return new Promise((resolve) => sink.once('drain', resolve))
+  for (const entry of rest) sendOnce(entry)
 }
 
 async function retainedOf(

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:http2'
+import { after, before, describe, it } from 'node:test'
+import { curl, http2, http2Session, messagesOf, mqtt } from '../support/clients.ts'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import type { Credentials } from '../support/pki.ts'
+import { rawTls } from '../support/raw.ts'
+
+describe('the device door over HTTP/2', () => {
+  let at: TestGateway
+  let device: Credentials
+
+  before(async () => {
+    at = await startGateway({ acl: 'pattern readwrite #\n' })
+    device = await at.pki.issue('device')
+  })
+  after(() => at[Symbol.asyncDispose]())
+
+  it('is what curl and ALPN choose, with HTTP/1.1 for whoever knows no more', async () => {
+    const url = `https://localhost:${at.ports.device}/whoami`
+    for (const [asked, spoken] of [
+      ['--http2', '2'],
+      ['--http1.1', '1.1'],
+      ['--no-alpn', '1.1'],
+    ] as const) {
+      const { stdout } = await curl(device, device.caFile, asked, '-w', ' %{http_version}', url)
+      assert.match(stdout, new RegExp(`"id":"device".* ${spoken}$`))
+    }
+  })
+
+  it('publishes a hundred readings at once on one connection, in their order', async () => {
+    const subscriber = await mqtt(at, device)
+    const messages = messagesOf(subscriber)
+    await subscriber.subscribeAsync('many')
+    const session = http2Session(at, device)
+    const request = { ':method': 'POST', ':path': '/topics/many' }
+    const numbers = [...Array(100).keys()].map(String)
+    const answers = await Promise.all(numbers.map((number) => http2(session, request, number)))
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      numbers.map(() => 200),
+    )
+    const traceIds = answers.map(({ json }) => json.traceId)
+    assert.equal(new Set(traceIds).size, numbers.length)
+    const arrived: string[] = []
+    while (arrived.length < numbers.length) arrived.push((await messages.next()).payload)
+    assert.deepEqual(arrived, numbers)
+    assert.equal(await at.metric('wott_connections{door="device"}'), 1)
+    session.close()
+    await subscriber.endAsync()
+  })
+
+  it('takes the longest topic', async () => {
+    const session = connect(`https://localhost:${at.ports.device}`, {
+      ...{ ca: device.ca, cert: device.certificate, key: device.key },
+      maxSendHeaderBlockLength: 1024 * 1024,
+    })
+    const post = (bytes: number) =>
+      http2(session, { ':method': 'POST', ':path': `/topics/${'a'.repeat(bytes)}` }, '1')
+    assert.equal((await post(65_535)).status, 200)
+    assert.equal((await post(65_536)).json.code, 'topic_invalid')
+    session.close()
+  })
+
+  it('answers what it does not know with a problem, and stays open', async () => {
+    const session = http2Session(at, device)
+    for (const [method, path, code] of [
+      ['GET', '/', 'not_found'],
+      ['GET', '/topics', 'not_found'],
+      ['DELETE', '/topics/a', 'not_found'],
+      ['HEAD', '/whoami', null],
+      ['OPTIONS', '*', 'not_found'],
+      ['BREW', '/topics/a', 'not_found'],
+      ['GET', '/%zz', 'not_found'],
+      ['GET', '/%74opics/a', 'not_found'],
+    ] as const) {
+      const answer = await http2(session, { ':method': method, ':path': path })
+      assert.equal(answer.status, 404, `${method} ${path}`)
+      assert.match(String(answer.headers['content-type']), /^application\/problem\+json\b/)
+      assert.equal(answer.headers.connection, undefined)
+      assert.ok(answer.headers['x-request-id'])
+      if (code !== null) assert.equal(answer.json.code, code, `${method} ${path}`)
+    }
+    assert.equal((await http2(session, { ':path': '/whoami' })).status, 200)
+    session.close()
+  })
+
+  it('answers CONNECT with a problem too', async () => {
+    for (const [who, status, code] of [
+      [device, 404, 'not_found'],
+      [null, 401, 'certificate_required'],
+    ] as const) {
+      const session = http2Session(at, who)
+      const closed = once(session, 'close')
+      const request = { ':method': 'CONNECT', ':authority': 'elsewhere:443' }
+      const answer = await http2(session, request)
+      assert.deepEqual([answer.status, answer.json.code], [status, code])
+      await closed
+    }
+  })
+
+  it('reads on after a body that was too large', async () => {
+    const session = http2Session(at, device)
+    const request = { ':method': 'POST', ':path': '/topics/a' }
+    const refused = await http2(session, request, Buffer.alloc(1024 * 1024))
+    assert.equal(refused.json.code, 'payload_too_large')
+    assert.equal((await http2(session, request, '1')).status, 200)
+    session.close()
+  })
+
+  it('ends a connection that speaks it wrongly, and no other', async () => {
+    const session = http2Session(at, device)
+    assert.equal((await http2(session, { ':path': '/whoami' })).status, 200)
+    const socket = await rawTls(at, device, { ALPNProtocols: ['h2'] })
+    socket.resume()
+    socket.write(`PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${'\xff'.repeat(64)}`)
+    await once(socket, 'close')
+    assert.equal((await http2(session, { ':path': '/whoami' })).status, 200)
+    session.close()
+  })
+})

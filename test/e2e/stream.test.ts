@@ -1,0 +1,392 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
+import { after, before, describe, it } from 'node:test'
+import { type Events, eventSource, http1, http2, http2Session, mqtt } from '../support/clients.ts'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import type { Credentials } from '../support/pki.ts'
+import { rawTls } from '../support/raw.ts'
+
+const STREAMS = 'wott_streams{door="device"}'
+const CUT_OFF = 'wott_deliveries_dropped_total{door="device",reason="slow_reader"}'
+const ACL =
+  'user writer\ntopic write #\nuser reader\ntopic read #\ntopic read $SYS/#\ntopic deny secret/#\n'
+
+function post(at: TestGateway, who: Credentials, path: string, body: string | Buffer = '1') {
+  return http1(at, who, { path, method: 'POST', body })
+}
+
+async function payloads(events: Events, count: number): Promise<string[]> {
+  const found: string[] = []
+  while (found.length < count) found.push(JSON.parse((await events.next()).data).payload)
+  return found
+}
+
+async function openStreams(at: TestGateway, count: number): Promise<void> {
+  while ((await at.metric(STREAMS)) !== count) {}
+}
+
+describe('an event stream', () => {
+  let at: TestGateway
+  let writer: Credentials
+  let reader: Credentials
+
+  before(async () => {
+    at = await startGateway({ acl: ACL })
+    writer = await at.pki.issue('writer')
+    reader = await at.pki.issue('reader')
+  })
+  after(() => at[Symbol.asyncDispose]())
+
+  const open = (path: string, headers = {}) => eventSource(at, reader, path, headers)
+  async function refusal(path: string) {
+    const answer = await http1(at, reader, { path, headers: { accept: 'text/event-stream' } })
+    return [answer.status, answer.json.code]
+  }
+
+  it('starts with how long to wait before the next attempt, under headers that no proxy buffers', async () => {
+    const socket = await rawTls(at, reader)
+    socket.write('GET /topics/a HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n')
+    let text = ''
+    while (!text.endsWith('\n\n\r\n')) text += (await once(socket, 'data'))[0]
+    socket.destroy()
+    const [head = '', body] = text.split('\r\n\r\n')
+    assert.match(head, /^HTTP\/1\.1 200 OK\r\n/)
+    assert.match(head, /^content-type: text\/event-stream$/m)
+    assert.match(head, /^cache-control: no-store$/m)
+    assert.match(head, /^x-accel-buffering: no$/m)
+    assert.match(head, /^x-request-id: [\da-f-]{36}$/m)
+    assert.equal(body, 'd\r\nretry: 2000\n\n\r\n')
+  })
+
+  it('has an id, no name, and one line of JSON an event', async () => {
+    using events = await open('/topics/a/b')
+    await post(at, writer, '/topics/a/b?qos=1', '21.5')
+    const { id, event, data } = await events.next()
+    assert.match(String(id), /^[\w-]+$/)
+    assert.equal(event, undefined)
+    const { time, ...rest } = JSON.parse(data)
+    assert.equal(new Date(time).toISOString(), time)
+    assert.deepEqual(rest, {
+      ...{ topic: 'a/b', payload: '21.5', device: 'writer', qos: 1, retain: false },
+    })
+  })
+
+  it('has a payload that is no UTF-8 in base64', async () => {
+    using events = await open('/topics/a')
+    await post(at, writer, '/topics/a', Buffer.from([0, 255]))
+    const { payload, payloadBase64 } = JSON.parse((await events.next()).data)
+    assert.deepEqual([payload, payloadBase64], [undefined, 'AP8='])
+  })
+
+  it('has what is retained first, then what is live', async () => {
+    await post(at, writer, '/topics/first/1?retain=true', 'kept 1')
+    await post(at, writer, '/topics/first/2?retain=true', 'kept 2')
+    using events = await open('/topics/first/%23')
+    assert.deepEqual((await payloads(events, 2)).sort(), ['kept 1', 'kept 2'])
+    await post(at, writer, '/topics/first/3', 'live')
+    const live = JSON.parse((await events.next()).data)
+    assert.deepEqual([live.payload, live.retain], ['live', false])
+  })
+
+  it('has no gap and no repeat where it begins, even while its topic is written to', async () => {
+    const session = http2Session(at, writer)
+    const last = 150
+    const streams: Promise<number[]>[] = []
+    async function follow(): Promise<number[]> {
+      using events = await open('/topics/busy')
+      const seen: number[] = []
+      while (seen.at(-1) !== last) seen.push(Number((await payloads(events, 1))[0]))
+      return seen
+    }
+    for (let number = 1; number <= last; number++) {
+      if (number % 15 === 0) streams.push(follow())
+      const path = `/topics/busy?retain=true&qos=${number % 2}`
+      await http2(session, { ':method': 'POST', ':path': path }, String(number))
+    }
+    for (const seen of await Promise.all(streams)) {
+      const [from = 0] = seen
+      assert.deepEqual(
+        seen,
+        Array.from({ length: last - from + 1 }, (_, index) => from + index),
+      )
+    }
+    session.close()
+  })
+
+  it('follows several filters, and has a message once that more than one of them covers', async () => {
+    await post(at, writer, '/topics/several/a/b?retain=true', 'kept')
+    const filters = ['several/a/+', 'several/%23', '+/a/b', 'other/x'].map((f) => `filter=${f}`)
+    using events = await open(`/stream?${filters.join('&')}`)
+    assert.deepEqual(await payloads(events, 1), ['kept'])
+    await post(at, writer, '/topics/several/a/b', '1')
+    await post(at, writer, '/topics/unasked', '2')
+    await post(at, writer, '/topics/other/x', '3')
+    assert.deepEqual(await payloads(events, 2), ['1', '3'])
+  })
+
+  it('takes wildcards raw and escaped', async () => {
+    for (const path of [
+      ...['/topics/wild/+/x', '/topics/wild/%2B/x', '/topics/wild%2F%2b%2Fx', '/topics/wild/%23'],
+      ...['/stream?filter=wild/+/x', '/stream?filter=wild/%2B/x', '/stream?filter=wild%2F%23'],
+    ]) {
+      using events = await open(path)
+      await post(at, writer, '/topics/wild/a/x', path)
+      assert.deepEqual(await payloads(events, 1), [path])
+    }
+  })
+
+  it('answers whoever asks as EventSource does, alone or among other types', async () => {
+    for (const accept of [
+      'text/event-stream',
+      'text/event-stream, */*;q=0.1',
+      'Text/Event-Stream',
+    ]) {
+      using events = await open('/topics/never', { accept })
+      assert.equal(events.headers['content-type'], 'text/event-stream')
+    }
+    for (const accept of ['*/*', 'application/json', 'text/event-streams'])
+      await assert.rejects(open('/topics/never', { accept }), /not_retained/)
+    using events = await open('/stream?filter=a', { accept: '*/*' })
+    assert.equal(events.headers['content-type'], 'text/event-stream')
+  })
+
+  it('in raw format has the payload alone, line by line, and nobody adds an event to it', async () => {
+    using events = await open('/topics/raw?format=raw')
+    await post(at, writer, '/topics/raw', 'a\nb\r\nc\rd\n')
+    assert.equal((await events.next()).data, 'a\nb\nc\nd\n')
+    await post(at, writer, '/topics/raw', '1\n\nevent: gap\rid: 7\r\n\r\ndata: 2\nretry: 1')
+    const { event, id, data } = await events.next()
+    assert.equal(event, undefined)
+    assert.notEqual(id, '7')
+    assert.equal(data, '1\n\nevent: gap\nid: 7\n\ndata: 2\nretry: 1')
+  })
+
+  it('is refused where its question is none', async () => {
+    const many = (count: number) => Array(count).fill('filter=a').join('&')
+    const wrong: [string, string][] = [
+      ['/stream', 'query_invalid'],
+      ['/stream?filter=a&format=xml', 'query_invalid'],
+      ['/stream?filter=a&format=raw&format=raw', 'query_invalid'],
+      ['/stream?filter=a&filters=b', 'query_invalid'],
+      ['/stream?filter=%zz', 'query_invalid'],
+      [`/stream?${many(65)}`, 'query_invalid'],
+      ['/topics/a?filter=b', 'query_invalid'],
+      ['/topics/a?format=', 'query_invalid'],
+      ['/stream?filter=', 'topic_invalid'],
+      ['/stream?filter=a%23', 'topic_invalid'],
+      ['/stream?filter=a/%23/b', 'topic_invalid'],
+      ['/stream?filter=a%2B', 'topic_invalid'],
+      ['/stream?filter=a&filter=%00', 'topic_invalid'],
+      ['/topics/', 'topic_invalid'],
+      ['/topics/a%2B/b', 'topic_invalid'],
+      ['/topics/%FF', 'topic_invalid'],
+    ]
+    for (const [path, code] of wrong) assert.deepEqual(await refusal(path), [400, code], path)
+    using events = await open(`/stream?${many(64)}`)
+    assert.equal(events.status, 200)
+  })
+
+  it('is refused where no rule could ever allow anything', async () => {
+    for (const path of ['/topics/secret/%23', '/topics/secret/x', '/stream?filter=secret/a/b'])
+      assert.deepEqual(await refusal(path), [403, 'read_denied'], path)
+    using events = await open('/stream?filter=secret/a&filter=a')
+    assert.equal(events.status, 200)
+  })
+
+  it('has only what may be read, however wide its filter', async () => {
+    await post(at, writer, '/topics/secret/kept?retain=true', 'hidden')
+    await post(at, writer, '/topics/wide/kept?retain=true', 'kept')
+    using events = await open('/stream?filter=secret/%23&filter=wide/%23')
+    await post(at, writer, '/topics/secret/live', 'hidden')
+    await post(at, writer, '/topics/wide/live', 'live')
+    assert.deepEqual(await payloads(events, 2), ['kept', 'live'])
+  })
+
+  it('does not have the broker’s own messages for a filter that starts with a wildcard', async () => {
+    using events = await open('/topics/%23')
+    // aedes tells of every client
+    await (await mqtt(at, reader)).endAsync()
+    await post(at, writer, '/topics/end')
+    for (let topic = ''; topic !== 'end'; ) {
+      topic = JSON.parse((await events.next()).data).topic
+      assert.doesNotMatch(topic, /^\$/)
+    }
+  })
+
+  it('comes over HTTP/2, several on one connection', async () => {
+    const session = http2Session(at, reader)
+    const streams = await Promise.all(
+      ['h2/a', 'h2/b', 'h2/%23'].map(async (filter) => {
+        const stream = session.request({
+          ':path': `/topics/${filter}`,
+          accept: 'text/event-stream',
+        })
+        const [headers] = await once(stream, 'response')
+        assert.equal(headers[':status'], 200)
+        assert.equal(headers['x-accel-buffering'], 'no')
+        assert.equal(headers.connection, undefined)
+        let text = ''
+        stream.on('data', (chunk) => {
+          text += chunk
+        })
+        return {
+          async until(payload: string): Promise<number> {
+            while (!text.includes(payload)) await once(stream, 'data')
+            return text.split('\ndata: ').length - 1
+          },
+        }
+      }),
+    )
+    await post(at, writer, '/topics/h2/a', 'to a')
+    await post(at, writer, '/topics/h2/b', 'to b')
+    assert.deepEqual(
+      await Promise.all([
+        streams[0]?.until('to a'),
+        streams[1]?.until('to b'),
+        streams[2]?.until('to b'),
+      ]),
+      [1, 1, 2],
+    )
+    session.destroy()
+  })
+
+  it('is closed and forgotten when its reader goes away, in whatever manner', async () => {
+    await openStreams(at, 0)
+    const first = await open('/topics/a')
+    const session = http2Session(at, reader)
+    const ask = { ':path': '/topics/a', accept: 'text/event-stream' }
+    const [reset, left] = [session.request(ask), session.request(ask)]
+    await Promise.all([once(reset, 'response'), once(left, 'response')])
+    // gone before it is answered
+    const gone = session.request(ask)
+    gone.close(8)
+    await once(gone, 'close').catch(() => {})
+    await openStreams(at, 3)
+    first[Symbol.dispose]()
+    await openStreams(at, 2)
+    reset.close(8)
+    await openStreams(at, 1)
+    left.on('error', () => {})
+    session.destroy()
+    await openStreams(at, 0)
+  })
+
+  it('obeys new rules as soon as they hold', async () => {
+    using events = await open('/topics/rules/%23')
+    await post(at, writer, '/topics/rules/a', 'before')
+    await writeFile(at.aclFile, ACL.replace('topic read #', 'topic read rules/b'))
+    await at.gateway.reload()
+    await post(at, writer, '/topics/rules/a', 'hidden')
+    await post(at, writer, '/topics/rules/b', 'after')
+    assert.deepEqual(await payloads(events, 2), ['before', 'after'])
+    await writeFile(at.aclFile, ACL)
+    await at.gateway.reload()
+  })
+})
+
+describe('a reader that does not read', () => {
+  const BODY = Buffer.alloc(128 * 1024, 'x')
+
+  it('over HTTP/1.1 is cut off at the byte bound, and nobody else notices', async () => {
+    await using at = await startGateway({ acl: ACL, settings: { streamBuffer: '64KiB' } })
+    const [writer, reader] = [await at.pki.issue('writer'), await at.pki.issue('reader')]
+    using other = await eventSource(at, reader, '/topics/a')
+    const slow = await rawTls(at, reader)
+    slow.write('GET /topics/a HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n')
+    await once(slow, 'readable')
+    await openStreams(at, 2)
+    const received = (async () => {
+      let count = 0
+      while (JSON.parse((await other.next()).data).payload !== 'end') count++
+      return count
+    })()
+    let sent = 0
+    while ((await at.metric(STREAMS)) !== 1) {
+      await post(at, writer, '/topics/a', BODY)
+      sent++
+    }
+    assert.equal(await at.metric(CUT_OFF), 1)
+    await post(at, writer, '/topics/a', 'end')
+    assert.equal(await received, sent)
+    slow.destroy()
+  })
+
+  it('over HTTP/2 is cut off alone, and the other streams of its connection go on', async () => {
+    await using at = await startGateway({ acl: ACL, settings: { streamBuffer: '64KiB' } })
+    const [writer, reader] = [await at.pki.issue('writer'), await at.pki.issue('reader')]
+    const session = http2Session(at, reader)
+    const ask = { ':path': '/topics/big', accept: 'text/event-stream' }
+    const slow = session.request(ask)
+    const other = session.request({ ...ask, ':path': '/topics/small' })
+    await Promise.all([once(slow, 'response'), once(other, 'response')])
+    slow.on('error', () => {})
+    const cut = once(slow, 'close')
+    // nothing takes its data, so its flow control window stays shut
+    slow.pause()
+    while ((await at.metric(STREAMS)) !== 1) await post(at, writer, '/topics/big', BODY)
+    slow.resume()
+    await cut
+    await post(at, writer, '/topics/small', 'still here')
+    let text = ''
+    while (!text.includes('still here')) text += (await once(other, 'data'))[0]
+    session.destroy()
+  })
+
+  it('is cut off when it has taken nothing for long enough, however much may wait', async () => {
+    await using at = await startGateway({
+      acl: ACL,
+      settings: { streamBuffer: '1GiB', streamStall: '1' },
+    })
+    const [writer, reader] = [await at.pki.issue('writer'), await at.pki.issue('reader')]
+    const session = http2Session(at, reader)
+    const slow = session.request({ ':path': '/topics/a', accept: 'text/event-stream' })
+    slow.on('error', () => {})
+    await once(slow, 'response')
+    slow.pause()
+    await post(at, writer, '/topics/a', BODY)
+    await post(at, writer, '/topics/a', BODY)
+    assert.equal(await at.metric(STREAMS), 1)
+    await openStreams(at, 0)
+    assert.equal(await at.metric(CUT_OFF), 1)
+    session.destroy()
+  })
+})
+
+describe('the bound on waiting bytes', () => {
+  it('lets whoever keeps up have larger events, and more retained ones', async () => {
+    await using at = await startGateway({
+      acl: ACL,
+      settings: { streamBuffer: '20KiB', maxPayload: '1MiB' },
+    })
+    const [writer, reader] = [await at.pki.issue('writer'), await at.pki.issue('reader')]
+    const large = 'x'.repeat(1024 * 1024)
+    for (let number = 0; number < 20; number++)
+      await post(at, writer, `/topics/kept/${number}?retain=true`, 'x'.repeat(8 * 1024))
+    await post(at, writer, '/topics/kept/large?retain=true', large)
+    using events = await eventSource(at, reader, '/topics/kept/%23')
+    const lengths = (await payloads(events, 21)).map(({ length }) => length)
+    assert.equal(Math.max(...lengths), large.length)
+    await post(at, writer, '/topics/kept/live', large)
+    assert.deepEqual(await payloads(events, 1), [large])
+  })
+})
+
+describe('the bound on streams', () => {
+  it('answers 503 beyond it, and has room again when one ends', async () => {
+    await using at = await startGateway({ acl: ACL, settings: { maxStreams: '2' } })
+    const reader = await at.pki.issue('reader')
+    using first = await eventSource(at, reader, '/topics/a')
+    const second = await eventSource(at, reader, '/stream?filter=b')
+    for (const path of ['/topics/a', '/stream?filter=a']) {
+      const headers = { accept: 'text/event-stream' }
+      const refused = await http1(at, reader, { path, headers })
+      assert.deepEqual([refused.status, refused.json.code], [503, 'too_many_streams'])
+      assert.match(String(refused.headers['retry-after']), /^\d+$/)
+    }
+    second[Symbol.dispose]()
+    await openStreams(at, 1)
+    using third = await eventSource(at, reader, '/topics/c')
+    assert.deepEqual([first.status, third.status], [200, 200])
+  })
+})

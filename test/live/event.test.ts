@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { createEvent, endFrame, gapFrame, HEARTBEAT, RETRY } from '../../src/live/event.ts'
+import type { Message } from '../../src/topic/message.ts'
+
+interface Parsed {
+  readonly id: string
+  readonly event: string
+  readonly data: string
+}
+
+/** "Interpreting an event stream" of the HTML standard, word for word. */
+function parse(stream: string): { events: Parsed[]; retry: number | null } {
+  const events: Parsed[] = []
+  let [id, event, data] = ['', '', '']
+  let retry: number | null = null
+  const lines = stream.replace(/^\ufeff/, '').split(/\r\n|\r|\n/)
+  lines.pop() // what has no end is not dispatched
+  for (const line of lines) {
+    if (line === '') {
+      if (data !== '') events.push({ id, event, data: data.replace(/\n$/, '') })
+      ;[event, data] = ['', '']
+      continue
+    }
+    const colon = line.indexOf(':')
+    if (colon === 0) continue
+    const field = colon === -1 ? line : line.slice(0, colon)
+    const value = colon === -1 ? '' : line.slice(colon + 1).replace(/^ /, '')
+    if (field === 'event') event = value
+    else if (field === 'data') data += `${value}\n`
+    else if (field === 'id' && !value.includes('\0')) id = value
+    else if (field === 'retry' && /^\d+$/.test(value)) retry = Number(value)
+  }
+  return { events, retry }
+}
+
+const hostile = fc
+  .array(
+    fc.oneof(
+      fc.constantFrom('\r', '\n', '\r\n', '\n\n', ' ', ':', '\0', '\ufeff', '\u2028'),
+      fc.constantFrom('event: gap', 'id: 9-9', 'retry: 1', 'data: x', 'data', '{"topic":'),
+      fc.string({ unit: 'binary', maxLength: 4 }),
+    ),
+    { maxLength: 12 },
+  )
+  .map((parts) => parts.join('').toWellFormed())
+
+function message(more: Partial<Message>): Message {
+  return {
+    ...{ topic: 'a', payload: Buffer.from('1'), qos: 0, retain: false, device: null, time: 0 },
+    ...more,
+  }
+}
+
+describe('an event', () => {
+  it('says in JSON what the message says, and nothing more, whatever that is', () => {
+    fc.assert(
+      fc.property(hostile, fc.uint8Array({ maxLength: 20 }), hostile, (topic, bytes, device) => {
+        for (const payload of [Buffer.from(bytes), Buffer.from(topic)]) {
+          const sent = message({ topic, payload, device, qos: 1, retain: true, time: 1 })
+          const { events, retry } = parse(createEvent(sent, 'e-1').frame('json').toString())
+          assert.equal(retry, null)
+          assert.equal(events.length, 1)
+          assert.deepEqual([events[0]?.id, events[0]?.event], ['e-1', ''])
+          const { payload: text, payloadBase64, ...rest } = JSON.parse(String(events[0]?.data))
+          const time = '1970-01-01T00:00:00.001Z'
+          assert.deepEqual(rest, { topic, device, qos: 1, retain: true, time })
+          const arrived =
+            text === undefined ? Buffer.from(payloadBase64, 'base64') : Buffer.from(text)
+          assert.deepEqual(arrived, payload)
+          assert.equal([text, payloadBase64].filter((body) => body !== undefined).length, 1)
+        }
+      }),
+    )
+  })
+
+  it('is one in raw format too, its lines those of the payload', () => {
+    fc.assert(
+      fc.property(hostile, (text) => {
+        const sent = message({ payload: Buffer.from(text) })
+        const { events, retry } = parse(createEvent(sent, 'e-1').frame('raw').toString())
+        assert.deepEqual(events, [{ id: 'e-1', event: '', data: text.replace(/\r\n|\r/g, '\n') }])
+        assert.equal(retry, null)
+      }),
+    )
+  })
+
+  it('has one line of data in JSON', () => {
+    const frame = createEvent(message({ payload: Buffer.from('a\nb') }), 'e-1').frame('json')
+    assert.match(frame.toString(), /^id: e-1\ndata: \{.*\}\n\n$/)
+  })
+
+  it('has one line of data in raw format where the payload is empty', () => {
+    const frame = createEvent(message({ payload: Buffer.alloc(0) }), 'e-1').frame('raw')
+    assert.equal(frame.toString(), 'id: e-1\ndata: \n\n')
+  })
+
+  it('is formatted once, however many ask', () => {
+    const event = createEvent(message({}), 'e-1')
+    assert.equal(event.frame('json'), event.frame('json'))
+    assert.notEqual(event.frame('json'), event.frame('raw'))
+  })
+})
+
+it('a gap and an end are one event each, whatever id the reader came with', () => {
+  fc.assert(
+    fc.property(hostile, (text) => {
+      const gap = parse(gapFrame('e-1', text).toString())
+      assert.deepEqual([gap.events.length, gap.retry], [1, null])
+      assert.deepEqual([gap.events[0]?.id, gap.events[0]?.event], ['e-1', 'gap'])
+      assert.equal(JSON.parse(String(gap.events[0]?.data)).lastEventId, text)
+      const end = parse(endFrame('read_denied', text).toString())
+      assert.deepEqual([end.events.length, end.events[0]?.event, end.retry], [1, 'end', null])
+    }),
+  )
+})
+
+it('between events there is a comment, and before them how long to wait', () => {
+  assert.deepEqual(parse(String(HEARTBEAT)), { events: [], retry: null })
+  assert.match(String(HEARTBEAT), /^:/)
+  assert.deepEqual(parse(String(RETRY)), { events: [], retry: 2000 })
+})

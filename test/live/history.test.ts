@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import type { Delivery } from '../../src/broker/broker.ts'
+import { createHistory } from '../../src/live/history.ts'
+
+function delivery(sequence: number, bytes = 1): Delivery {
+  const payload = Buffer.alloc(bytes)
+  return { ...{ topic: 't', payload, qos: 0, retain: false, device: null, time: 0 }, sequence }
+}
+
+const sequences = (entries: { sequence: number }[] | null) =>
+  entries?.map(({ sequence }) => sequence) ?? null
+
+describe('the history', () => {
+  it('gives what came after an id, and nothing to somebody who has it all', () => {
+    const history = createHistory('e1', { messages: 10, bytes: 1000 })
+    for (const sequence of [1, 2, 5]) history.add(delivery(sequence))
+    assert.deepEqual(sequences(history.after('e1-1')), [2, 5])
+    assert.deepEqual(sequences(history.after('e1-3')), [5])
+    assert.deepEqual(sequences(history.after('e1-5')), [])
+    assert.equal(history.position(), 'e1-5')
+  })
+
+  it('says so when some of it is gone, was never here, or is from another life', () => {
+    const history = createHistory('e1', { messages: 2, bytes: 1000 })
+    for (const sequence of [1, 2, 3]) history.add(delivery(sequence))
+    for (const id of ['e1-0', 'e1-4', 'e2-2', 'e1', '2', '', 'e1-2x', 'e1--1'])
+      assert.equal(history.after(id), null, id)
+    assert.deepEqual(sequences(history.after('e1-1')), [2, 3])
+  })
+
+  it('keeps to its bound of bytes, and passes over what is larger than all of it', () => {
+    const history = createHistory('e1', { messages: 100, bytes: 30 })
+    for (const sequence of [1, 2, 3, 4]) history.add(delivery(sequence, 9))
+    assert.deepEqual(sequences(history.after('e1-1')), [2, 3, 4])
+    assert.equal(history.after('e1-0'), null)
+    history.add(delivery(5, 100))
+    assert.equal(history.after('e1-4'), null)
+    assert.deepEqual(sequences(history.after('e1-5')), [])
+  })
+
+  it('never gives a wrong answer, whatever comes', () => {
+    const steps = fc.array(fc.record({ skip: fc.nat(3), bytes: fc.nat(20) }), { maxLength: 200 })
+    fc.assert(
+      fc.property(
+        steps,
+        fc.integer({ min: 0, max: 20 }),
+        fc.integer({ min: 1, max: 100 }),
+        (all, messages, bytes) => {
+          const history = createHistory('e1', { messages, bytes })
+          const added: number[] = []
+          let sequence = 0
+          for (const step of all) {
+            sequence += 1 + step.skip
+            history.add(delivery(sequence, step.bytes))
+            added.push(sequence)
+          }
+          for (let known = 0; known <= sequence + 1; known++) {
+            const got = sequences(history.after(`e1-${known}`))
+            if (got !== null)
+              assert.deepEqual(
+                got,
+                added.filter((number) => number > known),
+              )
+          }
+          assert.deepEqual(sequences(history.after(`e1-${sequence}`)), [])
+        },
+      ),
+    )
+  })
+})

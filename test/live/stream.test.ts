@@ -1,0 +1,215 @@
+import assert from 'node:assert/strict'
+import { Writable } from 'node:stream'
+import { describe, it, type TestContext } from 'node:test'
+import { createAccess } from '../../src/acl/access.ts'
+import type { Broker, Delivery } from '../../src/broker/broker.ts'
+import { createHistory } from '../../src/live/history.ts'
+import { createHub } from '../../src/live/hub.ts'
+import { openStream } from '../../src/live/stream.ts'
+import { silentMeter } from '../../src/metrics/meter.ts'
+import type { Message } from '../../src/topic/message.ts'
+import { aclOf } from '../support/acl.ts'
+
+let sequence = 0
+function delivery(payload: string, more: Partial<Delivery> = {}): Delivery {
+  sequence += 1
+  return {
+    ...{ topic: 'a', payload: Buffer.from(payload), qos: 0, retain: true, device: 'd' },
+    ...{ time: Date.now(), sequence },
+    ...more,
+  }
+}
+
+/** A stream of all there is, into a sink that takes what it is let take. */
+function open(options: { retained?: Promise<Message[]>; buffer?: number; stall?: number } = {}) {
+  const { retained = Promise.resolve([]), buffer = 1_000_000, stall = 1000 } = options
+  const hub = createHub(createHistory('e', { messages: 10_000, bytes: 1_000_000 }))
+  const counted: string[] = []
+  const taken: string[] = []
+  let proceed: (() => void) | null = null
+  let shut = false
+  const sink = new Writable({
+    highWaterMark: 100,
+    write(chunk, _encoding, done) {
+      taken.push(String(chunk))
+      if (shut) proceed = done
+      else done()
+    },
+  })
+  const stream = () =>
+    openStream(
+      sink,
+      {
+        ...{ filters: ['#'], format: 'raw', door: 'device' },
+        access: createAccess(aclOf('topic read #\n'), { user: null, clientId: '' }),
+      },
+      {
+        ...{ hub, buffer, stall, broker: { retained: () => retained } as unknown as Broker },
+        meter: {
+          ...silentMeter,
+          streamOpened: () => counted.push('opened'),
+          streamClosed: () => counted.push('closed'),
+          deliveryDropped: (_door, reason) => counted.push(reason),
+        },
+      },
+    )
+  return {
+    ...{ hub, sink, counted, stream },
+    /** The payloads so far. */
+    payloads: () =>
+      taken.flatMap((frame) => (frame.startsWith('id') ? [frame.split('data: ')[1]?.trim()] : [])),
+    raw: () => taken.join(''),
+    shut() {
+      shut = true
+    },
+    letGo() {
+      shut = false
+      proceed?.()
+    },
+  }
+}
+
+function withTimers(context: TestContext) {
+  context.mock.timers.enable({ apis: ['setInterval', 'setTimeout'] })
+  return context.mock.timers
+}
+
+describe('a stream', () => {
+  it('sends a comment every 20 seconds, so that proxies keep it', async (context) => {
+    const timers = withTimers(context)
+    const { stream, raw } = open()
+    await stream()
+    const before = raw().length
+    timers.tick(19_999)
+    assert.equal(raw().length, before)
+    timers.tick(1)
+    assert.equal(raw().slice(before), ':\n\n')
+    timers.tick(20_000)
+    assert.equal(raw().slice(before), ':\n\n:\n\n')
+  })
+
+  it('sends what comes while the retained messages are read after them, in order', async () => {
+    const old = delivery('old', { topic: 'b' })
+    const reading = Promise.withResolvers<Message[]>()
+    const { stream, hub, payloads } = open({ retained: reading.promise })
+    const opened = stream()
+    hub.deliver(delivery('1'))
+    hub.deliver(delivery('2'))
+    assert.deepEqual(payloads(), [])
+    reading.resolve([old])
+    await opened
+    assert.deepEqual(payloads(), ['old', '1', '2'])
+    hub.deliver(delivery('3'))
+    assert.deepEqual(payloads().at(-1), '3')
+  })
+
+  it('does not repeat a message that was stored, delivered or both before it was read', async () => {
+    const both = delivery('both')
+    const reading = Promise.withResolvers<Message[]>()
+    const { stream, hub, payloads } = open({ retained: reading.promise })
+    const opened = stream()
+    hub.deliver(both)
+    reading.resolve([both])
+    await opened
+    assert.deepEqual(payloads(), ['both'])
+  })
+
+  it('does not repeat a message that was stored before it was read, and delivered after', async () => {
+    const late = delivery('late')
+    const { stream, hub, payloads } = open({ retained: Promise.resolve([late]) })
+    await stream()
+    hub.deliver(late)
+    assert.deepEqual(payloads(), ['late'])
+    hub.deliver(delivery('late', { time: late.time + 1 }))
+    hub.deliver(late)
+    assert.deepEqual(payloads(), ['late', 'late', 'late'])
+  })
+
+  it('gives retained messages the id from before what waits, so that nobody who resumes misses it', async () => {
+    const reading = Promise.withResolvers<Message[]>()
+    const { stream, hub, raw } = open({ retained: reading.promise })
+    const before = hub.position()
+    const opened = stream()
+    hub.deliver(delivery('live'))
+    reading.resolve([delivery('old', { topic: 'b' })])
+    await opened
+    assert.ok(raw().endsWith(`id: ${before}\ndata: old\n\nid: ${hub.position()}\ndata: live\n\n`))
+  })
+
+  it('waits for a reader that is slow to take what is retained, whatever its bound', async () => {
+    const all = Array.from({ length: 50 }, (_, index) =>
+      delivery(`${index}`, { topic: `t/${index}` }),
+    )
+    const { stream, payloads, counted, shut, letGo } = open({
+      ...{ retained: Promise.resolve(all), buffer: 10 },
+    })
+    shut()
+    const opened = stream()
+    setImmediate(letGo)
+    await opened
+    assert.equal(payloads().length, 50)
+    assert.deepEqual(counted, ['opened'])
+  })
+
+  it('is cut off when more waits than may', async () => {
+    const { stream, hub, counted, shut, sink } = open({ buffer: 200 })
+    await stream()
+    shut()
+    for (let count = 0; count < 3; count++) hub.deliver(delivery('x'.repeat(80)))
+    assert.deepEqual(counted, ['opened'])
+    hub.deliver(delivery('x'.repeat(80)))
+    assert.deepEqual(counted, ['opened', 'slow_reader', 'closed'])
+    assert.equal(sink.destroyed, true)
+    assert.equal(hub.size, 0)
+  })
+
+  it('is cut off when more waits for the retained messages than may, however small each is', async () => {
+    const { stream, hub, counted } = open({
+      ...{ retained: new Promise(() => {}), buffer: 1000 },
+    })
+    void stream()
+    for (let count = 0; count < 200; count++) hub.deliver(delivery(''))
+    assert.deepEqual(counted, ['opened', 'slow_reader', 'closed'])
+  })
+
+  it('is cut off when its full sink takes nothing for long enough', async (context) => {
+    const timers = withTimers(context)
+    const { stream, hub, counted, shut, letGo } = open({ stall: 1000 })
+    await stream()
+    shut()
+    hub.deliver(delivery('x'.repeat(200)))
+    timers.tick(999)
+    assert.deepEqual(counted, ['opened'])
+    letGo()
+    await new Promise((resolve) => setImmediate(resolve))
+    timers.tick(1000)
+    assert.deepEqual(counted, ['opened'])
+    shut()
+    hub.deliver(delivery('x'.repeat(200)))
+    timers.tick(1000)
+    assert.deepEqual(counted, ['opened', 'slow_reader', 'closed'])
+  })
+
+  it('is forgotten when its reader goes, even before anything was read', async () => {
+    const reading = Promise.withResolvers<Message[]>()
+    const { stream, hub, counted, sink } = open({ retained: reading.promise })
+    const opened = stream()
+    sink.destroy()
+    await new Promise((resolve) => sink.once('close', resolve))
+    assert.equal(hub.size, 0)
+    reading.resolve([delivery('1')])
+    await opened
+    assert.deepEqual(counted, ['opened', 'closed'])
+  })
+
+  it('ends when the gateway stops, and one that opens later does at once', async () => {
+    const { stream, hub, raw, counted, sink } = open()
+    await stream()
+    hub.endAll()
+    assert.equal(sink.writableEnded, true)
+    assert.equal(raw(), 'retry: 2000\n\nretry: 2000\n\n')
+    assert.deepEqual(counted, ['opened', 'closed'])
+    assert.equal(hub.size, 0)
+    assert.equal(hub.ended, true)
+  })
+})

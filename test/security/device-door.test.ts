@@ -1,0 +1,372 @@
+import assert from 'node:assert/strict'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { once } from 'node:events'
+import { after, before, describe, it } from 'node:test'
+import type { FastifyInstance } from 'fastify'
+import {
+  http1,
+  http2,
+  http2Session,
+  messagesOf,
+  mqtt,
+  type ReceivedMessage,
+} from '../support/clients.ts'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import type { Credentials } from '../support/pki.ts'
+import { rawAnswers, rawHttp, rawTls, untilClosed } from '../support/raw.ts'
+
+const POST = 'POST /topics/a HTTP/1.1\r\nHost: localhost\r\n'
+const UPGRADE = [
+  'Connection: Upgrade',
+  'Upgrade: websocket',
+  'Sec-WebSocket-Version: 13',
+  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+  'Sec-WebSocket-Protocol: mqtt\r\n',
+].join('\r\n')
+
+describe('without a certificate', () => {
+  let at: TestGateway
+  before(async () => {
+    at = await startGateway({ acl: 'pattern readwrite #\n' })
+  })
+  after(() => at[Symbol.asyncDispose]())
+
+  it('no request gets further than 401, however odd it is', async () => {
+    for (const request of [
+      'GET / HTTP/1.1\r\nHost: x\r\n\r\n',
+      'GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n',
+      'GET /%zz HTTP/1.1\r\nHost: x\r\n\r\n',
+      'POST /topics/%ff HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n',
+      'GET /%77hoami HTTP/1.1\r\nHost: x\r\n\r\n',
+      'GET /topics/../whoami HTTP/1.1\r\nHost: x\r\n\r\n',
+      'GET //whoami HTTP/1.1\r\nHost: x\r\n\r\n',
+      'GET /whoami?certificate=1#x HTTP/1.1\r\nHost: x\r\n\r\n',
+      'GET https://localhost/whoami HTTP/1.1\r\nHost: x\r\n\r\n',
+      'GET /whoami HTTP/1.1\r\n\r\n',
+      'GET /whoami HTTP/1.0\r\n\r\n',
+      'HEAD /whoami HTTP/1.1\r\nHost: x\r\n\r\n',
+      'OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n',
+      'TRACE / HTTP/1.1\r\nHost: x\r\n\r\n',
+      'PROPFIND / HTTP/1.1\r\nHost: x\r\n\r\n',
+      'GET /whoami HTTP/1.1\r\nHost: x\r\nExpect: tea\r\n\r\n',
+      'GET /whoami HTTP/1.1\r\nHost: x\r\nX-Client-Cert: yes\r\nX-SSL-Client-Verify: SUCCESS\r\n\r\n',
+      `GET /nowhere HTTP/1.1\r\nHost: x\r\n${UPGRADE}\r\n`,
+      `GET /mqtt HTTP/1.1\r\nHost: x\r\n${UPGRADE}\r\n`,
+      `GET /mqtt HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n${UPGRADE}\r\n`,
+    ]) {
+      const [answer, ...more] = await rawHttp(at, null, request)
+      assert.equal(answer?.status, 401, request)
+      assert.equal(answer.headers['content-type'], 'application/problem+json', request)
+      if (!request.startsWith('HEAD'))
+        assert.equal(JSON.parse(answer.body).code, 'certificate_required', request)
+      assert.deepEqual(more, [], request)
+    }
+  })
+
+  it('no HTTP/2 request gets further than 401 either', async () => {
+    for (const headers of [
+      { ':method': 'BREW', ':path': '/whoami' },
+      { ':method': 'GET', ':path': '/%zz' },
+      { ':method': 'GET', ':path': '/whoami', expect: 'tea' },
+      { ':method': 'POST', ':path': '/topics/a', expect: '100-continue' },
+      { ':method': 'OPTIONS', ':path': '*' },
+    ]) {
+      const session = http2Session(at, null)
+      const closed = once(session, 'close')
+      const answer = await http2(session, headers)
+      assert.deepEqual([answer.status, answer.json.code], [401, 'certificate_required'])
+      await closed
+    }
+  })
+
+  it('no body is asked for', async () => {
+    const text = await rawHttp(at, null, `${POST}Expect: 100-continue\r\nContent-Length: 9\r\n\r\n`)
+    assert.deepEqual(
+      text.map(({ status }) => status),
+      [401],
+    )
+  })
+
+  it('nobody ends the process by resetting the connection of a refused upgrade', async () => {
+    const good = await at.pki.issue('good')
+    for (const who of [null, good])
+      for (const length of ['', 'Content-Length: 5\r\n']) {
+        const socket = await rawTls(at, who)
+        socket.write(`GET /mqtt HTTP/1.1\r\nHost: localhost\r\n${length}${UPGRADE}\r\n`)
+        await once(socket, 'readable')
+        socket.tcp.resetAndDestroy()
+      }
+    while ((await at.metric('wott_connections{door="device"}')) !== 0) {}
+    assert.equal((await http1(at, good, { path: '/whoami' })).status, 200)
+  })
+})
+
+it('without a certificate no route is reached, whichever there are', async () => {
+  const apps: string[][] = []
+  const watch = (message: unknown) => {
+    const routes: string[] = []
+    apps.push(routes)
+    const { fastify } = message as { fastify: FastifyInstance }
+    fastify.addHook('onRoute', ({ method, url }) => {
+      for (const name of [method].flat()) routes.push(`${name} ${url}`)
+    })
+  }
+  subscribe('fastify.initialization', watch)
+  await using at = await startGateway({ acl: 'pattern readwrite #\n' })
+  unsubscribe('fastify.initialization', watch)
+  const routes = apps.find((known) => known.includes('GET /whoami')) ?? []
+  for (const route of ['POST /topics', 'POST /topics/*', 'GET /topics/*', 'GET /stream'])
+    assert.ok(routes.includes(route), route)
+  for (const route of routes) {
+    const request = `${route.replace('*', 'a')} HTTP/1.1\r\nHost: localhost\r\n\r\n`
+    const [answer] = await rawHttp(at, null, request)
+    assert.equal(answer?.status, 401, route)
+  }
+})
+
+describe('a request that two servers could understand in two ways', () => {
+  let at: TestGateway
+  let device: Credentials
+  let messages: { next(): Promise<ReceivedMessage> }
+  before(async () => {
+    at = await startGateway({ acl: 'pattern readwrite #\n' })
+    device = await at.pki.issue('device')
+    const subscriber = await mqtt(at, device)
+    messages = messagesOf(subscriber)
+    await subscriber.subscribeAsync('#')
+  })
+  after(() => at[Symbol.asyncDispose]())
+
+  const SMUGGLED = 'POST /topics/smuggled HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx'
+  const AMBIGUOUS = {
+    'both lengths': `Content-Length: ${SMUGGLED.length + 5}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+    'both lengths, the other way round': 'Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n',
+    'two lengths': 'Content-Length: 0\r\nContent-Length: 9\r\n\r\n',
+    'the same length twice': 'Content-Length: 0\r\nContent-Length: 0\r\n\r\n',
+    'a list of lengths': 'Content-Length: 0, 9\r\n\r\n',
+    'a length with a sign': 'Content-Length: +0\r\n\r\n',
+    'a length in hexadecimal': 'Content-Length: 0x0\r\n\r\n',
+    'a length beyond 64 bits': 'Content-Length: 18446744073709551616\r\n\r\n',
+    'an unknown coding': 'Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n',
+    'chunked and then something': 'Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n',
+    'a space before the colon': 'Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n',
+    'a chunk of a size beyond 64 bits':
+      'Transfer-Encoding: chunked\r\n\r\n10000000000000000\r\nx\r\n0\r\n\r\n',
+    'a chunk with a bare line feed': 'Transfer-Encoding: chunked\r\n\r\n1\nx\n0\n\n',
+    'a length among the trailers':
+      'Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 9\r\n\r\n',
+    'a folded header': 'X: a\r\n Content-Length: 9\r\n\r\n',
+    'a bare carriage return': 'X: a\rContent-Length: 9\r\n\r\n',
+    'a NUL': 'X: a\0\r\nContent-Length: 0\r\n\r\n',
+  }
+
+  for (const [what, head] of Object.entries(AMBIGUOUS))
+    it(`with ${what} is answered 400, and nothing after it is read`, async () => {
+      const answers = await rawHttp(at, device, POST + head + SMUGGLED)
+      assert.deepEqual(
+        answers.map(({ status }) => status),
+        [400],
+      )
+      const [answer] = answers
+      assert.equal(answer?.headers['content-type'], 'application/problem+json')
+      const { code, traceId } = JSON.parse(String(answer?.body))
+      assert.equal(code, 'request_invalid')
+      assert.equal(traceId, answer?.headers['x-request-id'])
+    })
+
+  it('is not a GET with a body, whose body is no request', async () => {
+    const [first, ...more] = await rawHttp(
+      at,
+      device,
+      `GET /whoami HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: ${SMUGGLED.length}\r\n\r\n${SMUGGLED}`,
+    )
+    assert.equal(first?.status, 200)
+    assert.deepEqual(more, [])
+  })
+
+  it('is not two requests sent at once, which are answered in their order', async () => {
+    const [first, second, third] = await rawHttp(
+      at,
+      device,
+      [
+        `${POST}Content-Length: 5\r\n\r\nfirst`,
+        'GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n',
+        `${POST}Content-Length: 6\r\nConnection: close\r\n\r\nsecond`,
+      ].join(''),
+    )
+    assert.deepEqual([first?.status, second?.status, third?.status], [200, 404, 200])
+    // and of all the smuggled ones above none has been published
+    assert.equal((await messages.next()).payload, 'first')
+    assert.equal((await messages.next()).payload, 'second')
+  })
+})
+
+describe('with a certificate', () => {
+  let at: TestGateway
+  let device: Credentials
+  before(async () => {
+    at = await startGateway({ acl: 'pattern readwrite #\n' })
+    device = await at.pki.issue('device')
+  })
+  after(() => at[Symbol.asyncDispose]())
+
+  it('bytes that are no HTTP get a problem, and the connection closes', async () => {
+    const long = `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(256 * 1024)}\r\n\r\n`
+    for (const [bytes, status, code] of [
+      ['\0\0\0\0\r\n\r\n', 400, 'request_invalid'],
+      ['BREW /topics/a HTTP/1.1\r\nHost: localhost\r\n\r\n', 400, 'request_invalid'],
+      ['GET / HTTP/1.1\r\nHo st: localhost\r\n\r\n', 400, 'request_invalid'],
+      ['GET /whoami HTTP/1.1\r\n\r\n', 400, 'request_invalid'],
+      [long, 431, 'headers_too_large'],
+      [`GET /${'x'.repeat(256 * 1024)} HTTP/1.1\r\n\r\n`, 431, 'headers_too_large'],
+    ] as const) {
+      const [answer] = await rawHttp(at, device, bytes)
+      assert.equal(answer?.status, status)
+      assert.equal(answer.headers['content-type'], 'application/problem+json')
+      assert.equal(answer.headers.connection, 'close')
+      const { traceId, ...problem } = JSON.parse(answer.body)
+      assert.deepEqual([problem.code, problem.status], [code, status])
+      assert.equal(traceId, answer.headers['x-request-id'])
+    }
+  })
+
+  it('bytes that are no HTTP, sent into a stream, do not get into what it says', async () => {
+    const socket = await rawTls(at, device)
+    socket.write('GET /topics/a HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n')
+    await once(socket, 'readable')
+    socket.write('no HTTP\r\n\r\n')
+    const text = await untilClosed(socket)
+    assert.match(text, /\r\n\r\nd\r\nretry: 2000\n\n\r\n$/)
+  })
+
+  it('a request in the absolute form means its path', async () => {
+    const request = `POST https://localhost:1/topics/absolute?retain=true HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1\r\n\r\n1`
+    assert.equal((await rawHttp(at, device, request))[0]?.status, 200)
+    assert.equal((await http1(at, device, { path: '/topics/absolute' })).text, '1')
+  })
+
+  it('an expectation nobody knows is no reason to fail', async () => {
+    const request = `${POST}Expect: tea\r\nConnection: close\r\nContent-Length: 1\r\n\r\n1`
+    assert.equal((await rawHttp(at, device, request))[0]?.status, 200)
+  })
+
+  it('100 Continue is sent before the body', async () => {
+    const socket = await rawTls(at, device)
+    socket.write(`${POST}Expect: 100-Continue\r\nConnection: close\r\nContent-Length: 1\r\n\r\n`)
+    const [interim] = await once(socket, 'data')
+    assert.equal(String(interim), 'HTTP/1.1 100 Continue\r\n\r\n')
+    socket.write('1')
+    assert.equal(rawAnswers(await untilClosed(socket))[0]?.status, 200)
+  })
+
+  it('a thousand requests cancelled at once leave the gateway as it was', async () => {
+    const session = http2Session(at, device)
+    const closed = Array.from({ length: 1000 }, (_, index) => {
+      const path = index % 2 === 0 ? '/whoami' : '/topics/a'
+      const stream = session.request({ ':path': path, accept: 'text/event-stream' })
+      stream.on('error', () => {})
+      stream.close(8)
+      return new Promise((resolve) => stream.once('close', resolve))
+    })
+    await Promise.all(closed)
+    session.destroy()
+    while ((await at.metric('wott_connections{door="device"}')) !== 0) {}
+    assert.equal(await at.metric('wott_streams{door="device"}'), 0)
+    assert.equal((await http1(at, device, { path: '/whoami' })).status, 200)
+  })
+})
+
+describe('a page of another site', () => {
+  let at: TestGateway
+  let device: Credentials
+  before(async () => {
+    at = await startGateway({ acl: 'pattern readwrite #\n' })
+    device = await at.pki.issue('device')
+  })
+  after(() => at[Symbol.asyncDispose]())
+
+  const foreign = (port: number) => [
+    'https://evil.example',
+    'null',
+    '',
+    `http://localhost:${port}`,
+    'https://localhost',
+    `https://localhost:${port}.evil.example`,
+    `https://evil.example/https://localhost:${port}`,
+    `https://localhost:${port}/`,
+    `https://localhost:${port}, https://evil.example`,
+  ]
+
+  it('does not speak in the name of the device whose certificate the browser has', async () => {
+    const session = http2Session(at, device)
+    for (const origin of foreign(at.ports.device)) {
+      const host = `localhost:${at.ports.device}`
+      for (const [method, path] of [
+        ['POST', '/topics/a?retain=true'],
+        ['GET', '/whoami'],
+        ['GET', '/topics/a'],
+        ['GET', '/stream?filter=a'],
+        ['OPTIONS', '/topics/a'],
+      ] as const) {
+        const headers = { origin, host }
+        const answer = await http1(at, device, { method, path, headers })
+        assert.deepEqual([answer.status, answer.json.code], [403, 'origin_denied'], origin)
+        assert.equal(answer.headers['access-control-allow-origin'], undefined)
+        const second = await http2(session, { ':method': method, ':path': path, origin })
+        assert.deepEqual([second.status, second.json.code], [403, 'origin_denied'], origin)
+      }
+      const [upgrade] = await rawHttp(
+        at,
+        device,
+        `GET /mqtt HTTP/1.1\r\nHost: ${host}\r\nOrigin: ${origin}\r\n${UPGRADE}\r\n`,
+      )
+      assert.deepEqual(
+        [upgrade?.status, JSON.parse(String(upgrade?.body)).code],
+        [403, 'origin_denied'],
+        origin,
+      )
+    }
+    session.close()
+    assert.equal((await http1(at, device, { path: '/topics/a' })).json.code, 'not_retained')
+  })
+
+  it('is not one of the gateway itself, nor a program without an origin', async () => {
+    const host = `localhost:${at.ports.device}`
+    const headers = { origin: `https://${host}`, host }
+    assert.equal((await http1(at, device, { path: '/whoami', headers })).status, 200)
+    const session = http2Session(at, device)
+    const { origin } = headers
+    assert.equal((await http2(session, { ':path': '/whoami', origin })).status, 200)
+    session.close()
+    const socket = await rawTls(at, device)
+    socket.write(`GET /mqtt HTTP/1.1\r\nHost: ${host}\r\nOrigin: ${origin}\r\n${UPGRADE}\r\n`)
+    assert.match(String((await once(socket, 'data'))[0]), /^HTTP\/1\.1 101 /)
+    socket.destroy()
+  })
+})
+
+describe('a WebSocket', () => {
+  it('is had at /mqtt only, for MQTT only', async () => {
+    await using at = await startGateway({ acl: 'pattern readwrite #\n' })
+    const device = await at.pki.issue('device')
+    const upgrade = (path: string, headers = UPGRADE) =>
+      rawHttp(at, device, `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n`)
+    for (const [answers, status, code] of [
+      [await upgrade('/'), 404, 'not_found'],
+      [await upgrade('/topics/a'), 404, 'not_found'],
+      [await upgrade('/mqtt/'), 404, 'not_found'],
+      [await upgrade('/mqtt', UPGRADE.replace('mqtt', 'chat')), 400, 'request_invalid'],
+      [
+        await upgrade('/mqtt', UPGRADE.replace(/Sec-WebSocket-Protocol.*/, 'X: y')),
+        400,
+        'request_invalid',
+      ],
+    ] as const) {
+      assert.equal(answers[0]?.status, status)
+      assert.equal(answers[0].headers['content-type'], 'application/problem+json')
+      const { code: given, traceId } = JSON.parse(answers[0].body)
+      assert.equal(given, code)
+      assert.equal(traceId, answers[0].headers['x-request-id'])
+    }
+  })
+})
