@@ -97,6 +97,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   })
   const relay = createRelay({
     broker,
+    denials,
     meter,
     rateLimit: createRateLimit(config.publishRate, config.publishBurst),
     maxPayload: config.maxPayload,
@@ -136,7 +137,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
 
   const mqttServer = secured(createMqttServer(trust.current, broker))
   const device = createDeviceDoor({
-    ...{ acl, broker, hub, relay, meter, log },
+    ...{ acl, broker, denials, hub, relay, meter, log },
     trust: trust.current,
     mqtt: createMqttUpgrade(broker),
     maxPayload: config.maxPayload,

@@ -56,7 +56,7 @@ export function createDeviceDoor(options: DeviceDoorOptions): App {
 
   publishRoute(app, options)
   publishManyRoute(app, options.relay, options.meter)
-  readRoutes(app, options.broker, streamRoutes(app, options))
+  readRoutes(app, options, streamRoutes(app, options))
   whoamiRoute(app)
 
   const webSockets = new Set<Socket>()

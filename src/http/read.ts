@@ -1,3 +1,4 @@
+import type { Denials } from '../acl/denials.ts'
 import type { Broker } from '../broker/broker.ts'
 import { GatewayError } from '../errors.ts'
 import type { Message } from '../topic/message.ts'
@@ -7,16 +8,21 @@ import { callerOf } from './caller.ts'
 import { topicInPath } from './query.ts'
 import { type StreamRoutes, wantsStream } from './stream.ts'
 
+export interface ReadOptions {
+  readonly broker: Broker
+  readonly denials: Denials
+}
+
 /** `GET /topics/{topic}`: the retained payload, or a stream where `Accept` asks for one; `GET /retainedMessage/{topic}`: AWS IoT's shape of the former. */
-export function readRoutes(app: App, broker: Broker, streams: StreamRoutes): void {
+export function readRoutes(app: App, options: ReadOptions, streams: StreamRoutes): void {
   app.get('/topics/*', async (request, reply) => {
     if (wantsStream(request)) return streams.openOne(request, reply)
-    const { payload } = await retainedFor(request, '/topics/', broker)
+    const { payload } = await retainedFor(request, '/topics/', options)
     return reply.header('cache-control', 'no-store').type('application/octet-stream').send(payload)
   })
 
   app.get('/retainedMessage/*', async (request, reply) => {
-    const { topic, payload, qos, time } = await retainedFor(request, '/retainedMessage/', broker)
+    const { topic, payload, qos, time } = await retainedFor(request, '/retainedMessage/', options)
     const body = { topic, payload: payload.toString('base64'), qos, lastModifiedTime: time }
     return reply
       .header('cache-control', 'no-store')
@@ -25,7 +31,11 @@ export function readRoutes(app: App, broker: Broker, streams: StreamRoutes): voi
   })
 }
 
-async function retainedFor(request: Request, prefix: string, broker: Broker): Promise<Message> {
+async function retainedFor(
+  request: Request,
+  prefix: string,
+  { broker, denials }: ReadOptions,
+): Promise<Message> {
   const topic = topicInPath(request.originalUrl, prefix)
   if (topic instanceof GatewayError) throw topic
   const problem = readingTopicProblem(topic)
@@ -34,12 +44,14 @@ async function retainedFor(request: Request, prefix: string, broker: Broker): Pr
       'topic_invalid',
       `The topic ${problem}. To follow a filter, ask for a stream: Accept: text/event-stream.`,
     )
-  const { access, identity } = callerOf(request)
-  if (!access.mayReceive(topic))
+  const { access, identity, door } = callerOf(request)
+  if (!access.mayReceive(topic)) {
+    denials.note({ door, id: identity.id, action: 'receive', topic })
     throw new GatewayError(
       'read_denied',
       `The access control file does not let ${identity.id} read ${topic}.`,
     )
+  }
   const [message] = await broker.retained(topic)
   if (!message)
     throw new GatewayError(

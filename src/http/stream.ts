@@ -1,3 +1,4 @@
+import type { Denials } from '../acl/denials.ts'
 import { GatewayError } from '../errors.ts'
 import type { EventFormat } from '../live/event.ts'
 import { openStream, type Sink, type StreamOptions } from '../live/stream.ts'
@@ -7,6 +8,7 @@ import { callerOf } from './caller.ts'
 import { parseQuery, type Query, single, topicInPath, unknownName } from './query.ts'
 
 export interface StreamRoutesOptions extends StreamOptions {
+  readonly denials: Denials
   /** Most streams open at the same time. */
   readonly maxStreams: number
 }
@@ -37,6 +39,14 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
       filtersProblem(filters) ??
       hopeless(filters, caller.access.couldReceive, caller.identity.id) ??
       (options.hub.size >= options.maxStreams ? tooMany(options.maxStreams) : null)
+    if (refused?.code === 'read_denied')
+      for (const topic of filters)
+        options.denials.note({
+          door: caller.door,
+          id: caller.identity.id,
+          action: 'receive',
+          topic,
+        })
     if (refused) throw refused
     reply.hijack()
     const response = reply.raw

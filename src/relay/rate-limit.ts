@@ -3,6 +3,9 @@ export interface RateLimit {
   take(key: string): number
 }
 
+/** Fractions do not add up exactly, and a third of a second three times is one second here. */
+const ROUNDING_MS = 1e-6
+
 /** Sweeping costs the size of the map, so it waits until the map has doubled since the last time. */
 const SWEEP_FROM = 1000
 
@@ -31,7 +34,7 @@ export function createRateLimit(
       const time = now()
       const arrival = Math.max(arrivals.get(key) ?? 0, time)
       const early = arrival - time - tolerance
-      if (early > 0) return early / 1000
+      if (early > ROUNDING_MS) return early / 1000
       arrivals.set(key, arrival + interval)
       if (arrivals.size >= sweepAt) sweep(time)
       return 0

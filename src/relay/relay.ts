@@ -1,4 +1,5 @@
 import type { Access } from '../acl/access.ts'
+import type { Denials } from '../acl/denials.ts'
 import type { Broker } from '../broker/broker.ts'
 import { GatewayError } from '../errors.ts'
 import type { Identity } from '../identity/identity.ts'
@@ -28,6 +29,7 @@ export interface Relay {
 
 export interface RelayOptions {
   readonly broker: Broker
+  readonly denials: Denials
   readonly meter: Meter
   readonly rateLimit: RateLimit
   /** Bytes of the largest payload. */
@@ -35,9 +37,15 @@ export interface RelayOptions {
 }
 
 /** A device's HTTP reading on its way to the broker: valid? within limits? allowed? published. */
-export function createRelay({ broker, meter, rateLimit, maxPayload }: RelayOptions): Relay {
+export function createRelay({
+  broker,
+  denials,
+  meter,
+  rateLimit,
+  maxPayload,
+}: RelayOptions): Relay {
   function objection(
-    { identity, access }: Caller,
+    { identity, access, door }: Caller,
     { topic, payload }: Reading,
   ): [PublishResult, GatewayError] | null {
     const problem = readingTopicProblem(topic)
@@ -58,7 +66,8 @@ export function createRelay({ broker, meter, rateLimit, maxPayload }: RelayOptio
           retryAfter: Math.ceil(wait),
         }),
       ]
-    if (!access.mayPublish(topic))
+    if (!access.mayPublish(topic)) {
+      denials.note({ door, id: identity.id, action: 'publish', topic })
       return [
         'denied',
         new GatewayError(
@@ -66,6 +75,7 @@ export function createRelay({ broker, meter, rateLimit, maxPayload }: RelayOptio
           `The access control file does not let ${identity.id} publish to ${topic}.`,
         ),
       ]
+    }
     return null
   }
 

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { createDenials, type Denial } from '../../src/acl/denials.ts'
+import { http1, mqtt } from '../support/clients.ts'
+import { startGateway } from '../support/gateway.ts'
 
 const DENIAL: Denial = { door: 'mqtt', id: 'alice', action: 'publish', topic: 'a' }
 
@@ -36,4 +38,27 @@ describe('denials', () => {
     note({ ...DENIAL, topic: 't0' })
     assert.equal(lines.length, 20_001)
   })
+})
+
+it('denials of every kind reach the log of a running gateway once', async () => {
+  await using at = await startGateway({ acl: 'user device.d.wott.local\ntopic write nothing\n' })
+  const device = await at.pki.issue('device.d.wott.local')
+  const client = await mqtt(at, device)
+  for (let count = 0; count < 3; count++) {
+    await client.publishAsync('a', 'x', { qos: 1 })
+    await http1(at, device, { method: 'POST', path: '/topics/b', body: 'x' })
+    await http1(at, device, { path: '/topics/c' })
+    await http1(at, device, { path: '/stream?filter=d' })
+  }
+  await client.endAsync()
+  const denied = at.log.filter(({ msg }) => msg === 'denied by the access control file')
+  assert.deepEqual(
+    denied.map(({ door, id, action, topic }) => [door, id, action, topic]),
+    [
+      ['mqtt', 'device.d.wott.local', 'publish', 'a'],
+      ['device', 'device.d.wott.local', 'publish', 'b'],
+      ['device', 'device.d.wott.local', 'receive', 'c'],
+      ['device', 'device.d.wott.local', 'receive', 'd'],
+    ],
+  )
 })

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { readCrl } from '../../src/ca/read-crl.ts'
+import { UsageError } from '../../src/errors.ts'
+import { loadTrust, type TrustFiles } from '../../src/identity/trust.ts'
+import { openTrust } from '../../src/identity/trust-source.ts'
+import { silentMeter } from '../../src/metrics/meter.ts'
+import { type Credentials, createPki, type Pki } from '../support/pki.ts'
+
+describe('the trust files', () => {
+  let directory: string
+  let pki: Pki
+  let own: Credentials
+  let files: TrustFiles
+
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'wott-trust-'))
+    pki = await createPki(directory)
+    own = await pki.issue('gateway')
+    const { caFile, certFile, keyFile } = own
+    files = { caFile, certFile, keyFile, crlFile: pki.crlFile }
+  })
+  after(() => rm(directory, { recursive: true, force: true }))
+
+  async function file(text: string): Promise<string> {
+    const path = join(directory, `file-${Math.random().toString(36).slice(2)}`)
+    await writeFile(path, text)
+    return path
+  }
+
+  it('are read together', async () => {
+    const trust = await loadTrust(files, readCrl)
+    assert.equal(trust.certificate.serialNumber, own.serial)
+    assert.equal(trust.caNotAfter, pki.authority.notAfter)
+    assert.equal(trust.revocations?.nextUpdate, pki.authority.notAfter)
+    assert.equal(trust.context.minVersion, 'TLSv1.2')
+  })
+
+  it('may do without a revocation list', async () => {
+    const { crlFile: _, ...rest } = files
+    const trust = await loadTrust(rest, readCrl)
+    assert.equal(trust.revocations, null)
+    assert.equal(trust.context.crl, undefined)
+  })
+
+  it('are refused by name when something is wrong with one', async () => {
+    const other = await pki.issue('other')
+    const locked = join(directory, 'locked.key')
+    execFileSync('openssl', [
+      ...['pkcs8', '-topk8', '-in', own.keyFile, '-out', locked, '-passout', 'pass:secret'],
+    ])
+    const truncated = own.certificate.slice(0, 200)
+    const damaged = own.certificate.replace(/^M.{20}/m, 'MIIAAAAAAAAAAAAAAAAAA')
+    const wrong: [keyof TrustFiles, string, RegExp][] = [
+      ['caFile', join(directory, 'none'), /there is no such file/],
+      ['caFile', await file(''), /no PEM certificate/],
+      ['certFile', await file(truncated), /no PEM certificate/],
+      ['certFile', await file(damaged), /cannot be read/],
+      ['keyFile', other.keyFile, /does not belong to the certificate/],
+      ['keyFile', await file('x'), /no PEM private key/],
+      ['keyFile', locked, /encrypted/],
+      ['crlFile', await file(''), /BEGIN X509 CRL/],
+      ['crlFile', join(directory, 'none'), /there is no such file/],
+    ]
+    for (const [name, path, reason] of wrong)
+      await assert.rejects(loadTrust({ ...files, [name]: path }, readCrl), (error: Error) => {
+        assert.ok(error instanceof UsageError)
+        assert.ok(error.message.startsWith(`${path}: `), error.message)
+        assert.match(error.message, reason)
+        assert.doesNotMatch(error.message, /PRIVATE KEY-----/)
+        return true
+      })
+  })
+
+  it('are followed, each change once, and the last good ones hold', async () => {
+    const problems: (Error | null)[] = []
+    const seen: string[] = []
+    const source = await openTrust(files, {
+      meter: silentMeter,
+      readRevocations: readCrl,
+      onReload: (problem) => problems.push(problem),
+      watchInterval: 3_600_000,
+    })
+    source.onChange(({ certificate }) => seen.push(certificate.serialNumber))
+    const next = await pki.issue('next')
+    await writeFile(own.certFile, next.certificate)
+    await source.reload()
+    assert.equal(source.current.certificate.serialNumber, own.serial)
+    await writeFile(own.keyFile, next.key)
+    // all who ask at the same time are answered by a reading that began after they asked
+    await Promise.all([source.reload(), source.reload(), source.reload()])
+    assert.equal(source.current.certificate.serialNumber, next.serial)
+    assert.deepEqual([...new Set(seen)], [next.serial])
+    assert.ok(problems[0] instanceof UsageError)
+    assert.equal(problems.at(-1), null)
+    source.close()
+  })
+})

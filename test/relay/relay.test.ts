@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { createAccess } from '../../src/acl/access.ts'
+import type { Broker } from '../../src/broker/broker.ts'
+import { GatewayError } from '../../src/errors.ts'
+import { silentMeter } from '../../src/metrics/meter.ts'
+import { createRelay, type Reading } from '../../src/relay/relay.ts'
+import type { Message } from '../../src/topic/message.ts'
+import { aclOf } from '../support/acl.ts'
+
+const READING: Reading = { topic: 'a', payload: Buffer.from('1'), qos: 1, retain: true }
+
+function open(publish: Broker['publish'] = async () => {}) {
+  const counted: string[] = []
+  const published: Message[] = []
+  let wait = 0
+  const relay = createRelay({
+    denials: { note() {} },
+    broker: {
+      async publish(message: Message) {
+        published.push(message)
+        return publish(message)
+      },
+    } as Broker,
+    meter: {
+      ...silentMeter,
+      published: (door, qos, result) => counted.push(`${door} ${qos} ${result}`),
+    },
+    rateLimit: { take: () => wait },
+    maxPayload: 3,
+  })
+  const identity = { id: 'device', serial: '', fingerprint256: '', notAfter: 0 }
+  const access = createAccess(aclOf('user device\ntopic write a\n'), {
+    ...{ user: 'device', clientId: 'device' },
+  })
+  return {
+    ...{ counted, published },
+    limit(seconds: number) {
+      wait = seconds
+    },
+    send: (reading: Partial<Reading> = {}) =>
+      relay.publish({ identity, access, door: 'device' }, { ...READING, ...reading }),
+  }
+}
+
+describe('a reading', () => {
+  it('is published in the name of its device, with the time it was taken', async () => {
+    const { send, published, counted } = open()
+    const earliest = Date.now()
+    assert.equal(await send(), null)
+    const [{ time = 0, ...rest } = {}] = published
+    assert.deepEqual(rest, { ...READING, device: 'device' })
+    assert.ok(time >= earliest && time <= Date.now())
+    assert.deepEqual(counted, ['device 1 accepted'])
+  })
+
+  it('is refused and counted once, and what is refused is not published', async () => {
+    for (const [reading, code, result] of [
+      [{ topic: 'a/+' }, 'topic_invalid', 'invalid'],
+      [{ topic: '$SYS/x' }, 'topic_invalid', 'invalid'],
+      [{ payload: Buffer.from('1234') }, 'payload_too_large', 'too_large'],
+      [{ topic: 'b' }, 'publish_denied', 'denied'],
+    ] as const) {
+      const { send, published, counted } = open()
+      assert.equal((await send(reading))?.code, code)
+      assert.deepEqual(counted, [`device 1 ${result}`])
+      assert.deepEqual(published, [])
+    }
+    const { send, limit, counted, published } = open()
+    limit(1.2)
+    const refused = await send()
+    assert.deepEqual([refused?.code, refused?.retryAfter], ['rate_limited', 2])
+    assert.deepEqual([counted, published], [['device 1 rate_limited'], []])
+  })
+
+  it('fails with the broker, and is counted as failed', async () => {
+    const gone = new GatewayError('broker_unavailable', 'gone', { retryAfter: 1 })
+    const { send, counted } = open(() => Promise.reject(gone))
+    assert.equal(await send(), gone)
+    assert.deepEqual(counted, ['device 1 failed'])
+    const fault = new Error('a fault of ours')
+    const faulty = open(() => Promise.reject(fault))
+    await assert.rejects(faulty.send(), fault)
+    assert.deepEqual(faulty.counted, ['device 1 failed'])
+  })
+})
