@@ -37,7 +37,7 @@ export async function loadTrust(
   files: TrustFiles,
   readRevocations: (pem: string) => RevocationList,
 ): Promise<Trust> {
-  const [ca, cert, key, crl] = await Promise.all([
+  const [ca, cert, key, crl] = await allRead([
     read(files.caFile, 'CA certificates'),
     read(files.certFile, "the gateway's certificate"),
     read(files.keyFile, "the gateway's private key"),
@@ -70,6 +70,16 @@ export async function loadTrust(
     caNotAfter: Math.min(...authorities.map(({ validTo }) => Date.parse(validTo))),
     revocations,
   }
+}
+
+/** All of them, or one UsageError that names everything that is wrong. */
+async function allRead<T extends (Promise<string> | null)[]>(reading: readonly [...T]) {
+  const results = await Promise.allSettled(reading)
+  const problems = results.flatMap((result) =>
+    result.status === 'rejected' ? [result.reason] : [],
+  )
+  if (problems.length > 0) throw new UsageError(problems.map(messageOf).join('\n'))
+  return (await Promise.all(reading)) as { [I in keyof T]: Awaited<T[I]> }
 }
 
 async function read(file: string, what: string): Promise<string> {
