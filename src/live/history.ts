@@ -59,7 +59,9 @@ export function createHistory(epoch: string, bounds: HistoryBounds): History {
     first = 0
   }
 
-  function add(delivery: Delivery): Entry {
+  function add(original: Delivery): Entry {
+    // its payload is a view of what the socket read, and would keep all of that in memory
+    const delivery = { ...original, payload: Buffer.from(original.payload) }
     const { sequence } = delivery
     const entry = { sequence, delivery, event: createEvent(delivery, `${epoch}-${sequence}`) }
     latest = sequence

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { Writable } from 'node:stream'
-import { describe, it, type TestContext } from 'node:test'
+import { afterEach, describe, it, type TestContext } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { createAccess } from '../../src/acl/access.ts'
 import type { Broker, Delivery } from '../../src/broker/broker.ts'
 import { createHistory } from '../../src/live/history.ts'
@@ -9,6 +11,8 @@ import { openStream } from '../../src/live/stream.ts'
 import { silentMeter } from '../../src/metrics/meter.ts'
 import type { Message } from '../../src/topic/message.ts'
 import { aclOf } from '../support/acl.ts'
+
+const sinks: Writable[] = []
 
 let sequence = 0
 function delivery(payload: string, more: Partial<Delivery> = {}): Delivery {
@@ -36,6 +40,7 @@ function open(options: { retained?: Promise<Message[]>; buffer?: number; stall?:
       else done()
     },
   })
+  sinks.push(sink)
   const stream = () =>
     openStream(
       sink,
@@ -75,6 +80,13 @@ function withTimers(context: TestContext) {
 }
 
 describe('a stream', () => {
+  // one that is open keeps the process from ending
+  afterEach(async () => {
+    for (const sink of sinks.splice(0)) sink.destroy()
+    // "close" comes a turn later
+    await setImmediate()
+  })
+
   it('sends a comment every 20 seconds, so that proxies keep it', async (context) => {
     const timers = withTimers(context)
     const { stream, raw } = open()
@@ -145,7 +157,9 @@ describe('a stream', () => {
     })
     shut()
     const opened = stream()
-    setImmediate(letGo)
+    await setImmediate()
+    assert.ok(payloads().length < 50)
+    letGo()
     await opened
     assert.equal(payloads().length, 50)
     assert.deepEqual(counted, ['opened'])
@@ -181,7 +195,7 @@ describe('a stream', () => {
     timers.tick(999)
     assert.deepEqual(counted, ['opened'])
     letGo()
-    await new Promise((resolve) => setImmediate(resolve))
+    await setImmediate()
     timers.tick(1000)
     assert.deepEqual(counted, ['opened'])
     shut()
@@ -195,7 +209,7 @@ describe('a stream', () => {
     const { stream, hub, counted, sink } = open({ retained: reading.promise })
     const opened = stream()
     sink.destroy()
-    await new Promise((resolve) => sink.once('close', resolve))
+    await once(sink, 'close')
     assert.equal(hub.size, 0)
     reading.resolve([delivery('1')])
     await opened
