@@ -2,6 +2,8 @@
 // A checkout runs its sources as they are, the package what was built from them.
 import { existsSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 
 const [major] = process.versions.node.split('.')
 if (Number(major) < 24) {
@@ -10,7 +12,20 @@ if (Number(major) < 24) {
   )
   process.exit(2)
 }
-enableCompileCache?.()
+// not Node's own choice, a folder in /tmp: whoever makes that first can put code into it
+const cache = process.env.NODE_COMPILE_CACHE ?? privateCache()
+if (cache !== undefined) {
+  process.env.NODE_COMPILE_CACHE = cache // for threads
+  enableCompileCache(cache)
+}
 const source = new URL('../src/cli/main.ts', import.meta.url)
 const { main } = await import(existsSync(source) ? source.href : '../dist/cli/main.js')
 await main(process.argv.slice(2))
+
+function privateCache() {
+  try {
+    return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'wott-gateway')
+  } catch {
+    return undefined // a user without a home
+  }
+}

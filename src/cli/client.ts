@@ -1,9 +1,9 @@
-import { X509Certificate } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { codeOf, messageOf, UsageError } from '../errors.ts'
-import type { readArguments } from './command.ts'
+import { ArgumentsError, type Flags, type Values, wholeNumber } from './arguments.ts'
 
 /** A device for trying things: which certificate it shows, to which gateway, over what. */
 export interface Client {
@@ -16,98 +16,103 @@ export interface Client {
   readonly port: number
 }
 
-export const CLIENT_OPTIONS = {
-  certs: { type: 'string' },
-  host: { type: 'string', short: 'h', default: 'localhost' },
-  port: { type: 'string', short: 'p' },
-  via: { type: 'string' },
-} as const
+const CLIENT_FLAGS = {
+  certs: {
+    type: 'string',
+    value: 'DIR',
+    help: "the device's ca.crt, client.crt and client.key",
+  },
+  host: {
+    type: 'string',
+    value: 'NAME',
+    default: 'localhost',
+    help: 'the gateway, by a name or address in its certificate',
+  },
+  port: { type: 'string', value: 'N', help: 'its port [8443 for https, 8883 for mqtt]' },
+} as const satisfies Flags
 
-export const CLIENT_HELP = `  --certs DIR  the device's ca.crt, client.crt and client.key
-  --host NAME  the gateway, by a name in its certificate [localhost]
-  --port N     its port [8443 for https, 8883 for mqtt]
-  --via HOW    https or mqtt`
+/** The flags of a client that goes over `usual` unless told otherwise, and is `sample` unless it is somebody else. */
+export function clientFlags<const V extends Client['via']>(usual: V, sample: string) {
+  const usually = `${CLIENT_FLAGS.certs.help} [WOTT_CERTS_DIR, else .wott/devices/${sample}, else ${AGENT_DIRECTORY}]`
+  return {
+    certs: { ...CLIENT_FLAGS.certs, help: usually },
+    host: CLIENT_FLAGS.host,
+    port: CLIENT_FLAGS.port,
+    via: { type: 'string', value: 'HOW', default: usual, help: 'https or mqtt' },
+  } as const satisfies Flags
+}
 
+const AGENT_DIRECTORY = '/opt/wott/certs'
 const PORTS = { https: 8443, mqtt: 8883 } as const
-
-type Values = ReturnType<typeof readArguments<typeof CLIENT_OPTIONS>>['values']
 
 /** `sample` is the device of a fresh `.wott/` that stands in when no directory is named. */
 export async function openClient(
-  values: Values,
+  values: Values<ReturnType<typeof clientFlags>>,
   sample: 'sensor' | 'subscriber',
-  usual: Client['via'],
 ): Promise<Client> {
-  const { via = usual, host, port } = values
+  const { via, host, port } = values
   if (via !== 'https' && via !== 'mqtt')
-    throw new UsageError(`--via must be https or mqtt, not "${via}"`)
-  if (port !== undefined && !(/^\d+$/.test(port) && Number(port) > 0 && Number(port) < 65_536))
-    throw new UsageError(`--port must be a whole number from 1 to 65535, not "${port}"`)
+    throw new ArgumentsError(`--via must be https or mqtt, not ${JSON.stringify(via)}`)
+  const wanted = port === undefined ? PORTS[via] : wholeNumber('--port', port, 1, 65_535)
   const directory = values.certs ?? certsDirectory(sample)
-  const [ca, cert, key] = await Promise.all(
-    ['ca.crt', 'client.crt', 'client.key'].map((file) =>
-      readCertificateFile(join(directory, file)),
-    ),
-  )
-  return {
-    ca,
-    cert,
-    key,
-    host,
-    via,
-    port: port === undefined ? PORTS[via] : Number(port),
-  } as Client
+  const read = (file: string) => readClientFile(join(directory, file), NAME_IT)
+  const [ca, cert, key] = await Promise.all([
+    read('ca.crt'),
+    read('client.crt'),
+    read('client.key'),
+  ])
+  certificateIn(ca, join(directory, 'ca.crt'))
+  requirePair(cert, join(directory, 'client.crt'), key, join(directory, 'client.key'))
+  return { ca, cert, key, host, via, port: wanted }
 }
 
 /** What `--certs` means when it is not said: the WoTT agent's folder, or a sample device made by `dev`. */
 export function certsDirectory(sample: string): string {
   const made = join('.wott', 'devices', sample)
-  return process.env.WOTT_CERTS_DIR || (existsSync(made) ? made : '/opt/wott/certs')
+  return process.env.WOTT_CERTS_DIR || (existsSync(made) ? made : AGENT_DIRECTORY)
 }
 
-export async function readCertificateFile(path: string): Promise<Buffer> {
+const NAME_IT = 'name the device\'s folder with --certs DIR ("wott-gateway init" makes some)'
+
+/** Throws a UsageError that ends in `advice` when the file cannot be read. */
+export async function readClientFile(path: string, advice: string): Promise<Buffer> {
   try {
     return await readFile(path)
   } catch (error) {
-    const why = codeOf(error) === 'ENOENT' ? 'there is no such file' : messageOf(error)
-    throw new UsageError(
-      `${path}: ${why}; name the device's folder with --certs DIR (npm start makes .wott/devices/sensor)`,
-    )
+    const code = codeOf(error)
+    const why =
+      code === 'ENOENT'
+        ? 'there is no such file'
+        : code === 'EACCES'
+          ? 'this user may not read it'
+          : messageOf(error)
+    throw new UsageError(`${path}: ${why}; ${advice}`)
   }
 }
 
-/** The CN of a PEM certificate. */
-export function commonName(certificate: Buffer, path: string): string {
-  let name: string | string[] | undefined
+/** The first certificate of a PEM file. */
+export function certificateIn(pem: Buffer, path: string): X509Certificate {
   try {
-    name = new X509Certificate(certificate).toLegacyObject().subject?.CN
+    return new X509Certificate(pem)
   } catch {
     throw new UsageError(`${path}: there is no PEM certificate in this file`)
   }
-  if (typeof name === 'string') return name
-  throw new UsageError(
-    `${path}: the certificate's subject must have one CN, and has ${name?.length ?? 'none'}`,
-  )
 }
 
-/** What a TLS or network error means to the person at the keyboard. */
-export function toUsageError(error: unknown, { host, port, via }: Client): Error {
-  const at = `${host}:${port}`
-  switch (codeOf(error)) {
-    case 'ECONNREFUSED':
-      return new UsageError(`nothing listens on ${at} (${via}); is the gateway running?`)
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return new UsageError(`there is no host ${host}`)
-    case 'ERR_TLS_CERT_ALTNAME_INVALID':
-      return new UsageError(`the certificate of ${at} is for another name: ${messageOf(error)}`)
-    case 'SELF_SIGNED_CERT_IN_CHAIN':
-    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
-    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
-      return new UsageError(`the certificate of ${at} does not descend from the CA in ca.crt`)
-    default:
-      return error instanceof Error && codeOf(error) !== undefined
-        ? new UsageError(`${at}: ${messageOf(error)}`)
-        : (error as Error)
+function requirePair(cert: Buffer, certPath: string, key: Buffer, keyPath: string): void {
+  const certificate = certificateIn(cert, certPath)
+  let ours: boolean
+  try {
+    ours = certificate.checkPrivateKey(createPrivateKey(key))
+  } catch {
+    throw new UsageError(
+      /^-----BEGIN ENCRYPTED|^Proc-Type: 4,ENCRYPTED/m.test(key.toString('latin1'))
+        ? `${keyPath}: the private key is encrypted; decrypt it first ("openssl pkey")`
+        : `${keyPath}: there is no PEM private key in this file`,
+    )
   }
+  if (!ours)
+    throw new UsageError(
+      `${keyPath}: this private key does not belong to the certificate in ${certPath}`,
+    )
 }

@@ -1,35 +1,24 @@
-import { type ParseArgsOptionsConfig, parseArgs } from 'node:util'
-import { codeOf, messageOf, UsageError } from '../errors.ts'
-
 /** One command of `wott-gateway`. */
 export interface Command {
   /** What `wott-gateway COMMAND --help` prints. */
   readonly help: string
+  /** Whether it goes on when nobody reads its output any more, as a service does. */
+  readonly outlivesReader?: boolean
   /** Resolves when the command is done; with a number, that is the exit code. */
-  run(args: string[]): Promise<number | undefined>
+  run(args: readonly string[]): Promise<number | undefined>
 }
 
-/** Reads the words of a command. Throws a UsageError for options that it does not have. */
-export function readArguments<const O extends ParseArgsOptionsConfig>(args: string[], options: O) {
-  try {
-    return parseArgs({ args, options, allowPositionals: true, strict: true })
-  } catch (error) {
-    if (!codeOf(error)?.startsWith('ERR_PARSE_ARGS_')) throw error
-    // Node goes on to explain how to pass words that begin with a dash
-    throw new UsageError(`${messageOf(error).split('. ')[0]}; --help lists what there is`)
-  }
-}
-
-/** Throws a UsageError unless there are between `least` and `most` words besides the options. */
-export function requireWords(
-  words: readonly string[],
-  least: number,
-  most: number,
-  usage: string,
-): void {
-  if (words.length < least || words.length > most) throw new UsageError(`usage: ${usage}`)
+/** What the command line asked for and could not be had: printed as it is, without a stack, exit code 1. */
+export class CommandFailure extends Error {
+  override readonly name = 'CommandFailure'
 }
 
 export function print(text: string): void {
   process.stdout.write(`${text}\n`)
+}
+
+/** For the person at the keyboard, not for the program that reads standard output. */
+export function say(text: string): void {
+  // what is indented goes on with the line before
+  process.stderr.write(`${text.startsWith(' ') ? '' : 'wott-gateway: '}${text}\n`)
 }

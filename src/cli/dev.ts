@@ -3,25 +3,21 @@ import { renewExpiring } from '../ca/renew.ts'
 import { loadConfig } from '../config/load.ts'
 import { readArguments, requireWords } from './arguments.ts'
 import { type Command, print } from './command.ts'
+import { inDirectory, USUAL_DIRECTORY } from './directory.ts'
 import { helpText } from './help.ts'
 import { runGateway } from './serve.ts'
 import { SETTING_FLAGS, settingsIn } from './settings.ts'
 import { stopSignal } from './signals.ts'
 import { thingsToTry } from './things-to-try.ts'
 
-const DIRECTORY = '.wott'
-
 export const dev: Command = {
   help: helpText({
     usage: ['dev [SETTINGS]'],
     about: [
-      `Makes ${DIRECTORY}/ (a device CA, the gateway's certificate, two devices and an ACL file) if it is not there yet, runs the gateway with it, and prints command lines to try. What npm start runs.`,
+      `Makes ${USUAL_DIRECTORY}/ (a device CA, the gateway's certificate, two devices and an ACL file) if it is not there yet, runs the gateway with it, and prints command lines to try. What npm start runs.`,
       'Takes the settings of serve, as flags and environment variables; those for certificates and the ACL file only as flags.',
     ],
-    examples: [
-      'wott-gateway dev',
-      'wott-gateway dev --device-listen :18443 --mqtt-listen :18883 --viewer-listen off',
-    ],
+    examples: ['wott-gateway dev', 'wott-gateway dev --device-listen :18443 --viewer-listen off'],
   }),
   outlivesReader: true,
   async run(args) {
@@ -30,10 +26,13 @@ export const dev: Command = {
     requireWords(words, [])
     const flags = settingsIn(values)
     // what is wrong with the settings is said before anything is made
-    loadConfig(process.env, { aclFile: DIRECTORY, ...flags })
-    const { layout, created } = await initDirectory(DIRECTORY)
+    loadConfig(process.env, { aclFile: USUAL_DIRECTORY, ...flags })
+    const { layout, created } = await inDirectory(USUAL_DIRECTORY, () =>
+      initDirectory(USUAL_DIRECTORY),
+    )
     if (created.length > 0) print(`made ${created.join(', ')}`)
-    for (const { id, notAfter } of await renewExpiring(DIRECTORY))
+    const renewed = await inDirectory(USUAL_DIRECTORY, () => renewExpiring(USUAL_DIRECTORY))
+    for (const { id, notAfter } of renewed)
       print(`renewed the certificate of ${id}, now valid until ${new Date(notAfter).toISOString()}`)
     const config = loadConfig(process.env, {
       certsDir: layout.certs.directory,

@@ -1,46 +1,96 @@
 import { addDevice, type Device, listDevices, revokeDevice } from '../ca/devices.ts'
-import { UsageError } from '../errors.ts'
-import { type Command, print, readArguments, requireWords } from './command.ts'
+import {
+  ArgumentsError,
+  type Flags,
+  readArguments,
+  requireWords,
+  wholeNumber,
+} from './arguments.ts'
+import { type Command, print } from './command.ts'
+import { inDirectory, USUAL_DIRECTORY } from './directory.ts'
+import { helpText } from './help.ts'
+import { didYouMean } from './suggest.ts'
 
-const USAGE = 'wott-gateway device add [NAME] | revoke ID | list'
+const DIR = {
+  type: 'string',
+  value: 'DIR',
+  default: USUAL_DIRECTORY,
+  help: 'where init made the CA',
+} as const
+const DAYS = {
+  type: 'string',
+  value: 'N',
+  default: '365',
+  help: 'add: how long the certificate is valid',
+} as const
+const JSON_LINES = { type: 'boolean', help: 'list: one JSON object a line' } as const
+
+const ACTIONS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
+  add,
+  revoke,
+  list,
+}
 
 export const device: Command = {
-  help: `Usage: ${USAGE}
-
-  add [NAME]   issue a certificate to NAME.d.wott.local (a random name if none is given),
-               in DIR/devices/NAME/: ca.crt, client.crt, client.key and combined.pem
-  revoke ID    put the certificates of a device, by WoTT ID or name, on the revocation list;
-               a gateway that runs with it ends the device's connections
-  list         every device with the end of its certificate
-
-Options:
-  --dir DIR    where init made the CA [.wott]
-  --days N     add: how long the certificate is valid [365]
-  --json       list: one JSON object a line`,
-  async run(args) {
-    const { values, positionals } = readArguments(args, {
-      dir: { type: 'string', default: '.wott' },
-      days: { type: 'string', default: '365' },
-      json: { type: 'boolean', default: false },
-    })
-    const [action, name] = positionals
-    if (action === 'add') {
-      requireWords(positionals, 1, 2, USAGE)
-      const added = await addDevice(values.dir, name, { days: Number(values.days) })
-      print(`${added.id}\t${added.directory}`)
-    } else if (action === 'revoke') {
-      requireWords(positionals, 2, 2, USAGE)
-      const { id, serials } = await revokeDevice(values.dir, name as string)
-      print(
-        serials.length === 0 ? `${id} was revoked before` : `revoked ${id} (${serials.join(', ')})`,
-      )
-    } else if (action === 'list') {
-      requireWords(positionals, 1, 1, USAGE)
-      for (const entry of await listDevices(values.dir))
-        print(values.json ? toJson(entry) : toLine(entry))
-    } else throw new UsageError(`usage: ${USAGE}`)
+  help: helpText({
+    usage: [
+      'device add [NAME] [--days N] [--dir DIR]',
+      'device revoke ID [--dir DIR]',
+      'device list [--json] [--dir DIR]',
+    ],
+    about: [],
+    words: [
+      [
+        'add [NAME]',
+        'issue a certificate to NAME.d.wott.local (a random name if none is given), in DIR/devices/NAME/: ca.crt, client.crt, client.key and combined.pem; prints the WoTT ID and the folder',
+      ],
+      [
+        'revoke ID',
+        "put the certificates of a device, by WoTT ID or name, on the revocation list; a gateway that runs with it ends the device's connections",
+      ],
+      ['list', 'every device with the end of its certificate'],
+    ],
+    flags: { dir: DIR, days: DAYS, json: JSON_LINES } satisfies Flags,
+    examples: [
+      'wott-gateway device add kitchen --days 90',
+      'wott-gateway device list',
+      'wott-gateway device revoke kitchen.d.wott.local',
+    ],
+  }),
+  async run([action = '', ...args]) {
+    const run = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined
+    if (run) await run(args)
+    else if (action === '' || action.startsWith('-'))
+      throw new ArgumentsError('add, revoke or list is missing')
+    else {
+      const hint = didYouMean(action, Object.keys(ACTIONS)) || '; there are add, revoke and list'
+      throw new ArgumentsError(`there is no device command ${JSON.stringify(action)}${hint}`)
+    }
     return undefined
   },
+}
+
+async function add(args: readonly string[]): Promise<void> {
+  const { values, words } = readArguments(args, { dir: DIR, days: DAYS })
+  requireWords(words, [], ['NAME'])
+  const days = wholeNumber('--days', values.days, 1, 3650)
+  const added = await inDirectory(values.dir, () => addDevice(values.dir, words[0], { days }))
+  print(`${added.id}\t${added.directory}`)
+}
+
+async function revoke(args: readonly string[]): Promise<void> {
+  const { values, words } = readArguments(args, { dir: DIR })
+  requireWords(words, ['ID'])
+  const [name = ''] = words
+  const { id, serials } = await inDirectory(values.dir, () => revokeDevice(values.dir, name))
+  print(serials.length === 0 ? `${id} was revoked before` : `revoked ${id} (${serials.join(', ')})`)
+}
+
+async function list(args: readonly string[]): Promise<void> {
+  const { values, words } = readArguments(args, { dir: DIR, json: JSON_LINES })
+  requireWords(words, [])
+  for (const entry of await inDirectory(values.dir, () => listDevices(values.dir)))
+    print(values.json ? toJson(entry) : toLine(entry))
 }
 
 function toLine({ id, notAfter, revokedAt }: Device): string {

@@ -1,27 +1,45 @@
 import { initDirectory } from '../ca/init.ts'
-import { type Command, print, readArguments, requireWords } from './command.ts'
+import { type Flags, readArguments, requireWords } from './arguments.ts'
+import { type Command, print } from './command.ts'
+import { inDirectory, shellWord, USUAL_DIRECTORY } from './directory.ts'
+import { helpText } from './help.ts'
+
+const FLAGS = {
+  name: {
+    type: 'string',
+    multiple: true,
+    value: 'HOST_OR_IP',
+    help: 'a further name or address under which devices reach the gateway; may be given again',
+  },
+} as const satisfies Flags
 
 export const init: Command = {
-  help: `Usage: wott-gateway init [DIR] [--name HOST_OR_IP]...
-
-Makes, in DIR (.wott), a device CA, the gateway's certificate, two devices (sensor, which may write
-wott/temperature, and subscriber, which may read it) and the ACL file permission.acl. What is there
-stays as it is.
-
-Options:
-  --name HOST_OR_IP  a further name or address under which devices reach the gateway`,
+  help: helpText({
+    usage: ['init [DIR] [OPTIONS]'],
+    about: [
+      `Makes, in DIR (${USUAL_DIRECTORY}), a device CA, the gateway's certificate, two devices (sensor, which may write wott/temperature, and subscriber, which may read it) and the ACL file permission.acl. What is there stays as it is.`,
+    ],
+    flags: FLAGS,
+    examples: [
+      'wott-gateway init',
+      'wott-gateway init ./site --name gateway.example.com --name 192.0.2.7',
+    ],
+  }),
   async run(args) {
-    const { values, positionals } = readArguments(args, {
-      name: { type: 'string', multiple: true },
-    })
-    requireWords(positionals, 0, 1, 'wott-gateway init [DIR] [--name HOST_OR_IP]...')
-    const [directory = '.wott'] = positionals
-    const { layout, created } = await initDirectory(directory, { names: values.name ?? [] })
+    const { values, words } = readArguments(args, FLAGS)
+    requireWords(words, [], ['DIR'])
+    const [directory = USUAL_DIRECTORY] = words
+    const { layout, created } = await inDirectory(directory, () =>
+      initDirectory(directory, { names: values.name }),
+    )
     if (created.length === 0) print(`${directory} is complete; nothing was changed`)
     for (const path of created) print(`made ${path}`)
-    print(
-      `run it with: wott-gateway serve --certs-dir ${layout.certs.directory} --crl-file ${layout.authority.crl} --acl-file ${layout.acl}`,
-    )
+    const settings = [
+      ...['--certs-dir', layout.certs.directory],
+      ...['--crl-file', layout.authority.crl],
+      ...['--acl-file', layout.acl],
+    ]
+    print(`run it with: wott-gateway serve ${settings.map(shellWord).join(' ')}`)
     return undefined
   },
 }

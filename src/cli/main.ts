@@ -1,5 +1,8 @@
-import { messageOf, UsageError } from '../errors.ts'
-import type { Command } from './command.ts'
+import { codeOf, messageOf, UsageError } from '../errors.ts'
+import { ArgumentsError } from './arguments.ts'
+import { type Command, CommandFailure, say } from './command.ts'
+import { columns } from './help.ts'
+import { didYouMean } from './suggest.ts'
 
 /** Commands are loaded when they are asked for: `whoami` need not wait for a broker. */
 const COMMANDS: Record<string, [summary: string, load: () => Promise<Command>]> = {
@@ -17,6 +20,10 @@ const COMMANDS: Record<string, [summary: string, load: () => Promise<Command>]> 
     'print the WoTT ID of a certificate directory',
     async () => (await import('./whoami.ts')).whoami,
   ],
+  acl: [
+    'find mistakes in an ACL file, and ask it questions',
+    async () => (await import('./acl.ts')).acl,
+  ],
   pub: ['publish a message as a device', async () => (await import('./pub.ts')).pub],
   sub: ['print messages as they come', async () => (await import('./sub.ts')).sub],
   simulate: [
@@ -30,43 +37,94 @@ const HELP = `Usage: wott-gateway COMMAND [OPTIONS]
 An HTTP-to-MQTT gateway that knows every device by its certificate.
 
 Commands:
-${Object.entries(COMMANDS)
-  .map(([name, [summary]]) => `  ${name.padEnd(10)}${summary}`)
-  .join('\n')}
+${columns(Object.entries(COMMANDS).map(([name, [summary]]) => [name, summary]))}
 
-wott-gateway COMMAND --help says more.`
+wott-gateway COMMAND --help says more, and wott-gateway --version which version
+this is.
 
-/** Runs one command line, and sets the exit code: 0, 1 for what went wrong inside, 2 for what the caller can mend. */
+Exit codes: 0 done; 1 refused or not reached, or a check has failed; 2 the
+command line, a setting or a file is wrong.`
+
+/** Runs one command line and sets the exit code. */
 export async function main(args: readonly string[]): Promise<void> {
   try {
     process.exitCode = await run(args)
   } catch (error) {
-    const usage = error instanceof UsageError
-    process.exitCode = usage ? 2 : 1
-    process.stderr.write(
-      `wott-gateway: ${usage || !(error instanceof Error) ? messageOf(error) : error.stack}\n`,
-    )
+    const [code, message] = toProblem(error, args[0])
+    process.exitCode = code
+    for (const line of message.split('\n')) say(line)
   }
 }
 
-async function run([name, ...rest]: readonly string[]): Promise<number> {
-  if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
-    process.stdout.write(`${HELP}\n`)
-    return name === undefined ? 2 : 0
+async function run([first, ...rest]: readonly string[]): Promise<number> {
+  const [name, args] = first === 'help' && rest.length > 0 ? [rest[0], ['--help']] : [first, rest]
+  if (name === undefined) {
+    process.stderr.write(`${HELP}\n`)
+    return 2
   }
-  if (name === '--version') {
-    const { VERSION } = await import('../version.ts')
-    process.stdout.write(`${VERSION}\n`)
-    return 0
-  }
+  if (name === 'help' || isHelp(name)) return show(HELP)
+  if (name === '--version') return show((await import('../version.ts')).VERSION)
   const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
-  if (!entry) throw new UsageError(`there is no command "${name}"; wott-gateway --help lists them`)
-  const command = await entry[1]()
-  if (rest.includes('--help') || rest.includes('-h')) {
-    process.stdout.write(`${command.help}\n`)
-    return 0
+  if (!entry) {
+    const [what, known] = name.startsWith('-')
+      ? ['option', ['--help', '--version']]
+      : ['command', Object.keys(COMMANDS)]
+    const hint = didYouMean(name, known) || '; wott-gateway --help lists what there is'
+    throw new UsageError(`there is no ${what} ${JSON.stringify(name)}${hint}`)
   }
-  return (await command.run(rest)) ?? 0
+  const command = await entry[1]()
+  const end = args.indexOf('--')
+  if (args.slice(0, end === -1 ? args.length : end).some(isHelp)) return show(command.help)
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error) => outputFailed(error, command))
+  return (await command.run(args)) ?? 0
+}
+
+function isHelp(word: string): boolean {
+  return word === '--help' || word === '-h'
+}
+
+function show(text: string): number {
+  process.stdout.on('error', () => process.exit())
+  process.stdout.write(`${text}\n`)
+  return 0
+}
+
+/** Who reads one line of many, as `head -1` does, has not failed; a full disk has. */
+function outputFailed(error: unknown, command: Command): void {
+  if (command.outlivesReader) return
+  if (codeOf(error) === 'EPIPE') process.exit()
+  process.stderr.write(`wott-gateway: the output cannot be written: ${messageOf(error)}\n`)
+  process.exit(1)
+}
+
+/** The exit code, and what to say: a stack only where nobody but a programmer can mend it. */
+function toProblem(error: unknown, command: string | undefined): [code: number, message: string] {
+  if (error instanceof CommandFailure) return [1, error.message]
+  if (error instanceof ArgumentsError)
+    return [2, `${error.message}\nsee wott-gateway ${command} --help`]
+  if (error instanceof UsageError) return [2, error.message]
+  const problem = fileProblem(error)
+  if (problem) return [2, problem]
+  return [1, error instanceof Error ? `${error.stack}`.replaceAll('\n', '\n  ') : String(error)]
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'the disk is full',
+  ENOTDIR: 'there is a file in the way',
+  EEXIST: 'there is a file in the way',
+  EISDIR: 'this is a folder, not a file',
+  ENOENT: 'there is no such file',
+}
+
+/** What went wrong with a file that a command reads or writes, or null when that is not it. */
+function fileProblem(error: unknown): string | null {
+  const { syscall, path } = (error ?? {}) as NodeJS.ErrnoException
+  if (!(error instanceof Error) || syscall === undefined || path === undefined) return null
+  return `${path}: ${REASONS[codeOf(error) ?? ''] ?? error.message} (${syscall})`
 }
 
 if (import.meta.main) await main(process.argv.slice(2))

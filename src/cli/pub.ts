@@ -1,34 +1,58 @@
-import { buffer } from 'node:stream/consumers'
 import { UsageError } from '../errors.ts'
-import { CLIENT_HELP, CLIENT_OPTIONS, openClient } from './client.ts'
-import { type Command, readArguments, requireWords } from './command.ts'
-import { openPublisher } from './publisher.ts'
+import { ArgumentsError, type Flags, readArguments, requireWords } from './arguments.ts'
+import { clientFlags, openClient } from './client.ts'
+import { type Command, say } from './command.ts'
+import { helpText } from './help.ts'
+import { openPublisher } from './open-publisher.ts'
 
-const USAGE = 'wott-gateway pub TOPIC [MESSAGE] [OPTIONS]'
+const FLAGS = {
+  qos: { type: 'string', value: 'N', default: '0', help: '0 or 1' },
+  retain: { type: 'boolean', help: 'keep it for those who subscribe later' },
+  ...clientFlags('https', 'sensor'),
+} as const satisfies Flags
+
+// no gateway takes a larger one (WOTT_MAX_PAYLOAD)
+const MAX_STDIN_BYTES = 64 * 1024 * 1024
 
 export const pub: Command = {
-  help: `Usage: ${USAGE}
-
-Publishes MESSAGE, or what comes on standard input, as a device.
-
-Options:
-  --qos N      0 or 1 [0]
-  --retain     keep it for those who subscribe later
-${CLIENT_HELP} [https]`,
+  help: helpText({
+    usage: ['pub TOPIC [MESSAGE] [OPTIONS]'],
+    about: [
+      'Publishes MESSAGE, or what comes on standard input, byte for byte, as a device. An empty MESSAGE with --retain clears the retained message.',
+      'Exit code 1 when the gateway refuses it or cannot be reached. Over MQTT a message that the ACL file denies is acknowledged and dropped, as Mosquitto does; only HTTPS tells.',
+    ],
+    flags: FLAGS,
+    examples: [
+      'wott-gateway pub wott/temperature 21.5',
+      'wott-gateway pub wott/temperature -3.5 --qos 1 --retain',
+      'wott-gateway pub camera/door --certs .wott/devices/door < picture.jpg',
+      "wott-gateway pub wott/temperature '' --retain",
+    ],
+  }),
   async run(args) {
-    const { values, positionals } = readArguments(args, {
-      ...CLIENT_OPTIONS,
-      qos: { type: 'string', default: '0' },
-      retain: { type: 'boolean', default: false },
-    })
-    requireWords(positionals, 1, 2, USAGE)
+    const { values, words } = readArguments(args, FLAGS)
+    requireWords(words, ['TOPIC'], ['MESSAGE'])
     const { qos, retain } = values
-    if (qos !== '0' && qos !== '1') throw new UsageError(`--qos must be 0 or 1, not "${qos}"`)
-    const [topic, message] = positionals as [string, string?]
-    const client = await openClient(values, 'sensor', 'https')
-    const payload = message === undefined ? await buffer(process.stdin) : Buffer.from(message)
+    if (qos !== '0' && qos !== '1')
+      throw new ArgumentsError(`--qos must be 0 or 1, not ${JSON.stringify(qos)}`)
+    const [topic, message] = words as [string, string?]
+    const client = await openClient(values, 'sensor')
+    const payload = message === undefined ? await readInput() : Buffer.from(message)
     await using publisher = await openPublisher(client)
     await publisher.publish(topic, payload, { qos: qos === '1' ? 1 : 0, retain })
     return undefined
   },
+}
+
+async function readInput(): Promise<Buffer> {
+  if (process.stdin.isTTY) say('the message is read from the keyboard; Ctrl-D ends it')
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of process.stdin) {
+    size += chunk.length
+    if (size > MAX_STDIN_BYTES)
+      throw new UsageError('standard input is larger than 64MiB, the largest payload there can be')
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
 }

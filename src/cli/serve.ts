@@ -1,60 +1,78 @@
-import { type Config, loadConfig, unknownVariables } from '../config/load.ts'
-import { UsageError } from '../errors.ts'
-import { type Gateway, openGateway } from '../gateway.ts'
-import { createLog } from '../log.ts'
-import { type Command, readArguments, requireWords } from './command.ts'
-import { SETTING_OPTIONS, SETTINGS_HELP, settingsIn } from './settings.ts'
+import { setImmediate } from 'node:timers/promises'
+import { type Config, loadConfig } from '../config/load.ts'
+import type { Gateway } from '../gateway.ts'
+import { readArguments, requireWords } from './arguments.ts'
+import type { Command } from './command.ts'
+import { helpText } from './help.ts'
+import { SETTING_FLAGS, settingsHelp, settingsIn, suspectVariables } from './settings.ts'
+import { stopped, stopSignal } from './signals.ts'
+
+const HELP = helpText({
+  usage: ['serve [SETTINGS]'],
+  about: [
+    'Runs the gateway until SIGTERM or SIGINT; a second one ends it at once. SIGHUP reads the ACL and certificate files again, and so does a change on disk.',
+    'Every setting is a flag and an environment variable; flags win.',
+  ],
+  examples: [
+    'wott-gateway serve --acl-file permission.acl',
+    'WOTT_ACL_FILE=permission.acl WOTT_VIEWER_LISTEN=off wott-gateway serve',
+    'wott-gateway serve --certs-dir .wott/certs --acl-file .wott/permission.acl',
+  ],
+})
 
 export const serve: Command = {
-  help: `Usage: wott-gateway serve [SETTINGS]
-
-Runs the gateway until SIGTERM or SIGINT. SIGHUP reads the ACL and certificate files again.
-
-Settings (flags win over environment variables):
-${SETTINGS_HELP}`,
+  help: `${HELP}\n\nSettings:\n${settingsHelp()}`,
+  outlivesReader: true,
   async run(args) {
-    const { values, positionals } = readArguments(args, SETTING_OPTIONS)
-    requireWords(positionals, 0, 0, 'wott-gateway serve [SETTINGS]')
-    await runGateway(loadConfig(process.env, settingsIn(values)))
+    const stop = stopSignal()
+    const { values, words } = readArguments(args, SETTING_FLAGS)
+    requireWords(words, [])
+    await runGateway(loadConfig(process.env, settingsIn(values)), stop)
     return undefined
   },
 }
 
-/** Runs a gateway until a signal ends it; `opened` is called once every door listens. */
+/** Runs a gateway until `stop` is aborted; `opened` is called once every door listens. */
 export async function runGateway(
   config: Config,
+  stop: AbortSignal,
   opened: (gateway: Gateway) => void = () => {},
 ): Promise<void> {
+  let gateway: Gateway | undefined
+  // without a listener a SIGHUP that comes too early would end the process
+  process.on('SIGHUP', () => void gateway?.reload())
+  // here, and not above, so that help and wrong settings need not wait for them
+  const [{ openGateway }, { createLog }] = await Promise.all([
+    import('../gateway.ts'),
+    import('../log.ts'),
+  ])
   const log = await createLog(config.logLevel)
-  for (const name of unknownVariables(process.env))
-    log.warn({ variable: name }, 'this environment variable is none of ours; is it misspelt?')
-  if (Object.values(doorSettings(config)).every((address) => address === null))
-    throw new UsageError('every door is off, so there is nothing to run')
-  // heard from the start: a signal that comes while doors open is not lost
-  const stop = stopSignal()
-  const gateway = await openGateway(config, log)
-  const reload = () => void gateway.reload()
-  process.on('SIGHUP', reload)
-  opened(gateway)
-  log.info({ signal: await stop, seconds: config.drainSeconds }, 'stopping')
+  for (const { variable, meant } of suspectVariables(process.env))
+    log.warn({ variable, meant }, 'this environment variable is none of ours; is it misspelt?')
+  await setImmediate() // for a signal that came meanwhile to be heard
+  if (stop.aborted) return
+  gateway = await unlessStuck(openGateway(config, log), stop)
+  if (!stop.aborted) opened(gateway)
+  await stopped(stop)
+  log.info({ signal: stop.reason, seconds: config.drainSeconds }, 'stopping')
   await gateway.drain()
-  process.off('SIGHUP', reload)
   log.info('stopped')
 }
 
-function doorSettings({ deviceListen, mqttListen, viewerListen }: Config) {
-  return { deviceListen, mqttListen, viewerListen }
-}
+const STUCK_MS = 2000
 
-/** The first SIGTERM or SIGINT; a second one ends the process at once, as it does without us. */
-function stopSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    const heard = (signal: NodeJS.Signals) => {
-      process.off('SIGTERM', heard)
-      process.off('SIGINT', heard)
-      resolve(signal)
-    }
-    process.on('SIGTERM', heard)
-    process.on('SIGINT', heard)
-  })
+/** `opening`, whose gateway can then be drained; a start that hangs, on a network disk say, is ended by the signal. */
+async function unlessStuck<T>(opening: Promise<T>, stop: AbortSignal): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const giveUp = () => {
+    // process.exit would wait for the thread that waits for the disk
+    timer = setTimeout(() => process.kill(process.pid, stop.reason), STUCK_MS)
+  }
+  stop.addEventListener('abort', giveUp)
+  try {
+    return await opening
+  } finally {
+    stop.removeEventListener('abort', giveUp)
+    clearTimeout(timer)
+  }
 }

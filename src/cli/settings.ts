@@ -1,4 +1,5 @@
-import type { ParseArgsOptionsConfig } from 'node:util'
+import { describeSettings } from '../config/describe.ts'
+import { unknownVariables } from '../config/load.ts'
 import {
   environmentName,
   flagName,
@@ -6,10 +7,16 @@ import {
   SETTINGS,
   type SettingName,
 } from '../config/schema.ts'
+import type { Flag } from './arguments.ts'
+import { wrap } from './help.ts'
+import { nearest } from './suggest.ts'
 
 /** A flag for every setting of `serve`. */
-export const SETTING_OPTIONS: ParseArgsOptionsConfig = Object.fromEntries(
-  SETTING_NAMES.map((name) => [flagName(name), { type: 'string' }]),
+export const SETTING_FLAGS: Readonly<Record<string, Flag>> = Object.fromEntries(
+  SETTING_NAMES.map((name): [string, Flag] => {
+    const { parse, help } = SETTINGS[name]
+    return [flagName(name), { type: 'string', value: parse.form, help }]
+  }),
 )
 
 /** The settings among the flags that were given, by setting name. */
@@ -21,7 +28,22 @@ export function settingsIn(
 }
 
 /** The settings as `--help` shows them. */
-export const SETTINGS_HELP = SETTING_NAMES.map((name) => {
-  const { fallback, help } = SETTINGS[name]
-  return `  --${flagName(name)}, ${environmentName(name)}\n      ${help}${fallback === undefined ? '' : ` [${fallback}]`}`
-}).join('\n')
+export function settingsHelp(): string {
+  return describeSettings()
+    .map(({ flag, variable, help, fallback }) => {
+      const usual = fallback === undefined ? '' : ` (default ${fallback})`
+      return `  ${flag}, ${variable}\n${wrap(help + usual, '      ')}`
+    })
+    .join('\n')
+}
+
+/** Variables of the environment that are perhaps misspelt, and what was perhaps meant. */
+export function suspectVariables(
+  environment: NodeJS.ProcessEnv,
+): { readonly variable: string; readonly meant: string | undefined }[] {
+  const known = SETTING_NAMES.map(environmentName)
+  return unknownVariables(environment).map((variable) => ({
+    variable,
+    meant: nearest(variable, known),
+  }))
+}

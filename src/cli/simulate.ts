@@ -1,49 +1,73 @@
 import { randomInt } from 'node:crypto'
-import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
-import { UsageError } from '../errors.ts'
-import { CLIENT_HELP, CLIENT_OPTIONS, openClient } from './client.ts'
-import { type Command, print, readArguments, requireWords } from './command.ts'
-import { openPublisher } from './publisher.ts'
+import {
+  ArgumentsError,
+  type Flags,
+  readArguments,
+  requireWords,
+  wholeNumber,
+} from './arguments.ts'
+import { clientFlags, openClient } from './client.ts'
+import { type Command, CommandFailure, print, say } from './command.ts'
+import { helpText } from './help.ts'
+import { openPublisher } from './open-publisher.ts'
+import { stopSignal } from './signals.ts'
 
-const USAGE = 'wott-gateway simulate [TOPIC] [OPTIONS]'
+const FLAGS = {
+  interval: { type: 'string', value: 'S', default: '2', help: 'seconds between two readings' },
+  count: { type: 'string', value: 'N', help: 'stop after N readings' },
+  ...clientFlags('https', 'sensor'),
+} as const satisfies Flags
+
+const MAX_SECONDS = 86_400
 
 export const simulate: Command = {
-  help: `Usage: ${USAGE}
-
-The tutorial's pub.sh: publishes a whole number from 1 to 50 to TOPIC (wott/temperature) every two
-seconds until it is stopped.
-
-Options:
-  --interval S seconds between two readings [2]
-  --count N    stop after N readings
-${CLIENT_HELP} [https]`,
+  help: helpText({
+    usage: ['simulate [TOPIC] [OPTIONS]'],
+    about: [
+      "The tutorial's pub.sh: publishes a whole number from 1 to 50 to TOPIC (wott/temperature) every two seconds until it is stopped. A reading that is refused or does not get there is reported, and the next one is tried; with --count the exit code is 1 then.",
+    ],
+    flags: FLAGS,
+    examples: [
+      'wott-gateway simulate',
+      'wott-gateway simulate --count 2 --interval 0.5',
+      'wott-gateway simulate kitchen/temperature --certs .wott/devices/kitchen --via mqtt',
+    ],
+  }),
   async run(args) {
-    const { values, positionals } = readArguments(args, {
-      ...CLIENT_OPTIONS,
-      interval: { type: 'string', default: '2' },
-      count: { type: 'string', default: 'Infinity' },
-    })
-    requireWords(positionals, 0, 1, USAGE)
-    const [topic = 'wott/temperature'] = positionals
-    const interval = Number(values.interval)
-    const count = Number(values.count)
-    if (!(interval > 0 && interval <= 86_400))
-      throw new UsageError(
-        `--interval must be a number of seconds up to 86400, not "${values.interval}"`,
-      )
-    if (!(count > 0))
-      throw new UsageError(`--count must be a number above 0, not "${values.count}"`)
-    const client = await openClient(values, 'sensor', 'https')
-    await using publisher = await openPublisher(client)
-    const stopped = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
-    for (let sent = 0; sent < count; sent++) {
-      const temperature = String(randomInt(1, 51))
+    const stop = stopSignal()
+    const { values, words } = readArguments(args, FLAGS)
+    requireWords(words, [], ['TOPIC'])
+    const [topic = 'wott/temperature'] = words
+    const interval = secondsIn(values.interval)
+    const count =
+      values.count === undefined ? Infinity : wholeNumber('--count', values.count, 1, 1e9)
+    await using publisher = await openPublisher(await openClient(values, 'sensor'), stop)
+    let failed = false
+    const send = async (temperature: string) => {
       print(`Sending temperature ${temperature}`)
-      await publisher.publish(topic, Buffer.from(temperature), { qos: 0, retain: false })
-      if (sent + 1 === count) break
-      if (await Promise.race([stopped, setTimeout(interval * 1000)])) break
+      try {
+        await publisher.publish(topic, Buffer.from(temperature), { qos: 0, retain: false })
+      } catch (error) {
+        if (stop.aborted) return
+        if (!(error instanceof CommandFailure)) throw error
+        failed = true
+        say(error.message)
+      }
     }
-    return undefined
+    for (let sent = 1; !stop.aborted; sent++) {
+      await send(String(randomInt(1, 51)))
+      if (sent === count) return failed ? 1 : 0
+      await setTimeout(interval * 1000, null, { signal: stop }).catch(() => {})
+    }
+    return 0
   },
+}
+
+function secondsIn(text: string): number {
+  const seconds = Number(text)
+  if (/^\d*\.?\d+$/.test(text) && seconds > 0 && seconds <= MAX_SECONDS) return seconds
+  throw new ArgumentsError(
+    `--interval must be a number of seconds up to ${MAX_SECONDS}, not ${JSON.stringify(text)}`,
+  )
 }

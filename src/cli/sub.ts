@@ -1,52 +1,58 @@
-import { once } from 'node:events'
-import { connectAsync } from 'mqtt'
-import { CLIENT_HELP, CLIENT_OPTIONS, type Client, openClient, toUsageError } from './client.ts'
-import { type Command, readArguments, requireWords } from './command.ts'
+import { type Flags, readArguments, requireWords, wholeNumber } from './arguments.ts'
+import { clientFlags, openClient } from './client.ts'
+import type { Command } from './command.ts'
+import type { Follow } from './follow.ts'
+import { helpText } from './help.ts'
+import { stopSignal } from './signals.ts'
 
-const USAGE = 'wott-gateway sub FILTER [OPTIONS]'
+const FLAGS = {
+  count: { type: 'string', value: 'N', help: 'stop after N messages' },
+  ...clientFlags('mqtt', 'subscriber'),
+} as const satisfies Flags
 
 export const sub: Command = {
-  help: `Usage: ${USAGE}
-
-The tutorial's sub.sh: prints "TOPIC PAYLOAD" for every message that FILTER covers and the device
-may read, as mosquitto_sub -v does, until it is stopped.
-
-Options:
-  --count N    stop after N messages
-${CLIENT_HELP} [mqtt]`,
+  help: helpText({
+    usage: ['sub FILTER [OPTIONS]'],
+    about: [
+      'The tutorial\'s sub.sh: prints "TOPIC PAYLOAD" for every message that FILTER covers and the device may read, as mosquitto_sub -v does, until it is stopped. A connection that is lost is made again.',
+      'Quote a FILTER with "#" or "+", which mean something to the shell.',
+    ],
+    flags: FLAGS,
+    examples: [
+      'wott-gateway sub wott/temperature',
+      "wott-gateway sub 'wott/#' --count 1",
+      "wott-gateway sub '#' --via https --certs .wott/devices/kitchen",
+    ],
+  }),
   async run(args) {
-    const { values, positionals } = readArguments(args, {
-      ...CLIENT_OPTIONS,
-      count: { type: 'string', default: 'Infinity' },
+    const stop = stopSignal()
+    const { values, words } = readArguments(args, FLAGS)
+    requireWords(words, ['FILTER'])
+    const count =
+      values.count === undefined ? Infinity : wholeNumber('--count', values.count, 1, 1e9)
+    const client = await openClient(values, 'subscriber')
+    const follow: Follow =
+      client.via === 'mqtt'
+        ? (await import('./follow-mqtt.ts')).followMqtt
+        : (await import('./follow-https.ts')).followHttps
+    const enough = new AbortController()
+    let left = count
+    const arrived = (topic: string, payload: Buffer) => {
+      if (left === 0) return
+      process.stdout.write(toLine(topic, payload))
+      left -= 1
+      if (left === 0) enough.abort()
+    }
+    const end = AbortSignal.any([stop, enough.signal])
+    await follow(client, words[0] as string, arrived, end).catch((error: unknown) => {
+      if (!end.aborted) throw error
     })
-    requireWords(positionals, 1, 1, USAGE)
-    const client = await openClient(values, 'subscriber', 'mqtt')
-    const stopped = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
-    await followMqtt(client, positionals[0] as string, Number(values.count), stopped)
     return undefined
   },
 }
 
-async function followMqtt(
-  client: Client,
-  filter: string,
-  count: number,
-  stopped: Promise<unknown>,
-): Promise<void> {
-  const { ca, cert, key, host, port } = client
-  const options = { protocol: 'mqtts', ca, cert, key, host, port } as const
-  const connection = await connectAsync({ ...options, reconnectPeriod: 1000 }).catch((error: unknown) => {
-    throw toUsageError(error, client)
-  })
-  const enough = Promise.withResolvers<void>()
-  let left = count
-  connection.on('message', (topic, payload) => {
-    if (left <= 0) return
-    process.stdout.write(Buffer.concat([Buffer.from(`${topic} `), payload, Buffer.from('\n')]))
-    left -= 1
-    if (left === 0) enough.resolve()
-  })
-  await connection.subscribeAsync(filter, { qos: 1 })
-  await Promise.race([stopped, enough.promise])
-  await connection.endAsync()
+/** As `mosquitto_sub -v` prints it, byte for byte. */
+function toLine(topic: string, payload: Buffer): Buffer {
+  const shown = payload.length === 0 ? Buffer.from('(null)') : payload
+  return Buffer.concat([Buffer.from(`${topic} `), shown, Buffer.from('\n')])
 }

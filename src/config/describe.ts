@@ -24,10 +24,10 @@ export function describeSettings(): Described[] {
   })
 }
 
-/** `.env.example`: every variable with its sentence and its default, commented out. */
+/** `.env.example`: every variable, what it is for and its default, commented out. */
 export function toEnvExample(settings: readonly Described[]): string {
   const entries = settings.map(
-    ({ variable, help, fallback = '' }) => `# ${sentence(help)}\n#${variable}=${fallback}\n`,
+    ({ variable, help, fallback = '' }) => `# ${help}\n#${variable}=${fallback}\n`,
   )
   return `# The settings of wott-gateway, generated from src/config/schema.ts. Uncomment a line to change it.
 # "node --env-file=.env", Docker's --env-file and systemd's EnvironmentFile= read this format.
@@ -39,13 +39,9 @@ ${entries.join('\n')}`
 export function toMarkdownTable(settings: readonly Described[]): string {
   const rows = settings.map(({ variable, flag, help, allowed, fallback }) => {
     const shown = fallback === undefined ? '' : code(fallback)
-    return `| ${code(variable)}<br>${code(flag)} | ${shown} | ${cell(sentence(help))} | ${cell(allowed)} |`
+    return `| ${code(variable)}<br>${code(flag)} | ${shown} | ${cell(help)} | ${cell(allowed)} |`
   })
   return ['| setting | default | for | must be |', '|---|---|---|---|', ...rows].join('\n')
-}
-
-function sentence(help: string): string {
-  return `${help.charAt(0).toUpperCase()}${help.slice(1)}.`
 }
 
 function cell(text: string): string {

@@ -1,0 +1,34 @@
+import { explain } from '../acl/explain.ts'
+import { quote } from '../acl/quote.ts'
+import type { Action } from '../acl/rules.ts'
+import { ACL_FILE, CLIENT_ID, JSON_LINES, loadRules, whichFile } from './acl-file.ts'
+import { ArgumentsError, readArguments, requireWords } from './arguments.ts'
+import { print } from './command.ts'
+import { didYouMean } from './suggest.ts'
+
+const FLAGS = { 'acl-file': ACL_FILE, 'client-id': CLIENT_ID, json: JSON_LINES } as const
+
+const ACTIONS: readonly string[] = ['publish', 'receive'] satisfies Action[]
+
+/** `acl explain`: the verdict, the line that decided, and why. */
+export async function explainVerdict(args: readonly string[]): Promise<undefined> {
+  const { values, words } = readArguments(args, FLAGS)
+  requireWords(words, ['ID', 'publish|receive', 'TOPIC'])
+  const [user, action, topic] = words as [string, string, string]
+  if (!ACTIONS.includes(action))
+    throw new ArgumentsError(
+      `what to do must be publish or receive, not ${JSON.stringify(action)}${didYouMean(action, ACTIONS)}`,
+    )
+  const file = whichFile(values['acl-file'])
+  const rules = await loadRules(file)
+  // over HTTP a device has no client id but its name
+  const who = { user: user === '' ? null : user, clientId: values['client-id'] ?? user }
+  const { allowed, line, rule, sentences } = explain(rules, who, action as Action, topic)
+  if (values.json) print(JSON.stringify({ allowed, line, rule, sentences }))
+  else {
+    const by = rule === null ? '' : ` by ${file}:${line} ${quote(rule)}`
+    print((allowed ? 'allowed' : 'denied') + by)
+    for (const sentence of sentences) print(sentence)
+  }
+  return undefined
+}

@@ -1,0 +1,40 @@
+import { existsSync } from 'node:fs'
+import { openAcl } from '../acl/reload.ts'
+import type { AclRules } from '../acl/rules.ts'
+import { layoutOf } from '../ca/layout.ts'
+import { ArgumentsError } from './arguments.ts'
+import { USUAL_DIRECTORY } from './directory.ts'
+
+export const ACL_FILE = {
+  type: 'string',
+  value: 'FILE',
+  help: 'the Mosquitto acl_file [WOTT_ACL_FILE, else .wott/permission.acl]',
+} as const
+export const STRICT = { type: 'boolean', help: 'lint: exit code 1 for warnings too' } as const
+export const JSON_LINES = {
+  type: 'boolean',
+  help: 'lint, explain: one JSON object a line',
+} as const
+export const CLIENT_ID = {
+  type: 'string',
+  value: 'C',
+  help: 'explain: what "%c" in a pattern stands for [the WoTT ID, as over HTTP]',
+} as const
+
+/** Which file to ask. */
+export function whichFile(given: string | undefined): string {
+  const named = given ?? process.env.WOTT_ACL_FILE
+  if (named) return named
+  const made = layoutOf(USUAL_DIRECTORY).acl
+  if (existsSync(made)) return made
+  throw new ArgumentsError(
+    `which file? Name it with --acl-file FILE or WOTT_ACL_FILE; there is no ${made} here`,
+  )
+}
+
+/** Throws a UsageError that names every bad line. */
+export async function loadRules(file: string): Promise<AclRules> {
+  const source = await openAcl(file, { watch: false, onReload: () => {} })
+  source.close()
+  return source.current
+}

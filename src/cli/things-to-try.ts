@@ -1,0 +1,61 @@
+import { existsSync } from 'node:fs'
+import { deviceFiles, type Layout } from '../ca/layout.ts'
+import type { Gateway } from '../gateway.ts'
+
+type OpenDoor = NonNullable<Gateway['doors']['ops']>
+
+const TOPIC = 'wott/temperature'
+
+/** Command lines for the doors that are open and the sample devices that are there, ready to paste. */
+export function thingsToTry({ doors }: Gateway, layout: Layout): string {
+  const { device, mqtt, viewer, ops } = doors
+  const sensor = filesOf(layout, 'sensor')
+  const subscriber = filesOf(layout, 'subscriber')
+  const url = device && `https://${hostOf(device)}:${device.port}/topics/${TOPIC}`
+  const entries: [string, string | false | null | undefined][] = [
+    ['Publish a temperature:', sensor && url && `${curl(sensor)} -d 21.5 ${url}`],
+    [
+      'Follow it over HTTPS:',
+      subscriber && url && `${curl(subscriber)} -N -H 'Accept: text/event-stream' ${url}`,
+    ],
+    [
+      'Follow it over MQTT:',
+      subscriber &&
+        mqtt &&
+        `mosquitto_sub -v --cafile ${subscriber.ca} --cert ${subscriber.certificate} --key ${subscriber.key} -h ${hostOf(mqtt)} -p ${mqtt.port} -t ${TOPIC}`,
+    ],
+    ['A sensor that never tires:', sensor && device && simulate(device, sensor.directory)],
+    ['In a browser:', viewer && `https://${hostOf(viewer)}:${viewer.port}/`],
+    ['Metrics and health:', ops && `curl http://${hostOf(ops, EVERY)}:${ops.port}/metrics`],
+  ]
+  return entries
+    .filter(([, line]) => line)
+    .map(([title, line]) => `${title}\n  ${line}`)
+    .join('\n')
+}
+
+/** A sample device's files, unless somebody has taken them away. */
+function filesOf(layout: Layout, name: string) {
+  const files = deviceFiles(layout, name)
+  return existsSync(files.certificate) && existsSync(files.key) ? files : null
+}
+
+function curl({ ca, certificate, key }: ReturnType<typeof deviceFiles>): string {
+  return `curl --cacert ${ca} --cert ${certificate} --key ${key}`
+}
+
+function simulate(door: OpenDoor, directory: string): string {
+  const certs = process.env.WOTT_CERTS_DIR ? ` --certs ${directory}` : ''
+  const host = hostOf(door) === 'localhost' ? '' : ` --host ${hostOf(door)}`
+  const port = door.port === 8443 ? '' : ` --port ${door.port}`
+  return `npx wott-gateway simulate${certs}${host}${port}`
+}
+
+const EVERY = ['[::]', '0.0.0.0']
+const LOCAL = [...EVERY, '[::1]', '127.0.0.1']
+
+/** Under which name this machine reaches the door: `localhost`, which the certificate has, instead of those in `local`. */
+function hostOf({ address, port }: OpenDoor, local = LOCAL): string {
+  const host = address.slice(0, -`:${port}`.length)
+  return local.includes(host) ? 'localhost' : host
+}

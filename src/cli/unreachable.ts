@@ -1,0 +1,46 @@
+import { codeOf, messageOf } from '../errors.ts'
+import type { Client } from './client.ts'
+import { CommandFailure } from './command.ts'
+
+/** What a TLS or network error means to the person at the keyboard. */
+export function toFailure(error: unknown, { host, port, via }: Client): Error {
+  if (error instanceof CommandFailure) return error
+  const at = `${host}:${port}`
+  const code = codeOf(error)
+  switch (code) {
+    case 'ECONNREFUSED':
+      return new CommandFailure(`nothing listens on ${at} (${via}); is the gateway running?`)
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return new CommandFailure(`there is no host ${host}`)
+    case 'ETIMEDOUT':
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+      return new CommandFailure(`${at} does not answer; is the gateway running?`)
+    case 'ECONNRESET':
+    case 'EPIPE':
+      return new CommandFailure(closed(at, via))
+    case 'ERR_TLS_CERT_ALTNAME_INVALID':
+      return new CommandFailure(`the certificate of ${at} is for another name: ${messageOf(error)}`)
+    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
+    case 'SELF_SIGNED_CERT_IN_CHAIN':
+    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
+    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
+      return new CommandFailure(`the certificate of ${at} does not descend from the CA in ca.crt`)
+    case 'CERT_HAS_EXPIRED':
+      return new CommandFailure(`the certificate of ${at} has expired`)
+    case 'EPROTO':
+    case 'ERR_SSL_WRONG_VERSION_NUMBER':
+    case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':
+      return new CommandFailure(`${at} does not speak TLS; is this the right port?`)
+  }
+  if (code === undefined && error instanceof Error) return error
+  return new CommandFailure(`${at}: ${messageOf(error).trim()}`)
+}
+
+/** A gateway that wants no more of a client closes the connection; over MQTT it cannot say why. */
+export function closed(at: string, via: Client['via']): string {
+  return via === 'https'
+    ? `${at} closed the connection before it answered; is this the device door?`
+    : `${at} closed the connection; it may be that this certificate is revoked, expired or from another CA ("--via https" says which)`
+}

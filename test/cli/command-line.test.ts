@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { type Flags, readArguments, requireWords } from '../../src/cli/arguments.ts'
+import { columns, wrap } from '../../src/cli/help.ts'
+import { nearest } from '../../src/cli/suggest.ts'
+import { type Folder, PROGRAM, run, startAny, temporaryFolder } from './program.ts'
+
+const COMMANDS = ['serve', 'dev', 'init', 'device', 'whoami', 'acl', 'pub', 'sub', 'simulate']
+
+const FLAGS = {
+  certs: { type: 'string', value: 'DIR', help: '' },
+  qos: { type: 'string', value: 'N', default: '0', help: '' },
+  retain: { type: 'boolean', help: '' },
+  name: { type: 'string', value: 'NAME', multiple: true, help: '' },
+} as const satisfies Flags
+
+describe('a command line', () => {
+  it('is words and flags in any order', () => {
+    assert.deepEqual(readArguments(['a', '--certs', 'x', '--retain', 'b', '--name=1'], FLAGS), {
+      values: { certs: 'x', qos: '0', retain: true, name: ['1'] },
+      words: ['a', 'b'],
+    })
+  })
+
+  it('has words that are negative numbers, and any others after --', () => {
+    const { words } = readArguments(['t', '-3.5', '-.5', '-1e3', '--', '--retain', '-h'], FLAGS)
+    assert.deepEqual(words, ['t', '-3.5', '-.5', '-1e3', '--retain', '-h'])
+    assert.equal(readArguments(['--certs', '-1'], FLAGS).values.certs, '-1')
+  })
+
+  const wrong: [string[], RegExp][] = [
+    [['--retian'], /^there is no option --retian; did you mean --retain\?$/],
+    [['--zzz=1'], /^there is no option --zzz$/],
+    [['-x'], /^there is no option -x$/],
+    [['--certs'], /^--certs needs a value: DIR$/],
+    [['--certs', '--retain'], /^--certs needs a value: DIR$/],
+    [['--certs', ''], /^--certs must not be empty$/],
+    [['--certs='], /^--certs must not be empty$/],
+    [['--qos', '1', '--qos', '1'], /^--qos is given twice$/],
+    [['--retain=false'], /^--retain takes no value$/],
+    [['--constructor'], /^there is no option --constructor$/],
+    [['--certs=', '--x', '-y'], /empty\n.*--x\n.*-y$/],
+  ]
+  for (const [args, message] of wrong)
+    it(`is refused: ${args.join(' ')}`, () => {
+      assert.throws(() => readArguments(args, FLAGS), { message })
+    })
+
+  it('names the words that are missing or too many', () => {
+    assert.throws(() => requireWords(['a'], ['A', 'B', 'C']), { message: 'B and C are missing' })
+    assert.throws(() => requireWords(['a', 'b c'], ['A']), { message: /too many words: "b c"/ })
+    requireWords(['a', 'b'], ['A'], ['B'])
+  })
+
+  it('is compared with what there is', () => {
+    assert.equal(nearest('sevre', COMMANDS), 'serve')
+    assert.equal(nearest('publish', COMMANDS), 'pub')
+    assert.equal(nearest('SUB', COMMANDS), 'sub')
+    assert.equal(nearest('s', COMMANDS), undefined)
+    assert.equal(nearest('mosquitto', COMMANDS), undefined)
+  })
+})
+
+describe('help', () => {
+  it('fits into 80 columns, side by side', () => {
+    assert.equal(wrap('aaa '.repeat(30).trim(), '    ').split('\n')[0]?.length, 79)
+    assert.equal(
+      columns([
+        ['--a', 'one'],
+        ['--long N', 'two'],
+        ['--much-longer-than-the-others', 'three'],
+      ]),
+      '  --a       one\n  --long N  two\n  --much-longer-than-the-others\n            three',
+    )
+  })
+
+  it('is there for every command, with examples', async () => {
+    const { stdout } = await run(['--help'])
+    const named = [...stdout.matchAll(/^ {2}(\w+) +\S/gm)].map(([, name]) => name)
+    assert.deepEqual(named, COMMANDS)
+    for (const line of stdout.split('\n')) assert.ok(line.length <= 80, line)
+    const helps = await Promise.all(COMMANDS.map((name) => run([name, '--help'])))
+    for (const [n, { code, stdout, stderr }] of helps.entries()) {
+      assert.equal(code, 0)
+      assert.equal(stderr, '')
+      assert.match(stdout, new RegExp(`^Usage: wott-gateway ${COMMANDS[n]}\\b`))
+      assert.match(stdout, /\nExamples:\n {2}(\w+=\S+ )*wott-gateway /)
+      for (const line of stdout.split('\n')) assert.ok(line.length <= 80, line)
+    }
+  })
+
+  it('comes in whatever place it is asked for', async () => {
+    const [plain, ...others] = await Promise.all(
+      [
+        ['pub', '--help'],
+        ['pub', 'a', '--bogus', '-h'],
+        ['help', 'pub'],
+      ].map((args) => run(args)),
+    )
+    assert.equal(plain?.code, 0)
+    for (const other of others) assert.deepEqual(other, plain)
+  })
+})
+
+describe('the program', () => {
+  let folder: Folder
+  before(async () => {
+    folder = await temporaryFolder()
+  })
+  after(() => folder[Symbol.asyncDispose]())
+
+  it('says its version', async () => {
+    const { code, stdout } = await run(['--version'])
+    assert.equal(code, 0)
+    assert.match(stdout, /^\d+\.\d+\.\d+\n$/)
+  })
+
+  const wrong: [string[], string][] = [
+    [['sevre'], 'there is no command "sevre"; did you mean serve?'],
+    [['xyzzy'], 'there is no command "xyzzy"; wott-gateway --help lists what there is'],
+    [['--vresion'], 'there is no option "--vresion"; did you mean --version?'],
+    [['__proto__'], 'there is no command "__proto__"; wott-gateway --help lists what there is'],
+    [['pub'], 'TOPIC is missing\nsee wott-gateway pub --help'],
+    [['pub', 'a', '--qos', '2'], '--qos must be 0 or 1, not "2"\nsee wott-gateway pub --help'],
+    [
+      ['pub', 'a', 'b', '--via', 'ftp'],
+      '--via must be https or mqtt, not "ftp"\nsee wott-gateway pub --help',
+    ],
+    [
+      ['pub', 'a', 'b', '--port', '0'],
+      '--port must be a whole number from 1 to 65535, not "0"\nsee wott-gateway pub --help',
+    ],
+    [['sub'], 'FILTER is missing\nsee wott-gateway sub --help'],
+    [
+      ['sub', 'a', '--count', 'x'],
+      '--count must be a whole number from 1 to 1000000000, not "x"\nsee wott-gateway sub --help',
+    ],
+    [
+      ['simulate', '--interval', '0'],
+      '--interval must be a number of seconds up to 86400, not "0"\nsee wott-gateway simulate --help',
+    ],
+    [['init', ''], 'DIR must not be empty\nsee wott-gateway init --help'],
+    [['device'], 'add, revoke or list is missing\nsee wott-gateway device --help'],
+    [
+      ['device', 'ad'],
+      'there is no device command "ad"; did you mean add?\nsee wott-gateway device --help',
+    ],
+    [['device', 'revoke'], 'ID is missing\nsee wott-gateway device --help'],
+    [
+      ['device', 'list', '--days', '3'],
+      'there is no option --days\nsee wott-gateway device --help',
+    ],
+    [['acl'], 'lint, explain or test is missing\nsee wott-gateway acl --help'],
+    [
+      ['serve', '--acl-fil', 'x', 'y'],
+      'there is no option --acl-fil; did you mean --acl-file?\nsee wott-gateway serve --help',
+    ],
+    [
+      ['dev', 'now'],
+      'too many words: "now"; words that belong together need quotes\nsee wott-gateway dev --help',
+    ],
+    [
+      ['pub', 'a', 'b', '--certs', 'none'],
+      'none/ca.crt: there is no such file; name the device\'s folder with --certs DIR ("wott-gateway init" makes some)',
+    ],
+    [
+      ['whoami', 'none'],
+      'none/client.crt: there is no such file; name the folder of a device: wott-gateway whoami DIR',
+    ],
+    [['device', 'list'], 'there is no device CA in .wott: make one with "wott-gateway init .wott"'],
+  ]
+  it('says what is wrong with a command line, exit code 2', async () => {
+    const ran = await Promise.all(wrong.map(([args]) => run(args, { cwd: folder.path })))
+    for (const [n, result] of ran.entries()) {
+      const said = wrong[n]?.[1].replace(/^/gm, 'wott-gateway: ')
+      assert.deepEqual(result, { code: 2, stdout: '', stderr: `${said}\n` })
+    }
+  })
+
+  it('without a command shows help on standard error', async () => {
+    const { code, stdout, stderr } = await run([])
+    assert.equal(code, 2)
+    assert.equal(stdout, '')
+    assert.match(stderr, /^Usage: /)
+  })
+
+  it('ends quietly when nobody reads its help', async () => {
+    const { stderr, stdout } = await startAny('bash', [
+      '-c',
+      `"${process.execPath}" "${PROGRAM}" serve --help | true; echo "\${PIPESTATUS[0]}"`,
+    ]).ended
+    assert.equal(stderr, '')
+    assert.equal(String(stdout), '0\n')
+  })
+
+  it('says that the disk is full', async () => {
+    const { stderr, stdout } = await startAny('bash', [
+      '-c',
+      `"${process.execPath}" "${PROGRAM}" init "${folder.path}/full" > /dev/full; echo $?`,
+    ]).ended
+    assert.match(stderr, /^wott-gateway: the output cannot be written: .*ENOSPC.*\n$/)
+    assert.equal(String(stdout), '1\n')
+  })
+})

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict'
+import {
+  type Folder,
+  FREE_PORTS,
+  type Running,
+  run,
+  samePorts,
+  startGateway,
+  temporaryFolder,
+} from './program.ts'
+
+type Protocol = 'https' | 'mqtt'
+
+/** `wott-gateway dev` in a folder of its own. */
+export interface DevGateway extends AsyncDisposable {
+  /** Where clients find the sample devices. */
+  readonly cwd: string
+  readonly program: Running
+  /** The flags of a client that goes there. */
+  readonly via: Readonly<Record<Protocol, string[]>>
+  /** Publishes as the sample sensor. */
+  pub(...args: string[]): Promise<void>
+  /** Stops it, and starts it on the same ports once `whileItIsAway` has resolved. */
+  restart(whileItIsAway: () => Promise<unknown>): Promise<void>
+}
+
+export async function startDev(): Promise<DevGateway> {
+  const folder: Folder = await temporaryFolder()
+  const cwd = folder.path
+  let program = await startGateway(['dev', ...FREE_PORTS], { cwd })
+  const via = {
+    https: ['--port', String(program.ports.device), '--via', 'https'],
+    mqtt: ['--port', String(program.ports.mqtt), '--via', 'mqtt'],
+  }
+  return {
+    ...{ cwd, via },
+    get program() {
+      return program
+    },
+    async pub(...args) {
+      const { code, stdout, stderr } = await run(['pub', ...args], { cwd })
+      assert.deepEqual([code, stdout, stderr], [0, '', ''])
+    },
+    async restart(whileItIsAway) {
+      program.process.kill('SIGTERM')
+      assert.equal((await program.ended).code, 0)
+      await whileItIsAway()
+      program = await startGateway(['dev', ...samePorts(program)], { cwd })
+    },
+    async [Symbol.asyncDispose]() {
+      await program[Symbol.asyncDispose]()
+      await folder[Symbol.asyncDispose]()
+    },
+  }
+}

@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict'
+import { readFile, rm, symlink } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import {
+  type Folder,
+  FREE_PORTS,
+  type Program,
+  type Running,
+  run,
+  samePorts,
+  startAny,
+  startGateway,
+  temporaryFolder,
+} from './program.ts'
+
+const ROOT = resolve(import.meta.dirname, '../..')
+
+let folder: Folder
+let cwd: string
+let gateway: Running
+let printed: Map<string, string>
+
+before(async () => {
+  folder = await temporaryFolder()
+  cwd = folder.path
+  for (const name of ['package.json', 'node_modules', 'src', 'bin'])
+    await symlink(join(ROOT, name), join(cwd, name))
+  gateway = await startGateway(['dev', ...FREE_PORTS], { cwd })
+  printed = await linesToTry(gateway)
+})
+after(async () => {
+  await gateway[Symbol.asyncDispose]()
+  await folder[Symbol.asyncDispose]()
+})
+
+/** The command lines that `dev` prints, by their titles. */
+async function linesToTry(program: Program): Promise<Map<string, string>> {
+  await program.line(/\/metrics$/)
+  const { lines } = program
+  return new Map(
+    lines.flatMap((line, n) => (line.startsWith('  ') ? [[lines[n - 1] ?? '', line.trim()]] : [])),
+  )
+}
+
+function paste(title: string): Program {
+  const line = printed.get(title)
+  assert.ok(line, title)
+  // stdbuf for programs that tell a pipe nothing before their buffer is full
+  return startAny('bash', ['-c', `exec stdbuf -oL ${line}`], { cwd })
+}
+
+describe('the lines that dev prints', () => {
+  it('are these', () => {
+    assert.deepEqual(
+      [...printed.keys()],
+      [
+        'Publish a temperature:',
+        'Follow it over HTTPS:',
+        'Follow it over MQTT:',
+        'A sensor that never tires:',
+        'In a browser:',
+        'Metrics and health:',
+      ],
+    )
+  })
+
+  it('work as they are', async () => {
+    await using https = paste('Follow it over HTTPS:')
+    await using mqtt = paste('Follow it over MQTT:')
+    await using sensor = paste('A sensor that never tires:')
+    await sensor.line(/^Sending temperature \d+$/)
+    await Promise.all([https.line(/"device":"sensor\.d/), mqtt.line(/^wott\/temperature \d+$/)])
+    const from = mqtt.lines.length
+    const { code, stdout } = await paste('Publish a temperature:').ended
+    assert.match(String(stdout), /"message":"OK"/)
+    assert.equal(code, 0)
+    await Promise.all([
+      https.line(/"payload":"21\.5"/),
+      mqtt.line(/^wott\/temperature 21\.5$/, from),
+    ])
+    const metrics = await paste('Metrics and health:').ended
+    assert.match(String(metrics.stdout), /^wott_reading\{.*\} \d/m)
+  })
+
+  it('end in a page for browsers', async () => {
+    const url = printed.get('In a browser:') as string
+    const args = [
+      '-sS',
+      '-o',
+      '/dev/null',
+      '-w',
+      '%{http_code}',
+      '--cacert',
+      '.wott/ca/ca.crt',
+      url,
+    ]
+    const { stdout } = await startAny('curl', args, { cwd }).ended
+    assert.equal(String(stdout), '200')
+  })
+})
+
+describe('dev', () => {
+  it('says what it made, and makes it once', async () => {
+    assert.match(gateway.lines[0] ?? '', /^made \.wott\/ca, \.wott\/certs, .*permission\.acl/)
+    const certificate = await readFile(join(cwd, '.wott/certs/client.crt'))
+    gateway.process.kill('SIGINT')
+    const { code, stderr } = await gateway.ended
+    assert.deepEqual([code, stderr], [0, ''])
+    gateway = await startGateway(['dev', ...samePorts(gateway)], { cwd })
+    assert.deepEqual(await linesToTry(gateway), printed)
+    assert.ok(!gateway.lines.some((line) => line.startsWith('made')))
+    assert.deepEqual(await readFile(join(cwd, '.wott/certs/client.crt')), certificate)
+  })
+
+  it('prints no line for a door that is closed or a device that is gone', async () => {
+    const sensor = join(cwd, '.wott/devices/sensor')
+    assert.equal((await run(['device', 'revoke', 'sensor'], { cwd })).code, 0)
+    await rm(sensor, { recursive: true })
+    const doors = [
+      '--device-listen',
+      '127.0.0.1:0',
+      '--mqtt-listen',
+      'off',
+      '--viewer-listen',
+      'off',
+    ]
+    await using program = startAny(
+      process.execPath,
+      [
+        join(ROOT, 'bin/wott-gateway.js'),
+        'dev',
+        ...doors,
+        '--ops-listen',
+        ':0',
+        '--broker',
+        'memory:',
+      ],
+      { cwd },
+    )
+    const lines = await linesToTry(program)
+    assert.deepEqual([...lines.keys()], ['Follow it over HTTPS:', 'Metrics and health:'])
+    assert.match(lines.get('Metrics and health:') ?? '', /^curl http:\/\/localhost:\d+\/metrics$/)
+  })
+
+  it('names everything that a line needs where it is not as usual', async () => {
+    const env = { WOTT_CERTS_DIR: '/elsewhere' }
+    await using other = await startGateway(['dev', ...FREE_PORTS, '--broker', 'memory:'], {
+      cwd: join(cwd, '.wott'),
+      env,
+    })
+    assert.equal(
+      (await linesToTry(other)).get('A sensor that never tires:'),
+      `npx wott-gateway simulate --certs .wott/devices/sensor --port ${other.ports.device}`,
+    )
+  })
+
+  it('makes nothing when a setting is wrong', async () => {
+    await using empty = await temporaryFolder()
+    const { code, stderr } = await run(['dev', '--max-payload', 'x'], { cwd: empty.path })
+    assert.match(stderr, /^wott-gateway: wrong settings:\n {2}--max-payload must be .*\n$/)
+    assert.equal(code, 2)
+    assert.match(
+      (await run(['device', 'list'], { cwd: empty.path })).stderr,
+      /there is no device CA/,
+    )
+  })
+
+  it('goes on when nobody reads what it prints', async () => {
+    await using program = await startGateway(['dev', ...FREE_PORTS, '--broker', 'memory:'], {
+      cwd: join(cwd, '.wott'),
+      env: { WOTT_LOG_LEVEL: 'info' },
+    })
+    program.process.stdout?.destroy()
+    program.process.kill('SIGHUP')
+    program.process.kill('SIGTERM')
+    const { code, stderr } = await program.ended
+    assert.deepEqual([code, stderr], [0, ''])
+  })
+})

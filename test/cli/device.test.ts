@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import {
+  type Folder,
+  FREE_PORTS,
+  type Options,
+  type Running,
+  run,
+  startAny,
+  startGateway,
+  temporaryFolder,
+} from './program.ts'
+
+let folder: Folder
+let cwd: string
+before(async () => {
+  folder = await temporaryFolder()
+  cwd = folder.path
+})
+after(() => folder[Symbol.asyncDispose]())
+
+async function succeeds(args: string[], options: Options = {}): Promise<string> {
+  const { code, stdout, stderr } = await run(args, { cwd, ...options })
+  assert.deepEqual([code, stderr], [0, ''])
+  return stdout
+}
+
+describe('init', () => {
+  it('says what it made, and a line that runs it', async () => {
+    const directory = "my site's"
+    const lines = (
+      await succeeds(['init', directory, '--name', 'gw.example', '--name', '192.0.2.7'])
+    )
+      .trim()
+      .split('\n')
+    assert.deepEqual(
+      lines.slice(0, -1),
+      ['ca', 'certs', 'devices/sensor', 'devices/subscriber', 'permission.acl', '.gitignore'].map(
+        (name) => `made ${directory}/${name}`,
+      ),
+    )
+    const certificate = new X509Certificate(
+      await readFile(join(cwd, directory, 'certs/client.crt')),
+    )
+    assert.match(certificate.subjectAltName ?? '', /DNS:gw\.example, .*IP Address:192\.0\.2\.7/)
+
+    const command = lines.at(-1)?.replace('run it with: wott-gateway ', '') ?? ''
+    const script = `set -- ${command}; printf '%s\\n' "$@"`
+    const words = String((await startAny('bash', ['-c', script], { cwd }).ended).stdout)
+    await using gateway = await startGateway(
+      [...words.trim().split('\n'), ...FREE_PORTS, '--broker', 'memory:'],
+      { cwd },
+    )
+    assert.ok(gateway.ports.device > 0)
+  })
+
+  it('leaves what is there as it is', async () => {
+    await succeeds(['init', 'twice'])
+    const before = await readFile(join(cwd, 'twice/certs/client.crt'))
+    assert.match(
+      await succeeds(['init', 'twice']),
+      /^twice is complete; nothing was changed\nrun it with: /,
+    )
+    assert.deepEqual(await readFile(join(cwd, 'twice/certs/client.crt')), before)
+  })
+
+  it('refuses a name that is none, exit code 2', async () => {
+    const { code, stderr } = await run(['init', 'wrong', '--name', 'a b'], { cwd })
+    assert.equal(stderr, 'wott-gateway: "a b" is neither a host name nor an IP address\n')
+    assert.equal(code, 2)
+  })
+})
+
+describe('device', () => {
+  let gateway: Running
+  before(async () => {
+    gateway = await startGateway(['dev', ...FREE_PORTS, '--broker', 'memory:'], { cwd })
+  })
+  after(() => gateway[Symbol.asyncDispose]())
+
+  it('is added with the files of the WoTT agent', async () => {
+    assert.equal(
+      await succeeds(['device', 'add', 'kitchen', '--days', '7']),
+      'kitchen.d.wott.local\t.wott/devices/kitchen\n',
+    )
+    const certs = join(cwd, '.wott/devices/kitchen')
+    const files = ['ca.crt', 'client.crt', 'client.key', 'combined.pem']
+    assert.deepEqual((await readdir(certs)).sort(), files)
+    assert.equal(await succeeds(['whoami', certs]), 'kitchen.d.wott.local\n')
+    const { validToDate } = new X509Certificate(await readFile(join(certs, 'client.crt')))
+    assert.ok(Math.abs(validToDate.getTime() - Date.now() - 7 * 86_400_000) < 3_600_000)
+  })
+
+  it('gets a name when it has none', async () => {
+    assert.match(
+      await succeeds(['device', 'add']),
+      /^([\da-f]{12})\.d\.wott\.local\t\.wott\/devices\/\1\n$/,
+    )
+  })
+
+  it('is listed', async () => {
+    assert.match(
+      await succeeds(['device', 'list']),
+      /^sensor\.d\.wott\.local\tvalid until \S+Z\nsubscriber\.d\.\S+\tvalid until \S+Z\nkitchen\.d\./,
+    )
+    const [first] = (await succeeds(['device', 'list', '--json', '--dir', '.wott'])).split('\n')
+    const { notAfter, serial, ...rest } = JSON.parse(first ?? '')
+    assert.deepEqual(rest, {
+      id: 'sensor.d.wott.local',
+      name: 'sensor',
+      directory: '.wott/devices/sensor',
+      revokedAt: null,
+    })
+    assert.ok(Date.parse(notAfter) > Date.now())
+    assert.match(serial, /^[\dA-F]+$/)
+  })
+
+  it('is revoked, and the gateway that runs knows it', async () => {
+    const args = ['pub', 'wott/temperature', '1', '--port', String(gateway.ports.device)]
+    await succeeds(args)
+    assert.match(
+      await succeeds(['device', 'revoke', 'sensor']),
+      /^revoked sensor\.d\.wott\.local \([\dA-F]+\)\n$/,
+    )
+    await gateway.line(/certificate files loaded/)
+    const { code, stderr } = await run(args, { cwd })
+    assert.match(stderr, /^wott-gateway: refused: .* \(certificate_revoked\)\n$/)
+    assert.equal(code, 1)
+    assert.equal(
+      await succeeds(['device', 'revoke', 'sensor.d.wott.local']),
+      'sensor.d.wott.local was revoked before\n',
+    )
+    assert.match(await succeeds(['device', 'list']), /^sensor\.d\.wott\.local\trevoked \S+Z\n/)
+  })
+
+  it('is who its certificate says', async () => {
+    const env = { WOTT_CERTS_DIR: '.wott/devices/subscriber' }
+    assert.equal(await succeeds(['whoami']), 'sensor.d.wott.local\n')
+    assert.equal(await succeeds(['whoami'], { env }), 'subscriber.d.wott.local\n')
+    assert.equal(await succeeds(['whoami', '.wott/certs'], { env }), 'gateway.d.wott.local\n')
+  })
+
+  const refused: [string[], string][] = [
+    [['add', 'a/b'], '"a/b" cannot be a device\'s name'],
+    [['add', ''], '"" cannot be a device\'s name'],
+    [['add', 'subscriber'], 'subscriber.d.wott.local has a certificate until'],
+    [['add', 'gateway'], 'gateway.d.wott.local is the gateway itself'],
+    [['add', 'x', '--days', '0'], '--days must be a whole number from 1 to 3650'],
+    [['revoke', 'nobody'], 'there is no device "nobody"; known devices: '],
+    [['list', '--dir', 'none'], 'there is no device CA in none: make one with'],
+    [['list', '--dir', ''], '--dir must not be empty'],
+  ]
+  it('is refused with a reason, exit code 2', async () => {
+    const ran = await Promise.all(refused.map(([args]) => run(['device', ...args], { cwd })))
+    for (const [n, { code, stdout, stderr }] of ran.entries()) {
+      assert.ok(stderr.startsWith(`wott-gateway: ${refused[n]?.[1]}`), stderr)
+      assert.deepEqual([code, stdout], [2, ''])
+    }
+  })
+})

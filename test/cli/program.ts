@@ -1,0 +1,174 @@
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { after } from 'node:test'
+import type { Door } from '../../src/metrics/meter.ts'
+
+export const PROGRAM = resolve(import.meta.dirname, '../../bin/wott-gateway.js')
+export const FREE_PORTS = ['device', 'mqtt', 'viewer', 'ops'].flatMap((door) => [
+  `--${door}-listen`,
+  '127.0.0.1:0',
+])
+
+export interface Options {
+  readonly cwd?: string
+  /** Added to an environment without any WOTT_ variable. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Standard input; null leaves it open for the test to write to. */
+  readonly input?: string | Buffer | null
+  /** Whose rights the program has; only root may choose. */
+  readonly uid?: number
+}
+
+export interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: Buffer
+  readonly stderr: string
+}
+
+export interface Program extends AsyncDisposable {
+  readonly process: ChildProcess
+  readonly ended: Promise<Ended>
+  /** Every line of both outputs so far. */
+  readonly lines: readonly string[]
+  /** Resolves with the first of them, from the one with that index on, past or future, that `matches`; rejects when the program ends before. */
+  line(matches: RegExp, from?: number): Promise<string>
+}
+
+// a test that runs out of time leaves its programs behind
+const running = new Set<ChildProcess>()
+after(() => {
+  for (const child of running) killAll(child)
+})
+
+/** With what it has started, as npx does. */
+function killAll({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+  } catch {} // it has ended meanwhile
+}
+
+/** `wott-gateway ARGS`. */
+export function start(args: readonly string[], options: Options = {}): Program {
+  return startAny(process.execPath, [PROGRAM, ...args], options)
+}
+
+export function startAny(
+  program: string,
+  args: readonly string[],
+  { cwd, env = {}, input, uid }: Options = {},
+): Program {
+  const child = spawn(program, args, {
+    ...{ cwd, env: { ...withoutSettings(process.env), ...env } },
+    ...(uid === undefined ? {} : { uid, gid: uid }),
+    detached: true,
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+  } as SpawnOptions)
+  running.add(child)
+  child.once('exit', () => running.delete(child))
+  const { stdout, stderr } = child
+  if (!stdout || !stderr) throw new Error('no pipes')
+  child.stdin?.on('error', () => {})
+  if (input !== null) child.stdin?.end(input)
+  const lines: string[] = []
+  const watchers = new Set<() => void>()
+  const [out, err] = [stdout, stderr].map((stream) => {
+    const chunks: Buffer[] = []
+    stream.on('data', (bytes: Buffer) => chunks.push(bytes))
+    createInterface(stream).on('line', (line) => {
+      lines.push(line)
+      for (const look of watchers) look()
+    })
+    return chunks
+  }) as [Buffer[], Buffer[]]
+  const ended = once(child, 'close').then(
+    ([code, signal]): Ended => ({
+      ...{ code, signal, stdout: Buffer.concat(out), stderr: String(Buffer.concat(err)) },
+    }),
+  )
+  return {
+    ...{ process: child, ended, lines },
+    line: (matches, from = 0) =>
+      new Promise((resolve, reject) => {
+        const look = () => {
+          const found = lines.slice(from).find((line) => matches.test(line))
+          if (found === undefined) return
+          watchers.delete(look)
+          resolve(found)
+        }
+        watchers.add(look)
+        look()
+        void ended.then(() => reject(new Error(`ended without ${matches}:\n${lines.join('\n')}`)))
+      }),
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode === null && child.signalCode === null) killAll(child)
+      await ended
+    },
+  }
+}
+
+/** Runs `wott-gateway ARGS` to its end. */
+export async function run(args: readonly string[], options: Options = {}): Promise<RanText> {
+  const { code, stdout, stderr } = await start(args, options).ended
+  return { code, stdout: stdout.toString(), stderr }
+}
+
+export interface RanText {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface Running extends Program {
+  readonly ports: Readonly<Record<Door, number>>
+}
+
+/** A gateway whose every door listens. */
+export async function startGateway(
+  args: readonly string[],
+  options: Options = {},
+): Promise<Running> {
+  const program = start(args, options)
+  const port = async (door: Door) => {
+    const line = await program.line(new RegExp(`"door":"${door}".*"listening"`))
+    return Number(/:(\d+)"/.exec(line)?.[1])
+  }
+  try {
+    const [device, mqtt, viewer, ops] = await Promise.all([
+      port('device'),
+      port('mqtt'),
+      port('viewer'),
+      port('ops'),
+    ])
+    return Object.assign(program, { ports: { device, mqtt, viewer, ops } })
+  } catch (error) {
+    await program[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+/** A gateway on the same ports as one before. */
+export function samePorts({ ports }: Running): string[] {
+  return Object.entries(ports).flatMap(([door, port]) => [`--${door}-listen`, `127.0.0.1:${port}`])
+}
+
+export interface Folder extends AsyncDisposable {
+  readonly path: string
+}
+
+export async function temporaryFolder(): Promise<Folder> {
+  const path = await mkdtemp(join(tmpdir(), 'wott-cli-'))
+  return {
+    path,
+    [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }),
+  }
+}
+
+function withoutSettings(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const kept = Object.entries(environment).filter(([name]) => !name.startsWith('WOTT_'))
+  return Object.fromEntries(kept)
+}

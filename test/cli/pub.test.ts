@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict'
+import { copyFile, cp, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { initDirectory } from '../../src/ca/init.ts'
+import { type DevGateway, startDev } from './dev-gateway.ts'
+import { FREE_PORTS, run, start, startGateway } from './program.ts'
+
+const TOPIC = 'wott/temperature'
+
+describe('pub', { concurrency: 2 }, () => {
+  let at: DevGateway
+  before(async () => {
+    at = await startDev()
+  })
+  after(() => at[Symbol.asyncDispose]())
+
+  /** Exactly this on standard error and nothing on standard output. */
+  async function fails(args: string[], code: number, said: RegExp, input?: Buffer) {
+    const options = { cwd: at.cwd, ...(input ? { input } : {}) }
+    const ran = await run(['pub', ...args], options)
+    assert.match(ran.stderr, said)
+    assert.deepEqual([ran.code, ran.stdout], [code, ''])
+  }
+
+  it('keeps and clears a retained message', async () => {
+    const acl = join(at.cwd, '.wott', 'permission.acl')
+    const rules = 'user sensor.d.wott.local\ntopic readwrite kept\n'
+    await writeFile(acl, `${await readFile(acl, 'utf8')}\n${rules}`)
+    await at.program.line(/access control file loaded/)
+    const args = ['sub', 'kept', '--count', '1', '--certs', '.wott/devices/sensor', ...at.via.mqtt]
+    await at.pub('kept', '-3.5', '--retain', ...at.via.mqtt)
+    assert.equal((await run(args, at)).stdout, 'kept -3.5\n')
+    await at.pub('kept', '', '--retain', ...at.via.https)
+    // nothing is kept now, so the first message is a new one
+    await using follower = start(args, at)
+    let ended = false
+    void follower.ended.then(() => {
+      ended = true
+    })
+    while (!ended) await at.pub('kept', 'new', ...at.via.https)
+    assert.deepEqual(follower.lines, ['kept new'])
+  })
+
+  it('says that a message is refused, exit code 1', () =>
+    fails(
+      ['other', '1', ...at.via.https],
+      1,
+      /^wott-gateway: refused: The access control file does not let sensor\.d\.wott\.local publish to other\. \(publish_denied\)\n$/,
+    ))
+
+  it('cannot say so over MQTT, where Mosquitto acknowledges it too', () =>
+    at.pub('other', '1', '--qos', '1', ...at.via.mqtt))
+
+  it('says that a message is too large', async () => {
+    const large = Buffer.alloc(300_000)
+    const refused = /^wott-gateway: refused: .*\(payload_too_large\)\n$/
+    await fails([TOPIC, ...at.via.https], 1, refused, large)
+    const cut = /^wott-gateway: localhost:\d+ closed .*too large\?\n$/
+    await fails([TOPIC, '--qos', '1', ...at.via.mqtt], 1, cut, large)
+  })
+
+  for (const protocol of ['https', 'mqtt'] as const)
+    it(`says that nothing listens (${protocol})`, () =>
+      fails(
+        ['a', 'b', '--via', protocol, '--port', '1'],
+        1,
+        new RegExp(
+          `^wott-gateway: nothing listens on localhost:1 \\(${protocol}\\); is .*running\\?\n$`,
+        ),
+      ))
+
+  it('says that it is at the wrong door', async () => {
+    const { device, mqtt, ops } = at.program.ports
+    const crossed: [protocol: string, port: number][] = [
+      ['https', mqtt],
+      ['mqtt', device],
+      ['https', ops],
+      ['mqtt', ops],
+    ]
+    for (const [protocol, port] of crossed)
+      await fails(
+        ['a', 'b', '--via', protocol, '--port', String(port)],
+        1,
+        /^wott-gateway: localhost:\d+.*; is this the (device door|mqtt door|right port)\?\n$/,
+      )
+  })
+
+  it('says that it does not know the gateway', async () => {
+    const { layout } = await initDirectory(join(at.cwd, 'other'))
+    for (const via of [at.via.https, at.via.mqtt])
+      await fails(
+        [TOPIC, '1', '--certs', layout.certs.directory, ...via],
+        1,
+        /^wott-gateway: the certificate of localhost:\d+ does not descend from the CA in ca\.crt\n$/,
+      )
+  })
+
+  it('says that the gateway does not know it', async () => {
+    const { layout } = await initDirectory(join(at.cwd, 'stranger'))
+    const certs = join(layout.devices, 'sensor')
+    await copyFile(join(at.cwd, '.wott/ca/ca.crt'), join(certs, 'ca.crt'))
+    const untrusted = /^wott-gateway: refused: .*\(certificate_untrusted\)\n$/
+    await fails([TOPIC, '1', '--certs', certs, ...at.via.https], 1, untrusted)
+    const closed = /^wott-gateway: localhost:\d+ closed the connection; .*another CA .*\n$/
+    await fails([TOPIC, '1', '--certs', certs, ...at.via.mqtt], 1, closed)
+  })
+
+  it('says that the gateway goes by another name', async () => {
+    await using misnamed = await startGateway(
+      ['dev', ...FREE_PORTS, '--certs-dir', '.wott/devices/sensor', '--broker', 'memory:'],
+      at,
+    )
+    for (const [protocol, door] of [
+      ['https', 'device'],
+      ['mqtt', 'mqtt'],
+    ] as const)
+      await fails(
+        ['a', 'b', '--port', String(misnamed.ports[door]), '--via', protocol],
+        1,
+        /^wott-gateway: the certificate of localhost:\d+ is for another name: .*\n$/,
+      )
+  })
+
+  it('says what is wrong with its own files, exit code 2', async () => {
+    const certs = join(at.cwd, 'damaged')
+    await cp(join(at.cwd, '.wott/devices/sensor'), certs, { recursive: true })
+    const key = join(certs, 'client.key')
+    const refuses = (said: RegExp) => fails(['a', 'b', '--certs', certs], 2, said)
+    await copyFile(join(at.cwd, '.wott/devices/subscriber/client.key'), key)
+    await refuses(/client\.key: this private key does not belong to the certificate in .*\.crt\n$/)
+    await writeFile(key, '-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n')
+    await refuses(/client\.key: the private key is encrypted; decrypt it first .*\n$/)
+    await writeFile(key, 'x')
+    await refuses(/client\.key: there is no PEM private key in this file\n$/)
+    await writeFile(join(certs, 'client.crt'), 'x')
+    await refuses(/client\.crt: there is no PEM certificate in this file\n$/)
+  })
+})

@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { type DevGateway, startDev } from './dev-gateway.ts'
+import { PROGRAM, type Program, run, start, startAny } from './program.ts'
+
+const TOPIC = 'wott/temperature'
+const PROTOCOLS = ['https', 'mqtt'] as const
+type Protocol = (typeof PROTOCOLS)[number]
+
+describe('sub and simulate', () => {
+  let at: DevGateway
+  before(async () => {
+    at = await startDev()
+    await at.pub(TOPIC, 'ready', '--retain', ...at.via.https)
+  })
+  after(() => at[Symbol.asyncDispose]())
+
+  /** `sub` that has its subscription: it has printed the retained message. */
+  async function following(protocol: Protocol, ...more: string[]): Promise<Program> {
+    const program = start(['sub', TOPIC, ...at.via[protocol], ...more], at)
+    await program.line(/^wott\/temperature ready$/)
+    return program
+  }
+
+  it('print what mosquitto_sub -v prints, byte for byte', async () => {
+    const messages = [Buffer.from('21.5'), Buffer.alloc(0), Buffer.from('Grüße\nzwei')]
+    messages.push(Buffer.from([0, 1, 0xff, 0x0a, 0xfe, 0x0d]), Buffer.alloc(100_000, 0xc3))
+    const count = String(messages.length + 1)
+    const device = join('.wott', 'devices', 'subscriber')
+    const tls = ['--cafile', 'ca.crt', '--cert', 'client.crt', '--key', 'client.key']
+    const reference = startAny(
+      'stdbuf',
+      [
+        ...['-oL', 'mosquitto_sub', '-v', '-h', 'localhost', '-t', TOPIC, '-C', count],
+        ...['-p', String(at.program.ports.mqtt)],
+        ...tls.map((word) => (word.startsWith('--') ? word : join(device, word))),
+      ],
+      at,
+    )
+    await using mqtt = await following('mqtt', '--count', count)
+    await using https = await following('https', '--count', count)
+    await reference.line(/ready/)
+    for (const [n, input] of messages.entries()) {
+      const via = n % 2 === 0 ? at.via.https : at.via.mqtt
+      const sent = await run(['pub', TOPIC, ...via, '--qos', '1'], { cwd: at.cwd, input })
+      assert.deepEqual(sent, { code: 0, stdout: '', stderr: '' })
+    }
+    const expected = await reference.ended
+    assert.equal(expected.code, 0, expected.stderr)
+    for (const { code, stdout, stderr } of await Promise.all([mqtt.ended, https.ended])) {
+      assert.deepEqual([code, stderr], [0, ''])
+      assert.ok(stdout.equals(expected.stdout), stdout.toString().slice(0, 500))
+    }
+  })
+
+  it('run until they are stopped', async () => {
+    for (const protocol of PROTOCOLS) {
+      await using program = await following(protocol)
+      program.process.kill('SIGINT')
+      const { code, stdout, stderr } = await program.ended
+      assert.deepEqual([code, String(stdout), stderr], [0, `${TOPIC} ready\n`, ''])
+    }
+  })
+
+  it('run until nobody reads them', async () => {
+    for (const protocol of PROTOCOLS) {
+      const args = [process.execPath, PROGRAM, 'sub', TOPIC, ...at.via[protocol]]
+      const script = '"$@" | head -1; echo $PIPESTATUS'
+      await using program = startAny('bash', ['-c', script, '-', ...args], at)
+      await program.line(/ready/)
+      let ended = false
+      void program.ended.then(() => {
+        ended = true
+      })
+      while (!ended) await at.pub(TOPIC, '1', ...at.via.https)
+      const { stdout, stderr } = await program.ended
+      assert.deepEqual([String(stdout), stderr], [`${TOPIC} ready\n0\n`, ''])
+    }
+  })
+
+  it('stop at once while a host does not answer', async () => {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as { port: number }
+    try {
+      for (const protocol of PROTOCOLS)
+        for (const command of ['sub', 'simulate']) {
+          const args = [command, 'x', '--via', protocol, '--port', String(port)]
+          await using program = start(args, at)
+          await once(server, 'connection')
+          program.process.kill('SIGINT')
+          const { code, stderr } = await program.ended
+          assert.deepEqual([code, stderr], [0, ''])
+        }
+    } finally {
+      server.close()
+    }
+  })
+
+  it('find a gateway that restarts', async () => {
+    await using mqtt = await following('mqtt')
+    await using https = await following('https')
+    await using stoppedMeanwhile = await following('mqtt')
+    const followers = [mqtt, https]
+    const sensors = PROTOCOLS.map((protocol) =>
+      start(['simulate', ...at.via[protocol], '--interval', '0.1'], at),
+    )
+    try {
+      for (const follower of followers) await follower.line(/^wott\/temperature \d+$/)
+      await at.restart(async () => {
+        const lost = /^wott-gateway: the connection to localhost:\d+ is lost; trying again$/
+        for (const follower of [...followers, stoppedMeanwhile]) await follower.line(lost)
+        const nobody = /^wott-gateway: nothing listens on localhost:\d+ /
+        for (const sensor of sensors) await sensor.line(nobody)
+        stoppedMeanwhile.process.kill('SIGTERM')
+        assert.equal((await stoppedMeanwhile.ended).code, 0)
+      })
+      for (const follower of followers) {
+        await follower.line(/^wott-gateway: connected to localhost:\d+ again$/)
+        await follower.line(/^wott\/temperature \d+$/, follower.lines.length)
+      }
+      for (const sensor of sensors) {
+        sensor.process.kill('SIGINT')
+        const { code, stdout } = await sensor.ended
+        assert.equal(code, 0)
+        for (const line of String(stdout).trim().split('\n')) {
+          const [, temperature = ''] = /^Sending temperature (\d+)$/.exec(line) ?? []
+          assert.ok(Number(temperature) >= 1 && Number(temperature) <= 50, line)
+        }
+      }
+    } finally {
+      for (const sensor of sensors) await sensor[Symbol.asyncDispose]()
+    }
+  })
+
+  const refused: [string[], (via: DevGateway['via']) => string[], number, RegExp][] = [
+    [['sub', 'a/#/b'], ({ mqtt }) => mqtt, 2, /^wott-gateway: "a\/#\/b" is no filter: .*\n$/],
+    [['sub', 'a/#/b'], ({ https }) => https, 1, /^wott-gateway: refused: .*\(topic_invalid\)\n$/],
+    [['sub', 'secret'], ({ https }) => https, 1, /^wott-gateway: refused: .*\(read_denied\)\n$/],
+    [['sub', 'a', '--port', '1'], () => [], 1, /^wott-gateway: nothing listens on .* \(mqtt\)/],
+    [['sub', 'a', '--port', '1', '--via', 'https'], () => [], 1, /^wott-gateway: nothing listens/],
+  ]
+  it('say why they cannot go on', async () => {
+    for (const [args, more, code, said] of refused) {
+      const ran = await run([...args, ...more(at.via)], at)
+      assert.match(ran.stderr, said)
+      assert.deepEqual([ran.code, ran.stdout], [code, ''])
+    }
+  })
+
+  it('report each reading that does not get there, exit code 1 with --count', async () => {
+    const args = ['simulate', '--count', '2', '--interval', '0.01', '--port', '1']
+    const { code, stdout, stderr } = await run(args, at)
+    assert.match(stdout, /^(Sending temperature \d+\n){2}$/)
+    assert.match(stderr, /^(wott-gateway: nothing listens on localhost:1 .*\n){2}$/)
+    assert.equal(code, 1)
+  })
+})

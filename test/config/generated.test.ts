@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { promisify } from 'node:util'
+import { describeSettings } from '../../src/config/describe.ts'
+import { loadConfig } from '../../src/config/load.ts'
+import { SETTING_NAMES } from '../../src/config/schema.ts'
+import { generatedFiles, ROOT } from '../support/generated.ts'
+
+describe('files made from the settings', () => {
+  it('are as the schema has it', async () => {
+    for (const [path, text] of await generatedFiles())
+      assert.equal(await readFile(join(ROOT, path), 'utf8'), text, `${path}: run npm run docs`)
+  })
+
+  it('.env.example is the defaults, for Node', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'wott-env-'))
+    const file = join(folder, '.env')
+    const example = await readFile(join(ROOT, '.env.example'), 'utf8')
+    await writeFile(file, example.replace(/^#(WOTT_)/gm, '$1'))
+    const script = `const own = Object.entries(process.env).filter(([name]) => name.startsWith('WOTT_'))
+      process.stdout.write(JSON.stringify(Object.fromEntries(own)))`
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      [`--env-file=${file}`, '-e', script],
+      { env: {} },
+    )
+    await rm(folder, { recursive: true })
+    const read: Record<string, string> = JSON.parse(stdout)
+    assert.equal(Object.keys(read).length, SETTING_NAMES.length)
+    const flags = { aclFile: 'permission.acl' }
+    assert.deepEqual(loadConfig(read, flags), loadConfig({}, flags))
+  })
+
+  it('tell of each setting what it is for and what it may be', () => {
+    for (const { variable, help, allowed, flag } of describeSettings()) {
+      assert.match(help, /^\S.*[^.\s]$/, variable)
+      assert.match(allowed, /^\S/, variable)
+      assert.match(flag, /^--[a-z-]+ \S+$/, variable)
+    }
+  })
+})

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict'
+import { resolve } from 'node:path'
+import { describe, it } from 'node:test'
+import { loadConfig, unknownVariables } from '../../src/config/load.ts'
+import { SETTING_NAMES, SETTINGS, type SettingName } from '../../src/config/schema.ts'
+
+const aclFile = 'permission.acl'
+
+function problemsOf(
+  environment: Record<string, string>,
+  flags: Partial<Record<SettingName, string>> = {},
+) {
+  try {
+    loadConfig(environment, { aclFile, ...flags })
+  } catch (error) {
+    const [first, ...problems] = (error as Error).message.split('\n  ')
+    assert.equal(first, 'wrong settings:')
+    return problems
+  }
+  return []
+}
+
+describe('settings', () => {
+  it('are flags, then variables, then defaults', () => {
+    const environment = { WOTT_MAX_STREAMS: '2', WOTT_MAX_SUBSCRIPTIONS: '3', WOTT_LOG_LEVEL: '' }
+    const config = loadConfig(environment, { aclFile, maxStreams: '1' })
+    assert.deepEqual(
+      [config.maxStreams, config.maxSubscriptions, config.logLevel],
+      [1, 3, SETTINGS.logLevel.fallback],
+    )
+  })
+
+  it('have defaults that are right', () => {
+    for (const name of SETTING_NAMES) {
+      const { parse, fallback } = SETTINGS[name]
+      if (fallback !== undefined) assert.notEqual(parse(fallback), undefined, name)
+    }
+  })
+
+  it('find the files in the certs dir unless they are named', () => {
+    const config = loadConfig(
+      { WOTT_CERTS_DIR: 'certs', WOTT_KEY_FILE: '/run/key.pem' },
+      { aclFile },
+    )
+    assert.deepEqual(
+      [config.caFile, config.certFile, config.keyFile, config.crlFile, config.aclFile],
+      [
+        resolve('certs/ca.crt'),
+        resolve('certs/client.crt'),
+        '/run/key.pem',
+        undefined,
+        resolve(aclFile),
+      ],
+    )
+  })
+
+  it('are reported all at once, each by the name that was used', () => {
+    const wrong = problemsOf(
+      { WOTT_MAX_STREAMS: '-1', WOTT_ID_PATTERN: '^(', WOTT_DRAIN_SECONDS: 'x' },
+      { drainSeconds: '1.5', aclFile: '' },
+    )
+    assert.deepEqual(wrong.map((problem) => problem.split(' ')[0]).sort(), [
+      ...['--acl-file', '--drain-seconds', 'WOTT_ID_PATTERN', 'WOTT_MAX_STREAMS'],
+    ])
+  })
+
+  const cases: [SettingName, string, unknown][] = [
+    ['deviceListen', ':8443', { host: '::', port: 8443 }],
+    ['deviceListen', '[::1]:0', { host: '::1', port: 0 }],
+    ['deviceListen', 'gw.example:1', { host: 'gw.example', port: 1 }],
+    ['deviceListen', 'off', null],
+    ['deviceListen', '8443', Error],
+    ['deviceListen', '::1:8443', Error],
+    ['deviceListen', 'a:65536', Error],
+    ['deviceListen', '', Error],
+    ['maxPayload', '131072', 131_072],
+    ['maxPayload', '1 MiB', 1_048_576],
+    ['maxPayload', '1MB', Error],
+    ['maxPayload', '0', Error],
+    ['maxPayload', '1e3', Error],
+    ['maxStreams', '007', 7],
+    ['maxStreams', '1.0', Error],
+    ['maxStreams', ' 1', Error],
+    ['logLevel', 'INFO', Error],
+    ['idPattern', '^a', Error],
+    ['idPattern', '^[$', Error],
+    ['certsDir', '', Error],
+    ['broker', 'memory:', { kind: 'memory' }],
+    ['broker', 'memory', Error],
+  ]
+  for (const [name, text, expected] of cases)
+    it(`${name} ${JSON.stringify(text)}`, () => {
+      const { parse } = SETTINGS[name]
+      if (expected === Error) assert.throws(() => parse(text), /^Error: must be /)
+      else assert.deepEqual(parse(text), expected)
+    })
+
+  it('take a pattern for the whole WoTT ID, also one of alternatives', () => {
+    const pattern = SETTINGS.idPattern.parse('^a|b$')
+    assert.deepEqual(
+      ['a', 'b', 'ax', 'xb'].map((id) => pattern.test(id)),
+      [true, true, false, false],
+    )
+  })
+
+  it('are compared with the variables that look like them', () => {
+    const environment = { WOTT_ACL_FIEL: '', WOTT_ACL_FILE: '', WOTT_GATEWAY_PORT: '', PATH: '' }
+    assert.deepEqual(unknownVariables(environment), ['WOTT_ACL_FIEL'])
+  })
+})
+
+describe('doors', () => {
+  const off = { deviceListen: 'off', mqttListen: 'off', viewerListen: 'off' }
+
+  it('cannot all be off', () => {
+    assert.deepEqual(problemsOf({}, off), ['every door is off, so there is nothing to run'])
+    assert.deepEqual(problemsOf({}, { ...off, viewerListen: ':0' }), [])
+  })
+
+  it('cannot share an address', () => {
+    const others = { viewerListen: 'off', opsListen: 'off' }
+    const same = (a: string, b: string) =>
+      problemsOf({ WOTT_DEVICE_LISTEN: a }, { ...others, mqttListen: b })
+    const said = ['--mqtt-listen must not be the address of WOTT_DEVICE_LISTEN']
+    assert.deepEqual(same(':8443', '127.0.0.1:8443'), said)
+    assert.deepEqual(same('127.0.0.1:8443', ':8443'), said)
+    assert.deepEqual(same('0.0.0.0:8443', '10.0.0.1:8443'), said)
+    assert.deepEqual(same('0.0.0.0:8443', '[::1]:8443'), [])
+    assert.deepEqual(same('127.0.0.1:8443', '127.0.0.2:8443'), [])
+    assert.deepEqual(same(':0', ':0'), [])
+  })
+})
