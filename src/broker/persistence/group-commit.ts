@@ -74,13 +74,15 @@ export function createGroupCommit(disk: Disk): Journal {
     const batch = take()
     const changes = batch.flatMap(([, group]) => group.changes)
     try {
-      if (changes.length > 0) await disk.commit(changes)
+      if (changes.length > 0) {
+        await disk.commit(changes)
+        problem = null
+      }
     } catch (error) {
       problem = messageOf(error)
       giveBack(batch, error)
       return false
     }
-    problem = null
     for (const [, { waiter }] of batch) waiter?.resolve()
     return true
   }

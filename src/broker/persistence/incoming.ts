@@ -1,7 +1,14 @@
 import { GatewayError } from '../../errors.ts'
-import type { Change } from './changes.ts'
+import type { Change, Payload } from './changes.ts'
 import type { Ground } from './ground.ts'
-import { type ClientRef, ownPayload, type PublishPacket, stampOf, toProperties } from './packet.ts'
+import {
+  type ClientRef,
+  ownPayload,
+  type PublishPacket,
+  type StampColumns,
+  stampOf,
+  toProperties,
+} from './packet.ts'
 import type { Sessions } from './sessions.ts'
 
 const NOTHING = Buffer.alloc(0)
@@ -9,12 +16,14 @@ const NOTHING = Buffer.alloc(0)
 /** A QoS 2 PUBLISH that came in and was not yet released by its PUBREL. */
 interface Arrival {
   readonly client: string
+  readonly messageId: number
   /** Whether its client's session outlives the connection, and so this does. */
   readonly lasting: boolean
-  readonly messageId: number
   packet: PublishPacket
+  /** Whether the journal was told of it. */
+  recorded: boolean
   /** Settles with what is being stored of it; never rejects. */
-  underway: Promise<void> | undefined
+  underway?: Promise<void>
 }
 
 export type Incoming = ReturnType<typeof createIncoming>
@@ -39,56 +48,56 @@ export function createIncoming({ journal }: Ground, sessions: Sessions) {
     return arrival
   }
 
-  function remove({ client, messageId }: Arrival): void {
+  function remove(arrival: Arrival): void {
+    const { client, messageId } = arrival
     const ofClient = arrivals.get(client)
-    ofClient?.delete(messageId)
+    if (ofClient?.get(messageId) === arrival) ofClient.delete(messageId)
     if (ofClient?.size === 0) arrivals.delete(client)
   }
 
   /** Only remembers: nothing is owed before the fan-out is stored. */
-  function store(client: ClientRef, packet: PublishPacket): void {
+  function store({ id, clean }: ClientRef, packet: PublishPacket): void {
     const messageId = packet.messageId as number
     const { payload } = packet
-    const arrival: Arrival = {
-      client: client.id,
-      lasting: !client.clean,
-      messageId,
-      packet: toArrived(packet, messageId, ownPayload(payload)),
-      underway: undefined,
-    }
+    const own = toArrived(packet, messageId, ownPayload(payload))
+    const arrival = { client: id, messageId, lasting: !clean, packet: own, recorded: false }
     add(arrival)
     if (typeof payload === 'object') published.set(payload, arrival)
+  }
+
+  function arrivalOf({ payload }: PublishPacket): Arrival | undefined {
+    return typeof payload === 'object' ? published.get(payload) : undefined
   }
 
   /**
    * Runs `work`, which stores the packet or its fan-out. Whoever asks for the arrival meanwhile
    * waits: a DUP acknowledged before the commit would be lost with a crash.
    */
-  async function during({ payload }: PublishPacket, work: () => Promise<void>): Promise<void> {
-    const arrival = typeof payload === 'object' ? published.get(payload) : undefined
+  async function during(packet: PublishPacket, work: () => Promise<void>): Promise<void> {
+    const arrival = arrivalOf(packet)
     const done = work()
     if (arrival) arrival.underway = done.catch(() => remove(arrival))
     await done
   }
 
   /** What the commit of the packet's fan-out has to hold for its arrival. */
-  function arrivalOf({ payload }: PublishPacket): Change[] {
-    const arrival = typeof payload === 'object' ? published.get(payload) : undefined
+  function record(packet: PublishPacket): Change[] {
+    const arrival = arrivalOf(packet)
     if (!arrival) return []
     // whoever publishes this payload once more is somebody else
-    published.delete(payload as object)
-    const { client, messageId, packet } = arrival
+    published.delete(packet.payload as object)
     // from here on only its identifier is asked for, by a DUP or by the PUBREL
-    arrival.packet = { ...packet, payload: NOTHING }
-    if (!arrival.lasting) return []
-    sessions.open(client)
-    return [['receive', client, messageId, packet.topic, ...stampOf(packet.properties)]]
+    arrival.packet = { ...arrival.packet, payload: NOTHING }
+    const { client, messageId, lasting } = arrival
+    if (!lasting || !sessions.open(client)) return []
+    arrival.recorded = true
+    return [['receive', client, messageId, packet.topic, ...stampOf(packet)]]
   }
 
   return {
     store,
     during,
-    arrivalOf,
+    record,
     async get(client: string, messageId: number): Promise<PublishPacket> {
       await find(client, messageId).underway
       return find(client, messageId).packet
@@ -96,34 +105,26 @@ export function createIncoming({ journal }: Ground, sessions: Sessions) {
     /** Waits for the disk: the identifier is free again once the client has the PUBCOMP. */
     async release(client: string, messageId: number): Promise<void> {
       const arrival = find(client, messageId)
-      if (arrival.lasting) await journal.append([['forget', client, messageId]])
-      if (arrivals.get(client)?.get(messageId) === arrival) remove(arrival)
+      if (arrival.recorded) await journal.append([['forget', client, messageId]])
+      remove(arrival)
     },
     async clean(client: string): Promise<void> {
       const ofClient = [...(arrivals.get(client)?.values() ?? [])]
       arrivals.delete(client)
-      if (ofClient.some(({ lasting }) => lasting)) await journal.append([['forgetAll', client]])
+      if (ofClient.some(({ recorded }) => recorded)) await journal.append([['forgetAll', client]])
     },
-    restore(
-      client: string,
-      messageId: number,
-      topic: string,
-      device: string | null,
-      time: number | null,
-    ): void {
-      const properties = toProperties(device, time)
-      const packet = toArrived(
-        { topic, payload: NOTHING, qos: 2, ...properties },
-        messageId,
-        NOTHING,
-      )
-      add({ client, lasting: true, messageId, packet, underway: undefined })
+    restore(client: string, messageId: number, topic: string, ...stamp: StampColumns): void {
+      // of a session that ended, and left over
+      if (!sessions.find(client)) return
+      const packet = { topic, payload: NOTHING, qos: 2, ...toProperties(...stamp) } as const
+      const own = toArrived(packet, messageId, NOTHING)
+      add({ client, messageId, lasting: true, packet: own, recorded: true })
     },
   }
 }
 
-function toArrived(packet: PublishPacket, messageId: number, payload: PublishPacket['payload']) {
-  const { topic, qos, retain = false, dup = false, properties } = packet
-  const arrived: PublishPacket = { cmd: 'publish', topic, payload, qos, retain, dup, messageId }
-  return properties ? { ...arrived, properties } : arrived
+function toArrived(packet: PublishPacket, messageId: number, payload: Payload): PublishPacket {
+  const { topic, qos, retain = false, dup = false } = packet
+  const own = { topic, payload, qos, retain, dup, messageId }
+  return { cmd: 'publish', ...own, ...toProperties(...stampOf(packet)) }
 }

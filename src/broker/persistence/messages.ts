@@ -21,7 +21,7 @@ export interface Message {
   readonly brokerCounter: number | undefined
   readonly topic: string
   readonly payload: Payload
-  readonly properties: Partial<Stamp> | undefined
+  readonly properties?: Stamp
   readonly bytes: number
   /** When it was queued, in milliseconds since the Unix epoch. */
   readonly stored: number
@@ -35,11 +35,12 @@ export function createMessages({ journal, now, ids }: Ground) {
   const restored = new Map<number, Message>()
   let bytes = 0
 
-  function create({ brokerId, brokerCounter, ...packet }: PublishPacket): Message {
-    const { topic, properties } = packet
+  function create({ brokerId, brokerCounter, topic, ...packet }: PublishPacket): Message {
     const payload = ownPayload(packet.payload)
-    const message = { id: ids.next(), brokerId, brokerCounter, topic, payload, properties }
-    return { ...message, bytes: byteLength(message), stored: now(), holders: 0 }
+    const properties = toProperties(...stampOf(packet))
+    const name = { id: ids.next(), brokerId, brokerCounter, topic }
+    const size = byteLength({ topic, payload })
+    return { ...name, payload, ...properties, bytes: size, stored: now(), holders: 0 }
   }
 
   function hold(message: Message): void {
@@ -78,19 +79,9 @@ export function createMessages({ journal, now, ids }: Ground) {
       stored: number,
     ): void {
       ids.passed(id)
-      const { properties } = toProperties(device, time)
-      const own = { topic, payload: restoredPayload(payload) }
-      const name = { brokerId: RESTORED, brokerCounter: id }
-      const message = {
-        id,
-        ...name,
-        ...own,
-        properties,
-        bytes: byteLength(own),
-        stored,
-        holders: 0,
-      }
-      restored.set(id, message)
+      const own = { topic, payload: restoredPayload(payload), ...toProperties(device, time) }
+      const name = { id, brokerId: RESTORED, brokerCounter: id }
+      restored.set(id, { ...name, ...own, bytes: byteLength(own), stored, holders: 0 })
     },
     restored: (id: number) => restored.get(id),
     /** Called once everything that holds a message is restored too. */
@@ -98,6 +89,7 @@ export function createMessages({ journal, now, ids }: Ground) {
   }
 }
 
-export function messageChange({ id, topic, payload, properties, stored }: Message): Change {
-  return ['message', id, topic, payload, ...stampOf(properties), stored]
+export function toChange(message: Message): Change {
+  const { id, topic, payload, stored } = message
+  return ['message', id, topic, payload, ...stampOf(message), stored]
 }

@@ -41,12 +41,15 @@ export interface ClientRef {
 }
 
 /** The stamp as two columns; both null where there is none. */
-export function stampOf(properties: Partial<Stamp> | undefined): [string | null, number | null] {
+export type StampColumns = [device: string | null, time: number | null]
+
+export function stampOf({ properties }: { properties?: Partial<Stamp> }): StampColumns {
   const { device, time } = properties ?? {}
   return [typeof device === 'string' ? device : null, typeof time === 'number' ? time : null]
 }
 
-export function toProperties(device: string | null, time: number | null): { properties?: Stamp } {
+/** The stamp as a packet holds it: nothing else of its properties is kept. */
+export function toProperties(...[device, time]: StampColumns): { properties?: Stamp } {
   return time === null ? {} : { properties: { device, time } }
 }
 

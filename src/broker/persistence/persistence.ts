@@ -4,13 +4,15 @@ import { createIds, type Ground } from './ground.ts'
 import { createIncoming } from './incoming.ts'
 import type { Journal } from './journal.ts'
 import { DEFAULT_LIMITS, type Limits, type OnBound } from './limits.ts'
-import { createOutgoing, type Receiver } from './outgoing.ts'
 import type { ClientRef, OutgoingPacket, PublishPacket, WillPacket } from './packet.ts'
+import { createQueueing, type Receiver } from './queueing.ts'
 import { createRetained } from './retained.ts'
+import { createSending } from './sending.ts'
 import { createSessions, type Subscription } from './sessions.ts'
 import { createWills } from './wills.ts'
 
-const HOUR = 60 * 60 * 1000
+const SECOND = 1000
+const HOUR = 60 * 60 * SECOND
 
 export interface PersistenceOptions {
   readonly journal: Journal
@@ -49,15 +51,16 @@ export async function openPersistence({
   const retained = createRetained(ground)
   const sessions = createSessions(ground)
   const incoming = createIncoming(ground, sessions)
-  const outgoing = createOutgoing(ground, sessions, incoming)
+  const queueing = createQueueing(ground, sessions, incoming)
+  const sending = createSending(ground, sessions, queueing)
   const wills = createWills(ground)
   let broker: BrokerRef | undefined
 
   const restore: Restore = {
     session: sessions.restoreSession,
     subscribe: sessions.restoreSubscription,
-    message: outgoing.messages.restore,
-    enqueue: outgoing.restore,
+    message: queueing.messages.restore,
+    enqueue: queueing.restore,
     receive: incoming.restore,
     will: wills.restore,
     retain: retained.restore,
@@ -68,7 +71,7 @@ export async function openPersistence({
     await journal.close()
     throw error
   }
-  outgoing.messages.endRestore()
+  queueing.messages.endRestore()
   sessions.disconnectAll()
 
   /** Drops sessions and messages that are past their time. */
@@ -77,18 +80,15 @@ export async function openPersistence({
       sessions.drop(session)
       journal.later(`session ${session.id}`, ['dropSession', session.id])
       journal.later(`subscriptions ${session.id}`, ['dropSubscriptions', session.id])
-      outgoing.discardAll(session)
+      queueing.discardAll(session)
       incoming.clean(session.client).catch(() => {})
       onBound('session_expired', 1)
     }
-    for (const session of sessions.all()) outgoing.expire(session)
+    for (const session of sessions.all()) queueing.expire(session)
   }
 
-  const { sessionExpiry, messageExpiry } = ground.limits
-  const sweeping = setInterval(
-    sweep,
-    Math.min(sessionExpiry / 10, messageExpiry / 10, HOUR),
-  ).unref()
+  const often = Math.min(ground.limits.sessionExpiry, ground.limits.messageExpiry) / 10
+  const sweeping = setInterval(sweep, Math.max(SECOND, Math.min(HOUR, often))).unref()
 
   return {
     get broker() {
@@ -124,7 +124,7 @@ export async function openPersistence({
         ['dropSubscriptions', session.id],
       ])
       sessions.drop(session)
-      outgoing.discardAll(session)
+      queueing.discardAll(session)
     },
     async countOffline(): Promise<{ subsCount: number; clientsCount: number }> {
       const all = [...sessions.all()].filter(({ subscriptions }) => subscriptions.size > 0)
@@ -139,18 +139,19 @@ export async function openPersistence({
     touch: sessions.touch,
 
     outgoingEnqueue: (receiver: Receiver, packet: PublishPacket) =>
-      incoming.during(packet, () => outgoing.enqueue([receiver], packet)),
+      incoming.during(packet, () => queueing.enqueue([receiver], packet)),
     outgoingEnqueueCombi: (receivers: readonly Receiver[], packet: PublishPacket) =>
-      incoming.during(packet, () => outgoing.enqueue(receivers, packet)),
-    outgoingUpdate: outgoing.update,
+      incoming.during(packet, () => queueing.enqueue(receivers, packet)),
+    outgoingUpdate: sending.update,
     outgoingClearMessageId: async (client: ClientRef, packet: Named) =>
-      outgoing.acknowledge(client, packet.messageId),
-    outgoingStream: (client: ClientRef) => Readable.from(outgoing.packets(client)),
+      sending.acknowledge(client, packet.messageId),
+    outgoingStream: (client: ClientRef) => Readable.from(sending.packets(client)),
     /** What `outgoingStream` streams, at once. */
-    outgoing: (client: ClientRef): OutgoingPacket[] => [...outgoing.packets(client)],
-    outgoingTake: outgoing.take,
+    outgoing: (client: ClientRef): OutgoingPacket[] => [...sending.packets(client)],
+    /** For who sends by himself: the next packet not sent yet, with its identifier, while fewer than a window are in flight. */
+    outgoingTake: sending.take,
     /** Takes a queued packet back that the client may not read. */
-    outgoingWithdraw: outgoing.withdraw,
+    outgoingWithdraw: sending.withdraw,
 
     async incomingStorePacket(client: ClientRef, packet: PublishPacket): Promise<void> {
       incoming.store(client, packet)
@@ -171,7 +172,7 @@ export async function openPersistence({
     sweep,
     stats: () => ({
       sessions: sessions.size,
-      queuedBytes: outgoing.messages.bytes,
+      queuedBytes: queueing.messages.bytes,
       retained: retained.size,
       retainedBytes: retained.bytes,
     }),

@@ -30,7 +30,7 @@ export function createRetained({ journal, limits, onBound }: Ground) {
     const waiting = underway.get(topic) ?? 0
     if (!kept && waiting === 0 && !topics.get(topic)) return
     const change: Change = kept
-      ? ['retain', topic, kept.payload, kept.qos, ...stampOf(kept.properties)]
+      ? ['retain', topic, kept.payload, kept.qos, ...stampOf(kept)]
       : ['unretain', topic]
     if (packet.qos === 0 && waiting === 0) {
       journal.later(`retained ${topic}`, change)
@@ -109,6 +109,7 @@ export function createRetained({ journal, limits, onBound }: Ground) {
   }
 }
 
-function toKept(packet: PublishPacket): PublishPacket {
-  return { ...packet, payload: ownPayload(packet.payload) }
+function toKept({ properties = {}, ...packet }: PublishPacket): PublishPacket {
+  const payload = ownPayload(packet.payload)
+  return { ...packet, payload, ...toProperties(...stampOf({ properties })) }
 }

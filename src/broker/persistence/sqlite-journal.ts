@@ -1,6 +1,6 @@
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { UsageError } from '../../errors.ts'
+import { messageOf, UsageError } from '../../errors.ts'
 import type { Restore } from './changes.ts'
 import { createGroupCommit } from './group-commit.ts'
 import type { Journal } from './journal.ts'
@@ -29,8 +29,15 @@ export async function openSqliteJournal(
   const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
 
   worker.on('message', (reply: Reply) => {
-    if ('rows' in reply) tell(reply)
-    else if (!reply.error) asked.resolve()
+    if ('rows' in reply) {
+      try {
+        tell(reply)
+      } catch (error) {
+        asked.reject(
+          new UsageError(`${directory} holds what no gateway wrote: ${messageOf(error)}`),
+        )
+      }
+    } else if (!reply.error) asked.resolve()
     else {
       const { usage, message } = reply.error
       asked.reject(usage ? new UsageError(message) : new Error(message))

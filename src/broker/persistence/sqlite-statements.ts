@@ -50,6 +50,7 @@ export const CLEAN_UP = `
   DELETE FROM subscriptions WHERE session NOT IN (SELECT id FROM sessions);
   DELETE FROM queue WHERE session NOT IN (SELECT id FROM sessions);
   DELETE FROM queue WHERE message IS NOT NULL AND message NOT IN (SELECT id FROM messages);
+  DELETE FROM incoming WHERE client NOT IN (SELECT client FROM sessions);
   DELETE FROM messages WHERE id NOT IN (SELECT message FROM queue WHERE message IS NOT NULL);`
 
 /** Everything stored, in the words and the order of `Restore`. */

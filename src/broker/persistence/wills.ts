@@ -17,7 +17,7 @@ export function createWills({ journal, ids }: Ground) {
     wills.set(client, own)
     try {
       await journal.append([
-        ['will', client, broker, topic, payload, qos, retain ? 1 : 0, ...stampOf(own.properties)],
+        ['will', client, broker, topic, payload, qos, retain ? 1 : 0, ...stampOf(own)],
       ])
     } catch (error) {
       if (wills.get(client) === own) wills.delete(client)
