@@ -86,15 +86,17 @@ function refusalOf(socket: object): GatewayError | null {
 
 /**
  * A page of another site, open in a browser that holds a device certificate, must not speak in that
- * device's name. Programs send no Origin.
+ * device's name. Programs send no Origin. Nor do browsers for what a page only embeds, an image say,
+ * but they say that the page is another site's; a link that somebody follows is no page's doing.
  */
 function originProblem(headers: IncomingMessage['headers']): GatewayError | null {
-  const { origin } = headers
-  const host = headers[':authority'] ?? headers.host
-  if (origin === undefined || origin === `https://${host}`) return null
+  const { origin, 'sec-fetch-site': site, 'sec-fetch-mode': mode } = headers
+  const own = `https://${headers[':authority'] ?? headers.host}`
+  const embedded = (site === 'cross-site' || site === 'same-site') && mode !== 'navigate'
+  if (origin === undefined ? !embedded : origin === own) return null
   return new GatewayError(
     'origin_denied',
-    `Pages of ${origin} may not use this device's certificate.`,
+    `Pages of ${origin ?? 'another site'} may not use this device's certificate.`,
   )
 }
 

@@ -69,6 +69,7 @@ export function problemAnswer(
     'content-type': PROBLEM_TYPE,
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
     'x-request-id': traceId,
   }
   return { headers, body }

@@ -24,6 +24,8 @@ type Handle = (request: Http2ServerRequest, response: Http2ServerResponse) => vo
 
 /** Room for a topic of 65,535 bytes with every one of them percent-encoded, and for ordinary headers. */
 const MAX_HEADER_BYTES = 65_535 * 3 + 16_384
+/** Requests that one HTTP/2 connection may have under way; Node's own default is no bound. */
+const MAX_STREAMS = 250
 const HANDSHAKE_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 30_000
 const KEEP_ALIVE_TIMEOUT_MS = 72_000
@@ -41,7 +43,7 @@ export function createHttpServer(
     rejectUnauthorized: false,
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
-    settings: { maxHeaderListSize: MAX_HEADER_BYTES },
+    settings: { maxHeaderListSize: MAX_HEADER_BYTES, maxConcurrentStreams: MAX_STREAMS },
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     // asked for below, where the answer can be a problem

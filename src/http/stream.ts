@@ -54,6 +54,7 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
       'content-type': 'text/event-stream',
       'cache-control': 'no-store',
       'x-accel-buffering': 'no',
+      'x-content-type-options': 'nosniff',
       'x-request-id': request.id,
       // nothing follows a stream on its connection, and a stopping gateway need not wait for it
       ...(request.raw.httpVersionMajor === 1 ? { connection: 'close' } : {}),

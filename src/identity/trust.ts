@@ -72,13 +72,15 @@ export async function loadTrust(
   }
 }
 
+const HINT = 'WOTT_CERTS_DIR names the folder; "wott-gateway init" makes one to try things with'
+
 /** All of them, or one UsageError that names everything that is wrong. */
 async function allRead<T extends (Promise<string> | null)[]>(reading: readonly [...T]) {
   const results = await Promise.allSettled(reading)
   const problems = results.flatMap((result) =>
     result.status === 'rejected' ? [result.reason] : [],
   )
-  if (problems.length > 0) throw new UsageError(problems.map(messageOf).join('\n'))
+  if (problems.length > 0) throw new UsageError([...problems.map(messageOf), HINT].join('\n'))
   return (await Promise.all(reading)) as { [I in keyof T]: Awaited<T[I]> }
 }
 
@@ -93,9 +95,7 @@ async function read(file: string, what: string): Promise<string> {
         : code === 'EACCES'
           ? 'this user may not read it'
           : messageOf(error)
-    throw new UsageError(
-      `${file}: ${why}; it should hold ${what} (WOTT_CERTS_DIR names the folder, "wott-gateway init" makes one to try things with)`,
-    )
+    throw new UsageError(`${file}: ${why}; it should hold ${what}`)
   }
 }
 

@@ -51,6 +51,13 @@ describe('the device door over HTTP/2', () => {
     await subscriber.endAsync()
   })
 
+  it('has 250 requests under way on one connection, and no more', async () => {
+    const session = http2Session(at, device)
+    const [settings] = await once(session, 'remoteSettings')
+    assert.equal(settings.maxConcurrentStreams, 250)
+    session.close()
+  })
+
   it('takes the longest topic', async () => {
     const session = connect(`https://localhost:${at.ports.device}`, {
       ...{ ca: device.ca, cert: device.certificate, key: device.key },

@@ -286,6 +286,7 @@ describe('a certificate that is revoked while it is in use', () => {
       status: 200,
       code: undefined,
     })
+    assert.equal(await at.metric('wott_handshakes_total{door="device",result="resumed"}'), 1)
     await at.pki.revoke(bad.serial)
     await at.gateway.reload()
     const { status, code } = await resumed(at, bad, session)

@@ -55,6 +55,7 @@ describe('an event stream', () => {
     assert.match(head, /^content-type: text\/event-stream$/m)
     assert.match(head, /^cache-control: no-store$/m)
     assert.match(head, /^x-accel-buffering: no$/m)
+    assert.match(head, /^x-content-type-options: nosniff$/m)
     assert.match(head, /^x-request-id: [\da-f-]{36}$/m)
     assert.equal(body, 'd\r\nretry: 2000\n\n\r\n')
   })

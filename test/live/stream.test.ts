@@ -6,7 +6,7 @@ import { setImmediate } from 'node:timers/promises'
 import { createAccess } from '../../src/acl/access.ts'
 import type { Broker, Delivery } from '../../src/broker/broker.ts'
 import { createHistory } from '../../src/live/history.ts'
-import { createHub } from '../../src/live/hub.ts'
+import { createHub, type Hub } from '../../src/live/hub.ts'
 import { openStream } from '../../src/live/stream.ts'
 import { silentMeter } from '../../src/metrics/meter.ts'
 import type { Message } from '../../src/topic/message.ts'
@@ -24,10 +24,25 @@ function delivery(payload: string, more: Partial<Delivery> = {}): Delivery {
   }
 }
 
+interface Options {
+  retained?: Promise<Message[]>
+  buffer?: number
+  stall?: number
+  hub?: Hub
+}
+
+function newHub(): Hub {
+  return createHub(createHistory('e', { messages: 10_000, bytes: 1_000_000 }))
+}
+
 /** A stream of all there is, into a sink that takes what it is let take. */
-function open(options: { retained?: Promise<Message[]>; buffer?: number; stall?: number } = {}) {
-  const { retained = Promise.resolve([]), buffer = 1_000_000, stall = 1000 } = options
-  const hub = createHub(createHistory('e', { messages: 10_000, bytes: 1_000_000 }))
+function open(options: Options = {}) {
+  const {
+    retained = Promise.resolve([]),
+    buffer = 1_000_000,
+    stall = 1000,
+    hub = newHub(),
+  } = options
   const counted: string[] = []
   const taken: string[] = []
   let proceed: (() => void) | null = null
@@ -124,6 +139,18 @@ describe('a stream', () => {
     reading.resolve([both])
     await opened
     assert.deepEqual(payloads(), ['both'])
+  })
+
+  it('keeps the order of two messages on one topic while what is retained is read', async () => {
+    const [first, second] = [delivery('1'), delivery('2')]
+    const reading = Promise.withResolvers<Message[]>()
+    const { stream, hub, payloads } = open({ retained: reading.promise })
+    const opened = stream()
+    hub.deliver(first)
+    hub.deliver(second)
+    reading.resolve([second])
+    await opened
+    assert.deepEqual(payloads(), ['1', '2'])
   })
 
   it('does not repeat a message that was stored before it was read, and delivered after', async () => {
@@ -224,6 +251,10 @@ describe('a stream', () => {
     assert.equal(raw(), 'retry: 2000\n\nretry: 2000\n\n')
     assert.deepEqual(counted, ['opened', 'closed'])
     assert.equal(hub.size, 0)
-    assert.equal(hub.ended, true)
+    const late = open({ hub })
+    await late.stream()
+    assert.equal(late.sink.writableEnded, true)
+    assert.match(late.raw(), /^retry: 2000\n\n/)
+    assert.equal(hub.size, 0)
   })
 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
+import { Duplex } from 'node:stream'
 import { after, before, describe, it } from 'node:test'
 import type { FastifyInstance } from 'fastify'
 import {
@@ -86,42 +87,53 @@ describe('without a certificate', () => {
       [401],
     )
   })
-
-  it('nobody ends the process by resetting the connection of a refused upgrade', async () => {
-    const good = await at.pki.issue('good')
-    for (const who of [null, good])
-      for (const length of ['', 'Content-Length: 5\r\n']) {
-        const socket = await rawTls(at, who)
-        socket.write(`GET /mqtt HTTP/1.1\r\nHost: localhost\r\n${length}${UPGRADE}\r\n`)
-        await once(socket, 'readable')
-        socket.tcp.resetAndDestroy()
-      }
-    while ((await at.metric('wott_connections{door="device"}')) !== 0) {}
-    assert.equal((await http1(at, good, { path: '/whoami' })).status, 200)
-  })
 })
 
-it('without a certificate no route is reached, whichever there are', async () => {
-  const apps: string[][] = []
-  const watch = (message: unknown) => {
-    const routes: string[] = []
-    apps.push(routes)
-    const { fastify } = message as { fastify: FastifyInstance }
-    fastify.addHook('onRoute', ({ method, url }) => {
-      for (const name of [method].flat()) routes.push(`${name} ${url}`)
-    })
-  }
-  subscribe('fastify.initialization', watch)
-  await using at = await startGateway({ acl: 'pattern readwrite #\n' })
-  unsubscribe('fastify.initialization', watch)
-  const routes = apps.find((known) => known.includes('GET /whoami')) ?? []
-  for (const route of ['POST /topics', 'POST /topics/*', 'GET /topics/*', 'GET /stream'])
-    assert.ok(routes.includes(route), route)
-  for (const route of routes) {
-    const request = `${route.replace('*', 'a')} HTTP/1.1\r\nHost: localhost\r\n\r\n`
-    const [answer] = await rawHttp(at, null, request)
-    assert.equal(answer?.status, 401, route)
-  }
+describe('the device door', () => {
+  let at: TestGateway
+  let app: FastifyInstance
+  const routes: string[] = []
+  before(async () => {
+    const watch = (message: unknown) => {
+      const { fastify } = message as { fastify: FastifyInstance }
+      fastify.addHook('onRoute', ({ method, url }) => {
+        if (url === '/whoami') app = fastify
+        if (url !== '/' && url !== '*')
+          for (const name of [method].flat()) routes.push(`${name} ${url}`)
+      })
+    }
+    subscribe('fastify.initialization', watch)
+    at = await startGateway({ acl: 'pattern readwrite #\n' })
+    unsubscribe('fastify.initialization', watch)
+  })
+  after(() => at[Symbol.asyncDispose]())
+
+  it('lets nobody without a certificate reach a route, whichever there are', async () => {
+    for (const route of ['POST /topics', 'POST /topics/*', 'GET /topics/*', 'GET /stream'])
+      assert.ok(routes.includes(route), route)
+    for (const route of routes) {
+      const request = `${route.replace('*', 'a')} HTTP/1.1\r\nHost: localhost\r\n\r\n`
+      const [answer] = await rawHttp(at, null, request)
+      assert.equal(answer?.status, 401, route)
+    }
+  })
+
+  it('lets nobody end the process by resetting the connection of a refused upgrade', async () => {
+    for (const length of ['', 'Content-Length: 5\r\n']) {
+      const socket = await rawTls(at, null)
+      socket.write(`GET /mqtt HTTP/1.1\r\nHost: localhost\r\n${length}${UPGRADE}\r\n`)
+      await once(socket, 'readable')
+      socket.tcp.resetAndDestroy()
+    }
+    // and before its answer is on its way, which no client can be sure to hit
+    const connection = new Duplex({ read() {}, write() {} })
+    app.server.emit('upgrade', { headers: {}, url: '/mqtt' }, connection, Buffer.alloc(0))
+    connection.destroy(new Error('read ECONNRESET'))
+    await new Promise((resolve) => connection.once('close', resolve))
+    while ((await at.metric('wott_connections{door="device"}')) !== 0) {}
+    const good = await at.pki.issue('good')
+    assert.equal((await http1(at, good, { path: '/whoami' })).status, 200)
+  })
 })
 
 describe('a request that two servers could understand in two ways', () => {
@@ -239,6 +251,16 @@ describe('with a certificate', () => {
     assert.match(text, /\r\n\r\nd\r\nretry: 2000\n\n\r\n$/)
   })
 
+  it('no answer is taken for something else by a browser that guesses', async () => {
+    const get = (path: string) => http1(at, device, { path })
+    for (const { headers } of [await get('/whoami'), await get('/topics/x'), await get('/x')])
+      assert.equal(headers['x-content-type-options'], 'nosniff')
+    for (const bytes of ['no HTTP\r\n\r\n', 'GET / HTTP/1.1\r\n\r\n']) {
+      const [answer] = await rawHttp(at, device, bytes)
+      assert.equal(answer?.headers['x-content-type-options'], 'nosniff')
+    }
+  })
+
   it('a request in the absolute form means its path', async () => {
     const request = `POST https://localhost:1/topics/absolute?retain=true HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1\r\n\r\n1`
     assert.equal((await rawHttp(at, device, request))[0]?.status, 200)
@@ -328,6 +350,23 @@ describe('a page of another site', () => {
     }
     session.close()
     assert.equal((await http1(at, device, { path: '/topics/a' })).json.code, 'not_retained')
+  })
+
+  it('does not embed anything either', async () => {
+    for (const site of ['cross-site', 'same-site'])
+      for (const mode of ['no-cors', 'cors', 'same-origin']) {
+        const headers = { 'sec-fetch-site': site, 'sec-fetch-mode': mode }
+        const { status, json } = await http1(at, device, { path: '/whoami', headers })
+        assert.deepEqual([status, json.code], [403, 'origin_denied'], `${site} ${mode}`)
+      }
+    for (const [site, mode] of [
+      ['cross-site', 'navigate'],
+      ['same-origin', 'no-cors'],
+      ['none', 'navigate'],
+    ] as const) {
+      const headers = { 'sec-fetch-site': site, 'sec-fetch-mode': mode }
+      assert.equal((await http1(at, device, { path: '/whoami', headers })).status, 200, site)
+    }
   })
 
   it('is not one of the gateway itself, nor a program without an origin', async () => {

@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { describe, it } from 'node:test'
+import { createServer as createTlsServer } from 'node:tls'
+import { type DoorOptions, listen } from '../../src/door/listen.ts'
+import { UsageError } from '../../src/errors.ts'
+import { silentMeter } from '../../src/metrics/meter.ts'
+
+function options(more: Partial<DoorOptions> = {}): DoorOptions {
+  return {
+    ...{ door: 'mqtt', address: { host: '127.0.0.1', port: 0 }, maxConnections: 10 },
+    ...{ meter: silentMeter, ...more },
+  }
+}
+
+async function dial(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1')
+  await once(socket, 'connect')
+  return socket
+}
+
+describe('a door', () => {
+  it('says where it listens', async () => {
+    const door = await listen(createServer(), options())
+    assert.equal(door.address, `127.0.0.1:${door.port}`)
+    const ipv6 = await listen(createServer(), options({ address: { host: '::1', port: 0 } }))
+    assert.equal(ipv6.address, `[::1]:${ipv6.port}`)
+    await Promise.all([door.close(), ipv6.close()])
+  })
+
+  it('says its name and what to do when it cannot', async () => {
+    const first = await listen(createServer(), options())
+    const address = { host: '127.0.0.1', port: first.port }
+    for (const [where, reason] of [
+      [address, /another program listens/],
+      [{ host: '192.0.2.1', port: 0 }, /no such address/],
+      [{ host: 'nowhere.invalid', port: 0 }, /no such address|EAI_AGAIN/],
+    ] as const)
+      await assert.rejects(listen(createServer(), options({ address: where })), (error: Error) => {
+        assert.ok(error instanceof UsageError)
+        assert.match(error.message, /^the mqtt door cannot listen on /)
+        assert.match(error.message, reason)
+        return true
+      })
+    await first.close()
+  })
+
+  it('counts connections as they come and go', async () => {
+    const counted: string[] = []
+    const gone = Promise.withResolvers<void>()
+    const meter = {
+      ...silentMeter,
+      connectionOpened: (door: string) => counted.push(`${door} opened`),
+      connectionClosed(door: string) {
+        counted.push(`${door} closed`)
+        gone.resolve()
+      },
+    }
+    const server = createServer()
+    const door = await listen(server, options({ meter }))
+    const accepted = once(server, 'connection')
+    const socket = await dial(door.port)
+    await accepted
+    assert.deepEqual(counted, ['mqtt opened'])
+    socket.destroy()
+    await gone.promise
+    assert.deepEqual(counted, ['mqtt opened', 'mqtt closed'])
+    await door.close()
+  })
+
+  it('sends at once what is written to it', async () => {
+    const server = createServer()
+    const delays: boolean[] = []
+    server.on('connection', (socket) => {
+      const { setNoDelay } = socket
+      socket.setNoDelay = (on) => {
+        delays.push(on === true)
+        return setNoDelay.call(socket, on)
+      }
+    })
+    const door = await listen(server, options())
+    const accepted = once(server, 'connection')
+    const socket = await dial(door.port)
+    await accepted
+    assert.deepEqual(delays, [true])
+    socket.destroy()
+    await door.close()
+  })
+
+  it('has room for so many, and closes those beyond', async () => {
+    const door = await listen(createServer(), options({ maxConnections: 1 }))
+    const first = await dial(door.port)
+    const second = await dial(door.port)
+    await once(second.resume(), 'close')
+    assert.equal(first.destroyed, false)
+    first.destroy()
+    await door.close()
+  })
+
+  it('when it stops accepting keeps who is there, and closes them when it closes', async () => {
+    const server: Server = createServer()
+    const door = await listen(server, options())
+    const accepted = once(server, 'connection')
+    const socket = await dial(door.port)
+    const [inside] = (await accepted) as [Socket]
+    door.stopAccepting()
+    await assert.rejects(dial(door.port), { code: 'ECONNREFUSED' })
+    inside.write('still here')
+    assert.equal(String((await once(socket, 'data'))[0]), 'still here')
+    const closed = once(socket.resume(), 'close')
+    await Promise.all([door.close(), door.close()])
+    await closed
+  })
+
+  it('ends a connection that never gets through its handshake', async () => {
+    const refused: string[] = []
+    const meter = {
+      ...silentMeter,
+      handshake: (door: string, result: string) => refused.push(`${door} ${result}`),
+    }
+    const server = createTlsServer({ handshakeTimeout: 50 })
+    const door = await listen(server, options({ meter }))
+    const silent = await dial(door.port)
+    await once(silent.resume(), 'close')
+    assert.deepEqual(refused, ['mqtt refused'])
+    await door.close()
+  })
+})

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { createMetrics } from '../../src/metrics/prometheus.ts'
+import { createReadings } from '../../src/metrics/readings.ts'
+
+function open() {
+  let time = 1_000_000
+  const readings = createReadings({ series: 1, ttl: 1000, now: () => time })
+  const { meter, text } = createMetrics(readings, { version: '1', node: 'v26' })
+  return {
+    ...{ meter, readings, text },
+    wait(milliseconds: number) {
+      time += milliseconds
+    },
+    now: () => time,
+    async sample(name: string): Promise<number | undefined> {
+      const line = (await text()).split('\n').find((found) => found.startsWith(`${name} `))
+      return line === undefined ? undefined : Number(line.slice(name.length + 1))
+    },
+  }
+}
+
+describe('the metrics', () => {
+  it('have each event under its name and labels', async () => {
+    const { meter, sample } = open()
+    meter.published('mqtt', 1, 'failed')
+    meter.published('mqtt', 1, 'failed')
+    meter.publishTook('device', 0.002)
+    meter.delivered('viewer')
+    meter.deliveryDropped('mqtt', 'slow_reader')
+    meter.connectionOpened('ops')
+    meter.connectionOpened('ops')
+    meter.connectionClosed('ops')
+    meter.handshake('device', 'resumed')
+    meter.streamOpened('viewer')
+    meter.streamOpened('viewer')
+    meter.streamClosed('viewer')
+    for (const [name, value] of [
+      ['wott_build_info{version="1",node="v26"}', 1],
+      ['wott_publishes_total{door="mqtt",qos="1",result="failed"}', 2],
+      ['wott_publish_duration_seconds_count{door="device"}', 1],
+      ['wott_publish_duration_seconds_sum{door="device"}', 0.002],
+      ['wott_publish_duration_seconds_bucket{le="0.001",door="device"}', 0],
+      ['wott_publish_duration_seconds_bucket{le="0.0025",door="device"}', 1],
+      ['wott_deliveries_total{door="viewer"}', 1],
+      ['wott_deliveries_dropped_total{door="mqtt",reason="slow_reader"}', 1],
+      ['wott_connections{door="ops"}', 1],
+      ['wott_handshakes_total{door="device",result="resumed"}', 1],
+      ['wott_streams{door="viewer"}', 1],
+    ] as const)
+      assert.equal(await sample(name), value, name)
+  })
+
+  it('keep the rules that are in force when a file could not be used', async () => {
+    const { meter, sample } = open()
+    meter.aclLoaded(7)
+    const time = await sample('wott_acl_last_reload_success_timestamp_seconds')
+    meter.aclLoaded(null)
+    assert.equal(await sample('wott_acl_rules'), 7)
+    assert.equal(await sample('wott_acl_last_reload_successful'), 0)
+    assert.equal(await sample('wott_acl_last_reload_success_timestamp_seconds'), time)
+  })
+
+  it('have an end for each certificate there is', async () => {
+    const { meter, sample } = open()
+    const crl = 'wott_certificate_expiry_timestamp_seconds{certificate="crl"}'
+    meter.certificateExpires('crl', 1_500)
+    assert.equal(await sample(crl), 1.5)
+    meter.certificateExpires('crl', null)
+    assert.equal(await sample(crl), undefined)
+  })
+
+  it('have a reading for as long as it lives', async () => {
+    const { readings, sample, wait, now } = open()
+    const message = { payload: Buffer.from('21.5'), qos: 0, retain: false } as const
+    readings.note({ ...message, topic: 't', device: 'd', time: now() })
+    readings.note({ ...message, topic: 'u', device: 'd', time: now() })
+    assert.equal(await sample('wott_reading{device="d",topic="t"}'), 21.5)
+    assert.equal(await sample('wott_device_last_seen_timestamp_seconds{device="d"}'), 1000)
+    assert.equal(await sample('wott_readings_overflowed_total'), 1)
+    wait(1001)
+    assert.equal(await sample('wott_reading{device="d",topic="t"}'), undefined)
+    assert.equal(await sample('wott_device_last_seen_timestamp_seconds{device="d"}'), undefined)
+    assert.equal(await sample('wott_readings_overflowed_total'), 1)
+  })
+
+  it('are one gateway’s own', async () => {
+    const [one, other] = [open(), open()]
+    one.meter.connectionOpened('ops')
+    assert.equal(await other.sample('wott_connections{door="ops"}'), undefined)
+    assert.match(await other.text(), /^process_cpu_seconds_total /m)
+  })
+})

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { createReadings, numberIn } from '../../src/metrics/readings.ts'
+import type { Message } from '../../src/topic/message.ts'
+
+const NOON = Date.parse('2026-11-23T12:00:00Z')
+const TTL = 60_000
+
+function open(series = 10) {
+  let time = NOON
+  const readings = createReadings({ series, ttl: TTL, now: () => time })
+  return {
+    readings,
+    wait(milliseconds: number) {
+      time += milliseconds
+    },
+    note(device: string | null, topic: string, payload: string, more: Partial<Message> = {}) {
+      readings.note({
+        ...{ device, topic, payload: Buffer.from(payload), qos: 0, retain: false, time },
+        ...more,
+      })
+    },
+    shown: () =>
+      Object.fromEntries(
+        readings.current().map(({ device, topic, value }) => [`${device} ${topic}`, value]),
+      ),
+  }
+}
+
+describe('readings', () => {
+  it('are the last number of each device and topic', () => {
+    const { note, shown } = open()
+    note('a', 't', '1')
+    note('a', 't', '2')
+    note('a', 'u', '3')
+    note('b', 't', '4')
+    assert.deepEqual(shown(), { 'a t': 2, 'a u': 3, 'b t': 4 })
+  })
+
+  it('stay what they were when something else than a number comes', () => {
+    const { note, shown } = open()
+    note('a', 't', '1')
+    note('a', 't', 'on')
+    assert.deepEqual(shown(), { 'a t': 1 })
+  })
+
+  it('are gone when their TTL is over, and not before', () => {
+    const { note, shown, wait, readings } = open()
+    note('a', 't', '1')
+    wait(TTL)
+    note('b', 't', '2')
+    assert.deepEqual(shown(), { 'a t': 1, 'b t': 2 })
+    wait(1)
+    assert.deepEqual(shown(), { 'b t': 2 })
+    assert.deepEqual([...readings.lastSeen().keys()], ['b'])
+  })
+
+  it('are as many as there may be, the rest counted, until there is room again', () => {
+    const { note, shown, wait, readings } = open(2)
+    note('a', '1', '1')
+    note('a', '2', '2')
+    note('a', '3', '3')
+    note('a', '1', '4')
+    assert.deepEqual(shown(), { 'a 1': 4, 'a 2': 2 })
+    assert.equal(readings.overflowed, 1)
+    wait(TTL + 1)
+    note('a', '3', '5')
+    assert.deepEqual(shown(), { 'a 3': 5 })
+    assert.equal(readings.overflowed, 1)
+  })
+
+  it('are none where none may be', () => {
+    const { note, shown, readings } = open(0)
+    note('a', 't', '1')
+    assert.deepEqual([shown(), readings.overflowed, readings.lastSeen().size], [{}, 1, 0])
+  })
+
+  it('say when each device was heard, number or not, as long as they are kept', () => {
+    const { note, readings, wait } = open(2)
+    note('a', 't', 'on')
+    wait(1000)
+    note('b', 't', '1')
+    wait(1000)
+    note('a', 'u', '2')
+    note('c', 't', '3')
+    const seen = Object.fromEntries(readings.lastSeen())
+    assert.deepEqual(seen, { a: NOON + 2000, b: NOON + 1000 })
+  })
+
+  it('have a device, or are none', () => {
+    const { note, shown, readings } = open()
+    note(null, 't', '1')
+    assert.deepEqual([shown(), readings.lastSeen().size], [{}, 0])
+  })
+
+  it('do not mix devices and topics up, whatever they are called', () => {
+    const { note, shown } = open()
+    note('a', 'b t', '1')
+    note('a b', 't', '2')
+    note('__proto__', 'constructor', '3')
+    assert.equal(Object.values(shown()).length, 2)
+  })
+})
+
+describe('a number', () => {
+  it('is what a decimal number is, with space around it', () => {
+    for (const [text, value] of [
+      ...[
+        ['0', 0],
+        ['-1', -1],
+        ['+1', 1],
+        ['21.5', 21.5],
+        ['.5', 0.5],
+        ['5.', 5],
+      ],
+      ...[
+        ['1e3', 1000],
+        ['1E-3', 0.001],
+        [' 1\r\n', 1],
+        ['007', 7],
+        ['-0', -0],
+      ],
+    ] as const)
+      assert.equal(numberIn(Buffer.from(text)), value, text)
+  })
+
+  it('is nothing else', () => {
+    for (const text of [
+      ...['', ' ', '.', '-', '+', 'e', '1e', 'e1', '1 2', '1,5', '1_000', '--1', '1-', '0x10'],
+      ...['0b1', '0o7', 'NaN', 'Infinity', '-Infinity', '1e999', 'true', 'null', '[1]', '"1"'],
+      ...['1\0', '١', '１', '1'.repeat(41), ' '.repeat(40)],
+    ])
+      assert.equal(numberIn(Buffer.from(text)), null, JSON.stringify(text))
+  })
+
+  it('is found again however JavaScript writes it', () => {
+    const finite = fc.double({ noNaN: true, noDefaultInfinity: true })
+    fc.assert(
+      fc.property(finite, (value) => {
+        assert.equal(numberIn(Buffer.from(String(value))), value)
+      }),
+    )
+  })
+
+  it('takes no time to be none, however hostile', () => {
+    const bytes = fc.uint8Array({ minLength: 0, maxLength: 60 })
+    fc.assert(
+      fc.property(bytes, (payload) => {
+        const value = numberIn(Buffer.from(payload))
+        assert.ok(value === null || Number.isFinite(value))
+      }),
+    )
+  })
+})

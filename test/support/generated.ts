@@ -1,0 +1,27 @@
+// Files made from the schema of the settings: node test/support/generated.ts writes them, a test compares.
+import { readFile, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { describeSettings, toEnvExample, toMarkdownTable } from '../../src/config/describe.ts'
+
+export const ROOT = resolve(import.meta.dirname, '../..')
+
+const BEGIN = '<!-- settings: written by npm run docs -->'
+const END = '<!-- end of settings -->'
+
+/** What each generated file should hold, by its path from the root. */
+export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
+  const settings = describeSettings()
+  const page = 'docs/configuration.md'
+  const before = await readFile(join(ROOT, page), 'utf8')
+  const [head, ...rest] = before.split(BEGIN)
+  const [, tail, ...more] = rest.join(BEGIN).split(END)
+  if (head === undefined || tail === undefined || more.length > 0)
+    throw new Error(`${page} needs one "${BEGIN}" and then one "${END}"`)
+  return new Map([
+    ['.env.example', toEnvExample(settings)],
+    [page, `${head}${BEGIN}\n\n${toMarkdownTable(settings)}\n\n${END}${tail}`],
+  ])
+}
+
+if (import.meta.main)
+  for (const [path, text] of await generatedFiles()) await writeFile(join(ROOT, path), text)
