@@ -1,0 +1,204 @@
+// Brokers against each other: node bench/broker.ts [--help]
+import { parseArgs } from 'node:util'
+import type { BrokerJob, Measured, Scenario, Target } from './support/broker-load.ts'
+import { startWorker, type Worker } from './support/child.ts'
+import { createGround, type Ground } from './support/ground.ts'
+import { printProfile } from './support/profile.ts'
+import { median, medianRatio, print, printTable, rotated } from './support/rounds.ts'
+import { type Server, type ServerName, startServer } from './support/servers.ts'
+import { runSlow } from './support/slow.ts'
+
+const HELP = `Usage: node bench/broker.ts [OPTIONS]
+
+Mosquitto, stock aedes, stock aedes that asks our ACL, and the gateway, each a process on core ${0},
+and a load generator on core ${1}; 100-byte payloads over TLS with client certificates.
+
+  --only NAMES      scenarios, comma separated [all]: 1-1-q0, 1-1-q1, 1-200-q0, 1-200-q1,
+                    200-1-q0, 200-1-q1
+  --brokers NAMES   mosquitto, aedes, aedes+acl, gateway [all]
+  --rounds N        how often each is measured [5]
+  --seconds N       how long, each time [0.6]
+  --window N        messages that each publisher may have on their way [as the scenario says]
+  --profile DIR     write CPU profiles of the Node brokers to DIR and print where their time went
+  --slow            the slow subscriber test instead; with --rounds and --seconds [1 and 6]`
+
+const SCENARIOS: Record<string, Scenario> = {
+  '1-1-q0': { name: '1->1 QoS 0', publishers: 1, subscribers: 1, qos: 0, window: 4000, batch: 50 },
+  '1-1-q1': { name: '1->1 QoS 1', publishers: 1, subscribers: 1, qos: 1, window: 1000, batch: 50 },
+  '1-200-q0': {
+    ...{ name: '1->200 QoS 0', publishers: 1, subscribers: 200 },
+    ...{ qos: 0, window: 200, batch: 20 },
+  },
+  '1-200-q1': {
+    ...{ name: '1->200 QoS 1', publishers: 1, subscribers: 200 },
+    ...{ qos: 1, window: 200, batch: 20 },
+  },
+  // what all may have on their way stays below the 4 MiB at which the gateway drops; the more it is,
+  // the longer the array that stock aedes shifts
+  '200-1-q0': {
+    ...{ name: '200->1 QoS 0', publishers: 200, subscribers: 1 },
+    ...{ qos: 0, window: 150, batch: 25 },
+  },
+  '200-1-q1': {
+    ...{ name: '200->1 QoS 1', publishers: 200, subscribers: 1 },
+    ...{ qos: 1, window: 150, batch: 25 },
+  },
+}
+const BROKERS: readonly ServerName[] = ['mosquitto', 'aedes', 'aedes+acl', 'gateway']
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    brokers: { type: 'string', default: BROKERS.join() },
+    rounds: { type: 'string' },
+    seconds: { type: 'string' },
+    window: { type: 'string' },
+    profile: { type: 'string' },
+    slow: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+})
+
+interface Effort {
+  readonly names: readonly ServerName[]
+  readonly rounds: number
+  readonly seconds: number
+}
+
+const WARM_SECONDS = 1
+
+/** By broker, what each round came to. */
+type Results = Map<string, Measured[]>
+
+async function measure(ground: Ground, scenario: Scenario, effort: Effort): Promise<Results> {
+  const { names, rounds, seconds } = effort
+  await using running = new AsyncDisposableStack()
+  // new ones for each scenario: what the last one left on their heaps is none of its business
+  const servers = await Promise.all(
+    names.map((name) => startServer(name, ground, { profile: values.profile })),
+  )
+  for (const server of servers) running.use(server)
+  const loads: [Server, Worker<BrokerJob, Measured>][] = []
+  for (const server of servers) {
+    const worker = startWorker<BrokerJob, Measured>(
+      new URL('./support/broker-load.ts', import.meta.url),
+    )
+    running.use(worker)
+    const target: Target = {
+      ...{ pid: server.pid, port: server.port },
+      sensorDirectory: ground.sensor.directory,
+      readerDirectory: ground.reader.directory,
+    }
+    await worker.ask({ kind: 'open', target, scenario })
+    // compiles what is hot, and is not counted
+    await worker.ask({ kind: 'run', seconds: WARM_SECONDS })
+    loads.push([server, worker])
+  }
+  const results: Results = new Map(servers.map(({ name }) => [name, []]))
+  for (let round = 0; round < rounds; round++)
+    for (const [{ name }, worker] of rotated(loads, round))
+      results.get(name)?.push(await worker.ask({ kind: 'run', seconds }))
+  return results
+}
+
+function column(results: Results, name: string, of: (one: Measured) => number): number[] {
+  return (results.get(name) ?? []).map(of)
+}
+
+/** One row: the median of each broker, and by how much it differs from stock aedes in the same round. */
+function row(
+  label: string,
+  results: Results,
+  of: (one: Measured) => number,
+  format: (value: number) => string,
+): string[] {
+  const stock = column(results, 'aedes', of)
+  const cells = [...results.keys()].map((name) => {
+    const values = column(results, name, of)
+    const ratio = name === 'aedes' || stock.length === 0 ? '' : times(medianRatio(values, stock))
+    return `${format(median(values))} ${ratio.padStart(6)}`
+  })
+  return [label, ...cells]
+}
+
+const times = (ratio: number) => `${ratio.toFixed(2)}x`
+const thousands = (rate: number) => `${(rate / 1000).toFixed(rate < 10_000 ? 1 : 0)}k`
+const microseconds = (cost: number) => cost.toFixed(2)
+const percent = (part: number) => `${(part * 100).toFixed(0)}%`
+
+function printResults(all: [Scenario, Results][], names: readonly string[]): void {
+  const header = (what: string) => [what, ...names.map((name) => `${name}       `)]
+  const rows = (
+    of: (one: Measured) => number,
+    format: (value: number) => string,
+  ): (readonly string[])[] =>
+    all.map(([scenario, results]) => row(scenario.name, results, of, format))
+
+  print('Messages a second that subscribers got, and how many times stock aedes that is')
+  printTable([header('scenario'), ...rows(({ rate }) => rate, thousands)])
+  print()
+  print("Microseconds of the broker's CPU for one of them: less moved by what else runs here")
+  printTable([header('scenario'), ...rows(({ cost }) => cost, microseconds)])
+  print()
+  print('Part of the time that the broker had its core, another program had it meanwhile,')
+  print('and the load generator had its own; messages lost, and surplus')
+  printTable([
+    ['scenario', ...names],
+    ...all.map(([{ name }, results]) => [name, ...names.map((broker) => health(results, broker))]),
+  ])
+}
+
+function health(results: Results, broker: string): string {
+  const part = (of: (one: Measured) => number) => percent(median(column(results, broker, of)))
+  const sum = (of: (one: Measured) => number) =>
+    column(results, broker, of).reduce((total, one) => total + one, 0)
+  return [
+    part(({ busy }) => busy),
+    part(({ waited }) => waited),
+    part(({ loadBusy }) => loadBusy),
+    `${sum(({ lost }) => lost)}+${sum(({ extra }) => extra)}`,
+  ].join(' ')
+}
+
+const AT_LEAST = 0.9
+const FAN_IN_AT_LEAST = 5
+
+function printGoals(all: [Scenario, Results][]): void {
+  print()
+  for (const [{ name }, results] of all) {
+    const of = (broker: string, what: 'rate' | 'cost') =>
+      column(results, broker, (one) => one[what])
+    const ratio = medianRatio(of('gateway', 'rate'), of('aedes', 'rate'))
+    if (Number.isNaN(ratio)) continue
+    const byCpu = medianRatio(of('aedes', 'cost'), of('gateway', 'cost'))
+    const goal = name === '200->1 QoS 0' ? FAN_IN_AT_LEAST : AT_LEAST
+    const verdict = ratio >= goal ? 'met   ' : 'missed'
+    print(`${verdict} ${name}: ${times(ratio)} (by CPU ${times(byCpu)}), goal ${times(goal)}`)
+  }
+}
+
+async function compare(): Promise<void> {
+  const names = values.brokers.split(',') as ServerName[]
+  const effort = {
+    names,
+    rounds: Number(values.rounds ?? 5),
+    seconds: Number(values.seconds ?? 0.6),
+  }
+  await using ground = await createGround()
+  const all: [Scenario, Results][] = []
+  for (const key of values.only?.split(',') ?? Object.keys(SCENARIOS)) {
+    const known = SCENARIOS[key]
+    if (!known) throw new Error(`there is no scenario "${key}"`)
+    const scenario = values.window ? { ...known, window: Number(values.window) } : known
+    all.push([scenario, await measure(ground, scenario, effort)])
+  }
+  printResults(all, names)
+  printGoals(all)
+  if (values.profile)
+    for (const name of names) if (name !== 'mosquitto') await printProfile(values.profile, name)
+}
+
+if (values.help) print(HELP)
+else if (values.slow)
+  await runSlow({ rounds: Number(values.rounds ?? 1), seconds: Number(values.seconds ?? 6) })
+else await compare()

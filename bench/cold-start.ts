@@ -1,0 +1,107 @@
+// From spawning `serve` to its first 200 on a publish: node bench/cold-start.ts [RUNS]
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { Agent, request } from 'node:https'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { initDirectory } from '../src/ca/init.ts'
+import { deviceFiles } from '../src/ca/layout.ts'
+import { codeOf } from '../src/errors.ts'
+
+const PROGRAM = resolve(import.meta.dirname, '../bin/wott-gateway.js')
+const POLL_MS = 2
+const runs = Number(process.argv[2] ?? 10)
+const print = (line: string) => process.stdout.write(`${line}\n`)
+
+const folder = await mkdtemp(join(tmpdir(), 'wott-cold-'))
+const { layout } = await initDirectory(folder)
+const sensor = deviceFiles(layout, 'sensor')
+const [ca, cert, key] = await Promise.all(
+  [sensor.ca, sensor.certificate, sensor.key].map((file) => readFile(file)),
+)
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/** Resolves with the status; rejects while nothing listens. */
+function publish(port: number): Promise<number | undefined> {
+  const { promise, resolve, reject } = Promise.withResolvers<number | undefined>()
+  const agent = new Agent({ ...{ ca, cert, key } } as { ca: Buffer; cert: Buffer; key: Buffer })
+  request({ agent, host: 'localhost', port, path: '/topics/wott/temperature', method: 'POST' })
+    .on('response', (response) => {
+      response.resume()
+      response.once('end', () => agent.destroy())
+      resolve(response.statusCode)
+    })
+    .on('error', reject)
+    .end('21.5')
+  return promise
+}
+
+interface Start {
+  readonly wall: number
+  /** What the gateway computed meanwhile, which other programs on the machine do not add to; Linux only. */
+  readonly cpu: number
+}
+
+async function coldStart(): Promise<Start> {
+  const port = await freePort()
+  const settings = ['--device-listen', `127.0.0.1:${port}`]
+  for (const door of ['mqtt', 'viewer', 'ops']) settings.push(`--${door}-listen`, '127.0.0.1:0')
+  settings.push('--certs-dir', layout.certs.directory, '--crl-file', layout.authority.crl)
+  const started = performance.now()
+  const gateway = spawn(
+    process.execPath,
+    [PROGRAM, 'serve', ...settings, '--acl-file', layout.acl],
+    { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] },
+  )
+  try {
+    for (;;) {
+      const status = await publish(port).catch((error: unknown) => {
+        if (codeOf(error) === 'ECONNREFUSED' && gateway.exitCode === null) return null
+        throw error
+      })
+      if (status === 200)
+        return { wall: performance.now() - started, cpu: await cpuOf(gateway.pid) }
+      if (status !== null) throw new Error(`the gateway answered ${status}`)
+      await setTimeout(POLL_MS)
+    }
+  } finally {
+    gateway.kill()
+    await once(gateway, 'exit')
+  }
+}
+
+/** proc(5): utime and stime, in ticks of 10 ms. */
+async function cpuOf(pid: number | undefined): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * 10
+}
+
+function median(values: readonly number[]): string {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.slice((sorted.length - 1) >> 1, (sorted.length >> 1) + 1)
+  return (middle.reduce((sum, value) => sum + value, 0) / middle.length).toFixed(0)
+}
+
+try {
+  await coldStart() // fills the compile cache, as the first start ever does
+  const starts: Start[] = []
+  for (let run = 0; run < runs; run++) starts.push(await coldStart())
+  const walls = starts.map(({ wall }) => wall)
+  const cpu = median(starts.map((start) => start.cpu))
+  print(`median of ${runs} starts: ${median(walls)} ms (${cpu} ms of CPU)`)
+  print(`all: ${walls.map((wall) => wall.toFixed(0)).join(' ')}`)
+} finally {
+  await rm(folder, { recursive: true, force: true })
+}

@@ -1,0 +1,186 @@
+// What the store costs: node --expose-gc bench/store.ts. Compare the ratios, the figures are the disk's;
+// how long turns of the event loop take is the 99th percentile.
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import type { SQLInputValue } from 'node:sqlite'
+import { fileURLToPath } from 'node:url'
+import { createGroupCommit } from '../src/broker/persistence/group-commit.ts'
+import { createSilentJournal, type Journal } from '../src/broker/persistence/journal.ts'
+import type { PublishPacket } from '../src/broker/persistence/packet.ts'
+import { openPersistence, type Persistence } from '../src/broker/persistence/persistence.ts'
+import { openSqliteFile } from '../src/broker/persistence/sqlite-file.ts'
+import { openSqliteJournal } from '../src/broker/persistence/sqlite-journal.ts'
+import { WRITE } from '../src/broker/persistence/sqlite-statements.ts'
+
+const KINDS = ['memory', 'never', 'interval', 'always', 'always, on the main thread'] as const
+type Kind = (typeof KINDS)[number]
+
+const limits = { queueMessages: 1e6, queueBytes: 1e9, totalBytes: 1e9 }
+const subscriber = { id: 'subscriber' }
+const print = (line: string) => process.stdout.write(`${line}\n`)
+const work = mkdtempSync(join(tmpdir(), 'wott-bench-'))
+let counter = 0
+
+function packet(topic: string, retain = false): PublishPacket {
+  counter += 1
+  const properties = { device: 'a1b2c3.d.wott.local', time: Date.now() }
+  const payload = Buffer.alloc(200, 'x')
+  const named = { brokerId: 'bench', brokerCounter: counter, properties }
+  return { cmd: 'publish', topic, payload, qos: 1, retain, dup: false, ...named }
+}
+
+/** The database in this thread, as it would be without a worker. */
+function openOnMainThread(directory: string): Journal {
+  const { db } = openSqliteFile(directory, { fsync: 'always' })
+  const write = new Map(Object.entries(WRITE).map(([name, sql]) => [name, db.prepare(sql)]))
+  return createGroupCommit({
+    async recover() {},
+    async commit(changes) {
+      db.exec('BEGIN')
+      for (const [name, ...columns] of changes)
+        write.get(name)?.run(...(columns as SQLInputValue[]))
+      db.exec('COMMIT')
+    },
+    close: async () => db.close(),
+  })
+}
+
+function journalOf(kind: Kind, directory: string): Journal | Promise<Journal> {
+  if (kind === 'memory') return createSilentJournal()
+  if (kind === 'always, on the main thread') return openOnMainThread(directory)
+  return openSqliteJournal(directory, { fsync: kind })
+}
+
+async function open(kind: Kind, directory = mkdtempSync(join(work, 'store-'))) {
+  return openPersistence({ journal: await journalOf(kind, directory), limits })
+}
+
+/** Runs `step` so many times, so many at once; returns how many a second. */
+async function rate(count: number, atOnce: number, step: () => Promise<void>): Promise<number> {
+  const start = performance.now()
+  let left = count
+  const steps = async () => {
+    while (left-- > 0) await step()
+  }
+  await Promise.all(Array.from({ length: atOnce }, steps))
+  return (count / (performance.now() - start)) * 1000
+}
+
+async function publish(store: Persistence): Promise<void> {
+  const message = packet('sensors/kitchen/temperature')
+  await store.outgoingEnqueueCombi(await store.subscriptionsByTopic(message.topic), message)
+}
+
+async function throughput(kinds: readonly Kind[], single: number, many: number): Promise<void> {
+  for (const kind of kinds) {
+    const store = await open(kind)
+    await store.addSubscriptions(subscriber, [{ topic: 'sensors/#', qos: 1 }])
+    const cells: string[] = []
+    for (const [count, atOnce] of [
+      [many / 4, 64],
+      [single, 1],
+      [many, 64],
+    ] as const) {
+      const delay = monitorEventLoopDelay({ resolution: 1 })
+      delay.enable()
+      const result = await rate(count, atOnce, () => publish(store))
+      delay.disable()
+      const stall = (delay.percentile(99) / 1e6).toFixed(1).padStart(5)
+      cells.push(`${Math.round(result).toString().padStart(7)}/s, turns of ${stall} ms`)
+    }
+    print(`  ${kind.padEnd(27)} 1: ${cells[1]}   64: ${cells[2]}`)
+    await store.destroy()
+  }
+}
+
+async function acknowledgeAll(store: Persistence): Promise<void> {
+  for (const sent of store.outgoing(subscriber)) {
+    if (sent.cmd === 'pubrel') continue
+    sent.messageId = 1
+    await store.outgoingUpdate(subscriber, sent)
+    await store.outgoingClearMessageId(subscriber, { messageId: sent.messageId })
+  }
+}
+
+function sizeOf(directory: string): string {
+  const files = readdirSync(directory).map((name) => statSync(join(directory, name)).size)
+  return `${(files.reduce((sum, size) => sum + size, 0) / 2 ** 20).toFixed(1)} MiB`
+}
+
+async function size(): Promise<void> {
+  const directory = mkdtempSync(join(work, 'size-'))
+  const store = await open('interval', directory)
+  await store.addSubscriptions(subscriber, [{ topic: '#', qos: 1 }])
+  await rate(200_000, 1_000, () => publish(store))
+  print(`  200,000 queued           ${sizeOf(directory)}`)
+  await acknowledgeAll(store)
+  await store.outgoingEnqueueCombi([], packet('x'))
+  const start = performance.now()
+  while (Number.parseFloat(sizeOf(directory)) > 25 && performance.now() - start < 60_000)
+    await new Promise((resolve) => setTimeout(resolve, 500))
+  const seconds = ((performance.now() - start) / 1000).toFixed(0)
+  print(`  acknowledged, ${seconds.padStart(2)} s later  ${sizeOf(directory)}`)
+  await store.destroy()
+  print(`  closed                   ${sizeOf(directory)}`)
+}
+
+function memory(): number {
+  globalThis.gc?.()
+  const { heapUsed, arrayBuffers } = process.memoryUsage()
+  return (heapUsed + arrayBuffers) / 2 ** 20
+}
+
+async function recovery(): Promise<void> {
+  const directory = mkdtempSync(join(work, 'recovery-'))
+  const before = await open('never', directory)
+  await before.addSubscriptions(subscriber, [{ topic: '#', qos: 1 }])
+  await rate(100_000, 1_000, () => publish(before))
+  let n = 0
+  await rate(50_000, 1_000, () => before.storeRetained(packet(`site/${n % 500}/${++n}/t`, true)))
+  await before.destroy()
+  const used = memory()
+  const start = performance.now()
+  const store = await open('always', directory)
+  print(`  ${(performance.now() - start).toFixed(0)} ms from ${sizeOf(directory)}`)
+  print(`  ${(memory() - used).toFixed(0)} MiB in memory`)
+  for (const filter of ['site/77/78/t', 'site/77/#', 'site/+/+/nothing', '#']) {
+    const delay = monitorEventLoopDelay({ resolution: 1 })
+    delay.enable()
+    const begin = performance.now()
+    const found = await store.retained(filter)
+    const took = performance.now() - begin
+    delay.disable()
+    const turn = (delay.percentile(99) / 1e6).toFixed(1)
+    const what = `${filter.padEnd(17)} ${`${found.length}`.padStart(6)}`
+    print(`  ${what} in ${took.toFixed(2).padStart(7)} ms, turns of ${turn} ms`)
+  }
+  await store.destroy()
+}
+
+async function slowDisk(): Promise<void> {
+  const source = fileURLToPath(new URL('./support/slow-fsync.c', import.meta.url))
+  const library = join(work, 'slow-fsync.so')
+  execFileSync('gcc', ['-shared', '-fPIC', '-o', library, source, '-ldl'])
+  const env = { ...process.env, LD_PRELOAD: library }
+  execFileSync(process.execPath, [fileURLToPath(import.meta.url), 'slow'], {
+    env,
+    stdio: 'inherit',
+  })
+}
+
+if (process.argv[2] === 'slow') {
+  await throughput(['always', 'interval', 'always, on the main thread'], 50, 2_000)
+} else {
+  print('QoS 1 messages of 200 bytes stored for a session, 1 and 64 at once')
+  await throughput(KINDS, 2_000, 40_000)
+  print('on the disk')
+  await size()
+  print('opening with 50,000 retained and 100,000 queued')
+  await recovery()
+  print('storing where each fsync takes 30 ms (needs gcc)')
+  await slowDisk()
+}
+rmSync(work, { recursive: true, force: true })

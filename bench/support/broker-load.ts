@@ -1,0 +1,238 @@
+// The load generator of bench/broker.ts, one process for each broker.
+import { setTimeout } from 'node:timers/promises'
+import type { TLSSocket } from 'node:tls'
+import mqttPacket from 'mqtt-packet'
+import { answerJobs, cpuOf } from './child.ts'
+import { createFrameReader } from './frames.ts'
+import { connectPeers, contextOf } from './peer.ts'
+
+export interface Scenario {
+  readonly name: string
+  readonly publishers: number
+  readonly subscribers: number
+  readonly qos: 0 | 1
+  /** Messages of one publisher that may be on their way, or with QoS 1 not acknowledged. */
+  readonly window: number
+  /** Messages in one write. */
+  readonly batch: number
+}
+
+export interface Target {
+  readonly pid: number
+  readonly port: number
+  readonly sensorDirectory: string
+  readonly readerDirectory: string
+}
+
+export type BrokerJob =
+  | { readonly kind: 'open'; readonly target: Target; readonly scenario: Scenario }
+  | { readonly kind: 'run'; readonly seconds: number }
+
+export interface Measured {
+  /** Messages a second that subscribers got. */
+  readonly rate: number
+  /** Microseconds of the broker's CPU for each of them. */
+  readonly cost: number
+  /** What part of the time the broker had its core, and what part somebody else had it meanwhile. */
+  readonly busy: number
+  readonly waited: number
+  /** What part of the time this process had its core. */
+  readonly loadBusy: number
+  /** Messages that never came, and that came twice. */
+  readonly lost: number
+  readonly extra: number
+}
+
+const PAYLOAD_BYTES = 100
+const WARM_MS = 200
+/** Nothing for this long, and what is missing is lost. */
+const SILENCE_MS = 1000
+
+interface Publisher {
+  readonly socket: TLSSocket
+  /** Writes that repeat; with QoS 1 more messages than the window, so that no identifier is used twice at a time. */
+  readonly writes: readonly Buffer[]
+  next: number
+  sent: number
+  acknowledged: number
+  delivered: number
+}
+
+const publishers: Publisher[] = []
+let scenario: Scenario
+let pid = 0
+let delivered = 0
+let running = false
+let pumping = false
+
+answerJobs(async (job: BrokerJob): Promise<Measured | null> => {
+  if (job.kind === 'run') return run(job.seconds)
+  await open(job.target, job.scenario)
+  return null
+})
+
+async function open(target: Target, wanted: Scenario): Promise<void> {
+  scenario = wanted
+  pid = target.pid
+  const { port } = target
+  const { qos, subscribers, publishers: count } = scenario
+  const reader = contextOf(target.readerDirectory)
+  const sensor = contextOf(target.sensorDirectory)
+  const readers = await connectPeers(subscribers, (n) => ({
+    ...{ port, context: reader, clientId: `reader-${n}` },
+    subscribe: { topic: count === 1 ? topicOf(0) : 'bench/+/value', qos },
+  }))
+  for (const socket of readers) listen(socket)
+  const sensors = await connectPeers(count, (n) => ({
+    ...{ port, context: sensor, clientId: `sensor-${n}` },
+  }))
+  for (const [index, socket] of sensors.entries()) {
+    const publisher: Publisher = {
+      ...{ socket, writes: writesOf(index), next: 0, sent: 0, acknowledged: 0, delivered: 0 },
+    }
+    publishers.push(publisher)
+    const onPuback = () => void publisher.acknowledged++
+    const read = createFrameReader({ onPublish() {}, onPuback })
+    socket.on('data', (chunk: Buffer) => {
+      read(chunk)
+      pumpSoon()
+    })
+    socket.on('drain', pumpSoon)
+    dieWith(socket)
+  }
+}
+
+function topicOf(publisher: number): string {
+  return `bench/sensor-${publisher}/value`
+}
+
+function writesOf(publisher: number): Buffer[] {
+  const { qos, window, batch } = scenario
+  const payload = Buffer.alloc(PAYLOAD_BYTES, 'x')
+  payload.writeUInt16BE(publisher)
+  const count = qos === 0 ? 1 : Math.ceil((window * 2) / batch)
+  return Array.from({ length: count }, (_, write) =>
+    Buffer.concat(
+      Array.from({ length: batch }, (_, n) =>
+        mqttPacket.generate({
+          ...{ cmd: 'publish', topic: topicOf(publisher), payload, qos },
+          ...{ retain: false, dup: false, messageId: write * batch + n + 1 },
+        }),
+      ),
+    ),
+  )
+}
+
+function listen(socket: TLSSocket): void {
+  // PUBACKs of one chunk go together
+  let acks = Buffer.alloc(4 * 1024)
+  let used = 0
+  const read = createFrameReader({
+    onPublish(bytes, payload, _end, id) {
+      delivered += 1
+      const publisher = publishers[bytes.readUInt16BE(payload)]
+      if (publisher) publisher.delivered += 1
+      if (id === 0) return
+      if (used === acks.length) acks = Buffer.concat([acks, Buffer.alloc(acks.length)])
+      acks.writeUInt32BE(0x40020000 + id, used)
+      used += 4
+    },
+    onPuback() {},
+  })
+  socket.on('data', (chunk: Buffer) => {
+    read(chunk)
+    if (used > 0) {
+      socket.write(Buffer.from(acks.subarray(0, used)))
+      used = 0
+    }
+    pumpSoon()
+  })
+  dieWith(socket)
+}
+
+function dieWith(socket: TLSSocket): void {
+  socket.on('error', () => {})
+  socket.once('close', () => {
+    process.stderr.write('the server closed a connection\n')
+    process.exit(1)
+  })
+}
+
+function pumpSoon(): void {
+  if (pumping || !running) return
+  pumping = true
+  setImmediate(pump)
+}
+
+function pump(): void {
+  pumping = false
+  if (!running) return
+  const { qos, window, batch, subscribers } = scenario
+  for (const publisher of publishers) {
+    const { socket, writes } = publisher
+    for (;;) {
+      const underway = publisher.sent - publisher.delivered / subscribers
+      if (underway + batch > window) break
+      if (qos === 1 && publisher.sent - publisher.acknowledged + batch > window) break
+      if (socket.writableNeedDrain) break
+      socket.write(writes[publisher.next] as Buffer)
+      publisher.next = (publisher.next + 1) % writes.length
+      publisher.sent += batch
+    }
+  }
+}
+
+async function run(seconds: number): Promise<Measured> {
+  running = true
+  pump()
+  await setTimeout(WARM_MS)
+  const before = reading()
+  await setTimeout(seconds * 1000)
+  const after = reading()
+  running = false
+  await settled()
+
+  const { subscribers } = scenario
+  let lost = 0
+  let extra = 0
+  for (const publisher of publishers) {
+    const missing = publisher.sent * subscribers - publisher.delivered
+    if (missing > 0) lost += missing
+    else extra -= missing
+    Object.assign(publisher, { sent: 0, acknowledged: 0, delivered: 0 })
+  }
+  const time = after.time - before.time
+  const count = after.delivered - before.delivered
+  const busy = after.server.busy - before.server.busy
+  return {
+    ...{ lost, extra },
+    rate: count / time,
+    cost: (busy / count) * 1e6,
+    busy: busy / time,
+    waited: (after.server.waited - before.server.waited) / time,
+    loadBusy: (after.load.busy - before.load.busy) / time,
+  }
+}
+
+function reading() {
+  return {
+    time: performance.now() / 1000,
+    delivered,
+    server: cpuOf(pid),
+    load: cpuOf(process.pid),
+  }
+}
+
+/** Waits until everything has come, or nothing comes any more. */
+async function settled(): Promise<void> {
+  const isDone = ({ sent, acknowledged, delivered }: Publisher) =>
+    delivered >= sent * scenario.subscribers && (scenario.qos === 0 || acknowledged >= sent)
+  let seen = delivered
+  let quietSince = performance.now()
+  while (!publishers.every(isDone)) {
+    await setTimeout(5)
+    if (delivered !== seen) quietSince = performance.now()
+    else if (performance.now() - quietSince > SILENCE_MS) return
+    seen = delivered
+  }
+}

@@ -1,0 +1,33 @@
+export const print = (line = '') => void process.stdout.write(`${line}\n`)
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const low = sorted[Math.floor((sorted.length - 1) / 2)] ?? Number.NaN
+  const high = sorted[Math.ceil((sorted.length - 1) / 2)] ?? Number.NaN
+  return (low + high) / 2
+}
+
+/** The median of `values[n] / others[n]`: what was measured one after the other is compared with each other. */
+export function medianRatio(values: readonly number[], others: readonly number[]): number {
+  return median(values.map((value, round) => value / (others[round] ?? Number.NaN)))
+}
+
+/** `items` from another one on in each round, so that nobody always comes first. */
+export function rotated<T>(items: readonly T[], round: number): T[] {
+  const from = round % items.length
+  return [...items.slice(from), ...items.slice(0, from)]
+}
+
+/** Lines up columns; the first one to the left, the others to the right. */
+export function printTable(rows: readonly (readonly string[])[]): void {
+  const widths: number[] = []
+  for (const row of rows)
+    for (const [column, cell] of row.entries())
+      widths[column] = Math.max(widths[column] ?? 0, cell.length)
+  for (const row of rows) {
+    const cells = row.map((cell, column) =>
+      column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
+    )
+    print(cells.join('  ').trimEnd())
+  }
+}

@@ -1,0 +1,169 @@
+import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
+import { connect, createServer } from 'node:net'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout } from 'node:timers/promises'
+import { end, SERVER_CORE, spawnOn } from './child.ts'
+import type { Ground } from './ground.ts'
+
+export type ServerName = 'mosquitto' | 'aedes' | 'aedes+acl' | 'gateway'
+
+/** A server under test, a process of its own. */
+export interface Server extends AsyncDisposable {
+  readonly name: string
+  readonly pid: number
+  /** MQTT over TLS; 0 when it has none. */
+  readonly port: number
+  /** Publishing over HTTPS; 0 when it has none. */
+  readonly httpsPort: number
+}
+
+export interface StartOptions {
+  /** Where a CPU profile is written when the server ends. */
+  readonly profile?: string | undefined
+  /** Passed to the gateway: `WOTT_…`. */
+  readonly env?: Record<string, string>
+}
+
+export function startServer(
+  name: ServerName,
+  ground: Ground,
+  options: StartOptions = {},
+): Promise<Server> {
+  switch (name) {
+    case 'mosquitto':
+      return startMosquitto(ground)
+    case 'aedes':
+      return startModule(name, 'aedes-server.ts', [ground.directory], options)
+    case 'aedes+acl':
+      return startModule(name, 'aedes-server.ts', [ground.directory, ground.aclFile], options)
+    case 'gateway':
+      return startGateway(ground, options)
+  }
+}
+
+/** A bare HTTPS server that answers what the gateway answers to a publish. */
+export function startBareHttp(ground: Ground, options: StartOptions = {}): Promise<Server> {
+  return startModule('bare-http', 'bare-http.ts', [ground.directory], options)
+}
+
+async function startMosquitto({ directory, server, aclFile, crlFile }: Ground): Promise<Server> {
+  const port = await freePort()
+  const file = join(directory, 'mosquitto.conf')
+  const lines = [
+    `listener ${port} 127.0.0.1`,
+    `cafile ${server.caFile}`,
+    `certfile ${server.certFile}`,
+    `keyfile ${server.keyFile}`,
+    `crlfile ${crlFile}`,
+    'require_certificate true',
+    'use_identity_as_username true',
+    `acl_file ${aclFile}`,
+    // its defaults would drop what the window of the load generator lets through
+    'max_inflight_messages 0',
+    'max_queued_messages 0',
+    'set_tcp_nodelay true',
+    'persistence false',
+    'sys_interval 0',
+    'log_type none',
+    // otherwise it becomes another user, who cannot read the directory
+    'user root',
+  ]
+  await writeFile(file, `${lines.join('\n')}\n`)
+  const child = spawnOn('/usr/sbin/mosquitto', ['-c', file], {
+    core: SERVER_CORE,
+    stdio: ['ignore', 'ignore', 'ignore'],
+  })
+  while (!(await connects(port))) {
+    if (child.exitCode !== null) throw new Error(`mosquitto ended with ${child.exitCode}`)
+    await setTimeout(20)
+  }
+  return {
+    ...{ name: 'mosquitto', pid: child.pid as number, port, httpsPort: 0 },
+    [Symbol.asyncDispose]: () => end(child),
+  }
+}
+
+function startGateway(ground: Ground, options: StartOptions): Promise<Server> {
+  const main = new URL('../../src/cli/main.ts', import.meta.url).pathname
+  const anyPort = '127.0.0.1:0'
+  const env = {
+    WOTT_BROKER: 'memory:',
+    WOTT_CERTS_DIR: ground.server.directory,
+    WOTT_CRL_FILE: ground.crlFile,
+    WOTT_ACL_FILE: ground.aclFile,
+    WOTT_DEVICE_LISTEN: anyPort,
+    WOTT_MQTT_LISTEN: anyPort,
+    WOTT_VIEWER_LISTEN: 'off',
+    WOTT_OPS_LISTEN: anyPort,
+    WOTT_PUBLISH_RATE: '0',
+    ...options.env,
+  }
+  return startNode('gateway', [main, 'serve'], { ...options, env })
+}
+
+function startModule(
+  name: string,
+  module: string,
+  args: readonly string[],
+  options: StartOptions,
+): Promise<Server> {
+  return startNode(name, [new URL(module, import.meta.url).pathname, ...args], options)
+}
+
+/** Runs what says where it listens as the gateway does: `{"door":"mqtt","address":"HOST:PORT"}`, `device` last. */
+async function startNode(
+  name: string,
+  args: readonly string[],
+  { profile, env = {} }: StartOptions,
+): Promise<Server> {
+  const profiling = profile ? ['--cpu-prof', '--cpu-prof-dir', join(profile, name)] : []
+  const child = spawnOn(process.execPath, [...profiling, ...args], {
+    core: SERVER_CORE,
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  if (!child.stdout) throw new Error('no standard output')
+  const ports: Record<string, number> = {}
+  const lines = createInterface(child.stdout)
+  for await (const line of lines) {
+    const { door, address, level, msg } = JSON.parse(line)
+    if (address) ports[door] = Number(address.slice(address.lastIndexOf(':') + 1))
+    else if (level === 'warn' || level === 'error') process.stderr.write(`${name}: ${msg}\n`)
+    if (door === 'device') break
+  }
+  if (!ports.device) throw new Error(`${name} did not start`)
+  // nobody reads the log from here on, and a full pipe would stop the server
+  child.stdout.on('data', (chunk) => complain(name, chunk)).resume()
+  return {
+    ...{ name, pid: child.pid as number, port: ports.mqtt ?? 0, httpsPort: ports.device },
+    [Symbol.asyncDispose]: () => end(child),
+  }
+}
+
+function complain(name: string, chunk: Buffer): void {
+  for (const line of chunk.toString().split('\n'))
+    if (/"level":"(warn|error)"/.test(line)) process.stderr.write(`${name}: ${line}\n`)
+}
+
+async function connects(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1')
+  try {
+    await once(socket, 'connect')
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  server.close()
+  await once(server, 'close')
+  return port
+}
