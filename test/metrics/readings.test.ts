@@ -138,7 +138,8 @@ describe('a number', () => {
     const finite = fc.double({ noNaN: true, noDefaultInfinity: true })
     fc.assert(
       fc.property(finite, (value) => {
-        assert.equal(numberIn(Buffer.from(String(value))), value)
+        // JavaScript writes -0 as 0
+        assert.equal(numberIn(Buffer.from(String(value))), value === 0 ? 0 : value)
       }),
     )
   })

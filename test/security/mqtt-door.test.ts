@@ -79,8 +79,7 @@ describe('attacks on the mqtt door', () => {
       using raw = await rawConnected(at, alice, { clientId: 'trickle' })
       raw.send(Buffer.from([0x30, 100]))
       const trickle = setInterval(() => raw.send(Buffer.from([0])), 200)
-      await raw.closed
-      clearInterval(trickle)
+      await raw.closed.finally(() => clearInterval(trickle))
     })
 
     it('a client that breaks its keep-alive is ended', async () => {

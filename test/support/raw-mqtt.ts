@@ -29,8 +29,12 @@ export async function rawMqtt(at: TestGateway, who: Credentials): Promise<RawMqt
   })
   socket.on('error', () => {})
   socket.on('data', (chunk: Buffer) => parser.parse(chunk))
-  const closed = once(socket, 'close').then(() => {
-    for (const want of wanted) want.reject(new Error('the connection was closed'))
+  // not events.once, which a reset would make reject
+  const closed = new Promise<void>((resolve) => {
+    socket.once('close', () => {
+      for (const want of wanted) want.reject(new Error('the connection was closed'))
+      resolve()
+    })
   })
   await once(socket, 'secureConnect')
   return {
