@@ -64,6 +64,7 @@ async function coldStart(): Promise<Start> {
     [PROGRAM, 'serve', ...settings, '--acl-file', layout.acl],
     { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] },
   )
+  const exited = once(gateway, 'exit')
   try {
     for (;;) {
       const status = await publish(port).catch((error: unknown) => {
@@ -77,7 +78,7 @@ async function coldStart(): Promise<Start> {
     }
   } finally {
     gateway.kill()
-    await once(gateway, 'exit')
+    await exited
   }
 }
 

@@ -46,7 +46,7 @@ export interface Measured {
 const PAYLOAD_BYTES = 100
 const WARM_MS = 200
 /** Nothing for this long, and what is missing is lost. */
-const SILENCE_MS = 1000
+const SILENCE_MS = 5000
 
 interface Publisher {
   readonly socket: TLSSocket

@@ -1,8 +1,7 @@
 import { ACL_FILE, CLIENT_ID, JSON_LINES, STRICT } from './acl-file.ts'
-import { ArgumentsError } from './arguments.ts'
+import { pickAction } from './actions.ts'
 import type { Command } from './command.ts'
 import { helpText } from './help.ts'
-import { didYouMean } from './suggest.ts'
 
 type Action = (args: readonly string[]) => Promise<number | undefined>
 
@@ -41,12 +40,8 @@ export const acl: Command = {
       `echo '{"user":"sensor.d.wott.local","action":"publish","topic":"a"}' |\n    wott-gateway acl test`,
     ],
   }),
-  async run([action = '', ...args]) {
-    const load = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined
-    if (load) return (await load())(args)
-    if (action === '' || action.startsWith('-'))
-      throw new ArgumentsError('lint, explain or test is missing')
-    const hint = didYouMean(action, Object.keys(ACTIONS)) || '; there are lint, explain and test'
-    throw new ArgumentsError(`there is no acl command ${JSON.stringify(action)}${hint}`)
+  async run([action, ...args]) {
+    const run = await pickAction('acl', ACTIONS, action)()
+    return run(args)
   },
 }

@@ -1,15 +1,9 @@
 import { addDevice, type Device, listDevices, revokeDevice } from '../ca/devices.ts'
-import {
-  ArgumentsError,
-  type Flags,
-  readArguments,
-  requireWords,
-  wholeNumber,
-} from './arguments.ts'
+import { pickAction } from './actions.ts'
+import { type Flags, readArguments, requireWords, wholeNumber } from './arguments.ts'
 import { type Command, print } from './command.ts'
 import { inDirectory, USUAL_DIRECTORY } from './directory.ts'
 import { helpText } from './help.ts'
-import { didYouMean } from './suggest.ts'
 
 const DIR = {
   type: 'string',
@@ -57,15 +51,8 @@ export const device: Command = {
       'wott-gateway device revoke kitchen.d.wott.local',
     ],
   }),
-  async run([action = '', ...args]) {
-    const run = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined
-    if (run) await run(args)
-    else if (action === '' || action.startsWith('-'))
-      throw new ArgumentsError('add, revoke or list is missing')
-    else {
-      const hint = didYouMean(action, Object.keys(ACTIONS)) || '; there are add, revoke and list'
-      throw new ArgumentsError(`there is no device command ${JSON.stringify(action)}${hint}`)
-    }
+  async run([action, ...args]) {
+    await pickAction('device', ACTIONS, action)(args)
     return undefined
   },
 }

@@ -30,8 +30,8 @@ export const simulate: Command = {
     flags: FLAGS,
     examples: [
       'wott-gateway simulate',
-      'wott-gateway simulate --count 2 --interval 0.5',
-      'wott-gateway simulate kitchen/temperature --certs .wott/devices/kitchen --via mqtt',
+      'wott-gateway simulate --count 2 --interval 0.5 --via mqtt',
+      'wott-gateway simulate kitchen/temperature --certs .wott/devices/kitchen',
     ],
   }),
   async run(args) {

@@ -27,11 +27,19 @@ export interface AppOptions extends ServerOptions {
   readonly log: Logger
 }
 
+function noSchema(): never {
+  throw new Error('a route has a schema, and nothing here compiles it')
+}
+
 /** What the apps of all doors have in common. */
 export const APP_OPTIONS = {
   genReqId: () => randomUUID(),
   // topics are decoded once, by topicInPath: the router sees their escapes as text, and can object to none
   rewriteUrl: ({ url = '' }: { url?: string | undefined }) => url.replaceAll('%', '%25'),
+  // no route has a schema, and the compilers of schemas take long to load
+  schemaController: {
+    compilersFactory: { buildValidator: () => noSchema, buildSerializer: () => noSchema },
+  },
   // what an open connection still asks of a stopping gateway is answered, then the connection ends
   return503OnClosing: false,
   clientErrorHandler(error: Error, socket: Socket) {

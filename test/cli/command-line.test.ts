@@ -89,6 +89,24 @@ describe('help', () => {
     }
   })
 
+  it('has examples that work', async () => {
+    await using folder = await temporaryFolder()
+    const examples = []
+    // the others need a gateway, and are run by the tests of their commands
+    for (const name of ['init', 'device', 'whoami', 'acl']) {
+      const { stdout } = await run([name, '--help'])
+      examples.push(/\nExamples:\n([\s\S]*?)\n(\n|$)/.exec(stdout)?.[1])
+    }
+    const script = `set -e; wott-gateway() { "${process.execPath}" "${PROGRAM}" "$@"; }`
+    const ran = startAny('bash', ['-c', [script, ...examples].join('\n')], { cwd: folder.path })
+    const { code, stderr, stdout } = await ran.ended
+    assert.deepEqual([code, stderr], [0, ''])
+    assert.match(
+      String(stdout),
+      /^kitchen\.d\.wott\.local\t[\s\S]*^revoked kitchen\.d\.wott\.local/m,
+    )
+  })
+
   it('comes in whatever place it is asked for', async () => {
     const [plain, ...others] = await Promise.all(
       [

@@ -1,0 +1,18 @@
+import { ArgumentsError } from './arguments.ts'
+import { didYouMean } from './suggest.ts'
+
+/** What `wott-gateway COMMAND ACTION` means. Throws an ArgumentsError unless there is such an action. */
+export function pickAction<T>(
+  command: string,
+  actions: Readonly<Record<string, T>>,
+  action = '',
+): T {
+  const found = Object.hasOwn(actions, action) ? actions[action] : undefined
+  if (found !== undefined) return found
+  const names = Object.keys(actions)
+  const all = `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`
+  if (action === '' || action.startsWith('-')) throw new ArgumentsError(`${all} is missing`)
+  throw new ArgumentsError(
+    `there is no ${command} command ${JSON.stringify(action)}${didYouMean(action, names) || `; it is ${all}`}`,
+  )
+}

@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
+import { once } from 'node:events'
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { promisify } from 'node:util'
+import { initDirectory } from '../../src/ca/init.ts'
+import { deviceFiles, type Layout } from '../../src/ca/layout.ts'
+import { FREE_PORTS, type Options, run } from './program.ts'
+import { createSite, type Site } from './site.ts'
+
+const NOBODY = 65_534
+
+let site: Site
+before(async () => {
+  site = await createSite()
+})
+after(() => site[Symbol.asyncDispose]())
+
+describe('serve that cannot start says why, exit code 2', { concurrency: 2 }, () => {
+  /** Exactly `message` on standard error, and nothing left running. */
+  async function refuses(args: string[], message: string | RegExp, options: Options = {}) {
+    const { code, stderr } = await run(args, { cwd: site.path, ...options })
+    if (typeof message === 'string') assert.equal(stderr, `${message}\n`)
+    else assert.match(stderr, message)
+    assert.doesNotMatch(stderr, /\n {4}at |Error:/)
+    assert.equal(code, 2)
+  }
+
+  it('nothing is configured', () =>
+    refuses(
+      ['serve'],
+      'wott-gateway: wrong settings:\n  WOTT_ACL_FILE is not set: name the Mosquitto acl_file that says who may do what (an empty file denies everything)',
+    ))
+
+  it('settings are wrong: all at once, by the name that was used', () =>
+    refuses(
+      ['serve', '--device-listen', 'nope', '--drain-seconds', '-1'],
+      `wott-gateway: wrong settings:
+  WOTT_ID_PATTERN must be a regular expression from "^" to "$", so that it speaks of the whole WoTT ID, not "a"
+  --device-listen must be HOST:PORT, [IPV6]:PORT, :PORT or off, not "nope"
+  WOTT_MAX_PAYLOAD must be a size from 1 to 64MiB, such as 1048576 or 1MiB, not "1TB"
+  --drain-seconds must be a whole number from 0 to 3600, not "-1"
+  WOTT_LOG_LEVEL must be one of error, warn, info, debug, not "loud"
+  WOTT_ACL_FILE is not set: name the Mosquitto acl_file that says who may do what (an empty file denies everything)`,
+      {
+        env: {
+          ...{ WOTT_ID_PATTERN: 'a', WOTT_MAX_PAYLOAD: '1TB', WOTT_LOG_LEVEL: 'loud' },
+          // what docker compose makes of a variable that is not set
+          ...{ WOTT_ACL_FILE: '', WOTT_MQTT_LISTEN: '' },
+        },
+      },
+    ))
+
+  it('a port is taken', async () => {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as { port: number }
+    await refuses(
+      site.serveBut({ '--device-listen': `127.0.0.1:${port}` }),
+      `wott-gateway: the device door cannot listen on 127.0.0.1:${port}: another program listens there already; stop it or choose another address with --device-listen HOST:PORT`,
+    )
+    server.close()
+  })
+
+  it('the certificate is missing', () =>
+    refuses(
+      site.serveBut({ '--certs-dir': '/none' }),
+      [
+        'wott-gateway: /none/ca.crt: there is no such file; it should hold CA certificates',
+        "wott-gateway: /none/client.crt: there is no such file; it should hold the gateway's certificate",
+        "wott-gateway: /none/client.key: there is no such file; it should hold the gateway's private key",
+        'wott-gateway: WOTT_CERTS_DIR names the folder; "wott-gateway init" makes one to try things with',
+      ].join('\n'),
+    ))
+
+  it('the certificate is garbage', async () =>
+    refuses(
+      site.serveBut({ '--cert-file': await site.file('garbage.crt', 'x\n\0y') }),
+      `wott-gateway: ${site.path}/garbage.crt: there is no PEM certificate in this file`,
+    ))
+
+  it('the key belongs to another certificate', () =>
+    refuses(
+      site.serveBut({ '--key-file': deviceFiles(site.layout, 'sensor').key }),
+      `wott-gateway: ${deviceFiles(site.layout, 'sensor').key}: this private key does not belong to the certificate in ${site.layout.certs.certificate}`,
+    ))
+
+  it('the key is encrypted', async () => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const cipher = { cipher: 'aes-256-cbc', passphrase: 'secret' }
+    const pem = privateKey.export({ type: 'pkcs8', format: 'pem', ...cipher })
+    await refuses(
+      site.serveBut({ '--key-file': await site.file('locked.key', pem) }),
+      /locked\.key: .*private key/,
+    )
+  })
+
+  it('the revocation list is garbage', async () =>
+    refuses(site.serveBut({ '--crl-file': await site.file('garbage.crl', 'x') }), /garbage\.crl: /))
+
+  it('the ACL file has errors: every line is named', async () => {
+    const acl = await site.file('bad.acl', 'topik a\ntopic read a\ntopic raed b\nuser\n')
+    await refuses(
+      site.serveBut({ '--acl-file': acl }),
+      /^wott-gateway: \S+bad\.acl:1:1 .*\nwott-gateway: \S+bad\.acl:3:7 .*\nwott-gateway: \S+bad\.acl:4:5 .*\n$/,
+    )
+  })
+
+  it('the ACL file is missing', () =>
+    refuses(
+      site.serveBut({ '--acl-file': '/none.acl' }),
+      /^wott-gateway: \/none\.acl cannot be read: .*\n$/,
+    ))
+
+  it('there is no broker in the folder that it names', async () =>
+    refuses(
+      site.serveBut({ '--broker': `file:${await site.file('no-folder', '')}` }),
+      /^wott-gateway: .*no-folder .*\n$/,
+    ))
+
+  it('a file may not be read', { skip: process.getuid?.() !== 0 && 'not root' }, async () => {
+    const key = await site.file('mine.key', await readFile(site.layout.certs.key))
+    await chmod(key, 0o600)
+    const own = { '--cert-file': site.layout.certs.certificate, '--key-file': key }
+    await promisify(execFile)('chmod', ['-R', 'a+rX', site.layout.directory])
+    await refuses(
+      site.serveBut(own),
+      `wott-gateway: ${key}: this user may not read it; it should hold the gateway's private key\nwott-gateway: WOTT_CERTS_DIR names the folder; "wott-gateway init" makes one to try things with`,
+      { uid: NOBODY },
+    )
+  })
+
+  it('.wott cannot be written', { skip: process.getuid?.() !== 0 && 'not root' }, async () => {
+    const cwd = join(site.path, 'not-mine')
+    await mkdir(cwd)
+    await refuses(['dev', ...FREE_PORTS], 'wott-gateway: .wott: permission denied (mkdir)', {
+      cwd,
+      uid: NOBODY,
+    })
+  })
+})
+
+describe('dev with a .wott that is not what it was', { concurrency: 2 }, () => {
+  const damaged: [string, (layout: Layout) => string, RegExp][] = [
+    ['certificate', ({ certs }) => certs.certificate, /\.wott|client\.crt/],
+    ['key', ({ certs }) => certs.key, /certs\/client\.key/],
+    ['authority', ({ authority }) => authority.certificate, /\.wott/],
+    ['ledger', ({ authority }) => authority.ledger, /issued\.ndjson/],
+    ['revocation list', ({ authority }) => authority.crl, /crl\.pem|\.wott/],
+    ['ACL file', ({ acl }) => acl, /permission\.acl:1:1/],
+  ]
+  for (const [what, fileOf, message] of damaged)
+    it(`says so: ${what}`, async () => {
+      const cwd = join(site.path, `damaged ${what}`)
+      const made = await initDirectory(join(cwd, '.wott'))
+      await writeFile(fileOf(made.layout), 'garbage\n')
+      const { code, stderr } = await run(['dev', ...FREE_PORTS, '--broker', 'memory:'], { cwd })
+      assert.match(stderr, message)
+      assert.match(stderr, /^wott-gateway: .*\n$/)
+      assert.equal(code, 2)
+    })
+})
