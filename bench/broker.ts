@@ -67,6 +67,8 @@ interface Effort {
 
 const WARM_SECONDS = 1
 
+type Load = Worker<BrokerJob, Measured>
+
 /** By broker, what each round came to. */
 type Results = Map<string, Measured[]>
 
@@ -78,22 +80,21 @@ async function measure(ground: Ground, scenario: Scenario, effort: Effort): Prom
     names.map((name) => startServer(name, ground, { profile: values.profile })),
   )
   for (const server of servers) running.use(server)
-  const loads: [Server, Worker<BrokerJob, Measured>][] = []
-  for (const server of servers) {
-    const worker = startWorker<BrokerJob, Measured>(
-      new URL('./support/broker-load.ts', import.meta.url),
-    )
-    running.use(worker)
-    const target: Target = {
-      ...{ pid: server.pid, port: server.port },
-      sensorDirectory: ground.sensor.directory,
-      readerDirectory: ground.reader.directory,
-    }
-    await worker.ask({ kind: 'open', target, scenario })
-    // compiles what is hot, and is not counted
-    await worker.ask({ kind: 'run', seconds: WARM_SECONDS })
-    loads.push([server, worker])
-  }
+  const loads = await Promise.all(
+    servers.map(async (server): Promise<[Server, Load]> => {
+      const worker: Load = startWorker(new URL('./support/broker-load.ts', import.meta.url))
+      running.use(worker)
+      const target: Target = {
+        ...{ pid: server.pid, port: server.port },
+        sensorDirectory: ground.sensor.directory,
+        readerDirectory: ground.reader.directory,
+      }
+      await worker.ask({ kind: 'open', target, scenario })
+      return [server, worker]
+    }),
+  )
+  // compiles what is hot, and is not counted
+  for (const [, worker] of loads) await worker.ask({ kind: 'run', seconds: WARM_SECONDS })
   const results: Results = new Map(servers.map(({ name }) => [name, []]))
   for (let round = 0; round < rounds; round++)
     for (const [{ name }, worker] of rotated(loads, round))
