@@ -83,6 +83,10 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
 
   const broker = await openBroker(config.broker, { ...config, acl, denials, meter, log })
   building.defer(() => broker.close())
+  metrics.watchStore({
+    problem: broker.problem,
+    folder: config.broker.kind === 'file' ? config.broker.path : null,
+  })
 
   const hub = createHub(
     createHistory(randomBytes(6).toString('hex'), {

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { initDirectory } from '../ca/init.ts'
 import { renewExpiring } from '../ca/renew.ts'
 import { loadConfig } from '../config/load.ts'
@@ -34,12 +35,16 @@ export const dev: Command = {
     const renewed = await inDirectory(USUAL_DIRECTORY, () => renewExpiring(USUAL_DIRECTORY))
     for (const { id, notAfter } of renewed)
       print(`renewed the certificate of ${id}, now valid until ${new Date(notAfter).toISOString()}`)
-    const config = loadConfig(process.env, {
-      certsDir: layout.certs.directory,
-      crlFile: layout.authority.crl,
-      aclFile: layout.acl,
-      ...flags,
-    })
+    const store = `file:${join(USUAL_DIRECTORY, 'data')}`
+    const config = loadConfig(
+      { WOTT_BROKER: store, ...process.env },
+      {
+        certsDir: layout.certs.directory,
+        crlFile: layout.authority.crl,
+        aclFile: layout.acl,
+        ...flags,
+      },
+    )
     await runGateway(config, stop, (gateway) => {
       const lines = thingsToTry(gateway, layout)
       if (lines !== '') print(`\n${lines}\n`)

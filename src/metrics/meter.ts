@@ -1,20 +1,25 @@
 import type { Qos } from '../topic/message.ts'
 
 export type Door = 'device' | 'mqtt' | 'viewer' | 'ops'
-export type PublishResult =
-  | 'accepted'
-  | 'denied'
-  | 'invalid'
-  | 'too_large'
-  | 'rate_limited'
-  | 'failed'
-export type HandshakeResult = 'full' | 'resumed' | 'refused'
-export type DropReason =
-  | 'slow_reader'
-  | 'queue_messages'
-  | 'queue_bytes'
-  | 'total_bytes'
-  | 'message_expired'
+export const PUBLISH_RESULTS = [
+  'accepted',
+  'denied',
+  'invalid',
+  'too_large',
+  'rate_limited',
+  'failed',
+] as const
+export type PublishResult = (typeof PUBLISH_RESULTS)[number]
+export const HANDSHAKE_RESULTS = ['full', 'resumed', 'refused'] as const
+export type HandshakeResult = (typeof HANDSHAKE_RESULTS)[number]
+/** Why a queued message was given up. */
+export const QUEUE_REASONS = [
+  'queue_messages',
+  'queue_bytes',
+  'total_bytes',
+  'message_expired',
+] as const
+export type DropReason = 'slow_reader' | (typeof QUEUE_REASONS)[number]
 /** A bound of the store that cost something other than a delivery. */
 export type StoreLimit =
   | 'retained_messages'

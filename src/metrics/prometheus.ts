@@ -1,10 +1,19 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import type { Door, Meter } from './meter.ts'
+import {
+  type Door,
+  HANDSHAKE_RESULTS,
+  type Meter,
+  PUBLISH_RESULTS,
+  QUEUE_REASONS,
+} from './meter.ts'
 import type { Readings } from './readings.ts'
+import { registerStoreMetrics, type StoreMetricsOptions } from './store.ts'
 
 export interface Metrics {
   readonly meter: Meter
   readonly contentType: string
+  /** Adds what is known of the broker once it is open. */
+  watchStore(options: StoreMetricsOptions): void
   /** The exposition in Prometheus' text format. */
   text(): Promise<string>
 }
@@ -131,6 +140,19 @@ export function createMetrics(
   const deliveredAt = memoize((door: Door) => delivered.labels({ door }))
   const durationAt = memoize((door: Door) => publishDuration.labels({ door }))
 
+  // a counter that begins with its first event hides that event from rate() and increase()
+  function startAtZero(): void {
+    for (const door of ['device', 'mqtt'] as const)
+      for (const qos of door === 'mqtt' ? [0, 1, 2] : [0, 1])
+        for (const result of PUBLISH_RESULTS) child(door, qos, result).inc(0)
+    for (const door of ['device', 'mqtt', 'viewer'] as const) {
+      dropped.inc({ door, reason: 'slow_reader' }, 0)
+      for (const result of HANDSHAKE_RESULTS) handshakes.inc({ door, result }, 0)
+    }
+    for (const reason of QUEUE_REASONS) dropped.inc({ door: 'mqtt', reason }, 0)
+  }
+  startAtZero()
+
   const meter: Meter = {
     published: (door, qos, result) => child(door, qos, result).inc(),
     publishTook: (door, seconds) => durationAt(door).observe(seconds),
@@ -153,7 +175,12 @@ export function createMetrics(
       else certificateExpiry.set({ certificate }, at / 1000)
     },
   }
-  return { meter, contentType: registry.contentType, text: () => registry.metrics() }
+  return {
+    meter,
+    contentType: registry.contentType,
+    watchStore: (options) => registerStoreMetrics(registry, options),
+    text: () => registry.metrics(),
+  }
 }
 
 function memoize<A extends (string | number)[], T>(make: (...key: A) => T): (...key: A) => T {

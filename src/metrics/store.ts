@@ -1,0 +1,56 @@
+import { readdir, stat, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Gauge, type Registry } from 'prom-client'
+
+export interface StoreMetricsOptions {
+  /** Null when publishing can succeed, otherwise why not. */
+  problem(): string | null
+  /** Where messages are kept; null when that is memory alone. */
+  readonly folder: string | null
+}
+
+/** The broker and its disk, looked at when somebody asks for the metrics. */
+export function registerStoreMetrics(
+  registry: Registry,
+  { problem, folder }: StoreMetricsOptions,
+): void {
+  const registers = [registry]
+  new Gauge({
+    name: 'wott_broker_up',
+    help: 'Whether the broker takes messages.',
+    registers,
+    collect() {
+      this.set(problem() === null ? 1 : 0)
+    },
+  })
+  if (folder === null) return
+  new Gauge({
+    name: 'wott_store_size_bytes',
+    help: 'Size of the files that messages are kept in.',
+    registers,
+    async collect() {
+      this.set(await sizeOf(folder))
+    },
+  })
+  new Gauge({
+    name: 'wott_store_free_bytes',
+    help: 'Room left for the gateway on the disk that messages are kept on.',
+    registers,
+    async collect() {
+      const { bavail, bsize } = await statfs(folder)
+      this.set(bavail * bsize)
+    },
+  })
+}
+
+/** Files that SQLite takes away meanwhile count nothing. */
+async function sizeOf(folder: string): Promise<number> {
+  const names = await readdir(folder)
+  const sizes = names.map((name) =>
+    stat(join(folder, name)).then(
+      ({ size }) => size,
+      () => 0,
+    ),
+  )
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0)
+}

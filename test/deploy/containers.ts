@@ -1,0 +1,79 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parse } from 'yaml'
+import { type Image, quote, ROOT } from './dockerfile.ts'
+
+export interface Service {
+  readonly command: readonly string[]
+  readonly environment?: Readonly<Record<string, string>>
+}
+
+export type Services = Readonly<Record<string, Service>>
+
+export async function readCompose(): Promise<{ readonly services: Services }> {
+  return parse(await readFile(join(ROOT, 'docker-compose.yml'), 'utf8'), { merge: true })
+}
+
+/**
+ * A shell script for a mount namespace of its own, where no container engine is at hand: it takes the steps of the
+ * Dockerfile, and then runs services of the compose file in one network, as the image's user on a read-only tree. The
+ * files of this machine stand in for the base image. `work` is an empty folder.
+ */
+export function containers(image: Image, work: string, services: Services): string {
+  const { init, gateway, sensor } = services
+  return `set -eu
+work=${quote(work)}
+${PRELUDE}
+(cd ${quote(ROOT)} && sed -n 's/^!//p' .dockerignore | xargs cp -a --parents -t "$work/context")
+${image.build}
+root=$work/image/root
+printf '127.0.0.1 localhost gateway\\n' > "$root/etc/hosts"
+for volume in site data; do
+  cp -a "$root/$volume" "$work/$volume"
+  mount --bind "$work/$volume" "$root/$volume"
+done
+mount -o remount,ro "$root"
+exec unshare --net bash -euc ${quote(`
+ip link set lo up
+root=$1
+${run(image, init)}
+${run(image, gateway)} &
+gateway=$!
+echo "gateway is $gateway"
+until ${inContainer(image)} ${image.healthcheck.map(quote).join(' ')}; do sleep 0.2; done
+echo 'gateway is healthy'
+${run(image, sensor)} &
+sensor=$!
+wait $gateway && echo "gateway ended with 0" || echo "gateway ended with $?"
+kill $sensor
+`)} bash "$root"
+`
+}
+
+const PRELUDE = `
+mount -t tmpfs tmpfs "$work"
+mkdir "$work/context"
+stage() {
+  mkdir -p "$work/$1/upper" "$work/$1/work" "$work/$1/root"
+  mount -t overlay overlay -o "lowerdir=/,upperdir=$work/$1/upper,workdir=$work/$1/work" "$work/$1/root"
+  mount --rbind /proc "$work/$1/root/proc"
+  mount --rbind /dev "$work/$1/root/dev"
+  install -D ${quote(process.execPath)} "$work/$1/root/usr/local/bin/node"
+}
+copy() {
+  mkdir -p "$2"
+  if [ -d "$1" ]; then cp -a "$1/." "$2"; else cp -a "$1" "$2"; fi
+}
+`
+
+function inContainer(image: Image, service?: Service): string {
+  const environment = { HOME: '/nowhere', ...image.environment, ...service?.environment }
+  const pairs = Object.entries(environment).map(([name, value]) => quote(`${name}=${value}`))
+  return `chroot --userspec=${image.user} "$root" env -i PATH=/usr/local/bin:/usr/bin:/bin ${pairs.join(' ')}`
+}
+
+function run(image: Image, service: Service | undefined): string {
+  if (!service) throw new Error('the compose file has lost a service')
+  const words = [...image.entrypoint, ...service.command]
+  return `${inContainer(image, service)} ${words.map(quote).join(' ')}`
+}

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { PodMonitor } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PodMonitor'
+import { StatefulSet } from 'kubernetes-models/apps/v1/StatefulSet'
+import { NetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1/NetworkPolicy'
+import { Namespace } from 'kubernetes-models/v1/Namespace'
+import { Service } from 'kubernetes-models/v1/Service'
+import { parse } from 'yaml'
+import { parseAcl } from '../../src/acl/parse.ts'
+import { loadConfig } from '../../src/config/load.ts'
+import { ROOT, readDockerfile } from './dockerfile.ts'
+
+const MODELS = { PodMonitor, StatefulSet, NetworkPolicy, Namespace, Service }
+const BASE = join(ROOT, 'deploy/kubernetes/base')
+const OPERATOR = join(ROOT, 'deploy/kubernetes/prometheus-operator')
+
+const read = async (...path: string[]) => parse(await readFile(join(...path), 'utf8'))
+const base = await read(BASE, 'kustomization.yaml')
+const operator = await read(OPERATOR, 'kustomization.yaml')
+const manifests = await Promise.all([
+  ...base.resources.map((name: string) => read(BASE, name)),
+  ...operator.resources
+    .filter((name: string) => name !== '../base')
+    .map((name: string) => read(OPERATOR, name)),
+])
+const pod = manifests.find(({ kind }) => kind === 'StatefulSet').spec.template
+const [container] = pod.spec.containers
+
+test('every manifest that kustomize is told of is valid', () => {
+  assert.deepEqual(manifests.map(({ kind }) => kind).sort(), Object.keys(MODELS).sort())
+  for (const manifest of manifests) {
+    const Model = MODELS[manifest.kind as keyof typeof MODELS]
+    new Model(manifest).validate()
+    assert.throws(() => new Model({ ...manifest, metadata: 'none' }).validate())
+  }
+})
+
+test('what selects pods selects ours, and what names a port names one of theirs', () => {
+  const ports = container.ports.map(({ name }: { name: string }) => name)
+  for (const { kind, spec } of manifests) {
+    if (kind === 'Namespace') continue
+    const selector = spec.podSelector ?? spec.selector
+    assert.deepEqual(selector.matchLabels ?? selector, pod.metadata.labels, kind)
+  }
+  const named = JSON.stringify(manifests).matchAll(/"(?:targetPort|port)":"([^"]+)"/g)
+  for (const [, port = ''] of named) if (!/^\d+$/.test(port)) assert.ok(ports.includes(port), port)
+})
+
+test('the pod runs as the image’s user, with settings that the gateway takes and the doors it has', async () => {
+  const { environment, user } = await readDockerfile()
+  const { runAsUser, runAsGroup } = pod.spec.securityContext
+  assert.equal(`${runAsUser}:${runAsGroup}`, user)
+  const own = container.env.map((variable: { name: string; value: string }) => [
+    variable.name,
+    variable.value,
+  ])
+  const config = loadConfig({ ...environment, ...Object.fromEntries(own) }, {})
+  const listening = [
+    config.deviceListen,
+    config.mqttListen,
+    config.viewerListen,
+    config.opsListen,
+  ].map((address) => address?.port)
+  assert.deepEqual(
+    container.ports.map(({ containerPort }: { containerPort: number }) => containerPort),
+    listening,
+  )
+  assert.ok(pod.spec.terminationGracePeriodSeconds > config.drainSeconds)
+  const mounted = container.volumeMounts.map(({ mountPath }: { mountPath: string }) => mountPath)
+  for (const file of [config.caFile, config.certFile, config.keyFile, config.aclFile])
+    assert.ok(
+      mounted.some((path: string) => file?.startsWith(`${path}/`)),
+      file,
+    )
+})
+
+test('the ACL file that comes along loads, under the name that the pod mounts', async () => {
+  const [{ name, files }] = base.configMapGenerator
+  const volume = pod.spec.volumes.find((one: { name: string }) => one.name === 'access')
+  assert.equal(volume.configMap.name, name)
+  assert.equal(base.generatorOptions.disableNameSuffixHash, true)
+  for (const file of files) assert.ok(parseAcl(await readFile(join(BASE, file))).ok)
+})

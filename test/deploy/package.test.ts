@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { promisify } from 'node:util'
+import { FREE_PORTS, startAny, temporaryFolder } from '../cli/program.ts'
+import { ROOT } from './dockerfile.ts'
+
+const execute = promisify(execFile)
+
+test('npx runs the packed package in an empty folder: a reading in, a metric out', async () => {
+  await using packed = await temporaryFolder()
+  await using empty = await temporaryFolder()
+  const { stdout } = await execute('npm', ['pack', '--json', '--pack-destination', packed.path], {
+    cwd: ROOT,
+  })
+  const [{ filename, files }] = JSON.parse(stdout)
+  const paths: string[] = files.map(({ path }: { path: string }) => path)
+  for (const path of ['README.md', 'LICENSE', 'CHANGELOG.md', 'dist/cli/main.js'])
+    assert.ok(paths.includes(path), path)
+  assert.deepEqual(
+    paths.filter((path) => /^(src|test|bench)\/|\.ts$/.test(path)),
+    [],
+  )
+
+  const npx = ['exec', '--yes', `--package=${join(packed.path, filename)}`, '--', 'wott-gateway']
+  await using program = startAny('npm', [...npx, 'dev', ...FREE_PORTS], { cwd: empty.path })
+  const port = async (door: string) => {
+    const line = await program.line(new RegExp(`"door":"${door}".*"listening"`))
+    return /:(\d+)"/.exec(line)?.[1]
+  }
+  const [device, ops] = await Promise.all([port('device'), port('ops')])
+  await program.line(/curl .*-d 21\.5/)
+  const certs = join(empty.path, '.wott/devices/sensor')
+  const answer = await execute('curl', [
+    ...['-sS', '--cacert', `${certs}/ca.crt`, '--cert', `${certs}/client.crt`],
+    ...['--key', `${certs}/client.key`, '-d', '21.5'],
+    `https://localhost:${device}/topics/wott/temperature`,
+  ])
+  assert.equal(JSON.parse(answer.stdout).message, 'OK')
+  const metrics = await execute('curl', ['-sS', `http://127.0.0.1:${ops}/metrics`])
+  assert.match(metrics.stdout, /^wott_reading\{.*\} 21\.5$/m)
+  assert.deepEqual(await readdir(empty.path), ['.wott'])
+})
