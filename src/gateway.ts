@@ -94,7 +94,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
       bytes: config.historyBytes,
     }),
   )
-  acl.onChange(() => hub.recheck())
+  acl.onChange(() => void hub.recheck())
   await broker.subscribe('#', (delivery) => {
     hub.deliver(delivery)
     readings.note(delivery)

@@ -1,6 +1,6 @@
 import { couldReceive } from './could-receive.ts'
 import { isAllowed } from './decide.ts'
-import { type Grant, grantsOf } from './grants.ts'
+import { type Grants, grantsOf } from './grants.ts'
 import type { AclRules, Action, Who } from './rules.ts'
 
 /** What one client may do under the rules of the moment. */
@@ -8,9 +8,9 @@ export interface Access {
   readonly who: Who
   mayPublish(topic: string): boolean
   mayReceive(topic: string): boolean
-  /** False only if no topic that `filter` covers could be received. */
-  couldReceive(filter: string): boolean
-  grants(): Grant[]
+  /** False only if no topic that one of the filters covers could be received. */
+  couldReceive(filters: readonly string[]): boolean
+  grants(): Grants
 }
 
 // for each action; the second bound is what a client that keeps inventing long topics can hold on to
@@ -23,7 +23,7 @@ export function createAccess(source: { readonly current: AclRules }, who: Who): 
     who,
     mayPublish: remembering(source, who, 'publish'),
     mayReceive: remembering(source, who, 'receive'),
-    couldReceive: (filter) => couldReceive(source.current, who, filter),
+    couldReceive: (filters) => couldReceive(source.current, who, filters),
     grants: () => grantsOf(source.current, who),
   }
 }

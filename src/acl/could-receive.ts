@@ -3,20 +3,31 @@ import { fillIn, filterOf } from './fill-in.ts'
 import { intersection, overlap } from './overlap.ts'
 import { type AclRules, ownSection, patternsFor, permits, type Rule, type Who } from './rules.ts'
 
-// bytes looked at, some milliseconds' worth
-const MOST_EFFORT = 1_000_000
+// bytes looked at, a few milliseconds' worth
+const MOST_EFFORT = 500_000
+// that a rule is looked at costs as much as some bytes of it
+const EFFORT_A_RULE = 16
 
 /**
- * Whether `who` may receive any of the topics that `filter`, a valid one, covers. Never wrongly false. Wrongly true
- * only where hundreds of lines allow what as many deny, or where patterns fill some hundred kilobytes: sorting that
- * out is given up before it holds up everybody else, and each message is decided by itself anyway.
+ * Whether `who` may receive any of the topics that valid `filters` cover. Never wrongly false. Wrongly true
+ * only where hundreds of lines allow what as many deny, where patterns fill some hundred kilobytes, or a user has tens of
+ * thousands of lines: sorting that out is given up before it holds up everybody else, and each message is decided by itself anyway.
  */
-export function couldReceive(rules: AclRules, who: Who, filter: string): boolean {
+export function couldReceive(rules: AclRules, who: Who, filters: readonly string[]): boolean {
+  const work = { effort: 0 }
+  return filters.some((filter) => couldReceiveOne(rules, who, filter, work))
+}
+
+function couldReceiveOne(
+  rules: AclRules,
+  who: Who,
+  filter: string,
+  work: { effort: number },
+): boolean {
   const own = ownSection(rules, who)?.rules ?? []
   const patterns = patternsFor(rules, who)?.rules ?? []
   const asked = Buffer.from(filter)
   const askedLevels = filter.split('/')
-  let effort = 0
   let measures: Measures | undefined
 
   const opens = (bytes: Buffer, start: number, end: number): boolean => {
@@ -24,24 +35,29 @@ export function couldReceive(rules: AclRules, who: Who, filter: string): boolean
     const common = intersection(askedLevels, bytes.toString('utf8', start, end).split('/'))
     measures ??= measure(rules.file, [...own, ...patterns], who)
     for (const topic of witnesses(common, measures.deepestDeny)) {
-      if (effort > MOST_EFFORT || isAllowed(rules, who, 'receive', topic)) return true
+      if (work.effort > MOST_EFFORT || isAllowed(rules, who, 'receive', topic)) return true
       // a long topic is searched for the names in it, too
-      effort += measures.bytes + 4 * topic.length
+      work.effort += measures.bytes + 4 * topic.length
     }
     return false
   }
+  const opensOrTires = (rule: Rule) =>
+    work.effort > MOST_EFFORT || opens(rules.file, rule.filter, rule.end)
   const opensFilledIn = (rule: Rule): boolean => {
     const text = fillIn(filterOf(rules, rule), who)
-    effort += 4 * (rule.end - rule.filter) + (text?.length ?? 0)
-    if (effort > MOST_EFFORT) return true
+    work.effort += 4 * (rule.end - rule.filter) + (text?.length ?? 0)
+    if (work.effort > MOST_EFFORT) return true
     if (text === null) return false
     const bytes = Buffer.from(text)
     return opens(bytes, 0, bytes.length)
   }
 
-  const isReadable = ({ right }: Rule) => permits(right, 'receive')
+  const isReadable = ({ right }: Rule) => {
+    work.effort += EFFORT_A_RULE
+    return permits(right, 'receive')
+  }
   return (
-    own.some((rule) => isReadable(rule) && opens(rules.file, rule.filter, rule.end)) ||
+    own.some((rule) => isReadable(rule) && opensOrTires(rule)) ||
     patterns.some((rule) => isReadable(rule) && opensFilledIn(rule))
   )
 }

@@ -14,6 +14,7 @@ export type AclErrorCode =
   | 'filter_wildcard'
   | 'filter_too_deep'
   | 'filter_too_long'
+  | 'rules_too_costly'
 
 /** Why a line cannot be read, and what to write instead; `column` counts UTF-16 code units from 1, as editors do. */
 export interface AclError {

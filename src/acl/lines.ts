@@ -10,10 +10,12 @@ export interface Line {
 
 /** Every line that Mosquitto reads: split at LF alone. */
 export function* linesOf(file: Buffer): Generator<Line> {
-  const stop = ignoredFrom(file) ?? file.length
-  for (let number = 1, start = 0; start < stop; number++) {
+  let longest = 0
+  for (let number = 1, start = 0; start < file.length; number++) {
     const feed = file.indexOf(LF, start)
-    const next = feed === -1 ? stop : feed
+    if (feed === -1 && isIgnored(file.length - start, longest)) return
+    const next = feed === -1 ? file.length : feed
+    longest = Math.max(longest, next + 1 - start)
     let end = next
     while (end > start && isBlank(file[end - 1])) end -= 1
     yield { number, start, end }
@@ -22,18 +24,17 @@ export function* linesOf(file: Buffer): Generator<Line> {
 }
 
 /**
- * Where a last line begins that Mosquitto 2.0 never sees, or null. It reads into a buffer of 256 bytes that grows
- * by 1,000; a last line without LF that fills it to the byte is lost, even if it is a `deny`. Kept, because one
- * file must mean the same to both; `acl lint` warns.
+ * Whether Mosquitto 2.0 never sees a last line of `length` bytes without LF, where no line before it takes more than
+ * `longest` with its LF. It reads into a buffer of 256 bytes that grows by 1,000; a last line that fills it to the byte
+ * is lost, even if it is a `deny`. Kept, because one file must mean the same to both; `acl lint` warns.
  */
+function isIgnored(length: number, longest: number): boolean {
+  return length % 1000 === 255 && longest <= length
+}
+
+/** Where a last line begins that Mosquitto never sees, or null. */
 export function ignoredFrom(file: Buffer): number | null {
   const start = file.lastIndexOf(LF) + 1
-  const length = file.length - start
-  if (length % 1000 !== 255) return null
-  for (let at = 0; at < start; ) {
-    const next = file.indexOf(LF, at) + 1
-    if (next - at > length) return null
-    at = next
-  }
-  return start
+  const read = linesOf(file).reduce((_, line) => line.start, -1)
+  return start < file.length && read < start ? start : null
 }

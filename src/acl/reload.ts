@@ -1,5 +1,5 @@
 import { setTimeout as pauseFor } from 'node:timers/promises'
-import { messageOf, UsageError } from '../errors.ts'
+import { codeOf, messageOf, UsageError } from '../errors.ts'
 import { parseGently, readRegularFile, readSettled, stateOf } from './acl-file.ts'
 import type { AclRules } from './rules.ts'
 
@@ -143,5 +143,6 @@ async function loadFrom(path: string, bytes: Uint8Array): Promise<Loaded> {
 }
 
 function unreadable(path: string, error: unknown): Refused {
-  return { ok: false, errors: [`${path} cannot be read: ${messageOf(error)}`] }
+  const reason = codeOf(error) === 'ENOENT' ? 'there is no such file' : messageOf(error)
+  return { ok: false, errors: [`${path} cannot be read: ${reason}`] }
 }

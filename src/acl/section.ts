@@ -5,10 +5,20 @@ import type { TopicBytes } from './topic-bytes.ts'
 const FEW = 16
 const NO_BRANCHES: ReadonlyMap<string, Branch> = new Map()
 
-export function toSection(file: Buffer, rules: readonly Rule[], arePatterns: boolean): Section {
+/** Yields between steps of a few milliseconds, however many rules there are. */
+export function* toSection(
+  file: Buffer,
+  rules: readonly Rule[],
+  arePatterns: boolean,
+): Generator<undefined, Section> {
   if (rules.length <= FEW) return { rules, tree: null }
-  const undivided = rules.map((rule) => ({ rule, at: rule.filter }))
-  return { rules, tree: divide(file, undivided, arePatterns) }
+  const tree = yield* divide(file, whole(rules), arePatterns, { done: 0 })
+  return { rules, tree }
+}
+
+/** A million rules are not copied in one step. */
+function* whole(rules: readonly Rule[]): Generator<Undivided> {
+  for (const rule of rules) yield { rule, at: rule.filter }
 }
 
 /** The rules that may cover `topic`, every one that does among them, in no order. */
@@ -36,16 +46,31 @@ interface Undivided {
   readonly at: number
 }
 
-function divide(file: Buffer, undivided: readonly Undivided[], arePatterns: boolean): Branch {
-  if (undivided.length <= FEW)
-    return { rules: undivided.map(({ rule }) => rule), next: NO_BRANCHES }
+const RULES_A_STEP = 2000
+
+function* divide(
+  file: Buffer,
+  undivided: Iterable<Undivided>,
+  arePatterns: boolean,
+  work: { done: number },
+): Generator<undefined, Branch> {
   const rules: Rule[] = []
+  const ending = new Set<string>()
   const groups = new Map<string, Undivided[]>()
   for (const { rule, at } of undivided) {
+    work.done += 1
+    if (work.done % RULES_A_STEP === 0) yield
+    if (at > rule.end || file[at] === HASH) {
+      // the same once more says nothing more, and thousands of it would all have to be tried
+      const what = `${rule.right} ${at > rule.end ? '' : '#'}`
+      if (!ending.has(what)) rules.push(rule)
+      ending.add(what)
+      continue
+    }
     const end = levelEnd(file, at, rule.end)
     const level = file.toString('latin1', at, end)
     // a name put in may hold "/" and so be any number of levels
-    if (at > rule.end || file[at] === HASH || (arePatterns && /%[uc]/.test(level))) {
+    if (arePatterns && /%[uc]/.test(level)) {
       rules.push(rule)
       continue
     }
@@ -54,7 +79,12 @@ function divide(file: Buffer, undivided: readonly Undivided[], arePatterns: bool
     else groups.set(level, [{ rule, at: end + 1 }])
   }
   const next = new Map<string, Branch>()
-  for (const [level, group] of groups) next.set(level, divide(file, group, arePatterns))
+  for (const [level, group] of groups) {
+    if (group.length > FEW) next.set(level, yield* divide(file, group, arePatterns, work))
+    else next.set(level, { rules: group.map(({ rule }) => rule), next: NO_BRANCHES })
+    work.done += 1
+    if (work.done % RULES_A_STEP === 0) yield
+  }
   return { rules, next }
 }
 

@@ -142,7 +142,7 @@ export function createHooks(options: HookOptions): Hooks {
       // 0x80 in SUBACK: failure
       if (!subscriptions.has(topic) && subscriptions.size >= maxSubscriptions)
         return done(null, null)
-      if (subscribe === 'check' && !session.access?.couldReceive(topic)) return done(null, null)
+      if (subscribe === 'check' && !session.access?.couldReceive([topic])) return done(null, null)
       // every valid filter is granted, as with Mosquitto; reading is decided on each delivery
       subscriptions.grant(topic, qos as Qos)
       // of overlapping filters aedes would take the first one's QoS: all get the way of QoS 2 here, and

@@ -119,10 +119,10 @@ function filtersProblem(filters: readonly string[]): GatewayError | null {
 /** A stream that could never show anything is refused, so that nobody waits for it. */
 function hopeless(
   filters: readonly string[],
-  couldReceive: (filter: string) => boolean,
+  couldReceive: (filters: readonly string[]) => boolean,
   id: string,
 ): GatewayError | null {
-  if (filters.some(couldReceive)) return null
+  if (couldReceive(filters)) return null
   return new GatewayError(
     'read_denied',
     `The access control file lets ${id} read nothing that ${filters.join(' or ')} covers.`,

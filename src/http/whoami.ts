@@ -6,11 +6,13 @@ export function whoamiRoute(app: App): void {
   app.get('/whoami', async (request, reply) => {
     const { identity, access } = callerOf(request)
     const { id, notAfter, fingerprint256 } = identity
+    const { rules, omitted } = access.grants()
     const body = {
       id,
       notAfter: new Date(notAfter).toISOString(),
       fingerprint256,
-      rules: access.grants(),
+      rules,
+      ...(omitted > 0 ? { rulesOmitted: omitted } : {}),
     }
     return reply
       .header('cache-control', 'no-store')

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Delivery } from '../broker/broker.ts'
 import { topicMatches } from '../topic/match.ts'
 import type { Entry, History } from './history.ts'
@@ -31,7 +32,7 @@ export interface Hub {
   readonly ended: boolean
   /** The id of the latest event. */
   position(): string
-  recheck(): void
+  recheck(): Promise<void>
   endAll(): void
 }
 
@@ -60,8 +61,12 @@ export function createHub(history: History): Hub {
       return ended
     },
     position: history.position,
-    recheck() {
-      for (const reader of readers) reader.recheck()
+    async recheck() {
+      for (const reader of readers) {
+        reader.recheck()
+        // thousands of them at once would hold up everybody's messages
+        await setImmediate()
+      }
     },
     endAll() {
       ended = true

@@ -19,7 +19,7 @@ test('is never false where some topic that the filter covers may be received', (
           for (const name of topics)
             if (topicMatches(asked, name) && decide(rules, client, 'receive', name).allowed) {
               witnessed += 1
-              assert.equal(couldReceive(rules, client, asked), true, `${asked} covers ${name}`)
+              assert.equal(couldReceive(rules, client, [asked]), true, `${asked} covers ${name}`)
             }
       },
     ),
@@ -64,7 +64,7 @@ test('is true only where some topic that the filter covers may be received, deni
       const some = WORLD.some(
         (name) => topicMatches(asked, name) && decide(rules, client, 'receive', name).allowed,
       )
-      assert.equal(couldReceive(rules, client, asked), some)
+      assert.equal(couldReceive(rules, client, [asked]), some)
     }),
     { numRuns: 5000 },
   )
@@ -97,5 +97,5 @@ for (const [file, asked, expected] of [
     const rules = rulesOf(
       file.startsWith('user') || file.includes('pattern') ? file : `user alice\n${file}`,
     )
-    assert.equal(couldReceive(rules, { user: 'alice', clientId: '' }, asked), expected)
+    assert.equal(couldReceive(rules, { user: 'alice', clientId: '' }, [asked]), expected)
   })

@@ -15,7 +15,7 @@ topic write again
 `)
 
 test('own rules first, then the patterns with the names in them', () => {
-  assert.deepEqual(grantsOf(rules, { user: 'alice', clientId: '%u' }), [
+  assert.deepEqual(grantsOf(rules, { user: 'alice', clientId: '%u' }).rules, [
     { access: 'deny', topic: 'secret' },
     { access: 'readwrite', topic: 'a/b' },
     { access: 'write', topic: 'again' },
@@ -26,21 +26,27 @@ test('own rules first, then the patterns with the names in them', () => {
 })
 
 test('a pattern that wants a name which the client has not is left out', () => {
-  assert.deepEqual(grantsOf(rules, { user: null, clientId: 'c' }), [
+  assert.deepEqual(grantsOf(rules, { user: null, clientId: 'c' }).rules, [
     { access: 'read', topic: 'public' },
     { access: 'read', topic: 'id/c' },
   ])
-  assert.deepEqual(grantsOf(rules, { user: 'bob', clientId: '' }), [
+  assert.deepEqual(grantsOf(rules, { user: 'bob', clientId: '' }).rules, [
     { access: 'readwrite', topic: 'dev-bob/%bob/#' },
   ])
 })
 
 test('no pattern holds for a name with a wildcard', () => {
-  assert.deepEqual(grantsOf(rules, { user: 'bob', clientId: 'c#' }), [])
+  assert.deepEqual(grantsOf(rules, { user: 'bob', clientId: 'c#' }).rules, [])
 })
 
 test('names are put in as they are, whatever String.replace makes of them', () => {
-  assert.deepEqual(grantsOf(rulesOf('pattern read %u'), { user: "$&$'$$", clientId: '' }), [
+  assert.deepEqual(grantsOf(rulesOf('pattern read %u'), { user: "$&$'$$", clientId: '' }).rules, [
     { access: 'read', topic: "$&$'$$" },
   ])
+})
+
+test('says how much it leaves out', () => {
+  const many = rulesOf(`user bob\n${'topic read a\n'.repeat(1500)}`)
+  const { rules: listed, omitted } = grantsOf(many, { user: 'bob', clientId: '' })
+  assert.deepEqual([listed.length, omitted], [1000, 500])
 })

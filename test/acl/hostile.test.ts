@@ -23,12 +23,12 @@ for (const { name, bytes, who, topic, filter } of hostile())
   test(`holds nobody up: ${name}`, () => {
     const rules = rulesOf(bytes)
     assert.ok(quickest(() => decide(rules, who, 'receive', topic)) < BOUND_MS)
-    assert.ok(quickest(() => couldReceive(rules, who, filter)) < BOUND_MS)
+    assert.ok(quickest(() => couldReceive(rules, who, [filter])) < BOUND_MS)
   })
 
 test('whoami with names that make patterns longer than any topic leaves those out', () => {
   const rules = rulesOf(`pattern read ${'%c'.repeat(30_000)}\npattern read %c/#\n`)
-  assert.deepEqual(grantsOf(rules, { user: 'u', clientId: 'x'.repeat(60_000) }), [
+  assert.deepEqual(grantsOf(rules, { user: 'u', clientId: 'x'.repeat(60_000) }).rules, [
     { access: 'read', topic: `${'x'.repeat(60_000)}/#` },
   ])
 })

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { MOST_COSTLY_BYTES } from '../../src/acl/cost.ts'
 import { decide } from '../../src/acl/decide.ts'
-import { parseAcl } from '../../src/acl/parse.ts'
+import { parseAcl, parseInSteps } from '../../src/acl/parse.ts'
 import { rulesOf } from './rules-of.ts'
 
 /** LINE:COLUMN code of every error, and the messages. */
@@ -141,4 +142,33 @@ test('any bytes are either rules or errors in their lines', () => {
     }),
     { numRuns: 2000 },
   )
+})
+
+test('refuses what would have to be tried one by one for every message, at the line where it becomes too much', () => {
+  const filling = (line: string, filter: string) =>
+    `${line} ${filter}\n`.repeat(Math.floor(MOST_COSTLY_BYTES / filter.length))
+  for (const [head, line, filter] of [
+    ['user a', 'topic read', '+/a'],
+    ['user a', 'topic read', 'a'.repeat(300)],
+    ['user a', 'pattern read', 'a/%c'],
+  ] as const) {
+    const fits = `${head}\n${filling(line, filter)}user b\n${filling('topic read', 'b/+')}`
+    const tooMuch = `${fits}user a\n${`${line} ${filter}\n`.repeat(2)}`
+    assert.ok(parseAcl(Buffer.from(fits)).ok)
+    const { places, messages } = errorsOf(tooMuch)
+    assert.equal(places.length, 1)
+    assert.match(places[0] ?? '', /:\d+ rules_too_costly$/)
+    assert.match(messages[0] ?? '', /divide the rights between users/)
+  }
+  assert.ok(parseAcl(Buffer.from(`user a\n${'topic read a/b/#\n'.repeat(100_000)}`)).ok)
+})
+
+test('reads a file in steps, whether its lines are short, long, or all of one user', () => {
+  for (const [lines, atLeast] of [
+    ['\n'.repeat(1_000_000), 15],
+    [`# ${'a'.repeat(60_000)}\n`.repeat(100), 45],
+    [`user a\n${'topic read a/b\n'.repeat(50_000)}`, 30],
+    [`user a\n${Array.from({ length: 50_000 }, (_, n) => `topic read ${n}/b\n`).join('')}`, 50],
+  ] as const)
+    assert.ok([...parseInSteps(Buffer.from(lines))].length >= atLeast)
 })
