@@ -26,6 +26,7 @@ import { createReadings } from './metrics/readings.ts'
 import { createRateLimit } from './relay/rate-limit.ts'
 import { createRelay } from './relay/relay.ts'
 import { VERSION } from './version.ts'
+import { openViewers } from './viewer/viewers.ts'
 
 export interface Gateway extends AsyncDisposable {
   /** Where each door listens; a door that is off is not here. */
@@ -140,16 +141,26 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   }
 
   const mqttServer = secured(createMqttServer(trust.current, broker))
-  const device = createDeviceDoor({
-    ...{ acl, broker, denials, hub, relay, meter, log },
+  const reading = {
+    ...{ acl, broker, denials, hub, meter, log },
     trust: trust.current,
-    mqtt: createMqttUpgrade(broker),
-    maxPayload: config.maxPayload,
     maxStreams: config.maxStreams,
     buffer: config.streamBuffer,
     stall: config.streamStall * 1000,
+  }
+  const device = createDeviceDoor({
+    ...{ ...reading, relay },
+    mqtt: createMqttUpgrade(broker),
+    maxPayload: config.maxPayload,
   })
-  const viewer = createViewerDoor({ trust: trust.current, log })
+  const viewers = await openViewers(config.viewersFile, {
+    onProblem(problem) {
+      if (problem === null) log.info({ file: config.viewersFile }, 'viewers can log in again')
+      else log.error({ reason: problem }, 'nobody can be logged in')
+    },
+  })
+  building.defer(() => viewers.close())
+  const viewer = createViewerDoor({ ...reading, viewers })
   const ops = createOpsDoor({
     metrics,
     readiness: () => ({

@@ -10,22 +10,24 @@ const ROOMS: Record<string, readonly string[]> = {
   'errors.ts': [],
   'version.ts': [],
   topic: [],
+  disk: ['errors.ts'],
   metrics: ['topic'],
   config: ['errors.ts', 'topic'],
   door: ['errors.ts', 'metrics', 'config'],
   identity: ['errors.ts', 'metrics'],
-  acl: ['errors.ts', 'topic'],
+  acl: ['errors.ts', 'topic', 'disk'],
   broker: ['errors.ts', 'topic', 'metrics', 'config', 'identity', 'acl'],
   relay: ['errors.ts', 'topic', 'metrics', 'identity', 'acl', 'broker'],
   live: ['errors.ts', 'topic', 'metrics', 'acl', 'broker'],
-  ca: ['errors.ts'],
-  http: ['errors.ts', 'topic', 'metrics', 'identity', 'acl', 'broker', 'relay', 'live'],
+  ca: ['errors.ts', 'disk'],
+  viewer: ['errors.ts', 'disk'],
+  http: ['errors.ts', 'topic', 'metrics', 'identity', 'acl', 'broker', 'relay', 'live', 'viewer'],
   'log.ts': [],
   'gateway.ts': [
     ...['errors.ts', 'version.ts', 'metrics', 'config', 'door', 'identity', 'acl'],
-    ...['broker', 'relay', 'live', 'ca', 'http'],
+    ...['broker', 'relay', 'live', 'ca', 'viewer', 'http'],
   ],
-  cli: ['errors.ts', 'version.ts', 'log.ts', 'config', 'acl', 'ca', 'gateway.ts'],
+  cli: ['errors.ts', 'version.ts', 'log.ts', 'config', 'acl', 'ca', 'viewer', 'gateway.ts'],
 }
 
 /** What only one room may know. */
@@ -36,6 +38,7 @@ const PACKAGES: Record<string, readonly string[]> = {
   mqemitter: ['broker'],
   'prom-client': ['metrics'],
   '@peculiar/x509': ['ca'],
+  jose: ['viewer'],
   mqtt: ['cli', 'broker'],
 }
 

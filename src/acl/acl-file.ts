@@ -1,17 +1,8 @@
 import { readFile, stat } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
-import { codeOf, messageOf } from '../errors.ts'
+import { stateOf } from '../disk/state.ts'
+import { codeOf } from '../errors.ts'
 import { type ParsedAcl, parseInSteps } from './parse.ts'
-
-/** Tells one state of the file from the next: a write, a rename over it and a swapped symlink all change it. */
-export async function stateOf(path: string): Promise<string> {
-  try {
-    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true })
-    return [dev, ino, size, mtimeNs, ctimeNs].join(' ')
-  } catch (error) {
-    return codeOf(error) ?? messageOf(error)
-  }
-}
 
 /** The file as it is now. */
 export async function readRegularFile(path: string): Promise<Buffer> {

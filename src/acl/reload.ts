@@ -1,6 +1,7 @@
 import { setTimeout as pauseFor } from 'node:timers/promises'
+import { stateOf } from '../disk/state.ts'
 import { codeOf, messageOf, UsageError } from '../errors.ts'
-import { parseGently, readRegularFile, readSettled, stateOf } from './acl-file.ts'
+import { parseGently, readRegularFile, readSettled } from './acl-file.ts'
 import type { AclRules } from './rules.ts'
 
 /** How many `topic` and `pattern` lines are in force now, or why the rules from before still are. */

@@ -2,11 +2,11 @@ import { X509Certificate } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { finishDirectory, UNFINISHED } from './disk.ts'
+import { finishDirectory, UNFINISHED } from '../disk/files.ts'
+import { withLock } from '../disk/lock.ts'
 import { identityFiles } from './identity-files.ts'
 import { readIssued } from './issued.ts'
 import type { Layout } from './layout.ts'
-import { withLock } from './lock.ts'
 
 /** Runs `work` while nobody else changes the directory, after tidying up what a crash has left behind. */
 export function change<T>(layout: Layout, work: () => Promise<T>): Promise<T> {

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { type NewFile, PRIVATE_FILE, PUBLIC_FILE, replaceFile } from '../disk/files.ts'
 import { UsageError } from '../errors.ts'
-import { type NewFile, PRIVATE_FILE, PUBLIC_FILE, replaceFile } from './disk.ts'
 
 /** Where one identity's files are, in the WoTT agent's layout. */
 export interface IdentityFiles {

@@ -1,14 +1,14 @@
 import { readFile } from 'node:fs/promises'
-import { messageOf, UsageError } from '../errors.ts'
-import { type Authority, createAuthority, loadAuthority } from './authority.ts'
-import { createCrl } from './crl.ts'
 import {
   finishDirectory,
   PRIVATE_FILE,
   PUBLIC_FILE,
   prepareDirectory,
   replaceFile,
-} from './disk.ts'
+} from '../disk/files.ts'
+import { messageOf, UsageError } from '../errors.ts'
+import { type Authority, createAuthority, loadAuthority } from './authority.ts'
+import { createCrl } from './crl.ts'
 import { combinedContents, type IdentityFiles, identityContents } from './identity-files.ts'
 import { type Issued, issue } from './issue.ts'
 import type { Layout } from './layout.ts'

@@ -1,7 +1,9 @@
 import { join } from 'node:path'
 import { initDirectory } from '../ca/init.ts'
 import { renewExpiring } from '../ca/renew.ts'
+import { SAMPLE_VIEWER } from '../ca/sample-acl.ts'
 import { loadConfig } from '../config/load.ts'
+import { inviteViewer } from '../viewer/invite.ts'
 import { readArguments, requireWords } from './arguments.ts'
 import { type Command, print } from './command.ts'
 import { inDirectory, USUAL_DIRECTORY } from './directory.ts'
@@ -10,6 +12,8 @@ import { runGateway } from './serve.ts'
 import { SETTING_FLAGS, settingsIn } from './settings.ts'
 import { stopSignal } from './signals.ts'
 import { thingsToTry } from './things-to-try.ts'
+
+const VIEWER_LASTS = 12 * 3_600_000
 
 export const dev: Command = {
   help: helpText({
@@ -35,9 +39,12 @@ export const dev: Command = {
     const renewed = await inDirectory(USUAL_DIRECTORY, () => renewExpiring(USUAL_DIRECTORY))
     for (const { id, notAfter } of renewed)
       print(`renewed the certificate of ${id}, now valid until ${new Date(notAfter).toISOString()}`)
-    const store = `file:${join(USUAL_DIRECTORY, 'data')}`
+    const own = {
+      WOTT_BROKER: `file:${join(USUAL_DIRECTORY, 'data')}`,
+      WOTT_VIEWERS_FILE: join(USUAL_DIRECTORY, 'viewers.json'),
+    }
     const config = loadConfig(
-      { WOTT_BROKER: store, ...process.env },
+      { ...own, ...process.env },
       {
         certsDir: layout.certs.directory,
         crlFile: layout.authority.crl,
@@ -45,8 +52,9 @@ export const dev: Command = {
         ...flags,
       },
     )
+    const code = await inviteViewer(config.viewersFile, SAMPLE_VIEWER, VIEWER_LASTS)
     await runGateway(config, stop, (gateway) => {
-      const lines = thingsToTry(gateway, layout)
+      const lines = thingsToTry(gateway, layout, code)
       if (lines !== '') print(`\n${lines}\n`)
     })
     return undefined

@@ -16,6 +16,10 @@ const COMMANDS: Record<string, [summary: string, load: () => Promise<Command>]> 
     async () => (await import('./init.ts')).init,
   ],
   device: ['add, revoke and list devices', async () => (await import('./device.ts')).device],
+  viewer: [
+    'invite people to the dashboard, list and revoke them',
+    async () => (await import('./viewer.ts')).viewer,
+  ],
   whoami: [
     'print the WoTT ID of a certificate directory',
     async () => (await import('./whoami.ts')).whoami,

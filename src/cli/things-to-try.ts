@@ -1,13 +1,14 @@
 import { existsSync } from 'node:fs'
 import { deviceFiles, type Layout } from '../ca/layout.ts'
 import type { Gateway } from '../gateway.ts'
+import { inviteLink } from './viewer.ts'
 
 type OpenDoor = NonNullable<Gateway['doors']['ops']>
 
 const TOPIC = 'wott/temperature'
 
-/** Command lines for the doors that are open and the sample devices that are there, ready to paste. */
-export function thingsToTry({ doors }: Gateway, layout: Layout): string {
+/** Command lines for the doors that are open and the sample devices that are there, ready to paste; `code` is an invite's. */
+export function thingsToTry({ doors }: Gateway, layout: Layout, code: string): string {
   const { device, mqtt, viewer, ops } = doors
   const sensor = filesOf(layout, 'sensor')
   const subscriber = filesOf(layout, 'subscriber')
@@ -25,7 +26,10 @@ export function thingsToTry({ doors }: Gateway, layout: Layout): string {
         `mosquitto_sub -v --cafile ${subscriber.ca} --cert ${subscriber.certificate} --key ${subscriber.key} -h ${hostOf(mqtt)} -p ${mqtt.port} -t ${TOPIC}`,
     ],
     ['A sensor that never tires:', sensor && device && simulate(device, sensor.directory)],
-    ['In a browser:', viewer && `https://${hostOf(viewer)}:${viewer.port}/`],
+    [
+      'In a browser (the link works once):',
+      viewer && inviteLink(`https://${hostOf(viewer)}:${viewer.port}`, code),
+    ],
     ['Metrics and health:', ops && `curl http://${hostOf(ops, EVERY)}:${ops.port}/metrics`],
   ]
   return entries

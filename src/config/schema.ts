@@ -72,6 +72,11 @@ export const SETTINGS = {
     'always',
     'when file: has a message on disk: before it is acknowledged, within about a second, or when the system likes (a power cut then loses what was acknowledged; a crash of the gateway never does)',
   ),
+  viewersFile: setting(
+    path,
+    'data/viewers.json',
+    'who was invited to look, and who is logged in: what viewer invite and viewer revoke change',
+  ),
   deviceListen: setting(listenAddress, '[::]:8443', 'device door: HTTPS and MQTT over WebSocket'),
   mqttListen: setting(listenAddress, '[::]:8883', 'mqtt door: MQTT over TLS'),
   viewerListen: setting(listenAddress, '[::]:9443', 'viewer door: browsers'),

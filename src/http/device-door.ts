@@ -11,10 +11,12 @@ import type { Identity } from '../identity/identity.ts'
 import type { Caller } from '../relay/relay.ts'
 import { type App, type AppOptions, createApp, pathOf, sendProblem } from './app.ts'
 import { nameCaller } from './caller.ts'
+import { originProblem } from './origin.ts'
 import { rawAnswer } from './problem.ts'
 import { type PublishOptions, publishRoute } from './publish.ts'
 import { publishManyRoute } from './publish-many.ts'
 import { readRoutes } from './read.ts'
+import { sessionRoute } from './session.ts'
 import { type StreamRoutesOptions, streamRoutes } from './stream.ts'
 import { whoamiRoute } from './whoami.ts'
 
@@ -58,6 +60,7 @@ export function createDeviceDoor(options: DeviceDoorOptions): App {
   publishManyRoute(app, options.relay, options.meter)
   readRoutes(app, options, streamRoutes(app, options))
   whoamiRoute(app)
+  sessionRoute(app, 'certificate')
 
   const webSockets = new Set<Socket>()
   app.server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
@@ -82,22 +85,6 @@ export function createDeviceDoor(options: DeviceDoorOptions): App {
 function refusalOf(socket: object): GatewayError | null {
   const who = identityOf(socket)
   return who instanceof GatewayError ? who : null
-}
-
-/**
- * A page of another site, open in a browser that holds a device certificate, must not speak in that
- * device's name. Programs send no Origin. Nor do browsers for what a page only embeds, an image say,
- * but they say that the page is another site's; a link that somebody follows is no page's doing.
- */
-function originProblem(headers: IncomingMessage['headers']): GatewayError | null {
-  const { origin, 'sec-fetch-site': site, 'sec-fetch-mode': mode } = headers
-  const own = `https://${headers[':authority'] ?? headers.host}`
-  const embedded = (site === 'cross-site' || site === 'same-site') && mode !== 'navigate'
-  if (origin === undefined ? !embedded : origin === own) return null
-  return new GatewayError(
-    'origin_denied',
-    `Pages of ${origin ?? 'another site'} may not use this device's certificate.`,
-  )
 }
 
 function upgradeProblem(request: IncomingMessage): GatewayError | null {

@@ -1,15 +1,69 @@
-import { readFileSync } from 'node:fs'
-import { type App, type AppOptions, createApp } from './app.ts'
+import helmet from '@fastify/helmet'
+import { createAccess } from '../acl/access.ts'
+import type { AclSource } from '../acl/reload.ts'
+import type { Broker } from '../broker/broker.ts'
+import { GatewayError } from '../errors.ts'
+import type { Caller } from '../relay/relay.ts'
+import type { OpenSession, Viewers } from '../viewer/viewers.ts'
+import { type App, type AppOptions, createApp, sendProblem } from './app.ts'
+import { nameCaller } from './caller.ts'
+import { dashboardRoutes, PAGE_HEADERS } from './dashboard.ts'
+import { originProblem } from './origin.ts'
+import { type ReadOptions, readRoutes } from './read.ts'
+import { acceptCookies, loginRoute, logoutRoute, sessionOf, sessionRoute } from './session.ts'
+import { type StreamRoutesOptions, streamRoutes } from './stream.ts'
+import { whoamiRoute } from './whoami.ts'
 
-/** Browsers. A plain page for now: it says what this is, and where streams are to be had. */
-export function createViewerDoor(options: Omit<AppOptions, 'requestCert' | 'admit'>): App {
-  const page = readFileSync(new URL('../dashboard/index.html', import.meta.url))
+export interface ViewerDoorOptions
+  extends Omit<AppOptions, 'requestCert' | 'admit'>,
+    ReadOptions,
+    StreamRoutesOptions {
+  readonly acl: AclSource
+  readonly broker: Broker
+  readonly viewers: Viewers
+}
+
+/** People with browsers: the dashboard for everybody, and behind a session what the ACL lets its name read. */
+export function createViewerDoor(options: ViewerDoorOptions): App {
+  const { viewers } = options
   const app = createApp({ ...options, requestCert: false })
-  app.get('/', async (_request, reply) =>
-    reply
-      .header('content-security-policy', "default-src 'none'; style-src 'self' 'unsafe-inline'")
-      .type('text/html; charset=utf-8')
-      .send(page),
-  )
+  app.register(helmet as never, PAGE_HEADERS as never)
+  acceptCookies(app)
+  app.addHook('onRequest', async (request, reply) => {
+    const refused = originProblem(request.headers)
+    if (!refused) return
+    sendProblem(request, reply, refused)
+    return reply
+  })
+
+  dashboardRoutes(app)
+  loginRoute(app, viewers)
+  logoutRoute(app, viewers)
+  app.register(async (scope) => {
+    const behind = scope as unknown as App
+    // one session, one caller: what the ACL said once is remembered for its next request
+    const callers = new WeakMap<AbortSignal, Caller>()
+    behind.addHook('onRequest', async (request, reply) => {
+      const session = await sessionOf(request, viewers)
+      if (session instanceof GatewayError) {
+        sendProblem(request, reply, session)
+        return reply
+      }
+      let caller = callers.get(session.ended)
+      if (!caller) {
+        caller = toCaller(options.acl, session)
+        callers.set(session.ended, caller)
+      }
+      nameCaller(request, caller)
+    })
+    sessionRoute(behind, 'invite')
+    readRoutes(behind, options, streamRoutes(behind, options))
+    whoamiRoute(behind)
+  })
   return app
+}
+
+function toCaller(acl: AclSource, { name, expires, ended }: OpenSession): Caller {
+  const access = createAccess(acl, { user: name, clientId: name })
+  return { identity: { id: name, notAfter: expires }, access, door: 'viewer', ended }
 }

@@ -10,7 +10,7 @@ export function whoamiRoute(app: App): void {
     const body = {
       id,
       notAfter: new Date(notAfter).toISOString(),
-      fingerprint256,
+      ...(fingerprint256 === undefined ? {} : { fingerprint256 }),
       rules,
       ...(omitted > 0 ? { rulesOmitted: omitted } : {}),
     }

@@ -15,6 +15,8 @@ export interface History {
   after(id: string): Entry[] | null
   /** The id of the latest event: whoever resumes from it has missed nothing up to now. */
   position(): string
+  /** The id that all that is here came after. */
+  earliest(): string
 }
 
 export interface HistoryBounds {
@@ -95,6 +97,7 @@ export function createHistory(epoch: string, bounds: HistoryBounds): History {
       return Array.from({ length: size - low }, (_, index) => at(low + index))
     },
     position: () => `${epoch}-${latest}`,
+    earliest: () => `${epoch}-${forgotten}`,
   }
 }
 

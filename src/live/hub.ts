@@ -32,6 +32,8 @@ export interface Hub {
   readonly ended: boolean
   /** The id of the latest event. */
   position(): string
+  /** The id that all of the history came after. */
+  earliest(): string
   recheck(): Promise<void>
   endAll(): void
 }
@@ -61,6 +63,7 @@ export function createHub(history: History): Hub {
       return ended
     },
     position: history.position,
+    earliest: history.earliest,
     async recheck() {
       for (const reader of readers) {
         reader.recheck()

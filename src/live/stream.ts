@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream'
 import type { Access } from '../acl/access.ts'
 import type { Broker } from '../broker/broker.ts'
+import { GatewayError } from '../errors.ts'
 import type { Door, Meter } from '../metrics/meter.ts'
 import type { Message } from '../topic/message.ts'
 import {
@@ -35,11 +36,15 @@ export interface StreamRequest {
   readonly lastEventId?: string | undefined
   readonly access: Access
   readonly door: Door
+  /** Aborted with a GatewayError when the reader may no longer be here. */
+  readonly ended?: AbortSignal | undefined
 }
 
 const HEARTBEAT_MS = 20_000
 /** No broker takes longer from storing a retained message to handing it on. */
 const RECENT_MS = 60_000
+/** In place of an id: begin with all of the history. */
+const EARLIEST = 'earliest'
 /** Ends the id of a retained message that others follow: whoever resumes from it has not got them all. */
 const UNFINISHED = '-r'
 
@@ -52,7 +57,7 @@ export async function openStream(
   request: StreamRequest,
   { hub, broker, meter, buffer, stall }: StreamOptions,
 ): Promise<void> {
-  const { filters, format, access, door, lastEventId } = request
+  const { filters, format, access, door, ended, lastEventId } = request
   const { mayReceive } = access
   // runs while the sink is full
   let stallTimer: NodeJS.Timeout | undefined
@@ -101,6 +106,7 @@ export async function openStream(
     waiting = null
     recent.clear()
     leave()
+    ended?.removeEventListener('abort', dismiss)
     clearInterval(heartbeat)
     clearTimeout(stallTimer)
     meter.streamClosed(door)
@@ -110,6 +116,12 @@ export async function openStream(
     write(RETRY)
     sink.end()
     closed()
+  }
+
+  function dismiss(): void {
+    const { reason } = ended as AbortSignal
+    if (reason instanceof GatewayError) write(endFrame(reason.code, reason.message))
+    end()
   }
 
   const reader: Reader = {
@@ -129,11 +141,13 @@ export async function openStream(
     end,
   }
 
-  async function sendRetained(position: string): Promise<void> {
+  async function sendRetained(position: string, missed: readonly Entry[]): Promise<void> {
     const oldest = Date.now() - RECENT_MS
     const retained = await retainedOf(filters, broker)
     // what was published while they were read is waiting, and is not sent twice
-    const live = new Set(waiting?.map(({ delivery }) => identityOf(delivery)))
+    const live = new Set(
+      [...missed, ...(waiting ?? [])].map(({ delivery }) => identityOf(delivery)),
+    )
     const messages = [...retained.values()].filter(
       (message) => mayReceive(message.topic) && !live.has(identityOf(message)),
     )
@@ -156,8 +170,11 @@ export async function openStream(
   }
 
   meter.streamOpened(door)
-  const unfinished = lastEventId?.endsWith(UNFINISHED) ?? false
-  const resumeFrom = unfinished ? lastEventId?.slice(0, -UNFINISHED.length) : lastEventId
+  const unfinished = lastEventId === EARLIEST || (lastEventId?.endsWith(UNFINISHED) ?? false)
+  const withoutMark = lastEventId?.endsWith(UNFINISHED)
+    ? lastEventId.slice(0, -UNFINISHED.length)
+    : lastEventId
+  const resumeFrom = lastEventId === EARLIEST ? hub.earliest() : withoutMark
   const position = hub.position()
   const { leave, missed } = hub.join(reader, resumeFrom)
   const heartbeat = setInterval(() => write(HEARTBEAT), HEARTBEAT_MS)
@@ -170,11 +187,16 @@ export async function openStream(
   })
 
   if (hub.ended) return end()
+  if (ended?.aborted) return dismiss()
+  ended?.addEventListener('abort', dismiss)
   write(RETRY)
   if (missed === null) write(gapFrame(position, lastEventId ?? ''))
   if (missed === null || resumeFrom === undefined || unfinished)
     // all that is missed or waits comes after the retained messages, so whoever resumes from one of them gets it
-    await sendRetained(missed === null || resumeFrom === undefined ? position : resumeFrom)
+    await sendRetained(
+      missed === null || resumeFrom === undefined ? position : resumeFrom,
+      missed ?? [],
+    )
   await sendMissed(missed ?? [])
   const rest = waiting ?? []
   waiting = null

@@ -5,7 +5,18 @@ import { columns, wrap } from '../../src/cli/help.ts'
 import { nearest } from '../../src/cli/suggest.ts'
 import { type Folder, PROGRAM, run, startAny, temporaryFolder } from './program.ts'
 
-const COMMANDS = ['serve', 'dev', 'init', 'device', 'whoami', 'acl', 'pub', 'sub', 'simulate']
+const COMMANDS = [
+  'serve',
+  'dev',
+  'init',
+  'device',
+  'viewer',
+  'whoami',
+  'acl',
+  'pub',
+  'sub',
+  'simulate',
+]
 
 const FLAGS = {
   certs: { type: 'string', value: 'DIR', help: '' },
@@ -93,7 +104,7 @@ describe('help', () => {
     await using folder = await temporaryFolder()
     const examples = []
     // the others need a gateway, and are run by the tests of their commands
-    for (const name of ['init', 'device', 'whoami', 'acl']) {
+    for (const name of ['init', 'device', 'viewer', 'whoami', 'acl']) {
       const { stdout } = await run([name, '--help'])
       examples.push(/\nExamples:\n([\s\S]*?)\n(\n|$)/.exec(stdout)?.[1])
     }

@@ -70,6 +70,27 @@ describe('a stream that resumes', () => {
     await work
   })
 
+  it('begins with the whole history when asked for the earliest, each message once, older retained ones first', async () => {
+    await publish('whole/kept', 'old', true)
+    for (let n = 0; n < HISTORY; n++) await publish('whole/a', `passed ${n}`)
+    for (const payload of ['1', '2']) await publish('whole/a', payload)
+    await publish('whole/kept-too', '3', true)
+    using events = await eventSource(at, reader, '/stream?filter=whole/%23&lastEventId=earliest')
+    const seen = await payloads(events, HISTORY + 1)
+    await publish('whole/a', '4')
+    const { id, event, data } = await events.next()
+    assert.equal(event, undefined)
+    assert.equal(JSON.parse(data).payload, '4')
+    assert.equal(seen.payloads[0], 'old')
+    assert.deepEqual(seen.payloads.slice(-4), [`passed ${HISTORY - 1}`, '1', '2', '3'])
+    assert.equal(new Set(seen.payloads).size, HISTORY + 1)
+    // whoever lost the connection after the first of them gets the rest
+    using again = await eventSource(at, reader, '/stream?filter=whole/%23', {
+      'last-event-id': seen.ids[1] ?? '',
+    })
+    assert.equal((await payloads(again, HISTORY)).ids.at(-1), id)
+  })
+
   it('takes the id from the header before the one in the address', async () => {
     using first = await eventSource(at, reader, '/topics/order')
     for (const payload of ['1', '2', '3']) await publish('order', payload)

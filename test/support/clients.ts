@@ -250,10 +250,11 @@ export async function eventSource(
   who: Credentials | null,
   path: string,
   headers: Record<string, string> = {},
+  door: 'device' | 'viewer' = 'device',
 ): Promise<Events> {
   const { pki, ports } = at
   const sent = request({
-    ...{ host: '127.0.0.1', port: ports.device, path, ca: pki.authority.certificate, agent: false },
+    ...{ host: '127.0.0.1', port: ports[door], path, ca: pki.authority.certificate, agent: false },
     ...(who ? { cert: who.certificate, key: who.key } : {}),
     headers: { accept: 'text/event-stream', ...headers },
   }).end()

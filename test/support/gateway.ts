@@ -11,6 +11,7 @@ export interface TestGateway extends AsyncDisposable {
   readonly gateway: Gateway
   readonly pki: Pki
   readonly aclFile: string
+  readonly viewersFile: string
   readonly ports: {
     readonly device: number
     readonly mqtt: number
@@ -47,6 +48,8 @@ export async function startGateway({
   const aclFile = join(directory, 'permission.acl')
   await writeFile(aclFile, acl)
 
+  const viewersFile = join(directory, 'viewers.json')
+
   const lines: Record<string, unknown>[] = []
   const watchers = new Set<() => void>()
   const log = pino(
@@ -71,6 +74,7 @@ export async function startGateway({
       opsListen: loopback,
       drainSeconds: '2',
       broker: 'memory:',
+      viewersFile,
       ...settings,
     },
   )
@@ -89,7 +93,7 @@ export async function startGateway({
   }
 
   return {
-    ...{ gateway, pki, aclFile, ports, log: lines, metrics },
+    ...{ gateway, pki, aclFile, viewersFile, ports, log: lines, metrics },
     logged(matches) {
       return new Promise((resolve) => {
         const look = () => {

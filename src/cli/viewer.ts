@@ -1,0 +1,148 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { SETTINGS } from '../config/schema.ts'
+import { type Book, revoke as revokeIn } from '../viewer/book.ts'
+import { changeBook, readBook } from '../viewer/book-file.ts'
+import { inviteViewer } from '../viewer/invite.ts'
+import { pickAction } from './actions.ts'
+import { ArgumentsError, type Flags, readArguments, requireWords } from './arguments.ts'
+import { type Command, CommandFailure, print } from './command.ts'
+import { USUAL_DIRECTORY } from './directory.ts'
+import { helpText } from './help.ts'
+
+const FILE = {
+  type: 'string',
+  value: 'FILE',
+  help: `the gateway's list of viewers [WOTT_VIEWERS_FILE, else ${USUAL_DIRECTORY}/viewers.json, else ${SETTINGS.viewersFile.fallback}]`,
+} as const
+const TTL = {
+  type: 'string',
+  value: 'TIME',
+  default: '12h',
+  help: 'invite: how long the viewer stays logged in: 30m, 12h, 7d; at most 90d',
+} as const
+const URL_FLAG = {
+  type: 'string',
+  value: 'URL',
+  default: 'https://localhost:9443',
+  help: 'invite: where the browser reaches the viewer door',
+} as const
+const JSON_LINES = { type: 'boolean', help: 'list: one JSON object a line' } as const
+
+const ACTIONS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
+  invite,
+  list,
+  revoke,
+}
+
+export const viewer: Command = {
+  help: helpText({
+    usage: [
+      'viewer invite NAME [--ttl TIME] [--url URL] [--file FILE]',
+      'viewer list [--json] [--file FILE]',
+      'viewer revoke NAME|ID [--file FILE]',
+    ],
+    about: [],
+    words: [
+      [
+        'invite NAME',
+        'print a link to the dashboard that works once, within 24 hours. Its viewer may read what the ACL file lets the user NAME read',
+      ],
+      ['list', 'every open invite and every session'],
+      [
+        'revoke NAME|ID',
+        'take back the invites of a viewer and end its sessions, or one session by its id; a gateway that runs ends their streams at once',
+      ],
+    ],
+    flags: { file: FILE, ttl: TTL, url: URL_FLAG, json: JSON_LINES } satisfies Flags,
+    examples: [
+      'wott-gateway viewer invite alice --ttl 7d',
+      'wott-gateway viewer list',
+      'wott-gateway viewer revoke alice',
+    ],
+  }),
+  async run([action, ...args]) {
+    await pickAction('viewer', ACTIONS, action)(args)
+    return undefined
+  },
+}
+
+async function invite(args: readonly string[]): Promise<void> {
+  const { values, words } = readArguments(args, { file: FILE, ttl: TTL, url: URL_FLAG })
+  requireWords(words, ['NAME'])
+  const [name = ''] = words
+  const lasts = timeIn(values.ttl)
+  const origin = originIn(values.url)
+  print(inviteLink(origin, await inviteViewer(whichBook(values.file), name, lasts)))
+}
+
+/** The code is in the fragment, which no browser sends and no server logs. */
+export function inviteLink(origin: string, code: string): string {
+  return `${origin}/#invite=${code}`
+}
+
+async function list(args: readonly string[]): Promise<void> {
+  const { values, words } = readArguments(args, { file: FILE, json: JSON_LINES })
+  requireWords(words, [])
+  const book = await readBook(whichBook(values.file))
+  for (const entry of book ? entriesOf(book, Date.now()) : [])
+    print(values.json ? JSON.stringify(entry) : Object.values(entry).join('\t'))
+}
+
+function entriesOf({ invites, sessions }: Book, now: number): Record<string, string>[] {
+  const time = (ms: number) => new Date(ms).toISOString()
+  return [
+    ...invites
+      .filter(({ expires }) => expires > now)
+      .map(({ name, expires }) => ({ name, state: 'invited', until: time(expires) })),
+    ...sessions
+      .filter(({ expires }) => expires > now)
+      .map(({ id, name, created, expires }) => ({
+        ...{ name, state: 'logged in', until: time(expires), since: time(created), id },
+      })),
+  ]
+}
+
+async function revoke(args: readonly string[]): Promise<void> {
+  const { values, words } = readArguments(args, { file: FILE })
+  requireWords(words, ['NAME|ID'])
+  const [who = ''] = words
+  const ended = await changeBook(whichBook(values.file), Date.now(), (book) => {
+    const after = revokeIn(book, who)
+    const invites = book.invites.length - after.invites.length
+    const sessions = book.sessions.length - after.sessions.length
+    return { book: after, result: { invites, sessions } }
+  })
+  if (ended.invites + ended.sessions === 0)
+    throw new CommandFailure(`${who} has neither an invite nor a session`)
+  print(`revoked ${who}: ${ended.invites} invites, ${ended.sessions} sessions`)
+}
+
+function whichBook(given: string | undefined): string {
+  const named = given ?? process.env.WOTT_VIEWERS_FILE
+  if (named) return named
+  return existsSync(USUAL_DIRECTORY)
+    ? join(USUAL_DIRECTORY, 'viewers.json')
+    : (SETTINGS.viewersFile.fallback ?? '')
+}
+
+const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 }
+const LONGEST = 90 * 86_400_000
+
+function timeIn(text: string): number {
+  const [, count, unit = ''] = /^(\d{1,6})([mhd])$/.exec(text) ?? []
+  const time = Number(count) * (UNITS[unit] ?? Number.NaN)
+  if (time > 0 && time <= LONGEST) return time
+  throw new ArgumentsError(
+    `--ttl must be a time such as 30m, 12h or 7d, not ${JSON.stringify(text)}`,
+  )
+}
+
+function originIn(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (url?.protocol === 'https:' && url.pathname === '/' && url.search === '' && url.hash === '')
+    return url.origin
+  throw new ArgumentsError(
+    `--url must be an address such as https://gateway.example.com:9443, not ${JSON.stringify(text)}`,
+  )
+}

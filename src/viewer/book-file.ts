@@ -1,0 +1,40 @@
+import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { makePrivateDirectory, PRIVATE_FILE, replaceFile } from '../disk/files.ts'
+import { withLock } from '../disk/lock.ts'
+import { codeOf, messageOf, UsageError } from '../errors.ts'
+import { type Book, formatBook, parseBook, tidy } from './book.ts'
+
+/** The book at `path`; null when there is none yet. Rejects with a UsageError when it cannot be read. */
+export async function readBook(path: string): Promise<Book | null> {
+  try {
+    return parseBook(await readFile(path, 'utf8'))
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null
+    throw new UsageError(
+      `${path} cannot be used: ${messageOf(error)}; put a copy back, or move it away, which logs everybody out`,
+      { cause: error },
+    )
+  }
+}
+
+/** Makes the next book of the one at `path`, while nobody else changes it. Resolves with what `change` gives. */
+export async function changeBook<T>(
+  path: string,
+  now: number,
+  change: (book: Book) => { readonly book: Book; readonly result: T },
+): Promise<T> {
+  await makePrivateDirectory(dirname(path))
+  return withLock(`${path}.lock`, async () => {
+    const before = (await readBook(path)) ?? newBook()
+    const { book, result } = change(tidy(before, now))
+    if (book !== before)
+      await replaceFile({ path, text: formatBook(tidy(book, now)), mode: PRIVATE_FILE })
+    return result
+  })
+}
+
+function newBook(): Book {
+  return { key: randomBytes(32).toString('base64url'), invites: [], sessions: [] }
+}

@@ -1,0 +1,114 @@
+import { UsageError } from '../errors.ts'
+
+/** Who was invited to look, and who is looking. Times in milliseconds since the Unix epoch. */
+export interface Book {
+  /** Signs the cookies, in base64url. */
+  readonly key: string
+  readonly invites: readonly Invite[]
+  readonly sessions: readonly Session[]
+}
+
+export interface Invite {
+  /** The ACL user that the viewer becomes. */
+  readonly name: string
+  /** SHA-256 of the code, in base64url: whoever reads the file cannot use it. */
+  readonly codeHash: string
+  /** Until when the code can be traded. */
+  readonly expires: number
+  /** How long the session lasts that it is traded for, in milliseconds. */
+  readonly lasts: number
+}
+
+export interface Session {
+  /** Names the session, and is no secret. */
+  readonly id: string
+  readonly name: string
+  readonly created: number
+  readonly expires: number
+}
+
+/** Of each kind; beyond them the oldest end. */
+export const MOST_INVITES = 1000
+export const MOST_SESSIONS = 1000
+
+/** Without what has expired by `now`, and within the bounds. */
+export function tidy(book: Book, now: number): Book {
+  const alive = ({ expires }: { readonly expires: number }) => expires > now
+  return {
+    key: book.key,
+    invites: book.invites.filter(alive).slice(-MOST_INVITES),
+    sessions: book.sessions.filter(alive).slice(-MOST_SESSIONS),
+  }
+}
+
+/** Trades the invite with this hash for a session; null when there is none, or it came too late. */
+export function redeem(
+  book: Book,
+  codeHash: string,
+  id: string,
+  now: number,
+): { readonly book: Book; readonly session: Session } | null {
+  const invite = book.invites.find((one) => one.codeHash === codeHash && one.expires > now)
+  if (!invite) return null
+  const { name, lasts } = invite
+  const session: Session = { id, name, created: now, expires: now + lasts }
+  const invites = book.invites.filter((one) => one !== invite)
+  return { book: { ...book, invites, sessions: [...book.sessions, session] }, session }
+}
+
+/** Without the invites and sessions of the viewer `who`, or without the session of that id. */
+export function revoke(book: Book, who: string): Book {
+  return {
+    key: book.key,
+    invites: book.invites.filter(({ name }) => name !== who),
+    sessions: book.sessions.filter(({ name, id }) => name !== who && id !== who),
+  }
+}
+
+// an ACL user as a line of its own can name it, and nothing that a log or a page would stumble over
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,252}$/
+
+export function isViewerName(name: string): boolean {
+  return NAME.test(name)
+}
+
+/** Throws a UsageError for a text that is no book. */
+export function parseBook(text: string): Book {
+  const book = readJson(text) as Partial<Book> | null
+  const isWhole =
+    typeof book?.key === 'string' &&
+    Buffer.from(book.key, 'base64url').length === 32 &&
+    isList(book.invites, {
+      name: 'string',
+      codeHash: 'string',
+      expires: 'number',
+      lasts: 'number',
+    }) &&
+    isList(book.sessions, { id: 'string', name: 'string', created: 'number', expires: 'number' })
+  if (!isWhole) throw new UsageError('it is not a list of viewers, or a damaged one')
+  return book as Book
+}
+
+export function formatBook(book: Book): string {
+  return `${JSON.stringify(book, null, 2)}\n`
+}
+
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}
+
+function isList(value: unknown, fields: Readonly<Record<string, string>>): boolean {
+  if (!Array.isArray(value)) return false
+  return value.every(
+    (entry: unknown) =>
+      typeof entry === 'object' &&
+      entry !== null &&
+      Object.entries(fields).every(
+        ([name, type]) => typeof (entry as Record<string, unknown>)[name] === type,
+      ),
+  )
+}

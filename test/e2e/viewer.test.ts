@@ -1,0 +1,270 @@
+import assert from 'node:assert/strict'
+import { readFile, stat, writeFile } from 'node:fs/promises'
+import { after, before, describe, it } from 'node:test'
+import { run } from '../cli/program.ts'
+import { type Answer, eventSource, http1 } from '../support/clients.ts'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import type { Credentials } from '../support/pki.ts'
+
+describe('a viewer', () => {
+  let at: TestGateway
+  let sensor: Credentials
+  before(async () => {
+    at = await startGateway({
+      acl: 'user sensor\ntopic write a/#\nuser alice\ntopic read a/#\nuser bob\ntopic read b/#\n',
+    })
+    sensor = await at.pki.issue('sensor')
+  })
+  after(() => at[Symbol.asyncDispose]())
+
+  const viewer = async (...args: string[]) => {
+    const done = await run(['viewer', ...args, '--file', at.viewersFile])
+    assert.equal(done.stderr, '')
+    assert.equal(done.code, 0)
+    return done.stdout
+  }
+  const invite = async (name: string, ttl = '1h') => {
+    const link = await viewer('invite', name, '--ttl', ttl)
+    const [, code = ''] = /^https:\/\/localhost:9443\/#invite=([\w-]{20,})\n$/.exec(link) ?? []
+    assert.notEqual(code, '')
+    return code
+  }
+  const ask = (path: string, cookie?: string, options = {}) =>
+    http1(at, null, { door: 'viewer', path, headers: cookie ? { cookie } : {}, ...options })
+  const trade = (code: string, headers = {}) =>
+    http1(at, null, {
+      ...{ door: 'viewer', path: '/session', method: 'POST', body: JSON.stringify({ code }) },
+      headers: { 'content-type': 'application/json', ...headers },
+    })
+  const cookieIn = ({ headers }: Answer) => String(headers['set-cookie']).split(';')[0] ?? ''
+  const logIn = async (name: string, ttl?: string) => cookieIn(await trade(await invite(name, ttl)))
+  const refusedWith = (answer: Answer, status: number, code: string) => {
+    assert.equal(answer.status, status)
+    assert.equal(answer.json.code, code)
+  }
+  const follow = (cookie: string) =>
+    eventSource(at, null, '/stream?filter=%23', { cookie }, 'viewer')
+  const publish = (body: string) =>
+    http1(at, sensor, { path: '/topics/a/b?retain=true', method: 'POST', body })
+
+  it('trades the code of an invite for a cookie that no script and no other site gets', async () => {
+    const answer = await trade(await invite('alice', '30m'))
+    assert.equal(answer.status, 200)
+    assert.match(
+      String(answer.headers['set-cookie']),
+      /^__Host-wott-session=[\w.-]+; Path=\/; Expires=[^;]+; HttpOnly; Secure; SameSite=Strict$/,
+    )
+    const { id, kind, expires } = answer.json
+    assert.deepEqual([id, kind], ['alice', 'invite'])
+    const minutes = (Date.parse(expires) - Date.now()) / 60_000
+    assert.ok(minutes > 29 && minutes <= 30)
+    const session = await ask('/session', cookieIn(answer))
+    assert.deepEqual(session.json, answer.json)
+  })
+
+  it('reads what the ACL file lets its name read, and nothing else', async () => {
+    await publish('21.5')
+    const cookie = await logIn('alice')
+    assert.equal((await ask('/topics/a/b', cookie)).text, '21.5')
+    assert.equal((await ask('/retainedMessage/a/b', cookie)).json.payload, btoa('21.5'))
+    refusedWith(await ask('/topics/b/c', cookie), 403, 'read_denied')
+    const { id, rules } = (await ask('/whoami', cookie)).json
+    assert.deepEqual([id, rules], ['alice', [{ access: 'read', topic: 'a/#' }]])
+    using events = await follow(cookie)
+    assert.equal(JSON.parse((await events.next()).data).payload, '21.5')
+    refusedWith(await ask('/topics/a/b', await logIn('bob')), 403, 'read_denied')
+  })
+
+  it('publishes nothing', async () => {
+    const cookie = await logIn('alice')
+    refusedWith(await ask('/topics/a/b', cookie, { method: 'POST', body: '1' }), 404, 'not_found')
+  })
+
+  it('is nobody without a session', async () => {
+    for (const path of [
+      '/session',
+      '/whoami',
+      '/topics/a/b',
+      '/stream?filter=%23',
+      '/retainedMessage/a/b',
+    ])
+      refusedWith(await ask(path), 401, 'session_required')
+  })
+
+  it('cannot use a code twice, nor one that never was, nor one that has been taken back', async () => {
+    const code = await invite('alice')
+    assert.equal((await trade(code)).status, 200)
+    refusedWith(await trade(code), 401, 'invite_invalid')
+    refusedWith(await trade('A'.repeat(24)), 401, 'invite_invalid')
+    const other = await invite('carol')
+    await viewer('revoke', 'carol')
+    refusedWith(await trade(other), 401, 'invite_invalid')
+  })
+
+  it('gets one session of one code, even from a hundred requests at once', async () => {
+    const code = await invite('alice')
+    const answers = await Promise.all(Array.from({ length: 100 }, () => trade(code)))
+    assert.equal(answers.filter(({ status }) => status === 200).length, 1)
+  })
+
+  it('cannot make a cookie of its own', async () => {
+    const cookie = await logIn('bob')
+    const [name, token = ''] = cookie.split('=')
+    const [head = '', body = '', signature = ''] = token.split('.')
+    const other = Buffer.from(JSON.stringify({ jti: 'x', exp: 9e9 })).toString('base64url')
+    const none = Buffer.from('{"alg":"none"}').toString('base64url')
+    for (const forged of [
+      `${head}.${other}.${signature}`,
+      `${none}.${body}.`,
+      `${head}.${body}.`,
+      'x',
+      '',
+    ])
+      assert.equal((await ask('/session', `${name}=${forged}`)).status, 401)
+  })
+
+  it('is sent no page of another site', async () => {
+    const code = await invite('alice')
+    const evil = { origin: 'https://evil.example' }
+    refusedWith(await trade(code, evil), 403, 'origin_denied')
+    const cookie = await logIn('alice')
+    const answer = await ask('/session', cookie, { method: 'DELETE', headers: { cookie, ...evil } })
+    refusedWith(answer, 403, 'origin_denied')
+    const embedded = { cookie, 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors' }
+    refusedWith(await ask('/topics/a/b', '', { headers: embedded }), 403, 'origin_denied')
+    assert.equal((await ask('/session', cookie)).status, 200)
+  })
+
+  it('is refused a body that is none', async () => {
+    for (const body of ['', 'x', '{}', '{"code":1}', '[]', 'null'])
+      refusedWith(
+        await http1(at, null, { door: 'viewer', path: '/session', method: 'POST', body }),
+        400,
+        'body_invalid',
+      )
+    refusedWith(await trade('x'.repeat(5000)), 413, 'payload_too_large')
+  })
+
+  for (const [how, code, end] of [
+    [
+      'logs out',
+      'session_ended',
+      (cookie: string) => ask('/session', cookie, { method: 'DELETE' }),
+    ],
+    ['is revoked', 'session_ended', () => viewer('revoke', 'alice')],
+  ] as const)
+    it(`sees its streams end when it ${how}`, async () => {
+      const cookie = await logIn('alice')
+      using events = await follow(cookie)
+      await publish('1')
+      await events.next()
+      await end(cookie)
+      for (;;) {
+        const { event, data } = await events.next()
+        if (event === undefined) continue
+        assert.deepEqual([event, JSON.parse(data).code], ['end', code])
+        break
+      }
+      await events.ended()
+      refusedWith(await ask('/session', cookie), 401, 'session_ended')
+    })
+
+  it('sees its streams end when its session expires', async () => {
+    const cookie = await logIn('alice')
+    using events = await follow(cookie)
+    const book = JSON.parse(await readFile(at.viewersFile, 'utf8'))
+    for (const session of book.sessions) session.expires = Date.now() + 50
+    await writeFile(at.viewersFile, JSON.stringify(book))
+    for (let event: string | undefined; event === undefined; ) {
+      const next = await events.next()
+      event = next.event
+      if (event) assert.equal(JSON.parse(next.data).code, 'session_expired')
+    }
+    assert.equal((await ask('/session', cookie)).status, 401)
+  })
+
+  it('keeps its session over a restart of the gateway, which is in a file for its owner alone', async () => {
+    const cookie = await logIn('alice')
+    assert.equal((await stat(at.viewersFile)).mode & 0o777, 0o600)
+    await using second = await startGateway({ settings: { viewersFile: at.viewersFile } })
+    const answer = await http1(second, null, {
+      door: 'viewer',
+      path: '/session',
+      headers: { cookie },
+    })
+    assert.equal(answer.json.id, 'alice')
+  })
+
+  it('is locked out while the list of viewers is damaged, and let in again', async () => {
+    const cookie = await logIn('alice')
+    const book = await readFile(at.viewersFile)
+    await writeFile(at.viewersFile, 'x')
+    await at.logged(({ msg }) => msg === 'nobody can be logged in')
+    assert.equal((await ask('/session', cookie)).status, 401)
+    await writeFile(at.viewersFile, book)
+    await at.logged(({ msg }) => msg === 'viewers can log in again')
+    assert.equal((await ask('/session', cookie)).status, 200)
+  })
+
+  it('is listed', async () => {
+    await viewer('revoke', 'alice')
+    await logIn('alice')
+    await invite('carol')
+    const entries = (await viewer('list', '--json'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    const states = entries.map(({ name, state }) => `${name} ${state}`)
+    assert.ok(states.includes('alice logged in') && states.includes('carol invited'))
+    const { id } = entries.find(({ name }) => name === 'alice')
+    assert.equal(await viewer('revoke', id), `revoked ${id}: 0 invites, 1 sessions\n`)
+    assert.ok(!(await viewer('list')).includes(id))
+  })
+
+  it('means nothing on the device door', async () => {
+    const cookie = await logIn('alice')
+    refusedWith(
+      await http1(at, null, { path: '/session', headers: { cookie } }),
+      401,
+      'certificate_required',
+    )
+    const { json } = await http1(at, sensor, { path: '/session', headers: { cookie } })
+    assert.deepEqual([json.id, json.kind], ['sensor', 'certificate'])
+  })
+
+  it('gets a page that may run nothing inline and show nothing from elsewhere', async () => {
+    const { headers } = await ask('/')
+    assert.equal(
+      headers['content-security-policy'],
+      "default-src 'none';script-src 'self';style-src 'self';img-src 'self' data:;connect-src 'self';base-uri 'none';form-action 'none';frame-ancestors 'none'",
+    )
+    assert.equal(headers['x-content-type-options'], 'nosniff')
+    assert.equal(headers['referrer-policy'], 'no-referrer')
+    assert.equal(headers['strict-transport-security'], undefined)
+  })
+})
+
+describe('viewer', () => {
+  it('says what is wrong with what was asked of it', async () => {
+    for (const [args, message] of [
+      [['invite', 'a b'], /"a b" cannot be a viewer's name/],
+      [['invite', 'alice', '--ttl', '12'], /--ttl must be a time such as 30m, 12h or 7d, not "12"/],
+      [['invite', 'alice', '--ttl', '91d'], /--ttl must be a time/],
+      [['invite', 'alice', '--url', 'http://x'], /--url must be an address such as/],
+      [['list', '--file', '/dev/null'], /\/dev\/null cannot be used: it is not a list of viewers/],
+    ] as const) {
+      const { code, stderr } = await run(['viewer', ...args])
+      assert.equal(code, 2)
+      assert.match(stderr, message)
+    }
+    const nobody = await run([
+      'viewer',
+      'revoke',
+      'nobody',
+      '--file',
+      '/tmp/wott-no-such-folder/x.json',
+    ])
+    assert.equal(nobody.code, 1)
+    assert.match(nobody.stderr, /nobody has neither an invite nor a session/)
+  })
+})
