@@ -1,14 +1,39 @@
-import { readFile, stat } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
 import { stateOf } from '../disk/state.ts'
 import { codeOf } from '../errors.ts'
 import { type ParsedAcl, parseInSteps } from './parse.ts'
 
+/** Bytes of the largest file. */
+const LARGEST = 256 * 2 ** 20
+const BYTES_AT_ONCE = 2 ** 20
+
 /** The file as it is now. */
 export async function readRegularFile(path: string): Promise<Buffer> {
   // a FIFO would wait for its writer
   if (!(await stat(path)).isFile()) throw new Error('it is not a regular file')
-  return readFile(path)
+  await using file = await open(path)
+  const { size } = await file.stat()
+  if (size > LARGEST) throw new Error(`it has ${size} bytes, and ${LARGEST} are the most`)
+  // in pieces into one buffer: readFile would hold up everybody while it joins them
+  const bytes = Buffer.allocUnsafeSlow(size)
+  for (let at = 0; at < size; ) {
+    const { bytesRead } = await file.read(bytes, at, Math.min(BYTES_AT_ONCE, size - at))
+    if (bytesRead === 0) return bytes.subarray(0, at)
+    at += bytesRead
+  }
+  return bytes
+}
+
+/** Whether two files hold the same bytes. */
+export async function isSame(a: Buffer, b: Buffer): Promise<boolean> {
+  if (a.length !== b.length) return false
+  for (let at = 0; at < a.length; at += BYTES_AT_ONCE) {
+    const end = at + BYTES_AT_ONCE
+    if (!a.subarray(at, end).equals(b.subarray(at, end))) return false
+    await setImmediate()
+  }
+  return true
 }
 
 const QUIET_MS = 100
@@ -42,12 +67,18 @@ export async function readSettled(
   throw new Error('it is being written all the time')
 }
 
-/** Parses without holding up the event loop for long. */
-export async function parseGently(bytes: Uint8Array): Promise<ParsedAcl> {
-  const steps = parseInSteps(bytes)
+/** How long to keep everybody else waiting. */
+const SLICE_MS = 2
+
+/** Parses `file`, which must not change any more, a moment at a time. */
+export async function parseGently(file: Buffer): Promise<ParsedAcl> {
+  const steps = parseInSteps(file)
   for (;;) {
-    const { done, value } = steps.next()
-    if (done) return value
+    const begun = performance.now()
+    do {
+      const { done, value } = steps.next()
+      if (done) return value
+    } while (performance.now() - begun < SLICE_MS)
     await setImmediate()
   }
 }

@@ -1,17 +1,26 @@
+import { both, membersOf } from './bits.ts'
+import { EFFORT_OF_RULE } from './columns.ts'
 import { isAllowed } from './decide.ts'
 import { fillIn, filterOf } from './fill-in.ts'
 import { intersection, overlap } from './overlap.ts'
-import { type AclRules, ownSection, patternsFor, permits, type Rule, type Who } from './rules.ts'
+import {
+  type AclRules,
+  ownSection,
+  patternsFor,
+  permits,
+  type Rule,
+  type Section,
+  type Who,
+} from './rules.ts'
+import { overlappingIn } from './search.ts'
 
-// bytes looked at, a few milliseconds' worth
-const MOST_EFFORT = 500_000
-// that a rule is looked at costs as much as some bytes of it
-const EFFORT_A_RULE = 16
+// in the measure of a section's effort: some milliseconds' worth
+const MOST_EFFORT = 400_000
 
 /**
- * Whether `who` may receive any of the topics that valid `filters` cover. Never wrongly false. Wrongly true
- * only where hundreds of lines allow what as many deny, where patterns fill some hundred kilobytes, or a user has tens of
- * thousands of lines: sorting that out is given up before it holds up everybody else, and each message is decided by itself anyway.
+ * Whether `who` may receive any of the topics that `filters`, valid ones, cover. Never wrongly false. Wrongly true
+ * only where hundreds of lines allow what as many deny, or where patterns fill some hundred kilobytes: sorting that
+ * out is given up before it holds up everybody else, and each message is decided by itself anyway.
  */
 export function couldReceive(rules: AclRules, who: Who, filters: readonly string[]): boolean {
   const work = { effort: 0 }
@@ -24,67 +33,71 @@ function couldReceiveOne(
   filter: string,
   work: { effort: number },
 ): boolean {
-  const own = ownSection(rules, who)?.rules ?? []
-  const patterns = patternsFor(rules, who)?.rules ?? []
-  const asked = Buffer.from(filter)
+  const own = ownSection(rules, who)
+  const patterns = patternsFor(rules, who)
   const askedLevels = filter.split('/')
-  let measures: Measures | undefined
+  work.effort += EFFORT_OF_RULE + (own?.tables ? own.effort : 0) + 4 * filter.length
+  const decisionEffort = (own?.effort ?? 0) + (patterns?.effort ?? 0)
+  let deepestDeny: number | undefined
 
-  const opens = (bytes: Buffer, start: number, end: number): boolean => {
-    if (!overlap(asked, bytes, start, end)) return false
-    const common = intersection(askedLevels, bytes.toString('utf8', start, end).split('/'))
-    measures ??= measure(rules.file, [...own, ...patterns], who)
-    for (const topic of witnesses(common, measures.deepestDeny)) {
+  const opens = (text: string): boolean => {
+    const common = intersection(askedLevels, text.split('/'))
+    deepestDeny ??= deepest(own, patterns, who)
+    for (const topic of witnesses(common, deepestDeny)) {
       if (work.effort > MOST_EFFORT || isAllowed(rules, who, 'receive', topic)) return true
       // a long topic is searched for the names in it, too
-      work.effort += measures.bytes + 4 * topic.length
+      work.effort += decisionEffort + 4 * topic.length
     }
     return false
   }
-  const opensOrTires = (rule: Rule) =>
-    work.effort > MOST_EFFORT || opens(rules.file, rule.filter, rule.end)
-  const opensFilledIn = (rule: Rule): boolean => {
-    const text = fillIn(filterOf(rules, rule), who)
-    work.effort += 4 * (rule.end - rule.filter) + (text?.length ?? 0)
-    if (work.effort > MOST_EFFORT) return true
-    if (text === null) return false
-    const bytes = Buffer.from(text)
-    return opens(bytes, 0, bytes.length)
-  }
 
-  const isReadable = ({ right }: Rule) => {
-    work.effort += EFFORT_A_RULE
-    return permits(right, 'receive')
+  const asked = Buffer.from(filter)
+  for (const rule of own ? overlapping(rules.file, own, asked, askedLevels) : []) {
+    work.effort += EFFORT_OF_RULE + rule.end - rule.filter
+    if (work.effort > MOST_EFFORT) return true
+    if (opens(filterOf(rules, rule))) return true
   }
-  return (
-    own.some((rule) => isReadable(rule) && opensOrTires(rule)) ||
-    patterns.some((rule) => isReadable(rule) && opensFilledIn(rule))
-  )
+  for (const rule of patterns?.rules ?? []) {
+    work.effort += EFFORT_OF_RULE + 4 * (rule.end - rule.filter)
+    if (work.effort > MOST_EFFORT) return true
+    if (!permits(rule.right, 'receive')) continue
+    const text = fillIn(filterOf(rules, rule), who)
+    if (text === null) continue
+    work.effort += text.length
+    const bytes = Buffer.from(text)
+    if (overlap(asked, bytes, 0, bytes.length) && opens(text)) return true
+  }
+  return false
 }
 
-interface Measures {
-  /** What one decision may have to look at. */
-  readonly bytes: number
-  /** Levels of the deepest `deny`, or more. */
-  readonly deepestDeny: number
+/** Own rules that let topics be received which `asked` covers, too. */
+function* overlapping(
+  file: Buffer,
+  { rules, tables }: Section,
+  asked: Buffer,
+  askedLevels: readonly string[],
+): Generator<Rule> {
+  if (!tables) {
+    for (const rule of rules)
+      if (permits(rule.right, 'receive') && overlap(asked, file, rule.filter, rule.end)) yield rule
+    return
+  }
+  const levels = askedLevels.map((level) => Buffer.from(level))
+  for (const table of tables)
+    for (const place of membersOf(both(overlappingIn(table, levels), table.receives))) {
+      const rule = table.rules[place]
+      if (rule) yield rule
+    }
 }
 
 // no broker takes a topic of more
 const MAX_LEVELS = 201
 
-function measure(file: Buffer, asked: readonly Rule[], { user, clientId }: Who): Measures {
-  const slashes = (text: string) => text.split('/').length - 1
-  const slashesOfName = Math.max(slashes(user ?? ''), slashes(clientId))
-  let bytes = 0
-  let deepestDeny = 0
-  for (const { right, filter, end } of asked) {
-    bytes += end - filter
-    if (right !== 'deny') continue
-    const text = file.toString('latin1', filter, end)
-    const names = text.split(/%[uc]/).length - 1
-    deepestDeny = Math.max(deepestDeny, slashes(text) + 1 + names * slashesOfName)
-  }
-  return { bytes, deepestDeny: Math.min(deepestDeny, MAX_LEVELS) }
+/** Levels of the deepest `deny` that is asked, or more: names may bring levels. */
+function deepest(own: Section | null, patterns: Section | null, { user, clientId }: Who): number {
+  const inPatterns = patterns?.deepestDeny ?? 0
+  if (inPatterns > 0 && `${user}${clientId}`.includes('/')) return MAX_LEVELS
+  return Math.max(own?.deepestDeny ?? 0, inPatterns)
 }
 
 // no file holds NUL and no name does: only a wildcard covers this level

@@ -17,18 +17,25 @@ export function toNames({ user, clientId }: Who): Names {
 
 /**
  * Whether the rule's filter covers `topic`, MQTT 3.1.1 §4.7 on bytes; `names` for a pattern, null for a `topic` line.
- * No filled-in text is built: a byte of the file is looked at once, whatever the names are.
+ * No filled-in text is built: a byte of the file is looked at once, whatever the names are. With `from` and `stop`,
+ * whether one level of a filter covers that part of the topic.
  */
-export function covers(file: Buffer, rule: Rule, topic: TopicBytes, names: Names | null): boolean {
+export function covers(
+  file: Buffer,
+  rule: Pick<Rule, 'filter' | 'end'>,
+  topic: TopicBytes,
+  names: Names | null,
+  from = 0,
+  stop = topic.bytes.length,
+): boolean {
   const { bytes, ends } = topic
   const { end } = rule
   const user = names?.user
   const clientId = names?.clientId
-  const stop = bytes.length
   let at = rule.filter
   // a wildcard in the first level never covers "$…" [MQTT-4.7.2-1]
   if (bytes[0] === DOLLAR && (file[at] === PLUS || file[at] === HASH)) return false
-  let place = 0
+  let place = from
   let level = 0
   while (at < end) {
     const byte = file[at] ?? 0

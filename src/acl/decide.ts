@@ -11,7 +11,7 @@ import {
   textOf,
   type Who,
 } from './rules.ts'
-import { candidates } from './section.ts'
+import { strongestOf } from './search.ts'
 import { type TopicBytes, toTopicBytes } from './topic-bytes.ts'
 
 export interface Verdict {
@@ -86,15 +86,22 @@ function strongest(
   action: Action,
   names: Names | null,
 ): Rule | null {
-  let deny: Rule | null = null
-  let allow: Rule | null = null
-  for (const rule of candidates(section, topic)) {
-    const denies = rule.right === 'deny'
-    if (!denies && (deny || !permits(rule.right, action))) continue
-    const first = denies ? deny : allow
-    if ((first && first.line < rule.line) || !covers(file, rule, topic, names)) continue
-    if (denies) deny = rule
-    else allow = rule
-  }
-  return deny ?? allow
+  let best: Rule | null = null
+  if (section.tables)
+    for (const table of section.tables)
+      best = stronger(best, strongestOf(table, { file, topic, names }, action))
+  else
+    for (const rule of section.rules) {
+      if (rule.right !== 'deny' && (best || !permits(rule.right, action))) continue
+      if (covers(file, rule, topic, names)) best = stronger(best, rule)
+    }
+  return best
+}
+
+/** A `deny` before a rule that allows, and of two alike the first in the file. */
+function stronger(a: Rule | null, b: Rule | null): Rule | null {
+  if (!a || !b) return a ?? b
+  const denies = a.right === 'deny'
+  if (denies !== (b.right === 'deny')) return denies ? a : b
+  return a.line < b.line ? a : b
 }

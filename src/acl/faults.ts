@@ -14,6 +14,8 @@ export type AclErrorCode =
   | 'filter_wildcard'
   | 'filter_too_deep'
   | 'filter_too_long'
+  | 'line_too_long'
+  | 'too_many_errors'
   | 'rules_too_costly'
 
 /** Why a line cannot be read, and what to write instead; `column` counts UTF-16 code units from 1, as editors do. */
@@ -97,6 +99,10 @@ const MAX_BYTES = 65_535
 /** Why the filter from byte `at` to the end of the line is refused, or null if it is a good one. */
 export function filterFault(file: Buffer, line: Line, at: number): AclError | null {
   const { end } = line
+  if (end - at > MAX_BYTES) {
+    const message = `the filter has ${end - at} bytes: at most ${MAX_BYTES} can be`
+    return faultAt(file, line, at, 'filter_too_long', message)
+  }
   let slashes = 0
   for (let i = at; i < end; i++) {
     const byte = file[i]
@@ -109,10 +115,6 @@ export function filterFault(file: Buffer, line: Line, at: number): AclError | nu
   if (slashes > MAX_SLASHES) {
     const message = `the filter has ${slashes + 1} levels: at most ${MAX_SLASHES + 1} can be`
     return faultAt(file, line, at, 'filter_too_deep', message)
-  }
-  if (end - at > MAX_BYTES) {
-    const message = `the filter has ${end - at} bytes: at most ${MAX_BYTES} can be`
-    return faultAt(file, line, at, 'filter_too_long', message)
   }
   return null
 }

@@ -12,20 +12,31 @@ export interface Grants {
   readonly omitted: number
 }
 
-// of those that are listed, own rules and patterns each
 const MOST_RULES = 1000
+// names make filters longer than they are in the file
+const MOST_CHARACTERS = 256 * 1024
 
 /** What `who` may do, in the order of asking: own rules, then the patterns that hold for these names, filled in. */
 export function grantsOf(rules: AclRules, who: Who): Grants {
   const own = ownSection(rules, who)?.rules ?? []
   const patterns = patternsFor(rules, who)?.rules ?? []
-  const granted = own
-    .slice(0, MOST_RULES)
-    .map((rule): Grant => ({ access: rule.right, topic: filterOf(rules, rule) }))
-  for (const rule of patterns.slice(0, MOST_RULES)) {
-    const topic = fillIn(filterOf(rules, rule), who)
-    if (topic !== null) granted.push({ access: rule.right, topic })
-  }
-  const beyond = (list: readonly unknown[]) => Math.max(0, list.length - MOST_RULES)
-  return { rules: granted, omitted: beyond(own) + beyond(patterns) }
+  const granted: Grant[] = []
+  let characters = 0
+  let seen = 0
+  const isFull = () => granted.length === MOST_RULES || characters > MOST_CHARACTERS
+  for (const [list, isPattern] of [
+    [own, false],
+    [patterns, true],
+  ] as const)
+    for (const rule of list) {
+      // a pattern that does not hold costs a look, too
+      if (isFull() || seen === 10 * MOST_RULES) break
+      seen += 1
+      const filter = filterOf(rules, rule)
+      const topic = isPattern ? fillIn(filter, who) : filter
+      if (topic === null) continue
+      granted.push({ access: rule.right, topic })
+      characters += topic.length
+    }
+  return { rules: granted, omitted: own.length + patterns.length - seen }
 }

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { costOf, MOST_COSTLY_BYTES } from './cost.ts'
+import { MOST_EFFORT } from './columns.ts'
 import { type AclError, faultAt } from './faults.ts'
 import { type Line, linesOf } from './lines.ts'
 import type { AclRules, Rule, Section } from './rules.ts'
@@ -10,93 +10,116 @@ export type ParsedAcl =
   | { readonly ok: true; readonly rules: AclRules }
   | { readonly ok: false; readonly errors: readonly AclError[] }
 
-/** Reads an ACL file as Mosquitto 2.0 does; one bad line and there are no rules, but every bad line is named. */
+/** Reads an ACL file as Mosquitto 2.0 does; one bad line and there are no rules, but the bad lines are named. */
 export function parseAcl(bytes: Uint8Array): ParsedAcl {
-  const steps = parseInSteps(bytes)
+  const steps = parseInSteps(Buffer.from(bytes))
   for (;;) {
     const { done, value } = steps.next()
     if (done) return value
   }
 }
 
-const BYTES_A_STEP = 64 * 1024
-const SECTIONS_A_STEP = 1000
+/** Bytes of the file that one step reads, a longer line aside. */
+export const BYTES_A_STEP = 16_384
+// what a line costs even if it is empty
+const BYTES_A_LINE = 64
+const USERS_A_STEP = 64
+const MOST_ERRORS = 1000
 
-/** The same in steps of a few milliseconds, for a process that has other things to do meanwhile. */
-export function* parseInSteps(bytes: Uint8Array): Generator<undefined, ParsedAcl> {
-  const file = Buffer.from(bytes)
+/**
+ * The same in steps of a fraction of a millisecond, for a process that has other things to do meanwhile. `file`
+ * becomes part of the rules and must not change.
+ */
+export function* parseInSteps(file: Buffer): Generator<undefined, ParsedAcl> {
   const errors: AclError[] = []
-  const anonymous = newList()
-  const patterns = newList()
-  const users = new Map<string, List>()
-  const hasNul = file.includes(0)
+  const anonymous: Rule[] = []
+  const patterns: Rule[] = []
+  const users = new Map<string, Rule[]>()
+  const hasNul = yield* holdsNul(file)
   let owner: string | null = null
   let own = anonymous
   let size = 0
-  let stepsAt = BYTES_A_STEP
+  let work = 0
   for (const line of linesOf(file)) {
-    if (line.start >= stepsAt) {
+    work += BYTES_A_LINE + line.end - line.start
+    if (work > BYTES_A_STEP) {
+      work = 0
       yield
-      stepsAt = line.start + BYTES_A_STEP
     }
     const error = hasNul && nulFault(file, line)
     const statement = error ? { kind: 'error' as const, error } : parseLine(file, line)
     if (!statement) continue
-    if (statement.kind === 'error') errors.push(statement.error)
-    else if (statement.kind === 'user') {
+    if (statement.kind === 'error') {
+      errors.push(statement.error)
+      if (errors.length < MOST_ERRORS) continue
+      errors.push(unreadFault(line))
+      break
+    }
+    if (statement.kind === 'user') {
       owner = toName(file, statement.name, statement.end)
       const known = owner === null ? undefined : users.get(owner)
-      own = known ?? newList()
+      own = known ?? []
     } else {
       size += 1
-      const { kind, rule } = statement
-      const list = kind === 'pattern' ? patterns : own
-      const cost = costOf(file, rule, kind === 'pattern')
-      if (list.cost <= MOST_COSTLY_BYTES && list.cost + cost > MOST_COSTLY_BYTES)
-        errors.push(costFault(file, line, rule))
-      list.cost += cost
-      if (list.rules.push(rule) === 1 && list === own && owner !== null) users.set(owner, own)
+      if (statement.kind === 'pattern') patterns.push(statement.rule)
+      else if (own.push(statement.rule) === 1 && owner !== null) users.set(owner, own)
     }
   }
   if (errors.length > 0) return { ok: false, errors }
 
   const sections = new Map<string, Section>()
-  for (const [name, { rules }] of users) {
-    sections.set(name, yield* toSection(file, rules.slice(), false))
-    if (sections.size % SECTIONS_A_STEP === 0) yield
+  let slowest: Section | null = null
+  for (const [name, rules] of users) {
+    const section = yield* toSection(file, rules.slice(), false)
+    sections.set(name, section)
+    if (section.effort > (slowest?.effort ?? 0)) slowest = section
+    if (sections.size % USERS_A_STEP === 0) yield
   }
-  return {
-    ok: true,
-    rules: {
-      file,
-      size,
-      anonymous: anonymous.rules.length > 0 ? yield* toSection(file, anonymous.rules, false) : null,
-      users: sections,
-      patterns: patterns.rules.length > 0 ? yield* toSection(file, patterns.rules, true) : null,
-    },
+  const rules: AclRules = {
+    file,
+    size,
+    anonymous: anonymous.length > 0 ? yield* toSection(file, anonymous, false) : null,
+    users: sections,
+    patterns: patterns.length > 0 ? yield* toSection(file, patterns, true) : null,
   }
+  const error = effortFault([slowest, rules.anonymous], rules.patterns)
+  return error ? { ok: false, errors: [error] } : { ok: true, rules }
 }
 
-/** The rules of one section while they are read, and what they cost. */
-interface List {
-  readonly rules: Rule[]
-  cost: number
+const BYTES_SEARCHED_A_STEP = 2 ** 20
+
+function* holdsNul(file: Buffer): Generator<undefined, boolean> {
+  for (let at = 0; at < file.length; at += BYTES_SEARCHED_A_STEP) {
+    if (file.subarray(at, at + BYTES_SEARCHED_A_STEP).includes(0)) return true
+    yield
+  }
+  return false
 }
 
-function newList(): List {
-  return { rules: [], cost: 0 }
+/** Why some decision could hold up everybody, or null. */
+function effortFault(
+  owned: readonly (Section | null)[],
+  patterns: Section | null,
+): AclError | null {
+  const patternsEffort = patterns?.effort ?? 0
+  for (const own of [...owned, null]) {
+    const ownEffort = own?.effort ?? 0
+    if (ownEffort + patternsEffort <= MOST_EFFORT) continue
+    const worst = ownEffort > patternsEffort ? own : patterns
+    const message = `a single decision could have to look at ${ownEffort + patternsEffort} bytes or groups of 32 rules, and ${MOST_EFFORT} are the most: write fewer or simpler rules than those that begin here`
+    return { line: worst?.rules[0]?.line ?? 1, column: 1, code: 'rules_too_costly', message }
+  }
+  return null
+}
+
+function unreadFault({ number }: Line): AclError {
+  const message = `${MOST_ERRORS} lines are wrong: what follows was not read`
+  return { line: number, column: 1, code: 'too_many_errors', message }
 }
 
 // a name that is not UTF-8 is nobody's: decoded, it could be taken for another one
 function toName(file: Buffer, start: number, end: number): string | null {
   return isUtf8(file.subarray(start, end)) ? file.toString('utf8', start, end) : null
-}
-
-function costFault(file: Buffer, line: Line, rule: Rule): AclError {
-  const message =
-    `the wildcards, names and long filters up to here take more than ${MOST_COSTLY_BYTES} bytes, and every message would ` +
-    'wait while they are tried: write topics without wildcards, or divide the rights between users'
-  return faultAt(file, line, rule.filter, 'rules_too_costly', message)
 }
 
 function nulFault(file: Buffer, line: Line): AclError | null {

@@ -1,7 +1,7 @@
 import { setTimeout as pauseFor } from 'node:timers/promises'
 import { stateOf } from '../disk/state.ts'
 import { codeOf, messageOf, UsageError } from '../errors.ts'
-import { parseGently, readRegularFile, readSettled } from './acl-file.ts'
+import { isSame, parseGently, readRegularFile, readSettled } from './acl-file.ts'
 import type { AclRules } from './rules.ts'
 
 /** How many `topic` and `pattern` lines are in force now, or why the rules from before still are. */
@@ -68,13 +68,13 @@ export async function openAcl(path: string, options: AclOptions): Promise<AclSou
   async function readRules(): Promise<Loaded> {
     let bytes = await read()
     for (;;) {
-      if (bytes.equals(current.file)) return { ok: true, rules: current }
+      if (await isSame(bytes, current.file)) return { ok: true, rules: current }
       const loaded = await loadFrom(path, bytes)
       if (!loaded.ok || loaded.rules.size > 0 || current.size === 0) return loaded
       // emptied on purpose, or about to be written again?
       await pause(settleMs)
       const again = await read()
-      if (again.equals(bytes)) return loaded
+      if (await isSame(again, bytes)) return loaded
       bytes = again
     }
   }
@@ -134,7 +134,7 @@ async function loadFirst(path: string): Promise<AclRules> {
   throw new UsageError(loaded.errors.join('\n'))
 }
 
-async function loadFrom(path: string, bytes: Uint8Array): Promise<Loaded> {
+async function loadFrom(path: string, bytes: Buffer): Promise<Loaded> {
   const parsed = await parseGently(bytes)
   if (parsed.ok) return parsed
   const errors = parsed.errors.map(
@@ -144,6 +144,9 @@ async function loadFrom(path: string, bytes: Uint8Array): Promise<Loaded> {
 }
 
 function unreadable(path: string, error: unknown): Refused {
-  const reason = codeOf(error) === 'ENOENT' ? 'there is no such file' : messageOf(error)
-  return { ok: false, errors: [`${path} cannot be read: ${reason}`] }
+  const why =
+    codeOf(error) === 'ENOENT'
+      ? 'there is no such file; write one there, or name another with WOTT_ACL_FILE'
+      : messageOf(error)
+  return { ok: false, errors: [`${path} cannot be read: ${why}`] }
 }

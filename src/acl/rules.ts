@@ -1,3 +1,5 @@
+import type { Bits } from './bits.ts'
+
 export type Action = 'publish' | 'receive'
 /** The word between `topic` or `pattern` and the filter; `readwrite` where there is none. */
 export type Right = 'read' | 'write' | 'readwrite' | 'deny'
@@ -24,15 +26,62 @@ export interface Rule {
 export interface Section {
   /** In the order of the file. */
   readonly rules: readonly Rule[]
-  /** The same rules by their leading levels, where they are too many to try each. */
-  readonly tree: Branch | null
+  /** The same rules to be asked all at once, where they are too many to try each. */
+  readonly tables: readonly Table[] | null
+  /** What one decision may have to look at, whatever the topic and the names: bytes, or 32 rules' bits. */
+  readonly effort: number
+  /** Levels of the deepest `deny`, before names are put in; 0 where there is none. */
+  readonly deepestDeny: number
 }
 
-export interface Branch {
-  /** Rules to try one by one: few, or not to be told apart by their next level. */
+/**
+ * Rules to be asked all at once: for each level, which of them say what there. In the sets a rule is its place in
+ * `rules`. All have the same names in the same levels, so that a level of theirs is the same level of a topic.
+ */
+export interface Table {
+  /** In the order of the file. */
   readonly rules: readonly Rule[]
-  /** The others by that level, in Latin-1 so that a key is its bytes; "+" stands under itself. */
-  readonly next: ReadonlyMap<string, Branch>
+  readonly columns: readonly Column[]
+  readonly all: Bits
+  readonly denies: Bits
+  readonly publishes: Bits
+  readonly receives: Bits
+  /** Those that begin with "$". */
+  readonly dollars: Bits
+  readonly deepestDeny: number
+}
+
+/** One level of the rules of a table, or what comes after the last. */
+export interface Column {
+  /** Rules that have such a level, other than "#". */
+  readonly any: Bits
+  readonly plus: Bits
+  /** By the level as `keyOf` gives it. */
+  readonly literals: ReadonlyMap<string, Bits>
+  /** Levels of patterns that names are put in. */
+  readonly parts: ReadonlyMap<string, Part>
+  /** How often each part holds a name. */
+  readonly names: NamesHeld
+  /** Rules that end before this level. */
+  readonly ended: Bits
+  /** Rules that have "#" here. */
+  readonly rest: Bits
+  /** The length of the longest set in `literals`. */
+  readonly mostAlike: number
+  /** What the parts that one level of a topic may be can cost. */
+  readonly partsEffort: number
+}
+
+export interface Part {
+  /** Where the first of them stands in the file. */
+  readonly filter: number
+  readonly end: number
+  readonly bits: Bits
+}
+
+export interface NamesHeld {
+  readonly users: number
+  readonly clientIds: number
 }
 
 /** What one ACL file says: never changed, only replaced. */

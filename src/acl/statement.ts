@@ -1,6 +1,6 @@
 import { HASH, isBlank, SPACE } from './ascii.ts'
 import { type AclError, accessFault, faultAt, filterFault, keywordFault } from './faults.ts'
-import type { Line } from './lines.ts'
+import { type Line, LONGEST_LINE } from './lines.ts'
 import type { Right, Rule } from './rules.ts'
 
 /** What one line says; offsets are bytes of the file. */
@@ -26,6 +26,10 @@ export interface RuleLine {
  */
 export function parseLine(file: Buffer, line: Line): Statement | null {
   if (line.start === line.end || file[line.start] === HASH) return null
+  if (line.end - line.start > LONGEST_LINE) {
+    const message = `the line has ${line.end - line.start} bytes: at most ${LONGEST_LINE} are read`
+    return { kind: 'error', error: faultAt(file, line, line.start, 'line_too_long', message) }
+  }
   const start = skipSpaces(file, line.start, line.end)
   const keywordEnd = wordEnd(file, start, line.end)
   const keyword = file.toString('latin1', start, keywordEnd)

@@ -15,6 +15,11 @@ export function toTopicBytes(topic: string): TopicBytes {
   return { bytes, ends }
 }
 
+/** Where a level begins. */
+export function startOf({ ends }: TopicBytes, level: number): number {
+  return level === 0 ? 0 : (ends[level - 1] ?? 0) + 1
+}
+
 /** A name that patterns put in, and where it stands in one topic. */
 export interface NameInTopic {
   readonly bytes: Buffer

@@ -1,4 +1,3 @@
-import { MOST_COSTLY_BYTES } from '../../src/acl/cost.ts'
 import type { Who } from '../../src/acl/rules.ts'
 import { MAX_TOPIC_LEVELS } from '../../src/topic/topic.ts'
 
@@ -23,39 +22,28 @@ export function* hostile(): Generator<Hostile> {
     .join('/')
   const lines = (count: number, line: (n: number) => string) =>
     Buffer.from(`${Array.from({ length: count }, (_, n) => line(n)).join('\n')}\n`)
-  /** As many as the bound lets. */
-  const many = (line: (n: number) => string) => {
-    const fitting: string[] = []
-    let bytes = 0
-    for (let n = 0; ; n++) {
-      const next = line(n)
-      bytes += next.slice(next.lastIndexOf(' ') + 1).length
-      if (bytes > MOST_COSTLY_BYTES) return Buffer.from(`${fitting.join('\n')}\n`)
-      fitting.push(next)
-    }
-  }
 
   yield {
-    name: 'wildcard patterns as deep as topics that differ in every level',
-    bytes: many((n) => `pattern read ${levels(n).join('/')}/x`),
+    name: '5,000 wildcard patterns as deep as topics that differ in every level',
+    bytes: lines(5000, (n) => `pattern read ${levels(n).join('/')}/x`),
     who: short,
     topic: `${deep}/y`,
     filter: `${deep}/y`,
   }
   yield {
-    name: 'own rules and patterns as deep as topics that differ in every level',
+    name: '5,000 own rules as deep as topics that differ in every level',
     bytes: Buffer.concat([
       Buffer.from('user u\n'),
-      many((n) => `topic read ${levels(n).join('/')}/x`),
-      many((n) => `pattern read ${levels(n).join('/')}/x`),
+      lines(5000, (n) => `topic read ${levels(n).join('/')}/x`),
     ]),
     who: short,
     topic: `${deep}/y`,
     filter: `${deep}/y`,
   }
   yield {
-    name: 'patterns as deep as topics with %c in each level, a long id',
-    bytes: many(
+    name: '5,000 patterns as deep as topics with %c in each level, a long id',
+    bytes: lines(
+      5000,
       (n) =>
         `pattern deny ${Array(LEVELS - 1)
           .fill('%c')
@@ -68,22 +56,22 @@ export function* hostile(): Generator<Hostile> {
     filter: '#',
   }
   yield {
-    name: 'patterns that put a name of 32,000 bytes in different places',
-    bytes: many((n) => `pattern read ${'a'.repeat(n % 200)}%c${'a'.repeat(n >> 4)}b`),
+    name: '5,000 patterns that put a name of 32,000 bytes in different places',
+    bytes: lines(5000, (n) => `pattern read ${'a'.repeat(n % 200)}%c${'a'.repeat(n >> 4)}b`),
     who: { user: 'u', clientId: 'a'.repeat(32_000) },
     topic: 'a'.repeat(65_000),
     filter: 'a'.repeat(65_000),
   }
   yield {
-    name: 'patterns of 32,000 %c each, an id of one byte',
-    bytes: many((n) => `pattern read ${'%c'.repeat(32_000)}${n}`),
+    name: '30 patterns of 32,000 %c each, an id of one byte',
+    bytes: lines(30, (n) => `pattern read ${'%c'.repeat(32_000)}${n}`),
     who: { user: 'u', clientId: 'a' },
     topic: 'a'.repeat(65_000),
     filter: 'a'.repeat(65_000),
   }
   yield {
-    name: 'patterns that a name of 65,000 bytes fills',
-    bytes: many((n) => `pattern read +/%c/${n}`),
+    name: '5,000 patterns that a name of 65,000 bytes fills',
+    bytes: lines(5000, (n) => `pattern read +/%c/${n}`),
     who: { user: 'u', clientId: 'a'.repeat(65_000) },
     topic: `x/${'a'.repeat(65_000)}/y`,
     filter: `+/${'a'.repeat(65_000)}/y`,
@@ -108,8 +96,8 @@ export function* hostile(): Generator<Hostile> {
     filter: 'wott/+/humidity',
   }
   yield {
-    name: '1,000,000 rules of one user, every one the same',
-    bytes: Buffer.concat([Buffer.from('user u\n'), lines(1_000_000, () => 'topic read a/b/#')]),
+    name: '500,000 rules of one user, every one the same',
+    bytes: Buffer.concat([Buffer.from('user u\n'), lines(500_000, () => 'topic read a/b/#')]),
     who: short,
     topic: 'a/b/c',
     filter: 'x/#',
@@ -126,5 +114,23 @@ export function* hostile(): Generator<Hostile> {
     who: short,
     topic: Array(LEVELS).fill('a').join('/'),
     filter: Array(LEVELS).fill('+').join('/'),
+  }
+  yield {
+    name: '10,000 patterns as deep as topics, and an id of 30 levels',
+    bytes: lines(10_000, (n) => `pattern read ${levels(n).join('/').slice(0, 139)}/%c/x`),
+    who: { user: 'u', clientId: Array(30).fill('a').join('/') },
+    topic: `${deep}/y`,
+    filter: '#',
+  }
+  yield {
+    name: '300 patterns that differ in where the client id stands',
+    bytes: lines(
+      300,
+      (n) =>
+        `pattern deny ${Array.from({ length: 20 }, (_, k) => ((n >> k) & 1 ? '%c' : '+')).join('/')}/x`,
+    ),
+    who: { user: 'u', clientId: 'a' },
+    topic: `${Array(20).fill('a').join('/')}/y`,
+    filter: '+/#',
   }
 }

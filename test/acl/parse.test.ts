@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { MOST_COSTLY_BYTES } from '../../src/acl/cost.ts'
 import { decide } from '../../src/acl/decide.ts'
 import { parseAcl, parseInSteps } from '../../src/acl/parse.ts'
 import { rulesOf } from './rules-of.ts'
@@ -144,23 +143,51 @@ test('any bytes are either rules or errors in their lines', () => {
   )
 })
 
-test('refuses what would have to be tried one by one for every message, at the line where it becomes too much', () => {
-  const filling = (line: string, filter: string) =>
-    `${line} ${filter}\n`.repeat(Math.floor(MOST_COSTLY_BYTES / filter.length))
-  for (const [head, line, filter] of [
-    ['user a', 'topic read', '+/a'],
-    ['user a', 'topic read', 'a'.repeat(300)],
-    ['user a', 'pattern read', 'a/%c'],
-  ] as const) {
-    const fits = `${head}\n${filling(line, filter)}user b\n${filling('topic read', 'b/+')}`
-    const tooMuch = `${fits}user a\n${`${line} ${filter}\n`.repeat(2)}`
+test('refuses what would make a single decision slow, at the section that would, and nothing else', () => {
+  const deep = (count: number, keyword: string) =>
+    Array.from({ length: count }, (_, n) => {
+      const levels = Array.from({ length: 100 }, (_, k) => ((n >> (k % 16)) & 1 ? '+' : 'a'))
+      return `${keyword} read ${levels.join('/')}\n`
+    }).join('')
+  const names = (count: number) =>
+    `pattern read ${'%c'.repeat(30_000)}/x\n`.repeat(1) +
+    Array.from({ length: count }, (_, n) => `pattern read ${'%c'.repeat(30_000)}${n + 100}\n`).join(
+      '',
+    )
+  const shapes = (count: number) =>
+    Array.from({ length: count }, (_, n) => {
+      const levels = Array.from({ length: 20 }, (_, k) => ((n >> k) & 1 ? '%c' : '+'))
+      return `pattern deny ${levels.join('/')}\n`
+    }).join('')
+  for (const fits of [
+    `user a\n${deep(9000, 'topic')}user b\n${deep(9000, 'topic')}${deep(9000, 'pattern')}`,
+    names(15),
+    shapes(300),
+    `user a\n${'topic read a/b/#\n'.repeat(100_000)}`,
+  ])
     assert.ok(parseAcl(Buffer.from(fits)).ok)
+  for (const [tooMuch, place] of [
+    [`user b\ntopic a\nuser a\n${deep(40_000, 'topic')}`, '4:1'],
+    [`user a\n${deep(20_000, 'topic')}${deep(21_000, 'pattern')}`, '20002:1'],
+    [names(30), '1:1'],
+    [shapes(2000), '1:1'],
+  ] as const) {
     const { places, messages } = errorsOf(tooMuch)
-    assert.equal(places.length, 1)
-    assert.match(places[0] ?? '', /:\d+ rules_too_costly$/)
-    assert.match(messages[0] ?? '', /divide the rights between users/)
+    assert.deepEqual(places, [`${place} rules_too_costly`])
+    assert.match(messages[0] ?? '', /fewer or simpler/)
   }
-  assert.ok(parseAcl(Buffer.from(`user a\n${'topic read a/b/#\n'.repeat(100_000)}`)).ok)
+})
+
+test('says that it stops at a thousand errors', () => {
+  const { places } = errorsOf('nonsense\n'.repeat(5000))
+  assert.equal(places.length, 1001)
+  assert.equal(places.at(-1), '1000:1 too_many_errors')
+})
+
+test('refuses a line that is longer than any can have to be, unless it is a comment', () => {
+  const long = 'x'.repeat(2 ** 20)
+  assert.ok(parseAcl(Buffer.from(`#${long}\ntopic read a\n`)).ok)
+  assert.deepEqual(errorsOf(`topic read a\nuser ${long}\n`).places, ['2:1 line_too_long'])
 })
 
 test('reads a file in steps, whether its lines are short, long, or all of one user', () => {
