@@ -5,7 +5,7 @@ import { connectAsync, type MqttClient } from 'mqtt'
 import { decide, isReserved } from '../../src/acl/decide.ts'
 import { parseAcl } from '../../src/acl/parse.ts'
 import type { Who } from '../../src/acl/rules.ts'
-import { anyFile, DOLLARS, goodFile, NAMES, topic } from './generator.ts'
+import { anyFile, DOLLARS, goodFile, NAMES, oddFile, topic } from './generator.ts'
 import { type Mosquitto, startMosquitto } from './mosquitto.ts'
 import { rulesOf } from './rules-of.ts'
 
@@ -70,7 +70,8 @@ test('a real Mosquitto loads exactly the files that parse', async (t) => {
   // no rule here covers this name: it gets through only where a bad file has left everything open
   await using nobody = await connectTo(broker, { user: 'nobody', clientId: 'nobody' })
   let refused = 0
-  for (const file of fc.sample(anyFile, { numRuns: rounds * 5, seed })) {
+  const files = fc.oneof(anyFile, oddFile)
+  for (const file of fc.sample(files, { numRuns: rounds * 5, seed })) {
     await broker.use(file)
     await nobody.publish('$open', 'open')
     const isOpen = (await nobody.received()).has('open')

@@ -153,3 +153,69 @@ export const anyFile = fc
   .map(([before, bad, after]) =>
     joined([...before, ...(bad === null ? [] : [bad]), ...after], '\n'),
   )
+
+const oddBlank = fc.constantFrom(' ', ' ', ' ', '  ', '\t', ' \t', '\t ', '\v', '')
+const oddStart = fc.constantFrom('', '', '', '', ' ', '   ', '\t', '\r', '\ufeff')
+const oddEnd = fc.constantFrom('', '', '', ' ', '\r', '\t', '\f', '\v\r', '\u00a0', ' # c')
+const oddText = fc.constantFrom(
+  ...[
+    'a',
+    '/',
+    '//',
+    'a//b',
+    '+/+',
+    '+//',
+    '/#',
+    '#',
+    '#/',
+    'a/#/b',
+    '##',
+    'a+',
+    '#a',
+    '%u',
+    '%u#',
+  ],
+  ...[
+    '$SYS/#',
+    '$share/g/a',
+    'x y',
+    'x  y',
+    'deny',
+    'read',
+    'topic',
+    'a\tb',
+    '\ta',
+    'a\rb',
+    '\u0001',
+  ],
+  ...['a/'.repeat(200), 'a/'.repeat(201), 'x'.repeat(300), 'x'.repeat(65_535), 'x'.repeat(65_536)],
+)
+const oddLine = fc
+  .tuple(
+    oddStart,
+    fc.constantFrom('topic', 'topic', 'pattern', 'user', '#', '', 'Topic'),
+    oddBlank,
+    fc.constantFrom('', '', 'read', 'write', 'readwrite', 'deny', 'READ', 'none'),
+    oddBlank,
+    fc.oneof({ weight: 9, arbitrary: oddText }, { weight: 1, arbitrary: fc.constant('') }),
+    oddEnd,
+  )
+  .map((pieces) => pieces.join(''))
+const lineEnd = fc.constantFrom('\n', '\n', '\n', '\r\n', '\n\n', '\n\r', '\r')
+/** To the byte as long as what a real Mosquitto's buffer holds, or nearly. */
+const lastLine = fc
+  .tuple(
+    fc.constantFrom('#', 'topic deny ', 'user ', ' ', 'topic a '),
+    fc.constantFrom(254, 255, 256, 1254, 1255, 1256),
+  )
+  .map(([text, length]) => (text + 'x'.repeat(length)).slice(0, length))
+
+/** A file as careless people, other systems and attackers write them. */
+export const oddFile = fc
+  .tuple(
+    fc.array(fc.tuple(fc.oneof({ weight: 3, arbitrary: goodLine }, oddLine), lineEnd), {
+      maxLength: 5,
+    }),
+    fc.oneof({ weight: 2, arbitrary: fc.constant('') }, lastLine),
+  )
+  .map(([lines, last]) => lines.flat().join('') + last)
