@@ -1,4 +1,3 @@
-import helmet from '@fastify/helmet'
 import { createAccess } from '../acl/access.ts'
 import type { AclSource } from '../acl/reload.ts'
 import type { Broker } from '../broker/broker.ts'
@@ -7,7 +6,7 @@ import type { Caller } from '../relay/relay.ts'
 import type { OpenSession, Viewers } from '../viewer/viewers.ts'
 import { type App, type AppOptions, createApp, sendProblem } from './app.ts'
 import { nameCaller } from './caller.ts'
-import { dashboardRoutes, PAGE_HEADERS } from './dashboard.ts'
+import { dashboardRoutes } from './dashboard.ts'
 import { originProblem } from './origin.ts'
 import { type ReadOptions, readRoutes } from './read.ts'
 import { acceptCookies, loginRoute, logoutRoute, sessionOf, sessionRoute } from './session.ts'
@@ -27,7 +26,6 @@ export interface ViewerDoorOptions
 export function createViewerDoor(options: ViewerDoorOptions): App {
   const { viewers } = options
   const app = createApp({ ...options, requestCert: false })
-  app.register(helmet as never, PAGE_HEADERS as never)
   acceptCookies(app)
   app.addHook('onRequest', async (request, reply) => {
     const refused = originProblem(request.headers)

@@ -31,7 +31,7 @@ function toFrame(fields: Readonly<Record<string, string>>, data: string): Buffer
 /** Says that messages are missing between `lastEventId` and what follows. */
 export function gapFrame(id: string, lastEventId: string): Buffer {
   const message =
-    'Messages since this id are no longer in the history. What follows begins with the retained messages.'
+    'Messages since this id are no longer in the history. The retained messages follow, then all that is left of the history.'
   return toFrame({ event: 'gap', id }, JSON.stringify({ lastEventId, message }))
 }
 

@@ -18,8 +18,12 @@ export interface Reader {
 
 export interface Joined {
   leave(): void
-  /** What came after the id that the reader resumes from, up to its first `take`; null where some of it is gone. */
-  readonly missed: Entry[] | null
+  /** The id that `missed` came after: the one that the reader resumes from unless there is a gap. */
+  readonly from: string
+  /** Whether some of what came after the reader's id is gone. */
+  readonly gap: boolean
+  /** All that is here of what came after it, up to the reader's first `take`. */
+  readonly missed: Entry[]
 }
 
 export interface Hub {
@@ -54,7 +58,12 @@ export function createHub(history: History): Hub {
     },
     join(reader, resumeFrom = history.position()) {
       readers.add(reader)
-      return { leave: () => void readers.delete(reader), missed: history.after(resumeFrom) }
+      const leave = () => void readers.delete(reader)
+      const missed = history.after(resumeFrom)
+      if (missed) return { leave, from: resumeFrom, gap: false, missed }
+      // of all that is left of the history, the reader has seen nothing
+      const from = history.earliest()
+      return { leave, from, gap: true, missed: history.after(from) ?? [] }
     },
     get size() {
       return readers.size

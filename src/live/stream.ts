@@ -175,8 +175,7 @@ export async function openStream(
     ? lastEventId.slice(0, -UNFINISHED.length)
     : lastEventId
   const resumeFrom = lastEventId === EARLIEST ? hub.earliest() : withoutMark
-  const position = hub.position()
-  const { leave, missed } = hub.join(reader, resumeFrom)
+  const { leave, from, gap, missed } = hub.join(reader, resumeFrom)
   const heartbeat = setInterval(() => write(HEARTBEAT), HEARTBEAT_MS)
   const gone = new Promise<void>((resolve) => sink.once('close', resolve))
   sink.once('close', closed)
@@ -190,14 +189,11 @@ export async function openStream(
   if (ended?.aborted) return dismiss()
   ended?.addEventListener('abort', dismiss)
   write(RETRY)
-  if (missed === null) write(gapFrame(position, lastEventId ?? ''))
-  if (missed === null || resumeFrom === undefined || unfinished)
+  if (gap) write(gapFrame(from, lastEventId ?? ''))
+  if (gap || resumeFrom === undefined || unfinished)
     // all that is missed or waits comes after the retained messages, so whoever resumes from one of them gets it
-    await sendRetained(
-      missed === null || resumeFrom === undefined ? position : resumeFrom,
-      missed ?? [],
-    )
-  await sendMissed(missed ?? [])
+    await sendRetained(from, missed)
+  await sendMissed(missed)
   const rest = waiting ?? []
   waiting = null
   for (const entry of rest) sendOnce(entry)

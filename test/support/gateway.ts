@@ -10,6 +10,8 @@ import { createPki, type Pki } from './pki.ts'
 export interface TestGateway extends AsyncDisposable {
   readonly gateway: Gateway
   readonly pki: Pki
+  /** The gateway's own, in PEM. */
+  readonly certificate: string
   readonly aclFile: string
   readonly viewersFile: string
   readonly ports: {
@@ -93,7 +95,16 @@ export async function startGateway({
   }
 
   return {
-    ...{ gateway, pki, aclFile, viewersFile, ports, log: lines, metrics },
+    ...{
+      gateway,
+      pki,
+      certificate: own.certificate,
+      aclFile,
+      viewersFile,
+      ports,
+      log: lines,
+      metrics,
+    },
     logged(matches) {
       return new Promise((resolve) => {
         const look = () => {

@@ -1,0 +1,35 @@
+import type { StreamMessage } from './topics.ts'
+
+export interface FeedListener {
+  message(message: StreamMessage): void
+  /** Messages are missing before what follows. */
+  gap(): void
+  live(): void
+  /** The connection is gone, and the browser tries again by itself. */
+  lost(): void
+  /** It will not come back by itself; the code is the gateway's, or null when it has not said any. */
+  over(code: string | null, message: string): void
+}
+
+export interface Feed {
+  close(): void
+}
+
+/** Follows filters from the oldest message that the gateway still has; over a lost connection nothing is missed. */
+export function openFeed(filters: readonly string[], listener: FeedListener): Feed {
+  const query = filters.map((filter) => `filter=${encodeURIComponent(filter)}`).join('&')
+  const source = new EventSource(`/stream?${query}&lastEventId=earliest`)
+  source.onopen = () => listener.live()
+  source.onmessage = ({ data }) => listener.message(JSON.parse(data) as StreamMessage)
+  source.addEventListener('gap', () => listener.gap())
+  source.addEventListener('end', ({ data }) => {
+    source.close()
+    const { code, message } = JSON.parse(data) as { code: string; message: string }
+    listener.over(code, message)
+  })
+  source.onerror = () => {
+    if (source.readyState === EventSource.CLOSED) listener.over(null, '')
+    else listener.lost()
+  }
+  return { close: () => source.close() }
+}

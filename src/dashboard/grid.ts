@@ -1,0 +1,177 @@
+import { ago } from './ago.ts'
+import { drawSparkline } from './sparkline.ts'
+import type { Topic } from './topics.ts'
+
+export interface Grid {
+  /** Shows these topics, in this order. */
+  show(topics: readonly Topic[]): void
+  /** Something about the topic has changed. */
+  touch(topic: Topic): void
+  /** The time has moved on. */
+  tick(): void
+}
+
+interface Card {
+  readonly item: HTMLLIElement
+  readonly button: HTMLButtonElement
+  readonly topic: HTMLElement
+  readonly value: HTMLElement
+  readonly canvas: HTMLCanvasElement
+  readonly device: HTMLElement
+  readonly ago: HTMLElement
+  shown: Topic | null
+}
+
+const HEIGHT = 138
+const GAP = 14
+const MIN_WIDTH = 250
+/** Rows beyond the edges of the window that are there already when one scrolls. */
+const MARGIN_ROWS = 2
+const SPARK_POINTS = 60
+
+/** Cards for those topics alone that are in sight, however many there are. */
+export function createGrid(list: HTMLUListElement, open: (topic: Topic) => void): Grid {
+  let topics: readonly Topic[] = []
+  let columns = 1
+  let width = MIN_WIDTH
+  const cards = new Map<Topic, Card>()
+  const spare: Card[] = []
+  const touched = new Set<Topic>()
+  let scheduled = false
+
+  function schedule(): void {
+    if (scheduled) return
+    scheduled = true
+    requestAnimationFrame(() => {
+      scheduled = false
+      layOut()
+      for (const topic of touched) {
+        const card = cards.get(topic)
+        if (card) fill(card, topic)
+      }
+      touched.clear()
+    })
+  }
+
+  function layOut(): void {
+    const total = list.clientWidth
+    columns = Math.max(1, Math.floor((total + GAP) / (MIN_WIDTH + GAP)))
+    width = (total - GAP * (columns - 1)) / columns
+    const rows = Math.ceil(topics.length / columns)
+    list.style.height = `${Math.max(0, rows * (HEIGHT + GAP) - GAP)}px`
+    const top = -list.getBoundingClientRect().top
+    const first = Math.max(0, Math.floor(top / (HEIGHT + GAP)) - MARGIN_ROWS) * columns
+    const last = (Math.ceil((top + innerHeight) / (HEIGHT + GAP)) + MARGIN_ROWS) * columns
+    const visible = topics.slice(first, Math.max(first, last))
+    const wanted = new Set(visible)
+    for (const [topic, card] of cards) {
+      // whoever is on a card with the keyboard stays on it
+      if (wanted.has(topic) || card.item.contains(document.activeElement)) continue
+      cards.delete(topic)
+      card.item.remove()
+      spare.push(card)
+    }
+    for (const [offset, topic] of visible.entries()) place(topic, first + offset)
+  }
+
+  function place(topic: Topic, index: number): void {
+    let card = cards.get(topic)
+    if (!card) {
+      card = spare.pop() ?? createCard(open)
+      cards.set(topic, card)
+      list.append(card.item)
+      fill(card, topic)
+    }
+    const { item } = card
+    item.style.width = `${width}px`
+    item.style.height = `${HEIGHT}px`
+    const [x, y] = [(index % columns) * (width + GAP), Math.floor(index / columns) * (HEIGHT + GAP)]
+    item.style.transform = `translate(${x}px, ${y}px)`
+    item.setAttribute('aria-setsize', String(topics.length))
+    item.setAttribute('aria-posinset', String(index + 1))
+  }
+
+  list.addEventListener('keydown', (event) => {
+    const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns } as const
+    const step = steps[event.key as keyof typeof steps] ?? 0
+    const from = topics.findIndex((topic) => cards.get(topic)?.button === document.activeElement)
+    const to = topics[from + step]
+    if (step === 0 || from === -1 || !to) return
+    event.preventDefault()
+    const row = Math.floor((from + step) / columns)
+    const top = list.getBoundingClientRect().top + row * (HEIGHT + GAP)
+    if (top < 0 || top + HEIGHT > innerHeight) scrollBy(0, top - innerHeight / 2)
+    layOut()
+    cards.get(to)?.button.focus({ preventScroll: true })
+  })
+  addEventListener('scroll', schedule, { passive: true })
+  new ResizeObserver(() => {
+    for (const topic of cards.keys()) touched.add(topic)
+    schedule()
+  }).observe(list)
+
+  return {
+    show(next) {
+      topics = next
+      schedule()
+    },
+    touch(topic) {
+      touched.add(topic)
+      schedule()
+    },
+    tick() {
+      const now = Date.now()
+      for (const [{ latest }, card] of cards) setText(card.ago, ago(latest.time, now))
+    },
+  }
+}
+
+function createCard(open: (topic: Topic) => void): Card {
+  const item = document.createElement('li')
+  const button = document.createElement('button')
+  button.type = 'button'
+  button.className = 'card'
+  const part = <T extends keyof HTMLElementTagNameMap>(tag: T, name: string, parent: Element) => {
+    const element = document.createElement(tag)
+    element.className = name
+    parent.append(element)
+    return element
+  }
+  const topicLine = part('span', 'topic', button)
+  const middle = part('span', 'middle', button)
+  const foot = part('span', 'foot', button)
+  const card: Card = {
+    ...{ item, button },
+    topic: part('bdi', '', topicLine),
+    value: part('span', 'value', middle),
+    canvas: part('canvas', '', middle),
+    device: part('span', 'device', foot),
+    ago: part('span', 'ago', foot),
+    shown: null,
+  }
+  card.canvas.setAttribute('aria-hidden', 'true')
+  button.addEventListener('click', () => {
+    if (card.shown) open(card.shown)
+  })
+  item.append(button)
+  return card
+}
+
+function fill(card: Card, topic: Topic): void {
+  const { payload, device, time } = topic.latest
+  card.shown = topic
+  setText(card.topic, topic.name)
+  card.button.title = topic.name
+  setText(card.value, payload.text)
+  card.value.dataset.kind = payload.kind
+  setText(card.device, device)
+  setText(card.ago, ago(time, Date.now()))
+  const [series] = topic.series.values()
+  card.canvas.hidden = series === undefined
+  if (series) drawSparkline(card.canvas, series.last(SPARK_POINTS))
+}
+
+/** Text is never anything but text here: topics and payloads come from strangers. */
+function setText(element: HTMLElement, text: string): void {
+  if (element.textContent !== text) element.textContent = text
+}

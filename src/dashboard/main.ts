@@ -1,0 +1,144 @@
+import { createChart } from './chart.ts'
+import { openFeed } from './feed.ts'
+import { createGrid } from './grid.ts'
+import { enter, isRefusal, leave, type Refusal, type Viewer, whoIs } from './session.ts'
+import { chooseTheme } from './theme.ts'
+import { createTopics, MOST_TOPICS } from './topics.ts'
+
+const find = <T extends HTMLElement>(selector: string) => document.querySelector(selector) as T
+const time = (ms: number) => new Date(ms).toLocaleTimeString()
+
+const topics = createTopics()
+const chart = createChart(topics)
+const grid = createGrid(find('#topics'), chart.open)
+const filter = find<HTMLInputElement>('#filter')
+let lostAt: number | null = null
+let known = 0
+
+function setState(state: 'connecting' | 'live' | 'over', text: string): void {
+  const element = find('#state')
+  element.dataset.state = state
+  if (element.textContent !== text) element.textContent = text
+}
+
+function showTrouble(title: string, text: string, lines = ''): void {
+  find('#trouble').hidden = title === ''
+  find('#trouble-title').textContent = title
+  find('#trouble-text').textContent = text
+  find('#trouble-lines').textContent = lines
+}
+
+function showTopics(): void {
+  const shown = topics.matching(filter.value)
+  grid.show(shown)
+  const all = shown.length === topics.size ? '' : ` of ${topics.size}`
+  const full = topics.leftOut > 0 ? `; no more than ${MOST_TOPICS} fit on this page` : ''
+  find('#count').textContent = topics.size === 0 ? '' : `${shown.length}${all} topics${full}`
+}
+
+function explain({ code, message }: Refusal): void {
+  setState('over', 'Not connected')
+  find('#leave').hidden = true
+  switch (code) {
+    case 'session_required':
+      showTrouble(
+        'Who are you?',
+        'Ask whoever runs this gateway for an invite, and open its link. They type:',
+        'wott-gateway viewer invite YOUR_NAME',
+      )
+      break
+    case 'session_expired':
+    case 'session_ended':
+    case 'invite_invalid':
+      showTrouble(
+        code === 'invite_invalid' ? 'This invite does not work' : 'Your session is over',
+        message,
+      )
+      break
+    case 'unreachable':
+      showTrouble('The gateway does not answer', 'Trying again…')
+      setTimeout(() => void start(whoIs()), 2000)
+      break
+    default:
+      showTrouble('The gateway refuses to show anything', `${message} (${code})`)
+  }
+}
+
+/** What is readable at all: everything below "#", and names with "$", which "#" does not cover. */
+function filtersFor({ rules }: Viewer): string[] {
+  const readable = rules.filter(({ access }) => access === 'read' || access === 'readwrite')
+  if (readable.length === 0) return []
+  return [
+    '#',
+    ...readable.map(({ topic }) => topic).filter((topic) => topic.startsWith('$')),
+  ].slice(0, 64)
+}
+
+async function start(entering: Promise<Viewer | Refusal>): Promise<void> {
+  const viewer = await entering
+  if (isRefusal(viewer)) return explain(viewer)
+  find('#who').textContent = viewer.id
+  find('#leave').hidden = viewer.kind !== 'invite'
+  const filters = filtersFor(viewer)
+  if (filters.length === 0) {
+    setState('over', 'Nothing to read')
+    showTrouble(
+      'The ACL file lets you read nothing',
+      'Whoever runs the gateway can change that with two lines such as these. Then load this page again.',
+      `user ${viewer.id}\ntopic read wott/#`,
+    )
+    return
+  }
+  showTrouble('', '')
+  follow(filters)
+}
+
+function follow(filters: readonly string[]): void {
+  openFeed(filters, {
+    message(message) {
+      const topic = topics.add(message)
+      if (!topic) return
+      grid.touch(topic)
+      chart.touch(topic)
+    },
+    gap() {
+      const now = Date.now()
+      topics.breakAll(lostAt ?? now)
+      const from = lostAt === null ? '' : ` between ${time(lostAt)} and ${time(now)}`
+      find('#gaps').hidden = false
+      find('#gaps').textContent = `Messages${from} are missing: the gateway no longer has them.`
+      chart.redraw()
+    },
+    live() {
+      lostAt = null
+      setState('live', 'Live')
+    },
+    lost() {
+      lostAt ??= Date.now()
+      setState('connecting', `Reconnecting since ${time(lostAt)}…`)
+    },
+    async over(code, message) {
+      if (code !== null) return explain({ code, message })
+      // the browser does not say why, the gateway does
+      lostAt ??= Date.now()
+      setState('connecting', `Reconnecting since ${time(lostAt)}…`)
+      const viewer = await whoIs()
+      if (isRefusal(viewer)) explain(viewer)
+      else setTimeout(() => void start(whoIs()), 5000)
+    },
+  })
+}
+
+chooseTheme(find('#theme'), chart.redraw)
+filter.addEventListener('input', showTopics)
+find('#leave').addEventListener('click', async () => {
+  await leave()
+  location.reload()
+})
+setInterval(grid.tick, 1000)
+setInterval(() => {
+  // sorting and filtering thousands of topics once for each new one would be slow
+  if (topics.size !== known) showTopics()
+  known = topics.size
+}, 100)
+void start(enter())

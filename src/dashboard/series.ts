@@ -1,0 +1,69 @@
+/** Numbers over time; the oldest go when it is full. */
+export interface Series {
+  /** Times in milliseconds since the Unix epoch, not falling; NaN as a value is a break. */
+  add(time: number, value: number): void
+  /** From the first point at or after `since`: times in seconds, null for a break. */
+  since(since: number): [times: number[], values: (number | null)[]]
+  /** The last `count` values, oldest first. */
+  last(count: number): number[]
+  readonly size: number
+}
+
+const FIRST_CAPACITY = 32
+export const MOST_POINTS = 8192
+
+export function createSeries(): Series {
+  let times = new Float64Array(FIRST_CAPACITY)
+  let values = new Float64Array(FIRST_CAPACITY)
+  let start = 0
+  let size = 0
+
+  const place = (index: number) => (start + index) % times.length
+
+  function grow(): void {
+    const larger = Math.min(times.length * 2, MOST_POINTS)
+    const inOrder = (from: Float64Array) => {
+      const copy = new Float64Array(larger)
+      for (let index = 0; index < size; index++) copy[index] = from[place(index)] as number
+      return copy
+    }
+    const grown = [inOrder(times), inOrder(values)] as const
+    ;[times, values] = grown
+    start = 0
+  }
+
+  return {
+    add(time, value) {
+      if (size === times.length && size < MOST_POINTS) grow()
+      if (size === MOST_POINTS) {
+        start = place(1)
+        size -= 1
+      }
+      const at = place(size)
+      times[at] = time
+      values[at] = value
+      size += 1
+    },
+    since(since) {
+      const [seconds, shown]: [number[], (number | null)[]] = [[], []]
+      for (let index = 0; index < size; index++) {
+        const at = place(index)
+        if ((times[at] as number) < since) continue
+        const value = values[at] as number
+        seconds.push((times[at] as number) / 1000)
+        shown.push(Number.isNaN(value) ? null : value)
+      }
+      return [seconds, shown]
+    },
+    last(count) {
+      const from = Math.max(0, size - count)
+      return Array.from(
+        { length: size - from },
+        (_, index) => values[place(from + index)] as number,
+      )
+    },
+    get size() {
+      return size
+    },
+  }
+}

@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { createSeries, MOST_POINTS } from '../../src/dashboard/series.ts'
+
+test('a series gives back what came last, in order, and no more than it may hold', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 3 * MOST_POINTS }), (count) => {
+      const series = createSeries()
+      for (let n = 0; n < count; n++) series.add(n * 1000, n)
+      const [times, values] = series.since(0)
+      const size = Math.min(count, MOST_POINTS)
+      const expected = Array.from({ length: size }, (_, n) => count - size + n)
+      assert.deepEqual(times, expected)
+      assert.deepEqual(values, expected)
+      assert.deepEqual(series.last(3), expected.slice(-3))
+    }),
+    { numRuns: 20 },
+  )
+})
+
+test('a break is no number, and what is older is left out', () => {
+  const series = createSeries()
+  series.add(1000, 1)
+  series.add(2000, Number.NaN)
+  series.add(3000, 3)
+  assert.deepEqual(series.since(2000), [
+    [2, 3],
+    [null, 3],
+  ])
+})

@@ -1,0 +1,328 @@
+import assert from 'node:assert/strict'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import type { Browser, Page } from 'playwright-core'
+import { inviteViewer } from '../../src/viewer/invite.ts'
+import { startDev } from '../cli/dev-gateway.ts'
+import { run as wott } from '../cli/program.ts'
+import { openBrowser, type Visit, visit } from '../support/browser.ts'
+import { curl, mqtt } from '../support/clients.ts'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import type { Credentials } from '../support/pki.ts'
+
+const AXE = resolve(import.meta.dirname, '../../node_modules/axe-core/axe.min.js')
+const ACL = `user sensor.d.wott.local
+topic write #
+user alice
+topic read #
+topic deny secret/#
+user nobody
+topic write a
+user wall.d.wott.local
+topic read wott/#
+`
+
+describe('the dashboard in Chromium', () => {
+  let at: TestGateway
+  let sensor: Credentials
+  let browser: Browser & AsyncDisposable
+  before(async () => {
+    at = await startGateway({ acl: ACL })
+    sensor = await at.pki.issue('sensor.d.wott.local')
+    browser = await openBrowser(at.certificate)
+  })
+  after(async () => {
+    await browser[Symbol.asyncDispose]()
+    await at[Symbol.asyncDispose]()
+  })
+
+  const home = () => `https://localhost:${at.ports.viewer}/`
+  const invited = async (name: string, options = {}): Promise<Visit> => {
+    const code = await inviteViewer(at.viewersFile, name, 3_600_000)
+    return visit(browser, `${home()}#invite=${code}`, options)
+  }
+  const publish = async (topic: string, ...data: string[]) => {
+    const url = `https://localhost:${at.ports.device}/topics/${topic}`
+    const { stdout } = await curl(sensor, sensor.caFile, ...data, url)
+    assert.equal(JSON.parse(stdout).message, 'OK')
+  }
+  const card = (page: Page, topic: string) =>
+    page.locator('.card').filter({ has: page.locator(`.topic bdi:text-is("${topic}")`) })
+  const live = (page: Page) => page.locator('#state[data-state=live]').waitFor()
+
+  async function axe(page: Page): Promise<string[]> {
+    await page.evaluate(await readFile(AXE, 'utf8'))
+    const { violations } = await page.evaluate<{ violations: { id: string; impact: string }[] }>(
+      'axe.run()',
+    )
+    return violations
+      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .map(({ id }) => id)
+  }
+
+  it('logs in by an invite, shows what came before, and moves when curl publishes', async () => {
+    await publish('wott/temperature', '-d', '20')
+    await using window = await invited('alice')
+    const { page } = window
+    await live(page)
+    assert.equal(new URL(page.url()).hash, '')
+    assert.equal(await page.locator('#who').textContent(), 'alice')
+    const temperature = card(page, 'wott/temperature')
+    await temperature.locator('.value:text-is("20")').waitFor()
+    await publish('wott/temperature', '-d', '21.5')
+    await temperature.locator('.value:text-is("21.5")').waitFor()
+    assert.equal(await temperature.locator('.device').textContent(), 'sensor.d.wott.local')
+
+    await temperature.click()
+    await page.locator('#chart[open] #plot canvas').waitFor()
+    await publish('wott/temperature', '-d', '22')
+    await page.locator('#messages td:text-is("22")').waitFor()
+    const payloads = page.locator('#messages tr td:last-child')
+    assert.deepEqual(await payloads.allTextContents(), ['22', '21.5', '20'])
+    // nothing but the legend tells what a canvas shows
+    await page.locator('#pause').click()
+    await publish('wott/temperature', '-d', '23')
+    await card(page, 'wott/temperature').locator('.value:text-is("23")').waitFor()
+    assert.deepEqual(await payloads.allTextContents(), ['22', '21.5', '20'])
+    await page.locator('#pause').click()
+    await page.locator('#messages td:text-is("23")').waitFor()
+    await publish('wott/humidity', '-d', '55')
+    await card(page, 'wott/humidity').waitFor()
+    await page.locator('#add').fill('wott/humidity')
+    await page.locator('#add').press('Enter')
+    await page.locator('.u-legend .u-label:text-is("wott/humidity")').waitFor()
+    await page.keyboard.press('Escape')
+    assert.equal(await page.locator('#chart').getAttribute('open'), null)
+    assert.deepEqual(window.problems, [])
+  })
+
+  it('shows numbers, JSON, text and bytes as what they are, and nothing that may not be read', async () => {
+    await publish('kinds/json', '-d', '{"t":21.5,"ok":true}')
+    await publish('kinds/text', '-d', 'hello')
+    await publish(
+      'kinds/binary',
+      '--data-binary',
+      `@${await file('bytes', Buffer.from([0, 255, 16]))}`,
+    )
+    await publish('secret/plan', '-d', 'x')
+    await publish('kinds/last', '-d', '1')
+    await using window = await invited('alice')
+    const { page } = window
+    await card(page, 'kinds/last').waitFor()
+    const value = (topic: string) => card(page, topic).locator('.value').textContent()
+    assert.equal(await value('kinds/json'), '{"t":21.5,"ok":true}')
+    assert.equal(await value('kinds/text'), 'hello')
+    assert.equal(await value('kinds/binary'), '3 bytes: 00 ff 10')
+    assert.equal(await card(page, 'secret/plan').count(), 0)
+    await page.locator('#filter').fill('kinds/b')
+    await page.locator('#count:text-matches("^1 of")').waitFor()
+    assert.equal(await card(page, 'kinds/text').count(), 0)
+  })
+
+  it('takes topics and payloads for text, whatever stands in them', async () => {
+    const client = await mqtt(at, sensor)
+    const attacks = [
+      '<img src=x onerror=alert(1)>',
+      '"><script>alert(2)</script>',
+      'javascript:alert(3)',
+      '\u202egnp.exe',
+    ]
+    for (const [index, attack] of attacks.entries())
+      await client.publishAsync(`attack/${index}/${attack.replaceAll(/[+#]/g, '')}`, attack, {
+        qos: 1,
+      })
+    await client.endAsync()
+    await using window = await invited('alice')
+    const { page } = window
+    page.on('dialog', () => assert.fail('a script of a stranger ran'))
+    for (const [index, attack] of attacks.entries()) {
+      const shown = card(page, `attack/${index}/${attack}`)
+      if (index !== 1) assert.equal(await shown.locator('.value').textContent(), attack)
+    }
+    await page.locator('.card').filter({ hasText: 'attack/0' }).click()
+    await page.locator('#messages td').first().waitFor()
+    assert.equal(
+      await page.locator('main img, main script, #messages img, #messages script').count(),
+      0,
+    )
+    assert.deepEqual(window.problems, [])
+  })
+
+  it('puts a revoked viewer out at once, and says so', async () => {
+    await using window = await invited('alice')
+    await live(window.page)
+    const { code } = await wott(['viewer', 'revoke', 'alice', '--file', at.viewersFile])
+    assert.equal(code, 0)
+    await window.page.locator('#trouble-title:text-is("Your session is over")').waitFor()
+    assert.equal(await window.page.locator('#state').getAttribute('data-state'), 'over')
+  })
+
+  it('logs out', async () => {
+    await using window = await invited('alice')
+    await live(window.page)
+    await window.page.locator('#leave').click()
+    await window.page.locator('#trouble-title:text-is("Who are you?")').waitFor()
+    assert.deepEqual(await window.page.context().cookies(), [])
+  })
+
+  it('says which lines would change it when nothing may be read, and when an invite is no good', async () => {
+    await using window = await invited('nobody')
+    await window.page
+      .locator('#trouble-title:text-is("The ACL file lets you read nothing")')
+      .waitFor()
+    assert.equal(
+      await window.page.locator('#trouble-lines').textContent(),
+      'user nobody\ntopic read wott/#',
+    )
+    await using other = await visit(browser, `${home()}#invite=used-or-invented`)
+    await other.page.locator('#trouble-title:text-is("This invite does not work")').waitFor()
+  })
+
+  it('works on the device door for a browser with a certificate', async () => {
+    const wall = await at.pki.issue('wall.d.wott.local')
+    await publish('wott/temperature', '-d', '19')
+    const origin = `https://localhost:${at.ports.device}`
+    const clientCertificates = [{ origin, certPath: wall.certFile, keyPath: wall.keyFile }]
+    // here Playwright speaks TLS for the browser, and knows no list of keys
+    await using window = await visit(browser, `${origin}/`, {
+      clientCertificates,
+      ignoreHTTPSErrors: true,
+    })
+    const { page } = window
+    await card(page, 'wott/temperature').locator('.value:text-is("19")').waitFor()
+    assert.equal(await page.locator('#who').textContent(), 'wall.d.wott.local')
+    assert.equal(await page.locator('#leave').isVisible(), false)
+    assert.deepEqual(window.problems, [])
+  })
+
+  it('has nothing serious against it by axe, dark or light, with and without the chart', async () => {
+    for (const colorScheme of ['dark', 'light']) {
+      await using window = await invited('alice', { colorScheme })
+      const { page } = window
+      await card(page, 'wott/temperature').waitFor()
+      assert.deepEqual(await axe(page), [])
+      await card(page, 'wott/temperature').click()
+      await page.locator('#plot canvas').waitFor()
+      assert.deepEqual(await axe(page), [])
+    }
+  })
+
+  it('can be used by keyboard alone', async () => {
+    await using window = await invited('alice')
+    const { page } = window
+    await card(page, 'wott/temperature').waitFor()
+    await page.locator('.card').first().focus()
+    const topicOf = () => page.evaluate("document.activeElement.querySelector('bdi').textContent")
+    const first = await topicOf()
+    await page.keyboard.press('ArrowRight')
+    assert.notEqual(await topicOf(), first)
+    await page.keyboard.press('ArrowLeft')
+    assert.equal(await topicOf(), first)
+    await page.keyboard.press('Enter')
+    await page.locator('#chart[open]').waitFor()
+    await page.keyboard.press('Escape')
+    assert.equal(await topicOf(), first)
+  })
+
+  it('keeps no more cards than are in sight, of 5,000 topics', async () => {
+    const client = await mqtt(at, sensor)
+    await Promise.all(
+      Array.from({ length: 5000 }, (_, n) =>
+        client.publishAsync(`many/${n}`, String(n), { qos: 0 }),
+      ),
+    )
+    await client.publishAsync('many/zz', 'last', { qos: 1 })
+    await client.endAsync()
+    await using window = await invited('alice')
+    const { page } = window
+    await page.locator('#count:text-matches("^50\\\\d\\\\d topics")').waitFor()
+    assert.ok((await page.locator('.card').count()) < 100)
+    await page.locator('#filter').fill('many/4321')
+    await card(page, 'many/4321').locator('.value:text-is("4321")').waitFor()
+    await page.locator('#filter').fill('')
+    await page.waitForFunction('document.body.scrollHeight > 10000')
+    await page.evaluate('scrollTo(0, document.body.scrollHeight)')
+    await card(page, 'wott/temperature').waitFor()
+    assert.ok((await page.locator('.card').count()) < 100)
+  })
+
+  it('fits a phone and a wall', async () => {
+    for (const [width, height] of [
+      [360, 740],
+      [3840, 2160],
+    ] as const) {
+      await using window = await invited('alice', { viewport: { width, height } })
+      const { page } = window
+      await page.locator('.card').first().waitFor()
+      assert.ok((await page.evaluate<number>('document.documentElement.scrollWidth')) <= width)
+    }
+  })
+
+  async function file(name: string, bytes: Buffer): Promise<string> {
+    const path = join(at.pki.directory, name)
+    await writeFile(path, bytes)
+    return path
+  }
+})
+
+describe('the picture in the README', () => {
+  // npm run screenshot keeps it
+  it('is taken of this page', async () => {
+    await using at = await startGateway({ acl: 'pattern write %u/#\nuser alice\ntopic read #\n' })
+    const rooms = { kitchen: 21.4, greenhouse: 27.8, cellar: 12.9, hall: 19.2 }
+    for (const [room, base] of Object.entries(rooms)) {
+      const client = await mqtt(at, await at.pki.issue(room))
+      for (let n = 0; n < 48; n++) {
+        const wave = Math.sin(n / 6 + base) * 1.4 + Math.sin(n / 2.3) * 0.3
+        await client.publishAsync(`${room}/temperature`, (base + wave).toFixed(1), { qos: 1 })
+        await client.publishAsync(`${room}/humidity`, (55 - 4 * wave).toFixed(0), { qos: 1 })
+      }
+      await client.publishAsync(`${room}/door`, room === 'cellar' ? 'open' : 'closed', { qos: 1 })
+      await client.endAsync()
+    }
+    await using browser = await openBrowser(at.certificate)
+    const code = await inviteViewer(at.viewersFile, 'alice', 3_600_000)
+    const url = `https://localhost:${at.ports.viewer}/#invite=${code}`
+    const viewport = { width: 1180, height: 640 }
+    await using window = await visit(browser, url, { viewport, colorScheme: 'light' })
+    await window.page.locator('#count:text-is("12 topics")').waitFor()
+    await window.page.locator('#state[data-state=live]').waitFor()
+    await window.page.locator('.card').nth(11).waitFor()
+    const picture = await window.page.screenshot()
+    if (process.env.WOTT_SCREENSHOT) await writeFile(process.env.WOTT_SCREENSHOT, picture)
+    assert.ok(picture.length > 20_000)
+  })
+})
+
+describe('the dashboard of npm start', () => {
+  it('goes on when the gateway restarts, with every point, and says when some are missing', async () => {
+    await using dev = await startDev()
+    const certificate = await readFile(join(dev.cwd, '.wott/certs/client.crt'), 'utf8')
+    await using browser = await openBrowser(certificate)
+    const link = (await dev.program.line(/#invite=/)).trim()
+    await using window = await visit(browser, link)
+    const { page } = window
+    await page.locator('#state[data-state=live]').waitFor()
+    const publish = (value: string) =>
+      dev.pub('wott/temperature', value, '--certs', '.wott/devices/sensor', ...dev.via.https)
+    for (const value of ['1', '2', '3']) await publish(value)
+    await page.locator('.value:text-is("3")').waitFor()
+    await dev.restart(() =>
+      page.locator('#state:text-matches("^Reconnecting since")').waitFor({ timeout: 20_000 }),
+    )
+    for (const value of ['4', '5']) await publish(value)
+    await page.locator('#state[data-state=live]').waitFor()
+    await page.locator('.value:text-is("5")').waitFor()
+    await page.locator('.card').click()
+    await page.locator('#plot canvas').waitFor()
+    assert.deepEqual(await page.locator('#messages tr td:last-child').allTextContents(), [
+      '5',
+      '4',
+      '3',
+      '2',
+      '1',
+    ])
+    assert.deepEqual(window.problems, [])
+  })
+})

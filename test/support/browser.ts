@@ -1,0 +1,45 @@
+import { createHash, X509Certificate } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+
+const CHROMIUM = '/usr/bin/chromium'
+
+/** Debian's Chromium, which trusts this one certificate besides those that it trusts anyway. */
+export async function openBrowser(certificate: string): Promise<Browser & AsyncDisposable> {
+  if (!existsSync(CHROMIUM))
+    throw new Error(`there is no ${CHROMIUM}, which these tests drive: apt-get install chromium`)
+  const { publicKey } = new X509Certificate(certificate)
+  const key = createHash('sha256').update(publicKey.export({ type: 'spki', format: 'der' }))
+  const browser = await chromium.launch({
+    executablePath: CHROMIUM,
+    args: [
+      ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
+      ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
+      `--ignore-certificate-errors-spki-list=${key.digest('base64')}`,
+    ],
+  })
+  return Object.assign(browser, { [Symbol.asyncDispose]: () => browser.close() })
+}
+
+export interface Visit extends AsyncDisposable {
+  readonly page: Page
+  /** What went wrong in the page: its errors, and what its policy forbade. */
+  readonly problems: readonly string[]
+}
+
+/** A page in a profile of its own. */
+export async function visit(
+  browser: Browser,
+  url: string,
+  options: BrowserContextOptions = {},
+): Promise<Visit> {
+  const context = await browser.newContext(options)
+  const page = await context.newPage()
+  const problems: string[] = []
+  page.on('pageerror', ({ message }) => problems.push(message))
+  page.on('console', (message) => {
+    if (/Content Security Policy/i.test(message.text())) problems.push(message.text())
+  })
+  await page.goto(url)
+  return { page, problems, [Symbol.asyncDispose]: () => context.close() }
+}
