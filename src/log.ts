@@ -14,7 +14,12 @@ export async function createLog(level: string): Promise<Logger> {
 }
 
 async function destination(): Promise<DestinationStream> {
-  if (!process.stdout.isTTY) return pino.destination({ fd: 1, sync: true })
+  if (!process.stdout.isTTY) {
+    const output = pino.destination({ fd: 1, sync: true })
+    // a full disk or a vanished terminal must not end the service; EPIPE pino answers itself
+    output.on('error', () => {})
+    return output
+  }
   const { default: pretty } = await import('pino-pretty')
   return pretty({ ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss', sync: true })
 }

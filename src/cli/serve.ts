@@ -11,11 +11,12 @@ const HELP = helpText({
   usage: ['serve [SETTINGS]'],
   about: [
     'Runs the gateway until SIGTERM or SIGINT; a second one ends it at once. SIGHUP reads the ACL and certificate files again, and so does a change on disk.',
-    'Every setting is a flag and an environment variable; flags win.',
+    "Every setting is a flag and an environment variable; flags win. --mosquitto-conf takes an existing Mosquitto's file; what it says that cannot be is named by its line.",
   ],
   examples: [
     'wott-gateway serve --acl-file permission.acl',
     'WOTT_ACL_FILE=permission.acl WOTT_VIEWER_LISTEN=off wott-gateway serve',
+    'wott-gateway serve --mosquitto-conf /etc/mosquitto/mosquitto.conf',
     'wott-gateway serve --certs-dir .wott/certs --acl-file .wott/permission.acl',
   ],
 })
@@ -49,6 +50,7 @@ export async function runGateway(
   const log = await createLog(config.logLevel)
   for (const { variable, meant } of suspectVariables(process.env))
     log.warn({ variable, meant }, 'this environment variable is none of ours; is it misspelt?')
+  for (const warning of config.warnings) log.warn(warning)
   await setImmediate() // for a signal that came meanwhile to be heard
   if (stop.aborted) return
   gateway = await unlessStuck(openGateway(config, log), stop)

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { messageOf, UsageError } from '../errors.ts'
 import { doorProblems } from './doors.ts'
+import { type MosquittoSettings, readMosquittoConf } from './mosquitto/settings.ts'
 import {
   environmentName,
   flagName,
@@ -16,21 +17,32 @@ export interface Config extends Omit<Settings, 'caFile' | 'certFile' | 'keyFile'
   readonly certFile: string
   readonly keyFile: string
   readonly aclFile: string
+  /** What a mosquitto.conf asked for and does not get, a sentence each. */
+  readonly warnings: readonly string[]
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
 type Flags = Readonly<Partial<Record<SettingName, string>>>
 
-/** Flags (by setting name) win over the environment. Throws one UsageError that names everything wrong. */
+const NO_FILE: MosquittoSettings = { settings: {}, warnings: [], problems: [] }
+
+/** Flags (by setting name) win over the environment, and that over a mosquitto.conf. Throws one UsageError that names everything wrong. */
 export function loadConfig(environment: Environment, flags: Flags = {}): Config {
-  const problems: string[] = []
+  const conf = flags.mosquittoConf ?? environment[environmentName('mosquittoConf')]
+  const file = conf ? readMosquittoConf(conf) : NO_FILE
+  const problems: string[] = [...file.problems]
   const values: Partial<Record<SettingName, unknown>> = {}
   const called = (name: SettingName) =>
-    flags[name] === undefined ? environmentName(name) : `--${flagName(name)}`
+    flags[name] !== undefined
+      ? `--${flagName(name)}`
+      : environment[environmentName(name)]
+        ? environmentName(name)
+        : (file.settings[name]?.from ?? environmentName(name))
   for (const name of SETTING_NAMES) {
     const { parse, fallback } = SETTINGS[name]
     // an empty variable counts as unset, as `docker compose` and systemd leave it
-    const text = flags[name] ?? (environment[environmentName(name)] || fallback)
+    const said = flags[name] ?? (environment[environmentName(name)] || file.settings[name]?.text)
+    const text = said ?? fallback
     if (text === undefined) continue
     try {
       values[name] = parse(text)
@@ -38,9 +50,11 @@ export function loadConfig(environment: Environment, flags: Flags = {}): Config 
       problems.push(`${called(name)} ${messageOf(error)}, not ${JSON.stringify(text)}`)
     }
   }
-  if (flags.aclFile === undefined && !environment[environmentName('aclFile')])
+  if (values.aclFile === undefined && !(flags.aclFile === ''))
     problems.push(
-      `${called('aclFile')} is not set: name the Mosquitto acl_file that says who may do what (an empty file denies everything)`,
+      conf && !file.settings.aclFile
+        ? `${conf} names no acl_file: Mosquitto then lets every client do everything, the gateway never does. Name a file; one line "pattern readwrite #" in it is everything for everybody`
+        : `${called('aclFile')} is not set: name the Mosquitto acl_file that says who may do what (an empty file denies everything)`,
     )
   problems.push(...doorProblems(values, called))
   if (problems.length > 0)
@@ -48,6 +62,7 @@ export function loadConfig(environment: Environment, flags: Flags = {}): Config 
   const settings = values as Settings & { aclFile: string }
   return {
     ...settings,
+    warnings: file.warnings,
     caFile: settings.caFile ?? join(settings.certsDir, 'ca.crt'),
     certFile: settings.certFile ?? join(settings.certsDir, 'client.crt'),
     keyFile: settings.keyFile ?? join(settings.certsDir, 'client.key'),

@@ -2,6 +2,7 @@ import {
   brokerAddress,
   bytes,
   choice,
+  cipherList,
   idPattern,
   integer,
   listenAddress,
@@ -56,6 +57,17 @@ export const SETTINGS = {
     path,
     undefined,
     'Mosquitto acl_file that decides who may publish and read what',
+  ),
+  mosquittoConf: setting(
+    path,
+    undefined,
+    "an existing Mosquitto's mosquitto.conf to take settings from; flags and variables win over it",
+  ),
+  tlsVersion: setting(choice('1.2', '1.3'), '1.2', 'lowest TLS version of every door'),
+  ciphers: setting(
+    cipherList,
+    undefined,
+    "cipher suites of every door, by OpenSSL's names with colons between them [Node's own list]",
   ),
   idPattern: setting(
     idPattern,

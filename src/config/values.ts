@@ -64,6 +64,13 @@ export const path: Parse<string> = parse('PATH', 'the path of a file or folder',
   text === '' ? undefined : resolve(text),
 )
 
+/** OpenSSL's names of cipher suites; whether there are such ones OpenSSL says. */
+export const cipherList: Parse<string> = parse(
+  'LIST',
+  'names of cipher suites with colons between them',
+  (text) => (/^[\w:+!@=,-]+$/.test(text) ? text : undefined),
+)
+
 /** `HOST:PORT`, `[IPV6]:PORT`, `:PORT` (every address) or `off`; port 0 takes a free one. */
 export const listenAddress: Parse<ListenAddress> = parse(
   'HOST:PORT',

@@ -10,6 +10,10 @@ export interface TrustFiles {
   readonly certFile: string
   readonly keyFile: string
   readonly crlFile?: string | undefined
+  /** Lowest TLS version. */
+  readonly tlsVersion?: '1.2' | '1.3'
+  /** OpenSSL's cipher list. */
+  readonly ciphers?: string | undefined
 }
 
 /** A certificate revocation list as its CA last signed it. */
@@ -28,9 +32,6 @@ export interface Trust {
   readonly caNotAfter: number
   readonly revocations: RevocationList | null
 }
-
-/** TLS 1.2 is the floor; what OpenSSL calls weak stays out. */
-const MIN_VERSION = 'TLSv1.2'
 
 /** Reads and checks the trust files. Throws a UsageError that names the file and what is wrong with it. */
 export async function loadTrust(
@@ -54,21 +55,29 @@ export async function loadTrust(
     cert,
     key,
     ...(crl === null ? {} : { crl }),
-    minVersion: MIN_VERSION,
+    // TLS 1.2 is the floor; what OpenSSL calls weak stays out
+    minVersion: files.tlsVersion === '1.3' ? 'TLSv1.3' : 'TLSv1.2',
+    ...(files.ciphers === undefined ? {} : { ciphers: files.ciphers }),
   } as const
-  let revocations: RevocationList | null = null
-  try {
-    if (crl !== null) revocations = readRevocations(crl)
-    createSecureContext(context)
-  } catch (error) {
-    const file = crl !== null && revocations === null ? files.crlFile : files.certFile
-    throw new UsageError(`${file}: ${messageOf(error)}`)
-  }
+  usable(files.caFile, () => createSecureContext({ ca }))
+  usable(files.certFile, () => createSecureContext({ cert, key }))
+  const revocations = crl === null ? null : usable(files.crlFile, () => readRevocations(crl))
+  usable(files.crlFile, () => createSecureContext(crl === null ? {} : { crl }))
+  usable('WOTT_CIPHERS', () => createSecureContext(context))
   return {
     context,
     certificate,
     caNotAfter: Math.min(...authorities.map(({ validTo }) => Date.parse(validTo))),
     revocations,
+  }
+}
+
+/** What `use` makes of a file; what OpenSSL says against it is said with the file's name. */
+function usable<T>(file: string | undefined, use: () => T): T {
+  try {
+    return use()
+  } catch (error) {
+    throw new UsageError(`${file}: ${messageOf(error)}`)
   }
 }
 
@@ -104,6 +113,8 @@ const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE---
 function certificatesIn(pem: string, file: string): X509Certificate[] {
   const blocks = pem.match(PEM_CERTIFICATE)
   if (!blocks) throw new UsageError(`${file}: there is no PEM certificate in this file`)
+  if (blocks.length !== pem.split('-----BEGIN CERTIFICATE-----').length - 1)
+    throw new UsageError(`${file}: one of its certificates is cut off or garbled`)
   try {
     return blocks.map((block) => new X509Certificate(block))
   } catch (error) {

@@ -83,6 +83,26 @@ describe('serve that cannot start says why, exit code 2', { concurrency: 2 }, ()
       `wott-gateway: ${site.path}/garbage.crt: there is no PEM certificate in this file`,
     ))
 
+  it('a second certificate of the CA file is garbage', async () => {
+    const ca = await readFile(site.layout.certs.ca, 'utf8')
+    const broken = `${ca}-----BEGIN CERTIFICATE-----\nAAAA\n`
+    await refuses(
+      site.serveBut({ '--ca-file': await site.file('broken.crt', broken) }),
+      /^wott-gateway: \S+broken\.crt: .*\n$/,
+    )
+  })
+
+  it('there are no such cipher suites', () =>
+    refuses(site.serveBut({ '--ciphers': 'NONE-SUCH' }), /^wott-gateway: WOTT_CIPHERS: .*\n$/))
+
+  it('a mosquitto.conf asks for what cannot be', async () => {
+    const conf = await site.file('bridge.conf', 'connection cloud\npassword_file p\n')
+    await refuses(
+      site.serveBut({ '--mosquitto-conf': conf }),
+      /bridge\.conf:1 connection cloud: .*\n {2}\S+bridge\.conf:2 password_file: /,
+    )
+  })
+
   it('the key belongs to another certificate', () =>
     refuses(
       site.serveBut({ '--key-file': deviceFiles(site.layout, 'sensor').key }),

@@ -7,7 +7,7 @@ import { after, before, describe, it } from 'node:test'
 import { connect, type TLSSocket } from 'node:tls'
 import { promisify } from 'node:util'
 import { deviceFiles } from '../../src/ca/layout.ts'
-import { type Program, type Running, start, startGateway } from './program.ts'
+import { PROGRAM, type Program, type Running, start, startAny, startGateway } from './program.ts'
 import { createSite, type Site } from './site.ts'
 
 let site: Site
@@ -120,6 +120,21 @@ describe('serve and signals', { concurrency: 2 }, () => {
     await program.line(/"stopping"/)
     program.process.kill('SIGTERM')
     assert.equal((await program.ended).signal, 'SIGTERM')
+  })
+
+  it('goes on when its log cannot be written', async () => {
+    const args = site.serveBut({ '--ops-listen': '127.0.0.1:19464' })
+    await using program = startAny('bash', [
+      ...['-c', 'exec "$0" "$@" > /dev/full', process.execPath, PROGRAM, ...args],
+    ])
+    const ready = () =>
+      fetch('http://127.0.0.1:19464/readyz').then(
+        ({ ok }) => ok,
+        () => false,
+      )
+    while (!(await ready())) assert.equal(program.process.exitCode, null)
+    program.process.kill('SIGTERM')
+    assert.deepEqual([(await program.ended).code, (await program.ended).stderr], [0, ''])
   })
 
   it('goes on when nobody reads its log any more', async () => {

@@ -1,0 +1,141 @@
+import type { SettingName } from '../schema.ts'
+import type { Line } from './lines.ts'
+
+/** A listener of mosquitto.conf: the lines that belong to it, by name. */
+export interface Listener {
+  /** Where it begins. */
+  readonly at: string
+  readonly lines: Map<string, Line>
+}
+
+export interface Outcome {
+  set(setting: SettingName, text: string, line: Line): void
+  warn(at: string, text: string): void
+  refuse(at: string, text: string): void
+}
+
+/** Shared by all doors of the gateway, so that listeners have to agree on them. */
+const SHARED: readonly [option: string, setting: SettingName][] = [
+  ['cafile', 'caFile'],
+  ['certfile', 'certFile'],
+  ['keyfile', 'keyFile'],
+  ['crlfile', 'crlFile'],
+  ['acl_file', 'aclFile'],
+]
+const NEEDED = ['cafile', 'certfile', 'keyfile'] as const
+
+/** Turns the listeners of the file into doors: one for MQTT, one for MQTT over WebSocket. */
+export function toDoors(listeners: readonly Listener[], file: string, outcome: Outcome): void {
+  const taken = new Map<string, Listener>()
+  for (const listener of listeners) {
+    const protocol = listener.lines.get('protocol')
+    const kind = protocol?.value ?? 'mqtt'
+    if (kind !== 'mqtt' && kind !== 'websockets') {
+      outcome.refuse((protocol as Line).at, `protocol must be mqtt or websockets, not "${kind}"`)
+      continue
+    }
+    const missing = NEEDED.filter((name) => !listener.lines.has(name))
+    if (missing.length > 0) {
+      outcome.refuse(
+        listener.at,
+        `this listener has no ${missing.join(', ')}: every door is TLS with client certificates. Name the files, or remove the listener`,
+      )
+      continue
+    }
+    const other = taken.get(kind)
+    if (other) {
+      outcome.refuse(
+        listener.at,
+        `there is one ${kind} door, and ${other.at} has it; remove one listener, or run a second gateway`,
+      )
+      continue
+    }
+    taken.set(kind, listener)
+    if (kind === 'websockets')
+      outcome.warn(
+        listener.at,
+        'MQTT over WebSocket is at the path /mqtt; this port is HTTPS otherwise',
+      )
+    listens(listener, kind === 'mqtt' ? 'mqttListen' : 'deviceListen', outcome)
+    identity(listener, outcome)
+    tls(listener, outcome)
+    const most = listener.lines.get('max_connections')
+    if (most && Number(most.value) >= 0) outcome.set('maxConnections', most.value, most)
+  }
+  if (listeners.length === 0)
+    outcome.refuse(
+      file,
+      'no listener is named; write "listener 8883" with cafile, certfile and keyfile',
+    )
+  if (taken.size > 0 && !taken.has('mqtt')) {
+    const { at } = taken.get('websockets') as Listener
+    outcome.set('mqttListen', 'off', { at, name: 'listener', value: '' })
+  }
+}
+
+function listens({ at, lines }: Listener, door: SettingName, outcome: Outcome): void {
+  const port = lines.get('listener') ?? lines.get('port')
+  const [number = '1883', address] = (port?.value ?? '').split(' ').filter((word) => word !== '')
+  const host = address ?? lines.get('bind_address')?.value
+  if (number === '0' && host?.startsWith('/'))
+    return void outcome.refuse(at, 'a Unix socket carries no TLS; name a port')
+  const domain = lines.get('socket_domain')
+  if (domain && domain.value !== 'ipv4' && domain.value !== 'ipv6')
+    return void outcome.refuse(domain.at, 'socket_domain must be ipv4 or ipv6')
+  if (domain?.value === 'ipv6' && host === undefined)
+    outcome.warn(domain.at, 'listening on every IPv6 address takes IPv4 too')
+  const every = domain?.value === 'ipv4' ? '0.0.0.0' : '[::]'
+  const shown = host === undefined ? every : host.includes(':') ? `[${host}]` : host
+  outcome.set(door, `${shown}:${number}`, port ?? { at, name: 'listener', value: number })
+}
+
+function identity({ at, lines }: Listener, outcome: Outcome): void {
+  const says = (name: string) => lines.get(name)?.value === 'true'
+  for (const name of [
+    'require_certificate',
+    'use_identity_as_username',
+    'use_subject_as_username',
+  ]) {
+    const line = lines.get(name)
+    if (line && line.value !== 'true' && line.value !== 'false')
+      outcome.refuse(line.at, `${name} must be true or false`)
+  }
+  const where = (name: string) => lines.get(name)?.at ?? at
+  if (!says('require_certificate'))
+    outcome.warn(
+      where('require_certificate'),
+      'every client has to show a certificate here, as with "require_certificate true"',
+    )
+  if (says('use_subject_as_username'))
+    outcome.refuse(
+      where('use_subject_as_username'),
+      'the user is the CN, not the whole subject: write "use_identity_as_username true" instead, and CNs into the ACL file',
+    )
+  else if (!says('use_identity_as_username'))
+    outcome.refuse(
+      where('use_identity_as_username'),
+      'the user is always the CN of the certificate, never the name that a client sends: write "use_identity_as_username true" once the ACL file names CNs',
+    )
+}
+
+const TLS_VERSIONS: Readonly<Record<string, string>> = {
+  'tlsv1.3': '1.3',
+  'tlsv1.2': '1.2',
+  'tlsv1.1': '1.2',
+}
+
+function tls({ lines }: Listener, outcome: Outcome): void {
+  for (const [option, setting] of SHARED) {
+    const line = lines.get(option)
+    if (line) outcome.set(setting, line.value, line)
+  }
+  const version = lines.get('tls_version')
+  if (version) {
+    const text = TLS_VERSIONS[version.value]
+    if (text === undefined) outcome.refuse(version.at, 'tls_version must be tlsv1.2 or tlsv1.3')
+    else outcome.set('tlsVersion', text, version)
+    if (version.value === 'tlsv1.1') outcome.warn(version.at, 'TLS 1.2 is the floor')
+  }
+  const ciphers = ['ciphers_tls1.3', 'ciphers'].flatMap((name) => lines.get(name) ?? [])
+  if (ciphers[0]) outcome.set('ciphers', ciphers.map(({ value }) => value).join(':'), ciphers[0])
+}

@@ -1,0 +1,193 @@
+import type { SettingName } from '../schema.ts'
+
+/** What becomes of an option of mosquitto.conf. */
+export type Option =
+  /** Becomes a setting; `read` gives its text, or null to leave the setting alone. */
+  | {
+      readonly becomes: 'setting'
+      readonly setting: SettingName
+      read(value: string): string | null
+      readonly note: string
+    }
+  /** Belongs to a listener: `listeners.ts` decides on all of a listener's lines together. */
+  | { readonly becomes: 'listener'; readonly note: string }
+  | { readonly becomes: 'same' | 'warning' | 'error'; readonly note: string }
+  | { readonly becomes: 'switch'; readonly on: Option; readonly off: Option }
+
+const same = (note: string): Option => ({ becomes: 'same', note })
+const warning = (note: string): Option => ({ becomes: 'warning', note })
+const error = (note: string): Option => ({ becomes: 'error', note })
+const listener = (note: string): Option => ({ becomes: 'listener', note })
+const yes = (on: Option, off: Option): Option => ({ becomes: 'switch', on, off })
+const sets = (
+  setting: SettingName,
+  note: string,
+  read: (value: string) => string | null,
+): Option => ({ becomes: 'setting', setting, note, read })
+
+const wholeNumber = (value: string) => {
+  if (!/^-?\d+$/.test(value)) throw new Error('must be a whole number')
+  return value
+}
+/** A number where 0 (or -1) is Mosquitto's "no limit": the gateway's own bound holds then. */
+const bounded = (value: string) => (Number(wholeNumber(value)) <= 0 ? null : value)
+
+const DURATIONS = { h: 3600, d: 86_400, w: 604_800, m: 2_592_000, y: 31_536_000 } as const
+function duration(value: string): string {
+  const [, digits, unit] = /^(\d+)([hdwmy])$/.exec(value) ?? []
+  if (digits === undefined) throw new Error('must be a number and one of h, d, w, m, y, such as 2m')
+  return String(Number(digits) * DURATIONS[unit as keyof typeof DURATIONS])
+}
+
+const PLUGIN = error(
+  'plugins cannot be loaded; the certificate and the ACL file decide. Remove this line',
+)
+const PASSWORD = error(
+  'there are no passwords here: issue each client a certificate ("wott-gateway device add") and remove this line',
+)
+const PSK = error(
+  'there are no pre-shared keys here: issue each client a certificate ("wott-gateway device add") and remove this line',
+)
+const ENGINE = error('the private key has to be a PEM file; remove this line')
+const LOG_FORM = warning(
+  'the log is JSON on standard output with ISO times; its reader decides on the form',
+)
+
+/** Every option of Mosquitto 2.0 but those of bridges. */
+export const OPTIONS: Readonly<Record<string, Option>> = {
+  acl_file: listener('WOTT_ACL_FILE; one file for every door'),
+  allow_anonymous: yes(
+    warning('nobody is anonymous here: whoever shows no certificate is refused'),
+    same('nobody is anonymous here'),
+  ),
+  allow_duplicate_messages: yes(
+    warning('a message that overlapping filters match is sent once, whatever this says'),
+    same('a message that overlapping filters match is sent once'),
+  ),
+  allow_zero_length_clientid: yes(
+    same('an empty client id is given a name'),
+    error(
+      'an empty client id cannot be forbidden; it does no harm, for the certificate names the client. Remove this line',
+    ),
+  ),
+  auth_plugin: PLUGIN,
+  auth_plugin_deny_special_chars: PLUGIN,
+  auto_id_prefix: warning('client ids that the gateway gives begin with auto-'),
+  autosave_interval: same('what is acknowledged is saved (WOTT_FSYNC)'),
+  autosave_on_changes: same('what is acknowledged is saved (WOTT_FSYNC)'),
+  bind_address: listener('the host of WOTT_MQTT_LISTEN'),
+  bind_interface: error('name an address instead: "listener PORT ADDRESS"'),
+  cafile: listener('WOTT_CA_FILE'),
+  capath: error(
+    'put the certificates into one file and name that: cat DIR/*.crt > ca.crt, then "cafile ca.crt"',
+  ),
+  certfile: listener('WOTT_CERT_FILE'),
+  check_retain_source: yes(
+    error(
+      'a retained message is not checked against the rights of who published it; clear it when you take the rights away, and remove this line',
+    ),
+    same('a retained message is not checked against the rights of who published it'),
+  ),
+  ciphers: listener('WOTT_CIPHERS'),
+  'ciphers_tls1.3': listener('WOTT_CIPHERS'),
+  clientid_prefixes: error(
+    'client ids are not restricted; the certificate names the client. Remove this line',
+  ),
+  connection_messages: warning('connections are counted in wott_connections, not logged'),
+  crlfile: listener('WOTT_CRL_FILE'),
+  dhparamfile: warning('finite-field Diffie-Hellman is not offered; elliptic curves are'),
+  http_dir: error('files are not served; use a web server, and remove this line'),
+  keyfile: listener('WOTT_KEY_FILE'),
+  listener: listener('WOTT_MQTT_LISTEN; with "protocol websockets" WOTT_DEVICE_LISTEN'),
+  log_dest: warning('the log goes to standard output, for journald or Docker to keep'),
+  log_facility: LOG_FORM,
+  log_timestamp: LOG_FORM,
+  log_timestamp_format: LOG_FORM,
+  log_type: listener('WOTT_LOG_LEVEL: the least serious of the types'),
+  max_connections: listener('WOTT_MAX_CONNECTIONS; below 0 the default of the gateway stays'),
+  max_inflight_bytes: warning('WOTT_CLIENT_BUFFER bounds the bytes on their way to a client'),
+  max_inflight_messages: sets('maxInflight', '0 becomes 65535', (value) =>
+    value === '0' ? '65535' : wholeNumber(value),
+  ),
+  max_keepalive: warning('any keep-alive is accepted'),
+  max_packet_size: sets('maxPayload', 'the payload may be that large', bounded),
+  max_qos: warning('QoS 0, 1 and 2 are all offered'),
+  max_queued_bytes: sets('sessionQueueBytes', '0 keeps the default of the gateway', bounded),
+  max_queued_messages: sets('sessionQueue', '0 keeps the default of the gateway', bounded),
+  max_topic_alias: warning('topic aliases belong to MQTT 5, which is not spoken'),
+  memory_limit: warning(
+    'WOTT_QUEUE_BYTES, WOTT_RETAINED_BYTES and WOTT_HISTORY_BYTES bound the memory',
+  ),
+  message_size_limit: sets('maxPayload', '0 keeps the default of the gateway', bounded),
+  mount_point: error(
+    'topics are not renamed for a listener; remove this line and write the prefix into the ACL file and the clients',
+  ),
+  password_file: PASSWORD,
+  per_listener_settings: same('there is one set of rules for every door'),
+  persistence: sets('broker', 'false is memory:', (value) => {
+    if (value === 'false') return 'memory:'
+    if (value === 'true') return null
+    throw new Error('must be true or false')
+  }),
+  persistence_file: warning(
+    "messages are kept in broker.sqlite; what is in Mosquitto's own file is not read",
+  ),
+  persistence_location: listener('WOTT_BROKER=file:PATH where "persistence true"'),
+  persistent_client_expiration: sets('sessionExpiry', 'a month has 30 days', duration),
+  pid_file: warning('no file is written; systemd, Docker and the like know the process'),
+  plugin: PLUGIN,
+  port: listener('WOTT_MQTT_LISTEN'),
+  protocol: listener('mqtt, or websockets at the path /mqtt'),
+  psk_file: PSK,
+  psk_hint: PSK,
+  queue_qos0_messages: yes(
+    warning('QoS 0 is not kept for clients that are away; subscribe with QoS 1'),
+    same('QoS 0 is not kept for clients that are away'),
+  ),
+  require_certificate: listener('every client needs a certificate, whatever this says'),
+  retain_available: yes(
+    same('messages can be retained'),
+    error(
+      'retaining cannot be switched off; remove this line, or set WOTT_MAX_RETAINED=0 beside it',
+    ),
+  ),
+  set_tcp_nodelay: same('TCP_NODELAY is set on every door'),
+  socket_domain: listener('the host of WOTT_MQTT_LISTEN'),
+  sys_interval: warning('there is no $SYS; the same numbers and more are in /metrics'),
+  tls_engine: ENGINE,
+  tls_engine_kpass_sha1: ENGINE,
+  tls_keyform: ENGINE,
+  tls_version: listener('WOTT_TLS_VERSION; TLS 1.2 is the floor'),
+  upgrade_outgoing_qos: yes(
+    warning(
+      "a message is delivered at the lower QoS of its own and the subscription's, as MQTT has it",
+    ),
+    same("a message is delivered at the lower QoS of its own and the subscription's"),
+  ),
+  use_identity_as_username: listener('the user is always the CN'),
+  use_subject_as_username: listener('the user is always the CN'),
+  use_username_as_clientid: yes(
+    error(
+      "client ids are the clients' own, and sessions belong to a certificate anyway; remove this line",
+    ),
+    same("client ids are the clients' own"),
+  ),
+  user: warning('start the gateway as that user; it needs no privileges to give up'),
+  websockets_headers_size: warning('the bounds of the device door hold'),
+  websockets_log_level: warning('WOTT_LOG_LEVEL holds for everything'),
+}
+
+/** Options that belong to a bridge, after its `connection` line. */
+export const BRIDGE_OPTIONS: ReadonlySet<string> = new Set(
+  `address addresses bridge_alpn bridge_attempt_unsubscribe bridge_bind_address bridge_cafile bridge_capath
+  bridge_certfile bridge_identity bridge_insecure bridge_keyfile bridge_max_packet_size bridge_outgoing_retain
+  bridge_protocol_version bridge_psk bridge_require_ocsp bridge_tls_version cleansession clientid idle_timeout
+  keepalive_interval local_cleansession local_clientid local_password local_username notification_topic
+  notifications notifications_local_only password remote_clientid remote_password remote_username
+  restart_timeout round_robin start_type threshold topic try_private username`.split(/\s+/),
+)
+
+export function optionOf(name: string): Option | undefined {
+  if (/^(auth|plugin)_opt_/.test(name)) return PLUGIN
+  return Object.hasOwn(OPTIONS, name) ? OPTIONS[name] : undefined
+}
