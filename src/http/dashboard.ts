@@ -85,5 +85,5 @@ function toAsset(file: string, body: string): [path: string, asset: Asset] {
 async function toJavaScript(source: string): Promise<string> {
   const { transformSync } = await import('amaro')
   const { code } = transformSync(source, { mode: 'strip-only' })
-  return code.replaceAll(/(from '\.\/[\w-]+)\.ts'/g, "$1.js'")
+  return code.replaceAll(/(from [']\.\/[\w-]+)\.ts'/g, "$1.js'")
 }
