@@ -30,6 +30,8 @@ const STATUS = {
 
 export type ErrorCode = keyof typeof STATUS
 
+export const ERROR_CODES = Object.keys(STATUS) as ErrorCode[]
+
 /**
  * A refusal with a stable `code`, the sentence for the person who caused it, and where trying again
  * helps, after how many seconds. Inside the core it is returned; only doors and `broker/` throw it.

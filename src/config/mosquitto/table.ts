@@ -1,0 +1,23 @@
+import { environmentName } from '../schema.ts'
+import type { Option } from './options.ts'
+
+/** What becomes of each option, as a table in Markdown. */
+export function toOptionTable(options: Readonly<Record<string, Option>>): string {
+  const rows = Object.entries(options).map(
+    ([name, option]) => `| \`${name}\` | ${fate(option).replaceAll('|', '\\|')} |`,
+  )
+  return ['| option | becomes |', '|---|---|', ...rows].join('\n')
+}
+
+function fate(option: Option): string {
+  switch (option.becomes) {
+    case 'setting':
+      return `\`${environmentName(option.setting)}\`; ${option.note}`
+    case 'listener':
+      return option.note
+    case 'switch':
+      return `true: ${fate(option.on)}<br>false: ${fate(option.off)}`
+    default:
+      return `**${option.becomes}**: ${option.note}`
+  }
+}

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { readFile, symlink } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join, resolve } from 'node:path'
+import { describe, it } from 'node:test'
+import { type Program, startAny, temporaryFolder } from '../cli/program.ts'
+
+const ROOT = resolve(import.meta.dirname, '../..')
+const DOORS = { '8883': 'MQTT', '8443': 'DEVICE', '9443': 'VIEWER', '9464': 'OPS' } as const
+
+/** What a reader is told to expect, by a part of the command. */
+const EXPECTED: [string, RegExp][] = [
+  ['whoami', /^publisher\.d\.wott\.local$/m],
+  ['-d 41', /"message":"OK"/],
+  ['subscriber/client.key https', /^41$/],
+  ['viewer invite', /https:\/\/\S+#invite=/],
+  ['grep wott_reading', /wott_reading\{.*\} 41$/m],
+]
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0)
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+describe('docs/tutorial.md', () => {
+  it('names commands that work, in its order', async () => {
+    await using folder = await temporaryFolder()
+    for (const name of ['package.json', 'node_modules', 'src', 'bin'])
+      await symlink(join(ROOT, name), join(folder.path, name))
+    let text = await readFile(join(ROOT, 'docs/tutorial.md'), 'utf8')
+    const env: Record<string, string> = {}
+    // other tests have the usual ports
+    for (const [usual, door] of Object.entries(DOORS)) {
+      const port = await freePort()
+      text = text.replaceAll(usual, String(port))
+      if (door !== 'MQTT') env[`WOTT_${door}_LISTEN`] = `127.0.0.1:${port}`
+    }
+    await using started = new AsyncDisposableStack()
+    const begin = (script: string) =>
+      started.use(startAny('bash', ['-ec', script], { cwd: folder.path, env }))
+    let subscriber: Program | undefined
+    for (const [, kind, script = ''] of text.matchAll(/```sh ?(\w*)\n([\s\S]*?)```/g)) {
+      const program = begin(kind === 'follow' ? `stdbuf -oL ${script}` : script)
+      if (kind === 'serve') await program.line(/"door":"device".*"listening"/)
+      else if (kind === 'follow') subscriber = program
+      else if (kind === 'publish') {
+        // as a person would: again until the other terminal shows it
+        const shown = subscriber?.line(/^wott\/temperature 40$/)
+        while (!(await Promise.race([shown, null])))
+          assert.equal((await begin(script).ended).code, 0)
+      } else {
+        const { code, stdout, stderr } = await program.ended
+        assert.equal(code, 0, `${script}\n${stdout}${stderr}`)
+        const expected = EXPECTED.find(([part]) => script.includes(part))
+        if (expected) assert.match(stdout.toString(), expected[1])
+      }
+    }
+    await subscriber?.line(/^wott\/temperature 41$/)
+  })
+})
