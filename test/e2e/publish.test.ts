@@ -67,6 +67,14 @@ describe('POST /topics/{topic}', () => {
     )
   })
 
+  it('takes the request of an AWS IoT publisher as it is', async () => {
+    const query = 'qos=1&contentType=text%2Fplain&messageExpiry=60&responseTopic=answers'
+    const { status, json } = await post(`/topics/aws/iot?${query}`, '{"t":1}')
+    assert.deepEqual([status, json.message, Object.keys(json)], [200, 'OK', ['message', 'traceId']])
+    const { topic, payload, qos } = await messages.next()
+    assert.deepEqual({ topic, payload, qos }, { topic: 'aws/iot', payload: '{"t":1}', qos: 1 })
+  })
+
   it('takes slashes raw and escaped, and decodes a topic exactly once', async () => {
     const topics = {
       'a/b': 'a/b',
@@ -332,7 +340,7 @@ describe('POST /topics/{topic} is counted', () => {
     assert.equal(await counted(0, 'invalid'), 3)
     assert.equal(await counted(0, 'too_large'), 1)
     assert.equal(await counted(0, 'rate_limited'), limited.length)
-    assert.equal(await counted(0, 'failed'), undefined)
+    assert.equal(await counted(0, 'failed'), 0)
   })
 })
 
