@@ -97,6 +97,7 @@ tls_version tlsv1.3
     ['whole subjects', 'use_subject_as_username true', /^conf:8 the user is the CN, not/],
     ['another ACL file', 'acl_file other', /^conf:8 acl_file: conf:7 has named another file/],
     ['a switch that is neither', 'retain_available yes', /^conf:8 retain_available must be true/],
+    ['a number that is none', 'max_connections 5x', /^conf:8 max_connections must be a whole/],
     ['a duration', 'persistent_client_expiration 2', /^conf:8 persistent_client_expiration must/],
     ['an old TLS', 'tls_version sslv3', /^conf:8 tls_version must be/],
   ]
@@ -106,6 +107,23 @@ tls_version tlsv1.3
       assert.equal(problems.length, 1, problems.join('\n'))
       assert.match((problems[0] ?? '').replaceAll(join(folder, 'mosquitto.conf'), 'conf'), message)
     })
+
+  it('of Debian has nothing for the gateway but a reason why not', async () => {
+    const example = '/etc/mosquitto/mosquitto.conf'
+    assert.deepEqual(readMosquittoConf(example).problems, [
+      `${example}: no listener is named; write "listener 8883" with cafile, certfile and keyfile`,
+    ])
+  })
+
+  it('opens the default listener where Mosquitto does', async () => {
+    const before = async (text: string) => (await read(`${text}\n${GOOD}`)).problems
+    assert.match(
+      (await before('max_connections 5'))[0] ?? '',
+      /^conf:1 this listener has no cafile/,
+    )
+    for (const text of ['max_connections -1', 'protocol mqtt'])
+      assert.deepEqual(await before(text), [])
+  })
 
   it('includes folders in the order of Mosquitto', async () => {
     const sub = join(folder, 'conf.d')

@@ -60,11 +60,13 @@ export function toDoors(listeners: readonly Listener[], file: string, outcome: O
     identity(listener, outcome)
     tls(listener, outcome)
     const most = listener.lines.get('max_connections')
-    if (most && Number(most.value) >= 0) outcome.set('maxConnections', most.value, most)
+    if (most && !/^-?\d+$/.test(most.value))
+      outcome.refuse(most.at, 'max_connections must be a whole number')
+    else if (most && Number(most.value) >= 0) outcome.set('maxConnections', most.value, most)
   }
   if (listeners.length === 0)
     outcome.refuse(
-      file,
+      `${file}:`,
       'no listener is named; write "listener 8883" with cafile, certfile and keyfile',
     )
   if (taken.size > 0 && !taken.has('mqtt')) {

@@ -26,7 +26,7 @@ const LOG_TYPES: Readonly<Record<string, (typeof LOG_LEVELS)[number]>> = {
 }
 /** Before the first `listener` line these make the default listener. */
 const MAKES_LISTENER = new Set([
-  ...['port', 'bind_address', 'cafile', 'certfile', 'keyfile', 'max_connections', 'protocol'],
+  ...['port', 'bind_address', 'cafile', 'certfile', 'keyfile', 'require_certificate'],
   ...['use_identity_as_username', 'use_subject_as_username', 'socket_domain'],
 ])
 /** Hold for all listeners, unless `per_listener_settings true`. */
@@ -132,12 +132,17 @@ export function readMosquittoConf(file: string): MosquittoSettings {
 
   const acl = first.lines.get('acl_file')
   first.lines.delete('acl_file')
-  if ([...first.lines.keys()].some((name) => MAKES_LISTENER.has(name))) listeners.unshift(first)
+  const [made] = [...first.lines.values()].filter(makesListener)
+  if (made) listeners.unshift({ at: made.at, lines: first.lines })
   toDoors(listeners, file, outcome)
   if (acl) outcome.set('aclFile', acl.value, acl)
   if (persistence && location) outcome.set('broker', `file:${location.value}`, location)
   readLogTypes(logTypes, outcome)
   return { settings, warnings, problems }
+}
+
+function makesListener({ name, value }: Line): boolean {
+  return MAKES_LISTENER.has(name) || (name === 'max_connections' && Number(value) >= 0)
 }
 
 const ONE_FOR_ALL: ReadonlySet<SettingName> = new Set([
