@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Server } from 'node:net'
+import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { Server as TlsServer } from 'node:tls'
 import type { FastifyInstance } from 'fastify'
@@ -19,6 +20,7 @@ import { createViewerDoor } from './http/viewer-door.ts'
 import { createDeviceConnections } from './identity/connection.ts'
 import { openTrust } from './identity/trust-source.ts'
 import { createHistory } from './live/history.ts'
+import { saveHistory, takeHistory } from './live/history-file.ts'
 import { createHub } from './live/hub.ts'
 import type { Door } from './metrics/meter.ts'
 import { createMetrics } from './metrics/prometheus.ts'
@@ -82,6 +84,25 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   })
   building.defer(() => connections.close())
 
+  const historyFile =
+    config.broker.kind === 'file' ? join(config.broker.path, 'history.ndjson') : null
+  const history = createHistory(
+    randomBytes(6).toString('hex'),
+    { messages: config.history, bytes: config.historyBytes },
+    historyFile === null
+      ? null
+      : await takeHistory(historyFile, (reason) =>
+          log.warn({ file: historyFile, reason }, 'the history of streams is lost'),
+        ),
+  )
+  // once the broker is closed, and nothing more can come
+  if (historyFile)
+    building.defer(() =>
+      saveHistory(historyFile, history.save()).catch((error) =>
+        log.error({ err: error }, 'the history of streams could not be kept'),
+      ),
+    )
+
   const broker = await openBroker(config.broker, { ...config, acl, denials, meter, log })
   building.defer(() => broker.close())
   metrics.watchStore({
@@ -89,12 +110,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     folder: config.broker.kind === 'file' ? config.broker.path : null,
   })
 
-  const hub = createHub(
-    createHistory(randomBytes(6).toString('hex'), {
-      messages: config.history,
-      bytes: config.historyBytes,
-    }),
-  )
+  const hub = createHub(history)
   acl.onChange(() => void hub.recheck())
   await broker.subscribe('#', (delivery) => {
     hub.deliver(delivery)

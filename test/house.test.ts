@@ -18,7 +18,7 @@ const ROOMS: Record<string, readonly string[]> = {
   acl: ['errors.ts', 'topic', 'disk'],
   broker: ['errors.ts', 'topic', 'metrics', 'config', 'identity', 'acl'],
   relay: ['errors.ts', 'topic', 'metrics', 'identity', 'acl', 'broker'],
-  live: ['errors.ts', 'topic', 'metrics', 'acl', 'broker'],
+  live: ['errors.ts', 'topic', 'disk', 'metrics', 'acl', 'broker'],
   ca: ['errors.ts', 'disk'],
   viewer: ['errors.ts', 'disk'],
   http: ['errors.ts', 'topic', 'metrics', 'identity', 'acl', 'broker', 'relay', 'live', 'viewer'],

@@ -70,9 +70,25 @@ export function guardFrames(
     return null
   }
 
+  // a packet that is handled at once has aedes read on while its parser is still at that packet, and the parser, entered
+  // again, takes the next chunk for something else; so there is nothing more to read until it is done
+  let parsing = false
+  let askedAgain = false
+  function parsed(): void {
+    parsing = false
+    if (askedAgain) stream.emit('readable')
+    askedAgain = false
+  }
+
   stream.read = (size?: number) => {
+    if (parsing && size !== 0) {
+      askedAgain = true
+      return null
+    }
     const chunk: Buffer | null = read(size)
     if (chunk === null) return null
+    parsing = true
+    queueMicrotask(parsed)
     const problem = problemIn(chunk)
     if (problem !== null) {
       refuse(problem)

@@ -8,15 +8,20 @@ export interface LiveEvent {
   readonly topic: string
   /** The whole frame, blank line included. */
   frame(format: EventFormat): Buffer
+  /** Forgets what was formatted. */
+  release(): void
 }
 
 export function createEvent(message: Message, id: string): LiveEvent {
-  const frames: Partial<Record<EventFormat, Buffer>> = {}
+  let frames: Partial<Record<EventFormat, Buffer>> = {}
   return {
     topic: message.topic,
     frame(format) {
       frames[format] ??= toFrame({ id }, format === 'json' ? toJson(message) : toText(message))
       return frames[format]
+    },
+    release() {
+      frames = {}
     },
   }
 }

@@ -17,6 +17,16 @@ export interface History {
   position(): string
   /** The id that all that is here came after. */
   earliest(): string
+  save(): SavedHistory
+}
+
+/** All that a history needs to go on in another process. */
+export interface SavedHistory {
+  readonly epoch: string
+  readonly latest: number
+  readonly forgotten: number
+  /** Numbered as in the ids. */
+  readonly deliveries: readonly Delivery[]
 }
 
 export interface HistoryBounds {
@@ -27,11 +37,22 @@ export interface HistoryBounds {
 
 const ID = /^([0-9a-f]{1,32})-(\d{1,15})$/
 
+/** Frames of older entries are formatted again when somebody comes back for them. */
+const FORMATTED = 64
+
 /**
- * The last messages, in memory. Ids carry the epoch, one life of the gateway: an id from before a
- * restart names messages that are gone, and the numbers alone would pretend otherwise.
+ * The last messages, in memory. Ids carry an epoch, within which nothing is missing: one life of the gateway, and the next
+ * if that goes on where this one stopped (`saved`). An id of another epoch names messages that are gone, and the numbers
+ * alone would pretend otherwise.
  */
-export function createHistory(epoch: string, bounds: HistoryBounds): History {
+export function createHistory(
+  newEpoch: string,
+  bounds: HistoryBounds,
+  saved: SavedHistory | null = null,
+): History {
+  const epoch = saved?.epoch ?? newEpoch
+  // the broker counts from 1 again in each life
+  const base = saved?.latest ?? 0
   // a ring: the oldest entry is at `first`
   let entries: (Entry | undefined)[] = []
   let first = 0
@@ -62,6 +83,10 @@ export function createHistory(epoch: string, bounds: HistoryBounds): History {
   }
 
   function add(original: Delivery): Entry {
+    return append({ ...original, sequence: base + original.sequence })
+  }
+
+  function append(original: Delivery): Entry {
     // its payload is a view of what the socket read, and would keep all of that in memory
     const delivery = { ...original, payload: Buffer.from(original.payload) }
     const { sequence } = delivery
@@ -78,7 +103,14 @@ export function createHistory(epoch: string, bounds: HistoryBounds): History {
     entries[(first + size) % entries.length] = entry
     size += 1
     bytes += own
+    if (size > FORMATTED) at(size - 1 - FORMATTED).event.release()
     return entry
+  }
+
+  for (const delivery of saved?.deliveries ?? []) append(delivery)
+  if (saved) {
+    latest = saved.latest
+    forgotten = Math.max(forgotten, saved.forgotten)
   }
 
   return {
@@ -98,6 +130,10 @@ export function createHistory(epoch: string, bounds: HistoryBounds): History {
     },
     position: () => `${epoch}-${latest}`,
     earliest: () => `${epoch}-${forgotten}`,
+    save: () => ({
+      ...{ epoch, latest, forgotten },
+      deliveries: Array.from({ length: size }, (_, index) => at(index).delivery),
+    }),
   }
 }
 

@@ -51,6 +51,28 @@ describe('MQTT 3.1.1 on the mqtt door', () => {
     await Promise.all([client.endAsync(), publisher.endAsync()])
   })
 
+  it('reads small and large packets in one stream, wherever it is divided, with nobody subscribed and with somebody', async () => {
+    const large = Buffer.alloc(64 * 1024, 'x')
+    const publisher = await mqtt(at, device)
+    let lost = 0
+    publisher.on('close', () => {
+      lost += 1
+    })
+    for (let n = 0; n < 50; n++) {
+      await publisher.publishAsync('nobody/small', String(n))
+      await publisher.publishAsync('nobody/large', large)
+    }
+    const { client, next } = await subscriber({ 'divided/#': { qos: 0 } })
+    for (let n = 0; n < 50; n++) {
+      await publisher.publishAsync('divided/small', String(n))
+      await publisher.publishAsync('divided/large', large)
+      assert.equal(String((await next()).payload), String(n))
+      assert.equal((await next()).payload.length, large.length)
+    }
+    assert.equal(lost, 0)
+    await Promise.all([client.endAsync(), publisher.endAsync()])
+  })
+
   it('delivers one copy at the highest QoS where filters overlap', async () => {
     for (const filters of [
       { 'over/#': { qos: 0 }, 'over/b': { qos: 1 } },

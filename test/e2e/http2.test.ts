@@ -73,7 +73,7 @@ describe('the device door over HTTP/2', () => {
   it('answers what it does not know with a problem, and stays open', async () => {
     const session = http2Session(at, device)
     for (const [method, path, code] of [
-      ['GET', '/', 'not_found'],
+      ['GET', '/nothing', 'not_found'],
       ['GET', '/topics', 'not_found'],
       ['DELETE', '/topics/a', 'not_found'],
       ['HEAD', '/whoami', null],

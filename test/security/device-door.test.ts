@@ -97,7 +97,7 @@ describe('the device door', () => {
     const watch = (message: unknown) => {
       const { fastify } = message as { fastify: FastifyInstance }
       fastify.addHook('onRoute', ({ method, url }) => {
-        if (url === '/whoami') app = fastify
+        if (url === '/topics') app = fastify
         if (url !== '/' && url !== '*')
           for (const name of [method].flat()) routes.push(`${name} ${url}`)
       })
