@@ -28,17 +28,29 @@ export interface Session {
 }
 
 /** Of each kind; beyond them the oldest end. */
-export const MOST_INVITES = 1000
-export const MOST_SESSIONS = 1000
+const MOST = 1000
+/** Of one viewer, who pushes out nobody else. */
+const MOST_OF_ONE = 20
 
 /** Without what has expired by `now`, and within the bounds. */
 export function tidy(book: Book, now: number): Book {
   const alive = ({ expires }: { readonly expires: number }) => expires > now
   return {
     key: book.key,
-    invites: book.invites.filter(alive).slice(-MOST_INVITES),
-    sessions: book.sessions.filter(alive).slice(-MOST_SESSIONS),
+    invites: bounded(book.invites.filter(alive)),
+    sessions: bounded(book.sessions.filter(alive)),
   }
+}
+
+/** The youngest of each viewer, and of all. */
+function bounded<T extends { readonly name: string }>(entries: readonly T[]): readonly T[] {
+  const count = new Map<string, number>()
+  const kept = entries.toReversed().filter(({ name }) => {
+    const before = count.get(name) ?? 0
+    count.set(name, before + 1)
+    return before < MOST_OF_ONE
+  })
+  return kept.slice(0, MOST).toReversed()
 }
 
 /** Trades the invite with this hash for a session; null when there is none, or it came too late. */

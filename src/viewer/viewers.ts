@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { jwtVerify, SignJWT } from 'jose'
+import { errors, jwtVerify, SignJWT } from 'jose'
 import { stateOf } from '../disk/state.ts'
 import { GatewayError, messageOf } from '../errors.ts'
 import { type Book, redeem, revoke, type Session } from './book.ts'
@@ -31,6 +31,7 @@ export interface ViewersOptions {
 
 const INTERVAL_MS = 500
 const ALGORITHM = 'HS256'
+const EXPIRED = Symbol('expired')
 
 /**
  * The viewers in the book at `path`, which `viewer invite` and `viewer revoke` change from outside. Nobody is let in, and
@@ -45,9 +46,16 @@ export async function openViewers(
   let problem: string | null = null
   let timer: NodeJS.Timeout | undefined
   let closed = false
+  let looking: Promise<void> = Promise.resolve()
   const controllers = new Map<string, AbortController>()
 
-  async function look(): Promise<void> {
+  /** One after the other: an older look that ended last would bring back what was just revoked. */
+  function look(): Promise<void> {
+    looking = looking.then(lookOnce)
+    return looking
+  }
+
+  async function lookOnce(): Promise<void> {
     const state = await stateOf(path)
     if (state !== seen) {
       seen = state
@@ -116,8 +124,9 @@ export async function openViewers(
       if (!book) return ended()
       const id = await jwtVerify(token, keyOf(book), { algorithms: [ALGORITHM] }).then(
         ({ payload }) => payload.jti,
-        () => undefined,
+        (error: unknown) => (error instanceof errors.JWTExpired ? EXPIRED : undefined),
       )
+      if (id === EXPIRED) return expired()
       const session = book?.sessions.find((one) => one.id === id)
       if (!session) return ended()
       return session.expires > Date.now() ? opened(session) : expired()

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { run } from '../cli/program.ts'
-import { type Answer, eventSource, http1 } from '../support/clients.ts'
+import { type Answer, eventSource, http1, http2, http2Session } from '../support/clients.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import type { Credentials } from '../support/pki.ts'
 
@@ -73,6 +73,32 @@ describe('a viewer', () => {
     using events = await follow(cookie)
     assert.equal(JSON.parse((await events.next()).data).payload, '21.5')
     refusedWith(await ask('/topics/a/b', await logIn('bob')), 403, 'read_denied')
+  })
+
+  it('does so over HTTP/2, whatever certificate its browser has', async () => {
+    await publish('22')
+    const session = http2Session(at, sensor, 'viewer')
+    const code = JSON.stringify({ code: await invite('alice') })
+    const entered = await http2(session, { ':method': 'POST', ':path': '/session' }, code)
+    const cookie = cookieIn(entered)
+    assert.equal((await http2(session, { ':path': '/topics/a/b', cookie })).text, '22')
+    assert.equal((await http2(session, { ':path': '/topics/a/b' })).status, 401)
+    session.close()
+  })
+
+  it('loses what a new ACL file takes away, in the middle of a stream', async () => {
+    const before = await readFile(at.aclFile, 'utf8')
+    const cookie = await logIn('alice')
+    using events = await follow(cookie)
+    await writeFile(at.aclFile, before.replace('user alice\ntopic read a/#', 'user alice'))
+    await at.gateway.reload()
+    for (let code: string | undefined; code === undefined; ) {
+      const { event, data } = await events.next()
+      code = event === 'end' ? JSON.parse(data).code : undefined
+      if (code) assert.equal(code, 'read_denied')
+    }
+    await writeFile(at.aclFile, before)
+    await at.gateway.reload()
   })
 
   it('publishes nothing', async () => {

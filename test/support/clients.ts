@@ -73,8 +73,9 @@ export async function http1(
 export function http2Session(
   { ports, pki }: TestGateway,
   who: Credentials | null,
+  door: 'device' | 'viewer' = 'device',
 ): ClientHttp2Session {
-  return connect(`https://localhost:${ports.device}`, {
+  return connect(`https://localhost:${ports[door]}`, {
     ca: pki.authority.certificate,
     ...(who ? { cert: who.certificate, key: who.key } : {}),
   })

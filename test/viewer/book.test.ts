@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type Book, parseBook, redeem, revoke, tidy } from '../../src/viewer/book.ts'
+
+const KEY = Buffer.alloc(32).toString('base64url')
+const session = (id: string, name: string, expires = 1000) => ({ id, name, created: 0, expires })
+const book = (more: Partial<Book>): Book => ({ key: KEY, invites: [], sessions: [], ...more })
+
+test('one viewer keeps the youngest twenty sessions, and pushes out nobody else', () => {
+  const many = Array.from({ length: 50 }, (_, n) => session(`a${n}`, 'alice'))
+  const kept = tidy(book({ sessions: [session('b', 'bob'), ...many] }), 0).sessions
+  assert.deepEqual(
+    kept.map(({ id }) => id),
+    ['b', ...many.slice(-20).map(({ id }) => id)],
+  )
+})
+
+test('there are no more than a thousand sessions, and what has expired is gone', () => {
+  const all = Array.from({ length: 1500 }, (_, n) => session(`${n}`, `viewer${n}`))
+  assert.equal(tidy(book({ sessions: all }), 0).sessions.length, 1000)
+  assert.equal(tidy(book({ sessions: [session('a', 'alice', 5)] }), 5).sessions.length, 0)
+})
+
+test('an invite is traded once, and not when it is too late', () => {
+  const invited = book({ invites: [{ name: 'alice', codeHash: 'h', expires: 10, lasts: 100 }] })
+  assert.equal(redeem(invited, 'h', 'id', 10), null)
+  const traded = redeem(invited, 'h', 'id', 9)
+  assert.deepEqual(traded?.session, { id: 'id', name: 'alice', created: 9, expires: 109 })
+  assert.equal(redeem(traded?.book ?? book({}), 'h', 'other', 9), null)
+})
+
+test('revoking a viewer, or one session, leaves the others alone', () => {
+  const open = book({
+    sessions: [session('1', 'alice'), session('2', 'alice'), session('3', 'bob')],
+  })
+  const ids = (who: string) => revoke(open, who).sessions.map(({ id }) => id)
+  assert.deepEqual(ids('alice'), ['3'])
+  assert.deepEqual(ids('1'), ['2', '3'])
+})
+
+test('a text that is no list of viewers is refused', () => {
+  for (const text of ['', '[]', 'null', '{}', '{"key":"","invites":[],"sessions":[]}'])
+    assert.throws(() => parseBook(text), /not a list of viewers/)
+  const wrong = { ...book({}), sessions: [{ id: 1 }] }
+  assert.throws(() => parseBook(JSON.stringify(wrong)), /not a list of viewers/)
+})
