@@ -79,7 +79,11 @@ describe('a viewer', () => {
     await publish('22')
     const session = http2Session(at, sensor, 'viewer')
     const code = JSON.stringify({ code: await invite('alice') })
-    const entered = await http2(session, { ':method': 'POST', ':path': '/session' }, code)
+    const entered = await http2(
+      session,
+      { ':method': 'POST', ':path': '/session', 'content-type': 'application/json' },
+      code,
+    )
     const cookie = cookieIn(entered)
     assert.equal((await http2(session, { ':path': '/topics/a/b', cookie })).text, '22')
     assert.equal((await http2(session, { ':path': '/topics/a/b' })).status, 401)
