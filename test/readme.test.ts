@@ -91,7 +91,8 @@ function start(script: string, cwd: string) {
     async [Symbol.asyncDispose]() {
       if (child.exitCode !== null || child.signalCode !== null) return
       process.kill(-(child.pid as number), 'SIGTERM')
-      await once(child, 'exit')
+      // npm ends before what it has started does, which has the same output
+      await once(child, 'close')
     },
   }
 }
