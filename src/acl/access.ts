@@ -17,7 +17,7 @@ export interface Access {
 const MOST_TOPICS = 1000
 const MOST_CHARACTERS = 65_536
 
-/** Remembers verdicts until `source.current` is another object. */
+/** Remembers verdicts until `source.current` is of another edition. */
 export function createAccess(source: { readonly current: AclRules }, who: Who): Access {
   return {
     who,
@@ -35,13 +35,13 @@ function remembering(
 ): (topic: string) => boolean {
   const verdicts = new Map<string, boolean>()
   let characters = 0
-  // weak, or one idle connection would keep a whole old file in memory
-  let rules = new WeakRef(source.current)
+  // and not the rules: one idle connection would keep a whole old file in memory
+  let { edition } = source.current
 
   return (topic) => {
     const { current } = source
-    if (rules.deref() !== current) {
-      rules = new WeakRef(current)
+    if (current.edition !== edition) {
+      edition = current.edition
       verdicts.clear()
       characters = 0
     }

@@ -76,6 +76,7 @@ export function* parseInSteps(file: Buffer): Generator<undefined, ParsedAcl> {
     if (sections.size % USERS_A_STEP === 0) yield
   }
   const rules: AclRules = {
+    edition: Symbol('edition'),
     file,
     size,
     anonymous: anonymous.length > 0 ? yield* toSection(file, anonymous, false) : null,

@@ -86,6 +86,8 @@ export interface NamesHeld {
 
 /** What one ACL file says: never changed, only replaced. */
 export interface AclRules {
+  /** Another one for each file that was read: what was decided by it can be told from what is old without holding on to it. */
+  readonly edition: symbol
   /** A copy of the file; every rule points into it. */
   readonly file: Buffer
   /** Number of `topic` and `pattern` lines. */

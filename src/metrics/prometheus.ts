@@ -4,6 +4,7 @@ import {
   HANDSHAKE_RESULTS,
   type Meter,
   PUBLISH_RESULTS,
+  type PublishResult,
   QUEUE_REASONS,
 } from './meter.ts'
 import type { Readings } from './readings.ts'
@@ -33,11 +34,21 @@ export function createMetrics(
     labelNames: ['version', 'node'],
     registers,
   }).set(build, 1)
-  const published = new Counter({
+  // counted in plain numbers, and told when somebody asks: prom-client would hash the labels of every message
+  const published = new Map<Door, Map<PublishResult, [number, number, number]>>()
+  const delivered = new Map<Door, number>()
+  new Counter({
     name: 'wott_publishes_total',
     help: 'Messages that clients asked to publish, by what came of it.',
     labelNames: ['door', 'qos', 'result'],
     registers,
+    collect() {
+      this.reset()
+      for (const [door, results] of published)
+        for (const [result, counts] of results)
+          for (const [qos, count] of counts.entries())
+            if (qos < 2 || door === 'mqtt') this.inc({ door, qos: String(qos), result }, count)
+    },
   })
   const publishDuration = new Histogram({
     name: 'wott_publish_duration_seconds',
@@ -46,11 +57,15 @@ export function createMetrics(
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
     registers,
   })
-  const delivered = new Counter({
+  new Counter({
     name: 'wott_deliveries_total',
     help: 'Messages handed to subscribers and stream readers.',
     labelNames: ['door'],
     registers,
+    collect() {
+      this.reset()
+      for (const [door, count] of delivered) this.inc({ door }, count)
+    },
   })
   const dropped = new Counter({
     name: 'wott_deliveries_dropped_total',
@@ -133,19 +148,12 @@ export function createMetrics(
     },
   })
 
-  // a label set is looked up once, not once a message
-  const child = memoize((door: Door, qos: number, result: string) =>
-    published.labels({ door, qos: String(qos), result }),
-  )
-  const deliveredAt = memoize((door: Door) => delivered.labels({ door }))
-  const durationAt = memoize((door: Door) => publishDuration.labels({ door }))
-
   // a counter that begins with its first event hides that event from rate() and increase()
   function startAtZero(): void {
     for (const door of ['device', 'mqtt'] as const)
-      for (const qos of door === 'mqtt' ? [0, 1, 2] : [0, 1])
-        for (const result of PUBLISH_RESULTS) child(door, qos, result).inc(0)
+      published.set(door, new Map(PUBLISH_RESULTS.map((result) => [result, [0, 0, 0]])))
     for (const door of ['device', 'mqtt', 'viewer'] as const) {
+      delivered.set(door, 0)
       dropped.inc({ door, reason: 'slow_reader' }, 0)
       for (const result of HANDSHAKE_RESULTS) handshakes.inc({ door, result }, 0)
     }
@@ -154,9 +162,14 @@ export function createMetrics(
   startAtZero()
 
   const meter: Meter = {
-    published: (door, qos, result) => child(door, qos, result).inc(),
-    publishTook: (door, seconds) => durationAt(door).observe(seconds),
-    delivered: (door) => deliveredAt(door).inc(),
+    published(door, qos, result) {
+      const counts = published.get(door)?.get(result)
+      if (counts) counts[qos] += 1
+    },
+    publishTook: (door, seconds) => publishDuration.observe({ door }, seconds),
+    delivered(door) {
+      delivered.set(door, (delivered.get(door) ?? 0) + 1)
+    },
     deliveryDropped: (door, reason, count = 1) => dropped.inc({ door, reason }, count),
     storeLimitReached: (limit, count) => storeLimits.inc({ limit }, count),
     connectionOpened: (door) => connections.inc({ door }),
@@ -180,18 +193,5 @@ export function createMetrics(
     contentType: registry.contentType,
     watchStore: (options) => registerStoreMetrics(registry, options),
     text: () => registry.metrics(),
-  }
-}
-
-function memoize<A extends (string | number)[], T>(make: (...key: A) => T): (...key: A) => T {
-  const made = new Map<string, T>()
-  return (...key) => {
-    const name = key.join(' ')
-    let value = made.get(name)
-    if (value === undefined) {
-      value = make(...key)
-      made.set(name, value)
-    }
-    return value
   }
 }
