@@ -9,7 +9,7 @@ import type { Identity } from '../identity/identity.ts'
 import type { Door, Meter } from '../metrics/meter.ts'
 import type { Message, Qos } from '../topic/message.ts'
 import { MAX_TOPIC_BYTES } from '../topic/topic.ts'
-import type { Broker } from './broker.ts'
+import type { Broker, Delivery } from './broker.ts'
 import { createEmitter } from './emitter.ts'
 import { guardFrames } from './frame-guard.ts'
 import { createHooks, type Done, isSettled } from './hooks.ts'
@@ -148,7 +148,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
         // aedes' own messages have no number, and here it lets wildcards reach "$" [MQTT-4.7.2-1]
         if (sequence !== undefined && packet.topic.startsWith('$') === dollar) {
           try {
-            onMessage({ ...toMessage(packet), sequence })
+            onMessage(toDelivery(packet, sequence))
           } catch (error) {
             // thrown into the emitter it would end the publisher's connection
             log.error({ err: error }, 'a subscriber inside the gateway failed')
@@ -162,7 +162,10 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
 
     async retained(filter) {
       const packets = await persistence.retained(filter)
-      return packets.map((packet) => ({ ...toMessage(packet as AedesPublishPacket), retain: true }))
+      return packets.map((packet) => {
+        const { sequence: _, ...message } = toDelivery(packet as AedesPublishPacket, 0)
+        return { ...message, retain: true }
+      })
     },
 
     problem: () => (closing ? 'the broker is closed' : persistence.problem()),
@@ -215,10 +218,10 @@ function toPacket({ topic, payload, qos, retain, device, time }: Message): Publi
   return packet
 }
 
-function toMessage(packet: AedesPublishPacket): Message {
+function toDelivery(packet: AedesPublishPacket, sequence: number): Delivery {
   const { device = null, time = Date.now() } = stampOf(packet) ?? {}
   const { topic, payload, qos, retain } = packet
-  return { topic, payload: payload as Buffer, qos: qos as Qos, retain, device, time }
+  return { topic, payload: payload as Buffer, qos: qos as Qos, retain, device, time, sequence }
 }
 
 function unavailable(message: string, cause?: unknown): GatewayError {

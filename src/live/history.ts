@@ -6,6 +6,8 @@ export interface Entry {
   readonly sequence: number
   readonly event: LiveEvent
   readonly delivery: Delivery
+  /** Of its topic and payload. */
+  readonly bytes: number
 }
 
 export interface History {
@@ -65,12 +67,12 @@ export function createHistory(
   const at = (index: number) => entries[(first + index) % entries.length] as Entry
 
   function forgetOldest(): void {
-    const { sequence, delivery } = at(0)
+    const oldest = at(0)
     entries[first] = undefined
     first = (first + 1) % entries.length
     size -= 1
-    bytes -= bytesOf(delivery)
-    forgotten = sequence
+    bytes -= oldest.bytes
+    forgotten = oldest.sequence
   }
 
   function grow(): void {
@@ -82,17 +84,18 @@ export function createHistory(
     first = 0
   }
 
-  function add(original: Delivery): Entry {
-    return append({ ...original, sequence: base + original.sequence })
-  }
-
-  function append(original: Delivery): Entry {
+  // field by field: every message passes here, and spreading takes longer
+  function append(
+    { topic, payload, qos, retain, device, time }: Delivery,
+    sequence: number,
+  ): Entry {
     // its payload is a view of what the socket read, and would keep all of that in memory
-    const delivery = { ...original, payload: Buffer.from(original.payload) }
-    const { sequence } = delivery
-    const entry = { sequence, delivery, event: createEvent(delivery, `${epoch}-${sequence}`) }
+    const kept = Buffer.from(payload)
+    const delivery = { topic, payload: kept, qos, retain, device, time, sequence }
+    const own = topic.length + kept.length
+    const event = createEvent(delivery, `${epoch}-${sequence}`)
+    const entry = { sequence, delivery, event, bytes: own }
     latest = sequence
-    const own = bytesOf(delivery)
     if (bounds.messages === 0 || own > bounds.bytes) {
       while (size > 0) forgetOldest()
       forgotten = sequence
@@ -107,14 +110,14 @@ export function createHistory(
     return entry
   }
 
-  for (const delivery of saved?.deliveries ?? []) append(delivery)
+  for (const delivery of saved?.deliveries ?? []) append(delivery, delivery.sequence)
   if (saved) {
     latest = saved.latest
     forgotten = Math.max(forgotten, saved.forgotten)
   }
 
   return {
-    add,
+    add: (delivery) => append(delivery, base + delivery.sequence),
     after(id) {
       const [, life, digits] = ID.exec(id) ?? []
       const known = Number(digits)
@@ -135,8 +138,4 @@ export function createHistory(
       deliveries: Array.from({ length: size }, (_, index) => at(index).delivery),
     }),
   }
-}
-
-function bytesOf({ topic, payload }: Delivery): number {
-  return topic.length + payload.length
 }
