@@ -1,3 +1,4 @@
+import { createTopicMemo } from '../topic/memo.ts'
 import { couldReceive } from './could-receive.ts'
 import { isAllowed } from './decide.ts'
 import { type Grants, grantsOf } from './grants.ts'
@@ -13,9 +14,8 @@ export interface Access {
   grants(): Grants
 }
 
-// for each action; the second bound is what a client that keeps inventing long topics can hold on to
-const MOST_TOPICS = 1000
-const MOST_CHARACTERS = 65_536
+// for each action
+const REMEMBERED = { topics: 1000, size: 65_536 }
 
 /** Remembers verdicts until `source.current` is of another edition. */
 export function createAccess(source: { readonly current: AclRules }, who: Who): Access {
@@ -33,27 +33,17 @@ function remembering(
   who: Who,
   action: Action,
 ): (topic: string) => boolean {
-  const verdicts = new Map<string, boolean>()
-  let characters = 0
+  const verdicts = createTopicMemo(
+    (topic) => isAllowed(source.current, who, action, topic),
+    REMEMBERED,
+  )
   // and not the rules: one idle connection would keep a whole old file in memory
   let { edition } = source.current
-
   return (topic) => {
-    const { current } = source
-    if (current.edition !== edition) {
-      edition = current.edition
-      verdicts.clear()
-      characters = 0
+    if (source.current.edition !== edition) {
+      edition = source.current.edition
+      verdicts.forget()
     }
-    const known = verdicts.get(topic)
-    if (known !== undefined) return known
-    if (verdicts.size === MOST_TOPICS || characters + topic.length > MOST_CHARACTERS) {
-      verdicts.clear()
-      characters = 0
-    }
-    const allowed = isAllowed(current, who, action, topic)
-    verdicts.set(topic, allowed)
-    characters += topic.length
-    return allowed
+    return verdicts.of(topic)
   }
 }

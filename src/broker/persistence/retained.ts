@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { topicMatches } from '../../topic/match.ts'
 import type { Qos } from '../../topic/message.ts'
+import { createTopicTrie } from '../../topic/trie.ts'
 import type { Change, Payload } from './changes.ts'
 import type { Ground } from './ground.ts'
 import {
@@ -11,7 +12,6 @@ import {
   stampOf,
   toProperties,
 } from './packet.ts'
-import { createTopicTrie } from './topic-trie.ts'
 
 /** Steps through the topics between two looks at the event loop: well under a millisecond. */
 const BATCH = 256

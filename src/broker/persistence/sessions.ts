@@ -1,9 +1,9 @@
 import { GatewayError } from '../../errors.ts'
 import type { Qos } from '../../topic/message.ts'
+import { createTopicTrie } from '../../topic/trie.ts'
 import type { Change } from './changes.ts'
 import type { Ground } from './ground.ts'
 import { createQueue, type Queue } from './queue.ts'
-import { createTopicTrie } from './topic-trie.ts'
 
 /** A filter as a client subscribed to it; the last four are MQTT 5 and kept as they come. */
 export interface Subscription {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { createTopicTrie } from '../../../src/broker/persistence/topic-trie.ts'
-import { topicMatches } from '../../../src/topic/match.ts'
+import { topicMatches } from '../../src/topic/match.ts'
+import { createTopicTrie } from '../../src/topic/trie.ts'
 
 const level = fc.constantFrom('', 'a', 'b', '$s', 'a$')
 const topic = fc.array(level, { minLength: 1, maxLength: 4 }).map((levels) => levels.join('/'))
