@@ -3,27 +3,9 @@ import type { Message } from '../topic/message.ts'
 
 export type EventFormat = 'json' | 'raw'
 
-/** The fields of one message in Server-Sent Events; formatted on first use, then shared by all who read it. */
-export interface LiveEvent {
-  readonly topic: string
-  /** The whole frame, blank line included. */
-  frame(format: EventFormat): Buffer
-  /** Forgets what was formatted. */
-  release(): void
-}
-
-export function createEvent(message: Message, id: string): LiveEvent {
-  let frames: Partial<Record<EventFormat, Buffer>> = {}
-  return {
-    topic: message.topic,
-    frame(format) {
-      frames[format] ??= toFrame({ id }, format === 'json' ? toJson(message) : toText(message))
-      return frames[format]
-    },
-    release() {
-      frames = {}
-    },
-  }
+/** One message as one Server-Sent Event: the whole frame, blank line included. */
+export function eventFrame(message: Message, id: string, format: EventFormat): Buffer {
+  return toFrame({ id }, format === 'json' ? toJson(message) : toText(message))
 }
 
 /** One `data:` line a line of text: any of CR, LF and CRLF ends a line in an event stream. */

@@ -1,18 +1,17 @@
 import type { Delivery } from '../broker/broker.ts'
-import { createEvent, type LiveEvent } from './event.ts'
+import { type EventFormat, eventFrame } from './event.ts'
 
-/** One delivered message that a reader may still ask for. */
-export interface Entry {
-  readonly sequence: number
-  readonly event: LiveEvent
-  readonly delivery: Delivery
-  /** Of its topic and payload. */
-  readonly bytes: number
+/** One delivered message that a reader may still ask for; its `sequence` is the history's own. */
+export interface Entry extends Delivery {
+  /** Formatted when first asked for, then shared by all who read it. */
+  frames: Partial<Record<EventFormat, Buffer>> | null
 }
 
 export interface History {
   /** Adds a delivery, whose sequence number is above all before it; forgets the oldest beyond the bounds. */
   add(delivery: Delivery): Entry
+  /** The event that readers get for an entry. */
+  frame(entry: Entry, format: EventFormat): Buffer
   /** All that came after the event with this id; null where some of it is no longer here, or never was. */
   after(id: string): Entry[] | null
   /** The id of the latest event: whoever resumes from it has missed nothing up to now. */
@@ -71,7 +70,7 @@ export function createHistory(
     entries[first] = undefined
     first = (first + 1) % entries.length
     size -= 1
-    bytes -= oldest.bytes
+    bytes -= bytesOf(oldest)
     forgotten = oldest.sequence
   }
 
@@ -90,23 +89,21 @@ export function createHistory(
     sequence: number,
   ): Entry {
     // its payload is a view of what the socket read, and would keep all of that in memory
-    const kept = Buffer.from(payload)
-    const delivery = { topic, payload: kept, qos, retain, device, time, sequence }
-    const own = topic.length + kept.length
-    const event = createEvent(delivery, `${epoch}-${sequence}`)
-    const entry = { sequence, delivery, event, bytes: own }
+    const own = Buffer.from(payload)
+    const entry = { topic, payload: own, qos, retain, device, time, sequence, frames: null }
+    const length = bytesOf(entry)
     latest = sequence
-    if (bounds.messages === 0 || own > bounds.bytes) {
+    if (bounds.messages === 0 || length > bounds.bytes) {
       while (size > 0) forgetOldest()
       forgotten = sequence
       return entry
     }
-    while (size === bounds.messages || bytes + own > bounds.bytes) forgetOldest()
+    while (size === bounds.messages || bytes + length > bounds.bytes) forgetOldest()
     if (size === entries.length) grow()
     entries[(first + size) % entries.length] = entry
     size += 1
-    bytes += own
-    if (size > FORMATTED) at(size - 1 - FORMATTED).event.release()
+    bytes += length
+    if (size > FORMATTED) at(size - 1 - FORMATTED).frames = null
     return entry
   }
 
@@ -118,6 +115,11 @@ export function createHistory(
 
   return {
     add: (delivery) => append(delivery, base + delivery.sequence),
+    frame(entry, format) {
+      entry.frames ??= {}
+      entry.frames[format] ??= eventFrame(entry, `${epoch}-${entry.sequence}`, format)
+      return entry.frames[format]
+    },
     after(id) {
       const [, life, digits] = ID.exec(id) ?? []
       const known = Number(digits)
@@ -135,7 +137,14 @@ export function createHistory(
     earliest: () => `${epoch}-${forgotten}`,
     save: () => ({
       ...{ epoch, latest, forgotten },
-      deliveries: Array.from({ length: size }, (_, index) => at(index).delivery),
+      deliveries: Array.from({ length: size }, (_, index) => {
+        const { frames: _frames, ...delivery } = at(index)
+        return delivery
+      }),
     }),
   }
+}
+
+function bytesOf({ topic, payload }: Delivery): number {
+  return topic.length + payload.length
 }

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Delivery } from '../broker/broker.ts'
 import { topicMatches } from '../topic/match.ts'
+import type { EventFormat } from './event.ts'
 import type { Entry, History } from './history.ts'
 
 /** One open stream as the hub sees it. */
@@ -31,6 +32,8 @@ export interface Hub {
   deliver(delivery: Delivery): void
   /** Adds a reader, which resumes from an id or, without one, from now on. */
   join(reader: Reader, resumeFrom?: string): Joined
+  /** The bytes of an entry, formatted once however many read it. */
+  frame(entry: Entry, format: EventFormat): Buffer
   readonly size: number
   /** Whether `endAll` was called: a reader that joins now is to end itself. */
   readonly ended: boolean
@@ -71,6 +74,7 @@ export function createHub(history: History): Hub {
     get ended() {
       return ended
     },
+    frame: history.frame,
     position: history.position,
     earliest: history.earliest,
     async recheck() {

@@ -4,15 +4,7 @@ import type { Broker } from '../broker/broker.ts'
 import { GatewayError } from '../errors.ts'
 import type { Door, Meter } from '../metrics/meter.ts'
 import type { Message } from '../topic/message.ts'
-import {
-  createEvent,
-  type EventFormat,
-  endFrame,
-  gapFrame,
-  HEARTBEAT,
-  type LiveEvent,
-  RETRY,
-} from './event.ts'
+import { type EventFormat, endFrame, eventFrame, gapFrame, HEARTBEAT, RETRY } from './event.ts'
 import type { Entry } from './history.ts'
 import { type Hub, type Reader, wants } from './hub.ts'
 
@@ -75,16 +67,16 @@ export async function openStream(
     else if (!sink.write(bytes)) stallTimer ??= setTimeout(cutOff, stall)
   }
 
-  function send(event: LiveEvent): void {
-    write(event.frame(format))
+  function send(frame: Buffer): void {
+    write(frame)
     if (open) meter.delivered(door)
   }
 
   /** Sends unless it is a retained message that was sent already. */
-  function sendOnce({ event, delivery }: Entry): void {
-    const sent = recent.get(delivery.topic)
-    recent.delete(delivery.topic)
-    if (sent === undefined || sent !== identityOf(delivery)) send(event)
+  function sendOnce(entry: Entry): void {
+    const sent = recent.get(entry.topic)
+    recent.delete(entry.topic)
+    if (sent === undefined || sent !== identityOf(entry)) send(hub.frame(entry, format))
   }
 
   /** Waits for a sink that is full, so that what is there already is never a reason to cut off. */
@@ -129,7 +121,7 @@ export async function openStream(
     mayReceive,
     take(entry) {
       if (waiting === null) return sendOnce(entry)
-      waitingBytes += entry.event.frame(format).length
+      waitingBytes += hub.frame(entry, format).length
       if (waitingBytes > buffer) cutOff()
       else waiting.push(entry)
     },
@@ -145,9 +137,7 @@ export async function openStream(
     const oldest = Date.now() - RECENT_MS
     const retained = await retainedOf(filters, broker)
     // what was published while they were read is waiting, and is not sent twice
-    const live = new Set(
-      [...missed, ...(waiting ?? [])].map(({ delivery }) => identityOf(delivery)),
-    )
+    const live = new Set([...missed, ...(waiting ?? [])].map(identityOf))
     const messages = [...retained.values()].filter(
       (message) => mayReceive(message.topic) && !live.has(identityOf(message)),
     )
@@ -156,7 +146,7 @@ export async function openStream(
       if (!mayReceive(message.topic)) continue
       if (message.time >= oldest) recent.set(message.topic, identityOf(message))
       const last = index === messages.length - 1
-      send(createEvent(message, last ? position : `${position}${UNFINISHED}`))
+      send(eventFrame(message, last ? position : `${position}${UNFINISHED}`, format))
       await drained()
     }
   }
@@ -164,7 +154,7 @@ export async function openStream(
   async function sendMissed(entries: readonly Entry[]): Promise<void> {
     for (const entry of entries) {
       if (!open) return
-      if (wants(reader, entry.delivery.topic)) sendOnce(entry)
+      if (wants(reader, entry.topic)) sendOnce(entry)
       await drained()
     }
   }

@@ -29,9 +29,7 @@ test('a history goes on in the next process under the ids of the last, once', as
   assert.equal(second.position(), 'e1-4')
   // the broker counts from 1 again
   assert.equal(second.add(delivery(1, Buffer.from('new'))).sequence, 5)
-  const missed = second
-    .after('e1-1')
-    ?.map(({ delivery }) => [delivery.sequence, [...delivery.payload]])
+  const missed = second.after('e1-1')?.map(({ sequence, payload }) => [sequence, [...payload]])
   assert.deepEqual(missed, [
     [2, [0, 255, 2]],
     [4, [0, 255, 4]],

@@ -40,6 +40,14 @@ describe('the history', () => {
     assert.deepEqual(sequences(history.after('e1-5')), [])
   })
 
+  it('formats an entry once, however many ask', () => {
+    const history = createHistory('e1', { messages: 10, bytes: 1000 })
+    const entry = history.add(delivery(1))
+    assert.equal(history.frame(entry, 'json'), history.frame(entry, 'json'))
+    assert.notEqual(history.frame(entry, 'json'), history.frame(entry, 'raw'))
+    assert.match(String(history.frame(entry, 'raw')), /^id: e1-1\n/)
+  })
+
   it('never gives a wrong answer, whatever comes', () => {
     const steps = fc.array(fc.record({ skip: fc.nat(3), bytes: fc.nat(20) }), { maxLength: 200 })
     fc.assert(
