@@ -33,8 +33,7 @@ const SCENARIOS: Record<string, Scenario> = {
     ...{ name: '1->200 QoS 1', publishers: 1, subscribers: 200 },
     ...{ qos: 1, window: 200, batch: 20 },
   },
-  // what all may have on their way stays below the 4 MiB at which the gateway drops; the more it is,
-  // the longer the array that stock aedes shifts
+  // the more all may have on their way, the longer the array that stock aedes shifts
   '200-1-q0': {
     ...{ name: '200->1 QoS 0', publishers: 200, subscribers: 1 },
     ...{ qos: 0, window: 150, batch: 25 },

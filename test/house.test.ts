@@ -34,8 +34,6 @@ const ROOMS: Record<string, readonly string[]> = {
 const PACKAGES: Record<string, readonly string[]> = {
   fastify: ['http', 'gateway.ts'],
   aedes: ['broker'],
-  'aedes-packet': ['broker'],
-  mqemitter: ['broker'],
   'prom-client': ['metrics'],
   '@peculiar/x509': ['ca'],
   jose: ['viewer'],

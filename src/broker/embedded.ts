@@ -10,6 +10,7 @@ import type { Door, Meter } from '../metrics/meter.ts'
 import type { Message, Qos } from '../topic/message.ts'
 import { MAX_TOPIC_BYTES } from '../topic/topic.ts'
 import type { Broker, Delivery } from './broker.ts'
+import { createDelivery } from './delivery.ts'
 import { createEmitter } from './emitter.ts'
 import { guardFrames } from './frame-guard.ts'
 import { createHooks, type Done, isSettled } from './hooks.ts'
@@ -18,6 +19,7 @@ import { createOutbox, type Outbox } from './outbox.ts'
 import type { Persistence } from './persistence/persistence.ts'
 import { createSession, type Sessions } from './session.ts'
 import { setStamp, stampOf } from './stamp.ts'
+import { createWire } from './wire.ts'
 
 /** A broker that speaks MQTT itself, to connections that have been identified. */
 export interface MqttHost {
@@ -50,17 +52,12 @@ export interface EmbeddedOptions {
 /** A client id, a will and credentials that nobody reads: larger is no device. */
 const MAX_CONNECT_BYTES = 16_384
 
-/**
- * aedes takes a message whose counter is below the last one for a duplicate, and drops it; but counters
- * are given before storing, and messages overtake each other there. It finds every counter new here.
- */
-const NO_DUPLICATES = new Proxy({}, { get: () => 0, set: () => true })
-
 /** aedes inside this process, with the gateway's own order, store, and answers to who may do what. */
 export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & MqttHost> {
   const { log, persistence } = options
   const sessions: Sessions = new WeakMap()
   const lines = createLines()
+  const emitter = createEmitter()
   const outbox = createOutbox({ ...options, sessions })
   const frames = {
     connect: MAX_CONNECT_BYTES,
@@ -70,7 +67,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
   const aedes = new Aedes({
     // queues are the outbox's to send
     persistence: { ...persistence, outgoingStream: () => Readable.from([]) },
-    mq: createEmitter(),
+    mq: emitter,
     concurrency: 0,
     connectTimeout: options.connectTimeout * 1000,
     // packets sent along with CONNECT; the frame guard and the size of one read bound their bytes
@@ -82,13 +79,20 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
     // the wills that a crash left behind are published after four of these
     heartbeatInterval: options.heartbeatMs ?? 15_000,
   })
+  const deliverTo = createDelivery({ ...options, brokerId: aedes.id, sendWaiting: outbox.send })
   const publishInAedes = aedes.publish.bind(aedes) as unknown as typeof publish
 
   /** Publishes when everything earlier on this topic is on its way. */
   function publish(packet: PublishPacket, client: Client | null, done: Done): void {
     const stamp = stampOf(packet)
-    const waits = packet.qos > 0 || packet.retain || lines.has(packet.topic)
-    const turn = stamp && waits ? lines.join(packet.topic) : undefined
+    // for bridges, which do not want their own messages back; aedes notes it only once they are queued
+    if (client) Object.assign(packet, { clientId: client.id })
+    // nothing is to be stored, and nothing to be waited for
+    if (stamp && !lines.has(packet.topic) && !persistence.wants(packet)) {
+      emitter.emit(packet, done)
+      return
+    }
+    const turn = stamp && lines.join(packet.topic)
     if (stamp && turn) stamp.turn = turn
     publishInAedes(packet, client, (error) => {
       if (error) turn?.leave()
@@ -96,24 +100,14 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
     })
   }
 
-  Object.assign(
-    aedes,
-    createHooks({
-      ...options,
-      sessions,
-      brokerId: aedes.id,
-      publish,
-      sendWaiting: outbox.send,
-    }),
-    {
-      publish(packet: PublishPacket, client: Client | Done | null, done: Done = () => {}) {
-        const [from, answer] = typeof client === 'function' ? [null, client] : [client, done]
-        // a hook has published or dropped it already
-        if (isSettled(packet)) answer()
-        else publish(packet, from, answer)
-      },
+  Object.assign(aedes, createHooks({ ...options, sessions, publish }), {
+    publish(packet: PublishPacket, client: Client | Done | null, done: Done = () => {}) {
+      const [from, answer] = typeof client === 'function' ? [null, client] : [client, done]
+      // a hook has published or dropped it already
+      if (isSettled(packet)) answer()
+      else publish(packet, from, answer)
     },
-  )
+  })
   listenTo(aedes, options, sessions, outbox)
   await aedes.listen()
 
@@ -124,12 +118,12 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
         log.warn({ device: identity.id, reason }, 'disconnecting an MQTT client'),
       )
       const client = aedes.handle(stream)
-      sessions.set(client, createSession(identity, door))
-      Object.assign(client, {
-        duplicates: NO_DUPLICATES,
-        // a subscriber that does not drain must not hold its publishers; authorizeForward bounds what waits
-        waitForDrain: (done: () => void) => setImmediate(done),
-      })
+      const wire = createWire(stream, () => outbox.send(client))
+      const session = createSession(identity, door, wire)
+      sessions.set(client, session)
+      const deliver = deliverTo(client, session)
+      // of what aedes writes itself, it waits here for a client that reads none of it
+      Object.assign(client, { deliver0: deliver, deliverQoS: deliver, waitForDrain: wire.owe })
     },
 
     publish(message) {
@@ -142,11 +136,10 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
     },
 
     async subscribe(filter, onMessage) {
-      const dollar = filter.startsWith('$')
       function deliver(packet: AedesPublishPacket, done: () => void): void {
         const sequence = stampOf(packet)?.sequence
-        // aedes' own messages have no number, and here it lets wildcards reach "$" [MQTT-4.7.2-1]
-        if (sequence !== undefined && packet.topic.startsWith('$') === dollar) {
+        // aedes' own messages have no number
+        if (sequence !== undefined) {
           try {
             onMessage(toDelivery(packet, sequence))
           } catch (error) {
@@ -187,6 +180,10 @@ function listenTo(
   events.on('error', (error: Error) => log.error({ err: error }, 'broker error'))
   aedes.on('client', ({ id }) => persistence.touch(id, true))
   aedes.on('clientDisconnect', ({ id }) => persistence.touch(id, false))
+  aedes.on('connackSent', (_packet, client) => {
+    const session = sessions.get(client)
+    if (session) session.greeted = true
+  })
   aedes.on('clientReady', (client) => {
     if (!client.clean) outbox.open(client)
   })

@@ -1,15 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import type { Duplex } from 'node:stream'
 import type { AedesOptions, AuthenticateError, Client, ConnectPacket, PublishPacket } from 'aedes'
-import type { Logger } from 'pino'
 import { createAccess } from '../acl/access.ts'
 import type { Denials } from '../acl/denials.ts'
 import type { AclSource } from '../acl/reload.ts'
 import type { Meter } from '../metrics/meter.ts'
 import type { Qos } from '../topic/message.ts'
 import { filterProblem, topicProblem } from '../topic/topic.ts'
+import { pubackBytes } from './packet-bytes.ts'
 import type { Sessions } from './session.ts'
-import { setStamp, stampOf } from './stamp.ts'
+import { setStamp } from './stamp.ts'
 
 export type Done = (error?: Error | null) => void
 
@@ -17,31 +16,19 @@ export interface HookOptions {
   readonly acl: AclSource
   readonly denials: Denials
   readonly meter: Meter
-  readonly log: Logger
   /** Bytes of the largest payload. */
   readonly maxPayload: number
-  /** Bytes that may wait for one MQTT subscriber. */
-  readonly clientBuffer: number
   /** Filters that one connection may have. */
   readonly maxSubscriptions: number
   /** Whether a SUBSCRIBE that could never bring anything is granted, as with Mosquitto, or fails. */
   readonly subscribe: 'grant' | 'check'
   readonly sessions: Sessions
-  readonly brokerId: string
   publish(packet: PublishPacket, client: Client | null, done: Done): void
-  /** Sends the client what waits in its session's queue. */
-  sendWaiting(client: Client): void
 }
 
 export type Hooks = Required<
-  Pick<
-    AedesOptions,
-    'preConnect' | 'authenticate' | 'authorizePublish' | 'authorizeSubscribe' | 'authorizeForward'
-  >
+  Pick<AedesOptions, 'preConnect' | 'authenticate' | 'authorizePublish' | 'authorizeSubscribe'>
 >
-
-/** Below the 65,535 packet identifiers that there are: more in flight, and two messages would share one. */
-const MAX_UNACKNOWLEDGED = 50_000
 
 /** CONNACK code 2, identifier rejected [MQTT-3.1.3-8]. */
 const IDENTIFIER_REJECTED = 2
@@ -55,9 +42,8 @@ export function isSettled(packet: object): boolean {
 
 /** Our answers to aedes: whose a session is, what may be published, and, on each delivery, what may be read. */
 export function createHooks(options: HookOptions): Hooks {
-  const { acl, denials, meter, log, maxPayload, clientBuffer, maxSubscriptions, sessions } = options
-  const { subscribe, publish, sendWaiting } = options
-  const ownTopics = `$SYS/${options.brokerId}/`
+  const { acl, denials, meter, maxPayload, maxSubscriptions, sessions, subscribe, publish } =
+    options
 
   /** Who publishes: a client, or one that a crash parted from its will, which is known by its client id alone. */
   function publisherOf(client: Client | null, packet: PublishPacket & { clientId?: string }) {
@@ -72,9 +58,14 @@ export function createHooks(options: HookOptions): Hooks {
     return { door: 'mqtt', device, access: device === '' ? null : createAccess(acl, who) } as const
   }
 
-  function disconnectSlow(client: Client, bytes: number): void {
-    log.warn({ client: client.id, bytes }, 'disconnecting an MQTT subscriber that does not keep up')
-    client.conn.destroy()
+  /** Sends PUBACK in aedes' place, which would send it before anything is stored; a will has nobody to send it to. */
+  function acknowledge(packet: PublishPacket, client: Client | null, done: Done): void {
+    const wire = client && sessions.get(client)?.wire
+    if (wire && packet.messageId !== undefined) {
+      wire.write(pubackBytes(packet.messageId))
+      packet.qos = 0
+      wire.owe(() => settle(packet, done))
+    } else settle(packet, done)
   }
 
   return {
@@ -127,8 +118,8 @@ export function createHooks(options: HookOptions): Hooks {
       publish(packet, client, (error) => {
         meter.published(door, qos, error ? 'failed' : 'accepted')
         // without a client it is a will that a crash left behind, and aedes lets its error end the process
-        if (error && client) done(error)
-        else settle(packet, done)
+        if (error && client) return done(error)
+        acknowledge(packet, client, done)
       })
     },
 
@@ -146,38 +137,8 @@ export function createHooks(options: HookOptions): Hooks {
       // every valid filter is granted, as with Mosquitto; reading is decided on each delivery
       subscriptions.grant(topic, qos as Qos)
       // of overlapping filters aedes would take the first one's QoS: all get the way of QoS 2 here, and
-      // authorizeForward says which QoS it comes to
+      // the delivery says which QoS it comes to
       done(null, { ...subscription, qos: 2 })
-    },
-
-    authorizeForward(client, packet) {
-      const session = sessions.get(client)
-      if (!session?.access) return null
-      // aedes' own $SYS messages name every client
-      if (packet.topic.startsWith(ownTopics)) return null
-      // of a message that overlapping filters bring twice, the second copy
-      const sequence = stampOf(packet)?.sequence
-      if (sequence !== undefined) {
-        if (sequence <= session.lastSequence) return null
-        session.lastSequence = sequence
-      }
-      const qos = Math.min(packet.qos, session.subscriptions.highest(packet.topic)) as Qos
-      // a persistent session gets it from its queue, where it waits by now
-      if (qos > 0 && !client.clean && sequence !== undefined) {
-        sendWaiting(client)
-        return null
-      }
-      if (!session.access.mayReceive(packet.topic)) return null
-      const { writableLength } = client.conn as Duplex
-      if (writableLength > clientBuffer || session.unacknowledged > MAX_UNACKNOWLEDGED) {
-        meter.deliveryDropped(session.door, 'slow_reader')
-        if (qos > 0) disconnectSlow(client, writableLength)
-        return null
-      }
-      if (qos > 0) session.unacknowledged += 1
-      packet.qos = qos
-      meter.delivered(session.door)
-      return packet
     },
   }
 }

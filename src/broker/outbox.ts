@@ -1,8 +1,7 @@
-import type { Duplex } from 'node:stream'
 import type { Client } from 'aedes'
-import mqttPacket from 'mqtt-packet'
 import type { Logger } from 'pino'
 import type { Meter } from '../metrics/meter.ts'
+import { publishBytes, pubrelBytes } from './packet-bytes.ts'
 import type { OutgoingPacket } from './persistence/packet.ts'
 import type { Persistence } from './persistence/persistence.ts'
 import type { Sessions } from './session.ts'
@@ -42,12 +41,22 @@ export function createOutbox(options: OutboxOptions): Outbox {
   }
 
   function write(client: Client, packet: OutgoingPacket): void {
-    mqttPacket.writeToStream(packet as mqttPacket.Packet, client.conn)
-    if (packet.cmd !== 'pubrel') meter.delivered(sessions.get(client)?.door ?? 'mqtt')
+    const session = sessions.get(client)
+    if (!session) return
+    if (packet.cmd === 'pubrel') {
+      session.wire.write(pubrelBytes(packet.messageId))
+      return
+    }
+    const { topic, qos, retain = false, dup = false, messageId } = packet
+    session.wire.write(
+      publishBytes({ topic, payload: packet.payload as Buffer, qos, retain, dup, messageId }),
+    )
+    meter.delivered(session.door)
   }
 
-  function hasRoom({ conn }: Client): boolean {
-    return (conn as Duplex).writableLength < clientBuffer
+  function hasRoom(client: Client): boolean {
+    const { waiting = 0 } = sessions.get(client)?.wire ?? {}
+    return waiting < clientBuffer
   }
 
   async function sendWaiting(client: Client): Promise<void> {
@@ -77,7 +86,6 @@ export function createOutbox(options: OutboxOptions): Outbox {
       for (const packet of persistence.outgoing(client))
         if (packet.messageId !== undefined && mayRead(client, packet)) write(client, packet)
       open.add(client)
-      client.conn.on('drain', () => send(client))
       send(client)
     },
     send,

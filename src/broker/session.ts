@@ -3,14 +3,20 @@ import type { Access } from '../acl/access.ts'
 import type { Identity } from '../identity/identity.ts'
 import type { Door } from '../metrics/meter.ts'
 import { topicMatches } from '../topic/match.ts'
+import { createTopicMemo } from '../topic/memo.ts'
 import type { Qos } from '../topic/message.ts'
+
+import type { Wire } from './wire.ts'
 
 /** One MQTT connection: whose it is, what it may do, and what it asked for. */
 export interface Session {
   readonly identity: Identity
   readonly door: Door
+  readonly wire: Wire
   /** Null until CONNECT has named the client id, which rules with %c speak of. */
   access: Access | null
+  /** Whether CONNACK is on its way: nothing may go before it. */
+  greeted: boolean
   /** What CONNECT is answered with, if it is refused. */
   refusal: AuthenticateError | null
   /** Sequence number of the last live message, to know the second copy that overlapping filters bring. */
@@ -18,6 +24,8 @@ export interface Session {
   readonly subscriptions: SubscriptionQos
   /** Without a persistent session: QoS 1 and 2 messages that were sent and not acknowledged. */
   unacknowledged: number
+  /** The packet identifier of the last of those. */
+  packetId: number
 }
 
 /** The filters of one connection and the QoS granted to each. */
@@ -30,48 +38,40 @@ export interface SubscriptionQos {
   highest(topic: string): Qos
 }
 
-export function createSession(identity: Identity, door: Door): Session {
+export function createSession(identity: Identity, door: Door, wire: Wire): Session {
   return {
-    ...{ identity, door, access: null, refusal: null, lastSequence: 0, unacknowledged: 0 },
-    subscriptions: createSubscriptionQos(),
+    ...{ identity, door, wire, subscriptions: createSubscriptionQos() },
+    ...{ access: null, greeted: false, refusal: null },
+    ...{ lastSequence: 0, unacknowledged: 0, packetId: 0 },
   }
 }
 
-const MAX_REMEMBERED = 1000
+const REMEMBERED = { topics: 1000, size: 65_536 }
 
 function createSubscriptionQos(): SubscriptionQos {
   const filters = new Map<string, Qos>()
   // asked once a message, so what it comes to is remembered until a filter comes or goes
-  const highest = new Map<string, Qos>()
-
-  function compute(topic: string): Qos {
+  const highest = createTopicMemo((topic): Qos => {
     let qos: Qos = 0
     for (const [filter, granted] of filters)
       if (granted > qos && topicMatches(filter, topic)) qos = granted
     return qos
-  }
+  }, REMEMBERED)
 
   return {
     grant(filter, qos) {
       filters.set(filter, qos)
-      highest.clear()
+      highest.forget()
     },
     remove(filter) {
       filters.delete(filter)
-      highest.clear()
+      highest.forget()
     },
     get size() {
       return filters.size
     },
     has: (filter) => filters.has(filter),
-    highest(topic) {
-      const known = highest.get(topic)
-      if (known !== undefined) return known
-      if (highest.size === MAX_REMEMBERED) highest.clear()
-      const qos = compute(topic)
-      highest.set(topic, qos)
-      return qos
-    },
+    highest: highest.of,
   }
 }
 

@@ -13,6 +13,8 @@ export interface Stamp {
   sequence?: number
   /** Its place in its topic's line, while it waits there. */
   turn?: Turn | undefined
+  /** As a QoS 0 PUBLISH packet, once somebody was sent it. */
+  bytes?: Buffer
 }
 
 export function stampOf(packet: object): Stamp | undefined {

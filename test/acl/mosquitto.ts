@@ -17,7 +17,11 @@ export interface Mosquitto {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-export async function startMosquitto(file: string): Promise<Mosquitto> {
+/** `more` are lines of its configuration. */
+export async function startMosquitto(
+  file: string,
+  more: readonly string[] = [],
+): Promise<Mosquitto> {
   await access(PROGRAM).catch(() => {
     throw new Error(`${PROGRAM} is needed for this test: apt-get install mosquitto`)
   })
@@ -38,6 +42,7 @@ export async function startMosquitto(file: string): Promise<Mosquitto> {
       'log_type notice',
       'sys_interval 0',
       'set_tcp_nodelay true',
+      ...more,
     ].join('\n'),
   )
   const broker = spawn(PROGRAM, ['-c', join(directory, 'mosquitto.conf')], {

@@ -173,7 +173,10 @@ describe('one decider, asked by every way in and every way out', () => {
     assert.deepEqual(await placesOf(/\bbroker\.publish\(/), ['relay/relay.ts'])
     assert.deepEqual(await placesOf(/\bbroker\.subscribe\(/), ['gateway.ts'])
     assert.deepEqual(await placesOf(/\bbroker\.retained\(/), ['http/read.ts', 'live/stream.ts'])
-    assert.deepEqual(await placesOf(/writeToStream\(/), ['broker/outbox.ts'])
+    assert.deepEqual(await placesOf(/ publishBytes\(/), [
+      ...['broker/delivery.ts', 'broker/outbox.ts', 'broker/packet-bytes.ts'],
+    ])
+    assert.deepEqual(await placesOf(/writeToStream\(/), [])
     assert.deepEqual(await placesOf(/\.accept\(/), ['broker/listeners.ts', 'http/device-door.ts'])
   })
 })

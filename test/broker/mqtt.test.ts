@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import type { MqttClient } from 'mqtt'
 import type { IPublishPacket } from 'mqtt-packet'
+import { temporaryFolder } from '../cli/program.ts'
 import { http2, http2Session, messagesOf, mqtt, type ReceivedMessage } from '../support/clients.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import type { Credentials } from '../support/pki.ts'
@@ -130,6 +131,32 @@ describe('MQTT 3.1.1 on the mqtt door', () => {
       fresh.send(connectPacket({ clientId, clean }))
       const { sessionPresent } = (await fresh.next()) as { sessionPresent?: boolean }
       assert.equal(sessionPresent, false)
+    }
+    await publisher.endAsync()
+  })
+
+  it('sends a session that comes back nothing before its CONNACK [MQTT-3.2.0-1]', async () => {
+    // a will is stored first, which gives what is published meanwhile its time
+    await using folder = await temporaryFolder()
+    const settings = { broker: `file:${folder.path}` }
+    await using stored = await startGateway({ acl: ACL, settings })
+    const device = await stored.pki.issue('device.d.wott.local')
+    const publisher = await mqtt(stored, device)
+    const will = { topic: 'will', payload: Buffer.from('x'), qos: 0, retain: false } as const
+    const session = { clientId: 'back', clean: false, will }
+    for (let round = 0; round < 20; round++) {
+      const raw = await rawMqtt(stored, device)
+      raw.send(connectPacket(session))
+      const flood = setInterval(() => {
+        for (let n = 0; n < 100; n++) publisher.publish('flood', 'x')
+      }, 0)
+      assert.equal((await raw.next()).cmd, 'connack')
+      raw.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'flood', qos: 0 }] })
+      // it is there, and gets what comes
+      while ((await raw.next()).cmd !== 'publish');
+      clearInterval(flood)
+      raw.socket.destroy()
+      await raw.closed
     }
     await publisher.endAsync()
   })

@@ -18,6 +18,8 @@ export interface PublishPacket {
   messageId?: number | undefined
   brokerId?: string | undefined
   brokerCounter?: number | undefined
+  /** Client that published it. */
+  clientId?: string
   properties?: Partial<Stamp>
 }
 
@@ -28,11 +30,6 @@ export interface PubrelPacket {
 }
 
 export type OutgoingPacket = PublishPacket | PubrelPacket
-
-/** A will as it was put, with whose it is and which broker has to publish it. */
-export interface WillPacket extends PublishPacket {
-  clientId?: string
-}
 
 /** aedes' client, or what stands for one. */
 export interface ClientRef {

@@ -4,7 +4,7 @@ import { createIds, type Ground } from './ground.ts'
 import { createIncoming } from './incoming.ts'
 import type { Journal } from './journal.ts'
 import { DEFAULT_LIMITS, type Limits, type OnBound } from './limits.ts'
-import type { ClientRef, OutgoingPacket, PublishPacket, WillPacket } from './packet.ts'
+import type { ClientRef, OutgoingPacket, PublishPacket } from './packet.ts'
 import { createQueueing, type Receiver } from './queueing.ts'
 import { createRetained } from './retained.ts'
 import { createSending } from './sending.ts'
@@ -99,6 +99,9 @@ export async function openPersistence({
       broker = aedes
     },
 
+    /** Whether anything of `packet` has to be stored before it is handed on. */
+    wants: ({ topic, qos, retain }: Pick<PublishPacket, 'topic' | 'qos' | 'retain'>): boolean =>
+      retain === true || qos === 2 || (qos === 1 && sessions.covering(topic).length > 0),
     storeRetained: (packet: PublishPacket) => incoming.during(packet, () => retained.store(packet)),
     createRetainedStream: (filter: string) => Readable.from(retained.covered([filter])),
     createRetainedStreamCombi: (filters: string[]) => Readable.from(retained.covered(filters)),
@@ -160,7 +163,7 @@ export async function openPersistence({
     incomingDelPacket: ({ id }: ClientRef, { messageId }: Named) => incoming.release(id, messageId),
     cleanIncoming: ({ id }: ClientRef) => incoming.clean(id),
 
-    async putWill({ id }: ClientRef, will: WillPacket): Promise<void> {
+    async putWill({ id }: ClientRef, will: PublishPacket): Promise<void> {
       await wills.put(id, broker?.id ?? '', will)
     },
     getWill: async ({ id }: ClientRef) => wills.get(id),

@@ -10,6 +10,8 @@ import type { Session, Sessions } from './sessions.ts'
 export interface Receiver {
   readonly clientId: string
   readonly qos?: Qos
+  /** It does not want what it published itself: a bridge. */
+  readonly nl?: boolean
 }
 
 export type Queueing = ReturnType<typeof createQueueing>
@@ -22,7 +24,7 @@ export function createQueueing(ground: Ground, sessions: Sessions, incoming: Inc
   /** Queues one copy for each session; resolves once all are stored, and rejects when none is. */
   async function enqueue(receivers: Iterable<Receiver>, packet: PublishPacket): Promise<void> {
     const changes = incoming.record(packet)
-    const wanted = highestQos(receivers, packet.qos)
+    const wanted = highestQos(receivers, packet)
     const places = wanted.size > 0 ? findPlaces(messages.create(packet), wanted) : []
     const message = places[0]?.[1].message
     if (message) changes.push(toChange(message))
@@ -127,10 +129,11 @@ export function createQueueing(ground: Ground, sessions: Sessions, incoming: Inc
 }
 
 /** Each client with the highest QoS of its matching filters [MQTT-3.3.5-1]; QoS 0 is not queued. */
-function highestQos(receivers: Iterable<Receiver>, published: Qos): Map<string, Qos> {
+function highestQos(receivers: Iterable<Receiver>, packet: PublishPacket): Map<string, Qos> {
   const wanted = new Map<string, Qos>()
-  for (const { clientId, qos = published } of receivers) {
-    const lowered = Math.min(qos, published) as Qos
+  for (const { clientId, nl, qos = packet.qos } of receivers) {
+    if (nl && clientId === packet.clientId) continue
+    const lowered = Math.min(qos, packet.qos) as Qos
     if (lowered > (wanted.get(clientId) ?? 0)) wanted.set(clientId, lowered)
   }
   return wanted

@@ -1,14 +1,14 @@
 import type { Qos } from '../../topic/message.ts'
 import type { Payload } from './changes.ts'
 import type { Ground } from './ground.ts'
-import { ownPayload, restoredPayload, stampOf, toProperties, type WillPacket } from './packet.ts'
+import { ownPayload, type PublishPacket, restoredPayload, stampOf, toProperties } from './packet.ts'
 
 /** The wills of connected clients, and those that a broker left behind when it ended badly. */
 export function createWills({ journal, ids }: Ground) {
-  const wills = new Map<string, WillPacket>()
+  const wills = new Map<string, PublishPacket>()
 
   /** Waits for the disk: the CONNACK that follows promises the will. */
-  async function put(client: string, broker: string, will: WillPacket): Promise<void> {
+  async function put(client: string, broker: string, will: PublishPacket): Promise<void> {
     // aedes relies on the packet itself to be marked
     will.brokerId = broker
     will.clientId = client
@@ -26,7 +26,7 @@ export function createWills({ journal, ids }: Ground) {
   }
 
   /** Removes the client's will, unless it is another broker's than the one named. */
-  function remove(client: string, broker: string | undefined): WillPacket | undefined {
+  function remove(client: string, broker: string | undefined): PublishPacket | undefined {
     const will = wills.get(client)
     if (!will || (broker !== undefined && will.brokerId !== broker)) return undefined
     wills.delete(client)
