@@ -40,7 +40,7 @@ export const SETTINGS = {
   caFile: setting(
     path,
     undefined,
-    'CA certificates that device certificates must descend from [ca.crt in the certs dir]',
+    'CA certificates that device certificates must descend from, in a file or in a folder as "openssl rehash" leaves it [ca.crt in the certs dir]',
   ),
   certFile: setting(
     path,

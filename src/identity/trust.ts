@@ -1,10 +1,11 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import { codeOf, messageOf, UsageError } from '../errors.ts'
 
 export interface TrustFiles {
-  /** CA certificates that device certificates descend from, PEM. */
+  /** CA certificates that device certificates descend from, PEM; a file, or a folder as `openssl rehash` leaves it. */
   readonly caFile: string
   /** The gateway's own certificate, followed by its chain if it has one, PEM. */
   readonly certFile: string
@@ -39,7 +40,7 @@ export async function loadTrust(
   readRevocations: (pem: string) => RevocationList,
 ): Promise<Trust> {
   const [ca, cert, key, crl] = await allRead([
-    read(files.caFile, 'CA certificates'),
+    readAuthorities(files.caFile),
     read(files.certFile, "the gateway's certificate"),
     read(files.keyFile, "the gateway's private key"),
     files.crlFile === undefined ? null : read(files.crlFile, 'the revocation list'),
@@ -106,6 +107,20 @@ async function read(file: string, what: string): Promise<string> {
           : messageOf(error)
     throw new UsageError(`${file}: ${why}; it should hold ${what}`)
   }
+}
+
+/** What OpenSSL finds certificates by in a folder: the hash of their subject. */
+const HASHED = /^[0-9a-f]{8}\.\d+$/
+
+async function readAuthorities(path: string): Promise<string> {
+  const what = 'CA certificates'
+  const names = await readdir(path).catch(() => null)
+  if (names === null) return read(path, what)
+  const hashed = names.filter((name) => HASHED.test(name))
+  if (hashed.length === 0)
+    throw new UsageError(`${path}: no file in this folder has a name that "openssl rehash" gives`)
+  const texts = await Promise.all(hashed.map((name) => read(join(path, name), what)))
+  return texts.join('\n')
 }
 
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g

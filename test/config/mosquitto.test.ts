@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { loadConfig } from '../../src/config/load.ts'
-import { OPTIONS } from '../../src/config/mosquitto/options.ts'
+import { BRIDGE_OPTIONS, OPTIONS, optionOf } from '../../src/config/mosquitto/options.ts'
 import { type MosquittoSettings, readMosquittoConf } from '../../src/config/mosquitto/settings.ts'
 
 let folder: string
@@ -22,6 +22,22 @@ require_certificate true
 use_identity_as_username true
 `
 const GOOD = `listener 8883\n${TLS}acl_file acl\n`
+
+const MOSQUITTO = '/usr/sbin/mosquitto'
+/** Read elsewhere, or the beginning of a name. */
+const OF_LINES = new Set(['include_dir', 'connection', 'auth_opt_', 'plugin_opt_'])
+
+/** What the real one says of a file before it opens anything. */
+async function mosquitto(file: string): Promise<string> {
+  const broker = spawn(MOSQUITTO, ['-c', file], { stdio: ['ignore', 'ignore', 'pipe'] })
+  let said = ''
+  broker.stderr.on('data', (chunk) => {
+    said += chunk
+    if (/running|Opening/.test(said)) broker.kill()
+  })
+  await once(broker, 'close')
+  return said
+}
 
 async function fileOf(text: string, name = 'mosquitto.conf'): Promise<string> {
   const file = join(folder, name)
@@ -116,13 +132,73 @@ tls_version tlsv1.3
   })
 
   it('opens the default listener where Mosquitto does', async () => {
-    const before = async (text: string) => (await read(`${text}\n${GOOD}`)).problems
+    for (const line of [
+      ...['port 1', 'bind_address 127.0.0.1', 'bind_interface lo', 'socket_domain ipv4'],
+      ...['protocol mqtt', 'protocol websockets', 'tls_version tlsv1.2', 'max_keepalive 10'],
+      ...['max_connections 5', 'max_connections 0', 'max_connections -1', 'max_qos 1', 'max_qos 2'],
+      ...['cafile x', 'capath x', 'certfile x', 'keyfile x', 'crlfile x', 'dhparamfile x'],
+      ...['ciphers HIGH', 'ciphers_tls1.3 TLS_AES_128_GCM_SHA256', 'maximum_qos 0'],
+      ...['require_certificate true', 'require_certificate 1', 'require_certificate false'],
+      ...['use_identity_as_username true', 'use_identity_as_username 0', 'allow_anonymous true'],
+      ...['use_subject_as_username true', 'use_subject_as_username false', 'psk_hint x'],
+    ]) {
+      const real = await mosquitto(await fileOf(`${line}\n`, 'real.conf'))
+      // with no listener of the file it opens one of its own, for this machine
+      const opens = !/local only mode/.test(real)
+      const { problems } = await read(`${line}\n${GOOD}`)
+      const ours = problems.some((one) => one.startsWith('conf:1 this listener has no '))
+      assert.equal(ours, opens, `${line}: ${real}`)
+    }
+  })
+
+  it('gives port and bind_address to the default listener, wherever they are', async () => {
+    for (const line of ['port 1884', 'bind_address 127.0.0.1'])
+      assert.match((await read(GOOD + line)).problems[0] ?? '', /^conf:8 this listener has no/)
+  })
+
+  it('warns of lines of a default listener that does not open', async () => {
+    const { warnings, problems } = await read(`tls_version tlsv1.3\n${GOOD}`)
+    assert.deepEqual(problems, [])
+    assert.match(warnings[0] ?? '', /^conf:1 tls_version: belongs to the default listener/)
+  })
+
+  it('ends a listener with its file', async () => {
+    const sub = join(folder, 'scopes')
+    await mkdir(sub)
+    await writeFile(join(sub, '10.conf'), `listener 8884\n${TLS}protocol websockets\n`)
+    await writeFile(join(sub, '20.conf'), `max_connections 7\n`)
+    const said = await read(`${GOOD}include_dir ${sub}\nmax_connections 5\n`)
+    assert.deepEqual(texts(said).maxConnections, '5')
+    assert.equal(said.problems.length, 1)
+    assert.match(said.problems[0] ?? '', /20\.conf:1 this listener has no cafile/)
+  })
+
+  it('takes 1 and 0 for true and false, as Mosquitto does', async () => {
+    const one = await read(`${GOOD.replaceAll('true', '1')}persistence 0\nallow_anonymous 0\n`)
+    assert.deepEqual([one.problems, one.warnings], [[], []])
+    assert.equal(texts(one).broker, 'memory:')
     assert.match(
-      (await before('max_connections 5'))[0] ?? '',
-      /^conf:1 this listener has no cafile/,
+      (await read(`${GOOD}persistence yes`)).problems[0] ?? '',
+      /^conf:8 persistence must/,
     )
-    for (const text of ['max_connections -1', 'protocol mqtt'])
-      assert.deepEqual(await before(text), [])
+  })
+
+  it('warns of a place for messages that nothing is kept in', async () => {
+    const { warnings, settings } = await read(`${GOOD}persistence_location /x\n`)
+    assert.match(warnings[0] ?? '', /^conf:8 persistence_location: /)
+    assert.equal(settings.broker, undefined)
+  })
+
+  it('takes a folder of CA certificates, or a file, but not both', async () => {
+    const one = await read(GOOD.replace('cafile ca.crt', 'capath /certs'))
+    assert.deepEqual(one.problems, [])
+    assert.equal(texts(one).caFile, '/certs')
+    assert.match((await read(`${GOOD}capath /certs\n`)).problems[0] ?? '', /^conf:8 capath: cafile/)
+  })
+
+  it('keeps TLS 1.2 where only the suites of TLS 1.3 are named', async () => {
+    const { ciphers = '' } = texts(await read(`${GOOD}ciphers_tls1.3 TLS_AES_128_GCM_SHA256\n`))
+    assert.match(ciphers, /^TLS_AES_128_GCM_SHA256:ECDHE-/)
   })
 
   it('includes folders in the order of Mosquitto', async () => {
@@ -166,20 +242,16 @@ tls_version tlsv1.3
     assert.throws(() => loadConfig({}, { mosquittoConf: file }), /names no acl_file/)
   })
 
-  it('knows no option that Mosquitto does not', async () => {
+  it('knows the options that Mosquitto does, and no other', async () => {
     // the real one stops at an unknown name before it opens anything
-    for (const option of Object.keys(OPTIONS)) {
-      const file = await fileOf(`${option}\n`, 'one.conf')
-      const broker = spawn('/usr/sbin/mosquitto', ['-c', file], {
-        stdio: ['ignore', 'ignore', 'pipe'],
-      })
-      let said = ''
-      broker.stderr.on('data', (chunk) => {
-        said += chunk
-        if (/running|Opening/.test(said)) broker.kill()
-      })
-      await once(broker, 'close')
-      assert.doesNotMatch(said, /Unknown configuration variable/, option)
-    }
+    const known = async (option: string) =>
+      !/Unknown configuration variable/.test(
+        await mosquitto(await fileOf(`${option}\n`, 'one.conf')),
+      )
+    for (const option of Object.keys(OPTIONS)) assert.ok(await known(option), option)
+    const program = await readFile(MOSQUITTO, 'latin1')
+    for (const [, name = ''] of program.matchAll(/\0([a-z]+_[a-z_]+|[a-z]{4,12})(?=\0)/g))
+      if (optionOf(name) === undefined && !BRIDGE_OPTIONS.has(name) && !OF_LINES.has(name))
+        assert.ok(!(await known(name)), name)
   })
 })

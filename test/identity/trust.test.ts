@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -45,6 +45,17 @@ describe('the trust files', () => {
     const trust = await loadTrust(rest, readCrl)
     assert.equal(trust.revocations, null)
     assert.equal(trust.context.crl, undefined)
+  })
+
+  it('may name a folder of CA certificates, which OpenSSL finds by their hashes', async () => {
+    const folder = await mkdtemp(join(directory, 'capath-'))
+    const loading = () => loadTrust({ ...files, caFile: folder }, readCrl)
+    const text = await readFile(own.caFile, 'utf8')
+    await writeFile(join(folder, 'ours.pem'), text)
+    await assert.rejects(loading, /no file in this folder has a name that "openssl rehash" gives/)
+    execFileSync('openssl', ['rehash', folder])
+    await writeFile(join(folder, 'README'), 'not one of them')
+    assert.equal((await loading()).context.ca, text)
   })
 
   it('are refused by name when something is wrong with one', async () => {

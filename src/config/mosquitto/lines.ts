@@ -8,6 +8,8 @@ export interface Line {
   readonly at: string
   readonly name: string
   readonly value: string
+  /** What a `listener` or `connection` line begins ends with its file. */
+  readonly file: string
 }
 
 export interface ReadLines {
@@ -32,8 +34,14 @@ export function parseLines(text: string, file: string): Line[] {
     if (raw.startsWith('#')) return []
     const line = raw.replace(/[ \t\r]+$/, '').replace(/^ +/, '')
     const [, name = '', value = ''] = /^([^ ]*) *(.*)$/.exec(line) ?? []
-    return name === '' ? [] : [{ at: `${file}:${index + 1}`, name, value }]
+    return name === '' ? [] : [{ at: `${file}:${index + 1}`, name, value, file }]
   })
+}
+
+/** What Mosquitto takes a switch to say; undefined where it stops at the line. */
+export function switched(value: string): boolean | undefined {
+  if (value === 'true' || value === '1') return true
+  return value === 'false' || value === '0' ? false : undefined
 }
 
 function linesOf(file: string, problems: string[]): Line[] {

@@ -1,5 +1,6 @@
+import { DEFAULT_CIPHERS } from 'node:tls'
 import type { SettingName } from '../schema.ts'
-import type { Line } from './lines.ts'
+import { type Line, switched } from './lines.ts'
 
 /** A listener of mosquitto.conf: the lines that belong to it, by name. */
 export interface Listener {
@@ -9,7 +10,7 @@ export interface Listener {
 }
 
 export interface Outcome {
-  set(setting: SettingName, text: string, line: Line): void
+  set(setting: SettingName, text: string, line: Pick<Line, 'at' | 'name'>): void
   warn(at: string, text: string): void
   refuse(at: string, text: string): void
 }
@@ -17,6 +18,7 @@ export interface Outcome {
 /** Shared by all doors of the gateway, so that listeners have to agree on them. */
 const SHARED: readonly [option: string, setting: SettingName][] = [
   ['cafile', 'caFile'],
+  ['capath', 'caFile'],
   ['certfile', 'certFile'],
   ['keyfile', 'keyFile'],
   ['crlfile', 'crlFile'],
@@ -34,11 +36,14 @@ export function toDoors(listeners: readonly Listener[], file: string, outcome: O
       outcome.refuse((protocol as Line).at, `protocol must be mqtt or websockets, not "${kind}"`)
       continue
     }
-    const missing = NEEDED.filter((name) => !listener.lines.has(name))
+    const folder = listener.lines.get('capath')
+    const missing = NEEDED.filter(
+      (name) => !listener.lines.has(name) && !(name === 'cafile' && folder),
+    )
     if (missing.length > 0) {
       outcome.refuse(
         listener.at,
-        `this listener has no ${missing.join(', ')}: every door is TLS with client certificates. Name the files, or remove the listener`,
+        `this listener has no ${missing.join(', ')}: every door is TLS with client certificates. Name the files below it and in the same file, or remove the listener`,
       )
       continue
     }
@@ -56,6 +61,11 @@ export function toDoors(listeners: readonly Listener[], file: string, outcome: O
         listener.at,
         'MQTT over WebSocket is at the path /mqtt; this port is HTTPS otherwise',
       )
+    if (folder && listener.lines.has('cafile'))
+      outcome.refuse(
+        folder.at,
+        'capath: cafile names certificates too, and the gateway has one place for them: put the file into the folder ("openssl rehash"), or the other way round',
+      )
     listens(listener, kind === 'mqtt' ? 'mqttListen' : 'deviceListen', outcome)
     identity(listener, outcome)
     tls(listener, outcome)
@@ -71,7 +81,7 @@ export function toDoors(listeners: readonly Listener[], file: string, outcome: O
     )
   if (taken.size > 0 && !taken.has('mqtt')) {
     const { at } = taken.get('websockets') as Listener
-    outcome.set('mqttListen', 'off', { at, name: 'listener', value: '' })
+    outcome.set('mqttListen', 'off', { at, name: 'listener' })
   }
 }
 
@@ -88,18 +98,18 @@ function listens({ at, lines }: Listener, door: SettingName, outcome: Outcome): 
     outcome.warn(domain.at, 'listening on every IPv6 address takes IPv4 too')
   const every = domain?.value === 'ipv4' ? '0.0.0.0' : '[::]'
   const shown = host === undefined ? every : host.includes(':') ? `[${host}]` : host
-  outcome.set(door, `${shown}:${number}`, port ?? { at, name: 'listener', value: number })
+  outcome.set(door, `${shown}:${number}`, port ?? { at, name: 'listener' })
 }
 
 function identity({ at, lines }: Listener, outcome: Outcome): void {
-  const says = (name: string) => lines.get(name)?.value === 'true'
+  const says = (name: string) => switched(lines.get(name)?.value ?? '')
   for (const name of [
     'require_certificate',
     'use_identity_as_username',
     'use_subject_as_username',
   ]) {
     const line = lines.get(name)
-    if (line && line.value !== 'true' && line.value !== 'false')
+    if (line && switched(line.value) === undefined)
       outcome.refuse(line.at, `${name} must be true or false`)
   }
   const where = (name: string) => lines.get(name)?.at ?? at
@@ -126,6 +136,10 @@ const TLS_VERSIONS: Readonly<Record<string, string>> = {
   'tlsv1.1': '1.2',
 }
 
+const TLS12_CIPHERS = DEFAULT_CIPHERS.split(':')
+  .filter((name) => !name.startsWith('TLS_'))
+  .join(':')
+
 function tls({ lines }: Listener, outcome: Outcome): void {
   for (const [option, setting] of SHARED) {
     const line = lines.get(option)
@@ -138,6 +152,8 @@ function tls({ lines }: Listener, outcome: Outcome): void {
     else outcome.set('tlsVersion', text, version)
     if (version.value === 'tlsv1.1') outcome.warn(version.at, 'TLS 1.2 is the floor')
   }
-  const ciphers = ['ciphers_tls1.3', 'ciphers'].flatMap((name) => lines.get(name) ?? [])
-  if (ciphers[0]) outcome.set('ciphers', ciphers.map(({ value }) => value).join(':'), ciphers[0])
+  const [newer, older] = [lines.get('ciphers_tls1.3'), lines.get('ciphers')]
+  // a list without suites of TLS 1.2 would shut TLS 1.2 out, which Mosquitto does not
+  if (newer) outcome.set('ciphers', `${newer.value}:${older?.value ?? TLS12_CIPHERS}`, newer)
+  else if (older) outcome.set('ciphers', older.value, older)
 }

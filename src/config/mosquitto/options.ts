@@ -1,4 +1,5 @@
 import type { SettingName } from '../schema.ts'
+import { switched } from './lines.ts'
 
 /** What becomes of an option of mosquitto.conf. */
 export type Option =
@@ -53,6 +54,14 @@ const LOG_FORM = warning(
   'the log is JSON on standard output with ISO times; its reader decides on the form',
 )
 
+const MAX_QOS = warning('QoS 0, 1 and 2 are all offered')
+/** Of the two names one is old. */
+export const PERSISTENCE = sets('broker', 'false is memory:', (value) => {
+  const on = switched(value)
+  if (on === undefined) throw new Error('must be true or false')
+  return on ? null : 'memory:'
+})
+
 /** Every option of Mosquitto 2.0 but those of bridges. */
 export const OPTIONS: Readonly<Record<string, Option>> = {
   acl_file: listener('WOTT_ACL_FILE; one file for every door'),
@@ -78,9 +87,7 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
   bind_address: listener('the host of WOTT_MQTT_LISTEN'),
   bind_interface: error('name an address instead: "listener PORT ADDRESS"'),
   cafile: listener('WOTT_CA_FILE'),
-  capath: error(
-    'put the certificates into one file and name that: cat DIR/*.crt > ca.crt, then "cafile ca.crt"',
-  ),
+  capath: listener('WOTT_CA_FILE, which may be such a folder; not beside cafile'),
   certfile: listener('WOTT_CERT_FILE'),
   check_retain_source: yes(
     error(
@@ -89,7 +96,7 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
     same('a retained message is not checked against the rights of who published it'),
   ),
   ciphers: listener('WOTT_CIPHERS'),
-  'ciphers_tls1.3': listener('WOTT_CIPHERS'),
+  'ciphers_tls1.3': listener('WOTT_CIPHERS; alone it leaves TLS 1.2 the suites of Node'),
   clientid_prefixes: error(
     'client ids are not restricted; the certificate names the client. Remove this line',
   ),
@@ -111,10 +118,11 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
   ),
   max_keepalive: warning('any keep-alive is accepted'),
   max_packet_size: sets('maxPayload', 'the payload may be that large', bounded),
-  max_qos: warning('QoS 0, 1 and 2 are all offered'),
+  max_qos: MAX_QOS,
   max_queued_bytes: sets('sessionQueueBytes', '0 keeps the default of the gateway', bounded),
   max_queued_messages: sets('sessionQueue', '0 keeps the default of the gateway', bounded),
   max_topic_alias: warning('topic aliases belong to MQTT 5, which is not spoken'),
+  maximum_qos: MAX_QOS,
   memory_limit: warning(
     'WOTT_QUEUE_BYTES, WOTT_RETAINED_BYTES and WOTT_HISTORY_BYTES bound the memory',
   ),
@@ -123,16 +131,17 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
     'topics are not renamed for a listener; remove this line and write the prefix into the ACL file and the clients',
   ),
   password_file: PASSWORD,
-  per_listener_settings: same('there is one set of rules for every door'),
-  persistence: sets('broker', 'false is memory:', (value) => {
-    if (value === 'false') return 'memory:'
-    if (value === 'true') return null
-    throw new Error('must be true or false')
-  }),
+  per_listener_settings: yes(
+    warning('there is one ACL file for every door'),
+    same('there is one ACL file for every door'),
+  ),
+  persistence: PERSISTENCE,
   persistence_file: warning(
     "messages are kept in broker.sqlite; what is in Mosquitto's own file is not read",
   ),
-  persistence_location: listener('WOTT_BROKER=file:PATH where "persistence true"'),
+  persistence_location: listener(
+    'WOTT_BROKER=file:PATH where "persistence true", else a **warning**',
+  ),
   persistent_client_expiration: sets('sessionExpiry', 'a month has 30 days', duration),
   pid_file: warning('no file is written; systemd, Docker and the like know the process'),
   plugin: PLUGIN,
@@ -151,6 +160,8 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
       'retaining cannot be switched off; remove this line, or set WOTT_MAX_RETAINED=0 beside it',
     ),
   ),
+  retained_persistence: PERSISTENCE,
+  retry_interval: warning('Mosquitto 2.0 passes over it too'),
   set_tcp_nodelay: same('TCP_NODELAY is set on every door'),
   socket_domain: listener('the host of WOTT_MQTT_LISTEN'),
   sys_interval: warning('there is no $SYS; the same numbers and more are in /metrics'),

@@ -1,7 +1,8 @@
 import type { SettingName } from '../schema.ts'
-import { type Line, readLines } from './lines.ts'
-import { type Listener, type Outcome, toDoors } from './listeners.ts'
-import { BRIDGE_OPTIONS, type Option, optionOf } from './options.ts'
+import { type Line, readLines, switched } from './lines.ts'
+import { type Outcome, toDoors } from './listeners.ts'
+import { BRIDGE_OPTIONS, type Option, optionOf, PERSISTENCE } from './options.ts'
+import { createScopes, opensDefault } from './scopes.ts'
 
 /** What a mosquitto.conf says, as settings. */
 export interface MosquittoSettings {
@@ -24,14 +25,6 @@ const LOG_TYPES: Readonly<Record<string, (typeof LOG_LEVELS)[number]>> = {
   ...{ subscribe: 'info', unsubscribe: 'info', websockets: 'info', debug: 'debug', all: 'debug' },
   internal: 'debug',
 }
-/** Before the first `listener` line these make the default listener. */
-const MAKES_LISTENER = new Set([
-  ...['port', 'bind_address', 'cafile', 'certfile', 'keyfile', 'require_certificate'],
-  ...['use_identity_as_username', 'use_subject_as_username', 'socket_domain'],
-])
-/** Hold for all listeners, unless `per_listener_settings true`. */
-const PER_LISTENER = new Set(['acl_file'])
-
 /** Reads a mosquitto.conf and what it includes, and says what becomes of each of its lines. */
 export function readMosquittoConf(file: string): MosquittoSettings {
   const read = readLines(file)
@@ -51,11 +44,9 @@ export function readMosquittoConf(file: string): MosquittoSettings {
     refuse: (at, text) => void problems.push(`${at} ${text}`),
   }
 
-  const first: Listener = { at: file, lines: new Map() }
-  const listeners: Listener[] = []
+  const scopes = createScopes(outcome)
   const logTypes: Line[] = []
-  let current = first
-  let bridge: Line | undefined
+  const bridged = new Set<string>()
   let persistence = false
   let location: Line | undefined
 
@@ -63,8 +54,8 @@ export function readMosquittoConf(file: string): MosquittoSettings {
     const { at, name, value } = line
     const say = (option: Option): void => {
       if (option.becomes === 'switch') {
-        if (value === 'true') say(option.on)
-        else if (value === 'false') say(option.off)
+        const on = switched(value)
+        if (on !== undefined) say(on ? option.on : option.off)
         else outcome.refuse(at, `${name} must be true or false, not "${value}"`)
       } else if (option.becomes === 'warning') outcome.warn(at, `${name}: ${option.note}`)
       else if (option.becomes === 'error') outcome.refuse(at, `${name}: ${option.note}`)
@@ -72,7 +63,7 @@ export function readMosquittoConf(file: string): MosquittoSettings {
         try {
           const text = option.read(value)
           if (text === null) {
-            if (name !== 'persistence') outcome.warn(at, `${name}: ${option.note}`)
+            if (option !== PERSISTENCE) outcome.warn(at, `${name}: ${option.note}`)
           } else outcome.set(option.setting, text, line)
         } catch (error) {
           outcome.refuse(at, `${name} ${(error as Error).message}, not "${value}"`)
@@ -80,7 +71,7 @@ export function readMosquittoConf(file: string): MosquittoSettings {
       }
     }
     if (name === 'connection') {
-      bridge = line
+      bridged.add(line.file)
       outcome.refuse(
         at,
         `connection ${value}: bridges are not built in; keep Mosquitto for this bridge, as a client of the gateway, and remove its lines here`,
@@ -88,7 +79,7 @@ export function readMosquittoConf(file: string): MosquittoSettings {
       continue
     }
     if (BRIDGE_OPTIONS.has(name)) {
-      if (!bridge)
+      if (!bridged.has(line.file))
         outcome.refuse(
           at,
           `${name}: belongs to a bridge, and there is no connection line before it`,
@@ -107,49 +98,34 @@ export function readMosquittoConf(file: string): MosquittoSettings {
       outcome.refuse(at, `${name} has no value`)
       continue
     }
-    if (name === 'persistence') persistence = value === 'true'
+    if (option === PERSISTENCE) persistence = switched(value) === true
     if (option.becomes !== 'listener') {
       say(option)
+      if (opensDefault(line)) scopes.add(line)
       continue
     }
     if (name === 'log_type') logTypes.push(line)
     else if (name === 'persistence_location') location = line
-    else if (name === 'listener') {
-      current = { at, lines: new Map([[name, line]]) }
-      listeners.push(current)
-    } else {
-      // `per_listener_settings` or not: there is one ACL file, so a line before the listeners is for all of them
-      const scope = PER_LISTENER.has(name) ? first : current
-      const before = scope.lines.get(name)
-      if (before && FILES.has(name) && before.value !== value)
-        outcome.refuse(
-          at,
-          `${name}: ${before.at} has named another file; one ${name} is for all doors`,
-        )
-      scope.lines.set(name, line)
-    }
+    else scopes.add(line)
   }
 
-  const acl = first.lines.get('acl_file')
-  first.lines.delete('acl_file')
-  const [made] = [...first.lines.values()].filter(makesListener)
-  if (made) listeners.unshift({ at: made.at, lines: first.lines })
+  const { listeners, acl } = scopes.end()
   toDoors(listeners, file, outcome)
   if (acl) outcome.set('aclFile', acl.value, acl)
-  if (persistence && location) outcome.set('broker', `file:${location.value}`, location)
+  if (location && persistence) outcome.set('broker', `file:${location.value}`, location)
+  else if (location)
+    outcome.warn(
+      location.at,
+      'persistence_location: neither Mosquitto nor the gateway uses it without "persistence true"; WOTT_BROKER says where messages are kept',
+    )
   readLogTypes(logTypes, outcome)
   return { settings, warnings, problems }
-}
-
-function makesListener({ name, value }: Line): boolean {
-  return MAKES_LISTENER.has(name) || (name === 'max_connections' && Number(value) >= 0)
 }
 
 const ONE_FOR_ALL: ReadonlySet<SettingName> = new Set([
   ...(['caFile', 'certFile', 'keyFile', 'crlFile', 'aclFile', 'tlsVersion', 'ciphers'] as const),
   'maxConnections',
 ])
-const FILES = new Set(['acl_file', 'cafile', 'certfile', 'keyfile', 'crlfile'])
 
 function readLogTypes(lines: readonly Line[], outcome: Outcome): void {
   let least = -1

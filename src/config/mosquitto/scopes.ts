@@ -1,0 +1,81 @@
+import { type Line, switched } from './lines.ts'
+import type { Listener, Outcome } from './listeners.ts'
+
+/** Sorts lines by the listener that they belong to, as Mosquitto does. */
+export interface Scopes {
+  add(line: Line): void
+  /** The listeners that open, and the ACL file of them all. */
+  end(): { readonly listeners: Listener[]; readonly acl: Line | undefined }
+}
+
+const OF_DEFAULT_LISTENER = new Set(['port', 'bind_address'])
+const FILES = new Set(['acl_file', 'cafile', 'capath', 'certfile', 'keyfile', 'crlfile'])
+
+export function createScopes(outcome: Outcome): Scopes {
+  const first: Listener = { at: '', lines: new Map() }
+  const listeners: Listener[] = []
+  const current = new Map<string, Listener>()
+  // `per_listener_settings` or not: there is one ACL file
+  const forAll: Listener = { at: '', lines: new Map() }
+
+  function scopeOf({ name, file }: Line): Listener {
+    if (name === 'acl_file') return forAll
+    return (!OF_DEFAULT_LISTENER.has(name) && current.get(file)) || first
+  }
+
+  return {
+    add(line) {
+      const { at, name, value, file } = line
+      if (name === 'listener') {
+        const listener: Listener = { at, lines: new Map([[name, line]]) }
+        current.set(file, listener)
+        listeners.push(listener)
+        return
+      }
+      const { lines } = scopeOf(line)
+      const before = lines.get(name)
+      if (before && FILES.has(name) && before.value !== value)
+        outcome.refuse(
+          at,
+          `${name}: ${before.at} has named another file; one ${name} is for all doors`,
+        )
+      lines.set(name, line)
+    },
+    end() {
+      const acl = forAll.lines.get('acl_file')
+      const made = [...first.lines.values()].find(opensDefault)
+      if (made) return { listeners: [{ ...first, at: made.at }, ...listeners], acl }
+      for (const { at, name } of first.lines.values())
+        outcome.warn(
+          at,
+          `${name}: belongs to the default listener, which no line opens; Mosquitto passes over it too. Write it below its "listener", in the same file`,
+        )
+      return { listeners, acl }
+    },
+  }
+}
+
+const ALWAYS = new Set([
+  ...['port', 'bind_address', 'bind_interface', 'socket_domain', 'cafile', 'capath', 'certfile'],
+  ...['keyfile', 'crlfile', 'ciphers', 'ciphers_tls1.3', 'dhparamfile', 'psk_hint', 'tls_engine'],
+])
+
+/** Whether Mosquitto 2.0.11 opens port 1883 for a line that is above the first listener of its file. */
+export function opensDefault({ name, value }: Line): boolean {
+  switch (name) {
+    case 'max_connections':
+      return Number(value) >= 0
+    case 'max_qos':
+    case 'maximum_qos':
+      return value !== '2'
+    case 'protocol':
+      return value !== 'mqtt'
+    case 'require_certificate':
+    case 'use_identity_as_username':
+    case 'use_subject_as_username':
+    case 'use_username_as_clientid':
+      return switched(value) !== false
+    default:
+      return ALWAYS.has(name)
+  }
+}
