@@ -21,12 +21,14 @@ export const QUEUE_REASONS = [
 ] as const
 export type DropReason = 'slow_reader' | (typeof QUEUE_REASONS)[number]
 /** A bound of the store that cost something other than a delivery. */
-export type StoreLimit =
-  | 'retained_messages'
-  | 'retained_bytes'
-  | 'subscriptions'
-  | 'sessions'
-  | 'session_expired'
+export const STORE_LIMITS = [
+  'retained_messages',
+  'retained_bytes',
+  'subscriptions',
+  'sessions',
+  'session_expired',
+] as const
+export type StoreLimit = (typeof STORE_LIMITS)[number]
 
 /** What the rooms report of themselves, one method an event; none of them may throw. */
 export interface Meter {

@@ -6,6 +6,7 @@ import {
   PUBLISH_RESULTS,
   type PublishResult,
   QUEUE_REASONS,
+  STORE_LIMITS,
 } from './meter.ts'
 import type { Readings } from './readings.ts'
 import { registerStoreMetrics, type StoreMetricsOptions } from './store.ts'
@@ -19,6 +20,9 @@ export interface Metrics {
   text(): Promise<string>
 }
 
+/** Gauges that are called counters, which promtool objects to; each is the sum of the one without `_total`. */
+const MISNAMED = ['handles', 'requests', 'resources'].map((what) => `nodejs_active_${what}_total`)
+
 /** Everything under `wott_`, in a Registry of its own. */
 export function createMetrics(
   readings: Readings,
@@ -27,6 +31,7 @@ export function createMetrics(
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
+  for (const name of MISNAMED) registry.removeSingleMetric(name)
 
   new Gauge({
     name: 'wott_build_info',
@@ -148,7 +153,8 @@ export function createMetrics(
     },
   })
 
-  // a counter that begins with its first event hides that event from rate() and increase()
+  // a counter that begins with its first event hides that event from rate() and increase(), and a gauge that is not
+  // there yet looks like a broken panel
   function startAtZero(): void {
     for (const door of ['device', 'mqtt'] as const)
       published.set(door, new Map(PUBLISH_RESULTS.map((result) => [result, [0, 0, 0]])))
@@ -157,6 +163,10 @@ export function createMetrics(
       dropped.inc({ door, reason: 'slow_reader' }, 0)
       for (const result of HANDSHAKE_RESULTS) handshakes.inc({ door, result }, 0)
     }
+    for (const limit of STORE_LIMITS) storeLimits.inc({ limit }, 0)
+    for (const door of ['device', 'viewer'] as const) streams.set({ door }, 0)
+    for (const door of ['device', 'mqtt', 'viewer', 'ops'] as const) connections.set({ door }, 0)
+    publishDuration.zero({ door: 'device' })
     for (const reason of QUEUE_REASONS) dropped.inc({ door: 'mqtt', reason }, 0)
   }
   startAtZero()

@@ -61,6 +61,19 @@ describe('the metrics', () => {
     assert.equal(await sample('wott_acl_last_reload_success_timestamp_seconds'), time)
   })
 
+  it('are there before anything has happened, so that the first event shows', async () => {
+    const { sample } = open()
+    for (const name of [
+      'wott_publishes_total{door="mqtt",qos="2",result="denied"}',
+      'wott_publish_duration_seconds_count{door="device"}',
+      'wott_connections{door="viewer"}',
+      'wott_streams{door="device"}',
+      'wott_deliveries_dropped_total{door="viewer",reason="slow_reader"}',
+      'wott_store_limits_reached_total{limit="sessions"}',
+    ])
+      assert.equal(await sample(name), 0, name)
+  })
+
   it('have an end for each certificate there is', async () => {
     const { meter, sample } = open()
     const crl = 'wott_certificate_expiry_timestamp_seconds{certificate="crl"}'
@@ -87,7 +100,7 @@ describe('the metrics', () => {
   it('are one gateway’s own', async () => {
     const [one, other] = [open(), open()]
     one.meter.connectionOpened('ops')
-    assert.equal(await other.sample('wott_connections{door="ops"}'), undefined)
+    assert.equal(await other.sample('wott_connections{door="ops"}'), 0)
     assert.match(await other.text(), /^process_cpu_seconds_total /m)
   })
 })
