@@ -18,6 +18,7 @@ import { createDeviceDoor } from './http/device-door.ts'
 import { createOpsDoor } from './http/ops-door.ts'
 import { createViewerDoor } from './http/viewer-door.ts'
 import { createDeviceConnections } from './identity/connection.ts'
+import { createRefusals, refusalOf } from './identity/refusals.ts'
 import { openTrust } from './identity/trust-source.ts'
 import { createHistory } from './live/history.ts'
 import { saveHistory, takeHistory } from './live/history-file.ts'
@@ -63,6 +64,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   building.defer(() => acl.close())
 
   const denials = createDenials(log)
+  const refusals = createRefusals(log)
 
   const trust = await openTrust(config, {
     meter,
@@ -135,8 +137,12 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     bind?: DoorOptions['bind'],
   ): Promise<void> {
     if (address === null) return
-    const { maxConnections } = config
-    const opened = await listen(server, { door, address, maxConnections, meter, bind })
+    const opened = await listen(server, {
+      ...{ door, address, maxConnections: config.maxConnections, meter, bind },
+      // whoever looks shows no certificate
+      refusal: door === 'viewer' ? undefined : refusalOf,
+      onRefused: (socket, error) => refusals.note(door, socket, error),
+    })
     building.defer(() => opened.close())
     doors[door] = opened
     log.info({ door, address: opened.address }, 'listening')

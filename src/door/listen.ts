@@ -21,6 +21,10 @@ export interface DoorOptions {
   readonly address: NonNullable<ListenAddress>
   readonly maxConnections: number
   readonly meter: Meter
+  /** Why a connection is not let in although its handshake is done; null when it is. */
+  readonly refusal?: ((socket: TLSSocket) => Error | null) | undefined
+  /** Told of each connection that is refused, in its handshake or after it. */
+  readonly onRefused?: ((socket: TLSSocket, error: Error) => void) | undefined
   /** How this server is told to listen, where it is not its own `listen`. */
   readonly bind?: ((host: string, port: number) => Promise<unknown>) | undefined
 }
@@ -31,6 +35,10 @@ const KEEP_ALIVE_MS = 60_000
 export async function listen(server: Server, options: DoorOptions): Promise<OpenDoor> {
   const { door, maxConnections, meter } = options
   const sockets = new Set<Socket>()
+  function refused(socket: TLSSocket, error: Error): void {
+    meter.handshake(door, 'refused')
+    options.onRefused?.(socket, error)
+  }
   server.maxConnections = maxConnections
   server.on('connection', (socket: Socket) => {
     // Nagle's algorithm against delayed ACKs holds a QoS 1 publisher to 85 messages a second
@@ -44,11 +52,13 @@ export async function listen(server: Server, options: DoorOptions): Promise<Open
       meter.connectionClosed(door)
     })
   })
-  server.on('secureConnection', (socket: TLSSocket) =>
-    meter.handshake(door, socket.isSessionReused() ? 'resumed' : 'full'),
-  )
-  server.on('tlsClientError', (_error: Error, socket: TLSSocket) => {
-    meter.handshake(door, 'refused')
+  server.on('secureConnection', (socket: TLSSocket) => {
+    const refusal = options.refusal?.(socket) ?? null
+    if (refusal) refused(socket, refusal)
+    else meter.handshake(door, socket.isSessionReused() ? 'resumed' : 'full')
+  })
+  server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
+    refused(socket, error)
     // Node reports a handshake that takes too long, and keeps its connection for ever
     socket.destroy()
   })

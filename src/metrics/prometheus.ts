@@ -92,7 +92,7 @@ export function createMetrics(
   })
   const handshakes = new Counter({
     name: 'wott_handshakes_total',
-    help: 'TLS handshakes: full, resumed or refused.',
+    help: 'TLS connections: with a full or a resumed handshake, or refused in it or right after it.',
     labelNames: ['door', 'result'],
     registers,
   })

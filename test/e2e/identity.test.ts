@@ -145,6 +145,26 @@ describe('a certificate that is not good enough', () => {
     }
   })
 
+  it('is counted, and named in the log once a minute', async () => {
+    const count = 'wott_handshakes_total{door="device",result="refused"}'
+    const before = (await at.metric(count)) ?? 0
+    for (const [, , who] of refused) await rawHttp(at, who, WHOAMI)
+    assert.equal(await at.metric(count), before + refused.length)
+    const said = at.log.filter(({ msg }) => msg === 'refused a certificate')
+    for (const [code, what] of refused)
+      assert.equal(
+        said.filter(({ door, reason }) => door === 'device' && reason === code).length,
+        1,
+        what,
+      )
+    const expired = said.find(({ reason }) => reason === 'certificate_expired')
+    assert.deepEqual([expired?.id, expired?.address], ['expired', '127.0.0.1'])
+    // OpenSSL's own words, for the handshake ends before there is anybody to ask
+    const onMqtt = said.filter(({ door }) => door === 'mqtt').map(({ reason }) => reason)
+    for (const reason of ['CERT_HAS_EXPIRED', 'CERT_REVOKED', 'identity_unusable'])
+      assert.ok(onMqtt.includes(reason), reason)
+  })
+
   it('gets an answer from curl that says what to do', async () => {
     const { stdout } = await curl(
       null,

@@ -1,0 +1,51 @@
+import type { TLSSocket } from 'node:tls'
+import { codeOf, GatewayError } from '../errors.ts'
+import type { Door } from '../metrics/meter.ts'
+import { createSparingly } from '../sparingly.ts'
+import { identityOf } from './connection.ts'
+
+/** The part of a logger that this needs. */
+interface Log {
+  warn(fields: object, message: string): void
+  info(fields: object, message: string): void
+}
+
+export interface Refusals {
+  /** Says who was refused and why, at most once a minute for the same. */
+  note(door: Door, socket: TLSSocket, error: Error): void
+}
+
+/** What a device is told that has come through the handshake and is refused; null for one that is let in. */
+export function refusalOf(socket: TLSSocket): GatewayError | null {
+  const who = identityOf(socket)
+  return who instanceof GatewayError ? who : null
+}
+
+/** Certificates of our CA; whoever else comes may call itself anything, and would be said each time. */
+const OURS: ReadonlySet<string> = new Set(['certificate_expired', 'certificate_revoked'])
+const LONGEST_NAME = 253
+
+export function createRefusals(log: Log, now: () => number = Date.now): Refusals {
+  const sparingly = createSparingly(now)
+  return {
+    note(door, socket, error) {
+      // OpenSSL's objection, which Node reports as a connection that was reset
+      const objection = socket.authorizationError ? String(socket.authorizationError) : undefined
+      const named = error instanceof GatewayError
+      const reason = named ? error.code : (objection ?? codeOf(error) ?? error.message)
+      const id = named ? nameOf(socket) : undefined
+      const key = [door, reason, OURS.has(reason) ? id : ''].join('\0')
+      sparingly(key, (repeated) => {
+        const address = socket.remoteAddress
+        const fields = { door, reason, id, address, ...repeated }
+        if (named || objection) log.warn(fields, 'refused a certificate')
+        else log.info(fields, 'a handshake failed')
+      })
+    },
+  }
+}
+
+function nameOf(socket: TLSSocket): string | undefined {
+  const name: unknown = socket.getPeerCertificate()?.subject?.CN
+  return name === undefined ? undefined : String(name).slice(0, LONGEST_NAME)
+}

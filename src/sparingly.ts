@@ -1,0 +1,33 @@
+const INTERVAL_MS = 60_000
+const MAX_REMEMBERED = 10_000
+
+/** How often something happened since it was last said, where it did. */
+export type Repeated = { readonly repeated?: number }
+
+/** Lets each key speak at most once a minute; memory is bounded. */
+export function createSparingly(
+  now: () => number = Date.now,
+): (key: string, say: (repeated: Repeated) => void) => void {
+  const remembered = new Map<string, { since: number; count: number }>()
+
+  /** Entries are in the order of their minute's beginning, so the oldest go first. */
+  function makeRoom(time: number): void {
+    for (const [key, { since }] of remembered) {
+      if (time - since < INTERVAL_MS && remembered.size < MAX_REMEMBERED) return
+      remembered.delete(key)
+    }
+  }
+
+  return (key, say) => {
+    const time = now()
+    const known = remembered.get(key)
+    if (known && time - known.since < INTERVAL_MS) {
+      known.count += 1
+      return
+    }
+    remembered.delete(key)
+    makeRoom(time)
+    remembered.set(key, { since: time, count: 0 })
+    say(known && known.count > 0 ? { repeated: known.count } : {})
+  }
+}
