@@ -66,10 +66,11 @@ copy() {
 }
 `
 
-function inContainer(image: Image, service?: Service): string {
+/** A shell command with what `docker exec` gives it: the user, the folder and the environment of the image. */
+export function inContainer(image: Image, service?: Service): string {
   const environment = { HOME: '/nowhere', ...image.environment, ...service?.environment }
   const pairs = Object.entries(environment).map(([name, value]) => quote(`${name}=${value}`))
-  return `chroot --userspec=${image.user} "$root" env -i PATH=/usr/local/bin:/usr/bin:/bin ${pairs.join(' ')}`
+  return `chroot --userspec=${image.user} "$root" env -i -C ${image.directory} PATH=/usr/local/bin:/usr/bin:/bin ${pairs.join(' ')}`
 }
 
 function run(image: Image, service: Service | undefined): string {

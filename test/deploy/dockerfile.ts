@@ -8,6 +8,8 @@ export const DOCKERFILE = join(ROOT, 'deploy/Dockerfile')
 /** The last stage of the Dockerfile: how it is run, and shell commands that build it in `$work/image`. */
 export interface Image {
   readonly environment: Readonly<Record<string, string>>
+  /** Where its commands are run, those of `docker exec` too. */
+  readonly directory: string
   /** `UID:GID` */
   readonly user: string
   readonly entrypoint: readonly string[]
@@ -21,7 +23,10 @@ export async function readDockerfile(): Promise<Image> {
   const build: string[] = []
   let stage = ''
   let directory = ''
-  let image = { environment: {}, user: '', entrypoint: [], healthcheck: [] } as Omit<Image, 'build'>
+  let image = { environment: {}, user: '', entrypoint: [], healthcheck: [] } as Omit<
+    Image,
+    'build' | 'directory'
+  >
   for (const instruction of file.getInstructions()) {
     const words = instruction.getArguments().map((word) => word.getValue())
     const text = words.join(' ')
@@ -67,7 +72,7 @@ export async function readDockerfile(): Promise<Image> {
         throw new Error(`what does ${instruction.getKeyword()} do in our Dockerfile?`)
     }
   }
-  return { ...image, build: build.join('\n') }
+  return { ...image, directory, build: build.join('\n') }
 }
 
 export function quote(text: string): string {

@@ -1,14 +1,24 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { validate } from 'dockerfile-utils'
 import { startAny, temporaryFolder } from '../cli/program.ts'
-import { containers, readCompose } from './containers.ts'
-import { DOCKERFILE, readDockerfile } from './dockerfile.ts'
+import { containers, inContainer, readCompose } from './containers.ts'
+import { DOCKERFILE, quote, ROOT, readDockerfile } from './dockerfile.ts'
 
 const execute = promisify(execFile)
+
+/** What the docs have people run by `docker compose exec SERVICE`. */
+async function commandsFor(service: string): Promise<string[]> {
+  const files = ['docker-compose.yml', 'docs/deploying.md', 'docs/viewers.md', 'README.md']
+  const texts = await Promise.all(files.map((file) => readFile(join(ROOT, file), 'utf8')))
+  const pattern = new RegExp(`docker compose exec ${service} ([^\n\`]+)`, 'g')
+  const commands = texts.flatMap((text) => [...text.matchAll(pattern)].map(([, said = '']) => said))
+  return [...new Set(commands)]
+}
 
 test('the Dockerfile has no fault that a linter knows', async () => {
   const problems = validate(await readFile(DOCKERFILE, 'utf8'))
@@ -40,6 +50,16 @@ test('the image builds, and its gateway and sensor run as another user on a read
   assert.match(status, /^Uid:\t1000\t1000\t1000\t1000$/m)
   await assert.rejects(inGateway('touch', '/opt/wott-gateway/dist/new'), /Read-only file system/)
   await assert.rejects(inGateway('ls', '/opt/wott-gateway/node_modules/typescript'), /No such file/)
+
+  const exec = async (command: string) => {
+    const shell = `root=/; ${inContainer(image, services.gateway)} sh -c ${quote(command)}`
+    return (await inGateway('bash', '-c', shell)).stdout
+  }
+  const told = await commandsFor('gateway')
+  assert.equal(told.length, 2)
+  for (const command of told) await exec(command)
+  assert.match(await exec('wott-gateway viewer list'), /^viewer\tinvited/)
+  assert.match(await exec('wott-gateway device list --dir /site'), /^kitchen\.d\.wott\.local/m)
 
   process.kill(pid, 'SIGTERM')
   assert.equal(await program.line(/^gateway ended with/), 'gateway ended with 0')
