@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // A checkout runs its sources as they are, the package what was built from them.
 import { existsSync } from 'node:fs'
-import { enableCompileCache } from 'node:module'
+import * as nodeModule from 'node:module'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
@@ -16,7 +16,7 @@ if (Number(major) < 24) {
 const cache = process.env.NODE_COMPILE_CACHE ?? privateCache()
 if (cache !== undefined) {
   process.env.NODE_COMPILE_CACHE = cache // for threads
-  enableCompileCache(cache)
+  nodeModule.enableCompileCache(cache)
 }
 const source = new URL('../src/cli/main.ts', import.meta.url)
 const { main } = await import(existsSync(source) ? source.href : '../dist/cli/main.js')

@@ -231,3 +231,20 @@ describe('the program', () => {
     assert.equal(String(stdout), '1\n')
   })
 })
+
+describe('an old Node', () => {
+  /** Node 20 as far as the program sees it: its version, and a module that lacks what is newer. */
+  const OLD = `
+    import { registerHooks } from 'node:module'
+    Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.20.2' } })
+    registerHooks({
+      resolve: (name, context, next) =>
+        name === 'node:module' ? { url: 'data:text/javascript,', shortCircuit: true } : next(name, context),
+    })`
+
+  it('is told so, whatever else it cannot do', async () => {
+    const preload = `data:text/javascript,${encodeURIComponent(OLD)}`
+    const { code, stderr } = await startAny(process.execPath, ['--import', preload, PROGRAM]).ended
+    assert.deepEqual([code, stderr.split(';')[0]], [2, 'wott-gateway needs Node.js 24 or later'])
+  })
+})
