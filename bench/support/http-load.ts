@@ -13,6 +13,8 @@ export interface HttpScenario {
   readonly version: 1 | 2
   readonly qos: 0 | 1
   readonly inFlight: number
+  /** 100 bytes that are no number, unless told otherwise. */
+  readonly body?: string
 }
 
 export interface HttpTarget {
@@ -42,7 +44,7 @@ export interface HttpMeasured {
 type Lane = (onAnswer: (status: number) => void) => void
 
 const WARM_MS = 200
-const BODY = Buffer.alloc(100, 'x')
+const BODY = 'x'.repeat(100)
 
 let lanes: Lane[] = []
 let pid = 0
@@ -61,7 +63,7 @@ function pathOf({ qos }: HttpScenario): string {
 
 async function openHttp1(target: HttpTarget, scenario: HttpScenario): Promise<Lane[]> {
   const context = contextOf(target.sensorDirectory)
-  const request = postRequest(pathOf(scenario), BODY)
+  const request = postRequest(pathOf(scenario), Buffer.from(scenario.body ?? BODY))
   const opening = Array.from({ length: scenario.inFlight }, () =>
     connectHttp(target.httpsPort, context),
   )
@@ -77,7 +79,8 @@ async function openHttp2(target: HttpTarget, scenario: HttpScenario): Promise<La
     key: read('client.key'),
   })
   await once(session, 'connect')
-  const headers = { ':method': 'POST', ':path': pathOf(scenario), 'content-length': BODY.length }
+  const body = Buffer.from(scenario.body ?? BODY)
+  const headers = { ':method': 'POST', ':path': pathOf(scenario), 'content-length': body.length }
   const lane: Lane = (onAnswer) => {
     const stream = session.request(headers)
     let status = 0
@@ -85,7 +88,7 @@ async function openHttp2(target: HttpTarget, scenario: HttpScenario): Promise<La
       status = Number(received[':status'])
     })
     stream.on('end', () => onAnswer(status)).resume()
-    stream.end(BODY)
+    stream.end(body)
   }
   return Array.from({ length: scenario.inFlight }, () => lane)
 }

@@ -27,44 +27,57 @@ export interface Readings {
 
 /** The last number that each device published to each topic. */
 export function createReadings({ series, ttl, now = Date.now }: ReadingsOptions): Readings {
-  const readings = new Map<string, Reading>()
+  const readings = new Map<string, Map<string, Reading>>()
+  let kept = 0
   const seen = new Map<string, number>()
   let overflowed = 0
   let sweptAt = 0
 
   function sweep(): void {
     const oldest = now() - ttl
-    for (const [key, { time }] of readings) if (time < oldest) readings.delete(key)
+    for (const [device, topics] of readings) {
+      for (const [topic, { time }] of topics)
+        if (time < oldest) {
+          topics.delete(topic)
+          kept -= 1
+        }
+      if (topics.size === 0) readings.delete(device)
+    }
     for (const [device, time] of seen) if (time < oldest) seen.delete(device)
     sweptAt = now()
   }
 
   /** Full is full until something expires; looked for at most once a second, so a flood of names costs nothing. */
-  function hasRoom(map: ReadonlyMap<string, unknown>): boolean {
-    if (map.size >= series && now() - sweptAt >= 1000) sweep()
-    return map.size < series
+  function hasRoom(size: () => number): boolean {
+    if (size() >= series && now() - sweptAt >= 1000) sweep()
+    return size() < series
   }
 
   function note({ device, topic, payload, time }: Message): void {
     if (device === null) return
-    if (seen.has(device) || hasRoom(seen)) seen.set(device, time)
+    if (seen.has(device) || hasRoom(() => seen.size)) seen.set(device, time)
     const value = numberIn(payload)
     if (value === null) return
-    // neither part can hold U+0000, so two pairs never share a key
-    const key = `${device}\0${topic}`
-    const known = readings.get(key)
+    const known = readings.get(device)?.get(topic)
     if (known) {
       known.value = value
       known.time = time
-    } else if (hasRoom(readings)) readings.set(key, { device, topic, value, time })
+    } else if (hasRoom(() => kept)) keep({ device, topic, value, time })
     else overflowed += 1
+  }
+
+  function keep(reading: Reading): void {
+    const topics = readings.get(reading.device)
+    if (topics) topics.set(reading.topic, reading)
+    else readings.set(reading.device, new Map([[reading.topic, reading]]))
+    kept += 1
   }
 
   return {
     note,
     current() {
       sweep()
-      return [...readings.values()]
+      return [...readings.values()].flatMap((topics) => [...topics.values()])
     },
     lastSeen() {
       sweep()
@@ -82,8 +95,34 @@ const NUMBER = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/
 /** The decimal number that is the whole payload, or null; `0x10`, `Infinity` and the empty payload are none. */
 export function numberIn(payload: Buffer): number | null {
   if (payload.length === 0 || payload.length > LONGEST_NUMBER) return null
+  const plain = plainNumberIn(payload)
+  if (plain !== null) return plain
   const text = payload.toString('latin1')
   if (!NUMBER.test(text)) return null
   const value = Number(text)
   return Number.isFinite(value) ? value : null
+}
+
+/** Digits that a double holds exactly, and so a quotient of them and a power of ten is rounded once. */
+const EXACT_DIGITS = 15
+const [ZERO, POINT, MINUS] = [...Buffer.from('0.-')] as [number, number, number]
+
+/** What most devices send, such as `-21.5`, without making text of it; null says nothing. */
+function plainNumberIn(payload: Buffer): number | null {
+  const negative = payload[0] === MINUS
+  let [digits, count, scale] = [0, 0, 0]
+  for (let at = negative ? 1 : 0; at < payload.length; at++) {
+    const byte = payload[at] as number
+    if (byte === POINT && scale === 0 && count > 0) {
+      scale = 1
+      continue
+    }
+    const digit = byte - ZERO
+    if (digit < 0 || digit > 9 || ++count > EXACT_DIGITS) return null
+    digits = digits * 10 + digit
+    scale *= 10
+  }
+  if (count === 0) return null
+  const value = scale > 1 ? digits / scale : digits
+  return negative ? -value : value
 }

@@ -144,6 +144,14 @@ describe('a number', () => {
     )
   })
 
+  it('is what JavaScript reads, however many digits', () => {
+    fc.assert(
+      fc.property(fc.stringMatching(/^[+-]?\d{1,17}(\.\d{0,17})?$/), (text) => {
+        assert.equal(numberIn(Buffer.from(text)), Number(text))
+      }),
+    )
+  })
+
   it('takes no time to be none, however hostile', () => {
     const bytes = fc.uint8Array({ minLength: 0, maxLength: 60 })
     fc.assert(

@@ -1,0 +1,137 @@
+// What counting costs: node bench/meter.ts [--help]
+import { parseArgs } from 'node:util'
+import type { BrokerJob, Scenario } from './support/broker-load.ts'
+import { startWorker, type Worker } from './support/child.ts'
+import { createGround, type Ground } from './support/ground.ts'
+import type { HttpJob, HttpScenario } from './support/http-load.ts'
+import { meterCalls } from './support/meter-calls.ts'
+import { median, medianRatio, print, printTable } from './support/rounds.ts'
+import { type Server, startServer } from './support/servers.ts'
+
+const HELP = `Usage: node bench/meter.ts [OPTIONS]
+
+One gateway that counts in one round, and in the next does not (silentMeter in place of prom-client, and
+no reading is kept): microseconds of CPU for one message. Two processes would differ by more than that.
+Where a machine is too busy to show so little, what the calls to the meter take alone says it better.
+
+  --only NAMES    scenarios, comma separated [all]: http-q0, http-q1, mqtt-q0, mqtt-q1
+  --rounds N      how often each is measured [15]
+  --seconds N     how long, each time [0.6]`
+
+const NUMBER = '21.5'
+const percent = (part: number) => `${(part * 100).toFixed(1)}%`
+
+/** Something that loads one server, and says what a message cost it. */
+type Load = Worker<{ readonly kind: 'run'; readonly seconds: number }, { readonly cost: number }>
+
+const SCENARIOS: Readonly<Record<string, (ground: Ground, server: Server) => Promise<Load>>> = {
+  'http-q0': (ground, server) => openHttp(ground, server, 0),
+  'http-q1': (ground, server) => openHttp(ground, server, 1),
+  'mqtt-q0': (ground, server) => openMqtt(ground, server, 0),
+  'mqtt-q1': (ground, server) => openMqtt(ground, server, 1),
+}
+
+async function openHttp(ground: Ground, server: Server, qos: 0 | 1): Promise<Load> {
+  const worker = startWorker<HttpJob, { cost: number }>(
+    new URL('./support/http-load.ts', import.meta.url),
+  )
+  const { pid, httpsPort } = server
+  const target = { pid, httpsPort, sensorDirectory: ground.sensor.directory }
+  const scenario: HttpScenario = { version: 1, qos, inFlight: 64, body: NUMBER }
+  await worker.ask({ kind: 'open', target, scenario })
+  return worker
+}
+
+async function openMqtt(ground: Ground, server: Server, qos: 0 | 1): Promise<Load> {
+  const worker = startWorker<BrokerJob, { cost: number }>(
+    new URL('./support/broker-load.ts', import.meta.url),
+  )
+  const { pid, port } = server
+  const target = {
+    ...{ pid, port, sensorDirectory: ground.sensor.directory },
+    readerDirectory: ground.reader.directory,
+  }
+  const scenario: Scenario = {
+    ...{ name: `QoS ${qos}`, publishers: 1, subscribers: 1, qos },
+    ...{ window: 1000, batch: 50 },
+  }
+  await worker.ask({ kind: 'open', target, scenario })
+  return worker
+}
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    rounds: { type: 'string', default: '15' },
+    seconds: { type: 'string', default: '0.6' },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+})
+
+/** What a message cost while the gateway counted, and while it did not, in each round. */
+async function measure(ground: Ground, open: (typeof SCENARIOS)[string]) {
+  await using running = new AsyncDisposableStack()
+  const preload = new URL('./support/switch-meter.ts', import.meta.url).href
+  const env = { NODE_OPTIONS: `--import=${preload}` }
+  const server = running.use(await startServer('gateway', ground, { env }))
+  const load = running.use(await open(ground, server))
+  const turn = () => void process.kill(server.pid, 'SIGUSR2')
+  const cost = async () => (await load.ask({ kind: 'run', seconds: Number(values.seconds) })).cost
+  // compiles what is hot in both ways, and is not counted
+  for (const _ of ['counting', 'silent', 'counting', 'silent']) {
+    await load.ask({ kind: 'run', seconds: 1 })
+    turn()
+  }
+  const costs: Record<'counting' | 'silent', number[]> = { counting: [], silent: [] }
+  let now: keyof typeof costs = 'counting'
+  for (let round = 0; round < Number(values.rounds); round++) {
+    // the second of a round is the first of the next, so that neither always comes first
+    costs[now].push(await cost())
+    turn()
+    now = now === 'counting' ? 'silent' : 'counting'
+    costs[now].push(await cost())
+  }
+  return costs
+}
+
+async function compare(): Promise<void> {
+  const rows: string[][] = []
+  {
+    await using stack = new AsyncDisposableStack()
+    const ground = stack.use(await createGround())
+    for (const name of values.only?.split(',') ?? Object.keys(SCENARIOS)) {
+      const open = SCENARIOS[name]
+      if (!open) throw new Error(`there is no scenario "${name}"`)
+      const { counting, silent } = await measure(ground, open)
+      const [counted, uncounted] = [quiet(counting), quiet(silent)]
+      const calls = name.startsWith('http')
+        ? meterCalls('device', Buffer.from(NUMBER))
+        : meterCalls('mqtt', Buffer.alloc(100, 'x'))
+      rows.push([
+        name,
+        counted.toFixed(2),
+        uncounted.toFixed(2),
+        percent(counted / uncounted - 1),
+        percent(medianRatio(counting, silent) - 1),
+        calls.toFixed(2),
+        percent(calls / uncounted),
+      ])
+    }
+  }
+  print(
+    'Microseconds of CPU for one message in the quietest tenth of the rounds, by how much counting makes',
+  )
+  print(
+    'them more, the same by the median of all rounds, and what the calls to the meter take alone',
+  )
+  printTable([['', 'counting', 'silent', '', 'median', 'calls', ''], ...rows])
+}
+
+/** What else runs on the machine only ever adds to a cost. */
+function quiet(costs: readonly number[]): number {
+  const sorted = costs.toSorted((a, b) => a - b)
+  return median(sorted.slice(0, Math.max(1, Math.round(costs.length / 10))))
+}
+
+if (values.help) print(HELP)
+else await compare()

@@ -1,0 +1,12 @@
+// Preloaded into a gateway by bench/meter.ts, so that SIGUSR2 makes it stop counting, and count again.
+import { registerHooks } from 'node:module'
+
+const SWITCHED = new URL('switched-metrics.ts', import.meta.url).href
+
+registerHooks({
+  resolve: (specifier, context, next) =>
+    /^\.\/metrics\/(prometheus|readings)\.ts$/.test(specifier) &&
+    context.parentURL?.endsWith('/src/gateway.ts')
+      ? { url: SWITCHED, shortCircuit: true }
+      : next(specifier, context),
+})
