@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { readFile, symlink } from 'node:fs/promises'
+import { cp, readFile, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { describe, it } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { type Program, startAny, temporaryFolder } from '../cli/program.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
@@ -27,6 +28,23 @@ async function freePort(): Promise<number> {
   return port
 }
 
+/** A copy of deploy/ whose Prometheus looks where this gateway is, and often. */
+async function usePorts(deploy: string, env: Readonly<Record<string, string>>): Promise<void> {
+  await cp(join(ROOT, 'deploy'), deploy, { recursive: true })
+  const file = join(deploy, 'prometheus/prometheus.yml')
+  const text = await readFile(file, 'utf8')
+  const here = text.replace('127.0.0.1:9464', env.WOTT_OPS_LISTEN ?? '').replaceAll('15s', '1s')
+  await writeFile(file, here)
+}
+
+/** Asks again until a scrape has been: there is no event for one. */
+async function seesReading(prometheus: Program): Promise<void> {
+  const address = /address=(127[.\d:]+)/.exec(await prometheus.line(/Listening on/))?.[1]
+  await prometheus.line(/Server is ready/)
+  const query = `http://${address}/api/v1/query?query=wott_reading`
+  while (!(await (await fetch(query)).text()).includes('"41"')) await setTimeout(100)
+}
+
 describe('docs/tutorial.md', () => {
   it('names commands that work, in its order', async () => {
     await using folder = await temporaryFolder()
@@ -40,13 +58,21 @@ describe('docs/tutorial.md', () => {
       text = text.replaceAll(usual, String(port))
       if (door !== 'MQTT') env[`WOTT_${door}_LISTEN`] = `127.0.0.1:${port}`
     }
+    await usePorts(join(folder.path, 'deploy'), env)
     await using started = new AsyncDisposableStack()
     const begin = (script: string) =>
       started.use(startAny('bash', ['-ec', script], { cwd: folder.path, env }))
     let subscriber: Program | undefined
     for (const [, kind, script = ''] of text.matchAll(/```sh ?(\w*)\n([\s\S]*?)```/g)) {
-      const program = begin(kind === 'follow' ? `stdbuf -oL ${script}` : script)
-      if (kind === 'serve') await program.line(/"door":"device".*"listening"/)
+      const program = begin(
+        kind === 'follow'
+          ? `stdbuf -oL ${script}`
+          : kind === 'prometheus'
+            ? `${script.trim()} --web.listen-address=127.0.0.1:0`
+            : script,
+      )
+      if (kind === 'prometheus') await seesReading(program)
+      else if (kind === 'serve') await program.line(/"door":"device".*"listening"/)
       else if (kind === 'follow') subscriber = program
       else if (kind === 'publish') {
         // as a person would: again until the other terminal shows it
