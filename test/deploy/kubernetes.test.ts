@@ -48,6 +48,12 @@ test('what selects pods selects ours, and what names a port names one of theirs'
   for (const [, port = ''] of named) if (!/^\d+$/.test(port)) assert.ok(ports.includes(port), port)
 })
 
+test('the PodMonitor calls its job as the alerts and dashboards do', async () => {
+  const { spec } = manifests.find(({ kind }) => kind === 'PodMonitor')
+  const { scrape_configs } = await read(ROOT, 'deploy/prometheus/prometheus.yml')
+  assert.equal(pod.metadata.labels[spec.jobLabel], scrape_configs[0].job_name)
+})
+
 test('the pod runs as the image’s user, with settings that the gateway takes and the doors it has', async () => {
   const { environment, user } = await readDockerfile()
   const { runAsUser, runAsGroup } = pod.spec.securityContext
