@@ -98,8 +98,6 @@ function startGateway(ground: Ground, options: StartOptions): Promise<Server> {
     WOTT_VIEWER_LISTEN: 'off',
     WOTT_OPS_LISTEN: anyPort,
     WOTT_PUBLISH_RATE: '0',
-    // as Mosquitto's queue: the default would drop what the window of the load generator lets through
-    WOTT_CLIENT_BUFFER: '64MiB',
     ...options.env,
   }
   return startNode('gateway', [main, 'serve'], { ...options, env })

@@ -40,10 +40,12 @@ const OTHER_RATE = 100
 const TICK_MS = 5
 const TRICKLE_MS = 1000
 const OTHER_CONNECTIONS = 16
+const WARM_SECONDS = 2
 
 interface Gaps {
-  heard(): void
   longest(): number
+  /** Begins anew. */
+  reset(): void
   readonly count: number
 }
 
@@ -58,31 +60,41 @@ answerJobs(async (job: SlowJob): Promise<SlowResult> => {
   const other = countGaps(await subscribe('other', 'other/#'))
   const slow = await subscribe('slow', 'big/#')
   slow.on('error', () => {})
-  if (job.reads === 'reads') slow.resume()
-  else slow.pause()
+  const [sendBig, sendOther, slowestAnswer] =
+    job.over === 'mqtt' ? await publishOverMqtt(job) : await publishOverHttp(job)
+
+  /** Publishes at the two rates for some seconds. Returns how late this process was at worst. */
+  async function publishFor(seconds: number): Promise<number> {
+    const started = performance.now()
+    let lastTick = started
+    let ownLag = 0
+    let bigSent = 0
+    let otherSent = 0
+    const ticking = setInterval(() => {
+      const now = performance.now()
+      ownLag = Math.max(ownLag, now - lastTick - TICK_MS)
+      lastTick = now
+      const passed = (now - started) / 1000
+      // what could not be sent in its time is not made up for all at once
+      for (let due = dueNow(passed, BIG_RATE, bigSent); due > 0 && sendBig(); due--) bigSent += 1
+      for (let due = dueNow(passed, OTHER_RATE, otherSent); due > 0 && sendOther(); due--)
+        otherSent += 1
+    }, TICK_MS)
+    await setTimeout(seconds * 1000)
+    clearInterval(ticking)
+    return ownLag
+  }
+
+  slow.resume()
+  // compiles what is hot, and is not counted
+  await publishFor(WARM_SECONDS)
+  for (const { reset } of [big, other]) reset()
+  slowestAnswer()
+  if (job.reads !== 'reads') slow.pause()
   const trickling = setInterval(() => {
     if (job.reads === 'trickles') readALittle(slow)
   }, TRICKLE_MS)
-
-  const [sendBig, sendOther, slowestAnswer] =
-    job.over === 'mqtt' ? await publishOverMqtt(job) : await publishOverHttp(job)
-  const started = performance.now()
-  let lastTick = started
-  let ownLag = 0
-  let bigSent = 0
-  let otherSent = 0
-  const ticking = setInterval(() => {
-    const now = performance.now()
-    ownLag = Math.max(ownLag, now - lastTick - TICK_MS)
-    lastTick = now
-    const seconds = (now - started) / 1000
-    // what could not be sent in its time is not made up for all at once
-    for (let due = dueNow(seconds, BIG_RATE, bigSent); due > 0 && sendBig(); due--) bigSent += 1
-    for (let due = dueNow(seconds, OTHER_RATE, otherSent); due > 0 && sendOther(); due--)
-      otherSent += 1
-  }, TICK_MS)
-  await setTimeout(job.seconds * 1000)
-  clearInterval(ticking)
+  const ownLag = await publishFor(job.seconds)
   clearInterval(trickling)
   return {
     bigGap: big.longest(),
@@ -113,10 +125,14 @@ function countGaps(socket: TLSSocket): Gaps {
   socket.on('data', createFrameReader({ onPublish, onPuback() {} }))
   socket.on('error', () => {})
   return {
-    heard,
     longest() {
       heard()
       return longest
+    },
+    reset() {
+      longest = 0
+      count = 0
+      last = performance.now()
     },
     get count() {
       return count
@@ -199,6 +215,11 @@ function poolOf(connections: readonly HttpConnection[], request: Buffer) {
       })
       return true
     },
-    slowest: () => Math.max(slowest, ...[...underway].map((since) => performance.now() - since)),
+    /** Milliseconds, since it was last asked. */
+    slowest() {
+      const longest = Math.max(slowest, ...[...underway].map((since) => performance.now() - since))
+      slowest = 0
+      return longest
+    },
   }
 }

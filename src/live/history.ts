@@ -2,9 +2,15 @@ import type { Delivery } from '../broker/broker.ts'
 import { type EventFormat, eventFrame } from './event.ts'
 
 /** One delivered message that a reader may still ask for; its `sequence` is the history's own. */
-export interface Entry extends Delivery {
+export interface Entry extends Omit<Delivery, 'payload'> {
+  /** Its payload, a character a byte. Ten thousand buffers would have V8 stop everything to collect what they hold outside its heap. */
+  readonly characters: string
   /** Formatted when first asked for, then shared by all who read it. */
   frames: Partial<Record<EventFormat, Buffer>> | null
+}
+
+export function deliveryOf({ frames: _frames, characters, ...rest }: Entry): Delivery {
+  return { ...rest, payload: Buffer.from(characters, 'latin1') }
 }
 
 export interface History {
@@ -88,9 +94,8 @@ export function createHistory(
     { topic, payload, qos, retain, device, time }: Delivery,
     sequence: number,
   ): Entry {
-    // its payload is a view of what the socket read, and would keep all of that in memory
-    const own = Buffer.from(payload)
-    const entry = { topic, payload: own, qos, retain, device, time, sequence, frames: null }
+    const characters = payload.toString('latin1')
+    const entry = { topic, characters, qos, retain, device, time, sequence, frames: null }
     const length = bytesOf(entry)
     latest = sequence
     if (bounds.messages === 0 || length > bounds.bytes) {
@@ -117,7 +122,7 @@ export function createHistory(
     add: (delivery) => append(delivery, base + delivery.sequence),
     frame(entry, format) {
       entry.frames ??= {}
-      entry.frames[format] ??= eventFrame(entry, `${epoch}-${entry.sequence}`, format)
+      entry.frames[format] ??= eventFrame(deliveryOf(entry), `${epoch}-${entry.sequence}`, format)
       return entry.frames[format]
     },
     after(id) {
@@ -137,14 +142,11 @@ export function createHistory(
     earliest: () => `${epoch}-${forgotten}`,
     save: () => ({
       ...{ epoch, latest, forgotten },
-      deliveries: Array.from({ length: size }, (_, index) => {
-        const { frames: _frames, ...delivery } = at(index)
-        return delivery
-      }),
+      deliveries: Array.from({ length: size }, (_, index) => deliveryOf(at(index))),
     }),
   }
 }
 
-function bytesOf({ topic, payload }: Delivery): number {
-  return topic.length + payload.length
+function bytesOf({ topic, characters }: Entry): number {
+  return topic.length + characters.length
 }

@@ -5,7 +5,7 @@ import { GatewayError } from '../errors.ts'
 import type { Door, Meter } from '../metrics/meter.ts'
 import type { Message } from '../topic/message.ts'
 import { type EventFormat, endFrame, eventFrame, gapFrame, HEARTBEAT, RETRY } from './event.ts'
-import type { Entry } from './history.ts'
+import { deliveryOf, type Entry } from './history.ts'
 import { type Hub, type Reader, wants } from './hub.ts'
 
 /** Where a stream is written: an HTTP response of either version. */
@@ -76,7 +76,7 @@ export async function openStream(
   function sendOnce(entry: Entry): void {
     const sent = recent.get(entry.topic)
     recent.delete(entry.topic)
-    if (sent === undefined || sent !== identityOf(entry)) send(hub.frame(entry, format))
+    if (sent === undefined || sent !== identityOf(deliveryOf(entry))) send(hub.frame(entry, format))
   }
 
   /** Waits for a sink that is full, so that what is there already is never a reason to cut off. */
@@ -137,7 +137,9 @@ export async function openStream(
     const oldest = Date.now() - RECENT_MS
     const retained = await retainedOf(filters, broker)
     // what was published while they were read is waiting, and is not sent twice
-    const live = new Set([...missed, ...(waiting ?? [])].map(identityOf))
+    const live = new Set(
+      [...missed, ...(waiting ?? [])].map((entry) => identityOf(deliveryOf(entry))),
+    )
     const messages = [...retained.values()].filter(
       (message) => mayReceive(message.topic) && !live.has(identityOf(message)),
     )

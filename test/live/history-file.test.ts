@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Delivery } from '../../src/broker/broker.ts'
-import { createHistory } from '../../src/live/history.ts'
+import { createHistory, deliveryOf } from '../../src/live/history.ts'
 import { saveHistory, takeHistory } from '../../src/live/history-file.ts'
 import { temporaryFolder } from '../cli/program.ts'
 
@@ -29,7 +29,9 @@ test('a history goes on in the next process under the ids of the last, once', as
   assert.equal(second.position(), 'e1-4')
   // the broker counts from 1 again
   assert.equal(second.add(delivery(1, Buffer.from('new'))).sequence, 5)
-  const missed = second.after('e1-1')?.map(({ sequence, payload }) => [sequence, [...payload]])
+  const missed = second
+    .after('e1-1')
+    ?.map((entry) => [entry.sequence, [...deliveryOf(entry).payload]])
   assert.deepEqual(missed, [
     [2, [0, 255, 2]],
     [4, [0, 255, 4]],
