@@ -76,8 +76,9 @@ export function guardFrames(
   let askedAgain = false
   function parsed(): void {
     parsing = false
-    if (askedAgain) stream.emit('readable')
+    if (!askedAgain) return
     askedAgain = false
+    stream.emit('readable')
   }
 
   stream.read = (size?: number) => {
