@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import type { Meter } from '../metrics/meter.ts'
 import type { Qos } from '../topic/message.ts'
 import { publishBytes } from './packet-bytes.ts'
+import { MAX_QUEUED_ID } from './persistence/queue.ts'
 import type { Session } from './session.ts'
 import { stampOf } from './stamp.ts'
 
@@ -24,7 +25,7 @@ export type Delivered = AedesPublishPacket & { readonly clientId?: string; reado
 
 const MAX_PACKET_ID = 65_535
 /** Below the packet identifiers that there are: more in flight, and two messages would share one. */
-const MAX_UNACKNOWLEDGED = 50_000
+const MAX_UNACKNOWLEDGED = { clean: 50_000, persistent: 15_000 }
 
 /**
  * The last step of every message to a subscriber, in place of aedes' own: whether it may read the message, at which QoS,
@@ -58,7 +59,7 @@ export function createDelivery(options: DeliveryOptions) {
       }
       // its subscriptions are there before its CONNACK is [MQTT-3.2.0-1]
       if (!session.greeted || !session.access.mayReceive(topic)) return
-      if (wire.waiting > clientBuffer || session.unacknowledged > MAX_UNACKNOWLEDGED) {
+      if (wire.waiting > clientBuffer || session.unacknowledged > mostUnacknowledged()) {
         meter.deliveryDropped(session.door, 'slow_reader')
         if (qos > 0) disconnectSlow()
         return
@@ -69,9 +70,15 @@ export function createDelivery(options: DeliveryOptions) {
 
     function numbered({ topic, payload, retain }: Delivered, qos: Qos): Buffer {
       session.unacknowledged += 1
-      session.packetId = (session.packetId % MAX_PACKET_ID) + 1
+      // what a new subscription brings goes past the queue of a persistent session, and under other identifiers
+      const before = client.clean ? 0 : MAX_QUEUED_ID
+      session.packetId = Math.max(before, session.packetId % MAX_PACKET_ID) + 1
       const messageId = session.packetId
       return publishBytes({ topic, payload, qos, retain, dup: false, messageId })
+    }
+
+    function mostUnacknowledged(): number {
+      return client.clean ? MAX_UNACKNOWLEDGED.clean : MAX_UNACKNOWLEDGED.persistent
     }
 
     function disconnectSlow(): void {

@@ -189,6 +189,25 @@ describe('MQTT 3.1.1 on the mqtt door', () => {
     await publisher.endAsync()
   })
 
+  it('never has two messages in flight under one identifier, retained or not [MQTT-2.3.1-4]', async () => {
+    const publisher = await mqtt(at, device)
+    const topics = Array.from({ length: 5 }, (_, index) => `ids/${index}`)
+    for (const topic of topics) await publisher.publishAsync(topic, 'x', { qos: 1, retain: true })
+    using raw = await rawConnected(at, device, { clientId: 'ids', clean: false })
+    raw.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'ids/+', qos: 1 }] })
+    await raw.next()
+    const ids = new Set<number | undefined>()
+    for (const _ of topics) ids.add((await raw.next()).messageId)
+    // the store numbers these from where it is; so many meet any other numbering
+    for (let sent = 0; sent < INFLIGHT; sent++) {
+      await publisher.publishAsync('ids/0', 'x', { qos: 1 })
+      ids.add((await raw.next()).messageId)
+    }
+    assert.equal(ids.size, topics.length + INFLIGHT)
+    for (const topic of topics) await publisher.publishAsync(topic, '', { retain: true })
+    await publisher.endAsync()
+  })
+
   it('has only so many messages in flight to one session, and sends the next on each acknowledgement', async () => {
     using raw = await rawConnected(at, device, { clientId: 'window', clean: false })
     raw.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'window', qos: 1 }] })

@@ -1,8 +1,8 @@
 import type { Qos } from '../../topic/message.ts'
 import type { Message } from './messages.ts'
 
-/** Highest packet identifier [MQTT-2.3.1-1]. */
-export const MAX_PACKET_ID = 65_535
+/** Highest packet identifier of what is queued; those above it, up to 65,535, are for what is sent past the queue [MQTT-2.3.1-4]. */
+export const MAX_QUEUED_ID = 50_000
 
 /** A message's place in one session's queue. */
 export interface Entry {
@@ -64,9 +64,9 @@ export function createQueue(): Queue {
   }
 
   function freePacketId(wanted: number): number {
-    if (sent.size >= MAX_PACKET_ID) throw new Error('every packet identifier is in use')
+    if (sent.size >= MAX_QUEUED_ID) throw new Error('every packet identifier is in use')
     let packetId = wanted
-    while (sent.has(packetId)) packetId = (packetId % MAX_PACKET_ID) + 1
+    while (sent.has(packetId)) packetId = (packetId % MAX_QUEUED_ID) + 1
     return packetId
   }
 

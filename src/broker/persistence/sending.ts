@@ -1,6 +1,6 @@
 import type { Ground } from './ground.ts'
 import type { ClientRef, OutgoingPacket, PublishPacket, PubrelPacket } from './packet.ts'
-import { type Entry, MAX_PACKET_ID } from './queue.ts'
+import { type Entry, MAX_QUEUED_ID } from './queue.ts'
 import type { Queueing } from './queueing.ts'
 import type { Session, Sessions } from './sessions.ts'
 
@@ -81,7 +81,7 @@ export function createSending({ journal }: Ground, sessions: Sessions, queueing:
       queueing.expire(session)
       const entry = session.queue.oldestUnsent()
       if (!entry) return undefined
-      send(session, entry, (entry.id % MAX_PACKET_ID) + 1)
+      send(session, entry, (entry.id % MAX_QUEUED_ID) + 1)
       entry.sentOn = connectionOf(client)
       return toPacket(entry, entry.sentOn) as PublishPacket
     },
