@@ -83,6 +83,16 @@ describe('the house', () => {
     assert.deepEqual(wrong, [])
   })
 
+  it('does not load the API reference into a running gateway', async () => {
+    for (const file of await readdir(join(SRC, 'http')))
+      if (file.endsWith('.ts'))
+        assert.doesNotMatch(
+          await readFile(join(SRC, 'http', file), 'utf8'),
+          /^import (?!type )[^']*'\.\/reference\//m,
+          file,
+        )
+  })
+
   it('has no cupboards', async () => {
     const files = await readdir(SRC, { recursive: true })
     assert.deepEqual(

@@ -12,6 +12,7 @@ import Fastify, {
 import type { Logger } from 'pino'
 import { codeOf, GatewayError } from '../errors.ts'
 import { PROBLEM_TYPE, rawAnswer, toGatewayError, toParseProblem, toProblem } from './problem.ts'
+import type { OperationId } from './reference/reference.ts'
 import { createHttpServer, type ServerOptions } from './server.ts'
 
 export type App = FastifyInstance<Http2SecureServer, Http2ServerRequest, Http2ServerResponse>
@@ -25,6 +26,13 @@ export type Reply = FastifyReply<
 
 export interface AppOptions extends ServerOptions {
   readonly log: Logger
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Where the API reference describes this route. */
+    readonly operation?: OperationId
+  }
 }
 
 function noSchema(): never {

@@ -11,8 +11,8 @@ import type { Identity } from '../identity/identity.ts'
 import type { Caller } from '../relay/relay.ts'
 import { type App, type AppOptions, createApp, pathOf, sendProblem } from './app.ts'
 import { nameCaller } from './caller.ts'
-import { dashboardRoutes } from './dashboard.ts'
 import { originProblem } from './origin.ts'
+import { pageRoutes } from './pages.ts'
 import { rawAnswer } from './problem.ts'
 import { type PublishOptions, publishRoute } from './publish.ts'
 import { publishManyRoute } from './publish-many.ts'
@@ -57,7 +57,7 @@ export function createDeviceDoor(options: DeviceDoorOptions): App {
     nameCaller(request, callerFor(who as Identity))
   })
 
-  dashboardRoutes(app)
+  pageRoutes(app)
   publishRoute(app, options)
   publishManyRoute(app, options.relay, options.meter)
   readRoutes(app, options, streamRoutes(app, options))

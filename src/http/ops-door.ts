@@ -15,12 +15,14 @@ export interface OpsDoorOptions {
 export function createOpsDoor({ metrics, readiness }: OpsDoorOptions): FastifyInstance {
   const app = Fastify({ ...APP_OPTIONS, exposeHeadRoutes: true })
   answerWithProblems(app as unknown as App)
-  app.get('/metrics', async (_request, reply) =>
+  app.get('/metrics', { config: { operation: 'getMetrics' } }, async (_request, reply) =>
     reply.type(metrics.contentType).send(await metrics.text()),
   )
   // that it is answered at all is the check
-  app.get('/livez', async () => health({ event_loop: null }))
-  app.get('/readyz', async (_request, reply) => {
+  app.get('/livez', { config: { operation: 'getLiveness' } }, async () =>
+    health({ event_loop: null }),
+  )
+  app.get('/readyz', { config: { operation: 'getReadiness' } }, async (_request, reply) => {
     const state = health(readiness())
     return reply.code(state.status === 'ok' ? 200 : 503).send(state)
   })

@@ -6,9 +6,9 @@ import type { App, Request } from './app.ts'
 import { callerOf } from './caller.ts'
 import { takeAnyBody } from './publish.ts'
 
-const MAX_LINES = 1000
+export const MAX_LINES = 1000
 const MAX_BYTES = 1024 * 1024
-const MEDIA_TYPE = 'application/x-ndjson'
+export const NDJSON = 'application/x-ndjson'
 
 interface Refused {
   readonly line: number
@@ -19,6 +19,7 @@ interface Refused {
 /** `POST /topics`: one reading a line; a bad line is reported and sinks no other. */
 export function publishManyRoute(app: App, relay: Relay, meter: Meter): void {
   app.post('/topics', {
+    config: { operation: 'publishMany' },
     bodyLimit: MAX_BYTES,
     onRequest: [mustBeNdjson, takeAnyBody],
     async handler(request, reply) {
@@ -38,10 +39,10 @@ export function publishManyRoute(app: App, relay: Relay, meter: Meter): void {
 
 async function mustBeNdjson(request: Request): Promise<void> {
   const type = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase()
-  if (type !== MEDIA_TYPE)
+  if (type !== NDJSON)
     throw new GatewayError(
       'unsupported_media_type',
-      `Send many readings as ${MEDIA_TYPE}, one JSON object a line; one reading goes to /topics/{topic}.`,
+      `Send many readings as ${NDJSON}, one JSON object a line; one reading goes to /topics/{topic}.`,
     )
 }
 

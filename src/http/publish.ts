@@ -20,6 +20,7 @@ const QUERY_NAMES = ['qos', 'retain', 'contentType', 'messageExpiry', 'responseT
 /** `POST /topics/{topic}`: one reading, byte for byte. */
 export function publishRoute(app: App, { relay, meter, maxPayload }: PublishOptions): void {
   app.post(`${PREFIX}*`, {
+    config: { operation: 'publish' },
     bodyLimit: maxPayload,
     onRequest: takeAnyBody,
     async onError(request, _reply, error) {

@@ -15,20 +15,24 @@ export interface ReadOptions {
 
 /** `GET /topics/{topic}`: the retained payload, or a stream where `Accept` asks for one; `GET /retainedMessage/{topic}`: AWS IoT's shape of the former. */
 export function readRoutes(app: App, options: ReadOptions, streams: StreamRoutes): void {
-  app.get('/topics/*', async (request, reply) => {
+  app.get('/topics/*', { config: { operation: 'readTopic' } }, async (request, reply) => {
     if (wantsStream(request)) return streams.openOne(request, reply)
     const { payload } = await retainedFor(request, '/topics/', options)
     return reply.header('cache-control', 'no-store').type('application/octet-stream').send(payload)
   })
 
-  app.get('/retainedMessage/*', async (request, reply) => {
-    const { topic, payload, qos, time } = await retainedFor(request, '/retainedMessage/', options)
-    const body = { topic, payload: payload.toString('base64'), qos, lastModifiedTime: time }
-    return reply
-      .header('cache-control', 'no-store')
-      .type('application/json')
-      .send(JSON.stringify(body))
-  })
+  app.get(
+    '/retainedMessage/*',
+    { config: { operation: 'readRetainedMessage' } },
+    async (request, reply) => {
+      const { topic, payload, qos, time } = await retainedFor(request, '/retainedMessage/', options)
+      const body = { topic, payload: payload.toString('base64'), qos, lastModifiedTime: time }
+      return reply
+        .header('cache-control', 'no-store')
+        .type('application/json')
+        .send(JSON.stringify(body))
+    },
+  )
 }
 
 async function retainedFor(

@@ -5,7 +5,7 @@ import type { App, Reply, Request } from './app.ts'
 import { callerOf } from './caller.ts'
 
 /** `__Host-` makes browsers insist on Secure, on this host alone, and on the whole of it (RFC 6265bis §4.1.3.2). */
-const COOKIE = '__Host-wott-session'
+export const COOKIE = '__Host-wott-session'
 const COOKIE_OPTIONS = { path: '/', httpOnly: true, secure: true, sameSite: 'strict' } as const
 const BODY_LIMIT = 4096
 
@@ -30,21 +30,25 @@ export async function sessionOf(
 
 /** `POST /session` trades the code of an invite for a cookie. */
 export function loginRoute(app: App, viewers: Viewers): void {
-  app.post('/session', { bodyLimit: BODY_LIMIT }, async (request, reply) => {
-    const traded = await viewers.trade(codeIn(request.body))
-    if (traded instanceof GatewayError) throw traded
-    const { session, token } = traded
-    cookies(reply).setCookie(COOKIE, token, {
-      ...COOKIE_OPTIONS,
-      expires: new Date(session.expires),
-    })
-    return answer(reply, session.name, session.expires, 'invite')
-  })
+  app.post(
+    '/session',
+    { config: { operation: 'logIn' }, bodyLimit: BODY_LIMIT },
+    async (request, reply) => {
+      const traded = await viewers.trade(codeIn(request.body))
+      if (traded instanceof GatewayError) throw traded
+      const { session, token } = traded
+      cookies(reply).setCookie(COOKIE, token, {
+        ...COOKIE_OPTIONS,
+        expires: new Date(session.expires),
+      })
+      return answer(reply, session.name, session.expires, 'invite')
+    },
+  )
 }
 
 /** `DELETE /session` logs out, and ends the streams of the session. */
 export function logoutRoute(app: App, viewers: Viewers): void {
-  app.delete('/session', async (request, reply) => {
+  app.delete('/session', { config: { operation: 'logOut' } }, async (request, reply) => {
     const session = await sessionOf(request, viewers)
     if (!(session instanceof GatewayError)) await viewers.end(session.id)
     cookies(reply).clearCookie(COOKIE, COOKIE_OPTIONS)
@@ -54,7 +58,7 @@ export function logoutRoute(app: App, viewers: Viewers): void {
 
 /** `GET /session`: who looks, and until when. */
 export function sessionRoute(app: App, kind: 'certificate' | 'invite'): void {
-  app.get('/session', async (request, reply) => {
+  app.get('/session', { config: { operation: 'getSession' } }, async (request, reply) => {
     const { id, notAfter } = callerOf(request).identity
     return answer(reply, id, notAfter, kind)
   })

@@ -18,7 +18,7 @@ export interface StreamRoutes {
   openOne(request: Request, reply: Reply): void
 }
 
-const MAX_FILTERS = 64
+export const MAX_FILTERS = 64
 
 export function wantsStream(request: Request): boolean {
   return /\btext\/event-stream\b/i.test(request.headers.accept ?? '')
@@ -26,7 +26,7 @@ export function wantsStream(request: Request): boolean {
 
 /** `GET /stream?filter=…&filter=…`, and what `GET /topics/{filter}` does for an `EventSource`. */
 export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRoutes {
-  app.get('/stream', async (request, reply) => {
+  app.get('/stream', { config: { operation: 'openStream' } }, async (request, reply) => {
     const query = queryOf(request, ['filter', 'format', 'lastEventId'])
     open(request, reply, query.get('filter') ?? [], query)
   })

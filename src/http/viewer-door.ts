@@ -6,8 +6,8 @@ import type { Caller } from '../relay/relay.ts'
 import type { OpenSession, Viewers } from '../viewer/viewers.ts'
 import { type App, type AppOptions, createApp, sendProblem } from './app.ts'
 import { nameCaller } from './caller.ts'
-import { dashboardRoutes } from './dashboard.ts'
 import { originProblem } from './origin.ts'
+import { pageRoutes } from './pages.ts'
 import { type ReadOptions, readRoutes } from './read.ts'
 import { acceptCookies, loginRoute, logoutRoute, sessionOf, sessionRoute } from './session.ts'
 import { type StreamRoutesOptions, streamRoutes } from './stream.ts'
@@ -34,7 +34,7 @@ export function createViewerDoor(options: ViewerDoorOptions): App {
     return reply
   })
 
-  dashboardRoutes(app)
+  pageRoutes(app)
   loginRoute(app, viewers)
   logoutRoute(app, viewers)
   app.register(async (scope) => {

@@ -3,7 +3,7 @@ import { callerOf } from './caller.ts'
 
 /** `GET /whoami`: the caller's identity, and what the ACL file grants it. */
 export function whoamiRoute(app: App): void {
-  app.get('/whoami', async (request, reply) => {
+  app.get('/whoami', { config: { operation: 'whoami' } }, async (request, reply) => {
     const { identity, access } = callerOf(request)
     const { id, notAfter, fingerprint256 } = identity
     const { rules, omitted } = access.grants()

@@ -32,7 +32,7 @@ export interface StreamRequest {
   readonly ended?: AbortSignal | undefined
 }
 
-const HEARTBEAT_MS = 20_000
+export const HEARTBEAT_MS = 20_000
 /** No broker takes longer from storing a retained message to handing it on. */
 const RECENT_MS = 60_000
 /** In place of an id: begin with all of the history. */

@@ -1,34 +1,41 @@
-// Files made from the schema of the settings: node test/support/generated.ts writes them, a test compares.
+// Files made from what the code says of itself: node test/support/generated.ts writes them, a test compares.
 import { readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { describeSettings, toEnvExample, toMarkdownTable } from '../../src/config/describe.ts'
 import { OPTIONS } from '../../src/config/mosquitto/options.ts'
 import { toOptionTable } from '../../src/config/mosquitto/table.ts'
+import { asyncapi } from '../../src/http/reference/asyncapi.ts'
+import { toProblemTable } from '../../src/http/reference/problems.ts'
+import { VERSION } from '../../src/version.ts'
+import { openapi } from './openapi.ts'
 
 export const ROOT = resolve(import.meta.dirname, '../..')
-
-const BEGIN = '<!-- settings: written by npm run docs -->'
-const OPTIONS_BEGIN = '<!-- options: written by npm run docs -->'
-const OPTIONS_END = '<!-- end of options -->'
-const END = '<!-- end of settings -->'
 
 /** What each generated file should hold, by its path from the root. */
 export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
   const settings = describeSettings()
-  const page = 'docs/configuration.md'
-  const before = await readFile(join(ROOT, page), 'utf8')
-  const [head, ...rest] = before.split(BEGIN)
-  const [, tail, ...more] = rest.join(BEGIN).split(END)
-  if (head === undefined || tail === undefined || more.length > 0)
-    throw new Error(`${page} needs one "${BEGIN}" and then one "${END}"`)
-  const migrating = 'docs/migrating-from-mosquitto.md'
-  const text = await readFile(join(ROOT, migrating), 'utf8')
-  const [first, last] = [text.split(OPTIONS_BEGIN)[0], text.split(OPTIONS_END)[1]]
   return new Map([
-    [migrating, `${first}${OPTIONS_BEGIN}\n\n${toOptionTable(OPTIONS)}\n\n${OPTIONS_END}${last}`],
     ['.env.example', toEnvExample(settings)],
-    [page, `${head}${BEGIN}\n\n${toMarkdownTable(settings)}\n\n${END}${tail}`],
+    await page('docs/configuration.md', 'settings', toMarkdownTable(settings)),
+    await page('docs/migrating-from-mosquitto.md', 'options', toOptionTable(OPTIONS)),
+    await page('docs/troubleshooting.md', 'codes', toProblemTable()),
+    ['openapi/openapi.json', toText(await openapi())],
+    ['openapi/asyncapi.json', toText(asyncapi(VERSION))],
   ])
+}
+
+/** A page with `table` in the place that it keeps for it. */
+async function page(path: string, name: string, table: string): Promise<[string, string]> {
+  const [begin, end] = [`<!-- ${name}: written by npm run docs -->`, `<!-- end of ${name} -->`]
+  const [head, ...rest] = (await readFile(join(ROOT, path), 'utf8')).split(begin)
+  const [, tail, ...more] = rest.join(begin).split(end)
+  if (tail === undefined || more.length > 0)
+    throw new Error(`${path} needs one "${begin}" and then one "${end}"`)
+  return [path, `${head}${begin}\n\n${table}\n\n${end}${tail}`]
+}
+
+function toText(document: object): string {
+  return `${JSON.stringify(document, null, 2)}\n`
 }
 
 if (import.meta.main)

@@ -8,14 +8,9 @@ import { promisify } from 'node:util'
 import { describeSettings } from '../../src/config/describe.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { SETTING_NAMES } from '../../src/config/schema.ts'
-import { generatedFiles, ROOT } from '../support/generated.ts'
+import { ROOT } from '../support/generated.ts'
 
 describe('files made from the settings', () => {
-  it('are as the schema has it', async () => {
-    for (const [path, text] of await generatedFiles())
-      assert.equal(await readFile(join(ROOT, path), 'utf8'), text, `${path}: run npm run docs`)
-  })
-
   it('.env.example is the defaults, for Node', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'wott-env-'))
     const file = join(folder, '.env')

@@ -1,0 +1,63 @@
+import { createHash } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { pathToFileURL } from 'node:url'
+
+/** A file as a browser gets it. */
+export interface Asset {
+  readonly body: Buffer
+  readonly type: string
+  readonly etag: string
+}
+
+const OURS = new URL('../dashboard/', import.meta.url)
+const DOCUMENTS = new URL('../../openapi/', import.meta.url)
+/** Out of other packages. Those that only a checkout has lie beside our own in the built package. */
+const THEIRS = {
+  '/assets/uplot.js': 'uplot/dist/uPlot.iife.min.js',
+  '/assets/uplot.css': 'uplot/dist/uPlot.min.css',
+  '/assets/swagger-ui-bundle.js': 'swagger-ui-dist/swagger-ui-bundle.js',
+  '/assets/swagger-ui.css': 'swagger-ui-dist/swagger-ui.css',
+}
+const TYPES: Readonly<Record<string, string>> = {
+  html: 'text/html; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+  js: 'text/javascript; charset=utf-8',
+  ts: 'text/javascript; charset=utf-8',
+  json: 'application/json; charset=utf-8',
+  svg: 'image/svg+xml',
+}
+
+/** Every file that a browser may load, by its path. */
+export async function findFiles(): Promise<ReadonlyMap<string, URL>> {
+  const files = new Map<string, URL>()
+  for (const name of await readdir(OURS))
+    if (/\.(ts|js|css|svg|html)$/.test(name)) files.set(pathOf(name), new URL(name, OURS))
+  for (const name of ['openapi.json', 'asyncapi.json'])
+    files.set(`/${name}`, new URL(name, DOCUMENTS))
+  const { resolve } = createRequire(import.meta.url)
+  for (const [path, file] of Object.entries(THEIRS))
+    if (!files.has(path)) files.set(path, pathToFileURL(resolve(file)))
+  return files
+}
+
+function pathOf(name: string): string {
+  if (name === 'index.html') return '/'
+  if (name.endsWith('.html')) return `/${name.slice(0, -'.html'.length)}`
+  return `/assets/${name.replace(/\.ts$/, '.js')}`
+}
+
+export async function readAsset(file: URL): Promise<Asset> {
+  const extension = file.pathname.slice(file.pathname.lastIndexOf('.') + 1)
+  const source = await readFile(file)
+  const body = extension === 'ts' ? await toJavaScript(source.toString()) : source
+  const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`
+  return { body, type: TYPES[extension] ?? '', etag }
+}
+
+/** A checkout has the scripts with their types, as Node itself reads TypeScript; the package has been built. */
+async function toJavaScript(source: string): Promise<Buffer> {
+  const { transformSync } = await import('amaro')
+  const { code } = transformSync(source, { mode: 'strip-only' })
+  return Buffer.from(code.replaceAll(/(from [']\.\/[\w-]+)\.ts'/g, "$1.js'"))
+}

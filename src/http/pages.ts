@@ -1,0 +1,53 @@
+import helmet from '@fastify/helmet'
+import { GatewayError } from '../errors.ts'
+import { type App, pathOf } from './app.ts'
+import { type Asset, findFiles, readAsset } from './assets.ts'
+
+/** Nothing inline, nothing from elsewhere, nowhere in a frame. */
+const HEADERS = {
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: {
+      defaultSrc: ["'none'"],
+      scriptSrc: ["'self'"],
+      styleSrc: ["'self'"],
+      imgSrc: ["'self'", 'data:'],
+      connectSrc: ["'self'"],
+      baseUri: ["'none'"],
+      formAction: ["'none'"],
+      frameAncestors: ["'none'"],
+    },
+  },
+  // it would hold for every port of this host, and Prometheus or Grafana may be on another without TLS
+  strictTransportSecurity: false,
+}
+
+const PAGES = {
+  '/': 'getDashboard',
+  '/docs': 'getReference',
+  '/openapi.json': 'getOpenapi',
+  '/asyncapi.json': 'getAsyncapi',
+  '/assets/*': 'getAsset',
+} as const
+
+/** The dashboard and the API reference, and what they load. */
+export function pageRoutes(app: App): void {
+  // not looked for before somebody asks, for a quick start
+  let files: ReadonlyMap<string, URL> | undefined
+  const assets = new Map<string, Asset>()
+  app.register(async (scope) => {
+    await scope.register(helmet, HEADERS)
+    for (const [path, operation] of Object.entries(PAGES))
+      scope.get(path, { config: { operation } }, async (request, reply) => {
+        files ??= await findFiles()
+        const asked = pathOf(request.originalUrl)
+        const file = files.get(asked)
+        if (!file) throw new GatewayError('not_found', `There is no GET ${asked} here.`)
+        const asset = assets.get(asked) ?? (await readAsset(file))
+        assets.set(asked, asset)
+        reply.header('etag', asset.etag).header('cache-control', 'no-cache')
+        if (request.headers['if-none-match'] === asset.etag) return reply.code(304).send()
+        return reply.type(asset.type).send(asset.body)
+      })
+  })
+}

@@ -1,0 +1,65 @@
+import type { ErrorCode } from '../../errors.ts'
+import { COOKIE } from '../session.ts'
+
+export type HttpDoor = keyof typeof DOORS
+
+interface DoorReference {
+  readonly server: ReturnType<typeof server>
+  /** The name of its SECURITY scheme; null where nobody is asked who they are. */
+  readonly security: keyof typeof SECURITY | null
+  /** What whoever does not meet that is told. */
+  readonly unidentified: readonly ErrorCode[]
+  /** What any of its routes may answer. */
+  readonly errors: readonly ErrorCode[]
+}
+
+export const SECURITY = {
+  mutualTLS: {
+    type: 'mutualTLS',
+    description:
+      "A client certificate from the gateway's device CA, whose only CN is the WoTT ID: `curl --cert client.crt --key client.key`.",
+  },
+  session: {
+    type: 'apiKey',
+    in: 'cookie',
+    name: COOKIE,
+    description: "The cookie of a viewer's session, which `POST /session` sets.",
+  },
+} as const
+
+const ANY: readonly ErrorCode[] = [
+  ...(['request_invalid', 'request_timeout', 'headers_too_large', 'internal_error'] as const),
+]
+
+/** What the routes of a door have in common. */
+export const DOORS = {
+  device: {
+    server: server('https', '8443', 'Device door: devices, by their certificates.'),
+    security: 'mutualTLS',
+    unidentified: [
+      ...(['certificate_required', 'certificate_expired', 'certificate_revoked'] as const),
+      ...(['certificate_untrusted', 'identity_unusable'] as const),
+    ],
+    errors: ['origin_denied', ...ANY],
+  },
+  viewer: {
+    server: server('https', '9443', 'Viewer door: people with browsers, who were invited.'),
+    security: 'session',
+    unidentified: ['session_required', 'session_expired', 'session_ended'],
+    errors: ['origin_denied', ...ANY],
+  },
+  ops: {
+    server: server('http', '9464', 'Ops door: the machine itself, unless configured otherwise.'),
+    security: null,
+    unidentified: [],
+    errors: ANY,
+  },
+} satisfies Record<string, DoorReference>
+
+function server(scheme: string, port: string, description: string) {
+  return {
+    url: `${scheme}://{host}:{port}`,
+    description,
+    variables: { host: { default: 'localhost' }, port: { default: port } },
+  }
+}

@@ -1,0 +1,59 @@
+import { json, type Operations, type Schemas } from './operation.ts'
+
+export const OPERATIONS = {
+  getMetrics: {
+    summary: 'Metrics for Prometheus',
+    tags: ['Health'],
+    response: {
+      200: {
+        description: "Prometheus' text exposition. docs/monitoring.md explains the metrics.",
+        content: {
+          'text/plain': {
+            schema: { type: 'string' },
+            examples: {
+              reading: {
+                value: 'wott_reading{device="sensor.d.wott.local",topic="wott/temperature"} 21.5\n',
+              },
+            },
+          },
+        },
+      },
+    },
+    errors: [],
+  },
+  getLiveness: {
+    summary: 'Whether the process lives',
+    tags: ['Health'],
+    response: {
+      200: json('It does.', 'Health', { status: 'ok', checks: { event_loop: 'ok' } }),
+    },
+    errors: [],
+  },
+  getReadiness: {
+    summary: 'Whether traffic may be sent here',
+    tags: ['Health'],
+    response: {
+      200: json('Every door listens, and the broker takes messages.', 'Health', {
+        status: 'ok',
+        checks: { doors: 'ok', broker: 'ok', draining: 'ok' },
+      }),
+      503: json('Something is wrong.', 'Health', {
+        status: 'failing',
+        checks: { doors: 'ok', broker: 'ok', draining: 'the gateway is stopping' },
+      }),
+    },
+    errors: [],
+  },
+} satisfies Operations
+
+export const SCHEMAS = {
+  Health: {
+    type: 'object',
+    description: 'Each check by its name: `ok`, or what is wrong.',
+    required: ['status', 'checks'],
+    properties: {
+      status: { type: 'string', enum: ['ok', 'failing'] },
+      checks: { type: 'object', additionalProperties: { type: 'string' } },
+    },
+  },
+} satisfies Schemas

@@ -1,0 +1,201 @@
+import { ERROR_CODES, type ErrorCode, GatewayError } from '../../errors.ts'
+import { type Problem, toProblem } from '../problem.ts'
+import { type Schemas, TRACE_ID } from './operation.ts'
+
+interface Described {
+  /** What happened, to be read after the code. */
+  readonly means: string
+  /** What mends it. */
+  readonly remedy: string
+  /** A `detail` as the gateway writes it. */
+  readonly detail: string
+  /** Whether the same helps later, after as many seconds as the answer says. */
+  readonly later?: true
+}
+
+/** Of each error code what it means and what to do: the API reference and docs/troubleshooting.md have it from here. */
+export const PROBLEMS: Readonly<Record<ErrorCode, Described>> = {
+  certificate_required: {
+    means: 'no client certificate was sent',
+    remedy: '`curl --cert client.crt --key client.key`; a proxy in between must pass TLS through',
+    detail:
+      'No client certificate was sent. Send the one this device was issued, as with curl --cert client.crt --key client.key.',
+  },
+  certificate_expired: {
+    means: 'the time of the client certificate is over',
+    remedy: "issue a new one; look at the device's clock too",
+    detail:
+      'The client certificate was valid until Nov 24 08:00:00 2026 GMT. Have a new one issued.',
+  },
+  certificate_revoked: {
+    means: 'the CA has taken the client certificate back',
+    remedy: '`wott-gateway device add` again if that was a mistake',
+    detail: 'The client certificate with serial number 5F1C0E9A has been revoked by its CA.',
+  },
+  certificate_untrusted: {
+    means:
+      'another CA issued the client certificate, or an intermediate is missing, or the revocation list is out of date',
+    remedy: 'compare `openssl x509 -noout -issuer` with `WOTT_CA_FILE`; have the list signed anew',
+    detail:
+      "The client certificate does not descend from the gateway's device CA as it must (UNABLE_TO_VERIFY_LEAF_SIGNATURE).",
+  },
+  identity_unusable: {
+    means: "the certificate's subject has no CN, two, or one that is no WoTT ID",
+    remedy: '`WOTT_ID_PATTERN`, or another certificate',
+    detail: 'The client certificate names no usable WoTT ID: its subject has no CN.',
+  },
+  session_required: {
+    means: 'a browser is not logged in',
+    remedy: 'open the link of `wott-gateway viewer invite NAME`',
+    detail: 'Open the link of an invite first: wott-gateway viewer invite NAME',
+  },
+  session_expired: {
+    means: 'the time of a session is over',
+    remedy: 'a new link from `viewer invite`',
+    detail: 'Your session has expired. Ask for a new invite.',
+  },
+  session_ended: {
+    means: 'a session was logged out, revoked, or is none of ours',
+    remedy: 'a new link from `viewer invite`',
+    detail: 'Your session was ended. Ask for a new invite.',
+  },
+  invite_invalid: {
+    means: 'a link was used before, is older than 24 hours or is not ours',
+    remedy: 'a new link from `viewer invite`',
+    detail:
+      'This invite was used before, has expired, or never was one. Ask for a new one: wott-gateway viewer invite NAME',
+  },
+  topic_invalid: {
+    means:
+      'the topic is empty, too long or deep, or has `+`, `#`, a leading `$` or control characters; or the filter is none',
+    remedy: 'correct the topic; `#` in a filter is written `%23`',
+    detail: 'The topic must not hold a wildcard ("+" or "#") [MQTT-3.3.2-2].',
+  },
+  query_invalid: {
+    means: 'the query has an unknown name, or a wrong value',
+    remedy: 'the detail names it',
+    detail: 'qos must be 0 or 1, not "2".',
+  },
+  request_invalid: {
+    means: 'this is not the HTTP that this path speaks',
+    remedy: 'the detail says what is wrong',
+    detail: 'These bytes are no HTTP request.',
+  },
+  body_invalid: {
+    means: 'the body is not what its content type says',
+    remedy: 'the detail says what is wrong',
+    detail: 'The body must be JSON: {"code":"…"}',
+  },
+  publish_denied: {
+    means: 'no line of the ACL file allows publishing to this topic, or one denies it',
+    remedy: '`wott-gateway acl explain ID publish TOPIC` names the line',
+    detail: 'The access control file does not let sensor.d.wott.local publish to wott/humidity.',
+  },
+  read_denied: {
+    means: 'no line of the ACL file allows reading this, or one denies it',
+    remedy: '`wott-gateway acl explain ID receive TOPIC` names the line',
+    detail: 'The access control file does not let sensor.d.wott.local read wott/temperature.',
+  },
+  origin_denied: {
+    means: 'a page of another site asked',
+    remedy: "open the page under the gateway's own address",
+    detail:
+      'Pages of https://elsewhere.example may not speak in the name of who uses this browser.',
+  },
+  not_found: {
+    means: 'there is no such path, or not for this method',
+    remedy: 'look it up in `/docs` on the viewer door',
+    detail: 'There is no GET /nothing here.',
+  },
+  not_retained: {
+    means: 'no message is retained on this topic',
+    remedy:
+      'publish one with `retain=true`, or follow the topic instead, with `Accept: text/event-stream`',
+    detail:
+      'No message is retained on wott/temperature. Publish one with ?retain=true, or ask for a stream: Accept: text/event-stream.',
+  },
+  request_timeout: {
+    means: 'the request did not arrive in time',
+    remedy: 'look at the link; send less at once',
+    detail: 'The request did not arrive in time.',
+  },
+  payload_too_large: {
+    means: 'the body is larger than this route takes; for one reading that is `WOTT_MAX_PAYLOAD`',
+    remedy: 'raise it, or split the payload',
+    detail: 'The request body is larger than this route takes.',
+  },
+  unsupported_media_type: {
+    means: '`POST /topics` takes `application/x-ndjson` only',
+    remedy: 'set the content type',
+    detail:
+      'Send many readings as application/x-ndjson, one JSON object a line; one reading goes to /topics/{topic}.',
+  },
+  rate_limited: {
+    means: 'this device publishes more than `WOTT_PUBLISH_RATE` readings a second',
+    remedy: 'wait as `Retry-After` says',
+    detail: 'This device publishes faster than it may.',
+    later: true,
+  },
+  headers_too_large: {
+    means: 'the request line and headers are beyond the bound',
+    remedy: 'shorten them',
+    detail: 'The request line and headers are too large.',
+  },
+  internal_error: {
+    means: 'a fault of the gateway',
+    remedy: 'report it with the log line of the `traceId`',
+    detail: 'Something went wrong inside the gateway; its log has the same traceId.',
+  },
+  broker_unavailable: {
+    means: 'the broker does not take messages, most likely because its disk is full',
+    remedy: '`/readyz` on the ops door says why; try again after `Retry-After`',
+    detail: 'the store took nothing: database or disk is full',
+    later: true,
+  },
+  too_many_streams: {
+    means: 'more than `WOTT_MAX_STREAMS` streams would be open',
+    remedy: 'raise it, or have readers share a stream of several filters',
+    detail: '1000 streams are open, and no more are allowed (WOTT_MAX_STREAMS).',
+    later: true,
+  },
+}
+
+export function exampleOf(code: ErrorCode): Problem {
+  return toProblem(new GatewayError(code, PROBLEMS[code].detail), TRACE_ID)
+}
+
+/** The codes as a table in Markdown, for docs/troubleshooting.md. */
+export function toProblemTable(): string {
+  const rows = ERROR_CODES.map(
+    (code) => `| \`${code}\` | ${PROBLEMS[code].means} | ${PROBLEMS[code].remedy} |`,
+  )
+  return ['| code | means | do |', '|---|---|---|', ...rows].join('\n')
+}
+
+export const SCHEMAS = {
+  Problem: {
+    type: 'object',
+    description:
+      "Why the gateway refused: RFC 9457 problem details, with the members `message` and `traceId` of AWS IoT's error bodies.",
+    required: ['type', 'title', 'status', 'detail', 'code', 'message', 'traceId'],
+    properties: {
+      type: { type: 'string', format: 'uri', description: 'A URN that ends in the code.' },
+      title: { type: 'string', description: 'The code in words.' },
+      status: { type: 'integer', description: 'The HTTP status.' },
+      detail: { type: 'string', description: 'What happened, for the person who caused it.' },
+      code: {
+        type: 'string',
+        enum: ERROR_CODES,
+        description: [
+          'What happened, for programs: codes are stable.',
+          ...ERROR_CODES.map((code) => `- \`${code}\`: ${PROBLEMS[code].means}.`),
+        ].join('\n'),
+      },
+      message: { type: 'string', description: 'The same as `detail`.' },
+      traceId: {
+        type: 'string',
+        description: "Finds the line in the gateway's log. Also in the header `x-request-id`.",
+      },
+    },
+  },
+} satisfies Schemas

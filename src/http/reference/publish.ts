@@ -1,0 +1,149 @@
+import type { ErrorCode } from '../../errors.ts'
+import { MAX_TOPIC_BYTES, MAX_TOPIC_LEVELS } from '../../topic/topic.ts'
+import { MAX_LINES, NDJSON } from '../publish-many.ts'
+import {
+  json,
+  type Operations,
+  parameters,
+  payloadAs,
+  type Schema,
+  type Schemas,
+  TRACE_ID,
+} from './operation.ts'
+
+export const TOPIC: Schema = {
+  type: 'string',
+  pattern: '^[^$+#][^+#]*$',
+  description: `An MQTT topic name: 1 to ${MAX_TOPIC_BYTES} bytes of UTF-8, at most ${MAX_TOPIC_LEVELS} levels, without \`+\`, \`#\` and control characters, not starting with \`$\`. Its slashes may be sent as they are or as \`%2F\`; it is percent-decoded once.`,
+  examples: ['wott/temperature'],
+}
+
+/** What a reading can be refused for, however it is sent. */
+const REFUSALS: readonly ErrorCode[] = [
+  ...(['topic_invalid', 'payload_too_large', 'rate_limited', 'publish_denied'] as const),
+  'broker_unavailable',
+]
+
+const NOT_CARRIED = 'Known from AWS IoT and accepted; MQTT 3.1.1 cannot carry it.'
+
+export const OPERATIONS = {
+  publish: {
+    summary: 'Publish one reading',
+    description: `The body is the payload, byte for byte, whatever its content type says: at most \`WOTT_MAX_PAYLOAD\` (128KiB by default). An empty body with \`retain=true\` clears the retained message. With \`qos=1\` the answer comes once the reading is stored; with \`WOTT_BROKER=file:…\`, on disk. A publisher written for AWS IoT's HTTPS endpoint works unchanged.`,
+    tags: ['Publish'],
+    params: parameters({ topic: TOPIC }),
+    querystring: parameters({
+      qos: { type: 'integer', enum: [0, 1], default: 0, description: 'As in MQTT.', examples: [1] },
+      retain: {
+        type: 'boolean',
+        default: false,
+        description: 'Whether it is kept for whoever subscribes or reads later.',
+        examples: [true],
+      },
+      contentType: { type: 'string', description: NOT_CARRIED },
+      messageExpiry: { type: 'string', description: NOT_CARRIED },
+      responseTopic: { type: 'string', description: NOT_CARRIED },
+    }),
+    body: {
+      content: {
+        'text/plain': {
+          schema: { type: 'string', 'x-examples': { temperature: { value: '21.5' } } },
+        },
+        'application/json': {
+          schema: { 'x-examples': { climate: { value: { temperature: 21.5, humidity: 55 } } } },
+        },
+        'application/octet-stream': { schema: { type: 'string', format: 'binary' } },
+      },
+    },
+    response: { 200: json('It is published.', 'Published', { message: 'OK', traceId: TRACE_ID }) },
+    errors: ['query_invalid', ...REFUSALS],
+  },
+  publishMany: {
+    summary: 'Publish many readings',
+    description: `One JSON object a line, at most ${MAX_LINES} lines and 1 MiB. Each is published or refused by itself: a bad line sinks no other, and the answer names it. Blank lines are skipped.`,
+    tags: ['Publish'],
+    body: {
+      content: {
+        [NDJSON]: {
+          schema: {
+            type: 'string',
+            contentMediaType: NDJSON,
+            contentSchema: { type: 'array', maxItems: MAX_LINES, items: { $ref: 'Reading#' } },
+            'x-examples': {
+              two: {
+                summary: 'Two readings, the second kept for whoever reads later',
+                value:
+                  '{"topic":"wott/temperature","payload":21.5}\n{"topic":"wott/humidity","payload":"55","qos":1,"retain":true}\n',
+              },
+            },
+          },
+        },
+      },
+    },
+    response: {
+      200: json('What became of each line.', 'Outcome', {
+        accepted: 1,
+        refused: [
+          {
+            line: 2,
+            code: 'publish_denied',
+            detail:
+              'The access control file does not let sensor.d.wott.local publish to wott/humidity.',
+          },
+        ],
+      }),
+    },
+    errors: ['body_invalid', 'payload_too_large', 'unsupported_media_type'],
+  },
+} satisfies Operations
+
+export const SCHEMAS = {
+  Published: {
+    type: 'object',
+    description: 'The answer of AWS IoT.',
+    required: ['message', 'traceId'],
+    properties: {
+      message: { type: 'string', enum: ['OK'] },
+      traceId: { type: 'string', description: 'Also in the header `x-request-id`.' },
+    },
+  },
+  Reading: {
+    type: 'object',
+    description: 'One line of many: a reading with either `payload` or `payloadBase64`.',
+    required: ['topic'],
+    unevaluatedProperties: false,
+    properties: {
+      topic: { type: 'string', examples: ['wott/temperature'] },
+      qos: { type: 'integer', enum: [0, 1], default: 0 },
+      retain: { type: 'boolean', default: false },
+    },
+    ...payloadAs({
+      type: ['string', 'number'],
+      description: 'A number is published as it is written: `21.50` stays `21.50`.',
+    }),
+  },
+  Outcome: {
+    type: 'object',
+    description: 'What became of many readings.',
+    required: ['accepted', 'refused'],
+    properties: {
+      accepted: { type: 'integer', minimum: 0, description: 'How many were published.' },
+      refused: {
+        type: 'array',
+        description: 'The lines that were not, and why.',
+        items: {
+          type: 'object',
+          required: ['line', 'code', 'detail'],
+          properties: {
+            line: { type: 'integer', minimum: 1, description: 'From 1; blank lines count.' },
+            code: {
+              type: 'string',
+              enum: ['body_invalid', ...REFUSALS],
+            },
+            detail: { type: 'string' },
+          },
+        },
+      },
+    },
+  },
+} satisfies Schemas

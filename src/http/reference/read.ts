@@ -1,0 +1,61 @@
+import { json, type Operations, parameters, type Schemas } from './operation.ts'
+import { TOPIC } from './publish.ts'
+import { EVENT_STREAM, FORMAT, LAST_EVENT_ID, RESUME } from './stream.ts'
+
+export const OPERATIONS = {
+  readTopic: {
+    summary: 'Read the retained message of a topic, or follow a filter',
+    description:
+      'The payload of the retained message, byte for byte. With `Accept: text/event-stream`, as an `EventSource` sends it, the path is a topic filter instead, and the answer a stream as of `GET /stream`; the query and `Last-Event-ID` are for streams alone.',
+    tags: ['Read'],
+    params: parameters({
+      topic: {
+        type: 'string',
+        description:
+          'A topic name as for publishing; for a stream an MQTT topic filter, with `#` sent as `%23`.',
+        examples: ['wott/temperature'],
+      },
+    }),
+    querystring: parameters({ format: FORMAT, lastEventId: LAST_EVENT_ID }),
+    headers: parameters({ 'Last-Event-ID': RESUME }),
+    response: {
+      200: {
+        description: 'The payload, or a stream.',
+        content: {
+          'application/octet-stream': {
+            schema: { type: 'string', format: 'binary' },
+            examples: { temperature: { value: '21.5' } },
+          },
+          ...EVENT_STREAM,
+        },
+      },
+    },
+    errors: ['topic_invalid', 'query_invalid', 'read_denied', 'not_retained', 'too_many_streams'],
+  },
+  readRetainedMessage: {
+    summary: "Read the retained message of a topic in AWS IoT's shape",
+    tags: ['Read'],
+    params: parameters({ topic: TOPIC }),
+    response: {
+      200: json('The message.', 'RetainedMessage', {
+        ...{ topic: 'wott/temperature', payload: 'MjEuNQ==', qos: 1 },
+        lastModifiedTime: 1795507200000,
+      }),
+    },
+    errors: ['topic_invalid', 'read_denied', 'not_retained'],
+  },
+} satisfies Operations
+
+export const SCHEMAS = {
+  RetainedMessage: {
+    type: 'object',
+    description: "A retained message in the shape of AWS IoT's GetRetainedMessage.",
+    required: ['topic', 'payload', 'qos', 'lastModifiedTime'],
+    properties: {
+      topic: { type: 'string' },
+      payload: { type: 'string', contentEncoding: 'base64' },
+      qos: { type: 'integer', enum: [0, 1, 2] },
+      lastModifiedTime: { type: 'integer', description: 'Milliseconds since the Unix epoch.' },
+    },
+  },
+} satisfies Schemas

@@ -1,0 +1,33 @@
+import * as health from './health.ts'
+import * as identity from './identity.ts'
+import type { Operations, Schemas } from './operation.ts'
+import * as pages from './pages.ts'
+import * as problems from './problems.ts'
+import * as publish from './publish.ts'
+import * as read from './read.ts'
+import * as session from './session.ts'
+import * as stream from './stream.ts'
+
+/** All that routes of ours do, by the name in the `config` of each. */
+export const OPERATIONS = {
+  ...publish.OPERATIONS,
+  ...read.OPERATIONS,
+  ...stream.OPERATIONS,
+  ...identity.OPERATIONS,
+  ...session.OPERATIONS,
+  ...health.OPERATIONS,
+  ...pages.OPERATIONS,
+} satisfies Operations
+
+export type OperationId = keyof typeof OPERATIONS
+
+/** The shapes that have a name. */
+export const SCHEMAS: Schemas = {
+  ...publish.SCHEMAS,
+  ...read.SCHEMAS,
+  ...stream.SCHEMAS,
+  ...identity.SCHEMAS,
+  ...session.SCHEMAS,
+  ...health.SCHEMAS,
+  ...problems.SCHEMAS,
+}

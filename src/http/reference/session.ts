@@ -1,0 +1,56 @@
+import { json, type Operations, type Schemas } from './operation.ts'
+
+const COOKIE_SET = { 'set-cookie': { type: 'string', description: 'The session.' } }
+const ALICE = { id: 'alice', expires: '2026-11-24T20:00:00.000Z', kind: 'invite' }
+
+export const OPERATIONS = {
+  logIn: {
+    summary: 'Trade the code of an invite for a session',
+    description:
+      'The code stands after `#invite=` in the link that `wott-gateway viewer invite NAME` prints. It works once. The session is a cookie that no script can read.',
+    tags: ['Sessions'],
+    body: {
+      content: {
+        'application/json': {
+          schema: {
+            type: 'object',
+            required: ['code'],
+            properties: { code: { type: 'string', minLength: 1 } },
+            'x-examples': { invite: { value: { code: 'q83vEjRWeJCrze8SNFZ4kKvN7xI' } } },
+          },
+        },
+      },
+    },
+    response: { 200: { ...json('You are logged in.', 'Session', ALICE), headers: COOKIE_SET } },
+    errors: ['body_invalid', 'invite_invalid', 'payload_too_large'],
+    session: 'unused',
+  },
+  logOut: {
+    summary: 'Log out',
+    description: 'Ends the session and its streams. Whoever has none is answered the same.',
+    tags: ['Sessions'],
+    response: { 204: { description: 'You are logged out.', type: 'null', headers: COOKIE_SET } },
+    errors: ['payload_too_large'],
+    session: 'optional',
+  },
+  getSession: {
+    summary: 'Who looks, and until when',
+    description: 'On the device door that is the device, until its certificate expires.',
+    tags: ['Sessions'],
+    response: { 200: json('The session.', 'Session', ALICE) },
+    errors: [],
+  },
+} satisfies Operations
+
+export const SCHEMAS = {
+  Session: {
+    type: 'object',
+    description: 'Who looks, until when, and by what right.',
+    required: ['id', 'expires', 'kind'],
+    properties: {
+      id: { type: 'string', description: "The viewer's name, or the WoTT ID." },
+      expires: { type: 'string', format: 'date-time' },
+      kind: { type: 'string', enum: ['certificate', 'invite'] },
+    },
+  },
+} satisfies Schemas

@@ -1,0 +1,148 @@
+import { endFrame, eventFrame, gapFrame, RETRY } from '../../live/event.ts'
+import { HEARTBEAT_MS } from '../../live/stream.ts'
+import type { Message } from '../../topic/message.ts'
+import { MAX_FILTERS } from '../stream.ts'
+import {
+  type Content,
+  type Operations,
+  parameters,
+  payloadAs,
+  type Schema,
+  type Schemas,
+} from './operation.ts'
+import { exampleOf } from './problems.ts'
+
+export const FORMAT: Schema = {
+  type: 'string',
+  enum: ['json', 'raw'],
+  default: 'json',
+  description: 'What the data of an event is: JSON with all that is known, or the payload alone.',
+}
+
+export const LAST_EVENT_ID: Schema = {
+  type: 'string',
+  description:
+    'As `Last-Event-ID`, for a first connection; `earliest` begins with the whole history.',
+  examples: ['earliest'],
+}
+
+export const RESUME: Schema = {
+  type: 'string',
+  description: 'The `id` of the last event that arrived: the stream goes on after it.',
+  examples: ['5f1c0e9a7b2d-41'],
+}
+
+const ID = '5f1c0e9a7b2d-42'
+const MESSAGE: Message = {
+  ...{ topic: 'wott/temperature', payload: Buffer.from('21.5'), qos: 0, retain: false },
+  ...{ device: 'sensor.d.wott.local', time: Date.UTC(2026, 10, 24, 8) },
+}
+const { code, message } = exampleOf('session_expired')
+/** As the gateway writes them. */
+export const FRAMES = {
+  message: eventFrame(MESSAGE, ID, 'json').toString(),
+  gap: gapFrame(ID, '0123456789ab-7').toString(),
+  end: endFrame(code, message).toString(),
+}
+
+const EXAMPLES = {
+  message: { summary: 'A message', value: RETRY + FRAMES.message },
+  gap: { summary: 'Messages are missing', value: RETRY + FRAMES.gap },
+  end: { summary: 'The end, for good', value: FRAMES.end + RETRY },
+}
+
+export const EVENT_STREAM: Content = {
+  'text/event-stream': {
+    schema: {
+      type: 'string',
+      contentMediaType: 'text/event-stream',
+      contentSchema: { type: 'array', items: { $ref: 'StreamEvent#' } },
+    },
+    examples: EXAMPLES,
+  },
+}
+
+export const OPERATIONS = {
+  openStream: {
+    summary: 'Follow one filter or several',
+    description: `Retained messages that match come first, then live ones, each authorised when it is sent. A comment comes every ${HEARTBEAT_MS / 1000} seconds. A stream that ends without an event named \`end\` is to be opened again with the last id, and misses nothing: what came meanwhile is sent first, or an event named \`gap\` says that it is gone. A reader that cannot keep up is cut off, and can resume.`,
+    tags: ['Stream'],
+    querystring: parameters(
+      {
+        filter: {
+          type: 'array',
+          items: { type: 'string' },
+          minItems: 1,
+          maxItems: MAX_FILTERS,
+          description: 'MQTT topic filters; `#` is sent as `%23`, and `+` may be sent as it is.',
+          examples: [['wott/#']],
+        },
+        format: FORMAT,
+        lastEventId: LAST_EVENT_ID,
+      },
+      ['filter'],
+    ),
+    headers: parameters({ 'Last-Event-ID': RESUME }),
+    response: { 200: { description: 'The stream, which has no end.', content: EVENT_STREAM } },
+    errors: ['topic_invalid', 'query_invalid', 'read_denied', 'too_many_streams'],
+  },
+} satisfies Operations
+
+export const SCHEMAS = {
+  StreamEvent: {
+    type: 'object',
+    description: 'One event of a stream, by the fields of Server-Sent Events.',
+    required: ['data'],
+    properties: {
+      id: { type: 'string', description: 'What to resume from, to get what comes after.' },
+      event: {
+        type: 'string',
+        enum: ['gap', 'end'],
+        description: 'Absent for a message, so that `onmessage` of an `EventSource` gets it.',
+      },
+      data: {
+        type: 'string',
+        contentMediaType: 'application/json',
+        contentSchema: { anyOf: [{ $ref: 'Message#' }, { $ref: 'Gap#' }, { $ref: 'End#' }] },
+        description:
+          'JSON in one line; with `format=raw` the payload, a `data` line for each line.',
+      },
+    },
+  },
+  Message: {
+    type: 'object',
+    description:
+      'One message, as streams send it. A payload that is no UTF-8 is in `payloadBase64`, every other in `payload`.',
+    required: ['topic', 'device', 'qos', 'retain', 'time'],
+    properties: {
+      topic: { type: 'string' },
+      device: {
+        type: ['string', 'null'],
+        description: 'The WoTT ID of who published it; null where the broker cannot tell.',
+      },
+      qos: { type: 'integer', enum: [0, 1, 2], description: 'What it was published with.' },
+      retain: { type: 'boolean', description: 'Whether it was published to be retained.' },
+      time: { type: 'string', format: 'date-time', description: 'When the gateway took it.' },
+    },
+    ...payloadAs({ type: 'string' }),
+  },
+  Gap: {
+    type: 'object',
+    description:
+      'Messages are missing since `lastEventId`. The retained messages follow, then all that is left of the history.',
+    required: ['lastEventId', 'message'],
+    properties: {
+      lastEventId: { type: 'string', description: 'The id that the reader came with.' },
+      message: { type: 'string', description: 'The same in a sentence.' },
+    },
+  },
+  End: {
+    type: 'object',
+    description: 'The gateway ends the stream for good, and coming back would not help.',
+    required: ['code', 'message'],
+    properties: {
+      code: { type: 'string', enum: ['read_denied', 'session_expired', 'session_ended'] },
+      message: { type: 'string', description: 'The same in a sentence.' },
+    },
+  },
+} satisfies Schemas

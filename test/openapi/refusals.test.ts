@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { promisify } from 'node:util'
+import { createAuthority } from '../../src/ca/authority.ts'
+import type { ErrorCode } from '../../src/errors.ts'
+import type { Answer, Call } from './client.ts'
+import { readDocument } from './document.ts'
+import { openSite, type Site } from './site.ts'
+
+const DAY_MS = 86_400_000
+const { servers } = await readDocument()
+const viewer = servers.find(({ variables }) => variables.port?.default === '9443')
+assert.ok(viewer)
+
+let site: Site
+
+const asSensor = (operation: string, call: Call = {}) =>
+  site.client.call(operation, { certificate: site.sensor, ...call })
+const asAlice = async (apiKey: string, call: Call = {}) =>
+  site.client.call('whoami', { server: viewer, apiKey, ...call })
+
+/** A whoami of somebody with another certificate. */
+async function as(name: string, ...more: unknown[]): Promise<Answer> {
+  const issue = site.at.pki.issue as (name: string, ...more: unknown[]) => Promise<Site['sensor']>
+  return site.client.call('whoami', { certificate: await issue(name, ...more) })
+}
+
+/**
+ * How each refusal comes about: by what is otherwise than in the example of the operation. `request_timeout` alone is
+ * not here, which takes 30 seconds.
+ */
+const PROVOKED: Record<Exclude<ErrorCode, 'request_timeout'>, () => Promise<Answer>> = {
+  certificate_required: () => site.client.call('whoami'),
+  certificate_expired: () => as('old', { notBefore: Date.now() - 7 * DAY_MS }),
+  async certificate_revoked() {
+    const certificate = await site.at.pki.issue('revoked')
+    await site.at.pki.revoke(certificate.serial)
+    await site.at.gateway.reload()
+    return site.client.call('whoami', { certificate })
+  },
+  certificate_untrusted: async () => as('foreign', {}, await createAuthority()),
+  identity_unusable: () => as('odd', { commonName: ['one', 'two'], names: ['odd'] }),
+  session_required: () => site.client.call('whoami', { server: viewer }),
+  session_expired: async () => asAlice(await site.session(1)),
+  async session_ended() {
+    const apiKey = await site.session()
+    await site.client.call('logOut', { apiKey })
+    return asAlice(apiKey)
+  },
+  invite_invalid: () => site.client.call('logIn'),
+  topic_invalid: () => asSensor('publish', { parameters: { topic: 'wott/+' } }),
+  query_invalid: () => asSensor('publish', { parameters: { qos: '2' } }),
+  request_invalid: () => asSensor('whoami', { options: { setHost: false } }),
+  body_invalid: () => asSensor('publishMany', { body: Buffer.from([0xff]) }),
+  publish_denied: () => asSensor('publish', { parameters: { topic: 'elsewhere' } }),
+  read_denied: () => asSensor('readTopic', { parameters: { topic: 'elsewhere' } }),
+  origin_denied: () => asSensor('whoami', { headers: { origin: 'https://elsewhere.example' } }),
+  not_found: () => asSensor('getAsset', { parameters: { file: 'nothing.js' } }),
+  not_retained: () => asSensor('readTopic', { parameters: { topic: 'wott/nothing' } }),
+  payload_too_large: () => asSensor('publish', { body: 'x'.repeat(200_000) }),
+  unsupported_media_type: () => asSensor('publishMany', { mediaType: 'application/json' }),
+  async rate_limited() {
+    const certificate = await site.at.pki.issue('hasty')
+    for (;;) {
+      const answer = await site.client.call('publish', { certificate })
+      if (answer.status === 429) return answer
+    }
+  },
+  // little more than the bound: what is not read resets the connection, and may take the answer with it
+  headers_too_large: () => asSensor('whoami', { headers: { 'x-filler': 'x'.repeat(213_000) } }),
+  async internal_error() {
+    const apiKey = await site.session()
+    const lock = `${site.at.viewersFile}.lock`
+    await rm(lock)
+    await mkdir(lock)
+    const answer = await site.client.call('logOut', { apiKey })
+    await rm(lock, { recursive: true })
+    return answer
+  },
+  async broker_unavailable() {
+    await limitFiles('1')
+    const answer = await asSensor('publish', { parameters: { qos: '1', retain: 'true' } })
+    await limitFiles('unlimited')
+    return answer
+  },
+  too_many_streams: () => asSensor('openStream'),
+}
+
+/** Of this process, which the gateway is part of: as if the disk were full. */
+async function limitFiles(bytes: string): Promise<void> {
+  await promisify(execFile)('prlimit', ['--pid', `${process.pid}`, `--fsize=${bytes}:`])
+}
+
+describe('a client that knows openapi.json alone understands', () => {
+  let folder: string
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'wott-refusals-'))
+    const limits = { publishRate: '1', publishBurst: '10', maxStreams: '0' }
+    site = await openSite({ broker: `file:${folder}`, ...limits })
+  })
+  after(async () => {
+    await site[Symbol.asyncDispose]()
+    await rm(folder, { recursive: true })
+  })
+
+  for (const [code, provoke] of Object.entries(PROVOKED))
+    it(code, async () => {
+      const { body } = await provoke()
+      assert.equal(body.code, code)
+    })
+})

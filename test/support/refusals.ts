@@ -1,0 +1,70 @@
+import { type ErrorCode, GatewayError } from '../../src/errors.ts'
+import { PROBLEM_TYPE } from '../../src/http/problem.ts'
+import { DOORS, type HttpDoor } from '../../src/http/reference/doors.ts'
+import type { Operation } from '../../src/http/reference/operation.ts'
+import { PROBLEMS } from '../../src/http/reference/problems.ts'
+import type { DescribedRoute } from './routes.ts'
+
+/** Whether this door refuses who does not say who they are. */
+function insists(door: HttpDoor, { session }: Operation): boolean {
+  return DOORS[door].security !== null && !(door === 'viewer' && session)
+}
+
+/** Who may call, in OpenAPI's words: nobody has to say who they are where the list is empty, or has `{}`. */
+export function securityOf({ operation, doors }: DescribedRoute): object[] {
+  const ways = doors.flatMap((door) => {
+    const { security } = DOORS[door]
+    const known = security && !(door === 'viewer' && operation.session === 'unused')
+    return [...(known ? [{ [security]: [] }] : []), ...(insists(door, operation) ? [] : [{}])]
+  })
+  return ways.some((way) => Object.keys(way).length > 0) ? ways : []
+}
+
+/** Everything that a route, or a door before it, may refuse a request with: an answer for each status. */
+export function refusalsOf({ operation, doors }: DescribedRoute): Record<string, object> {
+  const codes = new Set<ErrorCode>([
+    ...doors.flatMap((door) => (insists(door, operation) ? DOORS[door].unidentified : [])),
+    ...operation.errors,
+    ...doors.flatMap((door) => DOORS[door].errors),
+  ])
+  const byStatus = Map.groupBy(codes, (code) => new GatewayError(code, '').status)
+  const answers = [...byStatus].map(([status, same]) => [
+    status,
+    same.length > 1 ? refusal(...same) : { $ref: `#/components/responses/${same[0]}` },
+  ])
+  return Object.fromEntries(answers)
+}
+
+export function refusal(...codes: ErrorCode[]): object {
+  const later = codes.some((code) => PROBLEMS[code].later)
+  return {
+    description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].means}.`).join('\n\n'),
+    headers: { ...header('x-request-id'), ...(later ? header('retry-after') : {}) },
+    content: {
+      [PROBLEM_TYPE]: {
+        schema: {
+          allOf: [
+            { $ref: '#/components/schemas/Problem' },
+            { type: 'object', properties: { code: { enum: codes } } },
+          ],
+        },
+        examples: Object.fromEntries(
+          codes.map((code) => [code, { $ref: `#/components/examples/${code}` }]),
+        ),
+      },
+    },
+  }
+}
+
+export function header(name: keyof typeof HEADERS): object {
+  return { [name]: { $ref: `#/components/headers/${name}` } }
+}
+
+export const HEADERS = {
+  'x-request-id': {
+    required: true,
+    schema: { type: 'string' },
+    description: 'Finds what the gateway logged of this request.',
+  },
+  'retry-after': { schema: { type: 'integer' }, description: 'Seconds to wait.' },
+}

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import { channel } from 'node:diagnostics_channel'
+import type { FastifyInstance, RouteOptions } from 'fastify'
+import { pino } from 'pino'
+import { createDeviceDoor } from '../../src/http/device-door.ts'
+import { createOpsDoor } from '../../src/http/ops-door.ts'
+import { DOORS, type HttpDoor } from '../../src/http/reference/doors.ts'
+import type { Operation } from '../../src/http/reference/operation.ts'
+import { OPERATIONS, type OperationId } from '../../src/http/reference/reference.ts'
+import { createViewerDoor } from '../../src/http/viewer-door.ts'
+
+// routes are registered and never called, so what they work with need not be there
+const NOTHING = { log: pino({ level: 'silent' }), trust: { context: {} } } as never
+
+const OPEN: Record<HttpDoor, () => { ready(): unknown; close(): unknown }> = {
+  device: () => createDeviceDoor(NOTHING),
+  viewer: () => createViewerDoor(NOTHING),
+  ops: () => createOpsDoor(NOTHING),
+}
+
+/** The routes of a door, as Fastify comes to know them. */
+async function routesOf(door: HttpDoor): Promise<RouteOptions[]> {
+  const routes: RouteOptions[] = []
+  const initialization = channel('fastify.initialization')
+  const note = (message: unknown) => {
+    const { fastify } = message as { fastify: FastifyInstance }
+    fastify.addHook('onRoute', (route) => void routes.push(route))
+  }
+  initialization.subscribe(note)
+  const app = OPEN[door]()
+  initialization.unsubscribe(note)
+  await app.ready()
+  await app.close()
+  // that GET implies HEAD goes without saying
+  return routes.filter(({ method }) => method !== 'HEAD')
+}
+
+/** An operation of the reference, and the route that is it. */
+export interface DescribedRoute {
+  readonly id: OperationId
+  readonly operation: Operation
+  readonly method: 'GET' | 'POST' | 'DELETE'
+  /** `/topics/{topic}` */
+  readonly path: string
+  readonly doors: readonly HttpDoor[]
+}
+
+/** In the order of the reference. Throws at a route without an operation, and at an operation without a route. */
+export async function describeRoutes(): Promise<DescribedRoute[]> {
+  const found = new Map<OperationId, DescribedRoute>()
+  for (const door of Object.keys(DOORS) as HttpDoor[])
+    for (const { method, url, config } of await routesOf(door)) {
+      const id = config?.operation
+      assert.ok(id, `${method} ${url} of the ${door} door names no operation of the reference`)
+      const operation: Operation = OPERATIONS[id]
+      const [parameter] = Object.keys(operation.params?.properties ?? {})
+      const path = url.replace('*', `{${parameter}}`)
+      const doors = [...(found.get(id)?.doors ?? []), door]
+      const route = { id, operation, method, path, doors } as DescribedRoute
+      assert.deepEqual({ ...route, doors: null }, { ...(found.get(id) ?? route), doors: null })
+      found.set(id, route)
+    }
+  return (Object.keys(OPERATIONS) as OperationId[]).map((id) => {
+    const route = found.get(id)
+    assert.ok(route, `no route names the operation ${id}`)
+    return route
+  })
+}
