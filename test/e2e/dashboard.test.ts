@@ -1,17 +1,16 @@
 import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import { inviteViewer } from '../../src/viewer/invite.ts'
 import { startDev } from '../cli/dev-gateway.ts'
 import { run as wott } from '../cli/program.ts'
-import { openBrowser, type Visit, visit } from '../support/browser.ts'
+import { barriersIn, openBrowser, type Visit, visit } from '../support/browser.ts'
 import { curl, mqtt } from '../support/clients.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import type { Credentials } from '../support/pki.ts'
 
-const AXE = resolve(import.meta.dirname, '../../node_modules/axe-core/axe.min.js')
 const ACL = `user sensor.d.wott.local
 topic write #
 user alice
@@ -50,16 +49,6 @@ describe('the dashboard in Chromium', () => {
   const card = (page: Page, topic: string) =>
     page.locator('.card').filter({ has: page.locator(`.topic bdi:text-is("${topic}")`) })
   const live = (page: Page) => page.locator('#state[data-state=live]').waitFor()
-
-  async function axe(page: Page): Promise<string[]> {
-    await page.evaluate(await readFile(AXE, 'utf8'))
-    const { violations } = await page.evaluate<{ violations: { id: string; impact: string }[] }>(
-      'axe.run()',
-    )
-    return violations
-      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      .map(({ id }) => id)
-  }
 
   it('logs in by an invite, shows what came before, and moves when curl publishes', async () => {
     await publish('wott/temperature', '-d', '20')
@@ -201,10 +190,10 @@ describe('the dashboard in Chromium', () => {
       await using window = await invited('alice', { colorScheme })
       const { page } = window
       await card(page, 'wott/temperature').waitFor()
-      assert.deepEqual(await axe(page), [])
+      assert.deepEqual(await barriersIn(page), [])
       await card(page, 'wott/temperature').click()
       await page.locator('#plot canvas').waitFor()
-      assert.deepEqual(await axe(page), [])
+      assert.deepEqual(await barriersIn(page), [])
     }
   })
 

@@ -1,8 +1,11 @@
 import { createHash, X509Certificate } from 'node:crypto'
 import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 
 const CHROMIUM = '/usr/bin/chromium'
+const AXE = resolve(import.meta.dirname, '../../node_modules/axe-core/axe.min.js')
 
 /** Debian's Chromium, which trusts this one certificate besides those that it trusts anyway. */
 export async function openBrowser(certificate: string): Promise<Browser & AsyncDisposable> {
@@ -42,4 +45,15 @@ export async function visit(
   })
   await page.goto(url)
   return { page, problems, [Symbol.asyncDispose]: () => context.close() }
+}
+
+/** What axe finds serious or critical in the page as it is now. */
+export async function barriersIn(page: Page): Promise<string[]> {
+  await page.evaluate(await readFile(AXE, 'utf8'))
+  const { violations } = await page.evaluate<{ violations: { id: string; impact: string }[] }>(
+    'axe.run()',
+  )
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id }) => id)
 }

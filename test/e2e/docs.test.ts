@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import type { Browser, Page } from 'playwright-core'
+import { inviteViewer } from '../../src/viewer/invite.ts'
+import { barriersIn, openBrowser, visit } from '../support/browser.ts'
+import { http1 } from '../support/clients.ts'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { ROOT } from '../support/generated.ts'
+
+describe('/docs in Chromium', () => {
+  let at: TestGateway
+  let browser: Browser & AsyncDisposable
+  before(async () => {
+    at = await startGateway({
+      acl: 'user sensor\ntopic write wott/#\nuser alice\ntopic read wott/#\n',
+    })
+    browser = await openBrowser(at.certificate)
+  })
+  after(async () => {
+    await browser[Symbol.asyncDispose]()
+    await at[Symbol.asyncDispose]()
+  })
+
+  const home = () => `https://localhost:${at.ports.viewer}`
+  const operation = (page: Page, id: string) => page.locator(`.opblock[id$="-${id}"]`)
+  const open = (page: Page, id: string) =>
+    operation(page, id).locator('.opblock-summary-control').click()
+
+  it('shows every operation to anybody, with nothing from elsewhere', async () => {
+    await using window = await visit(browser, 'about:blank')
+    const { page, problems } = window
+    const errors: string[] = []
+    const asked: string[] = []
+    page.on('console', (message) => message.type() === 'error' && errors.push(message.text()))
+    page.on('request', (request) => asked.push(request.url()))
+    await page.goto(`${home()}/docs`)
+    const { paths } = JSON.parse(await readFile(join(ROOT, 'openapi/openapi.json'), 'utf8'))
+    const ids = Object.values<Record<string, { operationId: string }>>(paths).flatMap((path) =>
+      Object.values(path).map(({ operationId }) => operationId),
+    )
+    for (const id of ids) await operation(page, id).waitFor()
+    assert.equal(await page.locator('.opblock').count(), ids.length)
+    assert.deepEqual(await barriersIn(page), [])
+    assert.deepEqual(
+      asked.filter((url) => !url.startsWith(home()) && !url.startsWith('data:')),
+      [],
+    )
+    assert.deepEqual([...problems, ...errors], [])
+  })
+
+  it('lets who is logged in try what their door has', async () => {
+    const sensor = await at.pki.issue('sensor')
+    const path = '/topics/wott/temperature?retain=true'
+    await http1(at, sensor, { path, method: 'POST', body: '21.5' })
+    const code = await inviteViewer(at.viewersFile, 'alice', 3_600_000)
+    await using window = await visit(browser, `${home()}/#invite=${code}`)
+    const { page, problems } = window
+    await page.locator('a[href="/docs"]').click()
+    await open(page, 'readRetainedMessage')
+    const read = operation(page, 'readRetainedMessage')
+    await read.locator('.try-out button').click()
+    await read.locator('button.execute').click()
+    const answer = read.locator('.live-responses-table .response')
+    await answer.locator('.response-col_status:text-matches("200")').waitFor()
+    assert.match(`${await answer.textContent()}`, /"payload": ?"MjEuNQ=="/)
+    for (const elsewhere of ['publish', 'openStream', 'getMetrics']) {
+      await open(page, elsewhere)
+      await operation(page, elsewhere).locator('.responses-table').waitFor()
+      assert.equal(await operation(page, elsewhere).locator('.try-out').count(), 0, elsewhere)
+    }
+    assert.deepEqual(problems, [])
+  })
+})
