@@ -41,6 +41,14 @@ test('the image builds, and its gateway and sensor run as another user on a read
   const second = program.lines.length
   await program.line(/^Sending temperature \d+$/, second)
 
+  await inGateway(
+    'curl',
+    '-ksS',
+    '--fail',
+    '-o',
+    '/dev/null',
+    'https://localhost:9443/openapi.json',
+  )
   const { stdout: metrics } = await inGateway('curl', '-sS', 'http://127.0.0.1:9464/metrics')
   assert.match(
     metrics,

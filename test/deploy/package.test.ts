@@ -8,6 +8,8 @@ import { FREE_PORTS, startAny, temporaryFolder } from '../cli/program.ts'
 import { ROOT } from './dockerfile.ts'
 
 const execute = promisify(execFile)
+/** Of what the package has a copy of. */
+const SWAGGER_LICENSE = 'dist/dashboard/swagger-ui.LICENSE.txt'
 
 test('npx runs the packed package in an empty folder: a reading in, a metric out', async () => {
   await using packed = await temporaryFolder()
@@ -17,7 +19,7 @@ test('npx runs the packed package in an empty folder: a reading in, a metric out
   })
   const [{ filename, files }] = JSON.parse(stdout)
   const paths: string[] = files.map(({ path }: { path: string }) => path)
-  for (const path of ['README.md', 'LICENSE', 'CHANGELOG.md', 'dist/cli/main.js'])
+  for (const path of ['README.md', 'LICENSE', 'CHANGELOG.md', 'dist/cli/main.js', SWAGGER_LICENSE])
     assert.ok(paths.includes(path), path)
   assert.deepEqual(
     paths.filter((path) => /^(src|test|bench)\/|\.ts$/.test(path)),
@@ -30,7 +32,7 @@ test('npx runs the packed package in an empty folder: a reading in, a metric out
     const line = await program.line(new RegExp(`"door":"${door}".*"listening"`))
     return /:(\d+)"/.exec(line)?.[1]
   }
-  const [device, ops] = await Promise.all([port('device'), port('ops')])
+  const [device, viewer, ops] = await Promise.all([port('device'), port('viewer'), port('ops')])
   await program.line(/curl .*-d 21\.5/)
   const certs = join(empty.path, '.wott/devices/sensor')
   const answer = await execute('curl', [
@@ -39,6 +41,11 @@ test('npx runs the packed package in an empty folder: a reading in, a metric out
     `https://localhost:${device}/topics/wott/temperature`,
   ])
   assert.equal(JSON.parse(answer.stdout).message, 'OK')
+  for (const page of ['', 'docs', 'openapi.json', 'asyncapi.json', 'assets/swagger-ui-bundle.js'])
+    await execute('curl', [
+      ...['-sS', '--fail', '--output', '/dev/null', '--cacert', `${certs}/ca.crt`],
+      `https://localhost:${viewer}/${page}`,
+    ])
   const metrics = await execute('curl', ['-sS', `http://127.0.0.1:${ops}/metrics`])
   assert.match(metrics.stdout, /^wott_reading\{.*\} 21\.5$/m)
   assert.deepEqual(await readdir(empty.path), ['.wott'])
