@@ -32,11 +32,13 @@ function gauges({
   handshake,
   streamOpened,
   streamClosed,
+  streamRefused,
   aclLoaded,
   certificateExpires,
 }: Meter) {
   return {
     ...{ connectionOpened, connectionClosed, handshake, streamOpened, streamClosed },
+    streamRefused,
     ...{ aclLoaded, certificateExpires },
   }
 }

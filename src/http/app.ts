@@ -100,7 +100,8 @@ export function sendProblem(
   reply: Pick<Reply, 'code' | 'header' | 'removeHeader' | 'type' | 'send'>,
   error: GatewayError,
 ): void {
-  if (error.status >= 500)
+  // a bound that was reached is counted, and no fault
+  if (error.status >= 500 && error.code !== 'too_many_streams')
     request.log.error({ err: error.cause ?? error, traceId: request.id }, error.message)
   // Fastify's, after a body that is too large; HTTP/2 has no such header (RFC 9113 §8.2.2)
   if (request.raw.httpVersionMajor === 2) reply.removeHeader('connection')

@@ -47,6 +47,7 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
           action: 'receive',
           topic,
         })
+    if (refused?.code === 'too_many_streams') options.meter.streamRefused(caller.door)
     if (refused) throw refused
     reply.hijack()
     const response = reply.raw

@@ -43,6 +43,8 @@ export interface Meter {
   handshake(door: Door, result: HandshakeResult): void
   streamOpened(door: Door): void
   streamClosed(door: Door): void
+  /** There were as many as there may be. */
+  streamRefused(door: Door): void
   /** The ACL file was read: its number of rules, or null when it could not be used and the old rules stay. */
   aclLoaded(rules: number | null): void
   /** End of validity in milliseconds since the Unix epoch; null when there is none. */
@@ -62,6 +64,7 @@ export const silentMeter: Meter = {
   handshake: nothing,
   streamOpened: nothing,
   streamClosed: nothing,
+  streamRefused: nothing,
   aclLoaded: nothing,
   certificateExpires: nothing,
 }

@@ -102,6 +102,12 @@ export function createMetrics(
     labelNames: ['door'],
     registers,
   })
+  const streamsRefused = new Counter({
+    name: 'wott_streams_refused_total',
+    help: 'Event streams that were refused because as many were open as may be.',
+    labelNames: ['door'],
+    registers,
+  })
   const aclRules = new Gauge({
     name: 'wott_acl_rules',
     help: 'Rules of the access control file in force.',
@@ -164,7 +170,10 @@ export function createMetrics(
       for (const result of HANDSHAKE_RESULTS) handshakes.inc({ door, result }, 0)
     }
     for (const limit of STORE_LIMITS) storeLimits.inc({ limit }, 0)
-    for (const door of ['device', 'viewer'] as const) streams.set({ door }, 0)
+    for (const door of ['device', 'viewer'] as const) {
+      streams.set({ door }, 0)
+      streamsRefused.inc({ door }, 0)
+    }
     for (const door of ['device', 'mqtt', 'viewer', 'ops'] as const) connections.set({ door }, 0)
     publishDuration.zero({ door: 'device' })
     for (const reason of QUEUE_REASONS) dropped.inc({ door: 'mqtt', reason }, 0)
@@ -187,6 +196,7 @@ export function createMetrics(
     handshake: (door, result) => handshakes.inc({ door, result }),
     streamOpened: (door) => streams.inc({ door }),
     streamClosed: (door) => streams.dec({ door }),
+    streamRefused: (door) => streamsRefused.inc({ door }),
     aclLoaded(rules) {
       aclReloadSuccessful.set(rules === null ? 0 : 1)
       if (rules === null) return

@@ -385,6 +385,11 @@ describe('the bound on streams', () => {
       assert.deepEqual([refused.status, refused.json.code], [503, 'too_many_streams'])
       assert.match(String(refused.headers['retry-after']), /^\d+$/)
     }
+    assert.equal(await at.metric('wott_streams_refused_total{door="device"}'), 2)
+    assert.deepEqual(
+      at.log.filter(({ level }) => level === 'error'),
+      [],
+    )
     second[Symbol.dispose]()
     await openStreams(at, 1)
     using third = await eventSource(at, reader, '/topics/c')
