@@ -19,6 +19,7 @@ interface Operation {
   description?: string
   parameters?: Named[]
   servers?: unknown[]
+  requestBody?: { required?: boolean }
   security?: object[]
   responses: Record<string, { headers?: object }>
 }
@@ -66,7 +67,7 @@ async function bookOf(routes: readonly DescribedRoute[]): Promise<Document> {
   })
   for (const [name, schema] of Object.entries(SCHEMAS)) book.addSchema({ $id: name, ...schema })
   for (const { id, operation, method, path } of routes) {
-    const { errors, session, ...schema } = operation
+    const { errors, session, bodyOptional, ...schema } = operation
     book.route({
       ...{ method, url: path.replace(/\{(\w+)\}/, ':$1'), handler: () => {} },
       schema: { operationId: id, ...schema },
@@ -78,10 +79,12 @@ async function bookOf(routes: readonly DescribedRoute[]): Promise<Document> {
 
 /** Adds where an operation is served, who may call it, and what it refuses. */
 function complete(described: Operation, route: DescribedRoute): void {
-  const { doors } = route
+  const { doors, operation } = route
   const where = `On the ${doors.join(' and ')} ${doors.length > 1 ? 'doors' : 'door'}.`
   described.description = described.description ? `${described.description}\n\n${where}` : where
   if (doors.length === 1) described.servers = doors.map((door) => DOORS[door].server)
+  // @fastify/swagger takes every body for required
+  if (described.requestBody && operation.bodyOptional) described.requestBody.required = false
   described.security = securityOf(route)
   if (!doors.includes('ops'))
     for (const answer of Object.values(described.responses))

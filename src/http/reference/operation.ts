@@ -47,6 +47,8 @@ export interface Operation {
   readonly querystring?: Parameters
   readonly headers?: Parameters
   readonly body?: { readonly content: Content }
+  /** It may be sent without a body. */
+  readonly bodyOptional?: true
   readonly response: Readonly<Record<number, Response>>
   /** What it refuses. What its doors refuse for all of their routes is in DOORS. */
   readonly errors: readonly ErrorCode[]

@@ -55,6 +55,7 @@ export const OPERATIONS = {
         'application/octet-stream': { schema: { type: 'string', format: 'binary' } },
       },
     },
+    bodyOptional: true,
     response: { 200: json('It is published.', 'Published', { message: 'OK', traceId: TRACE_ID }) },
     errors: ['query_invalid', ...REFUSALS],
   },
