@@ -5,7 +5,7 @@ import { startWorker, type Worker } from './support/child.ts'
 import { createGround, type Ground } from './support/ground.ts'
 import type { HttpJob, HttpScenario } from './support/http-load.ts'
 import { meterCalls } from './support/meter-calls.ts'
-import { median, medianRatio, print, printTable } from './support/rounds.ts'
+import { median, medianInterval, print, printTable, ratios } from './support/rounds.ts'
 import { type Server, startServer } from './support/servers.ts'
 
 const HELP = `Usage: node bench/meter.ts [OPTIONS]
@@ -104,6 +104,7 @@ async function compare(): Promise<void> {
       if (!open) throw new Error(`there is no scenario "${name}"`)
       const { counting, silent } = await measure(ground, open)
       const [counted, uncounted] = [quiet(counting), quiet(silent)]
+      const more = ratios(counting, silent).map((ratio) => ratio - 1)
       const calls = name.startsWith('http')
         ? meterCalls('device', Buffer.from(NUMBER))
         : meterCalls('mqtt', Buffer.alloc(100, 'x'))
@@ -112,7 +113,8 @@ async function compare(): Promise<void> {
         counted.toFixed(2),
         uncounted.toFixed(2),
         percent(counted / uncounted - 1),
-        percent(medianRatio(counting, silent) - 1),
+        percent(median(more)),
+        medianInterval(more).map(percent).join(' to '),
         calls.toFixed(2),
         percent(calls / uncounted),
       ])
@@ -122,9 +124,10 @@ async function compare(): Promise<void> {
     'Microseconds of CPU for one message in the quietest tenth of the rounds, by how much counting makes',
   )
   print(
-    'them more, the same by the median of all rounds, and what the calls to the meter take alone',
+    'them more, the same by the median of all rounds with its 95 % interval, and what the calls to the',
   )
-  printTable([['', 'counting', 'silent', '', 'median', 'calls', ''], ...rows])
+  print('meter take alone')
+  printTable([['', 'counting', 'silent', '', 'median', '', 'calls', ''], ...rows])
 }
 
 /** What else runs on the machine only ever adds to a cost. */

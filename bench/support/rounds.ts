@@ -7,9 +7,22 @@ export function median(values: readonly number[]): number {
   return (low + high) / 2
 }
 
-/** The median of `values[n] / others[n]`: what was measured one after the other is compared with each other. */
+/** `values[n] / others[n]`: what was measured one after the other is compared with each other. */
+export function ratios(values: readonly number[], others: readonly number[]): number[] {
+  return values.map((value, round) => value / (others[round] ?? Number.NaN))
+}
+
 export function medianRatio(values: readonly number[], others: readonly number[]): number {
-  return median(values.map((value, round) => value / (others[round] ?? Number.NaN)))
+  return median(ratios(values, others))
+}
+
+/** Where 95 of 100 times the median lies that more and more values would come to; by the values' order alone. */
+export function medianInterval(values: readonly number[]): [number, number] {
+  const sorted = values.toSorted((a, b) => a - b)
+  // the binomial distribution's, as the normal one has them
+  const half = 0.98 * Math.sqrt(values.length)
+  const low = Math.max(0, Math.floor(values.length / 2 - half))
+  return [sorted[low] ?? Number.NaN, sorted.at(-1 - low) ?? Number.NaN]
 }
 
 /** `items` from another one on in each round, so that nobody always comes first. */

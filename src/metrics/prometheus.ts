@@ -1,4 +1,5 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { registerDurations } from './durations.ts'
 import {
   type Door,
   HANDSHAKE_RESULTS,
@@ -18,6 +19,15 @@ export interface Metrics {
   watchStore(options: StoreMetricsOptions): void
   /** The exposition in Prometheus' text format. */
   text(): Promise<string>
+}
+
+type Counts<Of> = Partial<Record<Door, Of>>
+/** How many came to which result, by QoS. */
+type Published = Record<PublishResult, [number, number, number]>
+
+function nothingYet(): Published {
+  const none = PUBLISH_RESULTS.map((result) => [result, [0, 0, 0]])
+  return Object.fromEntries(none)
 }
 
 /** Gauges that are called counters, which promtool objects to; each is the sum of the one without `_total`. */
@@ -40,8 +50,8 @@ export function createMetrics(
     registers,
   }).set(build, 1)
   // counted in plain numbers, and told when somebody asks: prom-client would hash the labels of every message
-  const published = new Map<Door, Map<PublishResult, [number, number, number]>>()
-  const delivered = new Map<Door, number>()
+  const published: Counts<Published> = { device: nothingYet(), mqtt: nothingYet() }
+  const delivered: Counts<number> = { device: 0, mqtt: 0, viewer: 0 }
   new Counter({
     name: 'wott_publishes_total',
     help: 'Messages that clients asked to publish, by what came of it.',
@@ -49,18 +59,17 @@ export function createMetrics(
     registers,
     collect() {
       this.reset()
-      for (const [door, results] of published)
-        for (const [result, counts] of results)
+      for (const [door, results] of Object.entries(published))
+        for (const [result, counts] of Object.entries(results))
           for (const [qos, count] of counts.entries())
             if (qos < 2 || door === 'mqtt') this.inc({ door, qos: String(qos), result }, count)
     },
   })
-  const publishDuration = new Histogram({
+  const publishTook = registerDurations(registry, {
     name: 'wott_publish_duration_seconds',
     help: 'Time from a whole publish request to its answer.',
-    labelNames: ['door'],
+    doors: ['device'],
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
-    registers,
   })
   new Counter({
     name: 'wott_deliveries_total',
@@ -69,7 +78,7 @@ export function createMetrics(
     registers,
     collect() {
       this.reset()
-      for (const [door, count] of delivered) this.inc({ door }, count)
+      for (const [door, count] of Object.entries(delivered)) this.inc({ door }, count)
     },
   })
   const dropped = new Counter({
@@ -162,10 +171,7 @@ export function createMetrics(
   // a counter that begins with its first event hides that event from rate() and increase(), and a gauge that is not
   // there yet looks like a broken panel
   function startAtZero(): void {
-    for (const door of ['device', 'mqtt'] as const)
-      published.set(door, new Map(PUBLISH_RESULTS.map((result) => [result, [0, 0, 0]])))
     for (const door of ['device', 'mqtt', 'viewer'] as const) {
-      delivered.set(door, 0)
       dropped.inc({ door, reason: 'slow_reader' }, 0)
       for (const result of HANDSHAKE_RESULTS) handshakes.inc({ door, result }, 0)
     }
@@ -175,19 +181,18 @@ export function createMetrics(
       streamsRefused.inc({ door }, 0)
     }
     for (const door of ['device', 'mqtt', 'viewer', 'ops'] as const) connections.set({ door }, 0)
-    publishDuration.zero({ door: 'device' })
     for (const reason of QUEUE_REASONS) dropped.inc({ door: 'mqtt', reason }, 0)
   }
   startAtZero()
 
   const meter: Meter = {
     published(door, qos, result) {
-      const counts = published.get(door)?.get(result)
-      if (counts) counts[qos] += 1
+      const counts = published[door]
+      if (counts) counts[result][qos] += 1
     },
-    publishTook: (door, seconds) => publishDuration.observe({ door }, seconds),
+    publishTook,
     delivered(door) {
-      delivered.set(door, (delivered.get(door) ?? 0) + 1)
+      delivered[door] = (delivered[door] ?? 0) + 1
     },
     deliveryDropped: (door, reason, count = 1) => dropped.inc({ door, reason }, count),
     storeLimitReached: (limit, count) => storeLimits.inc({ limit }, count),
