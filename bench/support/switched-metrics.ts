@@ -34,12 +34,12 @@ function gauges({
   streamClosed,
   streamRefused,
   aclLoaded,
-  certificateExpires,
+  certificateValid,
 }: Meter) {
   return {
     ...{ connectionOpened, connectionClosed, handshake, streamOpened, streamClosed },
     streamRefused,
-    ...{ aclLoaded, certificateExpires },
+    ...{ aclLoaded, certificateValid },
   }
 }
 

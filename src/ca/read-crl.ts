@@ -1,10 +1,12 @@
 import { toSerial } from './serial.ts'
 
-/** What revocation lists say. */
+/** What revocation lists say; times in milliseconds since the Unix epoch. */
 export interface Crl {
-  /** When the first of them is out of date, in milliseconds since the Unix epoch; Infinity if none ever is. */
+  /** When the one was signed that is the first to be out of date. */
+  readonly thisUpdate: number
+  /** When that is; Infinity if none ever is. */
   readonly nextUpdate: number
-  /** When each revoked serial number was, in milliseconds since the Unix epoch. */
+  /** When each revoked serial number was. */
   readonly revoked: ReadonlyMap<string, number>
   /** `serial` as Node's `X509Certificate.serialNumber` prints it; case and leading zeros do not matter. */
   isRevoked(serial: string): boolean
@@ -20,9 +22,11 @@ export function readCrl(pem: string): Crl {
   )
   if (lists.length === 0) throw new Error('holds no "BEGIN X509 CRL" block')
   const revoked = new Map(lists.flatMap((list) => list.revoked))
+  const { thisUpdate, nextUpdate } = lists.reduce((first, list) =>
+    list.nextUpdate < first.nextUpdate ? list : first,
+  )
   return {
-    nextUpdate: Math.min(...lists.map((list) => list.nextUpdate)),
-    revoked,
+    ...{ thisUpdate, nextUpdate, revoked },
     isRevoked: (serial) => revoked.has(toSerial(Buffer.from(evenHex(serial), 'hex'))),
   }
 }
@@ -40,21 +44,21 @@ interface Element {
 }
 
 /** `TBSCertList`, RFC 5280 §5.1. */
-function readList(der: Buffer): { nextUpdate: number; revoked: [string, number][] } {
+function readList(der: Buffer) {
   const [list] = elements(der)
   const [signed] = elements(expect(list, SEQUENCE))
   const fields = elements(expect(signed, SEQUENCE))
   if (fields[0]?.tag === INTEGER) fields.shift() // version
   expect(fields.shift(), SEQUENCE) // signature algorithm
   expect(fields.shift(), SEQUENCE) // issuer
-  readTime(fields.shift()) // thisUpdate
+  const thisUpdate = readTime(fields.shift())
   const nextUpdate = isTime(fields[0]) ? readTime(fields.shift()) : Infinity
   const entries = fields[0]?.tag === SEQUENCE ? elements(fields[0].content) : []
   const revoked = entries.map((entry): [string, number] => {
     const [serial, date] = elements(expect(entry, SEQUENCE))
     return [toSerial(expect(serial, INTEGER)), readTime(date)]
   })
-  return { nextUpdate, revoked }
+  return { thisUpdate, nextUpdate, revoked }
 }
 
 function elements(bytes: Buffer): Element[] {

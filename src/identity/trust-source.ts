@@ -1,5 +1,6 @@
+import type { X509Certificate } from 'node:crypto'
 import { unwatchFile, watchFile } from 'node:fs'
-import type { Meter } from '../metrics/meter.ts'
+import type { Meter, Validity } from '../metrics/meter.ts'
 import { loadTrust, type RevocationList, type Trust, type TrustFiles } from './trust.ts'
 
 /** The trust in force, and word of each change. */
@@ -73,8 +74,15 @@ export async function openTrust(files: TrustFiles, options: TrustOptions): Promi
   }
 }
 
-function measure({ certificate, caNotAfter, revocations }: Trust, meter: Meter): void {
-  meter.certificateExpires('server', Date.parse(certificate.validTo))
-  meter.certificateExpires('ca', caNotAfter)
-  meter.certificateExpires('crl', revocations === null ? null : revocations.nextUpdate)
+function measure({ certificate, authority, revocations }: Trust, meter: Meter): void {
+  meter.certificateValid('server', validityOf(certificate))
+  meter.certificateValid('ca', validityOf(authority))
+  meter.certificateValid(
+    'crl',
+    revocations && { from: revocations.thisUpdate, to: revocations.nextUpdate },
+  )
+}
+
+function validityOf({ validFrom, validTo }: X509Certificate): Validity {
+  return { from: Date.parse(validFrom), to: Date.parse(validTo) }
 }

@@ -17,9 +17,10 @@ export interface TrustFiles {
   readonly ciphers?: string | undefined
 }
 
-/** A certificate revocation list as its CA last signed it. */
+/** A certificate revocation list as its CA last signed it; times in milliseconds since the Unix epoch. */
 export interface RevocationList {
-  /** When the next one is due, in milliseconds since the Unix epoch; OpenSSL trusts no device after it. */
+  readonly thisUpdate: number
+  /** When the next one is due; OpenSSL trusts no device after it. */
   readonly nextUpdate: number
   /** `serial` in upper-case hexadecimal. */
   isRevoked(serial: string): boolean
@@ -30,7 +31,8 @@ export interface Trust {
   readonly context: SecureContextOptions
   /** The gateway's own certificate. */
   readonly certificate: X509Certificate
-  readonly caNotAfter: number
+  /** The CA certificate that is the first to expire. */
+  readonly authority: X509Certificate
   readonly revocations: RevocationList | null
 }
 
@@ -65,12 +67,8 @@ export async function loadTrust(
   const revocations = crl === null ? null : usable(files.crlFile, () => readRevocations(crl))
   usable(files.crlFile, () => createSecureContext(crl === null ? {} : { crl }))
   usable('WOTT_CIPHERS', () => createSecureContext(context))
-  return {
-    context,
-    certificate,
-    caNotAfter: Math.min(...authorities.map(({ validTo }) => Date.parse(validTo))),
-    revocations,
-  }
+  const [authority] = authorities.toSorted((a, b) => Date.parse(a.validTo) - Date.parse(b.validTo))
+  return { context, certificate, authority: authority as X509Certificate, revocations }
 }
 
 /** What `use` makes of a file; what OpenSSL says against it is said with the file's name. */

@@ -30,6 +30,12 @@ export const STORE_LIMITS = [
 ] as const
 export type StoreLimit = (typeof STORE_LIMITS)[number]
 
+/** In milliseconds since the Unix epoch. */
+export interface Validity {
+  readonly from: number
+  readonly to: number
+}
+
 /** What the rooms report of themselves, one method an event; none of them may throw. */
 export interface Meter {
   published(door: Door, qos: Qos, result: PublishResult): void
@@ -47,8 +53,8 @@ export interface Meter {
   streamRefused(door: Door): void
   /** The ACL file was read: its number of rules, or null when it could not be used and the old rules stay. */
   aclLoaded(rules: number | null): void
-  /** End of validity in milliseconds since the Unix epoch; null when there is none. */
-  certificateExpires(certificate: 'server' | 'ca' | 'crl', at: number | null): void
+  /** Null when there is none. */
+  certificateValid(certificate: 'server' | 'ca' | 'crl', validity: Validity | null): void
 }
 
 const nothing = () => {}
@@ -66,5 +72,5 @@ export const silentMeter: Meter = {
   streamClosed: nothing,
   streamRefused: nothing,
   aclLoaded: nothing,
-  certificateExpires: nothing,
+  certificateValid: nothing,
 }

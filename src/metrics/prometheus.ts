@@ -132,6 +132,12 @@ export function createMetrics(
     help: 'When the access control file in force was read.',
     registers,
   })
+  const certificateNotBefore = new Gauge({
+    name: 'wott_certificate_not_before_timestamp_seconds',
+    help: "Start of validity of the gateway's certificate, of the device CA and of its revocation list.",
+    labelNames: ['certificate'],
+    registers,
+  })
   const certificateExpiry = new Gauge({
     name: 'wott_certificate_expiry_timestamp_seconds',
     help: "End of validity of the gateway's certificate, of the device CA and of its revocation list.",
@@ -208,9 +214,12 @@ export function createMetrics(
       aclRules.set(rules)
       aclReloadTime.setToCurrentTime()
     },
-    certificateExpires(certificate, at) {
-      if (at === null) certificateExpiry.remove({ certificate })
-      else certificateExpiry.set({ certificate }, at / 1000)
+    certificateValid(certificate, validity) {
+      certificateNotBefore.remove({ certificate })
+      certificateExpiry.remove({ certificate })
+      if (validity === null) return
+      certificateNotBefore.set({ certificate }, validity.from / 1000)
+      certificateExpiry.set({ certificate }, validity.to / 1000)
     },
   }
   return {

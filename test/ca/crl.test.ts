@@ -103,12 +103,15 @@ test('lists that OpenSSL made are read: both versions, several in one file', asy
   for (const list of lists) {
     const crl = readCrl(list)
     assert.deepEqual([...crl.revoked], [['FF01', NOON]])
+    assert.ok(Math.abs(crl.thisUpdate - Date.now()) < 60_000)
     assert.ok(Math.abs(crl.nextUpdate - Date.now() - 7 * DAY_MS) < 60_000)
   }
-  const own = await createCrl(authority, { revoked: new Map([['0B', NOON]]) })
+  const old = Date.now() - DAY_MS
+  const own = await createCrl(authority, { thisUpdate: old, revoked: new Map([['0B', NOON]]) })
   const both = readCrl(`${own}${lists[0]}`)
   assert.ok(both.isRevoked('0B') && both.isRevoked('FF01'))
   assert.ok(both.nextUpdate < authority.notAfter, 'the earlier of the two')
+  assert.equal(both.thisUpdate, readCrl(lists[0] as string).thisUpdate)
 })
 
 test('what is no list is an error, however it is damaged', async () => {

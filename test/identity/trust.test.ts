@@ -35,7 +35,7 @@ describe('the trust files', () => {
   it('are read together', async () => {
     const trust = await loadTrust(files, readCrl)
     assert.equal(trust.certificate.serialNumber, own.serial)
-    assert.equal(trust.caNotAfter, pki.authority.notAfter)
+    assert.equal(Date.parse(trust.authority.validTo), pki.authority.notAfter)
     assert.equal(trust.revocations?.nextUpdate, pki.authority.notAfter)
     assert.equal(trust.context.minVersion, 'TLSv1.2')
   })

@@ -74,13 +74,14 @@ describe('the metrics', () => {
       assert.equal(await sample(name), 0, name)
   })
 
-  it('have an end for each certificate there is', async () => {
+  it('have a start and an end for each certificate there is', async () => {
     const { meter, sample } = open()
-    const crl = 'wott_certificate_expiry_timestamp_seconds{certificate="crl"}'
-    meter.certificateExpires('crl', 1_500)
-    assert.equal(await sample(crl), 1.5)
-    meter.certificateExpires('crl', null)
-    assert.equal(await sample(crl), undefined)
+    const start = 'wott_certificate_not_before_timestamp_seconds{certificate="crl"}'
+    const end = 'wott_certificate_expiry_timestamp_seconds{certificate="crl"}'
+    meter.certificateValid('crl', { from: 500, to: 1_500 })
+    assert.deepEqual([await sample(start), await sample(end)], [0.5, 1.5])
+    meter.certificateValid('crl', null)
+    assert.deepEqual([await sample(start), await sample(end)], [undefined, undefined])
   })
 
   it('have a reading for as long as it lives', async () => {
