@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { PodMonitor } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PodMonitor'
+import { PrometheusRule } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PrometheusRule'
 import { StatefulSet } from 'kubernetes-models/apps/v1/StatefulSet'
 import { NetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1/NetworkPolicy'
 import { Namespace } from 'kubernetes-models/v1/Namespace'
@@ -12,7 +13,7 @@ import { parseAcl } from '../../src/acl/parse.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { ROOT, readDockerfile } from './dockerfile.ts'
 
-const MODELS = { PodMonitor, StatefulSet, NetworkPolicy, Namespace, Service }
+const MODELS = { PodMonitor, PrometheusRule, StatefulSet, NetworkPolicy, Namespace, Service }
 const BASE = join(ROOT, 'deploy/kubernetes/base')
 const OPERATOR = join(ROOT, 'deploy/kubernetes/prometheus-operator')
 
@@ -40,7 +41,7 @@ test('every manifest that kustomize is told of is valid', () => {
 test('what selects pods selects ours, and what names a port names one of theirs', () => {
   const ports = container.ports.map(({ name }: { name: string }) => name)
   for (const { kind, spec } of manifests) {
-    if (kind === 'Namespace') continue
+    if (kind === 'Namespace' || kind === 'PrometheusRule') continue
     const selector = spec.podSelector ?? spec.selector
     assert.deepEqual(selector.matchLabels ?? selector, pod.metadata.labels, kind)
   }
@@ -52,6 +53,11 @@ test('the PodMonitor calls its job as the alerts and dashboards do', async () =>
   const { spec } = manifests.find(({ kind }) => kind === 'PodMonitor')
   const { scrape_configs } = await read(ROOT, 'deploy/prometheus/prometheus.yml')
   assert.equal(pod.metadata.labels[spec.jobLabel], scrape_configs[0].job_name)
+})
+
+test('the PrometheusRule has the alerts that Prometheus is tested with', async () => {
+  const { spec } = manifests.find(({ kind }) => kind === 'PrometheusRule')
+  assert.deepEqual(spec, await read(ROOT, 'deploy/prometheus/wott-gateway.rules.yml'))
 })
 
 test('the pod runs as the image’s user, with settings that the gateway takes and the doors it has', async () => {

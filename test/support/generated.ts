@@ -19,6 +19,7 @@ export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
     await page('docs/configuration.md', 'settings', toMarkdownTable(settings)),
     await page('docs/migrating-from-mosquitto.md', 'options', toOptionTable(OPTIONS)),
     await page('docs/troubleshooting.md', 'codes', toProblemTable()),
+    ['deploy/kubernetes/prometheus-operator/prometheus-rule.yaml', await prometheusRule()],
     ['openapi/openapi.json', toText(await openapi())],
     ['openapi/asyncapi.json', toText(asyncapi(VERSION))],
   ])
@@ -32,6 +33,20 @@ async function page(path: string, name: string, table: string): Promise<[string,
   if (tail === undefined || more.length > 0)
     throw new Error(`${path} needs one "${begin}" and then one "${end}"`)
   return [path, `${head}${begin}\n\n${table}\n\n${end}${tail}`]
+}
+
+/** The alerts as the Prometheus operator takes them. */
+async function prometheusRule(): Promise<string> {
+  const source = 'deploy/prometheus/wott-gateway.rules.yml'
+  const rules = await readFile(join(ROOT, source), 'utf8')
+  return `# Written by npm run docs: ${source} as the Prometheus operator takes it.
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: wott-gateway
+  namespace: wott-gateway
+spec:
+${rules.replace(/^(?=.)/gm, '  ')}`
 }
 
 function toText(document: object): string {
