@@ -100,6 +100,13 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
     })
   }
 
+  /** Sends what waited until the client had read or acknowledged something. */
+  function goOn(client: Client): void {
+    outbox.send(client)
+    const { held = [] } = sessions.get(client) ?? {}
+    if (held.length > 0) for (const again of held.splice(0)) again()
+  }
+
   Object.assign(aedes, createHooks({ ...options, sessions, publish }), {
     publish(packet: PublishPacket, client: Client | Done | null, done: Done = () => {}) {
       const [from, answer] = typeof client === 'function' ? [null, client] : [client, done]
@@ -108,7 +115,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
       else publish(packet, from, answer)
     },
   })
-  listenTo(aedes, options, sessions, outbox)
+  listenTo(aedes, options, sessions, { outbox, goOn })
   await aedes.listen()
 
   let closing: Promise<void> | undefined
@@ -118,7 +125,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
         log.warn({ device: identity.id, reason }, 'disconnecting an MQTT client'),
       )
       const client = aedes.handle(stream)
-      const wire = createWire(stream, () => outbox.send(client))
+      const wire = createWire(stream, () => goOn(client))
       const session = createSession(identity, door, wire)
       sessions.set(client, session)
       const deliver = deliverTo(client, session)
@@ -174,7 +181,7 @@ function listenTo(
   aedes: Aedes,
   { log, persistence }: EmbeddedOptions,
   sessions: Sessions,
-  outbox: Outbox,
+  { outbox, goOn }: { readonly outbox: Outbox; goOn(client: Client): void },
 ): void {
   const events: EventEmitter = aedes
   events.on('error', (error: Error) => log.error({ err: error }, 'broker error'))
@@ -190,7 +197,7 @@ function listenTo(
   aedes.on('ack', (_packet, client) => {
     const session = sessions.get(client)
     if (session && session.unacknowledged > 0) session.unacknowledged -= 1
-    outbox.send(client)
+    goOn(client)
   })
   aedes.on('unsubscribe', (filters, client) => {
     for (const filter of filters) sessions.get(client)?.subscriptions.remove(filter)

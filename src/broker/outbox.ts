@@ -4,7 +4,7 @@ import type { Meter } from '../metrics/meter.ts'
 import { publishBytes, pubrelBytes } from './packet-bytes.ts'
 import type { OutgoingPacket } from './persistence/packet.ts'
 import type { Persistence } from './persistence/persistence.ts'
-import type { Sessions } from './session.ts'
+import type { Session, Sessions } from './session.ts'
 
 export interface OutboxOptions {
   readonly persistence: Persistence
@@ -33,46 +33,39 @@ export function createOutbox(options: OutboxOptions): Outbox {
   const open = new WeakSet<Client>()
   const sending = new WeakSet<Client>()
 
-  function mayRead(client: Client, packet: OutgoingPacket): boolean {
-    if (packet.cmd === 'pubrel') return true
-    if (sessions.get(client)?.access?.mayReceive(packet.topic)) return true
+  function mayRead({ access }: Session, client: Client, packet: OutgoingPacket): boolean {
+    if (packet.cmd === 'pubrel' || access?.mayReceive(packet.topic)) return true
     persistence.outgoingWithdraw(client, packet)
     return false
   }
 
-  function write(client: Client, packet: OutgoingPacket): void {
-    const session = sessions.get(client)
-    if (!session) return
+  function write({ wire, door }: Session, packet: OutgoingPacket): void {
     if (packet.cmd === 'pubrel') {
-      session.wire.write(pubrelBytes(packet.messageId))
+      wire.write(pubrelBytes(packet.messageId))
       return
     }
     const { topic, qos, retain = false, dup = false, messageId } = packet
-    session.wire.write(
+    wire.write(
       publishBytes({ topic, payload: packet.payload as Buffer, qos, retain, dup, messageId }),
     )
-    meter.delivered(session.door)
+    meter.delivered(door)
   }
 
-  function hasRoom(client: Client): boolean {
-    const { waiting = 0 } = sessions.get(client)?.wire ?? {}
-    return waiting < clientBuffer
-  }
-
-  async function sendWaiting(client: Client): Promise<void> {
-    while (!client.closed && hasRoom(client)) {
+  async function sendWaiting(client: Client, session: Session): Promise<void> {
+    while (!client.closed && session.wire.waiting < clientBuffer) {
       const packet = persistence.outgoingTake(client, maxInflight)
       if (!packet) return
       // sent again after a crash under another identifier it would be another message [MQTT-4.3.3-1]
       if (packet.qos === 2) await persistence.stored()
-      if (!client.closed && mayRead(client, packet)) write(client, packet)
+      if (!client.closed && mayRead(session, client, packet)) write(session, packet)
     }
   }
 
   function send(client: Client): void {
-    if (!open.has(client) || sending.has(client)) return
+    const session = sessions.get(client)
+    if (!session || !open.has(client) || sending.has(client)) return
     sending.add(client)
-    sendWaiting(client)
+    sendWaiting(client, session)
       .catch((error) => {
         // what is not sent now is sent on the next connection
         log.error({ err: error, client: client.id }, 'cannot send what waits for a session')
@@ -83,8 +76,11 @@ export function createOutbox(options: OutboxOptions): Outbox {
 
   return {
     open(client) {
+      const session = sessions.get(client)
+      if (!session) return
       for (const packet of persistence.outgoing(client))
-        if (packet.messageId !== undefined && mayRead(client, packet)) write(client, packet)
+        if (packet.messageId !== undefined && mayRead(session, client, packet))
+          write(session, packet)
       open.add(client)
       send(client)
     },

@@ -26,6 +26,8 @@ export interface Session {
   unacknowledged: number
   /** The packet identifier of the last of those. */
   packetId: number
+  /** Retained messages of new subscriptions that found no room: each to be asked again when there may be some. */
+  readonly held: (() => void)[]
 }
 
 /** The filters of one connection and the QoS granted to each. */
@@ -42,7 +44,7 @@ export function createSession(identity: Identity, door: Door, wire: Wire): Sessi
   return {
     ...{ identity, door, wire, subscriptions: createSubscriptionQos() },
     ...{ access: null, greeted: false, refusal: null },
-    ...{ lastSequence: 0, unacknowledged: 0, packetId: 0 },
+    ...{ lastSequence: 0, unacknowledged: 0, packetId: 0, held: [] },
   }
 }
 

@@ -130,7 +130,7 @@ export const SETTINGS = {
   maxInflight: setting(
     integer(1, 65_535),
     '100',
-    'QoS 1 and 2 messages that one MQTT session may have without having acknowledged them',
+    'QoS 1 and 2 messages that one persistent MQTT session may have without having acknowledged them',
   ),
   maxSubscriptions: setting(
     integer(1, 100_000),

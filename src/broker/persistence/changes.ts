@@ -26,7 +26,14 @@ export interface Changes {
   ]
   dropMessage: [id: number]
   /** Without a message it is a PUBREL that waits for its PUBCOMP. */
-  enqueue: [id: number, session: number, message: number | null, qos: Qos, packetId: number | null]
+  enqueue: [
+    id: number,
+    session: number,
+    message: number | null,
+    qos: Qos,
+    packetId: number | null,
+    retain: Flag,
+  ]
   sent: [packetId: number, id: number]
   released: [packetId: number, id: number]
   dequeue: [id: number]

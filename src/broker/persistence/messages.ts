@@ -10,15 +10,15 @@ import {
   toProperties,
 } from './packet.ts'
 
-/** The broker id that messages carry after a restart; their counter is then the store's own number. */
-const RESTORED = '$restored'
+/** The broker id of messages that are no more, or never were, aedes'; their counter is the store's own number. */
+const OWN = '$store'
 
 /** A message that waits in queues, held once however many they are. */
 export interface Message {
   readonly id: number
   /** aedes' name for it, by which it asks after it. */
-  readonly brokerId: string | undefined
-  readonly brokerCounter: number | undefined
+  readonly brokerId: string
+  readonly brokerCounter: number
   readonly topic: string
   readonly payload: Payload
   readonly properties?: Stamp
@@ -35,10 +35,12 @@ export function createMessages({ journal, now, ids }: Ground) {
   const restored = new Map<number, Message>()
   let bytes = 0
 
-  function create({ brokerId, brokerCounter, topic, ...packet }: PublishPacket): Message {
+  function create({ topic, ...packet }: PublishPacket): Message {
+    const id = ids.next()
+    const { brokerId = OWN, brokerCounter = id } = packet
     const payload = ownPayload(packet.payload)
     const properties = toProperties(...stampOf(packet))
-    const name = { id: ids.next(), brokerId, brokerCounter, topic }
+    const name = { id, brokerId, brokerCounter, topic }
     const size = byteLength({ topic, payload })
     return { ...name, payload, ...properties, bytes: size, stored: now(), holders: 0 }
   }
@@ -80,7 +82,7 @@ export function createMessages({ journal, now, ids }: Ground) {
     ): void {
       ids.passed(id)
       const own = { topic, payload: restoredPayload(payload), ...toProperties(device, time) }
-      const name = { id, brokerId: RESTORED, brokerCounter: id }
+      const name = { id, brokerId: OWN, brokerCounter: id }
       restored.set(id, { ...name, ...own, bytes: byteLength(own), stored, holders: 0 })
     },
     restored: (id: number) => restored.get(id),

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import type { Qos } from '../../topic/message.ts'
 import type { Restore } from './changes.ts'
 import { createIds, type Ground } from './ground.ts'
 import { createIncoming } from './incoming.ts'
@@ -109,6 +110,9 @@ export async function openPersistence({
     retained: (filter: string): Promise<PublishPacket[]> =>
       Array.fromAsync(retained.covered([filter])),
 
+    /** The message that is retained on `topic` now. */
+    retainedOn: (topic: string): PublishPacket | undefined => retained.get(topic),
+
     addSubscriptions: ({ id }: ClientRef, subs: readonly Subscription[]) =>
       sessions.subscribe(id, subs),
     removeSubscriptions: ({ id }: ClientRef, filters: readonly string[]) =>
@@ -145,6 +149,13 @@ export async function openPersistence({
       incoming.during(packet, () => queueing.enqueue([receiver], packet)),
     outgoingEnqueueCombi: (receivers: readonly Receiver[], packet: PublishPacket) =>
       incoming.during(packet, () => queueing.enqueue(receivers, packet)),
+    /** Queues what a new subscription brings; resolves once it is stored. */
+    outgoingEnqueueRetained: ({ id }: ClientRef, packet: PublishPacket, qos: Qos) =>
+      queueing.enqueueRetained(id, packet, qos),
+    hasRoomForRetained({ id }: ClientRef): boolean {
+      const session = sessions.find(id)
+      return session !== undefined && queueing.hasRoomForRetained(session)
+    },
     outgoingUpdate: sending.update,
     outgoingClearMessageId: async (client: ClientRef, packet: Named) =>
       sending.acknowledge(client, packet.messageId),

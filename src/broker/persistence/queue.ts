@@ -1,13 +1,14 @@
 import type { Qos } from '../../topic/message.ts'
 import type { Message } from './messages.ts'
 
-/** Highest packet identifier of what is queued; those above it, up to 65,535, are for what is sent past the queue [MQTT-2.3.1-4]. */
-export const MAX_QUEUED_ID = 50_000
+export const MAX_PACKET_ID = 65_535
 
 /** A message's place in one session's queue. */
 export interface Entry {
   readonly id: number
   readonly qos: Qos
+  /** Whether a new subscription brought it [MQTT-3.3.1-8], and not one that was there [MQTT-3.3.1-9]. */
+  readonly retain: boolean
   /** Undefined once the receiver has it and only the PUBREL is left to be acknowledged. */
   message: Message | undefined
   packetId: number | undefined
@@ -64,9 +65,9 @@ export function createQueue(): Queue {
   }
 
   function freePacketId(wanted: number): number {
-    if (sent.size >= MAX_QUEUED_ID) throw new Error('every packet identifier is in use')
+    if (sent.size >= MAX_PACKET_ID) throw new Error('every packet identifier is in use')
     let packetId = wanted
-    while (sent.has(packetId)) packetId = (packetId % MAX_QUEUED_ID) + 1
+    while (sent.has(packetId)) packetId = (packetId % MAX_PACKET_ID) + 1
     return packetId
   }
 

@@ -1,4 +1,5 @@
 import type { Qos } from '../../topic/message.ts'
+import type { Change } from './changes.ts'
 import type { Ground } from './ground.ts'
 import type { Incoming } from './incoming.ts'
 import { createMessages, type Message, toChange } from './messages.ts'
@@ -23,13 +24,27 @@ export function createQueueing(ground: Ground, sessions: Sessions, incoming: Inc
 
   /** Queues one copy for each session; resolves once all are stored, and rejects when none is. */
   async function enqueue(receivers: Iterable<Receiver>, packet: PublishPacket): Promise<void> {
-    const changes = incoming.record(packet)
-    const wanted = highestQos(receivers, packet)
-    const places = wanted.size > 0 ? findPlaces(messages.create(packet), wanted) : []
+    await store(packet, highestQos(receivers, packet), false, incoming.record(packet))
+  }
+
+  /** Queues what a new subscription brings its session, like `enqueue`. */
+  async function enqueueRetained(client: string, packet: PublishPacket, qos: Qos): Promise<void> {
+    const { topic, payload, properties } = packet
+    const own = { topic, payload, qos, ...(properties && { properties }) }
+    await store(own, new Map([[client, qos]]), true, [])
+  }
+
+  async function store(
+    packet: PublishPacket,
+    wanted: ReadonlyMap<string, Qos>,
+    retain: boolean,
+    changes: Change[],
+  ): Promise<void> {
+    const places = wanted.size > 0 ? findPlaces(messages.create(packet), wanted, retain) : []
     const message = places[0]?.[1].message
     if (message) changes.push(toChange(message))
     for (const [session, { id, qos }] of places)
-      changes.push(['enqueue', id, session.id, message?.id ?? null, qos, null])
+      changes.push(['enqueue', id, session.id, message?.id ?? null, qos, null, retain ? 1 : 0])
     if (changes.length === 0) return
     try {
       await journal.append(changes)
@@ -46,7 +61,11 @@ export function createQueueing(ground: Ground, sessions: Sessions, incoming: Inc
     }
   }
 
-  function findPlaces(message: Message, wanted: Map<string, Qos>): [Session, Entry][] {
+  function findPlaces(
+    message: Message,
+    wanted: ReadonlyMap<string, Qos>,
+    retain: boolean,
+  ): [Session, Entry][] {
     if (messages.bytes + message.bytes > limits.totalBytes) {
       onBound('total_bytes', wanted.size)
       return []
@@ -55,7 +74,7 @@ export function createQueueing(ground: Ground, sessions: Sessions, incoming: Inc
     for (const [client, qos] of wanted) {
       const session = sessions.open(client)
       if (!session || !mayTake(session, message)) continue
-      const entry: Entry = { id: ids.next(), qos, message, packetId: undefined, sentOn: 0 }
+      const entry = { id: ids.next(), qos, retain, message, packetId: undefined, sentOn: 0 }
       session.queue.reserve(entry)
       messages.hold(message)
       places.push([session, entry])
@@ -105,6 +124,12 @@ export function createQueueing(ground: Ground, sessions: Sessions, incoming: Inc
   return {
     messages,
     enqueue,
+    enqueueRetained,
+    /** What a new subscription brings may fill a queue to the half: the other one is for what is live. */
+    hasRoomForRetained({ queue }: Session): boolean {
+      const { length, bytes } = queue
+      return length === 0 || (length * 2 < limits.queueMessages && bytes * 2 < limits.queueBytes)
+    },
     discard,
     expire,
     discardAll(session: Session): void {
@@ -116,6 +141,7 @@ export function createQueueing(ground: Ground, sessions: Sessions, incoming: Inc
       messageId: number | null,
       qos: Qos,
       packetId: number | null,
+      retain: 0 | 1,
     ): void {
       ids.passed(id)
       const session = sessions.numbered(sessionId)
@@ -123,7 +149,8 @@ export function createQueueing(ground: Ground, sessions: Sessions, incoming: Inc
       // left over from changes that nobody waited for
       if (!session || (messageId !== null && !message)) return
       if (message) messages.hold(message)
-      session.queue.admit({ id, qos, message, packetId: packetId ?? undefined, sentOn: 0 })
+      const sent = { packetId: packetId ?? undefined, sentOn: 0 }
+      session.queue.admit({ id, qos, retain: retain === 1, message, ...sent })
     },
   }
 }

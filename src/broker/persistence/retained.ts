@@ -88,6 +88,7 @@ export function createRetained({ journal, limits, onBound }: Ground) {
       return bytes
     },
     store,
+    get: (topic: string) => topics.get(topic),
     covered,
     restore(
       topic: string,

@@ -1,6 +1,6 @@
 import type { Ground } from './ground.ts'
 import type { ClientRef, OutgoingPacket, PublishPacket, PubrelPacket } from './packet.ts'
-import { type Entry, MAX_QUEUED_ID } from './queue.ts'
+import { type Entry, MAX_PACKET_ID } from './queue.ts'
 import type { Queueing } from './queueing.ts'
 import type { Session, Sessions } from './sessions.ts'
 
@@ -81,7 +81,7 @@ export function createSending({ journal }: Ground, sessions: Sessions, queueing:
       queueing.expire(session)
       const entry = session.queue.oldestUnsent()
       if (!entry) return undefined
-      send(session, entry, (entry.id % MAX_QUEUED_ID) + 1)
+      send(session, entry, (entry.id % MAX_PACKET_ID) + 1)
       entry.sentOn = connectionOf(client)
       return toPacket(entry, entry.sentOn) as PublishPacket
     },
@@ -103,7 +103,7 @@ export function createSending({ journal }: Ground, sessions: Sessions, queueing:
 }
 
 function toPacket(entry: Entry, connection: number): OutgoingPacket {
-  const { message, packetId, qos, sentOn } = entry
+  const { message, packetId, qos, retain, sentOn } = entry
   if (!message) return { cmd: 'pubrel', messageId: packetId as number }
   const { brokerId, brokerCounter, topic, payload, properties } = message
   return {
@@ -113,8 +113,7 @@ function toPacket(entry: Entry, connection: number): OutgoingPacket {
     topic,
     payload,
     qos,
-    // set for what a new subscription gets, not for what matched an established one [MQTT-3.3.1-9]
-    retain: false,
+    retain,
     dup: packetId !== undefined && sentOn !== connection,
     messageId: packetId,
     ...(properties && { properties }),

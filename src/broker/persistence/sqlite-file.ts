@@ -2,7 +2,7 @@ import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { codeOf, messageOf, UsageError } from '../../errors.ts'
-import { CREATE_TABLES } from './sqlite-statements.ts'
+import { CREATE_TABLES, UPGRADES } from './sqlite-statements.ts'
 
 /**
  * When a commit is on the disk: `always` before it is acknowledged; `interval` within about a
@@ -19,7 +19,7 @@ export interface SqliteOptions {
 const FILE = 'broker.sqlite'
 /** "wott", so that nobody's other database is taken for a store. */
 const APPLICATION_ID = 0x77_6f_74_74
-const SCHEMA_VERSION = 1
+const SCHEMA_VERSION = 1 + UPGRADES.length
 /** Long enough for the last gateway to end when a new one is started in its place. */
 const LOCK_TIMEOUT_MS = 1_000
 const PAGE_BYTES = 4_096
@@ -52,28 +52,29 @@ export function openSqliteFile(
 function prepare(db: DatabaseSync, file: string, { fsync, maxBytes }: SqliteOptions): void {
   // without shared memory, and locked until it is closed or the process ends
   db.exec('PRAGMA locking_mode = EXCLUSIVE')
-  const isNew = checkOwner(db, file)
+  const version = checkOwner(db, file)
+  const isNew = version === 0
   // pages of acknowledged messages can be given back; has to come before the first table
   if (isNew) db.exec('PRAGMA auto_vacuum = INCREMENTAL')
   db.exec('PRAGMA journal_mode = WAL')
   db.exec(`PRAGMA synchronous = ${SYNCHRONOUS[fsync]}`)
   db.exec(`PRAGMA journal_size_limit = ${WAL_BYTES}`)
   if (maxBytes) db.exec(`PRAGMA max_page_count = ${Math.ceil(maxBytes / PAGE_BYTES)}`)
-  if (!isNew) return
+  if (version === SCHEMA_VERSION) return
   db.exec(`
     BEGIN;
-    ${CREATE_TABLES}
+    ${isNew ? CREATE_TABLES : UPGRADES.slice(version - 1).join('')}
     PRAGMA application_id = ${APPLICATION_ID};
     PRAGMA user_version = ${SCHEMA_VERSION};
     COMMIT`)
 }
 
-/** Whether the database is new; throws if it is somebody else's. */
-function checkOwner(db: DatabaseSync, file: string): boolean {
+/** The schema version of the database, 0 for a new one; throws if it is somebody else's. */
+function checkOwner(db: DatabaseSync, file: string): number {
   const applicationId = db.prepare('PRAGMA application_id').get()?.application_id
   const version = Number(db.prepare('PRAGMA user_version').get()?.user_version)
   const tables = Number(db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.n)
-  if (applicationId === 0 && version === 0 && tables === 0) return true
+  if (applicationId === 0 && version === 0 && tables === 0) return 0
   if (applicationId !== APPLICATION_ID)
     throw new UsageError(
       `${file} is a database of another program; give the gateway a directory of its own`,
@@ -82,7 +83,7 @@ function checkOwner(db: DatabaseSync, file: string): boolean {
     throw new UsageError(
       `${file} was written by a newer gateway (schema ${version}, this one knows ${SCHEMA_VERSION}); start that one, or give this one another directory`,
     )
-  return false
+  return version
 }
 
 /** A failure to open or to read as what the operator can do about it. */

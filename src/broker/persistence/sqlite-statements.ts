@@ -12,7 +12,8 @@ export const CREATE_TABLES = `
   CREATE TABLE messages (
     id INTEGER PRIMARY KEY, topic TEXT, payload BLOB, device TEXT, time INTEGER, stored INTEGER);
   CREATE TABLE queue (
-    id INTEGER PRIMARY KEY, session INTEGER, message INTEGER, qos INTEGER, packet_id INTEGER);
+    id INTEGER PRIMARY KEY, session INTEGER, message INTEGER, qos INTEGER, packet_id INTEGER,
+    retain INTEGER DEFAULT 0);
   CREATE TABLE incoming (
     client TEXT, packet_id INTEGER, topic TEXT, device TEXT, time INTEGER,
     PRIMARY KEY (client, packet_id)) WITHOUT ROWID;
@@ -20,6 +21,11 @@ export const CREATE_TABLES = `
     client TEXT PRIMARY KEY, broker TEXT, topic TEXT, payload BLOB, qos INTEGER, retain INTEGER,
     device TEXT, time INTEGER);
   CREATE TABLE probe (id INTEGER PRIMARY KEY, time INTEGER);`
+
+/** What makes a store of schema 1 one of schema 2, and so on. */
+export const UPGRADES: readonly string[] = [
+  'ALTER TABLE queue ADD COLUMN retain INTEGER DEFAULT 0;',
+]
 
 /** How each change is written. Every statement may run again: a change is retried until it is stored. */
 export const WRITE: Record<ChangeName, string> = {
@@ -33,7 +39,7 @@ export const WRITE: Record<ChangeName, string> = {
   dropSubscriptions: 'DELETE FROM subscriptions WHERE session = ?',
   message: 'REPLACE INTO messages VALUES (?, ?, ?, ?, ?, ?)',
   dropMessage: 'DELETE FROM messages WHERE id = ?',
-  enqueue: 'REPLACE INTO queue VALUES (?, ?, ?, ?, ?)',
+  enqueue: 'REPLACE INTO queue VALUES (?, ?, ?, ?, ?, ?)',
   sent: 'UPDATE queue SET packet_id = ? WHERE id = ?',
   released: 'UPDATE queue SET message = NULL, packet_id = ? WHERE id = ?',
   dequeue: 'DELETE FROM queue WHERE id = ?',
@@ -58,7 +64,7 @@ export const READ: [RestoredName, string][] = [
   ['session', 'SELECT id, client, last_seen, connected FROM sessions'],
   ['subscribe', 'SELECT session, filter, qos, options FROM subscriptions'],
   ['message', 'SELECT id, topic, payload, device, time, stored FROM messages ORDER BY id'],
-  ['enqueue', 'SELECT id, session, message, qos, packet_id FROM queue ORDER BY id'],
+  ['enqueue', 'SELECT id, session, message, qos, packet_id, retain FROM queue ORDER BY id'],
   ['receive', 'SELECT client, packet_id, topic, device, time FROM incoming'],
   ['will', 'SELECT client, broker, topic, payload, qos, retain, device, time FROM wills'],
   ['retain', 'SELECT topic, payload, qos, device, time FROM retained'],

@@ -97,7 +97,7 @@ export function asyncapi(version: string): object {
       topic: {
         address: '{topic}',
         title: 'Topics',
-        description: `Every MQTT topic. A payload has at most \`WOTT_MAX_PAYLOAD\` (128KiB by default) bytes. A connection has at most \`WOTT_MAX_SUBSCRIPTIONS\` (1000 by default) filters, a session at most \`WOTT_MAX_INFLIGHT\` (100 by default) messages under way and \`WOTT_SESSION_QUEUE\` (1000 by default) waiting.`,
+        description: `Every MQTT topic. A payload has at most \`WOTT_MAX_PAYLOAD\` (128KiB by default) bytes. A connection has at most \`WOTT_MAX_SUBSCRIPTIONS\` (1000 by default) filters, a persistent session at most \`WOTT_MAX_INFLIGHT\` (100 by default) messages under way and \`WOTT_SESSION_QUEUE\` (1000 by default) waiting.`,
         servers: [ref('servers/mqtt'), ref('servers/webSocket')],
         parameters: {
           topic: { description: TOPIC.description, examples: TOPIC.examples },

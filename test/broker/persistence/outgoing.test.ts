@@ -76,12 +76,12 @@ for (const { name, open } of KINDS)
       const packets = ['1', '2', '3'].map((payload) => packetOf('x', payload))
       for (const packet of packets) {
         await publish(store, packet)
-        packet.messageId = 50_000
+        packet.messageId = 65_535
         await store.outgoingUpdate(client, packet)
       }
       assert.deepEqual(
         packets.map(({ messageId }) => messageId),
-        [50_000, 1, 2],
+        [65_535, 1, 2],
       )
       await store.outgoingClearMessageId(client, { messageId: 1 })
       assert.deepEqual(queued(store, 'a'), ['1', '3'])
@@ -148,6 +148,34 @@ for (const { name, open } of KINDS)
       const [packet] = store.outgoing({ id: 'a' }) as PublishPacket[]
       assert.deepEqual(packet?.properties, stamp)
       assert.deepEqual((await store.retained('x'))[0]?.properties, stamp)
+    })
+
+    test('what a new subscription brings is queued with RETAIN, and has half of the queue', async () => {
+      const store = await open({ limits: { queueMessages: 4 } })
+      const client = { id: 'a' }
+      await subscribe(store, 'a', ['#', 2])
+      await store.storeRetained(packetOf('x', '1', { retain: true }))
+      const kept = store.retainedOn('x') as PublishPacket
+      const room: boolean[] = []
+      for (const qos of [1, 2] as const) {
+        room.push(store.hasRoomForRetained(client))
+        await store.outgoingEnqueueRetained(client, kept, qos)
+      }
+      room.push(store.hasRoomForRetained(client))
+      assert.deepEqual(room, [true, true, false])
+      await publish(store, packetOf('x', '2', { retain: true }))
+      const packets = store.outgoing(client) as PublishPacket[]
+      assert.deepEqual(
+        packets.map(({ payload, qos, retain }) => [String(payload), qos, retain]),
+        [
+          ['1', 1, true],
+          ['1', 2, true],
+          ['2', 1, false],
+        ],
+      )
+      // and each is a message of its own
+      store.outgoingWithdraw(client, packets[0] as PublishPacket)
+      assert.deepEqual(queued(store, 'a'), ['1', '2'])
     })
 
     test('a message can be withdrawn', async () => {

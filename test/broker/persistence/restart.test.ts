@@ -43,7 +43,7 @@ test('what was sent is sent again with its identifier and DUP, and released stay
   const store = await openFile(directory)
   const [released, sent, unsent] = store.outgoing({ id: 'a' })
   assert.deepEqual(released, { cmd: 'pubrel', messageId: first?.messageId })
-  const named = { brokerId: '$restored', brokerCounter: (sent as PublishPacket).brokerCounter }
+  const named = { brokerId: '$store', brokerCounter: (sent as PublishPacket).brokerCounter }
   const payload = Buffer.from('3')
   const { messageId } = third as PublishPacket
   const common = { cmd: 'publish', topic: 'x', retain: false, properties } as const
@@ -72,4 +72,16 @@ test('a message is stored once for all who wait for it, and not at all for nobod
   const count = (table: string) => db.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n
   assert.deepEqual([count('messages'), count('queue')], [1, 3])
   db.close()
+})
+
+test('what a new subscription brought is still that after a restart', async () => {
+  const directory = temporaryDirectory()
+  const before = await openFile(directory)
+  await subscribe(before, 'a', ['#', 1])
+  await before.storeRetained(packetOf('x', '1', { retain: true }))
+  await before.outgoingEnqueueRetained({ id: 'a' }, before.retainedOn('x') as PublishPacket, 1)
+  await before.destroy()
+  const store = await openFile(directory)
+  const [packet] = store.outgoing({ id: 'a' }) as PublishPacket[]
+  assert.deepEqual([String(packet?.payload), packet?.retain], ['1', true])
 })

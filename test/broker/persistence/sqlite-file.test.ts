@@ -75,7 +75,24 @@ test('the store of a newer gateway is refused', async () => {
   const db = new DatabaseSync(fileIn(directory))
   db.exec('PRAGMA user_version = 99')
   db.close()
-  await refused(directory, /newer gateway \(schema 99, this one knows 1\)/)
+  await refused(directory, /newer gateway \(schema 99, this one knows 2\)/)
+})
+
+test('the store of an older gateway is taken over, with all that is in it', async () => {
+  const directory = temporaryDirectory()
+  const store = await openFile(directory)
+  await subscribe(store, 'a', ['#', 1])
+  await publish(store, packetOf('x', '1'))
+  await store.destroy()
+  const db = new DatabaseSync(fileIn(directory))
+  db.exec('ALTER TABLE queue DROP COLUMN retain; PRAGMA user_version = 1')
+  db.close()
+  for (const expected of [['1'], ['1', '2'], ['1', '2', '2']]) {
+    const later = await openFile(directory)
+    assert.deepEqual(queued(later, 'a'), expected)
+    await publish(later, packetOf('x', '2'))
+    await later.destroy()
+  }
 })
 
 test('a damaged store is refused and left as it is', async () => {
