@@ -86,8 +86,12 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   })
   building.defer(() => connections.close())
 
-  const historyFile =
-    config.broker.kind === 'file' ? join(config.broker.path, 'history.ndjson') : null
+  const folder = config.broker.kind === 'file' ? config.broker.path : null
+  const broker = await openBroker(config.broker, { ...config, acl, denials, meter, log })
+  building.defer(() => broker.close())
+  metrics.watchStore({ problem: broker.problem, folder })
+
+  const historyFile = folder === null ? null : join(folder, 'history.ndjson')
   const history = createHistory(
     randomBytes(6).toString('hex'),
     { messages: config.history, bytes: config.historyBytes },
@@ -97,20 +101,14 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
           log.warn({ file: historyFile, reason }, 'the history of streams is lost'),
         ),
   )
-  // once the broker is closed, and nothing more can come
+  // while the folder is still this gateway's, and once nothing more can come
   if (historyFile)
     building.defer(() =>
       saveHistory(historyFile, history.save()).catch((error) =>
         log.error({ err: error }, 'the history of streams could not be kept'),
       ),
     )
-
-  const broker = await openBroker(config.broker, { ...config, acl, denials, meter, log })
-  building.defer(() => broker.close())
-  metrics.watchStore({
-    problem: broker.problem,
-    folder: config.broker.kind === 'file' ? config.broker.path : null,
-  })
+  building.defer(() => broker.end())
 
   const hub = createHub(history)
   acl.onChange(() => void hub.recheck())

@@ -18,6 +18,8 @@ export interface Broker {
   retained(filter: string): Promise<Message[]>
   /** Null when publishing can succeed, otherwise why not. */
   problem(): string | null
-  /** Ends every connection and lets go of the store; may be called again. */
+  /** Ends every connection: nothing more is taken or handed on. May be called again. */
+  end(): Promise<void>
+  /** Ends, and lets go of the store; may be called again. */
   close(): Promise<void>
 }

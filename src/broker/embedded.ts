@@ -17,12 +17,15 @@ import { createHooks, type Done, isSettled } from './hooks.ts'
 import { createLines } from './line.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
 import type { Persistence } from './persistence/persistence.ts'
+import type { Subscription } from './persistence/sessions.ts'
 import { createSession, type Sessions } from './session.ts'
 import { setStamp, stampOf } from './stamp.ts'
 import { createWire } from './wire.ts'
 
 /** A broker that speaks MQTT itself, to connections that have been identified. */
 export interface MqttHost {
+  /** Bytes of the largest packet after CONNECT. */
+  readonly maxPacket: number
   accept(stream: Duplex, identity: Identity, door: Door): void
 }
 
@@ -65,8 +68,12 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
     time: options.packetTimeout * 1000,
   }
   const aedes = new Aedes({
-    // queues are the outbox's to send
-    persistence: { ...persistence, outgoingStream: () => Readable.from([]) },
+    persistence: {
+      ...persistence,
+      addSubscriptions: storeGranted(persistence, sessions),
+      // queues are the outbox's to send
+      outgoingStream: () => Readable.from([]),
+    },
     mq: emitter,
     concurrency: 0,
     connectTimeout: options.connectTimeout * 1000,
@@ -118,8 +125,16 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
   listenTo(aedes, options, sessions, { outbox, goOn })
   await aedes.listen()
 
+  let ending: Promise<void> | undefined
   let closing: Promise<void> | undefined
+
+  function end(): Promise<void> {
+    ending ??= new Promise((resolve) => aedes.close(resolve))
+    return ending
+  }
+
   return {
+    maxPacket: frames.packet,
     accept(stream, identity, door) {
       guardFrames(stream, frames, (reason) =>
         log.warn({ device: identity.id, reason }, 'disconnecting an MQTT client'),
@@ -135,7 +150,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
 
     publish(message) {
       return new Promise((resolve, reject) => {
-        if (closing) return reject(unavailable('The broker is closed.'))
+        if (ending) return reject(unavailable('The broker is closed.'))
         publish(toPacket(message), null, (error) =>
           error ? reject(unavailable('The broker did not take the message.', error)) : resolve(),
         )
@@ -168,12 +183,34 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
       })
     },
 
-    problem: () => (closing ? 'the broker is closed' : persistence.problem()),
+    problem: () => (ending ? 'the broker is closed' : persistence.problem()),
 
+    end,
     close() {
-      closing ??= new Promise<void>((resolve) => aedes.close(resolve)).then(persistence.destroy)
+      closing ??= end().then(persistence.destroy)
       return closing
     },
+  }
+}
+
+/**
+ * Stores those filters of a SUBSCRIBE that are granted. aedes hands over all of them, and the same array once for each,
+ * while it is still asking which are.
+ */
+function storeGranted(persistence: Persistence, sessions: Sessions) {
+  const underway = new WeakMap<readonly Subscription[], Promise<void>>()
+  return (client: Client, asked: readonly Subscription[]): Promise<void> => {
+    const storing = underway.get(asked) ?? Promise.resolve().then(store)
+    underway.set(asked, storing)
+    return storing
+
+    function store(): Promise<void> {
+      const { subscriptions } = sessions.get(client) ?? {}
+      return persistence.addSubscriptions(
+        client,
+        asked.filter(({ topic }) => subscriptions?.has(topic)),
+      )
+    }
   }
 }
 

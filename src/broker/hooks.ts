@@ -131,8 +131,10 @@ export function createHooks(options: HookOptions): Hooks {
       const problem = replacementProblem(topic) ?? filterProblem(topic)
       if (problem) return done(new Error(`the filter ${problem}`))
       // 0x80 in SUBACK: failure
-      if (!subscriptions.has(topic) && subscriptions.size >= maxSubscriptions)
+      if (!subscriptions.has(topic) && subscriptions.size >= maxSubscriptions) {
+        meter.storeLimitReached('subscriptions', 1)
         return done(null, null)
+      }
       if (subscribe === 'check' && !session.access?.couldReceive([topic])) return done(null, null)
       // every valid filter is granted, as with Mosquitto; reading is decided on each delivery
       subscriptions.grant(topic, qos as Qos)

@@ -8,8 +8,8 @@ import type { Trust } from '../identity/trust.ts'
 import type { MqttHost } from './embedded.ts'
 
 const HANDSHAKE_TIMEOUT_MS = 10_000
-/** MQTT packets may span frames (§6.0), so this bounds memory only, not messages. */
-const MAX_FRAME = 1024 * 1024
+/** Bytes of small packets that a client may put into one WebSocket message with a large one [MQTT-6.0.0-2]. */
+const GATHERED_BYTES = 1024 * 1024
 
 /** The mqtt door: MQTT over TLS, for those whose certificate OpenSSL accepts and names a WoTT ID. */
 export function createMqttServer(trust: Trust, host: MqttHost): Server {
@@ -36,7 +36,7 @@ export interface MqttUpgrade {
 export function createMqttUpgrade(host: MqttHost): MqttUpgrade {
   const server = new WebSocketServer({
     noServer: true,
-    maxPayload: MAX_FRAME,
+    maxPayload: host.maxPacket + GATHERED_BYTES,
     perMessageDeflate: false,
     // the client must offer "mqtt" [MQTT-6.0.0-3]; "mqttv3.1" is what MQTT 3.1 clients offer
     handleProtocols: (offered) =>

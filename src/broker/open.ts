@@ -15,7 +15,6 @@ type StoreSettings = Pick<
   | 'sessionQueueFull'
   | 'queueBytes'
   | 'maxSessions'
-  | 'maxSubscriptions'
   | 'sessionExpiry'
   | 'messageExpiry'
   | 'maxRetained'
@@ -52,7 +51,6 @@ function toLimits(settings: StoreSettings): Limits {
     totalBytes: settings.queueBytes,
     retainedMessages: settings.maxRetained,
     retainedBytes: settings.retainedBytes,
-    subscriptionsPerSession: settings.maxSubscriptions,
     sessions: settings.maxSessions,
     sessionExpiry: settings.sessionExpiry * 1000,
     messageExpiry: settings.messageExpiry * 1000,

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { type DevGateway, startDev } from '../cli/dev-gateway.ts'
-import { samePorts, start, startGateway } from '../cli/program.ts'
+import { samePorts, start, startGateway, temporaryFolder } from '../cli/program.ts'
+import { eventSource, mqtt } from '../support/clients.ts'
+import { startGateway as startHere } from '../support/gateway.ts'
 
 const TOPIC = 'wott/temperature'
 
@@ -48,5 +51,31 @@ describe('sub over HTTPS, and the gateway ends', () => {
     assert.deepEqual(numbers, ['1', '2', '3', '4', '5', '6'])
     assert.match(stderr, /some messages in between are no longer in the history/)
     assert.ok(again)
+  })
+})
+
+describe('the history in the folder of the store', () => {
+  it('is nothing to a gateway that finds the folder in use', async () => {
+    await using folder = await temporaryFolder()
+    const settings = { broker: `file:${folder.path}` }
+    const acl = 'pattern readwrite #\n'
+    const first = await startHere({ acl, settings })
+    const device = await first.pki.issue('device.d.wott.local')
+    const publisher = await mqtt(first, device)
+    using before = await eventSource(first, device, '/topics/a')
+    for (const payload of ['1', '2']) await publisher.publishAsync('a', payload, { qos: 1 })
+    const { id = '' } = await before.next()
+    await publisher.endAsync()
+
+    await assert.rejects(startHere({ acl, settings }), /in use by another process/)
+    assert.equal(existsSync(`${folder.path}/history.ndjson`), false)
+
+    await first.gateway.drain()
+    await assert.rejects(startHere({ acl, settings: { ...settings, opsListen: '192.0.2.1:1' } }))
+    await using second = await startHere({ acl, settings })
+    const again = await second.pki.issue('device.d.wott.local')
+    using after = await eventSource(second, again, '/topics/a', { 'last-event-id': id })
+    assert.equal(JSON.parse((await after.next()).data).payload, '2')
+    await first[Symbol.asyncDispose]()
   })
 })

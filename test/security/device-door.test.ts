@@ -10,6 +10,7 @@ import {
   http2Session,
   messagesOf,
   mqtt,
+  mqttOverWebSocket,
   type ReceivedMessage,
 } from '../support/clients.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
@@ -385,6 +386,22 @@ describe('a page of another site', () => {
 })
 
 describe('a WebSocket', () => {
+  it('takes messages as large as any door', async () => {
+    const settings = { maxPayload: '4MiB' }
+    await using at = await startGateway({ acl: 'pattern readwrite #\n', settings })
+    const device = await at.pki.issue('device')
+    const client = await mqttOverWebSocket(at, device)
+    const messages = messagesOf(client)
+    await client.subscribeAsync('large')
+    const payload = 'x'.repeat(4 * 1024 * 1024)
+    const ended = new Promise((_, reject) => {
+      client.once('close', () => reject(new Error('the connection was ended')))
+    })
+    await Promise.race([client.publishAsync('large', payload, { qos: 1 }), ended])
+    assert.equal((await messages.next()).payload, payload)
+    await client.endAsync()
+  })
+
   it('is had at /mqtt only, for MQTT only', async () => {
     await using at = await startGateway({ acl: 'pattern readwrite #\n' })
     const device = await at.pki.issue('device')

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import type { IPublishPacket, Packet } from 'mqtt-packet'
 import { messagesOf, mqtt } from '../support/clients.ts'
@@ -87,14 +88,46 @@ describe('attacks on the mqtt door', () => {
       await raw.closed
     })
 
-    it('a client may have only so many filters', async () => {
+    it('a client may have only so many filters, with a session and without', async () => {
       await using few = await startGateway({ acl: ACL, settings: { maxSubscriptions: '2' } })
       const device = await few.pki.issue('alice.d.wott.local')
-      using raw = await rawConnected(few, device)
-      raw.send(subscribe(1, ['a', 0], ['b', 1], ['c', 0]))
-      const suback = await raw.next()
+      for (const clean of [true, false]) {
+        using raw = await rawConnected(few, device, { clean })
+        for (const [packet, granted] of [
+          [subscribe(1, ['a', 0], ['b', 1], ['c', 0]), [0, 1, 0x80]],
+          [subscribe(2, ['a', 1], ['d', 0]), [1, 0x80]],
+        ] as const) {
+          raw.send(packet)
+          const suback = await raw.next()
+          assert.ok(suback.cmd === 'suback')
+          assert.deepEqual(suback.granted, granted)
+        }
+      }
+      assert.equal(await few.metric('wott_store_limits_reached_total{limit="subscriptions"}'), 4)
+    })
+
+    it('a filter that was refused is not in the session either', async () => {
+      const acl = 'user alice.d.wott.local\ntopic readwrite mine/#\n'
+      await using strict = await startGateway({ acl, settings: { subscribe: 'check' } })
+      const device = await strict.pki.issue('alice.d.wott.local')
+      const first = await rawConnected(strict, device, { clean: false })
+      first.send(subscribe(1, ['others/a', 1], ['mine/a', 1], ['others/b', 1]))
+      const suback = await first.next()
       assert.ok(suback.cmd === 'suback')
-      assert.deepEqual(suback.granted, [0, 1, 0x80])
+      assert.deepEqual(suback.granted, [0x80, 1, 0x80])
+      first.socket.destroy()
+      await first.closed
+      await writeFile(strict.aclFile, `${acl}topic readwrite others/#\n`)
+      await strict.gateway.reload()
+      using second = await rawConnected(strict, device, { clean: false })
+      for (const [index, topic] of ['others/a', 'others/b', 'mine/a'].entries())
+        second.send(publish(topic, { qos: 1, messageId: index + 1 }))
+      const got: string[] = []
+      while (!got.includes('mine/a')) {
+        const packet = await second.next()
+        if (packet.cmd === 'publish') got.push(packet.topic)
+      }
+      assert.deepEqual(got, ['mine/a'])
     })
 
     it('many packets sent along with CONNECT are all served', async () => {

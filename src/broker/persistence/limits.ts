@@ -12,7 +12,6 @@ export interface Limits {
   readonly totalBytes: number
   readonly retainedMessages: number
   readonly retainedBytes: number
-  readonly subscriptionsPerSession: number
   readonly sessions: number
   /** How long a session outlives its last connection. */
   readonly sessionExpiry: number
@@ -27,7 +26,6 @@ export const DEFAULT_LIMITS: Limits = {
   totalBytes: 128 * MIB,
   retainedMessages: 100_000,
   retainedBytes: 128 * MIB,
-  subscriptionsPerSession: 1_000,
   sessions: 10_000,
   sessionExpiry: 7 * DAY,
   messageExpiry: 7 * DAY,
@@ -40,7 +38,6 @@ export type BoundReason =
   | 'message_expired'
   | 'retained_messages'
   | 'retained_bytes'
-  | 'subscriptions'
   | 'sessions'
   | 'session_expired'
 

@@ -36,8 +36,6 @@ export function createSessions({ journal, limits, onBound, now, ids }: Ground) {
   const numbered = new Map<number, Session>()
   // of QoS 1 and 2 only: nothing is queued for the others
   const filters = createTopicTrie<Map<string, ClientSubscription>>()
-  // aedes hands the same array over once for each filter in it
-  const underway = new Map<readonly Subscription[], { client: string; done: Promise<void> }>()
 
   /** The client's session, made if there is none; undefined when there are as many as there may be. */
   function open(client: string): Session | undefined {
@@ -65,26 +63,13 @@ export function createSessions({ journal, limits, onBound, now, ids }: Ground) {
     return sessions.get(session.client) === session
   }
 
-  function subscribe(client: string, subs: readonly Subscription[]): Promise<void> {
-    const same = underway.get(subs)
-    if (same?.client === client) return same.done
-    const done = addSubscriptions(client, subs).finally(() => underway.delete(subs))
-    underway.set(subs, { client, done })
-    return done
-  }
-
-  async function addSubscriptions(client: string, subs: readonly Subscription[]): Promise<void> {
+  async function subscribe(client: string, subs: readonly Subscription[]): Promise<void> {
     const session = open(client)
     if (!session) throw new GatewayError('broker_unavailable', 'there are too many sessions')
     const added = new Map<string, ClientSubscription>()
     for (const sub of subs) added.set(sub.topic, { ...sub, clientId: client })
     for (const [filter, sub] of added)
       if (sameSubscription(session.subscriptions.get(filter), sub)) added.delete(filter)
-    const fresh = [...added.keys()].filter((filter) => !session.subscriptions.has(filter))
-    if (session.subscriptions.size + fresh.length > limits.subscriptionsPerSession) {
-      onBound('subscriptions', fresh.length)
-      throw new GatewayError('broker_unavailable', 'the session has too many subscriptions')
-    }
     await journal.append(
       [...added.values()].map((sub): Change => {
         return ['subscribe', session.id, sub.topic, sub.qos, optionsOf(sub)]

@@ -53,29 +53,18 @@ for (const { name, open } of KINDS)
       assert.equal(store.stats().sessions, 2)
     })
 
-    test('sessions and their subscriptions are bounded', async () => {
+    test('sessions are bounded', async () => {
       const { counts, onBound } = createTally()
-      const limits = { sessions: 1, subscriptionsPerSession: 2 }
-      const store = await open({ limits, onBound })
+      const store = await open({ limits: { sessions: 1 }, onBound })
       await subscribe(store, 'a', ['x', 1], ['y', 1])
       await subscribe(store, 'a', ['x', 2])
-      await assert.rejects(subscribe(store, 'a', ['y', 2], ['z', 1]), unavailable)
       await assert.rejects(subscribe(store, 'b', ['x', 1]), unavailable)
-      assert.deepEqual(counts, { subscriptions: 1, sessions: 1 })
+      assert.deepEqual(counts, { sessions: 1 })
       const subs = await store.subscriptionsByClient({ id: 'a' })
       assert.deepEqual(subs, [
         { topic: 'x', qos: 2 },
         { topic: 'y', qos: 1 },
       ])
-    })
-
-    test('the same SUBSCRIBE handed over once for each of its filters is stored once', async () => {
-      const store = await open()
-      const subs = ['x', 'y', 'z'].map((topic) => ({ topic, qos: 1 as const }))
-      const [first, ...others] = subs.map(() => store.addSubscriptions({ id: 'a' }, subs))
-      assert.ok(others.every((other) => other === first))
-      await first
-      assert.equal((await store.countOffline()).subsCount, 3)
     })
   })
 
