@@ -28,6 +28,7 @@ import { createMetrics } from './metrics/prometheus.ts'
 import { createReadings } from './metrics/readings.ts'
 import { createRateLimit } from './relay/rate-limit.ts'
 import { createRelay } from './relay/relay.ts'
+import { createSparingly } from './sparingly.ts'
 import { VERSION } from './version.ts'
 import { openViewers } from './viewer/viewers.ts'
 
@@ -63,6 +64,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   meter.aclLoaded(acl.current.size)
   building.defer(() => acl.close())
 
+  const sparingly = createSparingly()
   const denials = createDenials(log)
   const refusals = createRefusals(log)
 
@@ -79,6 +81,12 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     },
   })
   building.defer(() => trust.close())
+  const sayIfUseless = () => {
+    const reason = trust.problem()
+    if (reason) log.error({ reason }, 'nobody can connect with these certificates')
+  }
+  sayIfUseless()
+  trust.onChange(sayIfUseless)
 
   const connections = createDeviceConnections({
     pattern: config.idPattern,
@@ -140,6 +148,13 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
       // whoever looks shows no certificate
       refusal: door === 'viewer' ? undefined : refusalOf,
       onRefused: (socket, error) => refusals.note(door, socket, error),
+      onFull: () =>
+        sparingly(door, (repeated) =>
+          log.warn(
+            { door, connections: config.maxConnections, ...repeated },
+            'as many connections as there may be',
+          ),
+        ),
     })
     building.defer(() => opened.close())
     doors[door] = opened
@@ -167,6 +182,10 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     maxStreams: config.maxStreams,
     buffer: config.streamBuffer,
     stall: config.streamStall * 1000,
+    onSlow: (door: Door, id: string) =>
+      sparingly(`${door}\0${id}`, (repeated) =>
+        log.warn({ door, id, ...repeated }, 'a stream reader does not keep up'),
+      ),
   }
   const device = createDeviceDoor({
     ...{ ...reading, relay },

@@ -4,10 +4,10 @@ const MAX_REMEMBERED = 10_000
 /** How often something happened since it was last said, where it did. */
 export type Repeated = { readonly repeated?: number }
 
+export type Sparingly = (key: string, say: (repeated: Repeated) => void) => void
+
 /** Lets each key speak at most once a minute; memory is bounded. */
-export function createSparingly(
-  now: () => number = Date.now,
-): (key: string, say: (repeated: Repeated) => void) => void {
+export function createSparingly(now: () => number = Date.now): Sparingly {
   const remembered = new Map<string, { since: number; count: number }>()
 
   /** Entries are in the order of their minute's beginning, so the oldest go first. */

@@ -17,7 +17,7 @@ const ROOMS: Record<string, readonly string[]> = {
   door: ['errors.ts', 'metrics', 'config'],
   identity: ['errors.ts', 'sparingly.ts', 'metrics'],
   acl: ['errors.ts', 'sparingly.ts', 'topic', 'disk'],
-  broker: ['errors.ts', 'topic', 'metrics', 'config', 'identity', 'acl'],
+  broker: ['errors.ts', 'sparingly.ts', 'topic', 'metrics', 'config', 'identity', 'acl'],
   relay: ['errors.ts', 'topic', 'metrics', 'identity', 'acl', 'broker'],
   live: ['errors.ts', 'topic', 'disk', 'metrics', 'acl', 'broker'],
   ca: ['errors.ts', 'disk'],
@@ -25,7 +25,7 @@ const ROOMS: Record<string, readonly string[]> = {
   http: ['errors.ts', 'topic', 'metrics', 'identity', 'acl', 'broker', 'relay', 'live', 'viewer'],
   'log.ts': [],
   'gateway.ts': [
-    ...['errors.ts', 'version.ts', 'metrics', 'config', 'door', 'identity', 'acl'],
+    ...['errors.ts', 'version.ts', 'sparingly.ts', 'metrics', 'config', 'door', 'identity', 'acl'],
     ...['broker', 'relay', 'live', 'ca', 'viewer', 'http'],
   ],
   cli: ['errors.ts', 'version.ts', 'log.ts', 'config', 'acl', 'ca', 'viewer', 'gateway.ts'],

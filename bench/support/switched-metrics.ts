@@ -29,6 +29,7 @@ export function createMetrics(...args: Parameters<typeof createReal>): Metrics {
 function gauges({
   connectionOpened,
   connectionClosed,
+  connectionCut,
   handshake,
   streamOpened,
   streamClosed,
@@ -37,7 +38,8 @@ function gauges({
   certificateValid,
 }: Meter) {
   return {
-    ...{ connectionOpened, connectionClosed, handshake, streamOpened, streamClosed },
+    ...{ connectionOpened, connectionClosed, connectionCut, handshake },
+    ...{ streamOpened, streamClosed },
     streamRefused,
     ...{ aclLoaded, certificateValid },
   }

@@ -1,6 +1,7 @@
 import type { AedesPublishPacket, Client } from 'aedes'
 import type { Logger } from 'pino'
 import type { Meter } from '../metrics/meter.ts'
+import type { Sparingly } from '../sparingly.ts'
 import type { Qos } from '../topic/message.ts'
 import { publishBytes } from './packet-bytes.ts'
 import type { PublishPacket } from './persistence/packet.ts'
@@ -15,6 +16,7 @@ export interface DeliveryOptions {
   readonly log: Logger
   /** Bytes that may wait for one MQTT subscriber. */
   readonly clientBuffer: number
+  readonly sparingly: Sparingly
   readonly brokerId: string
   /** Sends the client what waits in its session's queue. */
   sendWaiting(client: Client): void
@@ -37,7 +39,7 @@ const MAX_HELD = 100
  * had overtaken it, and make its publisher wait for whoever does not read.
  */
 export function createDelivery(options: DeliveryOptions) {
-  const { persistence, meter, log, clientBuffer, sendWaiting } = options
+  const { persistence, meter, log, sparingly, clientBuffer, sendWaiting } = options
   const ownTopics = `$SYS/${options.brokerId}/`
 
   return (client: Client, session: Session): Deliver => {
@@ -72,7 +74,7 @@ export function createDelivery(options: DeliveryOptions) {
       if (hasRoom(1)) send(packet, qos)
       else {
         drop()
-        if (qos > 0) disconnectSlow()
+        if (qos > 0) client.conn.destroy()
       }
     }
 
@@ -137,14 +139,12 @@ export function createDelivery(options: DeliveryOptions) {
 
     function drop(): void {
       meter.deliveryDropped(session.door, 'slow_reader')
-    }
-
-    function disconnectSlow(): void {
-      log.warn(
-        { client: client.id, bytes: wire.waiting },
-        'disconnecting an MQTT subscriber that does not keep up',
+      sparingly(client.id, (repeated) =>
+        log.warn(
+          { client: client.id, bytes: wire.waiting, ...repeated },
+          'an MQTT subscriber does not keep up',
+        ),
       )
-      client.conn.destroy()
     }
 
     return deliver

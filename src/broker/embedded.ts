@@ -7,6 +7,7 @@ import type { AclSource } from '../acl/reload.ts'
 import { GatewayError } from '../errors.ts'
 import type { Identity } from '../identity/identity.ts'
 import type { Door, Meter } from '../metrics/meter.ts'
+import { createSparingly, type Sparingly } from '../sparingly.ts'
 import type { Message, Qos } from '../topic/message.ts'
 import { MAX_TOPIC_BYTES } from '../topic/topic.ts'
 import type { Broker, Delivery } from './broker.ts'
@@ -52,12 +53,15 @@ export interface EmbeddedOptions {
   readonly packetTimeout: number
 }
 
+/** What aedes says of a client whose CONNECT did not come. */
+const CONNECT_TOO_SLOW = 'connect did not arrive in time'
 /** A client id, a will and credentials that nobody reads: larger is no device. */
 const MAX_CONNECT_BYTES = 16_384
 
 /** aedes inside this process, with the gateway's own order, store, and answers to who may do what. */
 export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & MqttHost> {
-  const { log, persistence } = options
+  const { meter, log, persistence } = options
+  const sparingly = createSparingly()
   const sessions: Sessions = new WeakMap()
   const lines = createLines()
   const emitter = createEmitter()
@@ -86,7 +90,11 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
     // the wills that a crash left behind are published after four of these
     heartbeatInterval: options.heartbeatMs ?? 15_000,
   })
-  const deliverTo = createDelivery({ ...options, brokerId: aedes.id, sendWaiting: outbox.send })
+  const deliverTo = createDelivery({
+    ...{ ...options, sparingly },
+    brokerId: aedes.id,
+    sendWaiting: outbox.send,
+  })
   const publishInAedes = aedes.publish.bind(aedes) as unknown as typeof publish
 
   /** Publishes when everything earlier on this topic is on its way. */
@@ -122,7 +130,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
       else publish(packet, from, answer)
     },
   })
-  listenTo(aedes, options, sessions, { outbox, goOn })
+  listenTo(aedes, options, sessions, { outbox, goOn, sparingly })
   await aedes.listen()
 
   let ending: Promise<void> | undefined
@@ -136,9 +144,15 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
   return {
     maxPacket: frames.packet,
     accept(stream, identity, door) {
-      guardFrames(stream, frames, (reason) =>
-        log.warn({ device: identity.id, reason }, 'disconnecting an MQTT client'),
-      )
+      guardFrames(stream, frames, ({ message, bound }) => {
+        if (bound) meter.connectionCut(door, bound)
+        sparingly(`cut\0${bound}\0${identity.id}`, (repeated) =>
+          log.warn(
+            { device: identity.id, reason: message, ...repeated },
+            'disconnecting an MQTT client',
+          ),
+        )
+      })
       const client = aedes.handle(stream)
       const wire = createWire(stream, () => goOn(client))
       const session = createSession(identity, door, wire)
@@ -214,11 +228,17 @@ function storeGranted(persistence: Persistence, sessions: Sessions) {
   }
 }
 
+interface Listening {
+  readonly outbox: Outbox
+  goOn(client: Client): void
+  readonly sparingly: Sparingly
+}
+
 function listenTo(
   aedes: Aedes,
-  { log, persistence }: EmbeddedOptions,
+  { meter, log, persistence }: EmbeddedOptions,
   sessions: Sessions,
-  { outbox, goOn }: { readonly outbox: Outbox; goOn(client: Client): void },
+  { outbox, goOn, sparingly }: Listening,
 ): void {
   const events: EventEmitter = aedes
   events.on('error', (error: Error) => log.error({ err: error }, 'broker error'))
@@ -243,11 +263,15 @@ function listenTo(
     log.debug({ client: client.id, reason: error.message }, 'MQTT client error'),
   )
   aedes.on('connectionError', (client, error) => {
-    const device = sessions.get(client)?.identity.id
+    const { identity, door } = sessions.get(client) ?? {}
+    const device = identity?.id
+    if (door && error.message === CONNECT_TOO_SLOW) meter.connectionCut(door, 'connect_timeout')
     if (error.message === 'unacceptable protocol version')
-      log.warn(
-        { device },
-        'refused a client that speaks MQTT 5: have it use MQTT 3.1.1 (mosquitto_pub -V mqttv311)',
+      sparingly(`version\0${device}`, (repeated) =>
+        log.warn(
+          { device, ...repeated },
+          'refused a client that speaks MQTT 5: have it use MQTT 3.1.1 (mosquitto_pub -V mqttv311)',
+        ),
       )
     else log.debug({ device, reason: error.message }, 'MQTT connection error')
   })

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import type { CutReason } from '../metrics/meter.ts'
 
 export interface FrameLimits {
   /** Bytes of the CONNECT packet. */
@@ -9,7 +10,17 @@ export interface FrameLimits {
   readonly time: number
 }
 
-const TOO_SLOW = 'a packet that did not arrive in time'
+/** Why a connection was ended, and which bound that was if it was one. */
+export interface FrameProblem {
+  readonly message: string
+  readonly bound: CutReason | null
+}
+
+const TOO_SLOW: FrameProblem = {
+  message: 'a packet that did not arrive in time',
+  bound: 'packet_timeout',
+}
+const NO_LENGTH: FrameProblem = { message: 'a packet whose length is not valid', bound: null }
 
 /**
  * Ends a connection whose next MQTT packet is larger or slower than it may be, as soon as its fixed
@@ -18,7 +29,7 @@ const TOO_SLOW = 'a packet that did not arrive in time'
 export function guardFrames(
   stream: Duplex,
   limits: FrameLimits,
-  onRefused: (reason: string) => void,
+  onRefused: (problem: FrameProblem) => void,
 ): void {
   const read = stream.read.bind(stream)
   let limit = limits.connect
@@ -36,13 +47,13 @@ export function guardFrames(
     timer = undefined
   }
 
-  function refuse(reason: string): void {
-    onRefused(reason)
+  function refuse(problem: FrameProblem): void {
+    onRefused(problem)
     stream.destroy()
   }
 
   /** Follows the packets through one chunk. Says what is wrong with them, or null. */
-  function problemIn(chunk: Buffer): string | null {
+  function problemIn(chunk: Buffer): FrameProblem | null {
     let at = 0
     while (at < chunk.length) {
       if (missing > 0) {
@@ -57,9 +68,9 @@ export function guardFrames(
       headerBytes += 1
       if (headerBytes === 1) continue
       remaining += (byte & 0x7f) * 128 ** (headerBytes - 2)
-      if (remaining > limit) return `a packet of ${remaining} bytes; at most ${limit} are allowed`
+      if (remaining > limit) return tooLarge(remaining, limit)
       if (byte & 0x80) {
-        if (headerBytes === 5) return 'a packet whose length is not valid'
+        if (headerBytes === 5) return NO_LENGTH
         continue
       }
       missing = remaining
@@ -100,4 +111,11 @@ export function guardFrames(
     return chunk
   }
   stream.once('close', () => clearTimeout(timer))
+}
+
+function tooLarge(bytes: number, limit: number): FrameProblem {
+  return {
+    message: `a packet of ${bytes} bytes; at most ${limit} are allowed`,
+    bound: 'packet_size',
+  }
 }

@@ -29,18 +29,24 @@ export async function openBroker(
   options: BrokerOptions,
 ): Promise<Broker & MqttHost> {
   const persistence = await openPersistence({
-    journal: await openJournal(address, options.fsync),
+    journal: await openJournal(address, options),
     limits: toLimits(options),
     onBound: (reason, count) => countBound(options.meter, reason, count),
   })
   return openEmbedded({ ...options, persistence })
 }
 
-async function openJournal(address: BrokerAddress, fsync: Config['fsync']): Promise<Journal> {
+async function openJournal(
+  address: BrokerAddress,
+  { fsync, log }: BrokerOptions,
+): Promise<Journal> {
   if (address.kind === 'memory') return createSilentJournal()
   // SQLite and its thread are not loaded for a broker in memory
   const { openSqliteJournal } = await import('./persistence/sqlite-journal.ts')
-  return openSqliteJournal(address.path, { fsync })
+  return openSqliteJournal(address.path, { fsync }, (problem) => {
+    if (problem === null) log.info('the store takes messages again')
+    else log.error({ reason: problem }, 'the store takes nothing')
+  })
 }
 
 function toLimits(settings: StoreSettings): Limits {

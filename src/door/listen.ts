@@ -25,6 +25,8 @@ export interface DoorOptions {
   readonly refusal?: ((socket: TLSSocket) => Error | null) | undefined
   /** Told of each connection that is refused, in its handshake or after it. */
   readonly onRefused?: ((socket: TLSSocket, error: Error) => void) | undefined
+  /** Told of each connection that is refused because as many are open as may be. */
+  readonly onFull?: (() => void) | undefined
   /** How this server is told to listen, where it is not its own `listen`. */
   readonly bind?: ((host: string, port: number) => Promise<unknown>) | undefined
 }
@@ -40,6 +42,10 @@ export async function listen(server: Server, options: DoorOptions): Promise<Open
     options.onRefused?.(socket, error)
   }
   server.maxConnections = maxConnections
+  server.on('drop', () => {
+    meter.connectionCut(door, 'max_connections')
+    options.onFull?.()
+  })
   server.on('connection', (socket: Socket) => {
     // Nagle's algorithm against delayed ACKs holds a QoS 1 publisher to 85 messages a second
     socket.setNoDelay(true)

@@ -10,8 +10,8 @@ import Fastify, {
   type RouteGenericInterface,
 } from 'fastify'
 import type { Logger } from 'pino'
-import { codeOf, GatewayError } from '../errors.ts'
-import { PROBLEM_TYPE, rawAnswer, toGatewayError, toParseProblem, toProblem } from './problem.ts'
+import { codeOf, type ErrorCode, GatewayError } from '../errors.ts'
+import { problemAnswer, rawAnswer, toGatewayError, toParseProblem } from './problem.ts'
 import type { OperationId } from './reference/reference.ts'
 import { createHttpServer, type ServerOptions } from './server.ts'
 
@@ -94,24 +94,21 @@ export function answerWithProblems(app: Answering): void {
   })
 }
 
-/** The only way an error leaves an HTTP door. */
+/** No faults of this request, and said where they begin: a bound that was reached, a store that takes nothing. */
+const COUNTED: ReadonlySet<ErrorCode> = new Set(['too_many_streams', 'broker_unavailable'])
+
+/** How an error leaves an HTTP door whose request got as far as Fastify. */
 export function sendProblem(
   request: Pick<Request, 'id' | 'log' | 'raw'>,
-  reply: Pick<Reply, 'code' | 'header' | 'removeHeader' | 'type' | 'send'>,
+  reply: Pick<Reply, 'code' | 'headers' | 'removeHeader' | 'send'>,
   error: GatewayError,
 ): void {
-  // a bound that was reached is counted, and no fault
-  if (error.status >= 500 && error.code !== 'too_many_streams')
+  if (error.status >= 500 && !COUNTED.has(error.code))
     request.log.error({ err: error.cause ?? error, traceId: request.id }, error.message)
   // Fastify's, after a body that is too large; HTTP/2 has no such header (RFC 9113 §8.2.2)
   if (request.raw.httpVersionMajor === 2) reply.removeHeader('connection')
-  if (error.retryAfter !== undefined) reply.header('retry-after', error.retryAfter)
-  reply
-    .code(error.status)
-    .header('x-request-id', request.id)
-    .header('cache-control', 'no-store')
-    .type(PROBLEM_TYPE)
-    .send(JSON.stringify(toProblem(error, request.id)))
+  const { headers, body } = problemAnswer(error, request.id)
+  reply.code(error.status).headers(headers).send(body)
 }
 
 export function pathOf(url: string): string {

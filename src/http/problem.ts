@@ -39,8 +39,6 @@ export function toGatewayError(error: unknown): GatewayError {
         'payload_too_large',
         'The request body is larger than this route takes.',
       )
-    case 'FST_ERR_NOT_FOUND':
-      return new GatewayError('not_found', 'There is nothing here for this method.')
     default:
       return isClientError(error)
         ? new GatewayError('request_invalid', (error as Error).message)
@@ -59,7 +57,7 @@ function isClientError(error: unknown): boolean {
   return typeof status === 'number' && status >= 400 && status < 500
 }
 
-/** A problem as the headers and the body of an answer that Fastify does not write. */
+/** A problem as the headers and the body of an answer. */
 export function problemAnswer(
   error: GatewayError,
   traceId: string,
@@ -71,6 +69,7 @@ export function problemAnswer(
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
     'x-request-id': traceId,
+    ...(error.retryAfter === undefined ? {} : { 'retry-after': error.retryAfter }),
   }
   return { headers, body }
 }

@@ -62,7 +62,7 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
     })
     openStream(
       response as unknown as Sink,
-      { filters, format, lastEventId, ...caller },
+      { filters, format, lastEventId, id: caller.identity.id, ...caller },
       options,
     ).catch((error) => {
       request.log.error({ err: error, traceId: request.id }, 'a stream failed')

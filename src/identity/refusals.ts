@@ -34,10 +34,10 @@ export function createRefusals(log: Log, now: () => number = Date.now): Refusals
       const named = error instanceof GatewayError
       const reason = named ? error.code : (objection ?? codeOf(error) ?? error.message)
       const id = named ? nameOf(socket) : undefined
-      const key = [door, reason, OURS.has(reason) ? id : ''].join('\0')
+      const key = [door, reason, objection, OURS.has(reason) ? id : ''].join('\0')
       sparingly(key, (repeated) => {
         const address = socket.remoteAddress
-        const fields = { door, reason, id, address, ...repeated }
+        const fields = { door, reason, objection, id, address, ...repeated }
         if (named || objection) log.warn(fields, 'refused a certificate')
         else log.info(fields, 'a handshake failed')
       })

@@ -6,6 +6,8 @@ import { loadTrust, type RevocationList, type Trust, type TrustFiles } from './t
 /** The trust in force, and word of each change. */
 export interface TrustSource {
   readonly current: Trust
+  /** Why nobody can connect however good his certificate is; null when that is not so. */
+  problem(): string | null
   onChange(listener: (trust: Trust) => void): void
   /** Reads the files again; what cannot be used is reported, and the old trust stays in force. */
   reload(): Promise<void>
@@ -64,6 +66,7 @@ export async function openTrust(files: TrustFiles, options: TrustOptions): Promi
     get current() {
       return current
     },
+    problem: () => problemOf(current, Date.now()),
     onChange(listener) {
       listeners.push(listener)
     },
@@ -81,6 +84,15 @@ function measure({ certificate, authority, revocations }: Trust, meter: Meter): 
     'crl',
     revocations && { from: revocations.thisUpdate, to: revocations.nextUpdate },
   )
+}
+
+function problemOf({ certificate, revocations }: Trust, now: number): string | null {
+  const { from, to } = validityOf(certificate)
+  if (now < from) return `the gateway's certificate is not valid before ${certificate.validFrom}`
+  if (now >= to) return `the gateway's certificate was valid until ${certificate.validTo}`
+  if (revocations && now >= revocations.nextUpdate)
+    return `the revocation list should have been renewed by ${new Date(revocations.nextUpdate).toUTCString()}, and no device is let in without`
+  return null
 }
 
 function validityOf({ validFrom, validTo }: X509Certificate): Validity {

@@ -17,6 +17,8 @@ export interface StreamOptions {
   readonly meter: Meter
   /** Bytes that may wait for one reader. */
   readonly buffer: number
+  /** Told of each reader that is cut off for not keeping up. */
+  onSlow(door: Door, id: string): void
   /** Milliseconds that a reader may take nothing while something waits. */
   readonly stall: number
 }
@@ -28,6 +30,8 @@ export interface StreamRequest {
   readonly lastEventId?: string | undefined
   readonly access: Access
   readonly door: Door
+  /** Who reads. */
+  readonly id: string
   /** Aborted with a GatewayError when the reader may no longer be here. */
   readonly ended?: AbortSignal | undefined
 }
@@ -47,9 +51,9 @@ const UNFINISHED = '-r'
 export async function openStream(
   sink: Sink,
   request: StreamRequest,
-  { hub, broker, meter, buffer, stall }: StreamOptions,
+  { hub, broker, meter, buffer, stall, onSlow }: StreamOptions,
 ): Promise<void> {
-  const { filters, format, access, door, ended, lastEventId } = request
+  const { filters, format, access, door, id, ended, lastEventId } = request
   const { mayReceive } = access
   // runs while the sink is full
   let stallTimer: NodeJS.Timeout | undefined
@@ -88,6 +92,7 @@ export async function openStream(
   /** The reader has the ids of what it got, and may come back for the rest. */
   function cutOff(): void {
     meter.deliveryDropped(door, 'slow_reader')
+    onSlow(door, id)
     sink.destroy()
     closed()
   }

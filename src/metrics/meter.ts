@@ -36,6 +36,15 @@ export interface Validity {
   readonly to: number
 }
 
+/** The bound for which a connection is refused or ended. */
+export const CUT_REASONS = [
+  'max_connections',
+  'packet_size',
+  'packet_timeout',
+  'connect_timeout',
+] as const
+export type CutReason = (typeof CUT_REASONS)[number]
+
 /** What the rooms report of themselves, one method an event; none of them may throw. */
 export interface Meter {
   published(door: Door, qos: Qos, result: PublishResult): void
@@ -46,6 +55,7 @@ export interface Meter {
   storeLimitReached(limit: StoreLimit, count: number): void
   connectionOpened(door: Door): void
   connectionClosed(door: Door): void
+  connectionCut(door: Door, reason: CutReason): void
   handshake(door: Door, result: HandshakeResult): void
   streamOpened(door: Door): void
   streamClosed(door: Door): void
@@ -67,6 +77,7 @@ export const silentMeter: Meter = {
   storeLimitReached: nothing,
   connectionOpened: nothing,
   connectionClosed: nothing,
+  connectionCut: nothing,
   handshake: nothing,
   streamOpened: nothing,
   streamClosed: nothing,

@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import { registerDurations } from './durations.ts'
 import {
+  CUT_REASONS,
   type Door,
   HANDSHAKE_RESULTS,
   type Meter,
@@ -99,6 +100,12 @@ export function createMetrics(
     labelNames: ['door'],
     registers,
   })
+  const connectionsCut = new Counter({
+    name: 'wott_connections_cut_total',
+    help: 'Connections that were refused or ended because a bound was reached.',
+    labelNames: ['door', 'reason'],
+    registers,
+  })
   const handshakes = new Counter({
     name: 'wott_handshakes_total',
     help: 'TLS connections: with a full or a resumed handshake, or refused in it or right after it.',
@@ -186,7 +193,12 @@ export function createMetrics(
       streams.set({ door }, 0)
       streamsRefused.inc({ door }, 0)
     }
-    for (const door of ['device', 'mqtt', 'viewer', 'ops'] as const) connections.set({ door }, 0)
+    for (const door of ['device', 'mqtt', 'viewer', 'ops'] as const) {
+      connections.set({ door }, 0)
+      connectionsCut.inc({ door, reason: 'max_connections' }, 0)
+    }
+    for (const door of ['device', 'mqtt'] as const)
+      for (const reason of CUT_REASONS) connectionsCut.inc({ door, reason }, 0)
     for (const reason of QUEUE_REASONS) dropped.inc({ door: 'mqtt', reason }, 0)
   }
   startAtZero()
@@ -204,6 +216,7 @@ export function createMetrics(
     storeLimitReached: (limit, count) => storeLimits.inc({ limit }, count),
     connectionOpened: (door) => connections.inc({ door }),
     connectionClosed: (door) => connections.dec({ door }),
+    connectionCut: (door, reason) => connectionsCut.inc({ door, reason }),
     handshake: (door, result) => handshakes.inc({ door, result }),
     streamOpened: (door) => streams.inc({ door }),
     streamClosed: (door) => streams.dec({ door }),

@@ -11,7 +11,7 @@ const PING = Buffer.from([0xc0, 0])
 
 test('whoever reads on while a chunk is still being handled gets the next one afterwards', async () => {
   const stream = new PassThrough()
-  guardFrames(stream, LIMITS, (reason) => assert.fail(reason))
+  guardFrames(stream, LIMITS, ({ message }) => assert.fail(message))
   stream.write(PING)
   await once(stream, 'readable')
   assert.deepEqual(stream.read(), PING)
@@ -64,7 +64,7 @@ test('nothing stays unread, whenever chunks come and packets are done with', asy
       fc.infiniteStream(fc.boolean()),
       async (steps, holds) => {
         const stream = new Duplex({ read() {}, write() {} })
-        guardFrames(stream, LIMITS, (reason) => assert.fail(reason))
+        guardFrames(stream, LIMITS, ({ message }) => assert.fail(message))
         const reader = readLikeAedes(stream, () => holds.next().value)
         let pushed = 0
         for (const one of steps)

@@ -89,11 +89,18 @@ describe('a door', () => {
   })
 
   it('has room for so many, and closes those beyond', async () => {
-    const door = await listen(createServer(), options({ maxConnections: 1 }))
+    const cut: unknown[] = []
+    const meter = { ...silentMeter, connectionCut: (...what: unknown[]) => void cut.push(what) }
+    let full = 0
+    const onFull = () => {
+      full += 1
+    }
+    const door = await listen(createServer(), options({ maxConnections: 1, meter, onFull }))
     const first = await dial(door.port)
     const second = await dial(door.port)
     await once(second.resume(), 'close')
     assert.equal(first.destroyed, false)
+    assert.deepEqual([cut, full], [[['mqtt', 'max_connections']], 1])
     first.destroy()
     await door.close()
   })

@@ -44,7 +44,6 @@ describe('a problem', () => {
     for (const [code, statusCode, expected] of [
       ['FST_ERR_CTP_BODY_TOO_LARGE', 413, 'payload_too_large'],
       ['FST_ERR_CTP_INVALID_CONTENT_LENGTH', 400, 'request_invalid'],
-      ['FST_ERR_NOT_FOUND', 404, 'not_found'],
       ['ECONNRESET', 400, 'request_invalid'],
     ] as const)
       assert.equal(

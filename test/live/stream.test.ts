@@ -60,11 +60,13 @@ function open(options: Options = {}) {
     openStream(
       sink,
       {
-        ...{ filters: ['#'], format: 'raw', door: 'device' },
+        ...{ filters: ['#'], format: 'raw', door: 'device', id: 'reader' },
         access: createAccess(aclOf('topic read #\n'), { user: null, clientId: '' }),
       },
       {
-        ...{ hub, buffer, stall, broker: { retained: () => retained } as unknown as Broker },
+        ...{ hub, buffer, stall },
+        onSlow: (door, id) => counted.push(`${door} ${id}`),
+        broker: { retained: () => retained } as unknown as Broker,
         meter: {
           ...silentMeter,
           streamOpened: () => counted.push('opened'),
@@ -199,7 +201,7 @@ describe('a stream', () => {
     for (let count = 0; count < 3; count++) hub.deliver(delivery('x'.repeat(80)))
     assert.deepEqual(counted, ['opened'])
     hub.deliver(delivery('x'.repeat(80)))
-    assert.deepEqual(counted, ['opened', 'slow_reader', 'closed'])
+    assert.deepEqual(counted, ['opened', 'slow_reader', 'device reader', 'closed'])
     assert.equal(sink.destroyed, true)
     assert.equal(hub.size, 0)
   })
@@ -210,7 +212,7 @@ describe('a stream', () => {
     })
     void stream()
     for (let count = 0; count < 200; count++) hub.deliver(delivery(''))
-    assert.deepEqual(counted, ['opened', 'slow_reader', 'closed'])
+    assert.deepEqual(counted, ['opened', 'slow_reader', 'device reader', 'closed'])
   })
 
   it('is cut off when its full sink takes nothing for long enough', async (context) => {
@@ -228,7 +230,7 @@ describe('a stream', () => {
     shut()
     hub.deliver(delivery('x'.repeat(200)))
     timers.tick(1000)
-    assert.deepEqual(counted, ['opened', 'slow_reader', 'closed'])
+    assert.deepEqual(counted, ['opened', 'slow_reader', 'device reader', 'closed'])
   })
 
   it('is forgotten when its reader goes, even before anything was read', async () => {

@@ -83,6 +83,13 @@ describe('attacks on the mqtt door', () => {
       await raw.closed.finally(() => clearInterval(trickle))
     })
 
+    it('each of these bounds is counted', async () => {
+      for (const reason of ['packet_size', 'packet_timeout', 'connect_timeout']) {
+        const count = `wott_connections_cut_total{door="mqtt",reason="${reason}"}`
+        assert.ok(((await at.metric(count)) ?? 0) > 0, reason)
+      }
+    })
+
     it('a client that breaks its keep-alive is ended', async () => {
       using raw = await rawConnected(at, alice, { clientId: 'quiet', keepalive: 1 })
       await raw.closed

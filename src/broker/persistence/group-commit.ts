@@ -10,6 +10,8 @@ export interface Disk {
   close(): Promise<void>
 }
 
+export type OnProblem = (problem: string | null) => void
+
 interface Group {
   readonly changes: readonly Change[]
   /** Who waits for it; without anybody it is tried again until it is stored. */
@@ -22,8 +24,11 @@ const RETRY_MS = 1_000
 /** Keeps the copy to another thread within some milliseconds of this one. */
 const CHANGES_AT_ONCE = 4_096
 
-/** A journal that commits in groups: whatever came while the last commit ran goes into the next. */
-export function createGroupCommit(disk: Disk): Journal {
+/**
+ * A journal that commits in groups: whatever came while the last commit ran goes into the next. `onProblem` is told when
+ * nothing can be stored any more, and with null when it can again.
+ */
+export function createGroupCommit(disk: Disk, onProblem: OnProblem = () => {}): Journal {
   let waiting = new Map<unknown, Group>()
   let waiters = 0
   let running: Promise<void> | undefined
@@ -76,15 +81,21 @@ export function createGroupCommit(disk: Disk): Journal {
     try {
       if (changes.length > 0) {
         await disk.commit(changes)
-        problem = null
+        note(null)
       }
     } catch (error) {
-      problem = messageOf(error)
+      note(messageOf(error))
       giveBack(batch, error)
       return false
     }
     for (const [, { waiter }] of batch) waiter?.resolve()
     return true
+  }
+
+  function note(now: string | null): void {
+    const changed = (now === null) !== (problem === null)
+    problem = now
+    if (changed) onProblem(now)
   }
 
   function take(): [unknown, Group][] {

@@ -2,7 +2,7 @@ import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { messageOf, UsageError } from '../../errors.ts'
 import type { Restore } from './changes.ts'
-import { createGroupCommit } from './group-commit.ts'
+import { createGroupCommit, type Disk, type OnProblem } from './group-commit.ts'
 import type { Journal } from './journal.ts'
 import type { SqliteOptions } from './sqlite-file.ts'
 import type { Reply, Request, WorkerData } from './sqlite-worker.ts'
@@ -18,6 +18,7 @@ const WORKER = new URL(`./sqlite-worker${extname(import.meta.url)}`, import.meta
 export async function openSqliteJournal(
   directory: string,
   options: SqliteOptions,
+  onProblem?: OnProblem,
 ): Promise<Journal> {
   const workerData: WorkerData = { ...options, directory }
   // without this process's own flags, and without Node 24's word on how new its SQLite is
@@ -65,7 +66,7 @@ export async function openSqliteJournal(
     throw error
   }
 
-  return createGroupCommit({
+  const disk: Disk = {
     recover(restore: Restore) {
       tell = ({ name, rows }) => {
         const row = restore[name] as (...columns: unknown[]) => void
@@ -78,5 +79,6 @@ export async function openSqliteJournal(
       if (!ended) worker.postMessage('close' satisfies Request)
       await exited
     },
-  })
+  }
+  return createGroupCommit(disk, onProblem)
 }

@@ -130,7 +130,9 @@ test('a directory that cannot be one is refused', async () => {
 
 test('a full disk takes nothing in, keeps what it has, and works again when there is room', async () => {
   const directory = temporaryDirectory()
-  const journal = await openSqliteJournal(directory, { fsync: 'always', maxBytes: 400_000 })
+  const said: (string | null)[] = []
+  const options = { fsync: 'always', maxBytes: 400_000 } as const
+  const journal = await openSqliteJournal(directory, options, (problem) => said.push(problem))
   const store = await openOn(journal)
   await subscribe(store, 'a', ['#', 1])
   const taken: string[] = []
@@ -156,6 +158,7 @@ test('a full disk takes nothing in, keeps what it has, and works again when ther
     await store.outgoingClearMessageId({ id: 'a' }, sent as { messageId: number })
   await publish(store, packetOf('x', 'room'))
   assert.equal(store.problem(), null)
+  assert.deepEqual(said, ['database or disk is full', null])
   await store.destroy()
   assert.deepEqual(queued(await openFile(directory), 'a'), ['room'])
 })
