@@ -1,5 +1,9 @@
+import { createHash } from 'node:crypto'
+
 const INTERVAL_MS = 60_000
 const MAX_REMEMBERED = 10_000
+/** Topics may have 65,535 bytes, and are known by their digest then. */
+const LONGEST_KEY = 300
 
 /** How often something happened since it was last said, where it did. */
 export type Repeated = { readonly repeated?: number }
@@ -18,7 +22,8 @@ export function createSparingly(now: () => number = Date.now): Sparingly {
     }
   }
 
-  return (key, say) => {
+  return (subject, say) => {
+    const key = subject.length <= LONGEST_KEY ? subject : digest(subject)
     const time = now()
     const known = remembered.get(key)
     if (known && time - known.since < INTERVAL_MS) {
@@ -30,4 +35,8 @@ export function createSparingly(now: () => number = Date.now): Sparingly {
     remembered.set(key, { since: time, count: 0 })
     say(known && known.count > 0 ? { repeated: known.count } : {})
   }
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('base64')
 }

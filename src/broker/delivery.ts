@@ -63,12 +63,12 @@ export function createDelivery(options: DeliveryOptions) {
         if (stamp.sequence <= session.lastSequence) return
         session.lastSequence = stamp.sequence
       }
-      const qos = grantedQos(packet)
       // a persistent session gets it from its queue, where it waits by now
-      if (qos > 0 && !client.clean) {
+      if (!client.clean && stamp.queuedFor?.has(client.id)) {
         sendWaiting(client)
         return
       }
+      const qos = client.clean ? grantedQos(packet) : 0
       // its subscriptions are there before its CONNACK is [MQTT-3.2.0-1]
       if (!session.greeted || !session.access?.mayReceive(packet.topic)) return
       if (hasRoom(1)) send(packet, qos)

@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events'
-import { type Duplex, Readable } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import { Aedes, type AedesPublishPacket, type Client, type PublishPacket } from 'aedes'
 import type { Logger } from 'pino'
 import type { Denials } from '../acl/denials.ts'
@@ -13,14 +13,15 @@ import { MAX_TOPIC_BYTES } from '../topic/topic.ts'
 import type { Broker, Delivery } from './broker.ts'
 import { createDelivery } from './delivery.ts'
 import { createEmitter } from './emitter.ts'
+import { fencePersistence } from './fenced-persistence.ts'
 import { guardFrames } from './frame-guard.ts'
 import { createHooks, type Done, isSettled } from './hooks.ts'
-import { createLines } from './line.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
 import type { Persistence } from './persistence/persistence.ts'
-import type { Subscription } from './persistence/sessions.ts'
+import { createPublishing } from './publishing.ts'
 import { createSession, type Sessions } from './session.ts'
 import { setStamp, stampOf } from './stamp.ts'
+import { fenceTakeover, type Registry } from './takeover.ts'
 import { createWire } from './wire.ts'
 
 /** A broker that speaks MQTT itself, to connections that have been identified. */
@@ -63,7 +64,6 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
   const { meter, log, persistence } = options
   const sparingly = createSparingly()
   const sessions: Sessions = new WeakMap()
-  const lines = createLines()
   const emitter = createEmitter()
   const outbox = createOutbox({ ...options, sessions })
   const frames = {
@@ -72,14 +72,11 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
     time: options.packetTimeout * 1000,
   }
   const aedes = new Aedes({
-    persistence: {
-      ...persistence,
-      addSubscriptions: storeGranted(persistence, sessions),
-      // queues are the outbox's to send
-      outgoingStream: () => Readable.from([]),
-    },
+    persistence: fencePersistence(persistence, sessions, () => aedes.id),
     mq: emitter,
     concurrency: 0,
+    // as many as there are packet identifiers: of those that wait for PUBREL only these are kept
+    maxInflightInbound: 65_535,
     connectTimeout: options.connectTimeout * 1000,
     // packets sent along with CONNECT; the frame guard and the size of one read bound their bytes
     queueLimit: 1000,
@@ -95,25 +92,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
     brokerId: aedes.id,
     sendWaiting: outbox.send,
   })
-  const publishInAedes = aedes.publish.bind(aedes) as unknown as typeof publish
-
-  /** Publishes when everything earlier on this topic is on its way. */
-  function publish(packet: PublishPacket, client: Client | null, done: Done): void {
-    const stamp = stampOf(packet)
-    // for bridges, which do not want their own messages back; aedes notes it only once they are queued
-    if (client) Object.assign(packet, { clientId: client.id })
-    // nothing is to be stored, and nothing to be waited for
-    if (stamp && !lines.has(packet.topic) && !persistence.wants(packet)) {
-      emitter.emit(packet, done)
-      return
-    }
-    const turn = stamp && lines.join(packet.topic)
-    if (stamp && turn) stamp.turn = turn
-    publishInAedes(packet, client, (error) => {
-      if (error) turn?.leave()
-      done(error)
-    })
-  }
+  const { publish, idle } = createPublishing(persistence, emitter)
 
   /** Sends what waited until the client had read or acknowledged something. */
   function goOn(client: Client): void {
@@ -130,6 +109,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
       else publish(packet, from, answer)
     },
   })
+  fenceTakeover(aedes)
   listenTo(aedes, options, sessions, { outbox, goOn, sparingly })
   await aedes.listen()
 
@@ -137,8 +117,15 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
   let closing: Promise<void> | undefined
 
   function end(): Promise<void> {
-    ending ??= new Promise((resolve) => aedes.close(resolve))
+    ending ??= endClients().then(() => new Promise((resolve) => aedes.close(resolve)))
     return ending
+  }
+
+  /** Each with its will, while there is somebody to publish it. */
+  async function endClients(): Promise<void> {
+    const clients: Client[] = Object.values((aedes as unknown as Registry).clients)
+    await Promise.all(clients.map((client) => new Promise<void>((done) => client.close(done))))
+    await idle()
   }
 
   return {
@@ -204,27 +191,6 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
       closing ??= end().then(persistence.destroy)
       return closing
     },
-  }
-}
-
-/**
- * Stores those filters of a SUBSCRIBE that are granted. aedes hands over all of them, and the same array once for each,
- * while it is still asking which are.
- */
-function storeGranted(persistence: Persistence, sessions: Sessions) {
-  const underway = new WeakMap<readonly Subscription[], Promise<void>>()
-  return (client: Client, asked: readonly Subscription[]): Promise<void> => {
-    const storing = underway.get(asked) ?? Promise.resolve().then(store)
-    underway.set(asked, storing)
-    return storing
-
-    function store(): Promise<void> {
-      const { subscriptions } = sessions.get(client) ?? {}
-      return persistence.addSubscriptions(
-        client,
-        asked.filter(({ topic }) => subscriptions?.has(topic)),
-      )
-    }
   }
 }
 

@@ -52,7 +52,8 @@ export function createEmitter(): Emitter {
         byFilter.set(filter, new Set([listener]))
         covering.forget()
       }
-      setImmediate(done)
+      // at once, or an UNSUBSCRIBE and the SUBSCRIBE after it would pass each other
+      done()
     },
     removeListener(filter, listener, done = nothing) {
       const listeners = byFilter.get(filter)
@@ -60,7 +61,7 @@ export function createEmitter(): Emitter {
         byFilter.delete(filter)
         covering.forget()
       }
-      setImmediate(done)
+      done()
     },
     emit(packet, done = nothing) {
       if (closed) return done(new Error('the emitter is closed'))

@@ -6,7 +6,6 @@ import type { AclSource } from '../acl/reload.ts'
 import type { Meter } from '../metrics/meter.ts'
 import type { Qos } from '../topic/message.ts'
 import { filterProblem, topicProblem } from '../topic/topic.ts'
-import { pubackBytes } from './packet-bytes.ts'
 import type { Sessions } from './session.ts'
 import { setStamp } from './stamp.ts'
 
@@ -58,14 +57,17 @@ export function createHooks(options: HookOptions): Hooks {
     return { door: 'mqtt', device, access: device === '' ? null : createAccess(acl, who) } as const
   }
 
-  /** Sends PUBACK in aedes' place, which would send it before anything is stored; a will has nobody to send it to. */
-  function acknowledge(packet: PublishPacket, client: Client | null, done: Done): void {
-    const wire = client && sessions.get(client)?.wire
-    if (wire && packet.messageId !== undefined) {
-      wire.write(pubackBytes(packet.messageId))
+  /** What ends a message that is stored or dropped. Sends PUBACK in aedes' place, which would send it too early; a will has none. */
+  function endOf(packet: PublishPacket, client: Client | null, done: Done): () => void {
+    const session = client && sessions.get(client)
+    if (!session || packet.qos !== 1 || packet.messageId === undefined)
+      return () => settle(packet, done)
+    const acknowledge = session.acks.expect(packet.messageId)
+    return () => {
+      acknowledge()
       packet.qos = 0
-      wire.owe(() => settle(packet, done))
-    } else settle(packet, done)
+      session.wire.owe(() => settle(packet, done))
+    }
   }
 
   return {
@@ -93,7 +95,8 @@ export function createHooks(options: HookOptions): Hooks {
 
     authorizePublish(client, packet, done) {
       const { door, device, access } = publisherOf(client, packet)
-      if (!access) return settle(packet, done)
+      const end = endOf(packet, client, done)
+      if (!access) return end()
       const qos = packet.qos as Qos
       const problem = wireProblem(packet.topic)
       if (problem) {
@@ -102,12 +105,12 @@ export function createHooks(options: HookOptions): Hooks {
       }
       if (packet.payload.length > maxPayload) {
         meter.published(door, qos, 'too_large')
-        return settle(packet, done)
+        return end()
       }
       if (!access.mayPublish(packet.topic)) {
         meter.published(door, qos, 'denied')
         denials.note({ door, id: device, action: 'publish', topic: packet.topic })
-        return settle(packet, done)
+        return end()
       }
       setStamp(packet, { device, time: Date.now() })
       if (qos !== 1) {
@@ -119,7 +122,7 @@ export function createHooks(options: HookOptions): Hooks {
         meter.published(door, qos, error ? 'failed' : 'accepted')
         // without a client it is a will that a crash left behind, and aedes lets its error end the process
         if (error && client) return done(error)
-        acknowledge(packet, client, done)
+        end()
       })
     },
 

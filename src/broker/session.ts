@@ -5,7 +5,7 @@ import type { Door } from '../metrics/meter.ts'
 import { topicMatches } from '../topic/match.ts'
 import { createTopicMemo } from '../topic/memo.ts'
 import type { Qos } from '../topic/message.ts'
-
+import { type Acks, createAcks } from './acks.ts'
 import type { Wire } from './wire.ts'
 
 /** One MQTT connection: whose it is, what it may do, and what it asked for. */
@@ -13,6 +13,7 @@ export interface Session {
   readonly identity: Identity
   readonly door: Door
   readonly wire: Wire
+  readonly acks: Acks
   /** Null until CONNECT has named the client id, which rules with %c speak of. */
   access: Access | null
   /** Whether CONNACK is on its way: nothing may go before it. */
@@ -42,7 +43,8 @@ export interface SubscriptionQos {
 
 export function createSession(identity: Identity, door: Door, wire: Wire): Session {
   return {
-    ...{ identity, door, wire, subscriptions: createSubscriptionQos() },
+    ...{ identity, door, wire, acks: createAcks(wire.write) },
+    subscriptions: createSubscriptionQos(),
     ...{ access: null, greeted: false, refusal: null },
     ...{ lastSequence: 0, unacknowledged: 0, packetId: 0, held: [] },
   }

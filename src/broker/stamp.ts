@@ -13,6 +13,8 @@ export interface Stamp {
   sequence?: number
   /** Its place in its topic's line, while it waits there. */
   turn?: Turn | undefined
+  /** The ids of the clients whose queues it is in. */
+  queuedFor?: ReadonlySet<string>
   /** As a QoS 0 PUBLISH packet, once somebody was sent it. */
   bytes?: Buffer
 }

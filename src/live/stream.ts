@@ -186,14 +186,16 @@ export async function openStream(
   if (ended?.aborted) return dismiss()
   ended?.addEventListener('abort', dismiss)
   write(RETRY)
-  if (gap) write(gapFrame(from, lastEventId ?? ''))
+  // the retained messages come after it
+  if (gap) write(gapFrame(`${from}${UNFINISHED}`, lastEventId ?? ''))
   if (gap || resumeFrom === undefined || unfinished)
     // all that is missed or waits comes after the retained messages, so whoever resumes from one of them gets it
     await sendRetained(from, missed)
   await sendMissed(missed)
   const rest = waiting ?? []
   waiting = null
-  for (const entry of rest) sendOnce(entry)
+  // the rules may have changed while they waited
+  for (const entry of rest) if (mayReceive(entry.topic)) sendOnce(entry)
 }
 
 async function retainedOf(

@@ -59,7 +59,9 @@ export function createReadings({ series, ttl, now = Date.now }: ReadingsOptions)
     const value = numberIn(payload)
     if (value === null) return
     const known = readings.get(device)?.get(topic)
-    if (known) {
+    // a topic of 65,535 bytes would be as much in every scrape
+    if (topic.length > LONGEST_TOPIC) overflowed += 1
+    else if (known) {
       known.value = value
       known.time = time
     } else if (hasRoom(() => kept)) keep({ device, topic, value, time })
@@ -89,6 +91,8 @@ export function createReadings({ series, ttl, now = Date.now }: ReadingsOptions)
   }
 }
 
+/** Characters of a topic that becomes a label. */
+const LONGEST_TOPIC = 512
 const LONGEST_NUMBER = 40
 const NUMBER = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/
 

@@ -235,6 +235,80 @@ describe('MQTT 3.1.1 on the mqtt door', () => {
     await publisher.endAsync()
   })
 
+  it('takes as many QoS 2 messages that wait for their PUBREL as there are identifiers for', async () => {
+    using raw = await rawConnected(at, device, { clientId: 'unreleased' })
+    const count = 1500
+    for (let messageId = 1; messageId <= count; messageId++)
+      raw.send({
+        ...{ cmd: 'publish', topic: 'unreleased', payload: 'x', qos: 2, messageId },
+        ...{ retain: false, dup: false },
+      })
+    const ids = new Set<number | undefined>()
+    while (ids.size < count) {
+      const packet = await raw.next()
+      assert.equal(packet.cmd, 'pubrec')
+      ids.add(packet.messageId)
+    }
+  })
+
+  it('acknowledges QoS 1 in the order of publishing, stored, for nobody or denied [MQTT-4.6.0-2]', async () => {
+    const acl = 'pattern readwrite acks/#\n'
+    await using folder = await temporaryFolder()
+    await using stored = await startGateway({ acl, settings: { broker: `file:${folder.path}` } })
+    const who = await stored.pki.issue('device.d.wott.local')
+    const keeper = await mqtt(stored, who, { clientId: 'keeper', clean: false })
+    await keeper.subscribeAsync('acks/stored', { qos: 1 })
+    using raw = await rawConnected(stored, who)
+    const topics = ['acks/stored', 'acks/nobody', 'denied']
+    const ids = Array.from({ length: 60 }, (_, index) => index + 1)
+    for (const messageId of ids)
+      raw.send({
+        ...{ cmd: 'publish', topic: topics[messageId % 3] as string, payload: 'x', qos: 1 },
+        ...{ messageId, retain: false, dup: false },
+      })
+    const acknowledged: unknown[] = []
+    while (acknowledged.length < ids.length) acknowledged.push((await raw.next()).messageId)
+    assert.deepEqual(acknowledged, ids)
+    await keeper.endAsync()
+  })
+
+  it('has no message lost or twice while a persistent session changes its filters', async () => {
+    const { client, next } = await subscriber({ 'change/#': { qos: 0 } }, 'changing', false)
+    const publisher = await mqtt(at, device)
+    let changing = true
+    const changes = (async () => {
+      for (let round = 0; round < 20; round++) {
+        await client.subscribeAsync('change/a', { qos: 1 })
+        await client.unsubscribeAsync('change/a')
+      }
+      changing = false
+    })()
+    let published = 0
+    const publishing = (async () => {
+      while (changing) await publisher.publishAsync('change/a', String(published++), { qos: 1 })
+    })()
+    await Promise.all([changes, publishing])
+    for (let expected = 0; expected < published; expected++)
+      assert.equal((await next()).payload, String(expected))
+    await Promise.all([client.endAsync(), publisher.endAsync()])
+  })
+
+  it('takes an UNSUBSCRIBE and the SUBSCRIBE after it in their order', async () => {
+    for (const clean of [true, false]) {
+      const clientId = `again-${clean}`
+      const { client, next } = await subscriber({ again: { qos: 1 } }, clientId, clean)
+      await Promise.all([client.unsubscribeAsync('again'), client.subscribeAsync('again')])
+      await client.publishAsync('again', '1')
+      assert.equal((await next()).payload, '1')
+      await Promise.all([client.subscribeAsync('again'), client.unsubscribeAsync('again')])
+      await client.subscribeAsync('fence')
+      await client.publishAsync('again', '2')
+      await client.publishAsync('fence', '3')
+      assert.equal((await next()).payload, '3')
+      await client.endAsync()
+    }
+  })
+
   describe('loses and reorders no live message, however differently they are stored', () => {
     const COUNT = 500
 
@@ -264,6 +338,19 @@ describe('MQTT 3.1.1 on the mqtt door', () => {
 
     const over = (client: MqttClient, topic: string, qos: 0 | 1) => (index: number) =>
       client.publishAsync(topic, String(index), { qos })
+
+    it('one publisher, alternately retained and plain, at QoS 1 to a persistent session', async () => {
+      const client = await mqtt(at, device)
+      await check(
+        false,
+        [
+          (index) =>
+            client.publishAsync('row/stored', String(index), { qos: 1, retain: index % 2 === 0 }),
+        ],
+        () => '',
+      )
+      await client.endAsync()
+    })
 
     it('one publisher, alternately retained and plain', async () => {
       const client = await mqtt(at, device)

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { Writable } from 'node:stream'
 import { afterEach, describe, it, type TestContext } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
-import { createAccess } from '../../src/acl/access.ts'
+import { type Access, createAccess } from '../../src/acl/access.ts'
 import type { Broker, Delivery } from '../../src/broker/broker.ts'
 import { createHistory } from '../../src/live/history.ts'
 import { createHub, type Hub } from '../../src/live/hub.ts'
@@ -29,6 +29,7 @@ interface Options {
   buffer?: number
   stall?: number
   hub?: Hub
+  access?: Access
 }
 
 function newHub(): Hub {
@@ -42,6 +43,7 @@ function open(options: Options = {}) {
     buffer = 1_000_000,
     stall = 1000,
     hub = newHub(),
+    access = createAccess(aclOf('topic read #\n'), { user: null, clientId: '' }),
   } = options
   const counted: string[] = []
   const taken: string[] = []
@@ -61,7 +63,7 @@ function open(options: Options = {}) {
       sink,
       {
         ...{ filters: ['#'], format: 'raw', door: 'device', id: 'reader' },
-        access: createAccess(aclOf('topic read #\n'), { user: null, clientId: '' }),
+        access,
       },
       {
         ...{ hub, buffer, stall },
@@ -130,6 +132,21 @@ describe('a stream', () => {
     assert.deepEqual(payloads(), ['old', '1', '2'])
     hub.deliver(delivery('3'))
     assert.deepEqual(payloads().at(-1), '3')
+  })
+
+  it('asks about what came meanwhile again, for the rules may have changed', async () => {
+    let readable = ['a', 'secret']
+    const mayReceive = (topic: string) => readable.includes(topic)
+    const access = { ...createAccess(aclOf(''), { user: null, clientId: '' }), mayReceive }
+    const reading = Promise.withResolvers<Message[]>()
+    const { stream, hub, payloads } = open({ retained: reading.promise, access })
+    const opened = stream()
+    hub.deliver(delivery('1'))
+    hub.deliver(delivery('2', { topic: 'secret' }))
+    readable = ['a']
+    reading.resolve([])
+    await opened
+    assert.deepEqual(payloads(), ['1'])
   })
 
   it('does not repeat a message that was stored, delivered or both before it was read', async () => {

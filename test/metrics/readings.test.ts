@@ -70,6 +70,14 @@ describe('readings', () => {
     assert.equal(readings.overflowed, 1)
   })
 
+  it('leave out a topic that would be too long a label, and count it', () => {
+    const { note, shown, readings } = open(2)
+    note('a', 't'.repeat(513), '1')
+    note('a', 't'.repeat(512), '2')
+    assert.deepEqual(shown(), { [`a ${'t'.repeat(512)}`]: 2 })
+    assert.equal(readings.overflowed, 1)
+  })
+
   it('are none where none may be', () => {
     const { note, shown, readings } = open(0)
     note('a', 't', '1')

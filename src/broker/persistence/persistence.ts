@@ -100,9 +100,19 @@ export async function openPersistence({
       broker = aedes
     },
 
-    /** Whether anything of `packet` has to be stored before it is handed on. */
-    wants: ({ topic, qos, retain }: Pick<PublishPacket, 'topic' | 'qos' | 'retain'>): boolean =>
-      retain === true || qos === 2 || (qos === 1 && sessions.covering(topic).length > 0),
+    /** The sessions that are to get a QoS 1 or 2 message on `topic`. */
+    receivers: (topic: string): readonly Receiver[] => sessions.covering(topic),
+    /**
+     * Stores all that is to be kept of a message, as what is retained and in the queues of `receivers`, in one step: what is
+     * stored later comes later in each of them.
+     */
+    storeMessage: (packet: PublishPacket, receivers: readonly Receiver[]): Promise<void> =>
+      incoming.during(packet, async () => {
+        await Promise.all([
+          packet.retain ? retained.store(packet) : null,
+          packet.qos > 0 ? queueing.enqueue(receivers, packet) : null,
+        ])
+      }),
     storeRetained: (packet: PublishPacket) => incoming.during(packet, () => retained.store(packet)),
     createRetainedStream: (filter: string) => Readable.from(retained.covered([filter])),
     createRetainedStreamCombi: (filters: string[]) => Readable.from(retained.covered(filters)),
@@ -110,8 +120,8 @@ export async function openPersistence({
     retained: (filter: string): Promise<PublishPacket[]> =>
       Array.fromAsync(retained.covered([filter])),
 
-    /** The message that is retained on `topic` now. */
-    retainedOn: (topic: string): PublishPacket | undefined => retained.get(topic),
+    /** The message that is retained on `topic` now, or will be in a moment. */
+    retainedOn: retained.latest,
 
     addSubscriptions: ({ id }: ClientRef, subs: readonly Subscription[]) =>
       sessions.subscribe(id, subs),

@@ -7,7 +7,7 @@ export const MAX_PACKET_ID = 65_535
 export interface Entry {
   readonly id: number
   readonly qos: Qos
-  /** Whether a new subscription brought it [MQTT-3.3.1-8], and not one that was there [MQTT-3.3.1-9]. */
+  /** Whether a new subscription brought it [MQTT-3.3.1-8]; for one that was there only a bridge is told of RETAIN [MQTT-3.3.1-9]. */
   readonly retain: boolean
   /** Undefined once the receiver has it and only the PUBREL is left to be acknowledged. */
   message: Message | undefined

@@ -13,6 +13,14 @@ export interface Receiver {
   readonly qos?: Qos
   /** It does not want what it published itself: a bridge. */
   readonly nl?: boolean
+  /** It wants RETAIN as it was published: a bridge, too. */
+  readonly rap?: boolean
+}
+
+/** How a session is to get a message. */
+interface Wanted {
+  readonly qos: Qos
+  readonly retain: boolean
 }
 
 export type Queueing = ReturnType<typeof createQueueing>
@@ -24,26 +32,25 @@ export function createQueueing(ground: Ground, sessions: Sessions, incoming: Inc
 
   /** Queues one copy for each session; resolves once all are stored, and rejects when none is. */
   async function enqueue(receivers: Iterable<Receiver>, packet: PublishPacket): Promise<void> {
-    await store(packet, highestQos(receivers, packet), false, incoming.record(packet))
+    await store(packet, wantedBy(receivers, packet), incoming.record(packet))
   }
 
   /** Queues what a new subscription brings its session, like `enqueue`. */
   async function enqueueRetained(client: string, packet: PublishPacket, qos: Qos): Promise<void> {
     const { topic, payload, properties } = packet
     const own = { topic, payload, qos, ...(properties && { properties }) }
-    await store(own, new Map([[client, qos]]), true, [])
+    await store(own, new Map([[client, { qos, retain: true }]]), [])
   }
 
   async function store(
     packet: PublishPacket,
-    wanted: ReadonlyMap<string, Qos>,
-    retain: boolean,
+    wanted: ReadonlyMap<string, Wanted>,
     changes: Change[],
   ): Promise<void> {
-    const places = wanted.size > 0 ? findPlaces(messages.create(packet), wanted, retain) : []
+    const places = wanted.size > 0 ? findPlaces(messages.create(packet), wanted) : []
     const message = places[0]?.[1].message
     if (message) changes.push(toChange(message))
-    for (const [session, { id, qos }] of places)
+    for (const [session, { id, qos, retain }] of places)
       changes.push(['enqueue', id, session.id, message?.id ?? null, qos, null, retain ? 1 : 0])
     if (changes.length === 0) return
     try {
@@ -61,17 +68,13 @@ export function createQueueing(ground: Ground, sessions: Sessions, incoming: Inc
     }
   }
 
-  function findPlaces(
-    message: Message,
-    wanted: ReadonlyMap<string, Qos>,
-    retain: boolean,
-  ): [Session, Entry][] {
+  function findPlaces(message: Message, wanted: ReadonlyMap<string, Wanted>): [Session, Entry][] {
     if (messages.bytes + message.bytes > limits.totalBytes) {
       onBound('total_bytes', wanted.size)
       return []
     }
     const places: [Session, Entry][] = []
-    for (const [client, qos] of wanted) {
+    for (const [client, { qos, retain }] of wanted) {
       const session = sessions.open(client)
       if (!session || !mayTake(session, message)) continue
       const entry = { id: ids.next(), qos, retain, message, packetId: undefined, sentOn: 0 }
@@ -156,12 +159,13 @@ export function createQueueing(ground: Ground, sessions: Sessions, incoming: Inc
 }
 
 /** Each client with the highest QoS of its matching filters [MQTT-3.3.5-1]; QoS 0 is not queued. */
-function highestQos(receivers: Iterable<Receiver>, packet: PublishPacket): Map<string, Qos> {
-  const wanted = new Map<string, Qos>()
-  for (const { clientId, nl, qos = packet.qos } of receivers) {
+function wantedBy(receivers: Iterable<Receiver>, packet: PublishPacket): Map<string, Wanted> {
+  const wanted = new Map<string, Wanted>()
+  for (const { clientId, nl, rap, qos = packet.qos } of receivers) {
     if (nl && clientId === packet.clientId) continue
     const lowered = Math.min(qos, packet.qos) as Qos
-    if (lowered > (wanted.get(clientId) ?? 0)) wanted.set(clientId, lowered)
+    if (lowered > (wanted.get(clientId)?.qos ?? 0))
+      wanted.set(clientId, { qos: lowered, retain: rap === true && packet.retain === true })
   }
   return wanted
 }

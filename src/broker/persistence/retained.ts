@@ -18,8 +18,8 @@ const BATCH = 256
 
 export function createRetained({ journal, limits, onBound }: Ground) {
   const topics = createTopicTrie<PublishPacket>()
-  // topics with a change on its way to the journal, which must be applied before any later one
-  const underway = new Map<string, number>()
+  // topics with changes on their way to the journal, which must be applied before any later one
+  const underway = new Map<string, { changes: number; latest: PublishPacket | null }>()
   let bytes = 0
 
   /** Keeps or, without a payload, removes [MQTT-3.3.1-10]; a QoS 0 message promises nothing and does not wait. */
@@ -27,23 +27,25 @@ export function createRetained({ journal, limits, onBound }: Ground) {
     const { topic } = packet
     // where there is no room for the new one the old one goes too: it is not the last one any more
     const kept = packet.payload.length > 0 && hasRoom(packet) ? toKept(packet) : null
-    const waiting = underway.get(topic) ?? 0
-    if (!kept && waiting === 0 && !topics.get(topic)) return
+    const earlier = underway.get(topic)
+    if (!kept && !earlier && !topics.get(topic)) return
     const change: Change = kept
       ? ['retain', topic, kept.payload, kept.qos, ...stampOf(kept)]
       : ['unretain', topic]
-    if (packet.qos === 0 && waiting === 0) {
+    if (packet.qos === 0 && !earlier) {
       journal.later(`retained ${topic}`, change)
       return apply(topic, kept)
     }
-    underway.set(topic, waiting + 1)
+    const ours = earlier ?? { changes: 0, latest: null }
+    ours.changes += 1
+    ours.latest = kept
+    underway.set(topic, ours)
     const stored = journal
       .append([change])
       .then(() => apply(topic, kept))
       .finally(() => {
-        const left = (underway.get(topic) ?? 1) - 1
-        if (left === 0) underway.delete(topic)
-        else underway.set(topic, left)
+        ours.changes -= 1
+        if (ours.changes === 0) underway.delete(topic)
       })
     if (packet.qos === 0) stored.catch(() => {})
     else await stored
@@ -88,7 +90,11 @@ export function createRetained({ journal, limits, onBound }: Ground) {
       return bytes
     },
     store,
-    get: (topic: string) => topics.get(topic),
+    /** The latest on `topic`, even while it is on its way to the journal. */
+    latest(topic: string): PublishPacket | undefined {
+      const changing = underway.get(topic)
+      return changing ? (changing.latest ?? undefined) : topics.get(topic)
+    },
     covered,
     restore(
       topic: string,

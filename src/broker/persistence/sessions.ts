@@ -34,6 +34,7 @@ export type Sessions = ReturnType<typeof createSessions>
 export function createSessions({ journal, limits, onBound, now, ids }: Ground) {
   const sessions = new Map<string, Session>()
   const numbered = new Map<number, Session>()
+  const connected = new Set<string>()
   // of QoS 1 and 2 only: nothing is queued for the others
   const filters = createTopicTrie<Map<string, ClientSubscription>>()
 
@@ -45,15 +46,18 @@ export function createSessions({ journal, limits, onBound, now, ids }: Ground) {
       onBound('sessions', 1)
       return undefined
     }
-    const session = hold(ids.next(), client, now(), true)
+    const isConnected = connected.has(client)
+    const session = hold(ids.next(), client, now(), isConnected)
+    const { id, lastSeen } = session
     // its subscriptions and messages come after it, so they are never stored without it
-    journal.later(`session ${session.id}`, ['session', session.id, client, session.lastSeen, 1])
+    journal.later(`session ${id}`, ['session', id, client, lastSeen, isConnected ? 1 : 0])
     return session
   }
 
-  function hold(id: number, client: string, lastSeen: number, connected: boolean): Session {
+  function hold(id: number, client: string, lastSeen: number, isConnected: boolean): Session {
     const subscriptions = new Map<string, ClientSubscription>()
-    const session = { id, client, subscriptions, queue: createQueue(), connected, lastSeen }
+    const queue = createQueue()
+    const session = { id, client, subscriptions, queue, connected: isConnected, lastSeen }
     sessions.set(client, session)
     numbered.set(id, session)
     return session
@@ -111,18 +115,20 @@ export function createSessions({ journal, limits, onBound, now, ids }: Ground) {
     if (isOpen(session)) sessions.delete(session.client)
   }
 
-  function touch(client: string, connected: boolean): void {
+  function touch(client: string, isConnected: boolean): void {
+    if (isConnected) connected.add(client)
+    else connected.delete(client)
     const session = sessions.get(client)
     if (!session) return
-    session.connected = connected
+    session.connected = isConnected
     session.lastSeen = now()
-    const change = ['touch', session.lastSeen, connected ? 1 : 0, session.id] as const
+    const change = ['touch', session.lastSeen, isConnected ? 1 : 0, session.id] as const
     journal.later(`touch ${session.id}`, change)
   }
 
   /** After a restart: nobody is connected, and whoever was is taken as seen just now. */
   function disconnectAll(): void {
-    for (const { client, connected } of sessions.values()) if (connected) touch(client, false)
+    for (const session of sessions.values()) if (session.connected) touch(session.client, false)
   }
 
   return {

@@ -178,6 +178,18 @@ for (const { name, open } of KINDS)
       assert.deepEqual(queued(store, 'a'), ['1', '2'])
     })
 
+    test('who wants RETAIN as it was published has it, also when queued', async () => {
+      const store = await open()
+      await store.addSubscriptions({ id: 'bridge' }, [{ topic: '#', qos: 1, rap: true }])
+      await publish(store, packetOf('x', '1', { retain: true }))
+      await publish(store, packetOf('x', '2'))
+      const packets = store.outgoing({ id: 'bridge' }) as PublishPacket[]
+      assert.deepEqual(
+        packets.map(({ retain }) => retain),
+        [true, false],
+      )
+    })
+
     test('a message can be withdrawn', async () => {
       const store = await open()
       await subscribe(store, 'a', ['#', 1])

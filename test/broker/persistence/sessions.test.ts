@@ -35,7 +35,10 @@ for (const { name, open } of KINDS)
       let time = 0
       const limits = { sessionExpiry: HOUR }
       const store = await open({ limits, onBound, now: () => time })
-      for (const id of ['gone', 'there', 'back']) await subscribe(store, id, ['#', 1])
+      for (const id of ['gone', 'there', 'back']) {
+        store.touch(id, true)
+        await subscribe(store, id, ['#', 1])
+      }
       store.touch('gone', false)
       store.touch('back', false)
       await publish(store, packetOf('x', '1'))
@@ -51,6 +54,17 @@ for (const { name, open } of KINDS)
       // a stranger is not made a session
       store.touch('gone', true)
       assert.equal(store.stats().sessions, 2)
+    })
+
+    test('a session that was made once its client had left expires too', async () => {
+      let time = 0
+      const store = await open({ limits: { sessionExpiry: HOUR }, now: () => time })
+      store.touch('late', true)
+      store.touch('late', false)
+      await subscribe(store, 'late', ['#', 1])
+      time = HOUR + 1
+      store.sweep()
+      assert.equal(store.stats().sessions, 0)
     })
 
     test('sessions are bounded', async () => {
@@ -73,6 +87,7 @@ test('sessions and subscriptions are there after a restart, and expire', async (
   let time = 0
   const settings = { limits: { sessionExpiry: HOUR }, now: () => time }
   const before = await openFile(directory, settings)
+  for (const id of ['a', 'b', 'c']) before.touch(id, true)
   await before.addSubscriptions({ id: 'a' }, [
     { topic: 'x', qos: 1, rh: 0, rap: true, nl: false, subscriptionIdentifier: 5 },
     { topic: 'y', qos: 0 },
