@@ -32,6 +32,15 @@ async function settle(layout: Layout, parent: string): Promise<void> {
 async function isRecorded(layout: Layout, directory: string): Promise<boolean> {
   const { certificate } = identityFiles(directory)
   if (!existsSync(layout.authority.ledger) || !existsSync(certificate)) return false
-  const { serialNumber } = new X509Certificate(await readFile(certificate))
+  const serialNumber = serialIn(await readFile(certificate))
   return (await readIssued(layout)).some(({ serial }) => serial === serialNumber)
+}
+
+/** Undefined for what a full disk has cut off. */
+function serialIn(pem: Buffer): string | undefined {
+  try {
+    return new X509Certificate(pem).serialNumber
+  } catch {
+    return undefined
+  }
 }

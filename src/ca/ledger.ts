@@ -33,7 +33,10 @@ export async function appendToLedger(path: string, entries: readonly LedgerEntry
   // a line that a crash cut short was never reported as done, and would spoil the next one
   const end = Buffer.byteLength(text.slice(0, text.lastIndexOf('\n') + 1))
   await ledger.truncate(end)
-  await ledger.write(entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''), end)
+  const added = Buffer.from(entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''))
+  // a disk that is nearly full takes a part, and only the next write says so
+  for (let at = 0; at < added.length; )
+    at += (await ledger.write(added, at, added.length - at, end + at)).bytesWritten
   await ledger.sync()
 }
 
@@ -46,7 +49,10 @@ export async function readLedger(path: string): Promise<IssuedEntry[]> {
   const lines = text.split('\n').slice(0, -1)
   for (const [index, line] of lines.entries()) {
     const entry = parseEntry(line)
-    if (!entry) throw new UsageError(`${path}: line ${index + 1} is not an entry of the ledger`)
+    if (!entry)
+      throw new UsageError(
+        `${path}: line ${index + 1} is not an entry of the ledger; correct it, or put a copy of the file back: what is not in it cannot be revoked`,
+      )
     const known = issued.get(entry.serial)
     if (entry.event === 'issued')
       issued.set(entry.serial, {

@@ -1,11 +1,12 @@
-import { X509Certificate } from 'node:crypto'
+import type { X509Certificate } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { UsageError } from '../errors.ts'
 import { change } from './change.ts'
+import type { IdentityFiles } from './identity-files.ts'
 import { readIssued } from './issued.ts'
 import { type Layout, openLayout } from './layout.ts'
 import { gatewayIdentity, type OwnIdentity, sampleIdentities } from './own-identities.ts'
+import { readCertificate } from './read-certificate.ts'
 import { DAY_MS } from './validity.ts'
 
 export interface Renewed {
@@ -42,7 +43,7 @@ export async function renewExpiring(
     const { renewIdentityDirectory } = await import('./signing.ts')
     const renewed: Renewed[] = []
     for (const { id, files, days } of await expiring(layout, due)) {
-      const names = namesOf(await readCertificate(files.certificate))
+      const names = namesOf(await readOwn(files))
       const identity = { id, names, days }
       const { notAfter } = await renewIdentityDirectory(layout, files, identity, now)
       renewed.push({ id, directory: files.directory, notAfter })
@@ -61,14 +62,17 @@ async function expiring(layout: Layout, due: number): Promise<OwnIdentity[]> {
   for (const identity of [gatewayIdentity(layout), ...sampleIdentities(layout)]) {
     const { certificate, key } = identity.files
     if (!existsSync(certificate) || !existsSync(key)) continue
-    const { serialNumber, validToDate } = await readCertificate(certificate)
+    const { serialNumber, validToDate } = await readOwn(identity.files)
     if (validToDate.getTime() < due && ours.has(serialNumber)) found.push(identity)
   }
   return found
 }
 
-async function readCertificate(path: string): Promise<X509Certificate> {
-  return new X509Certificate(await readFile(path))
+function readOwn({ certificate, directory }: IdentityFiles): Promise<X509Certificate> {
+  return readCertificate(
+    certificate,
+    `put a copy of it back, or delete ${directory} and run "wott-gateway init" again`,
+  )
 }
 
 /** The names that `init` put in, which need no quoting in Node's `DNS:localhost, IP Address:127.0.0.1`. */

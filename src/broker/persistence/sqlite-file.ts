@@ -28,7 +28,10 @@ const WAL_BYTES = 16 * 1024 * 1024
 const SYNCHRONOUS = { always: 'FULL', interval: 'NORMAL', never: 'OFF' } as const
 
 const SQLITE_BUSY = 5
+const SQLITE_READONLY = 8
+const SQLITE_IOERR = 10
 const SQLITE_CORRUPT = 11
+const SQLITE_FULL = 13
 const SQLITE_CANTOPEN = 14
 const SQLITE_NOTADB = 26
 
@@ -95,7 +98,11 @@ export function asUsageError(error: unknown, file: string): unknown {
     return new UsageError(
       `${file} is damaged (${messageOf(error)}); put a backup in its place, or move it away to start without what it holds`,
     )
-  if (errcode === SQLITE_CANTOPEN)
+  if (errcode === SQLITE_FULL)
+    return new UsageError(
+      `there is no space left on the disk of ${file} (${messageOf(error)}): make some, and start again`,
+    )
+  if (errcode === SQLITE_CANTOPEN || errcode === SQLITE_READONLY || errcode === SQLITE_IOERR)
     return new UsageError(`${file} cannot be opened: ${messageOf(error)}`)
   return error
 }

@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict'
+import { appendFile, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { initDirectory } from '../../src/ca/init.ts'
+import { layoutOf } from '../../src/ca/layout.ts'
+import { FREE_PORTS, PROGRAM, run, startAny, temporaryFolder } from './program.ts'
+
+/** What `commands` say, one after the other, in a folder after init whose disk has `spare` KiB left. */
+async function onFullDisk(spare: number, commands: string): Promise<string[]> {
+  await using folder = await temporaryFolder()
+  const script = `
+    wott-gateway() { "${process.execPath}" "${PROGRAM}" "$@"; echo "$?"; }
+    mount -t tmpfs -o size=128k tmpfs "${folder.path}" && cd "${folder.path}"
+    wott-gateway init > init.log
+    cat /dev/zero > zeros 2> /dev/null
+    truncate -s -${spare}K zeros
+    ${commands}`
+  const namespace = ['--map-root-user', '--mount', 'bash', '-c', `{ ${script}\n} 2>&1`]
+  const { stdout } = await startAny('unshare', namespace).ended
+  return String(stdout).trim().split('\n')
+}
+
+/** `wott-gateway ARGS` where no file may grow beyond `blocks` KiB, which any user can have. */
+function limited(blocks: number, args: string, cwd: string) {
+  const script = `ulimit -f ${blocks}; exec "${process.execPath}" "${PROGRAM}" ${args}`
+  return startAny('bash', ['-c', script], { cwd }).ended
+}
+
+const NO_SPACE = /^wott-gateway: there is no space left on the disk of /
+
+describe('a full disk', () => {
+  it('is named by device, viewer and serve, exit code 2, and harms nothing', async () => {
+    const serve = `serve --certs-dir .wott/certs --acl-file .wott/permission.acl ${FREE_PORTS.join(' ')}`
+    const said = await onFullDisk(
+      0,
+      `wott-gateway device add kitchen
+      wott-gateway viewer invite alice --file viewers.json
+      wott-gateway ${serve} --broker file:.wott
+      truncate -s -8K zeros
+      wott-gateway device add kitchen
+      wott-gateway device list
+      rm zeros
+      wott-gateway device add kitchen`,
+    )
+    const [add, , invite, , broker, , later, code, ...rest] = said
+    for (const line of [add, invite, broker, later]) assert.match(line ?? '', NO_SPACE)
+    assert.match(add ?? '', /disk of \.wott /)
+    assert.match(broker ?? '', /disk of \S+\/\.wott\/broker\.sqlite /)
+    assert.deepEqual([said[1], said[3], said[5], code], ['2', '2', '2', '2'])
+    assert.match(rest.slice(0, 2).join('\n'), /^sensor\..*\nsubscriber\./)
+    assert.deepEqual(rest.slice(2), ['0', 'kitchen.d.wott.local\t.wott/devices/kitchen', '0'])
+  })
+
+  it('has an issued certificate in the ledger as a whole, or issues none', async () => {
+    await using folder = await temporaryFolder()
+    const layout = layoutOf(join(folder.path, '.wott'))
+    await initDirectory(layout.directory)
+    const { ledger } = layout.authority
+    const [line = ''] = (await readFile(ledger, 'utf8')).split('\n')
+    const room = 4096 - 50 - (await stat(ledger)).size
+    await appendFile(ledger, `${line.padEnd(room - 1)}\n`)
+    const { code, stderr } = await limited(4, 'device add kitchen', folder.path)
+    assert.match(stderr, /^wott-gateway: there is no space left on the disk of \.wott /)
+    assert.equal(code, 2)
+    assert.ok(!(await readdir(layout.devices)).includes('kitchen'))
+    assert.equal((await run(['device', 'add', 'kitchen'], { cwd: folder.path })).code, 0)
+  })
+
+  it('is no damage where it is the lock that cannot be written', async () => {
+    await using folder = await temporaryFolder()
+    await initDirectory(join(folder.path, '.wott'))
+    const { code, stderr } = await limited(0, 'device add kitchen', folder.path)
+    assert.match(stderr, /^wott-gateway: \.wott\/\.lock cannot be locked: .*\n$/)
+    assert.equal(code, 2)
+  })
+})
+
+describe('what a full disk or a person has spoilt', () => {
+  const leftovers = { 'cut off': '-----BEGIN CERT', empty: '' }
+  for (const [what, text] of Object.entries(leftovers))
+    it(`an unfinished certificate that is ${what} is cleared away`, async () => {
+      await using folder = await temporaryFolder()
+      const layout = layoutOf(join(folder.path, '.wott'))
+      await initDirectory(layout.directory)
+      const unfinished = join(layout.devices, '.new-kitchen')
+      await mkdir(unfinished)
+      await writeFile(join(unfinished, 'client.crt'), text)
+      const { code, stderr } = await run(['device', 'add', 'kitchen'], { cwd: folder.path })
+      assert.deepEqual([code, stderr], [0, ''])
+      assert.deepEqual((await readdir(layout.devices)).sort(), ['kitchen', 'sensor', 'subscriber'])
+    })
+
+  it('is named, with what to do', async () => {
+    await using folder = await temporaryFolder()
+    const layout = layoutOf(join(folder.path, '.wott'))
+    await initDirectory(layout.directory)
+    const ledger = await readFile(layout.authority.ledger)
+    await appendFile(layout.authority.ledger, 'spoilt\n')
+    const listed = await run(['device', 'list'], { cwd: folder.path })
+    assert.match(
+      listed.stderr,
+      /^wott-gateway: \.wott\/ca\/issued\.ndjson: line 4 .*; correct it, or /,
+    )
+    await writeFile(layout.authority.ledger, ledger)
+    await writeFile(layout.certs.certificate, '')
+    const ran = await run(['dev', ...FREE_PORTS], { cwd: folder.path })
+    assert.match(
+      ran.stderr,
+      /^wott-gateway: \.wott\/certs\/client\.crt: there is no PEM certificate /,
+    )
+    assert.deepEqual([listed.code, ran.code], [2, 2])
+  })
+})
