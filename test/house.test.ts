@@ -28,7 +28,10 @@ const ROOMS: Record<string, readonly string[]> = {
     ...['errors.ts', 'version.ts', 'sparingly.ts', 'metrics', 'config', 'door', 'identity', 'acl'],
     ...['broker', 'relay', 'live', 'ca', 'viewer', 'http'],
   ],
-  cli: ['errors.ts', 'version.ts', 'log.ts', 'config', 'acl', 'ca', 'viewer', 'gateway.ts'],
+  cli: [
+    ...['errors.ts', 'version.ts', 'log.ts', 'disk', 'config', 'identity', 'acl'],
+    ...['ca', 'viewer', 'gateway.ts'],
+  ],
 }
 
 /** What only one room may know. */

@@ -1,12 +1,13 @@
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { SETTINGS } from '../config/schema.ts'
+import { environmentName, SETTINGS } from '../config/schema.ts'
+import { exists } from '../disk/exists.ts'
+import { UsageError } from '../errors.ts'
 import { type Book, revoke as revokeIn } from '../viewer/book.ts'
 import { changeBook, readBook } from '../viewer/book-file.ts'
 import { inviteViewer } from '../viewer/invite.ts'
 import { pickAction } from './actions.ts'
 import { ArgumentsError, type Flags, readArguments, requireWords } from './arguments.ts'
-import { type Command, CommandFailure, print } from './command.ts'
+import { type Command, print, say } from './command.ts'
 import { USUAL_DIRECTORY } from './directory.ts'
 import { helpText } from './help.ts'
 
@@ -73,7 +74,14 @@ async function invite(args: readonly string[]): Promise<void> {
   const [name = ''] = words
   const lasts = timeIn(values.ttl)
   const origin = originIn(values.url)
-  print(inviteLink(origin, await inviteViewer(whichBook(values.file), name, lasts)))
+  const file = whichBook(values.file)
+  const isNew = !exists(file)
+  const code = await inviteViewer(file, name, lasts)
+  if (isNew)
+    say(
+      `${file} is new: the link works where it is the gateway's ${environmentName('viewersFile')}`,
+    )
+  print(inviteLink(origin, code))
 }
 
 /** The code is in the fragment, which no browser sends and no server logs. */
@@ -107,21 +115,22 @@ async function revoke(args: readonly string[]): Promise<void> {
   const { values, words } = readArguments(args, { file: FILE })
   requireWords(words, ['NAME|ID'])
   const [who = ''] = words
-  const ended = await changeBook(whichBook(values.file), Date.now(), (book) => {
+  const file = whichBook(values.file)
+  const ended = await changeBook(file, Date.now(), (book) => {
     const after = revokeIn(book, who)
     const invites = book.invites.length - after.invites.length
     const sessions = book.sessions.length - after.sessions.length
+    if (invites + sessions === 0)
+      throw new UsageError(`${who} has neither an invite nor a session in ${file}`)
     return { book: after, result: { invites, sessions } }
   })
-  if (ended.invites + ended.sessions === 0)
-    throw new CommandFailure(`${who} has neither an invite nor a session`)
   print(`revoked ${who}: ${ended.invites} invites, ${ended.sessions} sessions`)
 }
 
 function whichBook(given: string | undefined): string {
   const named = given ?? process.env.WOTT_VIEWERS_FILE
   if (named) return named
-  return existsSync(USUAL_DIRECTORY)
+  return exists(USUAL_DIRECTORY)
     ? join(USUAL_DIRECTORY, 'viewers.json')
     : (SETTINGS.viewersFile.fallback ?? '')
 }
@@ -134,7 +143,7 @@ function timeIn(text: string): number {
   const time = Number(count) * (UNITS[unit] ?? Number.NaN)
   if (time > 0 && time <= LONGEST) return time
   throw new ArgumentsError(
-    `--ttl must be a time such as 30m, 12h or 7d, not ${JSON.stringify(text)}`,
+    `--ttl must be a time such as 30m, 12h or 7d, at most 90d, not ${JSON.stringify(text)}`,
   )
 }
 

@@ -1,5 +1,7 @@
-import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { codeOf, messageOf, UsageError } from '../errors.ts'
 
 export const PRIVATE_FILE = 0o600
 export const PUBLIC_FILE = 0o644
@@ -13,12 +15,16 @@ export interface NewFile {
 /** What a directory is called until it is complete; no device's name begins with a dot. */
 export const UNFINISHED = '.new-'
 
-/** Puts `text` at `path` in one step: whoever looks finds all of the old or all of the new file, even after a crash. */
-export async function replaceFile({ path, text, mode }: NewFile): Promise<void> {
-  const unfinished = join(dirname(path), UNFINISHED + basename(path))
+/**
+ * Puts `text` at `path` in one step: whoever looks finds all of the old or all of the new file, even after a crash. The
+ * owner stays who it was; a new file is its folder's where root makes it. Rejects with `UsageError` where it cannot.
+ */
+export async function replaceFile(file: NewFile): Promise<void> {
+  const { path } = file
+  const owner = await ownerFor(path)
+  const unfinished = unfinishedOf(path)
   await rm(unfinished, { force: true })
-  // the mode comes with the file's creation: set later, a key could be read in between
-  await writeFile(unfinished, text, { mode, flag: 'wx', flush: true })
+  await writeNew({ ...file, path: unfinished }, owner)
   await rename(unfinished, path)
   await syncDirectory(dirname(path))
 }
@@ -28,11 +34,15 @@ export async function prepareDirectory(
   directory: string,
   files: readonly NewFile[],
 ): Promise<void> {
+  const owner = await ownerFor(directory)
   const unfinished = unfinishedOf(directory)
   await rm(unfinished, { recursive: true, force: true })
   await makePrivateDirectory(unfinished)
-  for (const { path, text, mode } of files)
-    await writeFile(join(unfinished, basename(path)), text, { mode, flag: 'wx', flush: true })
+  for (const file of files)
+    await writeNew({ ...file, path: join(unfinished, basename(file.path)) }, owner)
+  if (owner === null) return
+  await using handle = await open(unfinished, constants.O_DIRECTORY | constants.O_NOFOLLOW)
+  await give(handle, unfinished, owner)
 }
 
 /** Puts what was prepared in the place of `directory`; what was there is deleted. */
@@ -47,8 +57,57 @@ export async function makePrivateDirectory(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 })
 }
 
-function unfinishedOf(directory: string): string {
-  return join(dirname(directory), UNFINISHED + basename(directory))
+/** Makes an empty file, as root for the owner of its folder, unless there is one. */
+export async function ensurePrivateFile(path: string): Promise<void> {
+  try {
+    await writeNew({ path, text: '', mode: PRIVATE_FILE }, await ownerFor(path))
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error
+  }
+}
+
+function unfinishedOf(path: string): string {
+  return join(dirname(path), UNFINISHED + basename(path))
+}
+
+async function writeNew({ path, text, mode }: NewFile, owner: Owner | null): Promise<void> {
+  // the mode comes with the file's creation: set later, a key could be read in between
+  await using handle = await open(path, 'wx', mode)
+  if (owner) await give(handle, path, owner)
+  await handle.writeFile(text)
+  await handle.sync()
+}
+
+interface Owner {
+  readonly uid: number
+  readonly gid: number
+}
+
+/** To whom what is written at `path` has to be given; null where it is ours as it is. */
+async function ownerFor(path: string): Promise<Owner | null> {
+  const [uid, gid] = [process.geteuid?.(), process.getegid?.()]
+  if (uid === undefined) return null
+  const present = await stat(path).catch(() => null)
+  if (uid !== 0) {
+    if (present && present.uid !== uid)
+      throw new UsageError(
+        `${path} belongs to user ${present.uid}: run this as that user, or give it to this one`,
+      )
+    return null
+  }
+  const owner = present ?? (await stat(dirname(path)))
+  return owner.uid === uid && owner.gid === gid ? null : owner
+}
+
+async function give(handle: FileHandle, path: string, owner: Owner): Promise<void> {
+  try {
+    await handle.chown(owner.uid, owner.gid)
+  } catch (error) {
+    throw new UsageError(
+      `${path} cannot be given to user ${owner.uid} (${messageOf(error)}): run this as that user`,
+      { cause: error },
+    )
+  }
 }
 
 /** Without it a power cut can undo a rename, and with it a revocation that was reported as done. */

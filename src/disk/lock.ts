@@ -2,6 +2,7 @@ import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout } from 'node:timers/promises'
 import { codeOf, messageOf, UsageError } from '../errors.ts'
+import { ensurePrivateFile } from './files.ts'
 
 const PATIENCE_MS = 10_000
 const RETRY_MS = 10
@@ -13,6 +14,7 @@ const RETRY_MS = 10
 export async function withLock<T>(path: string, work: () => Promise<T>): Promise<T> {
   // SQLite for its lock alone: Node has no flock(), and a lock file of our own would outlive a crash, whereas the
   // kernel lets go of this one whatever the process dies of.
+  await ensurePrivateFile(path)
   const database = openDatabase(path)
   try {
     const deadline = Date.now() + PATIENCE_MS

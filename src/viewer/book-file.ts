@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { makePrivateDirectory, PRIVATE_FILE, replaceFile } from '../disk/files.ts'
+import { exists } from '../disk/exists.ts'
+import { PRIVATE_FILE, replaceFile } from '../disk/files.ts'
 import { withLock } from '../disk/lock.ts'
 import { codeOf, messageOf, UsageError } from '../errors.ts'
 import { type Book, formatBook, parseBook, tidy } from './book.ts'
@@ -12,6 +13,11 @@ export async function readBook(path: string): Promise<Book | null> {
     return parseBook(await readFile(path, 'utf8'))
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return null
+    if (codeOf(error) === 'EACCES')
+      throw new UsageError(
+        `this user may not read ${path}: it has to belong to the user that the gateway runs as`,
+        { cause: error },
+      )
     throw new UsageError(
       `${path} cannot be used: ${messageOf(error)}; put a copy back, or move it away, which logs everybody out`,
       { cause: error },
@@ -19,13 +25,20 @@ export async function readBook(path: string): Promise<Book | null> {
   }
 }
 
-/** Makes the next book of the one at `path`, while nobody else changes it. Resolves with what `change` gives. */
+/**
+ * Makes the next book of the one at `path`, while nobody else changes it. Resolves with what `change` gives. Rejects with
+ * a UsageError where there is not even a folder for it.
+ */
 export async function changeBook<T>(
   path: string,
   now: number,
   change: (book: Book) => { readonly book: Book; readonly result: T },
 ): Promise<T> {
-  await makePrivateDirectory(dirname(path))
+  const folder = dirname(path)
+  if (!exists(folder))
+    throw new UsageError(
+      `there is no folder ${folder}: name the gateway's WOTT_VIEWERS_FILE, or make the folder first`,
+    )
   return withLock(`${path}.lock`, async () => {
     const before = (await readBook(path)) ?? newBook()
     const { book, result } = change(tidy(before, now))

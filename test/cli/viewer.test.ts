@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict'
+import { chmod, chown, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { type Folder, type Options, run, temporaryFolder } from './program.ts'
+
+const NOBODY = 65_534
+const ROOT_ONLY = { skip: process.getuid?.() !== 0 && 'not root' }
+const LINK = /^https:\/\/localhost:9443\/#invite=\S+\n$/
+
+let folder: Folder
+before(async () => {
+  folder = await temporaryFolder()
+  await chmod(folder.path, 0o755)
+})
+after(() => folder[Symbol.asyncDispose]())
+
+/** A new folder of that user, who may be anybody where root runs the test. */
+async function folderOf(name: string, uid: number): Promise<string> {
+  const path = join(folder.path, name)
+  await mkdir(path)
+  await chown(path, uid, uid)
+  return path
+}
+
+const owner = async (path: string) => (await stat(path)).uid
+const viewer = (args: string[], options: Options = {}) => run(['viewer', ...args], options)
+
+describe('the list of viewers', () => {
+  it('stays its owner’s when root changes it', ROOT_ONLY, async () => {
+    const file = join(await folderOf('theirs', NOBODY), 'viewers.json')
+    await viewer(['invite', 'alice', '--file', file], { uid: NOBODY })
+    for (const args of [
+      ['invite', 'bob'],
+      ['revoke', 'bob'],
+    ])
+      assert.equal((await viewer([...args, '--file', file])).code, 0)
+    assert.deepEqual([await owner(file), (await stat(file)).gid], [NOBODY, NOBODY])
+    const { stdout } = await viewer(['list', '--file', file], { uid: NOBODY })
+    assert.match(stdout, /^alice\tinvited\t\S+\n$/)
+  })
+
+  it('is its folder’s owner’s when root makes it, and so is its lock', ROOT_ONLY, async () => {
+    const path = await folderOf('new', NOBODY)
+    const file = join(path, 'viewers.json')
+    assert.equal((await viewer(['invite', 'alice', '--file', file])).code, 0)
+    for (const name of await readdir(path)) assert.equal(await owner(join(path, name)), NOBODY)
+    const { code, stderr } = await viewer(['invite', 'bob', '--file', file], { uid: NOBODY })
+    assert.deepEqual([code, stderr], [0, ''])
+  })
+
+  it('is not taken over by another user', ROOT_ONLY, async () => {
+    const path = await folderOf('mine', 0)
+    await chmod(path, 0o777)
+    const file = join(path, 'viewers.json')
+    await viewer(['invite', 'alice', '--file', file])
+    await chmod(file, 0o644)
+    await chown(`${file}.lock`, NOBODY, NOBODY)
+    const before = await readFile(file)
+    const { code, stderr } = await viewer(['invite', 'bob', '--file', file], { uid: NOBODY })
+    assert.equal(
+      stderr,
+      `wott-gateway: ${file} belongs to user 0: run this as that user, or give it to this one\n`,
+    )
+    assert.equal(code, 2)
+    assert.deepEqual(await readFile(file), before)
+    assert.deepEqual((await readdir(path)).sort(), ['viewers.json', 'viewers.json.lock'])
+  })
+
+  it('is not to be moved away where a user may not read it', ROOT_ONLY, async () => {
+    const file = join(await folderOf('closed', 0), 'viewers.json')
+    await viewer(['invite', 'alice', '--file', file])
+    const { code, stderr } = await viewer(['list', '--file', file], { uid: NOBODY })
+    assert.match(stderr, /^wott-gateway: this user may not read \S+viewers\.json: .*runs as\n$/)
+    assert.equal(code, 2)
+  })
+
+  it('is said to be new, once', async () => {
+    const file = join(folder.path, 'first.json')
+    const first = await viewer(['invite', 'alice', '--file', file])
+    assert.equal(
+      first.stderr,
+      `wott-gateway: ${file} is new: the link works where it is the gateway's WOTT_VIEWERS_FILE\n`,
+    )
+    assert.match(first.stdout, LINK)
+    const second = await viewer(['invite', 'alice', '--file', file])
+    assert.deepEqual([second.code, second.stderr], [0, ''])
+    assert.match(second.stdout, LINK)
+  })
+
+  it('needs a folder that is there', async () => {
+    const file = join(folder.path, 'none/viewers.json')
+    for (const action of ['invite', 'revoke']) {
+      const { code, stdout, stderr } = await viewer([action, 'alice', '--file', file])
+      assert.match(stderr, /^wott-gateway: there is no folder \S+\/none: .*WOTT_VIEWERS_FILE.*\n$/)
+      assert.deepEqual([code, stdout], [2, ''])
+    }
+    assert.ok(!(await readdir(folder.path)).includes('none'))
+  })
+})
+
+describe('viewer', () => {
+  it('revokes nobody where there is nobody, exit code 2', async () => {
+    const file = join(folder.path, 'empty.json')
+    const { code, stderr } = await viewer(['revoke', 'nobody', '--file', file])
+    assert.equal(stderr, `wott-gateway: nobody has neither an invite nor a session in ${file}\n`)
+    assert.equal(code, 2)
+    await assert.rejects(stat(file), { code: 'ENOENT' })
+  })
+
+  it('names the longest time that it gives', async () => {
+    const file = join(folder.path, 'long.json')
+    await writeFile(file, '')
+    const { code, stderr } = await viewer(['invite', 'alice', '--ttl', '100d', '--file', file])
+    assert.match(stderr, /^wott-gateway: --ttl must be .* at most 90d, not "100d"\n/)
+    assert.equal(code, 2)
+  })
+})
