@@ -1,5 +1,7 @@
+import type { X509Certificate } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
 import { makePrivateDirectory, PUBLIC_FILE, replaceFile } from '../disk/files.ts'
 import { UsageError } from '../errors.ts'
 import { change } from './change.ts'
@@ -9,6 +11,7 @@ import { repairIdentity } from './identity-files.ts'
 import { readIssued } from './issued.ts'
 import { type Layout, layoutOf } from './layout.ts'
 import { gatewayIdentity, type OwnIdentity, sampleIdentities } from './own-identities.ts'
+import { namesOf, readOwn } from './read-certificate.ts'
 import { SAMPLE_ACL } from './sample-acl.ts'
 
 export interface InitOptions {
@@ -22,11 +25,14 @@ export interface Initialised {
   readonly layout: Layout
   /** The files and directories that were not there before. */
   readonly created: readonly string[]
+  /** The names for which the gateway's certificate was issued anew. */
+  readonly added: readonly string[]
 }
 
 /**
- * Makes a device CA, the gateway's certificate, two devices and an ACL file. What is there stays as it is, and what a
- * crash or a person took away is made again. Rejects with `UsageError` where that is not possible.
+ * Makes a device CA, the gateway's certificate, two devices and an ACL file. What is there stays as it is, but for a
+ * certificate of the gateway that lacks some of `names`, and what a crash or a person took away is made again. Rejects
+ * with `UsageError` where that is not possible.
  */
 export async function initDirectory(
   directory: string,
@@ -35,18 +41,18 @@ export async function initDirectory(
   const gateway = { names: gatewayNames(names) }
   const layout = layoutOf(directory)
   await makePrivateDirectory(layout.devices)
-  const created = await change(layout, async () => {
+  return change(layout, async () => {
     const made = await ensureAuthority(layout, now)
     if (await ensureCrl(layout, await readIssued(layout), now)) made.push(layout.authority.crl)
     made.push(...(await ensureIdentity(layout, { ...gatewayIdentity(layout), ...gateway }, now)))
+    const added = await ensureNames(layout, names, now)
     for (const sample of sampleIdentities(layout))
       made.push(...(await ensureIdentity(layout, sample, now)))
     made.push(...(await ensureFile(layout.acl, SAMPLE_ACL)))
     // whoever makes it inside a checkout does not want to publish its keys
     made.push(...(await ensureFile(layout.gitignore, '*\n')))
-    return made
+    return { layout, created: made, added }
   })
-  return { layout, created }
 }
 
 async function ensureAuthority(layout: Layout, now: number): Promise<string[]> {
@@ -82,6 +88,32 @@ async function ensureIdentity(
   const { makeIdentityDirectory } = await import('./signing.ts')
   await makeIdentityDirectory(layout, files, identity, now)
   return [files.directory]
+}
+
+/** Issues the gateway's certificate anew where it lacks some of `names`; resolves with those. */
+async function ensureNames(
+  layout: Layout,
+  names: readonly string[],
+  now: number,
+): Promise<string[]> {
+  if (names.length === 0) return []
+  const identity = gatewayIdentity(layout)
+  const certificate = await readOwn(identity.files)
+  const added = [...new Set(names)].filter((name) => !isFor(certificate, name))
+  if (added.length === 0) return []
+  const issued = await readIssued(layout)
+  if (!issued.some(({ serial }) => serial === certificate.serialNumber))
+    throw new UsageError(
+      `${identity.files.certificate} is not from the CA in ${layout.directory}: have it issued for ${added.join(', ')} where it comes from`,
+    )
+  const { renewIdentityDirectory } = await import('./signing.ts')
+  const all = [...namesOf(certificate), ...added]
+  await renewIdentityDirectory(layout, identity.files, { ...identity, names: all }, now)
+  return added
+}
+
+function isFor(certificate: X509Certificate, name: string): boolean {
+  return (isIP(name) ? certificate.checkIP(name) : certificate.checkHost(name)) !== undefined
 }
 
 async function ensureFile(path: string, text: string): Promise<string[]> {

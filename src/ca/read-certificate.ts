@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { UsageError } from '../errors.ts'
+import type { IdentityFiles } from './identity-files.ts'
 
 /** The certificate in a PEM file. Rejects with `UsageError` that ends in `advice` when there is none. */
 export async function readCertificate(
@@ -15,4 +16,17 @@ export async function readCertificate(
       cause: error,
     })
   }
+}
+
+/** The certificate of an identity that `init` makes again when its directory is gone. */
+export function readOwn({ certificate, directory }: IdentityFiles): Promise<X509Certificate> {
+  return readCertificate(
+    certificate,
+    `put a copy of it back, or delete ${directory} and run "wott-gateway init" again`,
+  )
+}
+
+/** The names that `init` put in, which need no quoting in Node's `DNS:localhost, IP Address:127.0.0.1`. */
+export function namesOf({ subjectAltName = '' }: X509Certificate): string[] {
+  return subjectAltName.split(', ').map((name) => name.replace(/^(?:DNS|IP Address):/, ''))
 }

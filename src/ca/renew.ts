@@ -1,12 +1,10 @@
-import type { X509Certificate } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { UsageError } from '../errors.ts'
 import { change } from './change.ts'
-import type { IdentityFiles } from './identity-files.ts'
 import { readIssued } from './issued.ts'
 import { type Layout, openLayout } from './layout.ts'
 import { gatewayIdentity, type OwnIdentity, sampleIdentities } from './own-identities.ts'
-import { readCertificate } from './read-certificate.ts'
+import { namesOf, readCertificate, readOwn } from './read-certificate.ts'
 import { DAY_MS } from './validity.ts'
 
 export interface Renewed {
@@ -66,16 +64,4 @@ async function expiring(layout: Layout, due: number): Promise<OwnIdentity[]> {
     if (validToDate.getTime() < due && ours.has(serialNumber)) found.push(identity)
   }
   return found
-}
-
-function readOwn({ certificate, directory }: IdentityFiles): Promise<X509Certificate> {
-  return readCertificate(
-    certificate,
-    `put a copy of it back, or delete ${directory} and run "wott-gateway init" again`,
-  )
-}
-
-/** The names that `init` put in, which need no quoting in Node's `DNS:localhost, IP Address:127.0.0.1`. */
-function namesOf({ subjectAltName = '' }: X509Certificate): string[] {
-  return subjectAltName.split(', ').map((name) => name.replace(/^(?:DNS|IP Address):/, ''))
 }

@@ -17,7 +17,7 @@ export const init: Command = {
   help: helpText({
     usage: ['init [DIR] [OPTIONS]'],
     about: [
-      `Makes, in DIR (${USUAL_DIRECTORY}), a device CA, the gateway's certificate, two devices (sensor, which may write wott/temperature, and subscriber, which may read it) and the ACL file permission.acl. What is there stays as it is.`,
+      `Makes, in DIR (${USUAL_DIRECTORY}), a device CA, the gateway's certificate, two devices (sensor, which may write wott/temperature, and subscriber, which may read it) and the ACL file permission.acl. What is there stays as it is; with a --name that it lacks, the gateway's certificate is issued anew.`,
     ],
     flags: FLAGS,
     examples: [
@@ -29,11 +29,13 @@ export const init: Command = {
     const { values, words } = readArguments(args, FLAGS)
     requireWords(words, [], ['DIR'])
     const [directory = USUAL_DIRECTORY] = words
-    const { layout, created } = await inDirectory(directory, () =>
+    const { layout, created, added } = await inDirectory(directory, () =>
       initDirectory(directory, { names: values.name }),
     )
-    if (created.length === 0) print(`${directory} is complete; nothing was changed`)
+    if (created.length + added.length === 0) print(`${directory} is complete; nothing was changed`)
     for (const path of created) print(`made ${path}`)
+    if (added.length > 0)
+      print(`issued ${layout.certs.certificate} anew, now also for ${added.join(', ')}`)
     const settings = [
       ...['--certs-dir', layout.certs.directory],
       ...['--crl-file', layout.authority.crl],

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { X509Certificate } from 'node:crypto'
-import { readdir, readFile } from 'node:fs/promises'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { cp, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import {
@@ -65,6 +65,37 @@ describe('init', () => {
       /^twice is complete; nothing was changed\nrun it with: /,
     )
     assert.deepEqual(await readFile(join(cwd, 'twice/certs/client.crt')), before)
+  })
+
+  it('issues the gateway’s certificate anew for a name that it lacks, and nothing else', async () => {
+    await succeeds(['init', 'named', '--name', 'gw.example'])
+    const read = async (path: string) => readFile(join(cwd, 'named', path), 'utf8')
+    const kept = ['ca/ca.crt', 'ca/crl.pem', 'certs/client.key', 'devices/sensor/client.crt']
+    const before = await Promise.all(kept.map(read))
+    const known = ['--name', 'GW.example', '--name', '::1']
+    assert.match(await succeeds(['init', 'named', ...known]), /^named is complete; nothing was/)
+
+    const { subjectAltName } = new X509Certificate(await read('certs/client.crt'))
+    const more = ['--name', '192.0.2.7', '--name', 'gw.example', '--name', 'other.example']
+    assert.match(
+      await succeeds(['init', 'named', ...more]),
+      /^issued named\/certs\/client\.crt anew, now also for 192\.0\.2\.7, other\.example\nrun it with: /,
+    )
+    const anew = new X509Certificate(await read('certs/client.crt'))
+    assert.equal(anew.subjectAltName, `${subjectAltName}, IP Address:192.0.2.7, DNS:other.example`)
+    assert.ok(anew.checkPrivateKey(createPrivateKey(await read('certs/client.key'))))
+    assert.ok((await read('ca/issued.ndjson')).includes(anew.serialNumber))
+    assert.deepEqual(await Promise.all(kept.map(read)), before)
+    assert.match(await succeeds(['init', 'named', ...more]), /^named is complete; nothing was/)
+  })
+
+  it('leaves a certificate of another CA to whoever put it there', async () => {
+    await succeeds(['init', 'one'])
+    await succeeds(['init', 'another'])
+    await cp(join(cwd, 'another/certs'), join(cwd, 'one/certs'), { recursive: true })
+    const { code, stderr } = await run(['init', 'one', '--name', 'gw.example'], { cwd })
+    assert.match(stderr, /^wott-gateway: one\/certs\/client\.crt is not from the CA in one: .*\n$/)
+    assert.equal(code, 2)
   })
 
   it('refuses a name that is none, exit code 2', async () => {
