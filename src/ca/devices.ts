@@ -26,7 +26,7 @@ export interface Device {
   readonly revokedAt: number | null
 }
 
-export interface AddOptions {
+export interface IssueOptions {
   /** Validity of the certificate; default 365. */
   readonly days?: number
   /** When it happens, in milliseconds since the Unix epoch; default now. */
@@ -49,11 +49,10 @@ const MAX_DAYS = 3650
 export async function addDevice(
   directory: string,
   name: string = randomDeviceName(),
-  { days = DEVICE_DAYS, now = Date.now() }: AddOptions = {},
+  { days = DEVICE_DAYS, now = Date.now() }: IssueOptions = {},
 ): Promise<Device> {
   const id = toDeviceId(name)
-  if (!Number.isInteger(days) || days < 1 || days > MAX_DAYS)
-    throw new UsageError(`a certificate is valid for a whole number of days from 1 to ${MAX_DAYS}`)
+  requireDays(days)
   const layout = openLayout(directory)
   const files = deviceFiles(layout, toDeviceName(id))
   return change(layout, async () => {
@@ -61,10 +60,38 @@ export async function addDevice(
     const same = (await readIssued(layout)).filter((entry) => sameName(entry.id, id))
     requireFree(id, same, now)
     await requireReplaceable(files, same.length > 0)
-    const { makeIdentityDirectory } = await import('./signing.ts')
-    const { serial, notAfter } = await makeIdentityDirectory(layout, files, { id, days }, now)
-    return toDevice(layout, { id, serial, notAfter, revokedAt: null })
+    return issueTo(layout, id, days, now)
   })
+}
+
+/**
+ * Issues a further certificate, with a new key, to a device that is not revoked. The one that it has is good until its
+ * own end. Rejects with `UsageError` for what the person can mend.
+ */
+export async function renewDevice(
+  directory: string,
+  idOrName: string,
+  { days = DEVICE_DAYS, now = Date.now() }: IssueOptions = {},
+): Promise<Device> {
+  requireDays(days)
+  const layout = openLayout(directory)
+  return change(layout, async () => {
+    const { id, name, revokedAt } = findDevice(
+      toDevices(layout, await readIssued(layout)),
+      idOrName,
+    )
+    if (revokedAt !== null)
+      throw new UsageError(`${id} is revoked: add it again ("wott-gateway device add ${name}")`)
+    await requireReplaceable(deviceFiles(layout, name), true)
+    return issueTo(layout, id, days, now)
+  })
+}
+
+async function issueTo(layout: Layout, id: string, days: number, now: number): Promise<Device> {
+  const { makeIdentityDirectory } = await import('./signing.ts')
+  const files = deviceFiles(layout, toDeviceName(id))
+  const { serial, notAfter } = await makeIdentityDirectory(layout, files, { id, days }, now)
+  return toDevice(layout, { id, serial, notAfter, revokedAt: null })
 }
 
 /**
@@ -115,12 +142,17 @@ function sameName(a: string, b: string): boolean {
   return a.toLowerCase() === b.toLowerCase()
 }
 
+function requireDays(days: number): void {
+  if (!Number.isInteger(days) || days < 1 || days > MAX_DAYS)
+    throw new UsageError(`a certificate is valid for a whole number of days from 1 to ${MAX_DAYS}`)
+}
+
 function requireFree(id: string, issued: readonly IssuedEntry[], now: number): void {
   if (sameName(id, GATEWAY_ID)) throw new UsageError(`${id} is the gateway itself`)
   const holder = issued.find(({ revokedAt, notAfter }) => revokedAt === null && notAfter > now)
   if (holder)
     throw new UsageError(
-      `${holder.id} has a certificate until ${new Date(holder.notAfter).toISOString()}: revoke it first ("wott-gateway device revoke ${toDeviceName(holder.id)}"), or choose another name`,
+      `${holder.id} has a certificate until ${new Date(holder.notAfter).toISOString()}: renew it ("wott-gateway device renew ${toDeviceName(holder.id)}"), revoke it first ("wott-gateway device revoke ${toDeviceName(holder.id)}"), or choose another name`,
     )
 }
 

@@ -1,4 +1,4 @@
-import { addDevice, type Device, listDevices, revokeDevice } from '../ca/devices.ts'
+import { addDevice, type Device, listDevices, renewDevice, revokeDevice } from '../ca/devices.ts'
 import { pickAction } from './actions.ts'
 import { type Flags, readArguments, requireWords, wholeNumber } from './arguments.ts'
 import { type Command, print } from './command.ts'
@@ -15,12 +15,13 @@ const DAYS = {
   type: 'string',
   value: 'N',
   default: '365',
-  help: 'add: how long the certificate is valid',
+  help: 'add, renew: how long the certificate is valid',
 } as const
 const JSON_LINES = { type: 'boolean', help: 'list: one JSON object a line' } as const
 
 const ACTIONS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   add,
+  renew,
   revoke,
   list,
 }
@@ -29,6 +30,7 @@ export const device: Command = {
   help: helpText({
     usage: [
       'device add [NAME] [--days N] [--dir DIR]',
+      'device renew ID [--days N] [--dir DIR]',
       'device revoke ID [--dir DIR]',
       'device list [--json] [--dir DIR]',
     ],
@@ -39,6 +41,10 @@ export const device: Command = {
         'issue a certificate to NAME.d.wott.local (a random name if none is given), in DIR/devices/NAME/: ca.crt, client.crt, client.key and combined.pem; prints the WoTT ID and the folder',
       ],
       [
+        'renew ID',
+        'issue a new certificate and key to a device, by WoTT ID or name, in the place of the files in its folder; the certificate that the device has stays valid until its own end',
+      ],
+      [
         'revoke ID',
         "put the certificates of a device, by WoTT ID or name, on the revocation list; a gateway that runs with it ends the device's connections",
       ],
@@ -47,6 +53,7 @@ export const device: Command = {
     flags: { dir: DIR, days: DAYS, json: JSON_LINES } satisfies Flags,
     examples: [
       'wott-gateway device add kitchen --days 90',
+      'wott-gateway device renew kitchen',
       'wott-gateway device list',
       'wott-gateway device revoke kitchen.d.wott.local',
     ],
@@ -63,6 +70,15 @@ async function add(args: readonly string[]): Promise<void> {
   const days = wholeNumber('--days', values.days, 1, 3650)
   const added = await inDirectory(values.dir, () => addDevice(values.dir, words[0], { days }))
   print(`${added.id}\t${added.directory}`)
+}
+
+async function renew(args: readonly string[]): Promise<void> {
+  const { values, words } = readArguments(args, { dir: DIR, days: DAYS })
+  requireWords(words, ['ID'])
+  const [name = ''] = words
+  const days = wholeNumber('--days', values.days, 1, 3650)
+  const renewed = await inDirectory(values.dir, () => renewDevice(values.dir, name, { days }))
+  print(`${renewed.id}\t${renewed.directory}`)
 }
 
 async function revoke(args: readonly string[]): Promise<void> {

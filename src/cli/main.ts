@@ -15,7 +15,7 @@ const COMMANDS: Record<string, [summary: string, load: () => Promise<Command>]> 
     'make a device CA, certificates and an ACL file',
     async () => (await import('./init.ts')).init,
   ],
-  device: ['add, revoke and list devices', async () => (await import('./device.ts')).device],
+  device: ['add, renew, revoke and list devices', async () => (await import('./device.ts')).device],
   viewer: [
     'invite people to the dashboard, list and revoke them',
     async () => (await import('./viewer.ts')).viewer,

@@ -170,7 +170,7 @@ describe('the program', () => {
       '--interval must be a number of seconds up to 86400, not "0"\nsee wott-gateway simulate --help',
     ],
     [['init', ''], 'DIR must not be empty\nsee wott-gateway init --help'],
-    [['device'], 'add, revoke or list is missing\nsee wott-gateway device --help'],
+    [['device'], 'add, renew, revoke or list is missing\nsee wott-gateway device --help'],
     [
       ['device', 'ad'],
       'there is no device command "ad"; did you mean add?\nsee wott-gateway device --help',

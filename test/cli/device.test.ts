@@ -1,8 +1,19 @@
 import assert from 'node:assert/strict'
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { cp, readdir, readFile } from 'node:fs/promises'
+import {
+  appendFile,
+  chmod,
+  chown,
+  cp,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  stat,
+} from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { layoutOf } from '../../src/ca/layout.ts'
 import {
   type Folder,
   FREE_PORTS,
@@ -14,13 +25,23 @@ import {
   temporaryFolder,
 } from './program.ts'
 
+const NOBODY = 65_534
+const ROOT_ONLY = { skip: process.getuid?.() !== 0 && 'not root' }
+
 let folder: Folder
 let cwd: string
 before(async () => {
   folder = await temporaryFolder()
   cwd = folder.path
+  await chmod(cwd, 0o755)
 })
 after(() => folder[Symbol.asyncDispose]())
+
+async function folderOf(uid: number): Promise<string> {
+  const path = await mkdtemp(join(cwd, 'of-'))
+  await chown(path, uid, uid)
+  return path
+}
 
 async function succeeds(args: string[], options: Options = {}): Promise<string> {
   const { code, stdout, stderr } = await run(args, { cwd, ...options })
@@ -167,6 +188,63 @@ describe('device', () => {
     assert.match(await succeeds(['device', 'list']), /^sensor\.d\.wott\.local\trevoked \S+Z\n/)
   })
 
+  it('is renewed, and the certificate from before stays good', async () => {
+    const certs = '.wott/devices/hall'
+    await succeeds(['device', 'add', 'hall', '--days', '7'])
+    await cp(join(cwd, certs), join(cwd, 'hall'), { recursive: true })
+    const before = new X509Certificate(await readFile(join(cwd, 'hall/client.crt')))
+    assert.equal(
+      await succeeds(['device', 'renew', 'hall', '--days', '30']),
+      'hall.d.wott.local\t.wott/devices/hall\n',
+    )
+    const now = new X509Certificate(await readFile(join(cwd, certs, 'client.crt')))
+    assert.equal(now.subject, before.subject)
+    assert.notEqual(now.serialNumber, before.serialNumber)
+    assert.ok(now.validToDate > before.validToDate)
+    const key = await readFile(join(cwd, certs, 'client.key'))
+    assert.ok(now.checkPrivateKey(createPrivateKey(key)))
+    assert.ok(!before.checkPrivateKey(createPrivateKey(key)))
+
+    await appendFile(
+      join(cwd, '.wott/permission.acl'),
+      'user hall.d.wott.local\ntopic write hall\n',
+    )
+    await gateway.line(/access control file loaded/)
+    const pub = ['pub', 'hall', '1', '--port', String(gateway.ports.device), '--certs']
+    for (const device of ['hall', certs]) await succeeds([...pub, device])
+    const seen = gateway.lines.length
+    assert.equal(
+      await succeeds(['device', 'revoke', 'hall']),
+      `revoked hall.d.wott.local (${before.serialNumber}, ${now.serialNumber})\n`,
+    )
+    await gateway.line(/certificate files loaded/, seen)
+    for (const device of ['hall', certs])
+      assert.match((await run([...pub, device], { cwd })).stderr, /\(certificate_revoked\)\n$/)
+  })
+
+  it('has its new files also after a crash in the middle of its renewal', async () => {
+    const { devices } = layoutOf(join(cwd, '.wott'))
+    await succeeds(['device', 'add', 'attic'])
+    await cp(join(devices, 'attic'), join(cwd, 'attic'), { recursive: true })
+    await succeeds(['device', 'renew', 'attic'])
+    const renewed = await readFile(join(devices, 'attic/client.crt'))
+    await rename(join(devices, 'attic'), join(devices, '.new-attic'))
+    await rename(join(cwd, 'attic'), join(devices, 'attic'))
+    await succeeds(['device', 'add', 'cellar'])
+    assert.deepEqual(await readFile(join(devices, 'attic/client.crt')), renewed)
+    assert.ok(!(await readdir(devices)).includes('.new-attic'))
+  })
+
+  it('is its folder’s owner’s when root adds it', ROOT_ONLY, async () => {
+    const path = await folderOf(NOBODY)
+    await succeeds(['init', '.wott'], { cwd: path, uid: NOBODY })
+    await succeeds(['device', 'add', 'kitchen'], { cwd: path })
+    const owned = await readdir(path, { recursive: true })
+    assert.ok(owned.includes('.wott/devices/kitchen/client.key'))
+    for (const name of owned) assert.equal((await stat(join(path, name))).uid, NOBODY, name)
+    await succeeds(['device', 'renew', 'kitchen'], { cwd: path, uid: NOBODY })
+  })
+
   it('is who its certificate says', async () => {
     const env = { WOTT_CERTS_DIR: '.wott/devices/subscriber' }
     assert.equal(await succeeds(['whoami']), 'sensor.d.wott.local\n')
@@ -180,6 +258,10 @@ describe('device', () => {
     [['add', 'subscriber'], 'subscriber.d.wott.local has a certificate until'],
     [['add', 'gateway'], 'gateway.d.wott.local is the gateway itself'],
     [['add', 'x', '--days', '0'], '--days must be a whole number from 1 to 3650'],
+    [['renew', 'nobody'], 'there is no device "nobody"; known devices: '],
+    [['renew', 'gateway'], 'gateway.d.wott.local is the gateway itself'],
+    [['renew', 'sensor'], 'sensor.d.wott.local is revoked: add it again'],
+    [['renew', 'subscriber', '--days', '0'], '--days must be a whole number from 1 to 3650'],
     [['revoke', 'nobody'], 'there is no device "nobody"; known devices: '],
     [['list', '--dir', 'none'], 'there is no device CA in none: make one with'],
     [['list', '--dir', ''], '--dir must not be empty'],
