@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
-import { existsSync } from 'node:fs'
 import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { exists } from '../disk/exists.ts'
 import { finishDirectory, UNFINISHED } from '../disk/files.ts'
 import { withLock } from '../disk/lock.ts'
 import { identityFiles } from './identity-files.ts'
@@ -19,7 +19,7 @@ export function change<T>(layout: Layout, work: () => Promise<T>): Promise<T> {
 
 /** Completes an unfinished directory whose certificate is in the ledger, and deletes whatever else is unfinished. */
 async function settle(layout: Layout, parent: string): Promise<void> {
-  if (!existsSync(parent)) return
+  if (!exists(parent)) return
   for (const entry of await readdir(parent)) {
     if (!entry.startsWith(UNFINISHED)) continue
     const unfinished = join(parent, entry)
@@ -31,7 +31,7 @@ async function settle(layout: Layout, parent: string): Promise<void> {
 
 async function isRecorded(layout: Layout, directory: string): Promise<boolean> {
   const { certificate } = identityFiles(directory)
-  if (!existsSync(layout.authority.ledger) || !existsSync(certificate)) return false
+  if (!exists(layout.authority.ledger) || !exists(certificate)) return false
   const serialNumber = serialIn(await readFile(certificate))
   return (await readIssued(layout)).some(({ serial }) => serial === serialNumber)
 }

@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { exists } from '../disk/exists.ts'
 import { messageOf, UsageError } from '../errors.ts'
 import type { Layout } from './layout.ts'
 import type { IssuedEntry } from './ledger.ts'
@@ -10,7 +10,7 @@ export async function readCrlFile(
   layout: Layout,
 ): Promise<(Crl & { readonly pem: string }) | null> {
   const { crl } = layout.authority
-  if (!existsSync(crl)) return null
+  if (!exists(crl)) return null
   const pem = await readFile(crl, 'utf8')
   try {
     return { ...readCrl(pem), pem }

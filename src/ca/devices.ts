@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { exists } from '../disk/exists.ts'
 import { UsageError } from '../errors.ts'
 import { change } from './change.ts'
 import { ensureCrl } from './crl-file.ts'
@@ -158,7 +158,7 @@ function requireFree(id: string, issued: readonly IssuedEntry[], now: number): v
 
 /** What a name that is free again has left behind may go, but nothing that came from elsewhere. */
 async function requireReplaceable(files: IdentityFiles, known: boolean): Promise<void> {
-  if (!existsSync(files.directory)) return
+  if (!exists(files.directory)) return
   const ours = known ? Object.values(files).map((path) => basename(path)) : []
   const foreign = (await readdir(files.directory)).find((name) => !ours.includes(name))
   if (foreign !== undefined)

@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { exists } from '../disk/exists.ts'
 import { type NewFile, PRIVATE_FILE, PUBLIC_FILE, replaceFile } from '../disk/files.ts'
 import { UsageError } from '../errors.ts'
 
@@ -46,7 +46,7 @@ export function combinedContents(files: IdentityFiles, { certificate, key }: Pai
 
 /** Makes again what can be made again of a directory that has lost files; resolves with their paths. */
 export async function repairIdentity(files: IdentityFiles, authority: string): Promise<string[]> {
-  const lost = [files.key, files.certificate].filter((path) => !existsSync(path))
+  const lost = [files.key, files.certificate].filter((path) => !exists(path))
   if (lost.length > 0)
     throw new UsageError(
       `${files.directory} is only half there: put ${lost.join(' and ')} back, or delete the directory and run init again`,
@@ -56,7 +56,7 @@ export async function repairIdentity(files: IdentityFiles, authority: string): P
     readFile(files.certificate, 'utf8'),
   ])
   const missing = identityContents(files, authority, { certificate, key }).filter(
-    ({ path }) => !existsSync(path),
+    ({ path }) => !exists(path),
   )
   for (const file of missing) await replaceFile(file)
   return missing.map(({ path }) => path)

@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
-import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
+import { exists } from '../disk/exists.ts'
 import { makePrivateDirectory, PUBLIC_FILE, replaceFile } from '../disk/files.ts'
 import { UsageError } from '../errors.ts'
 import { change } from './change.ts'
@@ -57,14 +57,14 @@ export async function initDirectory(
 
 async function ensureAuthority(layout: Layout, now: number): Promise<string[]> {
   const { directory, certificate, key, ledger } = layout.authority
-  if (existsSync(directory)) {
-    const lost = [certificate, key, ledger].filter((path) => !existsSync(path))
+  if (exists(directory)) {
+    const lost = [certificate, key, ledger].filter((path) => !exists(path))
     if (lost.length === 0) return []
     throw new UsageError(`${directory} is only half there: put ${lost.join(' and ')} back`)
   }
   const orphan = [gatewayIdentity(layout), ...sampleIdentities(layout)]
     .map(({ files }) => files.directory)
-    .find(existsSync)
+    .find(exists)
   if (orphan)
     throw new UsageError(
       `${directory} is gone, but ${orphan} is still there: put it back, or move all of ${layout.directory} away to begin anew`,
@@ -80,7 +80,7 @@ async function ensureIdentity(
   now: number,
 ): Promise<string[]> {
   const { id, files } = identity
-  if (existsSync(files.directory))
+  if (exists(files.directory))
     return repairIdentity(files, await readFile(layout.authority.certificate, 'utf8'))
   const last = (await readIssued(layout)).findLast((entry) => entry.id === id)
   // whoever revoked a sample device and deleted its files does not want it back
@@ -117,7 +117,7 @@ function isFor(certificate: X509Certificate, name: string): boolean {
 }
 
 async function ensureFile(path: string, text: string): Promise<string[]> {
-  if (existsSync(path)) return []
+  if (exists(path)) return []
   await replaceFile({ path, text, mode: PUBLIC_FILE })
   return [path]
 }

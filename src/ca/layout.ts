@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { exists } from '../disk/exists.ts'
 import { UsageError } from '../errors.ts'
 import { type IdentityFiles, identityFiles } from './identity-files.ts'
 
@@ -48,7 +48,7 @@ export function deviceFiles(layout: Layout, name: string): IdentityFiles {
 /** Throws `UsageError` unless `directory` has an authority. */
 export function openLayout(directory: string): Layout {
   const layout = layoutOf(directory)
-  if (!existsSync(layout.authority.directory))
+  if (!exists(layout.authority.directory))
     throw new UsageError(
       `there is no device CA in ${directory}: make one with "wott-gateway init ${directory}"`,
     )

@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs'
 import { open, readFile } from 'node:fs/promises'
+import { exists } from '../disk/exists.ts'
 import { UsageError } from '../errors.ts'
 
 /** One thing that the authority did. Times are ISO 8601, for people who read the file. */
@@ -42,7 +42,7 @@ export async function appendToLedger(path: string, entries: readonly LedgerEntry
 
 /** Every certificate that was issued, oldest first. Rejects with `UsageError` where the file cannot be understood. */
 export async function readLedger(path: string): Promise<IssuedEntry[]> {
-  if (!existsSync(path))
+  if (!exists(path))
     throw new UsageError(`${path} is missing, and only it knows what was issued: put it back`)
   const text = await readFile(path, 'utf8')
   const issued = new Map<string, IssuedEntry>()

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { exists } from '../disk/exists.ts'
 import { UsageError } from '../errors.ts'
 import { change } from './change.ts'
 import { readIssued } from './issued.ts'
@@ -59,7 +59,7 @@ async function expiring(layout: Layout, due: number): Promise<OwnIdentity[]> {
   const found: OwnIdentity[] = []
   for (const identity of [gatewayIdentity(layout), ...sampleIdentities(layout)]) {
     const { certificate, key } = identity.files
-    if (!existsSync(certificate) || !existsSync(key)) continue
+    if (!exists(certificate) || !exists(key)) continue
     const { serialNumber, validToDate } = await readOwn(identity.files)
     if (validToDate.getTime() < due && ours.has(serialNumber)) found.push(identity)
   }

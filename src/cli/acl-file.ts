@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs'
 import { openAcl } from '../acl/reload.ts'
 import type { AclRules } from '../acl/rules.ts'
 import { layoutOf } from '../ca/layout.ts'
+import { exists } from '../disk/exists.ts'
 import { ArgumentsError } from './arguments.ts'
 import { USUAL_DIRECTORY } from './directory.ts'
 
@@ -26,7 +26,7 @@ export function whichFile(given: string | undefined): string {
   const named = given ?? process.env.WOTT_ACL_FILE
   if (named) return named
   const made = layoutOf(USUAL_DIRECTORY).acl
-  if (existsSync(made)) return made
+  if (exists(made)) return made
   throw new ArgumentsError(
     `which file? Name it with --acl-file FILE or WOTT_ACL_FILE; there is no ${made} here`,
   )

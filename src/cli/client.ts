@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { exists } from '../disk/exists.ts'
 import { codeOf, messageOf, UsageError } from '../errors.ts'
 import { ArgumentsError, type Flags, type Values, wholeNumber } from './arguments.ts'
 
@@ -69,7 +69,7 @@ export async function openClient(
 /** What `--certs` means when it is not said: the WoTT agent's folder, or a sample device made by `dev`. */
 export function certsDirectory(sample: string): string {
   const made = join('.wott', 'devices', sample)
-  return process.env.WOTT_CERTS_DIR || (existsSync(made) ? made : AGENT_DIRECTORY)
+  return process.env.WOTT_CERTS_DIR || (exists(made) ? made : AGENT_DIRECTORY)
 }
 
 const NAME_IT = 'name the device\'s folder with --certs DIR ("wott-gateway init" makes some)'

@@ -252,6 +252,24 @@ describe('device', () => {
     assert.equal(await succeeds(['whoami', '.wott/certs'], { env }), 'gateway.d.wott.local\n')
   })
 
+  it('is not said to be missing where this user may not look', ROOT_ONLY, async () => {
+    const path = await folderOf(0)
+    await chmod(path, 0o755)
+    await succeeds(['init'], { cwd: path })
+    const unread: [string[], string][] = [
+      [['device', 'list'], '.wott/ca'],
+      [['device', 'add', 'kitchen'], '.wott/ca'],
+      [['acl', 'lint'], '.wott/permission.acl'],
+      [['whoami'], '.wott/devices/sensor'],
+      [['viewer', 'list'], '.wott/viewers.json'],
+    ]
+    for (const [args, what] of unread) {
+      const { code, stderr } = await run(args, { cwd: path, uid: NOBODY })
+      assert.ok(stderr.startsWith(`wott-gateway: this user may not read ${what}: `), stderr)
+      assert.equal(code, 2)
+    }
+  })
+
   const refused: [string[], string][] = [
     [['add', 'a/b'], '"a/b" cannot be a device\'s name'],
     [['add', ''], '"" cannot be a device\'s name'],
