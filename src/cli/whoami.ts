@@ -1,8 +1,11 @@
 import { join } from 'node:path'
-import { UsageError } from '../errors.ts'
+import { environmentName, SETTINGS } from '../config/schema.ts'
+import { GatewayError, messageOf, UsageError } from '../errors.ts'
+import { NOT_YET_VALID, toIdentity } from '../identity/certificate.ts'
+import type { Identity } from '../identity/identity.ts'
 import { ArgumentsError, readArguments, requireWords } from './arguments.ts'
 import { certificateIn, certsDirectory, readClientFile } from './client.ts'
-import { type Command, print } from './command.ts'
+import { type Command, CommandFailure, print } from './command.ts'
 import { helpText } from './help.ts'
 
 export const whoami: Command = {
@@ -10,6 +13,7 @@ export const whoami: Command = {
     usage: ['whoami [DIR]'],
     about: [
       'Prints the WoTT ID of the certificate (client.crt) in DIR, by default WOTT_CERTS_DIR, else .wott/devices/sensor, else /opt/wott/certs.',
+      'Exit code 1 when the gateway would refuse the certificate, and why: it is expired, or its CN is no WoTT ID (WOTT_ID_PATTERN). Whether it is revoked is not in these files.',
     ],
     examples: ['wott-gateway whoami', 'wott-gateway whoami .wott/devices/subscriber'],
   }),
@@ -18,16 +22,36 @@ export const whoami: Command = {
     requireWords(words, [], ['DIR'])
     if (words[0] === '') throw new ArgumentsError('DIR must not be empty')
     const path = join(words[0] ?? certsDirectory('sensor'), 'client.crt')
-    const certificate = certificateIn(
-      await readClientFile(path, 'name the folder of a device: wott-gateway whoami DIR'),
-      path,
+    const pem = await readClientFile(path, 'name the folder of a device: wott-gateway whoami DIR')
+    const certificate = certificateIn(pem, path)
+    const rules = { pattern: idPattern(), isRevoked: () => false }
+    const objection = certificate.validFromDate > new Date() ? NOT_YET_VALID : undefined
+    const peer = { certificate: certificate.toLegacyObject(), objection }
+    // who it is, whenever it is valid
+    const { id } = accepted(
+      toIdentity({ ...peer, objection: undefined }, { ...rules, now: () => 0 }),
     )
-    const name: string | string[] | undefined = certificate.toLegacyObject().subject?.CN
-    if (typeof name !== 'string')
-      throw new UsageError(
-        `${path}: the certificate's subject must have one CN, and has ${name?.length ?? 'none'}`,
-      )
-    print(name)
+    print(id)
+    accepted(toIdentity(peer, rules))
     return undefined
   },
+}
+
+/** Throws a CommandFailure with what the gateway would say. */
+function accepted(identity: Identity | GatewayError): Identity {
+  if (identity instanceof GatewayError)
+    throw new CommandFailure(
+      `the gateway would refuse this certificate: ${identity.message} (${identity.code})`,
+    )
+  return identity
+}
+
+function idPattern(): RegExp {
+  const { parse, fallback } = SETTINGS.idPattern
+  const variable = environmentName('idPattern')
+  try {
+    return parse((process.env[variable] || fallback) ?? '')
+  } catch (error) {
+    throw new UsageError(`${variable} ${messageOf(error)}`)
+  }
 }

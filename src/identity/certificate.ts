@@ -16,6 +16,9 @@ export interface IdentityRules {
   readonly now?: () => number
 }
 
+/** OpenSSL's objection to a certificate whose time has not come, or whose authority's has not. */
+export const NOT_YET_VALID = 'CERT_NOT_YET_VALID'
+
 const MAX_ID_BYTES = 253
 // `pattern` is a setting, so what MQTT and the ACL give a meaning is refused here whatever it allows
 const MEANINGFUL = /[+#/$\u0000-\u001f\u007f]/
@@ -29,12 +32,14 @@ export function toIdentity(peer: Peer, rules: IdentityRules): Identity | Gateway
   if (!certificate?.subject) return required()
   const notAfter = Date.parse(certificate.valid_to)
   const serial = certificate.serialNumber
+  const now = (rules.now ?? Date.now)()
+  if (objection === NOT_YET_VALID && Date.parse(certificate.valid_from) > now)
+    return early(certificate.valid_from)
   if (objection !== undefined && objection !== 'CERT_HAS_EXPIRED' && objection !== 'CERT_REVOKED')
     return untrusted(objection)
   if (objection === 'CERT_REVOKED' || rules.isRevoked(serial)) return revoked(serial)
   // written so that an unreadable date counts as expired
-  if (objection !== undefined || !(notAfter > (rules.now ?? Date.now)()))
-    return expired(certificate.valid_to)
+  if (objection !== undefined || !(notAfter > now)) return expired(certificate.valid_to)
   const name: string | string[] | undefined = certificate.subject.CN
   const problem = nameProblem(name, rules.pattern)
   if (problem) return unusable(problem)
@@ -61,6 +66,13 @@ function expired(end: string): GatewayError {
   return new GatewayError(
     'certificate_expired',
     `The client certificate was valid until ${end}. Have a new one issued.`,
+  )
+}
+
+function early(start: string): GatewayError {
+  return new GatewayError(
+    'certificate_untrusted',
+    `The client certificate is valid from ${start} on, and not before. Look at the gateway's clock.`,
   )
 }
 

@@ -23,7 +23,7 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Described>> = {
   },
   certificate_expired: {
     means: 'the time of the client certificate is over',
-    remedy: "issue a new one; look at the device's clock too",
+    remedy: "issue a new one (`wott-gateway device renew`); look at the gateway's clock too",
     detail:
       'The client certificate was valid until Nov 24 08:00:00 2026 GMT. Have a new one issued.',
   },
@@ -35,7 +35,8 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Described>> = {
   certificate_untrusted: {
     means:
       'another CA issued the client certificate, or an intermediate is missing, or the revocation list is out of date',
-    remedy: 'compare `openssl x509 -noout -issuer` with `WOTT_CA_FILE`; have the list signed anew',
+    remedy:
+      'compare `openssl x509 -noout -issuer` with `WOTT_CA_FILE`; have the list signed anew; look at the clock',
     detail:
       "The client certificate does not descend from the gateway's device CA as it must (UNABLE_TO_VERIFY_LEAF_SIGNATURE).",
   },
