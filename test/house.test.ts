@@ -17,7 +17,7 @@ const ROOMS: Record<string, readonly string[]> = {
   door: ['errors.ts', 'metrics', 'config'],
   identity: ['errors.ts', 'sparingly.ts', 'metrics'],
   acl: ['errors.ts', 'sparingly.ts', 'topic', 'disk'],
-  broker: ['errors.ts', 'sparingly.ts', 'topic', 'metrics', 'config', 'identity', 'acl'],
+  broker: ['errors.ts', 'sparingly.ts', 'topic', 'disk', 'metrics', 'config', 'identity', 'acl'],
   relay: ['errors.ts', 'topic', 'metrics', 'identity', 'acl', 'broker'],
   live: ['errors.ts', 'topic', 'disk', 'metrics', 'acl', 'broker'],
   ca: ['errors.ts', 'disk'],

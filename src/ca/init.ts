@@ -40,7 +40,7 @@ export async function initDirectory(
 ): Promise<Initialised> {
   const gateway = { names: gatewayNames(names) }
   const layout = layoutOf(directory)
-  await makePrivateDirectory(layout.devices)
+  makePrivateDirectory(layout.devices)
   return change(layout, async () => {
     const made = await ensureAuthority(layout, now)
     if (await ensureCrl(layout, await readIssued(layout), now)) made.push(layout.authority.crl)

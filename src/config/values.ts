@@ -106,6 +106,9 @@ export const brokerAddress: Parse<BrokerAddress> = parse(
   'memory: or file:PATH (redis:, mqtt: and mqtts: are not in this version)',
   (text) => {
     if (text === 'memory:') return { kind: 'memory' }
+    const [, rest] = /^file:\/\/([^/].*)$/.exec(text) ?? []
+    if (rest !== undefined)
+      throw new Error(`must be file:${rest}, a folder in the working directory, or file:/${rest}`)
     return /^file:./.test(text) ? { kind: 'file', path: resolve(text.slice(5)) } : undefined
   },
 )

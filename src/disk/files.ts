@@ -1,5 +1,5 @@
-import { constants } from 'node:fs'
-import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { constants, mkdirSync, statSync } from 'node:fs'
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { codeOf, messageOf, UsageError } from '../errors.ts'
 
@@ -37,7 +37,7 @@ export async function prepareDirectory(
   const owner = await ownerFor(directory)
   const unfinished = unfinishedOf(directory)
   await rm(unfinished, { recursive: true, force: true })
-  await makePrivateDirectory(unfinished)
+  makePrivateDirectory(unfinished)
   for (const file of files)
     await writeNew({ ...file, path: join(unfinished, basename(file.path)) }, owner)
   if (owner === null) return
@@ -53,8 +53,25 @@ export async function finishDirectory(directory: string): Promise<void> {
 }
 
 /** Makes `directory`, and what is missing above it, for the owner alone. */
-export async function makePrivateDirectory(directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 })
+export function makePrivateDirectory(directory: string): void {
+  if (isDirectory(directory)) return
+  // mkdir's own recursion never ends where the folder above is there and takes none, as /proc does
+  const parent = dirname(directory)
+  if (parent !== directory) makePrivateDirectory(parent)
+  try {
+    mkdirSync(directory, { mode: 0o700 })
+  } catch (error) {
+    // somebody else may have made it meanwhile
+    if (!isDirectory(directory)) throw error
+  }
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory()
+  } catch {
+    return false
+  }
 }
 
 /** Makes an empty file, as root for the owner of its folder, unless there is one. */

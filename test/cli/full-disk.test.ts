@@ -27,16 +27,16 @@ function limited(blocks: number, args: string, cwd: string) {
   return startAny('bash', ['-c', script], { cwd }).ended
 }
 
+const SERVE = `serve --certs-dir .wott/certs --acl-file .wott/permission.acl ${FREE_PORTS.join(' ')}`
 const NO_SPACE = /^wott-gateway: there is no space left on the disk of /
 
 describe('a full disk', () => {
   it('is named by device, viewer and serve, exit code 2, and harms nothing', async () => {
-    const serve = `serve --certs-dir .wott/certs --acl-file .wott/permission.acl ${FREE_PORTS.join(' ')}`
     const said = await onFullDisk(
       0,
       `wott-gateway device add kitchen
       wott-gateway viewer invite alice --file viewers.json
-      wott-gateway ${serve} --broker file:.wott
+      wott-gateway ${SERVE} --broker file:.wott
       truncate -s -8K zeros
       wott-gateway device add kitchen
       wott-gateway device list
@@ -73,6 +73,9 @@ describe('a full disk', () => {
     const { code, stderr } = await limited(0, 'device add kitchen', folder.path)
     assert.match(stderr, /^wott-gateway: \.wott\/\.lock cannot be locked: .*\n$/)
     assert.equal(code, 2)
+    const serve = await limited(0, `${SERVE} --broker file:data`, folder.path)
+    assert.match(serve.stderr, /^wott-gateway: \S+\/data\/broker\.sqlite cannot be opened: .*\n$/)
+    assert.equal(serve.code, 2)
   })
 })
 

@@ -142,6 +142,21 @@ describe('serve that cannot start says why, exit code 2', { concurrency: 2 }, ()
       /^wott-gateway: .*no-folder .*\n$/,
     ))
 
+  it('the broker’s folder is written as a URL with a host', () =>
+    refuses(
+      site.serveBut({ '--broker': 'file://data' }),
+      'wott-gateway: wrong settings:\n  --broker must be file:data, a folder in the working directory, or file:/data, not "file://data"',
+    ))
+
+  it('no folder can be made', async () => {
+    // Linux: there is /proc, and nothing can be made in it
+    await refuses(
+      site.serveBut({ '--broker': 'file:/proc/x/y' }),
+      /^wott-gateway: \/proc\/x\/y cannot hold a store: .*\n$/,
+    )
+    await refuses(['init', '/proc/x'], /^wott-gateway: \/proc\/x: .*\(mkdir\)\n$/)
+  })
+
   it('a file may not be read', { skip: process.getuid?.() !== 0 && 'not root' }, async () => {
     const key = await site.file('mine.key', await readFile(site.layout.certs.key))
     await chmod(key, 0o600)

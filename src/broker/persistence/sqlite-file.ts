@@ -1,7 +1,8 @@
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { codeOf, messageOf, UsageError } from '../../errors.ts'
+import { makePrivateDirectory } from '../../disk/files.ts'
+import { messageOf, UsageError } from '../../errors.ts'
 import { CREATE_TABLES, UPGRADES } from './sqlite-statements.ts'
 
 /**
@@ -110,12 +111,12 @@ export function asUsageError(error: unknown, file: string): unknown {
 function createFile(directory: string): string {
   const file = join(directory, FILE)
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    makePrivateDirectory(directory)
     if (existsSync(file)) chmodSync(file, 0o600)
     // SQLite gives the files beside it the same mode
     else closeSync(openSync(file, 'wx', 0o600))
   } catch (error) {
-    throw new UsageError(`${directory} cannot hold a store: ${codeOf(error) ?? messageOf(error)}`)
+    throw new UsageError(`${directory} cannot hold a store: ${messageOf(error)}`)
   }
   return file
 }

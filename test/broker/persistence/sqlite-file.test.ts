@@ -123,7 +123,7 @@ test('a directory that cannot be one is refused', async () => {
   const directory = temporaryDirectory()
   writeFileSync(join(directory, 'file'), '')
   await refused(join(directory, 'file'), /cannot hold a store: EEXIST/)
-  await refused(join(directory, 'file', 'below'), /cannot hold a store: ENOTDIR/)
+  await refused(join(directory, 'file', 'below'), /cannot hold a store: EEXIST/)
   mkdirSync(fileIn(directory))
   await refused(directory, /broker\.sqlite cannot be opened/)
 })
