@@ -2,7 +2,7 @@ import { readRegularFile } from '../acl/acl-file.ts'
 import { type Finding, lintAcl } from '../acl/lint.ts'
 import { codeOf, messageOf, UsageError } from '../errors.ts'
 import { ACL_FILE, JSON_LINES, STRICT, whichFile } from './acl-file.ts'
-import { readArguments, requireWords } from './arguments.ts'
+import { readArguments, requireNoWords } from './arguments.ts'
 import { print } from './command.ts'
 
 const FLAGS = { 'acl-file': ACL_FILE, strict: STRICT, json: JSON_LINES } as const
@@ -10,7 +10,7 @@ const FLAGS = { 'acl-file': ACL_FILE, strict: STRICT, json: JSON_LINES } as cons
 /** `acl lint`: what is wrong with a file, or looks so. */
 export async function lint(args: readonly string[]): Promise<number> {
   const { values, words } = readArguments(args, FLAGS)
-  requireWords(words, [])
+  requireNoWords(words, 'acl-file')
   const file = whichFile(values['acl-file'])
   const findings = lintAcl(await read(file))
   for (const finding of findings)

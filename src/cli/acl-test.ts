@@ -4,7 +4,7 @@ import { answer, parseQuestion } from '../acl/questions.ts'
 import { quote } from '../acl/quote.ts'
 import type { AclRules } from '../acl/rules.ts'
 import { ACL_FILE, loadRules, whichFile } from './acl-file.ts'
-import { readArguments, requireWords } from './arguments.ts'
+import { readArguments, requireNoWords } from './arguments.ts'
 import { say } from './command.ts'
 import { type InputLine, linesIn } from './input-lines.ts'
 
@@ -20,7 +20,7 @@ interface Tally {
 /** `acl test`: one verdict a line for one question a line. */
 export async function test(args: readonly string[]): Promise<number> {
   const { values, words } = readArguments(args, { 'acl-file': ACL_FILE })
-  requireWords(words, [])
+  requireNoWords(words, 'acl-file')
   const rules = await loadRules(whichFile(values['acl-file']))
   if (process.stdin.isTTY) say('questions are read from the keyboard; Ctrl-D ends them')
   const tally: Tally = { asked: 0, unmet: 0, malformed: 0 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { UsageError } from '../errors.ts'
 import { didYouMean } from './suggest.ts'
@@ -82,6 +83,14 @@ export function requireWords(
     throw new ArgumentsError(
       `too many words: ${extra.map((word) => JSON.stringify(word)).join(' ')}; words that belong together need quotes`,
     )
+}
+
+/** Throws an ArgumentsError unless there are no words; a single file among them is one for `flag`. */
+export function requireNoWords(words: readonly string[], flag: string | undefined): void {
+  const [word = ''] = words
+  if (flag !== undefined && words.length === 1 && (/[./]/.test(word) || existsSync(word)))
+    throw new ArgumentsError(`too many words: name the file with --${flag} ${word}`)
+  requireWords(words, [])
 }
 
 /** The whole number that `text` says. Throws a UsageError otherwise. */

@@ -4,12 +4,12 @@ import { renewExpiring } from '../ca/renew.ts'
 import { SAMPLE_VIEWER } from '../ca/sample-acl.ts'
 import { loadConfig } from '../config/load.ts'
 import { inviteViewer } from '../viewer/invite.ts'
-import { readArguments, requireWords } from './arguments.ts'
+import { readArguments, requireNoWords } from './arguments.ts'
 import { type Command, print } from './command.ts'
 import { inDirectory, USUAL_DIRECTORY } from './directory.ts'
 import { helpText } from './help.ts'
 import { runGateway } from './serve.ts'
-import { SETTING_FLAGS, settingsIn } from './settings.ts'
+import { flagForFile, SETTING_FLAGS, settingsIn } from './settings.ts'
 import { stopSignal } from './signals.ts'
 import { thingsToTry } from './things-to-try.ts'
 
@@ -28,7 +28,7 @@ export const dev: Command = {
   async run(args) {
     const stop = stopSignal()
     const { values, words } = readArguments(args, SETTING_FLAGS)
-    requireWords(words, [])
+    requireNoWords(words, flagForFile(words[0]))
     const flags = settingsIn(values)
     // what is wrong with the settings is said before anything is made
     loadConfig(process.env, { aclFile: USUAL_DIRECTORY, ...flags })

@@ -1,6 +1,12 @@
 import { addDevice, type Device, listDevices, renewDevice, revokeDevice } from '../ca/devices.ts'
 import { pickAction } from './actions.ts'
-import { type Flags, readArguments, requireWords, wholeNumber } from './arguments.ts'
+import {
+  type Flags,
+  readArguments,
+  requireNoWords,
+  requireWords,
+  wholeNumber,
+} from './arguments.ts'
 import { type Command, print } from './command.ts'
 import { inDirectory, USUAL_DIRECTORY } from './directory.ts'
 import { helpText } from './help.ts'
@@ -91,7 +97,7 @@ async function revoke(args: readonly string[]): Promise<void> {
 
 async function list(args: readonly string[]): Promise<void> {
   const { values, words } = readArguments(args, { dir: DIR, json: JSON_LINES })
-  requireWords(words, [])
+  requireNoWords(words, 'dir')
   for (const entry of await inDirectory(values.dir, () => listDevices(values.dir)))
     print(values.json ? toJson(entry) : toLine(entry))
 }

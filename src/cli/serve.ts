@@ -1,10 +1,16 @@
 import { setImmediate } from 'node:timers/promises'
 import { type Config, loadConfig } from '../config/load.ts'
 import type { Gateway } from '../gateway.ts'
-import { readArguments, requireWords } from './arguments.ts'
+import { readArguments, requireNoWords } from './arguments.ts'
 import type { Command } from './command.ts'
 import { helpText } from './help.ts'
-import { SETTING_FLAGS, settingsHelp, settingsIn, suspectVariables } from './settings.ts'
+import {
+  flagForFile,
+  SETTING_FLAGS,
+  settingsHelp,
+  settingsIn,
+  suspectVariables,
+} from './settings.ts'
 import { stopped, stopSignal } from './signals.ts'
 
 const HELP = helpText({
@@ -27,7 +33,7 @@ export const serve: Command = {
   async run(args) {
     const stop = stopSignal()
     const { values, words } = readArguments(args, SETTING_FLAGS)
-    requireWords(words, [])
+    requireNoWords(words, flagForFile(words[0]))
     await runGateway(loadConfig(process.env, settingsIn(values)), stop)
     return undefined
   },

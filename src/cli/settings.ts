@@ -1,3 +1,4 @@
+import { extname } from 'node:path'
 import { describeSettings } from '../config/describe.ts'
 import { unknownVariables } from '../config/load.ts'
 import {
@@ -27,6 +28,17 @@ export function settingsIn(
   return Object.fromEntries(given.filter(([, value]) => value !== undefined))
 }
 
+const FILE_FLAGS: Readonly<Record<string, SettingName>> = {
+  '.acl': 'aclFile',
+  '.conf': 'mosquittoConf',
+}
+
+/** The flag that takes a file of this name. */
+export function flagForFile(path = ''): string | undefined {
+  const name = FILE_FLAGS[extname(path)]
+  return name && flagName(name)
+}
+
 /** The settings as `--help` shows them. */
 export function settingsHelp(): string {
   return describeSettings()
@@ -37,13 +49,16 @@ export function settingsHelp(): string {
     .join('\n')
 }
 
+const PREFIX = 'WOTT_'
+
 /** Variables of the environment that are perhaps misspelt, and what was perhaps meant. */
 export function suspectVariables(
   environment: NodeJS.ProcessEnv,
 ): { readonly variable: string; readonly meant: string | undefined }[] {
-  const known = SETTING_NAMES.map(environmentName)
-  return unknownVariables(environment).map((variable) => ({
-    variable,
-    meant: nearest(variable, known),
-  }))
+  // without what they all begin with, which brings none nearer
+  const known = SETTING_NAMES.map((name) => environmentName(name).slice(PREFIX.length))
+  return unknownVariables(environment).map((variable) => {
+    const meant = nearest(variable.slice(PREFIX.length), known)
+    return { variable, meant: meant && PREFIX + meant }
+  })
 }

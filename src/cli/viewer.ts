@@ -6,7 +6,13 @@ import { type Book, revoke as revokeIn } from '../viewer/book.ts'
 import { changeBook, readBook } from '../viewer/book-file.ts'
 import { inviteViewer } from '../viewer/invite.ts'
 import { pickAction } from './actions.ts'
-import { ArgumentsError, type Flags, readArguments, requireWords } from './arguments.ts'
+import {
+  ArgumentsError,
+  type Flags,
+  readArguments,
+  requireNoWords,
+  requireWords,
+} from './arguments.ts'
 import { type Command, print, say } from './command.ts'
 import { USUAL_DIRECTORY } from './directory.ts'
 import { helpText } from './help.ts'
@@ -91,7 +97,7 @@ export function inviteLink(origin: string, code: string): string {
 
 async function list(args: readonly string[]): Promise<void> {
   const { values, words } = readArguments(args, { file: FILE, json: JSON_LINES })
-  requireWords(words, [])
+  requireNoWords(words, 'file')
   const book = await readBook(whichBook(values.file))
   for (const entry of book ? entriesOf(book, Date.now()) : [])
     print(values.json ? JSON.stringify(entry) : Object.values(entry).join('\t'))

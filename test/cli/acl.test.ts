@@ -95,6 +95,21 @@ describe('acl lint', { concurrency: 2 }, () => {
     assert.equal(unnamed.code, 2)
   })
 
+  it('says which flag takes a file that was named without it', async () => {
+    const made = await withFile('rules', '')
+    for (const [action, word] of [
+      ['lint', 'permission.acl'],
+      ['test', 'rules'],
+    ] as const) {
+      const { code, stderr } = await acl([action, word], { cwd: made })
+      const said = `wott-gateway: too many words: name the file with --acl-file ${word}\n`
+      assert.ok(stderr.startsWith(said), stderr)
+      assert.equal(code, 2)
+    }
+    const { stderr } = await acl(['lint', 'x'], { cwd: made })
+    assert.match(stderr, /^wott-gateway: too many words: "x"; /)
+  })
+
   it('takes the flag, else the variable, else what init made', async () => {
     const made = await withFile('.wott/permission.acl', '')
     await writeFile(join(made, 'other.acl'), '')

@@ -157,6 +157,14 @@ describe('serve that cannot start says why, exit code 2', { concurrency: 2 }, ()
     await refuses(['init', '/proc/x'], /^wott-gateway: \/proc\/x: .*\(mkdir\)\n$/)
   })
 
+  it('a file is named without its flag', async () => {
+    await refuses(
+      ['serve', 'mosquitto.conf'],
+      /^wott-gateway: too many words: name the file with --mosquitto-conf mosquitto\.conf\n/,
+    )
+    await refuses(['serve', 'permission'], /^wott-gateway: too many words: "permission"; words /)
+  })
+
   it('a file may not be read', { skip: process.getuid?.() !== 0 && 'not root' }, async () => {
     const key = await site.file('mine.key', await readFile(site.layout.certs.key))
     await chmod(key, 0o600)
