@@ -90,9 +90,14 @@ function unfinishedOf(path: string): string {
 async function writeNew({ path, text, mode }: NewFile, owner: Owner | null): Promise<void> {
   // the mode comes with the file's creation: set later, a key could be read in between
   await using handle = await open(path, 'wx', mode)
-  if (owner) await give(handle, path, owner)
-  await handle.writeFile(text)
-  await handle.sync()
+  try {
+    if (owner) await give(handle, path, owner)
+    await handle.writeFile(text)
+    await handle.sync()
+  } catch (error) {
+    await rm(path)
+    throw error
+  }
 }
 
 interface Owner {

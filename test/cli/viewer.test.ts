@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { chmod, chown, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { type Folder, type Options, run, temporaryFolder } from './program.ts'
+import { type Folder, type Options, PROGRAM, run, startAny, temporaryFolder } from './program.ts'
 
 const NOBODY = 65_534
 const ROOT_ONLY = { skip: process.getuid?.() !== 0 && 'not root' }
@@ -61,6 +61,23 @@ describe('the list of viewers', () => {
     assert.equal(
       stderr,
       `wott-gateway: ${file} belongs to user 0: run this as that user, or give it to this one\n`,
+    )
+    assert.equal(code, 2)
+    assert.deepEqual(await readFile(file), before)
+    assert.deepEqual((await readdir(path)).sort(), ['viewers.json', 'viewers.json.lock'])
+  })
+
+  it('is left alone by a root that may give nothing away', ROOT_ONLY, async () => {
+    const path = await folderOf('kept', NOBODY)
+    const file = join(path, 'viewers.json')
+    await viewer(['invite', 'alice', '--file', file], { uid: NOBODY })
+    const before = await readFile(file)
+    const powerless = ['--bounding-set', '-chown', process.execPath, PROGRAM]
+    const invite = ['viewer', 'invite', 'bob', '--file', file]
+    const { code, stderr } = await startAny('setpriv', [...powerless, ...invite]).ended
+    assert.match(
+      stderr,
+      /^wott-gateway: \S+ cannot be given to user 65534 .*: run this as that user\n$/,
     )
     assert.equal(code, 2)
     assert.deepEqual(await readFile(file), before)
