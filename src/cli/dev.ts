@@ -6,7 +6,7 @@ import { loadConfig } from '../config/load.ts'
 import { inviteViewer } from '../viewer/invite.ts'
 import { readArguments, requireNoWords } from './arguments.ts'
 import { type Command, print } from './command.ts'
-import { inDirectory, USUAL_DIRECTORY } from './directory.ts'
+import { inDirectory, USUAL_DIRECTORY, viewersFileOf } from './directory.ts'
 import { helpText } from './help.ts'
 import { runGateway } from './serve.ts'
 import { flagForFile, SETTING_FLAGS, settingsIn } from './settings.ts'
@@ -41,7 +41,7 @@ export const dev: Command = {
       print(`renewed the certificate of ${id}, now valid until ${new Date(notAfter).toISOString()}`)
     const own = {
       WOTT_BROKER: `file:${join(USUAL_DIRECTORY, 'data')}`,
-      WOTT_VIEWERS_FILE: join(USUAL_DIRECTORY, 'viewers.json'),
+      WOTT_VIEWERS_FILE: viewersFileOf(USUAL_DIRECTORY),
     }
     const config = loadConfig(
       { ...own, ...process.env },

@@ -1,8 +1,14 @@
+import { join } from 'node:path'
 import { messageOf, UsageError } from '../errors.ts'
 import { ArgumentsError } from './arguments.ts'
 
 /** Where `init` puts what it makes unless it is told otherwise. */
 export const USUAL_DIRECTORY = '.wott'
+
+/** The list of viewers that belongs to what `init` made. */
+export function viewersFileOf(directory: string): string {
+  return join(directory, 'viewers.json')
+}
 
 /** Runs `work` on what `init` made. Throws a UsageError that names the directory where its files are damaged. */
 export async function inDirectory<T>(directory: string, work: () => Promise<T>): Promise<T> {

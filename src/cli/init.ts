@@ -1,7 +1,7 @@
 import { initDirectory } from '../ca/init.ts'
 import { type Flags, readArguments, requireWords } from './arguments.ts'
 import { type Command, print } from './command.ts'
-import { inDirectory, shellWord, USUAL_DIRECTORY } from './directory.ts'
+import { inDirectory, shellWord, USUAL_DIRECTORY, viewersFileOf } from './directory.ts'
 import { helpText } from './help.ts'
 
 const FLAGS = {
@@ -40,6 +40,7 @@ export const init: Command = {
       ...['--certs-dir', layout.certs.directory],
       ...['--crl-file', layout.authority.crl],
       ...['--acl-file', layout.acl],
+      ...['--viewers-file', viewersFileOf(directory)],
     ]
     print(`run it with: wott-gateway serve ${settings.map(shellWord).join(' ')}`)
     return undefined

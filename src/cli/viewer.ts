@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { environmentName, SETTINGS } from '../config/schema.ts'
 import { exists } from '../disk/exists.ts'
 import { UsageError } from '../errors.ts'
@@ -14,13 +13,13 @@ import {
   requireWords,
 } from './arguments.ts'
 import { type Command, print, say } from './command.ts'
-import { USUAL_DIRECTORY } from './directory.ts'
+import { USUAL_DIRECTORY, viewersFileOf } from './directory.ts'
 import { helpText } from './help.ts'
 
 const FILE = {
   type: 'string',
   value: 'FILE',
-  help: `the gateway's list of viewers [WOTT_VIEWERS_FILE, else ${USUAL_DIRECTORY}/viewers.json, else ${SETTINGS.viewersFile.fallback}]`,
+  help: `the gateway's list of viewers [WOTT_VIEWERS_FILE, else ${viewersFileOf(USUAL_DIRECTORY)}, else ${SETTINGS.viewersFile.fallback}]`,
 } as const
 const TTL = {
   type: 'string',
@@ -137,7 +136,7 @@ function whichBook(given: string | undefined): string {
   const named = given ?? process.env.WOTT_VIEWERS_FILE
   if (named) return named
   return exists(USUAL_DIRECTORY)
-    ? join(USUAL_DIRECTORY, 'viewers.json')
+    ? viewersFileOf(USUAL_DIRECTORY)
     : (SETTINGS.viewersFile.fallback ?? '')
 }
 

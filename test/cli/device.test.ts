@@ -78,6 +78,14 @@ describe('init', () => {
     assert.ok(gateway.ports.device > 0)
   })
 
+  it('means the same list of viewers as viewer invite', async () => {
+    const path = await mkdtemp(join(cwd, 'viewers-'))
+    const said = await succeeds(['init'], { cwd: path })
+    const { stderr } = await run(['viewer', 'invite', 'alice'], { cwd: path })
+    const [, file] = /^wott-gateway: (\S+) is new/.exec(stderr) ?? []
+    assert.match(said, new RegExp(` --viewers-file ${file}\n$`))
+  })
+
   it('leaves what is there as it is', async () => {
     await succeeds(['init', 'twice'])
     const before = await readFile(join(cwd, 'twice/certs/client.crt'))
