@@ -5,7 +5,10 @@ import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { describe, it } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
+import { initDirectory } from '../../src/ca/init.ts'
+import { inviteViewer } from '../../src/viewer/invite.ts'
 import { type Program, startAny, temporaryFolder } from '../cli/program.ts'
+import { run } from '../support/clients.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 const DOORS = { '8883': 'MQTT', '8443': 'DEVICE', '9443': 'VIEWER', '9464': 'OPS' } as const
@@ -45,9 +48,28 @@ async function seesReading(prometheus: Program): Promise<void> {
   while (!(await (await fetch(query)).text()).includes('"41"')) await setTimeout(100)
 }
 
+/** What `npm start`, which the README begins with, leaves in a checkout. */
+async function leaveFromReadme(directory: string): Promise<void> {
+  await initDirectory(directory)
+  await inviteViewer(join(directory, 'viewers.json'), 'viewer', 3_600_000)
+}
+
+/** Logs in with an invite, as its page does. */
+async function login(link: string, port: string, ca: string): Promise<string> {
+  const body = JSON.stringify({ code: /#invite=(\S+)/.exec(link)?.[1] })
+  const type = 'content-type: application/json'
+  const url = `https://localhost:${port}/session`
+  return (await run('curl', ['-s', '--cacert', ca, '-H', type, '-d', body, url])).stdout
+}
+
 describe('docs/tutorial.md', () => {
-  it('names commands that work, in its order', async () => {
+  it('names commands that work, in its order', () => commandsWork(async () => {}))
+  it('names commands that work after the README in the same checkout', () =>
+    commandsWork(leaveFromReadme))
+
+  async function commandsWork(before: (directory: string) => Promise<void>): Promise<void> {
     await using folder = await temporaryFolder()
+    await before(join(folder.path, '.wott'))
     for (const name of ['package.json', 'node_modules', 'src', 'bin'])
       await symlink(join(ROOT, name), join(folder.path, name))
     let text = await readFile(join(ROOT, 'docs/tutorial.md'), 'utf8')
@@ -84,8 +106,13 @@ describe('docs/tutorial.md', () => {
         assert.equal(code, 0, `${script}\n${stdout}${stderr}`)
         const expected = EXPECTED.find(([part]) => script.includes(part))
         if (expected) assert.match(stdout.toString(), expected[1])
+        if (script.includes('viewer invite')) {
+          const [, port = ''] = env.WOTT_VIEWER_LISTEN?.split(':') ?? []
+          const ca = join(folder.path, '.wott/certs/ca.crt')
+          assert.match(await login(stdout.toString(), port, ca), /"id":"alice"/)
+        }
       }
     }
     await subscriber?.line(/^wott\/temperature 41$/)
-  })
+  }
 })

@@ -34,9 +34,9 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Described>> = {
   },
   certificate_untrusted: {
     means:
-      'another CA issued the client certificate, or an intermediate is missing, or the revocation list is out of date',
+      'another CA issued the client certificate, or an intermediate is missing, or the revocation list is out of date (CRL_HAS_EXPIRED), or `WOTT_CRL_FILE` holds none of that CA (UNABLE_TO_GET_CRL)',
     remedy:
-      'compare `openssl x509 -noout -issuer` with `WOTT_CA_FILE`; have the list signed anew; look at the clock',
+      'compare `openssl x509 -noout -issuer` with `WOTT_CA_FILE`; have the list signed anew; put a list of each CA into `WOTT_CRL_FILE`; look at the clock',
     detail:
       "The client certificate does not descend from the gateway's device CA as it must (UNABLE_TO_VERIFY_LEAF_SIGNATURE).",
   },
@@ -61,8 +61,9 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Described>> = {
     detail: 'Your session was ended. Ask for a new invite.',
   },
   invite_invalid: {
-    means: 'a link was used before, is older than 24 hours or is not ours',
-    remedy: 'a new link from `viewer invite`',
+    means:
+      "a link was used before, is older than 24 hours or is not ours; or `viewer invite` wrote another viewers file than the gateway's `WOTT_VIEWERS_FILE`",
+    remedy: 'a new link from `viewer invite`, with `--file` and the path in `WOTT_VIEWERS_FILE`',
     detail:
       'This invite was used before, has expired, or never was one. Ask for a new one: wott-gateway viewer invite NAME',
   },
