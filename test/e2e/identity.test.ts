@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { copyFile, writeFile } from 'node:fs/promises'
+import { copyFile, readFile, writeFile } from 'node:fs/promises'
 import { Agent } from 'node:https'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { connect } from 'node:tls'
 import { createAuthority } from '../../src/ca/authority.ts'
+import { createCrl } from '../../src/ca/crl.ts'
 import { DAY_MS } from '../../src/ca/validity.ts'
 import {
   curl,
@@ -277,6 +278,36 @@ describe('the connection of a device', () => {
     await at.gateway.reload()
     assert.equal((await http1(at, revoked, { path: '/whoami' })).json.code, 'certificate_revoked')
     assert.equal((await http1(at, good, { path: '/whoami' })).status, 200)
+  })
+})
+
+describe('a device CA that another one follows', () => {
+  it('lets the devices of both in, once the list in WOTT_CRL_FILE is of both too', async () => {
+    await using at = await startGateway({ acl: ACL })
+    const { authority, crlFile } = at.pki
+    const authorities = join(ownDirectory(at), 'ca.crt')
+    const list = await readFile(crlFile, 'utf8')
+    const old = await at.pki.issue('old')
+    // of the same name, as `init` gives it, and of another
+    for (const commonName of ['WoTT device CA', 'Next CA']) {
+      const next = await createAuthority({ commonName })
+      const young = await at.pki.issue('young', {}, next)
+      const reasons = async () => {
+        await at.gateway.reload()
+        return Promise.all(
+          [old, young].map(async (device) => {
+            const { status, json } = await http1(at, device, { path: '/whoami' })
+            return status === 200 ? 'in' : /\((\w+)\)/.exec(json.detail)?.[1]
+          }),
+        )
+      }
+      await writeFile(authorities, authority.certificate + next.certificate)
+      assert.deepEqual(await reasons(), ['in', 'UNABLE_TO_GET_CRL'])
+      await writeFile(crlFile, list + (await createCrl(next)))
+      assert.deepEqual(await reasons(), ['in', 'in'])
+      await writeFile(authorities, authority.certificate)
+      await writeFile(crlFile, list)
+    }
   })
 })
 
