@@ -134,6 +134,8 @@ describe('the ops door', () => {
     await at.gateway.reload()
     assert.deepEqual([await at.metric(rules), await at.metric(successful)], [2, 0])
     assert.equal(await at.metric(time), before)
+    // it goes on with the rules from before
+    assert.equal((await get('/readyz')).status, 200)
     await writeFile(at.aclFile, 'pattern readwrite #\n')
     await at.gateway.reload()
     assert.deepEqual([await at.metric(rules), await at.metric(successful)], [1, 1])

@@ -345,6 +345,8 @@ describe('attacks on the mqtt door', () => {
           await publisher.publishAsync('fence', `${qos}`, { qos: 1 })
           assert.equal((await seen.next()).payload, `${qos}`)
         }
+        const said = small.log.filter(({ msg }) => msg === 'an MQTT subscriber does not keep up')
+        assert.equal(said.at(-1)?.client, `alice.d.wott.local/stuck${qos}`)
         if (qos === 1) {
           stuck.socket.resume()
           await stuck.closed
