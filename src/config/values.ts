@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { createSecureContext } from 'node:tls'
 
 /** Turns the text of a setting into its value; throws an Error that says what would be right. */
 export interface Parse<T> {
@@ -64,11 +65,19 @@ export const path: Parse<string> = parse('PATH', 'the path of a file or folder',
   text === '' ? undefined : resolve(text),
 )
 
-/** OpenSSL's names of cipher suites; whether there are such ones OpenSSL says. */
+/** A list as OpenSSL reads it; of what it does not know it passes over all but suites of TLS 1.3. */
 export const cipherList: Parse<string> = parse(
   'LIST',
-  'names of cipher suites with colons between them',
-  (text) => (/^[\w:+!@=,-]+$/.test(text) ? text : undefined),
+  "names of OpenSSL's cipher suites with colons between them",
+  (text) => {
+    if (!/^[\w:+!@=,-]+$/.test(text)) return undefined
+    try {
+      createSecureContext({ ciphers: text })
+      return text
+    } catch {
+      return undefined
+    }
+  },
 )
 
 /** `HOST:PORT`, `[IPV6]:PORT`, `:PORT` (every address) or `off`; port 0 takes a free one. */

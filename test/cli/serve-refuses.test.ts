@@ -93,7 +93,10 @@ describe('serve that cannot start says why, exit code 2', { concurrency: 2 }, ()
   })
 
   it('there are no such cipher suites', () =>
-    refuses(site.serveBut({ '--ciphers': 'NONE-SUCH' }), /^wott-gateway: WOTT_CIPHERS: .*\n$/))
+    refuses(
+      site.serveBut({ '--ciphers': 'NONE-SUCH' }),
+      /^wott-gateway: wrong settings:\n {2}--ciphers must be names of .*, not "NONE-SUCH"\n$/,
+    ))
 
   it('a mosquitto.conf asks for what cannot be', async () => {
     const conf = await site.file('bridge.conf', 'connection cloud\npassword_file p\n')

@@ -85,6 +85,9 @@ describe('settings', () => {
     ['idPattern', '^a', Error],
     ['idPattern', '^[$', Error],
     ['certsDir', '', Error],
+    ['ciphers', 'TLS_AES_128_GCM_SHA256:HIGH', 'TLS_AES_128_GCM_SHA256:HIGH'],
+    ['ciphers', 'NONE-SUCH', Error],
+    ['ciphers', 'HIGH MEDIUM', Error],
     ['broker', 'memory:', { kind: 'memory' }],
     ['broker', 'memory', Error],
   ]
