@@ -24,7 +24,7 @@ export interface Config extends Omit<Settings, 'caFile' | 'certFile' | 'keyFile'
 type Environment = Readonly<Record<string, string | undefined>>
 type Flags = Readonly<Partial<Record<SettingName, string>>>
 
-const NO_FILE: MosquittoSettings = { settings: {}, warnings: [], problems: [] }
+const NO_FILE: MosquittoSettings = { settings: {}, warnings: [], problems: [], complete: true }
 
 /** Flags (by setting name) win over the environment, and that over a mosquitto.conf. Throws one UsageError that names everything wrong. */
 export function loadConfig(environment: Environment, flags: Flags = {}): Config {
@@ -50,7 +50,7 @@ export function loadConfig(environment: Environment, flags: Flags = {}): Config 
       problems.push(`${called(name)} ${messageOf(error)}, not ${JSON.stringify(text)}`)
     }
   }
-  if (values.aclFile === undefined && !(flags.aclFile === ''))
+  if (values.aclFile === undefined && !(flags.aclFile === '') && file.complete)
     problems.push(
       conf && !file.settings.aclFile
         ? `${conf} names no acl_file: Mosquitto then lets every client do everything, the gateway never does. Name a file; one line "pattern readwrite #" in it is everything for everybody`

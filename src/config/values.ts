@@ -8,6 +8,8 @@ export interface Parse<T> {
   readonly form: string
   /** What the value may be, to be read after "must be". */
   readonly allowed: string
+  /** The largest number that it may be, as its text. */
+  readonly most?: string
 }
 
 /** Where a door listens; null is `off`. */
@@ -18,20 +20,26 @@ export type BrokerAddress =
   | { readonly kind: 'file'; readonly path: string }
 
 /** `read` gives undefined for what is not `allowed`, or throws where it has more to say. */
-function parse<T>(form: string, allowed: string, read: (text: string) => T | undefined): Parse<T> {
+function parse<T>(
+  form: string,
+  allowed: string,
+  read: (text: string) => T | undefined,
+  most?: string,
+): Parse<T> {
   const reading = (text: string) => {
     const value = read(text)
     if (value === undefined) throw new Error(`must be ${allowed}`)
     return value
   }
-  return Object.assign(reading, { form, allowed })
+  return Object.assign(reading, { form, allowed, ...(most === undefined ? {} : { most }) })
 }
 
 export function integer(min: number, max: number): Parse<number> {
-  return parse('N', `a whole number from ${min} to ${max}`, (text) => {
+  const read = (text: string) => {
     const value = Number(text)
     return /^\d+$/.test(text) && value >= min && value <= max ? value : undefined
-  })
+  }
+  return parse('N', `a whole number from ${min} to ${max}`, read, String(max))
 }
 
 const BYTE_UNITS = { '': 1, B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const
@@ -39,11 +47,12 @@ const BYTE_UNITS = { '': 1, B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as
 /** A size such as `131072`, `128KiB` or `1MiB`, in bytes. */
 export function bytes(min: number, max: number): Parse<number> {
   const allowed = `a size from ${bytesText(min)} to ${bytesText(max)}, such as 1048576 or 1MiB`
-  return parse('SIZE', allowed, (text) => {
+  const read = (text: string) => {
     const [, digits, unit] = /^(\d+) ?(B|KiB|MiB|GiB)?$/.exec(text) ?? []
     const value = Number(digits) * BYTE_UNITS[(unit ?? '') as keyof typeof BYTE_UNITS]
     return value >= min && value <= max ? value : undefined
-  })
+  }
+  return parse('SIZE', allowed, read, bytesText(max))
 }
 
 export function bytesText(value: number): string {

@@ -8,6 +8,7 @@ import { after, before, describe, it } from 'node:test'
 import { loadConfig } from '../../src/config/load.ts'
 import { BRIDGE_OPTIONS, OPTIONS, optionOf } from '../../src/config/mosquitto/options.ts'
 import { type MosquittoSettings, readMosquittoConf } from '../../src/config/mosquitto/settings.ts'
+import { environmentName } from '../../src/config/schema.ts'
 
 let folder: string
 before(async () => {
@@ -33,7 +34,8 @@ async function mosquitto(file: string): Promise<string> {
   let said = ''
   broker.stderr.on('data', (chunk) => {
     said += chunk
-    if (/running|Opening/.test(said)) broker.kill()
+    // it passes over a SIGTERM that comes before it runs
+    if (/running|Opening/.test(said)) broker.kill('SIGKILL')
   })
   await once(broker, 'close')
   return said
@@ -47,9 +49,9 @@ async function fileOf(text: string, name = 'mosquitto.conf'): Promise<string> {
 
 async function read(text: string): Promise<MosquittoSettings> {
   const file = await fileOf(text)
-  const { settings, warnings, problems } = readMosquittoConf(file)
+  const { warnings, problems, ...rest } = readMosquittoConf(file)
   const short = (said: readonly string[]) => said.map((one) => one.replace(file, 'conf'))
-  return { settings, warnings: short(warnings), problems: short(problems) }
+  return { ...rest, warnings: short(warnings), problems: short(problems) }
 }
 
 function texts({ settings }: MosquittoSettings) {
@@ -123,6 +125,57 @@ tls_version tlsv1.3
       assert.equal(problems.length, 1, problems.join('\n'))
       assert.match((problems[0] ?? '').replaceAll(join(folder, 'mosquitto.conf'), 'conf'), message)
     })
+
+  it('names the line of a port that is none', async () => {
+    for (const port of ['99999', '65536', '0', 'x', '8883x']) {
+      assert.deepEqual((await read(GOOD.replace('8883', port))).problems, [
+        `conf:1 port ${port} is not from 1 to 65535`,
+      ])
+      assert.deepEqual((await read(`${TLS}port ${port}\n`)).problems, [
+        `conf:6 port ${port} is not from 1 to 65535`,
+      ])
+    }
+    const { problems } = await read(GOOD.replace('8883', '8883 a b'))
+    assert.deepEqual(problems, ['conf:1 "a b" is no host name and no IP address'])
+    const bound = await read(`${TLS}port 8883\nbind_address a/b\n`)
+    assert.deepEqual(bound.problems, ['conf:7 "a/b" is no host name and no IP address'])
+  })
+
+  it('gets the most where it asks for more, and a warning', async () => {
+    for (const [line, setting, most] of [
+      ['message_size_limit 268435455', 'maxPayload', '64MiB'],
+      ['message_size_limit 0', 'maxPayload', '64MiB'],
+      ['max_packet_size 2147483647', 'maxPayload', '64MiB'],
+      ['max_queued_messages 99999999', 'sessionQueue', '10000000'],
+      ['max_queued_bytes 99999999999', 'sessionQueueBytes', '1GiB'],
+      ['persistent_client_expiration 100y', 'sessionExpiry', '315360000'],
+      ['max_connections 2000000', 'maxConnections', '1000000'],
+    ] as const) {
+      const real = await mosquitto(await fileOf(`${line}\n`, 'real.conf'))
+      assert.doesNotMatch(real, /Error found|Invalid/, line)
+      const said = await read(`${GOOD}${line}\n`)
+      const [name] = line.split(' ')
+      assert.deepEqual(said.problems, [], line)
+      assert.deepEqual(said.warnings, [
+        `conf:8 ${name}: the most of ${environmentName(setting)} is ${most}, and that holds`,
+      ])
+      assert.equal(texts(said)[setting], most)
+      loadConfig({ WOTT_MOSQUITTO_CONF: await fileOf(`${GOOD}${line}\n`) })
+    }
+    const exact = await read(`${GOOD}message_size_limit 67108864\n`)
+    assert.deepEqual([exact.warnings, texts(exact).maxPayload], [[], '67108864'])
+  })
+
+  it('that is missing is all that is wrong', async () => {
+    const missing = join(folder, 'missing.conf')
+    assert.throws(() => loadConfig({ WOTT_MOSQUITTO_CONF: missing }), {
+      message: `wrong settings:\n  ${missing}: there is no such file or folder`,
+    })
+    const file = await fileOf('include_dir /none\n')
+    assert.throws(() => loadConfig({ WOTT_MOSQUITTO_CONF: file }), {
+      message: `wrong settings:\n  ${file}:1 include_dir /none: there is no such file or folder`,
+    })
+  })
 
   it('of Debian has nothing for the gateway but a reason why not', async () => {
     const example = '/etc/mosquitto/mosquitto.conf'
@@ -217,7 +270,7 @@ tls_version tlsv1.3
   })
 
   it('gives way to flags and variables, and is reported with them all at once', async () => {
-    const file = await fileOf(`${GOOD}max_inflight_messages 70000\nplugin x\n`)
+    const file = await fileOf(`${GOOD}max_inflight_messages many\nplugin x\n`)
     const environment = { WOTT_MOSQUITTO_CONF: file, WOTT_DRAIN_SECONDS: 'x' }
     assert.throws(
       () => loadConfig(environment),

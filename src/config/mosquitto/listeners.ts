@@ -1,5 +1,5 @@
 import { DEFAULT_CIPHERS } from 'node:tls'
-import type { SettingName } from '../schema.ts'
+import { SETTINGS, type SettingName } from '../schema.ts'
 import { type Line, switched } from './lines.ts'
 
 /** A listener of mosquitto.conf: the lines that belong to it, by name. */
@@ -87,10 +87,12 @@ export function toDoors(listeners: readonly Listener[], file: string, outcome: O
 
 function listens({ at, lines }: Listener, door: SettingName, outcome: Outcome): void {
   const port = lines.get('listener') ?? lines.get('port')
-  const [number = '1883', address] = (port?.value ?? '').split(' ').filter((word) => word !== '')
-  const host = address ?? lines.get('bind_address')?.value
+  const [, number = '1883', address] = /^(\S+) *(.*)$/.exec(port?.value ?? '') ?? []
+  const host = address || lines.get('bind_address')?.value
   if (number === '0' && host?.startsWith('/'))
     return void outcome.refuse(at, 'a Unix socket carries no TLS; name a port')
+  if (!/^\d+$/.test(number) || Number(number) < 1 || Number(number) > 65_535)
+    return void outcome.refuse(port?.at ?? at, `port ${number} is not from 1 to 65535`)
   const domain = lines.get('socket_domain')
   if (domain && domain.value !== 'ipv4' && domain.value !== 'ipv6')
     return void outcome.refuse(domain.at, 'socket_domain must be ipv4 or ipv6')
@@ -98,7 +100,14 @@ function listens({ at, lines }: Listener, door: SettingName, outcome: Outcome): 
     outcome.warn(domain.at, 'listening on every IPv6 address takes IPv4 too')
   const every = domain?.value === 'ipv4' ? '0.0.0.0' : '[::]'
   const shown = host === undefined ? every : host.includes(':') ? `[${host}]` : host
-  outcome.set(door, `${shown}:${number}`, port ?? { at, name: 'listener' })
+  const text = `${shown}:${number}`
+  try {
+    SETTINGS[door].parse(text)
+  } catch {
+    const from = address ? port : lines.get('bind_address')
+    return void outcome.refuse(from?.at ?? at, `"${host}" is no host name and no IP address`)
+  }
+  outcome.set(door, text, port ?? { at, name: 'listener' })
 }
 
 function identity({ at, lines }: Listener, outcome: Outcome): void {

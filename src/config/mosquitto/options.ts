@@ -1,9 +1,9 @@
-import type { SettingName } from '../schema.ts'
+import { SETTINGS, type SettingName } from '../schema.ts'
 import { switched } from './lines.ts'
 
 /** What becomes of an option of mosquitto.conf. */
 export type Option =
-  /** Becomes a setting; `read` gives its text, or null to leave the setting alone. */
+  /** Becomes a setting, at most as large as that may be; `read` gives its text, or null to leave the setting alone. */
   | {
       readonly becomes: 'setting'
       readonly setting: SettingName
@@ -30,6 +30,8 @@ const wholeNumber = (value: string) => {
   if (!/^-?\d+$/.test(value)) throw new Error('must be a whole number')
   return value
 }
+/** More than any setting may be. */
+const NO_LIMIT = 'Infinity'
 /** A number where 0 (or -1) is Mosquitto's "no limit": the gateway's own bound holds then. */
 const bounded = (value: string) => (Number(wholeNumber(value)) <= 0 ? null : value)
 
@@ -38,6 +40,12 @@ function duration(value: string): string {
   const [, digits, unit] = /^(\d+)([hdwmy])$/.exec(value) ?? []
   if (digits === undefined) throw new Error('must be a number and one of h, d, w, m, y, such as 2m')
   return String(Number(digits) * DURATIONS[unit as keyof typeof DURATIONS])
+}
+
+/** What becomes of a number that is too large for the setting, for the table. */
+export function beyond(setting: SettingName): string {
+  const { most } = SETTINGS[setting].parse
+  return most === undefined ? '' : `; more than ${most} becomes ${most}, with a **warning**`
 }
 
 const PLUGIN = error(
@@ -111,13 +119,15 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
   log_timestamp: LOG_FORM,
   log_timestamp_format: LOG_FORM,
   log_type: listener('WOTT_LOG_LEVEL: the least serious of the types'),
-  max_connections: listener('WOTT_MAX_CONNECTIONS; below 0 the default of the gateway stays'),
+  max_connections: listener(
+    `WOTT_MAX_CONNECTIONS; below 0 the default of the gateway stays${beyond('maxConnections')}`,
+  ),
   max_inflight_bytes: warning('WOTT_CLIENT_BUFFER bounds the bytes on their way to a client'),
   max_inflight_messages: sets('maxInflight', '0 becomes 65535', (value) =>
     value === '0' ? '65535' : wholeNumber(value),
   ),
   max_keepalive: warning('any keep-alive is accepted'),
-  max_packet_size: sets('maxPayload', 'the payload may be that large', bounded),
+  max_packet_size: sets('maxPayload', 'the payload may be that large', wholeNumber),
   max_qos: MAX_QOS,
   max_queued_bytes: sets('sessionQueueBytes', '0 keeps the default of the gateway', bounded),
   max_queued_messages: sets('sessionQueue', '0 keeps the default of the gateway', bounded),
@@ -126,7 +136,9 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
   memory_limit: warning(
     'WOTT_QUEUE_BYTES, WOTT_RETAINED_BYTES and WOTT_HISTORY_BYTES bound the memory',
   ),
-  message_size_limit: sets('maxPayload', '0 keeps the default of the gateway', bounded),
+  message_size_limit: sets('maxPayload', '0, no limit, counts as the largest number', (value) =>
+    value === '0' ? NO_LIMIT : wholeNumber(value),
+  ),
   mount_point: error(
     'topics are not renamed for a listener; remove this line and write the prefix into the ACL file and the clients',
   ),
@@ -142,7 +154,7 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
   persistence_location: listener(
     'WOTT_BROKER=file:PATH where "persistence true", else a **warning**',
   ),
-  persistent_client_expiration: sets('sessionExpiry', 'a month has 30 days', duration),
+  persistent_client_expiration: sets('sessionExpiry', 'in seconds; a month has 30 days', duration),
   pid_file: warning('no file is written; systemd, Docker and the like know the process'),
   plugin: PLUGIN,
   port: listener('WOTT_MQTT_LISTEN'),

@@ -1,4 +1,4 @@
-import type { SettingName } from '../schema.ts'
+import { environmentName, SETTINGS, type SettingName } from '../schema.ts'
 import { type Line, readLines, switched } from './lines.ts'
 import { type Outcome, toDoors } from './listeners.ts'
 import { BRIDGE_OPTIONS, type Option, optionOf, PERSISTENCE } from './options.ts'
@@ -11,6 +11,8 @@ export interface MosquittoSettings {
   readonly warnings: readonly string[]
   /** What cannot be honoured; with any of them the gateway does not start. */
   readonly problems: readonly string[]
+  /** Whether every file could be read: what is not there may stand in one that could not. */
+  readonly complete: boolean
 }
 
 export interface Sourced {
@@ -32,7 +34,13 @@ export function readMosquittoConf(file: string): MosquittoSettings {
   const warnings: string[] = []
   const problems = [...read.problems]
   const outcome: Outcome = {
-    set(setting, text, { at, name }) {
+    set(setting, wanted, { at, name }) {
+      const text = atMost(setting, wanted)
+      if (text !== wanted)
+        outcome.warn(
+          at,
+          `${name}: the most of ${environmentName(setting)} is ${text}, and that holds`,
+        )
       const before = settings[setting]
       if (before && before.text !== text && ONE_FOR_ALL.has(setting))
         problems.push(
@@ -109,8 +117,9 @@ export function readMosquittoConf(file: string): MosquittoSettings {
     else scopes.add(line)
   }
 
+  const complete = read.problems.length === 0
   const { listeners, acl } = scopes.end()
-  toDoors(listeners, file, outcome)
+  if (complete || listeners.length > 0) toDoors(listeners, file, outcome)
   if (acl) outcome.set('aclFile', acl.value, acl)
   if (location && persistence) outcome.set('broker', `file:${location.value}`, location)
   else if (location)
@@ -119,7 +128,13 @@ export function readMosquittoConf(file: string): MosquittoSettings {
       'persistence_location: neither Mosquitto nor the gateway uses it without "persistence true"; WOTT_BROKER says where messages are kept',
     )
   readLogTypes(logTypes, outcome)
-  return { settings, warnings, problems }
+  return { settings, warnings, problems, complete }
+}
+
+/** A number that is larger than the setting may be becomes the largest one. */
+function atMost(setting: SettingName, text: string): string {
+  const { parse } = SETTINGS[setting]
+  return parse.most !== undefined && Number(text) > Number(parse(parse.most)) ? parse.most : text
 }
 
 const ONE_FOR_ALL: ReadonlySet<SettingName> = new Set([

@@ -1,5 +1,5 @@
 import { environmentName } from '../schema.ts'
-import type { Option } from './options.ts'
+import { beyond, type Option } from './options.ts'
 
 /** What becomes of each option, as a table in Markdown. */
 export function toOptionTable(options: Readonly<Record<string, Option>>): string {
@@ -12,7 +12,7 @@ export function toOptionTable(options: Readonly<Record<string, Option>>): string
 function fate(option: Option): string {
   switch (option.becomes) {
     case 'setting':
-      return `\`${environmentName(option.setting)}\`; ${option.note}`
+      return `\`${environmentName(option.setting)}\`; ${option.note}${beyond(option.setting)}`
     case 'listener':
       return option.note
     case 'switch':
