@@ -13,29 +13,35 @@ export interface Registry {
  */
 export function fenceTakeover(aedes: Aedes): void {
   const registry = aedes as unknown as Registry
+  const authenticate = aedes.authenticate.bind(aedes)
   const register = registry.registerClient.bind(aedes)
   const unregister = registry.unregisterClient.bind(aedes)
+  /** Of those that are connected or connecting. */
   const newest = new Map<string, Client>()
 
+  function isNewest(client: Client): boolean {
+    const other = newest.get(client.id)
+    return !client.closed && (other === undefined || other === client || other.closed)
+  }
+
   function registerClient(client: Client): void {
-    if (client.closed) return
-    newest.set(client.id, client)
-    client.conn.once('close', () => {
-      if (newest.get(client.id) === client) newest.delete(client.id)
-    })
     const holder = registry.clients[client.id]
-    if (holder && !holder.closed) holder.close(takeOver)
-    else takeOver()
-
-    function takeOver(): void {
-      if (newest.get(client.id) !== client) client.close()
-      else if (!client.closed) register(client)
-    }
+    if (!isNewest(client)) client.close()
+    else if (holder && !holder.closed) holder.close(() => registerClient(client))
+    else register(client)
   }
 
-  function unregisterClient(client: Client): void {
-    if (registry.clients[client.id] === client) unregister(client)
-  }
-
-  Object.assign(aedes, { registerClient, unregisterClient })
+  Object.assign(aedes, {
+    authenticate(client: Client, ...rest: [never, never, never]) {
+      newest.set(client.id, client)
+      client.conn.once('close', () => {
+        if (newest.get(client.id) === client) newest.delete(client.id)
+      })
+      authenticate(client, ...rest)
+    },
+    registerClient,
+    unregisterClient(client: Client) {
+      if (registry.clients[client.id] === client) unregister(client)
+    },
+  })
 }

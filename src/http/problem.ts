@@ -39,6 +39,9 @@ export function toGatewayError(error: unknown): GatewayError {
         'payload_too_large',
         'The request body is larger than this route takes.',
       )
+    // for a method that is none of HTTP's
+    case 'FST_ERR_NOT_FOUND':
+      return new GatewayError('not_found', 'There is nothing here for this method.')
     default:
       return isClientError(error)
         ? new GatewayError('request_invalid', (error as Error).message)
