@@ -10,18 +10,45 @@ export interface Denial {
   readonly topic: string
 }
 
+const MINUTE_MS = 60_000
+/** Of one device and action in a minute. */
+const MOST_LINES = 100
+/** Characters of a topic that the log shows. */
+const LONGEST_TOPIC = 256
+
 export interface Denials {
   note(denial: Denial): void
 }
 
-/** Logs a denial at most once a minute for each user, action, topic and door, with how often it happened since. */
+/** Logs a denial at most once a minute for each user, action, topic and door, with how often it happened since, and not without end. */
 export function createDenials(log: Pick<Logger, 'warn'>, now: () => number = Date.now): Denials {
   const sparingly = createSparingly(now)
+  const lines = new Map<string, number>()
+  let since = now()
+
+  /** Whether this minute has had all the lines it may have of this one, who can think of a new topic each time. */
+  function isOneTooMany(who: string): boolean {
+    if (now() - since >= MINUTE_MS) {
+      since = now()
+      lines.clear()
+    }
+    const count = (lines.get(who) ?? 0) + 1
+    lines.set(who, count)
+    if (count === MOST_LINES + 1) {
+      const [door, id, action] = who.split('\0')
+      log.warn({ door, id, action }, 'denied on more topics; not said before the next minute')
+    }
+    return count > MOST_LINES
+  }
+
   return {
     note({ door, id, action, topic }) {
-      sparingly(`${door}\0${id}\0${action}\0${topic}`, (repeated) =>
-        log.warn({ door, id, action, topic, ...repeated }, 'denied by the access control file'),
-      )
+      const who = `${door}\0${id}\0${action}`
+      sparingly(`${who}\0${topic}`, (repeated) => {
+        const begin = topic.length > LONGEST_TOPIC ? `${topic.slice(0, LONGEST_TOPIC)}…` : topic
+        const fields = { door, id, action, topic: begin, ...repeated }
+        if (!isOneTooMany(who)) log.warn(fields, 'denied by the access control file')
+      })
     },
   }
 }

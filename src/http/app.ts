@@ -11,6 +11,7 @@ import Fastify, {
 } from 'fastify'
 import type { Logger } from 'pino'
 import { codeOf, type ErrorCode, GatewayError } from '../errors.ts'
+import { readBody } from './body.ts'
 import { problemAnswer, rawAnswer, toGatewayError, toParseProblem } from './problem.ts'
 import type { OperationId } from './reference/reference.ts'
 import { createHttpServer, type ServerOptions } from './server.ts'
@@ -68,7 +69,7 @@ export function createApp({ log, ...serverOptions }: AppOptions): App {
   } as FastifyHttp2SecureOptions<Http2SecureServer>
   const app = Fastify(options) as unknown as App
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  app.addContentTypeParser('*', readBody)
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
     reply.header('x-content-type-options', 'nosniff')

@@ -15,9 +15,14 @@ export interface OpsDoorOptions {
 export function createOpsDoor({ metrics, readiness }: OpsDoorOptions): FastifyInstance {
   const app = Fastify({ ...APP_OPTIONS, exposeHeadRoutes: true })
   answerWithProblems(app as unknown as App)
-  app.get('/metrics', { config: { operation: 'getMetrics' } }, async (_request, reply) =>
-    reply.type(metrics.contentType).send(await metrics.text()),
-  )
+  // one for all that ask while it is made
+  let rendering: Promise<string> | undefined
+  app.get('/metrics', { config: { operation: 'getMetrics' } }, async (_request, reply) => {
+    rendering ??= metrics.text().finally(() => {
+      rendering = undefined
+    })
+    return reply.type(metrics.contentType).send(await rendering)
+  })
   // that it is answered at all is the check
   app.get('/livez', { config: { operation: 'getLiveness' } }, async () =>
     health({ event_loop: null }),

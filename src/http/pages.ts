@@ -34,7 +34,7 @@ const PAGES = {
 export function pageRoutes(app: App): void {
   // not looked for before somebody asks, for a quick start
   let files: ReadonlyMap<string, URL> | undefined
-  const assets = new Map<string, Asset>()
+  const assets = new Map<string, Promise<Asset>>()
   app.register(async (scope) => {
     await scope.register(helmet, HEADERS)
     for (const [path, operation] of Object.entries(PAGES))
@@ -43,8 +43,11 @@ export function pageRoutes(app: App): void {
         const asked = pathOf(request.originalUrl)
         const file = files.get(asked)
         if (!file) throw new GatewayError('not_found', `There is no GET ${asked} here.`)
-        const asset = assets.get(asked) ?? (await readAsset(file))
-        assets.set(asked, asset)
+        // however many ask at once, it is read once
+        const reading = assets.get(asked) ?? readAsset(file)
+        assets.set(asked, reading)
+        reading.catch(() => assets.delete(asked))
+        const asset = await reading
         reply.header('etag', asset.etag).header('cache-control', 'no-cache')
         if (request.headers['if-none-match'] === asset.etag) return reply.code(304).send()
         return reply.type(asset.type).send(asset.body)

@@ -100,6 +100,8 @@ function toReading(text: string): Reading | GatewayError {
   if (typeof topic !== 'string') return invalid('"topic" must be a string.')
   if (qos !== 0 && qos !== 1) return invalid('"qos" must be 0 or 1.')
   if (typeof retain !== 'boolean') return invalid('"retain" must be true or false.')
+  if ((payload === undefined) === (payloadBase64 === undefined))
+    return invalid('The line must have either "payload" or "payloadBase64".')
   const bytes = toBytes(typeof payload === 'number' ? asWritten(text) : payload, payloadBase64)
   return bytes instanceof GatewayError ? bytes : { topic, payload: bytes, qos, retain }
 }
@@ -113,8 +115,6 @@ function asWritten(line: string): unknown {
 }
 
 function toBytes(payload: unknown, payloadBase64: unknown): Buffer | GatewayError {
-  if ((payload === undefined) === (payloadBase64 === undefined))
-    return invalid('The line must have either "payload" or "payloadBase64".')
   if (payload !== undefined) {
     if (typeof payload === 'string' && payload.isWellFormed()) return Buffer.from(payload)
     return invalid('"payload" must be a string or a number.')

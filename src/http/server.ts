@@ -24,6 +24,8 @@ type Handle = (request: Http2ServerRequest, response: Http2ServerResponse) => vo
 
 /** Room for a topic of 65,535 bytes with every one of them percent-encoded, and for ordinary headers. */
 const MAX_HEADER_BYTES = 65_535 * 3 + 16_384
+/** For whoever has no certificate: what a few bytes of HTTP/2 can expand to costs time before anybody is asked. */
+const MAX_STRANGERS_HEADER_BYTES = 16_384
 /** Requests that one HTTP/2 connection may have under way; Node's own default is no bound. */
 const MAX_STREAMS = 250
 const HANDSHAKE_TIMEOUT_MS = 10_000
@@ -35,6 +37,7 @@ export function createHttpServer(
   { trust, requestCert, admit = () => null }: ServerOptions,
   handle: Handle,
 ): Http2SecureServer {
+  const maxHeaderBytes = requestCert ? MAX_HEADER_BYTES : MAX_STRANGERS_HEADER_BYTES
   // Node hands the HTTP/1.1 options on, its types do not know
   const tls: SecureServerOptions & HttpServerOptions = {
     ...trust.context,
@@ -42,8 +45,8 @@ export function createHttpServer(
     requestCert,
     rejectUnauthorized: false,
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-    maxHeaderSize: MAX_HEADER_BYTES,
-    settings: { maxHeaderListSize: MAX_HEADER_BYTES, maxConcurrentStreams: MAX_STREAMS },
+    maxHeaderSize: maxHeaderBytes,
+    settings: { maxHeaderListSize: maxHeaderBytes, maxConcurrentStreams: MAX_STREAMS },
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     // asked for below, where the answer can be a problem

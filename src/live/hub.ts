@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Delivery } from '../broker/broker.ts'
+import { createPace, type Pace } from '../pace.ts'
 import { topicMatches } from '../topic/match.ts'
 import type { EventFormat } from './event.ts'
 import type { Entry, History } from './history.ts'
@@ -34,6 +35,8 @@ export interface Hub {
   join(reader: Reader, resumeFrom?: string): Joined
   /** The bytes of an entry, formatted once however many read it. */
   frame(entry: Entry, format: EventFormat): Buffer
+  /** What all readers together go through, of the history and of what is retained, in one turn of the event loop. */
+  readonly pace: Pace
   readonly size: number
   /** Whether `endAll` was called: a reader that joins now is to end itself. */
   readonly ended: boolean
@@ -44,6 +47,9 @@ export interface Hub {
   recheck(): Promise<void>
   endAll(): void
 }
+
+/** A millisecond or two where each has many filters. */
+const STEPS_EACH_TURN = 256
 
 /** Whether a reader asked for a topic and may read it now. */
 export function wants(reader: Pick<Reader, 'filters' | 'mayReceive'>, topic: string): boolean {
@@ -75,6 +81,7 @@ export function createHub(history: History): Hub {
       return ended
     },
     frame: history.frame,
+    pace: createPace(STEPS_EACH_TURN),
     position: history.position,
     earliest: history.earliest,
     async recheck() {

@@ -5,7 +5,7 @@ import { GatewayError } from '../errors.ts'
 import type { Door, Meter } from '../metrics/meter.ts'
 import type { Message } from '../topic/message.ts'
 import { type EventFormat, endFrame, eventFrame, gapFrame, HEARTBEAT, RETRY } from './event.ts'
-import { deliveryOf, type Entry } from './history.ts'
+import type { Entry } from './history.ts'
 import { type Hub, type Reader, wants } from './hub.ts'
 
 /** Where a stream is written: an HTTP response of either version. */
@@ -55,13 +55,14 @@ export async function openStream(
 ): Promise<void> {
   const { filters, format, access, door, id, ended, lastEventId } = request
   const { mayReceive } = access
+  const { pace } = hub
   // runs while the sink is full
   let stallTimer: NodeJS.Timeout | undefined
   // live events wait here until what came before them is written
   let waiting: Entry[] | null = []
   let waitingBytes = 0
   // a broker stores a retained message before it hands it on, so what was just stored may still come
-  const recent = new Map<string, string>()
+  const recent = new Map<string, Message>()
   let open = true
 
   function write(bytes: Buffer): void {
@@ -80,7 +81,7 @@ export async function openStream(
   function sendOnce(entry: Entry): void {
     const sent = recent.get(entry.topic)
     recent.delete(entry.topic)
-    if (sent === undefined || sent !== identityOf(deliveryOf(entry))) send(hub.frame(entry, format))
+    if (sent === undefined || !isSame(entry, sent)) send(hub.frame(entry, format))
   }
 
   /** Waits for a sink that is full, so that what is there already is never a reason to cut off. */
@@ -141,17 +142,30 @@ export async function openStream(
   async function sendRetained(position: string, missed: readonly Entry[]): Promise<void> {
     const oldest = Date.now() - RECENT_MS
     const retained = await retainedOf(filters, broker)
-    // what was published while they were read is waiting, and is not sent twice
-    const live = new Set(
-      [...missed, ...(waiting ?? [])].map((entry) => identityOf(deliveryOf(entry))),
-    )
+    // what was missed, and what was published while they were read, is sent afterwards, and not twice
+    const later = new Map<string, Entry[]>()
+    const note = (entry: Entry) => {
+      if (!retained.has(entry.topic)) return
+      const ofTopic = later.get(entry.topic)
+      if (ofTopic) ofTopic.push(entry)
+      else later.set(entry.topic, [entry])
+    }
+    for (const entry of missed) {
+      while (!pace.take()) await pace.turn()
+      note(entry)
+    }
+    for (const entry of waiting ?? []) note(entry)
+    const isLater = (message: Message) =>
+      later.get(message.topic)?.some((entry) => isSame(entry, message)) ?? false
     const messages = [...retained.values()].filter(
-      (message) => mayReceive(message.topic) && !live.has(identityOf(message)),
+      (message) => mayReceive(message.topic) && !isLater(message),
     )
+    setTimeout(() => recent.clear(), RECENT_MS).unref()
     for (const [index, message] of messages.entries()) {
+      while (!pace.take()) await pace.turn()
       if (!open) return
       if (!mayReceive(message.topic)) continue
-      if (message.time >= oldest) recent.set(message.topic, identityOf(message))
+      if (message.time >= oldest) recent.set(message.topic, message)
       const last = index === messages.length - 1
       send(eventFrame(message, last ? position : `${position}${UNFINISHED}`, format))
       await drained()
@@ -160,6 +174,7 @@ export async function openStream(
 
   async function sendMissed(entries: readonly Entry[]): Promise<void> {
     for (const entry of entries) {
+      while (!pace.take()) await pace.turn()
       if (!open) return
       if (wants(reader, entry.topic)) sendOnce(entry)
       await drained()
@@ -208,7 +223,13 @@ async function retainedOf(
   return found
 }
 
-/** Tells one message from the next without the numbers that retained messages do not have. */
-function identityOf({ topic, device, time, payload }: Message): string {
-  return `${topic}\0${device}\0${time}\0${payload.toString('latin1')}`
+/** Whether they are one message of a topic, without the numbers that retained messages do not have. */
+function isSame({ device, time, characters }: Entry, message: Message): boolean {
+  const { payload } = message
+  return (
+    time === message.time &&
+    device === message.device &&
+    characters.length === payload.length &&
+    characters === payload.toString('latin1')
+  )
 }

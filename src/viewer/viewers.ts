@@ -83,6 +83,14 @@ export async function openViewers(
     }
   }
 
+  let changing: Promise<unknown> = Promise.resolve()
+  /** One at a time: each that waits for the lock would have it open. */
+  function change<T>(work: Parameters<typeof changeBook<T>>[2]): Promise<T> {
+    const changed = changing.then(() => changeBook(path, Date.now(), work))
+    changing = changed.catch(() => {})
+    return changed
+  }
+
   function opened(session: Session): OpenSession {
     let controller = controllers.get(session.id)
     if (!controller) {
@@ -105,9 +113,8 @@ export async function openViewers(
       await look()
       // looked up here first: a stranger's guesses must not wait for the lock, nor others for them
       if (!book?.invites.some(({ codeHash }) => codeHash === hash)) return invalid()
-      const now = Date.now()
-      const session = await changeBook(path, now, (before) => {
-        const traded = redeem(before, hash, randomUUID(), now)
+      const session = await change((before) => {
+        const traded = redeem(before, hash, randomUUID(), Date.now())
         return { book: traded?.book ?? before, result: traded?.session ?? null }
       })
       await look()
@@ -133,10 +140,7 @@ export async function openViewers(
     },
 
     async end(id) {
-      await changeBook(path, Date.now(), (before) => ({
-        book: revoke(before, id),
-        result: undefined,
-      }))
+      await change((before) => ({ book: revoke(before, id), result: undefined }))
       await look()
     },
 

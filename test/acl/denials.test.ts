@@ -36,7 +36,28 @@ describe('denials', () => {
     for (let count = 0; count < 20_000; count++) note({ ...DENIAL, topic: `t${count}` })
     note({ ...DENIAL, topic: 't19999' })
     note({ ...DENIAL, topic: 't0' })
-    assert.equal(lines.length, 20_001)
+    // a hundred, and that there are more
+    assert.equal(lines.length, 101)
+    assert.deepEqual(lines[100], { door: 'mqtt', id: 'alice', action: 'publish' })
+    note({ ...DENIAL, id: 'bob' })
+    assert.equal(lines.length, 102)
+  })
+
+  it('are said again in the next minute', () => {
+    const { lines, clock, note } = start()
+    for (let count = 0; count < 200; count++) note({ ...DENIAL, topic: `t${count}` })
+    clock.time += 60_000
+    note({ ...DENIAL, topic: 'new' })
+    assert.equal(lines.at(-1)?.topic, 'new')
+  })
+
+  it('show the beginning of a long topic, and know it from another', () => {
+    const { lines, note } = start()
+    for (const end of ['a', 'b', 'a']) note({ ...DENIAL, topic: `${'x'.repeat(60_000)}${end}` })
+    assert.deepEqual(
+      lines.map(({ topic }) => String(topic)),
+      Array(2).fill(`${'x'.repeat(256)}…`),
+    )
   })
 })
 

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { connect } from 'node:http2'
+import { connect, constants } from 'node:http2'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
+import type { TLSSocket } from 'node:tls'
 import { curl, http2, http2Session, messagesOf, mqtt } from '../support/clients.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import type { Credentials } from '../support/pki.ts'
@@ -49,6 +51,52 @@ describe('the device door over HTTP/2', () => {
     assert.equal(await at.metric('wott_connections{door="device"}'), 1)
     session.close()
     await subscriber.endAsync()
+  })
+
+  it('publishes nothing of a body that breaks off, however it does', async () => {
+    const session = http2Session(at, device)
+    const path = '/topics/broken?retain=true&qos=1'
+    const whole = await http2(session, { ':method': 'POST', ':path': path }, 'whole')
+    assert.equal(whole.status, 200)
+    const invalid = 'wott_publishes_total{door="device",qos="0",result="invalid"}'
+    let refused = (await at.metric(invalid)) ?? 0
+    const cancel = frame(FRAME.RST_STREAM, 0, 1, Buffer.from([0, 0, 0, constants.NGHTTP2_CANCEL]))
+    for (const [body, breakOff] of [
+      ['21', (socket: TLSSocket) => socket.write(cancel)],
+      ['21', (socket: TLSSocket) => socket.end()],
+      ['21', (socket: TLSSocket) => socket.destroy()],
+      // an empty body would clear what is retained
+      ['', (socket: TLSSocket) => socket.destroy()],
+      ['', (socket: TLSSocket) => socket.write(cancel)],
+    ] as const) {
+      const socket = await rawTls(at, device, { ALPNProtocols: ['h2'] })
+      const headers = { ':method': 'POST', ':scheme': 'https', ':authority': 'x', ':path': path }
+      socket.write(Buffer.concat([PREFACE, frame(FRAME.HEADERS, END_HEADERS, 1, hpack(headers))]))
+      if (body !== '') socket.write(frame(FRAME.DATA, 0, 1, Buffer.from(body)))
+      socket.write(frame(FRAME.PING, 0, 0, Buffer.alloc(8)))
+      // the answer to the PING comes after what was before it is taken
+      let answers = Buffer.alloc(0)
+      while (!answers.includes(PONG))
+        answers = Buffer.concat([answers, (await once(socket, 'data'))[0]])
+      breakOff(socket)
+      refused += 1
+      while ((await at.metric(invalid)) !== refused) await setTimeout(10)
+      socket.destroy()
+    }
+    assert.equal((await http2(session, { ':path': '/topics/broken' })).text, 'whole')
+    session.close()
+  })
+
+  it('takes a body byte by byte', async () => {
+    const session = http2Session(at, device)
+    const stream = session.request({ ':method': 'POST', ':path': '/topics/bytes?retain=true' })
+    const text = 'byte by byte '.repeat(200)
+    for (const byte of text) await new Promise((resolve) => stream.write(byte, resolve))
+    stream.end()
+    const [headers] = await once(stream, 'response')
+    assert.equal(headers[':status'], 200)
+    assert.equal((await http2(session, { ':path': '/topics/bytes' })).text, text)
+    session.close()
   })
 
   it('has 250 requests under way on one connection, and no more', async () => {
@@ -127,3 +175,33 @@ describe('the device door over HTTP/2', () => {
     session.close()
   })
 })
+
+const FRAME = { DATA: 0, HEADERS: 1, RST_STREAM: 3, SETTINGS: 4, PING: 6 }
+const END_HEADERS = 4
+const ACK = 1
+
+/** RFC 9113 §4.1. */
+function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
+  const header = Buffer.alloc(9)
+  header.writeUIntBE(payload.length, 0, 3)
+  header.set([type, flags], 3)
+  header.writeUInt32BE(stream, 5)
+  return Buffer.concat([header, payload])
+}
+
+const PREFACE = Buffer.concat([
+  Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
+  frame(FRAME.SETTINGS, 0, 0, Buffer.alloc(0)),
+])
+const PONG = frame(FRAME.PING, ACK, 0, Buffer.alloc(8))
+
+/** Each as a literal without indexing (RFC 7541 §6.2.2). */
+function hpack(headers: Record<string, string>): Buffer {
+  const parts = Object.entries(headers).map(([name, value]) =>
+    Buffer.concat([
+      ...[Buffer.from([0, name.length]), Buffer.from(name)],
+      ...[Buffer.from([value.length]), Buffer.from(value)],
+    ]),
+  )
+  return Buffer.concat(parts)
+}

@@ -119,6 +119,7 @@ describe('POST /topics', () => {
       '{"topic":"ok/a","payload":true}',
       '{"topic":"ok/a","payload":{}}',
       '{"topic":"ok/a","payload":"x","payloadBase64":"eA=="}',
+      `{"topic":"ok/a","payload":1,"payloadBase64":${'['.repeat(20_000)}${']'.repeat(20_000)}}`,
       '{"topic":"ok/a","payloadBase64":"eA="}',
       '{"topic":"ok/a","payloadBase64":"e A=="}',
       '{"topic":"ok/a","payloadBase64":"-_-_"}',
