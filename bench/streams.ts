@@ -72,7 +72,11 @@ async function measure(ground: Ground, server: Server, stopped: boolean): Promis
 }
 
 await using ground = await createGround()
-const env = { WOTT_MAX_STREAMS: '100000', WOTT_STREAM_BUFFER: '256KiB' }
+const env = {
+  WOTT_MAX_STREAMS: '100000',
+  WOTT_MAX_STREAMS_PER_READER: '100000',
+  WOTT_STREAM_BUFFER: '256KiB',
+}
 const all = { without: [] as Measured[], with: [] as Measured[] }
 for (let round = 0; round < ROUNDS; round++)
   for (const name of ['without', 'with'] as const) {

@@ -180,6 +180,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     ...{ acl, broker, denials, hub, meter, log },
     trust: trust.current,
     maxStreams: config.maxStreams,
+    maxStreamsPerReader: config.maxStreamsPerReader,
     buffer: config.streamBuffer,
     stall: config.streamStall * 1000,
     onSlow: (door: Door, id: string) =>

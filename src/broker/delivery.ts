@@ -17,6 +17,8 @@ export interface DeliveryOptions {
   /** Bytes that may wait for one MQTT subscriber. */
   readonly clientBuffer: number
   readonly sparingly: Sparingly
+  /** Seconds that a subscriber may take nothing while it is behind. */
+  readonly streamStall: number
   readonly brokerId: string
   /** Sends the client what waits in its session's queue. */
   sendWaiting(client: Client): void
@@ -40,6 +42,7 @@ const MAX_HELD = 100
  */
 export function createDelivery(options: DeliveryOptions) {
   const { persistence, meter, log, sparingly, clientBuffer, sendWaiting } = options
+  const stall = options.streamStall * 1000
   const ownTopics = `$SYS/${options.brokerId}/`
 
   return (client: Client, session: Session): Deliver => {
@@ -74,7 +77,7 @@ export function createDelivery(options: DeliveryOptions) {
       if (hasRoom(1)) send(packet, qos)
       else {
         drop()
-        if (qos > 0) client.conn.destroy()
+        if (qos > 0 || wire.quiet > stall) client.conn.destroy()
       }
     }
 

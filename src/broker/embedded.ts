@@ -41,6 +41,8 @@ export interface EmbeddedOptions {
   readonly maxPayload: number
   /** Bytes that may wait for one MQTT subscriber. */
   readonly clientBuffer: number
+  /** Seconds that a subscriber may take nothing while it is behind. */
+  readonly streamStall: number
   /** Messages that one client may have without having acknowledged them. */
   readonly maxInflight: number
   /** Filters that one connection may have. */

@@ -4,6 +4,8 @@ import type { Duplex } from 'node:stream'
 export interface Wire {
   /** Bytes that the system has not taken yet. */
   readonly waiting: number
+  /** Milliseconds for which something has waited and the system has taken nothing. */
+  readonly quiet: number
   write(bytes: Buffer): void
   /**
    * Counts an answer that the client gets, and lets it go on: at once, or if it reads none of them when it has, so that
@@ -21,6 +23,7 @@ export function createWire(stream: Duplex, onTaken: () => void): Wire {
   let gathered: Buffer[] = []
   let gatheredBytes = 0
   let planned = false
+  let lastTaken = performance.now()
   let owed = 0
   let held: (() => void)[] = []
 
@@ -35,6 +38,7 @@ export function createWire(stream: Duplex, onTaken: () => void): Wire {
 
   function taken(): void {
     owed = 0
+    lastTaken = performance.now()
     const going = held
     held = []
     for (const goOn of going) goOn()
@@ -46,7 +50,11 @@ export function createWire(stream: Duplex, onTaken: () => void): Wire {
     get waiting() {
       return gatheredBytes + stream.writableLength
     },
+    get quiet() {
+      return performance.now() - lastTaken
+    },
     write(bytes) {
+      if (gatheredBytes === 0 && stream.writableLength === 0) lastTaken = performance.now()
       gathered.push(bytes)
       gatheredBytes += bytes.length
       if (gatheredBytes >= GATHERED_BYTES) flush()

@@ -117,10 +117,15 @@ export const SETTINGS = {
     '1MiB',
     'bytes that may wait for one stream reader before it is cut off',
   ),
+  maxStreamsPerReader: setting(
+    integer(0, 1_000_000),
+    '100',
+    'event streams that one device or viewer may have open at the same time',
+  ),
   streamStall: setting(
     integer(1, 3600),
     '30',
-    'seconds that a stream reader may take nothing before it is cut off',
+    'seconds that a reader of streams or MQTT may take nothing while it is behind before it is cut off',
   ),
   clientBuffer: setting(
     bytes(16 * KiB, 1024 * MiB),

@@ -11,6 +11,8 @@ export interface StreamRoutesOptions extends StreamOptions {
   readonly denials: Denials
   /** Most streams open at the same time. */
   readonly maxStreams: number
+  /** Most of them of one device or viewer. */
+  readonly maxStreamsPerReader: number
 }
 
 export interface StreamRoutes {
@@ -31,6 +33,22 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
     open(request, reply, query.get('filter') ?? [], query)
   })
 
+  const openBy = new Map<string, number>()
+  function count(id: string, change: 1 | -1): void {
+    const now = (openBy.get(id) ?? 0) + change
+    if (now === 0) openBy.delete(id)
+    else openBy.set(id, now)
+  }
+
+  function noRoom(id: string): GatewayError | null {
+    const { hub, maxStreams, maxStreamsPerReader } = options
+    if ((openBy.get(id) ?? 0) >= maxStreamsPerReader)
+      return tooMany(`${id} has ${maxStreamsPerReader} streams open`, 'WOTT_MAX_STREAMS_PER_READER')
+    return hub.size < maxStreams
+      ? null
+      : tooMany(`${maxStreams} streams are open`, 'WOTT_MAX_STREAMS')
+  }
+
   function open(request: Request, reply: Reply, filters: readonly string[], query: Query): void {
     const caller = callerOf(request)
     const format = formatOf(query)
@@ -38,7 +56,7 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
     const refused =
       filtersProblem(filters) ??
       hopeless(filters, caller.access.couldReceive, caller.identity.id) ??
-      (options.hub.size >= options.maxStreams ? tooMany(options.maxStreams) : null)
+      noRoom(caller.identity.id)
     if (refused?.code === 'read_denied')
       for (const topic of filters)
         options.denials.note({
@@ -51,6 +69,8 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
     if (refused) throw refused
     reply.hijack()
     const response = reply.raw
+    count(caller.identity.id, 1)
+    response.once('close', () => count(caller.identity.id, -1))
     response.writeHead(200, {
       'content-type': 'text/event-stream',
       'cache-control': 'no-store',
@@ -130,10 +150,8 @@ function hopeless(
   )
 }
 
-function tooMany(most: number): GatewayError {
-  return new GatewayError(
-    'too_many_streams',
-    `${most} streams are open, and no more are allowed (WOTT_MAX_STREAMS).`,
-    { retryAfter: 10 },
-  )
+function tooMany(problem: string, setting: string): GatewayError {
+  return new GatewayError('too_many_streams', `${problem}, and no more are allowed (${setting}).`, {
+    retryAfter: 10,
+  })
 }

@@ -22,6 +22,7 @@ describe('a thousand streams', () => {
       acl: 'pattern readwrite #\n',
       settings: {
         maxStreams: '2000',
+        maxStreamsPerReader: '2000',
         streamBuffer: '256KiB',
         streamStall: '60',
         drainSeconds: '0',

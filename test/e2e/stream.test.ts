@@ -397,4 +397,21 @@ describe('the bound on streams', () => {
     using third = await eventSource(at, reader, '/topics/c')
     assert.deepEqual([first.status, third.status], [200, 200])
   })
+
+  it('leaves others room, whoever opens many', async () => {
+    const settings = { maxStreamsPerReader: '1' }
+    await using at = await startGateway({ acl: 'pattern read #\n', settings })
+    const reader = await at.pki.issue('reader')
+    const other = await at.pki.issue('other')
+    const first = await eventSource(at, reader, '/topics/a')
+    const headers = { accept: 'text/event-stream' }
+    const refused = await http1(at, reader, { path: '/topics/a', headers })
+    assert.deepEqual([refused.status, refused.json.code], [503, 'too_many_streams'])
+    assert.match(refused.json.detail as string, /WOTT_MAX_STREAMS_PER_READER/)
+    using theirs = await eventSource(at, other, '/topics/a')
+    first[Symbol.dispose]()
+    await openStreams(at, 1)
+    using again = await eventSource(at, reader, '/topics/a')
+    assert.deepEqual([theirs.status, again.status], [200, 200])
+  })
 })

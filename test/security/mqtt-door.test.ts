@@ -95,6 +95,23 @@ describe('attacks on the mqtt door', () => {
       await raw.closed
     })
 
+    it('a subscriber that takes nothing is cut off, at QoS 0 too', async () => {
+      const settings = { clientBuffer: '16KiB', streamStall: '1', publishRate: '0' }
+      await using short = await startGateway({ acl: ACL, settings })
+      const device = await short.pki.issue('alice.d.wott.local')
+      using raw = await rawConnected(short, device)
+      raw.send(subscribe(1, ['flood', 0]))
+      await raw.next()
+      raw.socket.pause()
+      const publisher = await mqtt(short, device)
+      const payload = Buffer.alloc(64 * 1024)
+      const open = () => short.metric('wott_connections{door="mqtt"}')
+      assert.equal(await open(), 2)
+      // it does not hear of its end before it reads
+      while ((await open()) !== 1) await publisher.publishAsync('flood', payload, { qos: 1 })
+      await publisher.endAsync()
+    })
+
     it('a client may have only so many filters, with a session and without', async () => {
       await using few = await startGateway({ acl: ACL, settings: { maxSubscriptions: '2' } })
       const device = await few.pki.issue('alice.d.wott.local')

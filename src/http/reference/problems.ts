@@ -155,7 +155,8 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Described>> = {
     later: true,
   },
   too_many_streams: {
-    means: 'more than `WOTT_MAX_STREAMS` streams would be open',
+    means:
+      'more than `WOTT_MAX_STREAMS` streams would be open, or more than `WOTT_MAX_STREAMS_PER_READER` of one device or viewer',
     remedy: 'raise it, or have readers share a stream of several filters',
     detail: '1000 streams are open, and no more are allowed (WOTT_MAX_STREAMS).',
     later: true,
