@@ -22,6 +22,13 @@ export async function enter(): Promise<Viewer | Refusal> {
   if (code !== null) {
     // neither the history nor a bookmark should keep it
     history.replaceState(null, '', location.pathname)
+    // any page can have a link to an invite, and this would be somebody else's dashboard
+    const before = await whoIs()
+    if (
+      !isRefusal(before) &&
+      !confirm(`You are logged in as ${before.id}. Use this invite instead?`)
+    )
+      return before
     const traded = await ask('/session', { method: 'POST', body: JSON.stringify({ code }) })
     // an old link opened again by somebody who is logged in is no reason to turn them away
     if ('code' in traded) {

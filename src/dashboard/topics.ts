@@ -42,6 +42,8 @@ export interface Topics {
 
 export const MOST_TOPICS = 10_000
 const MOST_MESSAGES = 50
+/** Numbers in the payloads of one topic: of more, the first names that came are drawn. */
+export const MOST_SERIES = 16
 
 export function createTopics(): Topics {
   const topics = new Map<string, Topic>()
@@ -67,7 +69,9 @@ export function createTopics(): Topics {
       topic.messages.push(message)
       if (topic.messages.length > MOST_MESSAGES) topic.messages.shift()
       for (const [number, value] of payload.numbers) {
-        const series = topic.series.get(number) ?? createSeries()
+        const known = topic.series.get(number)
+        if (!known && topic.series.size === MOST_SERIES) continue
+        const series = known ?? createSeries()
         topic.series.set(number, series)
         series.add(message.time, value)
       }

@@ -4,12 +4,14 @@ import { GatewayError } from '../errors.ts'
 /**
  * A page of another site, open in a browser that holds a device certificate or a viewer's session, must not speak in that
  * name. Programs send no Origin. Nor do browsers for what a page only embeds, an image say, but they say that the page is
- * another site's; a link that somebody follows is no page's doing.
+ * another site's; a link that somebody follows is no page's doing, but a frame is.
  */
 export function originProblem(headers: IncomingHttpHeaders): GatewayError | null {
   const { origin, 'sec-fetch-site': site, 'sec-fetch-mode': mode } = headers
+  const { 'sec-fetch-dest': destination = 'document' } = headers
   const own = `https://${headers[':authority'] ?? headers.host}`
-  const embedded = (site === 'cross-site' || site === 'same-site') && mode !== 'navigate'
+  const followed = mode === 'navigate' && destination === 'document'
+  const embedded = (site === 'cross-site' || site === 'same-site') && !followed
   if (origin === undefined ? !embedded : origin === own) return null
   return new GatewayError(
     'origin_denied',

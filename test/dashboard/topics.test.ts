@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ago } from '../../src/dashboard/ago.ts'
-import { createTopics, MOST_TOPICS } from '../../src/dashboard/topics.ts'
+import { createTopics, MOST_SERIES, MOST_TOPICS } from '../../src/dashboard/topics.ts'
 
 const message = (topic: string, payload: string, time = 0, retain = false) => ({
   ...{ topic, payload, retain, device: 'sensor' },
@@ -33,6 +33,12 @@ test('there are no more topics than a page can hold, and it is said', () => {
   const topics = createTopics()
   for (let n = 0; n < MOST_TOPICS + 5; n++) topics.add(message(`t/${n}`, '1'))
   assert.deepEqual([topics.size, topics.leftOut], [MOST_TOPICS, 5])
+})
+
+test('a topic that names its numbers anew each time fills no memory', () => {
+  const topics = createTopics()
+  for (let n = 0; n < 1000; n++) topics.add(message('a', JSON.stringify({ [`n${n}`]: n })))
+  assert.equal(topics.get('a')?.series.size, MOST_SERIES)
 })
 
 test('a gap breaks every line', () => {

@@ -168,6 +168,26 @@ describe('the dashboard in Chromium', () => {
     await other.page.locator('#trouble-title:text-is("This invite does not work")').waitFor()
   })
 
+  it('asks before a link makes somebody else of who is logged in', async () => {
+    await using window = await invited('alice')
+    const { page } = window
+    await live(page)
+    const link = async (name: string) =>
+      `${home()}?again#invite=${await inviteViewer(at.viewersFile, name, 3_600_000)}`
+    for (const [answer, expected] of [
+      ['dismiss', 'alice'],
+      ['accept', 'nobody'],
+    ] as const) {
+      const asked = page.waitForEvent('dialog')
+      const opened = page.goto(await link('nobody'))
+      const dialog = await asked
+      assert.match(dialog.message(), /You are logged in as alice/)
+      await dialog[answer]()
+      await opened
+      await page.locator(`#who:text-is("${expected}")`).waitFor()
+    }
+  })
+
   it('works on the device door for a browser with a certificate', async () => {
     const wall = await at.pki.issue('wall.d.wott.local')
     await publish('wott/temperature', '-d', '19')

@@ -360,6 +360,11 @@ describe('a page of another site', () => {
         const { status, json } = await http1(at, device, { path: '/whoami', headers })
         assert.deepEqual([status, json.code], [403, 'origin_denied'], `${site} ${mode}`)
       }
+    const frame = {
+      ...{ 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' },
+      'sec-fetch-dest': 'iframe',
+    }
+    assert.equal((await http1(at, device, { path: '/whoami', headers: frame })).status, 403)
     for (const [site, mode] of [
       ['cross-site', 'navigate'],
       ['same-origin', 'no-cors'],
