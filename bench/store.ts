@@ -18,7 +18,7 @@ import { WRITE } from '../src/broker/persistence/sqlite-statements.ts'
 const KINDS = ['memory', 'never', 'interval', 'always', 'always, on the main thread'] as const
 type Kind = (typeof KINDS)[number]
 
-const limits = { queueMessages: 1e6, queueBytes: 1e9, totalBytes: 1e9 }
+const limits = { queueMessages: 1e6, queueBytes: 1e9, totalBytes: 1e9, totalBytesPerDevice: 1e9 }
 const subscriber = { id: 'subscriber' }
 const print = (line: string) => process.stdout.write(`${line}\n`)
 const work = mkdtempSync(join(tmpdir(), 'wott-bench-'))

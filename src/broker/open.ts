@@ -14,11 +14,14 @@ type StoreSettings = Pick<
   | 'sessionQueueBytes'
   | 'sessionQueueFull'
   | 'queueBytes'
+  | 'queueBytesPerDevice'
   | 'maxSessions'
+  | 'maxSessionsPerDevice'
   | 'sessionExpiry'
   | 'messageExpiry'
   | 'maxRetained'
   | 'retainedBytes'
+  | 'retainedBytesPerDevice'
 >
 
 export type BrokerOptions = Omit<EmbeddedOptions, 'persistence'> & StoreSettings
@@ -55,9 +58,12 @@ function toLimits(settings: StoreSettings): Limits {
     queueBytes: settings.sessionQueueBytes,
     whenFull: settings.sessionQueueFull,
     totalBytes: settings.queueBytes,
+    totalBytesPerDevice: settings.queueBytesPerDevice,
     retainedMessages: settings.maxRetained,
     retainedBytes: settings.retainedBytes,
+    retainedBytesPerDevice: settings.retainedBytesPerDevice,
     sessions: settings.maxSessions,
+    sessionsPerDevice: settings.maxSessionsPerDevice,
     sessionExpiry: settings.sessionExpiry * 1000,
     messageExpiry: settings.messageExpiry * 1000,
   }

@@ -169,7 +169,17 @@ export const SETTINGS = {
     '128MiB',
     'bytes that wait for all sessions together',
   ),
+  queueBytesPerDevice: setting(
+    bytes(KiB, 64 * 1024 * MiB),
+    '64MiB',
+    'bytes that wait for the sessions of one device together',
+  ),
   maxSessions: setting(integer(1, 10_000_000), '10000', 'persistent sessions'),
+  maxSessionsPerDevice: setting(
+    integer(1, 10_000_000),
+    '5000',
+    'persistent sessions of one device',
+  ),
   sessionExpiry: setting(
     integer(60, 315_360_000),
     '604800',
@@ -182,6 +192,11 @@ export const SETTINGS = {
   ),
   maxRetained: setting(integer(0, 10_000_000), '100000', 'retained messages'),
   retainedBytes: setting(bytes(KiB, 64 * 1024 * MiB), '128MiB', 'bytes of all retained messages'),
+  retainedBytesPerDevice: setting(
+    bytes(KiB, 64 * 1024 * MiB),
+    '64MiB',
+    'bytes of the retained messages that one device published',
+  ),
   readingTtl: setting(
     integer(1, 31_536_000),
     '3600',

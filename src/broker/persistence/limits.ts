@@ -10,9 +10,13 @@ export interface Limits {
   readonly whenFull: 'drop-oldest' | 'refuse'
   /** Bytes waiting in all queues, a message in many queues counted once; beyond it new ones are not queued. */
   readonly totalBytes: number
+  /** Of those, in the queues of one device's sessions; counted in each. */
+  readonly totalBytesPerDevice: number
   readonly retainedMessages: number
   readonly retainedBytes: number
+  readonly retainedBytesPerDevice: number
   readonly sessions: number
+  readonly sessionsPerDevice: number
   /** How long a session outlives its last connection. */
   readonly sessionExpiry: number
   /** How long a message waits to be sent. */
@@ -24,9 +28,12 @@ export const DEFAULT_LIMITS: Limits = {
   queueBytes: 16 * MIB,
   whenFull: 'drop-oldest',
   totalBytes: 128 * MIB,
+  totalBytesPerDevice: 64 * MIB,
   retainedMessages: 100_000,
   retainedBytes: 128 * MIB,
+  retainedBytesPerDevice: 64 * MIB,
   sessions: 10_000,
+  sessionsPerDevice: 5_000,
   sessionExpiry: 7 * DAY,
   messageExpiry: 7 * DAY,
 }

@@ -46,19 +46,25 @@ export interface Queue {
   all(): Entry[]
 }
 
-export function createQueue(): Queue {
+/** `share` is what the queues of one device have together; this one keeps its part of it right. */
+export function createQueue(share: { bytes: number }): Queue {
   const reserved = new Set<Entry>()
   const unsent = new Map<number, Entry>()
   const sent = new Map<number, Entry>()
   const named = new Map<string, Entry>()
   let bytes = 0
 
+  function grow(by: number): void {
+    bytes += by
+    share.bytes += by
+  }
+
   const nameOf = (message: Message) => toName(message.brokerId, message.brokerCounter)
 
   function lose(entry: Entry): Message | undefined {
     const { message } = entry
     if (!message) return undefined
-    bytes -= message.bytes
+    grow(-message.bytes)
     const name = nameOf(message)
     if (named.get(name) === entry) named.delete(name)
     return message
@@ -83,10 +89,10 @@ export function createQueue(): Queue {
     },
     reserve(entry) {
       reserved.add(entry)
-      bytes += entry.message?.bytes ?? 0
+      grow(entry.message?.bytes ?? 0)
     },
     admit(entry) {
-      if (!reserved.delete(entry)) bytes += entry.message?.bytes ?? 0
+      if (!reserved.delete(entry)) grow(entry.message?.bytes ?? 0)
       if (entry.message) named.set(nameOf(entry.message), entry)
       if (entry.packetId === undefined) unsent.set(entry.id, entry)
       else sent.set(entry.packetId, entry)

@@ -76,13 +76,20 @@ export function createQueueing(ground: Ground, sessions: Sessions, incoming: Inc
     const places: [Session, Entry][] = []
     for (const [client, { qos, retain }] of wanted) {
       const session = sessions.open(client)
-      if (!session || !mayTake(session, message)) continue
+      if (!session || !hasShare(session, message) || !mayTake(session, message)) continue
       const entry = { id: ids.next(), qos, retain, message, packetId: undefined, sentOn: 0 }
       session.queue.reserve(entry)
       messages.hold(message)
       places.push([session, entry])
     }
     return places
+  }
+
+  /** One device's sessions do not take all of what there is for everybody's. */
+  function hasShare({ owner }: Session, message: Message): boolean {
+    if (owner.bytes + message.bytes <= limits.totalBytesPerDevice) return true
+    onBound('total_bytes', 1)
+    return false
   }
 
   function mayTake({ queue }: Session, message: Message): boolean {

@@ -22,6 +22,8 @@ export function createRetained({ journal, limits, onBound }: Ground) {
   // topics with changes on their way to the journal, which must be applied before any later one
   const underway = new Map<string, { changes: number; latest: PublishPacket | null }>()
   let bytes = 0
+  /** By the device that published them. */
+  const bytesOf = new Map<string | null, number>()
 
   /** Keeps or, without a payload, removes [MQTT-3.3.1-10]; a QoS 0 message promises nothing and does not wait. */
   async function store(packet: PublishPacket): Promise<void> {
@@ -58,15 +60,26 @@ export function createRetained({ journal, limits, onBound }: Ground) {
       onBound('retained_messages', 1)
       return false
     }
-    const grown = bytes + byteLength(packet) - (before ? byteLength(before) : 0)
-    if (grown <= limits.retainedBytes) return true
+    const freed = before ? byteLength(before) : 0
+    const ownFreed = before && publisherOf(before) === publisherOf(packet) ? freed : 0
+    const all = bytes - freed + byteLength(packet)
+    const own = (bytesOf.get(publisherOf(packet)) ?? 0) - ownFreed + byteLength(packet)
+    if (all <= limits.retainedBytes && own <= limits.retainedBytesPerDevice) return true
     onBound('retained_bytes', 1)
     return false
   }
 
+  function count(packet: PublishPacket, by: number): void {
+    bytes += by
+    const own = (bytesOf.get(publisherOf(packet)) ?? 0) + by
+    if (own === 0) bytesOf.delete(publisherOf(packet))
+    else bytesOf.set(publisherOf(packet), own)
+  }
+
   function apply(topic: string, kept: PublishPacket | null): void {
     const before = topics.get(topic)
-    bytes += (kept ? byteLength(kept) : 0) - (before ? byteLength(before) : 0)
+    if (before) count(before, -byteLength(before))
+    if (kept) count(kept, byteLength(kept))
     if (kept) topics.set(topic, kept)
     else topics.delete(topic)
   }
@@ -119,4 +132,8 @@ export function createRetained({ journal, limits, onBound }: Ground) {
 function toKept({ properties = {}, ...packet }: PublishPacket): PublishPacket {
   const payload = ownPayload(packet.payload)
   return { ...packet, payload, ...toProperties(...stampOf({ properties })) }
+}
+
+function publisherOf(packet: PublishPacket): string | null {
+  return stampOf(packet)[0]
 }

@@ -19,12 +19,20 @@ export interface ClientSubscription extends Subscription {
   readonly clientId: string
 }
 
+/** What the sessions of one device have together. */
+export interface Owner {
+  sessions: number
+  /** In their queues, a message counted in each. */
+  bytes: number
+}
+
 /** What the broker keeps for a client that connects without clean session. */
 export interface Session {
   readonly id: number
   readonly client: string
   readonly subscriptions: Map<string, ClientSubscription>
   readonly queue: Queue
+  readonly owner: Owner
   connected: boolean
   lastSeen: number
 }
@@ -34,6 +42,7 @@ export type Sessions = ReturnType<typeof createSessions>
 export function createSessions({ journal, limits, onBound, now, ids }: Ground) {
   const sessions = new Map<string, Session>()
   const numbered = new Map<number, Session>()
+  const owners = new Map<string, Owner>()
   const connected = new Set<string>()
   // of QoS 1 and 2 only: nothing is queued for the others
   const filters = createTopicTrie<Map<string, ClientSubscription>>()
@@ -42,7 +51,8 @@ export function createSessions({ journal, limits, onBound, now, ids }: Ground) {
   function open(client: string): Session | undefined {
     const known = sessions.get(client)
     if (known) return known
-    if (sessions.size >= limits.sessions) {
+    const { sessions: ofDevice = 0 } = owners.get(deviceOf(client)) ?? {}
+    if (sessions.size >= limits.sessions || ofDevice >= limits.sessionsPerDevice) {
       onBound('sessions', 1)
       return undefined
     }
@@ -56,8 +66,11 @@ export function createSessions({ journal, limits, onBound, now, ids }: Ground) {
 
   function hold(id: number, client: string, lastSeen: number, isConnected: boolean): Session {
     const subscriptions = new Map<string, ClientSubscription>()
-    const queue = createQueue()
-    const session = { id, client, subscriptions, queue, connected: isConnected, lastSeen }
+    const owner = owners.get(deviceOf(client)) ?? { sessions: 0, bytes: 0 }
+    owners.set(deviceOf(client), owner)
+    owner.sessions += 1
+    const own = { subscriptions, owner, queue: createQueue(owner) }
+    const session = { id, client, ...own, connected: isConnected, lastSeen }
     sessions.set(client, session)
     numbered.set(id, session)
     return session
@@ -112,7 +125,10 @@ export function createSessions({ journal, limits, onBound, now, ids }: Ground) {
   function drop(session: Session): void {
     for (const filter of session.subscriptions.keys()) unlist(session, filter)
     numbered.delete(session.id)
-    if (isOpen(session)) sessions.delete(session.client)
+    if (!isOpen(session)) return
+    sessions.delete(session.client)
+    session.owner.sessions -= 1
+    if (session.owner.sessions === 0) owners.delete(deviceOf(session.client))
   }
 
   function touch(client: string, isConnected: boolean): void {
@@ -160,6 +176,12 @@ export function createSessions({ journal, limits, onBound, now, ids }: Ground) {
       add(session, { topic: filter, qos, clientId: session.client, ...JSON.parse(options) })
     },
   }
+}
+
+/** The gateway's client ids begin with the WoTT ID of their device. */
+function deviceOf(client: string): string {
+  const end = client.indexOf('/')
+  return end === -1 ? client : client.slice(0, end)
 }
 
 function sameSubscription(a: Subscription | undefined, b: Subscription): boolean {

@@ -264,6 +264,26 @@ for (const { name, open } of KINDS)
         assert.deepEqual(counts, { queue_bytes: 2, total_bytes: 1 })
       })
 
+    test('the sessions of one device leave room for those of others', async () => {
+      const { counts, onBound } = createTally()
+      const store = await open({ limits: { totalBytesPerDevice: 10 }, onBound })
+      for (const id of ['greedy/1', 'greedy/2']) await subscribe(store, id, ['greedy', 1])
+      await subscribe(store, 'modest/1', ['modest', 1])
+      await publish(store, packetOf('greedy', 'xx'))
+      await publish(store, packetOf('modest', 'yy'))
+      // eight bytes each, topic included, and only one of the two fits
+      assert.deepEqual(
+        ['greedy/1', 'greedy/2', 'modest/1'].map((id) => queued(store, id)),
+        [['xx'], [], ['yy']],
+      )
+      assert.deepEqual(counts, { total_bytes: 1 })
+      for (const sent of await sendAll(store, { id: 'greedy/1' }))
+        await store.outgoingClearMessageId({ id: 'greedy/1' }, sent as { messageId: number })
+      await store.cleanSubscriptions({ id: 'greedy/1' })
+      await publish(store, packetOf('greedy', 'zz'))
+      assert.deepEqual(queued(store, 'greedy/2'), ['zz'])
+    })
+
     test('messages expire unsent', async () => {
       const { counts, onBound } = createTally()
       let time = 0

@@ -59,6 +59,24 @@ for (const { name, open } of KINDS)
       assert.equal((await store.retained('a')).length, 1)
     })
 
+    test('what one device had retained leaves room for others', async () => {
+      const { counts, onBound } = createTally()
+      const store = await open({ limits: { retainedBytesPerDevice: 10 }, onBound })
+      const by = (device: string) => ({ ...kept, properties: { device, time: 1 } })
+      await store.storeRetained(packetOf('a', '12345', by('greedy')))
+      await store.storeRetained(packetOf('b', '12345', by('greedy')))
+      await store.storeRetained(packetOf('c', '12345', by('modest')))
+      // in the place of its own it has room, and of another's too
+      await store.storeRetained(packetOf('a', '123456789', by('greedy')))
+      await store.storeRetained(packetOf('a', '123', by('modest')))
+      await store.storeRetained(packetOf('b', '12345', by('greedy')))
+      assert.deepEqual(counts, { retained_bytes: 1 })
+      assert.deepEqual(
+        (await store.retained('#')).map(({ topic, payload }) => `${topic} ${payload}`),
+        ['a 123', 'c 12345', 'b 12345'],
+      )
+    })
+
     test('topics and bytes are bounded', async () => {
       const { counts, onBound } = createTally()
       const limits = { retainedMessages: 2, retainedBytes: 20 }

@@ -67,6 +67,17 @@ for (const { name, open } of KINDS)
       assert.equal(store.stats().sessions, 0)
     })
 
+    test('the sessions of one device are bounded', async () => {
+      const { counts, onBound } = createTally()
+      const store = await open({ limits: { sessionsPerDevice: 1 }, onBound })
+      await subscribe(store, 'a/1', ['#', 1])
+      await assert.rejects(subscribe(store, 'a/2', ['#', 1]), unavailable)
+      await subscribe(store, 'b/1', ['#', 1])
+      await store.cleanSubscriptions({ id: 'a/1' })
+      await subscribe(store, 'a/2', ['#', 1])
+      assert.deepEqual(counts, { sessions: 1 })
+    })
+
     test('sessions are bounded', async () => {
       const { counts, onBound } = createTally()
       const store = await open({ limits: { sessions: 1 }, onBound })
