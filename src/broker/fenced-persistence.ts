@@ -25,18 +25,26 @@ export function fencePersistence(
     return turn
   }
 
-  /** Only those filters of a SUBSCRIBE that are granted: at its turn aedes has asked which are. */
-  async function storeGranted(client: Client, asked: readonly Subscription[]): Promise<void> {
+  /** Only those filters of a SUBSCRIBE that are granted. */
+  function storeGranted(client: Client, asked: readonly Subscription[]): Promise<void> {
     const { subscriptions } = sessions.get(client) ?? {}
-    const granted = asked.filter(({ topic }) => subscriptions?.has(topic))
-    await persistence.addSubscriptions(client, granted)
+    // in a moment aedes will have asked which are
+    const granting = Promise.resolve().then(() =>
+      asked.filter(({ topic }) => subscriptions?.has(topic)),
+    )
+    return inTurn(client, async () => {
+      const granted = await granting
+      // an UNSUBSCRIBE that came before has ended only now
+      for (const { topic, qos } of granted) subscriptions?.grant(topic, qos)
+      await persistence.addSubscriptions(client, granted)
+    })
   }
 
   return {
     ...persistence,
     /** aedes hands over all filters, and the same array once for each of them. */
     addSubscriptions(client: Client, asked: readonly Subscription[]): Promise<void> {
-      const stored = storing.get(asked) ?? inTurn(client, () => storeGranted(client, asked))
+      const stored = storing.get(asked) ?? storeGranted(client, asked)
       storing.set(asked, stored)
       return stored
     },

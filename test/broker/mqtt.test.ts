@@ -297,9 +297,15 @@ describe('MQTT 3.1.1 on the mqtt door', () => {
     for (const clean of [true, false]) {
       const clientId = `again-${clean}`
       const { client, next } = await subscriber({ again: { qos: 1 } }, clientId, clean)
-      await Promise.all([client.unsubscribeAsync('again'), client.subscribeAsync('again')])
-      await client.publishAsync('again', '1')
-      assert.equal((await next()).payload, '1')
+      await Promise.all([
+        client.unsubscribeAsync('again'),
+        client.subscribeAsync('again', { qos: 1 }),
+      ])
+      await client.publishAsync('again', '1', { qos: 1 })
+      assert.deepEqual(
+        [await next()].map(({ payload, qos }) => [payload, qos]),
+        [['1', 1]],
+      )
       await Promise.all([client.subscribeAsync('again'), client.unsubscribeAsync('again')])
       await client.subscribeAsync('fence')
       await client.publishAsync('again', '2')
