@@ -1,4 +1,5 @@
 import type { Http2ServerRequest } from 'node:http2'
+import { errorCodes } from 'fastify'
 import { GatewayError } from '../errors.ts'
 import type { Request } from './app.ts'
 
@@ -17,7 +18,7 @@ export function readBody(request: Request, stream: Http2ServerRequest, done: Don
   const declared = request.headers['content-length']
   const expected = declared === undefined ? null : Number(declared)
   if (expected !== null && expected > limit) {
-    done(tooLarge())
+    done(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE())
     return
   }
   let body = Buffer.allocUnsafe(Math.min(expected ?? FIRST_BYTES, MOST_BYTES_AHEAD, limit))
@@ -26,7 +27,7 @@ export function readBody(request: Request, stream: Http2ServerRequest, done: Don
   function take(piece: Buffer): void {
     const next = length + piece.length
     if (next > limit) {
-      finish(tooLarge())
+      finish(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE())
       return
     }
     if (next > body.length) {
@@ -60,10 +61,6 @@ function brokeOff(request: Http2ServerRequest): boolean {
   // HTTP/1.1 requests have no stream, and end only when they are complete
   const stream = request.stream as Http2ServerRequest['stream'] | undefined
   return stream !== undefined && (stream.destroyed || stream.closed || stream.aborted)
-}
-
-function tooLarge(): GatewayError {
-  return new GatewayError('payload_too_large', 'The request body is larger than this route takes.')
 }
 
 function incomplete(): GatewayError {

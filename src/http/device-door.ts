@@ -8,6 +8,7 @@ import type { MqttUpgrade } from '../broker/listeners.ts'
 import { GatewayError } from '../errors.ts'
 import { identityOf } from '../identity/connection.ts'
 import type { Identity } from '../identity/identity.ts'
+import { refusalOf } from '../identity/refusals.ts'
 import type { Caller } from '../relay/relay.ts'
 import { type App, type AppOptions, createApp, pathOf, sendProblem } from './app.ts'
 import { nameCaller } from './caller.ts'
@@ -82,11 +83,6 @@ export function createDeviceDoor(options: DeviceDoorOptions): App {
     for (const socket of webSockets) socket.destroySoon()
   })
   return app
-}
-
-function refusalOf(socket: object): GatewayError | null {
-  const who = identityOf(socket)
-  return who instanceof GatewayError ? who : null
 }
 
 function upgradeProblem(request: IncomingMessage): GatewayError | null {

@@ -16,7 +16,7 @@ export interface Refusals {
 }
 
 /** What a device is told that has come through the handshake and is refused; null for one that is let in. */
-export function refusalOf(socket: TLSSocket): GatewayError | null {
+export function refusalOf(socket: object): GatewayError | null {
   const who = identityOf(socket)
   return who instanceof GatewayError ? who : null
 }
