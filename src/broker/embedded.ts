@@ -254,7 +254,17 @@ function toPacket({ topic, payload, qos, retain, device, time }: Message): Publi
 function toDelivery(packet: AedesPublishPacket, sequence: number): Delivery {
   const { device = null, time = Date.now() } = stampOf(packet) ?? {}
   const { topic, payload, qos, retain } = packet
-  return { topic, payload: payload as Buffer, qos: qos as Qos, retain, device, time, sequence }
+  return {
+    topic,
+    payload: payload as Buffer,
+    qos: qos as Qos,
+    retain,
+    device,
+    time,
+    properties: null,
+    expires: null,
+    sequence,
+  }
 }
 
 function unavailable(message: string, cause?: unknown): GatewayError {

@@ -103,7 +103,8 @@ function toReading(text: string): Reading | GatewayError {
   if ((payload === undefined) === (payloadBase64 === undefined))
     return invalid('The line must have either "payload" or "payloadBase64".')
   const bytes = toBytes(typeof payload === 'number' ? asWritten(text) : payload, payloadBase64)
-  return bytes instanceof GatewayError ? bytes : { topic, payload: bytes, qos, retain }
+  if (bytes instanceof GatewayError) return bytes
+  return { topic, payload: bytes, qos, retain, properties: null, messageExpiry: null }
 }
 
 /** `{"payload":21.50}` means the text 21.50; a JavaScript number would lose that zero, and the end of a long serial number. */

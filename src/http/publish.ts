@@ -73,5 +73,7 @@ function toReading(request: Request): Reading | GatewayError {
     payload: request.body as Buffer,
     qos: qos === '1' ? 1 : 0,
     retain: retain === 'true',
+    properties: null,
+    messageExpiry: null,
   }
 }

@@ -2,6 +2,7 @@ import { readFile, rm } from 'node:fs/promises'
 import type { Delivery } from '../broker/broker.ts'
 import { PRIVATE_FILE, replaceFile } from '../disk/files.ts'
 import { codeOf, messageOf } from '../errors.ts'
+import { fromJsonProperties, toJsonProperties } from '../topic/properties.ts'
 import type { SavedHistory } from './history.ts'
 
 const FORMAT = 1
@@ -29,8 +30,12 @@ export function saveHistory(path: string, saved: SavedHistory): Promise<void> {
   const { epoch, latest, forgotten, deliveries } = saved
   const lines = [
     JSON.stringify({ format: FORMAT, epoch, latest, forgotten, count: deliveries.length }),
-    ...deliveries.map(({ payload, ...rest }) =>
-      JSON.stringify({ ...rest, payload: payload.toString('base64') }),
+    ...deliveries.map(({ payload, properties, ...rest }) =>
+      JSON.stringify({
+        ...rest,
+        properties: properties && toJsonProperties(properties),
+        payload: payload.toString('base64'),
+      }),
     ),
   ]
   return replaceFile({ path, text: `${lines.join('\n')}\n`, mode: PRIVATE_FILE })
@@ -42,7 +47,9 @@ function parse(text: string): SavedHistory {
   if (format !== FORMAT || count !== lines.length) throw new Error('it is not whole')
   let before = forgotten
   const deliveries = lines.map((line): Delivery => {
-    const { topic, payload, qos, retain, device, time, sequence } = JSON.parse(line)
+    const { topic, payload, qos, retain, device, time, sequence, ...later } = JSON.parse(line)
+    // a gateway that knew no MQTT 5 wrote neither
+    const { properties = null, expires = null } = later
     const good =
       typeof topic === 'string' &&
       typeof payload === 'string' &&
@@ -50,13 +57,24 @@ function parse(text: string): SavedHistory {
       typeof retain === 'boolean' &&
       (device === null || typeof device === 'string') &&
       Number.isSafeInteger(time) &&
+      (expires === null || Number.isSafeInteger(expires)) &&
       Number.isSafeInteger(sequence) &&
       sequence > before &&
       sequence <= latest
-    if (!good) throw new Error('one of its messages is none')
+    if (!good) throw new Error(`entry ${sequence} is not a message`)
     before = sequence
     const bytes = Buffer.from(payload, 'base64')
-    return { topic, payload: bytes, qos, retain, device, time, sequence }
+    return {
+      topic,
+      payload: bytes,
+      qos,
+      retain,
+      device,
+      time,
+      properties: properties === null ? null : fromJsonProperties(properties),
+      expires,
+      sequence,
+    }
   })
   if (!/^[0-9a-f]{1,32}$/.test(epoch) || !Number.isSafeInteger(latest))
     throw new Error('it has no epoch')

@@ -91,11 +91,22 @@ export function createHistory(
 
   // field by field: every message passes here, and spreading takes longer
   function append(
-    { topic, payload, qos, retain, device, time }: Delivery,
+    { topic, payload, qos, retain, device, time, properties, expires }: Delivery,
     sequence: number,
   ): Entry {
     const characters = payload.toString('latin1')
-    const entry = { topic, characters, qos, retain, device, time, sequence, frames: null }
+    const entry = {
+      topic,
+      characters,
+      qos,
+      retain,
+      device,
+      time,
+      properties,
+      expires,
+      sequence,
+      frames: null,
+    }
     const length = bytesOf(entry)
     latest = sequence
     if (bounds.messages === 0 || length > bounds.bytes) {

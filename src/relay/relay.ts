@@ -4,6 +4,7 @@ import type { Broker } from '../broker/broker.ts'
 import { GatewayError } from '../errors.ts'
 import type { Identity } from '../identity/identity.ts'
 import type { Door, Meter, PublishResult } from '../metrics/meter.ts'
+import type { MessageProperties } from '../topic/message.ts'
 import { readingTopicProblem } from '../topic/topic.ts'
 import type { RateLimit } from './rate-limit.ts'
 
@@ -22,6 +23,9 @@ export interface Reading {
   readonly payload: Buffer
   readonly qos: 0 | 1
   readonly retain: boolean
+  readonly properties: MessageProperties | null
+  /** Seconds until nobody is to get it any more; null for never. */
+  readonly messageExpiry: number | null
 }
 
 export interface Relay {
@@ -89,7 +93,10 @@ export function createRelay({
         return refused[1]
       }
       try {
-        await broker.publish({ ...reading, device: caller.identity.id, time: Date.now() })
+        const { messageExpiry, ...message } = reading
+        const time = Date.now()
+        const expires = messageExpiry === null ? null : time + messageExpiry * 1000
+        await broker.publish({ ...message, device: caller.identity.id, time, expires })
       } catch (error) {
         meter.published(caller.door, reading.qos, 'failed')
         if (error instanceof GatewayError) return error

@@ -1,5 +1,18 @@
 export type Qos = 0 | 1 | 2
 
+/** A name and a value that travel with a message; both may repeat, and their order is kept [MQTT-3.3.2-18]. */
+export type UserProperty = readonly [name: string, value: string]
+
+/** What an MQTT 5 publisher says about its payload, handed on unchanged [MQTT 5 §3.3.2.3]. */
+export interface MessageProperties {
+  /** 1: the payload is UTF-8 text; 0, as when it is absent: bytes. */
+  readonly payloadFormatIndicator?: 0 | 1
+  readonly contentType?: string
+  readonly responseTopic?: string
+  readonly correlationData?: Buffer
+  readonly userProperties?: readonly UserProperty[]
+}
+
 /** One reading on its way: what was published, by whom, and when the gateway took it. */
 export interface Message {
   readonly topic: string
@@ -10,4 +23,8 @@ export interface Message {
   readonly device: string | null
   /** When the gateway took it, in milliseconds since the Unix epoch. */
   readonly time: number
+  /** Null when the publisher gave none. */
+  readonly properties: MessageProperties | null
+  /** When nobody is to get it any more, in milliseconds since the Unix epoch; null for never. */
+  readonly expires: number | null
 }

@@ -17,6 +17,7 @@ export function message(
   return {
     ...{ topic, payload: Buffer.from(payload), qos: 0, retain: false },
     ...{ device: 'sensor.d.wott.local', time: 1_700_000_000_000 },
+    ...{ properties: null, expires: null },
     ...more,
   }
 }

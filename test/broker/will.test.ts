@@ -102,7 +102,16 @@ async function afterCrash(
   if (acl === '') {
     // the will is asked about every 80 ms: after its second turn it has been
     const payload = Buffer.alloc(0)
-    const fence = { topic: 'fence', payload, qos: 0, retain: false, device: null, time: 0 } as const
+    const fence = {
+      topic: 'fence',
+      payload,
+      qos: 0,
+      retain: false,
+      device: null,
+      time: 0,
+      properties: null,
+      expires: null,
+    } as const
     setTimeout(() => void next.publish(fence), 200)
   }
   await first.promise

@@ -48,7 +48,16 @@ const hostile = fc
 
 function message(more: Partial<Message>): Message {
   return {
-    ...{ topic: 'a', payload: Buffer.from('1'), qos: 0, retain: false, device: null, time: 0 },
+    ...{
+      topic: 'a',
+      payload: Buffer.from('1'),
+      qos: 0,
+      retain: false,
+      device: null,
+      time: 0,
+      properties: null,
+      expires: null,
+    },
     ...more,
   }
 }

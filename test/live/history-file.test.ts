@@ -11,7 +11,17 @@ import { temporaryFolder } from '../cli/program.ts'
 const BOUNDS = { messages: 100, bytes: 10_000 }
 
 function delivery(sequence: number, payload: Buffer): Delivery {
-  return { topic: 'ä/b', payload, qos: 1, retain: false, device: 'd', time: 1e12, sequence }
+  return {
+    topic: 'ä/b',
+    payload,
+    qos: 1,
+    retain: false,
+    device: 'd',
+    time: 1e12,
+    properties: null,
+    expires: null,
+    sequence,
+  }
 }
 
 async function whole(damage: string): Promise<never> {

@@ -6,7 +6,19 @@ import { createHistory } from '../../src/live/history.ts'
 
 function delivery(sequence: number, bytes = 1): Delivery {
   const payload = Buffer.alloc(bytes)
-  return { ...{ topic: 't', payload, qos: 0, retain: false, device: null, time: 0 }, sequence }
+  return {
+    ...{
+      topic: 't',
+      payload,
+      qos: 0,
+      retain: false,
+      device: null,
+      time: 0,
+      properties: null,
+      expires: null,
+    },
+    sequence,
+  }
 }
 
 const sequences = (entries: { sequence: number }[] | null) =>

@@ -86,7 +86,13 @@ describe('the metrics', () => {
 
   it('have a reading for as long as it lives', async () => {
     const { readings, sample, wait, now } = open()
-    const message = { payload: Buffer.from('21.5'), qos: 0, retain: false } as const
+    const message = {
+      payload: Buffer.from('21.5'),
+      qos: 0,
+      retain: false,
+      properties: null,
+      expires: null,
+    } as const
     readings.note({ ...message, topic: 't', device: 'd', time: now() })
     readings.note({ ...message, topic: 'u', device: 'd', time: now() })
     assert.equal(await sample('wott_reading{device="d",topic="t"}'), 21.5)

@@ -18,6 +18,7 @@ function open(series = 10) {
     note(device: string | null, topic: string, payload: string, more: Partial<Message> = {}) {
       readings.note({
         ...{ device, topic, payload: Buffer.from(payload), qos: 0, retain: false, time },
+        ...{ properties: null, expires: null },
         ...more,
       })
     },

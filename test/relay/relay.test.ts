@@ -8,7 +8,14 @@ import { createRelay, type Reading } from '../../src/relay/relay.ts'
 import type { Message } from '../../src/topic/message.ts'
 import { aclOf } from '../support/acl.ts'
 
-const READING: Reading = { topic: 'a', payload: Buffer.from('1'), qos: 1, retain: true }
+const READING: Reading = {
+  topic: 'a',
+  payload: Buffer.from('1'),
+  qos: 1,
+  retain: true,
+  properties: { contentType: 'text/plain' },
+  messageExpiry: 60,
+}
 
 function open(publish: Broker['publish'] = async () => {}) {
   const counted: string[] = []
@@ -48,8 +55,10 @@ describe('a reading', () => {
     const { send, published, counted } = open()
     const earliest = Date.now()
     assert.equal(await send(), null)
-    const [{ time = 0, ...rest } = {}] = published
-    assert.deepEqual(rest, { ...READING, device: 'device' })
+    const [{ time = 0, expires = null, ...rest } = {}] = published
+    const { messageExpiry: _, ...message } = READING
+    assert.deepEqual(rest, { ...message, device: 'device' })
+    assert.equal(expires, time + 60_000)
     assert.ok(time >= earliest && time <= Date.now())
     assert.deepEqual(counted, ['device 1 accepted'])
   })

@@ -36,6 +36,7 @@ const ID = '5f1c0e9a7b2d-42'
 const MESSAGE: Message = {
   ...{ topic: 'wott/temperature', payload: Buffer.from('21.5'), qos: 0, retain: false },
   ...{ device: 'sensor.d.wott.local', time: Date.UTC(2026, 10, 24, 8) },
+  ...{ properties: null, expires: null },
 }
 const { code, message } = exampleOf('session_expired')
 /** As the gateway writes them. */
