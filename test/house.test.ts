@@ -30,6 +30,10 @@ const ROOMS: Record<string, readonly string[]> = {
     'acl',
   ],
   relay: ['errors.ts', 'topic', 'metrics', 'identity', 'acl', 'broker'],
+  mqtt: [
+    ...['errors.ts', 'sparingly.ts', 'pace.ts', 'topic', 'metrics', 'identity', 'acl'],
+    ...['broker', 'relay'],
+  ],
   live: ['errors.ts', 'pace.ts', 'topic', 'disk', 'metrics', 'acl', 'broker'],
   ca: ['errors.ts', 'disk'],
   viewer: ['errors.ts', 'disk'],
