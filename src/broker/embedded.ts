@@ -133,16 +133,26 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Broker & M
   return {
     maxPacket: frames.packet,
     accept(stream, identity, door) {
-      guardFrames(stream, frames, ({ message, bound }) => {
-        if (bound) meter.connectionCut(door, bound)
-        sparingly(`cut\0${bound}\0${identity.id}`, (repeated) =>
-          log.warn(
-            { device: identity.id, reason: message, ...repeated },
-            'disconnecting an MQTT client',
-          ),
-        )
-      })
       const client = aedes.handle(stream)
+      // aedes would handle packets before it has answered CONNECT, and before those that came along with CONNECT
+      let caughtUp = false
+      client.once('connected', () => {
+        caughtUp = true
+      })
+      guardFrames(
+        stream,
+        frames,
+        ({ message, bound }) => {
+          if (bound) meter.connectionCut(door, bound)
+          sparingly(`cut\0${bound}\0${identity.id}`, (repeated) =>
+            log.warn(
+              { device: identity.id, reason: message, ...repeated },
+              'disconnecting an MQTT client',
+            ),
+          )
+        },
+        () => !caughtUp && (client.connecting || client.connected),
+      )
       const wire = createWire(stream, () => goOn(client))
       const session = createSession(identity, door, wire)
       sessions.set(client, session)

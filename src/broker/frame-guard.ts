@@ -25,11 +25,13 @@ const NO_LENGTH: FrameProblem = { message: 'a packet whose length is not valid',
 /**
  * Ends a connection whose next MQTT packet is larger or slower than it may be, as soon as its fixed
  * header says so. aedes has no bound: it would collect up to 256 MB for each connection, before CONNECT too.
+ * Reads return nothing while `isHeld` says so; the caller reads again afterwards.
  */
 export function guardFrames(
   stream: Duplex,
   limits: FrameLimits,
   onRefused: (problem: FrameProblem) => void,
+  isHeld: () => boolean = () => false,
 ): void {
   const read = stream.read.bind(stream)
   let limit = limits.connect
@@ -38,10 +40,13 @@ export function guardFrames(
   let remaining = 0
   // within a packet: bytes of it that are still to come
   let missing = 0
+  // packets that were read to their end
+  let ended = 0
   let timer: NodeJS.Timeout | undefined
 
   /** The next packet may be as large as packets are, and has its time before it. */
   function packetEnds(): void {
+    ended += 1
     limit = limits.packet
     clearTimeout(timer)
     timer = undefined
@@ -92,23 +97,39 @@ export function guardFrames(
     stream.emit('readable')
   }
 
+  /** What has arrived, up to the chunk in which a packet ends. Null when nothing has, or the connection was ended for it. */
+  function readPacket(): Buffer | null {
+    const chunks: Buffer[] = []
+    const before = ended
+    while (ended === before) {
+      const chunk: Buffer | null = read()
+      if (chunk === null) break
+      const problem = problemIn(chunk)
+      if (problem !== null) {
+        refuse(problem)
+        return null
+      }
+      chunks.push(chunk)
+    }
+    return chunks.length > 1 ? Buffer.concat(chunks) : (chunks[0] ?? null)
+  }
+
+  // aedes reads on when a packet is done with, and on 'readable'; but since Node 26 `read()` returns one chunk, and
+  // 'readable' does not come again for the chunks that are left, so each read has to give it a whole packet if it can
   stream.read = (size?: number) => {
-    if (parsing && size !== 0) {
+    if (size === 0) return read(0)
+    if (isHeld()) return null
+    if (parsing) {
       askedAgain = true
       return null
     }
-    const chunk: Buffer | null = read(size)
-    if (chunk === null) return null
+    const bytes = readPacket()
+    if (bytes === null) return null
     parsing = true
     queueMicrotask(parsed)
-    const problem = problemIn(chunk)
-    if (problem !== null) {
-      refuse(problem)
-      return null
-    }
     // not set again by each further byte, or a trickle would hold the connection for ever
     if (missing > 0 || headerBytes > 0) timer ??= setTimeout(refuse, limits.time, TOO_SLOW)
-    return chunk
+    return bytes
   }
   stream.once('close', () => clearTimeout(timer))
 }
