@@ -1,0 +1,99 @@
+import { isUtf8 } from 'node:buffer'
+import { ProtocolError, Reason } from './reasons.ts'
+
+/** The bytes of one packet after its fixed header, and how far they have been read. */
+export interface Cursor {
+  readonly bytes: Buffer
+  at: number
+  /** Nothing is read from here on: the end of the packet, or of the properties that are being read. */
+  end: number
+  /** The packet's name, for errors. */
+  readonly packet: string
+}
+
+export function malformed(message: string): ProtocolError {
+  return new ProtocolError(Reason.malformedPacket, message)
+}
+
+export function protocolError(message: string): ProtocolError {
+  return new ProtocolError(Reason.protocolError, message)
+}
+
+export function readByte(cursor: Cursor): number {
+  const at = take(cursor, 1)
+  return cursor.bytes[at] as number
+}
+
+export function readUint16(cursor: Cursor): number {
+  const at = take(cursor, 2)
+  return ((cursor.bytes[at] as number) << 8) | (cursor.bytes[at + 1] as number)
+}
+
+export function readUint32(cursor: Cursor): number {
+  const high = readUint16(cursor)
+  return high * 0x1_0000 + readUint16(cursor)
+}
+
+/** A variable byte integer [§1.5.5]. */
+export function readVarint(cursor: Cursor): number {
+  let value = 0
+  for (let shift = 0; shift < 28; shift += 7) {
+    const byte = readByte(cursor)
+    value |= (byte & 0x7f) << shift
+    if (byte >= 0x80) continue
+    if (byte === 0 && shift > 0)
+      throw malformed(
+        `sent a ${cursor.packet} with a number longer than it has to be [MQTT-1.5.5-1]`,
+      )
+    return value
+  }
+  throw malformed(`sent a ${cursor.packet} with a number of more than four bytes [§1.5.5]`)
+}
+
+/** A UTF-8 string [§1.5.4]: well-formed and without U+0000. */
+export function readText(cursor: Cursor): string {
+  const { bytes } = cursor
+  const length = readUint16(cursor)
+  const start = take(cursor, length)
+  const end = start + length
+  let at = start
+  while (at < end && isPlain(bytes[at] as number)) at += 1
+  if (at === end) return bytes.toString('latin1', start, end)
+  if (bytes.subarray(at, end).includes(0))
+    throw malformed(`sent a ${cursor.packet} with U+0000 in a string [MQTT-1.5.4-2]`)
+  // refuses surrogates too; a byte order mark stays [MQTT-1.5.4-3]
+  if (!isUtf8(bytes.subarray(at, end)))
+    throw malformed(`sent a ${cursor.packet} with a string that is not UTF-8 [MQTT-1.5.4-1]`)
+  return bytes.toString('utf8', start, end)
+}
+
+function isPlain(byte: number): boolean {
+  return byte < 0x80 && byte !== 0
+}
+
+/** Binary data [§1.5.6], as a view. */
+export function readBinary(cursor: Cursor): Buffer {
+  const length = readUint16(cursor)
+  const start = take(cursor, length)
+  return cursor.bytes.subarray(start, start + length)
+}
+
+export function readPacketId(cursor: Cursor): number {
+  const packetId = readUint16(cursor)
+  if (packetId === 0)
+    throw protocolError(`sent a ${cursor.packet} with packet identifier 0 [MQTT-2.2.1-3]`)
+  return packetId
+}
+
+export function expectEnd(cursor: Cursor): void {
+  if (cursor.at !== cursor.end)
+    throw malformed(`sent a ${cursor.packet} with ${cursor.end - cursor.at} bytes too many`)
+}
+
+/** Where the next `count` bytes start, which are then read. */
+function take(cursor: Cursor, count: number): number {
+  const { at } = cursor
+  if (cursor.end - at < count) throw malformed(`sent a ${cursor.packet} that is cut short`)
+  cursor.at = at + count
+  return at
+}
