@@ -1,0 +1,65 @@
+import type { MessageProperties } from '../topic/message.ts'
+import type { Publish, Version } from './packets.ts'
+import {
+  PROPERTY,
+  propertyBytes,
+  startPacket,
+  textBytes,
+  varintBytes,
+  writeProperty,
+  writeText,
+  writeVarint,
+} from './write.ts'
+
+export interface PublishFields extends Omit<Publish, 'type'> {
+  /** Of the subscriptions that the message matches; none below MQTT 5. */
+  readonly subscriptionIdentifiers: readonly number[]
+}
+
+const CARRIED: readonly (keyof MessageProperties)[] = [
+  'payloadFormatIndicator',
+  'contentType',
+  'responseTopic',
+  'correlationData',
+  'userProperties',
+]
+
+/** A PUBLISH to a client [§3.3]; below MQTT 5 without its properties, its expiry, its alias and its identifiers. */
+export function publishPacket(version: Version, fields: PublishFields): Buffer {
+  const { topic, payload, qos, retain, dup } = fields
+  const properties = version === 5 ? propertiesBytes(fields) : 0
+  const propertiesLength = version === 5 ? varintBytes(properties) : 0
+  const variable = textBytes(topic) + (qos > 0 ? 2 : 0) + propertiesLength + properties
+  const remaining = variable + payload.length
+  const first = 0x30 | (dup ? 0x08 : 0) | (qos << 1) | (retain ? 0x01 : 0)
+  const packet = startPacket(first, remaining)
+  let at = writeText(packet, packet.length - remaining, topic)
+  if (qos > 0) at = packet.writeUInt16BE(fields.packetId, at)
+  if (version === 5) {
+    at = writeVarint(packet, at, properties)
+    if (properties > 0) at = writeProperties(packet, at, fields)
+  }
+  packet.set(payload, at)
+  return packet
+}
+
+function propertiesBytes(fields: PublishFields): number {
+  const { properties, messageExpiry, topicAlias, subscriptionIdentifiers } = fields
+  let bytes = (messageExpiry === null ? 0 : 5) + (topicAlias === 0 ? 0 : 3)
+  for (const identifier of subscriptionIdentifiers) bytes += 1 + varintBytes(identifier)
+  if (properties !== null)
+    for (const name of CARRIED) bytes += propertyBytes(PROPERTY[name], properties[name])
+  return bytes
+}
+
+function writeProperties(packet: Buffer, start: number, fields: PublishFields): number {
+  const { properties, messageExpiry, topicAlias, subscriptionIdentifiers } = fields
+  let at = start
+  if (messageExpiry !== null) at = writeProperty(packet, at, PROPERTY.messageExpiry, messageExpiry)
+  if (topicAlias !== 0) at = writeProperty(packet, at, PROPERTY.topicAlias, topicAlias)
+  for (const identifier of subscriptionIdentifiers)
+    at = writeProperty(packet, at, PROPERTY.subscriptionIdentifier, identifier)
+  if (properties !== null)
+    for (const name of CARRIED) at = writeProperty(packet, at, PROPERTY[name], properties[name])
+  return at
+}
