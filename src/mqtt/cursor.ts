@@ -7,7 +7,7 @@ export interface Cursor {
   at: number
   /** Nothing is read from here on: the end of the packet, or of the properties that are being read. */
   end: number
-  /** The packet's name, for errors. */
+  /** The packet's name, as errors and the table of properties have it. */
   readonly packet: string
 }
 
@@ -17,6 +17,11 @@ export function malformed(message: string): ProtocolError {
 
 export function protocolError(message: string): ProtocolError {
   return new ProtocolError(Reason.protocolError, message)
+}
+
+/** "sent a PUBLISH", "sent an AUTH": how the message of an error begins. */
+export function sent(packet: string): string {
+  return packet.startsWith('A') || packet.startsWith('U') ? `sent an ${packet}` : `sent a ${packet}`
 }
 
 export function readByte(cursor: Cursor): number {
@@ -43,11 +48,11 @@ export function readVarint(cursor: Cursor): number {
     if (byte >= 0x80) continue
     if (byte === 0 && shift > 0)
       throw malformed(
-        `sent a ${cursor.packet} with a number longer than it has to be [MQTT-1.5.5-1]`,
+        `${sent(cursor.packet)} with a number longer than it has to be [MQTT-1.5.5-1]`,
       )
     return value
   }
-  throw malformed(`sent a ${cursor.packet} with a number of more than four bytes [§1.5.5]`)
+  throw malformed(`${sent(cursor.packet)} with a number of more than four bytes [§1.5.5]`)
 }
 
 /** A UTF-8 string [§1.5.4]: well-formed and without U+0000. */
@@ -60,15 +65,19 @@ export function readText(cursor: Cursor): string {
   while (at < end && isPlain(bytes[at] as number)) at += 1
   if (at === end) return bytes.toString('latin1', start, end)
   if (bytes.subarray(at, end).includes(0))
-    throw malformed(`sent a ${cursor.packet} with U+0000 in a string [MQTT-1.5.4-2]`)
+    throw malformed(`${sent(cursor.packet)} with U+0000 in a string [MQTT-1.5.4-2]`)
   // refuses surrogates too; a byte order mark stays [MQTT-1.5.4-3]
   if (!isUtf8(bytes.subarray(at, end)))
-    throw malformed(`sent a ${cursor.packet} with a string that is not UTF-8 [MQTT-1.5.4-1]`)
+    throw malformed(`${sent(cursor.packet)} with a string that is not UTF-8 [MQTT-1.5.4-1]`)
   return bytes.toString('utf8', start, end)
 }
 
 function isPlain(byte: number): boolean {
   return byte < 0x80 && byte !== 0
+}
+
+export function hasWildcard(topic: string): boolean {
+  return topic.includes('+') || topic.includes('#')
 }
 
 /** Binary data [§1.5.6], as a view. */
@@ -81,19 +90,19 @@ export function readBinary(cursor: Cursor): Buffer {
 export function readPacketId(cursor: Cursor): number {
   const packetId = readUint16(cursor)
   if (packetId === 0)
-    throw protocolError(`sent a ${cursor.packet} with packet identifier 0 [MQTT-2.2.1-3]`)
+    throw protocolError(`${sent(cursor.packet)} with packet identifier 0 [MQTT-2.2.1-3]`)
   return packetId
 }
 
 export function expectEnd(cursor: Cursor): void {
   if (cursor.at !== cursor.end)
-    throw malformed(`sent a ${cursor.packet} with ${cursor.end - cursor.at} bytes too many`)
+    throw malformed(`${sent(cursor.packet)} with ${cursor.end - cursor.at} bytes too many`)
 }
 
 /** Where the next `count` bytes start, which are then read. */
 function take(cursor: Cursor, count: number): number {
   const { at } = cursor
-  if (cursor.end - at < count) throw malformed(`sent a ${cursor.packet} that is cut short`)
+  if (cursor.end - at < count) throw malformed(`${sent(cursor.packet)} that is cut short`)
   cursor.at = at + count
   return at
 }

@@ -2,6 +2,7 @@ import type { Qos } from '../topic/message.ts'
 import {
   type Cursor,
   expectEnd,
+  hasWildcard,
   malformed,
   protocolError,
   readBinary,
@@ -100,7 +101,7 @@ function checkFlags(flags: number, version: Version): void {
 function readWill(cursor: Cursor, flags: number, version: Version): Will {
   const properties: Properties = version === 5 ? readProperties(cursor, 'will') : {}
   const topic = readText(cursor)
-  if (topic === '' || topic.includes('+') || topic.includes('#'))
+  if (topic === '' || hasWildcard(topic))
     throw new ProtocolError(
       version === 5 ? Reason.topicNameInvalid : Reason.malformedPacket,
       'sent a CONNECT with a will topic that is not a topic name [MQTT-3.3.2-2]',

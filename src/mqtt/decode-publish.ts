@@ -1,5 +1,12 @@
 import type { MessageProperties, Qos } from '../topic/message.ts'
-import { type Cursor, malformed, protocolError, readPacketId, readText } from './cursor.ts'
+import {
+  type Cursor,
+  hasWildcard,
+  malformed,
+  protocolError,
+  readPacketId,
+  readText,
+} from './cursor.ts'
 import type { Publish, Version } from './packets.ts'
 import { readProperties, toMessageProperties } from './properties.ts'
 import { ProtocolError, Reason } from './reasons.ts'
@@ -10,7 +17,7 @@ export function decodePublish(cursor: Cursor, firstByte: number, version: Versio
   if (qos === 3) throw malformed('sent a PUBLISH with QoS 3 [MQTT-3.3.1-4]')
   if (dup && qos === 0) throw malformed('sent a PUBLISH with DUP and QoS 0 [MQTT-3.3.1-2]')
   const topic = readText(cursor)
-  if (topic.includes('+') || topic.includes('#'))
+  if (hasWildcard(topic))
     throw new ProtocolError(
       version === 5 ? Reason.topicNameInvalid : Reason.malformedPacket,
       'sent a PUBLISH with a wildcard in its topic [MQTT-3.3.2-2]',

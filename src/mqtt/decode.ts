@@ -5,6 +5,7 @@ import {
   protocolError,
   readByte,
   readPacketId,
+  sent,
 } from './cursor.ts'
 import { decodeConnect } from './decode-connect.ts'
 import { decodePublish } from './decode-publish.ts'
@@ -52,9 +53,9 @@ export function decodePacket(
   const packet = NAMES[type] as string
   const cursor: Cursor = { bytes: body, at: 0, end: body.length, packet }
   if (version !== null && type === PUBLISH) return decodePublish(cursor, firstByte, version)
-  checkFlags(type, firstByte & 0x0f, version)
+  checkFlags(cursor, firstByte, version)
   if (type === CONNECT) return decodeConnect(cursor)
-  if (version === null) throw protocolError(`sent a ${packet} before CONNECT [MQTT-3.1.0-1]`)
+  if (version === null) throw protocolError(`${sent(packet)} before CONNECT [MQTT-3.1.0-1]`)
   switch (type) {
     case 4:
       return decodeAcknowledgement(cursor, 'puback', version)
@@ -79,19 +80,21 @@ export function decodePacket(
     case 0:
       break
     default:
-      throw protocolError(`sent a ${packet}, which only a server may [§2.1.2]`)
+      throw protocolError(`${sent(packet)}, which only a server may [§2.1.2]`)
   }
   // reserved types: 0, and below MQTT 5 that of AUTH too [§2.1.2]
   throw malformed(`sent a packet of type ${type}, which is reserved`)
 }
 
-function checkFlags(type: number, flags: number, version: Version | null): void {
+function checkFlags(cursor: Cursor, firstByte: number, version: Version | null): void {
+  const type = firstByte >> 4
+  const flags = firstByte & 0x0f
   if (type === PUBLISH) return
   const reliable = WITH_RELIABLE.includes(type)
   // in MQTT 3.1 these three have DUP when they are sent again [3.1 §2.1]
   const checked = reliable && version === 3 ? flags & ~DUP : flags
   if (checked !== (reliable ? RELIABLE : 0))
-    throw malformed(`sent a ${NAMES[type]} with flags ${flags} [MQTT-2.1.3-1]`)
+    throw malformed(`${sent(cursor.packet)} with flags ${flags} [MQTT-2.1.3-1]`)
 }
 
 const PUBLISHED = [0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99]
@@ -149,6 +152,6 @@ function decodeAuth(cursor: Cursor): Auth {
 function readReason(cursor: Cursor, allowed: readonly number[]): number {
   const reason = readByte(cursor)
   if (!allowed.includes(reason))
-    throw protocolError(`sent a ${cursor.packet} with reason code ${reason} [§2.4]`)
+    throw protocolError(`${sent(cursor.packet)} with reason code ${reason} [§2.4]`)
   return reason
 }

@@ -1,6 +1,7 @@
 import type { MessageProperties, UserProperty } from '../topic/message.ts'
 import {
   type Cursor,
+  hasWildcard,
   malformed,
   protocolError,
   readBinary,
@@ -9,6 +10,7 @@ import {
   readUint16,
   readUint32,
   readVarint,
+  sent,
 } from './cursor.ts'
 import { PROPERTIES, type Properties, type Property } from './property-table.ts'
 import { ProtocolError } from './reasons.ts'
@@ -24,7 +26,7 @@ export function readProperties(cursor: Cursor, packet = cursor.packet): Properti
   if (length === 0) return NONE
   const { end } = cursor
   if (length > end - cursor.at)
-    throw malformed(`sent a ${cursor.packet} whose properties are longer than itself`)
+    throw malformed(`${sent(cursor.packet)} whose properties are longer than itself`)
   cursor.end = cursor.at + length
   const properties: Properties = {}
   while (cursor.at < cursor.end) readProperty(cursor, packet, properties)
@@ -37,7 +39,7 @@ function readProperty(cursor: Cursor, packet: string, properties: Properties): v
   const property = BY_ID[id]
   // an identifier that the packet does not have makes it malformed [§2.2.2.2]
   if (!property?.packets.includes(packet))
-    throw malformed(`sent a ${packet} with property ${id}, which it cannot have`)
+    throw malformed(`${sent(packet)} with property ${id}, which it cannot have`)
   if (property.type === 'pair') {
     const pair: UserProperty = [readText(cursor), readText(cursor)]
     if (properties.userProperties) properties.userProperties.push(pair)
@@ -45,12 +47,12 @@ function readProperty(cursor: Cursor, packet: string, properties: Properties): v
     return
   }
   const { name } = property
-  if (properties[name] !== undefined) throw protocolError(`sent a ${packet} with ${name} twice`)
+  if (properties[name] !== undefined) throw protocolError(`${sent(packet)} with ${name} twice`)
   if (name === 'subscriptionIdentifier' && packet === 'PUBLISH')
     throw protocolError('sent a PUBLISH with a subscription identifier [MQTT-3.3.4-6]')
   const value = readValue(cursor, property, packet)
   if (value === 0 && property.zero !== null)
-    throw new ProtocolError(property.zero, `sent a ${packet} with ${name} 0`)
+    throw new ProtocolError(property.zero, `${sent(packet)} with ${name} 0`)
   properties[name] = value as never
 }
 
@@ -58,7 +60,7 @@ function readValue(cursor: Cursor, { name, type }: Property, packet: string): un
   switch (type) {
     case 'bit': {
       const bit = readByte(cursor)
-      if (bit > 1) throw protocolError(`sent a ${packet} with ${name} ${bit}`)
+      if (bit > 1) throw protocolError(`${sent(packet)} with ${name} ${bit}`)
       return bit
     }
     case 'uint16':
@@ -72,8 +74,8 @@ function readValue(cursor: Cursor, { name, type }: Property, packet: string): un
     case 'topic': {
       const topic = readText(cursor)
       // [MQTT-3.3.2-14], [MQTT-4.7.3-1]
-      if (topic === '' || topic.includes('+') || topic.includes('#'))
-        throw protocolError(`sent a ${packet} with a ${name} that is not a topic name`)
+      if (topic === '' || hasWildcard(topic))
+        throw protocolError(`${sent(packet)} with a ${name} that is not a topic name`)
       return topic
     }
     default:
