@@ -128,7 +128,7 @@ export function createFrames({ connectBytes, packetBytes }: FrameLimits): Frames
   return {
     push(bytes) {
       if (bytes.length === 0) return
-      if (at < chunk.length || turned.length > 0) pushed.push(bytes)
+      if (at < chunk.length || turned.length > 0 || pushed.length > 0) pushed.push(bytes)
       else {
         chunk = bytes
         at = 0
