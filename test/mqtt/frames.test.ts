@@ -26,10 +26,26 @@ const BODIES = [5, 0, 1, 127, 0, 128, 300, 0].map(body)
 const STREAM = Buffer.concat(BODIES.map((content, index) => packet(index, content)))
 const FRAMES = BODIES.map((content, index) => ({ first: index, body: content }))
 
-function drain(frames: Frames): Frame[] {
-  const found: Frame[] = []
+function drain(frames: Frames, found: Frame[] = []): Frame[] {
   for (let frame = frames.next(); frame !== null; frame = frames.next()) found.push(frame)
   return found
+}
+
+/** The same, read in the simplest way from the whole stream: its packets, and why it cannot be read any further. */
+function readWhole(stream: Buffer): [Frame[], string] {
+  const found: Frame[] = []
+  let rest = stream
+  for (;;) {
+    const end = rest.subarray(1, 5).findIndex((byte) => byte < 0x80) + 2
+    if (end === 1) return [found, rest.length >= 5 ? 'malformed' : 'partial']
+    const digits = rest.subarray(1, end)
+    if (digits.length > 1 && digits.at(-1) === 0) return [found, 'malformed']
+    const length = digits.reduceRight((sum, byte) => sum * 128 + (byte & 0x7f), 0)
+    if (end + length > LIMITS.packetBytes) return [found, 'too large']
+    if (rest.length < end + length) return [found, 'partial']
+    found.push({ first: rest[0] as number, body: rest.subarray(end, end + length) })
+    rest = rest.subarray(end + length)
+  }
 }
 
 /** What is read of `stream` when it comes in chunks that end at these places. */
@@ -80,6 +96,33 @@ describe('packets', () => {
         assert.deepEqual(readSplit(stream, ends), expected)
       }),
       { numRuns: 200 },
+    )
+  })
+
+  it('are those of the plainest reader, in whatever bytes', () => {
+    const small = fc.oneof(fc.constantFrom(0, 1, 2, 0x7f, 0x80, 0x81, 0xff), fc.nat(255))
+    const chunk = fc.array(small, { maxLength: 12 }).map((bytes) => Buffer.from(bytes))
+    fc.assert(
+      fc.property(fc.array(chunk, { maxLength: 40, size: 'max' }), (chunks) => {
+        const frames = createFrames(LIMITS)
+        frames.connected(5)
+        const found: Frame[] = []
+        let end = ''
+        try {
+          for (const one of chunks) {
+            frames.push(one)
+            drain(frames, found)
+          }
+          end = 'partial'
+        } catch (error) {
+          assert.ok(error instanceof ProtocolError)
+          end = error.reason === Reason.packetTooLarge ? 'too large' : 'malformed'
+        }
+        const [expected, expectedEnd] = readWhole(Buffer.concat(chunks))
+        assert.equal(end, expectedEnd)
+        assert.deepEqual(found, expected)
+      }),
+      { numRuns: 2000 },
     )
   })
 
