@@ -82,10 +82,13 @@ describe('mqtt-packet', () => {
   })
 
   for (const version of VERSIONS)
-    it(`reads what both accept as we do (version ${version})`, () => {
+    it(`reads what both accept as we do (version ${version})`, (t) => {
       const packets = samplePackets(version, 500, SEED)
       const { stackTraceLimit } = Error
       Error.stackTraceLimit = 0
+      t.after(() => {
+        Error.stackTraceLimit = stackTraceLimit
+      })
       let both = 0
       for (let run = 0; run < RUNS; run++) {
         const sent = mutate(packets, createRandom(SEED + run))
@@ -97,7 +100,6 @@ describe('mqtt-packet', () => {
           assert.deepEqual(theirFields(theirs, ours), ourFields(ours), repeat)
         } else if (ours) assert.ok(onlyWeTake(ours, sent), `refused there: ${repeat}`)
       }
-      Error.stackTraceLimit = stackTraceLimit
       assert.ok(both > RUNS / 10, `both accept only ${both}`)
     })
 })
