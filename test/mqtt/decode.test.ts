@@ -103,6 +103,7 @@ const REFUSED: Refusals = {
     'DISCONNECT with bytes behind its end': [5, 0xe0, bytes(0, NONE, 0)],
     'AUTH in 3.1.1': [4, 0xf0, bytes()],
     'AUTH with flags': [5, 0xf1, bytes()],
+    'AUTH with bytes behind its end': [5, 0xf0, bytes(0x18, NONE, 0)],
     'AUTH without properties': [5, 0xf0, bytes(0x18)],
     'the reserved type 0 [§2.1.2]': [5, 0x00, bytes()],
   },

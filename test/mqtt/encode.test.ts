@@ -57,6 +57,24 @@ describe('PUBLISH', () => {
       )
   })
 
+  it('has as many bytes for its length as it takes', () => {
+    for (const edge of [128, 16_384, 2_097_152])
+      for (const remaining of [edge - 1, edge]) {
+        const payload = Buffer.alloc(remaining - 3)
+        const expected = generate({ ...PLAIN, type: 'publish', payload }, 4)
+        assert.ok(publishPacket(4, { ...PLAIN, payload }).equals(expected))
+      }
+  })
+
+  it('has as many bytes for the length of its properties as it takes', () => {
+    for (const length of [127, 128, 16_383, 16_384]) {
+      const properties = { contentType: 'x'.repeat(length - 3) }
+      const encoded = publishPacket(5, { ...PLAIN, properties })
+      const read = decodePacket(encoded[0] as number, bodyOf(encoded), 5)
+      assert.partialDeepStrictEqual(read, { properties, payload: PLAIN.payload })
+    }
+  })
+
   it('is read by our decoder with the same fields', () => {
     for (const version of VERSIONS)
       fc.assert(
