@@ -3,7 +3,9 @@ import { GatewayError } from '../errors.ts'
 import type { Meter } from '../metrics/meter.ts'
 import type { Caller, Reading, Relay } from '../relay/relay.ts'
 import type { App, Request } from './app.ts'
+import { fromBase64 } from './base64.ts'
 import { callerOf } from './caller.ts'
+import { formatProblem, PROPERTY_NAMES, type PropertyFault, readProperties } from './properties.ts'
 import { takeAnyBody } from './publish.ts'
 
 export const MAX_LINES = 1000
@@ -75,8 +77,7 @@ async function publishLine(
   return refused && { line, code: refused.code, detail: refused.message }
 }
 
-const MEMBERS = ['topic', 'payload', 'payloadBase64', 'qos', 'retain']
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
+const MEMBERS = ['topic', 'payload', 'payloadBase64', 'qos', 'retain', ...PROPERTY_NAMES]
 
 function toReading(text: string): Reading | GatewayError {
   let value: unknown
@@ -104,7 +105,16 @@ function toReading(text: string): Reading | GatewayError {
     return invalid('The line must have either "payload" or "payloadBase64".')
   const bytes = toBytes(typeof payload === 'number' ? asWritten(text) : payload, payloadBase64)
   if (bytes instanceof GatewayError) return bytes
-  return { topic, payload: bytes, qos, retain, properties: null, messageExpiry: null }
+  const read = readProperties(value)
+  if ('problem' in read) return invalid(sentence(read))
+  const { properties, messageExpiry } = read
+  const problem = formatProblem({ payload: bytes, properties })
+  if (problem) return invalid(problem)
+  return { topic, payload: bytes, qos, retain, properties, messageExpiry }
+}
+
+function sentence({ name, problem }: PropertyFault): string {
+  return name === null ? `The MQTT properties ${problem}.` : `"${name}" ${problem}.`
 }
 
 /** `{"payload":21.50}` means the text 21.50; a JavaScript number would lose that zero, and the end of a long serial number. */
@@ -120,9 +130,8 @@ function toBytes(payload: unknown, payloadBase64: unknown): Buffer | GatewayErro
     if (typeof payload === 'string' && payload.isWellFormed()) return Buffer.from(payload)
     return invalid('"payload" must be a string or a number.')
   }
-  if (typeof payloadBase64 === 'string' && BASE64.test(payloadBase64))
-    return Buffer.from(payloadBase64, 'base64')
-  return invalid('"payloadBase64" must be base64.')
+  const bytes = typeof payloadBase64 === 'string' ? fromBase64(payloadBase64) : null
+  return bytes ?? invalid('"payloadBase64" must be base64.')
 }
 
 function invalid(detail: string): GatewayError {

@@ -4,7 +4,9 @@ import type { Reading, Relay } from '../relay/relay.ts'
 import { type App, type Request, sendProblem } from './app.ts'
 import { callerOf } from './caller.ts'
 import { toGatewayError } from './problem.ts'
+import { formatProblem } from './properties.ts'
 import { parseQuery, single, topicInPath, unknownName } from './query.ts'
+import { propertiesOf, QUERY_PROPERTIES } from './request-properties.ts'
 
 export interface PublishOptions {
   readonly relay: Relay
@@ -14,8 +16,7 @@ export interface PublishOptions {
 }
 
 const PREFIX = '/topics/'
-/** AWS IoT's own names are known; they are carried where the broker speaks MQTT 5, which the embedded one does not. */
-const QUERY_NAMES = ['qos', 'retain', 'contentType', 'messageExpiry', 'responseTopic']
+const QUERY_NAMES = ['qos', 'retain', ...QUERY_PROPERTIES]
 
 /** `POST /topics/{topic}`: one reading, byte for byte. */
 export function publishRoute(app: App, { relay, meter, maxPayload }: PublishOptions): void {
@@ -68,12 +69,18 @@ function toReading(request: Request): Reading | GatewayError {
     return new GatewayError('query_invalid', `qos must be 0 or 1, not "${qos}".`)
   if (retain !== 'true' && retain !== 'false')
     return new GatewayError('query_invalid', `retain must be true or false, not "${retain}".`)
+  const read = propertiesOf(query, request.headers)
+  if (read instanceof GatewayError) return read
+  const { properties, messageExpiry } = read
+  const payload = request.body as Buffer
+  const problem = formatProblem({ payload, properties })
+  if (problem) return new GatewayError('body_invalid', problem)
   return {
     topic,
-    payload: request.body as Buffer,
+    payload,
     qos: qos === '1' ? 1 : 0,
     retain: retain === 'true',
-    properties: null,
-    messageExpiry: null,
+    properties,
+    messageExpiry,
   }
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { it } from 'node:test'
+import { describe, it } from 'node:test'
 import { pino } from 'pino'
 import { createAccess } from '../../src/acl/access.ts'
 import { GatewayError } from '../../src/errors.ts'
@@ -8,7 +8,7 @@ import { nameCaller } from '../../src/http/caller.ts'
 import { publishRoute } from '../../src/http/publish.ts'
 import type { Trust } from '../../src/identity/trust.ts'
 import { silentMeter } from '../../src/metrics/meter.ts'
-import type { Relay } from '../../src/relay/relay.ts'
+import type { Reading, Relay } from '../../src/relay/relay.ts'
 import { aclOf } from '../support/acl.ts'
 
 function open(publish: Relay['publish'], named = true) {
@@ -27,8 +27,12 @@ function open(publish: Relay['publish'], named = true) {
     ...{ relay: { publish }, maxPayload: 10 },
     meter: { ...silentMeter, published: (_door, _qos, result) => counted.push(result) },
   })
-  const post = async (url: string, payload = '1') => {
-    const answer = await app.inject({ method: 'POST', url, payload })
+  const post = async (
+    url: string,
+    payload: string | Buffer = '1',
+    headers: Record<string, string> = {},
+  ) => {
+    const answer = await app.inject({ method: 'POST', url, payload, headers })
     return { ...answer, body: answer.body, status: answer.statusCode, json: answer.json() }
   }
   return { logged, counted, post }
@@ -63,6 +67,143 @@ it('what does not get as far as the relay is counted here', async () => {
   await post('/topics/a', '12345678901')
   assert.deepEqual(counted, ['invalid', 'invalid', 'too_large'])
 })
+
+const base64 = (text: string) => Buffer.from(text).toString('base64')
+
+describe("what AWS IoT's publishers say of a payload", () => {
+  async function published(query: string, headers: Record<string, string> = {}) {
+    const readings: Reading[] = []
+    const { post } = open(async (_caller, reading) => {
+      readings.push(reading)
+      return null
+    })
+    const { status, body } = await post(`/topics/a?${query}`, '21.5', headers)
+    assert.equal(status, 200, body)
+    const [{ properties, messageExpiry } = assert.fail()] = readings
+    return { properties, messageExpiry }
+  }
+
+  it('comes in the query and in headers', async () => {
+    const query = 'contentType=text%2Fplain%3B%20x%3D1&messageExpiry=60&responseTopic=a%2Fb'
+    const headers = {
+      'x-amz-mqtt5-payload-format-indicator': 'UTF8_DATA',
+      'X-Amz-Mqtt5-Correlation-Data': 'AP8=',
+      'x-amz-mqtt5-user-properties': base64('[{"b":"1"},{"a":"2"},{"b":"ü"},{"":""}]'),
+    }
+    assert.deepEqual(await published(query, headers), {
+      messageExpiry: 60,
+      properties: {
+        contentType: 'text/plain; x=1',
+        responseTopic: 'a/b',
+        payloadFormatIndicator: 1,
+        correlationData: Buffer.from([0, 255]),
+        userProperties: [
+          ...[
+            ['b', '1'],
+            ['a', '2'],
+            ['b', 'ü'],
+            ['', ''],
+          ],
+        ],
+      },
+    })
+  })
+
+  it('is nothing where they say nothing', async () => {
+    assert.deepEqual(await published(''), { properties: null, messageExpiry: null })
+    // what curl sends by itself says nothing of the payload
+    const form = { 'content-type': 'application/x-www-form-urlencoded' }
+    assert.deepEqual(await published('qos=1', form), { properties: null, messageExpiry: null })
+  })
+
+  it('is any of it alone, and names that are special to JavaScript are names like others', async () => {
+    const expires = { properties: null, messageExpiry: 4_294_967_295 }
+    assert.deepEqual(await published('messageExpiry=4294967295'), expires)
+    const bytes = { 'x-amz-mqtt5-payload-format-indicator': 'UNSPECIFIED_BYTES' }
+    assert.deepEqual((await published('', bytes)).properties, { payloadFormatIndicator: 0 })
+    const names = { 'x-amz-mqtt5-user-properties': base64('[{"__proto__":"1"},{"7":"2"}]') }
+    assert.deepEqual((await published('', names)).properties?.userProperties, [
+      ['__proto__', '1'],
+      ['7', '2'],
+    ])
+  })
+
+  async function refuses(query: string, headers: Record<string, string>, detail: RegExp) {
+    const { post, counted } = open(() => assert.fail())
+    const { status, json } = await post(`/topics/a?${query}`, '1', headers)
+    assert.match(json.detail, detail)
+    assert.deepEqual(counted, ['invalid'])
+    assert.equal(status, 400)
+    return json.code
+  }
+
+  const EXPIRIES = ['0', '-1', '1.5', '1e3', '', '%2060', '4294967296', '99999999999', '0x10']
+  const inQuery: [queries: string[], detail: RegExp][] = [
+    [
+      EXPIRIES.map((expiry) => `messageExpiry=${expiry}`),
+      /^messageExpiry must be a whole number of seconds from 1 to 4294967295; leave it out/,
+    ],
+    [['contentType=a%00'], /^contentType must not hold U\+0000\.$/],
+    [['contentType=a&contentType=a'], /"contentType" more than once/],
+    [['responseTopic=a%2F%2B', 'responseTopic=%23'], /^responseTopic must not hold a wildcard/],
+    [['responseTopic='], /^responseTopic must have at least one character/],
+  ]
+  for (const [queries, detail] of inQuery)
+    for (const query of queries)
+      it(`is refused: ${query}`, async () => {
+        assert.equal(await refuses(query, {}, detail), 'query_invalid')
+      })
+
+  const PAIRS = /user-properties must be base64 of a JSON list of objects with one name each, such/
+  const NAMES = /user-properties must have names and values that are strings of valid Unicode/
+  const inHeaders: [name: string, values: string[], detail: RegExp][] = [
+    [
+      'payload-format-indicator',
+      ['utf8_data', '1', '', 'UTF8_DATA, UTF8_DATA'],
+      /x-amz-mqtt5-payload-format-indicator must be UNSPECIFIED_BYTES or UTF8_DATA\.$/,
+    ],
+    [
+      'correlation-data',
+      ['AP8', '%%', 'AP8=, AP8=', 'A P8='],
+      /^The header x-amz-mqtt5-correlation-data must be base64\.$/,
+    ],
+    ['user-properties', ['[{"a":"1"}]', '', '/w=='], PAIRS],
+    ['user-properties', ['{"a":"1"}', '[{"a":"1","b":"2"}]', '[{}]'].map(base64), PAIRS],
+    ['user-properties', ['[["a","1"]]', '["a"]', '[null]', '['].map(base64), PAIRS],
+    ['user-properties', ['[{"a":1}]', '[{"a":null}]', '[{"a":"\\u0000"}]'].map(base64), NAMES],
+    ['user-properties', [base64('[{"\\ud800":""}]')], NAMES],
+    ['user-properties', [base64(many(101))], /must be at most 100, not 101\.$/],
+    ['user-property', ['e30='], /^There is no header x-amz-mqtt5-user-property; known are x-amz/],
+  ]
+  for (const [name, values, detail] of inHeaders)
+    for (const value of values)
+      it(`is refused: ${name} ${value.slice(0, 60)}`, async () => {
+        const headers = { [`x-amz-mqtt5-${name}`]: value }
+        assert.equal(await refuses('', headers, detail), 'request_invalid')
+      })
+
+  it('is bounded in all', async () => {
+    const headers = { 'x-amz-mqtt5-correlation-data': base64('x'.repeat(6000)) }
+    const detail = /^The MQTT properties have 66000 bytes together; at most 65535 are allowed\.$/
+    const query = `contentType=${'x'.repeat(60_000)}`
+    assert.equal(await refuses(query, headers, detail), 'request_invalid')
+  })
+
+  it('must be true of a payload that is said to be UTF-8', async () => {
+    const { post } = open(async () => null)
+    const headers = { 'x-amz-mqtt5-payload-format-indicator': 'UTF8_DATA' }
+    const { status, json } = await post('/topics/a', Buffer.from([0xff]), headers)
+    assert.deepEqual([status, json.code], [400, 'body_invalid'])
+    assert.match(json.detail, /not valid UTF-8/)
+    assert.equal((await post('/topics/a', Buffer.from('ü'), headers)).status, 200)
+    headers['x-amz-mqtt5-payload-format-indicator'] = 'UNSPECIFIED_BYTES'
+    assert.equal((await post('/topics/a', Buffer.from([0xff]), headers)).status, 200)
+  })
+})
+
+function many(count: number): string {
+  return JSON.stringify(Array(count).fill({ a: '' }))
+}
 
 it('a request that no door has named is not published', async () => {
   const { post } = open(() => assert.fail(), false)

@@ -1,0 +1,110 @@
+import { isUtf8 } from 'node:buffer'
+import type { Reading } from '../relay/relay.ts'
+import type { MessageProperties } from '../topic/message.ts'
+import { propertiesByteLength } from '../topic/properties.ts'
+import { topicProblem } from '../topic/topic.ts'
+import { fromBase64 } from './base64.ts'
+
+/** Most user properties of one message. */
+export const MAX_USER_PROPERTIES = 100
+/** Bytes of all properties of one message together. */
+export const MAX_PROPERTIES_BYTES = 65_535
+/** Seconds; what four bytes hold [MQTT 5 §3.3.2.3.3]. */
+export const MAX_MESSAGE_EXPIRY = 0xffff_ffff
+
+/** What a publisher may say of its payload, by the names that AWS IoT has for it. */
+export type PropertyName = keyof typeof PROBLEMS
+/** The values as JSON has them, not checked yet. */
+export type GivenProperties = Readonly<Partial<Record<PropertyName, unknown>>>
+export type ReadProperties = Pick<Reading, 'properties' | 'messageExpiry'>
+
+/** What is wrong: a sentence without its subject, which is the property, or all of them where `name` is null. */
+export interface PropertyFault {
+  readonly name: PropertyName | null
+  readonly problem: string
+}
+
+const PROBLEMS = {
+  contentType: textProblem,
+  messageExpiry: (value: unknown) =>
+    Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MAX_MESSAGE_EXPIRY
+      ? null
+      : `must be a whole number of seconds from 1 to ${MAX_MESSAGE_EXPIRY}; leave it out for a message that does not expire`,
+  responseTopic: (value: unknown) =>
+    typeof value === 'string' ? topicProblem(value) : 'must be a string',
+  payloadFormatIndicator: (value: unknown) =>
+    value === 0 || value === 1 ? null : 'must be 0 for bytes or 1 for UTF-8',
+  correlationData: (value: unknown) =>
+    typeof value === 'string' && fromBase64(value) ? null : 'must be base64',
+  userProperties: userPropertiesProblem,
+}
+
+export const PROPERTY_NAMES = Object.keys(PROBLEMS) as PropertyName[]
+
+/** The values once they are checked. */
+interface Checked extends Omit<MessageProperties, 'correlationData'> {
+  readonly messageExpiry?: number
+  readonly correlationData?: string
+}
+
+const NONE: ReadProperties = { properties: null, messageExpiry: null }
+
+/** The properties of a message, or the first thing that is wrong with them. */
+export function readProperties(given: GivenProperties): ReadProperties | PropertyFault {
+  const values: Partial<Record<PropertyName, unknown>> = {}
+  let none = true
+  for (const name of PROPERTY_NAMES) {
+    const value = given[name]
+    if (value === undefined) continue
+    const problem = PROBLEMS[name](value)
+    if (problem) return { name, problem }
+    values[name] = value
+    none = false
+  }
+  return none ? NONE : toProperties(values as Checked)
+}
+
+function toProperties(checked: Checked): ReadProperties | PropertyFault {
+  const { messageExpiry = null, correlationData, ...rest } = checked
+  const properties: MessageProperties =
+    correlationData === undefined
+      ? rest
+      : { ...rest, correlationData: Buffer.from(correlationData, 'base64') }
+  const bytes = propertiesByteLength(properties)
+  if (bytes > MAX_PROPERTIES_BYTES)
+    return {
+      name: null,
+      problem: `have ${bytes} bytes together; at most ${MAX_PROPERTIES_BYTES} are allowed`,
+    }
+  const empty = Object.keys(properties).length === 0
+  return { properties: empty ? null : properties, messageExpiry }
+}
+
+/** Why the payload is not what its format indicator says, as a sentence, or null where it is [MQTT 5 §3.3.2.3.2]. */
+export function formatProblem({
+  payload,
+  properties,
+}: Pick<Reading, 'payload' | 'properties'>): string | null {
+  if (properties?.payloadFormatIndicator !== 1 || isUtf8(payload)) return null
+  return 'The payload is not valid UTF-8, which its payload format indicator says it is.'
+}
+
+/** Why `value` is not a string that MQTT can carry [MQTT-1.5.4-1] [MQTT-1.5.4-2], or null if it is one. */
+function textProblem(value: unknown): string | null {
+  if (typeof value !== 'string') return 'must be a string'
+  if (!value.isWellFormed()) return 'must be valid Unicode'
+  return value.includes('\0') ? 'must not hold U+0000' : null
+}
+
+function userPropertiesProblem(value: unknown): string | null {
+  const form = 'must be a list of pairs, such as [["name","value"]]'
+  if (!Array.isArray(value)) return form
+  if (value.length > MAX_USER_PROPERTIES)
+    return `must be at most ${MAX_USER_PROPERTIES}, not ${value.length}`
+  for (const pair of value) {
+    if (!Array.isArray(pair) || pair.length !== 2) return form
+    if (pair.some((text) => textProblem(text) !== null))
+      return 'must have names and values that are strings of valid Unicode without U+0000'
+  }
+  return null
+}

@@ -1,0 +1,110 @@
+import { isUtf8 } from 'node:buffer'
+import type { IncomingHttpHeaders } from 'node:http'
+import { GatewayError } from '../errors.ts'
+import type { UserProperty } from '../topic/message.ts'
+import { fromBase64 } from './base64.ts'
+import { type PropertyName, type ReadProperties, readProperties } from './properties.ts'
+import { type Query, single } from './query.ts'
+
+/** What AWS IoT's `Publish` has in the query. */
+export const QUERY_PROPERTIES = ['contentType', 'messageExpiry', 'responseTopic'] as const
+/** What it has in headers. */
+export const HEADERS = {
+  payloadFormatIndicator: 'x-amz-mqtt5-payload-format-indicator',
+  correlationData: 'x-amz-mqtt5-correlation-data',
+  userProperties: 'x-amz-mqtt5-user-properties',
+} as const
+/** In the order of MQTT's numbers for them. */
+export const FORMATS: readonly string[] = ['UNSPECIFIED_BYTES', 'UTF8_DATA']
+
+const PREFIX = 'x-amz-mqtt5-'
+const KNOWN_HEADERS: readonly string[] = Object.values(HEADERS)
+
+type Values = Partial<Record<PropertyName, unknown>>
+
+/** The properties that a request has for its message, where AWS IoT's publishers put them. */
+export function propertiesOf(
+  query: Query,
+  headers: IncomingHttpHeaders,
+): ReadProperties | GatewayError {
+  const values: Values = {}
+  const refused = takeQuery(query, values) ?? takeHeaders(headers, values)
+  if (refused) return refused
+  const read = readProperties(values)
+  if (!('problem' in read)) return read
+  const { name, problem } = read
+  if (name === null) return new GatewayError('request_invalid', `The MQTT properties ${problem}.`)
+  return isHeader(name)
+    ? headerInvalid(name, problem)
+    : new GatewayError('query_invalid', `${name} ${problem}.`)
+}
+
+function takeQuery(query: Query, values: Values): GatewayError | null {
+  for (const name of QUERY_PROPERTIES) {
+    const text = single(query, name)
+    if (text instanceof GatewayError) return text
+    if (text !== undefined) values[name] = name === 'messageExpiry' ? numberIn(text) : text
+  }
+  return null
+}
+
+/** What is not written as a whole number stays text, which is then refused. */
+function numberIn(text: string): number | string {
+  return /^\d{1,10}$/.test(text) ? Number(text) : text
+}
+
+function takeHeaders(headers: IncomingHttpHeaders, values: Values): GatewayError | null {
+  // a misspelt name must not lose what it carries
+  for (const name in headers)
+    if (name.startsWith(PREFIX) && !KNOWN_HEADERS.includes(name))
+      return new GatewayError(
+        'request_invalid',
+        `There is no header ${name}; known are ${KNOWN_HEADERS.join(', ')}.`,
+      )
+  const format = headers[HEADERS.payloadFormatIndicator]
+  if (format !== undefined) {
+    const indicator = FORMATS.indexOf(String(format))
+    if (indicator === -1)
+      return headerInvalid('payloadFormatIndicator', `must be ${FORMATS.join(' or ')}`)
+    values.payloadFormatIndicator = indicator
+  }
+  const correlationData = headers[HEADERS.correlationData]
+  if (correlationData !== undefined) values.correlationData = correlationData
+  const userProperties = headers[HEADERS.userProperties]
+  if (typeof userProperties === 'string') {
+    const pairs = pairsIn(userProperties)
+    if (pairs === null)
+      return headerInvalid(
+        'userProperties',
+        'must be base64 of a JSON list of objects with one name each, such as [{"name":"value"}]',
+      )
+    values.userProperties = pairs
+  }
+  return null
+}
+
+/** `[{"a":"1"},{"b":"2"}]` in base64, as pairs. An object with several names is not taken: JSON does not order them. */
+function pairsIn(base64: string): UserProperty[] | null {
+  const bytes = fromBase64(base64)
+  if (bytes === null || !isUtf8(bytes)) return null
+  try {
+    const list = JSON.parse(bytes.toString('utf8'))
+    if (!Array.isArray(list)) return null
+    const pairs = list.map((object) => (isObject(object) ? Object.entries(object) : []))
+    return pairs.every((entries) => entries.length === 1) ? (pairs.flat() as UserProperty[]) : null
+  } catch {
+    return null
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isHeader(name: PropertyName): name is keyof typeof HEADERS {
+  return Object.hasOwn(HEADERS, name)
+}
+
+function headerInvalid(name: keyof typeof HEADERS, problem: string): GatewayError {
+  return new GatewayError('request_invalid', `The header ${HEADERS[name]} ${problem}.`)
+}

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { pino } from 'pino'
+import { createAccess } from '../../src/acl/access.ts'
+import { createApp } from '../../src/http/app.ts'
+import { nameCaller } from '../../src/http/caller.ts'
+import { publishManyRoute } from '../../src/http/publish-many.ts'
+import type { Trust } from '../../src/identity/trust.ts'
+import { silentMeter } from '../../src/metrics/meter.ts'
+import type { Reading } from '../../src/relay/relay.ts'
+import { aclOf } from '../support/acl.ts'
+
+/** What the relay got of some lines, and what was refused before it. */
+async function publish(...lines: string[]) {
+  const readings: Reading[] = []
+  const app = createApp({
+    ...{ trust: { context: {} } as Trust, requestCert: true, log: pino({ level: 'silent' }) },
+  })
+  const identity = { id: 'device', serial: '', fingerprint256: '', notAfter: 0 }
+  const access = createAccess(aclOf('topic write #\n'), { user: 'device', clientId: 'device' })
+  app.addHook('onRequest', async (request) => {
+    nameCaller(request, { identity, access, door: 'device' })
+  })
+  const relay = {
+    async publish(_caller: unknown, reading: Reading) {
+      readings.push(reading)
+      return null
+    },
+  }
+  publishManyRoute(app, relay, silentMeter)
+  const answer = await app.inject({
+    ...{ method: 'POST', url: '/topics', payload: lines.join('\n') },
+    headers: { 'content-type': 'application/x-ndjson' },
+  })
+  const { refused } = answer.json()
+  return { readings, refused: refused as { line: number; code: string; detail: string }[] }
+}
+
+const line = (more: object) => JSON.stringify({ topic: 'a', payload: 'x', ...more })
+
+describe('the lines of POST /topics', () => {
+  it('have the properties of a stream event as members, and when they expire', async () => {
+    const properties = {
+      ...{ contentType: 'text/plain', responseTopic: 'answers', payloadFormatIndicator: 1 },
+      correlationData: 'AP8=',
+      userProperties: [
+        ['b', '1'],
+        ['a', '2'],
+        ['b', '3'],
+      ],
+    }
+    const { readings, refused } = await publish(
+      line({ ...properties, messageExpiry: 60 }),
+      line({ messageExpiry: 1 }),
+      line({}),
+    )
+    assert.deepEqual(refused, [])
+    assert.deepEqual(
+      readings.map(({ properties, messageExpiry }) => [properties, messageExpiry]),
+      [
+        [{ ...properties, correlationData: Buffer.from([0, 255]) }, 60],
+        [null, 1],
+        [null, null],
+      ],
+    )
+  })
+
+  it('are refused where a property is none, by its name', async () => {
+    const wrong: [object, RegExp][] = [
+      [{ contentType: 1 }, /^"contentType" must be a string\.$/],
+      [{ contentType: null }, /^"contentType" must be a string\.$/],
+      [{ messageExpiry: 0 }, /^"messageExpiry" must be a whole number of seconds from 1 to /],
+      [{ messageExpiry: '60' }, /^"messageExpiry" must be a whole number/],
+      [{ responseTopic: 'a/#' }, /^"responseTopic" must not hold a wildcard/],
+      [{ payloadFormatIndicator: 'UTF8_DATA' }, /^"payloadFormatIndicator" must be 0 .* or 1/],
+      [{ correlationData: 'AP8' }, /^"correlationData" must be base64\.$/],
+      [{ userProperties: { a: 'b' } }, /^"userProperties" must be a list of pairs/],
+      [{ contentType: 'x'.repeat(65_536) }, /^The MQTT properties have 65536 bytes together/],
+      [{ contenttype: 'a' }, /^There is no member "contenttype"; known are .*contentType/],
+    ]
+    const { readings, refused } = await publish(
+      ...wrong.map(([more]) => line(more)),
+      '{"topic":"a","payloadBase64":"/w==","payloadFormatIndicator":1}',
+      line({ payload: 'last' }),
+    )
+    assert.deepEqual(
+      readings.map(({ payload }) => String(payload)),
+      ['last'],
+    )
+    assert.deepEqual(
+      refused.map(({ line, code }) => [line, code]),
+      Array.from({ length: wrong.length + 1 }, (_, index) => [index + 1, 'body_invalid']),
+    )
+    for (const [index, [, detail]] of wrong.entries())
+      assert.match(refused[index]?.detail ?? '', detail)
+    assert.match(refused.at(-1)?.detail ?? '', /not valid UTF-8/)
+  })
+})
