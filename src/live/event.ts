@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { Message } from '../topic/message.ts'
+import { toJsonProperties } from '../topic/properties.ts'
 
 export type EventFormat = 'json' | 'raw'
 
@@ -33,11 +34,14 @@ export const HEARTBEAT = Buffer.from(':\n\n')
 /** How long a browser waits before it connects again, in milliseconds. */
 export const RETRY = Buffer.from('retry: 2000\n\n')
 
-function toJson({ topic, payload, device, qos, retain, time }: Message): string {
+function toJson({ topic, payload, device, qos, retain, time, properties }: Message): string {
   const body = isUtf8(payload)
     ? { payload: payload.toString('utf8') }
     : { payloadBase64: payload.toString('base64') }
-  return JSON.stringify({ topic, ...body, device, qos, retain, time: new Date(time).toISOString() })
+  return JSON.stringify({
+    ...{ topic, ...body, device, qos, retain, time: new Date(time).toISOString() },
+    ...(properties === null ? {} : { properties: toJsonProperties(properties) }),
+  })
 }
 
 /** Bytes that are no UTF-8 become U+FFFD: an event stream is text, and `json` is there for the rest. */

@@ -1,16 +1,23 @@
 import type { Delivery } from '../broker/broker.ts'
+import { fromJsonProperties, toJsonProperties } from '../topic/properties.ts'
 import { type EventFormat, eventFrame } from './event.ts'
 
 /** One delivered message that a reader may still ask for; its `sequence` is the history's own. */
-export interface Entry extends Omit<Delivery, 'payload'> {
+export interface Entry extends Omit<Delivery, 'payload' | 'properties'> {
   /** Its payload, a character a byte. Ten thousand buffers would have V8 stop everything to collect what they hold outside its heap. */
   readonly characters: string
+  /** Its properties in JSON, for the same reason. */
+  readonly properties: string | null
   /** Formatted when first asked for, then shared by all who read it. */
   frames: Partial<Record<EventFormat, Buffer>> | null
 }
 
-export function deliveryOf({ frames: _frames, characters, ...rest }: Entry): Delivery {
-  return { ...rest, payload: Buffer.from(characters, 'latin1') }
+export function deliveryOf({ frames: _frames, characters, properties, ...rest }: Entry): Delivery {
+  return {
+    ...rest,
+    payload: Buffer.from(characters, 'latin1'),
+    properties: properties === null ? null : fromJsonProperties(JSON.parse(properties)),
+  }
 }
 
 export interface History {
@@ -38,7 +45,7 @@ export interface SavedHistory {
 
 export interface HistoryBounds {
   readonly messages: number
-  /** Bytes of topics and payloads. */
+  /** Bytes of topics, payloads and properties. */
   readonly bytes: number
 }
 
@@ -102,7 +109,7 @@ export function createHistory(
       retain,
       device,
       time,
-      properties,
+      properties: properties && JSON.stringify(toJsonProperties(properties)),
       expires,
       sequence,
       frames: null,
@@ -158,6 +165,6 @@ export function createHistory(
   }
 }
 
-function bytesOf({ topic, characters }: Entry): number {
-  return topic.length + characters.length
+function bytesOf({ topic, characters, properties }: Entry): number {
+  return topic.length + characters.length + (properties?.length ?? 0)
 }

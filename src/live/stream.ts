@@ -1,11 +1,12 @@
 import type { Writable } from 'node:stream'
+import { isDeepStrictEqual } from 'node:util'
 import type { Access } from '../acl/access.ts'
 import type { Broker } from '../broker/broker.ts'
 import { GatewayError } from '../errors.ts'
 import type { Door, Meter } from '../metrics/meter.ts'
 import type { Message } from '../topic/message.ts'
 import { type EventFormat, endFrame, eventFrame, gapFrame, HEARTBEAT, RETRY } from './event.ts'
-import type { Entry } from './history.ts'
+import { deliveryOf, type Entry } from './history.ts'
 import { type Hub, type Reader, wants } from './hub.ts'
 
 /** Where a stream is written: an HTTP response of either version. */
@@ -77,8 +78,9 @@ export async function openStream(
     if (open) meter.delivered(door)
   }
 
-  /** Sends unless it is a retained message that was sent already. */
+  /** Sends unless it has expired or is a retained message that was sent already. */
   function sendOnce(entry: Entry): void {
+    if (entry.expires !== null && entry.expires <= Date.now()) return
     const sent = recent.get(entry.topic)
     recent.delete(entry.topic)
     if (sent === undefined || !isSame(entry, sent)) send(hub.frame(entry, format))
@@ -224,12 +226,14 @@ async function retainedOf(
 }
 
 /** Whether they are one message of a topic, without the numbers that retained messages do not have. */
-function isSame({ device, time, characters }: Entry, message: Message): boolean {
+function isSame(entry: Entry, message: Message): boolean {
+  const { device, time, characters } = entry
   const { payload } = message
   return (
     time === message.time &&
     device === message.device &&
     characters.length === payload.length &&
-    characters === payload.toString('latin1')
+    characters === payload.toString('latin1') &&
+    isDeepStrictEqual(deliveryOf(entry).properties, message.properties)
   )
 }

@@ -84,6 +84,38 @@ describe('an event', () => {
     )
   })
 
+  it('has the properties of the message in JSON, where there are any', () => {
+    const frame = (properties: Message['properties']) =>
+      eventFrame(message({ properties, expires: 1 }), 'e-1', 'json').toString()
+    const [event] = parse(
+      frame({
+        ...{ contentType: 'a\nb', responseTopic: 'c', payloadFormatIndicator: 1 },
+        correlationData: Buffer.from([0, 255]),
+        userProperties: [
+          ['b', '1'],
+          ['a', '2'],
+          ['b', '3'],
+        ],
+      }),
+    ).events
+    assert.deepEqual(JSON.parse(String(event?.data)), {
+      ...{ topic: 'a', payload: '1', device: null, qos: 0, retain: false },
+      time: '1970-01-01T00:00:00.000Z',
+      properties: {
+        ...{ contentType: 'a\nb', responseTopic: 'c', payloadFormatIndicator: 1 },
+        correlationData: 'AP8=',
+        userProperties: [
+          ['b', '1'],
+          ['a', '2'],
+          ['b', '3'],
+        ],
+      },
+    })
+    assert.doesNotMatch(frame(null), /properties/)
+    const raw = eventFrame(message({ properties: { contentType: 'x' } }), 'e-1', 'raw')
+    assert.equal(raw.toString(), 'id: e-1\ndata: 1\n\n')
+  })
+
   it('is one in raw format too, its lines those of the payload', () => {
     fc.assert(
       fc.property(hostile, (text) => {

@@ -50,6 +50,18 @@ test('a history goes on in the next process under the ids of the last, once', as
   assert.equal(await takeHistory(path, whole), null)
 })
 
+test('a history keeps what MQTT 5 says of its messages', async () => {
+  await using folder = await temporaryFolder()
+  const path = join(folder.path, 'history.ndjson')
+  const properties = { contentType: 'a', correlationData: Buffer.from([0, 255]) }
+  const sent = { ...delivery(1, Buffer.from('x')), properties, expires: 2e12 }
+  const first = createHistory('e1', BOUNDS)
+  first.add(sent)
+  await saveHistory(path, first.save())
+  const second = createHistory('e2', BOUNDS, await takeHistory(path, whole))
+  assert.deepEqual(second.after('e1-0')?.map(deliveryOf), [sent])
+})
+
 test('what was forgotten before stays so, also under narrower bounds', async () => {
   await using folder = await temporaryFolder()
   const path = join(folder.path, 'history.ndjson')

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import type { Delivery } from '../../src/broker/broker.ts'
-import { createHistory } from '../../src/live/history.ts'
+import { createHistory, deliveryOf } from '../../src/live/history.ts'
 
 function delivery(sequence: number, bytes = 1): Delivery {
   const payload = Buffer.alloc(bytes)
@@ -50,6 +50,18 @@ describe('the history', () => {
     history.add(delivery(5, 100))
     assert.equal(history.after('e1-4'), null)
     assert.deepEqual(sequences(history.after('e1-5')), [])
+  })
+
+  it('keeps the properties of a message, and counts their bytes', () => {
+    const history = createHistory('e1', { messages: 100, bytes: 300 })
+    const properties = { contentType: 'x'.repeat(100), correlationData: Buffer.from([0, 255]) }
+    const sent = { ...delivery(1), properties, expires: 5 }
+    assert.deepEqual(deliveryOf(history.add(sent)), sent)
+    history.add({ ...sent, sequence: 2 })
+    assert.deepEqual(sequences(history.after('e1-0')), [1, 2])
+    history.add({ ...sent, sequence: 3 })
+    assert.equal(history.after('e1-0'), null)
+    assert.deepEqual(sequences(history.after('e1-1')), [2, 3])
   })
 
   it('formats an entry once, however many ask', () => {

@@ -26,6 +26,7 @@ function delivery(payload: string, more: Partial<Delivery> = {}): Delivery {
 
 interface Options {
   retained?: Promise<Message[]>
+  lastEventId?: string
   buffer?: number
   stall?: number
   hub?: Hub
@@ -44,6 +45,7 @@ function open(options: Options = {}) {
     stall = 1000,
     hub = newHub(),
     access = createAccess(aclOf('topic read #\n'), { user: null, clientId: '' }),
+    lastEventId,
   } = options
   const counted: string[] = []
   const taken: string[] = []
@@ -63,7 +65,7 @@ function open(options: Options = {}) {
       sink,
       {
         ...{ filters: ['#'], format: 'raw', door: 'device', id: 'reader' },
-        access,
+        ...{ access, lastEventId },
       },
       {
         ...{ hub, buffer, stall },
@@ -181,6 +183,31 @@ describe('a stream', () => {
     hub.deliver(delivery('late', { time: late.time + 1 }))
     hub.deliver(late)
     assert.deepEqual(payloads(), ['late', 'late', 'late'])
+  })
+
+  it('takes two messages for one only where their properties are the same, too', async () => {
+    const late = delivery('late', {
+      properties: { contentType: 'a', correlationData: Buffer.from('x') },
+    })
+    const { stream, hub, payloads } = open({ retained: Promise.resolve([late]) })
+    await stream()
+    hub.deliver({ ...late, properties: { ...late.properties } })
+    assert.deepEqual(payloads(), ['late'])
+    const again = open({ retained: Promise.resolve([late]) })
+    await again.stream()
+    again.hub.deliver({ ...late, properties: { contentType: 'b' } })
+    assert.deepEqual(again.payloads(), ['late', 'late'])
+  })
+
+  it('does not replay what has expired meanwhile', async (context) => {
+    context.mock.timers.enable({ apis: ['Date'], now: 1000 })
+    const { stream, hub, payloads } = open({ lastEventId: 'earliest' })
+    hub.deliver(delivery('short', { retain: false, expires: 2000 }))
+    hub.deliver(delivery('long', { retain: false, expires: 2001 }))
+    hub.deliver(delivery('for ever', { retain: false }))
+    context.mock.timers.tick(1000)
+    await stream()
+    assert.deepEqual(payloads(), ['long', 'for ever'])
   })
 
   it('gives retained messages the id from before what waits, so that nobody who resumes misses it', async () => {
