@@ -1,10 +1,11 @@
 import type { Denials } from '../acl/denials.ts'
 import type { Broker } from '../broker/broker.ts'
 import { GatewayError } from '../errors.ts'
-import type { Message } from '../topic/message.ts'
+import type { Message, MessageProperties } from '../topic/message.ts'
 import { readingTopicProblem } from '../topic/topic.ts'
 import type { App, Request } from './app.ts'
 import { callerOf } from './caller.ts'
+import { answerType } from './media-type.ts'
 import { topicInPath } from './query.ts'
 import { type StreamRoutes, wantsStream } from './stream.ts'
 
@@ -17,22 +18,48 @@ export interface ReadOptions {
 export function readRoutes(app: App, options: ReadOptions, streams: StreamRoutes): void {
   app.get('/topics/*', { config: { operation: 'readTopic' } }, async (request, reply) => {
     if (wantsStream(request)) return streams.openOne(request, reply)
-    const { payload } = await retainedFor(request, '/topics/', options)
-    return reply.header('cache-control', 'no-store').type('application/octet-stream').send(payload)
+    const message = await retainedFor(request, '/topics/', options)
+    return reply.headers(headersOf(message)).send(message.payload)
   })
 
   app.get(
     '/retainedMessage/*',
     { config: { operation: 'readRetainedMessage' } },
     async (request, reply) => {
-      const { topic, payload, qos, time } = await retainedFor(request, '/retainedMessage/', options)
-      const body = { topic, payload: payload.toString('base64'), qos, lastModifiedTime: time }
+      const message = await retainedFor(request, '/retainedMessage/', options)
+      const { topic, payload, qos, time, properties } = message
+      const body = {
+        ...{ topic, payload: payload.toString('base64'), qos, lastModifiedTime: time },
+        userProperties: userPropertiesIn(properties),
+      }
       return reply
         .header('cache-control', 'no-store')
         .type('application/json')
         .send(JSON.stringify(body))
     },
   )
+}
+
+/** A device's payload may be a page: it runs nothing, loads nothing and is of no origin, whoever opens it. */
+const POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
+
+function headersOf({ properties, time, expires }: Message): Record<string, string | number> {
+  return {
+    'content-type': answerType(properties?.contentType),
+    'content-security-policy': POLICY,
+    'cache-control': 'no-store',
+    // RFC 9111 §5.1: since its origin, the device, gave it to the gateway
+    age: Math.max(0, Math.floor((Date.now() - time) / 1000)),
+    ...(expires === null ? {} : { expires: new Date(expires).toUTCString() }),
+  }
+}
+
+/** As AWS IoT's `GetRetainedMessage` has them: a JSON list of objects with one name each, in base64. */
+function userPropertiesIn(properties: MessageProperties | null): string | null {
+  const { userProperties = [] } = properties ?? {}
+  if (userProperties.length === 0) return null
+  const objects = userProperties.map((pair) => Object.fromEntries([pair]))
+  return Buffer.from(JSON.stringify(objects)).toString('base64')
 }
 
 async function retainedFor(

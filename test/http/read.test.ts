@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { pino } from 'pino'
+import { createAccess } from '../../src/acl/access.ts'
+import type { Broker } from '../../src/broker/broker.ts'
+import { createApp } from '../../src/http/app.ts'
+import { nameCaller } from '../../src/http/caller.ts'
+import { readRoutes } from '../../src/http/read.ts'
+import type { Trust } from '../../src/identity/trust.ts'
+import type { Message } from '../../src/topic/message.ts'
+import { aclOf } from '../support/acl.ts'
+
+/** What a reader is answered about a retained message. */
+async function read(path: string, more: Partial<Message>) {
+  const message: Message = {
+    ...{ topic: 'a', payload: Buffer.from('21.5'), qos: 1, retain: true, device: 'd' },
+    ...{ time: Date.now(), properties: null, expires: null, ...more },
+  }
+  const app = createApp({
+    ...{ trust: { context: {} } as Trust, requestCert: true, log: pino({ level: 'silent' }) },
+  })
+  const identity = { id: 'reader', notAfter: 0 }
+  const access = createAccess(aclOf('user reader\ntopic read #\n'), {
+    user: 'reader',
+    clientId: 'reader',
+  })
+  app.addHook('onRequest', async (request) => {
+    nameCaller(request, { identity, access, door: 'viewer' })
+  })
+  const broker = { retained: async () => [message] } as unknown as Broker
+  readRoutes(app, { broker, denials: { note: () => {} } as never }, { openOne: () => {} })
+  const { statusCode, headers, body, json } = await app.inject({ url: path })
+  assert.equal(statusCode, 200, body)
+  return { headers, body, json }
+}
+
+describe('a retained message over HTTP', () => {
+  it('has the content type that its publisher gave it', async () => {
+    const contentType = 'text/plain; charset=utf-8'
+    const { headers, body } = await read('/topics/a', { properties: { contentType } })
+    assert.equal(headers['content-type'], contentType)
+    assert.equal(body, '21.5')
+  })
+
+  it('is bytes where it has none, or one that is no media type', async () => {
+    for (const properties of [null, {}, { contentType: 'a\r\nset-cookie: b' }]) {
+      const { headers } = await read('/topics/a', { properties })
+      assert.equal(headers['content-type'], 'application/octet-stream')
+      assert.equal(headers['set-cookie'], undefined)
+    }
+  })
+
+  it('is never more than looked at', async () => {
+    for (const contentType of ['text/html', 'image/svg+xml', 'text/plain']) {
+      const { headers } = await read('/topics/a', { properties: { contentType } })
+      assert.equal(headers['content-type'], contentType)
+      assert.equal(headers['x-content-type-options'], 'nosniff')
+      const policy = String(headers['content-security-policy']).split('; ')
+      assert.deepEqual(policy, ["default-src 'none'", "frame-ancestors 'none'", 'sandbox'])
+    }
+  })
+
+  it('says how old it is, and until when it holds', async () => {
+    const now = Date.now()
+    const lasting = await read('/topics/a', { time: now - 90_500 })
+    assert.equal(lasting.headers.age, '90')
+    assert.equal(lasting.headers.expires, undefined)
+    assert.equal(lasting.headers['cache-control'], 'no-store')
+    const expires = Date.UTC(2100, 0, 2, 3, 4, 5, 678)
+    const passing = await read('/topics/a', { time: now + 5000, expires })
+    assert.equal(passing.headers.age, '0')
+    assert.equal(passing.headers.expires, 'Sat, 02 Jan 2100 03:04:05 GMT')
+  })
+
+  it('has its user properties in the shape of AWS IoT, or null', async () => {
+    const pairs = [
+      ['b', '1'],
+      ['a', 'ü'],
+      ['b', '2'],
+      ['__proto__', '3'],
+    ] as const
+    const { json } = await read('/retainedMessage/a', { properties: { userProperties: pairs } })
+    const { userProperties, ...rest } = json()
+    const { lastModifiedTime: _, ...shape } = rest
+    assert.deepEqual(shape, { topic: 'a', payload: 'MjEuNQ==', qos: 1 })
+    assert.equal(
+      Buffer.from(userProperties, 'base64').toString(),
+      '[{"b":"1"},{"a":"ü"},{"b":"2"},{"__proto__":"3"}]',
+    )
+    for (const properties of [null, { contentType: 'a' }, { userProperties: [] }])
+      assert.equal((await read('/retainedMessage/a', { properties })).json().userProperties, null)
+  })
+})
