@@ -79,12 +79,12 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Described>> = {
     detail: 'qos must be 0 or 1, not "2".',
   },
   request_invalid: {
-    means: 'this is not the HTTP that this path speaks',
+    means: 'this is not the HTTP that this path speaks, or a header has a wrong value',
     remedy: 'the detail says what is wrong',
     detail: 'These bytes are no HTTP request.',
   },
   body_invalid: {
-    means: 'the body is not what its content type says',
+    means: 'the body is not what its content type, or its payload format, says',
     remedy: 'the detail says what is wrong',
     detail: 'The body must be JSON: {"code":"…"}',
   },

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../../errors.ts'
 import { MAX_TOPIC_BYTES, MAX_TOPIC_LEVELS } from '../../topic/topic.ts'
 import { MAX_LINES, NDJSON } from '../publish-many.ts'
+import { FORMATS, HEADERS } from '../request-properties.ts'
 import {
   json,
   type Operations,
@@ -10,6 +11,7 @@ import {
   type Schemas,
   TRACE_ID,
 } from './operation.ts'
+import { BOUNDS, MESSAGE_EXPIRY, PROPERTIES } from './properties.ts'
 
 export const TOPIC: Schema = {
   type: 'string',
@@ -24,12 +26,10 @@ const REFUSALS: readonly ErrorCode[] = [
   'broker_unavailable',
 ]
 
-const NOT_CARRIED = 'Known from AWS IoT and accepted; MQTT 3.1.1 cannot carry it.'
-
 export const OPERATIONS = {
   publish: {
     summary: 'Publish one reading',
-    description: `The body is the payload, byte for byte, whatever its content type says: at most \`WOTT_MAX_PAYLOAD\` (128KiB by default). An empty body with \`retain=true\` clears the retained message. With \`qos=1\` the answer comes once the reading is stored; with \`WOTT_BROKER=file:…\`, on disk. A publisher written for AWS IoT's HTTPS endpoint works unchanged.`,
+    description: `The body is the payload, byte for byte, whatever its content type says: at most \`WOTT_MAX_PAYLOAD\` (128KiB by default). An empty body with \`retain=true\` clears the retained message. With \`qos=1\` the answer comes once the reading is stored; with \`WOTT_BROKER=file:…\`, on disk. A publisher written for AWS IoT's HTTPS endpoint works unchanged: what MQTT 5 has to say of a payload stands in the query and in headers where AWS IoT has it. ${BOUNDS}`,
     tags: ['Publish'],
     params: parameters({ topic: TOPIC }),
     querystring: parameters({
@@ -40,9 +40,32 @@ export const OPERATIONS = {
         description: 'Whether it is kept for whoever subscribes or reads later.',
         examples: [true],
       },
-      contentType: { type: 'string', description: NOT_CARRIED },
-      messageExpiry: { type: 'string', description: NOT_CARRIED },
-      responseTopic: { type: 'string', description: NOT_CARRIED },
+      contentType: {
+        ...PROPERTIES.contentType,
+        description: `${PROPERTIES.contentType.description} The header \`Content-Type\` does not count: many clients send one that says nothing of the payload.`,
+      },
+      messageExpiry: MESSAGE_EXPIRY,
+      responseTopic: PROPERTIES.responseTopic,
+    }),
+    headers: parameters({
+      [HEADERS.payloadFormatIndicator]: {
+        type: 'string',
+        enum: FORMATS,
+        description: 'Whether the payload is UTF-8 text; if it says so and is not, it is refused.',
+        examples: ['UTF8_DATA'],
+      },
+      [HEADERS.correlationData]: {
+        ...PROPERTIES.correlationData,
+        description: `${PROPERTIES.correlationData.description} In base64.`,
+      },
+      [HEADERS.userProperties]: {
+        type: 'string',
+        contentEncoding: 'base64',
+        contentMediaType: 'application/json',
+        description:
+          'Names and values, in order: a JSON list of objects with one name each, `[{"room":"kitchen"},{"floor":"1"}]`, in base64.',
+        examples: ['W3sicm9vbSI6ImtpdGNoZW4ifSx7ImZsb29yIjoiMSJ9XQ=='],
+      },
     }),
     body: {
       content: {
@@ -57,7 +80,7 @@ export const OPERATIONS = {
     },
     bodyOptional: true,
     response: { 200: json('It is published.', 'Published', { message: 'OK', traceId: TRACE_ID }) },
-    errors: ['query_invalid', ...REFUSALS],
+    errors: ['query_invalid', 'body_invalid', ...REFUSALS],
   },
   publishMany: {
     summary: 'Publish many readings',
@@ -110,13 +133,15 @@ export const SCHEMAS = {
   },
   Reading: {
     type: 'object',
-    description: 'One line of many: a reading with either `payload` or `payloadBase64`.',
+    description: `One line of many: a reading with either \`payload\` or \`payloadBase64\`. ${BOUNDS}`,
     required: ['topic'],
     unevaluatedProperties: false,
     properties: {
       topic: { type: 'string', examples: ['wott/temperature'] },
       qos: { type: 'integer', enum: [0, 1], default: 0 },
       retain: { type: 'boolean', default: false },
+      messageExpiry: MESSAGE_EXPIRY,
+      ...PROPERTIES,
     },
     ...payloadAs({
       type: ['string', 'number'],

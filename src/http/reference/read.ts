@@ -6,7 +6,7 @@ export const OPERATIONS = {
   readTopic: {
     summary: 'Read the retained message of a topic, or follow a filter',
     description:
-      'The payload of the retained message, byte for byte. With `Accept: text/event-stream`, as an `EventSource` sends it, the path is a topic filter instead, and the answer a stream as of `GET /stream`; the query and `Last-Event-ID` are for streams alone.',
+      'The payload of the retained message, byte for byte, with the content type that its publisher gave it where that is a media type; scripts, style sheets and multipart types are bytes like the rest, and a browser runs nothing of it. With `Accept: text/event-stream`, as an `EventSource` sends it, the path is a topic filter instead, and the answer a stream as of `GET /stream`; the query and `Last-Event-ID` are for streams alone.',
     tags: ['Read'],
     params: parameters({
       topic: {
@@ -21,11 +21,22 @@ export const OPERATIONS = {
     response: {
       200: {
         description: 'The payload, or a stream.',
+        headers: {
+          age: {
+            type: 'integer',
+            description: 'Seconds since the gateway took the retained message.',
+          },
+          expires: {
+            type: 'string',
+            description: 'When it is gone, if it expires.',
+          },
+        },
         content: {
           'application/octet-stream': {
             schema: { type: 'string', format: 'binary' },
             examples: { temperature: { value: '21.5' } },
           },
+          '*/*': { schema: { type: 'string', format: 'binary' } },
           ...EVENT_STREAM,
         },
       },
@@ -40,6 +51,7 @@ export const OPERATIONS = {
       200: json('The message.', 'RetainedMessage', {
         ...{ topic: 'wott/temperature', payload: 'MjEuNQ==', qos: 1 },
         lastModifiedTime: 1795507200000,
+        userProperties: 'W3sicm9vbSI6ImtpdGNoZW4ifV0=',
       }),
     },
     errors: ['topic_invalid', 'read_denied', 'not_retained'],
@@ -50,12 +62,19 @@ export const SCHEMAS = {
   RetainedMessage: {
     type: 'object',
     description: "A retained message in the shape of AWS IoT's GetRetainedMessage.",
-    required: ['topic', 'payload', 'qos', 'lastModifiedTime'],
+    required: ['topic', 'payload', 'qos', 'lastModifiedTime', 'userProperties'],
     properties: {
       topic: { type: 'string' },
       payload: { type: 'string', contentEncoding: 'base64' },
       qos: { type: 'integer', enum: [0, 1, 2] },
       lastModifiedTime: { type: 'integer', description: 'Milliseconds since the Unix epoch.' },
+      userProperties: {
+        type: ['string', 'null'],
+        contentEncoding: 'base64',
+        contentMediaType: 'application/json',
+        description:
+          'Names and values, in order: a JSON list of objects with one name each, in base64; null where there are none.',
+      },
     },
   },
 } satisfies Schemas

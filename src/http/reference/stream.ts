@@ -11,6 +11,7 @@ import {
   type Schemas,
 } from './operation.ts'
 import { exampleOf } from './problems.ts'
+import { PROPERTIES } from './properties.ts'
 
 export const FORMAT: Schema = {
   type: 'string',
@@ -124,6 +125,11 @@ export const SCHEMAS = {
       qos: { type: 'integer', enum: [0, 1, 2], description: 'What it was published with.' },
       retain: { type: 'boolean', description: 'Whether it was published to be retained.' },
       time: { type: 'string', format: 'date-time', description: 'When the gateway took it.' },
+      properties: {
+        type: 'object',
+        description: 'What its publisher says of the payload; absent where it says nothing.',
+        properties: PROPERTIES,
+      },
     },
     ...payloadAs({ type: 'string' }),
   },
