@@ -44,7 +44,7 @@ const ROOMS: Record<string, readonly string[]> = {
     ...['broker', 'relay', 'live', 'ca', 'viewer', 'http'],
   ],
   cli: [
-    ...['errors.ts', 'version.ts', 'log.ts', 'disk', 'config', 'identity', 'acl'],
+    ...['errors.ts', 'version.ts', 'log.ts', 'topic', 'disk', 'config', 'identity', 'acl'],
     ...['ca', 'viewer', 'gateway.ts'],
   ],
 }

@@ -6,7 +6,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { Client } from './client.ts'
 import { CommandFailure, say } from './command.ts'
 import { createEventStream } from './event-stream.ts'
-import type { Follow } from './follow.ts'
+import type { Arrived, Follow } from './follow.ts'
 import { refusalIn } from './publish-https.ts'
 import { toFailure } from './unreachable.ts'
 
@@ -29,7 +29,7 @@ export const followHttps: Follow = async (client, filter, arrived, stop) => {
       for await (const chunk of response as AsyncIterable<Buffer>)
         for (const { event, data } of stream.push(decoder.write(chunk))) {
           if (event === 'gap') say('some messages in between are no longer in the history')
-          else if (event === 'message') deliver(data, arrived)
+          else if (event === 'message') arrived(toArrived(data))
         }
     } catch (error) {
       if (stop.aborted) break
@@ -68,10 +68,12 @@ async function open(
   throw statusCode < 500 ? new Refused(refusal) : new CommandFailure(refusal)
 }
 
-function deliver(data: string, arrived: (topic: string, payload: Buffer) => void): void {
+function toArrived(data: string): Arrived {
   const { topic, payload, payloadBase64 } = JSON.parse(data)
-  arrived(
+  return {
     topic,
-    payloadBase64 === undefined ? Buffer.from(payload) : Buffer.from(payloadBase64, 'base64'),
-  )
+    payload:
+      payloadBase64 === undefined ? Buffer.from(payload) : Buffer.from(payloadBase64, 'base64'),
+    toJson: () => data,
+  }
 }

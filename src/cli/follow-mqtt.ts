@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer'
+import type { IPublishPacket } from 'mqtt'
 import { UsageError } from '../errors.ts'
 import { CommandFailure, say } from './command.ts'
 import type { Follow } from './follow.ts'
@@ -5,6 +7,14 @@ import { connectMqtt } from './mqtt-client.ts'
 import { stopped } from './signals.ts'
 
 const RECONNECT_MS = 1000
+
+/** Without the device and the time, which MQTT does not tell. */
+function toJson(topic: string, payload: Buffer, { qos, retain }: IPublishPacket): string {
+  const body = isUtf8(payload)
+    ? { payload: payload.toString('utf8') }
+    : { payloadBase64: payload.toString('base64') }
+  return JSON.stringify({ topic, ...body, qos, retain })
+}
 
 export const followMqtt: Follow = async (client, filter, arrived, stop) => {
   const connection = await connectMqtt(client, { reconnectMs: RECONNECT_MS, stop })
@@ -14,7 +24,9 @@ export const followMqtt: Follow = async (client, filter, arrived, stop) => {
     if (!lost) say(`the connection to ${at} is lost; trying again`)
     lost = true
   }
-  connection.on('message', arrived)
+  connection.on('message', (topic, payload, packet) =>
+    arrived({ topic, payload, toJson: () => toJson(topic, payload, packet) }),
+  )
   connection.on('close', onClose)
   connection.on('connect', () => {
     if (lost) say(`connected to ${at} again`)

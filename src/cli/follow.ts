@@ -1,9 +1,16 @@
 import type { Client } from './client.ts'
 
+export interface Arrived {
+  readonly topic: string
+  readonly payload: Buffer
+  /** All that is known of it, as the data of a stream event has it, in one line. */
+  toJson(): string
+}
+
 /** Follows a filter until `stop` is aborted; `arrived` is called for every message. Rejects with a CommandFailure. */
 export type Follow = (
   client: Client,
   filter: string,
-  arrived: (topic: string, payload: Buffer) => void,
+  arrived: (message: Arrived) => void,
   stop: AbortSignal,
 ) => Promise<void>

@@ -3,11 +3,13 @@ import { ArgumentsError, type Flags, readArguments, requireWords } from './argum
 import { clientFlags, openClient } from './client.ts'
 import { type Command, say } from './command.ts'
 import { helpText } from './help.ts'
+import { MESSAGE_FLAGS, propertiesIn } from './message-flags.ts'
 import { openPublisher } from './open-publisher.ts'
 
 const FLAGS = {
   qos: { type: 'string', value: 'N', default: '0', help: '0 or 1' },
   retain: { type: 'boolean', help: 'keep it for those who subscribe later' },
+  ...MESSAGE_FLAGS,
   ...clientFlags('https', 'sensor'),
 } as const satisfies Flags
 
@@ -27,6 +29,7 @@ export const pub: Command = {
       'wott-gateway pub wott/temperature -3.5 --qos 1 --retain',
       'wott-gateway pub camera/door --certs .wott/devices/door < picture.jpg',
       "wott-gateway pub wott/temperature '' --retain",
+      'wott-gateway pub wott/climate \'{"t":21.5}\' --content-type application/json',
     ],
   }),
   async run(args) {
@@ -36,10 +39,16 @@ export const pub: Command = {
     if (qos !== '0' && qos !== '1')
       throw new ArgumentsError(`--qos must be 0 or 1, not ${JSON.stringify(qos)}`)
     const [topic, message] = words as [string, string?]
+    const { properties, messageExpiry } = propertiesIn(values)
     const client = await openClient(values, 'sensor')
+    if (client.via === 'mqtt' && (properties || messageExpiry !== null))
+      throw new ArgumentsError('what MQTT 5 says of a message goes over https only: --via https')
     const payload = message === undefined ? await readInput() : Buffer.from(message)
     await using publisher = await openPublisher(client)
-    await publisher.publish(topic, payload, { qos: qos === '1' ? 1 : 0, retain })
+    await publisher.publish(topic, payload, {
+      ...{ qos: qos === '1' ? 1 : 0, retain },
+      ...{ properties, messageExpiry },
+    })
     return undefined
   },
 }

@@ -13,15 +13,12 @@ export function overHttps(client: Client, stop?: AbortSignal): Publisher {
   const agent = new Agent({ ca, cert, key, keepAlive: true })
   stop?.addEventListener('abort', () => agent.destroy(), { once: true })
 
-  function send(
-    topic: string,
-    payload: Buffer,
-    { qos, retain }: PublishOptions,
-  ): Promise<string | null> {
-    const path = `/topics/${encodeURIComponent(topic)}?qos=${qos}&retain=${retain}`
+  function send(topic: string, payload: Buffer, options: PublishOptions): Promise<string | null> {
+    const path = `/topics/${encodeURIComponent(topic)}?${queryOf(options)}`
+    const headers = headersOf(options)
     const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS)
     const { promise, resolve, reject } = Promise.withResolvers<string | null>()
-    request({ agent, host, port, path, method: 'POST', signal }, async (response) => {
+    request({ agent, host, port, path, method: 'POST', headers, signal }, async (response) => {
       try {
         const body = Buffer.concat(await Array.fromAsync(response)).toString()
         resolve(response.statusCode === 200 ? null : refusalIn(body, response.statusCode))
@@ -47,6 +44,31 @@ export function overHttps(client: Client, stop?: AbortSignal): Publisher {
       agent.destroy()
     },
   }
+}
+
+function queryOf({ qos, retain, properties, messageExpiry }: PublishOptions): string {
+  const { contentType, responseTopic } = properties ?? {}
+  const values = { qos, retain, contentType, messageExpiry, responseTopic }
+  return Object.entries(values)
+    .filter(([, value]) => value !== undefined && value !== null)
+    .map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`)
+    .join('&')
+}
+
+/** As AWS IoT's publishers have them. */
+function headersOf({ properties }: PublishOptions): Record<string, string> {
+  const { payloadFormatIndicator, correlationData, userProperties } = properties ?? {}
+  const headers: Record<string, string> = {}
+  if (payloadFormatIndicator !== undefined)
+    headers['x-amz-mqtt5-payload-format-indicator'] =
+      payloadFormatIndicator === 1 ? 'UTF8_DATA' : 'UNSPECIFIED_BYTES'
+  if (correlationData !== undefined)
+    headers['x-amz-mqtt5-correlation-data'] = correlationData.toString('base64')
+  if (userProperties !== undefined) {
+    const objects = userProperties.map((pair) => Object.fromEntries([pair]))
+    headers['x-amz-mqtt5-user-properties'] = Buffer.from(JSON.stringify(objects)).toString('base64')
+  }
+  return headers
 }
 
 /** What a problem says (RFC 9457), or whatever else was answered. */

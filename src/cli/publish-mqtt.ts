@@ -40,10 +40,10 @@ async function send(
   mqtt: MqttClient,
   topic: string,
   payload: Buffer,
-  options: PublishOptions,
+  { qos, retain }: PublishOptions,
 ): Promise<void> {
   try {
-    await mqtt.publishAsync(topic, payload, options)
+    await mqtt.publishAsync(topic, payload, { qos, retain })
   } catch (error) {
     throw new CommandFailure(`not published: ${(error as Error).message}`)
   }

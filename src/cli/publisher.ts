@@ -1,3 +1,5 @@
+import type { MessageProperties } from '../topic/message.ts'
+
 export interface Publisher extends AsyncDisposable {
   /** Rejects with a CommandFailure when the message was refused or did not get there; the next one is tried anew. */
   publish(topic: string, payload: Buffer, options: PublishOptions): Promise<void>
@@ -6,4 +8,7 @@ export interface Publisher extends AsyncDisposable {
 export interface PublishOptions {
   readonly qos: 0 | 1
   readonly retain: boolean
+  readonly properties: MessageProperties | null
+  /** Seconds; null for never. */
+  readonly messageExpiry: number | null
 }

@@ -20,6 +20,7 @@ const FLAGS = {
 } as const satisfies Flags
 
 const MAX_SECONDS = 86_400
+const PLAINLY = { qos: 0, retain: false, properties: null, messageExpiry: null } as const
 
 export const simulate: Command = {
   help: helpText({
@@ -47,7 +48,7 @@ export const simulate: Command = {
     const send = async (temperature: string) => {
       print(`Sending temperature ${temperature}`)
       try {
-        await publisher.publish(topic, Buffer.from(temperature), { qos: 0, retain: false })
+        await publisher.publish(topic, Buffer.from(temperature), PLAINLY)
       } catch (error) {
         if (stop.aborted) return
         if (!(error instanceof CommandFailure)) throw error

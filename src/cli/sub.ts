@@ -1,12 +1,13 @@
 import { type Flags, readArguments, requireWords, wholeNumber } from './arguments.ts'
 import { clientFlags, openClient } from './client.ts'
 import type { Command } from './command.ts'
-import type { Follow } from './follow.ts'
+import type { Arrived, Follow } from './follow.ts'
 import { helpText } from './help.ts'
 import { stopSignal } from './signals.ts'
 
 const FLAGS = {
   count: { type: 'string', value: 'N', help: 'stop after N messages' },
+  json: { type: 'boolean', help: 'print each message as a line of JSON, with its properties' },
   ...clientFlags('mqtt', 'subscriber'),
 } as const satisfies Flags
 
@@ -21,6 +22,7 @@ export const sub: Command = {
     examples: [
       'wott-gateway sub wott/temperature',
       "wott-gateway sub 'wott/#' --count 1",
+      "wott-gateway sub 'wott/#' --json | jq .properties",
       "wott-gateway sub '#' --via https --certs .wott/devices/kitchen",
     ],
   }),
@@ -37,9 +39,9 @@ export const sub: Command = {
         : (await import('./follow-https.ts')).followHttps
     const enough = new AbortController()
     let left = count
-    const arrived = (topic: string, payload: Buffer) => {
+    const arrived = (message: Arrived) => {
       if (left === 0) return
-      process.stdout.write(toLine(topic, payload))
+      process.stdout.write(values.json ? `${message.toJson()}\n` : toLine(message))
       left -= 1
       if (left === 0) enough.abort()
     }
@@ -52,7 +54,7 @@ export const sub: Command = {
 }
 
 /** As `mosquitto_sub -v` prints it, byte for byte. */
-function toLine(topic: string, payload: Buffer): Buffer {
+function toLine({ topic, payload }: Arrived): Buffer {
   const shown = payload.length === 0 ? Buffer.from('(null)') : payload
   return Buffer.concat([Buffer.from(`${topic} `), shown, Buffer.from('\n')])
 }

@@ -49,6 +49,35 @@ describe('pub', { concurrency: 2 }, () => {
       /^wott-gateway: refused: The access control file does not let sensor\.d\.wott\.local publish to other\. \(publish_denied\)\n$/,
     ))
 
+  it('says which of the flags of MQTT 5 is wrong, exit code 2', async () => {
+    const wrong: [string[], RegExp][] = [
+      [['--message-expiry', '0'], /--message-expiry must be a whole number from 1 to 4294967295/],
+      [['--message-expiry', 'x'], /--message-expiry must be a whole number/],
+      [['--response-topic', 'a/#'], /--response-topic must not hold a wildcard/],
+      [['--payload-format', 'text'], /--payload-format must be bytes or utf8, not "text"/],
+      [['--user-property', 'room'], /--user-property must be NAME=VALUE, not "room"/],
+      [['--content-type', ''], /--content-type must not be empty/],
+    ]
+    for (const [flags, said] of wrong) await fails([TOPIC, '1', ...flags], 2, said)
+  })
+
+  it('sends what MQTT 5 has to say where the gateway looks for it', async () => {
+    const flags = [
+      ...['--content-type', 'text/plain; charset=utf-8', '--message-expiry', '60'],
+      ...['--response-topic', 'answers/a b&c', '--correlation-data', 'ü=1'],
+      ...['--user-property', 'a=b=c', '--user-property', '=', '--payload-format', 'utf8'],
+    ]
+    await at.pub(TOPIC, 'grün', '--qos', '1', ...flags, ...at.via.https)
+    const refused = /^wott-gateway: refused: .* not valid UTF-8.*\(body_invalid\)\n$/
+    await fails([TOPIC, ...flags, ...at.via.https], 1, refused, Buffer.from([0xff]))
+    const pairs = Array.from({ length: 101 }, () => ['--user-property', 'a=b']).flat()
+    const many = /^wott-gateway: refused: .*user-properties must be at most 100, not 101\./
+    await fails([TOPIC, '1', ...pairs, ...at.via.https], 1, many)
+    const long = ['--content-type', 'x'.repeat(65_536)]
+    const large = /^wott-gateway: refused: .* 65536 bytes together; .*\(request_invalid\)\n$/
+    await fails([TOPIC, '1', ...long, ...at.via.https], 1, large)
+  })
+
   it('cannot say so over MQTT, where Mosquitto acknowledges it too', () =>
     at.pub('other', '1', '--qos', '1', ...at.via.mqtt))
 

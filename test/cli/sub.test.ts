@@ -56,6 +56,35 @@ describe('sub and simulate', () => {
     }
   })
 
+  it('print JSON, a message a line', async () => {
+    const messages = [Buffer.from('Grüße\n"zwei"'), Buffer.from([0, 255]), Buffer.alloc(0)]
+    const shown = [{ payload: 'ready' }, { payload: 'Grüße\n"zwei"' }, { payloadBase64: 'AP8=' }]
+    const followers = PROTOCOLS.map((protocol) =>
+      start(['sub', TOPIC, ...at.via[protocol], '--json', '--count', '4'], at),
+    )
+    for (const follower of followers) await follower.line(/"payload":"ready"/)
+    for (const input of messages)
+      await run(['pub', TOPIC, ...at.via.https, '--qos', '1'], { cwd: at.cwd, input })
+    for (const { ended } of followers) {
+      const { code, stdout, stderr } = await ended
+      assert.deepEqual([code, stderr], [0, ''])
+      const lines = String(stdout).trimEnd().split('\n')
+      assert.deepEqual(
+        lines.map((line) => {
+          const { device: _device, time: _time, ...rest } = JSON.parse(line)
+          return rest
+        }),
+        [...shown, { payload: '' }].map((body, index) => ({
+          ...{ topic: TOPIC, ...body, qos: index === 0 ? 0 : 1, retain: index === 0 },
+        })),
+      )
+    }
+    const [https = '{}'] = followers[0]?.lines ?? []
+    assert.deepEqual(Object.keys(JSON.parse(https)), [
+      ...['topic', 'payload', 'device', 'qos', 'retain', 'time'],
+    ])
+  })
+
   it('run until they are stopped', async () => {
     for (const protocol of PROTOCOLS) {
       await using program = await following(protocol)

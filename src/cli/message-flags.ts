@@ -1,0 +1,71 @@
+import type { MessageProperties, UserProperty } from '../topic/message.ts'
+import { topicProblem } from '../topic/topic.ts'
+import { ArgumentsError, type Flags, type Values, wholeNumber } from './arguments.ts'
+import type { PublishOptions } from './publisher.ts'
+
+/** What MQTT 5 has to say of a message. */
+export const MESSAGE_FLAGS = {
+  'content-type': {
+    type: 'string',
+    value: 'TYPE',
+    help: 'what MESSAGE is, such as application/json',
+  },
+  'message-expiry': {
+    type: 'string',
+    value: 'SECONDS',
+    help: 'nobody gets it after so many seconds, kept or waiting',
+  },
+  'response-topic': { type: 'string', value: 'TOPIC', help: 'where an answer is expected' },
+  'correlation-data': { type: 'string', value: 'TEXT', help: 'what the answer is known by' },
+  'payload-format': { type: 'string', value: 'FORMAT', help: 'bytes, or utf8 for text' },
+  'user-property': {
+    type: 'string',
+    value: 'NAME=VALUE',
+    multiple: true,
+    help: 'anything else; may be given more than once',
+  },
+} as const satisfies Flags
+
+const FORMATS = ['bytes', 'utf8']
+const MAX_EXPIRY = 0xffff_ffff
+
+/** Throws an ArgumentsError that names the first flag that is wrong. */
+export function propertiesIn(
+  values: Values<typeof MESSAGE_FLAGS>,
+): Pick<PublishOptions, 'properties' | 'messageExpiry'> {
+  const properties: { -readonly [N in keyof MessageProperties]: MessageProperties[N] } = {}
+  const format = values['payload-format']
+  if (format !== undefined) properties.payloadFormatIndicator = formatIn(format)
+  const contentType = values['content-type']
+  if (contentType !== undefined) properties.contentType = contentType
+  const responseTopic = values['response-topic']
+  if (responseTopic !== undefined) properties.responseTopic = responseTopicIn(responseTopic)
+  const correlationData = values['correlation-data']
+  if (correlationData !== undefined) properties.correlationData = Buffer.from(correlationData)
+  const pairs = values['user-property'].map(pairIn)
+  if (pairs.length > 0) properties.userProperties = pairs
+  const expiry = values['message-expiry']
+  return {
+    properties: Object.keys(properties).length > 0 ? properties : null,
+    messageExpiry:
+      expiry === undefined ? null : wholeNumber('--message-expiry', expiry, 1, MAX_EXPIRY),
+  }
+}
+
+function formatIn(text: string): 0 | 1 {
+  if (FORMATS.includes(text)) return text === 'utf8' ? 1 : 0
+  throw new ArgumentsError(`--payload-format must be bytes or utf8, not ${JSON.stringify(text)}`)
+}
+
+function responseTopicIn(topic: string): string {
+  const problem = topicProblem(topic)
+  if (problem) throw new ArgumentsError(`--response-topic ${problem}`)
+  return topic
+}
+
+function pairIn(text: string): UserProperty {
+  const equals = text.indexOf('=')
+  if (equals === -1)
+    throw new ArgumentsError(`--user-property must be NAME=VALUE, not ${JSON.stringify(text)}`)
+  return [text.slice(0, equals), text.slice(equals + 1)]
+}
