@@ -10,18 +10,31 @@ export type Numbers = ReadonlyMap<string, number>
 const NONE: Numbers = new Map()
 const MOST_NUMBERS = 8
 const LONGEST_TEXT = 4096
+const MOST_LEVELS = 16
+const JSON_TYPE = /^\s*(?:application\/json|text\/json|[^\s;]+\+json)\s*(?:;|$)/i
 const NUMBER = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/
 
-/** Exactly one of `text` and `base64` is there, as in the stream's JSON. */
-export function readPayload(text: string | undefined, base64: string | undefined): Payload {
+/** Exactly one of `text` and `base64` is there, as in the stream's JSON. What its publisher calls JSON is set out in lines. */
+export function readPayload(
+  text: string | undefined,
+  base64: string | undefined,
+  contentType = '',
+): Payload {
   if (text === undefined) return binary(base64 ?? '')
   if (text === '') return { kind: 'empty', text: '(empty)', numbers: NONE }
   const value = Number(text)
   if (text.length <= 40 && NUMBER.test(text) && Number.isFinite(value))
     return { kind: 'number', text: formatNumber(value), numbers: new Map([['', value]]) }
-  const object = objectIn(text)
-  if (object !== null)
-    return { kind: 'json', text: cut(JSON.stringify(object)), numbers: numbersIn(object) }
+  const called = JSON_TYPE.test(contentType)
+  if (called || /^\s*[[{]/.test(text)) {
+    const value = valueIn(text)
+    if (value !== undefined) {
+      // indented, a thousand nested brackets are a million blanks
+      const inLines = called && text.length <= LONGEST_TEXT && isShallow(value, MOST_LEVELS)
+      const shown = JSON.stringify(value, null, inLines ? 2 : 0)
+      return { kind: 'json', text: cut(shown), numbers: numbersIn(value) }
+    }
+  }
   return { kind: 'text', text: cut(text), numbers: NONE }
 }
 
@@ -41,17 +54,23 @@ function binary(base64: string): Payload {
   return { kind: 'binary', text: `${size} bytes: ${hex.join(' ')}${more}`, numbers: NONE }
 }
 
-function objectIn(text: string): object | null {
-  if (!/^\s*[[{]/.test(text)) return null
+/** What JSON says; undefined where it is not JSON. */
+function valueIn(text: string): unknown {
   try {
-    return JSON.parse(text) as object
+    return JSON.parse(text)
   } catch {
-    return null
+    return undefined
   }
 }
 
-function numbersIn(object: object): Numbers {
-  const found = Object.entries(object).filter(
+function isShallow(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  return levels > 0 && Object.values(value).every((inner) => isShallow(inner, levels - 1))
+}
+
+function numbersIn(value: unknown): Numbers {
+  if (typeof value !== 'object' || value === null) return NONE
+  const found = Object.entries(value).filter(
     (entry): entry is [string, number] => typeof entry[1] === 'number',
   )
   return new Map(found.slice(0, MOST_NUMBERS))

@@ -9,6 +9,7 @@ export interface StreamMessage {
   readonly device: string | null
   readonly retain: boolean
   readonly time: string
+  readonly properties?: { readonly contentType?: string }
 }
 
 export interface Message {
@@ -51,8 +52,8 @@ export function createTopics(): Topics {
   let leftOut = 0
 
   return {
-    add({ topic: name, payload: text, payloadBase64, device, retain, time: iso }) {
-      const payload = readPayload(text, payloadBase64)
+    add({ topic: name, payload: text, payloadBase64, device, retain, time: iso, properties }) {
+      const payload = readPayload(text, payloadBase64, properties?.contentType)
       const message: Message = { topic: name, device: device ?? '', time: Date.parse(iso), payload }
       let topic = topics.get(name)
       if (topic && retain && isKnown(topic, message)) return null

@@ -19,6 +19,39 @@ for (const [text, kind, shown, numbers] of [
     assert.deepEqual(Object.fromEntries(payload.numbers), numbers)
   })
 
+for (const [text, type, kind, shown, numbers] of [
+  [
+    '{"t":1.5,"a":[1]}',
+    'application/json',
+    'json',
+    '{\n  "t": 1.5,\n  "a": [\n    1\n  ]\n}',
+    { t: 1.5 },
+  ],
+  ['"hello"', 'application/senml+json; charset=utf-8', 'json', '"hello"', {}],
+  ['null', 'TEXT/JSON', 'json', 'null', {}],
+  ['21.50', 'application/json', 'number', '21.5', { '': 21.5 }],
+  ['{"t":', 'application/json', 'text', '{"t":', {}],
+  ['', 'application/json', 'empty', '(empty)', {}],
+  ['"hello"', 'text/plain', 'text', '"hello"', {}],
+  ['{"t":1.5}', 'text/plain', 'json', '{"t":1.5}', { t: 1.5 }],
+  ['true', 'application/jsonish', 'text', 'true', {}],
+  ['<img src=x>', 'text/html', 'text', '<img src=x>', {}],
+] as const)
+  test(`${text} that is called ${type} is ${kind}`, () => {
+    const payload = readPayload(text, undefined, type)
+    assert.deepEqual([payload.kind, payload.text], [kind, shown])
+    assert.deepEqual(Object.fromEntries(payload.numbers), numbers)
+  })
+
+test('JSON that is deep or long is not set out in lines', () => {
+  for (const text of ['['.repeat(2000) + ']'.repeat(2000), `[${'1,'.repeat(3000)}1]`])
+    assert.doesNotMatch(readPayload(text, undefined, 'application/json').text, /\n/)
+})
+
+test('bytes that are called JSON are bytes all the same', () => {
+  assert.equal(readPayload(undefined, 'AP8Q', 'application/json').text, '3 bytes: 00 ff 10')
+})
+
 test('bytes are shown by their number and the first of them', () => {
   assert.equal(readPayload(undefined, 'AP8Q').text, '3 bytes: 00 ff 10')
   const many = readPayload(undefined, Buffer.alloc(100, 7).toString('base64')).text

@@ -20,6 +20,15 @@ test('topics are sorted, found by a part of their name or device, and keep their
   assert.equal(topics.get('c')?.latest.payload.text, '99')
 })
 
+test('the content type of a message says how its payload is shown', () => {
+  const topics = createTopics()
+  topics.add({ ...message('a', '"x"'), properties: { contentType: 'application/json' } })
+  topics.add({ ...message('b', '"x"'), properties: {} })
+  topics.add(message('c', '"x"'))
+  const kinds = topics.matching('').map(({ latest }) => latest.payload.kind)
+  assert.deepEqual(kinds, ['json', 'text', 'text'])
+})
+
 test('a retained message that is here already is no new one, and the same reading twice is two', () => {
   const topics = createTopics()
   topics.add(message('a', '1', 5))
