@@ -7,29 +7,40 @@ import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { SQLInputValue } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
-import { createGroupCommit } from '../src/broker/persistence/group-commit.ts'
-import { createSilentJournal, type Journal } from '../src/broker/persistence/journal.ts'
-import type { PublishPacket } from '../src/broker/persistence/packet.ts'
-import { openPersistence, type Persistence } from '../src/broker/persistence/persistence.ts'
-import { openSqliteFile } from '../src/broker/persistence/sqlite-file.ts'
-import { openSqliteJournal } from '../src/broker/persistence/sqlite-journal.ts'
-import { WRITE } from '../src/broker/persistence/sqlite-statements.ts'
+import { pino } from 'pino'
+import { createAccess } from '../src/acl/access.ts'
+import type { Broker } from '../src/broker/broker.ts'
+import { openEmbedded } from '../src/broker/embedded.ts'
+import type { Link, Session } from '../src/broker/session.ts'
+import type { SessionBroker } from '../src/broker/session-broker.ts'
+import { createGroupCommit } from '../src/broker/store/group-commit.ts'
+import { createSilentJournal, type Journal } from '../src/broker/store/journal.ts'
+import { openSqliteFile } from '../src/broker/store/sqlite-file.ts'
+import { openSqliteJournal } from '../src/broker/store/sqlite-journal.ts'
+import { WRITE } from '../src/broker/store/sqlite-statements.ts'
+import { openStore } from '../src/broker/store/store.ts'
+import type { Message } from '../src/topic/message.ts'
+import { aclOf } from '../test/support/acl.ts'
 
 const KINDS = ['memory', 'never', 'interval', 'always', 'always, on the main thread'] as const
 type Kind = (typeof KINDS)[number]
 
 const limits = { queueMessages: 1e6, queueBytes: 1e9, totalBytes: 1e9, totalBytesPerDevice: 1e9 }
-const subscriber = { id: 'subscriber' }
+const acl = aclOf('pattern readwrite #\n')
 const print = (line: string) => process.stdout.write(`${line}\n`)
 const work = mkdtempSync(join(tmpdir(), 'wott-bench-'))
-let counter = 0
 
-function packet(topic: string, retain = false): PublishPacket {
-  counter += 1
-  const properties = { device: 'a1b2c3.d.wott.local', time: Date.now() }
-  const payload = Buffer.alloc(200, 'x')
-  const named = { brokerId: 'bench', brokerCounter: counter, properties }
-  return { cmd: 'publish', topic, payload, qos: 1, retain, dup: false, ...named }
+function messageOf(topic: string, retain = false): Message {
+  return {
+    topic,
+    payload: Buffer.alloc(200, 'x'),
+    qos: 1,
+    retain,
+    device: 'a1b2c3.d.wott.local',
+    time: Date.now(),
+    properties: null,
+    expires: null,
+  }
 }
 
 /** The database in this thread, as it would be without a worker. */
@@ -55,7 +66,22 @@ function journalOf(kind: Kind, directory: string): Journal | Promise<Journal> {
 }
 
 async function open(kind: Kind, directory = mkdtempSync(join(work, 'store-'))) {
-  return openPersistence({ journal: await journalOf(kind, directory), limits })
+  const journal = await journalOf(kind, directory)
+  const accessOf = (user: string, clientId: string) => createAccess(acl, { user, clientId })
+  const store = await openStore({ journal, limits, accessOf })
+  return openEmbedded({ store, log: pino({ level: 'silent' }) })
+}
+
+/** The session of a client that is away. */
+async function sessionFor(filter: string, { sessions }: SessionBroker): Promise<Session> {
+  const link: Link = { deliver() {}, wake() {}, end() {}, isOpen: () => true, hasRoom: () => true }
+  const request = { cleanStart: false, expiry: 3_600, will: null, link }
+  const opened = await sessions.open({ client: 'a1b2c3.d.wott.local/subscriber', ...request })
+  if (!opened) throw new Error('no room for a session')
+  const options = { qos: 1, noLocal: false, retainAsPublished: false, identifier: 0 } as const
+  await sessions.subscribe(opened.session, [{ name: filter, ...options }]).stored
+  sessions.close(opened.session, link, { sendsWill: false, expiry: null })
+  return opened.session
 }
 
 /** Runs `step` so many times, so many at once; returns how many a second. */
@@ -69,15 +95,14 @@ async function rate(count: number, atOnce: number, step: () => Promise<void>): P
   return (count / (performance.now() - start)) * 1000
 }
 
-async function publish(store: Persistence): Promise<void> {
-  const message = packet('sensors/kitchen/temperature')
-  await store.outgoingEnqueueCombi(await store.subscriptionsByTopic(message.topic), message)
+async function publish(broker: Broker): Promise<void> {
+  await broker.publish(messageOf('sensors/kitchen/temperature'))
 }
 
 async function throughput(kinds: readonly Kind[], single: number, many: number): Promise<void> {
   for (const kind of kinds) {
-    const store = await open(kind)
-    await store.addSubscriptions(subscriber, [{ topic: 'sensors/#', qos: 1 }])
+    const broker = await open(kind)
+    await sessionFor('sensors/#', broker)
     const cells: string[] = []
     for (const [count, atOnce] of [
       [many / 4, 64],
@@ -86,22 +111,20 @@ async function throughput(kinds: readonly Kind[], single: number, many: number):
     ] as const) {
       const delay = monitorEventLoopDelay({ resolution: 1 })
       delay.enable()
-      const result = await rate(count, atOnce, () => publish(store))
+      const result = await rate(count, atOnce, () => publish(broker))
       delay.disable()
       const stall = (delay.percentile(99) / 1e6).toFixed(1).padStart(5)
       cells.push(`${Math.round(result).toString().padStart(7)}/s, turns of ${stall} ms`)
     }
     print(`  ${kind.padEnd(27)} 1: ${cells[1]}   64: ${cells[2]}`)
-    await store.destroy()
+    await broker.close()
   }
 }
 
-async function acknowledgeAll(store: Persistence): Promise<void> {
-  for (const sent of store.outgoing(subscriber)) {
-    if (sent.cmd === 'pubrel') continue
-    sent.messageId = 1
-    await store.outgoingUpdate(subscriber, sent)
-    await store.outgoingClearMessageId(subscriber, { messageId: sent.messageId })
+function acknowledgeAll(session: Session, { sessions }: SessionBroker): void {
+  for (let entry = sessions.next(session); entry; entry = sessions.next(session)) {
+    sessions.sent(session, entry)
+    sessions.settle(session, entry)
   }
 }
 
@@ -112,18 +135,18 @@ function sizeOf(directory: string): string {
 
 async function size(): Promise<void> {
   const directory = mkdtempSync(join(work, 'size-'))
-  const store = await open('interval', directory)
-  await store.addSubscriptions(subscriber, [{ topic: '#', qos: 1 }])
-  await rate(200_000, 1_000, () => publish(store))
+  const broker = await open('interval', directory)
+  const session = await sessionFor('#', broker)
+  await rate(200_000, 1_000, () => publish(broker))
   print(`  200,000 queued           ${sizeOf(directory)}`)
-  await acknowledgeAll(store)
-  await store.outgoingEnqueueCombi([], packet('x'))
+  acknowledgeAll(session, broker)
+  await broker.sessions.stored()
   const start = performance.now()
   while (Number.parseFloat(sizeOf(directory)) > 25 && performance.now() - start < 60_000)
     await new Promise((resolve) => setTimeout(resolve, 500))
   const seconds = ((performance.now() - start) / 1000).toFixed(0)
   print(`  acknowledged, ${seconds.padStart(2)} s later  ${sizeOf(directory)}`)
-  await store.destroy()
+  await broker.close()
   print(`  closed                   ${sizeOf(directory)}`)
 }
 
@@ -136,28 +159,30 @@ function memory(): number {
 async function recovery(): Promise<void> {
   const directory = mkdtempSync(join(work, 'recovery-'))
   const before = await open('never', directory)
-  await before.addSubscriptions(subscriber, [{ topic: '#', qos: 1 }])
+  await sessionFor('sensors/#', before)
   await rate(100_000, 1_000, () => publish(before))
   let n = 0
-  await rate(50_000, 1_000, () => before.storeRetained(packet(`site/${n % 500}/${++n}/t`, true)))
-  await before.destroy()
+  await rate(50_000, 1_000, async () => {
+    await before.publish(messageOf(`site/${n % 500}/${++n}/t`, true))
+  })
+  await before.close()
   const used = memory()
   const start = performance.now()
-  const store = await open('always', directory)
+  const broker = await open('always', directory)
   print(`  ${(performance.now() - start).toFixed(0)} ms from ${sizeOf(directory)}`)
   print(`  ${(memory() - used).toFixed(0)} MiB in memory`)
   for (const filter of ['site/77/78/t', 'site/77/#', 'site/+/+/nothing', '#']) {
     const delay = monitorEventLoopDelay({ resolution: 1 })
     delay.enable()
     const begin = performance.now()
-    const found = await store.retained(filter)
+    const found = await broker.retained(filter)
     const took = performance.now() - begin
     delay.disable()
     const turn = (delay.percentile(99) / 1e6).toFixed(1)
     const what = `${filter.padEnd(17)} ${`${found.length}`.padStart(6)}`
     print(`  ${what} in ${took.toFixed(2).padStart(7)} ms, turns of ${turn} ms`)
   }
-  await store.destroy()
+  await broker.close()
 }
 
 async function slowDisk(): Promise<void> {

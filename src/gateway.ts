@@ -5,9 +5,9 @@ import { setTimeout } from 'node:timers/promises'
 import type { Server as TlsServer } from 'node:tls'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
+import { createAccess } from './acl/access.ts'
 import { createDenials } from './acl/denials.ts'
 import { openAcl } from './acl/reload.ts'
-import { createMqttServer, createMqttUpgrade } from './broker/listeners.ts'
 import { openBroker } from './broker/open.ts'
 import { readCrl } from './ca/read-crl.ts'
 import type { Config } from './config/load.ts'
@@ -26,6 +26,8 @@ import { createHub } from './live/hub.ts'
 import type { Door } from './metrics/meter.ts'
 import { createMetrics } from './metrics/prometheus.ts'
 import { createReadings } from './metrics/readings.ts'
+import { createMqttServer, createMqttUpgrade } from './mqtt/listeners.ts'
+import { createMqttHost } from './mqtt/mqtt.ts'
 import { createRateLimit } from './relay/rate-limit.ts'
 import { createRelay } from './relay/relay.ts'
 import { createSparingly } from './sparingly.ts'
@@ -95,7 +97,9 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   building.defer(() => connections.close())
 
   const folder = config.broker.kind === 'file' ? config.broker.path : null
-  const broker = await openBroker(config.broker, { ...config, acl, denials, meter, log })
+  const accessOf = (device: string, clientId: string) =>
+    createAccess(acl, { user: device, clientId })
+  const broker = await openBroker(config.broker, { ...config, accessOf, meter, log })
   building.defer(() => broker.close())
   metrics.watchStore({ problem: broker.problem, folder })
 
@@ -130,6 +134,14 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     meter,
     rateLimit: createRateLimit(config.publishRate, config.publishBurst),
     maxPayload: config.maxPayload,
+  })
+  const mqtt = createMqttHost({
+    sessions: broker.sessions,
+    relay,
+    accessOf,
+    meter,
+    log,
+    settings: config,
   })
 
   const doors: Partial<Record<Door, OpenDoor>> = {}
@@ -175,7 +187,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     return server
   }
 
-  const mqttServer = secured(createMqttServer(trust.current, broker))
+  const mqttServer = secured(createMqttServer(trust.current, mqtt))
   const reading = {
     ...{ acl, broker, denials, hub, meter, log },
     trust: trust.current,
@@ -190,7 +202,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   }
   const device = createDeviceDoor({
     ...{ ...reading, relay },
-    mqtt: createMqttUpgrade(broker),
+    mqtt: createMqttUpgrade(mqtt),
     maxPayload: config.maxPayload,
   })
   const viewers = await openViewers(config.viewersFile, {
@@ -235,9 +247,11 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     },
     async drain() {
       stopping = true
-      const finished = Promise.all(draining.map((finish) => finish()))
+      // before the doors close under them, so that clients hear why
+      const finished = [broker.sessions.endAll(), ...draining.map((finish) => finish())]
       hub.endAll()
-      await Promise.race([finished, setTimeout(config.drainSeconds * 1000, null, { ref: false })])
+      const deadline = setTimeout(config.drainSeconds * 1000, null, { ref: false })
+      await Promise.race([Promise.all(finished), deadline])
       await running.disposeAsync()
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),

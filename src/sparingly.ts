@@ -10,8 +10,8 @@ export type Repeated = { readonly repeated?: number }
 
 export type Sparingly = (key: string, say: (repeated: Repeated) => void) => void
 
-/** Lets each key speak at most once a minute; memory is bounded. */
-export function createSparingly(now: () => number = Date.now): Sparingly {
+/** Lets each key speak at most once a minute, on a clock that nobody sets back; memory is bounded. */
+export function createSparingly(now: () => number = () => performance.now()): Sparingly {
   const remembered = new Map<string, { since: number; count: number }>()
 
   /** Entries are in the order of their minute's beginning, so the oldest go first. */

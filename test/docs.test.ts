@@ -2,7 +2,13 @@ import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { describe, it } from 'node:test'
+import { createAccess } from '../src/acl/access.ts'
+import { lintAcl } from '../src/acl/lint.ts'
 import { ERROR_CODES } from '../src/errors.ts'
+import { CUT_REASONS, QUEUE_REASONS, SEND_REASONS, STORE_LIMITS } from '../src/metrics/meter.ts'
+import { createMetrics } from '../src/metrics/prometheus.ts'
+import { createReadings } from '../src/metrics/readings.ts'
+import { aclOf } from './support/acl.ts'
 
 const DOCS = resolve(import.meta.dirname, '../docs')
 
@@ -12,6 +18,44 @@ describe('the docs', () => {
     const rows = text.split('\n').filter((line) => /^\| `/.test(line))
     for (const code of ERROR_CODES)
       assert.equal(rows.filter((row) => row.includes(`\`${code}\``)).length, 1, code)
+  })
+
+  it('say of the same MQTT reason codes what causes each and what to do about it', async () => {
+    const [causes, cures] = await Promise.all(['broker.md', 'troubleshooting.md'].map(reasonCodes))
+    // a client sends it
+    causes?.delete('0x04')
+    assert.deepEqual(cures, causes)
+  })
+
+  it('name every metric, and every reason and limit that one is counted by', async () => {
+    const text = await readFile(join(DOCS, 'monitoring.md'), 'utf8')
+    const { text: exposition } = createMetrics(createReadings({ series: 1, ttl: 1 }), {
+      version: '',
+      node: '',
+    })
+    for (const [, name = ''] of (await exposition()).matchAll(/^# TYPE (wott_\w+)/gm))
+      assert.match(text, new RegExp(`\`${name}[\`{]`), name)
+    for (const reason of [...CUT_REASONS, ...SEND_REASONS, ...QUEUE_REASONS, ...STORE_LIMITS])
+      assert.ok(text.includes(`\`${reason}\``), reason)
+  })
+
+  it('have an ACL file for Home Assistant, zigbee2mqtt and Node-RED that lets them do what they do', async () => {
+    const text = await readFile(join(DOCS, 'clients.md'), 'utf8')
+    const [, file = ''] = /```acl\n([\s\S]*?)```/.exec(text) ?? []
+    assert.deepEqual(lintAcl(Buffer.from(file)), [])
+    const may = (user: string) =>
+      createAccess(aclOf(file), { user: `${user}.d.wott.local`, clientId: user })
+    for (const [user, both] of [
+      ['home-assistant', ['homeassistant/status', 'zigbee2mqtt/lamp/set', 'zigbee2mqtt/lamp']],
+      ['zigbee2mqtt', ['homeassistant/light/lamp/light/config', 'zigbee2mqtt/bridge/state']],
+      ['node-red', ['zigbee2mqtt/lamp', 'zigbee2mqtt/lamp/set']],
+    ] as const)
+      for (const topic of both) {
+        assert.ok(may(user).mayPublish(topic), `${user} ${topic}`)
+        assert.ok(may(user).mayReceive(topic), `${user} ${topic}`)
+      }
+    assert.ok(!may('node-red').mayPublish('homeassistant/status'))
+    assert.ok(!may('kitchen').mayReceive('zigbee2mqtt/lamp'))
   })
 
   it('have an index that names every page, and links that lead somewhere', async () => {
@@ -28,3 +72,10 @@ describe('the docs', () => {
         await assert.doesNotReject(readFile(join(DOCS, target)), `${page} links to ${target}`)
   })
 })
+
+/** The codes that begin the rows of a page's tables. */
+async function reasonCodes(page: string): Promise<Set<string>> {
+  const text = await readFile(join(DOCS, page), 'utf8')
+  const cells = [...text.matchAll(/^\| (0x[^|]+) \|/gm)].map(([, cell = '']) => cell)
+  return new Set(cells.flatMap((cell) => cell.split(', ')).sort())
+}

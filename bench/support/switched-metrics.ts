@@ -17,6 +17,7 @@ export function createMetrics(...args: Parameters<typeof createReal>): Metrics {
   const meter: Meter = {
     published: (door, qos, result) => now().published(door, qos, result),
     publishTook: (door, seconds) => now().publishTook(door, seconds),
+    publishDelayed: (door) => now().publishDelayed(door),
     delivered: (door) => now().delivered(door),
     deliveryDropped: (door, reason, count) => now().deliveryDropped(door, reason, count),
     storeLimitReached: (limit, count) => now().storeLimitReached(limit, count),

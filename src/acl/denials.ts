@@ -21,7 +21,10 @@ export interface Denials {
 }
 
 /** Logs a denial at most once a minute for each user, action, topic and door, with how often it happened since, and not without end. */
-export function createDenials(log: Pick<Logger, 'warn'>, now: () => number = Date.now): Denials {
+export function createDenials(
+  log: Pick<Logger, 'warn'>,
+  now: () => number = () => performance.now(),
+): Denials {
   const sparingly = createSparingly(now)
   const lines = new Map<string, number>()
   let since = now()

@@ -1,4 +1,5 @@
 import type { Message } from '../topic/message.ts'
+import type { Origin } from './session.ts'
 
 /** A message as the broker hands it on, numbered in the one order in which everybody gets it. */
 export interface Delivery extends Message {
@@ -10,8 +11,11 @@ export type Unsubscribe = () => Promise<void>
 
 /** What the rooms above need of any broker; `test/broker/contract.ts` says it in tests. */
 export interface Broker {
-  /** Resolves once the broker has taken the message, for QoS 1 and 2 once it is stored. Rejects with `broker_unavailable`. */
-  publish(message: Message): Promise<void>
+  /**
+   * Takes a message; for QoS 1 and 2 it is stored when the promise resolves. Undefined where nothing has to be waited for.
+   * Rejects with `broker_unavailable`. `origin` is the MQTT client that published it.
+   */
+  publish(message: Message, origin?: Origin | null): Promise<void> | undefined
   /** Resolves once `onMessage` gets every message that `filter` covers. `onMessage` must neither throw nor block. */
   subscribe(filter: string, onMessage: (delivery: Delivery) => void): Promise<Unsubscribe>
   /** The retained messages that `filter` covers, by topic. */

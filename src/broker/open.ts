@@ -1,11 +1,14 @@
+import type { Logger } from 'pino'
 import type { Config } from '../config/load.ts'
 import type { BrokerAddress } from '../config/values.ts'
 import type { Meter } from '../metrics/meter.ts'
 import type { Broker } from './broker.ts'
-import { type EmbeddedOptions, type MqttHost, openEmbedded } from './embedded.ts'
-import { createSilentJournal, type Journal } from './persistence/journal.ts'
-import type { BoundReason, Limits } from './persistence/limits.ts'
-import { openPersistence } from './persistence/persistence.ts'
+import { openEmbedded } from './embedded.ts'
+import type { SessionBroker } from './session-broker.ts'
+import { createSilentJournal, type Journal } from './store/journal.ts'
+import type { BoundReason, Limits } from './store/limits.ts'
+import type { AccessOf } from './store/sessions.ts'
+import { openStore } from './store/store.ts'
 
 type StoreSettings = Pick<
   Config,
@@ -24,19 +27,25 @@ type StoreSettings = Pick<
   | 'retainedBytesPerDevice'
 >
 
-export type BrokerOptions = Omit<EmbeddedOptions, 'persistence'> & StoreSettings
+export interface BrokerOptions extends StoreSettings {
+  readonly meter: Meter
+  readonly log: Logger
+  /** What a client may do, by its device and its client id. */
+  readonly accessOf: AccessOf
+}
 
 /** Opens the broker that `address` names: the only place that knows which kinds there are. */
 export async function openBroker(
   address: BrokerAddress,
   options: BrokerOptions,
-): Promise<Broker & MqttHost> {
-  const persistence = await openPersistence({
+): Promise<Broker & SessionBroker> {
+  const store = await openStore({
     journal: await openJournal(address, options),
     limits: toLimits(options),
+    accessOf: options.accessOf,
     onBound: (reason, count) => countBound(options.meter, reason, count),
   })
-  return openEmbedded({ ...options, persistence })
+  return openEmbedded({ store, log: options.log })
 }
 
 async function openJournal(
@@ -45,14 +54,14 @@ async function openJournal(
 ): Promise<Journal> {
   if (address.kind === 'memory') return createSilentJournal()
   // SQLite and its thread are not loaded for a broker in memory
-  const { openSqliteJournal } = await import('./persistence/sqlite-journal.ts')
+  const { openSqliteJournal } = await import('./store/sqlite-journal.ts')
   return openSqliteJournal(address.path, { fsync }, (problem) => {
     if (problem === null) log.info('the store takes messages again')
     else log.error({ reason: problem }, 'the store takes nothing')
   })
 }
 
-function toLimits(settings: StoreSettings): Limits {
+function toLimits(settings: StoreSettings): Partial<Limits> {
   return {
     queueMessages: settings.sessionQueue,
     queueBytes: settings.sessionQueueBytes,
@@ -64,7 +73,7 @@ function toLimits(settings: StoreSettings): Limits {
     retainedBytesPerDevice: settings.retainedBytesPerDevice,
     sessions: settings.maxSessions,
     sessionsPerDevice: settings.maxSessionsPerDevice,
-    sessionExpiry: settings.sessionExpiry * 1000,
+    sessionExpiry: settings.sessionExpiry,
     messageExpiry: settings.messageExpiry * 1000,
   }
 }

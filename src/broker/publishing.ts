@@ -1,54 +1,126 @@
-import type { Client, PublishPacket } from 'aedes'
-import type { Emitter } from './emitter.ts'
-import type { Done } from './hooks.ts'
+import type { Logger } from 'pino'
+import type { Message } from '../topic/message.ts'
+import type { Delivery } from './broker.ts'
+import { chooseMember, type Group } from './groups.ts'
 import { createLines } from './line.ts'
-import type { PublishPacket as StoredPacket } from './persistence/packet.ts'
-import type { Persistence } from './persistence/persistence.ts'
-import { stampOf } from './stamp.ts'
+import { type Route, type RouteMatch, type Routing, toLocalMatch, toMatch } from './routing.ts'
+import type { Arrival, Origin, Session } from './session.ts'
+import type { Receiver } from './store/queueing.ts'
+import type { Store } from './store/store.ts'
 
 export interface Publishing {
-  /** Stores what is to be kept, then hands the message on; within one topic, in the order of the calls. */
-  publish(packet: PublishPacket, client: Client | null, done: Done): void
+  /** Stores what is to be kept, then hands the message on; within one topic, in the order of the calls. Undefined where that is done at once. */
+  publish(message: Message, origin: Origin | null): Promise<void> | undefined
   /** Resolves once nothing is on its way. */
   idle(): Promise<void>
 }
 
 const NOBODY: readonly [] = []
 
-/** In place of aedes' own way, which stores what is retained before it queues it, so that others get between. */
-export function createPublishing(persistence: Persistence, emitter: Emitter): Publishing {
+/** The way of every message from whoever published it into the store and to everybody who asked for it. */
+export function createPublishing(store: Store, routing: Routing, log: Logger): Publishing {
   const lines = createLines()
+  let sequence = 0
   let underway = 0
   let whenIdle = Promise.withResolvers<void>()
 
-  function publish(packet: PublishPacket, client: Client | null, done: Done): void {
-    const { topic, qos, retain } = packet
-    // for bridges, which do not want their own messages back
-    if (client) Object.assign(packet, { clientId: client.id })
-    const stamp = stampOf(packet)
-    // aedes' own has none
-    const receivers = stamp && qos > 0 ? persistence.receivers(topic) : NOBODY
-    const isStored = stamp && (retain || qos === 2 || receivers.length > 0)
-    if (stamp && (isStored || lines.has(topic))) stamp.turn = lines.join(topic)
-    if (!isStored) {
-      emitter.emit(packet, done)
+  function publish(message: Message, origin: Origin | null): Promise<void> | undefined {
+    const { topic, qos, retain } = message
+    const route = routing.of(topic)
+    const chosen = route.groups.length > 0 ? choose(route.groups, message) : NOBODY
+    const receivers =
+      qos > 0 && route.hasStored ? receiversOf(route.matches, chosen, message, origin) : NOBODY
+    const isStored = retain || receivers.length > 0 || arrivalOf(origin) !== null
+    if (!isStored && !lines.has(topic)) {
+      handOn(message, route, chosen, receivers, origin)
+      return undefined
+    }
+    underway += 1
+    return storeInLine(message, chosen, receivers, origin).finally(() => {
+      underway -= 1
+      if (underway === 0) whenIdle.resolve()
+    })
+  }
+
+  async function storeInLine(
+    message: Message,
+    chosen: readonly RouteMatch[],
+    receivers: readonly Receiver[],
+    origin: Origin | null,
+  ): Promise<void> {
+    const turn = lines.join(message.topic)
+    const from = arrivalOf(origin)
+    try {
+      if (message.retain || receivers.length > 0 || from)
+        await store.storeMessage(message, receivers, from)
+    } catch (error) {
+      turn.leave()
+      throw error
+    }
+    await new Promise<void>((resolve) =>
+      turn.ready(() => {
+        handOn(message, routing.of(message.topic), chosen, receivers, origin)
+        resolve()
+      }),
+    )
+  }
+
+  /** One member of each group, if there is one that may read the message. */
+  function choose(groups: readonly Group[], { topic }: Message): RouteMatch[] {
+    return groups.flatMap((group) => {
+      const member = chooseMember(group, topic)
+      return member ? [toMatch(member.session, [member], group)] : []
+    })
+  }
+
+  function handOn(
+    message: Message,
+    route: Route,
+    chosen: readonly RouteMatch[],
+    receivers: readonly Receiver[],
+    origin: Origin | null,
+  ): void {
+    sequence += 1
+    const delivery = toDelivery(message, sequence)
+    for (const listener of route.listeners) {
+      try {
+        listener(delivery)
+      } catch (error) {
+        // thrown on it would end the publisher's connection
+        log.error({ err: error }, 'a subscriber inside the gateway failed')
+      }
+    }
+    const queued = receivers.length > 0 ? toQueued(receivers) : null
+    for (const match of route.matches) handTo(match, delivery, queued, origin)
+    for (const match of chosen) handTo(stillThere(match, delivery), delivery, queued, origin)
+  }
+
+  /** The match, or another member's if its session has ended while the message was being stored. */
+  function stillThere(match: RouteMatch, { topic }: Message): RouteMatch {
+    if (!match.session.isClosed || match.group === null) return match
+    const member = chooseMember(match.group, topic)
+    return member ? toMatch(member.session, [member], match.group) : match
+  }
+
+  function handTo(
+    match: RouteMatch,
+    delivery: Delivery,
+    queued: ReadonlySet<Session | Group> | null,
+    origin: Origin | null,
+  ): void {
+    const { session } = match
+    const { link } = session
+    if (link === null) return
+    // it waits in the queue by now
+    if (queued?.has(match.group ?? session)) {
+      link.wake()
       return
     }
-    if (receivers.length > 0) stamp.queuedFor = new Set(receivers.map(({ clientId }) => clientId))
-    underway += 1
-    persistence
-      .storeMessage(packet as StoredPacket, receivers)
-      .then(
-        () => emitter.emit(packet, done),
-        (error) => {
-          stamp.turn?.leave()
-          done(error)
-        },
-      )
-      .finally(() => {
-        underway -= 1
-        if (underway === 0) whenIdle.resolve()
-      })
+    const wanted = session === origin?.session ? toLocalMatch(match) : match
+    if (!wanted) return
+    // a subscription that came while the message was being stored is too late for the queue
+    const qos = session.isStored ? 0 : Math.min(wanted.qos, delivery.qos)
+    link.deliver(delivery, qos as Delivery['qos'], wanted)
   }
 
   return {
@@ -59,4 +131,40 @@ export function createPublishing(persistence: Persistence, emitter: Emitter): Pu
       return whenIdle.promise
     },
   }
+}
+
+function arrivalOf(origin: Origin | null): { session: Session; arrival: Arrival } | null {
+  if (!origin?.session || !origin.arrival) return null
+  return { session: origin.session, arrival: origin.arrival }
+}
+
+/** The stored sessions whose queues the message goes into. */
+function receiversOf(
+  matches: readonly RouteMatch[],
+  chosen: readonly RouteMatch[],
+  message: Message,
+  origin: Origin | null,
+): Receiver[] {
+  const receivers: Receiver[] = []
+  for (const match of [...matches, ...chosen]) {
+    const { session } = match
+    if (!session.isStored) continue
+    const wanted = session === origin?.session ? toLocalMatch(match) : match
+    const qos = wanted ? Math.min(wanted.qos, message.qos) : 0
+    if (!wanted || qos === 0) continue
+    const retain = wanted.retainAsPublished && message.retain
+    receivers.push({ match: wanted, qos: qos as 1 | 2, retain })
+  }
+  return receivers
+}
+
+/** By session, and by group where that chose the session. */
+function toQueued(receivers: readonly Receiver[]): ReadonlySet<Session | Group> {
+  return new Set(receivers.map(({ match }) => match.group ?? match.session))
+}
+
+// field by field: every message passes here, and spreading takes longer
+function toDelivery(message: Message, sequence: number): Delivery {
+  const { topic, payload, qos, retain, device, time, properties, expires } = message
+  return { topic, payload, qos, retain, device, time, properties, expires, sequence }
 }

@@ -1,83 +1,127 @@
-import type { AuthenticateError, Client } from 'aedes'
 import type { Access } from '../acl/access.ts'
-import type { Identity } from '../identity/identity.ts'
-import type { Door } from '../metrics/meter.ts'
-import { topicMatches } from '../topic/match.ts'
-import { createTopicMemo } from '../topic/memo.ts'
-import type { Qos } from '../topic/message.ts'
-import { type Acks, createAcks } from './acks.ts'
-import type { Wire } from './wire.ts'
+import type { Message, Qos } from '../topic/message.ts'
+import type { Delivery } from './broker.ts'
+import type { Group } from './groups.ts'
+import type { Queue } from './store/queue.ts'
 
-/** One MQTT connection: whose it is, what it may do, and what it asked for. */
+/** How a client wants what a filter covers. */
+export interface SubscriptionOptions {
+  readonly qos: Qos
+  /** Whether the client does not want what it published itself. */
+  readonly noLocal: boolean
+  /** Whether RETAIN comes as it was published. */
+  readonly retainAsPublished: boolean
+  /** Comes with each message; 0 for none. */
+  readonly identifier: number
+}
+
+export interface Subscription extends SubscriptionOptions {
+  readonly session: Session
+  /** As the client gave it: the filter, or `$share/GROUP/FILTER`. */
+  readonly name: string
+  readonly filter: string
+  /** The name of the group that shares the filter, or null. */
+  readonly share: string | null
+}
+
+/** How one session gets one message: what its subscriptions to the topic come to. */
+export interface Match {
+  readonly session: Session
+  /** The highest of them [MQTT-3.3.5-1]. */
+  readonly qos: Qos
+  readonly retainAsPublished: boolean
+  /** Null for none. */
+  readonly identifiers: readonly number[] | null
+  /** The shared subscription that chose this session, or null. */
+  readonly group: Group | null
+}
+
+/** Why the broker ends a connection. */
+export type EndReason = 'taken_over' | 'shutting_down'
+
+/**
+ * A connection as its session sees it. None of these may throw or block. They are methods, here and in all that every
+ * message passes: V8 keeps an object literal with a getter as a hash table.
+ */
+export interface Link {
+  /** A message for now: it is sent, put into the session's queue, or dropped and counted. */
+  deliver(delivery: Delivery, qos: Qos, match: Match): void
+  /** There is something to send in the session's queue. */
+  wake(): void
+  /** The session is not this connection's any more. */
+  end(reason: EndReason): void
+  /** Whether the client has its CONNACK, and has not left. */
+  isOpen(): boolean
+  /** Whether it can take another message at once. */
+  hasRoom(): boolean
+}
+
+/** What the sessions of one device have together. */
+export interface Owner {
+  /** Those that outlive their connections. */
+  sessions: number
+  /** Those that end with them. */
+  passing: number
+  /** In the queues of the stored ones, a message counted in each. */
+  bytes: number
+  subscriptionBytes: number
+  sharedSubscriptions: number
+  arrivals: number
+}
+
+/** Bytes that a subscription takes besides its name. */
+const SUBSCRIPTION_BYTES = 1_024
+
+export function subscriptionBytes(name: string): number {
+  return Buffer.byteLength(name) + SUBSCRIPTION_BYTES
+}
+
+/** A QoS 2 message that came in and waits for its PUBREL. */
+export interface Arrival {
+  readonly packetId: number
+  /** Whether the store was told of it. */
+  isRecorded: boolean
+  /** Settles with what is being stored of it; never rejects. */
+  stored: Promise<void> | null
+}
+
+/** What the broker keeps for a client: as long as it is connected, and for `expiry` seconds after that. */
 export interface Session {
-  readonly identity: Identity
-  readonly door: Door
-  readonly wire: Wire
-  readonly acks: Acks
-  /** Null until CONNECT has named the client id, which rules with %c speak of. */
-  access: Access | null
-  /** Whether CONNACK is on its way: nothing may go before it. */
-  greeted: boolean
-  /** What CONNECT is answered with, if it is refused. */
-  refusal: AuthenticateError | null
-  /** Sequence number of the last live message, to know the second copy that overlapping filters bring. */
-  lastSequence: number
-  readonly subscriptions: SubscriptionQos
-  /** Without a persistent session: QoS 1 and 2 messages that were sent and not acknowledged. */
-  unacknowledged: number
-  /** The packet identifier of the last of those. */
-  packetId: number
-  /** Retained messages of new subscriptions that found no room: each to be asked again when there may be some. */
-  readonly held: (() => void)[]
+  readonly id: number
+  /** `DEVICE/CLIENT_ID`: a session belongs to an identity, and the same client id under another certificate is another session. */
+  readonly client: string
+  readonly device: string
+  readonly clientId: string
+  readonly access: Access
+  /** Whether it outlives its connection, so that it is in the store. */
+  readonly isStored: boolean
+  /** Seconds that it outlives its last connection. */
+  expiry: number
+  /** By name. */
+  readonly subscriptions: Map<string, Subscription>
+  readonly queue: Queue
+  /** By packet identifier. */
+  readonly arrivals: Map<number, Arrival>
+  readonly owner: Owner
+  link: Link | null
+  /** When its last connection ended or, as long as it is connected, began. */
+  lastSeen: number
+  isClosed: boolean
 }
 
-/** The filters of one connection and the QoS granted to each. */
-export interface SubscriptionQos {
-  grant(filter: string, qos: Qos): void
-  remove(filter: string): void
-  readonly size: number
-  has(filter: string): boolean
-  /** The highest QoS of the filters that cover `topic` [MQTT-3.3.5-1]. */
-  highest(topic: string): Qos
+/** A message's publisher, where it is an MQTT client. */
+export interface Origin {
+  /** Null for a will whose session may have ended. */
+  readonly session: Session | null
+  /** A QoS 2 message's, which is stored with it; otherwise null. */
+  readonly arrival: Arrival | null
 }
 
-export function createSession(identity: Identity, door: Door, wire: Wire): Session {
-  return {
-    ...{ identity, door, wire, acks: createAcks(wire.write) },
-    subscriptions: createSubscriptionQos(),
-    ...{ access: null, greeted: false, refusal: null },
-    ...{ lastSequence: 0, unacknowledged: 0, packetId: 0, held: [] },
-  }
+/** The last word of a client that vanishes. */
+export interface Will {
+  readonly message: Pick<Message, 'topic' | 'payload' | 'qos' | 'retain' | 'properties'>
+  /** Seconds from its publication; null for never. */
+  readonly messageExpiry: number | null
+  /** Seconds from the end of the connection to its publication. */
+  readonly delay: number
 }
-
-const REMEMBERED = { topics: 1000, size: 65_536 }
-
-function createSubscriptionQos(): SubscriptionQos {
-  const filters = new Map<string, Qos>()
-  // asked once a message, so what it comes to is remembered until a filter comes or goes
-  const highest = createTopicMemo((topic): Qos => {
-    let qos: Qos = 0
-    for (const [filter, granted] of filters)
-      if (granted > qos && topicMatches(filter, topic)) qos = granted
-    return qos
-  }, REMEMBERED)
-
-  return {
-    grant(filter, qos) {
-      filters.set(filter, qos)
-      highest.forget()
-    },
-    remove(filter) {
-      filters.delete(filter)
-      highest.forget()
-    },
-    get size() {
-      return filters.size
-    },
-    has: (filter) => filters.has(filter),
-    highest: highest.of,
-  }
-}
-
-/** The sessions of an embedded broker, by aedes' client. */
-export type Sessions = WeakMap<Client, Session>

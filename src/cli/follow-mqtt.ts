@@ -1,19 +1,26 @@
 import { isUtf8 } from 'node:buffer'
 import type { IPublishPacket } from 'mqtt'
-import { UsageError } from '../errors.ts'
+import { messageOf, UsageError } from '../errors.ts'
+import { toJsonProperties } from '../topic/properties.ts'
 import { CommandFailure, say } from './command.ts'
 import type { Follow } from './follow.ts'
 import { connectMqtt } from './mqtt-client.ts'
+import { fromPacketProperties } from './mqtt-properties.ts'
 import { stopped } from './signals.ts'
 
 const RECONNECT_MS = 1000
 
 /** Without the device and the time, which MQTT does not tell. */
-function toJson(topic: string, payload: Buffer, { qos, retain }: IPublishPacket): string {
+function toJson(topic: string, payload: Buffer, packet: IPublishPacket): string {
+  const { qos, retain } = packet
+  const properties = fromPacketProperties(packet.properties)
   const body = isUtf8(payload)
     ? { payload: payload.toString('utf8') }
     : { payloadBase64: payload.toString('base64') }
-  return JSON.stringify({ topic, ...body, qos, retain })
+  return JSON.stringify({
+    ...{ topic, ...body, qos, retain },
+    ...(properties === null ? {} : { properties: toJsonProperties(properties) }),
+  })
 }
 
 export const followMqtt: Follow = async (client, filter, arrived, stop) => {
@@ -34,12 +41,13 @@ export const followMqtt: Follow = async (client, filter, arrived, stop) => {
   })
   try {
     // mqtt.js subscribes again by itself after each reconnection
-    const [granted] = await connection.subscribeAsync(filter, { qos: 1 })
-    if (granted?.qos === 128) throw new CommandFailure(`the gateway refuses the filter "${filter}"`)
+    await connection.subscribeAsync(filter, { qos: 1 })
     await stopped(stop)
   } catch (error) {
-    if (error instanceof CommandFailure || !/^Invalid topic/.test((error as Error).message))
-      throw error
+    const message = messageOf(error)
+    if (message.startsWith('Subscribe error'))
+      throw new CommandFailure(`the gateway refuses the filter "${filter}": ${message}`)
+    if (!message.startsWith('Invalid topic')) throw error
     throw new UsageError(`"${filter}" is no filter: "+" and "#" must be whole levels, "#" the last`)
   } finally {
     connection.off('close', onClose)

@@ -1,4 +1,5 @@
 import type { MessageProperties, UserProperty } from '../topic/message.ts'
+import { propertiesByteLength } from '../topic/properties.ts'
 import { topicProblem } from '../topic/topic.ts'
 import { ArgumentsError, type Flags, type Values, wholeNumber } from './arguments.ts'
 import type { PublishOptions } from './publisher.ts'
@@ -26,6 +27,8 @@ export const MESSAGE_FLAGS = {
   },
 } as const satisfies Flags
 
+/** The most that one of MQTT's strings holds, and the gateway takes of all of them together. */
+const MAX_BYTES = 65_535
 const FORMATS = ['bytes', 'utf8']
 const MAX_EXPIRY = 0xffff_ffff
 
@@ -44,6 +47,11 @@ export function propertiesIn(
   if (correlationData !== undefined) properties.correlationData = Buffer.from(correlationData)
   const pairs = values['user-property'].map(pairIn)
   if (pairs.length > 0) properties.userProperties = pairs
+  const bytes = propertiesByteLength(properties)
+  if (bytes > MAX_BYTES)
+    throw new ArgumentsError(
+      `what MQTT 5 says of the message has ${bytes} bytes; at most ${MAX_BYTES} are allowed`,
+    )
   const expiry = values['message-expiry']
   return {
     properties: Object.keys(properties).length > 0 ? properties : null,

@@ -31,7 +31,7 @@ export async function connectMqtt(
       }).on('error', (error) => {
         problem = error
       }),
-    { reconnectPeriod: reconnectMs, connectTimeout: CONNECT_TIMEOUT_MS },
+    { protocolVersion: 5, reconnectPeriod: reconnectMs, connectTimeout: CONNECT_TIMEOUT_MS },
   )
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   // a CONNACK that refuses, or bytes that are no MQTT

@@ -21,7 +21,7 @@ export const pub: Command = {
     usage: ['pub TOPIC [MESSAGE] [OPTIONS]'],
     about: [
       'Publishes MESSAGE, or what comes on standard input, byte for byte, as a device. An empty MESSAGE with --retain clears the retained message.',
-      'Exit code 1 when the gateway refuses it or cannot be reached. Over MQTT a message that the ACL file denies is acknowledged and dropped, as Mosquitto does; only HTTPS tells.',
+      'Exit code 1 when the gateway refuses it or cannot be reached. Over MQTT only QoS 1 has an answer: nothing tells that the ACL file denies a message with QoS 0.',
     ],
     flags: FLAGS,
     examples: [
@@ -41,8 +41,6 @@ export const pub: Command = {
     const [topic, message] = words as [string, string?]
     const { properties, messageExpiry } = propertiesIn(values)
     const client = await openClient(values, 'sensor')
-    if (client.via === 'mqtt' && (properties || messageExpiry !== null))
-      throw new ArgumentsError('what MQTT 5 says of a message goes over https only: --via https')
     const payload = message === undefined ? await readInput() : Buffer.from(message)
     await using publisher = await openPublisher(client)
     await publisher.publish(topic, payload, {

@@ -97,12 +97,12 @@ export const SETTINGS = {
   publishRate: setting(
     integer(0, 1_000_000),
     '1000',
-    'HTTP readings a second that one device may publish in the long run; 0 for no limit',
+    'readings a second that one device may publish in the long run, over HTTP (429 beyond) and MQTT (made to wait); 0 for no limit',
   ),
   publishBurst: setting(
     integer(1, 10_000_000),
     '2000',
-    'HTTP readings that one device may publish at once',
+    'readings that one device may publish at once',
   ),
   maxConnections: setting(integer(1, 1_000_000), '10000', 'connections that one door keeps open'),
   history: setting(integer(0, 10_000_000), '10000', 'last messages kept for streams that resume'),
@@ -137,11 +137,27 @@ export const SETTINGS = {
     '100',
     'QoS 1 and 2 messages that one persistent MQTT session may have without having acknowledged them',
   ),
-  maxSubscriptions: setting(
-    integer(1, 100_000),
+  receiveMaximum: setting(
+    integer(1, 65_535),
     '1000',
-    'filters that one MQTT connection may have',
+    'QoS 1 and 2 messages that one MQTT 5 client may send without waiting for their acknowledgements',
   ),
+  topicAliasMaximum: setting(
+    integer(0, 65_535),
+    '100',
+    'topic aliases that one MQTT 5 client may set',
+  ),
+  topicAliasesOut: setting(
+    integer(0, 65_535),
+    '0',
+    'topic aliases that the gateway sets for one MQTT 5 client, if the client takes them; mqtt.js 5.16 loses the topic of QoS 2 messages that have one',
+  ),
+  maxKeepAlive: setting(
+    integer(0, 65_535),
+    '0',
+    'longest keep alive of MQTT 5 clients in seconds, which those that ask for more, or for none, are told; 0 for no limit',
+  ),
+  maxSubscriptions: setting(integer(1, 100_000), '1000', 'filters that one MQTT session may have'),
   connectTimeout: setting(
     integer(1, 3600),
     '10',
@@ -151,7 +167,7 @@ export const SETTINGS = {
   subscribe: setting(
     choice('grant', 'check'),
     'grant',
-    'what a SUBSCRIBE is answered that no rule could ever fulfil: granted as with Mosquitto, or failure (0x80)',
+    'what a SUBSCRIBE is answered that no rule could ever fulfil: granted as with Mosquitto, or refused (0x87, before MQTT 5 0x80)',
   ),
   sessionQueue: setting(
     integer(1, 10_000_000),
@@ -183,7 +199,7 @@ export const SETTINGS = {
   sessionExpiry: setting(
     integer(60, 315_360_000),
     '604800',
-    'seconds that a session outlives its last connection',
+    'seconds that a session outlives its last connection: that of MQTT 3 clients, and the most that MQTT 5 clients may ask for',
   ),
   messageExpiry: setting(
     integer(60, 315_360_000),

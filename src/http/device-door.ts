@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { createAccess } from '../acl/access.ts'
 import type { AclSource } from '../acl/reload.ts'
 import type { Broker } from '../broker/broker.ts'
-import type { MqttUpgrade } from '../broker/listeners.ts'
 import { GatewayError } from '../errors.ts'
 import { identityOf } from '../identity/connection.ts'
 import type { Identity } from '../identity/identity.ts'
@@ -28,7 +28,8 @@ export interface DeviceDoorOptions
     StreamRoutesOptions {
   readonly acl: AclSource
   readonly broker: Broker
-  readonly mqtt: MqttUpgrade
+  /** Takes over the socket of an upgrade request whose path and identity are right. */
+  readonly mqtt: { accept(request: IncomingMessage, socket: Duplex, head: Buffer): void }
 }
 
 /** Devices over HTTPS, and MQTT over WebSocket at /mqtt. Nothing behind this door is reached without an identity. */

@@ -1,14 +1,13 @@
-import { isUtf8 } from 'node:buffer'
 import type { Reading } from '../relay/relay.ts'
 import type { MessageProperties } from '../topic/message.ts'
-import { propertiesByteLength } from '../topic/properties.ts'
+import {
+  MAX_PROPERTIES_BYTES,
+  MAX_USER_PROPERTIES,
+  propertiesByteLength,
+} from '../topic/properties.ts'
 import { topicProblem } from '../topic/topic.ts'
 import { fromBase64 } from './base64.ts'
 
-/** Most user properties of one message. */
-export const MAX_USER_PROPERTIES = 100
-/** Bytes of all properties of one message together. */
-export const MAX_PROPERTIES_BYTES = 65_535
 /** Seconds; what four bytes hold [MQTT 5 §3.3.2.3.3]. */
 export const MAX_MESSAGE_EXPIRY = 0xffff_ffff
 
@@ -78,15 +77,6 @@ function toProperties(checked: Checked): ReadProperties | PropertyFault {
     }
   const empty = Object.keys(properties).length === 0
   return { properties: empty ? null : properties, messageExpiry }
-}
-
-/** Why the payload is not what its format indicator says, as a sentence, or null where it is [MQTT 5 §3.3.2.3.2]. */
-export function formatProblem({
-  payload,
-  properties,
-}: Pick<Reading, 'payload' | 'properties'>): string | null {
-  if (properties?.payloadFormatIndicator !== 1 || isUtf8(payload)) return null
-  return 'The payload is not valid UTF-8, which its payload format indicator says it is.'
 }
 
 /** Why `value` is not a string that MQTT can carry [MQTT-1.5.4-1] [MQTT-1.5.4-2], or null if it is one. */

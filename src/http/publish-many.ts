@@ -5,7 +5,7 @@ import type { Caller, Reading, Relay } from '../relay/relay.ts'
 import type { App, Request } from './app.ts'
 import { fromBase64 } from './base64.ts'
 import { callerOf } from './caller.ts'
-import { formatProblem, PROPERTY_NAMES, type PropertyFault, readProperties } from './properties.ts'
+import { PROPERTY_NAMES, type PropertyFault, readProperties } from './properties.ts'
 import { takeAnyBody } from './publish.ts'
 
 export const MAX_LINES = 1000
@@ -19,7 +19,7 @@ interface Refused {
 }
 
 /** `POST /topics`: one reading a line; a bad line is reported and sinks no other. */
-export function publishManyRoute(app: App, relay: Relay, meter: Meter): void {
+export function publishManyRoute(app: App, relay: Pick<Relay, 'publish'>, meter: Meter): void {
   app.post('/topics', {
     config: { operation: 'publishMany' },
     bodyLimit: MAX_BYTES,
@@ -68,7 +68,7 @@ async function publishLine(
   caller: Caller,
   line: number,
   text: string,
-  relay: Relay,
+  relay: Pick<Relay, 'publish'>,
   meter: Meter,
 ): Promise<Refused | null> {
   const reading = toReading(text)
@@ -108,8 +108,6 @@ function toReading(text: string): Reading | GatewayError {
   const read = readProperties(value)
   if ('problem' in read) return invalid(sentence(read))
   const { properties, messageExpiry } = read
-  const problem = formatProblem({ payload: bytes, properties })
-  if (problem) return invalid(problem)
   return { topic, payload: bytes, qos, retain, properties, messageExpiry }
 }
 

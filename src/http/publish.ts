@@ -4,12 +4,11 @@ import type { Reading, Relay } from '../relay/relay.ts'
 import { type App, type Request, sendProblem } from './app.ts'
 import { callerOf } from './caller.ts'
 import { toGatewayError } from './problem.ts'
-import { formatProblem } from './properties.ts'
 import { parseQuery, single, topicInPath, unknownName } from './query.ts'
 import { propertiesOf, QUERY_PROPERTIES } from './request-properties.ts'
 
 export interface PublishOptions {
-  readonly relay: Relay
+  readonly relay: Pick<Relay, 'publish'>
   readonly meter: Meter
   /** Bytes of the largest payload. */
   readonly maxPayload: number
@@ -72,12 +71,9 @@ function toReading(request: Request): Reading | GatewayError {
   const read = propertiesOf(query, request.headers)
   if (read instanceof GatewayError) return read
   const { properties, messageExpiry } = read
-  const payload = request.body as Buffer
-  const problem = formatProblem({ payload, properties })
-  if (problem) return new GatewayError('body_invalid', problem)
   return {
     topic,
-    payload,
+    payload: request.body as Buffer,
     qos: qos === '1' ? 1 : 0,
     retain: retain === 'true',
     properties,

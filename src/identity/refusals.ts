@@ -25,7 +25,7 @@ export function refusalOf(socket: object): GatewayError | null {
 const OURS: ReadonlySet<string> = new Set(['certificate_expired', 'certificate_revoked'])
 const LONGEST_NAME = 253
 
-export function createRefusals(log: Log, now: () => number = Date.now): Refusals {
+export function createRefusals(log: Log, now: () => number = () => performance.now()): Refusals {
   const sparingly = createSparingly(now)
   return {
     note(door, socket, error) {

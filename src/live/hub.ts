@@ -2,6 +2,8 @@ import { setImmediate } from 'node:timers/promises'
 import type { Delivery } from '../broker/broker.ts'
 import { createPace, type Pace } from '../pace.ts'
 import { topicMatches } from '../topic/match.ts'
+import { createTopicMemo } from '../topic/memo.ts'
+import { createTopicTrie } from '../topic/trie.ts'
 import type { EventFormat } from './event.ts'
 import type { Entry, History } from './history.ts'
 
@@ -51,6 +53,9 @@ export interface Hub {
 /** A millisecond or two where each has many filters. */
 const STEPS_EACH_TURN = 256
 
+/** For how many topics it is remembered who reads them. */
+const REMEMBERED = { topics: 10_000, size: 1_000_000 }
+
 /** Whether a reader asked for a topic and may read it now. */
 export function wants(reader: Pick<Reader, 'filters' | 'mayReceive'>, topic: string): boolean {
   return reader.filters.some((filter) => topicMatches(filter, topic)) && reader.mayReceive(topic)
@@ -59,15 +64,43 @@ export function wants(reader: Pick<Reader, 'filters' | 'mayReceive'>, topic: str
 /** Every message passes here once, whoever published it, and is formatted at most once. */
 export function createHub(history: History): Hub {
   const readers = new Set<Reader>()
+  const byFilter = createTopicTrie<Set<Reader>>()
+  // each reader once, however many of its filters cover the topic
+  const readersOf = createTopicMemo(
+    (topic) => new Set(byFilter.covering(topic).flatMap((asking) => [...asking])),
+    REMEMBERED,
+    ({ size }) => size,
+  )
   let ended = false
+
+  function add(reader: Reader): void {
+    readers.add(reader)
+    for (const filter of reader.filters) {
+      const asking = byFilter.get(filter)
+      if (asking) asking.add(reader)
+      else byFilter.set(filter, new Set([reader]))
+    }
+    readersOf.forget()
+  }
+
+  function remove(reader: Reader): void {
+    if (!readers.delete(reader)) return
+    for (const filter of reader.filters) {
+      const asking = byFilter.get(filter)
+      if (asking?.delete(reader) && asking.size === 0) byFilter.delete(filter)
+    }
+    readersOf.forget()
+  }
+
   return {
     deliver(delivery) {
       const entry = history.add(delivery)
-      for (const reader of readers) if (wants(reader, delivery.topic)) reader.take(entry)
+      for (const reader of readersOf.of(delivery.topic))
+        if (reader.mayReceive(delivery.topic)) reader.take(entry)
     },
     join(reader, resumeFrom = history.position()) {
-      readers.add(reader)
-      const leave = () => void readers.delete(reader)
+      add(reader)
+      const leave = () => remove(reader)
       const missed = history.after(resumeFrom)
       if (missed) return { leave, from: resumeFrom, gap: false, missed }
       // of all that is left of the history, the reader has seen nothing

@@ -19,7 +19,9 @@ export const QUEUE_REASONS = [
   'total_bytes',
   'message_expired',
 ] as const
-export type DropReason = 'slow_reader' | (typeof QUEUE_REASONS)[number]
+/** Why a message did not get to a subscriber that was there. */
+export const SEND_REASONS = ['slow_reader', 'packet_too_large'] as const
+export type DropReason = (typeof SEND_REASONS)[number] | (typeof QUEUE_REASONS)[number]
 /** A bound of the store that cost something other than a delivery. */
 export const STORE_LIMITS = [
   'retained_messages',
@@ -36,12 +38,17 @@ export interface Validity {
   readonly to: number
 }
 
-/** The bound for which a connection is refused or ended. */
+/** Why a connection is refused or ended. */
 export const CUT_REASONS = [
   'max_connections',
   'packet_size',
   'packet_timeout',
   'connect_timeout',
+  'keep_alive',
+  'slow_reader',
+  'receive_maximum',
+  'topic_alias',
+  'protocol_error',
 ] as const
 export type CutReason = (typeof CUT_REASONS)[number]
 
@@ -50,6 +57,8 @@ export interface Meter {
   published(door: Door, qos: Qos, result: PublishResult): void
   /** From the whole request being there to its answer being known, in seconds. */
   publishTook(door: Door, seconds: number): void
+  /** A device that speaks MQTT is made to wait because it publishes faster than it may. */
+  publishDelayed(door: Door): void
   delivered(door: Door): void
   deliveryDropped(door: Door, reason: DropReason, count?: number): void
   storeLimitReached(limit: StoreLimit, count: number): void
@@ -72,6 +81,7 @@ const nothing = () => {}
 export const silentMeter: Meter = {
   published: nothing,
   publishTook: nothing,
+  publishDelayed: nothing,
   delivered: nothing,
   deliveryDropped: nothing,
   storeLimitReached: nothing,

@@ -72,6 +72,12 @@ export function createMetrics(
     doors: ['device'],
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
   })
+  const publishesDelayed = new Counter({
+    name: 'wott_publishes_delayed_total',
+    help: 'MQTT messages whose device was made to wait because it publishes faster than it may.',
+    labelNames: ['door'],
+    registers,
+  })
   new Counter({
     name: 'wott_deliveries_total',
     help: 'Messages handed to subscribers and stream readers.',
@@ -102,7 +108,7 @@ export function createMetrics(
   })
   const connectionsCut = new Counter({
     name: 'wott_connections_cut_total',
-    help: 'Connections that were refused or ended because a bound was reached.',
+    help: 'Connections that were refused or ended because of a bound or of what the client sent.',
     labelNames: ['door', 'reason'],
     registers,
   })
@@ -197,8 +203,11 @@ export function createMetrics(
       connections.set({ door }, 0)
       connectionsCut.inc({ door, reason: 'max_connections' }, 0)
     }
-    for (const door of ['device', 'mqtt'] as const)
+    for (const door of ['device', 'mqtt'] as const) {
+      publishesDelayed.inc({ door }, 0)
+      dropped.inc({ door, reason: 'packet_too_large' }, 0)
       for (const reason of CUT_REASONS) connectionsCut.inc({ door, reason }, 0)
+    }
     for (const reason of QUEUE_REASONS) dropped.inc({ door: 'mqtt', reason }, 0)
   }
   startAtZero()
@@ -209,6 +218,7 @@ export function createMetrics(
       if (counts) counts[result][qos] += 1
     },
     publishTook,
+    publishDelayed: (door) => publishesDelayed.inc({ door }),
     delivered(door) {
       delivered[door] = (delivered[door] ?? 0) + 1
     },

@@ -43,6 +43,13 @@ export function publishPacket(version: Version, fields: PublishFields): Buffer {
   return packet
 }
 
+/** Gives a PUBLISH of QoS 1 or 2 another packet identifier, which follows the fixed header and the topic [§3.3.2]. */
+export function setPacketId(packet: Buffer, packetId: number): void {
+  let topic = 2
+  while ((packet[topic - 1] as number) >= 0x80) topic += 1
+  packet.writeUInt16BE(packetId, topic + 2 + packet.readUInt16BE(topic))
+}
+
 function propertiesBytes(fields: PublishFields): number {
   const { properties, messageExpiry, topicAlias, subscriptionIdentifiers } = fields
   let bytes = (messageExpiry === null ? 0 : 5) + (topicAlias === 0 ? 0 : 3)

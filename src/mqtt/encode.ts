@@ -60,17 +60,26 @@ export function acknowledgementPacket(
 ): Buffer {
   const first = FIRST_BYTES[type]
   if (version < 5 || (reason === 0 && reasonString === undefined))
-    return Buffer.from([first, 2, packetId >> 8, packetId & 0xff])
+    return startWithPacketId(first, 2, packetId)
   // without properties their length is left out too [§3.4.2.2.1]
-  if (reasonString === undefined)
-    return Buffer.from([first, 3, packetId >> 8, packetId & 0xff, reason])
+  if (reasonString === undefined) {
+    const packet = startWithPacketId(first, 3, packetId)
+    packet[4] = reason
+    return packet
+  }
   const properties = { reasonString }
   const bytes = propertiesBytes(properties)
   const remaining = 3 + varintBytes(bytes) + bytes
-  const packet = startPacket(first, remaining)
-  const at = packet.writeUInt16BE(packetId, packet.length - remaining)
+  const packet = startWithPacketId(first, remaining, packetId)
+  const at = packet.length - remaining + 2
   packet[at] = reason
   writeProperties(packet, at + 1, properties, bytes)
+  return packet
+}
+
+function startWithPacketId(first: number, remaining: number, packetId: number): Buffer {
+  const packet = startPacket(first, remaining)
+  packet.writeUInt16BE(packetId, packet.length - remaining)
   return packet
 }
 

@@ -27,7 +27,7 @@ export interface Frames {
   /** CONNECT is accepted: packets may be as large as packets are, and from MQTT 5 on lengths are as short as can be. */
   connected(version: Version): void
   /** Whether, after `next` has returned null, the first bytes of a packet are here but not its last. */
-  readonly partial: boolean
+  isPartial(): boolean
 }
 
 const EMPTY: Buffer = Buffer.alloc(0)
@@ -139,8 +139,6 @@ export function createFrames({ connectBytes, packetBytes }: FrameLimits): Frames
       limit = packetBytes
       shortest = version === 5
     },
-    get partial() {
-      return state !== 'type'
-    },
+    isPartial: () => state !== 'type',
   }
 }

@@ -1,12 +1,21 @@
+import { isUtf8 } from 'node:buffer'
 import type { Access } from '../acl/access.ts'
 import type { Denials } from '../acl/denials.ts'
 import type { Broker } from '../broker/broker.ts'
+import type { Origin } from '../broker/session.ts'
 import { GatewayError } from '../errors.ts'
 import type { Identity } from '../identity/identity.ts'
 import type { Door, Meter, PublishResult } from '../metrics/meter.ts'
-import type { MessageProperties } from '../topic/message.ts'
-import { readingTopicProblem } from '../topic/topic.ts'
+import { createTopicMemo } from '../topic/memo.ts'
+import type { MessageProperties, Qos } from '../topic/message.ts'
+import {
+  MAX_PROPERTIES_BYTES,
+  MAX_USER_PROPERTIES,
+  propertiesByteLength,
+} from '../topic/properties.ts'
+import { readingTopicProblem, topicProblem } from '../topic/topic.ts'
 import type { RateLimit } from './rate-limit.ts'
+import { createTurnstile } from './turnstile.ts'
 
 /** Whoever asks over HTTP: who it is, what the ACL lets it do, and the door it came through. */
 export interface Caller {
@@ -17,20 +26,38 @@ export interface Caller {
   readonly ended?: AbortSignal
 }
 
-/** What a device sends over HTTP. */
+/** Whoever publishes: a caller over HTTP, or a client that speaks MQTT. */
+export interface Publisher {
+  readonly identity: Pick<Identity, 'id'>
+  readonly door: Door
+  readonly access: Pick<Access, 'mayPublish'>
+  /** The session of a client that speaks MQTT. */
+  readonly origin?: Origin
+}
+
+/** What a device sends. */
 export interface Reading {
   readonly topic: string
   readonly payload: Buffer
-  readonly qos: 0 | 1
+  readonly qos: Qos
   readonly retain: boolean
   readonly properties: MessageProperties | null
   /** Seconds until nobody is to get it any more; null for never. */
   readonly messageExpiry: number | null
 }
 
+/** Null for a reading that was published, otherwise why not. */
+export type Outcome = GatewayError | null
+
 export interface Relay {
-  /** Null once the broker has taken the reading (with QoS 1: stored it), otherwise why it was not published. */
-  publish(caller: Caller, reading: Reading): Promise<GatewayError | null>
+  /** The outcome once the broker has taken the reading, with QoS 1 and 2 once it is stored; at once where nothing has to be waited for. */
+  publish(publisher: Publisher, reading: Reading): Outcome | Promise<Outcome>
+  /**
+   * Takes one from the device's allowance: null when there was one, otherwise `go` is called once there is, unless what is
+   * returned is called before. `publish` does so itself for HTTP, where a device is refused; one that speaks MQTT is made to
+   * wait, and loses nothing.
+   */
+  admit(id: string, go: () => void): (() => void) | null
 }
 
 export interface RelayOptions {
@@ -42,7 +69,11 @@ export interface RelayOptions {
   readonly maxPayload: number
 }
 
-/** A device's HTTP reading on its way to the broker: valid? within limits? allowed? published. */
+const REMEMBERED = { topics: 10_000, size: 1_000_000 }
+
+type Refusal = readonly [PublishResult, GatewayError]
+
+/** The one intake: every reading, whatever brought it, is valid, within limits and allowed, or it is refused and counted here. */
 export function createRelay({
   broker,
   denials,
@@ -50,60 +81,101 @@ export function createRelay({
   rateLimit,
   maxPayload,
 }: RelayOptions): Relay {
-  function objection(
-    { identity, access, door }: Caller,
-    { topic, payload }: Reading,
-  ): [PublishResult, GatewayError] | null {
-    const problem = readingTopicProblem(topic)
+  // empty for none
+  const problems = createTopicMemo((topic) => topicProblem(topic) ?? '', REMEMBERED)
+  const turnstile = createTurnstile(rateLimit)
+
+  function refusalOf(
+    { identity: { id }, door, access, origin }: Publisher,
+    reading: Reading,
+  ): Refusal | null {
+    const { topic, payload, properties } = reading
+    const problem = origin ? problems.of(topic) : readingTopicProblem(topic)
     if (problem) return ['invalid', new GatewayError('topic_invalid', `The topic ${problem}.`)]
-    if (payload.length > maxPayload)
-      return [
-        'too_large',
-        new GatewayError(
-          'payload_too_large',
-          `The payload has ${payload.length} bytes; at most ${maxPayload} are allowed.`,
-        ),
-      ]
-    const wait = rateLimit.take(identity.id)
-    if (wait > 0)
-      return [
-        'rate_limited',
-        new GatewayError('rate_limited', 'This device publishes faster than it may.', {
-          retryAfter: Math.ceil(wait),
-        }),
-      ]
-    if (!access.mayPublish(topic)) {
-      denials.note({ door, id: identity.id, action: 'publish', topic })
-      return [
-        'denied',
-        new GatewayError(
-          'publish_denied',
-          `The access control file does not let ${identity.id} publish to ${topic}.`,
-        ),
-      ]
+    if (payload.length > maxPayload) return ['too_large', tooLarge(payload.length, maxPayload)]
+    if (properties !== null) {
+      if (properties.payloadFormatIndicator === 1 && !isUtf8(payload))
+        return ['invalid', new GatewayError('body_invalid', NOT_UTF8)]
+      const { userProperties = [] } = properties
+      if (userProperties.length > MAX_USER_PROPERTIES)
+        return ['too_large', tooMany(userProperties.length)]
+      const bytes = propertiesByteLength(properties)
+      if (bytes > MAX_PROPERTIES_BYTES) return ['too_large', propertiesTooLarge(bytes)]
     }
+    const wait = origin ? 0 : rateLimit.take(id)
+    if (wait > 0) return ['rate_limited', tooFast(wait)]
+    if (access.mayPublish(topic)) return null
+    denials.note({ door, id, action: 'publish', topic })
+    return ['denied', denied(id, topic)]
+  }
+
+  async function settle(taken: Promise<void>, door: Door, qos: Qos): Promise<Outcome> {
+    try {
+      await taken
+    } catch (error) {
+      meter.published(door, qos, 'failed')
+      if (error instanceof GatewayError) return error
+      throw error
+    }
+    meter.published(door, qos, 'accepted')
     return null
   }
 
   return {
-    async publish(caller, reading) {
-      const refused = objection(caller, reading)
-      if (refused) {
-        meter.published(caller.door, reading.qos, refused[0])
-        return refused[1]
+    publish(publisher, reading) {
+      const { identity, door, origin } = publisher
+      const { topic, payload, qos, retain, properties, messageExpiry } = reading
+      const refusal = refusalOf(publisher, reading)
+      if (refusal) {
+        meter.published(door, qos, refusal[0])
+        return refusal[1]
       }
-      try {
-        const { messageExpiry, ...message } = reading
-        const time = Date.now()
-        const expires = messageExpiry === null ? null : time + messageExpiry * 1000
-        await broker.publish({ ...message, device: caller.identity.id, time, expires })
-      } catch (error) {
-        meter.published(caller.door, reading.qos, 'failed')
-        if (error instanceof GatewayError) return error
-        throw error
-      }
-      meter.published(caller.door, reading.qos, 'accepted')
+      const time = Date.now()
+      const expires = messageExpiry === null ? null : time + messageExpiry * 1000
+      const taken = broker.publish(
+        { topic, payload, qos, retain, device: identity.id, time, properties, expires },
+        origin,
+      )
+      if (taken) return settle(taken, door, qos)
+      meter.published(door, qos, 'accepted')
       return null
     },
+    admit: turnstile.enter,
   }
+}
+
+const NOT_UTF8 = 'The payload is not valid UTF-8, which its payload format indicator says it is.'
+
+function tooLarge(bytes: number, most: number): GatewayError {
+  return new GatewayError(
+    'payload_too_large',
+    `The payload has ${bytes} bytes; at most ${most} are allowed.`,
+  )
+}
+
+function tooMany(count: number): GatewayError {
+  return new GatewayError(
+    'payload_too_large',
+    `The message has ${count} user properties; at most ${MAX_USER_PROPERTIES} are allowed.`,
+  )
+}
+
+function propertiesTooLarge(bytes: number): GatewayError {
+  return new GatewayError(
+    'payload_too_large',
+    `The properties of the message have ${bytes} bytes; at most ${MAX_PROPERTIES_BYTES} are allowed.`,
+  )
+}
+
+function tooFast(wait: number): GatewayError {
+  return new GatewayError('rate_limited', 'This device publishes faster than it may.', {
+    retryAfter: Math.ceil(wait),
+  })
+}
+
+function denied(id: string, topic: string): GatewayError {
+  return new GatewayError(
+    'publish_denied',
+    `The access control file does not let ${id} publish to ${topic}.`,
+  )
 }

@@ -1,5 +1,10 @@
 import type { MessageProperties, UserProperty } from './message.ts'
 
+/** Most user properties of one message. */
+export const MAX_USER_PROPERTIES = 100
+/** Bytes of all properties of one message together. */
+export const MAX_PROPERTIES_BYTES = 65_535
+
 /** The properties as JSON has them: correlation data in base64. */
 export interface JsonProperties extends Omit<MessageProperties, 'correlationData'> {
   readonly correlationData?: string

@@ -1,6 +1,6 @@
 /** Longest topic name or filter, in bytes of UTF-8 [MQTT-4.7.3-3]. */
 export const MAX_TOPIC_BYTES = 65_535
-/** Most levels in a topic name or filter: the bound of aedes' matcher, kept on every door. */
+/** Most levels in a topic name or filter, on every door. */
 export const MAX_TOPIC_LEVELS = 100
 
 // U+0000 [MQTT-1.5.3-2], and what MQTT 3.1.1 §1.5.3 lets a receiver refuse: control characters and

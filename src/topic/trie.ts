@@ -1,7 +1,5 @@
-interface Node<T> {
-  children: Map<string, Node<T>> | undefined
-  value: T | undefined
-}
+import { covered } from './covered.ts'
+import { countSame, divide, join, levelsOf, type Node, unite } from './trie-node.ts'
 
 /** Values under topic names, or under topic filters, found by level. */
 export interface TopicTrie<T> {
@@ -12,34 +10,49 @@ export interface TopicTrie<T> {
   /** The values under filters that cover `topic`. */
   covering(topic: string): T[]
   /**
-   * The values under topics that `filter` covers, and undefined for a step that found none, so that
-   * a long way can be interrupted; changes meanwhile may or may not show.
+   * The values under topics that any of `filters` covers, each once, and undefined for a step that found none, so that a
+   * long way can be interrupted; changes meanwhile may or may not show.
    */
-  covered(filter: string): Generator<T | undefined>
+  covered(filters: readonly string[]): Generator<T | undefined>
 }
 
 export function createTopicTrie<T>(): TopicTrie<T> {
-  const root = createNode<T>()
+  const root: Node<T> = { rest: undefined, children: undefined, value: undefined }
   let size = 0
 
-  function find(path: string): Node<T> | undefined {
-    let node: Node<T> | undefined = root
-    for (const level of path.split('/')) {
-      node = node.children?.get(level)
+  /** The node of `path`, what is above it, and by which name; undefined where there is none. */
+  function find(path: string): { node: Node<T>; parent: Node<T>; name: string } | undefined {
+    const levels = path.split('/')
+    let found = { node: root, parent: root, name: '' }
+    for (let at = 0; at < levels.length; ) {
+      const parent = found.node
+      const name = levels[at++] as string
+      const node = parent.children?.get(name)
       if (!node) return undefined
+      const rest = levelsOf(node)
+      if (countSame(rest, levels, at) < rest.length) return undefined
+      at += rest.length
+      found = { node, parent, name }
     }
-    return node
+    return found
   }
 
   function set(path: string, value: T): void {
+    const levels = path.split('/')
     let node = root
-    for (const level of path.split('/')) {
+    for (let at = 0; at < levels.length; ) {
+      const name = levels[at++] as string
       node.children ??= new Map()
-      let child = node.children.get(level)
+      const child = node.children.get(name)
       if (!child) {
-        child = createNode<T>()
-        node.children.set(level, child)
+        node.children.set(name, { rest: join(levels.slice(at)), children: undefined, value })
+        size += 1
+        return
       }
+      const rest = levelsOf(child)
+      const same = countSame(rest, levels, at)
+      if (same < rest.length) divide(child, rest, same)
+      at += same
       node = child
     }
     if (node.value === undefined) size += 1
@@ -47,23 +60,18 @@ export function createTopicTrie<T>(): TopicTrie<T> {
   }
 
   function remove(path: string): void {
-    const levels = path.split('/')
-    const parents: Node<T>[] = []
-    let node = root
-    for (const level of levels) {
-      const child = node.children?.get(level)
-      if (!child) return
-      parents.push(node)
-      node = child
-    }
-    if (node.value === undefined) return
+    const found = find(path)
+    if (found?.node.value === undefined) return
+    const { node, parent, name } = found
     node.value = undefined
     size -= 1
-    for (const [index, level] of [...levels.entries()].reverse()) {
-      if (node.value !== undefined || node.children?.size) return
-      node = parents[index] as Node<T>
-      node.children?.delete(level)
+    if (node.children) {
+      unite(node)
+      return
     }
+    parent.children?.delete(name)
+    if (parent.children?.size === 0) parent.children = undefined
+    if (parent !== root) unite(parent)
   }
 
   function covering(topic: string): T[] {
@@ -72,7 +80,14 @@ export function createTopicTrie<T>(): TopicTrie<T> {
     const take = (node: Node<T> | undefined) => {
       if (node?.value !== undefined) found.push(node.value)
     }
-    const walk = (node: Node<T>, depth: number) => {
+    const walk = (node: Node<T>, from: number) => {
+      let depth = from
+      if (node.rest !== undefined)
+        for (const level of levelsOf(node)) {
+          if (level === '#') return take(node)
+          if (depth === levels.length || (level !== '+' && level !== levels[depth])) return
+          depth += 1
+        }
       const wild = depth > 0 || !topic.startsWith('$')
       if (wild) take(node.children?.get('#'))
       const level = levels[depth]
@@ -86,39 +101,14 @@ export function createTopicTrie<T>(): TopicTrie<T> {
     return found
   }
 
-  function* covered(filter: string): Generator<T | undefined> {
-    const levels = filter.split('/')
-    function* walk(node: Node<T>, depth: number): Generator<T | undefined> {
-      const level = levels[depth]
-      yield level === undefined || level === '#' ? node.value : undefined
-      if (level === '#') for (const child of below(node)) yield* walk(child, depth)
-      else if (level === '+') for (const child of below(node)) yield* walk(child, depth + 1)
-      else if (level !== undefined) {
-        const child = node.children?.get(level)
-        if (child) yield* walk(child, depth + 1)
-      }
-    }
-    yield* walk(root, 0)
-  }
-
-  // wildcards in the first level never cover names that start with "$" [MQTT-4.7.2-1]
-  function* below(node: Node<T>): Generator<Node<T>> {
-    for (const [level, child] of node.children ?? [])
-      if (node !== root || !level.startsWith('$')) yield child
-  }
-
   return {
     get size() {
       return size
     },
-    get: (path) => find(path)?.value,
+    get: (path) => find(path)?.node.value,
     set,
     delete: remove,
     covering,
-    covered,
+    covered: (filters) => covered(root, filters),
   }
-}
-
-function createNode<T>(): Node<T> {
-  return { children: undefined, value: undefined }
 }

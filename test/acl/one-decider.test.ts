@@ -109,6 +109,15 @@ describe('one decider, asked by every way in and every way out', () => {
       await back.next()
       return await upToFence(async () => ((await back.next()) as IPublishPacket).topic)
     },
+    async 'MQTT shared'(publish) {
+      const client = await mqtt(at, device, { protocolVersion: 5 })
+      const seen = messagesOf(client)
+      await client.subscribeAsync('$share/group/out/#', { qos: 1 })
+      await publish(false)
+      const topics = await upToFence(async () => (await seen.next()).topic)
+      await client.endAsync()
+      return topics
+    },
     async 'stream live'(publish) {
       using events = await eventSource(at, device, '/topics/out/%23')
       await publish(false)
@@ -173,11 +182,13 @@ describe('one decider, asked by every way in and every way out', () => {
     assert.deepEqual(await placesOf(/\bbroker\.publish\(/), ['relay/relay.ts'])
     assert.deepEqual(await placesOf(/\bbroker\.subscribe\(/), ['gateway.ts'])
     assert.deepEqual(await placesOf(/\bbroker\.retained\(/), ['http/read.ts', 'live/stream.ts'])
-    assert.deepEqual(await placesOf(/ publishBytes\(/), [
-      ...['broker/delivery.ts', 'broker/outbox.ts', 'broker/packet-bytes.ts'],
+    assert.deepEqual(await placesOf(/\brelay\.publish\(/), [
+      ...['http/publish-many.ts', 'http/publish.ts', 'mqtt/mqtt.ts', 'mqtt/receive.ts'],
     ])
-    assert.deepEqual(await placesOf(/writeToStream\(/), [])
-    assert.deepEqual(await placesOf(/\.accept\(/), ['broker/listeners.ts', 'http/device-door.ts'])
+    assert.deepEqual(await placesOf(/ publishPacket\(/), [
+      ...['mqtt/encode-publish.ts', 'mqtt/send.ts', 'mqtt/shared-frames.ts'],
+    ])
+    assert.deepEqual(await placesOf(/\.accept\(/), ['http/device-door.ts', 'mqtt/listeners.ts'])
   })
 })
 

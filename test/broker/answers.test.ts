@@ -3,21 +3,10 @@ import { Duplex } from 'node:stream'
 import { after, describe, it } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import mqttPacket, { type Packet } from 'mqtt-packet'
-import { pino } from 'pino'
-import { openBroker } from '../../src/broker/open.ts'
-import { loadConfig } from '../../src/config/load.ts'
-import { silentMeter } from '../../src/metrics/meter.ts'
-import { aclOf } from '../support/acl.ts'
+import { openMqtt } from '../support/broker.ts'
 import { connectPacket } from '../support/raw-mqtt.ts'
 
-const config = loadConfig({}, { broker: 'memory:', aclFile: '/dev/null' })
-const broker = await openBroker(config.broker, {
-  ...config,
-  acl: aclOf('pattern readwrite #\n'),
-  denials: { note() {} },
-  meter: silentMeter,
-  log: pino({ level: 'silent' }),
-})
+const { broker, host } = await openMqtt('memory:', 'pattern readwrite #\n')
 
 const identity = {
   ...{ id: 'deaf.d.wott.local', serial: '01', fingerprint256: 'AA' },
@@ -37,7 +26,7 @@ async function deafClient() {
       else take = done
     },
   })
-  broker.accept(stream, identity, 'mqtt')
+  host.accept(stream, identity, 'mqtt')
   stream.push(mqttPacket.generate(connectPacket({ clientId: 'deaf' })))
   while (bytes === 0) await setImmediate()
   taking = false

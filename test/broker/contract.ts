@@ -182,7 +182,9 @@ export function brokerContract(kind: string, open: () => Promise<OpenedBroker>):
       for (const over of [broker.end, broker.end, broker.close, broker.close]) {
         await over()
         assert.notEqual(broker.problem(), null)
-        await assert.rejects(broker.publish(message('a', '1')), { code: 'broker_unavailable' })
+        await assert.rejects(async () => broker.publish(message('a', '1')), {
+          code: 'broker_unavailable',
+        })
       }
     })
   })

@@ -7,13 +7,9 @@ import { type Duplex, duplexPair } from 'node:stream'
 import { describe, it } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import mqttPacket from 'mqtt-packet'
-import { pino } from 'pino'
 import type { Delivery } from '../../src/broker/broker.ts'
-import type { MqttHost } from '../../src/broker/embedded.ts'
-import { openBroker } from '../../src/broker/open.ts'
-import { loadConfig } from '../../src/config/load.ts'
-import { silentMeter } from '../../src/metrics/meter.ts'
-import { aclOf } from '../support/acl.ts'
+import type { MqttHost } from '../../src/mqtt/mqtt.ts'
+import { openMqtt } from '../support/broker.ts'
 import { connectPacket } from '../support/raw-mqtt.ts'
 
 const ALLOWED = 'user mortal.d.wott.local\ntopic write last/words\n'
@@ -24,22 +20,39 @@ describe('the will of a client whose gateway crashed', () => {
     const [will] = await afterCrash(ALLOWED)
     assert.deepEqual(
       [will?.topic, String(will?.payload), will?.device],
-      ['last/words', 'raw is gone', IDENTITY.id],
+      ['last/words', 'last/words is gone', IDENTITY.id],
     )
   })
 
-  it('is dropped where the rules no longer allow it, and the gateway lives', async () => {
-    const deliveries = await afterCrash('')
+  it('is published within five seconds, and not at all for a client that is back by then', async () => {
+    const start = performance.now()
+    const deliveries = await afterCrash(
+      'user mortal.d.wott.local\ntopic write +/words\n',
+      ['back/words', 'gone/words'],
+      (next) => connect(next, 'back/words', 'back/words'),
+    )
     assert.deepEqual(
       deliveries.map(({ topic }) => topic),
-      ['fence'],
+      ['gone/words'],
+    )
+    assert.ok(performance.now() - start < 5000)
+  })
+
+  it('is dropped where the rules no longer allow it, and the gateway lives', async () => {
+    const deliveries = await afterCrash('user mortal.d.wott.local\ntopic write allowed/words\n', [
+      'last/words',
+      'allowed/words',
+    ])
+    assert.deepEqual(
+      deliveries.map(({ topic }) => topic),
+      ['allowed/words'],
     )
   })
 })
 
 describe('the will of a connected client', () => {
   it('is not taken for one left behind, however the clock is set', async (t) => {
-    const deliveries = await afterCrash(ALLOWED, async (next) => {
+    const deliveries = await afterCrash(ALLOWED, ['last/words'], async (next) => {
       const client = await connect(next, 'alive')
       let time = Date.now()
       t.mock.method(Date, 'now', () => {
@@ -50,17 +63,17 @@ describe('the will of a connected client', () => {
     })
     assert.deepEqual(
       deliveries.map(({ payload }) => String(payload)),
-      ['raw is gone'],
+      ['last/words is gone'],
     )
   })
 })
 
 /** Connects a client that has a will. */
-async function connect(broker: MqttHost, clientId: string): Promise<Duplex> {
+async function connect(host: MqttHost, clientId: string, topic = 'last/words'): Promise<Duplex> {
   const [client, server] = duplexPair()
-  broker.accept(server, IDENTITY, 'mqtt')
+  host.accept(server, IDENTITY, 'mqtt')
   const payload = Buffer.from(`${clientId} is gone`)
-  const will = { topic: 'last/words', payload, qos: 1, retain: false } as const
+  const will = { topic, payload, qos: 1, retain: false } as const
   client.write(mqttPacket.generate(connectPacket({ clientId, will })))
   await once(client, 'readable')
   return client
@@ -69,56 +82,29 @@ async function connect(broker: MqttHost, clientId: string): Promise<Duplex> {
 /** What is delivered by a broker that opens what another one with a connected client left behind. */
 async function afterCrash(
   acl: string,
+  topics: readonly string[] = ['last/words'],
   meanwhile: (next: MqttHost) => Promise<unknown> = async () => {},
 ): Promise<Delivery[]> {
   const directory = await mkdtemp(join(tmpdir(), 'wott-will-'))
   const [before, after] = [join(directory, 'before'), join(directory, 'after')]
-  const open = (path: string, rules: string, heartbeatMs: number) => {
-    const config = loadConfig({}, { broker: `file:${path}`, aclFile: '/dev/null' })
-    const log = pino({ level: 'silent' })
-    return openBroker(config.broker, {
-      ...config,
-      acl: aclOf(rules),
-      denials: { note() {} },
-      meter: silentMeter,
-      log,
-      heartbeatMs,
-    })
-  }
-
-  const crashed = await open(before, ALLOWED, 60_000)
-  await connect(crashed, 'raw')
+  const crashed = await openMqtt(`file:${before}`, ALLOWED)
+  for (const topic of topics) await connect(crashed.host, topic, topic)
   // what is on disk at this moment is what a crash would leave
   await cp(before, after, { recursive: true })
 
   const deliveries: Delivery[] = []
-  const next = await open(after, acl, 20)
-  await meanwhile(next)
+  const next = await openMqtt(`file:${after}`, acl)
+  await meanwhile(next.host)
   const first = Promise.withResolvers<void>()
-  await next.subscribe('#', (delivery) => {
+  await next.broker.subscribe('#', (delivery) => {
     deliveries.push(delivery)
     first.resolve()
   })
-  if (acl === '') {
-    // the will is asked about every 80 ms: after its second turn it has been
-    const payload = Buffer.alloc(0)
-    const fence = {
-      topic: 'fence',
-      payload,
-      qos: 0,
-      retain: false,
-      device: null,
-      time: 0,
-      properties: null,
-      expires: null,
-    } as const
-    setTimeout(() => void next.publish(fence), 200)
-  }
   await first.promise
   // one that came with it would be here by the next turn
   await nextTurn()
   const delivered = [...deliveries]
-  await Promise.all([crashed.close(), next.close()])
+  await Promise.all([crashed.broker.close(), next.broker.close()])
   await rm(directory, { recursive: true })
   return delivered
 }

@@ -65,8 +65,10 @@ per_listener_settings false
 persistence true
 persistence_location /var/lib/mosquitto/
 max_inflight_messages 20
+max_keepalive 300
 max_queued_messages 50
 max_queued_bytes 65536
+max_topic_alias 5
 message_size_limit 4096
 persistent_client_expiration 2w
 log_type error
@@ -84,7 +86,7 @@ tls_version tlsv1.3
 `)
     assert.deepEqual(said.problems, [])
     assert.deepEqual(said.warnings, [
-      'conf:23 MQTT over WebSocket is at the path /mqtt; this port is HTTPS otherwise',
+      'conf:25 MQTT over WebSocket is at the path /mqtt; this port is HTTPS otherwise',
     ])
     assert.deepEqual(texts(said), {
       ...{ maxInflight: '20', sessionQueue: '50', sessionQueueBytes: '65536', maxPayload: '4096' },
@@ -92,6 +94,7 @@ tls_version tlsv1.3
       ...{ mqttListen: '127.0.0.1:8883', deviceListen: '[::]:8443', maxConnections: '7' },
       ...{ caFile: 'ca.crt', certFile: 'client.crt', keyFile: 'client.key', crlFile: 'crl.pem' },
       ...{ aclFile: 'permission.acl', tlsVersion: '1.3' },
+      ...{ maxKeepAlive: '300', topicAliasMaximum: '5' },
     })
   })
 

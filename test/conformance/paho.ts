@@ -1,67 +1,84 @@
 import { existsSync } from 'node:fs'
-import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { connect } from 'node:tls'
-import { run } from '../support/clients.ts'
-import { startGateway } from '../support/gateway.ts'
+import { parseArgs } from 'node:util'
+import { BROKERS } from './brokers.ts'
+import { SUITES } from './paho-suites.ts'
+import { type Outcome, runSuite } from './run-suite.ts'
 
-/**
- * Runs the Eclipse Paho MQTT 3.1.1 interoperability suite against the mqtt door:
- *
- *     npm run paho -- DIR
- *
- * DIR is a checkout of eclipse/paho.mqtt.testing. The suite speaks plain TCP, so a proxy puts a device's
- * certificate around it.
- */
-const ACL = `user paho.d.wott.local
-topic readwrite #
-# names that begin with "$" have to be allowed by name
-topic readwrite $TopicA
-topic readwrite $TopicA/#
-topic deny test/nosubscribe
+const HELP = `Usage: npm run paho -- DIR [OPTIONS]
+
+Runs the Eclipse Paho interoperability suites over mTLS. DIR is a checkout of eclipse/paho.mqtt.testing.
+Exits with 0 if every test does what test/conformance/paho-suites.ts expects of it.
+
+  --only 3|5       only MQTT 3.1.1, or only MQTT 5
+  --test NAME      only this test; may be repeated
+  --broker NAME    gateway or mosquitto [gateway]
+  --verbose        print the output of every test, not only of those with an unexpected result
 `
 
-const [folder] = process.argv.slice(2)
-const suite = join(folder ?? '', 'interoperability')
-if (folder === undefined || !existsSync(join(suite, 'client_test.py'))) {
-  process.stderr.write('usage: npm run paho -- DIR, a checkout of eclipse/paho.mqtt.testing\n')
+function usage(problem: string): never {
+  process.stderr.write(`${problem}\n\n${HELP}`)
   process.exit(2)
 }
 
-// the suite expects 0x80 for a filter that it may not read, which Mosquitto's acl_file never gives
-await using at = await startGateway({ acl: ACL, settings: { subscribe: 'check' } })
-const device = await at.pki.issue('paho.d.wott.local')
-const proxy = createServer((plain: Socket) => {
-  plain.setNoDelay(true)
-  const secured = connect({
-    ...{ host: 'localhost', port: at.ports.mqtt },
-    ...{ ca: device.ca, cert: device.certificate, key: device.key },
+function readOptions() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      only: { type: 'string' },
+      test: { type: 'string', multiple: true },
+      broker: { type: 'string', default: 'gateway' },
+      verbose: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
   })
-  plain.pipe(secured).pipe(plain)
-  plain.on('error', () => secured.destroy()).on('close', () => secured.destroy())
-  secured.on('error', () => plain.destroy()).on('close', () => plain.destroy())
-})
-await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
-const { port } = proxy.address() as { port: number }
+  if (values.help) {
+    process.stdout.write(HELP)
+    process.exit(0)
+  }
+  const folder = join(positionals[0] ?? '', 'interoperability')
+  if (positionals.length !== 1 || !existsSync(join(folder, 'client_test5.py')))
+    usage('DIR has to be a checkout of eclipse/paho.mqtt.testing.')
+  const broker = BROKERS.find((name) => name === values.broker)
+  if (!broker) usage(`"${values.broker}" is not a broker that can be tested.`)
+  const suites = SUITES.filter(({ version }) => version === (values.only ?? version))
+  if (suites.length === 0) usage('--only has to be 3 or 5.')
+  return { folder, broker, suites, tests: values.test, verbose: values.verbose }
+}
 
-// its own main hands its options to unittest, which does not know them, and does not collect the will test
-const script = `
-import sys, unittest
-sys.path.insert(0, '.')
-import client_test as suite
-suite.host, suite.port = '127.0.0.1', ${port}
-suite.topics = ('TopicA', 'TopicA/B', 'Topic/C', 'TopicA/C', '/TopicA')
-suite.wildtopics = ('TopicA/+', '+/C', '#', '/#', '/+', '+/+', 'TopicA/#')
-suite.nosubscribe_topics = ('test/nosubscribe',)
-suite.Test.test_will = suite.Test.will_message_test
-unittest.main(module=suite, argv=['paho', '-v'])
-`
-const { code, stdout, stderr } = await run(
-  'bash',
-  ['-c', `cd '${suite}' && python3 -W ignore -`],
-  script,
-)
-process.stdout.write(stdout.slice(-4000))
-process.stderr.write(stderr.slice(-4000))
-proxy.close()
-process.exitCode = code ?? 1
+function printTable(outcomes: readonly Outcome[]): void {
+  const rows = [
+    ['suite', 'test', 'result', 'expected'],
+    ...outcomes.map(({ suite, test, result, expected, ok }) => [
+      suite,
+      test,
+      result,
+      ok ? expected : `${expected}  <-- unexpected`,
+    ]),
+  ]
+  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  for (const row of rows) {
+    const line = row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')
+    process.stdout.write(`${line}\n`)
+  }
+}
+
+const { folder, broker, suites, tests, verbose } = readOptions()
+
+function onResult({ suite, test, result, ok }: Outcome, output: string): void {
+  process.stderr.write(`${suite} ${test} ${result}\n`)
+  if (!ok || verbose) process.stderr.write(`${output}\n`)
+}
+
+// a test mostly sleeps, so the suites do not disturb each other
+const outcomes = await Promise.all(
+  suites.map((suite) => runSuite(suite, { folder, broker, only: tests, onResult })),
+).then((each) => each.flat())
+if (outcomes.length === 0) usage('There is no test of that name.')
+printTable(outcomes)
+for (const { title } of suites) {
+  const ran = outcomes.filter(({ suite }) => suite === title)
+  const passed = ran.filter(({ result }) => result === 'passes')
+  process.stdout.write(`${title}: ${passed.length} of ${ran.length} pass\n`)
+}
+process.exitCode = outcomes.every(({ ok }) => ok) ? 0 : 1

@@ -5,11 +5,13 @@ import { fromBase64 } from '../../src/http/base64.ts'
 import {
   type GivenProperties,
   MAX_MESSAGE_EXPIRY,
-  MAX_PROPERTIES_BYTES,
-  MAX_USER_PROPERTIES,
   readProperties,
 } from '../../src/http/properties.ts'
-import { toJsonProperties } from '../../src/topic/properties.ts'
+import {
+  MAX_PROPERTIES_BYTES,
+  MAX_USER_PROPERTIES,
+  toJsonProperties,
+} from '../../src/topic/properties.ts'
 
 const text = fc
   .string({ unit: 'binary', maxLength: 20 })

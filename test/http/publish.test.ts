@@ -188,17 +188,6 @@ describe("what AWS IoT's publishers say of a payload", () => {
     const query = `contentType=${'x'.repeat(60_000)}`
     assert.equal(await refuses(query, headers, detail), 'request_invalid')
   })
-
-  it('must be true of a payload that is said to be UTF-8', async () => {
-    const { post } = open(async () => null)
-    const headers = { 'x-amz-mqtt5-payload-format-indicator': 'UTF8_DATA' }
-    const { status, json } = await post('/topics/a', Buffer.from([0xff]), headers)
-    assert.deepEqual([status, json.code], [400, 'body_invalid'])
-    assert.match(json.detail, /not valid UTF-8/)
-    assert.equal((await post('/topics/a', Buffer.from('ü'), headers)).status, 200)
-    headers['x-amz-mqtt5-payload-format-indicator'] = 'UNSPECIFIED_BYTES'
-    assert.equal((await post('/topics/a', Buffer.from([0xff]), headers)).status, 200)
-  })
 })
 
 function many(count: number): string {

@@ -58,7 +58,7 @@ function readSplit(stream: Buffer, ends: readonly number[]): Frame[] {
     start = end
     return drain(frames)
   })
-  assert.equal(frames.partial, false)
+  assert.equal(frames.isPartial(), false)
   return found
 }
 
@@ -169,17 +169,17 @@ describe('packets', () => {
 describe('an incomplete packet', () => {
   it('shows from its first byte to its last but one', () => {
     const frames = createFrames(LIMITS)
-    assert.equal(frames.partial, false)
+    assert.equal(frames.isPartial(), false)
     const stream = packet(0x30, body(200, 1))
     for (const byte of stream.subarray(0, -1)) {
       frames.push(Buffer.from([byte]))
       assert.equal(frames.next(), null)
-      assert.equal(frames.partial, true)
+      assert.equal(frames.isPartial(), true)
     }
     frames.push(stream.subarray(-1))
     assert.equal(frames.next()?.body.length, 200)
     assert.equal(frames.next(), null)
-    assert.equal(frames.partial, false)
+    assert.equal(frames.isPartial(), false)
   })
 })
 

@@ -86,7 +86,7 @@ const WITH_MANY = IN_SIZES.map((way): Way => ({ ...way, messages: MANY }))
 
 /** A subscription that is stored is only known to hold once SUBACK says so. */
 const PERSISTENT = [...IN_TWO, ...BYTE_BY_BYTE, ...WITH_LARGE].map(
-  (way): Way => ({ ...way, session: 'persistent', waitsFor: 'suback' }),
+  (way): Way => ({ ...way, session: 'persistent', waitsFor: null }),
 )
 
 /** Of the same length for each. */

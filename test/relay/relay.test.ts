@@ -68,6 +68,16 @@ describe('a reading', () => {
       [{ topic: 'a/+' }, 'topic_invalid', 'invalid'],
       [{ topic: '$SYS/x' }, 'topic_invalid', 'invalid'],
       [{ payload: Buffer.from('1234') }, 'payload_too_large', 'too_large'],
+      [
+        { payload: Buffer.from([0xff]), properties: { payloadFormatIndicator: 1 } },
+        'body_invalid',
+        'invalid',
+      ],
+      [
+        { properties: { userProperties: Array(101).fill(['a', 'b']) } },
+        'payload_too_large',
+        'too_large',
+      ],
       [{ topic: 'b' }, 'publish_denied', 'denied'],
     ] as const) {
       const { send, published, counted } = open()
@@ -89,7 +99,7 @@ describe('a reading', () => {
     assert.deepEqual(counted, ['device 1 failed'])
     const fault = new Error('a fault of ours')
     const faulty = open(() => Promise.reject(fault))
-    await assert.rejects(faulty.send(), fault)
+    await assert.rejects(async () => faulty.send(), fault)
     assert.deepEqual(faulty.counted, ['device 1 failed'])
   })
 })

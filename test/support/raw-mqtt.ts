@@ -4,31 +4,47 @@ import mqttPacket, { type IConnectPacket, type Packet } from 'mqtt-packet'
 import type { TestGateway } from './gateway.ts'
 import type { Credentials } from './pki.ts'
 
+export type Version = 3 | 4 | 5
+
 /** An MQTT client that does what no library would. */
 export interface RawMqtt extends Disposable {
   readonly socket: TLSSocket
+  /** Speaks the version of the last CONNECT that was sent as a packet. */
   send(...packets: (Packet | Buffer)[]): void
   /** The next packet; rejects when the connection closes first. */
   next(): Promise<Packet>
+  /** The bytes of the next packet, which show what mqtt-packet does not: the order of user properties. */
+  nextBytes(): Promise<Buffer>
   /** Resolves when the gateway has closed the connection. */
   readonly closed: Promise<unknown>
 }
 
-export async function rawMqtt(at: TestGateway, who: Credentials): Promise<RawMqtt> {
+/** `version` is for those who write their CONNECT themselves. */
+export async function rawMqtt(
+  at: Pick<TestGateway, 'ports'>,
+  who: Credentials,
+  version: Version = 4,
+): Promise<RawMqtt> {
   const socket = connect({
     ...{ host: 'localhost', port: at.ports.mqtt },
     ...{ ca: who.ca, cert: who.certificate, key: who.key },
   })
-  const arrived: Packet[] = []
-  const wanted: PromiseWithResolvers<Packet>[] = []
-  const parser = mqttPacket.parser()
-  parser.on('packet', (packet) => {
-    const want = wanted.shift()
-    if (want) want.resolve(packet)
-    else arrived.push(packet)
-  })
+  const codec = { protocolVersion: version }
+  const arrived: Buffer[] = []
+  const wanted: PromiseWithResolvers<Buffer>[] = []
+  let rest: Buffer = Buffer.alloc(0)
+  socket.setNoDelay(true)
   socket.on('error', () => {})
-  socket.on('data', (chunk: Buffer) => parser.parse(chunk))
+  socket.on('data', (chunk: Buffer) => {
+    rest = Buffer.concat([rest, chunk])
+    for (let end = packetLength(rest); end > 0; end = packetLength(rest)) {
+      const bytes = rest.subarray(0, end)
+      rest = rest.subarray(end)
+      const want = wanted.shift()
+      if (want) want.resolve(bytes)
+      else arrived.push(bytes)
+    }
+  })
   // not events.once, which a reset would make reject
   const closed = new Promise<void>((resolve) => {
     socket.once('close', () => {
@@ -37,25 +53,54 @@ export async function rawMqtt(at: TestGateway, who: Credentials): Promise<RawMqt
     })
   })
   await once(socket, 'secureConnect')
+
+  function toBytes(packet: Packet | Buffer): Buffer {
+    if (Buffer.isBuffer(packet)) return packet
+    if (packet.cmd === 'connect') codec.protocolVersion = packet.protocolVersion ?? 4
+    return mqttPacket.generate(packet, codec)
+  }
+
+  async function nextBytes(): Promise<Buffer> {
+    const bytes = arrived.shift()
+    if (bytes) return bytes
+    if (socket.destroyed) throw new Error('the connection was closed')
+    const want = Promise.withResolvers<Buffer>()
+    wanted.push(want)
+    return want.promise
+  }
+
   return {
-    ...{ socket, closed },
-    send(...packets) {
-      socket.write(
-        Buffer.concat(
-          packets.map((packet) => (Buffer.isBuffer(packet) ? packet : mqttPacket.generate(packet))),
-        ),
-      )
-    },
-    async next() {
-      const packet = arrived.shift()
-      if (packet) return packet
-      if (socket.destroyed) throw new Error('the connection was closed')
-      const want = Promise.withResolvers<Packet>()
-      wanted.push(want)
-      return want.promise
-    },
+    ...{ socket, closed, nextBytes },
+    send: (...packets) => void socket.write(Buffer.concat(packets.map(toBytes))),
+    next: async () => parsePacket(await nextBytes(), codec.protocolVersion),
     [Symbol.dispose]: () => void socket.destroy(),
   }
+}
+
+/** Bytes of the packet that `bytes` begins with; 0 while they are not all there. */
+function packetLength(bytes: Buffer): number {
+  let length = 0
+  for (let index = 1; index < Math.min(bytes.length, 5); index++) {
+    const byte = bytes.readUInt8(index)
+    length += (byte & 0x7f) << (7 * (index - 1))
+    if (byte >= 0x80) continue
+    const end = index + 1 + length
+    return end <= bytes.length ? end : 0
+  }
+  return 0
+}
+
+function parsePacket(bytes: Buffer, protocolVersion: Version): Packet {
+  const parsed: Packet[] = []
+  const parser = mqttPacket.parser({ protocolVersion })
+  parser.on('packet', (packet) => parsed.push(packet))
+  parser.on('error', (error) => {
+    throw error
+  })
+  parser.parse(bytes)
+  const [packet] = parsed
+  if (packet === undefined) throw new Error(`not a packet: ${bytes.toString('hex')}`)
+  return packet
 }
 
 export function connectPacket(more: Partial<IConnectPacket> = {}): IConnectPacket {
@@ -68,14 +113,14 @@ export function connectPacket(more: Partial<IConnectPacket> = {}): IConnectPacke
 
 /** A raw client that has its CONNACK. */
 export async function rawConnected(
-  at: TestGateway,
+  at: Pick<TestGateway, 'ports'>,
   who: Credentials,
   more: Partial<IConnectPacket> = {},
 ): Promise<RawMqtt> {
   const client = await rawMqtt(at, who)
   client.send(connectPacket(more))
   const connack = await client.next()
-  if (connack.cmd !== 'connack' || connack.returnCode !== 0)
+  if (connack.cmd !== 'connack' || (connack.reasonCode ?? connack.returnCode) !== 0)
     throw new Error(`refused: ${JSON.stringify(connack)}`)
   return client
 }

@@ -23,8 +23,20 @@ function trieOf(paths: Iterable<string>) {
 test('covered finds the topics that topicMatches finds', () => {
   fc.assert(
     fc.property(fc.uniqueArray(topic), anyFilter, (topics, filter) => {
-      const found = [...trieOf(topics).covered(filter)].filter((value) => value !== undefined)
+      const found = [...trieOf(topics).covered([filter])].filter((value) => value !== undefined)
       const matching = topics.filter((topic) => topicMatches(filter, topic))
+      assert.deepEqual(found.sort(), matching.sort())
+    }),
+  )
+})
+
+test('covered finds the topics of several filters, each once', () => {
+  fc.assert(
+    fc.property(fc.uniqueArray(topic), fc.array(anyFilter), (topics, filters) => {
+      const found = [...trieOf(topics).covered(filters)].filter((value) => value !== undefined)
+      const matching = topics.filter((topic) =>
+        filters.some((filter) => topicMatches(filter, topic)),
+      )
       assert.deepEqual(found.sort(), matching.sort())
     }),
   )
@@ -56,7 +68,7 @@ test('set, get and delete are those of a Map', () => {
         assert.equal(trie.size, map.size)
         assert.equal(trie.get(path), map.get(path))
       }
-      const rest = [...trie.covered('#'), ...trie.covered('$s/#')].filter((value) => value)
+      const rest = [...trie.covered(['#']), ...trie.covered(['$s/#'])].filter((value) => value)
       const named = [...map.keys()].filter(
         (path) => !path.startsWith('$') || /^\$s(\/|$)/.test(path),
       )
@@ -65,9 +77,61 @@ test('set, get and delete are those of a Map', () => {
   )
 })
 
+test('what is left after deletions is found as if nothing else had been there', () => {
+  fc.assert(
+    fc.property(
+      fc.uniqueArray(anyFilter),
+      fc.uniqueArray(topic),
+      fc.array(fc.nat()),
+      anyFilter,
+      topic,
+      (filters, topics, deleted, filter, topic) => {
+        for (const paths of [filters, topics]) {
+          const trie = trieOf(paths)
+          const gone = new Set(deleted.map((index) => paths[index % paths.length]))
+          for (const path of gone) if (path !== undefined) trie.delete(path)
+          const rest = trieOf(paths.filter((path) => !gone.has(path)))
+          assert.deepEqual(trie.covering(topic).sort(), rest.covering(topic).sort())
+          assert.deepEqual([...trie.covered([filter])].sort(), [...rest.covered([filter])].sort())
+        }
+      },
+    ),
+  )
+})
+
+test('a walk finds what stays, whatever comes and goes meanwhile', () => {
+  const change = fc.record({ after: fc.nat(20), path: topic, keep: fc.boolean() })
+  fc.assert(
+    fc.property(fc.uniqueArray(topic), fc.array(change), anyFilter, (topics, changes, filter) => {
+      const trie = trieOf(topics)
+      const found: (string | undefined)[] = []
+      for (const value of trie.covered([filter])) {
+        for (const { after, path, keep } of changes) {
+          if (after !== found.length) continue
+          if (keep) trie.set(path, path)
+          else trie.delete(path)
+        }
+        found.push(value)
+      }
+      const changed = new Set(changes.map(({ path }) => path))
+      for (const topic of topics)
+        if (topicMatches(filter, topic) && !changed.has(topic))
+          assert.equal(found.filter((value) => value === topic).length, 1, topic)
+    }),
+  )
+})
+
+test('a path of many levels is one node', () => {
+  const trie = trieOf([`a${'/b'.repeat(99)}`, `a${'/c'.repeat(99)}`])
+  // the root, what both begin with, and each of the two
+  assert.equal([...trie.covered(['#'])].length, 4)
+  trie.delete(`a${'/c'.repeat(99)}`)
+  assert.equal([...trie.covered(['#'])].length, 2)
+})
+
 test('a deleted path leaves nothing behind', () => {
   const trie = trieOf(['a/b/c'])
   trie.delete('a/b/c')
   // one step: the root has no children left
-  assert.deepEqual([...trie.covered('#')], [undefined])
+  assert.deepEqual([...trie.covered(['#'])], [undefined])
 })

@@ -126,12 +126,12 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
   max_inflight_messages: sets('maxInflight', '0 becomes 65535', (value) =>
     value === '0' ? '65535' : wholeNumber(value),
   ),
-  max_keepalive: warning('any keep-alive is accepted'),
+  max_keepalive: sets('maxKeepAlive', 'for MQTT 5 clients; others keep their own', wholeNumber),
   max_packet_size: sets('maxPayload', 'the payload may be that large', wholeNumber),
   max_qos: MAX_QOS,
   max_queued_bytes: sets('sessionQueueBytes', '0 keeps the default of the gateway', bounded),
   max_queued_messages: sets('sessionQueue', '0 keeps the default of the gateway', bounded),
-  max_topic_alias: warning('topic aliases belong to MQTT 5, which is not spoken'),
+  max_topic_alias: sets('topicAliasMaximum', 'of each MQTT 5 client', wholeNumber),
   maximum_qos: MAX_QOS,
   memory_limit: warning(
     'WOTT_QUEUE_BYTES, WOTT_RETAINED_BYTES and WOTT_HISTORY_BYTES bound the memory',

@@ -16,9 +16,8 @@ const SERVERS = {
   mqtt: {
     ...HOST,
     variables: { ...device.server.variables, port: { default: '8883' } },
-    ...{ protocol: 'secure-mqtt', protocolVersion: '3.1.1', ...asks('certificate') },
-    description:
-      "mqtt door: MQTT 3.1 and 3.1.1. Without a usable client certificate the handshake fails. User names and passwords are not looked at: the ACL file's user is the WoTT ID.",
+    ...{ protocol: 'secure-mqtt', protocolVersion: '5.0', ...asks('certificate') },
+    description: `mqtt door: MQTT 5, 3.1.1 and 3.1. Without a usable client certificate the connection ends before anything is read. User names and passwords are not looked at: the ACL file's user is the WoTT ID. An authentication method is refused with 0x8C. CONNACK says what the gateway takes: at most \`WOTT_RECEIVE_MAXIMUM\` (1000 by default) unacknowledged messages, \`WOTT_TOPIC_ALIAS_MAXIMUM\` (100 by default) topic aliases, and the largest packet. A session outlives its connection by at most \`WOTT_SESSION_EXPIRY\` (604800 by default) seconds.`,
   },
   webSocket: {
     ...{ ...HOST, variables: device.server.variables, pathname: '/mqtt' },
@@ -97,7 +96,7 @@ export function asyncapi(version: string): object {
       topic: {
         address: '{topic}',
         title: 'Topics',
-        description: `Every MQTT topic. A payload has at most \`WOTT_MAX_PAYLOAD\` (128KiB by default) bytes. A connection has at most \`WOTT_MAX_SUBSCRIPTIONS\` (1000 by default) filters, a persistent session at most \`WOTT_MAX_INFLIGHT\` (100 by default) messages under way and \`WOTT_SESSION_QUEUE\` (1000 by default) waiting.`,
+        description: `Every MQTT topic. A payload has at most \`WOTT_MAX_PAYLOAD\` (128KiB by default) bytes. A session has at most \`WOTT_MAX_SUBSCRIPTIONS\` (1000 by default) filters, one that outlives its connection at most \`WOTT_MAX_INFLIGHT\` (100 by default) messages under way and \`WOTT_SESSION_QUEUE\` (1000 by default) waiting.`,
         servers: [ref('servers/mqtt'), ref('servers/webSocket')],
         parameters: {
           topic: { description: TOPIC.description, examples: TOPIC.examples },
@@ -117,7 +116,7 @@ export function asyncapi(version: string): object {
         action: 'receive',
         summary: 'A client publishes',
         description:
-          'With QoS 0, 1 or 2, retained or not. QoS 1 and 2 are acknowledged once they are stored. What the ACL file does not allow is acknowledged all the same, and dropped, as Mosquitto does it.',
+          'With QoS 0, 1 or 2, retained or not. QoS 1 and 2 are acknowledged once they are stored. What the ACL file does not allow is dropped: an MQTT 5 client gets reason code 0x87, an older one an acknowledgement, as from Mosquitto. A device that publishes more than `WOTT_PUBLISH_RATE` (1000 by default) messages a second is read from more slowly. The properties of MQTT 5 stay with the message.',
         channel: ref('channels/topic'),
         messages: [ref('channels/topic/messages/reading')],
       },
@@ -125,7 +124,7 @@ export function asyncapi(version: string): object {
         action: 'send',
         summary: 'A client has subscribed',
         description:
-          'Any valid filter is granted, unless `WOTT_SUBSCRIBE` (grant by default) says otherwise; the ACL file decides on each message when it is delivered.',
+          'Any valid filter is granted, unless `WOTT_SUBSCRIBE` (grant by default) says otherwise; the ACL file decides on each message when it is delivered. `$share/GROUP/FILTER` is a shared subscription: each message goes to one member of the group.',
         channel: ref('channels/topic'),
         messages: [ref('channels/topic/messages/reading')],
       },

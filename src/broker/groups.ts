@@ -1,0 +1,67 @@
+import type { Session, Subscription } from './session.ts'
+
+/** The sessions that share one filter under one name: each message goes to one of them [MQTT 5 §4.8.2]. */
+export interface Group {
+  /** Replaces the subscription of the same session. */
+  add(subscription: Subscription): void
+  remove(session: Session): void
+  members(): readonly Subscription[]
+  /** The number of the next message, by which members take turns. */
+  turn(): number
+}
+
+export function createGroup(): Group {
+  const bySession = new Map<Session, Subscription>()
+  let members: readonly Subscription[] | undefined
+  let turns = 0
+  return {
+    add(subscription) {
+      bySession.set(subscription.session, subscription)
+      members = undefined
+    },
+    remove(session) {
+      bySession.delete(session)
+      members = undefined
+    },
+    members() {
+      members ??= [...bySession.values()]
+      return members
+    },
+    turn: () => ++turns,
+  }
+}
+
+/**
+ * The member whose turn it is among those that may read `topic`: a connected one with room, or a connected one, or one
+ * that is away and has a stored session. Undefined where nobody may.
+ */
+export function chooseMember(
+  group: Group,
+  topic: string,
+  except: Session | null = null,
+): Subscription | undefined {
+  const members = group.members()
+  const turn = group.turn()
+  let second: Subscription | undefined
+  let away: Subscription | undefined
+  for (let step = 0; step < members.length; step++) {
+    const member = members[(turn + step) % members.length] as Subscription
+    const { session } = member
+    // a device without the right can be a member, and must not cost the others a message
+    if (session === except || !session.access.mayReceive(topic)) continue
+    if (session.link?.hasRoom()) return member
+    if (session.link) second ??= member
+    else if (member.qos > 0) away ??= member
+  }
+  return second ?? away
+}
+
+/** `$share/GROUP/FILTER` in its parts; null for a filter that is not shared. */
+export function parseShared(name: string): { share: string; filter: string } | null {
+  if (!name.startsWith(PREFIX)) return null
+  const end = name.indexOf('/', PREFIX.length)
+  if (end === -1) return { share: name.slice(PREFIX.length), filter: '' }
+  return { share: name.slice(PREFIX.length, end), filter: name.slice(end + 1) }
+}
+
+const PREFIX = '$share/'

@@ -1,0 +1,63 @@
+import { chooseMember } from './groups.ts'
+import { toMatch } from './routing.ts'
+import type { Session } from './session.ts'
+import type { Entry } from './store/queue.ts'
+import type { Store } from './store/store.ts'
+
+/**
+ * Gives the shared messages that `session` has not acknowledged to other members of their groups: to a connected one or, if
+ * the session has ended, to one that is away. A QoS 2 message that was sent stays with it: another member would be a second
+ * receiver [MQTT 5 §4.8.2].
+ */
+export function redistribute(
+  session: Session,
+  store: Store,
+  onFailure: (error: unknown) => void,
+): void {
+  // what is on its way into the queue of a session that has ended would be lost with it
+  const entries = session.isClosed ? session.queue.all() : session.queue.admitted()
+  for (const entry of entries)
+    if (!entry.isMoving && (entry.qos === 1 || entry.packetId === 0))
+      move(session, entry, store, onFailure)
+}
+
+function move(
+  session: Session,
+  entry: Entry,
+  store: Store,
+  onFailure: (error: unknown) => void,
+): void {
+  const { group, message } = entry
+  const member = group && message && chooseMember(group, message.topic, session)
+  if (!member || member.qos === 0) return
+  if (!session.isClosed && !member.session.link) return
+  const { queueing } = store
+  const qos = Math.min(entry.qos, member.qos) as 1 | 2
+  const receiver = { match: toMatch(member.session, [member], group), qos, retain: entry.retain }
+  const done = () => {
+    queueing.discard(session, entry)
+    member.session.link?.wake()
+  }
+  if (!member.session.isStored) {
+    queueing.push(member.session, message, receiver, entry.bytes)
+    done()
+    return
+  }
+  entry.isMoving = true
+  session.queue.withhold(entry)
+  // not before the other has it: a crash in between delivers it twice, and does not lose it
+  queueing
+    .enqueue(message, [receiver], [])
+    .then((taken) => (taken > 0 ? done() : keep(session, entry)))
+    .catch((error) => {
+      onFailure(error)
+      keep(session, entry)
+    })
+}
+
+function keep(session: Session, entry: Entry): void {
+  entry.isMoving = false
+  if (session.isClosed) return
+  if (entry.packetId === 0) session.queue.admit(entry)
+  session.link?.wake()
+}

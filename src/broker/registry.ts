@@ -1,0 +1,224 @@
+import type { Logger } from 'pino'
+import { createSparingly } from '../sparingly.ts'
+import { createAlarm } from './alarm.ts'
+import { redistribute } from './redistribution.ts'
+import type { Routing } from './routing.ts'
+import type { EndReason, Link, Session, Will } from './session.ts'
+import type { Store } from './store/store.ts'
+import type { KeptWill } from './store/wills.ts'
+
+export interface OpenRequest {
+  /** `DEVICE/CLIENT_ID`. */
+  readonly client: string
+  /** Whether an earlier session of the client ends first. */
+  readonly cleanStart: boolean
+  /** Seconds that the session is to outlive its connection. */
+  readonly expiry: number
+  readonly will: Will | null
+  readonly link: Link
+}
+
+export interface OpenedSession {
+  readonly session: Session
+  /** Whether it is one that was there [MQTT-3.2.2-2]. */
+  readonly isPresent: boolean
+}
+
+export interface CloseRequest {
+  readonly sendsWill: boolean
+  /** Replaces the session's own, in seconds; null leaves it. */
+  readonly expiry: number | null
+}
+
+/** Resolves once the will is published, or refused for good. */
+export type PublishWill = (
+  session: { device: string; clientId: string },
+  will: Will,
+) => Promise<void>
+
+/** Who holds each client id, and what becomes of sessions and wills when nobody does. */
+export interface Registry {
+  /**
+   * Makes `link` the client's one connection [MQTT-3.1.4-3]: at once, and an earlier one is ended. Resolves once its will is
+   * stored, and an earlier one is not; null when there are as many sessions as there may be. The caller looks whether its link was ended meanwhile.
+   */
+  open(request: OpenRequest): Promise<OpenedSession | null>
+  /** The link's connection has ended. Does nothing for one that lost its session already. */
+  close(session: Session, link: Link, request: CloseRequest): void
+  /** Starts to publish wills by this function, those that a crash left behind first. */
+  publishWillsBy(publish: PublishWill): void
+  /** Ends every connection, with its will; resolves once they are published. */
+  endAll(reason: EndReason): Promise<void>
+  stop(): void
+}
+
+/** What subscribers have to come back in, and the client itself, before the will is published that a crash left behind. */
+const AFTER_CRASH_SECONDS = 2
+/** How long a will waits that the store did not take. */
+const RETRY_MS = 5_000
+
+export function createRegistry(
+  store: Store,
+  routing: Routing,
+  log: Logger,
+  now: () => number = Date.now,
+): Registry {
+  const { sessions, queueing, wills } = store
+  // wills that are being published
+  const saying = new Map<KeptWill, Promise<void>>()
+  const sparingly = createSparingly()
+  const alarm = createAlarm(check, now)
+  let publishWill: PublishWill | null = null
+
+  function notMoved(error: unknown): void {
+    sparingly('shared', (repeated) =>
+      log.error({ err: error, ...repeated }, 'a shared message stays with its member'),
+    )
+  }
+
+  async function open(request: OpenRequest): Promise<OpenedSession | null> {
+    const { client, cleanStart, expiry, link } = request
+    const before = sessions.find(client)
+    if (before) endLink(before, 'taken_over')
+    const kept = sessions.find(client)
+    if (kept && (cleanStart || sessions.isExpired(kept))) endSession(kept)
+    const present = sessions.find(client)
+    const session = present ?? sessions.create(client, expiry)
+    if (!session) return null
+    // what was to be said if it did not come back [MQTT-3.1.3-9]
+    const waiting = wills.get(client)
+    const isCancelled = waiting !== undefined && !saying.has(waiting)
+    if (isCancelled) wills.remove(waiting)
+    session.link = link
+    session.expiry = expiry
+    session.queue.rewind()
+    sessions.touch(session)
+    try {
+      if (request.will) await keepWill(session, link, request.will)
+      // else a crash after CONNACK would have the next gateway publish it
+      else if (isCancelled) await store.stored()
+    } catch (error) {
+      close(session, link, { sendsWill: false, expiry: null })
+      throw error
+    }
+    return { session, isPresent: present !== undefined }
+  }
+
+  async function keepWill(session: Session, link: Link, will: Will): Promise<void> {
+    const kept = await wills.put(session.client, will)
+    // a connection that ended meanwhile was refused, and has no will
+    if (session.link !== link) wills.remove(kept)
+  }
+
+  /** A session that goes on keeps its shared messages: its client is back at once, or everybody's connection ends. */
+  function endLink(session: Session, reason: EndReason): void {
+    const { link } = session
+    if (!link) return
+    // a client that has no CONNACK yet has no will either
+    const sendsWill = link.isOpen()
+    link.end(reason)
+    if (session.link === link) detach(session, { sendsWill, expiry: null })
+  }
+
+  function close(session: Session, link: Link, request: CloseRequest): void {
+    if (session.link !== link) return
+    detach(session, request)
+    if (!session.isClosed) redistribute(session, store, notMoved)
+  }
+
+  function detach(session: Session, { sendsWill, expiry }: CloseRequest): void {
+    session.link = null
+    if (expiry !== null) session.expiry = expiry
+    const will = wills.get(session.client)
+    if (will && !sendsWill) wills.remove(will)
+    else if (will) awaitWill(will, session.expiry)
+    sessions.touch(session)
+    if (session.expiry === 0) endSession(session)
+    else alarm.at(now() + session.expiry * 1000)
+  }
+
+  /** At the end of its delay or of its session, whichever comes first [MQTT-3.1.3-9], but not before `least` seconds. */
+  function awaitWill(kept: KeptWill, expiry: number, least = 0): void {
+    const seconds = Math.max(least, Math.min(kept.will.delay, expiry))
+    if (seconds === 0) {
+      sayWill(kept)
+      return
+    }
+    wills.postpone(kept, now() + seconds * 1000)
+    alarm.at(now() + seconds * 1000)
+  }
+
+  function sayWill(kept: KeptWill): void {
+    if (!publishWill || saying.has(kept)) return
+    const said = publishWill(toNames(kept.client), kept.will)
+      // in the store until it is published: a crash in between says it again, and does not forget it
+      .then(() => wills.remove(kept))
+      .catch((error) => {
+        const { device, clientId } = toNames(kept.client)
+        // every will that waits fails with the store, every few seconds
+        sparingly('will', (repeated) =>
+          log.error(
+            { err: error, device, client: clientId, ...repeated },
+            'cannot publish a will yet',
+          ),
+        )
+        wills.postpone(kept, now() + RETRY_MS)
+        alarm.at(now() + RETRY_MS)
+      })
+      .finally(() => saying.delete(kept))
+    saying.set(kept, said)
+  }
+
+  function endSession(session: Session): void {
+    for (const subscription of session.subscriptions.values()) routing.remove(subscription)
+    sessions.drop(session)
+    redistribute(session, store, notMoved)
+    queueing.discardAll(session)
+    const will = wills.get(session.client)
+    if (will && will.due !== null) sayWill(will)
+  }
+
+  /** Ends the sessions whose time is over and publishes the wills that are due. Returns when to look again. */
+  function check(): number {
+    let next = Number.POSITIVE_INFINITY
+    for (const session of [...sessions.all()]) {
+      if (session.link) continue
+      if (sessions.isExpired(session)) {
+        endSession(session)
+        store.noteExpiredSession()
+      } else next = Math.min(next, session.lastSeen + session.expiry * 1000)
+    }
+    for (const will of [...wills.all()]) {
+      if (will.due === null || saying.has(will)) continue
+      if (will.due <= now()) sayWill(will)
+      else next = Math.min(next, will.due)
+    }
+    return next
+  }
+
+  return {
+    open,
+    close,
+    publishWillsBy(publish) {
+      publishWill = publish
+      for (const will of [...wills.all()]) {
+        if (will.due !== null) continue
+        const session = sessions.find(will.client)
+        awaitWill(will, session?.expiry ?? 0, AFTER_CRASH_SECONDS)
+      }
+      alarm.at(now())
+    },
+    async endAll(reason) {
+      // those that go on come last: they are given what the others leave of their groups' messages
+      const all = [...sessions.all()].sort((a, b) => a.expiry - b.expiry)
+      for (const session of all) endLink(session, reason)
+      await Promise.all(saying.values())
+    },
+    stop: alarm.stop,
+  }
+}
+
+function toNames(client: string): { device: string; clientId: string } {
+  const device = client.split('/', 1)[0] ?? ''
+  return { device, clientId: client.slice(device.length + 1) }
+}

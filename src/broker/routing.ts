@@ -1,0 +1,146 @@
+import { createTopicMemo } from '../topic/memo.ts'
+import { createTopicTrie } from '../topic/trie.ts'
+import type { Delivery } from './broker.ts'
+import { createGroup, type Group } from './groups.ts'
+import type { Match, Session, Subscription } from './session.ts'
+
+/** A subscriber inside the gateway. */
+export type Listener = (delivery: Delivery) => void
+
+/** Everybody who asked for a topic. */
+export interface Route {
+  readonly listeners: readonly Listener[]
+  /** One for each session, whichever of its filters cover the topic. */
+  readonly matches: readonly RouteMatch[]
+  readonly groups: readonly Group[]
+  /** Whether QoS 1 and 2 may have to be stored for a session. */
+  readonly hasStored: boolean
+}
+
+export interface RouteMatch extends Match {
+  /** The subscriptions that do not want what their own client published. */
+  readonly notLocal: readonly Subscription[]
+  readonly subscriptions: readonly Subscription[]
+}
+
+/** What one filter is asked for by. */
+interface Interest {
+  readonly listeners: Set<Listener>
+  readonly subscriptions: Map<Session, Subscription>
+  readonly groups: Map<string, Group>
+}
+
+export interface Routing {
+  /** Replaces the session's subscription of the same name. */
+  add(subscription: Subscription): void
+  remove(subscription: Subscription): void
+  listen(filter: string, listener: Listener): void
+  unlisten(filter: string, listener: Listener): void
+  of(topic: string): Route
+}
+
+const REMEMBERED = { topics: 10_000, size: 1_000_000 }
+
+/** Who asked for what: one trie of filters, whose answers are remembered until a filter comes or goes. */
+export function createRouting(): Routing {
+  const interests = createTopicTrie<Interest>()
+  const routes = createTopicMemo(
+    (topic) => toRoute(interests.covering(topic)),
+    REMEMBERED,
+    ({ matches, listeners, groups }) => {
+      let weight = listeners.length + groups.length
+      for (const { subscriptions } of matches) weight += subscriptions.length
+      return weight
+    },
+  )
+
+  function interestIn(filter: string): Interest {
+    const known = interests.get(filter)
+    if (known) return known
+    const interest = { listeners: new Set<Listener>(), subscriptions: new Map(), groups: new Map() }
+    interests.set(filter, interest)
+    return interest
+  }
+
+  function change(filter: string, apply: (interest: Interest) => void): void {
+    const interest = interestIn(filter)
+    apply(interest)
+    const { listeners, subscriptions, groups } = interest
+    if (listeners.size + subscriptions.size + groups.size === 0) interests.delete(filter)
+    routes.forget()
+  }
+
+  return {
+    add(subscription) {
+      const { session, filter, share } = subscription
+      change(filter, ({ subscriptions, groups }) => {
+        if (share === null) {
+          subscriptions.set(session, subscription)
+          return
+        }
+        const group = groups.get(share) ?? createGroup()
+        group.add(subscription)
+        groups.set(share, group)
+      })
+    },
+    remove({ session, filter, share }) {
+      change(filter, ({ subscriptions, groups }) => {
+        if (share === null) {
+          subscriptions.delete(session)
+          return
+        }
+        const group = groups.get(share)
+        group?.remove(session)
+        if (group?.members().length === 0) groups.delete(share)
+      })
+    },
+    listen: (filter, listener) => change(filter, ({ listeners }) => listeners.add(listener)),
+    unlisten: (filter, listener) => change(filter, ({ listeners }) => listeners.delete(listener)),
+    of: routes.of,
+  }
+}
+
+function toRoute(interests: readonly Interest[]): Route {
+  const bySession = new Map<Session, Subscription[]>()
+  for (const { subscriptions } of interests)
+    for (const [session, subscription] of subscriptions) {
+      const own = bySession.get(session)
+      if (own) own.push(subscription)
+      else bySession.set(session, [subscription])
+    }
+  const matches = [...bySession].map(([session, subscriptions]) => toMatch(session, subscriptions))
+  const groups = interests.flatMap((interest) => [...interest.groups.values()])
+  return {
+    listeners: interests.flatMap(({ listeners }) => [...listeners]),
+    matches,
+    groups,
+    hasStored:
+      matches.some(({ session, qos }) => session.isStored && qos > 0) ||
+      groups.some((group) => group.members().some(({ session }) => session.isStored)),
+  }
+}
+
+/** What a session's subscriptions to one topic come to: one copy with the highest QoS [MQTT-3.3.5-1] and every identifier. */
+export function toMatch(
+  session: Session,
+  subscriptions: readonly Subscription[],
+  group: Group | null = null,
+): RouteMatch {
+  const identifiers = subscriptions.map(({ identifier }) => identifier).filter((id) => id > 0)
+  return {
+    session,
+    qos: subscriptions.reduce<Match['qos']>((most, { qos }) => (qos > most ? qos : most), 0),
+    retainAsPublished: subscriptions.some(({ retainAsPublished }) => retainAsPublished),
+    identifiers: identifiers.length > 0 ? identifiers : null,
+    group,
+    notLocal: subscriptions.filter(({ noLocal }) => noLocal),
+    subscriptions,
+  }
+}
+
+/** The match for a message that the session's own client published; undefined if none of its subscriptions wants that. */
+export function toLocalMatch(match: RouteMatch): RouteMatch | undefined {
+  if (match.notLocal.length === 0) return match
+  const wanted = match.subscriptions.filter(({ noLocal }) => !noLocal)
+  return wanted.length === 0 ? undefined : toMatch(match.session, wanted)
+}

@@ -1,0 +1,64 @@
+import type { Message } from '../topic/message.ts'
+import type { CloseRequest, OpenedSession, OpenRequest, PublishWill } from './registry.ts'
+import type { Arrival, Link, Match, Session } from './session.ts'
+import type { Entry } from './store/queue.ts'
+import type { Requested } from './store/sessions.ts'
+
+/** A change of a session's subscriptions, which holds at once. */
+export interface Changed {
+  /** Whether the session had a subscription of this name before. */
+  had(name: string): boolean
+  /** Resolves once it is stored; when it rejects, the session is as it was before. */
+  readonly stored: Promise<void>
+}
+
+/** A broker that keeps the sessions of MQTT clients. */
+export interface SessionBroker {
+  readonly sessions: BrokerSessions
+}
+
+/** What `mqtt/` asks of a broker besides publishing. */
+export interface BrokerSessions {
+  open(request: OpenRequest): Promise<OpenedSession | null>
+  close(session: Session, link: Link, request: CloseRequest): void
+  publishWillsBy(publish: PublishWill): void
+  /** Tells every client that the gateway stops, and ends its connection, with its will; resolves once those are published. */
+  endAll(): Promise<void>
+
+  subscribe(session: Session, requested: readonly Requested[]): Changed
+  unsubscribe(session: Session, names: readonly string[]): Changed
+  /** What is left for new subscriptions of the session's device: bytes as `subscriptionBytes` counts them, and shared ones. */
+  subscriptionRoom(session: Session): { readonly bytes: number; readonly shared: number }
+  /** Whether a session subscribes to `topic`. */
+  isHeard(topic: string): boolean
+
+  /** The retained messages that any of the filters covers, once, with pauses for everybody else. */
+  retainedBy(filters: readonly string[]): AsyncGenerator<Message>
+  /** The message that is retained on `topic` now, or will be in a moment. */
+  retainedOn(topic: string): Message | undefined
+  hasRoomForRetained(session: Session): boolean
+  /** Queues what a new subscription brings a stored session; resolves once it is stored. */
+  enqueueRetained(match: Match, message: Message, qos: 1 | 2): Promise<void>
+
+  /** Queues a message for a session that ends with its connection. */
+  push(match: Match, message: Message, qos: 1 | 2, retain: boolean): void
+  /** As `push` and `sent`, for a message that does not have to wait. */
+  pushSent(match: Match, message: Message, qos: 1 | 2, retain: boolean): Entry
+  /** What to send next; messages that have expired are dropped on the way. */
+  next(session: Session): Entry | undefined
+  /** Counts it as sent, with a packet identifier from then on. */
+  sent(session: Session, entry: Entry): void
+  /** PUBACK, PUBCOMP or a refusal came, or the client may not have it: the entry goes. */
+  settle(session: Session, entry: Entry): void
+  /** PUBREC came; resolves once that is stored [MQTT-4.3.3-2]. */
+  release(session: Session, entry: Entry): Promise<void>
+  /** Resolves once everything up to now is stored. */
+  stored(): Promise<void>
+
+  /** Remembers a QoS 2 message that came; it is stored with its message. Null where the device has too many that wait for PUBREL. */
+  arrive(session: Session, packetId: number): Arrival | null
+  /** Nothing became of it. */
+  forget(session: Session, arrival: Arrival): void
+  /** PUBREL came; resolves once the identifier is free again on disk. */
+  leave(session: Session, arrival: Arrival): Promise<void>
+}

@@ -1,0 +1,47 @@
+import type { Message, MessageProperties } from '../../topic/message.ts'
+import {
+  fromJsonProperties,
+  propertiesByteLength,
+  toJsonProperties,
+} from '../../topic/properties.ts'
+
+/** The properties as their column has them. */
+export function toColumn(properties: MessageProperties | null): string | null {
+  return properties === null ? null : JSON.stringify(toJsonProperties(properties))
+}
+
+/** Throws an Error where no gateway wrote the column. */
+export function fromColumn(column: string | null): MessageProperties | null {
+  return column === null ? null : fromJsonProperties(JSON.parse(column))
+}
+
+/** A stored payload as a Buffer, without a copy. */
+export function toBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength)
+}
+
+/** The same message in memory of its own: what arrives is a view that keeps a whole socket buffer alive. */
+export function ownMessage<T extends Pick<Message, 'payload' | 'properties'>>(message: T): T {
+  const { payload, properties } = message
+  return { ...message, payload: ownBytes(payload), properties: ownProperties(properties) }
+}
+
+function ownProperties(properties: MessageProperties | null): MessageProperties | null {
+  if (!properties?.correlationData) return properties
+  return { ...properties, correlationData: ownBytes(properties.correlationData) }
+}
+
+function ownBytes(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length)
+  copy.set(bytes)
+  return copy
+}
+
+/** Bytes that a message takes: its topic, payload and properties. */
+export function byteLength({
+  topic,
+  payload,
+  properties,
+}: Pick<Message, 'topic' | 'payload' | 'properties'>): number {
+  return Buffer.byteLength(topic) + payload.length + propertiesByteLength(properties)
+}

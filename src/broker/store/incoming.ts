@@ -1,0 +1,52 @@
+import type { Arrival, Session } from '../session.ts'
+import type { Change } from './changes.ts'
+import type { Ground } from './ground.ts'
+
+export type Incoming = ReturnType<typeof createIncoming>
+
+/**
+ * QoS 2 on its way in. An arrival is written down in the commit of its message, neither before nor
+ * after: a crash leaves both, and the DUP is only acknowledged, or none, and the DUP is a new message.
+ */
+export function createIncoming({ journal, limits }: Ground) {
+  function hold(session: Session, arrival: Arrival): void {
+    session.arrivals.set(arrival.packetId, arrival)
+    session.owner.arrivals += 1
+  }
+
+  function letGo({ arrivals, owner, isClosed }: Session, arrival: Arrival): void {
+    if (arrivals.get(arrival.packetId) !== arrival) return
+    arrivals.delete(arrival.packetId)
+    if (!isClosed) owner.arrivals -= 1
+  }
+
+  return {
+    /**
+     * Remembers the packet identifier; nothing is owed before its message is stored. Null where the device has as many as
+     * it may.
+     */
+    add(session: Session, packetId: number): Arrival | null {
+      if (session.owner.arrivals >= limits.arrivalsPerDevice) return null
+      const arrival = { packetId, isRecorded: false, stored: null }
+      hold(session, arrival)
+      return arrival
+    },
+    /** What the commit of the message has to hold for its arrival. */
+    record({ client, isStored, isClosed }: Session, arrival: Arrival): Change[] {
+      if (!isStored || isClosed) return []
+      arrival.isRecorded = true
+      return [['receive', client, arrival.packetId]]
+    },
+    /** Resolves once the identifier is free again: the PUBCOMP that follows says so. */
+    async release(session: Session, arrival: Arrival): Promise<void> {
+      await arrival.stored
+      if (arrival.isRecorded) await journal.append([['forget', session.client, arrival.packetId]])
+      letGo(session, arrival)
+    },
+    /** Of a message that was not stored nothing is left: its DUP is a new one. */
+    forget: letGo,
+    restore(session: Session, packetId: number): void {
+      hold(session, { packetId, isRecorded: true, stored: null })
+    },
+  }
+}

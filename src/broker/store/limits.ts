@@ -1,0 +1,61 @@
+const MIB = 1024 * 1024
+const DAY = 24 * 60 * 60 * 1000
+
+/** What the store may grow to. Bytes are those of topics, payloads and properties; times are milliseconds unless it says seconds. */
+export interface Limits {
+  /** Messages waiting for one session, sent and not yet acknowledged ones included. */
+  readonly queueMessages: number
+  readonly queueBytes: number
+  /** Whether a full queue gives up its oldest unsent message or does without the new one. */
+  readonly whenFull: 'drop-oldest' | 'refuse'
+  /** Bytes waiting in all queues, a message in many queues counted once; beyond it new ones are not queued. */
+  readonly totalBytes: number
+  /** Of those, in the queues of one device's sessions; counted in each. */
+  readonly totalBytesPerDevice: number
+  readonly retainedMessages: number
+  readonly retainedBytes: number
+  readonly retainedBytesPerDevice: number
+  readonly sessions: number
+  readonly sessionsPerDevice: number
+  /** Of the filters of one device's sessions, each with what it takes besides. */
+  readonly subscriptionBytesPerDevice: number
+  /** A message goes to one session once however many of its filters cover it, but to each of its groups. */
+  readonly sharedSubscriptionsPerDevice: number
+  /** QoS 2 messages of one device that came and wait for their PUBREL: as many as one session has packet identifiers for. */
+  readonly arrivalsPerDevice: number
+  /** Seconds that a session may outlive its last connection. */
+  readonly sessionExpiry: number
+  /** How long a message waits to be sent. */
+  readonly messageExpiry: number
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  queueMessages: 1_000,
+  queueBytes: 16 * MIB,
+  whenFull: 'drop-oldest',
+  totalBytes: 128 * MIB,
+  totalBytesPerDevice: 64 * MIB,
+  retainedMessages: 100_000,
+  retainedBytes: 128 * MIB,
+  retainedBytesPerDevice: 64 * MIB,
+  sessions: 10_000,
+  sessionsPerDevice: 5_000,
+  subscriptionBytesPerDevice: 32 * MIB,
+  sharedSubscriptionsPerDevice: 1_000,
+  arrivalsPerDevice: 65_535,
+  sessionExpiry: (7 * DAY) / 1000,
+  messageExpiry: 7 * DAY,
+}
+
+export type BoundReason =
+  | 'queue_messages'
+  | 'queue_bytes'
+  | 'total_bytes'
+  | 'message_expired'
+  | 'retained_messages'
+  | 'retained_bytes'
+  | 'sessions'
+  | 'session_expired'
+
+/** Told whenever a bound costs something: `count` messages, subscriptions or sessions. */
+export type OnBound = (reason: BoundReason, count: number) => void

@@ -1,0 +1,163 @@
+import type { Message } from '../../topic/message.ts'
+import type { Group } from '../groups.ts'
+import { createFifo } from './fifo.ts'
+import type { Held } from './messages.ts'
+
+export const MAX_PACKET_ID = 65_535
+
+/** A QoS 1 or 2 message's place in one session's queue. */
+export interface Entry {
+  readonly id: number
+  readonly qos: 1 | 2
+  /** Whether its PUBLISH has RETAIN: a new subscription brought it [MQTT-3.3.1-8], or one that wants RETAIN as published. */
+  readonly retain: boolean
+  /** Subscription identifiers to send along; null for none. */
+  identifiers: readonly number[] | null
+  /** The shared subscription that chose this session; another member can get it instead. */
+  readonly group: Group | null
+  /** Null once the receiver has it. */
+  message: Message | null
+  /** What the store holds of the message; null in a session that ends with its connection. */
+  readonly held: Held | null
+  /** Bytes counted for it as long as it has its message. */
+  readonly bytes: number
+  /** 0 until it is sent. */
+  packetId: number
+  /** Whether PUBREC came: what is left is the PUBREL, until PUBCOMP. */
+  isReleased: boolean
+  /** Whether it is being given to another member of its group: until that is stored it is sent to nobody. */
+  isMoving: boolean
+}
+
+/**
+ * One session's outgoing messages: on their way into the store, waiting to be sent, or sent and not
+ * yet acknowledged.
+ */
+export interface Queue {
+  length(): number
+  bytes(): number
+  /** How many were sent on this connection and are not yet acknowledged. */
+  inFlight(): number
+  /** Counts an entry that is on its way into the store; it is not sent before `admit`. */
+  reserve(entry: Entry): void
+  admit(entry: Entry): void
+  /** Takes an unsent entry back: it is not sent before it is admitted again. */
+  withhold(entry: Entry): void
+  remove(entry: Entry): void
+  /** A new connection: what was sent and not acknowledged is to be sent again, first and in its order [MQTT-4.6.0-1]. */
+  rewind(): void
+  /** The entry to send next, if there is one. */
+  next(): Entry | undefined
+  /** Whether nothing waits to be sent. */
+  isIdle(): boolean
+  /** Counts the entry that `next` gave, or a new one, as sent; it has a packet identifier from then on. */
+  sent(entry: Entry): void
+  /** Lets go of the message, which is not sent again. */
+  dropMessage(entry: Entry): void
+  byPacketId(packetId: number): Entry | undefined
+  /** The oldest that was never sent. */
+  oldestUnsent(): Entry | undefined
+  /** The unsent ones whose message has expired, at a time in milliseconds since the Unix epoch. */
+  expired(time: number): Entry[]
+  /** Those that were sent, then those that wait for it. */
+  admitted(): Entry[]
+  all(): Entry[]
+}
+
+/** `share` is what the queues of one device have together; this one keeps its part of it right. */
+export function createQueue(share: { bytes: number }): Queue {
+  const reserved = new Set<Entry>()
+  const unsent = createFifo<Entry>()
+  const sent = new Map<number, Entry>()
+  // sent on an earlier connection and not yet on this one
+  let repeats = createFifo<Entry>()
+  let bytes = 0
+  let lastPacketId = 0
+  // no unsent message expires before this
+  let soonest = Number.POSITIVE_INFINITY
+
+  function grow(by: number): void {
+    bytes += by
+    share.bytes += by
+  }
+
+  function dropMessage(entry: Entry): void {
+    if (entry.message === null) return
+    grow(-entry.bytes)
+    entry.message = null
+    entry.identifiers = null
+  }
+
+  function isSent(entry: Entry): boolean {
+    return sent.get(entry.packetId) === entry
+  }
+
+  /** None that is in flight [MQTT-2.3.1-4]. */
+  function freePacketId(): number {
+    do lastPacketId = (lastPacketId % MAX_PACKET_ID) + 1
+    while (sent.has(lastPacketId))
+    return lastPacketId
+  }
+
+  return {
+    length: () => reserved.size + unsent.size + sent.size,
+    bytes: () => bytes,
+    inFlight: () => sent.size - repeats.size,
+    reserve(entry) {
+      reserved.add(entry)
+      grow(entry.bytes)
+    },
+    admit(entry) {
+      if (!reserved.delete(entry) && entry.message) grow(entry.bytes)
+      if (entry.packetId === 0) {
+        unsent.add(entry)
+        soonest = Math.min(soonest, expiryOf(entry))
+      } else sent.set(entry.packetId, entry)
+    },
+    withhold(entry) {
+      if (unsent.delete(entry)) reserved.add(entry)
+    },
+    remove(entry) {
+      reserved.delete(entry)
+      unsent.delete(entry)
+      if (isSent(entry)) sent.delete(entry.packetId)
+      repeats.delete(entry)
+      dropMessage(entry)
+    },
+    rewind() {
+      repeats = createFifo(sent.values())
+    },
+    next() {
+      const repeat = repeats.first()
+      if (repeat || sent.size >= MAX_PACKET_ID) return repeat
+      return unsent.first()
+    },
+    isIdle: () => unsent.size === 0 && repeats.size === 0,
+    sent(entry) {
+      repeats.delete(entry)
+      if (entry.packetId > 0) return
+      entry.packetId = freePacketId()
+      unsent.delete(entry)
+      sent.set(entry.packetId, entry)
+    },
+    dropMessage,
+    byPacketId: (packetId) => sent.get(packetId),
+    oldestUnsent: unsent.first,
+    expired(time) {
+      if (time < soonest) return []
+      const entries = [...unsent.values()]
+      const left = entries.filter((entry) => expiryOf(entry) > time)
+      soonest = left.reduce(
+        (least, entry) => Math.min(least, expiryOf(entry)),
+        Number.POSITIVE_INFINITY,
+      )
+      return entries.filter((entry) => expiryOf(entry) <= time)
+    },
+    admitted: () => [...sent.values(), ...unsent.values()],
+    all: () => [...sent.values(), ...unsent.values(), ...reserved],
+  }
+}
+
+function expiryOf({ message }: Entry): number {
+  return message?.expires ?? Number.POSITIVE_INFINITY
+}

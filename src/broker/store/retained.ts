@@ -1,0 +1,154 @@
+import { createPace } from '../../pace.ts'
+import type { Message, Qos } from '../../topic/message.ts'
+import { createTopicTrie } from '../../topic/trie.ts'
+import type { Change } from './changes.ts'
+import { byteLength, fromColumn, ownMessage, toBuffer, toColumn } from './columns.ts'
+import type { Ground } from './ground.ts'
+
+/** Steps through the topics in one turn of the event loop, all walks together: well under a millisecond. */
+const STEPS_EACH_TURN = 256
+
+export type Retained = ReturnType<typeof createRetained>
+
+/** The last message of each topic that was published to be retained, as long as it has not expired. */
+export function createRetained({ journal, limits, onBound, now }: Ground) {
+  const topics = createTopicTrie<Message>()
+  // topics whose message expires
+  const expiring = new Set<string>()
+  const pace = createPace(STEPS_EACH_TURN)
+  // topics with changes on their way to the journal, which must be applied before any later one
+  const underway = new Map<string, { changes: number; latest: Message | null }>()
+  let bytes = 0
+  /** By the device that published them. */
+  const bytesOf = new Map<string | null, number>()
+
+  /**
+   * Keeps a message or, without a payload, removes the one before [MQTT-3.3.1-10]. `append` stores the change, with whatever
+   * else there is to store of the message. A QoS 0 message promises nothing and does not wait.
+   */
+  async function store(
+    message: Message,
+    append: (changes: Change[]) => Promise<unknown>,
+  ): Promise<void> {
+    const { topic, qos } = message
+    // where there is no room for the new one the old one goes too: it is not the last one any more
+    const kept = message.payload.length > 0 && hasRoom(message) ? ownMessage(message) : null
+    const earlier = underway.get(topic)
+    if (!kept && !earlier && !topics.get(topic)) {
+      if (qos > 0) await append([])
+      return
+    }
+    const change: Change = kept ? toChange(kept) : ['unretain', topic]
+    if (qos === 0 && !earlier) {
+      journal.later(`retained ${topic}`, change)
+      return apply(topic, kept)
+    }
+    const ours = earlier ?? { changes: 0, latest: null }
+    ours.changes += 1
+    ours.latest = kept
+    underway.set(topic, ours)
+    const stored = append([change])
+      .then(() => apply(topic, kept))
+      .finally(() => {
+        ours.changes -= 1
+        if (ours.changes === 0) underway.delete(topic)
+      })
+    if (qos === 0) stored.catch(() => {})
+    else await stored
+  }
+
+  function hasRoom(message: Message): boolean {
+    const before = topics.get(message.topic)
+    if (!before && topics.size >= limits.retainedMessages) {
+      onBound('retained_messages', 1)
+      return false
+    }
+    const freed = before ? byteLength(before) : 0
+    const ownFreed = before?.device === message.device ? freed : 0
+    const all = bytes - freed + byteLength(message)
+    const own = (bytesOf.get(message.device) ?? 0) - ownFreed + byteLength(message)
+    if (all <= limits.retainedBytes && own <= limits.retainedBytesPerDevice) return true
+    onBound('retained_bytes', 1)
+    return false
+  }
+
+  function count(message: Message, by: number): void {
+    bytes += by
+    const own = (bytesOf.get(message.device) ?? 0) + by
+    if (own === 0) bytesOf.delete(message.device)
+    else bytesOf.set(message.device, own)
+  }
+
+  function apply(topic: string, kept: Message | null): void {
+    const before = topics.get(topic)
+    if (before) count(before, -byteLength(before))
+    if (kept) count(kept, byteLength(kept))
+    if (kept) topics.set(topic, kept)
+    else topics.delete(topic)
+    if (kept && kept.expires !== null) expiring.add(topic)
+    else expiring.delete(topic)
+  }
+
+  function isExpired(message: Message): boolean {
+    return message.expires !== null && message.expires <= now()
+  }
+
+  /** Each retained message that any of the filters covers, once, with a pause for everybody else in between. */
+  async function* covered(filters: readonly string[]): AsyncGenerator<Message> {
+    for (const message of topics.covered(filters)) {
+      while (!pace.take()) await pace.turn()
+      if (message && !isExpired(message)) yield message
+    }
+  }
+
+  return {
+    get size() {
+      return topics.size
+    },
+    get bytes() {
+      return bytes
+    },
+    store,
+    /** The latest on `topic`, even while it is on its way to the journal. */
+    latest(topic: string): Message | undefined {
+      const changing = underway.get(topic)
+      const message = changing ? (changing.latest ?? undefined) : topics.get(topic)
+      return message && isExpired(message) ? undefined : message
+    },
+    covered,
+    /** Removes what has expired. */
+    expire(): void {
+      for (const topic of expiring) {
+        const message = topics.get(topic)
+        if (!message || !isExpired(message) || underway.has(topic)) continue
+        journal.later(`retained ${topic}`, ['unretain', topic])
+        apply(topic, null)
+      }
+    },
+    restore(
+      topic: string,
+      payload: Uint8Array,
+      qos: Qos,
+      device: string | null,
+      time: number,
+      properties: string | null,
+      expires: number | null,
+    ): void {
+      apply(topic, {
+        topic,
+        payload: toBuffer(payload),
+        qos,
+        retain: true,
+        device,
+        time,
+        properties: fromColumn(properties),
+        expires,
+      })
+    },
+  }
+}
+
+function toChange(message: Message): Change {
+  const { topic, payload, qos, device, time, properties, expires } = message
+  return ['retain', topic, payload, qos, device, time, toColumn(properties), expires]
+}

@@ -1,0 +1,111 @@
+import type { Message } from '../../topic/message.ts'
+import type { Arrival, Session } from '../session.ts'
+import type { Change, Restore } from './changes.ts'
+import { createIds, type Ground } from './ground.ts'
+import { createIncoming } from './incoming.ts'
+import type { Journal } from './journal.ts'
+import { DEFAULT_LIMITS, type Limits, type OnBound } from './limits.ts'
+import { createQueueing, type Receiver } from './queueing.ts'
+import { createRetained } from './retained.ts'
+import { type AccessOf, createSessions } from './sessions.ts'
+import { createWills } from './wills.ts'
+
+export interface StoreOptions {
+  readonly journal: Journal
+  readonly limits?: Partial<Limits>
+  readonly onBound?: OnBound
+  /** What a client may do, by its device and its client id. */
+  readonly accessOf: AccessOf
+  /** Milliseconds since the Unix epoch; a test's own clock. */
+  readonly now?: () => number
+}
+
+export type Store = Awaited<ReturnType<typeof openStore>>
+
+/**
+ * All that the broker keeps: its state in memory, all changes in the journal. Each promise resolves once the change is on
+ * disk; if it rejects, nothing was changed.
+ */
+export async function openStore({
+  journal,
+  limits,
+  onBound = () => {},
+  accessOf,
+  now = Date.now,
+}: StoreOptions) {
+  const ground: Ground = {
+    journal,
+    limits: { ...DEFAULT_LIMITS, ...limits },
+    onBound,
+    now,
+    ids: createIds(),
+  }
+  const retained = createRetained(ground)
+  const sessions = createSessions(ground, accessOf)
+  const incoming = createIncoming(ground)
+  const queueing = createQueueing(ground, sessions)
+  const wills = createWills(ground)
+
+  const restore: Restore = {
+    session: sessions.restoreSession,
+    subscribe: sessions.restoreSubscription,
+    message: queueing.messages.restore,
+    enqueue: queueing.restore,
+    receive(client, packetId) {
+      const session = sessions.find(client)
+      // of a session that ended, and left over
+      if (session) incoming.restore(session, packetId)
+    },
+    will: wills.restore,
+    retain: retained.restore,
+  }
+  try {
+    await journal.recover(restore)
+  } catch (error) {
+    await journal.close()
+    throw error
+  }
+  queueing.messages.endRestore()
+  sessions.endRestore()
+
+  return {
+    limits: ground.limits,
+    sessions,
+    queueing,
+    incoming,
+    retained,
+    wills,
+    /**
+     * Stores all that is to be kept of a message in one step: it is retained, it is in the queues of `receivers`, and the
+     * packet it came `from` has arrived. What is stored later comes later in each queue.
+     */
+    async storeMessage(
+      message: Message,
+      receivers: readonly Receiver[],
+      from: { readonly session: Session; readonly arrival: Arrival } | null,
+    ): Promise<void> {
+      const arrived = from ? incoming.record(from.session, from.arrival) : []
+      const append = (changes: Change[]) =>
+        queueing.enqueue(message, receivers, [...arrived, ...changes])
+      if (message.retain) await retained.store(message, append)
+      else await append([])
+    },
+    /** Drops messages that are past their time. */
+    expireMessages(): void {
+      retained.expire()
+      for (const session of sessions.all()) queueing.expire(session)
+    },
+    noteExpiredSession: () => onBound('session_expired', 1),
+    stats: () => ({
+      sessions: sessions.size,
+      queuedBytes: queueing.messages.bytes,
+      retained: retained.size,
+      retainedBytes: retained.bytes,
+    }),
+    /** Resolves once everything up to now is stored. */
+    stored: () => journal.append([]),
+    problem: () => journal.problem(),
+    /** Stores what waits and closes the journal; may be called again. */
+    close: () => journal.close(),
+  }
+}

@@ -1,0 +1,53 @@
+import type { Routing } from './routing.ts'
+import type { Session, Subscription } from './session.ts'
+import type { Changed } from './session-broker.ts'
+import { type Requested, type Sessions, toSubscription } from './store/sessions.ts'
+
+export interface Subscribing {
+  subscribe(session: Session, requested: readonly Requested[]): Changed
+  unsubscribe(session: Session, names: readonly string[]): Changed
+}
+
+/** Changes a session's subscriptions: in memory at once, so that messages follow from then on, and in the store after it. */
+export function createSubscribing(sessions: Sessions, routing: Routing): Subscribing {
+  function put(session: Session, name: string, after: Subscription | undefined): void {
+    const before = session.subscriptions.get(name)
+    if (after) {
+      sessions.put(after)
+      // a closed session gets nothing any more
+      if (!session.isClosed) routing.add(after)
+    } else if (before) {
+      sessions.take(before)
+      routing.remove(before)
+    }
+  }
+
+  function change(
+    session: Session,
+    after: ReadonlyMap<string, Subscription | undefined>,
+    storing: Promise<void>,
+  ): Changed {
+    const before = new Map([...after.keys()].map((name) => [name, session.subscriptions.get(name)]))
+    for (const [name, subscription] of after) put(session, name, subscription)
+    const stored = storing.catch((error) => {
+      for (const [name, subscription] of before) put(session, name, subscription)
+      throw error
+    })
+    return { had: (name) => before.get(name) !== undefined, stored }
+  }
+
+  return {
+    subscribe(session, requested) {
+      // one that comes twice is stored once
+      const wanted = new Map(requested.map((one) => [one.name, toSubscription(session, one)]))
+      const storing = sessions.subscribe(session, [...wanted.values()])
+      return change(session, wanted, storing)
+    },
+    unsubscribe(session, names) {
+      const unwanted = new Map(names.map((name) => [name, undefined]))
+      const known = [...unwanted.keys()].filter((name) => session.subscriptions.has(name))
+      const storing = sessions.unsubscribe(session, known)
+      return change(session, unwanted, storing)
+    },
+  }
+}

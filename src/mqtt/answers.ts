@@ -1,0 +1,85 @@
+import type { Client } from './client.ts'
+import { ProtocolError, Reason } from './reasons.ts'
+import type { Stall } from './stall.ts'
+
+/**
+ * Answers leave in the order in which their packets came, however long each takes [MQTT-4.6.0-2, MQTT-4.6.0-3]. Nothing more
+ * is read from a client that has too many of them coming, or unread: what it is owed does not grow without end.
+ */
+export interface Answers {
+  /** Keeps the next place; the answer leaves once what is returned was called with its bytes, and all before it have left. */
+  expect(): (bytes: Buffer) => void
+  /** Leaves at once. */
+  now(bytes: Buffer): void
+  /** The client has taken what was written. */
+  taken(): void
+  /** An answer that is there already. */
+  give(bytes: Buffer): void
+}
+
+/** Answers that one client may have coming. */
+const MOST_COMING = 1000
+/** Bytes of answers that it may leave unread; a short one takes more than its few bytes. */
+const MOST_UNREAD = 65_536
+const LEAST_BYTES = 64
+
+export function createAnswers(client: Client, stall: Stall): Answers {
+  const { wire, terms } = client
+  const coming: { bytes: Buffer | null }[] = []
+  let unread = 0
+  let resumeComing: (() => void) | null = null
+  let resumeUnread: (() => void) | null = null
+
+  function leave(): void {
+    for (let first = coming[0]; first?.bytes; first = coming[0]) {
+      coming.shift()
+      send(first.bytes)
+    }
+    if (coming.length > MOST_COMING / 2) return
+    const resume = resumeComing
+    resumeComing = null
+    resume?.()
+  }
+
+  function send(bytes: Buffer): void {
+    if (!client.isOpen()) return
+    // [MQTT-3.1.2-24]
+    if (bytes.length > terms.maximumPacketSize) {
+      client.fail(
+        new ProtocolError(
+          Reason.packetTooLarge,
+          'takes no packet as large as the answer to its own',
+        ),
+      )
+      return
+    }
+    wire.write(bytes)
+    unread += Math.max(bytes.length, LEAST_BYTES)
+    if (unread <= MOST_UNREAD) return
+    resumeUnread ??= client.hold()
+    stall.behind()
+  }
+
+  return {
+    give(bytes) {
+      if (coming.length === 0) send(bytes)
+      else coming.push({ bytes })
+    },
+    expect() {
+      const place: { bytes: Buffer | null } = { bytes: null }
+      coming.push(place)
+      if (coming.length >= MOST_COMING) resumeComing ??= client.hold()
+      return (bytes) => {
+        place.bytes = bytes
+        leave()
+      }
+    },
+    now: send,
+    taken() {
+      unread = 0
+      const resume = resumeUnread
+      resumeUnread = null
+      resume?.()
+    },
+  }
+}

@@ -1,0 +1,25 @@
+import type { CutReason } from '../metrics/meter.ts'
+import { Reason } from './reasons.ts'
+
+/**
+ * What a connection is counted as that ends for this reason; null where the client is not to blame, or where who ends it
+ * says which bound it was.
+ */
+export function boundOf(reason: number): CutReason | null {
+  return BOUNDS[reason] ?? null
+}
+
+const BOUNDS: Partial<Record<number, CutReason>> = {
+  [Reason.malformedPacket]: 'protocol_error',
+  [Reason.protocolError]: 'protocol_error',
+  [Reason.unsupportedProtocolVersion]: 'protocol_error',
+  [Reason.clientIdentifierNotValid]: 'protocol_error',
+  [Reason.badAuthenticationMethod]: 'protocol_error',
+  [Reason.topicFilterInvalid]: 'protocol_error',
+  [Reason.topicNameInvalid]: 'protocol_error',
+  [Reason.payloadFormatInvalid]: 'protocol_error',
+  [Reason.keepAliveTimeout]: 'keep_alive',
+  [Reason.packetTooLarge]: 'packet_size',
+  [Reason.receiveMaximumExceeded]: 'receive_maximum',
+  [Reason.topicAliasInvalid]: 'topic_alias',
+}

@@ -1,0 +1,70 @@
+import { toMatch } from '../broker/routing.ts'
+import type { Subscription } from '../broker/session.ts'
+import type { BrokerSessions } from '../broker/session-broker.ts'
+import type { Qos } from '../topic/message.ts'
+import { createTopicTrie } from '../topic/trie.ts'
+import type { Client } from './client.ts'
+import { ProtocolError, Reason } from './reasons.ts'
+import type { Sender } from './send.ts'
+
+/** Brings new subscriptions what is retained, as fast as the client takes it. */
+export interface Bringing {
+  bring(subscriptions: readonly Subscription[]): void
+  /** There may be room again. */
+  goOn(): void
+}
+
+/**
+ * One walk at a time: what comes meanwhile waits for the next, in which each filter stands once, so that it is bounded by
+ * the filters that a session may have.
+ */
+export function createBringing(client: Client, sessions: BrokerSessions, sender: Sender): Bringing {
+  const { session, access } = client
+  const waiting = new Map<string, Subscription>()
+  let isWalking = false
+  let roomComes: (() => void) | null = null
+
+  async function walk(): Promise<void> {
+    while (waiting.size > 0 && client.isOpen()) {
+      const subscriptions = [...waiting.values()]
+      waiting.clear()
+      const byFilter = createTopicTrie<Subscription>()
+      for (const subscription of subscriptions) byFilter.set(subscription.filter, subscription)
+      for await (const { topic } of sessions.retainedBy(
+        subscriptions.map(({ filter }) => filter),
+      )) {
+        const covering = byFilter.covering(topic)
+        while (client.isOpen() && !bringOne(topic, covering))
+          await new Promise<void>((resolve) => {
+            roomComes = resolve
+          })
+        if (!client.isOpen()) return
+      }
+    }
+  }
+
+  /** What is retained by now, so that it is never older than what the client has seen; false where there is no room. */
+  function bringOne(topic: string, subscriptions: readonly Subscription[]): boolean {
+    const message = sessions.retainedOn(topic)
+    if (!message || !access.mayReceive(topic)) return true
+    const match = toMatch(session, subscriptions)
+    return sender.bring(message, Math.min(match.qos, message.qos) as Qos, match)
+  }
+
+  return {
+    bring(subscriptions) {
+      for (const subscription of subscriptions) waiting.set(subscription.name, subscription)
+      if (isWalking || waiting.size === 0) return
+      isWalking = true
+      walk()
+        .catch(() => client.fail(new ProtocolError(Reason.unspecifiedError, 'cannot be served')))
+        .finally(() => {
+          isWalking = false
+        })
+    },
+    goOn() {
+      roomComes?.()
+      roomComes = null
+    },
+  }
+}

@@ -1,0 +1,42 @@
+import type { Logger } from 'pino'
+import type { Access } from '../acl/access.ts'
+import type { Session } from '../broker/session.ts'
+import type { BrokerSessions } from '../broker/session-broker.ts'
+import type { Identity } from '../identity/identity.ts'
+import type { CutReason, Door, Meter } from '../metrics/meter.ts'
+import type { Relay } from '../relay/relay.ts'
+import type { Sparingly } from '../sparingly.ts'
+import type { ProtocolError } from './reasons.ts'
+import type { MqttSettings } from './settings.ts'
+import type { SharedFrames } from './shared-frames.ts'
+import type { Terms } from './terms.ts'
+import type { Wire } from './wire.ts'
+
+/** What every connection works with. */
+export interface MqttWorld {
+  readonly sessions: BrokerSessions
+  readonly relay: Relay
+  readonly meter: Meter
+  readonly settings: MqttSettings
+  readonly frames: SharedFrames
+  /** Bytes of the largest packet after CONNECT. */
+  readonly maxPacket: number
+  readonly log: Logger
+  readonly sparingly: Sparingly
+}
+
+/** A client whose CONNECT was accepted, as its connection's parts see it. */
+export interface Client {
+  readonly identity: Identity
+  readonly door: Door
+  readonly terms: Terms
+  readonly session: Session
+  readonly access: Access
+  readonly wire: Wire
+  /** Whether packets may still be written. */
+  isOpen(): boolean
+  /** Ends the connection for a reason of the client's. */
+  fail(error: ProtocolError, bound?: CutReason): void
+  /** Stops reading from the client until the returned function is called. */
+  hold(): () => void
+}

@@ -1,0 +1,279 @@
+import type { Duplex } from 'node:stream'
+import type { CloseRequest } from '../broker/registry.ts'
+import type { EndReason, Link, Session } from '../broker/session.ts'
+import type { Identity } from '../identity/identity.ts'
+import type { CutReason, Door } from '../metrics/meter.ts'
+import { boundOf } from './bounds.ts'
+import type { Client, MqttWorld } from './client.ts'
+import { type Conversation, createConversation } from './conversation.ts'
+import { decodePacket } from './decode.ts'
+import { versionOf } from './decode-connect.ts'
+import { connackPacket, disconnectPacket } from './encode.ts'
+import type { Frame } from './frames.ts'
+import { watchKeepAlive } from './keep-alive.ts'
+import type { Connect, Disconnect, Version } from './packets.ts'
+import { createReader } from './reader.ts'
+import { ProtocolError, Reason } from './reasons.ts'
+import { type Terms, toConnackProperties, toTerms } from './terms.ts'
+import { faultOf } from './web-socket.ts'
+import { createWire } from './wire.ts'
+
+/**
+ * Where a connection is on its way: it waits for CONNECT; it has that and opens its session; it is open; or it has ended
+ * and has no session any more.
+ */
+type Phase =
+  | { readonly name: 'new' }
+  | { readonly name: 'connecting'; readonly terms: Terms }
+  | {
+      readonly name: 'open'
+      readonly terms: Terms
+      readonly session: Session
+      readonly conversation: Conversation
+      readonly stopKeepAlive: () => void
+    }
+  | { readonly name: 'ended' }
+
+/** A client id, a will and credentials that nobody reads: larger is no device. */
+const MAX_CONNECT_BYTES = 16_384
+/** How long a client has to read why its connection ends. */
+const PARTING_MS = 1_000
+const CONNECT = 1
+
+const ENDS: Record<EndReason, ProtocolError> = {
+  taken_over: new ProtocolError(Reason.sessionTakenOver, 'connected again with the same client id'),
+  shutting_down: new ProtocolError(Reason.serverShuttingDown, 'is parted with: the gateway stops'),
+}
+
+/** Speaks MQTT with one client, from its first byte to its last. */
+export function serveConnection(
+  stream: Duplex,
+  identity: Identity,
+  door: Door,
+  world: MqttWorld,
+): void {
+  const { sessions, meter, settings } = world
+  let phase: Phase = { name: 'new' }
+
+  const wire = createWire(stream, () => {
+    if (phase.name === 'open') phase.conversation.taken()
+  })
+  const reader = createReader(stream, {
+    connectBytes: MAX_CONNECT_BYTES,
+    packetBytes: world.maxPacket,
+    connectTime: settings.connectTimeout * 1000,
+    packetTime: settings.packetTimeout * 1000,
+    onFrame({ first, body }: Frame) {
+      if (phase.name === 'new') connect(first, body)
+      else if (phase.name === 'open') phase.conversation.handle(first, body)
+    },
+    onError,
+  })
+  stream.on('error', (error: Error) => {
+    const fault = faultOf(error)
+    if (fault) fail(fault)
+    else world.log.debug({ device: identity.id, reason: error.message }, 'MQTT connection error')
+  })
+  // whoever only ends its side is not there for an answer either
+  stream.on('end', vanish)
+  stream.on('close', vanish)
+
+  const link: Link = {
+    isOpen,
+    hasRoom: () => phase.name === 'open' && phase.conversation.sender.hasRoom(),
+    // an error is this connection's, and not that of whoever publishes
+    deliver(delivery, qos, match) {
+      try {
+        if (phase.name === 'open') phase.conversation.sender.deliver(delivery, qos, match)
+      } catch (error) {
+        onError(error)
+      }
+    },
+    wake() {
+      try {
+        if (phase.name === 'open') phase.conversation.sender.sendWaiting()
+      } catch (error) {
+        onError(error)
+      }
+    },
+    end(reason) {
+      tell(ENDS[reason])
+      part()
+    },
+  }
+
+  function isOpen(): boolean {
+    return phase.name === 'open'
+  }
+
+  function connect(first: number, body: Buffer): void {
+    let terms: Terms
+    let mostBytes = Infinity
+    try {
+      const packet = decodePacket(first, body, null) as Connect
+      mostBytes = packet.maximumPacketSize
+      terms = toTerms(packet, settings)
+      checkRoom(terms)
+    } catch (error) {
+      if (first >> 4 === CONNECT && error instanceof ProtocolError)
+        refuse(versionOf(body) ?? 4, error.reason, mostBytes)
+      throw error
+    }
+    phase = { name: 'connecting', terms }
+    const goOn = reader.hold()
+    open(terms).then(goOn, onError)
+  }
+
+  /** Every other packet that has to be sent has fewer bytes than CONNACK, or as many as the client makes it have. */
+  function checkRoom(terms: Terms): void {
+    const { maximumPacketSize } = terms
+    const { length } = toConnack(terms, false)
+    if (length > maximumPacketSize)
+      throw new ProtocolError(
+        Reason.packetTooLarge,
+        `takes packets of at most ${maximumPacketSize} bytes; its CONNACK has ${length} [MQTT-3.1.2-24]`,
+      )
+  }
+
+  function toConnack(terms: Terms, sessionPresent: boolean): Buffer {
+    const properties = toConnackProperties(terms, settings, world.maxPacket)
+    return connackPacket(terms.version, { reason: Reason.success, sessionPresent, properties })
+  }
+
+  async function open(terms: Terms): Promise<void> {
+    const { version, clientId, cleanStart, sessionExpiry: expiry, will } = terms
+    const client = `${identity.id}/${clientId}`
+    const opened = await sessions
+      .open({ client, cleanStart, expiry, will, link })
+      .catch((error: unknown) => {
+        refuse(version, Reason.serverUnavailable)
+        throw error
+      })
+    if (!opened) {
+      refuse(version, Reason.quotaExceeded)
+      throw new ProtocolError(Reason.quotaExceeded, 'wants a session more than there may be')
+    }
+    const { session, isPresent } = opened
+    // the will is the store's by now, and its bytes here would keep those of the whole CONNECT
+    if (phase.name === 'connecting') begin({ ...terms, will: null }, session, isPresent)
+    else sessions.close(session, link, { sendsWill: false, expiry: null })
+  }
+
+  function begin(terms: Terms, session: Session, isPresent: boolean): void {
+    const { version, keepAlive } = terms
+    const conversation = createConversation(toClient(terms, session), world, {
+      onDisconnect,
+      onError,
+    })
+    const stopKeepAlive = watchKeepAlive(keepAlive, reader.lastHeard, silent)
+    phase = { name: 'open', terms, session, conversation, stopKeepAlive }
+    reader.connected(version)
+    wire.write(toConnack(terms, isPresent))
+    conversation.sender.sendWaiting()
+  }
+
+  function toClient(terms: Terms, session: Session): Client {
+    return {
+      identity,
+      door,
+      terms,
+      session,
+      access: session.access,
+      wire,
+      isOpen,
+      fail,
+      hold: reader.hold,
+    }
+  }
+
+  /** Tells a client why it is not let in; one before MQTT 5 only where there is a return code for it. */
+  function refuse(version: Version, reason: number, mostBytes = Infinity): void {
+    const packet = connackPacket(version, { reason, sessionPresent: false, properties: {} })
+    if (packet.length > mostBytes) return
+    if (version === 5 || WITH_RETURN_CODE.has(reason)) wire.write(packet)
+  }
+
+  function silent(): void {
+    fail(new ProtocolError(Reason.keepAliveTimeout, 'broke its keep alive'))
+  }
+
+  function onDisconnect({ reason, sessionExpiry }: Disconnect): void {
+    if (phase.name !== 'open') return
+    if (phase.terms.sessionExpiry === 0 && sessionExpiry !== null && sessionExpiry > 0)
+      throw new ProtocolError(
+        Reason.protocolError,
+        'asked for a session expiry in DISCONNECT but for none in CONNECT [MQTT-3.14.2-2]',
+      )
+    const expiry = sessionExpiry && Math.min(sessionExpiry, settings.sessionExpiry)
+    leave({ sendsWill: reason !== Reason.success, expiry })
+  }
+
+  function onError(error: unknown, bound?: CutReason): void {
+    if (!(error instanceof ProtocolError))
+      world.sparingly(`failed\0${identity.id}`, (repeated) =>
+        world.log.error(
+          { err: error, device: identity.id, door, ...repeated },
+          'an MQTT connection failed',
+        ),
+      )
+    fail(
+      error instanceof ProtocolError
+        ? error
+        : new ProtocolError(Reason.unspecifiedError, 'cannot be served'),
+      bound,
+    )
+  }
+
+  function fail(error: ProtocolError, bound = boundOf(error.reason)): void {
+    if (phase.name === 'ended') return
+    if (bound) meter.connectionCut(door, bound)
+    world.sparingly(`cut\0${error.reason}\0${identity.id}`, (repeated) =>
+      world.log.warn(
+        { device: identity.id, door, reason: error.message, ...repeated },
+        'disconnecting an MQTT client',
+      ),
+    )
+    tell(error)
+    leave({ sendsWill: true, expiry: null })
+  }
+
+  /** Tells an MQTT 5 client why its connection ends. */
+  function tell(error: ProtocolError): void {
+    if (phase.name !== 'open' || phase.terms.version < 5) return
+    const { wantsReasons } = phase.terms
+    const sentence = wantsReasons ? `The client ${error.message.replace(/\.$/, '')}.` : undefined
+    wire.write(disconnectPacket(error.reason, sentence))
+  }
+
+  /** Gives the session back. */
+  function leave(request: CloseRequest): void {
+    const session = phase.name === 'open' ? phase.session : null
+    part()
+    // after that, so that nothing more is sent: neither its own will nor what others say to it
+    if (session) sessions.close(session, link, request)
+  }
+
+  function vanish(): void {
+    if (phase.name !== 'ended') leave({ sendsWill: true, expiry: null })
+  }
+
+  /** Sends what is still to be sent and closes the stream. What comes meanwhile is discarded, so that no reset overtakes it. */
+  function part(): void {
+    if (phase.name === 'open') {
+      phase.stopKeepAlive()
+      phase.conversation.end()
+    }
+    phase = { name: 'ended' }
+    reader.stop()
+    wire.end()
+    setTimeout(() => stream.destroy(), PARTING_MS).unref()
+  }
+}
+
+/** Refusals that clients before MQTT 5 have a return code for. */
+const WITH_RETURN_CODE: ReadonlySet<number> = new Set([
+  Reason.unsupportedProtocolVersion,
+  Reason.clientIdentifierNotValid,
+  Reason.serverUnavailable,
+  Reason.quotaExceeded,
+])

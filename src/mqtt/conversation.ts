@@ -1,0 +1,94 @@
+import { createAnswers } from './answers.ts'
+import { createBringing } from './bringing.ts'
+import type { Client, MqttWorld } from './client.ts'
+import { decodePacket } from './decode.ts'
+import { PINGRESP } from './encode.ts'
+import type { ClientPacket, Disconnect } from './packets.ts'
+import { ProtocolError, Reason } from './reasons.ts'
+import { createReceiver } from './receive.ts'
+import { createSender, type Sender } from './send.ts'
+import { createStall } from './stall.ts'
+import { createSubscriber } from './subscribe.ts'
+
+/** What is said between CONNACK and the end of a connection. */
+export interface Conversation {
+  readonly sender: Sender
+  /** Takes the next packet of the client; throws a ProtocolError for one that it may not send. */
+  handle(firstByte: number, body: Buffer): void
+  /** The system has taken what was written. */
+  taken(): void
+  /** The connection has ended. */
+  end(): void
+}
+
+export interface Hooks {
+  onDisconnect(packet: Disconnect): void
+  onError(error: unknown): void
+}
+
+export function createConversation(client: Client, world: MqttWorld, hooks: Hooks): Conversation {
+  const { version } = client.terms
+  const stall = createStall(client, world.settings.streamStall)
+  const answers = createAnswers(client, stall)
+  const sender = createSender(client, world, answers, stall)
+  const receiver = createReceiver(client, world, answers)
+  const bringing = createBringing(client, world.sessions, sender)
+  const subscriber = createSubscriber(client, world, bringing.bring)
+
+  /** Reads nothing more until `work` is done. */
+  function inTurn(work: Promise<void>): void {
+    const goOn = client.hold()
+    work.then(goOn, hooks.onError)
+  }
+
+  function take(packet: ClientPacket): void {
+    switch (packet.type) {
+      case 'publish':
+        receiver.publish(packet)
+        break
+      case 'puback':
+      case 'pubrec':
+      case 'pubcomp':
+        sender.acknowledged(packet)
+        bringing.goOn()
+        break
+      case 'pubrel':
+        receiver.release(packet.packetId)
+        break
+      case 'subscribe':
+        inTurn(subscriber.subscribe(packet, answers.expect()))
+        break
+      case 'unsubscribe':
+        inTurn(subscriber.unsubscribe(packet, answers.expect()))
+        break
+      case 'pingreq':
+        answers.now(PINGRESP)
+        break
+      case 'disconnect':
+        hooks.onDisconnect(packet)
+        break
+      case 'connect':
+        throw new ProtocolError(Reason.protocolError, 'sent a second CONNECT [MQTT-3.1.0-2]')
+      case 'auth':
+        throw new ProtocolError(
+          Reason.protocolError,
+          'sent an AUTH without an authentication method [MQTT-4.12.0-6]',
+        )
+    }
+  }
+
+  return {
+    sender,
+    handle: (firstByte, body) => take(decodePacket(firstByte, body, version)),
+    taken() {
+      stall.stop()
+      answers.taken()
+      sender.sendWaiting()
+      bringing.goOn()
+    },
+    end() {
+      stall.stop()
+      receiver.end()
+    },
+  }
+}

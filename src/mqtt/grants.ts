@@ -1,0 +1,62 @@
+import { parseShared } from '../broker/groups.ts'
+import { subscriptionBytes } from '../broker/session.ts'
+import { filterProblem } from '../topic/topic.ts'
+import type { Client, MqttWorld } from './client.ts'
+import type { SubscriptionRequest } from './packets.ts'
+import { ProtocolError, Reason } from './reasons.ts'
+
+/** Decides on one SUBSCRIBE: the reason code for each filter, which is its QoS where it is granted. */
+export function toCodes(
+  requests: readonly SubscriptionRequest[],
+  { session, access, terms }: Client,
+  { sessions, meter, settings }: MqttWorld,
+): number[] {
+  let { bytes, shared } = sessions.subscriptionRoom(session)
+  let names = settings.maxSubscriptions - session.subscriptions.size
+  // of the names that the session does not have yet: a packet can hold tens of thousands
+  let looks = settings.maxSubscriptions
+  let refused = 0
+  const known = new Map<string, number>()
+
+  /** Every valid filter is granted, as with Mosquitto; reading is decided on each delivery. */
+  function codeFor(name: string): number {
+    const share = parseShared(name)
+    const filter = share?.filter ?? name
+    const problem = (share && shareProblem(share.share)) ?? filterProblem(filter)
+    if (problem) return invalid(problem, share !== null)
+    const isNew = !session.subscriptions.has(name)
+    const cost = subscriptionBytes(name)
+    if (isNew && (looks-- <= 0 || names <= 0 || bytes < cost || (share && shared <= 0))) {
+      refused += 1
+      return Reason.quotaExceeded
+    }
+    if (settings.subscribe === 'check' && !access.couldReceive([filter]))
+      return Reason.notAuthorized
+    if (isNew) {
+      names -= 1
+      bytes -= cost
+      if (share) shared -= 1
+    }
+    return Reason.success
+  }
+
+  /** MQTT 3.1.1 has no code for a filter that is none; a shared one is only an odd filter to it. */
+  function invalid(problem: string, isShared: boolean): number {
+    if (terms.version === 5 || isShared) return Reason.topicFilterInvalid
+    throw new ProtocolError(Reason.topicFilterInvalid, `sent a filter that ${problem}`)
+  }
+
+  const codes = requests.map(({ filter, qos }) => {
+    const code = known.get(filter) ?? codeFor(filter)
+    known.set(filter, code)
+    return code === Reason.success ? qos : code
+  })
+  if (refused > 0) meter.storeLimitReached('subscriptions', refused)
+  return codes
+}
+
+function shareProblem(share: string): string | null {
+  if (share === '' || /[+#]/.test(share))
+    return 'has no valid share name after $share/ [MQTT-4.8.2-1, MQTT-4.8.2-2]'
+  return null
+}

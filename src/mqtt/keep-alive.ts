@@ -1,0 +1,18 @@
+/** Calls `onSilence` once a client has sent nothing for one and a half times its keep alive, in seconds [MQTT-3.1.2-22]. Returns what stops it. */
+export function watchKeepAlive(
+  keepAlive: number,
+  lastHeard: () => number,
+  onSilence: () => void,
+): () => void {
+  if (keepAlive === 0) return () => {}
+  const limit = keepAlive * 1500
+  let timer = setTimeout(look, limit)
+
+  function look(): void {
+    const left = limit - (performance.now() - lastHeard())
+    if (left <= 0) onSilence()
+    else timer = setTimeout(look, left)
+  }
+
+  return () => clearTimeout(timer)
+}

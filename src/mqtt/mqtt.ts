@@ -1,0 +1,68 @@
+import type { Duplex } from 'node:stream'
+import type { Logger } from 'pino'
+import type { Will } from '../broker/session.ts'
+import type { BrokerSessions } from '../broker/session-broker.ts'
+import type { AccessOf } from '../broker/store/sessions.ts'
+import type { Identity } from '../identity/identity.ts'
+import type { Door, Meter } from '../metrics/meter.ts'
+import type { Relay } from '../relay/relay.ts'
+import { createSparingly } from '../sparingly.ts'
+import { MAX_PROPERTIES_BYTES } from '../topic/properties.ts'
+import { MAX_TOPIC_BYTES } from '../topic/topic.ts'
+import { serveConnection } from './connection.ts'
+import type { MqttSettings } from './settings.ts'
+import { createSharedFrames } from './shared-frames.ts'
+
+/** Speaks MQTT 3.1, 3.1.1 and 5 with clients that have been identified. */
+export interface MqttHost {
+  /** Bytes of the largest packet after CONNECT. */
+  readonly maxPacket: number
+  accept(stream: Duplex, identity: Identity, door: Door): void
+}
+
+export interface MqttOptions {
+  readonly sessions: BrokerSessions
+  readonly relay: Relay
+  readonly accessOf: AccessOf
+  readonly meter: Meter
+  readonly log: Logger
+  readonly settings: MqttSettings
+}
+
+/** Bytes of a PUBLISH besides its topic, properties and payload: fixed header, packet identifier and lengths. */
+const OVERHEAD_BYTES = 16
+
+export function createMqttHost(options: MqttOptions): MqttHost {
+  const { sessions, relay, accessOf, meter, log, settings } = options
+  const world = {
+    sessions,
+    relay,
+    meter,
+    log,
+    settings,
+    sparingly: createSparingly(),
+    frames: createSharedFrames(),
+    maxPacket: settings.maxPayload + MAX_TOPIC_BYTES + MAX_PROPERTIES_BYTES + OVERHEAD_BYTES,
+  }
+
+  /** Like any other message: valid, allowed now, and counted. Rejects while the broker takes nothing. */
+  async function publishWill(
+    { device, clientId }: { device: string; clientId: string },
+    { message, messageExpiry }: Will,
+  ): Promise<void> {
+    const publisher = {
+      identity: { id: device },
+      door: 'mqtt',
+      access: accessOf(device, clientId),
+      origin: { session: null, arrival: null },
+    } as const
+    const refusal = await relay.publish(publisher, { ...message, messageExpiry })
+    if (refusal?.code === 'broker_unavailable') throw refusal
+  }
+
+  sessions.publishWillsBy(publishWill)
+  return {
+    maxPacket: world.maxPacket,
+    accept: (stream, identity, door) => serveConnection(stream, identity, door, world),
+  }
+}

@@ -1,0 +1,214 @@
+import type { Arrival } from '../broker/session.ts'
+import type { GatewayError } from '../errors.ts'
+import type { Outcome, Publisher } from '../relay/relay.ts'
+import { createTopicResolver } from './aliases.ts'
+import type { Answers } from './answers.ts'
+import type { Client, MqttWorld } from './client.ts'
+import { acknowledgementPacket } from './encode.ts'
+import type { Publish } from './packets.ts'
+import { ProtocolError, Reason } from './reasons.ts'
+
+/** Takes what one client publishes. */
+export interface Receiver {
+  publish(packet: Publish): void
+  /** PUBREL came. */
+  release(packetId: number): void
+  /** The connection has ended. */
+  end(): void
+}
+
+/** Messages and bytes of one client that may be on their way into the broker before the next is read. */
+const MAX_UNDERWAY = 1000
+const MAX_UNDERWAY_BYTES = 4 * 1024 * 1024
+const FAILURE = 0x80
+
+export function createReceiver(client: Client, world: MqttWorld, answers: Answers): Receiver {
+  const { identity, door, session, access, terms } = client
+  const { sessions, relay, meter, settings } = world
+  const { version } = terms
+  const topicOf = createTopicResolver(version === 5 ? settings.topicAliasMaximum : 0)
+  const origin = { session, arrival: null }
+  const publisher: Publisher = { identity, door, access, origin }
+  // packet identifiers of QoS 1 and 2 that an MQTT 5 client has not seen the end of: what Receive Maximum counts
+  const open = new Set<number>()
+  let underway = 0
+  let underwayBytes = 0
+  let resume: (() => void) | null = null
+  // of the one message that waits for the publish rate
+  let leaveLine: (() => void) | null = null
+
+  function publish(packet: Publish): void {
+    const topic = topicOf(packet)
+    const whole = topic === packet.topic ? packet : { ...packet, topic }
+    if (packet.qos > 0 && version === 5) count(packet)
+    const known = packet.qos === 2 ? session.arrivals.get(packet.packetId) : undefined
+    if (known) repeat(whole, known)
+    else admit(whole)
+  }
+
+  function count({ packetId }: Publish): void {
+    open.add(packetId)
+    if (open.size > settings.receiveMaximum)
+      throw new ProtocolError(
+        Reason.receiveMaximumExceeded,
+        `sent more than ${settings.receiveMaximum} QoS 1 and 2 messages at once [MQTT-3.3.4-9]`,
+      )
+  }
+
+  /** Made to wait while the device publishes faster than it may: nothing more is read, and nothing is lost. */
+  function admit(packet: Publish): void {
+    leaveLine = relay.admit(identity.id, go)
+    if (leaveLine === null) {
+      take(packet)
+      return
+    }
+    meter.publishDelayed(door)
+    const goOn = client.hold()
+    function go(): void {
+      leaveLine = null
+      take(packet)
+      goOn()
+    }
+  }
+
+  function take(packet: Publish): void {
+    if (packet.qos === 2) {
+      takeExactlyOnce(packet)
+      return
+    }
+    const outcome = relay.publish(publisher, packet)
+    if (!(outcome instanceof Promise)) conclude(packet, outcome, answers.give)
+    else settle(packet, outcome, packet.qos === 0 ? nothing : answers.expect())
+  }
+
+  function takeExactlyOnce(packet: Publish): void {
+    const arrival = sessions.arrive(session, packet.packetId)
+    if (!arrival) {
+      client.fail(
+        new ProtocolError(
+          Reason.receiveMaximumExceeded,
+          'has more QoS 2 messages without a PUBREL than the sessions of one device may have',
+        ),
+      )
+      return
+    }
+    const answer = answers.expect()
+    const outcome = Promise.resolve(
+      relay.publish({ ...publisher, origin: { session, arrival } }, packet),
+    )
+    // what was refused is a new message when it comes again
+    const forget = () => sessions.forget(session, arrival)
+    arrival.stored = outcome
+      .then((refusal) => (refusal ? forget() : undefined), forget)
+      .finally(() => {
+        arrival.stored = null
+      })
+    settle(packet, outcome, answer)
+  }
+
+  /** A DUP is neither authorised nor counted again, and acknowledged only once the first is stored [MQTT-4.3.3-10]. */
+  function repeat(packet: Publish, arrival: Arrival): void {
+    const goOn = client.hold()
+    Promise.resolve(arrival.stored).then(() => {
+      if (!client.isOpen()) return
+      if (session.arrivals.get(packet.packetId) === arrival)
+        answers.give(acknowledgement(packet, Reason.success))
+      else admit(packet)
+      goOn()
+    }, nothing)
+  }
+
+  function settle(
+    packet: Publish,
+    outcome: Promise<Outcome>,
+    answer: (bytes: Buffer) => void,
+  ): void {
+    const bytes = packet.payload.length
+    underway += 1
+    underwayBytes += bytes
+    if (underway >= MAX_UNDERWAY || underwayBytes >= MAX_UNDERWAY_BYTES) resume ??= client.hold()
+    outcome
+      .then((refusal) => conclude(packet, refusal, answer))
+      .catch(() => client.fail(new ProtocolError(Reason.unspecifiedError, 'cannot be served')))
+      .finally(() => {
+        underway -= 1
+        underwayBytes -= bytes
+        if (underway > MAX_UNDERWAY / 2 || underwayBytes > MAX_UNDERWAY_BYTES / 2) return
+        resume?.()
+        resume = null
+      })
+  }
+
+  function conclude(packet: Publish, refusal: Outcome, answer: (bytes: Buffer) => void): void {
+    const reason = reasonFor(packet, refusal)
+    if (reason !== null && packet.qos > 0) answer(acknowledgement(packet, reason))
+  }
+
+  /** The reason code of the acknowledgement; null where the connection ends instead. */
+  function reasonFor({ qos, topic }: Publish, refusal: Outcome): number | null {
+    if (refusal === null)
+      return version < 5 || qos === 0 || sessions.isHeard(topic)
+        ? Reason.success
+        : Reason.noMatchingSubscribers
+    const reason = REASONS[refusal.code] ?? Reason.implementationSpecificError
+    if (refusal.code === 'topic_invalid' || (qos === 0 && refusal.code === 'body_invalid')) {
+      client.fail(new ProtocolError(reason, `published what is refused: ${refusal.message}`))
+      return null
+    }
+    if (version === 5) return reason
+    // an acknowledgement would say that it is stored, and MQTT 3 has no other answer
+    if (refusal.code === 'broker_unavailable' && qos > 0) {
+      client.fail(new ProtocolError(reason, `cannot be served: ${refusal.message}`))
+      return null
+    }
+    // dropped and acknowledged, as with Mosquitto
+    return Reason.success
+  }
+
+  function acknowledgement({ qos, packetId }: Publish, reason: number): Buffer {
+    if (qos === 1 || reason >= FAILURE) open.delete(packetId)
+    const type = qos === 1 ? 'puback' : 'pubrec'
+    return acknowledgementPacket(version, type, packetId, reason, stringOf(reason))
+  }
+
+  function stringOf(reason: number): string | undefined {
+    return terms.wantsReasons ? STRINGS[reason] : undefined
+  }
+
+  function release(packetId: number): void {
+    const answer = answers.expect()
+    const arrival = session.arrivals.get(packetId)
+    const complete = (reason: number) => {
+      open.delete(packetId)
+      answer(acknowledgementPacket(version, 'pubcomp', packetId, reason))
+    }
+    if (!arrival) {
+      complete(Reason.packetIdentifierNotFound)
+      return
+    }
+    sessions.leave(session, arrival).then(
+      () => complete(Reason.success),
+      () => client.fail(new ProtocolError(Reason.unspecifiedError, 'cannot be sent PUBCOMP')),
+    )
+  }
+
+  return { publish, release, end: () => leaveLine?.() }
+}
+
+/** What a refusal comes to in PUBACK and PUBREC [MQTT 5 §3.4.2.1], or in DISCONNECT. */
+const REASONS: Partial<Record<GatewayError['code'], number>> = {
+  topic_invalid: Reason.topicNameInvalid,
+  body_invalid: Reason.payloadFormatInvalid,
+  payload_too_large: Reason.quotaExceeded,
+  publish_denied: Reason.notAuthorized,
+}
+
+const STRINGS: Record<number, string> = {
+  [Reason.notAuthorized]: 'The access control file does not let this device publish to this topic.',
+  [Reason.quotaExceeded]:
+    'The payload or the properties are larger, or there are more user properties, than the gateway takes.',
+  [Reason.payloadFormatInvalid]: 'The payload is not UTF-8, as its payload format indicator says.',
+  [Reason.implementationSpecificError]: 'The gateway could not store the message; send it again.',
+}
+
+function nothing(): void {}

@@ -1,0 +1,221 @@
+import type { Delivery } from '../broker/broker.ts'
+import type { Match } from '../broker/session.ts'
+import type { Entry } from '../broker/store/queue.ts'
+import type { Message, Qos } from '../topic/message.ts'
+import type { Answers } from './answers.ts'
+import type { Client, MqttWorld } from './client.ts'
+import { acknowledgementPacket } from './encode.ts'
+import { createToPacket } from './message-packet.ts'
+import type { Acknowledgement } from './packets.ts'
+import { ProtocolError, Reason } from './reasons.ts'
+import type { Stall } from './stall.ts'
+
+/** Sends one client its messages, as fast as it takes them. */
+export interface Sender {
+  /** A message for now. */
+  deliver(delivery: Delivery, qos: Qos, match: Match): void
+  /** What a new subscription brings, once there is room: true when it was taken. */
+  bring(message: Message, qos: Qos, match: Match): boolean
+  /** Sends what waits in the session's queue, as far as window and wire allow. */
+  sendWaiting(): void
+  /** PUBACK, PUBREC or PUBCOMP came. */
+  acknowledged(packet: Acknowledgement): void
+  /** Whether the client can take another message at once. */
+  hasRoom(): boolean
+}
+
+/** Entries that a session which ends with its connection may have: below the packet identifiers that there are. */
+const MAX_QUEUED = 50_000
+/** What each takes until it is acknowledged, besides its message. */
+const ENTRY_BYTES = 256
+/** The part of all room that what new subscriptions bring may fill: the rest is for what is live. */
+const RETAINED_PART = 0.5
+const FAILURE = 0x80
+
+export function createSender(
+  client: Client,
+  world: MqttWorld,
+  answers: Answers,
+  stall: Stall,
+): Sender {
+  const { session, access, terms, wire, door } = client
+  const { sessions, meter, settings, frames } = world
+  const { clientBuffer } = settings
+  const { version } = terms
+  const window = session.isStored
+    ? Math.min(terms.receiveMaximum, settings.maxInflight)
+    : terms.receiveMaximum
+  const toPacket = createToPacket(client, frames)
+  // packets that wait for their packet identifiers to be stored
+  let isStoring = false
+
+  function deliver(delivery: Delivery, qos: Qos, match: Match): void {
+    if (!client.isOpen() || !access.mayReceive(delivery.topic)) return
+    const retain = match.retainAsPublished && delivery.retain
+    if (!hasRoomFor(1)) drop(qos)
+    else if (qos === 0) sendNow(delivery, retain, match)
+    else sendReliably(delivery, qos, retain, match)
+  }
+
+  function bring(message: Message, qos: Qos, match: Match): boolean {
+    if (qos > 0 && session.isStored) {
+      if (!sessions.hasRoomForRetained(session)) return false
+      sessions.enqueueRetained(match, message, qos as 1 | 2).then(sendWaiting, () =>
+        // its subscription is kept, so it has to hear that what this brings is not
+        client.fail(
+          new ProtocolError(Reason.unspecifiedError, 'cannot be sent a retained message'),
+        ),
+      )
+      return true
+    }
+    if (!hasRoomFor(RETAINED_PART)) {
+      stall.behind()
+      return false
+    }
+    if (qos === 0) sendNow(message, true, match)
+    else sendReliably(message, qos, true, match)
+    return true
+  }
+
+  function hasRoomFor(part: number): boolean {
+    const { queue, isStored } = session
+    if (isStored) return wire.waiting() <= clientBuffer * part
+    const bytes = wire.waiting() + queue.bytes() + queue.length() * ENTRY_BYTES
+    return bytes <= clientBuffer * part && queue.length() <= MAX_QUEUED * part
+  }
+
+  /** A QoS 0 message is lost to who is too slow; QoS 1 and 2 end the connection, so that nothing is missing unnoticed. */
+  function drop(qos: Qos): void {
+    meter.deliveryDropped(door, 'slow_reader')
+    world.sparingly(`slow\0${session.client}`, (repeated) =>
+      world.log.warn(
+        {
+          device: session.device,
+          client: session.clientId,
+          bytes: wire.waiting(),
+          ...repeated,
+        },
+        'an MQTT subscriber does not keep up',
+      ),
+    )
+    if (qos === 0) stall.behind()
+    else
+      client.fail(
+        new ProtocolError(Reason.quotaExceeded, 'does not keep up with what it subscribed to'),
+        'slow_reader',
+      )
+  }
+
+  function sendNow(message: Message | Delivery, retain: boolean, match: Match): void {
+    const packet = toPacket(message, 0, retain, false, 0, match.identifiers)
+    if (isSmallEnough(packet)) wire.write(packet)
+  }
+
+  /** At once or, behind what waits for the client's window, in its turn. */
+  function sendReliably(
+    message: Message | Delivery,
+    qos: 1 | 2,
+    retain: boolean,
+    match: Match,
+  ): void {
+    if (!session.queue.isIdle() || !mayGoOn()) {
+      sessions.push(match, message, qos, retain)
+      return
+    }
+    const entry = sessions.pushSent(match, message, qos, retain)
+    const packet = toPacket(message, qos, retain, false, entry.packetId, match.identifiers)
+    if (isSmallEnough(packet)) wire.write(packet)
+    else sessions.settle(session, entry)
+  }
+
+  /** Counts it as delivered, or as dropped if the client does not take packets of this size. */
+  function isSmallEnough({ length }: Buffer): boolean {
+    if (length <= terms.maximumPacketSize) meter.delivered(door)
+    // as if it had been sent [MQTT-3.1.2-25]
+    else meter.deliveryDropped(door, 'packet_too_large')
+    return length <= terms.maximumPacketSize
+  }
+
+  function mayGoOn(): boolean {
+    return client.isOpen() && wire.waiting() < clientBuffer && session.queue.inFlight() < window
+  }
+
+  function sendWaiting(): void {
+    if (isStoring || session.queue.isIdle()) return
+    const stored: Buffer[] = []
+    while (mayGoOn()) {
+      const entry = sessions.next(session)
+      if (!entry) break
+      const packet = take(entry)
+      if (packet === null) continue
+      // sent again after a crash under another identifier it would be another message [MQTT-4.3.3-1]
+      const waits = entry.qos === 2 && session.isStored && !entry.isReleased
+      // and what comes after it does not pass it
+      if (waits || stored.length > 0) stored.push(packet)
+      else wire.write(packet)
+    }
+    if (stored.length > 0) sendStored(stored)
+    if (wire.waiting() >= clientBuffer) stall.behind()
+  }
+
+  function sendStored(packets: readonly Buffer[]): void {
+    isStoring = true
+    sessions
+      .stored()
+      .then(() => {
+        if (client.isOpen()) for (const packet of packets) wire.write(packet)
+        isStoring = false
+        sendWaiting()
+      })
+      // what is not sent now is sent on the next connection
+      .catch(() => client.fail(new ProtocolError(Reason.unspecifiedError, 'cannot be sent QoS 2')))
+  }
+
+  /** The packet for an entry, which counts as sent from now on; null where the client does not get it. */
+  function take(entry: Entry): Buffer | null {
+    const { message, qos, retain, identifiers } = entry
+    const isRepeated = entry.packetId > 0
+    if (message && !access.mayReceive(message.topic)) {
+      sessions.settle(session, entry)
+      return null
+    }
+    sessions.sent(session, entry)
+    if (!message) return acknowledgementPacket(version, 'pubrel', entry.packetId)
+    const packet = toPacket(message, qos, retain, isRepeated, entry.packetId, identifiers)
+    if (isSmallEnough(packet)) return packet
+    sessions.settle(session, entry)
+    return null
+  }
+
+  function acknowledged({ type, packetId, reason }: Acknowledgement): void {
+    const entry = session.queue.byPacketId(packetId)
+    if (type === 'pubrec') received(entry, packetId, reason)
+    else if (entry && (type === 'puback' ? entry.qos === 1 : entry.isReleased))
+      sessions.settle(session, entry)
+    sendWaiting()
+  }
+
+  /** PUBRELs leave in the order of their PUBRECs [MQTT-4.6.0-4]. */
+  function received(entry: Entry | undefined, packetId: number, reason: number): void {
+    if (reason >= FAILURE) {
+      if (entry) sessions.settle(session, entry)
+    } else if (!entry) {
+      const unknown = Reason.packetIdentifierNotFound
+      answers.expect()(acknowledgementPacket(version, 'pubrel', packetId, unknown))
+    } else if (entry.qos === 2) {
+      const answer = answers.expect()
+      sessions.release(session, entry).then(
+        () => answer(acknowledgementPacket(version, 'pubrel', packetId)),
+        () => client.fail(new ProtocolError(Reason.unspecifiedError, 'cannot be sent PUBREL')),
+      )
+    }
+  }
+
+  return {
+    deliver,
+    bring,
+    sendWaiting,
+    acknowledged,
+    hasRoom: () => client.isOpen() && hasRoomFor(RETAINED_PART) && session.queue.length() < window,
+  }
+}

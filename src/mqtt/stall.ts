@@ -1,0 +1,35 @@
+import type { Client } from './client.ts'
+import { ProtocolError, Reason } from './reasons.ts'
+
+/** Ends the connection of a client that takes nothing for too long while something waits for it. */
+export interface Stall {
+  /** Something cannot go on before the client takes what was written, if anything was. */
+  behind(): void
+  /** The client has taken something, or its connection ends. */
+  stop(): void
+}
+
+export function createStall(client: Client, seconds: number): Stall {
+  let timer: NodeJS.Timeout | undefined
+
+  function look(): void {
+    const left = seconds * 1000 - client.wire.quiet()
+    timer = left > 0 ? setTimeout(look, left).unref() : undefined
+    if (left > 0) return
+    client.fail(
+      new ProtocolError(Reason.quotaExceeded, `took nothing for ${seconds} seconds`),
+      'slow_reader',
+    )
+  }
+
+  return {
+    behind() {
+      if (client.isOpen() && client.wire.waiting() > 0)
+        timer ??= setTimeout(look, seconds * 1000).unref()
+    },
+    stop() {
+      clearTimeout(timer)
+      timer = undefined
+    },
+  }
+}

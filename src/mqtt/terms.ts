@@ -1,0 +1,110 @@
+import { randomUUID } from 'node:crypto'
+import type { Will } from '../broker/session.ts'
+import { topicProblem } from '../topic/topic.ts'
+import type { ConnackProperties, Connect, Version, Will as WillPacket } from './packets.ts'
+import { ProtocolError, Reason } from './reasons.ts'
+import type { MqttSettings } from './settings.ts'
+
+/** What a client and the gateway have agreed on by CONNECT and CONNACK. */
+export interface Terms {
+  readonly version: Version
+  readonly clientId: string
+  /** Whether the client id is the gateway's choice. */
+  readonly isAssigned: boolean
+  readonly cleanStart: boolean
+  /** Seconds that the session outlives the connection. */
+  readonly sessionExpiry: number
+  /** Seconds; 0 for none. */
+  readonly keepAlive: number
+  /** QoS 1 and 2 messages that the client takes without acknowledging them. */
+  readonly receiveMaximum: number
+  /** Bytes of the largest packet that the client takes. */
+  readonly maximumPacketSize: number
+  /** Topic aliases that the gateway may set. */
+  readonly topicAliases: number
+  /** Whether the client wants reason strings. */
+  readonly wantsReasons: boolean
+  /** Whether it is a Mosquitto bridge: it wants RETAIN as published, and not its own messages. */
+  readonly isBridge: boolean
+  readonly will: Will | null
+  /** Whether the client asked for other terms than it got: CONNACK has to say so. */
+  readonly asked: Pick<Connect, 'sessionExpiry' | 'keepAlive'>
+}
+
+/** The terms for a CONNECT; throws a ProtocolError with the reason for its CONNACK where there are none. */
+export function toTerms(connect: Connect, settings: MqttSettings): Terms {
+  const { version, clientId, cleanStart, will } = connect
+  if (connect.authenticationMethod !== null)
+    throw new ProtocolError(
+      Reason.badAuthenticationMethod,
+      'asked for an authentication method; the client certificate is the authentication',
+    )
+  // MQTT 5 has the server choose [MQTT 5 §3.1.3.1]; before, that needs a clean session [MQTT-3.1.3-8]
+  if (clientId === '' && version < 5 && !cleanStart)
+    throw new ProtocolError(
+      Reason.clientIdentifierNotValid,
+      'sent an empty client id without a clean session',
+    )
+  const problem = clientId === '' ? null : clientIdProblem(clientId)
+  if (problem)
+    throw new ProtocolError(Reason.clientIdentifierNotValid, `sent a client id that ${problem}`)
+  const willProblem = will && topicProblem(will.topic)
+  if (willProblem)
+    throw new ProtocolError(Reason.topicNameInvalid, `sent a will whose topic ${willProblem}`)
+  return {
+    version,
+    clientId: clientId || `auto-${randomUUID()}`,
+    isAssigned: clientId === '',
+    cleanStart,
+    sessionExpiry: sessionExpiryOf(connect, settings),
+    keepAlive: keepAliveOf(connect, settings),
+    receiveMaximum: connect.receiveMaximum,
+    maximumPacketSize: connect.maximumPacketSize,
+    topicAliases: Math.min(connect.topicAliasMaximum, settings.topicAliasesOut),
+    // the longest reason string is shorter
+    wantsReasons: connect.requestProblemInformation && connect.maximumPacketSize >= 512,
+    isBridge: connect.bridge,
+    will: will && toWill(will),
+    asked: { sessionExpiry: connect.sessionExpiry, keepAlive: connect.keepAlive },
+  }
+}
+
+/** What CONNACK has to say of the terms to an MQTT 5 client. */
+export function toConnackProperties(
+  terms: Terms,
+  settings: MqttSettings,
+  maximumPacketSize: number,
+): ConnackProperties {
+  const { asked, sessionExpiry, keepAlive, isAssigned, clientId } = terms
+  return {
+    ...(sessionExpiry !== (asked.sessionExpiry ?? 0) && { sessionExpiry }),
+    ...(keepAlive !== asked.keepAlive && { serverKeepAlive: keepAlive }),
+    ...(isAssigned && { assignedClientId: clientId }),
+    receiveMaximum: settings.receiveMaximum,
+    maximumPacketSize,
+    ...(settings.topicAliasMaximum > 0 && { topicAliasMaximum: settings.topicAliasMaximum }),
+  }
+}
+
+function sessionExpiryOf(
+  { version, cleanStart, sessionExpiry }: Connect,
+  settings: MqttSettings,
+): number {
+  if (version === 5) return Math.min(sessionExpiry ?? 0, settings.sessionExpiry)
+  return cleanStart ? 0 : settings.sessionExpiry
+}
+
+/** MQTT 3 has no way to tell a client of another keep alive. */
+function keepAliveOf({ version, keepAlive }: Connect, { maxKeepAlive }: MqttSettings): number {
+  if (version < 5 || maxKeepAlive === 0) return keepAlive
+  return keepAlive === 0 ? maxKeepAlive : Math.min(keepAlive, maxKeepAlive)
+}
+
+/** Client ids may hold what has a meaning in filters, but no character that MQTT forbids. */
+function clientIdProblem(clientId: string): string | null {
+  return topicProblem(clientId.replaceAll(/[+#/]/g, '_'))
+}
+
+function toWill({ topic, payload, qos, retain, properties, messageExpiry, delay }: WillPacket) {
+  return { message: { topic, payload, qos, retain, properties }, messageExpiry, delay }
+}

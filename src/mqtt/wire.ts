@@ -1,0 +1,102 @@
+import type { Duplex } from 'node:stream'
+
+/** What is on its way to one client: gathered for a turn of the event loop, then written as one. */
+export interface Wire {
+  /** Bytes that the system has not taken yet. */
+  waiting(): number
+  /** Milliseconds for which something has waited and the system has taken nothing. */
+  quiet(): number
+  write(bytes: Buffer): void
+  /** Writes everything, and ends the stream. */
+  end(): void
+}
+
+/** This many bytes do not wait for the end of the turn, and go to the stream as one write. */
+const PIECE_BYTES = 65_536
+/** Writes that the stream has at once: each that it is done with shows that the client still takes something. */
+const MOST_WRITES = 2
+/** So many small pieces become one: each takes a hundred bytes besides its own. */
+const FOLDED = 64
+
+/** `onTaken` is called whenever the system has taken what was written. */
+export function createWire(stream: Duplex, onTaken: () => void): Wire {
+  let gathered: Buffer[] = []
+  let gatheredBytes = 0
+  // what the stream is not given before it is done with a write
+  let later: Buffer[] = []
+  let laterBytes = 0
+  let unfolded = 0
+  let writes = 0
+  let isPlanned = false
+  let lastTaken = performance.now()
+
+  function flush(): void {
+    if (gatheredBytes === 0 || stream.destroyed) return
+    const bytes = join(gathered, gatheredBytes)
+    gathered = []
+    gatheredBytes = 0
+    if (writes < MOST_WRITES && later.length === 0) pass(bytes)
+    else postpone(bytes)
+  }
+
+  function pass(bytes: Buffer): void {
+    writes += 1
+    stream.write(bytes, taken)
+  }
+
+  function postpone(bytes: Buffer): void {
+    later.push(bytes)
+    laterBytes += bytes.length
+    unfolded = bytes.length < PIECE_BYTES ? unfolded + 1 : 0
+    if (unfolded < FOLDED) return
+    later.push(Buffer.concat(later.splice(-FOLDED)))
+    unfolded = 0
+  }
+
+  function taken(): void {
+    writes -= 1
+    lastTaken = performance.now()
+    if (later.length > 0 && !stream.destroyed) pass(nextPiece())
+    onTaken()
+  }
+
+  function nextPiece(): Buffer {
+    let count = 0
+    let bytes = 0
+    while (count < later.length && bytes < PIECE_BYTES) bytes += (later[count++] as Buffer).length
+    unfolded = Math.min(unfolded, later.length - count)
+    laterBytes -= bytes
+    return join(later.splice(0, count), bytes)
+  }
+
+  function flushPlanned(): void {
+    isPlanned = false
+    flush()
+  }
+
+  return {
+    waiting: () => gatheredBytes + laterBytes + stream.writableLength,
+    quiet: () => performance.now() - lastTaken,
+    write(bytes) {
+      if (gatheredBytes === 0 && writes === 0) lastTaken = performance.now()
+      gathered.push(bytes)
+      gatheredBytes += bytes.length
+      if (gatheredBytes >= PIECE_BYTES) flush()
+      if (isPlanned) return
+      isPlanned = true
+      setImmediate(flushPlanned)
+    },
+    end() {
+      flush()
+      if (later.length > 0) pass(join(later, laterBytes))
+      later = []
+      laterBytes = 0
+      stream.end()
+    },
+  }
+}
+
+function join(pieces: Buffer[], bytes: number): Buffer {
+  const [only] = pieces
+  return only && pieces.length === 1 ? only : Buffer.concat(pieces, bytes)
+}

@@ -1,0 +1,274 @@
+import assert from 'node:assert/strict'
+import { cp } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { payloadsOf, type TestClient } from './store/clients.ts'
+import {
+  createTally,
+  KINDS,
+  openFile,
+  openManual,
+  openMemory,
+  temporaryDirectory,
+} from './store/stores.ts'
+import type { TestBroker } from './store/test-broker.ts'
+
+const NAME = '$share/g/+'
+
+/** A member of the group. */
+async function memberOf(at: TestBroker, name: string, expiry = 3_600): Promise<TestClient> {
+  const member = await at.connect(name, { expiry })
+  await member.subscribe(NAME, 2)
+  return member
+}
+
+/** A member alone in its group that has two messages in flight and two that wait. */
+async function holderIn(at: TestBroker, expiry = 3_600, qos: 1 | 2 = 1): Promise<TestClient> {
+  const holder = await memberOf(at, 'holder', expiry)
+  for (const payload of ['1', '2', '3', '4']) await at.publish('x', payload, { qos })
+  assert.deepEqual(payloadsOf(holder.send(2)), ['1', '2'])
+  return holder
+}
+
+/** Resolves once what moves has moved. */
+async function moved({ store }: TestBroker): Promise<void> {
+  await store.stored()
+  await nextTurn()
+}
+
+for (const { name, open } of KINDS)
+  for (const [kind, expiry] of [
+    ['that goes on', 3_600],
+    ['that ends', 0],
+  ] as const)
+    describe(`what a member whose session is one ${kind} did not acknowledge, ${name}`, () => {
+      for (const [other, otherExpiry] of [
+        ['with a session', 3_600],
+        ['without', 0],
+      ] as const)
+        it(`goes to another when it leaves, in order, with all that was said: one ${other}`, async () => {
+          const at = await open()
+          const holder = await holderIn(at, expiry)
+          const properties = { contentType: 'text/plain' }
+          await at.publish('x', '5', { properties, expires: 9e12 })
+          const next = await memberOf(at, 'next', otherExpiry)
+          holder.leave()
+          await moved(at)
+          assert.deepEqual(next.queued(), ['1', '2', '3', '4', '5'])
+          assert.deepEqual(holder.queued(), [])
+          const last = next.entries().at(-1)
+          assert.deepEqual(last?.message?.properties, properties)
+          assert.equal(last?.message?.expires, 9e12)
+          next.acknowledge(...next.send())
+          assert.equal(at.store.stats().queuedBytes, 0)
+        })
+
+      it('stays with it, or goes with its session, where it was sent with QoS 2 [MQTT-4.8.2-5]', async () => {
+        const at = await open()
+        const holder = await holderIn(at, expiry, 2)
+        const next = await memberOf(at, 'next')
+        holder.leave()
+        await moved(at)
+        assert.deepEqual(next.queued(), ['3', '4'])
+        assert.deepEqual(holder.queued(), expiry > 0 ? ['1', '2'] : [])
+      })
+    })
+
+describe('what a member did not acknowledge', () => {
+  it('waits for it while nobody else is there, and goes to who is away only when its session ends', async () => {
+    const at = await openMemory()
+    const holder = await holderIn(at)
+    const away = await memberOf(at, 'away')
+    away.leave()
+    holder.leave()
+    await moved(at)
+    assert.deepEqual([holder.queued().length, away.queued().length], [4, 0])
+    const again = await at.connect('holder')
+    assert.deepEqual(payloadsOf(again.send()), ['1', '2', '3', '4'])
+    again.leave({ expiry: 0 })
+    await moved(at)
+    assert.deepEqual(away.queued(), ['1', '2', '3', '4'])
+  })
+
+  it('stays with it when a new connection takes its session over', async () => {
+    const at = await openMemory()
+    await holderIn(at)
+    const next = await memberOf(at, 'next')
+    const again = await at.connect('holder')
+    await moved(at)
+    assert.deepEqual([again.queued().length, next.queued().length], [4, 0])
+  })
+
+  it('goes to who may read it and wants it with QoS 1 or 2, or nowhere', async () => {
+    const rules =
+      'pattern readwrite x\nuser holder\ntopic readwrite y\nuser qos0\ntopic readwrite y\n'
+    const at = await openMemory({ rules })
+    const holder = await memberOf(at, 'holder')
+    for (const [topic, payload] of [
+      ['x', '1'],
+      ['y', '2'],
+      ['x', '3'],
+    ] as const)
+      await at.publish(topic, payload, { qos: 2 })
+    const qos0 = await at.connect('qos0', { expiry: 0 })
+    await qos0.subscribe(NAME, 0)
+    holder.leave()
+    await moved(at)
+    assert.deepEqual(holder.queued(), ['1', '2', '3'])
+    await at.connect('holder')
+    qos0.leave()
+    const next = await at.connect('next')
+    await next.subscribe(NAME, 1)
+    ;(await at.connect('holder')).leave()
+    await moved(at)
+    assert.deepEqual(holder.queued(), ['2'])
+    assert.deepEqual(
+      next.entries().map(({ message, qos }) => [String(message?.payload), qos]),
+      [
+        ['1', 1],
+        ['3', 1],
+      ],
+    )
+  })
+
+  it('stays with it where the other one has no room for it', async () => {
+    const { counts, onBound } = createTally()
+    const limits = { queueMessages: 6, whenFull: 'refuse' } as const
+    const at = await openMemory({ limits, onBound })
+    const holder = await holderIn(at)
+    const next = await memberOf(at, 'next')
+    await next.subscribe('own/#', 1)
+    for (let n = 0; n < 5; n++) await at.publish('own/x', 'x')
+    assert.deepEqual([holder.queued().length, next.queued().length], [4, 5])
+    holder.leave()
+    await moved(at)
+    assert.deepEqual([holder.queued().length, next.queued().length], [3, 6])
+    assert.deepEqual(counts, { queue_messages: 3 })
+    assert.deepEqual([...holder.queued(), next.queued().at(-1)].toSorted(), ['1', '2', '3', '4'])
+  })
+})
+
+describe('while a message is given to another member', () => {
+  /** A holder with one message sent and one that waits, and another member; the test answers the commits. */
+  async function moving(qos: 1 | 2) {
+    const at = await openManual()
+    const holder = await at.connect('holder')
+    await at.through(holder.subscribe(NAME, 2))
+    for (const payload of ['sent', 'unsent']) await at.through(at.publish('x', payload, { qos }))
+    holder.send(1)
+    const next = await at.connect('next')
+    await at.through(next.subscribe(NAME, 2))
+    holder.leave()
+    return { ...at, holder, next: next, commit: await at.next() }
+  }
+
+  it('it is with both in the store before it is with one: a crash repeats it, and does not lose it', async () => {
+    const { commit, store, through } = await moving(1)
+    const names = commit.changes.map(([name]) => name)
+    assert.equal(names.filter((name) => name === 'enqueue').length, 2)
+    assert.ok(!names.includes('dequeue'))
+    commit.done()
+    await through(store.stored())
+  })
+
+  it('it is not sent to its member that comes back, so that nobody has QoS 2 twice', async () => {
+    const { commit, connect, holder, next, store, through } = await moving(2)
+    const again = await connect('holder')
+    assert.deepEqual(payloadsOf(again.send()), ['sent'])
+    commit.done()
+    await through(store.stored())
+    assert.deepEqual(payloadsOf(again.send()), [])
+    assert.deepEqual([holder.queued(), next.queued()], [['sent'], ['unsent']])
+  })
+
+  it('it is given once, though its session ends meanwhile', async () => {
+    const { commit, connect, next, store, through } = await moving(2)
+    await connect('holder', { cleanStart: true })
+    commit.done()
+    await through(store.stored())
+    assert.deepEqual(next.queued(), ['unsent'])
+    assert.equal(store.stats().queuedBytes, 'xunsent'.length)
+  })
+
+  for (const isBack of [false, true])
+    it(`it stays with its member when it cannot be stored, ${isBack ? 'which is back' : 'which is away'}`, async () => {
+      const { commit, connect, holder, next, store, through } = await moving(2)
+      const again = isBack ? await connect('holder') : holder
+      commit.fail(new Error('full'))
+      await through(store.stored())
+      assert.deepEqual(next.queued(), [])
+      assert.deepEqual(again.queued(), ['sent', 'unsent'])
+      const [sent, unsent] = (await connect('holder')).send()
+      assert.deepEqual([sent?.packetId, unsent?.packetId], [1, 2])
+      assert.equal(store.stats().queuedBytes, 'xsentxunsent'.length)
+    })
+
+  it('and its new member ends, it goes on to a third', async () => {
+    const { commit, connect, next, store, through, holder } = await moving(1)
+    const third = await connect('third')
+    const subscribed = third.subscribe(NAME, 1)
+    next.leave({ expiry: 0 })
+    commit.done()
+    await through(subscribed)
+    await through(store.stored())
+    assert.deepEqual([holder.queued(), third.queued()], [[], ['sent', 'unsent']])
+  })
+})
+
+describe('a message on its way to a member whose session ends', () => {
+  for (const [other, expiry] of [
+    ['with a session', 3_600],
+    ['without', 0],
+  ] as const)
+    it(`goes to another, ${other}`, async () => {
+      const at = await openManual()
+      const first = await at.connect('first')
+      await at.through(first.subscribe(NAME, 1))
+      const published = at.publish('x', '1')
+      const commit = await at.next()
+      const other = await at.connect('other', { expiry })
+      const subscribed = other.subscribe(NAME, 1)
+      first.leave({ expiry: 0 })
+      commit.done()
+      await at.through(Promise.all([published, subscribed]))
+      await at.through(at.store.stored())
+      assert.deepEqual(other.queued(), ['1'])
+    })
+})
+
+describe('shared messages when the gateway stops', () => {
+  it('stay with the sessions that go on, and come to them from those that end', async () => {
+    const directory = temporaryDirectory()
+    const before = await openFile(directory)
+    const kept = await memberOf(before, 'kept')
+    await before.publish('x', '1')
+    const passing = await memberOf(before, 'passing', 0)
+    kept.link.hasRoom = () => false
+    for (const payload of ['2', '3']) await before.publish('x', payload)
+    assert.deepEqual([kept.queued(), passing.queued()], [['1'], ['2', '3']])
+    await before.broker.close()
+
+    const at = await openFile(directory)
+    assert.deepEqual((await at.connect('kept')).queued(), ['1', '2', '3'])
+  })
+
+  it('are with somebody after a crash, whenever it comes', async () => {
+    const directory = temporaryDirectory()
+    const before = await openFile(join(directory, 'before'))
+    const holder = await holderIn(before)
+    await memberOf(before, 'next')
+    await moved(before)
+    holder.leave()
+    for (const copy of ['at once', 'stored']) {
+      await cp(join(directory, 'before'), join(directory, copy), { recursive: true })
+      const at = await openFile(join(directory, copy))
+      const found = [await at.connect('holder'), await at.connect('next')].flatMap((member) =>
+        member.queued(),
+      )
+      assert.deepEqual([...new Set(found)].toSorted(), ['1', '2', '3', '4'])
+      if (copy === 'at once') await moved(before)
+      else assert.equal(found.length, 4)
+    }
+  })
+})

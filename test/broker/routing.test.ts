@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { createRouting, type RouteMatch, toLocalMatch } from '../../src/broker/routing.ts'
+import type { Session, Subscription } from '../../src/broker/session.ts'
+import { toSubscription } from '../../src/broker/store/sessions.ts'
+import { openMemory } from './store/stores.ts'
+
+const { connect } = await openMemory()
+
+async function sessionOf(name: string, expiry = 3_600): Promise<Session> {
+  return (await connect(name, { expiry })).session
+}
+
+function subscriptionOf(
+  session: Session,
+  name: string,
+  more: Partial<Subscription> = {},
+): Subscription {
+  const options = { qos: 1, noLocal: false, retainAsPublished: false, identifier: 0 } as const
+  return toSubscription(session, { ...options, name, ...more })
+}
+
+const namesOf = (matches: readonly RouteMatch[]) => matches.map(({ session }) => session.client)
+
+describe('routing', () => {
+  it('leads from a topic to whoever asked for it', async () => {
+    const routing = createRouting()
+    const [a, b] = [await sessionOf('a'), await sessionOf('b')]
+    const listener = () => {}
+    routing.add(subscriptionOf(a, 'x/+'))
+    routing.add(subscriptionOf(b, '$share/g/x/#'))
+    routing.listen('#', listener)
+    const route = routing.of('x/y')
+    assert.deepEqual(namesOf(route.matches), ['a'])
+    assert.deepEqual(
+      route.groups.map(({ members }) => members().map(({ session }) => session.client)),
+      [['b']],
+    )
+    assert.deepEqual(route.listeners, [listener])
+    const other = routing.of('y')
+    assert.deepEqual([other.matches, other.groups, other.listeners], [[], [], [listener]])
+    assert.deepEqual(routing.of('$SYS/x').listeners, [])
+  })
+
+  it('follows what comes and goes, though it remembers its answers', async () => {
+    const routing = createRouting()
+    const session = await sessionOf('a')
+    const [plain, shared] = [subscriptionOf(session, 'x'), subscriptionOf(session, '$share/g/x')]
+    const counts = () => {
+      const { matches, groups, listeners } = routing.of('x')
+      return [matches.length, groups.length, listeners.length]
+    }
+    const listener = () => {}
+    const steps = [
+      () => routing.add(plain),
+      () => routing.add(shared),
+      () => routing.listen('x', listener),
+      () => routing.listen('x', listener),
+      () => routing.remove(plain),
+      () => routing.remove(shared),
+      () => routing.unlisten('x', listener),
+    ]
+    const seen = steps.map((step) => {
+      step()
+      return counts().join('')
+    })
+    assert.deepEqual(seen, ['100', '110', '111', '111', '011', '001', '000'])
+  })
+
+  it('comes to one match for each session, with what all of its filters say', async () => {
+    const routing = createRouting()
+    const session = await sessionOf('a')
+    routing.add(subscriptionOf(session, '#', { identifier: 1, noLocal: true }))
+    routing.add(subscriptionOf(session, 'x', { qos: 2, identifier: 2 }))
+    routing.add(subscriptionOf(session, '+', { qos: 0, retainAsPublished: true }))
+    const [match, ...more] = routing.of('x').matches
+    assert.ok(match)
+    assert.deepEqual(more, [])
+    assert.deepEqual(
+      [match.qos, match.retainAsPublished, match.identifiers?.toSorted(), match.group],
+      [2, true, [1, 2], null],
+    )
+    // what its own client publishes
+    const local = toLocalMatch(match)
+    assert.deepEqual([local?.qos, local?.identifiers], [2, [2]])
+    routing.remove(subscriptionOf(session, 'x'))
+    routing.remove(subscriptionOf(session, '+'))
+    const [last = assert.fail()] = routing.of('x').matches
+    assert.equal(toLocalMatch(last), undefined)
+  })
+
+  it('replaces a subscription of the same name', async () => {
+    const routing = createRouting()
+    const session = await sessionOf('a')
+    routing.add(subscriptionOf(session, 'x', { qos: 2, identifier: 5 }))
+    routing.add(subscriptionOf(session, 'x', { qos: 1 }))
+    const [match, ...more] = routing.of('x').matches
+    assert.deepEqual([match?.qos, match?.identifiers, more], [1, null, []])
+  })
+
+  it('knows whether a message may have to be stored', async () => {
+    const stored = await sessionOf('a')
+    const passing = await sessionOf('passing', 0)
+    for (const [subscription, hasStored] of [
+      [subscriptionOf(stored, 'x'), true],
+      [subscriptionOf(stored, '$share/g/x'), true],
+      [subscriptionOf(stored, 'x', { qos: 0 }), false],
+      [subscriptionOf(passing, 'x'), false],
+      [subscriptionOf(passing, '$share/g/x'), false],
+    ] as const) {
+      const routing = createRouting()
+      routing.add(subscription)
+      assert.equal(routing.of('x').hasStored, hasStored)
+    }
+  })
+})

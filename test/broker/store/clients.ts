@@ -1,0 +1,117 @@
+import type { Delivery } from '../../../src/broker/broker.ts'
+import type { CloseRequest, OpenRequest } from '../../../src/broker/registry.ts'
+import type { EndReason, Link, Session, SubscriptionOptions } from '../../../src/broker/session.ts'
+import type { BrokerSessions } from '../../../src/broker/session-broker.ts'
+import type { Entry } from '../../../src/broker/store/queue.ts'
+import type { Qos } from '../../../src/topic/message.ts'
+
+const HOUR_SECONDS = 3_600
+
+/** A connection that writes down what its session is told. */
+export interface RecordingLink extends Link {
+  isOpen: () => boolean
+  hasRoom: () => boolean
+  /** What came with QoS 0. */
+  readonly delivered: Delivery[]
+  /** How often it was told that something waits in its queue. */
+  woken: number
+  readonly ends: EndReason[]
+}
+
+/** A client without a wire: what it does is what `mqtt/` asks of the broker for one. */
+export interface TestClient {
+  readonly session: Session
+  /** Whether its session was there before. */
+  readonly isPresent: boolean
+  readonly link: RecordingLink
+  subscribe(name: string, qos: Qos, options?: Partial<SubscriptionOptions>): Promise<void>
+  unsubscribe(...names: string[]): Promise<void>
+  /** What waits for it, in the order in which it is sent. */
+  entries(): Entry[]
+  /** The same as payloads; PUBREL where that is all that is left. */
+  queued(): string[]
+  /** Sends what waits, with at most `window` in flight. */
+  send(window?: number): Entry[]
+  acknowledge(...entries: Entry[]): void
+  /** Its connection ends: without DISCONNECT, unless `request` says otherwise. */
+  leave(request?: Partial<CloseRequest>): void
+}
+
+/** Rejects where the broker has no room for its session. */
+export async function connectClient(
+  sessions: BrokerSessions,
+  client: string,
+  terms: Partial<OpenRequest> = {},
+): Promise<TestClient> {
+  const link = createLink(sessions)
+  const opened = await sessions.open({
+    client,
+    cleanStart: false,
+    expiry: HOUR_SECONDS,
+    will: null,
+    link,
+    ...terms,
+  })
+  if (!opened) throw new Error('there is no room for its session')
+  const { session, isPresent } = opened
+  link.isOpen = () => true
+
+  function send(window = Number.POSITIVE_INFINITY): Entry[] {
+    const sent: Entry[] = []
+    while (session.queue.inFlight() < window) {
+      const entry = sessions.next(session)
+      if (!entry) break
+      sessions.sent(session, entry)
+      sent.push(entry)
+    }
+    return sent
+  }
+
+  return {
+    session,
+    isPresent,
+    link,
+    subscribe: (name, qos, options) =>
+      sessions.subscribe(session, [
+        { name, qos, noLocal: false, retainAsPublished: false, identifier: 0, ...options },
+      ]).stored,
+    unsubscribe: (...names) => sessions.unsubscribe(session, names).stored,
+    entries: () => session.queue.admitted(),
+    queued: () => payloadsOf(session.queue.admitted()),
+    send,
+    acknowledge(...entries) {
+      for (const entry of entries) sessions.settle(session, entry)
+    },
+    leave: (request) =>
+      sessions.close(session, link, { sendsWill: true, expiry: null, ...request }),
+  }
+}
+
+export function payloadsOf(entries: readonly Entry[]): string[] {
+  return entries.map(({ message }) => (message === null ? 'PUBREL' : String(message.payload)))
+}
+
+function createLink(sessions: BrokerSessions): RecordingLink {
+  const delivered: Delivery[] = []
+  const ends: EndReason[] = []
+  const link: RecordingLink = {
+    isOpen: () => false,
+    hasRoom: () => true,
+    delivered,
+    woken: 0,
+    ends,
+    deliver(delivery, qos, match) {
+      const retain = match.retainAsPublished && delivery.retain
+      if (qos === 0) delivered.push({ ...delivery, retain })
+      else sessions.push(match, delivery, qos, retain)
+    },
+    wake() {
+      link.woken += 1
+    },
+    end(reason) {
+      link.isOpen = () => false
+      ends.push(reason)
+    },
+  }
+  return link
+}

@@ -1,0 +1,98 @@
+// Works on a store until it is killed. Writes down what it tries, before, and what was answered,
+// after, in the words that crash.test.ts reads: into a file, as only that is there when it returns.
+import { openSync, writeSync } from 'node:fs'
+import { openSqliteJournal } from '../../../src/broker/store/sqlite-journal.ts'
+import { openOn } from './test-broker.ts'
+import { receive, release } from './traffic.ts'
+
+const [directory = '', round = '0', log = ''] = process.argv.slice(2)
+const file = openSync(log, 'w')
+function say(...words: (string | number)[]): void {
+  writeSync(file, `${words.join(' ')}\n`)
+  process.stdout.write('.')
+}
+
+let last = Number(round) * 1_000_000
+const next = () => ++last
+
+const journal = await openSqliteJournal(directory, { fsync: 'never' })
+const limits = { queueMessages: 1e6, sessions: 1e6, sessionsPerDevice: 1e6 }
+const at = await openOn(journal, { limits })
+const { sessions } = at.broker
+const consumer = await at.connect('consumer')
+await consumer.subscribe('#', 2)
+await (await at.connect('collector')).subscribe('#', 2)
+say('open')
+
+/** QoS 1, each publisher waiting for its PUBACK. */
+async function publishQos1(publisher: number): Promise<void> {
+  for (;;) {
+    const n = next()
+    say('publish', n, publisher)
+    await at.publish(`reading/${publisher}`, `${n}`)
+    say('puback', n)
+  }
+}
+
+/** QoS 2 from the PUBLISH to the PUBCOMP, with the same identifier again and again. */
+async function publishQos2(publisher: number): Promise<void> {
+  const client = await at.connect(`publisher${publisher}`)
+  for (;;) {
+    const n = next()
+    say('publish2', n, publisher)
+    await receive(at, client, 1, `${n}`, { topic: `exact/${publisher}`, retain: n % 2 === 0 })
+    say('pubrec', n)
+    await release(at, client, 1)
+    say('pubcomp', n)
+  }
+}
+
+async function retain(topic: number): Promise<void> {
+  for (;;) {
+    const n = next()
+    say('retain', n, topic)
+    await at.publish(`$x/${topic}`, `${n}`, { retain: true })
+    say('retained', n, topic)
+  }
+}
+
+async function subscribeAndWill(): Promise<void> {
+  for (;;) {
+    const n = next()
+    const message = { topic: 'gone', payload: Buffer.from(`${n}`), qos: 1, retain: false } as const
+    const will = { message: { ...message, properties: null }, messageExpiry: null, delay: 0 }
+    const client = await at.connect(`client${n}`, { will })
+    say('will', n)
+    await client.subscribe(`only/${n}`, 1)
+    say('suback', n)
+  }
+}
+
+/** Receives as a client does, and answers what it received. */
+async function consume(): Promise<void> {
+  for (;;) {
+    for (const entry of consumer.send(100)) {
+      const n = String(entry.message?.payload ?? 'PUBREL')
+      // what waits for its identifier to be stored before it is sent
+      if (entry.qos === 2) await sessions.stored()
+      if (!entry.isReleased) say('received', n, entry.qos, entry.packetId)
+      if (entry.qos === 2) {
+        await sessions.release(consumer.session, entry)
+        say('released', n)
+      }
+      consumer.acknowledge(entry)
+      say('acknowledged', n)
+    }
+    await new Promise(setImmediate)
+  }
+}
+
+const failed = (error: unknown) => {
+  say('failed', String(error))
+  process.exit(1)
+}
+for (const publisher of [1, 2, 3, 4]) publishQos1(publisher).catch(failed)
+for (const publisher of [1, 2, 3]) publishQos2(publisher).catch(failed)
+for (const topic of [1, 2]) retain(topic).catch(failed)
+subscribeAndWill().catch(failed)
+consume().catch(failed)

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Change } from '../../../src/broker/store/changes.ts'
+import { createGroupCommit } from '../../../src/broker/store/group-commit.ts'
+import { createManualDisk } from './manual-disk.ts'
+
+const one: Change = ['unretain', 'one']
+const two: Change = ['unretain', 'two']
+const three: Change = ['unretain', 'three']
+const full = new Error('database or disk is full')
+const unavailable = { code: 'broker_unavailable' }
+
+test('what comes while a commit runs goes into the next one', async () => {
+  const { disk, next, isAsked } = createManualDisk()
+  const journal = createGroupCommit(disk)
+  const first = [journal.append([one]), journal.append([two])]
+  const commit = await next()
+  assert.deepEqual(commit.changes, [one, two])
+  const second = [journal.append([three]), journal.append([one])]
+  assert.equal(isAsked(), false)
+  commit.done()
+  await Promise.all(first)
+  const another = await next()
+  assert.deepEqual(another.changes, [three, one])
+  another.done()
+  await Promise.all(second)
+})
+
+test('appending nothing waits for what came before', async () => {
+  const { disk, next } = createManualDisk()
+  const journal = createGroupCommit(disk)
+  await journal.append([])
+  journal.later('a', one)
+  let stored = false
+  const waited = journal.append([]).then(() => {
+    stored = true
+  })
+  const commit = await next()
+  assert.deepEqual(commit.changes, [one])
+  assert.equal(stored, false)
+  commit.done()
+  await waited
+})
+
+test('later changes go by themselves, the last one for a key in the place of the first', async () => {
+  const { disk, next } = createManualDisk()
+  const journal = createGroupCommit(disk)
+  journal.later('a', one)
+  journal.later('b', two)
+  journal.later('a', three)
+  assert.deepEqual((await next()).changes, [three, two])
+})
+
+test('a failed commit rejects who waits and keeps what nobody waits for', async () => {
+  const { disk, next } = createManualDisk()
+  const journal = createGroupCommit(disk)
+  journal.later('a', one)
+  journal.later('b', two)
+  const lost = journal.append([three])
+  const failing = await next()
+  journal.later('a', three)
+  failing.fail(full)
+  await assert.rejects(lost, { ...unavailable, retryAfter: 1 })
+  assert.equal(journal.problem(), full.message)
+  const stored = journal.append([one])
+  const commit = await next()
+  // 'a' was superseded meanwhile and is in its old place
+  assert.deepEqual(commit.changes, [three, two, one])
+  commit.done()
+  await stored
+  assert.equal(journal.problem(), null)
+})
+
+test('after a failure it finds out by itself when it works again', async () => {
+  const { disk, next } = createManualDisk()
+  const journal = createGroupCommit(disk)
+  const lost = journal.append([one])
+  ;(await next()).fail(full)
+  await assert.rejects(lost, unavailable)
+  const probe = await next()
+  assert.equal(probe.changes[0]?.[0], 'probe')
+  probe.done()
+  await journal.close()
+  assert.equal(journal.problem(), null)
+})
+
+test('closing stores what waits, and refuses what comes after', async () => {
+  const { disk, next, isClosed } = createManualDisk()
+  const journal = createGroupCommit(disk)
+  const before = journal.append([one])
+  journal.later('a', two)
+  const closed = journal.close()
+  assert.equal(journal.close(), closed)
+  await assert.rejects(journal.append([three]), unavailable)
+  const commit = await next()
+  assert.deepEqual(commit.changes, [one, two])
+  commit.done()
+  await Promise.all([before, closed])
+  assert.equal(isClosed(), true)
+})
+
+test('closing a disk that fails tells who waits and ends', async () => {
+  const { disk, next, isClosed } = createManualDisk()
+  const journal = createGroupCommit(disk)
+  const lost = journal.append([one])
+  const closed = journal.close()
+  ;(await next()).fail(full)
+  await assert.rejects(lost, unavailable)
+  await closed
+  assert.equal(isClosed(), true)
+})

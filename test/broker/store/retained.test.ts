@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { createTally, KINDS, openManual } from './stores.ts'
+
+const kept = { retain: true }
+const unavailable = { code: 'broker_unavailable' }
+
+for (const { name, open } of KINDS)
+  describe(`retained messages, ${name}`, () => {
+    test('wildcards in the first level do not reach "$" [MQTT-4.7.2-1]', async () => {
+      const { broker, publish } = await open()
+      await publish('$SYS/uptime', '1', kept)
+      await publish('a/b', '2', kept)
+      const topics = async (filter: string) =>
+        (await broker.retained(filter)).map(({ topic }) => topic)
+      assert.deepEqual(await topics('#'), ['a/b'])
+      assert.deepEqual(await topics('+/#'), ['a/b'])
+      assert.deepEqual(await topics('$SYS/#'), ['$SYS/uptime'])
+    })
+
+    test('filters that overlap give a message once', async () => {
+      const { broker, publish } = await open()
+      await publish('a/b', '1', kept)
+      const found = await Array.fromAsync(broker.sessions.retainedBy(['a/#', 'a/b', '+/b', 'c']))
+      assert.equal(found.length, 1)
+    })
+
+    test('the payload is a copy', async () => {
+      const { broker, publish } = await open()
+      const chunk = Buffer.from('xxvaluexx')
+      await publish('a', '', { ...kept, payload: chunk.subarray(2, 7) })
+      chunk.fill(0)
+      const [found] = await broker.retained('a')
+      assert.equal(String(found?.payload), 'value')
+      assert.equal(found?.payload.buffer.byteLength, 5)
+    })
+
+    test('the last one published is kept, whatever the order of QoS', async () => {
+      const { broker, store, publish } = await open()
+      const order = [1, 0, 2, 1, 0] as const
+      await Promise.all(order.map((qos, n) => publish('a', `${n}`, { qos, retain: true })))
+      await publish('b', '', kept)
+      assert.equal(String((await broker.retained('a'))[0]?.payload), '4')
+      await Promise.all([
+        publish('a', '5', kept),
+        publish('a', '', { qos: 0, retain: true }),
+        publish('b', '6', kept),
+        publish('b', '', kept),
+      ])
+      assert.deepEqual(await broker.retained('#'), [])
+      assert.equal(store.stats().retainedBytes, 0)
+    })
+
+    test('QoS 0 is there at once', async () => {
+      const { broker, publish } = await open()
+      const published = publish('a', '1', { qos: 0, retain: true })
+      assert.equal(String(broker.sessions.retainedOn('a')?.payload), '1')
+      assert.equal((await broker.retained('a')).length, 1)
+      await published
+    })
+
+    test('what one device had retained leaves room for others', async () => {
+      const { counts, onBound } = createTally()
+      const { broker, publish } = await open({ limits: { retainedBytesPerDevice: 10 }, onBound })
+      await publish('a', '12345', { ...kept, device: 'greedy' })
+      await publish('b', '12345', { ...kept, device: 'greedy' })
+      await publish('c', '12345', { ...kept, device: 'modest' })
+      // in the place of its own it has room, and of another's too
+      await publish('a', '123456789', { ...kept, device: 'greedy' })
+      await publish('a', '123', { ...kept, device: 'modest' })
+      await publish('b', '12345', { ...kept, device: 'greedy' })
+      assert.deepEqual(counts, { retained_bytes: 1 })
+      assert.deepEqual(
+        (await broker.retained('#')).map(({ topic, payload }) => `${topic} ${payload}`),
+        ['a 123', 'c 12345', 'b 12345'],
+      )
+    })
+
+    test('topics and bytes are bounded, properties included', async () => {
+      const { counts, onBound } = createTally()
+      const limits = { retainedMessages: 2, retainedBytes: 20 }
+      const { broker, store, publish } = await open({ limits, onBound })
+      for (const topic of ['a', 'b', 'c']) await publish(topic, '1', kept)
+      await publish('a', '2', kept)
+      const properties = { contentType: 'x'.repeat(10) }
+      await publish('b', 'x'.repeat(10), { ...kept, properties })
+      assert.deepEqual(counts, { retained_messages: 1, retained_bytes: 1 })
+      // 'b' could not be brought up to date, and nobody is told the old value for the last one
+      assert.deepEqual(
+        (await broker.retained('#')).map(({ payload }) => String(payload)),
+        ['2'],
+      )
+      await publish('c', '3', kept)
+      assert.equal(store.stats().retained, 2)
+    })
+
+    test('a long look-up lets others have their turn', async () => {
+      const { broker, publish } = await open()
+      for (let n = 0; n < 5_000; n++) await publish(`a/${n}`, '1', { qos: 0, retain: true })
+      for (const filter of ['#', '+/+/nothing']) {
+        let turns = 0
+        let looking = true
+        const count = () => {
+          turns += 1
+          if (looking) setImmediate(count)
+        }
+        setImmediate(count)
+        await broker.retained(filter)
+        looking = false
+        assert.ok(turns > 10, `${turns} turns of the event loop for ${filter}`)
+      }
+    })
+  })
+
+test('the latest is known while it is on its way into the store, and forgotten when that fails', async () => {
+  const { broker, publish, next } = await openManual()
+  const { sessions } = broker
+  for (const [payload, works] of [
+    ['1', true],
+    ['2', false],
+    ['', false],
+  ] as const) {
+    const published = publish('a', payload, kept)
+    assert.equal(String(sessions.retainedOn('a')?.payload ?? ''), payload)
+    const commit = await next()
+    if (works) commit.done()
+    else commit.fail(new Error('full'))
+    if (works) await published
+    else await assert.rejects(published, unavailable)
+    assert.equal(String(sessions.retainedOn('a')?.payload), '1')
+    assert.equal(String((await broker.retained('a'))[0]?.payload), '1')
+  }
+})

@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Receiver } from '../../../src/broker/store/queueing.ts'
+import { message } from '../contract.ts'
+import type { TestClient } from './clients.ts'
+import { openManual } from './stores.ts'
+
+const unavailable = { code: 'broker_unavailable' }
+
+/** Two subscribers and a publisher, all in the store, whose commits the test answers. */
+async function opened() {
+  const at = await openManual()
+  const [a, b] = [await at.connect('a'), await at.connect('b')]
+  const publisher = await at.connect('publisher')
+  await at.through(at.store.stored())
+  const arrival = at.broker.sessions.arrive(publisher.session, 7)
+  assert.ok(arrival)
+  return { ...at, clients: [a, b], from: { session: publisher.session, arrival } }
+}
+
+function toReceiver({ session }: TestClient): Receiver {
+  const match = {
+    session,
+    qos: 2,
+    retainAsPublished: false,
+    identifiers: [5],
+    group: null,
+  } as const
+  return { match, qos: 2, retain: false }
+}
+
+const retained = message('x', '1', { qos: 2, retain: true })
+
+test('what is retained, the places in queues and the arrival of a message are one commit', async () => {
+  const { broker, store, clients, from, next } = await opened()
+  const stored = store.storeMessage(retained, clients.map(toReceiver), from)
+  const commit = await next()
+  const names = commit.changes.map(([name]) => name)
+  assert.deepEqual(names.toSorted(), ['enqueue', 'enqueue', 'message', 'receive', 'retain'])
+  // and nothing of it is there before
+  assert.deepEqual(
+    clients.map((client) => client.queued()),
+    [[], []],
+  )
+  assert.deepEqual(await broker.retained('#'), [])
+  commit.done()
+  await stored
+  assert.deepEqual(
+    clients.map((client) => client.queued()),
+    [['1'], ['1']],
+  )
+  assert.deepEqual(clients[0]?.entries()[0]?.identifiers, [5])
+  assert.equal((await broker.retained('#')).length, 1)
+  assert.equal(store.stats().queuedBytes, 2)
+})
+
+test('also when that commit is full', async () => {
+  const { store, clients, from, next } = await opened()
+  const [a] = clients as [TestClient]
+  const before = Array.from({ length: 4_095 }, (_, n) => a.subscribe(`${n}`, 1))
+  const stored = store.storeMessage(retained, clients.map(toReceiver), from)
+  const first = await next()
+  assert.ok(first.changes.length >= 4_096)
+  assert.deepEqual(
+    first.changes.slice(4_095).map(([name]) => name),
+    ['receive', 'retain', 'message', 'enqueue', 'enqueue'],
+  )
+  first.done()
+  await Promise.all([...before, stored])
+})
+
+test('of one that could not be stored nothing is there', async () => {
+  const { broker, store, clients, from, next } = await opened()
+  const stored = store.storeMessage(retained, clients.map(toReceiver), from)
+  ;(await next()).fail(new Error('full'))
+  await assert.rejects(stored, unavailable)
+  assert.deepEqual(
+    clients.map((client) => client.queued()),
+    [[], []],
+  )
+  assert.deepEqual(await broker.retained('#'), [])
+  assert.equal(broker.sessions.retainedOn('x'), undefined)
+  assert.equal(store.stats().queuedBytes, 0)
+  assert.deepEqual(
+    clients.map(({ session }) => session.queue.length()),
+    [0, 0],
+  )
+})
+
+test('an empty message that clears nothing is stored for those who wait for it', async () => {
+  const { store, clients, from, next } = await opened()
+  const empty = message('x', '', { qos: 2, retain: true })
+  const stored = store.storeMessage(empty, clients.map(toReceiver), from)
+  const commit = await next()
+  assert.deepEqual(commit.changes.map(([name]) => name).toSorted(), [
+    ...['enqueue', 'enqueue', 'message', 'receive'],
+  ])
+  commit.done()
+  await stored
+  assert.deepEqual(clients[0]?.queued(), [''])
+})
+
+test('a message that nobody waits for is only retained, and with QoS 0 nobody waits for that', async () => {
+  const { broker, store, next, isAsked } = await opened()
+  const [qos0, qos1] = [0, 1].map((qos) => message('x', '1', { qos: qos as 0 | 1, retain: true }))
+  assert.ok(qos0 && qos1)
+  await store.storeMessage(qos0, [], null)
+  assert.equal(isAsked(), false)
+  assert.equal((await broker.retained('#')).length, 1)
+  const stored = store.storeMessage(qos1, [], null)
+  const { changes, done } = await next()
+  assert.deepEqual(
+    changes.map(([name]) => name),
+    ['retain', 'retain'],
+  )
+  done()
+  await stored
+})
+
+test('what is stored later comes later in each queue', async () => {
+  const { store, clients, next } = await opened()
+  const [a, b] = clients.map(toReceiver) as [Receiver, Receiver]
+  const stored = [
+    store.storeMessage(message('x', '1', { qos: 2, retain: true }), [a], null),
+    store.storeMessage(message('y', '2', { qos: 2 }), [b, a], null),
+    store.storeMessage(message('x', '3', { qos: 2, retain: true }), [a, b], null),
+  ]
+  ;(await next()).done()
+  await Promise.all(stored)
+  assert.deepEqual(
+    clients.map((client) => client.queued()),
+    [
+      ['1', '2', '3'],
+      ['2', '3'],
+    ],
+  )
+})

@@ -1,0 +1,79 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after } from 'node:test'
+import type { Broker } from '../../../src/broker/broker.ts'
+import { createGroupCommit } from '../../../src/broker/store/group-commit.ts'
+import { createSilentJournal } from '../../../src/broker/store/journal.ts'
+import { openSqliteJournal } from '../../../src/broker/store/sqlite-journal.ts'
+import { createManualDisk } from './manual-disk.ts'
+import { openOn, type Settings, type TestBroker } from './test-broker.ts'
+
+interface Kind {
+  readonly name: 'memory' | 'file'
+  /** A new and empty one, closed when the tests of this file are done. */
+  open(settings?: Settings): Promise<TestBroker>
+}
+
+/** The kinds of store, which have to behave alike. */
+export const KINDS: readonly Kind[] = [
+  { name: 'memory', open: (settings) => openMemory(settings) },
+  { name: 'file', open: (settings) => openFile(temporaryDirectory(), settings) },
+]
+
+export async function openMemory(settings?: Settings): Promise<TestBroker> {
+  const at = await openOn(createSilentJournal(), settings)
+  opened.push(at.broker)
+  return at
+}
+
+export async function openFile(directory: string, settings?: Settings): Promise<TestBroker> {
+  const at = await openOn(await openSqliteJournal(directory, { fsync: 'never' }), settings)
+  opened.push(at.broker)
+  return at
+}
+
+/** A broker whose commits the test answers, in order. */
+export async function openManual(settings?: Settings) {
+  const { disk, next, isAsked } = createManualDisk()
+  const at = await openOn(createGroupCommit(disk), settings)
+  /** Lets this one go through, and every other commit that it takes. */
+  async function through<T>(work: Promise<T>): Promise<T> {
+    let isDone = false
+    const done = work.finally(() => {
+      isDone = true
+    })
+    while (!isDone) {
+      if (isAsked()) (await next()).done()
+      await new Promise(setImmediate)
+    }
+    return done
+  }
+  return { ...at, next, isAsked, through }
+}
+
+const opened: Broker[] = []
+const directories: string[] = []
+
+/** A directory that is gone when the tests of this file are done. */
+export function temporaryDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'wott-store-'))
+  directories.push(directory)
+  return directory
+}
+
+after(async () => {
+  for (const broker of opened) await broker.close()
+  for (const directory of directories) rmSync(directory, { recursive: true, force: true })
+})
+
+/** Counts what a store reports of its bounds. */
+export function createTally() {
+  const counts: Record<string, number> = {}
+  return {
+    counts,
+    onBound(reason: string, count: number): void {
+      counts[reason] = (counts[reason] ?? 0) + count
+    },
+  }
+}

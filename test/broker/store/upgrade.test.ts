@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { test } from 'node:test'
+import { writeOldStore } from './old-schemas.ts'
+import { openFile, temporaryDirectory } from './stores.ts'
+import type { TestBroker } from './test-broker.ts'
+import { receive, release } from './traffic.ts'
+
+const HOUR = 3_600
+const NOW = 1_800_000_000_000
+const settings = { now: () => NOW, limits: { sessionExpiry: HOUR } }
+
+for (const schema of [1, 2] as const)
+  test(`the store of an older gateway is taken over, with all that is in it: schema ${schema}`, async () => {
+    const directory = temporaryDirectory()
+    const file = join(directory, 'broker.sqlite')
+    writeOldStore(file, schema, NOW)
+    const before = await openFile(directory, settings)
+    await checkRetained(before)
+    await checkSessions(before)
+    await checkQueues(before, schema)
+    checkWills(before)
+    await before.crash()
+
+    // and once it is taken over it is a store like any other
+    const db = new DatabaseSync(file)
+    assert.equal(db.prepare('PRAGMA user_version').get()?.user_version, 3)
+    const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all()
+    const layout = tables.map(({ name }) => [name, columnsOf(db, String(name))])
+    db.close()
+    assert.deepEqual(Object.fromEntries(layout), await newLayout())
+    await checkUse(directory)
+  })
+
+async function checkRetained({ broker }: TestBroker): Promise<void> {
+  const common = { retain: true, properties: null, expires: null }
+  assert.deepEqual(await broker.retained('#'), [
+    {
+      ...{ topic: 'a', payload: Buffer.from('1'), qos: 1, device: 'd1', time: 1_700_000_000_000 },
+      ...common,
+    },
+    { topic: 'b', payload: Buffer.from('2'), qos: 0, device: null, time: null, ...common },
+  ])
+}
+
+async function checkSessions({ store }: TestBroker): Promise<void> {
+  const subscriptions = (client: string) =>
+    [...(store.sessions.find(client)?.subscriptions.values() ?? [])].map(
+      ({ filter, qos, noLocal, retainAsPublished, identifier, share }) => [
+        ...[filter, qos, noLocal, retainAsPublished, identifier, share],
+      ],
+    )
+  assert.deepEqual(subscriptions('d1/away'), [
+    ['#', 2, false, false, 0, null],
+    ['x', 1, true, true, 5, null],
+  ])
+  assert.deepEqual(subscriptions('d1/there'), [['y/+', 0, false, false, 0, null]])
+  // they had one expiry for all, and who was connected is taken as seen just now
+  const lasting = [...store.sessions.all()].map((session) => [
+    ...[session.client, session.expiry, store.sessions.isExpired(session)],
+  ])
+  assert.deepEqual(lasting, [
+    ['d1/away', HOUR, false],
+    ['d1/there', HOUR, false],
+    ['d2/old', HOUR, true],
+  ])
+}
+
+async function checkQueues(at: TestBroker, schema: 1 | 2): Promise<void> {
+  const away = at.store.sessions.find('d1/away')?.queue.admitted() ?? []
+  assert.deepEqual(
+    away.map(({ message, qos, packetId, isReleased, retain, identifiers }) => [
+      ...[String(message?.payload ?? 'PUBREL'), qos, packetId, isReleased, retain, identifiers],
+    ]),
+    [
+      ['PUBREL', 2, 78, true, false, null],
+      ['10', 2, 77, false, false, null],
+      ['12', 1, 0, false, schema === 2, null],
+      ['14', 1, 0, false, false, null],
+    ],
+  )
+  assert.deepEqual(
+    away.map(({ message }) => message && [message.topic, message.device, message.properties]),
+    [null, ['x', 'd1', null], ['y', 'd2', null], ['y', null, null]],
+  )
+  const there = await at.connect('d1/there')
+  assert.equal(there.isPresent, true)
+  assert.deepEqual(there.queued(), ['14'])
+  // topics and payloads, held once
+  assert.equal(at.store.stats().queuedBytes, 9)
+  assert.equal(await receive(at, there, 7, 'a DUP'), false)
+  await release(at, there, 7)
+  assert.equal(await receive(at, there, 7, 'new', { topic: '$x' }), true)
+  assert.equal((await at.connect('d9/gone')).session.arrivals.size, 0)
+}
+
+function checkWills({ store }: TestBroker): void {
+  const wills = [...store.wills.all()].map(({ client, will, due }) => [
+    ...[client, String(will.message.payload), will.message.qos, will.message.retain],
+    ...[will.message.properties, will.messageExpiry, will.delay, due],
+  ])
+  // that of who came back is gone
+  assert.deepEqual(wills, [['d3/clean', '18', 0, false, null, null, 0, null]])
+}
+
+/** Everything that can be written is, and read again. */
+async function checkUse(directory: string): Promise<void> {
+  const before = await openFile(directory, settings)
+  const properties = { contentType: 'text/plain' }
+  const will = {
+    message: { topic: 'gone', payload: Buffer.from('1'), qos: 1, retain: false, properties },
+    messageExpiry: 60,
+    delay: 5,
+  } as const
+  const away = await before.connect('d1/away', { expiry: 77, will })
+  await before.publish('z', 'new', { retain: true, properties, expires: NOW + 1 })
+  await away.subscribe('w', 1, { identifier: 9 })
+  await before.crash()
+
+  const at = await openFile(directory, settings)
+  assert.deepEqual(at.store.wills.get('d1/away')?.will, will)
+  assert.equal(at.store.sessions.find('d1/away')?.expiry, 77)
+  const again = await at.connect('d1/away')
+  assert.deepEqual(again.queued(), ['PUBREL', '10', '12', '14', 'new'])
+  assert.deepEqual(again.entries().at(-1)?.message?.properties, properties)
+  assert.equal(again.session.subscriptions.get('w')?.identifier, 9)
+  assert.deepEqual((await at.broker.retained('z'))[0]?.properties, properties)
+}
+
+/** The columns of each table in a store that this gateway makes. */
+async function newLayout(): Promise<Record<string, unknown>> {
+  const directory = temporaryDirectory()
+  await (await openFile(directory)).broker.close()
+  const db = new DatabaseSync(join(directory, 'broker.sqlite'))
+  const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all()
+  const layout = tables.map(({ name }) => [name, columnsOf(db, String(name))])
+  db.close()
+  return Object.fromEntries(layout)
+}
+
+function columnsOf(db: DatabaseSync, table: string): unknown[] {
+  return db
+    .prepare(`PRAGMA table_info(${table})`)
+    .all()
+    .map(({ name, type }) => `${name} ${type}`)
+}

@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { type DevGateway, startDev } from './dev-gateway.ts'
+import { start } from './program.ts'
+
+const TOPIC = 'wott/temperature'
+const PROTOCOLS = ['https', 'mqtt'] as const
+const FLAGS = [
+  ...['--content-type', 'text/plain', '--response-topic', 'answers/a b', '--correlation-data', 'ü'],
+  ...['--payload-format', 'utf8', '--message-expiry', '3600'],
+  ...['--user-property', 'room=kitchen', '--user-property', 'floor=1=2', '--user-property', '='],
+]
+const PROPERTIES = {
+  ...{ contentType: 'text/plain', responseTopic: 'answers/a b', correlationData: 'w7w=' },
+  payloadFormatIndicator: 1,
+  userProperties: [
+    ['room', 'kitchen'],
+    ['floor', '1=2'],
+    ['', ''],
+  ],
+}
+
+describe('pub and sub', () => {
+  let at: DevGateway
+  before(async () => {
+    at = await startDev()
+    await at.pub(TOPIC, 'ready', '--retain', ...at.via.https)
+  })
+  after(() => at[Symbol.asyncDispose]())
+
+  for (const from of PROTOCOLS)
+    for (const to of PROTOCOLS)
+      it(`carry what MQTT 5 says of a message, from ${from} to ${to}`, async () => {
+        const args = ['sub', TOPIC, ...at.via[to], '--json', '--count', '2']
+        await using follower = start(args, at)
+        await follower.line(/"payload":"ready"/)
+        await at.pub(TOPIC, '21.5', ...FLAGS, ...at.via[from])
+        const { code, stderr } = await follower.ended
+        assert.deepEqual([code, stderr], [0, ''])
+        const { payload, properties } = JSON.parse(follower.lines[1] ?? '')
+        assert.deepEqual({ payload, properties }, { payload: '21.5', properties: PROPERTIES })
+      })
+})

@@ -1,0 +1,96 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { type Credentials, createPki } from '../support/pki.ts'
+
+const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts')
+
+/** When one process of the gateway was there, in milliseconds since the Unix epoch; `end` is Infinity until it is killed. */
+export interface Life {
+  readonly start: number
+  readonly end: number
+}
+
+/** A gateway with a `file:` store, in a process that can be killed. */
+export interface KillableGateway extends AsyncDisposable {
+  readonly device: Credentials
+  readonly ports: { readonly https: number; readonly mqtts: number }
+  readonly lives: readonly Life[]
+  /** Kills it; resolves once it is gone. */
+  kill(): Promise<void>
+  /** Starts it again; resolves once its doors are open. */
+  restart(): Promise<void>
+}
+
+export async function startKillable(): Promise<KillableGateway> {
+  const directory = await mkdtemp(join(tmpdir(), 'wott-drill-'))
+  const pki = await createPki(join(directory, 'pki'))
+  const names = ['gateway.d.wott.local', 'localhost']
+  const own = await pki.issue('gateway.d.wott.local', { names })
+  const device = await pki.issue('device.d.wott.local')
+  const aclFile = join(directory, 'permission.acl')
+  await writeFile(aclFile, 'pattern readwrite #\n')
+  const ports = { https: await freePort(), mqtts: await freePort() }
+  const settings = {
+    WOTT_CERTS_DIR: own.directory,
+    WOTT_ACL_FILE: aclFile,
+    WOTT_BROKER: `file:${directory}/data`,
+    WOTT_DEVICE_LISTEN: `127.0.0.1:${ports.https}`,
+    WOTT_MQTT_LISTEN: `127.0.0.1:${ports.mqtts}`,
+    WOTT_VIEWER_LISTEN: 'off',
+    WOTT_OPS_LISTEN: 'off',
+    WOTT_PUBLISH_RATE: '0',
+    WOTT_SESSION_QUEUE: '1000000',
+    WOTT_SESSION_QUEUE_BYTES: '1GiB',
+    WOTT_LOG_LEVEL: 'info',
+  }
+  const lives: { start: number; end: number }[] = []
+  let child: ChildProcess
+
+  async function restart(): Promise<void> {
+    child = await start(settings)
+    lives.push({ start: Date.now(), end: Number.POSITIVE_INFINITY })
+  }
+
+  await restart()
+  return {
+    device,
+    ports,
+    lives,
+    restart,
+    async kill() {
+      const life = lives.at(-1)
+      if (life) life.end = Date.now()
+      child.kill('SIGKILL')
+      await once(child, 'exit')
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL')
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+async function start(settings: Record<string, string>): Promise<ChildProcess> {
+  const child = spawn(process.execPath, [MAIN, 'serve'], {
+    env: { PATH: process.env.PATH, ...settings },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  for await (const line of createInterface(child.stdout))
+    if (line.includes('"door":"device"')) break
+  child.stdout.resume()
+  return child
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  server.close()
+  await once(server, 'close')
+  return port
+}

@@ -1,0 +1,234 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import type { Browser } from 'playwright-core'
+import { inviteViewer } from '../../src/viewer/invite.ts'
+import { openBrowser, visit } from '../support/browser.ts'
+import {
+  type Answer,
+  curl,
+  eventSource,
+  http1,
+  mosquittoPub,
+  mosquittoSub,
+} from '../support/clients.ts'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import type { Credentials } from '../support/pki.ts'
+
+const ACL = 'user sensor\ntopic readwrite #\nuser alice\ntopic read #\n'
+const PROPERTIES = {
+  ...{ contentType: 'text/plain; charset=utf-8', responseTopic: 'answers/1' },
+  ...{ payloadFormatIndicator: 1, correlationData: Buffer.from('request 1').toString('base64') },
+  userProperties: [
+    ['b', '1'],
+    ['a', 'ü'],
+    ['b', '2'],
+  ],
+}
+const USER_PROPERTIES = Buffer.from('[{"b":"1"},{"a":"ü"},{"b":"2"}]').toString('base64')
+
+let at: TestGateway
+let sensor: Credentials
+
+before(async () => {
+  at = await startGateway({ acl: ACL })
+  sensor = await at.pki.issue('sensor')
+})
+after(() => at[Symbol.asyncDispose]())
+
+/** Publishes as AWS IoT's publishers do, with curl. */
+async function publish(topic: string, query = '', body = 'grün'): Promise<void> {
+  const { stdout } = await curl(
+    sensor,
+    sensor.caFile,
+    ...['-H', 'x-amz-mqtt5-payload-format-indicator: UTF8_DATA'],
+    ...['-H', `x-amz-mqtt5-correlation-data: ${PROPERTIES.correlationData}`],
+    ...['-H', `x-amz-mqtt5-user-properties: ${USER_PROPERTIES}`, '--data-binary', body],
+    `https://localhost:${at.ports.device}/topics/${topic}?responseTopic=answers%2F1&contentType=${encodeURIComponent(PROPERTIES.contentType)}${query}`,
+  )
+  assert.equal(JSON.parse(stdout).message, 'OK', stdout)
+}
+
+const get = (path: string): Promise<Answer> => http1(at, sensor, { path })
+
+describe('what MQTT 5 says of a message, over HTTP', () => {
+  it('arrives with a stream event, live, retained and from the history', async () => {
+    using live = await eventSource(at, sensor, '/stream?filter=live')
+    await publish('live', '&qos=1&retain=true')
+    const event = await live.next()
+    const { topic, payload, properties } = JSON.parse(event.data)
+    assert.deepEqual(
+      { topic, payload, properties },
+      {
+        ...{ topic: 'live', payload: 'grün', properties: PROPERTIES },
+      },
+    )
+    for (const query of ['', '&lastEventId=earliest']) {
+      using later = await eventSource(at, sensor, `/stream?filter=live${query}`)
+      assert.deepEqual(JSON.parse((await later.next()).data).properties, PROPERTIES)
+    }
+  })
+
+  it('is read with what is retained, for as long as it holds', async () => {
+    await publish('read', '&retain=true&messageExpiry=3600')
+    const { status, headers, text } = await get('/topics/read')
+    assert.deepEqual([status, text], [200, 'grün'])
+    assert.equal(headers['content-type'], PROPERTIES.contentType)
+    assert.equal(headers['x-content-type-options'], 'nosniff')
+    assert.match(String(headers['content-security-policy']), /\bsandbox\b/)
+    assert.ok(Number(headers.age) < 60)
+    const left = Date.parse(String(headers.expires)) - Date.now()
+    assert.ok(left > 3_500_000 && left <= 3_600_000, `${left}`)
+    assert.equal((await get('/retainedMessage/read')).json.userProperties, USER_PROPERTIES)
+  })
+
+  it('comes in lines of many readings, too', async () => {
+    using live = await eventSource(at, sensor, '/stream?filter=line')
+    const line = { topic: 'line', payload: 'grün', messageExpiry: 3600, ...PROPERTIES }
+    const { json } = await http1(at, sensor, {
+      ...{ path: '/topics', method: 'POST', body: JSON.stringify(line) },
+      headers: { 'content-type': 'application/x-ndjson' },
+    })
+    assert.deepEqual(json, { accepted: 1, refused: [] })
+    assert.deepEqual(JSON.parse((await live.next()).data).properties, PROPERTIES)
+  })
+
+  it('may say when it is gone, for those who read and for those who follow', async () => {
+    await publish('short', '&retain=true&messageExpiry=1')
+    assert.equal((await get('/topics/short')).text, 'grün')
+    while ((await get('/topics/short')).status === 200) {}
+    for (const route of ['topics', 'retainedMessage'])
+      assert.equal((await get(`/${route}/short`)).json.code, 'not_retained')
+    for (const query of ['', '&lastEventId=earliest']) {
+      using later = await eventSource(at, sensor, `/stream?filter=short${query}`)
+      await publish('short', '', 'next')
+      assert.equal(JSON.parse((await later.next()).data).payload, 'next')
+    }
+  })
+})
+
+describe('what MQTT 5 says of a message, between HTTP and MQTT', () => {
+  const FORMAT = ['-V', 'mqttv5', '-F', '%t|%p|%C|%R|%D|%F|%P']
+
+  it('goes from a POST to an MQTT 5 subscriber, its user properties in order', async () => {
+    await using subscriber = await mosquittoSub(at, sensor, 'post', ...FORMAT, '-q', '1')
+    await publish('post', '&qos=1')
+    assert.equal(
+      await subscriber.next(),
+      'post|grün|text/plain; charset=utf-8|answers/1|request 1|1|b:1 a:ü b:2',
+    )
+  })
+
+  it('is told an MQTT 5 subscriber with the seconds that are left', async () => {
+    await publish('left', '&retain=true&messageExpiry=3600')
+    await using subscriber = await mosquittoSub(at, sensor, 'left', '-V', 'mqttv5', '-F', '%E')
+    const left = Number(await subscriber.next())
+    assert.ok(left > 3500 && left <= 3600, `${left}`)
+  })
+
+  it('goes from an MQTT 5 publisher to a stream and to whoever reads', async () => {
+    using live = await eventSource(at, sensor, '/stream?filter=mqtt')
+    const properties = [
+      ...['content-type', PROPERTIES.contentType, 'response-topic', 'answers/1'],
+      ...['payload-format-indicator', '1', 'correlation-data', 'request 1'],
+      ...['message-expiry-interval', '3600'],
+    ]
+    const flags = ['-V', 'mqttv5', '-q', '1', '-r']
+    while (properties.length > 0) flags.push('-D', 'PUBLISH', ...properties.splice(0, 2))
+    for (const pair of PROPERTIES.userProperties)
+      flags.push('-D', 'PUBLISH', 'user-property', ...pair)
+    const { code, stderr } = await mosquittoPub(at, sensor, 'mqtt', 'grün', ...flags)
+    assert.equal(code, 0, stderr)
+    assert.deepEqual(JSON.parse((await live.next()).data).properties, PROPERTIES)
+    const { headers } = await get('/topics/mqtt')
+    assert.equal(headers['content-type'], PROPERTIES.contentType)
+    assert.ok(Date.parse(String(headers.expires)) - Date.now() > 3_500_000)
+    assert.equal((await get('/retainedMessage/mqtt')).json.userProperties, USER_PROPERTIES)
+  })
+})
+
+describe('what a device publishes, in the browser of a viewer', () => {
+  let browser: Browser & AsyncDisposable
+  before(async () => {
+    browser = await openBrowser(at.certificate)
+  })
+  after(() => browser[Symbol.asyncDispose]())
+
+  async function retain(topic: string, contentType: string, body: string): Promise<void> {
+    const query = `retain=true&contentType=${encodeURIComponent(contentType)}`
+    const path = `/topics/${topic}?${query}`
+    assert.equal((await http1(at, sensor, { path, method: 'POST', body })).status, 200)
+  }
+  const door = () => `https://localhost:${at.ports.viewer}`
+  const logIn = async () => {
+    const code = await inviteViewer(at.viewersFile, 'alice', 3_600_000)
+    const window = await visit(browser, `${door()}/#invite=${code}`)
+    await window.page.locator('#state[data-state=live]').waitFor()
+    return window
+  }
+
+  it('is a page that runs nothing, loads nothing and speaks in nobody’s name', async () => {
+    const attack = `document.title = 'attacked'; fetch('/session', { method: 'DELETE' })`
+    const html = `<title>page</title><h1>hello</h1><script>${attack}</script><img src=/ onerror="${attack}"><script src=/topics/x/script></script>`
+    const xml = `<html xmlns="http://www.w3.org/1999/xhtml"><head><title>page</title></head><body><h1>hello</h1><script>${attack}</script></body></html>`
+    const svg = `<svg xmlns="http://www.w3.org/2000/svg"><title>page</title><h1 xmlns="http://www.w3.org/1999/xhtml">hello</h1><script>${attack}</script></svg>`
+    await retain('x/script', 'text/javascript', attack)
+    await retain('x/html', 'text/html', html)
+    await retain('x/xhtml', 'application/xhtml+xml', xml)
+    await retain('x/svg', 'image/svg+xml', svg)
+    await using window = await logIn()
+    const { page } = window
+    for (const name of ['html', 'xhtml', 'svg']) {
+      await page.goto(`${door()}/topics/x/${name}`)
+      assert.equal(await page.locator('h1').textContent(), 'hello')
+      assert.equal(await page.title(), 'page')
+      assert.equal(await page.evaluate('origin'), 'null')
+    }
+    assert.ok(window.problems.length > 0)
+    // the session is still there
+    assert.equal((await page.goto(`${door()}/session`))?.status(), 200)
+  })
+
+  it('is no script and no style sheet of the dashboard’s, by whatever name', async () => {
+    await using window = await logIn()
+    const { page } = window
+    for (const [name, type] of [
+      ...[
+        ['plain', 'text/javascript'],
+        ['ecma', 'application/ecmascript; a=b'],
+        ['css', 'text/css'],
+      ],
+    ] as const) {
+      const body = name === 'css' ? 'body { display: none }' : 'globalThis.attacked = true'
+      await retain(`y/${name}`, type, body)
+      const loads = await page.evaluate(
+        `new Promise((resolve) => {
+          const css = ${name === 'css'}
+          const element = document.createElement(css ? 'link' : 'script')
+          Object.assign(element, css
+            ? { rel: 'stylesheet', href: '/topics/y/${name}' }
+            : { src: '/topics/y/${name}' })
+          element.onload = () => resolve(true)
+          element.onerror = () => resolve(false)
+          document.head.append(element)
+        })`,
+      )
+      assert.equal(loads, false, name)
+    }
+    assert.equal(await page.evaluate('globalThis.attacked'), undefined)
+  })
+
+  it('is shown as JSON where its publisher calls it so', async () => {
+    await retain('z/json', 'application/json', '"<b>x</b>"')
+    await retain('z/senml', 'application/senml+json', '{"n":"<i>t</i>","v":21.5}')
+    await using window = await logIn()
+    const shown = (topic: string) =>
+      window.page
+        .locator('.card')
+        .filter({ has: window.page.locator(`.topic bdi:text-is("${topic}")`) })
+        .locator('.value[data-kind=json]')
+        .textContent()
+    assert.equal(await shown('z/json'), '"<b>x</b>"')
+    assert.equal(await shown('z/senml'), '{\n  "n": "<i>t</i>",\n  "v": 21.5\n}')
+    assert.deepEqual(window.problems, [])
+  })
+})

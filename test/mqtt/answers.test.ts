@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { createAnswers } from '../../src/mqtt/answers.ts'
+import type { Client } from '../../src/mqtt/client.ts'
+import type { ProtocolError } from '../../src/mqtt/reasons.ts'
+
+/** Answers to a client that takes packets of up to 100 bytes. */
+function open() {
+  const written: string[] = []
+  const failures: number[] = []
+  let holds = 0
+  let behind = 0
+  const client = {
+    wire: { write: (bytes: Buffer) => written.push(String(bytes)) },
+    terms: { maximumPacketSize: 100 },
+    isOpen: () => failures.length === 0,
+    fail: ({ reason }: ProtocolError) => failures.push(reason),
+    hold() {
+      holds += 1
+      return () => {
+        holds -= 1
+      }
+    },
+  } as unknown as Client
+  const stall = {
+    behind: () => {
+      behind += 1
+    },
+    stop() {},
+  }
+  const answers = createAnswers(client, stall)
+  return { ...{ answers, written, failures }, holds: () => holds, behind: () => behind }
+}
+
+describe('the answers to a client', () => {
+  it('leave in the order in which they were expected', () => {
+    const { answers, written } = open()
+    const [first, second, third] = [answers.expect(), answers.expect(), answers.expect()]
+    second(Buffer.from('b'))
+    assert.deepEqual(written, [])
+    first(Buffer.from('a'))
+    assert.deepEqual(written, ['a', 'b'])
+    third(Buffer.from('c'))
+    assert.deepEqual(written, ['a', 'b', 'c'])
+  })
+
+  it('hold the client up while a thousand are coming', () => {
+    const { answers, holds } = open()
+    const coming = Array.from({ length: 1000 }, answers.expect)
+    assert.equal(holds(), 1)
+    for (const answer of coming.slice(0, 499)) answer(Buffer.from('a'))
+    assert.equal(holds(), 1)
+    coming[499]?.(Buffer.from('a'))
+    assert.equal(holds(), 0)
+  })
+
+  it('hold the client up while it leaves a thousand unread', () => {
+    const { answers, holds, behind } = open()
+    for (let count = 0; count < 1024; count++) answers.expect()(Buffer.from('a'))
+    assert.deepEqual([holds(), behind()], [0, 0])
+    answers.now(Buffer.from('a'))
+    assert.deepEqual([holds(), behind()], [1, 1])
+    answers.taken()
+    assert.equal(holds(), 0)
+  })
+
+  it('end the connection where one is larger than the client takes [MQTT-3.1.2-24]', () => {
+    const { answers, written, failures } = open()
+    answers.expect()(Buffer.alloc(100, 'a'))
+    answers.expect()(Buffer.alloc(101))
+    answers.expect()(Buffer.from('a'))
+    assert.deepEqual([written.length, failures], [1, [0x95]])
+  })
+})

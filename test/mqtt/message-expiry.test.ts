@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
+import { temporaryFolder } from '../cli/program.ts'
+import { http1 } from '../support/clients.ts'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { connectClient, type PacketClient, plain, type Said } from '../support/packet-client.ts'
+import type { Credentials } from '../support/pki.ts'
+
+const ACL = 'pattern readwrite #\n'
+const SESSION = { properties: { sessionExpiryInterval: 3600 } }
+
+/** Longer than one second, which is the only way for a message to expire. */
+const PAST_A_SECOND = 1100
+
+describe('message expiry [MQTT 5 §3.3.2.3.3]', () => {
+  let at: TestGateway
+  let device: Credentials
+
+  before(async () => {
+    at = await startGateway({ acl: ACL })
+    device = await at.pki.issue('device.d.wott.local')
+  })
+  after(() => at[Symbol.asyncDispose]())
+
+  it('reaches a subscriber that is there', async () => {
+    using reader = await connectClient(at, device, 'reader')
+    using writer = await connectClient(at, device, 'writer')
+    await reader.subscribe('live')
+    const clock = createClock()
+    await publish(writer, 'live', 1000, { qos: 1 })
+    clock.published()
+    assertCountedDown(await reader.receive(), 1000, clock.waited())
+  })
+
+  it('ends the wait in a session, and is counted down [MQTT-3.3.2-5] [MQTT-3.3.2-6]', async () => {
+    const sleeper = await connectClient(at, device, 'sleeper', SESSION)
+    await sleeper.subscribe('queued/#')
+    await sleeper.disconnect()
+    using writer = await connectClient(at, device, 'writer')
+    const clock = createClock()
+    await publish(writer, 'queued/short', 1, { qos: 1 })
+    await publish(writer, 'queued/long', 1000, { qos: 1 })
+    await publish(writer, 'queued/long', 0xffff_ffff, { qos: 2 })
+    await writer.publish('queued/ever', 'x', { qos: 1 })
+    clock.published()
+    await setTimeout(PAST_A_SECOND)
+
+    using awake = await connectClient(at, device, 'sleeper', { ...SESSION, clean: false })
+    assert.equal(awake.connack.sessionPresent, true)
+    assertCountedDown(await awake.receive(), 1000, clock.waited())
+    assertCountedDown(await awake.receive(), 0xffff_ffff, clock.waited())
+    assert.deepEqual(await awake.receive(), plain('queued/ever', 'x', { qos: 1 }))
+  })
+
+  it('ends a retained message for everybody, and is counted down', async () => {
+    using writer = await connectClient(at, device, 'writer')
+    using late = await connectClient(at, device, 'late')
+    const clock = createClock()
+    await publish(writer, 'retained/short', 1, { qos: 1, retain: true })
+    await publish(writer, 'retained/long', 1000, { qos: 1, retain: true })
+    clock.published()
+    await setTimeout(PAST_A_SECOND)
+    assert.deepEqual(await late.subscribe('retained/#'), [2])
+    const said = await late.receive()
+    assertCountedDown(said, 1000, clock.waited())
+    assert.deepEqual([said.topic, said.retain], ['retained/long', true])
+    await late.ping()
+  })
+
+  it('ends the wait for room in the window of a client', async () => {
+    using reader = await connectClient(at, device, 'reader', { properties: { receiveMaximum: 1 } })
+    using writer = await connectClient(at, device, 'writer')
+    await reader.subscribe('delayed')
+    const clock = createClock()
+    await writer.publish('delayed', 'first', { qos: 1 })
+    await publish(writer, 'delayed', 1, { qos: 1 })
+    await publish(writer, 'delayed', 1000, { qos: 1 })
+    clock.published()
+    const { messageId, payload } = await reader.take()
+    assert.equal(payload, 'first')
+    await setTimeout(PAST_A_SECOND)
+    reader.send({ cmd: 'puback', messageId, reasonCode: 0 })
+    assertCountedDown(await reader.receive(), 1000, clock.waited())
+  })
+
+  it('holds for MQTT 3.1.1 subscribers, who are not told of it', async () => {
+    const sleeper = await connectClient(at, device, 'old', { version: 4, clean: false })
+    await sleeper.subscribe('old')
+    await sleeper.disconnect()
+    using writer = await connectClient(at, device, 'writer')
+    await publish(writer, 'old', 1, { qos: 1 })
+    await publish(writer, 'old', 1000, { qos: 1 })
+    await setTimeout(PAST_A_SECOND)
+    using awake = await connectClient(at, device, 'old', { version: 4, clean: false })
+    assert.deepEqual(await awake.receive(), plain('old', '1000', { qos: 1 }))
+    await awake.ping()
+  })
+})
+
+describe('message expiry, outside MQTT', () => {
+  it('ends a retained message over HTTP', async () => {
+    await using at = await startGateway({ acl: ACL })
+    const device = await at.pki.issue('device.d.wott.local')
+    using writer = await connectClient(at, device, 'writer')
+    await publish(writer, 'short', 2, { qos: 1, retain: true })
+    const before = await http1(at, device, { path: '/topics/short' })
+    assert.deepEqual([before.status, before.text], [200, '2'])
+    await setTimeout(2 * PAST_A_SECOND)
+    const after = await http1(at, device, { path: '/topics/short' })
+    assert.deepEqual([after.status, after.json.code], [404, 'not_retained'])
+  })
+
+  it('goes on while the gateway is away', async () => {
+    await using folder = await temporaryFolder()
+    const settings = { broker: `file:${folder.path}` }
+    const clock = createClock()
+    {
+      await using at = await startGateway({ acl: ACL, settings })
+      const device = await at.pki.issue('device.d.wott.local')
+      const sleeper = await connectClient(at, device, 'sleeper', SESSION)
+      await sleeper.subscribe('kept/#')
+      await sleeper.disconnect()
+      using writer = await connectClient(at, device, 'writer')
+      await publish(writer, 'kept/short', 1, { qos: 1, retain: true })
+      await publish(writer, 'kept/long', 1000, { qos: 1, retain: true })
+      clock.published()
+    }
+    await setTimeout(PAST_A_SECOND)
+    await using at = await startGateway({ acl: ACL, settings })
+    const device = await at.pki.issue('device.d.wott.local')
+    using awake = await connectClient(at, device, 'sleeper', { ...SESSION, clean: false })
+    assertCountedDown(await awake.receive(), 1000, clock.waited())
+    await awake.ping()
+    using late = await connectClient(at, device, 'late')
+    await late.subscribe('kept/#')
+    assertCountedDown(await late.receive(), 1000, clock.waited())
+    await late.ping()
+  })
+})
+
+/** Publishes a message that says for how long it is good. */
+async function publish(
+  writer: PacketClient,
+  topic: string,
+  messageExpiryInterval: number,
+  more: { qos: 1 | 2; retain?: boolean },
+): Promise<void> {
+  const properties = { messageExpiryInterval }
+  const code = await writer.publish(topic, `${messageExpiryInterval}`, { ...more, properties })
+  assert.ok(code === 0 || code === 0x10, `${code}`)
+}
+
+/** How many whole seconds a message can have waited, at least and at most. */
+function createClock() {
+  const start = performance.now()
+  let end = start
+  return {
+    published: () => {
+      end = performance.now()
+    },
+    waited: (): [least: number, most: number] => {
+      const now = performance.now()
+      return [Math.floor((now - end) / 1000), Math.ceil((now - start) / 1000)]
+    },
+  }
+}
+
+function assertCountedDown(
+  { payload, properties }: Said,
+  from: number,
+  [least, most]: [number, number],
+): void {
+  assert.equal(payload, `${from}`)
+  const left = properties.messageExpiryInterval ?? 0
+  assert.ok(left <= from - least && left >= from - most, `${left} after ${least} to ${most} s`)
+}

@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import mqttPacket, { type IPublishPacket } from 'mqtt-packet'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { connectClient, type PacketClient, plain, publishPacket } from '../support/packet-client.ts'
+import type { Credentials } from '../support/pki.ts'
+import { variableLength } from '../support/publish-bytes.ts'
+import { connectPacket, rawMqtt } from '../support/raw-mqtt.ts'
+
+const ACL = 'pattern readwrite #\n'
+
+describe('maximum packet size', () => {
+  let at: TestGateway
+  let device: Credentials
+
+  before(async () => {
+    at = await startGateway({ acl: ACL })
+    device = await at.pki.issue('device.d.wott.local')
+  })
+  after(() => at[Symbol.asyncDispose]())
+
+  describe('of the client [MQTT-3.1.2-24]', () => {
+    const SIZE = 200
+    const terms = { properties: { maximumPacketSize: SIZE, receiveMaximum: 1 } }
+
+    /** A payload that makes the PUBLISH have this many bytes. */
+    function payloadFor(bytes: number, topic: string, more: Partial<IPublishPacket>): string {
+      const messageId = more.qos ? { messageId: 1 } : {}
+      const packet = publishPacket(topic, '', { ...more, ...messageId })
+      const empty = mqttPacket.generate(packet, { protocolVersion: 5 }).length
+      // from 128 bytes on, the remaining length takes one byte more
+      return 'x'.repeat(bytes - empty - 1)
+    }
+
+    for (const qos of [0, 1, 2] as const)
+      it(`a message of that size is sent, a larger one is not and holds up nothing, with QoS ${qos} [MQTT-3.1.2-25]`, async () => {
+        using reader = await connectClient(at, device, 'reader', terms)
+        using writer = await connectClient(at, device, 'writer')
+        await reader.subscribe('size')
+        const fits = payloadFor(SIZE, 'size', { qos })
+        await writer.publish('size', `${fits}x`, { qos })
+        await writer.publish('size', fits, { qos })
+        await writer.publish('size', `${fits}x`, { qos })
+        await writer.publish('size', 'fence', { qos })
+        assert.deepEqual(await reader.receive(), plain('size', fits, { qos }))
+        assert.deepEqual(await reader.receive(), plain('size', 'fence', { qos }))
+      })
+
+    it('counts properties, and the identifier of the subscription', async () => {
+      using reader = await connectClient(at, device, 'reader', terms)
+      using writer = await connectClient(at, device, 'writer')
+      await reader.subscribe('properties', 1000)
+      const properties = { contentType: 'text/plain', userProperties: { name: 'value' } }
+      const told = { ...properties, subscriptionIdentifier: 1000 }
+      const fits = payloadFor(SIZE, 'properties', { qos: 1, properties: told })
+      await writer.publish('properties', `${fits}x`, { qos: 1, properties })
+      await writer.publish('properties', fits, { qos: 1, properties })
+      assert.deepEqual(
+        await reader.receive(),
+        plain('properties', fits, { qos: 1, properties: told }),
+      )
+    })
+
+    it('holds for what waits in a session and for retained messages', async () => {
+      const session = { ...terms.properties, sessionExpiryInterval: 3600 }
+      const sleeper = await connectClient(at, device, 'sleeper', { properties: session })
+      await sleeper.subscribe('waits/#')
+      await sleeper.disconnect()
+      using writer = await connectClient(at, device, 'writer')
+      await writer.publish('waits/large', 'x'.repeat(SIZE), { qos: 1, retain: true })
+      await writer.publish('waits/small', 'x', { qos: 1, retain: true })
+      using awake = await connectClient(at, device, 'sleeper', {
+        clean: false,
+        properties: session,
+      })
+      assert.deepEqual(await awake.receive(), plain('waits/small', 'x', { qos: 1 }))
+      await awake.subscribe('waits/#')
+      assert.deepEqual(await awake.receive(), plain('waits/small', 'x', { qos: 1, retain: true }))
+      await awake.ping()
+    })
+
+    it('0 is refused with 0x82 [MQTT 5 §3.1.2.11.4]', async () => {
+      using client = await rawMqtt(at, device)
+      client.send(connectPacket({ protocolVersion: 5, properties: { maximumPacketSize: 0 } }))
+      const connack = await client.next()
+      assert.ok(connack.cmd === 'connack')
+      assert.equal(connack.reasonCode, 0x82)
+      await client.closed
+    })
+  })
+
+  describe('of the gateway [MQTT-3.2.2-15]', () => {
+    function sizeOf(client: PacketClient): number {
+      const size = client.connack.properties?.maximumPacketSize
+      assert.ok(size !== undefined)
+      return size
+    }
+
+    it('leaves room for the largest payload', async () => {
+      using client = await connectClient(at, device, 'client')
+      const largest = 128 * 1024
+      assert.ok(sizeOf(client) > largest)
+      await client.subscribe([{ topic: 'large', qos: 1 }])
+      assert.equal(await client.publish('large', 'x'.repeat(largest), { qos: 1 }), 0)
+      assert.equal((await client.receive()).payload.length, largest)
+    })
+
+    it('a packet above it ends the connection with 0x95, at its header', async () => {
+      using client = await connectClient(at, device, 'client')
+      // this length has three bytes, so that the whole packet has one byte too many
+      const length = variableLength(sizeOf(client) - 3)
+      assert.equal(length.length, 3)
+      client.send(Buffer.concat([Buffer.from([0x30]), length]))
+      assert.equal((await client.expect('disconnect')).reasonCode, 0x95)
+      await client.closed
+    })
+
+    it('a payload above its own limit is refused with 0x97 and goes to nobody', async () => {
+      using client = await connectClient(at, device, 'client')
+      await client.subscribe('large')
+      const payload = 'x'.repeat(128 * 1024 + 1)
+      assert.equal(await client.publish('large', payload, { qos: 1 }), 0x97)
+      assert.equal(await client.publish('large', payload, { qos: 2 }), 0x97)
+      await client.publish('large', 'fence', { qos: 1 })
+      assert.deepEqual(await client.receive(), plain('large', 'fence', { qos: 1 }))
+    })
+  })
+})

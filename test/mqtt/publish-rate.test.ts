@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { http1, messagesOf, mqtt } from '../support/clients.ts'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import type { Credentials } from '../support/pki.ts'
+import { rawConnected } from '../support/raw-mqtt.ts'
+
+const RATE = 20
+const BURST = 5
+const SENT = 15
+const DELAYED = 'wott_publishes_delayed_total{door="mqtt"}'
+
+describe('a device that publishes over MQTT faster than it may', () => {
+  let at: TestGateway
+  let fast: Credentials
+  let other: Credentials
+
+  before(async () => {
+    const settings = { publishRate: String(RATE), publishBurst: String(BURST) }
+    at = await startGateway({ acl: 'pattern readwrite #\n', settings })
+    fast = await at.pki.issue('fast.d.wott.local')
+    other = await at.pki.issue('other.d.wott.local')
+  })
+  after(() => at[Symbol.asyncDispose]())
+
+  for (const [version, qos] of [
+    [4, 0],
+    [4, 1],
+    [5, 1],
+  ] as const)
+    it(`waits and loses nothing: MQTT ${version}, QoS ${qos}`, async () => {
+      const reader = await mqtt(at, other)
+      const messages = messagesOf(reader)
+      await reader.subscribeAsync(`fast/${version}/${qos}`)
+      const delayed = (await at.metric(DELAYED)) ?? 0
+      const start = performance.now()
+      using raw = await rawConnected(at, fast, { protocolVersion: version })
+      for (let n = 1; n <= SENT; n++)
+        raw.send({
+          ...{ cmd: 'publish', topic: `fast/${version}/${qos}`, payload: String(n) },
+          ...{ qos, messageId: n, dup: false, retain: false },
+        })
+      for (let n = 1; n <= SENT; n++) {
+        assert.equal((await messages.next()).payload, String(n))
+        if (qos > 0) assert.equal((await raw.next()).messageId, n)
+      }
+      const seconds = (performance.now() - start) / 1000
+      assert.ok(seconds >= (SENT - BURST - 1) / RATE, `${seconds} s`)
+      assert.ok(((await at.metric(DELAYED)) ?? 0) > delayed)
+      assert.equal(
+        await at.metric('wott_publishes_total{door="mqtt",qos="1",result="rate_limited"}'),
+        0,
+      )
+      await reader.endAsync()
+    })
+
+  it('has one allowance over MQTT and HTTP, and others have their own', async () => {
+    using raw = await rawConnected(at, fast)
+    for (let n = 1; n <= 2 * BURST; n++)
+      raw.send({
+        ...{ cmd: 'publish', topic: 'fast', payload: '', qos: 1, messageId: n },
+        ...{ dup: false, retain: false },
+      })
+    await raw.next()
+    const post = { method: 'POST', path: '/topics/fast', body: '1' }
+    let answer = await http1(at, fast, post)
+    // the moment at which there is one again may be its own
+    while (answer.status === 200) answer = await http1(at, fast, post)
+    assert.equal(answer.json.code, 'rate_limited')
+    assert.equal((await http1(at, other, post)).status, 200)
+  })
+})

@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { connectClient, type PacketClient, plain, publishPacket } from '../support/packet-client.ts'
+import type { Credentials } from '../support/pki.ts'
+
+const ACL = `user device.d.wott.local
+topic readwrite open/#
+topic read mine/#
+`
+
+describe('reason codes of acknowledgements [MQTT 5 §2.4]', () => {
+  let at: TestGateway
+  let device: Credentials
+
+  before(async () => {
+    at = await startGateway({ acl: ACL })
+    device = await at.pki.issue('device.d.wott.local')
+  })
+  after(() => at[Symbol.asyncDispose]())
+
+  for (const qos of [1, 2] as const) {
+    const acknowledgement = qos === 1 ? 'PUBACK' : 'PUBREC'
+
+    it(`${acknowledgement} 0x10: nobody subscribes, though the gateway itself follows everything`, async () => {
+      using client = await connectClient(at, device, 'client')
+      assert.equal(await client.publish('open/nobody', 'x', { qos }), 0x10)
+      await client.subscribe('open/+')
+      assert.equal(await client.publish('open/somebody', 'x', { qos }), 0)
+      assert.equal((await client.receive()).payload, 'x')
+      await client.unsubscribe('open/+')
+      assert.equal(await client.publish('open/nobody', 'x', { qos }), 0x10)
+    })
+
+    it(`${acknowledgement} 0: a session that is away subscribes`, async () => {
+      const properties = { sessionExpiryInterval: 3600 }
+      const sleeper = await connectClient(at, device, `sleeper-${qos}`, { properties })
+      await sleeper.subscribe(`open/asleep/${qos}`)
+      await sleeper.disconnect()
+      using client = await connectClient(at, device, 'client')
+      assert.equal(await client.publish(`open/asleep/${qos}`, 'x', { qos }), 0)
+    })
+
+    it(`${acknowledgement} 0x87: the access file does not let the device, and its identifier is free again`, async () => {
+      using client = await connectClient(at, device, 'client')
+      using reader = await connectClient(at, device, 'reader')
+      await reader.subscribe([{ topic: '#' }])
+      for (let round = 0; round < 2; round++)
+        assert.equal(await client.publish('mine/x', 'x', { qos, messageId: 5 }), 0x87)
+      assert.equal(await client.publish('open/x', 'fence', { qos, messageId: 5 }), 0)
+      assert.deepEqual(await reader.receive(), plain('open/x', 'fence', { qos }))
+    })
+  }
+
+  it('QoS 0 that the access file does not allow is dropped, and the connection stays', async () => {
+    using client = await connectClient(at, device, 'client')
+    await client.subscribe('#')
+    await client.publish('mine/x', 'x')
+    await client.publish('open/x', 'fence')
+    assert.deepEqual(await client.receive(), plain('open/x', 'fence'))
+  })
+
+  it('PUBCOMP 0x92 and PUBREL 0x92: no such packet identifier [MQTT-4.3.3]', async () => {
+    using client = await connectClient(at, device, 'client')
+    client.send({ cmd: 'pubrel', messageId: 77, reasonCode: 0 })
+    const pubcomp = await client.expect('pubcomp')
+    assert.deepEqual([pubcomp.messageId, pubcomp.reasonCode], [77, 0x92])
+    client.send({ cmd: 'pubrec', messageId: 78, reasonCode: 0 })
+    const pubrel = await client.expect('pubrel')
+    assert.deepEqual([pubrel.messageId, pubrel.reasonCode], [78, 0x92])
+    // these two have no answer
+    client.send({ cmd: 'puback', messageId: 79, reasonCode: 0 })
+    client.send({ cmd: 'pubcomp', messageId: 80, reasonCode: 0 })
+    await client.ping()
+  })
+
+  it('SUBACK has one for each filter, in order [MQTT-3.9.3-1]', async () => {
+    using client = await connectClient(at, device, 'client')
+    const subscriptions = [
+      ...([2, 0, 1] as const).map((qos) => ({ topic: `open/${qos}`, qos })),
+      // the same once more: the later one counts [MQTT-3.8.4-3]
+      { topic: 'open/2', qos: 1 } as const,
+    ]
+    assert.deepEqual(await client.subscribe(subscriptions), [2, 0, 1, 1])
+    await client.publish('open/2', 'x', { qos: 2 })
+    assert.equal((await client.receive()).qos, 1)
+  })
+
+  it('SUBACK 0x8F: the filter is not valid, and the others hold', async () => {
+    using client = await connectClient(at, device, 'client')
+    const filters = ['open/x#', 'open/#/x', 'open/+x', 'open/y']
+    const subscriptions = filters.map((topic) => ({ topic }))
+    assert.deepEqual(await client.subscribe(subscriptions), [0x8f, 0x8f, 0x8f, 2])
+    await client.publish('open/x', 'x')
+    await client.publish('open/y', 'y')
+    assert.deepEqual(await client.receive(), plain('open/y', 'y'))
+  })
+
+  it('UNSUBACK 0x11: there was no such subscription, or no longer [MQTT-3.10.4-6]', async () => {
+    using client = await connectClient(at, device, 'client')
+    await client.subscribe([{ topic: 'open/a' }, { topic: 'open/#' }])
+    const filters = ['open/a', 'open/a', 'open/+', 'open/#']
+    assert.deepEqual(await client.unsubscribe(...filters), [0, 0x11, 0x11, 0])
+  })
+
+  describe('SUBACK where the access file could never let anything through', () => {
+    it('grants, as Mosquitto does', async () => {
+      using client = await connectClient(at, device, 'client')
+      assert.deepEqual(await client.subscribe('other/#'), [2])
+    })
+
+    it('0x87 where a setting asks for that', async () => {
+      await using checks = await startGateway({ acl: ACL, settings: { subscribe: 'check' } })
+      const who = await checks.pki.issue('device.d.wott.local')
+      using client = await connectClient(checks, who, 'client')
+      const subscriptions = [{ topic: 'open/#' }, { topic: 'other/#' }, { topic: '$share/g/other' }]
+      assert.deepEqual(await client.subscribe(subscriptions), [2, 0x87, 0x87])
+      using old = await connectClient(checks, who, 'old', { version: 4 })
+      assert.deepEqual(await old.subscribe(subscriptions), [2, 0x80, 0x80])
+    })
+  })
+
+  describe('reason strings and user properties', () => {
+    /** Whether each packet that may explain itself does. */
+    async function explanations(client: PacketClient): Promise<unknown[]> {
+      client.send(publishPacket('mine/x', 'x', { qos: 1, messageId: 1 }))
+      const puback = await client.expect('puback')
+      client.send(publishPacket('mine/x', 'x', { qos: 2, messageId: 2 }))
+      const pubrec = await client.expect('pubrec')
+      client.send({ cmd: 'pubrel', messageId: 3, reasonCode: 0 })
+      const pubcomp = await client.expect('pubcomp')
+      client.send({ cmd: 'subscribe', messageId: 4, subscriptions: [{ topic: 'other', qos: 0 }] })
+      const suback = await client.expect('suback')
+      client.send({ cmd: 'unsubscribe', messageId: 5, unsubscriptions: ['never'] })
+      const unsuback = await client.expect('unsuback')
+      return [puback, pubrec, pubcomp, suback, unsuback].map(({ properties }) => properties)
+    }
+
+    it('are absent where the client does not want to know [MQTT-3.1.2-29]', async () => {
+      const properties = { requestProblemInformation: false }
+      using client = await connectClient(at, device, 'client', { properties })
+      assert.deepEqual(await explanations(client), Array(5).fill(undefined))
+    })
+
+    it('say no more than a client may know: no line and no path of the access file', async () => {
+      using client = await connectClient(at, device, 'client')
+      for (const properties of await explanations(client))
+        assert.doesNotMatch(JSON.stringify(properties ?? {}), /\d|\/|line/)
+    })
+  })
+})

@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict'
+import { Duplex } from 'node:stream'
+import { describe, it } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
+import { createWire } from '../../src/mqtt/wire.ts'
+
+/** A wire to somebody who takes what comes only when let. */
+function open() {
+  const writes: string[] = []
+  let take = () => {}
+  let taken = 0
+  const stream = new Duplex({
+    read() {},
+    write(chunk, _encoding, done) {
+      writes.push(String(chunk))
+      take = done
+    },
+  })
+  const wire = createWire(stream, () => {
+    taken += 1
+  })
+  return { wire, writes, take: () => take(), taken: () => taken }
+}
+
+describe('the wire', () => {
+  it('sends what is written in one turn as one', async () => {
+    const { wire, writes, take, taken } = open()
+    for (const text of ['a', 'b', 'c']) wire.write(Buffer.from(text))
+    assert.deepEqual([writes, wire.waiting()], [[], 3])
+    await setImmediate()
+    assert.deepEqual([writes, wire.waiting()], [['abc'], 3])
+    take()
+    await setImmediate()
+    assert.deepEqual([wire.waiting(), taken()], [0, 1])
+  })
+
+  it('does not wait for the end of the turn when there is much', () => {
+    const { wire, writes } = open()
+    wire.write(Buffer.alloc(65_536))
+    assert.equal(writes[0]?.length, 65_536)
+  })
+
+  it('gives the stream a piece at a time, so that whoever takes it slowly is seen to take it', async () => {
+    const { wire, writes, take, taken } = open()
+    for (let count = 0; count < 40; count++) wire.write(Buffer.alloc(10_000, count))
+    await setImmediate()
+    assert.equal(wire.waiting(), 400_000)
+    for (let pieces = 1; wire.waiting() > 0; pieces++) {
+      assert.ok((writes.at(-1)?.length ?? 0) < 80_000)
+      take()
+      await setImmediate()
+      assert.equal(taken(), pieces)
+    }
+    assert.equal(writes.join(''), [...Array(40).keys()].map(chunkOf).join(''))
+  })
+
+  it('keeps the order of many small writes that wait, and of what comes after them', async () => {
+    const { wire, writes, take } = open()
+    const written: string[] = []
+    for (let count = 0; count < 1000; count++) {
+      written.push(`${count} `)
+      wire.write(Buffer.from(`${count} `))
+      if (count % 3 === 0) await setImmediate()
+      if (count % 100 === 0) take()
+    }
+    while (wire.waiting() > 0) {
+      await setImmediate()
+      take()
+    }
+    assert.equal(writes.join(''), written.join(''))
+  })
+
+  it('takes little more for small writes that wait than for their bytes', async () => {
+    const { wire, writes, take } = open()
+    for (let count = 0; count < 1000; count++) {
+      wire.write(Buffer.from('packet'))
+      await setImmediate()
+    }
+    // all that waits is one write, since it is less than a piece
+    take()
+    await setImmediate()
+    take()
+    await setImmediate()
+    assert.deepEqual(
+      writes.map(({ length }) => length),
+      [6, 6, 6 * 998],
+    )
+  })
+
+  it('writes everything before the end', async () => {
+    const { wire, writes, take } = open()
+    for (const text of ['a', 'b', 'c', 'd']) {
+      wire.write(Buffer.from(text))
+      if (text !== 'd') await setImmediate()
+    }
+    wire.end()
+    for (let count = 0; count < 3; count++) {
+      take()
+      await setImmediate()
+    }
+    assert.equal(writes.join(''), 'abcd')
+  })
+})
+
+function chunkOf(byte: number): string {
+  return String(Buffer.alloc(10_000, byte))
+}

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { createRateLimit } from '../../src/relay/rate-limit.ts'
+import { createTurnstile } from '../../src/relay/turnstile.ts'
+
+/** A turnstile on a clock of its own. */
+function open({ rate = 10, burst = 1 } = {}) {
+  let time = 0
+  let takes = 0
+  const limit = createRateLimit(rate, burst, () => time)
+  const { enter } = createTurnstile({
+    take(key) {
+      takes += 1
+      return limit.take(key)
+    },
+  })
+  const gone: string[] = []
+  return {
+    enter: (name: string, key = 'a') => enter(key, () => gone.push(name)),
+    gone,
+    takes: () => takes,
+    /** Lets that much time pass, on the clock and for timers. */
+    pass(context: { mock: { timers: { tick(milliseconds: number): void } } }, ms: number) {
+      time += ms
+      context.mock.timers.tick(ms)
+    },
+  }
+}
+
+describe('the turnstile', () => {
+  it('lets those who wait through at the rate, in their order', (context) => {
+    context.mock.timers.enable({ apis: ['setTimeout'] })
+    const { enter, gone, pass } = open()
+    assert.equal(enter('first'), null)
+    for (const name of ['b', 'c', 'd']) assert.notEqual(enter(name), null)
+    assert.equal(enter('other', 'b'), null)
+    pass(context, 99)
+    assert.deepEqual(gone, [])
+    pass(context, 1)
+    assert.deepEqual(gone, ['b'])
+    // nobody passes those who wait
+    assert.notEqual(enter('e'), null)
+    for (let count = 0; count < 3; count++) pass(context, 100)
+    assert.deepEqual(gone, ['b', 'c', 'd', 'e'])
+    pass(context, 100)
+    assert.equal(enter('f'), null)
+  })
+
+  it('gives no turn to who has left', (context) => {
+    context.mock.timers.enable({ apis: ['setTimeout'] })
+    const { enter, gone, pass } = open()
+    enter('first')
+    const leave = enter('gone')
+    enter('stays')
+    leave?.()
+    pass(context, 100)
+    assert.deepEqual(gone, ['stays'])
+  })
+
+  it('asks once for each turn, however many wait', (context) => {
+    context.mock.timers.enable({ apis: ['setTimeout'] })
+    const { enter, gone, pass, takes } = open()
+    for (let count = 0; count <= 5000; count++) enter(`${count}`)
+    for (let count = 0; count < 10; count++) pass(context, 100)
+    assert.equal(gone.length, 10)
+    assert.ok(takes() <= 22, `${takes()}`)
+  })
+})

@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { http1 } from '../support/clients.ts'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { connectClient, plain, publishPacket } from '../support/packet-client.ts'
+import type { Credentials } from '../support/pki.ts'
+import { variableLength } from '../support/publish-bytes.ts'
+import { connectPacket, type RawMqtt, rawConnected, rawMqtt } from '../support/raw-mqtt.ts'
+
+const ACL = 'pattern readwrite #\n'
+const CUT = 'wott_connections_cut_total{door="mqtt",reason="slow_reader"}'
+const OPEN = 'wott_connections{door="mqtt"}'
+
+describe('a client that sends and does not read', () => {
+  let at: TestGateway
+  let device: Credentials
+
+  before(async () => {
+    const settings = {
+      ...{ streamStall: '1', publishRate: '0' },
+      ...{ clientBuffer: '64KiB', maxInflight: '1000' },
+    }
+    at = await startGateway({ acl: ACL, settings })
+    device = await at.pki.issue('device.d.wott.local')
+  })
+  after(() => at[Symbol.asyncDispose]())
+
+  /** Sends these bytes again and again, and reads nothing, until the connection ends. */
+  async function flood({ socket }: RawMqtt, bytes: Buffer): Promise<void> {
+    const piece = Buffer.concat(Array(Math.ceil(65_536 / bytes.length)).fill(bytes))
+    socket.pause()
+    // not events.once, which a reset would make reject
+    const ended = new Promise((resolve) => socket.once('close', resolve))
+    while (!socket.destroyed)
+      if (!socket.write(piece))
+        await Promise.race([new Promise((resolve) => socket.once('drain', resolve)), ended])
+  }
+
+  for (const [what, bytes] of [
+    ['PINGREQ', Buffer.from([0xc0, 0])],
+    ['PUBRECs that belong to nothing', Buffer.from([0x50, 2, 0x12, 0x34])],
+    ['PUBRELs that belong to nothing', Buffer.from([0x62, 2, 0x12, 0x34])],
+    ['QoS 1 messages', Buffer.from([0x32, 7, 0, 1, 0x61, 0, 1, 0, 0x78])],
+    ['SUBSCRIBEs whose SUBACK is large', subscribeToNothing(20_000)],
+  ] as const)
+    it(`is read no more, and cut off: ${what}`, async () => {
+      const before = (await at.metric(CUT)) ?? 0
+      using raw = await rawConnected(at, device, { protocolVersion: 5 })
+      await flood(raw, bytes)
+      assert.equal(await at.metric(CUT), before + 1)
+    })
+
+  it('is cut off where its session waits for it to read, with keep alive and without', async () => {
+    for (const keepalive of [0, 60]) {
+      const before = (await at.metric(CUT)) ?? 0
+      const session = { clean: false, properties: { sessionExpiryInterval: 3600 }, keepalive }
+      using reader = await connectClient(at, device, 'sleeps', session)
+      using writer = await connectClient(at, device, 'writer')
+      await reader.subscribe([{ topic: 'sleeps', qos: 1 }])
+      reader.socket.pause()
+      const payload = 'x'.repeat(65_536)
+      // nothing more is published than what it cannot take: no delivery finds it stuck
+      for (let count = 0; count < 300; count++) await writer.publish('sleeps', payload, { qos: 1 })
+      // it does not hear of its end before it reads
+      while ((await at.metric(CUT)) === before) {}
+      assert.equal(await at.metric(CUT), before + 1)
+    }
+  })
+})
+
+describe('a client that sends without end', () => {
+  let at: TestGateway
+  let device: Credentials
+
+  before(async () => {
+    const settings = { connectTimeout: '1', packetTimeout: '1', publishRate: '0' }
+    at = await startGateway({ acl: ACL, settings })
+    device = await at.pki.issue('device.d.wott.local')
+  })
+  after(() => at[Symbol.asyncDispose]())
+
+  it('acknowledgements of nothing cost nobody else anything', async () => {
+    using raw = await rawConnected(at, device, { protocolVersion: 5, clientId: 'flood' })
+    using other = await connectClient(at, device, 'other')
+    await other.subscribe('fence')
+    const kinds = [0x40, 0x50, 0x62, 0x70]
+    const acknowledgements = Buffer.concat(
+      Array.from({ length: 100_000 }, (_, index) =>
+        Buffer.from([kinds[index % 4] as number, 2, (index % 0xff) + 1, index & 0xff]),
+      ),
+    )
+    raw.send(acknowledgements, { cmd: 'pingreq' })
+    for (let count = 0; ; count++) {
+      if ((await raw.next()).cmd === 'pingresp') break
+      if (count % 1000 > 0) continue
+      await other.publish('fence', `${count}`)
+      assert.deepEqual(await other.receive(), plain('fence', `${count}`))
+    }
+  })
+
+  it('a CONNECT that trickles is ended, however often a byte of it comes', async () => {
+    const cut = 'wott_connections_cut_total{door="mqtt",reason="connect_timeout"}'
+    const before = (await at.metric(cut)) ?? 0
+    using raw = await rawMqtt(at, device)
+    raw.send(Buffer.from([0x10, 100, 0, 4, ...Buffer.from('MQTT'), 5]))
+    const trickle = setInterval(() => raw.send(Buffer.from([0])), 100)
+    await raw.closed.finally(() => clearInterval(trickle))
+    assert.equal(await at.metric(cut), before + 1)
+  })
+
+  it('what comes with CONNECT waits for it, and is bounded like everything after it', async () => {
+    using raw = await rawMqtt(at, device)
+    const will = { topic: 'w', payload: Buffer.from('x'), qos: 0, retain: false } as const
+    raw.send(
+      connectPacket({ protocolVersion: 5, will }),
+      ...Array(2000).fill({ cmd: 'pingreq' } as const),
+      Buffer.from([0x30, 0xff, 0xff, 0xff, 0x7f]),
+    )
+    assert.equal((await raw.next()).cmd, 'connack')
+    for (let count = 0; count < 2000; count++) assert.equal((await raw.next()).cmd, 'pingresp')
+    const bye = await raw.next()
+    assert.deepEqual([bye.cmd, 'reasonCode' in bye && bye.reasonCode], ['disconnect', 0x95])
+    await raw.closed
+  })
+
+  it('what comes after DISCONNECT is not read', async () => {
+    using witness = await connectClient(at, device, 'witness')
+    await witness.subscribe('after/#')
+    using client = await connectClient(at, device, 'client')
+    client.send(
+      publishPacket('after/before', 'x'),
+      { cmd: 'disconnect', reasonCode: 0 },
+      publishPacket('after/late', 'x'),
+      Buffer.from([0, 0]),
+    )
+    await client.closed
+    await witness.publish('after/fence', 'x')
+    assert.deepEqual(await witness.receive(), plain('after/before', 'x'))
+    assert.deepEqual(await witness.receive(), plain('after/fence', 'x'))
+  })
+
+  it('one that only ends its side is gone, and its will is said', async () => {
+    using witness = await connectClient(at, device, 'witness')
+    await witness.subscribe('last')
+    const will = { topic: 'last', payload: Buffer.from('gone'), qos: 0, retain: false } as const
+    using client = await connectClient(at, device, 'half', { will })
+    client.socket.end()
+    assert.deepEqual(await witness.receive(), plain('last', 'gone'))
+    await client.closed
+  })
+})
+
+describe('a client that publishes faster than it may', () => {
+  const RATE = 10
+
+  it('is not cut off by its keep alive while it is made to wait, and waits no longer than it has to', async () => {
+    const settings = { publishRate: `${RATE}`, publishBurst: '1' }
+    await using at = await startGateway({ acl: ACL, settings })
+    const device = await at.pki.issue('device.d.wott.local')
+    using fast = await connectClient(at, device, 'fast', { keepalive: 1 })
+    const count = 3 * RATE
+    const start = performance.now()
+    for (let messageId = 1; messageId <= count; messageId++)
+      fast.send(publishPacket('fast', 'x', { qos: 1, messageId }))
+    for (let messageId = 1; messageId <= count; messageId++)
+      assert.equal((await fast.expect('puback')).messageId, messageId)
+    await fast.ping()
+    const seconds = (performance.now() - start) / 1000
+    assert.ok(seconds > 1.5 && seconds < 2 * (count / RATE), `${seconds} s`)
+  })
+
+  it('and is gone while it waits leaves its turn to others', async () => {
+    const settings = { publishRate: '1', publishBurst: '1' }
+    await using at = await startGateway({ acl: ACL, settings })
+    const device = await at.pki.issue('device.d.wott.local')
+    using writer = await connectClient(at, device, 'writer')
+    await writer.publish('a', 'x', { qos: 1 })
+    for (let count = 0; count < 20; count++) {
+      const gone = await rawConnected(at, device, { clientId: `gone${count}` })
+      gone.send(publishPacket('a', 'x'))
+      // it is read once the gateway has it: CONNACK came before
+      gone.socket.end()
+      await gone.closed
+    }
+    while (((await at.metric(OPEN)) ?? 0) > 1) {}
+    const start = performance.now()
+    await writer.publish('a', 'x', { qos: 1 })
+    assert.ok(performance.now() - start < 5_000)
+    assert.equal((await http1(at, device, { path: '/whoami' })).status, 200)
+  })
+})
+
+/** A SUBSCRIBE with so many filters that are not one. */
+function subscribeToNothing(count: number): Buffer {
+  const filters = Buffer.alloc(3 * count)
+  const body = Buffer.concat([Buffer.from([0, 1, 0]), filters])
+  return Buffer.concat([Buffer.from([0x82]), variableLength(body.length), body])
+}

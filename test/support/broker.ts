@@ -1,0 +1,39 @@
+import { pino } from 'pino'
+import { createAccess } from '../../src/acl/access.ts'
+import type { Broker } from '../../src/broker/broker.ts'
+import { openBroker } from '../../src/broker/open.ts'
+import { loadConfig } from '../../src/config/load.ts'
+import { silentMeter } from '../../src/metrics/meter.ts'
+import { createMqttHost, type MqttHost } from '../../src/mqtt/mqtt.ts'
+import { createRateLimit } from '../../src/relay/rate-limit.ts'
+import { createRelay } from '../../src/relay/relay.ts'
+import { aclOf } from './acl.ts'
+
+/** A broker and its MQTT side without doors: an address as in `WOTT_BROKER`, and the text of an ACL file. */
+export async function openMqtt(
+  address: string,
+  rules: string,
+): Promise<{ broker: Broker; host: MqttHost }> {
+  const config = loadConfig({}, { broker: address, aclFile: '/dev/null' })
+  const log = pino({ level: 'silent' })
+  const acl = aclOf(rules)
+  const accessOf = (device: string, clientId: string) =>
+    createAccess(acl, { user: device, clientId })
+  const broker = await openBroker(config.broker, { ...config, accessOf, meter: silentMeter, log })
+  const relay = createRelay({
+    broker,
+    denials: { note() {} },
+    meter: silentMeter,
+    rateLimit: createRateLimit(0, 1),
+    maxPayload: config.maxPayload,
+  })
+  const host = createMqttHost({
+    sessions: broker.sessions,
+    relay,
+    accessOf,
+    meter: silentMeter,
+    log,
+    settings: config,
+  })
+  return { broker, host }
+}
