@@ -186,7 +186,7 @@ describe('one decider, asked by every way in and every way out', () => {
       ...['http/publish-many.ts', 'http/publish.ts', 'mqtt/mqtt.ts', 'mqtt/receive.ts'],
     ])
     assert.deepEqual(await placesOf(/ publishPacket\(/), [
-      ...['mqtt/encode-publish.ts', 'mqtt/send.ts', 'mqtt/shared-frames.ts'],
+      ...['mqtt/encode-publish.ts', 'mqtt/message-packet.ts', 'mqtt/shared-frames.ts'],
     ])
     assert.deepEqual(await placesOf(/\.accept\(/), ['http/device-door.ts', 'mqtt/listeners.ts'])
   })
