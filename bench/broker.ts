@@ -1,20 +1,22 @@
 // Brokers against each other: node bench/broker.ts [--help]
 import { parseArgs } from 'node:util'
 import type { BrokerJob, Measured, Scenario, Target } from './support/broker-load.ts'
-import { startWorker, type Worker } from './support/child.ts'
+import { LOAD_CORE, SERVER_CORE, startWorker, type Worker } from './support/child.ts'
 import { createGround, type Ground } from './support/ground.ts'
 import { printProfile } from './support/profile.ts'
 import { median, medianRatio, print, printTable, rotated } from './support/rounds.ts'
+import { SCENARIOS } from './support/scenarios.ts'
 import { type Server, type ServerName, startServer } from './support/servers.ts'
 import { runSlow } from './support/slow.ts'
 
 const HELP = `Usage: node bench/broker.ts [OPTIONS]
 
-Mosquitto, stock aedes, stock aedes that asks our ACL, and the gateway, each a process on core ${0},
-and a load generator on core ${1}; 100-byte payloads over TLS with client certificates.
+Mosquitto, stock aedes, stock aedes that asks our ACL, and the gateway, each a process on core ${SERVER_CORE},
+and a load generator on core ${LOAD_CORE}; 100-byte payloads over TLS with client certificates. What aedes cannot do
+is measured against Mosquitto alone.
 
   --only NAMES      scenarios, comma separated [all]: 1-1-q0, 1-1-q1, 1-200-q0, 1-200-q1,
-                    200-1-q0, 200-1-q1
+                    200-1-q0, 200-1-q1; with MQTT 5: 5-1-1-q0, 5-1-1-q1, 5-1-200-q1, 5-shared, 5-alias
   --brokers NAMES   mosquitto, aedes, aedes+acl, gateway [all]
   --rounds N        how often each is measured [5]
   --seconds N       how long, each time [0.6]
@@ -22,28 +24,9 @@ and a load generator on core ${1}; 100-byte payloads over TLS with client certif
   --profile DIR     write CPU profiles of the Node brokers to DIR and print where their time went
   --slow            the slow subscriber test instead; with --rounds and --seconds [1 and 6]`
 
-const SCENARIOS: Record<string, Scenario> = {
-  '1-1-q0': { name: '1->1 QoS 0', publishers: 1, subscribers: 1, qos: 0, window: 4000, batch: 50 },
-  '1-1-q1': { name: '1->1 QoS 1', publishers: 1, subscribers: 1, qos: 1, window: 1000, batch: 50 },
-  '1-200-q0': {
-    ...{ name: '1->200 QoS 0', publishers: 1, subscribers: 200 },
-    ...{ qos: 0, window: 200, batch: 20 },
-  },
-  '1-200-q1': {
-    ...{ name: '1->200 QoS 1', publishers: 1, subscribers: 200 },
-    ...{ qos: 1, window: 200, batch: 20 },
-  },
-  // the more all may have on their way, the longer the array that stock aedes shifts
-  '200-1-q0': {
-    ...{ name: '200->1 QoS 0', publishers: 200, subscribers: 1 },
-    ...{ qos: 0, window: 150, batch: 25 },
-  },
-  '200-1-q1': {
-    ...{ name: '200->1 QoS 1', publishers: 200, subscribers: 1 },
-    ...{ qos: 1, window: 150, batch: 25 },
-  },
-}
 const BROKERS: readonly ServerName[] = ['mosquitto', 'aedes', 'aedes+acl', 'gateway']
+/** What speaks MQTT 5. */
+const OF_MQTT_5: readonly ServerName[] = ['mosquitto', 'gateway']
 
 const { values } = parseArgs({
   options: {
@@ -74,7 +57,8 @@ type Load = Worker<BrokerJob, Measured>
 type Results = Map<string, Measured[]>
 
 async function measure(ground: Ground, scenario: Scenario, effort: Effort): Promise<Results> {
-  const { names, rounds, seconds } = effort
+  const { rounds, seconds } = effort
+  const names = effort.names.filter((name) => scenario.version < 5 || OF_MQTT_5.includes(name))
   await using running = new AsyncDisposableStack()
   // new ones for each scenario: what the last one left on their heaps is none of its business
   const options = { profile: values.profile, env: GATEWAY_SETTINGS }
@@ -85,7 +69,8 @@ async function measure(ground: Ground, scenario: Scenario, effort: Effort): Prom
       const worker: Load = startWorker(new URL('./support/broker-load.ts', import.meta.url))
       running.use(worker)
       const target: Target = {
-        ...{ pid: server.pid, port: server.port },
+        pid: server.pid,
+        port: server.port,
         sensorDirectory: ground.sensor.directory,
         readerDirectory: ground.reader.directory,
       }
@@ -106,20 +91,28 @@ function column(results: Results, name: string, of: (one: Measured) => number): 
   return (results.get(name) ?? []).map(of)
 }
 
-/** One row: the median of each broker, and by how much it differs from stock aedes in the same round. */
+/** Whom the others are compared with. */
+function yardstick({ version }: Scenario): ServerName {
+  return version === 5 ? 'mosquitto' : 'aedes'
+}
+
+/** One row: the median of each broker, and by how much it differs from the yardstick in the same round. */
 function row(
-  label: string,
+  scenario: Scenario,
   results: Results,
+  names: readonly string[],
   of: (one: Measured) => number,
   format: (value: number) => string,
 ): string[] {
-  const stock = column(results, 'aedes', of)
-  const cells = [...results.keys()].map((name) => {
+  const stock = column(results, yardstick(scenario), of)
+  const cells = names.map((name) => {
+    if (!results.has(name)) return ''
     const values = column(results, name, of)
-    const ratio = name === 'aedes' || stock.length === 0 ? '' : times(medianRatio(values, stock))
+    const isCompared = name !== yardstick(scenario) && stock.length > 0
+    const ratio = isCompared ? times(medianRatio(values, stock)) : ''
     return `${format(median(values))} ${ratio.padStart(6)}`
   })
-  return [label, ...cells]
+  return [scenario.name, ...cells]
 }
 
 const times = (ratio: number) => `${ratio.toFixed(2)}x`
@@ -133,9 +126,10 @@ function printResults(all: [Scenario, Results][], names: readonly string[]): voi
     of: (one: Measured) => number,
     format: (value: number) => string,
   ): (readonly string[])[] =>
-    all.map(([scenario, results]) => row(scenario.name, results, of, format))
+    all.map(([scenario, results]) => row(scenario, results, names, of, format))
 
-  print('Messages a second that subscribers got, and how many times stock aedes that is')
+  print('Messages a second that subscribers got, and how many times that of stock aedes it is')
+  print('(with MQTT 5, that of Mosquitto)')
   printTable([header('scenario'), ...rows(({ rate }) => rate, thousands)])
   print()
   print("Microseconds of the broker's CPU for one of them: less moved by what else runs here")
@@ -150,6 +144,7 @@ function printResults(all: [Scenario, Results][], names: readonly string[]): voi
 }
 
 function health(results: Results, broker: string): string {
+  if (!results.has(broker)) return ''
   const part = (of: (one: Measured) => number) => percent(median(column(results, broker, of)))
   const sum = (of: (one: Measured) => number) =>
     column(results, broker, of).reduce((total, one) => total + one, 0)
@@ -163,16 +158,21 @@ function health(results: Results, broker: string): string {
 
 const AT_LEAST = 0.9
 const FAN_IN_AT_LEAST = 5
+/** Of Mosquitto, where there is no aedes. */
+const OF_MOSQUITTO_AT_LEAST = 1
 
 function printGoals(all: [Scenario, Results][]): void {
   print()
-  for (const [{ name }, results] of all) {
+  for (const [scenario, results] of all) {
+    const { name } = scenario
+    const other = yardstick(scenario)
     const of = (broker: string, what: 'rate' | 'cost') =>
       column(results, broker, (one) => one[what])
-    const ratio = medianRatio(of('gateway', 'rate'), of('aedes', 'rate'))
+    const ratio = medianRatio(of('gateway', 'rate'), of(other, 'rate'))
     if (Number.isNaN(ratio)) continue
-    const byCpu = medianRatio(of('aedes', 'cost'), of('gateway', 'cost'))
-    const goal = name === '200->1 QoS 0' ? FAN_IN_AT_LEAST : AT_LEAST
+    const byCpu = medianRatio(of(other, 'cost'), of('gateway', 'cost'))
+    const ofAedes = name === '200->1 QoS 0' ? FAN_IN_AT_LEAST : AT_LEAST
+    const goal = other === 'mosquitto' ? OF_MOSQUITTO_AT_LEAST : ofAedes
     const verdict = ratio >= goal ? 'met   ' : 'missed'
     print(`${verdict} ${name}: ${times(ratio)} (by CPU ${times(byCpu)}), goal ${times(goal)}`)
   }

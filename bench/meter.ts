@@ -52,8 +52,13 @@ async function openMqtt(ground: Ground, server: Server, qos: 0 | 1): Promise<Loa
     readerDirectory: ground.reader.directory,
   }
   const scenario: Scenario = {
-    ...{ name: `QoS ${qos}`, publishers: 1, subscribers: 1, qos },
-    ...{ window: 1000, batch: 50 },
+    name: `QoS ${qos}`,
+    version: 4,
+    publishers: 1,
+    subscribers: 1,
+    qos,
+    window: 1000,
+    batch: 50,
   }
   await worker.ask({ kind: 'open', target, scenario })
   return worker

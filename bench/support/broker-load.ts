@@ -1,13 +1,15 @@
 // The load generator of bench/broker.ts, one process for each broker.
 import { setTimeout } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
-import mqttPacket from 'mqtt-packet'
+import mqttPacket, { type Packet } from 'mqtt-packet'
 import { answerJobs, cpuOf } from './child.ts'
 import { createFrameReader } from './frames.ts'
 import { connectPeers, contextOf } from './peer.ts'
 
 export interface Scenario {
   readonly name: string
+  /** 4 is MQTT 3.1.1. */
+  readonly version: 4 | 5
   readonly publishers: number
   readonly subscribers: number
   readonly qos: 0 | 1
@@ -15,6 +17,12 @@ export interface Scenario {
   readonly window: number
   /** Messages in one write. */
   readonly batch: number
+  /** How many each message has. */
+  readonly userProperties?: number
+  /** Whether the subscribers share one subscription: each message goes to one of them. */
+  readonly isShared?: boolean
+  /** Whether an alias stands for the topic, except in the first message of each write. */
+  readonly usesAlias?: boolean
 }
 
 export interface Target {
@@ -60,6 +68,8 @@ interface Publisher {
 
 const publishers: Publisher[] = []
 let scenario: Scenario
+/** How many subscribers get each message. */
+let copies = 1
 let pid = 0
 let delivered = 0
 let running = false
@@ -75,20 +85,34 @@ async function open(target: Target, wanted: Scenario): Promise<void> {
   scenario = wanted
   pid = target.pid
   const { port } = target
-  const { qos, subscribers, publishers: count } = scenario
+  const { version, qos, subscribers, isShared, publishers: count } = scenario
+  copies = isShared ? 1 : subscribers
+  const filter = count === 1 ? topicOf(0) : 'bench/+/value'
+  const topic = isShared ? `$share/bench/${filter}` : filter
   const reader = contextOf(target.readerDirectory)
   const sensor = contextOf(target.sensorDirectory)
   const readers = await connectPeers(subscribers, (n) => ({
-    ...{ port, context: reader, clientId: `reader-${n}` },
-    subscribe: { topic: count === 1 ? topicOf(0) : 'bench/+/value', qos },
+    port,
+    context: reader,
+    version,
+    clientId: `reader-${n}`,
+    subscribe: { topic, qos },
   }))
   for (const socket of readers) listen(socket)
   const sensors = await connectPeers(count, (n) => ({
-    ...{ port, context: sensor, clientId: `sensor-${n}` },
+    port,
+    context: sensor,
+    version,
+    clientId: `sensor-${n}`,
   }))
   for (const [index, socket] of sensors.entries()) {
     const publisher: Publisher = {
-      ...{ socket, writes: writesOf(index), next: 0, sent: 0, acknowledged: 0, delivered: 0 },
+      socket,
+      writes: writesOf(index),
+      next: 0,
+      sent: 0,
+      acknowledged: 0,
+      delivered: 0,
     }
     publishers.push(publisher)
     const onPuback = () => void publisher.acknowledged++
@@ -107,38 +131,51 @@ function topicOf(publisher: number): string {
 }
 
 function writesOf(publisher: number): Buffer[] {
-  const { qos, window, batch } = scenario
+  const { version, qos, window, batch, usesAlias = false } = scenario
   const payload = Buffer.alloc(PAYLOAD_BYTES, 'x')
   payload.writeUInt16BE(publisher)
   const count = qos === 0 ? 1 : Math.ceil((window * 2) / batch)
   return Array.from({ length: count }, (_, write) =>
     Buffer.concat(
-      Array.from({ length: batch }, (_, n) =>
-        mqttPacket.generate({
-          ...{ cmd: 'publish', topic: topicOf(publisher), payload, qos },
-          ...{ retain: false, dup: false, messageId: write * batch + n + 1 },
-        }),
-      ),
+      Array.from({ length: batch }, (_, n) => {
+        const packet: Packet = {
+          cmd: 'publish',
+          topic: usesAlias && n > 0 ? '' : topicOf(publisher),
+          payload,
+          qos,
+          retain: false,
+          dup: false,
+          messageId: write * batch + n + 1,
+          properties: propertiesOf(scenario),
+        }
+        return mqttPacket.generate(packet, { protocolVersion: version })
+      }),
     ),
   )
+}
+
+function propertiesOf({ userProperties = 0, usesAlias = false }: Scenario) {
+  const named = Array.from({ length: userProperties }, (_, n) => [`name-${n}`, `value-${n}`])
+  return {
+    ...(userProperties > 0 && { userProperties: Object.fromEntries(named) }),
+    ...(usesAlias && { topicAlias: 1 }),
+  }
 }
 
 function listen(socket: TLSSocket): void {
   // PUBACKs of one chunk go together
   let acks = Buffer.alloc(4 * 1024)
   let used = 0
-  const read = createFrameReader({
-    onPublish(bytes, payload, _end, id) {
-      delivered += 1
-      const publisher = publishers[bytes.readUInt16BE(payload)]
-      if (publisher) publisher.delivered += 1
-      if (id === 0) return
-      if (used === acks.length) acks = Buffer.concat([acks, Buffer.alloc(acks.length)])
-      acks.writeUInt32BE(0x40020000 + id, used)
-      used += 4
-    },
-    onPuback() {},
-  })
+  function onPublish(bytes: Buffer, payload: number, _end: number, id: number): void {
+    delivered += 1
+    const publisher = publishers[bytes.readUInt16BE(payload)]
+    if (publisher) publisher.delivered += 1
+    if (id === 0) return
+    if (used === acks.length) acks = Buffer.concat([acks, Buffer.alloc(acks.length)])
+    acks.writeUInt32BE(0x40020000 + id, used)
+    used += 4
+  }
+  const read = createFrameReader({ onPublish, onPuback() {} }, scenario.version)
   socket.on('data', (chunk: Buffer) => {
     read(chunk)
     if (used > 0) {
@@ -167,11 +204,11 @@ function pumpSoon(): void {
 function pump(): void {
   pumping = false
   if (!running) return
-  const { qos, window, batch, subscribers } = scenario
+  const { qos, window, batch } = scenario
   for (const publisher of publishers) {
     const { socket, writes } = publisher
     for (;;) {
-      const underway = publisher.sent - publisher.delivered / subscribers
+      const underway = publisher.sent - publisher.delivered / copies
       if (underway + batch > window) break
       if (qos === 1 && publisher.sent - publisher.acknowledged + batch > window) break
       if (socket.writableNeedDrain) break
@@ -192,11 +229,10 @@ async function run(seconds: number): Promise<Measured> {
   running = false
   await settled()
 
-  const { subscribers } = scenario
   let lost = 0
   let extra = 0
   for (const publisher of publishers) {
-    const missing = publisher.sent * subscribers - publisher.delivered
+    const missing = publisher.sent * copies - publisher.delivered
     if (missing > 0) lost += missing
     else extra -= missing
     Object.assign(publisher, { sent: 0, acknowledged: 0, delivered: 0 })
@@ -205,7 +241,8 @@ async function run(seconds: number): Promise<Measured> {
   const count = after.delivered - before.delivered
   const busy = after.server.busy - before.server.busy
   return {
-    ...{ lost, extra },
+    lost,
+    extra,
     rate: count / time,
     cost: (busy / count) * 1e6,
     busy: busy / time,
@@ -226,7 +263,7 @@ function reading() {
 /** Waits until everything has come, or nothing comes any more. */
 async function settled(): Promise<void> {
   const isDone = ({ sent, acknowledged, delivered }: Publisher) =>
-    delivered >= sent * scenario.subscribers && (scenario.qos === 0 || acknowledged >= sent)
+    delivered >= sent * copies && (scenario.qos === 0 || acknowledged >= sent)
   let seen = delivered
   let quietSince = performance.now()
   while (!publishers.every(isDone)) {

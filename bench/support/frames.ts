@@ -9,7 +9,10 @@ export interface FrameCounter {
 }
 
 /** Reads MQTT packets from chunks without making an object of each: the load generator has to be faster than a broker. */
-export function createFrameReader({ onPublish, onPuback }: FrameCounter): (chunk: Buffer) => void {
+export function createFrameReader(
+  { onPublish, onPuback }: FrameCounter,
+  version: 4 | 5 = 4,
+): (chunk: Buffer) => void {
   let rest: Buffer | null = null
 
   return (chunk) => {
@@ -37,9 +40,20 @@ export function createFrameReader({ onPublish, onPuback }: FrameCounter): (chunk
         const afterTopic = body + 2 + bytes.readUInt16BE(body)
         const acknowledged = (first & 0x06) !== 0
         const id = acknowledged ? bytes.readUInt16BE(afterTopic) : 0
-        onPublish(bytes, acknowledged ? afterTopic + 2 : afterTopic, end, id)
+        const afterId = acknowledged ? afterTopic + 2 : afterTopic
+        onPublish(bytes, version === 5 ? afterProperties(bytes, afterId) : afterId, end, id)
       } else if (type === PUBACK) onPuback()
       at = end
     }
+  }
+}
+
+function afterProperties(bytes: Buffer, start: number): number {
+  let at = start
+  let length = 0
+  for (let scale = 1; ; scale *= 128) {
+    const byte = bytes[at++] as number
+    length += (byte & 0x7f) * scale
+    if (byte < 0x80) return at + length
   }
 }

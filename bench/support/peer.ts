@@ -18,39 +18,52 @@ export interface PeerOptions {
   readonly port: number
   readonly context: SecureContext
   readonly clientId: string
+  /** MQTT 3.1.1 unless it says otherwise. */
+  readonly version?: 4 | 5
   readonly subscribe?: { readonly topic: string; readonly qos: 0 | 1 }
 }
 
 /** An MQTT connection that has its CONNACK and SUBACK, and from which nothing was read after them. */
 export async function connectPeer(options: PeerOptions): Promise<TLSSocket> {
-  const { port, context, clientId, subscribe } = options
+  const { port, context, clientId, subscribe, version = 4 } = options
   const socket = connect({ host: 'localhost', port, secureContext: context })
   socket.setNoDelay(true)
   await once(socket, 'secureConnect')
-  const connack = await exchange(socket, {
-    ...{ cmd: 'connect', protocolId: 'MQTT', protocolVersion: 4, clean: true, keepalive: 0 },
+  const connack = await exchange(socket, version, {
+    cmd: 'connect',
+    protocolId: 'MQTT',
+    protocolVersion: version,
+    clean: true,
+    keepalive: 0,
     clientId,
   })
-  if (connack.cmd !== 'connack' || connack.returnCode !== 0) throw new Error('not accepted')
+  const code = connack.cmd === 'connack' ? (connack.reasonCode ?? connack.returnCode) : undefined
+  if (code !== 0) throw new Error('not accepted')
   if (subscribe) {
-    const suback = await exchange(socket, {
-      ...{ cmd: 'subscribe', messageId: 1 },
+    const suback = await exchange(socket, version, {
+      cmd: 'subscribe',
+      messageId: 1,
       subscriptions: [subscribe],
     })
-    if (suback.cmd !== 'suback' || suback.granted[0] === 128) throw new Error('not subscribed')
+    const granted = suback.cmd === 'suback' ? suback.granted[0] : undefined
+    if (granted !== subscribe.qos) throw new Error('not subscribed')
   }
   return socket
 }
 
-async function exchange(socket: TLSSocket, packet: Packet): Promise<Packet> {
+async function exchange(
+  socket: TLSSocket,
+  protocolVersion: 4 | 5,
+  packet: Packet,
+): Promise<Packet> {
   const { promise, resolve, reject } = Promise.withResolvers<Packet>()
-  const parser = mqttPacket.parser()
+  const parser = mqttPacket.parser({ protocolVersion })
   const read = (chunk: Buffer) => void parser.parse(chunk)
   const closed = () => reject(new Error('the server closed the connection'))
   parser.once('packet', resolve)
   socket.on('data', read)
   socket.once('close', closed)
-  socket.write(mqttPacket.generate(packet))
+  socket.write(mqttPacket.generate(packet, { protocolVersion }))
   try {
     return await promise
   } finally {
