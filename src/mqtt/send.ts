@@ -24,9 +24,7 @@ export interface Sender {
   hasRoom(): boolean
 }
 
-/** Entries that a session which ends with its connection may have: below the packet identifiers that there are. */
-const MAX_QUEUED = 50_000
-/** What each takes until it is acknowledged, besides its message. */
+/** What a message that waits for the window of a session that ends with its connection takes besides itself. */
 const ENTRY_BYTES = 256
 /** The part of all room that what new subscriptions bring may fill: the rest is for what is live. */
 const RETAINED_PART = 0.5
@@ -80,8 +78,7 @@ export function createSender(
   function hasRoomFor(part: number): boolean {
     const { queue, isStored } = session
     if (isStored) return wire.waiting() <= clientBuffer * part
-    const bytes = wire.waiting() + queue.bytes() + queue.length() * ENTRY_BYTES
-    return bytes <= clientBuffer * part && queue.length() <= MAX_QUEUED * part
+    return wire.waiting() + queue.bytes() + queue.unsent() * ENTRY_BYTES <= clientBuffer * part
   }
 
   /** A QoS 0 message is lost to who is too slow; QoS 1 and 2 end the connection, so that nothing is missing unnoticed. */

@@ -35,6 +35,8 @@ export interface Entry {
  */
 export interface Queue {
   length(): number
+  /** How many were never sent. */
+  unsent(): number
   bytes(): number
   /** How many were sent on this connection and are not yet acknowledged. */
   inFlight(): number
@@ -101,6 +103,7 @@ export function createQueue(share: { bytes: number }): Queue {
 
   return {
     length: () => reserved.size + unsent.size + sent.size,
+    unsent: () => unsent.size,
     bytes: () => bytes,
     inFlight: () => sent.size - repeats.size,
     reserve(entry) {
