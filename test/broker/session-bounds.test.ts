@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { createRouting } from '../../src/broker/routing.ts'
+import type { Session } from '../../src/broker/session.ts'
+import type { Change, Restore } from '../../src/broker/store/changes.ts'
+import { createSilentJournal } from '../../src/broker/store/journal.ts'
+import type { Limits } from '../../src/broker/store/limits.ts'
+import { type Requested, toSubscription } from '../../src/broker/store/sessions.ts'
+import { openStore } from '../../src/broker/store/store.ts'
+import { createSubscribing } from '../../src/broker/subscribing.ts'
+
+/** A store that says what it writes down. */
+async function open(limits: Partial<Limits> = {}, recover: (restore: Restore) => void = () => {}) {
+  const written: Change[] = []
+  const store = await openStore({
+    limits,
+    accessOf: () => ({}) as Session['access'],
+    journal: {
+      ...createSilentJournal(),
+      recover: async (restore) => recover(restore),
+      append: async (changes) => void written.push(...changes),
+      later: (_, change) => void written.push(change),
+    },
+  })
+  const routing = createRouting()
+  return { store, written, routing, ...createSubscribing(store.sessions, routing) }
+}
+
+function asking(name: string): Requested {
+  return { name, qos: 1, noLocal: false, retainAsPublished: false, identifier: 0 }
+}
+
+describe('what the sessions of one device have together', () => {
+  it('is theirs again when a session ends, and not before', async () => {
+    const { store, subscribe, unsubscribe } = await open({
+      subscriptionBytesPerDevice: 10_000,
+      sharedSubscriptionsPerDevice: 5,
+    })
+    const { sessions } = store
+    const room = (session: Session) => Object.values(sessions.subscriptionRoom(session))
+    const [lasting, passing, other] = ['device/a', 'device/b', 'other/a'].map((client, index) =>
+      sessions.create(client, index === 1 ? 0 : 60),
+    ) as [Session, Session, Session]
+    await subscribe(lasting, [asking('a'), asking('$share/g/a')]).stored
+    await subscribe(passing, [asking('bb'), asking('$share/g/a')]).stored
+    // the same again
+    await subscribe(lasting, [asking('a'), asking('$share/g/a')]).stored
+    const taken = 4 * 1024 + 1 + 10 + 2 + 10
+    assert.deepEqual(room(lasting), [10_000 - taken, 3])
+    assert.deepEqual(room(passing), room(lasting))
+    assert.deepEqual(room(other), [10_000, 5])
+    await unsubscribe(lasting, ['a', 'a', 'none']).stored
+    assert.deepEqual(room(passing), [10_000 - taken + 1025, 3])
+    sessions.drop(lasting)
+    assert.deepEqual(room(passing), [10_000 - 2 * 1024 - 12, 4])
+    sessions.drop(passing)
+    const again = sessions.create('device/c', 60) as Session
+    assert.deepEqual(room(again), [10_000, 5])
+  })
+
+  it('counts QoS 2 messages until they are released, across restarts too', async () => {
+    const { store } = await open({ arrivalsPerDevice: 3 }, (restore) => {
+      restore.session(1, 'device/a', Date.now(), 0, 60)
+      restore.receive('device/a', 7)
+    })
+    const { sessions, incoming } = store
+    const first = sessions.find('device/a') as Session
+    const second = sessions.create('device/b', 0) as Session
+    const arrival = incoming.add(second, 1)
+    assert.ok(arrival && incoming.add(second, 2))
+    assert.equal(incoming.add(first, 3), null)
+    await incoming.release(second, arrival)
+    assert.ok(incoming.add(first, 3))
+    assert.equal(incoming.add(first, 4), null)
+    sessions.drop(first)
+    assert.ok(incoming.add(second, 3) && incoming.add(second, 4))
+    assert.equal(incoming.add(second, 5), null)
+  })
+})
+
+describe('the store', () => {
+  it('is told once of a filter that comes twice, and not of one that is there', async () => {
+    const { store, written, subscribe, unsubscribe } = await open()
+    const session = store.sessions.create('device/a', 60) as Session
+    written.length = 0
+    await subscribe(session, Array(1000).fill(asking('a'))).stored
+    await subscribe(session, [asking('a')]).stored
+    await unsubscribe(session, Array(1000).fill('a')).stored
+    assert.deepEqual(
+      written.map(([name]) => name),
+      ['subscribe', 'unsubscribe'],
+    )
+  })
+
+  it('loses a session that was to end with its connection when a crash was before that', async () => {
+    const { store, written } = await open({}, (restore) => {
+      restore.session(1, 'device/a', Date.now(), 1, 0)
+      restore.subscribe(1, 'a', 1, '{}')
+    })
+    const session = store.sessions.find('device/a') as Session
+    assert.ok(store.sessions.isExpired(session))
+    store.sessions.drop(session)
+    const dropped = written.map(([name]) => name).filter((name) => name.startsWith('drop'))
+    assert.deepEqual(dropped, ['dropSession', 'dropSubscriptions'])
+  })
+})
+
+describe('what is remembered of routes', () => {
+  it('is less, the more filters ask for each', async () => {
+    const { store, routing } = await open()
+    const session = store.sessions.create('device/a', 0) as Session
+    const levels = 'abcdefghij'.split('')
+    const countOf = (topics: number) => {
+      const first = routing.of('a/b/c/d/e/f/g/h/i/j')
+      for (let index = 0; index < topics; index++) routing.of(`a/b/c/d/e/f/g/h/i/j/${index}`)
+      return routing.of('a/b/c/d/e/f/g/h/i/j') === first
+    }
+    assert.ok(countOf(5_000))
+    for (let index = 0; index < 1000; index++) {
+      const filter = levels.map((level, bit) => ((index >> bit) & 1 ? '+' : level)).join('/')
+      routing.add(toSubscription(session, asking(`${filter}/#`)))
+    }
+    assert.ok(countOf(500))
+    assert.ok(!countOf(5_000))
+  })
+})
