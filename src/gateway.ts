@@ -139,6 +139,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     sessions: broker.sessions,
     relay,
     accessOf,
+    denials,
     meter,
     log,
     settings: config,

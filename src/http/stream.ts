@@ -131,6 +131,11 @@ function filtersProblem(filters: readonly string[]): GatewayError | null {
       `A stream has at most ${MAX_FILTERS} filters, not ${filters.length}.`,
     )
   for (const filter of filters) {
+    if (filter.startsWith('$share/'))
+      return new GatewayError(
+        'topic_invalid',
+        `Shared subscriptions such as "${filter}" are for MQTT; a stream follows the filter alone.`,
+      )
     const problem = filterProblem(filter)
     if (problem) return new GatewayError('topic_invalid', `The filter "${filter}" ${problem}.`)
   }

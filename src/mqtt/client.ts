@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { Access } from '../acl/access.ts'
+import type { Denials } from '../acl/denials.ts'
 import type { Session } from '../broker/session.ts'
 import type { BrokerSessions } from '../broker/session-broker.ts'
 import type { Identity } from '../identity/identity.ts'
@@ -23,6 +24,7 @@ export interface MqttWorld {
   readonly maxPacket: number
   readonly log: Logger
   readonly sparingly: Sparingly
+  readonly denials: Denials
 }
 
 /** A client whose CONNECT was accepted, as its connection's parts see it. */

@@ -40,9 +40,10 @@ const MAX_CONNECT_BYTES = 16_384
 const PARTING_MS = 1_000
 const CONNECT = 1
 
-const ENDS: Record<EndReason, ProtocolError> = {
-  taken_over: new ProtocolError(Reason.sessionTakenOver, 'connected again with the same client id'),
-  shutting_down: new ProtocolError(Reason.serverShuttingDown, 'is parted with: the gateway stops'),
+/** What a client is told whose connection the broker ends: a reason code and a sentence. */
+const ENDS: Record<EndReason, readonly [reason: number, sentence: string]> = {
+  taken_over: [Reason.sessionTakenOver, 'Another connection has the same client id.'],
+  shutting_down: [Reason.serverShuttingDown, 'The gateway stops.'],
 }
 
 /** Speaks MQTT with one client, from its first byte to its last. */
@@ -97,7 +98,8 @@ export function serveConnection(
       }
     },
     end(reason) {
-      tell(ENDS[reason])
+      if (reason === 'taken_over') noteTakeover()
+      tell(...ENDS[reason])
       part()
     },
   }
@@ -194,7 +196,9 @@ export function serveConnection(
   }
 
   function silent(): void {
-    fail(new ProtocolError(Reason.keepAliveTimeout, 'broke its keep alive'))
+    const { keepAlive = 0 } = termsOf(phase) ?? {}
+    const sentence = `sent nothing for ${keepAlive * 1.5} seconds; its keep alive is ${keepAlive}`
+    fail(new ProtocolError(Reason.keepAliveTimeout, sentence))
   }
 
   function onDisconnect({ reason, sessionExpiry }: Disconnect): void {
@@ -229,20 +233,35 @@ export function serveConnection(
     if (bound) meter.connectionCut(door, bound)
     world.sparingly(`cut\0${error.reason}\0${identity.id}`, (repeated) =>
       world.log.warn(
-        { device: identity.id, door, reason: error.message, ...repeated },
+        {
+          device: identity.id,
+          client: termsOf(phase)?.clientId,
+          door,
+          reason: error.message,
+          ...repeated,
+        },
         'disconnecting an MQTT client',
       ),
     )
-    tell(error)
+    tell(error.reason, asSentence(error.message))
     leave({ sendsWill: true, expiry: null })
   }
 
+  /** Two programs with one client id end each other's connection for ever; after a lost network it is the same program. */
+  function noteTakeover(): void {
+    const client = termsOf(phase)?.clientId
+    world.sparingly(`taken\0${identity.id}\0${client}`, (repeated) =>
+      world.log.info(
+        { device: identity.id, client, door, ...repeated },
+        'a client id is used by another connection, which takes its session over',
+      ),
+    )
+  }
+
   /** Tells an MQTT 5 client why its connection ends. */
-  function tell(error: ProtocolError): void {
+  function tell(reason: number, sentence: string): void {
     if (phase.name !== 'open' || phase.terms.version < 5) return
-    const { wantsReasons } = phase.terms
-    const sentence = wantsReasons ? `The client ${error.message.replace(/\.$/, '')}.` : undefined
-    wire.write(disconnectPacket(error.reason, sentence))
+    wire.write(disconnectPacket(reason, phase.terms.wantsReasons ? sentence : undefined))
   }
 
   /** Gives the session back. */
@@ -277,3 +296,12 @@ const WITH_RETURN_CODE: ReadonlySet<number> = new Set([
   Reason.serverUnavailable,
   Reason.quotaExceeded,
 ])
+
+function termsOf(phase: Phase): Terms | null {
+  return phase.name === 'connecting' || phase.name === 'open' ? phase.terms : null
+}
+
+/** What is said of a client, as a sentence to it. */
+function asSentence(message: string): string {
+  return `The client ${message.replace(/\.$/, '')}.`
+}

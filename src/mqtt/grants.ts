@@ -5,18 +5,27 @@ import type { Client, MqttWorld } from './client.ts'
 import type { SubscriptionRequest } from './packets.ts'
 import { ProtocolError, Reason } from './reasons.ts'
 
-/** Decides on one SUBSCRIBE: the reason code for each filter, which is its QoS where it is granted. */
+/** What a SUBSCRIBE is answered. */
+export interface Codes {
+  /** For each filter its reason code, which is its QoS where it is granted. */
+  readonly codes: readonly number[]
+  /** What is wrong with the first filter that is not one, as a sentence. */
+  readonly problem: string | undefined
+}
+
+/** Decides on one SUBSCRIBE. */
 export function toCodes(
   requests: readonly SubscriptionRequest[],
   { session, access, terms }: Client,
   { sessions, meter, settings }: MqttWorld,
-): number[] {
+): Codes {
   let { bytes, shared } = sessions.subscriptionRoom(session)
   let names = settings.maxSubscriptions - session.subscriptions.size
   // of the names that the session does not have yet: a packet can hold tens of thousands
   let looks = settings.maxSubscriptions
   let refused = 0
   const known = new Map<string, number>()
+  let firstProblem: string | undefined
 
   /** Every valid filter is granted, as with Mosquitto; reading is decided on each delivery. */
   function codeFor(name: string): number {
@@ -42,6 +51,7 @@ export function toCodes(
 
   /** MQTT 3.1.1 has no code for a filter that is none; a shared one is only an odd filter to it. */
   function invalid(problem: string, isShared: boolean): number {
+    firstProblem ??= `A filter ${problem}.`
     if (terms.version === 5 || isShared) return Reason.topicFilterInvalid
     throw new ProtocolError(Reason.topicFilterInvalid, `sent a filter that ${problem}`)
   }
@@ -52,7 +62,7 @@ export function toCodes(
     return code === Reason.success ? qos : code
   })
   if (refused > 0) meter.storeLimitReached('subscriptions', refused)
-  return codes
+  return { codes, problem: firstProblem }
 }
 
 function shareProblem(share: string): string | null {

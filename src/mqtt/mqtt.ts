@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { Logger } from 'pino'
+import type { Denials } from '../acl/denials.ts'
 import type { Will } from '../broker/session.ts'
 import type { BrokerSessions } from '../broker/session-broker.ts'
 import type { AccessOf } from '../broker/store/sessions.ts'
@@ -24,6 +25,7 @@ export interface MqttOptions {
   readonly sessions: BrokerSessions
   readonly relay: Relay
   readonly accessOf: AccessOf
+  readonly denials: Denials
   readonly meter: Meter
   readonly log: Logger
   readonly settings: MqttSettings
@@ -33,10 +35,11 @@ export interface MqttOptions {
 const OVERHEAD_BYTES = 16
 
 export function createMqttHost(options: MqttOptions): MqttHost {
-  const { sessions, relay, accessOf, meter, log, settings } = options
+  const { sessions, relay, accessOf, denials, meter, log, settings } = options
   const world = {
     sessions,
     relay,
+    denials,
     meter,
     log,
     settings,

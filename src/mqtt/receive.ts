@@ -21,6 +21,8 @@ export interface Receiver {
 const MAX_UNDERWAY = 1000
 const MAX_UNDERWAY_BYTES = 4 * 1024 * 1024
 const FAILURE = 0x80
+/** Characters of a reason string. */
+const LONGEST_STRING = 400
 
 export function createReceiver(client: Client, world: MqttWorld, answers: Answers): Receiver {
   const { identity, door, session, access, terms } = client
@@ -140,8 +142,20 @@ export function createReceiver(client: Client, world: MqttWorld, answers: Answer
   }
 
   function conclude(packet: Publish, refusal: Outcome, answer: (bytes: Buffer) => void): void {
+    if (refusal) noteRefusal(refusal)
     const reason = reasonFor(packet, refusal)
-    if (reason !== null && packet.qos > 0) answer(acknowledgement(packet, reason))
+    if (reason !== null && packet.qos > 0) answer(acknowledgement(packet, reason, refusal))
+  }
+
+  /** A denial is in the log already, and so is a store that takes nothing. */
+  function noteRefusal({ code, message }: GatewayError): void {
+    if (code === 'publish_denied' || code === 'broker_unavailable') return
+    world.sparingly(`refused\0${code}\0${session.client}`, (repeated) =>
+      world.log.warn(
+        { device: session.device, client: session.clientId, door, reason: message, ...repeated },
+        'an MQTT message is refused',
+      ),
+    )
   }
 
   /** The reason code of the acknowledgement; null where the connection ends instead. */
@@ -165,14 +179,20 @@ export function createReceiver(client: Client, world: MqttWorld, answers: Answer
     return Reason.success
   }
 
-  function acknowledgement({ qos, packetId }: Publish, reason: number): Buffer {
+  function acknowledgement(
+    { qos, packetId }: Publish,
+    reason: number,
+    refusal: Outcome = null,
+  ): Buffer {
     if (qos === 1 || reason >= FAILURE) open.delete(packetId)
     const type = qos === 1 ? 'puback' : 'pubrec'
-    return acknowledgementPacket(version, type, packetId, reason, stringOf(reason))
+    return acknowledgementPacket(version, type, packetId, reason, stringOf(refusal))
   }
 
-  function stringOf(reason: number): string | undefined {
-    return terms.wantsReasons ? STRINGS[reason] : undefined
+  function stringOf(refusal: Outcome): string | undefined {
+    if (refusal === null || !terms.wantsReasons) return undefined
+    // a topic can have 64 KiB
+    return refusal.message.length <= LONGEST_STRING ? refusal.message : undefined
   }
 
   function release(packetId: number): void {
@@ -201,14 +221,6 @@ const REASONS: Partial<Record<GatewayError['code'], number>> = {
   body_invalid: Reason.payloadFormatInvalid,
   payload_too_large: Reason.quotaExceeded,
   publish_denied: Reason.notAuthorized,
-}
-
-const STRINGS: Record<number, string> = {
-  [Reason.notAuthorized]: 'The access control file does not let this device publish to this topic.',
-  [Reason.quotaExceeded]:
-    'The payload or the properties are larger, or there are more user properties, than the gateway takes.',
-  [Reason.payloadFormatInvalid]: 'The payload is not UTF-8, as its payload format indicator says.',
-  [Reason.implementationSpecificError]: 'The gateway could not store the message; send it again.',
 }
 
 function nothing(): void {}

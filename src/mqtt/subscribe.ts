@@ -1,8 +1,9 @@
+import { parseShared } from '../broker/groups.ts'
 import type { Subscription } from '../broker/session.ts'
 import type { Client, MqttWorld } from './client.ts'
 import { subackPacket, unsubackPacket } from './encode.ts'
 import { toCodes } from './grants.ts'
-import type { Subscribe, Unsubscribe } from './packets.ts'
+import type { Subscribe, SubscriptionRequest, Unsubscribe } from './packets.ts'
 import { Reason } from './reasons.ts'
 
 /** Changes what one client subscribes to. */
@@ -12,6 +13,8 @@ export interface Subscriber {
   unsubscribe(packet: Unsubscribe, answer: (bytes: Buffer) => void): Promise<void>
 }
 
+/** Filters of one SUBSCRIBE about which the rules are asked whether they could ever bring anything. */
+const MOST_LOOKED_AT = 16
 const AT_ONCE = 0
 const IF_NEW = 1
 
@@ -27,7 +30,7 @@ export function createSubscriber(
 
   async function subscribe(packet: Subscribe, answer: (bytes: Buffer) => void): Promise<void> {
     const { subscriptions, identifier, packetId } = packet
-    const codes = toCodes(subscriptions, client, world)
+    const { codes, problem } = toCodes(subscriptions, client, world)
     const granted = subscriptions.filter((_, index) => (codes[index] as number) <= 2)
     const changed = sessions.subscribe(
       session,
@@ -45,7 +48,8 @@ export function createSubscriber(
       const failed = codes.map((code) => (code <= 2 ? Reason.unspecifiedError : code))
       return answer(subackPacket(version, packetId, failed))
     }
-    answer(subackPacket(version, packetId, codes))
+    answer(subackPacket(version, packetId, codes, terms.wantsReasons ? problem : undefined))
+    noteHopeless(granted)
     const wanting = granted.filter(
       ({ filter, retainHandling }) =>
         retainHandling === AT_ONCE || (retainHandling === IF_NEW && !changed.had(filter)),
@@ -57,6 +61,15 @@ export function createSubscriber(
         return subscription && subscription.share === null ? [subscription] : []
       }),
     )
+  }
+
+  /** What is granted as with Mosquitto, and never brings anything: who waits for it finds out why in the log. */
+  function noteHopeless(granted: readonly SubscriptionRequest[]): void {
+    for (const { filter: name } of granted.slice(0, MOST_LOOKED_AT)) {
+      const filter = parseShared(name)?.filter ?? name
+      if (client.access.couldReceive([filter])) continue
+      world.denials.note({ door: client.door, id: session.device, action: 'receive', topic: name })
+    }
   }
 
   async function unsubscribe(

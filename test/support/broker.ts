@@ -31,6 +31,7 @@ export async function openMqtt(
     sessions: broker.sessions,
     relay,
     accessOf,
+    denials: { note() {} },
     meter: silentMeter,
     log,
     settings: config,
