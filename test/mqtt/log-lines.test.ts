@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { connectClient } from '../support/packet-client.ts'
+import type { Credentials } from '../support/pki.ts'
+
+const ACL = 'user device.d.wott.local\ntopic readwrite mine/#\n'
+
+describe('what the log says of an MQTT client', () => {
+  let at: TestGateway
+  let device: Credentials
+
+  before(async () => {
+    at = await startGateway({ acl: ACL })
+    device = await at.pki.issue('device.d.wott.local')
+  })
+  after(() => at[Symbol.asyncDispose]())
+
+  it('names a filter that no rule could ever fulfil, and none that one could', async () => {
+    using client = await connectClient(at, device, 'hopeful')
+    assert.deepEqual(await client.subscribe([{ topic: '#' }, { topic: 'mine/a' }]), [2, 2])
+    assert.deepEqual(await client.subscribe([{ topic: '$share/g/theirs/#' }]), [2])
+    const line = await at.logged(({ action }) => action === 'receive')
+    assert.deepEqual(
+      [line.msg, line.id, line.topic],
+      ['denied by the access control file', 'device.d.wott.local', '$share/g/theirs/#'],
+    )
+  })
+
+  it('names both parts of a name that two connections have', async () => {
+    using first = await connectClient(at, device, 'twice')
+    using _second = await connectClient(at, device, 'twice')
+    const { reasonCode, properties } = await first.expect('disconnect')
+    assert.deepEqual(
+      [reasonCode, properties?.reasonString],
+      [0x8e, 'Another connection has the same client id.'],
+    )
+    const line = await at.logged(({ msg }) => /client id is used/.test(String(msg)))
+    assert.deepEqual([line.device, line.client], ['device.d.wott.local', 'twice'])
+  })
+
+  it('names a message that is refused for its size, with the limit, and so does the reason string', async () => {
+    using client = await connectClient(at, device, 'large')
+    client.send({
+      ...{ cmd: 'publish', topic: 'mine/a', payload: 'x'.repeat(128 * 1024 + 1), qos: 1 },
+      ...{ messageId: 1, dup: false, retain: false },
+    })
+    const sentence = 'The payload has 131073 bytes; at most 131072 are allowed.'
+    const { reasonCode, properties } = await client.expect('puback')
+    assert.deepEqual([reasonCode, properties?.reasonString], [0x97, sentence])
+    const line = await at.logged(({ msg }) => msg === 'an MQTT message is refused')
+    assert.deepEqual(
+      [line.device, line.client, line.reason],
+      ['device.d.wott.local', 'large', sentence],
+    )
+  })
+
+  it('names the client whose connection the gateway ends', async () => {
+    using client = await connectClient(at, device, 'talks-twice')
+    client.send(Buffer.from([0x10, 0]))
+    await client.closed
+    const line = await at.logged(({ msg }) => msg === 'disconnecting an MQTT client')
+    assert.deepEqual([line.device, line.client], ['device.d.wott.local', 'talks-twice'])
+  })
+})
