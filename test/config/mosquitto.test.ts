@@ -169,6 +169,25 @@ tls_version tlsv1.3
     assert.deepEqual([exact.warnings, texts(exact).maxPayload], [[], '67108864'])
   })
 
+  it('bounds payloads by the smaller of its two sizes, whatever their order', async () => {
+    for (const [limit, packet, wanted] of [
+      [4096, 100_000, 'message_size_limit'],
+      [100_000, 4096, 'max_packet_size'],
+      [0, 4096, 'max_packet_size'],
+    ] as const) {
+      const lines = [`message_size_limit ${limit}`, `max_packet_size ${packet}`]
+      for (const order of [lines, lines.toReversed()]) {
+        const { settings, warnings, problems } = await read(`${GOOD}${order.join('\n')}\n`)
+        assert.deepEqual([warnings, problems], [[], []])
+        assert.equal(settings.maxPayload?.text, '4096', order.join())
+        assert.match(settings.maxPayload?.from ?? '', new RegExp(`:\\d ${wanted}$`))
+      }
+    }
+    // of two lines of the same option the last one counts, as in Mosquitto
+    const twice = await read(`${GOOD}message_size_limit 1\nmessage_size_limit 2\n`)
+    assert.equal(texts(twice).maxPayload, '2')
+  })
+
   it('that is missing is all that is wrong', async () => {
     const missing = join(folder, 'missing.conf')
     assert.throws(() => loadConfig({ WOTT_MOSQUITTO_CONF: missing }), {

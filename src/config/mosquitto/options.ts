@@ -127,7 +127,11 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
     value === '0' ? '65535' : wholeNumber(value),
   ),
   max_keepalive: sets('maxKeepAlive', 'for MQTT 5 clients; others keep their own', wholeNumber),
-  max_packet_size: sets('maxPayload', 'the payload may be that large', wholeNumber),
+  max_packet_size: sets(
+    'maxPayload',
+    'the payload may be that large, and topic and properties have 128 KiB besides; where message_size_limit is smaller, that holds',
+    wholeNumber,
+  ),
   max_qos: MAX_QOS,
   max_queued_bytes: sets('sessionQueueBytes', '0 keeps the default of the gateway', bounded),
   max_queued_messages: sets('sessionQueue', '0 keeps the default of the gateway', bounded),
@@ -136,8 +140,10 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
   memory_limit: warning(
     'WOTT_QUEUE_BYTES, WOTT_RETAINED_BYTES and WOTT_HISTORY_BYTES bound the memory',
   ),
-  message_size_limit: sets('maxPayload', '0, no limit, counts as the largest number', (value) =>
-    value === '0' ? NO_LIMIT : wholeNumber(value),
+  message_size_limit: sets(
+    'maxPayload',
+    '0, no limit, counts as the largest number; where max_packet_size is smaller, that holds',
+    (value) => (value === '0' ? NO_LIMIT : wholeNumber(value)),
   ),
   mount_point: error(
     'topics are not renamed for a listener; remove this line and write the prefix into the ACL file and the clients',

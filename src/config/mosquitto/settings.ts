@@ -57,6 +57,7 @@ export function readMosquittoConf(file: string): MosquittoSettings {
   const bridged = new Set<string>()
   let persistence = false
   let location: Line | undefined
+  const sizes = new Map<string, { text: string; line: Line }>()
 
   for (const line of read.lines) {
     const { at, name, value } = line
@@ -72,7 +73,8 @@ export function readMosquittoConf(file: string): MosquittoSettings {
           const text = option.read(value)
           if (text === null) {
             if (option !== PERSISTENCE) outcome.warn(at, `${name}: ${option.note}`)
-          } else outcome.set(option.setting, text, line)
+          } else if (option.setting === 'maxPayload') sizes.set(name, { text, line })
+          else outcome.set(option.setting, text, line)
         } catch (error) {
           outcome.refuse(at, `${name} ${(error as Error).message}, not "${value}"`)
         }
@@ -127,6 +129,9 @@ export function readMosquittoConf(file: string): MosquittoSettings {
       location.at,
       'persistence_location: neither Mosquitto nor the gateway uses it without "persistence true"; WOTT_BROKER says where messages are kept',
     )
+  // Mosquitto heeds message_size_limit and max_packet_size both, so the smaller one bounds a payload
+  const [smallest] = [...sizes.values()].sort((a, b) => Number(a.text) - Number(b.text))
+  if (smallest) outcome.set('maxPayload', smallest.text, smallest.line)
   readLogTypes(logTypes, outcome)
   return { settings, warnings, problems, complete }
 }
