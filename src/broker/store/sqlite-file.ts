@@ -94,7 +94,9 @@ function checkOwner(db: DatabaseSync, file: string): number {
 export function asUsageError(error: unknown, file: string): unknown {
   const errcode = Number((error as { errcode?: unknown }).errcode) & 0xff
   if (errcode === SQLITE_BUSY)
-    return new UsageError(`${file} is in use by another process; only one can have it open`)
+    return new UsageError(
+      `${file} is in use by another process; only one can have it open. Stop the other gateway: it may still run after its npm was killed ("pgrep -f wott-gateway" finds it)`,
+    )
   if (errcode === SQLITE_CORRUPT || errcode === SQLITE_NOTADB)
     return new UsageError(
       `${file} is damaged (${messageOf(error)}); put a backup in its place, or move it away to start without what it holds`,

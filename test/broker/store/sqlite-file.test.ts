@@ -44,7 +44,7 @@ test('what is in use by another process, or by this one, is refused', async () =
   await (await openFile(directory)).broker.close()
   const { broker } = await openFile(directory)
   assert.match(await openElsewhere(directory), /in use by another process/)
-  await refused(directory, /in use by another process/)
+  await refused(directory, /in use by another process.*Stop the other gateway.*pgrep/)
   // having tried here must not have unlocked it
   assert.match(await openElsewhere(directory), /in use by another process/)
   await broker.close()
