@@ -1,14 +1,16 @@
 import { isUtf8 } from 'node:buffer'
-import type { IPublishPacket } from 'mqtt'
+import { ErrorWithSubackPacket, type IDisconnectPacket, type IPublishPacket } from 'mqtt'
 import { messageOf, UsageError } from '../errors.ts'
 import { toJsonProperties } from '../topic/properties.ts'
 import { CommandFailure, say } from './command.ts'
 import type { Follow } from './follow.ts'
 import { connectMqtt } from './mqtt-client.ts'
 import { fromPacketProperties } from './mqtt-properties.ts'
+import { reasonOf } from './mqtt-reason.ts'
 import { stopped } from './signals.ts'
 
 const RECONNECT_MS = 1000
+const SERVER_SHUTTING_DOWN = 0x8b
 
 /** Without the device and the time, which MQTT does not tell. */
 function toJson(topic: string, payload: Buffer, packet: IPublishPacket): string {
@@ -27,27 +29,39 @@ export const followMqtt: Follow = async (client, filter, arrived, stop) => {
   const connection = await connectMqtt(client, { reconnectMs: RECONNECT_MS, stop })
   const at = `${client.host}:${client.port}`
   let lost = false
+  let why = `the connection to ${at} is lost`
+  const onDisconnect = (packet: IDisconnectPacket) => {
+    why =
+      packet.reasonCode === SERVER_SHUTTING_DOWN
+        ? `the gateway at ${at} stops`
+        : `${at} closed the connection (${reasonOf(packet)})`
+  }
   const onClose = () => {
-    if (!lost) say(`the connection to ${at} is lost; trying again`)
+    if (!lost) say(`${why}; trying again`)
     lost = true
   }
   connection.on('message', (topic, payload, packet) =>
     arrived({ topic, payload, toJson: () => toJson(topic, payload, packet) }),
   )
+  connection.on('disconnect', onDisconnect)
   connection.on('close', onClose)
   connection.on('connect', () => {
     if (lost) say(`connected to ${at} again`)
     lost = false
+    why = `the connection to ${at} is lost`
   })
   try {
     // mqtt.js subscribes again by itself after each reconnection
     await connection.subscribeAsync(filter, { qos: 1 })
     await stopped(stop)
   } catch (error) {
-    const message = messageOf(error)
-    if (message.startsWith('Subscribe error'))
-      throw new CommandFailure(`the gateway refuses the filter "${filter}": ${message}`)
-    if (!message.startsWith('Invalid topic')) throw error
+    // it has no packet where the connection was closed instead
+    if (error instanceof ErrorWithSubackPacket && error.packet) {
+      const { granted, properties } = error.packet
+      const reason = reasonOf({ reasonCode: Number(granted[0]), properties })
+      throw new CommandFailure(`the gateway refuses the filter "${filter}": ${reason}`)
+    }
+    if (!messageOf(error).startsWith('Invalid topic')) throw error
     throw new UsageError(`"${filter}" is no filter: "+" and "#" must be whole levels, "#" the last`)
   } finally {
     connection.off('close', onClose)

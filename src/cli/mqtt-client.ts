@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { connect } from 'node:tls'
-import { MqttClient } from 'mqtt'
+import { ErrorWithReasonCode, MqttClient } from 'mqtt'
 import type { Client } from './client.ts'
 import { CommandFailure } from './command.ts'
 import { closed, toFailure } from './unreachable.ts'
@@ -36,7 +36,9 @@ export async function connectMqtt(
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   // a CONNACK that refuses, or bytes that are no MQTT
   connection.on('error', (error) => {
-    problem ??= new CommandFailure(`${at}: ${error.message}; is this the mqtt door?`)
+    const refused = error instanceof ErrorWithReasonCode
+    const hint = refused ? '' : '; is this the mqtt door?'
+    problem ??= new CommandFailure(`${at}: ${error.message}${hint}`)
   })
   connection.once('connect', () => resolve())
   connection.once('close', () => reject(problem ?? new CommandFailure(closed(at, 'mqtt'))))

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { UsageError } from '../errors.ts'
 import { ArgumentsError, type Flags, readArguments, requireWords } from './arguments.ts'
 import { clientFlags, openClient } from './client.ts'
@@ -42,6 +43,10 @@ export const pub: Command = {
     const { properties, messageExpiry } = propertiesIn(values)
     const client = await openClient(values, 'sensor')
     const payload = message === undefined ? await readInput() : Buffer.from(message)
+    if (properties?.payloadFormatIndicator === 1 && !isUtf8(payload))
+      throw new UsageError(
+        'standard input is not valid UTF-8, which --payload-format utf8 says it is; say bytes, or leave it out',
+      )
     await using publisher = await openPublisher(client)
     await publisher.publish(topic, payload, {
       ...{ qos: qos === '1' ? 1 : 0, retain },

@@ -1,9 +1,10 @@
-import { type IDisconnectPacket, type MqttClient, ReasonCodes } from 'mqtt'
+import type { IDisconnectPacket, MqttClient } from 'mqtt'
 import { messageOf } from '../errors.ts'
 import type { Client } from './client.ts'
 import { CommandFailure } from './command.ts'
 import { connectMqtt } from './mqtt-client.ts'
 import { toPacketProperties } from './mqtt-properties.ts'
+import { reasonOf } from './mqtt-reason.ts'
 import type { Publisher, PublishOptions } from './publisher.ts'
 
 /** Publishes over MQTT 5, where nothing tells that the ACL denies a message with QoS 0. */
@@ -24,8 +25,8 @@ export function overMqtt(client: Client, stop?: AbortSignal): Publisher {
       const mqtt = await connected()
       const lost = Promise.withResolvers<never>()
       let why = 'instead of taking the message; is it too large?'
-      const onDisconnect = ({ reasonCode = 0 }: IDisconnectPacket) => {
-        why = `(${reasonOf(reasonCode)})`
+      const onDisconnect = (packet: IDisconnectPacket) => {
+        why = `(${reasonOf(packet)})`
       }
       const onClose = () => lost.reject(new CommandFailure(`${closed} ${why}`))
       mqtt.once('disconnect', onDisconnect)
@@ -44,19 +45,19 @@ export function overMqtt(client: Client, stop?: AbortSignal): Publisher {
   }
 }
 
-async function send(
+function send(
   mqtt: MqttClient,
   topic: string,
   payload: Buffer,
   { qos, retain, ...said }: PublishOptions,
 ): Promise<void> {
-  try {
-    await mqtt.publishAsync(topic, payload, { qos, retain, properties: toPacketProperties(said) })
-  } catch (error) {
-    throw new CommandFailure(`not published: ${messageOf(error)}`)
-  }
-}
-
-function reasonOf(code: number): string {
-  return (ReasonCodes as Readonly<Record<number, string>>)[code] || `reason code ${code}`
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const properties = toPacketProperties(said)
+  // publishAsync does not hand on the PUBACK of a refusal
+  mqtt.publish(topic, payload, { qos, retain, properties }, (error, packet) => {
+    if (!error) return resolve()
+    const why = packet?.cmd === 'puback' ? reasonOf(packet) : messageOf(error)
+    reject(new CommandFailure(`not published: ${why}`))
+  })
+  return promise
 }

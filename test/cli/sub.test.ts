@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { type DevGateway, startDev } from './dev-gateway.ts'
-import { PROGRAM, type Program, run, start, startAny } from './program.ts'
+import { FREE_PORTS, PROGRAM, type Program, run, start, startAny, startGateway } from './program.ts'
 
 const TOPIC = 'wott/temperature'
 const PROTOCOLS = ['https', 'mqtt'] as const
@@ -141,7 +141,9 @@ describe('sub and simulate', () => {
       for (const follower of followers) await follower.line(/^wott\/temperature \d+$/)
       await at.restart(async () => {
         const lost = /^wott-gateway: the connection to localhost:\d+ is lost; trying again$/
-        for (const follower of [...followers, stoppedMeanwhile]) await follower.line(lost)
+        await https.line(lost)
+        const stops = /^wott-gateway: the gateway at localhost:\d+ stops; trying again$/
+        for (const follower of [mqtt, stoppedMeanwhile]) await follower.line(stops)
         const nobody = /^wott-gateway: nothing listens on localhost:\d+ /
         for (const sensor of sensors) await sensor.line(nobody)
         stoppedMeanwhile.process.kill('SIGTERM')
@@ -178,6 +180,18 @@ describe('sub and simulate', () => {
       assert.match(ran.stderr, said)
       assert.deepEqual([ran.code, ran.stdout], [code, ''])
     }
+  })
+
+  it('say which filter the gateway refuses, and why', async () => {
+    const flags = ['--subscribe', 'check', '--broker', 'memory:']
+    await using strict = await startGateway(['dev', ...FREE_PORTS, ...flags], at)
+    const args = ['sub', 'secret', '--port', String(strict.ports.mqtt)]
+    const { code, stdout, stderr } = await run(args, at)
+    assert.match(
+      stderr,
+      /^wott-gateway: the gateway refuses the filter "secret": Not authorized(: [^[]+[^.])?\n$/,
+    )
+    assert.deepEqual([code, stdout], [1, ''])
   })
 
   it('report each reading that does not get there, exit code 1 with --count', async () => {

@@ -1,0 +1,23 @@
+import { ReasonCodes } from 'mqtt'
+
+/** What PUBACK, SUBACK and DISCONNECT have in common. */
+interface Answer {
+  readonly reasonCode?: number | undefined
+  readonly properties?: { readonly reasonString?: string } | undefined
+}
+
+/** The name of the reason code, and the gateway's sentence for it where it sent one. */
+export function reasonOf({ reasonCode = 0, properties }: Answer): string {
+  const names: Readonly<Record<number, string>> = ReasonCodes
+  const name = names[reasonCode] || `reason code ${reasonCode}`
+  const sentence = plain(properties?.reasonString ?? '')
+  return sentence === '' ? name : `${name}: ${sentence}`
+}
+
+/** Without its full stop and the clauses of MQTT, which mean something to those who write clients. */
+function plain(sentence: string): string {
+  return sentence
+    .replaceAll(/ *\[MQTT[^\]]*\]/g, '')
+    .trim()
+    .replace(/\.$/, '')
+}

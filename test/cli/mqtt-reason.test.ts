@@ -1,0 +1,17 @@
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { reasonOf } from '../../src/cli/mqtt-reason.ts'
+
+it("the gateway's sentence follows the name of the reason code, without clauses of MQTT", () => {
+  const said: [reasonCode: number, reasonString: string | undefined, shown: string][] = [
+    [0x87, 'The file says no.', 'Not authorized: The file says no'],
+    [0x87, undefined, 'Not authorized'],
+    [0x81, 'The client sent x [MQTT-3.3.2-2].', 'Malformed Packet: The client sent x'],
+    [0x82, 'The client sent [x] [MQTT-1, MQTT-2]', 'Protocol Error: The client sent [x]'],
+    [0xee, '', 'reason code 238'],
+  ]
+  for (const [reasonCode, reasonString, shown] of said) {
+    const properties = reasonString === undefined ? undefined : { reasonString }
+    assert.equal(reasonOf({ reasonCode, properties }), shown)
+  }
+})
