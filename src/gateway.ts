@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import type { Server } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
@@ -8,11 +7,16 @@ import type { Logger } from 'pino'
 import { createAccess } from './acl/access.ts'
 import { createDenials } from './acl/denials.ts'
 import { openAcl } from './acl/reload.ts'
+import { ADMIN_SOCKET } from './admin/ask.ts'
+import { createAdminCommands, removeOldCopies } from './admin/commands.ts'
+import { openAdminSocket } from './admin/socket.ts'
 import { openBroker } from './broker/open.ts'
+import type { StoreAdmin } from './broker/store/admin.ts'
 import { readCrl } from './ca/read-crl.ts'
 import type { Config } from './config/load.ts'
 import type { ListenAddress } from './config/values.ts'
 import { type DoorOptions, listen, type OpenDoor } from './door/listen.ts'
+import { messageOf } from './errors.ts'
 import type { App } from './http/app.ts'
 import { createDeviceDoor } from './http/device-door.ts'
 import { createOpsDoor } from './http/ops-door.ts'
@@ -20,9 +24,10 @@ import { createViewerDoor } from './http/viewer-door.ts'
 import { createDeviceConnections } from './identity/connection.ts'
 import { createRefusals, refusalOf } from './identity/refusals.ts'
 import { openTrust } from './identity/trust-source.ts'
+import { createEventIds } from './live/event-ids.ts'
 import { createHistory } from './live/history.ts'
-import { saveHistory, takeHistory } from './live/history-file.ts'
 import { createHub } from './live/hub.ts'
+import { createLogReader } from './live/log-reader.ts'
 import type { Door } from './metrics/meter.ts'
 import { createMetrics } from './metrics/prometheus.ts'
 import { createReadings } from './metrics/readings.ts'
@@ -42,6 +47,9 @@ export interface Gateway extends AsyncDisposable {
   /** Takes nothing new, finishes what is in flight within `drainSeconds`, and closes. */
   drain(): Promise<void>
 }
+
+/** Bytes of the newest messages that are kept in memory besides those on the disk. */
+const MEMORY_BYTES = 16 * 1024 * 1024
 
 /** Builds everything that a running gateway is made of; it is closed in reverse. */
 export async function openGateway(config: Config, log: Logger): Promise<Gateway> {
@@ -101,28 +109,27 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     createAccess(acl, { user: device, clientId })
   const broker = await openBroker(config.broker, { ...config, accessOf, meter, log })
   building.defer(() => broker.close())
-  metrics.watchStore({ problem: broker.problem, folder })
+  if (folder && broker.admin) await openAdmin(folder, broker.admin)
 
-  const historyFile = folder === null ? null : join(folder, 'history.ndjson')
+  const ids = createEventIds(broker.log.epoch())
   const history = createHistory(
-    randomBytes(6).toString('hex'),
-    { messages: config.history, bytes: config.historyBytes },
-    historyFile === null
-      ? null
-      : await takeHistory(historyFile, (reason) =>
-          log.warn({ file: historyFile, reason }, 'the history of streams is lost'),
-        ),
+    broker.log.start(),
+    {
+      messages: config.history,
+      // with a disk the rest is read from there
+      bytes: Math.min(config.historyBytes, folder ? MEMORY_BYTES : Number.POSITIVE_INFINITY),
+      age: config.historyAge * 1000,
+    },
+    ids.of,
   )
-  // while the folder is still this gateway's, and once nothing more can come
-  if (historyFile)
-    building.defer(() =>
-      saveHistory(historyFile, history.save()).catch((error) =>
-        log.error({ err: error }, 'the history of streams could not be kept'),
-      ),
-    )
+  metrics.watchStore({
+    problem: broker.problem,
+    log: folder ? broker.log.usage : history.usage,
+    folder,
+  })
   building.defer(() => broker.end())
 
-  const hub = createHub(history)
+  const hub = createHub(history, ids)
   acl.onChange(() => void hub.recheck())
   await broker.subscribe('#', (delivery) => {
     hub.deliver(delivery)
@@ -144,6 +151,17 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     log,
     settings: config,
   })
+
+  async function openAdmin(folder: string, store: StoreAdmin): Promise<void> {
+    await removeOldCopies(folder)
+    const path = join(folder, ADMIN_SOCKET)
+    try {
+      building.use(await openAdminSocket(path, createAdminCommands(folder, store, log)))
+    } catch (error) {
+      // where the path is too long for a socket, say
+      log.warn({ path, reason: messageOf(error) }, 'nobody can ask this gateway for a backup')
+    }
+  }
 
   const doors: Partial<Record<Door, OpenDoor>> = {}
   const draining: (() => Promise<unknown>)[] = []
@@ -191,6 +209,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   const mqttServer = secured(createMqttServer(trust.current, mqtt))
   const reading = {
     ...{ acl, broker, denials, hub, meter, log },
+    reader: createLogReader(broker.log, history, ids),
     trust: trust.current,
     maxStreams: config.maxStreams,
     maxStreamsPerReader: config.maxStreamsPerReader,

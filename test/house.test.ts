@@ -13,6 +13,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'pace.ts': [],
   topic: [],
   disk: ['errors.ts'],
+  admin: ['errors.ts'],
   metrics: ['topic'],
   config: ['errors.ts', 'topic'],
   door: ['errors.ts', 'metrics', 'config'],
@@ -37,15 +38,27 @@ const ROOMS: Record<string, readonly string[]> = {
   live: ['errors.ts', 'pace.ts', 'topic', 'disk', 'metrics', 'acl', 'broker'],
   ca: ['errors.ts', 'disk'],
   viewer: ['errors.ts', 'disk'],
-  http: ['errors.ts', 'topic', 'metrics', 'identity', 'acl', 'broker', 'relay', 'live', 'viewer'],
+  http: [
+    'errors.ts',
+    'pace.ts',
+    'topic',
+    'metrics',
+    'identity',
+    'acl',
+    'broker',
+    'relay',
+    'live',
+    'viewer',
+  ],
   'log.ts': [],
   'gateway.ts': [
     ...['errors.ts', 'version.ts', 'sparingly.ts', 'metrics', 'config', 'door', 'identity', 'acl'],
+    'admin',
     ...['broker', 'relay', 'mqtt', 'live', 'ca', 'viewer', 'http'],
   ],
   cli: [
     ...['errors.ts', 'version.ts', 'log.ts', 'topic', 'disk', 'config', 'identity', 'acl'],
-    ...['ca', 'viewer', 'gateway.ts'],
+    ...['admin', 'broker', 'ca', 'viewer', 'gateway.ts'],
   ],
 }
 

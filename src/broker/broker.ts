@@ -7,6 +7,60 @@ export interface Delivery extends Message {
   readonly sequence: number
 }
 
+/**
+ * Why messages may be missing from the log: they are past their time or found no room, a crash took the last ones of QoS 0, or
+ * the disk was slower than they came.
+ */
+export type GapReason = 'expired' | 'restart' | 'overload'
+
+/** A part of the log is asked for by its numbers and by filters, and read from either end. */
+export interface LogRange {
+  readonly after: number
+  readonly upTo: number
+  readonly filters: readonly string[]
+  readonly newestFirst?: boolean
+}
+
+/** A part of the log, in the order that was asked for. */
+export interface LogPage {
+  readonly deliveries: readonly Delivery[]
+  /** All that the log has up to this number was looked at; with `newestFirst`, all after it. */
+  readonly reached: number
+  /** How many messages were looked at for it. */
+  readonly looked: number
+}
+
+/**
+ * Where a time falls in the log. It is searched for as if times grew with numbers, and they do but where the clock was set
+ * back: there it may be any of the places that fit.
+ */
+export interface LogSplit {
+  /** The number of the last message before the time; 0 where there is none. */
+  readonly before: number
+  /** The number of the first message at that time or later; null where there is none. */
+  readonly from: number | null
+}
+
+/** Every message that was handed on, by its number. */
+export interface BrokerLog {
+  /** Names the numbering: a number of another one says nothing here. */
+  epoch(): string
+  /** Above all numbers that were given before this process. */
+  start(): number
+  /** The number that all of the log came after; `inMemory` is what somebody still has of it, who keeps the last messages in memory. */
+  oldest(inMemory: number): number
+  /** Messages and their bytes on disk; null without a disk, and until those from before the start are counted. */
+  usage(): { readonly entries: number; readonly bytes: number } | null
+  /** Why some of what came after this number may be missing. */
+  gapsAfter(number: number): GapReason[]
+  /** The first part of a range: what any of the filters covers. */
+  read(range: LogRange): Promise<LogPage>
+  /** Where a time, in milliseconds since the Unix epoch, falls. */
+  split(time: number): Promise<LogSplit>
+  /** Whether it outlives this process. */
+  readonly isDurable: boolean
+}
+
 export type Unsubscribe = () => Promise<void>
 
 /** What the rooms above need of any broker; `test/broker/contract.ts` says it in tests. */
@@ -18,8 +72,10 @@ export interface Broker {
   publish(message: Message, origin?: Origin | null): Promise<void> | undefined
   /** Resolves once `onMessage` gets every message that `filter` covers. `onMessage` must neither throw nor block. */
   subscribe(filter: string, onMessage: (delivery: Delivery) => void): Promise<Unsubscribe>
-  /** The retained messages that `filter` covers, by topic. */
-  retained(filter: string): Promise<Message[]>
+  /** The retained messages that `filter` covers, with the numbers they were handed on by. */
+  retained(filter: string): Promise<Delivery[]>
+  /** What was handed on, now and before this process. */
+  readonly log: BrokerLog
   /** Null when publishing can succeed, otherwise why not. */
   problem(): string | null
   /** Ends every connection: nothing more is taken or handed on. May be called again. */

@@ -1,7 +1,6 @@
 import type { Logger } from 'pino'
 import { GatewayError } from '../errors.ts'
-import type { Message } from '../topic/message.ts'
-import type { Broker } from './broker.ts'
+import type { Broker, Delivery } from './broker.ts'
 import { createPublishing } from './publishing.ts'
 import { createRegistry } from './registry.ts'
 import { createRouting } from './routing.ts'
@@ -28,12 +27,12 @@ export function openEmbedded({ store, log }: EmbeddedOptions): Broker & SessionB
   const { publish, idle } = createPublishing(store, routing, log)
   const expiring = setInterval(store.expireMessages, EXPIRE_MESSAGES_MS).unref()
   // the last message that was pushed, in memory of its own: all who queue it share that
-  let own: { readonly of: Message; readonly message: Message; readonly bytes: number } | undefined
+  let own: { readonly of: Delivery; readonly message: Delivery; readonly bytes: number } | undefined
   let isEnded = false
   let ending: Promise<void> | undefined
   let closing: Promise<void> | undefined
 
-  function ownOf(message: Message): { readonly message: Message; readonly bytes: number } {
+  function ownOf(message: Delivery): { readonly message: Delivery; readonly bytes: number } {
     if (own?.of !== message)
       own = { of: message, message: ownMessage(message), bytes: byteLength(message) }
     return own
@@ -65,6 +64,7 @@ export function openEmbedded({ store, log }: EmbeddedOptions): Broker & SessionB
       return async () => routing.unlisten(filter, onMessage)
     },
     retained: (filter) => Array.fromAsync(retained.covered([filter])),
+    log: store.log,
     problem: () => (ending ? 'the broker is closed' : store.problem()),
     end: endOnce,
     close() {

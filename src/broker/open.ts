@@ -5,8 +5,10 @@ import type { Meter } from '../metrics/meter.ts'
 import type { Broker } from './broker.ts'
 import { openEmbedded } from './embedded.ts'
 import type { SessionBroker } from './session-broker.ts'
+import type { StoreAdmin } from './store/admin.ts'
 import { createSilentJournal, type Journal } from './store/journal.ts'
 import type { BoundReason, Limits } from './store/limits.ts'
+import type { Retention } from './store/retention.ts'
 import type { AccessOf } from './store/sessions.ts'
 import { openStore } from './store/store.ts'
 
@@ -25,6 +27,11 @@ type StoreSettings = Pick<
   | 'maxRetained'
   | 'retainedBytes'
   | 'retainedBytesPerDevice'
+  | 'historyAge'
+  | 'historyBytes'
+  | 'historyBytesPerDevice'
+  | 'topicTtl'
+  | 'maxTopics'
 >
 
 export interface BrokerOptions extends StoreSettings {
@@ -38,24 +45,22 @@ export interface BrokerOptions extends StoreSettings {
 export async function openBroker(
   address: BrokerAddress,
   options: BrokerOptions,
-): Promise<Broker & SessionBroker> {
+): Promise<Broker & SessionBroker & { readonly admin: StoreAdmin | null }> {
   const store = await openStore({
     journal: await openJournal(address, options),
     limits: toLimits(options),
     accessOf: options.accessOf,
     onBound: (reason, count) => countBound(options.meter, reason, count),
   })
-  return openEmbedded({ store, log: options.log })
+  return { ...openEmbedded({ store, log: options.log }), admin: store.admin }
 }
 
-async function openJournal(
-  address: BrokerAddress,
-  { fsync, log }: BrokerOptions,
-): Promise<Journal> {
+async function openJournal(address: BrokerAddress, options: BrokerOptions): Promise<Journal> {
   if (address.kind === 'memory') return createSilentJournal()
   // SQLite and its thread are not loaded for a broker in memory
   const { openSqliteJournal } = await import('./store/sqlite-journal.ts')
-  return openSqliteJournal(address.path, { fsync }, (problem) => {
+  const { fsync, log } = options
+  return openSqliteJournal(address.path, { fsync, retention: toRetention(options) }, (problem) => {
     if (problem === null) log.info('the store takes messages again')
     else log.error({ reason: problem }, 'the store takes nothing')
   })
@@ -75,6 +80,16 @@ function toLimits(settings: StoreSettings): Partial<Limits> {
     sessionsPerDevice: settings.maxSessionsPerDevice,
     sessionExpiry: settings.sessionExpiry,
     messageExpiry: settings.messageExpiry * 1000,
+  }
+}
+
+function toRetention(settings: StoreSettings): Retention {
+  return {
+    age: settings.historyAge * 1000,
+    bytes: settings.historyBytes,
+    bytesPerDevice: settings.historyBytesPerDevice,
+    topicTtl: settings.topicTtl * 1000,
+    topics: settings.maxTopics,
   }
 }
 

@@ -2,7 +2,8 @@ import type { Logger } from 'pino'
 import type { Message } from '../topic/message.ts'
 import type { Delivery } from './broker.ts'
 import { chooseMember, type Group } from './groups.ts'
-import { createLines } from './line.ts'
+import { createLine } from './line.ts'
+import { createNumbers } from './numbers.ts'
 import { type Route, type RouteMatch, type Routing, toLocalMatch, toMatch } from './routing.ts'
 import type { Arrival, Origin, Session } from './session.ts'
 import type { Receiver } from './store/queueing.ts'
@@ -17,10 +18,10 @@ export interface Publishing {
 
 const NOBODY: readonly [] = []
 
-/** The way of every message from whoever published it into the store and to everybody who asked for it. */
+/** The way of every message from whoever published it into the log and to everybody who asked for it. */
 export function createPublishing(store: Store, routing: Routing, log: Logger): Publishing {
-  const lines = createLines()
-  let sequence = 0
+  const line = createLine()
+  const numbers = createNumbers(store.log.start())
   let underway = 0
   let whenIdle = Promise.withResolvers<void>()
 
@@ -30,36 +31,44 @@ export function createPublishing(store: Store, routing: Routing, log: Logger): P
     const chosen = route.groups.length > 0 ? choose(route.groups, message) : NOBODY
     const receivers =
       qos > 0 && route.hasStored ? receiversOf(route.matches, chosen, message, origin) : NOBODY
-    const isStored = retain || receivers.length > 0 || arrivalOf(origin) !== null
-    if (!isStored && !lines.has(topic)) {
-      handOn(message, route, chosen, receivers, origin)
+    const isStored =
+      retain || receivers.length > 0 || arrivalOf(origin) !== null || (qos > 0 && store.isDurable)
+    const number = isStored || line.has(topic) ? undefined : numbers.next()
+    if (number !== undefined) {
+      const delivery = toDelivery(message, number)
+      handOn(delivery, route, chosen, receivers, origin)
+      store.log.note(delivery)
       return undefined
     }
     underway += 1
-    return storeInLine(message, chosen, receivers, origin).finally(() => {
+    return publishInLine(message, isStored, chosen, receivers, origin).finally(() => {
       underway -= 1
       if (underway === 0) whenIdle.resolve()
     })
   }
 
-  async function storeInLine(
+  async function publishInLine(
     message: Message,
+    isStored: boolean,
     chosen: readonly RouteMatch[],
     receivers: readonly Receiver[],
     origin: Origin | null,
   ): Promise<void> {
-    const turn = lines.join(message.topic)
-    const from = arrivalOf(origin)
-    try {
-      if (message.retain || receivers.length > 0 || from)
-        await store.storeMessage(message, receivers, from)
-    } catch (error) {
-      turn.leave()
-      throw error
+    const delivery = toDelivery(message, numbers.reserve())
+    const turn = line.join(message.topic)
+    if (isStored) {
+      try {
+        await store.storeMessage(delivery, receivers, arrivalOf(origin))
+      } catch (error) {
+        turn.leave(() => numbers.settle(delivery.sequence))
+        throw error
+      }
     }
     await new Promise<void>((resolve) =>
       turn.ready(() => {
-        handOn(message, routing.of(message.topic), chosen, receivers, origin)
+        numbers.settle(delivery.sequence)
+        handOn(delivery, routing.of(message.topic), chosen, receivers, origin)
+        if (!isStored) store.log.note(delivery)
         resolve()
       }),
     )
@@ -74,14 +83,13 @@ export function createPublishing(store: Store, routing: Routing, log: Logger): P
   }
 
   function handOn(
-    message: Message,
+    delivery: Delivery,
     route: Route,
     chosen: readonly RouteMatch[],
     receivers: readonly Receiver[],
     origin: Origin | null,
   ): void {
-    sequence += 1
-    const delivery = toDelivery(message, sequence)
+    store.log.passed(delivery.sequence)
     for (const listener of route.listeners) {
       try {
         listener(delivery)

@@ -1,4 +1,4 @@
-import type { Message } from '../topic/message.ts'
+import type { Delivery } from './broker.ts'
 import type { CloseRequest, OpenedSession, OpenRequest, PublishWill } from './registry.ts'
 import type { Arrival, Link, Match, Session } from './session.ts'
 import type { Entry } from './store/queue.ts'
@@ -33,17 +33,17 @@ export interface BrokerSessions {
   isHeard(topic: string): boolean
 
   /** The retained messages that any of the filters covers, once, with pauses for everybody else. */
-  retainedBy(filters: readonly string[]): AsyncGenerator<Message>
+  retainedBy(filters: readonly string[]): AsyncGenerator<Delivery>
   /** The message that is retained on `topic` now, or will be in a moment. */
-  retainedOn(topic: string): Message | undefined
+  retainedOn(topic: string): Delivery | undefined
   hasRoomForRetained(session: Session): boolean
   /** Queues what a new subscription brings a stored session; resolves once it is stored. */
-  enqueueRetained(match: Match, message: Message, qos: 1 | 2): Promise<void>
+  enqueueRetained(match: Match, message: Delivery, qos: 1 | 2): Promise<void>
 
   /** Queues a message for a session that ends with its connection. */
-  push(match: Match, message: Message, qos: 1 | 2, retain: boolean): void
+  push(match: Match, message: Delivery, qos: 1 | 2, retain: boolean): void
   /** As `push` and `sent`, for a message that does not have to wait. */
-  pushSent(match: Match, message: Message, qos: 1 | 2, retain: boolean): Entry
+  pushSent(match: Match, message: Delivery, qos: 1 | 2, retain: boolean): Entry
   /** What to send next; messages that have expired are dropped on the way. */
   next(session: Session): Entry | undefined
   /** Counts it as sent, with a packet identifier from then on. */

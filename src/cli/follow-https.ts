@@ -28,7 +28,7 @@ export const followHttps: Follow = async (client, filter, arrived, stop) => {
       const decoder = new StringDecoder()
       for await (const chunk of response as AsyncIterable<Buffer>)
         for (const { event, data } of stream.push(decoder.write(chunk))) {
-          if (event === 'gap') say('some messages in between are no longer in the history')
+          if (event === 'gap') say(JSON.parse(data).message)
           else if (event === 'message') arrived(toArrived(data))
         }
     } catch (error) {

@@ -20,6 +20,12 @@ const COMMANDS: Record<string, [summary: string, load: () => Promise<Command>]> 
     'invite people to the dashboard, list and revoke them',
     async () => (await import('./viewer.ts')).viewer,
   ],
+  store: ['say what is stored', async () => (await import('./store.ts')).store],
+  backup: [
+    'copy the store, of a gateway that runs too',
+    async () => (await import('./backup.ts')).backup,
+  ],
+  restore: ['put a backup in place', async () => (await import('./restore.ts')).restore],
   whoami: [
     'print the WoTT ID of a certificate directory',
     async () => (await import('./whoami.ts')).whoami,
@@ -30,6 +36,10 @@ const COMMANDS: Record<string, [summary: string, load: () => Promise<Command>]> 
   ],
   pub: ['publish a message as a device', async () => (await import('./pub.ts')).pub],
   sub: ['print messages as they come', async () => (await import('./sub.ts')).sub],
+  history: [
+    'print what was published before, or what its numbers come to',
+    async () => (await import('./history.ts')).history,
+  ],
   simulate: [
     'publish a temperature every two seconds',
     async () => (await import('./simulate.ts')).simulate,

@@ -11,18 +11,26 @@ import {
   type Settings,
 } from './schema.ts'
 
-/** What `serve` runs with: every setting, with the files that follow from the certs dir filled in. */
-export interface Config extends Omit<Settings, 'caFile' | 'certFile' | 'keyFile' | 'aclFile'> {
+interface Filled {
   readonly caFile: string
   readonly certFile: string
   readonly keyFile: string
   readonly aclFile: string
+  readonly historyBytes: number
+  readonly historyBytesPerDevice: number
+}
+
+/** What `serve` runs with: every setting, with what follows from others filled in. */
+export interface Config extends Omit<Settings, keyof Filled>, Filled {
   /** What a mosquitto.conf asked for and does not get, a sentence each. */
   readonly warnings: readonly string[]
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
 type Flags = Readonly<Partial<Record<SettingName, string>>>
+
+/** What the log may grow to. */
+const HISTORY_BYTES = { file: 1024 ** 3, memory: 64 * 1024 ** 2 } as const
 
 const NO_FILE: MosquittoSettings = { settings: {}, warnings: [], problems: [], complete: true }
 
@@ -60,8 +68,11 @@ export function loadConfig(environment: Environment, flags: Flags = {}): Config 
   if (problems.length > 0)
     throw new UsageError(`wrong settings:\n${problems.map((problem) => `  ${problem}`).join('\n')}`)
   const settings = values as Settings & { aclFile: string }
+  const historyBytes = settings.historyBytes ?? HISTORY_BYTES[settings.broker.kind]
   return {
     ...settings,
+    historyBytes,
+    historyBytesPerDevice: settings.historyBytesPerDevice ?? Math.floor(historyBytes / 2),
     warnings: file.warnings,
     caFile: settings.caFile ?? join(settings.certsDir, 'ca.crt'),
     certFile: settings.certFile ?? join(settings.certsDir, 'client.crt'),

@@ -105,11 +105,35 @@ export const SETTINGS = {
     'readings that one device may publish at once',
   ),
   maxConnections: setting(integer(1, 1_000_000), '10000', 'connections that one door keeps open'),
-  history: setting(integer(0, 10_000_000), '10000', 'last messages kept for streams that resume'),
+  history: setting(
+    integer(0, 10_000_000),
+    '10000',
+    'newest messages kept in memory for streams that resume',
+  ),
+  historyAge: setting(
+    integer(60, 3_153_600_000),
+    '604800',
+    'seconds that a message is kept; what is retained or waits for a session stays as long as it does so',
+  ),
   historyBytes: setting(
     bytes(0, 64 * 1024 * MiB),
-    '64MiB',
-    'bytes of the messages kept for streams that resume',
+    undefined,
+    'bytes of the messages kept, with 100 more for each of them in file: [1GiB in file:, 64MiB in memory:]',
+  ),
+  historyBytesPerDevice: setting(
+    bytes(0, 64 * 1024 * MiB),
+    undefined,
+    'bytes of the messages of one device that file: keeps [half of WOTT_HISTORY_BYTES]',
+  ),
+  topicTtl: setting(
+    integer(60, 3_153_600_000),
+    '2592000',
+    'seconds that file: keeps the latest message of a topic, however much others send',
+  ),
+  maxTopics: setting(
+    integer(0, 10_000_000),
+    '100000',
+    'topics whose latest message is kept like that; half of them may be those of one device',
   ),
   maxStreams: setting(integer(0, 1_000_000), '1000', 'event streams open at the same time'),
   streamBuffer: setting(

@@ -1,9 +1,15 @@
 import type { StreamMessage } from './topics.ts'
 
+/** Why messages may be missing, as the stream's event says it. */
+export interface Gap {
+  readonly reason: 'unknown_id' | 'expired' | 'restart' | 'overload'
+  readonly message: string
+}
+
 export interface FeedListener {
   message(message: StreamMessage): void
-  /** Messages are missing before what follows. */
-  gap(): void
+  /** Messages may be missing before what follows. */
+  gap(gap: Gap): void
   live(): void
   /** The connection is gone, and the browser tries again by itself. */
   lost(): void
@@ -21,7 +27,7 @@ export function openFeed(filters: readonly string[], listener: FeedListener): Fe
   const source = new EventSource(`/stream?${query}&lastEventId=earliest`)
   source.onopen = () => listener.live()
   source.onmessage = ({ data }) => listener.message(JSON.parse(data) as StreamMessage)
-  source.addEventListener('gap', () => listener.gap())
+  source.addEventListener('gap', ({ data }) => listener.gap(JSON.parse(data) as Gap))
   source.addEventListener('end', ({ data }) => {
     source.close()
     const { code, message } = JSON.parse(data) as { code: string; message: string }

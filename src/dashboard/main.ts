@@ -101,12 +101,15 @@ function follow(filters: readonly string[]): void {
       grid.touch(topic)
       chart.touch(topic)
     },
-    gap() {
+    gap({ reason, message }) {
       const now = Date.now()
       topics.breakAll(lostAt ?? now)
       const from = lostAt === null ? '' : ` between ${time(lostAt)} and ${time(now)}`
       find('#gaps').hidden = false
-      find('#gaps').textContent = `Messages${from} are missing: the gateway no longer has them.`
+      const isGone = reason === 'unknown_id' || reason === 'expired'
+      find('#gaps').textContent = isGone
+        ? `Messages${from} are missing: the gateway no longer has them.`
+        : message
       chart.redraw()
     },
     live() {

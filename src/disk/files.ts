@@ -1,6 +1,15 @@
-import { constants, mkdirSync, statSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  createReadStream,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  statSync,
+} from 'node:fs'
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import { codeOf, messageOf, UsageError } from '../errors.ts'
 
 export const PRIVATE_FILE = 0o600
@@ -26,6 +35,29 @@ export async function replaceFile(file: NewFile): Promise<void> {
   await rm(unfinished, { force: true })
   await writeNew({ ...file, path: unfinished }, owner)
   await rename(unfinished, path)
+  await syncDirectory(dirname(path))
+}
+
+/**
+ * Moves a private file to `path` in one step, also to another disk: whoever looks finds all of the old or all of the new file.
+ */
+export async function moveFile(from: string, path: string): Promise<void> {
+  try {
+    await rename(from, path)
+  } catch (error) {
+    if (codeOf(error) !== 'EXDEV') throw error
+    const unfinished = unfinishedOf(path)
+    await rm(unfinished, { force: true })
+    try {
+      await using handle = await open(unfinished, 'wx', PRIVATE_FILE)
+      await pipeline(createReadStream(from), handle.createWriteStream({ autoClose: false }))
+      await handle.sync()
+      await rename(unfinished, path)
+    } finally {
+      await rm(unfinished, { force: true })
+    }
+    await rm(from)
+  }
   await syncDirectory(dirname(path))
 }
 
@@ -63,6 +95,18 @@ export function makePrivateDirectory(directory: string): void {
   } catch (error) {
     // somebody else may have made it meanwhile
     if (!isDirectory(directory)) throw error
+  }
+  syncDirectoryNow(parent)
+}
+
+/** Without it a power cut can take a new folder away, with all that was flushed in it. */
+function syncDirectoryNow(directory: string): void {
+  if (process.platform === 'win32') return
+  const handle = openSync(directory, 'r')
+  try {
+    fsyncSync(handle)
+  } finally {
+    closeSync(handle)
   }
 }
 
@@ -133,7 +177,7 @@ async function give(handle: FileHandle, path: string, owner: Owner): Promise<voi
 }
 
 /** Without it a power cut can undo a rename, and with it a revocation that was reported as done. */
-async function syncDirectory(directory: string): Promise<void> {
+export async function syncDirectory(directory: string): Promise<void> {
   if (process.platform === 'win32') return
   await using handle = await open(directory)
   await handle.sync()

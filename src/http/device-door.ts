@@ -12,6 +12,7 @@ import { refusalOf } from '../identity/refusals.ts'
 import type { Caller } from '../relay/relay.ts'
 import { type App, type AppOptions, createApp, pathOf, sendProblem } from './app.ts'
 import { nameCaller } from './caller.ts'
+import { type HistoryRouteOptions, historyRoute } from './history.ts'
 import { originProblem } from './origin.ts'
 import { pageRoutes } from './pages.ts'
 import { rawAnswer } from './problem.ts'
@@ -25,7 +26,8 @@ import { whoamiRoute } from './whoami.ts'
 export interface DeviceDoorOptions
   extends Omit<AppOptions, 'requestCert' | 'admit'>,
     PublishOptions,
-    StreamRoutesOptions {
+    StreamRoutesOptions,
+    HistoryRouteOptions {
   readonly acl: AclSource
   readonly broker: Broker
   /** Takes over the socket of an upgrade request whose path and identity are right. */
@@ -63,6 +65,7 @@ export function createDeviceDoor(options: DeviceDoorOptions): App {
   publishRoute(app, options)
   publishManyRoute(app, options.relay, options.meter)
   readRoutes(app, options, streamRoutes(app, options))
+  historyRoute(app, options)
   whoamiRoute(app)
   sessionRoute(app, 'certificate')
 

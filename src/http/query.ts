@@ -69,3 +69,12 @@ export function unknownName(query: Query, known: readonly string[]): GatewayErro
       )
   return null
 }
+
+/** The query of `url`. Throws a refusal where it is broken, or has names other than `known`. */
+export function queryOf(url: string, known: readonly string[]): Query {
+  const query = parseQuery(url)
+  if (query instanceof GatewayError) throw query
+  const unknown = unknownName(query, known)
+  if (unknown) throw unknown
+  return query
+}

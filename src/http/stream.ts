@@ -2,10 +2,10 @@ import type { Denials } from '../acl/denials.ts'
 import { GatewayError } from '../errors.ts'
 import type { EventFormat } from '../live/event.ts'
 import { openStream, type Sink, type StreamOptions } from '../live/stream.ts'
-import { filterProblem } from '../topic/topic.ts'
 import type { App, Reply, Request } from './app.ts'
 import { callerOf } from './caller.ts'
-import { parseQuery, type Query, single, topicInPath, unknownName } from './query.ts'
+import { filtersProblem } from './filters.ts'
+import { type Query, queryOf, single, topicInPath } from './query.ts'
 
 export interface StreamRoutesOptions extends StreamOptions {
   readonly denials: Denials
@@ -20,8 +20,6 @@ export interface StreamRoutes {
   openOne(request: Request, reply: Reply): void
 }
 
-export const MAX_FILTERS = 64
-
 export function wantsStream(request: Request): boolean {
   return /\btext\/event-stream\b/i.test(request.headers.accept ?? '')
 }
@@ -29,7 +27,7 @@ export function wantsStream(request: Request): boolean {
 /** `GET /stream?filter=…&filter=…`, and what `GET /topics/{filter}` does for an `EventSource`. */
 export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRoutes {
   app.get('/stream', { config: { operation: 'openStream' } }, async (request, reply) => {
-    const query = queryOf(request, ['filter', 'format', 'lastEventId'])
+    const query = queryOf(request.originalUrl, ['filter', 'format', 'lastEventId'])
     open(request, reply, query.get('filter') ?? [], query)
   })
 
@@ -54,17 +52,7 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
     const format = formatOf(query)
     const lastEventId = lastEventIdOf(request, query)
     const refused =
-      filtersProblem(filters) ??
-      hopeless(filters, caller.access.couldReceive, caller.identity.id) ??
-      noRoom(caller.identity.id)
-    if (refused?.code === 'read_denied')
-      for (const topic of filters)
-        options.denials.note({
-          door: caller.door,
-          id: caller.identity.id,
-          action: 'receive',
-          topic,
-        })
+      filtersProblem('/stream', filters, caller, options.denials) ?? noRoom(caller.identity.id)
     if (refused?.code === 'too_many_streams') options.meter.streamRefused(caller.door)
     if (refused) throw refused
     reply.hijack()
@@ -94,17 +82,9 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
     openOne(request, reply) {
       const filter = topicInPath(request.originalUrl, '/topics/')
       if (filter instanceof GatewayError) throw filter
-      open(request, reply, [filter], queryOf(request, ['format', 'lastEventId']))
+      open(request, reply, [filter], queryOf(request.originalUrl, ['format', 'lastEventId']))
     },
   }
-}
-
-function queryOf(request: Request, names: readonly string[]): Query {
-  const query = parseQuery(request.originalUrl)
-  if (query instanceof GatewayError) throw query
-  const unknown = unknownName(query, names)
-  if (unknown) throw unknown
-  return query
 }
 
 /** What a browser sends when it reconnects wins over what its page put into the address once. */
@@ -120,39 +100,6 @@ function formatOf(query: Query): EventFormat {
   if (format !== 'json' && format !== 'raw')
     throw new GatewayError('query_invalid', `format must be json or raw, not "${format}".`)
   return format
-}
-
-function filtersProblem(filters: readonly string[]): GatewayError | null {
-  if (filters.length === 0)
-    return new GatewayError('query_invalid', 'Name at least one filter: /stream?filter=wott/%23')
-  if (filters.length > MAX_FILTERS)
-    return new GatewayError(
-      'query_invalid',
-      `A stream has at most ${MAX_FILTERS} filters, not ${filters.length}.`,
-    )
-  for (const filter of filters) {
-    if (filter.startsWith('$share/'))
-      return new GatewayError(
-        'topic_invalid',
-        `Shared subscriptions such as "${filter}" are for MQTT; a stream follows the filter alone.`,
-      )
-    const problem = filterProblem(filter)
-    if (problem) return new GatewayError('topic_invalid', `The filter "${filter}" ${problem}.`)
-  }
-  return null
-}
-
-/** A stream that could never show anything is refused, so that nobody waits for it. */
-function hopeless(
-  filters: readonly string[],
-  couldReceive: (filters: readonly string[]) => boolean,
-  id: string,
-): GatewayError | null {
-  if (couldReceive(filters)) return null
-  return new GatewayError(
-    'read_denied',
-    `The access control file lets ${id} read nothing that ${filters.join(' or ')} covers.`,
-  )
 }
 
 function tooMany(problem: string, setting: string): GatewayError {

@@ -6,6 +6,7 @@ import type { Caller } from '../relay/relay.ts'
 import type { OpenSession, Viewers } from '../viewer/viewers.ts'
 import { type App, type AppOptions, createApp, sendProblem } from './app.ts'
 import { nameCaller } from './caller.ts'
+import { type HistoryRouteOptions, historyRoute } from './history.ts'
 import { originProblem } from './origin.ts'
 import { pageRoutes } from './pages.ts'
 import { type ReadOptions, readRoutes } from './read.ts'
@@ -16,7 +17,8 @@ import { whoamiRoute } from './whoami.ts'
 export interface ViewerDoorOptions
   extends Omit<AppOptions, 'requestCert' | 'admit'>,
     ReadOptions,
-    StreamRoutesOptions {
+    StreamRoutesOptions,
+    HistoryRouteOptions {
   readonly acl: AclSource
   readonly broker: Broker
   readonly viewers: Viewers
@@ -56,6 +58,7 @@ export function createViewerDoor(options: ViewerDoorOptions): App {
     })
     sessionRoute(behind, 'invite')
     readRoutes(behind, options, streamRoutes(behind, options))
+    historyRoute(behind, options)
     whoamiRoute(behind)
   })
   return app

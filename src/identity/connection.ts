@@ -5,7 +5,8 @@ import type { Identity } from './identity.ts'
 
 /** Where the answer is kept: on the socket itself, so that HTTP/2's stand-in for it finds it too. */
 const answer = Symbol('identity')
-type NamedSocket = { [answer]?: Identity | GatewayError }
+const farewell = Symbol('farewell')
+type NamedSocket = { [answer]?: Identity | GatewayError; [farewell]?: () => void }
 
 /** Who is at the other end of a connection of a device or mqtt door, or why nobody is. Fails closed. */
 export function identityOf(socket: object): Identity | GatewayError {
@@ -13,6 +14,11 @@ export function identityOf(socket: object): Identity | GatewayError {
     (socket as NamedSocket)[answer] ??
     new GatewayError('certificate_required', 'This connection has not been identified.')
   )
+}
+
+/** Has `say` called when the connection is ended for its certificate's sake: it may say why, and has a second to do so. */
+export function beforeDismissal(socket: object, say: () => void): void {
+  ;(socket as NamedSocket)[farewell] = say
 }
 
 export interface DeviceConnections {
@@ -24,6 +30,8 @@ export interface DeviceConnections {
 }
 
 const SWEEP_MS = 1000
+/** What somebody whose connection is ended has to read why. */
+const PARTING_MS = 1_000
 /** What a slow radio link needs to ask once and to read why it is refused. */
 const NAMELESS_MS = 30_000
 
@@ -53,7 +61,18 @@ export function createDeviceConnections(rules: IdentityRules): DeviceConnections
   function recheck(): void {
     const now = (rules.now ?? Date.now)()
     for (const [socket, { notAfter, serial }] of live)
-      if (notAfter <= now || rules.isRevoked(serial)) socket.destroy()
+      if (notAfter <= now || rules.isRevoked(serial)) dismiss(socket)
+  }
+
+  function dismiss(socket: TLSSocket): void {
+    const say = (socket as NamedSocket)[farewell]
+    if (!say) {
+      socket.destroy()
+      return
+    }
+    live.delete(socket)
+    say()
+    setTimeout(() => socket.destroy(), PARTING_MS).unref()
   }
 
   const sweeper = setInterval(recheck, SWEEP_MS).unref()

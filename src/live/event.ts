@@ -16,11 +16,34 @@ function toFrame(fields: Readonly<Record<string, string>>, data: string): Buffer
   return Buffer.from(`${head.join('')}${lines.join('')}\n`)
 }
 
-/** Says that messages are missing between `lastEventId` and what follows. */
-export function gapFrame(id: string, lastEventId: string): Buffer {
-  const message =
-    'Messages since this id are no longer in the history. The retained messages follow, then all that is left of the history.'
-  return toFrame({ event: 'gap', id }, JSON.stringify({ lastEventId, message }))
+/** Why messages may be missing after the id that a reader resumes from. */
+export type GapCause = keyof typeof GAPS
+
+const GAPS = {
+  unknown_id: {
+    message:
+      'No message has this id. The retained messages follow, then all that is left of the history.',
+  },
+  expired: {
+    message:
+      'Messages since this id are no longer in the history. The retained messages follow, then all that is left of the history.',
+  },
+  restart: {
+    qos: 0,
+    seconds: 1,
+    message:
+      'The gateway ended badly since then: QoS 0 messages of its last second may be missing. All others follow.',
+  },
+  overload: {
+    qos: 0,
+    message:
+      'Since then QoS 0 messages came faster than the disk took them: some may be missing. All others follow.',
+  },
+} as const
+
+/** Says that messages may be missing between `lastEventId` and what follows, and why. */
+export function gapFrame(id: string, lastEventId: string, reason: GapCause): Buffer {
+  return toFrame({ event: 'gap', id }, JSON.stringify({ lastEventId, reason, ...GAPS[reason] }))
 }
 
 /** Says why the gateway ends a stream that its reader would have kept. */
@@ -34,7 +57,8 @@ export const HEARTBEAT = Buffer.from(':\n\n')
 /** How long a browser waits before it connects again, in milliseconds. */
 export const RETRY = Buffer.from('retry: 2000\n\n')
 
-function toJson({ topic, payload, device, qos, retain, time, properties }: Message): string {
+/** A message as the data of its event, in one line. */
+export function toJson({ topic, payload, device, qos, retain, time, properties }: Message): string {
   const body = isUtf8(payload)
     ? { payload: payload.toString('utf8') }
     : { payloadBase64: payload.toString('base64') }

@@ -1,8 +1,9 @@
-import type { Delivery } from '../broker/broker.ts'
+import type { Delivery, LogPage, LogRange, LogSplit } from '../broker/broker.ts'
+import { topicMatches } from '../topic/match.ts'
 import { fromJsonProperties, toJsonProperties } from '../topic/properties.ts'
 import { type EventFormat, eventFrame } from './event.ts'
 
-/** One delivered message that a reader may still ask for; its `sequence` is the history's own. */
+/** One delivered message that a reader may still ask for. */
 export interface Entry extends Omit<Delivery, 'payload' | 'properties'> {
   /** Its payload, a character a byte. Ten thousand buffers would have V8 stop everything to collect what they hold outside its heap. */
   readonly characters: string
@@ -21,62 +22,66 @@ export function deliveryOf({ frames: _frames, characters, properties, ...rest }:
 }
 
 export interface History {
-  /** Adds a delivery, whose sequence number is above all before it; forgets the oldest beyond the bounds. */
+  /** Adds a delivery, whose number is above all before it; forgets the oldest beyond the bounds. */
   add(delivery: Delivery): Entry
   /** The event that readers get for an entry. */
   frame(entry: Entry, format: EventFormat): Buffer
-  /** All that came after the event with this id; null where some of it is no longer here, or never was. */
-  after(id: string): Entry[] | null
-  /** The id of the latest event: whoever resumes from it has missed nothing up to now. */
-  position(): string
-  /** The id that all that is here came after. */
-  earliest(): string
-  save(): SavedHistory
-}
-
-/** All that a history needs to go on in another process. */
-export interface SavedHistory {
-  readonly epoch: string
-  readonly latest: number
-  readonly forgotten: number
-  /** Numbered as in the ids. */
-  readonly deliveries: readonly Delivery[]
+  /** All that came after the message with this number; null where some of it is no longer here. */
+  after(number: number): Entry[] | null
+  /** The first part of a range, as `BrokerLog` has it; null where some of it is no longer here. */
+  read(range: LogRange): LogPage | null
+  /** Where a time falls among what is here, as in `BrokerLog`. */
+  split(time: number): LogSplit
+  /** The number of the latest message: whoever resumes from it has missed nothing up to now. */
+  latest(): number
+  /** The number that all that is here came after. */
+  earliest(): number
+  /** How many messages are here, and their bytes. */
+  usage(): { readonly entries: number; readonly bytes: number }
 }
 
 export interface HistoryBounds {
   readonly messages: number
   /** Bytes of topics, payloads and properties. */
   readonly bytes: number
+  /** Milliseconds that a message is kept after it came, looked at when another one comes; for ever if left out. */
+  readonly age?: number
 }
-
-const ID = /^([0-9a-f]{1,32})-(\d{1,15})$/
 
 /** Frames of older entries are formatted again when somebody comes back for them. */
 const FORMATTED = 64
 
-/**
- * The last messages, in memory. Ids carry an epoch, within which nothing is missing: one life of the gateway, and the next
- * if that goes on where this one stopped (`saved`). An id of another epoch names messages that are gone, and the numbers
- * alone would pretend otherwise.
- */
+/** Entries that one read looks at: less than a millisecond. */
+const ENTRIES_READ = 256
+
+/** The last messages, in memory; those up to `start` came before it. `idOf` names a message in events. */
 export function createHistory(
-  newEpoch: string,
+  start: number,
   bounds: HistoryBounds,
-  saved: SavedHistory | null = null,
+  idOf: (number: number) => string,
 ): History {
-  const epoch = saved?.epoch ?? newEpoch
-  // the broker counts from 1 again in each life
-  const base = saved?.latest ?? 0
+  const { age = Number.POSITIVE_INFINITY } = bounds
   // a ring: the oldest entry is at `first`
   let entries: (Entry | undefined)[] = []
   let first = 0
   let size = 0
   let bytes = 0
-  let latest = 0
+  let latest = start
   /** The highest number that was forgotten: whoever knows all up to here has missed nothing. */
-  let forgotten = 0
+  let forgotten = start
 
   const at = (index: number) => entries[(first + index) % entries.length] as Entry
+
+  /** The index of the first entry that is `late`, as all after it are. */
+  function firstWhere(late: (entry: Entry) => boolean): number {
+    let [low, high] = [0, size]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (late(at(middle))) high = middle
+      else low = middle + 1
+    }
+    return low
+  }
 
   function forgetOldest(): void {
     const oldest = at(0)
@@ -97,10 +102,8 @@ export function createHistory(
   }
 
   // field by field: every message passes here, and spreading takes longer
-  function append(
-    { topic, payload, qos, retain, device, time, properties, expires }: Delivery,
-    sequence: number,
-  ): Entry {
+  function add(delivery: Delivery): Entry {
+    const { topic, payload, qos, retain, device, time, properties, expires, sequence } = delivery
     const characters = payload.toString('latin1')
     const entry = {
       topic,
@@ -122,6 +125,7 @@ export function createHistory(
       return entry
     }
     while (size === bounds.messages || bytes + length > bounds.bytes) forgetOldest()
+    while (size > 0 && at(0).time < time - age) forgetOldest()
     if (size === entries.length) grow()
     entries[(first + size) % entries.length] = entry
     size += 1
@@ -130,38 +134,43 @@ export function createHistory(
     return entry
   }
 
-  for (const delivery of saved?.deliveries ?? []) append(delivery, delivery.sequence)
-  if (saved) {
-    latest = saved.latest
-    forgotten = Math.max(forgotten, saved.forgotten)
-  }
-
   return {
-    add: (delivery) => append(delivery, base + delivery.sequence),
+    add,
     frame(entry, format) {
       entry.frames ??= {}
-      entry.frames[format] ??= eventFrame(deliveryOf(entry), `${epoch}-${entry.sequence}`, format)
+      entry.frames[format] ??= eventFrame(deliveryOf(entry), idOf(entry.sequence), format)
       return entry.frames[format]
     },
-    after(id) {
-      const [, life, digits] = ID.exec(id) ?? []
-      const known = Number(digits)
-      if (life !== epoch || known < forgotten || known > latest) return null
-      // numbers grow but may leave gaps, so the place is searched for
-      let [low, high] = [0, size]
-      while (low < high) {
-        const middle = (low + high) >> 1
-        if (at(middle).sequence <= known) low = middle + 1
-        else high = middle
-      }
+    after(number) {
+      if (number < forgotten || number > latest) return null
+      const low = firstWhere(({ sequence }) => sequence > number)
       return Array.from({ length: size - low }, (_, index) => at(low + index))
     },
-    position: () => `${epoch}-${latest}`,
-    earliest: () => `${epoch}-${forgotten}`,
-    save: () => ({
-      ...{ epoch, latest, forgotten },
-      deliveries: Array.from({ length: size }, (_, index) => deliveryOf(at(index))),
-    }),
+    read({ after, upTo, filters, newestFirst = false }) {
+      if (after < forgotten) return null
+      const low = firstWhere(({ sequence }) => sequence > after)
+      const high = firstWhere(({ sequence }) => sequence > upTo)
+      const looked = Math.min(high - low, ENTRIES_READ)
+      const entries = Array.from({ length: looked }, (_, index) =>
+        at(newestFirst ? high - 1 - index : low + index),
+      )
+      const deliveries = entries
+        .filter(({ topic }) => filters.some((filter) => topicMatches(filter, topic)))
+        .map(deliveryOf)
+      if (looked === high - low) return { deliveries, looked, reached: newestFirst ? after : upTo }
+      const { sequence } = entries.at(-1) as Entry
+      return { deliveries, looked, reached: newestFirst ? sequence - 1 : sequence }
+    },
+    split(time) {
+      const index = firstWhere((entry) => entry.time >= time)
+      return {
+        before: index === 0 ? 0 : at(index - 1).sequence,
+        from: index === size ? null : at(index).sequence,
+      }
+    },
+    latest: () => latest,
+    earliest: () => forgotten,
+    usage: () => ({ entries: size, bytes }),
   }
 }
 

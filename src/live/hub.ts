@@ -5,6 +5,7 @@ import { topicMatches } from '../topic/match.ts'
 import { createTopicMemo } from '../topic/memo.ts'
 import { createTopicTrie } from '../topic/trie.ts'
 import type { EventFormat } from './event.ts'
+import type { EventIds } from './event-ids.ts'
 import type { Entry, History } from './history.ts'
 
 /** One open stream as the hub sees it. */
@@ -20,21 +21,16 @@ export interface Reader {
   end(): void
 }
 
-export interface Joined {
-  leave(): void
-  /** The id that `missed` came after: the one that the reader resumes from unless there is a gap. */
-  readonly from: string
-  /** Whether some of what came after the reader's id is gone. */
-  readonly gap: boolean
-  /** All that is here of what came after it, up to the reader's first `take`. */
-  readonly missed: Entry[]
-}
-
 export interface Hub {
   /** Hands a message to everybody who asked for it and may read it. */
   deliver(delivery: Delivery): void
-  /** Adds a reader, which resumes from an id or, without one, from now on. */
-  join(reader: Reader, resumeFrom?: string): Joined
+  /** The reader hears of new rules and of the end, until what is returned is called. */
+  attend(reader: Reader): () => void
+  /**
+   * From now on a reader that attends is handed what it asked for. Returns all that came after the number that it has; null,
+   * and it is handed nothing, where some of that is no longer in memory.
+   */
+  follow(reader: Reader, number: number): Entry[] | null
   /** The bytes of an entry, formatted once however many read it. */
   frame(entry: Entry, format: EventFormat): Buffer
   /** What all readers together go through, of the history and of what is retained, in one turn of the event loop. */
@@ -42,10 +38,11 @@ export interface Hub {
   readonly size: number
   /** Whether `endAll` was called: a reader that joins now is to end itself. */
   readonly ended: boolean
-  /** The id of the latest event. */
-  position(): string
-  /** The id that all of the history came after. */
-  earliest(): string
+  readonly ids: EventIds
+  /** The number of the latest message. */
+  latest(): number
+  /** The number that all of what is in memory came after. */
+  earliest(): number
   recheck(): Promise<void>
   endAll(): void
 }
@@ -62,7 +59,7 @@ export function wants(reader: Pick<Reader, 'filters' | 'mayReceive'>, topic: str
 }
 
 /** Every message passes here once, whoever published it, and is formatted at most once. */
-export function createHub(history: History): Hub {
+export function createHub(history: History, ids: EventIds): Hub {
   const readers = new Set<Reader>()
   const byFilter = createTopicTrie<Set<Reader>>()
   // each reader once, however many of its filters cover the topic
@@ -74,7 +71,6 @@ export function createHub(history: History): Hub {
   let ended = false
 
   function add(reader: Reader): void {
-    readers.add(reader)
     for (const filter of reader.filters) {
       const asking = byFilter.get(filter)
       if (asking) asking.add(reader)
@@ -84,7 +80,7 @@ export function createHub(history: History): Hub {
   }
 
   function remove(reader: Reader): void {
-    if (!readers.delete(reader)) return
+    readers.delete(reader)
     for (const filter of reader.filters) {
       const asking = byFilter.get(filter)
       if (asking?.delete(reader) && asking.size === 0) byFilter.delete(filter)
@@ -98,14 +94,14 @@ export function createHub(history: History): Hub {
       for (const reader of readersOf.of(delivery.topic))
         if (reader.mayReceive(delivery.topic)) reader.take(entry)
     },
-    join(reader, resumeFrom = history.position()) {
-      add(reader)
-      const leave = () => remove(reader)
-      const missed = history.after(resumeFrom)
-      if (missed) return { leave, from: resumeFrom, gap: false, missed }
-      // of all that is left of the history, the reader has seen nothing
-      const from = history.earliest()
-      return { leave, from, gap: true, missed: history.after(from) ?? [] }
+    attend(reader) {
+      readers.add(reader)
+      return () => remove(reader)
+    },
+    follow(reader, number) {
+      const missed = history.after(number)
+      if (missed) add(reader)
+      return missed
     },
     get size() {
       return readers.size
@@ -115,7 +111,8 @@ export function createHub(history: History): Hub {
     },
     frame: history.frame,
     pace: createPace(STEPS_EACH_TURN),
-    position: history.position,
+    ids,
+    latest: history.latest,
     earliest: history.earliest,
     async recheck() {
       for (const reader of readers) {

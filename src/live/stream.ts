@@ -1,12 +1,18 @@
 import type { Writable } from 'node:stream'
-import { isDeepStrictEqual } from 'node:util'
 import type { Access } from '../acl/access.ts'
-import type { Broker } from '../broker/broker.ts'
+import type { Broker, Delivery } from '../broker/broker.ts'
 import { GatewayError } from '../errors.ts'
 import type { Door, Meter } from '../metrics/meter.ts'
-import type { Message } from '../topic/message.ts'
-import { type EventFormat, endFrame, eventFrame, gapFrame, HEARTBEAT, RETRY } from './event.ts'
-import { deliveryOf, type Entry } from './history.ts'
+import {
+  type EventFormat,
+  endFrame,
+  eventFrame,
+  type GapCause,
+  gapFrame,
+  HEARTBEAT,
+  RETRY,
+} from './event.ts'
+import type { Entry } from './history.ts'
 import { type Hub, type Reader, wants } from './hub.ts'
 
 /** Where a stream is written: an HTTP response of either version. */
@@ -38,12 +44,20 @@ export interface StreamRequest {
 }
 
 export const HEARTBEAT_MS = 20_000
-/** No broker takes longer from storing a retained message to handing it on. */
-const RECENT_MS = 60_000
-/** In place of an id: begin with all of the history. */
+/** In place of an id: begin with all that is in memory. */
 const EARLIEST = 'earliest'
 /** Ends the id of a retained message that others follow: whoever resumes from it has not got them all. */
 const UNFINISHED = '-r'
+
+/** Where a stream begins. */
+interface Beginning {
+  /** The reader has all up to this number, but for the retained messages. */
+  readonly number: number
+  /** Whether the retained messages come first. */
+  readonly hasRetained: boolean
+  /** Why something may be missing. */
+  readonly gaps: readonly GapCause[]
+}
 
 /**
  * Writes to `sink` what `request` may read, until either side ends: the retained messages, or what came
@@ -56,14 +70,12 @@ export async function openStream(
 ): Promise<void> {
   const { filters, format, access, door, id, ended, lastEventId } = request
   const { mayReceive } = access
-  const { pace } = hub
+  const { pace, ids } = hub
   // runs while the sink is full
   let stallTimer: NodeJS.Timeout | undefined
   // live events wait here until what came before them is written
   let waiting: Entry[] | null = []
   let waitingBytes = 0
-  // a broker stores a retained message before it hands it on, so what was just stored may still come
-  const recent = new Map<string, Message>()
   let open = true
 
   function write(bytes: Buffer): void {
@@ -78,12 +90,8 @@ export async function openStream(
     if (open) meter.delivered(door)
   }
 
-  /** Sends unless it has expired or is a retained message that was sent already. */
-  function sendOnce(entry: Entry): void {
-    if (entry.expires !== null && entry.expires <= Date.now()) return
-    const sent = recent.get(entry.topic)
-    recent.delete(entry.topic)
-    if (sent === undefined || !isSame(entry, sent)) send(hub.frame(entry, format))
+  function sendEntry(entry: Entry): void {
+    if (!isExpired(entry)) send(hub.frame(entry, format))
   }
 
   /** Waits for a sink that is full, so that what is there already is never a reason to cut off. */
@@ -104,7 +112,6 @@ export async function openStream(
     if (!open) return
     open = false
     waiting = null
-    recent.clear()
     leave()
     ended?.removeEventListener('abort', dismiss)
     clearInterval(heartbeat)
@@ -128,7 +135,7 @@ export async function openStream(
     filters,
     mayReceive,
     take(entry) {
-      if (waiting === null) return sendOnce(entry)
+      if (waiting === null) return sendEntry(entry)
       waitingBytes += hub.frame(entry, format).length
       if (waitingBytes > buffer) cutOff()
       else waiting.push(entry)
@@ -141,55 +148,77 @@ export async function openStream(
     end,
   }
 
-  async function sendRetained(position: string, missed: readonly Entry[]): Promise<void> {
-    const oldest = Date.now() - RECENT_MS
-    const retained = await retainedOf(filters, broker)
-    // what was missed, and what was published while they were read, is sent afterwards, and not twice
-    const later = new Map<string, Entry[]>()
-    const note = (entry: Entry) => {
-      if (!retained.has(entry.topic)) return
-      const ofTopic = later.get(entry.topic)
-      if (ofTopic) ofTopic.push(entry)
-      else later.set(entry.topic, [entry])
-    }
-    for (const entry of missed) {
-      while (!pace.take()) await pace.turn()
-      note(entry)
-    }
-    for (const entry of waiting ?? []) note(entry)
-    const isLater = (message: Message) =>
-      later.get(message.topic)?.some((entry) => isSame(entry, message)) ?? false
-    const messages = [...retained.values()].filter(
-      (message) => mayReceive(message.topic) && !isLater(message),
+  /** Those up to a number; all later ones come with what follows. */
+  async function sendRetained(number: number): Promise<void> {
+    const messages = (await retainedOf(filters, broker)).filter(
+      ({ topic, sequence }) => sequence <= number && mayReceive(topic),
     )
-    setTimeout(() => recent.clear(), RECENT_MS).unref()
     for (const [index, message] of messages.entries()) {
       while (!pace.take()) await pace.turn()
       if (!open) return
       if (!mayReceive(message.topic)) continue
-      if (message.time >= oldest) recent.set(message.topic, message)
       const last = index === messages.length - 1
-      send(eventFrame(message, last ? position : `${position}${UNFINISHED}`, format))
+      send(eventFrame(message, `${ids.of(number)}${last ? '' : UNFINISHED}`, format))
       await drained()
     }
+  }
+
+  /** What came after a number, up to where memory begins; returns the number that it came to. */
+  async function sendStored(number: number): Promise<number> {
+    let reached = number
+    /** Says so where messages that were to come are gone by now. */
+    function skipTrimmed(): void {
+      const oldest = broker.log.oldest(hub.earliest())
+      if (reached >= oldest) return
+      write(gapFrame(ids.of(oldest), lastEventId ?? '', 'expired'))
+      reached = oldest
+    }
+    skipTrimmed()
+    while (open && reached < hub.earliest()) {
+      const page = await broker.log.read({ after: reached, upTo: hub.earliest(), filters })
+      skipTrimmed()
+      for (const delivery of page.deliveries) {
+        if (delivery.sequence <= reached) continue
+        while (!pace.take()) await pace.turn()
+        if (!open) return reached
+        if (mayReceive(delivery.topic) && !isExpired(delivery))
+          send(eventFrame(delivery, ids.of(delivery.sequence), format))
+        await drained()
+      }
+      reached = Math.max(reached, page.reached)
+    }
+    return reached
   }
 
   async function sendMissed(entries: readonly Entry[]): Promise<void> {
     for (const entry of entries) {
       while (!pace.take()) await pace.turn()
       if (!open) return
-      if (wants(reader, entry.topic)) sendOnce(entry)
+      if (wants(reader, entry.topic)) sendEntry(entry)
       await drained()
     }
   }
 
+  /** Sends what came after a number, and follows what comes. */
+  async function follow(number: number): Promise<void> {
+    let reached = number
+    let missed: Entry[] | null = null
+    // memory moves on while the disk is read
+    while (missed === null) {
+      reached = await sendStored(reached)
+      if (!open) return
+      missed = hub.follow(reader, reached)
+    }
+    await sendMissed(missed)
+    const rest = waiting ?? []
+    waiting = null
+    // the rules may have changed while they waited
+    for (const entry of rest) if (mayReceive(entry.topic)) sendEntry(entry)
+  }
+
   meter.streamOpened(door)
-  const unfinished = lastEventId === EARLIEST || (lastEventId?.endsWith(UNFINISHED) ?? false)
-  const withoutMark = lastEventId?.endsWith(UNFINISHED)
-    ? lastEventId.slice(0, -UNFINISHED.length)
-    : lastEventId
-  const resumeFrom = lastEventId === EARLIEST ? hub.earliest() : withoutMark
-  const { leave, from, gap, missed } = hub.join(reader, resumeFrom)
+  // so that it hears of new rules and of the end before it follows anything
+  const leave = hub.attend(reader)
   const heartbeat = setInterval(() => write(HEARTBEAT), HEARTBEAT_MS)
   const gone = new Promise<void>((resolve) => sink.once('close', resolve))
   sink.once('close', closed)
@@ -203,37 +232,37 @@ export async function openStream(
   if (ended?.aborted) return dismiss()
   ended?.addEventListener('abort', dismiss)
   write(RETRY)
-  // the retained messages come after it
-  if (gap) write(gapFrame(`${from}${UNFINISHED}`, lastEventId ?? ''))
-  if (gap || resumeFrom === undefined || unfinished)
-    // all that is missed or waits comes after the retained messages, so whoever resumes from one of them gets it
-    await sendRetained(from, missed)
-  await sendMissed(missed)
-  const rest = waiting ?? []
-  waiting = null
-  // the rules may have changed while they waited
-  for (const entry of rest) if (mayReceive(entry.topic)) sendOnce(entry)
+  const { number, hasRetained, gaps } = beginningOf(lastEventId, hub, broker)
+  const mark = hasRetained ? UNFINISHED : ''
+  for (const gap of gaps) write(gapFrame(`${ids.of(number)}${mark}`, lastEventId ?? '', gap))
+  if (hasRetained) await sendRetained(number)
+  await follow(number)
 }
 
-async function retainedOf(
-  filters: readonly string[],
-  broker: Broker,
-): Promise<Map<string, Message>> {
-  const found = new Map<string, Message>()
+function beginningOf(lastEventId: string | undefined, hub: Hub, broker: Broker): Beginning {
+  const earliest = hub.earliest()
+  if (lastEventId === undefined) return { number: hub.latest(), hasRetained: true, gaps: [] }
+  if (lastEventId === EARLIEST) return { number: earliest, hasRetained: true, gaps: [] }
+  const isUnfinished = lastEventId.endsWith(UNFINISHED)
+  const known = hub.ids.numberOf(
+    isUnfinished ? lastEventId.slice(0, -UNFINISHED.length) : lastEventId,
+  )
+  if (known === null || known > hub.latest())
+    return { number: earliest, hasRetained: true, gaps: ['unknown_id'] }
+  const oldest = broker.log.oldest(earliest)
+  if (known < oldest) return { number: oldest, hasRetained: true, gaps: ['expired'] }
+  const gaps = broker.log.gapsAfter(known)
+  return { number: known, hasRetained: isUnfinished || gaps.includes('expired'), gaps }
+}
+
+/** In the order of their numbers, each once. */
+async function retainedOf(filters: readonly string[], broker: Broker): Promise<Delivery[]> {
+  const found = new Map<string, Delivery>()
   for (const filter of filters)
     for (const message of await broker.retained(filter)) found.set(message.topic, message)
-  return found
+  return [...found.values()]
 }
 
-/** Whether they are one message of a topic, without the numbers that retained messages do not have. */
-function isSame(entry: Entry, message: Message): boolean {
-  const { device, time, characters } = entry
-  const { payload } = message
-  return (
-    time === message.time &&
-    device === message.device &&
-    characters.length === payload.length &&
-    characters === payload.toString('latin1') &&
-    isDeepStrictEqual(deliveryOf(entry).properties, message.properties)
-  )
+function isExpired({ expires }: { readonly expires: number | null }): boolean {
+  return expires !== null && expires <= Date.now()
 }

@@ -29,6 +29,7 @@ export const STORE_LIMITS = [
   'subscriptions',
   'sessions',
   'session_expired',
+  'log_overload',
 ] as const
 export type StoreLimit = (typeof STORE_LIMITS)[number]
 

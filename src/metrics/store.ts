@@ -5,6 +5,8 @@ import { Gauge, type Registry } from 'prom-client'
 export interface StoreMetricsOptions {
   /** Null when publishing can succeed, otherwise why not. */
   problem(): string | null
+  /** What the log holds; null while that is being counted. */
+  log(): { readonly entries: number; readonly bytes: number } | null
   /** Where messages are kept; null when that is memory alone. */
   readonly folder: string | null
 }
@@ -12,7 +14,7 @@ export interface StoreMetricsOptions {
 /** The broker and its disk, looked at when somebody asks for the metrics. */
 export function registerStoreMetrics(
   registry: Registry,
-  { problem, folder }: StoreMetricsOptions,
+  { problem, log, folder }: StoreMetricsOptions,
 ): void {
   const registers = [registry]
   new Gauge({
@@ -23,6 +25,24 @@ export function registerStoreMetrics(
       this.set(problem() === null ? 1 : 0)
     },
   })
+  for (const [name, help, of] of [
+    ['wott_log_entries', 'Messages in the log.', 'entries'],
+    [
+      'wott_log_bytes',
+      'Bytes of the messages in the log, as WOTT_HISTORY_BYTES counts them.',
+      'bytes',
+    ],
+  ] as const)
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        const usage = log()
+        if (usage) this.set(usage[of])
+        else this.remove()
+      },
+    })
   if (folder === null) return
   new Gauge({
     name: 'wott_store_size_bytes',

@@ -60,15 +60,19 @@ export function createAnswers(client: Client, stall: Stall): Answers {
     stall.behind()
   }
 
+  function add(place: { bytes: Buffer | null }): void {
+    coming.push(place)
+    if (coming.length >= MOST_COMING) resumeComing ??= client.hold()
+  }
+
   return {
     give(bytes) {
       if (coming.length === 0) send(bytes)
-      else coming.push({ bytes })
+      else add({ bytes })
     },
     expect() {
       const place: { bytes: Buffer | null } = { bytes: null }
-      coming.push(place)
-      if (coming.length >= MOST_COMING) resumeComing ??= client.hold()
+      add(place)
       return (bytes) => {
         place.bytes = bytes
         leave()

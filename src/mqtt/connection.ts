@@ -46,13 +46,18 @@ const ENDS: Record<EndReason, readonly [reason: number, sentence: string]> = {
   shutting_down: [Reason.serverShuttingDown, 'The gateway stops.'],
 }
 
+export interface MqttConnection {
+  /** Ends it because the client's certificate has ended or is revoked. */
+  dismiss(): void
+}
+
 /** Speaks MQTT with one client, from its first byte to its last. */
 export function serveConnection(
   stream: Duplex,
   identity: Identity,
   door: Door,
   world: MqttWorld,
-): void {
+): MqttConnection {
   const { sessions, meter, settings } = world
   let phase: Phase = { name: 'new' }
 
@@ -286,6 +291,13 @@ export function serveConnection(
     reader.stop()
     wire.end()
     setTimeout(() => stream.destroy(), PARTING_MS).unref()
+  }
+
+  return {
+    dismiss() {
+      tell(Reason.administrativeAction, 'The client certificate has expired or is revoked.')
+      vanish()
+    },
   }
 }
 

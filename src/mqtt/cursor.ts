@@ -1,5 +1,8 @@
 import { isUtf8 } from 'node:buffer'
 import { ProtocolError, Reason } from './reasons.ts'
+import { createTexts } from './texts.ts'
+
+const texts = createTexts()
 
 /** The bytes of one packet after its fixed header, and how far they have been read. */
 export interface Cursor {
@@ -62,8 +65,13 @@ export function readText(cursor: Cursor): string {
   const start = take(cursor, length)
   const end = start + length
   let at = start
-  while (at < end && isPlain(bytes[at] as number)) at += 1
-  if (at === end) return bytes.toString('latin1', start, end)
+  let hash = length
+  for (; at < end; at++) {
+    const byte = bytes[at] as number
+    if (!isPlain(byte)) break
+    hash = (Math.imul(hash, 31) + byte) | 0
+  }
+  if (at === end) return texts.of(bytes, start, end, hash)
   if (bytes.subarray(at, end).includes(0))
     throw malformed(`${sent(cursor.packet)} with U+0000 in a string [MQTT-1.5.4-2]`)
   // refuses surrogates too; a byte order mark stays [MQTT-1.5.4-3]

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
 import { WebSocketServer } from 'ws'
 import { GatewayError } from '../errors.ts'
-import { identityOf } from '../identity/connection.ts'
+import { beforeDismissal, identityOf } from '../identity/connection.ts'
 import type { Trust } from '../identity/trust.ts'
 import type { MqttHost } from './mqtt.ts'
 import { toMqttStream } from './web-socket.ts'
@@ -27,7 +27,7 @@ export function createMqttServer(trust: Trust, host: MqttHost): Server {
     const who = identityOf(socket)
     // once whoever else listens has seen whose it was
     if (who instanceof GatewayError) process.nextTick(() => socket.destroy())
-    else host.accept(socket, who, 'mqtt')
+    else beforeDismissal(socket, host.accept(socket, who, 'mqtt').dismiss)
   })
   return server
 }
@@ -54,7 +54,7 @@ export function createMqttUpgrade(host: MqttHost): MqttUpgrade {
       const who = identityOf(socket)
       if (who instanceof GatewayError) return void socket.destroy()
       server.handleUpgrade(request, socket, head, (webSocket) =>
-        host.accept(toMqttStream(webSocket), who, 'device'),
+        beforeDismissal(socket, host.accept(toMqttStream(webSocket), who, 'device').dismiss),
       )
     },
   }

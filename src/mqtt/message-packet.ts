@@ -1,5 +1,5 @@
 import type { Delivery } from '../broker/broker.ts'
-import type { Message, Qos } from '../topic/message.ts'
+import type { Qos } from '../topic/message.ts'
 import { createTopicAliases } from './aliases.ts'
 import type { Client } from './client.ts'
 import { publishPacket } from './encode-publish.ts'
@@ -7,7 +7,7 @@ import { type SharedFrames, secondsLeft } from './shared-frames.ts'
 
 /** The PUBLISH that brings one client a message; the client does not get one that is larger than it takes. */
 export type ToPacket = (
-  message: Message | Delivery,
+  message: Delivery,
   qos: Qos,
   retain: boolean,
   dup: boolean,
@@ -23,7 +23,7 @@ export function createToPacket({ terms, session }: Client, frames: SharedFrames)
 
   return (message, qos, retain, dup, packetId, identifiers) => {
     const isShared = !retain && !dup && identifiers === null && aliases === null
-    if (isShared && 'sequence' in message) return frames.of(message, version, qos, packetId)
+    if (isShared) return frames.of(message, version, qos, packetId)
     // what may wait for the disk must not set an alias that others use before it
     const aliased = aliases && (qos === 0 || !session.isStored) ? aliases.of(message.topic) : null
     const packet = publishPacket(version, {

@@ -10,7 +10,7 @@ import type { Relay } from '../relay/relay.ts'
 import { createSparingly } from '../sparingly.ts'
 import { MAX_PROPERTIES_BYTES } from '../topic/properties.ts'
 import { MAX_TOPIC_BYTES } from '../topic/topic.ts'
-import { serveConnection } from './connection.ts'
+import { type MqttConnection, serveConnection } from './connection.ts'
 import type { MqttSettings } from './settings.ts'
 import { createSharedFrames } from './shared-frames.ts'
 
@@ -18,7 +18,7 @@ import { createSharedFrames } from './shared-frames.ts'
 export interface MqttHost {
   /** Bytes of the largest packet after CONNECT. */
   readonly maxPacket: number
-  accept(stream: Duplex, identity: Identity, door: Door): void
+  accept(stream: Duplex, identity: Identity, door: Door): MqttConnection
 }
 
 export interface MqttOptions {

@@ -111,13 +111,15 @@ export function createReceiver(client: Client, world: MqttWorld, answers: Answer
   /** A DUP is neither authorised nor counted again, and acknowledged only once the first is stored [MQTT-4.3.3-10]. */
   function repeat(packet: Publish, arrival: Arrival): void {
     const goOn = client.hold()
-    Promise.resolve(arrival.stored).then(() => {
-      if (!client.isOpen()) return
-      if (session.arrivals.get(packet.packetId) === arrival)
-        answers.give(acknowledgement(packet, Reason.success))
-      else admit(packet)
-      goOn()
-    }, nothing)
+    Promise.resolve(arrival.stored)
+      .then(() => {
+        if (!client.isOpen()) return
+        if (session.arrivals.get(packet.packetId) === arrival)
+          answers.give(acknowledgement(packet, Reason.success))
+        else admit(packet)
+        goOn()
+      })
+      .catch(cannotServe)
   }
 
   function settle(
@@ -131,7 +133,7 @@ export function createReceiver(client: Client, world: MqttWorld, answers: Answer
     if (underway >= MAX_UNDERWAY || underwayBytes >= MAX_UNDERWAY_BYTES) resume ??= client.hold()
     outcome
       .then((refusal) => conclude(packet, refusal, answer))
-      .catch(() => client.fail(new ProtocolError(Reason.unspecifiedError, 'cannot be served')))
+      .catch(cannotServe)
       .finally(() => {
         underway -= 1
         underwayBytes -= bytes
@@ -139,6 +141,10 @@ export function createReceiver(client: Client, world: MqttWorld, answers: Answer
         resume?.()
         resume = null
       })
+  }
+
+  function cannotServe(): void {
+    client.fail(new ProtocolError(Reason.unspecifiedError, 'cannot be served'))
   }
 
   function conclude(packet: Publish, refusal: Outcome, answer: (bytes: Buffer) => void): void {

@@ -1,7 +1,7 @@
 import type { Delivery } from '../broker/broker.ts'
 import type { Match } from '../broker/session.ts'
 import type { Entry } from '../broker/store/queue.ts'
-import type { Message, Qos } from '../topic/message.ts'
+import type { Qos } from '../topic/message.ts'
 import type { Answers } from './answers.ts'
 import type { Client, MqttWorld } from './client.ts'
 import { acknowledgementPacket } from './encode.ts'
@@ -15,7 +15,7 @@ export interface Sender {
   /** A message for now. */
   deliver(delivery: Delivery, qos: Qos, match: Match): void
   /** What a new subscription brings, once there is room: true when it was taken. */
-  bring(message: Message, qos: Qos, match: Match): boolean
+  bring(message: Delivery, qos: Qos, match: Match): boolean
   /** Sends what waits in the session's queue, as far as window and wire allow. */
   sendWaiting(): void
   /** PUBACK, PUBREC or PUBCOMP came. */
@@ -55,15 +55,18 @@ export function createSender(
     else sendReliably(delivery, qos, retain, match)
   }
 
-  function bring(message: Message, qos: Qos, match: Match): boolean {
+  function bring(message: Delivery, qos: Qos, match: Match): boolean {
     if (qos > 0 && session.isStored) {
       if (!sessions.hasRoomForRetained(session)) return false
-      sessions.enqueueRetained(match, message, qos as 1 | 2).then(sendWaiting, () =>
+      sessions
+        .enqueueRetained(match, message, qos as 1 | 2)
+        .then(sendWaiting)
         // its subscription is kept, so it has to hear that what this brings is not
-        client.fail(
-          new ProtocolError(Reason.unspecifiedError, 'cannot be sent a retained message'),
-        ),
-      )
+        .catch(() =>
+          client.fail(
+            new ProtocolError(Reason.unspecifiedError, 'cannot be sent a retained message'),
+          ),
+        )
       return true
     }
     if (!hasRoomFor(RETAINED_PART)) {
@@ -103,18 +106,13 @@ export function createSender(
       )
   }
 
-  function sendNow(message: Message | Delivery, retain: boolean, match: Match): void {
+  function sendNow(message: Delivery, retain: boolean, match: Match): void {
     const packet = toPacket(message, 0, retain, false, 0, match.identifiers)
     if (isSmallEnough(packet)) wire.write(packet)
   }
 
   /** At once or, behind what waits for the client's window, in its turn. */
-  function sendReliably(
-    message: Message | Delivery,
-    qos: 1 | 2,
-    retain: boolean,
-    match: Match,
-  ): void {
+  function sendReliably(message: Delivery, qos: 1 | 2, retain: boolean, match: Match): void {
     if (!session.queue.isIdle() || !mayGoOn()) {
       sessions.push(match, message, qos, retain)
       return

@@ -3,8 +3,15 @@ import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { Broker, Delivery } from '../../src/broker/broker.ts'
 import type { Message } from '../../src/topic/message.ts'
 
+/** As it was published: without the number that the broker gave it. */
+export function asPublished({ sequence: _sequence, ...sent }: Delivery): Message {
+  return sent
+}
+
 export interface OpenedBroker {
   readonly broker: Broker
+  /** Closes the broker and opens its store again; undefined where nothing is stored. */
+  reopen?(): Promise<Broker>
   /** Closes the broker and removes what it left on disk. */
   remove(): Promise<void>
 }
@@ -147,7 +154,7 @@ export function brokerContract(kind: string, open: () => Promise<OpenedBroker>):
       await broker.publish(message('a/b', '2', { retain: true, qos: 1, time: 1_700_000_000_001 }))
       await broker.publish(message('a/b', '3'))
       await broker.publish(message('a/c', '4', { retain: true, device: 'other' }))
-      assert.deepEqual(await broker.retained('a/b'), [
+      assert.deepEqual((await broker.retained('a/b')).map(asPublished), [
         message('a/b', '2', { retain: true, qos: 1, time: 1_700_000_000_001 }),
       ])
       const topics = (await broker.retained('a/+')).map(({ topic, device }) => [topic, device])
@@ -157,6 +164,40 @@ export function brokerContract(kind: string, open: () => Promise<OpenedBroker>):
       ])
       await broker.publish(message('a/b', '', { retain: true }))
       assert.deepEqual(await broker.retained('a/b'), [])
+    })
+
+    it('gives a retained message by the number it was handed on by', async () => {
+      const { enough } = await collect('#', 3)
+      await broker.publish(message('a', '1', { retain: true }))
+      await broker.publish(message('b', '2', { retain: true, qos: 1 }))
+      await broker.publish(message('b', '3'))
+      const handedOn = (await enough).slice(0, 2).map(({ topic, sequence }) => [topic, sequence])
+      const kept = (await broker.retained('#')).map(({ topic, sequence }) => [topic, sequence])
+      assert.deepEqual(kept.sort(), handedOn)
+    })
+
+    it('never gives a number twice, also when its store is opened again', async () => {
+      const { reopen } = opened
+      const seen: number[] = []
+      const publish = async (open: Broker) => {
+        await open.subscribe('#', ({ sequence }) => seen.push(sequence))
+        for (let count = 0; count < 6; count++)
+          await open.publish(
+            message('a', `${count}`, { qos: count % 2 ? 1 : 0, retain: count % 3 === 0 }),
+          )
+      }
+      await publish(broker)
+      const epoch = broker.log.epoch()
+      for (let times = 0; reopen && times < 2; times++) {
+        const again = await reopen()
+        assert.equal(again.log.epoch(), epoch)
+        assert.ok(again.log.start() >= (seen.at(-1) ?? 0))
+        const [kept] = await again.retained('a')
+        assert.equal(kept?.sequence, seen.at(-3))
+        await publish(again)
+      }
+      assert.equal(seen.length, reopen ? 18 : 6)
+      assert.ok(seen.every((number, index) => number > (seen[index - 1] ?? 0)))
     })
 
     it('tells live subscribers whether the publisher asked to retain', async () => {

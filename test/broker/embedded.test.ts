@@ -17,11 +17,17 @@ brokerContract('memory:', async () => {
 
 brokerContract('file:', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'wott-broker-'))
-  const broker = await open(`file:${join(directory, 'data')}`)
+  const address = `file:${join(directory, 'data')}`
+  const opened = [await open(address)]
   return {
-    broker,
+    broker: opened[0] as Broker,
+    async reopen() {
+      await opened.at(-1)?.close()
+      opened.push(await open(address))
+      return opened.at(-1) as Broker
+    },
     async remove() {
-      await broker.close()
+      for (const broker of opened) await broker.close()
       await rm(directory, { recursive: true, force: true })
     },
   }

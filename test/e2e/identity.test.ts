@@ -19,6 +19,7 @@ import {
   mqttOverWebSocket,
 } from '../support/clients.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { connectClient } from '../support/packet-client.ts'
 import type { Credentials } from '../support/pki.ts'
 import { rawHttp, rawTls, untilClosed } from '../support/raw.ts'
 
@@ -345,6 +346,22 @@ describe('a certificate that is revoked while it is in use', () => {
     await ended
     await http1(at, good, { path: '/topics/a', method: 'POST', body: 'still here' })
     assert.equal(JSON.parse((await kept.next()).data).payload, 'still here')
+  })
+
+  it('is told so over MQTT 5 (0x98), and what it still sends is not taken', async () => {
+    const bad = await at.pki.issue('bad-five')
+    using client = await connectClient(at, bad, 'five')
+    await at.pki.revoke(bad.serial)
+    const { reasonCode, properties } = await client.expect('disconnect')
+    assert.deepEqual(
+      [reasonCode, properties?.reasonString],
+      [0x98, 'The client certificate has expired or is revoked.'],
+    )
+    const accepted = 'wott_publishes_total{door="mqtt",qos="0",result="accepted"}'
+    const before = await at.metric(accepted)
+    client.send({ cmd: 'publish', topic: 'a', payload: 'x', qos: 0, dup: false, retain: false })
+    await client.closed
+    assert.equal(await at.metric(accepted), before)
   })
 
   it('is not let in again by the TLS session it had', async () => {

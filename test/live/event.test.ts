@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { endFrame, eventFrame, gapFrame, HEARTBEAT, RETRY } from '../../src/live/event.ts'
+import {
+  endFrame,
+  eventFrame,
+  type GapCause,
+  gapFrame,
+  HEARTBEAT,
+  RETRY,
+} from '../../src/live/event.ts'
 import type { Message } from '../../src/topic/message.ts'
 
 interface Parsed {
@@ -141,7 +148,7 @@ describe('an event', () => {
 it('a gap and an end are one event each, whatever id the reader came with', () => {
   fc.assert(
     fc.property(hostile, (text) => {
-      const gap = parse(gapFrame('e-1', text).toString())
+      const gap = parse(gapFrame('e-1', text, 'expired').toString())
       assert.deepEqual([gap.events.length, gap.retry], [1, null])
       assert.deepEqual([gap.events[0]?.id, gap.events[0]?.event], ['e-1', 'gap'])
       assert.equal(JSON.parse(String(gap.events[0]?.data)).lastEventId, text)
@@ -149,6 +156,21 @@ it('a gap and an end are one event each, whatever id the reader came with', () =
       assert.deepEqual([end.events.length, end.events[0]?.event, end.retry], [1, 'end', null])
     }),
   )
+})
+
+it('a gap says why, and how much can be missing where that is known', () => {
+  const dataOf = (reason: GapCause) => {
+    const { message, ...rest } = JSON.parse(
+      String(parse(String(gapFrame('e-1', 'e-0', reason))).events[0]?.data),
+    )
+    assert.match(message, /\w\.$/)
+    return rest
+  }
+  const lastEventId = 'e-0'
+  assert.deepEqual(dataOf('unknown_id'), { lastEventId, reason: 'unknown_id' })
+  assert.deepEqual(dataOf('expired'), { lastEventId, reason: 'expired' })
+  assert.deepEqual(dataOf('restart'), { lastEventId, reason: 'restart', qos: 0, seconds: 1 })
+  assert.deepEqual(dataOf('overload'), { lastEventId, reason: 'overload', qos: 0 })
 })
 
 it('between events there is a comment, and before them how long to wait', () => {

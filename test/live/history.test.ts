@@ -2,7 +2,13 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import type { Delivery } from '../../src/broker/broker.ts'
-import { createHistory, deliveryOf } from '../../src/live/history.ts'
+import { createEventIds } from '../../src/live/event-ids.ts'
+import {
+  createHistory,
+  deliveryOf,
+  type History,
+  type HistoryBounds,
+} from '../../src/live/history.ts'
 
 function delivery(sequence: number, bytes = 1): Delivery {
   const payload = Buffer.alloc(bytes)
@@ -24,48 +30,81 @@ function delivery(sequence: number, bytes = 1): Delivery {
 const sequences = (entries: { sequence: number }[] | null) =>
   entries?.map(({ sequence }) => sequence) ?? null
 
+const ids = createEventIds('e1')
+
+function historyOf(bounds: HistoryBounds, start = 0): History {
+  return createHistory(start, bounds, ids.of)
+}
+
+describe('the ids of events', () => {
+  it('have a number, and none where they are of another numbering or not ids', () => {
+    assert.equal(ids.numberOf(ids.of(5)), 5)
+    for (const id of [
+      'e2-2',
+      'e1',
+      '2',
+      '',
+      'e1-2x',
+      'e1--1',
+      'e1-1.5',
+      'e1-9007199254740993',
+      ' e1-1',
+    ])
+      assert.equal(ids.numberOf(id), null, id)
+  })
+})
+
 describe('the history', () => {
-  it('gives what came after an id, and nothing to somebody who has it all', () => {
-    const history = createHistory('e1', { messages: 10, bytes: 1000 })
-    for (const sequence of [1, 2, 5]) history.add(delivery(sequence))
-    assert.deepEqual(sequences(history.after('e1-1')), [2, 5])
-    assert.deepEqual(sequences(history.after('e1-3')), [5])
-    assert.deepEqual(sequences(history.after('e1-5')), [])
-    assert.equal(history.position(), 'e1-5')
+  it('begins where the log was when it was opened', () => {
+    const history = historyOf({ messages: 10, bytes: 1000 }, 7)
+    assert.deepEqual([history.earliest(), history.latest()], [7, 7])
+    assert.deepEqual(sequences(history.after(7)), [])
+    history.add(delivery(9))
+    assert.equal(history.after(6), null)
+    assert.deepEqual(sequences(history.after(7)), [9])
   })
 
-  it('says so when some of it is gone, was never here, or is from another life', () => {
-    const history = createHistory('e1', { messages: 2, bytes: 1000 })
+  it('gives what came after a number, and nothing to somebody who has it all', () => {
+    const history = historyOf({ messages: 10, bytes: 1000 })
+    for (const sequence of [1, 2, 5]) history.add(delivery(sequence))
+    assert.deepEqual(sequences(history.after(1)), [2, 5])
+    assert.deepEqual(sequences(history.after(3)), [5])
+    assert.deepEqual(sequences(history.after(5)), [])
+    assert.deepEqual([history.earliest(), history.latest()], [0, 5])
+  })
+
+  it('says so when some of it is gone or was never here', () => {
+    const history = historyOf({ messages: 2, bytes: 1000 })
     for (const sequence of [1, 2, 3]) history.add(delivery(sequence))
-    for (const id of ['e1-0', 'e1-4', 'e2-2', 'e1', '2', '', 'e1-2x', 'e1--1'])
-      assert.equal(history.after(id), null, id)
-    assert.deepEqual(sequences(history.after('e1-1')), [2, 3])
+    for (const number of [0, 4]) assert.equal(history.after(number), null, `${number}`)
+    assert.deepEqual(sequences(history.after(1)), [2, 3])
+    assert.deepEqual([history.earliest(), history.latest()], [1, 3])
   })
 
   it('keeps to its bound of bytes, and passes over what is larger than all of it', () => {
-    const history = createHistory('e1', { messages: 100, bytes: 30 })
+    const history = historyOf({ messages: 100, bytes: 30 })
     for (const sequence of [1, 2, 3, 4]) history.add(delivery(sequence, 9))
-    assert.deepEqual(sequences(history.after('e1-1')), [2, 3, 4])
-    assert.equal(history.after('e1-0'), null)
+    assert.deepEqual(sequences(history.after(1)), [2, 3, 4])
+    assert.equal(history.after(0), null)
     history.add(delivery(5, 100))
-    assert.equal(history.after('e1-4'), null)
-    assert.deepEqual(sequences(history.after('e1-5')), [])
+    assert.equal(history.after(4), null)
+    assert.deepEqual(sequences(history.after(5)), [])
   })
 
   it('keeps the properties of a message, and counts their bytes', () => {
-    const history = createHistory('e1', { messages: 100, bytes: 300 })
+    const history = historyOf({ messages: 100, bytes: 300 })
     const properties = { contentType: 'x'.repeat(100), correlationData: Buffer.from([0, 255]) }
     const sent = { ...delivery(1), properties, expires: 5 }
     assert.deepEqual(deliveryOf(history.add(sent)), sent)
     history.add({ ...sent, sequence: 2 })
-    assert.deepEqual(sequences(history.after('e1-0')), [1, 2])
+    assert.deepEqual(sequences(history.after(0)), [1, 2])
     history.add({ ...sent, sequence: 3 })
-    assert.equal(history.after('e1-0'), null)
-    assert.deepEqual(sequences(history.after('e1-1')), [2, 3])
+    assert.equal(history.after(0), null)
+    assert.deepEqual(sequences(history.after(1)), [2, 3])
   })
 
   it('formats an entry once, however many ask', () => {
-    const history = createHistory('e1', { messages: 10, bytes: 1000 })
+    const history = historyOf({ messages: 10, bytes: 1000 })
     const entry = history.add(delivery(1))
     assert.equal(history.frame(entry, 'json'), history.frame(entry, 'json'))
     assert.notEqual(history.frame(entry, 'json'), history.frame(entry, 'raw'))
@@ -80,7 +119,7 @@ describe('the history', () => {
         fc.integer({ min: 0, max: 20 }),
         fc.integer({ min: 1, max: 100 }),
         (all, messages, bytes) => {
-          const history = createHistory('e1', { messages, bytes })
+          const history = historyOf({ messages, bytes })
           const added: number[] = []
           let sequence = 0
           for (const step of all) {
@@ -89,14 +128,14 @@ describe('the history', () => {
             added.push(sequence)
           }
           for (let known = 0; known <= sequence + 1; known++) {
-            const got = sequences(history.after(`e1-${known}`))
+            const got = sequences(history.after(known))
             if (got !== null)
               assert.deepEqual(
                 got,
                 added.filter((number) => number > known),
               )
           }
-          assert.deepEqual(sequences(history.after(`e1-${sequence}`)), [])
+          assert.deepEqual(sequences(history.after(sequence)), [])
         },
       ),
     )

@@ -4,12 +4,12 @@ import { Writable } from 'node:stream'
 import { afterEach, describe, it, type TestContext } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { type Access, createAccess } from '../../src/acl/access.ts'
-import type { Broker, Delivery } from '../../src/broker/broker.ts'
+import type { Broker, BrokerLog, Delivery, LogPage } from '../../src/broker/broker.ts'
+import { createEventIds } from '../../src/live/event-ids.ts'
 import { createHistory } from '../../src/live/history.ts'
 import { createHub, type Hub } from '../../src/live/hub.ts'
 import { openStream } from '../../src/live/stream.ts'
 import { silentMeter } from '../../src/metrics/meter.ts'
-import type { Message } from '../../src/topic/message.ts'
 import { aclOf } from '../support/acl.ts'
 
 const sinks: Writable[] = []
@@ -25,7 +25,8 @@ function delivery(payload: string, more: Partial<Delivery> = {}): Delivery {
 }
 
 interface Options {
-  retained?: Promise<Message[]>
+  retained?: Promise<Delivery[]>
+  log?: Partial<BrokerLog>
   lastEventId?: string
   buffer?: number
   stall?: number
@@ -33,9 +34,15 @@ interface Options {
   access?: Access
 }
 
-function newHub(): Hub {
-  return createHub(createHistory('e', { messages: 10_000, bytes: 1_000_000 }))
+const ids = createEventIds('e')
+
+/** A hub after all messages so far, which keeps that many in memory. */
+function newHub(messages = 10_000): Hub {
+  return createHub(createHistory(sequence, { messages, bytes: 1_000_000 }, ids.of), ids)
 }
+
+/** The log of a broker without a disk. */
+const memory: Partial<BrokerLog> = { oldest: (inMemory) => inMemory, gapsAfter: () => [] }
 
 /** A stream of all there is, into a sink that takes what it is let take. */
 function open(options: Options = {}) {
@@ -45,6 +52,7 @@ function open(options: Options = {}) {
     stall = 1000,
     hub = newHub(),
     access = createAccess(aclOf('topic read #\n'), { user: null, clientId: '' }),
+    log = memory,
     lastEventId,
   } = options
   const counted: string[] = []
@@ -70,7 +78,7 @@ function open(options: Options = {}) {
       {
         ...{ hub, buffer, stall },
         onSlow: (door, id) => counted.push(`${door} ${id}`),
-        broker: { retained: () => retained } as unknown as Broker,
+        broker: { retained: () => retained, log } as unknown as Broker,
         meter: {
           ...silentMeter,
           streamOpened: () => counted.push('opened'),
@@ -123,7 +131,7 @@ describe('a stream', () => {
 
   it('sends what comes while the retained messages are read after them, in order', async () => {
     const old = delivery('old', { topic: 'b' })
-    const reading = Promise.withResolvers<Message[]>()
+    const reading = Promise.withResolvers<Delivery[]>()
     const { stream, hub, payloads } = open({ retained: reading.promise })
     const opened = stream()
     hub.deliver(delivery('1'))
@@ -140,7 +148,7 @@ describe('a stream', () => {
     let readable = ['a', 'secret']
     const mayReceive = (topic: string) => readable.includes(topic)
     const access = { ...createAccess(aclOf(''), { user: null, clientId: '' }), mayReceive }
-    const reading = Promise.withResolvers<Message[]>()
+    const reading = Promise.withResolvers<Delivery[]>()
     const { stream, hub, payloads } = open({ retained: reading.promise, access })
     const opened = stream()
     hub.deliver(delivery('1'))
@@ -152,9 +160,9 @@ describe('a stream', () => {
   })
 
   it('does not repeat a message that was stored, delivered or both before it was read', async () => {
-    const both = delivery('both')
-    const reading = Promise.withResolvers<Message[]>()
+    const reading = Promise.withResolvers<Delivery[]>()
     const { stream, hub, payloads } = open({ retained: reading.promise })
+    const both = delivery('both')
     const opened = stream()
     hub.deliver(both)
     reading.resolve([both])
@@ -163,9 +171,9 @@ describe('a stream', () => {
   })
 
   it('keeps the order of two messages on one topic while what is retained is read', async () => {
-    const [first, second] = [delivery('1'), delivery('2')]
-    const reading = Promise.withResolvers<Message[]>()
+    const reading = Promise.withResolvers<Delivery[]>()
     const { stream, hub, payloads } = open({ retained: reading.promise })
+    const [first, second] = [delivery('1'), delivery('2')]
     const opened = stream()
     hub.deliver(first)
     hub.deliver(second)
@@ -175,28 +183,73 @@ describe('a stream', () => {
   })
 
   it('does not repeat a message that was stored before it was read, and delivered after', async () => {
+    const hub = newHub()
     const late = delivery('late')
-    const { stream, hub, payloads } = open({ retained: Promise.resolve([late]) })
+    const { stream, payloads } = open({ hub, retained: Promise.resolve([late]) })
     await stream()
+    assert.deepEqual(payloads(), [])
     hub.deliver(late)
     assert.deepEqual(payloads(), ['late'])
-    hub.deliver(delivery('late', { time: late.time + 1 }))
-    hub.deliver(late)
-    assert.deepEqual(payloads(), ['late', 'late', 'late'])
+    // one that says the same is another one
+    hub.deliver({ ...late, sequence: ++sequence })
+    assert.deepEqual(payloads(), ['late', 'late'])
   })
 
-  it('takes two messages for one only where their properties are the same, too', async () => {
-    const late = delivery('late', {
-      properties: { contentType: 'a', correlationData: Buffer.from('x') },
-    })
-    const { stream, hub, payloads } = open({ retained: Promise.resolve([late]) })
+  it('reads from the log what is no longer in memory, until it reaches memory, which moves on', async () => {
+    const hub = newHub(3)
+    const all = ['1', '2', '3', '4', '5', '6'].map((payload) => delivery(payload))
+    const [first] = all as [Delivery]
+    for (const each of all) hub.deliver(each)
+    const asked: number[] = []
+    const log: Partial<BrokerLog> = {
+      ...memory,
+      oldest: () => 0,
+      async read({ after, upTo }): Promise<LogPage> {
+        asked.push(after)
+        // two while the first page is read
+        if (asked.length === 1)
+          for (const payload of ['7', '8']) {
+            all.push(delivery(payload))
+            hub.deliver(all.at(-1) as Delivery)
+          }
+        const [next] = all.filter((each) => each.sequence > after && each.sequence <= upTo)
+        return { deliveries: next ? [next] : [], looked: 1, reached: next?.sequence ?? upTo }
+      },
+    }
+    const lastEventId = ids.of(first.sequence)
+    const { stream, payloads, raw } = open({ hub, log, lastEventId })
     await stream()
-    hub.deliver({ ...late, properties: { ...late.properties } })
-    assert.deepEqual(payloads(), ['late'])
-    const again = open({ retained: Promise.resolve([late]) })
-    await again.stream()
-    again.hub.deliver({ ...late, properties: { contentType: 'b' } })
-    assert.deepEqual(again.payloads(), ['late', 'late'])
+    hub.deliver(delivery('9'))
+    assert.deepEqual(payloads(), ['2', '3', '4', '5', '6', '7', '8', '9'])
+    assert.equal(asked.length, 4)
+    assert.doesNotMatch(raw(), /event: gap/)
+  })
+
+  it('says what may be missing, and begins again only where it does not know the id', async () => {
+    const kept = delivery('kept')
+    const hub = newHub()
+    const [first, second] = [delivery('1'), delivery('2')]
+    for (const each of [first, second]) hub.deliver(each)
+    const log: Partial<BrokerLog> = { ...memory, oldest: () => 0, gapsAfter: () => ['restart'] }
+    const openAt = async (lastEventId: string, broker: Partial<BrokerLog>) => {
+      const { stream, payloads, raw } = open({
+        ...{ hub, lastEventId, log: broker, retained: Promise.resolve([kept]) },
+      })
+      await stream()
+      const [gap] = /(?<=event: gap\n)(?:id: .*\n)?data: (.*)/.exec(raw()) ?? []
+      return [payloads(), /"reason":"(\w+)"/.exec(gap ?? '')?.[1]]
+    }
+    assert.deepEqual(await openAt(ids.of(first.sequence), memory), [['2'], undefined])
+    assert.deepEqual(await openAt('f-1', memory), [['kept', '1', '2'], 'unknown_id'])
+    assert.deepEqual(await openAt(ids.of(kept.sequence - 1), memory), [
+      ['kept', '1', '2'],
+      'expired',
+    ])
+    assert.deepEqual(await openAt(ids.of(second.sequence + 1), memory), [
+      ['kept', '1', '2'],
+      'unknown_id',
+    ])
+    assert.deepEqual(await openAt(ids.of(first.sequence), log), [['2'], 'restart'])
   })
 
   it('does not replay what has expired meanwhile', async (context) => {
@@ -211,14 +264,17 @@ describe('a stream', () => {
   })
 
   it('gives retained messages the id from before what waits, so that nobody who resumes misses it', async () => {
-    const reading = Promise.withResolvers<Message[]>()
+    const old = delivery('old', { topic: 'b' })
+    const reading = Promise.withResolvers<Delivery[]>()
     const { stream, hub, raw } = open({ retained: reading.promise })
-    const before = hub.position()
+    const before = ids.of(hub.latest())
     const opened = stream()
     hub.deliver(delivery('live'))
-    reading.resolve([delivery('old', { topic: 'b' })])
+    reading.resolve([old])
     await opened
-    assert.ok(raw().endsWith(`id: ${before}\ndata: old\n\nid: ${hub.position()}\ndata: live\n\n`))
+    assert.ok(
+      raw().endsWith(`id: ${before}\ndata: old\n\nid: ${ids.of(hub.latest())}\ndata: live\n\n`),
+    )
   })
 
   it('waits for a reader that is slow to take what is retained, whatever its bound', async () => {
@@ -250,11 +306,25 @@ describe('a stream', () => {
     assert.equal(hub.size, 0)
   })
 
-  it('is cut off when more waits for the retained messages than may, however small each is', async () => {
-    const { stream, hub, counted } = open({
-      ...{ retained: new Promise(() => {}), buffer: 1000 },
-    })
+  it('has nothing wait in memory of its own while the retained messages are read', async () => {
+    const reading = Promise.withResolvers<Delivery[]>()
+    const { stream, hub, counted, payloads } = open({ retained: reading.promise, buffer: 1000 })
+    const opened = stream()
+    for (let count = 0; count < 200; count++) hub.deliver(delivery('x'.repeat(10)))
+    reading.resolve([])
+    await opened
+    assert.equal(payloads().length, 200)
+    assert.deepEqual(counted, ['opened'])
+  })
+
+  it('is cut off when more waits for what it missed than may, however small each is', async () => {
+    const hub = newHub()
+    const lastEventId = ids.of(sequence)
+    for (let count = 0; count < 50; count++) hub.deliver(delivery('missed'))
+    const { stream, counted, shut } = open({ hub, lastEventId, buffer: 1000 })
+    shut()
     void stream()
+    await setImmediate()
     for (let count = 0; count < 200; count++) hub.deliver(delivery(''))
     assert.deepEqual(counted, ['opened', 'slow_reader', 'device reader', 'closed'])
   })
@@ -278,7 +348,7 @@ describe('a stream', () => {
   })
 
   it('is forgotten when its reader goes, even before anything was read', async () => {
-    const reading = Promise.withResolvers<Message[]>()
+    const reading = Promise.withResolvers<Delivery[]>()
     const { stream, hub, counted, sink } = open({ retained: reading.promise })
     const opened = stream()
     sink.destroy()

@@ -54,6 +54,15 @@ describe('the answers to a client', () => {
     assert.equal(holds(), 0)
   })
 
+  it('hold the client up while a thousand that are there wait for one', () => {
+    const { answers, written, holds } = open()
+    const first = answers.expect()
+    for (let count = 1; count < 1000; count++) answers.give(Buffer.from('b'))
+    assert.deepEqual([written.length, holds()], [0, 1])
+    first(Buffer.from('a'))
+    assert.deepEqual([written.length, holds()], [1000, 0])
+  })
+
   it('hold the client up while it leaves a thousand unread', () => {
     const { answers, holds, behind } = open()
     for (let count = 0; count < 1024; count++) answers.expect()(Buffer.from('a'))

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { IPublishPacket } from 'mqtt-packet'
+import type { Delivery } from '../../src/broker/broker.ts'
 import type { Client } from '../../src/mqtt/client.ts'
 import { decodePacket } from '../../src/mqtt/decode.ts'
 import { createToPacket } from '../../src/mqtt/message-packet.ts'
 import { createSharedFrames } from '../../src/mqtt/shared-frames.ts'
-import type { Message } from '../../src/topic/message.ts'
 import { messagesOf, mqtt } from '../support/clients.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { connectClient, type PacketClient, plain, publishPacket } from '../support/packet-client.ts'
@@ -206,7 +206,7 @@ describe('topic aliases of the gateway', () => {
       [1, 0],
       [0, 1],
     ] as const) {
-      const bytes = toPacket(message as Message, qos, false, false, 1, null)
+      const bytes = toPacket(message as Delivery, qos, false, false, 1, null)
       const packet = decodePacket(bytes[0] as number, bodyOf(bytes), 5)
       assert.partialDeepStrictEqual(packet, { topic: 'out/a', topicAlias: alias })
     }

@@ -278,7 +278,8 @@ export async function eventSource(
   }
 }
 
-async function* framesOf(source: AsyncIterable<Buffer>): AsyncGenerator<StreamEvent> {
+/** The events of a response, until it ends. */
+export async function* framesOf(source: AsyncIterable<Buffer>): AsyncGenerator<StreamEvent> {
   let text = ''
   for await (const chunk of source) {
     text += chunk

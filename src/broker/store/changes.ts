@@ -9,15 +9,20 @@ type Properties = string | null
  * tells a recovered store in the same words. Times are milliseconds since the Unix epoch.
  */
 export interface Changes {
-  retain: [
+  /** A message enters the log; its payload has a character for each byte. */
+  append: [
+    number: number,
     topic: string,
-    payload: Uint8Array,
+    characters: string,
     qos: Qos,
+    retain: Flag,
     device: string | null,
     time: number,
     properties: Properties,
     expires: number | null,
   ]
+  meta: [key: MetaKey, value: string]
+  retain: [topic: string, number: number]
   unretain: [topic: string]
   session: [id: number, client: string, lastSeen: number, connected: Flag, expirySeconds: number]
   touch: [lastSeen: number, connected: Flag, expirySeconds: number, id: number]
@@ -25,17 +30,6 @@ export interface Changes {
   subscribe: [session: number, filter: string, qos: Qos, options: string]
   unsubscribe: [session: number, filter: string]
   dropSubscriptions: [session: number]
-  message: [
-    id: number,
-    topic: string,
-    payload: Uint8Array,
-    device: string | null,
-    time: number,
-    stored: number,
-    properties: Properties,
-    expires: number | null,
-  ]
-  dropMessage: [id: number]
   /** Without a message it is a PUBREL that waits for its PUBCOMP. */
   enqueue: [
     id: number,
@@ -45,6 +39,7 @@ export interface Changes {
     packetId: number | null,
     retain: Flag,
     identifiers: string | null,
+    since: number,
   ]
   sent: [packetId: number, id: number]
   released: [packetId: number, id: number]
@@ -72,13 +67,46 @@ export interface Changes {
 export type ChangeName = keyof Changes
 export type Change = { [Name in ChangeName]: readonly [Name, ...Changes[Name]] }[ChangeName]
 
-/** The changes that tell everything stored, in an order in which each finds what it refers to. */
-export type RestoredName =
-  | 'session'
-  | 'subscribe'
-  | 'message'
-  | 'enqueue'
-  | 'receive'
-  | 'will'
-  | 'retain'
-export type Restore = { readonly [Name in RestoredName]: (...columns: Changes[Name]) => void }
+/** A message as the log has it. */
+export type LogRow = [
+  number: number,
+  topic: string,
+  payload: Uint8Array,
+  qos: Qos,
+  retain: Flag,
+  device: string | null,
+  time: number,
+  properties: Properties,
+  expires: number | null,
+]
+
+/** What a recovered store is told, in an order in which each finds what it refers to. */
+export interface Restored {
+  meta: Changes['meta']
+  session: Changes['session']
+  subscribe: Changes['subscribe']
+  /** Those that wait in queues. */
+  message: LogRow
+  enqueue: Changes['enqueue']
+  receive: Changes['receive']
+  will: Changes['will']
+  retain: LogRow
+}
+
+export type RestoredName = keyof Restored
+export type Restore = { readonly [Name in RestoredName]: (...columns: Restored[Name]) => void }
+
+/**
+ * `epoch` names the numbering; `mark` is above all numbers given so far, `last` the highest in the log; `clean` is 1 when the
+ * last gateway stored all it had. Up to `trimmed` all but the latest of each topic may be gone, up to `thinned` messages of a
+ * device that had more than its share. Before the numbers `restart` and `overload` messages of QoS 0 may be missing, which a crash took or the disk could not.
+ */
+export type MetaKey =
+  | 'epoch'
+  | 'mark'
+  | 'last'
+  | 'clean'
+  | 'trimmed'
+  | 'thinned'
+  | 'restart'
+  | 'overload'

@@ -4,6 +4,8 @@ import {
   propertiesByteLength,
   toJsonProperties,
 } from '../../topic/properties.ts'
+import type { Delivery } from '../broker.ts'
+import type { Changes, LogRow } from './changes.ts'
 
 /** The properties as their column has them. */
 export function toColumn(properties: MessageProperties | null): string | null {
@@ -18,6 +20,33 @@ export function fromColumn(column: string | null): MessageProperties | null {
 /** A stored payload as a Buffer, without a copy. */
 export function toBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength)
+}
+
+/** A payload with a character for each byte: to another thread strings are copied faster than buffers. */
+export function toCharacters(payload: Buffer): string {
+  return payload.toString('latin1')
+}
+
+/** The message that a row of the log tells of. */
+export function fromRow(...row: LogRow): Delivery {
+  const [sequence, topic, payload, qos, retain, device, time, properties, expires] = row
+  return {
+    sequence,
+    topic,
+    payload: toBuffer(payload),
+    qos,
+    retain: retain === 1,
+    device,
+    time,
+    properties: fromColumn(properties),
+    expires,
+  }
+}
+
+/** The message that an `append` tells of. */
+export function fromAppend(...append: Changes['append']): Delivery {
+  const [number, topic, characters, ...rest] = append
+  return fromRow(number, topic, Buffer.from(characters, 'latin1'), ...rest)
 }
 
 /** The same message in memory of its own: what arrives is a view that keeps a whole socket buffer alive. */

@@ -1,6 +1,6 @@
 /** A set in the order of adding. Its first member is found at once, however many have gone before it. */
 export interface Fifo<T> {
-  readonly size: number
+  size(): number
   add(member: T): void
   /** Whether it was there. */
   delete(member: T): boolean
@@ -15,9 +15,7 @@ export function createFifo<T extends object>(members: Iterable<T> = []): Fifo<T>
   let first: T | undefined
 
   return {
-    get size() {
-      return set.size
-    },
+    size: () => set.size,
     add: (member) => set.add(member),
     delete(member) {
       if (member === first) first = undefined

@@ -1,12 +1,20 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { GatewayError, messageOf } from '../../errors.ts'
+import type { LogRange, LogSplit } from '../broker.ts'
+import type { StoreAdmin } from './admin.ts'
 import type { Change, Restore } from './changes.ts'
-import type { Journal } from './journal.ts'
+import type { Journal, LogRows } from './journal.ts'
+import type { LogState } from './retention.ts'
 
-/** Stores changes all together or, rejecting, not at all; it is asked for one thing at a time. */
+/** Stores changes all together or, rejecting, not at all; it is asked for one commit at a time. */
 export interface Disk {
   recover(restore: Restore): Promise<void>
   commit(changes: readonly Change[]): Promise<void>
+  read(range: LogRange): Promise<LogRows>
+  split(time: number): Promise<LogSplit>
+  /** What the log holds, where something trims it. */
+  logState?(): LogState | null
+  readonly admin?: StoreAdmin
   close(): Promise<void>
 }
 
@@ -47,8 +55,8 @@ export function createGroupCommit(disk: Disk, onProblem: OnProblem = () => {}): 
     })
   }
 
-  function later(key: string, change: Change): void {
-    waiting.set(key, { changes: [change] })
+  function later(key: string, ...changes: Change[]): void {
+    waiting.set(key, { changes })
     startLater()
   }
 
@@ -135,6 +143,11 @@ export function createGroupCommit(disk: Disk, onProblem: OnProblem = () => {}): 
     recover: (restore) => disk.recover(restore),
     append,
     later,
+    read: disk.read,
+    admin: disk.admin ?? null,
+    logState: () => disk.logState?.() ?? null,
+    split: disk.split,
+    isDurable: true,
     problem: () => problem,
     close() {
       closing ??= close()

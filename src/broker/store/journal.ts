@@ -1,4 +1,12 @@
-import type { Change, Restore } from './changes.ts'
+import type { LogPage, LogRange, LogSplit } from '../broker.ts'
+import type { StoreAdmin } from './admin.ts'
+import type { Change, Changes, Restore } from './changes.ts'
+import type { LogState } from './retention.ts'
+
+/** A `LogPage` as it comes from the thread of the disk: a page of buffers would take milliseconds to arrive, text does not. */
+export interface LogRows extends Omit<LogPage, 'deliveries'> {
+  readonly rows: readonly Changes['append'][]
+}
 
 /** Where the store writes its changes down: in one order, and each group whole or not at all. */
 export interface Journal {
@@ -10,10 +18,20 @@ export interface Journal {
    */
   append(changes: readonly Change[]): Promise<void>
   /**
-   * Nobody waits for this one: it goes with the next commit or soon, and is tried until it is
-   * stored. It takes the place of one with the same key that still waits.
+   * Nobody waits for these: they go with the next commit or soon, and are tried until they are
+   * stored. They take the place of those with the same key that still wait.
    */
-  later(key: string, change: Change): void
+  later(key: string, ...changes: Change[]): void
+  /** The first part of a range of the log. Sees what is stored. */
+  read(range: LogRange): Promise<LogRows>
+  /** Where a time falls in the log. Sees what is stored. */
+  split(time: number): Promise<LogSplit>
+  /** What the log holds and what is gone from it; null where that is not known yet, and without a log. */
+  logState(): LogState | null
+  /** Null without a disk. */
+  readonly admin: StoreAdmin | null
+  /** Whether anything of it is there after a restart. */
+  readonly isDurable: boolean
   /** Null while changes can be stored, otherwise why not. */
   problem(): string | null
   /** Stores what waits and lets go of the file; may be called again. */
@@ -26,6 +44,13 @@ export function createSilentJournal(): Journal {
     async recover() {},
     async append() {},
     later() {},
+    read: async ({ after, upTo, newestFirst }) => ({
+      ...{ rows: [], looked: 0, reached: newestFirst ? after : upTo },
+    }),
+    split: async () => ({ before: 0, from: null }),
+    logState: () => null,
+    admin: null,
+    isDurable: false,
     problem: () => null,
     async close() {},
   }

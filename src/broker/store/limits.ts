@@ -56,6 +56,7 @@ export type BoundReason =
   | 'retained_bytes'
   | 'sessions'
   | 'session_expired'
+  | 'log_overload'
 
 /** Told whenever a bound costs something: `count` messages, subscriptions or sessions. */
 export type OnBound = (reason: BoundReason, count: number) => void

@@ -1,4 +1,4 @@
-import type { Message } from '../../topic/message.ts'
+import type { Delivery } from '../broker.ts'
 import type { Group } from '../groups.ts'
 import { createFifo } from './fifo.ts'
 import type { Held } from './messages.ts'
@@ -16,9 +16,11 @@ export interface Entry {
   /** The shared subscription that chose this session; another member can get it instead. */
   readonly group: Group | null
   /** Null once the receiver has it. */
-  message: Message | null
+  message: Delivery | null
   /** What the store holds of the message; null in a session that ends with its connection. */
   readonly held: Held | null
+  /** When it came into the queue, in milliseconds since the Unix epoch. */
+  readonly since: number
   /** Bytes counted for it as long as it has its message. */
   readonly bytes: number
   /** 0 until it is sent. */
@@ -102,10 +104,10 @@ export function createQueue(share: { bytes: number }): Queue {
   }
 
   return {
-    length: () => reserved.size + unsent.size + sent.size,
-    unsent: () => unsent.size,
+    length: () => reserved.size + unsent.size() + sent.size,
+    unsent: () => unsent.size(),
     bytes: () => bytes,
-    inFlight: () => sent.size - repeats.size,
+    inFlight: () => sent.size - repeats.size(),
     reserve(entry) {
       reserved.add(entry)
       grow(entry.bytes)
@@ -135,7 +137,7 @@ export function createQueue(share: { bytes: number }): Queue {
       if (repeat || sent.size >= MAX_PACKET_ID) return repeat
       return unsent.first()
     },
-    isIdle: () => unsent.size === 0 && repeats.size === 0,
+    isIdle: () => unsent.size() === 0 && repeats.size() === 0,
     sent(entry) {
       repeats.delete(entry)
       if (entry.packetId > 0) return

@@ -1,8 +1,9 @@
-import type { Message, Qos } from '../../topic/message.ts'
+import type { Qos } from '../../topic/message.ts'
+import type { Delivery } from '../broker.ts'
 import type { Match, Session } from '../session.ts'
 import type { Change } from './changes.ts'
 import type { Ground } from './ground.ts'
-import { createMessages, type Held, toChange } from './messages.ts'
+import { createMessages, type Held } from './messages.ts'
 import type { Entry } from './queue.ts'
 import type { Sessions } from './sessions.ts'
 
@@ -19,27 +20,27 @@ export type Queueing = ReturnType<typeof createQueueing>
 /** What gets into the queues of stored sessions, within bounds, and what is taken out of them again. */
 export function createQueueing(ground: Ground, sessions: Sessions) {
   const { journal, limits, onBound, now, ids } = ground
-  const messages = createMessages(ground)
+  const messages = createMessages()
 
   /**
    * Queues one copy for each receiver that has room and stores `changes` in the same step; resolves, to how many had room,
-   * once all are stored, and rejects when none is.
+   * once all are stored, and rejects when none is. The message itself is in the log, or among the changes.
    */
   async function enqueue(
-    message: Message,
+    message: Delivery,
     receivers: readonly Receiver[],
     changes: Change[],
   ): Promise<number> {
     const places = receivers.length > 0 ? findPlaces(messages.create(message), receivers) : []
-    const held = places[0]?.[1].held
-    if (held) changes.push(toChange(held))
     for (const [session, entry] of places) changes.push(enqueueChange(session, entry))
     if (changes.length === 0) return 0
     try {
       await journal.append(changes)
     } catch (error) {
-      for (const [session, entry] of places) session.queue.remove(entry)
-      if (held) messages.abandon(held)
+      for (const [session, entry] of places) {
+        if (entry.held && entry.message) messages.letGo(entry.held)
+        session.queue.remove(entry)
+      }
       throw error
     }
     for (const [session, entry] of places) {
@@ -71,7 +72,7 @@ export function createQueueing(ground: Ground, sessions: Sessions) {
 
   function toEntry(
     { match, qos, retain }: Receiver,
-    message: Message | null,
+    message: Delivery | null,
     messageBytes: number,
     held: Held | null,
   ): Entry {
@@ -81,10 +82,12 @@ export function createQueueing(ground: Ground, sessions: Sessions) {
       id,
       qos,
       retain,
-      identifiers,
+      // not those of a message that is not sent again: each entry can have thousands
+      identifiers: message === null ? null : identifiers,
       group,
       message,
       held,
+      since: now(),
       bytes: message === null ? 0 : entryBytes(messageBytes, identifiers),
       packetId: 0,
       isReleased: false,
@@ -131,10 +134,10 @@ export function createQueueing(ground: Ground, sessions: Sessions) {
   }
 
   /** Whether the entry's message is past its time: its publisher's or, if it was never sent, this store's. */
-  function isPast({ message, held, packetId }: Entry): boolean {
+  function isPast({ message, held, packetId, since }: Entry): boolean {
     if (message === null) return false
     if (message.expires !== null && message.expires <= now()) return true
-    return packetId === 0 && held !== null && now() - held.stored >= limits.messageExpiry
+    return packetId === 0 && held !== null && now() - since >= limits.messageExpiry
   }
 
   /** Takes out what has waited too long to be sent. */
@@ -165,11 +168,11 @@ export function createQueueing(ground: Ground, sessions: Sessions) {
       return length === 0 || (length * 2 < limits.queueMessages && bytes * 2 < limits.queueBytes)
     },
     /** Puts a copy into the queue of a session that ends with its connection. */
-    push(session: Session, message: Message, receiver: Receiver, bytes: number): void {
+    push(session: Session, message: Delivery, receiver: Receiver, bytes: number): void {
       session.queue.admit(toEntry(receiver, message, bytes, null))
     },
     /** As `push` and `sent`, for a message that does not have to wait; null for one that nobody else can get. */
-    pushSent(session: Session, message: Message | null, receiver: Receiver, bytes: number): Entry {
+    pushSent(session: Session, message: Delivery | null, receiver: Receiver, bytes: number): Entry {
       const entry = toEntry(receiver, message, bytes, null)
       if (message) session.queue.admit(entry)
       session.queue.sent(entry)
@@ -213,6 +216,7 @@ export function createQueueing(ground: Ground, sessions: Sessions) {
       packetId: number | null,
       retain: 0 | 1,
       identifiers: string | null,
+      since: number,
     ): void {
       ids.passed(id)
       const session = sessions.numbered(sessionId)
@@ -229,6 +233,7 @@ export function createQueueing(ground: Ground, sessions: Sessions) {
         group: null,
         message: held?.message ?? null,
         held: held ?? null,
+        since,
         bytes: held ? entryBytes(held.bytes, list) : 0,
         packetId: packetId ?? 0,
         isReleased: messageId === null,
@@ -246,7 +251,17 @@ function entryBytes(messageBytes: number, identifiers: readonly number[] | null)
 const IDENTIFIER_BYTES = 8
 
 function enqueueChange(session: Session, entry: Entry): Change {
-  const { id, held, qos, retain, identifiers } = entry
+  const { id, held, qos, retain, identifiers, since } = entry
   const list = identifiers === null ? null : JSON.stringify(identifiers)
-  return ['enqueue', id, session.id, held?.id ?? null, qos, null, retain ? 1 : 0, list]
+  return [
+    'enqueue',
+    id,
+    session.id,
+    held?.message.sequence ?? null,
+    qos,
+    null,
+    retain ? 1 : 0,
+    list,
+    since,
+  ]
 }

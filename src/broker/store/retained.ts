@@ -1,9 +1,10 @@
 import { createPace } from '../../pace.ts'
-import type { Message, Qos } from '../../topic/message.ts'
 import { createTopicTrie } from '../../topic/trie.ts'
-import type { Change } from './changes.ts'
-import { byteLength, fromColumn, ownMessage, toBuffer, toColumn } from './columns.ts'
+import type { Delivery } from '../broker.ts'
+import type { Change, LogRow } from './changes.ts'
+import { byteLength, fromRow, ownMessage } from './columns.ts'
 import type { Ground } from './ground.ts'
+import type { Log } from './log.ts'
 
 /** Steps through the topics in one turn of the event loop, all walks together: well under a millisecond. */
 const STEPS_EACH_TURN = 256
@@ -12,36 +13,45 @@ export type Retained = ReturnType<typeof createRetained>
 
 /** The last message of each topic that was published to be retained, as long as it has not expired. */
 export function createRetained({ journal, limits, onBound, now }: Ground) {
-  const topics = createTopicTrie<Message>()
+  const topics = createTopicTrie<Delivery>()
   // topics whose message expires
   const expiring = new Set<string>()
   const pace = createPace(STEPS_EACH_TURN)
   // topics with changes on their way to the journal, which must be applied before any later one
-  const underway = new Map<string, { changes: number; latest: Message | null }>()
+  const underway = new Map<string, { changes: number; latest: Delivery | null }>()
   let bytes = 0
   /** By the device that published them. */
   const bytesOf = new Map<string | null, number>()
 
   /**
-   * Keeps a message or, without a payload, removes the one before [MQTT-3.3.1-10]. `append` stores the change, with whatever
-   * else there is to store of the message. A QoS 0 message promises nothing and does not wait.
+   * Keeps a message or, without a payload, removes the one before [MQTT-3.3.1-10]. `append` stores the change, with the
+   * message and whatever else there is to store of it. A QoS 0 message promises nothing and does not wait as long as `log` has
+   * room for it.
    */
   async function store(
-    message: Message,
+    message: Delivery,
     append: (changes: Change[]) => Promise<unknown>,
+    log: Pick<Log, 'note' | 'hasRoom' | 'leaveOut' | 'toChange'>,
   ): Promise<void> {
-    const { topic, qos } = message
+    const { topic, qos, sequence } = message
     // where there is no room for the new one the old one goes too: it is not the last one any more
     const kept = message.payload.length > 0 && hasRoom(message) ? ownMessage(message) : null
     const earlier = underway.get(topic)
     if (!kept && !earlier && !topics.get(topic)) {
       if (qos > 0) await append([])
+      else log.note(message)
       return
     }
-    const change: Change = kept ? toChange(kept) : ['unretain', topic]
-    if (qos === 0 && !earlier) {
-      journal.later(`retained ${topic}`, change)
-      return apply(topic, kept)
+    const change: Change = kept ? ['retain', topic, sequence] : ['unretain', topic]
+    if (qos === 0 && !earlier && log.hasRoom()) {
+      apply(topic, kept)
+      log.note(message, change, () => {
+        // the file is not to hold an older one for the last one
+        if (underway.has(topic) || topics.get(topic) !== (kept ?? undefined)) return
+        if (kept) journal.later(`retained ${topic}`, log.toChange(kept), change)
+        else journal.later(`retained ${topic}`, change)
+      })
+      return
     }
     const ours = earlier ?? { changes: 0, latest: null }
     ours.changes += 1
@@ -53,11 +63,10 @@ export function createRetained({ journal, limits, onBound, now }: Ground) {
         ours.changes -= 1
         if (ours.changes === 0) underway.delete(topic)
       })
-    if (qos === 0) stored.catch(() => {})
-    else await stored
+    await (qos === 0 ? stored.catch(() => log.leaveOut(sequence)) : stored)
   }
 
-  function hasRoom(message: Message): boolean {
+  function hasRoom(message: Delivery): boolean {
     const before = topics.get(message.topic)
     if (!before && topics.size >= limits.retainedMessages) {
       onBound('retained_messages', 1)
@@ -72,14 +81,14 @@ export function createRetained({ journal, limits, onBound, now }: Ground) {
     return false
   }
 
-  function count(message: Message, by: number): void {
+  function count(message: Delivery, by: number): void {
     bytes += by
     const own = (bytesOf.get(message.device) ?? 0) + by
     if (own === 0) bytesOf.delete(message.device)
     else bytesOf.set(message.device, own)
   }
 
-  function apply(topic: string, kept: Message | null): void {
+  function apply(topic: string, kept: Delivery | null): void {
     const before = topics.get(topic)
     if (before) count(before, -byteLength(before))
     if (kept) count(kept, byteLength(kept))
@@ -89,12 +98,12 @@ export function createRetained({ journal, limits, onBound, now }: Ground) {
     else expiring.delete(topic)
   }
 
-  function isExpired(message: Message): boolean {
+  function isExpired(message: Delivery): boolean {
     return message.expires !== null && message.expires <= now()
   }
 
   /** Each retained message that any of the filters covers, once, with a pause for everybody else in between. */
-  async function* covered(filters: readonly string[]): AsyncGenerator<Message> {
+  async function* covered(filters: readonly string[]): AsyncGenerator<Delivery> {
     for (const message of topics.covered(filters)) {
       while (!pace.take()) await pace.turn()
       if (message && !isExpired(message)) yield message
@@ -110,7 +119,7 @@ export function createRetained({ journal, limits, onBound, now }: Ground) {
     },
     store,
     /** The latest on `topic`, even while it is on its way to the journal. */
-    latest(topic: string): Message | undefined {
+    latest(topic: string): Delivery | undefined {
       const changing = underway.get(topic)
       const message = changing ? (changing.latest ?? undefined) : topics.get(topic)
       return message && isExpired(message) ? undefined : message
@@ -125,30 +134,9 @@ export function createRetained({ journal, limits, onBound, now }: Ground) {
         apply(topic, null)
       }
     },
-    restore(
-      topic: string,
-      payload: Uint8Array,
-      qos: Qos,
-      device: string | null,
-      time: number,
-      properties: string | null,
-      expires: number | null,
-    ): void {
-      apply(topic, {
-        topic,
-        payload: toBuffer(payload),
-        qos,
-        retain: true,
-        device,
-        time,
-        properties: fromColumn(properties),
-        expires,
-      })
+    restore(...row: LogRow): void {
+      const message = fromRow(...row)
+      apply(message.topic, message)
     },
   }
-}
-
-function toChange(message: Message): Change {
-  const { topic, payload, qos, device, time, properties, expires } = message
-  return ['retain', topic, payload, qos, device, time, toColumn(properties), expires]
 }

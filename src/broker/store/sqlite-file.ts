@@ -17,10 +17,10 @@ export interface SqliteOptions {
   readonly maxBytes?: number
 }
 
-const FILE = 'broker.sqlite'
+export const STORE_FILE = 'broker.sqlite'
 /** "wott", so that nobody's other database is taken for a store. */
 const APPLICATION_ID = 0x77_6f_74_74
-const SCHEMA_VERSION = 1 + UPGRADES.length
+export const SCHEMA_VERSION = 1 + UPGRADES.length
 /** Long enough for the last gateway to end when a new one is started in its place. */
 const LOCK_TIMEOUT_MS = 1_000
 const PAGE_BYTES = 4_096
@@ -74,7 +74,7 @@ function prepare(db: DatabaseSync, file: string, { fsync, maxBytes }: SqliteOpti
 }
 
 /** The schema version of the database, 0 for a new one; throws if it is somebody else's. */
-function checkOwner(db: DatabaseSync, file: string): number {
+export function checkOwner(db: DatabaseSync, file: string): number {
   const applicationId = db.prepare('PRAGMA application_id').get()?.application_id
   const version = Number(db.prepare('PRAGMA user_version').get()?.user_version)
   const tables = Number(db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.n)
@@ -110,8 +110,12 @@ export function asUsageError(error: unknown, file: string): unknown {
   return error
 }
 
+export function storeFile(directory: string): string {
+  return join(directory, STORE_FILE)
+}
+
 function createFile(directory: string): string {
-  const file = join(directory, FILE)
+  const file = storeFile(directory)
   try {
     makePrivateDirectory(directory)
     if (existsSync(file)) chmodSync(file, 0o600)

@@ -4,11 +4,16 @@ import { messageOf, UsageError } from '../../errors.ts'
 import type { Restore } from './changes.ts'
 import { createGroupCommit, type Disk, type OnProblem } from './group-commit.ts'
 import type { Journal } from './journal.ts'
+import { DEFAULT_RETENTION, type LogState, type Retention } from './retention.ts'
 import type { SqliteOptions } from './sqlite-file.ts'
-import type { Reply, Request, WorkerData } from './sqlite-worker.ts'
+import type { Reply, Request, Task, WorkerData } from './sqlite-worker.ts'
 
 // TypeScript in the checkout, JavaScript in the package: as this file is
 const WORKER = new URL(`./sqlite-worker${extname(import.meta.url)}`, import.meta.url)
+
+export interface JournalOptions extends SqliteOptions {
+  readonly retention?: Retention
+}
 
 /**
  * A journal in an SQLite database in `directory`, which is made if it is missing. The database has
@@ -17,10 +22,10 @@ const WORKER = new URL(`./sqlite-worker${extname(import.meta.url)}`, import.meta
  */
 export async function openSqliteJournal(
   directory: string,
-  options: SqliteOptions,
+  { retention = DEFAULT_RETENTION, ...options }: JournalOptions,
   onProblem?: OnProblem,
 ): Promise<Journal> {
-  const workerData: WorkerData = { ...options, directory }
+  const workerData: WorkerData = { ...options, directory, retention }
   // without this process's own flags, and without Node 24's word on how new its SQLite is
   const execArgv = ['--disable-warning=ExperimentalWarning']
   const worker = new Worker(WORKER, { workerData, execArgv, name: 'store' })
@@ -29,8 +34,19 @@ export async function openSqliteJournal(
   let ended: Error | undefined
   const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
 
+  const tasks = new Map<number, PromiseWithResolvers<unknown>>()
+  let lastTask = 0
+  let log: LogState | null = null
   worker.on('message', (reply: Reply) => {
-    if ('rows' in reply) {
+    if ('task' in reply) {
+      const task = tasks.get(reply.task)
+      tasks.delete(reply.task)
+      if ('result' in reply) task?.resolve(reply.result)
+      else task?.reject(new Error(reply.message))
+      return
+    }
+    if ('log' in reply) log = reply.log
+    else if ('rows' in reply) {
       try {
         tell(reply)
       } catch (error) {
@@ -50,6 +66,8 @@ export async function openSqliteJournal(
   worker.on('exit', () => {
     ended ??= new Error('its thread ended')
     asked.reject(ended)
+    for (const { reject } of tasks.values()) reject(ended)
+    tasks.clear()
   })
 
   function ask(request: Request): Promise<void> {
@@ -57,6 +75,15 @@ export async function openSqliteJournal(
     asked = Promise.withResolvers()
     worker.postMessage(request)
     return asked.promise
+  }
+
+  function doTask<T>(toTask: (task: number) => Task): Promise<T> {
+    if (ended) return Promise.reject(ended)
+    lastTask += 1
+    const answer = Promise.withResolvers<unknown>()
+    tasks.set(lastTask, answer)
+    worker.postMessage(toTask(lastTask) satisfies Request)
+    return answer.promise as Promise<T>
   }
 
   try {
@@ -75,6 +102,13 @@ export async function openSqliteJournal(
       return ask('recover')
     },
     commit: ask,
+    read: (range) => doTask((task) => ({ task, name: 'read', range })),
+    split: (time) => doTask((task) => ({ task, name: 'split', time })),
+    admin: {
+      info: () => doTask((task) => ({ task, name: 'info' })),
+      backup: (file) => doTask((task) => ({ task, name: 'backup', file })),
+    },
+    logState: () => log,
     async close() {
       if (!ended) worker.postMessage('close' satisfies Request)
       await exited

@@ -2,20 +2,21 @@ import type { ChangeName, RestoredName } from './changes.ts'
 
 /** Times are milliseconds since the Unix epoch. */
 export const CREATE_TABLES = `
-  CREATE TABLE retained (
-    topic TEXT PRIMARY KEY, payload BLOB, qos INTEGER, device TEXT, time INTEGER,
-    properties TEXT, expires INTEGER);
+  CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+  CREATE TABLE log (
+    number INTEGER PRIMARY KEY, topic TEXT, payload BLOB, qos INTEGER, retain INTEGER, device TEXT,
+    time INTEGER, properties TEXT, expires INTEGER);
+  CREATE INDEX log_by_topic ON log (topic, number);
+  CREATE TABLE retained (topic TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID;
   CREATE TABLE sessions (
     id INTEGER PRIMARY KEY, client TEXT, last_seen INTEGER, connected INTEGER, expiry INTEGER);
   CREATE TABLE subscriptions (
     session INTEGER, filter TEXT, qos INTEGER, options TEXT, PRIMARY KEY (session, filter)
   ) WITHOUT ROWID;
-  CREATE TABLE messages (
-    id INTEGER PRIMARY KEY, topic TEXT, payload BLOB, device TEXT, time INTEGER, stored INTEGER,
-    properties TEXT, expires INTEGER);
   CREATE TABLE queue (
     id INTEGER PRIMARY KEY, session INTEGER, message INTEGER, qos INTEGER, packet_id INTEGER,
-    retain INTEGER DEFAULT 0, identifiers TEXT);
+    retain INTEGER DEFAULT 0, identifiers TEXT, since INTEGER);
+  CREATE INDEX queue_by_message ON queue (message);
   CREATE TABLE incoming (
     client TEXT, packet_id INTEGER, PRIMARY KEY (client, packet_id)) WITHOUT ROWID;
   CREATE TABLE wills (
@@ -42,11 +43,33 @@ export const UPGRADES: readonly string[] = [
    ALTER TABLE wills ADD COLUMN message_expiry INTEGER;
    ALTER TABLE wills ADD COLUMN delay INTEGER DEFAULT 0;
    ALTER TABLE wills ADD COLUMN due INTEGER;`,
+  // what waits and what is retained gets numbers in the log, in the order in which it came
+  `CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+   CREATE TABLE log (
+     number INTEGER PRIMARY KEY, topic TEXT, payload BLOB, qos INTEGER, retain INTEGER, device TEXT,
+     time INTEGER, properties TEXT, expires INTEGER);
+   CREATE INDEX log_by_topic ON log (topic, number);
+   ALTER TABLE queue ADD COLUMN since INTEGER;
+   UPDATE queue SET since = (SELECT stored FROM messages WHERE id = queue.message);
+   INSERT INTO log SELECT id, topic, payload, 1, 0, device, coalesce(time, stored), properties, expires
+     FROM messages;
+   ALTER TABLE retained RENAME TO retained_before;
+   CREATE TABLE retained (topic TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID;
+   INSERT INTO retained SELECT topic,
+     (SELECT coalesce(max(number), 0) FROM log) + row_number() OVER (ORDER BY time, topic)
+     FROM retained_before;
+   INSERT INTO log SELECT r.number, r.topic, b.payload, b.qos, 1, b.device, coalesce(b.time, 0),
+     b.properties, b.expires FROM retained r JOIN retained_before b ON b.topic = r.topic;
+   DROP TABLE retained_before;
+   DROP TABLE messages;
+   CREATE INDEX queue_by_message ON queue (message);`,
 ]
 
 /** How each change is written. Every statement may run again: a change is retried until it is stored. */
 export const WRITE: Record<ChangeName, string> = {
-  retain: 'REPLACE INTO retained VALUES (?, ?, ?, ?, ?, ?, ?)',
+  append: 'REPLACE INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  meta: 'REPLACE INTO meta VALUES (?, ?)',
+  retain: 'REPLACE INTO retained VALUES (?, ?)',
   unretain: 'DELETE FROM retained WHERE topic = ?',
   session: 'REPLACE INTO sessions VALUES (?, ?, ?, ?, ?)',
   touch: 'UPDATE sessions SET last_seen = ?, connected = ?, expiry = ? WHERE id = ?',
@@ -54,9 +77,7 @@ export const WRITE: Record<ChangeName, string> = {
   subscribe: 'REPLACE INTO subscriptions VALUES (?, ?, ?, ?)',
   unsubscribe: 'DELETE FROM subscriptions WHERE session = ? AND filter = ?',
   dropSubscriptions: 'DELETE FROM subscriptions WHERE session = ?',
-  message: 'REPLACE INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-  dropMessage: 'DELETE FROM messages WHERE id = ?',
-  enqueue: 'REPLACE INTO queue VALUES (?, ?, ?, ?, ?, ?, ?)',
+  enqueue: 'REPLACE INTO queue VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
   sent: 'UPDATE queue SET packet_id = ? WHERE id = ?',
   released: 'UPDATE queue SET message = NULL, packet_id = ? WHERE id = ?',
   dequeue: 'DELETE FROM queue WHERE id = ?',
@@ -73,26 +94,56 @@ export const WRITE: Record<ChangeName, string> = {
 export const CLEAN_UP = `
   DELETE FROM subscriptions WHERE session NOT IN (SELECT id FROM sessions);
   DELETE FROM queue WHERE session NOT IN (SELECT id FROM sessions);
-  DELETE FROM queue WHERE message IS NOT NULL AND message NOT IN (SELECT id FROM messages);
-  DELETE FROM incoming WHERE client NOT IN (SELECT client FROM sessions);
-  DELETE FROM messages WHERE id NOT IN (SELECT message FROM queue WHERE message IS NOT NULL);`
+  DELETE FROM queue WHERE message IS NOT NULL AND message NOT IN (SELECT number FROM log);
+  DELETE FROM retained WHERE number NOT IN (SELECT number FROM log);
+  DELETE FROM incoming WHERE client NOT IN (SELECT client FROM sessions);`
+
+/** As `LogRow` has them. */
+const LOG_COLUMNS = 'number, topic, payload, qos, retain, device, time, properties, expires'
+
+const IN_RANGE = 'number > ? AND number <= ?'
+/** A range of the log, of all topics or of one, from either end. */
+export const READ_LOG = {
+  all: { ASC: readLog(IN_RANGE, 'ASC'), DESC: readLog(IN_RANGE, 'DESC') },
+  one: {
+    ASC: readLog(`${IN_RANGE} AND topic = ?`, 'ASC'),
+    DESC: readLog(`${IN_RANGE} AND topic = ?`, 'DESC'),
+  },
+}
+
+function readLog(where: string, order: 'ASC' | 'DESC'): string {
+  return `SELECT ${LOG_COLUMNS} FROM log WHERE ${where} ORDER BY number ${order}`
+}
+
+/** To find a time in the log. */
+export const SPLIT_LOG = {
+  bounds: 'SELECT coalesce(min(number), 0), coalesce(max(number), 0) FROM log',
+  from: 'SELECT number, time FROM log WHERE number >= ? ORDER BY number LIMIT 1',
+  before: 'SELECT coalesce(max(number), 0) FROM log WHERE number < ?',
+}
 
 /** Everything stored, in the words and the order of `Restore`. */
 export const READ: [RestoredName, string][] = [
+  [
+    'meta',
+    "SELECT key, value FROM meta UNION ALL SELECT 'last', coalesce(max(number), 0) FROM log",
+  ],
+
   ['session', 'SELECT id, client, last_seen, connected, expiry FROM sessions'],
   ['subscribe', 'SELECT session, filter, qos, options FROM subscriptions'],
   [
     'message',
-    'SELECT id, topic, payload, device, time, stored, properties, expires FROM messages ORDER BY id',
+    `SELECT ${LOG_COLUMNS} FROM log
+     WHERE number IN (SELECT message FROM queue WHERE message IS NOT NULL) ORDER BY number`,
   ],
   [
     'enqueue',
-    'SELECT id, session, message, qos, packet_id, retain, identifiers FROM queue ORDER BY id',
+    'SELECT id, session, message, qos, packet_id, retain, identifiers, since FROM queue ORDER BY id',
   ],
   ['receive', 'SELECT client, packet_id FROM incoming'],
   [
     'will',
     'SELECT client, topic, payload, qos, retain, properties, message_expiry, delay, due FROM wills',
   ],
-  ['retain', 'SELECT topic, payload, qos, device, time, properties, expires FROM retained'],
+  ['retain', `SELECT ${LOG_COLUMNS} FROM log WHERE number IN (SELECT number FROM retained)`],
 ]

@@ -1,25 +1,46 @@
 import { closeSync, fdatasyncSync, openSync } from 'node:fs'
 import type { SQLInputValue, StatementSync } from 'node:sqlite'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import { UsageError } from '../../errors.ts'
+import { messageOf, UsageError } from '../../errors.ts'
+import type { LogRange } from '../broker.ts'
 import type { Change, RestoredName } from './changes.ts'
+import type { LogState, Retention } from './retention.ts'
+import { copyDatabase } from './sqlite-backup.ts'
 import { asUsageError, openSqliteFile, type SqliteOptions } from './sqlite-file.ts'
+import { readStoreInfo } from './sqlite-info.ts'
+import { createLogReader, createLogSplitter } from './sqlite-log.ts'
 import { CLEAN_UP, READ, WRITE } from './sqlite-statements.ts'
+import { createTrim } from './sqlite-trim.ts'
 
 export interface WorkerData extends SqliteOptions {
   readonly directory: string
+  readonly retention: Retention
 }
 
-/** What is asked of this thread, one thing at a time: everything stored, a commit, or to end. */
-export type Request = 'recover' | 'close' | readonly Change[]
+/** What is asked of this thread: one thing at a time, which is everything stored, a commit, or to end; and tasks beside. */
+export type Request = 'recover' | 'close' | readonly Change[] | Task
 
-/** Rows, and more to come; or done, with what went wrong. The first one answers the opening. */
+/** What comes back with the answer in `task`. */
+export type Task =
+  | { readonly task: number; readonly name: 'read'; readonly range: LogRange }
+  | { readonly task: number; readonly name: 'split'; readonly time: number }
+  | { readonly task: number; readonly name: 'info' }
+  | { readonly task: number; readonly name: 'backup'; readonly file: string }
+
+/** Rows, and more to come; or done, with what went wrong. The first `done` answers the opening. */
 export type Reply =
+  | { readonly task: number; readonly result: unknown }
+  | { readonly task: number; readonly message: string }
   | { readonly name: RestoredName; readonly rows: readonly unknown[][] }
+  /** How it is now; comes before any page that lacks what was trimmed. */
+  | { readonly log: LogState }
   | { readonly done: true; readonly error?: { readonly usage: boolean; readonly message: string } }
 
 const ROWS_AT_ONCE = 1_000
 const CHORES_MS = 1_000
+/** Between two steps of trimming, for commits to come in between; the second where more comes than goes. */
+const TRIM_PAUSE_MS = 100
+const SHORT_PAUSE_MS = 1
 /** Free pages that are kept, and pages given back at a time: 4 MiB, some milliseconds. */
 const SPARE_PAGES = 1_024
 
@@ -27,16 +48,28 @@ function open(port: MessagePort, options: WorkerData): void {
   const { db, file } = openSqliteFile(options.directory, options)
   const write = new Map<string, StatementSync>()
   for (const [name, sql] of Object.entries(WRITE)) write.set(name, db.prepare(sql))
+  const read = createLogReader(db)
+  const split = createLogSplitter(db)
+  const trim = reading(() => createTrim(db, options.retention))
   let unsynced = false
+  const closing = new AbortController()
+  let copying: Promise<void> | undefined
 
-  function recover(): void {
+  /** What cannot be read is reported as what the operator can do about it. */
+  function reading<T>(work: () => T): T {
     try {
-      // all is read before anything is written: a damaged file is left as it is
-      for (const [name, sql] of READ) tell(name, db.prepare(sql))
-      db.exec(`BEGIN; ${CLEAN_UP} COMMIT`)
+      return work()
     } catch (error) {
       throw asUsageError(error, file)
     }
+  }
+
+  function recover(): void {
+    reading(() => {
+      // all is read before anything is written: a damaged file is left as it is
+      for (const [name, sql] of READ) tell(name, db.prepare(sql))
+      db.exec(`BEGIN; ${CLEAN_UP} COMMIT`)
+    })
   }
 
   function tell(name: RestoredName, statement: StatementSync): void {
@@ -55,36 +88,105 @@ function open(port: MessagePort, options: WorkerData): void {
   function commit(changes: readonly Change[]): void {
     db.exec('BEGIN')
     try {
-      for (const [name, ...columns] of changes)
-        write.get(name)?.run(...(columns as SQLInputValue[]))
+      for (const [name, ...columns] of changes) write.get(name)?.run(...toInput(name, columns))
       db.exec('COMMIT')
       unsynced = true
+      // numbers are given once this is stored, and a power cut must not make them be given again
+      if (changes.some(isMark)) flush()
+      trim.usage.stored(changes)
     } catch (error) {
       if (db.isTransaction) db.exec('ROLLBACK')
       throw error
     }
   }
 
+  function flush(): void {
+    if (options.fsync !== 'interval' || !unsynced) return
+    const wal = openSync(`${file}-wal`, 'r+')
+    fdatasyncSync(wal)
+    closeSync(wal)
+    unsynced = false
+  }
+
   function doChores(): void {
-    if (options.fsync === 'interval' && unsynced) {
-      const wal = openSync(`${file}-wal`, 'r+')
-      fdatasyncSync(wal)
-      closeSync(wal)
-      unsynced = false
-    }
+    flush()
     const free = Number(db.prepare('PRAGMA freelist_count').get()?.freelist_count)
     if (free > SPARE_PAGES) db.prepare(`PRAGMA incremental_vacuum(${SPARE_PAGES})`).all()
   }
 
+  function trimLog(): void {
+    const isMore = trim.step(Date.now())
+    port.postMessage({ log: trim.state() } satisfies Reply)
+    const { entries } = trim.usage.total
+    const pause = entries > lastEntries ? SHORT_PAUSE_MS : TRIM_PAUSE_MS
+    lastEntries = entries
+    if (isMore) trimming = setTimeout(() => attempt(trimLog), pause).unref()
+  }
+
+  async function answerTask(task: Task): Promise<void> {
+    try {
+      const result = await run(task)
+      port.postMessage({ task: task.task, result } satisfies Reply)
+    } catch (error) {
+      port.postMessage({ task: task.task, message: messageOf(error) } satisfies Reply)
+    }
+  }
+
+  function run(task: Task): unknown {
+    switch (task.name) {
+      case 'read':
+        return read(task.range)
+      case 'split':
+        return split(task.time)
+      case 'info':
+        return readStoreInfo(db, trim.usage)
+      case 'backup':
+        return copy(task.file)
+    }
+  }
+
+  function copy(file: string): Promise<void> {
+    if (copying) throw new Error('a copy of the store is being made already')
+    copying = copyDatabase(db, file, closing.signal).finally(() => {
+      copying = undefined
+    })
+    return copying
+  }
+
+  async function close(): Promise<void> {
+    clearInterval(chores)
+    clearTimeout(trimming)
+    closing.abort(new Error('the gateway is stopping'))
+    await copying?.catch(() => {})
+    attempt(() => db.close())
+    port.close()
+  }
+
   // what goes wrong here does so again in the next commit, where somebody waits for it
-  const chores = setInterval(() => attempt(doChores), CHORES_MS).unref()
+  let trimming: NodeJS.Timeout | undefined
+  let lastEntries = 0
+  const chores = setInterval(() => {
+    attempt(doChores)
+    clearTimeout(trimming)
+    attempt(trimLog)
+  }, CHORES_MS).unref()
   port.on('message', (request: Request) => {
-    if (request === 'close') {
-      clearInterval(chores)
-      attempt(() => db.close())
-      port.close()
-    } else answer(port, () => (request === 'recover' ? recover() : commit(request)))
+    if (request === 'close') void close()
+    else if (typeof request === 'object' && 'task' in request) void answerTask(request)
+    else answer(port, () => (request === 'recover' ? recover() : commit(request)))
   })
+}
+
+function isMark([name, key]: Change): boolean {
+  return name === 'meta' && key === 'mark'
+}
+
+/** The payload of an appended message as the bytes that its characters stand for. */
+function toInput(name: string, columns: readonly unknown[]): SQLInputValue[] {
+  if (name !== 'append') return columns as SQLInputValue[]
+  return columns.map((column, index) =>
+    index === 2 ? Buffer.from(column as string, 'latin1') : column,
+  ) as SQLInputValue[]
 }
 
 function answer(port: MessagePort, work: () => void): void {

@@ -1,10 +1,11 @@
-import type { Message } from '../../topic/message.ts'
+import type { Delivery } from '../broker.ts'
 import type { Arrival, Session } from '../session.ts'
 import type { Change, Restore } from './changes.ts'
 import { createIds, type Ground } from './ground.ts'
 import { createIncoming } from './incoming.ts'
 import type { Journal } from './journal.ts'
 import { DEFAULT_LIMITS, type Limits, type OnBound } from './limits.ts'
+import { createLog } from './log.ts'
 import { createQueueing, type Receiver } from './queueing.ts'
 import { createRetained } from './retained.ts'
 import { type AccessOf, createSessions } from './sessions.ts'
@@ -40,6 +41,7 @@ export async function openStore({
     now,
     ids: createIds(),
   }
+  const log = createLog(ground)
   const retained = createRetained(ground)
   const sessions = createSessions(ground, accessOf)
   const incoming = createIncoming(ground)
@@ -47,6 +49,7 @@ export async function openStore({
   const wills = createWills(ground)
 
   const restore: Restore = {
+    meta: log.restoreMeta,
     session: sessions.restoreSession,
     subscribe: sessions.restoreSubscription,
     message: queueing.messages.restore,
@@ -67,9 +70,14 @@ export async function openStore({
   }
   queueing.messages.endRestore()
   sessions.endRestore()
+  await log.begin()
 
   return {
     limits: ground.limits,
+    log,
+    /** Whether anything is there after a restart. */
+    isDurable: journal.isDurable,
+    admin: journal.admin,
     sessions,
     queueing,
     incoming,
@@ -80,14 +88,17 @@ export async function openStore({
      * packet it came `from` has arrived. What is stored later comes later in each queue.
      */
     async storeMessage(
-      message: Message,
+      message: Delivery,
       receivers: readonly Receiver[],
       from: { readonly session: Session; readonly arrival: Arrival } | null,
     ): Promise<void> {
       const arrived = from ? incoming.record(from.session, from.arrival) : []
-      const append = (changes: Change[]) =>
-        queueing.enqueue(message, receivers, [...arrived, ...changes])
-      if (message.retain) await retained.store(message, append)
+      const append = (changes: Change[]) => {
+        // what came before it is stored before it
+        log.flush()
+        return queueing.enqueue(message, receivers, [log.toChange(message), ...arrived, ...changes])
+      }
+      if (message.retain) await retained.store(message, append, log)
       else await append([])
     },
     /** Drops messages that are past their time. */
@@ -106,6 +117,9 @@ export async function openStore({
     stored: () => journal.append([]),
     problem: () => journal.problem(),
     /** Stores what waits and closes the journal; may be called again. */
-    close: () => journal.close(),
+    async close(): Promise<void> {
+      await log.end()
+      await journal.close()
+    },
   }
 }

@@ -27,7 +27,7 @@ interface Response {
 
 export const TAGS = {
   Publish: 'Readings on their way in. Only devices publish, and only on the device door.',
-  Read: 'The last retained message of a topic.',
+  Read: 'The last retained message of a topic, and what was published before.',
   Stream: 'Messages as they come, as Server-Sent Events.',
   Identity: 'Who the gateway takes you for.',
   Sessions: 'People with browsers, who were invited.',

@@ -133,7 +133,8 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Described>> = {
       'Send many readings as application/x-ndjson, one JSON object a line; one reading goes to /topics/{topic}.',
   },
   rate_limited: {
-    means: 'this device publishes more than `WOTT_PUBLISH_RATE` readings a second',
+    means:
+      'this device publishes more than `WOTT_PUBLISH_RATE` readings a second, or reads more of the history at the same time than it may',
     remedy: 'wait as `Retry-After` says',
     detail: 'This device publishes faster than it may.',
     later: true,

@@ -1,4 +1,5 @@
 import * as health from './health.ts'
+import * as history from './history.ts'
 import * as identity from './identity.ts'
 import type { Operations, Schemas } from './operation.ts'
 import * as pages from './pages.ts'
@@ -12,6 +13,7 @@ import * as stream from './stream.ts'
 export const OPERATIONS = {
   ...publish.OPERATIONS,
   ...read.OPERATIONS,
+  ...history.OPERATIONS,
   ...stream.OPERATIONS,
   ...identity.OPERATIONS,
   ...session.OPERATIONS,
@@ -26,6 +28,7 @@ export const SCHEMAS: Schemas = {
   ...publish.SCHEMAS,
   ...read.SCHEMAS,
   ...stream.SCHEMAS,
+  ...history.SCHEMAS,
   ...identity.SCHEMAS,
   ...session.SCHEMAS,
   ...health.SCHEMAS,

@@ -1,7 +1,7 @@
+import type { Delivery } from '../../broker/broker.ts'
 import { endFrame, eventFrame, gapFrame, RETRY } from '../../live/event.ts'
 import { HEARTBEAT_MS } from '../../live/stream.ts'
-import type { Message } from '../../topic/message.ts'
-import { MAX_FILTERS } from '../stream.ts'
+import { MAX_FILTERS } from '../filters.ts'
 import {
   type Content,
   type Operations,
@@ -34,16 +34,18 @@ export const RESUME: Schema = {
 }
 
 const ID = '5f1c0e9a7b2d-42'
-const MESSAGE: Message = {
+const MESSAGE: Delivery = {
   ...{ topic: 'wott/temperature', payload: Buffer.from('21.5'), qos: 0, retain: false },
   ...{ device: 'sensor.d.wott.local', time: Date.UTC(2026, 10, 24, 8) },
-  ...{ properties: null, expires: null },
+  ...{ properties: null, expires: null, sequence: 42 },
 }
+/** One message, and its id. */
+export const EXAMPLE = { message: MESSAGE, id: ID }
 const { code, message } = exampleOf('session_expired')
 /** As the gateway writes them. */
 export const FRAMES = {
   message: eventFrame(MESSAGE, ID, 'json').toString(),
-  gap: gapFrame(ID, '0123456789ab-7').toString(),
+  gap: gapFrame(ID, '0123456789ab-7', 'unknown_id').toString(),
   end: endFrame(code, message).toString(),
 }
 

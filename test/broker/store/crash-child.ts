@@ -1,11 +1,13 @@
 // Works on a store until it is killed. Writes down what it tries, before, and what was answered,
-// after, in the words that crash.test.ts reads: into a file, as only that is there when it returns.
+// after, in the words that crash-clients.ts reads: into a file, as only that is there when it returns.
 import { openSync, writeSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Fsync } from '../../../src/broker/store/sqlite-file.ts'
 import { openSqliteJournal } from '../../../src/broker/store/sqlite-journal.ts'
 import { openOn } from './test-broker.ts'
 import { receive, release } from './traffic.ts'
 
-const [directory = '', round = '0', log = ''] = process.argv.slice(2)
+const [directory = '', round = '0', log = '', fsync = ''] = process.argv.slice(2)
 const file = openSync(log, 'w')
 function say(...words: (string | number)[]): void {
   writeSync(file, `${words.join(' ')}\n`)
@@ -15,13 +17,17 @@ function say(...words: (string | number)[]): void {
 let last = Number(round) * 1_000_000
 const next = () => ++last
 
-const journal = await openSqliteJournal(directory, { fsync: 'never' })
+const journal = await openSqliteJournal(directory, { fsync: fsync as Fsync })
 const limits = { queueMessages: 1e6, sessions: 1e6, sessionsPerDevice: 1e6 }
 const at = await openOn(journal, { limits })
 const { sessions } = at.broker
 const consumer = await at.connect('consumer')
 await consumer.subscribe('#', 2)
 await (await at.connect('collector')).subscribe('#', 2)
+for (const filter of ['#', '$x/#'])
+  await at.broker.subscribe(filter, ({ payload, topic, sequence }) => {
+    if (topic !== 'gone') say('handed', String(payload), sequence)
+  })
 say('open')
 
 /** QoS 1, each publisher waiting for its PUBACK. */
@@ -31,6 +37,16 @@ async function publishQos1(publisher: number): Promise<void> {
     say('publish', n, publisher)
     await at.publish(`reading/${publisher}`, `${n}`)
     say('puback', n)
+  }
+}
+
+/** QoS 0, which waits for nothing. */
+async function publishQos0(): Promise<void> {
+  for (;;) {
+    const n = next()
+    say('publish0', n)
+    await at.publish('reading/0', `${n}`, { qos: 0 })
+    await pause(1)
   }
 }
 
@@ -93,6 +109,7 @@ const failed = (error: unknown) => {
 }
 for (const publisher of [1, 2, 3, 4]) publishQos1(publisher).catch(failed)
 for (const publisher of [1, 2, 3]) publishQos2(publisher).catch(failed)
+publishQos0().catch(failed)
 for (const topic of [1, 2]) retain(topic).catch(failed)
 subscribeAndWill().catch(failed)
 consume().catch(failed)

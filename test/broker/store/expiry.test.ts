@@ -34,6 +34,17 @@ for (const { name, open } of KINDS)
       assert.deepEqual(counts, { message_expired: 2 })
     })
 
+    test('wait as long as others where a new subscription brought them, however old they are', async () => {
+      const { broker, counts, clock, client, publish } = await opened({ messageExpiry: 10 })
+      await publish('$x/y', '1', { qos: 1, retain: true, time: 0 })
+      clock.time = 1_000
+      const match = { session: client.session, qos: 1, retainAsPublished: false } as const
+      const kept = broker.sessions.retainedOn('$x/y') ?? assert.fail()
+      await broker.sessions.enqueueRetained({ ...match, identifiers: null, group: null }, kept, 1)
+      assert.equal(client.send().length, 1)
+      assert.deepEqual(counts, {})
+    })
+
     test('leave a queue at the time that their publisher gave them, sent or not', async () => {
       const { store, counts, clock, client, connect, publish } = await opened()
       await publish('x', '1', { expires: 10 })

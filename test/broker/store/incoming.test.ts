@@ -53,7 +53,7 @@ test('an arrival is in the commit of its fan-out, and a DUP waits for that', asy
   const at = await opened()
   const received = receive(at, at.publisher, 7, '1')
   const commit = await at.next()
-  assert.deepEqual(commit.changes.map(([name]) => name).sort(), ['enqueue', 'message', 'receive'])
+  assert.deepEqual(commit.changes.map(([name]) => name).sort(), ['append', 'enqueue', 'receive'])
   let answered = false
   const dup = receive(at, at.publisher, 7, '1').finally(() => {
     answered = true
@@ -84,9 +84,16 @@ for (const retain of [false, true])
     assert.equal((await at.broker.retained('#')).length, retain ? 1 : 0)
   })
 
-test('of a session that ends with its connection nothing is written', async () => {
+test('of a session that ends with its connection only the message is written', async () => {
   const at = await opened(0)
-  assert.equal(await receive(at, at.publisher, 7, '1', { topic: '$x' }), true)
+  const received = receive(at, at.publisher, 7, '1', { topic: '$x' })
+  const commit = await at.next()
+  assert.deepEqual(
+    commit.changes.map(([name]) => name),
+    ['append'],
+  )
+  commit.done()
+  assert.equal(await received, true)
   assert.equal(await receive(at, at.publisher, 7, '1', { topic: '$x' }), false)
   await release(at, at.publisher, 7)
   at.publisher.leave()

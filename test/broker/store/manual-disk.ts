@@ -19,6 +19,8 @@ export function createManualDisk() {
         asked.push({ changes, done, fail })
         arrived.resolve()
       }),
+    read: async ({ upTo }) => ({ rows: [], looked: 0, reached: upTo }),
+    split: async () => ({ before: 0, from: null }),
     async close() {
       closed = true
     },

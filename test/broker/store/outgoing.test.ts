@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Message } from '../../../src/topic/message.ts'
 import { payloadsOf } from './clients.ts'
 import { KINDS } from './stores.ts'
 
@@ -101,7 +100,7 @@ for (const { name, open } of KINDS)
       const a = await connect('a')
       await a.subscribe('#', 2)
       await publish('x', '1', { qos: 0, retain: true })
-      const kept = sessions.retainedOn('x') as Message
+      const kept = sessions.retainedOn('x') ?? assert.fail()
       const match = { session: a.session, qos: 2, retainAsPublished: false } as const
       const room: boolean[] = []
       for (const qos of [1, 2] as const) {

@@ -19,8 +19,12 @@ function entryOf(more: Partial<Entry> = {}): Entry {
     retain: false,
     identifiers: null,
     group: null,
-    message: message('x', String(lastId), { expires: lastId % 3 === 0 ? null : lastId % 7 }),
+    message: {
+      ...message('x', String(lastId), { expires: lastId % 3 === 0 ? null : lastId % 7 }),
+      sequence: lastId,
+    },
     held: null,
+    since: 0,
     bytes: 10,
     packetId: 0,
     isReleased: false,

@@ -131,3 +131,42 @@ test('the latest is known while it is on its way into the store, and forgotten w
     assert.equal(String((await broker.retained('a'))[0]?.payload), '1')
   }
 })
+
+test('the last one of QoS 0 is tried until it is stored, and no older one takes its place', async () => {
+  const { publish, next, store } = await openManual()
+  const qos0 = { ...kept, qos: 0 } as const
+  await publish('a', 'a1', qos0)
+  await publish('b', 'b1', qos0)
+  store.log.flush()
+  const first = await next()
+  // while that is on its way
+  await publish('b', 'b2', qos0)
+  first.fail(new Error('full'))
+  await new Promise(setImmediate)
+  store.log.flush()
+  const { changes, done } = await next()
+  const appended = changes.flatMap((change) => (change[0] === 'append' ? [change[3]] : []))
+  const retained = changes.flatMap((change) => (change[0] === 'retain' ? [change[1]] : []))
+  assert.deepEqual(
+    [appended, retained],
+    [
+      ['a1', 'b2'],
+      ['a', 'b'],
+    ],
+  )
+  done()
+})
+
+test('one of QoS 0 waits where the disk does not keep up', async () => {
+  const { broker, publish, through } = await openManual()
+  const qos0 = { ...kept, qos: 0 } as const
+  for (let n = 0; n < 16; n++) await publish(`a/${n}`, 'x'.repeat(1024 * 1024), qos0)
+  let isDone = false
+  const waiting = publish('a/0', 'last', qos0).then(() => {
+    isDone = true
+  })
+  await new Promise(setImmediate)
+  assert.equal(isDone, false)
+  await through(waiting)
+  assert.equal(String((await broker.retained('a/0'))[0]?.payload), 'last')
+})

@@ -99,7 +99,7 @@ test('a subscription that could not be stored is not there, and one that was sta
     [['x', 1]],
   )
   await through(publish('x', '1', { qos: 2 }))
-  await publish('y', '2', { qos: 2 })
+  await through(publish('y', '2', { qos: 2 }))
   assert.deepEqual(
     a.entries().map(({ qos }) => qos),
     [1],

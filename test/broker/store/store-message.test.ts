@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Delivery } from '../../../src/broker/broker.ts'
 import type { Receiver } from '../../../src/broker/store/queueing.ts'
 import { message } from '../contract.ts'
 import type { TestClient } from './clients.ts'
@@ -29,14 +30,22 @@ function toReceiver({ session }: TestClient): Receiver {
   return { match, qos: 2, retain: false }
 }
 
-const retained = message('x', '1', { qos: 2, retain: true })
+let last = 0
+
+/** A message as the broker numbers it before it is stored. */
+function numbered(...as: Parameters<typeof message>): Delivery {
+  last += 1
+  return { ...message(...as), sequence: last }
+}
+
+const retained = numbered('x', '1', { qos: 2, retain: true })
 
 test('what is retained, the places in queues and the arrival of a message are one commit', async () => {
   const { broker, store, clients, from, next } = await opened()
   const stored = store.storeMessage(retained, clients.map(toReceiver), from)
   const commit = await next()
   const names = commit.changes.map(([name]) => name)
-  assert.deepEqual(names.toSorted(), ['enqueue', 'enqueue', 'message', 'receive', 'retain'])
+  assert.deepEqual(names.toSorted(), ['append', 'enqueue', 'enqueue', 'receive', 'retain'])
   // and nothing of it is there before
   assert.deepEqual(
     clients.map((client) => client.queued()),
@@ -63,7 +72,7 @@ test('also when that commit is full', async () => {
   assert.ok(first.changes.length >= 4_096)
   assert.deepEqual(
     first.changes.slice(4_095).map(([name]) => name),
-    ['receive', 'retain', 'message', 'enqueue', 'enqueue'],
+    ['append', 'receive', 'retain', 'enqueue', 'enqueue'],
   )
   first.done()
   await Promise.all([...before, stored])
@@ -89,20 +98,20 @@ test('of one that could not be stored nothing is there', async () => {
 
 test('an empty message that clears nothing is stored for those who wait for it', async () => {
   const { store, clients, from, next } = await opened()
-  const empty = message('x', '', { qos: 2, retain: true })
+  const empty = numbered('x', '', { qos: 2, retain: true })
   const stored = store.storeMessage(empty, clients.map(toReceiver), from)
   const commit = await next()
   assert.deepEqual(commit.changes.map(([name]) => name).toSorted(), [
-    ...['enqueue', 'enqueue', 'message', 'receive'],
+    ...['append', 'enqueue', 'enqueue', 'receive'],
   ])
   commit.done()
   await stored
   assert.deepEqual(clients[0]?.queued(), [''])
 })
 
-test('a message that nobody waits for is only retained, and with QoS 0 nobody waits for that', async () => {
+test('a message that nobody waits for is only in the log, and with QoS 0 nobody waits for that', async () => {
   const { broker, store, next, isAsked } = await opened()
-  const [qos0, qos1] = [0, 1].map((qos) => message('x', '1', { qos: qos as 0 | 1, retain: true }))
+  const [qos0, qos1] = [0, 1].map((qos) => numbered('x', '1', { qos: qos as 0 | 1, retain: true }))
   assert.ok(qos0 && qos1)
   await store.storeMessage(qos0, [], null)
   assert.equal(isAsked(), false)
@@ -111,7 +120,7 @@ test('a message that nobody waits for is only retained, and with QoS 0 nobody wa
   const { changes, done } = await next()
   assert.deepEqual(
     changes.map(([name]) => name),
-    ['retain', 'retain'],
+    ['append', 'retain', 'append', 'retain'],
   )
   done()
   await stored
@@ -121,9 +130,9 @@ test('what is stored later comes later in each queue', async () => {
   const { store, clients, next } = await opened()
   const [a, b] = clients.map(toReceiver) as [Receiver, Receiver]
   const stored = [
-    store.storeMessage(message('x', '1', { qos: 2, retain: true }), [a], null),
-    store.storeMessage(message('y', '2', { qos: 2 }), [b, a], null),
-    store.storeMessage(message('x', '3', { qos: 2, retain: true }), [a, b], null),
+    store.storeMessage(numbered('x', '1', { qos: 2, retain: true }), [a], null),
+    store.storeMessage(numbered('y', '2', { qos: 2 }), [b, a], null),
+    store.storeMessage(numbered('x', '3', { qos: 2, retain: true }), [a, b], null),
   ]
   ;(await next()).done()
   await Promise.all(stored)

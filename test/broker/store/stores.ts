@@ -36,7 +36,10 @@ export async function openFile(directory: string, settings?: Settings): Promise<
 /** A broker whose commits the test answers, in order. */
 export async function openManual(settings?: Settings) {
   const { disk, next, isAsked } = createManualDisk()
-  const at = await openOn(createGroupCommit(disk), settings)
+  const opening = openOn(createGroupCommit(disk), settings)
+  // the numbering, which every start stores before anything else
+  ;(await next()).done()
+  const at = await opening
   /** Lets this one go through, and every other commit that it takes. */
   async function through<T>(work: Promise<T>): Promise<T> {
     let isDone = false

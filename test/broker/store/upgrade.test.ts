@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
-import { writeOldStore } from './old-schemas.ts'
+import { asPublished } from '../contract.ts'
+import { type OldSchema, writeOldStore } from './old-schemas.ts'
 import { openFile, temporaryDirectory } from './stores.ts'
 import type { TestBroker } from './test-broker.ts'
 import { receive, release } from './traffic.ts'
@@ -11,21 +12,21 @@ const HOUR = 3_600
 const NOW = 1_800_000_000_000
 const settings = { now: () => NOW, limits: { sessionExpiry: HOUR } }
 
-for (const schema of [1, 2] as const)
+for (const schema of [1, 2, 3] as const)
   test(`the store of an older gateway is taken over, with all that is in it: schema ${schema}`, async () => {
     const directory = temporaryDirectory()
     const file = join(directory, 'broker.sqlite')
     writeOldStore(file, schema, NOW)
     const before = await openFile(directory, settings)
-    await checkRetained(before)
+    await checkRetained(before, schema)
     await checkSessions(before)
     await checkQueues(before, schema)
-    checkWills(before)
+    checkWills(before, schema)
     await before.crash()
 
     // and once it is taken over it is a store like any other
     const db = new DatabaseSync(file)
-    assert.equal(db.prepare('PRAGMA user_version').get()?.user_version, 3)
+    assert.equal(db.prepare('PRAGMA user_version').get()?.user_version, 4)
     const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all()
     const layout = tables.map(({ name }) => [name, columnsOf(db, String(name))])
     db.close()
@@ -33,15 +34,28 @@ for (const schema of [1, 2] as const)
     await checkUse(directory)
   })
 
-async function checkRetained({ broker }: TestBroker): Promise<void> {
-  const common = { retain: true, properties: null, expires: null }
-  assert.deepEqual(await broker.retained('#'), [
+/** What MQTT 5 said of some of the messages. */
+const plain = (schema: OldSchema) => (schema === 3 ? { contentType: 'text/plain' } : null)
+
+async function checkRetained({ broker, store }: TestBroker, schema: OldSchema): Promise<void> {
+  const found = await broker.retained('#')
+  // by the time they came, which was not always known
+  assert.deepEqual(found.map(asPublished), [
+    {
+      ...{ topic: 'b', payload: Buffer.from('2'), qos: 0, device: null, time: 0 },
+      ...{ retain: true, properties: null, expires: null },
+    },
     {
       ...{ topic: 'a', payload: Buffer.from('1'), qos: 1, device: 'd1', time: 1_700_000_000_000 },
-      ...common,
+      ...{ retain: true, properties: plain(schema), expires: schema === 3 ? 9e12 : null },
     },
-    { topic: 'b', payload: Buffer.from('2'), qos: 0, device: null, time: null, ...common },
   ])
+  // in the log after all that waits, and before all that comes
+  const numbers = [14, ...found.map(({ sequence }) => sequence), store.log.start() + 1]
+  assert.deepEqual(
+    numbers,
+    [...new Set(numbers)].toSorted((a, b) => a - b),
+  )
 }
 
 async function checkSessions({ store }: TestBroker): Promise<void> {
@@ -67,7 +81,7 @@ async function checkSessions({ store }: TestBroker): Promise<void> {
   ])
 }
 
-async function checkQueues(at: TestBroker, schema: 1 | 2): Promise<void> {
+async function checkQueues(at: TestBroker, schema: OldSchema): Promise<void> {
   const away = at.store.sessions.find('d1/away')?.queue.admitted() ?? []
   assert.deepEqual(
     away.map(({ message, qos, packetId, isReleased, retain, identifiers }) => [
@@ -76,32 +90,41 @@ async function checkQueues(at: TestBroker, schema: 1 | 2): Promise<void> {
     [
       ['PUBREL', 2, 78, true, false, null],
       ['10', 2, 77, false, false, null],
-      ['12', 1, 0, false, schema === 2, null],
+      ['12', 1, 0, false, schema !== 1, schema === 3 ? [3, 4] : null],
       ['14', 1, 0, false, false, null],
     ],
   )
   assert.deepEqual(
     away.map(({ message }) => message && [message.topic, message.device, message.properties]),
-    [null, ['x', 'd1', null], ['y', 'd2', null], ['y', null, null]],
+    [null, ['x', 'd1', null], ['y', 'd2', plain(schema)], ['y', null, null]],
   )
   const there = await at.connect('d1/there')
   assert.equal(there.isPresent, true)
   assert.deepEqual(there.queued(), ['14'])
   // topics and payloads, held once
-  assert.equal(at.store.stats().queuedBytes, 9)
+  assert.equal(at.store.stats().queuedBytes, schema === 3 ? 9 + 'text/plain'.length : 9)
   assert.equal(await receive(at, there, 7, 'a DUP'), false)
   await release(at, there, 7)
   assert.equal(await receive(at, there, 7, 'new', { topic: '$x' }), true)
   assert.equal((await at.connect('d9/gone')).session.arrivals.size, 0)
 }
 
-function checkWills({ store }: TestBroker): void {
+function checkWills({ store }: TestBroker, schema: OldSchema): void {
   const wills = [...store.wills.all()].map(({ client, will, due }) => [
     ...[client, String(will.message.payload), will.message.qos, will.message.retain],
     ...[will.message.properties, will.messageExpiry, will.delay, due],
   ])
   // that of who came back is gone
-  assert.deepEqual(wills, [['d3/clean', '18', 0, false, null, null, 0, null]])
+  assert.deepEqual(wills, [
+    [
+      'd3/clean',
+      '18',
+      0,
+      false,
+      ...(schema === 3 ? [plain(schema), 60, 5] : [null, null, 0]),
+      null,
+    ],
+  ])
 }
 
 /** Everything that can be written is, and read again. */

@@ -1,0 +1,37 @@
+import { once } from 'node:events'
+import { createConnection } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { codeOf, UsageError } from '../errors.ts'
+import type { AdminAnswer, AdminRequest } from './socket.ts'
+
+/** The file name of the socket in the folder of the store. */
+export const ADMIN_SOCKET = 'admin.sock'
+
+/** What a running gateway says when it does not do what it was asked. */
+export class AdminRefusal extends Error {
+  override readonly name = 'AdminRefusal'
+}
+
+/**
+ * Asks the gateway that listens at `path`. Resolves with null where none does. Rejects with an AdminRefusal that says why it
+ * does not do it, and with a UsageError where this user may not ask.
+ */
+export async function askGateway(path: string, command: string): Promise<unknown> {
+  const socket = createConnection(path)
+  try {
+    await once(socket, 'connect')
+  } catch (error) {
+    if (codeOf(error) === 'EACCES' || codeOf(error) === 'EPERM')
+      throw new UsageError(`this user may not ask the gateway at ${path}: run this as its owner`, {
+        cause: error,
+      })
+    // left behind by a crash, or not there at all
+    return null
+  }
+  socket.write(`${JSON.stringify({ command } satisfies AdminRequest)}\n`)
+  const line = await text(socket)
+  if (line === '') throw new AdminRefusal('the gateway ended before it answered')
+  const answer = JSON.parse(line) as AdminAnswer
+  if ('error' in answer) throw new AdminRefusal(answer.error)
+  return answer.result
+}

@@ -1,0 +1,42 @@
+import { randomBytes } from 'node:crypto'
+import { readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import type { AdminCommands } from './socket.ts'
+
+export interface Administered {
+  info(): Promise<unknown>
+  backup(file: string): Promise<void>
+}
+
+const COPY = /^backup-[\da-f]+\.sqlite(-journal)?$/
+
+/** What a running gateway does when it is asked. A copy of the store is made in `folder`; whoever asked moves it from there. */
+export function createAdminCommands(
+  folder: string,
+  store: Administered,
+  log: Logger,
+): AdminCommands {
+  return {
+    info: () => store.info(),
+    async backup(gone) {
+      const file = join(folder, `backup-${randomBytes(6).toString('hex')}.sqlite`)
+      log.info('a copy of the store is being made')
+      try {
+        await store.backup(file)
+      } catch (error) {
+        log.error({ err: error }, 'no copy of the store was made')
+        throw error
+      }
+      if (gone.aborted) await rm(file, { force: true })
+      log.info('a copy of the store was made')
+      return { file }
+    },
+  }
+}
+
+/** Deletes the copies that nobody came for before the last gateway ended. */
+export async function removeOldCopies(folder: string): Promise<void> {
+  for (const name of await readdir(folder))
+    if (COPY.test(name)) await rm(join(folder, name), { force: true })
+}

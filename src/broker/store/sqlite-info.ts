@@ -1,0 +1,83 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { setImmediate } from 'node:timers/promises'
+import type { LogUsage } from './log-usage.ts'
+
+/** What a store holds. Times are milliseconds since the Unix epoch, null where there is no message. */
+export interface StoreInfo {
+  readonly entries: number
+  /** Of topics, payloads and properties, and 100 for each message. */
+  readonly bytes: number
+  /** What the database takes on the disk. */
+  readonly fileBytes: number
+  readonly oldest: number | null
+  readonly newest: number | null
+  readonly topics: number
+  readonly sessions: number
+  readonly queued: number
+  readonly retained: number
+  readonly devices: number
+  /** Those with the most bytes. */
+  readonly largest: readonly DeviceInfo[]
+}
+
+export interface DeviceInfo {
+  /** Null for messages that no device published. */
+  readonly device: string | null
+  readonly entries: number
+  readonly bytes: number
+}
+
+const LARGEST = 10
+/** How long others may have to wait. */
+const STEP_MS = 2
+
+/** Looks at a store little by little, so that commits come in between. */
+export async function readStoreInfo(db: DatabaseSync, usage: LogUsage): Promise<StoreInfo> {
+  const pause = createPauses()
+  while (!usage.isComplete) {
+    usage.count()
+    await pause()
+  }
+  const topics = await countTopics(db, pause)
+  const one = (sql: string) => Number(db.prepare(`SELECT (${sql}) AS n`).get()?.n ?? 0)
+  const timeAt = (end: 'ASC' | 'DESC') =>
+    usage.total.entries === 0 ? null : one(`SELECT time FROM log ORDER BY number ${end} LIMIT 1`)
+  const largest = [...usage.byDevice]
+    .map(([device, { entries, bytes }]) => ({ device, entries, bytes }))
+    .sort((a, b) => b.bytes - a.bytes)
+    .slice(0, LARGEST)
+  return {
+    ...usage.total,
+    fileBytes:
+      one('SELECT page_count FROM pragma_page_count') *
+      one('SELECT page_size FROM pragma_page_size'),
+    oldest: timeAt('ASC'),
+    newest: timeAt('DESC'),
+    topics,
+    sessions: one('SELECT count(*) FROM sessions'),
+    queued: one('SELECT count(*) FROM queue'),
+    retained: one('SELECT count(*) FROM retained'),
+    devices: usage.byDevice.size,
+    largest,
+  }
+}
+
+/** One step of the index for each topic, however many messages it has. */
+async function countTopics(db: DatabaseSync, pause: () => Promise<void>): Promise<number> {
+  const next = db.prepare('SELECT topic FROM log WHERE topic > ? ORDER BY topic LIMIT 1')
+  let count = 0
+  for (let row = next.get(''); row; row = next.get(row.topic as string)) {
+    count += 1
+    await pause()
+  }
+  return count
+}
+
+function createPauses(): () => Promise<void> {
+  let start = performance.now()
+  return async () => {
+    if (performance.now() - start < STEP_MS) return
+    await setImmediate()
+    start = performance.now()
+  }
+}

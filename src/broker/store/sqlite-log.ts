@@ -1,0 +1,76 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { topicMatches } from '../../topic/match.ts'
+import type { LogRange, LogSplit } from '../broker.ts'
+import type { Changes, LogRow } from './changes.ts'
+import { toBuffer, toCharacters } from './columns.ts'
+import type { LogRows } from './journal.ts'
+import { READ_LOG, SPLIT_LOG } from './sqlite-statements.ts'
+
+/** Rows that one read looks at, and bytes that it returns: some milliseconds, between two commits. */
+const ROWS_READ = 2_000
+const BYTES_READ = 1024 * 1024
+
+/** Reads a range of the log part by part. A single topic is read by its index, whatever else the log holds. */
+export function createLogReader(db: DatabaseSync): (range: LogRange) => LogRows {
+  const all = { asc: prepare(db, READ_LOG.all.ASC), desc: prepare(db, READ_LOG.all.DESC) }
+  const one = { asc: prepare(db, READ_LOG.one.ASC), desc: prepare(db, READ_LOG.one.DESC) }
+
+  function rowsOf({ after, upTo, filters, newestFirst }: LogRange): Iterable<unknown> {
+    const order = newestFirst ? 'desc' : 'asc'
+    const [filter = '', ...others] = filters
+    return others.length > 0 || /[+#]/.test(filter)
+      ? all[order].iterate(after, upTo)
+      : one[order].iterate(after, upTo, filter)
+  }
+
+  return (range) => {
+    const { after, upTo, filters, newestFirst } = range
+    const rows: Changes['append'][] = []
+    let looked = 0
+    let bytes = 0
+    for (const entry of rowsOf(range)) {
+      const [number, topic, payload, ...rest] = entry as LogRow
+      looked += 1
+      if (filters.some((filter) => topicMatches(filter, topic))) {
+        rows.push([number, topic, toCharacters(toBuffer(payload)), ...rest])
+        bytes += payload.length
+      }
+      if (looked === ROWS_READ || bytes >= BYTES_READ)
+        return { rows, looked, reached: newestFirst ? number - 1 : number }
+    }
+    return { rows, looked, reached: newestFirst ? after : upTo }
+  }
+}
+
+/** Finds where a time falls, by a binary search: an index of times would cost every append. */
+export function createLogSplitter(db: DatabaseSync): (time: number) => LogSplit {
+  const bounds = prepare(db, SPLIT_LOG.bounds)
+  const from = prepare(db, SPLIT_LOG.from)
+  const before = prepare(db, SPLIT_LOG.before)
+
+  return (time) => {
+    const [first, last] = row(bounds.get())
+    let [low, high] = [first, last + 1]
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2)
+      const found = from.get(middle)
+      // without a row the log is empty
+      const [number, its] = found === undefined ? [0, time] : row(found)
+      if (its < time) low = number + 1
+      else high = middle
+    }
+    const [found] = row(before.get(low))
+    const next = from.get(low)
+    return { before: found, from: next === undefined ? null : row(next)[0] }
+  }
+}
+
+function prepare(db: DatabaseSync, sql: string): StatementSync {
+  const statement = db.prepare(sql)
+  statement.setReturnArrays(true)
+  return statement
+}
+
+function row(row: unknown): [number, number] {
+  return row as [number, number]
+}

@@ -1,0 +1,103 @@
+import { chmodSync, chownSync, constants, copyFileSync, linkSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { exists } from '../../disk/exists.ts'
+import { makePrivateDirectory, syncDirectory, UNFINISHED } from '../../disk/files.ts'
+import { messageOf, UsageError } from '../../errors.ts'
+import { BLOCK } from './log.ts'
+import { asUsageError, checkOwner, SCHEMA_VERSION, STORE_FILE, storeFile } from './sqlite-file.ts'
+
+/**
+ * Puts a copy of `backup` into `directory` as its store. Throws a UsageError, and leaves `directory` as it was, where `backup`
+ * is not a whole store, or where there is a store that is in use or not empty.
+ */
+export async function restoreStore(backup: string, directory: string): Promise<void> {
+  if (exists(`${backup}-wal`))
+    throw new UsageError(
+      `${backup} has ${backup}-wal beside it, so it is no backup but a store, and may be in use; make a backup of it with wott-gateway backup`,
+    )
+  makePrivateDirectory(directory)
+  requireEmpty(directory)
+  const log = `${storeFile(directory)}-wal`
+  // SQLite would play it back over what is restored
+  if (exists(log))
+    throw new UsageError(`${log} belongs to a store that is no longer here: move it away too`)
+  const unfinished = join(directory, UNFINISHED + STORE_FILE)
+  try {
+    for (const name of [unfinished, `${unfinished}-wal`]) rmSync(name, { force: true })
+    copyFileSync(backup, unfinished, constants.COPYFILE_FICLONE)
+    chmodSync(unfinished, 0o600)
+    giveToOwner(unfinished, directory)
+    prepare(unfinished, backup)
+    // fails where a gateway has made a store meanwhile
+    linkSync(unfinished, storeFile(directory))
+    await syncDirectory(directory)
+  } finally {
+    for (const name of [unfinished, `${unfinished}-wal`]) rmSync(name, { force: true })
+  }
+}
+
+/** What root restores belongs to whom the folder belongs to, as the gateway probably runs as that user. */
+function giveToOwner(file: string, directory: string): void {
+  if (process.geteuid?.() !== 0) return
+  const { uid, gid } = statSync(directory)
+  chownSync(file, uid, gid)
+}
+
+/** Deletes a store without anything in it. */
+function requireEmpty(directory: string): void {
+  const file = storeFile(directory)
+  if (!exists(file)) return
+  let db: DatabaseSync | undefined
+  try {
+    db = new DatabaseSync(file, { timeout: 0 })
+    db.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE')
+    const isEmpty = checkOwner(db, file) === 0 || !hasRows(db)
+    if (!isEmpty)
+      throw new UsageError(
+        `${directory} has a store with messages or sessions in it, which would be lost: move ${file} (and ${file}-wal, if it is there) away first`,
+      )
+    rmSync(file)
+  } catch (error) {
+    throw asUsageError(error, file)
+  } finally {
+    db?.close()
+  }
+}
+
+function hasRows(db: DatabaseSync): boolean {
+  const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all()
+  return tables
+    .map(({ name }) => String(name))
+    .filter((name) => name !== 'meta' && name !== 'probe')
+    .some((name) => db.prepare(`SELECT 1 FROM ${name} LIMIT 1`).get() !== undefined)
+}
+
+/** Throws a UsageError unless the copy is a whole store; has it go on with numbers that the first one has not given since. */
+function prepare(file: string, backup: string): void {
+  let db: DatabaseSync | undefined
+  try {
+    db = new DatabaseSync(file)
+    db.exec('PRAGMA locking_mode = EXCLUSIVE')
+    const version = checkOwner(db, backup)
+    if (version === 0) throw new UsageError(`${backup} is empty`)
+    const [problem] = db.prepare('PRAGMA integrity_check(1)').all()
+    if (problem?.integrity_check !== 'ok')
+      throw new UsageError(`${backup} is damaged: ${String(problem?.integrity_check)}`)
+    if (version === SCHEMA_VERSION)
+      // so that whoever resumes is told that messages may be missing
+      db.exec(`
+        UPDATE meta SET value = CAST(value AS INTEGER) + ${BLOCK} WHERE key = 'mark';
+        UPDATE meta SET value = '0' WHERE key = 'clean'`)
+  } catch (error) {
+    throw toUsageError(error, backup)
+  } finally {
+    db?.close()
+  }
+}
+
+function toUsageError(error: unknown, backup: string): unknown {
+  const usage = asUsageError(error, backup)
+  if (!(usage instanceof UsageError) || usage === error) return usage
+  return new UsageError(`${backup} is no backup of a store: ${messageOf(error)}`, { cause: error })
+}

@@ -1,0 +1,47 @@
+import { DatabaseSync } from 'node:sqlite'
+import { exists } from '../../disk/exists.ts'
+import { UsageError } from '../../errors.ts'
+import { createLogUsage } from './log-usage.ts'
+import { copyDatabase } from './sqlite-backup.ts'
+import { asUsageError, checkOwner, SCHEMA_VERSION, storeFile } from './sqlite-file.ts'
+import { readStoreInfo, type StoreInfo } from './sqlite-info.ts'
+
+const LOCK_TIMEOUT_MS = 1_000
+
+/** What the store in `directory` holds, which no gateway has open. Throws a UsageError where there is none. */
+export function stoppedStoreInfo(directory: string): Promise<StoreInfo> {
+  return withStopped(directory, async (db, version) => {
+    if (version < SCHEMA_VERSION)
+      throw new UsageError(
+        `${storeFile(directory)} was written by an older gateway; start this one with it once, which brings it up to date`,
+      )
+    return readStoreInfo(db, createLogUsage(db))
+  })
+}
+
+/** Copies the store in `directory`, which no gateway has open, to `file`, which is not there yet. */
+export function copyStoppedStore(directory: string, file: string): Promise<void> {
+  return withStopped(directory, (db) => copyDatabase(db, file))
+}
+
+async function withStopped<T>(
+  directory: string,
+  work: (db: DatabaseSync, version: number) => Promise<T>,
+): Promise<T> {
+  const file = storeFile(directory)
+  if (!exists(file))
+    throw new UsageError(
+      `there is no store in ${directory}; name the folder of WOTT_BROKER=file:PATH`,
+    )
+  let db: DatabaseSync | undefined
+  try {
+    db = new DatabaseSync(file, { timeout: LOCK_TIMEOUT_MS })
+    // so that no gateway opens it meanwhile
+    db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA query_only = ON')
+    return await work(db, checkOwner(db, file))
+  } catch (error) {
+    throw asUsageError(error, file)
+  } finally {
+    db?.close()
+  }
+}

@@ -1,0 +1,199 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { createLogUsage, type LogUsage, ROW_BYTES } from './log-usage.ts'
+import type { LogState, Retention } from './retention.ts'
+import { createTopicsKept, type TopicsKept } from './topics-kept.ts'
+
+/** Deletes from the log what is past its time or has no room. */
+export interface Trim {
+  readonly usage: LogUsage
+  state(): LogState
+  /** Does a part of what there is to do, within some milliseconds; returns whether there is more to do now. */
+  step(now: number): boolean
+}
+
+export interface Row {
+  readonly number: number
+  readonly device: string | null
+  readonly time: number
+  readonly bytes: number
+  /** Whether it is retained or waits in a queue. */
+  readonly isReferredTo: boolean
+  /** Whether it is the latest of its topic. */
+  readonly isLatest: boolean
+}
+
+/** Nothing younger is trimmed, so that whoever comes right back has missed nothing. */
+const YOUNGEST_MS = 60_000
+/** With what its commit takes, about twice as long for whoever waits. */
+const STEP_MS = 1
+const ROWS_AT_ONCE = 64
+/** How often what was kept is looked at again. */
+const SWEEP_MS = 1_000
+/** To what part of its share a device is trimmed, so that it is not walked for again at once. */
+const RELIEF = 7 / 8
+
+const ROWS = `
+  SELECT number, device, time, ${ROW_BYTES},
+    EXISTS (SELECT 1 FROM retained r WHERE r.topic = log.topic AND r.number = log.number)
+      OR EXISTS (SELECT 1 FROM queue WHERE message = log.number),
+    NOT EXISTS (SELECT 1 FROM log newer WHERE newer.topic = log.topic AND newer.number > log.number)
+  FROM log WHERE number > ? AND number <= ? ORDER BY number LIMIT ${ROWS_AT_ONCE}`
+
+/** Trims the log of `db`, which nothing else deletes from. */
+export function createTrim(db: DatabaseSync, retention: Retention): Trim {
+  const usage = createLogUsage(db)
+  const select = db.prepare(ROWS)
+  select.setReturnArrays(true)
+  const deleteRow = db.prepare('DELETE FROM log WHERE number = ?')
+  const writeMeta = db.prepare('REPLACE INTO meta VALUES (?, ?)')
+  const synchronous = Number(db.prepare('PRAGMA synchronous').get()?.synchronous)
+  let trimmed = readNumber(db, 'trimmed')
+  let thinned = readNumber(db, 'thinned')
+  // what is left up to here was kept
+  let cursor = trimmed
+  const topics = createTopicsKept(retention)
+  let swept = 0
+  let lastSweep = 0
+  // one walk through the log for all devices that had more than their share when it began
+  let pass: { cursor: number; over: Set<string | null>; keeps: TopicsKept } | null = null
+  let lastPass = 0
+  const share: Retention = { ...retention, bytes: 2 * retention.bytesPerDevice }
+  // what this step deletes: counted once that is stored
+  let removed: Row[] = []
+  let removedBytes = 0
+  let removedOf = new Map<string | null, number>()
+  let highest = { trimmed, thinned }
+  let end = 0
+  const isOver = () => performance.now() > end
+
+  function rowsAfter(number: number, upTo = Number.MAX_SAFE_INTEGER): Row[] {
+    return (select.all(number, upTo) as unknown as RowColumns[]).map(toRow)
+  }
+
+  function remove(row: Row, why: keyof typeof highest): void {
+    deleteRow.run(row.number)
+    removed.push(row)
+    removedBytes += row.bytes
+    removedOf.set(row.device, (removedOf.get(row.device) ?? 0) + row.bytes)
+    highest[why] = Math.max(highest[why], row.number)
+  }
+
+  /** Deletes the oldest while they are past their age or there are too many; returns whether there may be more. */
+  function trimOldest(now: number): boolean {
+    const rows = rowsAfter(cursor)
+    for (const row of rows) {
+      const hasRoom = usage.total.bytes - removedBytes <= retention.bytes
+      if (row.time > now - YOUNGEST_MS || (hasRoom && row.time > now - retention.age)) return false
+      if (isOver()) return true
+      cursor = row.number
+      if (!row.isReferredTo && !topics.keeps(row, now)) remove(row, 'trimmed')
+    }
+    return rows.length === ROWS_AT_ONCE
+  }
+
+  /** Deletes the oldest of devices that have more than their share; returns whether there may be more. */
+  function trimShares(now: number): boolean {
+    if (!pass) {
+      if (Math.abs(now - lastPass) < YOUNGEST_MS) return false
+      const over = [...usage.byDevice].filter(([, { bytes }]) => bytes > retention.bytesPerDevice)
+      if (over.length === 0) return false
+      lastPass = now
+      pass = {
+        cursor,
+        over: new Set(over.map(([device]) => device)),
+        keeps: createTopicsKept(share),
+      }
+    }
+    const rows = rowsAfter(Math.max(pass.cursor, cursor))
+    for (const row of rows) {
+      if (row.time > now - YOUNGEST_MS) break
+      if (isOver()) return true
+      pass.cursor = row.number
+      if (!pass.over.has(row.device)) continue
+      if (leftOf(row.device) <= retention.bytesPerDevice * RELIEF) pass.over.delete(row.device)
+      else if (!row.isReferredTo && !pass.keeps.keeps(row, now)) remove(row, 'thinned')
+      if (pass.over.size === 0) break
+    }
+    if (rows.at(-1)?.number === pass.cursor && pass.over.size > 0) return true
+    pass = null
+    return false
+  }
+
+  function leftOf(device: string | null): number {
+    return (usage.byDevice.get(device)?.bytes ?? 0) - (removedOf.get(device) ?? 0)
+  }
+
+  /** Looks again at what was kept; returns whether there is more to look at in this round. */
+  function sweep(now: number): boolean {
+    const rows = rowsAfter(swept, cursor)
+    for (const row of rows) {
+      if (isOver()) return true
+      swept = row.number
+      if (!row.isReferredTo && !topics.stillKeeps(row, now)) remove(row, 'trimmed')
+    }
+    if (rows.length === ROWS_AT_ONCE) return true
+    swept = 0
+    topics.endRound()
+    return false
+  }
+
+  function runPasses(now: number): boolean {
+    while (trimOldest(now)) if (isOver()) return true
+    while (trimShares(now)) if (isOver()) return true
+    if (Math.abs(now - lastSweep) < SWEEP_MS) return false
+    lastSweep = now
+    while (sweep(now) && !isOver());
+    return false
+  }
+
+  return {
+    usage,
+    state: () => ({ trimmed, thinned, usage: usage.isComplete ? { ...usage.total } : null }),
+    step(now) {
+      end = performance.now() + STEP_MS
+      if (!usage.isComplete) {
+        while (!usage.isComplete && !isOver()) usage.count()
+        return true
+      }
+      removed = []
+      removedBytes = 0
+      removedOf = new Map()
+      highest = { trimmed, thinned }
+      // nobody waits for it: it is on the disk with the next message
+      if (synchronous > 1) db.exec('PRAGMA synchronous = NORMAL')
+      let isMore: boolean
+      try {
+        db.exec('BEGIN')
+        isMore = runPasses(now)
+        if (highest.trimmed > trimmed) writeMeta.run('trimmed', String(highest.trimmed))
+        if (highest.thinned > thinned) writeMeta.run('thinned', String(highest.thinned))
+        db.exec('COMMIT')
+      } catch (error) {
+        if (db.isTransaction) db.exec('ROLLBACK')
+        throw error
+      } finally {
+        if (synchronous > 1) db.exec(`PRAGMA synchronous = ${synchronous}`)
+      }
+      ;({ trimmed, thinned } = highest)
+      for (const { device, bytes } of removed) usage.add(device, -1, -bytes)
+      return isMore
+    },
+  }
+}
+
+type RowColumns = [number, string | null, number, number, 0 | 1, 0 | 1]
+
+function toRow([number, device, time, bytes, referredTo, latest]: RowColumns): Row {
+  return {
+    number,
+    device,
+    time,
+    bytes,
+    isReferredTo: referredTo === 1,
+    isLatest: latest === 1,
+  }
+}
+
+function readNumber(db: DatabaseSync, key: string): number {
+  return Number(db.prepare('SELECT value FROM meta WHERE key = ?').get(key)?.value ?? 0)
+}

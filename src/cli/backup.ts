@@ -1,0 +1,64 @@
+import { open, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { exists } from '../disk/exists.ts'
+import { moveFile, UNFINISHED } from '../disk/files.ts'
+import { UsageError } from '../errors.ts'
+import { readArguments, requireWords } from './arguments.ts'
+import { type Command, print } from './command.ts'
+import { helpText } from './help.ts'
+import { askOwner, STORE, whichStore } from './store-folder.ts'
+
+export const backup: Command = {
+  help: helpText({
+    usage: ['backup FILE [--store DIR]'],
+    about: [
+      'Writes a consistent copy of the store to FILE: all messages, sessions with what waits for them, and retained messages. A gateway that runs makes the copy itself, and goes on meanwhile; it needs the room for it in its folder. FILE can be read by its owner alone, and an older backup in its place is replaced once the new one is complete.',
+      'The certificates, the ACL file and the list of viewers are files of their own.',
+    ],
+    flags: { store: STORE },
+    examples: [
+      'wott-gateway backup /backup/broker.sqlite',
+      'wott-gateway backup nightly.sqlite --store /var/lib/wott-gateway',
+    ],
+  }),
+  async run(args) {
+    const { values, words } = readArguments(args, { store: STORE })
+    requireWords(words, ['FILE'])
+    const [file = ''] = words
+    const directory = whichStore(values.store)
+    await requireReplaceable(file)
+    await writeBackup(directory, file)
+    print(file)
+    return undefined
+  },
+}
+
+async function writeBackup(directory: string, file: string): Promise<void> {
+  const made = await askOwner<{ file: string }>(directory, 'backup')
+  const copy = made?.file ?? join(dirname(file), UNFINISHED + basename(file))
+  try {
+    if (!made) {
+      await rm(copy, { force: true })
+      const { copyStoppedStore } = await import('../broker/store/sqlite-stopped.ts')
+      await copyStoppedStore(directory, copy)
+    }
+    await moveFile(copy, file)
+  } catch (error) {
+    await rm(copy, { force: true })
+    throw error
+  }
+}
+
+/** Where SQLite has the application id, and that of a store. */
+const ID = { offset: 68, text: 'wott' } as const
+
+/** A slip of the hand is not to cost another file. */
+async function requireReplaceable(file: string): Promise<void> {
+  const folder = dirname(file)
+  if (!exists(folder)) throw new UsageError(`there is no folder ${folder}`)
+  if (!exists(file)) return
+  await using handle = await open(file)
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(4), 0, 4, ID.offset)
+  if (bytesRead === 4 && buffer.toString('latin1') === ID.text) return
+  throw new UsageError(`${file} is there and is no backup: name another file, or delete it`)
+}

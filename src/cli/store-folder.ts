@@ -1,0 +1,41 @@
+import { join } from 'node:path'
+import { ADMIN_SOCKET, AdminRefusal, askGateway } from '../admin/ask.ts'
+import { SETTINGS } from '../config/schema.ts'
+import { exists } from '../disk/exists.ts'
+import { UsageError } from '../errors.ts'
+import { ArgumentsError } from './arguments.ts'
+import { CommandFailure } from './command.ts'
+import { USUAL_DIRECTORY } from './directory.ts'
+
+export const STORE = {
+  type: 'string',
+  value: 'DIR',
+  help: 'the folder of the store [that of WOTT_BROKER, else .wott/data, else data]',
+} as const
+
+/** The folder of the store that is meant. Throws a UsageError where `WOTT_BROKER` names none. */
+export function whichStore(given: string | undefined): string {
+  if (given === '') throw new ArgumentsError('DIR must not be empty')
+  if (given !== undefined) return given
+  const setting = process.env.WOTT_BROKER
+  if (setting) return folderOf(setting)
+  const made = join(USUAL_DIRECTORY, 'data')
+  return exists(made) ? made : folderOf(SETTINGS.broker.fallback as string)
+}
+
+function folderOf(setting: string): string {
+  const address = SETTINGS.broker.parse(setting)
+  if (address.kind === 'file') return address.path
+  throw new UsageError('WOTT_BROKER is memory:, which stores nothing; name a folder')
+}
+
+/** Asks the gateway that has the store open; null where none has. */
+export async function askOwner<T>(directory: string, command: string): Promise<T | null> {
+  try {
+    return (await askGateway(join(directory, ADMIN_SOCKET), command)) as T | null
+  } catch (error) {
+    if (error instanceof AdminRefusal)
+      throw new CommandFailure(`the gateway did not do it: ${error.message}`)
+    throw error
+  }
+}

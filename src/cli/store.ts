@@ -1,0 +1,72 @@
+import type { StoreInfo } from '../broker/store/sqlite-info.ts'
+import { pickAction } from './actions.ts'
+import { readArguments, requireWords } from './arguments.ts'
+import { type Command, print } from './command.ts'
+import { helpText } from './help.ts'
+import { askOwner, whichStore } from './store-folder.ts'
+
+const JSON_FLAG = { type: 'boolean', help: 'one JSON object' } as const
+
+const ACTIONS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = { info }
+
+export const store: Command = {
+  help: helpText({
+    usage: ['store info [DIR] [--json]'],
+    about: [
+      'Says what the store in DIR holds, whether a gateway runs with it or not. DIR is the folder of WOTT_BROKER=file:DIR; without it, that of WOTT_BROKER, else .wott/data, else data.',
+    ],
+    words: [
+      [
+        'info [DIR]',
+        'messages, their bytes and times, topics, sessions, what waits for them, what is retained, and the ten devices with the most bytes',
+      ],
+    ],
+    flags: { json: JSON_FLAG },
+    examples: ['wott-gateway store info', 'wott-gateway store info /var/lib/wott-gateway --json'],
+  }),
+  async run([action, ...args]) {
+    await pickAction('store', ACTIONS, action)(args)
+    return undefined
+  },
+}
+
+async function info(args: readonly string[]): Promise<void> {
+  const { values, words } = readArguments(args, { json: JSON_FLAG })
+  requireWords(words, [], ['DIR'])
+  const directory = whichStore(words[0])
+  const running = await askOwner<StoreInfo>(directory, 'info')
+  const found =
+    running ??
+    (await (await import('../broker/store/sqlite-stopped.ts')).stoppedStoreInfo(directory))
+  if (values.json) print(toJson(found, running !== null))
+  else print(toText(found, directory, running !== null))
+}
+
+function toJson({ oldest, newest, ...counts }: StoreInfo, running: boolean): string {
+  return JSON.stringify({ running, ...counts, oldest: toTime(oldest), newest: toTime(newest) })
+}
+
+function toText(found: StoreInfo, directory: string, running: boolean): string {
+  const rows: [string, string][] = [
+    ['store', `${directory}, ${running ? 'a gateway runs with it' : 'no gateway runs with it'}`],
+    ['messages', `${found.entries}, ${inMiB(found.bytes)}; ${inMiB(found.fileBytes)} on the disk`],
+    ['oldest', toTime(found.oldest) ?? 'none'],
+    ['newest', toTime(found.newest) ?? 'none'],
+    ['topics', `${found.topics}`],
+    ['retained', `${found.retained}`],
+    ['sessions', `${found.sessions}, ${found.queued} messages wait for them`],
+    ['devices', `${found.devices}`],
+  ]
+  const devices = found.largest.map(
+    ({ device, entries, bytes }) => `  ${device ?? '(none)'}\t${entries}\t${inMiB(bytes)}`,
+  )
+  return [...rows.map(([name, value]) => `${name.padEnd(10)}${value}`), ...devices].join('\n')
+}
+
+function toTime(time: number | null): string | null {
+  return time === null ? null : new Date(time).toISOString()
+}
+
+function inMiB(bytes: number): string {
+  return `${(bytes / 1024 ** 2).toFixed(1)} MiB`
+}

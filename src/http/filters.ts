@@ -1,0 +1,37 @@
+import type { Denials } from '../acl/denials.ts'
+import { GatewayError } from '../errors.ts'
+import type { Caller } from '../relay/relay.ts'
+import { filterProblem } from '../topic/topic.ts'
+
+export const MAX_FILTERS = 64
+
+/** Why `caller` is refused what it asks `path` for: filters that are not valid, or of which it could never read anything. */
+export function filtersProblem(
+  path: string,
+  filters: readonly string[],
+  { access, door, identity }: Caller,
+  denials: Denials,
+): GatewayError | null {
+  if (filters.length === 0)
+    return new GatewayError('query_invalid', `Name at least one filter: ${path}?filter=wott/%23`)
+  if (filters.length > MAX_FILTERS)
+    return new GatewayError(
+      'query_invalid',
+      `There may be at most ${MAX_FILTERS} filters, not ${filters.length}.`,
+    )
+  for (const filter of filters) {
+    if (filter.startsWith('$share/'))
+      return new GatewayError(
+        'topic_invalid',
+        `Shared subscriptions such as "${filter}" are for MQTT; ask for the filter alone.`,
+      )
+    const problem = filterProblem(filter)
+    if (problem) return new GatewayError('topic_invalid', `The filter "${filter}" ${problem}.`)
+  }
+  if (access.couldReceive(filters)) return null
+  for (const topic of filters) denials.note({ door, id: identity.id, action: 'receive', topic })
+  return new GatewayError(
+    'read_denied',
+    `The access control file lets ${identity.id} read nothing that ${filters.join(' or ')} covers.`,
+  )
+}

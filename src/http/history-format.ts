@@ -1,0 +1,119 @@
+import { isUtf8 } from 'node:buffer'
+import type { Delivery } from '../broker/broker.ts'
+import type { Bucket } from '../live/buckets.ts'
+import { type GapCause, toJson } from '../live/event.ts'
+import { toJsonProperties } from '../topic/properties.ts'
+import type { HistoryFormat } from './history-query.ts'
+
+/** What an answer says after its entries or buckets. */
+export interface HistoryEnd {
+  /** What of all that was asked for may be missing for good. */
+  readonly gaps: readonly GapCause[]
+  /** Why there is more than this answer holds; null when there is not. */
+  readonly truncated: 'limit' | 'work' | 'time' | null
+  /** What to ask for as `after` to get the rest; null when there is none. */
+  readonly next: string | null
+}
+
+/** How an answer is written, part by part. */
+export interface HistoryWriter {
+  readonly contentType: string
+  begin(): string
+  entry(delivery: Delivery, id: string): string
+  bucket(bucket: Bucket): string
+  /** `isExpected`: it says no more than the caller knows from its own limit and the headers. */
+  end(end: HistoryEnd, isExpected: boolean): string
+}
+
+export const GAP_MESSAGES: Readonly<Record<Exclude<GapCause, 'unknown_id'>, string>> = {
+  expired: 'Messages from the beginning of this time are no longer kept.',
+  restart: 'The gateway was started again: messages from before that may be missing.',
+  overload: 'QoS 0 messages came faster than the disk took them: some may be missing.',
+}
+
+export function createHistoryWriter(format: HistoryFormat, kind: Kind): HistoryWriter {
+  if (format === 'json') return jsonWriter(kind)
+  return format === 'csv' ? csvWriter(kind) : NDJSON_WRITER
+}
+
+type Kind = 'entries' | 'buckets'
+
+function jsonWriter(kind: Kind): HistoryWriter {
+  let separator = ''
+  const next = (text: string) => {
+    const part = separator + text
+    separator = ',\n'
+    return part
+  }
+  return {
+    contentType: 'application/json',
+    begin: () => `{"${kind}":[`,
+    entry: (delivery, id) => next(entryJson(delivery, id)),
+    bucket: (bucket) => next(bucketJson(bucket)),
+    end: (end) => `],${endJson(end).slice(1)}`,
+  }
+}
+
+const NDJSON_WRITER: HistoryWriter = {
+  contentType: 'application/x-ndjson',
+  begin: () => '',
+  entry: (delivery, id) => `${entryJson(delivery, id)}\n`,
+  bucket: (bucket) => `${bucketJson(bucket)}\n`,
+  end: (end, isExpected) => (isExpected ? '' : `${endJson(end)}\n`),
+}
+
+const COLUMNS = {
+  entries: 'id,time,topic,payload,payloadBase64,device,qos,retain,properties',
+  buckets: 'from,topic,count,min,mean,max,last',
+}
+
+function csvWriter(kind: Kind): HistoryWriter {
+  return {
+    contentType: 'text/csv; charset=utf-8; header=present',
+    begin: () => `${COLUMNS[kind]}\r\n`,
+    entry: ({ topic, payload, device, qos, retain, time, properties }, id) =>
+      toRow([
+        ...[id, new Date(time).toISOString(), toCell(topic)],
+        ...(isUtf8(payload)
+          ? [toCell(payload.toString('utf8')), '']
+          : ['', payload.toString('base64')]),
+        ...[toCell(device ?? ''), qos, retain],
+        properties === null ? '' : toCell(JSON.stringify(toJsonProperties(properties))),
+      ]),
+    bucket: ({ from, topic, count, min, mean, max, last }) =>
+      toRow([new Date(from).toISOString(), toCell(topic), count, min, mean, max, last]),
+    end: (end, isExpected) => (isExpected ? '' : `# ${endJson(end)}\r\n`),
+  }
+}
+
+function entryJson(delivery: Delivery, id: string): string {
+  return `{"id":"${id}",${toJson(delivery).slice(1)}`
+}
+
+function bucketJson({ topic, from, count, min, mean, max, last }: Bucket): string {
+  return JSON.stringify({ topic, from: new Date(from).toISOString(), count, min, mean, max, last })
+}
+
+function endJson({ gaps, truncated, next }: HistoryEnd): string {
+  return JSON.stringify({ truncated, next, gaps: gaps.map(toGap) })
+}
+
+function toGap(reason: GapCause): object {
+  return { reason, message: GAP_MESSAGES[reason === 'unknown_id' ? 'expired' : reason] }
+}
+
+/** RFC 4180. */
+function toRow(cells: readonly unknown[]): string {
+  return `${cells.map((cell) => quoted(String(cell))).join(',')}\r\n`
+}
+
+function quoted(text: string): string {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+}
+
+const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
+
+/** Text that a spreadsheet would run as a formula (CWE-1236) gets an apostrophe in front; a number stays a number. */
+export function toCell(text: string): string {
+  return /^[=+\-@\t\r\n]/.test(text) && !NUMBER.test(text) ? `'${text}` : text
+}

@@ -1,0 +1,126 @@
+import { GatewayError } from '../errors.ts'
+import { queryOf, single } from './query.ts'
+
+export const HISTORY_FORMATS = ['json', 'ndjson', 'csv'] as const
+export type HistoryFormat = (typeof HISTORY_FORMATS)[number]
+
+/** What `GET /history` is asked for. */
+export interface HistoryQuery {
+  readonly filters: readonly string[]
+  /** Milliseconds since the Unix epoch; null for the beginning of the log, and for now. */
+  readonly from: number | null
+  readonly to: number | null
+  readonly newestFirst: boolean
+  readonly format: HistoryFormat
+  /** Most entries or buckets. */
+  readonly limit: number
+  /** Whether the caller chose the limit. */
+  readonly isLimited: boolean
+  /** The id that the answer goes on after. */
+  readonly after: string | null
+  /** What buckets are made of; null where the messages themselves are wanted. */
+  readonly buckets: { readonly every: number; readonly field: readonly string[] | null } | null
+}
+
+export const LIMITS = {
+  entries: { usual: 1_000, most: 100_000 },
+  buckets: { usual: 10_000, most: 10_000 },
+} as const
+
+const NAMES = ['filter', 'from', 'to', 'limit', 'order', 'format', 'every', 'field', 'after']
+const SECOND = 1000
+const UNITS: Readonly<Record<string, number>> = {
+  s: SECOND,
+  m: 60 * SECOND,
+  h: 3_600 * SECOND,
+  d: 86_400 * SECOND,
+  w: 604_800 * SECOND,
+}
+const LONGEST_BUCKET = 366 * 86_400 * SECOND
+/** The last time that a Date can tell (ECMA-262 §21.4.1.1). */
+const LAST_TIME = 8.64e15
+/** Unix times below are seconds, until the year 5138; those above milliseconds, since 1973. */
+const FIRST_MILLISECONDS = 1e11
+
+/** Throws a `query_invalid` that names what is wrong. */
+export function parseHistoryQuery(url: string, now: number): HistoryQuery {
+  const query = queryOf(url, NAMES)
+  const text = (name: string) => {
+    const value = single(query, name)
+    if (value instanceof GatewayError) throw value
+    return value
+  }
+  const time = (name: string) => {
+    const value = text(name)
+    return value === undefined ? null : timeIn(name, value, now)
+  }
+  const from = time('from')
+  const to = time('to')
+  if (from !== null && from > (to ?? now))
+    throw invalid(`from must not be later than ${to === null ? 'now' : 'to'}.`)
+  const every = text('every')
+  const field = text('field')
+  if (field !== undefined && every === undefined)
+    throw invalid('field goes with every: it says which number buckets are made of.')
+  const limit = text('limit')
+  return {
+    filters: query.get('filter') ?? [],
+    ...{ from, to },
+    newestFirst: oneOf('order', text('order') ?? 'asc', ['asc', 'desc']) === 'desc',
+    format: oneOf('format', text('format') ?? 'json', HISTORY_FORMATS),
+    limit: limitIn(limit, every === undefined ? LIMITS.entries : LIMITS.buckets),
+    isLimited: limit !== undefined,
+    after: text('after') ?? null,
+    buckets: every === undefined ? null : { every: spanIn(every), field: fieldIn(field) },
+  }
+}
+
+const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/
+
+function timeIn(name: string, text: string, now: number): number {
+  const [, count, unit = ''] = /^-(\d{1,9})([smhdw])$/.exec(text) ?? []
+  if (count !== undefined) return now - Number(count) * (UNITS[unit] as number)
+  if (text === 'now') return now
+  const time = /^\d{1,16}(?:\.\d{1,9})?$/.test(text)
+    ? Math.floor(Number(text) * (Number(text) < FIRST_MILLISECONDS ? SECOND : 1))
+    : RFC_3339.test(text)
+      ? Date.parse(text.toUpperCase())
+      : Number.NaN
+  if (time >= 0 && time <= LAST_TIME) return time
+  throw invalid(
+    `${name} must be a time such as 2026-11-24T08:00:00Z, 1795507200 (Unix seconds or milliseconds) or -6h (s, m, h, d or w), not "${text}".`,
+  )
+}
+
+function spanIn(text: string): number {
+  const [, count, unit = ''] = /^(\d{1,9})([smhdw])$/.exec(text) ?? []
+  const span = Number(count) * (UNITS[unit] ?? Number.NaN)
+  if (span >= SECOND && span <= LONGEST_BUCKET) return span
+  throw invalid(`every must be from 1s to 366d, such as 30s, 5m, 1h or 1d, not "${text}".`)
+}
+
+const LONGEST_FIELD = 256
+
+function fieldIn(text: string | undefined): string[] | null {
+  if (text === undefined) return null
+  const names = text.split('.')
+  if (text.length <= LONGEST_FIELD && names.every((name) => name !== '')) return names
+  throw invalid('field must be the name of a JSON member, such as temperature or climate.indoor.')
+}
+
+function limitIn(text: string | undefined, { usual, most }: { usual: number; most: number }) {
+  if (text === undefined) return usual
+  const limit = Number(text)
+  if (/^\d{1,6}$/.test(text) && limit >= 1 && limit <= most) return limit
+  throw invalid(`limit must be a whole number from 1 to ${most}, not "${text}".`)
+}
+
+function oneOf<const T extends string>(name: string, text: string, known: readonly T[]): T {
+  const found = known.find((one) => one === text)
+  if (found !== undefined) return found
+  throw invalid(`${name} must be ${known.join(' or ')}, not "${text}".`)
+}
+
+function invalid(detail: string): GatewayError {
+  return new GatewayError('query_invalid', detail)
+}

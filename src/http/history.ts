@@ -1,0 +1,201 @@
+import { Readable } from 'node:stream'
+import type { Denials } from '../acl/denials.ts'
+import { GatewayError } from '../errors.ts'
+import { createBuckets } from '../live/buckets.ts'
+import type { LogReader } from '../live/log-reader.ts'
+import { openReplay, type Replay } from '../live/replay.ts'
+import { createPace } from '../pace.ts'
+import type { App, Reply, Request } from './app.ts'
+import { callerOf } from './caller.ts'
+import { filtersProblem } from './filters.ts'
+import { createHistoryWriter, type HistoryEnd, type HistoryWriter } from './history-format.ts'
+import { type HistoryQuery, parseHistoryQuery } from './history-query.ts'
+
+export interface HistoryRouteOptions {
+  readonly reader: LogReader
+  readonly denials: Denials
+}
+
+/** What one answer looks at, and how long it takes at most; what is left is for the next one. */
+export const WORK = { looked: 1_000_000, milliseconds: 30_000 } as const
+/** Whoever has not read its answer by then is cut off. */
+const LONGEST_ANSWER_MS = 60_000
+/** Answers under way: of one device or viewer, and of all. */
+const MOST_ANSWERS = { each: 8, all: 64 } as const
+const STEPS_EACH_TURN = 256
+const CHUNK_CHARACTERS = 32_768
+/** Characters of all topics that buckets are made of. */
+const TOPIC_CHARACTERS = 4 * 1024 * 1024
+
+/** `GET /history`: what was handed on, as messages or in buckets, under the rules of now. */
+export function historyRoute(app: App, options: HistoryRouteOptions): void {
+  const pace = createPace(STEPS_EACH_TURN)
+  const slots = createSlots()
+
+  app.get('/history', { config: { operation: 'readHistory' } }, async (request, reply) => {
+    const { reader, denials } = options
+    const caller = callerOf(request)
+    const query = parseHistoryQuery(request.originalUrl, Date.now())
+    const after = numberIn(query.after, reader)
+    const refused = filtersProblem('/history', query.filters, caller, denials)
+    if (refused) throw refused
+    const release = slots.take(caller.identity.id)
+    reply.raw.once('close', release)
+    // its end has been told already
+    if (isGone(request)) release()
+    const { mayReceive } = caller.access
+    const replay = await openReplay(reader, { ...query, after, mayReceive }, WORK, pace)
+    if (caller.ended?.aborted) throw caller.ended.reason
+    endWithSession(reply, caller.ended)
+    return send(request, reply, query, replay, reader)
+  })
+}
+
+function send(
+  request: Request,
+  reply: Reply,
+  query: HistoryQuery,
+  replay: Replay,
+  reader: LogReader,
+): Reply {
+  const writer = createHistoryWriter(query.format, query.buckets ? 'buckets' : 'entries')
+  reply.header('cache-control', 'no-store').type(writer.contentType)
+  if (replay.gaps.length > 0) reply.header('wott-gaps', replay.gaps.join(', '))
+  if (query.format === 'csv')
+    reply.header('content-disposition', 'attachment; filename="history.csv"')
+  const parts = query.buckets
+    ? bucketParts(query, query.buckets, replay, reader, writer)
+    : entryParts(query, replay, reader, writer)
+  const body = Readable.from(inChunks(parts), { objectMode: false })
+  body.once('error', (err) =>
+    request.log.error({ err, traceId: request.id }, 'an answer of history failed'),
+  )
+  return reply.send(body)
+}
+
+async function* entryParts(
+  { limit, isLimited }: HistoryQuery,
+  replay: Replay,
+  { ids }: LogReader,
+  writer: HistoryWriter,
+): AsyncGenerator<string, void> {
+  yield writer.begin()
+  let left = limit
+  let truncated: HistoryEnd['truncated'] = null
+  for await (const delivery of replay.deliveries()) {
+    if (left === 0) {
+      truncated = 'limit'
+      break
+    }
+    left -= 1
+    yield writer.entry(delivery, ids.of(delivery.sequence))
+  }
+  truncated ??= replay.cut()
+  const next = truncated === null ? null : ids.of(replay.position())
+  yield ending({ truncated, next }, replay, isLimited, writer)
+}
+
+async function* bucketParts(
+  { limit, isLimited, newestFirst }: HistoryQuery,
+  options: NonNullable<HistoryQuery['buckets']>,
+  replay: Replay,
+  { ids }: LogReader,
+  writer: HistoryWriter,
+): AsyncGenerator<string, void> {
+  yield writer.begin()
+  const buckets = createBuckets({ ...options, most: limit, mostCharacters: TOPIC_CHARACTERS })
+  let truncated: HistoryEnd['truncated'] = null
+  for await (const delivery of replay.deliveries())
+    if (!buckets.add(delivery)) {
+      truncated = 'limit'
+      break
+    }
+  truncated ??= replay.cut()
+  let next = replay.position()
+  // what belongs to one bucket comes in one answer
+  const unfinished = truncated === null ? null : buckets.forgetUnfinished(newestFirst)
+  if (unfinished) next = newestFirst ? unfinished.highest + 1 : unfinished.lowest - 1
+  for (const bucket of buckets.rows(newestFirst)) yield writer.bucket(bucket)
+  const end = { truncated, next: truncated === null ? null : ids.of(next) }
+  yield ending(end, replay, isLimited, writer)
+}
+
+function ending(
+  end: Omit<HistoryEnd, 'gaps'>,
+  replay: Replay,
+  isLimited: boolean,
+  writer: HistoryWriter,
+): string {
+  const gaps = new Set(replay.gaps)
+  if (replay.hasLost()) gaps.add('expired')
+  const isTold = end.truncated === null || (end.truncated === 'limit' && isLimited)
+  return writer.end({ ...end, gaps: [...gaps] }, isTold && gaps.size === replay.gaps.length)
+}
+
+async function* inChunks(parts: AsyncIterable<string>): AsyncGenerator<string, void> {
+  let chunk = ''
+  for await (const part of parts) {
+    chunk += part
+    if (chunk.length < CHUNK_CHARACTERS) continue
+    yield chunk
+    chunk = ''
+  }
+  if (chunk !== '') yield chunk
+}
+
+/** Ends the connection under an answer whose reader has no session any more, or does not read it. */
+function endWithSession(reply: Reply, ended: AbortSignal | undefined): void {
+  const { raw } = reply
+  const end = () => void raw.destroy()
+  const timer = setTimeout(end, LONGEST_ANSWER_MS)
+  ended?.addEventListener('abort', end)
+  raw.once('close', () => {
+    clearTimeout(timer)
+    ended?.removeEventListener('abort', end)
+  })
+}
+
+/** Whether the other end has gone while its session was looked up. */
+function isGone({ raw }: Request): boolean {
+  // HTTP/1.1 requests have no stream
+  return (raw.stream as typeof raw.stream | undefined)?.destroyed ?? raw.socket.destroyed
+}
+
+function numberIn(id: string | null, { ids, latest }: LogReader): number | null {
+  if (id === null) return null
+  const number = ids.numberOf(id)
+  // a replay that goes on from its newest end begins one above
+  if (number !== null && number <= latest() + 1) return number
+  throw new GatewayError('query_invalid', `after must be an id of this history, not "${id}".`)
+}
+
+function createSlots() {
+  const taken = new Map<string, number>()
+  let all = 0
+
+  return {
+    /** Throws a `rate_limited` where there is none left; otherwise returns what gives it back. */
+    take(id: string): () => void {
+      const own = taken.get(id) ?? 0
+      if (own >= MOST_ANSWERS.each || all >= MOST_ANSWERS.all)
+        throw new GatewayError(
+          'rate_limited',
+          own >= MOST_ANSWERS.each
+            ? `${id} reads ${own} answers of history, and no more are allowed at the same time.`
+            : 'As many answers of history are read as there may be at the same time.',
+          { retryAfter: 1 },
+        )
+      taken.set(id, own + 1)
+      all += 1
+      let isTaken = true
+      return () => {
+        if (!isTaken) return
+        isTaken = false
+        const left = (taken.get(id) ?? 1) - 1
+        if (left === 0) taken.delete(id)
+        else taken.set(id, left)
+        all -= 1
+      }
+    },
+  }
+}

@@ -1,0 +1,207 @@
+import { MAX_FILTERS } from '../filters.ts'
+import { createHistoryWriter, GAP_MESSAGES, type HistoryEnd } from '../history-format.ts'
+import { HISTORY_FORMATS, LIMITS } from '../history-query.ts'
+import { type Operations, parameters, type Schema, type Schemas } from './operation.ts'
+import { EXAMPLE, SCHEMAS as SHAPES } from './stream.ts'
+
+const TIME: Schema = {
+  type: 'string',
+  description:
+    'RFC 3339, Unix seconds or milliseconds, `now`, or so long ago: `-90s`, `-30m`, `-6h`, `-7d`, `-2w`.',
+}
+
+const BUCKET = {
+  ...{ topic: 'wott/temperature', from: Date.UTC(2026, 10, 24, 8) },
+  ...{ count: 3, min: 20.5, mean: 21, max: 21.5, last: 21.5 },
+}
+const END: HistoryEnd = { truncated: null, next: null, gaps: ['restart'] }
+
+function exampleOf(format: (typeof HISTORY_FORMATS)[number], kind: 'entries' | 'buckets') {
+  const writer = createHistoryWriter(format, kind)
+  const part =
+    kind === 'entries' ? writer.entry(EXAMPLE.message, EXAMPLE.id) : writer.bucket(BUCKET)
+  return writer.begin() + part + writer.end(END, true)
+}
+
+const text = (mediaType: 'ndjson' | 'csv') => ({
+  messages: { summary: 'Messages', value: exampleOf(mediaType, 'entries') },
+  buckets: { summary: 'With every=5m', value: exampleOf(mediaType, 'buckets') },
+})
+
+export const OPERATIONS = {
+  readHistory: {
+    summary: 'Read what was published before',
+    description:
+      'Messages that match any of the filters, or with `every` what their numbers come to in each span of time. Each message is authorised as it is read, by the rules of now; what has expired is left out. One answer looks at a bounded number of messages for a bounded time: `truncated` says whether it ended before the range did, and `next` is what to ask for as `after` to get the rest. What is missing for good is named in `gaps` and in the header `wott-gaps`. In `ndjson` and `csv` a last line, in `csv` after `# `, has `truncated`, `next` and `gaps` where they say more than the header and a `limit` of the caller.',
+    tags: ['Read'],
+    querystring: parameters(
+      {
+        filter: {
+          type: 'array',
+          items: { type: 'string' },
+          minItems: 1,
+          maxItems: MAX_FILTERS,
+          description: 'MQTT topic filters; `#` is sent as `%23`, and `+` may be sent as it is.',
+          examples: [['wott/#']],
+        },
+        from: {
+          ...TIME,
+          description: `From this time on; without it, from the beginning. ${TIME.description}`,
+          examples: ['-6h'],
+        },
+        to: {
+          ...TIME,
+          description: `Before this time; without it, up to now. ${TIME.description}`,
+          examples: ['now'],
+        },
+        limit: {
+          ...{ type: 'integer', minimum: 1, maximum: LIMITS.entries.most },
+          description: `Most messages (${LIMITS.entries.usual} by default), or most buckets (${LIMITS.buckets.usual} by default, and at most).`,
+          examples: [100],
+        },
+        order: {
+          ...{ type: 'string', enum: ['asc', 'desc'], default: 'asc' },
+          description: 'Oldest or newest first.',
+          examples: ['desc'],
+        },
+        format: {
+          ...{ type: 'string', enum: HISTORY_FORMATS, default: 'json' },
+          description:
+            'In `csv`, text that a spreadsheet would take for a formula (it begins with `=`, `+`, `-` or `@` and is not a number) gets an apostrophe in front.',
+          examples: ['json'],
+        },
+        every: {
+          ...{ type: 'string', pattern: '^\\d{1,9}[smhdw]$' },
+          description:
+            'The length of a bucket, from `1s` to `366d`; buckets begin at multiples of it since the Unix epoch. Buckets without numbers are left out.',
+          examples: ['5m'],
+        },
+        field: {
+          type: 'string',
+          description:
+            'With `every`: the member of JSON payloads that is the number, with dots between names; without it the payload itself is.',
+          examples: ['climate.indoor'],
+        },
+        after: {
+          type: 'string',
+          description: 'The `next` of the answer before, or the `id` of its last message.',
+        },
+      },
+      ['filter'],
+    ),
+    response: {
+      200: {
+        description: 'The messages, or the buckets.',
+        headers: {
+          'wott-gaps': {
+            type: 'string',
+            description: `Why some of what was asked for may be missing, with commas between reasons: ${Object.keys(GAP_MESSAGES).join(', ')}.`,
+          },
+        },
+        content: {
+          'application/json': {
+            schema: { $ref: 'History#' },
+            examples: {
+              messages: {
+                summary: 'Messages',
+                value: JSON.parse(exampleOf('json', 'entries')),
+              },
+              buckets: {
+                summary: 'With every=5m',
+                value: JSON.parse(exampleOf('json', 'buckets')),
+              },
+            },
+          },
+          'application/x-ndjson': {
+            schema: {
+              type: 'string',
+              contentMediaType: 'application/x-ndjson',
+              contentSchema: {
+                type: 'array',
+                items: {
+                  anyOf: [
+                    { $ref: 'HistoryEntry#' },
+                    { $ref: 'HistoryBucket#' },
+                    { $ref: 'HistoryEnd#' },
+                  ],
+                },
+              },
+            },
+            examples: text('ndjson'),
+          },
+          'text/csv': { schema: { type: 'string' }, examples: text('csv') },
+        },
+      },
+    },
+    errors: ['topic_invalid', 'query_invalid', 'read_denied', 'rate_limited'],
+  },
+} satisfies Operations
+
+const { Message } = SHAPES
+/** What every part of the history says at its end. */
+const ENDING = {
+  truncated: {
+    type: ['string', 'null'],
+    enum: ['limit', 'work', 'time', null],
+    description:
+      'Why there is more: `limit` is reached, or as many messages were looked at as one answer may, or for as long. Null: this is all.',
+  },
+  next: {
+    type: ['string', 'null'],
+    description: 'What to ask for as `after` to get the rest; null when this is all.',
+  },
+  gaps: {
+    type: 'array',
+    description: 'Why some of what was asked for may be missing for good.',
+    items: {
+      type: 'object',
+      required: ['reason', 'message'],
+      properties: {
+        reason: { type: 'string', enum: Object.keys(GAP_MESSAGES) },
+        message: { type: 'string', description: 'The same in a sentence.' },
+      },
+    },
+  },
+}
+
+export const SCHEMAS = {
+  History: {
+    type: 'object',
+    description: 'A part of the history: `entries`, or with `every` `buckets`.',
+    required: Object.keys(ENDING),
+    properties: {
+      entries: { type: 'array', items: { $ref: 'HistoryEntry#' } },
+      buckets: { type: 'array', items: { $ref: 'HistoryBucket#' } },
+      ...ENDING,
+    },
+  },
+  HistoryEntry: {
+    ...Message,
+    description: 'One message, as streams send it, with its id.',
+    required: ['id', ...Message.required],
+    properties: {
+      id: { type: 'string', description: 'The id of its event in a stream.' },
+      ...Message.properties,
+    },
+  },
+  HistoryBucket: {
+    type: 'object',
+    description: 'The numbers of one topic in one span of time.',
+    required: ['topic', 'from', 'count', 'min', 'mean', 'max', 'last'],
+    properties: {
+      topic: { type: 'string' },
+      from: { type: 'string', format: 'date-time', description: 'Where the span begins.' },
+      count: { type: 'integer', minimum: 1, description: 'How many messages held a number.' },
+      min: { type: 'number' },
+      mean: { type: 'number' },
+      max: { type: 'number' },
+      last: { type: 'number', description: 'The number of the latest message.' },
+    },
+  },
+  HistoryEnd: {
+    type: 'object',
+    description: 'What a part of the history does not hold.',
+    required: Object.keys(ENDING),
+    properties: ENDING,
+  },
+} satisfies Schemas

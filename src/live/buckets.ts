@@ -1,0 +1,138 @@
+import type { Delivery } from '../broker/broker.ts'
+import { numberIn } from '../metrics/readings.ts'
+
+/** The numbers of one topic in one span of time. */
+export interface Bucket {
+  readonly topic: string
+  /** Where the span begins, in milliseconds since the Unix epoch. */
+  readonly from: number
+  count: number
+  min: number
+  mean: number
+  max: number
+  /** The number of the latest message. */
+  last: number
+}
+
+export interface BucketOptions {
+  /** The length of a span in milliseconds; spans begin at multiples of it since the Unix epoch. */
+  readonly every: number
+  /** The names that lead to a number in a JSON payload; null where the payload itself is the number. */
+  readonly field: readonly string[] | null
+  /** Most buckets, and most characters of all their topics. */
+  readonly most: number
+  readonly mostCharacters: number
+}
+
+export interface Buckets {
+  /** Counts a message; one without a number is none. Returns false, and changes nothing, where there is no room. */
+  add(delivery: Pick<Delivery, 'topic' | 'payload' | 'time' | 'sequence'>): boolean
+  /**
+   * Reading ended early: forgets the span that it was in, and returns the lowest and highest number of it. Null, and it stays,
+   * where no other span was read before it: going on from there would come no further.
+   */
+  forgetUnfinished(
+    newestFirst: boolean,
+  ): { readonly lowest: number; readonly highest: number } | null
+  /** In the order of time, then of topics; or the reverse. */
+  rows(newestFirst: boolean): Bucket[]
+}
+
+interface Numbered extends Bucket {
+  lastNumber: number
+}
+
+interface Span {
+  lowest: number
+  highest: number
+}
+
+export function createBuckets({ every, field, most, mostCharacters }: BucketOptions): Buckets {
+  // topics outside: each name is kept once
+  const byTopic = new Map<string, Map<number, Numbered>>()
+  const spans = new Map<number, Span>()
+  let size = 0
+  let characters = 0
+  /** Where the last span that was counted in begins. */
+  let current = 0
+
+  function bucketOf(topic: string, from: number): Numbered | null {
+    const known = byTopic.get(topic)
+    const bucket = known?.get(from)
+    if (bucket) return bucket
+    if (size === most || (!known && characters + topic.length > mostCharacters)) return null
+    const made = { topic, from, ...EMPTY }
+    if (known) known.set(from, made)
+    else byTopic.set(topic, new Map([[from, made]]))
+    size += 1
+    characters += known ? 0 : topic.length
+    return made
+  }
+
+  return {
+    add({ topic, payload, time, sequence }) {
+      const value = field ? memberIn(payload, field) : numberIn(payload)
+      if (value === null) return true
+      const from = Math.floor(time / every) * every
+      const bucket = bucketOf(topic, from)
+      if (bucket === null) return false
+      count(bucket, value, sequence)
+      const span = spans.get(from)
+      if (span === undefined) spans.set(from, { lowest: sequence, highest: sequence })
+      else {
+        span.lowest = Math.min(span.lowest, sequence)
+        span.highest = Math.max(span.highest, sequence)
+      }
+      current = from
+      return true
+    },
+    forgetUnfinished(newestFirst) {
+      const span = spans.get(current)
+      if (span === undefined) return null
+      const isBefore = ({ lowest, highest }: Span) =>
+        newestFirst ? lowest > span.highest : highest < span.lowest
+      if (!spans.values().some(isBefore)) return null
+      spans.delete(current)
+      for (const buckets of byTopic.values()) buckets.delete(current)
+      return span
+    },
+    rows(newestFirst) {
+      const sign = newestFirst ? -1 : 1
+      return [...byTopic.values()]
+        .flatMap((buckets) => [...buckets.values()])
+        .sort((a, b) => sign * (a.from - b.from || (a.topic < b.topic ? -1 : 1)))
+    },
+  }
+}
+
+const EMPTY = { count: 0, min: Infinity, mean: 0, max: -Infinity, last: 0, lastNumber: -1 }
+
+function count(bucket: Numbered, value: number, sequence: number): void {
+  bucket.count += 1
+  bucket.min = Math.min(bucket.min, value)
+  bucket.max = Math.max(bucket.max, value)
+  // a sum, or a difference, of large numbers could be beyond all numbers
+  const mean = bucket.mean - bucket.mean / bucket.count + value / bucket.count
+  bucket.mean = Math.min(bucket.max, Math.max(bucket.min, mean))
+  if (sequence < bucket.lastNumber) return
+  bucket.lastNumber = sequence
+  bucket.last = value
+}
+
+/** Of its own, as JSON has it: an array's length is not. */
+const isMember = Object.prototype.propertyIsEnumerable
+
+/** The number at the end of a path of own members in a JSON payload, or null. */
+export function memberIn(payload: Buffer, path: readonly string[]): number | null {
+  let value: unknown
+  try {
+    value = JSON.parse(payload.toString('utf8'))
+  } catch {
+    return null
+  }
+  for (const name of path) {
+    if (typeof value !== 'object' || value === null || !isMember.call(value, name)) return null
+    value = (value as Record<string, unknown>)[name]
+  }
+  return typeof value === 'number' && Number.isFinite(value) ? value : null
+}

@@ -1,0 +1,55 @@
+import type { BrokerLog, LogPage, LogRange, LogSplit } from '../broker/broker.ts'
+import type { GapCause } from './event.ts'
+import type { EventIds } from './event-ids.ts'
+import type { History } from './history.ts'
+
+/** Reads all that was ever handed on and is still there: from memory where it is in memory, otherwise from the disk. */
+export interface LogReader {
+  /** The first part of a range, whose `after` is not below `oldest()`; null where some of it has gone meanwhile. */
+  read(range: LogRange): Promise<LogPage | null>
+  /** Where a time, in milliseconds since the Unix epoch, falls. */
+  split(time: number): Promise<LogSplit>
+  /** The number that all that is left came after. */
+  oldest(): number
+  /** The number of the latest message. */
+  latest(): number
+  /** Why some of what came after a number may be missing. */
+  gapsAfter(number: number): GapCause[]
+  /** When it began, in milliseconds since the Unix epoch, where it forgets what came before a restart; otherwise null. */
+  readonly began: number | null
+  readonly ids: EventIds
+}
+
+export function createLogReader(log: BrokerLog, history: History, ids: EventIds): LogReader {
+  let last: Promise<unknown> = Promise.resolve()
+
+  /** One at a time, however many read, so that a commit waits for one read at most. */
+  function inTurn<T>(read: () => Promise<T>): Promise<T> {
+    const turn = last.then(read)
+    last = turn.catch(() => {})
+    return turn
+  }
+
+  const oldest = () => log.oldest(history.earliest())
+
+  return {
+    async read(range) {
+      const { after, upTo, newestFirst } = range
+      if (after < oldest()) return null
+      const inMemory = history.earliest()
+      if (after >= inMemory) return history.read(range)
+      if (newestFirst && upTo > inMemory) return history.read({ ...range, after: inMemory })
+      return inTurn(() => log.read({ ...range, upTo: Math.min(upTo, inMemory) }))
+    },
+    // a log on the disk holds what is in memory, too
+    split: async (time) => (log.isDurable ? inTurn(() => log.split(time)) : history.split(time)),
+    oldest,
+    latest: history.latest,
+    gapsAfter: (number) => [
+      ...(number < oldest() ? (['expired'] as const) : []),
+      ...log.gapsAfter(number),
+    ],
+    began: log.isDurable ? null : Date.now(),
+    ids,
+  }
+}

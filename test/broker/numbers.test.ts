@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { createNumbers } from '../../src/broker/numbers.ts'
+
+describe('numbers', () => {
+  it('are given one after another where nothing is stored', () => {
+    const numbers = createNumbers(7)
+    assert.deepEqual([numbers.next(), numbers.next(), numbers.next()], [8, 9, 10])
+  })
+
+  it('are handed on in rising order and never twice, whatever is stored between', () => {
+    const steps = fc.array(fc.constantFrom('next', 'reserve', 'settle', 'many'), { maxLength: 200 })
+    fc.assert(
+      fc.property(steps, fc.nat(2 ** 40), (all, start) => {
+        const numbers = createNumbers(start)
+        const handedOn = [start]
+        const reserved: number[] = []
+        const next = () => {
+          const number = numbers.next()
+          const [first] = reserved
+          if (number === undefined) {
+            // only a reserved one that comes next is a reason to have none
+            assert.equal(first, (handedOn.at(-1) ?? 0) + 1)
+            return
+          }
+          if (first !== undefined) assert.ok(number < first, `${number} passes ${first}`)
+          handedOn.push(number)
+        }
+        for (const step of all) {
+          if (step === 'next') next()
+          else if (step === 'many') for (let count = 0; count < 3000; count++) next()
+          else if (step === 'reserve') reserved.push(numbers.reserve())
+          else {
+            const number = reserved.shift()
+            if (number === undefined) continue
+            numbers.settle(number)
+            handedOn.push(number)
+          }
+        }
+        let before = -1
+        for (const number of [...handedOn, ...reserved]) {
+          assert.ok(Number.isSafeInteger(number) && number > before, `${number} after ${before}`)
+          before = number
+        }
+      }),
+    )
+  })
+
+  it('has none left below a reserved one once all between are given, until that is handed on', () => {
+    const numbers = createNumbers(0)
+    const reserved = numbers.reserve()
+    for (let number = 1; number < reserved; number++) assert.equal(numbers.next(), number)
+    assert.equal(numbers.next(), undefined)
+    numbers.settle(reserved)
+    assert.equal(numbers.next(), reserved + 1)
+  })
+})

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { describe, it } from 'node:test'
+import type { Change } from '../../../src/broker/store/changes.ts'
+import type { Journal } from '../../../src/broker/store/journal.ts'
+import { copyDatabase } from '../../../src/broker/store/sqlite-backup.ts'
+import { openSqliteFile } from '../../../src/broker/store/sqlite-file.ts'
+import { openSqliteJournal } from '../../../src/broker/store/sqlite-journal.ts'
+import { temporaryDirectory } from './stores.ts'
+
+const message = (number: number, characters = 'x'): Change => {
+  return ['append', number, 't', characters, 1, 0, 'd', Date.now(), null, null]
+}
+
+/** A store of some 40 MiB, which takes a while to copy. */
+async function openLarge(): Promise<{ directory: string; journal: Journal }> {
+  const directory = temporaryDirectory()
+  const { db } = openSqliteFile(directory, { fsync: 'never' })
+  db.exec(`
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
+    INSERT INTO log SELECT i, 't' || i, randomblob(4000), 1, 0, 'd', ${Date.now()}, NULL, NULL FROM n`)
+  db.close()
+  return { directory, journal: await openSqliteJournal(directory, { fsync: 'never' }) }
+}
+
+function numbersIn(file: string): number[] {
+  using db = new DatabaseSync(file)
+  const [check] = db.prepare('PRAGMA integrity_check').all()
+  assert.equal(check?.integrity_check, 'ok')
+  return db
+    .prepare('SELECT number FROM log ORDER BY number')
+    .all()
+    .map(({ number }) => Number(number))
+}
+
+describe('a copy of a store that is in use', () => {
+  it('is whole, and has all that was stored before it was asked for', async () => {
+    const { directory, journal } = await openLarge()
+    await journal.append([message(10_001)])
+    const file = join(directory, 'copy.sqlite')
+    const copying = journal.admin?.backup(file)
+    let last = 10_001
+    let isCopied = false
+    void copying?.finally(() => {
+      isCopied = true
+    })
+    while (!isCopied) await journal.append([message(++last)])
+    await copying
+    await journal.append([message(++last)])
+    const numbers = numbersIn(file)
+    assert.ok(numbers.length >= 10_001)
+    // nothing is left out in between
+    assert.deepEqual(
+      numbers,
+      numbers.map((_, index) => index + 1),
+    )
+    assert.ok(last > 10_002, 'commits came in between')
+    await journal.close()
+  })
+
+  it('begins also while one commit follows the other', async () => {
+    const { db } = openSqliteFile(temporaryDirectory(), { fsync: 'never' })
+    const directory = temporaryDirectory()
+    const append = db.prepare("INSERT INTO log (topic, payload) VALUES ('t', zeroblob(500))")
+    const busy = setInterval(() => {
+      db.exec('BEGIN')
+      for (let n = 0; n < 500; n++) append.run()
+      db.exec('DELETE FROM log WHERE number <= (SELECT max(number) - 5000 FROM log); COMMIT')
+    })
+    using stack = new DisposableStack()
+    stack.defer(() => db.close())
+    stack.defer(() => clearInterval(busy))
+    for (let n = 0; n < 20; n++) {
+      const file = join(directory, `copy-${n}`)
+      await copyDatabase(db, file)
+      assert.equal(numbersIn(file).length % 500, 0)
+    }
+  })
+
+  it('is made one at a time, and given up when the store is closed', async () => {
+    const { directory, journal } = await openLarge()
+    const [first, second] = ['first', 'second'].map((name) => join(directory, name)) as [
+      string,
+      string,
+    ]
+    const copying = journal.admin?.backup(first)
+    await assert.rejects(async () => journal.admin?.backup(second), /is being made already/)
+    const given = assert.rejects(async () => copying, /the gateway is stopping/)
+    await journal.close()
+    await given
+    assert.deepEqual([existsSync(first), existsSync(second)], [false, false])
+  })
+
+  it('leaves a file alone that is there', async () => {
+    const { directory, journal } = await openLarge()
+    const file = join(directory, 'broker.sqlite')
+    await assert.rejects(async () => journal.admin?.backup(file), /EEXIST/)
+    await journal.append([message(10_001)])
+    await journal.close()
+    assert.equal(numbersIn(file).length, 10_001)
+  })
+})

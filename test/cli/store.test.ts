@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict'
+import { readdir, stat, truncate, writeFile } from 'node:fs/promises'
+import { createConnection } from 'node:net'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { text } from 'node:stream/consumers'
+import { describe, it } from 'node:test'
+import { type DevGateway, startDev } from './dev-gateway.ts'
+import { run, samePorts, startGateway } from './program.ts'
+
+const TOPIC = 'wott/temperature'
+const DATA = join('.wott', 'data')
+
+async function json(cwd: string, ...args: string[]) {
+  const { code, stdout, stderr } = await run(['store', 'info', '--json', ...args], { cwd })
+  assert.deepEqual([code, stderr], [0, ''])
+  return JSON.parse(stdout)
+}
+
+async function publish(at: DevGateway, ...payloads: string[]): Promise<void> {
+  for (const payload of payloads) await at.pub(TOPIC, payload, '--qos', '1', ...at.via.https)
+}
+
+async function stop(at: DevGateway): Promise<void> {
+  at.program.process.kill('SIGTERM')
+  assert.equal((await at.program.ended).code, 0)
+}
+
+describe('store info', () => {
+  it('says the same of a store that is in use and of one that is not', async () => {
+    await using at = await startDev()
+    await publish(at, '20', '21')
+    await at.pub(TOPIC, '22', '--retain', '--qos', '1', ...at.via.https)
+    const running = await json(at.cwd)
+    assert.equal(running.running, true)
+    assert.deepEqual([running.entries, running.retained, running.topics], [3, 1, 1])
+    assert.equal(running.largest[0].device, 'sensor.d.wott.local')
+    assert.ok(Date.parse(running.oldest) <= Date.parse(running.newest))
+    await stop(at)
+    const stopped = await json(at.cwd, DATA)
+    assert.equal(stopped.running, false)
+    for (const what of ['entries', 'bytes', 'topics', 'retained', 'sessions', 'devices'])
+      assert.equal(stopped[what], running[what], what)
+  })
+
+  it('is for people too, and also of what a crash left behind', async () => {
+    await using at = await startDev()
+    await publish(at, '20')
+    at.program.process.kill('SIGKILL')
+    await at.program.ended
+    assert.ok((await readdir(join(at.cwd, DATA))).includes('admin.sock'))
+    const { code, stdout } = await run(['store', 'info'], { cwd: at.cwd })
+    assert.equal(code, 0)
+    assert.match(stdout, /^store +\.wott\/data, no gateway runs with it\nmessages +1, /)
+    assert.match(stdout, /\n {2}sensor\.d\.wott\.local\t1\t/)
+  })
+
+  it('says where there is no store, and what stores nothing', async () => {
+    await using at = await startDev()
+    const cwd = at.cwd
+    const none = await run(['store', 'info', 'nowhere'], { cwd })
+    assert.deepEqual([none.code, none.stdout], [2, ''])
+    assert.match(none.stderr, /there is no store in nowhere; name the folder of WOTT_BROKER/)
+    const memory = await run(['store', 'info'], { cwd, env: { WOTT_BROKER: 'memory:' } })
+    assert.equal(memory.code, 2)
+    assert.match(memory.stderr, /memory:, which stores nothing/)
+  })
+})
+
+describe('backup and restore', () => {
+  it('bring back what a running gateway had, to another one', async () => {
+    await using at = await startDev()
+    await publish(at, '20', '21')
+    const made = await run(['backup', 'b.sqlite'], { cwd: at.cwd })
+    assert.deepEqual(made, { code: 0, stdout: 'b.sqlite\n', stderr: '' })
+    assert.equal((await stat(join(at.cwd, 'b.sqlite'))).mode & 0o777, 0o600)
+    assert.deepEqual((await readdir(join(at.cwd, DATA))).sort(), [
+      'admin.sock',
+      'broker.sqlite',
+      'broker.sqlite-wal',
+    ])
+    await publish(at, '22')
+    const again = await run(['backup', 'b.sqlite'], { cwd: at.cwd })
+    assert.equal(again.code, 0)
+
+    const restored = await run(['restore', 'b.sqlite', '--store', 'other'], { cwd: at.cwd })
+    assert.deepEqual(restored, { code: 0, stdout: 'other\n', stderr: '' })
+    assert.equal((await stat(join(at.cwd, 'other/broker.sqlite'))).mode & 0o777, 0o600)
+    assert.equal((await json(at.cwd, 'other')).entries, 3)
+    await stop(at)
+    const env = { WOTT_BROKER: `file:${join(at.cwd, 'other')}` }
+    await using second = await startGateway(
+      ['serve', ...serveFlags(at.cwd), ...samePorts(at.program)],
+      { cwd: at.cwd, env },
+    )
+    await publish(at, '23')
+    assert.equal((await json(at.cwd, 'other')).entries, 4)
+    assert.ok(second)
+  })
+
+  it('copy a store that no gateway runs with', async () => {
+    await using at = await startDev()
+    await publish(at, '20')
+    await stop(at)
+    assert.equal((await run(['backup', 'b.sqlite'], { cwd: at.cwd })).code, 0)
+    assert.equal((await run(['restore', 'b.sqlite', '--store', 'new'], { cwd: at.cwd })).code, 0)
+    // above all numbers that the first one may have given since
+    assert.ok(mark(join(at.cwd, 'new')) > mark(join(at.cwd, DATA)))
+    assert.equal((await json(at.cwd, 'new')).entries, 1)
+    assert.equal((await json(at.cwd)).entries, 1)
+  })
+
+  it('do not overwrite a store, nor a file that is no backup', async () => {
+    await using at = await startDev()
+    const { cwd } = at
+    await publish(at, '20')
+    assert.equal((await run(['backup', 'b.sqlite'], { cwd })).code, 0)
+    const inUse = await run(['restore', 'b.sqlite'], { cwd })
+    assert.equal(inUse.code, 2)
+    assert.match(inUse.stderr, /a gateway runs with \.wott\/data: stop it first/)
+    await stop(at)
+    const full = await run(['restore', 'b.sqlite'], { cwd })
+    assert.equal(full.code, 2)
+    assert.match(full.stderr, /has a store with messages or sessions in it.*move .*broker\.sqlite/)
+    assert.equal((await json(cwd)).entries, 1)
+
+    await writeFile(join(cwd, 'notes.txt'), 'n'.repeat(100))
+    const notes = await run(['backup', 'notes.txt'], { cwd })
+    assert.equal(notes.code, 2)
+    assert.match(notes.stderr, /notes\.txt is there and is no backup/)
+  })
+
+  it('refuse what is damaged, cut off, of another program, or not there', async () => {
+    await using at = await startDev()
+    const { cwd } = at
+    await publish(at, '20')
+    assert.equal((await run(['backup', 'b.sqlite'], { cwd })).code, 0)
+    const { size } = await stat(join(cwd, 'b.sqlite'))
+    await truncate(join(cwd, 'b.sqlite'), size - 8192)
+    await writeFile(join(cwd, 'text'), 'hello '.repeat(1_000))
+    for (const [file, says] of [
+      ['b.sqlite', /b\.sqlite is (damaged|no backup)/],
+      ['text', /text is no backup of a store: file is not a database/],
+      ['nothing', /nothing: there is no such file/],
+    ] as const) {
+      const { code, stderr } = await run(['restore', file, '--store', 'new'], { cwd })
+      assert.equal(code, 2, file)
+      assert.match(stderr, says)
+    }
+    assert.deepEqual(await readdir(join(cwd, 'new')), [])
+  })
+})
+
+describe('the admin socket', () => {
+  it('is for the user of the gateway alone, and knows only its commands', async () => {
+    await using at = await startDev()
+    const path = join(at.cwd, DATA, 'admin.sock')
+    assert.equal((await stat(path)).mode & 0o777, 0o600)
+    for (const [line, says] of [
+      ['{"command":"constructor"}', /there is no command/],
+      ['nonsense', /JSON/],
+      ['null', /null/],
+    ] as const) {
+      const socket = createConnection(path)
+      socket.write(`${line}\n`)
+      assert.match(JSON.parse(await text(socket)).error, says)
+    }
+    const flood = createConnection(path)
+    flood.on('error', () => {})
+    flood.write('x'.repeat(10_000))
+    assert.equal(await text(flood).catch(() => ''), '')
+    await stop(at)
+    assert.ok(!(await readdir(join(at.cwd, DATA))).includes('admin.sock'))
+  })
+})
+
+function mark(folder: string): number {
+  using db = new DatabaseSync(join(folder, 'broker.sqlite'))
+  return Number(db.prepare("SELECT value FROM meta WHERE key = 'mark'").get()?.value)
+}
+
+function serveFlags(cwd: string): string[] {
+  const wott = join(cwd, '.wott')
+  return ['--certs-dir', join(wott, 'certs'), '--acl-file', join(wott, 'permission.acl')]
+}

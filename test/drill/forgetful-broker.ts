@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Fsync } from '../../src/broker/store/sqlite-file.ts'
+import {
+  ALL_SURVIVES,
+  buildForgetfulDisk,
+  type Change,
+  cutPower,
+  type Files,
+  readFiles,
+  readTrace,
+  type Survives,
+  writeFiles,
+} from './forgetful-disk.ts'
+
+const CHILD = fileURLToPath(new URL('../broker/store/crash-child.ts', import.meta.url))
+/** Changes up to which the power is cut while a store is opened. */
+const OPENING = 40
+
+/** What a broker did on its disk until its power was cut. */
+export interface Run {
+  /** Changes and flushes of its store. */
+  readonly changes: readonly Change[]
+  /** What its clients wrote down. */
+  readonly said: readonly string[][]
+}
+
+/** A broker under traffic whose power is cut. It works in `work`, with its store in `work`/disk/store. */
+export function createForgetfulBroker(work: string, fsync: Fsync) {
+  const library = buildForgetfulDisk(work)
+  const disk = join(work, 'disk')
+  const file = join(work, 'trace')
+
+  async function trace(before: Files, round: number, most: number): Promise<Change[]> {
+    writeFiles(disk, before)
+    rmSync(file, { force: true })
+    const env = {
+      ...process.env,
+      LD_PRELOAD: library,
+      DISK_ROOT: disk,
+      DISK_TRACE: file,
+      DISK_CUT: `${1 + Math.floor(Math.random() * most)}`,
+    }
+    // on the same disk, so that what clients hear has its place among the changes
+    const args = [CHILD, join(disk, 'store'), `${round}`, join(disk, 'said'), fsync]
+    const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'inherit'] })
+    const [code, signal] = await once(child, 'exit')
+    assert.equal(signal, 'SIGKILL', `the broker ended by itself, with ${code}`)
+    const changes = readTrace(file)
+    assert.deepEqual(
+      cutPower(before, changes, ALL_SURVIVES),
+      readFiles(disk),
+      'a change was missed',
+    )
+    return changes
+  }
+
+  return {
+    disk,
+    /** Runs it on these files, for at most so many changes. */
+    async run(before: Files, round: number, most: number): Promise<Run> {
+      const all = await trace(before, round, most)
+      const said = all.filter((change) => isSaid(change) && change.what === 'write')
+      return {
+        changes: all.filter((change) => !isSaid(change)),
+        said: said.map(({ data }) => String(data).trimEnd().split(' ')),
+      }
+    },
+    /** Opens a store, and cuts the power before that is done; resolves to what is left then. */
+    async cutWhileOpening(before: Files, round: number, survives: Survives): Promise<Files> {
+      const all = await trace(before, round, OPENING)
+      const end = all.findIndex((change) => isSaid(change) && change.what === 'write')
+      return cutPower(before, end < 0 ? all : all.slice(0, end), survives)
+    },
+  }
+}
+
+function isSaid({ name }: Change): boolean {
+  return name === 'said'
+}

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { ALL_SURVIVES, type Change, cutPower, NOTHING_SURVIVES } from './forgetful-disk.ts'
+import { powerCutDrill } from './power-cut.ts'
+
+const MOST_CHANGES = [150, 1_500]
+
+it('a power cut loses nothing acknowledged where every commit is flushed', async () => {
+  const { failures } = await powerCutDrill(5, 'always', MOST_CHANGES)
+  assert.deepEqual(failures, [])
+})
+
+it('a power cut leaves a whole store where commits are flushed every second', async () => {
+  const { failures } = await powerCutDrill(3, 'interval', MOST_CHANGES)
+  // the last commits may be lost, but all of each, and a number stays with its message
+  const worse = /given|another message now|never published|twice|missed|damaged|integrity|ended/
+  assert.deepEqual(
+    failures.filter((why) => worse.test(why)),
+    [],
+  )
+})
+
+it('a power cut loses what was acknowledged where nothing is flushed', async () => {
+  for (let round = 0; round < 10; round++) {
+    const { failures } = await powerCutDrill(1, 'never', MOST_CHANGES)
+    if (failures.length > 0) return
+  }
+  assert.fail('the disk of the drill forgets nothing')
+})
+
+it('the disk of the drill keeps what was flushed, and sectors of the rest', () => {
+  const change = (what: Change['what'], name: string, offset = 0, text = ''): Change => {
+    return { what, name, offset, data: Buffer.from(text) }
+  }
+  const trace = [
+    change('create', 'old'),
+    change('write', 'old', 0, 'a'.repeat(1024)),
+    change('flush', 'old'),
+    change('flush', '.'),
+    change('write', 'old', 256, 'b'.repeat(512)),
+    change('truncate', 'old', 700),
+    change('create', 'new'),
+    change('write', 'new', 0, 'c'),
+    change('flush', 'new'),
+  ]
+  const textOf = (survives: () => boolean) => {
+    const files = cutPower(new Map(), trace, survives)
+    return Object.fromEntries([...files].map(([name, bytes]) => [name, `${bytes}`]))
+  }
+  const a = (count: number) => 'a'.repeat(count)
+  const b = (count: number) => 'b'.repeat(count)
+  assert.deepEqual(textOf(NOTHING_SURVIVES), { old: a(1024) })
+  assert.deepEqual(textOf(ALL_SURVIVES), { old: `${a(256)}${b(444)}`, new: 'c' })
+  // the new name, the first sector of the write but not its second, and not the truncation
+  const some = [true, true, false, false].values()
+  const torn = textOf(() => some.next().value ?? assert.fail())
+  assert.deepEqual(torn, { old: `${a(256)}${b(256)}${a(512)}`, new: 'c' })
+})

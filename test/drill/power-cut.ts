@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { type Fsync, STORE_FILE, storeFile } from '../../src/broker/store/sqlite-file.ts'
+import { openSqliteJournal } from '../../src/broker/store/sqlite-journal.ts'
+import { createClients } from '../broker/store/crash-clients.ts'
+import { openOn } from '../broker/store/test-broker.ts'
+import { createForgetfulBroker } from './forgetful-broker.ts'
+import {
+  ALL_SURVIVES,
+  type Change,
+  cutPower,
+  type Files,
+  isSame,
+  NOTHING_SURVIVES,
+  readFiles,
+  type Survives,
+  writeFiles,
+} from './forgetful-disk.ts'
+
+export interface PowerCutReport {
+  readonly rounds: number
+  readonly published: number
+  readonly acknowledged: number
+  /** Changes of files, and flushes, up to the cuts. */
+  readonly changes: number
+  readonly flushes: number
+  /** Cuts after or in a checkpoint, which moves pages from the log of the database to its file. */
+  readonly checkpoints: number
+  /** What was left after a cut and was opened, twice in each round, and how often it lacked something that was written. */
+  readonly opened: number
+  readonly forgot: number
+  /** How often the power went once more while the store was opened again. */
+  readonly cutsWhileOpening: number
+  /** Rounds whose check failed, with what it said. */
+  readonly failures: readonly string[]
+}
+
+type Clients = ReturnType<typeof createClients>
+
+const limits = { queueMessages: 1e6, sessions: 1e6, sessionsPerDevice: 1e6 }
+/** Rounds on one store; the next ones begin without one. */
+const ROUNDS_ON_ONE = 10
+/** Changes up to which the power is cut, one by chance. The first commits of a new store are among the first hundred. */
+const MOST = [150, 8_000, 8_000, 25_000]
+
+/**
+ * Cuts the power of a broker under traffic `rounds` times, after a random change, flush or answer. Opens what is left twice:
+ * with nothing but what was flushed, and with random sectors of the rest. Goes on with one of the two.
+ */
+export async function powerCutDrill(
+  rounds: number,
+  fsync: Fsync,
+  mostChanges: readonly number[] = MOST,
+): Promise<PowerCutReport> {
+  const work = realpathSync(mkdtempSync(join(tmpdir(), 'wott-power-')))
+  const broker = createForgetfulBroker(work, fsync)
+  const count = { published: 0, acknowledged: 0, changes: 0, flushes: 0, checkpoints: 0 }
+  const cuts = { opened: 0, forgot: 0, cutsWhileOpening: 0 }
+  const failures: string[] = []
+  let clients = createClients()
+  let files: Files = new Map()
+
+  function startAfresh(): void {
+    count.published += clients.count()
+    count.acknowledged += clients.acknowledged()
+    clients = createClients()
+    files = new Map()
+  }
+
+  async function cut(round: number): Promise<void> {
+    const { changes, said } = await broker.run(files, round, pick(mostChanges))
+    count.changes += changes.length
+    count.flushes += changes.filter(({ what }) => what === 'flush').length
+    if (hasCheckpoint(changes)) count.checkpoints += 1
+    for (const words of said) clients.hear(words)
+    const all = cutPower(files, changes, ALL_SURVIVES)
+    for (const [index, survives] of inAnyOrder(NOTHING_SURVIVES, someSurvives()).entries()) {
+      let left = cutPower(files, changes, survives)
+      cuts.opened += 1
+      if (!isSame(left, all)) cuts.forgot += 1
+      if (Math.random() < 0.3) {
+        cuts.cutsWhileOpening += 1
+        left = await broker.cutWhileOpening(left, round, someSurvives())
+      }
+      writeFiles(broker.disk, left)
+      await check(broker.disk, clients, index === 1)
+    }
+    files = readFiles(broker.disk)
+  }
+
+  for (let round = 0; round < rounds; round++) {
+    if (round % ROUNDS_ON_ONE === 0) startAfresh()
+    try {
+      await cut(round + 1)
+    } catch (error) {
+      failures.push(`round ${round + 1}: ${(error as Error).message.split('\n')[0]}`)
+      startAfresh()
+    }
+  }
+  startAfresh()
+  rmSync(work, { recursive: true, force: true })
+  return { rounds, ...count, ...cuts, failures }
+}
+
+/** Opens what a power cut left, as the next start does; publishers come back if `isKept`. */
+async function check(disk: string, clients: Clients, isKept: boolean): Promise<void> {
+  const directory = join(disk, 'store')
+  mkdirSync(directory, { recursive: true })
+  const at = await openOn(await openSqliteJournal(directory, { fsync: 'never' }), { limits })
+  try {
+    await clients.check(at)
+    if (isKept) await clients.reconnect(at)
+  } finally {
+    await at.broker.close()
+  }
+  const db = new DatabaseSync(storeFile(directory), { readOnly: true })
+  const { integrity_check } = db.prepare('PRAGMA integrity_check').get() ?? {}
+  db.close()
+  assert.equal(integrity_check, 'ok', `integrity_check: ${integrity_check}`)
+}
+
+/** Runs of sectors that are on the disk, and runs that are not. */
+function someSurvives(): Survives {
+  const steadiness = Math.random()
+  let survives = Math.random() < 0.5
+  return () => {
+    if (Math.random() > steadiness) survives = !survives
+    return survives
+  }
+}
+
+function hasCheckpoint(changes: readonly Change[]): boolean {
+  const opened = changes.findIndex(({ name }) => name === `store/${STORE_FILE}-wal`)
+  const later = changes.slice(opened + 1)
+  return opened >= 0 && later.some((c) => c.what === 'write' && c.name === `store/${STORE_FILE}`)
+}
+
+function pick(from: readonly number[]): number {
+  return from[Math.floor(Math.random() * from.length)] ?? 0
+}
+
+function inAnyOrder<T>(first: T, second: T): T[] {
+  return Math.random() < 0.5 ? [first, second] : [second, first]
+}
+
+if (import.meta.main) {
+  const [rounds = '200', fsync = 'always'] = process.argv.slice(2)
+  const report = await powerCutDrill(Number(rounds), fsync as Fsync)
+  process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
+  process.exit(report.failures.length > 0 ? 1 : 0)
+}

@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import type { Delivery } from '../../src/broker/broker.ts'
+import { GatewayError } from '../../src/errors.ts'
+import { createHistoryWriter, toCell } from '../../src/http/history-format.ts'
+import { parseHistoryQuery } from '../../src/http/history-query.ts'
+
+const NOW = Date.UTC(2026, 10, 24, 8)
+const parse = (query: string) => parseHistoryQuery(`/history?filter=a&${query}`, NOW)
+const HOUR = 3_600_000
+
+function refusal(query: string): string {
+  try {
+    parse(query)
+  } catch (error) {
+    if (error instanceof GatewayError) return `${error.code} ${error.message}`
+    throw error
+  }
+  return ''
+}
+
+describe('the query of /history', () => {
+  it('has its usual values', () => {
+    assert.deepEqual(parse(''), {
+      ...{ filters: ['a'], from: null, to: null, newestFirst: false, format: 'json' },
+      ...{ limit: 1000, isLimited: false, after: null, buckets: null },
+    })
+  })
+
+  it('has times of every kind', () => {
+    for (const [text, time] of [
+      ['2026-11-24T08:00:00Z', NOW],
+      ['2026-11-24t08:00:00.25z', NOW + 250],
+      ['2026-11-24T10:30:00+02:30', NOW],
+      [String(NOW / 1000), NOW],
+      [String(NOW / 1000 + 0.5), NOW + 500],
+      [String(NOW), NOW],
+      ['0', 0],
+      ['now', NOW],
+      ['-90s', NOW - 90_000],
+      ['-30m', NOW - HOUR / 2],
+      ['-6h', NOW - 6 * HOUR],
+      ['-7d', NOW - 168 * HOUR],
+      ['-2w', NOW - 336 * HOUR],
+      ['-999999999w', NOW - 999_999_999 * 168 * HOUR],
+    ] as const)
+      assert.equal(parse(`from=${text}&to=9e9`.replace('9e9', '4000000000')).from, time, text)
+  })
+
+  it('has buckets', () => {
+    assert.deepEqual(parse('every=5m&field=a.b').buckets, { every: 300_000, field: ['a', 'b'] })
+    assert.deepEqual(parse('every=1d').buckets, { every: 24 * HOUR, field: null })
+    assert.equal(parse('every=1s').limit, 10_000)
+  })
+
+  it('is refused where it makes no sense', () => {
+    for (const query of [
+      ...['from=yesterday', 'from=', 'from=-6', 'from=6h', 'from=-6y', 'from=1e9', 'from=-0x1h'],
+      ...['from=2026-13-01T00:00:00Z', 'from=2026-11-24', 'from=99999999999999999', 'to=NaN'],
+      ...['from=now&to=-1h', 'from=5000000000', 'from=-1h&from=-2h', 'limit=0', 'limit=100001'],
+      ...['limit=-1', 'limit=1.5', 'limit=1e3', 'limit=', 'order=up', 'format=xml', 'every=0s'],
+      ...['every=5', 'every=400d', 'every=-5m', 'every=999999999w', 'field=a', 'every=5m&field='],
+      ...['every=5m&field=a..b', `every=5m&field=${'a'.repeat(257)}`, 'every=5m&limit=10001'],
+      ...['since=-6h', '%ff=1', 'from=%zz'],
+    ])
+      assert.match(refusal(query), /^query_invalid ./, query)
+  })
+
+  it('never fails otherwise, whatever it is', () => {
+    const name = fc.constantFrom(
+      'from',
+      'to',
+      'limit',
+      'order',
+      'format',
+      'every',
+      'field',
+      'after',
+    )
+    const pair = fc.tuple(name, fc.string()).map(([key, value]) => `${key}=${value}`)
+    fc.assert(fc.property(fc.array(pair), (pairs) => void refusal(pairs.join('&'))))
+  })
+})
+
+const delivery = (payload: Buffer, topic = 'a'): Delivery => ({
+  ...{ topic, payload, qos: 1, retain: false, device: 'd', time: NOW, sequence: 7 },
+  ...{ properties: null, expires: null },
+})
+
+/** RFC 4180, by its grammar. */
+function readCsv(text: string): string[][] {
+  return text
+    .split(/(?<=^(?:[^"]|"[^"]*")*)\r\n/)
+    .slice(0, -1)
+    .map((line) =>
+      line
+        .split(/,(?=(?:[^"]*"[^"]*")*[^"]*$)/)
+        .map((cell) => (cell.startsWith('"') ? cell.slice(1, -1).replaceAll('""', '"') : cell)),
+    )
+}
+
+describe('an answer of /history', () => {
+  it('in CSV is read back as it was', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (payload) => {
+        const writer = createHistoryWriter('csv', 'entries')
+        const text = writer.begin() + writer.entry(delivery(Buffer.from(payload)), 'e-7')
+        const [head = [], row = [], ...more] = readCsv(text)
+        assert.deepEqual([head.length, row.length, more], [9, 9, []])
+        const shown = Buffer.from(payload).toString()
+        assert.equal(row[3], toCell(shown))
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('in CSV holds no formula, and numbers as they are', () => {
+    for (const number of ['-21.5', '+3', '-1e-9', '21']) assert.equal(toCell(number), number)
+    for (const text of [
+      '=1+1',
+      '@SUM(A1)',
+      '+cmd|x',
+      '-2+3',
+      '\t=1',
+      '\r=1',
+      '-',
+      '=HYPERLINK("x")',
+    ])
+      assert.equal(toCell(text), `'${text}`)
+    const writer = createHistoryWriter('csv', 'entries')
+    const row = writer.entry(delivery(Buffer.from('=1,2'), '@a'), 'e-7')
+    assert.equal(row, `e-7,2026-11-24T08:00:00.000Z,'@a,"'=1,2",,d,1,false,\r\n`)
+    assert.match(writer.entry(delivery(Buffer.from([0xff])), 'e-7'), /,a,,\/w==,d,/)
+  })
+
+  it('in JSON is JSON, with one entry, several and none', () => {
+    for (const count of [0, 1, 3]) {
+      const writer = createHistoryWriter('json', 'entries')
+      let text = writer.begin()
+      for (let left = count; left > 0; left--)
+        text += writer.entry(delivery(Buffer.from('"')), 'e-7')
+      text += writer.end({ gaps: ['expired'], truncated: 'limit', next: 'e-7' }, true)
+      const { entries, truncated, next, gaps } = JSON.parse(text)
+      assert.deepEqual(
+        [entries.length, truncated, next, gaps[0].reason],
+        [count, 'limit', 'e-7', 'expired'],
+      )
+    }
+  })
+})

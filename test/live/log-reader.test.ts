@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import type { Delivery } from '../../src/broker/broker.ts'
+import { createIds } from '../../src/broker/store/ground.ts'
+import { createSilentJournal, type Journal } from '../../src/broker/store/journal.ts'
+import { createLog } from '../../src/broker/store/log.ts'
+import { openSqliteJournal } from '../../src/broker/store/sqlite-journal.ts'
+import { createEventIds } from '../../src/live/event-ids.ts'
+import { createHistory } from '../../src/live/history.ts'
+import { createLogReader, type LogReader } from '../../src/live/log-reader.ts'
+import { openReplay, type ReplayRequest } from '../../src/live/replay.ts'
+import { createPace } from '../../src/pace.ts'
+import { topicMatches } from '../../src/topic/match.ts'
+import { temporaryDirectory } from '../broker/store/stores.ts'
+
+const ALL: ReplayRequest = {
+  ...{ filters: ['#'], from: null, to: null, newestFirst: false, after: null },
+  mayReceive: () => true,
+}
+
+/** A log with these messages, of which memory has the last ones. */
+async function open(journal: Journal, deliveries: readonly Delivery[], inMemory: number) {
+  const log = createLog({
+    journal,
+    onBound() {},
+    ids: createIds(),
+    now: Date.now,
+    limits: {} as never,
+  })
+  await journal.recover(new Proxy({}, { get: () => () => {} }) as never)
+  await log.begin()
+  const ids = createEventIds(log.epoch())
+  const history = createHistory(0, { messages: inMemory, bytes: 1e9 }, ids.of)
+  for (const delivery of deliveries) {
+    log.note(delivery)
+    history.add(delivery)
+  }
+  return createLogReader(log, history, ids)
+}
+
+async function read(reader: LogReader, request: Partial<ReplayRequest>, looked = 1e9) {
+  const bounds = { looked, milliseconds: 1e9 }
+  const replay = await openReplay(reader, { ...ALL, ...request }, bounds, createPace(256))
+  const found = await Array.fromAsync(replay.deliveries(), ({ sequence }) => sequence)
+  return { found, replay }
+}
+
+const messages = fc
+  .array(
+    fc.record({
+      topic: fc.constantFrom('a', 'a/b', 'c', '$SYS/x'),
+      step: fc.integer({ min: 1, max: 5000 }),
+      later: fc.integer({ min: 0, max: 120_000 }),
+      expires: fc.constantFrom(null, 1, 8e15),
+      size: fc.constantFrom(1, 1, 10, 100_000),
+    }),
+    { maxLength: 60 },
+  )
+  .map((all) => {
+    let [sequence, time] = [0, 1e12]
+    return all.map(({ topic, step, later, expires, size }): Delivery => {
+      sequence += step
+      time += later
+      const payload = Buffer.alloc(size, 'x')
+      return {
+        ...{ topic, payload, qos: 0, retain: false, device: 'd', time, properties: null },
+        ...{ expires, sequence },
+      }
+    })
+  })
+
+const questions = fc.record({
+  filters: fc.subarray(['#', 'a', 'a/#', '+', 'c', '$SYS/#'], { minLength: 1 }),
+  from: fc.option(fc.integer({ min: 1e12 - 1000, max: 1e12 + 3_000_000 })),
+  to: fc.option(fc.integer({ min: 1e12 - 1000, max: 1e12 + 3_000_000 })),
+  newestFirst: fc.boolean(),
+  looked: fc.integer({ min: 1, max: 30 }),
+})
+
+/** What a reader finds, in several answers if one is not enough, is what a walk through all of it finds. */
+async function compare(
+  reader: LogReader,
+  deliveries: readonly Delivery[],
+  question: Omit<ReplayRequest, 'after' | 'mayReceive'> & { readonly looked: number },
+): Promise<void> {
+  const { filters, from, to, newestFirst, looked } = question
+  const mayReceive = (topic: string) => topic !== 'c'
+  const expected = deliveries
+    .filter(
+      ({ topic, time, expires }) =>
+        filters.some((filter) => topicMatches(filter, topic)) &&
+        mayReceive(topic) &&
+        expires !== 1 &&
+        (from === null || time >= from) &&
+        (to === null || time < to),
+    )
+    .map(({ sequence }) => sequence)
+  const found: number[] = []
+  for (let after: number | null = null; ; ) {
+    const { found: part, replay } = await read(reader, { ...question, mayReceive, after }, looked)
+    found.push(...part)
+    if (replay.cut() === null) break
+    assert.notEqual(after, replay.position())
+    after = replay.position()
+  }
+  assert.deepEqual(found, newestFirst ? expected.reverse() : expected)
+}
+
+describe('a log is read', () => {
+  it('from memory', async () => {
+    await fc.assert(
+      fc.asyncProperty(messages, questions, async (deliveries, question) => {
+        const reader = await open(createSilentJournal(), deliveries, 1000)
+        await compare(reader, deliveries, question)
+      }),
+    )
+  })
+
+  it('from the disk, and from memory where it is in memory', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        messages,
+        fc.array(questions, { minLength: 5, maxLength: 5 }),
+        fc.nat(60),
+        async (deliveries, several, inMemory) => {
+          const directory = temporaryDirectory()
+          const journal = await openSqliteJournal(directory, { fsync: 'never' })
+          try {
+            const reader = await open(journal, deliveries, inMemory)
+            for (const question of several) await compare(reader, deliveries, question)
+            for (const time of [0, 1e12, 1e12 + 60_000, 9e12])
+              assert.deepEqual(await reader.split(time), {
+                before: deliveries.findLast((delivery) => delivery.time < time)?.sequence ?? 0,
+                from: deliveries.find((delivery) => delivery.time >= time)?.sequence ?? null,
+              })
+          } finally {
+            await journal.close()
+          }
+        },
+      ),
+      { numRuns: 30 },
+    )
+  })
+
+  it('and says what went while it was read', async () => {
+    const delivery = (sequence: number): Delivery => ({
+      ...{ topic: 'a', payload: Buffer.from('1'), qos: 0, retain: false, device: 'd' },
+      ...{ time: Date.now(), properties: null, expires: null, sequence },
+    })
+    const journal = createSilentJournal()
+    const log = createLog({
+      journal,
+      onBound() {},
+      ids: createIds(),
+      now: Date.now,
+      limits: {} as never,
+    })
+    await log.begin()
+    const ids = createEventIds(log.epoch())
+    const history = createHistory(0, { messages: 600, bytes: 1e9 }, ids.of)
+    for (let number = 1; number <= 600; number++) history.add(delivery(number))
+    const reader = createLogReader(log, history, ids)
+    const bounds = { looked: 1e9, milliseconds: 1e9 }
+    const replay = await openReplay(reader, ALL, bounds, createPace(256))
+    assert.deepEqual(replay.gaps, ['restart'])
+    const found: number[] = []
+    for await (const { sequence } of replay.deliveries()) {
+      found.push(sequence)
+      if (sequence === 1)
+        for (let number = 601; number <= 1000; number++) history.add(delivery(number))
+    }
+    assert.ok(replay.hasLost())
+    assert.deepEqual([found[0], found[255], found[256], found.at(-1)], [1, 256, 401, 600])
+  })
+})

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { request } from 'node:https'
+import { after, before, describe, it } from 'node:test'
+import { http1, http2, http2Session } from '../support/clients.ts'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import type { Credentials } from '../support/pki.ts'
+
+describe('the history', () => {
+  let at: TestGateway
+  let reader: Credentials
+  let other: Credentials
+  const get = (query: string, who = reader, method = 'GET') =>
+    http1(at, who, { path: `/history?${query}`, method })
+  before(async () => {
+    at = await startGateway({
+      acl: 'user reader\ntopic readwrite a/#\nuser other\ntopic read a/#\ntopic deny a/secret\n',
+      settings: { publishRate: '0' },
+    })
+    reader = await at.pki.issue('reader')
+    other = await at.pki.issue('other')
+    const payload = 'x'.repeat(100_000)
+    for (let left = 200; left > 0; left--)
+      await http1(at, reader, { path: '/topics/a/large', method: 'POST', body: payload })
+    for (const [topic, body] of [
+      ['a/secret', '1'],
+      ['a/deep', '['.repeat(100_000)],
+      ['a/number', '{"n":1}'],
+    ] as const)
+      await http1(at, reader, { path: `/topics/${topic}`, method: 'POST', body })
+  })
+  after(() => at[Symbol.asyncDispose]())
+
+  it('shows nobody what is denied, by no filter, format or bucket', async () => {
+    for (const filter of ['filter=a/secret', 'filter=a/%23', 'filter=+/secret', 'filter=%23'])
+      for (const more of ['', '&format=csv', '&format=ndjson', '&every=1d', '&order=desc']) {
+        const { text } = await get(`${filter}${more}&limit=5`, other)
+        assert.ok(!text.includes('"topic":"a/secret"') && !text.includes(',a/secret,'), filter)
+      }
+    const stranger = await at.pki.issue('stranger')
+    for (const filter of ['%23', 'a/number']) {
+      const { status, json } = await get(`filter=${filter}`, stranger)
+      assert.deepEqual([status, json.code], [403, 'read_denied'])
+    }
+  })
+
+  it('refuses what is no query of it', async () => {
+    const many = Array.from({ length: 65 }, () => 'filter=a').join('&')
+    for (const [query, code] of [
+      ['', 'query_invalid'],
+      [many, 'query_invalid'],
+      ['filter=a/%23/b', 'topic_invalid'],
+      ['filter=', 'topic_invalid'],
+      ['filter=a%00', 'topic_invalid'],
+      ['filter=%24share/g/a', 'read_denied'],
+      ['filter=a/b&after=0-1', 'query_invalid'],
+      ['filter=a/b&after=%0d%0aset-cookie:x', 'query_invalid'],
+      ['filter=a/b&limit=99999999999999999999', 'query_invalid'],
+      ['filter=a/b&every=999999999w', 'query_invalid'],
+      ['filter=a/b&field=__proto__', 'query_invalid'],
+      ['filter=a/b&from=1%0d%0ax:y', 'query_invalid'],
+    ] as const) {
+      const { json } = await get(query)
+      assert.equal(json.code, code, query)
+    }
+    for (const method of ['POST', 'PUT', 'DELETE', 'HEAD'])
+      assert.equal((await get('filter=a/b', reader, method)).status, 404)
+  })
+
+  it('stands payloads and members that nobody expects', async () => {
+    for (const field of ['n', '__proto__', 'constructor.name.length', 'n.n.n.n'])
+      for (const filter of ['a/deep', 'a/number']) {
+        const { status, json } = await get(`filter=${filter}&every=1d&field=${field}`)
+        assert.equal(status, 200)
+        assert.equal(json.buckets.length, field === 'n' && filter === 'a/number' ? 1 : 0)
+      }
+  })
+
+  it('gives one reader so many answers at the same time, and all of them back', async () => {
+    // 20 MB are more than sockets hold
+    const path = '/history?filter=a/large&limit=1000'
+    const open = async () => {
+      const sent = request({
+        ...{ host: '127.0.0.1', port: at.ports.device, path, agent: false },
+        ...{ ca: at.pki.authority.certificate, cert: reader.certificate, key: reader.key },
+      }).end()
+      const [response] = await once(sent, 'response')
+      return { sent, response }
+    }
+    const opened = await Promise.all(Array.from({ length: 8 }, open))
+    assert.ok(opened.every(({ response }) => response.statusCode === 200))
+    const refused = await get('filter=a/large')
+    assert.deepEqual([refused.status, refused.json.code], [429, 'rate_limited'])
+    assert.equal(refused.headers['retry-after'], '1')
+    assert.equal((await get('filter=a/number', other)).status, 200)
+    for (const { sent } of opened) sent.destroy()
+    while ((await get('filter=a/number')).status !== 200) {}
+    const session = http2Session(at, reader)
+    for (let left = 20; left > 0; left--) {
+      const answer = await http2(session, { ':path': path })
+      assert.equal(answer.json.entries.length, 200)
+    }
+    session.close()
+    assert.deepEqual(
+      at.log.filter(({ level, msg }) => /error|warn/.test(`${level}`) && !/^denied/.test(`${msg}`)),
+      [],
+    )
+  })
+
+  it('is not waited for by those who publish', async () => {
+    const session = http2Session(at, reader)
+    const reads = Array.from({ length: 8 }, () =>
+      http2(session, { ':path': '/history?filter=a/%23&every=1s&field=n' }),
+    )
+    const answered = await http1(at, reader, { path: '/topics/a/b', method: 'POST', body: '1' })
+    assert.equal(answered.status, 200)
+    for (const { status } of await Promise.all(reads)) assert.equal(status, 200)
+    session.close()
+  })
+})
