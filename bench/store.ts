@@ -17,6 +17,7 @@ import { createGroupCommit } from '../src/broker/store/group-commit.ts'
 import { createSilentJournal, type Journal } from '../src/broker/store/journal.ts'
 import { openSqliteFile } from '../src/broker/store/sqlite-file.ts'
 import { openSqliteJournal } from '../src/broker/store/sqlite-journal.ts'
+import { createLogReader, createLogSplitter } from '../src/broker/store/sqlite-log.ts'
 import { WRITE } from '../src/broker/store/sqlite-statements.ts'
 import { openStore } from '../src/broker/store/store.ts'
 import type { Message } from '../src/topic/message.ts'
@@ -47,6 +48,8 @@ function messageOf(topic: string, retain = false): Message {
 function openOnMainThread(directory: string): Journal {
   const { db } = openSqliteFile(directory, { fsync: 'always' })
   const write = new Map(Object.entries(WRITE).map(([name, sql]) => [name, db.prepare(sql)]))
+  const read = createLogReader(db)
+  const split = createLogSplitter(db)
   return createGroupCommit({
     async recover() {},
     async commit(changes) {
@@ -55,6 +58,8 @@ function openOnMainThread(directory: string): Journal {
         write.get(name)?.run(...(columns as SQLInputValue[]))
       db.exec('COMMIT')
     },
+    read: async (range) => read(range),
+    split: async (time) => split(time),
     close: async () => db.close(),
   })
 }
