@@ -17,7 +17,11 @@ import { createGroupCommit } from '../src/broker/store/group-commit.ts'
 import { createSilentJournal, type Journal } from '../src/broker/store/journal.ts'
 import { openSqliteFile } from '../src/broker/store/sqlite-file.ts'
 import { openSqliteJournal } from '../src/broker/store/sqlite-journal.ts'
-import { createLogReader, createLogSplitter } from '../src/broker/store/sqlite-log.ts'
+import {
+  createLogReader,
+  createLogSplitter,
+  createTopicReader,
+} from '../src/broker/store/sqlite-log.ts'
 import { WRITE } from '../src/broker/store/sqlite-statements.ts'
 import { openStore } from '../src/broker/store/store.ts'
 import type { Message } from '../src/topic/message.ts'
@@ -49,6 +53,7 @@ function openOnMainThread(directory: string): Journal {
   const { db } = openSqliteFile(directory, { fsync: 'always' })
   const write = new Map(Object.entries(WRITE).map(([name, sql]) => [name, db.prepare(sql)]))
   const read = createLogReader(db)
+  const readTopics = createTopicReader(db)
   const split = createLogSplitter(db)
   return createGroupCommit({
     async recover() {},
@@ -60,6 +65,7 @@ function openOnMainThread(directory: string): Journal {
     },
     read: async (range) => read(range),
     split: async (time) => split(time),
+    readTopics: async (range) => readTopics(range),
     close: async () => db.close(),
   })
 }

@@ -41,6 +41,23 @@ export interface LogSplit {
   readonly from: number | null
 }
 
+/** The latest messages of those topics that any of the filters covers, in the order of the topics' UTF-8. */
+export interface TopicRange {
+  /** Only topics after this one. */
+  readonly after: string
+  readonly filters: readonly string[]
+}
+
+/** A part of the topics. */
+export interface TopicPage {
+  /** One for each topic. */
+  readonly deliveries: readonly Delivery[]
+  /** The last topic that was looked at; null when there are no more. */
+  readonly reached: string | null
+  /** How many topics were looked at for it. */
+  readonly looked: number
+}
+
 /** Every message that was handed on, by its number. */
 export interface BrokerLog {
   /** Names the numbering: a number of another one says nothing here. */
@@ -55,6 +72,8 @@ export interface BrokerLog {
   gapsAfter(number: number): GapReason[]
   /** The first part of a range: what any of the filters covers. */
   read(range: LogRange): Promise<LogPage>
+  /** The first part of the topics: the latest message of each. */
+  readTopics(range: TopicRange): Promise<TopicPage>
   /** Where a time, in milliseconds since the Unix epoch, falls. */
   split(time: number): Promise<LogSplit>
   /** Whether it outlives this process. */

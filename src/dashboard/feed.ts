@@ -26,7 +26,8 @@ export function openFeed(filters: readonly string[], listener: FeedListener): Fe
   const query = filters.map((filter) => `filter=${encodeURIComponent(filter)}`).join('&')
   const source = new EventSource(`/stream?${query}&lastEventId=earliest`)
   source.onopen = () => listener.live()
-  source.onmessage = ({ data }) => listener.message(JSON.parse(data) as StreamMessage)
+  source.onmessage = ({ data, lastEventId }) =>
+    listener.message({ ...JSON.parse(data), id: lastEventId } as StreamMessage)
   source.addEventListener('gap', ({ data }) => listener.gap(JSON.parse(data) as Gap))
   source.addEventListener('end', ({ data }) => {
     source.close()

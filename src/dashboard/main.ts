@@ -1,6 +1,7 @@
 import { createChart } from './chart.ts'
 import { openFeed } from './feed.ts'
 import { createGrid } from './grid.ts'
+import { readLatest } from './latest.ts'
 import { enter, isRefusal, leave, type Refusal, type Viewer, whoIs } from './session.ts'
 import { chooseTheme } from './theme.ts'
 import { createTopics, MOST_TOPICS } from './topics.ts'
@@ -91,6 +92,26 @@ async function start(entering: Promise<Viewer | Refusal>): Promise<void> {
   }
   showTrouble('', '')
   follow(filters)
+  void showLatest(filters)
+}
+
+/** Topics that have been quiet for longer than the stream goes back. */
+async function showLatest(filters: readonly string[]): Promise<void> {
+  const failed = await readLatest(
+    filters,
+    (message) => {
+      const topic = topics.addFromLog(message)
+      if (!topic) return
+      grid.touch(topic)
+      chart.touch(topic)
+    },
+    () => topics.leftOut > 0,
+  )
+  find('#quiet').hidden = failed === null
+  if (!failed) return
+  find('#quiet').textContent = `Quiet topics could not be loaded: ${failed.failure}`
+  if (failed.retryAfter !== null)
+    setTimeout(() => void showLatest(filters), failed.retryAfter * 1000)
 }
 
 function follow(filters: readonly string[]): void {
@@ -110,7 +131,7 @@ function follow(filters: readonly string[]): void {
       find('#gaps').textContent = isGone
         ? `Messages${from} are missing: the gateway no longer has them.`
         : message
-      chart.redraw()
+      chart.reload()
     },
     live() {
       lostAt = null

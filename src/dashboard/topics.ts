@@ -1,8 +1,10 @@
 import { type Payload, readPayload } from './payload.ts'
 import { createSeries, type Series } from './series.ts'
 
-/** One event of the stream, as CONTRACT part 4 has it. */
+/** A message as streams and the history have it. */
 export interface StreamMessage {
+  /** The id of its event; retained messages have the number that the stream began at. */
+  readonly id: string
   readonly topic: string
   readonly payload?: string
   readonly payloadBase64?: string
@@ -26,11 +28,15 @@ export interface Topic {
   readonly messages: Message[]
   /** By the name of the number in its payloads. */
   readonly series: Map<string, Series>
+  /** The id of its message where that is from the log and the stream has brought none after it. */
+  fromLog: string | null
 }
 
 export interface Topics {
   /** Null for a message that is here already, or finds no room. */
   add(message: StreamMessage): Topic | null
+  /** Takes the latest message of a topic in the log; the stream may have brought it, or may do so later. Null as above. */
+  addFromLog(message: StreamMessage): Topic | null
   /** Messages are missing here: no line is drawn across. */
   breakAll(time: number): void
   /** Sorted by name. */
@@ -51,32 +57,54 @@ export function createTopics(): Topics {
   let sorted: Topic[] | null = []
   let leftOut = 0
 
+  function create(message: Message): Topic | null {
+    if (topics.size === MOST_TOPICS) {
+      leftOut += 1
+      return null
+    }
+    const name = message.topic
+    const topic = { name, latest: message, messages: [], series: new Map(), fromLog: null }
+    topics.set(name, topic)
+    sorted = null
+    return topic
+  }
+
+  function append(topic: Topic, message: Message): Topic {
+    topic.latest = message
+    topic.messages.push(message)
+    if (topic.messages.length > MOST_MESSAGES) topic.messages.shift()
+    for (const [number, value] of message.payload.numbers) {
+      const known = topic.series.get(number)
+      if (!known && topic.series.size === MOST_SERIES) continue
+      const series = known ?? createSeries()
+      topic.series.set(number, series)
+      series.add(message.time, value)
+    }
+    return topic
+  }
+
   return {
-    add({ topic: name, payload: text, payloadBase64, device, retain, time: iso, properties }) {
-      const payload = readPayload(text, payloadBase64, properties?.contentType)
-      const message: Message = { topic: name, device: device ?? '', time: Date.parse(iso), payload }
-      let topic = topics.get(name)
-      if (topic && retain && isKnown(topic, message)) return null
-      if (!topic) {
-        if (topics.size === MOST_TOPICS) {
-          leftOut += 1
-          return null
-        }
-        topic = { name, latest: message, messages: [], series: new Map() }
-        topics.set(name, topic)
-        sorted = null
-      }
-      topic.latest = message
-      topic.messages.push(message)
-      if (topic.messages.length > MOST_MESSAGES) topic.messages.shift()
-      for (const [number, value] of payload.numbers) {
-        const known = topic.series.get(number)
-        if (!known && topic.series.size === MOST_SERIES) continue
-        const series = known ?? createSeries()
-        topic.series.set(number, series)
-        series.add(message.time, value)
-      }
-      return topic
+    add(streamed) {
+      const message = toMessage(streamed)
+      const topic = topics.get(message.topic)
+      if (topic && isNumbered(streamed.id, topic.fromLog, (a, b) => a === b)) return null
+      if (topic && isNumbered(streamed.id, topic.fromLog, (a, b) => a < b)) forget(topic)
+      else if (topic && streamed.retain && isKnown(topic, message)) return null
+      const known = topic ?? create(message)
+      if (!known) return null
+      known.fromLog = null
+      return append(known, message)
+    },
+    addFromLog(logged) {
+      const message = toMessage(logged)
+      const topic = topics.get(message.topic)
+      // beyond a retained message alone the stream has brought, or will bring, the latest one itself
+      if (topic && (topic.messages.length > 1 || isKnown(topic, message))) return null
+      if (topic) forget(topic)
+      const known = topic ?? create(message)
+      if (!known) return null
+      known.fromLog = logged.id
+      return append(known, message)
     },
     breakAll(time) {
       for (const { series } of topics.values())
@@ -99,6 +127,37 @@ export function createTopics(): Topics {
       return leftOut
     },
   }
+}
+
+function toMessage(message: StreamMessage): Message {
+  const { topic, payload, payloadBase64, device, time, properties } = message
+  return {
+    topic,
+    device: device ?? '',
+    time: Date.parse(time),
+    payload: readPayload(payload, payloadBase64, properties?.contentType),
+  }
+}
+
+/** The messages that the stream brings come in order: what is to come again goes. */
+function forget(topic: Topic): void {
+  topic.messages.length = 0
+  topic.series.clear()
+  topic.fromLog = null
+}
+
+const ID = /^([0-9a-f]+)-(\d+)/
+
+/** Whether two ids are of one numbering, and their numbers are in a relation. */
+function isNumbered(
+  id: string,
+  other: string | null,
+  relation: (number: number, other: number) => boolean,
+): boolean {
+  const [, numbering, number] = ID.exec(id) ?? []
+  const [, otherNumbering, otherNumber] = ID.exec(other ?? '') ?? []
+  if (number === undefined || numbering !== otherNumbering) return false
+  return relation(Number(number), Number(otherNumber))
 }
 
 /** After a gap the retained messages come once more. */

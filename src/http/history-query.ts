@@ -16,7 +16,9 @@ export interface HistoryQuery {
   readonly limit: number
   /** Whether the caller chose the limit. */
   readonly isLimited: boolean
-  /** The id that the answer goes on after. */
+  /** Whether only the latest message of each topic is wanted. */
+  readonly isLatest: boolean
+  /** The id, or with `isLatest` the topic, that the answer goes on after. */
   readonly after: string | null
   /** What buckets are made of; null where the messages themselves are wanted. */
   readonly buckets: { readonly every: number; readonly field: readonly string[] | null } | null
@@ -27,7 +29,19 @@ export const LIMITS = {
   buckets: { usual: 10_000, most: 10_000 },
 } as const
 
-const NAMES = ['filter', 'from', 'to', 'limit', 'order', 'format', 'every', 'field', 'after']
+const NAMES = [
+  'filter',
+  'from',
+  'to',
+  'limit',
+  'order',
+  'format',
+  'every',
+  'field',
+  'after',
+  'latest',
+]
+const NOT_WITH_LATEST = ['from', 'to', 'order', 'every', 'field']
 const SECOND = 1000
 const UNITS: Readonly<Record<string, number>> = {
   s: SECOND,
@@ -62,6 +76,9 @@ export function parseHistoryQuery(url: string, now: number): HistoryQuery {
   const field = text('field')
   if (field !== undefined && every === undefined)
     throw invalid('field goes with every: it says which number buckets are made of.')
+  const isLatest = oneOf('latest', text('latest') ?? 'false', ['true', 'false']) === 'true'
+  const other = isLatest && NOT_WITH_LATEST.find((name) => query.has(name))
+  if (other) throw invalid(`latest goes without ${other}: it is one message for each topic.`)
   const limit = text('limit')
   return {
     filters: query.get('filter') ?? [],
@@ -70,6 +87,7 @@ export function parseHistoryQuery(url: string, now: number): HistoryQuery {
     format: oneOf('format', text('format') ?? 'json', HISTORY_FORMATS),
     limit: limitIn(limit, every === undefined ? LIMITS.entries : LIMITS.buckets),
     isLimited: limit !== undefined,
+    isLatest,
     after: text('after') ?? null,
     buckets: every === undefined ? null : { every: spanIn(every), field: fieldIn(field) },
   }

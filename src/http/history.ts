@@ -2,9 +2,10 @@ import { Readable } from 'node:stream'
 import type { Denials } from '../acl/denials.ts'
 import { GatewayError } from '../errors.ts'
 import { createBuckets } from '../live/buckets.ts'
+import { openLatest } from '../live/latest.ts'
 import type { LogReader } from '../live/log-reader.ts'
 import { openReplay, type Replay } from '../live/replay.ts'
-import { createPace } from '../pace.ts'
+import { createPace, type Pace } from '../pace.ts'
 import type { App, Reply, Request } from './app.ts'
 import { callerOf } from './caller.ts'
 import { filtersProblem } from './filters.ts'
@@ -36,7 +37,7 @@ export function historyRoute(app: App, options: HistoryRouteOptions): void {
     const { reader, denials } = options
     const caller = callerOf(request)
     const query = parseHistoryQuery(request.originalUrl, Date.now())
-    const after = numberIn(query.after, reader)
+    const after = query.isLatest ? null : numberIn(query.after, reader)
     const refused = filtersProblem('/history', query.filters, caller, denials)
     if (refused) throw refused
     const release = slots.take(caller.identity.id)
@@ -44,29 +45,61 @@ export function historyRoute(app: App, options: HistoryRouteOptions): void {
     // its end has been told already
     if (isGone(request)) release()
     const { mayReceive } = caller.access
-    const replay = await openReplay(reader, { ...query, after, mayReceive }, WORK, pace)
+    const source = query.isLatest
+      ? latestIn(reader, query, mayReceive, pace)
+      : replayIn(
+          reader,
+          query,
+          await openReplay(reader, { ...query, after, mayReceive }, WORK, pace),
+        )
     if (caller.ended?.aborted) throw caller.ended.reason
     endWithSession(reply, caller.ended)
-    return send(request, reply, query, replay, reader)
+    return send(request, reply, query, source)
   })
 }
 
-function send(
-  request: Request,
-  reply: Reply,
-  query: HistoryQuery,
-  replay: Replay,
+/** What an answer is made of. */
+interface Source {
+  readonly gaps: Replay['gaps']
+  parts(writer: HistoryWriter): AsyncIterable<string>
+}
+
+/** What messages come from, one after the other. */
+type Messages = Pick<Replay, 'gaps' | 'deliveries' | 'cut' | 'hasLost'>
+
+function replayIn({ ids }: LogReader, query: HistoryQuery, replay: Replay): Source {
+  const next = () => ids.of(replay.position())
+  return {
+    gaps: replay.gaps,
+    parts: (writer) =>
+      query.buckets
+        ? bucketParts(query, query.buckets, replay, ids, writer)
+        : entryParts(query, replay, ids, next, writer),
+  }
+}
+
+function latestIn(
   reader: LogReader,
-): Reply {
+  query: HistoryQuery,
+  mayReceive: (topic: string) => boolean,
+  pace: Pace,
+): Source {
+  const request = { filters: query.filters, after: query.after ?? '', mayReceive }
+  const latest = openLatest(reader, request, WORK, pace)
+  const messages = { ...latest, hasLost: () => false }
+  return {
+    gaps: latest.gaps,
+    parts: (writer) => entryParts(query, messages, reader.ids, latest.position, writer),
+  }
+}
+
+function send(request: Request, reply: Reply, query: HistoryQuery, source: Source): Reply {
   const writer = createHistoryWriter(query.format, query.buckets ? 'buckets' : 'entries')
   reply.header('cache-control', 'no-store').type(writer.contentType)
-  if (replay.gaps.length > 0) reply.header('wott-gaps', replay.gaps.join(', '))
+  if (source.gaps.length > 0) reply.header('wott-gaps', source.gaps.join(', '))
   if (query.format === 'csv')
     reply.header('content-disposition', 'attachment; filename="history.csv"')
-  const parts = query.buckets
-    ? bucketParts(query, query.buckets, replay, reader, writer)
-    : entryParts(query, replay, reader, writer)
-  const body = Readable.from(inChunks(parts), { objectMode: false })
+  const body = Readable.from(inChunks(source.parts(writer)), { objectMode: false })
   body.once('error', (err) =>
     request.log.error({ err, traceId: request.id }, 'an answer of history failed'),
   )
@@ -75,14 +108,15 @@ function send(
 
 async function* entryParts(
   { limit, isLimited }: HistoryQuery,
-  replay: Replay,
-  { ids }: LogReader,
+  messages: Messages,
+  ids: LogReader['ids'],
+  next: () => string,
   writer: HistoryWriter,
 ): AsyncGenerator<string, void> {
   yield writer.begin()
   let left = limit
   let truncated: HistoryEnd['truncated'] = null
-  for await (const delivery of replay.deliveries()) {
+  for await (const delivery of messages.deliveries()) {
     if (left === 0) {
       truncated = 'limit'
       break
@@ -90,16 +124,16 @@ async function* entryParts(
     left -= 1
     yield writer.entry(delivery, ids.of(delivery.sequence))
   }
-  truncated ??= replay.cut()
-  const next = truncated === null ? null : ids.of(replay.position())
-  yield ending({ truncated, next }, replay, isLimited, writer)
+  truncated ??= messages.cut()
+  const end = { truncated, next: truncated === null ? null : next() }
+  yield ending(end, messages, isLimited, writer)
 }
 
 async function* bucketParts(
   { limit, isLimited, newestFirst }: HistoryQuery,
   options: NonNullable<HistoryQuery['buckets']>,
   replay: Replay,
-  { ids }: LogReader,
+  ids: LogReader['ids'],
   writer: HistoryWriter,
 ): AsyncGenerator<string, void> {
   yield writer.begin()
@@ -122,14 +156,14 @@ async function* bucketParts(
 
 function ending(
   end: Omit<HistoryEnd, 'gaps'>,
-  replay: Replay,
+  messages: Messages,
   isLimited: boolean,
   writer: HistoryWriter,
 ): string {
-  const gaps = new Set(replay.gaps)
-  if (replay.hasLost()) gaps.add('expired')
+  const gaps = new Set(messages.gaps)
+  if (messages.hasLost()) gaps.add('expired')
   const isTold = end.truncated === null || (end.truncated === 'limit' && isLimited)
-  return writer.end({ ...end, gaps: [...gaps] }, isTold && gaps.size === replay.gaps.length)
+  return writer.end({ ...end, gaps: [...gaps] }, isTold && gaps.size === messages.gaps.length)
 }
 
 async function* inChunks(parts: AsyncIterable<string>): AsyncGenerator<string, void> {

@@ -1,4 +1,13 @@
-import type { BrokerLog, LogPage, LogRange, LogSplit } from '../broker/broker.ts'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type {
+  BrokerLog,
+  Delivery,
+  LogPage,
+  LogRange,
+  LogSplit,
+  TopicPage,
+  TopicRange,
+} from '../broker/broker.ts'
 import type { GapCause } from './event.ts'
 import type { EventIds } from './event-ids.ts'
 import type { History } from './history.ts'
@@ -7,6 +16,8 @@ import type { History } from './history.ts'
 export interface LogReader {
   /** The first part of a range, whose `after` is not below `oldest()`; null where some of it has gone meanwhile. */
   read(range: LogRange): Promise<LogPage | null>
+  /** The first part of the topics: the latest message of each. */
+  readTopics(range: TopicRange): Promise<TopicPage>
   /** Where a time, in milliseconds since the Unix epoch, falls. */
   split(time: number): Promise<LogSplit>
   /** The number that all that is left came after. */
@@ -30,6 +41,28 @@ export function createLogReader(log: BrokerLog, history: History, ids: EventIds)
     return turn
   }
 
+  /** All at once: memory has no index, so each part would look at all of it. */
+  async function topicsInMemory({ after, filters }: TopicRange): Promise<TopicPage> {
+    const found = new Map<string, Delivery>()
+    const begin = Buffer.from(after)
+    let upTo = history.latest()
+    let looked = 0
+    while (upTo > history.earliest()) {
+      const page = history.read({ after: history.earliest(), upTo, filters, newestFirst: true })
+      if (page === null) break
+      for (const delivery of page.deliveries)
+        if (!found.has(delivery.topic)) found.set(delivery.topic, delivery)
+      upTo = page.reached
+      looked += page.looked
+      await nextTurn()
+    }
+    const sorted = [...found.values()]
+      .map((delivery) => ({ delivery, bytes: Buffer.from(delivery.topic) }))
+      .filter(({ bytes }) => bytes.compare(begin) > 0)
+      .sort((a, b) => a.bytes.compare(b.bytes))
+    return { deliveries: sorted.map(({ delivery }) => delivery), reached: null, looked }
+  }
+
   const oldest = () => log.oldest(history.earliest())
 
   return {
@@ -41,6 +74,8 @@ export function createLogReader(log: BrokerLog, history: History, ids: EventIds)
       if (newestFirst && upTo > inMemory) return history.read({ ...range, after: inMemory })
       return inTurn(() => log.read({ ...range, upTo: Math.min(upTo, inMemory) }))
     },
+    readTopics: (range) =>
+      log.isDurable ? inTurn(() => log.readTopics(range)) : topicsInMemory(range),
     // a log on the disk holds what is in memory, too
     split: async (time) => (log.isDurable ? inTurn(() => log.split(time)) : history.split(time)),
     oldest,

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { describe, it, test } from 'node:test'
 import { ago } from '../../src/dashboard/ago.ts'
 import { createTopics, MOST_SERIES, MOST_TOPICS } from '../../src/dashboard/topics.ts'
 
-const message = (topic: string, payload: string, time = 0, retain = false) => ({
-  ...{ topic, payload, retain, device: 'sensor' },
+const message = (topic: string, payload: string, time = 0, retain = false, id = 'e-0') => ({
+  ...{ topic, payload, retain, device: 'sensor', id },
   time: new Date(time).toISOString(),
 })
 
@@ -76,4 +76,39 @@ test('how long ago', () => {
     '23 h ago',
     '1 d ago',
   ])
+})
+
+describe('the latest message of the log', () => {
+  const payloads = (topics: ReturnType<typeof createTopics>) =>
+    topics.get('a')?.messages.map(({ payload }) => payload.text)
+  const latest = message('a', '5', 5, false, 'e-5')
+
+  it('stays where the stream brings nothing, or an older retained message', () => {
+    for (const id of ['e-9-r', 'e-9', 'e-5', 'f-1']) {
+      const topics = createTopics()
+      topics.addFromLog(latest)
+      assert.equal(topics.add(message('a', '3', 3, true, id)), null)
+      assert.deepEqual(payloads(topics), ['5'], id)
+    }
+  })
+
+  it('comes with those before it where the stream brings them', () => {
+    for (const retain of [false, true]) {
+      const topics = createTopics()
+      topics.addFromLog(latest)
+      for (const n of [3, 4, 5, 6]) topics.add(message('a', String(n), n, retain, `e-${n}`))
+      assert.deepEqual(payloads(topics), ['3', '4', '5', '6'])
+      assert.equal(topics.addFromLog(latest), null)
+    }
+  })
+
+  it('comes in place of an older retained message, and once', () => {
+    const topics = createTopics()
+    topics.add(message('a', '3', 3, true, 'e-9'))
+    topics.addFromLog(latest)
+    assert.deepEqual(payloads(topics), ['5'])
+    assert.equal(topics.add(message('a', '5', 5, false, 'e-5')), null)
+    topics.add(message('a', '6', 6, false, 'e-6'))
+    assert.deepEqual(payloads(topics), ['5', '6'])
+  })
 })

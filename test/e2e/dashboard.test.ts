@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import { inviteViewer } from '../../src/viewer/invite.ts'
 import { startDev } from '../cli/dev-gateway.ts'
-import { run as wott } from '../cli/program.ts'
+import { temporaryFolder, run as wott } from '../cli/program.ts'
 import { barriersIn, openBrowser, type Visit, visit } from '../support/browser.ts'
 import { curl, mqtt } from '../support/clients.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
@@ -273,6 +274,177 @@ describe('the dashboard in Chromium', () => {
     await writeFile(path, bytes)
     return path
   }
+})
+
+describe('charts of a gateway whose memory is short', () => {
+  const LONG = 'wott/50% of 5 °C'
+  let directory: string
+  let at: TestGateway
+  let browser: Browser & AsyncDisposable
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'wott-charts-'))
+    at = await startGateway({ acl: ACL, settings: { broker: `file:${directory}`, history: '10' } })
+    const client = await mqtt(at, await at.pki.issue('sensor.d.wott.local'))
+    for (let n = 0; n < 40; n++) await client.publishAsync(LONG, String(n), { qos: 1 })
+    for (let n = 0; n < 20; n++)
+      await client.publishAsync('wott/json', `{"inside":${n},"a.b":1}`, { qos: 1 })
+    await client.publishAsync(LONG, '40', { qos: 1 })
+    await client.endAsync()
+    browser = await openBrowser(at.certificate)
+  })
+  after(async () => {
+    await browser[Symbol.asyncDispose]()
+    await at[Symbol.asyncDispose]()
+    await rm(directory, { recursive: true })
+  })
+
+  const open = async (
+    topic: string,
+    prepare: (page: Page) => Promise<unknown> = async () => {},
+  ) => {
+    const code = await inviteViewer(at.viewersFile, 'alice', 3_600_000)
+    const window = await visit(browser, `https://localhost:${at.ports.viewer}/#invite=${code}`)
+    await prepare(window.page)
+    await window.page.locator('.card').filter({ hasText: topic }).click()
+    return window
+  }
+  const note = (page: Page) => page.locator('#chart-note')
+  const isHistory = (url: URL) => url.pathname === '/history' && url.searchParams.has('every')
+
+  it('are made of the log, in buckets that go with the range', async () => {
+    const asked: string[] = []
+    let answered = Promise.withResolvers<{ buckets: { count: number }[] }>()
+    await using window = await open(LONG, async (page) => {
+      page.on('response', async (response) => {
+        if (!isHistory(new URL(response.url()))) return
+        asked.push(response.url())
+        answered.resolve((await response.json()) as { buckets: { count: number }[] })
+      })
+    })
+    const { page } = window
+    const { buckets } = await answered.promise
+    assert.equal(
+      buckets.reduce((sum, { count }) => sum + count, 0),
+      41,
+    )
+    await note(page).filter({ hasText: 'means of 10 s each' }).waitFor()
+    await page.locator('#plot canvas').waitFor()
+    for (const [range, every, text] of [
+      ['21600', '60s', '1 min'],
+      ['604800', '1800s', '30 min'],
+    ] as const) {
+      answered = Promise.withResolvers()
+      await page.locator('#range').selectOption(range)
+      await answered.promise
+      await note(page)
+        .filter({ hasText: `means of ${text} each` })
+        .waitFor()
+      assert.match(asked.at(-1) ?? '', new RegExp(`from=-${range}s&.*every=${every}&`))
+    }
+    answered = Promise.withResolvers()
+    await page.locator('#range').selectOption('0')
+    await answered.promise
+    await note(page).filter({ hasText: 'means of 2 s each' }).waitFor()
+    assert.deepEqual(window.problems, [])
+  })
+
+  it('have a line for each number of a JSON object, and say which has no past', async () => {
+    await using window = await open('wott/json')
+    const { page } = window
+    await note(page).filter({ hasText: 'a.b: shown from when this page was opened.' }).waitFor()
+    await page.locator('.u-legend .u-label:text-is("wott/json inside")').waitFor()
+  })
+
+  it('say that they load, why they cannot, and try again when the gateway says so', async () => {
+    let failures = 1
+    const held = Promise.withResolvers<void>()
+    await using window = await open(LONG, (page) =>
+      page.route(isHistory, async (route) => {
+        await held.promise
+        if (failures-- > 0)
+          await route.fulfill({
+            status: 429,
+            headers: { 'retry-after': '1' },
+            json: { code: 'rate_limited', message: 'Too many answers are read.' },
+          })
+        else await route.continue()
+      }),
+    )
+    const { page } = window
+    await note(page).filter({ hasText: 'Loading what came before…' }).waitFor()
+    held.resolve()
+    await note(page)
+      .filter({ hasText: 'Too many answers are read. Trying again in 1 s.' })
+      .waitFor()
+    await note(page).filter({ hasText: 'means of 10 s each' }).waitFor()
+    await page.unroute(isHistory)
+    await page.route(isHistory, (route) => route.abort())
+    await page.locator('#range').selectOption('21600')
+    await note(page).filter({ hasText: 'The gateway does not answer.' }).waitFor()
+    await page.unroute(isHistory)
+    await page.route(isHistory, (route) =>
+      route.fulfill({ status: 403, json: { code: 'read_denied', message: 'Nothing to read.' } }),
+    )
+    await page.locator('#range').selectOption('600')
+    await note(page)
+      .filter({ hasText: /could not be loaded: Nothing to read\.$/ })
+      .waitFor()
+  })
+
+  it('let go of a range that is not wanted any more', async () => {
+    const held = Promise.withResolvers<void>()
+    await using window = await open(LONG, (page) =>
+      page.route(isHistory, async (route) => {
+        if (route.request().url().includes('every=10s')) await held.promise
+        await route.continue().catch(() => {})
+      }),
+    )
+    const { page } = window
+    await note(page).filter({ hasText: 'Loading' }).waitFor()
+    const aborted = page.waitForEvent('requestfailed', (request) =>
+      isHistory(new URL(request.url())),
+    )
+    await page.locator('#range').selectOption('86400')
+    assert.match((await aborted).url(), /every=10s/)
+    held.resolve()
+    await note(page).filter({ hasText: 'means of 5 min each' }).waitFor()
+  })
+})
+
+describe('quiet topics', () => {
+  it('are shown after a restart and a reload, whatever memory holds', async () => {
+    await using folder = await temporaryFolder()
+    const settings = { broker: `file:${folder.path}`, history: '10' }
+    {
+      await using at = await startGateway({ acl: ACL, settings })
+      const client = await mqtt(at, await at.pki.issue('sensor.d.wott.local'))
+      for (let n = 0; n < 50; n++)
+        await client.publishAsync(`quiet/${n}`, String(n), { qos: n % 2 ? 1 : 0 })
+      await client.publishAsync('secret/plan', 'x', { qos: 1 })
+      await client.endAsync()
+    }
+    await using at = await startGateway({ acl: ACL, settings })
+    await using browser = await openBrowser(at.certificate)
+    const code = await inviteViewer(at.viewersFile, 'alice', 3_600_000)
+    const url = `https://localhost:${at.ports.viewer}/`
+    await using window = await visit(browser, `${url}#invite=${code}`)
+    const { page } = window
+    await page.locator('#count:text-is("50 topics")').waitFor()
+    const client = await mqtt(at, await at.pki.issue('sensor.d.wott.local'))
+    for (let n = 0; n < 30; n++) await client.publishAsync('loud', String(n), { qos: 1 })
+    await client.publishAsync('quiet/7', '70', { qos: 1, retain: true })
+    await client.endAsync()
+    for (const again of [false, true]) {
+      if (again) await page.reload()
+      await page.locator('#count:text-is("51 topics")').waitFor()
+      await page.locator('#filter').fill('quiet/7')
+      await page.locator('.value:text-is("70")').waitFor()
+      await page.locator('#filter').fill('quiet/49')
+      await page.locator('.value:text-is("49")').waitFor()
+      await page.locator('#filter').fill('')
+    }
+    assert.deepEqual(window.problems, [])
+  })
 })
 
 describe('the picture in the README', () => {

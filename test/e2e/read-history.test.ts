@@ -93,6 +93,18 @@ for (const kind of ['memory:', 'file:'] as const)
       assert.equal(all.entries.length, 53)
     })
 
+    it('has the latest message of each topic, in parts too', async () => {
+      const all = ['{"in":{"temperature":23}}', '50', '=1+1']
+      const answer = await opened.json('filter=%23&latest=true')
+      assert.deepEqual(payloads(answer), all)
+      assert.deepEqual([answer.truncated, answer.next], [null, null])
+      const first = await opened.json('filter=%23&latest=true&limit=1')
+      assert.deepEqual([first.truncated, first.next], ['limit', 'wott/climate'])
+      const rest = await opened.json(`filter=%23&latest=true&after=${first.next}`)
+      assert.deepEqual([...payloads(first), ...payloads(rest)], all)
+      assert.deepEqual(payloads(await opened.json('filter=wott/text&latest=true')), ['=1+1'])
+    })
+
     it('goes on where a part of it ended, from either end', async () => {
       for (const [order, expected] of [
         ['asc', numbers(1, 50)],

@@ -24,7 +24,7 @@ describe('the query of /history', () => {
   it('has its usual values', () => {
     assert.deepEqual(parse(''), {
       ...{ filters: ['a'], from: null, to: null, newestFirst: false, format: 'json' },
-      ...{ limit: 1000, isLimited: false, after: null, buckets: null },
+      ...{ limit: 1000, isLimited: false, isLatest: false, after: null, buckets: null },
     })
   })
 
@@ -62,6 +62,7 @@ describe('the query of /history', () => {
       ...['limit=-1', 'limit=1.5', 'limit=1e3', 'limit=', 'order=up', 'format=xml', 'every=0s'],
       ...['every=5', 'every=400d', 'every=-5m', 'every=999999999w', 'field=a', 'every=5m&field='],
       ...['every=5m&field=a..b', `every=5m&field=${'a'.repeat(257)}`, 'every=5m&limit=10001'],
+      ...['latest=1', 'latest=true&from=-6h', 'latest=true&every=5m', 'latest=true&order=asc'],
       ...['since=-6h', '%ff=1', 'from=%zz'],
     ])
       assert.match(refusal(query), /^query_invalid ./, query)
@@ -77,6 +78,7 @@ describe('the query of /history', () => {
       'every',
       'field',
       'after',
+      'latest',
     )
     const pair = fc.tuple(name, fc.string()).map(([key, value]) => `${key}=${value}`)
     fc.assert(fc.property(fc.array(pair), (pairs) => void refusal(pairs.join('&'))))

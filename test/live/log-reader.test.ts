@@ -8,6 +8,7 @@ import { createLog } from '../../src/broker/store/log.ts'
 import { openSqliteJournal } from '../../src/broker/store/sqlite-journal.ts'
 import { createEventIds } from '../../src/live/event-ids.ts'
 import { createHistory } from '../../src/live/history.ts'
+import { openLatest } from '../../src/live/latest.ts'
 import { createLogReader, type LogReader } from '../../src/live/log-reader.ts'
 import { openReplay, type ReplayRequest } from '../../src/live/replay.ts'
 import { createPace } from '../../src/pace.ts'
@@ -49,7 +50,7 @@ async function read(reader: LogReader, request: Partial<ReplayRequest>, looked =
 const messages = fc
   .array(
     fc.record({
-      topic: fc.constantFrom('a', 'a/b', 'c', '$SYS/x'),
+      topic: fc.constantFrom('a', 'a/b', 'c', '$SYS/x', 'a/\u{1f600}', 'a/\ufb01'),
       step: fc.integer({ min: 1, max: 5000 }),
       later: fc.integer({ min: 0, max: 120_000 }),
       expires: fc.constantFrom(null, 1, 8e15),
@@ -107,12 +108,40 @@ async function compare(
   assert.deepEqual(found, newestFirst ? expected.reverse() : expected)
 }
 
+/** The latest message of each topic, in several answers, is what a walk through all of it finds. */
+async function compareLatest(
+  reader: LogReader,
+  deliveries: readonly Delivery[],
+  filters: readonly string[],
+): Promise<void> {
+  const mayReceive = (topic: string) => topic !== 'c'
+  const latest = new Map(deliveries.map((delivery) => [delivery.topic, delivery]))
+  const expected = [...latest.values()]
+    .filter(
+      ({ topic, expires }) =>
+        filters.some((filter) => topicMatches(filter, topic)) && mayReceive(topic) && expires !== 1,
+    )
+    .toSorted((a, b) => Buffer.from(a.topic).compare(Buffer.from(b.topic)))
+    .map(({ sequence }) => sequence)
+  const bounds = { looked: 1, milliseconds: 1e9 }
+  const found: number[] = []
+  for (let after = ''; ; ) {
+    const latest = openLatest(reader, { filters, after, mayReceive }, bounds, createPace(2))
+    found.push(...(await Array.fromAsync(latest.deliveries(), ({ sequence }) => sequence)))
+    if (latest.cut() === null) break
+    assert.notEqual(after, latest.position())
+    after = latest.position()
+  }
+  assert.deepEqual(found, expected)
+}
+
 describe('a log is read', () => {
   it('from memory', async () => {
     await fc.assert(
       fc.asyncProperty(messages, questions, async (deliveries, question) => {
         const reader = await open(createSilentJournal(), deliveries, 1000)
         await compare(reader, deliveries, question)
+        await compareLatest(reader, deliveries, question.filters)
       }),
     )
   })
@@ -128,7 +157,10 @@ describe('a log is read', () => {
           const journal = await openSqliteJournal(directory, { fsync: 'never' })
           try {
             const reader = await open(journal, deliveries, inMemory)
-            for (const question of several) await compare(reader, deliveries, question)
+            for (const question of several) {
+              await compare(reader, deliveries, question)
+              await compareLatest(reader, deliveries, question.filters)
+            }
             for (const time of [0, 1e12, 1e12 + 60_000, 9e12])
               assert.deepEqual(await reader.split(time), {
                 before: deliveries.findLast((delivery) => delivery.time < time)?.sequence ?? 0,

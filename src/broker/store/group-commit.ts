@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { GatewayError, messageOf } from '../../errors.ts'
-import type { LogRange, LogSplit } from '../broker.ts'
+import type { LogRange, LogSplit, TopicRange } from '../broker.ts'
 import type { StoreAdmin } from './admin.ts'
 import type { Change, Restore } from './changes.ts'
-import type { Journal, LogRows } from './journal.ts'
+import type { Journal, LogRows, TopicRows } from './journal.ts'
 import type { LogState } from './retention.ts'
 
 /** Stores changes all together or, rejecting, not at all; it is asked for one commit at a time. */
@@ -11,6 +11,7 @@ export interface Disk {
   recover(restore: Restore): Promise<void>
   commit(changes: readonly Change[]): Promise<void>
   read(range: LogRange): Promise<LogRows>
+  readTopics(range: TopicRange): Promise<TopicRows>
   split(time: number): Promise<LogSplit>
   /** What the log holds, where something trims it. */
   logState?(): LogState | null
@@ -146,6 +147,7 @@ export function createGroupCommit(disk: Disk, onProblem: OnProblem = () => {}): 
     read: disk.read,
     admin: disk.admin ?? null,
     logState: () => disk.logState?.() ?? null,
+    readTopics: disk.readTopics,
     split: disk.split,
     isDurable: true,
     problem: () => problem,

@@ -1,10 +1,15 @@
-import type { LogPage, LogRange, LogSplit } from '../broker.ts'
+import type { LogPage, LogRange, LogSplit, TopicPage, TopicRange } from '../broker.ts'
 import type { StoreAdmin } from './admin.ts'
 import type { Change, Changes, Restore } from './changes.ts'
 import type { LogState } from './retention.ts'
 
 /** A `LogPage` as it comes from the thread of the disk: a page of buffers would take milliseconds to arrive, text does not. */
 export interface LogRows extends Omit<LogPage, 'deliveries'> {
+  readonly rows: readonly Changes['append'][]
+}
+
+/** A `TopicPage`, likewise. */
+export interface TopicRows extends Omit<TopicPage, 'deliveries'> {
   readonly rows: readonly Changes['append'][]
 }
 
@@ -24,6 +29,8 @@ export interface Journal {
   later(key: string, ...changes: Change[]): void
   /** The first part of a range of the log. Sees what is stored. */
   read(range: LogRange): Promise<LogRows>
+  /** The first part of the topics: the latest row of each. Sees what is stored. */
+  readTopics(range: TopicRange): Promise<TopicRows>
   /** Where a time falls in the log. Sees what is stored. */
   split(time: number): Promise<LogSplit>
   /** What the log holds and what is gone from it; null where that is not known yet, and without a log. */
@@ -47,6 +54,7 @@ export function createSilentJournal(): Journal {
     read: async ({ after, upTo, newestFirst }) => ({
       ...{ rows: [], looked: 0, reached: newestFirst ? after : upTo },
     }),
+    readTopics: async () => ({ rows: [], looked: 0, reached: null }),
     split: async () => ({ before: 0, from: null }),
     logState: () => null,
     admin: null,

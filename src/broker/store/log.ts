@@ -1,5 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import type { Delivery, GapReason, LogPage, LogRange, LogSplit } from '../broker.ts'
+import type {
+  Delivery,
+  GapReason,
+  LogPage,
+  LogRange,
+  LogSplit,
+  TopicPage,
+  TopicRange,
+} from '../broker.ts'
 import type { Change, MetaKey } from './changes.ts'
 import { byteLength, fromAppend, toCharacters, toColumn } from './columns.ts'
 import type { Ground } from './ground.ts'
@@ -151,6 +159,12 @@ export function createLog({ journal, onBound }: Ground) {
     async read(range: LogRange): Promise<LogPage> {
       await settled()
       const { rows, ...page } = await journal.read(range)
+      return { ...page, deliveries: rows.map((row) => fromAppend(...row)) }
+    },
+    /** The first part of the topics: the latest message of each. */
+    async readTopics(range: TopicRange): Promise<TopicPage> {
+      await settled()
+      const { rows, ...page } = await journal.readTopics(range)
       return { ...page, deliveries: rows.map((row) => fromAppend(...row)) }
     },
     /** Where a time falls. */

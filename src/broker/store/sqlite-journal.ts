@@ -103,6 +103,7 @@ export async function openSqliteJournal(
     },
     commit: ask,
     read: (range) => doTask((task) => ({ task, name: 'read', range })),
+    readTopics: (range) => doTask((task) => ({ task, name: 'readTopics', range })),
     split: (time) => doTask((task) => ({ task, name: 'split', time })),
     admin: {
       info: () => doTask((task) => ({ task, name: 'info' })),

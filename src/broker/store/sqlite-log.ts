@@ -1,14 +1,16 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { topicMatches } from '../../topic/match.ts'
-import type { LogRange, LogSplit } from '../broker.ts'
+import type { LogRange, LogSplit, TopicRange } from '../broker.ts'
 import type { Changes, LogRow } from './changes.ts'
 import { toBuffer, toCharacters } from './columns.ts'
-import type { LogRows } from './journal.ts'
-import { READ_LOG, SPLIT_LOG } from './sqlite-statements.ts'
+import type { LogRows, TopicRows } from './journal.ts'
+import { READ_LOG, READ_TOPICS, SPLIT_LOG } from './sqlite-statements.ts'
 
 /** Rows that one read looks at, and bytes that it returns: some milliseconds, between two commits. */
 const ROWS_READ = 2_000
 const BYTES_READ = 1024 * 1024
+/** Topics that one read looks at. */
+const TOPICS_READ = 250
 
 /** Reads a range of the log part by part. A single topic is read by its index, whatever else the log holds. */
 export function createLogReader(db: DatabaseSync): (range: LogRange) => LogRows {
@@ -39,6 +41,31 @@ export function createLogReader(db: DatabaseSync): (range: LogRange) => LogRows 
         return { rows, looked, reached: newestFirst ? number - 1 : number }
     }
     return { rows, looked, reached: newestFirst ? after : upTo }
+  }
+}
+
+/** Reads the latest row of each topic, part by part; it looks at no other row. */
+export function createTopicReader(db: DatabaseSync): (range: TopicRange) => TopicRows {
+  const next = prepare(db, READ_TOPICS.next)
+  const latest = prepare(db, READ_TOPICS.latest)
+
+  return ({ after, filters }) => {
+    const rows: Changes['append'][] = []
+    let reached = after
+    let looked = 0
+    let bytes = 0
+    while (looked < TOPICS_READ && bytes < BYTES_READ) {
+      const found = next.get(reached) as unknown as [string] | undefined
+      if (!found) return { rows, looked, reached: null }
+      const [topic] = found
+      reached = topic
+      looked += 1
+      if (!filters.some((filter) => topicMatches(filter, topic))) continue
+      const [number, , payload, ...rest] = latest.get(topic) as unknown as LogRow
+      rows.push([number, topic, toCharacters(toBuffer(payload)), ...rest])
+      bytes += payload.length
+    }
+    return { rows, looked, reached }
   }
 }
 

@@ -115,6 +115,12 @@ function readLog(where: string, order: 'ASC' | 'DESC'): string {
   return `SELECT ${LOG_COLUMNS} FROM log WHERE ${where} ORDER BY number ${order}`
 }
 
+/** To go from topic to topic, by the index: grouping by it would read all of the log at once. */
+export const READ_TOPICS = {
+  next: 'SELECT topic FROM log WHERE topic > ? ORDER BY topic LIMIT 1',
+  latest: `SELECT ${LOG_COLUMNS} FROM log WHERE topic = ? ORDER BY number DESC LIMIT 1`,
+}
+
 /** To find a time in the log. */
 export const SPLIT_LOG = {
   bounds: 'SELECT coalesce(min(number), 0), coalesce(max(number), 0) FROM log',

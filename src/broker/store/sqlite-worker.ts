@@ -2,13 +2,13 @@ import { closeSync, fdatasyncSync, openSync } from 'node:fs'
 import type { SQLInputValue, StatementSync } from 'node:sqlite'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { messageOf, UsageError } from '../../errors.ts'
-import type { LogRange } from '../broker.ts'
+import type { LogRange, TopicRange } from '../broker.ts'
 import type { Change, RestoredName } from './changes.ts'
 import type { LogState, Retention } from './retention.ts'
 import { copyDatabase } from './sqlite-backup.ts'
 import { asUsageError, openSqliteFile, type SqliteOptions } from './sqlite-file.ts'
 import { readStoreInfo } from './sqlite-info.ts'
-import { createLogReader, createLogSplitter } from './sqlite-log.ts'
+import { createLogReader, createLogSplitter, createTopicReader } from './sqlite-log.ts'
 import { CLEAN_UP, READ, WRITE } from './sqlite-statements.ts'
 import { createTrim } from './sqlite-trim.ts'
 
@@ -23,6 +23,7 @@ export type Request = 'recover' | 'close' | readonly Change[] | Task
 /** What comes back with the answer in `task`. */
 export type Task =
   | { readonly task: number; readonly name: 'read'; readonly range: LogRange }
+  | { readonly task: number; readonly name: 'readTopics'; readonly range: TopicRange }
   | { readonly task: number; readonly name: 'split'; readonly time: number }
   | { readonly task: number; readonly name: 'info' }
   | { readonly task: number; readonly name: 'backup'; readonly file: string }
@@ -49,6 +50,7 @@ function open(port: MessagePort, options: WorkerData): void {
   const write = new Map<string, StatementSync>()
   for (const [name, sql] of Object.entries(WRITE)) write.set(name, db.prepare(sql))
   const read = createLogReader(db)
+  const readTopics = createTopicReader(db)
   const split = createLogSplitter(db)
   const trim = reading(() => createTrim(db, options.retention))
   let unsynced = false
@@ -136,6 +138,8 @@ function open(port: MessagePort, options: WorkerData): void {
     switch (task.name) {
       case 'read':
         return read(task.range)
+      case 'readTopics':
+        return readTopics(task.range)
       case 'split':
         return split(task.time)
       case 'info':

@@ -84,7 +84,15 @@ export const OPERATIONS = {
         },
         after: {
           type: 'string',
-          description: 'The `next` of the answer before, or the `id` of its last message.',
+          description:
+            'The `next` of the answer before, or the `id` of its last message; with `latest`, a topic.',
+        },
+        latest: {
+          ...{ type: 'string', enum: ['true', 'false'], default: 'false' },
+          description:
+            'Only the latest message of each topic, in the order of topics; left out where that has expired. Goes without `from`, `to`, `order`, `every` and `field`.',
+          // an example client sends all of them at once
+          examples: ['false'],
         },
       },
       ['filter'],

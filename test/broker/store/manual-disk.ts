@@ -20,6 +20,7 @@ export function createManualDisk() {
         arrived.resolve()
       }),
     read: async ({ upTo }) => ({ rows: [], looked: 0, reached: upTo }),
+    readTopics: async () => ({ rows: [], looked: 0, reached: null }),
     split: async () => ({ before: 0, from: null }),
     async close() {
       closed = true

@@ -1,0 +1,62 @@
+import type { Delivery } from '../broker/broker.ts'
+import type { Pace } from '../pace.ts'
+import type { GapCause } from './event.ts'
+import type { LogReader } from './log-reader.ts'
+import type { Cut, ReplayBounds } from './replay.ts'
+
+/** Whose latest messages somebody wants. */
+export interface LatestRequest {
+  readonly filters: readonly string[]
+  /** The topic that it goes on after; empty for all. */
+  readonly after: string
+  /** Asked about every message when it is read. */
+  mayReceive(topic: string): boolean
+}
+
+/** The latest message of each topic. */
+export interface Latest {
+  readonly gaps: readonly GapCause[]
+  /** In the order of topics, without those whose latest message has expired. It may be left before its end. */
+  deliveries(): AsyncGenerator<Delivery, void>
+  /** Why it ended early; null when it did not. */
+  cut(): Cut | null
+  /** The topic that another one goes on after. */
+  position(): string
+}
+
+/** Finds in the log what `request` asks for. `bounds.looked` counts topics. */
+export function openLatest(
+  reader: LogReader,
+  { filters, after, mayReceive }: LatestRequest,
+  bounds: ReplayBounds,
+  pace: Pace,
+): Latest {
+  const deadline = performance.now() + bounds.milliseconds
+  const gaps = new Set<GapCause>(reader.gapsAfter(0))
+  if (reader.began !== null) gaps.add('restart')
+  let position = after
+  let cut: Cut | null = null
+
+  const isWanted = ({ topic, expires }: Delivery) =>
+    (expires === null || expires > Date.now()) && mayReceive(topic)
+
+  async function* deliveries(): AsyncGenerator<Delivery, void> {
+    let looked = 0
+    for (;;) {
+      const page = await reader.readTopics({ after: position, filters })
+      for (const delivery of page.deliveries) {
+        while (!pace.take()) await pace.turn()
+        if (isWanted(delivery)) yield delivery
+        position = delivery.topic
+      }
+      if (page.reached === null) return
+      position = page.reached
+      looked += page.looked
+      if (looked >= bounds.looked) cut = 'work'
+      else if (performance.now() > deadline) cut = 'time'
+      if (cut) return
+    }
+  }
+
+  return { gaps: [...gaps], deliveries, cut: () => cut, position: () => position }
+}

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import { describe, it, type TestContext } from 'node:test'
+import { createLines } from '../../src/dashboard/lines.ts'
+import { createTopics } from '../../src/dashboard/topics.ts'
+
+const EMPTY = { truncated: null, next: null, gaps: [] }
+
+describe('the lines of a chart', () => {
+  it('go on from the log with what came since, no message twice', async (t) => {
+    const now = Date.now()
+    const topics = createTopics()
+    const add = (payload: string, time: number) =>
+      topics.add({
+        id: 'e-1',
+        topic: 'a',
+        payload,
+        device: 'd',
+        retain: false,
+        time: new Date(time).toISOString(),
+      })
+    add('1', now - 3000)
+    const topic = add('2', now - 2000)
+    assert.ok(topic)
+    const urls = answerWith(t, {
+      ...EMPTY,
+      buckets: [
+        { from: new Date(now - 10_000).toISOString(), mean: 1.5 },
+        { from: new Date(now - 500_000).toISOString(), mean: 7 },
+      ],
+      gaps: [{ reason: 'expired', message: 'Some is no longer kept.' }],
+    })
+    const lines = await loaded([topic], 600)
+    const before = Number(new URL(urls[0] ?? '', 'http://a').searchParams.get('to'))
+    assert.equal(before, now - 1999)
+    add('3', now - 1000)
+    const [line] = lines.of([topic])
+    assert.deepEqual(line?.points[1], [7, 1.5, 3])
+    assert.deepEqual(line?.points[0], line?.points[0].toSorted())
+    assert.ok(lines.state().sentences.includes('Some is no longer kept.'))
+  })
+
+  it('read on where an answer is not all', async (t) => {
+    const topics = createTopics()
+    const time = new Date().toISOString()
+    const topic = topics.add({
+      id: 'e-1',
+      topic: 'a',
+      payload: '1',
+      device: null,
+      retain: false,
+      time,
+    })
+    assert.ok(topic)
+    const buckets = (ago: number) => [{ from: new Date(Date.now() - ago).toISOString(), mean: ago }]
+    const urls = answerWith(
+      t,
+      { ...EMPTY, buckets: buckets(20_000), truncated: 'work', next: 'ab-7' },
+      { ...EMPTY, buckets: buckets(40_000) },
+    )
+    const lines = await loaded([topic], 600)
+    assert.match(urls[1] ?? '', /&after=ab-7$/)
+    assert.deepEqual(lines.of([topic])[0]?.points[1], [40_000, 20_000])
+  })
+})
+
+/** The last of the answers is given ever after. */
+function answerWith(t: TestContext, ...answers: object[]): string[] {
+  const urls: string[] = []
+  t.mock.method(globalThis, 'fetch', async (url: string) => {
+    urls.push(url)
+    return Response.json(answers[Math.min(urls.length, answers.length) - 1])
+  })
+  return urls
+}
+
+function loaded(
+  topics: Parameters<ReturnType<typeof createLines>['load']>[0],
+  seconds: number,
+): Promise<ReturnType<typeof createLines>> {
+  return new Promise((resolve) => {
+    const lines = createLines(() => {
+      if (lines.state().kind === 'ready') resolve(lines)
+    })
+    lines.load(topics, seconds)
+  })
+}

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { bucketOf, canBeAsked, pastUrl } from '../../src/dashboard/past.ts'
+import { parseHistoryQuery } from '../../src/http/history-query.ts'
+
+describe('bucketOf', () => {
+  it('makes at most 500 points of any range', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 100 * 366 * 86_400 }), (seconds) => {
+        const every = bucketOf(seconds)
+        assert.ok(Number.isInteger(every) && every >= 1 && every <= 366 * 86_400)
+        assert.ok(seconds / every <= 500)
+      }),
+    )
+  })
+})
+
+describe('pastUrl', () => {
+  it('is understood by the gateway, whatever the topic and the member are called', () => {
+    const names = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 60 })
+    fc.assert(
+      fc.property(names, fc.option(names.filter(canBeAsked), { nil: '' }), (topic, field) => {
+        const url = pastUrl({ topic, field, before: 1_900_000_000_000 }, 3600, 10)
+        const query = parseHistoryQuery(url, 1_800_000_000_000)
+        assert.deepEqual(query.filters, [topic])
+        assert.equal(query.from, 1_800_000_000_000 - 3_600_000)
+        assert.equal(query.to, 1_900_000_000_000)
+        assert.deepEqual(query.buckets, { every: 10_000, field: field === '' ? null : [field] })
+      }),
+    )
+  })
+})
