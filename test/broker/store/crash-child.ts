@@ -35,7 +35,7 @@ async function publishQos1(publisher: number): Promise<void> {
   for (;;) {
     const n = next()
     say('publish', n, publisher)
-    await at.publish(`reading/${publisher}`, `${n}`)
+    await at.publish(`reading/${publisher}`, `${n}`, { time: Date.now() })
     say('puback', n)
   }
 }
@@ -45,7 +45,7 @@ async function publishQos0(): Promise<void> {
   for (;;) {
     const n = next()
     say('publish0', n)
-    await at.publish('reading/0', `${n}`, { qos: 0 })
+    await at.publish('reading/0', `${n}`, { qos: 0, time: Date.now() })
     await pause(1)
   }
 }
@@ -56,7 +56,8 @@ async function publishQos2(publisher: number): Promise<void> {
   for (;;) {
     const n = next()
     say('publish2', n, publisher)
-    await receive(at, client, 1, `${n}`, { topic: `exact/${publisher}`, retain: n % 2 === 0 })
+    const more = { topic: `exact/${publisher}`, retain: n % 2 === 0, time: Date.now() }
+    await receive(at, client, 1, `${n}`, more)
     say('pubrec', n)
     await release(at, client, 1)
     say('pubcomp', n)
@@ -67,7 +68,7 @@ async function retain(topic: number): Promise<void> {
   for (;;) {
     const n = next()
     say('retain', n, topic)
-    await at.publish(`$x/${topic}`, `${n}`, { retain: true })
+    await at.publish(`$x/${topic}`, `${n}`, { retain: true, time: Date.now() })
     say('retained', n, topic)
   }
 }
