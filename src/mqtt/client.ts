@@ -7,6 +7,7 @@ import type { Identity } from '../identity/identity.ts'
 import type { CutReason, Door, Meter } from '../metrics/meter.ts'
 import type { Relay } from '../relay/relay.ts'
 import type { Sparingly } from '../sparingly.ts'
+import type { Join } from './join.ts'
 import type { ProtocolError } from './reasons.ts'
 import type { MqttSettings } from './settings.ts'
 import type { SharedFrames } from './shared-frames.ts'
@@ -20,6 +21,7 @@ export interface MqttWorld {
   readonly meter: Meter
   readonly settings: MqttSettings
   readonly frames: SharedFrames
+  readonly join: Join
   /** Bytes of the largest packet after CONNECT. */
   readonly maxPacket: number
   readonly log: Logger

@@ -61,9 +61,7 @@ export function serveConnection(
   const { sessions, meter, settings } = world
   let phase: Phase = { name: 'new' }
 
-  const wire = createWire(stream, () => {
-    if (phase.name === 'open') phase.conversation.taken()
-  })
+  const wire = createWire(stream, onTaken, world.join)
   const reader = createReader(stream, {
     connectBytes: MAX_CONNECT_BYTES,
     packetBytes: world.maxPacket,
@@ -107,6 +105,10 @@ export function serveConnection(
       tell(...ENDS[reason])
       part()
     },
+  }
+
+  function onTaken(): void {
+    if (phase.name === 'open') phase.conversation.taken()
   }
 
   function isOpen(): boolean {

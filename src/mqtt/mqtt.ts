@@ -11,6 +11,7 @@ import { createSparingly } from '../sparingly.ts'
 import { MAX_PROPERTIES_BYTES } from '../topic/properties.ts'
 import { MAX_TOPIC_BYTES } from '../topic/topic.ts'
 import { type MqttConnection, serveConnection } from './connection.ts'
+import { createSharedJoin } from './join.ts'
 import type { MqttSettings } from './settings.ts'
 import { createSharedFrames } from './shared-frames.ts'
 
@@ -45,6 +46,7 @@ export function createMqttHost(options: MqttOptions): MqttHost {
     settings,
     sparingly: createSparingly(),
     frames: createSharedFrames(),
+    join: createSharedJoin(),
     maxPacket: settings.maxPayload + MAX_TOPIC_BYTES + MAX_PROPERTIES_BYTES + OVERHEAD_BYTES,
   }
 

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import { type Join, joinPackets } from './join.ts'
 
 /** What is on its way to one client: gathered for a turn of the event loop, then written as one. */
 export interface Wire {
@@ -19,7 +20,7 @@ const MOST_WRITES = 2
 const FOLDED = 64
 
 /** `onTaken` is called whenever the system has taken what was written. */
-export function createWire(stream: Duplex, onTaken: () => void): Wire {
+export function createWire(stream: Duplex, onTaken: () => void, join: Join = joinPackets): Wire {
   let gathered: Buffer[] = []
   let gatheredBytes = 0
   // what the stream is not given before it is done with a write
@@ -66,7 +67,7 @@ export function createWire(stream: Duplex, onTaken: () => void): Wire {
     while (count < later.length && bytes < PIECE_BYTES) bytes += (later[count++] as Buffer).length
     unfolded = Math.min(unfolded, later.length - count)
     laterBytes -= bytes
-    return join(later.splice(0, count), bytes)
+    return joinPackets(later.splice(0, count), bytes)
   }
 
   function flushPlanned(): void {
@@ -88,15 +89,10 @@ export function createWire(stream: Duplex, onTaken: () => void): Wire {
     },
     end() {
       flush()
-      if (later.length > 0) pass(join(later, laterBytes))
+      if (later.length > 0) pass(joinPackets(later, laterBytes))
       later = []
       laterBytes = 0
       stream.end()
     },
   }
-}
-
-function join(pieces: Buffer[], bytes: number): Buffer {
-  const [only] = pieces
-  return only && pieces.length === 1 ? only : Buffer.concat(pieces, bytes)
 }

@@ -1,0 +1,30 @@
+/** Packets, of so many bytes, as one buffer. */
+export type Join = (packets: readonly Buffer[], bytes: number) => Buffer
+
+export function joinPackets(packets: readonly Buffer[], bytes: number): Buffer {
+  const [only] = packets
+  return only && packets.length === 1 ? only : Buffer.concat(packets, bytes)
+}
+
+/**
+ * Remembers the last buffer: what one turn of the event loop has for clients that subscribe to the same is the same packets,
+ * which are joined once for all of them.
+ */
+export function createSharedJoin(): Join {
+  let last: readonly Buffer[] = []
+  let joined: Buffer = Buffer.alloc(0)
+
+  return (packets, bytes) => {
+    if (areSame(packets, last)) return joined
+    last = packets
+    joined = joinPackets(packets, bytes)
+    return joined
+  }
+}
+
+function areSame(packets: readonly Buffer[], others: readonly Buffer[]): boolean {
+  if (packets.length !== others.length) return false
+  for (let index = packets.length - 1; index >= 0; index--)
+    if (packets[index] !== others[index]) return false
+  return true
+}
