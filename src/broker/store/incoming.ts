@@ -2,8 +2,6 @@ import type { Arrival, Session } from '../session.ts'
 import type { Change } from './changes.ts'
 import type { Ground } from './ground.ts'
 
-export type Incoming = ReturnType<typeof createIncoming>
-
 /**
  * QoS 2 on its way in. An arrival is written down in the commit of its message, neither before nor
  * after: a crash leaves both, and the DUP is only acknowledged, or none, and the DUP is a new message.

@@ -15,8 +15,6 @@ export interface Receiver {
   readonly retain: boolean
 }
 
-export type Queueing = ReturnType<typeof createQueueing>
-
 /** What gets into the queues of stored sessions, within bounds, and what is taken out of them again. */
 export function createQueueing(ground: Ground, sessions: Sessions) {
   const { journal, limits, onBound, now, ids } = ground

@@ -11,8 +11,6 @@ export interface KeptWill {
   due: number | null
 }
 
-export type Wills = ReturnType<typeof createWills>
-
 /** The wills of connected clients, those that wait for their delay, and those that a crash left behind. */
 export function createWills({ journal, ids }: Ground) {
   const wills = new Map<string, KeptWill>()

@@ -1,6 +1,6 @@
-import { MAX_FILTERS } from '../filters.ts'
 import { createHistoryWriter, GAP_MESSAGES, type HistoryEnd } from '../history-format.ts'
 import { HISTORY_FORMATS, LIMITS } from '../history-query.ts'
+import { FILTERS } from './filters.ts'
 import { type Operations, parameters, type Schema, type Schemas } from './operation.ts'
 import { EXAMPLE, SCHEMAS as SHAPES } from './stream.ts'
 
@@ -36,14 +36,7 @@ export const OPERATIONS = {
     tags: ['Read'],
     querystring: parameters(
       {
-        filter: {
-          type: 'array',
-          items: { type: 'string' },
-          minItems: 1,
-          maxItems: MAX_FILTERS,
-          description: 'MQTT topic filters; `#` is sent as `%23`, and `+` may be sent as it is.',
-          examples: [['wott/#']],
-        },
+        filter: FILTERS,
         from: {
           ...TIME,
           description: `From this time on; without it, from the beginning. ${TIME.description}`,

@@ -1,7 +1,7 @@
 import type { Delivery } from '../../broker/broker.ts'
 import { endFrame, eventFrame, gapFrame, RETRY } from '../../live/event.ts'
 import { HEARTBEAT_MS } from '../../live/stream.ts'
-import { MAX_FILTERS } from '../filters.ts'
+import { FILTERS } from './filters.ts'
 import {
   type Content,
   type Operations,
@@ -73,14 +73,7 @@ export const OPERATIONS = {
     tags: ['Stream'],
     querystring: parameters(
       {
-        filter: {
-          type: 'array',
-          items: { type: 'string' },
-          minItems: 1,
-          maxItems: MAX_FILTERS,
-          description: 'MQTT topic filters; `#` is sent as `%23`, and `+` may be sent as it is.',
-          examples: [['wott/#']],
-        },
+        filter: FILTERS,
         format: FORMAT,
         lastEventId: LAST_EVENT_ID,
       },
