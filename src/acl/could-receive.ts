@@ -1,8 +1,8 @@
+import { intersection } from '../topic/match.ts'
 import { both, membersOf } from './bits.ts'
 import { EFFORT_OF_RULE } from './columns.ts'
 import { isAllowed } from './decide.ts'
 import { fillIn, filterOf } from './fill-in.ts'
-import { intersection, overlap } from './overlap.ts'
 import {
   type AclRules,
   ownSection,
@@ -42,6 +42,7 @@ function couldReceiveOne(
 
   const opens = (text: string): boolean => {
     const common = intersection(askedLevels, text.split('/'))
+    if (common === null) return false
     deepestDeny ??= deepest(own, patterns, who)
     for (const topic of witnesses(common, deepestDeny)) {
       if (work.effort > MOST_EFFORT || isAllowed(rules, who, 'receive', topic)) return true
@@ -51,8 +52,7 @@ function couldReceiveOne(
     return false
   }
 
-  const asked = Buffer.from(filter)
-  for (const rule of own ? overlapping(rules.file, own, asked, askedLevels) : []) {
+  for (const rule of own ? overlapping(own, askedLevels) : []) {
     work.effort += EFFORT_OF_RULE + rule.end - rule.filter
     if (work.effort > MOST_EFFORT) return true
     if (opens(filterOf(rules, rule))) return true
@@ -64,22 +64,15 @@ function couldReceiveOne(
     const text = fillIn(filterOf(rules, rule), who)
     if (text === null) continue
     work.effort += text.length
-    const bytes = Buffer.from(text)
-    if (overlap(asked, bytes, 0, bytes.length) && opens(text)) return true
+    if (opens(text)) return true
   }
   return false
 }
 
-/** Own rules that let topics be received which `asked` covers, too. */
-function* overlapping(
-  file: Buffer,
-  { rules, tables }: Section,
-  asked: Buffer,
-  askedLevels: readonly string[],
-): Generator<Rule> {
+/** Own rules that let topics be received, among them all that cover some topic which the filter that is asked covers too. */
+function* overlapping({ rules, tables }: Section, askedLevels: readonly string[]): Generator<Rule> {
   if (!tables) {
-    for (const rule of rules)
-      if (permits(rule.right, 'receive') && overlap(asked, file, rule.filter, rule.end)) yield rule
+    for (const rule of rules) if (permits(rule.right, 'receive')) yield rule
     return
   }
   const levels = askedLevels.map((level) => Buffer.from(level))

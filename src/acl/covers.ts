@@ -16,7 +16,8 @@ export function toNames({ user, clientId }: Who): Names {
 }
 
 /**
- * Whether the rule's filter covers `topic`, MQTT 3.1.1 §4.7 on bytes; `names` for a pattern, null for a `topic` line.
+ * Whether the rule's filter covers `topic`; `names` for a pattern, null for a `topic` line. Unlike `topicMatches` it compares
+ * the file's bytes, which need not be UTF-8, and puts names in on the way, which may bring levels.
  * No filled-in text is built: a byte of the file is looked at once, whatever the names are. With `from` and `stop`,
  * whether one level of a filter covers that part of the topic.
  */

@@ -1,4 +1,5 @@
 import { topicMatches } from '../topic/match.ts'
+import { hasWildcard } from '../topic/topic.ts'
 import { covers, type Names, toNames } from './covers.ts'
 import {
   type AclRules,
@@ -64,19 +65,18 @@ export function coveringRules(rules: AclRules, who: Who, topic: string): Rule[] 
   ]
 }
 
+/** All below $SYS that a rule can open to publishers. */
+export const BRIDGE_STATE = '$SYS/broker/connection/+/state'
+
 /** Names that no rule can open, tested on the prefix and not on the level, as Mosquitto does. */
 export function isReserved(action: Action, topic: string): boolean {
   if (topic.startsWith('$share')) return true
-  return (
-    action === 'publish' &&
-    topic.startsWith('$SYS') &&
-    !topicMatches('$SYS/broker/connection/+/state', topic)
-  )
+  return action === 'publish' && topic.startsWith('$SYS') && !topicMatches(BRIDGE_STATE, topic)
 }
 
 /** No wire carries anything else: a filter taken for a topic, say, must not find "#" open to it. */
 export function isTopic(topic: string): boolean {
-  return topic !== '' && !topic.includes('+') && !topic.includes('#') && topic.isWellFormed()
+  return topic !== '' && !hasWildcard(topic) && topic.isWellFormed()
 }
 
 function strongest(

@@ -1,6 +1,6 @@
+import { includes, overlaps } from '../topic/match.ts'
 import { fillIn, filterOf } from './fill-in.ts'
 import { ignoredFrom } from './lines.ts'
-import { includes, overlap } from './overlap.ts'
 import { quote } from './quote.ts'
 import { type AclRules, type Rule, type Section, textOf } from './rules.ts'
 import type { UserLine } from './statement.ts'
@@ -94,9 +94,8 @@ function firstAbove(rules: AclRules, deny: Rule): Rule | null {
   const stronger = (user: string | null, section: Section | null) => {
     const text = fillIn(pattern, { user, clientId: '' })
     if (text === null || !section) return undefined
-    const bytes = Buffer.from(text)
     return section.rules.find(
-      ({ right, filter, end }) => right !== 'deny' && overlap(bytes, rules.file, filter, end),
+      (rule) => rule.right !== 'deny' && overlaps(text, filterOf(rules, rule)),
     )
   }
   for (const [user, section] of rules.users) {

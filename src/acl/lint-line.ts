@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
+import { overlaps } from '../topic/match.ts'
 import { filterProblem } from '../topic/topic.ts'
-import { overlap } from './overlap.ts'
+import { BRIDGE_STATE } from './decide.ts'
 import { quote } from './quote.ts'
 import { permits, type Right, type Rule } from './rules.ts'
 import type { RuleLine, UserLine } from './statement.ts'
@@ -60,9 +61,6 @@ function warningOn({ line, filter: at }: Rule) {
   return (code: WarningCode, message: string): Warning => ({ line, at, code, message })
 }
 
-// the one thing below $SYS that a rule can open
-const BRIDGE_STATE = Buffer.from('$SYS/broker/connection/+/state')
-
 function* reachWarnings(file: Buffer, rule: Rule, text: string): Generator<Warning> {
   const { filter, end, right } = rule
   const warning = warningOn(rule)
@@ -78,7 +76,7 @@ function* reachWarnings(file: Buffer, rule: Rule, text: string): Generator<Warni
   else if (!text.startsWith('$') || !permits(right, 'publish')) return
   else if (!text.startsWith('$SYS'))
     yield warning('never_over_http', 'HTTP does not publish to names that begin with "$"')
-  else if (!overlap(BRIDGE_STATE, file, filter, end))
+  else if (!overlaps(BRIDGE_STATE, text))
     yield warning('never_published', 'nobody can publish to names that begin with "$SYS"')
 }
 

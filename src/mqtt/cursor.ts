@@ -84,10 +84,6 @@ function isPlain(byte: number): boolean {
   return byte < 0x80 && byte !== 0
 }
 
-export function hasWildcard(topic: string): boolean {
-  return topic.includes('+') || topic.includes('#')
-}
-
 /** Binary data [§1.5.6], as a view. */
 export function readBinary(cursor: Cursor): Buffer {
   const length = readUint16(cursor)

@@ -1,8 +1,8 @@
 import type { Qos } from '../topic/message.ts'
+import { hasWildcard } from '../topic/topic.ts'
 import {
   type Cursor,
   expectEnd,
-  hasWildcard,
   malformed,
   protocolError,
   readBinary,

@@ -1,12 +1,6 @@
 import type { MessageProperties, Qos } from '../topic/message.ts'
-import {
-  type Cursor,
-  hasWildcard,
-  malformed,
-  protocolError,
-  readPacketId,
-  readText,
-} from './cursor.ts'
+import { hasWildcard } from '../topic/topic.ts'
+import { type Cursor, malformed, protocolError, readPacketId, readText } from './cursor.ts'
 import type { Publish, Version } from './packets.ts'
 import { readProperties, toMessageProperties } from './properties.ts'
 import { ProtocolError, Reason } from './reasons.ts'

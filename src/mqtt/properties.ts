@@ -1,7 +1,7 @@
 import type { MessageProperties, UserProperty } from '../topic/message.ts'
+import { hasWildcard } from '../topic/topic.ts'
 import {
   type Cursor,
-  hasWildcard,
   malformed,
   protocolError,
   readBinary,

@@ -8,10 +8,13 @@ export const MAX_TOPIC_LEVELS = 100
 const UNUSABLE =
   /[\u0000-\u001f\u007f-\u009f\ufdd0-\ufdef\ufffe\uffff]|[\ud83f\ud87f\ud8bf\ud8ff\ud93f\ud97f\ud9bf\ud9ff\uda3f\uda7f\udabf\udaff\udb3f\udb7f\udbbf\udbff][\udffe\udfff]/
 
+export function hasWildcard(topic: string): boolean {
+  return topic.includes('+') || topic.includes('#')
+}
+
 /** Why `topic` is no MQTT topic name (a sentence without its subject), or null if it is one. */
 export function topicProblem(topic: string): string | null {
-  if (topic.includes('+') || topic.includes('#'))
-    return 'must not hold a wildcard ("+" or "#") [MQTT-3.3.2-2]'
+  if (hasWildcard(topic)) return 'must not hold a wildcard ("+" or "#") [MQTT-3.3.2-2]'
   return stringProblem(topic)
 }
 

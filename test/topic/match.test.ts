@@ -1,36 +1,53 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import fc from 'fast-check'
-import { topicMatches } from '../../src/topic/match.ts'
-import { filterProblem, topicProblem } from '../../src/topic/topic.ts'
+import { includes, intersection, overlaps, topicMatches } from '../../src/topic/match.ts'
+import { filterProblem } from '../../src/topic/topic.ts'
+import { covers, filter, shortFilter, TOPICS, topic } from './naive.ts'
 
-const levelsOf = (...levels: string[]) =>
-  fc.array(fc.constantFrom(...levels), { minLength: 1, maxLength: 5 }).map((all) => all.join('/'))
-const topic = levelsOf('', 'a', 'b', 'ab', '$', '$SYS', 'é').filter((t) => topicProblem(t) === null)
-const filter = levelsOf('', 'a', 'b', 'ab', '$', '$SYS', 'é', '+', '+', '#').filter(
-  (f) => filterProblem(f) === null,
-)
-
-/** The filter as a regular expression over the whole topic (MQTT 3.1.1 §4.7). */
-function toPattern(value: string): RegExp {
-  const [first, ...deeper] = value.split('/').map((level) => {
-    if (level === '+') return '[^/]*'
-    return level === '#' ? '#' : level.replaceAll('$', '\\$')
-  })
-  // "a/#" covers "a" [MQTT-4.7.1-2]; a first level "#" or "+" covers no "$" [MQTT-4.7.2-1]
-  const noDollar = value.startsWith('$') ? '' : '(?!\\$)'
-  const start = first === '#' ? '.*' : first
-  const rest = deeper.map((level) => (level === '#' ? '(?:/.*)?' : `/${level}`)).join('')
-  return new RegExp(`^${noDollar}${start}${rest}$`, 'su')
-}
+const levelsOf = (path: string) => path.split('/')
 
 it('a filter covers what the same filter as a regular expression matches', () => {
   fc.assert(
     fc.property(filter, topic, (f, t) => {
-      assert.equal(topicMatches(f, t), toPattern(f).test(t), `${f} ${t}`)
+      assert.equal(topicMatches(f, t), covers(f, t), `${f} ${t}`)
     }),
     { numRuns: 20_000 },
   )
+})
+
+it('two filters overlap where a topic is covered by both, and their intersection covers all of these', () => {
+  fc.assert(
+    fc.property(shortFilter, shortFilter, (a, b) => {
+      const both = TOPICS.filter((t) => covers(a, t) && covers(b, t))
+      assert.equal(overlaps(a, b), both.length > 0, `${a} ${b}`)
+      const common = intersection(levelsOf(a), levelsOf(b))?.join('/') ?? null
+      assert.ok(!common || filterProblem(common) === null)
+      assert.deepEqual(common === null ? [] : TOPICS.filter((t) => covers(common, t)), both)
+    }),
+    { numRuns: 2_000 },
+  )
+})
+
+it('a filter includes another where it covers every topic that the other covers', () => {
+  fc.assert(
+    fc.property(shortFilter, shortFilter, (outer, inner) => {
+      const expected = TOPICS.every((t) => covers(outer, t) || !covers(inner, t))
+      assert.equal(includes(levelsOf(outer), levelsOf(inner)), expected, `${outer} ${inner}`)
+    }),
+    { numRuns: 2_000 },
+  )
+  for (const [outer, inner, expected] of [
+    ['a/#', 'a', true],
+    ['a/#', 'a/+/b', true],
+    ['+/b', 'a/b', true],
+    ['a/+', 'a/#', false],
+    ['a', 'a/#', false],
+    ['#', '$SYS/#', false],
+    ['$SYS/#', '$SYS/x', true],
+    ['+/#', '#', true],
+  ] as const)
+    assert.equal(includes(levelsOf(outer), levelsOf(inner)), expected, `${outer} ${inner}`)
 })
 
 it('a filter covers what the standard gives as examples', () => {
