@@ -129,12 +129,10 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   })
   building.defer(() => broker.end())
 
-  const hub = createHub(history, ids)
+  const hub = createHub(history, ids, broker.subscribe)
   acl.onChange(() => void hub.recheck())
-  await broker.subscribe('#', (delivery) => {
-    hub.deliver(delivery)
-    readings.note(delivery)
-  })
+  await broker.follow(hub.note)
+  await broker.subscribe(['#'], readings.note)
   const relay = createRelay({
     broker,
     denials,

@@ -80,6 +80,8 @@ export interface BrokerLog {
   readonly isDurable: boolean
 }
 
+export type OnMessage = (delivery: Delivery) => void
+
 export type Unsubscribe = () => Promise<void>
 
 /** What the rooms above need of any broker; `test/broker/contract.ts` says it in tests. */
@@ -89,8 +91,10 @@ export interface Broker {
    * Rejects with `broker_unavailable`. `origin` is the MQTT client that published it.
    */
   publish(message: Message, origin?: Origin | null): Promise<void> | undefined
-  /** Resolves once `onMessage` gets every message that `filter` covers. `onMessage` must neither throw nor block. */
-  subscribe(filter: string, onMessage: (delivery: Delivery) => void): Promise<Unsubscribe>
+  /** Resolves once `onMessage` gets every message that any of `filters` covers, once. It must neither throw nor block. */
+  subscribe(filters: readonly string[], onMessage: OnMessage): Promise<Unsubscribe>
+  /** Resolves once `onMessage` gets every message, before those who subscribed get it. It must neither throw nor block. */
+  follow(onMessage: OnMessage): Promise<Unsubscribe>
   /** The retained messages that `filter` covers, with the numbers they were handed on by. */
   retained(filter: string): Promise<Delivery[]>
   /** What was handed on, now and before this process. */

@@ -59,9 +59,16 @@ export function openEmbedded({ store, log }: EmbeddedOptions): Broker & SessionB
         throw unavailable('The broker did not take the message.', error)
       })
     },
-    async subscribe(filter, onMessage) {
-      routing.listen(filter, onMessage)
-      return async () => routing.unlisten(filter, onMessage)
+    async subscribe(filters, onMessage) {
+      // its own: the same function may be given twice
+      const listener = (delivery: Delivery) => onMessage(delivery)
+      routing.listen(filters, listener)
+      return async () => routing.unlisten(filters, listener)
+    },
+    async follow(onMessage) {
+      const listener = (delivery: Delivery) => onMessage(delivery)
+      routing.listenToAll(listener)
+      return async () => routing.unlistenToAll(listener)
     },
     retained: (filter) => Array.fromAsync(retained.covered([filter])),
     log: store.log,

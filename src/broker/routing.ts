@@ -1,4 +1,4 @@
-import { createTopicMemo } from '../topic/memo.ts'
+import { createFilteredTopicMemo } from '../topic/memo.ts'
 import { createTopicTrie } from '../topic/trie.ts'
 import type { Delivery } from './broker.ts'
 import { createGroup, type Group } from './groups.ts'
@@ -34,18 +34,23 @@ export interface Routing {
   /** Replaces the session's subscription of the same name. */
   add(subscription: Subscription): void
   remove(subscription: Subscription): void
-  listen(filter: string, listener: Listener): void
-  unlisten(filter: string, listener: Listener): void
+  /** The listener gets each message once, whichever of its filters cover the topic. */
+  listen(filters: readonly string[], listener: Listener): void
+  unlisten(filters: readonly string[], listener: Listener): void
+  /** The listener gets every message, before those who listen to filters. */
+  listenToAll(listener: Listener): void
+  unlistenToAll(listener: Listener): void
   of(topic: string): Route
 }
 
 const REMEMBERED = { topics: 10_000, size: 1_000_000 }
 
-/** Who asked for what: one trie of filters, whose answers are remembered until a filter comes or goes. */
+/** Who asked for what: one trie of filters, whose answers are remembered until a filter that covers the topic comes or goes. */
 export function createRouting(): Routing {
   const interests = createTopicTrie<Interest>()
-  const routes = createTopicMemo(
-    (topic) => toRoute(interests.covering(topic)),
+  const listeningToAll = new Set<Listener>()
+  const routes = createFilteredTopicMemo(
+    (topic) => toRoute(interests.covering(topic), listeningToAll),
     REMEMBERED,
     ({ matches, listeners, groups }) => {
       let weight = listeners.length + groups.length
@@ -67,7 +72,7 @@ export function createRouting(): Routing {
     apply(interest)
     const { listeners, subscriptions, groups } = interest
     if (listeners.size + subscriptions.size + groups.size === 0) interests.delete(filter)
-    routes.forget()
+    routes.forgetCovered(filter)
   }
 
   return {
@@ -94,13 +99,25 @@ export function createRouting(): Routing {
         if (group?.members().length === 0) groups.delete(share)
       })
     },
-    listen: (filter, listener) => change(filter, ({ listeners }) => listeners.add(listener)),
-    unlisten: (filter, listener) => change(filter, ({ listeners }) => listeners.delete(listener)),
+    listen(filters, listener) {
+      for (const filter of filters) change(filter, ({ listeners }) => listeners.add(listener))
+    },
+    unlisten(filters, listener) {
+      for (const filter of filters) change(filter, ({ listeners }) => listeners.delete(listener))
+    },
+    listenToAll(listener) {
+      listeningToAll.add(listener)
+      routes.forget()
+    },
+    unlistenToAll(listener) {
+      listeningToAll.delete(listener)
+      routes.forget()
+    },
     of: routes.of,
   }
 }
 
-function toRoute(interests: readonly Interest[]): Route {
+function toRoute(interests: readonly Interest[], listeningToAll: Iterable<Listener>): Route {
   const bySession = new Map<Session, Subscription[]>()
   for (const { subscriptions } of interests)
     for (const [session, subscription] of subscriptions) {
@@ -110,8 +127,11 @@ function toRoute(interests: readonly Interest[]): Route {
     }
   const matches = [...bySession].map(([session, subscriptions]) => toMatch(session, subscriptions))
   const groups = interests.flatMap((interest) => [...interest.groups.values()])
+  const listeners = new Set(listeningToAll)
+  for (const interest of interests)
+    for (const listener of interest.listeners) listeners.add(listener)
   return {
-    listeners: interests.flatMap(({ listeners }) => [...listeners]),
+    listeners: [...listeners],
     matches,
     groups,
     hasStored:

@@ -21,6 +21,23 @@ export function deliveryOf({ frames: _frames, characters, properties, ...rest }:
   }
 }
 
+// field by field: every message passes here, and spreading takes longer
+export function toEntry(delivery: Delivery): Entry {
+  const { topic, payload, qos, retain, device, time, properties, expires, sequence } = delivery
+  return {
+    topic,
+    characters: payload.toString('latin1'),
+    qos,
+    retain,
+    device,
+    time,
+    properties: properties && JSON.stringify(toJsonProperties(properties)),
+    expires,
+    sequence,
+    frames: null,
+  }
+}
+
 export interface History {
   /** Adds a delivery, whose number is above all before it; forgets the oldest beyond the bounds. */
   add(delivery: Delivery): Entry
@@ -101,22 +118,9 @@ export function createHistory(
     first = 0
   }
 
-  // field by field: every message passes here, and spreading takes longer
   function add(delivery: Delivery): Entry {
-    const { topic, payload, qos, retain, device, time, properties, expires, sequence } = delivery
-    const characters = payload.toString('latin1')
-    const entry = {
-      topic,
-      characters,
-      qos,
-      retain,
-      device,
-      time,
-      properties: properties && JSON.stringify(toJsonProperties(properties)),
-      expires,
-      sequence,
-      frames: null,
-    }
+    const entry = toEntry(delivery)
+    const { sequence, time } = entry
     const length = bytesOf(entry)
     latest = sequence
     if (bounds.messages === 0 || length > bounds.bytes) {

@@ -1,12 +1,10 @@
 import { setImmediate } from 'node:timers/promises'
-import type { Delivery } from '../broker/broker.ts'
+import type { Broker, Delivery, Unsubscribe } from '../broker/broker.ts'
 import { createPace, type Pace } from '../pace.ts'
 import { topicMatches } from '../topic/match.ts'
-import { createTopicMemo } from '../topic/memo.ts'
-import { createTopicTrie } from '../topic/trie.ts'
 import type { EventFormat } from './event.ts'
 import type { EventIds } from './event-ids.ts'
-import type { Entry, History } from './history.ts'
+import { type Entry, type History, toEntry } from './history.ts'
 
 /** One open stream as the hub sees it. */
 export interface Reader {
@@ -22,15 +20,15 @@ export interface Reader {
 }
 
 export interface Hub {
-  /** Hands a message to everybody who asked for it and may read it. */
-  deliver(delivery: Delivery): void
+  /** Takes every message into the history, before any reader is handed it. */
+  note(delivery: Delivery): void
   /** The reader hears of new rules and of the end, until what is returned is called. */
   attend(reader: Reader): () => void
   /**
-   * From now on a reader that attends is handed what it asked for. Returns all that came after the number that it has; null,
-   * and it is handed nothing, where some of that is no longer in memory.
+   * From now on a reader that attends is handed what it asked for and may read. Resolves with all that came before that and
+   * after the number that it has; with null, and it is handed nothing, where some of that is no longer in memory.
    */
-  follow(reader: Reader, number: number): Entry[] | null
+  follow(reader: Reader, number: number): Promise<Entry[] | null>
   /** The bytes of an entry, formatted once however many read it. */
   frame(entry: Entry, format: EventFormat): Buffer
   /** What all readers together go through, of the history and of what is retained, in one turn of the event loop. */
@@ -50,57 +48,50 @@ export interface Hub {
 /** A millisecond or two where each has many filters. */
 const STEPS_EACH_TURN = 256
 
-/** For how many topics it is remembered who reads them. */
-const REMEMBERED = { topics: 10_000, size: 1_000_000 }
-
 /** Whether a reader asked for a topic and may read it now. */
 export function wants(reader: Pick<Reader, 'filters' | 'mayReceive'>, topic: string): boolean {
   return reader.filters.some((filter) => topicMatches(filter, topic)) && reader.mayReceive(topic)
 }
 
-/** Every message passes here once, whoever published it, and is formatted at most once. */
-export function createHub(history: History, ids: EventIds): Hub {
+/** The open streams. Each subscribes at the broker; what they are handed is in the history, and formatted at most once. */
+export function createHub(history: History, ids: EventIds, subscribe: Broker['subscribe']): Hub {
   const readers = new Set<Reader>()
-  const byFilter = createTopicTrie<Set<Reader>>()
-  // each reader once, however many of its filters cover the topic
-  const readersOf = createTopicMemo(
-    (topic) => new Set(byFilter.covering(topic).flatMap((asking) => [...asking])),
-    REMEMBERED,
-    ({ size }) => size,
-  )
+  const subscriptions = new Map<Reader, Unsubscribe>()
+  let last: Entry | null = null
   let ended = false
 
-  function add(reader: Reader): void {
-    for (const filter of reader.filters) {
-      const asking = byFilter.get(filter)
-      if (asking) asking.add(reader)
-      else byFilter.set(filter, new Set([reader]))
-    }
-    readersOf.forget()
+  function entryOf(delivery: Delivery): Entry {
+    return last?.sequence === delivery.sequence ? last : toEntry(delivery)
   }
 
-  function remove(reader: Reader): void {
+  function leave(reader: Reader): void {
     readers.delete(reader)
-    for (const filter of reader.filters) {
-      const asking = byFilter.get(filter)
-      if (asking?.delete(reader) && asking.size === 0) byFilter.delete(filter)
-    }
-    readersOf.forget()
+    void subscriptions.get(reader)?.()
+    subscriptions.delete(reader)
   }
 
   return {
-    deliver(delivery) {
-      const entry = history.add(delivery)
-      for (const reader of readersOf.of(delivery.topic))
-        if (reader.mayReceive(delivery.topic)) reader.take(entry)
+    note(delivery) {
+      last = history.add(delivery)
     },
     attend(reader) {
       readers.add(reader)
-      return () => remove(reader)
+      return () => leave(reader)
     },
-    follow(reader, number) {
-      const missed = history.after(number)
-      if (missed) add(reader)
+    async follow(reader, number) {
+      if (number < history.earliest()) return null
+      // what is handed on before is among what was missed
+      let isFollowing = false
+      const unsubscribe = await subscribe(reader.filters, (delivery) => {
+        if (isFollowing && reader.mayReceive(delivery.topic)) reader.take(entryOf(delivery))
+      })
+      const missed = readers.has(reader) ? history.after(number) : null
+      if (missed === null) {
+        await unsubscribe()
+        return null
+      }
+      isFollowing = true
+      subscriptions.set(reader, unsubscribe)
       return missed
     },
     get size() {

@@ -206,8 +206,8 @@ export async function openStream(
     // memory moves on while the disk is read
     while (missed === null) {
       reached = await sendStored(reached)
+      if (open) missed = await hub.follow(reader, reached)
       if (!open) return
-      missed = hub.follow(reader, reached)
     }
     await sendMissed(missed)
     const rest = waiting ?? []

@@ -7,6 +7,7 @@ export interface TopicTrie<T> {
   get(path: string): T | undefined
   set(path: string, value: T): void
   delete(path: string): void
+  clear(): void
   /** The values under filters that cover `topic`. */
   covering(topic: string): T[]
   /**
@@ -108,6 +109,11 @@ export function createTopicTrie<T>(): TopicTrie<T> {
     get: (path) => find(path)?.node.value,
     set,
     delete: remove,
+    clear() {
+      root.children = undefined
+      root.value = undefined
+      size = 0
+    },
     covering,
     covered: (filters) => covered(root, filters),
   }

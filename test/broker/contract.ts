@@ -45,7 +45,7 @@ export function brokerContract(kind: string, open: () => Promise<OpenedBroker>):
     async function collect(filter: string, count: number) {
       const seen: Delivery[] = []
       const enough = Promise.withResolvers<Delivery[]>()
-      const unsubscribe = await broker.subscribe(filter, (delivery) => {
+      const unsubscribe = await broker.subscribe([filter], (delivery) => {
         seen.push(delivery)
         if (seen.length === count) enough.resolve(seen)
       })
@@ -79,6 +79,38 @@ export function brokerContract(kind: string, open: () => Promise<OpenedBroker>):
         rest.seen.map(({ topic }) => topic),
         ['a/b', 'a/c', 'a/b/c', 'z'],
       )
+    })
+
+    it('delivers a message once, however many filters of one subscription cover it', async () => {
+      const seen: string[] = []
+      const note = ({ topic }: Delivery) => seen.push(topic)
+      const stop = await broker.subscribe(['a/+', '#', 'a/b', 'a/b'], note)
+      const { enough } = await collect('#', 4)
+      await broker.publish(message('a/b', '1'))
+      await broker.publish(message('z', '2', { qos: 1 }))
+      // the same function again: a subscription of its own
+      const stopOther = await broker.subscribe(['a/b'], note)
+      await broker.publish(message('a/b', '3'))
+      await stop()
+      await broker.publish(message('a/b', '4'))
+      await enough
+      assert.deepEqual(seen, ['a/b', 'z', 'a/b', 'a/b', 'a/b'])
+      await stopOther()
+    })
+
+    it('hands every message to those who follow all, and to them first', async () => {
+      const seen: string[] = []
+      await broker.subscribe(['#'], ({ topic }) => seen.push(`subscriber: ${topic}`))
+      const stop = await broker.follow(({ topic }) => seen.push(`follower: ${topic}`))
+      const { enough } = await collect('#', 3)
+      for (const topic of ['a', '$x/y', 'b']) await broker.publish(message(topic, '1', { qos: 1 }))
+      await stop()
+      await broker.publish(message('c', '1'))
+      await enough
+      assert.deepEqual(seen, [
+        ...['follower: a', 'subscriber: a', 'follower: $x/y'],
+        ...['follower: b', 'subscriber: b', 'subscriber: c'],
+      ])
     })
 
     it('keeps names that start with "$" from wildcards', async () => {
@@ -141,7 +173,7 @@ export function brokerContract(kind: string, open: () => Promise<OpenedBroker>):
     })
 
     it('is not troubled by a subscriber that throws', async () => {
-      await broker.subscribe('a', () => {
+      await broker.subscribe(['a'], () => {
         throw new Error('a careless subscriber')
       })
       const { enough } = await collect('a', 1)
@@ -180,7 +212,7 @@ export function brokerContract(kind: string, open: () => Promise<OpenedBroker>):
       const { reopen } = opened
       const seen: number[] = []
       const publish = async (open: Broker) => {
-        await open.subscribe('#', ({ sequence }) => seen.push(sequence))
+        await open.subscribe(['#'], ({ sequence }) => seen.push(sequence))
         for (let count = 0; count < 6; count++)
           await open.publish(
             message('a', `${count}`, { qos: count % 2 ? 1 : 0, retain: count % 3 === 0 }),

@@ -9,7 +9,7 @@ const unavailable = { code: 'broker_unavailable' }
 /** What listeners are handed, in order. */
 async function listen(broker: Broker, filter = '#') {
   const deliveries: Delivery[] = []
-  await broker.subscribe(filter, (delivery) => deliveries.push(delivery))
+  await broker.subscribe([filter], (delivery) => deliveries.push(delivery))
   return {
     deliveries,
     payloads: () => deliveries.map(({ payload }) => String(payload)),
@@ -91,12 +91,12 @@ describe('publishing', () => {
   it('has listeners come and go while a message is handed on', async () => {
     const { broker, publish } = await openMemory()
     const seen: string[] = []
-    const stop = await broker.subscribe('a', () => {
+    const stop = await broker.subscribe(['a'], () => {
       seen.push('first')
       void stop()
-      void broker.subscribe('a', () => seen.push('second'))
+      void broker.subscribe(['a'], () => seen.push('second'))
     })
-    await broker.subscribe('+', () => seen.push('third'))
+    await broker.subscribe(['+'], () => seen.push('third'))
     await publish('a', '1')
     assert.deepEqual(seen.toSorted(), ['first', 'third'])
     seen.length = 0

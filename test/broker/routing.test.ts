@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { createRouting, type RouteMatch, toLocalMatch } from '../../src/broker/routing.ts'
+import fc from 'fast-check'
+import {
+  createRouting,
+  type Listener,
+  type RouteMatch,
+  toLocalMatch,
+} from '../../src/broker/routing.ts'
 import type { Session, Subscription } from '../../src/broker/session.ts'
 import { toSubscription } from '../../src/broker/store/sessions.ts'
+import { covers, filter, topic } from '../topic/naive.ts'
 import { openMemory } from './store/stores.ts'
 
 const { connect } = await openMemory()
@@ -29,7 +36,7 @@ describe('routing', () => {
     const listener = () => {}
     routing.add(subscriptionOf(a, 'x/+'))
     routing.add(subscriptionOf(b, '$share/g/x/#'))
-    routing.listen('#', listener)
+    routing.listen(['#'], listener)
     const route = routing.of('x/y')
     assert.deepEqual(namesOf(route.matches), ['a'])
     assert.deepEqual(
@@ -54,17 +61,44 @@ describe('routing', () => {
     const steps = [
       () => routing.add(plain),
       () => routing.add(shared),
-      () => routing.listen('x', listener),
-      () => routing.listen('x', listener),
+      () => routing.listen(['x'], listener),
+      () => routing.listen(['x'], listener),
       () => routing.remove(plain),
       () => routing.remove(shared),
-      () => routing.unlisten('x', listener),
+      () => routing.unlisten(['x'], listener),
     ]
     const seen = steps.map((step) => {
       step()
       return counts().join('')
     })
     assert.deepEqual(seen, ['100', '110', '111', '111', '011', '001', '000'])
+  })
+
+  it('has the answers of one that was never asked before, whatever came and went', () => {
+    const steps = fc.array(fc.record({ filters: fc.array(filter), listens: fc.boolean() }))
+    fc.assert(
+      fc.property(steps, fc.array(topic, { minLength: 1 }), (steps, topics) => {
+        const routing = createRouting()
+        const listeners = new Map<string, Listener>()
+        const listening: (readonly [string[], Listener])[] = []
+        for (const { filters, listens } of steps) {
+          const listener = listeners.get(filters.join()) ?? (() => {})
+          listeners.set(filters.join(), listener)
+          const at = listening.findIndex(([, known]) => known === listener)
+          if (at >= 0) listening.splice(at, 1)
+          if (listens) listening.push([filters, listener])
+          if (listens) routing.listen(filters, listener)
+          else routing.unlisten(filters, listener)
+          const expected = (topic: string) =>
+            listening.filter(([filters]) => filters.some((filter) => covers(filter, topic)))
+          for (const topic of topics)
+            assert.deepEqual(
+              new Set(routing.of(topic).listeners),
+              new Set(expected(topic).map(([, listener]) => listener)),
+            )
+        }
+      }),
+    )
   })
 
   it('comes to one match for each session, with what all of its filters say', async () => {

@@ -96,7 +96,7 @@ async function afterCrash(
   const next = await openMqtt(`file:${after}`, acl)
   await meanwhile(next.host)
   const first = Promise.withResolvers<void>()
-  await next.broker.subscribe('#', (delivery) => {
+  await next.broker.subscribe(['#'], (delivery) => {
     deliveries.push(delivery)
     first.resolve()
   })

@@ -5,6 +5,7 @@ import { afterEach, describe, it, type TestContext } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { type Access, createAccess } from '../../src/acl/access.ts'
 import type { Broker, BrokerLog, Delivery, LogPage } from '../../src/broker/broker.ts'
+import { createRouting } from '../../src/broker/routing.ts'
 import { createEventIds } from '../../src/live/event-ids.ts'
 import { createHistory } from '../../src/live/history.ts'
 import { createHub, type Hub } from '../../src/live/hub.ts'
@@ -25,20 +26,53 @@ function delivery(payload: string, more: Partial<Delivery> = {}): Delivery {
 }
 
 interface Options {
+  filters?: readonly string[]
   retained?: Promise<Delivery[]>
   log?: Partial<BrokerLog>
   lastEventId?: string
   buffer?: number
   stall?: number
-  hub?: Hub
+  hub?: FedHub
   access?: Access
 }
 
 const ids = createEventIds('e')
 
+interface FedHub extends Hub {
+  /** What the broker does with a message. */
+  deliver(delivery: Delivery): void
+  /** Called while the broker takes a subscription. */
+  whileSubscribing(): void
+  /** The filters that somebody subscribed to. */
+  readonly subscribed: readonly (readonly string[])[]
+}
+
 /** A hub after all messages so far, which keeps that many in memory. */
-function newHub(messages = 10_000): Hub {
-  return createHub(createHistory(sequence, { messages, bytes: 1_000_000 }, ids.of), ids)
+function newHub(messages = 10_000): FedHub {
+  const routing = createRouting()
+  const history = createHistory(sequence, { messages, bytes: 1_000_000 }, ids.of)
+  const subscribed: (readonly string[])[] = []
+  const hub: FedHub = Object.assign(
+    createHub(history, ids, async (filters, onMessage) => {
+      hub.whileSubscribing()
+      routing.listen(filters, onMessage)
+      subscribed.push(filters)
+      hub.whileSubscribing()
+      return async () => {
+        routing.unlisten(filters, onMessage)
+        subscribed.splice(subscribed.indexOf(filters), 1)
+      }
+    }),
+    {
+      deliver(delivery: Delivery) {
+        for (const listener of routing.of(delivery.topic).listeners) listener(delivery)
+      },
+      whileSubscribing() {},
+      subscribed,
+    },
+  )
+  routing.listenToAll(hub.note)
+  return hub
 }
 
 /** The log of a broker without a disk. */
@@ -54,6 +88,7 @@ function open(options: Options = {}) {
     access = createAccess(aclOf('topic read #\n'), { user: null, clientId: '' }),
     log = memory,
     lastEventId,
+    filters = ['#'],
   } = options
   const counted: string[] = []
   const taken: string[] = []
@@ -72,7 +107,7 @@ function open(options: Options = {}) {
     openStream(
       sink,
       {
-        ...{ filters: ['#'], format: 'raw', door: 'device', id: 'reader' },
+        ...{ filters, format: 'raw', door: 'device', id: 'reader' },
         ...{ access, lastEventId },
       },
       {
@@ -142,6 +177,39 @@ describe('a stream', () => {
     assert.deepEqual(payloads(), ['old', '1', '2'])
     hub.deliver(delivery('3'))
     assert.deepEqual(payloads().at(-1), '3')
+  })
+
+  it('has a message once, however many of its filters cover it', async () => {
+    const { stream, hub, payloads } = open({ filters: ['a/+', '#', 'a/b', 'a/b'] })
+    await stream()
+    for (const topic of ['a/b', 'b', '$a/b']) hub.deliver(delivery(topic, { topic }))
+    assert.deepEqual(payloads(), ['a/b', 'b'])
+  })
+
+  it('has what comes while the broker takes its subscription, once', async () => {
+    const { stream, hub, payloads } = open()
+    const coming = [delivery('before'), delivery('after')]
+    hub.whileSubscribing = () => {
+      const next = coming.shift()
+      if (next) hub.deliver(next)
+    }
+    await stream()
+    hub.deliver(delivery('live'))
+    assert.deepEqual(payloads(), ['before', 'after', 'live'])
+  })
+
+  it('has names that start with "$" where it asks for them, and resumes from them', async () => {
+    const filters = ['$a/#']
+    const access = createAccess(aclOf('topic read $a/#\n'), { user: null, clientId: '' })
+    const hub = newHub()
+    const { stream, payloads } = open({ filters, access, hub })
+    await stream()
+    const first = delivery('1', { topic: '$a/b' })
+    for (const each of [first, delivery('2', { topic: '$a/b' })]) hub.deliver(each)
+    assert.deepEqual(payloads(), ['1', '2'])
+    const again = open({ filters, access, hub, lastEventId: ids.of(first.sequence) })
+    await again.stream()
+    assert.deepEqual(again.payloads(), ['2'])
   })
 
   it('asks about what came meanwhile again, for the rules may have changed', async () => {
@@ -357,6 +425,19 @@ describe('a stream', () => {
     reading.resolve([delivery('1')])
     await opened
     assert.deepEqual(counted, ['opened', 'closed'])
+  })
+
+  it('leaves no subscription behind, whenever its reader goes', async () => {
+    const { stream, hub, sink } = open()
+    await stream()
+    assert.equal(hub.subscribed.length, 1)
+    sink.destroy()
+    await once(sink, 'close')
+    assert.deepEqual(hub.subscribed, [])
+    const late = open({ hub })
+    hub.whileSubscribing = () => late.sink.emit('close')
+    await late.stream()
+    assert.deepEqual(hub.subscribed, [])
   })
 
   it('ends when the gateway stops, and one that opens later does at once', async () => {

@@ -1,19 +1,20 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { createTopicMemo } from '../../src/topic/memo.ts'
+import { createFilteredTopicMemo, createTopicMemo } from '../../src/topic/memo.ts'
 
 describe('what is remembered of topics', () => {
-  function counting(bounds: { topics: number; size: number }, weigh?: (answer: string) => number) {
+  function asking() {
     const asked: string[] = []
-    const memo = createTopicMemo(
-      (topic) => {
-        asked.push(topic)
-        return topic.toUpperCase()
-      },
-      bounds,
-      weigh,
-    )
-    return { asked, memo }
+    const find = (topic: string) => {
+      asked.push(topic)
+      return topic.toUpperCase()
+    }
+    return { asked, find }
+  }
+
+  function counting(bounds: { topics: number; size: number }, weigh?: (answer: string) => number) {
+    const { asked, find } = asking()
+    return { asked, memo: createTopicMemo(find, bounds, weigh) }
   }
 
   it('is found out once, until it is to be forgotten', () => {
@@ -39,4 +40,50 @@ describe('what is remembered of topics', () => {
       assert.equal(memo.of('aa'), 'AA')
       assert.deepEqual(asked.slice(3), ['dd', 'aa'])
     })
+
+  it('is found out again only where a filter covers it', () => {
+    const { asked, find } = asking()
+    const memo = createFilteredTopicMemo(find, { topics: 10, size: 1000 }, () => 1)
+    const topics = ['a', 'a/b', 'a/b/c', 'b', '$x/b']
+    for (const [filter, again] of [
+      ['a/b', ['a/b']],
+      ['a/#', ['a', 'a/b', 'a/b/c']],
+      ['+/b', ['a/b']],
+      ['#', ['a', 'a/b', 'a/b/c', 'b']],
+      ['$x/+', ['$x/b']],
+      ['z/#', []],
+      ['z', []],
+    ] as const) {
+      for (const topic of topics) memo.of(topic)
+      asked.length = 0
+      memo.forgetCovered(filter)
+      for (const topic of topics) assert.equal(memo.of(topic), topic.toUpperCase())
+      assert.deepEqual(asked, again, filter)
+    }
+  })
+
+  it('is all forgotten where a filter covers too much of it, and right after that', () => {
+    const { asked, find } = asking()
+    const memo = createFilteredTopicMemo(find, { topics: 1000, size: 100_000 }, () => 1)
+    const topics = Array.from({ length: 500 }, (_, n) => `a/${n}`)
+    for (const topic of [...topics, 'b']) memo.of(topic)
+    memo.forgetCovered('a/+')
+    asked.length = 0
+    for (const topic of [...topics, 'b']) memo.of(topic)
+    assert.deepEqual(asked, [...topics, 'b'])
+    memo.forgetCovered('b')
+    asked.length = 0
+    for (const topic of [...topics, 'b']) memo.of(topic)
+    assert.deepEqual(asked, ['b'])
+  })
+
+  it('has as much room again once something is forgotten', () => {
+    const { asked, find } = asking()
+    const memo = createFilteredTopicMemo(find, { topics: 1000, size: 8 }, () => 1)
+    for (let times = 0; times < 10; times++) {
+      for (const topic of ['aaa', 'bbb']) memo.of(topic)
+      memo.forgetCovered('aaa')
+    }
+    assert.deepEqual(asked, ['aaa', 'bbb', ...Array<string>(9).fill('aaa')])
+  })
 })

@@ -25,7 +25,7 @@ const consumer = await at.connect('consumer')
 await consumer.subscribe('#', 2)
 await (await at.connect('collector')).subscribe('#', 2)
 for (const filter of ['#', '$x/#'])
-  await at.broker.subscribe(filter, ({ payload, topic, sequence }) => {
+  await at.broker.subscribe([filter], ({ payload, topic, sequence }) => {
     if (topic !== 'gone') say('handed', String(payload), sequence)
   })
 say('open')

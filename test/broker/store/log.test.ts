@@ -13,7 +13,7 @@ const qos0 = { qos: 0 } as const
 /** The numbers of all that is handed on. */
 async function numbersOf({ broker }: TestBroker): Promise<number[]> {
   const numbers: number[] = []
-  await broker.subscribe('#', ({ sequence }) => numbers.push(sequence))
+  await broker.subscribe(['#'], ({ sequence }) => numbers.push(sequence))
   return numbers
 }
 
