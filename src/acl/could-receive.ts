@@ -1,4 +1,4 @@
-import { intersection } from '../topic/match.ts'
+import { intersection, overlaps } from '../topic/match.ts'
 import { both, membersOf } from './bits.ts'
 import { EFFORT_OF_RULE } from './columns.ts'
 import { isAllowed } from './decide.ts'
@@ -41,7 +41,8 @@ function couldReceiveOne(
   let deepestDeny: number | undefined
 
   const opens = (text: string): boolean => {
-    const common = intersection(askedLevels, text.split('/'))
+    // most do not overlap, and are not worth dividing into levels
+    const common = overlaps(filter, text) ? intersection(askedLevels, text.split('/')) : null
     if (common === null) return false
     deepestDeny ??= deepest(own, patterns, who)
     for (const topic of witnesses(common, deepestDeny)) {
