@@ -1,0 +1,151 @@
+/** What memory is held for. */
+export const KINDS = [
+  'request',
+  'body',
+  'answer',
+  'history',
+  'stream',
+  'packet',
+  'alias',
+  'publish',
+  'delivery',
+  'arrival',
+  'session',
+  'subscription',
+  'will',
+] as const
+export type Kind = (typeof KINDS)[number]
+
+/** What outlives a connection: at most half of what there is, so that the rest is left for what comes and goes. */
+const LASTING: ReadonlySet<Kind> = new Set(['arrival', 'session', 'subscription', 'will'])
+const LASTING_PART = 1 / 2
+/** The part of the total that is kept for owners who hold little, and how much of its own limit such an owner may hold. */
+const KEPT_PART = 1 / 4
+const LITTLE_PART = 1 / 128
+
+/** Bytes that may be held: by all owners together, and by each of them. */
+export interface LedgerLimits {
+  readonly total: number
+  readonly perOwner: number
+}
+
+/** What one thing holds for its owner. */
+export interface Hold {
+  /** Changes what is held to `bytes`. False, and nothing changes, where there is no room; less always fits. */
+  resize(bytes: number): boolean
+  /** As `resize`, whether or not there is room: for what is there already. */
+  force(bytes: number): void
+  /** Whether `resize(bytes)` would find room; one that does not is counted as a refusal. */
+  fits(bytes: number): boolean
+  /** Gives everything back; may be called again. */
+  release(): void
+}
+
+/** Counts the bytes that are held for each owner, all in one place, and says where there is no room for more. */
+export interface Ledger {
+  /** A hold of nothing yet. */
+  open(owner: string, kind: Kind): Hold
+  /** Bytes that `owner` may hold besides what it does. */
+  room(owner: string, kind: Kind): number
+  /** Counts a refusal of whoever asked for `room`. */
+  refuse(owner: string, kind: Kind): void
+  /** Bytes held, and refusals so far. */
+  held(kind: Kind): number
+  refused(kind: Kind): number
+  /** Owners that hold something. */
+  owners(): number
+}
+
+interface Account {
+  bytes: number
+  lasting: number
+}
+
+const NOTHING: Account = { bytes: 0, lasting: 0 }
+
+export function createLedger(
+  limits: LedgerLimits,
+  onRefused: (owner: string, kind: Kind) => void = () => {},
+): Ledger {
+  const lastingLimits = {
+    total: Math.floor(limits.total * LASTING_PART),
+    perOwner: Math.floor(limits.perOwner * LASTING_PART),
+  }
+  const accounts = new Map<string, Account>()
+  const all: Account = { bytes: 0, lasting: 0 }
+  const held = countsOfNothing()
+  const refused = countsOfNothing()
+
+  function room(owner: string, kind: Kind): number {
+    const own = accounts.get(owner) ?? NOTHING
+    const bytes = roomIn(limits, all.bytes, own.bytes)
+    if (!LASTING.has(kind)) return bytes
+    return Math.min(bytes, roomIn(lastingLimits, all.lasting, own.lasting))
+  }
+
+  function refuse(owner: string, kind: Kind): void {
+    refused[kind] += 1
+    onRefused(owner, kind)
+  }
+
+  function add(owner: string, kind: Kind, bytes: number): void {
+    const known = accounts.get(owner)
+    const own = known ?? { bytes: 0, lasting: 0 }
+    if (!known) accounts.set(owner, own)
+    const lasting = LASTING.has(kind) ? bytes : 0
+    for (const account of [own, all]) {
+      account.bytes += bytes
+      account.lasting += lasting
+    }
+    held[kind] += bytes
+    if (own.bytes === 0) accounts.delete(owner)
+  }
+
+  function open(owner: string, kind: Kind): Hold {
+    let now = 0
+    function force(bytes: number): void {
+      if (bytes !== now) add(owner, kind, bytes - now)
+      now = bytes
+    }
+    function fits(bytes: number): boolean {
+      if (bytes <= now || bytes - now <= room(owner, kind)) return true
+      refuse(owner, kind)
+      return false
+    }
+    return {
+      force,
+      fits,
+      resize(bytes) {
+        if (!fits(bytes)) return false
+        force(bytes)
+        return true
+      },
+      release: () => force(0),
+    }
+  }
+
+  return {
+    open,
+    room,
+    refuse,
+    held: (kind) => held[kind],
+    refused: (kind) => refused[kind],
+    owners: () => accounts.size,
+  }
+}
+
+/** A ledger that refuses nothing. */
+export function createUnlimitedLedger(): Ledger {
+  return createLedger({ total: Number.MAX_SAFE_INTEGER, perOwner: Number.MAX_SAFE_INTEGER })
+}
+
+/** Whoever holds little finds room where those who hold much have filled what is there for everybody. */
+function roomIn({ total, perOwner }: LedgerLimits, held: number, own: number): number {
+  const forEverybody = Math.floor(total * (1 - KEPT_PART)) - held
+  const forLittle = Math.min(total - held, Math.floor(perOwner * LITTLE_PART) - own)
+  return Math.max(0, Math.min(perOwner - own, Math.max(forEverybody, forLittle)))
+}
+
+function countsOfNothing(): Record<Kind, number> {
+  return Object.fromEntries(KINDS.map((kind) => [kind, 0])) as Record<Kind, number>
+}

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { createLedger, type Hold, KINDS, type Kind } from '../../src/budget/ledger.ts'
+
+const LIMITS = { total: 4096, perOwner: 2048 }
+const LASTING: readonly Kind[] = ['arrival', 'session', 'subscription', 'will']
+
+describe('the ledger of memory', () => {
+  it('never holds less than nothing or more than it may, and adds up', () => {
+    const step = fc.record({
+      owner: fc.constantFrom('a', 'b', 'c', 'd'),
+      kind: fc.constantFrom(...KINDS),
+      at: fc.nat(5),
+      bytes: fc.nat(3000),
+      does: fc.constantFrom('resize', 'fits', 'release'),
+    })
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+        const ledger = createLedger(LIMITS)
+        const holds = new Map<string, { hold: Hold; owner: string; kind: Kind; bytes: number }>()
+        for (const { owner, kind, at, bytes, does } of steps) {
+          const name = `${owner} ${kind} ${at}`
+          const one = holds.get(name) ?? { hold: ledger.open(owner, kind), owner, kind, bytes: 0 }
+          holds.set(name, one)
+          const room = ledger.room(owner, kind)
+          if (does === 'release') one.hold.release()
+          else assert.equal(one.hold[does](bytes), bytes - one.bytes <= room || bytes <= one.bytes)
+          if (does === 'release') one.bytes = 0
+          else if (does === 'resize' && (bytes <= one.bytes || bytes - one.bytes <= room))
+            one.bytes = bytes
+
+          const sum = (wanted: (of: { owner: string; kind: Kind }) => boolean) =>
+            [...holds.values()].filter(wanted).reduce((total, of) => total + of.bytes, 0)
+          for (const each of KINDS)
+            assert.equal(
+              ledger.held(each),
+              sum((of) => of.kind === each),
+            )
+          assert.ok(sum(() => true) <= LIMITS.total)
+          assert.ok(sum((of) => LASTING.includes(of.kind)) <= LIMITS.total / 2)
+          const owners = ['a', 'b', 'c', 'd'].map((name) => sum((of) => of.owner === name))
+          for (const held of owners) assert.ok(held <= LIMITS.perOwner)
+          assert.equal(ledger.owners(), owners.filter((held) => held > 0).length)
+        }
+        for (const { hold } of holds.values()) hold.release()
+        assert.equal(ledger.owners(), 0)
+      }),
+    )
+  })
+
+  it('counts each refusal, by kind, and says whose it is', () => {
+    const told: string[] = []
+    const ledger = createLedger(LIMITS, (owner, kind) => told.push(`${owner} ${kind}`))
+    const hold = ledger.open('a', 'body')
+    assert.ok(hold.resize(2048))
+    assert.ok(!hold.resize(2049))
+    assert.ok(!ledger.open('a', 'answer').fits(1))
+    assert.ok(hold.resize(1))
+    assert.deepEqual(told, ['a body', 'a answer'])
+    assert.equal(ledger.refused('body'), 1)
+    assert.equal(ledger.held('body'), 1)
+  })
+
+  it('keeps a quarter for owners that hold at most a 128th of what one may', () => {
+    const ledger = createLedger(LIMITS)
+    const holds = ['a', 'b', 'c'].map((owner) => ledger.open(owner, 'body'))
+    for (const hold of holds) assert.ok(hold.resize(1024))
+    assert.ok(!holds[0]?.resize(1025))
+    const small = Array.from({ length: 64 }, (_, index) => ledger.open(`s${index}`, 'body'))
+    for (const hold of small) assert.ok(hold.resize(16))
+    assert.ok(!ledger.open('late', 'body').resize(1))
+    assert.ok(!small[0]?.resize(17))
+  })
+
+  it('leaves half of everything to what does not last', () => {
+    const ledger = createLedger(LIMITS)
+    assert.equal(ledger.room('a', 'will'), 1024)
+    assert.ok(ledger.open('a', 'will').resize(1024))
+    assert.equal(ledger.room('a', 'session'), 0)
+    assert.equal(ledger.room('a', 'body'), 1024)
+  })
+
+  it('counts what is there already, and has no room until it is less', () => {
+    const ledger = createLedger(LIMITS)
+    const restored = ledger.open('a', 'subscription')
+    restored.force(5000)
+    assert.equal(ledger.room('b', 'body'), 0)
+    assert.ok(restored.resize(4999))
+    restored.release()
+    restored.release()
+    assert.equal(ledger.room('b', 'body'), 2048)
+  })
+})
