@@ -3,6 +3,8 @@ import type { Message } from '../topic/message.ts'
 export interface ReadingsOptions {
   /** Most (device, topic) pairs kept. */
   readonly series: number
+  /** Most of them of one device. */
+  readonly perDevice?: number
   /** How long a silent pair is kept, in milliseconds. */
   readonly ttl: number
   readonly now?: () => number
@@ -26,7 +28,12 @@ export interface Readings {
 }
 
 /** The last number that each device published to each topic. */
-export function createReadings({ series, ttl, now = Date.now }: ReadingsOptions): Readings {
+export function createReadings({
+  series,
+  perDevice = series,
+  ttl,
+  now = Date.now,
+}: ReadingsOptions): Readings {
   const readings = new Map<string, Map<string, Reading>>()
   let kept = 0
   const seen = new Map<string, number>()
@@ -48,14 +55,19 @@ export function createReadings({ series, ttl, now = Date.now }: ReadingsOptions)
   }
 
   /** Full is full until something expires; looked for at most once a second, so a flood of names costs nothing. */
-  function hasRoom(size: () => number): boolean {
-    if (size() >= series && now() - sweptAt >= 1000) sweep()
-    return size() < series
+  function hasRoom(size: () => number, most: number): boolean {
+    if (size() >= most && now() - sweptAt >= 1000) sweep()
+    return size() < most
+  }
+
+  /** One device does not take what there is for all. */
+  function hasShare(device: string): boolean {
+    return hasRoom(() => readings.get(device)?.size ?? 0, perDevice)
   }
 
   function note({ device, topic, payload, time }: Message): void {
     if (device === null) return
-    if (seen.has(device) || hasRoom(() => seen.size)) seen.set(device, time)
+    if (seen.has(device) || hasRoom(() => seen.size, series)) seen.set(device, time)
     const value = numberIn(payload)
     if (value === null) return
     const known = readings.get(device)?.get(topic)
@@ -64,7 +76,7 @@ export function createReadings({ series, ttl, now = Date.now }: ReadingsOptions)
     else if (known) {
       known.value = value
       known.time = time
-    } else if (hasRoom(() => kept)) keep({ device, topic, value, time })
+    } else if (hasShare(device) && hasRoom(() => kept, series)) keep({ device, topic, value, time })
     else overflowed += 1
   }
 

@@ -7,9 +7,9 @@ import type { Message } from '../../src/topic/message.ts'
 const NOON = Date.parse('2026-11-23T12:00:00Z')
 const TTL = 60_000
 
-function open(series = 10) {
+function open(series = 10, perDevice = series) {
   let time = NOON
-  const readings = createReadings({ series, ttl: TTL, now: () => time })
+  const readings = createReadings({ series, perDevice, ttl: TTL, now: () => time })
   return {
     readings,
     wait(milliseconds: number) {
@@ -69,6 +69,17 @@ describe('readings', () => {
     note('a', '3', '5')
     assert.deepEqual(shown(), { 'a 3': 5 })
     assert.equal(readings.overflowed, 1)
+  })
+
+  it('of one device are at most its share, and leave the rest to others', () => {
+    const { note, shown, wait, readings } = open(3, 2)
+    for (let count = 0; count < 1000; count++) note('a', String(count), '1')
+    note('b', 't', '2')
+    assert.deepEqual(shown(), { 'a 0': 1, 'a 1': 1, 'b t': 2 })
+    assert.equal(readings.overflowed, 998)
+    wait(TTL + 1)
+    note('a', 'later', '3')
+    assert.deepEqual(shown(), { 'a later': 3 })
   })
 
   it('leave out a topic that would be too long a label, and count it', () => {
