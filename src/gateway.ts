@@ -12,6 +12,7 @@ import { createAdminCommands, removeOldCopies } from './admin/commands.ts'
 import { openAdminSocket } from './admin/socket.ts'
 import { openBroker } from './broker/open.ts'
 import type { StoreAdmin } from './broker/store/admin.ts'
+import { createLedger, type Kind } from './budget/ledger.ts'
 import { readCrl } from './ca/read-crl.ts'
 import type { Config } from './config/load.ts'
 import type { ListenAddress } from './config/values.ts'
@@ -54,7 +55,11 @@ const MEMORY_BYTES = 16 * 1024 * 1024
 /** Builds everything that a running gateway is made of; it is closed in reverse. */
 export async function openGateway(config: Config, log: Logger): Promise<Gateway> {
   await using building = new AsyncDisposableStack()
-  const readings = createReadings({ series: config.readingSeries, ttl: config.readingTtl * 1000 })
+  const readings = createReadings({
+    series: config.readingSeries,
+    perDevice: config.readingSeriesPerDevice,
+    ttl: config.readingTtl * 1000,
+  })
   const metrics = createMetrics(readings, { version: VERSION, node: process.version })
   const { meter } = metrics
 
@@ -75,6 +80,18 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   building.defer(() => acl.close())
 
   const sparingly = createSparingly()
+  const noteRefused = (id: string, kind: Kind) =>
+    sparingly(`memory\0${id}`, (repeated) =>
+      log.warn({ id, kind, ...repeated }, 'no room in memory for more'),
+    )
+  const { memoryBytes, memoryBytesPerDevice } = config
+  const memory = createLedger({ total: memoryBytes, perOwner: memoryBytesPerDevice }, noteRefused)
+  // all who have not said who they are get what one device gets
+  const strangers = createLedger(
+    { total: memoryBytesPerDevice, perOwner: Math.floor(memoryBytesPerDevice / 4) },
+    noteRefused,
+  )
+  metrics.watchMemory([memory, strangers])
   const denials = createDenials(log)
   const refusals = createRefusals(log)
 
@@ -107,7 +124,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   const folder = config.broker.kind === 'file' ? config.broker.path : null
   const accessOf = (device: string, clientId: string) =>
     createAccess(acl, { user: device, clientId })
-  const broker = await openBroker(config.broker, { ...config, accessOf, meter, log })
+  const broker = await openBroker(config.broker, { ...config, accessOf, memory, meter, log })
   building.defer(() => broker.close())
   if (folder && broker.admin) await openAdmin(folder, broker.admin)
 
@@ -145,6 +162,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     relay,
     accessOf,
     denials,
+    memory,
     meter,
     log,
     settings: config,
@@ -206,7 +224,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
 
   const mqttServer = secured(createMqttServer(trust.current, mqtt))
   const reading = {
-    ...{ acl, broker, denials, hub, meter, log },
+    ...{ acl, broker, denials, hub, memory, strangers, meter, log },
     reader: createLogReader(broker.log, history, ids),
     trust: trust.current,
     maxStreams: config.maxStreams,
@@ -220,7 +238,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   }
   const device = createDeviceDoor({
     ...{ ...reading, relay },
-    mqtt: createMqttUpgrade(mqtt),
+    mqtt: createMqttUpgrade(mqtt, memory),
     maxPayload: config.maxPayload,
   })
   const viewers = await openViewers(config.viewersFile, {

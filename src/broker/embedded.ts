@@ -90,6 +90,7 @@ export function openEmbedded({ store, log }: EmbeddedOptions): Broker & SessionB
       subscribe,
       unsubscribe,
       subscriptionRoom: sessions.subscriptionRoom,
+      refuseSubscription: sessions.refuseSubscription,
       isHeard(topic) {
         const { matches, groups } = routing.of(topic)
         return matches.length + groups.length > 0

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { Ledger } from '../budget/ledger.ts'
 import type { Config } from '../config/load.ts'
 import type { BrokerAddress } from '../config/values.ts'
 import type { Meter } from '../metrics/meter.ts'
@@ -35,6 +36,7 @@ type StoreSettings = Pick<
 >
 
 export interface BrokerOptions extends StoreSettings {
+  readonly memory: Ledger
   readonly meter: Meter
   readonly log: Logger
   /** What a client may do, by its device and its client id. */
@@ -50,6 +52,7 @@ export async function openBroker(
     journal: await openJournal(address, options),
     limits: toLimits(options),
     accessOf: options.accessOf,
+    memory: options.memory,
     onBound: (reason, count) => countBound(options.meter, reason, count),
   })
   return { ...openEmbedded({ store, log: options.log }), admin: store.admin }

@@ -77,7 +77,8 @@ export function createRegistry(
   }
 
   async function open(request: OpenRequest): Promise<OpenedSession | null> {
-    const { client, cleanStart, expiry, link } = request
+    const { client, cleanStart, expiry, will, link } = request
+    if (will && !wills.hasRoom(client, will)) return null
     const before = sessions.find(client)
     if (before) endLink(before, 'taken_over')
     const kept = sessions.find(client)
@@ -94,7 +95,7 @@ export function createRegistry(
     session.queue.rewind()
     sessions.touch(session)
     try {
-      if (request.will) await keepWill(session, link, request.will)
+      if (will) await keepWill(session, link, will)
       // else a crash after CONNACK would have the next gateway publish it
       else if (isCancelled) await store.stored()
     } catch (error) {

@@ -29,6 +29,8 @@ export interface BrokerSessions {
   unsubscribe(session: Session, names: readonly string[]): Changed
   /** What is left for new subscriptions of the session's device: bytes as `subscriptionBytes` counts them, and shared ones. */
   subscriptionRoom(session: Session): { readonly bytes: number; readonly shared: number }
+  /** Counts a subscription that found no room in memory. */
+  refuseSubscription(session: Session): void
   /** Whether a session subscribes to `topic`. */
   isHeard(topic: string): boolean
 

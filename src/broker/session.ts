@@ -1,4 +1,5 @@
 import type { Access } from '../acl/access.ts'
+import type { Hold } from '../budget/ledger.ts'
 import type { Message, Qos } from '../topic/message.ts'
 import type { Delivery } from './broker.ts'
 import type { Group } from './groups.ts'
@@ -67,13 +68,23 @@ export interface Owner {
   subscriptionBytes: number
   sharedSubscriptions: number
   arrivals: number
+  sessionBytes: number
+  passingBytes: number
+  /** What the ledger counts of it. */
+  readonly held: Readonly<Record<'session' | 'connection' | 'subscription' | 'arrival', Hold>>
 }
 
-/** Bytes that a subscription takes besides its name. */
+/** Bytes that a subscription takes besides its name, which is in the session and in the trie. */
 const SUBSCRIPTION_BYTES = 1_024
+/** Bytes that a session takes besides its client id. */
+const SESSION_BYTES = 2_048
 
 export function subscriptionBytes(name: string): number {
-  return Buffer.byteLength(name) + SUBSCRIPTION_BYTES
+  return 2 * Buffer.byteLength(name) + SUBSCRIPTION_BYTES
+}
+
+export function sessionBytes(client: string): number {
+  return 2 * Buffer.byteLength(client) + SESSION_BYTES
 }
 
 /** A QoS 2 message that came in and waits for its PUBREL. */

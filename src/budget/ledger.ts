@@ -10,6 +10,7 @@ export const KINDS = [
   'publish',
   'delivery',
   'arrival',
+  'connection',
   'session',
   'subscription',
   'will',
@@ -17,7 +18,7 @@ export const KINDS = [
 export type Kind = (typeof KINDS)[number]
 
 /** What outlives a connection: at most half of what there is, so that the rest is left for what comes and goes. */
-const LASTING: ReadonlySet<Kind> = new Set(['arrival', 'session', 'subscription', 'will'])
+const LASTING: ReadonlySet<Kind> = new Set(['session', 'subscription', 'will'])
 const LASTING_PART = 1 / 2
 /** The part of the total that is kept for owners who hold little, and how much of its own limit such an owner may hold. */
 const KEPT_PART = 1 / 4
@@ -37,7 +38,7 @@ export interface Hold {
   force(bytes: number): void
   /** Whether `resize(bytes)` would find room; one that does not is counted as a refusal. */
   fits(bytes: number): boolean
-  /** Gives everything back; may be called again. */
+  /** Gives everything back, and holds nothing from now on: there is no room for it any more. May be called again. */
   release(): void
 }
 
@@ -103,7 +104,9 @@ export function createLedger(
 
   function open(owner: string, kind: Kind): Hold {
     let now = 0
+    let isOver = false
     function force(bytes: number): void {
+      if (isOver) return
       if (bytes !== now) add(owner, kind, bytes - now)
       now = bytes
     }
@@ -116,11 +119,14 @@ export function createLedger(
       force,
       fits,
       resize(bytes) {
-        if (!fits(bytes)) return false
+        if (isOver || !fits(bytes)) return false
         force(bytes)
         return true
       },
-      release: () => force(0),
+      release() {
+        force(0)
+        isOver = true
+      },
     }
   }
 

@@ -18,6 +18,7 @@ interface Filled {
   readonly aclFile: string
   readonly historyBytes: number
   readonly historyBytesPerDevice: number
+  readonly readingSeriesPerDevice: number
 }
 
 /** What `serve` runs with: every setting, with what follows from others filled in. */
@@ -73,6 +74,8 @@ export function loadConfig(environment: Environment, flags: Flags = {}): Config 
     ...settings,
     historyBytes,
     historyBytesPerDevice: settings.historyBytesPerDevice ?? Math.floor(historyBytes / 2),
+    readingSeriesPerDevice:
+      settings.readingSeriesPerDevice ?? Math.ceil(settings.readingSeries / 4),
     warnings: file.warnings,
     caFile: settings.caFile ?? join(settings.certsDir, 'ca.crt'),
     certFile: settings.certFile ?? join(settings.certsDir, 'client.crt'),

@@ -94,6 +94,16 @@ export const SETTINGS = {
   viewerListen: setting(listenAddress, '[::]:9443', 'viewer door: browsers'),
   opsListen: setting(listenAddress, '127.0.0.1:9464', 'ops door: metrics and health, without TLS'),
   maxPayload: setting(bytes(1, 64 * MiB), '128KiB', 'largest payload of one message'),
+  memoryBytes: setting(
+    bytes(MiB, 64 * 1024 * MiB),
+    '128MiB',
+    'bytes of memory that all devices and viewers together may have the gateway hold, besides queues, retained messages and history; a quarter is kept for those that hold little',
+  ),
+  memoryBytesPerDevice: setting(
+    bytes(64 * KiB, 64 * 1024 * MiB),
+    '32MiB',
+    'bytes of them that one device or viewer may have: requests and answers that are not over, packets, what waits for its readers, sessions, filters and wills',
+  ),
   publishRate: setting(
     integer(0, 1_000_000),
     '1000',
@@ -246,6 +256,11 @@ export const SETTINGS = {
     integer(0, 1_000_000),
     '1000',
     'most readings (device and topic) shown in the metrics',
+  ),
+  readingSeriesPerDevice: setting(
+    integer(0, 1_000_000),
+    undefined,
+    'most readings of one device shown in the metrics [a quarter of WOTT_READING_SERIES]',
   ),
   drainSeconds: setting(
     integer(0, 3600),

@@ -11,7 +11,8 @@ import Fastify, {
 } from 'fastify'
 import type { Logger } from 'pino'
 import { codeOf, type ErrorCode, GatewayError } from '../errors.ts'
-import { readBody } from './body.ts'
+import { createBodyReader } from './body.ts'
+import { holdFor, noRoom, SMALL_BYTES } from './memory.ts'
 import { problemAnswer, rawAnswer, toGatewayError, toParseProblem } from './problem.ts'
 import type { OperationId } from './reference/reference.ts'
 import { createHttpServer, type ServerOptions } from './server.ts'
@@ -69,16 +70,19 @@ export function createApp({ log, ...serverOptions }: AppOptions): App {
   } as FastifyHttp2SecureOptions<Http2SecureServer>
   const app = Fastify(options) as unknown as App
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', readBody)
+  app.addContentTypeParser('*', createBodyReader(serverOptions))
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
     reply.header('x-content-type-options', 'nosniff')
   })
-  app.addHook('onSend', (request, reply, _payload, done) => {
+  app.addHook('onSend', (request, reply, payload, done) => {
     // a connection that is busy when the gateway stops would stay open, idle, until the end of the drain
     if (!app.server.listening && request.raw.httpVersionMajor === 1)
       reply.header('connection', 'close')
-    done()
+    const bytes = payload instanceof Buffer || typeof payload === 'string' ? payload.length : 0
+    const hasRoom = bytes <= SMALL_BYTES || holdFor(request, serverOptions, 'answer').resize(bytes)
+    if (hasRoom) done()
+    else done(noRoom())
   })
   answerWithProblems(app)
   return app

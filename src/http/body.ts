@@ -1,7 +1,11 @@
 import type { Http2ServerRequest } from 'node:http2'
 import { errorCodes } from 'fastify'
+import type { Hold } from '../budget/ledger.ts'
 import { GatewayError } from '../errors.ts'
 import type { Request } from './app.ts'
+import { type HttpMemory, holdFor, noRoom, SMALL_BYTES } from './memory.ts'
+
+const NOTHING = Buffer.alloc(0)
 
 type Done = (error: Error | null, body?: Buffer) => void
 
@@ -9,11 +13,24 @@ type Done = (error: Error | null, body?: Buffer) => void
 const FIRST_BYTES = 1024
 const MOST_BYTES_AHEAD = 16_384
 
+type BodyReader = (request: Request, stream: Http2ServerRequest, done: Done) => void
+
+/** A parser for Fastify whose bodies are counted as they grow. */
+export function createBodyReader(memory: Pick<HttpMemory, 'memory'>): BodyReader {
+  return (request, stream, done) =>
+    readBody(request, stream, () => holdFor(request, memory, 'body'), done)
+}
+
 /**
  * Reads a whole body of at most the route's `bodyLimit` bytes, as a parser for Fastify. Its own would keep an object for
  * each piece, a single byte perhaps, and take an HTTP/2 body that broke off for one that ended.
  */
-export function readBody(request: Request, stream: Http2ServerRequest, done: Done): void {
+function readBody(
+  request: Request,
+  stream: Http2ServerRequest,
+  openHold: () => Hold,
+  done: Done,
+): void {
   const limit = request.routeOptions.bodyLimit ?? 0
   const declared = request.headers['content-length']
   const expected = declared === undefined ? null : Number(declared)
@@ -23,6 +40,13 @@ export function readBody(request: Request, stream: Http2ServerRequest, done: Don
   }
   let body = Buffer.allocUnsafe(Math.min(expected ?? FIRST_BYTES, MOST_BYTES_AHEAD, limit))
   let length = 0
+  let hold: Hold | undefined
+
+  function reserve(bytes: number): boolean {
+    if (bytes <= SMALL_BYTES) return true
+    hold ??= openHold()
+    return hold.resize(bytes)
+  }
 
   function take(piece: Buffer): void {
     const next = length + piece.length
@@ -31,7 +55,12 @@ export function readBody(request: Request, stream: Http2ServerRequest, done: Don
       return
     }
     if (next > body.length) {
-      const larger = Buffer.allocUnsafe(Math.min(limit, Math.max(next, 2 * body.length)))
+      const capacity = Math.min(limit, Math.max(next, 2 * body.length))
+      if (!reserve(capacity)) {
+        finish(noRoom())
+        return
+      }
+      const larger = Buffer.allocUnsafe(capacity)
       larger.set(body.subarray(0, length))
       body = larger
     }
@@ -48,10 +77,17 @@ export function readBody(request: Request, stream: Http2ServerRequest, done: Don
 
   function finish(error: Error | null): void {
     stream.off('data', take).off('end', end).off('error', breakOff).off('close', breakOff)
-    if (error) done(error)
-    else done(null, body.subarray(0, length))
+    if (error) {
+      body = NOTHING
+      hold?.release()
+      done(error)
+    } else done(null, body.subarray(0, length))
   }
 
+  if (!reserve(body.length)) {
+    finish(noRoom())
+    return
+  }
   stream.on('data', take).on('end', end).on('error', breakOff).on('close', breakOff)
   stream.resume()
 }

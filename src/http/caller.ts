@@ -8,6 +8,11 @@ export function nameCaller(request: Request, caller: Caller): void {
   callers.set(request, caller)
 }
 
+/** Who sends this request; undefined where the door does not know, or not yet. */
+export function callerIn(request: Request): Caller | undefined {
+  return callers.get(request)
+}
+
 /** Who sends this request. A request that no door has named has no answer: it throws, and so fails closed. */
 export function callerOf(request: Request): Caller {
   const caller = callers.get(request)

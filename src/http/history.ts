@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import type { Denials } from '../acl/denials.ts'
 import { GatewayError } from '../errors.ts'
-import { createBuckets } from '../live/buckets.ts'
+import { type BucketOptions, createBuckets } from '../live/buckets.ts'
 import { openLatest } from '../live/latest.ts'
 import type { LogReader } from '../live/log-reader.ts'
 import { openReplay, type Replay } from '../live/replay.ts'
@@ -11,8 +11,9 @@ import { callerOf } from './caller.ts'
 import { filtersProblem } from './filters.ts'
 import { createHistoryWriter, type HistoryEnd, type HistoryWriter } from './history-format.ts'
 import { type HistoryQuery, parseHistoryQuery } from './history-query.ts'
+import { type HttpMemory, holdFor, noRoom } from './memory.ts'
 
-export interface HistoryRouteOptions {
+export interface HistoryRouteOptions extends Pick<HttpMemory, 'memory'> {
   readonly reader: LogReader
   readonly denials: Denials
 }
@@ -25,6 +26,8 @@ const LONGEST_ANSWER_MS = 60_000
 const MOST_ANSWERS = { each: 8, all: 64 } as const
 const STEPS_EACH_TURN = 256
 const CHUNK_CHARACTERS = 32_768
+/** What an answer holds: a page of the log, and what is written of it. */
+const ANSWER_BYTES = 256 * 1024
 /** Characters of all topics that buckets are made of. */
 const TOPIC_CHARACTERS = 4 * 1024 * 1024
 
@@ -44,6 +47,9 @@ export function historyRoute(app: App, options: HistoryRouteOptions): void {
     reply.raw.once('close', release)
     // its end has been told already
     if (isGone(request)) release()
+    const held = holdFor(request, options, 'history')
+    if (!held.resize(ANSWER_BYTES)) throw noRoom()
+    const hasRoom = (bytes: number) => held.resize(ANSWER_BYTES + bytes)
     const { mayReceive } = caller.access
     const source = query.isLatest
       ? latestIn(reader, query, mayReceive, pace)
@@ -51,6 +57,7 @@ export function historyRoute(app: App, options: HistoryRouteOptions): void {
           reader,
           query,
           await openReplay(reader, { ...query, after, mayReceive }, WORK, pace),
+          hasRoom,
         )
     if (caller.ended?.aborted) throw caller.ended.reason
     endWithSession(reply, caller.ended)
@@ -67,13 +74,18 @@ interface Source {
 /** What messages come from, one after the other. */
 type Messages = Pick<Replay, 'gaps' | 'deliveries' | 'cut' | 'hasLost'>
 
-function replayIn({ ids }: LogReader, query: HistoryQuery, replay: Replay): Source {
+function replayIn(
+  { ids }: LogReader,
+  query: HistoryQuery,
+  replay: Replay,
+  hasRoom: (bytes: number) => boolean,
+): Source {
   const next = () => ids.of(replay.position())
   return {
     gaps: replay.gaps,
     parts: (writer) =>
       query.buckets
-        ? bucketParts(query, query.buckets, replay, ids, writer)
+        ? bucketParts(query, { ...query.buckets, hasRoom }, replay, ids, writer)
         : entryParts(query, replay, ids, next, writer),
   }
 }
@@ -131,7 +143,7 @@ async function* entryParts(
 
 async function* bucketParts(
   { limit, isLimited, newestFirst }: HistoryQuery,
-  options: NonNullable<HistoryQuery['buckets']>,
+  options: NonNullable<HistoryQuery['buckets']> & Pick<BucketOptions, 'hasRoom'>,
   replay: Replay,
   ids: LogReader['ids'],
   writer: HistoryWriter,

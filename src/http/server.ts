@@ -10,9 +10,10 @@ import {
 import type { Duplex } from 'node:stream'
 import { GatewayError } from '../errors.ts'
 import type { Trust } from '../identity/trust.ts'
+import { createRequestMemory, type HttpMemory } from './memory.ts'
 import { problemAnswer } from './problem.ts'
 
-export interface ServerOptions {
+export interface ServerOptions extends HttpMemory {
   readonly trust: Trust
   /** Asks for a client certificate; what to make of it is the door's decision. */
   readonly requestCert: boolean
@@ -34,7 +35,7 @@ const KEEP_ALIVE_TIMEOUT_MS = 72_000
 
 /** A server for HTTP/1.1 and HTTP/2 on which nothing, however odd, is handled that was not admitted. */
 export function createHttpServer(
-  { trust, requestCert, admit = () => null }: ServerOptions,
+  { trust, requestCert, memory, strangers, admit = () => null }: ServerOptions,
   handle: Handle,
 ): Http2SecureServer {
   const maxHeaderBytes = requestCert ? MAX_HEADER_BYTES : MAX_STRANGERS_HEADER_BYTES
@@ -53,9 +54,10 @@ export function createHttpServer(
     requireHostHeader: false,
   }
   const server = createSecureServer(tls)
+  const hasRoom = createRequestMemory({ memory, strangers }, requestCert)
 
   function answer(request: Http2ServerRequest, response: Http2ServerResponse): void {
-    const refused = admit(request) ?? hostProblem(request)
+    const refused = admit(request) ?? hostProblem(request) ?? hasRoom(request, response)
     if (refused) {
       refuse(request, response, refused)
       return

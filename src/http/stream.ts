@@ -5,9 +5,10 @@ import { openStream, type Sink, type StreamOptions } from '../live/stream.ts'
 import type { App, Reply, Request } from './app.ts'
 import { callerOf } from './caller.ts'
 import { filtersProblem } from './filters.ts'
+import { type HttpMemory, holdFor } from './memory.ts'
 import { type Query, queryOf, single, topicInPath } from './query.ts'
 
-export interface StreamRoutesOptions extends StreamOptions {
+export interface StreamRoutesOptions extends StreamOptions, Pick<HttpMemory, 'memory'> {
   readonly denials: Denials
   /** Most streams open at the same time. */
   readonly maxStreams: number
@@ -55,6 +56,7 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
       filtersProblem('/stream', filters, caller, options.denials) ?? noRoom(caller.identity.id)
     if (refused?.code === 'too_many_streams') options.meter.streamRefused(caller.door)
     if (refused) throw refused
+    const hold = holdFor(request, options, 'stream')
     reply.hijack()
     const response = reply.raw
     count(caller.identity.id, 1)
@@ -70,7 +72,7 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
     })
     openStream(
       response as unknown as Sink,
-      { filters, format, lastEventId, id: caller.identity.id, ...caller },
+      { filters, format, lastEventId, hold, id: caller.identity.id, ...caller },
       options,
     ).catch((error) => {
       request.log.error({ err: error, traceId: request.id }, 'a stream failed')

@@ -22,6 +22,8 @@ export interface BucketOptions {
   /** Most buckets, and most characters of all their topics. */
   readonly most: number
   readonly mostCharacters: number
+  /** Whether as many bytes may be held for all of them. */
+  hasRoom?(bytes: number): boolean
 }
 
 export interface Buckets {
@@ -47,7 +49,16 @@ interface Span {
   highest: number
 }
 
-export function createBuckets({ every, field, most, mostCharacters }: BucketOptions): Buckets {
+/** What a bucket takes, with its place in two maps, and as a row of an answer. */
+const BUCKET_BYTES = 512
+
+export function createBuckets({
+  every,
+  field,
+  most,
+  mostCharacters,
+  hasRoom = () => true,
+}: BucketOptions): Buckets {
   // topics outside: each name is kept once
   const byTopic = new Map<string, Map<number, Numbered>>()
   const spans = new Map<number, Span>()
@@ -61,6 +72,8 @@ export function createBuckets({ every, field, most, mostCharacters }: BucketOpti
     const bucket = known?.get(from)
     if (bucket) return bucket
     if (size === most || (!known && characters + topic.length > mostCharacters)) return null
+    const bytes = (size + 1) * BUCKET_BYTES + characters + (known ? 0 : topic.length)
+    if (!hasRoom(bytes)) return null
     const made = { topic, from, ...EMPTY }
     if (known) known.set(from, made)
     else byTopic.set(topic, new Map([[from, made]]))

@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream'
 import type { Access } from '../acl/access.ts'
 import type { Broker, Delivery } from '../broker/broker.ts'
+import type { Hold } from '../budget/ledger.ts'
 import { GatewayError } from '../errors.ts'
 import type { Door, Meter } from '../metrics/meter.ts'
 import {
@@ -37,6 +38,8 @@ export interface StreamRequest {
   readonly lastEventId?: string | undefined
   readonly access: Access
   readonly door: Door
+  /** Counts what waits for it. */
+  readonly hold: Pick<Hold, 'resize'>
   /** Who reads. */
   readonly id: string
   /** Aborted with a GatewayError when the reader may no longer be here. */
@@ -68,7 +71,7 @@ export async function openStream(
   request: StreamRequest,
   { hub, broker, meter, buffer, stall, onSlow }: StreamOptions,
 ): Promise<void> {
-  const { filters, format, access, door, id, ended, lastEventId } = request
+  const { filters, format, access, door, id, ended, lastEventId, hold } = request
   const { mayReceive } = access
   const { pace, ids } = hub
   // runs while the sink is full
@@ -82,7 +85,14 @@ export async function openStream(
     if (!open) return
     // what waits already counts, and only in a sink that is full: an event larger than the bound is no reason
     if (stallTimer !== undefined && sink.writableLength > buffer) cutOff()
-    else if (!sink.write(bytes)) stallTimer ??= setTimeout(cutOff, stall)
+    else if (!sink.write(bytes)) {
+      stallTimer ??= setTimeout(cutOff, stall)
+      if (!hasRoom()) cutOff()
+    }
+  }
+
+  function hasRoom(): boolean {
+    return hold.resize(waitingBytes + sink.writableLength)
   }
 
   function send(frame: Buffer): void {
@@ -112,6 +122,7 @@ export async function openStream(
     if (!open) return
     open = false
     waiting = null
+    hold.resize(0)
     leave()
     ended?.removeEventListener('abort', dismiss)
     clearInterval(heartbeat)
@@ -137,7 +148,7 @@ export async function openStream(
     take(entry) {
       if (waiting === null) return sendEntry(entry)
       waitingBytes += hub.frame(entry, format).length
-      if (waitingBytes > buffer) cutOff()
+      if (waitingBytes > buffer || !hasRoom()) cutOff()
       else waiting.push(entry)
     },
     recheck() {
@@ -212,6 +223,7 @@ export async function openStream(
     await sendMissed(missed)
     const rest = waiting ?? []
     waiting = null
+    waitingBytes = 0
     // the rules may have changed while they waited
     for (const entry of rest) if (mayReceive(entry.topic)) sendEntry(entry)
   }
@@ -226,6 +238,7 @@ export async function openStream(
   sink.on('drain', () => {
     clearTimeout(stallTimer)
     stallTimer = undefined
+    hasRoom()
   })
 
   if (hub.ended) return end()

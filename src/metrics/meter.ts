@@ -50,6 +50,7 @@ export const CUT_REASONS = [
   'receive_maximum',
   'topic_alias',
   'protocol_error',
+  'memory',
 ] as const
 export type CutReason = (typeof CUT_REASONS)[number]
 

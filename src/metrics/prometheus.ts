@@ -1,5 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import type { Ledger } from '../budget/ledger.ts'
 import { registerDurations } from './durations.ts'
+import { registerMemoryMetrics } from './memory.ts'
 import {
   CUT_REASONS,
   type Door,
@@ -18,6 +20,8 @@ export interface Metrics {
   readonly contentType: string
   /** Adds what is known of the broker once it is open. */
   watchStore(options: StoreMetricsOptions): void
+  /** Adds what is held for others. */
+  watchMemory(ledgers: readonly Ledger[]): void
   /** The exposition in Prometheus' text format. */
   text(): Promise<string>
 }
@@ -249,6 +253,7 @@ export function createMetrics(
     meter,
     contentType: registry.contentType,
     watchStore: (options) => registerStoreMetrics(registry, options),
+    watchMemory: (ledgers) => registerMemoryMetrics(registry, ledgers),
     text: () => registry.metrics(),
   }
 }

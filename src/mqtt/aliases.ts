@@ -1,4 +1,6 @@
+import type { Hold } from '../budget/ledger.ts'
 import { MAX_TOPIC_BYTES } from '../topic/topic.ts'
+import { noMemory } from './holds.ts'
 import type { Publish } from './packets.ts'
 import { ProtocolError, Reason } from './reasons.ts'
 
@@ -9,7 +11,7 @@ export type ResolveTopic = (packet: Publish) => string
 const AVERAGE_LENGTH = 1024
 
 /** `most` is the Topic Alias Maximum that CONNACK has told the client. */
-export function createTopicResolver(most: number): ResolveTopic {
+export function createTopicResolver(most: number, held: Pick<Hold, 'resize'>): ResolveTopic {
   const topics = new Map<number, string>()
   const mostLength = Math.max(MAX_TOPIC_BYTES, most * AVERAGE_LENGTH)
   let length = 0
@@ -21,6 +23,7 @@ export function createTopicResolver(most: number): ResolveTopic {
         Reason.topicAliasInvalid,
         `set topic aliases for topics of more than ${mostLength} characters together`,
       )
+    if (!held.resize(length)) throw noMemory()
     topics.set(topicAlias, topic)
   }
 

@@ -3,10 +3,12 @@ import type { Access } from '../acl/access.ts'
 import type { Denials } from '../acl/denials.ts'
 import type { Session } from '../broker/session.ts'
 import type { BrokerSessions } from '../broker/session-broker.ts'
+import type { Ledger } from '../budget/ledger.ts'
 import type { Identity } from '../identity/identity.ts'
 import type { CutReason, Door, Meter } from '../metrics/meter.ts'
 import type { Relay } from '../relay/relay.ts'
 import type { Sparingly } from '../sparingly.ts'
+import type { Holds } from './holds.ts'
 import type { Join } from './join.ts'
 import type { ProtocolError } from './reasons.ts'
 import type { MqttSettings } from './settings.ts'
@@ -18,6 +20,8 @@ import type { Wire } from './wire.ts'
 export interface MqttWorld {
   readonly sessions: BrokerSessions
   readonly relay: Relay
+  /** Counts what is in memory for each device. */
+  readonly memory: Ledger
   readonly meter: Meter
   readonly settings: MqttSettings
   readonly frames: SharedFrames
@@ -36,6 +40,7 @@ export interface Client {
   readonly terms: Terms
   readonly session: Session
   readonly access: Access
+  readonly holds: Holds
   readonly wire: Wire
   /** Whether packets may still be written. */
   isOpen(): boolean

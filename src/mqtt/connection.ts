@@ -10,6 +10,7 @@ import { decodePacket } from './decode.ts'
 import { versionOf } from './decode-connect.ts'
 import { connackPacket, disconnectPacket } from './encode.ts'
 import type { Frame } from './frames.ts'
+import { noMemory, openHolds, releaseHolds } from './holds.ts'
 import { watchKeepAlive } from './keep-alive.ts'
 import type { Connect, Disconnect, Version } from './packets.ts'
 import { createReader } from './reader.ts'
@@ -61,12 +62,19 @@ export function serveConnection(
   const { sessions, meter, settings } = world
   let phase: Phase = { name: 'new' }
 
-  const wire = createWire(stream, onTaken, world.join)
+  const holds = openHolds(world.memory, identity.id)
+  const wire = createWire(stream, {
+    held: holds.delivery,
+    onTaken,
+    onFull: () => fail(noMemory(), 'memory'),
+    join: world.join,
+  })
   const reader = createReader(stream, {
     connectBytes: MAX_CONNECT_BYTES,
     packetBytes: world.maxPacket,
     connectTime: settings.connectTimeout * 1000,
     packetTime: settings.packetTimeout * 1000,
+    held: holds.packet,
     onFrame({ first, body }: Frame) {
       if (phase.name === 'new') connect(first, body)
       else if (phase.name === 'open') phase.conversation.handle(first, body)
@@ -81,6 +89,7 @@ export function serveConnection(
   // whoever only ends its side is not there for an answer either
   stream.on('end', vanish)
   stream.on('close', vanish)
+  stream.on('close', () => releaseHolds(holds))
 
   const link: Link = {
     isOpen,
@@ -188,6 +197,7 @@ export function serveConnection(
       terms,
       session,
       access: session.access,
+      holds,
       wire,
       isOpen,
       fail,

@@ -28,6 +28,8 @@ export interface Frames {
   connected(version: Version): void
   /** Whether, after `next` has returned null, the first bytes of a packet are here but not its last. */
   isPartial(): boolean
+  /** Bytes that are kept until more come, or until somebody asks for the next packet. */
+  bytes(): number
 }
 
 const EMPTY: Buffer = Buffer.alloc(0)
@@ -41,6 +43,7 @@ export function createFrames({ connectBytes, packetBytes }: FrameLimits): Frames
   let at = 0
   let turned: Buffer[] = []
   let pushed: Buffer[] = []
+  let laterBytes = 0
   // the packet that is being read
   let first = 0
   let length = 0
@@ -75,6 +78,7 @@ export function createFrames({ connectBytes, packetBytes }: FrameLimits): Frames
       pushed = []
     }
     chunk = turned.pop() ?? EMPTY
+    laterBytes -= chunk.length
     at = 0
     return chunk.length > 0
   }
@@ -128,8 +132,10 @@ export function createFrames({ connectBytes, packetBytes }: FrameLimits): Frames
   return {
     push(bytes) {
       if (bytes.length === 0) return
-      if (at < chunk.length || turned.length > 0 || pushed.length > 0) pushed.push(bytes)
-      else {
+      if (at < chunk.length || turned.length > 0 || pushed.length > 0) {
+        pushed.push(bytes)
+        laterBytes += bytes.length
+      } else {
         chunk = bytes
         at = 0
       }
@@ -140,5 +146,6 @@ export function createFrames({ connectBytes, packetBytes }: FrameLimits): Frames
       shortest = version === 5
     },
     isPartial: () => state !== 'type',
+    bytes: () => (at < chunk.length ? chunk.length : 0) + laterBytes + collected.length,
   }
 }

@@ -35,6 +35,7 @@ export function toCodes(
     if (problem) return invalid(problem, share !== null)
     const isNew = !session.subscriptions.has(name)
     const cost = subscriptionBytes(name)
+    if (isNew && bytes < cost) sessions.refuseSubscription(session)
     if (isNew && (looks-- <= 0 || names <= 0 || bytes < cost || (share && shared <= 0))) {
       refused += 1
       return Reason.quotaExceeded

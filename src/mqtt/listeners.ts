@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
 import { WebSocketServer } from 'ws'
+import type { Ledger } from '../budget/ledger.ts'
 import { GatewayError } from '../errors.ts'
 import { beforeDismissal, identityOf } from '../identity/connection.ts'
 import type { Trust } from '../identity/trust.ts'
@@ -38,7 +39,7 @@ export interface MqttUpgrade {
   accept(request: IncomingMessage, socket: Duplex, head: Buffer): void
 }
 
-export function createMqttUpgrade(host: MqttHost): MqttUpgrade {
+export function createMqttUpgrade(host: MqttHost, memory: Ledger): MqttUpgrade {
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: host.maxPacket + GATHERED_BYTES,
@@ -54,7 +55,11 @@ export function createMqttUpgrade(host: MqttHost): MqttUpgrade {
       const who = identityOf(socket)
       if (who instanceof GatewayError) return void socket.destroy()
       server.handleUpgrade(request, socket, head, (webSocket) =>
-        beforeDismissal(socket, host.accept(toMqttStream(webSocket), who, 'device').dismiss),
+        beforeDismissal(
+          socket,
+          host.accept(toMqttStream(webSocket, socket, memory.open(who.id, 'packet')), who, 'device')
+            .dismiss,
+        ),
       )
     },
   }

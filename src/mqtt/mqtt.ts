@@ -4,6 +4,7 @@ import type { Denials } from '../acl/denials.ts'
 import type { Will } from '../broker/session.ts'
 import type { BrokerSessions } from '../broker/session-broker.ts'
 import type { AccessOf } from '../broker/store/sessions.ts'
+import type { Ledger } from '../budget/ledger.ts'
 import type { Identity } from '../identity/identity.ts'
 import type { Door, Meter } from '../metrics/meter.ts'
 import type { Relay } from '../relay/relay.ts'
@@ -26,6 +27,7 @@ export interface MqttOptions {
   readonly sessions: BrokerSessions
   readonly relay: Relay
   readonly accessOf: AccessOf
+  readonly memory: Ledger
   readonly denials: Denials
   readonly meter: Meter
   readonly log: Logger
@@ -36,11 +38,12 @@ export interface MqttOptions {
 const OVERHEAD_BYTES = 16
 
 export function createMqttHost(options: MqttOptions): MqttHost {
-  const { sessions, relay, accessOf, denials, meter, log, settings } = options
+  const { sessions, relay, accessOf, denials, memory, meter, log, settings } = options
   const world = {
     sessions,
     relay,
     denials,
+    memory,
     meter,
     log,
     settings,

@@ -1,6 +1,8 @@
 import type { Duplex } from 'node:stream'
+import type { Hold } from '../budget/ledger.ts'
 import type { CutReason } from '../metrics/meter.ts'
 import { createFrames, type Frame } from './frames.ts'
+import { noMemory } from './holds.ts'
 import type { Version } from './packets.ts'
 import { ProtocolError, Reason } from './reasons.ts'
 
@@ -11,6 +13,8 @@ export interface ReaderOptions {
   /** Milliseconds until the first packet has to be there, and that any packet may take to arrive. */
   readonly connectTime: number
   readonly packetTime: number
+  /** Counts what has come of packets that are not whole, or that wait. */
+  readonly held: Pick<Hold, 'resize'>
   onFrame(frame: Frame): void
   onError(error: unknown, bound?: CutReason): void
 }
@@ -28,7 +32,7 @@ export interface Reader {
 }
 
 export function createReader(stream: Duplex, options: ReaderOptions): Reader {
-  const { connectBytes, packetBytes, connectTime, packetTime, onFrame, onError } = options
+  const { connectBytes, packetBytes, connectTime, packetTime, held, onFrame, onError } = options
   const frames = createFrames({ connectBytes, packetBytes })
   let state: 'reading' | 'in a packet' | 'stopped' = 'reading'
   let holds = 0
@@ -46,6 +50,7 @@ export function createReader(stream: Duplex, options: ReaderOptions): Reader {
         packets += 1
         onFrame(frame)
       }
+      if (!held.resize(frames.bytes())) onError(noMemory(), 'memory')
     } catch (error) {
       onError(error)
     }

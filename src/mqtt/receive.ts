@@ -25,10 +25,10 @@ const FAILURE = 0x80
 const LONGEST_STRING = 400
 
 export function createReceiver(client: Client, world: MqttWorld, answers: Answers): Receiver {
-  const { identity, door, session, access, terms } = client
+  const { identity, door, session, access, terms, holds } = client
   const { sessions, relay, meter, settings } = world
   const { version } = terms
-  const topicOf = createTopicResolver(version === 5 ? settings.topicAliasMaximum : 0)
+  const topicOf = createTopicResolver(version === 5 ? settings.topicAliasMaximum : 0, holds.alias)
   const origin = { session, arrival: null }
   const publisher: Publisher = { identity, door, access, origin }
   // packet identifiers of QoS 1 and 2 that an MQTT 5 client has not seen the end of: what Receive Maximum counts
@@ -130,13 +130,18 @@ export function createReceiver(client: Client, world: MqttWorld, answers: Answer
     const bytes = packet.payload.length
     underway += 1
     underwayBytes += bytes
-    if (underway >= MAX_UNDERWAY || underwayBytes >= MAX_UNDERWAY_BYTES) resume ??= client.hold()
+    const hasRoom =
+      holds.publish.resize(underwayBytes) &&
+      underway < MAX_UNDERWAY &&
+      underwayBytes < MAX_UNDERWAY_BYTES
+    if (!hasRoom) resume ??= client.hold()
     outcome
       .then((refusal) => conclude(packet, refusal, answer))
       .catch(cannotServe)
       .finally(() => {
         underway -= 1
         underwayBytes -= bytes
+        holds.publish.resize(underwayBytes)
         if (underway > MAX_UNDERWAY / 2 || underwayBytes > MAX_UNDERWAY_BYTES / 2) return
         resume?.()
         resume = null

@@ -5,6 +5,7 @@ import type { Qos } from '../topic/message.ts'
 import type { Answers } from './answers.ts'
 import type { Client, MqttWorld } from './client.ts'
 import { acknowledgementPacket } from './encode.ts'
+import { noMemory } from './holds.ts'
 import { createToPacket } from './message-packet.ts'
 import type { Acknowledgement } from './packets.ts'
 import { ProtocolError, Reason } from './reasons.ts'
@@ -36,7 +37,7 @@ export function createSender(
   answers: Answers,
   stall: Stall,
 ): Sender {
-  const { session, access, terms, wire, door } = client
+  const { session, access, terms, wire, door, holds } = client
   const { sessions, meter, settings, frames } = world
   const { clientBuffer } = settings
   const { version } = terms
@@ -79,9 +80,14 @@ export function createSender(
   }
 
   function hasRoomFor(part: number): boolean {
-    const { queue, isStored } = session
-    if (isStored) return wire.waiting() <= clientBuffer * part
-    return wire.waiting() + queue.bytes() + queue.unsent() * ENTRY_BYTES <= clientBuffer * part
+    const bytes = wire.waiting() + (session.isStored ? 0 : queued())
+    return bytes <= clientBuffer * part && wire.hasRoom()
+  }
+
+  /** Bytes of what waits for the window of a session that ends with its connection. */
+  function queued(): number {
+    const { queue } = session
+    return queue.bytes() + queue.unsent() * ENTRY_BYTES
   }
 
   /** A QoS 0 message is lost to who is too slow; QoS 1 and 2 end the connection, so that nothing is missing unnoticed. */
@@ -115,6 +121,7 @@ export function createSender(
   function sendReliably(message: Delivery, qos: 1 | 2, retain: boolean, match: Match): void {
     if (!session.queue.isIdle() || !mayGoOn()) {
       sessions.push(match, message, qos, retain)
+      if (!session.isStored && !holds.queue.resize(queued())) client.fail(noMemory(), 'memory')
       return
     }
     const entry = sessions.pushSent(match, message, qos, retain)
@@ -132,7 +139,12 @@ export function createSender(
   }
 
   function mayGoOn(): boolean {
-    return client.isOpen() && wire.waiting() < clientBuffer && session.queue.inFlight() < window
+    return (
+      client.isOpen() &&
+      wire.waiting() < clientBuffer &&
+      session.queue.inFlight() < window &&
+      wire.hasRoom()
+    )
   }
 
   function sendWaiting(): void {
@@ -150,6 +162,7 @@ export function createSender(
       else wire.write(packet)
     }
     if (stored.length > 0) sendStored(stored)
+    if (!session.isStored) holds.queue.resize(queued())
     if (wire.waiting() >= clientBuffer) stall.behind()
   }
 

@@ -1,17 +1,42 @@
 import type { Duplex } from 'node:stream'
 import { createWebSocketStream, type WebSocket } from 'ws'
+import type { Hold } from '../budget/ledger.ts'
 import { codeOf } from '../errors.ts'
 import { protocolError } from './cursor.ts'
+import { noMemory } from './holds.ts'
 import { ProtocolError, Reason } from './reasons.ts'
 
 /** The bytes of a WebSocket's binary messages; one of text ends it with a ProtocolError [MQTT-6.0.0-1]. */
-export function toMqttStream(webSocket: WebSocket): Duplex {
+export function toMqttStream(webSocket: WebSocket, socket: Duplex, held: Hold): Duplex {
+  countFragments(webSocket, socket, held, () => stream.destroy(noMemory()))
   // first, so that the text is not read
   webSocket.on('message', (_, isBinary) => {
     if (!isBinary) stream.destroy(protocolError('sent a WebSocket message of text [MQTT-6.0.0-1]'))
   })
   const stream = createWebSocketStream(webSocket)
   return stream
+}
+
+/** Counts what came of a message that is not whole, which `ws` keeps until it is. */
+function countFragments(
+  webSocket: WebSocket,
+  socket: Duplex,
+  held: Hold,
+  onFull: () => void,
+): void {
+  let bytes = 0
+  let last = 0
+  // of the same chunk there can be a part of the next message
+  webSocket.prependListener('message', () => {
+    bytes = Math.min(bytes, last)
+    held.resize(bytes)
+  })
+  socket.prependListener('data', ({ length }: Buffer) => {
+    bytes += length
+    last = length
+    if (!held.resize(bytes)) onFull()
+  })
+  socket.once('close', held.release)
 }
 
 /** What a client did wrong where a stream's error says so; null for an error of the network. */

@@ -1,15 +1,28 @@
 import type { Duplex } from 'node:stream'
+import type { Hold } from '../budget/ledger.ts'
 import { type Join, joinPackets } from './join.ts'
 
 /** What is on its way to one client: gathered for a turn of the event loop, then written as one. */
 export interface Wire {
   /** Bytes that the system has not taken yet. */
   waiting(): number
+  /** Whether there is room in memory for more, where much waits already. */
+  hasRoom(): boolean
   /** Milliseconds for which something has waited and the system has taken nothing. */
   quiet(): number
   write(bytes: Buffer): void
   /** Writes everything, and ends the stream. */
   end(): void
+}
+
+export interface WireOptions {
+  /** Counts what waits. */
+  readonly held: Pick<Hold, 'resize' | 'fits'>
+  /** The system has taken what was written. */
+  onTaken(): void
+  /** There is no room in memory for what was written. */
+  onFull(): void
+  readonly join?: Join
 }
 
 /** This many bytes do not wait for the end of the turn, and go to the stream as one write. */
@@ -19,8 +32,10 @@ const MOST_WRITES = 2
 /** So many small pieces become one: each takes a hundred bytes besides its own. */
 const FOLDED = 64
 
-/** `onTaken` is called whenever the system has taken what was written. */
-export function createWire(stream: Duplex, onTaken: () => void, join: Join = joinPackets): Wire {
+export function createWire(
+  stream: Duplex,
+  { held, onTaken, onFull, join = joinPackets }: WireOptions,
+): Wire {
   let gathered: Buffer[] = []
   let gatheredBytes = 0
   // what the stream is not given before it is done with a write
@@ -31,6 +46,10 @@ export function createWire(stream: Duplex, onTaken: () => void, join: Join = joi
   let isPlanned = false
   let lastTaken = performance.now()
 
+  function waiting(): number {
+    return gatheredBytes + laterBytes + stream.writableLength
+  }
+
   function flush(): void {
     if (gatheredBytes === 0 || stream.destroyed) return
     const bytes = join(gathered, gatheredBytes)
@@ -38,6 +57,7 @@ export function createWire(stream: Duplex, onTaken: () => void, join: Join = joi
     gatheredBytes = 0
     if (writes < MOST_WRITES && later.length === 0) pass(bytes)
     else postpone(bytes)
+    if (!held.resize(waiting())) onFull()
   }
 
   function pass(bytes: Buffer): void {
@@ -58,6 +78,7 @@ export function createWire(stream: Duplex, onTaken: () => void, join: Join = joi
     writes -= 1
     lastTaken = performance.now()
     if (later.length > 0 && !stream.destroyed) pass(nextPiece())
+    held.resize(waiting())
     onTaken()
   }
 
@@ -76,7 +97,11 @@ export function createWire(stream: Duplex, onTaken: () => void, join: Join = joi
   }
 
   return {
-    waiting: () => gatheredBytes + laterBytes + stream.writableLength,
+    waiting,
+    hasRoom: () => {
+      const bytes = waiting()
+      return bytes < PIECE_BYTES || held.fits(bytes + PIECE_BYTES)
+    },
     quiet: () => performance.now() - lastTaken,
     write(bytes) {
       if (gatheredBytes === 0 && writes === 0) lastTaken = performance.now()

@@ -1,19 +1,25 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { createRouting } from '../../src/broker/routing.ts'
-import type { Session } from '../../src/broker/session.ts'
+import { type Session, sessionBytes } from '../../src/broker/session.ts'
 import type { Change, Restore } from '../../src/broker/store/changes.ts'
 import { createSilentJournal } from '../../src/broker/store/journal.ts'
 import type { Limits } from '../../src/broker/store/limits.ts'
 import { type Requested, toSubscription } from '../../src/broker/store/sessions.ts'
 import { openStore } from '../../src/broker/store/store.ts'
 import { createSubscribing } from '../../src/broker/subscribing.ts'
+import { createLedger, createUnlimitedLedger } from '../../src/budget/ledger.ts'
 
 /** A store that says what it writes down. */
-async function open(limits: Partial<Limits> = {}, recover: (restore: Restore) => void = () => {}) {
+async function open(
+  limits: Partial<Limits> = {},
+  recover: (restore: Restore) => void = () => {},
+  memory = createUnlimitedLedger(),
+) {
   const written: Change[] = []
   const store = await openStore({
     limits,
+    memory,
     accessOf: () => ({}) as Session['access'],
     journal: {
       ...createSilentJournal(),
@@ -32,10 +38,16 @@ function asking(name: string): Requested {
 
 describe('what the sessions of one device have together', () => {
   it('is theirs again when a session ends, and not before', async () => {
-    const { store, subscribe, unsubscribe } = await open({
-      subscriptionBytesPerDevice: 10_000,
-      sharedSubscriptionsPerDevice: 5,
-    })
+    const memory = createLedger({ total: 1e6, perOwner: 40_000 })
+    const { store, subscribe, unsubscribe } = await open(
+      { sharedSubscriptionsPerDevice: 5 },
+      () => {},
+      memory,
+    )
+    // half of it may last
+    const most = 20_000
+    const bytes = (...clients: string[]) =>
+      clients.reduce((sum, client) => sum + sessionBytes(client), 0)
     const { sessions } = store
     const room = (session: Session) => Object.values(sessions.subscriptionRoom(session))
     const [lasting, passing, other] = ['device/a', 'device/b', 'other/a'].map((client, index) =>
@@ -45,17 +57,19 @@ describe('what the sessions of one device have together', () => {
     await subscribe(passing, [asking('bb'), asking('$share/g/a')]).stored
     // the same again
     await subscribe(lasting, [asking('a'), asking('$share/g/a')]).stored
-    const taken = 4 * 1024 + 1 + 10 + 2 + 10
-    assert.deepEqual(room(lasting), [10_000 - taken, 3])
+    const taken = 4 * 1024 + 2 * (1 + 10 + 2 + 10) + bytes('device/a')
+    assert.deepEqual(room(lasting), [most - taken, 3])
     assert.deepEqual(room(passing), room(lasting))
-    assert.deepEqual(room(other), [10_000, 5])
+    assert.deepEqual(room(other), [most - bytes('other/a'), 5])
     await unsubscribe(lasting, ['a', 'a', 'none']).stored
-    assert.deepEqual(room(passing), [10_000 - taken + 1025, 3])
+    assert.deepEqual(room(passing), [most - taken + 1026, 3])
     sessions.drop(lasting)
-    assert.deepEqual(room(passing), [10_000 - 2 * 1024 - 12, 4])
+    assert.deepEqual(room(passing), [most - 2 * 1024 - 24, 4])
     sessions.drop(passing)
     const again = sessions.create('device/c', 60) as Session
-    assert.deepEqual(room(again), [10_000, 5])
+    assert.deepEqual(room(again), [most - bytes('device/c'), 5])
+    for (const session of [again, other]) sessions.drop(session)
+    assert.equal(memory.owners(), 0)
   })
 
   it('counts QoS 2 messages until they are released, across restarts too', async () => {

@@ -4,21 +4,27 @@ import { pino } from 'pino'
 import { createAccess } from '../../src/acl/access.ts'
 import { createApp } from '../../src/http/app.ts'
 import { nameCaller } from '../../src/http/caller.ts'
+import { createRequestMemory } from '../../src/http/memory.ts'
 import { publishManyRoute } from '../../src/http/publish-many.ts'
 import type { Trust } from '../../src/identity/trust.ts'
 import { silentMeter } from '../../src/metrics/meter.ts'
 import type { Reading } from '../../src/relay/relay.ts'
 import { aclOf } from '../support/acl.ts'
+import { UNLIMITED } from '../support/memory.ts'
 
 /** What the relay got of some lines, and what was refused before it. */
 async function publish(...lines: string[]) {
   const readings: Reading[] = []
   const app = createApp({
     ...{ trust: { context: {} } as Trust, requestCert: true, log: pino({ level: 'silent' }) },
+    ...UNLIMITED,
   })
   const identity = { id: 'device', serial: '', fingerprint256: '', notAfter: 0 }
   const access = createAccess(aclOf('topic write #\n'), { user: 'device', clientId: 'device' })
-  app.addHook('onRequest', async (request) => {
+  const count = createRequestMemory(UNLIMITED, true)
+  app.addHook('onRequest', async (request, reply) => {
+    // as the server does, which `inject` passes by
+    count(request.raw, reply.raw)
     nameCaller(request, { identity, access, door: 'device' })
   })
   const relay = {

@@ -10,12 +10,13 @@ import type { Trust } from '../../src/identity/trust.ts'
 import { silentMeter } from '../../src/metrics/meter.ts'
 import type { Reading, Relay } from '../../src/relay/relay.ts'
 import { aclOf } from '../support/acl.ts'
+import { UNLIMITED } from '../support/memory.ts'
 
 function open(publish: Relay['publish'], named = true) {
   const logged: string[] = []
   const counted: string[] = []
   const app = createApp({
-    ...{ trust: { context: {} } as Trust, requestCert: true },
+    ...{ trust: { context: {} } as Trust, requestCert: true, ...UNLIMITED },
     log: pino({}, { write: (line: string) => logged.push(line) }),
   })
   const identity = { id: 'device', serial: '', fingerprint256: '', notAfter: 0 }

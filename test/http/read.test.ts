@@ -9,6 +9,7 @@ import { readRoutes } from '../../src/http/read.ts'
 import type { Trust } from '../../src/identity/trust.ts'
 import type { Message } from '../../src/topic/message.ts'
 import { aclOf } from '../support/acl.ts'
+import { UNLIMITED } from '../support/memory.ts'
 
 /** What a reader is answered about a retained message. */
 async function read(path: string, more: Partial<Message>) {
@@ -18,6 +19,7 @@ async function read(path: string, more: Partial<Message>) {
   }
   const app = createApp({
     ...{ trust: { context: {} } as Trust, requestCert: true, log: pino({ level: 'silent' }) },
+    ...UNLIMITED,
   })
   const identity = { id: 'reader', notAfter: 0 }
   const access = createAccess(aclOf('user reader\ntopic read #\n'), {

@@ -8,6 +8,7 @@ import { pino } from 'pino'
 import { readCrl } from '../../src/ca/read-crl.ts'
 import { type App, createApp } from '../../src/http/app.ts'
 import { loadTrust, type Trust } from '../../src/identity/trust.ts'
+import { UNLIMITED } from '../support/memory.ts'
 import { createPki, type Pki } from '../support/pki.ts'
 import { rawAnswers, rawTls, untilClosed } from '../support/raw.ts'
 
@@ -24,7 +25,10 @@ describe('a server that somebody keeps waiting', () => {
   after(() => rm(directory, { recursive: true, force: true }))
 
   function open(): App & { readonly server: Partial<Timeouts> } {
-    const app = createApp({ trust, requestCert: false, log: pino({ level: 'silent' }) })
+    const app = createApp({
+      ...{ trust, requestCert: false, ...UNLIMITED },
+      log: pino({ level: 'silent' }),
+    })
     app.post('/', async () => 'ok')
     return app as App & { readonly server: Partial<Timeouts> }
   }

@@ -6,6 +6,7 @@ import { createIds } from '../../src/broker/store/ground.ts'
 import { createSilentJournal, type Journal } from '../../src/broker/store/journal.ts'
 import { createLog } from '../../src/broker/store/log.ts'
 import { openSqliteJournal } from '../../src/broker/store/sqlite-journal.ts'
+import { createUnlimitedLedger } from '../../src/budget/ledger.ts'
 import { createEventIds } from '../../src/live/event-ids.ts'
 import { createHistory } from '../../src/live/history.ts'
 import { openLatest } from '../../src/live/latest.ts'
@@ -25,6 +26,7 @@ async function open(journal: Journal, deliveries: readonly Delivery[], inMemory:
   const log = createLog({
     journal,
     onBound() {},
+    memory: createUnlimitedLedger(),
     ids: createIds(),
     now: Date.now,
     limits: {} as never,
@@ -184,6 +186,7 @@ describe('a log is read', () => {
     const log = createLog({
       journal,
       onBound() {},
+      memory: createUnlimitedLedger(),
       ids: createIds(),
       now: Date.now,
       limits: {} as never,

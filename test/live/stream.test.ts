@@ -12,6 +12,7 @@ import { createHub, type Hub } from '../../src/live/hub.ts'
 import { openStream } from '../../src/live/stream.ts'
 import { silentMeter } from '../../src/metrics/meter.ts'
 import { aclOf } from '../support/acl.ts'
+import { UNLIMITED } from '../support/memory.ts'
 
 const sinks: Writable[] = []
 
@@ -108,7 +109,7 @@ function open(options: Options = {}) {
       sink,
       {
         ...{ filters, format: 'raw', door: 'device', id: 'reader' },
-        ...{ access, lastEventId },
+        ...{ access, lastEventId, hold: UNLIMITED.memory.open('reader', 'stream') },
       },
       {
         ...{ hub, buffer, stall },

@@ -3,6 +3,7 @@ import { Duplex } from 'node:stream'
 import { describe, it } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { createWire } from '../../src/mqtt/wire.ts'
+import { UNLIMITED } from '../support/memory.ts'
 
 /** A wire to somebody who takes what comes only when let. */
 function open() {
@@ -16,8 +17,12 @@ function open() {
       take = done
     },
   })
-  const wire = createWire(stream, () => {
-    taken += 1
+  const wire = createWire(stream, {
+    held: UNLIMITED.memory.open('device', 'delivery'),
+    onTaken() {
+      taken += 1
+    },
+    onFull() {},
   })
   return { wire, writes, take: () => take(), taken: () => taken }
 }

@@ -70,6 +70,7 @@ const PROVOKED: Record<Exclude<ErrorCode, 'request_timeout'>, () => Promise<Answ
       if (answer.status === 429) return answer
     }
   },
+  quota_exceeded: () => asSensor('publishMany', { body: '\n'.repeat(300_000) }),
   // little more than the bound: what is not read resets the connection, and may take the answer with it
   headers_too_large: () => asSensor('whoami', { headers: { 'x-filler': 'x'.repeat(213_000) } }),
   async internal_error() {
@@ -99,7 +100,10 @@ describe('a client that knows openapi.json alone understands', () => {
   let folder: string
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'wott-refusals-'))
-    const limits = { publishRate: '1', publishBurst: '10', maxStreams: '0' }
+    const limits = {
+      ...{ publishRate: '1', publishBurst: '10', maxStreams: '0' },
+      memoryBytesPerDevice: '256KiB',
+    }
     site = await openSite({ broker: `file:${folder}`, ...limits })
   })
   after(async () => {

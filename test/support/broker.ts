@@ -2,6 +2,7 @@ import { pino } from 'pino'
 import { createAccess } from '../../src/acl/access.ts'
 import type { Broker } from '../../src/broker/broker.ts'
 import { openBroker } from '../../src/broker/open.ts'
+import { createUnlimitedLedger } from '../../src/budget/ledger.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { silentMeter } from '../../src/metrics/meter.ts'
 import { createMqttHost, type MqttHost } from '../../src/mqtt/mqtt.ts'
@@ -17,9 +18,13 @@ export async function openMqtt(
   const config = loadConfig({}, { broker: address, aclFile: '/dev/null' })
   const log = pino({ level: 'silent' })
   const acl = aclOf(rules)
+  const memory = createUnlimitedLedger()
   const accessOf = (device: string, clientId: string) =>
     createAccess(acl, { user: device, clientId })
-  const broker = await openBroker(config.broker, { ...config, accessOf, meter: silentMeter, log })
+  const broker = await openBroker(config.broker, {
+    ...{ ...config, accessOf, memory, log },
+    meter: silentMeter,
+  })
   const relay = createRelay({
     broker,
     denials: { note() {} },
@@ -31,6 +36,7 @@ export async function openMqtt(
     sessions: broker.sessions,
     relay,
     accessOf,
+    memory,
     denials: { note() {} },
     meter: silentMeter,
     log,

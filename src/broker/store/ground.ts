@@ -1,3 +1,4 @@
+import type { Ledger } from '../../budget/ledger.ts'
 import type { Journal } from './journal.ts'
 import type { Limits, OnBound } from './limits.ts'
 
@@ -6,6 +7,8 @@ export interface Ground {
   readonly journal: Journal
   readonly limits: Limits
   readonly onBound: OnBound
+  /** Counts what is in memory for each device. */
+  readonly memory: Ledger
   /** Milliseconds since the Unix epoch. */
   now(): number
   readonly ids: Ids

@@ -6,16 +6,24 @@ import type { Ground } from './ground.ts'
  * QoS 2 on its way in. An arrival is written down in the commit of its message, neither before nor
  * after: a crash leaves both, and the DUP is only acknowledged, or none, and the DUP is a new message.
  */
+/** Bytes of an arrival, with its place in its session. */
+const ARRIVAL_BYTES = 256
+
+export function countArrivals({ owner }: Session, by: number): void {
+  owner.arrivals += by
+  owner.held.arrival.force(owner.arrivals * ARRIVAL_BYTES)
+}
+
 export function createIncoming({ journal, limits }: Ground) {
   function hold(session: Session, arrival: Arrival): void {
     session.arrivals.set(arrival.packetId, arrival)
-    session.owner.arrivals += 1
+    countArrivals(session, 1)
   }
 
-  function letGo({ arrivals, owner, isClosed }: Session, arrival: Arrival): void {
-    if (arrivals.get(arrival.packetId) !== arrival) return
-    arrivals.delete(arrival.packetId)
-    if (!isClosed) owner.arrivals -= 1
+  function letGo(session: Session, arrival: Arrival): void {
+    if (session.arrivals.get(arrival.packetId) !== arrival) return
+    session.arrivals.delete(arrival.packetId)
+    if (!session.isClosed) countArrivals(session, -1)
   }
 
   return {
@@ -24,7 +32,9 @@ export function createIncoming({ journal, limits }: Ground) {
      * it may.
      */
     add(session: Session, packetId: number): Arrival | null {
-      if (session.owner.arrivals >= limits.arrivalsPerDevice) return null
+      const { arrivals, held } = session.owner
+      if (arrivals >= limits.arrivalsPerDevice) return null
+      if (!held.arrival.fits((arrivals + 1) * ARRIVAL_BYTES)) return null
       const arrival = { packetId, isRecorded: false, stored: null }
       hold(session, arrival)
       return arrival

@@ -17,8 +17,6 @@ export interface Limits {
   readonly retainedBytesPerDevice: number
   readonly sessions: number
   readonly sessionsPerDevice: number
-  /** Of the filters of one device's sessions, each with what it takes besides. */
-  readonly subscriptionBytesPerDevice: number
   /** A message goes to one session once however many of its filters cover it, but to each of its groups. */
   readonly sharedSubscriptionsPerDevice: number
   /** QoS 2 messages of one device that came and wait for their PUBREL: as many as one session has packet identifiers for. */
@@ -40,7 +38,6 @@ export const DEFAULT_LIMITS: Limits = {
   retainedBytesPerDevice: 64 * MIB,
   sessions: 10_000,
   sessionsPerDevice: 5_000,
-  subscriptionBytesPerDevice: 32 * MIB,
   sharedSubscriptionsPerDevice: 1_000,
   arrivalsPerDevice: 65_535,
   sessionExpiry: (7 * DAY) / 1000,

@@ -1,4 +1,5 @@
 import type { Access } from '../../acl/access.ts'
+import type { Ledger } from '../../budget/ledger.ts'
 import type { Qos } from '../../topic/message.ts'
 import { parseShared } from '../groups.ts'
 import {
@@ -6,10 +7,12 @@ import {
   type Session,
   type Subscription,
   type SubscriptionOptions,
+  sessionBytes,
   subscriptionBytes,
 } from '../session.ts'
 import type { Change } from './changes.ts'
 import type { Ground } from './ground.ts'
+import { countArrivals } from './incoming.ts'
 import { createQueue } from './queue.ts'
 
 /** What a client may do, by its device and its client id. */
@@ -20,7 +23,7 @@ export type Requested = SubscriptionOptions & { readonly name: string }
 export type Sessions = ReturnType<typeof createSessions>
 
 export function createSessions(ground: Ground, accessOf: AccessOf) {
-  const { journal, limits, onBound, now, ids } = ground
+  const { journal, limits, onBound, memory, now, ids } = ground
   const sessions = new Map<string, Session>()
   const numbered = new Map<number, Session>()
   const owners = new Map<string, Owner>()
@@ -30,7 +33,7 @@ export function createSessions(ground: Ground, accessOf: AccessOf) {
   /** Undefined when there are as many stored sessions as there may be. */
   function create(client: string, expiry: number): Session | undefined {
     const isStored = expiry > 0
-    if (isStored && !hasRoom(client)) {
+    if ((isStored && !hasRoom(client)) || !hasMemory(client, isStored)) {
       onBound('sessions', 1)
       return undefined
     }
@@ -53,6 +56,22 @@ export function createSessions(ground: Ground, accessOf: AccessOf) {
     return stored < limits.sessions && ofDevice < limits.sessionsPerDevice
   }
 
+  function hasMemory(client: string, isStored: boolean): boolean {
+    const device = deviceOf(client)
+    const kind = isStored ? 'session' : 'connection'
+    if (sessionBytes(client) <= memory.room(device, kind)) return true
+    memory.refuse(device, kind)
+    return false
+  }
+
+  function countSession({ owner, client, isStored }: Session, by: 1 | -1): void {
+    const bytes = by * sessionBytes(client)
+    if (isStored) owner.sessionBytes += bytes
+    else owner.passingBytes += bytes
+    owner.held.session.force(owner.sessionBytes)
+    owner.held.connection.force(owner.passingBytes)
+  }
+
   function hold(
     id: number,
     client: string,
@@ -60,7 +79,7 @@ export function createSessions(ground: Ground, accessOf: AccessOf) {
   ): Session {
     const device = deviceOf(client)
     const clientId = client.slice(device.length + 1)
-    const owner = owners.get(device) ?? createOwner()
+    const owner = owners.get(device) ?? createOwner(device, memory)
     owners.set(device, owner)
     if (isStored) {
       owner.sessions += 1
@@ -82,6 +101,7 @@ export function createSessions(ground: Ground, accessOf: AccessOf) {
       lastSeen,
       isClosed: false,
     }
+    countSession(session, 1)
     sessions.set(client, session)
     numbered.set(id, session)
     return session
@@ -118,15 +138,18 @@ export function createSessions(ground: Ground, accessOf: AccessOf) {
   function count({ session, name, share }: Subscription, by: 1 | -1): void {
     // nothing of a closed one counts any more
     if (session.isClosed) return
-    session.owner.subscriptionBytes += by * subscriptionBytes(name)
-    if (share !== null) session.owner.sharedSubscriptions += by
+    const { owner } = session
+    owner.subscriptionBytes += by * subscriptionBytes(name)
+    owner.held.subscription.force(owner.subscriptionBytes)
+    if (share !== null) owner.sharedSubscriptions += by
   }
 
   /** Forgets the session; what waits in its queue is the caller's. */
   function drop(session: Session): void {
     const { owner, isStored } = session
     for (const subscription of session.subscriptions.values()) count(subscription, -1)
-    owner.arrivals -= session.arrivals.size
+    countArrivals(session, -session.arrivals.size)
+    countSession(session, -1)
     session.isClosed = true
     numbered.delete(session.id)
     if (sessions.get(session.client) === session) sessions.delete(session.client)
@@ -162,10 +185,12 @@ export function createSessions(ground: Ground, accessOf: AccessOf) {
     put,
     take,
     /** What is left for new subscriptions of the session's device. */
-    subscriptionRoom: ({ owner }: Session) => ({
-      bytes: limits.subscriptionBytesPerDevice - owner.subscriptionBytes,
+    subscriptionRoom: ({ owner, device }: Session) => ({
+      bytes: memory.room(device, 'subscription'),
       shared: limits.sharedSubscriptionsPerDevice - owner.sharedSubscriptions,
     }),
+    /** Counts a subscription that found no room in memory. */
+    refuseSubscription: ({ device }: Session) => memory.refuse(device, 'subscription'),
     drop,
     touch,
     isExpired: ({ link, lastSeen, expiry }: Session) =>
@@ -206,7 +231,7 @@ export function createSessions(ground: Ground, accessOf: AccessOf) {
   }
 }
 
-function createOwner(): Owner {
+function createOwner(device: string, memory: Ledger): Owner {
   return {
     sessions: 0,
     passing: 0,
@@ -214,11 +239,19 @@ function createOwner(): Owner {
     subscriptionBytes: 0,
     sharedSubscriptions: 0,
     arrivals: 0,
+    sessionBytes: 0,
+    passingBytes: 0,
+    held: {
+      session: memory.open(device, 'session'),
+      connection: memory.open(device, 'connection'),
+      subscription: memory.open(device, 'subscription'),
+      arrival: memory.open(device, 'arrival'),
+    },
   }
 }
 
 /** The gateway's client ids begin with the WoTT ID of their device. */
-function deviceOf(client: string): string {
+export function deviceOf(client: string): string {
   const end = client.indexOf('/')
   return end === -1 ? client : client.slice(0, end)
 }

@@ -1,3 +1,4 @@
+import { createUnlimitedLedger, type Ledger } from '../../budget/ledger.ts'
 import type { Delivery } from '../broker.ts'
 import type { Arrival, Session } from '../session.ts'
 import type { Change, Restore } from './changes.ts'
@@ -15,6 +16,7 @@ export interface StoreOptions {
   readonly journal: Journal
   readonly limits?: Partial<Limits>
   readonly onBound?: OnBound
+  readonly memory?: Ledger
   /** What a client may do, by its device and its client id. */
   readonly accessOf: AccessOf
   /** Milliseconds since the Unix epoch; a test's own clock. */
@@ -31,6 +33,7 @@ export async function openStore({
   journal,
   limits,
   onBound = () => {},
+  memory = createUnlimitedLedger(),
   accessOf,
   now = Date.now,
 }: StoreOptions) {
@@ -38,6 +41,7 @@ export async function openStore({
     journal,
     limits: { ...DEFAULT_LIMITS, ...limits },
     onBound,
+    memory,
     now,
     ids: createIds(),
   }

@@ -1,7 +1,9 @@
+import type { Hold } from '../../budget/ledger.ts'
 import type { Qos } from '../../topic/message.ts'
 import type { Will } from '../session.ts'
-import { fromColumn, ownMessage, toBuffer, toColumn } from './columns.ts'
+import { byteLength, fromColumn, ownMessage, toBuffer, toColumn } from './columns.ts'
 import type { Ground } from './ground.ts'
+import { deviceOf } from './sessions.ts'
 
 /** A will that the store keeps. */
 export interface KeptWill {
@@ -9,18 +11,38 @@ export interface KeptWill {
   readonly will: Will
   /** When it is to be published, in milliseconds since the Unix epoch; null while its client is connected. */
   due: number | null
+  readonly hold: Hold
+}
+
+/** Bytes that a will takes besides its topic, payload and properties, and the name of its client. */
+const WILL_BYTES = 1_024
+
+function willBytes(client: string, { message }: Will): number {
+  return WILL_BYTES + Buffer.byteLength(client) + byteLength(message)
 }
 
 /** The wills of connected clients, those that wait for their delay, and those that a crash left behind. */
-export function createWills({ journal, ids }: Ground) {
+export function createWills({ journal, ids, memory }: Ground) {
   const wills = new Map<string, KeptWill>()
+
+  function keep(client: string, will: Will, due: number | null): KeptWill {
+    const kept = { client, will, due, hold: memory.open(deviceOf(client), 'will') }
+    wills.get(client)?.hold.release()
+    kept.hold.force(willBytes(client, will))
+    wills.set(client, kept)
+    return kept
+  }
+
+  function forget(kept: KeptWill): void {
+    kept.hold.release()
+    wills.delete(kept.client)
+  }
 
   return {
     /** Waits for the disk: the CONNACK that follows promises the will. */
     async put(client: string, { message, messageExpiry, delay }: Will): Promise<KeptWill> {
       const own = ownMessage(message)
-      const kept: KeptWill = { client, will: { message: own, messageExpiry, delay }, due: null }
-      wills.set(client, kept)
+      const kept = keep(client, { message: own, messageExpiry, delay }, null)
       const { topic, payload, qos, retain, properties } = own
       try {
         await journal.append([
@@ -38,7 +60,7 @@ export function createWills({ journal, ids }: Ground) {
           ],
         ])
       } catch (error) {
-        if (wills.get(client) === kept) wills.delete(client)
+        if (wills.get(client) === kept) forget(kept)
         throw error
       }
       return kept
@@ -52,9 +74,16 @@ export function createWills({ journal, ids }: Ground) {
     /** Removes this will, and not one that took its place. */
     remove(kept: KeptWill): void {
       if (wills.get(kept.client) !== kept) return
-      wills.delete(kept.client)
+      forget(kept)
       // after a will that is on its way, and before one that comes
       journal.later(`will ${ids.next()}`, ['dropWill', kept.client])
+    },
+    /** Whether there is room in memory for a will of this client, besides what there is. */
+    hasRoom(client: string, will: Will): boolean {
+      const device = deviceOf(client)
+      if (willBytes(client, will) <= memory.room(device, 'will')) return true
+      memory.refuse(device, 'will')
+      return false
     },
     get: (client: string) => wills.get(client),
     all: () => wills.values(),
@@ -76,7 +105,7 @@ export function createWills({ journal, ids }: Ground) {
         retain: retain === 1,
         properties: fromColumn(properties),
       }
-      wills.set(client, { client, will: { message, messageExpiry, delay }, due })
+      keep(client, { message, messageExpiry, delay }, due)
     },
   }
 }

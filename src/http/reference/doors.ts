@@ -40,13 +40,13 @@ export const DOORS = {
       ...(['certificate_required', 'certificate_expired', 'certificate_revoked'] as const),
       ...(['certificate_untrusted', 'identity_unusable'] as const),
     ],
-    errors: ['origin_denied', ...ANY],
+    errors: ['origin_denied', 'quota_exceeded', ...ANY],
   },
   viewer: {
     server: server('https', '9443', 'Viewer door: people with browsers, who were invited.'),
     security: 'session',
     unidentified: ['session_required', 'session_expired', 'session_ended'],
-    errors: ['origin_denied', ...ANY],
+    errors: ['origin_denied', 'quota_exceeded', ...ANY],
   },
   ops: {
     server: server('http', '9464', 'Ops door: the machine itself, unless configured otherwise.'),

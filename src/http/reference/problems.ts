@@ -139,6 +139,14 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Described>> = {
     detail: 'This device publishes faster than it may.',
     later: true,
   },
+  quota_exceeded: {
+    means:
+      'the requests, answers and streams of this device or viewer hold as much memory as `WOTT_MEMORY_BYTES_PER_DEVICE` allows, or those of all as much as `WOTT_MEMORY_BYTES`',
+    remedy: 'read the answers, send less at once, and wait as `Retry-After` says',
+    detail:
+      'The requests and answers under way, or others of this gateway, hold as much memory as they may. Read the answers, and send less at once.',
+    later: true,
+  },
   headers_too_large: {
     means: 'the request line and headers are beyond the bound',
     remedy: 'shorten them',

@@ -1,0 +1,130 @@
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import type { Hold, Kind, Ledger } from '../budget/ledger.ts'
+import { GatewayError } from '../errors.ts'
+import { identityOf } from '../identity/connection.ts'
+import type { Request } from './app.ts'
+import { callerIn } from './caller.ts'
+
+/** Who holds memory through an HTTP door. */
+export interface HttpMemory {
+  /** Of devices and viewers, by name. */
+  readonly memory: Ledger
+  /** Of those who have not said who they are, by address. */
+  readonly strangers: Ledger
+}
+
+/** What a request under way takes besides its headers: its objects, and a small body and a small answer. */
+const REQUEST_BYTES = 8_192
+export const SMALL_BYTES = 2_048
+
+/** What the requests of one connection hold. */
+interface Connection {
+  readonly requests: Set<Holding>
+  /** Whether one was refused whose answer is not read yet. */
+  isRefused: boolean
+}
+
+/** What one request holds. */
+interface Holding {
+  readonly holds: Hold[]
+  open(kind: Kind): Hold
+}
+
+const holdings = new WeakMap<object, Holding>()
+
+/** Counts each request until its answer is read; a refusal for one that there is no room for. */
+export function createRequestMemory(
+  { memory, strangers }: HttpMemory,
+  isNamed: boolean,
+): (request: Http2ServerRequest, response: Http2ServerResponse) => GatewayError | null {
+  const connections = new WeakMap<object, Connection>()
+
+  function connectionOf(request: Http2ServerRequest): Connection {
+    const carrier = carrierOf(request)
+    const known = connections.get(carrier)
+    if (known) return known
+    const made = { requests: new Set<Holding>(), isRefused: false }
+    connections.set(carrier, made)
+    // the answers that wait behind another one on an HTTP/1.1 connection are never told of its end
+    carrier.once('close', () => {
+      for (const holding of made.requests) release(holding)
+    })
+    return made
+  }
+
+  function openFor({ socket }: Http2ServerRequest, kind: Kind): Hold {
+    const who = isNamed ? identityOf(socket) : null
+    return who === null || who instanceof GatewayError
+      ? strangers.open(socket.remoteAddress ?? '', kind)
+      : memory.open(who.id, kind)
+  }
+
+  return (request, response) => {
+    const connection = connectionOf(request)
+    const own = openFor(request, 'request')
+    if (!own.resize(REQUEST_BYTES + headerBytes(request))) {
+      // whoever does not even read that it is refused would pile up refusals
+      if (connection.isRefused) carrierOf(request).destroy()
+      connection.isRefused = true
+      response.once('close', () => {
+        connection.isRefused = false
+      })
+      return noRoom()
+    }
+    const holding: Holding = {
+      holds: [own],
+      open(kind) {
+        const hold = openFor(request, kind)
+        holding.holds.push(hold)
+        return hold
+      },
+    }
+    holdings.set(request, holding)
+    connection.requests.add(holding)
+    response.once('close', () => {
+      connection.requests.delete(holding)
+      release(holding)
+    })
+    return null
+  }
+
+  function release({ holds }: Holding): void {
+    for (const hold of holds) hold.release()
+  }
+}
+
+/** A hold of whoever sends this request, until its answer is read or its connection ends. */
+export function holdFor(
+  request: Request,
+  { memory }: Pick<HttpMemory, 'memory'>,
+  kind: Kind,
+): Hold {
+  const holding = holdings.get(request.raw)
+  if (!holding) throw new Error('a request reached a route without being counted')
+  const caller = callerIn(request)
+  if (caller?.door !== 'viewer') return holding.open(kind)
+  const hold = memory.open(`viewer ${caller.identity.id}`, kind)
+  holding.holds.push(hold)
+  return hold
+}
+
+export function noRoom(): GatewayError {
+  return new GatewayError(
+    'quota_exceeded',
+    'The requests and answers under way, or others of this gateway, hold as much memory as they may. Read the answers, and send less at once.',
+    { retryAfter: 1 },
+  )
+}
+
+type Carrier = Http2ServerRequest['socket'] | NonNullable<Http2ServerRequest['stream']['session']>
+
+function carrierOf({ stream, socket }: Http2ServerRequest): Carrier {
+  // HTTP/1.1 requests have no stream
+  return (stream as Http2ServerRequest['stream'] | undefined)?.session ?? socket
+}
+
+function headerBytes({ rawHeaders, url }: Http2ServerRequest): number {
+  let bytes = url.length
+  for (const text of rawHeaders) bytes += text.length
+  return bytes
+}
