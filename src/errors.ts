@@ -26,6 +26,7 @@ const STATUS = {
   headers_too_large: 431,
   internal_error: 500,
   broker_unavailable: 503,
+  session_not_stored: 503,
   too_many_streams: 503,
 } as const
 

@@ -50,8 +50,9 @@ export function loginRoute(app: App, viewers: Viewers): void {
 export function logoutRoute(app: App, viewers: Viewers): void {
   app.delete('/session', { config: { operation: 'logOut' } }, async (request, reply) => {
     const session = await sessionOf(request, viewers)
-    if (!(session instanceof GatewayError)) await viewers.end(session.id)
     cookies(reply).clearCookie(COOKIE, COOKIE_OPTIONS)
+    const problem = session instanceof GatewayError ? null : await viewers.end(session.id)
+    if (problem) throw problem
     return reply.code(204).send()
   })
 }

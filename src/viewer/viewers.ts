@@ -17,8 +17,8 @@ export interface Viewers {
   trade(code: string): Promise<{ session: OpenSession; token: string } | GatewayError>
   /** The session that the token stands for. */
   find(token: string): Promise<OpenSession | GatewayError>
-  /** Logs out. */
-  end(id: string): Promise<void>
+  /** Logs out, at once; resolves to why that could not be stored yet, or null. It is tried until it is. */
+  end(id: string): Promise<GatewayError | null>
   close(): void
 }
 
@@ -30,6 +30,7 @@ export interface ViewersOptions {
 }
 
 const INTERVAL_MS = 500
+const RETRY_MS = 2_000
 const ALGORITHM = 'HS256'
 const EXPIRED = Symbol('expired')
 
@@ -48,6 +49,9 @@ export async function openViewers(
   let closed = false
   let looking: Promise<void> = Promise.resolve()
   const controllers = new Map<string, AbortController>()
+  // who logged out while the disk did not take it: the book still has them
+  const loggedOut = new Set<string>()
+  let retryAt = 0
 
   /** One after the other: an older look that ended last would bring back what was just revoked. */
   function look(): Promise<void> {
@@ -76,11 +80,15 @@ export async function openViewers(
   function endSome(): void {
     const now = Date.now()
     for (const [id, controller] of controllers) {
-      const session = book?.sessions.find((one) => one.id === id)
+      const session = sessionIn(book, id)
       if (session && session.expires > now) continue
       controllers.delete(id)
       controller.abort(session ? expired() : ended())
     }
+  }
+
+  function sessionIn(from: Book | null, id: string | undefined): Session | undefined {
+    return from?.sessions.find((one) => one.id === id && !loggedOut.has(one.id))
   }
 
   let changing: Promise<unknown> = Promise.resolve()
@@ -100,7 +108,17 @@ export async function openViewers(
     return { ...session, ended: controller.signal }
   }
 
+  /** Takes those who logged out out of the book. */
+  async function storeEnds(): Promise<void> {
+    const ids = [...loggedOut]
+    retryAt = performance.now() + RETRY_MS
+    await change((before) => ({ book: ids.reduce(revoke, before), result: undefined }))
+    for (const id of ids) loggedOut.delete(id)
+  }
+
   async function lookLater(): Promise<void> {
+    // fails as the first attempt did, and is tried again
+    if (loggedOut.size > 0 && performance.now() >= retryAt) await storeEnds().catch(() => {})
     await look()
     if (!closed) timer = setTimeout(() => void lookLater(), intervalMs).unref()
   }
@@ -134,14 +152,22 @@ export async function openViewers(
         (error: unknown) => (error instanceof errors.JWTExpired ? EXPIRED : undefined),
       )
       if (id === EXPIRED) return expired()
-      const session = book?.sessions.find((one) => one.id === id)
+      const session = sessionIn(book, id)
       if (!session) return ended()
       return session.expires > Date.now() ? opened(session) : expired()
     },
 
     async end(id) {
-      await change((before) => ({ book: revoke(before, id), result: undefined }))
-      await look()
+      loggedOut.add(id)
+      endSome()
+      try {
+        await storeEnds()
+      } catch (error) {
+        return notStored(error)
+      } finally {
+        await look()
+      }
+      return null
     },
 
     close() {
@@ -160,6 +186,14 @@ function invalid(): GatewayError {
 
 function expired(): GatewayError {
   return new GatewayError('session_expired', 'Your session has expired. Ask for a new invite.')
+}
+
+function notStored(cause: unknown): GatewayError {
+  return new GatewayError(
+    'session_not_stored',
+    `You are logged out, but that is not on the disk yet (${messageOf(cause)}): if the gateway restarts before it is, your session is open again. The gateway keeps trying.`,
+    { cause },
+  )
 }
 
 function ended(): GatewayError {

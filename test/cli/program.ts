@@ -128,11 +128,12 @@ export interface Running extends Program {
 }
 
 /** A gateway whose every door listens. */
-export async function startGateway(
-  args: readonly string[],
-  options: Options = {},
-): Promise<Running> {
-  const program = start(args, options)
+export function startGateway(args: readonly string[], options: Options = {}): Promise<Running> {
+  return listening(start(args, options))
+}
+
+/** Resolves once every door of a gateway listens. */
+export async function listening(program: Program): Promise<Running> {
   const port = async (door: Door) => {
     const line = await program.line(new RegExp(`"door":"${door}".*"listening"`))
     return Number(/:(\d+)"/.exec(line)?.[1])

@@ -9,7 +9,7 @@ import { createAuthority } from '../../src/ca/authority.ts'
 import type { ErrorCode } from '../../src/errors.ts'
 import type { Answer, Call } from './client.ts'
 import { readDocument } from './document.ts'
-import { openSite, type Site } from './site.ts'
+import { codeOf, openSite, type Site } from './site.ts'
 
 const DAY_MS = 86_400_000
 const { servers } = await readDocument()
@@ -73,14 +73,13 @@ const PROVOKED: Record<Exclude<ErrorCode, 'request_timeout'>, () => Promise<Answ
   quota_exceeded: () => asSensor('publishMany', { body: '\n'.repeat(300_000) }),
   // little more than the bound: what is not read resets the connection, and may take the answer with it
   headers_too_large: () => asSensor('whoami', { headers: { 'x-filler': 'x'.repeat(213_000) } }),
-  async internal_error() {
+  internal_error: async () => {
+    const body = codeOf(await site.invite())
+    return withoutLock(() => site.client.call('logIn', { body }))
+  },
+  session_not_stored: async () => {
     const apiKey = await site.session()
-    const lock = `${site.at.viewersFile}.lock`
-    await rm(lock)
-    await mkdir(lock)
-    const answer = await site.client.call('logOut', { apiKey })
-    await rm(lock, { recursive: true })
-    return answer
+    return withoutLock(() => site.client.call('logOut', { apiKey }))
   },
   async broker_unavailable() {
     await limitFiles('1')
@@ -89,6 +88,16 @@ const PROVOKED: Record<Exclude<ErrorCode, 'request_timeout'>, () => Promise<Answ
     return answer
   },
   too_many_streams: () => asSensor('openStream'),
+}
+
+/** What is answered while the list of viewers cannot be changed. */
+async function withoutLock(call: () => Promise<Answer>): Promise<Answer> {
+  const lock = `${site.at.viewersFile}.lock`
+  await rm(lock)
+  await mkdir(lock)
+  const answer = await call()
+  await rm(lock, { recursive: true })
+  return answer
 }
 
 /** Of this process, which the gateway is part of: as if the disk were full. */

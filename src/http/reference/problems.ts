@@ -163,6 +163,12 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Described>> = {
     detail: 'the store took nothing: database or disk is full',
     later: true,
   },
+  session_not_stored: {
+    means: 'you are logged out, but the disk did not take that',
+    remedy:
+      'make room on the disk of `WOTT_VIEWERS_FILE`: the gateway stores it then, and until it does a restart would open the session again',
+    detail: 'You are logged out, but that is not on the disk yet.',
+  },
   too_many_streams: {
     means:
       'more than `WOTT_MAX_STREAMS` streams would be open, or more than `WOTT_MAX_STREAMS_PER_READER` of one device or viewer',

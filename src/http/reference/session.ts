@@ -27,10 +27,11 @@ export const OPERATIONS = {
   },
   logOut: {
     summary: 'Log out',
-    description: 'Ends the session and its streams. Whoever has none is answered the same.',
+    description:
+      'Ends the session and its streams. Whoever has none is answered the same. 503 `session_not_stored`: it has ended, but the disk did not take that, and a restart of the gateway would open it again.',
     tags: ['Sessions'],
     response: { 204: { description: 'You are logged out.', type: 'null', headers: COOKIE_SET } },
-    errors: ['payload_too_large'],
+    errors: ['payload_too_large', 'session_not_stored'],
     session: 'optional',
   },
   getSession: {
