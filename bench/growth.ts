@@ -27,7 +27,9 @@ const round = (value: number, digits = 0) => value.toFixed(digits).padStart(8)
 /** A store of so many messages on a thousand topics, the last of each retained, with ten thousand that wait for a session. */
 function fill(directory: string, entries: number, bytes: number): void {
   const { db } = openSqliteFile(directory, { fsync: 'never' })
-  const append = db.prepare('INSERT INTO log VALUES (?, ?, ?, 1, 0, ?, ?, NULL, NULL)')
+  const append = db.prepare(
+    'INSERT INTO log (number, topic, payload, qos, retain, device, time) VALUES (?, ?, ?, 1, 0, ?, ?)',
+  )
   const payload = Buffer.alloc(bytes, 'x')
   const start = Date.now() - entries * 100 - 120_000
   for (let number = 1; number <= entries; number++) {

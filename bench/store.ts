@@ -5,7 +5,6 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import type { SQLInputValue } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import { createAccess } from '../src/acl/access.ts'
@@ -23,6 +22,7 @@ import {
   createTopicReader,
 } from '../src/broker/store/sqlite-log.ts'
 import { WRITE } from '../src/broker/store/sqlite-statements.ts'
+import { toInput } from '../src/broker/store/sqlite-worker.ts'
 import { openStore } from '../src/broker/store/store.ts'
 import type { Message } from '../src/topic/message.ts'
 import { aclOf } from '../test/support/acl.ts'
@@ -59,8 +59,7 @@ function openOnMainThread(directory: string): Journal {
     async recover() {},
     async commit(changes) {
       db.exec('BEGIN')
-      for (const [name, ...columns] of changes)
-        write.get(name)?.run(...(columns as SQLInputValue[]))
+      for (const [name, ...columns] of changes) write.get(name)?.run(...toInput(name, columns))
       db.exec('COMMIT')
     },
     read: async (range) => read(range),

@@ -254,6 +254,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     readiness: () => ({
       doors: missingDoors(),
       broker: broker.problem(),
+      store: broker.damage(),
       draining: stopping ? 'the gateway is stopping' : null,
     }),
   })

@@ -21,6 +21,7 @@ export function createMetrics(...args: Parameters<typeof createReal>): Metrics {
     delivered: (door) => now().delivered(door),
     deliveryDropped: (door, reason, count) => now().deliveryDropped(door, reason, count),
     storeLimitReached: (limit, count) => now().storeLimitReached(limit, count),
+    messagesDamaged: (count) => now().messagesDamaged(count),
     // gauges would go wrong
     ...gauges(metrics.meter),
   }

@@ -8,10 +8,10 @@ export interface Delivery extends Message {
 }
 
 /**
- * Why messages may be missing from the log: they are past their time or found no room, a crash took the last ones of QoS 0, or
- * the disk was slower than they came.
+ * Why messages may be missing from the log: they are past their time or found no room, a crash took the last ones of QoS 0,
+ * the disk was slower than they came, or it has damaged them.
  */
-export type GapReason = 'expired' | 'restart' | 'overload'
+export type GapReason = 'expired' | 'restart' | 'overload' | 'damaged'
 
 /** A part of the log is asked for by its numbers and by filters, and read from either end. */
 export interface LogRange {
@@ -28,6 +28,8 @@ export interface LogPage {
   readonly reached: number
   /** How many messages were looked at for it. */
   readonly looked: number
+  /** Numbers of messages that are left out because the disk has damaged them. */
+  readonly damaged?: readonly number[]
 }
 
 /**
@@ -56,6 +58,8 @@ export interface TopicPage {
   readonly reached: string | null
   /** How many topics were looked at for it. */
   readonly looked: number
+  /** Numbers of messages that are left out because the disk has damaged them. */
+  readonly damaged?: readonly number[]
 }
 
 /** Every message that was handed on, by its number. */

@@ -43,19 +43,29 @@ export interface BrokerOptions extends StoreSettings {
   readonly accessOf: AccessOf
 }
 
+export interface OpenedBroker extends Broker, SessionBroker {
+  readonly admin: StoreAdmin | null
+  /** What of the store is known to be damaged; null when nothing is. */
+  damage(): string | null
+}
+
 /** Opens the broker that `address` names: the only place that knows which kinds there are. */
 export async function openBroker(
   address: BrokerAddress,
   options: BrokerOptions,
-): Promise<Broker & SessionBroker & { readonly admin: StoreAdmin | null }> {
+): Promise<OpenedBroker> {
   const store = await openStore({
     journal: await openJournal(address, options),
     limits: toLimits(options),
     accessOf: options.accessOf,
     memory: options.memory,
     onBound: (reason, count) => countBound(options.meter, reason, count),
+    onDamage(numbers) {
+      options.meter.messagesDamaged(numbers.length)
+      options.log.error({ numbers }, 'the disk has damaged messages of the log, which are left out')
+    },
   })
-  return { ...openEmbedded({ store, log: options.log }), admin: store.admin }
+  return { ...openEmbedded({ store, log: options.log }), admin: store.admin, damage: store.damage }
 }
 
 async function openJournal(address: BrokerAddress, options: BrokerOptions): Promise<Journal> {

@@ -26,6 +26,7 @@ const GAPS: Readonly<Record<string, string>> = {
   expired: 'messages from the beginning of this time are no longer kept',
   restart: 'the gateway was started again: messages from before that may be missing',
   overload: 'QoS 0 messages came faster than the disk took them: some may be missing',
+  damaged: 'the disk of the gateway has damaged some of these messages: they are missing',
 }
 
 /** Prints what was published before, answer by answer. Rejects with a CommandFailure. */

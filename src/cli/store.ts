@@ -56,6 +56,14 @@ function toText(found: StoreInfo, directory: string, running: boolean): string {
     ['retained', `${found.retained}`],
     ['sessions', `${found.sessions}, ${found.queued} messages wait for them`],
     ['devices', `${found.devices}`],
+    ...(found.damaged > 0
+      ? [
+          ['damaged', `${found.damaged} messages, see wott-gateway store repair`] as [
+            string,
+            string,
+          ],
+        ]
+      : []),
   ]
   const devices = found.largest.map(
     ({ device, entries, bytes }) => `  ${device ?? '(none)'}\t${entries}\t${inMiB(bytes)}`,

@@ -29,6 +29,7 @@ export const GAP_MESSAGES: Readonly<Record<Exclude<GapCause, 'unknown_id'>, stri
   expired: 'Messages from the beginning of this time are no longer kept.',
   restart: 'The gateway was started again: messages from before that may be missing.',
   overload: 'QoS 0 messages came faster than the disk took them: some may be missing.',
+  damaged: 'The disk has damaged some of these messages: they are missing.',
 }
 
 export function createHistoryWriter(format: HistoryFormat, kind: Kind): HistoryWriter {

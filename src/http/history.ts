@@ -72,7 +72,7 @@ interface Source {
 }
 
 /** What messages come from, one after the other. */
-type Messages = Pick<Replay, 'gaps' | 'deliveries' | 'cut' | 'hasLost'>
+type Messages = Pick<Replay, 'gaps' | 'deliveries' | 'cut' | 'lost'>
 
 function replayIn(
   { ids }: LogReader,
@@ -98,10 +98,9 @@ function latestIn(
 ): Source {
   const request = { filters: query.filters, after: query.after ?? '', mayReceive }
   const latest = openLatest(reader, request, WORK, pace)
-  const messages = { ...latest, hasLost: () => false }
   return {
     gaps: latest.gaps,
-    parts: (writer) => entryParts(query, messages, reader.ids, latest.position, writer),
+    parts: (writer) => entryParts(query, latest, reader.ids, latest.position, writer),
   }
 }
 
@@ -173,7 +172,7 @@ function ending(
   writer: HistoryWriter,
 ): string {
   const gaps = new Set(messages.gaps)
-  if (messages.hasLost()) gaps.add('expired')
+  for (const gap of messages.lost()) gaps.add(gap)
   const isTold = end.truncated === null || (end.truncated === 'limit' && isLimited)
   return writer.end({ ...end, gaps: [...gaps] }, isTold && gaps.size === messages.gaps.length)
 }

@@ -39,6 +39,9 @@ const GAPS = {
     message:
       'Since then QoS 0 messages came faster than the disk took them: some may be missing. All others follow.',
   },
+  damaged: {
+    message: 'The disk has damaged messages since then: they are missing. All others follow.',
+  },
 } as const
 
 /** Says that messages may be missing between `lastEventId` and what follows, and why. */

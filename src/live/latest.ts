@@ -20,6 +20,8 @@ export interface Latest {
   deliveries(): AsyncGenerator<Delivery, void>
   /** Why it ended early; null when it did not. */
   cut(): Cut | null
+  /** Why messages are missing, as it turned out while it read. */
+  lost(): readonly GapCause[]
   /** The topic that another one goes on after. */
   position(): string
 }
@@ -34,6 +36,7 @@ export function openLatest(
   const deadline = performance.now() + bounds.milliseconds
   const gaps = new Set<GapCause>(reader.gapsAfter(0))
   if (reader.began !== null) gaps.add('restart')
+  const lost = new Set<GapCause>()
   let position = after
   let cut: Cut | null = null
 
@@ -44,6 +47,7 @@ export function openLatest(
     let looked = 0
     for (;;) {
       const page = await reader.readTopics({ after: position, filters })
+      if (page.damaged?.length) lost.add('damaged')
       for (const delivery of page.deliveries) {
         while (!pace.take()) await pace.turn()
         if (isWanted(delivery)) yield delivery
@@ -58,5 +62,11 @@ export function openLatest(
     }
   }
 
-  return { gaps: [...gaps], deliveries, cut: () => cut, position: () => position }
+  return {
+    gaps: [...gaps],
+    deliveries,
+    lost: () => [...lost],
+    cut: () => cut,
+    position: () => position,
+  }
 }

@@ -33,8 +33,8 @@ export interface Replay {
   deliveries(): AsyncGenerator<Delivery, void>
   /** Why it ended early; null when it did not. */
   cut(): Cut | null
-  /** Whether messages went while it read. */
-  hasLost(): boolean
+  /** Why messages are missing, as it turned out while it read. */
+  lost(): readonly GapCause[]
   /** Where another replay goes on, as its `after`. */
   position(): number
 }
@@ -57,7 +57,7 @@ export async function openReplay(
   let { after, upTo } = range
   let position = newestFirst ? upTo + 1 : after
   let looked = 0
-  let lost = false
+  const lost = new Set<GapCause>()
   let cut: Cut | null = null
 
   const isWanted = ({ topic, time, expires }: Delivery) =>
@@ -70,10 +70,11 @@ export async function openReplay(
     while (after < upTo) {
       const page = await reader.read({ after, upTo, filters, newestFirst })
       if (page === null) {
-        lost = true
+        lost.add('expired')
         after = reader.oldest()
         continue
       }
+      if (page.damaged?.length) lost.add('damaged')
       for (const delivery of page.deliveries) {
         for (let steps = delivery.payload.length; steps >= 0; steps -= STEP_BYTES)
           while (!pace.take()) await pace.turn()
@@ -98,7 +99,7 @@ export async function openReplay(
     gaps: range.gaps,
     deliveries,
     cut: () => cut,
-    hasLost: () => lost,
+    lost: () => [...lost],
     position: () => position,
   }
 }

@@ -188,6 +188,7 @@ export async function openStream(
     while (open && reached < hub.earliest()) {
       const page = await broker.log.read({ after: reached, upTo: hub.earliest(), filters })
       skipTrimmed()
+      if (page.damaged?.length) write(gapFrame(ids.of(reached), lastEventId ?? '', 'damaged'))
       for (const delivery of page.deliveries) {
         if (delivery.sequence <= reached) continue
         while (!pace.take()) await pace.turn()

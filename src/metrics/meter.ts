@@ -64,6 +64,8 @@ export interface Meter {
   delivered(door: Door): void
   deliveryDropped(door: Door, reason: DropReason, count?: number): void
   storeLimitReached(limit: StoreLimit, count: number): void
+  /** Messages of the log were found that the disk has damaged. */
+  messagesDamaged(count: number): void
   connectionOpened(door: Door): void
   connectionClosed(door: Door): void
   connectionCut(door: Door, reason: CutReason): void
@@ -87,6 +89,7 @@ export const silentMeter: Meter = {
   delivered: nothing,
   deliveryDropped: nothing,
   storeLimitReached: nothing,
+  messagesDamaged: nothing,
   connectionOpened: nothing,
   connectionClosed: nothing,
   connectionCut: nothing,

@@ -104,6 +104,11 @@ export function createMetrics(
     labelNames: ['limit'],
     registers,
   })
+  const damaged = new Counter({
+    name: 'wott_store_damaged_messages_total',
+    help: 'Messages of the log whose checksum did not match when they were read.',
+    registers,
+  })
   const connections = new Gauge({
     name: 'wott_connections',
     help: 'Open connections.',
@@ -227,6 +232,7 @@ export function createMetrics(
       delivered[door] = (delivered[door] ?? 0) + 1
     },
     deliveryDropped: (door, reason, count = 1) => dropped.inc({ door, reason }, count),
+    messagesDamaged: (count) => damaged.inc(count),
     storeLimitReached: (limit, count) => storeLimits.inc({ limit }, count),
     connectionOpened: (door) => connections.inc({ door }),
     connectionClosed: (door) => connections.dec({ door }),

@@ -161,7 +161,7 @@ describe('the ops door', () => {
     assert.equal(ready.status, 200)
     assert.deepEqual(await ready.json(), {
       status: 'ok',
-      checks: { doors: 'ok', broker: 'ok', draining: 'ok' },
+      checks: { doors: 'ok', broker: 'ok', store: 'ok', draining: 'ok' },
     })
   })
 

@@ -100,6 +100,7 @@ export type Restore = { readonly [Name in RestoredName]: (...columns: Restored[N
  * `epoch` names the numbering; `mark` is above all numbers given so far, `last` the highest in the log; `clean` is 1 when the
  * last gateway stored all it had. Up to `trimmed` all but the latest of each topic may be gone, up to `thinned` messages of a
  * device that had more than its share. Before the numbers `restart` and `overload` messages of QoS 0 may be missing, which a crash took or the disk could not.
+ * `damaged` is the highest number of a message that the disk has damaged.
  */
 export type MetaKey =
   | 'epoch'
@@ -110,3 +111,4 @@ export type MetaKey =
   | 'thinned'
   | 'restart'
   | 'overload'
+  | 'damaged'

@@ -1,6 +1,6 @@
 import type { Ledger } from '../../budget/ledger.ts'
 import type { Journal } from './journal.ts'
-import type { Limits, OnBound } from './limits.ts'
+import type { Limits, OnBound, OnDamage } from './limits.ts'
 
 /** What every part of the store stands on. */
 export interface Ground {
@@ -9,6 +9,7 @@ export interface Ground {
   readonly onBound: OnBound
   /** Counts what is in memory for each device. */
   readonly memory: Ledger
+  readonly onDamage: OnDamage
   /** Milliseconds since the Unix epoch. */
   now(): number
   readonly ids: Ids

@@ -6,11 +6,13 @@ import type { LogState } from './retention.ts'
 /** A `LogPage` as it comes from the thread of the disk: a page of buffers would take milliseconds to arrive, text does not. */
 export interface LogRows extends Omit<LogPage, 'deliveries'> {
   readonly rows: readonly Changes['append'][]
+  readonly damaged: readonly number[]
 }
 
 /** A `TopicPage`, likewise. */
 export interface TopicRows extends Omit<TopicPage, 'deliveries'> {
   readonly rows: readonly Changes['append'][]
+  readonly damaged: readonly number[]
 }
 
 /** Where the store writes its changes down: in one order, and each group whole or not at all. */
@@ -52,9 +54,9 @@ export function createSilentJournal(): Journal {
     async append() {},
     later() {},
     read: async ({ after, upTo, newestFirst }) => ({
-      ...{ rows: [], looked: 0, reached: newestFirst ? after : upTo },
+      ...{ rows: [], damaged: [], looked: 0, reached: newestFirst ? after : upTo },
     }),
-    readTopics: async () => ({ rows: [], looked: 0, reached: null }),
+    readTopics: async () => ({ rows: [], damaged: [], looked: 0, reached: null }),
     split: async () => ({ before: 0, from: null }),
     logState: () => null,
     admin: null,

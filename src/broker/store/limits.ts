@@ -55,5 +55,8 @@ export type BoundReason =
   | 'session_expired'
   | 'log_overload'
 
+/** Told the numbers of messages in the log that the disk has damaged, each once. */
+export type OnDamage = (numbers: readonly number[]) => void
+
 /** Told whenever a bound costs something: `count` messages, subscriptions or sessions. */
 export type OnBound = (reason: BoundReason, count: number) => void

@@ -23,7 +23,7 @@ const MOST_WAITING_BYTES = 16 * 1024 * 1024
 export const BLOCK = 2 ** 32
 
 /** Every message once, by its number. */
-export function createLog({ journal, onBound }: Ground) {
+export function createLog({ journal, onBound, onDamage }: Ground) {
   const meta = new Map<MetaKey, string>()
   const numberOf = (key: MetaKey) => Number(meta.get(key) ?? 0)
   let epoch = randomBytes(6).toString('hex')
@@ -35,6 +35,7 @@ export function createLog({ journal, onBound }: Ground) {
   let whenLost: (() => void)[] = []
   let underway = 0
   let timer: NodeJS.Timeout | undefined
+  const damaged = new Set<number>()
 
   function toMeta(key: MetaKey, value: string | number): Change {
     meta.set(key, String(value))
@@ -95,6 +96,16 @@ export function createLog({ journal, onBound }: Ground) {
     journal.later('overload', toMeta('overload', number))
   }
 
+  /** Whoever resumes from before these hears that they are missing. */
+  function noteDamaged(numbers: readonly number[]): void {
+    const found = numbers.filter((number) => !damaged.has(number))
+    if (found.length === 0) return
+    for (const number of found) damaged.add(number)
+    const highest = Math.max(numberOf('damaged'), ...found)
+    journal.later('damaged', toMeta('damaged', highest))
+    onDamage(found)
+  }
+
   /** Resolves when all that was handed on can be read. */
   async function settled(): Promise<void> {
     flush()
@@ -152,19 +163,23 @@ export function createLog({ journal, onBound }: Ground) {
     usage: () => journal.logState()?.usage ?? null,
     /** Why some of what came after this number may be missing. */
     gapsAfter(number: number): GapReason[] {
-      const gaps = (['restart', 'overload'] as const).filter((reason) => number < numberOf(reason))
+      const gaps = (['restart', 'overload', 'damaged'] as const).filter(
+        (reason) => number < numberOf(reason),
+      )
       return number < goneUpTo('thinned') ? ['expired', ...gaps] : gaps
     },
     /** The first part of a range: what any of the filters covers. */
     async read(range: LogRange): Promise<LogPage> {
       await settled()
       const { rows, ...page } = await journal.read(range)
+      noteDamaged(page.damaged)
       return { ...page, deliveries: rows.map((row) => fromAppend(...row)) }
     },
     /** The first part of the topics: the latest message of each. */
     async readTopics(range: TopicRange): Promise<TopicPage> {
       await settled()
       const { rows, ...page } = await journal.readTopics(range)
+      noteDamaged(page.damaged)
       return { ...page, deliveries: rows.map((row) => fromAppend(...row)) }
     },
     /** Where a time falls. */
@@ -173,6 +188,8 @@ export function createLog({ journal, onBound }: Ground) {
       return journal.split(time)
     },
     isDurable: journal.isDurable,
+    /** How many damaged messages were found since the start. */
+    damaged: () => damaged.size,
     /** Stores what waits, and that nothing is missing. */
     async end(): Promise<void> {
       flush()

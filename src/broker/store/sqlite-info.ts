@@ -1,6 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { setImmediate } from 'node:timers/promises'
+import { type CheckedRow, soundRow } from './checksum.ts'
 import type { LogUsage } from './log-usage.ts'
+import { CHECK_LOG } from './sqlite-statements.ts'
 
 /** What a store holds. Times are milliseconds since the Unix epoch, null where there is no message. */
 export interface StoreInfo {
@@ -16,6 +18,8 @@ export interface StoreInfo {
   readonly queued: number
   readonly retained: number
   readonly devices: number
+  /** Messages whose checksum does not match: the disk has damaged them. */
+  readonly damaged: number
   /** Those with the most bytes. */
   readonly largest: readonly DeviceInfo[]
 }
@@ -39,6 +43,7 @@ export async function readStoreInfo(db: DatabaseSync, usage: LogUsage): Promise<
     await pause()
   }
   const topics = await countTopics(db, pause)
+  const damaged = await countDamaged(db, pause)
   const one = (sql: string) => Number(db.prepare(`SELECT (${sql}) AS n`).get()?.n ?? 0)
   const timeAt = (end: 'ASC' | 'DESC') =>
     usage.total.entries === 0 ? null : one(`SELECT time FROM log ORDER BY number ${end} LIMIT 1`)
@@ -58,6 +63,7 @@ export async function readStoreInfo(db: DatabaseSync, usage: LogUsage): Promise<
     queued: one('SELECT count(*) FROM queue'),
     retained: one('SELECT count(*) FROM retained'),
     devices: usage.byDevice.size,
+    damaged,
     largest,
   }
 }
@@ -71,6 +77,22 @@ async function countTopics(db: DatabaseSync, pause: () => Promise<void>): Promis
     await pause()
   }
   return count
+}
+
+/** Reads every message. */
+async function countDamaged(db: DatabaseSync, pause: () => Promise<void>): Promise<number> {
+  const next = db.prepare(CHECK_LOG)
+  next.setReturnArrays(true)
+  let count = 0
+  let reached = 0
+  for (;;) {
+    const rows = next.all(reached) as unknown as CheckedRow[]
+    const last = rows.at(-1)
+    if (!last) return count
+    for (const row of rows) if (!soundRow(row)) count += 1
+    reached = last[0]
+    await pause()
+  }
 }
 
 function createPauses(): () => Promise<void> {

@@ -1,7 +1,8 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { topicMatches } from '../../topic/match.ts'
 import type { LogRange, LogSplit, TopicRange } from '../broker.ts'
-import type { Changes, LogRow } from './changes.ts'
+import type { Changes } from './changes.ts'
+import { type CheckedRow, soundRow } from './checksum.ts'
 import { toBuffer, toCharacters } from './columns.ts'
 import type { LogRows, TopicRows } from './journal.ts'
 import { READ_LOG, READ_TOPICS, SPLIT_LOG } from './sqlite-statements.ts'
@@ -27,20 +28,38 @@ export function createLogReader(db: DatabaseSync): (range: LogRange) => LogRows 
 
   return (range) => {
     const { after, upTo, filters, newestFirst } = range
-    const rows: Changes['append'][] = []
+    const found = createFound()
     let looked = 0
-    let bytes = 0
     for (const entry of rowsOf(range)) {
-      const [number, topic, payload, ...rest] = entry as LogRow
+      const checked = entry as CheckedRow
+      const [number, topic] = checked
       looked += 1
-      if (filters.some((filter) => topicMatches(filter, topic))) {
-        rows.push([number, topic, toCharacters(toBuffer(payload)), ...rest])
-        bytes += payload.length
-      }
-      if (looked === ROWS_READ || bytes >= BYTES_READ)
-        return { rows, looked, reached: newestFirst ? number - 1 : number }
+      if (filters.some((filter) => topicMatches(filter, topic))) found.add(checked)
+      if (looked === ROWS_READ || found.bytes() >= BYTES_READ)
+        return { ...found.rows, looked, reached: newestFirst ? number - 1 : number }
     }
-    return { rows, looked, reached: newestFirst ? after : upTo }
+    return { ...found.rows, looked, reached: newestFirst ? after : upTo }
+  }
+}
+
+/** Collects rows, and the numbers of those that are damaged. */
+function createFound() {
+  const rows: Changes['append'][] = []
+  const damaged: number[] = []
+  let bytes = 0
+  return {
+    rows: { rows, damaged },
+    bytes: () => bytes,
+    add(checked: CheckedRow): void {
+      const sound = soundRow(checked)
+      if (!sound) {
+        damaged.push(checked[0])
+        return
+      }
+      const [number, topic, payload, ...rest] = sound
+      rows.push([number, topic, toCharacters(toBuffer(payload)), ...rest])
+      bytes += payload.length
+    },
   }
 }
 
@@ -50,22 +69,19 @@ export function createTopicReader(db: DatabaseSync): (range: TopicRange) => Topi
   const latest = prepare(db, READ_TOPICS.latest)
 
   return ({ after, filters }) => {
-    const rows: Changes['append'][] = []
+    const found = createFound()
     let reached = after
     let looked = 0
-    let bytes = 0
-    while (looked < TOPICS_READ && bytes < BYTES_READ) {
-      const found = next.get(reached) as unknown as [string] | undefined
-      if (!found) return { rows, looked, reached: null }
-      const [topic] = found
+    while (looked < TOPICS_READ && found.bytes() < BYTES_READ) {
+      const one = next.get(reached) as unknown as [string] | undefined
+      if (!one) return { ...found.rows, looked, reached: null }
+      const [topic] = one
       reached = topic
       looked += 1
-      if (!filters.some((filter) => topicMatches(filter, topic))) continue
-      const [number, , payload, ...rest] = latest.get(topic) as unknown as LogRow
-      rows.push([number, topic, toCharacters(toBuffer(payload)), ...rest])
-      bytes += payload.length
+      if (filters.some((filter) => topicMatches(filter, topic)))
+        found.add(latest.get(topic) as unknown as CheckedRow)
     }
-    return { rows, looked, reached }
+    return { ...found.rows, looked, reached }
   }
 }
 

@@ -5,7 +5,7 @@ export const CREATE_TABLES = `
   CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
   CREATE TABLE log (
     number INTEGER PRIMARY KEY, topic TEXT, payload BLOB, qos INTEGER, retain INTEGER, device TEXT,
-    time INTEGER, properties TEXT, expires INTEGER);
+    time INTEGER, properties TEXT, expires INTEGER, checksum INTEGER);
   CREATE INDEX log_by_topic ON log (topic, number);
   CREATE TABLE retained (topic TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID;
   CREATE TABLE sessions (
@@ -63,11 +63,13 @@ export const UPGRADES: readonly string[] = [
    DROP TABLE retained_before;
    DROP TABLE messages;
    CREATE INDEX queue_by_message ON queue (message);`,
+  // rows that are there already stay as they are: to sum them up takes longer than a start may
+  'ALTER TABLE log ADD COLUMN checksum INTEGER;',
 ]
 
 /** How each change is written. Every statement may run again: a change is retried until it is stored. */
 export const WRITE: Record<ChangeName, string> = {
-  append: 'REPLACE INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  append: 'REPLACE INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   meta: 'REPLACE INTO meta VALUES (?, ?)',
   retain: 'REPLACE INTO retained VALUES (?, ?)',
   unretain: 'DELETE FROM retained WHERE topic = ?',
@@ -98,8 +100,9 @@ export const CLEAN_UP = `
   DELETE FROM retained WHERE number NOT IN (SELECT number FROM log);
   DELETE FROM incoming WHERE client NOT IN (SELECT client FROM sessions);`
 
-/** As `LogRow` has them. */
-const LOG_COLUMNS = 'number, topic, payload, qos, retain, device, time, properties, expires'
+/** As `CheckedRow` has them. */
+const LOG_COLUMNS =
+  'number, topic, payload, qos, retain, device, time, properties, expires, checksum'
 
 const IN_RANGE = 'number > ? AND number <= ?'
 /** A range of the log, of all topics or of one, from either end. */
@@ -120,6 +123,9 @@ export const READ_TOPICS = {
   next: 'SELECT topic FROM log WHERE topic > ? ORDER BY topic LIMIT 1',
   latest: `SELECT ${LOG_COLUMNS} FROM log WHERE topic = ? ORDER BY number DESC LIMIT 1`,
 }
+
+/** The first rows after a number. */
+export const CHECK_LOG = `SELECT ${LOG_COLUMNS} FROM log WHERE number > ? ORDER BY number LIMIT 64`
 
 /** To find a time in the log. */
 export const SPLIT_LOG = {

@@ -3,7 +3,8 @@ import type { SQLInputValue, StatementSync } from 'node:sqlite'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { messageOf, UsageError } from '../../errors.ts'
 import type { LogRange, TopicRange } from '../broker.ts'
-import type { Change, RestoredName } from './changes.ts'
+import type { Change, Changes, LogRow, RestoredName } from './changes.ts'
+import { type CheckedRow, checksumOf, soundRow } from './checksum.ts'
 import type { LogState, Retention } from './retention.ts'
 import { copyDatabase } from './sqlite-backup.ts'
 import { asUsageError, openSqliteFile, type SqliteOptions } from './sqlite-file.ts'
@@ -69,22 +70,29 @@ function open(port: MessagePort, options: WorkerData): void {
   function recover(): void {
     reading(() => {
       // all is read before anything is written: a damaged file is left as it is
-      for (const [name, sql] of READ) tell(name, db.prepare(sql))
+      const damaged = READ.flatMap(([name, sql]) => tell(name, db.prepare(sql)))
+      if (damaged.length > 0) throw new UsageError(damageIn(file, damaged))
       db.exec(`BEGIN; ${CLEAN_UP} COMMIT`)
     })
   }
 
-  function tell(name: RestoredName, statement: StatementSync): void {
+  /** Returns the numbers of messages that are damaged. */
+  function tell(name: RestoredName, statement: StatementSync): number[] {
     statement.setReturnArrays(true)
+    const isMessage = name === 'message' || name === 'retain'
+    const damaged: number[] = []
     let rows: unknown[][] = []
-    for (const row of statement.iterate() as Iterable<unknown>) {
-      rows.push(row as unknown[])
+    for (const found of statement.iterate() as Iterable<unknown>) {
+      const row = isMessage ? soundRow(found as CheckedRow) : (found as unknown[])
+      if (row) rows.push(row)
+      else damaged.push((found as CheckedRow)[0])
       if (rows.length === ROWS_AT_ONCE) {
         port.postMessage({ name, rows } satisfies Reply)
         rows = []
       }
     }
     port.postMessage({ name, rows } satisfies Reply)
+    return damaged
   }
 
   function commit(changes: readonly Change[]): void {
@@ -185,12 +193,20 @@ function isMark([name, key]: Change): boolean {
   return name === 'meta' && key === 'mark'
 }
 
-/** The payload of an appended message as the bytes that its characters stand for. */
-function toInput(name: string, columns: readonly unknown[]): SQLInputValue[] {
+/** An appended message with its payload as the bytes that its characters stand for, and with its checksum. */
+export function toInput(name: string, columns: readonly unknown[]): SQLInputValue[] {
   if (name !== 'append') return columns as SQLInputValue[]
-  return columns.map((column, index) =>
-    index === 2 ? Buffer.from(column as string, 'latin1') : column,
-  ) as SQLInputValue[]
+  const [number, topic, characters, ...rest] = columns as Changes['append']
+  const row: LogRow = [number, topic, Buffer.from(characters, 'latin1'), ...rest]
+  return [...row, checksumOf(row)]
+}
+
+const LISTED = 10
+
+function damageIn(file: string, numbers: readonly number[]): string {
+  const more = numbers.length > LISTED ? ` and ${numbers.length - LISTED} more` : ''
+  const which = `${numbers.slice(0, LISTED).join(', ')}${more}`
+  return `${file} is damaged: the checksums of messages that are retained or wait for a session do not match (numbers ${which}); wott-gateway store repair leaves them out and keeps the rest, or put a backup in its place`
 }
 
 function answer(port: MessagePort, work: () => void): void {

@@ -5,7 +5,7 @@ import type { Change, Restore } from './changes.ts'
 import { createIds, type Ground } from './ground.ts'
 import { createIncoming } from './incoming.ts'
 import type { Journal } from './journal.ts'
-import { DEFAULT_LIMITS, type Limits, type OnBound } from './limits.ts'
+import { DEFAULT_LIMITS, type Limits, type OnBound, type OnDamage } from './limits.ts'
 import { createLog } from './log.ts'
 import { createQueueing, type Receiver } from './queueing.ts'
 import { createRetained } from './retained.ts'
@@ -17,6 +17,7 @@ export interface StoreOptions {
   readonly limits?: Partial<Limits>
   readonly onBound?: OnBound
   readonly memory?: Ledger
+  readonly onDamage?: OnDamage
   /** What a client may do, by its device and its client id. */
   readonly accessOf: AccessOf
   /** Milliseconds since the Unix epoch; a test's own clock. */
@@ -34,6 +35,7 @@ export async function openStore({
   limits,
   onBound = () => {},
   memory = createUnlimitedLedger(),
+  onDamage = () => {},
   accessOf,
   now = Date.now,
 }: StoreOptions) {
@@ -42,6 +44,7 @@ export async function openStore({
     limits: { ...DEFAULT_LIMITS, ...limits },
     onBound,
     memory,
+    onDamage,
     now,
     ids: createIds(),
   }
@@ -120,6 +123,12 @@ export async function openStore({
     /** Resolves once everything up to now is stored. */
     stored: () => journal.append([]),
     problem: () => journal.problem(),
+    /** Null while the log is not known to be damaged. */
+    damage(): string | null {
+      const count = log.damaged()
+      if (count === 0) return null
+      return `${count} messages of the log are damaged and left out: stop the gateway and run wott-gateway store repair`
+    },
     /** Stores what waits and closes the journal; may be called again. */
     async close(): Promise<void> {
       await log.end()

@@ -35,11 +35,11 @@ export const OPERATIONS = {
     response: {
       200: json('Every door listens, and the broker takes messages.', 'Health', {
         status: 'ok',
-        checks: { doors: 'ok', broker: 'ok', draining: 'ok' },
+        checks: { doors: 'ok', broker: 'ok', store: 'ok', draining: 'ok' },
       }),
       503: json('Something is wrong.', 'Health', {
         status: 'failing',
-        checks: { doors: 'ok', broker: 'ok', draining: 'the gateway is stopping' },
+        checks: { doors: 'ok', broker: 'ok', store: 'ok', draining: 'the gateway is stopping' },
       }),
     },
     errors: [],

@@ -20,7 +20,8 @@ async function openLarge(): Promise<{ directory: string; journal: Journal }> {
   const { db } = openSqliteFile(directory, { fsync: 'never' })
   db.exec(`
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
-    INSERT INTO log SELECT i, 't' || i, randomblob(4000), 1, 0, 'd', ${Date.now()}, NULL, NULL FROM n`)
+    INSERT INTO log (number, topic, payload, qos, retain, device, time)
+      SELECT i, 't' || i, randomblob(4000), 1, 0, 'd', ${Date.now()} FROM n`)
   db.close()
   return { directory, journal: await openSqliteJournal(directory, { fsync: 'never' }) }
 }

@@ -19,8 +19,8 @@ export function createManualDisk() {
         asked.push({ changes, done, fail })
         arrived.resolve()
       }),
-    read: async ({ upTo }) => ({ rows: [], looked: 0, reached: upTo }),
-    readTopics: async () => ({ rows: [], looked: 0, reached: null }),
+    read: async ({ upTo }) => ({ rows: [], damaged: [], looked: 0, reached: upTo }),
+    readTopics: async () => ({ rows: [], damaged: [], looked: 0, reached: null }),
     split: async () => ({ before: 0, from: null }),
     async close() {
       closed = true

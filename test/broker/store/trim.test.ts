@@ -35,7 +35,9 @@ interface Given {
 function openLog(rows: readonly Given[]) {
   const { db } = openSqliteFile(temporaryDirectory(), { fsync: 'never' })
   opened.push(db)
-  const append = db.prepare('INSERT INTO log VALUES (?, ?, ?, 1, 0, ?, ?, NULL, NULL)')
+  const append = db.prepare(
+    'INSERT INTO log (number, topic, payload, qos, retain, device, time) VALUES (?, ?, ?, 1, 0, ?, ?)',
+  )
   let number = 0
   const add = ({ topic = 't', device = 'd', age, bytes = 1 }: Given) => {
     number += 1
