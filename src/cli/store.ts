@@ -1,4 +1,6 @@
 import type { StoreInfo } from '../broker/store/sqlite-info.ts'
+import type { Repair } from '../broker/store/sqlite-repair.ts'
+import { UsageError } from '../errors.ts'
 import { pickAction } from './actions.ts'
 import { readArguments, requireWords } from './arguments.ts'
 import { type Command, print } from './command.ts'
@@ -7,11 +9,14 @@ import { askOwner, whichStore } from './store-folder.ts'
 
 const JSON_FLAG = { type: 'boolean', help: 'one JSON object' } as const
 
-const ACTIONS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = { info }
+const ACTIONS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
+  info,
+  repair,
+}
 
 export const store: Command = {
   help: helpText({
-    usage: ['store info [DIR] [--json]'],
+    usage: ['store info [DIR] [--json]', 'store repair [DIR] [--json]'],
     about: [
       'Says what the store in DIR holds, whether a gateway runs with it or not. DIR is the folder of WOTT_BROKER=file:DIR; without it, that of WOTT_BROKER, else .wott/data, else data.',
     ],
@@ -19,6 +24,10 @@ export const store: Command = {
       [
         'info [DIR]',
         'messages, their bytes and times, topics, sessions, what waits for them, what is retained, and the ten devices with the most bytes',
+      ],
+      [
+        'repair [DIR]',
+        'makes a whole store of all that can be read of a damaged one, says what is lost, and leaves the damaged files in DIR/damaged-TIME; streams are told of a gap. The gateway must not run, and the disk needs room for two copies',
       ],
     ],
     flags: { json: JSON_FLAG },
@@ -40,6 +49,45 @@ async function info(args: readonly string[]): Promise<void> {
     (await (await import('../broker/store/sqlite-stopped.ts')).stoppedStoreInfo(directory))
   if (values.json) print(toJson(found, running !== null))
   else print(toText(found, directory, running !== null))
+}
+
+async function repair(args: readonly string[]): Promise<void> {
+  const { values, words } = readArguments(args, { json: JSON_FLAG })
+  requireWords(words, [], ['DIR'])
+  const directory = whichStore(words[0])
+  if ((await askOwner(directory, 'info')) !== null)
+    throw new UsageError(`a gateway runs with ${directory}: stop it first`)
+  const { repairStore } = await import('../broker/store/sqlite-repair.ts')
+  const repaired = await repairStore(directory)
+  if (values.json) print(JSON.stringify(repaired))
+  else print(repaired ? repairText(repaired, directory) : `${directory}: nothing is damaged`)
+}
+
+function repairText(repaired: Repair, directory: string): string {
+  const { problem, kept, damaged, holes, tables, highest, stored, aside } = repaired
+  const range = ([after, before]: readonly [number, number]) =>
+    before === Number.MAX_SAFE_INTEGER ? `after ${after}` : `between ${after} and ${before}`
+  const isCut = highest < stored
+  const lost = [
+    ...(isCut
+      ? [`messages after number ${highest}, up to ${stored}, and what changed with them`]
+      : []),
+    ...holes
+      .filter(([, before]) => !(isCut && before === Number.MAX_SAFE_INTEGER))
+      .map(
+        (hole) => `messages with numbers ${range(hole)}, if there were any: they cannot be read`,
+      ),
+    ...(damaged.length > 0
+      ? [`${damaged.length} messages that the disk has changed: numbers ${damaged.join(', ')}`]
+      : []),
+    ...tables.map((table) => `some of the table "${table}", which cannot be read`),
+  ]
+  return [
+    `${directory}: repaired, and ${kept} messages are kept`,
+    ...(problem === null ? [] : [`found: ${problem}`]),
+    ...lost.map((what) => `lost: ${what}`),
+    `The damaged files are in ${aside}: delete them when you need them no more.`,
+  ].join('\n')
 }
 
 function toJson({ oldest, newest, ...counts }: StoreInfo, running: boolean): string {

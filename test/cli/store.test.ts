@@ -67,6 +67,34 @@ describe('store info', () => {
   })
 })
 
+describe('store repair', () => {
+  it('has a gateway go on whose database is empty', async () => {
+    await using at = await startDev()
+    await publish(at, '20', '21')
+    const inUse = await run(['store', 'repair'], { cwd: at.cwd })
+    assert.match(inUse.stderr, /^wott-gateway: a gateway runs with \.wott\/data: stop it first\n$/)
+    await stop(at)
+    const database = join(at.cwd, DATA, 'broker.sqlite')
+    await truncate(database, 0)
+    const refused = await run(['store', 'info'], { cwd: at.cwd })
+    assert.match(
+      refused.stderr,
+      /^wott-gateway: \S+broker\.sqlite is empty or gone, but messages up to number \d+ were stored in it\. "wott-gateway store repair \.wott\/data" keeps/,
+    )
+    assert.equal(refused.code, 2)
+    const { code, stdout } = await run(['store', 'repair'], { cwd: at.cwd })
+    assert.equal(code, 0)
+    const [first, second, third, fourth] = stdout.split('\n')
+    assert.equal(first, '.wott/data: repaired, and 0 messages are kept')
+    assert.match(second ?? '', /^found: \S+broker\.sqlite is empty or gone, /)
+    assert.match(third ?? '', /^lost: messages after number 0, up to \d+, /)
+    assert.match(fourth ?? '', /^The damaged files are in \S+damaged-\S+: delete them /)
+    assert.equal((await json(at.cwd)).entries, 0)
+    const again = await run(['store', 'repair', DATA], { cwd: at.cwd })
+    assert.deepEqual([again.code, again.stdout], [0, '.wott/data: nothing is damaged\n'])
+  })
+})
+
 describe('backup and restore', () => {
   it('bring back what a running gateway had, to another one', async () => {
     await using at = await startDev()
@@ -77,6 +105,7 @@ describe('backup and restore', () => {
     assert.deepEqual((await readdir(join(at.cwd, DATA))).sort(), [
       'admin.sock',
       'broker.sqlite',
+      'broker.sqlite-position',
       'broker.sqlite-wal',
     ])
     await publish(at, '22')

@@ -120,7 +120,7 @@ describe('a gateway that stops', () => {
     assert.deepEqual(
       { ...checks, draining: typeof checks.draining },
       {
-        ...{ doors: 'ok', broker: 'ok', draining: 'string' },
+        ...{ doors: 'ok', broker: 'ok', store: 'ok', draining: 'string' },
       },
     )
     assert.notEqual(checks.draining, 'ok')

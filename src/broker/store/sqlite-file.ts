@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { makePrivateDirectory } from '../../disk/files.ts'
 import { messageOf, UsageError } from '../../errors.ts'
+import { requireFiles, requireMessages } from './losses.ts'
 import { CREATE_TABLES, UPGRADES } from './sqlite-statements.ts'
 
 /**
@@ -41,11 +42,12 @@ export function openSqliteFile(
   directory: string,
   options: SqliteOptions,
 ): { db: DatabaseSync; file: string } {
+  const position = requireFiles(directory, storeFile(directory))
   const file = createFile(directory)
   let db: DatabaseSync | undefined
   try {
     db = new DatabaseSync(file, { timeout: LOCK_TIMEOUT_MS })
-    prepare(db, file, options)
+    prepare(db, file, options, (opened) => requireMessages(opened, directory, file, position))
     return { db, file }
   } catch (error) {
     db?.close()
@@ -53,10 +55,16 @@ export function openSqliteFile(
   }
 }
 
-function prepare(db: DatabaseSync, file: string, { fsync, maxBytes }: SqliteOptions): void {
+function prepare(
+  db: DatabaseSync,
+  file: string,
+  { fsync, maxBytes }: SqliteOptions,
+  check: (db: DatabaseSync) => void,
+): void {
   // without shared memory, and locked until it is closed or the process ends
   db.exec('PRAGMA locking_mode = EXCLUSIVE')
   const version = checkOwner(db, file)
+  check(db)
   const isNew = version === 0
   // pages of acknowledged messages can be given back; has to come before the first table
   if (isNew) db.exec('PRAGMA auto_vacuum = INCREMENTAL')
@@ -99,7 +107,7 @@ export function asUsageError(error: unknown, file: string): unknown {
     )
   if (errcode === SQLITE_CORRUPT || errcode === SQLITE_NOTADB)
     return new UsageError(
-      `${file} is damaged (${messageOf(error)}); put a backup in its place, or move it away to start without what it holds`,
+      `${file} is damaged (${messageOf(error)}); wott-gateway store repair makes a whole store of what can be read of it; or put a backup in its place`,
     )
   if (errcode === SQLITE_FULL)
     return new UsageError(

@@ -5,6 +5,7 @@ import { exists } from '../../disk/exists.ts'
 import { makePrivateDirectory, syncDirectory, UNFINISHED } from '../../disk/files.ts'
 import { messageOf, UsageError } from '../../errors.ts'
 import { BLOCK } from './log.ts'
+import { positionFile } from './position.ts'
 import { asUsageError, checkOwner, SCHEMA_VERSION, STORE_FILE, storeFile } from './sqlite-file.ts'
 
 /**
@@ -29,6 +30,8 @@ export async function restoreStore(backup: string, directory: string): Promise<v
     chmodSync(unfinished, 0o600)
     giveToOwner(unfinished, directory)
     prepare(unfinished, backup)
+    // of the store that was here before
+    rmSync(positionFile(directory), { force: true })
     // fails where a gateway has made a store meanwhile
     linkSync(unfinished, storeFile(directory))
     await syncDirectory(directory)
@@ -38,7 +41,7 @@ export async function restoreStore(backup: string, directory: string): Promise<v
 }
 
 /** What root restores belongs to whom the folder belongs to, as the gateway probably runs as that user. */
-function giveToOwner(file: string, directory: string): void {
+export function giveToOwner(file: string, directory: string): void {
   if (process.geteuid?.() !== 0) return
   const { uid, gid } = statSync(directory)
   chownSync(file, uid, gid)

@@ -2,6 +2,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { exists } from '../../disk/exists.ts'
 import { UsageError } from '../../errors.ts'
 import { createLogUsage } from './log-usage.ts'
+import { requireFiles, requireMessages } from './losses.ts'
 import { copyDatabase } from './sqlite-backup.ts'
 import { asUsageError, checkOwner, SCHEMA_VERSION, storeFile } from './sqlite-file.ts'
 import { readStoreInfo, type StoreInfo } from './sqlite-info.ts'
@@ -33,12 +34,15 @@ async function withStopped<T>(
     throw new UsageError(
       `there is no store in ${directory}; name the folder of WOTT_BROKER=file:PATH`,
     )
+  const position = requireFiles(directory, file)
   let db: DatabaseSync | undefined
   try {
     db = new DatabaseSync(file, { timeout: LOCK_TIMEOUT_MS })
     // so that no gateway opens it meanwhile
     db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA query_only = ON')
-    return await work(db, checkOwner(db, file))
+    const version = checkOwner(db, file)
+    requireMessages(db, directory, file, position)
+    return await work(db, version)
   } catch (error) {
     throw asUsageError(error, file)
   } finally {

@@ -10,6 +10,7 @@ import { copyDatabase } from './sqlite-backup.ts'
 import { asUsageError, openSqliteFile, type SqliteOptions } from './sqlite-file.ts'
 import { readStoreInfo } from './sqlite-info.ts'
 import { createLogReader, createLogSplitter, createTopicReader } from './sqlite-log.ts'
+import { keepPosition } from './sqlite-position.ts'
 import { CLEAN_UP, READ, WRITE } from './sqlite-statements.ts'
 import { createTrim } from './sqlite-trim.ts'
 
@@ -54,7 +55,7 @@ function open(port: MessagePort, options: WorkerData): void {
   const readTopics = createTopicReader(db)
   const split = createLogSplitter(db)
   const trim = reading(() => createTrim(db, options.retention))
-  let unsynced = false
+  const position = keepPosition(db, options.directory, file, options.fsync)
   const closing = new AbortController()
   let copying: Promise<void> | undefined
 
@@ -100,26 +101,32 @@ function open(port: MessagePort, options: WorkerData): void {
     try {
       for (const [name, ...columns] of changes) write.get(name)?.run(...toInput(name, columns))
       db.exec('COMMIT')
-      unsynced = true
       // numbers are given once this is stored, and a power cut must not make them be given again
-      if (changes.some(isMark)) flush()
+      if (options.fsync === 'interval' && changes.some(isMark)) flush()
       trim.usage.stored(changes)
     } catch (error) {
       if (db.isTransaction) db.exec('ROLLBACK')
+      attempt(position.failed)
       throw error
     }
+    // it is stored, whatever becomes of the note of it
+    attempt(() => position.stored(changes))
   }
 
   function flush(): void {
-    if (options.fsync !== 'interval' || !unsynced) return
     const wal = openSync(`${file}-wal`, 'r+')
     fdatasyncSync(wal)
     closeSync(wal)
-    unsynced = false
+  }
+
+  function flushStored(): void {
+    if (!position.isBehind()) return
+    flush()
+    position.flushed()
   }
 
   function doChores(): void {
-    flush()
+    flushStored()
     const free = Number(db.prepare('PRAGMA freelist_count').get()?.freelist_count)
     if (free > SPARE_PAGES) db.prepare(`PRAGMA incremental_vacuum(${SPARE_PAGES})`).all()
   }
@@ -170,7 +177,9 @@ function open(port: MessagePort, options: WorkerData): void {
     clearTimeout(trimming)
     closing.abort(new Error('the gateway is stopping'))
     await copying?.catch(() => {})
-    attempt(() => db.close())
+    attempt(flushStored)
+    attempt(position.closing)
+    if (!attempt(() => db.close())) attempt(position.closed)
     port.close()
   }
 
