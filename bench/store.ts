@@ -59,7 +59,8 @@ function openOnMainThread(directory: string): Journal {
     async recover() {},
     async commit(changes) {
       db.exec('BEGIN')
-      for (const [name, ...columns] of changes) write.get(name)?.run(...toInput(name, columns))
+      for (const [name, ...columns] of changes)
+        write.get(name)?.run(...toInput(name, columns, Date.now()))
       db.exec('COMMIT')
     },
     read: async (range) => read(range),

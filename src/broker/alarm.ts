@@ -1,6 +1,6 @@
 /** Calls back when the next thing is due. */
 export interface Alarm {
-  /** Something is due at this time, in milliseconds since the Unix epoch. */
+  /** Something is due at this time, in milliseconds by the clock `now`. */
   at(time: number): void
   stop(): void
 }

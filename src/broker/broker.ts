@@ -82,6 +82,8 @@ export interface BrokerLog {
   split(time: number): Promise<LogSplit>
   /** Whether it outlives this process. */
   readonly isDurable: boolean
+  /** Milliseconds by the clock that messages expire by, which goes on evenly whatever the system's clock is set to. */
+  now(): number
 }
 
 export type OnMessage = (delivery: Delivery) => void

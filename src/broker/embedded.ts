@@ -80,6 +80,7 @@ export function openEmbedded({ store, log }: EmbeddedOptions): Broker & SessionB
     },
 
     sessions: {
+      now: store.now,
       async open(request) {
         if (ending) throw unavailable('The broker is closed.')
         return registry.open(request)

@@ -25,6 +25,7 @@ type StoreSettings = Pick<
   | 'maxSessionsPerDevice'
   | 'sessionExpiry'
   | 'messageExpiry'
+  | 'countedDowntime'
   | 'maxRetained'
   | 'retainedBytes'
   | 'retainedBytesPerDevice'
@@ -93,6 +94,7 @@ function toLimits(settings: StoreSettings): Partial<Limits> {
     sessionsPerDevice: settings.maxSessionsPerDevice,
     sessionExpiry: settings.sessionExpiry,
     messageExpiry: settings.messageExpiry * 1000,
+    countedDowntime: settings.countedDowntime * 1000,
   }
 }
 

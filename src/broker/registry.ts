@@ -57,13 +57,8 @@ const AFTER_CRASH_SECONDS = 2
 /** How long a will waits that the store did not take. */
 const RETRY_MS = 5_000
 
-export function createRegistry(
-  store: Store,
-  routing: Routing,
-  log: Logger,
-  now: () => number = Date.now,
-): Registry {
-  const { sessions, queueing, wills } = store
+export function createRegistry(store: Store, routing: Routing, log: Logger): Registry {
+  const { sessions, queueing, wills, now } = store
   // wills that are being published
   const saying = new Map<KeptWill, Promise<void>>()
   const sparingly = createSparingly()

@@ -19,6 +19,8 @@ export interface SessionBroker {
 
 /** What `mqtt/` asks of a broker besides publishing. */
 export interface BrokerSessions {
+  /** Milliseconds by the clock that messages expire by. */
+  now(): number
   open(request: OpenRequest): Promise<OpenedSession | null>
   close(session: Session, link: Link, request: CloseRequest): void
   publishWillsBy(publish: PublishWill): void

@@ -240,6 +240,11 @@ export const SETTINGS = {
     '604800',
     'seconds that a message waits for a session',
   ),
+  countedDowntime: setting(
+    integer(0, 315_360_000),
+    '86400',
+    'seconds without a running gateway that count for what waits and expires, at most: only the system clock knows them, and it may have been set',
+  ),
   maxRetained: setting(integer(0, 10_000_000), '100000', 'retained messages'),
   retainedBytes: setting(bytes(KiB, 64 * 1024 * MiB), '128MiB', 'bytes of all retained messages'),
   retainedBytesPerDevice: setting(

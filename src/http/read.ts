@@ -19,7 +19,7 @@ export function readRoutes(app: App, options: ReadOptions, streams: StreamRoutes
   app.get('/topics/*', { config: { operation: 'readTopic' } }, async (request, reply) => {
     if (wantsStream(request)) return streams.openOne(request, reply)
     const message = await retainedFor(request, '/topics/', options)
-    return reply.headers(headersOf(message)).send(message.payload)
+    return reply.headers(headersOf(message, options.broker.log.now())).send(message.payload)
   })
 
   app.get(
@@ -43,14 +43,17 @@ export function readRoutes(app: App, options: ReadOptions, streams: StreamRoutes
 /** A device's payload may be a page: it runs nothing, loads nothing and is of no origin, whoever opens it. */
 const POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 
-function headersOf({ properties, time, expires }: Message): Record<string, string | number> {
+function headersOf(
+  { properties, time, expires }: Message,
+  now: number,
+): Record<string, string | number> {
   return {
     'content-type': answerType(properties?.contentType),
     'content-security-policy': POLICY,
     'cache-control': 'no-store',
     // RFC 9111 §5.1: since its origin, the device, gave it to the gateway
     age: Math.max(0, Math.floor((Date.now() - time) / 1000)),
-    ...(expires === null ? {} : { expires: new Date(expires).toUTCString() }),
+    ...(expires === null ? {} : { expires: new Date(Date.now() + expires - now).toUTCString() }),
   }
 }
 

@@ -41,7 +41,7 @@ export function openLatest(
   let cut: Cut | null = null
 
   const isWanted = ({ topic, expires }: Delivery) =>
-    (expires === null || expires > Date.now()) && mayReceive(topic)
+    (expires === null || expires > reader.now()) && mayReceive(topic)
 
   async function* deliveries(): AsyncGenerator<Delivery, void> {
     let looked = 0

@@ -28,6 +28,8 @@ export interface LogReader {
   gapsAfter(number: number): GapCause[]
   /** When it began, in milliseconds since the Unix epoch, where it forgets what came before a restart; otherwise null. */
   readonly began: number | null
+  /** Milliseconds by the clock that messages expire by. */
+  now(): number
   readonly ids: EventIds
 }
 
@@ -85,6 +87,7 @@ export function createLogReader(log: BrokerLog, history: History, ids: EventIds)
       ...log.gapsAfter(number),
     ],
     began: log.isDurable ? null : Date.now(),
+    now: log.now,
     ids,
   }
 }

@@ -63,7 +63,7 @@ export async function openReplay(
   const isWanted = ({ topic, time, expires }: Delivery) =>
     (from === null || time >= from) &&
     (to === null || time < to) &&
-    (expires === null || expires > Date.now()) &&
+    (expires === null || expires > reader.now()) &&
     mayReceive(topic)
 
   async function* deliveries(): AsyncGenerator<Delivery, void> {

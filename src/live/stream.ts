@@ -101,7 +101,7 @@ export async function openStream(
   }
 
   function sendEntry(entry: Entry): void {
-    if (!isExpired(entry)) send(hub.frame(entry, format))
+    if (!isExpired(entry, broker.log.now)) send(hub.frame(entry, format))
   }
 
   /** Waits for a sink that is full, so that what is there already is never a reason to cut off. */
@@ -193,7 +193,7 @@ export async function openStream(
         if (delivery.sequence <= reached) continue
         while (!pace.take()) await pace.turn()
         if (!open) return reached
-        if (mayReceive(delivery.topic) && !isExpired(delivery))
+        if (mayReceive(delivery.topic) && !isExpired(delivery, broker.log.now))
           send(eventFrame(delivery, ids.of(delivery.sequence), format))
         await drained()
       }
@@ -277,6 +277,6 @@ async function retainedOf(filters: readonly string[], broker: Broker): Promise<D
   return [...found.values()]
 }
 
-function isExpired({ expires }: { readonly expires: number | null }): boolean {
-  return expires !== null && expires <= Date.now()
+function isExpired({ expires }: { readonly expires: number | null }, now: () => number): boolean {
+  return expires !== null && expires <= now()
 }

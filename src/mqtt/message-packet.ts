@@ -3,7 +3,7 @@ import type { Qos } from '../topic/message.ts'
 import { createTopicAliases } from './aliases.ts'
 import type { Client } from './client.ts'
 import { publishPacket } from './encode-publish.ts'
-import { type SharedFrames, secondsLeft } from './shared-frames.ts'
+import type { SharedFrames } from './shared-frames.ts'
 
 /** The PUBLISH that brings one client a message; the client does not get one that is larger than it takes. */
 export type ToPacket = (
@@ -34,7 +34,7 @@ export function createToPacket({ terms, session }: Client, frames: SharedFrames)
       dup,
       packetId,
       properties: message.properties,
-      messageExpiry: secondsLeft(message.expires),
+      messageExpiry: frames.secondsLeft(message.expires),
       topicAlias: aliased?.topicAlias ?? 0,
       subscriptionIdentifiers: identifiers ?? NONE,
     })

@@ -48,7 +48,7 @@ export function createMqttHost(options: MqttOptions): MqttHost {
     log,
     settings,
     sparingly: createSparingly(),
-    frames: createSharedFrames(),
+    frames: createSharedFrames(sessions.now),
     join: createSharedJoin(),
     maxPacket: settings.maxPayload + MAX_TOPIC_BYTES + MAX_PROPERTIES_BYTES + OVERHEAD_BYTES,
   }

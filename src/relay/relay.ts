@@ -131,7 +131,7 @@ export function createRelay({
         return refusal[1]
       }
       const time = Date.now()
-      const expires = messageExpiry === null ? null : time + messageExpiry * 1000
+      const expires = messageExpiry === null ? null : broker.log.now() + messageExpiry * 1000
       const taken = broker.publish(
         { topic, payload, qos, retain, device: identity.id, time, properties, expires },
         origin,

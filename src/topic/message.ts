@@ -25,6 +25,6 @@ export interface Message {
   readonly time: number
   /** Null when the publisher gave none. */
   readonly properties: MessageProperties | null
-  /** When nobody is to get it any more, in milliseconds since the Unix epoch; null for never. */
+  /** When nobody is to get it any more, in milliseconds by the broker's clock; null for never. */
   readonly expires: number | null
 }

@@ -52,6 +52,17 @@ describe('a full disk', () => {
     assert.deepEqual(rest.slice(2), ['0', 'kitchen.d.wott.local\t.wott/devices/kitchen', '0'])
   })
 
+  it('is not written to where it is read-only: serve names it, exit code 2', async () => {
+    const said = await onFullDisk(
+      64,
+      `mount -o remount,ro "$PWD"
+      wott-gateway ${SERVE} --broker file:second`,
+    )
+    const code = said.pop()
+    assert.match(said.at(-1) ?? '', /^wott-gateway: \S+second cannot hold a store: EROFS/)
+    assert.equal(code, '2')
+  })
+
   it('has an issued certificate in the ledger as a whole, or issues none', async () => {
     await using folder = await temporaryFolder()
     const layout = layoutOf(join(folder.path, '.wott'))

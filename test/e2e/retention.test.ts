@@ -27,7 +27,7 @@ describe('messages past their time', () => {
     await first[Symbol.asyncDispose]()
 
     const db = new DatabaseSync(`${folder.path}/broker.sqlite`)
-    db.exec(`UPDATE log SET time = time - ${WEEK_MS} WHERE CAST(payload AS TEXT) <> '4'`)
+    db.exec(`UPDATE log SET stored = stored - ${WEEK_MS} WHERE CAST(payload AS TEXT) <> '4'`)
     db.close()
 
     await using second = await startGateway({ acl, settings })

@@ -29,7 +29,8 @@ async function read(path: string, more: Partial<Message>) {
   app.addHook('onRequest', async (request) => {
     nameCaller(request, { identity, access, door: 'viewer' })
   })
-  const broker = { retained: async () => [message] } as unknown as Broker
+  const log = { now: () => Date.now() }
+  const broker = { retained: async () => [message], log } as unknown as Broker
   readRoutes(app, { broker, denials: { note: () => {} } as never }, { openOne: () => {} })
   const { statusCode, headers, body, json } = await app.inject({ url: path })
   assert.equal(statusCode, 200, body)

@@ -77,7 +77,11 @@ function newHub(messages = 10_000): FedHub {
 }
 
 /** The log of a broker without a disk. */
-const memory: Partial<BrokerLog> = { oldest: (inMemory) => inMemory, gapsAfter: () => [] }
+const memory: Partial<BrokerLog> = {
+  oldest: (inMemory) => inMemory,
+  gapsAfter: () => [],
+  now: () => Date.now(),
+}
 
 /** A stream of all there is, into a sink that takes what it is let take. */
 function open(options: Options = {}) {

@@ -199,7 +199,7 @@ describe('topic aliases of the gateway', () => {
   it('are not set by a message that may wait for the disk, which others pass', () => {
     const terms = { version: 5, topicAliases: 10, maximumPacketSize: Number.POSITIVE_INFINITY }
     const client = { terms, session: { isStored: true } } as Client
-    const toPacket = createToPacket(client, createSharedFrames())
+    const toPacket = createToPacket(client, createSharedFrames(Date.now))
     const message = { topic: 'out/a', payload: Buffer.from('x'), properties: null, expires: null }
     for (const [qos, alias] of [
       [2, 0],

@@ -69,8 +69,10 @@ describe('attacks with the times of MQTT 5', () => {
     assert.deepEqual(got, [`sleeper ${NEVER}`, `late ${NEVER}`])
   })
 
-  it('one of a minute is past when the clock is set ahead by ten', async (context) => {
-    assert.deepEqual(await acrossJump(context, 60, 600_000), [])
+  it('one of a minute lasts a minute, also when the clock is set ahead by ten', async (context) => {
+    const [first = '', second = ''] = await acrossJump(context, 60, 600_000)
+    assert.match(first, /^sleeper (?:60|5\d)$/)
+    assert.match(second, /^late (?:60|5\d)$/)
   })
 
   for (const asked of [undefined, 0, 3600, NEVER])

@@ -6,7 +6,8 @@ type Properties = string | null
 
 /**
  * What can change in the store, by name, with the columns it takes. A journal writes these, and
- * tells a recovered store in the same words. Times are milliseconds since the Unix epoch.
+ * tells a recovered store in the same words. Times are milliseconds by the store's clock, but for that of a message, which
+ * is the system's.
  */
 export interface Changes {
   /** A message enters the log; its payload has a character for each byte. */
@@ -100,7 +101,8 @@ export type Restore = { readonly [Name in RestoredName]: (...columns: Restored[N
  * `epoch` names the numbering; `mark` is above all numbers given so far, `last` the highest in the log; `clean` is 1 when the
  * last gateway stored all it had. Up to `trimmed` all but the latest of each topic may be gone, up to `thinned` messages of a
  * device that had more than its share. Before the numbers `restart` and `overload` messages of QoS 0 may be missing, which a crash took or the disk could not.
- * `damaged` is the highest number of a message that the disk has damaged.
+ * `damaged` is the highest number of a message that the disk has damaged. `time` and `wall` say how late it was by the store's clock
+ * and by the system's, at the same moment.
  */
 export type MetaKey =
   | 'epoch'
@@ -112,3 +114,5 @@ export type MetaKey =
   | 'restart'
   | 'overload'
   | 'damaged'
+  | 'time'
+  | 'wall'

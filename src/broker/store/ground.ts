@@ -10,7 +10,7 @@ export interface Ground {
   /** Counts what is in memory for each device. */
   readonly memory: Ledger
   readonly onDamage: OnDamage
-  /** Milliseconds since the Unix epoch. */
+  /** Milliseconds by the store's clock. */
   now(): number
   readonly ids: Ids
 }

@@ -25,6 +25,8 @@ export interface Limits {
   readonly sessionExpiry: number
   /** How long a message waits to be sent. */
   readonly messageExpiry: number
+  /** The most that the time without a gateway counts for what waits. */
+  readonly countedDowntime: number
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -42,6 +44,7 @@ export const DEFAULT_LIMITS: Limits = {
   arrivalsPerDevice: 65_535,
   sessionExpiry: (7 * DAY) / 1000,
   messageExpiry: 7 * DAY,
+  countedDowntime: DAY,
 }
 
 export type BoundReason =

@@ -23,7 +23,7 @@ const MOST_WAITING_BYTES = 16 * 1024 * 1024
 export const BLOCK = 2 ** 32
 
 /** Every message once, by its number. */
-export function createLog({ journal, onBound, onDamage }: Ground) {
+export function createLog({ journal, onBound, onDamage, now }: Ground) {
   const meta = new Map<MetaKey, string>()
   const numberOf = (key: MetaKey) => Number(meta.get(key) ?? 0)
   let epoch = randomBytes(6).toString('hex')
@@ -114,6 +114,10 @@ export function createLog({ journal, onBound, onDamage }: Ground) {
   }
 
   return {
+    /** A number of `meta`; 0 where there is none. */
+    restored: numberOf,
+    /** By the store's clock. */
+    now,
     restoreMeta: (key: MetaKey, value: string) => void meta.set(key, value),
     /** Starts to give numbers, above all that were given before. Resolves once that is stored. */
     async begin(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import { type CheckedRow, soundRow } from './checksum.ts'
+import { LOG_COLUMNS } from './sqlite-statements.ts'
 
 const SQLITE_FULL = 13
 
@@ -48,29 +49,32 @@ function copyTable(table: string, from: DatabaseSync, to: DatabaseSync): boolean
 }
 
 function salvageLog(from: DatabaseSync, to: DatabaseSync): Omit<Salvaged, 'tables'> {
-  const columns = columnsOf(to, 'log').map(({ name }) => name)
-  const insert = inserting(to, 'log', columns.length)
+  const insert = to.prepare(
+    `INSERT OR IGNORE INTO log (${LOG_COLUMNS}, stored) VALUES (${Array(11).fill('?').join(', ')})`,
+  )
   const damaged: number[] = []
   const holes: [number, number][] = []
   let kept = 0
   let reached = Number.MIN_SAFE_INTEGER
 
-  function take(row: CheckedRow): void {
+  function take(found: unknown): void {
+    const stored = (found as unknown[]).at(-1)
+    const row = (found as unknown[]).slice(0, -1) as CheckedRow
     const [number] = row
     reached = number
     if (soundRow(row)) {
-      insert.run(...(row as SQLInputValue[]))
+      insert.run(...row, stored as number | null)
       kept += 1
     } else damaged.push(number)
   }
 
   const next = attempt(() =>
-    prepare(from, `SELECT ${columns.join(', ')} FROM log WHERE number > ? ORDER BY number`),
+    prepare(from, `SELECT ${LOG_COLUMNS}, stored FROM log WHERE number > ? ORDER BY number`),
   )?.value
   if (!next) return { kept, damaged, holes: [[0, Number.MAX_SAFE_INTEGER]] }
   for (;;) {
     const isDone = attempt(() => {
-      for (const row of next.iterate(reached) as Iterable<unknown>) take(row as CheckedRow)
+      for (const row of next.iterate(reached) as Iterable<unknown>) take(row)
     })
     if (isDone !== null) return { kept, damaged, holes }
     const after = nextReadable(next, reached)

@@ -1,11 +1,14 @@
 import type { ChangeName, RestoredName } from './changes.ts'
 
-/** Times are milliseconds since the Unix epoch. */
+/**
+ * Times are milliseconds by the store's clock, but for the `time` of a message, which is the system's. `stored` is when a message came
+ * into the log.
+ */
 export const CREATE_TABLES = `
   CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
   CREATE TABLE log (
     number INTEGER PRIMARY KEY, topic TEXT, payload BLOB, qos INTEGER, retain INTEGER, device TEXT,
-    time INTEGER, properties TEXT, expires INTEGER, checksum INTEGER);
+    time INTEGER, properties TEXT, expires INTEGER, stored INTEGER, checksum INTEGER);
   CREATE INDEX log_by_topic ON log (topic, number);
   CREATE TABLE retained (topic TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID;
   CREATE TABLE sessions (
@@ -64,12 +67,12 @@ export const UPGRADES: readonly string[] = [
    DROP TABLE messages;
    CREATE INDEX queue_by_message ON queue (message);`,
   // rows that are there already stay as they are: to sum them up takes longer than a start may
-  'ALTER TABLE log ADD COLUMN checksum INTEGER;',
+  'ALTER TABLE log ADD COLUMN stored INTEGER; ALTER TABLE log ADD COLUMN checksum INTEGER;',
 ]
 
 /** How each change is written. Every statement may run again: a change is retried until it is stored. */
 export const WRITE: Record<ChangeName, string> = {
-  append: 'REPLACE INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  append: 'REPLACE INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   meta: 'REPLACE INTO meta VALUES (?, ?)',
   retain: 'REPLACE INTO retained VALUES (?, ?)',
   unretain: 'DELETE FROM retained WHERE topic = ?',
@@ -101,7 +104,7 @@ export const CLEAN_UP = `
   DELETE FROM incoming WHERE client NOT IN (SELECT client FROM sessions);`
 
 /** As `CheckedRow` has them. */
-const LOG_COLUMNS =
+export const LOG_COLUMNS =
   'number, topic, payload, qos, retain, device, time, properties, expires, checksum'
 
 const IN_RANGE = 'number > ? AND number <= ?'

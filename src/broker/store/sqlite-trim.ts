@@ -14,6 +14,7 @@ export interface Trim {
 export interface Row {
   readonly number: number
   readonly device: string | null
+  /** When it was stored, by the clock that `now` is of. */
   readonly time: number
   readonly bytes: number
   /** Whether it is retained or waits in a queue. */
@@ -33,7 +34,7 @@ const SWEEP_MS = 1_000
 const RELIEF = 7 / 8
 
 const ROWS = `
-  SELECT number, device, time, ${ROW_BYTES},
+  SELECT number, device, coalesce(stored, time), ${ROW_BYTES},
     EXISTS (SELECT 1 FROM retained r WHERE r.topic = log.topic AND r.number = log.number)
       OR EXISTS (SELECT 1 FROM queue WHERE message = log.number),
     NOT EXISTS (SELECT 1 FROM log newer WHERE newer.topic = log.topic AND newer.number > log.number)

@@ -56,6 +56,7 @@ function open(port: MessagePort, options: WorkerData): void {
   const split = createLogSplitter(db)
   const trim = reading(() => createTrim(db, options.retention))
   const position = keepPosition(db, options.directory, file, options.fsync)
+  const clock = createHeardClock()
   const closing = new AbortController()
   let copying: Promise<void> | undefined
 
@@ -97,9 +98,12 @@ function open(port: MessagePort, options: WorkerData): void {
   }
 
   function commit(changes: readonly Change[]): void {
+    for (const change of changes) if (isTime(change)) clock.set(Number(change[2]))
     db.exec('BEGIN')
     try {
-      for (const [name, ...columns] of changes) write.get(name)?.run(...toInput(name, columns))
+      const time = clock.now()
+      for (const [name, ...columns] of changes)
+        write.get(name)?.run(...toInput(name, columns, time))
       db.exec('COMMIT')
       // numbers are given once this is stored, and a power cut must not make them be given again
       if (options.fsync === 'interval' && changes.some(isMark)) flush()
@@ -132,7 +136,8 @@ function open(port: MessagePort, options: WorkerData): void {
   }
 
   function trimLog(): void {
-    const isMore = trim.step(Date.now())
+    if (!clock.isSet()) return
+    const isMore = trim.step(clock.now())
     port.postMessage({ log: trim.state() } satisfies Reply)
     const { entries } = trim.usage.total
     const pause = entries > lastEntries ? SHORT_PAUSE_MS : TRIM_PAUSE_MS
@@ -198,16 +203,36 @@ function open(port: MessagePort, options: WorkerData): void {
   })
 }
 
+/** The clock of the store, as the other thread tells it now and then. */
+function createHeardClock() {
+  let offset: number | null = null
+  return {
+    isSet: () => offset !== null,
+    set(time: number): void {
+      offset = time - performance.now()
+    },
+    now: () => Math.floor((offset ?? performance.timeOrigin) + performance.now()),
+  }
+}
+
+function isTime(change: Change): change is readonly ['meta', 'time', string] {
+  return change[0] === 'meta' && change[1] === 'time'
+}
+
 function isMark([name, key]: Change): boolean {
   return name === 'meta' && key === 'mark'
 }
 
-/** An appended message with its payload as the bytes that its characters stand for, and with its checksum. */
-export function toInput(name: string, columns: readonly unknown[]): SQLInputValue[] {
+/** An appended message with its payload as the bytes that its characters stand for, its time and its checksum. */
+export function toInput(
+  name: string,
+  columns: readonly unknown[],
+  stored: number,
+): SQLInputValue[] {
   if (name !== 'append') return columns as SQLInputValue[]
   const [number, topic, characters, ...rest] = columns as Changes['append']
   const row: LogRow = [number, topic, Buffer.from(characters, 'latin1'), ...rest]
-  return [...row, checksumOf(row)]
+  return [...row, stored, checksumOf(row)]
 }
 
 const LISTED = 10

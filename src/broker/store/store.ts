@@ -2,6 +2,7 @@ import { createUnlimitedLedger, type Ledger } from '../../budget/ledger.ts'
 import type { Delivery } from '../broker.ts'
 import type { Arrival, Session } from '../session.ts'
 import type { Change, Restore } from './changes.ts'
+import { createClock } from './clock.ts'
 import { createIds, type Ground } from './ground.ts'
 import { createIncoming } from './incoming.ts'
 import type { Journal } from './journal.ts'
@@ -20,8 +21,10 @@ export interface StoreOptions {
   readonly onDamage?: OnDamage
   /** What a client may do, by its device and its client id. */
   readonly accessOf: AccessOf
-  /** Milliseconds since the Unix epoch; a test's own clock. */
+  /** Milliseconds since the Unix epoch, as the system says; a test's own clock. */
   readonly now?: () => number
+  /** Milliseconds that pass evenly, whatever the system's clock is set to. */
+  readonly steady?: () => number
 }
 
 export type Store = Awaited<ReturnType<typeof openStore>>
@@ -37,17 +40,24 @@ export async function openStore({
   memory = createUnlimitedLedger(),
   onDamage = () => {},
   accessOf,
-  now = Date.now,
+  now: wall = Date.now,
+  steady = () => performance.now(),
 }: StoreOptions) {
+  const allLimits = { ...DEFAULT_LIMITS, ...limits }
+  const clock = createClock({ wall, steady, mostStopped: allLimits.countedDowntime })
   const ground: Ground = {
-    journal,
-    limits: { ...DEFAULT_LIMITS, ...limits },
+    journal: { ...journal, append: (changes) => journal.append(withTime(changes)) },
+    limits: allLimits,
     onBound,
     memory,
     onDamage,
-    now,
+    now: clock.now,
     ids: createIds(),
   }
+  function withTime(changes: readonly Change[]): readonly Change[] {
+    return changes.length > 0 && clock.isDue() ? [...changes, ...clock.marks()] : changes
+  }
+
   const log = createLog(ground)
   const retained = createRetained(ground)
   const sessions = createSessions(ground, accessOf)
@@ -75,6 +85,7 @@ export async function openStore({
     await journal.close()
     throw error
   }
+  clock.start(log.restored)
   queueing.messages.endRestore()
   sessions.endRestore()
   await log.begin()
@@ -112,7 +123,10 @@ export async function openStore({
     expireMessages(): void {
       retained.expire()
       for (const session of sessions.all()) queueing.expire(session)
+      if (clock.isOverdue()) journal.later('time', ...clock.marks())
     },
+    /** Milliseconds by the clock that messages and sessions expire by. */
+    now: clock.now,
     noteExpiredSession: () => onBound('session_expired', 1),
     stats: () => ({
       sessions: sessions.size,
@@ -131,6 +145,7 @@ export async function openStore({
     },
     /** Stores what waits and closes the journal; may be called again. */
     async close(): Promise<void> {
+      journal.later('time', ...clock.marks())
       await log.end()
       await journal.close()
     },

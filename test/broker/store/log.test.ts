@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
-import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, mock, test } from 'node:test'
 import type { Delivery } from '../../../src/broker/broker.ts'
-import { createTally, openFile, openManual, temporaryDirectory } from './stores.ts'
+import { copyOf, createTally, openFile, openManual, temporaryDirectory } from './stores.ts'
 import type { TestBroker } from './test-broker.ts'
 
 const MIB = 1024 * 1024
@@ -35,13 +34,6 @@ async function readAll(
 
 const payloads = (deliveries: readonly Delivery[]) =>
   deliveries.map(({ payload }) => String(payload))
-
-/** What kill -9 would leave of a store that is open. */
-function copyOf(directory: string): string {
-  const copy = temporaryDirectory()
-  cpSync(directory, copy, { recursive: true })
-  return copy
-}
 
 describe('the log', () => {
   test('has every message once, in the order and with the number of its handing on', async () => {

@@ -8,7 +8,7 @@ import { openSqliteJournal } from '../../../src/broker/store/sqlite-journal.ts'
 import { type Repair, repairStore } from '../../../src/broker/store/sqlite-repair.ts'
 import { stoppedStoreInfo } from '../../../src/broker/store/sqlite-stopped.ts'
 import { UsageError } from '../../../src/errors.ts'
-import { openFile, temporaryDirectory } from './stores.ts'
+import { copyOf, openFile, temporaryDirectory } from './stores.ts'
 import { openOn, type TestBroker } from './test-broker.ts'
 
 const MESSAGES = 200
@@ -33,12 +33,6 @@ async function killed(fsync: Fsync = 'always'): Promise<{ directory: string; old
   const left = copyOf(directory)
   await at.broker.close()
   return { directory: left, older }
-}
-
-function copyOf(directory: string): string {
-  const copy = temporaryDirectory()
-  cpSync(directory, copy, { recursive: true })
-  return copy
 }
 
 function filesIn(directory: string): Record<string, string> {

@@ -125,6 +125,8 @@ export function writeOldStore(file: string, schema: OldSchema, now: number): voi
 /** Makes of a store what the gateways of schema 4 left. */
 export function asSchema4(file: string): void {
   const db = new DatabaseSync(file)
-  db.exec('ALTER TABLE log DROP COLUMN checksum; PRAGMA user_version = 4')
+  db.exec(
+    'ALTER TABLE log DROP COLUMN checksum; ALTER TABLE log DROP COLUMN stored; PRAGMA user_version = 4',
+  )
   db.close()
 }

@@ -40,7 +40,9 @@ export async function openOn(
 ): Promise<TestBroker> {
   const acl = aclOf(rules)
   const accessOf = (user: string, clientId: string) => createAccess(acl, { user, clientId })
-  const store = await openStore({ ...settings, journal, accessOf })
+  // time passes as the test's clock says
+  const steady = settings.now ?? Date.now
+  const store = await openStore({ steady, ...settings, journal, accessOf })
   const broker = openEmbedded({ store, log: pino({ level: 'silent' }) })
   return {
     broker,

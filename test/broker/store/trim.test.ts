@@ -100,6 +100,16 @@ describe('trimming the log', () => {
     assert.equal(trim.usage.total.entries, 2)
   })
 
+  it('goes by when a message was stored, whatever the clock said then', () => {
+    const { db, numbers } = openLog([{ age: 30 * DAY }, { age: -30 * DAY }, { age: 0 }])
+    db.prepare('UPDATE log SET stored = ?').run(NOW - DAY)
+    const trim = createTrim(db, RETENTION)
+    run(trim)
+    assert.deepEqual(numbers(), [1, 2, 3])
+    run(trim, 7 * DAY)
+    assert.deepEqual(numbers(), [3])
+  })
+
   it('keeps what is retained or waits in a queue for as long as it does', () => {
     const { db, numbers } = openLog([
       { age: 40 * DAY },

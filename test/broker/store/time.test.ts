@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { copyOf, KINDS, openFile, temporaryDirectory } from './stores.ts'
+import type { TestBroker } from './test-broker.ts'
+
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+const DAY = 24 * HOUR
+const START = 1_800_000_000_000
+
+/** A clock that tells how much time passes, and one that somebody can set besides. */
+function createClocks() {
+  let passed = 0
+  let wall = START
+  return {
+    settings: { now: () => wall, steady: () => passed },
+    set(by: number): void {
+      wall += by
+    },
+    pass(by: number): void {
+      passed += by
+      wall += by
+    },
+  }
+}
+
+/** A session that has left, with an hour and a message to wait; a message that expires in an hour; and one that is retained for that long. */
+async function leave({ store, connect, publish }: TestBroker): Promise<void> {
+  const client = await connect('a', { expiry: HOUR / 1000 })
+  await client.subscribe('#', 1)
+  client.leave()
+  const expires = store.now() + HOUR
+  await publish('x', 'until then', { expires })
+  await publish('x', 'waits')
+  await publish('retained', 'retained', { expires, retain: true })
+}
+
+async function leftIn({ store, broker }: TestBroker): Promise<unknown> {
+  store.expireMessages()
+  const session = store.sessions.find('a')
+  if (!session || store.sessions.isExpired(session)) return 'no session'
+  const queued = session.queue.admitted().map(({ message }) => String(message?.payload))
+  return [...queued, (await broker.retained('#')).length]
+}
+
+const ALL = ['until then', 'waits', 'retained', 1]
+
+for (const { name, open } of KINDS)
+  describe(`a clock that is set, ${name}`, () => {
+    for (const [what, by] of [
+      ['forward', 30 * DAY],
+      ['back', -30 * DAY],
+    ] as const)
+      test(`${what} by 30 days drops nothing that waited for seconds`, async () => {
+        const { settings, set, pass } = createClocks()
+        const at = await open(settings)
+        await leave(at)
+        pass(10_000)
+        set(by)
+        assert.deepEqual(await leftIn(at), ALL)
+        pass(HOUR - 10_001)
+        assert.deepEqual(await leftIn(at), ALL)
+        pass(1)
+        assert.equal(await leftIn(at), 'no session')
+        const client = await at.connect('a')
+        assert.deepEqual([client.isPresent, await at.broker.retained('#')], [false, []])
+      })
+  })
+
+describe('time over a restart', () => {
+  const limits = { countedDowntime: 40 * MINUTE }
+
+  test('goes on by the clock, but for no longer than is trusted', async () => {
+    const { settings, set } = createClocks()
+    const directory = temporaryDirectory()
+    const first = await openFile(directory, { ...settings, limits })
+    await leave(first)
+    await first.broker.close()
+
+    set(30 * DAY)
+    const second = await openFile(directory, { ...settings, limits })
+    assert.deepEqual(await leftIn(second), ALL)
+    await second.broker.close()
+
+    // the clock is right now, and 20 more minutes make an hour
+    set(20 * MINUTE)
+    assert.equal(await leftIn(await openFile(directory, { ...settings, limits })), 'no session')
+  })
+
+  test('does not go back where the clock was set back', async () => {
+    const { settings, set, pass } = createClocks()
+    const directory = temporaryDirectory()
+    const first = await openFile(directory, { ...settings, limits })
+    await leave(first)
+    pass(HOUR / 2)
+    await first.broker.close()
+    set(-30 * DAY)
+    const second = await openFile(directory, { ...settings, limits })
+    pass(HOUR / 2 - 1)
+    assert.deepEqual(await leftIn(second), ALL)
+    pass(1)
+    assert.equal(await leftIn(second), 'no session')
+  })
+
+  test('goes on after a crash from the last commit, or a minute before it', async () => {
+    const { settings, pass, set } = createClocks()
+    const directory = temporaryDirectory()
+    const first = await openFile(directory, { ...settings, limits })
+    await leave(first)
+    pass(30 * MINUTE)
+    await first.publish('y', 'the clock is stored with this')
+    const left = copyOf(directory)
+    set(30 * DAY)
+    const second = await openFile(left, { ...settings, limits: { countedDowntime: 0 } })
+    pass(HOUR / 2 - 1)
+    assert.notEqual(await leftIn(second), 'no session')
+    pass(1)
+    assert.equal(await leftIn(second), 'no session')
+  })
+})
