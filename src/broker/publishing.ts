@@ -4,7 +4,14 @@ import type { Delivery } from './broker.ts'
 import { chooseMember, type Group } from './groups.ts'
 import { createLine } from './line.ts'
 import { createNumbers } from './numbers.ts'
-import { type Route, type RouteMatch, type Routing, toLocalMatch, toMatch } from './routing.ts'
+import {
+  type Cohort,
+  type Route,
+  type RouteMatch,
+  type Routing,
+  toLocalMatch,
+  toMatch,
+} from './routing.ts'
 import type { Arrival, Origin, Session } from './session.ts'
 import type { Receiver } from './store/queueing.ts'
 import type { Store } from './store/store.ts'
@@ -18,6 +25,14 @@ export interface Publishing {
 
 const NOBODY: readonly [] = []
 
+/** In whose queues a message is stored. */
+interface Queued {
+  readonly receivers: readonly Receiver[]
+  readonly cohorts: readonly Cohort[]
+}
+
+const NOT_QUEUED: Queued = { receivers: NOBODY, cohorts: NOBODY }
+
 /** The way of every message from whoever published it into the log and to everybody who asked for it. */
 export function createPublishing(store: Store, routing: Routing, log: Logger): Publishing {
   const line = createLine()
@@ -29,19 +44,24 @@ export function createPublishing(store: Store, routing: Routing, log: Logger): P
     const { topic, qos, retain } = message
     const route = routing.of(topic)
     const chosen = route.groups.length > 0 ? choose(route.groups, message) : NOBODY
-    const receivers =
-      qos > 0 && route.hasStored ? receiversOf(route.matches, chosen, message, origin) : NOBODY
+    const queued: Queued =
+      qos > 0 && route.hasStored
+        ? { receivers: receiversOf(route.others, chosen, message, origin), cohorts: route.cohorts }
+        : NOT_QUEUED
     const isStored =
-      retain || receivers.length > 0 || arrivalOf(origin) !== null || (qos > 0 && store.isDurable)
+      retain ||
+      queued.receivers.length + queued.cohorts.length > 0 ||
+      arrivalOf(origin) !== null ||
+      (qos > 0 && store.isDurable)
     const number = isStored || line.has(topic) ? undefined : numbers.next()
     if (number !== undefined) {
       const delivery = toDelivery(message, number)
-      handOn(delivery, route, chosen, receivers, origin)
+      handOn(delivery, route, chosen, queued, origin)
       store.log.note(delivery)
       return undefined
     }
     underway += 1
-    return publishInLine(message, isStored, chosen, receivers, origin).finally(() => {
+    return publishInLine(message, isStored, chosen, queued, origin).finally(() => {
       underway -= 1
       if (underway === 0) whenIdle.resolve()
     })
@@ -51,14 +71,15 @@ export function createPublishing(store: Store, routing: Routing, log: Logger): P
     message: Message,
     isStored: boolean,
     chosen: readonly RouteMatch[],
-    receivers: readonly Receiver[],
+    queued: Queued,
     origin: Origin | null,
   ): Promise<void> {
     const delivery = toDelivery(message, numbers.reserve())
     const turn = line.join(message.topic)
     if (isStored) {
       try {
-        await store.storeMessage(delivery, receivers, arrivalOf(origin))
+        const { receivers, cohorts } = queued
+        await store.storeMessage(delivery, receivers, arrivalOf(origin), cohorts)
       } catch (error) {
         turn.leave(() => numbers.settle(delivery.sequence))
         throw error
@@ -67,7 +88,7 @@ export function createPublishing(store: Store, routing: Routing, log: Logger): P
     await new Promise<void>((resolve) =>
       turn.ready(() => {
         numbers.settle(delivery.sequence)
-        handOn(delivery, routing.of(message.topic), chosen, receivers, origin)
+        handOn(delivery, routing.of(message.topic), chosen, queued, origin)
         if (!isStored) store.log.note(delivery)
         resolve()
       }),
@@ -86,7 +107,7 @@ export function createPublishing(store: Store, routing: Routing, log: Logger): P
     delivery: Delivery,
     route: Route,
     chosen: readonly RouteMatch[],
-    receivers: readonly Receiver[],
+    queued: Queued,
     origin: Origin | null,
   ): void {
     store.log.passed(delivery.sequence)
@@ -98,9 +119,12 @@ export function createPublishing(store: Store, routing: Routing, log: Logger): P
         log.error({ err: error }, 'a subscriber inside the gateway failed')
       }
     }
-    const queued = receivers.length > 0 ? toQueued(receivers) : null
-    for (const match of route.matches) handTo(match, delivery, queued, origin)
-    for (const match of chosen) handTo(stillThere(match, delivery), delivery, queued, origin)
+    const waits = toWaits(queued)
+    for (const match of route.others) handTo(match, delivery, waits, origin)
+    for (const cohort of route.cohorts)
+      for (const match of cohort.now(store.sessions.version()).connected)
+        handTo(match, delivery, waits, origin)
+    for (const match of chosen) handTo(stillThere(match, delivery), delivery, waits, origin)
   }
 
   /** The match, or another member's if its session has ended while the message was being stored. */
@@ -113,14 +137,14 @@ export function createPublishing(store: Store, routing: Routing, log: Logger): P
   function handTo(
     match: RouteMatch,
     delivery: Delivery,
-    queued: ReadonlySet<Session | Group> | null,
+    waits: Waits | null,
     origin: Origin | null,
   ): void {
     const { session } = match
     const { link } = session
     if (link === null) return
     // it waits in the queue by now
-    if (queued?.has(match.group ?? session)) {
+    if (waits?.(match)) {
       link.wake()
       return
     }
@@ -166,9 +190,15 @@ function receiversOf(
   return receivers
 }
 
-/** By session, and by group where that chose the session. */
-function toQueued(receivers: readonly Receiver[]): ReadonlySet<Session | Group> {
-  return new Set(receivers.map(({ match }) => match.group ?? match.session))
+/** Whether a message is in the queue of a match. */
+type Waits = (match: RouteMatch) => boolean
+
+function toWaits({ receivers, cohorts }: Queued): Waits | null {
+  if (receivers.length + cohorts.length === 0) return null
+  // by session, and by group where that chose the session
+  const those = new Set<Session | Group>(receivers.map(({ match }) => match.group ?? match.session))
+  return ({ group, session }) =>
+    those.has(group ?? session) || (group === null && cohorts.some((cohort) => cohort.has(session)))
 }
 
 // field by field: every message passes here, and spreading takes longer

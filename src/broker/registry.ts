@@ -87,7 +87,7 @@ export function createRegistry(store: Store, routing: Routing, log: Logger): Reg
     if (isCancelled) wills.remove(waiting)
     session.link = link
     session.expiry = expiry
-    session.queue.rewind()
+    queueing.resume(session)
     sessions.touch(session)
     try {
       if (will) await keepWill(session, link, will)

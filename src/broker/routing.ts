@@ -3,6 +3,7 @@ import { createTopicTrie } from '../topic/trie.ts'
 import type { Delivery } from './broker.ts'
 import { createGroup, type Group } from './groups.ts'
 import type { Match, Session, Subscription } from './session.ts'
+import type { Audience } from './store/bundles.ts'
 
 /** A subscriber inside the gateway. */
 export type Listener = (delivery: Delivery) => void
@@ -13,9 +14,30 @@ export interface Route {
   /** One for each session, whichever of its filters cover the topic. */
   readonly matches: readonly RouteMatch[]
   readonly groups: readonly Group[]
+  /** Those matches again that come in large numbers and are alike; and the other ones. */
+  readonly cohorts: readonly Cohort[]
+  readonly others: readonly RouteMatch[]
   /** Whether QoS 1 and 2 may have to be stored for a session. */
   readonly hasStored: boolean
 }
+
+/** Many stored sessions that get a topic's messages alike: while they are away, those are stored for all of them at once. */
+export interface Cohort extends Pick<Match, 'qos' | 'retainAsPublished' | 'identifiers'> {
+  readonly matches: readonly RouteMatch[]
+  has(session: Session): boolean
+  /** Who is there and who is away; `version` is another one when that has changed. */
+  now(version: number): Members
+}
+
+export interface Members {
+  readonly connected: readonly RouteMatch[]
+  readonly away: readonly RouteMatch[]
+  /** Those who get bundles now, null for nobody; and the rest of the cohort. */
+  bundled: { readonly audience: Audience | null; readonly apart: readonly RouteMatch[] } | null
+}
+
+/** So many sessions are a cohort. */
+const COHORT = 8
 
 export interface RouteMatch extends Match {
   /** The subscriptions that do not want what their own client published. */
@@ -130,13 +152,57 @@ function toRoute(interests: readonly Interest[], listeningToAll: Iterable<Listen
   const listeners = new Set(listeningToAll)
   for (const interest of interests)
     for (const listener of interest.listeners) listeners.add(listener)
+  const cohorts = matches.length < COHORT ? [] : toCohorts(matches)
   return {
     listeners: [...listeners],
     matches,
     groups,
+    cohorts,
+    others:
+      cohorts.length === 0
+        ? matches
+        : matches.filter(({ session }) => !cohorts.some((cohort) => cohort.has(session))),
     hasStored:
       matches.some(({ session, qos }) => session.isStored && qos > 0) ||
       groups.some((group) => group.members().some(({ session }) => session.isStored)),
+  }
+}
+
+function toCohorts(matches: readonly RouteMatch[]): Cohort[] {
+  const alike = Map.groupBy(
+    matches.filter(
+      ({ session, qos, notLocal }) => session.isStored && qos > 0 && notLocal.length === 0,
+    ),
+    ({ qos, retainAsPublished, identifiers }) => `${qos} ${retainAsPublished} ${identifiers}`,
+  )
+  return [...alike.values()]
+    .filter(({ length }) => length >= COHORT)
+    .map((members) => {
+      const { qos, retainAsPublished, identifiers } = members[0] as RouteMatch
+      const sessions = new Set(members.map(({ session }) => session))
+      return {
+        qos,
+        retainAsPublished,
+        identifiers,
+        matches: members,
+        has: (session: Session) => sessions.has(session),
+        now: createNow(members),
+      }
+    })
+}
+
+function createNow(matches: readonly RouteMatch[]): Cohort['now'] {
+  let found: Members | undefined
+  let at = 0
+  return (version) => {
+    if (found && at === version) return found
+    at = version
+    found = {
+      connected: matches.filter(({ session }) => session.link !== null),
+      away: matches.filter(({ session }) => session.link === null && !session.isClosed),
+      bundled: null,
+    }
+    return found
   }
 }
 

@@ -3,6 +3,7 @@ import type { Hold } from '../budget/ledger.ts'
 import type { Message, Qos } from '../topic/message.ts'
 import type { Delivery } from './broker.ts'
 import type { Group } from './groups.ts'
+import type { Audience } from './store/bundles.ts'
 import type { Queue } from './store/queue.ts'
 
 /** How a client wants what a filter covers. */
@@ -96,6 +97,16 @@ export interface Arrival {
   stored: Promise<void> | null
 }
 
+/** What waits in bundles for a session that is away. */
+export interface Away {
+  /** Those that have a copy for it. */
+  readonly audiences: Set<Audience>
+  /** Up to this bundle no copy waits any more: it is gone, or in the queue. */
+  mark: number
+  /** The copies of all bundles before this one are gone, but for those that have rows of their own. */
+  floor: number
+}
+
 /** What the broker keeps for a client: as long as it is connected, and for `expiry` seconds after that. */
 export interface Session {
   readonly id: number
@@ -117,6 +128,7 @@ export interface Session {
   link: Link | null
   /** When its last connection ended or, as long as it is connected, began. */
   lastSeen: number
+  readonly away: Away
   isClosed: boolean
 }
 

@@ -26,6 +26,8 @@ export interface Changes {
   retain: [topic: string, number: number]
   unretain: [topic: string]
   session: [id: number, client: string, lastSeen: number, connected: Flag, expirySeconds: number]
+  /** The copies that a session has of bundles below an id are gone. */
+  floor: [floor: number, session: number]
   touch: [lastSeen: number, connected: Flag, expirySeconds: number, id: number]
   dropSession: [id: number]
   subscribe: [session: number, filter: string, qos: Qos, options: string]
@@ -34,7 +36,7 @@ export interface Changes {
   /** Without a message it is a PUBREL that waits for its PUBCOMP. */
   enqueue: [
     id: number,
-    session: number,
+    session: number | null,
     message: number | null,
     qos: Qos,
     packetId: number | null,
@@ -42,6 +44,25 @@ export interface Changes {
     identifiers: string | null,
     since: number,
   ]
+  /** The numbers of sessions, in the order of their copies. */
+  audience: [id: number, sessions: string]
+  dropAudience: [id: number]
+  /** Copies of one message, with ids from the first to the last; a row of the queue goes before one of these. */
+  bundle: [
+    id: number,
+    last: number,
+    audience: number,
+    message: number,
+    qos: Qos,
+    retain: Flag,
+    identifiers: string | null,
+    since: number,
+  ]
+  dropBundle: [id: number]
+  /** One copy of a bundle is gone. */
+  takeCopy: [id: number]
+  /** Forgets what became of a bundle's copies. */
+  dropCopies: [first: number, last: number]
   sent: [packetId: number, id: number]
   released: [packetId: number, id: number]
   dequeue: [id: number]
@@ -84,10 +105,13 @@ export type LogRow = [
 /** What a recovered store is told, in an order in which each finds what it refers to. */
 export interface Restored {
   meta: Changes['meta']
-  session: Changes['session']
+  session: [...Changes['session'], floor?: number]
   subscribe: Changes['subscribe']
   /** Those that wait in queues. */
   message: LogRow
+  audience: Changes['audience']
+  bundle: Changes['bundle']
+  /** Without a session it is a copy of a bundle, and gone. */
   enqueue: Changes['enqueue']
   receive: Changes['receive']
   will: Changes['will']

@@ -18,6 +18,8 @@ export interface Ground {
 /** Numbers that only grow, also across restarts: order in the store is theirs. */
 export interface Ids {
   next(): number
+  /** The first of so many, one after the other. */
+  take(count: number): number
   /** Later numbers are greater than this one. */
   passed(id: number): void
 }
@@ -26,6 +28,10 @@ export function createIds(): Ids {
   let last = 0
   return {
     next: () => ++last,
+    take(count) {
+      last += count
+      return last - count + 1
+    },
     passed: (id) => {
       last = Math.max(last, id)
     },

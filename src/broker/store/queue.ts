@@ -1,5 +1,6 @@
 import type { Delivery } from '../broker.ts'
 import type { Group } from '../groups.ts'
+import type { Bundle } from './bundles.ts'
 import { createFifo } from './fifo.ts'
 import type { Held } from './messages.ts'
 
@@ -19,6 +20,8 @@ export interface Entry {
   message: Delivery | null
   /** What the store holds of the message; null in a session that ends with its connection. */
   readonly held: Held | null
+  /** What it was a copy of, where that has no row of its own in the store. */
+  readonly bundle: Bundle | null
   /** When it came into the queue, in milliseconds since the Unix epoch. */
   readonly since: number
   /** Bytes counted for it as long as it has its message. */
@@ -63,6 +66,10 @@ export interface Queue {
   oldestUnsent(): Entry | undefined
   /** The unsent ones whose message has expired, at a time in milliseconds since the Unix epoch. */
   expired(time: number): Entry[]
+  /** Counts copies of bundles, which wait for the session to come back; less of them where it is negative. */
+  count(copies: number, bytes: number): void
+  /** Admits entries that may be older than those that wait to be sent. */
+  admitInOrder(entries: readonly Entry[]): void
   /** Those that were sent, then those that wait for it. */
   admitted(): Entry[]
   all(): Entry[]
@@ -71,7 +78,9 @@ export interface Queue {
 /** `share` is what the queues of one device have together; this one keeps its part of it right. */
 export function createQueue(share: { bytes: number }): Queue {
   const reserved = new Set<Entry>()
-  const unsent = createFifo<Entry>()
+  let unsent = createFifo<Entry>()
+  // in bundles
+  let waiting = 0
   const sent = new Map<number, Entry>()
   // sent on an earlier connection and not yet on this one
   let repeats = createFifo<Entry>()
@@ -103,8 +112,16 @@ export function createQueue(share: { bytes: number }): Queue {
     return lastPacketId
   }
 
+  function admit(entry: Entry): void {
+    if (!reserved.delete(entry) && entry.message) grow(entry.bytes)
+    if (entry.packetId === 0) {
+      unsent.add(entry)
+      soonest = Math.min(soonest, expiryOf(entry))
+    } else sent.set(entry.packetId, entry)
+  }
+
   return {
-    length: () => reserved.size + unsent.size() + sent.size,
+    length: () => reserved.size + unsent.size() + sent.size + waiting,
     unsent: () => unsent.size(),
     bytes: () => bytes,
     inFlight: () => sent.size - repeats.size(),
@@ -112,13 +129,7 @@ export function createQueue(share: { bytes: number }): Queue {
       reserved.add(entry)
       grow(entry.bytes)
     },
-    admit(entry) {
-      if (!reserved.delete(entry) && entry.message) grow(entry.bytes)
-      if (entry.packetId === 0) {
-        unsent.add(entry)
-        soonest = Math.min(soonest, expiryOf(entry))
-      } else sent.set(entry.packetId, entry)
-    },
+    admit,
     withhold(entry) {
       if (unsent.delete(entry)) reserved.add(entry)
     },
@@ -147,7 +158,7 @@ export function createQueue(share: { bytes: number }): Queue {
     },
     dropMessage,
     byPacketId: (packetId) => sent.get(packetId),
-    oldestUnsent: unsent.first,
+    oldestUnsent: () => unsent.first(),
     expired(time) {
       if (time < soonest) return []
       const entries = [...unsent.values()]
@@ -157,6 +168,16 @@ export function createQueue(share: { bytes: number }): Queue {
         Number.POSITIVE_INFINITY,
       )
       return entries.filter((entry) => expiryOf(entry) <= time)
+    },
+    count(copies, bytes) {
+      waiting += copies
+      grow(bytes)
+    },
+    admitInOrder(entries) {
+      const before = [...unsent.values()]
+      for (const entry of entries) admit(entry)
+      if (before.length > 0)
+        unsent = createFifo([...before, ...entries].sort((a, b) => a.id - b.id))
     },
     admitted: () => [...sent.values(), ...unsent.values()],
     all: () => [...sent.values(), ...unsent.values(), ...reserved],

@@ -1,7 +1,11 @@
 import type { Qos } from '../../topic/message.ts'
 import type { Delivery } from '../broker.ts'
+import type { Cohort } from '../routing.ts'
 import type { Match, Session } from '../session.ts'
-import type { Change } from './changes.ts'
+import { createAbsent } from './absent.ts'
+import { type Bundle, changesOf, createBundles } from './bundles.ts'
+import { createRestoredBundles } from './bundles-restored.ts'
+import type { Change, Changes } from './changes.ts'
 import type { Ground } from './ground.ts'
 import { createMessages, type Held } from './messages.ts'
 import type { Entry } from './queue.ts'
@@ -19,28 +23,36 @@ export interface Receiver {
 export function createQueueing(ground: Ground, sessions: Sessions) {
   const { journal, limits, onBound, now, ids } = ground
   const messages = createMessages()
+  const bundles = createBundles(ground, messages)
+  const absent = createAbsent(ground, sessions, bundles, makeRoom)
+  const restored = createRestoredBundles(ids, sessions, messages, bundles)
 
   /**
-   * Queues one copy for each receiver that has room and stores `changes` in the same step; resolves, to how many had room,
-   * once all are stored, and rejects when none is. The message itself is in the log, or among the changes.
+   * Queues one copy for each receiver, and each member of the cohorts, that has room and stores `changes` in the same step;
+   * resolves, to how many of the receivers had room, once all are stored, and rejects when none is. The message itself is in the
+   * log, or among the changes.
    */
   async function enqueue(
     message: Delivery,
     receivers: readonly Receiver[],
     changes: Change[],
+    cohorts: readonly Cohort[] = [],
   ): Promise<number> {
-    const places = receivers.length > 0 ? findPlaces(messages.create(message), receivers) : []
+    const { places, packed } = findRoom(message, receivers, cohorts)
     for (const [session, entry] of places) changes.push(enqueueChange(session, entry))
+    for (const bundle of packed) changes.push(...changesOf(bundle))
     if (changes.length === 0) return 0
     try {
       await journal.append(changes)
     } catch (error) {
       for (const [session, entry] of places) {
-        if (entry.held && entry.message) messages.letGo(entry.held)
+        letGo(entry)
         session.queue.remove(entry)
       }
+      for (const bundle of packed) absent.undo(bundle)
       throw error
     }
+    for (const bundle of packed) absent.settle(bundle)
     for (const [session, entry] of places) {
       // what was discarded with its session meanwhile stays so
       if (session.isClosed) continue
@@ -50,11 +62,43 @@ export function createQueueing(ground: Ground, sessions: Sessions) {
     return places.length
   }
 
-  function findPlaces(held: Held, receivers: readonly Receiver[]): [Session, Entry][] {
+  function findRoom(
+    message: Delivery,
+    receivers: readonly Receiver[],
+    cohorts: readonly Cohort[],
+  ): { places: [Session, Entry][]; packed: Bundle[] } {
+    if (receivers.length + cohorts.length === 0) return { places: [], packed: [] }
+    const held = messages.create(message)
     if (messages.bytes + held.bytes > limits.totalBytes) {
-      onBound('total_bytes', receivers.length)
-      return []
+      const members = cohorts.reduce((sum, { matches }) => sum + matches.length, 0)
+      onBound('total_bytes', receivers.length + members)
+      return { places: [], packed: [] }
     }
+    const packed: Bundle[] = []
+    const others = [...receivers]
+    for (const cohort of cohorts) {
+      const bundle = pack(held, cohort, others)
+      if (bundle) packed.push(bundle)
+    }
+    return { places: findPlaces(held, others), packed }
+  }
+
+  /** A bundle for those who are away; the rest of the cohort is added to `others`. */
+  function pack(held: Held, cohort: Cohort, others: Receiver[]): Bundle | null {
+    const { retainAsPublished, identifiers, matches } = cohort
+    const qos = Math.min(cohort.qos, held.message.qos) as 1 | 2
+    const retain = retainAsPublished && held.message.retain
+    const bytes = entryBytes(held.bytes, identifiers)
+    // what a queue refuses is found out for each
+    const isEach = limits.whenFull === 'refuse' || bytes > limits.queueBytes
+    const { audience, apart } = isEach
+      ? { audience: null, apart: matches }
+      : absent.membersOf(cohort)
+    for (const match of apart) others.push({ match, qos, retain })
+    return audience && absent.put(held, audience, { qos, retain, identifiers, bytes })
+  }
+
+  function findPlaces(held: Held, receivers: readonly Receiver[]): [Session, Entry][] {
     const places: [Session, Entry][] = []
     for (const receiver of receivers) {
       const { session } = receiver.match
@@ -85,6 +129,7 @@ export function createQueueing(ground: Ground, sessions: Sessions) {
       group,
       message,
       held,
+      bundle: null,
       since: now(),
       bytes: message === null ? 0 : entryBytes(messageBytes, identifiers),
       packetId: 0,
@@ -118,21 +163,45 @@ export function createQueueing(ground: Ground, sessions: Sessions) {
     const { queue } = session
     for (;;) {
       const tooMany = queue.length() > limits.queueMessages
-      const oldest = tooMany || queue.bytes() > limits.queueBytes ? queue.oldestUnsent() : undefined
+      const oldest = tooMany || queue.bytes() > limits.queueBytes ? oldestOf(session) : undefined
       if (!oldest) return
-      discard(session, oldest)
+      discardOldest(session, oldest)
       onBound(tooMany ? 'queue_messages' : 'queue_bytes', 1)
     }
   }
 
+  /** Of its part of the message: a bundle holds that for all its copies. */
+  function letGo({ held, message, bundle }: Entry): void {
+    if (held && message && !bundle) messages.letGo(held)
+  }
+
+  /** The oldest that was never sent. */
+  function oldestOf(session: Session): Entry | Bundle | undefined {
+    const entry = session.queue.oldestUnsent()
+    const bundle = absent.oldest(session)
+    return entry && (!bundle || entry.id < bundle.id) ? entry : bundle
+  }
+
+  function discardOldest(session: Session, oldest: Entry | Bundle): void {
+    if (!('audience' in oldest)) {
+      discard(session, oldest)
+      return
+    }
+    absent.dropOldest(session, oldest)
+  }
+
   function discard({ queue, isStored }: Session, entry: Entry): void {
-    if (entry.held && entry.message) messages.letGo(entry.held)
+    const { id, bundle } = entry
+    letGo(entry)
     queue.remove(entry)
-    if (isStored) journal.later(`queue ${entry.id}`, ['dequeue', entry.id])
+    if (bundle) {
+      journal.later(`queue ${id}`, ['takeCopy', id])
+      bundles.drop(bundle)
+    } else if (isStored) journal.later(`queue ${id}`, ['dequeue', id])
   }
 
   /** Whether the entry's message is past its time: its publisher's or, if it was never sent, this store's. */
-  function isPast({ message, held, packetId, since }: Entry): boolean {
+  function isPast({ message, held, packetId, since }: Entry | Bundle): boolean {
     if (message === null) return false
     if (message.expires !== null && message.expires <= now()) return true
     return packetId === 0 && held !== null && now() - since >= limits.messageExpiry
@@ -147,9 +216,9 @@ export function createQueueing(ground: Ground, sessions: Sessions) {
       count += 1
     }
     for (;;) {
-      const oldest = queue.oldestUnsent()
+      const oldest = oldestOf(session)
       if (!oldest || !isPast(oldest)) break
-      discard(session, oldest)
+      discardOldest(session, oldest)
       count += 1
     }
     if (count > 0) onBound('message_expired', count)
@@ -189,26 +258,74 @@ export function createQueueing(ground: Ground, sessions: Sessions) {
     sent(session: Session, entry: Entry): void {
       const isNew = entry.packetId === 0
       session.queue.sent(entry)
-      if (isNew && session.isStored)
+      if (isNew && entry.bundle) journal.later(`queue ${entry.id}`, enqueueChange(session, entry))
+      else if (isNew && session.isStored)
         journal.later(`queue ${entry.id}`, ['sent', entry.packetId, entry.id])
       // nobody comes back for it
       if (!session.isStored && !entry.group) session.queue.dropMessage(entry)
     },
     /** PUBREC came: the message is the receiver's, and the PUBREL is left. */
     release(session: Session, entry: Entry): void {
-      if (entry.held && entry.message) messages.letGo(entry.held)
+      letGo(entry)
       session.queue.dropMessage(entry)
       entry.isReleased = true
-      if (session.isStored)
+      if (entry.bundle) journal.later(`queue ${entry.id}`, enqueueChange(session, entry))
+      else if (session.isStored)
         journal.later(`queue ${entry.id}`, ['released', entry.packetId, entry.id])
     },
     expire,
     discardAll(session: Session): void {
       for (const entry of session.queue.all()) discard(session, entry)
+      absent.dropAll(session)
+    },
+    /** The client is back: what waits for it is to be sent, what was sent and not acknowledged first. */
+    resume(session: Session): void {
+      absent.storeFloor(session)
+      absent.unpack(session)
+      session.queue.rewind()
+    },
+    unpack: absent.unpack,
+    /** Drops what waits in bundles and is past its time. */
+    expireBundles(): void {
+      const copies = absent.expire(isPast)
+      if (copies > 0) onBound('message_expired', copies)
+    },
+    storeFloors(): void {
+      for (const session of sessions.all()) absent.storeFloor(session)
+    },
+    restoreAudience: restored.audience,
+    restoreBundle(
+      ...[id, , audience, message, qos, retain, identifiers, since]: Changes['bundle']
+    ) {
+      const list: number[] | null = identifiers === null ? null : JSON.parse(identifiers)
+      const bytes = entryBytes(messages.restored(message)?.bytes ?? 0, list)
+      restored.bundle(
+        {
+          id,
+          qos: qos as 1 | 2,
+          retain: retain === 1,
+          identifiers: list,
+          since,
+          bytes,
+          packetId: 0,
+          left: 0,
+          isStored: true,
+          isCounted: true,
+          early: new Map(),
+        },
+        audience,
+        message,
+      )
+    },
+    endRestore(): void {
+      restored.end()
+      messages.endRestore()
+      // what was dropped since they left
+      for (const session of sessions.all()) makeRoom(session)
     },
     restore(
       id: number,
-      sessionId: number,
+      sessionId: number | null,
       messageId: number | null,
       qos: Qos,
       packetId: number | null,
@@ -217,11 +334,13 @@ export function createQueueing(ground: Ground, sessions: Sessions) {
       since: number,
     ): void {
       ids.passed(id)
-      const session = sessions.numbered(sessionId)
+      const bundle = restored.setApart(id)
+      const session = sessionId === null ? undefined : sessions.numbered(sessionId)
       const held = messageId === null ? undefined : messages.restored(messageId)
       // left over from changes that nobody waited for
       if (!session || (messageId !== null && !held)) return
-      if (held) messages.hold(held)
+      if (bundle) bundle.left += 1
+      else if (held) messages.hold(held)
       const list: number[] | null = identifiers === null ? null : JSON.parse(identifiers)
       session.queue.admit({
         id,
@@ -231,6 +350,7 @@ export function createQueueing(ground: Ground, sessions: Sessions) {
         group: null,
         message: held?.message ?? null,
         held: held ?? null,
+        bundle,
         since,
         bytes: held ? entryBytes(held.bytes, list) : 0,
         packetId: packetId ?? 0,
@@ -249,15 +369,15 @@ function entryBytes(messageBytes: number, identifiers: readonly number[] | null)
 const IDENTIFIER_BYTES = 8
 
 function enqueueChange(session: Session, entry: Entry): Change {
-  const { id, held, qos, retain, identifiers, since } = entry
+  const { id, held, qos, packetId, isReleased, retain, identifiers, since } = entry
   const list = identifiers === null ? null : JSON.stringify(identifiers)
   return [
     'enqueue',
     id,
     session.id,
-    held?.message.sequence ?? null,
+    isReleased ? null : (held?.message.sequence ?? null),
     qos,
-    null,
+    packetId === 0 ? null : packetId,
     retain ? 1 : 0,
     list,
     since,

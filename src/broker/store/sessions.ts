@@ -3,6 +3,7 @@ import type { Ledger } from '../../budget/ledger.ts'
 import type { Qos } from '../../topic/message.ts'
 import { parseShared } from '../groups.ts'
 import {
+  type Away,
   type Owner,
   type Session,
   type Subscription,
@@ -29,6 +30,7 @@ export function createSessions(ground: Ground, accessOf: AccessOf) {
   const owners = new Map<string, Owner>()
   const wereConnected: Session[] = []
   let stored = 0
+  let version = 0
 
   /** Undefined when there are as many stored sessions as there may be. */
   function create(client: string, expiry: number): Session | undefined {
@@ -37,7 +39,7 @@ export function createSessions(ground: Ground, accessOf: AccessOf) {
       onBound('sessions', 1)
       return undefined
     }
-    const session = hold(ids.next(), client, { isStored, expiry, lastSeen: now() })
+    const session = hold(ids.next(), client, { isStored, expiry, lastSeen: now(), floor: 0 })
     // its subscriptions and messages come after it, so they are never stored without it
     if (isStored)
       journal.later(`session ${session.id}`, [
@@ -75,7 +77,12 @@ export function createSessions(ground: Ground, accessOf: AccessOf) {
   function hold(
     id: number,
     client: string,
-    { isStored, expiry, lastSeen }: Pick<Session, 'isStored' | 'expiry' | 'lastSeen'>,
+    {
+      isStored,
+      expiry,
+      lastSeen,
+      floor,
+    }: Pick<Session, 'isStored' | 'expiry' | 'lastSeen'> & Pick<Away, 'floor'>,
   ): Session {
     const device = deviceOf(client)
     const clientId = client.slice(device.length + 1)
@@ -99,6 +106,7 @@ export function createSessions(ground: Ground, accessOf: AccessOf) {
       owner,
       link: null,
       lastSeen,
+      away: { audiences: new Set(), mark: floor - 1, floor },
       isClosed: false,
     }
     countSession(session, 1)
@@ -151,6 +159,7 @@ export function createSessions(ground: Ground, accessOf: AccessOf) {
     countArrivals(session, -session.arrivals.size)
     countSession(session, -1)
     session.isClosed = true
+    version += 1
     numbered.delete(session.id)
     if (sessions.get(session.client) === session) sessions.delete(session.client)
     if (isStored) owner.sessions -= 1
@@ -166,6 +175,7 @@ export function createSessions(ground: Ground, accessOf: AccessOf) {
 
   /** To be told when a client connects and when it leaves: sessions expire by it. */
   function touch(session: Session): void {
+    version += 1
     session.lastSeen = now()
     if (!session.isStored) return
     const { id, lastSeen, link, expiry } = session
@@ -179,6 +189,11 @@ export function createSessions(ground: Ground, accessOf: AccessOf) {
     all: () => sessions.values(),
     find: (client: string) => sessions.get(client),
     numbered: (id: number) => numbered.get(id),
+    /** Another one when a session has ended, or a client came or left. */
+    version: () => version,
+    changed(): void {
+      version += 1
+    },
     create,
     subscribe,
     unsubscribe,
@@ -201,6 +216,7 @@ export function createSessions(ground: Ground, accessOf: AccessOf) {
       lastSeen: number,
       connected: 0 | 1,
       expiry: number | null,
+      floor = 0,
     ): void {
       ids.passed(id)
       // older gateways had one expiry for all
@@ -208,6 +224,7 @@ export function createSessions(ground: Ground, accessOf: AccessOf) {
         isStored: true,
         expiry: expiry ?? limits.sessionExpiry,
         lastSeen,
+        floor,
       })
       if (connected === 1) wereConnected.push(session)
     },

@@ -32,6 +32,11 @@ export interface DeviceInfo {
 }
 
 const LARGEST = 10
+/** Rows of the queue, and those copies of bundles that have none. */
+const QUEUED = `
+  SELECT (SELECT count(*) FROM queue WHERE session IS NOT NULL) + coalesce(sum(
+    last - id + 1 - (SELECT count(*) FROM queue WHERE queue.id BETWEEN bundles.id AND last)), 0)
+  FROM bundles`
 /** How long others may have to wait. */
 const STEP_MS = 2
 
@@ -60,7 +65,7 @@ export async function readStoreInfo(db: DatabaseSync, usage: LogUsage): Promise<
     newest: timeAt('DESC'),
     topics,
     sessions: one('SELECT count(*) FROM sessions'),
-    queued: one('SELECT count(*) FROM queue'),
+    queued: one(QUEUED),
     retained: one('SELECT count(*) FROM retained'),
     devices: usage.byDevice.size,
     damaged,

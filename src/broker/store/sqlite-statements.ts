@@ -12,7 +12,8 @@ export const CREATE_TABLES = `
   CREATE INDEX log_by_topic ON log (topic, number);
   CREATE TABLE retained (topic TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID;
   CREATE TABLE sessions (
-    id INTEGER PRIMARY KEY, client TEXT, last_seen INTEGER, connected INTEGER, expiry INTEGER);
+    id INTEGER PRIMARY KEY, client TEXT, last_seen INTEGER, connected INTEGER, expiry INTEGER,
+    floor INTEGER DEFAULT 0);
   CREATE TABLE subscriptions (
     session INTEGER, filter TEXT, qos INTEGER, options TEXT, PRIMARY KEY (session, filter)
   ) WITHOUT ROWID;
@@ -20,6 +21,11 @@ export const CREATE_TABLES = `
     id INTEGER PRIMARY KEY, session INTEGER, message INTEGER, qos INTEGER, packet_id INTEGER,
     retain INTEGER DEFAULT 0, identifiers TEXT, since INTEGER);
   CREATE INDEX queue_by_message ON queue (message);
+  CREATE TABLE audiences (id INTEGER PRIMARY KEY, sessions TEXT);
+  CREATE TABLE bundles (
+    id INTEGER PRIMARY KEY, last INTEGER, audience INTEGER, message INTEGER, qos INTEGER,
+    retain INTEGER, identifiers TEXT, since INTEGER);
+  CREATE INDEX bundles_by_message ON bundles (message);
   CREATE TABLE incoming (
     client TEXT, packet_id INTEGER, PRIMARY KEY (client, packet_id)) WITHOUT ROWID;
   CREATE TABLE wills (
@@ -68,6 +74,12 @@ export const UPGRADES: readonly string[] = [
    CREATE INDEX queue_by_message ON queue (message);`,
   // rows that are there already stay as they are: to sum them up takes longer than a start may
   'ALTER TABLE log ADD COLUMN stored INTEGER; ALTER TABLE log ADD COLUMN checksum INTEGER;',
+  `CREATE TABLE audiences (id INTEGER PRIMARY KEY, sessions TEXT);
+   CREATE TABLE bundles (
+     id INTEGER PRIMARY KEY, last INTEGER, audience INTEGER, message INTEGER, qos INTEGER,
+     retain INTEGER, identifiers TEXT, since INTEGER);
+   CREATE INDEX bundles_by_message ON bundles (message);
+   ALTER TABLE sessions ADD COLUMN floor INTEGER DEFAULT 0;`,
 ]
 
 /** How each change is written. Every statement may run again: a change is retried until it is stored. */
@@ -76,13 +88,20 @@ export const WRITE: Record<ChangeName, string> = {
   meta: 'REPLACE INTO meta VALUES (?, ?)',
   retain: 'REPLACE INTO retained VALUES (?, ?)',
   unretain: 'DELETE FROM retained WHERE topic = ?',
-  session: 'REPLACE INTO sessions VALUES (?, ?, ?, ?, ?)',
+  session: 'REPLACE INTO sessions VALUES (?, ?, ?, ?, ?, 0)',
+  floor: 'UPDATE sessions SET floor = ? WHERE id = ?',
   touch: 'UPDATE sessions SET last_seen = ?, connected = ?, expiry = ? WHERE id = ?',
   dropSession: 'DELETE FROM sessions WHERE id = ?',
   subscribe: 'REPLACE INTO subscriptions VALUES (?, ?, ?, ?)',
   unsubscribe: 'DELETE FROM subscriptions WHERE session = ? AND filter = ?',
   dropSubscriptions: 'DELETE FROM subscriptions WHERE session = ?',
   enqueue: 'REPLACE INTO queue VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+  audience: 'REPLACE INTO audiences VALUES (?, ?)',
+  dropAudience: 'DELETE FROM audiences WHERE id = ?',
+  bundle: 'REPLACE INTO bundles VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+  dropBundle: 'DELETE FROM bundles WHERE id = ?',
+  takeCopy: 'REPLACE INTO queue (id) VALUES (?)',
+  dropCopies: 'DELETE FROM queue WHERE id BETWEEN ? AND ?',
   sent: 'UPDATE queue SET packet_id = ? WHERE id = ?',
   released: 'UPDATE queue SET message = NULL, packet_id = ? WHERE id = ?',
   dequeue: 'DELETE FROM queue WHERE id = ?',
@@ -100,6 +119,10 @@ export const CLEAN_UP = `
   DELETE FROM subscriptions WHERE session NOT IN (SELECT id FROM sessions);
   DELETE FROM queue WHERE session NOT IN (SELECT id FROM sessions);
   DELETE FROM queue WHERE message IS NOT NULL AND message NOT IN (SELECT number FROM log);
+  DELETE FROM bundles WHERE message NOT IN (SELECT number FROM log);
+  DELETE FROM queue WHERE session IS NULL AND id > coalesce(
+    (SELECT last FROM bundles WHERE bundles.id <= queue.id ORDER BY bundles.id DESC LIMIT 1), 0);
+  DELETE FROM audiences WHERE id NOT IN (SELECT audience FROM bundles);
   DELETE FROM retained WHERE number NOT IN (SELECT number FROM log);
   DELETE FROM incoming WHERE client NOT IN (SELECT client FROM sessions);`
 
@@ -144,12 +167,19 @@ export const READ: [RestoredName, string][] = [
     "SELECT key, value FROM meta UNION ALL SELECT 'last', coalesce(max(number), 0) FROM log",
   ],
 
-  ['session', 'SELECT id, client, last_seen, connected, expiry FROM sessions'],
+  ['session', 'SELECT id, client, last_seen, connected, expiry, floor FROM sessions'],
   ['subscribe', 'SELECT session, filter, qos, options FROM subscriptions'],
   [
     'message',
     `SELECT ${LOG_COLUMNS} FROM log
-     WHERE number IN (SELECT message FROM queue WHERE message IS NOT NULL) ORDER BY number`,
+     WHERE number IN (
+       SELECT message FROM queue WHERE message IS NOT NULL UNION SELECT message FROM bundles)
+     ORDER BY number`,
+  ],
+  ['audience', 'SELECT id, sessions FROM audiences'],
+  [
+    'bundle',
+    'SELECT id, last, audience, message, qos, retain, identifiers, since FROM bundles ORDER BY id',
   ],
   [
     'enqueue',

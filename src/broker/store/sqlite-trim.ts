@@ -36,7 +36,8 @@ const RELIEF = 7 / 8
 const ROWS = `
   SELECT number, device, coalesce(stored, time), ${ROW_BYTES},
     EXISTS (SELECT 1 FROM retained r WHERE r.topic = log.topic AND r.number = log.number)
-      OR EXISTS (SELECT 1 FROM queue WHERE message = log.number),
+      OR EXISTS (SELECT 1 FROM queue WHERE message = log.number)
+      OR EXISTS (SELECT 1 FROM bundles WHERE message = log.number),
     NOT EXISTS (SELECT 1 FROM log newer WHERE newer.topic = log.topic AND newer.number > log.number)
   FROM log WHERE number > ? AND number <= ? ORDER BY number LIMIT ${ROWS_AT_ONCE}`
 

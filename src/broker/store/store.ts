@@ -1,5 +1,6 @@
 import { createUnlimitedLedger, type Ledger } from '../../budget/ledger.ts'
 import type { Delivery } from '../broker.ts'
+import type { Cohort } from '../routing.ts'
 import type { Arrival, Session } from '../session.ts'
 import type { Change, Restore } from './changes.ts'
 import { createClock } from './clock.ts'
@@ -70,6 +71,8 @@ export async function openStore({
     session: sessions.restoreSession,
     subscribe: sessions.restoreSubscription,
     message: queueing.messages.restore,
+    audience: queueing.restoreAudience,
+    bundle: queueing.restoreBundle,
     enqueue: queueing.restore,
     receive(client, packetId) {
       const session = sessions.find(client)
@@ -86,7 +89,7 @@ export async function openStore({
     throw error
   }
   clock.start(log.restored)
-  queueing.messages.endRestore()
+  queueing.endRestore()
   sessions.endRestore()
   await log.begin()
 
@@ -102,19 +105,21 @@ export async function openStore({
     retained,
     wills,
     /**
-     * Stores all that is to be kept of a message in one step: it is retained, it is in the queues of `receivers`, and the
+     * Stores all that is to be kept of a message in one step: it is retained, it is in the queues of `receivers` and `cohorts`, and the
      * packet it came `from` has arrived. What is stored later comes later in each queue.
      */
     async storeMessage(
       message: Delivery,
       receivers: readonly Receiver[],
       from: { readonly session: Session; readonly arrival: Arrival } | null,
+      cohorts: readonly Cohort[] = [],
     ): Promise<void> {
       const arrived = from ? incoming.record(from.session, from.arrival) : []
       const append = (changes: Change[]) => {
         // what came before it is stored before it
         log.flush()
-        return queueing.enqueue(message, receivers, [log.toChange(message), ...arrived, ...changes])
+        const all = [log.toChange(message), ...arrived, ...changes]
+        return queueing.enqueue(message, receivers, all, cohorts)
       }
       if (message.retain) await retained.store(message, append, log)
       else await append([])
@@ -122,6 +127,7 @@ export async function openStore({
     /** Drops messages that are past their time. */
     expireMessages(): void {
       retained.expire()
+      queueing.expireBundles()
       for (const session of sessions.all()) queueing.expire(session)
       if (clock.isOverdue()) journal.later('time', ...clock.marks())
     },
@@ -146,6 +152,7 @@ export async function openStore({
     /** Stores what waits and closes the journal; may be called again. */
     async close(): Promise<void> {
       journal.later('time', ...clock.marks())
+      queueing.storeFloors()
       await log.end()
       await journal.close()
     },

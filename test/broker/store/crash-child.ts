@@ -4,6 +4,7 @@ import { openSync, writeSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Fsync } from '../../../src/broker/store/sqlite-file.ts'
 import { openSqliteJournal } from '../../../src/broker/store/sqlite-journal.ts'
+import { CROWD } from './crash-clients.ts'
 import { openOn } from './test-broker.ts'
 import { receive, release } from './traffic.ts'
 
@@ -24,6 +25,11 @@ const { sessions } = at.broker
 const consumer = await at.connect('consumer')
 await consumer.subscribe('#', 2)
 await (await at.connect('collector')).subscribe('#', 2)
+for (const name of CROWD) {
+  const client = await at.connect(name)
+  await client.subscribe('#', 2)
+  client.leave()
+}
 for (const filter of ['#', '$x/#'])
   await at.broker.subscribe([filter], ({ payload, topic, sequence }) => {
     if (topic !== 'gone') say('handed', String(payload), sequence)
@@ -104,6 +110,22 @@ async function consume(): Promise<void> {
   }
 }
 
+/** Comes back now and then, receives some of what waits, and leaves. */
+async function comeAndGo(name: string): Promise<void> {
+  for (;;) {
+    await pause(Math.random() * 50)
+    const client = await at.connect(name)
+    for (const entry of client.send(Math.random() * 100)) {
+      const n = String(entry.message?.payload ?? 'PUBREL')
+      if (!entry.isReleased) say('got', n, name)
+      if (Math.random() < 0.1) continue
+      if (entry.qos === 2) await sessions.release(client.session, entry)
+      client.acknowledge(entry)
+    }
+    client.leave()
+  }
+}
+
 const failed = (error: unknown) => {
   say('failed', String(error))
   process.exit(1)
@@ -114,3 +136,4 @@ publishQos0().catch(failed)
 for (const topic of [1, 2]) retain(topic).catch(failed)
 subscribeAndWill().catch(failed)
 consume().catch(failed)
+for (const name of CROWD.slice(0, 2)) comeAndGo(name).catch(failed)

@@ -7,6 +7,9 @@ import { receive, release } from './traffic.ts'
 const STORED = new Set(['puback', 'pubrec', 'retained'])
 const TRIED = new Set(['publish', 'publish2', 'publish0', 'retain'])
 
+/** Clients that are away, but for two that come and go. */
+export const CROWD = Array.from({ length: 12 }, (_, n) => `crowd${n}`)
+
 /** What clients know of the numbered messages of crash-child.ts, over all rounds. */
 export function createClients() {
   const publisherOf = new Map<string, string>()
@@ -15,6 +18,8 @@ export function createClients() {
   const stored = new Set<string>()
   const received = new Map<string, { qos: string; packetId: number }>()
   const released = new Set<string>()
+  /** What each of the crowd received. */
+  const got = new Set<string>()
   /** The last QoS 2 exchange of each publisher, and whether it had its PUBREC. */
   const exchanges = new Map<string, { n: string; pubrec: boolean }>()
   const retained = new Map<string, { tried: number; answered: number }>()
@@ -34,6 +39,7 @@ export function createClients() {
       if (word === 'pubcomp') exchanges.delete(client)
     }
     if (word === 'received') received.set(n, { qos: first, packetId: Number(second) })
+    if (word === 'got') got.add(`${n} ${first}`)
     if (word === 'released') released.add(n)
     if (word === 'retain' || word === 'retained') {
       const { tried, answered } = retained.get(first) ?? { tried: 0, answered: 0 }
@@ -51,7 +57,9 @@ export function createClients() {
   /** What waits for a client, by its number. */
   function waiting({ store }: TestBroker, client: string): Map<string, Entry> {
     const found = new Map<string, Entry>()
-    for (const entry of store.sessions.find(client)?.queue.admitted() ?? []) {
+    const session = store.sessions.find(client)
+    if (session) store.queueing.unpack(session)
+    for (const entry of session?.queue.admitted() ?? []) {
       if (!entry.message) continue
       const n = String(entry.message.payload)
       assert.ok(!found.has(n), `${n} is queued twice for ${client}`)
@@ -81,6 +89,7 @@ export function createClients() {
       if (before?.qos !== '2') continue
       assert.equal(packetId, before.packetId, `${n} would be sent again as another message`)
     }
+    for (const client of CROWD) checkCrowd(client, collected, waiting(at, client))
     for (const [topic, { tried, answered }] of retained) {
       const [message] = await broker.retained(`$x/${topic}`)
       const kept = Number(message?.payload ?? 0)
@@ -93,6 +102,23 @@ export function createClients() {
     for (const n of wills) {
       const { message } = store.wills.get(`client${n}`)?.will ?? {}
       assert.equal(String(message?.payload), n, `will ${n} is lost`)
+    }
+  }
+
+  /** It has what the collector has, in the same order, but for what it received. */
+  function checkCrowd(
+    client: string,
+    collected: ReadonlyMap<string, Entry>,
+    own: ReadonlyMap<string, Entry>,
+  ): void {
+    for (const n of collected.keys())
+      assert.ok(own.has(n) || got.has(`${n} ${client}`), `${n} is lost to ${client}`)
+    const last = new Map<string, number>()
+    for (const n of own.keys()) {
+      assert.ok(collected.has(n), `${n} reached ${client} only`)
+      const publisher = publisherOf.get(n) ?? ''
+      assert.ok(Number(n) > (last.get(publisher) ?? 0), `${n} is out of order for ${client}`)
+      last.set(publisher, Number(n))
     }
   }
 

@@ -126,7 +126,9 @@ export function writeOldStore(file: string, schema: OldSchema, now: number): voi
 export function asSchema4(file: string): void {
   const db = new DatabaseSync(file)
   db.exec(
-    'ALTER TABLE log DROP COLUMN checksum; ALTER TABLE log DROP COLUMN stored; PRAGMA user_version = 4',
+    `ALTER TABLE log DROP COLUMN checksum; ALTER TABLE log DROP COLUMN stored;
+    ALTER TABLE sessions DROP COLUMN floor; DROP TABLE audiences; DROP TABLE bundles;
+    PRAGMA user_version = 4`,
   )
   db.close()
 }

@@ -24,6 +24,7 @@ function entryOf(more: Partial<Entry> = {}): Entry {
       sequence: lastId,
     },
     held: null,
+    bundle: null,
     since: 0,
     bytes: 10,
     packetId: 0,

@@ -75,7 +75,7 @@ test('the store of a newer gateway is refused', async () => {
   const db = new DatabaseSync(fileIn(directory))
   db.exec('PRAGMA user_version = 99')
   db.close()
-  await refused(directory, /newer gateway \(schema 99, this one knows 5\)/)
+  await refused(directory, /newer gateway \(schema 99, this one knows 6\)/)
 })
 
 test('a damaged store is refused and left as it is', async () => {
@@ -103,7 +103,7 @@ for (const [what, sql] of [
   ],
   [
     'options',
-    "INSERT INTO sessions VALUES (1, 'a', 1, 0, 60); INSERT INTO subscriptions VALUES (1, 'x', 1, '')",
+    "INSERT INTO sessions VALUES (1, 'a', 1, 0, 60, 0); INSERT INTO subscriptions VALUES (1, 'x', 1, '')",
   ],
 ] as const)
   test(`a store that somebody else wrote ${what} into is refused`, async () => {

@@ -26,7 +26,7 @@ for (const schema of [1, 2, 3] as const)
 
     // and once it is taken over it is a store like any other
     const db = new DatabaseSync(file)
-    assert.equal(db.prepare('PRAGMA user_version').get()?.user_version, 5)
+    assert.equal(db.prepare('PRAGMA user_version').get()?.user_version, 6)
     const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all()
     const layout = tables.map(({ name }) => [name, columnsOf(db, String(name))])
     db.close()

@@ -1,0 +1,214 @@
+import type { Cohort, Members } from '../routing.ts'
+import type { Session } from '../session.ts'
+import {
+  type Audience,
+  type Bundle,
+  type Bundles,
+  type Terms,
+  toCopy,
+  waitsFor,
+} from './bundles.ts'
+import type { Ground } from './ground.ts'
+import type { Held } from './messages.ts'
+import type { Entry } from './queue.ts'
+import type { Sessions } from './sessions.ts'
+
+export type Absent = ReturnType<typeof createAbsent>
+
+/** Bundles, and bytes of them, that are counted together: by so much a queue can be too long until its session comes back. */
+const COUNTED_AT_ONCE = 64
+const BYTES_AT_ONCE = 1024 * 1024
+/** The part of any of the bounds that this may be. */
+const PART = 16
+
+/** What waits for sessions that are away, where many get the same. `makeRoom` drops what a queue has no room for. */
+export function createAbsent(
+  { journal, limits }: Ground,
+  sessions: Sessions,
+  bundles: Bundles,
+  makeRoom: (session: Session) => void,
+) {
+  const most = Math.min(COUNTED_AT_ONCE, limits.queueMessages / PART)
+  const mostBytes = Math.min(
+    BYTES_AT_ONCE,
+    limits.queueBytes / PART,
+    limits.totalBytesPerDevice / PART,
+  )
+  let uncounted = 0
+  let uncountedBytes = 0
+
+  function hasShare({ owner }: Session): boolean {
+    return owner.bytes < limits.totalBytesPerDevice
+  }
+
+  /** Whom bundles are for now, and who is to be asked one by one. */
+  function membersOf(cohort: Cohort): NonNullable<Members['bundled']> {
+    const members = cohort.now(sessions.version())
+    members.bundled ??= toBundled(members)
+    return members.bundled
+  }
+
+  function toBundled({ connected, away }: Members): NonNullable<Members['bundled']> {
+    const those = away.filter(({ session }) => hasShare(session))
+    const apart = away.filter(({ session }) => !hasShare(session))
+    return {
+      audience: those.length === 0 ? null : bundles.audienceOf(those.map((one) => one.session)),
+      apart: [...connected, ...apart],
+    }
+  }
+
+  function put(held: Held, audience: Audience, terms: Terms): Bundle {
+    const bundle = bundles.create(held, audience, terms)
+    uncounted += 1
+    uncountedBytes += terms.bytes
+    return bundle
+  }
+
+  /** The copies that were put since the last time are counted in their queues, and those dropped that have no room. */
+  function count(): void {
+    if (uncounted === 0) return
+    uncounted = 0
+    uncountedBytes = 0
+    let isOver = false
+    for (const audience of [...bundles.inUse()]) {
+      const those = audience.uncounted
+      if (those.length === 0) continue
+      audience.uncounted = []
+      let bytes = 0
+      for (const bundle of those) {
+        bundle.isCounted = true
+        bytes += bundle.bytes
+      }
+      for (const session of audience.sessions) {
+        if (session === undefined || session.isClosed) continue
+        countIn(session, those, bytes)
+        makeRoom(session)
+        isOver ||= !hasShare(session)
+      }
+    }
+    if (isOver) sessions.changed()
+  }
+
+  function countIn(session: Session, those: readonly Bundle[], bytes: number): void {
+    const { queue } = session
+    const [first] = those
+    if (first && waitsFor(session, first)) queue.count(those.length, bytes)
+    else for (const bundle of those) if (waitsFor(session, bundle)) queue.count(1, bundle.bytes)
+  }
+
+  /** The oldest bundle that waits for a session. */
+  function oldest({ away }: Session): Bundle | undefined {
+    let found: Bundle | undefined
+    for (const { bundles: list } of away.audiences) {
+      const bundle = list.at(list.after(away.mark))
+      if (bundle && (!found || bundle.id < found.id)) found = bundle
+    }
+    return found
+  }
+
+  /** In the order of their ids; none waits any more. */
+  function takeAll(session: Session): Bundle[] {
+    const { away, queue } = session
+    const lists = [...away.audiences].map(({ bundles: list }) => {
+      const from = list.after(away.mark)
+      return Array.from({ length: list.size - from }, (_, n) => list.at(from + n) as Bundle)
+    })
+    const all = lists.flat().sort((a, b) => a.id - b.id)
+    for (const { isCounted, bytes } of all) if (isCounted) queue.count(-1, -bytes)
+    away.mark = all.at(-1)?.id ?? away.mark
+    return all
+  }
+
+  /** What waits for a session becomes entries of its queue. */
+  function unpack(session: Session): void {
+    if (session.away.audiences.size === 0) return
+    const stored: Entry[] = []
+    for (const bundle of takeAll(session)) {
+      const entry = toCopy(bundle, session)
+      if (bundle.isStored) stored.push(entry)
+      else {
+        session.queue.reserve(entry)
+        bundle.early.set(session, entry)
+      }
+    }
+    if (stored.length === 0) return
+    session.queue.admitInOrder(stored)
+    makeRoom(session)
+  }
+
+  /** A bundle could not be stored. */
+  function undo(bundle: Bundle): void {
+    const { audience, early, isCounted, bytes } = bundle
+    if (!isCounted) audience.uncounted = audience.uncounted.filter((one) => one !== bundle)
+    const those = audience.sessions.filter((one) => one && waitsFor(one, bundle))
+    if (isCounted) for (const session of those) session?.queue.count(-1, -bytes)
+    let copies = those.length
+    for (const [{ queue }, entry] of early) {
+      if (entry.message) copies += 1
+      queue.remove(entry)
+    }
+    bundles.drop(bundle, copies)
+  }
+
+  /** Stores which copies a session no longer waits for while others do. */
+  function storeFloor({ id, away, queue }: Session): void {
+    let { floor } = away
+    if (floor === 0) return
+    // without a row of its own, it would be lost with the others
+    for (const { bundle, packetId } of queue.all())
+      if (bundle && packetId === 0) floor = Math.min(floor, bundle.id)
+    journal.later(`floor ${id}`, ['floor', floor, id])
+  }
+
+  /** The store hears of it when the session comes back, or when the bundle goes. */
+  function dropOldest(session: Session, bundle: Bundle): void {
+    session.away.mark = bundle.id
+    session.away.floor = bundle.id + 1
+    if (bundle.isCounted) session.queue.count(-1, -bundle.bytes)
+    bundles.drop(bundle)
+  }
+
+  /** Takes out of all queues what `isPast`; returns how many copies that were. */
+  function expire(isPast: (bundle: Bundle) => boolean): number {
+    count()
+    let copies = 0
+    for (const { bundles: list, sessions: all } of [...bundles.inUse()])
+      for (const bundle of list.values().filter((one) => one.isStored && isPast(one))) {
+        const those = all.filter((session) => session && waitsFor(session, bundle))
+        for (const session of those) session?.queue.count(-1, -bundle.bytes)
+        // no session can unpack it any more
+        list.delete(bundle)
+        bundles.drop(bundle, those.length)
+        copies += those.length
+      }
+    return copies
+  }
+
+  return {
+    membersOf,
+    put,
+    count,
+    oldest,
+    dropOldest,
+    unpack,
+    undo,
+    storeFloor,
+    expire,
+    /** For a session that has ended. */
+    dropAll(session: Session): void {
+      for (const bundle of takeAll(session)) bundles.drop(bundle)
+    },
+    /** A bundle is stored. */
+    settle(bundle: Bundle): void {
+      bundle.isStored = true
+      if (bundle.left > 0) bundle.audience.isStored = true
+      for (const [session, entry] of bundle.early)
+        if (!session.isClosed) {
+          session.queue.admit(entry)
+          makeRoom(session)
+        }
+      bundle.early.clear()
+      if (uncounted >= most || uncountedBytes >= mostBytes) count()
+    },
+  }
+}

@@ -1,0 +1,92 @@
+import type { Session } from '../session.ts'
+import { type Audience, type Bundle, type Bundles, createAudience, toCopy } from './bundles.ts'
+import type { Ids } from './ground.ts'
+import type { Messages } from './messages.ts'
+import type { Entry } from './queue.ts'
+import type { Sessions } from './sessions.ts'
+
+/** The bundles of the store, until all that refers to them is restored too. */
+export function createRestoredBundles(
+  ids: Ids,
+  sessions: Sessions,
+  messages: Messages,
+  bundles: Bundles,
+) {
+  const audiences = new Map<number, Audience>()
+  /** In the order of their ids. */
+  const restored: Bundle[] = []
+  /** Copies that have rows of their own: they were sent, or are gone. */
+  const apart = new Set<number>()
+
+  function around(id: number): Bundle | undefined {
+    let [low, high] = [0, restored.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((restored[middle] as Bundle).id <= id) low = middle + 1
+      else high = middle
+    }
+    const bundle = restored[low - 1]
+    return bundle && id < bundle.id + bundle.audience.sessions.length ? bundle : undefined
+  }
+
+  /** Copies that are older than one that was sent or is gone become entries, all others wait. */
+  function restoreCopies(bundle: Bundle, entries: Map<Session, Entry[]>): void {
+    for (const [place, session] of bundle.audience.sessions.entries()) {
+      if (!session || apart.has(bundle.id + place) || bundle.id < session.away.floor) continue
+      bundle.left += 1
+      if (bundle.id > session.away.mark) {
+        session.queue.count(1, bundle.bytes)
+        continue
+      }
+      const own = entries.get(session) ?? []
+      own.push(toCopy(bundle, session))
+      entries.set(session, own)
+    }
+  }
+
+  return {
+    audience(id: number, numbers: string): void {
+      ids.passed(id)
+      const those = numbers.split(',').map((number) => {
+        ids.passed(Number(number))
+        return sessions.numbered(Number(number))
+      })
+      audiences.set(id, createAudience(id, those, true))
+    },
+    bundle(
+      row: Omit<Bundle, 'audience' | 'message' | 'held'>,
+      audienceId: number,
+      messageId: number,
+    ): void {
+      const audience = audiences.get(audienceId)
+      const held = messages.restored(messageId)
+      // left over from changes that nobody waited for
+      if (!audience || !held) return
+      ids.passed(row.id + audience.sessions.length - 1)
+      const bundle = { ...row, audience, held, message: held.message }
+      restored.push(bundle)
+      bundles.add(bundle)
+    },
+    /** The bundle of the copy that has this row of its own, or null. */
+    setApart(id: number): Bundle | null {
+      const bundle = around(id)
+      if (!bundle) return null
+      apart.add(id)
+      const away = bundle.audience.sessions[id - bundle.id]?.away
+      if (away) away.mark = Math.max(away.mark, bundle.id)
+      return bundle
+    },
+    end(): void {
+      const entries = new Map<Session, Entry[]>()
+      for (const bundle of restored) {
+        restoreCopies(bundle, entries)
+        bundle.left += 1
+        bundles.drop(bundle)
+      }
+      for (const [session, own] of entries) session.queue.admitInOrder(own)
+      restored.length = 0
+      apart.clear()
+      audiences.clear()
+    },
+  }
+}

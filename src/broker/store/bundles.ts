@@ -1,0 +1,209 @@
+import type { Delivery } from '../broker.ts'
+import type { Session } from '../session.ts'
+import { type BundleList, createBundleList } from './bundle-list.ts'
+import type { Change } from './changes.ts'
+import type { Ground } from './ground.ts'
+import type { Held, Messages } from './messages.ts'
+import type { Entry } from './queue.ts'
+
+/** The sessions that bundles are for. It is in the store as long as one of them is. */
+export interface Audience {
+  readonly id: number
+  /** By place; undefined for one that ended before a restart. */
+  readonly sessions: readonly (Session | undefined)[]
+  /** Those that somebody may still be waiting for. */
+  readonly bundles: BundleList
+  /** How many bundles have copies that are neither acknowledged nor dropped. */
+  live: number
+  /** The last ones, not yet counted in the queues of the sessions. */
+  uncounted: Bundle[]
+  isStored: boolean
+  place(session: Session): number
+}
+
+/**
+ * The copies of one message for many sessions that are away: one row of the store, and nothing that each session holds. When
+ * a session comes back, its copies become entries of its queue.
+ */
+export interface Bundle {
+  /** That of the copy of the first session; those of the others follow. */
+  readonly id: number
+  readonly audience: Audience
+  readonly qos: 1 | 2
+  readonly retain: boolean
+  readonly identifiers: readonly number[] | null
+  readonly message: Delivery
+  readonly held: Held
+  readonly since: number
+  /** Bytes counted for each copy. */
+  readonly bytes: number
+  readonly packetId: 0
+  /** Copies that are neither acknowledged nor dropped. */
+  left: number
+  isStored: boolean
+  /** Whether its copies are counted in the queues of the sessions that they wait for. */
+  isCounted: boolean
+  /** The copies of sessions that came back before it was stored. */
+  readonly early: Map<Session, Entry>
+}
+
+export type Bundles = ReturnType<typeof createBundles>
+
+/** How each copy is sent, and its bytes. */
+export type Terms = Pick<Bundle, 'qos' | 'retain' | 'identifiers' | 'bytes'>
+
+export function createBundles({ journal, ids, now }: Ground, messages: Messages) {
+  // by a sum over the numbers of their sessions
+  const known = new Map<number, Audience>()
+  /** Those with bundles. */
+  const inUse = new Set<Audience>()
+
+  function audienceOf(sessions: readonly Session[]): Audience {
+    const sum = sumOf(sessions)
+    const found = known.get(sum)
+    const isSame = found?.sessions.length === sessions.length
+    if (isSame && sessions.every((one, place) => one === found.sessions[place])) return found
+    const audience = createAudience(ids.next(), sessions)
+    known.set(sum, audience)
+    return audience
+  }
+
+  function create(
+    held: Held,
+    audience: Audience,
+    { qos, retain, identifiers, bytes }: Terms,
+  ): Bundle {
+    const { length } = audience.sessions
+    const bundle: Bundle = {
+      id: ids.take(length),
+      audience,
+      qos,
+      retain,
+      identifiers,
+      message: held.message,
+      held,
+      since: now(),
+      bytes,
+      packetId: 0,
+      left: length,
+      isStored: false,
+      isCounted: false,
+      early: new Map(),
+    }
+    add(bundle)
+    audience.uncounted.push(bundle)
+    return bundle
+  }
+
+  function add(bundle: Bundle): void {
+    const { audience, held } = bundle
+    messages.hold(held)
+    audience.bundles.add(bundle)
+    audience.live += 1
+    if (inUse.has(audience)) return
+    inUse.add(audience)
+    for (const session of audience.sessions) session?.away.audiences.add(audience)
+  }
+
+  /** So many copies less; the row goes with the last one. */
+  function drop(bundle: Bundle, copies = 1): void {
+    bundle.left -= copies
+    if (bundle.left > 0 || copies === 0) return
+    const { id, audience } = bundle
+    messages.letGo(bundle.held)
+    journal.later(`bundle ${id}`, ['dropBundle', id], ['dropCopies', id, lastOf(bundle)])
+    audience.bundles.delete(bundle)
+    audience.live -= 1
+    if (audience.live > 0) return
+    inUse.delete(audience)
+    audience.isStored = false
+    journal.later(`audience ${audience.id}`, ['dropAudience', audience.id])
+    const sum = sumOf(audience.sessions)
+    if (known.get(sum) === audience) known.delete(sum)
+    for (const session of audience.sessions) session?.away.audiences.delete(audience)
+  }
+
+  return {
+    inUse: (): Iterable<Audience> => inUse,
+    audienceOf,
+    create,
+    add,
+    drop,
+  }
+}
+
+export function createAudience(
+  id: number,
+  sessions: readonly (Session | undefined)[],
+  isStored = false,
+): Audience {
+  let places: Map<Session | undefined, number> | undefined
+  return {
+    id,
+    sessions,
+    bundles: createBundleList(),
+    live: 0,
+    uncounted: [],
+    isStored,
+    place(session) {
+      places ??= new Map(sessions.map((one, place) => [one, place]))
+      return places.get(session) ?? -1
+    },
+  }
+}
+
+/** What is to be stored of a new bundle. */
+export function changesOf(bundle: Bundle): Change[] {
+  const { id, audience, qos, retain, identifiers, message, since } = bundle
+  const list = identifiers === null ? null : JSON.stringify(identifiers)
+  const change: Change = [
+    'bundle',
+    id,
+    lastOf(bundle),
+    audience.id,
+    message.sequence,
+    qos,
+    retain ? 1 : 0,
+    list,
+    since,
+  ]
+  // until it is known to be stored it goes with each
+  if (audience.isStored) return [change]
+  const numbers = audience.sessions.map((session) => session?.id)
+  return [['audience', audience.id, numbers.join()], change]
+}
+
+/** A session's copy as an entry of its queue. */
+export function toCopy(bundle: Bundle, session: Session): Entry {
+  const { id, audience, qos, retain, identifiers, message, held, since, bytes } = bundle
+  return {
+    id: id + audience.place(session),
+    qos,
+    retain,
+    identifiers,
+    group: null,
+    message,
+    held,
+    bundle,
+    since,
+    bytes,
+    packetId: 0,
+    isReleased: false,
+    isMoving: false,
+  }
+}
+
+/** Whether a copy of the bundle waits for the session to come back. */
+export function waitsFor({ isClosed, away }: Session, { id }: Bundle): boolean {
+  return !isClosed && id > away.mark
+}
+
+function lastOf({ id, audience }: Bundle): number {
+  return id + audience.sessions.length - 1
+}
+
+function sumOf(sessions: readonly (Session | undefined)[]): number {
+  let sum = 0
+  for (const session of sessions) sum = (Math.imul(sum, 31) + (session?.id ?? 0)) | 0
+  return sum
+}

@@ -1,0 +1,235 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import type { TestClient } from './clients.ts'
+import { createTally, KINDS, openFile, openManual, temporaryDirectory } from './stores.ts'
+import type { TestBroker } from './test-broker.ts'
+
+const MEMBERS = Array.from({ length: 9 }, (_, n) => `member${n}`)
+
+/** Sessions that ask for all alike. */
+async function join(at: TestBroker, names: readonly string[] = MEMBERS): Promise<TestClient[]> {
+  const clients = await Promise.all(names.map((name) => at.connect(name)))
+  await Promise.all(clients.map((client) => client.subscribe('#', 1)))
+  return clients
+}
+
+async function joinAndLeave(at: TestBroker): Promise<void> {
+  for (const client of await join(at)) client.leave()
+}
+
+async function queuedBy(at: TestBroker, name: string): Promise<string[]> {
+  const client = await at.connect(name)
+  const queued = client.queued()
+  client.leave()
+  return queued
+}
+
+for (const { name, open } of KINDS)
+  describe(`what many wait for that are away, ${name}`, () => {
+    test('waits for each of them, in its order', async () => {
+      const at = await open()
+      await joinAndLeave(at)
+      for (const payload of ['1', '2', '3']) await at.publish('x', payload)
+      assert.equal(at.store.stats().queuedBytes, 6)
+      const [first, second] = [await at.connect('member0'), await at.connect('member1')]
+      await at.publish('x', '4')
+      assert.deepEqual(first.queued(), ['1', '2', '3', '4'])
+      first.acknowledge(...first.send())
+      first.leave()
+      second.leave()
+      await at.publish('x', '5')
+      assert.deepEqual(await queuedBy(at, 'member0'), ['5'])
+      for (const member of MEMBERS.slice(1))
+        assert.deepEqual(await queuedBy(at, member), ['1', '2', '3', '4', '5'])
+    })
+
+    test('is given up, oldest first, where a queue is full, and counted', async () => {
+      const { counts, onBound } = createTally()
+      const at = await open({ limits: { queueMessages: 3 }, onBound })
+      await joinAndLeave(at)
+      for (const payload of ['1', '2', '3', '4', '5']) await at.publish('x', payload)
+      for (const member of MEMBERS) assert.deepEqual(await queuedBy(at, member), ['3', '4', '5'])
+      assert.deepEqual(counts, { queue_messages: 2 * MEMBERS.length })
+      assert.equal(at.store.stats().queuedBytes, 6)
+    })
+
+    test('is refused to each where queues refuse, and where it is too large', async () => {
+      const { counts, onBound } = createTally()
+      const limits = { queueMessages: 1, queueBytes: 5, whenFull: 'refuse' } as const
+      const at = await open({ limits, onBound })
+      await joinAndLeave(at)
+      for (const payload of ['123456', '1', '2']) await at.publish('x', payload)
+      for (const member of MEMBERS) assert.deepEqual(await queuedBy(at, member), ['1'])
+      assert.deepEqual(counts, { queue_bytes: MEMBERS.length, queue_messages: MEMBERS.length })
+    })
+
+    test('expires for all of them at once', async () => {
+      const { counts, onBound } = createTally()
+      let time = 1_000
+      const at = await open({ limits: { messageExpiry: 500 }, onBound, now: () => time })
+      await joinAndLeave(at)
+      await at.publish('x', 'soon', { expires: 1_100 })
+      await at.publish('x', 'later')
+      const early = await at.connect('member0')
+      early.leave()
+      time = 1_200
+      at.store.expireMessages()
+      assert.deepEqual(counts, { message_expired: MEMBERS.length })
+      assert.deepEqual(await queuedBy(at, 'member0'), ['later'])
+      assert.deepEqual(await queuedBy(at, 'member1'), ['later'])
+      time = 1_600
+      at.store.expireMessages()
+      assert.deepEqual(await queuedBy(at, 'member1'), [])
+      assert.equal(at.store.stats().queuedBytes, 0)
+    })
+
+    test('is let go with the last session that waits', async () => {
+      const at = await open()
+      await joinAndLeave(at)
+      await at.publish('x', '1')
+      for (const member of MEMBERS) await at.connect(member, { cleanStart: true })
+      assert.equal(at.store.stats().queuedBytes, 0)
+    })
+
+    test('does not take more than the share of a device', async () => {
+      const { counts, onBound } = createTally()
+      const at = await open({ limits: { totalBytesPerDevice: 4 }, onBound })
+      const names = MEMBERS.map((member, n) => `${n < 2 ? 'device' : `device${n}`}/${member}`)
+      for (const client of await join(at, names)) client.leave()
+      for (let n = 0; n < 10; n++) await at.publish('x', '1')
+      const [first = '', second = '', third = ''] = names
+      const own = [await queuedBy(at, first), await queuedBy(at, second)]
+      assert.ok(own.flat().length <= 4, `${own.flat().length}`)
+      assert.ok((await queuedBy(at, third)).length <= 4)
+      assert.ok((counts.total_bytes ?? 0) > 0)
+    })
+  })
+
+describe('what many wait for that are away', () => {
+  test('is one row, and with the first one who they are', async () => {
+    const at = await openManual()
+    const members = await at.through(join(at))
+    for (const client of members) client.leave()
+    await at.through(at.store.stored())
+    const publish = async (payload: string) => {
+      const stored = at.publish('x', payload)
+      const commit = await at.next()
+      commit.done()
+      await stored
+      return commit.changes.map(([name]) => name)
+    }
+    assert.deepEqual(await publish('1'), ['append', 'audience', 'bundle'])
+    assert.deepEqual(await publish('2'), ['append', 'bundle'])
+  })
+
+  test('is not there where it is not stored, and the next one says again who they are', async () => {
+    const at = await openManual()
+    for (const client of await at.through(join(at))) client.leave()
+    await at.through(at.store.stored())
+    const failed = assert.rejects(at.publish('x', '1'), { code: 'broker_unavailable' })
+    const commit = await at.next()
+    const back = await at.connect('member0')
+    commit.fail(new Error('the disk is full'))
+    await failed
+    assert.equal(at.store.stats().queuedBytes, 0)
+    assert.deepEqual([back.queued(), back.session.queue.length()], [[], 0])
+    back.leave()
+    const stored = at.publish('x', '2')
+    const names: string[] = []
+    await at.through(
+      stored.finally(() => {
+        names.push('stored')
+      }),
+    )
+    assert.deepEqual(await at.through(queuedBy(at, 'member1')), ['2'])
+  })
+
+  test('comes to who is back before it is stored, once it is', async () => {
+    const at = await openManual()
+    for (const client of await at.through(join(at))) client.leave()
+    await at.through(at.store.stored())
+    const stored = at.publish('x', '1')
+    const commit = await at.next()
+    const back = await at.connect('member0')
+    assert.deepEqual(back.queued(), [])
+    assert.deepEqual(back.send(), [])
+    const { woken } = back.link
+    commit.done()
+    await stored
+    assert.deepEqual([back.queued(), back.link.woken], [['1'], woken + 1])
+  })
+
+  test('is what lists would hold, whoever comes, leaves and answers, across restarts', async () => {
+    const step = fc.record({ name: fc.constantFrom(...Object.keys(STEPS)), pick: fc.nat(100) })
+    await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 40, size: 'max' }), runSteps), {
+      numRuns: 25,
+    })
+  })
+})
+
+/** What each member should have, oldest first. */
+interface Model {
+  at: TestBroker
+  readonly directory: string
+  readonly queues: Map<string, string[]>
+  readonly there: Map<string, TestClient>
+  last: number
+}
+
+const MOST = 20
+const settings = { limits: { queueMessages: MOST } }
+
+const STEPS: Record<string, (model: Model, pick: number) => Promise<void>> = {
+  async publish(model, pick) {
+    for (let n = 0; n <= pick % 12; n++) {
+      model.last += 1
+      await model.at.publish('x', `${model.last}`)
+      for (const queue of model.queues.values()) {
+        queue.push(`${model.last}`)
+        if (queue.length > MOST) queue.shift()
+      }
+    }
+  },
+  async come({ at, there, queues }, pick) {
+    const name = MEMBERS[pick % MEMBERS.length] ?? ''
+    if (there.has(name)) return
+    const client = await at.connect(name)
+    there.set(name, client)
+    assert.deepEqual(client.queued(), queues.get(name))
+  },
+  async answer({ there, queues }, pick) {
+    const [name, client] = [...there][pick % Math.max(1, there.size)] ?? []
+    if (!name || !client) return
+    const window = pick % 7
+    for (const entry of client.send(window)) {
+      const queue = queues.get(name) ?? []
+      queue.splice(queue.indexOf(String(entry.message?.payload)), 1)
+      client.acknowledge(entry)
+    }
+  },
+  async leave({ there }, pick) {
+    const [name, client] = [...there][pick % Math.max(1, there.size)] ?? []
+    if (!name || !client) return
+    client.leave()
+    there.delete(name)
+  },
+  async restart(model) {
+    await model.at.store.stored()
+    await model.at.crash()
+    model.there.clear()
+    model.at = await openFile(model.directory, settings)
+  },
+}
+
+async function runSteps(steps: readonly { name: string; pick: number }[]): Promise<void> {
+  const directory = temporaryDirectory()
+  const at = await openFile(directory, settings)
+  await joinAndLeave(at)
+  const queues = new Map(MEMBERS.map((name) => [name, [] as string[]]))
+  const model: Model = { at, directory, queues, there: new Map(), last: 0 }
+  for (const { name, pick } of steps) await STEPS[name]?.(model, pick)
+  for (const client of model.there.values()) client.leave()
+  for (const name of MEMBERS) assert.deepEqual(await queuedBy(model.at, name), queues.get(name))
+  await model.at.broker.close()
+}
