@@ -1,5 +1,6 @@
 import type { Cohort, Members } from '../routing.ts'
 import type { Session } from '../session.ts'
+import type { BundleList } from './bundle-list.ts'
 import {
   type Audience,
   type Bundle,
@@ -23,7 +24,7 @@ const PART = 16
 
 /** What waits for sessions that are away, where many get the same. `makeRoom` drops what a queue has no room for. */
 export function createAbsent(
-  { journal, limits }: Ground,
+  { journal, limits, onBound }: Ground,
   sessions: Sessions,
   bundles: Bundles,
   makeRoom: (session: Session) => void,
@@ -79,12 +80,15 @@ export function createAbsent(
         bundle.isCounted = true
         bytes += bundle.bytes
       }
+      const dropped = audience.bundles.values().map((bundle) => ({ bundle, copies: 0 }))
       for (const session of audience.sessions) {
         if (session === undefined || session.isClosed) continue
         countIn(session, those, bytes)
+        dropMany(session, audience.bundles, dropped)
         makeRoom(session)
         isOver ||= !hasShare(session)
       }
+      for (const { bundle, copies } of dropped) if (copies > 0) bundles.drop(bundle, copies)
     }
     if (isOver) sessions.changed()
   }
@@ -94,6 +98,30 @@ export function createAbsent(
     const [first] = those
     if (first && waitsFor(session, first)) queue.count(those.length, bytes)
     else for (const bundle of those) if (waitsFor(session, bundle)) queue.count(1, bundle.bytes)
+  }
+
+  /**
+   * Does what `makeRoom` would, for a queue with nothing but copies of these bundles, and notes it in `dropped`: one after the
+   * other would be most of the work where thousands of full queues get a message.
+   */
+  function dropMany(
+    { away, queue }: Session,
+    list: BundleList,
+    dropped: { readonly bundle: Bundle; copies: number }[],
+  ): void {
+    const over = queue.length() - limits.queueMessages
+    if (over <= 0 || queue.unsent() > 0 || away.audiences.size > 1) return
+    const from = list.after(away.mark)
+    const those = dropped.slice(from, from + over)
+    let bytes = 0
+    for (const one of those) {
+      one.copies += 1
+      bytes += one.bundle.bytes
+    }
+    away.mark = those.at(-1)?.bundle.id ?? away.mark
+    away.floor = away.mark + 1
+    queue.count(-those.length, -bytes)
+    onBound('queue_messages', those.length)
   }
 
   /** The oldest bundle that waits for a session. */
