@@ -7,9 +7,11 @@ import { toBuffer, toCharacters } from './columns.ts'
 import type { LogRows, TopicRows } from './journal.ts'
 import { READ_LOG, READ_TOPICS, SPLIT_LOG } from './sqlite-statements.ts'
 
-/** Rows that one read looks at, and bytes that it returns: some milliseconds, between two commits. */
+/** Rows that one read looks at: some milliseconds, between two commits. */
 const ROWS_READ = 2_000
-const BYTES_READ = 1024 * 1024
+/** Rows that it returns, and bytes: they take a millisecond or two of the thread that asked. */
+const ROWS_RETURNED = 400
+const BYTES_READ = 512 * 1024
 /** Topics that one read looks at. */
 const TOPICS_READ = 250
 
@@ -35,7 +37,7 @@ export function createLogReader(db: DatabaseSync): (range: LogRange) => LogRows 
       const [number, topic] = checked
       looked += 1
       if (filters.some((filter) => topicMatches(filter, topic))) found.add(checked)
-      if (looked === ROWS_READ || found.bytes() >= BYTES_READ)
+      if (looked === ROWS_READ || found.isFull())
         return { ...found.rows, looked, reached: newestFirst ? number - 1 : number }
     }
     return { ...found.rows, looked, reached: newestFirst ? after : upTo }
@@ -49,7 +51,7 @@ function createFound() {
   let bytes = 0
   return {
     rows: { rows, damaged },
-    bytes: () => bytes,
+    isFull: () => rows.length >= ROWS_RETURNED || bytes >= BYTES_READ,
     add(checked: CheckedRow): void {
       const sound = soundRow(checked)
       if (!sound) {
@@ -72,7 +74,7 @@ export function createTopicReader(db: DatabaseSync): (range: TopicRange) => Topi
     const found = createFound()
     let reached = after
     let looked = 0
-    while (looked < TOPICS_READ && found.bytes() < BYTES_READ) {
+    while (looked < TOPICS_READ && !found.isFull()) {
       const one = next.get(reached) as unknown as [string] | undefined
       if (!one) return { ...found.rows, looked, reached: null }
       const [topic] = one
