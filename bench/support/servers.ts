@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout } from 'node:timers/promises'
 import { end, SERVER_CORE, spawnOn } from './child.ts'
 import type { Ground } from './ground.ts'
+import type { Stops } from './loop-probe.ts'
 
 export type ServerName = 'mosquitto' | 'aedes' | 'aedes+acl' | 'gateway'
 
@@ -17,6 +18,8 @@ export interface Server extends AsyncDisposable {
   readonly port: number
   /** Publishing over HTTPS; 0 when it has none. */
   readonly httpsPort: number
+  /** The longest stops of its event loop since the last call; only where it was started with a probe. */
+  stops(): Promise<Stops>
 }
 
 export interface StartOptions {
@@ -24,6 +27,8 @@ export interface StartOptions {
   readonly profile?: string | undefined
   /** Passed to the gateway: `WOTT_…`. */
   readonly env?: Record<string, string>
+  /** Whether it measures the stops of its event loop. */
+  readonly hasProbe?: boolean
 }
 
 export function startServer(
@@ -81,6 +86,7 @@ async function startMosquitto({ directory, server, aclFile, crlFile }: Ground): 
   }
   return {
     ...{ name: 'mosquitto', pid: child.pid as number, port, httpsPort: 0 },
+    stops: () => Promise.reject(new Error('Mosquitto has no event loop')),
     [Symbol.asyncDispose]: () => end(child),
   }
 }
@@ -116,13 +122,14 @@ function startModule(
 async function startNode(
   name: string,
   args: readonly string[],
-  { profile, env = {} }: StartOptions,
+  { profile, env = {}, hasProbe = false }: StartOptions,
 ): Promise<Server> {
   const profiling = profile ? ['--cpu-prof', '--cpu-prof-dir', join(profile, name)] : []
-  const child = spawnOn(process.execPath, [...profiling, ...args], {
+  const probing = hasProbe ? ['--import', new URL('loop-probe.ts', import.meta.url).href] : []
+  const child = spawnOn(process.execPath, [...profiling, ...probing, ...args], {
     core: SERVER_CORE,
     env,
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'inherit', ...(hasProbe ? (['ipc'] as const) : [])],
   })
   if (!child.stdout) throw new Error('no standard output')
   const ports: Record<string, number> = {}
@@ -138,6 +145,12 @@ async function startNode(
   child.stdout.on('data', (chunk) => complain(name, chunk)).resume()
   return {
     ...{ name, pid: child.pid as number, port: ports.mqtt ?? 0, httpsPort: ports.device },
+    async stops() {
+      const answered = once(child, 'message')
+      child.send('stops')
+      const [stops] = await answered
+      return stops
+    },
     [Symbol.asyncDispose]: () => end(child),
   }
 }

@@ -1,0 +1,30 @@
+// Loaded into a server by --import: tells its parent the longest stop of its event loop since it was asked last.
+// CPU time, as the core may belong to somebody else meanwhile; and the time by the clock, which has that in it.
+
+/** The longest turns of an event loop, in milliseconds. */
+export interface Stops {
+  readonly cpu: number
+  readonly clock: number
+}
+
+if (process.send) {
+  let longest = { cpu: 0, clock: 0 }
+  let last = process.threadCpuUsage()
+  let lastTime = performance.now()
+  setInterval(() => {
+    const { user, system } = process.threadCpuUsage(last)
+    last = process.threadCpuUsage()
+    const time = performance.now()
+    longest = {
+      cpu: Math.max(longest.cpu, (user + system) / 1000),
+      clock: Math.max(longest.clock, time - lastTime),
+    }
+    lastTime = time
+  }, 1).unref()
+  process.on('message', (question) => {
+    if (question !== 'stops') return
+    process.send?.(longest satisfies Stops)
+    longest = { cpu: 0, clock: 0 }
+  })
+  process.channel?.unref()
+}
