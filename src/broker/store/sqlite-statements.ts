@@ -155,7 +155,9 @@ export const CHECK_LOG = `SELECT ${LOG_COLUMNS} FROM log WHERE number > ? ORDER 
 
 /** To find a time in the log. */
 export const SPLIT_LOG = {
-  bounds: 'SELECT coalesce(min(number), 0), coalesce(max(number), 0) FROM log',
+  // one by one: both in one query read the whole log
+  bounds: `SELECT coalesce((SELECT min(number) FROM log), 0),
+    coalesce((SELECT max(number) FROM log), 0)`,
   from: 'SELECT number, time FROM log WHERE number >= ? ORDER BY number LIMIT 1',
   before: 'SELECT coalesce(max(number), 0) FROM log WHERE number < ?',
 }
