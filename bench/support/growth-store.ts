@@ -13,7 +13,7 @@ export const topicOf = (n: number): string => `bench/${n % TOPICS}/t`
 export const deviceOf = (n: number): string => `d${n % 100}.d.wott.local`
 
 /**
- * A store of so many messages, each a number with blanks after it: a tenth on one topic, then the others on a thousand. The
+ * A store of so many messages, each JSON with a number: a tenth on one topic, then the others on a thousand. The
  * last of each topic is retained, and ten thousand wait for a session. The last one is two minutes old.
  */
 export function fillStore(directory: string, entries: number, bytes: number): void {
@@ -24,7 +24,7 @@ export function fillStore(directory: string, entries: number, bytes: number): vo
   const start = Date.now() - entries * STEP_MS - 120_000
   for (let number = 1; number <= entries; number++) {
     if (number % 10_000 === 1) db.exec('BEGIN')
-    const payload = Buffer.from(`${number % 97}.5`.padEnd(bytes))
+    const payload = Buffer.from(`{"t":${number % 97}.5,"x":""}`.padEnd(bytes))
     const topic = number <= entries / 10 ? LARGE_TOPIC : topicOf(number)
     append.run(number, topic, payload, deviceOf(number), start + number * STEP_MS)
     if (number % 10_000 === 0 || number === entries) db.exec('COMMIT')
