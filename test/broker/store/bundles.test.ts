@@ -145,6 +145,44 @@ describe('what many wait for that are away', () => {
     assert.deepEqual(await at.through(queuedBy(at, 'member1')), ['2'])
   })
 
+  test('says who they are until that is known to be stored', async () => {
+    const at = await openManual()
+    for (const client of await at.through(join(at))) client.leave()
+    await at.through(at.store.stored())
+    const failed = assert.rejects(at.publish('x', '1'), { code: 'broker_unavailable' })
+    const first = await at.next()
+    const stored = at.publish('x', '2')
+    first.fail(new Error('the disk is full'))
+    await failed
+    const second = await at.next()
+    const names = second.changes.map(([name]) => name)
+    assert.deepEqual(
+      names.filter((name) => name === 'audience' || name === 'bundle'),
+      ['audience', 'bundle'],
+    )
+    second.done()
+    await stored
+  })
+
+  test('does not come back after a restart to who had no room for it', async () => {
+    const directory = temporaryDirectory()
+    const limits = { queueMessages: 3 }
+    const before = await openFile(directory, { limits })
+    await joinAndLeave(before)
+    const one = await before.connect('member0')
+    await one.subscribe('$x/own', 1)
+    one.leave()
+    await before.publish('x', 'all')
+    for (const payload of ['1', '2', '3']) await before.publish('$x/own', payload)
+    const back = await before.connect('member0')
+    assert.deepEqual(back.queued(), ['1', '2', '3'])
+    back.acknowledge(...back.send())
+    await before.crash()
+    const after = await openFile(directory, { limits })
+    assert.deepEqual(await queuedBy(after, 'member0'), [])
+    assert.deepEqual(await queuedBy(after, 'member1'), ['all'])
+  })
+
   test('comes to who is back before it is stored, once it is', async () => {
     const at = await openManual()
     for (const client of await at.through(join(at))) client.leave()
