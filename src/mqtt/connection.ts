@@ -16,7 +16,7 @@ import type { Connect, Disconnect, Version } from './packets.ts'
 import { createReader } from './reader.ts'
 import { ProtocolError, Reason } from './reasons.ts'
 import { type Terms, toConnackProperties, toTerms } from './terms.ts'
-import { faultOf } from './web-socket.ts'
+import { faultOf, LateMessage } from './web-socket.ts'
 import { createWire } from './wire.ts'
 
 /**
@@ -83,7 +83,7 @@ export function serveConnection(
   })
   stream.on('error', (error: Error) => {
     const fault = faultOf(error)
-    if (fault) fail(fault)
+    if (fault) fail(fault, fault instanceof LateMessage ? 'packet_timeout' : undefined)
     else world.log.debug({ device: identity.id, reason: error.message }, 'MQTT connection error')
   })
   // whoever only ends its side is not there for an answer either

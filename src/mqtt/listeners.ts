@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
-import { WebSocketServer } from 'ws'
+import { type ServerOptions as WebSocketOptions, WebSocketServer } from 'ws'
 import type { Ledger } from '../budget/ledger.ts'
 import { GatewayError } from '../errors.ts'
 import { beforeDismissal, identityOf } from '../identity/connection.ts'
@@ -15,6 +15,8 @@ const GATHERED_BYTES = 1024 * 1024
 /** Fragments of one message, and chunks of one fragment: each keeps a whole piece of memory, however few bytes it has. */
 const MOST_FRAGMENTS = 1_024
 const MOST_CHUNKS = 4_096
+/** What a client has to answer the end of its WebSocket with its own; ws gives it 30 seconds, also when it is gone. */
+const CLOSE_TIMEOUT_MS = 1_000
 
 /** The mqtt door: MQTT over TLS, for those whose certificate OpenSSL accepts and names a WoTT ID. Node would refuse others without their name. */
 export function createMqttServer(trust: Trust, host: MqttHost): Server {
@@ -40,16 +42,19 @@ export interface MqttUpgrade {
 }
 
 export function createMqttUpgrade(host: MqttHost, memory: Ledger): MqttUpgrade {
-  const server = new WebSocketServer({
+  // ws' types do not know closeTimeout yet
+  const options: WebSocketOptions & { closeTimeout: number } = {
     noServer: true,
     maxPayload: host.maxPacket + GATHERED_BYTES,
     maxFragments: MOST_FRAGMENTS,
     maxBufferedChunks: MOST_CHUNKS,
+    closeTimeout: CLOSE_TIMEOUT_MS,
     perMessageDeflate: false,
     // the client must offer "mqtt" [MQTT-6.0.0-3]; "mqttv3.1" is what MQTT 3.1 clients offer
     handleProtocols: (offered) =>
       [...offered].find((name) => name === 'mqtt' || name === 'mqttv3.1') ?? false,
-  })
+  }
+  const server = new WebSocketServer(options)
   return {
     accept(request, socket, head) {
       const who = identityOf(socket)
@@ -57,8 +62,14 @@ export function createMqttUpgrade(host: MqttHost, memory: Ledger): MqttUpgrade {
       server.handleUpgrade(request, socket, head, (webSocket) =>
         beforeDismissal(
           socket,
-          host.accept(toMqttStream(webSocket, socket, memory.open(who.id, 'packet')), who, 'device')
-            .dismiss,
+          host.accept(
+            toMqttStream(webSocket, socket, {
+              messageTime: host.packetTime,
+              held: memory.open(who.id, 'packet'),
+            }),
+            who,
+            'device',
+          ).dismiss,
         ),
       )
     },

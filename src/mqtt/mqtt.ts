@@ -20,6 +20,8 @@ import { createSharedFrames } from './shared-frames.ts'
 export interface MqttHost {
   /** Bytes of the largest packet after CONNECT. */
   readonly maxPacket: number
+  /** Milliseconds that one of them may take to arrive. */
+  readonly packetTime: number
   accept(stream: Duplex, identity: Identity, door: Door): MqttConnection
 }
 
@@ -71,6 +73,7 @@ export function createMqttHost(options: MqttOptions): MqttHost {
   sessions.publishWillsBy(publishWill)
   return {
     maxPacket: world.maxPacket,
+    packetTime: settings.packetTimeout * 1000,
     accept: (stream, identity, door) => serveConnection(stream, identity, door, world),
   }
 }

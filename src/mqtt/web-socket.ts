@@ -4,16 +4,34 @@ import type { Hold } from '../budget/ledger.ts'
 import { codeOf } from '../errors.ts'
 import { protocolError } from './cursor.ts'
 import { noMemory } from './holds.ts'
+import { createMessageProgress } from './message-progress.ts'
 import { ProtocolError, Reason } from './reasons.ts'
 
+export interface MessageBounds {
+  /** Milliseconds that a message may take to arrive: it is no packet yet, and has no other deadline. */
+  readonly messageTime: number
+  /** Counts what is kept of it until then. */
+  readonly held: Hold
+}
+
 /** The bytes of a WebSocket's binary messages; one of text ends it with a ProtocolError [MQTT-6.0.0-1]. */
-export function toMqttStream(webSocket: WebSocket, socket: Duplex, held: Hold): Duplex {
+export function toMqttStream(
+  webSocket: WebSocket,
+  socket: Duplex,
+  { messageTime, held }: MessageBounds,
+): Duplex {
   countFragments(webSocket, socket, held, () => stream.destroy(noMemory()))
   // first, so that the text is not read
   webSocket.on('message', (_, isBinary) => {
     if (!isBinary) stream.destroy(protocolError('sent a WebSocket message of text [MQTT-6.0.0-1]'))
   })
   const stream = createWebSocketStream(webSocket)
+  const stopTiming = timeMessages(webSocket, socket, messageTime, () => {
+    stream.destroy(new LateMessage())
+    // without this it is closed, and may go on for as long as that takes
+    webSocket.terminate()
+  })
+  socket.once('close', stopTiming)
   return stream
 }
 
@@ -37,6 +55,50 @@ function countFragments(
     if (!held.resize(bytes)) onFull()
   })
   socket.once('close', held.release)
+}
+
+/** A WebSocket message that took too long. */
+export class LateMessage extends ProtocolError {
+  constructor() {
+    super(Reason.keepAliveTimeout, 'sent a WebSocket message that did not arrive in time')
+  }
+}
+
+/** Calls `onLate` when a message has begun and not ended in time. Returns what stops it. */
+function timeMessages(
+  webSocket: WebSocket,
+  socket: Duplex,
+  messageTime: number,
+  onLate: () => void,
+): () => void {
+  const progress = createMessageProgress()
+  let timer: NodeJS.Timeout | undefined
+  let timed = -1
+
+  function expire(): void {
+    timer = undefined
+    timed = -1
+    // what we do not read cannot arrive
+    if (webSocket.isPaused) time()
+    else onLate()
+  }
+
+  function time(): void {
+    if (!progress.isPartial()) {
+      clearTimeout(timer)
+      timer = undefined
+    } else if (timer === undefined || timed !== progress.ended()) {
+      clearTimeout(timer)
+      timed = progress.ended()
+      timer = setTimeout(expire, messageTime).unref()
+    }
+  }
+
+  socket.on('data', (bytes: Buffer) => {
+    progress.push(bytes)
+    time()
+  })
+  return () => clearTimeout(timer)
 }
 
 /** What a client did wrong where a stream's error says so; null for an error of the network. */

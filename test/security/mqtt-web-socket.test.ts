@@ -19,7 +19,8 @@ describe('attacks on MQTT over WebSocket', () => {
   let device: Credentials
 
   before(async () => {
-    at = await startGateway({ acl: 'pattern readwrite #\n', settings: { connectTimeout: '1' } })
+    const settings = { connectTimeout: '1', packetTimeout: '1' }
+    at = await startGateway({ acl: 'pattern readwrite #\n', settings })
     device = await at.pki.issue('device.d.wott.local')
   })
   after(() => at[Symbol.asyncDispose]())
@@ -79,6 +80,18 @@ describe('attacks on MQTT over WebSocket', () => {
     const one = frame(0, Buffer.alloc(1), false)
     const message = Buffer.concat([frame(BINARY, Buffer.alloc(1), false), ...Array(2000).fill(one)])
     await isCutOff(await connected(), 'packet_size', message)
+  })
+
+  it('a message whose fragments trickle, with pings between them, ends the connection', async () => {
+    for (const begin of [frame(BINARY, Buffer.alloc(1), false), header(BINARY, 1000)]) {
+      const socket = await connected()
+      const isFrame = begin.length > 8
+      const more = isFrame
+        ? Buffer.alloc(1)
+        : Buffer.concat([frame(0, Buffer.alloc(1), false), frame(PING, Buffer.from('x'))])
+      const trickling = setInterval(() => socket.write(more), 100)
+      await isCutOff(socket, 'packet_timeout', begin).finally(() => clearInterval(trickling))
+    }
   })
 
   it('a packet in many fragments, with pings between them, is a packet', async () => {
