@@ -224,7 +224,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
 
   const mqttServer = secured(createMqttServer(trust.current, mqtt))
   const reading = {
-    ...{ acl, broker, denials, hub, memory, strangers, meter, log },
+    ...{ acl, broker, denials, hub, memory, strangers, meter, log, settings: config },
     reader: createLogReader(broker.log, history, ids),
     trust: trust.current,
     maxStreams: config.maxStreams,
@@ -240,6 +240,10 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     ...{ ...reading, relay },
     mqtt: createMqttUpgrade(mqtt, memory),
     maxPayload: config.maxPayload,
+    onTooLarge: (door, id, limit) =>
+      sparingly(`large\0${id}`, (repeated) =>
+        log.warn({ door, device: id, limit, ...repeated }, 'refused a payload that is too large'),
+      ),
   })
   const viewers = await openViewers(config.viewersFile, {
     onProblem(problem) {
@@ -251,6 +255,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   const viewer = createViewerDoor({ ...reading, viewers })
   const ops = createOpsDoor({
     metrics,
+    settings: config,
     readiness: () => ({
       doors: missingDoors(),
       broker: broker.problem(),

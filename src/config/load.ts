@@ -19,6 +19,7 @@ interface Filled {
   readonly historyBytes: number
   readonly historyBytesPerDevice: number
   readonly readingSeriesPerDevice: number
+  readonly maxConnectionsPerDevice: number
 }
 
 /** What `serve` runs with: every setting, with what follows from others filled in. */
@@ -76,6 +77,8 @@ export function loadConfig(environment: Environment, flags: Flags = {}): Config 
     historyBytesPerDevice: settings.historyBytesPerDevice ?? Math.floor(historyBytes / 2),
     readingSeriesPerDevice:
       settings.readingSeriesPerDevice ?? Math.ceil(settings.readingSeries / 4),
+    maxConnectionsPerDevice:
+      settings.maxConnectionsPerDevice ?? Math.ceil(settings.maxConnections / 4),
     warnings: file.warnings,
     caFile: settings.caFile ?? join(settings.certsDir, 'ca.crt'),
     certFile: settings.certFile ?? join(settings.certsDir, 'client.crt'),

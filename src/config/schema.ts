@@ -3,6 +3,7 @@ import {
   bytes,
   choice,
   cipherList,
+  hostNames,
   idPattern,
   integer,
   listenAddress,
@@ -93,6 +94,11 @@ export const SETTINGS = {
   mqttListen: setting(listenAddress, '[::]:8883', 'mqtt door: MQTT over TLS'),
   viewerListen: setting(listenAddress, '[::]:9443', 'viewer door: browsers'),
   opsListen: setting(listenAddress, '127.0.0.1:9464', 'ops door: metrics and health, without TLS'),
+  opsHosts: setting(
+    hostNames,
+    undefined,
+    'names with a dot that the ops door may be asked under, with commas between them; IP addresses and names without a dot always may',
+  ),
   maxPayload: setting(bytes(1, 64 * MiB), '128KiB', 'largest payload of one message'),
   memoryBytes: setting(
     bytes(MiB, 64 * 1024 * MiB),
@@ -114,7 +120,71 @@ export const SETTINGS = {
     '2000',
     'readings that one device may publish at once',
   ),
-  maxConnections: setting(integer(1, 1_000_000), '10000', 'connections that one door keeps open'),
+  maxConnections: setting(
+    integer(1, 1_000_000),
+    '10000',
+    'connections that one door keeps open; on the doors with TLS those of devices and viewers, whose name is known',
+  ),
+  maxConnectionsPerDevice: setting(
+    integer(1, 1_000_000),
+    undefined,
+    'connections of one device or viewer that one door keeps open [a quarter of WOTT_MAX_CONNECTIONS]',
+  ),
+  maxStrangers: setting(
+    integer(1, 1_000_000),
+    '1000',
+    'connections besides those that one door keeps open whose name is not known yet; beyond them the oldest one goes',
+  ),
+  maxStrangersPerAddress: setting(
+    integer(1, 1_000_000),
+    '250',
+    'those of them that come from one address (IPv6: from one /64)',
+  ),
+  handshakeRate: setting(
+    integer(0, 1_000_000),
+    '500',
+    'TLS handshakes a second that are begun on all doors together; others wait, each address in its turn; 0 for no limit',
+  ),
+  handshakeRatePerAddress: setting(
+    integer(0, 1_000_000),
+    '200',
+    'TLS handshakes a second that are begun with one address (IPv6: one /64); 0 for no limit',
+  ),
+  requestTimeout: setting(
+    integer(1, 3600),
+    '30',
+    'seconds that an HTTP request may take to arrive, its headers and its body',
+  ),
+  requestRate: setting(
+    bytes(0, 1024 * MiB),
+    '4KiB',
+    'bytes a second of a request or an answer that is large: it gets one more second for each of them; 0 for none',
+  ),
+  maxRequestsPerConnection: setting(
+    integer(1, 1_000_000_000),
+    '100000',
+    'HTTP requests after which a connection is closed, so that its client opens another',
+  ),
+  streamResetBurst: setting(
+    integer(1, 1_000_000),
+    '250',
+    'requests that one HTTP/2 connection may cancel at once before it is ended',
+  ),
+  streamResetRate: setting(
+    integer(1, 1_000_000),
+    '33',
+    'requests a second that one HTTP/2 connection may cancel in the long run',
+  ),
+  strangerRequestRate: setting(
+    integer(0, 1_000_000),
+    '100',
+    'requests a second that one address may send to the viewer door without a session, five times as many at once (429 beyond); 0 for no limit',
+  ),
+  inviteGuesses: setting(
+    integer(1, 1_000_000),
+    '20',
+    'wrong invites a minute that one address may try (429 beyond)',
+  ),
   history: setting(
     integer(0, 10_000_000),
     '10000',

@@ -103,6 +103,16 @@ export const listenAddress: Parse<ListenAddress> = parse(
   },
 )
 
+/** Names of hosts, in lower case. */
+export const hostNames: Parse<readonly string[]> = parse(
+  'NAMES',
+  'names of hosts with commas between them',
+  (text) => {
+    const names = text.toLowerCase().split(/ *, */)
+    return names.every((name) => /^[a-z\d_]([a-z\d_.-]*[a-z\d_])?$/.test(name)) ? names : undefined
+  },
+)
+
 /** A regular expression for whole WoTT IDs; what MQTT and the ACL give a meaning is refused whatever it says. */
 export const idPattern: Parse<RegExp> = parse(
   'REGEXP',

@@ -66,7 +66,7 @@ export function createApp({ log, ...serverOptions }: AppOptions): App {
     serverFactory: (handle) => createHttpServer(serverOptions, handle),
     loggerInstance: log.child({}, { level: 'warn' }),
     logController: new LogController({ disableRequestLogging: true }),
-    exposeHeadRoutes: false,
+    exposeHeadRoutes: true,
   } as FastifyHttp2SecureOptions<Http2SecureServer>
   const app = Fastify(options) as unknown as App
   app.removeAllContentTypeParsers()
@@ -105,13 +105,15 @@ const COUNTED: ReadonlySet<ErrorCode> = new Set(['too_many_streams', 'broker_una
 /** How an error leaves an HTTP door whose request got as far as Fastify. */
 export function sendProblem(
   request: Pick<Request, 'id' | 'log' | 'raw'>,
-  reply: Pick<Reply, 'code' | 'headers' | 'removeHeader' | 'send'>,
+  reply: Pick<Reply, 'code' | 'header' | 'headers' | 'removeHeader' | 'send'>,
   error: GatewayError,
 ): void {
   if (error.status >= 500 && !COUNTED.has(error.code))
     request.log.error({ err: error.cause ?? error, traceId: request.id }, error.message)
   // Fastify's, after a body that is too large; HTTP/2 has no such header (RFC 9113 §8.2.2)
   if (request.raw.httpVersionMajor === 2) reply.removeHeader('connection')
+  // the rest of its body may still come, and is not waited for
+  else if (error.code === 'request_timeout') reply.header('connection', 'close')
   const { headers, body } = problemAnswer(error, request.id)
   reply.code(error.status).headers(headers).send(body)
 }

@@ -3,7 +3,10 @@ import { errorCodes } from 'fastify'
 import type { Hold } from '../budget/ledger.ts'
 import { GatewayError } from '../errors.ts'
 import type { Request } from './app.ts'
+import { sendContinue } from './continue.ts'
+import { bodyArrived, whenLate } from './deadlines.ts'
 import { type HttpMemory, holdFor, noRoom, SMALL_BYTES } from './memory.ts'
+import { requestTimeout } from './problem.ts'
 
 const NOTHING = Buffer.alloc(0)
 
@@ -66,6 +69,7 @@ function readBody(
     }
     body.set(piece, length)
     length = next
+    bodyArrived(stream, piece.length)
   }
 
   function end(): void {
@@ -74,9 +78,11 @@ function readBody(
   }
 
   const breakOff = () => finish(incomplete())
+  const giveUp = () => finish(requestTimeout())
 
   function finish(error: Error | null): void {
     stream.off('data', take).off('end', end).off('error', breakOff).off('close', breakOff)
+    whenLate(stream, null)
     if (error) {
       body = NOTHING
       hold?.release()
@@ -89,6 +95,8 @@ function readBody(
     return
   }
   stream.on('data', take).on('end', end).on('error', breakOff).on('close', breakOff)
+  whenLate(stream, giveUp)
+  sendContinue(stream)
   stream.resume()
 }
 

@@ -24,7 +24,7 @@ import { type StreamRoutesOptions, streamRoutes } from './stream.ts'
 import { whoamiRoute } from './whoami.ts'
 
 export interface DeviceDoorOptions
-  extends Omit<AppOptions, 'requestCert' | 'admit'>,
+  extends Omit<AppOptions, 'requestCert' | 'admit' | 'onCut'>,
     PublishOptions,
     StreamRoutesOptions,
     HistoryRouteOptions {
@@ -36,7 +36,12 @@ export interface DeviceDoorOptions
 
 /** Devices over HTTPS, and MQTT over WebSocket at /mqtt. Nothing behind this door is reached without an identity. */
 export function createDeviceDoor(options: DeviceDoorOptions): App {
-  const app = createApp({ ...options, requestCert: true, admit: ({ socket }) => refusalOf(socket) })
+  const app = createApp({
+    ...options,
+    requestCert: true,
+    admit: ({ socket }) => refusalOf(socket),
+    onCut: (reason) => options.meter.connectionCut('device', reason),
+  })
   // one connection, one caller: what the ACL said once is remembered for its next request
   const callers = new WeakMap<Identity, Caller>()
 
@@ -63,7 +68,7 @@ export function createDeviceDoor(options: DeviceDoorOptions): App {
 
   pageRoutes(app)
   publishRoute(app, options)
-  publishManyRoute(app, options.relay, options.meter)
+  publishManyRoute(app, options)
   readRoutes(app, options, streamRoutes(app, options))
   historyRoute(app, options)
   whoamiRoute(app)

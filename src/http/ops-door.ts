@@ -1,20 +1,58 @@
+import { randomUUID } from 'node:crypto'
+import type { ServerResponse } from 'node:http'
+import { isIP } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
+import { GatewayError } from '../errors.ts'
 import type { Metrics } from '../metrics/prometheus.ts'
-import { APP_OPTIONS, type App, answerWithProblems } from './app.ts'
+import { APP_OPTIONS, type App, answerWithProblems, sendProblem } from './app.ts'
+import { type DeadlineSettings, KEEP_ALIVE_MS, watchDeadlines } from './deadlines.ts'
+import { requestProblem } from './framing.ts'
+import { problemAnswer, requestTimeout } from './problem.ts'
 
 /** What is checked, and what is wrong with it; null when nothing is. */
 export type Checks = Record<string, string | null>
 
+export interface OpsSettings extends DeadlineSettings {
+  /** Names, in lower case, that this door may be asked under besides those that are always its own. */
+  readonly opsHosts?: readonly string[] | undefined
+}
+
 export interface OpsDoorOptions {
   readonly metrics: Metrics
+  readonly settings: OpsSettings
   /** What has to be right before traffic is sent here. */
   readiness(): Checks
 }
 
+const CHECK_MS = 1_000
+
 /** `/metrics` for Prometheus, `/livez` and `/readyz` for orchestrators, in plain HTTP for the machine itself. */
-export function createOpsDoor({ metrics, readiness }: OpsDoorOptions): FastifyInstance {
-  const app = Fastify({ ...APP_OPTIONS, exposeHeadRoutes: true })
+export function createOpsDoor({ metrics, settings, readiness }: OpsDoorOptions): FastifyInstance {
+  const app = Fastify({
+    ...APP_OPTIONS,
+    exposeHeadRoutes: true,
+    http: {
+      headersTimeout: settings.requestTimeout * 1000,
+      requestTimeout: 0,
+      connectionsCheckingInterval: CHECK_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+    },
+  })
+  watchDeadlines(app.server, {
+    settings,
+    refuse: (_request, response) => refuse(response as unknown as ServerResponse, requestTimeout()),
+    onCut: (reason) => metrics.meter.connectionCut('ops', reason),
+  })
   answerWithProblems(app as unknown as App)
+  app.addHook('onRequest', async (request, reply) => {
+    const problem =
+      requestProblem(request.raw as never) ?? hostProblem(request.headers.host, settings.opsHosts)
+    if (!problem) return
+    // what follows might be the body
+    reply.header('connection', 'close')
+    sendProblem(request as never, reply as never, problem)
+    return reply
+  })
   // one for all that ask while it is made
   let rendering: Promise<string> | undefined
   app.get('/metrics', { config: { operation: 'getMetrics' } }, async (_request, reply) => {
@@ -32,6 +70,26 @@ export function createOpsDoor({ metrics, readiness }: OpsDoorOptions): FastifyIn
     return reply.code(state.status === 'ok' ? 200 : 503).send(state)
   })
   return app
+}
+
+/**
+ * A page whose own name is made to point at this machine (DNS rebinding) would be of the same origin for a browser, and could
+ * read everything here. Nobody outside can have an address or a name without a dot.
+ */
+function hostProblem(host: string | undefined, names: readonly string[] = []): GatewayError | null {
+  if (host === undefined) return null
+  const name = host.replace(/:\d*$/, '').toLowerCase()
+  if (isIP(name.replace(/^\[(.*)\]$/, '$1')) !== 0) return null
+  if (!name.includes('.') || names.includes(name)) return null
+  return new GatewayError(
+    'origin_denied',
+    `This door is not known as "${name}"; if it should be, add the name to WOTT_OPS_HOSTS.`,
+  )
+}
+
+function refuse(response: ServerResponse, error: GatewayError): void {
+  const { headers, body } = problemAnswer(error, randomUUID())
+  response.writeHead(error.status, { ...headers, connection: 'close' }).end(body)
 }
 
 function health(checks: Checks): { status: 'ok' | 'failing'; checks: Record<string, string> } {

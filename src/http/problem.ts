@@ -95,8 +95,12 @@ export function toParseProblem(code: string | undefined): GatewayError {
     case 'HPE_HEADER_OVERFLOW':
       return new GatewayError('headers_too_large', 'The request line and headers are too large.')
     case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return new GatewayError('request_timeout', 'The request did not arrive in time.')
+      return requestTimeout()
     default:
       return new GatewayError('request_invalid', 'These bytes are no HTTP request.')
   }
+}
+
+export function requestTimeout(): GatewayError {
+  return new GatewayError('request_timeout', 'The request did not arrive in time.')
 }

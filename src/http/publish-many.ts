@@ -5,8 +5,9 @@ import type { Caller, Reading, Relay } from '../relay/relay.ts'
 import type { App, Request } from './app.ts'
 import { fromBase64 } from './base64.ts'
 import { callerOf } from './caller.ts'
+import { toGatewayError } from './problem.ts'
 import { PROPERTY_NAMES, type PropertyFault, readProperties } from './properties.ts'
-import { takeAnyBody } from './publish.ts'
+import { type PublishOptions, takeAnyBody } from './publish.ts'
 
 export const MAX_LINES = 1000
 const MAX_BYTES = 1024 * 1024
@@ -19,11 +20,19 @@ interface Refused {
 }
 
 /** `POST /topics`: one reading a line; a bad line is reported and sinks no other. */
-export function publishManyRoute(app: App, relay: Pick<Relay, 'publish'>, meter: Meter): void {
+export function publishManyRoute(
+  app: App,
+  { relay, meter, onTooLarge }: Omit<PublishOptions, 'maxPayload'>,
+): void {
   app.post('/topics', {
     config: { operation: 'publishMany' },
     bodyLimit: MAX_BYTES,
     onRequest: [mustBeNdjson, takeAnyBody],
+    async onError(request, _reply, error) {
+      if (toGatewayError(error).code !== 'payload_too_large') return
+      const { door, identity } = callerOf(request)
+      onTooLarge(door, identity.id, MAX_BYTES)
+    },
     async handler(request, reply) {
       const lines = linesOf(request.body as Buffer)
       const caller = callerOf(request)

@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts'
-import type { Meter } from '../metrics/meter.ts'
+import type { Door, Meter } from '../metrics/meter.ts'
 import type { Reading, Relay } from '../relay/relay.ts'
 import { type App, type Request, sendProblem } from './app.ts'
 import { callerOf } from './caller.ts'
@@ -12,13 +12,18 @@ export interface PublishOptions {
   readonly meter: Meter
   /** Bytes of the largest payload. */
   readonly maxPayload: number
+  /** Told of each device whose body or payload is larger than that many bytes. */
+  onTooLarge(door: Door, id: string, limit: number): void
 }
 
 const PREFIX = '/topics/'
 const QUERY_NAMES = ['qos', 'retain', ...QUERY_PROPERTIES]
 
 /** `POST /topics/{topic}`: one reading, byte for byte. */
-export function publishRoute(app: App, { relay, meter, maxPayload }: PublishOptions): void {
+export function publishRoute(
+  app: App,
+  { relay, meter, maxPayload, onTooLarge }: PublishOptions,
+): void {
   app.post(`${PREFIX}*`, {
     config: { operation: 'publish' },
     bodyLimit: maxPayload,
@@ -27,8 +32,10 @@ export function publishRoute(app: App, { relay, meter, maxPayload }: PublishOpti
       const { code } = toGatewayError(error)
       // what got as far as the relay was counted there
       if (code === 'internal_error') return
-      const result = code === 'payload_too_large' ? 'too_large' : 'invalid'
-      meter.published(callerOf(request).door, 0, result)
+      const { door, identity } = callerOf(request)
+      const isTooLarge = code === 'payload_too_large'
+      if (isTooLarge) onTooLarge(door, identity.id, maxPayload)
+      meter.published(door, 0, isTooLarge ? 'too_large' : 'invalid')
     },
     async handler(request, reply) {
       const started = performance.now()

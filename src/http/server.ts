@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { ServerOptions as HttpServerOptions } from 'node:http'
+import type { ServerOptions as HttpServerOptions, IncomingMessage } from 'node:http'
 import {
   createSecureServer,
   type Http2SecureServer,
@@ -8,17 +8,33 @@ import {
   type SecureServerOptions,
 } from 'node:http2'
 import type { Duplex } from 'node:stream'
-import { GatewayError } from '../errors.ts'
+import type { TLSSocket } from 'node:tls'
+import type { GatewayError } from '../errors.ts'
 import type { Trust } from '../identity/trust.ts'
+import type { CutReason } from '../metrics/meter.ts'
+import { expectsContinue } from './continue.ts'
+import { type DeadlineSettings, KEEP_ALIVE_MS, streamOf, watchDeadlines } from './deadlines.ts'
+import { noTunnel, requestProblem } from './framing.ts'
 import { createRequestMemory, type HttpMemory } from './memory.ts'
-import { problemAnswer } from './problem.ts'
+import { problemAnswer, requestTimeout } from './problem.ts'
+
+export interface HttpSettings extends DeadlineSettings {
+  /** HTTP/2 streams that one connection may reset at once, and a second in the long run. */
+  readonly streamResetBurst: number
+  readonly streamResetRate: number
+  /** Requests after which a connection is closed; its client opens another. */
+  readonly maxRequestsPerConnection: number
+}
 
 export interface ServerOptions extends HttpMemory {
   readonly trust: Trust
   /** Asks for a client certificate; what to make of it is the door's decision. */
   readonly requestCert: boolean
+  readonly settings: HttpSettings
   /** Asked about every request before anything else is made of it; a refusal is its answer and ends its connection. */
   readonly admit?: (request: Http2ServerRequest) => GatewayError | null
+  /** Told of each connection or request that is ended because of a bound. */
+  readonly onCut: (reason: CutReason) => void
 }
 
 type Handle = (request: Http2ServerRequest, response: Http2ServerResponse) => void
@@ -30,55 +46,111 @@ const MAX_STRANGERS_HEADER_BYTES = 16_384
 /** Requests that one HTTP/2 connection may have under way; Node's own default is no bound. */
 const MAX_STREAMS = 250
 const HANDSHAKE_TIMEOUT_MS = 10_000
-const REQUEST_TIMEOUT_MS = 30_000
-const KEEP_ALIVE_TIMEOUT_MS = 72_000
+/** How often Node looks for HTTP/1.1 requests whose headers are late. */
+const CHECK_MS = 1_000
+/** What AWS IoT's HTTPS publishers offer beside, or instead of, `http/1.1`. */
+const AWS_PROTOCOL = 'x-amzn-http-ca'
+const PROTOCOLS = ['h2', 'http/1.1', AWS_PROTOCOL]
+/** Requests on one HTTP/2 connection that are refused with an answer before its end does not wait for them. */
+const MOST_REFUSED = 8
 
 /** A server for HTTP/1.1 and HTTP/2 on which nothing, however odd, is handled that was not admitted. */
 export function createHttpServer(
-  { trust, requestCert, memory, strangers, admit = () => null }: ServerOptions,
+  { trust, requestCert, memory, strangers, settings, admit = () => null, onCut }: ServerOptions,
   handle: Handle,
 ): Http2SecureServer {
   const maxHeaderBytes = requestCert ? MAX_HEADER_BYTES : MAX_STRANGERS_HEADER_BYTES
   // Node hands the HTTP/1.1 options on, its types do not know
-  const tls: SecureServerOptions & HttpServerOptions = {
+  const tls: SecureServerOptions & HttpServerOptions & ResetOptions = {
     ...trust.context,
     allowHTTP1: true,
+    ALPNCallback: ({ protocols }) => PROTOCOLS.find((name) => protocols.includes(name)),
     requestCert,
     rejectUnauthorized: false,
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     maxHeaderSize: maxHeaderBytes,
     settings: { maxHeaderListSize: maxHeaderBytes, maxConcurrentStreams: MAX_STREAMS },
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    streamResetBurst: settings.streamResetBurst,
+    streamResetRate: settings.streamResetRate,
+    headersTimeout: settings.requestTimeout * 1000,
+    // bodies have a deadline of ours, which grows with what has arrived
+    requestTimeout: 0,
+    connectionsCheckingInterval: CHECK_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
     // asked for below, where the answer can be a problem
     requireHostHeader: false,
   }
   const server = createSecureServer(tls)
+  Object.assign(server, {
+    maxRequestsPerSocket: settings.maxRequestsPerConnection,
+    // RFC 9110 §7.8: an upgrade to anything else, h2c for example, is not asked for
+    shouldUpgradeCallback: ({ headers }: IncomingMessage) =>
+      server.listenerCount('upgrade') > 0 && /\bwebsocket\b/i.test(headers.upgrade ?? ''),
+  })
+  // Node serves HTTP/1.1 to nothing that is called otherwise
+  server.prependListener('secureConnection', (socket: TLSSocket) => {
+    if (socket.alpnProtocol === AWS_PROTOCOL) socket.alpnProtocol = 'http/1.1'
+  })
+  // by HTTP/2 connection or HTTP/1.1 socket: how many requests on it
+  const refused = new WeakMap<object, number>()
+
   const hasRoom = createRequestMemory({ memory, strangers }, requestCert)
 
   function answer(request: Http2ServerRequest, response: Http2ServerResponse): void {
-    const refused = admit(request) ?? hostProblem(request) ?? hasRoom(request, response)
-    if (refused) {
-      refuse(request, response, refused)
+    // RFC 9112 §9.6: what came in the same packet as a request whose answer ends the connection
+    if (!streamOf(request) && refused.has(request.socket)) return
+    const problem = admit(request) ?? requestProblem(request) ?? hasRoom(request, response)
+    if (problem) {
+      refuseOnce(request, response, problem)
       return
     }
-    if (request.headers.expect?.toLowerCase() === '100-continue') response.writeContinue()
+    expectsContinue(request, response)
     request.url = originForm(request.url)
     handle(request, response)
+  }
+
+  function refuseOnce(
+    request: Http2ServerRequest,
+    response: Http2ServerResponse,
+    problem: GatewayError,
+  ): void {
+    const session = streamOf(request)?.session
+    const connection = session ?? request.socket
+    const count = (refused.get(connection) ?? 0) + 1
+    refused.set(connection, count)
+    if (count <= MOST_REFUSED) refuse(request, response, problem)
+    // what it still sends in the same packet is not even looked at
+    else session?.destroy()
   }
 
   // what nobody listens for Node answers itself: 100 or 417, to whoever asks
   for (const event of ['request', 'checkContinue', 'checkExpectation']) server.on(event, answer)
   server.on('connect', (request: Http2ServerRequest, answerTo: Http2ServerResponse | Duplex) => {
     // over HTTP/1.1 Node has given up the connection to us
-    if ('writeHead' in answerTo) refuse(request, answerTo, admit(request) ?? noTunnel())
+    if ('writeHead' in answerTo) refuseOnce(request, answerTo, admit(request) ?? noTunnel())
     else answerTo.destroy()
   })
-  server.on('session', (session) =>
+  server.on('session', (session) => {
     // not `close`, which would wait for a request that never ends
-    session.setTimeout(KEEP_ALIVE_TIMEOUT_MS, () => session.destroy()),
-  )
+    session.setTimeout(KEEP_ALIVE_MS, () => session.destroy())
+    let requests = 0
+    session.on('stream', () => {
+      requests += 1
+      if (requests === settings.maxRequestsPerConnection) session.close()
+    })
+  })
+  watchDeadlines(server, {
+    settings,
+    refuse: (request, response) => refuse(request, response, requestTimeout()),
+    onCut,
+  })
   return server
+}
+
+/** Node's types do not know them yet. */
+interface ResetOptions {
+  readonly streamResetBurst: number
+  readonly streamResetRate: number
 }
 
 function refuse(
@@ -87,21 +159,11 @@ function refuse(
   error: GatewayError,
 ): void {
   const { headers, body } = problemAnswer(error, randomUUID())
-  // HTTP/1.1 requests have no stream, and HTTP/2 has no "connection" (RFC 9113 §8.2.2)
-  const session = (request.stream as Http2ServerRequest['stream'] | undefined)?.session
+  const session = streamOf(request)?.session
+  // HTTP/2 has no "connection" (RFC 9113 §8.2.2)
   response.writeHead(error.status, session ? headers : { ...headers, connection: 'close' })
   response.end(body)
   session?.close()
-}
-
-function noTunnel(): GatewayError {
-  return new GatewayError('not_found', 'Nothing is reached through this door by CONNECT.')
-}
-
-/** RFC 9112 §3.2: a request without a `Host` is answered 400. */
-function hostProblem({ headers, httpVersion }: Http2ServerRequest): GatewayError | null {
-  if (httpVersion !== '1.1' || headers.host !== undefined) return null
-  return new GatewayError('request_invalid', 'An HTTP/1.1 request must have a Host header.')
 }
 
 /** `GET https://host/path` is `GET /path` (RFC 9112 §3.2.2). */

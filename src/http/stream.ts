@@ -56,12 +56,7 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
       filtersProblem('/stream', filters, caller, options.denials) ?? noRoom(caller.identity.id)
     if (refused?.code === 'too_many_streams') options.meter.streamRefused(caller.door)
     if (refused) throw refused
-    const hold = holdFor(request, options, 'stream')
-    reply.hijack()
-    const response = reply.raw
-    count(caller.identity.id, 1)
-    response.once('close', () => count(caller.identity.id, -1))
-    response.writeHead(200, {
+    const headers = {
       'content-type': 'text/event-stream',
       'cache-control': 'no-store',
       'x-accel-buffering': 'no',
@@ -69,7 +64,18 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
       'x-request-id': request.id,
       // nothing follows a stream on its connection, and a stopping gateway need not wait for it
       ...(request.raw.httpVersionMajor === 1 ? { connection: 'close' } : {}),
-    })
+    }
+    const response = reply.raw
+    if (request.method === 'HEAD') {
+      reply.hijack()
+      response.writeHead(200, headers).end()
+      return
+    }
+    const hold = holdFor(request, options, 'stream')
+    reply.hijack()
+    response.writeHead(200, headers)
+    count(caller.identity.id, 1)
+    response.once('close', () => count(caller.identity.id, -1))
     openStream(
       response as unknown as Sink,
       { filters, format, lastEventId, hold, id: caller.identity.id, ...caller },

@@ -15,7 +15,7 @@ import { type StreamRoutesOptions, streamRoutes } from './stream.ts'
 import { whoamiRoute } from './whoami.ts'
 
 export interface ViewerDoorOptions
-  extends Omit<AppOptions, 'requestCert' | 'admit'>,
+  extends Omit<AppOptions, 'requestCert' | 'admit' | 'onCut'>,
     ReadOptions,
     StreamRoutesOptions,
     HistoryRouteOptions {
@@ -27,7 +27,11 @@ export interface ViewerDoorOptions
 /** People with browsers: the dashboard for everybody, and behind a session what the ACL lets its name read. */
 export function createViewerDoor(options: ViewerDoorOptions): App {
   const { viewers } = options
-  const app = createApp({ ...options, requestCert: false })
+  const app = createApp({
+    ...options,
+    requestCert: false,
+    onCut: (reason) => options.meter.connectionCut('viewer', reason),
+  })
   acceptCookies(app)
   app.addHook('onRequest', async (request, reply) => {
     const refused = originProblem(request.headers)

@@ -39,14 +39,22 @@ export interface Validity {
   readonly to: number
 }
 
+/** Why a connection is refused or ended on a door that speaks HTTP alone. */
+export const HTTP_CUT_REASONS = [
+  'max_connections',
+  'max_connections_per_device',
+  'max_strangers',
+  'max_strangers_per_address',
+  'request_timeout',
+  'slow_reader',
+] as const
 /** Why a connection is refused or ended. */
 export const CUT_REASONS = [
-  'max_connections',
+  ...HTTP_CUT_REASONS,
   'packet_size',
   'packet_timeout',
   'connect_timeout',
   'keep_alive',
-  'slow_reader',
   'receive_maximum',
   'topic_alias',
   'protocol_error',

@@ -6,6 +6,7 @@ import {
   CUT_REASONS,
   type Door,
   HANDSHAKE_RESULTS,
+  HTTP_CUT_REASONS,
   type Meter,
   PUBLISH_RESULTS,
   type PublishResult,
@@ -210,7 +211,7 @@ export function createMetrics(
     }
     for (const door of ['device', 'mqtt', 'viewer', 'ops'] as const) {
       connections.set({ door }, 0)
-      connectionsCut.inc({ door, reason: 'max_connections' }, 0)
+      for (const reason of HTTP_CUT_REASONS) connectionsCut.inc({ door, reason }, 0)
     }
     for (const door of ['device', 'mqtt'] as const) {
       publishesDelayed.inc({ door }, 0)

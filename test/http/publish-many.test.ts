@@ -10,12 +10,14 @@ import type { Trust } from '../../src/identity/trust.ts'
 import { silentMeter } from '../../src/metrics/meter.ts'
 import type { Reading } from '../../src/relay/relay.ts'
 import { aclOf } from '../support/acl.ts'
+import { HTTP_LIMITS } from '../support/http-limits.ts'
 import { UNLIMITED } from '../support/memory.ts'
 
 /** What the relay got of some lines, and what was refused before it. */
 async function publish(...lines: string[]) {
   const readings: Reading[] = []
   const app = createApp({
+    ...HTTP_LIMITS,
     ...{ trust: { context: {} } as Trust, requestCert: true, log: pino({ level: 'silent' }) },
     ...UNLIMITED,
   })
@@ -33,7 +35,7 @@ async function publish(...lines: string[]) {
       return null
     },
   }
-  publishManyRoute(app, relay, silentMeter)
+  publishManyRoute(app, { relay, meter: silentMeter, onTooLarge() {} })
   const answer = await app.inject({
     ...{ method: 'POST', url: '/topics', payload: lines.join('\n') },
     headers: { 'content-type': 'application/x-ndjson' },

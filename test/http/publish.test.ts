@@ -10,12 +10,14 @@ import type { Trust } from '../../src/identity/trust.ts'
 import { silentMeter } from '../../src/metrics/meter.ts'
 import type { Reading, Relay } from '../../src/relay/relay.ts'
 import { aclOf } from '../support/acl.ts'
+import { HTTP_LIMITS } from '../support/http-limits.ts'
 import { UNLIMITED } from '../support/memory.ts'
 
 function open(publish: Relay['publish'], named = true) {
   const logged: string[] = []
   const counted: string[] = []
   const app = createApp({
+    ...HTTP_LIMITS,
     ...{ trust: { context: {} } as Trust, requestCert: true, ...UNLIMITED },
     log: pino({}, { write: (line: string) => logged.push(line) }),
   })
@@ -25,7 +27,7 @@ function open(publish: Relay['publish'], named = true) {
     if (named) nameCaller(request, { identity, access, door: 'device' })
   })
   publishRoute(app, {
-    ...{ relay: { publish }, maxPayload: 10 },
+    ...{ relay: { publish }, maxPayload: 10, onTooLarge() {} },
     meter: { ...silentMeter, published: (_door, _qos, result) => counted.push(result) },
   })
   const post = async (

@@ -9,6 +9,7 @@ import { readRoutes } from '../../src/http/read.ts'
 import type { Trust } from '../../src/identity/trust.ts'
 import type { Message } from '../../src/topic/message.ts'
 import { aclOf } from '../support/acl.ts'
+import { HTTP_LIMITS } from '../support/http-limits.ts'
 import { UNLIMITED } from '../support/memory.ts'
 
 /** What a reader is answered about a retained message. */
@@ -18,6 +19,7 @@ async function read(path: string, more: Partial<Message>) {
     ...{ time: Date.now(), properties: null, expires: null, ...more },
   }
   const app = createApp({
+    ...HTTP_LIMITS,
     ...{ trust: { context: {} } as Trust, requestCert: true, log: pino({ level: 'silent' }) },
     ...UNLIMITED,
   })

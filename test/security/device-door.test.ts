@@ -161,6 +161,9 @@ describe('a request that two servers could understand in two ways', () => {
     'a length in hexadecimal': 'Content-Length: 0x0\r\n\r\n',
     'a length beyond 64 bits': 'Content-Length: 18446744073709551616\r\n\r\n',
     'an unknown coding': 'Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n',
+    'a coding before chunked': 'Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n',
+    'two hosts': 'Host: elsewhere\r\nContent-Length: 0\r\n\r\n',
+    'the same host twice': 'Host: localhost\r\nContent-Length: 0\r\n\r\n',
     'chunked and then something': 'Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n',
     'a space before the colon': 'Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n',
     'a chunk of a size beyond 64 bits':
@@ -186,6 +189,26 @@ describe('a request that two servers could understand in two ways', () => {
       assert.equal(code, 'request_invalid')
       assert.equal(traceId, answer?.headers['x-request-id'])
     })
+
+  it('with a coding over HTTP/1.0 is answered 400, and nothing after it is read', async () => {
+    const request = 'POST /topics/a HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'
+    const answers = await rawHttp(at, device, request + SMUGGLED)
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [400],
+    )
+  })
+
+  it('with one host in :authority and another in Host is answered 400', async () => {
+    const session = http2Session(at, device)
+    const answer = await http2(session, {
+      ':path': '/whoami',
+      ':authority': 'localhost',
+      host: 'elsewhere',
+    })
+    assert.deepEqual([answer.status, answer.json.code], [400, 'request_invalid'])
+    session.close()
+  })
 
   it('is not a GET with a body, whose body is no request', async () => {
     const [first, ...more] = await rawHttp(
@@ -372,6 +395,18 @@ describe('a page of another site', () => {
     ] as const) {
       const headers = { 'sec-fetch-site': site, 'sec-fetch-mode': mode }
       assert.equal((await http1(at, device, { path: '/whoami', headers })).status, 200, site)
+    }
+  })
+
+  it('is not one that the browser says is of the same origin, behind a proxy that passes no Host on', async () => {
+    const headers = { host: 'gateway', origin: 'https://public.example' }
+    const own = { ...headers, 'sec-fetch-site': 'same-origin' }
+    const ask = (sent: Record<string, string>) =>
+      http1(at, device, { path: '/whoami', headers: sent, servername: 'localhost' })
+    assert.equal((await ask(own)).status, 200)
+    for (const site of ['same-site', 'cross-site', 'none']) {
+      const foreign = { ...headers, 'sec-fetch-site': site }
+      assert.equal((await ask(foreign)).status, 403)
     }
   })
 

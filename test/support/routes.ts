@@ -8,9 +8,12 @@ import { DOORS, type HttpDoor } from '../../src/http/reference/doors.ts'
 import type { Operation } from '../../src/http/reference/operation.ts'
 import { OPERATIONS, type OperationId } from '../../src/http/reference/reference.ts'
 import { createViewerDoor } from '../../src/http/viewer-door.ts'
+import { HTTP_LIMITS } from './http-limits.ts'
 
 // routes are registered and never called, so what they work with need not be there
-const NOTHING = { log: pino({ level: 'silent' }), trust: { context: {} } } as never
+const NOTHING = {
+  ...{ log: pino({ level: 'silent' }), trust: { context: {} }, settings: HTTP_LIMITS.settings },
+} as never
 
 const OPEN: Record<HttpDoor, () => { ready(): unknown; close(): unknown }> = {
   device: () => createDeviceDoor(NOTHING),

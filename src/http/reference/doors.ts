@@ -52,7 +52,7 @@ export const DOORS = {
     server: server('http', '9464', 'Ops door: the machine itself, unless configured otherwise.'),
     security: null,
     unidentified: [],
-    errors: ANY,
+    errors: ['origin_denied', ...ANY],
   },
 } satisfies Record<string, DoorReference>
 

@@ -99,8 +99,9 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Described>> = {
     detail: 'The access control file does not let sensor.d.wott.local read wott/temperature.',
   },
   origin_denied: {
-    means: 'a page of another site asked',
-    remedy: "open the page under the gateway's own address",
+    means:
+      'a page of another site asked, or the ops door was asked under a name that is not one of its own',
+    remedy: "open the page under the gateway's own address; `WOTT_OPS_HOSTS`",
     detail:
       'Pages of https://elsewhere.example may not speak in the name of who uses this browser.',
   },

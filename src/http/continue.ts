@@ -1,0 +1,24 @@
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+
+const waiting = new WeakMap<object, Http2ServerResponse>()
+
+/**
+ * Notes a client that waits for `100 Continue` before it sends its body (RFC 9110 §10.1.1). Unless it gets that, nobody knows
+ * whether the body comes, so an HTTP/1.1 connection ends with the answer.
+ */
+export function expectsContinue(request: Http2ServerRequest, response: Http2ServerResponse): void {
+  // an HTTP/1.0 client does not know what it asks for
+  if (request.httpVersion === '1.0') return
+  if (request.headers.expect?.toLowerCase() !== '100-continue') return
+  waiting.set(request, response)
+  if (request.httpVersionMajor === 1) response.setHeader('connection', 'close')
+}
+
+/** Tells a client that waits for it to send its body, which is about to be read. */
+export function sendContinue(request: Http2ServerRequest): void {
+  const response = waiting.get(request)
+  if (!response) return
+  waiting.delete(request)
+  if (request.httpVersionMajor === 1) response.removeHeader('connection')
+  response.writeContinue()
+}

@@ -1,0 +1,177 @@
+import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Session } from 'node:http2'
+import type { Server } from 'node:net'
+import type { Duplex } from 'node:stream'
+
+export interface DeadlineSettings {
+  /** Seconds that a request may take to arrive. */
+  readonly requestTimeout: number
+  /** Bytes a second at which a body or an answer may take longer than that; 0 for no longer. */
+  readonly requestRate: number
+  /** Seconds that a client may take to read what is left of an answer. */
+  readonly streamStall: number
+}
+
+export interface DeadlineOptions {
+  readonly settings: DeadlineSettings
+  /** Answers a request that did not arrive in time and that nobody has answered yet. */
+  refuse(request: Http2ServerRequest, response: Http2ServerResponse): void
+  /** Told of each request that is refused or ended, and why. */
+  onCut(reason: 'request_timeout' | 'slow_reader'): void
+}
+
+/** A request on its way in, or its answer on its way out. */
+interface Exchange {
+  readonly request: Http2ServerRequest
+  readonly response: Http2ServerResponse
+  readonly began: number
+  arrived: number
+  onLate: (() => void) | null
+  /** When it was told that it is late. */
+  lateSince: number | null
+  /** When its answer was first seen whole and not read, and how much of that was left. */
+  leaving: { readonly since: number; readonly bytes: number } | null
+}
+
+/** An HTTP/2 connection; whether it is used is not seen from its bytes, because pings are bytes too. */
+interface Connection {
+  streams: number
+  requests: number
+  quietSince: number
+}
+
+/** Idle time of a connection after its first request, of either HTTP version. */
+export const KEEP_ALIVE_MS = 72_000
+const SWEEP_MS = 1_000
+/** What a late client has to read why it is cut off. */
+const PARTING_MS = 2_000
+const NO_ERROR = 0
+
+const exchanges = new WeakMap<object, Exchange>()
+
+/** Counts bytes of a body, which give it more time. */
+export function bodyArrived(request: object, bytes: number): void {
+  const exchange = exchanges.get(request)
+  if (exchange) exchange.arrived += bytes
+}
+
+/** Has `refuse` called, once, when the request does not arrive in time; null when that is the server's again. */
+export function whenLate(request: object, refuse: (() => void) | null): void {
+  const exchange = exchanges.get(request)
+  if (exchange) exchange.onLate = refuse
+}
+
+/**
+ * The one place that bounds how long a request may take to arrive, and its answer to be read, over HTTP/1.1 and HTTP/2.
+ * An answer that goes on, such as an event stream, has bounds of its own. Headers of HTTP/1.1 requests are left to Node.
+ */
+export function watchDeadlines(server: Server, options: DeadlineOptions): void {
+  const { refuse, onCut } = options
+  const { requestTimeout, requestRate, streamStall } = options.settings
+  const open = new Set<Exchange>()
+  const connections = new Map<ServerHttp2Session, Connection>()
+
+  function begin(request: Http2ServerRequest, response: Http2ServerResponse | Duplex): void {
+    // a CONNECT over HTTP/1.1, whose connection is ended at once
+    if (!('writeHead' in response)) return
+    const exchange: Exchange = {
+      ...{ request, response, began: performance.now(), arrived: 0 },
+      ...{ onLate: null, lateSince: null, leaving: null },
+    }
+    exchanges.set(request, exchange)
+    open.add(exchange)
+    const stream = streamOf(request)
+    response.once('close', () => {
+      if (stream || request.complete) open.delete(exchange)
+    })
+    if (stream && !stream.endAfterHeaders)
+      // RFC 9113 §8.1: what else the client would send is not wanted any more
+      stream.once('finish', () => !request.complete && stream.close(NO_ERROR))
+  }
+
+  function look(exchange: Exchange, now: number): void {
+    const { request, response, began, arrived } = exchange
+    if (isGone(request)) open.delete(exchange)
+    else if (exchange.lateSince !== null) {
+      if (now - exchange.lateSince > PARTING_MS) cut(request)
+    } else if (!hasArrived(request) && (!response.headersSent || response.writableFinished)) {
+      if (now - began > allowed(requestTimeout, arrived)) late(exchange, now)
+    } else if (response.writableEnded && !response.writableFinished) {
+      exchange.leaving ??= { since: now, bytes: unread(exchange) }
+      const { since, bytes } = exchange.leaving
+      if (now - since <= allowed(streamStall, bytes)) return
+      onCut('slow_reader')
+      cut(request)
+    } else if (response.writableFinished && hasArrived(request)) open.delete(exchange)
+  }
+
+  function allowed(seconds: number, bytes: number): number {
+    return (seconds + (requestRate === 0 ? 0 : bytes / requestRate)) * 1000
+  }
+
+  function late(exchange: Exchange, now: number): void {
+    const { request, response } = exchange
+    exchange.lateSince = now
+    onCut('request_timeout')
+    if (exchange.onLate) exchange.onLate()
+    else if (response.headersSent) cut(request)
+    else refuse(request, response)
+    streamOf(request)?.session?.close()
+  }
+
+  function lookAtConnection(session: ServerHttp2Session, now: number): void {
+    const { streams, requests, quietSince } = connections.get(session) as Connection
+    if (streams > 0) return
+    const limit = requests === 0 ? requestTimeout * 1000 : KEEP_ALIVE_MS
+    if (now - quietSince <= limit) return
+    if (requests === 0) onCut('request_timeout')
+    session.destroy()
+  }
+
+  function sweep(): void {
+    const now = performance.now()
+    for (const exchange of open) look(exchange, now)
+    for (const session of connections.keys()) lookAtConnection(session, now)
+  }
+
+  for (const event of ['request', 'checkContinue', 'checkExpectation', 'connect'])
+    server.prependListener(event, begin)
+  server.on('session', (session: ServerHttp2Session) => {
+    const connection = { streams: 0, requests: 0, quietSince: performance.now() }
+    connections.set(session, connection)
+    session.once('close', () => connections.delete(session))
+    session.on('stream', (stream) => {
+      connection.streams += 1
+      connection.requests += 1
+      stream.once('close', () => {
+        connection.streams -= 1
+        connection.quietSince = performance.now()
+      })
+    })
+  })
+  const sweeper = setInterval(sweep, SWEEP_MS).unref()
+  server.once('close', () => clearInterval(sweeper))
+}
+
+/** HTTP/1.1 requests have no stream. */
+export function streamOf(request: Http2ServerRequest): Http2ServerRequest['stream'] | undefined {
+  return request.stream as Http2ServerRequest['stream'] | undefined
+}
+
+function isGone(request: Http2ServerRequest): boolean {
+  return streamOf(request)?.destroyed ?? request.socket.destroyed
+}
+
+function hasArrived(request: Http2ServerRequest): boolean {
+  return request.complete || streamOf(request)?.endAfterHeaders === true
+}
+
+function unread({ request }: Exchange): number {
+  return (streamOf(request) ?? request.socket).writableLength
+}
+
+/** With its connection: the end of a stream alone may not get through to whoever reads nothing. */
+function cut(request: Http2ServerRequest): void {
+  const stream = streamOf(request)
+  if (stream) stream.session?.destroy()
+  else request.socket.destroy()
+}

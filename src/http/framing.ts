@@ -1,0 +1,51 @@
+import type { Http2ServerRequest } from 'node:http2'
+import { GatewayError } from '../errors.ts'
+
+/**
+ * Why a request is refused whatever it asks for; null when it is not. Another server in between might understand it in
+ * another way than we do, and let pass what it should not (request smuggling).
+ */
+export function requestProblem(request: Http2ServerRequest): GatewayError | null {
+  return request.httpVersionMajor === 2 ? http2Problem(request) : http1Problem(request)
+}
+
+function http1Problem({ headers, rawHeaders, httpVersion }: Http2ServerRequest) {
+  const coding = headers['transfer-encoding']
+  // RFC 9112 §3.2: exactly one
+  if (httpVersion === '1.1' && headers.host === undefined)
+    return invalid('An HTTP/1.1 request must have a Host header.')
+  if (countOf('host', rawHeaders) > 1) return invalid('A request must have one Host header only.')
+  if (coding === undefined) return null
+  // RFC 9112 §6.1
+  if (httpVersion === '1.0')
+    return invalid('An HTTP/1.0 request must not have a Transfer-Encoding header.')
+  if (coding.toLowerCase() !== 'chunked')
+    return invalid('The only transfer coding that is understood here is "chunked".')
+  return null
+}
+
+/** RFC 9113 §8.3.1 */
+function http2Problem({ headers }: Http2ServerRequest): GatewayError | null {
+  const { host, ':authority': authority } = headers
+  if (host === undefined || authority === undefined) return null
+  if (host.toLowerCase() === authority.toLowerCase()) return null
+  return invalid('The Host header and the :authority of a request must be the same.')
+}
+
+/** Node keeps only the first of them in `headers`. */
+function countOf(name: string, rawHeaders: readonly string[]): number {
+  let count = 0
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const other = rawHeaders[index] as string
+    if (other.length === name.length && other.toLowerCase() === name) count += 1
+  }
+  return count
+}
+
+export function noTunnel(): GatewayError {
+  return new GatewayError('not_found', 'Nothing is reached through this door by CONNECT.')
+}
+
+function invalid(problem: string): GatewayError {
+  return new GatewayError('request_invalid', problem)
+}

@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect as connectHttp2 } from 'node:http2'
+import { connect, type Socket } from 'node:net'
+import { after, before, describe, it } from 'node:test'
+import { eventSource, http1, http2Session } from '../support/clients.ts'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import type { Credentials } from '../support/pki.ts'
+import { rawAnswers, rawTls, untilClosed } from '../support/raw.ts'
+import { FRAME, frame, hpack, PREFACE } from '../support/raw-http2.ts'
+
+const SETTINGS = {
+  ...{ requestTimeout: '1', requestRate: '1KiB', streamStall: '1', packetTimeout: '1' },
+  maxPayload: '8MiB',
+}
+const POST = { ':method': 'POST', ':scheme': 'https', ':authority': 'x', ':path': '/topics/a' }
+const TRICKLE_MS = 100
+
+describe('whoever is slow', () => {
+  let at: TestGateway
+  let device: Credentials
+  before(async () => {
+    at = await startGateway({ acl: 'pattern readwrite #\n', settings: SETTINGS })
+    device = await at.pki.issue('device')
+  })
+  after(() => at[Symbol.asyncDispose]())
+
+  const cut = (door: string, reason = 'request_timeout') =>
+    at.metric(`wott_connections_cut_total{door="${door}",reason="${reason}"}`)
+
+  async function dial(door: 'device' | 'viewer' | 'ops', protocol?: 'h2'): Promise<Socket> {
+    if (door === 'ops') {
+      const socket = connect(at.ports.ops, '127.0.0.1')
+      await once(socket, 'connect')
+      return socket
+    }
+    const who = door === 'device' ? device : null
+    return rawTls(at, who, { door, ...(protocol ? { ALPNProtocols: [protocol] } : {}) })
+  }
+
+  /** Sends a byte again and again until the other end closes; what came from there. */
+  async function trickle(socket: Socket, bytes: Buffer | string): Promise<string> {
+    const timer = setInterval(() => socket.write(bytes), TRICKLE_MS)
+    try {
+      return await untilClosed(socket)
+    } finally {
+      clearInterval(timer)
+    }
+  }
+
+  for (const door of ['device', 'viewer', 'ops'] as const) {
+    it(`with the headers of an HTTP/1.1 request is answered 408 on the ${door} door`, async () => {
+      const socket = await dial(door)
+      socket.write('GET / HTTP/1.1\r\nX: ')
+      const [answer] = rawAnswers(await trickle(socket, 'x'))
+      assert.equal(answer?.status, 408)
+    })
+
+    it(`with the body of an HTTP/1.1 request is answered on the ${door} door, and its connection ends`, async () => {
+      const socket = await dial(door)
+      const path = { device: '/topics/a', viewer: '/session', ops: '/metrics' }[door]
+      const before = (await cut(door)) ?? 0
+      socket.write(`POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n`)
+      const [answer] = rawAnswers(await trickle(socket, 'x'))
+      // there is no such path on the ops door, whatever the body is
+      assert.ok(answer?.status === 408 || (door === 'ops' && answer?.status === 404), door)
+      assert.equal(await cut(door), before + 1)
+    })
+  }
+
+  for (const door of ['device', 'viewer'] as const) {
+    it(`with the body of an HTTP/2 request is answered 408 on the ${door} door`, async () => {
+      const session = http2Session(at, door === 'device' ? device : null, door)
+      const stream = session.request({
+        ':method': 'POST',
+        ':path': door === 'device' ? '/topics/a' : '/session',
+        'content-type': 'application/json',
+      })
+      const closed = once(session, 'close')
+      const timer = setInterval(() => stream.writable && stream.write('x'), TRICKLE_MS)
+      const [headers] = await once(stream, 'response')
+      clearInterval(timer)
+      assert.equal(headers[':status'], 408)
+      stream.resume()
+      await closed
+    })
+
+    it(`with an HTTP/2 connection that only pings is cut off on the ${door} door`, async () => {
+      const session = http2Session(at, door === 'device' ? device : null, door)
+      const timer = setInterval(() => session.destroyed || session.ping(() => {}), TRICKLE_MS)
+      await once(session, 'close')
+      clearInterval(timer)
+    })
+
+    it(`with the end of an HTTP/2 request's headers is cut off on the ${door} door`, async () => {
+      const socket = await dial(door, 'h2')
+      socket.write(Buffer.concat([PREFACE, frame(FRAME.HEADERS, 0, 1, hpack(POST))]))
+      // the length of a frame that comes byte by byte
+      socket.write(frame(9, 0, 1, Buffer.alloc(16_000)).subarray(0, 9))
+      await trickle(socket, Buffer.alloc(1))
+    })
+  }
+
+  it('does not keep an HTTP/2 request that is answered half-open', async () => {
+    const session = http2Session(at, null, 'viewer')
+    const stream = session.request({ ':path': '/nothing' }, { endStream: false })
+    await once(stream.resume(), 'close')
+    assert.equal(session.closed, false)
+    session.close()
+  })
+
+  it('may be, with a body that arrives as fast as it has to', async () => {
+    const socket = await rawTls(at, device)
+    socket.write('POST /topics/a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n')
+    socket.write(`Content-Length: 8193\r\n\r\n${'x'.repeat(8192)}`)
+    const ended = untilClosed(socket)
+    // this one begins later and has no time left by then
+    const other = await dial('device')
+    other.write('POST /topics/a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n1')
+    assert.equal(rawAnswers(await untilClosed(other))[0]?.status, 408)
+    socket.write('x')
+    assert.equal(rawAnswers(await ended)[0]?.status, 200)
+  })
+
+  it('may be, with a stream, over HTTP/1.1 and over HTTP/2 with an open request', async () => {
+    using events = await eventSource(at, device, '/topics/live')
+    const session = http2Session(at, device)
+    const request = { ':path': '/topics/live', accept: 'text/event-stream' }
+    const stream = session.request(request, { endStream: false })
+    const [headers] = await once(stream, 'response')
+    assert.equal(headers[':status'], 200)
+    const late = await dial('device')
+    late.write('POST /topics/a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n1')
+    assert.equal(rawAnswers(await untilClosed(late))[0]?.status, 408)
+    await http1(at, device, { path: '/topics/live', method: 'POST', body: 'still here' })
+    assert.match((await events.next()).data, /still here/)
+    let text = ''
+    for await (const chunk of stream) {
+      text += chunk
+      if (text.includes('still here')) break
+    }
+    session.destroy()
+  })
+
+  it('does not keep an answer that it does not read, over HTTP/1.1', async () => {
+    const path = '/topics/large'
+    const body = 'x'.repeat(8 * 1024 * 1024)
+    await http1(at, device, { path: `${path}?retain=true`, method: 'POST', body })
+    const before = (await cut('device', 'slow_reader')) ?? 0
+    const socket = await rawTls(at, device)
+    socket.pause()
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(2))
+    // 16 MiB at 1 KiB a second would be hours, so they are asked for where no rate gives more time
+    await using strict = await startGateway({
+      acl: 'pattern readwrite #\n',
+      settings: { ...SETTINGS, requestRate: '0' },
+    })
+    const reader = await strict.pki.issue('reader')
+    await http1(strict, reader, { path: `${path}?retain=true`, method: 'POST', body })
+    const stuck = await rawTls(strict, reader)
+    stuck.pause()
+    stuck.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(2))
+    const sample = 'wott_connections_cut_total{door="device",reason="slow_reader"}'
+    while ((await strict.metric(sample)) === 0) {}
+    assert.equal(await cut('device', 'slow_reader'), before)
+    stuck.destroy()
+    socket.destroy()
+  })
+
+  it('does not keep an answer that it does not read, over HTTP/2', async () => {
+    const session = connectHttp2(`https://localhost:${at.ports.viewer}`, {
+      ca: at.pki.authority.certificate,
+      settings: { initialWindowSize: 0 },
+    })
+    const stream = session.request({ ':path': '/nothing' })
+    stream.on('error', () => {})
+    const timer = setInterval(() => session.destroyed || session.ping(() => {}), TRICKLE_MS)
+    await once(session, 'close')
+    clearInterval(timer)
+    assert.equal(await cut('viewer', 'slow_reader'), 1)
+  })
+})

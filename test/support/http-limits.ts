@@ -1,0 +1,8 @@
+/** Bounds of an HTTP server that no test reaches by chance. */
+export const HTTP_LIMITS = {
+  settings: {
+    ...{ requestTimeout: 30, requestRate: 4096, streamStall: 30 },
+    ...{ streamResetBurst: 250, streamResetRate: 33, maxRequestsPerConnection: 100_000 },
+  },
+  onCut() {},
+} as const
