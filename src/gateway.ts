@@ -16,13 +16,14 @@ import { createLedger, type Kind } from './budget/ledger.ts'
 import { readCrl } from './ca/read-crl.ts'
 import type { Config } from './config/load.ts'
 import type { ListenAddress } from './config/values.ts'
+import { createAdmissions } from './door/admissions.ts'
 import { type DoorOptions, listen, type OpenDoor } from './door/listen.ts'
 import { messageOf } from './errors.ts'
 import type { App } from './http/app.ts'
 import { createDeviceDoor } from './http/device-door.ts'
 import { createOpsDoor } from './http/ops-door.ts'
 import { createViewerDoor } from './http/viewer-door.ts'
-import { createDeviceConnections } from './identity/connection.ts'
+import { createDeviceConnections, nameOf } from './identity/connection.ts'
 import { createRefusals, refusalOf } from './identity/refusals.ts'
 import { openTrust } from './identity/trust-source.ts'
 import { createEventIds } from './live/event-ids.ts'
@@ -179,6 +180,15 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     }
   }
 
+  const addressRate = config.handshakeRatePerAddress
+  const admissions = createAdmissions(config, {
+    meter,
+    takeOf: createRateLimit(addressRate, addressRate).take,
+    onFull: (door, reason, who) =>
+      sparingly(`${door}\0${reason}\0${who}`, (repeated) =>
+        log.warn({ door, reason, who, ...repeated }, 'as many connections as there may be'),
+      ),
+  })
   const doors: Partial<Record<Door, OpenDoor>> = {}
   const draining: (() => Promise<unknown>)[] = []
   let stopping = false
@@ -191,9 +201,12 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   ): Promise<void> {
     if (address === null) return
     const opened = await listen(server, {
-      ...{ door, address, maxConnections: config.maxConnections, meter, bind },
+      ...{ door, address, meter, bind },
+      ...(door === 'ops'
+        ? { maxConnections: config.maxConnections }
+        : { maxConnections: admissions.mostConnections, admission: admissions.of(door) }),
       // whoever looks shows no certificate
-      refusal: door === 'viewer' ? undefined : refusalOf,
+      ...(door === 'viewer' ? {} : { refusal: refusalOf, nameOf }),
       onRefused: (socket, error) => refusals.note(door, socket, error),
       onFull: () =>
         sparingly(door, (repeated) =>
@@ -252,7 +265,10 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     },
   })
   building.defer(() => viewers.close())
-  const viewer = createViewerDoor({ ...reading, viewers })
+  const viewer = createViewerDoor({
+    ...{ ...reading, viewers },
+    onSession: (peer, name) => void admissions.of('viewer').identified(peer, name),
+  })
   const ops = createOpsDoor({
     metrics,
     settings: config,

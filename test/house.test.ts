@@ -12,12 +12,13 @@ const ROOMS: Record<string, readonly string[]> = {
   'sparingly.ts': [],
   'pace.ts': [],
   budget: [],
+  'address.ts': [],
   topic: [],
   disk: ['errors.ts'],
   admin: ['errors.ts'],
   metrics: ['budget', 'topic'],
   config: ['errors.ts', 'topic'],
-  door: ['errors.ts', 'metrics', 'config'],
+  door: ['errors.ts', 'address.ts', 'metrics', 'config'],
   identity: ['errors.ts', 'sparingly.ts', 'metrics'],
   acl: ['errors.ts', 'sparingly.ts', 'topic', 'disk'],
   broker: [
@@ -42,6 +43,7 @@ const ROOMS: Record<string, readonly string[]> = {
   viewer: ['errors.ts', 'disk'],
   http: [
     'errors.ts',
+    'address.ts',
     'pace.ts',
     'budget',
     'topic',

@@ -22,6 +22,8 @@ export function createMetrics(...args: Parameters<typeof createReal>): Metrics {
     deliveryDropped: (door, reason, count) => now().deliveryDropped(door, reason, count),
     storeLimitReached: (limit, count) => now().storeLimitReached(limit, count),
     messagesDamaged: (count) => now().messagesDamaged(count),
+    handshakeDelayed: (door) => now().handshakeDelayed(door),
+    requestRefused: (door, reason) => now().requestRefused(door, reason),
     // gauges would go wrong
     ...gauges(metrics.meter),
   }

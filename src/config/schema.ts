@@ -182,8 +182,8 @@ export const SETTINGS = {
   ),
   inviteGuesses: setting(
     integer(1, 1_000_000),
-    '20',
-    'wrong invites a minute that one address may try (429 beyond)',
+    '60',
+    'invites a minute that one address may try on the viewer door (429 beyond)',
   ),
   history: setting(
     integer(0, 10_000_000),

@@ -1,13 +1,15 @@
-import type { AddressInfo, Server, Socket } from 'node:net'
+import { lookup } from 'node:dns/promises'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { ListenAddress } from '../config/values.ts'
 import { codeOf, messageOf, UsageError } from '../errors.ts'
 import type { Door, Meter } from '../metrics/meter.ts'
+import type { Admission } from './admission.ts'
 
 /** A door that listens. */
 export interface OpenDoor {
   readonly door: Door
-  /** `HOST:PORT`, with the port it really got. */
+  /** `HOST:PORT`, with the port it really got; several with commas between them where the host is a name of several. */
   readonly address: string
   readonly port: number
   /** Takes no new connection; those there are stay. */
@@ -20,6 +22,10 @@ export interface DoorOptions {
   readonly door: Door
   readonly address: NonNullable<ListenAddress>
   readonly maxConnections: number
+  /** Who of those may stay; everybody where nobody is asked for a name. */
+  readonly admission?: Admission | undefined
+  /** The name of a connection whose handshake is done; null where there is none. */
+  readonly nameOf?: ((socket: TLSSocket) => string | null) | undefined
   readonly meter: Meter
   /** Why a connection is not let in although its handshake is done; null when it is. */
   readonly refusal?: ((socket: TLSSocket) => Error | null) | undefined
@@ -41,11 +47,13 @@ export async function listen(server: Server, options: DoorOptions): Promise<Open
     meter.handshake(door, 'refused')
     options.onRefused?.(socket, error)
   }
-  server.maxConnections = maxConnections
-  server.on('drop', () => {
+  function dropped(): void {
     meter.connectionCut(door, 'max_connections')
     options.onFull?.()
-  })
+  }
+  options.admission?.guard(server)
+  server.maxConnections = maxConnections
+  server.on('drop', dropped)
   server.on('connection', (socket: Socket) => {
     // Nagle's algorithm against delayed ACKs holds a QoS 1 publisher to 85 messages a second
     socket.setNoDelay(true)
@@ -61,7 +69,11 @@ export async function listen(server: Server, options: DoorOptions): Promise<Open
   server.on('secureConnection', (socket: TLSSocket) => {
     const refusal = options.refusal?.(socket) ?? null
     if (refusal) refused(socket, refusal)
-    else meter.handshake(door, socket.isSessionReused() ? 'resumed' : 'full')
+    else {
+      meter.handshake(door, socket.isSessionReused() ? 'resumed' : 'full')
+      const id = options.nameOf?.(socket) ?? null
+      if (id !== null) options.admission?.claim(socket, id)
+    }
   })
   server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
     refused(socket, error)
@@ -69,17 +81,21 @@ export async function listen(server: Server, options: DoorOptions): Promise<Open
     socket.destroy()
   })
 
-  await bind(server, options)
-  const bound = server.address() as AddressInfo
+  const others = await bindAll(server, options)
+  for (const other of others) other.on('drop', dropped)
+  const bound = [server, ...others].map((one) => one.address() as AddressInfo)
+  function stopAccepting(): void {
+    for (const one of [server, ...others]) if (one.listening) one.close()
+  }
   let closed: Promise<void> | undefined
   return {
     door,
-    address: hostAndPort(bound.address, bound.port),
-    port: bound.port,
-    stopAccepting: () => void server.close(),
+    address: bound.map(({ address, port }) => hostAndPort(address, port)).join(', '),
+    port: (bound[0] as AddressInfo).port,
+    stopAccepting,
     close() {
       closed ??= new Promise((resolve) => {
-        if (server.listening) server.close()
+        stopAccepting()
         if (sockets.size === 0) resolve()
         for (const socket of sockets) {
           socket.once('close', () => sockets.size === 0 && resolve())
@@ -91,9 +107,43 @@ export async function listen(server: Server, options: DoorOptions): Promise<Open
   }
 }
 
-async function bind(server: Server, options: DoorOptions): Promise<void> {
-  const { door, address } = options
-  const { host, port } = address
+/** Listens on every address of the host, and returns what listens on the others than the first. */
+async function bindAll(server: Server, options: DoorOptions): Promise<Server[]> {
+  const { address, maxConnections } = options
+  const [first, ...more] = await addressesOf(options)
+  await bind(server, first as string, options)
+  const { port } = server.address() as AddressInfo
+  const others: Server[] = []
+  for (const host of more) {
+    const other = createServer({ allowHalfOpen: true }, (socket) => {
+      server.emit('connection', socket)
+    })
+    other.maxConnections = maxConnections
+    try {
+      await bindServer(other, host, port)
+      others.push(other)
+    } catch (error) {
+      // a name may have an address that this machine has not, as "localhost" has ::1
+      if (codeOf(error) === 'EAFNOSUPPORT' || codeOf(error) === 'EADDRNOTAVAIL') continue
+      for (const one of [server, ...others]) one.close()
+      throw unusable(error, hostAndPort(host, address.port), options)
+    }
+  }
+  return others
+}
+
+async function addressesOf(options: DoorOptions): Promise<string[]> {
+  const { host, port } = options.address
+  try {
+    const found = await lookup(host, { all: true, order: 'ipv4first' })
+    return [...new Set(found.map(({ address }) => address))]
+  } catch (error) {
+    throw unusable(error, hostAndPort(host, port), options)
+  }
+}
+
+async function bind(server: Server, host: string, options: DoorOptions): Promise<void> {
+  const { port } = options.address
   const bindTo = options.bind ?? ((...to) => bindServer(server, ...to))
   try {
     await bindTo(host, port)
@@ -102,10 +152,14 @@ async function bind(server: Server, options: DoorOptions): Promise<void> {
     // a machine without IPv6 still has "every address"
     if (host === '::' && (code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL'))
       return void (await bindTo('0.0.0.0', port))
-    throw new UsageError(
-      `the ${door} door cannot listen on ${hostAndPort(host, port)}: ${explain(code, error, door)}`,
-    )
+    throw unusable(error, hostAndPort(options.address.host, port), options)
   }
+}
+
+function unusable(error: unknown, where: string, { door }: DoorOptions): UsageError {
+  return new UsageError(
+    `the ${door} door cannot listen on ${where}: ${explain(codeOf(error), error, door)}`,
+  )
 }
 
 function bindServer(server: Server, host: string, port: number): Promise<void> {

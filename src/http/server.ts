@@ -9,7 +9,7 @@ import {
 } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
-import type { GatewayError } from '../errors.ts'
+import { codeOf, type GatewayError } from '../errors.ts'
 import type { Trust } from '../identity/trust.ts'
 import type { CutReason } from '../metrics/meter.ts'
 import { expectsContinue } from './continue.ts'
@@ -129,6 +129,10 @@ export function createHttpServer(
     // over HTTP/1.1 Node has given up the connection to us
     if ('writeHead' in answerTo) refuseOnce(request, answerTo, admit(request) ?? noTunnel())
     else answerTo.destroy()
+  })
+  // too many cancelled requests, or frames that are not allowed
+  server.on('sessionError', (error) => {
+    if (codeOf(error) === 'ERR_HTTP2_ERROR') onCut('protocol_error')
   })
   server.on('session', (session) => {
     // not `close`, which would wait for a request that never ends

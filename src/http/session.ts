@@ -29,11 +29,17 @@ export async function sessionOf(
 }
 
 /** `POST /session` trades the code of an invite for a cookie. */
-export function loginRoute(app: App, viewers: Viewers): void {
+export function loginRoute(
+  app: App,
+  viewers: Viewers,
+  problem: (request: Request) => GatewayError | null,
+): void {
   app.post(
     '/session',
     { config: { operation: 'logIn' }, bodyLimit: BODY_LIMIT },
     async (request, reply) => {
+      const refused = problem(request)
+      if (refused) throw refused
       const traded = await viewers.trade(codeIn(request.body))
       if (traded instanceof GatewayError) throw traded
       const { session, token } = traded

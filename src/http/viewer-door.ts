@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { createAccess } from '../acl/access.ts'
 import type { AclSource } from '../acl/reload.ts'
 import type { Broker } from '../broker/broker.ts'
@@ -10,7 +11,9 @@ import { type HistoryRouteOptions, historyRoute } from './history.ts'
 import { originProblem } from './origin.ts'
 import { pageRoutes } from './pages.ts'
 import { type ReadOptions, readRoutes } from './read.ts'
+import type { HttpSettings } from './server.ts'
 import { acceptCookies, loginRoute, logoutRoute, sessionOf, sessionRoute } from './session.ts'
+import { createStrangers, type StrangerSettings } from './strangers.ts'
 import { type StreamRoutesOptions, streamRoutes } from './stream.ts'
 import { whoamiRoute } from './whoami.ts'
 
@@ -22,14 +25,22 @@ export interface ViewerDoorOptions
   readonly acl: AclSource
   readonly broker: Broker
   readonly viewers: Viewers
+  readonly settings: HttpSettings & StrangerSettings
+  /** Told of each request that shows whose session it is. */
+  onSession(peer: Peer, name: string): void
 }
+
+/** Whom a connection is with. */
+type Peer = Pick<Socket, 'remoteAddress' | 'remotePort'>
 
 /** People with browsers: the dashboard for everybody, and behind a session what the ACL lets its name read. */
 export function createViewerDoor(options: ViewerDoorOptions): App {
-  const { viewers } = options
+  const { viewers, settings, onSession } = options
+  const strangers = createStrangers(settings, options.meter)
   const app = createApp({
     ...options,
     requestCert: false,
+    admit: strangers.problem,
     onCut: (reason) => options.meter.connectionCut('viewer', reason),
   })
   acceptCookies(app)
@@ -41,7 +52,7 @@ export function createViewerDoor(options: ViewerDoorOptions): App {
   })
 
   pageRoutes(app)
-  loginRoute(app, viewers)
+  loginRoute(app, viewers, (request) => strangers.guessProblem(request.raw))
   logoutRoute(app, viewers)
   app.register(async (scope) => {
     const behind = scope as unknown as App
@@ -53,6 +64,8 @@ export function createViewerDoor(options: ViewerDoorOptions): App {
         sendProblem(request, reply, session)
         return reply
       }
+      strangers.known(request.raw)
+      onSession(request.raw.socket, session.name)
       let caller = callers.get(session.ended)
       if (!caller) {
         caller = toCaller(options.acl, session)

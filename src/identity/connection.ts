@@ -16,6 +16,12 @@ export function identityOf(socket: object): Identity | GatewayError {
   )
 }
 
+/** The name of who is at the other end; null when nobody is. */
+export function nameOf(socket: object): string | null {
+  const who = identityOf(socket)
+  return who instanceof GatewayError ? null : who.id
+}
+
 /** Has `say` called when the connection is ended for its certificate's sake: it may say why, and has a second to do so. */
 export function beforeDismissal(socket: object, say: () => void): void {
   ;(socket as NamedSocket)[farewell] = say

@@ -47,6 +47,7 @@ export const HTTP_CUT_REASONS = [
   'max_strangers_per_address',
   'request_timeout',
   'slow_reader',
+  'protocol_error',
 ] as const
 /** Why a connection is refused or ended. */
 export const CUT_REASONS = [
@@ -57,10 +58,13 @@ export const CUT_REASONS = [
   'keep_alive',
   'receive_maximum',
   'topic_alias',
-  'protocol_error',
   'memory',
 ] as const
 export type CutReason = (typeof CUT_REASONS)[number]
+
+export const REFUSED_REQUESTS = ['stranger_rate', 'invite_guesses'] as const
+/** Which limit of an address was reached. */
+export type RefusedRequest = (typeof REFUSED_REQUESTS)[number]
 
 /** What the rooms report of themselves, one method an event; none of them may throw. */
 export interface Meter {
@@ -78,6 +82,10 @@ export interface Meter {
   connectionClosed(door: Door): void
   connectionCut(door: Door, reason: CutReason): void
   handshake(door: Door, result: HandshakeResult): void
+  /** A connection has to wait before its handshake begins, because others want theirs too. */
+  handshakeDelayed(door: Door): void
+  /** An HTTP request of somebody without a name is refused because its address sends too many of them. */
+  requestRefused(door: Door, reason: RefusedRequest): void
   streamOpened(door: Door): void
   streamClosed(door: Door): void
   /** There were as many as there may be. */
@@ -102,6 +110,8 @@ export const silentMeter: Meter = {
   connectionClosed: nothing,
   connectionCut: nothing,
   handshake: nothing,
+  handshakeDelayed: nothing,
+  requestRefused: nothing,
   streamOpened: nothing,
   streamClosed: nothing,
   streamRefused: nothing,

@@ -11,6 +11,7 @@ import {
   PUBLISH_RESULTS,
   type PublishResult,
   QUEUE_REASONS,
+  REFUSED_REQUESTS,
   STORE_LIMITS,
 } from './meter.ts'
 import type { Readings } from './readings.ts'
@@ -128,6 +129,18 @@ export function createMetrics(
     labelNames: ['door', 'result'],
     registers,
   })
+  const handshakesDelayed = new Counter({
+    name: 'wott_handshakes_delayed_total',
+    help: 'TLS connections that had to wait before their handshake because too many began at once.',
+    labelNames: ['door'],
+    registers,
+  })
+  const requestsRefused = new Counter({
+    name: 'wott_requests_refused_total',
+    help: 'HTTP requests without a session that were refused because their address sends too many.',
+    labelNames: ['door', 'reason'],
+    registers,
+  })
   const streams = new Gauge({
     name: 'wott_streams',
     help: 'Open event streams.',
@@ -203,7 +216,9 @@ export function createMetrics(
     for (const door of ['device', 'mqtt', 'viewer'] as const) {
       dropped.inc({ door, reason: 'slow_reader' }, 0)
       for (const result of HANDSHAKE_RESULTS) handshakes.inc({ door, result }, 0)
+      handshakesDelayed.inc({ door }, 0)
     }
+    for (const reason of REFUSED_REQUESTS) requestsRefused.inc({ door: 'viewer', reason }, 0)
     for (const limit of STORE_LIMITS) storeLimits.inc({ limit }, 0)
     for (const door of ['device', 'viewer'] as const) {
       streams.set({ door }, 0)
@@ -239,6 +254,8 @@ export function createMetrics(
     connectionClosed: (door) => connections.dec({ door }),
     connectionCut: (door, reason) => connectionsCut.inc({ door, reason }),
     handshake: (door, result) => handshakes.inc({ door, result }),
+    handshakeDelayed: (door) => handshakesDelayed.inc({ door }),
+    requestRefused: (door, reason) => requestsRefused.inc({ door, reason }),
     streamOpened: (door) => streams.inc({ door }),
     streamClosed: (door) => streams.dec({ door }),
     streamRefused: (door) => streamsRefused.inc({ door }),

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import dns from 'node:dns/promises'
 import { once } from 'node:events'
+import { syncBuiltinESMExports } from 'node:module'
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { describe, it } from 'node:test'
+import { describe, it, mock } from 'node:test'
 import { createServer as createTlsServer } from 'node:tls'
 import { type DoorOptions, listen } from '../../src/door/listen.ts'
 import { UsageError } from '../../src/errors.ts'
@@ -27,6 +29,25 @@ describe('a door', () => {
     const ipv6 = await listen(createServer(), options({ address: { host: '::1', port: 0 } }))
     assert.equal(ipv6.address, `[::1]:${ipv6.port}`)
     await Promise.all([door.close(), ipv6.close()])
+  })
+
+  it('listens on every address of a name, with the same bounds', async () => {
+    const addresses = ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, family: 4 }))
+    mock.method(dns, 'lookup', async () => addresses)
+    syncBuiltinESMExports()
+    const server = createServer((socket) => socket.end('hello'))
+    const door = await listen(server, options({ address: { host: 'here.example', port: 0 } }))
+    mock.restoreAll()
+    syncBuiltinESMExports()
+    assert.equal(door.address, `127.0.0.1:${door.port}, 127.0.0.2:${door.port}`)
+    for (const { address } of addresses) {
+      const socket = connect(door.port, address)
+      assert.equal(String((await once(socket, 'data'))[0]), 'hello')
+      await once(socket, 'close')
+    }
+    await door.close()
+    for (const { address } of addresses)
+      await assert.rejects(once(connect(door.port, address), 'connect'), { code: 'ECONNREFUSED' })
   })
 
   it('says its name and what to do when it cannot', async () => {

@@ -11,6 +11,7 @@ describe('a viewer', () => {
   let sensor: Credentials
   before(async () => {
     at = await startGateway({
+      settings: { inviteGuesses: '1000' },
       acl: 'user sensor\ntopic write a/#\nuser alice\ntopic read a/#\nuser bob\ntopic read b/#\n',
     })
     sensor = await at.pki.issue('sensor')

@@ -46,7 +46,7 @@ export const DOORS = {
     server: server('https', '9443', 'Viewer door: people with browsers, who were invited.'),
     security: 'session',
     unidentified: ['session_required', 'session_expired', 'session_ended'],
-    errors: ['origin_denied', 'quota_exceeded', ...ANY],
+    errors: ['origin_denied', 'quota_exceeded', 'rate_limited', ...ANY],
   },
   ops: {
     server: server('http', '9464', 'Ops door: the machine itself, unless configured otherwise.'),

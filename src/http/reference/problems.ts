@@ -135,7 +135,7 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Described>> = {
   },
   rate_limited: {
     means:
-      'this device publishes more than `WOTT_PUBLISH_RATE` readings a second, or reads more of the history at the same time than it may',
+      'this device publishes more than `WOTT_PUBLISH_RATE` readings a second, or reads more of the history at the same time than it may; or this address sends more to the viewer door without a session than it may (`WOTT_STRANGER_REQUEST_RATE`, `WOTT_INVITE_GUESSES`)',
     remedy: 'wait as `Retry-After` says',
     detail: 'This device publishes faster than it may.',
     later: true,

@@ -22,7 +22,7 @@ export const OPERATIONS = {
       },
     },
     response: { 200: { ...json('You are logged in.', 'Session', ALICE), headers: COOKIE_SET } },
-    errors: ['body_invalid', 'invite_invalid', 'payload_too_large'],
+    errors: ['body_invalid', 'invite_invalid', 'payload_too_large', 'rate_limited'],
     session: 'unused',
   },
   logOut: {

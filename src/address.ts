@@ -1,0 +1,21 @@
+import { isIPv4 } from 'node:net'
+
+/** IPv4 as IPv6 sockets give it. */
+const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i
+const NETWORK_GROUPS = 4
+
+/** What limits per address go by: an IPv4 address, or the /64 network of an IPv6 one, of which one machine may have them all. */
+export function addressGroup(address: string | undefined): string {
+  if (address === undefined) return ''
+  const mapped = MAPPED.exec(address)?.[1]
+  if (mapped !== undefined) return mapped
+  if (isIPv4(address) || !address.includes(':')) return address
+  const [plain = ''] = address.split('%')
+  const [head = '', tail] = plain.split('::')
+  const before = head === '' ? [] : head.split(':')
+  const after = tail === undefined || tail === '' ? [] : tail.split(':')
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - before.length - after.length)
+  const groups = [...before, ...Array<string>(zeros).fill('0'), ...after]
+  const network = groups.slice(0, NETWORK_GROUPS).map((group) => Number.parseInt(group, 16))
+  return `${network.map((group) => group.toString(16)).join(':')}::/64`
+}

@@ -1,0 +1,151 @@
+import type { Server, Socket } from 'node:net'
+import { addressGroup } from '../address.ts'
+import type { CutReason, Door, Meter } from '../metrics/meter.ts'
+import type { HandshakePace } from './handshake-pace.ts'
+
+/** One end of a connection, which a door knows by its address and port. */
+export interface Peer {
+  readonly remoteAddress?: string | undefined
+  readonly remotePort?: number | undefined
+}
+
+export interface AdmissionOptions {
+  readonly door: Door
+  readonly meter: Meter
+  /** Connections whose name is known, and those of one name. */
+  readonly maxConnections: number
+  readonly maxConnectionsPerDevice: number
+  /** Connections whose name is not known yet, and those of one address. */
+  readonly maxStrangers: number
+  readonly maxStrangersPerAddress: number
+  readonly pace: HandshakePace
+  /** Told of each connection that found no room: whose it was, by its name or its address. */
+  onFull(reason: CutReason, who: string): void
+}
+
+/** Who may stay on a door. Strangers, who have no name yet, have places of their own and can take no others. */
+export interface Admission {
+  /** Has every connection of `server` come in through here, and begin its handshake when it is its turn. */
+  guard(server: Server): void
+  /** The name of who is at the other end is known from now on; if there is no room for it, why, and it stays a stranger. */
+  identified(peer: Peer, id: string): CutReason | null
+  /** The same, and ends the connection if there is no room. */
+  claim(socket: Peer & Pick<Socket, 'destroy'>, id: string): void
+}
+
+interface Guest {
+  readonly socket: Socket
+  readonly address: string
+  id: string | null
+}
+
+export function createAdmission(options: AdmissionOptions): Admission {
+  const { door, meter, pace, onFull } = options
+  const guests = new Map<string, Guest>()
+  // oldest first
+  const strangers = new Map<string, Set<Guest>>()
+  let strangerCount = 0
+  const named = new Map<string, number>()
+  let namedCount = 0
+
+  function enter(socket: Socket): Guest {
+    const address = addressGroup(socket.remoteAddress)
+    const own = strangers.get(address)
+    if (own && own.size >= options.maxStrangersPerAddress)
+      cutOldest(address, own, 'max_strangers_per_address')
+    else if (strangerCount >= options.maxStrangers) cutOldest(...largest(), 'max_strangers')
+    const guest: Guest = { socket, address, id: null }
+    const key = keyOf(socket)
+    guests.set(key, guest)
+    const group = strangers.get(address) ?? new Set()
+    strangers.set(address, group.add(guest))
+    strangerCount += 1
+    socket.once('close', () => {
+      if (guests.get(key) === guest) guests.delete(key)
+      leave(guest)
+    })
+    return guest
+  }
+
+  /** The address that has most of the strangers' places. */
+  function largest(): [string, Set<Guest>] {
+    let found: [string, Set<Guest>] = ['', new Set()]
+    for (const entry of strangers) if (entry[1].size > found[1].size) found = entry
+    return found
+  }
+
+  /** A newcomer may be the one that comes through: whoever sits there has had its time. */
+  function cutOldest(address: string, group: Set<Guest>, reason: CutReason): void {
+    const [oldest] = group
+    if (!oldest) return
+    meter.connectionCut(door, reason)
+    onFull(reason, address)
+    leave(oldest)
+    oldest.socket.destroy()
+  }
+
+  function leave(guest: Guest): void {
+    const { id, address } = guest
+    if (id !== null) {
+      guest.id = null
+      namedCount -= 1
+      const left = (named.get(id) ?? 1) - 1
+      if (left === 0) named.delete(id)
+      else named.set(id, left)
+      return
+    }
+    const group = strangers.get(address)
+    if (!group?.delete(guest)) return
+    strangerCount -= 1
+    if (group.size === 0) strangers.delete(address)
+  }
+
+  function noRoomFor(id: string): CutReason | null {
+    if ((named.get(id) ?? 0) >= options.maxConnectionsPerDevice) return 'max_connections_per_device'
+    return namedCount >= options.maxConnections ? 'max_connections' : null
+  }
+
+  function identified(peer: Peer, id: string): CutReason | null {
+    const guest = guests.get(keyOf(peer))
+    // it has gone meanwhile, or has a name
+    if (!guest || guest.id !== null) return null
+    const reason = noRoomFor(id)
+    if (reason) return reason
+    leave(guest)
+    guest.id = id
+    namedCount += 1
+    named.set(id, (named.get(id) ?? 0) + 1)
+    return null
+  }
+
+  return {
+    guard(server) {
+      // its own, which would begin the handshake at once
+      const begin = server.listeners('connection')
+      server.removeAllListeners('connection')
+      server.on('connection', (socket: Socket) => {
+        const { address } = enter(socket)
+        // nobody else listens while it waits
+        socket.on('error', () => {})
+        const turn = pace.begin(address, () => {
+          if (!socket.destroyed) for (const listener of begin) listener.call(server, socket)
+        })
+        if (!turn.isDelayed) return
+        meter.handshakeDelayed(door)
+        socket.once('close', turn.cancel)
+      })
+    },
+    identified,
+    claim(socket, id) {
+      const reason = identified(socket, id)
+      if (!reason) return
+      meter.connectionCut(door, reason)
+      onFull(reason, id)
+      socket.destroy()
+    },
+  }
+}
+
+function keyOf({ remoteAddress, remotePort }: Peer): string {
+  return `${remoteAddress} ${remotePort}`
+}

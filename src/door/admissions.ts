@@ -1,0 +1,51 @@
+import type { CutReason, Door, Meter } from '../metrics/meter.ts'
+import { type Admission, createAdmission } from './admission.ts'
+import { createHandshakePace } from './handshake-pace.ts'
+
+export interface AdmissionSettings {
+  readonly maxConnections: number
+  readonly maxConnectionsPerDevice: number
+  readonly maxStrangers: number
+  readonly maxStrangersPerAddress: number
+  /** Handshakes a second that begin on all doors together. */
+  readonly handshakeRate: number
+}
+
+export interface AdmissionHooks {
+  readonly meter: Meter
+  /** Takes one of an address' own handshakes; 0 when there was one, otherwise seconds until there will be. */
+  readonly takeOf: (address: string) => number
+  readonly onFull: (door: Door, reason: CutReason, who: string) => void
+}
+
+/** The admission of every door with TLS, each with places of its own; handshakes are paced for all of them together. */
+export interface Admissions {
+  of(door: Door): Admission
+  /** Connections that one door has at most, named and not. */
+  readonly mostConnections: number
+}
+
+export function createAdmissions(
+  settings: AdmissionSettings,
+  { meter, takeOf, onFull }: AdmissionHooks,
+): Admissions {
+  const pace = createHandshakePace({ rate: settings.handshakeRate, takeOf })
+  const made = new Map<Door, Admission>()
+  return {
+    mostConnections: settings.maxConnections + settings.maxStrangers,
+    of(door) {
+      let admission = made.get(door)
+      if (!admission) {
+        const { maxConnections, maxConnectionsPerDevice } = settings
+        const { maxStrangers, maxStrangersPerAddress } = settings
+        admission = createAdmission({
+          ...{ door, meter, pace, maxConnections, maxConnectionsPerDevice },
+          ...{ maxStrangers, maxStrangersPerAddress },
+          onFull: (reason, who) => onFull(door, reason, who),
+        })
+        made.set(door, admission)
+      }
+      return admission
+    },
+  }
+}

@@ -1,0 +1,100 @@
+/** When TLS handshakes begin: no more a second than may, each address in its turn. */
+export interface HandshakePace {
+  /** Calls `begin` when it is the turn of this address, which may be at once. */
+  begin(address: string, begin: () => void): Turn
+}
+
+export interface Turn {
+  /** Whether it has not begun yet. */
+  readonly isDelayed: boolean
+  /** Gives up the place in the queue. */
+  cancel(): void
+}
+
+export interface HandshakePaceOptions {
+  /** Handshakes a second, and at once; 0 for no limit. */
+  readonly rate: number
+  /** Takes one of an address' own allowance; 0 when there was one, otherwise seconds until there will be. */
+  readonly takeOf: (address: string) => number
+  readonly now?: () => number
+}
+
+interface Waiting {
+  readonly begin: () => void
+}
+
+export function createHandshakePace({
+  rate,
+  takeOf,
+  now = () => performance.now(),
+}: HandshakePaceOptions): HandshakePace {
+  const interval = rate === 0 ? 0 : 1000 / rate
+  // the generic cell rate algorithm: a second's handshakes may begin at once
+  const tolerance = 1000 - interval
+  let arrival = 0
+  // addresses in the order of their turns
+  const queues = new Map<string, Set<Waiting>>()
+  let timer: NodeJS.Timeout | undefined
+
+  function wait(): number {
+    return interval === 0 ? 0 : Math.max(0, arrival - now() - tolerance)
+  }
+
+  function take(): void {
+    arrival = Math.max(arrival, now()) + interval
+  }
+
+  /** One of the address whose turn it is and that may; otherwise milliseconds until one may. */
+  function next(): Waiting | number {
+    let soonest = Number.POSITIVE_INFINITY
+    for (const [address, queue] of queues) {
+      const [first] = queue
+      const seconds = takeOf(address)
+      if (seconds > 0 || !first) {
+        soonest = Math.min(soonest, seconds * 1000)
+        continue
+      }
+      queue.delete(first)
+      queues.delete(address)
+      if (queue.size > 0) queues.set(address, queue)
+      return first
+    }
+    return soonest
+  }
+
+  function run(): void {
+    timer = undefined
+    while (queues.size > 0) {
+      const later = wait()
+      const found = later > 0 ? later : next()
+      if (typeof found === 'number') {
+        timer = setTimeout(run, Math.max(1, found)).unref()
+        return
+      }
+      take()
+      found.begin()
+    }
+  }
+
+  return {
+    begin(address, begin) {
+      if (!queues.has(address) && wait() === 0 && takeOf(address) === 0) {
+        take()
+        begin()
+        return { isDelayed: false, cancel() {} }
+      }
+      const waiting = { begin }
+      const queue = queues.get(address) ?? new Set()
+      queue.add(waiting)
+      queues.set(address, queue)
+      if (timer === undefined) run()
+      return {
+        isDelayed: queue.has(waiting),
+        cancel() {
+          queue.delete(waiting)
+          if (queue.size === 0 && queues.get(address) === queue) queues.delete(address)
+        },
+      }
+    },
+  }
+}

@@ -1,0 +1,62 @@
+import type { Http2ServerRequest } from 'node:http2'
+import { addressGroup } from '../address.ts'
+import { GatewayError } from '../errors.ts'
+import type { Meter } from '../metrics/meter.ts'
+import { createRateLimit } from '../relay/rate-limit.ts'
+import { streamOf } from './deadlines.ts'
+
+export interface StrangerSettings {
+  /** Requests a second of one address without a session; 0 for no limit. */
+  readonly strangerRequestRate: number
+  /** Invites a minute that one address may try. */
+  readonly inviteGuesses: number
+}
+
+/** What those may ask of the viewer door who have no session, or have not shown it yet. */
+export interface Strangers {
+  /** Why a request is refused before anything is made of it; null when it is not. */
+  problem(request: Http2ServerRequest): GatewayError | null
+  /** Why no invite may be tried; null when one may. */
+  guessProblem(request: Http2ServerRequest): GatewayError | null
+  /** Whoever sends this has a session, so their connection is not a stranger's. */
+  known(request: Http2ServerRequest): void
+}
+
+/** Seconds' worth of requests that may come at once: a page, and all that it loads, for several people behind one address. */
+const BURST_SECONDS = 5
+
+export function createStrangers(settings: StrangerSettings, meter: Meter): Strangers {
+  const { strangerRequestRate: rate, inviteGuesses } = settings
+  const requests = createRateLimit(rate, rate * BURST_SECONDS)
+  const guesses = createRateLimit(inviteGuesses / 60, inviteGuesses)
+  const known = new WeakSet<object>()
+
+  return {
+    problem(request) {
+      if (known.has(connectionOf(request))) return null
+      const wait = requests.take(addressOf(request))
+      if (wait === 0) return null
+      meter.requestRefused('viewer', 'stranger_rate')
+      return tooMany('Too many requests without a session come from this address.', wait)
+    },
+    guessProblem(request) {
+      const wait = guesses.take(addressOf(request))
+      if (wait === 0) return null
+      meter.requestRefused('viewer', 'invite_guesses')
+      return tooMany('Too many invites are tried from this address.', wait)
+    },
+    known: (request) => void known.add(connectionOf(request)),
+  }
+}
+
+function connectionOf(request: Http2ServerRequest): object {
+  return streamOf(request)?.session ?? request.socket
+}
+
+function addressOf({ socket }: Http2ServerRequest): string {
+  return addressGroup(socket.remoteAddress)
+}
+
+function tooMany(problem: string, wait: number): GatewayError {
+  return new GatewayError('rate_limited', problem, { retryAfter: Math.ceil(wait) })
+}

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { describe, it, mock } from 'node:test'
+import { createHandshakePace } from '../../src/door/handshake-pace.ts'
+import { createRateLimit } from '../../src/relay/rate-limit.ts'
+
+describe('the pace of handshakes', () => {
+  function open(rate: number, ratePerAddress: number) {
+    let time = 0
+    const now = () => time
+    mock.timers.enable({ apis: ['setTimeout'] })
+    const pace = createHandshakePace({
+      ...{ rate, now },
+      takeOf: createRateLimit(ratePerAddress, ratePerAddress, now).take,
+    })
+    const begun: string[] = []
+    return {
+      begun,
+      ask: (address: string, name = address) => pace.begin(address, () => void begun.push(name)),
+      wait(milliseconds: number) {
+        for (let left = milliseconds; left > 0; left -= 1) {
+          time += 1
+          mock.timers.tick(1)
+        }
+      },
+      [Symbol.dispose]: () => mock.timers.reset(),
+    }
+  }
+
+  it("begins a second's worth at once, then one after the other", () => {
+    using at = open(10, 0)
+    const turns = Array.from({ length: 15 }, () => at.ask('a'))
+    assert.equal(at.begun.length, 10)
+    assert.deepEqual(
+      turns.map(({ isDelayed }) => isDelayed),
+      [...Array(10).fill(false), ...Array(5).fill(true)],
+    )
+    at.wait(201)
+    assert.equal(at.begun.length, 12)
+    at.wait(1000)
+    assert.equal(at.begun.length, 15)
+  })
+
+  it('gives each address its turn, however many another one wants', () => {
+    using at = open(10, 0)
+    for (let n = 0; n < 100; n++) at.ask('flood')
+    at.ask('one')
+    at.ask('other')
+    at.wait(401)
+    assert.deepEqual(at.begun.slice(10).toSorted(), ['flood', 'flood', 'one', 'other'])
+  })
+
+  it('holds one address to its own rate, and no other', () => {
+    using at = open(100, 10)
+    for (let n = 0; n < 50; n++) at.ask('flood')
+    assert.equal(at.begun.length, 10)
+    at.ask('one')
+    assert.equal(at.begun.at(-1), 'one')
+    at.wait(1001)
+    assert.equal(at.begun.length, 21)
+  })
+
+  it('forgets whoever goes before its turn', () => {
+    using at = open(1, 0)
+    at.ask('a', 'first')
+    const turn = at.ask('a', 'gone')
+    at.ask('a', 'second')
+    turn.cancel()
+    at.wait(1001)
+    assert.deepEqual(at.begun, ['first', 'second'])
+  })
+
+  it('holds nobody back at a rate of 0', () => {
+    using at = open(0, 0)
+    for (let n = 0; n < 10_000; n++) at.ask('a')
+    assert.equal(at.begun.length, 10_000)
+  })
+})
