@@ -63,11 +63,30 @@ export async function runGateway(
   if (!stop.aborted) opened(gateway)
   await stopped(stop)
   log.info({ signal: stop.reason, seconds: config.drainSeconds }, 'stopping')
+  const bound = setTimeout(
+    () => {
+      log.error(
+        'what is in flight does not end, on a disk that hangs for example; ending without it',
+      )
+      // process.exit would wait for the thread that waits for the disk
+      process.kill(process.pid, stop.reason)
+    },
+    config.drainSeconds * 1000 + CLOSING_MS,
+  )
   await gateway.drain()
+  clearTimeout(bound)
   log.info('stopped')
+  setTimeout(() => {
+    log.error({ kept: process.getActiveResourcesInfo() }, 'the process does not end by itself')
+    process.exit()
+  }, LINGERING_MS).unref()
 }
 
 const STUCK_MS = 2000
+/** What closing may take once the time to drain is over; supervisors kill at 15 seconds, and 10 of those are for draining. */
+const CLOSING_MS = 700
+/** Nothing is open any more, so nothing has to be waited for. */
+const LINGERING_MS = 250
 
 /** `opening`, whose gateway can then be drained; a start that hangs, on a network disk say, is ended by the signal. */
 async function unlessStuck<T>(opening: Promise<T>, stop: AbortSignal): Promise<T> {

@@ -116,7 +116,9 @@ async function bindAll(server: Server, options: DoorOptions): Promise<Server[]> 
   const others: Server[] = []
   for (const host of more) {
     const other = createServer({ allowHalfOpen: true }, (socket) => {
-      server.emit('connection', socket)
+      if (server.listening) server.emit('connection', socket)
+      // the door has stopped to accept
+      else socket.destroy()
     })
     other.maxConnections = maxConnections
     try {

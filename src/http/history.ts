@@ -192,7 +192,7 @@ async function* inChunks(parts: AsyncIterable<string>): AsyncGenerator<string, v
 function endWithSession(reply: Reply, ended: AbortSignal | undefined): void {
   const { raw } = reply
   const end = () => void raw.destroy()
-  const timer = setTimeout(end, LONGEST_ANSWER_MS)
+  const timer = setTimeout(end, LONGEST_ANSWER_MS).unref()
   ended?.addEventListener('abort', end)
   raw.once('close', () => {
     clearTimeout(timer)

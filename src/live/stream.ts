@@ -86,7 +86,7 @@ export async function openStream(
     // what waits already counts, and only in a sink that is full: an event larger than the bound is no reason
     if (stallTimer !== undefined && sink.writableLength > buffer) cutOff()
     else if (!sink.write(bytes)) {
-      stallTimer ??= setTimeout(cutOff, stall)
+      stallTimer ??= setTimeout(cutOff, stall).unref()
       if (!hasRoom()) cutOff()
     }
   }
@@ -232,7 +232,7 @@ export async function openStream(
   meter.streamOpened(door)
   // so that it hears of new rules and of the end before it follows anything
   const leave = hub.attend(reader)
-  const heartbeat = setInterval(() => write(HEARTBEAT), HEARTBEAT_MS)
+  const heartbeat = setInterval(() => write(HEARTBEAT), HEARTBEAT_MS).unref()
   const gone = new Promise<void>((resolve) => sink.once('close', resolve))
   sink.once('close', closed)
   sink.on('error', closed)

@@ -6,12 +6,12 @@ export function watchKeepAlive(
 ): () => void {
   if (keepAlive === 0) return () => {}
   const limit = keepAlive * 1500
-  let timer = setTimeout(look, limit)
+  let timer = setTimeout(look, limit).unref()
 
   function look(): void {
     const left = limit - (performance.now() - lastHeard())
     if (left <= 0) onSilence()
-    else timer = setTimeout(look, left)
+    else timer = setTimeout(look, left).unref()
   }
 
   return () => clearTimeout(timer)

@@ -40,7 +40,7 @@ export function createReader(stream: Duplex, options: ReaderOptions): Reader {
   let packets = 0
   // for the packet with this number, which has begun to arrive
   let timedPacket = 0
-  let timer = setTimeout(tooSlow, connectTime)
+  let timer = setTimeout(tooSlow, connectTime).unref()
 
   function read(): void {
     if (state !== 'reading') return
@@ -72,7 +72,7 @@ export function createReader(stream: Duplex, options: ReaderOptions): Reader {
     } else if (timedPacket !== packets + 1) {
       clearTimeout(timer)
       timedPacket = packets + 1
-      timer = setTimeout(tooSlow, packetTime)
+      timer = setTimeout(tooSlow, packetTime).unref()
     }
   }
 

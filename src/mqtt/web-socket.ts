@@ -31,7 +31,11 @@ export function toMqttStream(
     // without this it is closed, and may go on for as long as that takes
     webSocket.terminate()
   })
-  socket.once('close', stopTiming)
+  socket.once('close', () => {
+    stopTiming()
+    // what was still to be read is not read any more, also where nothing is read for now
+    stream.destroy()
+  })
   return stream
 }
 
