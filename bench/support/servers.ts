@@ -95,6 +95,9 @@ function startGateway(ground: Ground, options: StartOptions): Promise<Server> {
   const main = new URL('../../src/cli/main.ts', import.meta.url).pathname
   const anyPort = '127.0.0.1:0'
   const env = {
+    // all clients have one address and come at once
+    WOTT_HANDSHAKE_RATE_PER_ADDRESS: '0',
+    WOTT_HANDSHAKE_RATE: '0',
     WOTT_BROKER: 'memory:',
     WOTT_CERTS_DIR: ground.server.directory,
     WOTT_CRL_FILE: ground.crlFile,

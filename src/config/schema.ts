@@ -137,7 +137,7 @@ export const SETTINGS = {
   ),
   maxStrangersPerAddress: setting(
     integer(1, 1_000_000),
-    '250',
+    '500',
     'those of them that come from one address (IPv6: from one /64)',
   ),
   handshakeRate: setting(
@@ -147,7 +147,7 @@ export const SETTINGS = {
   ),
   handshakeRatePerAddress: setting(
     integer(0, 1_000_000),
-    '200',
+    '100',
     'TLS handshakes a second that are begun with one address (IPv6: one /64); 0 for no limit',
   ),
   requestTimeout: setting(

@@ -80,6 +80,21 @@ describe('strangers', () => {
     agent.destroy()
   })
 
+  it('are not hundreds of devices that come from one address at once, with the settings as they are', async () => {
+    await using at = await startGateway({ acl: ACL })
+    const device = await at.pki.issue('device')
+    const sockets = await Promise.all(Array.from({ length: 400 }, () => rawTls(at, device)))
+    const request = 'GET /whoami HTTP/1.1\r\nHost: x\r\n\r\n'
+    for (const socket of sockets) socket.write(request)
+    for (const socket of sockets) {
+      if (socket.readableLength === 0) await once(socket, 'readable')
+      assert.match(String(socket.read()), /^HTTP\/1\.1 200 /)
+      socket.destroy()
+    }
+    for (const reason of ['max_strangers', 'max_strangers_per_address'])
+      assert.equal(await cut(at, 'device', reason), 0)
+  })
+
   it('who reset the connection while they wait end nothing but that', async () => {
     await using at = await startGateway({ acl: ACL, settings: { handshakeRatePerAddress: '5' } })
     const device = await at.pki.issue('device')
