@@ -167,7 +167,8 @@ function refuse(
   // HTTP/2 has no "connection" (RFC 9113 §8.2.2)
   response.writeHead(error.status, session ? headers : { ...headers, connection: 'close' })
   response.end(body)
-  session?.close()
+  // not now: a closed connection still takes what else is in the packet apart, thousands of requests perhaps
+  if (session) setImmediate(() => session.close())
 }
 
 /** `GET https://host/path` is `GET /path` (RFC 9112 §3.2.2). */
