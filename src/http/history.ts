@@ -110,6 +110,8 @@ function send(request: Request, reply: Reply, query: HistoryQuery, source: Sourc
   if (source.gaps.length > 0) reply.header('wott-gaps', source.gaps.join(', '))
   if (query.format === 'csv')
     reply.header('content-disposition', 'attachment; filename="history.csv"')
+  // nothing is read for an answer that nobody sees
+  if (request.method === 'HEAD') return reply.send()
   const body = Readable.from(inChunks(source.parts(writer)), { objectMode: false })
   body.once('error', (err) =>
     request.log.error({ err, traceId: request.id }, 'an answer of history failed'),

@@ -1,4 +1,5 @@
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import { addressGroup } from '../address.ts'
 import type { Hold, Kind, Ledger } from '../budget/ledger.ts'
 import { GatewayError } from '../errors.ts'
 import { identityOf } from '../identity/connection.ts'
@@ -55,7 +56,7 @@ export function createRequestMemory(
   function openFor({ socket }: Http2ServerRequest, kind: Kind): Hold {
     const who = isNamed ? identityOf(socket) : null
     return who === null || who instanceof GatewayError
-      ? strangers.open(socket.remoteAddress ?? '', kind)
+      ? strangers.open(addressGroup(socket.remoteAddress), kind)
       : memory.open(who.id, kind)
   }
 
