@@ -24,10 +24,10 @@ export function spawnOn(
 }
 
 /** Ends a child, if need be by force; a second SIGTERM is not heard by a gateway that drains. */
-export async function end(child: ChildProcess): Promise<void> {
+export async function end(child: ChildProcess, signal?: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const gone = once(child, 'exit')
-  child.kill()
+  child.kill(signal)
   const force = setTimeout(() => child.kill('SIGKILL'), 5000)
   await gone
   clearTimeout(force)

@@ -20,6 +20,8 @@ export interface Server extends AsyncDisposable {
   readonly httpsPort: number
   /** The longest stops of its event loop since the last call; only where it was started with a probe. */
   stops(): Promise<Stops>
+  /** Metrics over HTTP; 0 when it has none. */
+  readonly opsPort: number
 }
 
 export interface StartOptions {
@@ -29,6 +31,8 @@ export interface StartOptions {
   readonly env?: Record<string, string>
   /** Whether it measures the stops of its event loop. */
   readonly hasProbe?: boolean
+  /** Whether what the gateway warns of is not printed. */
+  readonly isQuiet?: boolean
 }
 
 export function startServer(
@@ -85,13 +89,16 @@ async function startMosquitto({ directory, server, aclFile, crlFile }: Ground): 
     await setTimeout(20)
   }
   return {
-    ...{ name: 'mosquitto', pid: child.pid as number, port, httpsPort: 0 },
+    ...{ name: 'mosquitto', pid: child.pid as number, port, httpsPort: 0, opsPort: 0 },
     stops: () => Promise.reject(new Error('Mosquitto has no event loop')),
     [Symbol.asyncDispose]: () => end(child),
   }
 }
 
-function startGateway(ground: Ground, options: StartOptions): Promise<Server> {
+export function startGateway(
+  ground: Pick<Ground, 'server' | 'crlFile' | 'aclFile'>,
+  options: StartOptions = {},
+): Promise<Server> {
   const main = new URL('../../src/cli/main.ts', import.meta.url).pathname
   const anyPort = '127.0.0.1:0'
   const env = {
@@ -125,7 +132,7 @@ function startModule(
 async function startNode(
   name: string,
   args: readonly string[],
-  { profile, env = {}, hasProbe = false }: StartOptions,
+  { profile, env = {}, hasProbe = false, isQuiet = false }: StartOptions,
 ): Promise<Server> {
   const profiling = profile ? ['--cpu-prof', '--cpu-prof-dir', join(profile, name)] : []
   const probing = hasProbe ? ['--import', new URL('loop-probe.ts', import.meta.url).href] : []
@@ -140,14 +147,17 @@ async function startNode(
   for await (const line of lines) {
     const { door, address, level, msg } = JSON.parse(line)
     if (address) ports[door] = Number(address.slice(address.lastIndexOf(':') + 1))
-    else if (level === 'warn' || level === 'error') process.stderr.write(`${name}: ${msg}\n`)
+    else if (!isQuiet && (level === 'warn' || level === 'error'))
+      process.stderr.write(`${name}: ${msg}\n`)
     if (door === 'device') break
   }
   if (!ports.device) throw new Error(`${name} did not start`)
   // nobody reads the log from here on, and a full pipe would stop the server
-  child.stdout.on('data', (chunk) => complain(name, chunk)).resume()
+  if (!isQuiet) child.stdout.on('data', (chunk) => complain(name, chunk))
+  child.stdout.resume()
   return {
-    ...{ name, pid: child.pid as number, port: ports.mqtt ?? 0, httpsPort: ports.device },
+    ...{ name, pid: child.pid as number, port: ports.mqtt ?? 0 },
+    ...{ httpsPort: ports.device, opsPort: ports.ops ?? 0 },
     async stops() {
       const answered = once(child, 'message')
       child.send('stops')

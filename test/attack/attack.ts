@@ -1,0 +1,166 @@
+import { parseArgs } from 'node:util'
+import { startWorker } from '../../bench/support/child.ts'
+import { print, printTable } from '../../bench/support/rounds.ts'
+import { ALL_AT_ONCE, ATTACKS } from './attacks.ts'
+import type { HonestJob, HonestMeasured } from './honest.ts'
+import { type Site, startSite } from './site.ts'
+
+export interface Latency {
+  /** Milliseconds. */
+  readonly p50: number
+  readonly p99: number
+}
+
+export interface Experience {
+  readonly http: Latency
+  readonly mqtt: Latency
+  readonly connect: Latency
+  readonly failed: number
+}
+
+export interface AttackReport {
+  readonly name: string
+  readonly quiet: Experience
+  readonly attacked: Experience
+  /** Bytes. */
+  readonly peakMemory: number
+  /** What the gateway counted meanwhile, by metric and labels. */
+  readonly counted: ReadonlyMap<string, number>
+}
+
+const RETAINED = 50_000
+const HONEST = 'honest.d.wott.local'
+const QUIET_SECONDS = 5
+/** Attackers start, connect, and use up what they may do at once. */
+const SETTLE_SECONDS = 2
+
+export interface RunOptions {
+  readonly seconds: number
+  readonly quietSeconds?: number
+  readonly profile?: string | undefined
+}
+
+/** Attacks a gateway of its own for so many seconds, with an honest device beside. */
+export async function runAttack(
+  name: string,
+  { seconds, quietSeconds = QUIET_SECONDS, profile }: RunOptions,
+): Promise<AttackReport> {
+  const names = name === ALL_AT_ONCE ? Object.keys(ATTACKS) : [name]
+  const retained = names.includes('retained') ? RETAINED : 0
+  await using site = await startSite({ retained, profile })
+  const { directory } = await site.issue(HONEST)
+  await using honest = startWorker<HonestJob, HonestMeasured>(
+    new URL('./honest.ts', import.meta.url),
+  )
+  await honest.ask({ kind: 'open', ports: site.ports, directory, id: HONEST })
+  // compiles what is hot, and is not counted
+  await honest.ask({ kind: 'run', seconds: 1 })
+  const quiet = toExperience(await honest.ask({ kind: 'run', seconds: quietSeconds }))
+  const before = await site.counters()
+  for (const each of names) await site.attack(each)
+  await honest.ask({ kind: 'run', seconds: SETTLE_SECONDS })
+  const attacked = toExperience(await honest.ask({ kind: 'run', seconds }))
+  const counted = await countedSince(before, site)
+  await site.endAttacks()
+  return { name, quiet, attacked, peakMemory: await site.peakMemory(), counted }
+}
+
+function toExperience({ failed, ...took }: HonestMeasured): Experience {
+  const [http, mqtt, connect] = [took.http, took.mqtt, took.connect].map(toLatency)
+  return { http, mqtt, connect, failed } as Experience
+}
+
+function toLatency(took: readonly number[]): Latency {
+  const sorted = took.toSorted((a, b) => a - b)
+  const quantile = (part: number) => sorted[Math.floor(sorted.length * part)] ?? Number.NaN
+  return { p50: quantile(0.5), p99: quantile(0.99) }
+}
+
+async function countedSince(
+  before: ReadonlyMap<string, number>,
+  site: Site,
+): Promise<ReadonlyMap<string, number>> {
+  const counted = new Map<string, number>()
+  for (const [sample, value] of await site.counters()) {
+    const more = value - (before.get(sample) ?? 0)
+    if (more > 0) counted.set(sample, more)
+  }
+  return counted
+}
+
+const HELP = `Usage: npm run attack -- [NAME ...] [--minutes N] [--profile DIR]
+
+Floods a gateway with an honest device beside, and prints what that device sees:
+the time of its readings over HTTP (POST with QoS 1, to the answer) and over MQTT
+(publish to subscriber), and of a new connection, each with median and 99th
+percentile; what failed for it; the gateway's largest memory; and what the gateway
+counted as limited, refused or cut.
+
+Each attack has a gateway of its own with default settings and a store on disk.
+The gateway has core 0; the honest device and the attackers share core 1, the
+attackers at the lowest priority. It needs Linux and taskset.
+
+Attacks (all of them, one after the other, when none is named):
+${Object.entries(ATTACKS)
+  .map(([name, { about }]) => `  ${name.padEnd(18)} ${about}`)
+  .join('\n')}
+  ${ALL_AT_ONCE.padEnd(18)} all of these together, each by a device of its own
+
+  --minutes N        how long each attack goes on, 0.1 by default
+  --profile DIR      writes a CPU profile of the gateway
+  --help
+`
+
+/** Counters that say that something was limited, refused, dropped or cut. */
+const LIMITED =
+  /^wott_(connections_cut|connections_refused|publishes_delayed|deliveries_dropped|streams_refused|store_limits_reached|\w*(limited|refused|reset|delayed|cut))\w*_total|result="(?!accepted|full|resumed)/
+
+export function limitedOf({ counted }: AttackReport): [string, number][] {
+  return [...counted].filter(([sample]) => LIMITED.test(sample))
+}
+
+function rowOf({ name, quiet, attacked, peakMemory }: AttackReport): string[] {
+  const shown = ({ p50, p99 }: Latency) => `${p50.toFixed(1)} / ${p99.toFixed(1)}`
+  return [
+    name,
+    ...[shown(quiet.http), shown(attacked.http)],
+    ...[shown(quiet.mqtt), shown(attacked.mqtt)],
+    ...[shown(quiet.connect), shown(attacked.connect)],
+    String(attacked.failed),
+    `${(peakMemory / 1024 ** 2).toFixed(0)} MiB`,
+  ]
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      minutes: { type: 'string', default: '0.1' },
+      profile: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  })
+  if (values.help) return print(HELP)
+  const names = positionals.length > 0 ? positionals : [...Object.keys(ATTACKS), ALL_AT_ONCE]
+  const unknown = names.find((name) => name !== ALL_AT_ONCE && !ATTACKS[name])
+  if (unknown) throw new Error(`There is no attack "${unknown}"; --help lists them.`)
+  print(`Milliseconds, median / 99th percentile, quiet and attacked. The gateway has one core,`)
+  print(`the honest device and the attackers share another.`)
+  const reports: AttackReport[] = []
+  for (const name of names) {
+    const report = await runAttack(name, {
+      seconds: Number(values.minutes) * 60,
+      profile: values.profile,
+    })
+    reports.push(report)
+    print(`\n${name}`)
+    for (const [sample, value] of limitedOf(report)) print(`  ${value} ${sample}`)
+  }
+  print()
+  printTable([
+    ['', 'http', 'attacked', 'mqtt', 'attacked', 'connect', 'attacked', 'failed', 'memory'],
+    ...reports.map(rowOf),
+  ])
+}
+
+if (import.meta.main) await main()

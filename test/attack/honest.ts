@@ -1,0 +1,122 @@
+// The honest device, a process of its own that answers jobs: it publishes at a steady pace, and measures how long that takes.
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { Agent, type RequestOptions, request } from 'node:https'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { TLSSocket } from 'node:tls'
+import { connectAsync, type MqttClient } from 'mqtt'
+import { answerJobs } from '../../bench/support/child.ts'
+
+export type HonestJob =
+  | {
+      readonly kind: 'open'
+      readonly ports: { readonly device: number; readonly mqtt: number }
+      readonly directory: string
+      readonly id: string
+    }
+  | { readonly kind: 'run'; readonly seconds: number }
+
+export interface HonestMeasured {
+  /** Milliseconds of each POST with QoS 1, from when it was due to its answer. */
+  readonly http: number[]
+  /** Milliseconds of each MQTT message, from when it was due to the subscriber. */
+  readonly mqtt: number[]
+  /** Milliseconds of each new connection with one request, from its first packet to its answer. */
+  readonly connect: number[]
+  /** What was not done: answers other than 200, messages that did not come, connections that ended. */
+  readonly failed: number
+}
+
+/** Between readings, over HTTP and over MQTT each. */
+const PACE_MS = 20
+const CONNECT_MS = 500
+/** Longer than any bound on a healthy answer. */
+const GIVE_UP_MS = 10_000
+
+let host: Host | null = null
+
+interface Host {
+  readonly tls: RequestOptions
+  readonly agent: Agent
+  readonly client: MqttClient
+  readonly topic: string
+}
+
+answerJobs(async (job: HonestJob): Promise<HonestMeasured | null> => {
+  if (job.kind === 'run' && host) return run(host, job.seconds)
+  if (job.kind === 'open') host = await openHost(job)
+  return null
+})
+
+async function openHost(job: HonestJob & { kind: 'open' }): Promise<Host> {
+  const read = (name: string) => readFileSync(join(job.directory, name))
+  const pair = { ca: read('ca.crt'), cert: read('client.crt'), key: read('client.key') }
+  const client = await connectAsync(`mqtts://localhost:${job.ports.mqtt}`, {
+    ...{ ...pair, clientId: 'honest', reconnectPeriod: 100, keepalive: 600 },
+  })
+  // an acknowledgement would hold up the next message for 40 ms
+  if ('setNoDelay' in client.stream) (client.stream as TLSSocket).setNoDelay(true)
+  const topic = `dev/${job.id}/mqtt`
+  await client.subscribeAsync(topic, { qos: 1 })
+  const tls = { ...pair, host: 'localhost', port: job.ports.device }
+  return { tls, agent: new Agent({ keepAlive: true, maxSockets: 8 }), client, topic }
+}
+
+async function run({ tls, agent, client, topic }: Host, seconds: number): Promise<HonestMeasured> {
+  const measured = { http: [] as number[], mqtt: [] as number[], connect: [] as number[] }
+  const arrivals = new Map<string, () => void>()
+  let failed = 0
+  const path = `/topics/${topic.replace(/mqtt$/, 'http')}?qos=1`
+  const fail = () => {
+    failed += 1
+  }
+
+  async function measure(took: number[], due: number, work: Promise<unknown>): Promise<void> {
+    try {
+      await Promise.race([work, giveUp()])
+      took.push(performance.now() - due)
+    } catch {
+      fail()
+    }
+  }
+
+  async function publish(number: number): Promise<void> {
+    const payload = String(number)
+    const arrived = new Promise<void>((resolve) => arrivals.set(payload, resolve))
+    await client.publishAsync(topic, payload, { qos: 1 })
+    await arrived
+  }
+
+  const onMessage = (_: string, payload: Buffer) => arrivals.get(payload.toString())?.()
+  client.on('message', onMessage)
+  client.on('close', fail)
+  const work: Promise<void>[] = []
+  const started = performance.now()
+  for (let number = 0; number * PACE_MS < seconds * 1000; number++) {
+    const due = started + number * PACE_MS
+    await pause(Math.max(0, due - performance.now()))
+    work.push(measure(measured.http, due, ask({ ...tls, agent, path, method: 'POST' }, '1')))
+    work.push(measure(measured.mqtt, due, publish(number)))
+    if ((number * PACE_MS) % CONNECT_MS === 0)
+      work.push(measure(measured.connect, due, ask({ ...tls, agent: false, path: '/whoami' })))
+  }
+  await Promise.all(work)
+  client.off('message', onMessage)
+  client.off('close', fail)
+  return { ...measured, failed }
+}
+
+async function ask(options: RequestOptions, body?: string): Promise<void> {
+  const asked = request(options)
+  asked.end(body)
+  const [response] = await once(asked, 'response')
+  response.resume()
+  await once(response, 'end')
+  if (response.statusCode !== 200) throw new Error(`answered with ${response.statusCode}`)
+}
+
+async function giveUp(): Promise<never> {
+  await pause(GIVE_UP_MS, null, { ref: false })
+  throw new Error('took too long')
+}
