@@ -38,6 +38,7 @@ import { createMqttHost } from './mqtt/mqtt.ts'
 import { createRateLimit } from './relay/rate-limit.ts'
 import { createRelay } from './relay/relay.ts'
 import { createSparingly } from './sparingly.ts'
+import { createTurns } from './turns.ts'
 import { VERSION } from './version.ts'
 import { openViewers } from './viewer/viewers.ts'
 
@@ -158,6 +159,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     rateLimit: createRateLimit(config.publishRate, config.publishBurst),
     maxPayload: config.maxPayload,
   })
+  const turns = createTurns()
   const mqtt = createMqttHost({
     sessions: broker.sessions,
     relay,
@@ -166,6 +168,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     memory,
     meter,
     log,
+    turns,
     settings: config,
   })
 
@@ -250,7 +253,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
       ),
   }
   const device = createDeviceDoor({
-    ...{ ...reading, relay },
+    ...{ ...reading, relay, turns },
     mqtt: createMqttUpgrade(mqtt, memory),
     maxPayload: config.maxPayload,
     onTooLarge: (door, id, limit) =>

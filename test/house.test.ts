@@ -13,6 +13,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'pace.ts': [],
   budget: [],
   'address.ts': [],
+  'turns.ts': [],
   topic: [],
   disk: ['errors.ts'],
   admin: ['errors.ts'],
@@ -35,7 +36,8 @@ const ROOMS: Record<string, readonly string[]> = {
   ],
   relay: ['errors.ts', 'topic', 'metrics', 'identity', 'acl', 'broker'],
   mqtt: [
-    ...['errors.ts', 'sparingly.ts', 'pace.ts', 'budget', 'topic', 'metrics', 'identity', 'acl'],
+    ...['errors.ts', 'sparingly.ts', 'pace.ts', 'turns.ts', 'budget', 'topic', 'metrics'],
+    ...['identity', 'acl'],
     ...['broker', 'relay'],
   ],
   live: ['errors.ts', 'pace.ts', 'budget', 'topic', 'disk', 'metrics', 'acl', 'broker'],
@@ -46,6 +48,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'address.ts',
     'pace.ts',
     'budget',
+    'turns.ts',
     'topic',
     'metrics',
     'identity',
@@ -58,7 +61,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'log.ts': [],
   'gateway.ts': [
     ...['errors.ts', 'version.ts', 'sparingly.ts', 'metrics', 'config', 'door', 'identity', 'acl'],
-    ...['admin', 'budget'],
+    ...['admin', 'budget', 'turns.ts'],
     ...['broker', 'relay', 'mqtt', 'live', 'ca', 'viewer', 'http'],
   ],
   cli: [

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import type { Http2ServerRequest } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { createAccess } from '../acl/access.ts'
@@ -10,7 +11,8 @@ import { identityOf } from '../identity/connection.ts'
 import type { Identity } from '../identity/identity.ts'
 import { refusalOf } from '../identity/refusals.ts'
 import type { Caller } from '../relay/relay.ts'
-import { type App, type AppOptions, createApp, pathOf, sendProblem } from './app.ts'
+import type { Turns } from '../turns.ts'
+import { type App, type AppOptions, createApp, pathOf, type Request, sendProblem } from './app.ts'
 import { nameCaller } from './caller.ts'
 import { type HistoryRouteOptions, historyRoute } from './history.ts'
 import { originProblem } from './origin.ts'
@@ -30,12 +32,17 @@ export interface DeviceDoorOptions
     HistoryRouteOptions {
   readonly acl: AclSource
   readonly broker: Broker
+  readonly turns: Turns
   /** Takes over the socket of an upgrade request whose path and identity are right. */
   readonly mqtt: { accept(request: IncomingMessage, socket: Duplex, head: Buffer): void }
 }
 
+/** Milliseconds that a request is taken to need, of which only some can be measured. */
+const REQUEST_MS = 0.2
+
 /** Devices over HTTPS, and MQTT over WebSocket at /mqtt. Nothing behind this door is reached without an identity. */
 export function createDeviceDoor(options: DeviceDoorOptions): App {
+  const { turns } = options
   const app = createApp({
     ...options,
     requestCert: true,
@@ -63,12 +70,18 @@ export function createDeviceDoor(options: DeviceDoorOptions): App {
       sendProblem(request, reply, refused)
       return reply
     }
-    nameCaller(request, callerFor(who as Identity))
+    const caller = callerFor(who as Identity)
+    nameCaller(request, caller)
+    await new Promise<void>((resolve) => turns.enter(caller.identity.id, resolve, REQUEST_MS))
+    if (!isGone(request)) return
+    // whoever begins to serve it now would wait for an end that has been
+    reply.hijack()
+    return reply
   })
 
   pageRoutes(app)
   publishRoute(app, options)
-  publishManyRoute(app, options)
+  publishManyRoute(app, options, turns)
   readRoutes(app, options, streamRoutes(app, options))
   historyRoute(app, options)
   whoamiRoute(app)
@@ -92,6 +105,13 @@ export function createDeviceDoor(options: DeviceDoorOptions): App {
     for (const socket of webSockets) socket.destroySoon()
   })
   return app
+}
+
+/** Whether a request was cancelled, or its connection ended, while it waited. */
+function isGone({ raw }: Request): boolean {
+  // HTTP/1.1 requests have no stream
+  const stream = raw.stream as Http2ServerRequest['stream'] | undefined
+  return (stream ?? raw.socket).destroyed
 }
 
 function upgradeProblem(request: IncomingMessage): GatewayError | null {

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { GatewayError } from '../errors.ts'
 import type { Meter } from '../metrics/meter.ts'
 import type { Caller, Reading, Relay } from '../relay/relay.ts'
+import type { Turns } from '../turns.ts'
 import type { App, Request } from './app.ts'
 import { fromBase64 } from './base64.ts'
 import { callerOf } from './caller.ts'
@@ -10,6 +11,8 @@ import { PROPERTY_NAMES, type PropertyFault, readProperties } from './properties
 import { type PublishOptions, takeAnyBody } from './publish.ts'
 
 export const MAX_LINES = 1000
+/** Empty lines included. */
+const MAX_LINE_FEEDS = 10 * MAX_LINES
 const MAX_BYTES = 1024 * 1024
 export const NDJSON = 'application/x-ndjson'
 
@@ -23,6 +26,7 @@ interface Refused {
 export function publishManyRoute(
   app: App,
   { relay, meter, onTooLarge }: Omit<PublishOptions, 'maxPayload'>,
+  turns: Pick<Turns, 'each'>,
 ): void {
   app.post('/topics', {
     config: { operation: 'publishMany' },
@@ -36,10 +40,15 @@ export function publishManyRoute(
     async handler(request, reply) {
       const lines = linesOf(request.body as Buffer)
       const caller = callerOf(request)
-      // all at once, so that a thousand QoS 1 lines share the store's commits; the calls keep the lines' order
-      const outcomes = await Promise.all(
-        lines.map(([line, text]) => publishLine(caller, line, text, relay, meter)),
-      )
+      // none waits for another, so that a thousand QoS 1 lines share the store's commits; the calls keep the lines' order
+      const publishing: Promise<Refused | null>[] = []
+      await turns.each(caller.identity.id, lines, ([line, text]) => {
+        const outcome = publishLine(caller, line, text, relay, meter)
+        // heard below, once all lines are read
+        outcome.catch(() => {})
+        publishing.push(outcome)
+      })
+      const outcomes = await Promise.all(publishing)
       const refused = outcomes.filter((outcome) => outcome !== null)
       return reply
         .type('application/json')
@@ -60,17 +69,22 @@ async function mustBeNdjson(request: Request): Promise<void> {
 function linesOf(body: Buffer): [line: number, text: string][] {
   if (!isUtf8(body)) throw new GatewayError('body_invalid', 'The body is no UTF-8.')
   const lines: [line: number, text: string][] = []
-  for (const [index, line] of body.toString('utf8').split('\n').entries()) {
+  // a body of line feeds alone has a million
+  for (const [index, line] of body.toString('utf8').split('\n', MAX_LINE_FEEDS).entries()) {
+    if (index === MAX_LINE_FEEDS - 1) throw tooManyLines()
     const text = line.trim()
     if (text === '') continue
-    if (lines.length === MAX_LINES)
-      throw new GatewayError(
-        'payload_too_large',
-        `The body has more lines than the ${MAX_LINES} that are allowed.`,
-      )
+    if (lines.length === MAX_LINES) throw tooManyLines()
     lines.push([index + 1, text])
   }
   return lines
+}
+
+function tooManyLines(): GatewayError {
+  return new GatewayError(
+    'payload_too_large',
+    `The body has more lines than the ${MAX_LINES} that are allowed.`,
+  )
 }
 
 async function publishLine(

@@ -8,6 +8,7 @@ import type { Identity } from '../identity/identity.ts'
 import type { CutReason, Door, Meter } from '../metrics/meter.ts'
 import type { Relay } from '../relay/relay.ts'
 import type { Sparingly } from '../sparingly.ts'
+import type { Turns } from '../turns.ts'
 import type { Holds } from './holds.ts'
 import type { Join } from './join.ts'
 import type { ProtocolError } from './reasons.ts'
@@ -31,6 +32,7 @@ export interface MqttWorld {
   readonly log: Logger
   readonly sparingly: Sparingly
   readonly denials: Denials
+  readonly turns: Turns
 }
 
 /** A client whose CONNECT was accepted, as its connection's parts see it. */

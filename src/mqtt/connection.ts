@@ -75,6 +75,8 @@ export function serveConnection(
     connectTime: settings.connectTimeout * 1000,
     packetTime: settings.packetTimeout * 1000,
     held: holds.packet,
+    enter: (work) => world.turns.enter(identity.id, work),
+    isOver: world.turns.isOver,
     onFrame({ first, body }: Frame) {
       if (phase.name === 'new') connect(first, body)
       else if (phase.name === 'open') phase.conversation.handle(first, body)

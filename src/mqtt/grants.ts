@@ -13,15 +13,15 @@ export interface Codes {
   readonly problem: string | undefined
 }
 
-/** Decides on one SUBSCRIBE. */
-export function toCodes(
+/** Decides on one SUBSCRIBE, in slices: it can have tens of thousands of filters. */
+export async function toCodes(
   requests: readonly SubscriptionRequest[],
   { session, access, terms }: Client,
-  { sessions, meter, settings }: MqttWorld,
-): Codes {
+  { sessions, meter, settings, turns }: MqttWorld,
+): Promise<Codes> {
   let { bytes, shared } = sessions.subscriptionRoom(session)
   let names = settings.maxSubscriptions - session.subscriptions.size
-  // of the names that the session does not have yet: a packet can hold tens of thousands
+  // of the names that the session does not have yet
   let looks = settings.maxSubscriptions
   let refused = 0
   const known = new Map<string, number>()
@@ -57,10 +57,11 @@ export function toCodes(
     throw new ProtocolError(Reason.topicFilterInvalid, `sent a filter that ${problem}`)
   }
 
-  const codes = requests.map(({ filter, qos }) => {
+  const codes: number[] = []
+  await turns.each(session.device, requests, ({ filter, qos }) => {
     const code = known.get(filter) ?? codeFor(filter)
     known.set(filter, code)
-    return code === Reason.success ? qos : code
+    codes.push(code === Reason.success ? qos : code)
   })
   if (refused > 0) meter.storeLimitReached('subscriptions', refused)
   return { codes, problem: firstProblem }

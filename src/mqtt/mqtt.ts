@@ -11,6 +11,7 @@ import type { Relay } from '../relay/relay.ts'
 import { createSparingly } from '../sparingly.ts'
 import { MAX_PROPERTIES_BYTES } from '../topic/properties.ts'
 import { MAX_TOPIC_BYTES } from '../topic/topic.ts'
+import type { Turns } from '../turns.ts'
 import { type MqttConnection, serveConnection } from './connection.ts'
 import { createSharedJoin } from './join.ts'
 import type { MqttSettings } from './settings.ts'
@@ -33,6 +34,7 @@ export interface MqttOptions {
   readonly denials: Denials
   readonly meter: Meter
   readonly log: Logger
+  readonly turns: Turns
   readonly settings: MqttSettings
 }
 
@@ -40,7 +42,7 @@ export interface MqttOptions {
 const OVERHEAD_BYTES = 16
 
 export function createMqttHost(options: MqttOptions): MqttHost {
-  const { sessions, relay, accessOf, denials, memory, meter, log, settings } = options
+  const { sessions, relay, accessOf, denials, memory, meter, log, turns, settings } = options
   const world = {
     sessions,
     relay,
@@ -48,6 +50,7 @@ export function createMqttHost(options: MqttOptions): MqttHost {
     memory,
     meter,
     log,
+    turns,
     settings,
     sparingly: createSparingly(),
     frames: createSharedFrames(sessions.now),

@@ -15,11 +15,14 @@ export interface ReaderOptions {
   readonly packetTime: number
   /** Counts what has come of packets that are not whole, or that wait. */
   readonly held: Pick<Hold, 'resize'>
+  /** As `Turns` has them, for the device. */
+  enter(work: () => void): void
+  isOver(): boolean
   onFrame(frame: Frame): void
   onError(error: unknown, bound?: CutReason): void
 }
 
-/** Reads one stream packet by packet, each when the one before is dealt with. */
+/** Reads one stream packet by packet, each when the one before is dealt with and the device's turn has come. */
 export interface Reader {
   /** Reads nothing until the returned function is called, which may be done once; holds add up. */
   hold(): () => void
@@ -32,9 +35,10 @@ export interface Reader {
 }
 
 export function createReader(stream: Duplex, options: ReaderOptions): Reader {
-  const { connectBytes, packetBytes, connectTime, packetTime, held, onFrame, onError } = options
+  const { connectBytes, packetBytes, connectTime, packetTime, held } = options
+  const { enter, isOver, onFrame, onError } = options
   const frames = createFrames({ connectBytes, packetBytes })
-  let state: 'reading' | 'in a packet' | 'stopped' = 'reading'
+  let state: 'reading' | 'waiting' | 'in a packet' | 'stopped' = 'reading'
   let holds = 0
   let lastHeard = performance.now()
   let packets = 0
@@ -44,29 +48,67 @@ export function createReader(stream: Duplex, options: ReaderOptions): Reader {
 
   function read(): void {
     if (state !== 'reading') return
+    if (holds > 0) {
+      countHeld()
+      return
+    }
+    state = 'waiting'
+    enter(readSlice)
+    if ((state as string) !== 'waiting') return
+    // a flood is not read while it waits for its turn
+    pause()
+    countHeld()
+  }
+
+  function readSlice(): void {
+    if (state !== 'waiting') return
     state = 'in a packet'
+    let hasMore = false
     try {
       for (let frame = next(); frame; frame = next()) {
         packets += 1
         onFrame(frame)
+        hasMore = isOver()
+        if (hasMore) break
       }
-      if (!held.resize(frames.bytes())) onError(noMemory(), 'memory')
     } catch (error) {
       onError(error)
     }
+    countHeld()
     if ((state as string) === 'stopped') return
     state = 'reading'
+    if (hasMore) read()
     time()
+    goOn()
   }
 
   function next(): Frame | null {
     return holds > 0 || (state as string) === 'stopped' ? null : frames.next()
   }
 
+  function countHeld(): void {
+    if ((state as string) !== 'stopped' && !held.resize(frames.bytes()))
+      onError(noMemory(), 'memory')
+  }
+
+  function isHeld(): boolean {
+    return holds > 0 || state === 'waiting'
+  }
+
+  function pause(): void {
+    stream.pause()
+    // a packet that has begun waits for us now
+    if (state !== 'in a packet') time()
+  }
+
+  function goOn(): void {
+    if (!isHeld() && stream.isPaused()) stream.resume()
+  }
+
   /** A packet that has begun has its time to arrive; each further byte does not give it more. */
   function time(): void {
     if (packets === 0) return
-    if (holds > 0 || !frames.isPartial()) {
+    if (isHeld() || !frames.isPartial()) {
       clearTimeout(timer)
       timedPacket = 0
     } else if (timedPacket !== packets + 1) {
@@ -99,18 +141,16 @@ export function createReader(stream: Duplex, options: ReaderOptions): Reader {
   return {
     hold() {
       holds += 1
-      if (holds === 1) stream.pause()
-      // a packet that has begun waits for us now
-      if (state === 'reading') time()
-      let isHeld = true
+      pause()
+      let isLetGo = false
       return () => {
-        if (!isHeld) return
-        isHeld = false
+        if (isLetGo) return
+        isLetGo = true
         holds -= 1
         if (holds > 0 || state === 'stopped') return
         lastHeard = performance.now()
         read()
-        if (holds === 0) stream.resume()
+        goOn()
       }
     },
     connected: frames.connected,
@@ -119,6 +159,6 @@ export function createReader(stream: Duplex, options: ReaderOptions): Reader {
       clearTimeout(timer)
       stream.resume()
     },
-    lastHeard: () => (holds > 0 ? performance.now() : lastHeard),
+    lastHeard: () => (isHeld() ? performance.now() : lastHeard),
   }
 }

@@ -9,6 +9,7 @@ import { publishManyRoute } from '../../src/http/publish-many.ts'
 import type { Trust } from '../../src/identity/trust.ts'
 import { silentMeter } from '../../src/metrics/meter.ts'
 import type { Reading } from '../../src/relay/relay.ts'
+import { createTurns } from '../../src/turns.ts'
 import { aclOf } from '../support/acl.ts'
 import { HTTP_LIMITS } from '../support/http-limits.ts'
 import { UNLIMITED } from '../support/memory.ts'
@@ -35,7 +36,7 @@ async function publish(...lines: string[]) {
       return null
     },
   }
-  publishManyRoute(app, { relay, meter: silentMeter, onTooLarge() {} })
+  publishManyRoute(app, { relay, meter: silentMeter, onTooLarge() {} }, createTurns())
   const answer = await app.inject({
     ...{ method: 'POST', url: '/topics', payload: lines.join('\n') },
     headers: { 'content-type': 'application/x-ndjson' },

@@ -8,6 +8,7 @@ import { silentMeter } from '../../src/metrics/meter.ts'
 import { createMqttHost, type MqttHost } from '../../src/mqtt/mqtt.ts'
 import { createRateLimit } from '../../src/relay/rate-limit.ts'
 import { createRelay } from '../../src/relay/relay.ts'
+import { createTurns } from '../../src/turns.ts'
 import { aclOf } from './acl.ts'
 
 /** A broker and its MQTT side without doors: an address as in `WOTT_BROKER`, and the text of an ACL file. */
@@ -33,6 +34,7 @@ export async function openMqtt(
     maxPayload: config.maxPayload,
   })
   const host = createMqttHost({
+    turns: createTurns(),
     sessions: broker.sessions,
     relay,
     accessOf,
