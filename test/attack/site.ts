@@ -26,6 +26,8 @@ export interface SiteOptions {
   readonly retained?: number
   /** Where a CPU profile of the gateway is written when it ends. */
   readonly profile?: string | undefined
+  /** A `file:` store in a folder of its own, unless it says otherwise. */
+  readonly broker?: string | undefined
 }
 
 const ACL = 'pattern readwrite dev/%u/#\ntopic read public/#\n'
@@ -34,7 +36,11 @@ const BURST = 2000
 /** Lowest: the honest device on the same core is measured, and not how long it waits for its core. */
 const ATTACKERS_NICE = '19'
 
-export async function startSite({ retained = 0, profile }: SiteOptions = {}): Promise<Site> {
+export async function startSite({
+  retained = 0,
+  profile,
+  broker,
+}: SiteOptions = {}): Promise<Site> {
   await using building = new AsyncDisposableStack()
   const directory = await mkdtemp(join(tmpdir(), 'wott-attack-'))
   building.defer(() => rm(directory, { recursive: true, force: true }))
@@ -46,7 +52,7 @@ export async function startSite({ retained = 0, profile }: SiteOptions = {}): Pr
   const gateway = building.use(
     await startGateway(
       { server, aclFile, crlFile: pki.crlFile },
-      { profile, isQuiet: true, env: settings(directory) },
+      { profile, isQuiet: true, env: settings(directory, broker) },
     ),
   )
   const ports = { device: gateway.httpsPort, mqtt: gateway.port, viewer: 0 }
@@ -80,9 +86,9 @@ export async function startSite({ retained = 0, profile }: SiteOptions = {}): Pr
   }
 }
 
-function settings(directory: string): Record<string, string> {
+function settings(directory: string, broker = `file:${directory}/data`): Record<string, string> {
   return {
-    WOTT_BROKER: `file:${directory}/data`,
+    WOTT_BROKER: broker,
     WOTT_VIEWERS_FILE: join(directory, 'viewers.json'),
     WOTT_PUBLISH_RATE: '1000',
     WOTT_DRAIN_SECONDS: '1',
