@@ -10,7 +10,7 @@ import { GatewayError } from '../errors.ts'
 import { identityOf } from '../identity/connection.ts'
 import type { Identity } from '../identity/identity.ts'
 import { refusalOf } from '../identity/refusals.ts'
-import type { Caller } from '../relay/relay.ts'
+import type { Caller, Relay } from '../relay/relay.ts'
 import type { Turns } from '../turns.ts'
 import { type App, type AppOptions, createApp, pathOf, type Request, sendProblem } from './app.ts'
 import { nameCaller } from './caller.ts'
@@ -32,6 +32,7 @@ export interface DeviceDoorOptions
     HistoryRouteOptions {
   readonly acl: AclSource
   readonly broker: Broker
+  readonly relay: Pick<Relay, 'publish' | 'refuse'>
   readonly turns: Turns
   /** Takes over the socket of an upgrade request whose path and identity are right. */
   readonly mqtt: { accept(request: IncomingMessage, socket: Duplex, head: Buffer): void }

@@ -1,6 +1,5 @@
 import { isUtf8 } from 'node:buffer'
 import { GatewayError } from '../errors.ts'
-import type { Meter } from '../metrics/meter.ts'
 import type { Caller, Reading, Relay } from '../relay/relay.ts'
 import type { Turns } from '../turns.ts'
 import type { App, Request } from './app.ts'
@@ -22,10 +21,14 @@ interface Refused {
   readonly detail: string
 }
 
+export interface PublishManyOptions extends Pick<PublishOptions, 'onTooLarge'> {
+  readonly relay: Pick<Relay, 'publish' | 'refuse'>
+}
+
 /** `POST /topics`: one reading a line; a bad line is reported and sinks no other. */
 export function publishManyRoute(
   app: App,
-  { relay, meter, onTooLarge }: Omit<PublishOptions, 'maxPayload'>,
+  { relay, onTooLarge }: PublishManyOptions,
   turns: Pick<Turns, 'each'>,
 ): void {
   app.post('/topics', {
@@ -43,7 +46,7 @@ export function publishManyRoute(
       // none waits for another, so that a thousand QoS 1 lines share the store's commits; the calls keep the lines' order
       const publishing: Promise<Refused | null>[] = []
       await turns.each(caller.identity.id, lines, ([line, text]) => {
-        const outcome = publishLine(caller, line, text, relay, meter)
+        const outcome = publishLine(caller, line, text, relay)
         // heard below, once all lines are read
         outcome.catch(() => {})
         publishing.push(outcome)
@@ -91,12 +94,13 @@ async function publishLine(
   caller: Caller,
   line: number,
   text: string,
-  relay: Pick<Relay, 'publish'>,
-  meter: Meter,
+  relay: Pick<Relay, 'publish' | 'refuse'>,
 ): Promise<Refused | null> {
   const reading = toReading(text)
-  if (reading instanceof GatewayError) meter.published(caller.door, 0, 'invalid')
-  const refused = reading instanceof GatewayError ? reading : await relay.publish(caller, reading)
+  const refused =
+    reading instanceof GatewayError
+      ? relay.refuse(caller, reading)
+      : await relay.publish(caller, reading)
   return refused && { line, code: refused.code, detail: refused.message }
 }
 

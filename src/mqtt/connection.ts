@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { CloseRequest } from '../broker/registry.ts'
-import type { EndReason, Link, Session } from '../broker/session.ts'
+import type { EndReason, Link, Session, Will } from '../broker/session.ts'
 import type { Identity } from '../identity/identity.ts'
 import type { CutReason, Door } from '../metrics/meter.ts'
 import { boundOf } from './bounds.ts'
@@ -61,6 +61,8 @@ export function serveConnection(
 ): MqttConnection {
   const { sessions, meter, settings } = world
   let phase: Phase = { name: 'new' }
+  // of a will that waits for the publish rate
+  let leaveLine: (() => void) | null = null
 
   const holds = openHolds(world.memory, identity.id)
   const wire = createWire(stream, {
@@ -141,7 +143,16 @@ export function serveConnection(
     }
     phase = { name: 'connecting', terms }
     const goOn = reader.hold()
-    open(terms).then(goOn, onError)
+    const openSession = () => void open(terms).then(goOn, onError)
+    if (terms.will === null) openSession()
+    else admitWill(terms.will, openSession)
+  }
+
+  /** A will is a message: who connects again and again with one is made to wait like who publishes. */
+  function admitWill({ message }: Will, go: () => void): void {
+    leaveLine = world.relay.admit(identity.id, message, go)
+    if (leaveLine === null) go()
+    else meter.publishDelayed(door)
   }
 
   /** Every other packet that has to be sent has fewer bytes than CONNACK, or as many as the client makes it have. */
@@ -302,6 +313,7 @@ export function serveConnection(
       phase.conversation.end()
     }
     phase = { name: 'ended' }
+    leaveLine?.()
     reader.stop()
     wire.end()
     setTimeout(() => stream.destroy(), PARTING_MS).unref()

@@ -59,7 +59,7 @@ export function createReceiver(client: Client, world: MqttWorld, answers: Answer
 
   /** Made to wait while the device publishes faster than it may: nothing more is read, and nothing is lost. */
   function admit(packet: Publish): void {
-    leaveLine = relay.admit(identity.id, go)
+    leaveLine = relay.admit(identity.id, packet, go)
     if (leaveLine === null) {
       take(packet)
       return

@@ -1,6 +1,9 @@
 export interface RateLimit {
-  /** Takes one from `key`'s allowance; 0 when there was one, otherwise seconds until there will be. */
-  take(key: string): number
+  /**
+   * Takes `cost` from `key`'s allowance, 1 unless told otherwise; 0 when there was one, otherwise seconds until there will be. What
+   * costs more than is left delays what comes after it.
+   */
+  take(key: string, cost?: number): number
 }
 
 /** Fractions do not add up exactly, and a third of a second three times is one second here. */
@@ -30,12 +33,12 @@ export function createRateLimit(
   }
 
   return {
-    take(key) {
+    take(key, cost = 1) {
       const time = now()
       const arrival = Math.max(arrivals.get(key) ?? 0, time)
       const early = arrival - time - tolerance
       if (early > ROUNDING_MS) return early / 1000
-      arrivals.set(key, arrival + interval)
+      arrivals.set(key, arrival + interval * cost)
       if (arrivals.size >= sweepAt) sweep(time)
       return 0
     },

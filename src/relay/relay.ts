@@ -46,18 +46,23 @@ export interface Reading {
   readonly messageExpiry: number | null
 }
 
+/** What the cost of a message depends on. */
+export type Charged = Pick<Reading, 'topic' | 'properties'>
+
 /** Null for a reading that was published, otherwise why not. */
 export type Outcome = GatewayError | null
 
 export interface Relay {
   /** The outcome once the broker has taken the reading, with QoS 1 and 2 once it is stored; at once where nothing has to be waited for. */
   publish(publisher: Publisher, reading: Reading): Outcome | Promise<Outcome>
+  /** Refuses, for `reason`, what should have been a reading: it costs as much as one, so the outcome can be that there were too many. */
+  refuse(publisher: Publisher, reason: GatewayError): GatewayError
   /**
-   * Takes one from the device's allowance: null when there was one, otherwise `go` is called once there is, unless what is
-   * returned is called before. `publish` does so itself for HTTP, where a device is refused; one that speaks MQTT is made to
-   * wait, and loses nothing.
+   * Takes what the message costs from the device's allowance: null when there was enough, otherwise `go` is called once there is,
+   * unless what is returned is called before. `publish` does so itself for HTTP, where a device is refused; one that speaks MQTT
+   * is made to wait, and loses nothing.
    */
-  admit(id: string, go: () => void): (() => void) | null
+  admit(id: string, message: Charged, go: () => void): (() => void) | null
 }
 
 export interface RelayOptions {
@@ -69,6 +74,7 @@ export interface RelayOptions {
   readonly maxPayload: number
 }
 
+const KiB = 1024
 const REMEMBERED = { topics: 10_000, size: 1_000_000 }
 
 type Refusal = readonly [PublishResult, GatewayError]
@@ -90,6 +96,9 @@ export function createRelay({
     reading: Reading,
   ): Refusal | null {
     const { topic, payload, properties } = reading
+    // before anything that takes time: what is refused costs as much as what is published
+    const wait = origin ? 0 : rateLimit.take(id, costOf(reading))
+    if (wait > 0) return ['rate_limited', tooFast(wait)]
     const problem = origin ? problems.of(topic) : readingTopicProblem(topic)
     if (problem) return ['invalid', new GatewayError('topic_invalid', `The topic ${problem}.`)]
     if (payload.length > maxPayload) return ['too_large', tooLarge(payload.length, maxPayload)]
@@ -102,8 +111,6 @@ export function createRelay({
       const bytes = propertiesByteLength(properties)
       if (bytes > MAX_PROPERTIES_BYTES) return ['too_large', propertiesTooLarge(bytes)]
     }
-    const wait = origin ? 0 : rateLimit.take(id)
-    if (wait > 0) return ['rate_limited', tooFast(wait)]
     if (access.mayPublish(topic)) return null
     denials.note({ door, id, action: 'publish', topic })
     return ['denied', denied(id, topic)]
@@ -140,8 +147,21 @@ export function createRelay({
       meter.published(door, qos, 'accepted')
       return null
     },
-    admit: turnstile.enter,
+    refuse({ identity, door }, reason) {
+      const wait = rateLimit.take(identity.id)
+      meter.published(door, 0, wait > 0 ? 'rate_limited' : 'invalid')
+      return wait > 0 ? tooFast(wait) : reason
+    },
+    admit: (id, message, go) => turnstile.enter(id, costOf(message), go),
   }
+}
+
+/** One, and one more for each KiB of topic and properties after the first: their length is what checking them costs. */
+function costOf({ topic, properties }: Charged): number {
+  // a code unit takes at most three bytes, so short topics need no counting
+  const topicBytes = 3 * topic.length <= KiB ? 0 : Buffer.byteLength(topic)
+  const bytes = topicBytes + (properties === null ? 0 : propertiesByteLength(properties))
+  return Math.max(1, Math.ceil(bytes / KiB))
 }
 
 const NOT_UTF8 = 'The payload is not valid UTF-8, which its payload format indicator says it is.'

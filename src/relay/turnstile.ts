@@ -2,43 +2,49 @@ import type { RateLimit } from './rate-limit.ts'
 
 /** Lets each key through as fast as its rate allows; those who have to wait go in the order in which they came. */
 export interface Turnstile {
-  /** Null for whoever may go on at once. Otherwise calls `go` when its turn has come, unless what is returned is called before. */
-  enter(key: string, go: () => void): (() => void) | null
+  /** Takes `cost`. Null for whoever may go on at once; otherwise calls `go` when its turn has come, unless what is returned is called before. */
+  enter(key: string, cost: number, go: () => void): (() => void) | null
+}
+
+interface Waiting {
+  readonly cost: number
+  readonly go: () => void
 }
 
 /** One timer for each key, however many wait: a device can have thousands of connections. */
 export function createTurnstile(limit: RateLimit): Turnstile {
-  const lines = new Map<string, Set<() => void>>()
+  const lines = new Map<string, Set<Waiting>>()
 
-  function advance(key: string, line: Set<() => void>): void {
-    for (const go of line) {
-      const wait = limit.take(key)
+  function advance(key: string, line: Set<Waiting>): void {
+    for (const waiting of line) {
+      const wait = limit.take(key, waiting.cost)
       if (wait > 0) {
         advanceIn(wait, key, line)
         return
       }
-      line.delete(go)
-      go()
+      line.delete(waiting)
+      waiting.go()
     }
     lines.delete(key)
   }
 
-  function advanceIn(seconds: number, key: string, line: Set<() => void>): void {
+  function advanceIn(seconds: number, key: string, line: Set<Waiting>): void {
     setTimeout(advance, seconds * 1000, key, line).unref()
   }
 
   return {
-    enter(key, go) {
+    enter(key, cost, go) {
       let line = lines.get(key)
       if (!line) {
-        const wait = limit.take(key)
+        const wait = limit.take(key, cost)
         if (wait === 0) return null
         line = new Set()
         lines.set(key, line)
         advanceIn(wait, key, line)
       }
-      const own = line.add(go)
-      return () => void own.delete(go)
+      const waiting = { cost, go }
+      const own = line.add(waiting)
+      return () => void own.delete(waiting)
     },
   }
 }

@@ -253,7 +253,7 @@ describe('POST /topics', () => {
 it('POST /topics counts its lines, and the rate limit does too', async () => {
   await using at = await startGateway({
     acl: 'user writer\ntopic write ok\n',
-    settings: { publishRate: '1', publishBurst: '3', maxPayload: '2' },
+    settings: { publishRate: '1', publishBurst: '5', maxPayload: '2' },
   })
   const writer = await at.pki.issue('writer')
   const lines = [

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { pino } from 'pino'
 import { createAccess } from '../../src/acl/access.ts'
+import type { GatewayError } from '../../src/errors.ts'
 import { createApp } from '../../src/http/app.ts'
 import { nameCaller } from '../../src/http/caller.ts'
 import { createRequestMemory } from '../../src/http/memory.ts'
 import { publishManyRoute } from '../../src/http/publish-many.ts'
 import type { Trust } from '../../src/identity/trust.ts'
-import { silentMeter } from '../../src/metrics/meter.ts'
 import type { Reading } from '../../src/relay/relay.ts'
 import { createTurns } from '../../src/turns.ts'
 import { aclOf } from '../support/acl.ts'
@@ -35,8 +35,9 @@ async function publish(...lines: string[]) {
       readings.push(reading)
       return null
     },
+    refuse: (_caller: unknown, reason: GatewayError) => reason,
   }
-  publishManyRoute(app, { relay, meter: silentMeter, onTooLarge() {} }, createTurns())
+  publishManyRoute(app, { relay, onTooLarge() {} }, createTurns())
   const answer = await app.inject({
     ...{ method: 'POST', url: '/topics', payload: lines.join('\n') },
     headers: { 'content-type': 'application/x-ndjson' },

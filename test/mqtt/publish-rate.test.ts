@@ -54,6 +54,33 @@ describe('a device that publishes over MQTT faster than it may', () => {
       await reader.endAsync()
     })
 
+  it('waits for its CONNACK where it connects with wills', async () => {
+    const will = { topic: 'fast/gone', payload: Buffer.from('x'), qos: 0, retain: false } as const
+    const delayed = (await at.metric(DELAYED)) ?? 0
+    const start = performance.now()
+    for (let n = 1; n <= SENT; n++) {
+      using raw = await rawConnected(at, fast, { will })
+      raw.socket.destroy()
+    }
+    const seconds = (performance.now() - start) / 1000
+    assert.ok(seconds >= (SENT - BURST - 1) / RATE, `${seconds} s`)
+    assert.ok(((await at.metric(DELAYED)) ?? 0) > delayed)
+  })
+
+  it('waits longer where its topics are long', async () => {
+    const topic = 'x'.repeat(10 * 1024)
+    using raw = await rawConnected(at, fast)
+    const start = performance.now()
+    for (let messageId = 1; messageId <= 3; messageId++)
+      raw.send({
+        ...{ cmd: 'publish', topic, payload: '', qos: 1, messageId },
+        ...{ dup: false, retain: false },
+      })
+    for (let n = 1; n <= 3; n++) await raw.next()
+    const seconds = (performance.now() - start) / 1000
+    assert.ok(seconds >= (2 * 10 - BURST) / RATE, `${seconds} s`)
+  })
+
   it('has one allowance over MQTT and HTTP, and others have their own', async () => {
     using raw = await rawConnected(at, fast)
     for (let n = 1; n <= 2 * BURST; n++)

@@ -7,7 +7,7 @@ function limit(rate: number, burst: number) {
   let time = 1_000_000
   const { take } = createRateLimit(rate, burst, () => time)
   return {
-    take: (key = 'a') => take(key),
+    take: (key = 'a', cost?: number) => take(key, cost),
     wait(milliseconds: number) {
       time += milliseconds
     },
@@ -34,6 +34,15 @@ describe('the rate limit', () => {
     assert.equal(seconds, 0.15)
     wait(seconds * 1000)
     assert.equal(take(), 0)
+  })
+
+  it('lets in what costs more than is left, and makes what comes after it wait', () => {
+    const { take, wait } = limit(10, 3)
+    assert.equal(take('a', 5), 0)
+    assert.equal(take(), 0.3)
+    wait(300)
+    assert.equal(take(), 0)
+    assert.notEqual(take(), 0)
   })
 
   it('does not count what it refused', () => {

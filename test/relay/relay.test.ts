@@ -19,6 +19,7 @@ const READING: Reading = {
 
 function open(publish: Broker['publish'] = async () => {}) {
   const counted: string[] = []
+  const costs: number[] = []
   const published: Message[] = []
   let wait = 0
   const relay = createRelay({
@@ -34,7 +35,12 @@ function open(publish: Broker['publish'] = async () => {}) {
       ...silentMeter,
       published: (door, qos, result) => counted.push(`${door} ${qos} ${result}`),
     },
-    rateLimit: { take: () => wait },
+    rateLimit: {
+      take(_key, cost = 1) {
+        costs.push(cost)
+        return wait
+      },
+    },
     maxPayload: 3,
   })
   const identity = { id: 'device', serial: '', fingerprint256: '', notAfter: 0 }
@@ -42,10 +48,11 @@ function open(publish: Broker['publish'] = async () => {}) {
     ...{ user: 'device', clientId: 'device' },
   })
   return {
-    ...{ counted, published },
+    ...{ counted, costs, published },
     limit(seconds: number) {
       wait = seconds
     },
+    refuse: (reason: GatewayError) => relay.refuse({ identity, access, door: 'device' }, reason),
     send: (reading: Partial<Reading> = {}) =>
       relay.publish({ identity, access, door: 'device' }, { ...READING, ...reading }),
   }
@@ -63,6 +70,29 @@ describe('a reading', () => {
     assert.equal(expires, 1_000_000 + 60_000)
     assert.ok(time >= earliest && time <= Date.now())
     assert.deepEqual(counted, ['device 1 accepted'])
+  })
+
+  it('costs one, and one more for each KiB of topic and properties after the first, published or not', async () => {
+    const { send, costs } = open()
+    const properties = (bytes: number) => ({ correlationData: Buffer.alloc(bytes) })
+    await send()
+    await send({ topic: 'b' })
+    await send({ topic: 'a'.repeat(1024), properties: null })
+    await send({ topic: 'a'.repeat(1025), properties: null })
+    await send({ topic: 'ä'.repeat(30_720), properties: null })
+    await send({ properties: properties(2000) })
+    await send({ topic: 'a/+' })
+    assert.deepEqual(costs, [1, 1, 1, 2, 60, 2, 1])
+  })
+
+  it('costs one where it cannot be read', () => {
+    const { refuse, limit, counted, costs } = open()
+    const reason = new GatewayError('body_invalid', 'The line is not valid JSON.')
+    assert.equal(refuse(reason), reason)
+    limit(1)
+    assert.equal(refuse(reason).code, 'rate_limited')
+    assert.deepEqual(costs, [1, 1])
+    assert.deepEqual(counted, ['device 0 invalid', 'device 0 rate_limited'])
   })
 
   it('is refused and counted once, and what is refused is not published', async () => {

@@ -16,7 +16,7 @@ function open({ rate = 10, burst = 1 } = {}) {
   })
   const gone: string[] = []
   return {
-    enter: (name: string, key = 'a') => enter(key, () => gone.push(name)),
+    enter: (name: string, key = 'a') => enter(key, 1, () => gone.push(name)),
     gone,
     takes: () => takes,
     /** Lets that much time pass, on the clock and for timers. */
