@@ -15,6 +15,8 @@ export interface Experience {
   readonly http: Latency
   readonly mqtt: Latency
   readonly connect: Latency
+  /** Of the gateway while a reading was under way. */
+  readonly work: Latency
   readonly failed: number
 }
 
@@ -53,7 +55,7 @@ export async function runAttack(
   await using honest = startWorker<HonestJob, HonestMeasured>(
     new URL('./honest.ts', import.meta.url),
   )
-  await honest.ask({ kind: 'open', ports: site.ports, directory, id: HONEST })
+  await honest.ask({ kind: 'open', ports: site.ports, pid: site.pid, directory, id: HONEST })
   // compiles what is hot, and is not counted
   await honest.ask({ kind: 'run', seconds: 1 })
   const quiet = toExperience(await honest.ask({ kind: 'run', seconds: quietSeconds }))
@@ -67,8 +69,13 @@ export async function runAttack(
 }
 
 function toExperience({ failed, ...took }: HonestMeasured): Experience {
-  const [http, mqtt, connect] = [took.http, took.mqtt, took.connect].map(toLatency)
-  return { http, mqtt, connect, failed } as Experience
+  return {
+    http: toLatency(took.http),
+    mqtt: toLatency(took.mqtt),
+    connect: toLatency(took.connect),
+    work: toLatency(took.work),
+    failed,
+  }
 }
 
 function toLatency(took: readonly number[]): Latency {
@@ -94,7 +101,8 @@ const HELP = `Usage: npm run attack -- [NAME ...] [--minutes N] [--broker URL] [
 Floods a gateway with an honest device beside, and prints what that device sees:
 the time of its readings over HTTP (POST with QoS 1, to the answer) and over MQTT
 (publish to subscriber), and of a new connection, each with median and 99th
-percentile; what failed for it; the gateway's largest memory; and what the gateway
+percentile; how long the gateway worked on something while a reading was under way,
+which other programs on the machine do not change; what failed; the gateway's largest memory; and what the gateway
 counted as limited, refused or cut.
 
 Each attack has a gateway of its own with default settings and a store on disk.
@@ -128,6 +136,7 @@ function rowOf({ name, quiet, attacked, peakMemory }: AttackReport): string[] {
     ...[shown(quiet.http), shown(attacked.http)],
     ...[shown(quiet.mqtt), shown(attacked.mqtt)],
     ...[shown(quiet.connect), shown(attacked.connect)],
+    ...[shown(quiet.work), shown(attacked.work)],
     String(attacked.failed),
     `${(peakMemory / 1024 ** 2).toFixed(0)} MiB`,
   ]
@@ -159,7 +168,10 @@ async function main(): Promise<void> {
   }
   print()
   printTable([
-    ['', 'http', 'attacked', 'mqtt', 'attacked', 'connect', 'attacked', 'failed', 'memory'],
+    [
+      ...['', 'http', 'attacked', 'mqtt', 'attacked', 'connect', 'attacked', 'work', 'attacked'],
+      ...['failed', 'memory'],
+    ],
     ...reports.map(rowOf),
   ])
 }

@@ -14,6 +14,8 @@ export type HonestJob =
       readonly ports: { readonly device: number; readonly mqtt: number }
       readonly directory: string
       readonly id: string
+      /** The gateway's process. */
+      readonly pid: number
     }
   | { readonly kind: 'run'; readonly seconds: number }
 
@@ -24,6 +26,11 @@ export interface HonestMeasured {
   readonly mqtt: number[]
   /** Milliseconds of each new connection with one request, from its first packet to its answer. */
   readonly connect: number[]
+  /**
+   * Milliseconds that the gateway's main thread had a CPU while one of the first two was waited for: what its answer was behind,
+   * however busy the machine is with other programs.
+   */
+  readonly work: number[]
   /** What was not done: answers other than 200, messages that did not come, connections that ended. */
   readonly failed: number
 }
@@ -41,6 +48,7 @@ interface Host {
   readonly agent: Agent
   readonly client: MqttClient
   readonly topic: string
+  readonly pid: number
 }
 
 answerJobs(async (job: HonestJob): Promise<HonestMeasured | null> => {
@@ -60,11 +68,19 @@ async function openHost(job: HonestJob & { kind: 'open' }): Promise<Host> {
   const topic = `dev/${job.id}/mqtt`
   await client.subscribeAsync(topic, { qos: 1 })
   const tls = { ...pair, host: 'localhost', port: job.ports.device }
-  return { tls, agent: new Agent({ keepAlive: true, maxSockets: 8 }), client, topic }
+  return { tls, agent: new Agent({ keepAlive: true, maxSockets: 8 }), client, topic, pid: job.pid }
 }
 
-async function run({ tls, agent, client, topic }: Host, seconds: number): Promise<HonestMeasured> {
-  const measured = { http: [] as number[], mqtt: [] as number[], connect: [] as number[] }
+async function run(host: Host, seconds: number): Promise<HonestMeasured> {
+  const { tls, agent, client, topic, pid } = host
+  const measured = {
+    ...{
+      http: [] as number[],
+      mqtt: [] as number[],
+      connect: [] as number[],
+      work: [] as number[],
+    },
+  }
   const arrivals = new Map<string, () => void>()
   let failed = 0
   const path = `/topics/${topic.replace(/mqtt$/, 'http')}?qos=1`
@@ -73,9 +89,11 @@ async function run({ tls, agent, client, topic }: Host, seconds: number): Promis
   }
 
   async function measure(took: number[], due: number, work: Promise<unknown>): Promise<void> {
+    const before = busyOf(pid)
     try {
       await Promise.race([work, giveUp()])
       took.push(performance.now() - due)
+      if (took !== measured.connect) measured.work.push(busyOf(pid) - before)
     } catch {
       fail()
     }
@@ -114,6 +132,11 @@ async function ask(options: RequestOptions, body?: string): Promise<void> {
   response.resume()
   await once(response, 'end')
   if (response.statusCode !== 200) throw new Error(`answered with ${response.statusCode}`)
+}
+
+/** Milliseconds that the main thread of a process has had a CPU. */
+function busyOf(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/schedstat`, 'latin1').split(' ', 1)[0]) / 1e6
 }
 
 async function giveUp(): Promise<never> {

@@ -10,6 +10,8 @@ import type { Target } from './flood.ts'
 /** A gateway under attack: in a process and on a core of its own, with the settings that it has when nobody says anything. */
 export interface Site extends AsyncDisposable {
   readonly ports: Target['ports']
+  /** The gateway's process. */
+  readonly pid: number
   issue(id: string): Promise<Credentials>
   /** Starts an attacker, on the other core and behind everybody else there. */
   attack(name: string): Promise<void>
@@ -67,6 +69,7 @@ export async function startSite({
   const running = building.move()
   return {
     ports,
+    pid: gateway.pid,
     issue: (id) => pki.issue(id),
     async attack(name) {
       const id = `${name}.d.wott.local`
