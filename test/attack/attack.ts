@@ -107,7 +107,7 @@ counted as limited, refused or cut.
 
 Each attack has a gateway of its own with default settings and a store on disk.
 The gateway has core 0; the honest device and the attackers share core 1, the
-attackers at the lowest priority. It needs Linux and taskset.
+attackers at a lower priority. It needs Linux and taskset.
 
 Attacks (all of them, one after the other, when none is named):
 ${Object.entries(ATTACKS)

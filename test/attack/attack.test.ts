@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { limitedOf, runAttack } from './attack.ts'
+
+/** Far above what a quiet machine needs: it may be busy with other tests. */
+const MOST_MS = 2_000
+const MOST_WORK_MS = 100
+const MOST_MEMORY = 512 * 1024 ** 2
+const SECONDS = 4
+
+describe('an honest device beside a flood', () => {
+  for (const name of ['publish-qos1', 'denied-lines', 'denied-topics', 'filters'])
+    it(`gets its answers, and the flood is limited: ${name}`, async () => {
+      const report = await runAttack(name, { seconds: SECONDS, quietSeconds: 1 })
+      const { failed, http, mqtt, work } = report.attacked
+      assert.equal(failed, 0)
+      assert.ok(http.p99 < MOST_MS, `${http.p99} ms over HTTP`)
+      assert.ok(mqtt.p99 < MOST_MS, `${mqtt.p99} ms over MQTT`)
+      assert.ok(work.p99 < MOST_WORK_MS, `${work.p99} ms of work before its answer`)
+      assert.ok(report.peakMemory < MOST_MEMORY, `${report.peakMemory} bytes`)
+      assert.ok(limitedOf(report).length > 0, [...report.counted.keys()].join('\n'))
+    })
+})
