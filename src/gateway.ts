@@ -159,7 +159,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     rateLimit: createRateLimit(config.publishRate, config.publishBurst),
     maxPayload: config.maxPayload,
   })
-  const turns = createTurns()
+  const turns = createTurns(meter.turnAwaited)
   const mqtt = createMqttHost({
     sessions: broker.sessions,
     relay,

@@ -20,6 +20,8 @@ const SLICE_MS = 2
 const AT_ONCE_MS = 10
 /** Milliseconds of one turn of the event loop for all work that waits. */
 const TURN_MS = 4
+/** Of one piece of work: longer is no work, but the system's other programs or the garbage collector. */
+const MOST_CHARGED_MS = 2 * SLICE_MS
 /** The part of the time that a device may work without waiting for its turn. */
 const SHARE = 0.1
 /** What a device did while nobody else wanted anything is held against it no longer than this divided by its share. */
@@ -37,7 +39,11 @@ interface Debt {
   at: number
 }
 
-export function createTurns(now: () => number = () => performance.now()): Turns {
+/** `onWait` is called whenever work has to wait for its turn. */
+export function createTurns(
+  onWait: () => void = () => {},
+  now: () => number = () => performance.now(),
+): Turns {
   // in the order of their turns
   const lines = new Map<string, Piece[]>()
   const debts = new Map<string, Debt>()
@@ -69,13 +75,14 @@ export function createTurns(now: () => number = () => performance.now()): Turns 
       working = before
       const time = now()
       spent = Math.max(least, time - started)
-      charge(key, spent, time)
+      charge(key, Math.min(spent, MOST_CHARGED_MS), time)
     }
     return spent
   }
 
   function wait(key: string, piece: Piece): void {
     const line = lines.get(key)
+    onWait()
     if (line) line.push(piece)
     else lines.set(key, [piece])
     plan()

@@ -5,38 +5,50 @@ import { createTurns } from '../src/turns.ts'
 
 function open() {
   let time = 1_000_000
-  const turns = createTurns(() => time)
   const done: string[] = []
+  let waits = 0
+  const onWait = () => {
+    waits += 1
+  }
+  const turns = createTurns(onWait, () => time)
+  /** Enters work that takes so long. */
+  function work(key: string, milliseconds: number, name = key): void {
+    turns.enter(key, () => {
+      time += milliseconds
+      done.push(name)
+    })
+  }
+
   return {
-    ...{ turns, done },
+    ...{ turns, done, work },
+    waits: () => waits,
     pass(milliseconds: number) {
       time += milliseconds
     },
-    /** Enters work that takes so long. */
-    work(key: string, milliseconds: number, name = key) {
-      turns.enter(key, () => {
-        time += milliseconds
-        done.push(name)
-      })
+    /** Uses up the share. */
+    tire(key: string) {
+      for (let count = 0; count < 3; count++) work(key, 4)
     },
   }
 }
 
 describe('turns', () => {
   it('are not waited for by who is within its share', () => {
-    const { work, done } = open()
+    const { work, done, waits } = open()
     for (let count = 0; count < 5; count++) work('a', 1)
     work('b', 1)
     assert.deepEqual(done, ['a', 'a', 'a', 'a', 'a', 'b'])
+    assert.equal(waits(), 0)
   })
 
   it('come to each device in turn, a slice each, however much the first one has to do', async () => {
-    const { work, done } = open()
-    for (const key of ['flood', 'other']) work(key, 20)
+    const { work, tire, done, waits } = open()
+    for (const key of ['flood', 'other']) tire(key)
     done.length = 0
     for (let count = 0; count < 6; count++) work('flood', 1)
     for (let count = 0; count < 4; count++) work('other', 1)
     assert.deepEqual(done, [])
+    assert.equal(waits(), 10)
     await nextTurn()
     assert.deepEqual(done, ['flood', 'flood', 'other', 'other'])
     await nextTurn()
@@ -44,10 +56,10 @@ describe('turns', () => {
   })
 
   it('leave the event loop to others after some milliseconds, and who is new comes first', async () => {
-    const { work, done } = open()
+    const { work, tire, done } = open()
     const floods = Array.from({ length: 20 }, (_, index) => `flood${index}`)
     for (const flood of floods) {
-      work(flood, 20)
+      tire(flood)
       work(flood, 2)
     }
     done.length = 0
@@ -57,13 +69,24 @@ describe('turns', () => {
     assert.equal(done.at(-1), 'honest')
   })
 
-  it('are not waited for any more once the share is worked off', () => {
-    const { work, done, pass } = open()
-    work('a', 15)
-    pass(49)
+  it('are not waited for any more once the share is worked off', async () => {
+    const { work, tire, done, pass } = open()
+    tire('a')
+    done.length = 0
+    pass(5)
     work('a', 1, 'too soon')
-    pass(2)
-    assert.deepEqual(done, ['a'])
+    assert.deepEqual(done, [])
+    await nextTurn()
+    pass(100)
+    work('a', 1)
+    assert.deepEqual(done, ['too soon', 'a'])
+  })
+
+  it('does not hold against a device that the system stopped in its work', () => {
+    const { work, done } = open()
+    for (let count = 0; count < 2; count++) work('a', 500)
+    work('a', 1)
+    assert.equal(done.length, 3)
   })
 
   it('count work by what it is announced to take, where that is more', async () => {

@@ -18,6 +18,7 @@ export function createMetrics(...args: Parameters<typeof createReal>): Metrics {
     published: (door, qos, result) => now().published(door, qos, result),
     publishTook: (door, seconds) => now().publishTook(door, seconds),
     publishDelayed: (door) => now().publishDelayed(door),
+    turnAwaited: () => now().turnAwaited(),
     delivered: (door) => now().delivered(door),
     deliveryDropped: (door, reason, count) => now().deliveryDropped(door, reason, count),
     storeLimitReached: (limit, count) => now().storeLimitReached(limit, count),

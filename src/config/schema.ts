@@ -113,7 +113,7 @@ export const SETTINGS = {
   publishRate: setting(
     integer(0, 1_000_000),
     '1000',
-    'readings a second that one device may publish in the long run, over HTTP (429 beyond) and MQTT (made to wait); 0 for no limit',
+    'readings a second that one device may publish in the long run, over HTTP (429 beyond) and MQTT (made to wait); one that is refused counts too, and so do wills and each KiB of topic and properties after the first; 0 for no limit',
   ),
   publishBurst: setting(
     integer(1, 10_000_000),

@@ -73,6 +73,8 @@ export interface Meter {
   publishTook(door: Door, seconds: number): void
   /** A device that speaks MQTT is made to wait because it publishes faster than it may. */
   publishDelayed(door: Door): void
+  /** Work of a device waited for its turn, because the device had used up its share. */
+  turnAwaited(): void
   delivered(door: Door): void
   deliveryDropped(door: Door, reason: DropReason, count?: number): void
   storeLimitReached(limit: StoreLimit, count: number): void
@@ -102,6 +104,7 @@ export const silentMeter: Meter = {
   published: nothing,
   publishTook: nothing,
   publishDelayed: nothing,
+  turnAwaited: nothing,
   delivered: nothing,
   deliveryDropped: nothing,
   storeLimitReached: nothing,

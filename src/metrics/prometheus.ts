@@ -84,6 +84,11 @@ export function createMetrics(
     labelNames: ['door'],
     registers,
   })
+  const turnsAwaited = new Counter({
+    name: 'wott_turns_awaited_total',
+    help: 'Times that work of a device waited for others, because the device had used up its share of the time.',
+    registers,
+  })
   new Counter({
     name: 'wott_deliveries_total',
     help: 'Messages handed to subscribers and stream readers.',
@@ -244,6 +249,7 @@ export function createMetrics(
     },
     publishTook,
     publishDelayed: (door) => publishesDelayed.inc({ door }),
+    turnAwaited: () => turnsAwaited.inc(),
     delivered(door) {
       delivered[door] = (delivered[door] ?? 0) + 1
     },

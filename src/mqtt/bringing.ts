@@ -1,11 +1,13 @@
 import { toMatch } from '../broker/routing.ts'
 import type { Subscription } from '../broker/session.ts'
-import type { BrokerSessions } from '../broker/session-broker.ts'
 import type { Qos } from '../topic/message.ts'
-import { createTopicTrie } from '../topic/trie.ts'
-import type { Client } from './client.ts'
+import { createTopicTrie, type TopicTrie } from '../topic/trie.ts'
+import type { Client, MqttWorld } from './client.ts'
 import { ProtocolError, Reason } from './reasons.ts'
 import type { Sender } from './send.ts'
+
+/** Of work, which is then held against the device. */
+const SLICE_MS = 0.5
 
 /** Brings new subscriptions what is retained, as fast as the client takes it. */
 export interface Bringing {
@@ -18,11 +20,17 @@ export interface Bringing {
  * One walk at a time: what comes meanwhile waits for the next, in which each filter stands once, so that it is bounded by
  * the filters that a session may have.
  */
-export function createBringing(client: Client, sessions: BrokerSessions, sender: Sender): Bringing {
+export function createBringing(
+  client: Client,
+  { sessions, turns }: MqttWorld,
+  sender: Sender,
+): Bringing {
   const { session, access } = client
   const waiting = new Map<string, Subscription>()
   let isWalking = false
   let roomComes: (() => void) | null = null
+  // milliseconds of work since the last turn
+  let spent = 0
 
   async function walk(): Promise<void> {
     while (waiting.size > 0 && client.isOpen()) {
@@ -33,8 +41,8 @@ export function createBringing(client: Client, sessions: BrokerSessions, sender:
       for await (const { topic } of sessions.retainedBy(
         subscriptions.map(({ filter }) => filter),
       )) {
-        const covering = byFilter.covering(topic)
-        while (client.isOpen() && !bringOne(topic, covering))
+        if (spent >= SLICE_MS) await turn()
+        while (client.isOpen() && !bringOne(topic, byFilter))
           await new Promise<void>((resolve) => {
             roomComes = resolve
           })
@@ -44,11 +52,22 @@ export function createBringing(client: Client, sessions: BrokerSessions, sender:
   }
 
   /** What is retained by now, so that it is never older than what the client has seen; false where there is no room. */
-  function bringOne(topic: string, subscriptions: readonly Subscription[]): boolean {
-    const message = sessions.retainedOn(topic)
-    if (!message || !access.mayReceive(topic)) return true
-    const match = toMatch(session, subscriptions)
-    return sender.bring(message, Math.min(match.qos, message.qos) as Qos, match)
+  function bringOne(topic: string, byFilter: TopicTrie<Subscription>): boolean {
+    const started = performance.now()
+    try {
+      const message = sessions.retainedOn(topic)
+      if (!message || !access.mayReceive(topic)) return true
+      const match = toMatch(session, byFilter.covering(topic))
+      return sender.bring(message, Math.min(match.qos, message.qos) as Qos, match)
+    } finally {
+      spent += performance.now() - started
+    }
+  }
+
+  function turn(): Promise<void> {
+    const least = spent
+    spent = 0
+    return new Promise((resolve) => turns.enter(session.device, resolve, least))
   }
 
   return {

@@ -32,7 +32,7 @@ export function createConversation(client: Client, world: MqttWorld, hooks: Hook
   const answers = createAnswers(client, stall)
   const sender = createSender(client, world, answers, stall)
   const receiver = createReceiver(client, world, answers)
-  const bringing = createBringing(client, world.sessions, sender)
+  const bringing = createBringing(client, world, sender)
   const subscriber = createSubscriber(client, world, bringing.bring)
 
   /** Reads nothing more until `work` is done. */

@@ -123,7 +123,7 @@ ${Object.entries(ATTACKS)
 
 /** Counters that say that something was limited, refused, dropped or cut. */
 const LIMITED =
-  /^wott_(connections_cut|connections_refused|publishes_delayed|deliveries_dropped|streams_refused|store_limits_reached|\w*(limited|refused|reset|delayed|cut))\w*_total|result="(?!accepted|full|resumed)/
+  /^wott_(connections_cut|connections_refused|publishes_delayed|turns_awaited|deliveries_dropped|streams_refused|store_limits_reached|\w*(limited|refused|reset|delayed|cut))\w*_total|result="(?!accepted|full|resumed)/
 
 export function limitedOf({ counted }: AttackReport): [string, number][] {
   return [...counted].filter(([sample]) => LIMITED.test(sample))

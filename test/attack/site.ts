@@ -36,7 +36,7 @@ const ACL = 'pattern readwrite dev/%u/#\ntopic read public/#\n'
 /** What one device may publish at once by default. */
 const BURST = 2000
 /** Below the honest device on the same core: that is measured, and not how long it waits for its core. */
-const ATTACKERS_NICE = '5'
+const ATTACKERS_NICE = '15'
 
 export async function startSite({
   retained = 0,
