@@ -39,12 +39,8 @@ export function toTerms(connect: Connect, settings: MqttSettings): Terms {
       Reason.badAuthenticationMethod,
       'asked for an authentication method; the client certificate is the authentication',
     )
-  // MQTT 5 has the server choose [MQTT 5 §3.1.3.1]; before, that needs a clean session [MQTT-3.1.3-8]
-  if (clientId === '' && version < 5 && !cleanStart)
-    throw new ProtocolError(
-      Reason.clientIdentifierNotValid,
-      'sent an empty client id without a clean session',
-    )
+  const emptyProblem = clientId === '' ? emptyClientIdProblem(version, cleanStart) : null
+  if (emptyProblem) throw new ProtocolError(Reason.clientIdentifierNotValid, emptyProblem)
   const problem = clientId === '' ? null : clientIdProblem(clientId)
   if (problem)
     throw new ProtocolError(Reason.clientIdentifierNotValid, `sent a client id that ${problem}`)
@@ -98,6 +94,15 @@ function sessionExpiryOf(
 function keepAliveOf({ version, keepAlive }: Connect, { maxKeepAlive }: MqttSettings): number {
   if (version < 5 || maxKeepAlive === 0) return keepAlive
   return keepAlive === 0 ? maxKeepAlive : Math.min(keepAlive, maxKeepAlive)
+}
+
+/** MQTT 5 has the server choose a client id [MQTT 5 §3.1.3.1]. */
+function emptyClientIdProblem(version: Version, cleanStart: boolean): string | null {
+  // it has at least one character [3.1 §3.1]
+  if (version === 3) return 'sent an empty client id, which MQTT 3.1 does not allow'
+  // [MQTT-3.1.3-8]
+  if (version === 4 && !cleanStart) return 'sent an empty client id without a clean session'
+  return null
 }
 
 /** Client ids may hold what has a meaning in filters, but no character that MQTT forbids. */

@@ -21,7 +21,7 @@ export interface RawMqtt extends Disposable {
 
 /** `version` is for those who write their CONNECT themselves. */
 export async function rawMqtt(
-  at: Pick<TestGateway, 'ports'>,
+  at: { readonly ports: Pick<TestGateway['ports'], 'mqtt'> },
   who: Credentials,
   version: Version = 4,
 ): Promise<RawMqtt> {
