@@ -8,7 +8,8 @@ export interface Parse<T> {
   readonly form: string
   /** What the value may be, to be read after "must be". */
   readonly allowed: string
-  /** The largest number that it may be, as its text. */
+  /** The smallest and the largest number that it may be, as their texts. */
+  readonly least?: string
   readonly most?: string
 }
 
@@ -24,14 +25,14 @@ function parse<T>(
   form: string,
   allowed: string,
   read: (text: string) => T | undefined,
-  most?: string,
+  range?: { readonly least: string; readonly most: string },
 ): Parse<T> {
   const reading = (text: string) => {
     const value = read(text)
     if (value === undefined) throw new Error(`must be ${allowed}`)
     return value
   }
-  return Object.assign(reading, { form, allowed, ...(most === undefined ? {} : { most }) })
+  return Object.assign(reading, { form, allowed, ...range })
 }
 
 export function integer(min: number, max: number): Parse<number> {
@@ -39,7 +40,8 @@ export function integer(min: number, max: number): Parse<number> {
     const value = Number(text)
     return /^\d+$/.test(text) && value >= min && value <= max ? value : undefined
   }
-  return parse('N', `a whole number from ${min} to ${max}`, read, String(max))
+  const range = { least: String(min), most: String(max) }
+  return parse('N', `a whole number from ${min} to ${max}`, read, range)
 }
 
 const BYTE_UNITS = { '': 1, B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const
@@ -52,7 +54,7 @@ export function bytes(min: number, max: number): Parse<number> {
     const value = Number(digits) * BYTE_UNITS[(unit ?? '') as keyof typeof BYTE_UNITS]
     return value >= min && value <= max ? value : undefined
   }
-  return parse('SIZE', allowed, read, bytesText(max))
+  return parse('SIZE', allowed, read, { least: bytesText(min), most: bytesText(max) })
 }
 
 export function bytesText(value: number): string {

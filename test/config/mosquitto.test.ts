@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { loadConfig } from '../../src/config/load.ts'
+import { FORMS } from '../../src/config/mosquitto/forms.ts'
 import { BRIDGE_OPTIONS, OPTIONS, optionOf } from '../../src/config/mosquitto/options.ts'
 import { type MosquittoSettings, readMosquittoConf } from '../../src/config/mosquitto/settings.ts'
 import { environmentName } from '../../src/config/schema.ts'
@@ -68,7 +69,6 @@ max_inflight_messages 20
 max_keepalive 300
 max_queued_messages 50
 max_queued_bytes 65536
-max_topic_alias 5
 message_size_limit 4096
 persistent_client_expiration 2w
 log_type error
@@ -77,6 +77,7 @@ listener  8883 127.0.0.1\r
 ${TLS}crlfile crl.pem
 tls_version tlsv1.3
 max_connections 7
+max_topic_alias 5
 acl_file permission.acl
 
 listener 8443
@@ -120,6 +121,13 @@ tls_version tlsv1.3
     ['a switch that is neither', 'retain_available yes', /^conf:8 retain_available must be true/],
     ['a number that is none', 'max_connections 5x', /^conf:8 max_connections must be a whole/],
     ['a duration', 'persistent_client_expiration 2', /^conf:8 persistent_client_expiration must/],
+    ['letters behind a number', 'max_queued_bytes 64k', /^conf:8 max_queued_bytes must be a whole/],
+    ['a small number', 'max_keepalive 9', /^conf:8 max_keepalive must be from 10 to 65535, not 9$/],
+    ['a tab behind a switch', 'persistence true\t', /^conf:8 persistence must be true or false/],
+    ['a tab in a name', 'pid_file a\tb', /^conf:8 pid_file must not hold control characters$/],
+    ['a second name', 'pid_file a\npid_file a', /^conf:9 pid_file is named a second time; conf:8/],
+    ['a second certificate', 'certfile x', /^conf:8 certfile is named a second time; conf:3 has/],
+    ['an option of no plugin', 'plugin_opt_acl_file x', /^conf:8 plugin_opt_acl_file: plugins/],
     ['an old TLS', 'tls_version sslv3', /^conf:8 tls_version must be/],
   ]
   for (const [what, text, message] of refused)
@@ -130,16 +138,21 @@ tls_version tlsv1.3
     })
 
   it('names the line of a port that is none', async () => {
-    for (const port of ['99999', '65536', '0', 'x', '8883x']) {
-      assert.deepEqual((await read(GOOD.replace('8883', port))).problems, [
-        `conf:1 port ${port} is not from 1 to 65535`,
-      ])
-      assert.deepEqual((await read(`${TLS}port ${port}\n`)).problems, [
-        `conf:6 port ${port} is not from 1 to 65535`,
-      ])
+    for (const [port, name, must] of [
+      ['99999', 'listener', 'from 0 to 65535'],
+      ['65536', 'port', 'from 1 to 65535'],
+      ['0', 'listener', 'from 1 to 65535'],
+      ['0', 'port', 'from 1 to 65535'],
+      ['-1', 'port', 'from 1 to 65535'],
+      ['x', 'listener', 'a whole number'],
+      ['8883x', 'port', 'a whole number'],
+    ]) {
+      const shown = must === 'a whole number' ? `"${port}"` : port
+      const { problems } = await read(`${name} ${port}\n${TLS}acl_file acl\n`)
+      assert.deepEqual(problems, [`conf:1 ${name} must be ${must}, not ${shown}`])
     }
-    const { problems } = await read(GOOD.replace('8883', '8883 a b'))
-    assert.deepEqual(problems, ['conf:1 "a b" is no host name and no IP address'])
+    const { problems } = await read(GOOD.replace('8883', '8883 a/b c'))
+    assert.deepEqual(problems, ['conf:1 "a/b" is no host name and no IP address'])
     const bound = await read(`${TLS}port 8883\nbind_address a/b\n`)
     assert.deepEqual(bound.problems, ['conf:7 "a/b" is no host name and no IP address'])
   })
@@ -167,6 +180,65 @@ tls_version tlsv1.3
     }
     const exact = await read(`${GOOD}message_size_limit 67108864\n`)
     assert.deepEqual([exact.warnings, texts(exact).maxPayload], [[], '67108864'])
+  })
+
+  it('gets the least where it asks for less, and a warning', async () => {
+    for (const [line, setting, least] of [
+      ['max_queued_bytes 5', 'sessionQueueBytes', '1KiB'],
+      ['max_queued_bytes +1023 # bytes', 'sessionQueueBytes', '1KiB'],
+    ] as const) {
+      const { problems, warnings, ...said } = await read(`${GOOD}${line}\n`)
+      assert.deepEqual(problems, [], line)
+      assert.deepEqual(warnings, [
+        `conf:8 max_queued_bytes: the least of ${environmentName(setting)} is ${least}, and that holds`,
+      ])
+      assert.equal(texts({ ...said, problems, warnings })[setting], least)
+      loadConfig({ WOTT_MOSQUITTO_CONF: await fileOf(`${GOOD}${line}\n`) })
+    }
+  })
+
+  it('reads tabs and blanks before values, and passes over words behind them', async () => {
+    const good = GOOD.replace('listener 8883', '  listener  \t8884 127.0.0.1 # all')
+    const said = await read(
+      `${good.replaceAll(' true', '  true # yes')}max_keepalive \t300 seconds\n`,
+    )
+    assert.deepEqual(said.problems, [])
+    assert.deepEqual(said.warnings, [])
+    const { mqttListen, maxKeepAlive } = texts(said)
+    assert.deepEqual([mqttListen, maxKeepAlive], ['127.0.0.1:8884', '300'])
+  })
+
+  it('takes 0 connections for no limit, as Mosquitto does', async () => {
+    for (const number of ['0', '-5']) {
+      const said = await read(`${GOOD}max_connections ${number}\n`)
+      assert.deepEqual([said.problems, texts(said).maxConnections], [[], undefined])
+    }
+  })
+
+  it('warns of a line without a value that Mosquitto passes over', async () => {
+    for (const name of ['log_type', 'max_connections', 'persistent_client_expiration', 'protocol'])
+      assert.deepEqual((await read(`${GOOD}${name}\n`)).warnings, [
+        `conf:8 ${name} has no value; Mosquitto passes over it too`,
+      ])
+  })
+
+  it('takes the ACL file of the plugin of Mosquitto 2.1', async () => {
+    for (const plugin of ['plugin', 'global_plugin']) {
+      const said = await read(
+        `${GOOD.replace('acl_file acl', `${plugin} /usr/lib/mosquitto_acl_file.so\nplugin_opt_acl_file  /acl`)}`,
+      )
+      assert.deepEqual([said.problems, said.warnings], [[], []])
+      assert.equal(texts(said).aclFile, '/acl')
+    }
+    const other = await read(`${GOOD}plugin /x_acl_file.so\nplugin_opt_acl_file /acl\n`)
+    assert.deepEqual(
+      other.problems.map((problem) => problem.split(':')[1]?.split(' ')[0]),
+      ['8', '9'],
+    )
+  })
+
+  it('says how the value of each option is written', () => {
+    assert.deepEqual(Object.keys(FORMS).sort(), Object.keys(OPTIONS).sort())
   })
 
   it('bounds payloads by the smaller of its two sizes, whatever their order', async () => {

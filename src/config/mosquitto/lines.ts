@@ -7,6 +7,7 @@ export interface Line {
   /** `FILE:LINE` */
   readonly at: string
   readonly name: string
+  /** What follows the one space behind the name; once it is read, the value in one spelling. */
   readonly value: string
   /** What a `listener` or `connection` line begins ends with its file. */
   readonly file: string
@@ -31,17 +32,10 @@ export function readLines(file: string): ReadLines {
 /** `#` makes a comment only as the very first character, and only a space parts name and value, as in Mosquitto. */
 export function parseLines(text: string, file: string): Line[] {
   return text.split('\n').flatMap((raw, index) => {
-    if (raw.startsWith('#')) return []
-    const line = raw.replace(/[ \t\r]+$/, '').replace(/^ +/, '')
-    const [, name = '', value = ''] = /^([^ ]*) *(.*)$/.exec(line) ?? []
-    return name === '' ? [] : [{ at: `${file}:${index + 1}`, name, value, file }]
+    if (raw.startsWith('#') || raw.startsWith('\r')) return []
+    const [, name, value = ''] = /^ *([^ ]+)(?: (.*))?$/s.exec(raw.replace(/\r+$/, '')) ?? []
+    return name === undefined ? [] : [{ at: `${file}:${index + 1}`, name, value, file }]
   })
-}
-
-/** What Mosquitto takes a switch to say; undefined where it stops at the line. */
-export function switched(value: string): boolean | undefined {
-  if (value === 'true' || value === '1') return true
-  return value === 'false' || value === '0' ? false : undefined
 }
 
 function linesOf(file: string, problems: string[]): Line[] {
@@ -58,7 +52,7 @@ function included({ at, value }: Line, problems: string[]): Line[] {
   try {
     names = readdirSync(value).filter((name) => name.endsWith('.conf') && name !== '.conf')
   } catch (error) {
-    problems.push(`${at} include_dir ${value}: ${unreadable(error)}`)
+    problems.push(`${at} include_dir ${shown(value)}: ${unreadable(error)}`)
     return []
   }
   return names.sort(mosquittoOrder).flatMap((name) => {
@@ -75,6 +69,11 @@ function mosquittoOrder(a: string, b: string): number {
   const [x, y] = [a.toLowerCase(), b.toLowerCase()]
   if (x !== y) return x < y ? -1 : 1
   return a < b ? -1 : 1
+}
+
+/** Mosquitto takes blanks around the name for a part of it. */
+function shown(folder: string): string {
+  return folder === folder.trim() ? folder : JSON.stringify(folder)
 }
 
 function unreadable(error: unknown): string {

@@ -1,6 +1,6 @@
 import { DEFAULT_CIPHERS } from 'node:tls'
 import { SETTINGS, type SettingName } from '../schema.ts'
-import { type Line, switched } from './lines.ts'
+import type { Line } from './lines.ts'
 
 /** A listener of mosquitto.conf: the lines that belong to it, by name. */
 export interface Listener {
@@ -30,12 +30,7 @@ const NEEDED = ['cafile', 'certfile', 'keyfile'] as const
 export function toDoors(listeners: readonly Listener[], file: string, outcome: Outcome): void {
   const taken = new Map<string, Listener>()
   for (const listener of listeners) {
-    const protocol = listener.lines.get('protocol')
-    const kind = protocol?.value ?? 'mqtt'
-    if (kind !== 'mqtt' && kind !== 'websockets') {
-      outcome.refuse((protocol as Line).at, `protocol must be mqtt or websockets, not "${kind}"`)
-      continue
-    }
+    const kind = listener.lines.get('protocol')?.value ?? 'mqtt'
     const folder = listener.lines.get('capath')
     const missing = NEEDED.filter(
       (name) => !listener.lines.has(name) && !(name === 'cafile' && folder),
@@ -70,9 +65,9 @@ export function toDoors(listeners: readonly Listener[], file: string, outcome: O
     identity(listener, outcome)
     tls(listener, outcome)
     const most = listener.lines.get('max_connections')
-    if (most && !/^-?\d+$/.test(most.value))
-      outcome.refuse(most.at, 'max_connections must be a whole number')
-    else if (most && Number(most.value) >= 0) outcome.set('maxConnections', most.value, most)
+    if (most && Number(most.value) > 0) outcome.set('maxConnections', most.value, most)
+    const aliases = listener.lines.get('max_topic_alias')
+    if (aliases) outcome.set('topicAliasMaximum', aliases.value, aliases)
   }
   if (listeners.length === 0)
     outcome.refuse(
@@ -85,17 +80,16 @@ export function toDoors(listeners: readonly Listener[], file: string, outcome: O
   }
 }
 
+/** The value of a port that was refused. */
+export const UNREADABLE = ''
+
 function listens({ at, lines }: Listener, door: SettingName, outcome: Outcome): void {
   const port = lines.get('listener') ?? lines.get('port')
-  const [, number = '1883', address] = /^(\S+) *(.*)$/.exec(port?.value ?? '') ?? []
-  const host = address || lines.get('bind_address')?.value
-  if (number === '0' && host?.startsWith('/'))
-    return void outcome.refuse(at, 'a Unix socket carries no TLS; name a port')
-  if (!/^\d+$/.test(number) || Number(number) < 1 || Number(number) > 65_535)
-    return void outcome.refuse(port?.at ?? at, `port ${number} is not from 1 to 65535`)
+  if (port?.value === UNREADABLE) return
+  const [number = '1883', address] = port?.value.split(' ') ?? []
+  const host = address ?? lines.get('bind_address')?.value
+  if (number === '0') return void outcome.refuse(at, 'a Unix socket carries no TLS; name a port')
   const domain = lines.get('socket_domain')
-  if (domain && domain.value !== 'ipv4' && domain.value !== 'ipv6')
-    return void outcome.refuse(domain.at, 'socket_domain must be ipv4 or ipv6')
   if (domain?.value === 'ipv6' && host === undefined)
     outcome.warn(domain.at, 'listening on every IPv6 address takes IPv4 too')
   const every = domain?.value === 'ipv4' ? '0.0.0.0' : '[::]'
@@ -111,16 +105,7 @@ function listens({ at, lines }: Listener, door: SettingName, outcome: Outcome): 
 }
 
 function identity({ at, lines }: Listener, outcome: Outcome): void {
-  const says = (name: string) => switched(lines.get(name)?.value ?? '')
-  for (const name of [
-    'require_certificate',
-    'use_identity_as_username',
-    'use_subject_as_username',
-  ]) {
-    const line = lines.get(name)
-    if (line && switched(line.value) === undefined)
-      outcome.refuse(line.at, `${name} must be true or false`)
-  }
+  const says = (name: string) => lines.get(name)?.value === 'true'
   const where = (name: string) => lines.get(name)?.at ?? at
   if (!says('require_certificate'))
     outcome.warn(

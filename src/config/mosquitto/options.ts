@@ -1,9 +1,9 @@
 import { SETTINGS, type SettingName } from '../schema.ts'
-import { switched } from './lines.ts'
+import { formOf } from './forms.ts'
 
 /** What becomes of an option of mosquitto.conf. */
 export type Option =
-  /** Becomes a setting, at most as large as that may be; `read` gives its text, or null to leave the setting alone. */
+  /** Becomes a setting, within its bounds; `read` gives its text, or null to leave the setting alone. */
   | {
       readonly becomes: 'setting'
       readonly setting: SettingName
@@ -23,29 +23,32 @@ const yes = (on: Option, off: Option): Option => ({ becomes: 'switch', on, off }
 const sets = (
   setting: SettingName,
   note: string,
-  read: (value: string) => string | null,
+  read: (value: string) => string | null = (value) => value,
 ): Option => ({ becomes: 'setting', setting, note, read })
 
-const wholeNumber = (value: string) => {
-  if (!/^-?\d+$/.test(value)) throw new Error('must be a whole number')
-  return value
-}
 /** More than any setting may be. */
 const NO_LIMIT = 'Infinity'
 /** A number where 0 (or -1) is Mosquitto's "no limit": the gateway's own bound holds then. */
-const bounded = (value: string) => (Number(wholeNumber(value)) <= 0 ? null : value)
+const bounded = (value: string) => (Number(value) <= 0 ? null : value)
 
-const DURATIONS = { h: 3600, d: 86_400, w: 604_800, m: 2_592_000, y: 31_536_000 } as const
-function duration(value: string): string {
-  const [, digits, unit] = /^(\d+)([hdwmy])$/.exec(value) ?? []
-  if (digits === undefined) throw new Error('must be a number and one of h, d, w, m, y, such as 2m')
-  return String(Number(digits) * DURATIONS[unit as keyof typeof DURATIONS])
-}
-
-/** What becomes of a number that is too large for the setting, for the table. */
-export function beyond(setting: SettingName): string {
-  const { most } = SETTINGS[setting].parse
-  return most === undefined ? '' : `; more than ${most} becomes ${most}, with a **warning**`
+/** What becomes of a number that Mosquitto takes and the setting does not, for the table. */
+export function beyond(name: string, setting: SettingName): string {
+  const { parse } = SETTINGS[setting]
+  const { least, most } = parse
+  if (least === undefined || most === undefined) return ''
+  const takes = (text: string) => {
+    try {
+      return Number(formOf(name)(text)) > 0
+    } catch {
+      return false
+    }
+  }
+  const above = Number(parse(most)) + 1
+  const parts = [
+    ...(takes(String(Number(parse(least)) - 1)) ? [`less than ${least} becomes ${least}`] : []),
+    ...(takes(`${above}`) || takes(`${above}y`) ? [`more than ${most} becomes ${most}`] : []),
+  ]
+  return parts.length === 0 ? '' : `; ${parts.join(', ')}, with a **warning**`
 }
 
 const PLUGIN = error(
@@ -64,11 +67,9 @@ const LOG_FORM = warning(
 
 const MAX_QOS = warning('QoS 0, 1 and 2 are all offered')
 /** Of the two names one is old. */
-export const PERSISTENCE = sets('broker', 'false is memory:', (value) => {
-  const on = switched(value)
-  if (on === undefined) throw new Error('must be true or false')
-  return on ? null : 'memory:'
-})
+export const PERSISTENCE = sets('broker', 'false is memory:', (value) =>
+  value === 'true' ? null : 'memory:',
+)
 
 /** Every option of Mosquitto 2.0 but those of bridges. */
 export const OPTIONS: Readonly<Record<string, Option>> = {
@@ -120,22 +121,21 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
   log_timestamp_format: LOG_FORM,
   log_type: listener('WOTT_LOG_LEVEL: the least serious of the types'),
   max_connections: listener(
-    `WOTT_MAX_CONNECTIONS; below 0 the default of the gateway stays${beyond('maxConnections')}`,
+    `WOTT_MAX_CONNECTIONS; 0 or less keeps the default of the gateway${beyond('max_connections', 'maxConnections')}`,
   ),
   max_inflight_bytes: warning('WOTT_CLIENT_BUFFER bounds the bytes on their way to a client'),
-  max_inflight_messages: sets('maxInflight', '0 becomes 65535', (value) =>
-    value === '0' ? '65535' : wholeNumber(value),
+  max_inflight_messages: sets('maxInflight', '0 or less becomes 65535', (value) =>
+    Number(value) <= 0 ? '65535' : value,
   ),
-  max_keepalive: sets('maxKeepAlive', 'for MQTT 5 clients; others keep their own', wholeNumber),
+  max_keepalive: sets('maxKeepAlive', 'for MQTT 5 clients; others keep their own'),
   max_packet_size: sets(
     'maxPayload',
     'the payload may be that large, and topic and properties have 128 KiB besides; where message_size_limit is smaller, that holds',
-    wholeNumber,
   ),
   max_qos: MAX_QOS,
   max_queued_bytes: sets('sessionQueueBytes', '0 keeps the default of the gateway', bounded),
   max_queued_messages: sets('sessionQueue', '0 keeps the default of the gateway', bounded),
-  max_topic_alias: sets('topicAliasMaximum', 'of each MQTT 5 client', wholeNumber),
+  max_topic_alias: listener('WOTT_TOPIC_ALIAS_MAXIMUM, of each MQTT 5 client'),
   maximum_qos: MAX_QOS,
   memory_limit: warning(
     'WOTT_QUEUE_BYTES, WOTT_RETAINED_BYTES and WOTT_HISTORY_BYTES bound the memory',
@@ -143,7 +143,7 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
   message_size_limit: sets(
     'maxPayload',
     '0, no limit, counts as the largest number; where max_packet_size is smaller, that holds',
-    (value) => (value === '0' ? NO_LIMIT : wholeNumber(value)),
+    (value) => (value === '0' ? NO_LIMIT : value),
   ),
   mount_point: error(
     'topics are not renamed for a listener; remove this line and write the prefix into the ACL file and the clients',
@@ -160,9 +160,11 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
   persistence_location: listener(
     'WOTT_BROKER=file:PATH where "persistence true", else a **warning**',
   ),
-  persistent_client_expiration: sets('sessionExpiry', 'in seconds; a month has 30 days', duration),
+  persistent_client_expiration: sets('sessionExpiry', 'in seconds; a month has 30 days'),
   pid_file: warning('no file is written; systemd, Docker and the like know the process'),
-  plugin: PLUGIN,
+  plugin: error(
+    'of plugins there is only the one of the ACL file of Mosquitto 2.1, mosquitto_acl_file.so, whose plugin_opt_acl_file is acl_file; the certificate and that file decide. Remove this line',
+  ),
   port: listener('WOTT_MQTT_LISTEN'),
   protocol: listener('mqtt, or websockets at the path /mqtt'),
   psk_file: PSK,
@@ -217,6 +219,7 @@ export const BRIDGE_OPTIONS: ReadonlySet<string> = new Set(
 )
 
 export function optionOf(name: string): Option | undefined {
-  if (/^(auth|plugin)_opt_/.test(name)) return PLUGIN
+  // Mosquitto 2.1 has it too
+  if (name === 'global_plugin' || /^(auth|plugin)_opt_/.test(name)) return PLUGIN
   return Object.hasOwn(OPTIONS, name) ? OPTIONS[name] : undefined
 }

@@ -1,4 +1,5 @@
-import { type Line, switched } from './lines.ts'
+import { isNamedOnce } from './forms.ts'
+import type { Line } from './lines.ts'
 import type { Listener, Outcome } from './listeners.ts'
 
 /** Sorts lines by the listener that they belong to, as Mosquitto does. */
@@ -9,7 +10,6 @@ export interface Scopes {
 }
 
 const OF_DEFAULT_LISTENER = new Set(['port', 'bind_address'])
-const FILES = new Set(['acl_file', 'cafile', 'capath', 'certfile', 'keyfile', 'crlfile'])
 
 export function createScopes(outcome: Outcome): Scopes {
   const first: Listener = { at: '', lines: new Map() }
@@ -34,11 +34,13 @@ export function createScopes(outcome: Outcome): Scopes {
       }
       const { lines } = scopeOf(line)
       const before = lines.get(name)
-      if (before && FILES.has(name) && before.value !== value)
-        outcome.refuse(
-          at,
-          `${name}: ${before.at} has named another file; one ${name} is for all doors`,
-        )
+      if (before && name === 'acl_file') {
+        if (before.value !== value)
+          outcome.refuse(
+            at,
+            `acl_file: ${before.at} has named another file; one acl_file is for all doors`,
+          )
+      } else if (before && isNamedOnce(name)) outcome.refuse(at, namedTwice(name, before))
       lines.set(name, line)
     },
     end() {
@@ -53,6 +55,10 @@ export function createScopes(outcome: Outcome): Scopes {
       return { listeners, acl }
     },
   }
+}
+
+export function namedTwice(name: string, before: Line): string {
+  return `${name} is named a second time; ${before.at} has it already`
 }
 
 const ALWAYS = new Set([
@@ -74,7 +80,7 @@ export function opensDefault({ name, value }: Line): boolean {
     case 'use_identity_as_username':
     case 'use_subject_as_username':
     case 'use_username_as_clientid':
-      return switched(value) !== false
+      return value === 'true'
     default:
       return ALWAYS.has(name)
   }

@@ -1,8 +1,10 @@
 import { environmentName, SETTINGS, type SettingName } from '../schema.ts'
-import { type Line, readLines, switched } from './lines.ts'
-import { type Outcome, toDoors } from './listeners.ts'
+import { withAclPlugin } from './acl-plugin.ts'
+import { EMPTY, formOf, isNamedOnce, MAY_BE_EMPTY } from './forms.ts'
+import { type Line, readLines } from './lines.ts'
+import { type Outcome, toDoors, UNREADABLE } from './listeners.ts'
 import { BRIDGE_OPTIONS, type Option, optionOf, PERSISTENCE } from './options.ts'
-import { createScopes, opensDefault } from './scopes.ts'
+import { createScopes, namedTwice, opensDefault } from './scopes.ts'
 
 /** What a mosquitto.conf says, as settings. */
 export interface MosquittoSettings {
@@ -35,12 +37,14 @@ export function readMosquittoConf(file: string): MosquittoSettings {
   const problems = [...read.problems]
   const outcome: Outcome = {
     set(setting, wanted, { at, name }) {
-      const text = atMost(setting, wanted)
-      if (text !== wanted)
+      const text = withinBounds(setting, wanted)
+      if (text !== wanted) {
+        const bound = text === SETTINGS[setting].parse.most ? 'most' : 'least'
         outcome.warn(
           at,
-          `${name}: the most of ${environmentName(setting)} is ${text}, and that holds`,
+          `${name}: the ${bound} of ${environmentName(setting)} is ${text}, and that holds`,
         )
+      }
       const before = settings[setting]
       if (before && before.text !== text && ONE_FOR_ALL.has(setting))
         problems.push(
@@ -56,40 +60,35 @@ export function readMosquittoConf(file: string): MosquittoSettings {
   const logTypes: Line[] = []
   const bridged = new Set<string>()
   let persistence = false
-  let location: Line | undefined
   const sizes = new Map<string, { text: string; line: Line }>()
+  const named = new Map<string, Line>()
 
-  for (const line of read.lines) {
+  function say(option: Option, line: Line): void {
     const { at, name, value } = line
-    const say = (option: Option): void => {
-      if (option.becomes === 'switch') {
-        const on = switched(value)
-        if (on !== undefined) say(on ? option.on : option.off)
-        else outcome.refuse(at, `${name} must be true or false, not "${value}"`)
-      } else if (option.becomes === 'warning') outcome.warn(at, `${name}: ${option.note}`)
-      else if (option.becomes === 'error') outcome.refuse(at, `${name}: ${option.note}`)
-      else if (option.becomes === 'setting') {
-        try {
-          const text = option.read(value)
-          if (text === null) {
-            if (option !== PERSISTENCE) outcome.warn(at, `${name}: ${option.note}`)
-          } else if (option.setting === 'maxPayload') sizes.set(name, { text, line })
-          else outcome.set(option.setting, text, line)
-        } catch (error) {
-          outcome.refuse(at, `${name} ${(error as Error).message}, not "${value}"`)
-        }
-      }
+    if (option.becomes === 'switch') say(value === 'true' ? option.on : option.off, line)
+    else if (option.becomes === 'warning') outcome.warn(at, `${name}: ${option.note}`)
+    else if (option.becomes === 'error') outcome.refuse(at, `${name}: ${option.note}`)
+    else if (option.becomes === 'setting') {
+      const text = option.read(value)
+      if (text === null) {
+        if (option !== PERSISTENCE) outcome.warn(at, `${name}: ${option.note}`)
+      } else if (option.setting === 'maxPayload') sizes.set(name, { text, line })
+      else outcome.set(option.setting, text, line)
     }
+  }
+
+  for (const raw of withAclPlugin(read.lines)) {
+    const { at, name } = raw
     if (name === 'connection') {
-      bridged.add(line.file)
+      bridged.add(raw.file)
       outcome.refuse(
         at,
-        `connection ${value}: bridges are not built in; keep Mosquitto for this bridge, as a client of the gateway, and remove its lines here`,
+        `connection ${raw.value.trim()}: bridges are not built in; keep Mosquitto for this bridge, as a client of the gateway, and remove its lines here`,
       )
       continue
     }
     if (BRIDGE_OPTIONS.has(name)) {
-      if (!bridged.has(line.file))
+      if (!bridged.has(raw.file))
         outcome.refuse(
           at,
           `${name}: belongs to a bridge, and there is no connection line before it`,
@@ -104,23 +103,26 @@ export function readMosquittoConf(file: string): MosquittoSettings {
       )
       continue
     }
-    if (value === '') {
-      outcome.refuse(at, `${name} has no value`)
+    const line = readValue(raw, outcome)
+    if (line === null) {
+      // so that the lines below it still belong to it
+      if (name === 'listener' || name === 'port') scopes.add({ ...raw, value: UNREADABLE })
       continue
     }
-    if (option === PERSISTENCE) persistence = switched(value) === true
-    if (option.becomes !== 'listener') {
-      say(option)
-      if (opensDefault(line)) scopes.add(line)
-      continue
-    }
+    if (option === PERSISTENCE) persistence = line.value === 'true'
+    if (option.becomes !== 'listener') say(option, line)
     if (name === 'log_type') logTypes.push(line)
-    else if (name === 'persistence_location') location = line
-    else scopes.add(line)
+    else if (isOfListener(option, line)) scopes.add(line)
+    else {
+      const before = named.get(name)
+      if (before && isNamedOnce(name)) outcome.refuse(at, namedTwice(name, before))
+      named.set(name, line)
+    }
   }
 
   const complete = read.problems.length === 0
   const { listeners, acl } = scopes.end()
+  const location = named.get('persistence_location')
   if (complete || listeners.length > 0) toDoors(listeners, file, outcome)
   if (acl) outcome.set('aclFile', acl.value, acl)
   if (location && persistence) outcome.set('broker', `file:${location.value}`, location)
@@ -136,10 +138,31 @@ export function readMosquittoConf(file: string): MosquittoSettings {
   return { settings, warnings, problems, complete }
 }
 
-/** A number that is larger than the setting may be becomes the largest one. */
-function atMost(setting: SettingName, text: string): string {
+function isOfListener(option: Option, line: Line): boolean {
+  if (option.becomes !== 'listener') return opensDefault(line)
+  return line.name !== 'persistence_location'
+}
+
+/** The line with its value in one spelling; null where it has none, which `outcome` is told. */
+function readValue(line: Line, outcome: Outcome): Line | null {
+  const { at, name, value } = line
+  try {
+    return { ...line, value: formOf(name)(value) }
+  } catch (error) {
+    const { message } = error as Error
+    if (message === EMPTY && MAY_BE_EMPTY.has(name))
+      outcome.warn(at, `${name} ${EMPTY}; Mosquitto passes over it too`)
+    else outcome.refuse(at, `${name} ${message}`)
+    return null
+  }
+}
+
+/** A number that the setting may not be becomes the nearest one that it may. */
+function withinBounds(setting: SettingName, text: string): string {
   const { parse } = SETTINGS[setting]
-  return parse.most !== undefined && Number(text) > Number(parse(parse.most)) ? parse.most : text
+  if (parse.most !== undefined && Number(text) > Number(parse(parse.most))) return parse.most
+  if (parse.least !== undefined && Number(text) < Number(parse(parse.least))) return parse.least
+  return text
 }
 
 const ONE_FOR_ALL: ReadonlySet<SettingName> = new Set([

@@ -4,19 +4,19 @@ import { beyond, type Option } from './options.ts'
 /** What becomes of each option, as a table in Markdown. */
 export function toOptionTable(options: Readonly<Record<string, Option>>): string {
   const rows = Object.entries(options).map(
-    ([name, option]) => `| \`${name}\` | ${fate(option).replaceAll('|', '\\|')} |`,
+    ([name, option]) => `| \`${name}\` | ${fate(name, option).replaceAll('|', '\\|')} |`,
   )
   return ['| option | becomes |', '|---|---|', ...rows].join('\n')
 }
 
-function fate(option: Option): string {
+function fate(name: string, option: Option): string {
   switch (option.becomes) {
     case 'setting':
-      return `\`${environmentName(option.setting)}\`; ${option.note}${beyond(option.setting)}`
+      return `\`${environmentName(option.setting)}\`; ${option.note}${beyond(name, option.setting)}`
     case 'listener':
       return option.note
     case 'switch':
-      return `true: ${fate(option.on)}<br>false: ${fate(option.off)}`
+      return `true: ${fate(name, option.on)}<br>false: ${fate(name, option.off)}`
     default:
       return `**${option.becomes}**: ${option.note}`
   }

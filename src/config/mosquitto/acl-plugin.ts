@@ -1,0 +1,19 @@
+import type { Line } from './lines.ts'
+
+const PLUGIN = /(^|\/)mosquitto_acl_file(\.[a-z]+)?$/
+
+/** Mosquitto 2.1 may read its ACL file through a plugin of its own, whose option becomes `acl_file`. Other plugins stay. */
+export function withAclPlugin(lines: readonly Line[]): Line[] {
+  const isLast = new Map<string, boolean>()
+  return lines.flatMap((line) => {
+    const { name, value, file } = line
+    if (['plugin', 'global_plugin', 'auth_plugin'].includes(name)) {
+      const isAcl = PLUGIN.test(value.trim())
+      isLast.set(file, isAcl)
+      return isAcl ? [] : [line]
+    }
+    if (/^(auth|plugin)_opt_acl_file$/.test(name) && isLast.get(file))
+      return [{ ...line, name: 'acl_file' }]
+    return [line]
+  })
+}
