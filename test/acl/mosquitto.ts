@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 
-const PROGRAM = '/usr/sbin/mosquitto'
+export const MOSQUITTO = '/usr/sbin/mosquitto'
 
 /** A real broker on the loopback interface whose ACL file can be changed. */
 export interface Mosquitto {
@@ -22,8 +22,8 @@ export async function startMosquitto(
   file: string,
   more: readonly string[] = [],
 ): Promise<Mosquitto> {
-  await access(PROGRAM).catch(() => {
-    throw new Error(`${PROGRAM} is needed for this test: apt-get install mosquitto`)
+  await access(MOSQUITTO).catch(() => {
+    throw new Error(`${MOSQUITTO} is needed for this test: apt-get install mosquitto`)
   })
   const directory = await mkdtemp(join(tmpdir(), 'wott-mosquitto-'))
   const aclFile = join(directory, 'acl')
@@ -45,7 +45,7 @@ export async function startMosquitto(
       ...more,
     ].join('\n'),
   )
-  const broker = spawn(PROGRAM, ['-c', join(directory, 'mosquitto.conf')], {
+  const broker = spawn(MOSQUITTO, ['-c', join(directory, 'mosquitto.conf')], {
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   const log = createInterface(broker.stderr)
@@ -76,7 +76,8 @@ export async function startMosquitto(
   }
 }
 
-async function freePort(): Promise<number> {
+/** A port of the loopback interface that nobody has. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
