@@ -41,6 +41,8 @@ const MAX_CONNECT_BYTES = 16_384
 const PARTING_MS = 1_000
 const CONNECT = 1
 
+const NOT_STORED = 'cannot be given a session: the store takes nothing at the moment'
+
 /** What a client is told whose connection the broker ends: a reason code and a sentence. */
 const ENDS: Record<EndReason, readonly [reason: number, sentence: string]> = {
   taken_over: [Reason.sessionTakenOver, 'Another connection has the same client id.'],
@@ -138,7 +140,7 @@ export function serveConnection(
       checkRoom(terms)
     } catch (error) {
       if (first >> 4 === CONNECT && error instanceof ProtocolError)
-        refuse(versionOf(body) ?? 4, error.reason, mostBytes)
+        refuse(versionOf(body) ?? 4, error, mostBytes)
       throw error
     }
     phase = { name: 'connecting', terms }
@@ -173,16 +175,18 @@ export function serveConnection(
 
   async function open(terms: Terms): Promise<void> {
     const { version, clientId, cleanStart, sessionExpiry: expiry, will } = terms
+    const { maximumPacketSize: mostBytes } = terms
     const client = `${identity.id}/${clientId}`
     const opened = await sessions
       .open({ client, cleanStart, expiry, will, link })
       .catch((error: unknown) => {
-        refuse(version, Reason.serverUnavailable)
+        refuse(version, new ProtocolError(Reason.serverUnavailable, NOT_STORED), mostBytes)
         throw error
       })
     if (!opened) {
-      refuse(version, Reason.quotaExceeded)
-      throw new ProtocolError(Reason.quotaExceeded, 'wants a session more than there may be')
+      const full = new ProtocolError(Reason.quotaExceeded, 'wants a session more than there may be')
+      refuse(version, full, mostBytes)
+      throw full
     }
     const { session, isPresent } = opened
     // the will is the store's by now, and its bytes here would keep those of the whole CONNECT
@@ -219,10 +223,13 @@ export function serveConnection(
   }
 
   /** Tells a client why it is not let in; one before MQTT 5 only where there is a return code for it. */
-  function refuse(version: Version, reason: number, mostBytes = Infinity): void {
-    const packet = connackPacket(version, { reason, sessionPresent: false, properties: {} })
-    if (packet.length > mostBytes) return
-    if (version === 5 || WITH_RETURN_CODE.has(reason)) wire.write(packet)
+  function refuse(version: Version, { reason, message }: ProtocolError, mostBytes: number): void {
+    if (version < 5 && !WITH_RETURN_CODE.has(reason)) return
+    // whatever Request Problem Information says [MQTT-3.1.2-29], where there is room [MQTT-3.2.2-19]
+    const packet = [{ reasonString: asSentence(message) }, {}]
+      .map((properties) => connackPacket(version, { reason, sessionPresent: false, properties }))
+      .find(({ length }) => length <= mostBytes)
+    if (packet) wire.write(packet)
   }
 
   function silent(): void {

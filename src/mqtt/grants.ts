@@ -9,7 +9,7 @@ import { ProtocolError, Reason } from './reasons.ts'
 export interface Codes {
   /** For each filter its reason code, which is its QoS where it is granted. */
   readonly codes: readonly number[]
-  /** What is wrong with the first filter that is not one, as a sentence. */
+  /** Why the first filter that is refused is, as a sentence. */
   readonly problem: string | undefined
 }
 
@@ -38,10 +38,13 @@ export async function toCodes(
     if (isNew && bytes < cost) sessions.refuseSubscription(session)
     if (isNew && (looks-- <= 0 || names <= 0 || bytes < cost || (share && shared <= 0))) {
       refused += 1
+      firstProblem ??= 'The session has as many subscriptions as it may, or as large ones.'
       return Reason.quotaExceeded
     }
-    if (settings.subscribe === 'check' && !access.couldReceive([filter]))
+    if (settings.subscribe === 'check' && !access.couldReceive([filter])) {
+      firstProblem ??= 'The access file lets the device receive nothing by a filter.'
       return Reason.notAuthorized
+    }
     if (isNew) {
       names -= 1
       bytes -= cost

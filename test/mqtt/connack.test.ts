@@ -48,6 +48,11 @@ describe('CONNACK of MQTT 5 [MQTT 5 §3.2]', () => {
     )
   })
 
+  it('has no response information, also for those who request it [MQTT 5 §3.2.2.3.15]', async () => {
+    const asked = await propertiesFor({ properties: { requestResponseInformation: true } })
+    assert.deepEqual(asked, await propertiesFor({}))
+  })
+
   describe('the client id [MQTT 5 §3.1.3.1]', () => {
     /** mqtt-packet does not write such a CONNECT. */
     async function assignedWithoutCleanStart(): Promise<string | undefined> {
@@ -131,15 +136,33 @@ describe('CONNACK of MQTT 5 [MQTT 5 §3.2]', () => {
   })
 
   describe('refuses', () => {
-    async function refused(bytes: Buffer | IConnectPacket, version: 4 | 5 = 5) {
-      using client = await rawMqtt(at, device, version)
+    async function refusal(bytes: Buffer | IConnectPacket): Promise<IConnackPacket> {
+      using client = await rawMqtt(at, device, 5)
       client.send(bytes)
       const connack = await client.next()
       await client.closed
       assert.ok(connack.cmd === 'connack')
       assert.equal(connack.sessionPresent, false)
-      return connack.reasonCode ?? connack.returnCode
+      return connack
     }
+    const refused = async (bytes: Buffer | IConnectPacket) => (await refusal(bytes)).reasonCode
+
+    it('with a reason string, whatever Request Problem Information says [MQTT-3.1.2-29]', async () => {
+      for (const requestProblemInformation of [true, false]) {
+        const properties = { requestProblemInformation, authenticationMethod: 'SCRAM-SHA-1' }
+        const connack = await refusal(connectPacket({ protocolVersion: 5, properties }))
+        assert.equal(
+          connack.properties?.reasonString,
+          'The client asked for an authentication method; the client certificate is the authentication.',
+        )
+      }
+    })
+
+    it('without a reason string where the packet would be too large [MQTT-3.2.2-19]', async () => {
+      const properties = { maximumPacketSize: 50, authenticationMethod: 'SCRAM-SHA-1' }
+      const connack = await refusal(connectPacket({ protocolVersion: 5, properties }))
+      assert.deepEqual([connack.reasonCode, connack.properties], [0x8c, undefined])
+    })
 
     it('an authentication method with 0x8C [MQTT-4.12.0-1]', async () => {
       const properties = {

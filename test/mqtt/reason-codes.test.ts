@@ -115,6 +115,21 @@ describe('reason codes of acknowledgements [MQTT 5 §2.4]', () => {
       using client = await connectClient(checks, who, 'client')
       const subscriptions = [{ topic: 'open/#' }, { topic: 'other/#' }, { topic: '$share/g/other' }]
       assert.deepEqual(await client.subscribe(subscriptions), [2, 0x87, 0x87])
+      for (const requestProblemInformation of [true, false]) {
+        const properties = { requestProblemInformation }
+        using asking = await connectClient(checks, who, 'asking', { properties })
+        asking.send({
+          ...{ cmd: 'subscribe', messageId: 1 },
+          subscriptions: [{ topic: 'other/#', qos: 0 }],
+        })
+        // [MQTT-3.1.2-29]
+        assert.equal(
+          (await asking.expect('suback')).properties?.reasonString,
+          requestProblemInformation
+            ? 'The access file lets the device receive nothing by a filter.'
+            : undefined,
+        )
+      }
       using old = await connectClient(checks, who, 'old', { version: 4 })
       assert.deepEqual(await old.subscribe(subscriptions), [2, 0x80, 0x80])
     })
