@@ -26,7 +26,14 @@ function toJson(topic: string, payload: Buffer, packet: IPublishPacket): string 
 }
 
 export const followMqtt: Follow = async (client, filter, arrived, stop) => {
-  const connection = await connectMqtt(client, { reconnectMs: RECONNECT_MS, stop })
+  const refused = Promise.withResolvers<never>()
+  // it may come while nobody waits for it
+  refused.promise.catch(() => {})
+  const connection = await connectMqtt(client, {
+    reconnectMs: RECONNECT_MS,
+    onRefused: refused.reject,
+    stop,
+  })
   const at = `${client.host}:${client.port}`
   let lost = false
   let why = `the connection to ${at} is lost`
@@ -53,7 +60,7 @@ export const followMqtt: Follow = async (client, filter, arrived, stop) => {
   try {
     // mqtt.js subscribes again by itself after each reconnection
     await connection.subscribeAsync(filter, { qos: 1 })
-    await stopped(stop)
+    await Promise.race([stopped(stop), refused.promise])
   } catch (error) {
     // it has no packet where the connection was closed instead
     if (error instanceof ErrorWithSubackPacket && error.packet) {

@@ -1,15 +1,21 @@
 import { isIP } from 'node:net'
 import { connect } from 'node:tls'
-import { ErrorWithReasonCode, MqttClient } from 'mqtt'
+import { ErrorWithReasonCode, type IConnackPacket, MqttClient } from 'mqtt'
 import type { Client } from './client.ts'
 import { CommandFailure } from './command.ts'
+import { reasonOf } from './mqtt-reason.ts'
 import { closed, toFailure } from './unreachable.ts'
 
 const CONNECT_TIMEOUT_MS = 10_000
 
+/** Server unavailable, server busy and quota exceeded: what refuses a CONNECT now may not do so later. */
+const PASSING: ReadonlySet<number> = new Set([0x88, 0x89, 0x97])
+
 export interface ConnectOptions {
   /** After how long a connection that was lost is made again; never when 0. */
   readonly reconnectMs: number
+  /** Called when the gateway refuses to have a lost connection made again, for a reason that does not pass. */
+  readonly onRefused?: (failure: CommandFailure) => void
   /** Gives up connecting. */
   readonly stop?: AbortSignal | undefined
 }
@@ -17,7 +23,7 @@ export interface ConnectOptions {
 /** Connects as the client's device. Rejects with a CommandFailure when that fails at first. */
 export async function connectMqtt(
   client: Client,
-  { reconnectMs, stop }: ConnectOptions,
+  { reconnectMs, onRefused, stop }: ConnectOptions,
 ): Promise<MqttClient> {
   const { ca, cert, key, host, port } = client
   const at = `${host}:${port}`
@@ -34,13 +40,28 @@ export async function connectMqtt(
     { protocolVersion: 5, reconnectPeriod: reconnectMs, connectTimeout: CONNECT_TIMEOUT_MS },
   )
   const { promise, resolve, reject } = Promise.withResolvers<void>()
+  let connack: IConnackPacket | undefined
+  let connected = false
+  connection.on('packetreceive', (packet) => {
+    if (packet.cmd === 'connack') connack = packet
+  })
   // a CONNACK that refuses, or bytes that are no MQTT
   connection.on('error', (error) => {
-    const refused = error instanceof ErrorWithReasonCode
-    const hint = refused ? '' : '; is this the mqtt door?'
-    problem ??= new CommandFailure(`${at}: ${error.message}${hint}`)
+    if (!(error instanceof ErrorWithReasonCode)) {
+      problem ??= new CommandFailure(`${at}: ${error.message}; is this the mqtt door?`)
+      return
+    }
+    const failure = new CommandFailure(`${at}: Connection refused: ${reasonOf(connack ?? {})}`)
+    problem ??= failure
+    const passes = PASSING.has(error.code)
+    // it looks at this after the event
+    connection.options.reconnectOnConnackError = connected && passes
+    if (connected && !passes) onRefused?.(failure)
   })
-  connection.once('connect', () => resolve())
+  connection.once('connect', () => {
+    connected = true
+    resolve()
+  })
   connection.once('close', () => reject(problem ?? new CommandFailure(closed(at, 'mqtt'))))
   const giveUp = () => connection.end(true)
   stop?.addEventListener('abort', giveUp)
