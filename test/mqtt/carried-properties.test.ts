@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import type { MqttClient } from 'mqtt'
 import type { IPublishPacket } from 'mqtt-packet'
 import { temporaryFolder } from '../cli/program.ts'
 import { mqtt } from '../support/clients.ts'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { startGateway } from '../support/gateway.ts'
 import { connectClient, type PacketClient, plain } from '../support/packet-client.ts'
-import type { Credentials } from '../support/pki.ts'
 import { nextPropertyBytes, publishBytes, userPropertyBytes } from '../support/publish-bytes.ts'
+import { suiteGateway } from '../support/suite-gateway.ts'
 
 const ACL = 'pattern readwrite #\n'
 
@@ -29,15 +29,8 @@ const ORDERED = userPropertyBytes(
   ['', ''],
 )
 
-describe('the properties of a message [MQTT 5 §3.3.2.3]', () => {
-  let at: TestGateway
-  let device: Credentials
-
-  before(async () => {
-    at = await startGateway({ acl: ACL })
-    device = await at.pki.issue('device.d.wott.local')
-  })
-  after(() => at[Symbol.asyncDispose]())
+describe('the properties of a message [MQTT 5 §3.3.2.3]', async () => {
+  const { at, device } = await suiteGateway({ acl: ACL })
 
   for (const qos of [0, 1, 2] as const)
     it(`all reach a subscriber unchanged, with QoS ${qos}`, async () => {
@@ -167,15 +160,8 @@ describe('the properties of a message, across a restart', () => {
   })
 })
 
-describe('a payload that its publisher calls UTF-8 and is not [MQTT 5 §3.3.2.3.2]', () => {
-  let at: TestGateway
-  let device: Credentials
-
-  before(async () => {
-    at = await startGateway({ acl: ACL })
-    device = await at.pki.issue('device.d.wott.local')
-  })
-  after(() => at[Symbol.asyncDispose]())
+describe('a payload that its publisher calls UTF-8 and is not [MQTT 5 §3.3.2.3.2]', async () => {
+  const { at, device } = await suiteGateway({ acl: ACL })
 
   const payload = Buffer.from([0x7b, 0xc3, 0x28])
   const properties = { payloadFormatIndicator: true }

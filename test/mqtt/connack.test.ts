@@ -1,25 +1,18 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { connect } from 'mqtt'
 import type { IConnackPacket, IConnectPacket } from 'mqtt-packet'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { startGateway } from '../support/gateway.ts'
 import { connectClient } from '../support/packet-client.ts'
-import type { Credentials } from '../support/pki.ts'
 import { connectPacket, rawMqtt } from '../support/raw-mqtt.ts'
+import { suiteGateway } from '../support/suite-gateway.ts'
 
 const ACL = 'pattern readwrite #\n'
 const SESSION = { properties: { sessionExpiryInterval: 3600 } }
 
-describe('CONNACK of MQTT 5 [MQTT 5 §3.2]', () => {
-  let at: TestGateway
-  let device: Credentials
-
-  before(async () => {
-    const settings = { maxKeepAlive: '60', receiveMaximum: '33', topicAliasMaximum: '7' }
-    at = await startGateway({ acl: ACL, settings })
-    device = await at.pki.issue('device.d.wott.local')
-  })
-  after(() => at[Symbol.asyncDispose]())
+describe('CONNACK of MQTT 5 [MQTT 5 §3.2]', async () => {
+  const settings = { maxKeepAlive: '60', receiveMaximum: '33', topicAliasMaximum: '7' }
+  const { at, device } = await suiteGateway({ acl: ACL, settings })
 
   async function propertiesFor(
     terms: Partial<IConnectPacket>,

@@ -1,20 +1,12 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { CUT_REASONS, type CutReason } from '../../src/metrics/meter.ts'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
-import type { Credentials } from '../support/pki.ts'
 import { connectPacket, rawConnected, rawMqtt } from '../support/raw-mqtt.ts'
+import { suiteGateway } from '../support/suite-gateway.ts'
 
-describe('a connection that ends because of what its client sent', () => {
-  let at: TestGateway
-  let device: Credentials
-
-  before(async () => {
-    const settings = { receiveMaximum: '1', maxPayload: '1KiB' }
-    at = await startGateway({ acl: 'pattern readwrite #\n', settings })
-    device = await at.pki.issue('device.d.wott.local')
-  })
-  after(() => at[Symbol.asyncDispose]())
+describe('a connection that ends because of what its client sent', async () => {
+  const settings = { receiveMaximum: '1', maxPayload: '1KiB' }
+  const { at, device } = await suiteGateway({ acl: 'pattern readwrite #\n', settings })
 
   async function counts(): Promise<Record<string, number | undefined>> {
     const samples = CUT_REASONS.map(async (reason) => {

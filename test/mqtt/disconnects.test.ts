@@ -1,21 +1,14 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { describe, it } from 'node:test'
+import { startGateway } from '../support/gateway.ts'
 import { type ConnectTerms, connectClient, publishPacket } from '../support/packet-client.ts'
-import type { Credentials } from '../support/pki.ts'
 import { connectPacket } from '../support/raw-mqtt.ts'
+import { suiteGateway } from '../support/suite-gateway.ts'
 
 const ACL = 'pattern readwrite #\n'
 
-describe('DISCONNECT from the gateway says why [MQTT 5 §3.14.2.1]', () => {
-  let at: TestGateway
-  let device: Credentials
-
-  before(async () => {
-    at = await startGateway({ acl: ACL })
-    device = await at.pki.issue('device.d.wott.local')
-  })
-  after(() => at[Symbol.asyncDispose]())
+describe('DISCONNECT from the gateway says why [MQTT 5 §3.14.2.1]', async () => {
+  const { at, device } = await suiteGateway({ acl: ACL })
 
   for (const [what, bytes, reason] of [
     ['a PUBLISH with QoS 3 [MQTT-3.3.1-4]', '36050001610001', 0x81],

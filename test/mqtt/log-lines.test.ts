@@ -1,20 +1,12 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { describe, it } from 'node:test'
 import { connectClient } from '../support/packet-client.ts'
-import type { Credentials } from '../support/pki.ts'
+import { suiteGateway } from '../support/suite-gateway.ts'
 
 const ACL = 'user device.d.wott.local\ntopic readwrite mine/#\n'
 
-describe('what the log says of an MQTT client', () => {
-  let at: TestGateway
-  let device: Credentials
-
-  before(async () => {
-    at = await startGateway({ acl: ACL })
-    device = await at.pki.issue('device.d.wott.local')
-  })
-  after(() => at[Symbol.asyncDispose]())
+describe('what the log says of an MQTT client', async () => {
+  const { at, device } = await suiteGateway({ acl: ACL })
 
   it('names a filter that no rule could ever fulfil, and none that one could', async () => {
     using client = await connectClient(at, device, 'hopeful')

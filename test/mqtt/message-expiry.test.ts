@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { temporaryFolder } from '../cli/program.ts'
 import { http1 } from '../support/clients.ts'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { startGateway } from '../support/gateway.ts'
 import { connectClient, type PacketClient, plain, type Said } from '../support/packet-client.ts'
-import type { Credentials } from '../support/pki.ts'
+import { suiteGateway } from '../support/suite-gateway.ts'
 
 const ACL = 'pattern readwrite #\n'
 const SESSION = { properties: { sessionExpiryInterval: 3600 } }
@@ -13,15 +13,8 @@ const SESSION = { properties: { sessionExpiryInterval: 3600 } }
 /** Longer than one second, which is the only way for a message to expire. */
 const PAST_A_SECOND = 1100
 
-describe('message expiry [MQTT 5 §3.3.2.3.3]', () => {
-  let at: TestGateway
-  let device: Credentials
-
-  before(async () => {
-    at = await startGateway({ acl: ACL })
-    device = await at.pki.issue('device.d.wott.local')
-  })
-  after(() => at[Symbol.asyncDispose]())
+describe('message expiry [MQTT 5 §3.3.2.3.3]', async () => {
+  const { at, device } = await suiteGateway({ acl: ACL })
 
   it('reaches a subscriber that is there', async () => {
     using reader = await connectClient(at, device, 'reader')

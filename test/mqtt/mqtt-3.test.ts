@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { describe, it } from 'node:test'
+import { startGateway } from '../support/gateway.ts'
 import { connectClient, plain, publishPacket } from '../support/packet-client.ts'
-import type { Credentials } from '../support/pki.ts'
 import { connectPacket, rawMqtt } from '../support/raw-mqtt.ts'
+import { suiteGateway } from '../support/suite-gateway.ts'
 
 const ACL = `user device.d.wott.local
 topic readwrite open/#
@@ -15,16 +15,9 @@ const VERSIONS = [
 ] as const
 
 for (const { name, version, terms } of VERSIONS)
-  describe(`${name}, byte by byte, is as it was`, () => {
+  describe(`${name}, byte by byte, is as it was`, async () => {
     const connecting = { version, ...terms } as const
-    let at: TestGateway
-    let device: Credentials
-
-    before(async () => {
-      at = await startGateway({ acl: ACL })
-      device = await at.pki.issue('device.d.wott.local')
-    })
-    after(() => at[Symbol.asyncDispose]())
+    const { at, device } = await suiteGateway({ acl: ACL })
 
     it('CONNACK has a flag and a return code, and nothing else', async () => {
       using client = await rawMqtt(at, device)

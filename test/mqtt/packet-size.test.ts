@@ -1,23 +1,15 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import mqttPacket, { type IPublishPacket } from 'mqtt-packet'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { connectClient, type PacketClient, plain, publishPacket } from '../support/packet-client.ts'
-import type { Credentials } from '../support/pki.ts'
 import { variableLength } from '../support/publish-bytes.ts'
 import { connectPacket, rawMqtt } from '../support/raw-mqtt.ts'
+import { suiteGateway } from '../support/suite-gateway.ts'
 
 const ACL = 'pattern readwrite #\n'
 
-describe('maximum packet size', () => {
-  let at: TestGateway
-  let device: Credentials
-
-  before(async () => {
-    at = await startGateway({ acl: ACL })
-    device = await at.pki.issue('device.d.wott.local')
-  })
-  after(() => at[Symbol.asyncDispose]())
+describe('maximum packet size', async () => {
+  const { at, device } = await suiteGateway({ acl: ACL })
 
   describe('of the client [MQTT-3.1.2-24]', () => {
     const SIZE = 200

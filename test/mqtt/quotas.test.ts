@@ -1,20 +1,12 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import type { IConnackPacket } from 'mqtt-packet'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
-import type { Credentials } from '../support/pki.ts'
 import { connectPacket, rawConnected, rawMqtt, type Version } from '../support/raw-mqtt.ts'
+import { suiteGateway } from '../support/suite-gateway.ts'
 
-describe('what there may be only so many of', () => {
-  let at: TestGateway
-  let device: Credentials
-
-  before(async () => {
-    const settings = { maxSessions: '1', maxSubscriptions: '1' }
-    at = await startGateway({ acl: 'pattern readwrite #\n', settings })
-    device = await at.pki.issue('device.d.wott.local')
-  })
-  after(() => at[Symbol.asyncDispose]())
+describe('what there may be only so many of', async () => {
+  const settings = { maxSessions: '1', maxSubscriptions: '1' }
+  const { at, device } = await suiteGateway({ acl: 'pattern readwrite #\n', settings })
 
   /** CONNACK for a session that outlives its connection. */
   async function lasting(protocolVersion: Version, clientId: string): Promise<IConnackPacket> {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import {
   follow,
   messagesOf,
@@ -10,22 +10,15 @@ import {
   mqttOverWebSocket,
   run,
 } from '../support/clients.ts'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { startGateway } from '../support/gateway.ts'
 import { type PahoMessage, paho } from '../support/paho.ts'
-import type { Credentials } from '../support/pki.ts'
+import { suiteGateway } from '../support/suite-gateway.ts'
 
 const ACL = 'pattern readwrite #\n'
 const V5 = ['-V', 'mqttv5']
 
-describe('Mosquitto’s clients with MQTT 5', () => {
-  let at: TestGateway
-  let device: Credentials
-
-  before(async () => {
-    at = await startGateway({ acl: ACL })
-    device = await at.pki.issue('device.d.wott.local')
-  })
-  after(() => at[Symbol.asyncDispose]())
+describe('Mosquitto’s clients with MQTT 5', async () => {
+  const { at, device } = await suiteGateway({ acl: ACL })
 
   async function publish(topic: string, message: string, ...more: string[]): Promise<void> {
     const { code, stderr } = await mosquittoPub(at, device, topic, message, ...V5, ...more)
@@ -150,15 +143,8 @@ describe('Mosquitto’s clients with MQTT 5', () => {
 
 for (const version of [5, 4] as const)
   for (const transport of ['tcp', 'websockets'] as const)
-    describe(`Paho for Python with MQTT ${version === 5 ? '5' : '3.1.1'} over ${transport}`, () => {
-      let at: TestGateway
-      let device: Credentials
-
-      before(async () => {
-        at = await startGateway({ acl: ACL })
-        device = await at.pki.issue('device.d.wott.local')
-      })
-      after(() => at[Symbol.asyncDispose]())
+    describe(`Paho for Python with MQTT ${version === 5 ? '5' : '3.1.1'} over ${transport}`, async () => {
+      const { at, device } = await suiteGateway({ acl: ACL })
 
       const as = (clientId: string) => ({ clientId, version, transport })
 
@@ -223,15 +209,8 @@ describe('Paho for Python with MQTT 5', () => {
   })
 })
 
-describe('mqtt.js with MQTT 5', () => {
-  let at: TestGateway
-  let device: Credentials
-
-  before(async () => {
-    at = await startGateway({ acl: ACL })
-    device = await at.pki.issue('device.d.wott.local')
-  })
-  after(() => at[Symbol.asyncDispose]())
+describe('mqtt.js with MQTT 5', async () => {
+  const { at, device } = await suiteGateway({ acl: ACL })
 
   for (const [name, connect] of [
     ['TLS', mqtt],

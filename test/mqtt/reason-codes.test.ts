@@ -1,23 +1,16 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { describe, it } from 'node:test'
+import { startGateway } from '../support/gateway.ts'
 import { connectClient, type PacketClient, plain, publishPacket } from '../support/packet-client.ts'
-import type { Credentials } from '../support/pki.ts'
+import { suiteGateway } from '../support/suite-gateway.ts'
 
 const ACL = `user device.d.wott.local
 topic readwrite open/#
 topic read mine/#
 `
 
-describe('reason codes of acknowledgements [MQTT 5 §2.4]', () => {
-  let at: TestGateway
-  let device: Credentials
-
-  before(async () => {
-    at = await startGateway({ acl: ACL })
-    device = await at.pki.issue('device.d.wott.local')
-  })
-  after(() => at[Symbol.asyncDispose]())
+describe('reason codes of acknowledgements [MQTT 5 §2.4]', async () => {
+  const { at, device } = await suiteGateway({ acl: ACL })
 
   for (const qos of [1, 2] as const) {
     const acknowledgement = qos === 1 ? 'PUBACK' : 'PUBREC'

@@ -1,23 +1,15 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { describe, it } from 'node:test'
 import { connectClient, type PacketClient, publishPacket } from '../support/packet-client.ts'
-import type { Credentials } from '../support/pki.ts'
 import { connectPacket, rawMqtt } from '../support/raw-mqtt.ts'
+import { suiteGateway } from '../support/suite-gateway.ts'
 
 const ACL = 'pattern readwrite #\n'
 const MOST = 10
 
-describe('receive maximum [MQTT 5 §4.9]', () => {
-  let at: TestGateway
-  let device: Credentials
-
-  before(async () => {
-    const settings = { receiveMaximum: `${MOST}` }
-    at = await startGateway({ acl: ACL, settings })
-    device = await at.pki.issue('device.d.wott.local')
-  })
-  after(() => at[Symbol.asyncDispose]())
+describe('receive maximum [MQTT 5 §4.9]', async () => {
+  const settings = { receiveMaximum: `${MOST}` }
+  const { at, device } = await suiteGateway({ acl: ACL, settings })
 
   async function publish(topic: string, count: number, qos: 0 | 1 | 2): Promise<void> {
     using writer = await connectClient(at, device, 'writer')

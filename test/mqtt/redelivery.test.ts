@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { describe, it } from 'node:test'
 import {
   type ConnectTerms,
   connectClient,
@@ -8,7 +7,7 @@ import {
   plain,
   publishPacket,
 } from '../support/packet-client.ts'
-import type { Credentials } from '../support/pki.ts'
+import { suiteGateway } from '../support/suite-gateway.ts'
 
 const VERSIONS = [
   { name: 'MQTT 5', terms: { properties: { sessionExpiryInterval: 3600 } } },
@@ -16,15 +15,8 @@ const VERSIONS = [
 ] as const satisfies readonly { name: string; terms: ConnectTerms }[]
 
 for (const { name, terms } of VERSIONS)
-  describe(`redelivery with ${name} [MQTT 5 §4.4]`, () => {
-    let at: TestGateway
-    let device: Credentials
-
-    before(async () => {
-      at = await startGateway({ acl: 'pattern readwrite #\n' })
-      device = await at.pki.issue('device.d.wott.local')
-    })
-    after(() => at[Symbol.asyncDispose]())
+  describe(`redelivery with ${name} [MQTT 5 §4.4]`, async () => {
+    const { at, device } = await suiteGateway({ acl: 'pattern readwrite #\n' })
 
     const resumed = { ...terms, clean: false }
 

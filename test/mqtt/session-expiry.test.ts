@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { temporaryFolder } from '../cli/program.ts'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { startGateway } from '../support/gateway.ts'
 import { connectClient, type PacketClient, plain } from '../support/packet-client.ts'
-import type { Credentials } from '../support/pki.ts'
 import { connectPacket, rawMqtt } from '../support/raw-mqtt.ts'
+import { suiteGateway } from '../support/suite-gateway.ts'
 
 const ACL = 'pattern readwrite #\n'
 /** Longer than one second, the shortest time for a session to expire in. */
@@ -16,15 +16,8 @@ function lasting(sessionExpiryInterval: number) {
   return { properties: { sessionExpiryInterval } }
 }
 
-describe('session expiry [MQTT 5 §3.1.2.11.2]', () => {
-  let at: TestGateway
-  let device: Credentials
-
-  before(async () => {
-    at = await startGateway({ acl: ACL })
-    device = await at.pki.issue('device.d.wott.local')
-  })
-  after(() => at[Symbol.asyncDispose]())
+describe('session expiry [MQTT 5 §3.1.2.11.2]', async () => {
+  const { at, device } = await suiteGateway({ acl: ACL })
 
   /** Connects a client that subscribes to its own name. */
   async function subscribed(

@@ -1,20 +1,12 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { describe, it } from 'node:test'
 import { connectClient, type PacketClient, plain } from '../support/packet-client.ts'
-import type { Credentials } from '../support/pki.ts'
+import { suiteGateway } from '../support/suite-gateway.ts'
 
 const SESSION = { properties: { sessionExpiryInterval: 3600 } }
 
-describe('a message that a member of a shared subscription did not acknowledge [MQTT 5 §4.8.2]', () => {
-  let at: TestGateway
-  let device: Credentials
-
-  before(async () => {
-    at = await startGateway({ acl: 'pattern readwrite #\n' })
-    device = await at.pki.issue('device.d.wott.local')
-  })
-  after(() => at[Symbol.asyncDispose]())
+describe('a message that a member of a shared subscription did not acknowledge [MQTT 5 §4.8.2]', async () => {
+  const { at, device } = await suiteGateway({ acl: 'pattern readwrite #\n' })
 
   /** A member alone in a group that has `first` in flight and, behind its window of one, `second`. */
   async function holder(topic: string, expiry: number, qos: 1 | 2): Promise<PacketClient> {

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { describe, it } from 'node:test'
 import { connectClient, type PacketClient, plain } from '../support/packet-client.ts'
-import type { Credentials } from '../support/pki.ts'
+import { suiteGateway } from '../support/suite-gateway.ts'
 
 const ACL = 'pattern readwrite #\n'
 const SESSION = { properties: { sessionExpiryInterval: 3600 } }
@@ -10,15 +9,8 @@ const RESUMED = { ...SESSION, clean: false }
 /** The largest [MQTT 5 §3.8.2.1.2]. */
 const LARGEST = 268_435_455
 
-describe('subscription identifiers [MQTT 5 §3.8.2.1.2]', () => {
-  let at: TestGateway
-  let device: Credentials
-
-  before(async () => {
-    at = await startGateway({ acl: ACL })
-    device = await at.pki.issue('device.d.wott.local')
-  })
-  after(() => at[Symbol.asyncDispose]())
+describe('subscription identifiers [MQTT 5 §3.8.2.1.2]', async () => {
+  const { at, device } = await suiteGateway({ acl: ACL })
 
   for (const identifier of [1, 127, 128, 16_384, LARGEST])
     it(`${identifier} comes with what its filter matches [MQTT-3.3.4-3]`, async () => {
@@ -108,15 +100,8 @@ describe('subscription identifiers [MQTT 5 §3.8.2.1.2]', () => {
   })
 })
 
-describe('filters that overlap [MQTT-3.3.4-2] [MQTT-3.3.4-4]', () => {
-  let at: TestGateway
-  let device: Credentials
-
-  before(async () => {
-    at = await startGateway({ acl: ACL })
-    device = await at.pki.issue('device.d.wott.local')
-  })
-  after(() => at[Symbol.asyncDispose]())
+describe('filters that overlap [MQTT-3.3.4-2] [MQTT-3.3.4-4]', async () => {
+  const { at, device } = await suiteGateway({ acl: ACL })
 
   it('bring one copy with the highest QoS and every identifier', async () => {
     using reader = await connectClient(at, device, 'reader')

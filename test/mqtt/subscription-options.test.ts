@@ -1,23 +1,15 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { before, describe, it } from 'node:test'
 import { messagesOf, mqtt } from '../support/clients.ts'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { connectClient, plain } from '../support/packet-client.ts'
-import type { Credentials } from '../support/pki.ts'
+import { suiteGateway } from '../support/suite-gateway.ts'
 
 const ACL = 'pattern readwrite #\n'
 const SESSION = { properties: { sessionExpiryInterval: 3600 } }
 const RESUMED = { ...SESSION, clean: false }
 
-describe('subscription options [MQTT 5 §3.8.3.1]', () => {
-  let at: TestGateway
-  let device: Credentials
-
-  before(async () => {
-    at = await startGateway({ acl: ACL })
-    device = await at.pki.issue('device.d.wott.local')
-  })
-  after(() => at[Symbol.asyncDispose]())
+describe('subscription options [MQTT 5 §3.8.3.1]', async () => {
+  const { at, device } = await suiteGateway({ acl: ACL })
 
   describe('no local [MQTT-3.8.3-3]', () => {
     for (const qos of [0, 1, 2] as const)

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import type { IPublishPacket } from 'mqtt-packet'
 import type { Delivery } from '../../src/broker/broker.ts'
 import type { Client } from '../../src/mqtt/client.ts'
@@ -7,9 +7,9 @@ import { decodePacket } from '../../src/mqtt/decode.ts'
 import { createToPacket } from '../../src/mqtt/message-packet.ts'
 import { createSharedFrames } from '../../src/mqtt/shared-frames.ts'
 import { messagesOf, mqtt } from '../support/clients.ts'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { startGateway } from '../support/gateway.ts'
 import { connectClient, type PacketClient, plain, publishPacket } from '../support/packet-client.ts'
-import type { Credentials } from '../support/pki.ts'
+import { suiteGateway } from '../support/suite-gateway.ts'
 import { bodyOf } from './wire.ts'
 
 const ACL = `user device.d.wott.local
@@ -18,15 +18,11 @@ topic deny forbidden/#
 `
 const MOST = 10
 
-describe('topic aliases of a client [MQTT 5 §3.3.2.3.4]', () => {
-  let at: TestGateway
-  let device: Credentials
-
-  before(async () => {
-    at = await startGateway({ acl: ACL, settings: { topicAliasMaximum: `${MOST}` } })
-    device = await at.pki.issue('device.d.wott.local')
+describe('topic aliases of a client [MQTT 5 §3.3.2.3.4]', async () => {
+  const { at, device } = await suiteGateway({
+    acl: ACL,
+    settings: { topicAliasMaximum: `${MOST}` },
   })
-  after(() => at[Symbol.asyncDispose]())
 
   function aliased(topic: string, topicAlias: number, more: Partial<IPublishPacket> = {}) {
     return publishPacket(topic, 'x', { ...more, properties: { topicAlias } })

@@ -6,6 +6,7 @@ import { connectClient, plain, publishPacket } from '../support/packet-client.ts
 import type { Credentials } from '../support/pki.ts'
 import { variableLength } from '../support/publish-bytes.ts'
 import { connectPacket, type RawMqtt, rawConnected, rawMqtt } from '../support/raw-mqtt.ts'
+import { suiteGateway } from '../support/suite-gateway.ts'
 
 const ACL = 'pattern readwrite #\n'
 const CUT = 'wott_connections_cut_total{door="mqtt",reason="slow_reader"}'
@@ -68,16 +69,9 @@ describe('a client that sends and does not read', () => {
   })
 })
 
-describe('a client that sends without end', () => {
-  let at: TestGateway
-  let device: Credentials
-
-  before(async () => {
-    const settings = { connectTimeout: '1', packetTimeout: '1', publishRate: '0' }
-    at = await startGateway({ acl: ACL, settings })
-    device = await at.pki.issue('device.d.wott.local')
-  })
-  after(() => at[Symbol.asyncDispose]())
+describe('a client that sends without end', async () => {
+  const settings = { connectTimeout: '1', packetTimeout: '1', publishRate: '0' }
+  const { at, device } = await suiteGateway({ acl: ACL, settings })
 
   it('acknowledgements of nothing cost nobody else anything', async () => {
     using raw = await rawConnected(at, device, { protocolVersion: 5, clientId: 'flood' })

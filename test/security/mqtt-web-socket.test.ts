@@ -2,28 +2,20 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import mqttPacket from 'mqtt-packet'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
-import type { Credentials } from '../support/pki.ts'
 import { rawTls, untilClosed } from '../support/raw.ts'
 import { connectPacket } from '../support/raw-mqtt.ts'
+import { suiteGateway } from '../support/suite-gateway.ts'
 
 const TEXT = 1
 const BINARY = 2
 const PING = 9
 const PONG = 10
 
-describe('attacks on MQTT over WebSocket', () => {
-  let at: TestGateway
-  let device: Credentials
-
-  before(async () => {
-    const settings = { connectTimeout: '1', packetTimeout: '1' }
-    at = await startGateway({ acl: 'pattern readwrite #\n', settings })
-    device = await at.pki.issue('device.d.wott.local')
-  })
-  after(() => at[Symbol.asyncDispose]())
+describe('attacks on MQTT over WebSocket', async () => {
+  const settings = { connectTimeout: '1', packetTimeout: '1' }
+  const { at, device } = await suiteGateway({ acl: 'pattern readwrite #\n', settings })
 
   /** An open WebSocket, which says nothing yet. */
   async function open(): Promise<Socket> {

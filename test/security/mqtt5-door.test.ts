@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { describe, it } from 'node:test'
 import { connectClient, type PacketClient, plain, publishPacket } from '../support/packet-client.ts'
-import type { Credentials } from '../support/pki.ts'
 import {
   publishBytes,
   textBytes,
@@ -10,18 +8,12 @@ import {
   variableLength,
 } from '../support/publish-bytes.ts'
 import { connectPacket, rawMqtt } from '../support/raw-mqtt.ts'
+import { suiteGateway } from '../support/suite-gateway.ts'
 
 const ACL = 'pattern readwrite #\n'
 
-describe('attacks with what MQTT 5 adds', () => {
-  let at: TestGateway
-  let device: Credentials
-
-  before(async () => {
-    at = await startGateway({ acl: ACL, settings: { publishRate: '0' } })
-    device = await at.pki.issue('device.d.wott.local')
-  })
-  after(() => at[Symbol.asyncDispose]())
+describe('attacks with what MQTT 5 adds', async () => {
+  const { at, device } = await suiteGateway({ acl: ACL, settings: { publishRate: '0' } })
 
   async function cuts(reason: string): Promise<number> {
     return (await at.metric(`wott_connections_cut_total{door="mqtt",reason="${reason}"}`)) ?? 0

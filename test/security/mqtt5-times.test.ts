@@ -1,21 +1,14 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it, type TestContext } from 'node:test'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { describe, it, type TestContext } from 'node:test'
+import { startGateway } from '../support/gateway.ts'
 import { connectClient, plain } from '../support/packet-client.ts'
-import type { Credentials } from '../support/pki.ts'
+import { suiteGateway } from '../support/suite-gateway.ts'
 
 const ACL = 'pattern readwrite #\n'
 const SESSION = { properties: { sessionExpiryInterval: 3600 } }
 
-describe('attacks with the times of MQTT 5', () => {
-  let at: TestGateway
-  let device: Credentials
-
-  before(async () => {
-    at = await startGateway({ acl: ACL })
-    device = await at.pki.issue('device.d.wott.local')
-  })
-  after(() => at[Symbol.asyncDispose]())
+describe('attacks with the times of MQTT 5', async () => {
+  const { at, device } = await suiteGateway({ acl: ACL })
 
   const NEVER = 0xffff_ffff
 
