@@ -53,15 +53,17 @@ describe('a client that sends and does not read', () => {
 
   it('is cut off where its session waits for it to read, with keep alive and without', async () => {
     for (const keepalive of [0, 60]) {
+      // a session that comes back has messages to take first
+      const name = `sleeps-${keepalive}`
       const before = (await at.metric(CUT)) ?? 0
       const session = { clean: false, properties: { sessionExpiryInterval: 3600 }, keepalive }
-      using reader = await connectClient(at, device, 'sleeps', session)
+      using reader = await connectClient(at, device, name, session)
       using writer = await connectClient(at, device, 'writer')
-      await reader.subscribe([{ topic: 'sleeps', qos: 1 }])
+      await reader.subscribe([{ topic: name, qos: 1 }])
       reader.socket.pause()
       const payload = 'x'.repeat(65_536)
       // nothing more is published than what it cannot take: no delivery finds it stuck
-      for (let count = 0; count < 300; count++) await writer.publish('sleeps', payload, { qos: 1 })
+      for (let count = 0; count < 300; count++) await writer.publish(name, payload, { qos: 1 })
       // it does not hear of its end before it reads
       while ((await at.metric(CUT)) === before) {}
       assert.equal(await at.metric(CUT), before + 1)
