@@ -46,7 +46,7 @@ const MOST_ATTEMPTS = 50
 export async function readSettled(
   path: string,
   pause: (ms: number) => Promise<void>,
-): Promise<{ bytes: Buffer; state: string }> {
+): Promise<Buffer> {
   let missing = 0
   for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
     try {
@@ -55,7 +55,7 @@ export async function readSettled(
       // absolute, because another machine's clock may have written a time yet to come
       if (Math.abs(Date.now() - mtimeMs) >= QUIET_MS) {
         const bytes = await readRegularFile(path)
-        if (state === (await stateOf(path))) return { bytes, state }
+        if (state === (await stateOf(path))) return bytes
       }
     } catch (error) {
       missing += 1

@@ -1,5 +1,6 @@
 import { setTimeout as pauseFor } from 'node:timers/promises'
 import { stateOf } from '../disk/state.ts'
+import { watchFile } from '../disk/watched-file.ts'
 import { codeOf, messageOf, UsageError } from '../errors.ts'
 import { isSame, parseGently, readRegularFile, readSettled } from './acl-file.ts'
 import type { AclRules } from './rules.ts'
@@ -15,6 +16,8 @@ export interface AclSource {
   readonly current: AclRules
   /** Reads the file again now; resolves when its rules hold or are refused. */
   reload(): Promise<ReloadResult>
+  /** Why the rules in force are not those of the file; null when they are. */
+  problem(): string | null
   /** Calls `listener`, which must not throw, after each change of `current`; returns how to stop that. */
   onChange(listener: () => void): () => void
   close(): void
@@ -29,94 +32,84 @@ export interface AclOptions {
   readonly settleMs?: number
   /** Told of every reload, but not of the first load nor of a look that found nothing new. */
   readonly onReload: (result: ReloadResult) => void
+  /** Told of every attempt that failed, also of the same one. */
+  readonly onFailure?: (error: unknown) => void
 }
 
 /** Loads the file and keeps its rules up to date. Rejects with a UsageError that names every bad line. */
 export async function openAcl(path: string, options: AclOptions): Promise<AclSource> {
   const { watch, intervalMs = 500, settleMs = 1000, onReload } = options
+  const loaded = await stateOf(path)
   let current = await loadFirst(path)
-  let failed = false
-  let lookedAt: string | null = null
-  let timer: NodeJS.Timeout | undefined
-  let last: Promise<unknown> = Promise.resolve()
+  let failed: string | null = null
+  let last: ReloadResult = { ok: true, rules: current.size }
   const listeners = new Set<() => void>()
   const closing = new AbortController()
   const { signal } = closing
   const pause = (ms: number) => pauseFor(ms, undefined, { signal })
 
   // Mosquitto 2.0 drops its rules first and allows everything if the file turns out bad; here nothing is dropped
-  async function load(asked: boolean): Promise<ReloadResult> {
-    const loaded = await readRules().catch((error: unknown) => unreadable(path, error))
-    if (signal.aborted) return { ok: false, errors: [`${path} is no longer used`] }
-    if (!loaded.ok) {
-      failed = true
-      onReload(loaded)
-      return loaded
+  async function load(asked: boolean): Promise<void> {
+    let cause: unknown
+    const found = await readRules().catch((error: unknown) => {
+      cause = error
+      return unreadable(path, error)
+    })
+    if (signal.aborted) return
+    if (!found.ok) {
+      last = found
+      const message = found.errors.join('\n')
+      // it is tried again and again
+      if (asked || message !== failed) onReload(found)
+      failed = message
+      throw new Error(firstOf(found.errors), { cause })
     }
-    const { rules } = loaded
-    const result = { ok: true, rules: rules.size } as const
-    if (rules === current && !failed && !asked) return result
-    failed = false
+    const { rules } = found
+    last = { ok: true, rules: rules.size }
+    const isNews = rules !== current || failed !== null || asked
+    failed = null
     if (rules !== current) {
       current = rules
       for (const listener of listeners) listener()
     }
-    onReload(result)
-    return result
+    if (isNews) onReload(last)
   }
 
   async function readRules(): Promise<Loaded> {
-    let bytes = await read()
+    let bytes = await readSettled(path, pause)
     for (;;) {
       if (await isSame(bytes, current.file)) return { ok: true, rules: current }
-      const loaded = await loadFrom(path, bytes)
-      if (!loaded.ok || loaded.rules.size > 0 || current.size === 0) return loaded
+      const found = await loadFrom(path, bytes)
+      if (!found.ok || found.rules.size > 0 || current.size === 0) return found
       // emptied on purpose, or about to be written again?
       await pause(settleMs)
-      const again = await read()
-      if (await isSame(again, bytes)) return loaded
+      const again = await readSettled(path, pause)
+      if (await isSame(again, bytes)) return found
       bytes = again
     }
   }
 
-  async function read(): Promise<Buffer> {
-    const { bytes, state } = await readSettled(path, pause)
-    lookedAt = state
-    return bytes
-  }
-
-  function enqueue(asked: boolean): Promise<ReloadResult> {
-    const run = last.then(() => load(asked))
-    last = run.catch(() => undefined)
-    return run
-  }
-
-  async function look(): Promise<void> {
-    const state = await stateOf(path)
-    if (state !== lookedAt) {
-      lookedAt = state
-      await enqueue(false)
-    }
-    lookLater()
-  }
-
-  function lookLater(): void {
-    if (!signal.aborted) timer = setTimeout(() => void look(), intervalMs).unref()
-  }
-
-  if (watch) lookLater()
+  const unused = { ok: false, errors: [`${path} is no longer used`] } as const
+  const watched = watchFile({
+    ...{ load, loaded, onFailure: options.onFailure, intervalMs: watch ? intervalMs : null },
+    state: () => stateOf(path),
+  })
   return {
     get current() {
       return current
     },
-    reload: () => enqueue(true),
+    async reload() {
+      await watched.reload()
+      return signal.aborted ? unused : last
+    },
+    problem: watched.problem,
     onChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
     close() {
       closing.abort()
-      clearTimeout(timer)
+      watched.close()
       listeners.clear()
     },
   }
@@ -141,6 +134,10 @@ async function loadFrom(path: string, bytes: Buffer): Promise<Loaded> {
     ({ line, column, message }) => `${path}:${line}:${column} ${message}`,
   )
   return { ok: false, errors }
+}
+
+function firstOf([first = '', ...more]: readonly string[]): string {
+  return more.length === 0 ? first : `${first} (and ${more.length} more)`
 }
 
 function unreadable(path: string, error: unknown): Refused {

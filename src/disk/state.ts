@@ -1,4 +1,5 @@
-import { stat } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { codeOf, messageOf } from '../errors.ts'
 
 /** Tells one state of a file from the next: a write, a rename over it and a swapped symlink all change it. */
@@ -8,5 +9,23 @@ export async function stateOf(path: string): Promise<string> {
     return [dev, ino, size, mtimeNs, ctimeNs].join(' ')
   } catch (error) {
     return codeOf(error) ?? messageOf(error)
+  }
+}
+
+/** The state of a file, or of a folder with every file in it. */
+export async function stateOfAll(path: string): Promise<string> {
+  const own = await stateOf(path)
+  // not by listing it: that needs a descriptor, and without one every file would seem to have changed
+  const isFolder = await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
+  if (!isFolder) return own
+  try {
+    const names = (await readdir(path)).sort()
+    const states = await Promise.all(names.map((name) => stateOf(join(path, name))))
+    return [own, ...names.map((name, index) => `${name} ${states[index]}`)].join('\n')
+  } catch (error) {
+    return `${own} ${codeOf(error)}`
   }
 }

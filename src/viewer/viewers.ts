@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { errors, jwtVerify, SignJWT } from 'jose'
 import { stateOf } from '../disk/state.ts'
+import { watchFile } from '../disk/watched-file.ts'
 import { GatewayError, messageOf } from '../errors.ts'
 import { type Book, redeem, revoke, type Session } from './book.ts'
 import { changeBook, readBook } from './book-file.ts'
@@ -19,12 +20,16 @@ export interface Viewers {
   find(token: string): Promise<OpenSession | GatewayError>
   /** Logs out, at once; resolves to why that could not be stored yet, or null. It is tried until it is. */
   end(id: string): Promise<GatewayError | null>
+  /** Why the viewers in force are not those of the book; null when they are. */
+  problem(): string | null
   close(): void
 }
 
 export interface ViewersOptions {
   /** Told when the file cannot be used, and null when it can again. */
   readonly onProblem: (problem: string | null) => void
+  /** Told of every attempt to read it that failed, also of the same one. */
+  readonly onFailure?: (error: unknown) => void
   /** How often to look whether the file has changed, in milliseconds. */
   readonly intervalMs?: number
 }
@@ -40,40 +45,29 @@ const EXPIRED = Symbol('expired')
  */
 export async function openViewers(
   path: string,
-  { onProblem, intervalMs = INTERVAL_MS }: ViewersOptions,
+  { onProblem, onFailure, intervalMs = INTERVAL_MS }: ViewersOptions,
 ): Promise<Viewers> {
   let book: Book | null = null
-  let seen: string | null = null
   let problem: string | null = null
-  let timer: NodeJS.Timeout | undefined
-  let closed = false
-  let looking: Promise<void> = Promise.resolve()
   const controllers = new Map<string, AbortController>()
   // who logged out while the disk did not take it: the book still has them
   const loggedOut = new Set<string>()
   let retryAt = 0
 
-  /** One after the other: an older look that ended last would bring back what was just revoked. */
-  function look(): Promise<void> {
-    looking = looking.then(lookOnce)
-    return looking
+  async function load(): Promise<void> {
+    try {
+      book = await readBook(path)
+    } catch (error) {
+      book = null
+      say(messageOf(error))
+      throw error
+    }
+    say(null)
   }
 
-  async function lookOnce(): Promise<void> {
-    const state = await stateOf(path)
-    if (state !== seen) {
-      seen = state
-      const before = problem
-      try {
-        book = await readBook(path)
-        problem = null
-      } catch (error) {
-        book = null
-        problem = messageOf(error)
-      }
-      if (problem !== before) onProblem(problem)
-    }
-    endSome()
+  function say(found: string | null): void {
+    if (found !== problem) onProblem(found)
+    problem = found
   }
 
   /** Ends the open sessions that are no longer in the book, or whose time is over. */
@@ -113,29 +107,34 @@ export async function openViewers(
     const ids = [...loggedOut]
     retryAt = performance.now() + RETRY_MS
     await change((before) => ({ book: ids.reduce(revoke, before), result: undefined }))
+    await watched.look()
     for (const id of ids) loggedOut.delete(id)
   }
 
-  async function lookLater(): Promise<void> {
+  function looked(): void {
+    endSome()
     // fails as the first attempt did, and is tried again
-    if (loggedOut.size > 0 && performance.now() >= retryAt) await storeEnds().catch(() => {})
-    await look()
-    if (!closed) timer = setTimeout(() => void lookLater(), intervalMs).unref()
+    if (loggedOut.size > 0 && performance.now() >= retryAt) void storeEnds().catch(() => {})
   }
-  await lookLater()
+
+  const watched = watchFile({
+    ...{ load, intervalMs, onFailure, onLook: looked },
+    state: () => stateOf(path),
+  })
+  await watched.look()
 
   const keyOf = ({ key }: Book) => Buffer.from(key, 'base64url')
   return {
     async trade(code) {
       const hash = hashOf(code)
-      await look()
+      await watched.look()
       // looked up here first: a stranger's guesses must not wait for the lock, nor others for them
       if (!book?.invites.some(({ codeHash }) => codeHash === hash)) return invalid()
       const session = await change((before) => {
         const traded = redeem(before, hash, randomUUID(), Date.now())
         return { book: traded?.book ?? before, result: traded?.session ?? null }
       })
-      await look()
+      await watched.look()
       if (!session || !book) return invalid()
       const token = await new SignJWT()
         .setProtectedHeader({ alg: ALGORITHM })
@@ -165,15 +164,13 @@ export async function openViewers(
       } catch (error) {
         return notStored(error)
       } finally {
-        await look()
+        await watched.look()
       }
       return null
     },
 
-    close() {
-      closed = true
-      clearTimeout(timer)
-    },
+    problem: watched.problem,
+    close: watched.close,
   }
 }
 
