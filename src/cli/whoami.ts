@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { Pattern } from '../config/pattern.ts'
 import { environmentName, SETTINGS } from '../config/schema.ts'
 import { GatewayError, messageOf, UsageError } from '../errors.ts'
 import { NOT_YET_VALID, toIdentity } from '../identity/certificate.ts'
@@ -46,7 +47,7 @@ function accepted(identity: Identity | GatewayError): Identity {
   return identity
 }
 
-function idPattern(): RegExp {
+function idPattern(): Pattern {
   const { parse, fallback } = SETTINGS.idPattern
   const variable = environmentName('idPattern')
   try {

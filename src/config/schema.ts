@@ -73,7 +73,7 @@ export const SETTINGS = {
   idPattern: setting(
     idPattern,
     '^[A-Za-z0-9][A-Za-z0-9._-]*$',
-    'what a WoTT ID (the certificate CN) looks like',
+    'what a WoTT ID (the certificate CN) looks like, without references to groups and without looking ahead or behind',
   ),
   broker: setting(
     brokerAddress,

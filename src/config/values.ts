@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
+import { Pattern } from './pattern.ts'
 
 /** Turns the text of a setting into its value; throws an Error that says what would be right. */
 export interface Parse<T> {
@@ -116,17 +117,18 @@ export const hostNames: Parse<readonly string[]> = parse(
 )
 
 /** A regular expression for whole WoTT IDs; what MQTT and the ACL give a meaning is refused whatever it says. */
-export const idPattern: Parse<RegExp> = parse(
+export const idPattern: Parse<Pattern> = parse(
   'REGEXP',
   'a regular expression from "^" to "$", so that it speaks of the whole WoTT ID',
   (text) => {
     if (!text.startsWith('^') || !text.endsWith('$')) return undefined
     try {
-      const pattern = new RegExp(text, 'u')
-      // "^a|b$" has both anchors and still speaks of parts
-      return text.includes('|') ? new RegExp(`^(?:${text})$`, 'u') : pattern
+      return new Pattern(text)
     } catch (error) {
-      throw new Error(`must be a regular expression: ${(error as Error).message}`)
+      const { message } = error as Error
+      throw error instanceof SyntaxError
+        ? new Error(`must be a regular expression: ${message}`)
+        : error
     }
   },
 )

@@ -10,7 +10,7 @@ export interface Peer {
 
 export interface IdentityRules {
   /** What a WoTT ID looks like. */
-  readonly pattern: RegExp
+  readonly pattern: { readonly source: string; test(name: string): boolean }
   /** Whether the CA has taken back the certificate with this serial number. */
   isRevoked(serial: string): boolean
   readonly now?: () => number
@@ -46,7 +46,10 @@ export function toIdentity(peer: Peer, rules: IdentityRules): Identity | Gateway
   return { id: name as string, serial, fingerprint256: certificate.fingerprint256, notAfter }
 }
 
-function nameProblem(name: string | string[] | undefined, pattern: RegExp): string | null {
+function nameProblem(
+  name: string | string[] | undefined,
+  pattern: IdentityRules['pattern'],
+): string | null {
   if (name === undefined) return 'its subject has no CN'
   if (typeof name !== 'string') return `its subject has ${name.length} CNs and may have one`
   if (Buffer.byteLength(name) > MAX_ID_BYTES) return `its CN is longer than ${MAX_ID_BYTES} bytes`

@@ -84,6 +84,8 @@ describe('settings', () => {
     ['logLevel', 'INFO', Error],
     ['idPattern', '^a', Error],
     ['idPattern', '^[$', Error],
+    ['idPattern', '^(a)\\1$', Error],
+    ['idPattern', '^(?=a).*$', Error],
     ['certsDir', '', Error],
     ['ciphers', 'TLS_AES_128_GCM_SHA256:HIGH', 'TLS_AES_128_GCM_SHA256:HIGH'],
     ['ciphers', 'NONE-SUCH', Error],
