@@ -13,9 +13,9 @@ import { openAdminSocket } from './admin/socket.ts'
 import { openBroker } from './broker/open.ts'
 import type { StoreAdmin } from './broker/store/admin.ts'
 import { createLedger, type Kind } from './budget/ledger.ts'
-import { readCrl } from './ca/read-crl.ts'
 import type { Config } from './config/load.ts'
 import type { ListenAddress } from './config/values.ts'
+import { isOutOfDescriptors } from './disk/watched-file.ts'
 import { createAdmissions } from './door/admissions.ts'
 import { type DoorOptions, listen, type OpenDoor } from './door/listen.ts'
 import { messageOf } from './errors.ts'
@@ -25,6 +25,7 @@ import { createOpsDoor } from './http/ops-door.ts'
 import { createViewerDoor } from './http/viewer-door.ts'
 import { createDeviceConnections, nameOf } from './identity/connection.ts'
 import { createRefusals, refusalOf } from './identity/refusals.ts'
+import { fatalProblem, problemsOf, summaryOf } from './identity/trust-problems.ts'
 import { openTrust } from './identity/trust-source.ts'
 import { createEventIds } from './live/event-ids.ts'
 import { createHistory } from './live/history.ts'
@@ -64,9 +65,13 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   })
   const metrics = createMetrics(readings, { version: VERSION, node: process.version })
   const { meter } = metrics
+  const onFailure = (error: unknown) => {
+    if (isOutOfDescriptors(error)) meter.descriptorsExhausted()
+  }
 
   const acl = await openAcl(config.aclFile, {
     watch: true,
+    onFailure,
     onReload(result) {
       meter.aclLoaded(result.ok ? result.rules : null)
       if (result.ok)
@@ -99,27 +104,25 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
 
   const trust = await openTrust(config, {
     meter,
-    readRevocations: readCrl,
+    onFailure,
     onReload(problem) {
       if (problem)
         log.error(
           { reason: problem.message },
           'certificate files not usable; the old ones stay in force',
         )
-      else log.info('certificate files loaded')
+      else log.info(summaryOf(trust.current), 'certificate files loaded')
+    },
+    onUseless(reason) {
+      if (reason) log.error({ reason }, 'nobody can connect with these certificates')
+      else log.info('devices can connect again')
     },
   })
   building.defer(() => trust.close())
-  const sayIfUseless = () => {
-    const reason = trust.problem()
-    if (reason) log.error({ reason }, 'nobody can connect with these certificates')
-  }
-  sayIfUseless()
-  trust.onChange(sayIfUseless)
 
   const connections = createDeviceConnections({
     pattern: config.idPattern,
-    isRevoked: (serial) => trust.current.revocations?.isRevoked(serial) ?? false,
+    trust: () => trust.current,
   })
   building.defer(() => connections.close())
 
@@ -232,7 +235,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     if (door !== 'ops') draining.push(() => closeApp(app))
   }
 
-  /** Follows the trust files without dropping a connection; ends those of revoked certificates. */
+  /** Follows the trust files without dropping a connection. */
   function secured(server: TlsServer): TlsServer {
     trust.onChange(({ context }) => server.setSecureContext(context))
     return server
@@ -262,6 +265,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
       ),
   })
   const viewers = await openViewers(config.viewersFile, {
+    onFailure,
     onProblem(problem) {
       if (problem === null) log.info({ file: config.viewersFile }, 'viewers can log in again')
       else log.error({ reason: problem }, 'nobody can be logged in')
@@ -272,6 +276,8 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     ...{ ...reading, viewers },
     onSession: (peer, name) => void admissions.of('viewer').identified(peer, name),
   })
+  const files = { acl: acl.problem, certificates: trust.problem, viewers: viewers.problem }
+  metrics.watchFiles(files)
   const ops = createOpsDoor({
     metrics,
     settings: config,
@@ -279,7 +285,12 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
       doors: missingDoors(),
       broker: broker.problem(),
       store: broker.damage(),
+      certificates: fatalProblem(trust.current, Date.now()),
       draining: stopping ? 'the gateway is stopping' : null,
+    }),
+    degradation: () => ({
+      certificates: problemsOf(trust.current, Date.now()),
+      files: Object.values(files).map((problem) => problem()),
     }),
   })
   function missingDoors(): string | null {
@@ -291,7 +302,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
 
   for (const server of [mqttServer, secured(device.server)]) connections.identify(server)
   secured(viewer.server)
-  trust.onChange(() => connections.recheck())
+  trust.onChange(() => void connections.recheck())
 
   // readiness can be asked first, and says no until the last door is open
   await openHttpDoor('ops', config.opsListen, ops)

@@ -40,13 +40,14 @@ function gauges({
   streamClosed,
   streamRefused,
   aclLoaded,
+  descriptorsExhausted,
   certificateValid,
 }: Meter) {
   return {
     ...{ connectionOpened, connectionClosed, connectionCut, handshake },
     ...{ streamOpened, streamClosed },
     streamRefused,
-    ...{ aclLoaded, certificateValid },
+    ...{ aclLoaded, descriptorsExhausted, certificateValid },
   }
 }
 

@@ -25,13 +25,11 @@ export const whoami: Command = {
     const path = join(words[0] ?? certsDirectory('sensor'), 'client.crt')
     const pem = await readClientFile(path, 'name the folder of a device: wott-gateway whoami DIR')
     const certificate = certificateIn(pem, path)
-    const rules = { pattern: idPattern(), isRevoked: () => false }
-    const objection = certificate.validFromDate > new Date() ? NOT_YET_VALID : undefined
+    const rules = { pattern: idPattern() }
+    const objection = certificate.validFromDate > new Date() ? { reason: NOT_YET_VALID } : null
     const peer = { certificate: certificate.toLegacyObject(), objection }
     // who it is, whenever it is valid
-    const { id } = accepted(
-      toIdentity({ ...peer, objection: undefined }, { ...rules, now: () => 0 }),
-    )
+    const { id } = accepted(toIdentity({ ...peer, objection: null }, { ...rules, now: () => 0 }))
     print(id)
     accepted(toIdentity(peer, rules))
     return undefined

@@ -52,7 +52,12 @@ export const SETTINGS = {
   crlFile: setting(
     path,
     undefined,
-    'certificate revocation list of the device CA; no list, no revocation',
+    'certificate revocation lists, PEM or DER, of every CA that issues devices; no list, no revocation',
+  ),
+  crlExpired: setting(
+    choice('refuse', 'allow'),
+    'refuse',
+    'whether a revocation list that should have been renewed shuts out the devices of its CA, or still says who is revoked',
   ),
   aclFile: setting(
     path,

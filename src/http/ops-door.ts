@@ -22,12 +22,15 @@ export interface OpsDoorOptions {
   readonly settings: OpsSettings
   /** What has to be right before traffic is sent here. */
   readiness(): Checks
+  /** What is wrong without being a reason to send traffic elsewhere; said in the same checks. */
+  degradation(): Readonly<Record<string, readonly (string | null)[]>>
 }
 
 const CHECK_MS = 1_000
 
 /** `/metrics` for Prometheus, `/livez` and `/readyz` for orchestrators, in plain HTTP for the machine itself. */
-export function createOpsDoor({ metrics, settings, readiness }: OpsDoorOptions): FastifyInstance {
+export function createOpsDoor(options: OpsDoorOptions): FastifyInstance {
+  const { metrics, settings, readiness, degradation } = options
   const app = Fastify({
     ...APP_OPTIONS,
     exposeHeadRoutes: true,
@@ -66,8 +69,8 @@ export function createOpsDoor({ metrics, settings, readiness }: OpsDoorOptions):
     health({ event_loop: null }),
   )
   app.get('/readyz', { config: { operation: 'getReadiness' } }, async (_request, reply) => {
-    const state = health(readiness())
-    return reply.code(state.status === 'ok' ? 200 : 503).send(state)
+    const state = health(readiness(), joined(degradation()))
+    return reply.code(state.status === 'failing' ? 503 : 200).send(state)
   })
   return app
 }
@@ -92,10 +95,27 @@ function refuse(response: ServerResponse, error: GatewayError): void {
   response.writeHead(error.status, { ...headers, connection: 'close' }).end(body)
 }
 
-function health(checks: Checks): { status: 'ok' | 'failing'; checks: Record<string, string> } {
-  const states = Object.entries(checks).map(([name, problem]) => [name, problem ?? 'ok'])
-  return {
-    status: Object.values(checks).every((problem) => problem === null) ? 'ok' : 'failing',
-    checks: Object.fromEntries(states),
-  }
+function joined(problems: ReturnType<OpsDoorOptions['degradation']>): Checks {
+  return Object.fromEntries(
+    Object.entries(problems).map(([name, several]) => [
+      name,
+      several.filter((problem) => problem !== null).join('; ') || null,
+    ]),
+  )
+}
+
+interface Health {
+  readonly status: 'ok' | 'degraded' | 'failing'
+  readonly checks: Record<string, string>
+}
+
+function health(required: Checks, others: Checks = {}): Health {
+  const names = new Set([...Object.keys(required), ...Object.keys(others)])
+  const checks = [...names].map((name) => [name, required[name] ?? others[name] ?? 'ok'])
+  return { status: statusOf(required, others), checks: Object.fromEntries(checks) }
+}
+
+function statusOf(required: Checks, others: Checks): Health['status'] {
+  const isWrong = (checks: Checks) => Object.values(checks).some((problem) => problem !== null)
+  return isWrong(required) ? 'failing' : isWrong(others) ? 'degraded' : 'ok'
 }

@@ -1,49 +1,66 @@
 import type { PeerCertificate } from 'node:tls'
 import { GatewayError } from '../errors.ts'
+import type { Certificate } from '../x509/certificate.ts'
+import type { Objection } from '../x509/path.ts'
 import type { Identity } from './identity.ts'
 
-/** What TLS found out about the other end: its certificate, and OpenSSL's objection to it if there is one. */
+/** What is known of the other end: its certificate, and what there is against it. */
 export interface Peer {
   readonly certificate: PeerCertificate | undefined
-  readonly objection: string | undefined
+  readonly objection: Objection | null
 }
 
 export interface IdentityRules {
   /** What a WoTT ID looks like. */
   readonly pattern: { readonly source: string; test(name: string): boolean }
-  /** Whether the CA has taken back the certificate with this serial number. */
-  isRevoked(serial: string): boolean
   readonly now?: () => number
 }
 
-/** OpenSSL's objection to a certificate whose time has not come, or whose authority's has not. */
+/** The objection to a certificate whose time has not come, or whose authority's has not. */
 export const NOT_YET_VALID = 'CERT_NOT_YET_VALID'
 
 const MAX_ID_BYTES = 253
 // `pattern` is a setting, so what MQTT and the ACL give a meaning is refused here whatever it allows
 const MEANINGFUL = /[+#/$\u0000-\u001f\u007f]/
 
-/**
- * The WoTT ID behind a certificate, or why there is none. Asks for expiry and revocation anew because
- * a resumed TLS session carries OpenSSL's verdict from the time of its first handshake.
- */
+/** The WoTT ID behind a certificate, or why there is none. */
 export function toIdentity(peer: Peer, rules: IdentityRules): Identity | GatewayError {
   const { certificate, objection } = peer
   if (!certificate?.subject) return required()
+  if (objection) return refused(certificate, objection)
   const notAfter = Date.parse(certificate.valid_to)
-  const serial = certificate.serialNumber
-  const now = (rules.now ?? Date.now)()
-  if (objection === NOT_YET_VALID && Date.parse(certificate.valid_from) > now)
-    return early(certificate.valid_from)
-  if (objection !== undefined && objection !== 'CERT_HAS_EXPIRED' && objection !== 'CERT_REVOKED')
-    return untrusted(objection)
-  if (objection === 'CERT_REVOKED' || rules.isRevoked(serial)) return revoked(serial)
   // written so that an unreadable date counts as expired
-  if (objection !== undefined || !(notAfter > now)) return expired(certificate.valid_to)
+  if (!(notAfter > (rules.now ?? Date.now)())) return expired(certificate.valid_to)
   const name: string | string[] | undefined = certificate.subject.CN
   const problem = nameProblem(name, rules.pattern)
   if (problem) return unusable(problem)
-  return { id: name as string, serial, fingerprint256: certificate.fingerprint256, notAfter }
+  const { serialNumber: serial, fingerprint256 } = certificate
+  return { id: name as string, serial, fingerprint256, notAfter }
+}
+
+function refused(certificate: PeerCertificate, objection: Objection): GatewayError {
+  const { reason, authority } = objection
+  if (authority) return authorityAtFault(reason, authority)
+  if (reason === 'CERT_REVOKED') return revoked(certificate.serialNumber)
+  if (reason === 'CERT_HAS_EXPIRED') return expired(certificate.valid_to)
+  if (reason === NOT_YET_VALID) return early(certificate.valid_from)
+  const problem = LIST_PROBLEMS[reason]
+  if (problem) return unlisted(`${certificate.issuer?.CN}`, problem, reason)
+  return untrusted(reason)
+}
+
+/** What there is against the list that a certificate has to be looked up in. */
+const LIST_PROBLEMS: Readonly<Record<string, string>> = {
+  UNABLE_TO_GET_CRL: 'none in WOTT_CRL_FILE is of this CA and for such certificates',
+  CRL_HAS_EXPIRED: 'it should have been renewed',
+  CRL_NOT_YET_VALID: "it is not valid yet: look at the gateway's clock",
+}
+
+function unlisted(issuer: string, problem: string, reason: string): GatewayError {
+  return new GatewayError(
+    'certificate_untrusted',
+    `The client certificate is not at fault: nobody can say whether it is revoked without a list of the CA "${issuer}", and ${problem} (${reason}).`,
+  )
 }
 
 function nameProblem(
@@ -83,6 +100,28 @@ function revoked(serial: string): GatewayError {
   return new GatewayError(
     'certificate_revoked',
     `The client certificate with serial number ${serial} has been revoked by its CA.`,
+  )
+}
+
+function authorityAtFault(reason: string, authority: Certificate): GatewayError {
+  const { subjectName, notBefore, notAfter } = authority
+  const date = (time: number) => new Date(time).toUTCString()
+  if (reason === 'CERT_REVOKED')
+    return new GatewayError(
+      'certificate_revoked',
+      `The CA "${subjectName}", which the client certificate descends from, has been revoked by the CA above it.`,
+    )
+  const problem = LIST_PROBLEMS[reason]
+  if (problem) return unlisted(authority.issuerName, problem, reason)
+  const fault =
+    reason === 'CERT_HAS_EXPIRED'
+      ? `was valid until ${date(notAfter)}: its operator has to renew it`
+      : reason === NOT_YET_VALID
+        ? `is valid from ${date(notBefore)} on, and not before: look at the gateway's clock`
+        : `is not one that may issue it (${reason})`
+  return new GatewayError(
+    'certificate_untrusted',
+    `The client certificate is not at fault: the CA "${subjectName}", which it descends from, ${fault}.`,
   )
 }
 

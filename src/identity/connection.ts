@@ -1,12 +1,22 @@
-import type { Server, TLSSocket } from 'node:tls'
-import { GatewayError } from '../errors.ts'
+import type { PeerCertificate, Server, TLSSocket } from 'node:tls'
+import { GatewayError, messageOf } from '../errors.ts'
+import { createPace } from '../pace.ts'
+import type { Objection } from '../x509/path.ts'
 import { type IdentityRules, toIdentity } from './certificate.ts'
 import type { Identity } from './identity.ts'
+import { createPeers, type Presented, type Shown } from './peer.ts'
+import type { Trust } from './trust.ts'
 
 /** Where the answer is kept: on the socket itself, so that HTTP/2's stand-in for it finds it too. */
 const answer = Symbol('identity')
+const objection = Symbol('objection')
 const farewell = Symbol('farewell')
-type NamedSocket = { [answer]?: Identity | GatewayError; [farewell]?: () => void }
+type Farewell = (what: string) => void
+type NamedSocket = {
+  [answer]?: Identity | GatewayError
+  [objection]?: string
+  [farewell]?: Farewell
+}
 
 /** Who is at the other end of a connection of a device or mqtt door, or why nobody is. Fails closed. */
 export function identityOf(socket: object): Identity | GatewayError {
@@ -22,70 +32,124 @@ export function nameOf(socket: object): string | null {
   return who instanceof GatewayError ? null : who.id
 }
 
-/** Has `say` called when the connection is ended for its certificate's sake: it may say why, and has a second to do so. */
-export function beforeDismissal(socket: object, say: () => void): void {
+/** What there is against the certificate of a connection, by OpenSSL's name for it; undefined where nothing is. */
+export function objectionTo(socket: object): string | undefined {
+  return (socket as NamedSocket)[objection]
+}
+
+/**
+ * Has `say` called when the connection is ended for its certificate's sake: it may say what has become of the
+ * certificate ("is revoked"), and has a second to do so.
+ */
+export function beforeDismissal(socket: object, say: Farewell): void {
   ;(socket as NamedSocket)[farewell] = say
 }
 
 export interface DeviceConnections {
   /** Names every connection of `server` as soon as its handshake is done, once. */
   identify(server: Server): void
-  /** Asks again for everybody who is connected, and ends the connections of those who may no longer be. */
-  recheck(): void
+  /** Verifies the whole chain of everybody who is connected again, and ends the connections of those that no longer hold. */
+  recheck(): Promise<void>
   close(): void
 }
 
+export interface DeviceConnectionsOptions extends IdentityRules {
+  /** The trust in force. */
+  trust(): Trust
+}
+
 const SWEEP_MS = 1000
+/** Connections that are asked about before others have their turn. */
+const CHECKED_AT_ONCE = 100
 /** What somebody whose connection is ended has to read why. */
 const PARTING_MS = 1_000
 /** What a slow radio link needs to ask once and to read why it is refused. */
 const NAMELESS_MS = 30_000
 
-/** The one place where a connection gets its identity, and loses it when its certificate ends or is revoked. */
-export function createDeviceConnections(rules: IdentityRules): DeviceConnections {
-  const live = new Map<TLSSocket, Identity>()
+/** Somebody who is connected, and until when that is known to be right. */
+interface Live extends Shown {
+  until: number
+}
+
+/** The one place where a connection gets its identity, and loses it when its certificate no longer holds. */
+export function createDeviceConnections(options: DeviceConnectionsOptions): DeviceConnections {
+  const { trust, now = Date.now } = options
+  const rules = { pattern: options.pattern, now }
+  const peers = createPeers(trust)
+  const live = new Map<TLSSocket, Live>()
 
   function name(socket: TLSSocket): void {
-    const who = toIdentity(
-      {
-        certificate: socket.getPeerCertificate(),
-        objection: socket.authorized ? undefined : String(socket.authorizationError),
-      },
-      rules,
-    )
+    const { who, shown } = find(socket)
     ;(socket as NamedSocket)[answer] = who
-    if (who instanceof GatewayError) {
+    if (!shown) {
       // pings keep an HTTP/2 connection open that never asks for anything, and so never gets its 401
       const parting = setTimeout(() => socket.destroy(), NAMELESS_MS).unref()
       socket.once('close', () => clearTimeout(parting))
       return
     }
-    live.set(socket, who)
+    live.set(socket, shown)
     socket.once('close', () => live.delete(socket))
   }
 
-  function recheck(): void {
-    const now = (rules.now ?? Date.now)()
-    for (const [socket, { notAfter, serial }] of live)
-      if (notAfter <= now || rules.isRevoked(serial)) dismiss(socket)
+  function find(socket: TLSSocket): { who: Identity | GatewayError; shown?: Live } {
+    let peer: Presented | null
+    try {
+      peer = peers.read(socket)
+    } catch (error) {
+      return { who: object(socket, undefined, { reason: messageOf(error) }) }
+    }
+    if (!peer) return { who: toIdentity({ certificate: undefined, objection: null }, rules) }
+    // asked here and not of OpenSSL: a resumed TLS session carries its verdict from the first handshake
+    const verdict = peers.judge(peer, now())
+    if (verdict.objection) return { who: object(socket, peer.subject, verdict.objection) }
+    const who = toIdentity({ certificate: peer.subject, objection: null }, rules)
+    if (who instanceof GatewayError) return { who }
+    const { certificate, sent } = peer
+    return { who, shown: { certificate, sent, until: verdict.until } }
   }
 
-  function dismiss(socket: TLSSocket): void {
+  function object(
+    socket: TLSSocket,
+    certificate: PeerCertificate | undefined,
+    found: Objection,
+  ): GatewayError {
+    ;(socket as NamedSocket)[objection] = found.authority
+      ? `${found.reason} of the CA "${found.authority.subjectName}"`
+      : found.reason
+    const shown = certificate ?? ({ subject: {} } as PeerCertificate)
+    return toIdentity({ certificate: shown, objection: found }, rules) as GatewayError
+  }
+
+  async function recheck(everybody = true): Promise<void> {
+    const pace = createPace(CHECKED_AT_ONCE)
+    for (const [socket, shown] of live) {
+      if (!everybody && shown.until > now()) continue
+      while (!pace.take()) await pace.turn()
+      if (socket.destroyed) continue
+      const verdict = peers.judge(shown, now())
+      if (verdict.objection === null) shown.until = verdict.until
+      else dismiss(socket, verdict.objection)
+    }
+  }
+
+  function dismiss(socket: TLSSocket, { reason }: Objection): void {
     const say = (socket as NamedSocket)[farewell]
     if (!say) {
       socket.destroy()
       return
     }
     live.delete(socket)
-    say()
+    say(OUTLIVED.has(reason) ? 'has expired or is revoked' : 'is not trusted any longer')
     setTimeout(() => socket.destroy(), PARTING_MS).unref()
   }
 
-  const sweeper = setInterval(recheck, SWEEP_MS).unref()
+  const sweeper = setInterval(() => void recheck(false), SWEEP_MS).unref()
   return {
     // before any other listener, so that nothing is read from a socket that has no name yet
     identify: (server) => void server.prependListener('secureConnection', name),
-    recheck,
+    recheck: () => recheck(),
     close: () => clearInterval(sweeper),
   }
 }
+
+const OUTLIVED: ReadonlySet<string> = new Set(['CERT_HAS_EXPIRED', 'CERT_REVOKED'])

@@ -2,7 +2,7 @@ import type { TLSSocket } from 'node:tls'
 import { codeOf, GatewayError } from '../errors.ts'
 import type { Door } from '../metrics/meter.ts'
 import { createSparingly } from '../sparingly.ts'
-import { identityOf } from './connection.ts'
+import { identityOf, objectionTo } from './connection.ts'
 
 /** The part of a logger that this needs. */
 interface Log {
@@ -29,8 +29,7 @@ export function createRefusals(log: Log, now: () => number = () => performance.n
   const sparingly = createSparingly(now)
   return {
     note(door, socket, error) {
-      // OpenSSL's objection, which Node reports as a connection that was reset
-      const objection = socket.authorizationError ? String(socket.authorizationError) : undefined
+      const objection = objectionTo(socket)
       const named = error instanceof GatewayError
       const reason = named ? error.code : (objection ?? codeOf(error) ?? error.message)
       const id = named ? nameOf(socket) : undefined

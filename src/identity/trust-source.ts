@@ -1,100 +1,104 @@
-import type { X509Certificate } from 'node:crypto'
-import { unwatchFile, watchFile } from 'node:fs'
+import { stateOfAll } from '../disk/state.ts'
+import { type WatchedFile, watchFile } from '../disk/watched-file.ts'
 import type { Meter, Validity } from '../metrics/meter.ts'
-import { loadTrust, type RevocationList, type Trust, type TrustFiles } from './trust.ts'
+import { loadTrust, type Trust } from './trust.ts'
+import type { TrustFiles } from './trust-files.ts'
+import { fatalProblem } from './trust-problems.ts'
 
 /** The trust in force, and word of each change. */
-export interface TrustSource {
+export interface TrustSource extends Pick<WatchedFile, 'problem' | 'reload' | 'close'> {
   readonly current: Trust
-  /** Why nobody can connect however good his certificate is; null when that is not so. */
-  problem(): string | null
   onChange(listener: (trust: Trust) => void): void
-  /** Reads the files again; what cannot be used is reported, and the old trust stays in force. */
-  reload(): Promise<void>
-  close(): void
 }
 
 export interface TrustOptions {
   readonly meter: Meter
-  readRevocations(pem: string): RevocationList
+  /** Told of each reading: null, or why the files cannot be used and the old trust stays in force. */
   onReload(problem: Error | null): void
+  /** Told when nobody can connect however good his certificate is, and why; null when that is over. */
+  onUseless?(problem: string | null): void
+  /** Told of every reading that failed, also of the same one. */
+  readonly onFailure?: (error: unknown) => void
   /** How often the files are looked at, in milliseconds. */
   readonly watchInterval?: number
 }
 
 /** Loads the trust files and follows them, in place or renamed into place, without dropping a connection. */
 export async function openTrust(files: TrustFiles, options: TrustOptions): Promise<TrustSource> {
-  const { meter, readRevocations, onReload, watchInterval = 1000 } = options
+  const { meter, onReload, onUseless = () => {}, watchInterval = 1000 } = options
   const listeners: ((trust: Trust) => void)[] = []
-  let current = await loadTrust(files, readRevocations)
+  const loaded = await stateOfFiles(files)
+  let current = await loadTrust(files)
+  let useless: string | null = null
+  let failed: string | null = null
   measure(current, meter)
+  sayIfUseless()
 
-  let reloading: Promise<void> | null = null
-  let again = false
-  function reload(): Promise<void> {
-    again = true
-    reloading ??= run().finally(() => {
-      reloading = null
-    })
-    return reloading
-  }
-
-  async function run(): Promise<void> {
-    while (again) {
-      again = false
-      try {
-        current = await loadTrust(files, readRevocations)
-      } catch (error) {
-        // a certificate and its key are two files: between their two writes they do not match
-        onReload(error as Error)
-        continue
-      }
-      measure(current, meter)
-      for (const listener of listeners) listener(current)
-      onReload(null)
+  async function load(asked: boolean): Promise<void> {
+    try {
+      current = await loadTrust(files)
+    } catch (error) {
+      // a certificate and its key are two files: between their two writes they do not match
+      const { message } = error as Error
+      if (asked || message !== failed) onReload(error as Error)
+      failed = message
+      throw error
     }
+    failed = null
+    measure(current, meter)
+    for (const listener of listeners) listener(current)
+    onReload(null)
   }
 
-  const watched = [files.caFile, files.certFile, files.keyFile, files.crlFile].filter(
-    (file) => file !== undefined,
-  )
-  const changed = () => void reload()
-  for (const file of watched)
-    watchFile(file, { interval: watchInterval, persistent: false }, changed)
+  /** Also without any change: it may be that only time goes by. */
+  function sayIfUseless(): void {
+    const now = fatalProblem(current, Date.now())
+    if (now !== useless) onUseless(now)
+    useless = now
+  }
 
+  const watched = watchFile({
+    ...{ load, loaded, intervalMs: watchInterval, onLook: sayIfUseless },
+    state: () => stateOfFiles(files),
+    onFailure: options.onFailure,
+  })
   return {
     get current() {
       return current
     },
-    problem: () => problemOf(current, Date.now()),
     onChange(listener) {
       listeners.push(listener)
     },
-    reload,
-    close() {
-      for (const file of watched) unwatchFile(file, changed)
-    },
+    problem: watched.problem,
+    reload: watched.reload,
+    close: watched.close,
   }
 }
 
-function measure({ certificate, authority, revocations }: Trust, meter: Meter): void {
-  meter.certificateValid('server', validityOf(certificate))
-  meter.certificateValid('ca', validityOf(authority))
+async function stateOfFiles(files: TrustFiles): Promise<string> {
+  const paths = [files.caFile, files.certFile, files.keyFile, files.crlFile]
+  const states = await Promise.all(
+    paths.filter((path) => path !== undefined).map((path) => stateOfAll(path)),
+  )
+  return states.join('\n')
+}
+
+function measure({ certificate, authorities, revocations }: Trust, meter: Meter): void {
+  const { notBefore: from, notAfter: to } = certificate
+  meter.certificateValid('server', { from, to })
+  meter.certificateValid(
+    'ca',
+    firstToEnd(
+      authorities.all.map(({ notBefore, notAfter }) => ({ from: notBefore, to: notAfter })),
+    ),
+  )
+  const lists = revocations?.lists ?? []
   meter.certificateValid(
     'crl',
-    revocations && { from: revocations.thisUpdate, to: revocations.nextUpdate },
+    firstToEnd(lists.map(({ thisUpdate, nextUpdate }) => ({ from: thisUpdate, to: nextUpdate }))),
   )
 }
 
-function problemOf({ certificate, revocations }: Trust, now: number): string | null {
-  const { from, to } = validityOf(certificate)
-  if (now < from) return `the gateway's certificate is not valid before ${certificate.validFrom}`
-  if (now >= to) return `the gateway's certificate was valid until ${certificate.validTo}`
-  if (revocations && now >= revocations.nextUpdate)
-    return `the revocation list should have been renewed by ${new Date(revocations.nextUpdate).toUTCString()}, and no device is let in without`
-  return null
-}
-
-function validityOf({ validFrom, validTo }: X509Certificate): Validity {
-  return { from: Date.parse(validFrom), to: Date.parse(validTo) }
+function firstToEnd(validities: readonly Validity[]): Validity | null {
+  return validities.toSorted((a, b) => a.to - b.to)[0] ?? null
 }

@@ -94,6 +94,8 @@ export interface Meter {
   streamRefused(door: Door): void
   /** The ACL file was read: its number of rules, or null when it could not be used and the old rules stay. */
   aclLoaded(rules: number | null): void
+  /** A file could not be opened because there was no descriptor left. */
+  descriptorsExhausted(): void
   /** Null when there is none. */
   certificateValid(certificate: 'server' | 'ca' | 'crl', validity: Validity | null): void
 }
@@ -119,5 +121,6 @@ export const silentMeter: Meter = {
   streamClosed: nothing,
   streamRefused: nothing,
   aclLoaded: nothing,
+  descriptorsExhausted: nothing,
   certificateValid: nothing,
 }

@@ -24,6 +24,8 @@ export interface Metrics {
   watchStore(options: StoreMetricsOptions): void
   /** Adds what is held for others. */
   watchMemory(ledgers: readonly Ledger[]): void
+  /** Adds whether each of these files is in force as it is on the disk. */
+  watchFiles(problems: Readonly<Record<string, () => string | null>>): void
   /** The exposition in Prometheus' text format. */
   text(): Promise<string>
 }
@@ -185,6 +187,11 @@ export function createMetrics(
     labelNames: ['certificate'],
     registers,
   })
+  const descriptorsExhausted = new Counter({
+    name: 'wott_descriptors_exhausted_total',
+    help: 'Times that a file could not be read because no file descriptor was left; it is tried again.',
+    registers,
+  })
   new Gauge({
     name: 'wott_reading',
     help: 'Last number that a device published to a topic.',
@@ -271,6 +278,7 @@ export function createMetrics(
       aclRules.set(rules)
       aclReloadTime.setToCurrentTime()
     },
+    descriptorsExhausted: () => descriptorsExhausted.inc(),
     certificateValid(certificate, validity) {
       certificateNotBefore.remove({ certificate })
       certificateExpiry.remove({ certificate })
@@ -284,6 +292,18 @@ export function createMetrics(
     contentType: registry.contentType,
     watchStore: (options) => registerStoreMetrics(registry, options),
     watchMemory: (ledgers) => registerMemoryMetrics(registry, ledgers),
+    watchFiles(problems) {
+      new Gauge({
+        name: 'wott_reload_pending',
+        help: 'Whether what is in force is not what is on the disk, because that cannot be used; it is tried again.',
+        labelNames: ['file'],
+        registers,
+        collect() {
+          for (const [file, problem] of Object.entries(problems))
+            this.set({ file }, problem() === null ? 0 : 1)
+        },
+      })
+    },
     text: () => registry.metrics(),
   }
 }

@@ -50,8 +50,8 @@ const ENDS: Record<EndReason, readonly [reason: number, sentence: string]> = {
 }
 
 export interface MqttConnection {
-  /** Ends it because the client's certificate has ended or is revoked. */
-  dismiss(): void
+  /** Ends it because of what has become of the client's certificate. */
+  dismiss(what: string): void
 }
 
 /** Speaks MQTT with one client, from its first byte to its last. */
@@ -327,8 +327,8 @@ export function serveConnection(
   }
 
   return {
-    dismiss() {
-      tell(Reason.administrativeAction, 'The client certificate has expired or is revoked.')
+    dismiss(what) {
+      tell(Reason.administrativeAction, `The client certificate ${what}.`)
       vanish()
     },
   }

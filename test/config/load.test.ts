@@ -86,6 +86,7 @@ describe('settings', () => {
     ['idPattern', '^[$', Error],
     ['idPattern', '^(a)\\1$', Error],
     ['idPattern', '^(?=a).*$', Error],
+    ['crlExpired', 'allow', 'allow'],
     ['certsDir', '', Error],
     ['ciphers', 'TLS_AES_128_GCM_SHA256:HIGH', 'TLS_AES_128_GCM_SHA256:HIGH'],
     ['ciphers', 'NONE-SUCH', Error],

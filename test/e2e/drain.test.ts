@@ -120,7 +120,12 @@ describe('a gateway that stops', () => {
     assert.deepEqual(
       { ...checks, draining: typeof checks.draining },
       {
-        ...{ doors: 'ok', broker: 'ok', store: 'ok', draining: 'string' },
+        doors: 'ok',
+        broker: 'ok',
+        store: 'ok',
+        certificates: 'ok',
+        draining: 'string',
+        files: 'ok',
       },
     )
     assert.notEqual(checks.draining, 'ok')

@@ -134,11 +134,18 @@ describe('the ops door', () => {
     await at.gateway.reload()
     assert.deepEqual([await at.metric(rules), await at.metric(successful)], [2, 0])
     assert.equal(await at.metric(time), before)
-    // it goes on with the rules from before
-    assert.equal((await get('/readyz')).status, 200)
+    // it goes on with the rules from before, and says so
+    const pending = 'wott_reload_pending{file="acl"}'
+    assert.equal(await at.metric(pending), 1)
+    const ready = await get('/readyz')
+    assert.equal(ready.status, 200)
+    const { status, checks } = (await ready.json()) as { status: string; checks: { files: string } }
+    assert.equal(status, 'degraded')
+    assert.match(checks.files, /permission\.acl:1:1 /)
     await writeFile(at.aclFile, 'pattern readwrite #\n')
     await at.gateway.reload()
     assert.deepEqual([await at.metric(rules), await at.metric(successful)], [1, 1])
+    assert.equal(await at.metric(pending), 0)
     assert.ok(((await at.metric(time)) ?? 0) > before)
   })
 
@@ -161,7 +168,14 @@ describe('the ops door', () => {
     assert.equal(ready.status, 200)
     assert.deepEqual(await ready.json(), {
       status: 'ok',
-      checks: { doors: 'ok', broker: 'ok', store: 'ok', draining: 'ok' },
+      checks: {
+        doors: 'ok',
+        broker: 'ok',
+        store: 'ok',
+        certificates: 'ok',
+        draining: 'ok',
+        files: 'ok',
+      },
     })
   })
 

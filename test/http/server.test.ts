@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { pino } from 'pino'
-import { readCrl } from '../../src/ca/read-crl.ts'
 import { type App, createApp } from '../../src/http/app.ts'
 import { loadTrust, type Trust } from '../../src/identity/trust.ts'
 import { HTTP_LIMITS } from '../support/http-limits.ts'
@@ -19,7 +18,7 @@ describe('a server that somebody keeps waiting', () => {
     directory = await mkdtemp(join(tmpdir(), 'wott-server-'))
     const pki = await createPki(directory)
     const { caFile, certFile, keyFile } = await pki.issue('gateway', { names: ['localhost'] })
-    trust = await loadTrust({ caFile, certFile, keyFile }, readCrl)
+    trust = await loadTrust({ caFile, certFile, keyFile })
   })
   after(() => rm(directory, { recursive: true, force: true }))
 

@@ -9,9 +9,9 @@ import { type IdentityRules, type Peer, toIdentity } from '../../src/identity/ce
 const NOON = Date.parse('2026-11-23T12:00:00Z')
 const { idPattern } = loadConfig({ WOTT_ACL_FILE: 'x' })
 
-const RULES: IdentityRules = { pattern: idPattern, isRevoked: () => false, now: () => NOON }
+const RULES: IdentityRules = { pattern: idPattern, now: () => NOON }
 
-function peer(CN: unknown, more: object = {}, objection?: string): Peer {
+function peer(CN: unknown, more: object = {}, reason?: string): Peer {
   const certificate = {
     subject: CN === undefined ? {} : { CN },
     valid_to: 'Nov 23 12:00:01 2026 GMT',
@@ -19,6 +19,7 @@ function peer(CN: unknown, more: object = {}, objection?: string): Peer {
     fingerprint256: 'AA:BB',
     ...more,
   }
+  const objection = reason === undefined ? null : { reason }
   return { certificate: certificate as unknown as PeerCertificate, objection }
 }
 
@@ -38,8 +39,8 @@ describe('a certificate', () => {
   })
 
   it('has to be there', () => {
-    assert.equal(outcome({ certificate: undefined, objection: undefined }), 'certificate_required')
-    const empty = { certificate: {} as PeerCertificate, objection: undefined }
+    assert.equal(outcome({ certificate: undefined, objection: null }), 'certificate_required')
+    const empty = { certificate: {} as PeerCertificate, objection: null }
     assert.equal(outcome(empty), 'certificate_required')
   })
 
@@ -50,15 +51,12 @@ describe('a certificate', () => {
     assert.equal(outcome(peer('a', {}, 'CERT_HAS_EXPIRED')), 'certificate_expired')
   })
 
-  it('is asked for in the revocation list, whatever TLS found', () => {
-    const isRevoked = (serial: string) => serial === '0A'
-    assert.equal(outcome(peer('a'), { isRevoked }), 'certificate_revoked')
-    assert.equal(outcome(peer('a', { serialNumber: '0B' }), { isRevoked }), 'a')
+  it('is named by what there is against it', () => {
     assert.equal(outcome(peer('a', {}, 'CERT_REVOKED')), 'certificate_revoked')
-    assert.equal(outcome(peer('a', {}, 'CERT_HAS_EXPIRED'), { isRevoked }), 'certificate_revoked')
+    assert.equal(outcome(peer('a', {}, 'CERT_NOT_YET_VALID')), 'certificate_untrusted')
   })
 
-  it('is trusted only if OpenSSL has nothing against it', () => {
+  it('is trusted only if there is nothing against it', () => {
     for (const objection of [
       'DEPTH_ZERO_SELF_SIGNED_CERT',
       'UNABLE_TO_VERIFY_LEAF_SIGNATURE',

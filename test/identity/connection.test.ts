@@ -1,27 +1,30 @@
 import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
 import { EventEmitter } from 'node:events'
-import { describe, it, type TestContext } from 'node:test'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it, type TestContext } from 'node:test'
 import type { Server, TLSSocket } from 'node:tls'
 import { GatewayError } from '../../src/errors.ts'
 import { createDeviceConnections, identityOf } from '../../src/identity/connection.ts'
-
-const NOON = Date.parse('2026-11-23T12:00:00Z')
-const END = 'Nov 23 12:01:00 2026 GMT'
+import { loadTrust } from '../../src/identity/trust.ts'
+import { type Credentials, createPki, type Pki } from '../support/pki.ts'
 
 class FakeSocket extends EventEmitter {
   destroyed = false
   authorized = true
   authorizationError: unknown = null
-  readonly certificate: object
-  constructor(id: string | null) {
+  readonly certificate: X509Certificate | undefined
+  constructor(who: Credentials | null) {
     super()
-    this.certificate =
-      id === null
-        ? {}
-        : { subject: { CN: id }, valid_to: END, serialNumber: id, fingerprint256: '' }
+    this.certificate = who ? new X509Certificate(who.certificate) : undefined
   }
-  getPeerCertificate() {
+  getPeerX509Certificate() {
     return this.certificate
+  }
+  isSessionReused() {
+    return false
   }
   destroy() {
     this.destroyed = true
@@ -29,25 +32,43 @@ class FakeSocket extends EventEmitter {
   }
 }
 
-function open(context: TestContext) {
+let pki: Pki
+let directory: string
+let device: Credentials
+let other: Credentials
+
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'wott-connection-'))
+  pki = await createPki(directory)
+  device = await pki.issue('a')
+  other = await pki.issue('b')
+})
+after(() => rm(directory, { recursive: true, force: true }))
+
+async function open(context: TestContext) {
   context.mock.timers.enable({ apis: ['setInterval', 'setTimeout'] })
   const server = new EventEmitter() as unknown as Server
-  const revoked = new Set<string>()
-  let now = NOON
+  const { caFile, certFile, keyFile } = device
+  const load = () => loadTrust({ caFile, certFile, keyFile, crlFile: pki.crlFile })
+  let [trust, now] = [await load(), Date.now()]
   const connections = createDeviceConnections({
     pattern: /^\w+$/,
-    isRevoked: (serial) => revoked.has(serial),
+    trust: () => trust,
     now: () => now,
   })
   context.after(() => connections.close())
   connections.identify(server)
   return {
-    ...{ server, connections, revoked },
+    ...{ server, connections },
     at: (time: number) => {
       now = time
     },
-    connect(id: string | null): FakeSocket {
-      const socket = new FakeSocket(id)
+    async reload() {
+      trust = await load()
+      await connections.recheck()
+    },
+    connect(who: Credentials | null, more: object = {}): FakeSocket {
+      const socket = Object.assign(new FakeSocket(who), more)
       server.emit('secureConnection', socket as unknown as TLSSocket)
       return socket
     },
@@ -60,11 +81,11 @@ function nameOf(socket: object): string {
 }
 
 describe('a connection', () => {
-  it('has a name before anybody else hears of it', (context) => {
-    const { server, connect } = open(context)
+  it('has a name before anybody else hears of it', async (context) => {
+    const { server, connect } = await open(context)
     const heard: string[] = []
     server.on('secureConnection', (socket) => heard.push(nameOf(socket)))
-    connect('a')
+    connect(device)
     connect(null)
     assert.deepEqual(heard, ['a', 'certificate_required'])
   })
@@ -74,36 +95,38 @@ describe('a connection', () => {
     assert.equal(nameOf(new EventEmitter()), 'certificate_required')
   })
 
-  it('is what OpenSSL objects to', (context) => {
-    const { server } = open(context)
-    const socket = new FakeSocket('a')
-    Object.assign(socket, { authorized: false, authorizationError: 'CERT_NOT_YET_VALID' })
-    server.emit('secureConnection', socket as unknown as TLSSocket)
-    assert.equal(nameOf(socket), 'certificate_untrusted')
+  it('is what OpenSSL objects to, even where nothing else does', async (context) => {
+    const { connect } = await open(context)
+    for (const objection of ['CERT_NOT_YET_VALID', 'whatever comes next', 'INVALID_PURPOSE'])
+      assert.equal(
+        nameOf(connect(device, { authorized: false, authorizationError: objection })),
+        'certificate_untrusted',
+      )
   })
 
-  it('ends with its certificate', (context) => {
-    const { at, connect } = open(context)
-    const socket = connect('a')
-    at(NOON + 59_999)
+  it('ends with its certificate', async (context) => {
+    const { at, connect } = await open(context)
+    const socket = connect(device)
+    at(device.notAfter - 1)
     context.mock.timers.tick(1000)
     assert.equal(socket.destroyed, false)
-    at(NOON + 60_000)
+    at(device.notAfter)
     context.mock.timers.tick(1000)
     assert.equal(socket.destroyed, true)
   })
 
-  it('ends when its certificate is revoked, at the next recheck, and no other does', (context) => {
-    const { connections, connect, revoked } = open(context)
-    const [bad, good] = [connect('bad'), connect('good')]
-    revoked.add('bad')
-    connections.recheck()
+  it('ends when its certificate is revoked, at the next recheck, and no other does', async (context) => {
+    const { connect, reload } = await open(context)
+    const [bad, good] = [connect(device), connect(other)]
+    await pki.revoke(device.serial)
+    await reload()
+    await pki.revoke()
     assert.deepEqual([bad.destroyed, good.destroyed], [true, false])
   })
 
-  it('without a name ends by itself, asked for or not', (context) => {
-    const { connect } = open(context)
-    const [nobody, somebody] = [connect(null), connect('a')]
+  it('without a name ends by itself, asked for or not', async (context) => {
+    const { connect } = await open(context)
+    const [nobody, somebody] = [connect(null), connect(device)]
     context.mock.timers.tick(29_999)
     assert.equal(nobody.destroyed, false)
     context.mock.timers.tick(1)

@@ -4,9 +4,10 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { readCrl } from '../../src/ca/read-crl.ts'
+import { createAuthority } from '../../src/ca/authority.ts'
 import { UsageError } from '../../src/errors.ts'
-import { loadTrust, type TrustFiles } from '../../src/identity/trust.ts'
+import { loadTrust } from '../../src/identity/trust.ts'
+import type { TrustFiles } from '../../src/identity/trust-files.ts'
 import { openTrust } from '../../src/identity/trust-source.ts'
 import { silentMeter } from '../../src/metrics/meter.ts'
 import { type Credentials, createPki, type Pki } from '../support/pki.ts'
@@ -33,23 +34,34 @@ describe('the trust files', () => {
   }
 
   it('are read together', async () => {
-    const trust = await loadTrust(files, readCrl)
-    assert.equal(trust.certificate.serialNumber, own.serial)
-    assert.equal(Date.parse(trust.authority.validTo), pki.authority.notAfter)
-    assert.equal(trust.revocations?.nextUpdate, pki.authority.notAfter)
+    const trust = await loadTrust(files)
+    assert.equal(trust.certificate.serial, own.serial)
+    assert.equal(trust.authorities.all[0]?.notAfter, pki.authority.notAfter)
+    assert.equal(trust.revocations?.lists[0]?.nextUpdate, pki.authority.notAfter)
     assert.equal(trust.context.minVersion, 'TLSv1.2')
+  })
+
+  it('are read whole with a byte order mark and CRLF, and OpenSSL gets all of them too', async () => {
+    const next = await createAuthority({ commonName: 'Next' })
+    const text = `\ufeff${own.ca}${next.certificate}`.replaceAll('\n', '\r\n')
+    const { authorities, context } = await loadTrust({ ...files, caFile: await file(text) })
+    assert.deepEqual(
+      authorities.all.map(({ subjectName }) => subjectName),
+      ['WoTT device CA', 'Next'],
+    )
+    assert.equal(String(context.ca).split('BEGIN').length, 3)
   })
 
   it('may do without a revocation list', async () => {
     const { crlFile: _, ...rest } = files
-    const trust = await loadTrust(rest, readCrl)
+    const trust = await loadTrust(rest)
     assert.equal(trust.revocations, null)
     assert.equal(trust.context.crl, undefined)
   })
 
   it('may name a folder of CA certificates, which OpenSSL finds by their hashes', async () => {
     const folder = await mkdtemp(join(directory, 'capath-'))
-    const loading = () => loadTrust({ ...files, caFile: folder }, readCrl)
+    const loading = () => loadTrust({ ...files, caFile: folder })
     const text = await readFile(own.caFile, 'utf8')
     await writeFile(join(folder, 'ours.pem'), text)
     await assert.rejects(loading, /no file in this folder has a name that "openssl rehash" gives/)
@@ -69,8 +81,18 @@ describe('the trust files', () => {
     const wrong: [keyof TrustFiles, string, RegExp][] = [
       ['caFile', join(directory, 'none'), /there is no such file/],
       ['caFile', await file(''), /no PEM certificate/],
-      ['certFile', await file(truncated), /no PEM certificate/],
+      ['certFile', await file(truncated), /begins in line 1 is cut off/],
       ['certFile', await file(damaged), /cannot be read/],
+      [
+        'caFile',
+        await file(own.ca.trimEnd() + own.ca),
+        /line \d+ ends one block and begins the next/,
+      ],
+      [
+        'certFile',
+        await file(own.certificate.replace(/^/, ' ')),
+        /line 1 has a BEGIN or END marker/,
+      ],
       ['keyFile', other.keyFile, /does not belong to the certificate/],
       ['keyFile', await file('x'), /no PEM private key/],
       ['keyFile', locked, /encrypted/],
@@ -78,7 +100,7 @@ describe('the trust files', () => {
       ['crlFile', join(directory, 'none'), /there is no such file/],
     ]
     for (const [name, path, reason] of wrong)
-      await assert.rejects(loadTrust({ ...files, [name]: path }, readCrl), (error: Error) => {
+      await assert.rejects(loadTrust({ ...files, [name]: path }), (error: Error) => {
         assert.ok(error instanceof UsageError)
         assert.ok(error.message.startsWith(`${path}: `), error.message)
         assert.match(error.message, reason)
@@ -92,19 +114,18 @@ describe('the trust files', () => {
     const seen: string[] = []
     const source = await openTrust(files, {
       meter: silentMeter,
-      readRevocations: readCrl,
       onReload: (problem) => problems.push(problem),
       watchInterval: 3_600_000,
     })
-    source.onChange(({ certificate }) => seen.push(certificate.serialNumber))
+    source.onChange(({ certificate }) => seen.push(certificate.serial))
     const next = await pki.issue('next')
     await writeFile(own.certFile, next.certificate)
     await source.reload()
-    assert.equal(source.current.certificate.serialNumber, own.serial)
+    assert.equal(source.current.certificate.serial, own.serial)
     await writeFile(own.keyFile, next.key)
     // all who ask at the same time are answered by a reading that began after they asked
     await Promise.all([source.reload(), source.reload(), source.reload()])
-    assert.equal(source.current.certificate.serialNumber, next.serial)
+    assert.equal(source.current.certificate.serial, next.serial)
     assert.deepEqual([...new Set(seen)], [next.serial])
     assert.ok(problems[0] instanceof UsageError)
     assert.equal(problems.at(-1), null)

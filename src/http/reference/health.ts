@@ -33,13 +33,31 @@ export const OPERATIONS = {
     summary: 'Whether traffic may be sent here',
     tags: ['Health'],
     response: {
-      200: json('Every door listens, and the broker takes messages.', 'Health', {
-        status: 'ok',
-        checks: { doors: 'ok', broker: 'ok', store: 'ok', draining: 'ok' },
-      }),
+      200: json(
+        'Every door listens, the broker takes messages, and devices can connect. `degraded`: something is out of date.',
+        'Health',
+        {
+          status: 'ok',
+          checks: {
+            doors: 'ok',
+            broker: 'ok',
+            store: 'ok',
+            certificates: 'ok',
+            draining: 'ok',
+            files: 'ok',
+          },
+        },
+      ),
       503: json('Something is wrong.', 'Health', {
         status: 'failing',
-        checks: { doors: 'ok', broker: 'ok', store: 'ok', draining: 'the gateway is stopping' },
+        checks: {
+          doors: 'ok',
+          broker: 'ok',
+          store: 'ok',
+          certificates: 'ok',
+          draining: 'the gateway is stopping',
+          files: 'ok',
+        },
       }),
     },
     errors: [],
@@ -52,7 +70,7 @@ export const SCHEMAS = {
     description: 'Each check by its name: `ok`, or what is wrong.',
     required: ['status', 'checks'],
     properties: {
-      status: { type: 'string', enum: ['ok', 'failing'] },
+      status: { type: 'string', enum: ['ok', 'degraded', 'failing'] },
       checks: { type: 'object', additionalProperties: { type: 'string' } },
     },
   },

@@ -34,9 +34,9 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Described>> = {
   },
   certificate_untrusted: {
     means:
-      'another CA issued the client certificate, or an intermediate is missing, or the revocation list is out of date (CRL_HAS_EXPIRED), or `WOTT_CRL_FILE` holds none of that CA (UNABLE_TO_GET_CRL)',
+      'another CA issued the client certificate, or an intermediate is missing, or a CA has expired, or the revocation list of the CA is out of date (CRL_HAS_EXPIRED), or `WOTT_CRL_FILE` holds none of the CA that issued the certificate (UNABLE_TO_GET_CRL)',
     remedy:
-      'compare `openssl x509 -noout -issuer` with `WOTT_CA_FILE`; have the list signed anew; put a list of each CA into `WOTT_CRL_FILE`; look at the clock',
+      'compare `openssl x509 -noout -issuer` with `WOTT_CA_FILE`; have the list signed anew; put a list of each CA that issues devices into `WOTT_CRL_FILE`; look at the clock, and at `/readyz`, which names what is out of date',
     detail:
       "The client certificate does not descend from the gateway's device CA as it must (UNABLE_TO_VERIFY_LEAF_SIGNATURE).",
   },

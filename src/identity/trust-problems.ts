@@ -1,0 +1,72 @@
+import type { Certificate } from '../x509/certificate.ts'
+import type { RevocationList } from '../x509/crl.ts'
+import type { Trust } from './trust.ts'
+
+/** Why nobody can connect however good his certificate is; null when that is not so. */
+export function fatalProblem(trust: Trust, now: number): string | null {
+  const { certificate, authorities } = trust
+  const own = untimely("the gateway's certificate", certificate, now)
+  if (own) return own
+  const anchors = authorities.all.filter(authorities.isAnchor)
+  if (anchors.length === 0) return 'no CA certificate is one that signed itself, which paths end in'
+  const ended = anchors.map((anchor) => untimely(nameOfCa(anchor), anchor, now))
+  if (ended.every((problem) => problem !== null)) return `${ended.join('; ')}: no device is let in`
+  return listProblem(trust, now)
+}
+
+/** Everything that is out of date, if only for some devices. */
+export function problemsOf({ authorities, revocations }: Trust, now: number): string[] {
+  return [
+    ...authorities.all.map((authority) => untimely(nameOfCa(authority), authority, now)),
+    ...(revocations?.lists ?? []).map((list) => lateList(list, now)),
+  ].filter((problem) => problem !== null)
+}
+
+/** The CAs that there is no list of: certificates that one of them issues itself are refused. */
+function withoutList({ authorities, revocations }: Trust): Certificate[] {
+  return authorities.all.filter(
+    (authority) => revocations && authority.isAuthority && !revocations.hasListOf(authority),
+  )
+}
+
+/** What the log says of files that were loaded. */
+export function summaryOf(trust: Trust): { withoutList?: string[] } {
+  const names = withoutList(trust).map(({ subjectName }) => subjectName)
+  return names.length === 0 ? {} : { withoutList: names }
+}
+
+function listProblem(trust: Trust, now: number): string | null {
+  const { authorities, revocations, crlExpired } = trust
+  if (!revocations) return null
+  const late = revocations.lists.map((list) => lateList(list, now))
+  if (crlExpired === 'refuse' && late.every((problem) => problem !== null))
+    return `${late.join('; ')}, and no device is let in without`
+  // a list may be of an authority that only devices send, unless no such one can be
+  const missing = withoutList(trust)
+  const issuers = authorities.all.filter(({ isAuthority }) => isAuthority)
+  const strangers = revocations.lists.some(({ issuer }) => authorities.named(issuer).length === 0)
+  const below = issuers.some(({ pathLength }) => pathLength > 0)
+  if (missing.length < issuers.length || (strangers && below)) return null
+  const names = missing.map(({ subjectName }) => `"${subjectName}"`).join(' or ')
+  return `WOTT_CRL_FILE holds no list that was signed by ${names}, and no device is let in without`
+}
+
+function lateList({ issuerName, thisUpdate, nextUpdate }: RevocationList, now: number) {
+  const name = `the revocation list of "${issuerName}"`
+  if (now >= nextUpdate) return `${name} should have been renewed by ${dateText(nextUpdate)}`
+  if (now < thisUpdate) return `${name} is not valid before ${dateText(thisUpdate)}`
+  return null
+}
+
+function untimely(name: string, { notBefore, notAfter }: Certificate, now: number): string | null {
+  if (now < notBefore) return `${name} is not valid before ${dateText(notBefore)}`
+  return now >= notAfter ? `${name} was valid until ${dateText(notAfter)}` : null
+}
+
+function nameOfCa({ subjectName }: Certificate): string {
+  return `the CA certificate "${subjectName}"`
+}
+
+function dateText(time: number): string {
+  return new Date(time).toUTCString()
+}
