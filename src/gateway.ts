@@ -18,6 +18,7 @@ import type { ListenAddress } from './config/values.ts'
 import { isOutOfDescriptors } from './disk/watched-file.ts'
 import { createAdmissions } from './door/admissions.ts'
 import { type DoorOptions, listen, type OpenDoor } from './door/listen.ts'
+import { createPlaces, sparePlaces } from './door/places.ts'
 import { messageOf } from './errors.ts'
 import type { App } from './http/app.ts'
 import { createDeviceDoor } from './http/device-door.ts'
@@ -54,6 +55,9 @@ export interface Gateway extends AsyncDisposable {
 
 /** Bytes of the newest messages that are kept in memory besides those on the disk. */
 const MEMORY_BYTES = 16 * 1024 * 1024
+
+/** Connections of the ops door: scrapers and probes. */
+const OPS_CONNECTIONS = 32
 
 /** Builds everything that a running gateway is made of; it is closed in reverse. */
 export async function openGateway(config: Config, log: Logger): Promise<Gateway> {
@@ -186,15 +190,25 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     }
   }
 
+  const places = createPlaces(await sparePlaces())
+  if (places.total < config.maxConnections + config.maxStrangers)
+    log.warn(
+      { connections: places.total, wanted: config.maxConnections + config.maxStrangers },
+      'the limit on file descriptors (LimitNOFILE, ulimit -n) is too low for as many connections',
+    )
   const addressRate = config.handshakeRatePerAddress
-  const admissions = createAdmissions(config, {
-    meter,
-    takeOf: createRateLimit(addressRate, addressRate).take,
-    onFull: (door, reason, who) =>
-      sparingly(`${door}\0${reason}\0${who}`, (repeated) =>
-        log.warn({ door, reason, who, ...repeated }, 'as many connections as there may be'),
-      ),
-  })
+  const maxStrangers = Math.min(config.maxStrangers, places.forStrangers)
+  const admissions = createAdmissions(
+    { ...config, maxStrangers },
+    {
+      meter,
+      takeOf: createRateLimit(addressRate, addressRate).take,
+      onFull: (door, reason, who) =>
+        sparingly(`${door}\0${reason}\0${who}`, (repeated) =>
+          log.warn({ door, reason, who, ...repeated }, 'as many connections as there may be'),
+        ),
+    },
+  )
   const doors: Partial<Record<Door, OpenDoor>> = {}
   const draining: (() => Promise<unknown>)[] = []
   let stopping = false
@@ -208,18 +222,19 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     if (address === null) return
     const opened = await listen(server, {
       ...{ door, address, meter, bind },
+      // the ops door has some of the descriptors that no device can take
       ...(door === 'ops'
-        ? { maxConnections: config.maxConnections }
-        : { maxConnections: admissions.mostConnections, admission: admissions.of(door) }),
+        ? { maxConnections: Math.min(config.maxConnections, OPS_CONNECTIONS) }
+        : {
+            maxConnections: admissions.mostConnections,
+            ...{ admission: admissions.of(door), places },
+          }),
       // whoever looks shows no certificate
       ...(door === 'viewer' ? {} : { refusal: refusalOf, nameOf }),
       onRefused: (socket, error) => refusals.note(door, socket, error),
       onFull: () =>
         sparingly(door, (repeated) =>
-          log.warn(
-            { door, connections: config.maxConnections, ...repeated },
-            'as many connections as there may be',
-          ),
+          log.warn({ door, ...repeated }, 'as many connections as there may be'),
         ),
     })
     building.defer(() => opened.close())

@@ -5,6 +5,7 @@ import type { ListenAddress } from '../config/values.ts'
 import { codeOf, messageOf, UsageError } from '../errors.ts'
 import type { Door, Meter } from '../metrics/meter.ts'
 import type { Admission } from './admission.ts'
+import type { Places } from './places.ts'
 
 /** A door that listens. */
 export interface OpenDoor {
@@ -26,6 +27,8 @@ export interface DoorOptions {
   readonly admission?: Admission | undefined
   /** The name of a connection whose handshake is done; null where there is none. */
   readonly nameOf?: ((socket: TLSSocket) => string | null) | undefined
+  /** Shared with other doors; without them the door has as many as it may. */
+  readonly places?: Places | undefined
   readonly meter: Meter
   /** Why a connection is not let in although its handshake is done; null when it is. */
   readonly refusal?: ((socket: TLSSocket) => Error | null) | undefined
@@ -47,13 +50,17 @@ export async function listen(server: Server, options: DoorOptions): Promise<Open
     meter.handshake(door, 'refused')
     options.onRefused?.(socket, error)
   }
-  function dropped(): void {
-    meter.connectionCut(door, 'max_connections')
-    options.onFull?.()
+  function mayDrop(accepting: Server): void {
+    accepting.maxConnections = maxConnections
+    options.places?.share(accepting, maxConnections)
+    accepting.on('drop', () => {
+      const isFull = (accepting.maxConnections ?? 0) >= maxConnections
+      meter.connectionCut(door, isFull ? 'max_connections' : 'descriptors')
+      options.onFull?.()
+    })
   }
   options.admission?.guard(server)
-  server.maxConnections = maxConnections
-  server.on('drop', dropped)
+  mayDrop(server)
   server.on('connection', (socket: Socket) => {
     // Nagle's algorithm against delayed ACKs holds a QoS 1 publisher to 85 messages a second
     socket.setNoDelay(true)
@@ -82,7 +89,7 @@ export async function listen(server: Server, options: DoorOptions): Promise<Open
   })
 
   const others = await bindAll(server, options)
-  for (const other of others) other.on('drop', dropped)
+  for (const other of others) mayDrop(other)
   const bound = [server, ...others].map((one) => one.address() as AddressInfo)
   function stopAccepting(): void {
     for (const one of [server, ...others]) if (one.listening) one.close()
@@ -109,7 +116,7 @@ export async function listen(server: Server, options: DoorOptions): Promise<Open
 
 /** Listens on every address of the host, and returns what listens on the others than the first. */
 async function bindAll(server: Server, options: DoorOptions): Promise<Server[]> {
-  const { address, maxConnections } = options
+  const { address } = options
   const [first, ...more] = await addressesOf(options)
   await bind(server, first as string, options)
   const { port } = server.address() as AddressInfo
@@ -120,7 +127,6 @@ async function bindAll(server: Server, options: DoorOptions): Promise<Server[]> 
       // the door has stopped to accept
       else socket.destroy()
     })
-    other.maxConnections = maxConnections
     try {
       await bindServer(other, host, port)
       others.push(other)

@@ -42,6 +42,7 @@ export interface Validity {
 /** Why a connection is refused or ended on a door that speaks HTTP alone. */
 export const HTTP_CUT_REASONS = [
   'max_connections',
+  'descriptors',
   'max_connections_per_device',
   'max_strangers',
   'max_strangers_per_address',

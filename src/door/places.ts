@@ -1,0 +1,67 @@
+import { readdir, readFile } from 'node:fs/promises'
+import type { Server, Socket } from 'node:net'
+
+/** Descriptors that no connection takes: for the disk, the names of brokers, and the ops door. */
+const RESERVE = 96
+
+/** What one door's strangers have of the places: one in eight. */
+const STRANGERS_SHARE = 8
+
+/** Places for connections that several doors share. */
+export interface Places {
+  readonly total: number
+  /** How many strangers one door has at most, so that those of all doors cannot keep a device out. */
+  readonly forStrangers: number
+  /** Lets `server` have up to `most` connections, as long as there is a place for them. */
+  share(server: Server, most: number): void
+}
+
+/** Node itself drops what is beyond, before anything is made of it. */
+export function createPlaces(total: number): Places {
+  const shares: { readonly server: Server; readonly most: number; own: number }[] = []
+  // what another address of a door lets in comes to the door's own server too
+  const counted = new WeakSet<Socket>()
+  let taken = 0
+
+  function allot(): void {
+    const free = Math.max(0, total - taken)
+    for (const { server, most, own } of shares) server.maxConnections = Math.min(most, own + free)
+  }
+
+  return {
+    total,
+    forStrangers: Math.max(1, Math.floor(total / STRANGERS_SHARE)),
+    share(server, most) {
+      const share = { server, most, own: 0 }
+      shares.push(share)
+      const count = (by: number) => {
+        share.own += by
+        taken += by
+        allot()
+      }
+      server.prependListener('connection', (socket: Socket) => {
+        if (counted.has(socket)) return
+        counted.add(socket)
+        count(1)
+        socket.once('close', () => count(-1))
+      })
+      allot()
+    },
+  }
+}
+
+/** How many descriptors connections may have: what the system allows, less what is open and a reserve. Infinity where it is not known. */
+export async function sparePlaces(): Promise<number> {
+  try {
+    const [limits, open] = await Promise.all([
+      readFile('/proc/self/limits', 'latin1'),
+      readdir('/proc/self/fd'),
+    ])
+    const soft = /^Max open files\s+(\d+)/m.exec(limits)?.[1]
+    if (soft === undefined) return Number.POSITIVE_INFINITY
+    return Math.max(1, Number(soft) - open.length - RESERVE)
+  } catch {
+    // not Linux, or /proc is not there
+    return Number.POSITIVE_INFINITY
+  }
+}
