@@ -299,11 +299,11 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     readiness: () => ({
       doors: missingDoors(),
       broker: broker.problem(),
-      store: broker.damage(),
       certificates: fatalProblem(trust.current, Date.now()),
       draining: stopping ? 'the gateway is stopping' : null,
     }),
     degradation: () => ({
+      store: [broker.damage()],
       certificates: problemsOf(trust.current, Date.now()),
       files: Object.values(files).map((problem) => problem()),
     }),
