@@ -172,7 +172,7 @@ export const SETTINGS = {
   ),
   streamResetBurst: setting(
     integer(1, 1_000_000),
-    '250',
+    '100',
     'requests that one HTTP/2 connection may cancel at once before it is ended',
   ),
   streamResetRate: setting(

@@ -17,6 +17,7 @@ import { type DeadlineSettings, KEEP_ALIVE_MS, streamOf, watchDeadlines } from '
 import { noTunnel, requestProblem } from './framing.ts'
 import { createRequestMemory, type HttpMemory } from './memory.ts'
 import { problemAnswer, requestTimeout } from './problem.ts'
+import { boundResets, createPipelines } from './request-floods.ts'
 
 export interface HttpSettings extends DeadlineSettings {
   /** HTTP/2 streams that one connection may reset at once, and a second in the long run. */
@@ -94,11 +95,19 @@ export function createHttpServer(
   // by HTTP/2 connection or HTTP/1.1 socket: how many requests on it
   const refused = new WeakMap<object, number>()
 
+  const pipelines = createPipelines()
   const hasRoom = createRequestMemory({ memory, strangers }, requestCert)
 
   function answer(request: Http2ServerRequest, response: Http2ServerResponse): void {
     // RFC 9112 §9.6: what came in the same packet as a request whose answer ends the connection
-    if (!streamOf(request) && refused.has(request.socket)) return
+    if (!streamOf(request)) {
+      if (refused.has(request.socket)) return
+      if (!pipelines.enter(request, response)) {
+        refused.set(request.socket, 1)
+        onCut('protocol_error')
+        return
+      }
+    }
     const problem = admit(request) ?? requestProblem(request) ?? hasRoom(request, response)
     if (problem) {
       refuseOnce(request, response, problem)
@@ -137,6 +146,7 @@ export function createHttpServer(
   server.on('session', (session) => {
     // not `close`, which would wait for a request that never ends
     session.setTimeout(KEEP_ALIVE_MS, () => session.destroy())
+    boundResets(session, settings.streamResetBurst, () => onCut('protocol_error'))
     let requests = 0
     session.on('stream', () => {
       requests += 1
