@@ -137,7 +137,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   building.defer(() => broker.close())
   if (folder && broker.admin) await openAdmin(folder, broker.admin)
 
-  const ids = createEventIds(broker.log.epoch())
+  const ids = createEventIds(broker.log.epoch(), broker.log.oldNumbers())
   const history = createHistory(
     broker.log.start(),
     {

@@ -62,10 +62,21 @@ export interface TopicPage {
   readonly damaged?: readonly number[]
 }
 
+/** What another numbering, which has ended, calls the messages of the log. */
+export interface OldNumbers {
+  readonly epoch: string
+  /** Added to a number of its own it is that of the log. */
+  readonly offset: number
+  /** Its last number. */
+  readonly latest: number
+}
+
 /** Every message that was handed on, by its number. */
 export interface BrokerLog {
   /** Names the numbering: a number of another one says nothing here. */
   epoch(): string
+  /** The numbering before there was a log; null where there was none. */
+  oldNumbers(): OldNumbers | null
   /** Above all numbers that were given before this process. */
   start(): number
   /** The number that all of the log came after; `inMemory` is what somebody still has of it, who keeps the last messages in memory. */

@@ -11,6 +11,7 @@ import { createSilentJournal, type Journal } from './store/journal.ts'
 import type { BoundReason, Limits } from './store/limits.ts'
 import type { Retention } from './store/retention.ts'
 import type { AccessOf } from './store/sessions.ts'
+import type { TakenOver } from './store/sqlite-upgrade.ts'
 import { openStore } from './store/store.ts'
 
 type StoreSettings = Pick<
@@ -74,10 +75,23 @@ async function openJournal(address: BrokerAddress, options: BrokerOptions): Prom
   // SQLite and its thread are not loaded for a broker in memory
   const { openSqliteJournal } = await import('./store/sqlite-journal.ts')
   const { fsync, log } = options
-  return openSqliteJournal(address.path, { fsync, retention: toRetention(options) }, (problem) => {
+  const retention = toRetention(options)
+  const onTakenOver = (takenOver: TakenOver) => noteTakenOver(log, takenOver)
+  return openSqliteJournal(address.path, { fsync, retention, onTakenOver }, (problem) => {
     if (problem === null) log.info('the store takes messages again')
     else log.error({ reason: problem }, 'the store takes nothing')
   })
+}
+
+function noteTakenOver(log: Logger, { damaged, missing, ...rest }: TakenOver): void {
+  const { file, messages, damagedLines } = rest
+  if (damaged + missing === 0)
+    log.info({ file, messages }, 'the history of an older gateway is in the log now')
+  else
+    log.warn(
+      { file: `${file}.damaged`, messages, damaged, damagedLines, missing },
+      'the history of an older gateway is in the log now, without what was damaged or missing in its file',
+    )
 }
 
 function toLimits(settings: StoreSettings): Partial<Limits> {

@@ -99,8 +99,8 @@ export function makePrivateDirectory(directory: string): void {
   syncDirectoryNow(parent)
 }
 
-/** Without it a power cut can take a new folder away, with all that was flushed in it. */
-function syncDirectoryNow(directory: string): void {
+/** As `syncDirectory`. Without it a power cut can take a new folder away, with all that was flushed in it. */
+export function syncDirectoryNow(directory: string): void {
   if (process.platform === 'win32') return
   const handle = openSync(directory, 'r')
   try {

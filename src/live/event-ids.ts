@@ -1,19 +1,24 @@
+import type { OldNumbers } from '../broker/broker.ts'
+
 /** The ids of events: the name of the numbering, and a number in it. */
 export interface EventIds {
   of(number: number): string
-  /** The number in an id; null for one that is not of this numbering. */
+  /** The number that an id stands for; null for one of a numbering that is not known here. */
   numberOf(id: string): number | null
 }
 
 const ID = /^([0-9a-f]{1,32})-(\d{1,16})$/
 
-export function createEventIds(epoch: string): EventIds {
+/** Takes the ids of `old`, which are made no more, too. */
+export function createEventIds(epoch: string, old: OldNumbers | null = null): EventIds {
   return {
     of: (number) => `${epoch}-${number}`,
     numberOf(id) {
       const [, numbering, digits] = ID.exec(id) ?? []
       const number = Number(digits)
-      return numbering === epoch && Number.isSafeInteger(number) ? number : null
+      if (!Number.isSafeInteger(number)) return null
+      if (numbering === epoch) return number
+      return old && numbering === old.epoch && number <= old.latest ? number + old.offset : null
     },
   }
 }

@@ -127,6 +127,8 @@ export type Restore = { readonly [Name in RestoredName]: (...columns: Restored[N
  * device that had more than its share. Before the numbers `restart` and `overload` messages of QoS 0 may be missing, which a crash took or the disk could not.
  * `damaged` is the highest number of a message that the disk has damaged. `time` and `wall` say how late it was by the store's clock
  * and by the system's, at the same moment.
+ * `oldEpoch` names the numbering before there was a log: its numbers, up to `oldLatest`, are `oldOffset` below those of the log.
+ * `historyFile` is there while the file of that numbering is still to be moved out of the way.
  */
 export type MetaKey =
   | 'epoch'
@@ -140,3 +142,7 @@ export type MetaKey =
   | 'damaged'
   | 'time'
   | 'wall'
+  | 'oldEpoch'
+  | 'oldOffset'
+  | 'oldLatest'
+  | 'historyFile'

@@ -5,6 +5,7 @@ import type {
   LogPage,
   LogRange,
   LogSplit,
+  OldNumbers,
   TopicPage,
   TopicRange,
 } from '../broker.ts'
@@ -131,6 +132,12 @@ export function createLog({ journal, onBound, onDamage, now }: Ground) {
     },
     /** Names the numbering: a number of another one says nothing here. */
     epoch: () => epoch,
+    /** The numbering before there was a log; null where there was none. */
+    oldNumbers: (): OldNumbers | null => {
+      const oldEpoch = meta.get('oldEpoch')
+      if (oldEpoch === undefined) return null
+      return { epoch: oldEpoch, offset: numberOf('oldOffset'), latest: numberOf('oldLatest') }
+    },
     /** Above all numbers that were given before this process. */
     start: () => start,
     /** A number was given. */

@@ -1,10 +1,10 @@
 import { chmodSync, closeSync, existsSync, openSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { makePrivateDirectory } from '../../disk/files.ts'
 import { messageOf, UsageError } from '../../errors.ts'
 import { requireFiles, requireMessages } from './losses.ts'
-import { CREATE_TABLES, UPGRADES } from './sqlite-statements.ts'
+import { removeOldHistory, SCHEMA_VERSION, type TakenOver, upgrade } from './sqlite-upgrade.ts'
 
 /**
  * When a commit is on the disk: `always` before it is acknowledged; `interval` within about a
@@ -21,7 +21,6 @@ export interface SqliteOptions {
 export const STORE_FILE = 'broker.sqlite'
 /** "wott", so that nobody's other database is taken for a store. */
 const APPLICATION_ID = 0x77_6f_74_74
-export const SCHEMA_VERSION = 1 + UPGRADES.length
 /** Long enough for the last gateway to end when a new one is started in its place. */
 const LOCK_TIMEOUT_MS = 1_000
 const PAGE_BYTES = 4_096
@@ -41,14 +40,17 @@ const SQLITE_NOTADB = 26
 export function openSqliteFile(
   directory: string,
   options: SqliteOptions,
-): { db: DatabaseSync; file: string } {
+): { db: DatabaseSync; file: string; takenOver: TakenOver | null } {
   const position = requireFiles(directory, storeFile(directory))
   const file = createFile(directory)
   let db: DatabaseSync | undefined
   try {
     db = new DatabaseSync(file, { timeout: LOCK_TIMEOUT_MS })
-    prepare(db, file, options, (opened) => requireMessages(opened, directory, file, position))
-    return { db, file }
+    const takenOver = prepare(db, file, options, (opened) =>
+      requireMessages(opened, directory, file, position),
+    )
+    removeOldHistory(db, directory)
+    return { db, file, takenOver }
   } catch (error) {
     db?.close()
     throw asUsageError(error, file)
@@ -60,7 +62,7 @@ function prepare(
   file: string,
   { fsync, maxBytes }: SqliteOptions,
   check: (db: DatabaseSync) => void,
-): void {
+): TakenOver | null {
   // without shared memory, and locked until it is closed or the process ends
   db.exec('PRAGMA locking_mode = EXCLUSIVE')
   const version = checkOwner(db, file)
@@ -72,13 +74,39 @@ function prepare(
   db.exec(`PRAGMA synchronous = ${SYNCHRONOUS[fsync]}`)
   db.exec(`PRAGMA journal_size_limit = ${WAL_BYTES}`)
   if (maxBytes) db.exec(`PRAGMA max_page_count = ${Math.ceil(maxBytes / PAGE_BYTES)}`)
-  if (version === SCHEMA_VERSION) return
-  db.exec(`
-    BEGIN;
-    ${isNew ? CREATE_TABLES : UPGRADES.slice(version - 1).join('')}
-    PRAGMA application_id = ${APPLICATION_ID};
-    PRAGMA user_version = ${SCHEMA_VERSION};
-    COMMIT`)
+  if (version === SCHEMA_VERSION) return null
+  return commitForGood(db, () => {
+    const takenOver = upgrade(db, version, dirname(file))
+    db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}`)
+    return takenOver
+  })
+}
+
+/** Does `work` in a transaction: all of it is stored or, if this throws, nothing. */
+export function inTransaction<T>(db: DatabaseSync, work: () => T): T {
+  db.exec('BEGIN')
+  try {
+    const result = work()
+    db.exec('COMMIT')
+    return result
+  } catch (error) {
+    if (db.isTransaction) db.exec('ROLLBACK')
+    throw error
+  }
+}
+
+/** The same, and no power cut undoes it once this returns, however other commits are flushed. */
+export function commitForGood<T>(db: DatabaseSync, work: () => T): T {
+  const synchronous = Number(db.prepare('PRAGMA synchronous').get()?.synchronous)
+  db.exec('PRAGMA synchronous = FULL')
+  try {
+    const result = inTransaction(db, work)
+    // where nothing else is flushed, its pages are to be in the file before the log begins anew
+    if (synchronous === 0) db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    return result
+  } finally {
+    db.exec(`PRAGMA synchronous = ${synchronous}`)
+  }
 }
 
 /** The schema version of the database, 0 for a new one; throws if it is somebody else's. */

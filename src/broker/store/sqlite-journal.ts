@@ -6,6 +6,7 @@ import { createGroupCommit, type Disk, type OnProblem } from './group-commit.ts'
 import type { Journal } from './journal.ts'
 import { DEFAULT_RETENTION, type LogState, type Retention } from './retention.ts'
 import type { SqliteOptions } from './sqlite-file.ts'
+import type { TakenOver } from './sqlite-upgrade.ts'
 import type { Reply, Request, Task, WorkerData } from './sqlite-worker.ts'
 
 // TypeScript in the checkout, JavaScript in the package: as this file is
@@ -13,6 +14,8 @@ const WORKER = new URL(`./sqlite-worker${extname(import.meta.url)}`, import.meta
 
 export interface JournalOptions extends SqliteOptions {
   readonly retention?: Retention
+  /** Told if the history file of an older gateway is in the log now. */
+  readonly onTakenOver?: (takenOver: TakenOver) => void
 }
 
 /**
@@ -22,7 +25,7 @@ export interface JournalOptions extends SqliteOptions {
  */
 export async function openSqliteJournal(
   directory: string,
-  { retention = DEFAULT_RETENTION, ...options }: JournalOptions,
+  { retention = DEFAULT_RETENTION, onTakenOver, ...options }: JournalOptions,
   onProblem?: OnProblem,
 ): Promise<Journal> {
   const workerData: WorkerData = { ...options, directory, retention }
@@ -46,6 +49,7 @@ export async function openSqliteJournal(
       return
     }
     if ('log' in reply) log = reply.log
+    else if ('takenOver' in reply) onTakenOver?.(reply.takenOver)
     else if ('rows' in reply) {
       try {
         tell(reply)

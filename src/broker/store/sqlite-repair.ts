@@ -18,16 +18,11 @@ import { messageOf, UsageError } from '../../errors.ts'
 import { BLOCK } from './log.ts'
 import { highestNumber, requireFiles, StoreLoss } from './losses.ts'
 import { openPosition, type Position, positionFile, readPosition } from './position.ts'
-import {
-  asUsageError,
-  checkOwner,
-  openSqliteFile,
-  SCHEMA_VERSION,
-  storeFile,
-} from './sqlite-file.ts'
+import { asUsageError, checkOwner, openSqliteFile, storeFile } from './sqlite-file.ts'
 import { giveToOwner } from './sqlite-restore.ts'
 import { type Salvaged, salvage } from './sqlite-salvage.ts'
 import { CLEAN_UP } from './sqlite-statements.ts'
+import { SCHEMA_VERSION } from './sqlite-upgrade.ts'
 import { playBack } from './wal.ts'
 
 /** What was done to a damaged store. */

@@ -6,7 +6,8 @@ import { makePrivateDirectory, syncDirectory, UNFINISHED } from '../../disk/file
 import { messageOf, UsageError } from '../../errors.ts'
 import { BLOCK } from './log.ts'
 import { positionFile } from './position.ts'
-import { asUsageError, checkOwner, SCHEMA_VERSION, STORE_FILE, storeFile } from './sqlite-file.ts'
+import { asUsageError, checkOwner, STORE_FILE, storeFile } from './sqlite-file.ts'
+import { SCHEMA_VERSION } from './sqlite-upgrade.ts'
 
 /**
  * Puts a copy of `backup` into `directory` as its store. Throws a UsageError, and leaves `directory` as it was, where `backup`

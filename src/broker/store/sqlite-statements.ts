@@ -33,8 +33,8 @@ export const CREATE_TABLES = `
     properties TEXT, message_expiry INTEGER, delay INTEGER, due INTEGER);
   CREATE TABLE probe (id INTEGER PRIMARY KEY, time INTEGER);`
 
-/** What makes a store of schema 1 one of schema 2, and so on. */
-export const UPGRADES: readonly string[] = [
+/** What makes a store of schema 1 one of schema 2, and one of schema 2 one of schema 3. */
+export const UPGRADES_BEFORE_LOG: readonly string[] = [
   'ALTER TABLE queue ADD COLUMN retain INTEGER DEFAULT 0;',
   `ALTER TABLE retained ADD COLUMN properties TEXT;
    ALTER TABLE retained ADD COLUMN expires INTEGER;
@@ -52,26 +52,10 @@ export const UPGRADES: readonly string[] = [
    ALTER TABLE wills ADD COLUMN message_expiry INTEGER;
    ALTER TABLE wills ADD COLUMN delay INTEGER DEFAULT 0;
    ALTER TABLE wills ADD COLUMN due INTEGER;`,
-  // what waits and what is retained gets numbers in the log, in the order in which it came
-  `CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
-   CREATE TABLE log (
-     number INTEGER PRIMARY KEY, topic TEXT, payload BLOB, qos INTEGER, retain INTEGER, device TEXT,
-     time INTEGER, properties TEXT, expires INTEGER);
-   CREATE INDEX log_by_topic ON log (topic, number);
-   ALTER TABLE queue ADD COLUMN since INTEGER;
-   UPDATE queue SET since = (SELECT stored FROM messages WHERE id = queue.message);
-   INSERT INTO log SELECT id, topic, payload, 1, 0, device, coalesce(time, stored), properties, expires
-     FROM messages;
-   ALTER TABLE retained RENAME TO retained_before;
-   CREATE TABLE retained (topic TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID;
-   INSERT INTO retained SELECT topic,
-     (SELECT coalesce(max(number), 0) FROM log) + row_number() OVER (ORDER BY time, topic)
-     FROM retained_before;
-   INSERT INTO log SELECT r.number, r.topic, b.payload, b.qos, 1, b.device, coalesce(b.time, 0),
-     b.properties, b.expires FROM retained r JOIN retained_before b ON b.topic = r.topic;
-   DROP TABLE retained_before;
-   DROP TABLE messages;
-   CREATE INDEX queue_by_message ON queue (message);`,
+]
+
+/** What makes a store with a log, which schema 4 brought, one of schema 5, and so on. */
+export const UPGRADES_OF_LOG: readonly string[] = [
   // rows that are there already stay as they are: to sum them up takes longer than a start may
   'ALTER TABLE log ADD COLUMN stored INTEGER; ALTER TABLE log ADD COLUMN checksum INTEGER;',
   `CREATE TABLE audiences (id INTEGER PRIMARY KEY, sessions TEXT);

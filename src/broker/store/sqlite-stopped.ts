@@ -4,8 +4,9 @@ import { UsageError } from '../../errors.ts'
 import { createLogUsage } from './log-usage.ts'
 import { requireFiles, requireMessages } from './losses.ts'
 import { copyDatabase } from './sqlite-backup.ts'
-import { asUsageError, checkOwner, SCHEMA_VERSION, storeFile } from './sqlite-file.ts'
+import { asUsageError, checkOwner, storeFile } from './sqlite-file.ts'
 import { readStoreInfo, type StoreInfo } from './sqlite-info.ts'
+import { SCHEMA_VERSION } from './sqlite-upgrade.ts'
 
 const LOCK_TIMEOUT_MS = 1_000
 

@@ -7,12 +7,19 @@ import type { Change, Changes, LogRow, RestoredName } from './changes.ts'
 import { type CheckedRow, checksumOf, soundRow } from './checksum.ts'
 import type { LogState, Retention } from './retention.ts'
 import { copyDatabase } from './sqlite-backup.ts'
-import { asUsageError, openSqliteFile, type SqliteOptions } from './sqlite-file.ts'
+import {
+  asUsageError,
+  commitForGood,
+  inTransaction,
+  openSqliteFile,
+  type SqliteOptions,
+} from './sqlite-file.ts'
 import { readStoreInfo } from './sqlite-info.ts'
 import { createLogReader, createLogSplitter, createTopicReader } from './sqlite-log.ts'
 import { keepPosition } from './sqlite-position.ts'
 import { CLEAN_UP, READ, WRITE } from './sqlite-statements.ts'
 import { createTrim } from './sqlite-trim.ts'
+import type { TakenOver } from './sqlite-upgrade.ts'
 
 export interface WorkerData extends SqliteOptions {
   readonly directory: string
@@ -37,6 +44,8 @@ export type Reply =
   | { readonly name: RestoredName; readonly rows: readonly unknown[][] }
   /** How it is now; comes before any page that lacks what was trimmed. */
   | { readonly log: LogState }
+  /** Comes before the first `done`. */
+  | { readonly takenOver: TakenOver }
   | { readonly done: true; readonly error?: { readonly usage: boolean; readonly message: string } }
 
 const ROWS_AT_ONCE = 1_000
@@ -48,7 +57,8 @@ const SHORT_PAUSE_MS = 1
 const SPARE_PAGES = 1_024
 
 function open(port: MessagePort, options: WorkerData): void {
-  const { db, file } = openSqliteFile(options.directory, options)
+  const { db, file, takenOver } = openSqliteFile(options.directory, options)
+  if (takenOver) port.postMessage({ takenOver } satisfies Reply)
   const write = new Map<string, StatementSync>()
   for (const [name, sql] of Object.entries(WRITE)) write.set(name, db.prepare(sql))
   const read = createLogReader(db)
@@ -99,17 +109,17 @@ function open(port: MessagePort, options: WorkerData): void {
 
   function commit(changes: readonly Change[]): void {
     for (const change of changes) if (isTime(change)) clock.set(Number(change[2]))
-    db.exec('BEGIN')
-    try {
-      const time = clock.now()
+    const time = clock.now()
+    const writeAll = () => {
       for (const [name, ...columns] of changes)
         write.get(name)?.run(...toInput(name, columns, time))
-      db.exec('COMMIT')
+    }
+    try {
       // numbers are given once this is stored, and a power cut must not make them be given again
-      if (options.fsync === 'interval' && changes.some(isMark)) flush()
+      if (changes.some(isMark)) commitForGood(db, writeAll)
+      else inTransaction(db, writeAll)
       trim.usage.stored(changes)
     } catch (error) {
-      if (db.isTransaction) db.exec('ROLLBACK')
       attempt(position.failed)
       throw error
     }
