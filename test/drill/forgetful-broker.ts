@@ -20,6 +20,8 @@ import {
 const CHILD = fileURLToPath(new URL('../broker/store/crash-child.ts', import.meta.url))
 /** Changes up to which the power is cut while a store is opened. */
 const OPENING = 40
+/** More than it takes to open any. */
+const ALL_OF_OPENING = 1_000
 
 /** What a broker did on its disk until its power was cut. */
 export interface Run {
@@ -35,7 +37,7 @@ export function createForgetfulBroker(work: string, fsync: Fsync) {
   const disk = join(work, 'disk')
   const file = join(work, 'trace')
 
-  async function trace(before: Files, round: number, most: number): Promise<Change[]> {
+  async function trace(before: Files, round: number, cut: number): Promise<Change[]> {
     writeFiles(disk, before)
     rmSync(file, { force: true })
     const env = {
@@ -43,7 +45,7 @@ export function createForgetfulBroker(work: string, fsync: Fsync) {
       LD_PRELOAD: library,
       DISK_ROOT: disk,
       DISK_TRACE: file,
-      DISK_CUT: `${1 + Math.floor(Math.random() * most)}`,
+      DISK_CUT: `${cut}`,
     }
     // on the same disk, so that what clients hear has its place among the changes
     const args = [CHILD, join(disk, 'store'), `${round}`, join(disk, 'said'), fsync]
@@ -59,11 +61,18 @@ export function createForgetfulBroker(work: string, fsync: Fsync) {
     return changes
   }
 
+  /** What it does until its store is open, for at most so many changes. */
+  async function opening(before: Files, round: number, cut: number): Promise<Change[]> {
+    const all = await trace(before, round, cut)
+    const end = all.findIndex((change) => isSaid(change) && change.what === 'write')
+    return end < 0 ? all : all.slice(0, end)
+  }
+
   return {
     disk,
     /** Runs it on these files, for at most so many changes. */
     async run(before: Files, round: number, most: number): Promise<Run> {
-      const all = await trace(before, round, most)
+      const all = await trace(before, round, upTo(most))
       const said = all.filter((change) => isSaid(change) && change.what === 'write')
       return {
         changes: all.filter((change) => !isSaid(change)),
@@ -72,11 +81,15 @@ export function createForgetfulBroker(work: string, fsync: Fsync) {
     },
     /** Opens a store, and cuts the power before that is done; resolves to what is left then. */
     async cutWhileOpening(before: Files, round: number, survives: Survives): Promise<Files> {
-      const all = await trace(before, round, OPENING)
-      const end = all.findIndex((change) => isSaid(change) && change.what === 'write')
-      return cutPower(before, end < 0 ? all : all.slice(0, end), survives)
+      return cutPower(before, await opening(before, round, upTo(OPENING)), survives)
     },
+    /** Everything that it does to open a store. */
+    open: (before: Files) => opening(before, 1, ALL_OF_OPENING),
   }
+}
+
+function upTo(most: number): number {
+  return 1 + Math.floor(Math.random() * most)
 }
 
 function isSaid({ name }: Change): boolean {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { describe, it } from 'node:test'
+import { leaveOldStore, RELEASES } from '../broker/store/old-gateway.ts'
 import { type DevGateway, startDev } from '../cli/dev-gateway.ts'
 import { samePorts, start, startGateway, temporaryFolder } from '../cli/program.ts'
 import { eventSource, mqtt } from '../support/clients.ts'
@@ -55,6 +56,38 @@ describe('sub over HTTPS, and the gateway ends', () => {
 })
 
 describe('the history in the folder of the store', () => {
+  for (const release of RELEASES)
+    it(`goes on for a browser that stays open over the update of an older gateway: ${release}`, async () => {
+      await using folder = await temporaryFolder()
+      const { events, first } = leaveOldStore(release, folder.path)
+      await using at = await startHere({
+        acl: 'pattern readwrite #\n',
+        settings: { broker: `file:${folder.path}` },
+      })
+      const browser = await at.pki.issue('browser.d.wott.local')
+      const publisher = await mqtt(at, browser)
+      await publisher.publishAsync('new', '1', { qos: 1 })
+      await publisher.endAsync()
+      const expected = [
+        ...events.slice(first).map(({ topic, payload }) => `${topic} ${payload}`),
+        'new 1',
+      ]
+      for (const passed of [0, 3, events.length - first]) {
+        const headers = { 'last-event-id': events[first + passed - 1]?.id ?? '' }
+        using stream = await eventSource(at, browser, '/stream?filter=%23', headers)
+        for (const text of expected.slice(passed)) {
+          const { event, data } = await stream.next()
+          assert.equal(event, undefined)
+          const { topic, payload } = JSON.parse(data)
+          assert.equal(`${topic} ${payload}`, text)
+        }
+      }
+      const headers = { 'last-event-id': events[first - 2]?.id ?? '' }
+      using late = await eventSource(at, browser, '/stream?filter=%23', headers)
+      const { event, data } = await late.next()
+      assert.equal(`${event} ${JSON.parse(data).reason}`, 'gap expired')
+    })
+
   it('is nothing to a gateway that finds the folder in use', async () => {
     await using folder = await temporaryFolder()
     const settings = { broker: `file:${folder.path}` }

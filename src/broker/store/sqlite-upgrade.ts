@@ -1,4 +1,4 @@
-import { renameSync, rmSync } from 'node:fs'
+import { renameSync, unlinkSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { exists } from '../../disk/exists.ts'
@@ -65,7 +65,7 @@ export function removeOldHistory(db: DatabaseSync, directory: string): void {
   // gone already where the last start ended here
   if (exists(file)) {
     if (ending === DAMAGED) renameSync(file, file + DAMAGED)
-    else rmSync(file)
+    else unlinkSync(file)
     syncDirectoryNow(dirname(file))
   }
   db.exec("DELETE FROM meta WHERE key = 'historyFile'")
