@@ -3,15 +3,15 @@ import { it } from 'node:test'
 import { ALL_SURVIVES, type Change, cutPower, NOTHING_SURVIVES } from './forgetful-disk.ts'
 import { powerCutDrill } from './power-cut.ts'
 
-const MOST_CHANGES = [150, 1_500]
+const mostChanges = [150, 1_500]
 
 it('a power cut loses nothing acknowledged where every commit is flushed', async () => {
-  const { failures } = await powerCutDrill(5, 'always', MOST_CHANGES)
+  const { failures } = await powerCutDrill(5, 'always', { mostChanges })
   assert.deepEqual(failures, [])
 })
 
 it('a power cut leaves a whole store where commits are flushed every second', async () => {
-  const { failures } = await powerCutDrill(3, 'interval', MOST_CHANGES)
+  const { failures } = await powerCutDrill(3, 'interval', { mostChanges })
   // the last commits may be lost, but all of each, and a number stays with its message
   const worse = /given|another message now|never published|twice|missed|damaged|integrity|ended/
   assert.deepEqual(
@@ -22,10 +22,15 @@ it('a power cut leaves a whole store where commits are flushed every second', as
 
 it('a power cut loses what was acknowledged where nothing is flushed', async () => {
   for (let round = 0; round < 10; round++) {
-    const { failures } = await powerCutDrill(1, 'never', MOST_CHANGES)
+    const { failures } = await powerCutDrill(1, 'never', { mostChanges })
     if (failures.length > 0) return
   }
   assert.fail('the disk of the drill forgets nothing')
+})
+
+it('a power cut does not have a number given twice where nothing else is flushed', async () => {
+  const { failures } = await powerCutDrill(6, 'never', { mostChanges, promised: 'numbers' })
+  assert.deepEqual(failures, [])
 })
 
 it('the disk of the drill keeps what was flushed, and sectors of the rest', () => {

@@ -34,7 +34,7 @@ for (const filter of ['#', '$x/#'])
   await at.broker.subscribe([filter], ({ payload, topic, sequence }) => {
     if (topic !== 'gone') say('handed', String(payload), sequence)
   })
-say('open')
+say('open', at.broker.log.epoch())
 
 /** QoS 1, each publisher waiting for its PUBACK. */
 async function publishQos1(publisher: number): Promise<void> {
