@@ -25,6 +25,7 @@ export function createMetrics(...args: Parameters<typeof createReal>): Metrics {
     messagesDamaged: (count) => now().messagesDamaged(count),
     handshakeDelayed: (door) => now().handshakeDelayed(door),
     requestRefused: (door, reason) => now().requestRefused(door, reason),
+    storeUnreadable: () => now().storeUnreadable(),
     // gauges would go wrong
     ...gauges(metrics.meter),
   }

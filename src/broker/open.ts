@@ -3,6 +3,7 @@ import type { Ledger } from '../budget/ledger.ts'
 import type { Config } from '../config/load.ts'
 import type { BrokerAddress } from '../config/values.ts'
 import type { Meter } from '../metrics/meter.ts'
+import { createSparingly } from '../sparingly.ts'
 import type { Broker } from './broker.ts'
 import { openEmbedded } from './embedded.ts'
 import type { SessionBroker } from './session-broker.ts'
@@ -76,11 +77,24 @@ async function openJournal(address: BrokerAddress, options: BrokerOptions): Prom
   const { openSqliteJournal } = await import('./store/sqlite-journal.ts')
   const { fsync, log } = options
   const retention = toRetention(options)
-  const onTakenOver = (takenOver: TakenOver) => noteTakenOver(log, takenOver)
-  return openSqliteJournal(address.path, { fsync, retention, onTakenOver }, (problem) => {
-    if (problem === null) log.info('the store takes messages again')
-    else log.error({ reason: problem }, 'the store takes nothing')
-  })
+  const sparingly = createSparingly()
+  return openSqliteJournal(
+    address.path,
+    {
+      ...{ fsync, retention },
+      onTakenOver: (takenOver) => noteTakenOver(log, takenOver),
+      onUnreadable(reason) {
+        options.meter.storeUnreadable()
+        sparingly('unreadable', (repeated) =>
+          log.error({ reason, ...repeated }, 'the store cannot be read'),
+        )
+      },
+    },
+    (problem) => {
+      if (problem === null) log.info('the store takes messages again')
+      else log.error({ reason: problem }, 'the store takes nothing')
+    },
+  )
 }
 
 function noteTakenOver(log: Logger, { damaged, missing, ...rest }: TakenOver): void {

@@ -1,3 +1,4 @@
+import { constants, type Http2Stream } from 'node:http2'
 import { Readable } from 'node:stream'
 import type { Denials } from '../acl/denials.ts'
 import { GatewayError } from '../errors.ts'
@@ -59,9 +60,10 @@ export function historyRoute(app: App, options: HistoryRouteOptions): void {
           await openReplay(reader, { ...query, after, mayReceive }, WORK, pace),
           hasRoom,
         )
+    const answer = await begin(request, query, source)
     if (caller.ended?.aborted) throw caller.ended.reason
     endWithSession(reply, caller.ended)
-    return send(request, reply, query, source)
+    return send(request, reply, query, answer)
   })
 }
 
@@ -104,18 +106,46 @@ function latestIn(
   }
 }
 
-function send(request: Request, reply: Reply, query: HistoryQuery, source: Source): Reply {
-  const writer = createHistoryWriter(query.format, query.buckets ? 'buckets' : 'entries')
-  reply.header('cache-control', 'no-store').type(writer.contentType)
-  if (source.gaps.length > 0) reply.header('wott-gaps', source.gaps.join(', '))
+/** An answer that has begun. */
+interface Answer {
+  readonly gaps: Replay['gaps']
+  readonly contentType: string
+  readonly chunks: AsyncIterable<string>
+}
+
+/** Reads the first chunk: what goes wrong up to there has an answer of its own. */
+async function begin(
+  { method }: Request,
+  { format, buckets }: HistoryQuery,
+  { gaps, parts }: Source,
+): Promise<Answer> {
+  const writer = createHistoryWriter(format, buckets ? 'buckets' : 'entries')
+  const chunks = inChunks(parts(writer))
+  // nothing is read for an answer that nobody sees
+  const first = method === 'HEAD' ? { done: true as const } : await chunks.next()
+
+  async function* all(): AsyncGenerator<string, void> {
+    if (first.done) return
+    yield first.value
+    yield* chunks
+  }
+
+  return { gaps, contentType: writer.contentType, chunks: all() }
+}
+
+function send(request: Request, reply: Reply, query: HistoryQuery, answer: Answer): Reply {
+  reply.header('cache-control', 'no-store').type(answer.contentType)
+  if (answer.gaps.length > 0) reply.header('wott-gaps', answer.gaps.join(', '))
   if (query.format === 'csv')
     reply.header('content-disposition', 'attachment; filename="history.csv"')
-  // nothing is read for an answer that nobody sees
   if (request.method === 'HEAD') return reply.send()
-  const body = Readable.from(inChunks(source.parts(writer)), { objectMode: false })
-  body.once('error', (err) =>
-    request.log.error({ err, traceId: request.id }, 'an answer of history failed'),
-  )
+  const body = Readable.from(answer.chunks, { objectMode: false })
+  body.once('error', (err) => {
+    breakOff(reply)
+    // a store that cannot be read says so itself
+    if (!(err instanceof GatewayError))
+      request.log.error({ err, traceId: request.id }, 'an answer of history failed')
+  })
   return reply.send(body)
 }
 
@@ -193,13 +223,21 @@ async function* inChunks(parts: AsyncIterable<string>): AsyncGenerator<string, v
 /** Ends the connection under an answer whose reader has no session any more, or does not read it. */
 function endWithSession(reply: Reply, ended: AbortSignal | undefined): void {
   const { raw } = reply
-  const end = () => void raw.destroy()
+  const end = () => breakOff(reply)
   const timer = setTimeout(end, LONGEST_ANSWER_MS).unref()
   ended?.addEventListener('abort', end)
   raw.once('close', () => {
     clearTimeout(timer)
     ended?.removeEventListener('abort', end)
   })
+}
+
+/** Ends an answer so that nobody takes what was sent for all of it. */
+function breakOff({ raw }: Reply): void {
+  // HTTP/1.1 responses have no stream; one of HTTP/2 that is only destroyed ends as if it were whole
+  const stream = (raw as { readonly stream?: Partial<Http2Stream> }).stream
+  if (stream?.close) stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+  else raw.destroy()
 }
 
 /** Whether the other end has gone while its session was looked up. */

@@ -81,7 +81,9 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
       { filters, format, lastEventId, hold, id: caller.identity.id, ...caller },
       options,
     ).catch((error) => {
-      request.log.error({ err: error, traceId: request.id }, 'a stream failed')
+      // a store that cannot be read says so itself
+      if (!(error instanceof GatewayError))
+        request.log.error({ err: error, traceId: request.id }, 'a stream failed')
       response.destroy()
     })
   }

@@ -81,6 +81,8 @@ export interface Meter {
   storeLimitReached(limit: StoreLimit, count: number): void
   /** Messages of the log were found that the disk has damaged. */
   messagesDamaged(count: number): void
+  /** Something that is stored cannot be read. */
+  storeUnreadable(): void
   connectionOpened(door: Door): void
   connectionClosed(door: Door): void
   connectionCut(door: Door, reason: CutReason): void
@@ -112,6 +114,7 @@ export const silentMeter: Meter = {
   deliveryDropped: nothing,
   storeLimitReached: nothing,
   messagesDamaged: nothing,
+  storeUnreadable: nothing,
   connectionOpened: nothing,
   connectionClosed: nothing,
   connectionCut: nothing,

@@ -118,6 +118,11 @@ export function createMetrics(
     help: 'Messages of the log whose checksum did not match when they were read.',
     registers,
   })
+  const storeUnreadable = new Counter({
+    name: 'wott_store_read_errors_total',
+    help: 'Reads of the store that failed.',
+    registers,
+  })
   const connections = new Gauge({
     name: 'wott_connections',
     help: 'Open connections.',
@@ -263,6 +268,7 @@ export function createMetrics(
     deliveryDropped: (door, reason, count = 1) => dropped.inc({ door, reason }, count),
     messagesDamaged: (count) => damaged.inc(count),
     storeLimitReached: (limit, count) => storeLimits.inc({ limit }, count),
+    storeUnreadable: () => storeUnreadable.inc(),
     connectionOpened: (door) => connections.inc({ door }),
     connectionClosed: (door) => connections.dec({ door }),
     connectionCut: (door, reason) => connectionsCut.inc({ door, reason }),

@@ -60,9 +60,13 @@ export async function http1(
       ...(who ? { cert: who.certificate, key: who.key } : {}),
       ...rest,
     },
-    async (response) => {
-      const bytes = Buffer.concat(await Array.fromAsync(response))
-      resolve(toAnswer(response.statusCode ?? 0, response.headers, bytes))
+    (response) => {
+      // rejects where the answer breaks off
+      Array.fromAsync<Buffer>(response).then(
+        (parts) =>
+          resolve(toAnswer(response.statusCode ?? 0, response.headers, Buffer.concat(parts))),
+        reject,
+      )
     },
   )
     .on('error', reject)

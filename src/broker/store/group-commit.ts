@@ -20,6 +20,8 @@ export interface Disk {
 }
 
 export type OnProblem = (problem: string | null) => void
+/** Told why something that is stored cannot be read. */
+export type OnUnreadable = (reason: string) => void
 
 interface Group {
   readonly changes: readonly Change[]
@@ -35,9 +37,14 @@ const CHANGES_AT_ONCE = 4_096
 
 /**
  * A journal that commits in groups: whatever came while the last commit ran goes into the next. `onProblem` is told when
- * nothing can be stored any more, and with null when it can again.
+ * nothing can be stored any more, and with null when it can again. Reads reject with `broker_unavailable`, and `onUnreadable` is
+ * told, where the disk cannot be read.
  */
-export function createGroupCommit(disk: Disk, onProblem: OnProblem = () => {}): Journal {
+export function createGroupCommit(
+  disk: Disk,
+  onProblem: OnProblem = () => {},
+  onUnreadable: OnUnreadable = () => {},
+): Journal {
   let waiting = new Map<unknown, Group>()
   let waiters = 0
   let running: Promise<void> | undefined
@@ -140,15 +147,28 @@ export function createGroupCommit(disk: Disk, onProblem: OnProblem = () => {}): 
     await disk.close()
   }
 
+  /** What asks the disk, and tells those who wait no more than that it cannot be read. */
+  function reading<Asked, Found>(
+    read: (asked: Asked) => Promise<Found>,
+  ): (asked: Asked) => Promise<Found> {
+    return (asked) =>
+      read(asked).catch((cause) => {
+        onUnreadable(messageOf(cause))
+        throw new GatewayError('broker_unavailable', 'The broker cannot read what it has stored.', {
+          ...{ cause, retryAfter: 1 },
+        })
+      })
+  }
+
   return {
     recover: (restore) => disk.recover(restore),
     append,
     later,
-    read: disk.read,
+    read: reading(disk.read),
     admin: disk.admin ?? null,
     logState: () => disk.logState?.() ?? null,
-    readTopics: disk.readTopics,
-    split: disk.split,
+    readTopics: reading(disk.readTopics),
+    split: reading(disk.split),
     isDurable: true,
     problem: () => problem,
     close() {

@@ -128,12 +128,12 @@ export function checkOwner(db: DatabaseSync, file: string): number {
 
 /** A failure to open or to read as what the operator can do about it. */
 export function asUsageError(error: unknown, file: string): unknown {
-  const errcode = Number((error as { errcode?: unknown }).errcode) & 0xff
+  const errcode = errcodeOf(error)
   if (errcode === SQLITE_BUSY)
     return new UsageError(
       `${file} is in use by another process; only one can have it open. Stop the other gateway: it may still run after its npm was killed ("pgrep -f wott-gateway" finds it)`,
     )
-  if (errcode === SQLITE_CORRUPT || errcode === SQLITE_NOTADB)
+  if (isDamage(error))
     return new UsageError(
       `${file} is damaged (${messageOf(error)}); wott-gateway store repair makes a whole store of what can be read of it; or put a backup in its place`,
     )
@@ -144,6 +144,16 @@ export function asUsageError(error: unknown, file: string): unknown {
   if (errcode === SQLITE_CANTOPEN || errcode === SQLITE_READONLY || errcode === SQLITE_IOERR)
     return new UsageError(`${file} cannot be opened: ${messageOf(error)}`)
   return error
+}
+
+/** Whether something in the file is not what SQLite wrote there. */
+export function isDamage(error: unknown): boolean {
+  const errcode = errcodeOf(error)
+  return errcode === SQLITE_CORRUPT || errcode === SQLITE_NOTADB
+}
+
+function errcodeOf(error: unknown): number {
+  return Number((error as { errcode?: unknown }).errcode) & 0xff
 }
 
 export function storeFile(directory: string): string {

@@ -2,7 +2,7 @@ import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { messageOf, UsageError } from '../../errors.ts'
 import type { Restore } from './changes.ts'
-import { createGroupCommit, type Disk, type OnProblem } from './group-commit.ts'
+import { createGroupCommit, type Disk, type OnProblem, type OnUnreadable } from './group-commit.ts'
 import type { Journal } from './journal.ts'
 import { DEFAULT_RETENTION, type LogState, type Retention } from './retention.ts'
 import type { SqliteOptions } from './sqlite-file.ts'
@@ -16,6 +16,7 @@ export interface JournalOptions extends SqliteOptions {
   readonly retention?: Retention
   /** Told if the history file of an older gateway is in the log now. */
   readonly onTakenOver?: (takenOver: TakenOver) => void
+  readonly onUnreadable?: OnUnreadable
 }
 
 /**
@@ -25,7 +26,7 @@ export interface JournalOptions extends SqliteOptions {
  */
 export async function openSqliteJournal(
   directory: string,
-  { retention = DEFAULT_RETENTION, onTakenOver, ...options }: JournalOptions,
+  { retention = DEFAULT_RETENTION, onTakenOver, onUnreadable, ...options }: JournalOptions,
   onProblem?: OnProblem,
 ): Promise<Journal> {
   const workerData: WorkerData = { ...options, directory, retention }
@@ -49,6 +50,7 @@ export async function openSqliteJournal(
       return
     }
     if ('log' in reply) log = reply.log
+    else if ('unreadable' in reply) onUnreadable?.(reply.unreadable)
     else if ('takenOver' in reply) onTakenOver?.(reply.takenOver)
     else if ('rows' in reply) {
       try {
@@ -119,5 +121,5 @@ export async function openSqliteJournal(
       await exited
     },
   }
-  return createGroupCommit(disk, onProblem)
+  return createGroupCommit(disk, onProblem, onUnreadable)
 }

@@ -17,18 +17,17 @@ const TOPICS_READ = 250
 
 /** Reads a range of the log part by part. A single topic is read by its index, whatever else the log holds. */
 export function createLogReader(db: DatabaseSync): (range: LogRange) => LogRows {
-  const all = { asc: prepare(db, READ_LOG.all.ASC), desc: prepare(db, READ_LOG.all.DESC) }
-  const one = { asc: prepare(db, READ_LOG.one.ASC), desc: prepare(db, READ_LOG.one.DESC) }
+  let statements = prepareReads(db)
 
   function rowsOf({ after, upTo, filters, newestFirst }: LogRange): Iterable<unknown> {
-    const order = newestFirst ? 'desc' : 'asc'
+    const order = newestFirst ? 'DESC' : 'ASC'
     const [filter = '', ...others] = filters
     return others.length > 0 || /[+#]/.test(filter)
-      ? all[order].iterate(after, upTo)
-      : one[order].iterate(after, upTo, filter)
+      ? statements.all[order].iterate(after, upTo)
+      : statements.one[order].iterate(after, upTo, filter)
   }
 
-  return (range) => {
+  function read(range: LogRange): LogRows {
     const { after, upTo, filters, newestFirst } = range
     const found = createFound()
     let looked = 0
@@ -41,6 +40,16 @@ export function createLogReader(db: DatabaseSync): (range: LogRange) => LogRows 
         return { ...found.rows, looked, reached: newestFirst ? number - 1 : number }
     }
     return { ...found.rows, looked, reached: newestFirst ? after : upTo }
+  }
+
+  return (range) => {
+    try {
+      return read(range)
+    } catch (error) {
+      // a statement that came upon a damaged page says so once more, whatever it is asked for next
+      statements = prepareReads(db)
+      throw error
+    }
   }
 }
 
@@ -62,6 +71,14 @@ function createFound() {
       rows.push([number, topic, toCharacters(toBuffer(payload)), ...rest])
       bytes += payload.length
     },
+  }
+}
+
+function prepareReads(db: DatabaseSync) {
+  const { all, one } = READ_LOG
+  return {
+    all: { ASC: prepare(db, all.ASC), DESC: prepare(db, all.DESC) },
+    one: { ASC: prepare(db, one.ASC), DESC: prepare(db, one.DESC) },
   }
 }
 

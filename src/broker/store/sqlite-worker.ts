@@ -11,6 +11,7 @@ import {
   asUsageError,
   commitForGood,
   inTransaction,
+  isDamage,
   openSqliteFile,
   type SqliteOptions,
 } from './sqlite-file.ts'
@@ -46,6 +47,8 @@ export type Reply =
   | { readonly log: LogState }
   /** Comes before the first `done`. */
   | { readonly takenOver: TakenOver }
+  /** Why what nobody waits for cannot be read. */
+  | { readonly unreadable: string }
   | { readonly done: true; readonly error?: { readonly usage: boolean; readonly message: string } }
 
 const ROWS_AT_ONCE = 1_000
@@ -152,7 +155,13 @@ function open(port: MessagePort, options: WorkerData): void {
     const { entries } = trim.usage.total
     const pause = entries > lastEntries ? SHORT_PAUSE_MS : TRIM_PAUSE_MS
     lastEntries = entries
-    if (isMore) trimming = setTimeout(() => attempt(trimLog), pause).unref()
+    if (isMore) trimming = setTimeout(attemptTrim, pause).unref()
+  }
+
+  /** What goes wrong with the disk does so again in the next commit, where somebody waits for it; but not a damaged page. */
+  function attemptTrim(): void {
+    const error = attempt(trimLog)
+    if (error && isDamage(error)) port.postMessage({ unreadable: error.message } satisfies Reply)
   }
 
   async function answerTask(task: Task): Promise<void> {
@@ -198,13 +207,12 @@ function open(port: MessagePort, options: WorkerData): void {
     port.close()
   }
 
-  // what goes wrong here does so again in the next commit, where somebody waits for it
   let trimming: NodeJS.Timeout | undefined
   let lastEntries = 0
   const chores = setInterval(() => {
     attempt(doChores)
     clearTimeout(trimming)
-    attempt(trimLog)
+    attemptTrim()
   }, CHORES_MS).unref()
   port.on('message', (request: Request) => {
     if (request === 'close') void close()

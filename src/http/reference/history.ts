@@ -134,7 +134,7 @@ export const OPERATIONS = {
         },
       },
     },
-    errors: ['topic_invalid', 'query_invalid', 'read_denied', 'rate_limited'],
+    errors: ['topic_invalid', 'query_invalid', 'read_denied', 'rate_limited', 'broker_unavailable'],
   },
 } satisfies Operations
 

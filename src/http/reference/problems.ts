@@ -159,8 +159,9 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Described>> = {
     detail: 'Something went wrong inside the gateway; its log has the same traceId.',
   },
   broker_unavailable: {
-    means: 'the broker does not take messages, most likely because its disk is full',
-    remedy: '`/readyz` on the ops door says why; try again after `Retry-After`',
+    means:
+      'the broker does not take messages, most likely because its disk is full; of `GET /history`, it cannot read its store',
+    remedy: '`/readyz` on the ops door or the log says why; try again after `Retry-After`',
     detail: 'the store took nothing: database or disk is full',
     later: true,
   },
