@@ -10,7 +10,7 @@ import { openAcl } from './acl/reload.ts'
 import { ADMIN_SOCKET } from './admin/ask.ts'
 import { createAdminCommands, removeOldCopies } from './admin/commands.ts'
 import { openAdminSocket } from './admin/socket.ts'
-import { openBroker } from './broker/open.ts'
+import { openBroker, toRetention } from './broker/open.ts'
 import type { StoreAdmin } from './broker/store/admin.ts'
 import { createLedger, type Kind } from './budget/ledger.ts'
 import type { Config } from './config/load.ts'
@@ -32,6 +32,7 @@ import { createEventIds } from './live/event-ids.ts'
 import { createHistory } from './live/history.ts'
 import { createHub } from './live/hub.ts'
 import { createLogReader } from './live/log-reader.ts'
+import { createMemoryHistory, logInMemory } from './live/memory-history.ts'
 import type { Door } from './metrics/meter.ts'
 import { createMetrics } from './metrics/prometheus.ts'
 import { createReadings } from './metrics/readings.ts'
@@ -53,8 +54,8 @@ export interface Gateway extends AsyncDisposable {
   drain(): Promise<void>
 }
 
-/** Bytes of the newest messages that are kept in memory besides those on the disk. */
-const MEMORY_BYTES = 16 * 1024 * 1024
+/** Bytes of the newest messages that are kept in memory, besides those on the disk. */
+const NEWEST_BYTES = 16 * 1024 * 1024
 
 /** Connections of the ops door: scrapers and probes. */
 const OPS_CONNECTIONS = 32
@@ -138,19 +139,19 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   if (folder && broker.admin) await openAdmin(folder, broker.admin)
 
   const ids = createEventIds(broker.log.epoch(), broker.log.oldNumbers())
-  const history = createHistory(
-    broker.log.start(),
-    {
-      messages: config.history,
-      // with a disk the rest is read from there
-      bytes: Math.min(config.historyBytes, folder ? MEMORY_BYTES : Number.POSITIVE_INFINITY),
-      age: config.historyAge * 1000,
-    },
-    ids.of,
-  )
+  const inMemory = folder
+    ? null
+    : createMemoryHistory({ ...toRetention(config), messages: config.history }, ids.of)
+  // with a disk the rest is read from there
+  const newest = {
+    messages: config.history,
+    bytes: Math.min(config.historyBytes, NEWEST_BYTES),
+  }
+  const history = inMemory ?? createHistory(broker.log.start(), newest, ids.of)
+  const brokerLog = inMemory ? logInMemory(broker.log, inMemory) : broker.log
   metrics.watchStore({
     problem: broker.problem,
-    log: folder ? broker.log.usage : history.usage,
+    log: brokerLog.usage,
     folder,
   })
   building.defer(() => broker.end())
@@ -258,8 +259,9 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
 
   const mqttServer = secured(createMqttServer(trust.current, mqtt))
   const reading = {
-    ...{ acl, broker, denials, hub, memory, strangers, meter, log, settings: config },
-    reader: createLogReader(broker.log, history, ids),
+    ...{ acl, denials, hub, memory, strangers, meter, log, settings: config },
+    broker: { ...broker, log: brokerLog },
+    reader: createLogReader(brokerLog, history, ids),
     trust: trust.current,
     maxStreams: config.maxStreams,
     maxStreamsPerReader: config.maxStreamsPerReader,

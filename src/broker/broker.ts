@@ -71,7 +71,7 @@ export interface OldNumbers {
   readonly latest: number
 }
 
-/** Every message that was handed on, by its number. */
+/** Every message that was handed on, by its number; without a disk it holds nothing. */
 export interface BrokerLog {
   /** Names the numbering: a number of another one says nothing here. */
   epoch(): string
@@ -79,9 +79,9 @@ export interface BrokerLog {
   oldNumbers(): OldNumbers | null
   /** Above all numbers that were given before this process. */
   start(): number
-  /** The number that all of the log came after; `inMemory` is what somebody still has of it, who keeps the last messages in memory. */
-  oldest(inMemory: number): number
-  /** Messages and their bytes on disk; null without a disk, and until those from before the start are counted. */
+  /** The number that all of the log came after. */
+  oldest(): number
+  /** Messages and their bytes; null until those from before the start are counted. */
   usage(): { readonly entries: number; readonly bytes: number } | null
   /** Why some of what came after this number may be missing. */
   gapsAfter(number: number): GapReason[]

@@ -126,7 +126,8 @@ function toLimits(settings: StoreSettings): Partial<Limits> {
   }
 }
 
-function toRetention(settings: StoreSettings): Retention {
+/** How long messages are kept, on the disk or in memory. */
+export function toRetention(settings: StoreSettings): Retention {
   return {
     age: settings.historyAge * 1000,
     bytes: settings.historyBytes,

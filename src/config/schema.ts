@@ -193,7 +193,7 @@ export const SETTINGS = {
   history: setting(
     integer(0, 10_000_000),
     '10000',
-    'newest messages kept in memory for streams that resume',
+    'newest messages that are ready for streams: lastEventId=earliest begins with them, the log has the rest',
   ),
   historyAge: setting(
     integer(60, 3_153_600_000),
@@ -203,17 +203,17 @@ export const SETTINGS = {
   historyBytes: setting(
     bytes(0, 64 * 1024 * MiB),
     undefined,
-    'bytes of the messages kept, with 100 more for each of them in file: [1GiB in file:, 64MiB in memory:]',
+    'bytes of the messages kept, with 100 more for each of them [1GiB in file:, 64MiB in memory:]',
   ),
   historyBytesPerDevice: setting(
     bytes(0, 64 * 1024 * MiB),
     undefined,
-    'bytes of the messages of one device that file: keeps [half of WOTT_HISTORY_BYTES]',
+    'bytes of the messages of one device that are kept [half of WOTT_HISTORY_BYTES]',
   ),
   topicTtl: setting(
     integer(60, 3_153_600_000),
     '2592000',
-    'seconds that file: keeps the latest message of a topic, however much others send',
+    'seconds that the latest message of a topic is kept, however much others send',
   ),
   maxTopics: setting(
     integer(0, 10_000_000),

@@ -1,4 +1,4 @@
-import type { Delivery, LogPage, LogRange, LogSplit } from '../broker/broker.ts'
+import type { Delivery, LogPage, LogRange } from '../broker/broker.ts'
 import { topicMatches } from '../topic/match.ts'
 import { fromJsonProperties, toJsonProperties } from '../topic/properties.ts'
 import { type EventFormat, eventFrame } from './event.ts'
@@ -13,12 +13,17 @@ export interface Entry extends Omit<Delivery, 'payload' | 'properties'> {
   frames: Partial<Record<EventFormat, Buffer>> | null
 }
 
-export function deliveryOf({ frames: _frames, characters, properties, ...rest }: Entry): Delivery {
+export function deliveryOf(entry: Entry): Delivery {
+  const { topic, characters, qos, retain, device, time, properties, expires, sequence } = entry
   return {
-    ...rest,
-    payload: Buffer.from(characters, 'latin1'),
+    ...{ topic, payload: Buffer.from(characters, 'latin1'), qos, retain, device, time },
     properties: properties === null ? null : fromJsonProperties(JSON.parse(properties)),
+    ...{ expires, sequence },
   }
+}
+
+export function propertiesText(properties: Delivery['properties']): string | null {
+  return properties && JSON.stringify(toJsonProperties(properties))
 }
 
 // field by field: every message passes here, and spreading takes longer
@@ -31,7 +36,7 @@ export function toEntry(delivery: Delivery): Entry {
     retain,
     device,
     time,
-    properties: properties && JSON.stringify(toJsonProperties(properties)),
+    properties: propertiesText(properties),
     expires,
     sequence,
     frames: null,
@@ -47,22 +52,16 @@ export interface History {
   after(number: number): Entry[] | null
   /** The first part of a range, as `BrokerLog` has it; null where some of it is no longer here. */
   read(range: LogRange): LogPage | null
-  /** Where a time falls among what is here, as in `BrokerLog`. */
-  split(time: number): LogSplit
   /** The number of the latest message: whoever resumes from it has missed nothing up to now. */
   latest(): number
   /** The number that all that is here came after. */
   earliest(): number
-  /** How many messages are here, and their bytes. */
-  usage(): { readonly entries: number; readonly bytes: number }
 }
 
 export interface HistoryBounds {
   readonly messages: number
   /** Bytes of topics, payloads and properties. */
   readonly bytes: number
-  /** Milliseconds that a message is kept after it came, looked at when another one comes; for ever if left out. */
-  readonly age?: number
 }
 
 /** Frames of older entries are formatted again when somebody comes back for them. */
@@ -71,13 +70,12 @@ const FORMATTED = 64
 /** Entries that one read looks at: less than a millisecond. */
 const ENTRIES_READ = 256
 
-/** The last messages, in memory; those up to `start` came before it. `idOf` names a message in events. */
+/** The newest messages of the log, which readers get without asking it; those up to `start` came before it. `idOf` names a message in events. */
 export function createHistory(
   start: number,
   bounds: HistoryBounds,
   idOf: (number: number) => string,
 ): History {
-  const { age = Number.POSITIVE_INFINITY } = bounds
   // a ring: the oldest entry is at `first`
   let entries: (Entry | undefined)[] = []
   let first = 0
@@ -120,7 +118,7 @@ export function createHistory(
 
   function add(delivery: Delivery): Entry {
     const entry = toEntry(delivery)
-    const { sequence, time } = entry
+    const { sequence } = entry
     const length = bytesOf(entry)
     latest = sequence
     if (bounds.messages === 0 || length > bounds.bytes) {
@@ -129,7 +127,6 @@ export function createHistory(
       return entry
     }
     while (size === bounds.messages || bytes + length > bounds.bytes) forgetOldest()
-    while (size > 0 && at(0).time < time - age) forgetOldest()
     if (size === entries.length) grow()
     entries[(first + size) % entries.length] = entry
     size += 1
@@ -165,16 +162,8 @@ export function createHistory(
       const { sequence } = entries.at(-1) as Entry
       return { deliveries, looked, reached: newestFirst ? sequence - 1 : sequence }
     },
-    split(time) {
-      const index = firstWhere((entry) => entry.time >= time)
-      return {
-        before: index === 0 ? 0 : at(index - 1).sequence,
-        from: index === size ? null : at(index).sequence,
-      }
-    },
     latest: () => latest,
     earliest: () => forgotten,
-    usage: () => ({ entries: size, bytes }),
   }
 }
 

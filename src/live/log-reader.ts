@@ -1,7 +1,5 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type {
   BrokerLog,
-  Delivery,
   LogPage,
   LogRange,
   LogSplit,
@@ -12,7 +10,7 @@ import type { GapCause } from './event.ts'
 import type { EventIds } from './event-ids.ts'
 import type { History } from './history.ts'
 
-/** Reads all that was ever handed on and is still there: from memory where it is in memory, otherwise from the disk. */
+/** Reads all that was ever handed on and is still there: from the history where that has it, otherwise from the log. */
 export interface LogReader {
   /** The first part of a range, whose `after` is not below `oldest()`; null where some of it has gone meanwhile. */
   read(range: LogRange): Promise<LogPage | null>
@@ -43,47 +41,22 @@ export function createLogReader(log: BrokerLog, history: History, ids: EventIds)
     return turn
   }
 
-  /** All at once: memory has no index, so each part would look at all of it. */
-  async function topicsInMemory({ after, filters }: TopicRange): Promise<TopicPage> {
-    const found = new Map<string, Delivery>()
-    const begin = Buffer.from(after)
-    let upTo = history.latest()
-    let looked = 0
-    while (upTo > history.earliest()) {
-      const page = history.read({ after: history.earliest(), upTo, filters, newestFirst: true })
-      if (page === null) break
-      for (const delivery of page.deliveries)
-        if (!found.has(delivery.topic)) found.set(delivery.topic, delivery)
-      upTo = page.reached
-      looked += page.looked
-      await nextTurn()
-    }
-    const sorted = [...found.values()]
-      .map((delivery) => ({ delivery, bytes: Buffer.from(delivery.topic) }))
-      .filter(({ bytes }) => bytes.compare(begin) > 0)
-      .sort((a, b) => a.bytes.compare(b.bytes))
-    return { deliveries: sorted.map(({ delivery }) => delivery), reached: null, looked }
-  }
-
-  const oldest = () => log.oldest(history.earliest())
-
   return {
     async read(range) {
       const { after, upTo, newestFirst } = range
-      if (after < oldest()) return null
+      if (after < log.oldest()) return null
       const inMemory = history.earliest()
       if (after >= inMemory) return history.read(range)
       if (newestFirst && upTo > inMemory) return history.read({ ...range, after: inMemory })
       return inTurn(() => log.read({ ...range, upTo: Math.min(upTo, inMemory) }))
     },
-    readTopics: (range) =>
-      log.isDurable ? inTurn(() => log.readTopics(range)) : topicsInMemory(range),
-    // a log on the disk holds what is in memory, too
-    split: async (time) => (log.isDurable ? inTurn(() => log.split(time)) : history.split(time)),
-    oldest,
+    // the log holds what the history has, too
+    readTopics: (range) => inTurn(() => log.readTopics(range)),
+    split: (time) => inTurn(() => log.split(time)),
+    oldest: log.oldest,
     latest: history.latest,
     gapsAfter: (number) => [
-      ...(number < oldest() ? (['expired'] as const) : []),
+      ...(number < log.oldest() ? (['expired'] as const) : []),
       ...log.gapsAfter(number),
     ],
     began: log.isDurable ? null : Date.now(),

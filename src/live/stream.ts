@@ -47,7 +47,7 @@ export interface StreamRequest {
 }
 
 export const HEARTBEAT_MS = 20_000
-/** In place of an id: begin with all that is in memory. */
+/** In place of an id: begin with all of the history. */
 const EARLIEST = 'earliest'
 /** Ends the id of a retained message that others follow: whoever resumes from it has not got them all. */
 const UNFINISHED = '-r'
@@ -179,7 +179,7 @@ export async function openStream(
     let reached = number
     /** Says so where messages that were to come are gone by now. */
     function skipTrimmed(): void {
-      const oldest = broker.log.oldest(hub.earliest())
+      const oldest = broker.log.oldest()
       if (reached >= oldest) return
       write(gapFrame(ids.of(oldest), lastEventId ?? '', 'expired'))
       reached = oldest
@@ -254,7 +254,8 @@ export async function openStream(
 }
 
 function beginningOf(lastEventId: string | undefined, hub: Hub, broker: Broker): Beginning {
-  const earliest = hub.earliest()
+  const oldest = broker.log.oldest()
+  const earliest = Math.max(hub.earliest(), oldest)
   if (lastEventId === undefined) return { number: hub.latest(), hasRetained: true, gaps: [] }
   if (lastEventId === EARLIEST) return { number: earliest, hasRetained: true, gaps: [] }
   const isUnfinished = lastEventId.endsWith(UNFINISHED)
@@ -263,7 +264,6 @@ function beginningOf(lastEventId: string | undefined, hub: Hub, broker: Broker):
   )
   if (known === null || known > hub.latest())
     return { number: earliest, hasRetained: true, gaps: ['unknown_id'] }
-  const oldest = broker.log.oldest(earliest)
   if (known < oldest) return { number: oldest, hasRetained: true, gaps: ['expired'] }
   const gaps = broker.log.gapsAfter(known)
   return { number: known, hasRetained: isUnfinished || gaps.includes('expired'), gaps }

@@ -36,14 +36,21 @@ async function open(settings: Record<string, string>) {
       const { stdout } = await get(query, who)
       return JSON.parse(stdout)
     },
-    async publish(lines: readonly object[]) {
-      const body = lines.map((line) => JSON.stringify(line)).join('\n')
-      const type = ['-H', 'content-type: application/x-ndjson']
-      const more = [...type, '--data-binary', '@-', `${url}/topics`]
-      const args = ['--cert', sensor.certFile, '--key', sensor.keyFile, '--cacert', sensor.caFile]
-      const { stdout } = await run('curl', ['-sS', ...args, ...more], body)
-      assert.deepEqual(JSON.parse(stdout), { accepted: lines.length, refused: [] })
+    publish: (lines: readonly object[]) => publishAs(sensor, lines),
+    /** What publishes as another device. */
+    async as(id: string) {
+      const device = await at.pki.issue(id)
+      return (lines: readonly object[]) => publishAs(device, lines)
     },
+  }
+
+  async function publishAs(who: Credentials, lines: readonly object[]): Promise<void> {
+    const body = lines.map((line) => JSON.stringify(line)).join('\n')
+    const type = ['-H', 'content-type: application/x-ndjson']
+    const more = [...type, '--data-binary', '@-', `${url}/topics`]
+    const args = ['--cert', who.certFile, '--key', who.keyFile, '--cacert', who.caFile]
+    const { stdout } = await run('curl', ['-sS', ...args, ...more], body)
+    assert.deepEqual(JSON.parse(stdout), { accepted: lines.length, refused: [] })
   }
 }
 
@@ -240,7 +247,9 @@ for (const kind of ['memory:', 'file:'] as const)
 
 describe('the history', () => {
   it('says what memory: no longer has', async () => {
-    const opened = await open({ broker: 'memory:', history: '10' })
+    // each is 100 bytes, its topic and two digits
+    const historyBytes = String(10 * (100 + 'wott/temperature'.length + 2))
+    const opened = await open({ broker: 'memory:', historyBytes, historyBytesPerDevice: '1MiB' })
     await using _ = opened.at
     await opened.publish(readings(1, 30))
     const answer = await opened.json('filter=%23')
@@ -253,6 +262,31 @@ describe('the history', () => {
     const since = await opened.json(`filter=%23&from=${Date.parse(time) + 3_600_000}`)
     assert.equal(since.code, 'query_invalid')
   })
+
+  for (const kind of ['memory:', 'file:'])
+    it(`has what others sent, however much one device sends: ${kind}`, async () => {
+      await using folder = await temporaryFolder()
+      const broker = kind === 'file:' ? `file:${folder.path}` : kind
+      const opened = await open({ broker, historyBytes: '100KiB', historyBytesPerDevice: '50KiB' })
+      await using _ = opened.at
+      const { at } = opened
+      await writeFile(at.aclFile, `${ACL}user loud\ntopic write wott/#\n`)
+      await at.gateway.reload()
+      await opened.publish(readings(1, 10))
+      await opened.publish([{ topic: 'wott/quiet', payload: 'still here' }])
+      const loud = await opened.as('loud')
+      for (let count = 0; count < 20; count++)
+        await loud(
+          Array.from({ length: 20 }, () => ({ topic: 'wott/loud', payload: 'x'.repeat(1000) })),
+        )
+      const answer = await opened.json('filter=wott/temperature&filter=wott/quiet')
+      assert.deepEqual(payloads(answer), [...numbers(1, 10), 'still here'])
+      const { entries } = await opened.json('filter=wott/loud&limit=1000')
+      assert.ok(entries.length > 20)
+      // with file: only what is older than a minute goes
+      const most = kind === 'memory:' ? 60 * 1024 : Number.POSITIVE_INFINITY
+      assert.ok(((await at.metric('wott_log_bytes')) ?? most) <= most)
+    })
 
   it('has the ids of streams', async () => {
     const opened = await open({ broker: 'memory:' })

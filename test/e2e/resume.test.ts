@@ -17,7 +17,10 @@ describe('a stream that resumes', () => {
   let publisher: MqttClient
 
   before(async () => {
-    at = await startGateway({ acl: ACL, settings: { history: String(HISTORY) } })
+    at = await startGateway({
+      acl: ACL,
+      settings: { history: String(HISTORY), historyBytes: '20KiB', historyBytesPerDevice: '40KiB' },
+    })
     reader = await at.pki.issue('reader.d.wott.local')
     publisher = await mqtt(at, await at.pki.issue('writer.d.wott.local'))
   })
@@ -108,7 +111,7 @@ describe('a stream that resumes', () => {
     await publish('gap', 'before')
     const { ids } = await payloads(first, 1)
     await publish('gap', 'kept', true)
-    for (let count = 0; count <= HISTORY; count++) await publish('other', 'x')
+    for (let count = 0; count < 20; count++) await publish('other', 'x'.repeat(1024))
     for (const id of [ids[0] as string, 'feedface-1', 'no id at all']) {
       using again = await eventSource(at, reader, '/topics/gap', { 'last-event-id': id })
       const gap = await again.next()

@@ -5,12 +5,18 @@ import type { Delivery } from '../../src/broker/broker.ts'
 import { createIds } from '../../src/broker/store/ground.ts'
 import { createSilentJournal, type Journal } from '../../src/broker/store/journal.ts'
 import { createLog } from '../../src/broker/store/log.ts'
+import { DEFAULT_RETENTION } from '../../src/broker/store/retention.ts'
 import { openSqliteJournal } from '../../src/broker/store/sqlite-journal.ts'
 import { createUnlimitedLedger } from '../../src/budget/ledger.ts'
 import { createEventIds } from '../../src/live/event-ids.ts'
 import { createHistory } from '../../src/live/history.ts'
 import { openLatest } from '../../src/live/latest.ts'
 import { createLogReader, type LogReader } from '../../src/live/log-reader.ts'
+import {
+  createMemoryHistory,
+  logInMemory,
+  type MemoryBounds,
+} from '../../src/live/memory-history.ts'
 import { openReplay, type ReplayRequest } from '../../src/live/replay.ts'
 import { createPace } from '../../src/pace.ts'
 import { topicMatches } from '../../src/topic/match.ts'
@@ -41,6 +47,23 @@ async function open(journal: Journal, deliveries: readonly Delivery[], inMemory:
     history.add(delivery)
   }
   return createLogReader(log, history, ids)
+}
+
+/** The same without a disk. */
+async function openInMemory(more: Partial<MemoryBounds> = {}) {
+  const log = createLog({
+    journal: createSilentJournal(),
+    onBound() {},
+    memory: createUnlimitedLedger(),
+    onDamage() {},
+    ids: createIds(),
+    now: Date.now,
+    limits: {} as never,
+  })
+  await log.begin()
+  const ids = createEventIds(log.epoch())
+  const history = createMemoryHistory({ ...DEFAULT_RETENTION, messages: 10, ...more }, ids.of)
+  return { history, reader: createLogReader(logInMemory(log, history), history, ids) }
 }
 
 async function read(reader: LogReader, request: Partial<ReplayRequest>, looked = 1e9) {
@@ -141,8 +164,9 @@ async function compareLatest(
 describe('a log is read', () => {
   it('from memory', async () => {
     await fc.assert(
-      fc.asyncProperty(messages, questions, async (deliveries, question) => {
-        const reader = await open(createSilentJournal(), deliveries, 1000)
+      fc.asyncProperty(messages, questions, fc.nat(60), async (deliveries, question, newest) => {
+        const { history, reader } = await openInMemory({ messages: newest })
+        for (const delivery of deliveries) history.add(delivery)
         await compare(reader, deliveries, question)
         await compareLatest(reader, deliveries, question.filters)
       }),
@@ -183,21 +207,9 @@ describe('a log is read', () => {
       ...{ topic: 'a', payload: Buffer.from('1'), qos: 0, retain: false, device: 'd' },
       ...{ time: Date.now(), properties: null, expires: null, sequence },
     })
-    const journal = createSilentJournal()
-    const log = createLog({
-      journal,
-      onBound() {},
-      memory: createUnlimitedLedger(),
-      onDamage() {},
-      ids: createIds(),
-      now: Date.now,
-      limits: {} as never,
-    })
-    await log.begin()
-    const ids = createEventIds(log.epoch())
-    const history = createHistory(0, { messages: 600, bytes: 1e9 }, ids.of)
+    // room for 600 of them
+    const { history, reader } = await openInMemory({ bytes: 600 * 102 })
     for (let number = 1; number <= 600; number++) history.add(delivery(number))
-    const reader = createLogReader(log, history, ids)
     const bounds = { looked: 1e9, milliseconds: 1e9 }
     const replay = await openReplay(reader, ALL, bounds, createPace(256))
     assert.deepEqual(replay.gaps, ['restart'])

@@ -76,13 +76,6 @@ function newHub(messages = 10_000): FedHub {
   return hub
 }
 
-/** The log of a broker without a disk. */
-const memory: Partial<BrokerLog> = {
-  oldest: (inMemory) => inMemory,
-  gapsAfter: () => [],
-  now: () => Date.now(),
-}
-
 /** A stream of all there is, into a sink that takes what it is let take. */
 function open(options: Options = {}) {
   const {
@@ -91,10 +84,12 @@ function open(options: Options = {}) {
     stall = 1000,
     hub = newHub(),
     access = createAccess(aclOf('topic read #\n'), { user: null, clientId: '' }),
-    log = memory,
+    log = {},
     lastEventId,
     filters = ['#'],
   } = options
+  // without more, all that is left is in memory
+  const brokerLog = { oldest: hub.earliest, gapsAfter: () => [], now: Date.now, ...log }
   const counted: string[] = []
   const taken: string[] = []
   let proceed: (() => void) | null = null
@@ -118,7 +113,7 @@ function open(options: Options = {}) {
       {
         ...{ hub, buffer, stall },
         onSlow: (door, id) => counted.push(`${door} ${id}`),
-        broker: { retained: () => retained, log } as unknown as Broker,
+        broker: { retained: () => retained, log: brokerLog } as unknown as Broker,
         meter: {
           ...silentMeter,
           streamOpened: () => counted.push('opened'),
@@ -275,7 +270,6 @@ describe('a stream', () => {
     for (const each of all) hub.deliver(each)
     const asked: number[] = []
     const log: Partial<BrokerLog> = {
-      ...memory,
       oldest: () => 0,
       async read({ after, upTo }): Promise<LogPage> {
         asked.push(after)
@@ -303,25 +297,19 @@ describe('a stream', () => {
     const hub = newHub()
     const [first, second] = [delivery('1'), delivery('2')]
     for (const each of [first, second]) hub.deliver(each)
-    const log: Partial<BrokerLog> = { ...memory, oldest: () => 0, gapsAfter: () => ['restart'] }
-    const openAt = async (lastEventId: string, broker: Partial<BrokerLog>) => {
+    const log: Partial<BrokerLog> = { oldest: () => 0, gapsAfter: () => ['restart'] }
+    const openAt = async (lastEventId: string, log: Partial<BrokerLog> = {}) => {
       const { stream, payloads, raw } = open({
-        ...{ hub, lastEventId, log: broker, retained: Promise.resolve([kept]) },
+        ...{ hub, lastEventId, log, retained: Promise.resolve([kept]) },
       })
       await stream()
       const [gap] = /(?<=event: gap\n)(?:id: .*\n)?data: (.*)/.exec(raw()) ?? []
       return [payloads(), /"reason":"(\w+)"/.exec(gap ?? '')?.[1]]
     }
-    assert.deepEqual(await openAt(ids.of(first.sequence), memory), [['2'], undefined])
-    assert.deepEqual(await openAt('f-1', memory), [['kept', '1', '2'], 'unknown_id'])
-    assert.deepEqual(await openAt(ids.of(kept.sequence - 1), memory), [
-      ['kept', '1', '2'],
-      'expired',
-    ])
-    assert.deepEqual(await openAt(ids.of(second.sequence + 1), memory), [
-      ['kept', '1', '2'],
-      'unknown_id',
-    ])
+    assert.deepEqual(await openAt(ids.of(first.sequence)), [['2'], undefined])
+    assert.deepEqual(await openAt('f-1'), [['kept', '1', '2'], 'unknown_id'])
+    assert.deepEqual(await openAt(ids.of(kept.sequence - 1)), [['kept', '1', '2'], 'expired'])
+    assert.deepEqual(await openAt(ids.of(second.sequence + 1)), [['kept', '1', '2'], 'unknown_id'])
     assert.deepEqual(await openAt(ids.of(first.sequence), log), [['2'], 'restart'])
   })
 

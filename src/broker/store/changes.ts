@@ -87,6 +87,7 @@ export interface Changes {
 }
 
 export type ChangeName = keyof Changes
+export type Append = readonly ['append', ...Changes['append']]
 export type Change = { [Name in ChangeName]: readonly [Name, ...Changes[Name]] }[ChangeName]
 
 /** A message as the log has it. */

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { Change } from './changes.ts'
+import type { Append, Change } from './changes.ts'
 import { ENTRY_BYTES } from './retention.ts'
 
 /** How many messages, and their bytes. */
@@ -69,7 +69,8 @@ export function createLogUsage(db: DatabaseSync): LogUsage {
   }
 }
 
-function bytesOf(change: Extract<Change, readonly ['append', ...unknown[]]>): number {
+/** The bytes that a message counts for: as `ROW_BYTES`. */
+export function bytesOf(change: Append): number {
   const [, , topic, characters, , , , , properties] = change
   return (
     ENTRY_BYTES +

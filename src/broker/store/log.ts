@@ -30,6 +30,8 @@ export function createLog({ journal, onBound, onDamage, now }: Ground) {
   let epoch = randomBytes(6).toString('hex')
   let start = 0
   let last = 0
+  /** The number from which on more of them are marked as given. */
+  let renewAt = 0
   let waiting: Change[] = []
   let waitingBytes = 0
   /** Called if what waits cannot be stored. */
@@ -123,6 +125,7 @@ export function createLog({ journal, onBound, onDamage, now }: Ground) {
     /** Starts to give numbers, above all that were given before. Resolves once that is stored. */
     async begin(): Promise<void> {
       start = Math.max(numberOf('mark'), numberOf('last'))
+      renewAt = start + BLOCK / 2
       last = start
       const isFirst = !meta.has('epoch')
       epoch = meta.get('epoch') ?? epoch
@@ -143,8 +146,9 @@ export function createLog({ journal, onBound, onDamage, now }: Ground) {
     /** A number was given. */
     passed(number: number): void {
       last = number
-      if (number > numberOf('mark') - BLOCK / 2)
-        journal.later('mark', toMeta('mark', number + BLOCK))
+      if (number <= renewAt) return
+      renewAt = number + BLOCK / 2
+      journal.later('mark', toMeta('mark', number + BLOCK))
     },
     toChange,
     flush,
@@ -168,8 +172,8 @@ export function createLog({ journal, onBound, onDamage, now }: Ground) {
       if (waiting.length >= COLLECTED) flush()
       else timer ??= setTimeout(flush, COLLECTED_MS)
     },
-    /** The number that all of the log came after: without a disk, what is in memory is all. */
-    oldest: (inMemory: number) => (journal.isDurable ? goneUpTo('trimmed') : inMemory),
+    /** The number that all of the log came after. */
+    oldest: () => goneUpTo('trimmed'),
     /** Messages and their bytes; null without a disk, and until those from before the start are counted. */
     usage: () => journal.logState()?.usage ?? null,
     /** Why some of what came after this number may be missing. */

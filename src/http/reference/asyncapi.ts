@@ -35,7 +35,7 @@ const SERVERS = {
   },
 }
 
-const STREAM = `An event stream over HTTPS. Retained messages that match come first, then live ones; each is authorised when it is sent. A comment comes every ${HEARTBEAT_MS / 1000} seconds. A reader that takes nothing for \`WOTT_STREAM_STALL\` (30 by default) seconds, or lets more than \`WOTT_STREAM_BUFFER\` (1MiB by default) wait, is cut off. It can resume from any of the last \`WOTT_HISTORY\` (10000 by default) messages. At most \`WOTT_MAX_STREAMS\` (1000 by default) streams are open, \`WOTT_MAX_STREAMS_PER_READER\` (100 by default) of one reader.`
+const STREAM = `An event stream over HTTPS. Retained messages that match come first, then live ones; each is authorised when it is sent. A comment comes every ${HEARTBEAT_MS / 1000} seconds. A reader that takes nothing for \`WOTT_STREAM_STALL\` (30 by default) seconds, or lets more than \`WOTT_STREAM_BUFFER\` (1MiB by default) wait, is cut off. It can resume from any message that is still in the history (\`WOTT_HISTORY_AGE\`, \`WOTT_HISTORY_BYTES\`). At most \`WOTT_MAX_STREAMS\` (1000 by default) streams are open, \`WOTT_MAX_STREAMS_PER_READER\` (100 by default) of one reader.`
 
 const EVENTS = ['message', 'gap', 'end'] as const
 
