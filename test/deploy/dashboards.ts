@@ -2,6 +2,24 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ROOT } from './dockerfile.ts'
 
+export interface PrometheusTarget {
+  readonly expr: string
+}
+
+/** What the plugin Infinity asks the gateway for, and how it reads the answer. */
+export interface HistoryTarget {
+  readonly type: 'json' | 'csv'
+  readonly url: string
+  readonly url_options: {
+    readonly params: readonly { readonly key: string; readonly value: string }[]
+  }
+  readonly root_selector: string
+  readonly columns: readonly {
+    readonly selector: string
+    readonly type: 'timestamp' | 'string' | 'number'
+  }[]
+}
+
 export interface Panel {
   readonly type: string
   readonly title: string
@@ -12,7 +30,7 @@ export interface Panel {
     readonly w: number
     readonly h: number
   }
-  readonly targets?: readonly { readonly expr: string }[]
+  readonly targets?: readonly (PrometheusTarget | HistoryTarget)[]
   /** Those of a row that is folded up. */
   readonly panels?: readonly Panel[]
 }
