@@ -186,7 +186,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     try {
       building.use(await openAdminSocket(path, createAdminCommands(folder, store, log)))
     } catch (error) {
-      // where the path is too long for a socket, say
+      // where the path is too long for a socket, on a system that is not Linux, say
       log.warn({ path, reason: messageOf(error) }, 'nobody can ask this gateway for a backup')
     }
   }

@@ -1,8 +1,9 @@
 import { once } from 'node:events'
-import { createConnection } from 'node:net'
+import { createConnection, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { codeOf, UsageError } from '../errors.ts'
 import type { AdminAnswer, AdminRequest } from './socket.ts'
+import { shortPath } from './socket-path.ts'
 
 /** The file name of the socket in the folder of the store. */
 export const ADMIN_SOCKET = 'admin.sock'
@@ -17,21 +18,29 @@ export class AdminRefusal extends Error {
  * does not do it, and with a UsageError where this user may not ask.
  */
 export async function askGateway(path: string, command: string): Promise<unknown> {
-  const socket = createConnection(path)
-  try {
-    await once(socket, 'connect')
-  } catch (error) {
-    if (codeOf(error) === 'EACCES' || codeOf(error) === 'EPERM')
-      throw new UsageError(`this user may not ask the gateway at ${path}: run this as its owner`, {
-        cause: error,
-      })
-    // left behind by a crash, or not there at all
-    return null
-  }
+  const socket = await connect(path)
+  // left behind by a crash, or not there at all
+  if (socket === null) return null
   socket.write(`${JSON.stringify({ command } satisfies AdminRequest)}\n`)
   const line = await text(socket)
   if (line === '') throw new AdminRefusal('the gateway ended before it answered')
   const answer = JSON.parse(line) as AdminAnswer
   if ('error' in answer) throw new AdminRefusal(answer.error)
   return answer.result
+}
+
+/** Null where nobody listens. */
+async function connect(path: string): Promise<Socket | null> {
+  try {
+    using short = shortPath(path)
+    const socket = createConnection(short.path)
+    await once(socket, 'connect')
+    return socket
+  } catch (error) {
+    if (codeOf(error) === 'EACCES' || codeOf(error) === 'EPERM')
+      throw new UsageError(`this user may not ask the gateway at ${path}: run this as its owner`, {
+        cause: error,
+      })
+    return null
+  }
 }

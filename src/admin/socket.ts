@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { messageOf } from '../errors.ts'
+import { shortPath } from './socket-path.ts'
 
 /** What the gateway does for whoever may connect, by the name of the command. `gone` is aborted when they leave before the answer. */
 export type AdminCommands = Readonly<Record<string, (gone: AbortSignal) => Promise<unknown>>>
@@ -30,11 +31,21 @@ export async function openAdminSocket(
     socket.once('close', () => sockets.delete(socket))
     serve(socket, commands)
   })
-  await listen(server, path)
+  // open until the end, as it is deleted by this name then
+  const short = shortPath(path)
+  try {
+    await listen(server, short.path)
+  } catch (error) {
+    short[Symbol.dispose]()
+    throw error
+  }
   return {
     [Symbol.asyncDispose]: () =>
       new Promise<void>((resolve) => {
-        server.close(() => resolve())
+        server.close(() => {
+          short[Symbol.dispose]()
+          resolve()
+        })
         for (const socket of sockets) socket.destroy()
       }),
   }

@@ -127,6 +127,28 @@ describe('backup and restore', () => {
     assert.ok(second)
   })
 
+  it('work where the path of the store is too long for a socket', async () => {
+    await using at = await startDev()
+    await stop(at)
+    const store = join(at.cwd, 'long'.repeat(20), 'path'.repeat(20))
+    const env = { WOTT_BROKER: `file:${store}` }
+    await using program = await startGateway(
+      ['serve', ...serveFlags(at.cwd), ...samePorts(at.program)],
+      { cwd: at.cwd, env },
+    )
+    await publish(at, '20')
+    const { mode } = await stat(join(store, 'admin.sock'))
+    assert.equal(mode & 0o777, 0o600)
+    const made = await run(['backup', 'b.sqlite', '--store', store], { cwd: at.cwd })
+    assert.deepEqual(made, { code: 0, stdout: 'b.sqlite\n', stderr: '' })
+    assert.equal((await json(at.cwd, store)).running, true)
+    program.process.kill('SIGTERM')
+    assert.equal((await program.ended).code, 0)
+    // nothing of it is left
+    assert.ok(!(await readdir(store)).includes('admin.sock'))
+    assert.equal((await json(at.cwd, store)).running, false)
+  })
+
   it('copy a store that no gateway runs with', async () => {
     await using at = await startDev()
     await publish(at, '20')
