@@ -342,9 +342,10 @@ export const SETTINGS = {
     undefined,
     'most readings of one device shown in the metrics [a quarter of WOTT_READING_SERIES]',
   ),
+  // the store closes after it, and "docker stop" and most platforms kill after 10 seconds
   drainSeconds: setting(
     integer(0, 3600),
-    '10',
+    '8',
     'seconds that a stopping gateway gives to what is in flight',
   ),
   logLevel: setting(
