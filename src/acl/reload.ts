@@ -141,9 +141,16 @@ function firstOf([first = '', ...more]: readonly string[]): string {
 }
 
 function unreadable(path: string, error: unknown): Refused {
-  const why =
-    codeOf(error) === 'ENOENT'
-      ? 'there is no such file; write one there, or name another with WOTT_ACL_FILE'
-      : messageOf(error)
-  return { ok: false, errors: [`${path} cannot be read: ${why}`] }
+  return { ok: false, errors: [`${path} cannot be read: ${whyUnreadable(error)}`] }
+}
+
+function whyUnreadable(error: unknown): string {
+  switch (codeOf(error)) {
+    case 'ENOENT':
+      return 'there is no such file; write one there, or name another with WOTT_ACL_FILE'
+    case 'EACCES':
+      return `the gateway runs as user ${process.geteuid?.()}, who may not read it; give that user the file (chown), or let everybody read it (chmod 644)`
+    default:
+      return messageOf(error)
+  }
 }

@@ -139,6 +139,18 @@ describe('serve that cannot start says why, exit code 2', { concurrency: 2 }, ()
       /^wott-gateway: \/none\.acl cannot be read: .*\n$/,
     ))
 
+  it('the ACL file may not be read: it names the user', {
+    skip: process.getuid?.() !== 0 && 'not root',
+  }, async () => {
+    const acl = await site.file('mine.acl', '')
+    await chmod(acl, 0o600)
+    await refuses(
+      site.serveBut({ '--acl-file': acl }),
+      `wott-gateway: ${acl} cannot be read: the gateway runs as user 65534, who may not read it; give that user the file (chown), or let everybody read it (chmod 644)`,
+      { uid: NOBODY },
+    )
+  })
+
   it('there is no broker in the folder that it names', async () =>
     refuses(
       site.serveBut({ '--broker': `file:${await site.file('no-folder', '')}` }),
