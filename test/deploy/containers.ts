@@ -4,6 +4,7 @@ import { parse } from 'yaml'
 import { type Image, quote, ROOT } from './dockerfile.ts'
 
 export interface Service {
+  readonly entrypoint?: readonly string[]
   readonly command: readonly string[]
   readonly environment?: Readonly<Record<string, string>>
 }
@@ -17,7 +18,8 @@ export async function readCompose(): Promise<{ readonly services: Services }> {
 /**
  * A shell script for a mount namespace of its own, where no container engine is at hand: it takes the steps of the
  * Dockerfile, and then runs services of the compose file in one network, as the image's user on a read-only tree. The
- * files of this machine stand in for the base image. `work` is an empty folder.
+ * files of this machine stand in for the base image. The checkout is one that only its owner may read. `work` is an empty
+ * folder.
  */
 export function containers(image: Image, work: string, services: Services): string {
   const { init, gateway, sensor } = services
@@ -25,10 +27,11 @@ export function containers(image: Image, work: string, services: Services): stri
 work=${quote(work)}
 ${PRELUDE}
 (cd ${quote(ROOT)} && sed -n 's/^!//p' .dockerignore | xargs cp -a --parents -t "$work/context")
+chmod -R go= "$work/context"
 ${image.build}
 root=$work/image/root
 printf '127.0.0.1 localhost gateway\\n' > "$root/etc/hosts"
-for volume in site data; do
+for volume in site data device; do
   cp -a "$root/$volume" "$work/$volume"
   mount --bind "$work/$volume" "$root/$volume"
 done
@@ -75,6 +78,6 @@ export function inContainer(image: Image, service?: Service): string {
 
 function run(image: Image, service: Service | undefined): string {
   if (!service) throw new Error('the compose file has lost a service')
-  const words = [...image.entrypoint, ...service.command]
+  const words = [...(service.entrypoint ?? image.entrypoint), ...service.command]
   return `${inContainer(image, service)} ${words.map(quote).join(' ')}`
 }

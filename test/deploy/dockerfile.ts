@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { DockerfileParser } from 'dockerfile-ast'
+import { DockerfileParser, type Instruction, PropertyInstruction } from 'dockerfile-ast'
 
 export const ROOT = resolve(import.meta.dirname, '../..')
 export const DOCKERFILE = join(ROOT, 'deploy/Dockerfile')
@@ -8,6 +8,7 @@ export const DOCKERFILE = join(ROOT, 'deploy/Dockerfile')
 /** The last stage of the Dockerfile: how it is run, and shell commands that build it in `$work/image`. */
 export interface Image {
   readonly environment: Readonly<Record<string, string>>
+  readonly labels: Readonly<Record<string, string>>
   /** Where its commands are run, those of `docker exec` too. */
   readonly directory: string
   /** `UID:GID` */
@@ -23,10 +24,13 @@ export async function readDockerfile(): Promise<Image> {
   const build: string[] = []
   let stage = ''
   let directory = ''
-  let image = { environment: {}, user: '', entrypoint: [], healthcheck: [] } as Omit<
-    Image,
-    'build' | 'directory'
-  >
+  let image: Omit<Image, 'build' | 'directory'> = {
+    environment: {},
+    labels: {},
+    user: '',
+    entrypoint: [],
+    healthcheck: [],
+  }
   for (const instruction of file.getInstructions()) {
     const words = instruction.getArguments().map((word) => word.getValue())
     const text = words.join(' ')
@@ -41,8 +45,8 @@ export async function readDockerfile(): Promise<Image> {
         break
       case 'COPY': {
         const from = /--from=(\S+)/.exec(instruction.getTextContent())?.[1]
-        const [source = '', target = ''] = words.slice(-2)
-        const sources = from === undefined ? words.slice(0, -1) : [source]
+        const target = words.at(-1)
+        const sources = words.slice(0, -1)
         const top = from === undefined ? '$work/context/' : `$work/${from}/root`
         for (const path of sources)
           build.push(`copy "${top}${path}" "$work/${stage}/root${directory}/${target}"`)
@@ -51,11 +55,12 @@ export async function readDockerfile(): Promise<Image> {
       case 'RUN':
         build.push(`chroot "$work/${stage}/root" sh -c ${quote(`cd ${directory} && ${text}`)}`)
         break
-      case 'ENV': {
-        const pairs = words.map((word) => word.split(/=(.*)/s).slice(0, 2))
-        image = { ...image, environment: Object.fromEntries(pairs) }
+      case 'ENV':
+        image = { ...image, environment: pairsOf(instruction) }
         break
-      }
+      case 'LABEL':
+        image = { ...image, labels: pairsOf(instruction) }
+        break
       case 'USER':
         image = { ...image, user: text }
         break
@@ -73,6 +78,12 @@ export async function readDockerfile(): Promise<Image> {
     }
   }
   return { ...image, directory, build: build.join('\n') }
+}
+
+function pairsOf(instruction: Instruction): Record<string, string> {
+  if (!(instruction instanceof PropertyInstruction)) throw new Error('it has no properties')
+  const pairs = instruction.getProperties().map((pair) => [pair.getName(), pair.getValue()])
+  return Object.fromEntries(pairs)
 }
 
 export function quote(text: string): string {

@@ -25,7 +25,19 @@ test('the Dockerfile has no fault that a linter knows', async () => {
   assert.deepEqual(problems, [])
 })
 
-test('the image builds, and its gateway and sensor run as another user on a read-only tree', async () => {
+test('the image says what it is, as package.json does', async () => {
+  const { labels } = await readDockerfile()
+  const { name, version, description, license } = JSON.parse(
+    await readFile(join(ROOT, 'package.json'), 'utf8'),
+  )
+  const label = (key: string) => labels[`org.opencontainers.image.${key}`] ?? ''
+  assert.deepEqual([label('title'), label('version'), label('licenses')], [name, version, license])
+  assert.equal(label('description'), description)
+  const bases = (await readFile(DOCKERFILE, 'utf8')).matchAll(/^FROM (\S+)/gm)
+  for (const [, base] of bases) assert.equal(label('base.name'), `docker.io/library/${base}`)
+})
+
+test('the image builds, and its gateway and sensor run as another user on a read-only tree, from a checkout of umask 077', async () => {
   await using folder = await temporaryFolder()
   const { services } = await readCompose()
   const image = await readDockerfile()
@@ -58,6 +70,7 @@ test('the image builds, and its gateway and sensor run as another user on a read
   assert.match(status, /^Uid:\t1000\t1000\t1000\t1000$/m)
   await assert.rejects(inGateway('touch', '/opt/wott-gateway/dist/new'), /Read-only file system/)
   await assert.rejects(inGateway('ls', '/opt/wott-gateway/node_modules/typescript'), /No such file/)
+  await inGateway('ls', '/opt/wott-gateway/LICENSE')
 
   const exec = async (command: string) => {
     const shell = `root=/; ${inContainer(image, services.gateway)} sh -c ${quote(command)}`
