@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
+import { loadConfig } from '../../src/config/load.ts'
 import { environmentName, SETTING_NAMES } from '../../src/config/schema.ts'
 import { temporaryFolder } from '../cli/program.ts'
 import { ROOT } from './dockerfile.ts'
@@ -40,4 +42,20 @@ test('the unit sets nothing that is no setting', () => {
   const named = [...unit.matchAll(/\bWOTT_[A-Z_]+/g)].map(([name]) => name)
   assert.ok(named.length > 0)
   for (const name of named) assert.ok(known.has(name), name)
+})
+
+test('the unit is started again however often it crashes, and ends by itself before it is killed', () => {
+  assert.match(unit, /^\[Unit\]\n(?:.+\n)*StartLimitIntervalSec=0\n/m)
+  const [, seconds] = /^TimeoutStopSec=(\d+)$/m.exec(unit) ?? []
+  assert.ok(Number(seconds) > loadConfig({ WOTT_ACL_FILE: 'acl' }).drainSeconds)
+})
+
+test('a reload is a SIGHUP, from the shell itself: no other program need be installed', async () => {
+  const [, command = ''] = /^ExecReload=(.+)$/m.exec(unit) ?? []
+  const [, shell = '', script = ''] = /^(\S+) -c '(.+)'$/.exec(command) ?? []
+  const child = spawn('sleep', ['60'])
+  const exited = once(child, 'exit')
+  const text = script.replace(/\$\{MAINPID\}/, String(child.pid))
+  await promisify(execFile)(shell, ['-c', text], { env: { PATH: '/nonexistent' } })
+  assert.deepEqual(await exited, [null, 'SIGHUP'])
 })
