@@ -10,6 +10,7 @@ import { readIssued } from './issued.ts'
 import { deviceFiles, type Layout, openLayout } from './layout.ts'
 import { appendToLedger, type IssuedEntry, readLedger } from './ledger.ts'
 import { DEVICE_DAYS } from './own-identities.ts'
+import type { NewIdentity } from './signing.ts'
 
 /** A device and the last certificate that was issued to it. Times in milliseconds since the Unix epoch. */
 export interface Device {
@@ -60,7 +61,7 @@ export async function addDevice(
     const same = (await readIssued(layout)).filter((entry) => sameName(entry.id, id))
     requireFree(id, same, now)
     await requireReplaceable(files, same.length > 0)
-    return issueTo(layout, id, days, now)
+    return issueTo(layout, { id, via: 'add', days }, now)
   })
 }
 
@@ -83,14 +84,15 @@ export async function renewDevice(
     if (revokedAt !== null)
       throw new UsageError(`${id} is revoked: add it again ("wott-gateway device add ${name}")`)
     await requireReplaceable(deviceFiles(layout, name), true)
-    return issueTo(layout, id, days, now)
+    return issueTo(layout, { id, via: 'renew', days }, now)
   })
 }
 
-async function issueTo(layout: Layout, id: string, days: number, now: number): Promise<Device> {
+async function issueTo(layout: Layout, identity: NewIdentity, now: number): Promise<Device> {
   const { makeIdentityDirectory } = await import('./signing.ts')
+  const { id } = identity
   const files = deviceFiles(layout, toDeviceName(id))
-  const { serial, notAfter } = await makeIdentityDirectory(layout, files, { id, days }, now)
+  const { serial, notAfter } = await makeIdentityDirectory(layout, files, identity, now)
   return toDevice(layout, { id, serial, notAfter, revokedAt: null })
 }
 
@@ -133,9 +135,12 @@ function toDevices(layout: Layout, issued: readonly IssuedEntry[]): Device[] {
   return [...last.values()].map((entry) => toDevice(layout, entry))
 }
 
-function toDevice(layout: Layout, entry: IssuedEntry): Device {
-  const name = toDeviceName(entry.id)
-  return { ...entry, name, directory: deviceFiles(layout, name).directory }
+function toDevice(
+  layout: Layout,
+  { id, serial, notAfter, revokedAt }: Pick<Device, 'id' | 'serial' | 'notAfter' | 'revokedAt'>,
+): Device {
+  const name = toDeviceName(id)
+  return { id, serial, notAfter, revokedAt, name, directory: deviceFiles(layout, name).directory }
 }
 
 function sameName(a: string, b: string): boolean {

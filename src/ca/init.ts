@@ -86,7 +86,7 @@ async function ensureIdentity(
   // whoever revoked a sample device and deleted its files does not want it back
   if (last && last.revokedAt !== null) return []
   const { makeIdentityDirectory } = await import('./signing.ts')
-  await makeIdentityDirectory(layout, files, identity, now)
+  await makeIdentityDirectory(layout, files, { ...identity, via: 'init' }, now)
   return [files.directory]
 }
 
@@ -108,7 +108,8 @@ async function ensureNames(
     )
   const { renewIdentityDirectory } = await import('./signing.ts')
   const all = [...namesOf(certificate), ...added]
-  await renewIdentityDirectory(layout, identity.files, { ...identity, names: all }, now)
+  const renewed = { ...identity, names: all, via: 'init' } as const
+  await renewIdentityDirectory(layout, identity.files, renewed, now)
   return added
 }
 

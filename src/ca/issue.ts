@@ -11,6 +11,7 @@ import {
   type Extension,
   KeyUsageFlags,
   KeyUsagesExtension,
+  type PublicKeyType,
   SubjectAlternativeNameExtension,
   SubjectKeyIdentifierExtension,
   X509CertificateGenerator,
@@ -25,28 +26,41 @@ export interface IssueOptions {
   readonly days: number
   /** In milliseconds since the Unix epoch; default five minutes ago. */
   readonly notBefore?: number
-  /** The P-256 private key to certify, in PEM; default: a new one. */
-  readonly key?: string
 }
 
-/** A certificate and its private key. */
-export interface Issued {
+/** A certificate without its private key. */
+export interface Certified {
   /** PEM. */
   readonly certificate: string
-  /** Not encrypted, PEM. */
-  readonly key: string
   /** Upper-case hexadecimal, as Node's `X509Certificate.serialNumber` prints it. */
   readonly serial: string
   /** End of validity, in milliseconds since the Unix epoch. */
   readonly notAfter: number
 }
 
+/** A certificate and its private key. */
+export interface Issued extends Certified {
+  /** Not encrypted, PEM. */
+  readonly key: string
+}
+
+/** Issues a certificate for `key`, a P-256 private key in PEM; by default a new one. Names are not checked here. */
+export async function issue(
+  authority: Authority,
+  { key = generateKey(), ...options }: IssueOptions & { readonly key?: string },
+): Promise<Issued> {
+  return { ...(await certify(authority, toPublicKey(key), options)), key }
+}
+
 /** Issues an end-entity certificate that is good for either end of a TLS connection. Names are not checked here. */
-export async function issue(authority: Authority, options: IssueOptions): Promise<Issued> {
-  const { commonName, days, key = generateKey() } = options
+export async function certify(
+  authority: Authority,
+  publicKey: PublicKeyType,
+  options: IssueOptions,
+): Promise<Certified> {
+  const { commonName, days } = options
   const commonNames = typeof commonName === 'string' ? [commonName] : commonName
   const notBefore = options.notBefore ?? Date.now() - CLOCK_SKEW_MS
-  const publicKey = toPublicKey(key)
   const { subjectName } = authority.issuer
   const generated = await X509CertificateGenerator.create({
     serialNumber: randomSerial(),
@@ -69,7 +83,7 @@ export async function issue(authority: Authority, options: IssueOptions): Promis
   })
   const certificate = `${generated.toString('pem')}\n`
   const { serialNumber, validToDate } = new NodeCertificate(certificate)
-  return { certificate, key, serial: serialNumber, notAfter: validToDate.getTime() }
+  return { certificate, serial: serialNumber, notAfter: validToDate.getTime() }
 }
 
 /** Critical where the subject is empty (RFC 5280 §4.1.2.6). */

@@ -42,7 +42,7 @@ export async function renewExpiring(
     const renewed: Renewed[] = []
     for (const { id, files, days } of await expiring(layout, due)) {
       const names = namesOf(await readOwn(files))
-      const identity = { id, names, days }
+      const identity = { id, names, days, via: 'renew' } as const
       const { notAfter } = await renewIdentityDirectory(layout, files, identity, now)
       renewed.push({ id, directory: files.directory, notAfter })
     }

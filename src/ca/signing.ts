@@ -9,16 +9,18 @@ import {
 import { messageOf, UsageError } from '../errors.ts'
 import { type Authority, createAuthority, loadAuthority } from './authority.ts'
 import { createCrl } from './crl.ts'
+import { fingerprintsOf } from './fingerprints.ts'
 import { combinedContents, type IdentityFiles, identityContents } from './identity-files.ts'
-import { type Issued, issue } from './issue.ts'
+import { type Certified, type Issued, issue } from './issue.ts'
 import type { Layout } from './layout.ts'
-import { appendToLedger } from './ledger.ts'
+import { appendToLedger, type IssuedLine, type Via } from './ledger.ts'
 import { CLOCK_SKEW_MS } from './validity.ts'
 
 // The part of a directory's life that needs the certificate library; the rest imports this file when it has to sign.
 
 export interface NewIdentity {
   readonly id: string
+  readonly via: Via
   /** Further alternative names, host names and IP addresses alike. */
   readonly names?: readonly string[]
   readonly days: number
@@ -47,8 +49,7 @@ export async function makeIdentityDirectory(
   const authority = await openAuthority(layout)
   const issued = await issueTo(authority, identity, now)
   await prepareDirectory(files.directory, identityContents(files, authority.certificate, issued))
-  // before anybody can use it: what is not in the ledger cannot be revoked
-  await record(layout, identity.id, issued, now)
+  await recordIssued(layout, identity, issued, now)
   await finishDirectory(files.directory)
   return issued
 }
@@ -66,7 +67,7 @@ export async function renewIdentityDirectory(
   const authority = await openAuthority(layout)
   const key = await readFile(files.key, 'utf8')
   const issued = await issueTo(authority, identity, now, key)
-  await record(layout, identity.id, issued, now)
+  await recordIssued(layout, identity, issued, now)
   // the certificate last: while it is the old one, the renewal is still due, and is tried again
   await replaceFile(combinedContents(files, issued))
   await replaceFile({ path: files.certificate, text: issued.certificate, mode: PUBLIC_FILE })
@@ -88,7 +89,8 @@ export async function writeCrl(
   await replaceFile({ path: layout.authority.crl, text, mode: PUBLIC_FILE })
 }
 
-async function openAuthority({ authority }: Layout): Promise<Authority> {
+/** The authority that signs. Rejects with `UsageError` where its files cannot be used. */
+export async function openAuthority({ authority }: Layout): Promise<Authority> {
   try {
     const certificate = await readFile(authority.certificate, 'utf8')
     const key = await readFile(authority.key, 'utf8')
@@ -115,14 +117,22 @@ async function issueTo(
   })
 }
 
-async function record(layout: Layout, id: string, issued: Issued, now: number): Promise<void> {
-  await appendToLedger(layout.authority.ledger, [
-    {
-      event: 'issued',
-      time: new Date(now).toISOString(),
-      id,
-      serial: issued.serial,
-      notAfter: new Date(issued.notAfter).toISOString(),
-    },
-  ])
+/** Puts a certificate into the ledger: what is not in it cannot be revoked, so nobody gets it before. */
+export async function recordIssued(
+  layout: Layout,
+  by: { readonly id: string; readonly via: Via; readonly address?: string },
+  issued: Certified,
+  now: number,
+): Promise<void> {
+  const line: IssuedLine = {
+    event: 'issued',
+    time: new Date(now).toISOString(),
+    id: by.id,
+    serial: issued.serial,
+    notAfter: new Date(issued.notAfter).toISOString(),
+    ...fingerprintsOf(issued.certificate),
+    via: by.via,
+    ...(by.address === undefined ? {} : { address: by.address }),
+  }
+  await appendToLedger(layout.authority.ledger, [line])
 }
