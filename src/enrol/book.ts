@@ -1,0 +1,126 @@
+import { UsageError } from '../errors.ts'
+
+/** The right to one certificate for one name. Times in milliseconds since the Unix epoch. */
+export interface Invite {
+  /** WoTT ID. */
+  readonly id: string
+  /** SHA-256 of the one-time token, hexadecimal. */
+  readonly tokenHash: string
+  readonly expires: number
+  /** SHA-256 of the public key that took it, and when; null while it is good. */
+  readonly spent: { readonly key: string; readonly at: number } | null
+}
+
+/** A key that asked for a certificate without a credential. */
+export interface WaitingKey {
+  /** SHA-256 of the public key, hexadecimal: what a person compares and approves. */
+  readonly key: string
+  /** The name that it asks for; null for none. */
+  readonly wanted: string | null
+  readonly address: string
+  readonly since: number
+  readonly state:
+    | { readonly kind: 'waiting' }
+    /** Under which WoTT ID it is to get a certificate. */
+    | { readonly kind: 'approved'; readonly id: string; readonly at: number }
+    | { readonly kind: 'denied'; readonly at: number }
+}
+
+/** Who may enrol without having a certificate. */
+export interface EnrolBook {
+  readonly invites: readonly Invite[]
+  readonly keys: readonly WaitingKey[]
+}
+
+export const EMPTY_BOOK: EnrolBook = { invites: [], keys: [] }
+
+/** A lost answer must not lose the device: for so long a spent invite still answers the key that took it. */
+export const SPENT_LASTS_MS = 10 * 60_000
+export const WAITING_LASTS_MS = 24 * 3_600_000
+export const MAX_INVITES = 1_000
+export const MAX_WAITING = 100
+export const MAX_WAITING_PER_ADDRESS = 5
+
+/** Without what is over. */
+export function tidyBook(book: EnrolBook, now: number): EnrolBook {
+  return {
+    invites: book.invites.filter(({ expires, spent }) =>
+      spent === null ? expires > now : spent.at + SPENT_LASTS_MS > now,
+    ),
+    keys: book.keys.filter(({ since, state }) => timeOf(since, state) + WAITING_LASTS_MS > now),
+  }
+}
+
+function timeOf(since: number, state: WaitingKey['state']): number {
+  return state.kind === 'waiting' ? since : state.at
+}
+
+/** With one more invite. Throws `UsageError` where there are too many. */
+export function withInvite(book: EnrolBook, invite: Invite): EnrolBook {
+  if (book.invites.length >= MAX_INVITES)
+    throw new UsageError(
+      `there are ${MAX_INVITES} invites that nobody has used yet: wait until they expire`,
+    )
+  return { ...book, invites: [...book.invites, invite] }
+}
+
+export function withSpent(book: EnrolBook, invite: Invite, key: string, now: number): EnrolBook {
+  const spent = { ...invite, spent: { key, at: now } }
+  return { ...book, invites: book.invites.map((one) => (one === invite ? spent : one)) }
+}
+
+/** With another state of a key, or a new key. */
+export function withKey(book: EnrolBook, key: WaitingKey): EnrolBook {
+  return { ...book, keys: [...book.keys.filter((one) => one.key !== key.key), key] }
+}
+
+/** Throws `UsageError` where the text is not such a book. */
+export function parseEnrolBook(text: string): EnrolBook {
+  const book = readJson(text) as Partial<EnrolBook> | null
+  if (!Array.isArray(book?.invites) || !Array.isArray(book.keys))
+    throw new UsageError('it is not a list of invites and waiting keys')
+  const invite = book.invites.findIndex((one) => !isInvite(one))
+  if (invite !== -1) throw new UsageError(`entry ${invite + 1} of "invites" is not an invite`)
+  const key = book.keys.findIndex((one) => !isWaitingKey(one))
+  if (key !== -1) throw new UsageError(`entry ${key + 1} of "keys" is not a waiting key`)
+  return { invites: book.invites, keys: book.keys }
+}
+
+export function formatEnrolBook(book: EnrolBook): string {
+  return `${JSON.stringify(book, null, 2)}\n`
+}
+
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}
+
+function isInvite(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const { id, tokenHash, expires, spent } = value as Record<string, unknown>
+  if (typeof id !== 'string' || typeof tokenHash !== 'string') return false
+  if (typeof expires !== 'number') return false
+  if (spent === null) return true
+  if (typeof spent !== 'object') return false
+  const { key, at } = spent as Record<string, unknown>
+  return typeof key === 'string' && typeof at === 'number'
+}
+
+function isWaitingKey(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const { key, wanted, address, since, state } = value as Record<string, unknown>
+  if (typeof key !== 'string' || typeof address !== 'string') return false
+  if (typeof since !== 'number' || (wanted !== null && typeof wanted !== 'string')) return false
+  return isKeyState(state)
+}
+
+function isKeyState(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const { kind, id, at } = value as Record<string, unknown>
+  if (kind === 'waiting') return true
+  if (typeof at !== 'number') return false
+  return kind === 'denied' || (kind === 'approved' && typeof id === 'string')
+}

@@ -1,0 +1,152 @@
+import { change } from '../ca/change.ts'
+import { GATEWAY_ID } from '../ca/device-id.ts'
+import { certify } from '../ca/issue.ts'
+import { readIssued } from '../ca/issued.ts'
+import { openLayout } from '../ca/layout.ts'
+import { type AuditLine, appendToLedger, type IssuedEntry } from '../ca/ledger.ts'
+import { readCsr } from '../ca/read-csr.ts'
+import { openAuthority, recordIssued } from '../ca/signing.ts'
+import { CLOCK_SKEW_MS } from '../ca/validity.ts'
+import { messageOf } from '../errors.ts'
+import { createSparingly } from '../sparingly.ts'
+import { tidyBook } from './book.ts'
+import { ensureSecret, readEnrolBook, writeEnrolBook } from './book-file.ts'
+import { type Credential, type Decision, decide, type EnrolState, type Refusal } from './decide.ts'
+import { isShown, shownBy } from './standing.ts'
+import { claimToken, fallbackToken } from './tokens.ts'
+
+/** A device's new certificate, and what its agent keeps beside it. */
+export interface Enrolled {
+  readonly kind: 'issued'
+  readonly id: string
+  /** PEM. */
+  readonly certificate: string
+  readonly serial: string
+  /** In milliseconds since the Unix epoch. */
+  readonly notAfter: number
+  readonly claimToken: string
+  readonly fallbackToken: string
+}
+
+export type Outcome = Enrolled | Exclude<Decision, { readonly kind: 'issue' }>
+
+export interface EnrolmentOptions {
+  /** Life of the certificates, in days; fractions are for tests. */
+  readonly days: number
+  /** Whether keys without a credential may wait for approval. */
+  readonly mayWait: boolean
+  readonly now?: () => number
+}
+
+/** The certificates of a directory that `init` made, for those who ask over the network. */
+export interface Enrolment {
+  /** Decides about a request, `csr` in DER. What is issued is in the ledger first. */
+  enrol(credential: Credential, csr: Buffer, address: string): Promise<Outcome>
+  /**
+   * The ledger's entry of a certificate, PEM, that the CA has signed; undefined for any other. Notes that its device has
+   * shown it.
+   */
+  present(certificate: string, address: string): Promise<IssuedEntry | undefined>
+  /** What the WoTT agent shows to whoever claims the device. */
+  claimTokenOf(id: string): string
+}
+
+/** Lines of refusals that the ledger gets in a minute from those who prove no name: anybody can be refused. */
+const REFUSED_LINES = 10
+
+/** Rejects with `UsageError` where the directory cannot be used to sign. */
+export async function openEnrolment(
+  directory: string,
+  { days, mayWait, now = Date.now }: EnrolmentOptions,
+): Promise<Enrolment> {
+  const layout = openLayout(directory)
+  const secret = await change(layout, () => ensureSecret(layout))
+  await openAuthority(layout)
+  await readState()
+  const sparingly = createSparingly()
+
+  async function readState(): Promise<EnrolState> {
+    const [book, issued] = await Promise.all([readEnrolBook(layout), readIssued(layout)])
+    return { book: tidyBook(book, now()), issued, secret, mayWait }
+  }
+
+  async function audit(line: Omit<AuditLine, 'time'>): Promise<void> {
+    const time = new Date(now()).toISOString()
+    await appendToLedger(layout.authority.ledger, [{ ...line, time }])
+  }
+
+  async function auditRefusal({ id, reason }: Refusal, address: string): Promise<void> {
+    const slot = id ?? `a stranger's ${Math.floor(Math.random() * REFUSED_LINES)}`
+    let isDue = false
+    sparingly(`${slot} ${reason}`, () => {
+      isDue = true
+    })
+    if (!isDue) return
+    const line = { event: 'refused', reason, address } as const
+    await change(layout, () => audit(id === null ? line : { ...line, id }))
+  }
+
+  return {
+    async enrol(credential, der, address) {
+      const csr = await readCsr(der).catch((error: unknown) => messageOf(error))
+      if (typeof csr === 'string') return invalid(csr)
+      const request = { credential, csr, address }
+      // without the lock first: whoever is refused keeps nobody waiting
+      const first = decide(request, await readState(), now())
+      if (first.kind === 'wait' && !first.isNew) return first
+      if (first.kind === 'refuse') {
+        await auditRefusal(first, address)
+        return first
+      }
+      return change(layout, async () => {
+        const state = await readState()
+        const decision = decide(request, state, now())
+        if (decision.kind === 'refuse') return decision
+        if (decision.book !== state.book) await writeEnrolBook(layout, decision.book)
+        if (decision.kind === 'wait') {
+          await audit({ event: 'waiting', key: csr.key, address })
+          return decision
+        }
+        const { id, via } = decision
+        const authority = await openAuthority(layout)
+        const certified = await certify(authority, csr.publicKey, {
+          commonName: id,
+          days,
+          notBefore: now() - CLOCK_SKEW_MS,
+        })
+        await recordIssued(layout, { id, via, address }, certified, now())
+        return {
+          kind: 'issued',
+          id,
+          ...certified,
+          claimToken: claimToken(secret, id),
+          fallbackToken: fallbackToken(secret, certified.serial),
+        }
+      })
+    },
+
+    async present(certificate, address) {
+      const shown = shownBy(certificate)
+      const held = (await readIssued(layout)).find((one) => isShown(one, shown))
+      if (!held || held.id === GATEWAY_ID || held.presentedAt !== null) return held
+      await change(layout, async () => {
+        const { id, serial } = held
+        const time = new Date(now()).toISOString()
+        const line = { event: 'presented', time, id, serial, address } as const
+        await appendToLedger(layout.authority.ledger, [line])
+      })
+      return held
+    },
+
+    claimTokenOf: (id) => claimToken(secret, id),
+  }
+}
+
+function invalid(problem: string): Refusal {
+  return {
+    kind: 'refuse',
+    reason: 'csr_invalid',
+    detail: `The certificate signing request is not valid: ${problem}.`,
+    id: null,
+  }
+}
