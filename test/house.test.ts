@@ -58,6 +58,8 @@ const ROOMS: Record<string, readonly string[]> = {
     'broker',
     'relay',
     'live',
+    'ca',
+    'enrol',
     'viewer',
   ],
   'log.ts': [],

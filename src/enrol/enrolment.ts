@@ -13,7 +13,7 @@ import { tidyBook } from './book.ts'
 import { ensureSecret, readEnrolBook, writeEnrolBook } from './book-file.ts'
 import { type Credential, type Decision, decide, type EnrolState, type Refusal } from './decide.ts'
 import { isShown, shownBy } from './standing.ts'
-import { claimToken, fallbackToken } from './tokens.ts'
+import { claimToken, fallbackToken, hashOfToken } from './tokens.ts'
 
 /** A device's new certificate, and what its agent keeps beside it. */
 export interface Enrolled {
@@ -40,13 +40,15 @@ export interface EnrolmentOptions {
 
 /** The certificates of a directory that `init` made, for those who ask over the network. */
 export interface Enrolment {
-  /** Decides about a request, `csr` in DER. What is issued is in the ledger first. */
-  enrol(credential: Credential, csr: Buffer, address: string): Promise<Outcome>
+  /** Decides about a request, `csr` in DER, null for none. What is issued is in the ledger first. */
+  enrol(credential: Credential, csr: Buffer | null, address: string): Promise<Outcome>
   /**
    * The ledger's entry of a certificate, PEM, that the CA has signed; undefined for any other. Notes that its device has
    * shown it.
    */
   present(certificate: string, address: string): Promise<IssuedEntry | undefined>
+  /** The WoTT ID that an invite is for; undefined for a token of none. */
+  nameOf(token: string): Promise<string | undefined>
   /** What the WoTT agent shows to whoever claims the device. */
   claimTokenOf(id: string): string
 }
@@ -88,6 +90,7 @@ export async function openEnrolment(
 
   return {
     async enrol(credential, der, address) {
+      if (der === null) return invalid('it must be base64 or PEM')
       const csr = await readCsr(der).catch((error: unknown) => messageOf(error))
       if (typeof csr === 'string') return invalid(csr)
       const request = { credential, csr, address }
@@ -136,6 +139,11 @@ export async function openEnrolment(
         await appendToLedger(layout.authority.ledger, [line])
       })
       return held
+    },
+
+    async nameOf(token) {
+      const hash = hashOfToken(token)
+      return (await readState()).book.invites.find(({ tokenHash }) => tokenHash === hash)?.id
     },
 
     claimTokenOf: (id) => claimToken(secret, id),

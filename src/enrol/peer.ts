@@ -1,0 +1,35 @@
+import type { X509Certificate } from 'node:crypto'
+import type { TLSSocket } from 'node:tls'
+
+/** Where the answer is kept: on the socket itself, so that HTTP/2's stand-in for it finds it too. */
+const shown = Symbol('shown certificate')
+type Shower = { [shown]?: string }
+
+/**
+ * Notes the client certificate of a connection if one of `authorities` has signed it, whatever its dates say: an expired
+ * one may renew itself. Call it in `secureConnection`, before anything else is asked about the certificate.
+ *
+ * OpenSSL's verdict does not tell: it keeps its last objection, and expiry comes last, so an expired certificate of any CA,
+ * or one forged under our CA's name, reads `CERT_HAS_EXPIRED`. `verify` also empties OpenSSL's queue of errors, for which
+ * Node would cut the connection.
+ */
+export function notePeer(socket: TLSSocket, authorities: readonly X509Certificate[]): void {
+  const certificate = socket.getPeerX509Certificate()
+  if (!certificate) return
+  if (authorities.some(({ publicKey }) => isSignedBy(certificate, publicKey)))
+    (socket as Shower)[shown] = certificate.toString()
+}
+
+/** The certificate, PEM, whose key the other end has and which our CA has signed; null for none. */
+export function peerOf(socket: object): string | null {
+  return (socket as Shower)[shown] ?? null
+}
+
+function isSignedBy(certificate: X509Certificate, key: X509Certificate['publicKey']): boolean {
+  try {
+    return certificate.verify(key)
+  } catch {
+    // another kind of key
+    return false
+  }
+}

@@ -1,0 +1,78 @@
+import { toCertsOnly } from '../ca/certs-only.ts'
+import { MAX_CSR_BYTES } from '../ca/read-csr.ts'
+import type { Credential } from '../enrol/decide.ts'
+import type { Outcome } from '../enrol/enrolment.ts'
+import { peerOf } from '../enrol/peer.ts'
+import { shownBy } from '../enrol/standing.ts'
+import type { App, Reply, Request } from './app.ts'
+import { type Ask, csrIn, inviteIn, REFUSAL_STATUS } from './enrol-request.ts'
+
+const PATH = '/.well-known/est'
+const PKCS7 = 'application/pkcs7-mime; smime-type=certs-only'
+const PEM = 'application/pem-certificate-chain'
+
+/** SEQUENCE { SEQUENCE { id-ecPublicKey, SET { prime256v1 } }, ecdsa-with-SHA256 } (RFC 9908 §3). */
+const CSR_ATTRIBUTES = Buffer.from(
+  '3021301506072a8648ce3d0201310a06082a8648ce3d03010706082a8648ce3d040302',
+  'hex',
+)
+
+/** Enrolment over Secure Transport (RFC 7030), which `pki --est`, curl and many devices speak. */
+export function estRoutes(app: App, authorities: readonly string[], ask: Ask): void {
+  const enrol = async (request: Request, reply: Reply, credential: Credential) =>
+    answer(request, reply, await ask(request, credential, csrIn(request.body)))
+
+  app.get(`${PATH}/cacerts`, async (request, reply) =>
+    sendCertificates(request, reply, authorities),
+  )
+  app.get(`${PATH}/csrattrs`, async (_request, reply) =>
+    sendBase64(reply, 'application/csrattrs', CSR_ATTRIBUTES.toString('base64')),
+  )
+  const options = { bodyLimit: MAX_CSR_BYTES }
+  app.post(`${PATH}/simpleenroll`, options, async (request, reply) =>
+    enrol(request, reply, inviteIn(request.headers.authorization) ?? { kind: 'none' }),
+  )
+  app.post(`${PATH}/simplereenroll`, options, async (request, reply) => {
+    const certificate = peerOf(request.raw.socket)
+    if (certificate !== null)
+      return enrol(request, reply, { kind: 'certificate', shown: shownBy(certificate) })
+    return say(reply, 401, 'Show the certificate that is to be renewed; it must be from this CA.')
+  })
+}
+
+function answer(request: Request, reply: Reply, outcome: Outcome): Reply {
+  switch (outcome.kind) {
+    case 'issued':
+      return sendCertificates(request, reply, [outcome.certificate])
+    case 'wait':
+      reply.header('retry-after', outcome.retryAfter)
+      return say(
+        reply,
+        202,
+        'An operator has to approve this key first. Send the same request again.',
+      )
+    case 'refuse': {
+      const status = REFUSAL_STATUS[outcome.reason]
+      if (status === 401) reply.header('www-authenticate', 'Basic realm="enrol", charset="UTF-8"')
+      if (outcome.retryAfter !== undefined) reply.header('retry-after', outcome.retryAfter)
+      return say(reply, status, outcome.detail)
+    }
+  }
+}
+
+/** PKCS #7, as the RFC has it, or PEM where that is asked for: curl, mbedTLS and MicroPython need no more. */
+function sendCertificates(request: Request, reply: Reply, certificates: readonly string[]): Reply {
+  reply.header('vary', 'accept')
+  if ((request.headers.accept ?? '').includes(PEM))
+    return reply.type(PEM).send(certificates.join(''))
+  return sendBase64(reply, PKCS7, toCertsOnly(certificates))
+}
+
+function sendBase64(reply: Reply, type: string, base64: string): Reply {
+  return reply.header('content-transfer-encoding', 'base64').type(type).send(base64)
+}
+
+/** EST's errors are a sentence for people (RFC 7030 §4.2.3). */
+function say(reply: Reply, status: number, sentence: string): Reply {
+  return reply.code(status).type('text/plain; charset=utf-8').send(`${sentence}\n`)
+}
