@@ -68,9 +68,13 @@ const ROOMS: Record<string, readonly string[]> = {
     ...['door', 'identity', 'acl', 'admin', 'budget', 'turns.ts'],
     ...['broker', 'relay', 'mqtt', 'live', 'ca', 'viewer', 'http'],
   ],
+  'enroller.ts': [
+    ...['errors.ts', 'sparingly.ts', 'budget', 'relay', 'metrics', 'config', 'door', 'identity'],
+    ...['ca', 'enrol', 'http'],
+  ],
   cli: [
     ...['errors.ts', 'version.ts', 'log.ts', 'topic', 'disk', 'config', 'identity', 'acl'],
-    ...['admin', 'broker', 'ca', 'viewer', 'gateway.ts'],
+    ...['admin', 'broker', 'ca', 'viewer', 'gateway.ts', 'enroller.ts'],
   ],
 }
 

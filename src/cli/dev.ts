@@ -8,6 +8,7 @@ import { readArguments, requireNoWords } from './arguments.ts'
 import { type Command, print } from './command.ts'
 import { inDirectory, USUAL_DIRECTORY, viewersFileOf } from './directory.ts'
 import { helpText } from './help.ts'
+import { runEnroller } from './run-enroller.ts'
 import { runGateway } from './serve.ts'
 import { flagForFile, SETTING_FLAGS, settingsIn } from './settings.ts'
 import { stopSignal } from './signals.ts'
@@ -19,7 +20,7 @@ export const dev: Command = {
   help: helpText({
     usage: ['dev [SETTINGS]'],
     about: [
-      `Makes ${USUAL_DIRECTORY}/ (a device CA, the gateway's certificate, two devices and an ACL file) if it is not there yet, runs the gateway with it, and prints command lines to try. What npm start runs.`,
+      `Makes ${USUAL_DIRECTORY}/ (a device CA, the gateway's certificate, two devices and an ACL file) if it is not there yet, runs the gateway and the enrol door with it, and prints command lines to try. What npm start runs.`,
       'Takes the settings of serve, as flags and environment variables; those for certificates and the ACL file only as flags.',
     ],
     examples: ['wott-gateway dev', 'wott-gateway dev --device-listen :18443 --viewer-listen off'],
@@ -53,9 +54,10 @@ export const dev: Command = {
       },
     )
     const code = await inviteViewer(config.viewersFile, SAMPLE_VIEWER, VIEWER_LASTS)
-    await runGateway(config, stop, (gateway) => {
+    await runGateway(config, stop, (gateway, log) => {
       const lines = thingsToTry(gateway, layout, code)
       if (lines !== '') print(`\n${lines}\n`)
+      if (config.enrolListen !== null) runEnroller(USUAL_DIRECTORY, flags, stop, log)
     })
     return undefined
   },

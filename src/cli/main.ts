@@ -11,6 +11,10 @@ const COMMANDS: Record<string, [summary: string, load: () => Promise<Command>]> 
     'make .wott/ if it is not there, and run the gateway with it',
     async () => (await import('./dev.ts')).dev,
   ],
+  enrol: [
+    'give devices their certificates over the network',
+    async () => (await import('./enrol.ts')).enrol,
+  ],
   init: [
     'make a device CA, certificates and an ACL file',
     async () => (await import('./init.ts')).init,

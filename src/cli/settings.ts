@@ -12,13 +12,17 @@ import type { Flag } from './arguments.ts'
 import { wrap } from './help.ts'
 import { nearest } from './suggest.ts'
 
-/** A flag for every setting of `serve`. */
-export const SETTING_FLAGS: Readonly<Record<string, Flag>> = Object.fromEntries(
-  SETTING_NAMES.map((name): [string, Flag] => {
+/** A flag for each of the settings. */
+export function settingFlags(names: readonly SettingName[]): Readonly<Record<string, Flag>> {
+  const flags = names.map((name): [string, Flag] => {
     const { parse, help } = SETTINGS[name]
     return [flagName(name), { type: 'string', value: parse.form, help }]
-  }),
-)
+  })
+  return Object.fromEntries(flags)
+}
+
+/** A flag for every setting of `serve`. */
+export const SETTING_FLAGS = settingFlags(SETTING_NAMES)
 
 /** The settings among the flags that were given, by setting name. */
 export function settingsIn(
@@ -39,9 +43,9 @@ export function flagForFile(path = ''): string | undefined {
   return name && flagName(name)
 }
 
-/** The settings as `--help` shows them. */
-export function settingsHelp(): string {
-  return describeSettings()
+/** Settings as `--help` shows them. */
+export function settingsHelp(names: readonly SettingName[] = SETTING_NAMES): string {
+  return describeSettings(names)
     .map(({ flag, variable, help, fallback }) => {
       const usual = fallback === undefined ? '' : ` (default ${fallback})`
       return `  ${flag}, ${variable}\n${wrap(help + usual, '      ')}`

@@ -12,9 +12,9 @@ export interface Described {
   readonly fallback: string | undefined
 }
 
-/** Every setting in the order of the schema: what help, `.env.example` and the docs are made of. */
-export function describeSettings(): Described[] {
-  return SETTING_NAMES.map((name: SettingName) => {
+/** Settings in words, every one unless told otherwise: what help, `.env.example` and the docs are made of. */
+export function describeSettings(names: readonly SettingName[] = SETTING_NAMES): Described[] {
+  return names.map((name) => {
     const { parse, fallback, help } = SETTINGS[name]
     return {
       variable: environmentName(name),

@@ -31,7 +31,7 @@ function setting<T>(
 const KiB = 1024
 const MiB = 1024 * KiB
 
-/** Every setting of `serve`, once: types, environment variables, flags, help and docs come from here. */
+/** Every setting of `serve` and `enrol`, once: types, environment variables, flags, help and docs come from here. */
 export const SETTINGS = {
   certsDir: setting(
     path,
@@ -103,6 +103,26 @@ export const SETTINGS = {
     hostNames,
     undefined,
     'names with a dot that the ops door may be asked under, with commas between them; IP addresses and names without a dot always may',
+  ),
+  enrolListen: setting(
+    listenAddress,
+    '[::]:8444',
+    'enrol door, of "wott-gateway enrol": where devices get and renew their certificates',
+  ),
+  enrolOpsListen: setting(
+    listenAddress,
+    '127.0.0.1:9465',
+    'ops door of "wott-gateway enrol": metrics and health, without TLS',
+  ),
+  enrolDays: setting(
+    integer(1, 3650),
+    '30',
+    'days that a certificate from the enrol door is valid; devices renew it after two thirds of them',
+  ),
+  enrolApproval: setting(
+    choice('on', 'off'),
+    'on',
+    'whether a device without an invite may ask for a certificate and wait until "wott-gateway device approve" lets it have one',
   ),
   maxPayload: setting(bytes(1, 64 * MiB), '128KiB', 'largest payload of one message'),
   memoryBytes: setting(
@@ -183,12 +203,12 @@ export const SETTINGS = {
   strangerRequestRate: setting(
     integer(0, 1_000_000),
     '100',
-    'requests a second that one address may send to the viewer door without a session, five times as many at once (429 beyond); 0 for no limit',
+    'requests a second that one address may send to the enrol door, or to the viewer door without a session, five times as many at once (429 beyond); 0 for no limit',
   ),
   inviteGuesses: setting(
     integer(1, 1_000_000),
     '60',
-    'invites a minute that one address may try on the viewer door (429 beyond)',
+    'invites a minute that one address may try on the viewer door, and wrong ones on the enrol door (429 beyond)',
   ),
   history: setting(
     integer(0, 10_000_000),

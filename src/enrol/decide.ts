@@ -38,6 +38,7 @@ export const REASONS = [
   'key_weak',
   'key_taken',
   'csr_invalid',
+  'binding_wrong',
   'rate_limited',
   'waiting_full',
   'denied',
@@ -89,6 +90,8 @@ export interface EnrolRequest {
   readonly credential: Credential
   readonly csr: Csr
   readonly address: string
+  /** What a challenge password has to be (RFC 7030 §3.5), base64; null where the connection has no channel binding. */
+  readonly binding: string | null
 }
 
 const RETRY_SECONDS = 60
@@ -101,9 +104,19 @@ export function decide(request: EnrolRequest, state: EnrolState, now: number): D
   const { csr } = request
   if (csr.keyProblem !== null)
     return refuse('key_weak', `The request cannot be granted: ${csr.keyProblem}.`)
+  // somebody passes on a request that was made for another connection
+  if (!isBound(csr.challengePassword, request.binding))
+    return refuse(
+      'binding_wrong',
+      'The challenge password of the request is not the channel binding of this TLS connection: leave it out.',
+    )
   const granted = grantOf(request, state, now)
   if (granted.kind !== 'issue') return granted
   return requestProblem(csr, granted.id, state.issued, now) ?? granted
+}
+
+function isBound(password: string | null, binding: string | null): boolean {
+  return password === null || (binding !== null && isSameSecret(password, binding))
 }
 
 function grantOf(request: EnrolRequest, state: EnrolState, now: number): Decision {

@@ -11,8 +11,14 @@ import { messageOf } from '../errors.ts'
 import { createSparingly } from '../sparingly.ts'
 import { tidyBook } from './book.ts'
 import { ensureSecret, readEnrolBook, writeEnrolBook } from './book-file.ts'
-import { type Credential, type Decision, decide, type EnrolState, type Refusal } from './decide.ts'
-import { isShown, shownBy } from './standing.ts'
+import {
+  type Decision,
+  decide,
+  type EnrolRequest,
+  type EnrolState,
+  type Refusal,
+} from './decide.ts'
+import { isShown, type Shown, shownBy } from './standing.ts'
 import { claimToken, fallbackToken, hashOfToken } from './tokens.ts'
 
 /** A device's new certificate, and what its agent keeps beside it. */
@@ -30,6 +36,11 @@ export interface Enrolled {
 
 export type Outcome = Enrolled | Exclude<Decision, { readonly kind: 'issue' }>
 
+export interface Asked extends Omit<EnrolRequest, 'csr'> {
+  /** In DER; null where its text is neither base64 nor PEM. */
+  readonly csr: Buffer | null
+}
+
 export interface EnrolmentOptions {
   /** Life of the certificates, in days; fractions are for tests. */
   readonly days: number
@@ -40,8 +51,8 @@ export interface EnrolmentOptions {
 
 /** The certificates of a directory that `init` made, for those who ask over the network. */
 export interface Enrolment {
-  /** Decides about a request, `csr` in DER, null for none. What is issued is in the ledger first. */
-  enrol(credential: Credential, csr: Buffer | null, address: string): Promise<Outcome>
+  /** Decides about a request. What is issued is in the ledger first. */
+  enrol(asked: Asked): Promise<Outcome>
   /**
    * The ledger's entry of a certificate, PEM, that the CA has signed; undefined for any other. Notes that its device has
    * shown it.
@@ -72,6 +83,15 @@ export async function openEnrolment(
     return { book: tidyBook(book, now()), issued, secret, mayWait }
   }
 
+  /** Call it under the directory's lock. */
+  async function notePresented(held: IssuedEntry | undefined, address: string): Promise<void> {
+    if (!held || held.id === GATEWAY_ID || held.presentedAt !== null) return
+    const { id, serial } = held
+    const time = new Date(now()).toISOString()
+    const line = { event: 'presented', time, id, serial, address } as const
+    await appendToLedger(layout.authority.ledger, [line])
+  }
+
   async function audit(line: Omit<AuditLine, 'time'>): Promise<void> {
     const time = new Date(now()).toISOString()
     await appendToLedger(layout.authority.ledger, [{ ...line, time }])
@@ -89,11 +109,12 @@ export async function openEnrolment(
   }
 
   return {
-    async enrol(credential, der, address) {
-      if (der === null) return invalid('it must be base64 or PEM')
-      const csr = await readCsr(der).catch((error: unknown) => messageOf(error))
+    async enrol(asked) {
+      const { credential, address } = asked
+      if (asked.csr === null) return invalid('it must be base64 or PEM')
+      const csr = await readCsr(asked.csr).catch((error: unknown) => messageOf(error))
       if (typeof csr === 'string') return invalid(csr)
-      const request = { credential, csr, address }
+      const request = { ...asked, csr }
       // without the lock first: whoever is refused keeps nobody waiting
       const first = decide(request, await readState(), now())
       if (first.kind === 'wait' && !first.isNew) return first
@@ -111,6 +132,8 @@ export async function openEnrolment(
           return decision
         }
         const { id, via } = decision
+        if (credential.kind === 'certificate')
+          await notePresented(findShown(state.issued, credential.shown), address)
         const authority = await openAuthority(layout)
         const certified = await certify(authority, csr.publicKey, {
           commonName: id,
@@ -130,14 +153,11 @@ export async function openEnrolment(
 
     async present(certificate, address) {
       const shown = shownBy(certificate)
-      const held = (await readIssued(layout)).find((one) => isShown(one, shown))
-      if (!held || held.id === GATEWAY_ID || held.presentedAt !== null) return held
-      await change(layout, async () => {
-        const { id, serial } = held
-        const time = new Date(now()).toISOString()
-        const line = { event: 'presented', time, id, serial, address } as const
-        await appendToLedger(layout.authority.ledger, [line])
-      })
+      const held = findShown(await readIssued(layout), shown)
+      if (held?.presentedAt === null)
+        await change(layout, async () =>
+          notePresented(findShown(await readIssued(layout), shown), address),
+        )
       return held
     },
 
@@ -148,6 +168,10 @@ export async function openEnrolment(
 
     claimTokenOf: (id) => claimToken(secret, id),
   }
+}
+
+function findShown(issued: readonly IssuedEntry[], shown: Shown): IssuedEntry | undefined {
+  return issued.find((one) => isShown(one, shown))
 }
 
 function invalid(problem: string): Refusal {

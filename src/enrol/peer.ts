@@ -20,6 +20,22 @@ export function notePeer(socket: TLSSocket, authorities: readonly X509Certificat
     (socket as Shower)[shown] = certificate.toString()
 }
 
+const BINDING_BYTES = 32
+
+/**
+ * What ties a request to this TLS connection, base64: tls-exporter (RFC 9266), or tls-unique (RFC 5929 §3) before TLS 1.3.
+ * Null where the connection has none.
+ */
+export function channelBindingOf(socket: TLSSocket): string | null {
+  if (socket.getProtocol() === 'TLSv1.3')
+    return socket
+      .exportKeyingMaterial(BINDING_BYTES, 'EXPORTER-Channel-Binding', Buffer.alloc(0))
+      .toString('base64')
+  // the first Finished of the handshake: the client's, or in a resumed one the server's
+  const finished = socket.isSessionReused() ? socket.getFinished() : socket.getPeerFinished()
+  return finished?.toString('base64') ?? null
+}
+
 /** The certificate, PEM, whose key the other end has and which our CA has signed; null for none. */
 export function peerOf(socket: object): string | null {
   return (socket as Shower)[shown] ?? null

@@ -1,3 +1,4 @@
+import type { IssuedEntry } from '../ca/ledger.ts'
 import { MAX_CSR_BYTES } from '../ca/read-csr.ts'
 import type { Credential } from '../enrol/decide.ts'
 import type { Enrolment, Outcome } from '../enrol/enrolment.ts'
@@ -7,50 +8,57 @@ import { isSameSecret } from '../enrol/tokens.ts'
 import type { App, Reply, Request } from './app.ts'
 import { type Ask, csrIn, inviteIn, REFUSAL_STATUS } from './enrol-request.ts'
 
-const PATH = '/v0.2'
+export const AGENT_PATH = '/v0.2'
 /** JSON around the request, and what the agent says of its machine. */
 const SIGN_BYTES = 2 * MAX_CSR_BYTES
 /** The portrait of its machine that the agent sends, of about 140 kB: taken, and dropped unread. */
 const PING_BYTES = 1024 * 1024
 
 export interface AgentOptions {
-  readonly enrolment: Enrolment
-  /** PEM. */
-  readonly authorities: readonly string[]
+  readonly enrolment: Pick<Enrolment, 'claimTokenOf'>
+  /** Every CA in force, PEM. */
+  authorities(): readonly string[]
   readonly ask: Ask
+  /** The ledger's entry of the certificate that a device shows; undefined for none. Notes that it has it. */
+  present(request: Request): Promise<IssuedEntry | undefined>
+  /** The WoTT ID that an invite is for; undefined for a token of none. */
+  nameOf(request: Request, token: string): Promise<string | undefined>
   /** A name for a device that has none yet. */
   newId(): string
 }
 
 /** The API v0.2 of the WoTT agent (wott-agent 0.1.5), as it was seen to use it. */
-export function agentRoutes(app: App, { enrolment, authorities, ask, newId }: AgentOptions): void {
+export function agentRoutes(app: App, options: AgentOptions): void {
+  const { enrolment, authorities, ask, present, nameOf, newId } = options
   const signing = { bodyLimit: SIGN_BYTES }
 
-  app.get(`${PATH}/generate-id`, async (request, reply) => {
+  app.get(`${AGENT_PATH}/generate-id`, async (request, reply) => {
     const invite = inviteIn(request.headers.authorization)
-    const id = invite?.kind === 'invite' ? await enrolment.nameOf(invite.token) : undefined
-    return send(reply, { device_id: id ?? newId() })
+    const id = invite?.kind === 'invite' ? await nameOf(request, invite.token) : undefined
+    return sendJson(reply, { device_id: id ?? newId() })
   })
-  app.get(`${PATH}/ca-bundle`, async (_request, reply) =>
-    send(reply, { ca_bundle: authorities.join('') }),
+  app.get(`${AGENT_PATH}/ca-bundle`, async (_request, reply) =>
+    sendJson(reply, { ca_bundle: authorities().join('') }),
   )
-  app.post(`${PATH}/sign-csr`, signing, async (request, reply) => {
+  app.post(`${AGENT_PATH}/sign-csr`, signing, async (request, reply) => {
     const { csr } = jsonIn(request.body)
     // the agent sends its token with every call, a spent one too
     const credential = heldBy(request) ?? inviteIn(request.headers.authorization)
     const outcome = await ask(request, credential ?? { kind: 'none' }, csrIn(csr))
     return answer(reply, outcome, credential?.kind === 'certificate')
   })
-  app.post(`${PATH}/sign-expired-csr`, signing, async (request, reply) => {
+  app.post(`${AGENT_PATH}/sign-expired-csr`, signing, async (request, reply) => {
     const { csr, device_id: id, fallback_token: token } = jsonIn(request.body)
     const fallback: Credential = { kind: 'fallback', id: String(id), token: String(token) }
     const credential = typeof token === 'string' ? fallback : (heldBy(request) ?? { kind: 'none' })
     return answer(reply, await ask(request, credential, csrIn(csr)), true)
   })
-  app.post(`${PATH}/enroll-device`, signing, async (request, reply) => {
+  app.post(`${AGENT_PATH}/enroll-device`, signing, async (request, reply) => {
     const { claim_token: token, device_id: id } = jsonIn(request.body)
-    if (isSameSecret(enrolment.claimTokenOf(String(id)), String(token))) return send(reply, {})
-    return send(reply.code(400), { claim_token: ['This is not the claim token of the device.'] })
+    if (isSameSecret(enrolment.claimTokenOf(String(id)), String(token))) return sendJson(reply, {})
+    return sendJson(reply.code(400), {
+      claim_token: ['This is not the claim token of the device.'],
+    })
   })
 
   certified(app, 'GET', '/claimed', (id) => ({
@@ -72,14 +80,12 @@ export function agentRoutes(app: App, { enrolment, authorities, ask, newId }: Ag
   ): void {
     to.route({
       method,
-      url: PATH + path,
+      url: AGENT_PATH + path,
       bodyLimit: PING_BYTES,
       handler: async (request, reply) => {
-        const certificate = peerOf(request.raw.socket)
-        const held =
-          certificate === null ? undefined : await enrolment.present(certificate, request.ip)
-        if (held && held.revokedAt === null) return send(reply, body(held.id))
-        return send(reply.code(403), { detail: 'Show a certificate of this CA.' })
+        const held = await present(request)
+        if (held && held.revokedAt === null) return sendJson(reply, body(held.id))
+        return sendJson(reply.code(403), { detail: 'Show a certificate of this CA.' })
       },
     })
   }
@@ -103,18 +109,18 @@ function answer(reply: Reply, outcome: Outcome, isRenewal: boolean): Reply {
     case 'issued': {
       const { certificate, claimToken, fallbackToken } = outcome
       const tokens = { certificate, claim_token: claimToken, fallback_token: fallbackToken }
-      return send(reply, isRenewal ? { ...tokens, claimed: true } : tokens)
+      return sendJson(reply, isRenewal ? { ...tokens, claimed: true } : tokens)
     }
     case 'wait':
       reply.header('retry-after', outcome.retryAfter)
-      return send(reply.code(202), { detail: 'An operator has to approve this key first.' })
+      return sendJson(reply.code(202), { detail: 'An operator has to approve this key first.' })
     case 'refuse':
       if (outcome.retryAfter !== undefined) reply.header('retry-after', outcome.retryAfter)
-      return send(reply.code(REFUSAL_STATUS[outcome.reason]), { detail: outcome.detail })
+      return sendJson(reply.code(REFUSAL_STATUS[outcome.reason]), { detail: outcome.detail })
   }
 }
 
-function send(reply: Reply, body: object): Reply {
+export function sendJson(reply: Reply, body: object): Reply {
   return reply.type('application/json').send(JSON.stringify(body))
 }
 

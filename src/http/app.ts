@@ -28,7 +28,12 @@ export type Reply = FastifyReply<
 
 export interface AppOptions extends ServerOptions {
   readonly log: Logger
+  /** How an error leaves this door; by default as a problem. */
+  readonly sendError?: SendError
 }
+
+/** Answers a request that has failed. */
+export type SendError = (request: Request, reply: Reply, error: GatewayError) => void
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -58,7 +63,7 @@ export const APP_OPTIONS = {
 }
 
 /** An HTTPS app for HTTP/1.1 and HTTP/2 whose every error is a problem with a trace id. */
-export function createApp({ log, ...serverOptions }: AppOptions): App {
+export function createApp({ log, sendError, ...serverOptions }: AppOptions): App {
   const options = {
     ...APP_OPTIONS,
     http2: true,
@@ -84,18 +89,18 @@ export function createApp({ log, ...serverOptions }: AppOptions): App {
     if (hasRoom) done()
     else done(noRoom())
   })
-  answerWithProblems(app)
+  answerErrors(app, sendError)
   return app
 }
 
 type Answering = Pick<App, 'setErrorHandler' | 'setNotFoundHandler'>
 
-export function answerWithProblems(app: Answering): void {
-  app.setErrorHandler((error, request, reply) => sendProblem(request, reply, toGatewayError(error)))
+export function answerErrors(app: Answering, send: SendError = sendProblem): void {
+  app.setErrorHandler((error, request, reply) => send(request, reply, toGatewayError(error)))
   app.setNotFoundHandler((request, reply) => {
     const path = pathOf(request.originalUrl)
     const error = new GatewayError('not_found', `There is no ${request.method} ${path} here.`)
-    sendProblem(request, reply, error)
+    send(request, reply, error)
   })
 }
 
@@ -108,14 +113,23 @@ export function sendProblem(
   reply: Pick<Reply, 'code' | 'header' | 'headers' | 'removeHeader' | 'send'>,
   error: GatewayError,
 ): void {
+  beginFailing(request, reply, error)
+  const { headers, body } = problemAnswer(error, request.id)
+  reply.code(error.status).headers(headers).send(body)
+}
+
+/** Logs an error that is ours, and sees to the connection; the answer is up to the door. */
+export function beginFailing(
+  request: Pick<Request, 'id' | 'log' | 'raw'>,
+  reply: Pick<Reply, 'header' | 'removeHeader'>,
+  error: GatewayError,
+): void {
   if (error.status >= 500 && !COUNTED.has(error.code))
     request.log.error({ err: error.cause ?? error, traceId: request.id }, error.message)
   // Fastify's, after a body that is too large; HTTP/2 has no such header (RFC 9113 §8.2.2)
   if (request.raw.httpVersionMajor === 2) reply.removeHeader('connection')
   // the rest of its body may still come, and is not waited for
   else if (error.code === 'request_timeout') reply.header('connection', 'close')
-  const { headers, body } = problemAnswer(error, request.id)
-  reply.code(error.status).headers(headers).send(body)
 }
 
 export function pathOf(url: string): string {

@@ -21,6 +21,7 @@ export const REFUSAL_STATUS: Readonly<Record<Reason, number>> = {
   key_weak: 400,
   key_taken: 400,
   csr_invalid: 400,
+  binding_wrong: 400,
   rate_limited: 429,
   waiting_full: 503,
 }

@@ -7,7 +7,7 @@ import { shownBy } from '../enrol/standing.ts'
 import type { App, Reply, Request } from './app.ts'
 import { type Ask, csrIn, inviteIn, REFUSAL_STATUS } from './enrol-request.ts'
 
-const PATH = '/.well-known/est'
+export const EST_PATH = '/.well-known/est'
 const PKCS7 = 'application/pkcs7-mime; smime-type=certs-only'
 const PEM = 'application/pem-certificate-chain'
 
@@ -17,22 +17,31 @@ const CSR_ATTRIBUTES = Buffer.from(
   'hex',
 )
 
+export interface EstOptions {
+  /** Every CA in force, PEM. */
+  authorities(): readonly string[]
+  readonly ask: Ask
+  /** Notes that a device has the certificate that it shows. */
+  present(request: Request): Promise<unknown>
+}
+
 /** Enrolment over Secure Transport (RFC 7030), which `pki --est`, curl and many devices speak. */
-export function estRoutes(app: App, authorities: readonly string[], ask: Ask): void {
+export function estRoutes(app: App, { authorities, ask, present }: EstOptions): void {
   const enrol = async (request: Request, reply: Reply, credential: Credential) =>
     answer(request, reply, await ask(request, credential, csrIn(request.body)))
 
-  app.get(`${PATH}/cacerts`, async (request, reply) =>
-    sendCertificates(request, reply, authorities),
-  )
-  app.get(`${PATH}/csrattrs`, async (_request, reply) =>
+  app.get(`${EST_PATH}/cacerts`, async (request, reply) => {
+    await present(request)
+    return sendCertificates(request, reply, authorities())
+  })
+  app.get(`${EST_PATH}/csrattrs`, async (_request, reply) =>
     sendBase64(reply, 'application/csrattrs', CSR_ATTRIBUTES.toString('base64')),
   )
   const options = { bodyLimit: MAX_CSR_BYTES }
-  app.post(`${PATH}/simpleenroll`, options, async (request, reply) =>
+  app.post(`${EST_PATH}/simpleenroll`, options, async (request, reply) =>
     enrol(request, reply, inviteIn(request.headers.authorization) ?? { kind: 'none' }),
   )
-  app.post(`${PATH}/simplereenroll`, options, async (request, reply) => {
+  app.post(`${EST_PATH}/simplereenroll`, options, async (request, reply) => {
     const certificate = peerOf(request.raw.socket)
     if (certificate !== null)
       return enrol(request, reply, { kind: 'certificate', shown: shownBy(certificate) })
@@ -73,6 +82,6 @@ function sendBase64(reply: Reply, type: string, base64: string): Reply {
 }
 
 /** EST's errors are a sentence for people (RFC 7030 §4.2.3). */
-function say(reply: Reply, status: number, sentence: string): Reply {
+export function say(reply: Reply, status: number, sentence: string): Reply {
   return reply.code(status).type('text/plain; charset=utf-8').send(`${sentence}\n`)
 }

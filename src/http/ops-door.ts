@@ -4,7 +4,7 @@ import { isIP } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { GatewayError } from '../errors.ts'
 import type { Metrics } from '../metrics/prometheus.ts'
-import { APP_OPTIONS, type App, answerWithProblems, sendProblem } from './app.ts'
+import { APP_OPTIONS, type App, answerErrors, sendProblem } from './app.ts'
 import { type DeadlineSettings, KEEP_ALIVE_MS, watchDeadlines } from './deadlines.ts'
 import { requestProblem } from './framing.ts'
 import { problemAnswer, requestTimeout } from './problem.ts'
@@ -46,7 +46,7 @@ export function createOpsDoor(options: OpsDoorOptions): FastifyInstance {
     refuse: (_request, response) => refuse(response as unknown as ServerResponse, requestTimeout()),
     onCut: (reason) => metrics.meter.connectionCut('ops', reason),
   })
-  answerWithProblems(app as unknown as App)
+  answerErrors(app as unknown as App)
   app.addHook('onRequest', async (request, reply) => {
     const problem =
       requestProblem(request.raw as never) ?? hostProblem(request.headers.host, settings.opsHosts)

@@ -31,6 +31,8 @@ export interface ServerOptions extends HttpMemory {
   readonly trust: Trust
   /** Asks for a client certificate; what to make of it is the door's decision. */
   readonly requestCert: boolean
+  /** Lets in those who show none, too: their headers must be small. */
+  readonly takesStrangers?: boolean
   readonly settings: HttpSettings
   /** Asked about every request before anything else is made of it; a refusal is its answer and ends its connection. */
   readonly admit?: (request: Http2ServerRequest) => GatewayError | null
@@ -56,11 +58,10 @@ const PROTOCOLS = ['h2', 'http/1.1', AWS_PROTOCOL]
 const MOST_REFUSED = 8
 
 /** A server for HTTP/1.1 and HTTP/2 on which nothing, however odd, is handled that was not admitted. */
-export function createHttpServer(
-  { trust, requestCert, memory, strangers, settings, admit = () => null, onCut }: ServerOptions,
-  handle: Handle,
-): Http2SecureServer {
-  const maxHeaderBytes = requestCert ? MAX_HEADER_BYTES : MAX_STRANGERS_HEADER_BYTES
+export function createHttpServer(options: ServerOptions, handle: Handle): Http2SecureServer {
+  const { trust, requestCert, memory, strangers, settings, admit = () => null, onCut } = options
+  const { takesStrangers = !requestCert } = options
+  const maxHeaderBytes = takesStrangers ? MAX_STRANGERS_HEADER_BYTES : MAX_HEADER_BYTES
   // Node hands the HTTP/1.1 options on, its types do not know
   const tls: SecureServerOptions & HttpServerOptions & ResetOptions = {
     ...trust.context,

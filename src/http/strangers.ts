@@ -1,7 +1,7 @@
 import type { Http2ServerRequest } from 'node:http2'
 import { addressGroup } from '../address.ts'
 import { GatewayError } from '../errors.ts'
-import type { Meter } from '../metrics/meter.ts'
+import type { Door, Meter } from '../metrics/meter.ts'
 import { createRateLimit } from '../relay/rate-limit.ts'
 import { streamOf } from './deadlines.ts'
 
@@ -16,8 +16,8 @@ export interface StrangerSettings {
 export interface Strangers {
   /** Why a request is refused before anything is made of it; null when it is not. */
   problem(request: Http2ServerRequest): GatewayError | null
-  /** Why no invite may be tried; null when one may. */
-  guessProblem(request: Http2ServerRequest): GatewayError | null
+  /** Why no invite may be tried; null when one may, which takes `cost`, 1 by default, from what the address may try. */
+  guessProblem(request: Http2ServerRequest, cost?: number): GatewayError | null
   /** Whoever sends this has a session, so their connection is not a stranger's. */
   known(request: Http2ServerRequest): void
 }
@@ -25,7 +25,7 @@ export interface Strangers {
 /** Seconds' worth of requests that may come at once: a page, and all that it loads, for several people behind one address. */
 const BURST_SECONDS = 5
 
-export function createStrangers(settings: StrangerSettings, meter: Meter): Strangers {
+export function createStrangers(settings: StrangerSettings, meter: Meter, door: Door): Strangers {
   const { strangerRequestRate: rate, inviteGuesses } = settings
   const requests = createRateLimit(rate, rate * BURST_SECONDS)
   const guesses = createRateLimit(inviteGuesses / 60, inviteGuesses)
@@ -36,13 +36,13 @@ export function createStrangers(settings: StrangerSettings, meter: Meter): Stran
       if (known.has(connectionOf(request))) return null
       const wait = requests.take(addressOf(request))
       if (wait === 0) return null
-      meter.requestRefused('viewer', 'stranger_rate')
+      meter.requestRefused(door, 'stranger_rate')
       return tooMany('Too many requests without a session come from this address.', wait)
     },
-    guessProblem(request) {
-      const wait = guesses.take(addressOf(request))
+    guessProblem(request, cost) {
+      const wait = guesses.take(addressOf(request), cost)
       if (wait === 0) return null
-      meter.requestRefused('viewer', 'invite_guesses')
+      meter.requestRefused(door, 'invite_guesses')
       return tooMany('Too many invites are tried from this address.', wait)
     },
     known: (request) => void known.add(connectionOf(request)),

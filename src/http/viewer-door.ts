@@ -36,7 +36,7 @@ type Peer = Pick<Socket, 'remoteAddress' | 'remotePort'>
 /** People with browsers: the dashboard for everybody, and behind a session what the ACL lets its name read. */
 export function createViewerDoor(options: ViewerDoorOptions): App {
   const { viewers, settings, onSession } = options
-  const strangers = createStrangers(settings, options.meter)
+  const strangers = createStrangers(settings, options.meter, 'viewer')
   const app = createApp({
     ...options,
     requestCert: false,

@@ -1,6 +1,6 @@
 import type { Qos } from '../topic/message.ts'
 
-export type Door = 'device' | 'mqtt' | 'viewer' | 'ops'
+export type Door = 'device' | 'mqtt' | 'viewer' | 'ops' | 'enrol' | 'enrol-ops'
 export const PUBLISH_RESULTS = [
   'accepted',
   'denied',

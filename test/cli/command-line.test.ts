@@ -8,6 +8,7 @@ import { type Folder, PROGRAM, run, startAny, temporaryFolder } from './program.
 const COMMANDS = [
   'serve',
   'dev',
+  'enrol',
   'init',
   'device',
   'viewer',

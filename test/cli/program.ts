@@ -8,10 +8,10 @@ import { after } from 'node:test'
 import type { Door } from '../../src/metrics/meter.ts'
 
 export const PROGRAM = resolve(import.meta.dirname, '../../bin/wott-gateway.js')
-export const FREE_PORTS = ['device', 'mqtt', 'viewer', 'ops'].flatMap((door) => [
-  `--${door}-listen`,
-  '127.0.0.1:0',
-])
+const OF_GATEWAY = ['device', 'mqtt', 'viewer', 'ops'] as const
+const OF_ENROLLER = ['enrol', 'enrol-ops'] as const
+const freePort = (door: Door) => [`--${door}-listen`, '127.0.0.1:0']
+export const FREE_PORTS = [...OF_GATEWAY, ...OF_ENROLLER].flatMap(freePort)
 
 export interface Options {
   readonly cwd?: string
@@ -123,8 +123,10 @@ export interface RanText {
   readonly stderr: string
 }
 
+type GatewayDoor = (typeof OF_GATEWAY)[number]
+
 export interface Running extends Program {
-  readonly ports: Readonly<Record<Door, number>>
+  readonly ports: Readonly<Record<GatewayDoor, number>>
 }
 
 /** A gateway whose every door listens. */
@@ -154,7 +156,8 @@ export async function listening(program: Program): Promise<Running> {
 
 /** A gateway on the same ports as one before. */
 export function samePorts({ ports }: Running): string[] {
-  return Object.entries(ports).flatMap(([door, port]) => [`--${door}-listen`, `127.0.0.1:${port}`])
+  const same = OF_GATEWAY.flatMap((door) => [`--${door}-listen`, `127.0.0.1:${ports[door]}`])
+  return [...same, ...OF_ENROLLER.flatMap(freePort)]
 }
 
 export interface Folder extends AsyncDisposable {

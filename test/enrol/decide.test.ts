@@ -49,7 +49,7 @@ function shown(serial: string): Credential {
 }
 
 function ask(credential: Credential, inState: EnrolState, request = csr(), now = NOW) {
-  return decide({ credential, csr: request, address: '192.0.2.1' }, inState, now)
+  return decide({ credential, csr: request, address: '192.0.2.1', binding: null }, inState, now)
 }
 
 function reasonOf(decision: ReturnType<typeof decide>): string {
@@ -182,7 +182,9 @@ describe('a key without a credential', () => {
     }
     const sixth = ask(none, state({ book, mayWait: true }), csr({ key: '6' }))
     assert.equal(reasonOf(sixth), 'waiting_full')
-    const elsewhere = { credential: none, csr: csr({ key: '6' }), address: '192.0.2.2' }
+    const elsewhere = {
+      ...{ credential: none, csr: csr({ key: '6' }), address: '192.0.2.2', binding: null },
+    }
     assert.equal(decide(elsewhere, state({ book, mayWait: true }), NOW).kind, 'wait')
   })
 })

@@ -1,10 +1,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { pino } from 'pino'
 import { loadConfig } from '../../src/config/load.ts'
 import type { SettingName } from '../../src/config/schema.ts'
 import { type Gateway, openGateway } from '../../src/gateway.ts'
+import { type CollectedLog, collectLog } from './log.ts'
 import { createPki, type Pki } from './pki.ts'
 
 export interface TestGateway extends AsyncDisposable {
@@ -22,8 +22,7 @@ export interface TestGateway extends AsyncDisposable {
   }
   /** Every log line so far. */
   readonly log: Record<string, unknown>[]
-  /** Resolves with the first line, past or future, that `matches`. */
-  logged(matches: (line: Record<string, unknown>) => boolean): Promise<Record<string, unknown>>
+  readonly logged: CollectedLog['logged']
   /** The exposition of the ops door. */
   metrics(): Promise<string>
   /** The value of one sample of it, written as Prometheus does: `name{label="value"}`; undefined when absent. */
@@ -52,17 +51,7 @@ export async function startGateway({
 
   const viewersFile = join(directory, 'viewers.json')
 
-  const lines: Record<string, unknown>[] = []
-  const watchers = new Set<() => void>()
-  const log = pino(
-    { level: 'debug', base: null, formatters: { level: (label) => ({ level: label }) } },
-    {
-      write(line: string) {
-        lines.push(JSON.parse(line))
-        for (const watcher of watchers) watcher()
-      },
-    },
-  )
+  const { log, lines, logged } = collectLog()
   const loopback = '127.0.0.1:0'
   const config = loadConfig(
     {},
@@ -105,18 +94,7 @@ export async function startGateway({
       log: lines,
       metrics,
     },
-    logged(matches) {
-      return new Promise((resolve) => {
-        const look = () => {
-          const found = lines.find(matches)
-          if (!found) return
-          watchers.delete(look)
-          resolve(found)
-        }
-        watchers.add(look)
-        look()
-      })
-    },
+    logged,
     async metric(sample) {
       const line = (await metrics()).split('\n').find((text) => text.startsWith(`${sample} `))
       return line === undefined ? undefined : Number(line.slice(sample.length + 1))

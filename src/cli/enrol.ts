@@ -1,0 +1,75 @@
+import { layoutOf } from '../ca/layout.ts'
+import { type Config, loadConfig } from '../config/load.ts'
+import { environmentName, type SettingName } from '../config/schema.ts'
+import { readArguments, requireWords } from './arguments.ts'
+import type { Command } from './command.ts'
+import { inDirectory, USUAL_DIRECTORY } from './directory.ts'
+import { helpText } from './help.ts'
+import { runService } from './service.ts'
+import { settingFlags, settingsHelp, settingsIn } from './settings.ts'
+import { stopSignal } from './signals.ts'
+
+/** The settings of the enrol door; those of the gateway alone may be for another user, or another machine. */
+export const ENROL_SETTINGS: readonly SettingName[] = [
+  ...(['enrolListen', 'enrolOpsListen', 'enrolDays', 'enrolApproval', 'opsHosts'] as const),
+  ...(['tlsVersion', 'ciphers', 'inviteGuesses', 'strangerRequestRate'] as const),
+  ...([
+    'memoryBytesPerDevice',
+    'maxConnections',
+    'maxStrangers',
+    'maxStrangersPerAddress',
+  ] as const),
+  ...(['handshakeRate', 'handshakeRatePerAddress', 'requestTimeout', 'requestRate'] as const),
+  ...(['maxRequestsPerConnection', 'streamResetBurst', 'streamResetRate'] as const),
+  ...(['drainSeconds', 'logLevel'] as const),
+]
+
+const HELP = helpText({
+  usage: ['enrol [DIR] [SETTINGS]'],
+  about: [
+    'Gives devices their certificates over the network: those that bring an invite ("wott-gateway device invite NAME"), those that an operator approves ("wott-gateway device approve"), and those that renew the certificate they have. Speaks EST (RFC 7030) and the API of the WoTT agent.',
+    `Signs with the CA key in DIR/ca (default ${USUAL_DIRECTORY}), which this process alone needs; the gateway itself is "wott-gateway serve". Runs until SIGTERM or SIGINT; a second one ends it at once.`,
+    'Every setting is a flag and an environment variable; flags win.',
+  ],
+  words: [['DIR', `what "wott-gateway init" made [${USUAL_DIRECTORY}]`]],
+  examples: [
+    'wott-gateway enrol',
+    'wott-gateway enrol /var/lib/wott --enrol-listen :8444',
+    'WOTT_ENROL_APPROVAL=off wott-gateway enrol .wott',
+  ],
+})
+
+export const enrol: Command = {
+  help: `${HELP}\n\nSettings:\n${settingsHelp(ENROL_SETTINGS)}`,
+  outlivesReader: true,
+  async run(args) {
+    const stop = stopSignal()
+    endWithParent()
+    const { values, words } = readArguments(args, settingFlags(ENROL_SETTINGS))
+    requireWords(words, [], ['DIR'])
+    const [directory = USUAL_DIRECTORY] = words
+    const config = enrolConfig(directory, process.env, settingsIn(values))
+    await runService(config, stop, async (log) => {
+      const { openEnroller } = await import('../enroller.ts')
+      return inDirectory(directory, () => openEnroller(directory, config, log))
+    })
+    return undefined
+  },
+}
+
+function enrolConfig(
+  directory: string,
+  environment: NodeJS.ProcessEnv,
+  flags: Readonly<Partial<Record<SettingName, string>>>,
+): Config {
+  const { certs, acl } = layoutOf(directory)
+  const names = ENROL_SETTINGS.map(environmentName)
+  const own = Object.fromEntries(names.map((name) => [name, environment[name]]))
+  return loadConfig(own, { certsDir: certs.directory, aclFile: acl, ...flags })
+}
+
+/** `dev` may be killed; its channel to this process then ends. */
+function endWithParent(): void {
+  process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
+  process.channel?.unref()
+}

@@ -1,0 +1,74 @@
+import { setImmediate } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import type { Config } from '../config/load.ts'
+import { suspectVariables } from './settings.ts'
+import { stopped } from './signals.ts'
+
+/** What runs until a signal ends it. */
+export interface Service {
+  /** Reads files again that it follows. */
+  reload(): Promise<void>
+  /** Takes nothing new, finishes what is in flight within `drainSeconds`, and closes. */
+  drain(): Promise<void>
+}
+
+/** Runs what `open` opens until `stop` is aborted. */
+export async function runService(
+  config: Config,
+  stop: AbortSignal,
+  open: (log: Logger) => Promise<Service>,
+): Promise<void> {
+  let service: Service | undefined
+  // without a listener a SIGHUP that comes too early would end the process
+  process.on('SIGHUP', () => void service?.reload())
+  // here, and not above, so that help and wrong settings need not wait for it
+  const { createLog } = await import('../log.ts')
+  const log = await createLog(config.logLevel)
+  for (const { variable, meant } of suspectVariables(process.env))
+    log.warn({ variable, meant }, 'this environment variable is none of ours; is it misspelt?')
+  for (const warning of config.warnings) log.warn(warning)
+  await setImmediate() // for a signal that came meanwhile to be heard
+  if (stop.aborted) return
+  service = await unlessStuck(open(log), stop)
+  await stopped(stop)
+  log.info({ signal: stop.reason, seconds: config.drainSeconds }, 'stopping')
+  const bound = setTimeout(
+    () => {
+      log.error(
+        'what is in flight does not end, on a disk that hangs for example; ending without it',
+      )
+      // process.exit would wait for the thread that waits for the disk
+      process.kill(process.pid, stop.reason)
+    },
+    config.drainSeconds * 1000 + CLOSING_MS,
+  )
+  await service.drain()
+  clearTimeout(bound)
+  log.info('stopped')
+  setTimeout(() => {
+    log.error({ kept: process.getActiveResourcesInfo() }, 'the process does not end by itself')
+    process.exit()
+  }, LINGERING_MS).unref()
+}
+
+const STUCK_MS = 2000
+/** What closing may take once the time to drain is over; supervisors kill at 15 seconds, and 10 of those are for draining. */
+const CLOSING_MS = 700
+/** Nothing is open any more, so nothing has to be waited for. */
+const LINGERING_MS = 250
+
+/** `opening`, whose gateway can then be drained; a start that hangs, on a network disk say, is ended by the signal. */
+async function unlessStuck<T>(opening: Promise<T>, stop: AbortSignal): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const giveUp = () => {
+    // process.exit would wait for the thread that waits for the disk
+    timer = setTimeout(() => process.kill(process.pid, stop.reason), STUCK_MS)
+  }
+  stop.addEventListener('abort', giveUp)
+  try {
+    return await opening
+  } finally {
+    stop.removeEventListener('abort', giveUp)
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,186 @@
+import { X509Certificate } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import type { Server } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
+import type { TLSSocket, Server as TlsServer } from 'node:tls'
+import type { Logger } from 'pino'
+import { createLedger, type Kind } from './budget/ledger.ts'
+import { randomDeviceName, toDeviceId } from './ca/device-id.ts'
+import { openLayout } from './ca/layout.ts'
+import type { Config } from './config/load.ts'
+import { createAdmissions } from './door/admissions.ts'
+import { listen, type OpenDoor } from './door/listen.ts'
+import type { Credential } from './enrol/decide.ts'
+import { type Outcome, openEnrolment } from './enrol/enrolment.ts'
+import { notePeer } from './enrol/peer.ts'
+import { UsageError } from './errors.ts'
+import type { App } from './http/app.ts'
+import { createEnrolDoor } from './http/enrol-door.ts'
+import { createRefusals } from './identity/refusals.ts'
+import type { Trust } from './identity/trust.ts'
+import { openTrust } from './identity/trust-source.ts'
+import { silentMeter } from './metrics/meter.ts'
+import { createRateLimit } from './relay/rate-limit.ts'
+import { createSparingly } from './sparingly.ts'
+
+/** The process that can use the CA's key. */
+export interface Enroller extends AsyncDisposable {
+  readonly door: OpenDoor
+  /** Reads the CA's certificate and the gateway's again. */
+  reload(): Promise<void>
+  /** Takes nothing new, answers what is in flight within `drainSeconds`, and closes. */
+  drain(): Promise<void>
+}
+
+/** Opens the enrol door on a directory that `init` made. Rejects with `UsageError` for what a person can mend. */
+export async function openEnroller(
+  directory: string,
+  config: Config,
+  log: Logger,
+): Promise<Enroller> {
+  const address = config.enrolListen
+  if (address === null) throw new UsageError('the enrol door is off, so there is nothing to run')
+  await using building = new AsyncDisposableStack()
+  const meter = silentMeter
+  const layout = openLayout(directory)
+  const enrolment = await openEnrolment(directory, {
+    days: config.enrolDays,
+    mayWait: config.enrolApproval === 'on',
+  })
+  const files = {
+    caFile: layout.authority.certificate,
+    certFile: layout.certs.certificate,
+    keyFile: layout.certs.key,
+    tlsVersion: config.tlsVersion,
+    ciphers: config.ciphers,
+  }
+  const trust = await openTrust(files, {
+    meter,
+    onReload(problem) {
+      if (problem)
+        log.error(
+          { reason: problem.message },
+          'certificate files not usable; the old ones stay in force',
+        )
+      else log.info('certificate files loaded')
+    },
+  })
+  building.defer(() => trust.close())
+  let authorities = authoritiesOf(trust.current)
+  trust.onChange((current) => {
+    authorities = authoritiesOf(current)
+  })
+
+  const sparingly = createSparingly()
+  const noteRefused = (id: string, kind: Kind) =>
+    sparingly(`memory\0${id}`, (repeated) =>
+      log.warn({ id, kind, ...repeated }, 'no room in memory for more'),
+    )
+  const { memoryBytesPerDevice } = config
+  // nobody here has said who they are
+  const memory = createLedger(
+    { total: memoryBytesPerDevice, perOwner: Math.floor(memoryBytesPerDevice / 4) },
+    noteRefused,
+  )
+  const app = createEnrolDoor({
+    ...{ enrolment, meter, log, memory, strangers: memory, settings: config },
+    trust: trust.current,
+    authorities: () => authorities.map(({ pem }) => pem),
+    revocations: () => readFile(layout.authority.crl, 'utf8'),
+    newId: () => toDeviceId(randomDeviceName()),
+    onDecided: createDecisionLog(log),
+  })
+  const server = app.server as unknown as TlsServer
+  server.prependListener('secureConnection', (socket: TLSSocket) =>
+    notePeer(
+      socket,
+      authorities.map(({ certificate }) => certificate),
+    ),
+  )
+  trust.onChange(({ context }) => server.setSecureContext(context))
+
+  const addressRate = config.handshakeRatePerAddress
+  const admissions = createAdmissions(config, {
+    meter,
+    takeOf: createRateLimit(addressRate, addressRate).take,
+    onFull: (door, reason, who) =>
+      sparingly(`${door}\0${reason}\0${who}`, (repeated) =>
+        log.warn({ door, reason, who, ...repeated }, 'as many connections as there may be'),
+      ),
+  })
+  const refusals = createRefusals(log)
+  await app.ready()
+  building.defer(() => closeApp(app))
+  const door = await listen(server as Server, {
+    ...{ door: 'enrol', address, meter },
+    maxConnections: admissions.mostConnections,
+    admission: admissions.of('enrol'),
+    onRefused: (socket, error) => refusals.note('enrol', socket, error),
+    bind: (host, port) => app.listen({ host, port }),
+  })
+  building.defer(() => door.close())
+  log.info({ door: 'enrol', address: door.address }, 'listening')
+
+  const running = building.move()
+  return {
+    door,
+    reload: trust.reload,
+    async drain() {
+      const deadline = setTimeout(config.drainSeconds * 1000, null, { ref: false })
+      await Promise.race([closeApp(app), deadline])
+      await running.disposeAsync()
+    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
+
+interface AuthorityInForce {
+  readonly certificate: X509Certificate
+  readonly pem: string
+}
+
+const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
+
+function authoritiesOf({ context }: Trust): AuthorityInForce[] {
+  return (String(context.ca).match(PEM_CERTIFICATE) ?? []).map((pem) => ({
+    certificate: new X509Certificate(pem),
+    pem: `${pem}\n`,
+  }))
+}
+
+/** What came of requests, in the log; refusals of those who prove no name sparingly, as anybody can cause them. */
+function createDecisionLog(log: Logger) {
+  const sparingly = createSparingly()
+  return (credential: Credential, outcome: Outcome, address: string): void => {
+    const via = credential.kind
+    switch (outcome.kind) {
+      case 'issued': {
+        const { id, serial, notAfter } = outcome
+        log.info(
+          { id, serial, via, address, expires: new Date(notAfter).toISOString() },
+          'issued a certificate',
+        )
+        return
+      }
+      case 'wait':
+        if (outcome.isNew) log.info({ address }, 'a key waits for approval')
+        return
+      case 'refuse': {
+        const { id, reason } = outcome
+        sparingly([reason, id ?? '', id === null ? address : ''].join('\0'), (repeated) =>
+          log.warn(
+            { ...(id === null ? {} : { id }), via, reason, address, ...repeated },
+            reason === 'certificate_superseded'
+              ? 'refused a certificate that was replaced: somebody may have a copy of the key'
+              : 'refused to issue a certificate',
+          ),
+        )
+      }
+    }
+  }
+}
+
+/** Fastify's own close waits for what is in flight; twice is once. */
+async function closeApp(app: Pick<App, 'close'>): Promise<void> {
+  await app.close()
+}

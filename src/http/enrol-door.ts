@@ -1,0 +1,112 @@
+import type { TLSSocket } from 'node:tls'
+import type { IssuedEntry } from '../ca/ledger.ts'
+import type { Credential } from '../enrol/decide.ts'
+import type { Enrolment, Outcome } from '../enrol/enrolment.ts'
+import { channelBindingOf, peerOf } from '../enrol/peer.ts'
+import type { GatewayError } from '../errors.ts'
+import type { Meter } from '../metrics/meter.ts'
+import { AGENT_PATH, type AgentOptions, agentRoutes, sendJson } from './agent.ts'
+import {
+  type App,
+  type AppOptions,
+  beginFailing,
+  createApp,
+  type Reply,
+  type Request,
+  sendProblem,
+} from './app.ts'
+import { REFUSAL_STATUS } from './enrol-request.ts'
+import { EST_PATH, estRoutes, say } from './est.ts'
+import type { HttpSettings } from './server.ts'
+import { createStrangers, type StrangerSettings } from './strangers.ts'
+
+export interface EnrolDoorOptions
+  extends Omit<AppOptions, 'requestCert' | 'takesStrangers' | 'admit' | 'onCut' | 'sendError'>,
+    Pick<AgentOptions, 'newId' | 'authorities'> {
+  readonly enrolment: Enrolment
+  readonly settings: HttpSettings & StrangerSettings
+  readonly meter: Meter
+  /** The revocation lists of every CA in force, PEM. */
+  revocations(): Promise<string>
+  /** Told what came of each request for a certificate. */
+  onDecided(credential: Credential, outcome: Outcome, address: string): void
+}
+
+const PEM_FILE = 'application/x-pem-file'
+
+/** Devices that want a certificate, or a new one: each route says which credential it takes. */
+export function createEnrolDoor(options: EnrolDoorOptions): App {
+  const { enrolment, settings, meter, authorities, newId } = options
+  const strangers = createStrangers(settings, meter, 'enrol')
+  const app = createApp({
+    ...options,
+    requestCert: true,
+    takesStrangers: true,
+    admit: strangers.problem,
+    onCut: (reason) => meter.connectionCut('enrol', reason),
+    sendError,
+  })
+
+  async function ask(request: Request, credential: Credential, csr: Buffer | null) {
+    const tooMany = isGuess(credential) ? strangers.guessProblem(request.raw, 0) : null
+    const binding = channelBindingOf(request.raw.socket as TLSSocket)
+    const asked = { credential, csr, address: addressOf(request), binding }
+    const outcome = tooMany ? tooManyGuesses(tooMany) : await enrolment.enrol(asked)
+    if (isGuess(credential) && isWrong(outcome)) strangers.guessProblem(request.raw)
+    options.onDecided(credential, outcome, asked.address)
+    return outcome
+  }
+
+  async function present(request: Request): Promise<IssuedEntry | undefined> {
+    const certificate = peerOf(request.raw.socket)
+    return certificate === null ? undefined : enrolment.present(certificate, addressOf(request))
+  }
+
+  async function nameOf(request: Request, token: string): Promise<string | undefined> {
+    const tooMany = strangers.guessProblem(request.raw, 0)
+    if (tooMany) throw tooMany
+    const name = await enrolment.nameOf(token)
+    if (name === undefined) strangers.guessProblem(request.raw)
+    return name
+  }
+
+  estRoutes(app, { authorities, ask, present })
+  agentRoutes(app, { enrolment, authorities, ask, present, nameOf, newId })
+  app.get('/ca.crt', async (_request, reply) => reply.type(PEM_FILE).send(authorities().join('')))
+  app.get('/crl.pem', async (_request, reply) =>
+    reply.type(PEM_FILE).send(await options.revocations()),
+  )
+  return app
+}
+
+/** IPv4 as IPv6 sockets give it is IPv4. */
+function addressOf({ raw }: Request): string {
+  return (raw.socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/i, '')
+}
+
+/** Whoever has a certificate's key has not guessed it. */
+function isGuess({ kind }: Credential): boolean {
+  return kind === 'invite' || kind === 'fallback'
+}
+
+function isWrong(outcome: Outcome): boolean {
+  return outcome.kind === 'refuse' && REFUSAL_STATUS[outcome.reason] === 401
+}
+
+function tooManyGuesses({ message, retryAfter }: GatewayError): Outcome {
+  const refusal = { kind: 'refuse', reason: 'rate_limited', detail: message, id: null } as const
+  return retryAfter === undefined ? refusal : { ...refusal, retryAfter }
+}
+
+/** EST's errors are a sentence, those for the agent an object of its own, and all others problems. */
+function sendError(request: Request, reply: Reply, error: GatewayError): void {
+  const path = request.originalUrl
+  if (!path.startsWith(EST_PATH) && !path.startsWith(AGENT_PATH)) {
+    sendProblem(request, reply, error)
+    return
+  }
+  beginFailing(request, reply, error)
+  if (error.retryAfter !== undefined) reply.header('retry-after', error.retryAfter)
+  if (path.startsWith(EST_PATH)) say(reply, error.status, error.message)
+  else sendJson(reply.code(error.status), { detail: error.message })
+}

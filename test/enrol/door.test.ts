@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
+import { after, before, describe, it } from 'node:test'
+import { CACERTS, ENROL, type EnrolSite, PEM, RENEW, startEnrolSite } from './site.ts'
+
+let site: EnrolSite
+before(async () => {
+  site = await startEnrolSite()
+})
+after(() => site[Symbol.asyncDispose]())
+
+describe('the enrol door', () => {
+  it('gives an invited device a certificate for the name of its invite, which renews itself', async () => {
+    const kitchen = await site.enrolled('kitchen')
+    const { subject, subjectAltName, ca } = new X509Certificate(kitchen.certificate)
+    assert.deepEqual(
+      [subject, subjectAltName, ca],
+      ['CN=kitchen.d.wott.local', 'DNS:kitchen.d.wott.local', false],
+    )
+    const { csr } = await site.request('kitchen.d.wott.local')
+    const renewed = await site.ask(RENEW, { as: kitchen, body: csr, headers: PEM })
+    assert.equal(renewed.status, 200)
+    assert.match(renewed.body, /^-----BEGIN CERTIFICATE-----/)
+    assert.match(String(renewed.headers['content-type']), /^application\/pem-certificate-chain/)
+    const events = (await site.ledger()).filter(({ id }) => id === 'kitchen.d.wott.local')
+    assert.deepEqual(
+      events.map(({ event, via }) => [event, via].filter(Boolean).join(' ')),
+      ['invited', 'issued invite', 'presented', 'issued certificate'],
+    )
+  })
+
+  it('notes that a device has its certificate when it fetches the CA with it', async () => {
+    const cellar = await site.enrolled('cellar')
+    assert.equal((await site.ask(CACERTS, { as: cellar })).status, 200)
+    const { serialNumber } = new X509Certificate(cellar.certificate)
+    const shown = (await site.ledger()).filter(
+      ({ event, serial }) => event === 'presented' && serial === serialNumber,
+    )
+    assert.equal(shown.length, 1)
+  })
+
+  it('gives the CA and its revocation list to everybody', async () => {
+    assert.equal((await site.ask('/ca.crt')).body, site.ca)
+    assert.match((await site.ask('/crl.pem')).body, /^-----BEGIN X509 CRL-----/)
+  })
+
+  it('answers in the form that each of its clients reads', async () => {
+    const est = await site.ask('/.well-known/est/serverkeygen')
+    assert.deepEqual([est.status, est.headers['content-type']], [404, 'text/plain; charset=utf-8'])
+    const agent = await site.ask('/v0.2/nothing')
+    assert.deepEqual(
+      [agent.status, JSON.parse(agent.body)],
+      [404, { detail: 'There is no GET /v0.2/nothing here.' }],
+    )
+    const other = await site.ask('/nothing')
+    assert.deepEqual(
+      [other.status, other.headers['content-type']],
+      [404, 'application/problem+json; charset=utf-8'],
+    )
+    const large = await site.ask(ENROL, { body: Buffer.alloc(16_385, 'A') })
+    assert.deepEqual(
+      [large.status, large.headers['content-type']],
+      [413, 'text/plain; charset=utf-8'],
+    )
+  })
+
+  it('has a key without a credential wait, and says so', async () => {
+    const { csr } = await site.request('shed')
+    const { status, headers, body } = await site.ask(ENROL, { body: csr })
+    assert.equal(status, 202)
+    assert.equal(headers['retry-after'], '60')
+    assert.match(body, /approve/)
+  })
+})
