@@ -56,6 +56,8 @@ export interface EnrolSite extends AsyncDisposable, CollectedLog {
 }
 
 export interface RequestFor {
+  /** As `-subj` takes it, in the place of the name alone. */
+  readonly subject?: string
   /** Arguments of `openssl req` or `openssl genpkey`. */
   readonly req?: readonly string[]
   readonly key?: readonly string[]
@@ -114,11 +116,13 @@ export async function startEnrolSite({
     async invite(name, lasts = 3_600_000) {
       return (await inviteDevice(path, name, lasts)).token
     },
-    async request(name, { req = [], key = EC_KEY, keyFile = join(path, `key${++keys}.pem`) } = {}) {
-      const csrFile = join(path, `request${++keys}.pem`)
-      if (key.length > 0) await must('genpkey', ...key, '-out', keyFile)
-      const subject = name === null ? '/O=WoTT' : `/CN=${name}`
-      await must('req', '-new', '-key', keyFile, '-subj', subject, '-out', csrFile, ...req)
+    async request(name, { subject, req = [], key = EC_KEY, keyFile: known } = {}) {
+      keys += 1
+      const keyFile = known ?? join(path, `key${keys}.pem`)
+      const csrFile = join(path, `request${keys}.pem`)
+      if (known === undefined) await must('genpkey', ...key, '-out', keyFile)
+      const asked = subject ?? (name === null ? '/O=WoTT' : `/CN=${name}`)
+      await must('req', '-new', '-key', keyFile, '-subj', asked, '-out', csrFile, ...req)
       const [pem, csr] = await Promise.all([readFile(keyFile, 'utf8'), readFile(csrFile, 'utf8')])
       return { key: pem, keyFile, csr, csrFile }
     },
