@@ -4,7 +4,11 @@ import { readFile } from 'node:fs/promises'
 import type { IncomingHttpHeaders } from 'node:http'
 import { type RequestOptions, request } from 'node:https'
 import { join } from 'node:path'
+import { toDeviceId } from '../../src/ca/device-id.ts'
+import { issue } from '../../src/ca/issue.ts'
 import type { Layout } from '../../src/ca/layout.ts'
+import { openAuthority, recordIssued } from '../../src/ca/signing.ts'
+import { DAY_MS } from '../../src/ca/validity.ts'
 import { type Config, loadConfig } from '../../src/config/load.ts'
 import type { SettingName } from '../../src/config/schema.ts'
 import { inviteDevice } from '../../src/enrol/operator.ts'
@@ -49,6 +53,8 @@ export interface EnrolSite extends AsyncDisposable, CollectedLog {
   request(name: string | null, options?: RequestFor): Promise<KeyAndRequest>
   /** Invites and enrols a device. */
   enrolled(name: string): Promise<Pair>
+  /** A device whose certificate, of 30 days, ended so many days ago; it is in the ledger. */
+  expired(name: string, daysAgo: number): Promise<Pair & { readonly serial: string }>
   /** Every line of the ledger. */
   ledger(): Promise<Record<string, unknown>[]>
   /** Closes the door and opens it again, on another port perhaps. */
@@ -132,6 +138,14 @@ export async function startEnrolSite({
       const answer = await site.ask(ENROL, { basic: `${name}:${token}`, body: csr, headers: PEM })
       assert.equal(answer.status, 200, answer.body)
       return { certificate: answer.body, key }
+    },
+    async expired(name, daysAgo) {
+      const id = toDeviceId(name)
+      const notBefore = Date.now() - (30 + daysAgo) * DAY_MS
+      const authority = await openAuthority(layout)
+      const issued = await issue(authority, { commonName: id, days: 30, notBefore })
+      await recordIssued(layout, { id, via: 'invite' }, issued, notBefore)
+      return issued
     },
     async ledger() {
       const text = await readFile(layout.authority.ledger, 'utf8')

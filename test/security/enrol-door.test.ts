@@ -1,0 +1,396 @@
+import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
+import { after, before, describe, it } from 'node:test'
+import { connect, type TLSSocket } from 'node:tls'
+import { createAuthority } from '../../src/ca/authority.ts'
+import { revokeDevice } from '../../src/ca/devices.ts'
+import { issue } from '../../src/ca/issue.ts'
+import { ECDSA_SHA256, generateKey, toPublicKey, toSigningKey } from '../../src/ca/p256.ts'
+import { openAuthority } from '../../src/ca/signing.ts'
+import { DAY_MS } from '../../src/ca/validity.ts'
+import {
+  AuthorityKeyIdentifierExtension,
+  ChallengePasswordAttribute,
+  X509Certificate as PeculiarCertificate,
+  Pkcs10CertificateRequestGenerator,
+  SubjectKeyIdentifierExtension,
+  X509CertificateGenerator,
+} from '../../src/ca/x509.ts'
+import { MAX_WAITING_PER_ADDRESS } from '../../src/enrol/book.ts'
+import { BURST } from '../../src/enrol/standing.ts'
+import {
+  type Answer,
+  CACERTS,
+  ENROL,
+  type EnrolSite,
+  type Pair,
+  PEM,
+  RENEW,
+  type RequestFor,
+  startEnrolSite,
+} from '../enrol/site.ts'
+import { rawAnswers, untilClosed } from '../support/raw.ts'
+
+let site: EnrolSite
+before(async () => {
+  site = await startEnrolSite({ settings: { inviteGuesses: '1000' } })
+})
+after(() => site[Symbol.asyncDispose]())
+
+async function enrol(basic: string, csr?: string, to = site): Promise<Answer> {
+  const body = csr ?? (await to.request(null)).csr
+  return to.ask(ENROL, { basic, body, headers: PEM })
+}
+
+async function renew(as: Pair, options: RequestFor & { readonly name?: string } = {}) {
+  const { csr } = await site.request(options.name ?? null, options)
+  return site.ask(RENEW, { as, body: csr, headers: PEM })
+}
+
+/** Certificates that the ledger says were issued to a device. */
+async function issuedTo(id: string, at = site): Promise<number> {
+  return (await at.ledger()).filter((line) => line.event === 'issued' && line.id === id).length
+}
+
+function assertRefused({ status, body }: Answer, expected: number, why: RegExp): void {
+  assert.equal(status, expected, body)
+  assert.match(body, why)
+  assert.doesNotMatch(body, /BEGIN CERTIFICATE-/)
+}
+
+describe('an invite', () => {
+  it('that was used is of no use to whoever stole it; replayed, it answers the same key alone', async () => {
+    const token = await site.invite('victim')
+    const { csr } = await site.request(null)
+    assert.equal((await enrol(`victim:${token}`, csr)).status, 200)
+    assertRefused(await enrol(`victim:${token}`), 401, /used before/)
+    assert.equal((await enrol(`victim:${token}`, csr)).status, 200)
+  })
+
+  it('is not guessed, and is good for one name only', async () => {
+    const token = await site.invite('guessed')
+    assertRefused(await enrol('guessed:aaaaaaaaaaaaaaaaaaaaaaaaaa'), 401, /no such invite/)
+    assertRefused(await enrol(`other:${token}`), 401, /no such invite/)
+    assertRefused(await enrol(`${token}:`), 401, /no such invite/)
+    assert.equal((await enrol(`guessed:${token}`)).status, 200)
+  })
+
+  it('that has expired is refused', async () => {
+    const token = await site.invite('late', -1)
+    assertRefused(await enrol(`late:${token}`), 401, /invite/)
+    assert.equal(await issuedTo('late.d.wott.local'), 0)
+  })
+
+  it('is tried a number of times a minute, and then only certificates count', async () => {
+    await using strict = await startEnrolSite({ settings: { inviteGuesses: '3' } })
+    const device = await strict.enrolled('honest')
+    const { csr } = await strict.request(null)
+    for (let n = 0; n < 3; n += 1) assert.equal((await enrol('x:wrong', csr, strict)).status, 401)
+    const token = await strict.invite('waits')
+    const refused = await enrol(`waits:${token}`, csr, strict)
+    assert.equal(refused.status, 429)
+    assert.match(String(refused.headers['retry-after']), /^\d+$/)
+    // nor does the agent's API tell whether a token is right
+    assert.equal((await strict.ask('/v0.2/generate-id', { basic: `waits:${token}` })).status, 429)
+    assert.equal((await strict.ask(RENEW, { as: device, body: csr })).status, 200)
+  })
+})
+
+describe('a certificate signing request', () => {
+  const id = 'asker.d.wott.local'
+  let asker: Pair
+  before(async () => {
+    asker = await site.enrolled('asker')
+  })
+
+  it("for another device's name is refused", async () => {
+    assertRefused(await renew(asker, { name: 'sensor.d.wott.local' }), 400, /sensor\.d/)
+    assertRefused(await renew(asker, { name: 'gateway.d.wott.local' }), 400, /gateway\.d/)
+    const two = { subject: `/CN=${id}/CN=sensor.d.wott.local` }
+    assertRefused(await renew(asker, two), 400, /sensor\.d/)
+    const token = await site.invite('newcomer')
+    const { csr } = await site.request('sensor.d.wott.local')
+    assertRefused(await enrol(`newcomer:${token}`, csr), 400, /sensor\.d/)
+  })
+
+  for (const san of [
+    'DNS:sensor.d.wott.local',
+    'DNS:*',
+    'IP:10.0.0.1',
+    'email:a@example.org',
+    'URI:https://example.org',
+  ])
+    it(`with the alternative name ${san} is refused`, async () => {
+      const req = ['-addext', `subjectAltName=DNS:${id},${san}`]
+      assertRefused(await renew(asker, { name: id, req }), 400, /asks for/)
+    })
+
+  it('that would be a CA gets a certificate that is none', async () => {
+    const req = ['-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=keyCertSign']
+    const { status, body } = await renew(asker, { name: id, req })
+    assert.equal(status, 200)
+    const { ca, keyUsage } = new X509Certificate(body)
+    assert.deepEqual([ca, keyUsage], [false, ['1.3.6.1.5.5.7.3.2', '1.3.6.1.5.5.7.3.1']])
+  })
+
+  for (const [what, key] of [
+    ['RSA of 1,024 bits', ['-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:1024']],
+    ['P-224', ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-224']],
+    ['secp256k1', ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:secp256k1']],
+    ['Ed25519', ['-algorithm', 'ED25519']],
+  ] as const)
+    it(`with a key of ${what} is refused`, async () => {
+      assertRefused(await renew(asker, { key }), 400, /P-256|not valid/)
+    })
+
+  it('with the key of another device, or of a revoked certificate, is refused', async () => {
+    const token = await site.invite('twin')
+    const { csr, keyFile } = await site.request(null)
+    assert.equal((await enrol(`twin:${token}`, csr)).status, 200)
+    assertRefused(await renew(asker, { keyFile }), 400, /another device/)
+    await revokeDevice(site.path, 'twin')
+    assertRefused(await enrol(`twin:${await site.invite('twin')}`, csr), 400, /revoked/)
+  })
+
+  it('that its own key has not signed is refused', async () => {
+    const { csr } = await site.request(id)
+    const der = Buffer.from(csr.replace(/-----[^-]+-----/g, ''), 'base64')
+    der.writeUInt8(der.readUInt8(der.length - 1) ^ 1, der.length - 1)
+    const body = der.toString('base64')
+    assertRefused(await site.ask(ENROL, { as: asker, body, basic: 'a:b' }), 400, /not signed/)
+    assertRefused(await site.ask(RENEW, { as: asker, body }), 400, /not signed/)
+  })
+
+  it('of more than 16 KiB is not read', async () => {
+    const { status } = await site.ask(RENEW, { as: asker, body: Buffer.alloc(16_385, 'A') })
+    assert.equal(status, 413)
+    const agent = await site.ask('/v0.2/sign-csr', {
+      as: asker,
+      body: JSON.stringify({ csr: 'A'.repeat(40_000) }),
+    })
+    assert.equal(agent.status, 413)
+    assert.equal(typeof JSON.parse(agent.body).detail, 'string')
+  })
+
+  it('that is not one is refused', async () => {
+    for (const body of [
+      '',
+      'x',
+      '{}',
+      'MAA=',
+      Buffer.alloc(16_000, 'MIIB'),
+      '-----BEGIN CERTIFICATE REQUEST-----',
+    ])
+      assert.equal((await site.ask(RENEW, { as: asker, body })).status, 400, String(body))
+  })
+
+  for (const version of ['TLSv1.2', 'TLSv1.3'] as const)
+    it(`that was made for another connection is refused, over ${version}`, async () => {
+      const options = {
+        ...{ host: '127.0.0.1', port: site.port, ca: site.ca },
+        maxVersion: version,
+      }
+      const ask = async (bindingOf: (socket: TLSSocket) => string) => {
+        const socket = connect({
+          ...options,
+          cert: asker.certificate,
+          key: asker.key,
+          servername: 'localhost',
+        })
+        await once(socket, 'secureConnect')
+        const body = await boundRequest(asker.key, bindingOf(socket))
+        socket.write(
+          `POST ${RENEW} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+        )
+        const [answer] = rawAnswers(await untilClosed(socket))
+        return answer as Answer
+      }
+      assertRefused(await ask(() => 'c3RvbGVu'), 400, /channel binding/)
+      const right = await ask((socket) =>
+        version === 'TLSv1.2'
+          ? (socket.getFinished()?.toString('base64') ?? '')
+          : socket
+              .exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0))
+              .toString('base64'),
+      )
+      assert.equal(right.status, 200, right.body)
+    })
+})
+
+/** A request in base64 that holds a challenge password. */
+async function boundRequest(key: string, password: string): Promise<string> {
+  const request = await Pkcs10CertificateRequestGenerator.create({
+    keys: { privateKey: toSigningKey(key), publicKey: toPublicKey(key) as CryptoKey },
+    signingAlgorithm: ECDSA_SHA256,
+    attributes: [new ChallengePasswordAttribute(password)],
+  })
+  return request.toString('base64')
+}
+
+/** What is forged of an expired certificate, for a key of the forger's; everybody has the CA's certificate to copy from. */
+interface Forgery {
+  readonly issuer: string
+  /** PEM. */
+  readonly signedBy: string
+  readonly keyIdentifier?: Buffer
+  readonly serial?: string
+  readonly key: string
+}
+
+async function forge({
+  issuer,
+  signedBy,
+  keyIdentifier,
+  serial = '7b',
+  key,
+}: Forgery): Promise<Pair> {
+  const forged = await X509CertificateGenerator.create({
+    ...{ serialNumber: serial, subject: 'CN=sensor.d.wott.local', issuer },
+    notBefore: new Date(Date.now() - 37 * DAY_MS),
+    notAfter: new Date(Date.now() - 7 * DAY_MS),
+    ...{ publicKey: toPublicKey(key), signingKey: toSigningKey(signedBy) },
+    signingAlgorithm: ECDSA_SHA256,
+    extensions: keyIdentifier
+      ? [new AuthorityKeyIdentifierExtension(keyIdentifier.toString('hex'))]
+      : [],
+  })
+  return { certificate: `${forged.toString('pem')}\n`, key }
+}
+
+describe('an expired certificate that nobody here has issued', () => {
+  const issuer = 'CN=WoTT device CA'
+  const key = generateKey()
+  /** Whatever it asks for, it gets nothing; the connection may end in the handshake, too. */
+  async function assertUseless(as: Pair): Promise<void> {
+    const before = await issuedTo('sensor.d.wott.local')
+    const { csr } = await site.request('sensor.d.wott.local')
+    const body = JSON.stringify({ csr })
+    for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const)
+      for (const asking of [
+        () => site.ask(RENEW, { as, maxVersion, body: csr }),
+        () => site.ask('/v0.2/hello', { as, maxVersion }),
+        () => site.ask('/v0.2/sign-expired-csr', { as, maxVersion, body }),
+      ]) {
+        const answer = await asking().catch(() => null)
+        assert.ok(answer === null || [401, 403, 202].includes(answer.status), `${answer?.body}`)
+      }
+    // it is not known for who it says it is: it may wait, as anybody may
+    assert.equal(await issuedTo('sensor.d.wott.local'), before)
+    const shown = (await site.ledger()).filter((line) => line.event === 'presented')
+    assert.ok(!shown.some((line) => line.id === 'sensor.d.wott.local'))
+  }
+
+  it("is self-signed, with the CA's name as issuer", async () => {
+    await assertUseless(await forge({ issuer, signedBy: key, key }))
+  })
+
+  it('comes from another CA of the same name', async () => {
+    const other = await createAuthority()
+    const old = Date.now() - 37 * DAY_MS
+    const options = { commonName: 'sensor.d.wott.local', days: 30, notBefore: old }
+    await assertUseless(await issue(other, options))
+  })
+
+  it("names the CA's key as the one that has signed it", async () => {
+    const own = new PeculiarCertificate(site.ca).getExtension(SubjectKeyIdentifierExtension)
+    const keyIdentifier = Buffer.from(own?.keyId ?? '', 'hex')
+    await assertUseless(await forge({ issuer, signedBy: generateKey(), key, keyIdentifier }))
+  })
+
+  it('is a copy, serial number and all, with another key', async () => {
+    const { serial } = await site.expired('original', 7)
+    await assertUseless(await forge({ issuer, signedBy: generateKey(), serial, key }))
+  })
+
+  it('comes from the same CA, but is not in its ledger', async () => {
+    const authority = await openAuthority(site.layout)
+    const old = Date.now() - 37 * DAY_MS
+    const options = { commonName: 'sensor.d.wott.local', days: 30, notBefore: old }
+    await assertUseless(await issue(authority, options))
+  })
+})
+
+describe('a certificate', () => {
+  it('of another CA renews nothing', async () => {
+    const other = await createAuthority({ commonName: 'Another CA' })
+    const stranger = await issue(other, { commonName: 'sensor.d.wott.local', days: 30 })
+    assertRefused(await renew(stranger), 401, /from this CA/)
+    assert.equal((await site.ask('/v0.2/hello', { as: stranger })).status, 403)
+  })
+
+  it('that is revoked renews nothing, nor does its fallback token, nor an invite bring its key back', async () => {
+    const token = await site.invite('gone')
+    const { csr, key } = await site.request(null)
+    const body = JSON.stringify({ csr })
+    const first = JSON.parse(
+      (await site.ask('/v0.2/sign-csr', { basic: `gone:${token}`, body })).body,
+    )
+    await revokeDevice(site.path, 'gone')
+    assertRefused(await renew({ certificate: first.certificate, key }), 403, /revoked/)
+    const again = JSON.stringify({
+      ...{ csr: (await site.request(null)).csr, device_id: 'gone.d.wott.local' },
+      fallback_token: first.fallback_token,
+    })
+    assertRefused(await site.ask('/v0.2/sign-expired-csr', { body: again }), 403, /revoked/)
+  })
+
+  it('that was replaced renews nothing, and the log says that somebody may have a copy', async () => {
+    const copied = await site.enrolled('copied')
+    const { csr, key } = await site.request(null)
+    const renewed = await site.ask(RENEW, { as: copied, body: csr, headers: PEM })
+    // not before the device has shown the new one: the answer may be lost
+    assert.equal((await renew(copied)).status, 200)
+    await site.ask(CACERTS, { as: { certificate: renewed.body, key } })
+    // what was issued after it, to whoever had the key, is worth no more than it
+    assertRefused(await renew(copied), 403, /newer certificate/)
+    const line = await site.logged(({ reason }) => reason === 'certificate_superseded')
+    assert.equal(line.id, 'copied.d.wott.local')
+    assert.match(String(line.msg), /copy of the key/)
+  })
+
+  it('is not taken from a header', async () => {
+    const { certificate } = await site.enrolled('honest')
+    const headers = {
+      'ssl-client-verify': 'SUCCESS',
+      'ssl-client-subject-dn': 'CN=honest.d.wott.local',
+      'ssl-client-cert': encodeURIComponent(certificate),
+      'x-forwarded-client-cert': encodeURIComponent(certificate),
+    }
+    const { csr } = await site.request(null)
+    assert.equal((await site.ask('/v0.2/hello', { headers })).status, 403)
+    assertRefused(await site.ask(RENEW, { headers, body: csr }), 401, /Show the certificate/)
+  })
+
+  it('is issued to one device only so often', async () => {
+    const eager = await site.enrolled('eager')
+    const { csr } = await site.request(null)
+    for (let n = 1; n < BURST; n += 1)
+      assert.equal((await site.ask(RENEW, { as: eager, body: csr })).status, 200)
+    const refused = await site.ask(RENEW, { as: eager, body: csr })
+    assertRefused(refused, 429, /too many certificates/)
+    assert.match(String(refused.headers['retry-after']), /^\d+$/)
+  })
+})
+
+describe('the queue of those who wait', () => {
+  it('takes a few of one address, and leaves room for those of others', async () => {
+    const waiting: number[] = []
+    for (let n = 0; n <= MAX_WAITING_PER_ADDRESS; n += 1) {
+      const { csr } = await site.request(`spam${n}`)
+      waiting.push((await site.ask(ENROL, { body: csr })).status)
+    }
+    assert.equal(waiting.at(-1), 503)
+    const { csr } = await site.request('neighbour')
+    const other = await site.ask(ENROL, { body: csr, localAddress: '127.0.0.2' })
+    assert.equal(other.status, 202)
+  })
+
+  it('does not exist where approval is off', async () => {
+    await using strict = await startEnrolSite({ settings: { enrolApproval: 'off' } })
+    const { csr } = await strict.request('shed')
+    const { status, headers } = await strict.ask(ENROL, { body: csr })
+    assert.equal(status, 401)
+    assert.match(String(headers['www-authenticate']), /^Basic/)
+  })
+})
