@@ -8,24 +8,27 @@ import { createLedger, type Kind } from './budget/ledger.ts'
 import { randomDeviceName, toDeviceId } from './ca/device-id.ts'
 import { openLayout } from './ca/layout.ts'
 import type { Config } from './config/load.ts'
+import type { ListenAddress } from './config/values.ts'
 import { createAdmissions } from './door/admissions.ts'
-import { listen, type OpenDoor } from './door/listen.ts'
-import type { Credential } from './enrol/decide.ts'
+import { type DoorOptions, listen, type OpenDoor } from './door/listen.ts'
+import { CREDENTIALS, type Credential, REASONS } from './enrol/decide.ts'
 import { type Outcome, openEnrolment } from './enrol/enrolment.ts'
 import { notePeer } from './enrol/peer.ts'
 import { UsageError } from './errors.ts'
-import type { App } from './http/app.ts'
 import { createEnrolDoor } from './http/enrol-door.ts'
+import { createOpsDoor } from './http/ops-door.ts'
 import { createRefusals } from './identity/refusals.ts'
 import type { Trust } from './identity/trust.ts'
 import { openTrust } from './identity/trust-source.ts'
-import { silentMeter } from './metrics/meter.ts'
+import { createEnrolMetrics, type EnrolResult } from './metrics/enrol.ts'
+import type { Door } from './metrics/meter.ts'
 import { createRateLimit } from './relay/rate-limit.ts'
 import { createSparingly } from './sparingly.ts'
 
 /** The process that can use the CA's key. */
 export interface Enroller extends AsyncDisposable {
-  readonly door: OpenDoor
+  /** Where each door listens; a door that is off is not here. */
+  readonly doors: Partial<Record<Door, OpenDoor>>
   /** Reads the CA's certificate and the gateway's again. */
   reload(): Promise<void>
   /** Takes nothing new, answers what is in flight within `drainSeconds`, and closes. */
@@ -38,15 +41,20 @@ export async function openEnroller(
   config: Config,
   log: Logger,
 ): Promise<Enroller> {
-  const address = config.enrolListen
-  if (address === null) throw new UsageError('the enrol door is off, so there is nothing to run')
+  if (config.enrolListen === null)
+    throw new UsageError('the enrol door is off, so there is nothing to run')
   await using building = new AsyncDisposableStack()
-  const meter = silentMeter
   const layout = openLayout(directory)
   const enrolment = await openEnrolment(directory, {
     days: config.enrolDays,
     mayWait: config.enrolApproval === 'on',
   })
+  const metrics = createEnrolMetrics({
+    vias: CREDENTIALS,
+    reasons: REASONS,
+    waiting: enrolment.waiting,
+  })
+  const { meter } = metrics
   const files = {
     caFile: layout.authority.certificate,
     certFile: layout.certs.certificate,
@@ -82,13 +90,19 @@ export async function openEnroller(
     { total: memoryBytesPerDevice, perOwner: Math.floor(memoryBytesPerDevice / 4) },
     noteRefused,
   )
+  const say = createDecisionLog(log)
   const app = createEnrolDoor({
     ...{ enrolment, meter, log, memory, strangers: memory, settings: config },
     trust: trust.current,
     authorities: () => authorities.map(({ pem }) => pem),
     revocations: () => readFile(layout.authority.crl, 'utf8'),
     newId: () => toDeviceId(randomDeviceName()),
-    onDecided: createDecisionLog(log),
+    onDecided(credential, outcome, address) {
+      metrics.enrolled(credential.kind, RESULTS[outcome?.kind ?? 'failed'])
+      if (outcome?.kind === 'refuse') metrics.refused(outcome.reason)
+      // what failed is in the log already, with its cause
+      if (outcome) say(credential, outcome, address)
+    },
   })
   const server = app.server as unknown as TlsServer
   server.prependListener('secureConnection', (socket: TLSSocket) =>
@@ -109,29 +123,65 @@ export async function openEnroller(
       ),
   })
   const refusals = createRefusals(log)
-  await app.ready()
-  building.defer(() => closeApp(app))
-  const door = await listen(server as Server, {
-    ...{ door: 'enrol', address, meter },
+  const doors: Partial<Record<Door, OpenDoor>> = {}
+  let stopping = false
+  async function openDoor(
+    { door, address }: Pick<DoorOptions, 'door'> & { readonly address: ListenAddress },
+    app: Openable,
+    options: Partial<DoorOptions>,
+  ): Promise<void> {
+    if (address === null) return
+    await app.ready()
+    building.defer(() => closeApp(app))
+    const opened = await listen(app.server, {
+      ...{ door, address, meter, maxConnections: config.maxConnections },
+      ...{ bind: (host: string, port: number) => app.listen({ host, port }), ...options },
+    })
+    building.defer(() => opened.close())
+    doors[door] = opened
+    log.info({ door, address: opened.address }, 'listening')
+  }
+
+  const ops = createOpsDoor({
+    ...{ metrics, door: 'enrol-ops', settings: config },
+    readiness: () => ({
+      doors: doors.enrol ? null : 'not listening: enrol',
+      draining: stopping ? 'the enrol door is stopping' : null,
+    }),
+    degradation: () => ({}),
+  })
+  // readiness can be asked first, and says no until the door is open
+  await openDoor({ door: 'enrol-ops', address: config.enrolOpsListen }, ops, {})
+  await openDoor({ door: 'enrol', address: config.enrolListen }, app as unknown as Openable, {
     maxConnections: admissions.mostConnections,
     admission: admissions.of('enrol'),
     onRefused: (socket, error) => refusals.note('enrol', socket, error),
-    bind: (host, port) => app.listen({ host, port }),
   })
-  building.defer(() => door.close())
-  log.info({ door: 'enrol', address: door.address }, 'listening')
 
   const running = building.move()
   return {
-    door,
+    doors,
     reload: trust.reload,
     async drain() {
+      stopping = true
       const deadline = setTimeout(config.drainSeconds * 1000, null, { ref: false })
       await Promise.race([closeApp(app), deadline])
       await running.disposeAsync()
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
+}
+
+/** An app of either door. */
+interface Openable {
+  readonly server: Server
+  ready(): PromiseLike<unknown>
+  listen(address: { readonly host: string; readonly port: number }): Promise<unknown>
+  close(): PromiseLike<unknown>
+}
+
+const RESULTS: Readonly<Record<Outcome['kind'] | 'failed', EnrolResult>> = {
+  ...{ issued: 'issued', wait: 'waiting', refuse: 'refused', failed: 'failed' },
 }
 
 interface AuthorityInForce {
@@ -181,6 +231,6 @@ function createDecisionLog(log: Logger) {
 }
 
 /** Fastify's own close waits for what is in flight; twice is once. */
-async function closeApp(app: Pick<App, 'close'>): Promise<void> {
+async function closeApp(app: Pick<Openable, 'close'>): Promise<void> {
   await app.close()
 }

@@ -19,12 +19,12 @@ import { isOutOfDescriptors } from './disk/watched-file.ts'
 import { createAdmissions } from './door/admissions.ts'
 import { type DoorOptions, listen, type OpenDoor } from './door/listen.ts'
 import { createPlaces, sparePlaces } from './door/places.ts'
-import { messageOf } from './errors.ts'
+import { GatewayError, messageOf } from './errors.ts'
 import type { App } from './http/app.ts'
 import { createDeviceDoor } from './http/device-door.ts'
 import { createOpsDoor } from './http/ops-door.ts'
 import { createViewerDoor } from './http/viewer-door.ts'
-import { createDeviceConnections, nameOf } from './identity/connection.ts'
+import { createDeviceConnections, identityOf, nameOf } from './identity/connection.ts'
 import { createRefusals, refusalOf } from './identity/refusals.ts'
 import { fatalProblem, problemsOf, summaryOf } from './identity/trust-problems.ts'
 import { openTrust } from './identity/trust-source.ts'
@@ -297,6 +297,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   metrics.watchFiles(files)
   const ops = createOpsDoor({
     metrics,
+    door: 'ops',
     settings: config,
     readiness: () => ({
       doors: missingDoors(),
@@ -317,7 +318,13 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
       : `not listening: ${missing.map(([door]) => door).join(', ')}`
   }
 
-  for (const server of [mqttServer, secured(device.server)]) connections.identify(server)
+  for (const server of [mqttServer, secured(device.server)]) {
+    connections.identify(server)
+    server.on('secureConnection', (socket) => {
+      const who = identityOf(socket)
+      if (!(who instanceof GatewayError)) readings.noteCertificate(who.id, who.notAfter)
+    })
+  }
   secured(viewer.server)
   trust.onChange(() => void connections.recheck())
 

@@ -23,6 +23,8 @@ export type Credential =
   /** What was given out with a certificate that has ended. */
   | { readonly kind: 'fallback'; readonly id: string; readonly token: string }
 
+export const CREDENTIALS = ['none', 'invite', 'certificate', 'fallback'] as const
+
 /** Why no certificate is issued. */
 export const REASONS = [
   'credential_required',

@@ -60,6 +60,8 @@ export interface Enrolment {
   present(certificate: string, address: string): Promise<IssuedEntry | undefined>
   /** The WoTT ID that an invite is for; undefined for a token of none. */
   nameOf(token: string): Promise<string | undefined>
+  /** How many keys wait for approval. */
+  waiting(): Promise<number>
   /** What the WoTT agent shows to whoever claims the device. */
   claimTokenOf(id: string): string
 }
@@ -164,6 +166,11 @@ export async function openEnrolment(
     async nameOf(token) {
       const hash = hashOfToken(token)
       return (await readState()).book.invites.find(({ tokenHash }) => tokenHash === hash)?.id
+    },
+
+    async waiting() {
+      const { keys } = tidyBook(await readEnrolBook(layout), now())
+      return keys.filter(({ state }) => state.kind === 'waiting').length
     },
 
     claimTokenOf: (id) => claimToken(secret, id),

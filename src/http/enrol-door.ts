@@ -28,8 +28,8 @@ export interface EnrolDoorOptions
   readonly meter: Meter
   /** The revocation lists of every CA in force, PEM. */
   revocations(): Promise<string>
-  /** Told what came of each request for a certificate. */
-  onDecided(credential: Credential, outcome: Outcome, address: string): void
+  /** Told what came of each request for a certificate; null where a fault of ours kept it from being decided. */
+  onDecided(credential: Credential, outcome: Outcome | null, address: string): void
 }
 
 const PEM_FILE = 'application/x-pem-file'
@@ -51,7 +51,12 @@ export function createEnrolDoor(options: EnrolDoorOptions): App {
     const tooMany = isGuess(credential) ? strangers.guessProblem(request.raw, 0) : null
     const binding = channelBindingOf(request.raw.socket as TLSSocket)
     const asked = { credential, csr, address: addressOf(request), binding }
-    const outcome = tooMany ? tooManyGuesses(tooMany) : await enrolment.enrol(asked)
+    const outcome = tooMany
+      ? tooManyGuesses(tooMany)
+      : await enrolment.enrol(asked).catch((error: unknown) => {
+          options.onDecided(credential, null, asked.address)
+          throw error
+        })
     if (isGuess(credential) && isWrong(outcome)) strangers.guessProblem(request.raw)
     options.onDecided(credential, outcome, asked.address)
     return outcome

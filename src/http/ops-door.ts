@@ -3,7 +3,8 @@ import type { ServerResponse } from 'node:http'
 import { isIP } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { GatewayError } from '../errors.ts'
-import type { Metrics } from '../metrics/prometheus.ts'
+import type { Door } from '../metrics/meter.ts'
+import type { Exposition } from '../metrics/prometheus.ts'
 import { APP_OPTIONS, type App, answerErrors, sendProblem } from './app.ts'
 import { type DeadlineSettings, KEEP_ALIVE_MS, watchDeadlines } from './deadlines.ts'
 import { requestProblem } from './framing.ts'
@@ -18,7 +19,9 @@ export interface OpsSettings extends DeadlineSettings {
 }
 
 export interface OpsDoorOptions {
-  readonly metrics: Metrics
+  readonly metrics: Exposition
+  /** What the metrics call it. */
+  readonly door: Extract<Door, 'ops' | 'enrol-ops'>
   readonly settings: OpsSettings
   /** What has to be right before traffic is sent here. */
   readiness(): Checks
@@ -30,7 +33,7 @@ const CHECK_MS = 1_000
 
 /** `/metrics` for Prometheus, `/livez` and `/readyz` for orchestrators, in plain HTTP for the machine itself. */
 export function createOpsDoor(options: OpsDoorOptions): FastifyInstance {
-  const { metrics, settings, readiness, degradation } = options
+  const { metrics, door, settings, readiness, degradation } = options
   const app = Fastify({
     ...APP_OPTIONS,
     exposeHeadRoutes: true,
@@ -44,7 +47,7 @@ export function createOpsDoor(options: OpsDoorOptions): FastifyInstance {
   watchDeadlines(app.server, {
     settings,
     refuse: (_request, response) => refuse(response as unknown as ServerResponse, requestTimeout()),
-    onCut: (reason) => metrics.meter.connectionCut('ops', reason),
+    onCut: (reason) => metrics.meter.connectionCut(door, reason),
   })
   answerErrors(app as unknown as App)
   app.addHook('onRequest', async (request, reply) => {

@@ -1,33 +1,34 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { Ledger } from '../budget/ledger.ts'
+import { registerDoorMetrics } from './doors.ts'
 import { registerDurations } from './durations.ts'
 import { registerMemoryMetrics } from './memory.ts'
 import {
-  CUT_REASONS,
   type Door,
-  HANDSHAKE_RESULTS,
-  HTTP_CUT_REASONS,
   type Meter,
   PUBLISH_RESULTS,
   type PublishResult,
   QUEUE_REASONS,
-  REFUSED_REQUESTS,
   STORE_LIMITS,
 } from './meter.ts'
 import type { Readings } from './readings.ts'
 import { registerStoreMetrics, type StoreMetricsOptions } from './store.ts'
 
-export interface Metrics {
+/** The metrics of a process as its ops door shows them. */
+export interface Exposition {
   readonly meter: Meter
   readonly contentType: string
+  /** In Prometheus' text format. */
+  text(): Promise<string>
+}
+
+export interface Metrics extends Exposition {
   /** Adds what is known of the broker once it is open. */
   watchStore(options: StoreMetricsOptions): void
   /** Adds what is held for others. */
   watchMemory(ledgers: readonly Ledger[]): void
   /** Adds whether each of these files is in force as it is on the disk. */
   watchFiles(problems: Readonly<Record<string, () => string | null>>): void
-  /** The exposition in Prometheus' text format. */
-  text(): Promise<string>
 }
 
 type Counts<Of> = Partial<Record<Door, Of>>
@@ -40,7 +41,9 @@ function nothingYet(): Published {
 }
 
 /** Gauges that are called counters, which promtool objects to; each is the sum of the one without `_total`. */
-const MISNAMED = ['handles', 'requests', 'resources'].map((what) => `nodejs_active_${what}_total`)
+export const MISNAMED = ['handles', 'requests', 'resources'].map(
+  (what) => `nodejs_active_${what}_total`,
+)
 
 /** Everything under `wott_`, in a Registry of its own. */
 export function createMetrics(
@@ -123,35 +126,9 @@ export function createMetrics(
     help: 'Reads of the store that failed.',
     registers,
   })
-  const connections = new Gauge({
-    name: 'wott_connections',
-    help: 'Open connections.',
-    labelNames: ['door'],
-    registers,
-  })
-  const connectionsCut = new Counter({
-    name: 'wott_connections_cut_total',
-    help: 'Connections that were refused or ended because of a bound or of what the client sent.',
-    labelNames: ['door', 'reason'],
-    registers,
-  })
-  const handshakes = new Counter({
-    name: 'wott_handshakes_total',
-    help: 'TLS connections: with a full or a resumed handshake, or refused in it or right after it.',
-    labelNames: ['door', 'result'],
-    registers,
-  })
-  const handshakesDelayed = new Counter({
-    name: 'wott_handshakes_delayed_total',
-    help: 'TLS connections that had to wait before their handshake because too many began at once.',
-    labelNames: ['door'],
-    registers,
-  })
-  const requestsRefused = new Counter({
-    name: 'wott_requests_refused_total',
-    help: 'HTTP requests without a session that were refused because their address sends too many.',
-    labelNames: ['door', 'reason'],
-    registers,
+  const doors = registerDoorMetrics(registry, {
+    ...{ tls: ['device', 'mqtt', 'viewer'], mqtt: ['device', 'mqtt'], strangers: ['viewer'] },
+    plain: ['ops'],
   })
   const streams = new Gauge({
     name: 'wott_streams',
@@ -217,6 +194,16 @@ export function createMetrics(
       for (const [device, time] of readings.lastSeen()) this.set({ device }, time / 1000)
     },
   })
+  new Gauge({
+    name: 'wott_device_certificate_expiry_timestamp_seconds',
+    help: 'End of validity of the certificate that a device showed last.',
+    labelNames: ['device'],
+    registers,
+    collect() {
+      this.reset()
+      for (const [device, time] of readings.certificateEnds()) this.set({ device }, time / 1000)
+    },
+  })
   new Counter({
     name: 'wott_readings_overflowed_total',
     help: 'Numbers left out of wott_reading because it holds as many series as it may.',
@@ -230,25 +217,16 @@ export function createMetrics(
   // a counter that begins with its first event hides that event from rate() and increase(), and a gauge that is not
   // there yet looks like a broken panel
   function startAtZero(): void {
-    for (const door of ['device', 'mqtt', 'viewer'] as const) {
+    for (const door of ['device', 'mqtt', 'viewer'] as const)
       dropped.inc({ door, reason: 'slow_reader' }, 0)
-      for (const result of HANDSHAKE_RESULTS) handshakes.inc({ door, result }, 0)
-      handshakesDelayed.inc({ door }, 0)
-    }
-    for (const reason of REFUSED_REQUESTS) requestsRefused.inc({ door: 'viewer', reason }, 0)
     for (const limit of STORE_LIMITS) storeLimits.inc({ limit }, 0)
     for (const door of ['device', 'viewer'] as const) {
       streams.set({ door }, 0)
       streamsRefused.inc({ door }, 0)
     }
-    for (const door of ['device', 'mqtt', 'viewer', 'ops'] as const) {
-      connections.set({ door }, 0)
-      for (const reason of HTTP_CUT_REASONS) connectionsCut.inc({ door, reason }, 0)
-    }
     for (const door of ['device', 'mqtt'] as const) {
       publishesDelayed.inc({ door }, 0)
       dropped.inc({ door, reason: 'packet_too_large' }, 0)
-      for (const reason of CUT_REASONS) connectionsCut.inc({ door, reason }, 0)
     }
     for (const reason of QUEUE_REASONS) dropped.inc({ door: 'mqtt', reason }, 0)
   }
@@ -269,12 +247,7 @@ export function createMetrics(
     messagesDamaged: (count) => damaged.inc(count),
     storeLimitReached: (limit, count) => storeLimits.inc({ limit }, count),
     storeUnreadable: () => storeUnreadable.inc(),
-    connectionOpened: (door) => connections.inc({ door }),
-    connectionClosed: (door) => connections.dec({ door }),
-    connectionCut: (door, reason) => connectionsCut.inc({ door, reason }),
-    handshake: (door, result) => handshakes.inc({ door, result }),
-    handshakeDelayed: (door) => handshakesDelayed.inc({ door }),
-    requestRefused: (door, reason) => requestsRefused.inc({ door, reason }),
+    ...doors,
     streamOpened: (door) => streams.inc({ door }),
     streamClosed: (door) => streams.dec({ door }),
     streamRefused: (door) => streamsRefused.inc({ door }),

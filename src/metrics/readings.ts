@@ -23,6 +23,10 @@ export interface Readings {
   current(): Reading[]
   /** When each device was last heard, in milliseconds since the Unix epoch; bounded and forgotten alike. */
   lastSeen(): Map<string, number>
+  /** A device has connected with a certificate that ends then, in milliseconds since the Unix epoch. */
+  noteCertificate(device: string, notAfter: number): void
+  /** When the certificates of those end that `lastSeen` has. */
+  certificateEnds(): Map<string, number>
   /** How many messages found no room, since the start. */
   readonly overflowed: number
 }
@@ -37,6 +41,8 @@ export function createReadings({
   const readings = new Map<string, Map<string, Reading>>()
   let kept = 0
   const seen = new Map<string, number>()
+  // by device; those that were not heard of stay while there is room, as a device connects before it publishes
+  const ends = new Map<string, number>()
   let overflowed = 0
   let sweptAt = 0
 
@@ -89,6 +95,15 @@ export function createReadings({
 
   return {
     note,
+    noteCertificate(device, notAfter) {
+      if (!ends.has(device) && ends.size >= series)
+        for (const other of ends.keys()) if (!seen.has(other)) ends.delete(other)
+      if (ends.has(device) || ends.size < series) ends.set(device, notAfter)
+    },
+    certificateEnds() {
+      sweep()
+      return new Map([...ends].filter(([device]) => seen.has(device)))
+    },
     current() {
       sweep()
       return [...readings.values()].flatMap((topics) => [...topics.values()])

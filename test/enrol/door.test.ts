@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
+import { appendFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { CACERTS, ENROL, type EnrolSite, PEM, RENEW, startEnrolSite } from './site.ts'
 
@@ -70,5 +71,36 @@ describe('the enrol door', () => {
     assert.equal(status, 202)
     assert.equal(headers['retry-after'], '60')
     assert.match(body, /approve/)
+  })
+})
+
+describe('the metrics of the enrol door', () => {
+  it('count each request by its credential, what came of it and why, from zero on', async () => {
+    await using own = await startEnrolSite()
+    const enrolments = (via: string, result: string) =>
+      own.metric(`wott_enrolments_total{via="${via}",result="${result}"}`)
+    assert.equal(await enrolments('fallback', 'failed'), 0)
+    assert.equal(await own.metric('wott_enrol_refused_total{reason="certificate_superseded"}'), 0)
+    assert.equal(await own.metric('wott_enrol_waiting'), 0)
+    const device = await own.enrolled('kitchen')
+    const { csr } = await own.request(null)
+    await own.ask(RENEW, { as: device, body: csr })
+    await own.ask(ENROL, { body: csr, basic: 'kitchen:wrong' })
+    await own.ask(ENROL, { body: (await own.request('shed')).csr })
+    await appendFile(own.layout.authority.ledger, 'damage\n')
+    await own.ask(RENEW, { as: device, body: csr })
+    assert.deepEqual(
+      await Promise.all([
+        enrolments('invite', 'issued'),
+        enrolments('certificate', 'issued'),
+        enrolments('invite', 'refused'),
+        own.metric('wott_enrol_refused_total{reason="invite_unknown"}'),
+        enrolments('none', 'waiting'),
+        own.metric('wott_enrol_waiting'),
+        enrolments('certificate', 'failed'),
+      ]),
+      [1, 1, 1, 1, 1, 1, 1],
+    )
+    assert.equal(await own.metric('wott_handshakes_total{door="enrol",result="full"}'), 5)
   })
 })

@@ -71,6 +71,9 @@ describe('a device whose certificate is short-lived', () => {
     }
     statuses.push(await publish(held, id))
     assert.deepEqual([...new Set(statuses)], [200])
+    const { validToDate } = new X509Certificate(held.certificate)
+    const name = `wott_device_certificate_expiry_timestamp_seconds{device="${id}"}`
+    assert.equal(await gateway.metric(name), validToDate.getTime() / 1000)
   })
 })
 

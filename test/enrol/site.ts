@@ -46,6 +46,8 @@ export interface EnrolSite extends AsyncDisposable, CollectedLog {
   readonly port: number
   readonly url: string
   readonly ca: string
+  /** The value of one sample of its metrics; undefined when absent. */
+  metric(sample: string): Promise<number | undefined>
   ask(path: string, asking?: Asking): Promise<Answer>
   /** The token of a new invite. */
   invite(name: string, lasts?: number): Promise<string>
@@ -113,10 +115,16 @@ export async function startEnrolSite({
   const site: EnrolSite = {
     ...{ path, layout, ca, ...collected },
     get port() {
-      return enroller.door.port
+      return enroller.doors.enrol?.port ?? 0
     },
     get url() {
       return `https://localhost:${site.port}`
+    },
+    async metric(sample) {
+      const url = `http://127.0.0.1:${enroller.doors['enrol-ops']?.port}/metrics`
+      const text = await (await fetch(url)).text()
+      const line = text.split('\n').find((found) => found.startsWith(`${sample} `))
+      return line === undefined ? undefined : Number(line.slice(sample.length + 1))
     },
     ask: (to, asking = {}) => ask(site, to, asking),
     async invite(name, lasts = 3_600_000) {

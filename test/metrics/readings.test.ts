@@ -182,3 +182,26 @@ describe('a number', () => {
     )
   })
 })
+
+describe('the ends of certificates', () => {
+  it('are those of devices that were heard of, and no more than there may be', () => {
+    const { readings, note, wait } = open(2)
+    const ends = () => [...readings.certificateEnds()]
+    readings.noteCertificate('a', 1)
+    readings.noteCertificate('b', 2)
+    assert.deepEqual(ends(), [])
+    note('a', 't', '1')
+    assert.deepEqual(ends(), [['a', 1]])
+    // room is made of those that only connected
+    readings.noteCertificate('c', 3)
+    note('c', 't', '1')
+    readings.noteCertificate('a', 4)
+    readings.noteCertificate('d', 5)
+    assert.deepEqual(ends(), [
+      ['a', 4],
+      ['c', 3],
+    ])
+    wait(TTL + 1)
+    assert.deepEqual(ends(), [])
+  })
+})

@@ -1,0 +1,84 @@
+import { Counter, Gauge, type Registry } from 'prom-client'
+import {
+  CUT_REASONS,
+  type Door,
+  HANDSHAKE_RESULTS,
+  HTTP_CUT_REASONS,
+  type Meter,
+  REFUSED_REQUESTS,
+} from './meter.ts'
+
+export interface DoorKinds {
+  /** Doors with TLS. */
+  readonly tls: readonly Door[]
+  /** Those of them that speak MQTT, too. */
+  readonly mqtt: readonly Door[]
+  /** Those of them that take requests of strangers. */
+  readonly strangers: readonly Door[]
+  /** Doors without TLS. */
+  readonly plain: readonly Door[]
+}
+
+type DoorMeter = Pick<
+  Meter,
+  | 'connectionOpened'
+  | 'connectionClosed'
+  | 'connectionCut'
+  | 'handshake'
+  | 'handshakeDelayed'
+  | 'requestRefused'
+>
+
+/** Who comes to the doors of a process, from zero on: a counter that begins with its first event hides it from rate(). */
+export function registerDoorMetrics(registry: Registry, doors: DoorKinds): DoorMeter {
+  const registers = [registry]
+  const connections = new Gauge({
+    name: 'wott_connections',
+    help: 'Open connections.',
+    labelNames: ['door'],
+    registers,
+  })
+  const connectionsCut = new Counter({
+    name: 'wott_connections_cut_total',
+    help: 'Connections that were refused or ended because of a bound or of what the client sent.',
+    labelNames: ['door', 'reason'],
+    registers,
+  })
+  const handshakes = new Counter({
+    name: 'wott_handshakes_total',
+    help: 'TLS connections: with a full or a resumed handshake, or refused in it or right after it.',
+    labelNames: ['door', 'result'],
+    registers,
+  })
+  const handshakesDelayed = new Counter({
+    name: 'wott_handshakes_delayed_total',
+    help: 'TLS connections that had to wait before their handshake because too many began at once.',
+    labelNames: ['door'],
+    registers,
+  })
+  const requestsRefused = new Counter({
+    name: 'wott_requests_refused_total',
+    help: 'HTTP requests without a session that were refused because their address sends too many.',
+    labelNames: ['door', 'reason'],
+    registers,
+  })
+  for (const door of doors.tls) {
+    for (const result of HANDSHAKE_RESULTS) handshakes.inc({ door, result }, 0)
+    handshakesDelayed.inc({ door }, 0)
+  }
+  for (const door of doors.strangers)
+    for (const reason of REFUSED_REQUESTS) requestsRefused.inc({ door, reason }, 0)
+  for (const door of [...doors.tls, ...doors.plain]) {
+    connections.set({ door }, 0)
+    const reasons = doors.mqtt.includes(door) ? CUT_REASONS : HTTP_CUT_REASONS
+    for (const reason of reasons) connectionsCut.inc({ door, reason }, 0)
+  }
+  return {
+    connectionOpened: (door) => connections.inc({ door }),
+    connectionClosed: (door) => connections.dec({ door }),
+    connectionCut: (door, reason) => connectionsCut.inc({ door, reason }),
+    handshake: (door, result) => handshakes.inc({ door, result }),
+    handshakeDelayed: (door) => handshakesDelayed.inc({ door }),
+    requestRefused: (door, reason) => requestsRefused.inc({ door, reason }),
+  }
+}
