@@ -182,3 +182,49 @@ describe('dev', () => {
     assert.deepEqual([code, stderr], [0, ''])
   })
 })
+
+describe('the enrol door of dev', () => {
+  const LISTENING = /"door":"enrol","address":"127\.0\.0\.1:(\d+)".*"listening"/
+
+  /** The process that listens on a port; NaN for none. */
+  async function listenerOn(port: string): Promise<number> {
+    const { stdout } = await startAny('ss', ['-Htlnp', 'sport', '=', `:${port}`]).ended
+    return Number(/pid=(\d+)/.exec(String(stdout))?.[1])
+  }
+
+  async function portOf(program: Program, from = 0): Promise<string> {
+    return LISTENING.exec(await program.line(LISTENING, from))?.[1] ?? ''
+  }
+
+  it('is a process of its own that is started again when it ends', async () => {
+    const from = gateway.lines.length
+    const pid = await listenerOn(await portOf(gateway))
+    assert.notEqual(pid, gateway.process.pid)
+    process.kill(pid, 'SIGKILL')
+    await gateway.line(/"signal":"SIGKILL".*the enrol door has ended; starting it again/, from)
+    assert.notEqual(await listenerOn(await portOf(gateway, from)), pid)
+  })
+
+  it('ends with dev, however that ends', async () => {
+    await using own = await temporaryFolder()
+    for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+      await using program = await startGateway(['dev', ...FREE_PORTS], { cwd: own.path })
+      const port = await portOf(program)
+      program.process.kill(signal)
+      // its outputs are closed once the other one has ended, too
+      await program.ended
+      assert.equal(await listenerOn(port), Number.NaN)
+    }
+  })
+
+  it('can be turned off', async () => {
+    await using own = await temporaryFolder()
+    const flags = FREE_PORTS.map((flag, n) =>
+      FREE_PORTS[n - 1] === '--enrol-listen' ? 'off' : flag,
+    )
+    await using program = await startGateway(['dev', ...flags], { cwd: own.path })
+    program.process.kill('SIGTERM')
+    assert.equal((await program.ended).code, 0)
+    assert.ok(!program.lines.some((line) => line.includes('"enrol')))
+  })
+})
