@@ -43,7 +43,7 @@ const ROOMS: Record<string, readonly string[]> = {
   ],
   live: ['errors.ts', 'pace.ts', 'budget', 'topic', 'disk', 'metrics', 'acl', 'broker'],
   ca: ['errors.ts', 'disk', 'x509'],
-  enrol: ['errors.ts', 'sparingly.ts', 'disk', 'ca'],
+  enrol: ['errors.ts', 'sparingly.ts', 'address.ts', 'disk', 'ca'],
   viewer: ['errors.ts', 'disk'],
   http: [
     'errors.ts',

@@ -1,3 +1,5 @@
+import { addressGroup } from '../address.ts'
+import { GATEWAY_ID } from '../ca/device-id.ts'
 import type { IssuedEntry, Via } from '../ca/ledger.ts'
 import type { Csr } from '../ca/read-csr.ts'
 import {
@@ -146,7 +148,7 @@ function byInvite(name: string, token: string, csr: Csr, book: EnrolBook, now: n
   if (!invite || (name !== '' && !isNameOf(name, invite.id)))
     return refuse(
       'invite_unknown',
-      'There is no such invite: it was not made here, or was used some time ago. Ask for a new one (wott-gateway device invite NAME).',
+      'There is no such invite: it has expired, was used some time ago, or was not made here. Ask for a new one (wott-gateway device invite NAME).',
     )
   const { id, spent } = invite
   if (spent === null)
@@ -165,6 +167,9 @@ function isNameOf(name: string, id: string): boolean {
 
 function byCertificate(held: IssuedEntry, via: Via, state: EnrolState, now: number): Decision {
   const { id } = held
+  // whoever has taken its key could go on to pass for it after its key was changed
+  if (id === GATEWAY_ID)
+    return refuse('certificate_unknown', "The gateway's own certificate is not renewed here.", id)
   switch (standingOf(held, state.issued, now)) {
     case 'good':
       return { kind: 'issue', id, via, book: state.book }
@@ -212,7 +217,8 @@ function byApproval(
       'Send the token of an invite, or the certificate that is to be renewed.',
     )
   const waiting = book.keys.filter(({ state }) => state.kind === 'waiting')
-  const ofAddress = waiting.filter((one) => one.address === address)
+  const group = addressGroup(address)
+  const ofAddress = waiting.filter((one) => addressGroup(one.address) === group)
   if (waiting.length >= MAX_WAITING || ofAddress.length >= MAX_WAITING_PER_ADDRESS)
     return refuse(
       'waiting_full',

@@ -187,6 +187,21 @@ describe('a key without a credential', () => {
     }
     assert.equal(decide(elsewhere, state({ book, mayWait: true }), NOW).kind, 'wait')
   })
+
+  it('is bounded for a whole network of IPv6, which one machine may have', () => {
+    let book = EMPTY_BOOK
+    const none: Credential = { kind: 'none' }
+    const from = (n: number) => {
+      const asked = { credential: none, csr: csr({ key: `${n}` }), binding: null }
+      return decide({ ...asked, address: `2001:db8::${n}` }, state({ book, mayWait: true }), NOW)
+    }
+    for (let n = 1; n <= 5; n += 1) {
+      const decision = from(n)
+      assert.ok(decision.kind === 'wait')
+      book = decision.book
+    }
+    assert.equal(reasonOf(from(6)), 'waiting_full')
+  })
 })
 
 describe('the certificates of one device', () => {
@@ -215,5 +230,13 @@ describe('the certificates of one device', () => {
             assert.ok(last - first + 1 <= BURST + Math.max(0, to - from) / REFILL_MS)
       }),
     )
+  })
+})
+
+describe("the gateway's own certificate", () => {
+  it('does not renew itself here', () => {
+    const own = issued('1', { id: 'gateway.d.wott.local' })
+    const decision = ask(shown('1'), state({ issued: [own] }), csr())
+    assert.equal(reasonOf(decision), 'certificate_unknown')
   })
 })
