@@ -11,6 +11,7 @@ import type { Config } from './config/load.ts'
 import type { ListenAddress } from './config/values.ts'
 import { createAdmissions } from './door/admissions.ts'
 import { type DoorOptions, listen, type OpenDoor } from './door/listen.ts'
+import { createPlaces, sparePlaces } from './door/places.ts'
 import { CREDENTIALS, type Credential, REASONS } from './enrol/decide.ts'
 import { type Outcome, openEnrolment } from './enrol/enrolment.ts'
 import { notePeer } from './enrol/peer.ts'
@@ -34,6 +35,9 @@ export interface Enroller extends AsyncDisposable {
   /** Takes nothing new, answers what is in flight within `drainSeconds`, and closes. */
   drain(): Promise<void>
 }
+
+/** Connections of the ops door: scrapers and probes. */
+const OPS_CONNECTIONS = 32
 
 /** Opens the enrol door on a directory that `init` made. Rejects with `UsageError` for what a person can mend. */
 export async function openEnroller(
@@ -114,14 +118,20 @@ export async function openEnroller(
   trust.onChange(({ context }) => server.setSecureContext(context))
 
   const addressRate = config.handshakeRatePerAddress
-  const admissions = createAdmissions(config, {
-    meter,
-    takeOf: createRateLimit(addressRate, addressRate).take,
-    onFull: (door, reason, who) =>
-      sparingly(`${door}\0${reason}\0${who}`, (repeated) =>
-        log.warn({ door, reason, who, ...repeated }, 'as many connections as there may be'),
-      ),
-  })
+  const places = createPlaces(await sparePlaces())
+  // nobody is known here, so all places are for strangers
+  const maxStrangers = Math.min(config.maxStrangers, places.total)
+  const admissions = createAdmissions(
+    { ...config, maxStrangers },
+    {
+      meter,
+      takeOf: createRateLimit(addressRate, addressRate).take,
+      onFull: (door, reason, who) =>
+        sparingly(`${door}\0${reason}\0${who}`, (repeated) =>
+          log.warn({ door, reason, who, ...repeated }, 'as many connections as there may be'),
+        ),
+    },
+  )
   const refusals = createRefusals(log)
   const doors: Partial<Record<Door, OpenDoor>> = {}
   let stopping = false
@@ -134,7 +144,7 @@ export async function openEnroller(
     await app.ready()
     building.defer(() => closeApp(app))
     const opened = await listen(app.server, {
-      ...{ door, address, meter, maxConnections: config.maxConnections },
+      ...{ door, address, meter, maxConnections: OPS_CONNECTIONS },
       ...{ bind: (host: string, port: number) => app.listen({ host, port }), ...options },
     })
     building.defer(() => opened.close())
@@ -154,7 +164,7 @@ export async function openEnroller(
   await openDoor({ door: 'enrol-ops', address: config.enrolOpsListen }, ops, {})
   await openDoor({ door: 'enrol', address: config.enrolListen }, app as unknown as Openable, {
     maxConnections: admissions.mostConnections,
-    admission: admissions.of('enrol'),
+    ...{ admission: admissions.of('enrol'), places },
     onRefused: (socket, error) => refusals.note('enrol', socket, error),
   })
 
