@@ -21,6 +21,8 @@ test('npx runs the packed package in an empty folder: a reading in, a metric out
   const paths: string[] = files.map(({ path }: { path: string }) => path)
   for (const path of ['README.md', 'LICENSE', 'CHANGELOG.md', 'dist/cli/main.js', SWAGGER_LICENSE])
     assert.ok(paths.includes(path), path)
+  const script = files.find(({ path }: { path: string }) => path === 'deploy/device/wott-device')
+  assert.equal(script.mode & 0o111, 0o111)
   assert.deepEqual(
     paths.filter((path) => /^(src|test|bench)\/|\.ts$|^deploy\/try$/.test(path)),
     [],

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { VERSION } from '../../src/version.ts'
+import { run } from '../support/clients.ts'
+import { createDevice, SCRIPT, SHELLS } from './device.ts'
+
+describe('wott-device', () => {
+  it('has no fault that shellcheck knows, for any POSIX shell', async () => {
+    const { code, stdout } = await run('shellcheck', ['--shell=sh', SCRIPT])
+    assert.equal(code, 0, stdout)
+  })
+
+  it('has the version of the package', async () => {
+    const { stdout } = await run('sh', [SCRIPT, '--version'])
+    assert.equal(stdout, `${VERSION}\n`)
+  })
+
+  it('reads the dates of certificates as what they are', async () => {
+    const [source = ''] = /^seconds_of\(\) \{.*?^\}/ms.exec(await readFile(SCRIPT, 'utf8')) ?? []
+    const seconds = fc.integer({ min: 0, max: Date.parse('2200-01-01') / 1000 })
+    const leap = ['2028-02-28', '2028-02-29', '2028-03-01', '2100-02-28', '2100-03-01']
+    const times = [
+      ...leap.map((day) => Date.parse(`${day}T08:09:09Z`) / 1000),
+      ...fc.sample(seconds, 200),
+    ]
+    const lines = times.map((time) => `seconds_of '${asOpenssl(time)}'`)
+    for (const shell of [['dash'], ['bash'], ['busybox', 'sh']]) {
+      const [program = '', ...args] = shell
+      const { stdout } = await run(program, [...args, '-euc', [source, ...lines].join('\n')])
+      assert.deepEqual(stdout.trim().split('\n').map(Number), times)
+    }
+  })
+
+  it('explains itself, and wrong usage, without touching anything', async () => {
+    const { code, stdout } = await run('sh', [SCRIPT, '--help'])
+    assert.equal(code, 0)
+    for (const word of ['enrol', 'renew', 'post', 'whoami', '75']) assert.ok(stdout.includes(word))
+    const digits = '0'.repeat(64)
+    for (const shell of SHELLS) {
+      await using device = await createDevice(shell)
+      for (const [args, problem] of [
+        [[], /URL NAME|no command|Usage/],
+        [['brew'], /no command "brew"/],
+        [['enrol', 'https://localhost'], /enrol needs/],
+        [['enrol', 'http://localhost', 'a', 'b', digits], /not the URL of a door/],
+        [['enrol', 'https://a@b', 'a', 'b', digits], /not the URL of a door/],
+        [['enrol', 'https://[::1]:8444/x', 'a', 'b', digits], /not the URL of a door/],
+        [['enrol', 'https://localhost', '../a', 'b', digits], /cannot be a device's name/],
+        [['enrol', 'https://localhost', 'a', 'b"', digits], /no token has/],
+        [['enrol', 'https://localhost', 'a', 'b', '00'], /64 hexadecimal digits/],
+        [['renew', 'now'], /options only/],
+        [['renew', '--retain'], /no option --retain/],
+        [['post', 'a'], /TOPIC PAYLOAD/],
+        [['post', 'a', 'b', '--qos', '2'], /--qos is 0 or 1/],
+      ] as const) {
+        const ended = await device.wottDevice(...args)
+        assert.equal(ended.code, 2, `${args.join(' ')}: ${ended.stderr}`)
+        if (args.length > 0) assert.match(ended.stderr, problem)
+      }
+      const { code, stderr } = await device.wottDevice('renew')
+      assert.equal(code, 1)
+      assert.match(stderr, /there is no certificate in/)
+    }
+  })
+})
+
+/** `Nov  6 17:32:02 2026 GMT` */
+function asOpenssl(seconds: number): string {
+  const [, day = '', month, year, time] = new Date(seconds * 1000).toUTCString().split(' ')
+  return `${month} ${day.replace(/^0/, ' ')} ${time} ${year} GMT`
+}
