@@ -42,12 +42,12 @@ test('the image is built once, from what the checkout is now', () => {
   }
 })
 
-test('of all that has a network, only the gateway sees the folder with the key of the CA', () => {
+test('of all that has a network, only the gateway and the enrol door see the folder with the key of the CA', () => {
   const sees = Object.entries<{ volumes?: string[]; network_mode?: string }>(compose.services)
     .filter(([, { network_mode }]) => network_mode !== 'none')
     .filter(([, { volumes = [] }]) => volumes.some((volume) => volume.startsWith('site:')))
     .map(([name]) => name)
-  assert.deepEqual(sees, ['gateway'])
+  assert.deepEqual(sees, ['gateway', 'enrol'])
 })
 
 test('the gateway ends by itself before an engine, or this file, has it killed', async () => {
