@@ -1,7 +1,6 @@
 import { change } from '../ca/change.ts'
 import { GATEWAY_ID } from '../ca/device-id.ts'
 import { certify } from '../ca/issue.ts'
-import { readIssued } from '../ca/issued.ts'
 import { openLayout } from '../ca/layout.ts'
 import { type AuditLine, appendToLedger, type IssuedEntry } from '../ca/ledger.ts'
 import { readCsr } from '../ca/read-csr.ts'
@@ -18,6 +17,7 @@ import {
   type EnrolState,
   type Refusal,
 } from './decide.ts'
+import { createIssuedReader } from './issued-now.ts'
 import { isShown, type Shown, shownBy } from './standing.ts'
 import { claimToken, fallbackToken, hashOfToken } from './tokens.ts'
 
@@ -77,11 +77,12 @@ export async function openEnrolment(
   const layout = openLayout(directory)
   const secret = await change(layout, () => ensureSecret(layout))
   await openAuthority(layout)
+  const readAll = createIssuedReader(layout)
   await readState()
   const sparingly = createSparingly()
 
   async function readState(): Promise<EnrolState> {
-    const [book, issued] = await Promise.all([readEnrolBook(layout), readIssued(layout)])
+    const [book, issued] = await Promise.all([readEnrolBook(layout), readAll()])
     return { book: tidyBook(book, now()), issued, secret, mayWait }
   }
 
@@ -155,11 +156,9 @@ export async function openEnrolment(
 
     async present(certificate, address) {
       const shown = shownBy(certificate)
-      const held = findShown(await readIssued(layout), shown)
+      const held = findShown(await readAll(), shown)
       if (held?.presentedAt === null)
-        await change(layout, async () =>
-          notePresented(findShown(await readIssued(layout), shown), address),
-        )
+        await change(layout, async () => notePresented(findShown(await readAll(), shown), address))
       return held
     },
 
