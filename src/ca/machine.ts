@@ -1,0 +1,46 @@
+import { BlockList, isIP } from 'node:net'
+import { hostname, type NetworkInterfaceInfo, networkInterfaces } from 'node:os'
+
+/** How other machines of the network may reach this one. */
+export interface Machine {
+  readonly hostName: string
+  /** What multicast DNS (RFC 6762) calls it. */
+  readonly localName: string
+  /** Of its network cards, the likeliest first. */
+  readonly addresses: readonly string[]
+}
+
+export function thisMachine(): Machine {
+  const hostName = hostname()
+  const [label = hostName] = hostName.split('.')
+  return { hostName, localName: `${label}.local`, addresses: lanAddresses(networkInterfaces()) }
+}
+
+/** A host of containers has a bridge for each of their networks. */
+const MAX_ADDRESSES = 16
+/** Networks that end on this machine. */
+const INSIDE = /^(?:br-|cali|cni|docker|flannel|lxc|lxd|podman|vboxnet|veth|virbr|vmnet)/
+
+const linkLocal = new BlockList()
+linkLocal.addSubnet('169.254.0.0', 16, 'ipv4')
+linkLocal.addSubnet('fe80::', 10, 'ipv6')
+
+/** Addresses that are good beyond this machine and its cable: IPv4 first, those of containers' networks last. */
+export function lanAddresses(
+  interfaces: Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>,
+): string[] {
+  const found = Object.entries(interfaces).flatMap(([name, infos = []]) =>
+    infos
+      .filter(({ internal }) => !internal)
+      .map(({ address }) => ({ address, version: isIP(address), inside: INSIDE.test(name) }))
+      .filter(({ address, version }) => version !== 0 && !isLinkLocal(address)),
+  )
+  const sorted = found.toSorted(
+    (a, b) => Number(a.inside) - Number(b.inside) || a.version - b.version,
+  )
+  return [...new Set(sorted.map(({ address }) => address))].slice(0, MAX_ADDRESSES)
+}
+
+function isLinkLocal(address: string): boolean {
+  return linkLocal.check(address, isIP(address) === 4 ? 'ipv4' : 'ipv6')
+}
