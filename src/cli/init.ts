@@ -1,4 +1,6 @@
+import { nameForOthers } from '../ca/gateway-names.ts'
 import { initDirectory } from '../ca/init.ts'
+import { readOwn } from '../ca/read-certificate.ts'
 import { type Flags, readArguments, requireWords } from './arguments.ts'
 import { type Command, print } from './command.ts'
 import { inDirectory, shellWord, USUAL_DIRECTORY, viewersFileOf } from './directory.ts'
@@ -36,6 +38,8 @@ export const init: Command = {
     for (const path of created) print(`made ${path}`)
     if (added.length > 0)
       print(`issued ${layout.certs.certificate} anew, now also for ${added.join(', ')}`)
+    const host = created.length > 0 ? nameForOthers(await readOwn(layout.certs)) : null
+    if (host !== null) print(`other machines reach it as ${host}`)
     const settings = [
       ...['--certs-dir', layout.certs.directory],
       ...['--crl-file', layout.authority.crl],

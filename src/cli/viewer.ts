@@ -5,15 +5,10 @@ import { type Book, revoke as revokeIn } from '../viewer/book.ts'
 import { changeBook, readBook } from '../viewer/book-file.ts'
 import { inviteViewer } from '../viewer/invite.ts'
 import { pickAction } from './actions.ts'
-import {
-  ArgumentsError,
-  type Flags,
-  readArguments,
-  requireNoWords,
-  requireWords,
-} from './arguments.ts'
+import { type Flags, readArguments, requireNoWords, requireWords } from './arguments.ts'
 import { type Command, print, say } from './command.ts'
 import { USUAL_DIRECTORY, viewersFileOf } from './directory.ts'
+import { durationIn, originIn } from './flag-values.ts'
 import { helpText } from './help.ts'
 
 const FILE = {
@@ -77,8 +72,8 @@ async function invite(args: readonly string[]): Promise<void> {
   const { values, words } = readArguments(args, { file: FILE, ttl: TTL, url: URL_FLAG })
   requireWords(words, ['NAME'])
   const [name = ''] = words
-  const lasts = timeIn(values.ttl)
-  const origin = originIn(values.url)
+  const lasts = durationIn('--ttl', values.ttl, '90d')
+  const origin = originIn('--url', values.url, 'https://gateway.example.com:9443')
   const file = whichBook(values.file)
   const isNew = !exists(file)
   const code = await inviteViewer(file, name, lasts)
@@ -138,25 +133,4 @@ function whichBook(given: string | undefined): string {
   return exists(USUAL_DIRECTORY)
     ? viewersFileOf(USUAL_DIRECTORY)
     : (SETTINGS.viewersFile.fallback ?? '')
-}
-
-const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 }
-const LONGEST = 90 * 86_400_000
-
-function timeIn(text: string): number {
-  const [, count, unit = ''] = /^(\d{1,6})([mhd])$/.exec(text) ?? []
-  const time = Number(count) * (UNITS[unit] ?? Number.NaN)
-  if (time > 0 && time <= LONGEST) return time
-  throw new ArgumentsError(
-    `--ttl must be a time such as 30m, 12h or 7d, at most 90d, not ${JSON.stringify(text)}`,
-  )
-}
-
-function originIn(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : null
-  if (url?.protocol === 'https:' && url.pathname === '/' && url.search === '' && url.hash === '')
-    return url.origin
-  throw new ArgumentsError(
-    `--url must be an address such as https://gateway.example.com:9443, not ${JSON.stringify(text)}`,
-  )
 }

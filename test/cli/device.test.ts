@@ -58,11 +58,12 @@ describe('init', () => {
       .trim()
       .split('\n')
     assert.deepEqual(
-      lines.slice(0, -1),
+      lines.slice(0, -2),
       ['ca', 'certs', 'devices/sensor', 'devices/subscriber', 'permission.acl', '.gitignore'].map(
         (name) => `made ${directory}/${name}`,
       ),
     )
+    assert.equal(lines.at(-2), 'other machines reach it as gw.example')
     const certificate = new X509Certificate(
       await readFile(join(cwd, directory, 'certs/client.crt')),
     )
