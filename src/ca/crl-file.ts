@@ -1,39 +1,104 @@
 import { readFile } from 'node:fs/promises'
 import { exists } from '../disk/exists.ts'
+import { PUBLIC_FILE, replaceFile } from '../disk/files.ts'
 import { messageOf, UsageError } from '../errors.ts'
+import type { CrlOptions } from './crl.ts'
+import { type AuthoritiesInForce, authoritiesInForce, type InForce, isFrom } from './in-force.ts'
 import type { Layout } from './layout.ts'
 import type { IssuedEntry } from './ledger.ts'
 import { type Crl, readCrl } from './read-crl.ts'
+import { DAY_MS } from './validity.ts'
 
-/** The revocation list on disk, or null where there is none. */
+/** A revocation list of one CA. */
+export interface OwnList extends Crl {
+  readonly pem: string
+}
+
+/** What the file of revocation lists holds. */
+export interface CrlFile {
+  readonly text: string
+  /** By the fingerprint of the CA; one that is not in force has none here. */
+  readonly lists: ReadonlyMap<string, OwnList>
+}
+
+/** The revocation lists on disk, or null where there is no such file. */
 export async function readCrlFile(
-  layout: Layout,
-): Promise<(Crl & { readonly pem: string }) | null> {
-  const { crl } = layout.authority
+  { authority: { crl } }: Layout,
+  authorities: AuthoritiesInForce,
+): Promise<CrlFile | null> {
   if (!exists(crl)) return null
-  const pem = await readFile(crl, 'utf8')
+  const text = await readFile(crl, 'utf8')
   try {
-    return { ...readCrl(pem), pem }
+    readCrl(text)
+    const pems = text.match(PEM_LIST) ?? []
+    const lists = pems.map((pem): OwnList => ({ ...readCrl(pem), pem }))
+    return { text, lists: new Map(await byAuthority(lists, authorities)) }
   } catch (error) {
     throw new UsageError(`${crl} ${messageOf(error)}`, { cause: error })
   }
 }
 
+const PEM_LIST = /-----BEGIN X509 CRL-----[^-]+-----END X509 CRL-----\n?/g
+
+async function byAuthority(
+  lists: readonly OwnList[],
+  authorities: AuthoritiesInForce,
+): Promise<[string, OwnList][]> {
+  const [only] = lists
+  const [authority] = authorities
+  if (only && lists.length + authorities.length === 2) return [[authority.fingerprint, only]]
+  // the library is slow to load, so only while there is a question
+  const { isSignedBy } = await import('./crl.ts')
+  const found: [string, OwnList][] = []
+  for (const { fingerprint, pem } of authorities)
+    for (const list of lists) if (await isSignedBy(list.pem, pem)) found.push([fingerprint, list])
+  return found
+}
+
 /**
- * Signs a new list where there is none, or where it lacks something that `issued` has as revoked. Resolves with
- * whether it did. Nothing ever leaves the list.
+ * Signs new lists where there are none, or where they lack something that `issued` has as revoked. Resolves with
+ * whether it did. Nothing ever leaves a list.
  */
 export async function ensureCrl(
   layout: Layout,
   issued: readonly IssuedEntry[],
   now: number,
 ): Promise<boolean> {
-  const crl = await readCrlFile(layout)
-  const revoked = issued.flatMap(({ serial, revokedAt }): [string, number][] =>
-    revokedAt === null ? [] : [[serial, revokedAt]],
-  )
-  if (crl && revoked.every(([serial]) => crl.isRevoked(serial))) return false
-  const { writeCrl } = await import('./signing.ts')
-  await writeCrl(layout, new Map(revoked), crl?.pem, now)
+  const authorities = await authoritiesInForce(layout)
+  const file = await readCrlFile(layout, authorities)
+  const pems: string[] = []
+  for (const authority of authorities) {
+    const list = file?.lists.get(authority.fingerprint)
+    pems.push(await upToDate(list, authority, revokedBy(authority, issued), now))
+  }
+  const text = pems.join('')
+  if (text === file?.text) return false
+  await replaceFile({ path: layout.authority.crl, text, mode: PUBLIC_FILE })
   return true
+}
+
+type Revoked = Required<Pick<CrlOptions, 'revoked' | 'reasons'>>
+
+/** What had ended before has no place on a list: every door refuses it, also one whose clock is a day late. */
+function revokedBy(authority: InForce, issued: readonly IssuedEntry[]): Revoked {
+  const revoked = new Map<string, number>()
+  const reasons = new Map<string, string>()
+  for (const entry of issued) {
+    const { serial, revokedAt, notAfter, reason } = entry
+    if (revokedAt === null || notAfter + DAY_MS <= revokedAt || !isFrom(entry, authority)) continue
+    revoked.set(serial, revokedAt)
+    if (reason !== null) reasons.set(serial, reason)
+  }
+  return { revoked, reasons }
+}
+
+async function upToDate(
+  list: OwnList | undefined,
+  authority: InForce,
+  revoked: Revoked,
+  now: number,
+): Promise<string> {
+  if (list && [...revoked.revoked.keys()].every(list.isRevoked)) return list.pem
+  const { signCrl } = await import('./signing.ts')
+  return signCrl(authority, { ...revoked, previous: list?.pem }, now)
 }

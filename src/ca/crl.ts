@@ -1,14 +1,17 @@
 import { type Authority, keyIdentifierOf } from './authority.ts'
+import { REVOCATION_REASONS } from './ledger-line.ts'
 import { ECDSA_SHA256 } from './p256.ts'
 import { readCrl } from './read-crl.ts'
 import { CLOCK_SKEW_MS } from './validity.ts'
-import { Extension, X509Crl, X509CrlGenerator, X509CrlReason } from './x509.ts'
+import { Extension, X509Certificate, X509Crl, X509CrlGenerator, X509CrlReason } from './x509.ts'
 
 export interface CrlOptions {
   /** Serial numbers and when each was revoked, in milliseconds since the Unix epoch. */
   readonly revoked?: ReadonlyMap<string, number>
-  /** The list that this one follows, PEM: what it revokes stays revoked, and the number counts on from its own. */
-  readonly previous?: string
+  /** Why each was, one of {@link REVOCATION_REASONS}; default privilegeWithdrawn. */
+  readonly reasons?: ReadonlyMap<string, string>
+  /** The list that this one follows, PEM: what it says stays as it is, and the number counts on from its own. */
+  readonly previous?: string | undefined
   /** In milliseconds since the Unix epoch; default five minutes ago. */
   readonly thisUpdate?: number
   /** In milliseconds since the Unix epoch; default the authority's own end. */
@@ -20,23 +23,24 @@ const CRL_NUMBER = '2.5.29.20'
 /** Signs a version 2 revocation list, in PEM. */
 export async function createCrl(authority: Authority, options: CrlOptions = {}): Promise<string> {
   const { previous, thisUpdate = Date.now() - CLOCK_SKEW_MS } = options
-  const revoked = new Map([
-    ...(options.revoked ?? []),
-    // its dates win: a certificate does not become trusted again for the time between
-    ...(previous ? readCrl(previous).revoked : []),
-  ])
+  const before = previous ? new X509Crl(previous).entries : []
+  const known = new Set(previous ? readCrl(previous).revoked.keys() : [])
+  // what is on the list keeps its date: a certificate does not become trusted again for the time between
+  const added = [...(options.revoked ?? [])].filter(([serial]) => !known.has(serial))
   const crl = await X509CrlGenerator.create({
     issuer: authority.issuer.subjectName,
     thisUpdate: new Date(thisUpdate),
     // TLS refuses every device once the list is out of date, and at home nothing runs every night to sign a new
     // one. A revocation does not wait for that date: it writes a new list, and the gateway watches the file.
     nextUpdate: new Date(options.nextUpdate ?? authority.notAfter),
-    entries: [...revoked].map(([serialNumber, time]) => ({
-      serialNumber,
-      revocationDate: new Date(time),
-      // without any, the library writes an empty list of extensions, which DER has no place for (RFC 5280 §5.1)
-      reason: X509CrlReason.privilegeWithdrawn,
-    })),
+    entries: [
+      ...[...before].map(({ serialNumber, revocationDate, reason }) =>
+        toEntry(serialNumber, revocationDate, reason ?? X509CrlReason.unspecified),
+      ),
+      ...added.map(([serial, time]) =>
+        toEntry(serial, new Date(time), reasonOf(options.reasons?.get(serial))),
+      ),
+    ],
     signingKey: authority.signingKey,
     signingAlgorithm: ECDSA_SHA256,
     extensions: [
@@ -45,6 +49,28 @@ export async function createCrl(authority: Authority, options: CrlOptions = {}):
     ],
   })
   return toPem(crl)
+}
+
+/**
+ * RFC 5280 §5.3.1 has no reason rather than `unspecified`. But the library writes an empty list of extensions for an entry
+ * without any, which DER has no place for (§5.1), so such an entry says since when it is not valid.
+ */
+function toEntry(serialNumber: string, revocationDate: Date, reason: X509CrlReason) {
+  const entry = { serialNumber, revocationDate }
+  return reason === X509CrlReason.unspecified
+    ? { ...entry, invalidity: revocationDate }
+    : { ...entry, reason }
+}
+
+function reasonOf(reason: string | undefined): X509CrlReason {
+  const known = REVOCATION_REASONS.find((name) => name === reason)
+  return X509CrlReason[known ?? 'privilegeWithdrawn']
+}
+
+/** Whether `certificate`, PEM, has signed a list. */
+export async function isSignedBy(list: string, certificate: string): Promise<boolean> {
+  const { publicKey } = new X509Certificate(certificate)
+  return new X509Crl(list).verify({ publicKey }).catch(() => false)
 }
 
 /** The library's own PEM says `BEGIN CRL`, which OpenSSL does not know (RFC 7468 §6). */

@@ -5,27 +5,15 @@ import { UsageError } from '../errors.ts'
 import { change } from './change.ts'
 import { ensureCrl } from './crl-file.ts'
 import { GATEWAY_ID, randomDeviceName, toDeviceId, toDeviceName } from './device-id.ts'
+import { type Device, devicesIn, findDevice, stateOf } from './device-states.ts'
 import type { IdentityFiles } from './identity-files.ts'
+import { authoritiesInForce } from './in-force.ts'
 import { readIssued } from './issued.ts'
 import { deviceFiles, type Layout, openLayout } from './layout.ts'
-import { appendToLedger, type IssuedEntry, readLedger } from './ledger.ts'
+import { appendToLedger, certificateOf, type IssuedEntry, readLedger } from './ledger.ts'
+import type { RevocationReason } from './ledger-line.ts'
 import { DEVICE_DAYS } from './own-identities.ts'
 import type { NewIdentity } from './signing.ts'
-
-/** A device and the last certificate that was issued to it. Times in milliseconds since the Unix epoch. */
-export interface Device {
-  /** WoTT ID. */
-  readonly id: string
-  /** `kitchen` for `kitchen.d.wott.local`, otherwise the ID. */
-  readonly name: string
-  /** Where its files were put; a person may have moved them to the device. */
-  readonly directory: string
-  /** Upper-case hexadecimal. */
-  readonly serial: string
-  readonly notAfter: number
-  /** Null while it is not revoked. */
-  readonly revokedAt: number | null
-}
 
 export interface IssueOptions {
   /** Validity of the certificate; default 365. */
@@ -39,6 +27,13 @@ export interface Revocation {
   readonly id: string
   /** Every serial number that was not revoked before; a renewed device has several. */
   readonly serials: readonly string[]
+}
+
+export interface RevokeOptions {
+  /** Default privilegeWithdrawn. */
+  readonly reason?: RevocationReason
+  /** When it happens, in milliseconds since the Unix epoch; default now. */
+  readonly now?: number
 }
 
 const MAX_DAYS = 3650
@@ -59,7 +54,11 @@ export async function addDevice(
   return change(layout, async () => {
     // host names, and the file systems of Windows and macOS, know no case
     const same = (await readIssued(layout)).filter((entry) => sameName(entry.id, id))
-    requireFree(id, same, now)
+    const authorities = await authoritiesInForce(layout)
+    requireFree(
+      id,
+      same.filter((entry) => stateOf(entry, authorities, now) === 'active'),
+    )
     await requireReplaceable(files, same.length > 0)
     return issueTo(layout, { id, via: 'add', days }, now)
   })
@@ -77,11 +76,8 @@ export async function renewDevice(
   requireDays(days)
   const layout = openLayout(directory)
   return change(layout, async () => {
-    const { id, name, revokedAt } = findDevice(
-      toDevices(layout, await readIssued(layout)),
-      idOrName,
-    )
-    if (revokedAt !== null)
+    const { id, name, state } = findDevice(await devicesIn(layout, now), idOrName)
+    if (state === 'revoked')
       throw new UsageError(`${id} is revoked: add it again ("wott-gateway device add ${name}")`)
     await requireReplaceable(deviceFiles(layout, name), true)
     return issueTo(layout, { id, via: 'renew', days }, now)
@@ -92,55 +88,39 @@ async function issueTo(layout: Layout, identity: NewIdentity, now: number): Prom
   const { makeIdentityDirectory } = await import('./signing.ts')
   const { id } = identity
   const files = deviceFiles(layout, toDeviceName(id))
-  const { serial, notAfter } = await makeIdentityDirectory(layout, files, identity, now)
-  return toDevice(layout, { id, serial, notAfter, revokedAt: null })
+  await makeIdentityDirectory(layout, files, identity, now)
+  return findDevice(await devicesIn(layout, now), id)
 }
 
 /**
- * Puts every certificate of a device on the revocation list; a second time does nothing. Rejects with `UsageError`
- * for a device that it does not know.
+ * Puts every certificate of a device that has not ended on the revocation list; a second time does nothing. Rejects with
+ * `UsageError` for a device that it does not know.
  */
 export async function revokeDevice(
   directory: string,
   idOrName: string,
-  { now = Date.now() }: { readonly now?: number } = {},
+  { reason = 'privilegeWithdrawn', now = Date.now() }: RevokeOptions = {},
 ): Promise<Revocation> {
   const layout = openLayout(directory)
   return change(layout, async () => {
     const ledger = await readLedger(layout.authority.ledger)
-    const { id } = findDevice(toDevices(layout, ledger), idOrName)
+    const { id } = findDevice(await devicesIn(layout, now), idOrName)
     const valid = ledger.filter((entry) => entry.id === id && entry.revokedAt === null)
     // the list before the ledger: a crash in between must not leave a device that is revoked on paper only
-    const revoked = valid.map((entry) => ({ ...entry, revokedAt: now }))
+    const revoked = valid.map((entry) => ({ ...entry, revokedAt: now, reason }))
     await ensureCrl(layout, [...ledger, ...revoked], now)
     const time = new Date(now).toISOString()
-    const serials = valid.map(({ serial }) => serial)
     await appendToLedger(
       layout.authority.ledger,
-      serials.map((serial) => ({ event: 'revoked', time, id, serial })),
+      valid.map((entry) => ({ event: 'revoked', time, ...certificateOf(entry), reason })),
     )
-    return { id, serials }
+    return { id, serials: valid.map(({ serial }) => serial) }
   })
 }
 
 /** Every device, in the order in which they were first added; the gateway itself is none. */
-export async function listDevices(directory: string): Promise<Device[]> {
-  const layout = openLayout(directory)
-  return toDevices(layout, await readIssued(layout))
-}
-
-function toDevices(layout: Layout, issued: readonly IssuedEntry[]): Device[] {
-  const last = new Map(issued.map((entry) => [entry.id, entry]))
-  last.delete(GATEWAY_ID)
-  return [...last.values()].map((entry) => toDevice(layout, entry))
-}
-
-function toDevice(
-  layout: Layout,
-  { id, serial, notAfter, revokedAt }: Pick<Device, 'id' | 'serial' | 'notAfter' | 'revokedAt'>,
-): Device {
-  const name = toDeviceName(id)
-  return { id, serial, notAfter, revokedAt, name, directory: deviceFiles(layout, name).directory }
+export async function listDevices(directory: string, now = Date.now()): Promise<Device[]> {
+  return devicesIn(openLayout(directory), now)
 }
 
 function sameName(a: string, b: string): boolean {
@@ -152,9 +132,8 @@ function requireDays(days: number): void {
     throw new UsageError(`a certificate is valid for a whole number of days from 1 to ${MAX_DAYS}`)
 }
 
-function requireFree(id: string, issued: readonly IssuedEntry[], now: number): void {
+function requireFree(id: string, [holder]: readonly IssuedEntry[]): void {
   if (sameName(id, GATEWAY_ID)) throw new UsageError(`${id} is the gateway itself`)
-  const holder = issued.find(({ revokedAt, notAfter }) => revokedAt === null && notAfter > now)
   if (holder)
     throw new UsageError(
       `${holder.id} has a certificate until ${new Date(holder.notAfter).toISOString()}: renew it ("wott-gateway device renew ${toDeviceName(holder.id)}"), revoke it first ("wott-gateway device revoke ${toDeviceName(holder.id)}"), or choose another name`,
@@ -168,13 +147,4 @@ async function requireReplaceable(files: IdentityFiles, known: boolean): Promise
   const foreign = (await readdir(files.directory)).find((name) => !ours.includes(name))
   if (foreign !== undefined)
     throw new UsageError(`${join(files.directory, foreign)} is in the way: move it elsewhere`)
-}
-
-function findDevice(devices: readonly Device[], idOrName: string): Device {
-  const found = devices.find(({ id, name }) => id === idOrName || name === idOrName)
-  if (found) return found
-  if (idOrName === GATEWAY_ID || idOrName === toDeviceName(GATEWAY_ID))
-    throw new UsageError(`${GATEWAY_ID} is the gateway itself, not a device`)
-  const known = devices.map(({ id }) => id).join(', ') || 'none'
-  throw new UsageError(`there is no device ${JSON.stringify(idOrName)}; known devices: ${known}`)
 }

@@ -1,6 +1,7 @@
 import { X509Certificate as NodeCertificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { type Authority, keyIdentifierOf } from './authority.ts'
+import { sha256 } from './fingerprints.ts'
 import { ECDSA_SHA256, generateKey, toPublicKey } from './p256.ts'
 import { randomSerial } from './serial.ts'
 import { CLOCK_SKEW_MS, DAY_MS } from './validity.ts'
@@ -36,6 +37,8 @@ export interface Certified {
   readonly serial: string
   /** End of validity, in milliseconds since the Unix epoch. */
   readonly notAfter: number
+  /** SHA-256 of the CA's certificate in DER, lower-case hexadecimal. */
+  readonly issuer: string
 }
 
 /** A certificate and its private key. */
@@ -83,7 +86,8 @@ export async function certify(
   })
   const certificate = `${generated.toString('pem')}\n`
   const { serialNumber, validToDate } = new NodeCertificate(certificate)
-  return { certificate, serial: serialNumber, notAfter: validToDate.getTime() }
+  const issuer = sha256(new Uint8Array(authority.issuer.rawData))
+  return { certificate, serial: serialNumber, notAfter: validToDate.getTime(), issuer }
 }
 
 /** Critical where the subject is empty (RFC 5280 §4.1.2.6). */

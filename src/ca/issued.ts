@@ -1,14 +1,17 @@
 import { readCrlFile } from './crl-file.ts'
+import { authoritiesInForce } from './in-force.ts'
 import type { Layout } from './layout.ts'
 import { type IssuedEntry, readLedger } from './ledger.ts'
 
-/** Every certificate that the authority issued, oldest first, as the ledger and the revocation list have it. */
+/** Every certificate that the CAs issued, oldest first, as the ledger and the revocation lists have it. */
 export async function readIssued(layout: Layout): Promise<IssuedEntry[]> {
   const issued = await readLedger(layout.authority.ledger)
-  const crl = await readCrlFile(layout)
+  const authorities = await authoritiesInForce(layout)
+  const file = await readCrlFile(layout, authorities)
+  const [first] = authorities
   // a revocation is on the list first, in the ledger after that
-  return issued.map((entry) => ({
-    ...entry,
-    revokedAt: entry.revokedAt ?? crl?.revoked.get(entry.serial) ?? null,
-  }))
+  return issued.map((entry) => {
+    const list = file?.lists.get(entry.issuer ?? first.fingerprint)
+    return { ...entry, revokedAt: entry.revokedAt ?? list?.revoked.get(entry.serial) ?? null }
+  })
 }

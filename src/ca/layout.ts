@@ -12,6 +12,12 @@ export interface Layout {
     readonly key: string
     readonly crl: string
     readonly ledger: string
+    /** The CA that is to replace this one; there only while it does. */
+    readonly next: {
+      readonly directory: string
+      readonly certificate: string
+      readonly key: string
+    }
   }
   /** The gateway's own certificate: what `WOTT_CERTS_DIR` points to. */
   readonly certs: IdentityFiles
@@ -23,6 +29,7 @@ export interface Layout {
 
 export function layoutOf(directory: string): Layout {
   const authority = join(directory, 'ca')
+  const next = join(authority, 'next')
   return {
     directory,
     authority: {
@@ -31,6 +38,7 @@ export function layoutOf(directory: string): Layout {
       key: join(authority, 'ca.key'),
       crl: join(authority, 'crl.pem'),
       ledger: join(authority, 'issued.ndjson'),
+      next: { directory: next, certificate: join(next, 'ca.crt'), key: join(next, 'ca.key') },
     },
     certs: identityFiles(join(directory, 'certs')),
     devices: join(directory, 'devices'),

@@ -1,68 +1,13 @@
 import { open, readFile } from 'node:fs/promises'
 import { exists } from '../disk/exists.ts'
 import { UsageError } from '../errors.ts'
-
-/** By which right a certificate was issued; `init`, `add` and `renew` are commands. */
-export const VIAS = [
-  'init',
-  'add',
-  'renew',
-  'invite',
-  'approval',
-  'certificate',
-  'fallback',
-] as const
-
-export type Via = (typeof VIAS)[number]
-
-/** What was issued. Ledgers of before 0.2 lack what may be missing. */
-export interface IssuedLine {
-  readonly event: 'issued'
-  /** ISO 8601, for people who read the file, as are all times in it. */
-  readonly time: string
-  readonly id: string
-  readonly serial: string
-  readonly notAfter: string
-  /** SHA-256 of the certificate in DER, lower-case hexadecimal. */
-  readonly fingerprint?: string
-  /** SHA-256 of its public key (SubjectPublicKeyInfo in DER), lower-case hexadecimal. */
-  readonly key?: string
-  readonly via?: Via
-  /** IP address of whoever asked for it over the network. */
-  readonly address?: string
-}
-
-export interface RevokedLine {
-  readonly event: 'revoked'
-  readonly time: string
-  readonly id: string
-  readonly serial: string
-  readonly reason?: string
-}
-
-/** A certificate was shown on the enrol door for the first time: its device has it, and its older ones are superseded. */
-export interface PresentedLine {
-  readonly event: 'presented'
-  readonly time: string
-  readonly id: string
-  readonly serial: string
-  readonly address?: string
-}
-
-/** What happened before a certificate, or in the place of one; only for people who read the file. */
-export interface AuditLine {
-  readonly event: 'invited' | 'waiting' | 'approved' | 'denied' | 'refused'
-  readonly time: string
-  /** The WoTT ID that it is about; missing where nobody proved one. */
-  readonly id?: string
-  /** As in {@link IssuedLine}. */
-  readonly key?: string
-  readonly address?: string
-  readonly reason?: string
-}
-
-/** One thing that the authority did. */
-export type LedgerEntry = IssuedLine | RevokedLine | PresentedLine | AuditLine
+import {
+  type IssuedLine,
+  type LedgerEntry,
+  parseEntry,
+  type RotationLine,
+  type Via,
+} from './ledger-line.ts'
 
 /** One issued certificate. Times in milliseconds since the Unix epoch; null is what an old ledger does not say. */
 export interface IssuedEntry {
@@ -75,6 +20,10 @@ export interface IssuedEntry {
   readonly via: Via | null
   readonly presentedAt: number | null
   readonly revokedAt: number | null
+  /** Why it is revoked; null where the ledger does not say so. */
+  readonly reason: string | null
+  /** SHA-256 of the CA certificate; null where the ledger names none, so that there has only been one. */
+  readonly issuer: string | null
 }
 
 /** Adds `entries`, on disk when it resolves. Call it under the directory's lock. */
@@ -93,36 +42,62 @@ export async function appendToLedger(path: string, entries: readonly LedgerEntry
 
 /** Every certificate that was issued, oldest first. Rejects with `UsageError` where the file cannot be understood. */
 export async function readLedger(path: string): Promise<IssuedEntry[]> {
-  if (!exists(path))
-    throw new UsageError(`${path} is missing, and only it knows what was issued: put it back`)
-  const text = await readFile(path, 'utf8')
+  const lines = await readLines(path)
+  const first = firstIssuer(lines)
   const issued = new Map<string, IssuedEntry>()
-  const lines = text.split('\n').slice(0, -1)
-  for (const [index, line] of lines.entries()) {
-    const entry = parseEntry(line)
-    if (!entry)
-      throw new UsageError(
-        `${path}: line ${index + 1} is not an entry of the ledger; correct it, or put a copy of the file back: what is not in it cannot be revoked`,
-      )
-    note(issued, entry)
-  }
+  for (const line of lines) note(issued, line, first)
   return [...issued.values()]
 }
 
-function note(issued: Map<string, IssuedEntry>, entry: LedgerEntry): void {
-  if (entry.event === 'issued') {
-    issued.set(entry.serial, toIssued(entry))
-    return
-  }
-  if (entry.event !== 'revoked' && entry.event !== 'presented') return
-  const known = issued.get(entry.serial)
-  if (!known) return
-  const time = Date.parse(entry.time)
-  if (entry.event === 'revoked') issued.set(entry.serial, { ...known, revokedAt: time })
-  else issued.set(entry.serial, { ...known, presentedAt: known.presentedAt ?? time })
+/** Every beginning and end of a rotation, oldest first. Rejects as {@link readLedger} does. */
+export async function readRotations(path: string): Promise<RotationLine[]> {
+  return (await readLines(path)).filter((line) => 'replaces' in line)
 }
 
-function toIssued({ id, serial, time, notAfter, fingerprint, key, via }: IssuedLine): IssuedEntry {
+async function readLines(path: string): Promise<LedgerEntry[]> {
+  if (!exists(path))
+    throw new UsageError(`${path} is missing, and only it knows what was issued: put it back`)
+  const text = await readFile(path, 'utf8')
+  const lines = text.split('\n').slice(0, -1)
+  return lines.map((line, index) => {
+    const entry = parseEntry(line)
+    if (entry) return entry
+    throw new UsageError(
+      `${path}: line ${index + 1} is not an entry of the ledger; correct it, or put a copy of the file back: what is not in it cannot be revoked`,
+    )
+  })
+}
+
+/** The CA that lines without an issuer are about: the first that any line names. */
+function firstIssuer(lines: readonly LedgerEntry[]): string | null {
+  for (const line of lines) {
+    if ('replaces' in line) return line.replaces
+    if ('issuer' in line && line.issuer !== undefined) return line.issuer
+  }
+  return null
+}
+
+/** Serial numbers tell apart what one CA has issued, and no more. */
+function note(issued: Map<string, IssuedEntry>, line: LedgerEntry, first: string | null): void {
+  if (line.event !== 'issued' && line.event !== 'revoked' && line.event !== 'presented') return
+  const issuer = line.issuer ?? first
+  const name = `${line.serial} ${issuer}`
+  if (line.event === 'issued') {
+    issued.set(name, toIssued(line, issuer))
+    return
+  }
+  const known = issued.get(name)
+  if (!known) return
+  const time = Date.parse(line.time)
+  if (line.event === 'revoked')
+    issued.set(name, { ...known, revokedAt: time, reason: line.reason ?? null })
+  else issued.set(name, { ...known, presentedAt: known.presentedAt ?? time })
+}
+
+function toIssued(
+  { id, serial, time, notAfter, fingerprint, key, via }: IssuedLine,
+  issuer: string | null,
+): IssuedEntry {
   return {
     id,
     serial,
@@ -133,36 +108,12 @@ function toIssued({ id, serial, time, notAfter, fingerprint, key, via }: IssuedL
     via: via ?? null,
     presentedAt: null,
     revokedAt: null,
+    reason: null,
+    issuer,
   }
 }
 
-function parseEntry(line: string): LedgerEntry | null {
-  try {
-    const entry: unknown = JSON.parse(line)
-    return isEntry(entry) ? entry : null
-  } catch {
-    return null
-  }
-}
-
-const AUDITED: readonly unknown[] = ['invited', 'waiting', 'approved', 'denied', 'refused']
-
-function isEntry(value: unknown): value is LedgerEntry {
-  if (typeof value !== 'object' || value === null) return false
-  const entry = value as Record<string, unknown>
-  if (!isTime(entry.time) || !OPTIONAL.every((name) => isTextOrMissing(entry[name]))) return false
-  if (AUDITED.includes(entry.event)) return isTextOrMissing(entry.id)
-  if (typeof entry.id !== 'string' || typeof entry.serial !== 'string') return false
-  if (entry.event === 'revoked' || entry.event === 'presented') return true
-  return entry.event === 'issued' && isTime(entry.notAfter)
-}
-
-const OPTIONAL = ['fingerprint', 'key', 'via', 'address', 'reason'] as const
-
-function isTextOrMissing(value: unknown): boolean {
-  return value === undefined || typeof value === 'string'
-}
-
-function isTime(value: unknown): boolean {
-  return typeof value === 'string' && !Number.isNaN(Date.parse(value))
+/** How a further line names a certificate. */
+export function certificateOf({ id, serial, issuer }: IssuedEntry) {
+  return { id, serial, ...(issuer === null ? {} : { issuer }) }
 }

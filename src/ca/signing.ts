@@ -8,12 +8,15 @@ import {
 } from '../disk/files.ts'
 import { messageOf, UsageError } from '../errors.ts'
 import { type Authority, createAuthority, loadAuthority } from './authority.ts'
-import { createCrl } from './crl.ts'
+import { type CrlOptions, createCrl } from './crl.ts'
+import { GATEWAY_ID } from './device-id.ts'
 import { fingerprintsOf } from './fingerprints.ts'
 import { combinedContents, type IdentityFiles, identityContents } from './identity-files.ts'
+import { authoritiesInForce, type InForce, newestOf, trustedCertificates } from './in-force.ts'
 import { type Certified, type Issued, issue } from './issue.ts'
 import type { Layout } from './layout.ts'
-import { appendToLedger, type IssuedLine, type Via } from './ledger.ts'
+import { appendToLedger } from './ledger.ts'
+import type { IssuedLine, Via } from './ledger-line.ts'
 import { CLOCK_SKEW_MS } from './validity.ts'
 
 // The part of a directory's life that needs the certificate library; the rest imports this file when it has to sign.
@@ -46,9 +49,9 @@ export async function makeIdentityDirectory(
   identity: NewIdentity,
   now: number,
 ): Promise<Issued> {
-  const authority = await openAuthority(layout)
-  const issued = await issueTo(authority, identity, now)
-  await prepareDirectory(files.directory, identityContents(files, authority.certificate, issued))
+  const trusted = (await trustedCertificates(layout)).join('')
+  const issued = await issueTo(await authorityFor(layout, identity), identity, now)
+  await prepareDirectory(files.directory, identityContents(files, trusted, issued))
   await recordIssued(layout, identity, issued, now)
   await finishDirectory(files.directory)
   return issued
@@ -64,9 +67,8 @@ export async function renewIdentityDirectory(
   identity: NewIdentity,
   now: number,
 ): Promise<Issued> {
-  const authority = await openAuthority(layout)
   const key = await readFile(files.key, 'utf8')
-  const issued = await issueTo(authority, identity, now, key)
+  const issued = await issueTo(await authorityFor(layout, identity), identity, now, key)
   await recordIssued(layout, identity, issued, now)
   // the certificate last: while it is the old one, the renewal is still due, and is tried again
   await replaceFile(combinedContents(files, issued))
@@ -74,32 +76,42 @@ export async function renewIdentityDirectory(
   return issued
 }
 
-/** Signs a new revocation list with `revoked` on top of what the `previous` one holds. */
-export async function writeCrl(
-  layout: Layout,
-  revoked: ReadonlyMap<string, number>,
-  previous: string | undefined,
+/** Signs a new revocation list, PEM. */
+export async function signCrl(
+  authority: InForce,
+  options: CrlOptions,
   now: number,
-): Promise<void> {
-  const text = await createCrl(await openAuthority(layout), {
-    revoked,
-    ...(previous === undefined ? {} : { previous }),
-    thisUpdate: now - CLOCK_SKEW_MS,
-  })
-  await replaceFile({ path: layout.authority.crl, text, mode: PUBLIC_FILE })
+): Promise<string> {
+  return createCrl(await load(authority), { ...options, thisUpdate: now - CLOCK_SKEW_MS })
 }
 
-/** The authority that signs. Rejects with `UsageError` where its files cannot be used. */
-export async function openAuthority({ authority }: Layout): Promise<Authority> {
+/** The CA that signs what devices get: the newest. Rejects with `UsageError` where its files cannot be used. */
+export async function openAuthority(layout: Layout): Promise<Authority> {
   try {
-    const certificate = await readFile(authority.certificate, 'utf8')
-    const key = await readFile(authority.key, 'utf8')
-    return loadAuthority(certificate, key)
+    return await load(newestOf(await authoritiesInForce(layout)))
   } catch (error) {
-    throw new UsageError(`${authority.directory} cannot be used to sign: ${messageOf(error)}`, {
-      cause: error,
-    })
+    throw unusable(layout, error)
   }
+}
+
+/** The gateway's certificate is from the CA that every device trusts, also one that does not know the newest yet. */
+async function authorityFor(layout: Layout, { id }: NewIdentity): Promise<Authority> {
+  if (id !== GATEWAY_ID) return openAuthority(layout)
+  try {
+    return await load((await authoritiesInForce(layout))[0])
+  } catch (error) {
+    throw unusable(layout, error)
+  }
+}
+
+async function load({ pem, keyFile }: InForce): Promise<Authority> {
+  return loadAuthority(pem, await readFile(keyFile, 'utf8'))
+}
+
+function unusable({ authority }: Layout, error: unknown): UsageError {
+  return new UsageError(`${authority.directory} cannot be used to sign: ${messageOf(error)}`, {
+    cause: error,
+  })
 }
 
 async function issueTo(
@@ -132,6 +144,7 @@ export async function recordIssued(
     notAfter: new Date(issued.notAfter).toISOString(),
     ...fingerprintsOf(issued.certificate),
     via: by.via,
+    issuer: issued.issuer,
     ...(by.address === undefined ? {} : { address: by.address }),
   }
   await appendToLedger(layout.authority.ledger, [line])

@@ -1,4 +1,5 @@
-import { addDevice, type Device, listDevices, renewDevice, revokeDevice } from '../ca/devices.ts'
+import type { Device } from '../ca/device-states.ts'
+import { addDevice, listDevices, renewDevice, revokeDevice } from '../ca/devices.ts'
 import { pickAction } from './actions.ts'
 import {
   type Flags,

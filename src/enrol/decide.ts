@@ -1,6 +1,7 @@
 import { addressGroup } from '../address.ts'
 import { GATEWAY_ID } from '../ca/device-id.ts'
-import type { IssuedEntry, Via } from '../ca/ledger.ts'
+import type { IssuedEntry } from '../ca/ledger.ts'
+import type { Via } from '../ca/ledger-line.ts'
 import type { Csr } from '../ca/read-csr.ts'
 import {
   type EnrolBook,

@@ -2,7 +2,8 @@ import { change } from '../ca/change.ts'
 import { GATEWAY_ID } from '../ca/device-id.ts'
 import { certify } from '../ca/issue.ts'
 import { openLayout } from '../ca/layout.ts'
-import { type AuditLine, appendToLedger, type IssuedEntry } from '../ca/ledger.ts'
+import { appendToLedger, certificateOf, type IssuedEntry } from '../ca/ledger.ts'
+import type { AuditLine } from '../ca/ledger-line.ts'
 import { readCsr } from '../ca/read-csr.ts'
 import { openAuthority, recordIssued } from '../ca/signing.ts'
 import { CLOCK_SKEW_MS } from '../ca/validity.ts'
@@ -89,9 +90,8 @@ export async function openEnrolment(
   /** Call it under the directory's lock. */
   async function notePresented(held: IssuedEntry | undefined, address: string): Promise<void> {
     if (!held || held.id === GATEWAY_ID || held.presentedAt !== null) return
-    const { id, serial } = held
     const time = new Date(now()).toISOString()
-    const line = { event: 'presented', time, id, serial, address } as const
+    const line = { event: 'presented', time, ...certificateOf(held), address } as const
     await appendToLedger(layout.authority.ledger, [line])
   }
 

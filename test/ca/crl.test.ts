@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { createAuthority } from '../../src/ca/authority.ts'
 import { createCrl } from '../../src/ca/crl.ts'
+import { REVOCATION_REASONS } from '../../src/ca/ledger-line.ts'
 import { readCrl } from '../../src/ca/read-crl.ts'
 import { DAY_MS } from '../../src/ca/validity.ts'
 import { openssl } from './openssl.ts'
@@ -164,3 +165,24 @@ async function opensslCrl(directory: string, { number }: { number?: string } = {
   assert.equal(code, 0, output)
   return output
 }
+
+test('a list says why each certificate is revoked, and goes on saying it', async () => {
+  await using directory = await temporaryDirectory()
+  const file = join(directory.path, 'crl.pem')
+  const reasons = new Map(REVOCATION_REASONS.map((reason, n) => [`0${n + 1}`, reason]))
+  const revoked = new Map([...reasons.keys()].map((serial) => [serial, NOON]))
+  const first = await createCrl(authority, { revoked, reasons })
+  await writeFile(file, await createCrl(authority, { previous: first }))
+  const { output } = await openssl('crl', '-in', file, '-noout', '-text')
+  const said = output.match(/(?<=Reason Code: \n\s+).*|(?<=Invalidity Date: \n\s+).*/g)
+  assert.deepEqual(
+    said?.map((line) => line.trim()),
+    [
+      'Key Compromise',
+      'Superseded',
+      'Cessation Of Operation',
+      'Privilege Withdrawn',
+      new Date(NOON).toUTCString().replace(/^\w+, (\d+) (\w+) (\d+) ([\d:]+)/, '$2 $1 $4 $3'),
+    ],
+  )
+})

@@ -3,11 +3,12 @@ import { X509Certificate } from 'node:crypto'
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { addDevice, listDevices, revokeDevice } from '../../src/ca/devices.ts'
+import { addDevice, listDevices, renewDevice, revokeDevice } from '../../src/ca/devices.ts'
 import { readCrl } from '../../src/ca/read-crl.ts'
 import { DAY_MS } from '../../src/ca/validity.ts'
 import { UsageError } from '../../src/errors.ts'
 import { handshake } from './handshake.ts'
+import { openssl } from './openssl.ts'
 import { initialisedDirectory, temporaryDirectory } from './temporary.ts'
 
 test('a short name is one under d.wott.local, a full ID is taken as it is', async () => {
@@ -182,4 +183,45 @@ test('without init there is a hint', async () => {
       return true
     })
   assert.deepEqual(await readdir(directory.path), [])
+})
+
+test('a revocation takes superseded certificates along, but not those that have ended', async () => {
+  await using directory = await initialisedDirectory()
+  const now = Date.now()
+  const ended = await addDevice(directory.path, 'kitchen', { days: 1, now: now - 9 * DAY_MS })
+  const superseded = await addDevice(directory.path, 'kitchen', { days: 30, now: now - DAY_MS })
+  const newest = await renewDevice(directory.path, 'kitchen', { days: 30 })
+  const { serials } = await revokeDevice(directory.path, 'kitchen', { reason: 'keyCompromise' })
+  assert.deepEqual(
+    serials,
+    [ended, superseded, newest].map(({ serial }) => serial),
+  )
+  const { revoked } = readCrl(await readFile(directory.layout.authority.crl, 'utf8'))
+  assert.deepEqual([...revoked.keys()].sort(), [superseded.serial, newest.serial].sort())
+  const { output } = await openssl(
+    ...['crl', '-in', directory.layout.authority.crl, '-noout', '-text'],
+  )
+  assert.equal(output.split('Key Compromise').length - 1, 2)
+  const kitchen = (await listDevices(directory.path)).at(-1)
+  assert.deepEqual([kitchen?.state, kitchen?.reason], ['revoked', 'keyCompromise'])
+  const ledger = await readFile(directory.layout.authority.ledger, 'utf8')
+  assert.equal(ledger.match(/"event":"revoked".*"reason":"keyCompromise"/g)?.length, 3)
+})
+
+test('an old ledger’s lines and new ones are about the same CA', async () => {
+  await using directory = await initialisedDirectory()
+  const { ledger } = directory.layout.authority
+  const old = (await readFile(ledger, 'utf8')).replaceAll(/,"issuer":"\w+"/g, '')
+  await writeFile(ledger, old)
+  await revokeDevice(directory.path, 'sensor')
+  await addDevice(directory.path, 'kitchen')
+  await revokeDevice(directory.path, 'subscriber')
+  assert.deepEqual(
+    (await listDevices(directory.path)).map(({ name, state }) => [name, state]),
+    [
+      ['sensor', 'revoked'],
+      ['subscriber', 'revoked'],
+      ['kitchen', 'active'],
+    ],
+  )
 })

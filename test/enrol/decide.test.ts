@@ -36,6 +36,8 @@ function issued(serial: string, changes: Partial<IssuedEntry> = {}): IssuedEntry
     via: 'invite',
     presentedAt: null,
     revokedAt: null,
+    reason: null,
+    issuer: null,
     ...changes,
   }
 }

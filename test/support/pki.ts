@@ -5,7 +5,7 @@ import { createCrl } from '../../src/ca/crl.ts'
 import { type Issued, type IssueOptions, issue } from '../../src/ca/issue.ts'
 
 /** The files of one certificate, in the WoTT agent's layout. */
-export interface Credentials extends Issued {
+export interface Credentials extends Omit<Issued, 'issuer'> {
   readonly directory: string
   readonly caFile: string
   readonly certFile: string

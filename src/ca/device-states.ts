@@ -1,0 +1,66 @@
+import { UsageError } from '../errors.ts'
+import { GATEWAY_ID, toDeviceName } from './device-id.ts'
+import { type AuthoritiesInForce, authoritiesInForce, isFrom } from './in-force.ts'
+import { readIssued } from './issued.ts'
+import { deviceFiles, type Layout } from './layout.ts'
+import type { IssuedEntry } from './ledger.ts'
+import type { Via } from './ledger-line.ts'
+
+/** A device and the last certificate that was issued to it. Times in milliseconds since the Unix epoch. */
+export interface Device {
+  /** WoTT ID. */
+  readonly id: string
+  /** `kitchen` for `kitchen.d.wott.local`, otherwise the ID. */
+  readonly name: string
+  /** Where its files were put; a person may have moved them to the device. */
+  readonly directory: string
+  /** Upper-case hexadecimal. */
+  readonly serial: string
+  readonly notAfter: number
+  readonly state: DeviceState
+  /** When the certificate was issued, and by which right; null where an old ledger does not say. */
+  readonly issuedAt: number
+  readonly via: Via | null
+  /** Null while it is not revoked. */
+  readonly revokedAt: number | null
+  /** Null where it is not revoked, or nobody said why. */
+  readonly reason: string | null
+}
+
+/** `untrusted` is what a CA has issued that is in force no more. */
+export type DeviceState = 'active' | 'expired' | 'revoked' | 'untrusted'
+
+/** Every device, in the order in which they were first added; the gateway itself is none. */
+export async function devicesIn(layout: Layout, now: number): Promise<Device[]> {
+  const issued = await readIssued(layout)
+  const authorities = await authoritiesInForce(layout)
+  const last = new Map(issued.map((entry) => [entry.id, entry]))
+  last.delete(GATEWAY_ID)
+  return [...last.values()].map((entry) => {
+    const { id, serial, notAfter, issuedAt, via, revokedAt, reason } = entry
+    const name = toDeviceName(id)
+    const { directory } = deviceFiles(layout, name)
+    const state = stateOf(entry, authorities, now)
+    return { id, name, directory, serial, notAfter, state, issuedAt, via, revokedAt, reason }
+  })
+}
+
+export function stateOf(
+  entry: IssuedEntry,
+  authorities: AuthoritiesInForce,
+  now: number,
+): DeviceState {
+  if (entry.revokedAt !== null) return 'revoked'
+  if (entry.notAfter <= now) return 'expired'
+  return authorities.some((authority) => isFrom(entry, authority)) ? 'active' : 'untrusted'
+}
+
+/** The device that a person means. Throws `UsageError` for none. */
+export function findDevice(devices: readonly Device[], idOrName: string): Device {
+  const found = devices.find(({ id, name }) => id === idOrName || name === idOrName)
+  if (found) return found
+  if (idOrName === GATEWAY_ID || idOrName === toDeviceName(GATEWAY_ID))
+    throw new UsageError(`${GATEWAY_ID} is the gateway itself, not a device`)
+  const known = devices.map(({ id }) => id).join(', ') || 'none'
+  throw new UsageError(`there is no device ${JSON.stringify(idOrName)}; known devices: ${known}`)
+}

@@ -1,0 +1,100 @@
+import { X509Certificate } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { exists } from '../disk/exists.ts'
+import { UsageError } from '../errors.ts'
+import { sha256 } from './fingerprints.ts'
+import type { Layout } from './layout.ts'
+import { type IssuedEntry, readRotations } from './ledger.ts'
+
+/** A CA in force, as its files have it. */
+export interface InForce {
+  /** SHA-256 of its certificate in DER, lower-case hexadecimal. */
+  readonly fingerprint: string
+  /** PEM. */
+  readonly pem: string
+  readonly certificate: X509Certificate
+  /** Where its private key is. */
+  readonly keyFile: string
+}
+
+/** The CAs in force: the first has signed the gateway's certificate, the last signs the devices'. While none is replaced, they are one. */
+export type AuthoritiesInForce = readonly [InForce, ...InForce[]]
+
+/** A CA that another one replaces, or has replaced but for what a crash has left undone. */
+export interface Rotation {
+  readonly state: 'started' | 'finished'
+  readonly next: InForce
+  /** SHA-256 of the old CA's certificate. */
+  readonly replaces: string
+}
+
+/** Null while no CA is replaced. */
+export async function readRotation({ authority }: Layout): Promise<Rotation | null> {
+  if (!exists(authority.next.directory)) return null
+  const next = await readFirst(authority.next)
+  const lines = await readRotations(authority.ledger)
+  const last = lines.findLast(({ issuer }) => issuer === next.fingerprint)
+  if (!last)
+    throw new UsageError(
+      `${authority.next.directory} is not in the ledger: put a copy of the ledger back, or move that folder away`,
+    )
+  const state = last.event === 'rotation-started' ? 'started' : 'finished'
+  return { state, next, replaces: last.replaces }
+}
+
+/** Rejects with `UsageError` where their files cannot be used. */
+export async function authoritiesInForce(layout: Layout): Promise<AuthoritiesInForce> {
+  const rotation = await readRotation(layout)
+  // what ca.crt holds is then about to change
+  if (rotation?.state === 'finished') return [rotation.next]
+  const current = await readFirst(layout.authority)
+  return rotation ? [current, rotation.next] : [current]
+}
+
+/** The certificates of the CAs in force, PEM, for those who verify what they sign. */
+export async function trustedCertificates(layout: Layout): Promise<string[]> {
+  return (await authoritiesInForce(layout)).map(({ pem }) => pem)
+}
+
+/** The CA that signs what devices get. */
+export function newestOf(authorities: AuthoritiesInForce): InForce {
+  return authorities.at(-1) ?? authorities[0]
+}
+
+/** Whether `authority` has issued it. */
+export function isFrom({ issuer }: IssuedEntry, { fingerprint }: InForce): boolean {
+  return issuer === null || issuer === fingerprint
+}
+
+interface AuthorityPaths {
+  readonly certificate: string
+  readonly key: string
+}
+
+async function readFirst({ certificate: path, key }: AuthorityPaths): Promise<InForce> {
+  const [pem] = certificatesIn(await readFile(path, 'utf8'))
+  if (pem === undefined)
+    throw new UsageError(
+      `${path}: there is no PEM certificate in this file; put a copy of the file back`,
+    )
+  const certificate = read(path, pem)
+  return { fingerprint: sha256(certificate.raw), pem, certificate, keyFile: key }
+}
+
+function read(path: string, pem: string): X509Certificate {
+  try {
+    return new X509Certificate(pem)
+  } catch (error) {
+    throw new UsageError(
+      `${path}: there is no PEM certificate in this file; put a copy of the file back`,
+      { cause: error },
+    )
+  }
+}
+
+const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g
+
+/** Each with the line's end. */
+export function certificatesIn(text: string): string[] {
+  return (text.match(PEM_CERTIFICATE) ?? []).map((pem) => (pem.endsWith('\n') ? pem : `${pem}\n`))
+}
