@@ -1,18 +1,21 @@
 import { X509Certificate } from 'node:crypto'
 import { readdir, readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { exists } from '../disk/exists.ts'
 import { finishDirectory, UNFINISHED } from '../disk/files.ts'
 import { withLock } from '../disk/lock.ts'
 import { identityFiles } from './identity-files.ts'
+import { fingerprintOf } from './in-force.ts'
 import { readIssued } from './issued.ts'
 import type { Layout } from './layout.ts'
+import { readRotations } from './ledger.ts'
 
 /** Runs `work` while nobody else changes the directory, after tidying up what a crash has left behind. */
 export function change<T>(layout: Layout, work: () => Promise<T>): Promise<T> {
   return withLock(layout.lock, async () => {
     await settle(layout, layout.directory)
     await settle(layout, layout.devices)
+    await settleRotation(layout)
     return work()
   })
 }
@@ -27,6 +30,22 @@ async function settle(layout: Layout, parent: string): Promise<void> {
       await finishDirectory(join(parent, entry.slice(UNFINISHED.length)))
     else await rm(unfinished, { recursive: true })
   }
+}
+
+async function settleRotation(layout: Layout): Promise<void> {
+  const { next, ledger } = layout.authority
+  const unfinished = join(dirname(next.directory), UNFINISHED + basename(next.directory))
+  if (exists(unfinished)) {
+    const fingerprint = await readFile(join(unfinished, basename(next.certificate)), 'utf8')
+      .then(fingerprintOf)
+      .catch(() => null)
+    if ((await readRotations(ledger)).some(({ issuer }) => issuer === fingerprint))
+      await finishDirectory(next.directory)
+    else await rm(unfinished, { recursive: true })
+  }
+  if (!exists(next.directory)) return
+  const { completeRotation } = await import('./rotation-steps.ts')
+  await completeRotation(layout, Date.now())
 }
 
 async function isRecorded(layout: Layout, directory: string): Promise<boolean> {

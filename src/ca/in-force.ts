@@ -66,6 +66,11 @@ export function isFrom({ issuer }: IssuedEntry, { fingerprint }: InForce): boole
   return issuer === null || issuer === fingerprint
 }
 
+/** SHA-256 of a certificate in DER, lower-case hexadecimal. */
+export function fingerprintOf(pem: string): string {
+  return sha256(new X509Certificate(pem).raw)
+}
+
 interface AuthorityPaths {
   readonly certificate: string
   readonly key: string

@@ -19,7 +19,11 @@ const COMMANDS: Record<string, [summary: string, load: () => Promise<Command>]> 
     'make a device CA, certificates and an ACL file',
     async () => (await import('./init.ts')).init,
   ],
-  device: ['add, renew, revoke and list devices', async () => (await import('./device.ts')).device],
+  device: [
+    'invite, approve, renew, revoke and list devices',
+    async () => (await import('./device.ts')).device,
+  ],
+  ca: ['replace the device CA without an outage', async () => (await import('./ca.ts')).ca],
   viewer: [
     'invite people to the dashboard, list and revoke them',
     async () => (await import('./viewer.ts')).viewer,

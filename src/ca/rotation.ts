@@ -1,0 +1,180 @@
+import { finishDirectory, PRIVATE_FILE, PUBLIC_FILE, prepareDirectory } from '../disk/files.ts'
+import { UsageError } from '../errors.ts'
+import { change } from './change.ts'
+import { GATEWAY_ID } from './device-id.ts'
+import { devicesIn } from './device-states.ts'
+import {
+  authoritiesInForce,
+  fingerprintOf,
+  type InForce,
+  isFrom,
+  newestOf,
+  readRotation,
+} from './in-force.ts'
+import { readIssued } from './issued.ts'
+import { openLayout } from './layout.ts'
+import { appendToLedger, type IssuedEntry, readRotations } from './ledger.ts'
+import { completeRotation } from './rotation-steps.ts'
+import { CLOCK_SKEW_MS } from './validity.ts'
+
+// A CA is replaced in two steps, with both in force in between. Each is done once its line is in the ledger: what a crash
+// leaves undone after that, the next change of the directory completes.
+
+/** A device that a finished rotation locks out. */
+export interface LeftBehind {
+  /** WoTT ID. */
+  readonly id: string
+  /** `unconfirmed` has been issued a certificate of the new CA, and not shown it: the answer may be lost. */
+  readonly why: 'unmoved' | 'unconfirmed'
+}
+
+export interface AuthorityStatus {
+  /** CN of its subject. */
+  readonly name: string
+  /** SHA-256 of the certificate in DER, lower-case hexadecimal. */
+  readonly fingerprint: string
+  /** In milliseconds since the Unix epoch. */
+  readonly notAfter: number
+  /** `leaving` has signed the gateway's certificate and is about to be replaced. */
+  readonly role: 'only' | 'leaving' | 'new'
+  /** Active devices whose last certificate it has issued. */
+  readonly devices: number
+}
+
+export interface CaStatus {
+  readonly authorities: readonly AuthorityStatus[]
+  /** Empty while no CA is replaced. */
+  readonly leftBehind: readonly LeftBehind[]
+}
+
+/** Puts a second CA in force, which signs what devices get from now on. Resolves with its fingerprint. */
+export async function startRotation(directory: string, now = Date.now()): Promise<string> {
+  const layout = openLayout(directory)
+  return change(layout, async () => {
+    if (await readRotation(layout))
+      throw new UsageError(
+        `the CA in ${directory} is being replaced already: "wott-gateway ca status" says which devices have moved, and "wott-gateway ca rotate --finish" takes the old one out`,
+      )
+    const [current] = await authoritiesInForce(layout)
+    const { next, ledger } = layout.authority
+    const { createAuthority } = await import('./authority.ts')
+    const { certificate, key } = await createAuthority({
+      commonName: nameAfter(current),
+      notBefore: now - CLOCK_SKEW_MS,
+    })
+    await prepareDirectory(next.directory, [
+      { path: next.certificate, text: certificate, mode: PUBLIC_FILE },
+      { path: next.key, text: key, mode: PRIVATE_FILE },
+    ])
+    const issuer = fingerprintOf(certificate)
+    await note(ledger, 'rotation-started', { issuer, replaces: current.fingerprint }, now)
+    await finishDirectory(next.directory)
+    await completeRotation(layout, now)
+    return issuer
+  })
+}
+
+/**
+ * Takes the old CA out of force and deletes its key. Rejects with `UsageError` while that locks an active device out,
+ * unless it is forced. Resolves with the devices that are locked out.
+ */
+export async function finishRotation(
+  directory: string,
+  { force = false, now = Date.now() }: { readonly force?: boolean; readonly now?: number } = {},
+): Promise<readonly LeftBehind[]> {
+  const layout = openLayout(directory)
+  return change(layout, async () => {
+    const rotation = await readRotation(layout)
+    if (!rotation) {
+      // a crash after the line in the ledger: it has just been completed
+      const last = (await readRotations(layout.authority.ledger)).at(-1)
+      if (last?.event === 'rotation-finished') return []
+      throw new UsageError(
+        `the CA in ${directory} is not being replaced: "wott-gateway ca rotate" begins it`,
+      )
+    }
+    const { next, replaces } = rotation
+    const left = leftBehind(await readIssued(layout), next, now)
+    if (left.length > 0 && !force) throw new UsageError(refusal(left))
+    const issuer = next.fingerprint
+    await note(layout.authority.ledger, 'rotation-finished', { issuer, replaces }, now)
+    await completeRotation(layout, now)
+    return left
+  })
+}
+
+export async function caStatus(directory: string, now = Date.now()): Promise<CaStatus> {
+  const layout = openLayout(directory)
+  const issued = await readIssued(layout)
+  const authorities = await authoritiesInForce(layout)
+  const active = (await devicesIn(layout, now)).filter(({ state }) => state === 'active')
+  const last = active.map(({ id }) => issued.findLast((entry) => entry.id === id))
+  const isAlone = authorities.length === 1
+  return {
+    authorities: authorities.map((authority, n) => ({
+      name: nameOf(authority),
+      fingerprint: authority.fingerprint,
+      notAfter: authority.certificate.validToDate.getTime(),
+      role: isAlone ? 'only' : n === 0 ? 'leaving' : 'new',
+      devices: last.filter((entry) => entry && isFrom(entry, authority)).length,
+    })),
+    leftBehind: isAlone ? [] : leftBehind(issued, newestOf(authorities), now),
+  }
+}
+
+/** Who has a good certificate, and none of `next` that it is known to have got. */
+function leftBehind(issued: readonly IssuedEntry[], next: InForce, now: number): LeftBehind[] {
+  const good = issued.filter(
+    ({ id, revokedAt, notAfter }) => id !== GATEWAY_ID && revokedAt === null && notAfter > now,
+  )
+  const old = new Set(good.filter((entry) => !isFrom(entry, next)).map(({ id }) => id))
+  return [...old].flatMap((id): LeftBehind[] => {
+    const moved = good.filter((entry) => entry.id === id && isFrom(entry, next))
+    if (moved.some(hasArrived)) return []
+    return [{ id, why: moved.length === 0 ? 'unmoved' : 'unconfirmed' }]
+  })
+}
+
+/** Files that a person carries are there; an answer over the network may be lost, until the device shows what it got. */
+function hasArrived({ via, presentedAt }: IssuedEntry): boolean {
+  const isCarried = via === null || via === 'init' || via === 'add' || via === 'renew'
+  return isCarried || presentedAt !== null
+}
+
+const MOST_NAMED = 20
+
+function refusal(left: readonly LeftBehind[]): string {
+  const lines = left
+    .slice(0, MOST_NAMED)
+    .map(({ id, why }) =>
+      why === 'unmoved'
+        ? `  ${id} has a certificate of the old CA only`
+        : `  ${id} was issued a certificate of the new CA, and has not shown it on the enrol door yet`,
+    )
+  const more = left.length - lines.length
+  return [
+    `${left.length} active ${left.length === 1 ? 'device' : 'devices'} would be locked out:`,
+    ...lines,
+    ...(more > 0 ? [`  and ${more} more, which "wott-gateway ca status" names`] : []),
+    '  devices that renew themselves move at their next renewal; for others "wott-gateway device renew NAME" makes new files; what is no longer in use can be revoked; --force locks them out',
+  ].join('\n')
+}
+
+function note(
+  ledger: string,
+  event: 'rotation-started' | 'rotation-finished',
+  authorities: { readonly issuer: string; readonly replaces: string },
+  now: number,
+): Promise<void> {
+  return appendToLedger(ledger, [{ event, time: new Date(now).toISOString(), ...authorities }])
+}
+
+function nameOf({ certificate }: InForce): string {
+  return [certificate.toLegacyObject().subject.CN ?? ''].flat().join(' ')
+}
+
+/** Another name, so that programs which find a CA by its subject find the right one. */
+function nameAfter(authority: InForce): string {
+  const [, base = '', count = '1'] = /^(.*?)(?: (\d{1,6}))?$/.exec(nameOf(authority)) ?? []
+  return `${base} ${Number(count) + 1}`
+}

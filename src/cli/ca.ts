@@ -1,0 +1,95 @@
+import { caStatus, finishRotation, type LeftBehind, startRotation } from '../ca/rotation.ts'
+import { pickAction } from './actions.ts'
+import { ArgumentsError, type Flags, readArguments, requireWords } from './arguments.ts'
+import { type Command, print } from './command.ts'
+import { inDirectory, USUAL_DIRECTORY } from './directory.ts'
+import { helpText } from './help.ts'
+
+const FINISH = { type: 'boolean', help: 'rotate: take the old CA out, and delete its key' } as const
+const FORCE = { type: 'boolean', help: 'rotate --finish: even if that locks devices out' } as const
+const JSON_OBJECT = { type: 'boolean', help: 'status: one JSON object' } as const
+
+const ACTIONS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
+  status,
+  rotate,
+}
+
+export const ca: Command = {
+  help: helpText({
+    usage: ['ca status [DIR] [--json]', 'ca rotate [DIR]', 'ca rotate --finish [--force] [DIR]'],
+    about: [
+      `Replaces the device CA in DIR (${USUAL_DIRECTORY}) while the gateway and its devices go on.`,
+    ],
+    words: [
+      ['status', 'the CAs in force, their ends, and which devices have moved to the new one'],
+      [
+        'rotate',
+        "put a second CA in force beside the first: it signs what devices get from now on, the gateway trusts both, and the gateway's own certificate stays one that every device accepts. Devices move when they renew",
+      ],
+      [
+        'rotate --finish',
+        'take the old CA out of force: what it has issued is good no more, and its key is deleted. Refused while an active device has only a certificate of the old CA',
+      ],
+    ],
+    flags: { finish: FINISH, force: FORCE, json: JSON_OBJECT } satisfies Flags,
+    examples: [
+      'wott-gateway ca rotate',
+      'wott-gateway ca status',
+      'wott-gateway ca rotate --finish',
+    ],
+  }),
+  async run([action, ...args]) {
+    await pickAction('ca', ACTIONS, action)(args)
+    return undefined
+  },
+}
+
+async function status(args: readonly string[]): Promise<void> {
+  const { values, words } = readArguments(args, { json: JSON_OBJECT })
+  requireWords(words, [], ['DIR'])
+  const [directory = USUAL_DIRECTORY] = words
+  const { authorities, leftBehind } = await inDirectory(directory, () => caStatus(directory))
+  const dated = authorities.map((one) => ({
+    ...one,
+    notAfter: new Date(one.notAfter).toISOString(),
+  }))
+  if (values.json) {
+    print(JSON.stringify({ authorities: dated, leftBehind }))
+    return
+  }
+  for (const { name, fingerprint, notAfter, role, devices } of dated)
+    print(`${name}\t${ROLES[role]}\tuntil ${notAfter}\t${devices} devices\t${fingerprint}`)
+  for (const device of leftBehind) print(toLine(device))
+}
+
+const ROLES = {
+  only: 'the only one',
+  leaving: "signed the gateway's certificate, about to be replaced",
+  new: 'signs what devices get',
+} as const
+
+const WHY: Readonly<Record<LeftBehind['why'], string>> = {
+  unmoved: 'has a certificate of the old CA only',
+  unconfirmed: 'has not shown its certificate of the new CA yet',
+}
+
+function toLine({ id, why }: LeftBehind): string {
+  return `${id}\t${WHY[why]}`
+}
+
+async function rotate(args: readonly string[]): Promise<void> {
+  const { values, words } = readArguments(args, { finish: FINISH, force: FORCE })
+  requireWords(words, [], ['DIR'])
+  const [directory = USUAL_DIRECTORY] = words
+  if (values.force && !values.finish) throw new ArgumentsError('--force goes with --finish')
+  if (values.finish) {
+    const { force } = values
+    const left = await inDirectory(directory, () => finishRotation(directory, { force }))
+    print('the old CA is in force no more, and its key is deleted')
+    for (const { id } of left) print(`${id}\tlocked out`)
+    return
+  }
+  const fingerprint = await inDirectory(directory, () => startRotation(directory))
+  print(`a second CA is in force: ${fingerprint}`)
+  print('devices move when they renew; then: wott-gateway ca rotate --finish')
+}
