@@ -74,7 +74,7 @@ const ROOMS: Record<string, readonly string[]> = {
   ],
   cli: [
     ...['errors.ts', 'version.ts', 'log.ts', 'topic', 'disk', 'config', 'identity', 'acl'],
-    ...['admin', 'broker', 'ca', 'viewer', 'gateway.ts', 'enroller.ts'],
+    ...['admin', 'broker', 'ca', 'enrol', 'viewer', 'gateway.ts', 'enroller.ts'],
   ],
 }
 

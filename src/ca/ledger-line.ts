@@ -72,7 +72,7 @@ export interface RotationLine {
 
 /** What happened before a certificate, or in the place of one; only for people who read the file. */
 export interface AuditLine {
-  readonly event: 'invited' | 'waiting' | 'approved' | 'denied' | 'refused'
+  readonly event: 'invited' | 'withdrawn' | 'waiting' | 'approved' | 'denied' | 'refused'
   readonly time: string
   /** The WoTT ID that it is about; missing where nobody proved one. */
   readonly id?: string
@@ -95,7 +95,14 @@ export function parseEntry(line: string): LedgerEntry | null {
   }
 }
 
-const AUDITED: readonly unknown[] = ['invited', 'waiting', 'approved', 'denied', 'refused']
+const AUDITED: readonly unknown[] = [
+  'invited',
+  'withdrawn',
+  'waiting',
+  'approved',
+  'denied',
+  'refused',
+]
 
 function isEntry(value: unknown): value is LedgerEntry {
   if (typeof value !== 'object' || value === null) return false

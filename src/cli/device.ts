@@ -1,48 +1,46 @@
-import type { Device } from '../ca/device-states.ts'
-import { addDevice, listDevices, renewDevice, revokeDevice } from '../ca/devices.ts'
 import { pickAction } from './actions.ts'
-import {
-  type Flags,
-  readArguments,
-  requireNoWords,
-  requireWords,
-  wholeNumber,
-} from './arguments.ts'
-import { type Command, print } from './command.ts'
-import { inDirectory, USUAL_DIRECTORY } from './directory.ts'
+import type { Flags } from './arguments.ts'
+import type { Command } from './command.ts'
+import { DAYS, DIR, JSON_LINES, REASON, TTL, URL_FLAG } from './device-flags.ts'
 import { helpText } from './help.ts'
 
-const DIR = {
-  type: 'string',
-  value: 'DIR',
-  default: USUAL_DIRECTORY,
-  help: 'where init made the CA',
-} as const
-const DAYS = {
-  type: 'string',
-  value: 'N',
-  default: '365',
-  help: 'add, renew: how long the certificate is valid',
-} as const
-const JSON_LINES = { type: 'boolean', help: 'list: one JSON object a line' } as const
+type Action = (args: readonly string[]) => Promise<void>
 
-const ACTIONS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
-  add,
-  renew,
-  revoke,
-  list,
+const ACTIONS: Readonly<Record<string, () => Promise<Action>>> = {
+  invite: async () => (await import('./device-invite.ts')).invite,
+  waiting: async () => (await import('./device-waiting.ts')).waiting,
+  approve: async () => (await import('./device-waiting.ts')).approve,
+  deny: async () => (await import('./device-waiting.ts')).deny,
+  add: async () => (await import('./device-files.ts')).add,
+  renew: async () => (await import('./device-files.ts')).renew,
+  revoke: async () => (await import('./device-revoke.ts')).revoke,
+  list: async () => (await import('./device-list.ts')).list,
 }
 
 export const device: Command = {
   help: helpText({
     usage: [
+      'device invite NAME [--ttl TIME] [--url URL] [--json]',
+      'device waiting [--json] [--dir DIR]',
+      'device approve FINGERPRINT [NAME] [--dir DIR]',
+      'device deny FINGERPRINT [--dir DIR]',
       'device add [NAME] [--days N] [--dir DIR]',
       'device renew ID [--days N] [--dir DIR]',
-      'device revoke ID [--dir DIR]',
+      'device revoke ID [--reason REASON] [--dir DIR]',
       'device list [--json] [--dir DIR]',
     ],
     about: [],
     words: [
+      [
+        'invite NAME',
+        'print the line with which a device gets its certificate as NAME.d.wott.local from the enrol door, once, and what the ACL file lets it do',
+      ],
+      ['waiting', 'the keys that ask for a certificate without an invite'],
+      [
+        'approve FINGERPRINT [NAME]',
+        'let a key that waits have a certificate, by at least eight digits of its fingerprint, for the name that it asks for or NAME',
+      ],
+      ['deny FINGERPRINT', 'refuse a key that waits a certificate, for a day'],
       [
         'add [NAME]',
         'issue a certificate to NAME.d.wott.local (a random name if none is given), in DIR/devices/NAME/: ca.crt, client.crt, client.key and combined.pem; prints the WoTT ID and the folder',
@@ -53,68 +51,27 @@ export const device: Command = {
       ],
       [
         'revoke ID',
-        "put the certificates of a device, by WoTT ID or name, on the revocation list; a gateway that runs with it ends the device's connections",
+        "put the certificates of a device, by WoTT ID or name, on the revocation list, and take its invites back; a gateway that runs with it ends the device's connections",
       ],
-      ['list', 'every device with the end of its certificate'],
+      [
+        'list',
+        'every device: invited, waiting, approved, active, expired, revoked, or untrusted (by a CA that was replaced), with its last certificate',
+      ],
     ],
-    flags: { dir: DIR, days: DAYS, json: JSON_LINES } satisfies Flags,
+    flags: {
+      ...{ dir: DIR, ttl: TTL, url: URL_FLAG, days: DAYS, reason: REASON, json: JSON_LINES },
+    } satisfies Flags,
     examples: [
+      'wott-gateway device invite kitchen',
+      'wott-gateway device waiting',
       'wott-gateway device add kitchen --days 90',
-      'wott-gateway device renew kitchen',
       'wott-gateway device list',
-      'wott-gateway device revoke kitchen.d.wott.local',
+      'wott-gateway device revoke kitchen.d.wott.local --reason keyCompromise',
     ],
   }),
   async run([action, ...args]) {
-    await pickAction('device', ACTIONS, action)(args)
+    const run = await pickAction('device', ACTIONS, action)()
+    await run(args)
     return undefined
   },
-}
-
-async function add(args: readonly string[]): Promise<void> {
-  const { values, words } = readArguments(args, { dir: DIR, days: DAYS })
-  requireWords(words, [], ['NAME'])
-  const days = wholeNumber('--days', values.days, 1, 3650)
-  const added = await inDirectory(values.dir, () => addDevice(values.dir, words[0], { days }))
-  print(`${added.id}\t${added.directory}`)
-}
-
-async function renew(args: readonly string[]): Promise<void> {
-  const { values, words } = readArguments(args, { dir: DIR, days: DAYS })
-  requireWords(words, ['ID'])
-  const [name = ''] = words
-  const days = wholeNumber('--days', values.days, 1, 3650)
-  const renewed = await inDirectory(values.dir, () => renewDevice(values.dir, name, { days }))
-  print(`${renewed.id}\t${renewed.directory}`)
-}
-
-async function revoke(args: readonly string[]): Promise<void> {
-  const { values, words } = readArguments(args, { dir: DIR })
-  requireWords(words, ['ID'])
-  const [name = ''] = words
-  const { id, serials } = await inDirectory(values.dir, () => revokeDevice(values.dir, name))
-  print(serials.length === 0 ? `${id} was revoked before` : `revoked ${id} (${serials.join(', ')})`)
-}
-
-async function list(args: readonly string[]): Promise<void> {
-  const { values, words } = readArguments(args, { dir: DIR, json: JSON_LINES })
-  requireNoWords(words, 'dir')
-  for (const entry of await inDirectory(values.dir, () => listDevices(values.dir)))
-    print(values.json ? toJson(entry) : toLine(entry))
-}
-
-function toLine({ id, notAfter, revokedAt }: Device): string {
-  const state =
-    revokedAt !== null
-      ? `revoked ${new Date(revokedAt).toISOString()}`
-      : `${notAfter > Date.now() ? 'valid until' : 'expired'} ${new Date(notAfter).toISOString()}`
-  return `${id}\t${state}`
-}
-
-function toJson({ id, name, directory, serial, notAfter, revokedAt }: Device): string {
-  return JSON.stringify({
-    ...{ id, name, directory, serial },
-    notAfter: new Date(notAfter).toISOString(),
-    revokedAt: revokedAt === null ? null : new Date(revokedAt).toISOString(),
-  })
 }

@@ -1,5 +1,5 @@
 import { change } from '../ca/change.ts'
-import { GATEWAY_ID, toDeviceId } from '../ca/device-id.ts'
+import { GATEWAY_ID, toDeviceId, toDeviceName } from '../ca/device-id.ts'
 import { readIssued } from '../ca/issued.ts'
 import { type Layout, openLayout } from '../ca/layout.ts'
 import { appendToLedger } from '../ca/ledger.ts'
@@ -38,6 +38,33 @@ export async function inviteDevice(
     }
   })
   return invite
+}
+
+/** Takes the open invites of a device, by WoTT ID or name, and its approval back. Resolves with the ID of each. */
+export async function withdrawInvites(
+  directory: string,
+  idOrName: string,
+  now = Date.now(),
+): Promise<string[]> {
+  const isMeant = (id: string) => id === idOrName || toDeviceName(id) === idOrName
+  const layout = openLayout(directory)
+  return change(layout, async () => {
+    const book = tidyBook(await readEnrolBook(layout), now)
+    const invites = book.invites.filter(({ id, spent }) => spent === null && isMeant(id))
+    const keys = book.keys.filter(({ state }) => state.kind === 'approved' && isMeant(state.id))
+    const ids = [...invites.map(({ id }) => id), ...keys.map(approvedAs)]
+    if (ids.length === 0) return []
+    await writeEnrolBook(layout, {
+      invites: book.invites.filter((one) => !invites.includes(one)),
+      keys: book.keys.filter((one) => !keys.includes(one)),
+    })
+    const time = new Date(now).toISOString()
+    await appendToLedger(
+      layout.authority.ledger,
+      ids.map((id) => ({ event: 'withdrawn', time, id })),
+    )
+    return ids
+  })
 }
 
 /** The keys that wait for approval, oldest first. */
@@ -122,6 +149,10 @@ function findWaiting({ keys }: EnrolBook, fingerprint: string): WaitingKey {
   throw new UsageError(
     `no key with the fingerprint ${digits} is waiting: see "wott-gateway device waiting"`,
   )
+}
+
+function approvedAs({ state }: WaitingKey): string {
+  return state.kind === 'approved' ? state.id : ''
 }
 
 function idFor({ wanted }: WaitingKey, name: string | undefined): string {

@@ -11,6 +11,7 @@ const COMMANDS = [
   'enrol',
   'init',
   'device',
+  'ca',
   'viewer',
   'store',
   'backup',
@@ -175,7 +176,10 @@ describe('the program', () => {
       '--interval must be a number of seconds up to 86400, not "0"\nsee wott-gateway simulate --help',
     ],
     [['init', ''], 'DIR must not be empty\nsee wott-gateway init --help'],
-    [['device'], 'add, renew, revoke or list is missing\nsee wott-gateway device --help'],
+    [
+      ['device'],
+      'invite, waiting, approve, deny, add, renew, revoke or list is missing\nsee wott-gateway device --help',
+    ],
     [
       ['device', 'ad'],
       'there is no device command "ad"; did you mean add?\nsee wott-gateway device --help',

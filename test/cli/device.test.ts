@@ -165,16 +165,20 @@ describe('device', () => {
   it('is listed', async () => {
     assert.match(
       await succeeds(['device', 'list']),
-      /^sensor\.d\.wott\.local\tvalid until \S+Z\nsubscriber\.d\.\S+\tvalid until \S+Z\nkitchen\.d\./,
+      /^sensor\.d\.wott\.local\tactive until \S+Z\tissued \S+Z by init\nsubscriber\.d\.\S+\tactive until \S+Z\t.*\nkitchen\.d\..* by add\n/,
     )
     const [first] = (await succeeds(['device', 'list', '--json', '--dir', '.wott'])).split('\n')
-    const { notAfter, serial, ...rest } = JSON.parse(first ?? '')
+    const { notAfter, serial, renewed, ...rest } = JSON.parse(first ?? '')
     assert.deepEqual(rest, {
       id: 'sensor.d.wott.local',
       name: 'sensor',
+      state: 'active',
       directory: '.wott/devices/sensor',
+      via: 'init',
       revokedAt: null,
+      reason: null,
     })
+    assert.ok(Date.parse(renewed) <= Date.now())
     assert.ok(Date.parse(notAfter) > Date.now())
     assert.match(serial, /^[\dA-F]+$/)
   })
@@ -194,7 +198,10 @@ describe('device', () => {
       await succeeds(['device', 'revoke', 'sensor.d.wott.local']),
       'sensor.d.wott.local was revoked before\n',
     )
-    assert.match(await succeeds(['device', 'list']), /^sensor\.d\.wott\.local\trevoked \S+Z\n/)
+    assert.match(
+      await succeeds(['device', 'list']),
+      /^sensor\.d\.wott\.local\trevoked \S+Z \(privilegeWithdrawn\)\t/,
+    )
   })
 
   it('is renewed, and the certificate from before stays good', async () => {
@@ -290,6 +297,14 @@ describe('device', () => {
     [['renew', 'sensor'], 'sensor.d.wott.local is revoked: add it again'],
     [['renew', 'subscriber', '--days', '0'], '--days must be a whole number from 1 to 3650'],
     [['revoke', 'nobody'], 'there is no device "nobody"; known devices: '],
+    [['revoke', 'hall', '--reason', 'keyCompromize'], '--reason must be one of keyCompromise, '],
+    [['invite', 'a/b'], '"a/b" cannot be a device\'s name'],
+    [['invite', 'gateway'], 'gateway.d.wott.local is the gateway itself'],
+    [['invite', 'Subscriber'], 'there is a device subscriber.d.wott.local: spell'],
+    [['invite', 'x', '--ttl', '8d'], '--ttl must be a time such as 30m, 12h or 7d, at most 7d'],
+    [['invite', 'x', '--url', 'http://x'], '--url must be an address such as https://gateway'],
+    [['approve', 'abc'], '"abc" is not the fingerprint of a key'],
+    [['deny', 'abcdef01'], 'no key with the fingerprint abcdef01 is waiting'],
     [['list', '--dir', 'none'], 'there is no device CA in none: make one with'],
     [['list', '--dir', ''], '--dir must not be empty'],
   ]

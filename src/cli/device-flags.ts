@@ -1,0 +1,35 @@
+import { USUAL_DIRECTORY } from './directory.ts'
+
+export const DIR = {
+  type: 'string',
+  value: 'DIR',
+  default: USUAL_DIRECTORY,
+  help: 'where init made the CA',
+} as const
+export const DAYS = {
+  type: 'string',
+  value: 'N',
+  default: '365',
+  help: 'add, renew: how long the certificate is valid',
+} as const
+export const TTL = {
+  type: 'string',
+  value: 'TIME',
+  default: '1h',
+  help: 'invite: how long it may be used: 30m, 12h, 7d; at most 7d',
+} as const
+export const URL_FLAG = {
+  type: 'string',
+  value: 'URL',
+  help: "invite: where the device reaches the enrol door [a name or address in the gateway's certificate, port 8444]",
+} as const
+export const REASON = {
+  type: 'string',
+  value: 'REASON',
+  default: 'privilegeWithdrawn',
+  help: 'revoke: keyCompromise, superseded, cessationOfOperation, privilegeWithdrawn or unspecified, for the revocation list and the ledger',
+} as const
+export const JSON_LINES = {
+  type: 'boolean',
+  help: 'invite, waiting, list: one JSON object a line',
+} as const

@@ -1,0 +1,96 @@
+import { type Grant, grantsOf } from '../acl/grants.ts'
+import { toDeviceId, toDeviceName } from '../ca/device-id.ts'
+import { nameForOthers } from '../ca/gateway-names.ts'
+import { authoritiesInForce } from '../ca/in-force.ts'
+import { type Layout, openLayout } from '../ca/layout.ts'
+import { readOwn } from '../ca/read-certificate.ts'
+import { exists } from '../disk/exists.ts'
+import { inviteDevice } from '../enrol/operator.ts'
+import { UsageError } from '../errors.ts'
+import { loadRules } from './acl-file.ts'
+import { ArgumentsError, readArguments, requireWords } from './arguments.ts'
+import { print } from './command.ts'
+import { DIR, JSON_LINES, TTL, URL_FLAG } from './device-flags.ts'
+import { inDirectory } from './directory.ts'
+import { durationIn, originIn } from './flag-values.ts'
+
+export async function invite(args: readonly string[]): Promise<void> {
+  const { values, words } = readArguments(args, {
+    ...{ dir: DIR, ttl: TTL, url: URL_FLAG, json: JSON_LINES },
+  })
+  requireWords(words, ['NAME'])
+  const [name = ''] = words
+  const lasts = durationIn('--ttl', values.ttl, '7d')
+  const given =
+    values.url === undefined
+      ? undefined
+      : originIn('--url', values.url, 'https://gateway.example.com:8444')
+  await inDirectory(values.dir, async () => {
+    const layout = openLayout(values.dir)
+    const url = given ?? (await urlOf(layout))
+    const rights = await rightsOf(layout, toDeviceId(name))
+    const { id, token, expires } = await inviteDevice(values.dir, name, lasts)
+    // the one that has signed the enrol door's certificate, too
+    const [{ fingerprint: ca }] = await authoritiesInForce(layout)
+    const command = `wott-device enrol ${url} ${id} ${token} ${ca}`
+    const until = new Date(expires).toISOString()
+    if (values.json)
+      print(JSON.stringify({ id, url, token, ca, command, expires: until, ...rights }))
+    else print([...linesOf(command, id, until), ...rightLines(id, rights)].join('\n'))
+  })
+}
+
+const PORT = 8444
+
+/** Where another machine reaches the enrol door, which shows the gateway's certificate. */
+async function urlOf(layout: Layout): Promise<string> {
+  const host = nameForOthers(await readOwn(layout.certs))
+  if (host === null)
+    throw new ArgumentsError(
+      `the gateway's certificate is for no name or address that other machines reach: add one with "wott-gateway init ${layout.directory} --name HOST_OR_IP", or give --url`,
+    )
+  const listen = /:(\d{1,5})$/.exec(process.env.WOTT_ENROL_LISTEN ?? '')
+  const port = listen?.[1] ?? PORT
+  return `https://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+/** What the ACL file lets a device do. */
+interface Rights {
+  readonly aclFile: string
+  readonly may: readonly Grant[]
+  /** Why that is not known; null where it is. */
+  readonly problem: string | null
+}
+
+async function rightsOf(layout: Layout, id: string): Promise<Rights> {
+  const aclFile = process.env.WOTT_ACL_FILE || layout.acl
+  if (!exists(aclFile)) return { aclFile, may: [], problem: 'there is no such file' }
+  try {
+    const { rules } = grantsOf(await loadRules(aclFile), { user: id, clientId: id })
+    return { aclFile, may: rules, problem: null }
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    return { aclFile, may: [], problem: 'it has errors; see "wott-gateway acl lint"' }
+  }
+}
+
+function linesOf(command: string, id: string, until: string): string[] {
+  return [
+    'Run this on the device, once:',
+    `  ${command}`,
+    `It becomes ${id}. Valid until ${until}.`,
+  ]
+}
+
+function rightLines(id: string, { aclFile, may, problem }: Rights): string[] {
+  if (problem !== null) return [`What it may do is not known: ${aclFile}: ${problem}`]
+  if (may.length > 0)
+    return [
+      `What ${aclFile} lets it do:`,
+      ...may.map(({ access, topic }) => `  ${access} ${topic}`),
+    ]
+  return [
+    `What ${aclFile} lets it do: nothing yet. Add lines such as:`,
+    ...['', `  user ${id}`, `  topic write wott/${toDeviceName(id)}`],
+  ]
+}

@@ -1,0 +1,226 @@
+import assert from 'node:assert/strict'
+import { createHash, X509Certificate } from 'node:crypto'
+import { appendFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { createAuthority } from '../../src/ca/authority.ts'
+import { GATEWAY_ID } from '../../src/ca/device-id.ts'
+import { issue } from '../../src/ca/issue.ts'
+import { EMPTY_BOOK, formatEnrolBook, type WaitingKey } from '../../src/enrol/book.ts'
+import { type Folder, type Options, run, temporaryFolder } from './program.ts'
+
+let folder: Folder
+let cwd: string
+before(async () => {
+  folder = await temporaryFolder()
+  cwd = folder.path
+  await succeeds(['init', '--name', 'gw.example'])
+})
+after(() => folder[Symbol.asyncDispose]())
+
+async function succeeds(args: string[], options: Options = {}): Promise<string> {
+  const { code, stdout, stderr } = await run(args, { cwd, ...options })
+  assert.deepEqual([code, stderr], [0, ''])
+  return stdout
+}
+
+async function fingerprintOfCa(): Promise<string> {
+  const { raw } = new X509Certificate(await readFile(join(cwd, '.wott/ca/ca.crt')))
+  return createHash('sha256').update(raw).digest('hex')
+}
+
+describe('device invite', () => {
+  it('prints a line to paste, the name, the end, and what the device may do', async () => {
+    const [title, line = '', name, ...rights] = (
+      await succeeds(['device', 'invite', 'kitchen', '--ttl', '30m'])
+    ).split('\n')
+    assert.equal(title, 'Run this on the device, once:')
+    const ca = await fingerprintOfCa()
+    assert.match(
+      line,
+      new RegExp(
+        `^ {2}wott-device enrol https://gw\\.example:8444 kitchen\\.d\\.wott\\.local [a-z2-7]{26} ${ca}$`,
+      ),
+    )
+    const [, until = ''] =
+      /^It becomes kitchen\.d\.wott\.local\. Valid until (\S+Z)\.$/.exec(name ?? '') ?? []
+    assert.ok(Math.abs(Date.parse(until) - Date.now() - 30 * 60_000) < 60_000)
+    assert.deepEqual(rights, [
+      'What .wott/permission.acl lets it do: nothing yet. Add lines such as:',
+      ...['', '  user kitchen.d.wott.local', '  topic write wott/kitchen', ''],
+    ])
+
+    // what it says to add is understood, and is then what it says
+    await appendFile(join(cwd, '.wott/permission.acl'), rights.slice(1).join('\n'))
+    await succeeds(['acl', 'lint'])
+    assert.match(
+      await succeeds(['device', 'invite', 'kitchen']),
+      /What \.wott\/permission\.acl lets it do:\n {2}write wott\/kitchen\n$/,
+    )
+  })
+
+  it('tells a program the same', async () => {
+    const env = { WOTT_ACL_FILE: 'other.acl', WOTT_ENROL_LISTEN: '[::]:18444' }
+    await writeFile(join(cwd, 'other.acl'), 'pattern write devices/%u/#\n')
+    const invite = async (...more: string[]) =>
+      JSON.parse(await succeeds(['device', 'invite', 'hall', '--json', ...more], { env }))
+    const { token, ca, expires, ...rest } = await invite()
+    const id = 'hall.d.wott.local'
+    assert.deepEqual(rest, {
+      id,
+      url: 'https://gw.example:18444',
+      command: `wott-device enrol https://gw.example:18444 ${id} ${token} ${ca}`,
+      aclFile: 'other.acl',
+      may: [{ access: 'write', topic: `devices/${id}/#` }],
+      problem: null,
+    })
+    assert.ok(Math.abs(Date.parse(expires) - Date.now() - 3_600_000) < 60_000)
+    const elsewhere = await invite('--url', 'https://192.0.2.7:443')
+    assert.match(elsewhere.command, /^wott-device enrol https:\/\/192\.0\.2\.7 /)
+    assert.notEqual(elsewhere.token, token)
+    const book = await readFile(join(cwd, '.wott/enrol/book.json'), 'utf8')
+    assert.ok(!book.includes(token))
+  })
+
+  it('is possible while the ACL file cannot be used, and says so', async () => {
+    for (const [text, problem] of [
+      ['nonsense x\n', 'it has errors'],
+      [null, 'there is no such file'],
+    ] as const) {
+      const file = join(cwd, 'bad.acl')
+      if (text === null) await rm(file)
+      else await writeFile(file, text)
+      const said = await succeeds(['device', 'invite', 'hall'], { env: { WOTT_ACL_FILE: file } })
+      assert.ok(said.includes(`What it may do is not known: ${file}: ${problem}`), said)
+    }
+  })
+
+  it('is listed, and taken back', async () => {
+    await succeeds(['device', 'invite', 'attic'])
+    assert.match(await succeeds(['device', 'list']), /^attic\.d\.wott\.local\tinvited until \S+Z$/m)
+    assert.equal(
+      await succeeds(['device', 'revoke', 'attic']),
+      'took the invite or approval of attic.d.wott.local back\n',
+    )
+    assert.doesNotMatch(await succeeds(['device', 'list']), /attic/)
+    assert.match(await readFile(join(cwd, '.wott/ca/issued.ndjson'), 'utf8'), /"withdrawn"/)
+  })
+
+  it('is refused where no other machine reaches the gateway', async () => {
+    const path = join(cwd, 'inside')
+    await succeeds(['init', path])
+    // as init made it before it knew of such names
+    const old = await issue(await createAuthority(), {
+      commonName: GATEWAY_ID,
+      names: [GATEWAY_ID, 'localhost', '127.0.0.1', '::1'],
+      days: 1,
+    })
+    await writeFile(join(path, 'certs/client.crt'), old.certificate)
+    const { code, stderr } = await run(['device', 'invite', 'x', '--dir', path], { cwd })
+    assert.match(stderr, /for no name or address that other machines reach: add one with/)
+    assert.equal(code, 2)
+  })
+})
+
+describe('a key that waits', () => {
+  const key = (digit: string, wanted: string | null, address: string): WaitingKey => ({
+    ...{ key: digit.repeat(64), wanted, address, since: Date.now() - 60_000 },
+    state: { kind: 'waiting' },
+  })
+
+  async function wait(...keys: WaitingKey[]): Promise<void> {
+    await mkdir(join(cwd, '.wott/enrol'), { recursive: true })
+    await writeFile(join(cwd, '.wott/enrol/book.json'), formatEnrolBook({ ...EMPTY_BOOK, keys }))
+  }
+
+  it('is listed, with a name that cannot change the terminal', async () => {
+    await wait(key('a', '\x1b[2Jpump', '192.0.2.9'), key('b', null, '192.0.2.8'))
+    assert.match(
+      await succeeds(['device', 'waiting']),
+      /^a{64}\t"\\u001b\[2Jpump"\tfrom 192\.0\.2\.9\tsince \S+Z\nb{64}\tany name\tfrom 192\.0\.2\.8\tsince \S+Z\n$/,
+    )
+    const [first = ''] = (await succeeds(['device', 'waiting', '--json'])).split('\n')
+    const { since, ...rest } = JSON.parse(first)
+    assert.deepEqual(rest, {
+      fingerprint: 'a'.repeat(64),
+      name: '\x1b[2Jpump',
+      address: '192.0.2.9',
+    })
+    assert.ok(Date.parse(since) < Date.now())
+    assert.match(await succeeds(['device', 'list']), /^"\\u001b\[2Jpump"\twaiting since/m)
+  })
+
+  it('is approved or denied by its fingerprint', async () => {
+    await wait(
+      key('c', 'cellar.d.wott.local', '192.0.2.9'),
+      key('d', null, '192.0.2.8'),
+      key('e', null, '192.0.2.8'),
+    )
+    assert.equal(
+      await succeeds(['device', 'approve', 'CC:CC:CC:CC']),
+      'approved as cellar.d.wott.local: the device gets its certificate when it asks again\n',
+    )
+    assert.match(
+      await succeeds(['device', 'approve', 'd'.repeat(64), 'roof']),
+      /^approved as roof\.d\.wott\.local: /,
+    )
+    assert.equal(await succeeds(['device', 'deny', 'eeeeeeee']), `denied ${'e'.repeat(64)}\n`)
+    assert.equal(await succeeds(['device', 'waiting']), '')
+    assert.match(
+      await succeeds(['device', 'list']),
+      /^cellar\.d\.wott\.local\tapproved, asked \S+Z\tkey c{64}\nroof\.d\.wott\.local\tapproved/m,
+    )
+    assert.equal(
+      await succeeds(['device', 'revoke', 'roof']),
+      'took the invite or approval of roof.d.wott.local back\n',
+    )
+    const ledger = await readFile(join(cwd, '.wott/ca/issued.ndjson'), 'utf8')
+    for (const event of ['approved', 'denied', 'withdrawn'])
+      assert.match(ledger, new RegExp(`"event":"${event}"`))
+  })
+})
+
+describe('ca', () => {
+  it('says what is in force, and replaces the CA', async () => {
+    const dir = 'rotated'
+    await succeeds(['init', dir])
+    assert.match(
+      await succeeds(['ca', 'status', dir]),
+      /^WoTT device CA\tthe only one\tuntil \S+Z\t2 devices\t[\da-f]{64}\n$/,
+    )
+    const [, fingerprint] =
+      /^a second CA is in force: ([\da-f]{64})\n/.exec(await succeeds(['ca', 'rotate', dir])) ?? []
+    const { authorities, leftBehind } = JSON.parse(await succeeds(['ca', 'status', dir, '--json']))
+    assert.equal(authorities[1].fingerprint, fingerprint)
+    assert.deepEqual(
+      authorities.map((one: { role: string; devices: number }) => [one.role, one.devices]),
+      [
+        ['leaving', 2],
+        ['new', 0],
+      ],
+    )
+    assert.equal(leftBehind.length, 2)
+    assert.match(
+      await succeeds(['ca', 'status', dir]),
+      /\nsubscriber\.d\.wott\.local\thas a certificate of the old CA only\n$/,
+    )
+    const refused = await run(['ca', 'rotate', '--finish', dir], { cwd })
+    assert.match(refused.stderr, /^wott-gateway: 2 active devices would be locked out:\n {2}sensor/)
+    assert.equal(refused.code, 2)
+    await succeeds(['device', 'renew', 'sensor', '--dir', dir])
+    assert.equal(
+      await succeeds(['ca', 'rotate', '--finish', '--force', dir]),
+      'the old CA is in force no more, and its key is deleted\nsubscriber.d.wott.local\tlocked out\n',
+    )
+    assert.match(
+      await succeeds(['ca', 'status', dir]),
+      /^WoTT device CA 2\tthe only one\t.*\t1 devices/,
+    )
+    assert.match(
+      await succeeds(['device', 'list', '--dir', dir]),
+      /^sensor.*\tactive until .*\nsubscriber.*\tuntrusted: its CA was replaced\t/,
+    )
+    const wrong = await run(['ca', 'rotate', '--force', dir], { cwd })
+    assert.match(wrong.stderr, /^wott-gateway: --force goes with --finish\n/)
+  })
+})
