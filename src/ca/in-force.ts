@@ -23,6 +23,8 @@ export type AuthoritiesInForce = readonly [InForce, ...InForce[]]
 /** A CA that another one replaces, or has replaced but for what a crash has left undone. */
 export interface Rotation {
   readonly state: 'started' | 'finished'
+  /** When, in milliseconds since the Unix epoch. */
+  readonly since: number
   readonly next: InForce
   /** SHA-256 of the old CA's certificate. */
   readonly replaces: string
@@ -39,7 +41,7 @@ export async function readRotation({ authority }: Layout): Promise<Rotation | nu
       `${authority.next.directory} is not in the ledger: put a copy of the ledger back, or move that folder away`,
     )
   const state = last.event === 'rotation-started' ? 'started' : 'finished'
-  return { state, next, replaces: last.replaces }
+  return { state, since: Date.parse(last.time), next, replaces: last.replaces }
 }
 
 /** Rejects with `UsageError` where their files cannot be used. */

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { setTimeout } from 'node:timers/promises'
 import {
   finishDirectory,
   PRIVATE_FILE,
@@ -12,7 +13,13 @@ import { type CrlOptions, createCrl } from './crl.ts'
 import { GATEWAY_ID } from './device-id.ts'
 import { fingerprintsOf } from './fingerprints.ts'
 import { combinedContents, type IdentityFiles, identityContents } from './identity-files.ts'
-import { authoritiesInForce, type InForce, newestOf, trustedCertificates } from './in-force.ts'
+import {
+  authoritiesInForce,
+  type InForce,
+  newestOf,
+  readRotation,
+  trustedCertificates,
+} from './in-force.ts'
 import { type Certified, type Issued, issue } from './issue.ts'
 import type { Layout } from './layout.ts'
 import { appendToLedger } from './ledger.ts'
@@ -88,10 +95,23 @@ export async function signCrl(
 /** The CA that signs what devices get: the newest. Rejects with `UsageError` where its files cannot be used. */
 export async function openAuthority(layout: Layout): Promise<Authority> {
   try {
+    await untilTrusted(layout)
     return await load(newestOf(await authoritiesInForce(layout)))
   } catch (error) {
     throw unusable(layout, error)
   }
+}
+
+/** Gateways look at their files every second. */
+const TRUSTED_AFTER_MS = 3_000
+
+/** A device that is issued a certificate of a CA which a running gateway has not read yet would be refused with it. */
+async function untilTrusted(layout: Layout): Promise<void> {
+  const rotation = await readRotation(layout)
+  if (rotation?.state !== 'started') return
+  const wait = rotation.since + TRUSTED_AFTER_MS - Date.now()
+  // no longer than that, though the clock was set back
+  if (wait > 0) await setTimeout(Math.min(wait, TRUSTED_AFTER_MS))
 }
 
 /** The gateway's certificate is from the CA that every device trusts, also one that does not know the newest yet. */

@@ -20,6 +20,11 @@ import { start } from './child.ts'
 import { openssl } from './openssl.ts'
 import { initialisedDirectory, temporaryDirectory } from './temporary.ts'
 
+/** So long ago that every gateway has read its files since. */
+function earlier(): number {
+  return Date.now() - 10_000
+}
+
 /** What OpenSSL says of a certificate, by what `serve` trusts: `OK`, or its objection. */
 async function verdict(layout: Layout, certificate: string): Promise<string> {
   const { code, output } = await openssl(
@@ -59,7 +64,7 @@ test('a rotation puts both CAs in force, and its end leaves the new one', async 
   const oldKey = await readFile(layout.authority.key, 'utf8')
   const [old = ''] = await trustedCertificates(layout)
 
-  const fingerprint = await startRotation(path)
+  const fingerprint = await startRotation(path, earlier())
   assert.deepEqual(await caCounts(layout), [2, 2, 2, 2])
   assert.deepEqual((await trustedCertificates(layout)).map(fingerprintOf), [
     fingerprintOf(old),
@@ -87,7 +92,7 @@ test('a rotation puts both CAs in force, and its end leaves the new one', async 
   assert.notEqual(key, oldKey)
   loadAuthority(await readFile(layout.authority.certificate, 'utf8'), key)
   assert.deepEqual((await initDirectory(path)).created, [])
-  assert.equal((await startRotation(path)).length, 64)
+  assert.equal((await startRotation(path, earlier())).length, 64)
   assert.equal((await openAuthority(layout)).issuer.subject, 'CN=WoTT device CA 3')
 })
 
@@ -98,7 +103,7 @@ test('the end is refused while it would lock a device out, and names it', async 
   await addDevice(path, 'ended', { days: 1, now: Date.now() - 2 * DAY_MS })
   await addDevice(path, 'revoked')
   await revokeDevice(path, 'revoked')
-  await startRotation(path)
+  await startRotation(path, earlier())
   await assert.rejects(startRotation(path), UsageError)
   await addDevice(path, 'young')
   await renewDevice(path, 'subscriber')
@@ -141,7 +146,7 @@ test('the end is refused while it would lock a device out, and names it', async 
 test('devices that are locked out by force are named, and can be added anew', async () => {
   await using directory = await initialisedDirectory()
   const { path, layout } = directory
-  await startRotation(path)
+  await startRotation(path, earlier())
   const left = await finishRotation(path, { force: true })
   assert.deepEqual(
     left.map(({ id }) => id),
@@ -160,7 +165,7 @@ test('each CA revokes what it has issued, and a serial number of one is not that
   await using directory = await initialisedDirectory()
   const { path, layout } = directory
   const [sensor, subscriber] = [await copyOf(layout, 'sensor'), await copyOf(layout, 'subscriber')]
-  await startRotation(path)
+  await startRotation(path, earlier())
   await renewDevice(path, 'sensor')
   await revokeDevice(path, 'sensor')
   await renewDevice(path, 'subscriber')
@@ -191,7 +196,7 @@ test('a list that was lost during a rotation is signed again by both CAs', async
   await using directory = await initialisedDirectory()
   const { path, layout } = directory
   const sensor = await copyOf(layout, 'sensor')
-  await startRotation(path)
+  await startRotation(path, earlier())
   await renewDevice(path, 'sensor')
   await revokeDevice(path, 'sensor')
   const { authority } = layout
@@ -208,7 +213,7 @@ test('a list that was lost during a rotation is signed again by both CAs', async
 
 test('the sample devices move by themselves where dev renews them', async () => {
   await using directory = await initialisedDirectory()
-  await startRotation(directory.path)
+  await startRotation(directory.path, earlier())
   const renewed = await renewExpiring(directory.path)
   assert.deepEqual(
     renewed.map(({ id }) => id),
@@ -227,7 +232,7 @@ test('CAs that a person added, and a certificate of the gateway from elsewhere, 
   await appendFile(layout.certs.ca, foreign)
   const own = await readFile(foreignLayout.certs.certificate, 'utf8')
   await writeFile(layout.certs.certificate, own)
-  await startRotation(path)
+  await startRotation(path, earlier())
   assert.equal(certificatesIn(await readFile(layout.certs.ca, 'utf8')).length, 3)
   await finishRotation(path, { force: true })
   const kept = certificatesIn(await readFile(layout.certs.ca, 'utf8')).map(fingerprintOf)
@@ -254,7 +259,8 @@ function killedAt(work: string): string {
     }
     syncBuiltinESMExports()
     const { startRotation, finishRotation } = await import('src/ca/rotation.ts')
-    await ${work}(process.argv[1])
+    const now = Date.now() - 10_000
+    await ${work}(process.argv[1], '${work}' === 'startRotation' ? now : { now })
     console.log('done')
   `
 }
@@ -263,7 +269,7 @@ for (const work of ['startRotation', 'finishRotation'] as const)
   test(`a ${work} that is killed anywhere is undone or completed by the next command`, async () => {
     await using directory = await initialisedDirectory()
     if (work === 'finishRotation') {
-      await startRotation(directory.path)
+      await startRotation(directory.path, earlier())
       await renewDevice(directory.path, 'sensor')
       await renewDevice(directory.path, 'subscriber')
     }
