@@ -4,6 +4,7 @@ import { nameForOthers } from '../ca/gateway-names.ts'
 import { authoritiesInForce } from '../ca/in-force.ts'
 import { type Layout, openLayout } from '../ca/layout.ts'
 import { readOwn } from '../ca/read-certificate.ts'
+import { environmentName, SETTINGS } from '../config/schema.ts'
 import { exists } from '../disk/exists.ts'
 import { inviteDevice } from '../enrol/operator.ts'
 import { UsageError } from '../errors.ts'
@@ -40,8 +41,6 @@ export async function invite(args: readonly string[]): Promise<void> {
   })
 }
 
-const PORT = 8444
-
 /** Where another machine reaches the enrol door, which shows the gateway's certificate. */
 async function urlOf(layout: Layout): Promise<string> {
   const host = nameForOthers(await readOwn(layout.certs))
@@ -49,8 +48,8 @@ async function urlOf(layout: Layout): Promise<string> {
     throw new ArgumentsError(
       `the gateway's certificate is for no name or address that other machines reach: add one with "wott-gateway init ${layout.directory} --name HOST_OR_IP", or give --url`,
     )
-  const listen = /:(\d{1,5})$/.exec(process.env.WOTT_ENROL_LISTEN ?? '')
-  const port = listen?.[1] ?? PORT
+  const listen = process.env[environmentName('enrolListen')] || SETTINGS.enrolListen.fallback
+  const [, port = '8444'] = /:(\d{1,5})$/.exec(listen ?? '') ?? []
   return `https://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
