@@ -1,9 +1,11 @@
 import { createGround } from './ground.ts'
 import { publishing, readHistory, resume } from './growth-readers.ts'
 import { LARGE_TOPIC, STEP_MS, TOPICS, topicOf } from './growth-store.ts'
+import type { Stops } from './loop-probe.ts'
 import { median, print, printTable } from './rounds.ts'
 import { startServer } from './servers.ts'
 
+const LOOP_PROBE = new URL('./loop-probe.ts', import.meta.url)
 /** Events that one resume of one topic, and of all, has. */
 const RESUMED = 100_000
 
@@ -15,7 +17,7 @@ export async function measureReading(
 ): Promise<void> {
   await using ground = await createGround()
   const env = { WOTT_BROKER: `file:${directory}`, WOTT_FSYNC: 'interval' }
-  await using server = await startServer('gateway', ground, { env, hasProbe: true })
+  await using server = await startServer('gateway', ground, { env, probe: LOOP_PROBE })
   const seconds = Math.floor((entries * STEP_MS) / 1000)
   const from = `&from=-${seconds + 600}s`
   const large = entries / 10
@@ -58,14 +60,14 @@ export async function measureReading(
     let speed = ''
     for (let round = 0; round <= rounds; round++) {
       let isDone = false
-      await server.stops()
+      await server.ask<Stops>('stops')
       const published = publishing(server, ground, () => !isDone)
       await new Promise((resolve) => setTimeout(resolve, 500))
-      await server.stops()
+      await server.ask<Stops>('stops')
       speed = await work()
       if (speed === '') await new Promise((resolve) => setTimeout(resolve, 1_500))
       // the first one compiles what is hot
-      if (round > 0) stops.push(await server.stops())
+      if (round > 0) stops.push(await server.ask<Stops>('stops'))
       isDone = true
       const those = await published
       if (round > 0) took.push(...those)

@@ -6,7 +6,6 @@ import { createInterface } from 'node:readline'
 import { setTimeout } from 'node:timers/promises'
 import { end, SERVER_CORE, spawnOn } from './child.ts'
 import type { Ground } from './ground.ts'
-import type { Stops } from './loop-probe.ts'
 
 export type ServerName = 'mosquitto' | 'aedes' | 'aedes+acl' | 'gateway'
 
@@ -18,8 +17,10 @@ export interface Server extends AsyncDisposable {
   readonly port: number
   /** Publishing over HTTPS; 0 when it has none. */
   readonly httpsPort: number
-  /** The longest stops of its event loop since the last call; only where it was started with a probe. */
-  stops(): Promise<Stops>
+  /** What its probe answers; only where it was started with one. */
+  ask<T>(question: string): Promise<T>
+  /** HTTPS for people; 0 when it has none. */
+  readonly viewerPort: number
   /** Metrics over HTTP; 0 when it has none. */
   readonly opsPort: number
 }
@@ -29,8 +30,8 @@ export interface StartOptions {
   readonly profile?: string | undefined
   /** Passed to the gateway: `WOTT_…`. */
   readonly env?: Record<string, string>
-  /** Whether it measures the stops of its event loop. */
-  readonly hasProbe?: boolean
+  /** A module that it loads first, which answers questions of its parent. */
+  readonly probe?: URL
   /** Whether what the gateway warns of is not printed. */
   readonly isQuiet?: boolean
 }
@@ -89,8 +90,15 @@ async function startMosquitto({ directory, server, aclFile, crlFile }: Ground): 
     await setTimeout(20)
   }
   return {
-    ...{ name: 'mosquitto', pid: child.pid as number, port, httpsPort: 0, opsPort: 0 },
-    stops: () => Promise.reject(new Error('Mosquitto has no event loop')),
+    ...{
+      name: 'mosquitto',
+      pid: child.pid as number,
+      port,
+      httpsPort: 0,
+      viewerPort: 0,
+      opsPort: 0,
+    },
+    ask: () => Promise.reject(new Error('Mosquitto has no probe')),
     [Symbol.asyncDispose]: () => end(child),
   }
 }
@@ -132,14 +140,14 @@ function startModule(
 async function startNode(
   name: string,
   args: readonly string[],
-  { profile, env = {}, hasProbe = false, isQuiet = false }: StartOptions,
+  { profile, env = {}, probe, isQuiet = false }: StartOptions,
 ): Promise<Server> {
   const profiling = profile ? ['--cpu-prof', '--cpu-prof-dir', join(profile, name)] : []
-  const probing = hasProbe ? ['--import', new URL('loop-probe.ts', import.meta.url).href] : []
+  const probing = probe ? ['--import', probe.href] : []
   const child = spawnOn(process.execPath, [...profiling, ...probing, ...args], {
     core: SERVER_CORE,
     env,
-    stdio: ['ignore', 'pipe', 'inherit', ...(hasProbe ? (['ipc'] as const) : [])],
+    stdio: ['ignore', 'pipe', 'inherit', ...(probe ? (['ipc'] as const) : [])],
   })
   if (!child.stdout) throw new Error('no standard output')
   const ports: Record<string, number> = {}
@@ -157,12 +165,12 @@ async function startNode(
   child.stdout.resume()
   return {
     ...{ name, pid: child.pid as number, port: ports.mqtt ?? 0 },
-    ...{ httpsPort: ports.device, opsPort: ports.ops ?? 0 },
-    async stops() {
+    ...{ httpsPort: ports.device, viewerPort: ports.viewer ?? 0, opsPort: ports.ops ?? 0 },
+    async ask(question) {
       const answered = once(child, 'message')
-      child.send('stops')
-      const [stops] = await answered
-      return stops
+      child.send(question)
+      const [answer] = await answered
+      return answer
     },
     [Symbol.asyncDispose]: () => end(child),
   }

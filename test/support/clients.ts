@@ -17,6 +17,9 @@ export interface Answer {
   readonly json: any
 }
 
+/** What a client needs to know of a gateway. */
+export type Reachable = Pick<TestGateway, 'pki' | 'ports'>
+
 export interface Ran {
   readonly code: number | null
   readonly stdout: string
@@ -48,7 +51,7 @@ export function curl(who: Credentials | null, caFile: string, ...args: string[])
 
 /** One HTTP/1.1 request on a connection of its own. */
 export async function http1(
-  { ports, pki }: TestGateway,
+  { ports, pki }: Reachable,
   who: Credentials | null,
   options: RequestOptions & { body?: string | Buffer; door?: 'device' | 'viewer' },
 ): Promise<Answer> {
@@ -75,7 +78,7 @@ export async function http1(
 }
 
 export function http2Session(
-  { ports, pki }: TestGateway,
+  { ports, pki }: Reachable,
   who: Credentials | null,
   door: 'device' | 'viewer' = 'device',
 ): ClientHttp2Session {
@@ -135,7 +138,7 @@ export function follow(program: string, args: readonly string[]): Lines {
   }
 }
 
-export function mosquittoArgs({ ports }: TestGateway, who: Credentials): string[] {
+export function mosquittoArgs({ ports }: Reachable, who: Credentials): string[] {
   return [
     '--cafile',
     who.caFile,
@@ -152,7 +155,7 @@ export function mosquittoArgs({ ports }: TestGateway, who: Credentials): string[
 
 /** `mosquitto_sub -v` that has its SUBACK. */
 export async function mosquittoSub(
-  at: TestGateway,
+  at: Reachable,
   who: Credentials,
   filter: string,
   ...more: string[]
@@ -175,7 +178,7 @@ export async function mosquittoSub(
 }
 
 export function mosquittoPub(
-  at: TestGateway,
+  at: Reachable,
   who: Credentials,
   topic: string,
   message: string,
@@ -186,7 +189,7 @@ export function mosquittoPub(
 
 /** mqtt.js on the mqtt door. */
 export function mqtt(
-  at: TestGateway,
+  at: Reachable,
   who: Credentials,
   options: IClientOptions = {},
 ): Promise<MqttClient> {
@@ -199,7 +202,7 @@ export function mqtt(
 
 /** mqtt.js over WebSocket on the device door. */
 export function mqttOverWebSocket(
-  at: TestGateway,
+  at: Reachable,
   who: Credentials,
   options: IClientOptions = {},
 ): Promise<MqttClient> {
@@ -251,7 +254,7 @@ export interface Events extends Disposable {
 
 /** Follows a stream as `EventSource` does, over HTTP/1.1. Rejects with the answer's text unless it is 200. */
 export async function eventSource(
-  at: TestGateway,
+  at: Reachable,
   who: Credentials | null,
   path: string,
   headers: Record<string, string> = {},

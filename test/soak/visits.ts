@@ -1,0 +1,31 @@
+import type { Credentials } from '../support/pki.ts'
+import type { Site } from './site.ts'
+import { http1Visit, http2Visit, strangerVisit } from './visits/http.ts'
+import { mqtt3Visit, mqtt5Visit, queueVisit, webSocketVisit, willVisit } from './visits/mqtt.ts'
+import { http2StreamVisit, streamVisit, viewerVisit } from './visits/streams.ts'
+
+/** One of several who do the same at the same time. */
+export interface Visitor {
+  readonly site: Site
+  readonly lane: number
+  readonly device: Credentials
+  /** All that the device may read and write is below this. */
+  readonly root: string
+}
+
+/** Comes, does what such a client does, and leaves; rejects when it was not served. */
+export type Visit = (visitor: Visitor) => Promise<void>
+
+export const VISITS: readonly Visit[] = [
+  http1Visit,
+  http2Visit,
+  strangerVisit,
+  mqtt3Visit,
+  mqtt5Visit,
+  queueVisit,
+  willVisit,
+  webSocketVisit,
+  streamVisit,
+  http2StreamVisit,
+  viewerVisit,
+]
