@@ -15,11 +15,11 @@ import { SETTINGS } from '../../src/config/schema.ts'
 import { freePort, MOSQUITTO } from '../acl/mosquitto.ts'
 import { type Credentials, createPki } from '../support/pki.ts'
 import { connectPacket, rawMqtt } from '../support/raw-mqtt.ts'
+import { SEED } from '../support/seed.ts'
 import { FOLDER, file, PORT } from './generator.ts'
 
-// for a long night: CONF_DIFFERENTIAL_ROUNDS=5000; to repeat a failure: CONF_DIFFERENTIAL_SEED
+// for a long night: CONF_DIFFERENTIAL_ROUNDS=5000; to repeat a failure: FUZZ_SEED
 const rounds = Number(process.env.CONF_DIFFERENTIAL_ROUNDS ?? 200)
-const seed = Number(process.env.CONF_DIFFERENTIAL_SEED ?? Date.now() % 2 ** 31)
 const AT_ONCE = 4
 
 let folder: string
@@ -37,8 +37,8 @@ before(async () => {
 after(() => rm(folder, { recursive: true }))
 
 test('a real Mosquitto takes the files that the gateway takes, and the same from them', async (t) => {
-  t.diagnostic(`CONF_DIFFERENTIAL_SEED=${seed}`)
-  const files = fc.sample(file, { numRuns: rounds, seed })
+  t.diagnostic(`FUZZ_SEED=${SEED}`)
+  const files = fc.sample(file, { numRuns: rounds, seed: SEED })
   const counts = { opened: 0, refused: 0 }
   async function compareAll(worker: number): Promise<void> {
     try {

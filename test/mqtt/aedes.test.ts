@@ -1,17 +1,15 @@
 import assert from 'node:assert/strict'
-import { randomInt } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Aedes } from 'aedes'
 import fc from 'fast-check'
 import { openMqtt } from '../support/broker.ts'
+import { SEED } from '../support/seed.ts'
 import { createModel } from './conversation-model.ts'
 import { conversation } from './random-conversations.ts'
 import type { Accept } from './stream-client.ts'
 import { type Blind, type Command, createTalk, type Got, type Sent } from './talk.ts'
 
-/** MQTT_AEDES_SEED repeats a run. */
-const SEED = Number(process.env.MQTT_AEDES_SEED ?? randomInt(2 ** 31))
 const RUNS = 500
 /** Turns of the event loop in which nothing comes: each broker has done what it was asked. */
 const QUIET_TURNS = 10
@@ -85,7 +83,7 @@ describe('aedes 1.2.0', () => {
 
 describe('MQTT 3.1.1 as aedes speaks it, but for that', () => {
   it('is what the clients of the gateway get', async (t) => {
-    t.diagnostic(`MQTT_AEDES_SEED=${SEED}`)
+    t.diagnostic(`FUZZ_SEED=${SEED}`)
     const said = new Map<string, number>()
     await fc.assert(
       fc.asyncProperty(conversation, async (commands) => {

@@ -1,18 +1,16 @@
 import assert from 'node:assert/strict'
-import { randomInt } from 'node:crypto'
 import { describe, it } from 'node:test'
 import mqttPacket from 'mqtt-packet'
 import { decodePacket } from '../../src/mqtt/decode.ts'
 import { createFrames } from '../../src/mqtt/frames.ts'
 import type { ClientPacket, Version } from '../../src/mqtt/packets.ts'
 import { ProtocolError } from '../../src/mqtt/reasons.ts'
+import { SEED } from '../support/seed.ts'
 import { parse } from './mqtt-packet.ts'
 import { ourFields, theirFields } from './mqtt-packet-fields.ts'
 import { createRandom, mutate, type Sent, samplePackets } from './mutate.ts'
 import { bytes, properties, VERSIONS } from './wire.ts'
 
-/** MQTT_FUZZ_SEED repeats a run. */
-const SEED = Number(process.env.MQTT_FUZZ_SEED ?? randomInt(2 ** 31))
 const RUNS = 40_000
 
 /** What mqtt-packet 9.0.2 takes although MQTT forbids it: version, first byte and body. */
@@ -83,6 +81,7 @@ describe('mqtt-packet', () => {
 
   for (const version of VERSIONS)
     it(`reads what both accept as we do (version ${version})`, (t) => {
+      t.diagnostic(`FUZZ_SEED=${SEED}`)
       const packets = samplePackets(version, 500, SEED)
       const { stackTraceLimit } = Error
       Error.stackTraceLimit = 0
@@ -94,7 +93,7 @@ describe('mqtt-packet', () => {
         const sent = mutate(packets, createRandom(SEED + run))
         const ours = decodeOrNull(sent, sent.first >> 4 === 1 ? null : version)
         const theirs = parse(toBytes(sent), version)
-        const repeat = `MQTT_FUZZ_SEED=${SEED}: 0x${sent.first.toString(16)} ${sent.body.toString('hex')}`
+        const repeat = `FUZZ_SEED=${SEED}: 0x${sent.first.toString(16)} ${sent.body.toString('hex')}`
         if (ours && theirs) {
           both += 1
           assert.deepEqual(theirFields(theirs, ours), ourFields(ours), repeat)

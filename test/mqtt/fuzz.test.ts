@@ -1,15 +1,13 @@
 import assert from 'node:assert/strict'
-import { randomInt } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { decodePacket } from '../../src/mqtt/decode.ts'
 import type { ClientPacket, Version, Will } from '../../src/mqtt/packets.ts'
 import { ProtocolError, Reason } from '../../src/mqtt/reasons.ts'
 import type { MessageProperties } from '../../src/topic/message.ts'
+import { SEED } from '../support/seed.ts'
 import { createRandom, mutate, samplePackets } from './mutate.ts'
 import { VERSIONS } from './wire.ts'
 
-/** MQTT_FUZZ_SEED repeats a run. */
-const SEED = Number(process.env.MQTT_FUZZ_SEED ?? randomInt(2 ** 31))
 const RUNS = 500_000
 const SAMPLES = 1_000
 
@@ -17,6 +15,7 @@ const REASONS: readonly number[] = Object.values(Reason)
 
 describe('of half a million damaged packets', () => {
   it('every one is refused by a ProtocolError or decoded to a well-formed packet', (t) => {
+    t.diagnostic(`FUZZ_SEED=${SEED}`)
     // nobody looks at the stacks, and they take most of the time
     const { stackTraceLimit } = Error
     Error.stackTraceLimit = 0
@@ -35,7 +34,7 @@ describe('of half a million damaged packets', () => {
           if (problem === null) decoded += 1
           else if (problem !== 'refused')
             assert.fail(
-              `MQTT_FUZZ_SEED=${SEED}, version ${named}: 0x${first.toString(16)} ${body.toString('hex')}: ${problem}`,
+              `FUZZ_SEED=${SEED}, version ${named}: 0x${first.toString(16)} ${body.toString('hex')}: ${problem}`,
             )
         }
       }
