@@ -147,6 +147,8 @@ export function createHttpServer(options: ServerOptions, handle: Handle): Http2S
   server.on('session', (session) => {
     // not `close`, which would wait for a request that never ends
     session.setTimeout(KEEP_ALIVE_MS, () => session.destroy())
+    // where the client closes the connection, Node leaves the timer, which keeps all of the session
+    session.socket.prependOnceListener('close', () => session.setTimeout(0))
     boundResets(session, settings.streamResetBurst, () => onCut('protocol_error'))
     let requests = 0
     session.on('stream', () => {

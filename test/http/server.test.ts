@@ -45,14 +45,17 @@ describe('a server that somebody keeps waiting', () => {
     const { server } = open()
     const seen: (number | string)[] = []
     const session = Object.assign(new EventEmitter(), {
-      setTimeout(milliseconds: number, then: () => void) {
+      setTimeout(milliseconds: number, then?: () => void) {
         seen.push(milliseconds)
-        then()
+        then?.()
       },
+      socket: new EventEmitter(),
       destroy: () => seen.push('destroyed'),
     })
     server.emit('session', session)
     assert.deepEqual(seen, [72_000, 'destroyed'])
+    session.socket.emit('close')
+    assert.equal(seen.at(-1), 0)
   })
 })
 
