@@ -1,9 +1,10 @@
 // Loaded into the gateway by --import: tells its parent what the process holds after a garbage collection.
 import { subscribe } from 'node:diagnostics_channel'
 import type { EventEmitter } from 'node:events'
-import type { Server } from 'node:net'
+import { type Server, Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
+import { TLSSocket } from 'node:tls'
+import { queryObjects, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
 export interface Held {
@@ -11,16 +12,25 @@ export interface Held {
   readonly rss: number
   /** Bytes of objects and of buffers. */
   readonly heap: number
-  /** Numbers by name: handles by their kind, listeners of the process and of each server. */
+  /** Numbers by name: handles by their kind, listeners of the process and of each server, objects by their class. */
   readonly counts: Readonly<Record<string, number>>
 }
+
+type Class = Parameters<typeof queryObjects>[0]
 
 if (process.send) {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
   const servers: Server[] = []
+  const classes = new Map<string, Class>([
+    ['Socket', Socket],
+    ['TLSSocket', TLSSocket],
+  ])
   subscribe('tracing:net.server.listen:asyncStart', (message) => {
-    servers.push((message as { server: Server }).server)
+    const { server } = message as { server: Server }
+    servers.push(server)
+    // Node does not export it
+    server.once('session', (session) => classes.set(session.constructor.name, session.constructor))
   })
   let warnings = 0
   process.on('warning', () => {
@@ -38,10 +48,12 @@ if (process.send) {
     for (const [index, server] of servers.entries())
       counts[`listeners of server ${index + 1}`] = count(server)
     for (const kind of process.getActiveResourcesInfo()) {
-      // of the looks themselves
-      if (kind === 'Immediate') continue
+      // no handles, but work that is under way: of the look itself, and of files that are watched
+      if (/Immediate|Req/.test(kind)) continue
       counts[`handles ${kind}`] = (counts[`handles ${kind}`] ?? 0) + 1
     }
+    for (const [name, each] of classes)
+      counts[`objects ${name}`] = queryObjects(each, { format: 'count' })
     return { rss, heap: heapUsed + external, counts }
   }
 

@@ -95,6 +95,8 @@ function settings(store: string, viewersFile: string): Record<string, string> {
     WOTT_INVITE_GUESSES: '1000000',
     WOTT_STRANGER_REQUEST_RATE: '0',
     WOTT_DRAIN_SECONDS: '1',
+    // the probe's, about counting objects
+    NODE_OPTIONS: '--disable-warning=ExperimentalWarning',
     // full soon, so that what is kept on purpose does not look like a leak
     WOTT_HISTORY_BYTES: '262144',
   }

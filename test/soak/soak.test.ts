@@ -12,7 +12,10 @@ test('a gateway whose clients have left holds what it held before', async () => 
   assert.deepEqual(grown, [])
   const held = JSON.stringify(rounds.at(-1)?.counts, null, 2)
   // otherwise nothing was compared
-  for (const name of ['descriptors', 'sessions', 'handles TCPServerWrap', 'listeners of server 1'])
+  for (const name of [
+    ...['descriptors', 'sessions', 'handles TCPServerWrap', 'listeners of server 1'],
+    ...['objects TLSSocket', 'objects ServerHttp2Session'],
+  ])
     assert.ok(held.includes(`"${name}"`), held)
   assert.ok(held.includes('wott_memory_held_bytes{'), held)
   assert.ok(held.includes('wott_connections{') && held.includes('wott_streams{'), held)

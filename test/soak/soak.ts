@@ -55,8 +55,8 @@ line with what the gateway holds.
 
 At the end it compares the last third of the rounds with the first, after a warm-up of
 ${WARM_UP * 100} % of them, and names what grew: descriptors, handles, listeners, connections,
-streams, sessions, messages that wait or held bytes that did not return to what they
-were; memory after a garbage collection by more than ${MOST.heap / MIB} MiB; resident memory by more
+streams, sessions, messages that wait, held bytes or sockets in memory that did not return
+to what they were; memory after a garbage collection by more than ${MOST.heap / MIB} MiB; resident memory by more
 than ${MOST.rss / MIB} MiB. Then the exit code is 1. It needs Linux and taskset.
 
   --minutes N        how long, 10 by default; at least 8 rounds
@@ -77,7 +77,7 @@ function printRound(round: number, { heap, rss, counts }: State): void {
       ...[`descriptors ${counts.descriptors}`, `handles ${sum('handles')}`],
       ...[`listeners ${sum('listeners')}`, `connections ${sum('wott_connections')}`],
       ...[`streams ${sum('wott_streams')}`, `sessions ${counts.sessions}`],
-      `held ${sum('wott_memory_held_bytes')} bytes`,
+      `held ${sum('wott_memory_held_bytes')} bytes, objects ${sum('objects')}`,
     ].join(', '),
   )
 }
