@@ -60,6 +60,8 @@ if (process.send) {
   process.on('message', (question) => {
     if (question === 'held') void look().then((held) => process.send?.(held))
   })
+  // a soak that was killed
+  process.on('disconnect', () => process.exit())
   process.channel?.unref()
 }
 
