@@ -79,8 +79,16 @@ export async function openEnroller(
   })
   building.defer(() => trust.close())
   let authorities = authoritiesOf(trust.current)
+  const connected = new Set<TLSSocket>()
+  const note = (socket: TLSSocket) =>
+    notePeer(
+      socket,
+      authorities.map(({ certificate }) => certificate),
+    )
   trust.onChange((current) => {
     authorities = authoritiesOf(current)
+    // a connection that was made with a certificate of a CA that is gone renews nothing any more
+    for (const socket of connected) note(socket)
   })
 
   const sparingly = createSparingly()
@@ -109,12 +117,11 @@ export async function openEnroller(
     },
   })
   const server = app.server as unknown as TlsServer
-  server.prependListener('secureConnection', (socket: TLSSocket) =>
-    notePeer(
-      socket,
-      authorities.map(({ certificate }) => certificate),
-    ),
-  )
+  server.prependListener('secureConnection', (socket: TLSSocket) => {
+    note(socket)
+    connected.add(socket)
+    socket.once('close', () => connected.delete(socket))
+  })
   trust.onChange(({ context }) => server.setSecureContext(context))
 
   const addressRate = config.handshakeRatePerAddress

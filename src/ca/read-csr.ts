@@ -27,12 +27,13 @@ export const MAX_CSR_BYTES = 16_384
 /** Reads a request in DER. Throws where it is malformed, or not signed by its own key. */
 export async function readCsr(der: Buffer): Promise<Csr> {
   const request = parse(der)
-  const publicKey = Buffer.from(request.publicKey.rawData)
-  const key = createPublicKey({ key: publicKey, format: 'der', type: 'spki' })
+  const spki = Buffer.from(request.publicKey.rawData)
+  const key = createPublicKey({ key: spki, format: 'der', type: 'spki' })
   const keyProblem = problemOf(key)
   // only then: verifying with a huge RSA key takes long
   if (keyProblem === null && !(await request.verify().catch(() => false)))
     throw new Error('it is not signed by the key that it holds')
+  const publicKey = keyProblem === null ? inOneForm(key) : spki
   const password = request.attributes.find((one) => one instanceof ChallengePasswordAttribute)
   return {
     commonNames: request.subjectName.getField('CN'),
@@ -46,6 +47,12 @@ export async function readCsr(der: Buffer): Promise<Csr> {
     keyProblem,
     challengePassword: password?.password ?? null,
   }
+}
+
+/** A key can be written in several ways, with a compressed point for example, and is still the same one. */
+function inOneForm(key: KeyObject): Buffer {
+  const jwk = key.export({ format: 'jwk' })
+  return createPublicKey({ key: jwk, format: 'jwk' }).export({ type: 'spki', format: 'der' })
 }
 
 function parse(der: Buffer): Pkcs10CertificateRequest {

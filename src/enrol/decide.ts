@@ -68,6 +68,8 @@ export type Decision =
       readonly kind: 'issue'
       readonly id: string
       readonly via: Via
+      /** The certificate that is renewed: whoever shows it, or the token that came with it, has it. */
+      readonly held?: IssuedEntry
       readonly book: EnrolBook
     }
   | {
@@ -173,7 +175,7 @@ function byCertificate(held: IssuedEntry, via: Via, state: EnrolState, now: numb
     return refuse('certificate_unknown', "The gateway's own certificate is not renewed here.", id)
   switch (standingOf(held, state.issued, now)) {
     case 'good':
-      return { kind: 'issue', id, via, book: state.book }
+      return { kind: 'issue', id, via, held, book: state.book }
     case 'revoked':
       return refuse('certificate_revoked', 'The certificate has been revoked.', id)
     case 'superseded':

@@ -101,9 +101,10 @@ export async function openEnrolment(
   }
 
   async function auditRefusal({ id, reason }: Refusal, address: string): Promise<void> {
-    const slot = id ?? `a stranger's ${Math.floor(Math.random() * REFUSED_LINES)}`
+    const slot =
+      id === null ? `${Math.floor(Math.random() * REFUSED_LINES)} of strangers` : `${id} ${reason}`
     let isDue = false
-    sparingly(`${slot} ${reason}`, () => {
+    sparingly(slot, () => {
       isDue = true
     })
     if (!isDue) return
@@ -113,7 +114,7 @@ export async function openEnrolment(
 
   return {
     async enrol(asked) {
-      const { credential, address } = asked
+      const { address } = asked
       if (asked.csr === null) return invalid('it must be base64 or PEM')
       const csr = await readCsr(asked.csr).catch((error: unknown) => messageOf(error))
       if (typeof csr === 'string') return invalid(csr)
@@ -134,9 +135,8 @@ export async function openEnrolment(
           await audit({ event: 'waiting', key: csr.key, address })
           return decision
         }
-        const { id, via } = decision
-        if (credential.kind === 'certificate')
-          await notePresented(findShown(state.issued, credential.shown), address)
+        const { id, via, held } = decision
+        await notePresented(held, address)
         const authority = await openAuthority(layout)
         const certified = await certify(authority, csr.publicKey, {
           commonName: id,

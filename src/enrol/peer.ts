@@ -16,6 +16,7 @@ type Shower = { [shown]?: string }
 export function notePeer(socket: TLSSocket, authorities: readonly X509Certificate[]): void {
   const certificate = socket.getPeerX509Certificate()
   if (!certificate) return
+  delete (socket as Shower)[shown]
   if (authorities.some(({ publicKey }) => isSignedBy(certificate, publicKey)))
     (socket as Shower)[shown] = certificate.toString()
 }

@@ -49,13 +49,13 @@ export function agentRoutes(app: App, options: AgentOptions): void {
   })
   app.post(`${AGENT_PATH}/sign-expired-csr`, signing, async (request, reply) => {
     const { csr, device_id: id, fallback_token: token } = jsonIn(request.body)
-    const fallback: Credential = { kind: 'fallback', id: String(id), token: String(token) }
+    const fallback: Credential = { kind: 'fallback', id: textOf(id), token: textOf(token) }
     const credential = typeof token === 'string' ? fallback : (heldBy(request) ?? { kind: 'none' })
     return answer(reply, await ask(request, credential, csrIn(csr)), true)
   })
   app.post(`${AGENT_PATH}/enroll-device`, signing, async (request, reply) => {
     const { claim_token: token, device_id: id } = jsonIn(request.body)
-    if (isSameSecret(enrolment.claimTokenOf(String(id)), String(token))) return sendJson(reply, {})
+    if (isSameSecret(enrolment.claimTokenOf(textOf(id)), textOf(token))) return sendJson(reply, {})
     return sendJson(reply.code(400), {
       claim_token: ['This is not the claim token of the device.'],
     })
@@ -131,4 +131,9 @@ function jsonIn(body: unknown): Record<string, unknown> {
   } catch {
     return {}
   }
+}
+
+/** What is not a string has no text: an object may even throw when it is asked for one. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
 }

@@ -47,7 +47,11 @@ const BASE64 = /^[A-Za-z0-9+/\s]+={0,2}\s*$/
 
 /** A certificate signing request as DER, from base64 with or without line breaks, or from PEM. */
 export function csrIn(body: unknown): Buffer | null {
-  const text = Buffer.isBuffer(body) ? body.toString('latin1') : String(body ?? '')
+  const text = Buffer.isBuffer(body)
+    ? body.toString('latin1')
+    : typeof body === 'string'
+      ? body
+      : ''
   const base64 = PEM_BLOCK.exec(text.trimStart())?.[1] ?? (BASE64.test(text) ? text : '')
   const der = Buffer.from(base64, 'base64')
   return der.length === 0 ? null : der

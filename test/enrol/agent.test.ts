@@ -52,6 +52,8 @@ const machine = (id: string) => ({
   ipv4_address: '192.0.2.7',
 })
 
+const signing = async (id: string) => ({ csr: (await requestOf(id)).csr, ...machine(id) })
+
 describe('the WoTT agent', () => {
   const id = 'pi.d.wott.local'
   let basic: string
@@ -125,6 +127,26 @@ describe('the WoTT agent', () => {
     const again = await call('sign-expired-csr', { body })
     assert.equal(again.status, 403)
     assert.match(again.json.detail, /newer certificate/)
+  })
+
+  it('has a certificate as soon as its token is used, so a thief who renews by tokens is found out', async () => {
+    const original = await site.enrolled('copied')
+    const name = 'copied.d.wott.local'
+    const first = await call('sign-csr', { as: original, body: await signing(name) })
+    const renew = async (fallback_token: string) =>
+      call('sign-expired-csr', { body: { ...(await signing(name)), fallback_token } })
+    const second = await renew(first.json.fallback_token)
+    assert.equal(second.status, 200)
+    const theirs = await call('sign-csr', { as: original, body: await signing(name) })
+    assert.equal(theirs.status, 403)
+    assert.match(theirs.json.detail, /somebody has a copy of its key/)
+  })
+
+  it('is refused, and nothing fails, where its JSON holds no text', async () => {
+    const strange = { toString: 1 }
+    const body = { csr: strange, device_id: strange, claim_token: strange, fallback_token: 'x' }
+    for (const path of ['sign-csr', 'sign-expired-csr', 'enroll-device'])
+      assert.equal((await call(path, { body })).status, 400, path)
   })
 
   it('is refused with an object that says why', async () => {
