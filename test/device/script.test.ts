@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { VERSION } from '../../src/version.ts'
+import { startAny } from '../cli/program.ts'
 import { run } from '../support/clients.ts'
 import { createDevice, SCRIPT, SHELLS } from './device.ts'
 
@@ -31,6 +32,19 @@ describe('wott-device', () => {
       const { stdout } = await run(program, [...args, '-euc', [source, ...lines].join('\n')])
       assert.deepEqual(stdout.trim().split('\n').map(Number), times)
     }
+  })
+
+  it('prints a folder as it was given, and no space at the end of a line', async () => {
+    await using device = await createDevice('dash')
+    const line = ['enrol', 'https://localhost:1', 'kitchen', '0'.repeat(64), '--dir', 'a/kitchen']
+    const { code, stderr } = await startAny('sh', [SCRIPT, ...line], { cwd: device.home }).ended
+    assert.equal(code, 75)
+    assert.match(stderr, /does not answer: curl: .*[^ ]\n$/)
+    const { stderr: none } = await run('sh', [SCRIPT, 'whoami', '--dir', 'a/kitchen'])
+    assert.match(none, /there is no certificate in a\/kitchen /)
+    await device.replace('curl', `printf '\\n503'`)
+    const empty = await device.wottDevice('enrol', ...line.slice(1, 4))
+    assert.match(empty.stderr, /cannot be had now \(HTTP status 503\)\n$/)
   })
 
   it('explains itself, and wrong usage, without touching anything', async () => {
