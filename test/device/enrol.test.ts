@@ -146,6 +146,26 @@ for (const shell of SHELLS)
       }
     })
 
+    it('keeps the device URL of the same host, and prints it', async () => {
+      await using device = await createDevice(shell)
+      const enrol = async (...args: string[]) => {
+        const line = await lineFor(site, ID)
+        const { code, stdout, stderr } = await device.wottDevice('enrol', ...line, ...args)
+        assert.equal(code, 0, stderr)
+        const [, url] = /^Readings go to (.*)\.$/m.exec(stdout) ?? []
+        const conf = `${device.files.directory}/wott-device.conf`
+        assert.match(await read(conf), new RegExp(`^device_url=${url}$`, 'm'))
+        return { url, conf }
+      }
+      assert.equal((await enrol()).url, 'https://localhost:8443')
+      const door = 'https://127.0.0.1:28443'
+      assert.equal((await enrol('--device-url', door)).url, door)
+      const { url, conf } = await enrol()
+      assert.equal(url, door)
+      await writeFile(conf, (await read(conf)).replace('//localhost', '//other.example'))
+      assert.equal((await enrol()).url, 'https://localhost:8443')
+    })
+
     it('sends nothing where it cannot write', async () => {
       await using device = await createDevice(shell)
       await writeFile(device.files.directory, '')
@@ -167,7 +187,7 @@ for (const shell of SHELLS)
       const { stdout } = await startAny('unshare', ['--mount', 'bash', '-c', script]).ended
       assert.match(
         String(stdout),
-        /^code 1\nkitchen.*\n.*\ncode 0\nca.crt\nclient.crt\nclient.key\ncombined.pem\nwott-device.conf\nsubject=CN = kitchen/,
+        /^code 1\nkitchen.*\n.*\n.*\ncode 0\nca.crt\nclient.crt\nclient.key\ncombined.pem\nwott-device.conf\nsubject=CN = kitchen/,
       )
     })
 
