@@ -5,7 +5,7 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, it } from 'node:test'
-import { approveKey } from '../../src/enrol/operator.ts'
+import { approveKey, denyKey } from '../../src/enrol/operator.ts'
 import { startAny } from '../cli/program.ts'
 import { type EnrolSite, startEnrolSite } from '../enrol/site.ts'
 import { createPki } from '../support/pki.ts'
@@ -201,6 +201,32 @@ for (const shell of SHELLS)
       assert.equal(await approveKey(site.path, key, undefined), ID)
       assert.equal((await device.wottDevice('enrol', ...line)).code, 0)
       await assertEnrolled(device)
+    })
+
+    it('asks with a new key after a denial, where that is wanted', async () => {
+      await using device = await createDevice(shell)
+      const line = [site.url, 'kitchen', fingerprintOf(site)]
+      const waiting = async (...args: string[]) => {
+        const { code, stderr } = await device.wottDevice('enrol', ...line, ...args)
+        assert.equal(code, 75, stderr)
+        return /device approve ([0-9a-f]{64})$/m.exec(stderr)?.[1] ?? ''
+      }
+      const denied = await waiting()
+      assert.equal(await waiting('--replace'), denied)
+      await denyKey(site.path, denied)
+      for (let asked = 0; asked < 2; asked++) {
+        const { code, stderr } = await device.wottDevice('enrol', ...line)
+        assert.equal(code, 1)
+        assert.match(stderr, /denied this key a certificate\.\n.*run the same line with --replace/)
+      }
+      const key = await waiting('--replace')
+      assert.notEqual(key, denied)
+      assert.equal(await waiting('--replace'), key)
+      await approveKey(site.path, key, undefined)
+      assert.equal((await device.wottDevice('enrol', ...line)).code, 0)
+      await assertEnrolled(device)
+      const { directory } = device.files
+      assert.deepEqual(await readdir(`${directory}/.wott-device`), ['refreshed'])
     })
 
     it('does not overwrite the certificate of another name', async () => {
