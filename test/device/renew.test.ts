@@ -5,12 +5,10 @@ import { afterEach, beforeEach, describe, it } from 'node:test'
 import { revokeDevice } from '../../src/ca/devices.ts'
 import { type EnrolSite, startEnrolSite } from '../enrol/site.ts'
 import { run } from '../support/clients.ts'
-import { startGateway } from '../support/gateway.ts'
 import { createDevice, type Device, SHELLS } from './device.ts'
-import { DAY_MS, DAYS, equip, lineFor } from './site.ts'
+import { DAY_MS, DAYS, equip, lineFor, startService } from './site.ts'
 
 const ID = 'kitchen.d.wott.local'
-const ACL = `user ${ID}\ntopic readwrite kitchen/#\n`
 
 /** A certificate begins five minutes before it is issued, so this one is due at once. */
 const BACKDATED_MINUTES = 5
@@ -25,13 +23,6 @@ async function serialOf({ files }: Device): Promise<string> {
 async function assertWhole({ files }: Device): Promise<void> {
   const [key, certificate] = await Promise.all([files.key, files.certificate].map(read))
   assert.equal(await read(files.combined), `${key}${certificate}`)
-}
-
-/** A gateway that knows the site's CA. */
-function startService({ layout }: EnrolSite) {
-  const { authority, certs } = layout
-  const settings = { certsDir: certs.directory, crlFile: authority.crl }
-  return startGateway({ acl: ACL, settings })
 }
 
 for (const shell of SHELLS)

@@ -50,7 +50,8 @@ describe('wott-device', () => {
   it('explains itself, and wrong usage, without touching anything', async () => {
     const { code, stdout } = await run('sh', [SCRIPT, '--help'])
     assert.equal(code, 0)
-    for (const word of ['enrol', 'renew', 'post', 'whoami', '75', '--replace overwrites']) assert.ok(stdout.includes(word))
+    for (const word of ['enrol', 'renew', 'post', 'whoami', '75', '--replace overwrites'])
+      assert.ok(stdout.includes(word))
     const digits = '0'.repeat(64)
     for (const shell of SHELLS) {
       await using device = await createDevice(shell)

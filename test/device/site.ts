@@ -4,10 +4,20 @@ import { type IdentityFiles, identityContents } from '../../src/ca/identity-file
 import { issue } from '../../src/ca/issue.ts'
 import { openAuthority, recordIssued } from '../../src/ca/signing.ts'
 import type { EnrolSite } from '../enrol/site.ts'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
 
 export const DAY_MS = 86_400_000
 /** Life of the certificates. */
 export const DAYS = 30
+
+const ACL = 'user kitchen.d.wott.local\ntopic readwrite kitchen/#\n'
+
+/** A gateway that knows the site's CA, where the kitchen may publish and read `kitchen/#`. */
+export function startService({ layout }: EnrolSite): Promise<TestGateway> {
+  const { authority, certs } = layout
+  const settings = { certsDir: certs.directory, crlFile: authority.crl }
+  return startGateway({ acl: ACL, settings })
+}
 
 /** SHA-256 of the CA's certificate, as OpenSSL prints it. */
 export function fingerprintOf({ ca }: EnrolSite): string {
