@@ -23,6 +23,10 @@ export const URL_FLAG = {
   value: 'URL',
   help: "invite: where the device reaches the enrol door [a name or address in the gateway's certificate, port 8444]",
 } as const
+export const REPLACE = {
+  type: 'boolean',
+  help: 'approve: also where the name has an active device, whose certificate is then superseded',
+} as const
 export const REASON = {
   type: 'string',
   value: 'REASON',

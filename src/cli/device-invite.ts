@@ -30,14 +30,23 @@ export async function invite(args: readonly string[]): Promise<void> {
     const layout = openLayout(values.dir)
     const url = given ?? (await urlOf(layout))
     const rights = await rightsOf(layout, toDeviceId(name))
-    const { id, token, expires } = await inviteDevice(values.dir, name, lasts)
+    const { id, token, expires, isTaken } = await inviteDevice(values.dir, name, lasts)
     // the one that has signed the enrol door's certificate, too
     const [{ fingerprint: ca }] = await authoritiesInForce(layout)
     const command = `wott-device enrol ${url} ${id} ${token} ${ca}`
     const until = new Date(expires).toISOString()
     if (values.json)
-      print(JSON.stringify({ id, url, token, ca, command, expires: until, ...rights }))
-    else print([...linesOf(command, id, until), ...rightLines(id, rights)].join('\n'))
+      print(
+        JSON.stringify({ id, url, token, ca, command, expires: until, active: isTaken, ...rights }),
+      )
+    else
+      print(
+        [
+          ...linesOf(command, id, until),
+          ...takenLines(id, isTaken),
+          ...rightLines(id, rights),
+        ].join('\n'),
+      )
   })
 }
 
@@ -78,6 +87,13 @@ function linesOf(command: string, id: string, until: string): string[] {
     'Run this on the device, once:',
     `  ${command}`,
     `It becomes ${id}. Valid until ${until}.`,
+  ]
+}
+
+function takenLines(id: string, isTaken: boolean): string[] {
+  if (!isTaken) return []
+  return [
+    `${id} has an active device: whoever uses the line gets its name and its rights, and its certificate is superseded.`,
   ]
 }
 

@@ -1,30 +1,32 @@
-import { approveKey, denyKey, listWaiting } from '../enrol/operator.ts'
+import { approveKey, denyKey, listWaiting } from '../enrol/waiting-keys.ts'
 import { readArguments, requireNoWords, requireWords } from './arguments.ts'
 import { print } from './command.ts'
-import { DIR, JSON_LINES } from './device-flags.ts'
+import { DIR, JSON_LINES, REPLACE } from './device-flags.ts'
 import { inDirectory } from './directory.ts'
 
 export async function waiting(args: readonly string[]): Promise<void> {
   const { values, words } = readArguments(args, { dir: DIR, json: JSON_LINES })
   requireNoWords(words, 'dir')
-  for (const { key, wanted, address, since } of await inDirectory(values.dir, () =>
+  for (const { key, wanted, address, since, isTaken } of await inDirectory(values.dir, () =>
     listWaiting(values.dir),
   )) {
     const time = new Date(since).toISOString()
     print(
       values.json
-        ? JSON.stringify({ fingerprint: key, name: wanted, address, since: time })
+        ? JSON.stringify({ fingerprint: key, name: wanted, address, since: time, active: isTaken })
         : // a stranger chose the name, and a terminal obeys what it is told
-          `${key}\t${wanted === null ? 'any name' : JSON.stringify(wanted)}\tfrom ${address}\tsince ${time}`,
+          `${key}\t${wanted === null ? 'any name' : JSON.stringify(wanted)}\tfrom ${address}\tsince ${time}${isTaken ? '\tthis name has an active device' : ''}`,
     )
   }
 }
 
 export async function approve(args: readonly string[]): Promise<void> {
-  const { values, words } = readArguments(args, { dir: DIR })
+  const { values, words } = readArguments(args, { dir: DIR, replace: REPLACE })
   requireWords(words, ['FINGERPRINT'], ['NAME'])
   const [fingerprint = '', name] = words
-  const id = await inDirectory(values.dir, () => approveKey(values.dir, fingerprint, name))
+  const id = await inDirectory(values.dir, () =>
+    approveKey(values.dir, fingerprint, { name, replace: values.replace }),
+  )
   print(`approved as ${id}: the device gets its certificate when it asks again`)
 }
 

@@ -1,7 +1,7 @@
 import { pickAction } from './actions.ts'
 import type { Flags } from './arguments.ts'
 import type { Command } from './command.ts'
-import { DAYS, DIR, JSON_LINES, REASON, TTL, URL_FLAG } from './device-flags.ts'
+import { DAYS, DIR, JSON_LINES, REASON, REPLACE, TTL, URL_FLAG } from './device-flags.ts'
 import { helpText } from './help.ts'
 
 type Action = (args: readonly string[]) => Promise<void>
@@ -20,9 +20,10 @@ const ACTIONS: Readonly<Record<string, () => Promise<Action>>> = {
 export const device: Command = {
   help: helpText({
     usage: [
-      'device invite NAME [--ttl TIME] [--url URL] [--json]',
+      'device invite NAME [--ttl TIME] [--url URL]',
+      'device invite NAME [--json] [--dir DIR]',
       'device waiting [--json] [--dir DIR]',
-      'device approve FINGERPRINT [NAME] [--dir DIR]',
+      'device approve FINGERPRINT [NAME] [--replace] [--dir DIR]',
       'device deny FINGERPRINT [--dir DIR]',
       'device add [NAME] [--days N] [--dir DIR]',
       'device renew ID [--days N] [--dir DIR]',
@@ -59,7 +60,15 @@ export const device: Command = {
       ],
     ],
     flags: {
-      ...{ dir: DIR, ttl: TTL, url: URL_FLAG, days: DAYS, reason: REASON, json: JSON_LINES },
+      ...{
+        dir: DIR,
+        ttl: TTL,
+        url: URL_FLAG,
+        days: DAYS,
+        replace: REPLACE,
+        reason: REASON,
+        json: JSON_LINES,
+      },
     } satisfies Flags,
     examples: [
       'wott-gateway device invite kitchen',

@@ -1,11 +1,12 @@
 import { change } from '../ca/change.ts'
 import { GATEWAY_ID, toDeviceId, toDeviceName } from '../ca/device-id.ts'
+import { devicesIn } from '../ca/device-states.ts'
 import { readIssued } from '../ca/issued.ts'
 import { type Layout, openLayout } from '../ca/layout.ts'
 import { appendToLedger } from '../ca/ledger.ts'
 import type { AuditLine } from '../ca/ledger-line.ts'
 import { UsageError } from '../errors.ts'
-import { type EnrolBook, tidyBook, type WaitingKey, withInvite, withKey } from './book.ts'
+import { type EnrolBook, tidyBook, type WaitingKey, withInvite } from './book.ts'
 import { readEnrolBook, writeEnrolBook } from './book-file.ts'
 import { newInvite } from './decide.ts'
 import { randomToken } from './tokens.ts'
@@ -19,6 +20,8 @@ export interface NewInvite {
   readonly token: string
   /** In milliseconds since the Unix epoch. */
   readonly expires: number
+  /** Whether a device that is active has the name. */
+  readonly isTaken: boolean
 }
 
 /** Invites a device under a short name or a full WoTT ID, for `lasts` milliseconds. */
@@ -29,15 +32,16 @@ export async function inviteDevice(
   now = Date.now(),
 ): Promise<NewInvite> {
   const id = toDeviceId(name)
-  const invite = { id, token: randomToken(), expires: now + lasts }
-  await changeEnrolBook(directory, now, async (book, layout) => {
+  const token = randomToken()
+  const expires = now + lasts
+  return changeEnrolBook(directory, now, async (book, layout) => {
     await requireSpelling(layout, id)
     return {
-      book: withInvite(book, newInvite(id, invite.token, invite.expires)),
+      book: withInvite(book, newInvite(id, token, expires)),
       line: { event: 'invited', id },
+      result: { id, token, expires, isTaken: await hasActiveDevice(layout, id, now) },
     }
   })
-  return invite
 }
 
 /** Takes the open invites of a device, by WoTT ID or name, and its approval back. Resolves with the ID of each. */
@@ -67,57 +71,14 @@ export async function withdrawInvites(
   })
 }
 
-/** The keys that wait for approval, oldest first. */
-export async function listWaiting(directory: string, now = Date.now()): Promise<WaitingKey[]> {
-  const book = tidyBook(await readEnrolBook(openLayout(directory)), now)
-  return book.keys.filter(({ state }) => state.kind === 'waiting')
-}
-
-/**
- * Lets the key whose fingerprint begins with `fingerprint` have a certificate for `name`, by default the one that it asks
- * for. Resolves with the WoTT ID.
- */
-export async function approveKey(
-  directory: string,
-  fingerprint: string,
-  name: string | undefined,
-  now = Date.now(),
-): Promise<string> {
-  return changeEnrolBook(directory, now, async (book, layout) => {
-    const key = findWaiting(book, fingerprint)
-    const id = idFor(key, name)
-    await requireSpelling(layout, id)
-    return {
-      book: withKey(book, { ...key, state: { kind: 'approved', id, at: now } }),
-      line: { event: 'approved', id, key: key.key },
-      result: id,
-    }
-  })
-}
-
-/** Refuses a waiting key a certificate, for a day. */
-export async function denyKey(
-  directory: string,
-  fingerprint: string,
-  now = Date.now(),
-): Promise<WaitingKey> {
-  return changeEnrolBook(directory, now, async (book) => {
-    const key = findWaiting(book, fingerprint)
-    return {
-      book: withKey(book, { ...key, state: { kind: 'denied', at: now } }),
-      line: { event: 'denied', key: key.key },
-      result: key,
-    }
-  })
-}
-
 interface BookChange<T> {
   readonly book: EnrolBook
   readonly line: Omit<AuditLine, 'time'>
   readonly result?: T
 }
 
-async function changeEnrolBook<T>(
+/** Writes what becomes of the book, then its line in the ledger, and resolves with the result. */
+export async function changeEnrolBook<T>(
   directory: string,
   now: number,
   work: (book: EnrolBook, layout: Layout) => Promise<BookChange<T>>,
@@ -133,45 +94,20 @@ async function changeEnrolBook<T>(
   })
 }
 
-/** Eight digits are enough to tell a hundred keys apart, and short enough to be read out. */
-const SHORTEST = 8
-
-function findWaiting({ keys }: EnrolBook, fingerprint: string): WaitingKey {
-  const digits = fingerprint.toLowerCase().replaceAll(':', '')
-  if (digits.length < SHORTEST || !/^[0-9a-f]+$/.test(digits))
-    throw new UsageError(
-      `${JSON.stringify(fingerprint)} is not the fingerprint of a key: give at least ${SHORTEST} of the hexadecimal digits that "wott-gateway device waiting" shows`,
-    )
-  const found = keys.filter(({ key, state }) => state.kind === 'waiting' && key.startsWith(digits))
-  const [only, other] = found
-  if (other) throw new UsageError(`${found.length} keys begin with ${digits}: give more digits`)
-  if (only) return only
-  throw new UsageError(
-    `no key with the fingerprint ${digits} is waiting: see "wott-gateway device waiting"`,
-  )
-}
-
 function approvedAs({ state }: WaitingKey): string {
   return state.kind === 'approved' ? state.id : ''
 }
 
-function idFor({ wanted }: WaitingKey, name: string | undefined): string {
-  if (wanted === null && name === undefined)
-    throw new UsageError('the device does not ask for a name: give it one')
-  const id = toDeviceId(name ?? (wanted as string))
-  // its request would be refused for the name that it holds
-  if (wanted !== null && wanted !== id)
-    throw new UsageError(
-      `the device asks for the name ${JSON.stringify(wanted)}: approve it as that, or deny it`,
-    )
-  return id
-}
-
 /** Host names, and the file systems of Windows and macOS, know no case. */
-async function requireSpelling(layout: Layout, id: string): Promise<void> {
+export async function requireSpelling(layout: Layout, id: string): Promise<void> {
   if (id.toLowerCase() === GATEWAY_ID) throw new UsageError(`${id} is the gateway itself`)
   const other = (await readIssued(layout)).find(
     (entry) => entry.id !== id && entry.id.toLowerCase() === id.toLowerCase(),
   )
   if (other) throw new UsageError(`there is a device ${other.id}: spell the name like that`)
+}
+
+/** Whether a device of this WoTT ID has a good certificate. */
+export async function hasActiveDevice(layout: Layout, id: string, now: number): Promise<boolean> {
+  return (await devicesIn(layout, now)).some((one) => one.id === id && one.state === 'active')
 }

@@ -24,6 +24,11 @@ async function succeeds(args: string[], options: Options = {}): Promise<string> 
   return stdout
 }
 
+async function initialised(dir: string): Promise<string> {
+  await succeeds(['init', dir, '--name', 'gw.example'])
+  return dir
+}
+
 async function fingerprintOfCa(): Promise<string> {
   const { raw } = new X509Certificate(await readFile(join(cwd, '.wott/ca/ca.crt')))
   return createHash('sha256').update(raw).digest('hex')
@@ -73,6 +78,7 @@ describe('device invite', () => {
       aclFile: 'other.acl',
       may: [{ access: 'write', topic: `devices/${id}/#` }],
       problem: null,
+      active: false,
     })
     assert.ok(Math.abs(Date.parse(expires) - Date.now() - 3_600_000) < 60_000)
     const elsewhere = await invite('--url', 'https://192.0.2.7:443')
@@ -80,6 +86,20 @@ describe('device invite', () => {
     assert.notEqual(elsewhere.token, token)
     const book = await readFile(join(cwd, '.wott/enrol/book.json'), 'utf8')
     assert.ok(!book.includes(token))
+  })
+
+  it('is possible for the name of an active device, and says so', async () => {
+    assert.match(
+      await succeeds(['device', 'invite', 'sensor']),
+      /\nsensor\.d\.wott\.local has an active device: whoever uses the line gets its name/,
+    )
+    const { active } = JSON.parse(await succeeds(['device', 'invite', 'sensor', '--json']))
+    assert.equal(active, true)
+    await succeeds(['device', 'revoke', 'sensor', '--dir', await initialised('gone')])
+    assert.doesNotMatch(
+      await succeeds(['device', 'invite', 'sensor', '--dir', 'gone']),
+      /has an active device/,
+    )
   })
 
   it('is possible while the ACL file cannot be used, and says so', async () => {
@@ -145,9 +165,32 @@ describe('a key that waits', () => {
       fingerprint: 'a'.repeat(64),
       name: '\x1b[2Jpump',
       address: '192.0.2.9',
+      active: false,
     })
     assert.ok(Date.parse(since) < Date.now())
     assert.match(await succeeds(['device', 'list']), /^"\\u001b\[2Jpump"\twaiting since/m)
+  })
+
+  it('does not get the name of an active device by oversight', async () => {
+    await wait(key('f', 'sensor.d.wott.local', '192.0.2.9'), key('9', null, '192.0.2.9'))
+    assert.match(
+      await succeeds(['device', 'waiting']),
+      /^f{64}\t"sensor\.d\.wott\.local"\t.*Z\tthis name has an active device\n9{64}\tany name\t.*Z\n$/,
+    )
+    const { stdout } = await run(['device', 'waiting', '--json'], { cwd })
+    assert.equal(JSON.parse(stdout.split('\n')[0] ?? '').active, true)
+    for (const args of [['ffffffff'], ['99999999', 'sensor']]) {
+      const { code, stderr } = await run(['device', 'approve', ...args], { cwd })
+      assert.match(
+        stderr,
+        /^wott-gateway: sensor\.d\.wott\.local has an active device: with --replace .* superseded/,
+      )
+      assert.equal(code, 2)
+    }
+    assert.match(
+      await succeeds(['device', 'approve', 'ffffffff', '--replace']),
+      /^approved as sensor\.d\.wott\.local: /,
+    )
   })
 
   it('is approved or denied by its fingerprint', async () => {

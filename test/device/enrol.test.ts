@@ -5,7 +5,7 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, it } from 'node:test'
-import { approveKey, denyKey } from '../../src/enrol/operator.ts'
+import { approveKey, denyKey } from '../../src/enrol/waiting-keys.ts'
 import { startAny } from '../cli/program.ts'
 import { type EnrolSite, startEnrolSite } from '../enrol/site.ts'
 import { createPki } from '../support/pki.ts'
@@ -198,7 +198,7 @@ for (const shell of SHELLS)
       assert.equal(code, 75)
       const [, key = ''] = /device approve ([0-9a-f]{64})$/m.exec(stderr) ?? []
       assert.equal((await device.wottDevice('enrol', ...line)).code, 75)
-      assert.equal(await approveKey(site.path, key, undefined), ID)
+      assert.equal(await approveKey(site.path, key), ID)
       assert.equal((await device.wottDevice('enrol', ...line)).code, 0)
       await assertEnrolled(device)
     })
@@ -222,7 +222,7 @@ for (const shell of SHELLS)
       const key = await waiting('--replace')
       assert.notEqual(key, denied)
       assert.equal(await waiting('--replace'), key)
-      await approveKey(site.path, key, undefined)
+      await approveKey(site.path, key)
       assert.equal((await device.wottDevice('enrol', ...line)).code, 0)
       await assertEnrolled(device)
       const { directory } = device.files

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { approveKey, listWaiting } from '../../src/enrol/operator.ts'
+import { approveKey, listWaiting } from '../../src/enrol/waiting-keys.ts'
 import { CACERTS, ENROL, type EnrolSite, RENEW, runProgram, startEnrolSite } from './site.ts'
 
 // what people have: strongSwan's EST client, and curl with openssl
@@ -76,7 +76,7 @@ describe("strongSwan's pki", () => {
     first.kill()
     await ended
     const [waiting] = await listWaiting(site.path)
-    await approveKey(site.path, waiting?.key ?? '', undefined)
+    await approveKey(site.path, waiting?.key ?? '')
     await shell(
       'pki --est --url $URL --cacert $CA --in heron.csr --outform pem > heron.crt',
       variables,

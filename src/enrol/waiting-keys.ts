@@ -1,0 +1,104 @@
+import { toDeviceId } from '../ca/device-id.ts'
+import { devicesIn } from '../ca/device-states.ts'
+import { openLayout } from '../ca/layout.ts'
+import { UsageError } from '../errors.ts'
+import { type EnrolBook, tidyBook, type WaitingKey, withKey } from './book.ts'
+import { readEnrolBook } from './book-file.ts'
+import { changeEnrolBook, hasActiveDevice, requireSpelling } from './operator.ts'
+
+/** What an operator does about keys that ask without an invite. Each rejects with `UsageError` for what the person can mend. */
+
+export interface ListedKey extends WaitingKey {
+  /** Whether a device that is active has the name that it asks for. */
+  readonly isTaken: boolean
+}
+
+/** The keys that wait for approval, oldest first. */
+export async function listWaiting(directory: string, now = Date.now()): Promise<ListedKey[]> {
+  const layout = openLayout(directory)
+  const { keys } = tidyBook(await readEnrolBook(layout), now)
+  const active = (await devicesIn(layout, now)).filter(({ state }) => state === 'active')
+  const taken = new Set(active.map(({ id }) => id))
+  return keys
+    .filter(({ state }) => state.kind === 'waiting')
+    .map((one) => ({ ...one, isTaken: one.wanted !== null && taken.has(one.wanted) }))
+}
+
+export interface Approval {
+  /** By default the name that the key asks for. */
+  readonly name?: string | undefined
+  /** Also where an active device has the name. */
+  readonly replace?: boolean
+  readonly now?: number
+}
+
+/**
+ * Lets the key whose fingerprint begins with `fingerprint` have a certificate. Resolves with the WoTT ID.
+ */
+export async function approveKey(
+  directory: string,
+  fingerprint: string,
+  { name, replace = false, now = Date.now() }: Approval = {},
+): Promise<string> {
+  return changeEnrolBook(directory, now, async (book, layout) => {
+    const key = findWaiting(book, fingerprint)
+    const id = idFor(key, name)
+    await requireSpelling(layout, id)
+    // a stranger waits under the name of a device, for its rights
+    if (!replace && (await hasActiveDevice(layout, id, now)))
+      throw new UsageError(
+        `${id} has an active device: with --replace this key gets its name and its rights, and the certificate of that device is superseded, so it cannot renew`,
+      )
+    return {
+      book: withKey(book, { ...key, state: { kind: 'approved', id, at: now } }),
+      line: { event: 'approved', id, key: key.key },
+      result: id,
+    }
+  })
+}
+
+/** Refuses a waiting key a certificate, for a day. */
+export async function denyKey(
+  directory: string,
+  fingerprint: string,
+  now = Date.now(),
+): Promise<WaitingKey> {
+  return changeEnrolBook(directory, now, async (book) => {
+    const key = findWaiting(book, fingerprint)
+    return {
+      book: withKey(book, { ...key, state: { kind: 'denied', at: now } }),
+      line: { event: 'denied', key: key.key },
+      result: key,
+    }
+  })
+}
+
+/** Eight digits are enough to tell a hundred keys apart, and short enough to be read out. */
+const SHORTEST = 8
+
+function findWaiting({ keys }: EnrolBook, fingerprint: string): WaitingKey {
+  const digits = fingerprint.toLowerCase().replaceAll(':', '')
+  if (digits.length < SHORTEST || !/^[0-9a-f]+$/.test(digits))
+    throw new UsageError(
+      `${JSON.stringify(fingerprint)} is not the fingerprint of a key: give at least ${SHORTEST} of the hexadecimal digits that "wott-gateway device waiting" shows`,
+    )
+  const found = keys.filter(({ key, state }) => state.kind === 'waiting' && key.startsWith(digits))
+  const [only, other] = found
+  if (other) throw new UsageError(`${found.length} keys begin with ${digits}: give more digits`)
+  if (only) return only
+  throw new UsageError(
+    `no key with the fingerprint ${digits} is waiting: see "wott-gateway device waiting"`,
+  )
+}
+
+function idFor({ wanted }: WaitingKey, name: string | undefined): string {
+  if (wanted === null && name === undefined)
+    throw new UsageError('the device does not ask for a name: give it one')
+  const id = toDeviceId(name ?? (wanted as string))
+  // its request would be refused for the name that it holds
+  if (wanted !== null && wanted !== id)
+    throw new UsageError(
+      `the device asks for the name ${JSON.stringify(wanted)}: approve it as that, or deny it`,
+    )
+  return id
+}
