@@ -34,6 +34,10 @@ export async function deny(args: readonly string[]): Promise<void> {
   const { values, words } = readArguments(args, { dir: DIR })
   requireWords(words, ['FINGERPRINT'])
   const [fingerprint = ''] = words
-  const { key } = await inDirectory(values.dir, () => denyKey(values.dir, fingerprint))
+  const { key, state } = await inDirectory(values.dir, () => denyKey(values.dir, fingerprint))
   print(`denied ${key}`)
+  if (state.kind === 'approved')
+    print(
+      `its approval as ${state.id} is taken back; a certificate that it has got stays good until "wott-gateway device revoke ${state.id}"`,
+    )
 }

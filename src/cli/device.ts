@@ -39,9 +39,9 @@ export const device: Command = {
       ['waiting', 'the keys that ask for a certificate without an invite'],
       [
         'approve FINGERPRINT [NAME]',
-        'let a key that waits have a certificate, by at least eight digits of its fingerprint, for the name that it asks for or NAME',
+        'let a key that waits or was denied have a certificate, by at least eight digits of its fingerprint, for the name that it asks for or NAME',
       ],
-      ['deny FINGERPRINT', 'refuse a key that waits a certificate, for a day'],
+      ['deny FINGERPRINT', 'refuse a key that waits or was approved a certificate, for a day'],
       [
         'add [NAME]',
         'issue a certificate to NAME.d.wott.local (a random name if none is given), in DIR/devices/NAME/: ca.crt, client.crt, client.key and combined.pem; prints the WoTT ID and the folder',

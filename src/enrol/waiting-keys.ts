@@ -2,7 +2,7 @@ import { toDeviceId } from '../ca/device-id.ts'
 import { devicesIn } from '../ca/device-states.ts'
 import { openLayout } from '../ca/layout.ts'
 import { UsageError } from '../errors.ts'
-import { type EnrolBook, tidyBook, type WaitingKey, withKey } from './book.ts'
+import { type EnrolBook, tidyBook, WAITING_LASTS_MS, type WaitingKey, withKey } from './book.ts'
 import { readEnrolBook } from './book-file.ts'
 import { changeEnrolBook, hasActiveDevice, requireSpelling } from './operator.ts'
 
@@ -33,7 +33,8 @@ export interface Approval {
 }
 
 /**
- * Lets the key whose fingerprint begins with `fingerprint` have a certificate. Resolves with the WoTT ID.
+ * Lets the key whose fingerprint begins with `fingerprint` have a certificate, also one that was denied. Resolves with the
+ * WoTT ID.
  */
 export async function approveKey(
   directory: string,
@@ -41,7 +42,9 @@ export async function approveKey(
   { name, replace = false, now = Date.now() }: Approval = {},
 ): Promise<string> {
   return changeEnrolBook(directory, now, async (book, layout) => {
-    const key = findWaiting(book, fingerprint)
+    const key = findKey(book, fingerprint)
+    if (key.state.kind === 'approved')
+      throw new UsageError(`key ${key.key} is already approved as ${key.state.id}`)
     const id = idFor(key, name)
     await requireSpelling(layout, id)
     // a stranger waits under the name of a device, for its rights
@@ -57,14 +60,18 @@ export async function approveKey(
   })
 }
 
-/** Refuses a waiting key a certificate, for a day. */
+/** Refuses a key a certificate for a day, and takes its approval back. Resolves with the key as it was before. */
 export async function denyKey(
   directory: string,
   fingerprint: string,
   now = Date.now(),
 ): Promise<WaitingKey> {
   return changeEnrolBook(directory, now, async (book) => {
-    const key = findWaiting(book, fingerprint)
+    const key = findKey(book, fingerprint)
+    if (key.state.kind === 'denied') {
+      const until = new Date(key.state.at + WAITING_LASTS_MS).toISOString()
+      throw new UsageError(`key ${key.key} is already denied, until ${until}`)
+    }
     return {
       book: withKey(book, { ...key, state: { kind: 'denied', at: now } }),
       line: { event: 'denied', key: key.key },
@@ -76,13 +83,13 @@ export async function denyKey(
 /** Eight digits are enough to tell a hundred keys apart, and short enough to be read out. */
 const SHORTEST = 8
 
-function findWaiting({ keys }: EnrolBook, fingerprint: string): WaitingKey {
+function findKey({ keys }: EnrolBook, fingerprint: string): WaitingKey {
   const digits = fingerprint.toLowerCase().replaceAll(':', '')
   if (digits.length < SHORTEST || !/^[0-9a-f]+$/.test(digits))
     throw new UsageError(
       `${JSON.stringify(fingerprint)} is not the fingerprint of a key: give at least ${SHORTEST} of the hexadecimal digits that "wott-gateway device waiting" shows`,
     )
-  const found = keys.filter(({ key, state }) => state.kind === 'waiting' && key.startsWith(digits))
+  const found = keys.filter(({ key }) => key.startsWith(digits))
   const [only, other] = found
   if (other) throw new UsageError(`${found.length} keys begin with ${digits}: give more digits`)
   if (only) return only

@@ -142,17 +142,17 @@ describe('device invite', () => {
   })
 })
 
+const key = (digit: string, wanted: string | null, address: string): WaitingKey => ({
+  ...{ key: digit.repeat(64), wanted, address, since: Date.now() - 60_000 },
+  state: { kind: 'waiting' },
+})
+
+async function wait(...keys: WaitingKey[]): Promise<void> {
+  await mkdir(join(cwd, '.wott/enrol'), { recursive: true })
+  await writeFile(join(cwd, '.wott/enrol/book.json'), formatEnrolBook({ ...EMPTY_BOOK, keys }))
+}
+
 describe('a key that waits', () => {
-  const key = (digit: string, wanted: string | null, address: string): WaitingKey => ({
-    ...{ key: digit.repeat(64), wanted, address, since: Date.now() - 60_000 },
-    state: { kind: 'waiting' },
-  })
-
-  async function wait(...keys: WaitingKey[]): Promise<void> {
-    await mkdir(join(cwd, '.wott/enrol'), { recursive: true })
-    await writeFile(join(cwd, '.wott/enrol/book.json'), formatEnrolBook({ ...EMPTY_BOOK, keys }))
-  }
-
   it('is listed, with a name that cannot change the terminal', async () => {
     await wait(key('a', '\x1b[2Jpump', '192.0.2.9'), key('b', null, '192.0.2.8'))
     assert.match(
@@ -220,6 +220,30 @@ describe('a key that waits', () => {
     const ledger = await readFile(join(cwd, '.wott/ca/issued.ndjson'), 'utf8')
     for (const event of ['approved', 'denied', 'withdrawn'])
       assert.match(ledger, new RegExp(`"event":"${event}"`))
+  })
+})
+
+describe('a key that was decided about', () => {
+  it('can be decided about again, and says what was decided', async () => {
+    await wait(key('1', 'porch.d.wott.local', '192.0.2.9'))
+    const refused = async (action: string, message: RegExp) => {
+      const { code, stderr } = await run(['device', action, '11111111'], { cwd })
+      assert.match(stderr, message)
+      assert.equal(code, 2)
+    }
+    await succeeds(['device', 'approve', '11111111'])
+    await refused(
+      'approve',
+      /^wott-gateway: key 1{64} is already approved as porch\.d\.wott\.local\n$/,
+    )
+    assert.match(
+      await succeeds(['device', 'deny', '11111111']),
+      /^denied 1{64}\nits approval as porch\.d\.wott\.local is taken back; /,
+    )
+    assert.doesNotMatch(await succeeds(['device', 'list']), /porch/)
+    await refused('deny', /^wott-gateway: key 1{64} is already denied, until \d{4}-\S+Z\n$/)
+    await succeeds(['device', 'approve', '11111111'])
+    assert.match(await succeeds(['device', 'list']), /^porch\.d\.wott\.local\tapproved/m)
   })
 })
 
