@@ -1,4 +1,5 @@
 import { caStatus, finishRotation, type LeftBehind, startRotation } from '../ca/rotation.ts'
+import { listRoster } from '../enrol/roster.ts'
 import { pickAction } from './actions.ts'
 import { ArgumentsError, type Flags, readArguments, requireWords } from './arguments.ts'
 import { type Command, print } from './command.ts'
@@ -28,7 +29,7 @@ export const ca: Command = {
       ],
       [
         'rotate --finish',
-        'take the old CA out of force: what it has issued is good no more, and its key is deleted. Refused while an active device has only a certificate of the old CA',
+        'take the old CA out of force: what it has issued is good no more, nor are open invites, and its key is deleted. Refused while an active device has only a certificate of the old CA',
       ],
     ],
     flags: { finish: FINISH, force: FORCE, json: JSON_OBJECT } satisfies Flags,
@@ -84,12 +85,23 @@ async function rotate(args: readonly string[]): Promise<void> {
   if (values.force && !values.finish) throw new ArgumentsError('--force goes with --finish')
   if (values.finish) {
     const { force } = values
+    const broken = await inDirectory(directory, () => invitesOfOldCa(directory))
     const left = await inDirectory(directory, () => finishRotation(directory, { force }))
     print('the old CA is in force no more, and its key is deleted')
     for (const { id } of left) print(`${id}\tlocked out`)
+    for (const id of broken)
+      print(`${id}\tits invite names the old CA and works no more: invite it again`)
     return
   }
   const fingerprint = await inDirectory(directory, () => startRotation(directory))
   print(`a second CA is in force: ${fingerprint}`)
   print('devices move when they renew; then: wott-gateway ca rotate --finish')
+}
+
+/** The IDs of open invites, while a CA is replaced: until the end of that, each line has the fingerprint of the old one. */
+async function invitesOfOldCa(directory: string): Promise<Set<string>> {
+  const { authorities } = await caStatus(directory)
+  if (authorities.length === 1) return new Set()
+  const roster = await listRoster(directory)
+  return new Set(roster.flatMap((one) => (one.kind === 'invited' ? [one.id] : [])))
 }

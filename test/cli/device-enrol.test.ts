@@ -275,10 +275,13 @@ describe('ca', () => {
     assert.match(refused.stderr, /^wott-gateway: 2 active devices would be locked out:\n {2}sensor/)
     assert.equal(refused.code, 2)
     await succeeds(['device', 'renew', 'sensor', '--dir', dir])
+    for (let times = 0; times < 2; times += 1)
+      await succeeds(['device', 'invite', 'attic', '--url', 'https://gw.example', '--dir', dir])
     assert.equal(
       await succeeds(['ca', 'rotate', '--finish', '--force', dir]),
-      'the old CA is in force no more, and its key is deleted\nsubscriber.d.wott.local\tlocked out\n',
+      'the old CA is in force no more, and its key is deleted\nsubscriber.d.wott.local\tlocked out\nattic.d.wott.local\tits invite names the old CA and works no more: invite it again\n',
     )
+    assert.doesNotMatch(await succeeds(['ca', 'rotate', '--finish', dir]), /attic/)
     assert.match(
       await succeeds(['ca', 'status', dir]),
       /^WoTT device CA 2\tthe only one\t.*\t1 devices/,
