@@ -55,7 +55,7 @@ export const dev: Command = {
     )
     const code = await inviteViewer(config.viewersFile, SAMPLE_VIEWER, VIEWER_LASTS)
     await runGateway(config, stop, (gateway, log) => {
-      const lines = thingsToTry(gateway, layout, code)
+      const lines = thingsToTry(gateway, layout, { code, enrolListen: config.enrolListen })
       if (lines !== '') print(`\n${lines}\n`)
       if (config.enrolListen !== null) runEnroller(USUAL_DIRECTORY, flags, stop, log)
     })

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { deviceFiles, type Layout } from '../ca/layout.ts'
+import type { Config } from '../config/load.ts'
 import type { Gateway } from '../gateway.ts'
 import { inviteLink } from './viewer.ts'
 
@@ -8,7 +9,11 @@ type OpenDoor = NonNullable<Gateway['doors']['ops']>
 const TOPIC = 'wott/temperature'
 
 /** Command lines for the doors that are open and the sample devices that are there, ready to paste; `code` is an invite's. */
-export function thingsToTry({ doors }: Gateway, layout: Layout, code: string): string {
+export function thingsToTry(
+  { doors }: Gateway,
+  layout: Layout,
+  { code, enrolListen }: { readonly code: string } & Pick<Config, 'enrolListen'>,
+): string {
   const { device, mqtt, viewer, ops } = doors
   const sensor = filesOf(layout, 'sensor')
   const subscriber = filesOf(layout, 'subscriber')
@@ -30,6 +35,7 @@ export function thingsToTry({ doors }: Gateway, layout: Layout, code: string): s
       'In a browser (the link works once):',
       viewer && inviteLink(`https://${hostOf(viewer)}:${viewer.port}`, code),
     ],
+    ['Enrol another device:', enrolListen && invite(enrolListen)],
     ['Metrics and health:', ops && `curl http://${hostOf(ops, EVERY)}:${ops.port}/metrics`],
   ]
   return entries
@@ -55,6 +61,15 @@ function simulate(door: OpenDoor, directory: string): string {
   return `npx wott-gateway simulate${certs}${host}${port}`
 }
 
+/** The command itself knows only the usual port, and a name under which other machines reach the gateway. */
+function invite({ host, port }: NonNullable<Config['enrolListen']>): string {
+  const command = 'npx wott-gateway device invite NAME'
+  if (port === 0) return command
+  if (LOOPBACK.includes(host)) return `${command} --url https://localhost:${port}`
+  return port === 8444 ? command : `WOTT_ENROL_LISTEN=:${port} ${command}`
+}
+
+const LOOPBACK = ['localhost', '127.0.0.1', '::1']
 const EVERY = ['[::]', '0.0.0.0']
 const LOCAL = [...EVERY, '[::1]', '127.0.0.1']
 

@@ -60,6 +60,7 @@ describe('the lines that dev prints', () => {
         'Follow it over MQTT:',
         'A sensor that never tires:',
         'In a browser (the link works once):',
+        'Enrol another device:',
         'Metrics and health:',
       ],
     )
@@ -122,6 +123,8 @@ describe('dev', () => {
     assert.equal((await run(['device', 'revoke', 'sensor'], { cwd })).code, 0)
     await rm(sensor, { recursive: true })
     const doors = [
+      '--enrol-listen',
+      'off',
       '--device-listen',
       '127.0.0.1:0',
       '--mqtt-listen',
@@ -157,6 +160,23 @@ describe('dev', () => {
       (await linesToTry(other)).get('A sensor that never tires:'),
       `npx wott-gateway simulate --certs .wott/devices/sensor --port ${other.ports.device}`,
     )
+  })
+
+  it('names the place of the enrol door where it is not as usual', async () => {
+    const port = 20_000 + Math.floor(Math.random() * 10_000)
+    for (const [host, line] of [
+      ['127.0.0.1:0', 'npx wott-gateway device invite NAME'],
+      [`127.0.0.1:${port}`, `npx wott-gateway device invite NAME --url https://localhost:${port}`],
+      [`:${port}`, `WOTT_ENROL_LISTEN=:${port} npx wott-gateway device invite NAME`],
+    ] as const) {
+      await using other = await startGateway(
+        ['dev', ...FREE_PORTS, '--broker', 'memory:'].map((flag, n, all) =>
+          all[n - 1] === '--enrol-listen' ? host : flag,
+        ),
+        { cwd: join(cwd, '.wott') },
+      )
+      assert.equal((await linesToTry(other)).get('Enrol another device:'), line)
+    }
   })
 
   it('makes nothing when a setting is wrong', async () => {
