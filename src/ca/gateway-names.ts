@@ -41,6 +41,12 @@ export function nameForOthers(
   )
 }
 
+/** Whether a client that reaches the gateway as `host` accepts its certificate. */
+export function isGoodFor(certificate: X509Certificate, host: string): boolean {
+  const found = isIP(host) === 0 ? certificate.checkHost(host) : certificate.checkIP(host)
+  return found !== undefined
+}
+
 const LOOPBACK = /^127\.|^(?:::|(?:0:){7})1$/
 
 function isName(name: string): boolean {

@@ -21,7 +21,7 @@ export const TTL = {
 export const URL_FLAG = {
   type: 'string',
   value: 'URL',
-  help: "invite: where the device reaches the enrol door [a name or address in the gateway's certificate, port 8444]",
+  help: "invite: where the device reaches the enrol door [a name or address in the gateway's certificate, and the port of WOTT_ENROL_LISTEN or 8444]",
 } as const
 export const REPLACE = {
   type: 'boolean',

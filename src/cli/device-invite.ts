@@ -1,6 +1,7 @@
+import type { X509Certificate } from 'node:crypto'
 import { type Grant, grantsOf } from '../acl/grants.ts'
 import { toDeviceId, toDeviceName } from '../ca/device-id.ts'
-import { nameForOthers } from '../ca/gateway-names.ts'
+import { isGoodFor, nameForOthers } from '../ca/gateway-names.ts'
 import { authoritiesInForce } from '../ca/in-force.ts'
 import { type Layout, openLayout } from '../ca/layout.ts'
 import { readOwn } from '../ca/read-certificate.ts'
@@ -28,11 +29,13 @@ export async function invite(args: readonly string[]): Promise<void> {
       : originIn('--url', values.url, 'https://gateway.example.com:8444')
   await inDirectory(values.dir, async () => {
     const layout = openLayout(values.dir)
-    const url = given ?? (await urlOf(layout))
+    const certificate = await readOwn(layout.certs)
+    const url = given ?? urlOf(layout, certificate)
     const rights = await rightsOf(layout, toDeviceId(name))
     const { id, token, expires, isTaken } = await inviteDevice(values.dir, name, lasts)
     // the one that has signed the enrol door's certificate, too
     const [{ fingerprint: ca }] = await authoritiesInForce(layout)
+    const warnings = nameWarnings(layout, certificate, url)
     const command = `wott-device enrol ${url} ${id} ${token} ${ca}`
     const until = new Date(expires).toISOString()
     if (values.json)
@@ -44,6 +47,7 @@ export async function invite(args: readonly string[]): Promise<void> {
         [
           ...linesOf(command, id, until),
           ...takenLines(id, isTaken),
+          ...warnings,
           ...rightLines(id, rights),
         ].join('\n'),
       )
@@ -51,8 +55,8 @@ export async function invite(args: readonly string[]): Promise<void> {
 }
 
 /** Where another machine reaches the enrol door, which shows the gateway's certificate. */
-async function urlOf(layout: Layout): Promise<string> {
-  const host = nameForOthers(await readOwn(layout.certs))
+function urlOf(layout: Layout, certificate: X509Certificate): string {
+  const host = nameForOthers(certificate)
   if (host === null)
     throw new ArgumentsError(
       `the gateway's certificate is for no name or address that other machines reach: add one with "wott-gateway init ${layout.directory} --name HOST_OR_IP", or give --url`,
@@ -86,14 +90,23 @@ function linesOf(command: string, id: string, until: string): string[] {
   return [
     'Run this on the device, once:',
     `  ${command}`,
-    `It becomes ${id}. Valid until ${until}.`,
+    `The line works until ${until}; it makes the device ${id}.`,
+  ]
+}
+
+/** The device would refuse a door whose certificate is for other names. */
+function nameWarnings(layout: Layout, certificate: X509Certificate, url: string): string[] {
+  const host = new URL(url).hostname.replace(/^\[|\]$/g, '')
+  if (isGoodFor(certificate, host)) return []
+  return [
+    `The gateway's certificate is not for ${host}, so the device will refuse it: add the name with "wott-gateway init ${layout.directory} --name ${host}".`,
   ]
 }
 
 function takenLines(id: string, isTaken: boolean): string[] {
   if (!isTaken) return []
   return [
-    `${id} has an active device: whoever uses the line gets its name and its rights, and its certificate is superseded.`,
+    `${id} has an active device: whoever uses the line gets its name and its rights, and the certificate of that device is superseded.`,
   ]
 }
 
@@ -106,6 +119,6 @@ function rightLines(id: string, { aclFile, may, problem }: Rights): string[] {
     ]
   return [
     `What ${aclFile} lets it do: nothing yet. Add lines such as:`,
-    ...['', `  user ${id}`, `  topic write wott/${toDeviceName(id)}`],
+    ...['', `  user ${id}`, `  topic readwrite ${toDeviceName(id)}/#`],
   ]
 }

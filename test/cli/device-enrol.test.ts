@@ -48,11 +48,13 @@ describe('device invite', () => {
       ),
     )
     const [, until = ''] =
-      /^It becomes kitchen\.d\.wott\.local\. Valid until (\S+Z)\.$/.exec(name ?? '') ?? []
+      /^The line works until (\S+Z); it makes the device kitchen\.d\.wott\.local\.$/.exec(
+        name ?? '',
+      ) ?? []
     assert.ok(Math.abs(Date.parse(until) - Date.now() - 30 * 60_000) < 60_000)
     assert.deepEqual(rights, [
       'What .wott/permission.acl lets it do: nothing yet. Add lines such as:',
-      ...['', '  user kitchen.d.wott.local', '  topic write wott/kitchen', ''],
+      ...['', '  user kitchen.d.wott.local', '  topic readwrite kitchen/#', ''],
     ])
 
     // what it says to add is understood, and is then what it says
@@ -60,7 +62,7 @@ describe('device invite', () => {
     await succeeds(['acl', 'lint'])
     assert.match(
       await succeeds(['device', 'invite', 'kitchen']),
-      /What \.wott\/permission\.acl lets it do:\n {2}write wott\/kitchen\n$/,
+      /What \.wott\/permission\.acl lets it do:\n {2}readwrite kitchen\/#\n$/,
     )
   })
 
@@ -86,6 +88,18 @@ describe('device invite', () => {
     assert.notEqual(elsewhere.token, token)
     const book = await readFile(join(cwd, '.wott/enrol/book.json'), 'utf8')
     assert.ok(!book.includes(token))
+  })
+
+  it('says that a URL is of a name which the gateway’s certificate lacks', async () => {
+    const said = (url: string) => succeeds(['device', 'invite', 'hall', '--url', url])
+    for (const [host, url] of [
+      ['other.example', 'https://other.example:8444'],
+      ['192.0.2.77', 'https://192.0.2.77:8444'],
+      ['2001:db8::7', 'https://[2001:db8::7]:8444'],
+    ] as const)
+      assert.ok((await said(url)).includes(`\nThe gateway's certificate is not for ${host}, so `))
+    for (const url of ['https://gw.example:1', 'https://localhost:28444', 'https://[::1]:28444'])
+      assert.doesNotMatch(await said(url), /certificate is not for/)
   })
 
   it('is possible for the name of an active device, and says so', async () => {
