@@ -12,6 +12,7 @@ import type { ListenAddress } from './config/values.ts'
 import { createAdmissions } from './door/admissions.ts'
 import { type DoorOptions, listen, type OpenDoor } from './door/listen.ts'
 import { createPlaces, sparePlaces } from './door/places.ts'
+import type { WaitingKey } from './enrol/book.ts'
 import { CREDENTIALS, type Credential, REASONS } from './enrol/decide.ts'
 import { type Outcome, openEnrolment } from './enrol/enrolment.ts'
 import { notePeer } from './enrol/peer.ts'
@@ -219,10 +220,9 @@ function authoritiesOf({ context }: Trust): AuthorityInForce[] {
 function createDecisionLog(log: Logger) {
   const sparingly = createSparingly()
   return (credential: Credential, outcome: Outcome, address: string): void => {
-    const via = credential.kind
     switch (outcome.kind) {
       case 'issued': {
-        const { id, serial, notAfter } = outcome
+        const { id, via, serial, notAfter } = outcome
         log.info(
           { id, serial, via, address, expires: new Date(notAfter).toISOString() },
           'issued a certificate',
@@ -230,10 +230,12 @@ function createDecisionLog(log: Logger) {
         return
       }
       case 'wait':
-        if (outcome.isNew) log.info({ address }, 'a key waits for approval')
+        if (outcome.isNew)
+          log.info({ ...namesOf(outcome.key), address }, 'a key waits for approval')
         return
       case 'refuse': {
         const { id, reason } = outcome
+        const via = credential.kind
         sparingly([reason, id ?? '', id === null ? address : ''].join('\0'), (repeated) =>
           log.warn(
             { ...(id === null ? {} : { id }), via, reason, address, ...repeated },
@@ -245,6 +247,14 @@ function createDecisionLog(log: Logger) {
       }
     }
   }
+}
+
+const DIGITS = 16
+const LONGEST_NAME = 64
+
+/** What a person compares with "device waiting"; the name is as long as a stranger likes. */
+function namesOf({ key, wanted }: WaitingKey) {
+  return { key: key.slice(0, DIGITS), wanted: wanted?.slice(0, LONGEST_NAME) ?? null }
 }
 
 /** Fastify's own close waits for what is in flight; twice is once. */

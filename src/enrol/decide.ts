@@ -78,6 +78,7 @@ export type Decision =
       readonly retryAfter: number
       /** Whether the key was not known before. */
       readonly isNew: boolean
+      readonly key: WaitingKey
       readonly book: EnrolBook
     }
   | Refusal
@@ -231,13 +232,14 @@ function byApproval(
     )
   const [wanted = null] = csr.commonNames
   const key: WaitingKey = { key: csr.key, wanted, address, since: now, state: { kind: 'waiting' } }
-  return { kind: 'wait', retryAfter: RETRY_SECONDS, isNew: true, book: withKey(book, key) }
+  return { kind: 'wait', retryAfter: RETRY_SECONDS, isNew: true, key, book: withKey(book, key) }
 }
 
-function ofKnownKey({ state }: WaitingKey, book: EnrolBook): Decision {
+function ofKnownKey(key: WaitingKey, book: EnrolBook): Decision {
+  const { state } = key
   switch (state.kind) {
     case 'waiting':
-      return { kind: 'wait', retryAfter: RETRY_SECONDS, isNew: false, book }
+      return { kind: 'wait', retryAfter: RETRY_SECONDS, isNew: false, key, book }
     case 'denied':
       return refuse('denied', 'An operator has denied this key a certificate.')
     case 'approved':

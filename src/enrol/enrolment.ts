@@ -3,7 +3,7 @@ import { GATEWAY_ID } from '../ca/device-id.ts'
 import { certify } from '../ca/issue.ts'
 import { openLayout } from '../ca/layout.ts'
 import { appendToLedger, certificateOf, type IssuedEntry } from '../ca/ledger.ts'
-import type { AuditLine } from '../ca/ledger-line.ts'
+import type { AuditLine, Via } from '../ca/ledger-line.ts'
 import { readCsr } from '../ca/read-csr.ts'
 import { openAuthority, recordIssued } from '../ca/signing.ts'
 import { CLOCK_SKEW_MS } from '../ca/validity.ts'
@@ -26,6 +26,7 @@ import { claimToken, fallbackToken, hashOfToken } from './tokens.ts'
 export interface Enrolled {
   readonly kind: 'issued'
   readonly id: string
+  readonly via: Via
   /** PEM. */
   readonly certificate: string
   readonly serial: string
@@ -146,7 +147,7 @@ export async function openEnrolment(
         await recordIssued(layout, { id, via, address }, certified, now())
         return {
           kind: 'issued',
-          id,
+          ...{ id, via },
           ...certified,
           claimToken: claimToken(secret, id),
           fallbackToken: fallbackToken(secret, certified.serial),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { appendFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
+import { approveKey } from '../../src/enrol/waiting-keys.ts'
 import { CACERTS, ENROL, type EnrolSite, PEM, RENEW, startEnrolSite } from './site.ts'
 
 let site: EnrolSite
@@ -71,6 +72,22 @@ describe('the enrol door', () => {
     assert.equal(status, 202)
     assert.equal(headers['retry-after'], '60')
     assert.match(body, /approve/)
+  })
+
+  it('logs which key waits, and that its certificate is by approval', async () => {
+    const { csr } = await site.request('porch.d.wott.local')
+    assert.equal((await site.ask(ENROL, { body: csr })).status, 202)
+    const isMeant = ({ msg, wanted }: Record<string, unknown>) =>
+      msg === 'a key waits for approval' && wanted === 'porch.d.wott.local'
+    const { key, address } = await site.logged(isMeant)
+    assert.match(String(key), /^[\da-f]{16}$/)
+    assert.equal(address, '127.0.0.1')
+    await approveKey(site.path, String(key))
+    assert.equal((await site.ask(ENROL, { body: csr })).status, 200)
+    const { via } = await site.logged(
+      ({ msg, id }) => msg === 'issued a certificate' && id === 'porch.d.wott.local',
+    )
+    assert.equal(via, 'approval')
   })
 })
 
