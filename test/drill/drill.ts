@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
 import { startKillable } from './gateway.ts'
 import { type MortalsReport, startMortals } from './mortals.ts'
 import { startTraffic, type TrafficReport } from './traffic.ts'
@@ -30,8 +31,22 @@ export async function crashDrill(rounds: number): Promise<DrillReport> {
   return { rounds, ...(await traffic.check()), wills, sessions }
 }
 
+const HELP = `npm run drill -- [ROUNDS]
+
+Kills a gateway ROUNDS times (200 by default) while devices publish, and checks that nothing acknowledged is lost.
+`
+
 if (import.meta.main) {
-  const [rounds = '200'] = process.argv.slice(2)
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { help: { type: 'boolean', short: 'h' } },
+  })
+  const [rounds = '200', ...more] = positionals
+  const isWrong = !/^[1-9]\d{0,5}$/.test(rounds) || more.length > 0
+  if (values.help || isWrong) {
+    process[isWrong ? 'stderr' : 'stdout'].write(HELP)
+    process.exit(isWrong ? 2 : 0)
+  }
   process.stdout.write(`${JSON.stringify(await crashDrill(Number(rounds)))}\n`)
   process.exit()
 }
