@@ -48,7 +48,8 @@ export function createEnrolDoor(options: EnrolDoorOptions): App {
   })
 
   async function ask(request: Request, credential: Credential, csr: Buffer | null) {
-    const tooMany = isGuess(credential) ? strangers.guessProblem(request.raw, 0) : null
+    // counted before it is known to be wrong: others of the address do not wait for that
+    const tooMany = isGuess(credential) ? strangers.guessProblem(request.raw) : null
     const binding = channelBindingOf(request.raw.socket as TLSSocket)
     const asked = { credential, csr, address: addressOf(request), binding }
     const outcome = tooMany
@@ -57,7 +58,7 @@ export function createEnrolDoor(options: EnrolDoorOptions): App {
           options.onDecided(credential, null, asked.address)
           throw error
         })
-    if (isGuess(credential) && isWrong(outcome)) strangers.guessProblem(request.raw)
+    if (isGuess(credential) && !tooMany && !isWrong(outcome)) strangers.guessedRight(request.raw)
     options.onDecided(credential, outcome, asked.address)
     return outcome
   }
@@ -68,10 +69,10 @@ export function createEnrolDoor(options: EnrolDoorOptions): App {
   }
 
   async function nameOf(request: Request, token: string): Promise<string | undefined> {
-    const tooMany = strangers.guessProblem(request.raw, 0)
+    const tooMany = strangers.guessProblem(request.raw)
     if (tooMany) throw tooMany
     const name = await enrolment.nameOf(token)
-    if (name === undefined) strangers.guessProblem(request.raw)
+    if (name !== undefined) strangers.guessedRight(request.raw)
     return name
   }
 

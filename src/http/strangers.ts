@@ -16,8 +16,10 @@ export interface StrangerSettings {
 export interface Strangers {
   /** Why a request is refused before anything is made of it; null when it is not. */
   problem(request: Http2ServerRequest): GatewayError | null
-  /** Why no invite may be tried; null when one may, which takes `cost`, 1 by default, from what the address may try. */
-  guessProblem(request: Http2ServerRequest, cost?: number): GatewayError | null
+  /** Why no invite may be tried; null when one may, which counts as one of those that the address may try. */
+  guessProblem(request: Http2ServerRequest): GatewayError | null
+  /** What was tried is right, and does not count. */
+  guessedRight(request: Http2ServerRequest): void
   /** Whoever sends this has a session, so their connection is not a stranger's. */
   known(request: Http2ServerRequest): void
 }
@@ -39,12 +41,13 @@ export function createStrangers(settings: StrangerSettings, meter: Meter, door: 
       meter.requestRefused(door, 'stranger_rate')
       return tooMany('Too many requests without a session come from this address.', wait)
     },
-    guessProblem(request, cost) {
-      const wait = guesses.take(addressOf(request), cost)
+    guessProblem(request) {
+      const wait = guesses.take(addressOf(request))
       if (wait === 0) return null
       meter.requestRefused(door, 'invite_guesses')
       return tooMany('Too many invites are tried from this address.', wait)
     },
+    guessedRight: (request) => guesses.giveBack(addressOf(request)),
     known: (request) => void known.add(connectionOf(request)),
   }
 }

@@ -4,6 +4,8 @@ export interface RateLimit {
    * costs more than is left delays what comes after it.
    */
   take(key: string, cost?: number): number
+  /** Gives back what was taken for 1. */
+  giveBack(key: string): void
 }
 
 /** Fractions do not add up exactly, and a third of a second three times is one second here. */
@@ -21,7 +23,7 @@ export function createRateLimit(
   burst: number,
   now: () => number = () => performance.now(),
 ): RateLimit {
-  if (rate === 0) return { take: () => 0 }
+  if (rate === 0) return { take: () => 0, giveBack() {} }
   const interval = 1000 / rate
   const tolerance = interval * (burst - 1)
   const arrivals = new Map<string, number>()
@@ -41,6 +43,10 @@ export function createRateLimit(
       arrivals.set(key, arrival + interval * cost)
       if (arrivals.size >= sweepAt) sweep(time)
       return 0
+    },
+    giveBack(key) {
+      const arrival = arrivals.get(key)
+      if (arrival !== undefined) arrivals.set(key, arrival - interval)
     },
   }
 }

@@ -69,7 +69,7 @@ export interface RelayOptions {
   readonly broker: Broker
   readonly denials: Denials
   readonly meter: Meter
-  readonly rateLimit: RateLimit
+  readonly rateLimit: Pick<RateLimit, 'take'>
   /** Bytes of the largest payload. */
   readonly maxPayload: number
 }

@@ -12,7 +12,7 @@ interface Waiting {
 }
 
 /** One timer for each key, however many wait: a device can have thousands of connections. */
-export function createTurnstile(limit: RateLimit): Turnstile {
+export function createTurnstile(limit: Pick<RateLimit, 'take'>): Turnstile {
   const lines = new Map<string, Set<Waiting>>()
 
   function advance(key: string, line: Set<Waiting>): void {

@@ -83,6 +83,15 @@ describe('an invite', () => {
     assert.equal(await issuedTo('late.d.wott.local'), 0)
   })
 
+  it('is not tried more often by trying at the same time', async () => {
+    await using strict = await startEnrolSite({ settings: { inviteGuesses: '3' } })
+    const { csr } = await strict.request(null)
+    const tries = Array.from({ length: 20 }, () => enrol('x:wrong', csr, strict))
+    const answers = (await Promise.all(tries)).map(({ status }) => status)
+    assert.equal(answers.filter((status) => status === 401).length, 3)
+    assert.equal(answers.filter((status) => status === 429).length, 17)
+  })
+
   it('is tried a number of times a minute, and then only certificates count', async () => {
     await using strict = await startEnrolSite({ settings: { inviteGuesses: '3' } })
     const device = await strict.enrolled('honest')
