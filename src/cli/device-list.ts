@@ -1,3 +1,4 @@
+import { quote } from '../acl/quote.ts'
 import type { Device } from '../ca/device-states.ts'
 import { listRoster, type RosterEntry } from '../enrol/roster.ts'
 import { readArguments, requireNoWords } from './arguments.ts'
@@ -22,7 +23,7 @@ function toLine(entry: RosterEntry): string {
       return `${entry.id}\tapproved, asked ${timeText(entry.since)}\tkey ${entry.fingerprint}`
     case 'waiting': {
       // a stranger chose the name, and a terminal obeys what it is told
-      const name = entry.id === null ? 'any name' : JSON.stringify(entry.id)
+      const name = entry.id === null ? 'any name' : quote(entry.id)
       return `${name}\twaiting since ${timeText(entry.since)}\tkey ${entry.fingerprint}`
     }
   }

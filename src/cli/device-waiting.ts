@@ -1,3 +1,4 @@
+import { quote } from '../acl/quote.ts'
 import { approveKey, denyKey, listWaiting } from '../enrol/waiting-keys.ts'
 import { readArguments, requireNoWords, requireWords } from './arguments.ts'
 import { print } from './command.ts'
@@ -15,7 +16,7 @@ export async function waiting(args: readonly string[]): Promise<void> {
       values.json
         ? JSON.stringify({ fingerprint: key, name: wanted, address, since: time, active: isTaken })
         : // a stranger chose the name, and a terminal obeys what it is told
-          `${key}\t${wanted === null ? 'any name' : JSON.stringify(wanted)}\tfrom ${address}\tsince ${time}${isTaken ? '\tthis name has an active device' : ''}`,
+          `${key}\t${wanted === null ? 'any name' : quote(wanted)}\tfrom ${address}\tsince ${time}${isTaken ? '\tthis name has an active device' : ''}`,
     )
   }
 }

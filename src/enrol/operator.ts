@@ -35,7 +35,7 @@ export async function inviteDevice(
   const token = randomToken()
   const expires = now + lasts
   return changeEnrolBook(directory, now, async (book, layout) => {
-    await requireSpelling(layout, id)
+    await requireSpelling(layout, book, id)
     return {
       book: withInvite(book, newInvite(id, token, expires)),
       line: { event: 'invited', id },
@@ -99,12 +99,16 @@ function approvedAs({ state }: WaitingKey): string {
 }
 
 /** Host names, and the file systems of Windows and macOS, know no case. */
-export async function requireSpelling(layout: Layout, id: string): Promise<void> {
+export async function requireSpelling(
+  layout: Layout,
+  { invites, keys }: EnrolBook,
+  id: string,
+): Promise<void> {
   if (id.toLowerCase() === GATEWAY_ID) throw new UsageError(`${id} is the gateway itself`)
-  const other = (await readIssued(layout)).find(
-    (entry) => entry.id !== id && entry.id.toLowerCase() === id.toLowerCase(),
-  )
-  if (other) throw new UsageError(`there is a device ${other.id}: spell the name like that`)
+  const approved = keys.flatMap(({ state }) => (state.kind === 'approved' ? [state] : []))
+  const known = [...(await readIssued(layout)), ...invites, ...approved].map((one) => one.id)
+  const other = known.find((one) => one !== id && one.toLowerCase() === id.toLowerCase())
+  if (other) throw new UsageError(`there is a device ${other}: spell the name like that`)
 }
 
 /** Whether a device of this WoTT ID has a good certificate. */

@@ -46,7 +46,7 @@ export async function approveKey(
     if (key.state.kind === 'approved')
       throw new UsageError(`key ${key.key} is already approved as ${key.state.id}`)
     const id = idFor(key, name)
-    await requireSpelling(layout, id)
+    await requireSpelling(layout, book, id)
     // a stranger waits under the name of a device, for its rights
     if (!replace && (await hasActiveDevice(layout, id, now)))
       throw new UsageError(

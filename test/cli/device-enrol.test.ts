@@ -35,6 +35,14 @@ async function fingerprintOfCa(): Promise<string> {
 }
 
 describe('device invite', () => {
+  it('refuses a name that differs from an invited one in case alone', async () => {
+    const dir = await initialised('spelling')
+    await succeeds(['device', 'invite', 'Case', '--dir', dir])
+    const { code, stderr } = await run(['device', 'invite', 'case', '--dir', dir], { cwd })
+    assert.equal(code, 2)
+    assert.match(stderr, /there is a device Case\.d\.wott\.local: spell the name like that/)
+  })
+
   it('prints a line to paste, the name, the end, and what the device may do', async () => {
     const [title, line = '', name, ...rights] = (
       await succeeds(['device', 'invite', 'kitchen', '--ttl', '30m'])
