@@ -184,7 +184,9 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     await removeOldCopies(folder)
     const path = join(folder, ADMIN_SOCKET)
     try {
-      building.use(await openAdminSocket(path, createAdminCommands(folder, store, log)))
+      const { lastSeen } = readings
+      const commands = createAdminCommands(folder, { store, lastSeen, log })
+      building.use(await openAdminSocket(path, commands))
     } catch (error) {
       // where the path is too long for a socket, on a system that is not Linux, say
       log.warn({ path, reason: messageOf(error) }, 'nobody can ask this gateway for a backup')

@@ -9,16 +9,23 @@ export interface Administered {
   backup(file: string): Promise<void>
 }
 
+export interface Administration {
+  readonly store: Administered
+  /** When devices last published, by WoTT ID, in milliseconds since the Unix epoch. */
+  lastSeen(): ReadonlyMap<string, number>
+  readonly log: Logger
+}
+
 const COPY = /^backup-[\da-f]+\.sqlite(-journal)?$/
 
 /** What a running gateway does when it is asked. A copy of the store is made in `folder`; whoever asked moves it from there. */
 export function createAdminCommands(
   folder: string,
-  store: Administered,
-  log: Logger,
+  { store, lastSeen, log }: Administration,
 ): AdminCommands {
   return {
     info: () => store.info(),
+    seen: async () => Object.fromEntries(lastSeen()),
     async backup(gone) {
       const file = join(folder, `backup-${randomBytes(6).toString('hex')}.sqlite`)
       log.info('a copy of the store is being made')

@@ -33,6 +33,11 @@ export const REASON = {
   default: 'privilegeWithdrawn',
   help: 'revoke: keyCompromise, superseded, cessationOfOperation, privilegeWithdrawn or unspecified, for the revocation list and the ledger',
 } as const
+export const STORE_IN_USE = {
+  type: 'string',
+  value: 'DIR',
+  help: 'list: the store of the gateway that is asked when devices were last seen [data in the folder of the CA]',
+} as const
 export const JSON_LINES = {
   type: 'boolean',
   help: 'invite, waiting, list: one JSON object a line',

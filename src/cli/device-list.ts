@@ -1,22 +1,36 @@
+import { join } from 'node:path'
 import { quote } from '../acl/quote.ts'
 import type { Device } from '../ca/device-states.ts'
 import { listRoster, type RosterEntry } from '../enrol/roster.ts'
 import { readArguments, requireNoWords } from './arguments.ts'
 import { print } from './command.ts'
-import { DIR, JSON_LINES } from './device-flags.ts'
+import { DIR, JSON_LINES, STORE_IN_USE } from './device-flags.ts'
 import { inDirectory } from './directory.ts'
+import { askOwner, whichStore } from './store-folder.ts'
 
 export async function list(args: readonly string[]): Promise<void> {
-  const { values, words } = readArguments(args, { dir: DIR, json: JSON_LINES })
+  const { values, words } = readArguments(args, { dir: DIR, json: JSON_LINES, store: STORE_IN_USE })
   requireNoWords(words, 'dir')
-  for (const entry of await inDirectory(values.dir, () => listRoster(values.dir)))
-    print(values.json ? JSON.stringify(toJson(entry)) : toLine(entry))
+  const roster = await inDirectory(values.dir, () => listRoster(values.dir))
+  const seen = await lastSeen(values.dir, values.store)
+  for (const entry of roster)
+    print(values.json ? JSON.stringify(toJson(entry, seen)) : toLine(entry, seen))
 }
 
-function toLine(entry: RosterEntry): string {
+/** When devices last published, by WoTT ID. */
+type Seen = Readonly<Record<string, number>>
+
+/** What the gateway that runs knows of it: by default the one whose store is beside the CA. */
+async function lastSeen(directory: string, store: string | undefined): Promise<Seen> {
+  if (store !== undefined) return (await askOwner<Seen>(whichStore(store), 'seen')) ?? {}
+  // somebody may look after the CA who may not ask the gateway
+  return (await askOwner<Seen>(join(directory, 'data'), 'seen').catch(() => null)) ?? {}
+}
+
+function toLine(entry: RosterEntry, seen: Seen): string {
   switch (entry.kind) {
     case 'device':
-      return [entry.id, stateIn(entry), ...issueIn(entry)].join('\t')
+      return [entry.id, stateIn(entry), ...issueIn(entry), ...seenIn(entry.id, seen)].join('\t')
     case 'invited':
       return `${entry.id}\tinvited until ${timeText(entry.expires)}`
     case 'approved':
@@ -46,7 +60,12 @@ function issueIn({ via, issuedAt }: Device): string[] {
   return [`issued ${timeText(issuedAt)}${via === null ? '' : ` by ${via}`}`]
 }
 
-function toJson(entry: RosterEntry): object {
+function seenIn(id: string, seen: Seen): string[] {
+  const time = seen[id]
+  return time === undefined ? [] : [`last seen ${timeText(time)}`]
+}
+
+function toJson(entry: RosterEntry, seen: Seen): object {
   switch (entry.kind) {
     case 'device': {
       const { id, name, state, directory, serial, via, issuedAt, notAfter, revokedAt } = entry
@@ -56,6 +75,7 @@ function toJson(entry: RosterEntry): object {
         notAfter: timeText(notAfter),
         revokedAt: revokedAt === null ? null : timeText(revokedAt),
         reason: entry.reason,
+        lastSeen: seen[id] === undefined ? null : timeText(seen[id]),
       }
     }
     case 'invited': {

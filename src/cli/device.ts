@@ -1,7 +1,16 @@
 import { pickAction } from './actions.ts'
 import type { Flags } from './arguments.ts'
 import type { Command } from './command.ts'
-import { DAYS, DIR, JSON_LINES, REASON, REPLACE, TTL, URL_FLAG } from './device-flags.ts'
+import {
+  DAYS,
+  DIR,
+  JSON_LINES,
+  REASON,
+  REPLACE,
+  STORE_IN_USE,
+  TTL,
+  URL_FLAG,
+} from './device-flags.ts'
 import { helpText } from './help.ts'
 
 type Action = (args: readonly string[]) => Promise<void>
@@ -28,7 +37,7 @@ export const device: Command = {
       'device add [NAME] [--days N] [--dir DIR]',
       'device renew ID [--days N] [--dir DIR]',
       'device revoke ID [--reason REASON] [--dir DIR]',
-      'device list [--json] [--dir DIR]',
+      'device list [--json] [--store DIR] [--dir DIR]',
     ],
     about: [],
     words: [
@@ -67,6 +76,7 @@ export const device: Command = {
         days: DAYS,
         replace: REPLACE,
         reason: REASON,
+        store: STORE_IN_USE,
         json: JSON_LINES,
       },
     } satisfies Flags,

@@ -177,6 +177,7 @@ describe('device', () => {
       via: 'init',
       revokedAt: null,
       reason: null,
+      lastSeen: null,
     })
     assert.ok(Date.parse(renewed) <= Date.now())
     assert.ok(Date.parse(notAfter) > Date.now())

@@ -26,6 +26,30 @@ async function stop(at: DevGateway): Promise<void> {
   assert.equal((await at.program.ended).code, 0)
 }
 
+describe('device list', () => {
+  it('says when devices were last seen by the gateway that runs', async () => {
+    await using at = await startDev()
+    const list = async (...args: string[]) => {
+      const { code, stdout, stderr } = await run(['device', 'list', ...args], { cwd: at.cwd })
+      assert.deepEqual([code, stderr], [0, ''])
+      return stdout
+    }
+    assert.doesNotMatch(await list(), /last seen/)
+    const before = Date.now()
+    await publish(at, '20')
+    const [sensor, subscriber] = (await list('--json'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    assert.equal(sensor.name, 'sensor')
+    assert.ok(Math.abs(Date.parse(sensor.lastSeen) - before) < 60_000)
+    assert.equal(subscriber.lastSeen, null)
+    assert.match(await list('--store', DATA), /^sensor\.d\.wott\.local\t.*\tlast seen \d{4}-/)
+    await stop(at)
+    assert.doesNotMatch(await list(), /last seen/)
+  })
+})
+
 describe('store info', () => {
   it('says the same of a store that is in use and of one that is not', async () => {
     await using at = await startDev()
