@@ -4,12 +4,10 @@ import type { Server } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import type { TLSSocket, Server as TlsServer } from 'node:tls'
 import type { Logger } from 'pino'
-import { createLedger, type Kind } from './budget/ledger.ts'
 import { randomDeviceName, toDeviceId } from './ca/device-id.ts'
 import { openLayout } from './ca/layout.ts'
 import type { Config } from './config/load.ts'
 import type { ListenAddress } from './config/values.ts'
-import { createAdmissions } from './door/admissions.ts'
 import { type DoorOptions, listen, type OpenDoor } from './door/listen.ts'
 import { createPlaces, sparePlaces } from './door/places.ts'
 import type { WaitingKey } from './enrol/book.ts'
@@ -17,6 +15,8 @@ import { CREDENTIALS, type Credential, REASONS } from './enrol/decide.ts'
 import { type Outcome, openEnrolment } from './enrol/enrolment.ts'
 import { notePeer } from './enrol/peer.ts'
 import { UsageError } from './errors.ts'
+import { createDoorGuards, createMemoryGuards, OPS_CONNECTIONS } from './guards.ts'
+import { closeApp } from './http/app.ts'
 import { createEnrolDoor } from './http/enrol-door.ts'
 import { createOpsDoor } from './http/ops-door.ts'
 import { createRefusals } from './identity/refusals.ts'
@@ -24,7 +24,6 @@ import type { Trust } from './identity/trust.ts'
 import { openTrust } from './identity/trust-source.ts'
 import { createEnrolMetrics, type EnrolResult } from './metrics/enrol.ts'
 import type { Door } from './metrics/meter.ts'
-import { createRateLimit } from './relay/rate-limit.ts'
 import { createSparingly } from './sparingly.ts'
 
 /** The process that can use the CA's key. */
@@ -36,9 +35,6 @@ export interface Enroller extends AsyncDisposable {
   /** Takes nothing new, answers what is in flight within `drainSeconds`, and closes. */
   drain(): Promise<void>
 }
-
-/** Connections of the ops door: scrapers and probes. */
-const OPS_CONNECTIONS = 32
 
 /** Opens the enrol door on a directory that `init` made. Rejects with `UsageError` for what a person can mend. */
 export async function openEnroller(
@@ -93,19 +89,11 @@ export async function openEnroller(
   })
 
   const sparingly = createSparingly()
-  const noteRefused = (id: string, kind: Kind) =>
-    sparingly(`memory\0${id}`, (repeated) =>
-      log.warn({ id, kind, ...repeated }, 'no room in memory for more'),
-    )
-  const { memoryBytesPerDevice } = config
   // nobody here has said who they are
-  const memory = createLedger(
-    { total: memoryBytesPerDevice, perOwner: Math.floor(memoryBytesPerDevice / 4) },
-    noteRefused,
-  )
+  const { strangers } = createMemoryGuards(config, { sparingly, log })
   const say = createDecisionLog(log)
   const app = createEnrolDoor({
-    ...{ enrolment, meter, log, memory, strangers: memory, settings: config },
+    ...{ enrolment, meter, log, memory: strangers, strangers, settings: config },
     trust: trust.current,
     authorities: () => authorities.map(({ pem }) => pem),
     revocations: () => readFile(layout.authority.crl, 'utf8'),
@@ -125,21 +113,10 @@ export async function openEnroller(
   })
   trust.onChange(({ context }) => server.setSecureContext(context))
 
-  const addressRate = config.handshakeRatePerAddress
   const places = createPlaces(await sparePlaces())
-  // nobody is known here, so all places are for strangers
-  const maxStrangers = Math.min(config.maxStrangers, places.total)
-  const admissions = createAdmissions(
-    { ...config, maxStrangers },
-    {
-      meter,
-      takeOf: createRateLimit(addressRate, addressRate).take,
-      onFull: (door, reason, who) =>
-        sparingly(`${door}\0${reason}\0${who}`, (repeated) =>
-          log.warn({ door, reason, who, ...repeated }, 'as many connections as there may be'),
-        ),
-    },
-  )
+  // so all places are for strangers
+  const maxStrangers = places.total
+  const admissions = createDoorGuards(config, { maxStrangers, meter, sparingly, log })
   const refusals = createRefusals(log)
   const doors: Partial<Record<Door, OpenDoor>> = {}
   let stopping = false
@@ -255,9 +232,4 @@ const LONGEST_NAME = 64
 /** What a person compares with "device waiting"; the name is as long as a stranger likes. */
 function namesOf({ key, wanted }: WaitingKey) {
   return { key: key.slice(0, DIGITS), wanted: wanted?.slice(0, LONGEST_NAME) ?? null }
-}
-
-/** Fastify's own close waits for what is in flight; twice is once. */
-async function closeApp(app: Pick<Openable, 'close'>): Promise<void> {
-  await app.close()
 }

@@ -12,15 +12,14 @@ import { createAdminCommands, removeOldCopies } from './admin/commands.ts'
 import { openAdminSocket } from './admin/socket.ts'
 import { openBroker, toRetention } from './broker/open.ts'
 import type { StoreAdmin } from './broker/store/admin.ts'
-import { createLedger, type Kind } from './budget/ledger.ts'
 import type { Config } from './config/load.ts'
 import type { ListenAddress } from './config/values.ts'
 import { isOutOfDescriptors } from './disk/watched-file.ts'
-import { createAdmissions } from './door/admissions.ts'
 import { type DoorOptions, listen, type OpenDoor } from './door/listen.ts'
 import { createPlaces, sparePlaces } from './door/places.ts'
 import { GatewayError, messageOf } from './errors.ts'
-import type { App } from './http/app.ts'
+import { createDoorGuards, createMemoryGuards, OPS_CONNECTIONS } from './guards.ts'
+import { type App, closeApp } from './http/app.ts'
 import { createDeviceDoor } from './http/device-door.ts'
 import { createOpsDoor } from './http/ops-door.ts'
 import { createViewerDoor } from './http/viewer-door.ts'
@@ -57,9 +56,6 @@ export interface Gateway extends AsyncDisposable {
 /** Bytes of the newest messages that are kept in memory, besides those on the disk. */
 const NEWEST_BYTES = 16 * 1024 * 1024
 
-/** Connections of the ops door: scrapers and probes. */
-const OPS_CONNECTIONS = 32
-
 /** Builds everything that a running gateway is made of; it is closed in reverse. */
 export async function openGateway(config: Config, log: Logger): Promise<Gateway> {
   await using building = new AsyncDisposableStack()
@@ -92,17 +88,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   building.defer(() => acl.close())
 
   const sparingly = createSparingly()
-  const noteRefused = (id: string, kind: Kind) =>
-    sparingly(`memory\0${id}`, (repeated) =>
-      log.warn({ id, kind, ...repeated }, 'no room in memory for more'),
-    )
-  const { memoryBytes, memoryBytesPerDevice } = config
-  const memory = createLedger({ total: memoryBytes, perOwner: memoryBytesPerDevice }, noteRefused)
-  // all who have not said who they are get what one device gets
-  const strangers = createLedger(
-    { total: memoryBytesPerDevice, perOwner: Math.floor(memoryBytesPerDevice / 4) },
-    noteRefused,
-  )
+  const { memory, strangers } = createMemoryGuards(config, { sparingly, log })
   metrics.watchMemory([memory, strangers])
   const denials = createDenials(log)
   const refusals = createRefusals(log)
@@ -199,19 +185,8 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
       { connections: places.total, wanted: config.maxConnections + config.maxStrangers },
       'the limit on file descriptors (LimitNOFILE, ulimit -n) is too low for as many connections',
     )
-  const addressRate = config.handshakeRatePerAddress
-  const maxStrangers = Math.min(config.maxStrangers, places.forStrangers)
-  const admissions = createAdmissions(
-    { ...config, maxStrangers },
-    {
-      meter,
-      takeOf: createRateLimit(addressRate, addressRate).take,
-      onFull: (door, reason, who) =>
-        sparingly(`${door}\0${reason}\0${who}`, (repeated) =>
-          log.warn({ door, reason, who, ...repeated }, 'as many connections as there may be'),
-        ),
-    },
-  )
+  const maxStrangers = places.forStrangers
+  const admissions = createDoorGuards(config, { maxStrangers, meter, sparingly, log })
   const doors: Partial<Record<Door, OpenDoor>> = {}
   const draining: (() => Promise<unknown>)[] = []
   let stopping = false
@@ -362,8 +337,3 @@ const WANTED = [
   ['viewer', 'viewerListen'],
   ['ops', 'opsListen'],
 ] as const
-
-/** Fastify's own close waits for what is in flight; twice is once. */
-async function closeApp(app: Pick<FastifyInstance, 'close'>): Promise<void> {
-  await app.close()
-}

@@ -63,13 +63,15 @@ const ROOMS: Record<string, readonly string[]> = {
     'viewer',
   ],
   'log.ts': [],
+  'guards.ts': ['sparingly.ts', 'budget', 'metrics', 'config', 'door', 'relay'],
   'gateway.ts': [
+    'guards.ts',
     ...['errors.ts', 'version.ts', 'sparingly.ts', 'disk', 'metrics', 'config'],
-    ...['door', 'identity', 'acl', 'admin', 'budget', 'turns.ts'],
+    ...['door', 'identity', 'acl', 'admin', 'turns.ts'],
     ...['broker', 'relay', 'mqtt', 'live', 'ca', 'viewer', 'http'],
   ],
   'enroller.ts': [
-    ...['errors.ts', 'sparingly.ts', 'budget', 'relay', 'metrics', 'config', 'door', 'identity'],
+    ...['errors.ts', 'sparingly.ts', 'metrics', 'config', 'door', 'guards.ts', 'identity'],
     ...['ca', 'enrol', 'http'],
   ],
   cli: [

@@ -93,6 +93,11 @@ export function createApp({ log, sendError, ...serverOptions }: AppOptions): App
   return app
 }
 
+/** Fastify's own close waits for what is in flight; twice is once. */
+export async function closeApp(app: { close(): PromiseLike<unknown> }): Promise<void> {
+  await app.close()
+}
+
 type Answering = Pick<App, 'setErrorHandler' | 'setNotFoundHandler'>
 
 export function answerErrors(app: Answering, send: SendError = sendProblem): void {

@@ -1,0 +1,58 @@
+import type { Logger } from 'pino'
+import { createLedger, type Kind, type Ledger } from './budget/ledger.ts'
+import type { Config } from './config/load.ts'
+import { type Admissions, createAdmissions } from './door/admissions.ts'
+import type { Meter } from './metrics/meter.ts'
+import { createRateLimit } from './relay/rate-limit.ts'
+import type { Sparingly } from './sparingly.ts'
+
+/** Connections of an ops door: scrapers and probes. */
+export const OPS_CONNECTIONS = 32
+
+export interface GuardOptions {
+  /** Connections of strangers that one door keeps open at most. */
+  readonly maxStrangers: number
+  readonly meter: Meter
+  readonly sparingly: Sparingly
+  readonly log: Logger
+}
+
+/** The admission of every door, whose bounds are those of the settings; reaching one is logged. */
+export function createDoorGuards(
+  config: Config,
+  { maxStrangers, meter, sparingly, log }: GuardOptions,
+): Admissions {
+  const rate = config.handshakeRatePerAddress
+  const settings = { ...config, maxStrangers: Math.min(config.maxStrangers, maxStrangers) }
+  return createAdmissions(settings, {
+    meter,
+    takeOf: createRateLimit(rate, rate).take,
+    onFull: (door, reason, who) =>
+      sparingly(`${door}\0${reason}\0${who}`, (repeated) =>
+        log.warn({ door, reason, who, ...repeated }, 'as many connections as there may be'),
+      ),
+  })
+}
+
+export interface MemoryGuards {
+  /** For those who have said who they are. */
+  readonly memory: Ledger
+  /** All others together get what one device gets. */
+  readonly strangers: Ledger
+}
+
+/** What is held in memory for whom; having no room for somebody is logged. */
+export function createMemoryGuards(
+  { memoryBytes, memoryBytesPerDevice }: Config,
+  { sparingly, log }: Pick<GuardOptions, 'sparingly' | 'log'>,
+): MemoryGuards {
+  const noteRefused = (id: string, kind: Kind) =>
+    sparingly(`memory\0${id}`, (repeated) =>
+      log.warn({ id, kind, ...repeated }, 'no room in memory for more'),
+    )
+  const perAddress = Math.floor(memoryBytesPerDevice / 4)
+  return {
+    memory: createLedger({ total: memoryBytes, perOwner: memoryBytesPerDevice }, noteRefused),
+    strangers: createLedger({ total: memoryBytesPerDevice, perOwner: perAddress }, noteRefused),
+  }
+}
