@@ -1,4 +1,4 @@
-import { open, readFile } from 'node:fs/promises'
+import { type FileHandle, open, readFile } from 'node:fs/promises'
 import { exists } from '../disk/exists.ts'
 import { UsageError } from '../errors.ts'
 import {
@@ -29,15 +29,27 @@ export interface IssuedEntry {
 /** Adds `entries`, on disk when it resolves. Call it under the directory's lock. */
 export async function appendToLedger(path: string, entries: readonly LedgerEntry[]): Promise<void> {
   await using ledger = await open(path, 'r+')
-  const text = await ledger.readFile('utf8')
   // a line that a crash cut short was never reported as done, and would spoil the next one
-  const end = Buffer.byteLength(text.slice(0, text.lastIndexOf('\n') + 1))
+  const end = await endOfLines(ledger)
   await ledger.truncate(end)
   const added = Buffer.from(entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''))
   // a disk that is nearly full takes a part, and only the next write says so
   for (let at = 0; at < added.length; )
     at += (await ledger.write(added, at, added.length - at, end + at)).bytesWritten
   await ledger.sync()
+}
+
+const TAIL_BYTES = 4096
+
+/** Where the last whole line ends, found from the end: a ledger grows for years. */
+async function endOfLines(ledger: FileHandle): Promise<number> {
+  for (let to = (await ledger.stat()).size; to > 0; to -= TAIL_BYTES) {
+    const from = Math.max(0, to - TAIL_BYTES)
+    const { buffer, bytesRead } = await ledger.read(Buffer.alloc(to - from), 0, to - from, from)
+    const last = buffer.subarray(0, bytesRead).lastIndexOf('\n')
+    if (last !== -1) return from + last + 1
+  }
+  return 0
 }
 
 /** Every certificate that was issued, oldest first. Rejects with `UsageError` where the file cannot be understood. */
