@@ -22,6 +22,17 @@ export function deliveryOf(entry: Entry): Delivery {
   }
 }
 
+/** `idOf` names a message in events. */
+export function frameOf(
+  entry: Entry,
+  idOf: (number: number) => string,
+  format: EventFormat,
+): Buffer {
+  entry.frames ??= {}
+  entry.frames[format] ??= eventFrame(deliveryOf(entry), idOf(entry.sequence), format)
+  return entry.frames[format]
+}
+
 export function propertiesText(properties: Delivery['properties']): string | null {
   return properties && JSON.stringify(toJsonProperties(properties))
 }
@@ -137,11 +148,7 @@ export function createHistory(
 
   return {
     add,
-    frame(entry, format) {
-      entry.frames ??= {}
-      entry.frames[format] ??= eventFrame(deliveryOf(entry), idOf(entry.sequence), format)
-      return entry.frames[format]
-    },
+    frame: (entry, format) => frameOf(entry, idOf, format),
     after(number) {
       if (number < forgotten || number > latest) return null
       const low = firstWhere(({ sequence }) => sequence > number)

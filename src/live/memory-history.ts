@@ -10,8 +10,7 @@ import type {
 import { ENTRY_BYTES, type LogState, type Retention } from '../broker/store/retention.ts'
 import { topicMatches } from '../topic/match.ts'
 import { type Chain, createChain, type Link } from './chain.ts'
-import { eventFrame } from './event.ts'
-import { deliveryOf, type Entry, type History, propertiesText } from './history.ts'
+import { deliveryOf, type Entry, frameOf, type History, propertiesText } from './history.ts'
 import { createSorted } from './sorted.ts'
 
 /** The history of a broker without a disk, which is its log too. What has no room goes when something is added or asked for. */
@@ -234,11 +233,7 @@ export function createMemoryHistory(
 
   return {
     add,
-    frame(entry, format) {
-      entry.frames ??= {}
-      entry.frames[format] ??= eventFrame(deliveryOf(entry), idOf(entry.sequence), format)
-      return entry.frames[format]
-    },
+    frame: (entry, format) => frameOf(entry, idOf, format),
     after(number) {
       if (number < earliest() || number > latest) return null
       return [...entries.forward(({ sequence }) => sequence <= number)]
