@@ -1,3 +1,4 @@
+import { readJson } from '../disk/json.ts'
 import { UsageError } from '../errors.ts'
 
 /** The right to one certificate for one name. Times in milliseconds since the Unix epoch. */
@@ -88,14 +89,6 @@ export function parseEnrolBook(text: string): EnrolBook {
 
 export function formatEnrolBook(book: EnrolBook): string {
   return `${JSON.stringify(book, null, 2)}\n`
-}
-
-function readJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
 }
 
 function isInvite(value: unknown): boolean {

@@ -1,3 +1,4 @@
+import { readJson } from '../disk/json.ts'
 import { UsageError } from '../errors.ts'
 
 /** Who was invited to look, and who is looking. Times in milliseconds since the Unix epoch. */
@@ -103,14 +104,6 @@ export function parseBook(text: string): Book {
 
 export function formatBook(book: Book): string {
   return `${JSON.stringify(book, null, 2)}\n`
-}
-
-function readJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
 }
 
 function isList(value: unknown, fields: Readonly<Record<string, string>>): boolean {
