@@ -67,6 +67,18 @@ export function codeOf(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined
 }
 
+/** Why a file cannot be read, for the person who named it. */
+export function whyUnreadable(error: unknown): string {
+  switch (codeOf(error)) {
+    case 'ENOENT':
+      return 'there is no such file'
+    case 'EACCES':
+      return 'this user may not read it'
+    default:
+      return messageOf(error)
+  }
+}
+
 /** What a caught value says of itself. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)

@@ -2,7 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { exists } from '../disk/exists.ts'
-import { codeOf, messageOf, UsageError } from '../errors.ts'
+import { UsageError, whyUnreadable } from '../errors.ts'
 import { ArgumentsError, type Flags, type Values, wholeNumber } from './arguments.ts'
 
 /** A device for trying things: which certificate it shows, to which gateway, over what. */
@@ -79,14 +79,7 @@ export async function readClientFile(path: string, advice: string): Promise<Buff
   try {
     return await readFile(path)
   } catch (error) {
-    const code = codeOf(error)
-    const why =
-      code === 'ENOENT'
-        ? 'there is no such file'
-        : code === 'EACCES'
-          ? 'this user may not read it'
-          : messageOf(error)
-    throw new UsageError(`${path}: ${why}; ${advice}`)
+    throw new UsageError(`${path}: ${whyUnreadable(error)}; ${advice}`)
   }
 }
 

@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { codeOf, messageOf, UsageError } from '../errors.ts'
+import { codeOf, messageOf, UsageError, whyUnreadable } from '../errors.ts'
 import { type Certificate, readCertificate } from '../x509/certificate.ts'
 import { readBlocks } from '../x509/pem.ts'
 
@@ -67,14 +67,9 @@ async function read(file: string, what: string): Promise<Content> {
   try {
     return { file, bytes: await readFile(file) }
   } catch (error) {
-    const code = codeOf(error)
-    const why =
-      code === 'ENOENT'
-        ? 'there is no such file'
-        : code === 'EACCES'
-          ? 'this user may not read it'
-          : messageOf(error)
-    throw new UsageError(`${file}: ${why}; it should hold ${what}`, { cause: error })
+    throw new UsageError(`${file}: ${whyUnreadable(error)}; it should hold ${what}`, {
+      cause: error,
+    })
   }
 }
 
