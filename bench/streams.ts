@@ -6,6 +6,7 @@ import { setTimeout } from 'node:timers/promises'
 import { connectAsync } from 'mqtt'
 import { cpuOf } from './support/child.ts'
 import { createGround, type Ground } from './support/ground.ts'
+import { createLineReader } from './support/lines.ts'
 import { median, print } from './support/rounds.ts'
 import { type Server, startServer } from './support/servers.ts'
 
@@ -13,6 +14,8 @@ const [readers = 1000, seconds = 4] = process.argv.slice(2).map(Number)
 const CONNECTIONS = 10
 const PAUSE_MS = 20
 const ROUNDS = 3
+/** Nothing for this long, and what is missing is lost. */
+const SILENCE_MS = 5000
 
 interface Measured {
   readonly delivered: number
@@ -34,12 +37,12 @@ async function measure(ground: Ground, server: Server, stopped: boolean): Promis
     })
     if (!stream) throw new Error('no session')
     await once(stream, 'response')
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      for (const [, sent] of text.matchAll(/^data: ([\d.]+)$/gm)) {
-        delivered += 1
-        latencies.push(performance.now() - Number(sent))
-      }
+    const read = createLineReader((line) => {
+      if (!line.startsWith('data: ')) return
+      delivered += 1
+      latencies.push(performance.now() - Number(line.slice('data: '.length)))
     })
+    stream.setEncoding('utf8').on('data', read)
   }
   if (stopped) {
     const sent = request({
@@ -64,11 +67,25 @@ async function measure(ground: Ground, server: Server, stopped: boolean): Promis
     published += 1
     await setTimeout(PAUSE_MS)
   }
-  while (delivered < published * readers) await setTimeout(10)
+  await allDelivered(() => delivered, published * readers)
   const cpu = cpuOf(server.pid).busy - before
   await publisher.endAsync()
   for (const session of sessions) session.destroy()
   return { delivered, cpu, latencies }
+}
+
+/** Waits until as many have come. Throws where none comes for five seconds. */
+async function allDelivered(delivered: () => number, expected: number): Promise<void> {
+  let seen = -1
+  let since = performance.now()
+  while (delivered() < expected) {
+    if (delivered() !== seen) {
+      seen = delivered()
+      since = performance.now()
+    } else if (performance.now() - since > SILENCE_MS)
+      throw new Error(`${expected - seen} of ${expected} events never came`)
+    await setTimeout(10)
+  }
 }
 
 await using ground = await createGround()
