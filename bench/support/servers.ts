@@ -181,7 +181,7 @@ function complain(name: string, chunk: Buffer): void {
     if (/"level":"(warn|error)"/.test(line)) process.stderr.write(`${name}: ${line}\n`)
 }
 
-async function connects(port: number): Promise<boolean> {
+export async function connects(port: number): Promise<boolean> {
   const socket = connect(port, '127.0.0.1')
   try {
     await once(socket, 'connect')
@@ -193,7 +193,7 @@ async function connects(port: number): Promise<boolean> {
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as { port: number }

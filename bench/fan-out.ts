@@ -1,0 +1,142 @@
+// One POST to many event streams, and the memory that they take: node bench/fan-out.ts [--help]
+import { readFileSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { startWorker, type Worker } from './support/child.ts'
+import { createGround, type Ground } from './support/ground.ts'
+import { startNginx } from './support/nginx.ts'
+import { median, print, printTable, ratios, rotated } from './support/rounds.ts'
+import { type Server, startServer } from './support/servers.ts'
+import type { StreamJob, StreamMeasured, StreamTarget } from './support/stream-load.ts'
+
+const HELP = `Usage: node bench/fan-out.ts [OPTIONS]
+
+One POST after the other to a topic that many event streams follow, over mTLS, to the gateway and to nginx with nchan.
+Microseconds of the server's CPU for one event to one reader, milliseconds until the last reader has it, and KiB of memory
+for each stream.
+
+  --streams LIST   how many streams, with commas between them [1,100,1000,10000]
+  --versions LIST  1 for HTTP/1.1, 2 for HTTP/2 [1,2]
+  --events N       deliveries of a round; at least five events [20000]
+  --rounds N       how often each is measured, in turn [5]`
+
+const { values } = parseArgs({
+  options: {
+    streams: { type: 'string', default: '1,100,1000,10000' },
+    versions: { type: 'string', default: '1,2' },
+    events: { type: 'string', default: '20000' },
+    rounds: { type: 'string', default: '5' },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+})
+const numbers = (list: string) => list.split(',').map(Number)
+
+interface Site {
+  readonly server: Server
+  readonly load: Worker<StreamJob, StreamMeasured>
+  readonly rounds: StreamMeasured[]
+  /** KiB of memory for each stream. */
+  memory: number
+}
+
+const GATEWAY = {
+  WOTT_MAX_STREAMS: '100000',
+  WOTT_MAX_STREAMS_PER_READER: '100000',
+  WOTT_MAX_CONNECTIONS: '50000',
+  WOTT_MAX_CONNECTIONS_PER_DEVICE: '50000',
+  WOTT_MEMORY_BYTES: '4GiB',
+  WOTT_MEMORY_BYTES_PER_DEVICE: '4GiB',
+}
+
+const SERVERS = ['gateway', 'nchan'] as const
+
+function start(name: (typeof SERVERS)[number], ground: Ground): Promise<Server> {
+  return name === 'nchan' ? startNginx(ground) : startServer('gateway', ground, { env: GATEWAY })
+}
+
+function targetOf(server: Server, ground: Ground): StreamTarget {
+  const isGateway = server.name === 'gateway'
+  return {
+    ...{ pid: server.pid, httpsPort: server.httpsPort },
+    streamPath: isGateway ? '/stream?filter=bench/t&format=raw' : '/stream/bench/t',
+    postPath: '/topics/bench/t',
+    sensorDirectory: ground.sensor.directory,
+    readerDirectory: ground.reader.directory,
+  }
+}
+
+/** Resident memory in KiB: proc(5). */
+function memoryOf({ pid }: Server): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1])
+}
+
+async function open(server: Server, ground: Ground, version: 1 | 2, count: number): Promise<Site> {
+  const load = startWorker<StreamJob, StreamMeasured>(
+    new URL('./support/stream-load.ts', import.meta.url),
+  )
+  const before = memoryOf(server)
+  await load.ask({ kind: 'open', target: targetOf(server, ground), version, count })
+  // what the handshakes leave behind is collected, or it is not
+  await setTimeout(3_000)
+  const memory = (memoryOf(server) - before) / count
+  // compiles what is hot, and is not counted
+  await load.ask({ kind: 'publish', events: 20 })
+  return { server, load, rounds: [], memory }
+}
+
+async function measure(ground: Ground, version: 1 | 2, count: number): Promise<string[]> {
+  await using stack = new AsyncDisposableStack()
+  const sites: Site[] = []
+  for (const name of SERVERS) {
+    const server = stack.use(await start(name, ground))
+    const site = await open(server, ground, version, count)
+    stack.use(site.load)
+    sites.push(site)
+  }
+  const events = Math.max(5, Math.ceil(Number(values.events) / count))
+  for (let round = 0; round < Number(values.rounds); round++)
+    for (const { load, rounds } of rotated(sites, round))
+      rounds.push(await load.ask({ kind: 'publish', events }))
+  const [gateway, nchan] = sites as [Site, Site]
+  const of = (site: Site, what: keyof StreamMeasured) => site.rounds.map((one) => one[what])
+  const costs = ratios(of(gateway, 'cost'), of(nchan, 'cost'))
+  const lost = sites.flatMap((site) => of(site, 'lost')).reduce((sum, one) => sum + one, 0)
+  return [
+    `HTTP/${version === 1 ? '1.1' : '2'}, ${count}`,
+    ...sites.map((site) => median(of(site, 'cost')).toFixed(1)),
+    `${median(costs).toFixed(2)} (${Math.min(...costs).toFixed(2)} to ${Math.max(...costs).toFixed(2)})`,
+    ...sites.map(
+      (site) => `${median(of(site, 'p50')).toFixed(1)} / ${median(of(site, 'p99')).toFixed(1)}`,
+    ),
+    ...sites.map((site) => site.memory.toFixed(0)),
+    String(lost),
+  ]
+}
+
+async function compare(): Promise<void> {
+  await using ground = await createGround()
+  const rows: string[][] = []
+  for (const version of numbers(values.versions) as (1 | 2)[])
+    for (const count of numbers(values.streams)) {
+      rows.push(await measure(ground, version, count))
+      print(rows.at(-1)?.join('  '))
+    }
+  print()
+  printTable([
+    [
+      'streams',
+      'gateway µs',
+      'nchan µs',
+      'ratio',
+      'gateway p50/p99 ms',
+      'nchan',
+      'gateway KiB',
+      'nchan',
+      'lost',
+    ],
+    ...rows,
+  ])
+}
+
+if (values.help) print(HELP)
+else await compare()

@@ -1,0 +1,172 @@
+// The load generator of bench/fan-out.ts: streams of one topic, and one publisher.
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { connect as connectHttp2 } from 'node:http2'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { connect as connectTls } from 'node:tls'
+import { answerJobs, cpuOf } from './child.ts'
+import { connectHttp, postRequest } from './http-connection.ts'
+import { contextOf } from './peer.ts'
+
+export interface StreamTarget {
+  readonly pid: number
+  readonly httpsPort: number
+  /** Follows the topic. */
+  readonly streamPath: string
+  /** Publishes to it. */
+  readonly postPath: string
+  readonly sensorDirectory: string
+  readonly readerDirectory: string
+}
+
+export type StreamJob =
+  | {
+      readonly kind: 'open'
+      readonly target: StreamTarget
+      readonly version: 1 | 2
+      readonly count: number
+    }
+  | { readonly kind: 'publish'; readonly events: number }
+  | { readonly kind: 'close' }
+
+export interface StreamMeasured {
+  /** Microseconds of the server's CPU for one event to one reader. */
+  readonly cost: number
+  /** Microseconds of the server's CPU for one publish, whoever reads it. */
+  readonly publish: number
+  /** Milliseconds from the publish until the last reader has it. */
+  readonly p50: number
+  readonly p99: number
+  /** Events that did not come, of all readers. */
+  readonly lost: number
+}
+
+const STREAMS_EACH_SESSION = 100
+const AT_ONCE = 32
+const SILENCE_MS = 5_000
+const EVENT = Buffer.from('\ndata: ')
+
+let target: StreamTarget
+let opened = 0
+let received = 0
+let whenAll: (() => void) | null = null
+let wanted = 0
+let closers: (() => void)[] = []
+
+answerJobs(async (job: StreamJob): Promise<StreamMeasured | null> => {
+  switch (job.kind) {
+    case 'open':
+      target = job.target
+      await (job.version === 1 ? openHttp1(job.count) : openHttp2(job.count))
+      opened += job.count
+      return null
+    case 'publish':
+      return publish(job.events)
+    case 'close':
+      for (const close of closers) close()
+      closers = []
+      opened = 0
+      return null
+  }
+})
+
+/** Counts events, also one whose beginning is split over two chunks. */
+function createCounter(): (chunk: Buffer) => void {
+  let tail = Buffer.alloc(0)
+  return (chunk) => {
+    const bytes = tail.length === 0 ? chunk : Buffer.concat([tail, chunk])
+    let found = bytes.indexOf(EVENT)
+    let after = 0
+    while (found !== -1) {
+      count()
+      after = found + EVENT.length
+      found = bytes.indexOf(EVENT, after)
+    }
+    tail = Buffer.from(bytes.subarray(Math.max(after, bytes.length - EVENT.length + 1)))
+  }
+}
+
+function count(): void {
+  received += 1
+  if (received === wanted) whenAll?.()
+}
+
+async function eachAtOnce(times: number, open: (index: number) => Promise<void>): Promise<void> {
+  let next = 0
+  async function openNext(): Promise<void> {
+    while (next < times) {
+      next += 1
+      await open(next - 1)
+    }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, openNext))
+}
+
+async function openHttp1(streams: number): Promise<void> {
+  const secureContext = contextOf(target.readerDirectory)
+  const head = `GET ${target.streamPath} HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n\r\n`
+  await eachAtOnce(streams, async () => {
+    const socket = connectTls({
+      ...{ host: 'localhost', port: target.httpsPort, secureContext },
+      ALPNProtocols: ['http/1.1'],
+    })
+    await once(socket, 'secureConnect')
+    socket.write(head)
+    const [answer] = (await once(socket, 'data')) as [Buffer]
+    if (!answer.toString('latin1').startsWith('HTTP/1.1 200')) throw new Error(String(answer))
+    socket.on('data', createCounter()).on('error', () => {})
+    closers.push(() => socket.destroy())
+  })
+}
+
+async function openHttp2(streams: number): Promise<void> {
+  const read = (name: string) => readFileSync(join(target.readerDirectory, name))
+  const tls = { ca: read('ca.crt'), cert: read('client.crt'), key: read('client.key') }
+  const sessions = Array.from({ length: Math.ceil(streams / STREAMS_EACH_SESSION) }, () =>
+    connectHttp2(`https://localhost:${target.httpsPort}`, tls),
+  )
+  closers.push(...sessions.map((session) => () => session.destroy()))
+  await eachAtOnce(streams, async (index) => {
+    const session = sessions[Math.floor(index / STREAMS_EACH_SESSION)]
+    if (!session) throw new Error('no session')
+    const stream = session.request({ ':path': target.streamPath, accept: 'text/event-stream' })
+    stream.on('error', () => {})
+    const [headers] = await once(stream, 'response')
+    if (headers[':status'] !== 200) throw new Error(`a stream was answered ${headers[':status']}`)
+    stream.on('data', createCounter())
+  })
+}
+
+async function publish(events: number): Promise<StreamMeasured> {
+  const publisher = await connectHttp(target.httpsPort, contextOf(target.sensorDirectory))
+  const took: number[] = []
+  let lost = 0
+  const before = cpuOf(target.pid).busy
+  for (let n = 0; n < events; n++) {
+    received = 0
+    wanted = opened
+    const all = Promise.withResolvers<boolean>()
+    whenAll = () => all.resolve(true)
+    const answered = Promise.withResolvers<number>()
+    const started = performance.now()
+    publisher.send(postRequest(target.postPath, Buffer.from(String(n))), answered.resolve)
+    const status = await answered.promise
+    if (status >= 300) throw new Error(`answered with ${status}`)
+    const giveUp = new AbortController()
+    const silence = setTimeout(SILENCE_MS, false, { signal: giveUp.signal }).catch(() => false)
+    if (opened === 0 || (await Promise.race([all.promise, silence])))
+      took.push(performance.now() - started)
+    else lost += opened - received
+    giveUp.abort()
+  }
+  const cpu = (cpuOf(target.pid).busy - before) * 1e6
+  publisher.close()
+  took.sort((a, b) => a - b)
+  const quantile = (part: number) => took[Math.floor((took.length - 1) * part)] ?? Number.NaN
+  return {
+    cost: cpu / events / Math.max(1, opened),
+    publish: cpu / events,
+    ...{ p50: quantile(0.5), p99: quantile(0.99), lost },
+  }
+}
