@@ -73,6 +73,8 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
     }
     const hold = holdFor(request, options, 'stream')
     reply.hijack()
+    // over HTTP/1.1 the stream ends with its connection (RFC 9112 §6.3): without chunks all readers get the same bytes in one write
+    response.removeHeader('transfer-encoding')
     response.writeHead(200, headers)
     count(caller.identity.id, 1)
     response.once('close', () => count(caller.identity.id, -1))

@@ -48,7 +48,7 @@ describe('an event stream', () => {
     const socket = await rawTls(at, reader)
     socket.write('GET /topics/a HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n')
     let text = ''
-    while (!text.endsWith('\n\n\r\n')) text += (await once(socket, 'data'))[0]
+    while (!text.endsWith('\r\n\r\nretry: 2000\n\n')) text += (await once(socket, 'data'))[0]
     socket.destroy()
     const [head = '', body] = text.split('\r\n\r\n')
     assert.match(head, /^HTTP\/1\.1 200 OK\r\n/)
@@ -57,7 +57,10 @@ describe('an event stream', () => {
     assert.match(head, /^x-accel-buffering: no$/m)
     assert.match(head, /^x-content-type-options: nosniff$/m)
     assert.match(head, /^x-request-id: [\da-f-]{36}$/m)
-    assert.equal(body, 'd\r\nretry: 2000\n\n\r\n')
+    // it ends with its connection: RFC 9112 §6.3
+    assert.match(head, /^connection: close$/m)
+    assert.doesNotMatch(head, /^transfer-encoding/im)
+    assert.equal(body, 'retry: 2000\n\n')
   })
 
   it('has an id, no name, and one line of JSON an event', async () => {
