@@ -74,6 +74,7 @@ const ROOMS: Record<string, readonly string[]> = {
     ...['errors.ts', 'sparingly.ts', 'metrics', 'config', 'door', 'guards.ts', 'identity'],
     ...['ca', 'enrol', 'http'],
   ],
+  lambda: ['errors.ts'],
   cli: [
     ...['errors.ts', 'version.ts', 'log.ts', 'topic', 'disk', 'config', 'identity', 'acl'],
     ...['admin', 'broker', 'ca', 'enrol', 'viewer', 'gateway.ts', 'enroller.ts'],
