@@ -25,6 +25,7 @@ const STATUS = {
   quota_exceeded: 429,
   headers_too_large: 431,
   internal_error: 500,
+  not_supported_here: 501,
   broker_unavailable: 503,
   session_not_stored: 503,
   too_many_streams: 503,

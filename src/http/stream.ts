@@ -18,7 +18,7 @@ export interface StreamRoutesOptions extends StreamOptions, Pick<HttpMemory, 'me
 
 export interface StreamRoutes {
   /** Answers `GET /topics/{filter}` with an event stream. */
-  openOne(request: Request, reply: Reply): void
+  openOne(request: Request, reply: Reply): void | Promise<void>
 }
 
 export function wantsStream(request: Request): boolean {

@@ -30,10 +30,13 @@ async function as(name: string, ...more: unknown[]): Promise<Answer> {
 }
 
 /**
- * How each refusal comes about: by what is otherwise than in the example of the operation. `request_timeout` alone is
- * not here, which takes 30 seconds.
+ * How each refusal comes about: by what is otherwise than in the example of the operation. Not here are
+ * `request_timeout`, which takes 30 seconds, and `not_supported_here`, which is a function's.
  */
-const PROVOKED: Record<Exclude<ErrorCode, 'request_timeout'>, () => Promise<Answer>> = {
+const PROVOKED: Record<
+  Exclude<ErrorCode, 'request_timeout' | 'not_supported_here'>,
+  () => Promise<Answer>
+> = {
   certificate_required: () => site.client.call('whoami'),
   certificate_expired: () => as('old', { notBefore: Date.now() - 7 * DAY_MS }),
   async certificate_revoked() {

@@ -134,7 +134,14 @@ export const OPERATIONS = {
         },
       },
     },
-    errors: ['topic_invalid', 'query_invalid', 'read_denied', 'rate_limited', 'broker_unavailable'],
+    errors: [
+      'topic_invalid',
+      'query_invalid',
+      'read_denied',
+      'rate_limited',
+      'not_supported_here',
+      'broker_unavailable',
+    ],
   },
 } satisfies Operations
 

@@ -158,6 +158,14 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Described>> = {
     remedy: 'report it with the log line of the `traceId`',
     detail: 'Something went wrong inside the gateway; its log has the same traceId.',
   },
+  not_supported_here: {
+    means:
+      'this gateway runs as a function, which is stopped after each answer: it has no streams and no history',
+    remedy:
+      'ask a gateway that stays, or subscribe to the broker behind; a retained message is read without `Accept: text/event-stream`',
+    detail:
+      'This gateway runs as a function, which is stopped after each answer: it has no streams. Ask a gateway that stays.',
+  },
   broker_unavailable: {
     means:
       'the broker does not take messages, most likely because its disk is full; of `GET /history`, it cannot read its store',

@@ -41,7 +41,14 @@ export const OPERATIONS = {
         },
       },
     },
-    errors: ['topic_invalid', 'query_invalid', 'read_denied', 'not_retained', 'too_many_streams'],
+    errors: [
+      'topic_invalid',
+      'query_invalid',
+      'read_denied',
+      'not_retained',
+      'not_supported_here',
+      'too_many_streams',
+    ],
   },
   readRetainedMessage: {
     summary: "Read the retained message of a topic in AWS IoT's shape",

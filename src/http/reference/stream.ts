@@ -81,7 +81,13 @@ export const OPERATIONS = {
     ),
     headers: parameters({ 'Last-Event-ID': RESUME }),
     response: { 200: { description: 'The stream, which has no end.', content: EVENT_STREAM } },
-    errors: ['topic_invalid', 'query_invalid', 'read_denied', 'too_many_streams'],
+    errors: [
+      'topic_invalid',
+      'query_invalid',
+      'read_denied',
+      'not_supported_here',
+      'too_many_streams',
+    ],
   },
 } satisfies Operations
 
