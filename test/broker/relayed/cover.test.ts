@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { coverOf } from '../../../src/broker/relayed/cover.ts'
+import { filterProblem } from '../../../src/topic/topic.ts'
+import { covers, shortFilter, TOPICS } from '../../topic/naive.ts'
+
+const some = fc.array(shortFilter, { maxLength: 6 })
+
+describe('the filters to subscribe to for the filters in use', () => {
+  it('cover every topic that one in use covers, and no topic twice', () => {
+    fc.assert(
+      fc.property(some, (inUse) => {
+        const { filters, left } = coverOf(inUse)
+        assert.equal(left.size, 0)
+        for (const filter of filters) assert.equal(filterProblem(filter), null)
+        for (const topic of TOPICS) {
+          const by = filters.filter((filter) => covers(filter, topic))
+          assert.ok(by.length <= 1, `${topic} is covered by ${by}`)
+          if (inUse.some((filter) => covers(filter, topic))) assert.equal(by.length, 1, topic)
+        }
+      }),
+      { numRuns: 5_000 },
+    )
+  })
+
+  it('are the same in whatever order they come', () => {
+    fc.assert(
+      fc.property(some, (inUse) => {
+        const there = coverOf(inUse).filters.map(plain)
+        const back = coverOf(inUse.toReversed()).filters.map(plain)
+        assert.deepEqual(there.sort(), back.sort())
+      }),
+      { numRuns: 5_000 },
+    )
+  })
+
+  it('hold none that is refused, and cover all others but those that need it', () => {
+    fc.assert(
+      fc.property(some, some, (inUse, refused) => {
+        const { filters, left } = coverOf(inUse, new Set(refused))
+        for (const filter of filters) assert.ok(!refused.includes(filter))
+        for (const [filter, missing] of left) {
+          assert.ok(inUse.includes(filter))
+          assert.ok(refused.includes(missing))
+        }
+        for (const topic of TOPICS) {
+          const by = filters.filter((filter) => covers(filter, topic))
+          const wanted = inUse.filter((filter) => !left.has(filter))
+          assert.ok(by.length <= 1)
+          if (wanted.some((filter) => covers(filter, topic))) assert.equal(by.length, 1)
+        }
+      }),
+      { numRuns: 5_000 },
+    )
+  })
+
+  for (const [inUse, expected] of [
+    [['#'], ['#']],
+    [['a/b', '#', 'a/+'], ['#']],
+    [
+      ['a/b', 'a/c'],
+      ['a/b', 'a/c'],
+    ],
+    [['a/+', 'a/b', 'a/b'], ['a/+']],
+    [['a/+', '+/b'], ['+/+']],
+    [['a/#', '+/b'], ['#']],
+    [['a/b/#', 'a/+'], ['a/+/#']],
+    // the wider one meets the third
+    [
+      ['x/a', 'a/+/c', 'a/b/+', 'a/q/z'],
+      ['x/a', 'a/+/+'],
+    ],
+    [
+      ['$SYS/a', '#'],
+      ['$SYS/a', '#'],
+    ],
+  ] as const)
+    it(`${inUse.join(' ')} → ${expected.join(' ')}`, () => {
+      assert.deepEqual([...coverOf(inUse).filters].sort(), [...expected].sort())
+    })
+
+  it('leave out a later filter whose only cover is refused, and keep the earlier one', () => {
+    assert.deepEqual(coverOf(['a/+', '+/b', 'c'], new Set(['+/+'])), {
+      filters: ['a/+', 'c'],
+      left: new Map([['+/b', '+/+']]),
+    })
+  })
+})
+
+/** "+/#" and "#" cover the same topics. */
+function plain(filter: string): string {
+  return filter === '+/#' ? '#' : filter
+}
