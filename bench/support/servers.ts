@@ -58,6 +58,11 @@ export function startBareHttp(ground: Ground, options: StartOptions = {}): Promi
   return startModule('bare-http', 'bare-http.ts', [ground.directory], options)
 }
 
+/** `node:https` alone, with an answer as long. */
+export function startBareHttps(ground: Ground, options: StartOptions = {}): Promise<Server> {
+  return startModule('bare-https', 'bare-https.ts', [ground.directory], options)
+}
+
 async function startMosquitto({ directory, server, aclFile, crlFile }: Ground): Promise<Server> {
   const port = await freePort()
   const file = join(directory, 'mosquitto.conf')

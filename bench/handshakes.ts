@@ -1,0 +1,84 @@
+// A TLS handshake with a client certificate, and one POST: node bench/handshakes.ts [--help]
+import { parseArgs } from 'node:util'
+import { startWorker } from './support/child.ts'
+import { createGround, type Ground } from './support/ground.ts'
+import type { HandshakeJob, HandshakeMeasured } from './support/handshake-load.ts'
+import { startNginx } from './support/nginx.ts'
+import { median, print, printTable, ratios, rotated } from './support/rounds.ts'
+import { type Server, startBareHttps, startServer } from './support/servers.ts'
+
+const HELP = `Usage: node bench/handshakes.ts [OPTIONS]
+
+A connection with mutual TLS, one POST and the end of the connection, again and again: to the gateway, to node:https, and to
+nginx, which answers without doing anything. Connections a second of one core, and microseconds of the server's CPU for one.
+
+  --rounds N    how often each is measured, in turn [7]
+  --seconds N   how long, each time [1.5]`
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '7' },
+    seconds: { type: 'string', default: '1.5' },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+})
+
+interface Site {
+  readonly server: Server
+  readonly path: string
+  readonly rounds: HandshakeMeasured[]
+}
+
+async function measure(ground: Ground, sites: readonly Site[], resumed: boolean): Promise<void> {
+  await using load = startWorker<HandshakeJob, HandshakeMeasured>(
+    new URL('./support/handshake-load.ts', import.meta.url),
+  )
+  const ask = ({ server, path }: Site, seconds: number) =>
+    load.ask({
+      ...{ pid: server.pid, httpsPort: server.httpsPort, path, resumed, seconds },
+      sensorDirectory: ground.sensor.directory,
+    })
+  // compiles what is hot, and is not counted
+  for (const site of sites) await ask(site, 0.5)
+  for (let round = 0; round < Number(values.rounds); round++)
+    for (const site of rotated(sites, round))
+      site.rounds.push(await ask(site, Number(values.seconds)))
+}
+
+function row(name: string, sites: readonly Site[]): string[] {
+  const of = ({ rounds }: Site, what: keyof HandshakeMeasured) => rounds.map((one) => one[what])
+  const [gateway, bare, nginx] = sites as [Site, Site, Site]
+  const beside = (other: Site) => {
+    const speeds = ratios(of(other, 'cost'), of(gateway, 'cost'))
+    return `${median(speeds).toFixed(2)} (${Math.min(...speeds).toFixed(2)} to ${Math.max(...speeds).toFixed(2)})`
+  }
+  return [
+    name,
+    ...sites.map(
+      (site) => `${median(of(site, 'rate')).toFixed(0)}, ${median(of(site, 'cost')).toFixed(0)} µs`,
+    ),
+    beside(bare),
+    beside(nginx),
+  ]
+}
+
+async function compare(): Promise<void> {
+  await using stack = new AsyncDisposableStack()
+  const ground = stack.use(await createGround())
+  const servers: [Server, string][] = [
+    [stack.use(await startServer('gateway', ground)), '/topics/bench/t'],
+    [stack.use(await startBareHttps(ground)), '/topics/bench/t'],
+    [stack.use(await startNginx(ground)), '/ok'],
+  ]
+  const rows: string[][] = []
+  for (const resumed of [false, true]) {
+    const sites = servers.map(([server, path]) => ({ server, path, rounds: [] }))
+    await measure(ground, sites, resumed)
+    rows.push(row(resumed ? 'resumed' : 'full', sites))
+  }
+  print('Connections a second, and CPU for one; speed of the gateway by CPU beside the others')
+  printTable([['', 'gateway', 'node:https', 'nginx', 'of node:https', 'of nginx'], ...rows])
+}
+
+if (values.help) print(HELP)
+else await compare()
