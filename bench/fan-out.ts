@@ -6,7 +6,7 @@ import { startWorker, type Worker } from './support/child.ts'
 import { createGround, type Ground } from './support/ground.ts'
 import { startNginx } from './support/nginx.ts'
 import { median, print, printTable, ratios, rotated } from './support/rounds.ts'
-import { type Server, startServer } from './support/servers.ts'
+import { MANY, type Server, startServer } from './support/servers.ts'
 import type { StreamJob, StreamMeasured, StreamTarget } from './support/stream-load.ts'
 
 const HELP = `Usage: node bench/fan-out.ts [OPTIONS]
@@ -39,19 +39,10 @@ interface Site {
   memory: number
 }
 
-const GATEWAY = {
-  WOTT_MAX_STREAMS: '100000',
-  WOTT_MAX_STREAMS_PER_READER: '100000',
-  WOTT_MAX_CONNECTIONS: '50000',
-  WOTT_MAX_CONNECTIONS_PER_DEVICE: '50000',
-  WOTT_MEMORY_BYTES: '4GiB',
-  WOTT_MEMORY_BYTES_PER_DEVICE: '4GiB',
-}
-
 const SERVERS = ['gateway', 'nchan'] as const
 
 function start(name: (typeof SERVERS)[number], ground: Ground): Promise<Server> {
-  return name === 'nchan' ? startNginx(ground) : startServer('gateway', ground, { env: GATEWAY })
+  return name === 'nchan' ? startNginx(ground) : startServer('gateway', ground, { env: MANY })
 }
 
 function targetOf(server: Server, ground: Ground): StreamTarget {

@@ -36,6 +36,16 @@ export interface StartOptions {
   readonly isQuiet?: boolean
 }
 
+/** Settings of a gateway for tens of thousands of clients of one device. */
+export const MANY = {
+  WOTT_MAX_STREAMS: '100000',
+  WOTT_MAX_STREAMS_PER_READER: '100000',
+  WOTT_MAX_CONNECTIONS: '19000',
+  WOTT_MAX_CONNECTIONS_PER_DEVICE: '19000',
+  WOTT_MEMORY_BYTES: '4GiB',
+  WOTT_MEMORY_BYTES_PER_DEVICE: '4GiB',
+} as const
+
 export function startServer(
   name: ServerName,
   ground: Ground,
