@@ -5,9 +5,9 @@ import { connectAsync, type MqttClient } from 'mqtt'
 import { decide, isReserved } from '../../src/acl/decide.ts'
 import { parseAcl } from '../../src/acl/parse.ts'
 import type { Who } from '../../src/acl/rules.ts'
+import { type Mosquitto, startMosquitto } from '../support/mosquitto.ts'
 import { SEED } from '../support/seed.ts'
 import { anyFile, DOLLARS, goodFile, NAMES, oddFile, topic } from './generator.ts'
-import { type Mosquitto, startMosquitto } from './mosquitto.ts'
 import { rulesOf } from './rules-of.ts'
 
 // for a long night: ACL_DIFFERENTIAL_ROUNDS=1000; to repeat a failure: FUZZ_SEED
@@ -29,7 +29,7 @@ const controlSection = [
 
 test('a real Mosquitto publishes and delivers exactly what decide allows', async (t) => {
   t.diagnostic(`FUZZ_SEED=${SEED}`)
-  await using broker = await startMosquitto(controlSection)
+  await using broker = await startMosquitto({ acl: controlSection })
   await using control = await connectTo(broker, CONTROL)
   await using clients = await connectAll(broker)
   const topics = fc.uniqueArray(topic, { minLength: 20, maxLength: 20 })
@@ -69,7 +69,7 @@ test('a real Mosquitto publishes and delivers exactly what decide allows', async
 
 test('a real Mosquitto loads exactly the files that parse', async (t) => {
   t.diagnostic(`FUZZ_SEED=${SEED}`)
-  await using broker = await startMosquitto('')
+  await using broker = await startMosquitto({ acl: '' })
   // no rule here covers this name: it gets through only where a bad file has left everything open
   await using nobody = await connectTo(broker, { user: 'nobody', clientId: 'nobody' })
   let refused = 0
@@ -92,7 +92,7 @@ test('a last line that fills the buffer of a real Mosquitto to the byte is lost,
     'user alice',
     'topic #',
   ]
-  await using broker = await startMosquitto('')
+  await using broker = await startMosquitto({ acl: '' })
   await using control = await connectTo(broker, CONTROL)
   await using alice = await connectTo(broker, { user: 'alice', clientId: 'c2' })
   for (const before of [20, 254, 255, 256, 700, 1254, 1255, 1256])

@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startMosquitto } from '../acl/mosquitto.ts'
 import { startGateway } from '../support/gateway.ts'
+import { startMosquitto } from '../support/mosquitto.ts'
 import { type Credentials, createPki } from '../support/pki.ts'
 
 export const BROKERS = ['gateway', 'mosquitto'] as const
@@ -41,14 +41,11 @@ async function startTheirs({ acl, mosquitto }: BrokerOptions): Promise<Broker> {
   const directory = await mkdtemp(join(tmpdir(), 'wott-paho-'))
   const pki = await createPki(directory)
   const own = await pki.issue('mosquitto.d.wott.local', { names: ['localhost'] })
-  const at = await startMosquitto(`user ${DEVICE}\n${acl}`, [
-    `cafile ${own.caFile}`,
-    `certfile ${own.certFile}`,
-    `keyfile ${own.keyFile}`,
-    'require_certificate true',
-    'use_identity_as_username true',
-    ...mosquitto,
-  ])
+  const at = await startMosquitto({
+    acl: `user ${DEVICE}\n${acl}`,
+    tls: { own, clients: true },
+    lines: ['use_identity_as_username true', ...mosquitto],
+  })
   return {
     port: at.port,
     device: await pki.issue(DEVICE),

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import mqttClient from 'mqtt'
-import { startMosquitto } from '../acl/mosquitto.ts'
 import { messagesOf, mqtt } from '../support/clients.ts'
 import { startGateway } from '../support/gateway.ts'
+import { startMosquitto } from '../support/mosquitto.ts'
 
 describe('a Mosquitto with a bridge to the gateway', () => {
   it('passes messages both ways, each once', async () => {
@@ -12,15 +12,17 @@ describe('a Mosquitto with a bridge to the gateway', () => {
       await at.pki.issue('bridge.d.wott.local'),
       await at.pki.issue('device.d.wott.local'),
     ]
-    await using mosquitto = await startMosquitto('topic readwrite #\n', [
-      'connection gateway',
-      `address localhost:${at.ports.mqtt}`,
-      'topic # both 1',
-      'notifications false',
-      `bridge_cafile ${bridge.caFile}`,
-      `bridge_certfile ${bridge.certFile}`,
-      `bridge_keyfile ${bridge.keyFile}`,
-    ])
+    await using mosquitto = await startMosquitto({
+      lines: [
+        'connection gateway',
+        `address localhost:${at.ports.mqtt}`,
+        'topic # both 1',
+        'notifications false',
+        `bridge_cafile ${bridge.caFile}`,
+        `bridge_certfile ${bridge.certFile}`,
+        `bridge_keyfile ${bridge.keyFile}`,
+      ],
+    })
     const there = await mqtt(at, device)
     const here = await mqttClient.connectAsync(`mqtt://127.0.0.1:${mosquitto.port}`)
     const [seenThere, seenHere] = [messagesOf(there), messagesOf(here)]
