@@ -20,6 +20,7 @@ const ROOMS: Record<string, readonly string[]> = {
   admin: ['errors.ts'],
   metrics: ['budget', 'topic'],
   config: ['errors.ts', 'topic'],
+  uplink: ['errors.ts', 'sparingly.ts', 'topic', 'disk', 'metrics', 'config'],
   door: ['errors.ts', 'address.ts', 'metrics', 'config'],
   identity: ['errors.ts', 'sparingly.ts', 'pace.ts', 'disk', 'metrics', 'x509'],
   acl: ['errors.ts', 'sparingly.ts', 'topic', 'disk'],
@@ -34,6 +35,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'config',
     'identity',
     'acl',
+    'uplink',
   ],
   relay: ['errors.ts', 'topic', 'metrics', 'identity', 'acl', 'broker'],
   mqtt: [
@@ -77,7 +79,7 @@ const ROOMS: Record<string, readonly string[]> = {
   lambda: ['errors.ts'],
   cli: [
     ...['errors.ts', 'version.ts', 'log.ts', 'topic', 'disk', 'config', 'identity', 'acl'],
-    ...['admin', 'broker', 'ca', 'enrol', 'viewer', 'gateway.ts', 'enroller.ts'],
+    ...['admin', 'uplink', 'broker', 'ca', 'enrol', 'viewer', 'gateway.ts', 'enroller.ts'],
   ],
 }
 
@@ -90,7 +92,7 @@ const PACKAGES: Record<string, readonly string[]> = {
   'prom-client': ['metrics'],
   '@peculiar/x509': ['ca'],
   jose: ['viewer'],
-  mqtt: ['cli'],
+  mqtt: ['uplink', 'cli'],
 }
 
 interface Import {

@@ -5,8 +5,8 @@ import { toJsonProperties } from '../topic/properties.ts'
 import { CommandFailure, say } from './command.ts'
 import type { Follow } from './follow.ts'
 import { connectMqtt } from './mqtt-client.ts'
-import { fromPacketProperties } from './mqtt-properties.ts'
-import { reasonOf } from './mqtt-reason.ts'
+import { fromPacketProperties } from '../uplink/properties.ts'
+import { reasonOf } from '../uplink/reason.ts'
 import { stopped } from './signals.ts'
 
 const RECONNECT_MS = 1000

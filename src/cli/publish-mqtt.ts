@@ -3,8 +3,8 @@ import { messageOf } from '../errors.ts'
 import type { Client } from './client.ts'
 import { CommandFailure } from './command.ts'
 import { connectMqtt } from './mqtt-client.ts'
-import { toPacketProperties } from './mqtt-properties.ts'
-import { reasonOf } from './mqtt-reason.ts'
+import { toPacketProperties } from '../uplink/properties.ts'
+import { reasonOf } from '../uplink/reason.ts'
 import type { Publisher, PublishOptions } from './publisher.ts'
 
 /** Publishes over MQTT 5, where nothing tells that the ACL denies a message with QoS 0. */

@@ -1,29 +1,31 @@
 import type { IPublishPacket } from 'mqtt'
 import type { MessageProperties, UserProperty } from '../topic/message.ts'
-import type { PublishOptions } from './publisher.ts'
 
 type PacketProperties = NonNullable<IPublishPacket['properties']>
 
-/** The properties as mqtt.js sends them. It puts user properties of one name together, and so may change their order. */
-export function toPacketProperties({
-  properties,
-  messageExpiry,
-}: Pick<PublishOptions, 'properties' | 'messageExpiry'>): PacketProperties {
+/** What MQTT 5 says about a message besides its topic and flags. */
+interface Said {
+  readonly properties: MessageProperties | null
+  /** Seconds; null for none. */
+  readonly messageExpiry: number | null
+}
+
+/** The properties as mqtt.js sends them. */
+export function toPacketProperties({ properties, messageExpiry }: Said): PacketProperties {
   const { payloadFormatIndicator, userProperties, ...rest } = properties ?? {}
   const packet: PacketProperties = rest
   if (messageExpiry !== null) packet.messageExpiryInterval = messageExpiry
   if (payloadFormatIndicator !== undefined)
     packet.payloadFormatIndicator = payloadFormatIndicator === 1
-  if (userProperties !== undefined) {
-    const byName = [...Map.groupBy(userProperties, ([name]) => name)]
-    packet.userProperties = Object.fromEntries(
-      byName.map(([name, pairs]) => [name, pairs.map(([, value]) => value)]),
-    )
-  }
+  // one object for each keeps their order, which an object for all of them would not
+  if (userProperties !== undefined)
+    packet.userProperties = userProperties.map(([name, value]) => ({
+      [name]: value,
+    })) as unknown as NonNullable<PacketProperties['userProperties']>
   return packet
 }
 
-/** The properties that mqtt.js received; null where there are none. */
+/** The properties that mqtt.js received, which has put user properties of one name together; null where there are none. */
 export function fromPacketProperties(packet: PacketProperties = {}): MessageProperties | null {
   const { payloadFormatIndicator, contentType, responseTopic, correlationData } = packet
   const pairs = Object.entries(packet.userProperties ?? {}).flatMap(([name, values]) =>

@@ -1,9 +1,9 @@
 import { ReasonCodes } from 'mqtt'
 
 /** What PUBACK, SUBACK and DISCONNECT have in common. */
-interface Answer {
+export interface Answer {
   readonly reasonCode?: number | undefined
-  readonly properties?: { readonly reasonString?: string } | undefined
+  readonly properties?: { readonly reasonString?: string | undefined } | undefined
 }
 
 /** The name of the reason code, and the gateway's sentence for it where it sent one. */

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { generate, type IPublishPacket, parser } from 'mqtt-packet'
-import { fromPacketProperties, toPacketProperties } from '../../src/cli/mqtt-properties.ts'
 import type { UserProperty } from '../../src/topic/message.ts'
+import { fromPacketProperties, toPacketProperties } from '../../src/uplink/properties.ts'
 
 const text = fc
   .string({ unit: 'binary', maxLength: 10 })

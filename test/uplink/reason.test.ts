@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { reasonOf } from '../../src/cli/mqtt-reason.ts'
+import { reasonOf } from '../../src/uplink/reason.ts'
 
 it("the gateway's sentence follows the name of the reason code, without clauses of MQTT", () => {
   const said: [reasonCode: number, reasonString: string | undefined, shown: string][] = [

@@ -1,0 +1,39 @@
+/** Where another MQTT broker is. */
+export interface BrokerUrl {
+  readonly host: string
+  readonly port: number
+  readonly tls: boolean
+}
+
+const PORTS = { mqtt: 1883, mqtts: 8883 } as const
+
+/** `mqtt://HOST[:PORT]` or `mqtts://HOST[:PORT]`, several with commas; undefined for text that does not begin so. Throws an Error that says what would be right. */
+export function parseBrokerUrls(text: string): readonly BrokerUrl[] | undefined {
+  if (!/^mqtts?:/i.test(text)) return undefined
+  const urls = text.split(/ *, */).map(parseBrokerUrl)
+  if (new Set(urls.map(({ tls }) => tls)).size > 1)
+    throw new Error(
+      'must be mqtt:// alone or mqtts:// alone, so that TLS is not left out by chance',
+    )
+  return urls
+}
+
+function parseBrokerUrl(text: string): BrokerUrl {
+  const url = URL.parse(text)
+  const scheme = url?.protocol.slice(0, -1)
+  if (!url || (scheme !== 'mqtt' && scheme !== 'mqtts') || url.hostname === '')
+    throw new Error(
+      'must be mqtt://HOST:PORT or mqtts://HOST:PORT, several with commas between them',
+    )
+  if (url.username !== '' || url.password !== '')
+    throw new Error(
+      'must not hold a user name or password, which would be logged: they have settings of their own that end in USERNAME and PASSWORD_FILE',
+    )
+  if (!['', '/'].includes(url.pathname) || url.search !== '' || url.hash !== '')
+    throw new Error('must end after HOST:PORT: MQTT over TCP has no path')
+  return {
+    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: url.port === '' ? PORTS[scheme] : Number(url.port),
+    tls: scheme === 'mqtts',
+  }
+}

@@ -1,0 +1,75 @@
+import { codeOf, messageOf } from '../errors.ts'
+
+/** What an attempt came to: the broker refused the protocol or closed at once (where an older one may help), refused, or anything else. */
+export type FailureKind = 'protocol' | 'closed' | 'refused' | 'failed'
+
+/** Why there is no connection, for whoever runs the gateway. */
+export class ConnectFailure extends Error {
+  override readonly name = 'ConnectFailure'
+  readonly kind: FailureKind
+
+  constructor(kind: FailureKind, message: string, cause?: unknown) {
+    super(message, { cause })
+    this.kind = kind
+  }
+}
+
+export function closedEarly(at: string): ConnectFailure {
+  return new ConnectFailure(
+    'closed',
+    `${at} closed the connection before it answered; is it an MQTT broker?`,
+  )
+}
+
+/** What a TLS or network error means; `settings` is how the settings begin. */
+export function toFailure(error: unknown, at: string, settings: string): ConnectFailure {
+  if (error instanceof ConnectFailure) return error
+  const code = codeOf(error)
+  const said = sentence(code, at, settings, messageOf(error).trim())
+  return new ConnectFailure('failed', said, error)
+}
+
+function sentence(code: string | undefined, at: string, settings: string, text: string): string {
+  switch (code) {
+    case 'ECONNREFUSED':
+      return `nothing listens on ${at}`
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `${at}: there is no such host`
+    case 'ETIMEDOUT':
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+      return `${at} does not answer`
+    case 'ECONNRESET':
+    case 'EPIPE':
+      return `${at} closed the connection`
+    case 'ERR_TLS_CERT_ALTNAME_INVALID':
+      return `the certificate of ${at} is for another name: ${text}`
+    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
+    case 'SELF_SIGNED_CERT_IN_CHAIN':
+    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
+    case 'UNABLE_TO_GET_ISSUER_CERT':
+    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
+      return `the certificate of ${at} does not descend from a CA in ${settings}_CA_FILE (without it, from one that Node.js knows)`
+    case 'CERT_HAS_EXPIRED':
+      return `the certificate of ${at} has expired`
+    case 'CERT_NOT_YET_VALID':
+      return `the certificate of ${at} is not valid yet`
+    case 'ERR_SSL_WRONG_VERSION_NUMBER':
+    case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':
+      return `${at} does not speak TLS; is this the right port?`
+    case 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED':
+    case 'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE':
+    case 'ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE':
+      return `${at} refused the TLS handshake; it may want a client certificate: ${settings}_CERT_FILE and ${settings}_KEY_FILE`
+    case 'ERR_SSL_TLSV1_ALERT_UNKNOWN_CA':
+    case 'ERR_SSL_TLSV1_ALERT_DECRYPT_ERROR':
+    case 'ERR_SSL_SSL/TLS_ALERT_CERTIFICATE_UNKNOWN':
+    case 'ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED':
+    case 'ERR_SSL_SSLV3_ALERT_CERTIFICATE_REVOKED':
+    case 'ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE':
+      return `${at} refused the client certificate in ${settings}_CERT_FILE: ${text}`
+    default:
+      return `${at}: ${text}`
+  }
+}

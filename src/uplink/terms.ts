@@ -1,0 +1,35 @@
+import type { IConnackPacket } from 'mqtt'
+import type { Qos } from '../topic/message.ts'
+
+/** What the broker said in its CONNACK, or what holds where it did not [MQTT 5 §3.2.2.3]. */
+export interface Terms {
+  readonly protocol: 4 | 5
+  readonly sessionPresent: boolean
+  readonly maximumQos: Qos
+  readonly retainAvailable: boolean
+  readonly wildcardSubscriptions: boolean
+  readonly sharedSubscriptions: boolean
+  /** Messages with QoS 1 and 2 that may be unacknowledged. */
+  readonly receiveMaximum: number
+  /** Bytes of the largest packet that the broker takes; null for no limit. */
+  readonly maximumPacketSize: number | null
+}
+
+/** Leaves packet identifiers for SUBSCRIBE and UNSUBSCRIBE. */
+const MOST_UNACKNOWLEDGED = 65_000
+
+export function toTerms(
+  protocol: 4 | 5,
+  { sessionPresent, properties = {} }: IConnackPacket,
+): Terms {
+  return {
+    protocol,
+    sessionPresent,
+    maximumQos: properties.maximumQoS === undefined ? 2 : (Number(properties.maximumQoS) as 0 | 1),
+    retainAvailable: properties.retainAvailable ?? true,
+    wildcardSubscriptions: properties.wildcardSubscriptionAvailable ?? true,
+    sharedSubscriptions: properties.sharedSubscriptionAvailable ?? true,
+    receiveMaximum: Math.min(properties.receiveMaximum ?? 65_535, MOST_UNACKNOWLEDGED),
+    maximumPacketSize: properties.maximumPacketSize ?? null,
+  }
+}

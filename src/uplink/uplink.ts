@@ -1,0 +1,206 @@
+import type { BrokerUrl } from '../config/broker-url.ts'
+import { type GatewayError, messageOf } from '../errors.ts'
+import type { MessageProperties, Qos } from '../topic/message.ts'
+import { createBackOff } from './back-off.ts'
+import { type Connection, connect, hostAndPort } from './connection.ts'
+import type { ReadCredentials } from './credentials.ts'
+import { toFailure } from './failure.ts'
+import { createProtocols } from './protocols.ts'
+import { termsProblem, unavailable } from './refusals.ts'
+import type { Terms } from './terms.ts'
+import { createWindow, type Window } from './window.ts'
+
+/** A message on its way to or from the other broker. */
+export interface UplinkMessage {
+  readonly topic: string
+  readonly payload: Buffer
+  readonly qos: Qos
+  readonly retain: boolean
+  readonly dup: boolean
+  readonly properties: MessageProperties | null
+  /** Seconds; null for never. */
+  readonly messageExpiry: number | null
+}
+
+export interface UplinkSubscription {
+  readonly filter: string
+  readonly qos: 0 | 1
+  /** These three hold with MQTT 5 only. */
+  readonly noLocal?: boolean
+  readonly retainAsPublished?: boolean
+  readonly retainHandling?: 0 | 1 | 2
+}
+
+/** `connecting`: until there was a first connection or a first failure; `away`: there is none, and it is tried again. */
+export type UplinkState = 'connecting' | 'connected' | 'away' | 'closed'
+
+export const CONNECTION_RESULTS = ['connected', 'refused', 'failed'] as const
+/** `refused`: the broker answered with a CONNACK that refuses. */
+export type ConnectionResult = (typeof CONNECTION_RESULTS)[number]
+
+/** What the uplink tells of itself; none of them may throw. */
+export interface UplinkMeter {
+  uplinkConnection(result: ConnectionResult): void
+  /** From the call to the broker's acknowledgement, in seconds. */
+  uplinkPublishTook(seconds: number): void
+  /** A message was not taken, for the code of its error. */
+  uplinkRefused(reason: string): void
+}
+
+export interface UplinkOptions {
+  /** How its settings begin, for sentences: `WOTT_BROKER`. */
+  readonly settings: string
+  /** Tried in turn. */
+  readonly addresses: readonly BrokerUrl[]
+  readonly clientId: string
+  /** Asked before each connection, so that renewed files are taken at the next one. */
+  readonly credentials: ReadCredentials
+  /** `kept`: the broker keeps subscriptions and what waits for them while the uplink is away. */
+  readonly session: 'clean' | 'kept'
+  /** Sets the bit by which MQTT 3.1.1 brokers know a bridge, and send it back nothing that it sent. */
+  readonly isBridge: boolean
+  /** Seconds. */
+  readonly keepAlive: number
+  /** How long a message may take to be acknowledged. */
+  readonly deadlineMs: number
+  /** Bounds of what waits to be acknowledged. */
+  readonly maxPending: { readonly messages: number; readonly bytes: number }
+  /** Bytes of the largest packet that an MQTT 5 broker may send. */
+  readonly maxPacket: number
+  readonly meter: UplinkMeter
+  /** A message with QoS 1 is acknowledged to the broker when what this returns resolves; when it rejects, the connection ends. */
+  onMessage(message: UplinkMessage): void | Promise<void>
+  /** Subscribes. The state is `connected` once it resolves; when it rejects, the connection ends. */
+  onConnected(terms: Terms, at: BrokerUrl): void | Promise<void>
+  /** Told of each connection that is lost or cannot be made. */
+  onAway(reason: string): void
+}
+
+/** The connection to another MQTT broker, made again and again. */
+export interface Uplink {
+  /**
+   * Resolves at the broker's acknowledgement (QoS 1 and 2) or once it is written (QoS 0). Rejects with a GatewayError:
+   * `broker_unavailable` while the broker is away, is too slow or has too much to acknowledge, or what its reason code means.
+   */
+  publish(message: UplinkMessage): Promise<void>
+  /** The broker's reason codes, in the order of the subscriptions: 0 and 1 are granted, those from 0x80 refuse. */
+  subscribe(subscriptions: readonly UplinkSubscription[]): Promise<number[]>
+  unsubscribe(filters: readonly string[]): Promise<void>
+  state(): UplinkState
+  /** What the broker speaks; null while it is away. */
+  protocol(): 4 | 5 | null
+  /** Null while it is connected, otherwise why not. */
+  problem(): string | null
+  /** What waits to be acknowledged. */
+  pending(): { readonly messages: number; readonly bytes: number }
+  /** Waits for what is pending, within its deadline, and disconnects; may be called again. */
+  close(): Promise<void>
+}
+
+const NOTHING_PENDING = { messages: 0, bytes: 0 } as const
+
+/** Begins to connect, and returns without waiting for it. */
+export function openUplink(options: UplinkOptions): Uplink {
+  const { addresses, meter, deadlineMs, maxPending } = options
+  const protocols = createProtocols()
+  const backOff = createBackOff()
+  let state: UplinkState = 'connecting'
+  let problem = 'there was no connection yet'
+  let current: { readonly connection: Connection; readonly window: Window } | null = null
+  let closing: Promise<void> | undefined
+  const stop = new AbortController()
+
+  async function run(): Promise<void> {
+    for (let turn = 1; !stop.signal.aborted; turn += 1) {
+      const at = addresses[(turn - 1) % addresses.length] as BrokerUrl
+      const reason = await attempt(at)
+      if (stop.signal.aborted) return
+      state = 'away'
+      problem = reason
+      options.onAway(reason)
+      // the other addresses are tried at once, and then there is a pause
+      if (turn % addresses.length === 0) await backOff.pause(stop.signal)
+    }
+  }
+
+  /** Connects, and resolves with the reason once that has failed or is over. */
+  async function attempt(at: BrokerUrl): Promise<string> {
+    const protocol = protocols.of(at)
+    let connection: Connection
+    try {
+      const credentials = await options.credentials()
+      connection = await connect({ ...options, at, protocol, stop: stop.signal, credentials })
+    } catch (error) {
+      const { kind, message } = toFailure(error, hostAndPort(at), options.settings)
+      meter.uplinkConnection(kind === 'refused' ? 'refused' : 'failed')
+      return protocols.noteFailure(at, kind) && protocols.of(at) !== protocol
+        ? attempt(at)
+        : message
+    }
+    protocols.noteConnection(at)
+    return use(connection, at)
+  }
+
+  async function use(connection: Connection, at: BrokerUrl): Promise<string> {
+    const { terms, send } = connection
+    const onStuck = () => connection.end(`${hostAndPort(at)} acknowledges nothing any more`)
+    const window = createWindow({ terms, send, deadlineMs, maxPending, meter, onStuck })
+    const since = performance.now()
+    current = { connection, window }
+    try {
+      await Promise.race([options.onConnected(terms, at), connection.ended])
+      if (!connection.isEnded() && !stop.signal.aborted) {
+        state = 'connected'
+        meter.uplinkConnection('connected')
+      }
+    } catch (error) {
+      connection.end(messageOf(error))
+    }
+    const reason = await connection.ended
+    current = null
+    if (state === 'connected') state = 'away'
+    problem = reason
+    backOff.noteConnection(performance.now() - since)
+    window.fail(unavailable(reason))
+    return reason
+  }
+
+  async function close(): Promise<void> {
+    await current?.window.idle()
+    state = 'closed'
+    stop.abort()
+    current?.connection.end('the gateway is stopping', 'politely')
+    await running
+  }
+
+  const running = run()
+  return {
+    async publish(message) {
+      if (state !== 'connected' || !current || closing) throw refused(unavailable(problem))
+      const refusal = termsProblem(current.connection.terms, message)
+      if (refusal) throw refused(refusal)
+      return current.window.publish(message)
+    },
+    async subscribe(subscriptions) {
+      if (!current) throw unavailable(problem)
+      return current.connection.subscribe(subscriptions)
+    },
+    async unsubscribe(filters) {
+      if (!current) throw unavailable(problem)
+      return current.connection.unsubscribe(filters)
+    },
+    state: () => state,
+    protocol: () => current?.connection.terms.protocol ?? null,
+    problem: () => (state === 'connected' ? null : problem),
+    pending: () => current?.window.pending() ?? NOTHING_PENDING,
+    close() {
+      closing ??= close()
+      return closing
+    },
+  }
+
+  function refused(error: GatewayError): GatewayError {
+    meter.uplinkRefused(error.code)
+    return error
+  }
+}

@@ -1,0 +1,165 @@
+import type { GatewayError } from '../errors.ts'
+import { propertiesByteLength } from '../topic/properties.ts'
+import type { Connection } from './connection.ts'
+import { unavailable } from './refusals.ts'
+import type { UplinkMessage, UplinkOptions } from './uplink.ts'
+
+export interface WindowOptions extends Pick<UplinkOptions, 'deadlineMs' | 'maxPending' | 'meter'> {
+  readonly terms: Pick<Connection['terms'], 'receiveMaximum'>
+  readonly send: Connection['send']
+  /** Called when the broker has acknowledged nothing for a long time, although it should. */
+  onStuck(): void
+}
+
+/** What one connection has sent, or has to send, and is not acknowledged. */
+export interface Window {
+  publish(message: UplinkMessage): Promise<void>
+  pending(): { readonly messages: number; readonly bytes: number }
+  /** Resolves once nobody waits any more. */
+  idle(): Promise<void>
+  /** The connection is over: all who wait get this error. */
+  fail(error: GatewayError): void
+}
+
+/** A message that waits for its turn (`waiting`), has been sent, or was given up by its publisher after that (`late`). */
+interface Entry {
+  readonly message: UplinkMessage
+  readonly bytes: number
+  readonly since: number
+  state: 'waiting' | 'sent' | 'late'
+  resolve(): void
+  reject(error: GatewayError): void
+}
+
+/** Longer than this without the acknowledgement of a message, and another connection is the only remedy. */
+const STUCK_DEADLINES = 4
+
+/** Sends in the order of the calls, never more at once than the broker takes. */
+export function createWindow(options: WindowOptions): Window {
+  const { terms, send, deadlineMs, maxPending, meter } = options
+  // all of them, in the order of their coming
+  const entries = new Set<Entry>()
+  const waiting = new Set<Entry>()
+  const idlers = new Set<() => void>()
+  let bytes = 0
+  let unacknowledged = 0
+  let timer: NodeJS.Timeout | undefined
+
+  function pump(): void {
+    for (const entry of waiting) {
+      const { qos } = entry.message
+      if (qos > 0 && unacknowledged >= terms.receiveMaximum) return
+      waiting.delete(entry)
+      entry.state = 'sent'
+      if (qos > 0) unacknowledged += 1
+      send(entry.message, (refusal) => answered(entry, refusal))
+    }
+  }
+
+  function answered(entry: Entry, refusal: GatewayError | null): void {
+    if (!entries.has(entry)) return
+    if (entry.message.qos > 0) unacknowledged -= 1
+    forget(entry)
+    if (entry.state !== 'late') {
+      meter.uplinkPublishTook((performance.now() - entry.since) / 1000)
+      if (refusal) entry.reject(refused(refusal))
+      else entry.resolve()
+    }
+    pump()
+    checkIdle()
+  }
+
+  function forget(entry: Entry): void {
+    entries.delete(entry)
+    waiting.delete(entry)
+    bytes -= entry.bytes
+  }
+
+  function refused(error: GatewayError): GatewayError {
+    meter.uplinkRefused(error.code)
+    return error
+  }
+
+  function look(): void {
+    timer = undefined
+    const now = performance.now()
+    for (const entry of entries) {
+      const age = now - entry.since
+      if (age < deadlineMs) break
+      if (entry.state !== 'late') giveUp(entry)
+      else if (age >= STUCK_DEADLINES * deadlineMs) {
+        options.onStuck()
+        return
+      }
+    }
+    checkIdle()
+    lookLater()
+  }
+
+  function giveUp(entry: Entry): void {
+    if (entry.state === 'waiting') forget(entry)
+    else entry.state = 'late'
+    entry.reject(
+      refused(unavailable(`it did not acknowledge it within ${deadlineMs / 1000} seconds`)),
+    )
+  }
+
+  /** Every entry has the same time, so the oldest that somebody waits for is due first. */
+  function lookLater(): void {
+    if (timer) return
+    for (const entry of entries) {
+      if (entry.state === 'late') continue
+      const wait = entry.since + deadlineMs - performance.now()
+      timer = setTimeout(look, Math.max(1, Math.ceil(wait)))
+      return
+    }
+    if (entries.size > 0) timer = setTimeout(look, deadlineMs).unref()
+  }
+
+  function checkIdle(): void {
+    if (idlers.size === 0 || isAwaited()) return
+    for (const resolve of idlers) resolve()
+    idlers.clear()
+  }
+
+  function isAwaited(): boolean {
+    for (const { state } of entries) if (state !== 'late') return true
+    return false
+  }
+
+  return {
+    publish(message) {
+      const size = byteLength(message)
+      if (entries.size >= maxPending.messages || bytes + size > maxPending.bytes)
+        return Promise.reject(refused(unavailable('too many wait for its acknowledgement')))
+      return new Promise((resolve, reject) => {
+        const since = performance.now()
+        const entry: Entry = { message, bytes: size, since, state: 'waiting', resolve, reject }
+        entries.add(entry)
+        waiting.add(entry)
+        bytes += size
+        if (waiting.size === 1) pump()
+        lookLater()
+      })
+    },
+    pending: () => ({ messages: entries.size, bytes }),
+    idle() {
+      if (!isAwaited()) return Promise.resolve()
+      return new Promise((resolve) => idlers.add(resolve))
+    },
+    fail(error) {
+      clearTimeout(timer)
+      const left = [...entries]
+      for (const entry of left) forget(entry)
+      for (const { state, reject } of left) if (state !== 'late') reject(refused(error))
+      checkIdle()
+    },
+  }
+}
+
+/** Besides topic, payload and properties. */
+const ENTRY_BYTES = 200
+
+function byteLength({ topic, payload, properties }: UplinkMessage): number {
+  return ENTRY_BYTES + Buffer.byteLength(topic) + payload.length + propertiesByteLength(properties)
+}
