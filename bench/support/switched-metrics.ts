@@ -26,6 +26,9 @@ export function createMetrics(...args: Parameters<typeof createReal>): Metrics {
     handshakeDelayed: (door) => now().handshakeDelayed(door),
     requestRefused: (door, reason) => now().requestRefused(door, reason),
     storeUnreadable: () => now().storeUnreadable(),
+    uplinkConnection: (result) => now().uplinkConnection(result),
+    uplinkPublishTook: (seconds) => now().uplinkPublishTook(seconds),
+    uplinkRefused: (reason) => now().uplinkRefused(reason),
     // gauges would go wrong
     ...gauges(metrics.meter),
   }

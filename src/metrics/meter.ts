@@ -67,6 +67,23 @@ export const REFUSED_REQUESTS = ['stranger_rate', 'invite_guesses'] as const
 /** Which limit of an address was reached. */
 export type RefusedRequest = (typeof REFUSED_REQUESTS)[number]
 
+/** What came of connecting to the other broker; `refused`: by its CONNACK. */
+export const UPLINK_RESULTS = ['connected', 'refused', 'failed'] as const
+export type UplinkResult = (typeof UPLINK_RESULTS)[number]
+/** Why a message did not go to the other broker, or was not taken there. */
+export const UPLINK_REFUSALS = [
+  'away',
+  'deadline',
+  'pending',
+  'denied',
+  'quota',
+  'invalid',
+  'too_large',
+  'unsupported',
+  'failed',
+] as const
+export type UplinkRefusal = (typeof UPLINK_REFUSALS)[number]
+
 /** What the rooms report of themselves, one method an event; none of them may throw. */
 export interface Meter {
   published(door: Door, qos: Qos, result: PublishResult): void
@@ -97,6 +114,10 @@ export interface Meter {
   streamRefused(door: Door): void
   /** The ACL file was read: its number of rules, or null when it could not be used and the old rules stay. */
   aclLoaded(rules: number | null): void
+  uplinkConnection(result: UplinkResult): void
+  /** From the call to the other broker's acknowledgement, in seconds. */
+  uplinkPublishTook(seconds: number): void
+  uplinkRefused(reason: UplinkRefusal): void
   /** A file could not be opened because there was no descriptor left. */
   descriptorsExhausted(): void
   /** Null when there is none. */
@@ -125,6 +146,9 @@ export const silentMeter: Meter = {
   streamClosed: nothing,
   streamRefused: nothing,
   aclLoaded: nothing,
+  uplinkConnection: nothing,
+  uplinkPublishTook: nothing,
+  uplinkRefused: nothing,
   descriptorsExhausted: nothing,
   certificateValid: nothing,
 }

@@ -13,6 +13,7 @@ import {
 } from './meter.ts'
 import type { Readings } from './readings.ts'
 import { registerStoreMetrics, type StoreMetricsOptions } from './store.ts'
+import { createUplinkMetrics, type WatchedUplink } from './uplink.ts'
 
 /** The metrics of a process as its ops door shows them. */
 export interface Exposition {
@@ -25,6 +26,8 @@ export interface Exposition {
 export interface Metrics extends Exposition {
   /** Adds what is known of the broker once it is open. */
   watchStore(options: StoreMetricsOptions): void
+  /** Adds what is known of the connection to another broker. */
+  watchUplink(uplink: WatchedUplink): void
   /** Adds what is held for others. */
   watchMemory(ledgers: readonly Ledger[]): void
   /** Adds whether each of these files is in force as it is on the disk. */
@@ -130,6 +133,7 @@ export function createMetrics(
     ...{ tls: ['device', 'mqtt', 'viewer'], mqtt: ['device', 'mqtt'], strangers: ['viewer'] },
     plain: ['ops'],
   })
+  const uplink = createUplinkMetrics()
   const streams = new Gauge({
     name: 'wott_streams',
     help: 'Open event streams.',
@@ -248,6 +252,7 @@ export function createMetrics(
     storeLimitReached: (limit, count) => storeLimits.inc({ limit }, count),
     storeUnreadable: () => storeUnreadable.inc(),
     ...doors,
+    ...uplink.meter,
     streamOpened: (door) => streams.inc({ door }),
     streamClosed: (door) => streams.dec({ door }),
     streamRefused: (door) => streamsRefused.inc({ door }),
@@ -270,6 +275,7 @@ export function createMetrics(
     meter,
     contentType: registry.contentType,
     watchStore: (options) => registerStoreMetrics(registry, options),
+    watchUplink: (watched) => uplink.watch(registry, watched),
     watchMemory: (ledgers) => registerMemoryMetrics(registry, ledgers),
     watchFiles(problems) {
       new Gauge({

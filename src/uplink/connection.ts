@@ -8,13 +8,13 @@ import {
   UniqueMessageIdProvider,
 } from 'mqtt'
 import type { BrokerUrl } from '../config/broker-url.ts'
-import { type GatewayError, messageOf } from '../errors.ts'
+import { messageOf } from '../errors.ts'
 import type { Credentials } from './credentials.ts'
 import { ConnectFailure, closedEarly, type FailureKind, toFailure } from './failure.ts'
 import { createInbox } from './inbox.ts'
 import { toPacketProperties } from './properties.ts'
 import { reasonOf } from './reason.ts'
-import { refusalOf, unavailable } from './refusals.ts'
+import { type Refusal, refusalOf, unavailable } from './refusals.ts'
 import { createSubscriber } from './subscriber.ts'
 import { type Terms, toTerms } from './terms.ts'
 import type { UplinkMessage, UplinkOptions, UplinkSubscription } from './uplink.ts'
@@ -23,7 +23,7 @@ import type { UplinkMessage, UplinkOptions, UplinkSubscription } from './uplink.
 export interface Connection {
   readonly terms: Terms
   /** `done` gets null, or why the broker refuses the message; it may not be called when the connection ends first. */
-  send(message: UplinkMessage, done: (refusal: GatewayError | null) => void): void
+  send(message: UplinkMessage, done: (refusal: Refusal | null) => void): void
   subscribe(subscriptions: readonly UplinkSubscription[]): Promise<number[]>
   unsubscribe(filters: readonly string[]): Promise<void>
   /** Resolves with the reason. */
@@ -169,14 +169,14 @@ function send(
   client: MqttClient,
   protocol: 4 | 5,
   { topic, payload, qos, retain, properties, messageExpiry }: UplinkMessage,
-  done: (refusal: GatewayError | null) => void,
+  done: (refusal: Refusal | null) => void,
 ): void {
   const said =
     protocol === 5 ? { properties: toPacketProperties({ properties, messageExpiry }) } : {}
   client.publish(topic, payload, { qos, retain, ...said }, (error, packet) => {
     if (!error) done(null)
     else if (packet && 'reasonCode' in packet) done(refusalOf(packet, topic))
-    else done(unavailable(messageOf(error)))
+    else done(unavailable('failed', messageOf(error)))
   })
 }
 

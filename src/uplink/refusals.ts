@@ -1,4 +1,5 @@
 import { type ErrorCode, GatewayError } from '../errors.ts'
+import type { UplinkRefusal } from '../metrics/meter.ts'
 import { propertiesByteLength } from '../topic/properties.ts'
 import { type Answer, reasonOf } from './reason.ts'
 import type { Terms } from './terms.ts'
@@ -7,54 +8,58 @@ import type { UplinkMessage } from './uplink.ts'
 /** Seconds after which a client may try again. */
 const RETRY_AFTER = 2
 
-/** By reason code; what is not here says that the broker could not take the message now. */
-const MEANINGS: Readonly<Record<number, ErrorCode>> = {
-  135: 'publish_denied',
-  144: 'topic_invalid',
-  149: 'payload_too_large',
-  151: 'quota_exceeded',
-  153: 'body_invalid',
-  154: 'request_invalid',
-  155: 'request_invalid',
+/** Why a message is not taken, for the metrics and for its publisher. */
+export interface Refusal {
+  readonly reason: UplinkRefusal
+  readonly error: GatewayError
 }
-const PASSING: ReadonlySet<ErrorCode> = new Set(['quota_exceeded', 'broker_unavailable'])
 
-/** What the acknowledgement of a message says that the broker refused. */
-export function refusalOf(answer: Answer, topic: string): GatewayError {
-  const code = MEANINGS[answer.reasonCode ?? 0] ?? 'broker_unavailable'
+/** By the broker's reason code; what is not here says that the broker could not take the message now. */
+const MEANINGS: Readonly<Record<number, readonly [UplinkRefusal, ErrorCode]>> = {
+  135: ['denied', 'publish_denied'],
+  144: ['invalid', 'topic_invalid'],
+  149: ['too_large', 'payload_too_large'],
+  151: ['quota', 'quota_exceeded'],
+  153: ['invalid', 'body_invalid'],
+  154: ['unsupported', 'request_invalid'],
+  155: ['unsupported', 'request_invalid'],
+}
+const FAILED = ['failed', 'broker_unavailable'] as const
+
+/** What the broker's acknowledgement of a message says that it refused. */
+export function refusalOf(answer: Answer, topic: string): Refusal {
+  const [reason, code] = MEANINGS[answer.reasonCode ?? 0] ?? FAILED
   const message = `The broker behind this gateway refused the message to ${topic}: ${reasonOf(answer)}.`
-  return new GatewayError(code, message, PASSING.has(code) ? { retryAfter: RETRY_AFTER } : {})
+  const passes = reason === 'quota' || reason === 'failed'
+  const options = passes ? { retryAfter: RETRY_AFTER } : {}
+  return { reason, error: new GatewayError(code, message, options) }
 }
 
 /** The broker is away, or takes nothing now. */
-export function unavailable(reason: string): GatewayError {
-  return new GatewayError(
-    'broker_unavailable',
-    `The broker behind this gateway does not take the message: ${reason}.`,
-    { retryAfter: RETRY_AFTER },
-  )
+export function unavailable(reason: UplinkRefusal, why: string): Refusal {
+  const message = `The broker behind this gateway does not take the message: ${why}.`
+  const error = new GatewayError('broker_unavailable', message, { retryAfter: RETRY_AFTER })
+  return { reason, error }
 }
 
 /** Why a broker on these terms must not be sent the message; null when it may [MQTT-3.2.2-11] [MQTT-3.2.2-14] [MQTT-3.2.2-15]. */
-export function termsProblem(terms: Terms, message: UplinkMessage): GatewayError | null {
-  const { maximumQos, retainAvailable, maximumPacketSize } = terms
-  if (message.qos > maximumQos)
-    return new GatewayError(
-      'request_invalid',
-      `The broker behind this gateway takes no QoS ${message.qos}; its highest is ${maximumQos}.`,
-    )
-  if (message.retain && !retainAvailable)
-    return new GatewayError(
-      'request_invalid',
-      'The broker behind this gateway takes no retained messages.',
-    )
+export function termsProblem(
+  { maximumQos, retainAvailable, maximumPacketSize }: Terms,
+  message: UplinkMessage,
+): Refusal | null {
+  const { qos, retain } = message
+  if (qos > maximumQos) return unsupported(`no QoS ${qos}; its highest is ${maximumQos}`)
+  if (retain && !retainAvailable) return unsupported('no retained messages')
   if (maximumPacketSize === null) return null
   const size = packetSize(message)
   if (size <= maximumPacketSize) return null
-  return new GatewayError(
-    'payload_too_large',
-    `The message has ${size} bytes as an MQTT packet; the broker behind this gateway takes at most ${maximumPacketSize}.`,
-  )
+  const sentence = `The message has ${size} bytes as an MQTT packet; the broker behind this gateway takes at most ${maximumPacketSize}.`
+  return { reason: 'too_large', error: new GatewayError('payload_too_large', sentence) }
+}
+
+function unsupported(what: string): Refusal {
+  const sentence = `The broker behind this gateway takes ${what}.`
+  return { reason: 'unsupported', error: new GatewayError('request_invalid', sentence) }
 }
 
 /** Bytes of the message as a PUBLISH of MQTT 5. */

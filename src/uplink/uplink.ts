@@ -1,5 +1,6 @@
 import type { BrokerUrl } from '../config/broker-url.ts'
-import { type GatewayError, messageOf } from '../errors.ts'
+import { messageOf } from '../errors.ts'
+import type { Meter } from '../metrics/meter.ts'
 import type { MessageProperties, Qos } from '../topic/message.ts'
 import { createBackOff } from './back-off.ts'
 import { type Connection, connect, hostAndPort } from './connection.ts'
@@ -34,18 +35,8 @@ export interface UplinkSubscription {
 /** `connecting`: until there was a first connection or a first failure; `away`: there is none, and it is tried again. */
 export type UplinkState = 'connecting' | 'connected' | 'away' | 'closed'
 
-export const CONNECTION_RESULTS = ['connected', 'refused', 'failed'] as const
-/** `refused`: the broker answered with a CONNACK that refuses. */
-export type ConnectionResult = (typeof CONNECTION_RESULTS)[number]
-
-/** What the uplink tells of itself; none of them may throw. */
-export interface UplinkMeter {
-  uplinkConnection(result: ConnectionResult): void
-  /** From the call to the broker's acknowledgement, in seconds. */
-  uplinkPublishTook(seconds: number): void
-  /** A message was not taken, for the code of its error. */
-  uplinkRefused(reason: string): void
-}
+/** What the uplink tells of itself. */
+export type UplinkMeter = Pick<Meter, 'uplinkConnection' | 'uplinkPublishTook' | 'uplinkRefused'>
 
 export interface UplinkOptions {
   /** How its settings begin, for sentences: `WOTT_BROKER`. */
@@ -161,7 +152,7 @@ export function openUplink(options: UplinkOptions): Uplink {
     if (state === 'connected') state = 'away'
     problem = reason
     backOff.noteConnection(performance.now() - since)
-    window.fail(unavailable(reason))
+    window.fail(unavailable('away', reason))
     return reason
   }
 
@@ -176,17 +167,22 @@ export function openUplink(options: UplinkOptions): Uplink {
   const running = run()
   return {
     async publish(message) {
-      if (state !== 'connected' || !current || closing) throw refused(unavailable(problem))
-      const refusal = termsProblem(current.connection.terms, message)
-      if (refusal) throw refused(refusal)
-      return current.window.publish(message)
+      const refusal =
+        state !== 'connected' || !current || closing
+          ? unavailable('away', problem)
+          : termsProblem(current.connection.terms, message)
+      if (refusal) {
+        meter.uplinkRefused(refusal.reason)
+        throw refusal.error
+      }
+      return current?.window.publish(message)
     },
     async subscribe(subscriptions) {
-      if (!current) throw unavailable(problem)
+      if (!current) throw unavailable('away', problem).error
       return current.connection.subscribe(subscriptions)
     },
     async unsubscribe(filters) {
-      if (!current) throw unavailable(problem)
+      if (!current) throw unavailable('away', problem).error
       return current.connection.unsubscribe(filters)
     },
     state: () => state,
@@ -197,10 +193,5 @@ export function openUplink(options: UplinkOptions): Uplink {
       closing ??= close()
       return closing
     },
-  }
-
-  function refused(error: GatewayError): GatewayError {
-    meter.uplinkRefused(error.code)
-    return error
   }
 }

@@ -1,7 +1,7 @@
 import type { GatewayError } from '../errors.ts'
 import { propertiesByteLength } from '../topic/properties.ts'
 import type { Connection } from './connection.ts'
-import { unavailable } from './refusals.ts'
+import { type Refusal, unavailable } from './refusals.ts'
 import type { UplinkMessage, UplinkOptions } from './uplink.ts'
 
 export interface WindowOptions extends Pick<UplinkOptions, 'deadlineMs' | 'maxPending' | 'meter'> {
@@ -17,8 +17,8 @@ export interface Window {
   pending(): { readonly messages: number; readonly bytes: number }
   /** Resolves once nobody waits any more. */
   idle(): Promise<void>
-  /** The connection is over: all who wait get this error. */
-  fail(error: GatewayError): void
+  /** The connection is over: all who wait get this refusal. */
+  fail(refusal: Refusal): void
 }
 
 /** A message that waits for its turn (`waiting`), has been sent, or was given up by its publisher after that (`late`). */
@@ -56,13 +56,13 @@ export function createWindow(options: WindowOptions): Window {
     }
   }
 
-  function answered(entry: Entry, refusal: GatewayError | null): void {
+  function answered(entry: Entry, refusal: Refusal | null): void {
     if (!entries.has(entry)) return
     if (entry.message.qos > 0) unacknowledged -= 1
     forget(entry)
     if (entry.state !== 'late') {
       meter.uplinkPublishTook((performance.now() - entry.since) / 1000)
-      if (refusal) entry.reject(refused(refusal))
+      if (refusal) entry.reject(counted(refusal))
       else entry.resolve()
     }
     pump()
@@ -75,8 +75,8 @@ export function createWindow(options: WindowOptions): Window {
     bytes -= entry.bytes
   }
 
-  function refused(error: GatewayError): GatewayError {
-    meter.uplinkRefused(error.code)
+  function counted({ reason, error }: Refusal): GatewayError {
+    meter.uplinkRefused(reason)
     return error
   }
 
@@ -100,7 +100,9 @@ export function createWindow(options: WindowOptions): Window {
     if (entry.state === 'waiting') forget(entry)
     else entry.state = 'late'
     entry.reject(
-      refused(unavailable(`it did not acknowledge it within ${deadlineMs / 1000} seconds`)),
+      counted(
+        unavailable('deadline', `it did not acknowledge it within ${deadlineMs / 1000} seconds`),
+      ),
     )
   }
 
@@ -131,7 +133,9 @@ export function createWindow(options: WindowOptions): Window {
     publish(message) {
       const size = byteLength(message)
       if (entries.size >= maxPending.messages || bytes + size > maxPending.bytes)
-        return Promise.reject(refused(unavailable('too many wait for its acknowledgement')))
+        return Promise.reject(
+          counted(unavailable('pending', 'too many wait for its acknowledgement')),
+        )
       return new Promise((resolve, reject) => {
         const since = performance.now()
         const entry: Entry = { message, bytes: size, since, state: 'waiting', resolve, reject }
@@ -147,11 +151,11 @@ export function createWindow(options: WindowOptions): Window {
       if (!isAwaited()) return Promise.resolve()
       return new Promise((resolve) => idlers.add(resolve))
     },
-    fail(error) {
+    fail(refusal) {
       clearTimeout(timer)
       const left = [...entries]
       for (const entry of left) forget(entry)
-      for (const { state, reject } of left) if (state !== 'late') reject(refused(error))
+      for (const { state, reject } of left) if (state !== 'late') reject(counted(refusal))
       checkIdle()
     },
   }

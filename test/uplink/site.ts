@@ -1,9 +1,9 @@
+import { silentMeter } from '../../src/metrics/meter.ts'
 import { readCredentials } from '../../src/uplink/credentials.ts'
 import {
   openUplink,
   type Uplink,
   type UplinkMessage,
-  type UplinkMeter,
   type UplinkOptions,
 } from '../../src/uplink/uplink.ts'
 
@@ -15,12 +15,6 @@ export interface TestUplink extends AsyncDisposable {
   away(pattern: RegExp): Promise<string>
   /** Every reason so far for which there was no connection. */
   readonly reasons: string[]
-}
-
-const SILENT: UplinkMeter = {
-  uplinkConnection() {},
-  uplinkPublishTook() {},
-  uplinkRefused() {},
 }
 
 /** An uplink to the broker on this port of the loopback interface. */
@@ -57,7 +51,7 @@ export function startUplink(
     deadlineMs: 5_000,
     maxPending: { messages: 1_000, bytes: 1_000_000 },
     maxPacket: 1_000_000,
-    meter: SILENT,
+    meter: silentMeter,
     onMessage() {},
     ...rest,
     async onConnected(terms, at) {

@@ -1,0 +1,71 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { type Meter, UPLINK_REFUSALS, UPLINK_RESULTS } from './meter.ts'
+
+/** The connection to another broker, as far as the metrics ask it. */
+export interface WatchedUplink {
+  state(): string
+  pending(): { readonly messages: number; readonly bytes: number }
+}
+
+export interface UplinkMetrics {
+  readonly meter: Pick<Meter, 'uplinkConnection' | 'uplinkPublishTook' | 'uplinkRefused'>
+  /** Shows them: a gateway without another broker has none of them. */
+  watch(registry: Registry, uplink: WatchedUplink): void
+}
+
+export function createUplinkMetrics(): UplinkMetrics {
+  const connections = new Counter({
+    name: 'wott_uplink_connections_total',
+    help: 'Attempts to connect to the other broker, by what came of them.',
+    labelNames: ['result'],
+    registers: [],
+  })
+  const refusals = new Counter({
+    name: 'wott_uplink_refusals_total',
+    help: 'Messages that did not get to the other broker, or that it refused, by the reason.',
+    labelNames: ['reason'],
+    registers: [],
+  })
+  const took = new Histogram({
+    name: 'wott_uplink_publish_duration_seconds',
+    help: 'Time until the other broker acknowledged a message.',
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+    registers: [],
+  })
+  for (const result of UPLINK_RESULTS) connections.inc({ result }, 0)
+  for (const reason of UPLINK_REFUSALS) refusals.inc({ reason }, 0)
+
+  return {
+    meter: {
+      uplinkConnection: (result) => connections.inc({ result }),
+      uplinkPublishTook: (seconds) => took.observe(seconds),
+      uplinkRefused: (reason) => refusals.inc({ reason }),
+    },
+    watch(registry, uplink) {
+      registry.registerMetric(connections)
+      registry.registerMetric(refusals)
+      registry.registerMetric(took)
+      for (const [name, help, value] of [
+        [
+          'wott_uplink_connected',
+          'Whether there is a connection to the other broker.',
+          () => (uplink.state() === 'connected' ? 1 : 0),
+        ],
+        [
+          'wott_uplink_pending',
+          'Messages that wait for the acknowledgement of the other broker.',
+          () => uplink.pending().messages,
+        ],
+        ['wott_uplink_pending_bytes', 'Bytes of them.', () => uplink.pending().bytes],
+      ] as const)
+        new Gauge({
+          name,
+          help,
+          registers: [registry],
+          collect() {
+            this.set(value())
+          },
+        })
+    },
+  }
+}
