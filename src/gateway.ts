@@ -140,6 +140,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     log: brokerLog.usage,
     folder,
   })
+  if (broker.uplink) metrics.watchUplink(broker.uplink)
   building.defer(() => broker.end())
 
   const hub = createHub(history, ids, broker.subscribe)

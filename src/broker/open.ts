@@ -4,8 +4,10 @@ import type { Config } from '../config/load.ts'
 import type { BrokerAddress } from '../config/values.ts'
 import type { Meter } from '../metrics/meter.ts'
 import { createSparingly } from '../sparingly.ts'
+import type { Uplink } from '../uplink/uplink.ts'
 import type { Broker } from './broker.ts'
 import { openEmbedded } from './embedded.ts'
+import type { RelayedSettings } from './relayed/relayed.ts'
 import type { SessionBroker } from './session-broker.ts'
 import type { StoreAdmin } from './store/admin.ts'
 import { createSilentJournal, type Journal } from './store/journal.ts'
@@ -38,7 +40,7 @@ type StoreSettings = Pick<
   | 'maxTopics'
 >
 
-export interface BrokerOptions extends StoreSettings {
+export interface BrokerOptions extends StoreSettings, RelayedSettings {
   readonly memory: Ledger
   readonly meter: Meter
   readonly log: Logger
@@ -48,6 +50,8 @@ export interface BrokerOptions extends StoreSettings {
 
 export interface OpenedBroker extends Broker, SessionBroker {
   readonly admin: StoreAdmin | null
+  /** The connection to the other broker that messages are relayed to; null without one. */
+  readonly uplink: Pick<Uplink, 'state' | 'pending'> | null
   /** What of the store is known to be damaged; null when nothing is. */
   damage(): string | null
 }
@@ -68,11 +72,22 @@ export async function openBroker(
       options.log.error({ numbers }, 'the disk has damaged messages of the log, which are left out')
     },
   })
-  return { ...openEmbedded({ store, log: options.log }), admin: store.admin, damage: store.damage }
+  const embedded = openEmbedded({ store, log: options.log })
+  const { admin, damage } = store
+  if (address.kind !== 'mqtt') return { ...embedded, admin, damage, uplink: null }
+  const { openRelayed } = await import('./relayed/relayed.ts')
+  const relayed = await openRelayed({
+    urls: address.urls,
+    local: embedded,
+    settings: options,
+    meter: options.meter,
+    log: options.log,
+  })
+  return { ...relayed, admin, damage }
 }
 
 async function openJournal(address: BrokerAddress, options: BrokerOptions): Promise<Journal> {
-  if (address.kind === 'memory') return createSilentJournal()
+  if (address.kind !== 'file') return createSilentJournal()
   // SQLite and its thread are not loaded for a broker in memory
   const { openSqliteJournal } = await import('./store/sqlite-journal.ts')
   const { fsync, log } = options

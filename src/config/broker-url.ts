@@ -37,3 +37,8 @@ function parseBrokerUrl(text: string): BrokerUrl {
     tls: scheme === 'mqtts',
   }
 }
+
+/** A setting as it may be logged. */
+export function withoutSecret(text: string): string {
+  return text.replaceAll(/(?<=:\/\/)\S*@/g, '…@')
+}

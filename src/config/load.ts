@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { messageOf, UsageError } from '../errors.ts'
+import { withoutSecret } from './broker-url.ts'
 import { doorProblems } from './doors.ts'
 import { type MosquittoSettings, readMosquittoConf } from './mosquitto/settings.ts'
 import {
@@ -10,6 +11,7 @@ import {
   type SettingName,
   type Settings,
 } from './schema.ts'
+import { uplinkProblems } from './uplink.ts'
 
 interface Filled {
   readonly caFile: string
@@ -32,7 +34,7 @@ type Environment = Readonly<Record<string, string | undefined>>
 type Flags = Readonly<Partial<Record<SettingName, string>>>
 
 /** What the log may grow to. */
-const HISTORY_BYTES = { file: 1024 ** 3, memory: 64 * 1024 ** 2 } as const
+const HISTORY_BYTES = { file: 1024 ** 3, memory: 64 * 1024 ** 2, mqtt: 64 * 1024 ** 2 } as const
 
 const NO_FILE: MosquittoSettings = { settings: {}, warnings: [], problems: [], complete: true }
 
@@ -42,6 +44,7 @@ export function loadConfig(environment: Environment, flags: Flags = {}): Config 
   const file = conf ? readMosquittoConf(conf) : NO_FILE
   const problems: string[] = [...file.problems]
   const values: Partial<Record<SettingName, unknown>> = {}
+  const said = new Set<string>()
   const called = (name: SettingName) =>
     flags[name] !== undefined
       ? `--${flagName(name)}`
@@ -51,13 +54,17 @@ export function loadConfig(environment: Environment, flags: Flags = {}): Config 
   for (const name of SETTING_NAMES) {
     const { parse, fallback } = SETTINGS[name]
     // an empty variable counts as unset, as `docker compose` and systemd leave it
-    const said = flags[name] ?? (environment[environmentName(name)] || file.settings[name]?.text)
-    const text = said ?? fallback
+    const own = flags[name] ?? (environment[environmentName(name)] || file.settings[name]?.text)
+    // .env.example says every default, which changes nothing
+    if (own !== undefined && own !== fallback) said.add(name)
+    const text = own ?? fallback
     if (text === undefined) continue
     try {
       values[name] = parse(text)
     } catch (error) {
-      problems.push(`${called(name)} ${messageOf(error)}, not ${JSON.stringify(text)}`)
+      problems.push(
+        `${called(name)} ${messageOf(error)}, not ${JSON.stringify(withoutSecret(text))}`,
+      )
     }
   }
   if (values.aclFile === undefined && !(flags.aclFile === '') && file.complete)
@@ -66,7 +73,7 @@ export function loadConfig(environment: Environment, flags: Flags = {}): Config 
         ? `${conf} names no acl_file: Mosquitto then lets every client do everything, the gateway never does. Name a file; one line "pattern readwrite #" in it is everything for everybody`
         : `${called('aclFile')} is not set: name the Mosquitto acl_file that says who may do what (an empty file denies everything)`,
     )
-  problems.push(...doorProblems(values, called))
+  problems.push(...doorProblems(values, called), ...brokerProblems(values, said, called))
   if (problems.length > 0)
     throw new UsageError(`wrong settings:\n${problems.map((problem) => `  ${problem}`).join('\n')}`)
   const settings = values as Settings & { aclFile: string }
@@ -84,6 +91,23 @@ export function loadConfig(environment: Environment, flags: Flags = {}): Config 
     certFile: settings.certFile ?? join(settings.certsDir, 'client.crt'),
     keyFile: settings.keyFile ?? join(settings.certsDir, 'client.key'),
   }
+}
+
+/** What is wrong with WOTT_BROKER and its settings taken together. */
+function* brokerProblems(
+  { broker }: Partial<Record<SettingName, unknown>>,
+  said: ReadonlySet<string>,
+  called: (name: SettingName) => string,
+): Generator<string> {
+  const address = broker as Settings['broker'] | undefined
+  const calledAny = (name: string) => called(name as SettingName)
+  const url = address?.kind === 'mqtt' ? address.urls[0] : undefined
+  const at = address === undefined ? null : (url ?? 'none')
+  yield* uplinkProblems('broker', at, (name) => said.has(name), calledAny)
+  if (at !== 'none') return
+  for (const name of ['brokerIdProperty', 'brokerSubscribe'] as const)
+    if (said.has(name))
+      yield `${called(name)} has no meaning without ${called('broker')}=mqtt://… or mqtts://…`
 }
 
 /** Variables that look like ours but are not, most likely misspelt. `WOTT_GATEWAY_*` are Kubernetes' own for a service of that name. */

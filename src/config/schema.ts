@@ -1,3 +1,5 @@
+import { type Setting, setting } from './setting.ts'
+import { uplinkSettings } from './uplink.ts'
 import {
   brokerAddress,
   bytes,
@@ -7,26 +9,11 @@ import {
   idPattern,
   integer,
   listenAddress,
-  type Parse,
+  orOff,
   path,
+  text,
+  topicFilters,
 } from './values.ts'
-
-/** One setting: how its text is read, the text it has when nobody says anything (undefined: none), and what it is for. */
-interface Setting<T> {
-  readonly parse: Parse<T>
-  readonly fallback: string | undefined
-  readonly help: string
-}
-
-function setting<T>(parse: Parse<T>, fallback: string, help: string): Setting<T>
-function setting<T>(parse: Parse<T>, fallback: undefined, help: string): Setting<T | undefined>
-function setting<T>(
-  parse: Parse<T>,
-  fallback: string | undefined,
-  help: string,
-): Setting<T | undefined> {
-  return { parse, fallback, help }
-}
 
 const KiB = 1024
 const MiB = 1024 * KiB
@@ -83,7 +70,18 @@ export const SETTINGS = {
   broker: setting(
     brokerAddress,
     'file:./data',
-    'where messages are kept: file:PATH, a folder that survives restarts and crashes, or memory:',
+    'where messages are kept: file:PATH, a folder that survives restarts and crashes, or memory:; or the MQTT broker that they are relayed to, mqtts://HOST:PORT',
+  ),
+  ...uplinkSettings('broker', 'the broker that WOTT_BROKER=mqtts://… names'),
+  brokerIdProperty: setting(
+    orOff(text(1, 200)),
+    'wott-id',
+    'MQTT 5 user property that tells that broker the WoTT ID of the device; off for none',
+  ),
+  brokerSubscribe: setting(
+    orOff(topicFilters),
+    '#',
+    'topics of that broker that the metrics and the history follow: filters with commas between them; off for none',
   ),
   fsync: setting(
     choice('always', 'interval', 'never'),

@@ -1,5 +1,7 @@
 import { resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
+import { filterProblem } from '../topic/topic.ts'
+import { type BrokerUrl, parseBrokerUrls } from './broker-url.ts'
 import { Pattern } from './pattern.ts'
 
 /** Turns the text of a setting into its value; throws an Error that says what would be right. */
@@ -20,6 +22,7 @@ export type ListenAddress = { readonly host: string; readonly port: number } | n
 export type BrokerAddress =
   | { readonly kind: 'memory' }
   | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'mqtt'; readonly urls: readonly BrokerUrl[] }
 
 /** `read` gives undefined for what is not `allowed`, or throws where it has more to say. */
 function parse<T>(
@@ -133,14 +136,40 @@ export const idPattern: Parse<Pattern> = parse(
   },
 )
 
+/** Text of so many characters, as it is. */
+export function text(min: number, max: number): Parse<string> {
+  return parse('TEXT', `text of ${min} to ${max} characters`, (said) =>
+    said.length >= min && said.length <= max ? said : undefined,
+  )
+}
+
+/** What another setting takes, or `off`, which is null. */
+export function orOff<T>(other: Parse<T>): Parse<T | null> {
+  return parse(other.form, `${other.allowed}, or off`, (said) =>
+    said === 'off' ? null : other(said),
+  )
+}
+
+/** MQTT topic filters; a comma cannot be part of one. */
+export const topicFilters: Parse<readonly string[]> = parse(
+  'FILTERS',
+  'MQTT topic filters with commas between them',
+  (said) => {
+    const filters = said.split(/ *, */)
+    return filters.every((filter) => filterProblem(filter) === null) ? filters : undefined
+  },
+)
+
 export const brokerAddress: Parse<BrokerAddress> = parse(
   'URL',
-  'memory: or file:PATH (redis:, mqtt: and mqtts: are not in this version)',
-  (text) => {
-    if (text === 'memory:') return { kind: 'memory' }
-    const [, rest] = /^file:\/\/([^/].*)$/.exec(text) ?? []
+  'memory:, file:PATH, mqtt://HOST:PORT or mqtts://HOST:PORT (several of these two with commas between them)',
+  (said) => {
+    if (said === 'memory:') return { kind: 'memory' }
+    const urls = parseBrokerUrls(said)
+    if (urls) return { kind: 'mqtt', urls }
+    const [, rest] = /^file:\/\/([^/].*)$/.exec(said) ?? []
     if (rest !== undefined)
       throw new Error(`must be file:${rest}, a folder in the working directory, or file:/${rest}`)
-    return /^file:./.test(text) ? { kind: 'file', path: resolve(text.slice(5)) } : undefined
+    return /^file:./.test(said) ? { kind: 'file', path: resolve(said.slice(5)) } : undefined
   },
 )

@@ -26,6 +26,7 @@ export interface Mosquitto {
 }
 
 export interface MosquittoOptions {
+  readonly port?: number
   readonly acl?: string
   /** Its own certificate, and whether it wants one of its clients. */
   readonly tls?: { readonly own: Credentials; readonly clients?: boolean }
@@ -44,7 +45,7 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
   const directory = await mkdtemp(join(tmpdir(), 'wott-mosquitto-'))
   const aclFile = join(directory, 'acl')
   const confFile = join(directory, 'mosquitto.conf')
-  const port = await freePort()
+  const port = options.port ?? (await freePort())
   await writeFile(aclFile, options.acl ?? 'topic readwrite #\n')
   await writeFile(confFile, (await linesOf(options, directory, port, aclFile)).join('\n'))
   let running = await begin(confFile)

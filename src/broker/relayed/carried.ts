@@ -1,0 +1,45 @@
+import type { Message, MessageProperties } from '../../topic/message.ts'
+import type { UplinkMessage } from '../../uplink/uplink.ts'
+
+/** The MQTT 5 user property that tells the other broker whose message it is; null for none. */
+export type IdProperty = string | null
+
+/**
+ * A message as the other broker gets it, with the WoTT ID of its device. What a client says in that property itself is taken
+ * out, so that nobody passes as another device.
+ */
+export function toUplinkMessage(message: Message, name: IdProperty, now: number): UplinkMessage {
+  const { topic, payload, qos, retain, device, properties, expires } = message
+  return {
+    ...{ topic, payload, qos, retain },
+    dup: false,
+    properties: name === null ? properties : withId(properties, name, device),
+    messageExpiry: expires === null ? null : Math.max(1, Math.ceil((expires - now) / 1000)),
+  }
+}
+
+/** A message of the other broker as it is handed on here; its device is what the property says, and the property is left out. */
+export function fromUplinkMessage(came: UplinkMessage, name: IdProperty, now: number): Message {
+  const { topic, payload, qos, retain, messageExpiry } = came
+  const id = came.properties?.userProperties?.findLast(([known]) => known === name)
+  return {
+    ...{ topic, payload, qos, retain },
+    device: id?.[1] ?? null,
+    time: Date.now(),
+    properties: name === null ? came.properties : withId(came.properties, name, null),
+    expires: messageExpiry === null ? null : now + messageExpiry * 1000,
+  }
+}
+
+/** The properties with this one user property of that name, or without any. */
+function withId(
+  properties: MessageProperties | null,
+  name: string,
+  device: string | null,
+): MessageProperties | null {
+  const { userProperties = [], ...rest } = properties ?? {}
+  const others = userProperties.filter(([known]) => known !== name)
+  if (device !== null) others.push([name, device])
+  if (others.length > 0) return { ...rest, userProperties: others }
+  return Object.keys(rest).length > 0 ? rest : null
+}

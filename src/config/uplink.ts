@@ -1,0 +1,110 @@
+import { setting } from './setting.ts'
+import { bytes, integer, path, text } from './values.ts'
+
+const KiB = 1024
+const MiB = 1024 * KiB
+
+/** The settings that a connection to another MQTT broker has, without the prefix of their names. */
+function connectionSettings(to: string) {
+  return {
+    Username: setting(text(1, 1_000), undefined, `user name for ${to}`),
+    PasswordFile: setting(
+      path,
+      undefined,
+      `file with the password for ${to}; a change of it holds from the next connection`,
+    ),
+    CaFile: setting(
+      path,
+      undefined,
+      `CA certificates that the certificate of ${to} must descend from, PEM [those that Node.js knows]`,
+    ),
+    CertFile: setting(
+      path,
+      undefined,
+      `client certificate for ${to}, PEM; a change of it holds from the next connection`,
+    ),
+    KeyFile: setting(path, undefined, `private key of the client certificate for ${to}, PEM`),
+    ClientId: setting(
+      text(1, 200),
+      undefined,
+      `MQTT client id at ${to} [wott-gateway- and random letters, new at each start]`,
+    ),
+    Timeout: setting(
+      integer(1, 3600),
+      '5',
+      `seconds that ${to} may take to acknowledge a message (503 beyond)`,
+    ),
+    Pending: setting(
+      integer(1, 1_000_000),
+      '10000',
+      `messages that may wait for the acknowledgement of ${to} (503 beyond)`,
+    ),
+    PendingBytes: setting(bytes(KiB, 64 * 1024 * MiB), '64MiB', 'bytes of them'),
+    Keepalive: setting(
+      integer(5, 65_535),
+      '30',
+      `seconds without a packet after which ${to} is asked whether it is still there; after half as many more the connection is given up`,
+    ),
+  } as const
+}
+
+type ConnectionSettings = ReturnType<typeof connectionSettings>
+type Name = keyof ConnectionSettings
+/** Those whose names begin with `WOTT_BROKER_`, or with `WOTT_BRIDGE_`. */
+export type UplinkPrefix = 'broker' | 'bridge'
+
+/** The settings of one connection by their names: `brokerUsername`, … */
+export function uplinkSettings<P extends UplinkPrefix>(prefix: P, to: string) {
+  const named = Object.entries(connectionSettings(to)).map(([name, one]) => [prefix + name, one])
+  return Object.fromEntries(named) as { readonly [N in Name as `${P}${N}`]: ConnectionSettings[N] }
+}
+
+type Value<N extends Name> = ReturnType<ConnectionSettings[N]['parse']>
+type Optional = 'Username' | 'PasswordFile' | 'CaFile' | 'CertFile' | 'KeyFile' | 'ClientId'
+/** What a connection is made with: `username`, `passwordFile`, … */
+export type UplinkConfig = {
+  readonly [N in Name as Uncapitalize<N>]: Value<N> | (N extends Optional ? undefined : never)
+}
+
+const NAMES = Object.keys(connectionSettings('')) as Name[]
+
+/** The settings of one connection without their prefix. */
+export function uplinkConfig<P extends UplinkPrefix>(
+  prefix: P,
+  settings: { readonly [N in Name as `${P}${N}`]: unknown },
+): UplinkConfig {
+  const values = settings as Readonly<Record<string, unknown>>
+  const entries = NAMES.map((name) => [
+    name.charAt(0).toLowerCase() + name.slice(1),
+    values[prefix + name],
+  ])
+  return Object.fromEntries(entries) as UplinkConfig
+}
+
+/** What is wrong with the settings of one connection taken together. */
+export function* uplinkProblems(
+  prefix: UplinkPrefix,
+  /** Whether there is an address of another broker, and whether it is one with TLS; null where the address itself is wrong. */
+  address: { readonly tls: boolean } | 'none' | null,
+  isSaid: (name: string) => boolean,
+  called: (name: string) => string,
+): Generator<string> {
+  if (address === null) return
+  if (address === 'none') {
+    for (const name of NAMES.filter((one) => isSaid(prefix + one)))
+      yield `${called(prefix + name)} has no meaning without ${called(prefix)}=mqtt://… or mqtts://…`
+    return
+  }
+  const [username, password, ca, cert, key] = [
+    ...['Username', 'PasswordFile', 'CaFile', 'CertFile', 'KeyFile'].map((name) => prefix + name),
+  ] as [string, string, string, string, string]
+  for (const [one, other] of [
+    [password, username],
+    [cert, key],
+    [key, cert],
+  ] as const)
+    if (isSaid(one) && !isSaid(other)) yield `${called(one)} needs ${called(other)}`
+  if (!address.tls)
+    for (const name of [ca, cert, key].filter(isSaid))
+      yield `${called(name)} has no meaning without TLS: ${called(prefix)}=mqtts://…`
+}
