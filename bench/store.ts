@@ -43,6 +43,7 @@ function messageOf(topic: string, retain = false): Message {
     retain,
     device: 'a1b2c3.d.wott.local',
     time: Date.now(),
+    received: Date.now(),
     properties: null,
     expires: null,
   }

@@ -13,6 +13,7 @@ const STATUS = {
   query_invalid: 400,
   request_invalid: 400,
   body_invalid: 400,
+  time_invalid: 400,
   publish_denied: 403,
   read_denied: 403,
   origin_denied: 403,

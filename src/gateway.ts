@@ -153,6 +153,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     meter,
     rateLimit: createRateLimit(config.publishRate, config.publishBurst),
     maxPayload: config.maxPayload,
+    timeBounds: { past: config.readingPast * 1000, future: config.readingFuture * 1000 },
   })
   const turns = createTurns(meter.turnAwaited)
   const mqtt = createMqttHost({

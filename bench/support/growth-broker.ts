@@ -40,6 +40,7 @@ export function messageOf(n: number, bytes: number): Message {
     retain: false,
     device: deviceOf(n),
     time: Date.now(),
+    received: Date.now(),
     properties: null,
     expires: null,
   }

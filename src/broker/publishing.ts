@@ -203,6 +203,6 @@ function toWaits({ receivers, cohorts }: Queued): Waits | null {
 
 // field by field: every message passes here, and spreading takes longer
 function toDelivery(message: Message, sequence: number): Delivery {
-  const { topic, payload, qos, retain, device, time, properties, expires } = message
-  return { topic, payload, qos, retain, device, time, properties, expires, sequence }
+  const { topic, payload, qos, retain, device, time, received, properties, expires } = message
+  return { topic, payload, qos, retain, device, time, received, properties, expires, sequence }
 }

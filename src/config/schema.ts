@@ -345,6 +345,16 @@ export const SETTINGS = {
     '64MiB',
     'bytes of the retained messages that one device published',
   ),
+  readingPast: setting(
+    integer(0, 315_360_000),
+    '2592000',
+    'seconds that a reading may be older than its arrival, where it says when it was measured',
+  ),
+  readingFuture: setting(
+    integer(0, 31_536_000),
+    '300',
+    'seconds that it may be newer, as the clock of its device may be fast',
+  ),
   readingTtl: setting(
     integer(1, 31_536_000),
     '3600',

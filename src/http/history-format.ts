@@ -64,7 +64,7 @@ const NDJSON_WRITER: HistoryWriter = {
 }
 
 const COLUMNS = {
-  entries: 'id,time,topic,payload,payloadBase64,device,qos,retain,properties',
+  entries: 'id,time,topic,payload,payloadBase64,device,qos,retain,properties,received',
   buckets: 'from,topic,count,min,mean,max,last',
 }
 
@@ -72,7 +72,7 @@ function csvWriter(kind: Kind): HistoryWriter {
   return {
     contentType: 'text/csv; charset=utf-8; header=present',
     begin: () => `${COLUMNS[kind]}\r\n`,
-    entry: ({ topic, payload, device, qos, retain, time, properties }, id) =>
+    entry: ({ topic, payload, device, qos, retain, time, received, properties }, id) =>
       toRow([
         ...[id, new Date(time).toISOString(), toCell(topic)],
         ...(isUtf8(payload)
@@ -80,6 +80,7 @@ function csvWriter(kind: Kind): HistoryWriter {
           : ['', payload.toString('base64')]),
         ...[toCell(device ?? ''), qos, retain],
         properties === null ? '' : toCell(JSON.stringify(toJsonProperties(properties))),
+        time === received ? '' : new Date(received).toISOString(),
       ]),
     bucket: ({ from, topic, count, min, mean, max, last }) =>
       toRow([new Date(from).toISOString(), toCell(topic), count, min, mean, max, last]),

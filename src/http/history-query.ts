@@ -1,4 +1,5 @@
 import { GatewayError } from '../errors.ts'
+import { parseTime } from '../topic/time.ts'
 import { queryOf, single } from './query.ts'
 
 export const HISTORY_FORMATS = ['json', 'ndjson', 'csv'] as const
@@ -51,10 +52,6 @@ const UNITS: Readonly<Record<string, number>> = {
   w: 604_800 * SECOND,
 }
 const LONGEST_BUCKET = 366 * 86_400 * SECOND
-/** The last time that a Date can tell (ECMA-262 §21.4.1.1). */
-const LAST_TIME = 8.64e15
-/** Unix times below are seconds, until the year 5138; those above milliseconds, since 1973. */
-const FIRST_MILLISECONDS = 1e11
 
 /** Throws a `query_invalid` that names what is wrong. */
 export function parseHistoryQuery(url: string, now: number): HistoryQuery {
@@ -93,18 +90,12 @@ export function parseHistoryQuery(url: string, now: number): HistoryQuery {
   }
 }
 
-const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/
-
 function timeIn(name: string, text: string, now: number): number {
   const [, count, unit = ''] = /^-(\d{1,9})([smhdw])$/.exec(text) ?? []
   if (count !== undefined) return now - Number(count) * (UNITS[unit] as number)
   if (text === 'now') return now
-  const time = /^\d{1,16}(?:\.\d{1,9})?$/.test(text)
-    ? Math.floor(Number(text) * (Number(text) < FIRST_MILLISECONDS ? SECOND : 1))
-    : RFC_3339.test(text)
-      ? Date.parse(text.toUpperCase())
-      : Number.NaN
-  if (time >= 0 && time <= LAST_TIME) return time
+  const time = parseTime(text)
+  if (time !== null) return time
   throw invalid(
     `${name} must be a time such as 2026-11-24T08:00:00Z, 1795507200 (Unix seconds or milliseconds) or -6h (s, m, h, d or w), not "${text}".`,
   )

@@ -7,7 +7,7 @@ import { fromBase64 } from './base64.ts'
 import { callerOf } from './caller.ts'
 import { toGatewayError } from './problem.ts'
 import { PROPERTY_NAMES, type PropertyFault, readProperties } from './properties.ts'
-import { type PublishOptions, takeAnyBody } from './publish.ts'
+import { type PublishOptions, readTime, takeAnyBody } from './publish.ts'
 
 export const MAX_LINES = 1000
 /** Empty lines included. */
@@ -104,7 +104,7 @@ async function publishLine(
   return refused && { line, code: refused.code, detail: refused.message }
 }
 
-const MEMBERS = ['topic', 'payload', 'payloadBase64', 'qos', 'retain', ...PROPERTY_NAMES]
+const MEMBERS = ['topic', 'payload', 'payloadBase64', 'qos', 'retain', 'time', ...PROPERTY_NAMES]
 
 function toReading(text: string): Reading | GatewayError {
   let value: unknown
@@ -124,6 +124,7 @@ function toReading(text: string): Reading | GatewayError {
     payloadBase64,
     qos = 0,
     retain = false,
+    time,
   } = value as Record<string, unknown>
   if (typeof topic !== 'string') return invalid('"topic" must be a string.')
   if (qos !== 0 && qos !== 1) return invalid('"qos" must be 0 or 1.')
@@ -132,10 +133,12 @@ function toReading(text: string): Reading | GatewayError {
     return invalid('The line must have either "payload" or "payloadBase64".')
   const bytes = toBytes(typeof payload === 'number' ? asWritten(text) : payload, payloadBase64)
   if (bytes instanceof GatewayError) return bytes
+  const measured = time === undefined ? null : readTime(time)
+  if (measured instanceof GatewayError) return measured
   const read = readProperties(value)
   if ('problem' in read) return invalid(sentence(read))
   const { properties, messageExpiry } = read
-  return { topic, payload: bytes, qos, retain, properties, messageExpiry }
+  return { topic, payload: bytes, qos, retain, properties, messageExpiry, time: measured }
 }
 
 function sentence({ name, problem }: PropertyFault): string {

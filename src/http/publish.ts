@@ -1,6 +1,7 @@
 import { GatewayError } from '../errors.ts'
 import type { Door, Meter } from '../metrics/meter.ts'
 import type { Reading, Relay } from '../relay/relay.ts'
+import { parseTime, TIME_FORM } from '../topic/time.ts'
 import { type App, type Request, sendProblem } from './app.ts'
 import { callerOf } from './caller.ts'
 import { toGatewayError } from './problem.ts'
@@ -17,7 +18,7 @@ export interface PublishOptions {
 }
 
 const PREFIX = '/topics/'
-const QUERY_NAMES = ['qos', 'retain', ...QUERY_PROPERTIES]
+const QUERY_NAMES = ['qos', 'retain', 'time', ...QUERY_PROPERTIES]
 
 /** `POST /topics/{topic}`: one reading, byte for byte. */
 export function publishRoute(
@@ -68,13 +69,17 @@ function toReading(request: Request): Reading | GatewayError {
   const qos = single(query, 'qos') ?? '0'
   const retain = single(query, 'retain') ?? 'false'
   if (qos instanceof GatewayError) return qos
+  const time = single(query, 'time')
   if (retain instanceof GatewayError) return retain
+  if (time instanceof GatewayError) return time
   const unknown = unknownName(query, QUERY_NAMES)
   if (unknown) return unknown
   if (qos !== '0' && qos !== '1')
     return new GatewayError('query_invalid', `qos must be 0 or 1, not "${qos}".`)
   if (retain !== 'true' && retain !== 'false')
     return new GatewayError('query_invalid', `retain must be true or false, not "${retain}".`)
+  const measured = time === undefined ? null : readTime(time)
+  if (measured instanceof GatewayError) return measured
   const read = propertiesOf(query, request.headers)
   if (read instanceof GatewayError) return read
   const { properties, messageExpiry } = read
@@ -85,5 +90,13 @@ function toReading(request: Request): Reading | GatewayError {
     retain: retain === 'true',
     properties,
     messageExpiry,
+    time: measured,
   }
+}
+
+/** When a reading was measured, as its device wrote it. */
+export function readTime(value: unknown): number | GatewayError {
+  const isText = typeof value === 'string' || typeof value === 'number'
+  const time = isText ? parseTime(String(value)) : null
+  return time ?? new GatewayError('time_invalid', `time must be ${TIME_FORM}.`)
 }

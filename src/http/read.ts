@@ -2,6 +2,7 @@ import type { Denials } from '../acl/denials.ts'
 import type { Broker } from '../broker/broker.ts'
 import { GatewayError } from '../errors.ts'
 import type { Message, MessageProperties } from '../topic/message.ts'
+import { timedProperties } from '../topic/time.ts'
 import { readingTopicProblem } from '../topic/topic.ts'
 import type { App, Request } from './app.ts'
 import { callerOf } from './caller.ts'
@@ -27,10 +28,10 @@ export function readRoutes(app: App, options: ReadOptions, streams: StreamRoutes
     { config: { operation: 'readRetainedMessage' } },
     async (request, reply) => {
       const message = await retainedFor(request, '/retainedMessage/', options)
-      const { topic, payload, qos, time, properties } = message
+      const { topic, payload, qos, received } = message
       const body = {
-        ...{ topic, payload: payload.toString('base64'), qos, lastModifiedTime: time },
-        userProperties: userPropertiesIn(properties),
+        ...{ topic, payload: payload.toString('base64'), qos, lastModifiedTime: received },
+        userProperties: userPropertiesIn(timedProperties(message)),
       }
       return reply
         .header('cache-control', 'no-store')
@@ -44,7 +45,7 @@ export function readRoutes(app: App, options: ReadOptions, streams: StreamRoutes
 const POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 
 function headersOf(
-  { properties, time, expires }: Message,
+  { properties, received, expires }: Message,
   now: number,
 ): Record<string, string | number> {
   return {
@@ -52,7 +53,7 @@ function headersOf(
     'content-security-policy': POLICY,
     'cache-control': 'no-store',
     // RFC 9111 §5.1: since its origin, the device, gave it to the gateway
-    age: Math.max(0, Math.floor((Date.now() - time) / 1000)),
+    age: Math.max(0, Math.floor((Date.now() - received) / 1000)),
     ...(expires === null ? {} : { expires: new Date(Date.now() + expires - now).toUTCString() }),
   }
 }

@@ -41,6 +41,7 @@ export interface Buckets {
 }
 
 interface Numbered extends Bucket {
+  lastTime: number
   lastNumber: number
 }
 
@@ -89,7 +90,7 @@ export function createBuckets({
       const from = Math.floor(time / every) * every
       const bucket = bucketOf(topic, from)
       if (bucket === null) return false
-      count(bucket, value, sequence)
+      count(bucket, value, time, sequence)
       const span = spans.get(from)
       if (span === undefined) spans.set(from, { lowest: sequence, highest: sequence })
       else {
@@ -118,16 +119,25 @@ export function createBuckets({
   }
 }
 
-const EMPTY = { count: 0, min: Infinity, mean: 0, max: -Infinity, last: 0, lastNumber: -1 }
+const EMPTY = {
+  count: 0,
+  min: Infinity,
+  mean: 0,
+  max: -Infinity,
+  last: 0,
+  lastTime: -1,
+  lastNumber: -1,
+}
 
-function count(bucket: Numbered, value: number, sequence: number): void {
+function count(bucket: Numbered, value: number, time: number, sequence: number): void {
   bucket.count += 1
   bucket.min = Math.min(bucket.min, value)
   bucket.max = Math.max(bucket.max, value)
   // a sum, or a difference, of large numbers could be beyond all numbers
   const mean = bucket.mean - bucket.mean / bucket.count + value / bucket.count
   bucket.mean = Math.min(bucket.max, Math.max(bucket.min, mean))
-  if (sequence < bucket.lastNumber) return
+  if (time < bucket.lastTime || (time === bucket.lastTime && sequence < bucket.lastNumber)) return
+  bucket.lastTime = time
   bucket.lastNumber = sequence
   bucket.last = value
 }

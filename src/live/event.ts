@@ -60,13 +60,15 @@ export const HEARTBEAT = Buffer.from(':\n\n')
 /** How long a browser waits before it connects again, in milliseconds. */
 export const RETRY = Buffer.from('retry: 2000\n\n')
 
-/** A message as the data of its event, in one line. */
-export function toJson({ topic, payload, device, qos, retain, time, properties }: Message): string {
+/** A message as the data of its event, in one line; `received` only where the message has a time of its own. */
+export function toJson(message: Message): string {
+  const { topic, payload, device, qos, retain, time, received, properties } = message
   const body = isUtf8(payload)
     ? { payload: payload.toString('utf8') }
     : { payloadBase64: payload.toString('base64') }
   return JSON.stringify({
     ...{ topic, ...body, device, qos, retain, time: new Date(time).toISOString() },
+    ...(time === received ? {} : { received: new Date(received).toISOString() }),
     ...(properties === null ? {} : { properties: toJsonProperties(properties) }),
   })
 }

@@ -14,9 +14,10 @@ export interface Entry extends Omit<Delivery, 'payload' | 'properties'> {
 }
 
 export function deliveryOf(entry: Entry): Delivery {
-  const { topic, characters, qos, retain, device, time, properties, expires, sequence } = entry
+  const { topic, characters, qos, retain, device, time, received, properties, ...rest } = entry
+  const { expires, sequence } = rest
   return {
-    ...{ topic, payload: Buffer.from(characters, 'latin1'), qos, retain, device, time },
+    ...{ topic, payload: Buffer.from(characters, 'latin1'), qos, retain, device, time, received },
     properties: properties === null ? null : fromJsonProperties(JSON.parse(properties)),
     ...{ expires, sequence },
   }
@@ -39,7 +40,8 @@ export function propertiesText(properties: Delivery['properties']): string | nul
 
 // field by field: every message passes here, and spreading takes longer
 export function toEntry(delivery: Delivery): Entry {
-  const { topic, payload, qos, retain, device, time, properties, expires, sequence } = delivery
+  const { topic, payload, qos, retain, device, time, received, properties, expires, sequence } =
+    delivery
   return {
     topic,
     characters: payload.toString('latin1'),
@@ -47,6 +49,7 @@ export function toEntry(delivery: Delivery): Entry {
     retain,
     device,
     time,
+    received,
     properties: propertiesText(properties),
     expires,
     sequence,

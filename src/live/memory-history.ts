@@ -115,14 +115,14 @@ export function createMemoryHistory(
   }
 
   /** The clock is looked at once for all messages of a moment: that takes as long as all else here. */
-  function timeOf({ time }: Delivery): number {
-    if (Math.abs(time - lookedAt.wall) > MOMENT_MS) lookedAt = { wall: time, time: now() }
+  function timeOf({ received }: Delivery): number {
+    if (Math.abs(received - lookedAt.wall) > MOMENT_MS) lookedAt = { wall: received, time: now() }
     return lookedAt.time
   }
 
   // field by field: every message passes here, and spreading takes longer
   function toKept(delivery: Delivery, before: Kept | undefined, stored: number): Kept {
-    const { payload, qos, retain, device, time, properties, expires, sequence } = delivery
+    const { payload, qos, retain, device, time, received, properties, expires, sequence } = delivery
     // one string for all messages of a topic
     const topic = before?.topic ?? delivery.topic
     const text = propertiesText(properties)
@@ -133,6 +133,7 @@ export function createMemoryHistory(
       retain,
       device,
       time,
+      received,
       properties: text,
       expires,
       sequence,
@@ -273,7 +274,7 @@ export function createMemoryHistory(
     },
     split(time) {
       trim()
-      const [from] = entries.forward((entry) => entry.time < time)
+      const [from] = entries.forward(({ received }) => received < time)
       const number = from?.sequence ?? Number.MAX_SAFE_INTEGER
       const [before] = entries.backward(({ sequence }) => sequence >= number)
       return { before: before?.sequence ?? trimmed, from: from?.sequence ?? null }

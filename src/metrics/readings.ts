@@ -14,6 +14,7 @@ interface Reading {
   readonly device: string
   readonly topic: string
   value: number
+  /** When it was measured. */
   time: number
 }
 
@@ -71,12 +72,14 @@ export function createReadings({
     return hasRoom(() => readings.get(device)?.size ?? 0, perDevice)
   }
 
-  function note({ device, topic, payload, time }: Message): void {
+  function note({ device, topic, payload, time, received }: Message): void {
     if (device === null) return
-    if (seen.has(device) || hasRoom(() => seen.size, series)) seen.set(device, time)
+    if (seen.has(device) || hasRoom(() => seen.size, series)) seen.set(device, received)
     const value = numberIn(payload)
     if (value === null) return
     const known = readings.get(device)?.get(topic)
+    // what comes late never replaces what is newer; arrival alone says nothing where the system's clock was set back
+    if (time !== received && (time < now() - ttl || (known && time < known.time))) return
     // a topic of 65,535 bytes would be as much in every scrape
     if (topic.length > LONGEST_TOPIC) overflowed += 1
     else if (known) {

@@ -1,5 +1,6 @@
 import type { Delivery } from '../broker/broker.ts'
 import type { Qos } from '../topic/message.ts'
+import { timedProperties } from '../topic/time.ts'
 import { createTopicAliases } from './aliases.ts'
 import type { Client } from './client.ts'
 import { publishPacket } from './encode-publish.ts'
@@ -33,7 +34,7 @@ export function createToPacket({ terms, session }: Client, frames: SharedFrames)
       retain,
       dup,
       packetId,
-      properties: message.properties,
+      properties: timedProperties(message),
       messageExpiry: frames.secondsLeft(message.expires),
       topicAlias: aliased?.topicAlias ?? 0,
       subscriptionIdentifiers: identifiers ?? NONE,

@@ -1,5 +1,6 @@
 import type { Delivery } from '../broker/broker.ts'
 import type { Qos } from '../topic/message.ts'
+import { timedProperties } from '../topic/time.ts'
 import { publishPacket, setPacketId } from './encode-publish.ts'
 import type { Version } from './packets.ts'
 
@@ -58,7 +59,7 @@ function toFrame(
   qos: Qos,
   packetId: number,
 ): Buffer {
-  const { topic, payload, properties } = delivery
+  const { topic, payload } = delivery
   return publishPacket(version, {
     topic,
     payload,
@@ -66,7 +67,7 @@ function toFrame(
     retain: false,
     dup: false,
     packetId,
-    properties,
+    properties: timedProperties(delivery),
     messageExpiry,
     topicAlias: 0,
     subscriptionIdentifiers: NONE,

@@ -13,6 +13,7 @@ import {
   MAX_USER_PROPERTIES,
   propertiesByteLength,
 } from '../topic/properties.ts'
+import { isWithin, type TimeBounds, timeIn } from '../topic/time.ts'
 import { readingTopicProblem, topicProblem } from '../topic/topic.ts'
 import type { RateLimit } from './rate-limit.ts'
 import { createTurnstile } from './turnstile.ts'
@@ -44,6 +45,8 @@ export interface Reading {
   readonly properties: MessageProperties | null
   /** Seconds until nobody is to get it any more; null for never. */
   readonly messageExpiry: number | null
+  /** When it was measured, in milliseconds since the Unix epoch, where its device says so; it can do so in a user property, too. */
+  readonly time?: number | null
 }
 
 /** What the cost of a message depends on. */
@@ -72,6 +75,7 @@ export interface RelayOptions {
   readonly rateLimit: Pick<RateLimit, 'take'>
   /** Bytes of the largest payload. */
   readonly maxPayload: number
+  readonly timeBounds: TimeBounds
 }
 
 const KiB = 1024
@@ -86,6 +90,7 @@ export function createRelay({
   meter,
   rateLimit,
   maxPayload,
+  timeBounds,
 }: RelayOptions): Relay {
   // empty for none
   const problems = createTopicMemo((topic) => topicProblem(topic) ?? '', REMEMBERED)
@@ -94,8 +99,9 @@ export function createRelay({
   function refusalOf(
     { identity: { id }, door, access, origin }: Publisher,
     reading: Reading,
+    received: number,
   ): Refusal | null {
-    const { topic, payload, properties } = reading
+    const { topic, payload, properties, time = null } = reading
     // before anything that takes time: what is refused costs as much as what is published
     const wait = origin ? 0 : rateLimit.take(id, costOf(reading))
     if (wait > 0) return ['rate_limited', tooFast(wait)]
@@ -111,9 +117,18 @@ export function createRelay({
       const bytes = propertiesByteLength(properties)
       if (bytes > MAX_PROPERTIES_BYTES) return ['too_large', propertiesTooLarge(bytes)]
     }
+    if (time !== null && !isWithin(time, received, timeBounds))
+      return ['invalid', timeTooFar(time, received, timeBounds)]
     if (access.mayPublish(topic)) return null
     denials.note({ door, id, action: 'publish', topic })
     return ['denied', denied(id, topic)]
+  }
+
+  function timeOf({ time = null, properties }: Reading, received: number): number {
+    if (time !== null) return time
+    const said = timeIn(properties)
+    // others may mean something else by this name
+    return said !== null && isWithin(said, received, timeBounds) ? said : received
   }
 
   async function settle(taken: Promise<void>, door: Door, qos: Qos): Promise<Outcome> {
@@ -132,15 +147,26 @@ export function createRelay({
     publish(publisher, reading) {
       const { identity, door, origin } = publisher
       const { topic, payload, qos, retain, properties, messageExpiry } = reading
-      const refusal = refusalOf(publisher, reading)
+      const received = Date.now()
+      const refusal = refusalOf(publisher, reading, received)
       if (refusal) {
         meter.published(door, qos, refusal[0])
         return refusal[1]
       }
-      const time = Date.now()
+      const time = timeOf(reading, received)
       const expires = messageExpiry === null ? null : broker.log.now() + messageExpiry * 1000
       const taken = broker.publish(
-        { topic, payload, qos, retain, device: identity.id, time, properties, expires },
+        {
+          topic,
+          payload,
+          qos,
+          retain,
+          device: identity.id,
+          time,
+          received,
+          properties,
+          expires,
+        },
         origin,
       )
       if (taken) return settle(taken, door, qos)
@@ -184,6 +210,16 @@ function propertiesTooLarge(bytes: number): GatewayError {
   return new GatewayError(
     'payload_too_large',
     `The properties of the message have ${bytes} bytes; at most ${MAX_PROPERTIES_BYTES} are allowed.`,
+  )
+}
+
+function timeTooFar(time: number, received: number, { past, future }: TimeBounds): GatewayError {
+  const which = `The time ${new Date(time).toISOString()} is more than`
+  return new GatewayError(
+    'time_invalid',
+    time < received
+      ? `${which} ${past / 1000} seconds ago (WOTT_READING_PAST).`
+      : `${which} ${future / 1000} seconds in the future (WOTT_READING_FUTURE).`,
   )
 }
 

@@ -13,7 +13,7 @@ export interface MessageProperties {
   readonly userProperties?: readonly UserProperty[]
 }
 
-/** One reading on its way: what was published, by whom, and when the gateway took it. */
+/** One reading on its way: what was published, by whom and when. */
 export interface Message {
   readonly topic: string
   readonly payload: Buffer
@@ -21,8 +21,10 @@ export interface Message {
   readonly retain: boolean
   /** WoTT ID of the publisher; null where the broker cannot tell (a relayed broker's own clients). */
   readonly device: string | null
-  /** When the gateway took it, in milliseconds since the Unix epoch. */
+  /** When it was measured, where its device says so, otherwise as `received`; in milliseconds since the Unix epoch. */
   readonly time: number
+  /** When the gateway took it, in milliseconds since the Unix epoch. */
+  readonly received: number
   /** Null when the publisher gave none. */
   readonly properties: MessageProperties | null
   /** When nobody is to get it any more, in milliseconds by the broker's clock; null for never. */

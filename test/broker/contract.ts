@@ -23,7 +23,7 @@ export function message(
 ): Message {
   return {
     ...{ topic, payload: Buffer.from(payload), qos: 0, retain: false },
-    ...{ device: 'sensor.d.wott.local', time: 1_700_000_000_000 },
+    ...{ device: 'sensor.d.wott.local', time: 1_700_000_000_000, received: 1_700_000_000_000 },
     ...{ properties: null, expires: null },
     ...more,
   }

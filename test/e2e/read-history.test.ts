@@ -187,8 +187,11 @@ for (const kind of ['memory:', 'file:'] as const)
       assert.match(ran.stdout, /^content-type: text\/csv; charset=utf-8; header=present\r$/im)
       const [, body = ''] = ran.stdout.split('\r\n\r\n')
       const [head, row, ...rest] = body.split('\r\n')
-      assert.equal(head, 'id,time,topic,payload,payloadBase64,device,qos,retain,properties')
-      assert.match(`${row}`, /^[0-9a-f]+-\d+,[^,]+Z,wott\/text,'=1\+1,,sensor,0,false,$/)
+      assert.equal(
+        head,
+        'id,time,topic,payload,payloadBase64,device,qos,retain,properties,received',
+      )
+      assert.match(`${row}`, /^[0-9a-f]+-\d+,[^,]+Z,wott\/text,'=1\+1,,sensor,0,false,,$/)
       assert.deepEqual(rest, [''])
     })
 

@@ -86,7 +86,7 @@ describe('the query of /history', () => {
 })
 
 const delivery = (payload: Buffer, topic = 'a'): Delivery => ({
-  ...{ topic, payload, qos: 1, retain: false, device: 'd', time: NOW, sequence: 7 },
+  ...{ topic, payload, qos: 1, retain: false, device: 'd', time: NOW, received: NOW, sequence: 7 },
   ...{ properties: null, expires: null },
 })
 
@@ -109,7 +109,7 @@ describe('an answer of /history', () => {
         const writer = createHistoryWriter('csv', 'entries')
         const text = writer.begin() + writer.entry(delivery(Buffer.from(payload)), 'e-7')
         const [head = [], row = [], ...more] = readCsv(text)
-        assert.deepEqual([head.length, row.length, more], [9, 9, []])
+        assert.deepEqual([head.length, row.length, more], [10, 10, []])
         const shown = Buffer.from(payload).toString()
         assert.equal(row[3], toCell(shown))
       }),
@@ -132,7 +132,9 @@ describe('an answer of /history', () => {
       assert.equal(toCell(text), `'${text}`)
     const writer = createHistoryWriter('csv', 'entries')
     const row = writer.entry(delivery(Buffer.from('=1,2'), '@a'), 'e-7')
-    assert.equal(row, `e-7,2026-11-24T08:00:00.000Z,'@a,"'=1,2",,d,1,false,\r\n`)
+    assert.equal(row, `e-7,2026-11-24T08:00:00.000Z,'@a,"'=1,2",,d,1,false,,\r\n`)
+    const late = writer.entry({ ...delivery(Buffer.from('1')), time: NOW - 1 }, 'e-7')
+    assert.ok(late.endsWith(`,${new Date(NOW).toISOString()}\r\n`), late)
     assert.match(writer.entry(delivery(Buffer.from([0xff])), 'e-7'), /,a,,\/w==,d,/)
   })
 

@@ -16,7 +16,7 @@ import { UNLIMITED } from '../support/memory.ts'
 async function read(path: string, more: Partial<Message>) {
   const message: Message = {
     ...{ topic: 'a', payload: Buffer.from('21.5'), qos: 1, retain: true, device: 'd' },
-    ...{ time: Date.now(), properties: null, expires: null, ...more },
+    ...{ time: Date.now(), received: Date.now(), properties: null, expires: null, ...more },
   }
   const app = createApp({
     ...HTTP_LIMITS,
@@ -67,7 +67,7 @@ describe('a retained message over HTTP', () => {
 
   it('says how old it is, and until when it holds', async () => {
     const now = Date.now()
-    const lasting = await read('/topics/a', { time: now - 90_500 })
+    const lasting = await read('/topics/a', { received: now - 90_500 })
     assert.equal(lasting.headers.age, '90')
     assert.equal(lasting.headers.expires, undefined)
     assert.equal(lasting.headers['cache-control'], 'no-store')

@@ -37,10 +37,12 @@ describe('buckets', () => {
         )
         assert.equal(rows.length, groups.size)
         for (const { topic, from, count, min, mean, max, last } of rows) {
-          const values = groups.get(JSON.stringify([from, topic]))?.map(({ value }) => value) ?? []
+          const samples = groups.get(JSON.stringify([from, topic])) ?? []
+          const values = samples.map(({ value }) => value)
+          const latest = samples.toSorted((one, other) => one.time - other.time).at(-1)
           assert.deepEqual(
             [count, min, max, last],
-            [values.length, Math.min(...values), Math.max(...values), values.at(-1)],
+            [values.length, Math.min(...values), Math.max(...values), latest?.value],
           )
           const expected = values.reduce((sum, value) => sum + value / values.length, 0)
           assert.ok(mean >= min && mean <= max)
@@ -91,6 +93,12 @@ describe('buckets', () => {
         assert.equal(counted, taken.filter((isTaken) => isTaken).length)
       }),
     )
+  })
+
+  it('have the number that was measured last, whichever came last', () => {
+    const at = (value: number, time: number) => ({ topic: 'a', value, time })
+    const { buckets } = fill([at(1, 10), at(2, 30), at(3, 20)])
+    assert.equal(buckets.rows(false)[0]?.last, 2)
   })
 
   it('that are not finished are left to the next answer', () => {

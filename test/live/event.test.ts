@@ -62,6 +62,7 @@ function message(more: Partial<Message>): Message {
       retain: false,
       device: null,
       time: 0,
+      received: 0,
       properties: null,
       expires: null,
     },
@@ -74,7 +75,15 @@ describe('an event', () => {
     fc.assert(
       fc.property(hostile, fc.uint8Array({ maxLength: 20 }), hostile, (topic, bytes, device) => {
         for (const payload of [Buffer.from(bytes), Buffer.from(topic)]) {
-          const sent = message({ topic, payload, device, qos: 1, retain: true, time: 1 })
+          const sent = message({
+            topic,
+            payload,
+            device,
+            qos: 1,
+            retain: true,
+            time: 1,
+            received: 1,
+          })
           const { events, retry } = parse(eventFrame(sent, 'e-1', 'json').toString())
           assert.equal(retry, null)
           assert.equal(events.length, 1)
@@ -89,6 +98,14 @@ describe('an event', () => {
         }
       }),
     )
+  })
+
+  it('says when the message was measured and, where that is not the same, when it came', () => {
+    const [event] = parse(
+      eventFrame(message({ time: 1, received: 2 }), 'e-1', 'json').toString(),
+    ).events
+    const { time, received } = JSON.parse(String(event?.data))
+    assert.deepEqual([time, received], ['1970-01-01T00:00:00.001Z', '1970-01-01T00:00:00.002Z'])
   })
 
   it('has the properties of the message in JSON, where there are any', () => {

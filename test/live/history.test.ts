@@ -20,6 +20,7 @@ function delivery(sequence: number, bytes = 1): Delivery {
       retain: false,
       device: null,
       time: 0,
+      received: 0,
       properties: null,
       expires: null,
     },

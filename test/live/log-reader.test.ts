@@ -91,8 +91,8 @@ const messages = fc
       time += later
       const payload = Buffer.alloc(size, 'x')
       return {
-        ...{ topic, payload, qos: 0, retain: false, device: 'd', time, properties: null },
-        ...{ expires, sequence },
+        ...{ topic, payload, qos: 0, retain: false, device: 'd', time, received: time },
+        ...{ properties: null, expires, sequence },
       }
     })
   })
@@ -205,7 +205,7 @@ describe('a log is read', () => {
   it('and says what went while it was read', async () => {
     const delivery = (sequence: number): Delivery => ({
       ...{ topic: 'a', payload: Buffer.from('1'), qos: 0, retain: false, device: 'd' },
-      ...{ time: Date.now(), properties: null, expires: null, sequence },
+      ...{ time: Date.now(), received: Date.now(), properties: null, expires: null, sequence },
     })
     // room for 600 of them
     const { history, reader } = await openInMemory({ bytes: 600 * 102 })

@@ -26,7 +26,7 @@ function open(messages: number, more: Partial<MemoryBounds> = {}) {
     number += 1
     return log.add({
       ...{ sequence: number, topic, payload: Buffer.from('x'), qos: 0, retain: false, device },
-      ...{ time: clock.now, properties: null, expires: null },
+      ...{ time: clock.now, received: clock.now, properties: null, expires: null },
     })
   }
   const rows = () =>

@@ -21,7 +21,7 @@ function delivery(payload: string, more: Partial<Delivery> = {}): Delivery {
   sequence += 1
   return {
     ...{ topic: 'a', payload: Buffer.from(payload), qos: 0, retain: true, device: 'd' },
-    ...{ time: Date.now(), properties: null, expires: null, sequence },
+    ...{ time: Date.now(), received: Date.now(), properties: null, expires: null, sequence },
     ...more,
   }
 }

@@ -93,8 +93,8 @@ describe('the metrics', () => {
       properties: null,
       expires: null,
     } as const
-    readings.note({ ...message, topic: 't', device: 'd', time: now() })
-    readings.note({ ...message, topic: 'u', device: 'd', time: now() })
+    readings.note({ ...message, topic: 't', device: 'd', time: now(), received: now() })
+    readings.note({ ...message, topic: 'u', device: 'd', time: now(), received: now() })
     assert.equal(await sample('wott_reading{device="d",topic="t"}'), 21.5)
     assert.equal(await sample('wott_device_last_seen_timestamp_seconds{device="d"}'), 1000)
     assert.equal(await sample('wott_readings_overflowed_total'), 1)

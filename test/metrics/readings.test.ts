@@ -18,7 +18,7 @@ function open(series = 10, perDevice = series) {
     note(device: string | null, topic: string, payload: string, more: Partial<Message> = {}) {
       readings.note({
         ...{ device, topic, payload: Buffer.from(payload), qos: 0, retain: false, time },
-        ...{ properties: null, expires: null },
+        ...{ received: time, properties: null, expires: null },
         ...more,
       })
     },
@@ -44,6 +44,28 @@ describe('readings', () => {
     note('a', 't', '1')
     note('a', 't', 'on')
     assert.deepEqual(shown(), { 'a t': 1 })
+  })
+
+  it('do not give way to older ones that come late', () => {
+    const { note, shown, wait, readings } = open()
+    note('a', 't', '1')
+    wait(1000)
+    note('a', 't', '2', { time: NOON - 1 })
+    assert.deepEqual(shown(), { 'a t': 1 })
+    // the device was heard all the same
+    assert.equal(readings.lastSeen().get('a'), NOON + 1000)
+    note('a', 't', '3', { time: NOON + 500 })
+    assert.deepEqual(shown(), { 'a t': 3 })
+    note('a', 'u', '4', { time: NOON - TTL })
+    assert.deepEqual(shown(), { 'a t': 3 })
+  })
+
+  it('give way to what arrives now, even where the clock was set back', () => {
+    const { note, shown, wait } = open()
+    note('a', 't', '1')
+    wait(-10_000)
+    note('a', 't', '2')
+    assert.deepEqual(shown(), { 'a t': 2 })
   })
 
   it('are gone when their TTL is over, and not before', () => {

@@ -42,6 +42,7 @@ describe('a client that reads and never acknowledges', async () => {
       retain: false,
       device: null,
       time: Date.now(),
+      received: Date.now(),
       properties: null,
       expires: null,
     }

@@ -58,6 +58,7 @@ const PROVOKED: Record<
   topic_invalid: () => asSensor('publish', { parameters: { topic: 'wott/+' } }),
   query_invalid: () => asSensor('publish', { parameters: { qos: '2' } }),
   request_invalid: () => asSensor('whoami', { options: { setHost: false } }),
+  time_invalid: () => asSensor('publish', { parameters: { time: '12' } }),
   body_invalid: () => asSensor('publishMany', { body: Buffer.from([0xff]) }),
   publish_denied: () => asSensor('publish', { parameters: { topic: 'elsewhere' } }),
   read_denied: () => asSensor('readTopic', { parameters: { topic: 'elsewhere' } }),

@@ -42,6 +42,7 @@ function open(publish: Broker['publish'] = async () => {}) {
       },
     },
     maxPayload: 3,
+    timeBounds: { past: 60_000, future: 1_000 },
   })
   const identity = { id: 'device', serial: '', fingerprint256: '', notAfter: 0 }
   const access = createAccess(aclOf('user device\ntopic write a\n'), {
@@ -63,13 +64,43 @@ describe('a reading', () => {
     const { send, published, counted } = open()
     const earliest = Date.now()
     assert.equal(await send(), null)
-    const [{ time = 0, expires = null, ...rest } = {}] = published
+    const [{ time = 0, received = 0, expires = null, ...rest } = {}] = published
     const { messageExpiry: _, ...message } = READING
     assert.deepEqual(rest, { ...message, device: 'device' })
     // by the broker's clock
     assert.equal(expires, 1_000_000 + 60_000)
     assert.ok(time >= earliest && time <= Date.now())
+    assert.equal(received, time)
     assert.deepEqual(counted, ['device 1 accepted'])
+  })
+
+  it('has the time that its device says, within bounds', async () => {
+    const { send, published } = open()
+    const now = Date.now()
+    assert.equal(await send({ time: now - 50_000 }), null)
+    assert.equal(published[0]?.time, now - 50_000)
+    assert.ok((published[0]?.received ?? 0) >= now)
+    for (const [time, bound] of [
+      [now - 61_000, 'WOTT_READING_PAST'],
+      [now + 60_000, 'WOTT_READING_FUTURE'],
+    ] as const) {
+      const refused = await send({ time })
+      assert.equal(refused?.code, 'time_invalid')
+      assert.ok(refused?.message.includes(bound))
+    }
+    assert.equal(published.length, 1)
+  })
+
+  it('has the time of its user property where that is one, and otherwise its arrival', async () => {
+    const { send, published } = open()
+    const now = Date.now()
+    const said = (time: number | string) => ({ userProperties: [['time', String(time)] as const] })
+    for (const time of [now - 5_000, now - 61_000, 'noon']) await send({ properties: said(time) })
+    const [own, old, none] = published
+    assert.equal(own?.time, now - 5_000)
+    assert.equal(old?.time, old?.received)
+    assert.equal(none?.time, none?.received)
+    assert.deepEqual(own?.properties, said(now - 5_000))
   })
 
   it('costs one, and one more for each KiB of topic and properties after the first, published or not', async () => {

@@ -32,6 +32,7 @@ export async function openMqtt(
     meter: silentMeter,
     rateLimit: createRateLimit(0, 1),
     maxPayload: config.maxPayload,
+    timeBounds: { past: config.readingPast * 1000, future: config.readingFuture * 1000 },
   })
   const host = createMqttHost({
     turns: createTurns(),

@@ -1,4 +1,5 @@
 import type { Message, MessageProperties } from '../../topic/message.ts'
+import { timedProperties, timeIn } from '../../topic/time.ts'
 import type { UplinkMessage } from '../../uplink/uplink.ts'
 
 /** The MQTT 5 user property that tells the other broker whose message it is; null for none. */
@@ -9,7 +10,8 @@ export type IdProperty = string | null
  * out, so that nobody passes as another device.
  */
 export function toUplinkMessage(message: Message, name: IdProperty, now: number): UplinkMessage {
-  const { topic, payload, qos, retain, device, properties, expires } = message
+  const { topic, payload, qos, retain, device, expires } = message
+  const properties = timedProperties(message)
   return {
     ...{ topic, payload, qos, retain },
     dup: false,
@@ -22,10 +24,12 @@ export function toUplinkMessage(message: Message, name: IdProperty, now: number)
 export function fromUplinkMessage(came: UplinkMessage, name: IdProperty, now: number): Message {
   const { topic, payload, qos, retain, messageExpiry } = came
   const id = came.properties?.userProperties?.findLast(([known]) => known === name)
+  const received = Date.now()
   return {
     ...{ topic, payload, qos, retain },
     device: id?.[1] ?? null,
-    time: Date.now(),
+    time: timeIn(came.properties) ?? received,
+    received,
     properties: name === null ? came.properties : withId(came.properties, name, null),
     expires: messageExpiry === null ? null : now + messageExpiry * 1000,
   }

@@ -6,8 +6,8 @@ type Properties = string | null
 
 /**
  * What can change in the store, by name, with the columns it takes. A journal writes these, and
- * tells a recovered store in the same words. Times are milliseconds by the store's clock, but for that of a message, which
- * is the system's.
+ * tells a recovered store in the same words. Times are milliseconds by the store's clock, but for those of a message, which
+ * are the system's and its device's.
  */
 export interface Changes {
   /** A message enters the log; its payload has a character for each byte. */
@@ -18,9 +18,11 @@ export interface Changes {
     qos: Qos,
     retain: Flag,
     device: string | null,
-    time: number,
+    received: number,
     properties: Properties,
     expires: number | null,
+    /** When it was measured, where its device says so. */
+    ownTime: number | null,
   ]
   meta: [key: MetaKey, value: string]
   retain: [topic: string, number: number]
@@ -98,9 +100,10 @@ export type LogRow = [
   qos: Qos,
   retain: Flag,
   device: string | null,
-  time: number,
+  received: number,
   properties: Properties,
   expires: number | null,
+  ownTime: number | null,
 ]
 
 /** What a recovered store is told, in an order in which each finds what it refers to. */

@@ -4,9 +4,10 @@ import type { LogRow } from './changes.ts'
 /** A row of the log as the disk has it; rows of older gateways have no checksum. */
 export type CheckedRow = [...row: LogRow, checksum: number | null]
 
-/** CRC-32 of everything in a row of the log. */
+/** CRC-32 of everything in a row of the log; of what older gateways knew of a message, where that is all there is. */
 export function checksumOf([number, topic, payload, ...rest]: LogRow): number {
-  return crc32(payload, crc32(JSON.stringify([number, topic, ...rest])))
+  const columns = rest.at(-1) === null ? rest.slice(0, -1) : rest
+  return crc32(payload, crc32(JSON.stringify([number, topic, ...columns])))
 }
 
 /** The row without its checksum; null where the two do not match: the disk has changed one of them. */

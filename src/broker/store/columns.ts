@@ -29,7 +29,7 @@ export function toCharacters(payload: Buffer): string {
 
 /** The message that a row of the log tells of. */
 export function fromRow(...row: LogRow): Delivery {
-  const [sequence, topic, payload, qos, retain, device, time, properties, expires] = row
+  const [sequence, topic, payload, qos, retain, device, received, properties, expires, own] = row
   return {
     sequence,
     topic,
@@ -37,7 +37,8 @@ export function fromRow(...row: LogRow): Delivery {
     qos,
     retain: retain === 1,
     device,
-    time,
+    time: own ?? received,
+    received,
     properties: fromColumn(properties),
     expires,
   }

@@ -51,7 +51,8 @@ export function createLog({ journal, onBound, onDamage, now }: Ground) {
 
   /** What the commit of a message has to hold. */
   function toChange(delivery: Delivery): Change {
-    const { sequence, topic, payload, qos, retain, device, time, properties, expires } = delivery
+    const { sequence, topic, payload, qos, retain, device, time, received, properties, expires } =
+      delivery
     return [
       'append',
       sequence,
@@ -60,9 +61,10 @@ export function createLog({ journal, onBound, onDamage, now }: Ground) {
       qos,
       retain ? 1 : 0,
       device,
-      time,
+      received,
       toColumn(properties),
       expires,
+      time === received ? null : time,
     ]
   }
 

@@ -120,6 +120,7 @@ function parseEntry(text: string): LogRow {
     time,
     toColumn(known),
     expires,
+    null,
   ]
 }
 

@@ -50,7 +50,7 @@ function copyTable(table: string, from: DatabaseSync, to: DatabaseSync): boolean
 
 function salvageLog(from: DatabaseSync, to: DatabaseSync): Omit<Salvaged, 'tables'> {
   const insert = to.prepare(
-    `INSERT OR IGNORE INTO log (${LOG_COLUMNS}, stored) VALUES (${Array(11).fill('?').join(', ')})`,
+    `INSERT OR IGNORE INTO log (${LOG_COLUMNS}, stored) VALUES (${Array(12).fill('?').join(', ')})`,
   )
   const damaged: number[] = []
   const holes: [number, number][] = []

@@ -1,14 +1,15 @@
 import type { ChangeName, RestoredName } from './changes.ts'
 
 /**
- * Times are milliseconds by the store's clock, but for the `time` of a message, which is the system's. `stored` is when a message came
- * into the log.
+ * Times are milliseconds by the store's clock, but for two of a message: `time`, when the gateway took it, which is the system's, and `own_time`, where
+ * its device says when it was measured. `stored` is when it came into the log.
  */
 export const CREATE_TABLES = `
   CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
   CREATE TABLE log (
     number INTEGER PRIMARY KEY, topic TEXT, payload BLOB, qos INTEGER, retain INTEGER, device TEXT,
-    time INTEGER, properties TEXT, expires INTEGER, stored INTEGER, checksum INTEGER);
+    time INTEGER, properties TEXT, expires INTEGER, stored INTEGER, checksum INTEGER,
+    own_time INTEGER);
   CREATE INDEX log_by_topic ON log (topic, number);
   CREATE TABLE retained (topic TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID;
   CREATE TABLE sessions (
@@ -64,11 +65,16 @@ export const UPGRADES_OF_LOG: readonly string[] = [
      retain INTEGER, identifiers TEXT, since INTEGER);
    CREATE INDEX bundles_by_message ON bundles (message);
    ALTER TABLE sessions ADD COLUMN floor INTEGER DEFAULT 0;`,
+  'ALTER TABLE log ADD COLUMN own_time INTEGER;',
 ]
+
+/** As `CheckedRow` has them. */
+export const LOG_COLUMNS =
+  'number, topic, payload, qos, retain, device, time, properties, expires, own_time, checksum'
 
 /** How each change is written. Every statement may run again: a change is retried until it is stored. */
 export const WRITE: Record<ChangeName, string> = {
-  append: 'REPLACE INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  append: `REPLACE INTO log (${LOG_COLUMNS}, stored) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   meta: 'REPLACE INTO meta VALUES (?, ?)',
   retain: 'REPLACE INTO retained VALUES (?, ?)',
   unretain: 'DELETE FROM retained WHERE topic = ?',
@@ -109,10 +115,6 @@ export const CLEAN_UP = `
   DELETE FROM audiences WHERE id NOT IN (SELECT audience FROM bundles);
   DELETE FROM retained WHERE number NOT IN (SELECT number FROM log);
   DELETE FROM incoming WHERE client NOT IN (SELECT client FROM sessions);`
-
-/** As `CheckedRow` has them. */
-export const LOG_COLUMNS =
-  'number, topic, payload, qos, retain, device, time, properties, expires, checksum'
 
 const IN_RANGE = 'number > ? AND number <= ?'
 /** A range of the log, of all topics or of one, from either end. */

@@ -98,7 +98,7 @@ function takeOver(
     if (isAfterDamage) thinned = number - 1
     isAfterDamage = false
     const row: LogRow = [number + offset, ...columns]
-    append.run(...row, row[6], checksumOf(row))
+    append.run(...row, checksumOf(row), row[6])
     last = number
     messages += 1
   }

@@ -241,7 +241,7 @@ function isMark([name, key]: Change): boolean {
   return name === 'meta' && key === 'mark'
 }
 
-/** An appended message with its payload as the bytes that its characters stand for, its time and its checksum. */
+/** An appended message with its payload as the bytes that its characters stand for, its checksum and its time. */
 export function toInput(
   name: string,
   columns: readonly unknown[],
@@ -250,7 +250,7 @@ export function toInput(
   if (name !== 'append') return columns as SQLInputValue[]
   const [number, topic, characters, ...rest] = columns as Changes['append']
   const row: LogRow = [number, topic, Buffer.from(characters, 'latin1'), ...rest]
-  return [...row, stored, checksumOf(row)]
+  return [...row, checksumOf(row), stored]
 }
 
 const LISTED = 10

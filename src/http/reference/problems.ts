@@ -83,6 +83,13 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Described>> = {
     remedy: 'the detail says what is wrong',
     detail: 'These bytes are no HTTP request.',
   },
+  time_invalid: {
+    means:
+      'the `time` of a reading is not a time, or further in the past or the future than `WOTT_READING_PAST` and `WOTT_READING_FUTURE` allow',
+    remedy: "look at the device's clock; leave `time` out for the time of arrival",
+    detail:
+      'The time 1970-01-01T00:00:12.000Z is more than 2592000 seconds ago (WOTT_READING_PAST).',
+  },
   body_invalid: {
     means: 'the body is not what its content type, or its payload format, says',
     remedy: 'the detail says what is wrong',

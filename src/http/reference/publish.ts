@@ -20,9 +20,20 @@ export const TOPIC: Schema = {
   examples: ['wott/temperature'],
 }
 
+const TIME: Schema = {
+  description:
+    'When it was measured: RFC 3339, Unix seconds or Unix milliseconds, at most `WOTT_READING_PAST` before it arrives and `WOTT_READING_FUTURE` after. Without it, the time of arrival.',
+}
+
 /** What a reading can be refused for, however it is sent. */
 const REFUSALS: readonly ErrorCode[] = [
-  ...(['topic_invalid', 'payload_too_large', 'rate_limited', 'publish_denied'] as const),
+  ...([
+    'topic_invalid',
+    'time_invalid',
+    'payload_too_large',
+    'rate_limited',
+    'publish_denied',
+  ] as const),
   'broker_unavailable',
 ]
 
@@ -40,6 +51,7 @@ export const OPERATIONS = {
         description: 'Whether it is kept for whoever subscribes or reads later.',
         examples: [true],
       },
+      time: { type: 'string', ...TIME },
       contentType: {
         ...PROPERTIES.contentType,
         description: `${PROPERTIES.contentType.description} The header \`Content-Type\` does not count: many clients send one that says nothing of the payload.`,
@@ -140,6 +152,7 @@ export const SCHEMAS = {
       topic: { type: 'string', examples: ['wott/temperature'] },
       qos: { type: 'integer', enum: [0, 1], default: 0 },
       retain: { type: 'boolean', default: false },
+      time: { type: ['string', 'number'], ...TIME },
       messageExpiry: MESSAGE_EXPIRY,
       ...PROPERTIES,
     },

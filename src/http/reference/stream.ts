@@ -36,7 +36,11 @@ export const RESUME: Schema = {
 const ID = '5f1c0e9a7b2d-42'
 const MESSAGE: Delivery = {
   ...{ topic: 'wott/temperature', payload: Buffer.from('21.5'), qos: 0, retain: false },
-  ...{ device: 'sensor.d.wott.local', time: Date.UTC(2026, 10, 24, 8) },
+  ...{
+    device: 'sensor.d.wott.local',
+    time: Date.UTC(2026, 10, 24, 8),
+    received: Date.UTC(2026, 10, 24, 8),
+  },
   ...{ properties: null, expires: null, sequence: 42 },
 }
 /** One message, and its id. */
@@ -125,7 +129,17 @@ export const SCHEMAS = {
       },
       qos: { type: 'integer', enum: [0, 1, 2], description: 'What it was published with.' },
       retain: { type: 'boolean', description: 'Whether it was published to be retained.' },
-      time: { type: 'string', format: 'date-time', description: 'When the gateway took it.' },
+      time: {
+        type: 'string',
+        format: 'date-time',
+        description:
+          'When it was measured, where its device says so; otherwise when the gateway took it.',
+      },
+      received: {
+        type: 'string',
+        format: 'date-time',
+        description: 'When the gateway took it; only where its device says when it was measured.',
+      },
       properties: {
         type: 'object',
         description: 'What its publisher says of the payload; absent where it says nothing.',

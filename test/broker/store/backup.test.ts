@@ -11,7 +11,7 @@ import { openSqliteJournal } from '../../../src/broker/store/sqlite-journal.ts'
 import { temporaryDirectory } from './stores.ts'
 
 const message = (number: number, characters = 'x'): Change => {
-  return ['append', number, 't', characters, 1, 0, 'd', Date.now(), null, null]
+  return ['append', number, 't', characters, 1, 0, 'd', Date.now(), null, null, null]
 }
 
 /** A store of some 40 MiB, which takes a while to copy. */

@@ -127,6 +127,7 @@ export function asSchema4(file: string): void {
   const db = new DatabaseSync(file)
   db.exec(
     `ALTER TABLE log DROP COLUMN checksum; ALTER TABLE log DROP COLUMN stored;
+    ALTER TABLE log DROP COLUMN own_time;
     ALTER TABLE sessions DROP COLUMN floor; DROP TABLE audiences; DROP TABLE bundles;
     PRAGMA user_version = 4`,
   )

@@ -134,6 +134,7 @@ for (const { name, open } of KINDS)
       const said = {
         device: 'a.d.wott.local',
         time: 5,
+        received: 6,
         expires: 9_000_000_000_000,
         properties: {
           payloadFormatIndicator: 1,
@@ -149,8 +150,8 @@ for (const { name, open } of KINDS)
       } as const
       await publish('x', '1', { ...said, retain: true })
       for (const message of [a.entries()[0]?.message, (await broker.retained('x'))[0]]) {
-        const { device, time, expires, properties } = message ?? assert.fail()
-        assert.deepEqual({ device, time, expires, properties }, said)
+        const { device, time, received, expires, properties } = message ?? assert.fail()
+        assert.deepEqual({ device, time, received, expires, properties }, said)
       }
     })
 

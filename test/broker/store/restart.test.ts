@@ -16,7 +16,13 @@ const properties = {
   ],
 } as const
 /** All that may be said of a message. */
-const said = { device: 'a.d.wott.local', time: 1_700_000_000_000, expires: 9e12, properties }
+const said = {
+  device: 'a.d.wott.local',
+  time: 1_700_000_000_000,
+  received: 1_700_000_000_500,
+  expires: 9e12,
+  properties,
+}
 
 test('queues keep their order over restarts', async () => {
   const directory = temporaryDirectory()
@@ -130,6 +136,6 @@ test('retained messages are there after a restart, with all that was said of the
       ['d', '4', 0],
     ],
   )
-  const { device, time, expires, properties: kept } = after[0] as Delivery
-  assert.deepEqual({ device, time, expires, properties: kept }, said)
+  const { device, time, received, expires, properties: kept } = after[0] as Delivery
+  assert.deepEqual({ device, time, received, expires, properties: kept }, said)
 })

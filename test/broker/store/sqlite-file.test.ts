@@ -75,7 +75,7 @@ test('the store of a newer gateway is refused', async () => {
   const db = new DatabaseSync(fileIn(directory))
   db.exec('PRAGMA user_version = 99')
   db.close()
-  await refused(directory, /newer gateway \(schema 99, this one knows 6\)/)
+  await refused(directory, /newer gateway \(schema 99, this one knows 7\)/)
 })
 
 test('a damaged store is refused and left as it is', async () => {

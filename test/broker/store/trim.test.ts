@@ -44,7 +44,7 @@ function openLog(rows: readonly Given[]) {
     const time = NOW - age
     append.run(number, topic, Buffer.alloc(bytes - topic.length), device, time)
     const characters = 'x'.repeat(bytes - topic.length)
-    return ['append', number, topic, characters, 1, 0, device, time, null, null] as const
+    return ['append', number, topic, characters, 1, 0, device, time, null, null, null] as const
   }
   db.exec('BEGIN')
   for (const row of rows) add(row)

@@ -26,7 +26,7 @@ for (const schema of [1, 2, 3] as const)
 
     // and once it is taken over it is a store like any other
     const db = new DatabaseSync(file)
-    assert.equal(db.prepare('PRAGMA user_version').get()?.user_version, 6)
+    assert.equal(db.prepare('PRAGMA user_version').get()?.user_version, 7)
     const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all()
     const layout = tables.map(({ name }) => [name, columnsOf(db, String(name))])
     db.close()
@@ -42,11 +42,12 @@ async function checkRetained({ broker, store }: TestBroker, schema: OldSchema): 
   // by the time they came, which was not always known
   assert.deepEqual(found.map(asPublished), [
     {
-      ...{ topic: 'b', payload: Buffer.from('2'), qos: 0, device: null, time: 0 },
+      ...{ topic: 'b', payload: Buffer.from('2'), qos: 0, device: null, time: 0, received: 0 },
       ...{ retain: true, properties: null, expires: null },
     },
     {
-      ...{ topic: 'a', payload: Buffer.from('1'), qos: 1, device: 'd1', time: 1_700_000_000_000 },
+      ...{ topic: 'a', payload: Buffer.from('1'), qos: 1, device: 'd1' },
+      ...{ time: 1_700_000_000_000, received: 1_700_000_000_000 },
       ...{ retain: true, properties: plain(schema), expires: schema === 3 ? 9e12 : null },
     },
   ])

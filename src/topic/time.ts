@@ -1,0 +1,52 @@
+import type { Message, MessageProperties } from './message.ts'
+
+/** The user property that says when a message was measured: as text that `parseTime` takes. */
+export const TIME_PROPERTY = 'time'
+
+/** How far the time of a reading may be from when it arrives, in milliseconds. */
+export interface TimeBounds {
+  readonly past: number
+  readonly future: number
+}
+
+const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/
+const UNIX = /^\d{1,16}(?:\.\d{1,9})?$/
+/** The last time that a Date can tell (ECMA-262 §21.4.1.1). */
+const LAST_TIME = 8.64e15
+/** Unix times below are seconds, until the year 5138; those above milliseconds, since 1973. */
+const FIRST_MILLISECONDS = 1e11
+
+/** What text `parseTime` takes, for whoever sent another. */
+export const TIME_FORM =
+  'a time such as 2026-11-24T08:00:00Z or 1795507200 (Unix seconds or milliseconds)'
+
+/** RFC 3339, Unix seconds or Unix milliseconds as milliseconds since the Unix epoch; null for anything else. */
+export function parseTime(text: string): number | null {
+  const time = UNIX.test(text)
+    ? Math.floor(Number(text) * (Number(text) < FIRST_MILLISECONDS ? 1000 : 1))
+    : RFC_3339.test(text)
+      ? Date.parse(text.toUpperCase())
+      : Number.NaN
+  return time >= 0 && time <= LAST_TIME ? time : null
+}
+
+/** When a message was measured, as its first user property `time` says; null where it says nothing, or no time. */
+export function timeIn(properties: MessageProperties | null): number | null {
+  const found = properties?.userProperties?.find(([name]) => name === TIME_PROPERTY)
+  return found ? parseTime(found[1]) : null
+}
+
+export function isWithin(time: number, received: number, { past, future }: TimeBounds): boolean {
+  return time >= received - past && time <= received + future
+}
+
+/** The properties that tell others all there is to know of a message: with a user property `time` where it has a time of its own. */
+export function timedProperties({
+  time,
+  received,
+  properties,
+}: Pick<Message, 'time' | 'received' | 'properties'>): MessageProperties | null {
+  if (time === received || timeIn(properties) === time) return properties
+  const own = [TIME_PROPERTY, new Date(time).toISOString()] as const
+  return { ...properties, userProperties: [own, ...(properties?.userProperties ?? [])] }
+}
