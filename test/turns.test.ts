@@ -27,7 +27,7 @@ function open() {
     },
     /** Uses up the share. */
     tire(key: string) {
-      for (let count = 0; count < 3; count++) work(key, 4)
+      for (let count = 0; count < 3; count++) turns.enter(key, () => {}, 4)
     },
   }
 }
@@ -45,10 +45,11 @@ describe('turns', () => {
     const { work, tire, done, waits } = open()
     for (const key of ['flood', 'other']) tire(key)
     done.length = 0
-    for (let count = 0; count < 6; count++) work('flood', 1)
-    for (let count = 0; count < 4; count++) work('other', 1)
+    const before = waits()
+    for (let count = 0; count < 6; count++) work('flood', 0.5)
+    for (let count = 0; count < 4; count++) work('other', 0.5)
     assert.deepEqual(done, [])
-    assert.equal(waits(), 10)
+    assert.equal(waits() - before, 10)
     await nextTurn()
     assert.deepEqual(done, ['flood', 'flood', 'other', 'other'])
     await nextTurn()
@@ -58,13 +59,35 @@ describe('turns', () => {
   it('leave the event loop to others after some milliseconds, and who is new comes first', async () => {
     const { work, tire, done } = open()
     const floods = Array.from({ length: 20 }, (_, index) => `flood${index}`)
-    for (const flood of floods) {
-      tire(flood)
-      work(flood, 2)
-    }
-    done.length = 0
+    for (const flood of floods) tire(flood)
+    for (const flood of floods) work(flood, 1)
     await nextTurn()
-    assert.deepEqual(done, ['flood0', 'flood1'])
+    assert.equal(done.length, 2)
+    work('honest', 1)
+    assert.equal(done.at(-1), 'honest')
+  })
+
+  it('come first to whoever has used up least, however long others have waited', async () => {
+    const { work, tire, done } = open()
+    const floods = Array.from({ length: 20 }, (_, index) => `flood${index}`)
+    for (const flood of floods) tire(flood)
+    for (const flood of floods) for (let count = 0; count < 4; count++) work(flood, 1)
+    work('busy', 3)
+    work('busy', 1)
+    assert.deepEqual(done, ['busy'])
+    await nextTurn()
+    assert.deepEqual(done.slice(0, 2), ['busy', 'busy'])
+  })
+
+  it('are waited for by everybody but those who do little, as soon as somebody waits', async () => {
+    const { work, tire, done } = open()
+    const many = Array.from({ length: 20 }, (_, index) => `device${index}`)
+    tire('flood')
+    for (let count = 0; count < 10; count++) work('flood', 1)
+    done.length = 0
+    // each within its share, and all of them together more than there is time
+    for (const key of many) for (let count = 0; count < 5; count++) work(key, 1)
+    assert.equal(done.length, 3 * many.length)
     work('honest', 1)
     assert.equal(done.at(-1), 'honest')
   })
