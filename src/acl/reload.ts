@@ -23,6 +23,12 @@ export interface AclSource {
   close(): void
 }
 
+/** One that can be told to look for itself. */
+export interface AclFile extends AclSource {
+  /** Reads the file if it has changed, or could not be read before. */
+  look(): Promise<void>
+}
+
 export interface AclOptions {
   /** Whether to notice by itself that the file has changed. */
   readonly watch: boolean
@@ -37,7 +43,7 @@ export interface AclOptions {
 }
 
 /** Loads the file and keeps its rules up to date. Rejects with a UsageError that names every bad line. */
-export async function openAcl(path: string, options: AclOptions): Promise<AclSource> {
+export async function openAcl(path: string, options: AclOptions): Promise<AclFile> {
   const { watch, intervalMs = 500, settleMs = 1000, onReload } = options
   const loaded = await stateOf(path)
   let current = await loadFirst(path)
@@ -102,6 +108,7 @@ export async function openAcl(path: string, options: AclOptions): Promise<AclSou
       await watched.reload()
       return signal.aborted ? unused : last
     },
+    look: watched.look,
     problem: watched.problem,
     onChange(listener) {
       listeners.add(listener)

@@ -5,15 +5,19 @@ import { codeOf, messageOf, UsageError, whyUnreadable } from '../errors.ts'
 import { type Certificate, readCertificate } from '../x509/certificate.ts'
 import { readBlocks } from '../x509/pem.ts'
 
-export interface TrustFiles {
+/** What device certificates are verified by. */
+export interface AuthorityFiles {
   /** CA certificates that device certificates descend from; a file, or a folder as `openssl rehash` leaves it. */
   readonly caFile: string
-  /** The gateway's own certificate, followed by its chain if it has one. */
-  readonly certFile: string
-  readonly keyFile: string
   readonly crlFile?: string | undefined
   /** Whether devices are let in by a revocation list that should have been renewed. */
   readonly crlExpired?: 'refuse' | 'allow'
+}
+
+export interface TrustFiles extends AuthorityFiles {
+  /** The gateway's own certificate, followed by its chain if it has one. */
+  readonly certFile: string
+  readonly keyFile: string
   /** Lowest TLS version. */
   readonly tlsVersion?: '1.2' | '1.3'
   /** OpenSSL's cipher list. */
@@ -26,13 +30,19 @@ interface Content {
   readonly bytes: Buffer
 }
 
+/** Reads only what devices are verified by. Rejects with one UsageError that names everything that is wrong. */
+export async function readAuthorityFiles({ caFile, crlFile }: AuthorityFiles) {
+  const [authorities, lists] = await allRead([readAuthorities(caFile), readLists(crlFile)])
+  return { authorities: authorities.flatMap(certificatesIn), lists }
+}
+
 /** Reads all files at once. Rejects with one UsageError that names everything that is wrong. */
 export async function readTrustFiles(files: TrustFiles) {
   const [authorities, certificate, key, lists] = await allRead([
     readAuthorities(files.caFile),
     read(files.certFile, "the gateway's certificate"),
     read(files.keyFile, "the gateway's private key"),
-    files.crlFile === undefined ? null : read(files.crlFile, 'the revocation list'),
+    readLists(files.crlFile),
   ])
   return {
     authorities: authorities.flatMap(certificatesIn),
@@ -71,6 +81,10 @@ async function read(file: string, what: string): Promise<Content> {
       cause: error,
     })
   }
+}
+
+function readLists(file: string | undefined): Promise<Content> | null {
+  return file === undefined ? null : read(file, 'the revocation list')
 }
 
 /** What OpenSSL finds certificates by in a folder: the hash of their subject. */

@@ -1,8 +1,8 @@
 import { stateOfAll } from '../disk/state.ts'
 import { type WatchedFile, watchFile } from '../disk/watched-file.ts'
 import type { Meter, Validity } from '../metrics/meter.ts'
-import { loadTrust, type Trust } from './trust.ts'
-import type { TrustFiles } from './trust-files.ts'
+import { type DeviceTrust, loadDeviceTrust, loadTrust, type Trust } from './trust.ts'
+import type { AuthorityFiles, TrustFiles } from './trust-files.ts'
 import { fatalProblem } from './trust-problems.ts'
 
 /** The trust in force, and word of each change. */
@@ -75,7 +75,34 @@ export async function openTrust(files: TrustFiles, options: TrustOptions): Promi
   }
 }
 
-async function stateOfFiles(files: TrustFiles): Promise<string> {
+/** What devices are verified by, where the gateway has no certificate of its own. */
+export interface DeviceTrustSource extends Pick<WatchedFile, 'look' | 'problem'> {
+  readonly current: DeviceTrust
+}
+
+/** Loads what devices are verified by. It is read again, if it has changed, whenever somebody asks for a look. */
+export async function openDeviceTrust(
+  files: AuthorityFiles,
+  onReload: TrustOptions['onReload'],
+): Promise<DeviceTrustSource> {
+  const state = () => stateOfFiles(files)
+  const loaded = await state()
+  let current = await loadDeviceTrust(files)
+  async function load(): Promise<void> {
+    current = await loadDeviceTrust(files)
+    onReload(null)
+  }
+  const onFailure = (error: unknown) => onReload(error as Error)
+  const { look, problem } = watchFile({ state, load, loaded, onFailure, intervalMs: null })
+  return {
+    get current() {
+      return current
+    },
+    ...{ look, problem },
+  }
+}
+
+async function stateOfFiles(files: AuthorityFiles & Partial<TrustFiles>): Promise<string> {
   const paths = [files.caFile, files.certFile, files.keyFile, files.crlFile]
   const states = await Promise.all(
     paths.filter((path) => path !== undefined).map((path) => stateOfAll(path)),

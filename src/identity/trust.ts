@@ -5,16 +5,31 @@ import { readLists } from '../x509/crl.ts'
 import { type Authorities, isIssuedBy, type PathRules } from '../x509/path.ts'
 import { toPem } from '../x509/pem.ts'
 import { createRevocations } from '../x509/revocation.ts'
-import { readTrustFiles, type TrustFiles, usable } from './trust-files.ts'
+import {
+  type AuthorityFiles,
+  readAuthorityFiles,
+  readTrustFiles,
+  type TrustFiles,
+  usable,
+} from './trust-files.ts'
 
-/** One consistent reading of the trust files. */
-export interface Trust extends PathRules {
-  readonly context: SecureContextOptions
-  /** The gateway's own certificate. */
-  readonly certificate: Certificate
+/** One consistent reading of what devices are verified by. */
+export interface DeviceTrust extends PathRules {
   readonly authorities: Authorities & { readonly all: readonly Certificate[] }
   /** Whether a list that should have been renewed shuts its devices out. */
   readonly crlExpired: 'refuse' | 'allow'
+}
+
+/** One consistent reading of the trust files. */
+export interface Trust extends DeviceTrust {
+  readonly context: SecureContextOptions
+  /** The gateway's own certificate. */
+  readonly certificate: Certificate
+}
+
+/** Reads and checks what devices are verified by, without a certificate of the gateway's own. Throws a UsageError as `loadTrust` does. */
+export async function loadDeviceTrust(files: AuthorityFiles): Promise<DeviceTrust> {
+  return toDeviceTrust(files, await readAuthorityFiles(files))
 }
 
 /** Reads and checks the trust files. Throws a UsageError that names the file and what is wrong with it. */
@@ -25,7 +40,6 @@ export async function loadTrust(files: TrustFiles): Promise<Trust> {
     throw new UsageError(
       `${files.keyFile}: this private key does not belong to the certificate in ${files.certFile}`,
     )
-  const crlExpired = files.crlExpired ?? 'refuse'
   const context = {
     ca: toText(authorities),
     cert: toText(chain),
@@ -38,8 +52,15 @@ export async function loadTrust(files: TrustFiles): Promise<Trust> {
   usable(files.caFile, () => createSecureContext({ ca: context.ca }))
   usable(files.certFile, () => createSecureContext({ cert: context.cert, key: context.key }))
   usable('WOTT_CIPHERS', () => createSecureContext(context))
+  return { ...toDeviceTrust(files, { authorities, lists }), context, certificate }
+}
+
+type Read = Awaited<ReturnType<typeof readAuthorityFiles>>
+
+function toDeviceTrust(files: AuthorityFiles, { authorities, lists }: Read): DeviceTrust {
+  const crlExpired = files.crlExpired ?? 'refuse'
   return {
-    ...{ context, certificate, crlExpired, authorities: toAuthorities(authorities) },
+    ...{ crlExpired, authorities: toAuthorities(authorities) },
     revocations:
       lists &&
       createRevocations(
@@ -55,7 +76,7 @@ function toText(certificates: readonly Certificate[]): string {
 }
 
 /** As for OpenSSL, those that signed themselves are anchors, and the others only help to get there. */
-function toAuthorities(all: readonly Certificate[]): Trust['authorities'] {
+function toAuthorities(all: readonly Certificate[]): DeviceTrust['authorities'] {
   const bySubject = Map.groupBy(all, ({ subject }) => subject)
   const anchors = new Set(all.filter(isSelfSigned).map(({ fingerprint }) => fingerprint))
   return {

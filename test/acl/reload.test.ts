@@ -15,14 +15,14 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as pauseFor } from 'node:timers/promises'
 import { decide } from '../../src/acl/decide.ts'
-import { type AclSource, openAcl, type ReloadResult } from '../../src/acl/reload.ts'
+import { type AclFile, openAcl, type ReloadResult } from '../../src/acl/reload.ts'
 import { UsageError } from '../../src/errors.ts'
 
 const SECRET = 'user alice\ntopic read #\ntopic deny secret\n'
 
 interface Opened {
   readonly path: string
-  readonly source: AclSource
+  readonly source: AclFile
   /** Every reload so far. */
   readonly reloads: readonly ReloadResult[]
   /** The next reload that has not been handed out yet. */
@@ -96,6 +96,17 @@ test('an empty file is valid from the start and denies everything', async (t) =>
   const { source, reads } = await open(t, '', false)
   assert.equal(source.current.size, 0)
   assert.equal(reads('a'), false)
+})
+
+test('look() reads the file only when it has changed', async (t) => {
+  const { path, source, reads, reloads } = await open(t, SECRET, false)
+  const before = source.current
+  await source.look()
+  assert.equal(source.current, before)
+  await writeFile(path, 'user alice\ntopic read secret\n')
+  await source.look()
+  assert.equal(reads('secret'), true)
+  assert.equal(reloads.length, 1)
 })
 
 test('reload() puts the new rules in force and tells of it', async (t) => {

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { createAuthority } from '../../src/ca/authority.ts'
 import { UsageError } from '../../src/errors.ts'
-import { loadTrust } from '../../src/identity/trust.ts'
+import { loadDeviceTrust, loadTrust } from '../../src/identity/trust.ts'
 import type { TrustFiles } from '../../src/identity/trust-files.ts'
-import { openTrust } from '../../src/identity/trust-source.ts'
+import { openDeviceTrust, openTrust } from '../../src/identity/trust-source.ts'
 import { silentMeter } from '../../src/metrics/meter.ts'
 import { type Credentials, createPki, type Pki } from '../support/pki.ts'
 
@@ -130,5 +130,29 @@ describe('the trust files', () => {
     assert.ok(problems[0] instanceof UsageError)
     assert.equal(problems.at(-1), null)
     source.close()
+  })
+
+  it('are looked at when asked, where the gateway has no certificate of its own', async () => {
+    const caFile = await file(pki.authority.certificate)
+    const crlFile = await file('')
+    await assert.rejects(loadDeviceTrust({ caFile, crlFile }), /BEGIN X509 CRL/)
+    await copyFile(pki.crlFile, crlFile)
+    const problems: (Error | null)[] = []
+    const source = await openDeviceTrust({ caFile, crlFile }, (problem) => problems.push(problem))
+    const before = source.current
+    await source.look()
+    assert.equal(source.current, before)
+    await writeFile(crlFile, 'broken')
+    await source.look()
+    assert.equal(source.current, before)
+    assert.match(source.problem() ?? '', /BEGIN X509 CRL/)
+    await pki.revoke('2F')
+    await copyFile(pki.crlFile, crlFile)
+    await source.look()
+    assert.notEqual(source.current, before)
+    assert.deepEqual(
+      problems.map((problem) => problem instanceof UsageError),
+      [true, false],
+    )
   })
 })
