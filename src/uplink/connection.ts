@@ -12,6 +12,7 @@ import { messageOf } from '../errors.ts'
 import type { Credentials } from './credentials.ts'
 import { ConnectFailure, closedEarly, type FailureKind, toFailure } from './failure.ts'
 import { createInbox } from './inbox.ts'
+import { createPings, type Pings } from './pings.ts'
 import { toPacketProperties } from './properties.ts'
 import { reasonOf } from './reason.ts'
 import { type Refusal, refusalOf, unavailable } from './refusals.ts'
@@ -20,7 +21,7 @@ import { type Terms, toTerms } from './terms.ts'
 import type { UplinkMessage, UplinkOptions, UplinkSubscription } from './uplink.ts'
 
 /** One connection to one broker; what is not acknowledged when it ends is forgotten. */
-export interface Connection {
+export interface Connection extends Pings {
   readonly terms: Terms
   /** `done` gets null, or why the broker refuses the message; it may not be called when the connection ends first. */
   send(message: UplinkMessage, done: (refusal: Refusal | null) => void): void
@@ -77,6 +78,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   let isEnded = false
   const accepted = Promise.withResolvers<Terms>()
   const over = Promise.withResolvers<string>()
+  const pings = createPings(client, over.promise, end, `${name} does not answer any more`)
   const inbox = createInbox({ onMessage: options.onMessage, socket, onFailure: end })
 
   function fail(failure: ConnectFailure): void {
@@ -124,6 +126,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
       terms,
       send: (message, done) => send(client, protocol, message, done),
       ...createSubscriber(client, terms, end),
+      ...pings,
       ended: over.promise,
       isEnded: () => isEnded,
       end,

@@ -10,6 +10,7 @@ import { createProtocols } from './protocols.ts'
 import { termsProblem, unavailable } from './refusals.ts'
 import type { Terms } from './terms.ts'
 import { createWindow, type Window } from './window.ts'
+import { within } from './within.ts'
 
 /** A message on its way to or from the other broker. */
 export interface UplinkMessage {
@@ -78,6 +79,13 @@ export interface Uplink {
   subscribe(subscriptions: readonly UplinkSubscription[]): Promise<number[]>
   unsubscribe(filters: readonly string[]): Promise<void>
   state(): UplinkState
+  /** Resolves once there is a connection, which is tried at once; rejects with `broker_unavailable` after so many milliseconds. */
+  connected(ms: number): Promise<void>
+  /**
+   * Asks the broker, and resolves once it has answered: it has read all that was written before. Where it does not answer in so
+   * many milliseconds, there is another connection soon. Rejects with `broker_unavailable`.
+   */
+  check(ms: number): Promise<void>
   /** What the broker speaks; null while it is away. */
   protocol(): 4 | 5 | null
   /** Null while it is connected, otherwise why not. */
@@ -100,6 +108,9 @@ export function openUplink(options: UplinkOptions): Uplink {
   let current: { readonly connection: Connection; readonly window: Window } | null = null
   let closing: Promise<void> | undefined
   const stop = new AbortController()
+  /** Aborted by who needs the connection now. */
+  let hurry = new AbortController()
+  let online = Promise.withResolvers<void>()
 
   async function run(): Promise<void> {
     for (let turn = 1; !stop.signal.aborted; turn += 1) {
@@ -110,8 +121,13 @@ export function openUplink(options: UplinkOptions): Uplink {
       problem = reason
       options.onAway(reason)
       // the other addresses are tried at once, and then there is a pause
-      if (turn % addresses.length === 0) await backOff.pause(stop.signal)
+      if (turn % addresses.length === 0) await pause()
     }
+  }
+
+  async function pause(): Promise<void> {
+    await backOff.pause(AbortSignal.any([stop.signal, hurry.signal]))
+    hurry = new AbortController()
   }
 
   /** Connects, and resolves with the reason once that has failed or is over. */
@@ -142,6 +158,7 @@ export function openUplink(options: UplinkOptions): Uplink {
       await Promise.race([options.onConnected(terms, at), connection.ended])
       if (!connection.isEnded() && !stop.signal.aborted) {
         state = 'connected'
+        online.resolve()
         meter.uplinkConnection('connected')
       }
     } catch (error) {
@@ -149,7 +166,10 @@ export function openUplink(options: UplinkOptions): Uplink {
     }
     const reason = await connection.ended
     current = null
-    if (state === 'connected') state = 'away'
+    if (state === 'connected') {
+      state = 'away'
+      online = Promise.withResolvers()
+    }
     problem = reason
     backOff.noteConnection(performance.now() - since)
     window.fail(unavailable('away', reason))
@@ -186,6 +206,20 @@ export function openUplink(options: UplinkOptions): Uplink {
       return current.connection.unsubscribe(filters)
     },
     state: () => state,
+    connected(ms) {
+      if (state !== 'connected') hurry.abort()
+      return within(ms, online.promise, () => unavailable('away', problem).error)
+    },
+    async check(ms) {
+      if (!current) throw unavailable('away', problem).error
+      const { connection } = current
+      try {
+        await connection.check(ms)
+      } catch (error) {
+        await connection.ended
+        throw unavailable('away', messageOf(error)).error
+      }
+    },
     protocol: () => current?.connection.terms.protocol ?? null,
     problem: () => (state === 'connected' ? null : problem),
     pending: () => current?.window.pending() ?? NOTHING_PENDING,

@@ -13,6 +13,8 @@ export interface TestUplink extends AsyncDisposable {
   connected(count?: number): Promise<void>
   /** Resolves with the first reason, past or future, that fits. */
   away(pattern: RegExp): Promise<string>
+  /** Resolves once there have been this many reasons. */
+  awayTimes(count: number): Promise<void>
   /** Every reason so far for which there was no connection. */
   readonly reasons: string[]
 }
@@ -87,6 +89,9 @@ export function startUplink(
     reasons,
     async connected(count = 1) {
       await until(() => (connections >= count ? true : undefined))
+    },
+    async awayTimes(count) {
+      await until(() => (reasons.length >= count ? true : undefined))
     },
     away: (pattern) => until(() => reasons.find((reason) => pattern.test(reason))),
     [Symbol.asyncDispose]: () => uplink.close(),

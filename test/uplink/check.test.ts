@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { startMosquitto } from '../support/mosquitto.ts'
+import { startSwallower } from '../support/swallower.ts'
+import { message, startUplink } from './site.ts'
+
+const AWAY = { code: 'broker_unavailable', retryAfter: 2 }
+
+describe('an uplink that is asked whether it is connected', () => {
+  it('waits for the connection, and for an answer of the broker', async () => {
+    await using mosquitto = await startMosquitto()
+    await using at = startUplink(mosquitto.port)
+    await assert.rejects(at.uplink.check(1_000), AWAY)
+    await at.uplink.connected(5_000)
+    await Promise.all([at.uplink.check(5_000), at.uplink.check(5_000)])
+    assert.equal(at.uplink.state(), 'connected')
+  })
+
+  it('notices that the broker is silent, and connects again at once', async () => {
+    await using mosquitto = await startMosquitto()
+    await using wire = await startSwallower(mosquitto.port)
+    await using at = startUplink(wire.port)
+    await at.uplink.connected(5_000)
+    wire.swallow()
+    await assert.rejects(at.uplink.check(100), AWAY)
+    assert.notEqual(at.uplink.state(), 'connected')
+    await at.uplink.connected(5_000)
+    await at.uplink.publish(message('a'))
+    assert.equal(wire.connections(), 2)
+  })
+
+  it('does not take the answer to an older question for one of now', async () => {
+    await using mosquitto = await startMosquitto()
+    await using wire = await startSwallower(mosquitto.port)
+    await using at = startUplink(wire.port)
+    await at.uplink.connected(5_000)
+    wire.hold()
+    // two answers that are on their way when the machine is frozen, and come when it goes on
+    const before = at.uplink.check(5_000)
+    await wire.held(1)
+    const now = at.uplink.check(100)
+    wire.swallow()
+    wire.release()
+    await before
+    await assert.rejects(now, AWAY)
+  })
+
+  it('says so when there is no connection in time', async () => {
+    await using wire = await startSwallower(1)
+    await using at = startUplink(wire.port)
+    await assert.rejects(at.uplink.connected(100), AWAY)
+    await assert.rejects(at.uplink.check(100), AWAY)
+  })
+
+  it('does not wait for the end of a pause', async () => {
+    await using mosquitto = await startMosquitto()
+    await using at = startUplink(mosquitto.port)
+    await at.connected()
+    await mosquitto.kill()
+    await at.awayTimes(1)
+    // so often that the pause is many seconds long
+    for (let failures = 0; failures < 8; failures += 1) {
+      const count = at.reasons.length
+      await assert.rejects(at.uplink.connected(1), AWAY)
+      await at.awayTimes(count + 1)
+    }
+    await mosquitto.start()
+    await at.uplink.connected(2_000)
+  })
+})
