@@ -2,11 +2,11 @@ import { isUtf8 } from 'node:buffer'
 import { ErrorWithSubackPacket, type IDisconnectPacket, type IPublishPacket } from 'mqtt'
 import { messageOf, UsageError } from '../errors.ts'
 import { toJsonProperties } from '../topic/properties.ts'
+import { fromPacketProperties } from '../uplink/properties.ts'
+import { reasonOf } from '../uplink/reason.ts'
 import { CommandFailure, say } from './command.ts'
 import type { Follow } from './follow.ts'
 import { connectMqtt } from './mqtt-client.ts'
-import { fromPacketProperties } from '../uplink/properties.ts'
-import { reasonOf } from '../uplink/reason.ts'
 import { stopped } from './signals.ts'
 
 const RECONNECT_MS = 1000

@@ -1,9 +1,9 @@
 import { isIP } from 'node:net'
 import { connect } from 'node:tls'
 import { ErrorWithReasonCode, type IConnackPacket, MqttClient } from 'mqtt'
+import { reasonOf } from '../uplink/reason.ts'
 import type { Client } from './client.ts'
 import { CommandFailure } from './command.ts'
-import { reasonOf } from '../uplink/reason.ts'
 import { closed, toFailure } from './unreachable.ts'
 
 const CONNECT_TIMEOUT_MS = 10_000

@@ -1,10 +1,10 @@
 import type { IDisconnectPacket, MqttClient } from 'mqtt'
 import { messageOf } from '../errors.ts'
+import { toPacketProperties } from '../uplink/properties.ts'
+import { reasonOf } from '../uplink/reason.ts'
 import type { Client } from './client.ts'
 import { CommandFailure } from './command.ts'
 import { connectMqtt } from './mqtt-client.ts'
-import { toPacketProperties } from '../uplink/properties.ts'
-import { reasonOf } from '../uplink/reason.ts'
 import type { Publisher, PublishOptions } from './publisher.ts'
 
 /** Publishes over MQTT 5, where nothing tells that the ACL denies a message with QoS 0. */
