@@ -1,0 +1,75 @@
+// From a POST to those who read it, at a steady rate: node bench/latency.ts [--help]
+import { parseArgs } from 'node:util'
+import { startWorker } from './support/child.ts'
+import { createGround, type Ground } from './support/ground.ts'
+import type { LatencyJob, LatencyMeasured, Quantiles } from './support/latency-load.ts'
+import { startNginx } from './support/nginx.ts'
+import { median, print, printTable, rotated } from './support/rounds.ts'
+import { type Server, startServer } from './support/servers.ts'
+
+const HELP = `Usage: node bench/latency.ts [OPTIONS]
+
+Milliseconds from the beginning of a POST until an MQTT subscriber, an event stream and the publisher itself hear of it, at a
+steady rate, for the gateway and for nginx with nchan. "own" is how late the load generator was, which no server can mend.
+
+  --rate N      readings a second [1000]
+  --rounds N    how often each is measured, in turn [5]
+  --seconds N   how long, each time [4]`
+
+const { values } = parseArgs({
+  options: {
+    rate: { type: 'string', default: '1000' },
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '4' },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+})
+
+async function measure(ground: Ground, server: Server): Promise<LatencyMeasured> {
+  await using load = startWorker<LatencyJob, LatencyMeasured>(
+    new URL('./support/latency-load.ts', import.meta.url),
+  )
+  const isGateway = server.name === 'gateway'
+  const job = {
+    ...{ pid: server.pid, httpsPort: server.httpsPort, mqttPort: server.port },
+    streamPath: isGateway ? '/stream?filter=bench/t&format=raw' : '/stream/bench/t',
+    sensorDirectory: ground.sensor.directory,
+    readerDirectory: ground.reader.directory,
+    rate: Number(values.rate),
+  }
+  // compiles what is hot, and is not counted
+  await load.ask({ ...job, seconds: 1 })
+  return await load.ask({ ...job, seconds: Number(values.seconds) })
+}
+
+type What = Exclude<keyof LatencyMeasured, 'busy'>
+
+function shown(rounds: readonly LatencyMeasured[], what: What): string {
+  const of = (quantile: keyof Quantiles) => median(rounds.map((round) => round[what][quantile]))
+  if (of('count') === 0) return '-'
+  return `${of('p50').toFixed(2)} / ${of('p99').toFixed(2)} / ${of('p999').toFixed(1)}`
+}
+
+async function compare(): Promise<void> {
+  await using stack = new AsyncDisposableStack()
+  const ground = stack.use(await createGround())
+  const sites = [
+    { server: stack.use(await startServer('gateway', ground)), rounds: [] as LatencyMeasured[] },
+    { server: stack.use(await startNginx(ground)), rounds: [] as LatencyMeasured[] },
+  ]
+  for (let round = 0; round < Number(values.rounds); round++)
+    for (const { server, rounds } of rotated(sites, round))
+      rounds.push(await measure(ground, server))
+  print(`${values.rate} readings a second; milliseconds, p50 / p99 / p99.9`)
+  printTable([
+    ['', 'MQTT subscriber', 'event stream', 'answer', 'own', 'busy'],
+    ...sites.map(({ server, rounds }) => [
+      server.name,
+      ...(['mqtt', 'stream', 'answer', 'own'] as const).map((what) => shown(rounds, what)),
+      `${(median(rounds.map(({ busy }) => busy)) * 100).toFixed(0)}%`,
+    ]),
+  ])
+}
+
+if (values.help) print(HELP)
+else await compare()
