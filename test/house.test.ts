@@ -91,7 +91,6 @@ const PACKAGES: Record<string, readonly string[]> = {
   'mqtt-packet': [],
   'prom-client': ['metrics'],
   '@peculiar/x509': ['ca'],
-  jose: ['viewer'],
   mqtt: ['uplink', 'cli'],
 }
 

@@ -14,10 +14,7 @@ export function acceptCookies(app: App): void {
 }
 
 /** The session of whoever sends this request. */
-export async function sessionOf(
-  request: Request,
-  viewers: Viewers,
-): Promise<OpenSession | GatewayError> {
+export function sessionOf(request: Request, viewers: Viewers): OpenSession | GatewayError {
   const token = (request as Request & { cookies: Record<string, string | undefined> }).cookies[
     COOKIE
   ]
@@ -55,7 +52,7 @@ export function loginRoute(
 /** `DELETE /session` logs out, and ends the streams of the session. */
 export function logoutRoute(app: App, viewers: Viewers): void {
   app.delete('/session', { config: { operation: 'logOut' } }, async (request, reply) => {
-    const session = await sessionOf(request, viewers)
+    const session = sessionOf(request, viewers)
     cookies(reply).clearCookie(COOKIE, COOKIE_OPTIONS)
     const problem = session instanceof GatewayError ? null : await viewers.end(session.id)
     if (problem) throw problem

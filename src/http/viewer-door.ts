@@ -59,7 +59,7 @@ export function createViewerDoor(options: ViewerDoorOptions): App {
     // one session, one caller: what the ACL said once is remembered for its next request
     const callers = new WeakMap<AbortSignal, Caller>()
     behind.addHook('onRequest', async (request, reply) => {
-      const session = await sessionOf(request, viewers)
+      const session = sessionOf(request, viewers)
       if (session instanceof GatewayError) {
         sendProblem(request, reply, session)
         return reply

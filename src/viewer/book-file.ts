@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { exists } from '../disk/exists.ts'
@@ -6,6 +5,8 @@ import { PRIVATE_FILE, replaceFile } from '../disk/files.ts'
 import { withLock } from '../disk/lock.ts'
 import { codeOf, messageOf, UsageError } from '../errors.ts'
 import { type Book, formatBook, parseBook, tidy } from './book.ts'
+
+const EMPTY: Book = { invites: [], sessions: [] }
 
 /** The book at `path`; null when there is none yet. Rejects with a UsageError when it cannot be read. */
 export async function readBook(path: string): Promise<Book | null> {
@@ -40,14 +41,10 @@ export async function changeBook<T>(
       `there is no folder ${folder}: name the gateway's WOTT_VIEWERS_FILE, or make the folder first`,
     )
   return withLock(`${path}.lock`, async () => {
-    const before = (await readBook(path)) ?? newBook()
+    const before = (await readBook(path)) ?? EMPTY
     const { book, result } = change(tidy(before, now))
     if (book !== before)
       await replaceFile({ path, text: formatBook(tidy(book, now)), mode: PRIVATE_FILE })
     return result
   })
-}
-
-function newBook(): Book {
-  return { key: randomBytes(32).toString('base64url'), invites: [], sessions: [] }
 }

@@ -3,8 +3,6 @@ import { UsageError } from '../errors.ts'
 
 /** Who was invited to look, and who is looking. Times in milliseconds since the Unix epoch. */
 export interface Book {
-  /** Signs the cookies, in base64url. */
-  readonly key: string
   readonly invites: readonly Invite[]
   readonly sessions: readonly Session[]
 }
@@ -21,8 +19,10 @@ export interface Invite {
 }
 
 export interface Session {
-  /** Names the session, and is no secret. */
+  /** Names the session, and is not a secret. */
   readonly id: string
+  /** SHA-256 of the token in the cookie, in base64url: whoever reads the file cannot use it. */
+  readonly tokenHash: string
   readonly name: string
   readonly created: number
   readonly expires: number
@@ -37,7 +37,6 @@ const MOST_OF_ONE = 20
 export function tidy(book: Book, now: number): Book {
   const alive = ({ expires }: { readonly expires: number }) => expires > now
   return {
-    key: book.key,
     invites: bounded(book.invites.filter(alive)),
     sessions: bounded(book.sessions.filter(alive)),
   }
@@ -58,13 +57,13 @@ function bounded<T extends { readonly name: string }>(entries: readonly T[]): re
 export function redeem(
   book: Book,
   codeHash: string,
-  id: string,
+  { id, tokenHash }: Pick<Session, 'id' | 'tokenHash'>,
   now: number,
 ): { readonly book: Book; readonly session: Session } | null {
   const invite = book.invites.find((one) => one.codeHash === codeHash && one.expires > now)
   if (!invite) return null
   const { name, lasts } = invite
-  const session: Session = { id, name, created: now, expires: now + lasts }
+  const session: Session = { id, tokenHash, name, created: now, expires: now + lasts }
   const invites = book.invites.filter((one) => one !== invite)
   return { book: { ...book, invites, sessions: [...book.sessions, session] }, session }
 }
@@ -72,7 +71,6 @@ export function redeem(
 /** Without the invites and sessions of the viewer `who`, or without the session of that id. */
 export function revoke(book: Book, who: string): Book {
   return {
-    key: book.key,
     invites: book.invites.filter(({ name }) => name !== who),
     sessions: book.sessions.filter(({ name, id }) => name !== who && id !== who),
   }
@@ -85,21 +83,16 @@ export function isViewerName(name: string): boolean {
   return NAME.test(name)
 }
 
-/** Throws a UsageError for a text that is no book. */
+const INVITE = { name: 'string', codeHash: 'string', expires: 'number', lasts: 'number' }
+const SESSION = { id: 'string', name: 'string', created: 'number', expires: 'number' }
+
+/** Throws a UsageError for a text that is not a book. Sessions of older gateways, whose cookies were signed, have ended. */
 export function parseBook(text: string): Book {
   const book = readJson(text) as Partial<Book> | null
-  const isWhole =
-    typeof book?.key === 'string' &&
-    Buffer.from(book.key, 'base64url').length === 32 &&
-    isList(book.invites, {
-      name: 'string',
-      codeHash: 'string',
-      expires: 'number',
-      lasts: 'number',
-    }) &&
-    isList(book.sessions, { id: 'string', name: 'string', created: 'number', expires: 'number' })
-  if (!isWhole) throw new UsageError('it is not a list of viewers, or a damaged one')
-  return book as Book
+  if (!isList(book?.invites, INVITE) || !isList(book?.sessions, SESSION))
+    throw new UsageError('it is not a list of viewers, or a damaged one')
+  const { invites, sessions } = book as Book
+  return { invites, sessions: sessions.filter(({ tokenHash }) => typeof tokenHash === 'string') }
 }
 
 export function formatBook(book: Book): string {

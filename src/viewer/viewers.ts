@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto'
-import { errors, jwtVerify, SignJWT } from 'jose'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { stateOf } from '../disk/state.ts'
 import { watchFile } from '../disk/watched-file.ts'
 import { GatewayError, messageOf } from '../errors.ts'
@@ -17,7 +16,7 @@ export interface Viewers {
   /** Trades a one-time code for a session and the token that stands for it. */
   trade(code: string): Promise<{ session: OpenSession; token: string } | GatewayError>
   /** The session that the token stands for. */
-  find(token: string): Promise<OpenSession | GatewayError>
+  find(token: string): OpenSession | GatewayError
   /** Logs out, at once; resolves to why that could not be stored yet, or null. It is tried until it is. */
   end(id: string): Promise<GatewayError | null>
   /** Why the viewers in force are not those of the book; null when they are. */
@@ -36,8 +35,7 @@ export interface ViewersOptions {
 
 const INTERVAL_MS = 500
 const RETRY_MS = 2_000
-const ALGORITHM = 'HS256'
-const EXPIRED = Symbol('expired')
+const TOKEN_BYTES = 32
 
 /**
  * The viewers in the book at `path`, which `viewer invite` and `viewer revoke` change from outside. Nobody is let in, and
@@ -74,15 +72,15 @@ export async function openViewers(
   function endSome(): void {
     const now = Date.now()
     for (const [id, controller] of controllers) {
-      const session = sessionIn(book, id)
+      const session = sessionIn(book, (one) => one.id === id)
       if (session && session.expires > now) continue
       controllers.delete(id)
       controller.abort(session ? expired() : ended())
     }
   }
 
-  function sessionIn(from: Book | null, id: string | undefined): Session | undefined {
-    return from?.sessions.find((one) => one.id === id && !loggedOut.has(one.id))
+  function sessionIn(from: Book | null, is: (one: Session) => boolean): Session | undefined {
+    return from?.sessions.find((one) => is(one) && !loggedOut.has(one.id))
   }
 
   let changing: Promise<unknown> = Promise.resolve()
@@ -123,35 +121,26 @@ export async function openViewers(
   })
   await watched.look()
 
-  const keyOf = ({ key }: Book) => Buffer.from(key, 'base64url')
   return {
     async trade(code) {
       const hash = hashOf(code)
       await watched.look()
       // looked up here first: a stranger's guesses must not wait for the lock, nor others for them
       if (!book?.invites.some(({ codeHash }) => codeHash === hash)) return invalid()
+      const token = randomBytes(TOKEN_BYTES).toString('base64url')
+      const named = { id: randomUUID(), tokenHash: hashOf(token) }
       const session = await change((before) => {
-        const traded = redeem(before, hash, randomUUID(), Date.now())
+        const traded = redeem(before, hash, named, Date.now())
         return { book: traded?.book ?? before, result: traded?.session ?? null }
       })
       await watched.look()
       if (!session || !book) return invalid()
-      const token = await new SignJWT()
-        .setProtectedHeader({ alg: ALGORITHM })
-        .setJti(session.id)
-        .setExpirationTime(Math.floor(session.expires / 1000))
-        .sign(keyOf(book))
       return { session: opened(session), token }
     },
 
-    async find(token) {
-      if (!book) return ended()
-      const id = await jwtVerify(token, keyOf(book), { algorithms: [ALGORITHM] }).then(
-        ({ payload }) => payload.jti,
-        (error: unknown) => (error instanceof errors.JWTExpired ? EXPIRED : undefined),
-      )
-      if (id === EXPIRED) return expired()
-      const session = sessionIn(book, id)
+    find(token) {
+      const hash = hashOf(token)
+      const session = sessionIn(book, (one) => one.tokenHash === hash)
       if (!session) return ended()
       return session.expires > Date.now() ? opened(session) : expired()
     },
@@ -194,5 +183,8 @@ function notStored(cause: unknown): GatewayError {
 }
 
 function ended(): GatewayError {
-  return new GatewayError('session_ended', 'Your session was ended. Ask for a new invite.')
+  return new GatewayError(
+    'session_ended',
+    'Your session was ended, or expired a while ago. Ask for a new invite.',
+  )
 }

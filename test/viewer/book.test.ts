@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Book, parseBook, redeem, revoke, tidy } from '../../src/viewer/book.ts'
 
-const KEY = Buffer.alloc(32).toString('base64url')
-const session = (id: string, name: string, expires = 1000) => ({ id, name, created: 0, expires })
-const book = (more: Partial<Book>): Book => ({ key: KEY, invites: [], sessions: [], ...more })
+const NEW = { id: 'id', tokenHash: 'hash' }
+const session = (id: string, name: string, expires = 1000) => ({
+  ...{ id, tokenHash: `hash of ${id}`, name, created: 0, expires },
+})
+const book = (more: Partial<Book>): Book => ({ invites: [], sessions: [], ...more })
 
 test('one viewer keeps the youngest twenty sessions, and pushes out nobody else', () => {
   const many = Array.from({ length: 50 }, (_, n) => session(`a${n}`, 'alice'))
@@ -23,10 +25,10 @@ test('there are no more than a thousand sessions, and what has expired is gone',
 
 test('an invite is traded once, and not when it is too late', () => {
   const invited = book({ invites: [{ name: 'alice', codeHash: 'h', expires: 10, lasts: 100 }] })
-  assert.equal(redeem(invited, 'h', 'id', 10), null)
-  const traded = redeem(invited, 'h', 'id', 9)
-  assert.deepEqual(traded?.session, { id: 'id', name: 'alice', created: 9, expires: 109 })
-  assert.equal(redeem(traded?.book ?? book({}), 'h', 'other', 9), null)
+  assert.equal(redeem(invited, 'h', NEW, 10), null)
+  const traded = redeem(invited, 'h', NEW, 9)
+  assert.deepEqual(traded?.session, { ...NEW, name: 'alice', created: 9, expires: 109 })
+  assert.equal(redeem(traded?.book ?? book({}), 'h', NEW, 9), null)
 })
 
 test('revoking a viewer, or one session, leaves the others alone', () => {
@@ -39,8 +41,15 @@ test('revoking a viewer, or one session, leaves the others alone', () => {
 })
 
 test('a text that is no list of viewers is refused', () => {
-  for (const text of ['', '[]', 'null', '{}', '{"key":"","invites":[],"sessions":[]}'])
+  for (const text of ['', '[]', 'null', '{}', '{"invites":[]}'])
     assert.throws(() => parseBook(text), /not a list of viewers/)
   const wrong = { ...book({}), sessions: [{ id: 1 }] }
   assert.throws(() => parseBook(JSON.stringify(wrong)), /not a list of viewers/)
+})
+
+test('a session whose cookie an older gateway signed has ended, and invites stay', () => {
+  const { tokenHash: _, ...signed } = session('1', 'alice')
+  const invites = [{ name: 'bob', codeHash: 'h', expires: 10, lasts: 100 }]
+  const text = JSON.stringify({ key: 'old', invites, sessions: [signed, session('2', 'alice')] })
+  assert.deepEqual(parseBook(text), { invites, sessions: [session('2', 'alice')] })
 })
