@@ -15,10 +15,11 @@ import { CREDENTIALS, type Credential, REASONS } from './enrol/decide.ts'
 import { type Outcome, openEnrolment } from './enrol/enrolment.ts'
 import { notePeer } from './enrol/peer.ts'
 import { UsageError } from './errors.ts'
-import { createDoorGuards, createMemoryGuards, OPS_CONNECTIONS } from './guards.ts'
+import { createDoorGuards, createMemoryGuards, createPlainLog, OPS_CONNECTIONS } from './guards.ts'
 import { closeApp } from './http/app.ts'
 import { createEnrolDoor } from './http/enrol-door.ts'
 import { createOpsDoor } from './http/ops-door.ts'
+import { PLAIN_HTTP } from './http/plain-http.ts'
 import { createRefusals } from './identity/refusals.ts'
 import type { Trust } from './identity/trust.ts'
 import { openTrust } from './identity/trust-source.ts'
@@ -150,6 +151,8 @@ export async function openEnroller(
   await openDoor({ door: 'enrol', address: config.enrolListen }, app as unknown as Openable, {
     maxConnections: admissions.mostConnections,
     ...{ admission: admissions.of('enrol'), places },
+    plain: PLAIN_HTTP,
+    onPlain: createPlainLog('enrol', { sparingly, log }),
     onRefused: (socket, error) => refusals.note('enrol', socket, error),
   })
 

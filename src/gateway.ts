@@ -18,10 +18,11 @@ import { isOutOfDescriptors } from './disk/watched-file.ts'
 import { type DoorOptions, listen, type OpenDoor } from './door/listen.ts'
 import { createPlaces, sparePlaces } from './door/places.ts'
 import { GatewayError, messageOf } from './errors.ts'
-import { createDoorGuards, createMemoryGuards, OPS_CONNECTIONS } from './guards.ts'
+import { createDoorGuards, createMemoryGuards, createPlainLog, OPS_CONNECTIONS } from './guards.ts'
 import { type App, closeApp } from './http/app.ts'
 import { createDeviceDoor } from './http/device-door.ts'
 import { createOpsDoor } from './http/ops-door.ts'
+import { PLAIN_HTTP } from './http/plain-http.ts'
 import { createViewerDoor } from './http/viewer-door.ts'
 import { createDeviceConnections, identityOf, nameOf } from './identity/connection.ts'
 import { createRefusals, refusalOf } from './identity/refusals.ts'
@@ -35,7 +36,7 @@ import { createMemoryHistory, logInMemory } from './live/memory-history.ts'
 import type { Door } from './metrics/meter.ts'
 import { createMetrics } from './metrics/prometheus.ts'
 import { createReadings } from './metrics/readings.ts'
-import { createMqttServer, createMqttUpgrade } from './mqtt/listeners.ts'
+import { createMqttServer, createMqttUpgrade, PLAIN_MQTT } from './mqtt/listeners.ts'
 import { createMqttHost } from './mqtt/mqtt.ts'
 import { createRateLimit } from './relay/rate-limit.ts'
 import { createRelay } from './relay/relay.ts'
@@ -208,6 +209,8 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
         : {
             maxConnections: admissions.mostConnections,
             ...{ admission: admissions.of(door), places },
+            plain: door === 'mqtt' ? PLAIN_MQTT : PLAIN_HTTP,
+            onPlain: createPlainLog(door, { sparingly, log }),
           }),
       // whoever looks shows no certificate
       ...(door === 'viewer' ? {} : { refusal: refusalOf, nameOf }),

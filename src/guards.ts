@@ -2,7 +2,8 @@ import type { Logger } from 'pino'
 import { createLedger, type Kind, type Ledger } from './budget/ledger.ts'
 import type { Config } from './config/load.ts'
 import { type Admissions, createAdmissions } from './door/admissions.ts'
-import type { Meter } from './metrics/meter.ts'
+import type { DoorOptions } from './door/listen.ts'
+import type { Door, Meter } from './metrics/meter.ts'
 import { createRateLimit } from './relay/rate-limit.ts'
 import type { Sparingly } from './sparingly.ts'
 
@@ -32,6 +33,20 @@ export function createDoorGuards(
         log.warn({ door, reason, who, ...repeated }, 'as many connections as there may be'),
       ),
   })
+}
+
+/** Says who forgets TLS. */
+export function createPlainLog(
+  door: Door,
+  { sparingly, log }: Pick<GuardOptions, 'sparingly' | 'log'>,
+): NonNullable<DoorOptions['onPlain']> {
+  return (protocol, address) =>
+    sparingly(`plain\0${door}\0${address}`, (repeated) =>
+      log.info(
+        { door, protocol, address, ...repeated },
+        `a client speaks plain ${protocol} to a door that wants TLS`,
+      ),
+    )
 }
 
 export interface MemoryGuards {

@@ -1,4 +1,4 @@
-import type { Server, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { addressGroup } from '../address.ts'
 import type { CutReason, Door, Meter } from '../metrics/meter.ts'
 import type { HandshakePace } from './handshake-pace.ts'
@@ -25,8 +25,8 @@ export interface AdmissionOptions {
 
 /** Who may stay on a door. Strangers, who have no name yet, have places of their own and can take no others. */
 export interface Admission {
-  /** Has every connection of `server` come in through here, and begin its handshake when it is its turn. */
-  guard(server: Server): void
+  /** Gives a connection a stranger's place, and calls `begin` when it is its turn to begin its handshake. */
+  admit(socket: Socket, begin: () => void): void
   /** The name of who is at the other end is known from now on; if there is no room for it, why, and it stays a stranger. */
   identified(peer: Peer, id: string): CutReason | null
   /** The same, and ends the connection if there is no room. */
@@ -119,21 +119,12 @@ export function createAdmission(options: AdmissionOptions): Admission {
   }
 
   return {
-    guard(server) {
-      // its own, which would begin the handshake at once
-      const begin = server.listeners('connection')
-      server.removeAllListeners('connection')
-      server.on('connection', (socket: Socket) => {
-        const { address } = enter(socket)
-        // nobody else listens while it waits
-        socket.on('error', () => {})
-        const turn = pace.begin(address, () => {
-          if (!socket.destroyed) for (const listener of begin) listener.call(server, socket)
-        })
-        if (!turn.isDelayed) return
-        meter.handshakeDelayed(door)
-        socket.once('close', turn.cancel)
-      })
+    admit(socket, begin) {
+      const { address } = enter(socket)
+      const turn = pace.begin(address, begin)
+      if (!turn.isDelayed) return
+      meter.handshakeDelayed(door)
+      socket.once('close', turn.cancel)
     },
     identified,
     claim(socket, id) {

@@ -6,6 +6,8 @@ import { codeOf, messageOf, UsageError } from '../errors.ts'
 import type { Door, Meter } from '../metrics/meter.ts'
 import type { Admission } from './admission.ts'
 import type { Places } from './places.ts'
+import { createPlainText, type PlainProtocol } from './plain-text.ts'
+import { insertSteps, type Step } from './steps.ts'
 
 /** A door that listens. */
 export interface OpenDoor {
@@ -32,8 +34,12 @@ export interface DoorOptions {
   readonly meter: Meter
   /** Why a connection is not let in although its handshake is done; null when it is. */
   readonly refusal?: ((socket: TLSSocket) => Error | null) | undefined
-  /** Told of each connection that is refused, in its handshake or after it. */
-  readonly onRefused?: ((socket: TLSSocket, error: Error) => void) | undefined
+  /** Told of each connection that is refused, before its handshake, in it or after it. */
+  readonly onRefused?: ((socket: Socket, error: Error) => void) | undefined
+  /** What this door speaks over TLS, so that those who forget TLS can be told. */
+  readonly plain?: PlainProtocol | undefined
+  /** Told of each of those. */
+  readonly onPlain?: ((protocol: string, address: string | undefined) => void) | undefined
   /** Told of each connection that is refused because as many are open as may be. */
   readonly onFull?: (() => void) | undefined
   /** How this server is told to listen, where it is not its own `listen`. */
@@ -46,7 +52,7 @@ const KEEP_ALIVE_MS = 60_000
 export async function listen(server: Server, options: DoorOptions): Promise<OpenDoor> {
   const { door, maxConnections, meter } = options
   const sockets = new Set<Socket>()
-  function refused(socket: TLSSocket, error: Error): void {
+  function refused(socket: Socket, error: Error): void {
     meter.handshake(door, 'refused')
     options.onRefused?.(socket, error)
   }
@@ -59,7 +65,7 @@ export async function listen(server: Server, options: DoorOptions): Promise<Open
       options.onFull?.()
     })
   }
-  options.admission?.guard(server)
+  insertSteps(server, stepsOf(options, refused))
   mayDrop(server)
   server.on('connection', (socket: Socket) => {
     // Nagle's algorithm against delayed ACKs holds a QoS 1 publisher to 85 messages a second
@@ -112,6 +118,25 @@ export async function listen(server: Server, options: DoorOptions): Promise<Open
       return closed
     },
   }
+}
+
+/** What comes before TLS. */
+function stepsOf(
+  { door, meter, admission, plain, onPlain = () => {} }: DoorOptions,
+  refused: (socket: Socket, error: Error) => void,
+): Step[] {
+  const steps: Step[] = []
+  if (admission) steps.push(admission.admit)
+  if (plain) {
+    const onSilent = (socket: Socket) => refused(socket, new SilentError())
+    steps.push(createPlainText({ ...{ door, meter, onPlain, onSilent }, protocol: plain }))
+  }
+  return steps
+}
+
+/** As Node reports a handshake that takes too long. */
+class SilentError extends Error {
+  readonly code = 'ERR_TLS_HANDSHAKE_TIMEOUT'
 }
 
 /** Listens on every address of the host, and returns what listens on the others than the first. */

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { codeOf, GatewayError } from '../errors.ts'
 import type { Door } from '../metrics/meter.ts'
@@ -12,7 +13,7 @@ interface Log {
 
 export interface Refusals {
   /** Says who was refused and why, at most once a minute for the same. */
-  note(door: Door, socket: TLSSocket, error: Error): void
+  note(door: Door, socket: Socket, error: Error): void
 }
 
 /** What a device is told that has come through the handshake and is refused; null for one that is let in. */
@@ -44,7 +45,7 @@ export function createRefusals(log: Log, now: () => number = () => performance.n
   }
 }
 
-function nameOf(socket: TLSSocket): string | undefined {
-  const name: unknown = socket.getPeerCertificate()?.subject?.CN
+function nameOf(socket: Socket): string | undefined {
+  const name: unknown = (socket as TLSSocket).getPeerCertificate()?.subject?.CN
   return name === undefined ? undefined : String(name).slice(0, LONGEST_NAME)
 }

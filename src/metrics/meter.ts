@@ -49,6 +49,7 @@ export const HTTP_CUT_REASONS = [
   'request_timeout',
   'slow_reader',
   'protocol_error',
+  'plain_text',
 ] as const
 /** Why a connection is refused or ended. */
 export const CUT_REASONS = [

@@ -18,6 +18,13 @@ const MOST_CHUNKS = 4_096
 /** What a client has to answer the end of its WebSocket with its own; ws gives it 30 seconds, also when it is gone. */
 const CLOSE_TIMEOUT_MS = 1_000
 
+/** MQTT from a client that forgets TLS: there is no packet that could answer its CONNECT with the reason. */
+export const PLAIN_MQTT = {
+  name: 'MQTT',
+  beginsWith: (byte: number): boolean => byte === 0x10,
+  answer: null,
+}
+
 /** The mqtt door: MQTT over TLS, for those whose certificate OpenSSL accepts and names a WoTT ID. Node would refuse others without their name. */
 export function createMqttServer(trust: Trust, host: MqttHost): Server {
   const server = createServer({

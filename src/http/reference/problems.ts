@@ -79,7 +79,8 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Described>> = {
     detail: 'qos must be 0 or 1, not "2".',
   },
   request_invalid: {
-    means: 'this is not the HTTP that this path speaks, or a header has a wrong value',
+    means:
+      'this is not the HTTP that this path speaks, or a header has a wrong value, or this is plain HTTP on a port that speaks HTTPS',
     remedy: 'the detail says what is wrong',
     detail: 'These bytes are no HTTP request.',
   },

@@ -1,0 +1,56 @@
+import type { Socket } from 'node:net'
+import type { Door, Meter } from '../metrics/meter.ts'
+import { readFirstBytes } from './first-bytes.ts'
+import type { Step } from './steps.ts'
+
+/** The protocol of a door, as those speak it who forget TLS. */
+export interface PlainProtocol {
+  readonly name: string
+  /** Whether a connection that begins with this byte speaks it; no TLS record may. */
+  beginsWith(byte: number): boolean
+  /** What its client is told; null where it is just closed. */
+  readonly answer: (() => string) | null
+}
+
+export interface PlainTextOptions {
+  readonly door: Door
+  readonly meter: Meter
+  readonly protocol: PlainProtocol
+  /** Told of each connection that begins without TLS. */
+  readonly onPlain: (protocol: string, address: string | undefined) => void
+  /** Told of each connection on which nothing came. */
+  readonly onSilent: (socket: Socket) => void
+}
+
+/** What a client has to send its first byte, and then as much again for its handshake. */
+const FIRST_BYTE_MS = 10_000
+/** What a client has to read its answer. */
+const PARTING_MS = 1_000
+
+/** Looks at the first byte of a connection: TLS goes on, and whoever speaks the door's protocol without it hears that. */
+export function createPlainText(options: PlainTextOptions): Step {
+  const { door, meter, protocol, onPlain, onSilent } = options
+
+  function dismiss(socket: Socket): void {
+    meter.connectionCut(door, 'plain_text')
+    onPlain(protocol.name, socket.remoteAddress)
+    if (!protocol.answer) {
+      socket.destroy()
+      return
+    }
+    // what is left unread would reset the connection, and the answer with it
+    socket.resume()
+    socket.once('end', () => socket.destroy())
+    socket.end(protocol.answer())
+    setTimeout(() => socket.destroy(), PARTING_MS).unref()
+  }
+
+  return (socket, next) =>
+    readFirstBytes(socket, {
+      deadline: FIRST_BYTE_MS,
+      decide: (bytes) => ({ taken: 0, says: bytes.readUInt8(0) }),
+      onDecided: (byte) => (protocol.beginsWith(byte) ? dismiss(socket) : next()),
+      // a scanner, or a balancer that looks whether the port is open
+      onUnfinished: ({ ended }) => ended === 'late' && onSilent(socket),
+    })
+}
