@@ -15,7 +15,13 @@ import { CREDENTIALS, type Credential, REASONS } from './enrol/decide.ts'
 import { type Outcome, openEnrolment } from './enrol/enrolment.ts'
 import { notePeer } from './enrol/peer.ts'
 import { UsageError } from './errors.ts'
-import { createDoorGuards, createMemoryGuards, createPlainLog, OPS_CONNECTIONS } from './guards.ts'
+import {
+  createDoorArrivals,
+  createDoorGuards,
+  createMemoryGuards,
+  createPlainLog,
+  OPS_CONNECTIONS,
+} from './guards.ts'
 import { closeApp } from './http/app.ts'
 import { createEnrolDoor } from './http/enrol-door.ts'
 import { createOpsDoor } from './http/ops-door.ts'
@@ -151,6 +157,7 @@ export async function openEnroller(
   await openDoor({ door: 'enrol', address: config.enrolListen }, app as unknown as Openable, {
     maxConnections: admissions.mostConnections,
     ...{ admission: admissions.of('enrol'), places },
+    arrivals: createDoorArrivals('enrol', config, { meter, sparingly, log }),
     plain: PLAIN_HTTP,
     onPlain: createPlainLog('enrol', { sparingly, log }),
     onRefused: (socket, error) => refusals.note('enrol', socket, error),

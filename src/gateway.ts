@@ -18,7 +18,13 @@ import { isOutOfDescriptors } from './disk/watched-file.ts'
 import { type DoorOptions, listen, type OpenDoor } from './door/listen.ts'
 import { createPlaces, sparePlaces } from './door/places.ts'
 import { GatewayError, messageOf } from './errors.ts'
-import { createDoorGuards, createMemoryGuards, createPlainLog, OPS_CONNECTIONS } from './guards.ts'
+import {
+  createDoorArrivals,
+  createDoorGuards,
+  createMemoryGuards,
+  createPlainLog,
+  OPS_CONNECTIONS,
+} from './guards.ts'
 import { type App, closeApp } from './http/app.ts'
 import { createDeviceDoor } from './http/device-door.ts'
 import { createOpsDoor } from './http/ops-door.ts'
@@ -209,6 +215,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
         : {
             maxConnections: admissions.mostConnections,
             ...{ admission: admissions.of(door), places },
+            arrivals: createDoorArrivals(door, config, { meter, sparingly, log }),
             plain: door === 'mqtt' ? PLAIN_MQTT : PLAIN_HTTP,
             onPlain: createPlainLog(door, { sparingly, log }),
           }),

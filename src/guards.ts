@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import { createLedger, type Kind, type Ledger } from './budget/ledger.ts'
 import type { Config } from './config/load.ts'
 import { type Admissions, createAdmissions } from './door/admissions.ts'
+import { type Arrivals, createArrivals } from './door/arrivals.ts'
 import type { DoorOptions } from './door/listen.ts'
 import type { Door, Meter } from './metrics/meter.ts'
 import { createRateLimit } from './relay/rate-limit.ts'
@@ -31,6 +32,31 @@ export function createDoorGuards(
     onFull: (door, reason, who) =>
       sparingly(`${door}\0${reason}\0${who}`, (repeated) =>
         log.warn({ door, reason, who, ...repeated }, 'as many connections as there may be'),
+      ),
+  })
+}
+
+/** What comes through the load balancers of a door; undefined for a door that is behind none. */
+export function createDoorArrivals(
+  door: Door,
+  config: Config,
+  { meter, sparingly, log }: Omit<GuardOptions, 'maxStrangers'>,
+): Arrivals | undefined {
+  const { proxyProtocol: version, proxyProtocolFrom: from } = config
+  const doors: readonly Door[] = config.proxyProtocolDoors
+  if (version === 'off' || !from || !doors.includes(door)) return undefined
+  return createArrivals({
+    ...{ door, meter, version, from },
+    timeout: config.proxyProtocolTimeout * 1000,
+    maxPending: config.proxyProtocolPending,
+    onRefused: (reason, address) =>
+      sparingly(`proxy\0${door}\0${reason}\0${address}`, (repeated) =>
+        log.warn(
+          { door, reason, address, ...repeated },
+          reason === 'untrusted'
+            ? 'refused a connection that is not from a load balancer of WOTT_PROXY_PROTOCOL_FROM'
+            : 'refused a connection of a load balancer for its PROXY protocol header',
+        ),
       ),
   })
 }

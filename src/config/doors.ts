@@ -18,6 +18,13 @@ export function* doorProblems(
     const same = doors.slice(0, index).find((other) => collide(other.address, address))
     if (same) yield `${name} must not be the address of ${same.name}`
   }
+  if (isOn(values.proxyProtocol) && values.proxyProtocolFrom === undefined)
+    yield `${called('proxyProtocolFrom')} is not set: name the load balancers that ${called('proxyProtocol')} is for, or every client could claim to be another one`
+}
+
+/** A text that is wrong is reported elsewhere. */
+function isOn(version: unknown): boolean {
+  return version !== undefined && version !== 'off'
 }
 
 function collide(a: ListenAddress | undefined, b: ListenAddress | undefined): boolean {

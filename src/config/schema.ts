@@ -9,6 +9,8 @@ import {
   idPattern,
   integer,
   listenAddress,
+  listOf,
+  networks,
   orOff,
   path,
   text,
@@ -121,6 +123,31 @@ export const SETTINGS = {
     choice('on', 'off'),
     'on',
     'whether a device without an invite may ask for a certificate and wait until "wott-gateway device approve" lets it have one',
+  ),
+  proxyProtocol: setting(
+    choice('off', 'v1', 'v2', 'any'),
+    'off',
+    'version of the PROXY protocol in which a TCP load balancer says who its clients are; then only load balancers can connect',
+  ),
+  proxyProtocolFrom: setting(
+    networks,
+    undefined,
+    'addresses of those load balancers; any other is refused, so that no client can claim the address of another',
+  ),
+  proxyProtocolDoors: setting(
+    listOf('device', 'mqtt', 'viewer', 'enrol'),
+    'device,mqtt',
+    'doors that are behind them',
+  ),
+  proxyProtocolTimeout: setting(
+    integer(1, 3600),
+    '3',
+    'seconds that a load balancer may take to send the header of a connection',
+  ),
+  proxyProtocolPending: setting(
+    integer(1, 1_000_000),
+    '1000',
+    'connections of load balancers that one door keeps open before their header is there; beyond them the oldest one goes',
   ),
   maxPayload: setting(bytes(1, 64 * MiB), '128KiB', 'largest payload of one message'),
   memoryBytes: setting(

@@ -1,3 +1,4 @@
+import { BlockList, isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import { filterProblem } from '../topic/topic.ts'
@@ -118,6 +119,36 @@ export const hostNames: Parse<readonly string[]> = parse(
     return names.every((name) => /^[a-z\d_]([a-z\d_.-]*[a-z\d_])?$/.test(name)) ? names : undefined
   },
 )
+
+/** Some of these, with commas between them. */
+export function listOf<const T extends string>(...allowed: readonly T[]): Parse<readonly T[]> {
+  const names = `${allowed.join(', ')}, with commas between them`
+  return parse('NAMES', `some of ${names}`, (text) => {
+    const found = text.split(/ *, */).map((name) => allowed.find((value) => value === name))
+    return found.every((name) => name !== undefined) ? found : undefined
+  })
+}
+
+/** IP addresses and networks such as `10.0.0.0/8`; one of IPv4 also holds for an IPv6 socket that maps it. */
+export const networks: Parse<BlockList> = parse(
+  'NETWORKS',
+  'IP addresses and networks such as 10.0.0.0/8 or 2001:db8::/32, with commas between them',
+  (text) => {
+    const list = new BlockList()
+    return text.split(/ *, */).every((each) => addNetwork(list, each)) ? list : undefined
+  },
+)
+
+function addNetwork(list: BlockList, text: string): boolean {
+  const [, address = '', digits] = /^([\da-fA-F:.]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
+  const version = isIP(address)
+  const bits = version === 4 ? 32 : 128
+  const prefix = Number(digits ?? bits)
+  // of /0 everybody is a part
+  if (version === 0 || prefix === 0 || prefix > bits) return false
+  list.addSubnet(address, prefix, version === 4 ? 'ipv4' : 'ipv6')
+  return true
+}
 
 /** A regular expression for whole WoTT IDs; what MQTT and the ACL give a meaning is refused whatever it says. */
 export const idPattern: Parse<Pattern> = parse(

@@ -2,12 +2,7 @@ import type { Socket } from 'node:net'
 import { addressGroup } from '../address.ts'
 import type { CutReason, Door, Meter } from '../metrics/meter.ts'
 import type { HandshakePace } from './handshake-pace.ts'
-
-/** One end of a connection, which a door knows by its address and port. */
-export interface Peer {
-  readonly remoteAddress?: string | undefined
-  readonly remotePort?: number | undefined
-}
+import { keyOf, type Peer } from './peer.ts'
 
 export interface AdmissionOptions {
   readonly door: Door
@@ -32,6 +27,9 @@ export interface Admission {
   /** The same, and ends the connection if there is no room. */
   claim(socket: Peer & Pick<Socket, 'destroy'>, id: string): void
 }
+
+/** One TLS record (RFC 8446 §5.1), as a ClientHello is; more than that before its answer only fills memory. */
+const MAX_UNREAD_BYTES = 16_384 + 5
 
 interface Guest {
   readonly socket: Socket
@@ -121,10 +119,21 @@ export function createAdmission(options: AdmissionOptions): Admission {
   return {
     admit(socket, begin) {
       const { address } = enter(socket)
-      const turn = pace.begin(address, begin)
+      const turn = pace.begin(address, () => {
+        socket.off('readable', boundUnread)
+        begin()
+      })
       if (!turn.isDelayed) return
       meter.handshakeDelayed(door)
       socket.once('close', turn.cancel)
+      // whoever has read a header from it has begun to read
+      if (socket.readableLength > 0) socket.on('readable', boundUnread)
+
+      function boundUnread(): void {
+        if (socket.readableLength <= MAX_UNREAD_BYTES) return
+        meter.connectionCut(door, 'protocol_error')
+        socket.destroy()
+      }
     },
     identified,
     claim(socket, id) {
@@ -135,8 +144,4 @@ export function createAdmission(options: AdmissionOptions): Admission {
       socket.destroy()
     },
   }
-}
-
-function keyOf({ remoteAddress, remotePort }: Peer): string {
-  return `${remoteAddress} ${remotePort}`
 }

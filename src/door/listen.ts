@@ -5,6 +5,7 @@ import type { ListenAddress } from '../config/values.ts'
 import { codeOf, messageOf, UsageError } from '../errors.ts'
 import type { Door, Meter } from '../metrics/meter.ts'
 import type { Admission } from './admission.ts'
+import type { Arrivals } from './arrivals.ts'
 import type { Places } from './places.ts'
 import { createPlainText, type PlainProtocol } from './plain-text.ts'
 import { insertSteps, type Step } from './steps.ts'
@@ -25,6 +26,8 @@ export interface DoorOptions {
   readonly door: Door
   readonly address: NonNullable<ListenAddress>
   readonly maxConnections: number
+  /** Of load balancers that say who their clients are; nobody else may connect then. */
+  readonly arrivals?: Arrivals | undefined
   /** Who of those may stay; everybody where nobody is asked for a name. */
   readonly admission?: Admission | undefined
   /** The name of a connection whose handshake is done; null where there is none. */
@@ -79,6 +82,13 @@ export async function listen(server: Server, options: DoorOptions): Promise<Open
       meter.connectionClosed(door)
     })
   })
+  const { arrivals } = options
+  // before all who ask for the address
+  if (arrivals)
+    for (const event of ['secureConnection', 'tlsClientError'] as const)
+      server.prependListener(event, (...args: unknown[]) =>
+        arrivals.secure(args.at(-1) as TLSSocket),
+      )
   server.on('secureConnection', (socket: TLSSocket) => {
     const refusal = options.refusal?.(socket) ?? null
     if (refusal) refused(socket, refusal)
@@ -122,10 +132,11 @@ export async function listen(server: Server, options: DoorOptions): Promise<Open
 
 /** What comes before TLS. */
 function stepsOf(
-  { door, meter, admission, plain, onPlain = () => {} }: DoorOptions,
+  { door, meter, arrivals, admission, plain, onPlain = () => {} }: DoorOptions,
   refused: (socket: Socket, error: Error) => void,
 ): Step[] {
   const steps: Step[] = []
+  if (arrivals) steps.push(arrivals.receive)
   if (admission) steps.push(admission.admit)
   if (plain) {
     const onSilent = (socket: Socket) => refused(socket, new SilentError())

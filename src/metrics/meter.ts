@@ -50,6 +50,9 @@ export const HTTP_CUT_REASONS = [
   'slow_reader',
   'protocol_error',
   'plain_text',
+  'proxy_untrusted',
+  'proxy_header',
+  'proxy_pending',
 ] as const
 /** Why a connection is refused or ended. */
 export const CUT_REASONS = [

@@ -93,6 +93,15 @@ describe('settings', () => {
     ['ciphers', 'HIGH MEDIUM', Error],
     ['broker', 'memory:', { kind: 'memory' }],
     ['broker', 'memory', Error],
+    ['proxyProtocol', 'v3', Error],
+    ['proxyProtocolDoors', 'mqtt, viewer', ['mqtt', 'viewer']],
+    ['proxyProtocolDoors', 'ops', Error],
+    ['proxyProtocolFrom', '', Error],
+    ['proxyProtocolFrom', '10.0.0.0/33', Error],
+    ['proxyProtocolFrom', '0.0.0.0/0', Error],
+    ['proxyProtocolFrom', '::/0', Error],
+    ['proxyProtocolFrom', '10.0.0', Error],
+    ['proxyProtocolFrom', 'balancer.example', Error],
   ]
   for (const [name, text, expected] of cases)
     it(`${name} ${JSON.stringify(text)}`, () => {
@@ -100,6 +109,15 @@ describe('settings', () => {
       if (expected === Error) assert.throws(() => parse(text), /^Error: must be /)
       else assert.deepEqual(parse(text), expected)
     })
+
+  it('take addresses and networks of both families', () => {
+    const list = SETTINGS.proxyProtocolFrom.parse('192.0.2.7,10.0.0.0/8, 2001:db8::/32')
+    for (const address of ['192.0.2.7', '10.1.2.3']) assert.ok(list?.check(address), address)
+    for (const address of ['::ffff:192.0.2.7', '2001:db8:1::1'])
+      assert.ok(list?.check(address, 'ipv6'), address)
+    for (const address of ['192.0.2.8', '11.0.0.1']) assert.ok(!list?.check(address), address)
+    assert.ok(!list?.check('2001:db9::1', 'ipv6'))
+  })
 
   it('take a pattern for the whole WoTT ID, also one of alternatives', () => {
     const pattern = SETTINGS.idPattern.parse('^a|b$')
@@ -121,6 +139,13 @@ describe('doors', () => {
   it('cannot all be off', () => {
     assert.deepEqual(problemsOf({}, off), ['every door is off, so there is nothing to run'])
     assert.deepEqual(problemsOf({}, { ...off, viewerListen: ':0' }), [])
+  })
+
+  it('behind load balancers need to know which ones', () => {
+    const [problem, ...others] = problemsOf({}, { proxyProtocol: 'v2' })
+    assert.match(problem ?? '', /^WOTT_PROXY_PROTOCOL_FROM is not set: .* --proxy-protocol is for/)
+    assert.deepEqual(others, [])
+    assert.deepEqual(problemsOf({}, { proxyProtocol: 'v2', proxyProtocolFrom: '::1' }), [])
   })
 
   it('cannot share an address', () => {

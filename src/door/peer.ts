@@ -1,0 +1,29 @@
+/** One end of a connection, which a door knows by its address and port. */
+export interface Peer {
+  readonly remoteAddress?: string | undefined
+  readonly remotePort?: number | undefined
+}
+
+/** Who is at the other end of a load balancer's connection. */
+export interface ClientAddress {
+  readonly address: string
+  readonly port: number
+}
+
+/** The connection itself, where its address is not the one that it names. */
+const carrier = Symbol('carrier')
+
+/** Tells a connection from all others that are open; the address that a load balancer names for it does not count. */
+export function keyOf(peer: Peer & { readonly [carrier]?: string }): string {
+  return peer[carrier] ?? `${peer.remoteAddress} ${peer.remotePort}`
+}
+
+/** Has `socket` give the address of the client that a load balancer names, wherever it is asked for it. */
+export function standInFor(socket: Peer, { address, port }: ClientAddress): void {
+  Object.defineProperties(socket, {
+    [carrier]: { value: keyOf(socket) },
+    remoteAddress: { value: address },
+    remotePort: { value: port },
+    remoteFamily: { value: address.includes(':') ? 'IPv6' : 'IPv4' },
+  })
+}
