@@ -14,6 +14,7 @@ const ROOMS: Record<string, readonly string[]> = {
   budget: [],
   'address.ts': [],
   'turns.ts': [],
+  'first-bytes.ts': [],
   topic: [],
   x509: [],
   disk: ['errors.ts'],
@@ -21,7 +22,7 @@ const ROOMS: Record<string, readonly string[]> = {
   metrics: ['budget', 'topic'],
   config: ['errors.ts', 'topic'],
   uplink: ['errors.ts', 'sparingly.ts', 'topic', 'disk', 'metrics', 'config'],
-  door: ['errors.ts', 'address.ts', 'metrics', 'config'],
+  door: ['errors.ts', 'address.ts', 'first-bytes.ts', 'metrics', 'config'],
   identity: ['errors.ts', 'sparingly.ts', 'pace.ts', 'disk', 'metrics', 'x509'],
   acl: ['errors.ts', 'sparingly.ts', 'topic', 'disk'],
   broker: [
@@ -50,6 +51,7 @@ const ROOMS: Record<string, readonly string[]> = {
   http: [
     'errors.ts',
     'address.ts',
+    'first-bytes.ts',
     'pace.ts',
     'budget',
     'turns.ts',

@@ -1,7 +1,7 @@
 import type { BlockList, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { readFirstBytes } from '../first-bytes.ts'
 import type { Door, Meter } from '../metrics/meter.ts'
-import { readFirstBytes } from './first-bytes.ts'
 import { type ClientAddress, keyOf, standInFor } from './peer.ts'
 import { type HeaderFault, type ProxyVersion, readProxyHeader } from './proxy-protocol.ts'
 

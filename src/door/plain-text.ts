@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
+import { readFirstBytes } from '../first-bytes.ts'
 import type { Door, Meter } from '../metrics/meter.ts'
-import { readFirstBytes } from './first-bytes.ts'
 import type { Step } from './steps.ts'
 
 /** The protocol of a door, as those speak it who forget TLS. */

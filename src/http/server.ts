@@ -16,6 +16,7 @@ import { expectsContinue } from './continue.ts'
 import { type DeadlineSettings, KEEP_ALIVE_MS, streamOf, watchDeadlines } from './deadlines.ts'
 import { noTunnel, requestProblem } from './framing.ts'
 import { createRequestMemory, type HttpMemory } from './memory.ts'
+import { serveWithoutTls } from './plain-server.ts'
 import { problemAnswer, requestTimeout } from './problem.ts'
 import { boundResets, createPipelines } from './request-floods.ts'
 
@@ -28,7 +29,8 @@ export interface HttpSettings extends DeadlineSettings {
 }
 
 export interface ServerOptions extends HttpMemory {
-  readonly trust: Trust
+  /** Without it, HTTP/1.1 and HTTP/2 without TLS. */
+  readonly trust: Trust | null
   /** Asks for a client certificate; what to make of it is the door's decision. */
   readonly requestCert: boolean
   /** Lets in those who show none, too: their headers must be small. */
@@ -64,7 +66,7 @@ export function createHttpServer(options: ServerOptions, handle: Handle): Http2S
   const maxHeaderBytes = takesStrangers ? MAX_STRANGERS_HEADER_BYTES : MAX_HEADER_BYTES
   // Node hands the HTTP/1.1 options on, its types do not know
   const tls: SecureServerOptions & HttpServerOptions & ResetOptions = {
-    ...trust.context,
+    ...trust?.context,
     allowHTTP1: true,
     ALPNCallback: ({ protocols }) => PROTOCOLS.find((name) => protocols.includes(name)),
     requestCert,
@@ -83,6 +85,7 @@ export function createHttpServer(options: ServerOptions, handle: Handle): Http2S
     requireHostHeader: false,
   }
   const server = createSecureServer(tls)
+  if (!trust) serveWithoutTls(server, settings, onCut)
   Object.assign(server, {
     maxRequestsPerSocket: settings.maxRequestsPerConnection,
     // RFC 9110 §7.8: an upgrade to anything else, h2c for example, is not asked for
