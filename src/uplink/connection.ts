@@ -1,24 +1,19 @@
-import { connect as connectTcp, isIP, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
-import {
-  ErrorWithReasonCode,
-  type IConnackPacket,
-  type IPublishPacket,
-  MqttClient,
-  UniqueMessageIdProvider,
-} from 'mqtt'
+import { type IConnackPacket, type IPublishPacket, MqttClient, UniqueMessageIdProvider } from 'mqtt'
 import type { BrokerUrl } from '../config/broker-url.ts'
 import { messageOf } from '../errors.ts'
 import type { Credentials } from './credentials.ts'
-import { ConnectFailure, closedEarly, type FailureKind, toFailure } from './failure.ts'
+import { ConnectFailure, closedEarly, toFailure } from './failure.ts'
 import { createInbox } from './inbox.ts'
+import { createOddCodes, type OddCodes } from './odd-codes.ts'
 import { createPings, type Pings } from './pings.ts'
 import { toPacketProperties } from './properties.ts'
 import { reasonOf } from './reason.ts'
 import { type Refusal, refusalOf, unavailable } from './refusals.ts'
+import { hostAndPort, openSocket } from './socket.ts'
 import { createSubscriber } from './subscriber.ts'
 import { type Terms, toTerms } from './terms.ts'
 import type { UplinkMessage, UplinkOptions, UplinkSubscription } from './uplink.ts'
+import { whyEnded } from './why-ended.ts'
 
 /** One connection to one broker; what is not acknowledged when it ends is forgotten. */
 export interface Connection extends Pings {
@@ -37,7 +32,14 @@ export interface Connection extends Pings {
 export interface ConnectOptions
   extends Pick<
     UplinkOptions,
-    'settings' | 'clientId' | 'session' | 'isBridge' | 'keepAlive' | 'maxPacket' | 'onMessage'
+    | 'settings'
+    | 'clientId'
+    | 'session'
+    | 'isBridge'
+    | 'keepAlive'
+    | 'deadlineMs'
+    | 'maxPacket'
+    | 'onMessage'
   > {
   readonly at: BrokerUrl
   readonly protocol: 4 | 5
@@ -45,7 +47,8 @@ export interface ConnectOptions
   readonly stop: AbortSignal
 }
 
-const CONNECT_TIMEOUT_MS = 10_000
+/** A connection, its TLS handshake and its CONNACK may take as long as so many messages. */
+const CONNECT_DEADLINES = 2
 /** How long the broker has to close the connection after our DISCONNECT. */
 const GOODBYE_MS = 1_000
 /** Messages with QoS 1 that an MQTT 5 broker sends before it waits for an acknowledgement. */
@@ -57,14 +60,14 @@ const DISCONNECT = Buffer.from([0xe0, 0x00])
 export async function connect(options: ConnectOptions): Promise<Connection> {
   const { at, protocol, settings, stop, session } = options
   const name = hostAndPort(at)
-  const socket = open(at, options.credentials)
+  const socket = openSocket(at, options.credentials)
   const client = new MqttClient(() => socket, {
     manualConnect: true,
     protocolVersion: protocol,
     clientId: options.clientId,
     clean: session === 'clean',
     keepalive: options.keepAlive,
-    connectTimeout: CONNECT_TIMEOUT_MS,
+    connectTimeout: CONNECT_DEADLINES * options.deadlineMs,
     reconnectPeriod: 0,
     resubscribe: false,
     queueQoSZero: false,
@@ -73,6 +76,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
     ...named(options.credentials),
     ...(protocol === 5 ? { properties: propertiesOf(options) } : {}),
   })
+  const oddCodes = protocol === 5 ? createOddCodes() : null
   let problem: ConnectFailure | undefined
   let connack: IConnackPacket | undefined
   let isEnded = false
@@ -96,6 +100,8 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
 
   // one of our own: mqtt.js does not pass on every reason for which a socket fails
   socket.on('error', (error) => fail(toFailure(error, name, settings)))
+  // before mqtt.js listens
+  if (oddCodes) socket.on('data', oddCodes.look)
   client.on('packetsend', (packet) => {
     if (packet.cmd === 'connect' && options.isBridge && protocol === 4)
       Object.assign(packet, { bridgeMode: true })
@@ -106,7 +112,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   client.on('disconnect', (packet) =>
     fail(new ConnectFailure('failed', `${name} ended the connection: ${reasonOf(packet)}`)),
   )
-  client.on('error', (error) => fail(ofClient(error, connack, name, settings)))
+  client.on('error', (error) => fail(whyEnded(error, connack, name, settings)))
   client.handleMessage = (packet: IPublishPacket, callback) => inbox.take(packet, callback)
   client.once('connect', (packet: IConnackPacket) => accepted.resolve(toTerms(protocol, packet)))
   client.once('close', () => {
@@ -124,7 +130,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
     const terms = await accepted.promise
     return {
       terms,
-      send: (message, done) => send(client, protocol, message, done),
+      send: (message, done) => send(client, oddCodes, message, done),
       ...createSubscriber(client, terms, end),
       ...pings,
       ended: over.promise,
@@ -134,23 +140,6 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   } finally {
     stop.removeEventListener('abort', onStop)
   }
-}
-
-export function hostAndPort({ host, port }: BrokerUrl): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-}
-
-function open({ host, port, tls }: BrokerUrl, { ca, cert, key }: Credentials): Socket {
-  const socket = tls
-    ? connectTls({
-        ...{ host, port },
-        ...(ca === undefined ? {} : { ca }),
-        ...(cert === undefined ? {} : { cert }),
-        ...(key === undefined ? {} : { key }),
-        ...(isIP(host) === 0 ? { servername: host } : {}),
-      })
-    : connectTcp({ host, port })
-  return socket.setNoDelay(true)
 }
 
 function named({ username, password }: Credentials): { username?: string; password?: string } {
@@ -170,43 +159,16 @@ function propertiesOf({ session, maxPacket }: ConnectOptions) {
 
 function send(
   client: MqttClient,
-  protocol: 4 | 5,
+  oddCodes: OddCodes | null,
   { topic, payload, qos, retain, properties, messageExpiry }: UplinkMessage,
   done: (refusal: Refusal | null) => void,
 ): void {
-  const said =
-    protocol === 5 ? { properties: toPacketProperties({ properties, messageExpiry }) } : {}
+  const said = oddCodes ? { properties: toPacketProperties({ properties, messageExpiry }) } : {}
   client.publish(topic, payload, { qos, retain, ...said }, (error, packet) => {
     if (!error) done(null)
-    else if (packet && 'reasonCode' in packet) done(refusalOf(packet, topic))
-    else done(unavailable('failed', messageOf(error)))
+    else if (packet && 'reasonCode' in packet) {
+      const reasonCode = oddCodes?.take(packet.messageId ?? 0) ?? packet.reasonCode
+      done(refusalOf({ ...packet, reasonCode }, topic))
+    } else done(unavailable('failed', messageOf(error)))
   })
-}
-
-const PROTOCOL_REFUSED: ReadonlySet<number> = new Set([1, 0x84])
-const CREDENTIALS_REFUSED: ReadonlySet<number> = new Set([4, 5, 0x86, 0x87])
-
-/** What mqtt.js objects to: a CONNACK that refuses, no CONNACK in time, no answer to PINGREQ, or bytes that are not MQTT. */
-function ofClient(
-  error: Error,
-  connack: IConnackPacket | undefined,
-  at: string,
-  settings: string,
-): ConnectFailure {
-  const code = connack?.reasonCode ?? connack?.returnCode ?? 0
-  if (error instanceof ErrorWithReasonCode && code > 0) {
-    const why = reasonOf({ reasonCode: code, properties: connack?.properties })
-    const hint = CREDENTIALS_REFUSED.has(code)
-      ? `; see ${settings}_USERNAME, ${settings}_PASSWORD_FILE and ${settings}_CERT_FILE`
-      : ''
-    const kind: FailureKind = PROTOCOL_REFUSED.has(code) ? 'protocol' : 'refused'
-    return new ConnectFailure(kind, `${at} refused the connection: ${why}${hint}`, error)
-  }
-  if (error.message === 'connack timeout')
-    return new ConnectFailure('failed', `${at} does not answer; is it an MQTT broker?`, error)
-  if (error.message === 'Keepalive timeout')
-    return new ConnectFailure('failed', `${at} does not answer any more`, error)
-  return connack
-    ? toFailure(error, at, settings)
-    : new ConnectFailure('closed', `${at}: ${error.message}; is it an MQTT broker?`, error)
 }

@@ -21,11 +21,15 @@ export function closedEarly(at: string): ConnectFailure {
   )
 }
 
+/** While it writes, Node gives the code EPROTO to this and to all else that OpenSSL objects to. */
+const NOT_TLS = /wrong version number|packet length too long/
+
 /** What a TLS or network error means; `settings` is how the settings begin. */
 export function toFailure(error: unknown, at: string, settings: string): ConnectFailure {
   if (error instanceof ConnectFailure) return error
-  const code = codeOf(error)
-  const said = sentence(code, at, settings, messageOf(error).trim())
+  const text = messageOf(error).trim()
+  const code = NOT_TLS.test(text) ? 'ERR_SSL_WRONG_VERSION_NUMBER' : codeOf(error)
+  const said = sentence(code, at, settings, text)
   return new ConnectFailure('failed', said, error)
 }
 

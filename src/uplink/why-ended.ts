@@ -1,0 +1,31 @@
+import { ErrorWithReasonCode, type IConnackPacket } from 'mqtt'
+import { ConnectFailure, type FailureKind, toFailure } from './failure.ts'
+import { reasonOf } from './reason.ts'
+
+const PROTOCOL_REFUSED: ReadonlySet<number> = new Set([1, 0x84])
+const CREDENTIALS_REFUSED: ReadonlySet<number> = new Set([4, 5, 0x86, 0x87])
+
+/** What mqtt.js objects to: a CONNACK that refuses, no CONNACK in time, no answer to PINGREQ, or bytes that are not MQTT. */
+export function whyEnded(
+  error: Error,
+  connack: IConnackPacket | undefined,
+  at: string,
+  settings: string,
+): ConnectFailure {
+  const code = connack?.reasonCode ?? connack?.returnCode ?? 0
+  if (error instanceof ErrorWithReasonCode && code > 0) {
+    const why = reasonOf({ reasonCode: code, properties: connack?.properties })
+    const hint = CREDENTIALS_REFUSED.has(code)
+      ? `; see ${settings}_USERNAME, ${settings}_PASSWORD_FILE and ${settings}_CERT_FILE`
+      : ''
+    const kind: FailureKind = PROTOCOL_REFUSED.has(code) ? 'protocol' : 'refused'
+    return new ConnectFailure(kind, `${at} refused the connection: ${why}${hint}`, error)
+  }
+  if (error.message === 'connack timeout')
+    return new ConnectFailure('failed', `${at} does not answer; is it an MQTT broker?`, error)
+  if (error.message === 'Keepalive timeout')
+    return new ConnectFailure('failed', `${at} does not answer any more`, error)
+  return connack
+    ? toFailure(error, at, settings)
+    : new ConnectFailure('closed', `${at}: ${error.message}; is it an MQTT broker?`, error)
+}

@@ -1,0 +1,57 @@
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
+
+/** A TCP proxy on the loopback interface that can be made to misbehave. */
+export interface TcpProxy extends AsyncDisposable {
+  readonly port: number
+  /** Milliseconds by which what the server sends comes later. */
+  delay: number
+  /** Passes nothing on any more, and keeps every connection open. */
+  stalled: boolean
+}
+
+export interface TcpProxyOptions {
+  /** Looks at what one client sends before it is passed on; false resets the connection instead. Called for each connection. */
+  inspect?(): (chunk: Buffer) => boolean
+}
+
+export async function startTcpProxy(
+  port: number,
+  { inspect }: TcpProxyOptions = {},
+): Promise<TcpProxy> {
+  const sockets = new Set<Socket>()
+  const keep = (socket: Socket) => {
+    sockets.add(socket.setNoDelay(true))
+    socket.on('error', () => {}).on('close', () => sockets.delete(socket))
+  }
+  const server = createServer((client) => {
+    const there = connect(port, '127.0.0.1')
+    for (const socket of [client, there]) keep(socket)
+    const mayPass = inspect?.()
+    client.on('data', (chunk: Buffer) => {
+      if (proxy.stalled) return
+      if (mayPass?.(chunk) ?? true) there.write(chunk)
+      else client.resetAndDestroy()
+    })
+    there.on('data', async (chunk) => {
+      if (proxy.delay > 0) await setTimeout(proxy.delay)
+      if (!proxy.stalled) client.write(chunk)
+    })
+    client.on('close', () => there.destroy())
+    there.on('close', () => client.destroy())
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const proxy: TcpProxy = {
+    port: (server.address() as { port: number }).port,
+    delay: 0,
+    stalled: false,
+    async [Symbol.asyncDispose]() {
+      server.close()
+      for (const socket of sockets) socket.destroy()
+      await once(server, 'close')
+    },
+  }
+  return proxy
+}
