@@ -27,6 +27,7 @@ const STATUS = {
   headers_too_large: 431,
   internal_error: 500,
   not_supported_here: 501,
+  subscription_refused: 502,
   broker_unavailable: 503,
   session_not_stored: 503,
   too_many_streams: 503,

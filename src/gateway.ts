@@ -152,6 +152,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
 
   const hub = createHub(history, ids, broker.subscribe)
   acl.onChange(() => void hub.recheck())
+  broker.whenBack(hub.missed)
   await broker.follow(hub.note)
   await broker.subscribe(['#'], readings.note)
   const relay = createRelay({

@@ -9,9 +9,9 @@ export interface Delivery extends Message {
 
 /**
  * Why messages may be missing from the log: they are past their time or found no room, a crash took the last ones of QoS 0,
- * the disk was slower than they came, or it has damaged them.
+ * the disk was slower than they came, or it has damaged them, or they were published at another broker that could not be reached.
  */
-export type GapReason = 'expired' | 'restart' | 'overload' | 'damaged'
+export type GapReason = 'expired' | 'restart' | 'overload' | 'damaged' | 'broker_away'
 
 /** A part of the log is asked for by its numbers and by filters, and read from either end. */
 export interface LogRange {
@@ -85,6 +85,8 @@ export interface BrokerLog {
   usage(): { readonly entries: number; readonly bytes: number } | null
   /** Why some of what came after this number may be missing. */
   gapsAfter(number: number): GapReason[]
+  /** Seconds, rounded up, that another broker which the messages come from could not be reached after this number. */
+  awayAfter(number: number): number
   /** The first part of a range: what any of the filters covers. */
   read(range: LogRange): Promise<LogPage>
   /** The first part of the topics: the latest message of each. */
@@ -101,6 +103,9 @@ export type OnMessage = (delivery: Delivery) => void
 
 export type Unsubscribe = () => Promise<void>
 
+/** Told when the other broker is there again, after so many seconds. */
+export type OnBack = (seconds: number) => void
+
 /** What the rooms above need of any broker; `test/broker/contract.ts` says it in tests. */
 export interface Broker {
   /**
@@ -108,12 +113,17 @@ export interface Broker {
    * Rejects with `broker_unavailable`. `origin` is the MQTT client that published it.
    */
   publish(message: Message, origin?: Origin | null): Promise<void> | undefined
-  /** Resolves once `onMessage` gets every message that any of `filters` covers, once. It must neither throw nor block. */
+  /**
+   * Resolves once `onMessage` gets every message that any of `filters` covers, once. It must neither throw nor block. Rejects with
+   * `subscription_refused`.
+   */
   subscribe(filters: readonly string[], onMessage: OnMessage): Promise<Unsubscribe>
   /** Resolves once `onMessage` gets every message, before those who subscribed get it. It must neither throw nor block. */
   follow(onMessage: OnMessage): Promise<Unsubscribe>
   /** The retained messages that `filter` covers, with the numbers they were handed on by. */
   retained(filter: string): Promise<Delivery[]>
+  /** `onBack` is called whenever messages may have been missed, before those that follow. It must neither throw nor block. */
+  whenBack(onBack: OnBack): void
   /** What was handed on, now and before this process. */
   readonly log: BrokerLog
   /** Null when publishing can succeed, otherwise why not. */

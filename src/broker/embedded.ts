@@ -71,6 +71,7 @@ export function openEmbedded({ store, log }: EmbeddedOptions): Broker & SessionB
       return async () => routing.unlistenToAll(listener)
     },
     retained: (filter) => Array.fromAsync(retained.covered([filter])),
+    whenBack() {},
     log: store.log,
     problem: () => (ending ? 'the broker is closed' : store.problem()),
     end: endOnce,

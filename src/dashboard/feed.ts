@@ -2,7 +2,7 @@ import type { StreamMessage } from './topics.ts'
 
 /** Why messages may be missing, as the stream's event says it. */
 export interface Gap {
-  readonly reason: 'unknown_id' | 'expired' | 'restart' | 'overload' | 'damaged'
+  readonly reason: 'unknown_id' | 'expired' | 'restart' | 'overload' | 'damaged' | 'broker_away'
   readonly message: string
 }
 

@@ -30,6 +30,8 @@ export const GAP_MESSAGES: Readonly<Record<Exclude<GapCause, 'unknown_id'>, stri
   restart: 'The gateway was started again: messages from before that may be missing.',
   overload: 'QoS 0 messages came faster than the disk took them: some may be missing.',
   damaged: 'The disk has damaged some of these messages: they are missing.',
+  broker_away:
+    'The gateway could not reach its broker for some of this time: messages may be missing.',
 }
 
 export function createHistoryWriter(format: HistoryFormat, kind: Kind): HistoryWriter {

@@ -42,11 +42,33 @@ const GAPS = {
   damaged: {
     message: 'The disk has damaged messages since then: they are missing. All others follow.',
   },
+  broker_away: {
+    message:
+      'The gateway could not reach its broker since then: messages from that time may be missing. All others follow.',
+  },
 } as const
 
-/** Says that messages may be missing between `lastEventId` and what follows, and why. */
-export function gapFrame(id: string, lastEventId: string, reason: GapCause): Buffer {
-  return toFrame({ event: 'gap', id }, JSON.stringify({ lastEventId, reason, ...GAPS[reason] }))
+export const GAP_CAUSES = Object.keys(GAPS) as GapCause[]
+
+/** Says that messages may be missing between `lastEventId` and what follows, and why; `seconds`, of how long a time. */
+export function gapFrame(
+  id: string,
+  lastEventId: string,
+  reason: GapCause,
+  seconds?: number,
+): Buffer {
+  return toFrame({ event: 'gap', id }, toGap(lastEventId, reason, seconds))
+}
+
+/** As `gapFrame`, in the middle of a stream, which resumes from where it would without. */
+export function gapFrameWithin(lastEventId: string, reason: GapCause, seconds: number): Buffer {
+  return toFrame({ event: 'gap' }, toGap(lastEventId, reason, seconds))
+}
+
+function toGap(lastEventId: string, reason: GapCause, seconds: number | undefined): string {
+  const { message, ...more } = GAPS[reason]
+  const length = seconds === undefined ? {} : { seconds }
+  return JSON.stringify({ lastEventId, reason, ...more, ...length, message })
 }
 
 /** Says why the gateway ends a stream that its reader would have kept. */

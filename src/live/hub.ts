@@ -13,6 +13,8 @@ export interface Reader {
   mayReceive(topic: string): boolean
   /** Must neither throw nor block. */
   take(entry: Entry): void
+  /** The other broker was away for so many seconds. Must neither throw nor block. */
+  missed(seconds: number): void
   /** The rules have changed: a reader that may never read anything more ends. */
   recheck(): void
   /** The gateway is stopping: say goodbye. */
@@ -42,6 +44,8 @@ export interface Hub {
   /** The number that all of what is in memory came after. */
   earliest(): number
   recheck(): Promise<void>
+  /** Tells all readers that the other broker was away. */
+  missed(seconds: number): void
   endAll(): void
 }
 
@@ -111,6 +115,9 @@ export function createHub(history: History, ids: EventIds, subscribe: Broker['su
         // thousands of them at once would hold up everybody's messages
         await setImmediate()
       }
+    },
+    missed(seconds) {
+      for (const reader of readers) reader.missed(seconds)
     },
     endAll() {
       ended = true

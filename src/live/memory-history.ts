@@ -292,7 +292,10 @@ export function logInMemory(log: BrokerLog, history: MemoryHistory): BrokerLog {
     ...log,
     oldest: () => history.state().trimmed,
     usage: () => history.state().usage,
-    gapsAfter: (number) => (number < history.state().thinned ? ['expired'] : []),
+    gapsAfter: (number) => [
+      ...(number < history.state().thinned ? (['expired'] as const) : []),
+      ...log.gapsAfter(number),
+    ],
     read: async (range) => history.read(range),
     readTopics: async (range) => history.readTopics(range),
     split: async (time) => history.split(time),

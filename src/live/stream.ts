@@ -10,6 +10,7 @@ import {
   eventFrame,
   type GapCause,
   gapFrame,
+  gapFrameWithin,
   HEARTBEAT,
   RETRY,
 } from './event.ts'
@@ -151,6 +152,9 @@ export async function openStream(
       if (waitingBytes > buffer || !hasRoom()) cutOff()
       else waiting.push(entry)
     },
+    missed(seconds) {
+      write(gapFrameWithin(ids.of(hub.latest()), 'broker_away', seconds))
+    },
     recheck() {
       if (access.couldReceive(filters)) return
       write(endFrame('read_denied', 'The access control file no longer lets you read any of this.'))
@@ -248,9 +252,19 @@ export async function openStream(
   write(RETRY)
   const { number, hasRetained, gaps } = beginningOf(lastEventId, hub, broker)
   const mark = hasRetained ? UNFINISHED : ''
-  for (const gap of gaps) write(gapFrame(`${ids.of(number)}${mark}`, lastEventId ?? '', gap))
-  if (hasRetained) await sendRetained(number)
-  await follow(number)
+  for (const gap of gaps) {
+    const seconds = gap === 'broker_away' ? broker.log.awayAfter(number) : undefined
+    write(gapFrame(`${ids.of(number)}${mark}`, lastEventId ?? '', gap, seconds))
+  }
+  try {
+    if (hasRetained) await sendRetained(number)
+    await follow(number)
+  } catch (error) {
+    if (!(error instanceof GatewayError) || error.code !== 'subscription_refused') throw error
+    // to come back would not help
+    write(endFrame(error.code, error.message))
+    end()
+  }
 }
 
 function beginningOf(lastEventId: string | undefined, hub: Hub, broker: Broker): Beginning {

@@ -6,6 +6,7 @@ import {
   eventFrame,
   type GapCause,
   gapFrame,
+  gapFrameWithin,
   HEARTBEAT,
   RETRY,
 } from '../../src/live/event.ts'
@@ -188,6 +189,16 @@ it('a gap says why, and how much can be missing where that is known', () => {
   assert.deepEqual(dataOf('expired'), { lastEventId, reason: 'expired' })
   assert.deepEqual(dataOf('restart'), { lastEventId, reason: 'restart', qos: 0, seconds: 1 })
   assert.deepEqual(dataOf('overload'), { lastEventId, reason: 'overload', qos: 0 })
+})
+
+it('a gap in the middle of a stream has no id, so that resuming begins where it would without', () => {
+  const frame = String(gapFrameWithin('e-7', 'broker_away', 3))
+  assert.doesNotMatch(frame, /^id:/m)
+  const [{ event, data } = assert.fail()] = parse(frame).events
+  const { message, ...rest } = JSON.parse(data)
+  assert.equal(event, 'gap')
+  assert.match(message, /\w\.$/)
+  assert.deepEqual(rest, { lastEventId: 'e-7', reason: 'broker_away', seconds: 3 })
 })
 
 it('between events there is a comment, and before them how long to wait', () => {

@@ -6,6 +6,7 @@ import { setImmediate } from 'node:timers/promises'
 import { type Access, createAccess } from '../../src/acl/access.ts'
 import type { Broker, BrokerLog, Delivery, LogPage } from '../../src/broker/broker.ts'
 import { createRouting } from '../../src/broker/routing.ts'
+import { GatewayError } from '../../src/errors.ts'
 import { createEventIds } from '../../src/live/event-ids.ts'
 import { createHistory } from '../../src/live/history.ts'
 import { createHub, type Hub } from '../../src/live/hub.ts'
@@ -311,6 +312,38 @@ describe('a stream', () => {
     assert.deepEqual(await openAt(ids.of(kept.sequence - 1)), [['kept', '1', '2'], 'expired'])
     assert.deepEqual(await openAt(ids.of(second.sequence + 1)), [['kept', '1', '2'], 'unknown_id'])
     assert.deepEqual(await openAt(ids.of(first.sequence), log), [['2'], 'restart'])
+  })
+
+  it('says when and for how long the broker was away, to who is there and to who resumes', async () => {
+    const hub = newHub()
+    const first = delivery('1')
+    hub.deliver(first)
+    const there = open({ hub })
+    await there.stream()
+    hub.missed(7)
+    hub.deliver(delivery('2'))
+    assert.deepEqual(there.payloads(), ['2'])
+    assert.match(there.raw(), /event: gap\ndata: .*"broker_away","seconds":7.*\n\nid: /)
+    const log: Partial<BrokerLog> = {
+      ...{ oldest: () => 0, awayAfter: () => 7 },
+      gapsAfter: () => ['broker_away'],
+    }
+    const back = open({ hub, log, lastEventId: ids.of(first.sequence) })
+    await back.stream()
+    assert.match(back.raw(), /event: gap\nid: .*\ndata: .*"broker_away","seconds":7/)
+    assert.deepEqual(back.payloads().at(-1), '2')
+  })
+
+  it('ends for good where the broker refuses its subscription', async () => {
+    const hub = newHub()
+    hub.whileSubscribing = () => {
+      throw new GatewayError('subscription_refused', 'The broker refuses it.')
+    }
+    const { stream, raw, counted, sink } = open({ hub })
+    await stream()
+    assert.match(raw(), /event: end\ndata: \{"code":"subscription_refused"/)
+    assert.deepEqual(counted, ['opened', 'closed'])
+    assert.ok(sink.writableEnded)
   })
 
   it('does not replay what has expired meanwhile', async (context) => {

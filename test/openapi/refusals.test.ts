@@ -31,10 +31,11 @@ async function as(name: string, ...more: unknown[]): Promise<Answer> {
 
 /**
  * How each refusal comes about: by what is otherwise than in the example of the operation. Not here are
- * `request_timeout`, which takes 30 seconds, and `not_supported_here`, which is a function's.
+ * `request_timeout`, which takes 30 seconds, `not_supported_here`, which is a function's, and `subscription_refused`, which is
+ * another broker's.
  */
 const PROVOKED: Record<
-  Exclude<ErrorCode, 'request_timeout' | 'not_supported_here'>,
+  Exclude<ErrorCode, 'request_timeout' | 'not_supported_here' | 'subscription_refused'>,
   () => Promise<Answer>
 > = {
   certificate_required: () => site.client.call('whoami'),

@@ -185,6 +185,7 @@ export function createLog({ journal, onBound, onDamage, now }: Ground) {
       )
       return number < goneUpTo('thinned') ? ['expired', ...gaps] : gaps
     },
+    awayAfter: () => 0,
     /** The first part of a range: what any of the filters covers. */
     async read(range: LogRange): Promise<LogPage> {
       await settled()

@@ -174,6 +174,13 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Described>> = {
     detail:
       'This gateway runs as a function, which is stopped after each answer: it has no streams. Ask a gateway that stays.',
   },
+  subscription_refused: {
+    means:
+      'the broker that `WOTT_BROKER` names refuses the subscription that this needs, or there are `WOTT_BROKER_SUBSCRIPTIONS` already',
+    remedy:
+      'let the gateway subscribe there, or read by narrower filters; its log names the filter and the reason',
+    detail: 'The broker refuses the subscription to "#": not authorized.',
+  },
   broker_unavailable: {
     means:
       'the broker does not take messages, most likely because its disk is full; of `GET /history`, it cannot read its store',

@@ -1,5 +1,5 @@
 import type { Delivery } from '../../broker/broker.ts'
-import { endFrame, eventFrame, gapFrame, RETRY } from '../../live/event.ts'
+import { endFrame, eventFrame, GAP_CAUSES, gapFrame, RETRY } from '../../live/event.ts'
 import { HEARTBEAT_MS } from '../../live/stream.ts'
 import { FILTERS } from './filters.ts'
 import {
@@ -151,10 +151,16 @@ export const SCHEMAS = {
   Gap: {
     type: 'object',
     description:
-      'Messages are missing since `lastEventId`. The retained messages follow, then all that is left of the history.',
-    required: ['lastEventId', 'message'],
+      'Messages may be missing since `lastEventId`. After `unknown_id` and `expired` the retained messages follow, then all that is left of the history; after the others, all that is not missing.',
+    required: ['lastEventId', 'reason', 'message'],
     properties: {
-      lastEventId: { type: 'string', description: 'The id that the reader came with.' },
+      lastEventId: {
+        type: 'string',
+        description: 'The id that the reader came with; in the middle of a stream, its last id.',
+      },
+      reason: { type: 'string', enum: GAP_CAUSES, description: 'Why they may be missing.' },
+      qos: { type: 'integer', description: 'Only messages of this QoS may be missing.' },
+      seconds: { type: 'integer', description: 'Of how long a time they may be missing.' },
       message: { type: 'string', description: 'The same in a sentence.' },
     },
   },
@@ -163,7 +169,10 @@ export const SCHEMAS = {
     description: 'The gateway ends the stream for good, and coming back would not help.',
     required: ['code', 'message'],
     properties: {
-      code: { type: 'string', enum: ['read_denied', 'session_expired', 'session_ended'] },
+      code: {
+        type: 'string',
+        enum: ['read_denied', 'session_expired', 'session_ended', 'subscription_refused'],
+      },
       message: { type: 'string', description: 'The same in a sentence.' },
     },
   },
