@@ -3,8 +3,8 @@ import { GatewayError } from '../errors.ts'
 import type { Broker, Delivery } from './broker.ts'
 import { createPublishing } from './publishing.ts'
 import { createRegistry } from './registry.ts'
-import { createRouting } from './routing.ts'
-import type { SessionBroker } from './session-broker.ts'
+import { createRouting, type Demand } from './routing.ts'
+import type { Abilities, SessionBroker } from './session-broker.ts'
 import { byteLength, ownMessage } from './store/columns.ts'
 import type { Store } from './store/store.ts'
 import { createSubscribing } from './subscribing.ts'
@@ -12,14 +12,21 @@ import { createSubscribing } from './subscribing.ts'
 export interface EmbeddedOptions {
   readonly store: Store
   readonly log: Logger
+  readonly demand?: Demand
 }
 
+const ABILITIES: Abilities = {
+  maximumQos: 2,
+  keepsSessions: true,
+  sharesSubscriptions: true,
+  knowsPublishers: true,
+}
 const EXPIRE_MESSAGES_MS = 60_000
 
 /** The broker inside this process. */
-export function openEmbedded({ store, log }: EmbeddedOptions): Broker & SessionBroker {
+export function openEmbedded({ store, log, demand }: EmbeddedOptions): Broker & SessionBroker {
   const { sessions, queueing, incoming, retained } = store
-  const routing = createRouting()
+  const routing = createRouting(demand)
   for (const { subscriptions } of sessions.all())
     for (const subscription of subscriptions.values()) routing.add(subscription)
   const registry = createRegistry(store, routing, log)
@@ -81,6 +88,7 @@ export function openEmbedded({ store, log }: EmbeddedOptions): Broker & SessionB
     },
 
     sessions: {
+      abilities: ABILITIES,
       now: store.now,
       async open(request) {
         if (ending) throw unavailable('The broker is closed.')

@@ -52,6 +52,12 @@ interface Interest {
   readonly groups: Map<string, Group>
 }
 
+/** Told of each filter that somebody asks for, the first time, and when nobody does any more. */
+export interface Demand {
+  use(filter: string): void
+  leave(filter: string): void
+}
+
 export interface Routing {
   /** Replaces the session's subscription of the same name. */
   add(subscription: Subscription): void
@@ -68,7 +74,7 @@ export interface Routing {
 const REMEMBERED = { topics: 10_000, size: 1_000_000 }
 
 /** Who asked for what: one trie of filters, whose answers are remembered until a filter that covers the topic comes or goes. */
-export function createRouting(): Routing {
+export function createRouting(demand?: Demand): Routing {
   const interests = createTopicTrie<Interest>()
   const listeningToAll = new Set<Listener>()
   const routes = createFilteredTopicMemo(
@@ -86,6 +92,7 @@ export function createRouting(): Routing {
     if (known) return known
     const interest = { listeners: new Set<Listener>(), subscriptions: new Map(), groups: new Map() }
     interests.set(filter, interest)
+    demand?.use(filter)
     return interest
   }
 
@@ -93,7 +100,10 @@ export function createRouting(): Routing {
     const interest = interestIn(filter)
     apply(interest)
     const { listeners, subscriptions, groups } = interest
-    if (listeners.size + subscriptions.size + groups.size === 0) interests.delete(filter)
+    if (listeners.size + subscriptions.size + groups.size === 0) {
+      interests.delete(filter)
+      demand?.leave(filter)
+    }
     routes.forgetCovered(filter)
   }
 

@@ -8,8 +8,11 @@ import type { Requested } from './store/sessions.ts'
 export interface Changed {
   /** Whether the session had a subscription of this name before. */
   had(name: string): boolean
-  /** Resolves once it is stored; when it rejects, the session is as it was before. */
-  readonly stored: Promise<void>
+  /**
+   * Resolves once it is stored, with the names that the session does not have because another broker refuses them; when it
+   * rejects, the session is as it was before.
+   */
+  readonly stored: Promise<readonly string[]>
 }
 
 /** A broker that keeps the sessions of MQTT clients. */
@@ -17,8 +20,20 @@ export interface SessionBroker {
   readonly sessions: BrokerSessions
 }
 
+/** Which promises to MQTT clients a broker can keep. */
+export interface Abilities {
+  /** The highest QoS of what is published and of subscriptions. */
+  readonly maximumQos: 1 | 2
+  /** Whether sessions can outlive their connections. */
+  readonly keepsSessions: boolean
+  readonly sharesSubscriptions: boolean
+  /** Whether a client can be spared what it published itself. */
+  readonly knowsPublishers: boolean
+}
+
 /** What `mqtt/` asks of a broker besides publishing. */
 export interface BrokerSessions {
+  readonly abilities: Abilities
   /** Milliseconds by the clock that messages expire by. */
   now(): number
   open(request: OpenRequest): Promise<OpenedSession | null>

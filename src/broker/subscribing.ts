@@ -8,6 +8,8 @@ export interface Subscribing {
   unsubscribe(session: Session, names: readonly string[]): Changed
 }
 
+const NONE: readonly string[] = []
+
 /** Changes a session's subscriptions: in memory at once, so that messages follow from then on, and in the store after it. */
 export function createSubscribing(sessions: Sessions, routing: Routing): Subscribing {
   function put(session: Session, name: string, after: Subscription | undefined): void {
@@ -29,10 +31,13 @@ export function createSubscribing(sessions: Sessions, routing: Routing): Subscri
   ): Changed {
     const before = new Map([...after.keys()].map((name) => [name, session.subscriptions.get(name)]))
     for (const [name, subscription] of after) put(session, name, subscription)
-    const stored = storing.catch((error) => {
-      for (const [name, subscription] of before) put(session, name, subscription)
-      throw error
-    })
+    const stored = storing.then(
+      () => NONE,
+      (error) => {
+        for (const [name, subscription] of before) put(session, name, subscription)
+        throw error
+      },
+    )
     return { had: (name) => before.get(name) !== undefined, stored }
   }
 

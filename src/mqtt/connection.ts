@@ -136,7 +136,7 @@ export function serveConnection(
     try {
       const packet = decodePacket(first, body, null) as Connect
       mostBytes = packet.maximumPacketSize
-      terms = toTerms(packet, settings)
+      terms = toTerms(packet, settings, sessions.abilities)
       checkRoom(terms)
     } catch (error) {
       if (first >> 4 === CONNECT && error instanceof ProtocolError)
@@ -169,7 +169,7 @@ export function serveConnection(
   }
 
   function toConnack(terms: Terms, sessionPresent: boolean): Buffer {
-    const properties = toConnackProperties(terms, settings, world.maxPacket)
+    const properties = toConnackProperties(terms, settings, sessions.abilities, world.maxPacket)
     return connackPacket(terms.version, { reason: Reason.success, sessionPresent, properties })
   }
 
@@ -240,12 +240,13 @@ export function serveConnection(
 
   function onDisconnect({ reason, sessionExpiry }: Disconnect): void {
     if (phase.name !== 'open') return
-    if (phase.terms.sessionExpiry === 0 && sessionExpiry !== null && sessionExpiry > 0)
+    const { asked, mostSessionExpiry } = phase.terms
+    if (!asked.sessionExpiry && sessionExpiry !== null && sessionExpiry > 0)
       throw new ProtocolError(
         Reason.protocolError,
         'asked for a session expiry in DISCONNECT but for none in CONNECT [MQTT-3.14.2-2]',
       )
-    const expiry = sessionExpiry && Math.min(sessionExpiry, settings.sessionExpiry)
+    const expiry = sessionExpiry && Math.min(sessionExpiry, mostSessionExpiry)
     leave({ sendsWill: reason !== Reason.success, expiry })
   }
 
@@ -340,6 +341,7 @@ const WITH_RETURN_CODE: ReadonlySet<number> = new Set([
   Reason.clientIdentifierNotValid,
   Reason.serverUnavailable,
   Reason.quotaExceeded,
+  Reason.qosNotSupported,
 ])
 
 function termsOf(phase: Phase): Terms | null {

@@ -19,6 +19,7 @@ export async function toCodes(
   { session, access, terms }: Client,
   { sessions, meter, settings, turns }: MqttWorld,
 ): Promise<Codes> {
+  const { maximumQos, sharesSubscriptions, knowsPublishers } = sessions.abilities
   let { bytes, shared } = sessions.subscriptionRoom(session)
   let names = settings.maxSubscriptions - session.subscriptions.size
   // of the names that the session does not have yet
@@ -28,11 +29,20 @@ export async function toCodes(
   let firstProblem: string | undefined
 
   /** Every valid filter is granted, as with Mosquitto; reading is decided on each delivery. */
-  function codeFor(name: string): number {
+  function codeFor({ filter: name, noLocal }: SubscriptionRequest): number {
     const share = parseShared(name)
     const filter = share?.filter ?? name
     const problem = (share && shareProblem(share.share)) ?? filterProblem(filter)
     if (problem) return invalid(problem, share !== null)
+    if (share && !sharesSubscriptions) {
+      firstProblem ??= 'The broker behind the gateway shares no subscriptions.'
+      return Reason.sharedSubscriptionsNotSupported
+    }
+    if ((noLocal || terms.isBridge) && !knowsPublishers) {
+      firstProblem ??=
+        'What a client publishes comes back to it from the broker behind the gateway.'
+      return Reason.implementationSpecificError
+    }
     const isNew = !session.subscriptions.has(name)
     const cost = subscriptionBytes(name)
     if (isNew && bytes < cost) sessions.refuseSubscription(session)
@@ -61,10 +71,11 @@ export async function toCodes(
   }
 
   const codes: number[] = []
-  await turns.each(session.device, requests, ({ filter, qos }) => {
-    const code = known.get(filter) ?? codeFor(filter)
+  await turns.each(session.device, requests, (request) => {
+    const { filter, qos } = request
+    const code = known.get(filter) ?? codeFor(request)
     known.set(filter, code)
-    codes.push(code === Reason.success ? qos : code)
+    codes.push(code === Reason.success ? Math.min(qos, maximumQos) : code)
   })
   if (refused > 0) meter.storeLimitReached('subscriptions', refused)
   return { codes, problem: firstProblem }

@@ -42,6 +42,11 @@ export function createReceiver(client: Client, world: MqttWorld, answers: Answer
   function publish(packet: Publish): void {
     const topic = topicOf(packet)
     const whole = topic === packet.topic ? packet : { ...packet, topic }
+    if (packet.qos > sessions.abilities.maximumQos)
+      throw new ProtocolError(
+        Reason.qosNotSupported,
+        `published with QoS ${packet.qos}; in front of another broker the highest is ${sessions.abilities.maximumQos} [MQTT-3.2.2-11]`,
+      )
     if (packet.qos > 0 && version === 5) count(packet)
     const known = packet.qos === 2 ? session.arrivals.get(packet.packetId) : undefined
     if (known) repeat(whole, known)
@@ -182,7 +187,7 @@ export function createReceiver(client: Client, world: MqttWorld, answers: Answer
     }
     if (version === 5) return reason
     // an acknowledgement would say that it is stored, and MQTT 3 has no other answer
-    if (refusal.code === 'broker_unavailable' && qos > 0) {
+    if (PASSING.has(refusal.code) && qos > 0) {
       client.fail(new ProtocolError(reason, `cannot be served: ${refusal.message}`))
       return null
     }
@@ -232,6 +237,10 @@ const REASONS: Partial<Record<GatewayError['code'], number>> = {
   body_invalid: Reason.payloadFormatInvalid,
   payload_too_large: Reason.quotaExceeded,
   publish_denied: Reason.notAuthorized,
+  quota_exceeded: Reason.quotaExceeded,
 }
+
+/** Refusals of messages that are to be sent again. */
+const PASSING: ReadonlySet<GatewayError['code']> = new Set(['broker_unavailable', 'quota_exceeded'])
 
 function nothing(): void {}

@@ -2,6 +2,7 @@ import { parseShared } from '../broker/groups.ts'
 import type { Subscription } from '../broker/session.ts'
 import type { Changed } from '../broker/session-broker.ts'
 import type { Requested } from '../broker/store/sessions.ts'
+import type { Qos } from '../topic/message.ts'
 import type { Client, MqttWorld } from './client.ts'
 import { subackPacket, unsubackPacket } from './encode.ts'
 import { toCodes } from './grants.ts'
@@ -15,6 +16,15 @@ export interface Subscriber {
   unsubscribe(packet: Unsubscribe, answer: (bytes: Buffer) => void): Promise<void>
 }
 
+/** What has become of the subscriptions of one packet. */
+interface PartsChanged {
+  /** Whether the session had a subscription of this name before. */
+  had(name: string): boolean
+  /** Names that another broker refuses. */
+  readonly refused: ReadonlySet<string>
+}
+
+const REFUSED_ELSEWHERE = 'The broker behind the gateway refuses a filter.'
 /** Filters of one SUBSCRIBE about which the rules are asked whether they could ever bring anything. */
 const MOST_LOOKED_AT = 16
 /** Filters that are changed without a break. */
@@ -36,21 +46,28 @@ export function createSubscriber(
     const { subscriptions, identifier, packetId } = packet
     const { codes, problem } = await toCodes(subscriptions, client, world)
     const granted = subscriptions.filter((_, index) => (codes[index] as number) <= 2)
+    const { maximumQos } = sessions.abilities
     const requested = granted.map(({ filter, qos, noLocal, retainAsPublished }) => ({
       name: filter,
-      qos,
+      qos: Math.min(qos, maximumQos) as Qos,
       noLocal: noLocal || terms.isBridge,
       retainAsPublished: retainAsPublished || terms.isBridge,
       identifier,
     }))
     // of a name that comes twice the last one holds
     const byName = new Map(requested.map((one) => [one.name, one]))
-    const had = await inParts([...byName.values()], (part) => sessions.subscribe(session, part))
-    if (had === null) {
+    const changed = await inParts([...byName.values()], (part) => sessions.subscribe(session, part))
+    if (changed === null) {
       const failed = codes.map((code) => (code <= 2 ? Reason.unspecifiedError : code))
       return answer(subackPacket(version, packetId, failed))
     }
-    answer(subackPacket(version, packetId, codes, terms.wantsReasons ? problem : undefined))
+    const { had, refused } = changed
+    const final = codes.map((code, index) =>
+      refused.has(subscriptions[index]?.filter ?? '') ? Reason.notAuthorized : code,
+    )
+    const why = problem ?? (refused.size > 0 ? REFUSED_ELSEWHERE : undefined)
+    answer(subackPacket(version, packetId, final, terms.wantsReasons ? why : undefined))
+    noteRefused(refused)
     noteHopeless(granted)
     const wanting = granted.filter(
       ({ filter, retainHandling }) =>
@@ -66,15 +83,14 @@ export function createSubscriber(
   }
 
   /**
-   * Changes the subscriptions part by part, in slices. Whether the session had one of a name before; null where a part could
-   * not be stored.
+   * Changes the subscriptions part by part, in slices; null where a part could not be stored.
    */
   async function inParts<T extends Requested | string>(
     wanted: readonly T[],
     change: (part: readonly T[]) => Changed,
-  ): Promise<((name: string) => boolean) | null> {
+  ): Promise<PartsChanged | null> {
     const before = new Set<string>()
-    const storing: Promise<void>[] = []
+    const storing: Promise<readonly string[]>[] = []
     await turns.each(session.device, partsOf(wanted), (part) => {
       if (!client.isOpen()) return
       const { had, stored } = change(part)
@@ -86,11 +102,23 @@ export function createSubscriber(
       stored.catch(() => {})
     })
     try {
-      await Promise.all(storing)
+      const refused = await Promise.all(storing)
+      return { had: (name) => before.has(name), refused: new Set(refused.flat()) }
     } catch {
       return null
     }
-    return (name) => before.has(name)
+  }
+
+  function noteRefused(refused: ReadonlySet<string>): void {
+    const [filter] = refused
+    if (filter === undefined) return
+    const { device, clientId: client } = session
+    world.sparingly(`subscription\0${session.client}`, (repeated) =>
+      world.log.warn(
+        { device, client, filter, ...repeated },
+        'the broker behind the gateway refuses a subscription',
+      ),
+    )
   }
 
   /** What is granted as with Mosquitto, and never brings anything: who waits for it finds out why in the log. */
@@ -107,13 +135,13 @@ export function createSubscriber(
     answer: (bytes: Buffer) => void,
   ): Promise<void> {
     const names = [...new Set(filters)]
-    const had = await inParts(names, (part) => sessions.unsubscribe(session, part))
-    if (had === null) {
+    const changed = await inParts(names, (part) => sessions.unsubscribe(session, part))
+    if (changed === null) {
       const failed = filters.map(() => Reason.unspecifiedError)
       return answer(unsubackPacket(version, packetId, failed))
     }
     // as if each had come in a packet of its own: the second time it is gone [MQTT-3.10.4-6]
-    const left = new Set(filters.filter(had))
+    const left = new Set(filters.filter(changed.had))
     const codes = filters.map((name) =>
       left.delete(name) ? Reason.success : Reason.noSubscriptionExisted,
     )

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Will } from '../broker/session.ts'
+import type { Abilities } from '../broker/session-broker.ts'
 import { topicProblem } from '../topic/topic.ts'
 import type { ConnackProperties, Connect, Version, Will as WillPacket } from './packets.ts'
 import { ProtocolError, Reason } from './reasons.ts'
@@ -14,6 +15,8 @@ export interface Terms {
   readonly cleanStart: boolean
   /** Seconds that the session outlives the connection. */
   readonly sessionExpiry: number
+  /** Seconds that it may at most. */
+  readonly mostSessionExpiry: number
   /** Seconds; 0 for none. */
   readonly keepAlive: number
   /** QoS 1 and 2 messages that the client takes without acknowledging them. */
@@ -32,7 +35,7 @@ export interface Terms {
 }
 
 /** The terms for a CONNECT; throws a ProtocolError with the reason for its CONNACK where there are none. */
-export function toTerms(connect: Connect, settings: MqttSettings): Terms {
+export function toTerms(connect: Connect, settings: MqttSettings, abilities: Abilities): Terms {
   const { version, clientId, cleanStart, will } = connect
   if (connect.authenticationMethod !== null)
     throw new ProtocolError(
@@ -47,12 +50,16 @@ export function toTerms(connect: Connect, settings: MqttSettings): Terms {
   const willProblem = will && topicProblem(will.topic)
   if (willProblem)
     throw new ProtocolError(Reason.topicNameInvalid, `sent a will whose topic ${willProblem}`)
+  const refusal = abilityProblem(connect, abilities)
+  if (refusal) throw refusal
+  const mostSessionExpiry = abilities.keepsSessions ? settings.sessionExpiry : 0
   return {
     version,
     clientId: clientId || `auto-${randomUUID()}`,
     isAssigned: clientId === '',
     cleanStart,
-    sessionExpiry: sessionExpiryOf(connect, settings),
+    sessionExpiry: sessionExpiryOf(connect, mostSessionExpiry),
+    mostSessionExpiry,
     keepAlive: keepAliveOf(connect, settings),
     receiveMaximum: connect.receiveMaximum,
     maximumPacketSize: connect.maximumPacketSize,
@@ -69,6 +76,7 @@ export function toTerms(connect: Connect, settings: MqttSettings): Terms {
 export function toConnackProperties(
   terms: Terms,
   settings: MqttSettings,
+  abilities: Abilities,
   maximumPacketSize: number,
 ): ConnackProperties {
   const { asked, sessionExpiry, keepAlive, isAssigned, clientId } = terms
@@ -79,15 +87,35 @@ export function toConnackProperties(
     receiveMaximum: settings.receiveMaximum,
     maximumPacketSize,
     ...(settings.topicAliasMaximum > 0 && { topicAliasMaximum: settings.topicAliasMaximum }),
+    // absent for 2 [MQTT 5 §3.2.2.3.4]
+    ...(abilities.maximumQos === 1 && { maximumQos: 1 as const }),
+    ...(!abilities.sharesSubscriptions && { sharedAvailable: false }),
   }
 }
 
-function sessionExpiryOf(
-  { version, cleanStart, sessionExpiry }: Connect,
-  settings: MqttSettings,
-): number {
-  if (version === 5) return Math.min(sessionExpiry ?? 0, settings.sessionExpiry)
-  return cleanStart ? 0 : settings.sessionExpiry
+function sessionExpiryOf({ version, cleanStart, sessionExpiry }: Connect, most: number): number {
+  if (version === 5) return Math.min(sessionExpiry ?? 0, most)
+  return cleanStart ? 0 : most
+}
+
+/** What the broker cannot do for a client that asks for it and can be told in no other way. */
+function abilityProblem(
+  { version, cleanStart, will }: Connect,
+  { keepsSessions, maximumQos }: Abilities,
+): ProtocolError | null {
+  // MQTT 5 has the session expiry of CONNACK for it
+  if (version < 5 && !cleanStart && !keepsSessions)
+    return new ProtocolError(
+      Reason.clientIdentifierNotValid,
+      'wants a session that outlives its connection, which the gateway does not keep in front of another broker: let it connect with a clean session',
+    )
+  // [MQTT-3.2.2-12]
+  if (will && will.qos > maximumQos)
+    return new ProtocolError(
+      Reason.qosNotSupported,
+      `sent a will of QoS ${will.qos}; in front of another broker the highest is ${maximumQos}`,
+    )
+  return null
 }
 
 /** MQTT 3 has no way to tell a client of another keep alive. */

@@ -72,10 +72,12 @@ export async function connectClient(
     isPresent,
     link,
     subscribe: (name, qos, options) =>
-      sessions.subscribe(session, [
-        { name, qos, noLocal: false, retainAsPublished: false, identifier: 0, ...options },
-      ]).stored,
-    unsubscribe: (...names) => sessions.unsubscribe(session, names).stored,
+      sessions
+        .subscribe(session, [
+          { name, qos, noLocal: false, retainAsPublished: false, identifier: 0, ...options },
+        ])
+        .stored.then(() => {}),
+    unsubscribe: (...names) => sessions.unsubscribe(session, names).stored.then(() => {}),
     entries: () => session.queue.admitted(),
     queued: () => payloadsOf(session.queue.admitted()),
     send,
