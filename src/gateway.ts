@@ -154,7 +154,10 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   acl.onChange(() => void hub.recheck())
   broker.whenBack(hub.missed)
   await broker.follow(hub.note)
-  await broker.subscribe(['#'], readings.note)
+  // all that comes, and nothing has to be asked for
+  await broker.follow((delivery) => {
+    if (!delivery.topic.startsWith('$')) readings.note(delivery)
+  })
   const relay = createRelay({
     broker,
     denials,
@@ -297,6 +300,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     }),
     degradation: () => ({
       store: [broker.damage()],
+      broker: [broker.degraded()],
       certificates: problemsOf(trust.current, Date.now()),
       files: Object.values(files).map((problem) => problem()),
     }),

@@ -29,6 +29,8 @@ export function createMetrics(...args: Parameters<typeof createReal>): Metrics {
     uplinkConnection: (result) => now().uplinkConnection(result),
     uplinkPublishTook: (seconds) => now().uplinkPublishTook(seconds),
     uplinkRefused: (reason) => now().uplinkRefused(reason),
+    uplinkDropped: (reason) => now().uplinkDropped(reason),
+    uplinkSubscriptionRefused: () => now().uplinkSubscriptionRefused(),
     // gauges would go wrong
     ...gauges(metrics.meter),
   }

@@ -4,10 +4,9 @@ import type { Config } from '../config/load.ts'
 import type { BrokerAddress } from '../config/values.ts'
 import type { Meter } from '../metrics/meter.ts'
 import { createSparingly } from '../sparingly.ts'
-import type { Uplink } from '../uplink/uplink.ts'
 import type { Broker } from './broker.ts'
 import { openEmbedded } from './embedded.ts'
-import type { RelayedSettings } from './relayed/relayed.ts'
+import type { RelayedBroker, RelayedSettings } from './relayed/relayed.ts'
 import type { SessionBroker } from './session-broker.ts'
 import type { StoreAdmin } from './store/admin.ts'
 import { createSilentJournal, type Journal } from './store/journal.ts'
@@ -51,9 +50,11 @@ export interface BrokerOptions extends StoreSettings, RelayedSettings {
 export interface OpenedBroker extends Broker, SessionBroker {
   readonly admin: StoreAdmin | null
   /** The connection to the other broker that messages are relayed to; null without one. */
-  readonly uplink: Pick<Uplink, 'state' | 'pending'> | null
+  readonly uplink: RelayedBroker['uplink'] | null
   /** What of the store is known to be damaged; null when nothing is. */
   damage(): string | null
+  /** What is wrong with the other broker though it takes messages; null when nothing is. */
+  degraded(): string | null
 }
 
 /** Opens the broker that `address` names: the only place that knows which kinds there are. */
@@ -72,16 +73,14 @@ export async function openBroker(
       options.log.error({ numbers }, 'the disk has damaged messages of the log, which are left out')
     },
   })
-  const embedded = openEmbedded({ store, log: options.log })
   const { admin, damage } = store
-  if (address.kind !== 'mqtt') return { ...embedded, admin, damage, uplink: null }
+  const { meter, log } = options
+  if (address.kind !== 'mqtt')
+    return { ...openEmbedded({ store, log }), admin, damage, uplink: null, degraded: () => null }
   const { openRelayed } = await import('./relayed/relayed.ts')
   const relayed = await openRelayed({
-    urls: address.urls,
-    local: embedded,
-    settings: options,
-    meter: options.meter,
-    log: options.log,
+    ...{ urls: address.urls, store, settings: options, meter, log },
+    openLocal: (demand) => openEmbedded({ store, log, demand }),
   })
   return { ...relayed, admin, damage }
 }

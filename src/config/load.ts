@@ -93,6 +93,14 @@ export function loadConfig(environment: Environment, flags: Flags = {}): Config 
   }
 }
 
+const RELAYED = [
+  'brokerIdProperty',
+  'brokerSubscribe',
+  'brokerSubscriptions',
+  'brokerRelease',
+  'brokerSettle',
+] as const
+
 /** What is wrong with WOTT_BROKER and its settings taken together. */
 function* brokerProblems(
   { broker }: Partial<Record<SettingName, unknown>>,
@@ -105,7 +113,7 @@ function* brokerProblems(
   const at = address === undefined ? null : (url ?? 'none')
   yield* uplinkProblems('broker', at, (name) => said.has(name), calledAny)
   if (at !== 'none') return
-  for (const name of ['brokerIdProperty', 'brokerSubscribe'] as const)
+  for (const name of RELAYED)
     if (said.has(name))
       yield `${called(name)} has no meaning without ${called('broker')}=mqtt://… or mqtts://…`
 }

@@ -85,6 +85,21 @@ export const SETTINGS = {
     '#',
     'topics of that broker that the metrics and the history follow: filters with commas between them; off for none',
   ),
+  brokerSubscriptions: setting(
+    integer(1, 100_000),
+    '1000',
+    'subscriptions at that broker, at most; a reader that needs another is refused',
+  ),
+  brokerRelease: setting(
+    integer(1, 86_400),
+    '60',
+    'seconds that a subscription at that broker is kept after its last reader; one that was refused is asked for again after as many',
+  ),
+  brokerSettle: setting(
+    integer(10, 60_000),
+    '250',
+    'milliseconds without another retained message after which all that that broker retains is taken to be there',
+  ),
   fsync: setting(
     choice('always', 'interval', 'never'),
     'always',

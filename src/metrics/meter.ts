@@ -88,6 +88,10 @@ export const UPLINK_REFUSALS = [
 ] as const
 export type UplinkRefusal = (typeof UPLINK_REFUSALS)[number]
 
+/** Why a message of the other broker goes to nobody: the gateway would have refused it itself. */
+export const UPLINK_DROPS = ['topic_invalid', 'too_large'] as const
+export type UplinkDrop = (typeof UPLINK_DROPS)[number]
+
 /** What the rooms report of themselves, one method an event; none of them may throw. */
 export interface Meter {
   published(door: Door, qos: Qos, result: PublishResult): void
@@ -122,6 +126,9 @@ export interface Meter {
   /** From the call to the other broker's acknowledgement, in seconds. */
   uplinkPublishTook(seconds: number): void
   uplinkRefused(reason: UplinkRefusal): void
+  /** A message of the other broker goes to nobody here. */
+  uplinkDropped(reason: UplinkDrop): void
+  uplinkSubscriptionRefused(): void
   /** A file could not be opened because there was no descriptor left. */
   descriptorsExhausted(): void
   /** Null when there is none. */
@@ -153,6 +160,8 @@ export const silentMeter: Meter = {
   uplinkConnection: nothing,
   uplinkPublishTook: nothing,
   uplinkRefused: nothing,
+  uplinkDropped: nothing,
+  uplinkSubscriptionRefused: nothing,
   descriptorsExhausted: nothing,
   certificateValid: nothing,
 }

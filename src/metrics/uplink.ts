@@ -1,14 +1,22 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import { type Meter, UPLINK_REFUSALS, UPLINK_RESULTS } from './meter.ts'
+import { type Meter, UPLINK_DROPS, UPLINK_REFUSALS, UPLINK_RESULTS } from './meter.ts'
 
 /** The connection to another broker, as far as the metrics ask it. */
 export interface WatchedUplink {
   state(): string
   pending(): { readonly messages: number; readonly bytes: number }
+  subscriptions(): number
 }
 
 export interface UplinkMetrics {
-  readonly meter: Pick<Meter, 'uplinkConnection' | 'uplinkPublishTook' | 'uplinkRefused'>
+  readonly meter: Pick<
+    Meter,
+    | 'uplinkConnection'
+    | 'uplinkPublishTook'
+    | 'uplinkRefused'
+    | 'uplinkDropped'
+    | 'uplinkSubscriptionRefused'
+  >
   /** Shows them: a gateway without another broker has none of them. */
   watch(registry: Registry, uplink: WatchedUplink): void
 }
@@ -32,6 +40,18 @@ export function createUplinkMetrics(): UplinkMetrics {
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
     registers: [],
   })
+  const drops = new Counter({
+    name: 'wott_uplink_dropped_total',
+    help: 'Messages of the other broker that go to nobody here, because the gateway would have refused them.',
+    labelNames: ['reason'],
+    registers: [],
+  })
+  const subscriptionsRefused = new Counter({
+    name: 'wott_uplink_subscriptions_refused_total',
+    help: 'Subscriptions that the other broker refused, or that were too many.',
+    registers: [],
+  })
+  for (const reason of UPLINK_DROPS) drops.inc({ reason }, 0)
   for (const result of UPLINK_RESULTS) connections.inc({ result }, 0)
   for (const reason of UPLINK_REFUSALS) refusals.inc({ reason }, 0)
 
@@ -40,11 +60,15 @@ export function createUplinkMetrics(): UplinkMetrics {
       uplinkConnection: (result) => connections.inc({ result }),
       uplinkPublishTook: (seconds) => took.observe(seconds),
       uplinkRefused: (reason) => refusals.inc({ reason }),
+      uplinkDropped: (reason) => drops.inc({ reason }),
+      uplinkSubscriptionRefused: () => subscriptionsRefused.inc(),
     },
     watch(registry, uplink) {
       registry.registerMetric(connections)
       registry.registerMetric(refusals)
       registry.registerMetric(took)
+      registry.registerMetric(drops)
+      registry.registerMetric(subscriptionsRefused)
       for (const [name, help, value] of [
         [
           'wott_uplink_connected',
@@ -55,6 +79,11 @@ export function createUplinkMetrics(): UplinkMetrics {
           'wott_uplink_pending',
           'Messages that wait for the acknowledgement of the other broker.',
           () => uplink.pending().messages,
+        ],
+        [
+          'wott_uplink_subscriptions',
+          'Subscriptions at the other broker.',
+          () => uplink.subscriptions(),
         ],
         ['wott_uplink_pending_bytes', 'Bytes of them.', () => uplink.pending().bytes],
       ] as const)

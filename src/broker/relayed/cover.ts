@@ -4,42 +4,52 @@ import { includes, overlaps } from '../../topic/match.ts'
 export interface Cover {
   /** No topic is covered by two of them, so that no broker has a reason to send a message twice. */
   readonly filters: readonly string[]
-  /** The filters in use that none of them covers, each with the filter that would have to and may not be subscribed to. */
+  /** The filters in use that none of them covers, each with the filter that it needs. */
   readonly left: ReadonlyMap<string, string>
 }
 
-/**
- * The fewest disjoint filters that cover all of `inUse`, without those that are `refused`. Earlier filters win: a later one
- * that needs a refused filter is left out.
- */
-export function coverOf(inUse: Iterable<string>, refused: ReadonlySet<string> = new Set()): Cover {
-  let filters: readonly string[] = []
-  const left = new Map<string, string>()
-  for (const filter of inUse) {
-    const next = withFilter(filters, filter)
-    const missing = next.find((one) => refused.has(one))
-    if (missing === undefined) filters = next
-    else left.set(filter, missing)
-  }
-  return { filters, left }
+export interface CoverBounds {
+  /** Filters that may not be subscribed to. */
+  readonly refused: { has(filter: string): boolean }
+  /** Most filters that are subscribed to. */
+  readonly most: number
 }
 
-/** Disjoint filters that cover what `disjoint` and `filter` cover. */
-export function withFilter(disjoint: readonly string[], filter: string): readonly string[] {
-  if (disjoint.some((one) => covers(one, filter))) return disjoint
+export const EMPTY: Cover = { filters: [], left: new Map() }
+
+/** The fewest disjoint filters that cover all that are in use. Where that cannot be, earlier ones win, and a later one is left. */
+export function coverOf(inUse: Iterable<string>, bounds: CoverBounds): Cover {
+  let cover = EMPTY
+  for (const filter of inUse) cover = withFilter(cover, filter, bounds)
+  return cover
+}
+
+export function withFilter(cover: Cover, filter: string, { refused, most }: CoverBounds): Cover {
+  const { left } = cover
+  if (isCovered(cover.filters, filter)) return cover
+  const { filters, wide } = merge(cover.filters, filter)
+  if (!refused.has(wide) && filters.length <= most) return { filters, left }
+  return { filters: cover.filters, left: new Map([...left, [filter, wide]]) }
+}
+
+export function isCovered(filters: readonly string[], filter: string): boolean {
+  return filters.some((one) => covers(one, filter))
+}
+
+/** Disjoint filters that cover what `disjoint` and `filter` cover, and the one of them that covers `filter`. */
+function merge(disjoint: readonly string[], filter: string) {
   let wide = filter
   let apart = disjoint
   // a wider filter may overlap with others, which makes it wider again
   for (;;) {
     const met = apart.filter((one) => overlaps(one, wide))
-    if (met.length === 0) return [...apart, wide]
+    if (met.length === 0) return { filters: [...apart, wide], wide }
     apart = apart.filter((one) => !met.includes(one))
     wide = met.reduce(leastCover, wide)
   }
 }
 
-/** Whether every topic that `inner` covers is covered by `outer`. */
-export function covers(outer: string, inner: string): boolean {
+function covers(outer: string, inner: string): boolean {
   return outer === inner || includes(outer.split('/'), inner.split('/'))
 }
 

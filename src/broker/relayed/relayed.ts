@@ -4,94 +4,175 @@ import type { BrokerUrl } from '../../config/broker-url.ts'
 import type { Config } from '../../config/load.ts'
 import { uplinkConfig, type uplinkSettings } from '../../config/uplink.ts'
 import { UsageError } from '../../errors.ts'
-import type { Meter } from '../../metrics/meter.ts'
-import { createSparingly } from '../../sparingly.ts'
+import { type Meter, silentMeter } from '../../metrics/meter.ts'
+import { createSparingly, type Sparingly } from '../../sparingly.ts'
+import { createTopicMemo } from '../../topic/memo.ts'
 import { readCredentials } from '../../uplink/credentials.ts'
-import { openUplink, type Uplink } from '../../uplink/uplink.ts'
+import { openUplink, type Uplink, type UplinkOptions } from '../../uplink/uplink.ts'
 import type { Broker } from '../broker.ts'
+import type { Demand } from '../routing.ts'
 import type { SessionBroker } from '../session-broker.ts'
+import type { Store } from '../store/store.ts'
 import { fromUplinkMessage, toUplinkMessage } from './carried.ts'
+import { createInflow, type Inflow } from './inflow.ts'
+import { createRetainedReader } from './retained-reader.ts'
 
 export type RelayedSettings = Pick<
   Config,
   | 'maxPayload'
+  | 'idPattern'
   | 'brokerIdProperty'
   | 'brokerSubscribe'
+  | 'brokerSubscriptions'
+  | 'brokerRelease'
+  | 'brokerSettle'
   | keyof ReturnType<typeof uplinkSettings<'broker'>>
 >
 
 export interface RelayedOptions {
   readonly urls: readonly BrokerUrl[]
-  /** In memory: it hands on what comes back from the other broker. */
-  readonly local: Broker & SessionBroker
+  /** In memory. */
+  readonly store: Store
+  /** Opens the broker that hands on what comes back from the other one. */
+  openLocal(demand: Demand): Broker & SessionBroker
   readonly settings: RelayedSettings
   readonly meter: Meter
   readonly log: Logger
 }
 
 export interface RelayedBroker extends Broker, SessionBroker {
-  readonly uplink: Uplink
+  readonly uplink: Pick<Uplink, 'state' | 'pending'> & {
+    /** How many there are at the other broker. */
+    subscriptions(): number
+  }
+  /** What is wrong though the other broker is there; null when nothing is. */
+  degraded(): string | null
 }
 
 /** Bytes of a packet besides its payload: topic and properties. */
 const PACKET_BYTES = 128 * 1024
+const REMEMBERED = { topics: 10_000, size: 1_000_000 }
 
 /**
  * The broker in front of another MQTT broker. What is published goes there, and is acknowledged when that broker has acknowledged
  * it; readers here get it when it comes back. Throws a UsageError where its credentials cannot be read.
  */
 export async function openRelayed(options: RelayedOptions): Promise<RelayedBroker> {
-  const { urls, local, settings, meter, log } = options
+  const { urls, settings, meter, log } = options
   const { clientId = `wott-gateway-${randomBytes(6).toString('hex')}`, ...connection } =
     uplinkConfig('broker', settings)
-  const { brokerIdProperty: idProperty, brokerSubscribe: followed } = settings
+  const { brokerIdProperty: idProperty } = settings
   const credentials = () => readCredentials(connection)
   await credentials().catch((error) => {
     throw new UsageError(error.message)
   })
   const sparingly = createSparingly()
-  const uplink = openUplink({
-    settings: 'WOTT_BROKER',
-    addresses: urls,
-    clientId,
-    credentials,
-    session: 'clean',
-    isBridge: false,
-    keepAlive: connection.keepalive,
+
+  function connect(
+    own: Pick<UplinkOptions, 'clientId' | 'meter' | 'onMessage' | 'onConnected' | 'onAway'>,
+  ): Uplink {
+    return openUplink({
+      ...own,
+      settings: 'WOTT_BROKER',
+      addresses: urls,
+      credentials,
+      session: 'clean',
+      isBridge: false,
+      keepAlive: connection.keepalive,
+      deadlineMs: connection.timeout * 1000,
+      maxPending: { messages: connection.pending, bytes: connection.pendingBytes },
+      maxPacket: settings.maxPayload + PACKET_BYTES,
+    })
+  }
+
+  const inflow = openInflow(options, sparingly, {
+    uplink: () => uplink,
+    openReader: (handlers) =>
+      connect({ ...handlers, clientId: `${clientId}-retained`, meter: silentMeter }),
     deadlineMs: connection.timeout * 1000,
-    maxPending: { messages: connection.pending, bytes: connection.pendingBytes },
-    maxPacket: settings.maxPayload + PACKET_BYTES,
-    meter,
-    onMessage: (message) =>
-      local.publish(fromUplinkMessage(message, idProperty, local.log.now())) ?? undefined,
-    async onConnected({ protocol }, { host, port }) {
-      const filters = (followed ?? []).map((filter) => ({
-        filter,
-        qos: 1 as const,
-        retainAsPublished: true,
-      }))
-      const granted = await uplink.subscribe(filters)
-      log.info({ host, port, protocol }, 'connected to the broker')
-      const refused = filters.filter((_, index) => (granted[index] ?? 0x80) >= 0x80)
-      if (refused.length > 0)
-        log.error({ filters: refused.map(({ filter }) => filter) }, 'the broker refused to send')
-    },
-    onAway: (reason) =>
-      sparingly(reason, (repeated) => log.error({ reason, ...repeated }, 'the broker is away')),
   })
+  const local = inflow.broker
+  const uplink = connect({
+    ...{ clientId, meter },
+    onMessage: (message) => inflow.take(message),
+    async onConnected({ protocol }, { host, port }) {
+      await inflow.connected()
+      log.info({ host, port, protocol }, 'connected to the broker')
+    },
+    onAway(reason) {
+      inflow.away()
+      sparingly(reason, (repeated) => log.error({ reason, ...repeated }, 'the broker is away'))
+    },
+  })
+
+  async function closeUplinks(): Promise<void> {
+    await Promise.all([uplink.close(), inflow.close()])
+  }
 
   return {
     ...local,
-    uplink,
+    uplink: {
+      state: uplink.state,
+      pending: uplink.pending,
+      subscriptions: inflow.subscriptions,
+    },
+    degraded: inflow.problem,
     publish: (message) => uplink.publish(toUplinkMessage(message, idProperty, local.log.now())),
     problem: () => uplink.problem() ?? local.problem(),
     async end() {
       await local.end()
-      await uplink.close()
+      await closeUplinks()
     },
     async close() {
-      await uplink.close()
+      await closeUplinks()
       await local.close()
     },
   }
+}
+
+interface Connections {
+  uplink(): Uplink
+  openReader(handlers: Pick<UplinkOptions, 'onMessage' | 'onConnected' | 'onAway'>): Uplink
+  readonly deadlineMs: number
+}
+
+function openInflow(
+  { store, openLocal, settings, meter, log }: RelayedOptions,
+  sparingly: Sparingly,
+  { uplink, openReader, deadlineMs }: Connections,
+): Inflow {
+  const { brokerIdProperty: idProperty, brokerSubscribe, maxPayload, idPattern } = settings
+  const releaseMs = settings.brokerRelease * 1000
+  const ids = createTopicMemo((text) => (idPattern.test(text) ? 'id' : 'other'), REMEMBERED)
+  return createInflow({
+    uplink,
+    openLocal,
+    maxPayload,
+    releaseMs,
+    retained: store.retained,
+    reader: createRetainedReader({
+      ...{ open: openReader, deadlineMs, releaseMs },
+      quietMs: settings.brokerSettle,
+    }),
+    always: brokerSubscribe ?? [],
+    most: settings.brokerSubscriptions,
+    toMessage(came) {
+      const message = fromUplinkMessage(came, idProperty, store.now())
+      // what others write there is nobody's name
+      const isId = message.device === null || ids.of(message.device) === 'id'
+      return isId ? message : { ...message, device: null }
+    },
+    onRefused(filter, code) {
+      meter.uplinkSubscriptionRefused()
+      sparingly(`refused\0${filter}`, (repeated) =>
+        log.error({ filter, code, ...repeated }, 'the broker refuses a subscription'),
+      )
+    },
+    onDropped(reason, topic) {
+      meter.uplinkDropped(reason)
+      sparingly(`dropped\0${reason}`, (repeated) =>
+        log.warn({ reason, topic, ...repeated }, 'a message of the broker is dropped'),
+      )
+    },
+  })
 }

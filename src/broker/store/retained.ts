@@ -125,6 +125,12 @@ export function createRetained({ journal, limits, onBound, now }: Ground) {
       return message && isExpired(message) ? undefined : message
     },
     covered,
+    /** Keeps a message that somebody else stores, without a number in the log; where there is no room the one before goes. */
+    mirror(message: Omit<Delivery, 'sequence'>): void {
+      const delivery = { ...message, sequence: 0 }
+      apply(message.topic, hasRoom(delivery) ? ownMessage(delivery) : null)
+    },
+    remove: (topic: string) => apply(topic, null),
     /** Removes what has expired. */
     expire(): void {
       for (const topic of expiring) {

@@ -7,11 +7,15 @@ import { covers, shortFilter, TOPICS } from '../../topic/naive.ts'
 
 const some = fc.array(shortFilter, { maxLength: 6 })
 
+function cover(inUse: readonly string[], refused: readonly string[] = [], most = Infinity) {
+  return coverOf(inUse, { refused: new Set(refused), most })
+}
+
 describe('the filters to subscribe to for the filters in use', () => {
   it('cover every topic that one in use covers, and no topic twice', () => {
     fc.assert(
       fc.property(some, (inUse) => {
-        const { filters, left } = coverOf(inUse)
+        const { filters, left } = cover(inUse)
         assert.equal(left.size, 0)
         for (const filter of filters) assert.equal(filterProblem(filter), null)
         for (const topic of TOPICS) {
@@ -27,8 +31,8 @@ describe('the filters to subscribe to for the filters in use', () => {
   it('are the same in whatever order they come', () => {
     fc.assert(
       fc.property(some, (inUse) => {
-        const there = coverOf(inUse).filters.map(plain)
-        const back = coverOf(inUse.toReversed()).filters.map(plain)
+        const there = cover(inUse).filters.map(plain)
+        const back = cover(inUse.toReversed()).filters.map(plain)
         assert.deepEqual(there.sort(), back.sort())
       }),
       { numRuns: 5_000 },
@@ -38,7 +42,7 @@ describe('the filters to subscribe to for the filters in use', () => {
   it('hold none that is refused, and cover all others but those that need it', () => {
     fc.assert(
       fc.property(some, some, (inUse, refused) => {
-        const { filters, left } = coverOf(inUse, new Set(refused))
+        const { filters, left } = cover(inUse, refused)
         for (const filter of filters) assert.ok(!refused.includes(filter))
         for (const [filter, missing] of left) {
           assert.ok(inUse.includes(filter))
@@ -77,13 +81,20 @@ describe('the filters to subscribe to for the filters in use', () => {
     ],
   ] as const)
     it(`${inUse.join(' ')} → ${expected.join(' ')}`, () => {
-      assert.deepEqual([...coverOf(inUse).filters].sort(), [...expected].sort())
+      assert.deepEqual([...cover(inUse).filters].sort(), [...expected].sort())
     })
 
   it('leave out a later filter whose only cover is refused, and keep the earlier one', () => {
-    assert.deepEqual(coverOf(['a/+', '+/b', 'c'], new Set(['+/+'])), {
+    assert.deepEqual(cover(['a/+', '+/b', 'c'], ['+/+']), {
       filters: ['a/+', 'c'],
       left: new Map([['+/b', '+/+']]),
+    })
+  })
+
+  it('are as many as there may be, and filters that they cover are not left out', () => {
+    assert.deepEqual(cover(['a/+', 'b', 'a/c', 'a/#', 'c'], [], 2), {
+      filters: ['b', 'a/#'],
+      left: new Map([['c', 'c']]),
     })
   })
 })

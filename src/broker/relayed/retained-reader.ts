@@ -1,0 +1,153 @@
+import { GatewayError } from '../../errors.ts'
+import { topicMatches } from '../../topic/match.ts'
+import type { Uplink, UplinkMessage, UplinkOptions } from '../../uplink/uplink.ts'
+
+/** Reads what the other broker retains, over a connection of its own: there it cannot be taken for messages of now. */
+export interface RetainedReader {
+  /**
+   * Calls `onMessage` with each retained message that any of the filters covers, perhaps more than once, and resolves when no
+   * more come. Rejects with a GatewayError where the broker is away or refuses.
+   */
+  read(filters: readonly string[], onMessage: (message: UplinkMessage) => void): Promise<void>
+  /** Why it cannot read; null where it can, or has not tried. */
+  problem(): string | null
+  close(): Promise<void>
+}
+
+export interface RetainedReaderOptions {
+  open(handlers: Pick<UplinkOptions, 'onMessage' | 'onConnected' | 'onAway'>): Uplink
+  /** Milliseconds without a retained message after which all have come. */
+  readonly quietMs: number
+  /** Milliseconds that a read may wait for the connection. */
+  readonly deadlineMs: number
+  /** Milliseconds that the connection is kept after its last use. */
+  readonly releaseMs: number
+}
+
+interface Asked {
+  readonly filters: readonly string[]
+  readonly onMessage: (message: UplinkMessage) => void
+  readonly done: PromiseWithResolvers<void>
+}
+
+/** MQTT has no sign for the last of the retained messages [MQTT-3.3.1-6], so it is waited for until none comes. */
+export function createRetainedReader(options: RetainedReaderOptions): RetainedReader {
+  const { open, quietMs, deadlineMs, releaseMs } = options
+  let uplink: Uplink | null = null
+  let waiting: Asked[] = []
+  let reading: readonly Asked[] = []
+  let isRunning = false
+  let connected = Promise.withResolvers<void>()
+  let release: NodeJS.Timeout | undefined
+  let isClosed = false
+  let heard = 0
+
+  function connection(): Uplink {
+    clearTimeout(release)
+    uplink ??= open({
+      onMessage,
+      onConnected: () => connected.resolve(),
+      onAway() {
+        connected = Promise.withResolvers()
+        for (const { done } of reading) done.reject(unavailable(uplink?.problem() ?? null))
+      },
+    })
+    return uplink
+  }
+
+  /** A message of now, which others get too, comes without the flag [MQTT-3.3.1-9]. */
+  function onMessage(message: UplinkMessage): void {
+    if (!message.retain) return
+    heard += 1
+    for (const { filters, onMessage: tell } of reading)
+      if (filters.some((filter) => topicMatches(filter, message.topic))) tell(message)
+  }
+
+  /** All who ask while others are read for are read for together. */
+  async function run(): Promise<void> {
+    isRunning = true
+    while (waiting.length > 0 && !isClosed) {
+      reading = waiting
+      waiting = []
+      try {
+        await readAll(connection(), reading)
+        for (const { done } of reading) done.resolve()
+      } catch (error) {
+        for (const { done } of reading) done.reject(error)
+      }
+      reading = []
+    }
+    isRunning = false
+    release = setTimeout(() => void letGo(), releaseMs).unref()
+  }
+
+  async function readAll(from: Uplink, all: readonly Asked[]): Promise<void> {
+    const filters = [...new Set(all.flatMap((asked) => asked.filters))]
+    await within(connected.promise, deadlineMs, () => unavailable(from.problem()))
+    // QoS 0: a broker drops what it retains with QoS 1 beyond the bound of its queue
+    const codes = await from.subscribe(filters.map((filter) => ({ filter, qos: 0 })))
+    const refused = new Map(filters.flatMap((filter, index) => refusalOf(filter, codes[index])))
+    for (const asked of all)
+      for (const filter of asked.filters) {
+        const refusal = refused.get(filter)
+        if (refusal) asked.done.reject(refusal)
+      }
+    await quiet()
+    await from.unsubscribe(filters.filter((filter) => !refused.has(filter)))
+  }
+
+  async function quiet(): Promise<void> {
+    for (let before = -1; before !== heard && uplink?.protocol() !== null; ) {
+      before = heard
+      await new Promise((resolve) => setTimeout(resolve, quietMs))
+    }
+  }
+
+  async function letGo(): Promise<void> {
+    const old = uplink
+    uplink = null
+    connected = Promise.withResolvers()
+    await old?.close()
+  }
+
+  return {
+    read(filters, onMessage) {
+      const done = Promise.withResolvers<void>()
+      if (isClosed) done.reject(unavailable('the gateway is stopping'))
+      else waiting.push({ filters, onMessage, done })
+      if (!isRunning) void run()
+      return done.promise
+    },
+    problem: () => (waiting.length + reading.length > 0 ? (uplink?.problem() ?? null) : null),
+    async close() {
+      isClosed = true
+      clearTimeout(release)
+      for (const { done } of [...waiting, ...reading]) done.reject(unavailable('it is closed'))
+      await letGo()
+    },
+  }
+}
+
+function refusalOf(filter: string, code = 0x80): [string, GatewayError][] {
+  if (code < 0x80) return []
+  const sentence = `The broker refuses the subscription to "${filter}": reason code 0x${code.toString(16)}.`
+  return [[filter, new GatewayError('subscription_refused', sentence)]]
+}
+
+function unavailable(reason: string | null): GatewayError {
+  return new GatewayError(
+    'broker_unavailable',
+    `What is retained cannot be read: ${reason ?? 'the broker does not answer'}.`,
+    { retryAfter: 2 },
+  )
+}
+
+async function within<T>(promise: Promise<T>, ms: number, toError: () => Error): Promise<T> {
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(() => late.reject(toError()), ms)
+  try {
+    return await Promise.race([promise, late.promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,45 @@
+import type { Broker } from '../../../src/broker/broker.ts'
+import type { OpenedBroker as Opened } from '../../../src/broker/open.ts'
+import { openMqtt } from '../../support/broker.ts'
+import { startMosquitto } from '../../support/mosquitto.ts'
+import { startNats } from '../../support/nats.ts'
+import { ARRIVED, brokerContract, EVERYTHING, message, type OpenedBroker } from '../contract.ts'
+
+/** In front of another broker, which is started for it. */
+async function open(
+  start: () => Promise<AsyncDisposable & { readonly port: number }>,
+): Promise<OpenedBroker> {
+  const other = await start()
+  const { broker } = await openMqtt(`mqtt://127.0.0.1:${other.port}`, '')
+  await connected(broker as Opened)
+  return {
+    broker,
+    arrived: () => arrived(broker),
+    async remove() {
+      await broker.close()
+      await other[Symbol.asyncDispose]()
+    },
+  }
+}
+
+async function connected(broker: Opened): Promise<void> {
+  while (broker.problem() !== null) await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
+/** What one connection publishes comes back in its order. */
+async function arrived(broker: Broker): Promise<void> {
+  const came = Promise.withResolvers<void>()
+  const stop = await broker.subscribe([ARRIVED], () => came.resolve())
+  await broker.publish(message(ARRIVED, '', { qos: 1 }))
+  await came.promise
+  await stop()
+}
+
+brokerContract('mqtt: in front of Mosquitto, which speaks MQTT 5', () => open(startMosquitto), {
+  ...EVERYTHING,
+  ...{ times: false, dollarNames: false },
+})
+
+brokerContract('mqtt: in front of NATS, which speaks MQTT 3.1.1', () => open(startNats), {
+  ...{ times: false, devices: false, retainFlags: false, qosOrder: false, dollarNames: false },
+})
