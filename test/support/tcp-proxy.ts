@@ -9,6 +9,9 @@ export interface TcpProxy extends AsyncDisposable {
   delay: number
   /** Passes nothing on any more, and keeps every connection open. */
   stalled: boolean
+  /** Resets every connection, and each new one until `restore`. */
+  cut(): void
+  restore(): void
 }
 
 export interface TcpProxyOptions {
@@ -25,7 +28,9 @@ export async function startTcpProxy(
     sockets.add(socket.setNoDelay(true))
     socket.on('error', () => {}).on('close', () => sockets.delete(socket))
   }
+  let isCut = false
   const server = createServer((client) => {
+    if (isCut) return void client.resetAndDestroy()
     const there = connect(port, '127.0.0.1')
     for (const socket of [client, there]) keep(socket)
     const mayPass = inspect?.()
@@ -47,6 +52,13 @@ export async function startTcpProxy(
     port: (server.address() as { port: number }).port,
     delay: 0,
     stalled: false,
+    cut() {
+      isCut = true
+      for (const socket of sockets) socket.resetAndDestroy()
+    },
+    restore() {
+      isCut = false
+    },
     async [Symbol.asyncDispose]() {
       server.close()
       for (const socket of sockets) socket.destroy()

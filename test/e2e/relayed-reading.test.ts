@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { mqtt } from '../support/clients.ts'
+import { startMosquitto } from '../support/mosquitto.ts'
+import { startNats } from '../support/nats.ts'
+import { clientOf, startRelayed } from '../support/relayed.ts'
+
+describe('a reader in front of another broker', () => {
+  it('gets what others publish there, with the device that the property names and without the property', async () => {
+    await using mosquitto = await startMosquitto()
+    await using there = await clientOf(mosquitto.port)
+    await using relayed = await startRelayed(mosquitto.port)
+    using stream = await relayed.follow('filter=x/%23')
+    const userProperties = (id: string[] | string) => ({
+      properties: { userProperties: { 'wott-id': id, unit: 'C' }, contentType: 'text/plain' },
+    })
+    await there.publishAsync('x/1', '1', {
+      qos: 1,
+      retain: true,
+      ...userProperties('b.d.wott.local'),
+    })
+    await there.publishAsync('x/2', '2', userProperties('not a #name'))
+    await there.publishAsync('x/3', '3')
+    const messages = [await stream.event(), await stream.event(), await stream.event()].map(
+      ({ data }) => JSON.parse(data),
+    )
+    const properties = { contentType: 'text/plain', userProperties: [['unit', 'C']] }
+    assert.deepEqual(
+      messages.map(({ time: _, topic: _topic, ...rest }) => rest),
+      [
+        { payload: '1', device: 'b.d.wott.local', qos: 1, retain: true, properties },
+        { payload: '2', device: null, qos: 0, retain: false, properties },
+        { payload: '3', device: null, qos: 0, retain: false },
+      ],
+    )
+    assert.equal(await relayed.at.metric('wott_reading{device="b.d.wott.local",topic="x/1"}'), 1)
+  })
+
+  it('gets nothing whose topic or size the gateway would refuse, which is counted', async () => {
+    await using mosquitto = await startMosquitto()
+    await using there = await clientOf(mosquitto.port)
+    await using relayed = await startRelayed(mosquitto.port, { maxPayload: '1KiB' })
+    using stream = await relayed.follow('filter=%23')
+    await there.publishAsync(Array(120).fill('a').join('/'), '1')
+    await there.publishAsync('a', Buffer.alloc(2000))
+    await there.publishAsync('a', 'right')
+    assert.equal(await stream.next(), 'right')
+    for (const reason of ['topic_invalid', 'too_large'])
+      assert.equal(await relayed.at.metric(`wott_uplink_dropped_total{reason="${reason}"}`), 1)
+  })
+
+  for (const [name, start] of [
+    ['Mosquitto', startMosquitto],
+    ['NATS', startNats],
+  ] as const)
+    it(`gets each message once though filters overlap, and by subscriptions that end later, of ${name}`, async () => {
+      await using other = await start()
+      await using relayed = await startRelayed(other.port, {
+        ...{ brokerSubscribe: 'off', brokerRelease: '1' },
+      })
+      const subscriptions = () => relayed.at.metric('wott_uplink_subscriptions')
+      assert.equal(await subscriptions(), 0)
+      const one = await relayed.follow('filter=a/%2B&filter=q')
+      const other1 = await relayed.follow('filter=%2B/b')
+      const client = await mqtt(relayed.at, relayed.device, { protocolVersion: 5 })
+      await client.subscribeAsync(['a/b', 'a/#'], { qos: 1 })
+      let came = 0
+      client.on('message', () => {
+        came += 1
+      })
+      await relayed.post('a/b', '1')
+      await relayed.post('a/b', '2')
+      for (const stream of [one, other1])
+        assert.deepEqual([await stream.next(), await stream.next()], ['1', '2'])
+      // "#" alone: "a/#" and "+/b" overlap in part, and no filter of two levels covers both
+      while ((await subscriptions()) !== 1) await relayed.get('/whoami')
+      await relayed.post('a/b', '3')
+      assert.deepEqual([await one.next(), await other1.next()], ['3', '3'])
+      await relayed.post('a/b', 'last')
+      assert.deepEqual([await one.next(), await other1.next()], ['last', 'last'])
+      while (came < 4) await new Promise((resolve) => client.once('message', resolve))
+      assert.equal(came, 4)
+      one[Symbol.dispose]()
+      other1[Symbol.dispose]()
+      await client.endAsync()
+      while ((await subscriptions()) !== 0) await relayed.get('/whoami')
+    })
+
+  it('hears of a time in which the broker was away, at once and when it resumes', async () => {
+    await using mosquitto = await startMosquitto()
+    await using relayed = await startRelayed(mosquitto.port)
+    using stream = await relayed.follow('filter=%23')
+    await relayed.post('a', 'before')
+    const { id, data } = await stream.event()
+    assert.equal(JSON.parse(data).payload, 'before')
+    await mosquitto.kill()
+    await relayed.at.logged(({ msg }) => msg === 'the broker is away')
+    await mosquitto.start()
+    const gap = await stream.event()
+    assert.deepEqual([gap.event, gap.id], ['gap', undefined])
+    const said = JSON.parse(gap.data)
+    assert.equal(said.reason, 'broker_away')
+    assert.ok(said.seconds >= 1)
+    await relayed.connected(2)
+    await relayed.post('a', 'after')
+    assert.equal(await stream.next(), 'after')
+    using resumed = await relayed.follow('filter=%23', { 'last-event-id': id as string })
+    assert.deepEqual([await resumed.next(), await resumed.next()], ['gap broker_away', 'after'])
+    const history = await relayed.get('/history?filter=%23')
+    assert.equal(history.headers['wott-gaps'], 'restart, broker_away')
+    using fresh = await relayed.follow('filter=%23')
+    await relayed.post('a', 'now')
+    assert.equal(await fresh.next(), 'now')
+  })
+
+  it('is told by name where the broker refuses, and others read on', async () => {
+    await using nats = await startNats([
+      'authorization: { users: [ { user: "g", password: "p", permissions: { subscribe: { deny: ["secret.>", "secret"] } } } ] }',
+      'no_auth_user: g',
+    ])
+    await using relayed = await startRelayed(nats.port, { brokerSubscribe: 'open/#,secret/#' })
+    const ready = await fetch(`http://127.0.0.1:${relayed.at.ports.ops}/readyz`)
+    assert.equal(ready.status, 200)
+    const { status, checks } = (await ready.json()) as {
+      status: string
+      checks: { broker: string }
+    }
+    assert.equal(status, 'degraded')
+    assert.match(checks.broker, /refuses the subscription to "secret\/#"/)
+    const refused = await relayed.get('/topics/secret/x')
+    assert.deepEqual([refused.status, refused.json.code], [502, 'subscription_refused'])
+    using stream = await relayed.follow('filter=secret/x')
+    assert.equal(await stream.next(), 'end subscription_refused')
+    using open = await relayed.follow('filter=open/x')
+    await relayed.post('open/x', '1')
+    assert.equal(await open.next(), '1')
+    assert.ok(((await relayed.at.metric('wott_uplink_subscriptions_refused_total')) ?? 0) > 0)
+    assert.ok(relayed.at.log.some(({ msg }) => msg === 'the broker refuses a subscription'))
+  })
+
+  it('is refused beyond as many subscriptions as there may be', async () => {
+    await using mosquitto = await startMosquitto()
+    await using relayed = await startRelayed(mosquitto.port, {
+      ...{ brokerSubscribe: 'a/#', brokerSubscriptions: '1' },
+    })
+    assert.equal((await relayed.get('/topics/a/b')).json.code, 'not_retained')
+    const { status, json } = await relayed.get('/topics/b')
+    assert.deepEqual([status, json.code], [502, 'subscription_refused'])
+  })
+})
