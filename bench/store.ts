@@ -16,6 +16,7 @@ import { createGroupCommit } from '../src/broker/store/group-commit.ts'
 import { createSilentJournal, type Journal } from '../src/broker/store/journal.ts'
 import { openSqliteFile } from '../src/broker/store/sqlite-file.ts'
 import { openSqliteJournal } from '../src/broker/store/sqlite-journal.ts'
+import { createLateReader } from '../src/broker/store/sqlite-late.ts'
 import {
   createLogReader,
   createLogSplitter,
@@ -55,6 +56,7 @@ function openOnMainThread(directory: string): Journal {
   const write = new Map(Object.entries(WRITE).map(([name, sql]) => [name, db.prepare(sql)]))
   const read = createLogReader(db)
   const readTopics = createTopicReader(db)
+  const readLate = createLateReader(db)
   const split = createLogSplitter(db)
   return createGroupCommit({
     async recover() {},
@@ -65,6 +67,7 @@ function openOnMainThread(directory: string): Journal {
       db.exec('COMMIT')
     },
     read: async (range) => read(range),
+    readLate: async (range) => readLate(range),
     split: async (time) => split(time),
     readTopics: async (range) => readTopics(range),
     close: async () => db.close(),

@@ -33,7 +33,7 @@ export interface LogPage {
 }
 
 /**
- * Where a time falls in the log. It is searched for as if times grew with numbers, and they do but where the clock was set
+ * Where a time of arrival falls in the log. It is searched for as if times grew with numbers, and they do but where the clock was set
  * back: there it may be any of the places that fit.
  */
 export interface LogSplit {
@@ -41,6 +41,33 @@ export interface LogSplit {
   readonly before: number
   /** The number of the first message at that time or later; null where there is none. */
   readonly from: number | null
+}
+
+/** Where a message is among the late ones, which are in the order of their own times, then of their numbers. */
+export interface LatePlace {
+  readonly time: number
+  readonly number: number
+}
+
+/** A part of the late messages (`isLate`), by their own times: `from` and later, before `to`. */
+export interface LateRange {
+  /** The place that it goes on after, in its own order. */
+  readonly after: LatePlace
+  readonly from: number
+  readonly to: number
+  readonly filters: readonly string[]
+  readonly newestFirst: boolean
+}
+
+/** A part of the late messages, in the order that was asked for. */
+export interface LatePage {
+  readonly deliveries: readonly Delivery[]
+  /** The last place that was looked at; null when there is no more. */
+  readonly reached: LatePlace | null
+  /** How many messages were looked at for it. */
+  readonly looked: number
+  /** Numbers of messages that are left out because the disk has damaged them. */
+  readonly damaged?: readonly number[]
 }
 
 /** The latest messages of those topics that any of the filters covers, in the order of the topics' UTF-8. */
@@ -91,7 +118,9 @@ export interface BrokerLog {
   read(range: LogRange): Promise<LogPage>
   /** The first part of the topics: the latest message of each. */
   readTopics(range: TopicRange): Promise<TopicPage>
-  /** Where a time, in milliseconds since the Unix epoch, falls. */
+  /** The first part of the late messages. */
+  readLate(range: LateRange): Promise<LatePage>
+  /** Where a time of arrival, in milliseconds since the Unix epoch, falls. */
   split(time: number): Promise<LogSplit>
   /** Whether it outlives this process. */
   readonly isDurable: boolean

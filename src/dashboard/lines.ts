@@ -16,7 +16,7 @@ export interface Lines {
   load(topics: readonly Topic[], seconds: number): void
   /** Reads again, without taking away what is there. */
   reload(): void
-  /** Reads again where so many live points have come that the page will forget the oldest of them. */
+  /** Reads again where so many live points have come that the page will forget the oldest of them, or late ones, which belong to the past. */
   renew(): void
   /** Ends what is being read. */
   stop(): void
@@ -57,6 +57,7 @@ export function createLines(changed: () => void): Lines {
 
   function stop(): void {
     clearTimeout(timer)
+    timer = undefined
     reading.abort()
   }
 
@@ -142,10 +143,14 @@ export function createLines(changed: () => void): Lines {
     },
     reload: () => void read(),
     renew() {
-      if (kind !== 'ready' || Date.now() - readAt < RENEW_MS) return
+      if (kind !== 'ready') return
       const isLong = (topic: Topic) =>
         fieldsOf(topic).some((field) => liveOf(topic, field)[0].length > MOST_LIVE)
-      if (topics.some(isLong)) void read()
+      const isLate = topics.some(({ lateAt }) => lateAt >= readAt)
+      if (!isLate && !topics.some(isLong)) return
+      const wait = readAt + RENEW_MS - Date.now()
+      if (wait <= 0) void read()
+      else timer ??= setTimeout(() => void read(), wait)
     },
     stop,
     of: (topics) =>

@@ -1,6 +1,6 @@
 /** Numbers over time; the oldest go when it is full. */
 export interface Series {
-  /** Times in milliseconds since the Unix epoch, not falling; NaN as a value is a break. */
+  /** Times in milliseconds since the Unix epoch; one that comes late goes where it belongs. NaN as a value is a break. */
   add(time: number, value: number): void
   /** From the first point at or after `since`: times in seconds, null for a break. */
   since(since: number): [times: number[], values: (number | null)[]]
@@ -36,12 +36,17 @@ export function createSeries(): Series {
     add(time, value) {
       if (size === times.length && size < MOST_POINTS) grow()
       if (size === MOST_POINTS) {
+        if (time < (times[start] as number)) return
         start = place(1)
         size -= 1
       }
-      const at = place(size)
-      times[at] = time
-      values[at] = value
+      let index = size
+      for (; index > 0 && (times[place(index - 1)] as number) > time; index--) {
+        times[place(index)] = times[place(index - 1)] as number
+        values[place(index)] = values[place(index - 1)] as number
+      }
+      times[place(index)] = time
+      values[place(index)] = value
       size += 1
     },
     since(since) {

@@ -10,7 +10,9 @@ export interface StreamMessage {
   readonly payloadBase64?: string
   readonly device: string | null
   readonly retain: boolean
+  /** When it was measured; then `received` is when it came, where that is not the same. */
   readonly time: string
+  readonly received?: string
   readonly properties?: { readonly contentType?: string }
 }
 
@@ -18,13 +20,17 @@ export interface Message {
   readonly topic: string
   readonly device: string
   readonly time: number
+  readonly received: number
   readonly payload: Payload
 }
 
 export interface Topic {
   readonly name: string
+  /** The one that was measured last. */
   latest: Message
-  /** The last ones, oldest first. */
+  /** When one came last, by the clock of the page, that was measured before others; 0 for never. */
+  lateAt: number
+  /** The last ones in the order in which they came. */
   readonly messages: Message[]
   /** By the name of the number in its payloads. */
   readonly series: Map<string, Series>
@@ -63,14 +69,25 @@ export function createTopics(): Topics {
       return null
     }
     const name = message.topic
-    const topic = { name, latest: message, messages: [], series: new Map(), fromLog: null }
+    const topic = {
+      name,
+      latest: message,
+      lateAt: 0,
+      messages: [],
+      series: new Map(),
+      fromLog: null,
+    }
     topics.set(name, topic)
     sorted = null
     return topic
   }
 
   function append(topic: Topic, message: Message): Topic {
-    topic.latest = message
+    const { time, received } = message
+    // without a time of its own it is the latest whatever the clocks say
+    const isLate = topic.messages.length > 0 && time !== received && time < topic.latest.time
+    if (isLate) topic.lateAt = Date.now()
+    else topic.latest = message
     topic.messages.push(message)
     if (topic.messages.length > MOST_MESSAGES) topic.messages.shift()
     for (const [number, value] of message.payload.numbers) {
@@ -78,7 +95,7 @@ export function createTopics(): Topics {
       if (!known && topic.series.size === MOST_SERIES) continue
       const series = known ?? createSeries()
       topic.series.set(number, series)
-      series.add(message.time, value)
+      series.add(time, value)
     }
     return topic
   }
@@ -130,11 +147,12 @@ export function createTopics(): Topics {
 }
 
 function toMessage(message: StreamMessage): Message {
-  const { topic, payload, payloadBase64, device, time, properties } = message
+  const { topic, payload, payloadBase64, device, time, received = time, properties } = message
   return {
     topic,
     device: device ?? '',
     time: Date.parse(time),
+    received: Date.parse(received),
     payload: readPayload(payload, payloadBase64, properties?.contentType),
   }
 }
@@ -161,7 +179,9 @@ function isNumbered(
 }
 
 /** After a gap the retained messages come once more. */
-function isKnown({ latest }: Topic, { time, device, payload }: Message): boolean {
-  if (time !== latest.time) return time < latest.time
-  return device === latest.device && payload.text === latest.payload.text
+function isKnown({ messages }: Topic, { received, device, payload }: Message): boolean {
+  const last = messages.at(-1)
+  if (last === undefined) return false
+  if (received !== last.received) return received < last.received
+  return device === last.device && payload.text === last.payload.text
 }

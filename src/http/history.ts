@@ -6,6 +6,7 @@ import { type BucketOptions, createBuckets } from '../live/buckets.ts'
 import { openLatest } from '../live/latest.ts'
 import type { LogReader } from '../live/log-reader.ts'
 import { openReplay, type Replay } from '../live/replay.ts'
+import { placeIn, placeText, type ReplayPlace } from '../live/replay-place.ts'
 import { createPace, type Pace } from '../pace.ts'
 import type { App, Reply, Request } from './app.ts'
 import { callerOf } from './caller.ts'
@@ -41,7 +42,7 @@ export function historyRoute(app: App, options: HistoryRouteOptions): void {
     const { reader, denials } = options
     const caller = callerOf(request)
     const query = parseHistoryQuery(request.originalUrl, Date.now())
-    const after = query.isLatest ? null : numberIn(query.after, reader)
+    const after = query.isLatest ? null : placeOf(query.after, reader)
     const refused = filtersProblem('/history', query.filters, caller, denials)
     if (refused) throw refused
     const release = slots.take(caller.identity.id)
@@ -82,7 +83,7 @@ function replayIn(
   replay: Replay,
   hasRoom: (bytes: number) => boolean,
 ): Source {
-  const next = () => ids.of(replay.position())
+  const next = () => placeText(replay.position(), ids)
   return {
     gaps: replay.gaps,
     parts: (writer) =>
@@ -180,20 +181,23 @@ async function* bucketParts(
   writer: HistoryWriter,
 ): AsyncGenerator<string, void> {
   yield writer.begin()
-  const buckets = createBuckets({ ...options, most: limit, mostCharacters: TOPIC_CHARACTERS })
+  const buckets = createBuckets<ReplayPlace>({
+    ...options,
+    most: limit,
+    mostCharacters: TOPIC_CHARACTERS,
+  })
   let truncated: HistoryEnd['truncated'] = null
   for await (const delivery of replay.deliveries())
-    if (!buckets.add(delivery)) {
+    if (!buckets.add(delivery, replay.position())) {
       truncated = 'limit'
       break
     }
   truncated ??= replay.cut()
-  let next = replay.position()
   // what belongs to one bucket comes in one answer
-  const unfinished = truncated === null ? null : buckets.forgetUnfinished(newestFirst)
-  if (unfinished) next = newestFirst ? unfinished.highest + 1 : unfinished.lowest - 1
+  const unfinished = truncated === null ? null : buckets.forgetUnfinished()
+  const next = placeText(unfinished ?? replay.position(), ids)
   for (const bucket of buckets.rows(newestFirst)) yield writer.bucket(bucket)
-  const end = { truncated, next: truncated === null ? null : ids.of(next) }
+  const end = { truncated, next: truncated === null ? null : next }
   yield ending(end, replay, isLimited, writer)
 }
 
@@ -246,11 +250,11 @@ function isGone({ raw }: Request): boolean {
   return (raw.stream as typeof raw.stream | undefined)?.destroyed ?? raw.socket.destroyed
 }
 
-function numberIn(id: string | null, { ids, latest }: LogReader): number | null {
+function placeOf(id: string | null, { ids, latest }: LogReader): ReplayPlace | null {
   if (id === null) return null
-  const number = ids.numberOf(id)
+  const place = placeIn(id, ids)
   // a replay that goes on from its newest end begins one above
-  if (number !== null && number <= latest() + 1) return number
+  if (place !== null && place.number <= latest() + 1) return place
   throw new GatewayError('query_invalid', `after must be an id of this history, not "${id}".`)
 }
 

@@ -26,16 +26,17 @@ export interface BucketOptions {
   hasRoom?(bytes: number): boolean
 }
 
-export interface Buckets {
-  /** Counts a message; one without a number is none. Returns false, and changes nothing, where there is no room. */
-  add(delivery: Pick<Delivery, 'topic' | 'payload' | 'time' | 'sequence'>): boolean
+export interface Buckets<Place> {
   /**
-   * Reading ended early: forgets the span that it was in, and returns the lowest and highest number of it. Null, and it stays,
-   * where no other span was read before it: going on from there would come no further.
+   * Counts a message; one without a number is none. `place` is where reading goes on to come to it again. Returns false, and changes
+   * nothing, where there is no room.
    */
-  forgetUnfinished(
-    newestFirst: boolean,
-  ): { readonly lowest: number; readonly highest: number } | null
+  add(delivery: Pick<Delivery, 'topic' | 'payload' | 'time' | 'sequence'>, place: Place): boolean
+  /**
+   * Reading ended early: forgets the span that it was in, and returns the place of its first message. Null, and it stays, where no
+   * other span was read before it: going on from there would come no further.
+   */
+  forgetUnfinished(): Place | null
   /** In the order of time, then of topics; or the reverse. */
   rows(newestFirst: boolean): Bucket[]
 }
@@ -45,26 +46,29 @@ interface Numbered extends Bucket {
   lastNumber: number
 }
 
-interface Span {
-  lowest: number
-  highest: number
+/** The places of its messages among all that were counted, from 0 on. */
+interface Span<Place> {
+  readonly first: number
+  last: number
+  readonly place: Place
 }
 
 /** What a bucket takes, with its place in two maps, and as a row of an answer. */
 const BUCKET_BYTES = 512
 
-export function createBuckets({
+export function createBuckets<Place>({
   every,
   field,
   most,
   mostCharacters,
   hasRoom = () => true,
-}: BucketOptions): Buckets {
+}: BucketOptions): Buckets<Place> {
   // topics outside: each name is kept once
   const byTopic = new Map<string, Map<number, Numbered>>()
-  const spans = new Map<number, Span>()
+  const spans = new Map<number, Span<Place>>()
   let size = 0
   let characters = 0
+  let counted = 0
   /** Where the last span that was counted in begins. */
   let current = 0
 
@@ -84,7 +88,7 @@ export function createBuckets({
   }
 
   return {
-    add({ topic, payload, time, sequence }) {
+    add({ topic, payload, time, sequence }, place) {
       const value = field ? memberIn(payload, field) : numberIn(payload)
       if (value === null) return true
       const from = Math.floor(time / every) * every
@@ -92,23 +96,18 @@ export function createBuckets({
       if (bucket === null) return false
       count(bucket, value, time, sequence)
       const span = spans.get(from)
-      if (span === undefined) spans.set(from, { lowest: sequence, highest: sequence })
-      else {
-        span.lowest = Math.min(span.lowest, sequence)
-        span.highest = Math.max(span.highest, sequence)
-      }
+      if (span === undefined) spans.set(from, { first: counted, last: counted, place })
+      else span.last = counted
+      counted += 1
       current = from
       return true
     },
-    forgetUnfinished(newestFirst) {
+    forgetUnfinished() {
       const span = spans.get(current)
-      if (span === undefined) return null
-      const isBefore = ({ lowest, highest }: Span) =>
-        newestFirst ? lowest > span.highest : highest < span.lowest
-      if (!spans.values().some(isBefore)) return null
+      if (span === undefined || !spans.values().some(({ last }) => last < span.first)) return null
       spans.delete(current)
       for (const buckets of byTopic.values()) buckets.delete(current)
-      return span
+      return span.place
     },
     rows(newestFirst) {
       const sign = newestFirst ? -1 : 1

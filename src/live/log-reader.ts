@@ -1,5 +1,7 @@
 import type {
   BrokerLog,
+  LatePage,
+  LateRange,
   LogPage,
   LogRange,
   LogSplit,
@@ -16,7 +18,9 @@ export interface LogReader {
   read(range: LogRange): Promise<LogPage | null>
   /** The first part of the topics: the latest message of each. */
   readTopics(range: TopicRange): Promise<TopicPage>
-  /** Where a time, in milliseconds since the Unix epoch, falls. */
+  /** The first part of the late messages. */
+  readLate(range: LateRange): Promise<LatePage>
+  /** Where a time of arrival, in milliseconds since the Unix epoch, falls. */
   split(time: number): Promise<LogSplit>
   /** The number that all that is left came after. */
   oldest(): number
@@ -52,6 +56,7 @@ export function createLogReader(log: BrokerLog, history: History, ids: EventIds)
     },
     // the log holds what the history has, too
     readTopics: (range) => inTurn(() => log.readTopics(range)),
+    readLate: (range) => inTurn(() => log.readLate(range)),
     split: (time) => inTurn(() => log.split(time)),
     oldest: log.oldest,
     latest: history.latest,

@@ -1,6 +1,8 @@
 import type {
   BrokerLog,
   Delivery,
+  LatePage,
+  LateRange,
   LogPage,
   LogRange,
   LogSplit,
@@ -11,12 +13,14 @@ import { ENTRY_BYTES, type LogState, type Retention } from '../broker/store/rete
 import { topicMatches } from '../topic/match.ts'
 import { type Chain, createChain, type Link } from './chain.ts'
 import { deliveryOf, type Entry, frameOf, type History, propertiesText } from './history.ts'
+import { createLateEntries } from './late-entries.ts'
 import { createSorted } from './sorted.ts'
 
 /** The history of a broker without a disk, which is its log too. What has no room goes when something is added or asked for. */
 export interface MemoryHistory extends History {
   read(range: LogRange): LogPage
   readTopics(range: TopicRange): TopicPage
+  readLate(range: LateRange): LatePage
   split(time: number): LogSplit
   state(): LogState
 }
@@ -72,6 +76,7 @@ export function createMemoryHistory(
   const { age, topicTtl, topics, bytesPerDevice } = bounds
   // all that is not `kept`, by number
   const entries = createSorted<Kept>((one, other) => one.sequence - other.sequence)
+  const late = createLateEntries()
   const kept = createChain<Kept>()
   const latestOf = new Map<string, Kept>()
   const topicsInOrder = createSorted(compareTopics)
@@ -156,6 +161,7 @@ export function createMemoryHistory(
     forgetFrames(entry)
     added += 1
     entries.add(entry)
+    late.add(entry)
     owner.recent.add(entry)
     latestOf.set(topic, entry)
     if (!before) topicsInOrder.add(topic)
@@ -172,7 +178,10 @@ export function createMemoryHistory(
   function drop(entry: Kept): void {
     const { owner, standing, topic } = entry
     if (standing === 'kept') kept.remove(entry)
-    else entries.delete(entry)
+    else {
+      entries.delete(entry)
+      late.remove(entry)
+    }
     if (standing === 'recent') owner.recent.remove(entry)
     else {
       count(held, entry, -1)
@@ -221,6 +230,7 @@ export function createMemoryHistory(
       if (hold(oldest, time)) {
         oldest.standing = 'kept'
         entries.delete(oldest)
+        late.remove(oldest)
         kept.add(oldest)
       } else drop(oldest)
     }
@@ -272,6 +282,10 @@ export function createMemoryHistory(
       }
       return { deliveries, looked, reached: null }
     },
+    readLate(range) {
+      trim()
+      return late.read(range)
+    },
     split(time) {
       trim()
       const [from] = entries.forward(({ received }) => received < time)
@@ -298,6 +312,7 @@ export function logInMemory(log: BrokerLog, history: MemoryHistory): BrokerLog {
     ],
     read: async (range) => history.read(range),
     readTopics: async (range) => history.readTopics(range),
+    readLate: async (range) => history.readLate(range),
     split: async (time) => history.split(time),
   }
 }

@@ -1,17 +1,20 @@
-import type { Delivery, LogRange } from '../broker/broker.ts'
+import type { Delivery } from '../broker/broker.ts'
 import type { Pace } from '../pace.ts'
+import { isLate } from '../topic/time.ts'
 import type { GapCause } from './event.ts'
 import type { LogReader } from './log-reader.ts'
+import type { ReplayPlace } from './replay-place.ts'
+import { rangeOf } from './replay-range.ts'
 
 /** What somebody wants to read again of what was handed on. */
 export interface ReplayRequest {
   readonly filters: readonly string[]
-  /** Milliseconds since the Unix epoch: from this time on, null for all; and before the other, null for up to now. */
+  /** Milliseconds since the Unix epoch: measured from this time on, null for all; and before the other, null for up to now. */
   readonly from: number | null
   readonly to: number | null
   readonly newestFirst: boolean
-  /** The number that it goes on after, in its own order. */
-  readonly after: number | null
+  /** The place that it goes on after, in its own order. */
+  readonly after: ReplayPlace | null
   /** Asked about every message when it is read, so that new rules hold at once. */
   mayReceive(topic: string): boolean
 }
@@ -29,18 +32,19 @@ export type Cut = 'work' | 'time'
 export interface Replay {
   /** What may be missing, as far as it is known before anything is read. */
   readonly gaps: readonly GapCause[]
-  /** The messages, without those that have expired. It may be left before its end. */
+  /**
+   * The messages in the order in which they were measured, without those that have expired: as they came, but for late ones, which
+   * are where their own times belong. It may be left before its end.
+   */
   deliveries(): AsyncGenerator<Delivery, void>
   /** Why it ended early; null when it did not. */
   cut(): Cut | null
   /** Why messages are missing, as it turned out while it read. */
   lost(): readonly GapCause[]
-  /** Where another replay goes on, as its `after`. */
-  position(): number
+  /** Where another replay goes on, as its `after`: before the delivery that was read last, as long as no other is asked for. */
+  position(): ReplayPlace
 }
 
-/** How far a number may be from where its time belongs: messages are stamped before they get their numbers. */
-const DISORDER_MS = 60_000
 /** Bytes of payload that are one step of the pace. */
 const STEP_BYTES = 1024
 
@@ -54,9 +58,10 @@ export async function openReplay(
   const { filters, from, to, newestFirst, mayReceive } = request
   const range = await rangeOf(reader, request)
   const deadline = performance.now() + bounds.milliseconds
-  let { after, upTo } = range
-  let position = newestFirst ? upTo + 1 : after
+  let { after, upTo, late } = range
+  let number = newestFirst ? upTo + 1 : after
   let looked = 0
+  let hasLate = request.after?.late !== undefined
   const lost = new Set<GapCause>()
   let cut: Cut | null = null
 
@@ -66,7 +71,19 @@ export async function openReplay(
     (expires === null || expires > reader.now()) &&
     mayReceive(topic)
 
-  async function* deliveries(): AsyncGenerator<Delivery, void> {
+  async function step({ payload }: Delivery): Promise<void> {
+    for (let steps = payload.length; steps >= 0; steps -= STEP_BYTES)
+      while (!pace.take()) await pace.turn()
+  }
+
+  function worked(page: { readonly looked: number }, isMore: boolean): void {
+    looked += page.looked
+    if (isMore && looked >= bounds.looked) cut = 'work'
+    else if (isMore && performance.now() > deadline) cut = 'time'
+  }
+
+  /** Those that are where their numbers say. */
+  async function* onTime(): AsyncGenerator<Delivery, void> {
     while (after < upTo) {
       const page = await reader.read({ after, upTo, filters, newestFirst })
       if (page === null) {
@@ -76,10 +93,10 @@ export async function openReplay(
       }
       if (page.damaged?.length) lost.add('damaged')
       for (const delivery of page.deliveries) {
-        for (let steps = delivery.payload.length; steps >= 0; steps -= STEP_BYTES)
-          while (!pace.take()) await pace.turn()
-        if (isWanted(delivery)) yield delivery
-        position = delivery.sequence
+        await step(delivery)
+        if (isLate(delivery)) hasLate = true
+        else if (isWanted(delivery)) yield delivery
+        number = delivery.sequence
         if (performance.now() > deadline) {
           cut = 'time'
           return
@@ -87,12 +104,47 @@ export async function openReplay(
       }
       if (newestFirst) upTo = page.reached
       else after = page.reached
-      position = newestFirst ? upTo + 1 : after
-      looked += page.looked
-      if (after < upTo && looked >= bounds.looked) cut = 'work'
-      else if (after < upTo && performance.now() > deadline) cut = 'time'
+      number = newestFirst ? upTo + 1 : after
+      worked(page, after < upTo)
       if (cut) return
     }
+  }
+
+  async function* lateOnes(): AsyncGenerator<Delivery, void> {
+    const span = { from: from ?? 0, to: to ?? Number.MAX_SAFE_INTEGER }
+    for (;;) {
+      const page = await reader.readLate({ ...span, after: late, filters, newestFirst })
+      if (page.damaged?.length) lost.add('damaged')
+      if (page.looked > 0) hasLate = true
+      for (const delivery of page.deliveries) {
+        await step(delivery)
+        // of older ones the log has no more than the latest of each topic
+        if (delivery.sequence > reader.oldest() && isWanted(delivery)) yield delivery
+        late = { time: delivery.time, number: delivery.sequence }
+      }
+      if (page.reached === null) return
+      late = page.reached
+      worked(page, true)
+      if (cut) return
+    }
+  }
+
+  async function* deliveries(): AsyncGenerator<Delivery, void> {
+    const lates = lateOnes()
+    const next = async () => (await lates.next()).value ?? null
+    let late = await next()
+    if (cut) return
+    for await (const delivery of onTime()) {
+      for (; late && isBefore(late, delivery); late = await next()) yield late
+      if (cut) return
+      yield delivery
+    }
+    for (; late && cut === null; late = await next()) yield late
+  }
+
+  /** A late one comes before the first that arrived at its time or after; in reverse, after it. */
+  function isBefore({ time }: Delivery, { received }: Delivery): boolean {
+    return newestFirst ? time > received : time <= received
   }
 
   return {
@@ -100,30 +152,6 @@ export async function openReplay(
     deliveries,
     cut: () => cut,
     lost: () => [...lost],
-    position: () => position,
+    position: () => (hasLate ? { number, late } : { number }),
   }
-}
-
-async function rangeOf(
-  reader: LogReader,
-  { from, to, newestFirst, after: goesOn }: ReplayRequest,
-): Promise<Pick<LogRange, 'after' | 'upTo'> & { readonly gaps: readonly GapCause[] }> {
-  const latest = reader.latest()
-  const before = (time: number) => reader.split(time).then((found) => found.before)
-  // what is missing is missing from here on, and not from a minute earlier
-  let known = from === null ? 0 : await before(from)
-  let after = from === null ? 0 : await before(from - DISORDER_MS)
-  let upTo = latest
-  if (to !== null && to + DISORDER_MS <= Date.now()) {
-    const { from: next } = await reader.split(to + DISORDER_MS)
-    if (next !== null) upTo = Math.min(latest, next - 1)
-  }
-  const gaps = new Set<GapCause>()
-  if (goesOn !== null && newestFirst) upTo = Math.min(upTo, goesOn - 1)
-  if (goesOn !== null && !newestFirst) {
-    known = Math.max(known, goesOn)
-    after = Math.max(after, goesOn)
-  } else if (reader.began !== null && (from ?? 0) < reader.began) gaps.add('restart')
-  for (const gap of reader.gapsAfter(known)) gaps.add(gap)
-  return { after: Math.max(after, reader.oldest()), upTo, gaps: [...gaps] }
 }

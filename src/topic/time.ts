@@ -40,6 +40,17 @@ export function isWithin(time: number, received: number, { past, future }: TimeB
   return time >= received - past && time <= received + future
 }
 
+/** Times this near to each other, in milliseconds, are found in the same place of the log. */
+const NEAR_MS = 30_000
+
+/** Whether a message has to be looked for by its own time, as its arrival is too far from it. */
+export function isLate({ time, received }: Pick<Message, 'time' | 'received'>): boolean {
+  return Math.abs(time - received) > NEAR_MS
+}
+
+/** SQL of the same. */
+export const IS_LATE = (time: string, received: string) => `abs(${time} - ${received}) > ${NEAR_MS}`
+
 /** The properties that tell others all there is to know of a message: with a user property `time` where it has a time of its own. */
 export function timedProperties({
   time,

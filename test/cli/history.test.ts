@@ -30,7 +30,7 @@ describe('history prints', () => {
     )
     assert.ok(
       csv.stdout.endsWith(
-        '\n"very""\n# {}",,sensor.d.wott.local,0,false,\r\n'.replace('"very""', '""very""'),
+        '\n"very""\n# {}",,sensor.d.wott.local,0,false,,\r\n'.replace('"very""', '""very""'),
       ),
       csv.stdout,
     )

@@ -19,6 +19,26 @@ test('a series gives back what came last, in order, and no more than it may hold
   )
 })
 
+test('what comes late goes where it belongs, as long as there is room', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(100), { maxLength: 100 }), (times) => {
+      const series = createSeries()
+      for (const [value, time] of times.entries()) series.add(time * 1000, value)
+      const expected = [...times.entries()].sort(([, a], [, b]) => a - b)
+      assert.deepEqual(series.since(0), [
+        expected.map(([, time]) => time),
+        expected.map(([value]) => value),
+      ])
+    }),
+  )
+  const full = createSeries()
+  for (let n = 1; n <= MOST_POINTS; n++) full.add(n * 1000, n)
+  full.add(500, -1)
+  full.add(2500, -2)
+  assert.equal(full.size, MOST_POINTS)
+  assert.deepEqual(full.since(0)[1].slice(0, 3), [2, -2, 3])
+})
+
 test('a break is no number, and what is older is left out', () => {
   const series = createSeries()
   series.add(1000, 1)

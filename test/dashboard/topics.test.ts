@@ -38,6 +38,28 @@ test('a retained message that is here already is no new one, and the same readin
   assert.equal(topics.get('a')?.messages.length, 2)
 })
 
+test('a reading that comes late does not replace a newer one, and goes where it belongs', () => {
+  const topics = createTopics()
+  const at = (payload: string, time: number, received: number) => ({
+    ...{ ...message('a', payload, time), received: new Date(received).toISOString() },
+  })
+  topics.add(message('a', '1', 5000))
+  topics.add(at('2', 2000, 6000))
+  const topic = topics.get('a')
+  assert.equal(topic?.latest.payload.text, '1')
+  assert.ok(topic.lateAt > 0)
+  assert.deepEqual(topic.series.get('')?.since(0), [
+    [2, 5],
+    [2, 1],
+  ])
+  // a retained one is known by when it came
+  assert.equal(topics.add({ ...at('2', 2000, 6000), retain: true }), null)
+  assert.notEqual(topics.add({ ...at('3', 3000, 7000), retain: true }), null)
+  // the clock of the gateway was set back
+  topics.add(message('a', '4', 4000))
+  assert.equal(topics.get('a')?.latest.payload.text, '4')
+})
+
 test('there are no more topics than a page can hold, and it is said', () => {
   const topics = createTopics()
   for (let n = 0; n < MOST_TOPICS + 5; n++) topics.add(message(`t/${n}`, '1'))

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { type Answer, eventSource, http1, mosquittoPub, mosquittoSub } from '../support/clients.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
@@ -90,3 +93,92 @@ describe('when a reading was measured', () => {
     }
   })
 })
+
+for (const kind of ['memory', 'file'] as const)
+  describe(`the history of what was measured, in ${kind}:`, () => {
+    const HOUR = 60
+    let folder: string
+    let there: TestGateway
+    let device: Credentials
+
+    before(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'wott-late-'))
+      const broker = kind === 'memory' ? 'memory:' : `file:${folder}`
+      there = await startGateway({ acl: 'user sensor\ntopic readwrite #\n', settings: { broker } })
+      device = await there.pki.issue('sensor')
+    })
+    after(async () => {
+      await there[Symbol.asyncDispose]()
+      await rm(folder, { recursive: true })
+    })
+
+    const send = async (payload: number, time?: string) => {
+      const path = `/topics/buffer?qos=1${time === undefined ? '' : `&time=${time}`}`
+      assert.equal(
+        (await http1(there, device, { path, method: 'POST', body: `${payload}` })).status,
+        200,
+      )
+    }
+    const read = async (query: string) =>
+      (await http1(there, device, { path: `/history?filter=buffer${query}` })).json
+    const payloads = async (query: string) =>
+      (await read(query)).entries.map(({ payload }: { payload: string }) => Number(payload))
+
+    it('goes by when it was measured, whenever it came', async () => {
+      const day = ago(24 * HOUR)
+      await send(5)
+      for (const [payload, minutes] of [
+        [1, 24 * HOUR],
+        [4, 1],
+        [2, 23 * HOUR],
+        [3, 2 * HOUR],
+      ] as const)
+        await send(payload, payload === 1 ? day : ago(minutes))
+      await send(6)
+      assert.deepEqual(await payloads(''), [1, 2, 3, 4, 5, 6])
+      assert.deepEqual(await payloads('&order=desc&limit=2'), [6, 5])
+      assert.deepEqual(await payloads(`&from=-25h&to=${ago(22 * HOUR)}`), [1, 2])
+      assert.deepEqual(await payloads(`&from=${day}&to=${ago(3 * HOUR)}&order=desc`), [2, 1])
+      assert.deepEqual(await payloads('&from=-3h'), [3, 4, 5, 6])
+    })
+
+    it('goes on where an answer ended, in either order', async () => {
+      for (const order of ['asc', 'desc']) {
+        const found: number[] = []
+        for (let after = ''; ; ) {
+          const { entries, next } = await read(`&order=${order}&limit=1${after}`)
+          found.push(Number(entries[0].payload))
+          if (next === null) break
+          after = `&after=${next}`
+        }
+        assert.deepEqual(found, order === 'asc' ? [1, 2, 3, 4, 5, 6] : [6, 5, 4, 3, 2, 1])
+      }
+    })
+
+    it('is counted in the bucket of its time, and none is split', async () => {
+      const found: [number, number][] = []
+      for (let after = ''; ; ) {
+        const { buckets, next } = await read(`&every=1h&limit=2${after}`)
+        for (const { count, last } of buckets) found.push([count, last])
+        if (next === null) break
+        after = `&after=${next}`
+      }
+      assert.equal(
+        found.reduce((sum, [count]) => sum + count, 0),
+        6,
+      )
+      assert.deepEqual(
+        found
+          .map(([, last]) => last)
+          .toSorted((a, b) => a - b)
+          .at(-1),
+        6,
+      )
+    })
+
+    it('refuses what is no place in it', async () => {
+      const { entries } = await read('&limit=1')
+      for (const after of ['x', `${entries[0].id}.1`, `${entries[0].id}.1.x`, '1.2.3'])
+        assert.equal((await read(`&after=${after}`)).code, 'query_invalid', after)
+    })
+  })

@@ -20,9 +20,9 @@ const samples = fc.array(
 )
 
 function fill(all: readonly Sample[], options = OPTIONS) {
-  const buckets = createBuckets(options)
+  const buckets = createBuckets<number>(options)
   const taken = all.map(({ topic, value, time }, sequence) =>
-    buckets.add({ topic, time, sequence, payload: Buffer.from(String(value)) }),
+    buckets.add({ topic, time, sequence, payload: Buffer.from(String(value)) }, sequence),
   )
   return { buckets, taken }
 }
@@ -70,9 +70,9 @@ describe('buckets', () => {
   it('are the same from whichever end they are read', () => {
     fc.assert(
       fc.property(samples, (all) => {
-        const reversed = createBuckets(OPTIONS)
+        const reversed = createBuckets<number>(OPTIONS)
         for (const [sequence, { topic, value, time }] of [...all.entries()].reverse())
-          reversed.add({ topic, time, sequence, payload: Buffer.from(String(value)) })
+          reversed.add({ topic, time, sequence, payload: Buffer.from(String(value)) }, sequence)
         const without = ({ mean: _, ...bucket }: { mean: number; lastNumber?: number }) => bucket
         assert.deepEqual(
           reversed.rows(false).map(without),
@@ -104,14 +104,14 @@ describe('buckets', () => {
   it('that are not finished are left to the next answer', () => {
     const at = (time: number) => ({ topic: 'a', value: 1, time })
     const { buckets } = fill([at(10), at(110), at(120)])
-    assert.deepEqual(buckets.forgetUnfinished(false), { lowest: 1, highest: 2 })
+    assert.deepEqual(buckets.forgetUnfinished(), 1)
     assert.deepEqual(
       buckets.rows(false).map(({ from, count }) => [from, count]),
       [[0, 1]],
     )
-    assert.equal(fill([at(10), at(20)]).buckets.forgetUnfinished(false), null)
+    assert.equal(fill([at(10), at(20)]).buckets.forgetUnfinished(), null)
     // the clock was set back and forth: going on before the first message would never end
-    assert.equal(fill([at(110), at(10), at(120)]).buckets.forgetUnfinished(false), null)
+    assert.equal(fill([at(110), at(10), at(120)]).buckets.forgetUnfinished(), null)
   })
 })
 

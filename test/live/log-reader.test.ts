@@ -18,8 +18,10 @@ import {
   type MemoryBounds,
 } from '../../src/live/memory-history.ts'
 import { openReplay, type ReplayRequest } from '../../src/live/replay.ts'
+import { placeIn, placeText, type ReplayPlace } from '../../src/live/replay-place.ts'
 import { createPace } from '../../src/pace.ts'
 import { topicMatches } from '../../src/topic/match.ts'
+import { isLate } from '../../src/topic/time.ts'
 import { temporaryDirectory } from '../broker/store/stores.ts'
 
 const ALL: ReplayRequest = {
@@ -79,19 +81,22 @@ const messages = fc
       topic: fc.constantFrom('a', 'a/b', 'c', '$SYS/x', 'a/\u{1f600}', 'a/\ufb01'),
       step: fc.integer({ min: 1, max: 5000 }),
       later: fc.integer({ min: 0, max: 120_000 }),
+      // how far its own time is from its arrival
+      away: fc.constantFrom(0, 0, 0, -1000, 25_000, -31_000, 40_000, -600_000, -3_000_000),
       expires: fc.constantFrom(null, 1, 8e15),
       size: fc.constantFrom(1, 1, 10, 100_000),
     }),
     { maxLength: 60 },
   )
   .map((all) => {
-    let [sequence, time] = [0, 1e12]
-    return all.map(({ topic, step, later, expires, size }): Delivery => {
+    let [sequence, received] = [0, 1e12]
+    return all.map(({ topic, step, later, away, expires, size }): Delivery => {
       sequence += step
-      time += later
+      received += later
+      const time = received + away
       const payload = Buffer.alloc(size, 'x')
       return {
-        ...{ topic, payload, qos: 0, retain: false, device: 'd', time, received: time },
+        ...{ topic, payload, qos: 0, retain: false, device: 'd', time, received },
         ...{ properties: null, expires, sequence },
       }
     })
@@ -103,17 +108,21 @@ const questions = fc.record({
   to: fc.option(fc.integer({ min: 1e12 - 1000, max: 1e12 + 3_000_000 })),
   newestFirst: fc.boolean(),
   looked: fc.integer({ min: 1, max: 30 }),
+  along: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
 })
 
 /** What a reader finds, in several answers if one is not enough, is what a walk through all of it finds. */
 async function compare(
   reader: LogReader,
   deliveries: readonly Delivery[],
-  question: Omit<ReplayRequest, 'after' | 'mayReceive'> & { readonly looked: number },
+  question: Omit<ReplayRequest, 'after' | 'mayReceive'> & {
+    readonly looked: number
+    readonly along: number
+  },
 ): Promise<void> {
-  const { filters, from, to, newestFirst, looked } = question
+  const { filters, from, to, newestFirst, looked, along } = question
   const mayReceive = (topic: string) => topic !== 'c'
-  const expected = deliveries
+  const expected = inOrder(deliveries)
     .filter(
       ({ topic, time, expires }) =>
         filters.some((filter) => topicMatches(filter, topic)) &&
@@ -124,14 +133,32 @@ async function compare(
     )
     .map(({ sequence }) => sequence)
   const found: number[] = []
-  for (let after: number | null = null; ; ) {
+  for (let after: ReplayPlace | null = null; ; ) {
     const { found: part, replay } = await read(reader, { ...question, mayReceive, after }, looked)
     found.push(...part)
     if (replay.cut() === null) break
-    assert.notEqual(after, replay.position())
-    after = replay.position()
+    assert.notDeepEqual(after, replay.position())
+    after = placeIn(placeText(replay.position(), reader.ids), reader.ids)
   }
-  assert.deepEqual(found, newestFirst ? expected.reverse() : expected)
+  if (newestFirst) expected.reverse()
+  assert.deepEqual(found, expected)
+  // and from any of them on
+  const index = Math.floor(expected.length * along)
+  const number = expected[index]
+  if (number === undefined) return
+  const { found: rest } = await read(reader, { ...question, mayReceive, after: { number } })
+  assert.deepEqual(rest, expected.slice(index + 1))
+}
+
+/** As they were measured; those that are not late as they came. */
+function inOrder(deliveries: readonly Delivery[]): Delivery[] {
+  const key = (delivery: Delivery) => (isLate(delivery) ? delivery.time : delivery.received)
+  return deliveries.toSorted(
+    (one, other) =>
+      key(one) - key(other) ||
+      Number(isLate(other)) - Number(isLate(one)) ||
+      one.sequence - other.sequence,
+  )
 }
 
 /** The latest message of each topic, in several answers, is what a walk through all of it finds. */
@@ -190,8 +217,8 @@ describe('a log is read', () => {
             }
             for (const time of [0, 1e12, 1e12 + 60_000, 9e12])
               assert.deepEqual(await reader.split(time), {
-                before: deliveries.findLast((delivery) => delivery.time < time)?.sequence ?? 0,
-                from: deliveries.find((delivery) => delivery.time >= time)?.sequence ?? null,
+                before: deliveries.findLast((delivery) => delivery.received < time)?.sequence ?? 0,
+                from: deliveries.find((delivery) => delivery.received >= time)?.sequence ?? null,
               })
           } finally {
             await journal.close()

@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { GatewayError, messageOf } from '../../errors.ts'
-import type { LogRange, LogSplit, TopicRange } from '../broker.ts'
+import type { LateRange, LogRange, LogSplit, TopicRange } from '../broker.ts'
 import type { StoreAdmin } from './admin.ts'
 import type { Change, Restore } from './changes.ts'
-import type { Journal, LogRows, TopicRows } from './journal.ts'
+import type { Journal, LateRows, LogRows, TopicRows } from './journal.ts'
 import type { LogState } from './retention.ts'
 
 /** Stores changes all together or, rejecting, not at all; it is asked for one commit at a time. */
@@ -12,6 +12,7 @@ export interface Disk {
   commit(changes: readonly Change[]): Promise<void>
   read(range: LogRange): Promise<LogRows>
   readTopics(range: TopicRange): Promise<TopicRows>
+  readLate(range: LateRange): Promise<LateRows>
   split(time: number): Promise<LogSplit>
   /** What the log holds, where something trims it. */
   logState?(): LogState | null
@@ -168,6 +169,7 @@ export function createGroupCommit(
     admin: disk.admin ?? null,
     logState: () => disk.logState?.() ?? null,
     readTopics: reading(disk.readTopics),
+    readLate: reading(disk.readLate),
     split: reading(disk.split),
     isDurable: true,
     problem: () => problem,

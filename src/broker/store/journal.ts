@@ -1,4 +1,12 @@
-import type { LogPage, LogRange, LogSplit, TopicPage, TopicRange } from '../broker.ts'
+import type {
+  LatePage,
+  LateRange,
+  LogPage,
+  LogRange,
+  LogSplit,
+  TopicPage,
+  TopicRange,
+} from '../broker.ts'
 import type { StoreAdmin } from './admin.ts'
 import type { Change, Changes, Restore } from './changes.ts'
 import type { LogState } from './retention.ts'
@@ -11,6 +19,12 @@ export interface LogRows extends Omit<LogPage, 'deliveries'> {
 
 /** A `TopicPage`, likewise. */
 export interface TopicRows extends Omit<TopicPage, 'deliveries'> {
+  readonly rows: readonly Changes['append'][]
+  readonly damaged: readonly number[]
+}
+
+/** A `LatePage`, likewise. */
+export interface LateRows extends Omit<LatePage, 'deliveries'> {
   readonly rows: readonly Changes['append'][]
   readonly damaged: readonly number[]
 }
@@ -33,6 +47,8 @@ export interface Journal {
   read(range: LogRange): Promise<LogRows>
   /** The first part of the topics: the latest row of each. Sees what is stored. */
   readTopics(range: TopicRange): Promise<TopicRows>
+  /** The first part of the late rows. Sees what is stored. */
+  readLate(range: LateRange): Promise<LateRows>
   /** Where a time falls in the log. Sees what is stored. */
   split(time: number): Promise<LogSplit>
   /** What the log holds and what is gone from it; null where that is not known yet, and without a log. */
@@ -57,6 +73,7 @@ export function createSilentJournal(): Journal {
       ...{ rows: [], damaged: [], looked: 0, reached: newestFirst ? after : upTo },
     }),
     readTopics: async () => ({ rows: [], damaged: [], looked: 0, reached: null }),
+    readLate: async () => ({ rows: [], damaged: [], looked: 0, reached: null }),
     split: async () => ({ before: 0, from: null }),
     logState: () => null,
     admin: null,

@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto'
 import type {
   Delivery,
   GapReason,
+  LatePage,
+  LateRange,
   LogPage,
   LogRange,
   LogSplit,
@@ -197,6 +199,13 @@ export function createLog({ journal, onBound, onDamage, now }: Ground) {
     async readTopics(range: TopicRange): Promise<TopicPage> {
       await settled()
       const { rows, ...page } = await journal.readTopics(range)
+      noteDamaged(page.damaged)
+      return { ...page, deliveries: rows.map((row) => fromAppend(...row)) }
+    },
+    /** The first part of the late messages. */
+    async readLate(range: LateRange): Promise<LatePage> {
+      await settled()
+      const { rows, ...page } = await journal.readLate(range)
       noteDamaged(page.damaged)
       return { ...page, deliveries: rows.map((row) => fromAppend(...row)) }
     },

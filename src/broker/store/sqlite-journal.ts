@@ -110,6 +110,7 @@ export async function openSqliteJournal(
     commit: ask,
     read: (range) => doTask((task) => ({ task, name: 'read', range })),
     readTopics: (range) => doTask((task) => ({ task, name: 'readTopics', range })),
+    readLate: (range) => doTask((task) => ({ task, name: 'readLate', range })),
     split: (time) => doTask((task) => ({ task, name: 'split', time })),
     admin: {
       info: () => doTask((task) => ({ task, name: 'info' })),

@@ -8,7 +8,7 @@ import type { LogRows, TopicRows } from './journal.ts'
 import { READ_LOG, READ_TOPICS, SPLIT_LOG } from './sqlite-statements.ts'
 
 /** Rows that one read looks at: some milliseconds, between two commits. */
-const ROWS_READ = 2_000
+export const ROWS_READ = 2_000
 /** Rows that it returns, and bytes: they take a millisecond or two of the thread that asked. */
 const ROWS_RETURNED = 400
 const BYTES_READ = 512 * 1024
@@ -54,7 +54,7 @@ export function createLogReader(db: DatabaseSync): (range: LogRange) => LogRows 
 }
 
 /** Collects rows, and the numbers of those that are damaged. */
-function createFound() {
+export function createFound() {
   const rows: Changes['append'][] = []
   const damaged: number[] = []
   let bytes = 0
@@ -127,7 +127,7 @@ export function createLogSplitter(db: DatabaseSync): (time: number) => LogSplit 
   }
 }
 
-function prepare(db: DatabaseSync, sql: string): StatementSync {
+export function prepare(db: DatabaseSync, sql: string): StatementSync {
   const statement = db.prepare(sql)
   statement.setReturnArrays(true)
   return statement

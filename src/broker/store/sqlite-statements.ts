@@ -1,4 +1,10 @@
+import { IS_LATE } from '../../topic/time.ts'
 import type { ChangeName, RestoredName } from './changes.ts'
+
+/** SQL of whether a row is late: each of its queries has to say it as the index does. */
+const LATE = IS_LATE('own_time', 'time')
+/** It costs messages that are not late nothing. */
+const INDEX_LATE = `CREATE INDEX log_late ON log (own_time) WHERE ${LATE};`
 
 /**
  * Times are milliseconds by the store's clock, but for two of a message: `time`, when the gateway took it, which is the system's, and `own_time`, where
@@ -11,6 +17,7 @@ export const CREATE_TABLES = `
     time INTEGER, properties TEXT, expires INTEGER, stored INTEGER, checksum INTEGER,
     own_time INTEGER);
   CREATE INDEX log_by_topic ON log (topic, number);
+  ${INDEX_LATE}
   CREATE TABLE retained (topic TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID;
   CREATE TABLE sessions (
     id INTEGER PRIMARY KEY, client TEXT, last_seen INTEGER, connected INTEGER, expiry INTEGER,
@@ -65,7 +72,8 @@ export const UPGRADES_OF_LOG: readonly string[] = [
      retain INTEGER, identifiers TEXT, since INTEGER);
    CREATE INDEX bundles_by_message ON bundles (message);
    ALTER TABLE sessions ADD COLUMN floor INTEGER DEFAULT 0;`,
-  'ALTER TABLE log ADD COLUMN own_time INTEGER;',
+  `ALTER TABLE log ADD COLUMN own_time INTEGER;
+   ${INDEX_LATE}`,
 ]
 
 /** As `CheckedRow` has them. */
@@ -128,6 +136,22 @@ export const READ_LOG = {
 
 function readLog(where: string, order: 'ASC' | 'DESC'): string {
   return `SELECT ${LOG_COLUMNS} FROM log WHERE ${where} ORDER BY number ${order}`
+}
+
+/** Late rows of one time, from a number on; and those of the times between two. */
+export const READ_LATE = {
+  same: {
+    ASC: readLate('own_time = ? AND number > ?', 'ASC'),
+    DESC: readLate('own_time = ? AND number < ?', 'DESC'),
+  },
+  others: {
+    ASC: readLate('own_time > ? AND own_time < ?', 'ASC'),
+    DESC: readLate('own_time > ? AND own_time < ?', 'DESC'),
+  },
+}
+
+function readLate(where: string, order: 'ASC' | 'DESC'): string {
+  return `SELECT ${LOG_COLUMNS} FROM log WHERE ${LATE} AND ${where} ORDER BY own_time ${order}, number ${order}`
 }
 
 /** To go from topic to topic, by the index: grouping by it would read all of the log at once. */

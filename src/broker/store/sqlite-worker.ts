@@ -2,7 +2,7 @@ import { closeSync, fdatasyncSync, openSync } from 'node:fs'
 import type { SQLInputValue, StatementSync } from 'node:sqlite'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { messageOf, UsageError } from '../../errors.ts'
-import type { LogRange, TopicRange } from '../broker.ts'
+import type { LateRange, LogRange, TopicRange } from '../broker.ts'
 import type { Change, Changes, LogRow, RestoredName } from './changes.ts'
 import { type CheckedRow, checksumOf, soundRow } from './checksum.ts'
 import type { LogState, Retention } from './retention.ts'
@@ -16,6 +16,7 @@ import {
   type SqliteOptions,
 } from './sqlite-file.ts'
 import { readStoreInfo } from './sqlite-info.ts'
+import { createLateReader } from './sqlite-late.ts'
 import { createLogReader, createLogSplitter, createTopicReader } from './sqlite-log.ts'
 import { keepPosition } from './sqlite-position.ts'
 import { CLEAN_UP, READ, WRITE } from './sqlite-statements.ts'
@@ -34,6 +35,7 @@ export type Request = 'recover' | 'close' | readonly Change[] | Task
 export type Task =
   | { readonly task: number; readonly name: 'read'; readonly range: LogRange }
   | { readonly task: number; readonly name: 'readTopics'; readonly range: TopicRange }
+  | { readonly task: number; readonly name: 'readLate'; readonly range: LateRange }
   | { readonly task: number; readonly name: 'split'; readonly time: number }
   | { readonly task: number; readonly name: 'info' }
   | { readonly task: number; readonly name: 'backup'; readonly file: string }
@@ -66,6 +68,7 @@ function open(port: MessagePort, options: WorkerData): void {
   for (const [name, sql] of Object.entries(WRITE)) write.set(name, db.prepare(sql))
   const read = createLogReader(db)
   const readTopics = createTopicReader(db)
+  const readLate = createLateReader(db)
   const split = createLogSplitter(db)
   const trim = reading(() => createTrim(db, options.retention))
   const position = keepPosition(db, options.directory, file, options.fsync)
@@ -179,6 +182,8 @@ function open(port: MessagePort, options: WorkerData): void {
         return read(task.range)
       case 'readTopics':
         return readTopics(task.range)
+      case 'readLate':
+        return readLate(task.range)
       case 'split':
         return split(task.time)
       case 'info':

@@ -32,7 +32,7 @@ export const OPERATIONS = {
   readHistory: {
     summary: 'Read what was published before',
     description:
-      'Messages that match any of the filters, or with `every` what their numbers come to in each span of time. Each message is authorised as it is read, by the rules of now; what has expired is left out. One answer looks at a bounded number of messages for a bounded time: `truncated` says whether it ended before the range did, and `next` is what to ask for as `after` to get the rest. What is missing for good is named in `gaps` and in the header `wott-gaps`. In `ndjson` and `csv` a last line, in `csv` after `# `, has `truncated`, `next` and `gaps` where they say more than the header and a `limit` of the caller.',
+      'Messages that match any of the filters, in the order in which they were measured, or with `every` what their numbers come to in each span of time. Each message is authorised as it is read, by the rules of now; what has expired is left out. One answer looks at a bounded number of messages for a bounded time: `truncated` says whether it ended before the range did, and `next` is what to ask for as `after` to get the rest. What is missing for good is named in `gaps` and in the header `wott-gaps`. In `ndjson` and `csv` a last line, in `csv` after `# `, has `truncated`, `next` and `gaps` where they say more than the header and a `limit` of the caller.',
     tags: ['Read'],
     querystring: parameters(
       {

@@ -21,6 +21,7 @@ export function createManualDisk() {
       }),
     read: async ({ upTo }) => ({ rows: [], damaged: [], looked: 0, reached: upTo }),
     readTopics: async () => ({ rows: [], damaged: [], looked: 0, reached: null }),
+    readLate: async () => ({ rows: [], damaged: [], looked: 0, reached: null }),
     split: async () => ({ before: 0, from: null }),
     async close() {
       closed = true

@@ -122,12 +122,19 @@ export function writeOldStore(file: string, schema: OldSchema, now: number): voi
   db.close()
 }
 
+/** Makes of a store what the gateways of schema 6 left. */
+export function asSchema6(file: string): void {
+  const db = new DatabaseSync(file)
+  db.exec(`DROP INDEX log_late; ALTER TABLE log DROP COLUMN own_time; PRAGMA user_version = 6`)
+  db.close()
+}
+
 /** Makes of a store what the gateways of schema 4 left. */
 export function asSchema4(file: string): void {
+  asSchema6(file)
   const db = new DatabaseSync(file)
   db.exec(
     `ALTER TABLE log DROP COLUMN checksum; ALTER TABLE log DROP COLUMN stored;
-    ALTER TABLE log DROP COLUMN own_time;
     ALTER TABLE sessions DROP COLUMN floor; DROP TABLE audiences; DROP TABLE bundles;
     PRAGMA user_version = 4`,
   )

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { asPublished } from '../contract.ts'
-import { type OldSchema, writeOldStore } from './old-schemas.ts'
+import { asSchema6, type OldSchema, writeOldStore } from './old-schemas.ts'
 import { openFile, temporaryDirectory } from './stores.ts'
 import type { TestBroker } from './test-broker.ts'
 import { receive, release } from './traffic.ts'
@@ -33,6 +33,37 @@ for (const schema of [1, 2, 3] as const)
     assert.deepEqual(Object.fromEntries(layout), await newLayout())
     await checkUse(directory)
   })
+
+test('messages of schema 6 keep all that they have, and were measured when they came', async () => {
+  const directory = temporaryDirectory()
+  const file = join(directory, 'broker.sqlite')
+  const before = await openFile(directory, settings)
+  await before.publish('a', '1', { retain: true, properties: { contentType: 'text/plain' } })
+  await before.publish('a', '2', { time: NOW - 1, received: NOW - 1 })
+  await before.broker.close()
+  asSchema6(file)
+
+  const at = await openFile(directory, settings)
+  await at.publish('a', '3', { time: NOW - 90_000, received: NOW })
+  const range = { filters: ['#'], newestFirst: false }
+  const page = await at.store.log.read({ ...range, after: 0, upTo: 1e15 })
+  assert.equal(page.damaged?.length, 0)
+  assert.deepEqual(
+    page.deliveries.map(({ payload, time, received }) => [String(payload), time, received]),
+    [
+      ['1', 1_700_000_000_000, 1_700_000_000_000],
+      ['2', NOW - 1, NOW - 1],
+      ['3', NOW - 90_000, NOW],
+    ],
+  )
+  assert.deepEqual((await at.broker.retained('a'))[0]?.properties, { contentType: 'text/plain' })
+  const after = { time: 0, number: 0 }
+  const late = await at.store.log.readLate({ ...range, after, from: 0, to: NOW })
+  assert.deepEqual(
+    late.deliveries.map(({ payload }) => String(payload)),
+    ['3'],
+  )
+})
 
 /** What MQTT 5 said of some of the messages. */
 const plain = (schema: OldSchema) => (schema === 3 ? { contentType: 'text/plain' } : null)
