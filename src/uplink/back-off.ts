@@ -5,12 +5,12 @@ const LONGEST_MS = 30_000
 /** A connection that lasted as long as this was a good one. */
 const STEADY_MS = 10_000
 
-/** Pauses between attempts: each up to twice as long as the one before, and none the same for two gateways. */
+/** Pauses between attempts: each about twice as long as the one before, and none the same for two gateways. */
 export interface BackOff {
   /** Resolves after the next pause, or when `stop` is aborted. */
   pause(stop: AbortSignal): Promise<void>
-  /** There was a connection of this duration. */
-  noteConnection(milliseconds: number): void
+  /** There was a connection; one that did its work for some time, or at all, makes the next pause short. */
+  noteConnection(milliseconds: number, wasUseful: boolean): void
 }
 
 export function createBackOff(random: () => number = Math.random): BackOff {
@@ -21,8 +21,8 @@ export function createBackOff(random: () => number = Math.random): BackOff {
       longest = Math.min(longest * 2, LONGEST_MS)
       await setTimeout(milliseconds, undefined, { signal, ref: false }).catch(() => {})
     },
-    noteConnection(milliseconds) {
-      if (milliseconds >= STEADY_MS) longest = SHORTEST_MS
+    noteConnection(milliseconds, wasUseful) {
+      if (wasUseful || milliseconds >= STEADY_MS) longest = SHORTEST_MS
     },
   }
 }

@@ -172,7 +172,7 @@ export function openUplink(options: UplinkOptions): Uplink {
       online = Promise.withResolvers()
     }
     problem = reason
-    backOff.noteConnection(performance.now() - since)
+    backOff.noteConnection(performance.now() - since, window.hasAcknowledged())
     window.fail(unavailable('away', reason))
     return reason
   }

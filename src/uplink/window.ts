@@ -15,6 +15,8 @@ export interface WindowOptions extends Pick<UplinkOptions, 'deadlineMs' | 'maxPe
 export interface Window {
   publish(message: UplinkMessage): Promise<void>
   pending(): { readonly messages: number; readonly bytes: number }
+  /** Whether the broker has acknowledged anything. */
+  hasAcknowledged(): boolean
   /** Resolves once nobody waits any more. */
   idle(): Promise<void>
   /** The connection is over: all who wait get this refusal. */
@@ -43,6 +45,7 @@ export function createWindow(options: WindowOptions): Window {
   const idlers = new Set<() => void>()
   let bytes = 0
   let unacknowledged = 0
+  let acknowledged = false
   let timer: NodeJS.Timeout | undefined
 
   function pump(): void {
@@ -59,6 +62,7 @@ export function createWindow(options: WindowOptions): Window {
   function answered(entry: Entry, refusal: Refusal | null): void {
     if (!entries.has(entry)) return
     if (entry.message.qos > 0) unacknowledged -= 1
+    if (refusal?.reason !== 'failed') acknowledged = true
     forget(entry)
     if (entry.state !== 'late') {
       meter.uplinkPublishTook((performance.now() - entry.since) / 1000)
@@ -147,6 +151,7 @@ export function createWindow(options: WindowOptions): Window {
       })
     },
     pending: () => ({ messages: entries.size, bytes }),
+    hasAcknowledged: () => acknowledged,
     idle() {
       if (!isAwaited()) return Promise.resolve()
       return new Promise((resolve) => idlers.add(resolve))

@@ -1,38 +1,74 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { connectAsync, type IPublishPacket } from 'mqtt'
+import { parser } from 'mqtt-packet'
 import { type Answer, http1 } from '../support/clients.ts'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { startGateway, type TestGateway, type TestGatewayOptions } from '../support/gateway.ts'
 import { freePort, startMosquitto } from '../support/mosquitto.ts'
+import { startNats } from '../support/nats.ts'
 import type { Credentials } from '../support/pki.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
 
 const ACL = 'pattern readwrite #\n'
-
 function post(
   at: TestGateway,
   who: Credentials,
   topic: string,
-  headers: Record<string, string> = {},
+  body = '1',
+  query = '',
 ): Promise<Answer> {
-  const path = `/topics/${topic}?qos=1`
-  return http1(at, who, { path, method: 'POST', body: '1', headers })
+  return http1(at, who, { path: `/topics/${topic}?qos=1${query}`, method: 'POST', body })
 }
 
-async function ready(at: TestGateway): Promise<Response> {
+/** Posts until it is taken, as devices do; gives back how often it was refused. */
+async function postUntilTaken(at: TestGateway, who: Credentials, topic: string): Promise<number> {
+  for (let refused = 0; ; refused += 1) {
+    const { status, headers } = await post(at, who, topic, '1', '&retain=true')
+    if (status === 200) return refused
+    assert.deepEqual([status, headers['retry-after']], [503, '2'])
+    // sooner than it was asked to
+    await setTimeout(20)
+  }
+}
+
+function ready(at: TestGateway): Promise<Response> {
   return fetch(`http://127.0.0.1:${at.ports.ops}/readyz`)
 }
 
-/** Resolves once the gateway has logged this, after so many others of it. */
-function said(at: TestGateway, msg: string, before = 0): Promise<unknown> {
+/** Resolves once the gateway has connected so often. */
+function connected(at: TestGateway, times = 1): Promise<unknown> {
   let count = 0
   const counted = new Set<unknown>()
   return at.logged((line) => {
-    if (line.msg === msg && !counted.has(line)) {
+    if (line.msg === 'connected to the broker' && !counted.has(line)) {
       counted.add(line)
       count += 1
     }
-    return count > before
+    return count >= times
   })
+}
+
+function startRelaying(port: number, settings: TestGatewayOptions['settings'] = {}) {
+  return startGateway({ acl: ACL, settings: { broker: `mqtt://127.0.0.1:${port}`, ...settings } })
+}
+
+/** The topics that the broker retains. */
+async function retained(port: number): Promise<Set<string>> {
+  const client = await connectAsync(`mqtt://127.0.0.1:${port}`)
+  const topics = new Set<string>()
+  const fence = new Promise<void>((resolve) =>
+    client.on('message', (topic) => {
+      topics.add(topic)
+      if (topic === 'fence') resolve()
+    }),
+  )
+  await client.subscribeAsync('#')
+  // comes after what is retained
+  await client.publishAsync('fence', '', { qos: 1 })
+  await fence
+  await client.endAsync()
+  return topics
 }
 
 describe('a gateway in front of Mosquitto', () => {
@@ -43,28 +79,34 @@ describe('a gateway in front of Mosquitto', () => {
       there.once('message', (_topic, _payload, packet) => resolve(packet)),
     )
     await there.subscribeAsync('#', { qos: 1 })
-    const settings = { broker: `mqtt://127.0.0.1:${mosquitto.port}` }
-    await using at = await startGateway({ acl: ACL, settings })
-    await said(at, 'connected to the broker')
+    await using at = await startRelaying(mosquitto.port)
+    await connected(at)
     const device = await at.pki.issue('a.d.wott.local')
     // another device's name is what an attacker would say
-    const { status } = await post(at, device, 'x/y', {
-      'x-amz-mqtt5-user-properties': Buffer.from(
-        JSON.stringify([{ 'wott-id': 'other' }, { unit: 'C' }]),
-      ).toString('base64'),
+    const userProperties = JSON.stringify([{ 'wott-id': 'other' }, { unit: 'C' }])
+    const { status } = await http1(at, device, {
+      ...{ path: '/topics/x/y?qos=1&retain=true&messageExpiry=100', method: 'POST', body: '1' },
+      headers: { 'x-amz-mqtt5-user-properties': Buffer.from(userProperties).toString('base64') },
     })
     assert.equal(status, 200)
     const { topic, properties } = await came
     assert.equal(topic, 'x/y')
     assert.deepEqual({ ...properties?.userProperties }, { unit: 'C', 'wott-id': 'a.d.wott.local' })
+    assert.equal(properties?.messageExpiryInterval, 100)
     await there.endAsync()
+    const late = await connectAsync(`mqtt://127.0.0.1:${mosquitto.port}`, { protocolVersion: 5 })
+    const kept = new Promise<IPublishPacket>((resolve) =>
+      late.once('message', (_topic, _payload, packet) => resolve(packet)),
+    )
+    await late.subscribeAsync('x/y')
+    assert.equal((await kept).retain, true)
+    await late.endAsync()
   })
 
   it('starts while it is away, refuses meanwhile, and recovers by itself', async () => {
     const port = await freePort()
-    const settings = { broker: `mqtt://127.0.0.1:${port}` }
-    await using at = await startGateway({ acl: ACL, settings })
-    await said(at, 'the broker is away')
+    await using at = await startRelaying(port)
+    await at.logged(({ msg }) => msg === 'the broker is away')
     const device = await at.pki.issue('a.d.wott.local')
     const { status, headers, json } = await post(at, device, 'x')
     assert.deepEqual([status, json.code, headers['retry-after']], [503, 'broker_unavailable', '2'])
@@ -75,10 +117,152 @@ describe('a gateway in front of Mosquitto', () => {
     assert.equal(await at.metric('wott_uplink_connected'), 0)
     assert.equal(await at.metric('wott_uplink_refusals_total{reason="away"}'), 1)
     await using _ = await startMosquitto({ port })
-    await said(at, 'connected to the broker')
+    await connected(at)
     assert.equal((await post(at, device, 'x')).status, 200)
     assert.equal((await ready(at)).status, 200)
     assert.equal(await at.metric('wott_uplink_connected'), 1)
     assert.equal(await at.metric('wott_uplink_publish_duration_seconds_count'), 1)
+  })
+
+  it('hands on what its broker refuses as the right error', async () => {
+    await using mosquitto = await startMosquitto({
+      acl: 'topic readwrite open/#\n',
+      lines: ['message_size_limit 10'],
+    })
+    await using at = await startRelaying(mosquitto.port)
+    await connected(at)
+    const device = await at.pki.issue('a.d.wott.local')
+    const outcome = async (topic: string, body?: string) => {
+      const { status, json } = await post(at, device, topic, body)
+      return [status, json.code, json.detail]
+    }
+    const refused = 'The broker behind this gateway refused the message to'
+    assert.deepEqual(await outcome('closed'), [
+      ...[403, 'publish_denied'],
+      `${refused} closed: Not authorized.`,
+    ])
+    assert.deepEqual(await outcome('open/a', 'x'.repeat(11)), [
+      ...[413, 'payload_too_large'],
+      `${refused} open/a: Packet too large.`,
+    ])
+    assert.equal((await post(at, device, 'open/a')).status, 200)
+    assert.equal(await at.metric('wott_uplink_refusals_total{reason="denied"}'), 1)
+  })
+
+  it('says so where the broker refuses its password', async () => {
+    await using mosquitto = await startMosquitto({ users: { gateway: 'correct horse' } })
+    await using at = await startRelaying(mosquitto.port)
+    await at.logged(({ msg }) => msg === 'the broker is away')
+    assert.match(await (await ready(at)).text(), /refused the connection: Not authorized/)
+    assert.equal(await at.metric('wott_uplink_connections_total{result="refused"}'), 1)
+  })
+
+  it('answers 503 in time where the broker is slow', async () => {
+    await using mosquitto = await startMosquitto()
+    await using proxy = await startTcpProxy(mosquitto.port)
+    await using at = await startRelaying(proxy.port, { brokerTimeout: '1' })
+    await connected(at)
+    const device = await at.pki.issue('a.d.wott.local')
+    proxy.delay = 1_500
+    const { status, json } = await post(at, device, 'x')
+    assert.deepEqual([status, json.code], [503, 'broker_unavailable'])
+    assert.match(json.detail, /did not acknowledge it within 1 seconds/)
+    proxy.delay = 0
+    assert.equal((await post(at, device, 'x')).status, 200)
+  })
+
+  it('loses nothing acknowledged while the broker is ended and started in mid-traffic', async () => {
+    await using mosquitto = await startMosquitto({ persistent: true })
+    await using at = await startRelaying(mosquitto.port)
+    await connected(at)
+    const device = await at.pki.issue('a.d.wott.local')
+    const taken: string[] = []
+    let refused = 0
+    const publishers = Array.from({ length: 10 }, async (_, publisher) => {
+      for (let count = 0; count < 15; count += 1) {
+        const topic = `p/${publisher}/${count}`
+        const times = await postUntilTaken(at, device, topic)
+        refused += times
+        taken.push(topic)
+        if (taken.length === 50) {
+          await mosquitto.stop()
+          await at.logged(({ msg }) => msg === 'the broker is away')
+          await mosquitto.start()
+        }
+      }
+    })
+    await Promise.all(publishers)
+    assert.ok(refused > 0)
+    const kept = await retained(mosquitto.port)
+    assert.deepEqual(
+      taken.filter((topic) => !kept.has(topic)),
+      [],
+    )
+    assert.equal(await at.metric('wott_uplink_pending'), 0)
+  })
+
+  it('loses nothing acknowledged where every tenth publish drops the connection', async () => {
+    await using mosquitto = await startMosquitto()
+    let publishes = 0
+    await using proxy = await startTcpProxy(mosquitto.port, {
+      inspect() {
+        const parse = parser({ protocolVersion: 5 })
+        let mayPass = true
+        parse.on('packet', ({ cmd }) => {
+          if (cmd === 'publish') publishes += 1
+          if (cmd === 'publish' && publishes % 10 === 0) mayPass = false
+        })
+        return (chunk) => {
+          parse.parse(chunk)
+          return mayPass
+        }
+      },
+    })
+    await using at = await startRelaying(proxy.port)
+    await connected(at)
+    const device = await at.pki.issue('a.d.wott.local')
+    const topics = Array.from({ length: 30 }, (_, count) => `t/${count}`)
+    let refused = 0
+    for (const topic of topics) {
+      const times = await postUntilTaken(at, device, topic)
+      refused += times
+    }
+    assert.ok(refused >= 3)
+    const kept = await retained(mosquitto.port)
+    assert.deepEqual(
+      topics.filter((topic) => !kept.has(topic)),
+      [],
+    )
+  })
+
+  it('publishes to a broker that was restarted empty', async () => {
+    await using mosquitto = await startMosquitto()
+    await using at = await startRelaying(mosquitto.port)
+    await connected(at)
+    await mosquitto.kill()
+    await mosquitto.start()
+    await connected(at, 2)
+    const device = await at.pki.issue('a.d.wott.local')
+    assert.equal((await post(at, device, 'x')).status, 200)
+  })
+})
+
+describe('a gateway in front of NATS', () => {
+  it('speaks MQTT 3.1.1 to it', async () => {
+    await using nats = await startNats()
+    const there = await connectAsync(`mqtt://127.0.0.1:${nats.port}`)
+    const came = new Promise<IPublishPacket>((resolve) =>
+      there.once('message', (_topic, _payload, packet) => resolve(packet)),
+    )
+    await there.subscribeAsync('x/#', { qos: 1 })
+    await using at = await startRelaying(nats.port)
+    const { protocol } = (await at.logged(({ msg }) => msg === 'connected to the broker')) as {
+      protocol: number
+    }
+    assert.equal(protocol, 4)
+    const device = await at.pki.issue('a.d.wott.local')
+    assert.equal((await post(at, device, 'x/y', 'hello')).status, 200)
+    assert.equal((await came).payload.toString(), 'hello')
+    await there.endAsync()
   })
 })

@@ -16,6 +16,8 @@ export interface Mosquitto {
   readonly port: number
   /** Reloads with another ACL file. If that is a bad one, the broker allows everything from then on. */
   use(acl: string): Promise<void>
+  /** Ends it; what is persistent is in its file. */
+  stop(): Promise<void>
   /** As `kill -9`. */
   kill(): Promise<void>
   /** Runs it again on the same port, without what it knew unless it is persistent. */
@@ -32,7 +34,7 @@ export interface MosquittoOptions {
   readonly tls?: { readonly own: Credentials; readonly clients?: boolean }
   /** Passwords by user names; without them everybody may connect. */
   readonly users?: Readonly<Record<string, string>>
-  /** Keeps what it knows in a file, at once. */
+  /** Keeps what it knows in a file when it is ended, but not when it is killed. */
   readonly persistent?: boolean
   /** More lines of its configuration. */
   readonly lines?: readonly string[]
@@ -66,13 +68,15 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
       // it reads the file before it reads anything more from a socket
       await reloading
     },
+    stop: () => end('SIGTERM'),
     kill: () => end('SIGKILL'),
     async start() {
       running = await begin(confFile)
     },
     says: (text) => says(running.log, text),
     async [Symbol.asyncDispose]() {
-      await end('SIGTERM')
+      // it may have been ended before
+      if (running.child.exitCode === null && running.child.signalCode === null) await end('SIGTERM')
       await rm(directory, { recursive: true })
     },
   }
@@ -105,14 +109,7 @@ async function linesOf(
           ...(tls.clients ? ['require_certificate true'] : []),
         ]
       : []),
-    ...(persistent
-      ? [
-          'persistence true',
-          `persistence_location ${directory}/`,
-          'autosave_interval 1',
-          'autosave_on_changes true',
-        ]
-      : []),
+    ...(persistent ? ['persistence true', `persistence_location ${directory}/`] : []),
     ...lines,
   ]
 }
