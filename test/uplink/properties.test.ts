@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { generate, type IPublishPacket, parser } from 'mqtt-packet'
 import type { UserProperty } from '../../src/topic/message.ts'
 import { fromPacketProperties, toPacketProperties } from '../../src/uplink/properties.ts'
+import { userPropertyBytes } from '../support/publish-bytes.ts'
 
 const text = fc
   .string({ unit: 'binary', maxLength: 10 })
@@ -30,7 +31,7 @@ const properties = fc.record(
 const byName = (pairs: readonly UserProperty[] = []) => Map.groupBy(pairs, ([name]) => name)
 
 describe('the properties of a message in mqtt.js', () => {
-  it('come back as they went, but for the order of names', () => {
+  it('come back as they went, but for the order in which mqtt.js reads names', () => {
     fc.assert(
       fc.property(properties, fc.option(fc.integer({ min: 1 })), (sent, messageExpiry) => {
         const packet: IPublishPacket = {
@@ -50,6 +51,17 @@ describe('the properties of a message in mqtt.js', () => {
         assert.equal(received?.messageExpiryInterval ?? null, messageExpiry)
       }),
     )
+  })
+
+  it('go in their order, whatever their names', () => {
+    const userProperties = [
+      ...[['b', '1'] as const, ['a', '2'] as const, ['b', '3'] as const],
+      ...[['1', '4'] as const, ['__proto__', '5'] as const, ['', ''] as const],
+    ]
+    const properties = toPacketProperties({ properties: { userProperties }, messageExpiry: null })
+    const packet = { cmd: 'publish', topic: 'a', payload: '', qos: 0, retain: false } as const
+    const bytes = generate({ ...packet, dup: false, properties }, { protocolVersion: 5 })
+    assert.ok(bytes.includes(userPropertyBytes(...userProperties)))
   })
 
   it('are none where there are none', () => {

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict'
+import { resolve } from 'node:path'
+import { describe, it } from 'node:test'
+import { loadConfig } from '../../src/config/load.ts'
+import { uplinkConfig } from '../../src/config/uplink.ts'
+
+const aclFile = 'permission.acl'
+
+function problemsOf(environment: Record<string, string>): string[] {
+  try {
+    loadConfig(environment, { aclFile })
+    return []
+  } catch (error) {
+    return (error as Error).message.split('\n  ').slice(1)
+  }
+}
+
+describe('the address of another broker', () => {
+  it('is one or several, with or without a port', () => {
+    const urls = (text: string) => {
+      const { broker } = loadConfig({ WOTT_BROKER: text }, { aclFile })
+      assert.equal(broker.kind, 'mqtt')
+      return broker.kind === 'mqtt' ? broker.urls : []
+    }
+    assert.deepEqual(urls('mqtt://broker'), [{ host: 'broker', port: 1883, tls: false }])
+    assert.deepEqual(urls('mqtts://a.example/, mqtts://[::1]:8884'), [
+      { host: 'a.example', port: 8883, tls: true },
+      { host: '::1', port: 8884, tls: true },
+    ])
+  })
+
+  it('holds no password, and none is repeated', () => {
+    for (const url of ['mqtts://me:se/cret@broker', 'mqtts://me:secret@broker']) {
+      const [problem = '', ...others] = problemsOf({ WOTT_BROKER: url })
+      assert.deepEqual(others, [])
+      assert.doesNotMatch(problem, /cret/)
+    }
+    assert.deepEqual(problemsOf({ WOTT_BROKER: 'mqtts://me:secret@broker' }), [
+      'WOTT_BROKER must not hold a user name or password, which would be logged: they have settings of their own that end in USERNAME and PASSWORD_FILE, not "mqtts://…@broker"',
+    ])
+  })
+
+  it('is refused where it is something else', () => {
+    const form = 'must be mqtt://HOST:PORT or mqtts://HOST:PORT, several with commas between them'
+    for (const [url, problem] of [
+      ['mqtts://', form],
+      ['mqtts://a,b', form],
+      ['mqtts://a:99999', form],
+      ['mqtts://a/mqtt', 'must end after HOST:PORT: MQTT over TCP has no path'],
+      [
+        'mqtts://a,mqtt://b',
+        'must be mqtt:// alone or mqtts:// alone, so that TLS is not left out by chance',
+      ],
+    ] as const)
+      assert.deepEqual(problemsOf({ WOTT_BROKER: url }), [
+        `WOTT_BROKER ${problem}, not ${JSON.stringify(url)}`,
+      ])
+  })
+})
+
+describe('the settings of another broker', () => {
+  it('are taken without their prefix', () => {
+    const config = loadConfig(
+      {
+        WOTT_BROKER: 'mqtts://broker',
+        WOTT_BROKER_USERNAME: 'me',
+        WOTT_BROKER_PASSWORD_FILE: 'password',
+        WOTT_BROKER_TIMEOUT: '7',
+      },
+      { aclFile },
+    )
+    const { username, passwordFile, caFile, timeout } = uplinkConfig('broker', config)
+    assert.deepEqual(
+      [username, passwordFile, caFile, timeout],
+      ['me', resolve('password'), undefined, 7],
+    )
+  })
+
+  it('are refused where they have no meaning', () => {
+    const away = 'has no meaning without WOTT_BROKER=mqtt://… or mqtts://…'
+    assert.deepEqual(problemsOf({ WOTT_BROKER_USERNAME: 'me', WOTT_BROKER_SUBSCRIBE: 'a/#' }), [
+      `WOTT_BROKER_USERNAME ${away}`,
+      `WOTT_BROKER_SUBSCRIBE ${away}`,
+    ])
+    assert.deepEqual(problemsOf({ WOTT_BROKER: 'mqtt://broker', WOTT_BROKER_CA_FILE: 'ca.pem' }), [
+      'WOTT_BROKER_CA_FILE has no meaning without TLS: WOTT_BROKER=mqtts://…',
+    ])
+    assert.deepEqual(
+      problemsOf({
+        WOTT_BROKER: 'mqtts://broker',
+        WOTT_BROKER_CERT_FILE: 'cert.pem',
+        WOTT_BROKER_PASSWORD_FILE: 'password',
+      }),
+      [
+        'WOTT_BROKER_PASSWORD_FILE needs WOTT_BROKER_USERNAME',
+        'WOTT_BROKER_CERT_FILE needs WOTT_BROKER_KEY_FILE',
+      ],
+    )
+  })
+
+  it('may have their defaults anywhere, as .env.example says them', () => {
+    assert.deepEqual(problemsOf({ WOTT_BROKER_TIMEOUT: '5', WOTT_BROKER_SUBSCRIBE: '#' }), [])
+  })
+})
