@@ -5,7 +5,15 @@ import { describe, it } from 'node:test'
 import { createAccess } from '../src/acl/access.ts'
 import { lintAcl } from '../src/acl/lint.ts'
 import { ERROR_CODES } from '../src/errors.ts'
-import { CUT_REASONS, QUEUE_REASONS, SEND_REASONS, STORE_LIMITS } from '../src/metrics/meter.ts'
+import {
+  CUT_REASONS,
+  QUEUE_REASONS,
+  SEND_REASONS,
+  STORE_LIMITS,
+  UPLINK_DROPS,
+  UPLINK_REFUSALS,
+  UPLINK_RESULTS,
+} from '../src/metrics/meter.ts'
 import { createMetrics } from '../src/metrics/prometheus.ts'
 import { createReadings } from '../src/metrics/readings.ts'
 import { aclOf } from './support/acl.ts'
@@ -29,13 +37,19 @@ describe('the docs', () => {
 
   it('name every metric, and every reason and limit that one is counted by', async () => {
     const text = await readFile(join(DOCS, 'monitoring.md'), 'utf8')
-    const { text: exposition } = createMetrics(createReadings({ series: 1, ttl: 1 }), {
+    const { text: exposition, watchUplink } = createMetrics(createReadings({ series: 1, ttl: 1 }), {
       version: '',
       node: '',
     })
+    watchUplink({
+      state: () => 'connected',
+      pending: () => ({ messages: 0, bytes: 0 }),
+      subscriptions: () => 0,
+    })
     for (const [, name = ''] of (await exposition()).matchAll(/^# TYPE (wott_\w+)/gm))
       assert.match(text, new RegExp(`\`${name}[\`{]`), name)
-    for (const reason of [...CUT_REASONS, ...SEND_REASONS, ...QUEUE_REASONS, ...STORE_LIMITS])
+    const reasons = [...CUT_REASONS, ...SEND_REASONS, ...QUEUE_REASONS, ...STORE_LIMITS]
+    for (const reason of [...reasons, ...UPLINK_RESULTS, ...UPLINK_REFUSALS, ...UPLINK_DROPS])
       assert.ok(text.includes(`\`${reason}\``), reason)
   })
 
