@@ -97,8 +97,10 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Described>> = {
     detail: 'The body must be JSON: {"code":"…"}',
   },
   publish_denied: {
-    means: 'no line of the ACL file allows publishing to this topic, or one denies it',
-    remedy: '`wott-gateway acl explain ID publish TOPIC` names the line',
+    means:
+      'no line of the ACL file allows publishing to this topic, or one denies it; or the broker behind the gateway refuses it (the detail says so)',
+    remedy:
+      '`wott-gateway acl explain ID publish TOPIC` names the line; of a broker behind the gateway, see its own access control',
     detail: 'The access control file does not let sensor.d.wott.local publish to wott/humidity.',
   },
   read_denied: {
@@ -131,7 +133,8 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Described>> = {
     detail: 'The request did not arrive in time.',
   },
   payload_too_large: {
-    means: 'the body is larger than this route takes; for one reading that is `WOTT_MAX_PAYLOAD`',
+    means:
+      'the body is larger than this route takes; for one reading that is `WOTT_MAX_PAYLOAD`, or what the broker behind the gateway takes',
     remedy: 'raise it, or split the payload',
     detail: 'The request body is larger than this route takes.',
   },
@@ -150,7 +153,7 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Described>> = {
   },
   quota_exceeded: {
     means:
-      'the requests, answers and streams of this device or viewer hold as much memory as `WOTT_MEMORY_BYTES_PER_DEVICE` allows, or those of all as much as `WOTT_MEMORY_BYTES`',
+      'the requests, answers and streams of this device or viewer hold as much memory as `WOTT_MEMORY_BYTES_PER_DEVICE` allows, or those of all as much as `WOTT_MEMORY_BYTES`; or the broker behind the gateway has a quota',
     remedy: 'read the answers, send less at once, and wait as `Retry-After` says',
     detail:
       'The requests and answers under way, or others of this gateway, hold as much memory as they may. Read the answers, and send less at once.',
@@ -183,7 +186,7 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Described>> = {
   },
   broker_unavailable: {
     means:
-      'the broker does not take messages, most likely because its disk is full; of `GET /history`, it cannot read its store',
+      'the broker does not take messages, most likely because its disk is full, or the broker behind the gateway is away or slow; of `GET /history`, it cannot read its store',
     remedy: '`/readyz` on the ops door or the log says why; try again after `Retry-After`',
     detail: 'the store took nothing: database or disk is full',
     later: true,
