@@ -1,17 +1,18 @@
-// From spawning `serve` to its first 200 on a publish: node bench/cold-start.ts [RUNS]
-import { spawn } from 'node:child_process'
+// From spawning `serve` to its first 200 on a publish, from a checkout and packed: node bench/cold-start.ts [RUNS]
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
 import { Agent, request } from 'node:https'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { initDirectory } from '../src/ca/init.ts'
 import { deviceFiles } from '../src/ca/layout.ts'
 import { codeOf } from '../src/errors.ts'
 
-const PROGRAM = resolve(import.meta.dirname, '../bin/wott-gateway.js')
+const ROOT = resolve(import.meta.dirname, '..')
 const POLL_MS = 2
 const runs = Number(process.argv[2] ?? 10)
 const print = (line: string) => process.stdout.write(`${line}\n`)
@@ -53,7 +54,24 @@ interface Start {
   readonly cpu: number
 }
 
-async function coldStart(): Promise<Start> {
+/** What npm installs, but with the dependencies of the checkout: its program. */
+async function pack(): Promise<string> {
+  const execute = promisify(execFile)
+  const packing = ['pack', '--json', '--pack-destination', folder]
+  const { stdout } = await execute('npm', packing, { cwd: ROOT })
+  const [{ filename }] = JSON.parse(stdout)
+  await execute('tar', ['xf', join(folder, filename), '-C', folder])
+  await symlink(join(ROOT, 'node_modules'), join(folder, 'package/node_modules'))
+  return join(folder, 'package/bin/wott-gateway.js')
+}
+
+interface Form {
+  readonly name: string
+  readonly program: string
+  readonly env: Readonly<Record<string, string>>
+}
+
+async function coldStart({ program, env }: Form): Promise<Start> {
   const port = await freePort()
   const settings = ['--device-listen', `127.0.0.1:${port}`]
   for (const door of ['mqtt', 'viewer', 'ops']) settings.push(`--${door}-listen`, '127.0.0.1:0')
@@ -61,8 +79,8 @@ async function coldStart(): Promise<Start> {
   const started = performance.now()
   const gateway = spawn(
     process.execPath,
-    [PROGRAM, 'serve', ...settings, '--acl-file', layout.acl],
-    { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] },
+    [program, 'serve', ...settings, '--acl-file', layout.acl],
+    { cwd: folder, env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'inherit'] },
   )
   const exited = once(gateway, 'exit')
   try {
@@ -96,13 +114,25 @@ function median(values: readonly number[]): string {
 }
 
 try {
-  await coldStart() // fills the compile cache, as the first start ever does
-  const starts: Start[] = []
-  for (let run = 0; run < runs; run++) starts.push(await coldStart())
-  const walls = starts.map(({ wall }) => wall)
-  const cpu = median(starts.map((start) => start.cpu))
-  print(`median of ${runs} starts: ${median(walls)} ms (${cpu} ms of CPU)`)
-  print(`all: ${walls.map((wall) => wall.toFixed(0)).join(' ')}`)
+  const source = join(ROOT, 'bin/wott-gateway.js')
+  const packed = await pack()
+  const cache = { NODE_COMPILE_CACHE: join(folder, 'cache') }
+  const forms: Form[] = [
+    { name: 'checkout (types are stripped)', program: source, env: cache },
+    { name: 'packed', program: packed, env: cache },
+    // as in an instance of an image that has never run
+    { name: 'packed, first start', program: packed, env: { NODE_DISABLE_COMPILE_CACHE: '1' } },
+  ]
+  const starts = new Map(forms.map((form) => [form, [] as Start[]]))
+  for (const form of forms) await coldStart(form) // fills the compile cache
+  for (let run = 0; run < runs; run++)
+    for (const form of forms) starts.get(form)?.push(await coldStart(form))
+  for (const [{ name }, of] of starts) {
+    const walls = of.map(({ wall }) => wall)
+    const cpu = median(of.map((start) => start.cpu))
+    print(`${name}: median of ${runs} starts ${median(walls)} ms (${cpu} ms of CPU)`)
+    print(`  all: ${walls.map((wall) => wall.toFixed(0)).join(' ')}`)
+  }
 } finally {
   await rm(folder, { recursive: true, force: true })
 }
