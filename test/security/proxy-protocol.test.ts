@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { connect as connectHttp2 } from 'node:http2'
 import { connect, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { after, before, describe, it } from 'node:test'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
+import { ENROL, startEnrolSite } from '../enrol/site.ts'
+import { http2 } from '../support/clients.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import type { Credentials } from '../support/pki.ts'
 import { LOCAL_HEADER, rawV2Header, v1Header, v2Header } from '../support/proxy-header.ts'
@@ -248,5 +251,58 @@ describe('behind a load balancer', () => {
     const sample = 'wott_connections_cut_total{door="device",reason="protocol_error"}'
     assert.equal(await slow.metric(sample), 1)
     first.destroy()
+  })
+})
+
+describe('behind a load balancer, limits of strangers go by the address of the client', () => {
+  const settings = { ...SETTINGS, proxyProtocolDoors: 'viewer,enrol', strangerRequestRate: '1' }
+
+  async function secure(
+    { port, ca, protocol }: { port: number; ca: string; protocol?: 'h2' },
+    client: string,
+  ): Promise<TLSSocket> {
+    const socket = connect(port, '127.0.0.1')
+    await once(socket, 'connect')
+    const ALPNProtocols = protocol ? [protocol] : []
+    return connectTls({
+      ...{ socket: behind(socket, v2Header(client, 1), 20), servername: 'localhost', ca },
+      ...{ ALPNProtocols },
+    })
+  }
+
+  async function status(socket: TLSSocket, request: string): Promise<number> {
+    socket.write(request)
+    return Number((await firstOf(socket)).split(' ')[1])
+  }
+
+  it('on the viewer door', async () => {
+    await using at = await startGateway({ settings })
+    const door = { port: at.ports.viewer, ca: at.pki.authority.certificate }
+    const get = async (client: string) =>
+      status(await secure(door, client), 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    const getHttp2 = async (client: string) => {
+      const tls = await secure({ ...door, protocol: 'h2' }, client)
+      const session = connectHttp2('https://localhost', { createConnection: () => tls })
+      const answer = await http2(session, { ':path': '/' })
+      session.destroy()
+      return answer.status
+    }
+    for (let count = 0; count < 5; count++) await get('203.0.113.1')
+    assert.deepEqual([await get('203.0.113.1'), await getHttp2('203.0.113.1')], [429, 429])
+    assert.deepEqual([await get('203.0.113.2'), await getHttp2('203.0.113.2')], [200, 200])
+  })
+
+  it('on the enrol door, whose log names it', async () => {
+    await using site = await startEnrolSite({ settings })
+    const { csr } = await site.request(null)
+    const basic = Buffer.from('device:wrong').toString('base64')
+    const request = [
+      `POST ${ENROL} HTTP/1.1`,
+      ...['Host: localhost', `Authorization: Basic ${basic}`],
+      ...['Content-Type: application/pkcs10', `Content-Length: ${csr.length}`, '', csr],
+    ].join('\r\n')
+    assert.equal(await status(await secure(site, '2001:db8::7'), request), 401)
+    const line = await site.logged(({ msg }) => msg === 'refused to issue a certificate')
+    assert.equal(line.address, '2001:db8::7')
   })
 })
