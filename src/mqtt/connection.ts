@@ -8,6 +8,7 @@ import type { Client, MqttWorld } from './client.ts'
 import { type Conversation, createConversation } from './conversation.ts'
 import { decodePacket } from './decode.ts'
 import { versionOf } from './decode-connect.ts'
+import { boundDiscarded } from './discarded.ts'
 import { connackPacket, disconnectPacket } from './encode.ts'
 import type { Frame } from './frames.ts'
 import { noMemory, openHolds, releaseHolds } from './holds.ts'
@@ -323,6 +324,7 @@ export function serveConnection(
     phase = { name: 'ended' }
     leaveLine?.()
     reader.stop()
+    boundDiscarded(stream)
     wire.end()
     setTimeout(() => stream.destroy(), PARTING_MS).unref()
   }

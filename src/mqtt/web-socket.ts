@@ -3,6 +3,7 @@ import { createWebSocketStream, type WebSocket } from 'ws'
 import type { Hold } from '../budget/ledger.ts'
 import { codeOf } from '../errors.ts'
 import { protocolError } from './cursor.ts'
+import { boundDiscarded } from './discarded.ts'
 import { noMemory } from './holds.ts'
 import { createMessageProgress } from './message-progress.ts'
 import { ProtocolError, Reason } from './reasons.ts'
@@ -20,7 +21,7 @@ export function toMqttStream(
   socket: Duplex,
   { messageTime, held }: MessageBounds,
 ): Duplex {
-  countFragments(webSocket, socket, held, () => stream.destroy(noMemory()))
+  const stopCounting = countFragments(webSocket, socket, held, () => stream.destroy(noMemory()))
   // first, so that the text is not read
   webSocket.on('message', (_, isBinary) => {
     if (!isBinary) stream.destroy(protocolError('sent a WebSocket message of text [MQTT-6.0.0-1]'))
@@ -31,6 +32,12 @@ export function toMqttStream(
     // without this it is closed, and may go on for as long as that takes
     webSocket.terminate()
   })
+  // `ws` takes nothing of it apart any more, and throws away what comes until the client has closed its end
+  webSocket.once('error', () => {
+    stopTiming()
+    stopCounting()
+    boundDiscarded(socket)
+  })
   socket.once('close', () => {
     stopTiming()
     // what was still to be read is not read any more, also where nothing is read for now
@@ -39,13 +46,13 @@ export function toMqttStream(
   return stream
 }
 
-/** Counts what came of a message that is not whole, which `ws` keeps until it is. */
+/** Counts what came of a message that is not whole, which `ws` keeps until it is. Returns what stops it. */
 function countFragments(
   webSocket: WebSocket,
   socket: Duplex,
   held: Hold,
   onFull: () => void,
-): void {
+): () => void {
   let bytes = 0
   let last = 0
   // of the same chunk there can be a part of the next message
@@ -53,12 +60,17 @@ function countFragments(
     bytes = Math.min(bytes, last)
     held.resize(bytes)
   })
-  socket.prependListener('data', ({ length }: Buffer) => {
+  function count({ length }: Buffer): void {
     bytes += length
     last = length
     if (!held.resize(bytes)) onFull()
-  })
+  }
+  socket.prependListener('data', count)
   socket.once('close', held.release)
+  return () => {
+    socket.off('data', count)
+    held.release()
+  }
 }
 
 /** A WebSocket message that took too long. */
@@ -98,11 +110,15 @@ function timeMessages(
     }
   }
 
-  socket.on('data', (bytes: Buffer) => {
+  function push(bytes: Buffer): void {
     progress.push(bytes)
     time()
-  })
-  return () => clearTimeout(timer)
+  }
+  socket.on('data', push)
+  return () => {
+    socket.off('data', push)
+    clearTimeout(timer)
+  }
 }
 
 /** What a client did wrong where a stream's error says so; null for an error of the network. */

@@ -5,12 +5,15 @@ import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { connectClient, plain, publishPacket } from '../support/packet-client.ts'
 import type { Credentials } from '../support/pki.ts'
 import { variableLength } from '../support/publish-bytes.ts'
+import { pouredUntilClosed } from '../support/raw.ts'
 import { connectPacket, type RawMqtt, rawConnected, rawMqtt } from '../support/raw-mqtt.ts'
 import { suiteGateway } from '../support/suite-gateway.ts'
 
 const ACL = 'pattern readwrite #\n'
 const CUT = 'wott_connections_cut_total{door="mqtt",reason="slow_reader"}'
 const OPEN = 'wott_connections{door="mqtt"}'
+/** What a client that is told why its connection ends can send besides, with all that the system keeps of it. */
+const MOST_POURED = 32 * 1024 * 1024
 
 describe('a client that sends and does not read', () => {
   let at: TestGateway
@@ -92,6 +95,12 @@ describe('a client that sends without end', async () => {
       await other.publish('fence', `${count}`)
       assert.deepEqual(await other.receive(), plain('fence', `${count}`))
     }
+  })
+
+  it('is cut off when it goes on after its connection has failed', async () => {
+    using raw = await rawConnected(at, device, { protocolVersion: 5 })
+    raw.send(Buffer.from([0, 0]))
+    assert.ok((await pouredUntilClosed(raw.socket, Buffer.alloc(65_536))) < MOST_POURED)
   })
 
   it('a CONNECT that trickles is ended, however often a byte of it comes', async () => {

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { describe, it } from 'node:test'
 import mqttPacket from 'mqtt-packet'
-import { rawTls, untilClosed } from '../support/raw.ts'
+import { pouredUntilClosed, rawTls, untilClosed } from '../support/raw.ts'
 import { connectPacket } from '../support/raw-mqtt.ts'
 import { suiteGateway } from '../support/suite-gateway.ts'
 
@@ -12,6 +12,8 @@ const TEXT = 1
 const BINARY = 2
 const PING = 9
 const PONG = 10
+/** What a client that is told why its connection ends can send besides, with all that the system keeps of it. */
+const MOST_POURED = 32 * 1024 * 1024
 
 describe('attacks on MQTT over WebSocket', async () => {
   const settings = { connectTimeout: '1', packetTimeout: '1' }
@@ -72,6 +74,12 @@ describe('attacks on MQTT over WebSocket', async () => {
     const one = frame(0, Buffer.alloc(1), false)
     const message = Buffer.concat([frame(BINARY, Buffer.alloc(1), false), ...Array(2000).fill(one)])
     await isCutOff(await connected(), 'packet_size', message)
+  })
+
+  it('what goes on after that is cut off', async () => {
+    const socket = await connected()
+    socket.write(Buffer.from([0xf2, 0x80, 0, 0, 0, 0]))
+    assert.ok((await pouredUntilClosed(socket, Buffer.alloc(65_536))) < MOST_POURED)
   })
 
   it('a message whose fragments trickle, with pings between them, ends the connection', async () => {

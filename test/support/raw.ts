@@ -42,6 +42,23 @@ export async function untilClosed(socket: Socket): Promise<string> {
   return Buffer.concat(chunks).toString()
 }
 
+/** Sends `bytes` again and again, as fast as the other end takes them, until that closes the connection; how many those were. */
+export async function pouredUntilClosed(socket: Socket, bytes: Buffer): Promise<number> {
+  let poured = 0
+  // a client that hears of its end, and does not care
+  socket.allowHalfOpen = true
+  socket.on('error', () => {})
+  socket.resume()
+  // not events.once, which a reset would make reject
+  const closed = new Promise((resolve) => socket.once('close', resolve))
+  while (!socket.destroyed) {
+    poured += bytes.length
+    if (!socket.write(bytes))
+      await Promise.race([new Promise((resolve) => socket.once('drain', resolve)), closed])
+  }
+  return poured
+}
+
 /** Sends `bytes` on a connection of their own; the answers, when the other end has closed it. */
 export async function rawHttp(
   at: Pick<TestGateway, 'ports' | 'pki'>,
