@@ -178,7 +178,7 @@ export const SETTINGS = {
   publishRate: setting(
     integer(0, 1_000_000),
     '1000',
-    'readings a second that one device may publish in the long run, over HTTP (429 beyond) and MQTT (made to wait); one that is refused counts too, and so do wills and each KiB of topic and properties after the first; 0 for no limit',
+    'readings a second that one device may publish in the long run, over HTTP (429 beyond) and MQTT (made to wait); one that is refused counts too, and so do wills, each KiB of topic and properties after the first, and each 4 KiB of payload after the first; 0 for no limit',
   ),
   publishBurst: setting(
     integer(1, 10_000_000),

@@ -50,7 +50,7 @@ export interface Reading {
 }
 
 /** What the cost of a message depends on. */
-export type Charged = Pick<Reading, 'topic' | 'properties'>
+export type Charged = Pick<Reading, 'topic' | 'payload' | 'properties'>
 
 /** Null for a reading that was published, otherwise why not. */
 export type Outcome = GatewayError | null
@@ -182,12 +182,16 @@ export function createRelay({
   }
 }
 
-/** One, and one more for each KiB of topic and properties after the first: their length is what checking them costs. */
-function costOf({ topic, properties }: Charged): number {
+/**
+ * One, and one more for each KiB of topic and properties after the first: their length is what checking them costs. One more for
+ * each 4 KiB of payload after the first, which is what storing it costs.
+ */
+function costOf({ topic, payload, properties }: Charged): number {
   // a code unit takes at most three bytes, so short topics need no counting
   const topicBytes = 3 * topic.length <= KiB ? 0 : Buffer.byteLength(topic)
   const bytes = topicBytes + (properties === null ? 0 : propertiesByteLength(properties))
-  return Math.max(1, Math.ceil(bytes / KiB))
+  const stored = Math.max(0, Math.ceil(payload.length / (4 * KiB)) - 1)
+  return Math.max(1, Math.ceil(bytes / KiB)) + stored
 }
 
 const NOT_UTF8 = 'The payload is not valid UTF-8, which its payload format indicator says it is.'

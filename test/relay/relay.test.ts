@@ -116,6 +116,12 @@ describe('a reading', () => {
     assert.deepEqual(costs, [1, 1, 1, 2, 60, 2, 1])
   })
 
+  it('costs one more for each 4 KiB of payload after the first', async () => {
+    const { send, costs } = open()
+    for (const bytes of [4096, 4097, 8192, 100_000]) await send({ payload: Buffer.alloc(bytes) })
+    assert.deepEqual(costs, [1, 2, 2, 25])
+  })
+
   it('costs one where it cannot be read', () => {
     const { refuse, limit, counted, costs } = open()
     const reason = new GatewayError('body_invalid', 'The line is not valid JSON.')
