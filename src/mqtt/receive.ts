@@ -17,9 +17,9 @@ export interface Receiver {
   end(): void
 }
 
-/** Messages and bytes of one client that may be on their way into the broker before the next is read. */
-const MAX_UNDERWAY = 1000
-const MAX_UNDERWAY_BYTES = 4 * 1024 * 1024
+/** Messages and bytes of one client that may be on their way into the broker before the next is read: others wait for the same commits. */
+const MAX_UNDERWAY = 200
+const MAX_UNDERWAY_BYTES = 256 * 1024
 const FAILURE = 0x80
 /** Characters of a reason string. */
 const LONGEST_STRING = 400
