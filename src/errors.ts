@@ -52,7 +52,11 @@ export class GatewayError extends Error {
     message: string,
     options: { cause?: unknown; retryAfter?: number } = {},
   ) {
+    const { stackTraceLimit } = Error
+    // an answer like any other: where it was made says nothing, and takes longer to find out than all else about it
+    if (STATUS[code] < 500) Error.stackTraceLimit = 0
     super(message, 'cause' in options ? { cause: options.cause } : undefined)
+    Error.stackTraceLimit = stackTraceLimit
     this.code = code
     this.status = STATUS[code]
     this.retryAfter = options.retryAfter
