@@ -8,7 +8,7 @@ import { randomDeviceName, toDeviceId } from './ca/device-id.ts'
 import { openLayout } from './ca/layout.ts'
 import type { Config } from './config/load.ts'
 import type { ListenAddress } from './config/values.ts'
-import { type DoorOptions, listen, type OpenDoor } from './door/listen.ts'
+import { type BindTo, type DoorOptions, listen, type OpenDoor } from './door/listen.ts'
 import { createPlaces, sparePlaces } from './door/places.ts'
 import type { WaitingKey } from './enrol/book.ts'
 import { CREDENTIALS, type Credential, REASONS } from './enrol/decide.ts'
@@ -137,7 +137,7 @@ export async function openEnroller(
     building.defer(() => closeApp(app))
     const opened = await listen(app.server, {
       ...{ door, address, meter, maxConnections: OPS_CONNECTIONS },
-      ...{ bind: (host: string, port: number) => app.listen({ host, port }), ...options },
+      ...{ bind: (to: BindTo) => app.listen(to), ...options },
     })
     building.defer(() => opened.close())
     doors[door] = opened

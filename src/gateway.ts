@@ -240,7 +240,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     await app.ready()
     building.defer(() => closeApp(app))
     const server = app.server as Server
-    await openDoor(door, address, server, (host, port) => app.listen({ host, port }))
+    await openDoor(door, address, server, (to) => app.listen(to))
     if (door !== 'ops') draining.push(() => closeApp(app))
   }
 

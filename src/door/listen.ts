@@ -46,10 +46,22 @@ export interface DoorOptions {
   /** Told of each connection that is refused because as many are open as may be. */
   readonly onFull?: (() => void) | undefined
   /** How this server is told to listen, where it is not its own `listen`. */
-  readonly bind?: ((host: string, port: number) => Promise<unknown>) | undefined
+  readonly bind?: ((to: BindTo) => Promise<unknown>) | undefined
+}
+
+/** An address; with others that share it, each takes some of its connections. */
+export interface BindTo {
+  readonly host: string
+  readonly port: number
+  readonly reusePort: boolean
 }
 
 const KEEP_ALIVE_MS = 60_000
+/**
+ * Sockets that listen on one address for everybody. In each of its turns the event loop accepts one connection of each: one socket
+ * alone is a line, which floods of connections fill. Only Linux divides connections evenly among them.
+ */
+const LISTENERS = process.platform === 'linux' ? 16 : 1
 
 /** Opens one door. Throws a UsageError that names the door when its address cannot be had. */
 export async function listen(server: Server, options: DoorOptions): Promise<OpenDoor> {
@@ -113,7 +125,7 @@ export async function listen(server: Server, options: DoorOptions): Promise<Open
   let closed: Promise<void> | undefined
   return {
     door,
-    address: bound.map(({ address, port }) => hostAndPort(address, port)).join(', '),
+    address: [...new Set(bound.map(({ address, port }) => hostAndPort(address, port)))].join(', '),
     port: (bound[0] as AddressInfo).port,
     stopAccepting,
     close() {
@@ -150,30 +162,50 @@ class SilentError extends Error {
   readonly code = 'ERR_TLS_HANDSHAKE_TIMEOUT'
 }
 
-/** Listens on every address of the host, and returns what listens on the others than the first. */
+/** Listens on every address of the host, and returns what listens besides the door's own server. */
 async function bindAll(server: Server, options: DoorOptions): Promise<Server[]> {
-  const { address } = options
   const [first, ...more] = await addressesOf(options)
-  await bind(server, first as string, options)
-  const { port } = server.address() as AddressInfo
+  const listeners = options.admission ? LISTENERS : 1
+  await bind(server, { ...options.address, host: first as string, listeners }, options)
+  const { address, port } = server.address() as AddressInfo
   const others: Server[] = []
-  for (const host of more) {
+
+  async function add(host: string): Promise<void> {
     const other = createServer({ allowHalfOpen: true }, (socket) => {
       if (server.listening) server.emit('connection', socket)
       // the door has stopped to accept
       else socket.destroy()
     })
+    await bindServer(other, { host, port, reusePort: listeners > 1 })
+    others.push(other)
+  }
+
+  for (const host of [address, ...more]) {
     try {
-      await bindServer(other, host, port)
-      others.push(other)
+      if (host !== address) await refuseTaken({ host, port, listeners })
+      for (let count = host === address ? 1 : 0; count < listeners; count++) await add(host)
     } catch (error) {
       // a name may have an address that this machine has not, as "localhost" has ::1
       if (codeOf(error) === 'EAFNOSUPPORT' || codeOf(error) === 'EADDRNOTAVAIL') continue
       for (const one of [server, ...others]) one.close()
-      throw unusable(error, hostAndPort(host, address.port), options)
+      throw unusable(error, hostAndPort(host, options.address.port), options)
     }
   }
   return others
+}
+
+interface Wanted {
+  readonly host: string
+  readonly port: number
+  readonly listeners: number
+}
+
+/** Throws when another program listens there, which sockets that share an address are not told. */
+async function refuseTaken({ host, port, listeners }: Wanted): Promise<void> {
+  if (listeners === 1 || port === 0) return
+  const trial = createServer()
+  await bindServer(trial, { host, port, reusePort: false })
+  await new Promise((resolve) => trial.close(resolve))
 }
 
 async function addressesOf(options: DoorOptions): Promise<string[]> {
@@ -186,16 +218,17 @@ async function addressesOf(options: DoorOptions): Promise<string[]> {
   }
 }
 
-async function bind(server: Server, host: string, options: DoorOptions): Promise<void> {
-  const { port } = options.address
-  const bindTo = options.bind ?? ((...to) => bindServer(server, ...to))
+async function bind(server: Server, wanted: Wanted, options: DoorOptions): Promise<void> {
+  const { host, port, listeners } = wanted
+  const bindTo = options.bind ?? ((to: BindTo) => bindServer(server, to))
   try {
-    await bindTo(host, port)
+    await refuseTaken(wanted)
+    await bindTo({ host, port, reusePort: listeners > 1 })
   } catch (error) {
     const code = codeOf(error)
     // a machine without IPv6 still has "every address"
     if (host === '::' && (code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL'))
-      return void (await bindTo('0.0.0.0', port))
+      return bind(server, { ...wanted, host: '0.0.0.0' }, options)
     throw unusable(error, hostAndPort(options.address.host, port), options)
   }
 }
@@ -206,10 +239,10 @@ function unusable(error: unknown, where: string, { door }: DoorOptions): UsageEr
   )
 }
 
-function bindServer(server: Server, host: string, port: number): Promise<void> {
+function bindServer(server: Server, to: BindTo): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen({ host, port }, () => {
+    server.listen(to, () => {
       server.off('error', reject)
       resolve()
     })

@@ -1,8 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises'
 import type { Server, Socket } from 'node:net'
 
-/** Descriptors that no connection takes: for the disk, the names of brokers, and the ops door. */
-const RESERVE = 96
+/** Descriptors that no connection takes: for the doors themselves, the disk, the names of brokers, and the ops door. */
+const RESERVE = 144
 
 /** What one door's strangers have of the places: one in eight. */
 const STRANGERS_SHARE = 8

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { syncBuiltinESMExports } from 'node:module'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { describe, it, mock } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createServer as createTlsServer } from 'node:tls'
 import { type DoorOptions, listen } from '../../src/door/listen.ts'
 import { UsageError } from '../../src/errors.ts'
@@ -15,6 +16,9 @@ function options(more: Partial<DoorOptions> = {}): DoorOptions {
     ...{ meter: silentMeter, ...more },
   }
 }
+
+/** Lets everybody stay. */
+const everybody = { guard() {}, identified: () => null, claim() {} }
 
 async function dial(port: number): Promise<Socket> {
   const socket = connect(port, '127.0.0.1')
@@ -65,6 +69,36 @@ describe('a door', () => {
         return true
       })
     await first.close()
+  })
+
+  it('is not listened on twice, although several sockets share its address', async () => {
+    const door = await listen(createServer(), options({ admission: everybody }))
+    assert.equal(door.address, `127.0.0.1:${door.port}`)
+    const address = { host: '127.0.0.1', port: door.port }
+    for (const admission of [everybody, undefined])
+      await assert.rejects(listen(createServer(), options({ address, admission })), {
+        message: /another program listens/,
+      })
+    await door.close()
+  })
+
+  it('accepts more than one connection in each turn of the event loop', async () => {
+    const server = createServer()
+    let accepted = 0
+    server.on('connection', () => {
+      accepted += 1
+    })
+    const door = await listen(server, options({ admission: everybody, maxConnections: 100 }))
+    const sockets = Array.from({ length: 64 }, () => connect(door.port, '127.0.0.1'))
+    let turns = 0
+    while (accepted < sockets.length) {
+      const before = accepted
+      await nextTurn()
+      if (accepted > before) turns += 1
+    }
+    for (const socket of sockets) socket.destroy()
+    await door.close()
+    assert.ok(turns < sockets.length / 2, `${turns} turns`)
   })
 
   it('counts connections as they come and go', async () => {

@@ -30,10 +30,11 @@ describe('strangers', () => {
     const device = await at.pki.issue('device')
     for (const door of DOORS) {
       const sockets = await bareConnections(at.ports[door], 300)
+      // those of one address that come after it take its place
+      while (((await cut(at, door, 'max_strangers_per_address')) ?? 0) < 290) {}
       if (door === 'device') assert.equal((await http1(at, device, whoami)).status, 200)
       else if (door === 'mqtt') await (await mqtt(at, device)).endAsync()
       else assert.equal((await http1(at, null, { path: '/', door })).status, 200)
-      assert.ok(((await cut(at, door, 'max_strangers_per_address')) ?? 0) >= 290, door)
       for (const socket of sockets) socket.destroy()
     }
     const line = at.log.find(({ reason }) => reason === 'max_strangers_per_address')
