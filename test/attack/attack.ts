@@ -33,7 +33,7 @@ export interface AttackReport {
 const RETAINED = 50_000
 const HONEST = 'honest.d.wott.local'
 const QUIET_SECONDS = 5
-/** Attackers start, connect, and use up what they may do at once. */
+/** Attackers connect, and use up what they may do at once. */
 const SETTLE_SECONDS = 2
 
 export interface RunOptions {
@@ -60,7 +60,7 @@ export async function runAttack(
   await honest.ask({ kind: 'run', seconds: 1 })
   const quiet = toExperience(await honest.ask({ kind: 'run', seconds: quietSeconds }))
   const before = await site.counters()
-  for (const each of names) await site.attack(each)
+  await Promise.all(names.map((each) => site.attack(each)))
   await honest.ask({ kind: 'run', seconds: SETTLE_SECONDS })
   const attacked = toExperience(await honest.ask({ kind: 'run', seconds }))
   const counted = await countedSince(before, site)

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,7 +14,7 @@ export interface Site extends AsyncDisposable {
   /** The gateway's process. */
   readonly pid: number
   issue(id: string): Promise<Credentials>
-  /** Starts an attacker, on the other core and behind everybody else there. */
+  /** Starts an attacker, on the other core and behind everybody else there; resolves when it has begun. */
   attack(name: string): Promise<void>
   /** Kills all attackers. */
   endAttacks(): Promise<void>
@@ -77,10 +78,11 @@ export async function startSite({
       const module = new URL('./attacker.ts', import.meta.url).pathname
       const child = spawnOn('nice', ['-n', ATTACKERS_NICE, process.execPath, module, name], {
         core: LOAD_CORE,
-        stdio: ['pipe', 'ignore', 'inherit'],
+        stdio: ['pipe', 'pipe', 'inherit'],
       })
       child.stdin?.end(JSON.stringify({ ports, directory: folder, id } satisfies Target))
       attackers.push({ [Symbol.asyncDispose]: () => end(child, 'SIGKILL') })
+      if (child.stdout) await once(child.stdout, 'data')
     },
     endAttacks,
     peakMemory: () => peakMemoryOf(gateway),
@@ -93,7 +95,10 @@ function settings(directory: string, broker = `file:${directory}/data`): Record<
   return {
     WOTT_BROKER: broker,
     WOTT_VIEWERS_FILE: join(directory, 'viewers.json'),
+    // those of the benchmarks are others
     WOTT_PUBLISH_RATE: '1000',
+    WOTT_HANDSHAKE_RATE: '500',
+    WOTT_HANDSHAKE_RATE_PER_ADDRESS: '100',
     WOTT_DRAIN_SECONDS: '1',
   }
 }
