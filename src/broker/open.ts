@@ -62,12 +62,19 @@ export async function openBroker(
   address: BrokerAddress,
   options: BrokerOptions,
 ): Promise<OpenedBroker> {
+  const sparingly = createSparingly()
   const store = await openStore({
     journal: await openJournal(address, options),
     limits: toLimits(options),
     accessOf: options.accessOf,
     memory: options.memory,
-    onBound: (reason, count) => countBound(options.meter, reason, count),
+    onBound(reason, count) {
+      countBound(options.meter, reason, count)
+      if (address.kind === 'mqtt' && reason.startsWith('retained'))
+        sparingly(reason, (repeated) =>
+          options.log.warn({ reason, ...repeated }, 'what the broker retains finds no room here'),
+        )
+    },
     onDamage(numbers) {
       options.meter.messagesDamaged(numbers.length)
       options.log.error({ numbers }, 'the disk has damaged messages of the log, which are left out')

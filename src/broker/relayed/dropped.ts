@@ -1,4 +1,5 @@
 import type { UplinkDrop } from '../../metrics/meter.ts'
+import { createTopicMemo } from '../../topic/memo.ts'
 import type { Message } from '../../topic/message.ts'
 import {
   MAX_PROPERTIES_BYTES,
@@ -7,15 +8,20 @@ import {
 } from '../../topic/properties.ts'
 import { readingTopicProblem } from '../../topic/topic.ts'
 
-/** Null for a message that is handed on. */
-export function dropReason(
-  { topic, payload, properties }: Message,
-  maxPayload: number,
-): UplinkDrop | null {
-  if (readingTopicProblem(topic) !== null) return 'topic_invalid'
-  const isTooLarge =
-    payload.length > maxPayload ||
-    (properties?.userProperties?.length ?? 0) > MAX_USER_PROPERTIES ||
-    propertiesByteLength(properties) > MAX_PROPERTIES_BYTES
-  return isTooLarge ? 'too_large' : null
+const REMEMBERED = { topics: 10_000, size: 1_000_000 }
+
+/** Says why a message of the other broker goes to nobody here: the gateway's own rules would have refused it. Null for all others. */
+export function createDropReasons(maxPayload: number): (message: Message) => UplinkDrop | null {
+  // empty for none
+  const problems = createTopicMemo((topic) => readingTopicProblem(topic) ?? '', REMEMBERED)
+
+  return ({ topic, payload, properties }) => {
+    if (problems.of(topic) !== '') return 'topic_invalid'
+    const isTooLarge =
+      payload.length > maxPayload ||
+      (properties !== null &&
+        ((properties.userProperties?.length ?? 0) > MAX_USER_PROPERTIES ||
+          propertiesByteLength(properties) > MAX_PROPERTIES_BYTES))
+    return isTooLarge ? 'too_large' : null
+  }
 }

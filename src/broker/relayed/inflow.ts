@@ -9,7 +9,7 @@ import type { Demand } from '../routing.ts'
 import type { Abilities, BrokerSessions, Changed, SessionBroker } from '../session-broker.ts'
 import type { Retained } from '../store/retained.ts'
 import { createAwayTimes } from './away-times.ts'
-import { dropReason } from './dropped.ts'
+import { createDropReasons } from './dropped.ts'
 import { createMirror } from './mirror.ts'
 import type { RetainedReader } from './retained-reader.ts'
 import { createSubscriptions, type SubscriptionsOptions } from './subscriptions.ts'
@@ -52,6 +52,7 @@ const ABILITIES: Abilities = {
 export function createInflow(options: InflowOptions): Inflow {
   const { uplink, reader, retained, toMessage, maxPayload, onDropped } = options
   const times = createAwayTimes()
+  const dropReasonOf = createDropReasons(maxPayload)
   const listening = new Set<OnBack>()
   let latest = 0
   let isClosed = false
@@ -80,7 +81,7 @@ export function createInflow(options: InflowOptions): Inflow {
 
   function check(came: UplinkMessage): Message | null {
     const message = toMessage(came)
-    const reason = dropReason(message, maxPayload)
+    const reason = dropReasonOf(message)
     if (reason === null) return message
     onDropped(reason, message.topic)
     return null

@@ -1,3 +1,5 @@
+import { setTimeout as startTimer } from 'node:timers'
+import { setTimeout } from 'node:timers/promises'
 import { GatewayError } from '../../errors.ts'
 import { topicMatches } from '../../topic/match.ts'
 import type { Uplink, UplinkMessage, UplinkOptions } from '../../uplink/uplink.ts'
@@ -37,19 +39,19 @@ export function createRetainedReader(options: RetainedReaderOptions): RetainedRe
   let waiting: Asked[] = []
   let reading: readonly Asked[] = []
   let isRunning = false
-  let connected = Promise.withResolvers<void>()
+  /** Another one after the connection was lost. */
+  let connection = 0
   let release: NodeJS.Timeout | undefined
   let isClosed = false
   let heard = 0
 
-  function connection(): Uplink {
+  function connect(): Uplink {
     clearTimeout(release)
     uplink ??= open({
       onMessage,
-      onConnected: () => connected.resolve(),
+      onConnected() {},
       onAway() {
-        connected = Promise.withResolvers()
-        for (const { done } of reading) done.reject(unavailable(uplink?.problem() ?? null))
+        connection += 1
       },
     })
     return uplink
@@ -70,7 +72,7 @@ export function createRetainedReader(options: RetainedReaderOptions): RetainedRe
       reading = waiting
       waiting = []
       try {
-        await readAll(connection(), reading)
+        await readAll(connect(), reading)
         for (const { done } of reading) done.resolve()
       } catch (error) {
         for (const { done } of reading) done.reject(error)
@@ -78,12 +80,13 @@ export function createRetainedReader(options: RetainedReaderOptions): RetainedRe
       reading = []
     }
     isRunning = false
-    release = setTimeout(() => void letGo(), releaseMs).unref()
+    release = startTimer(() => void letGo(), releaseMs).unref()
   }
 
   async function readAll(from: Uplink, all: readonly Asked[]): Promise<void> {
     const filters = [...new Set(all.flatMap((asked) => asked.filters))]
-    await within(connected.promise, deadlineMs, () => unavailable(from.problem()))
+    await from.connected(deadlineMs)
+    const began = connection
     // QoS 0: a broker drops what it retains with QoS 1 beyond the bound of its queue
     const codes = await from.subscribe(filters.map((filter) => ({ filter, qos: 0 })))
     const refused = new Map(filters.flatMap((filter, index) => refusalOf(filter, codes[index])))
@@ -92,21 +95,17 @@ export function createRetainedReader(options: RetainedReaderOptions): RetainedRe
         const refusal = refused.get(filter)
         if (refusal) asked.done.reject(refusal)
       }
-    await quiet()
-    await from.unsubscribe(filters.filter((filter) => !refused.has(filter)))
-  }
-
-  async function quiet(): Promise<void> {
-    for (let before = -1; before !== heard && uplink?.protocol() !== null; ) {
+    for (let before = -1; before !== heard && connection === began; ) {
       before = heard
-      await new Promise((resolve) => setTimeout(resolve, quietMs))
+      await setTimeout(quietMs)
     }
+    if (connection !== began) throw unavailable(from.problem())
+    await from.unsubscribe(filters.filter((filter) => !refused.has(filter)))
   }
 
   async function letGo(): Promise<void> {
     const old = uplink
     uplink = null
-    connected = Promise.withResolvers()
     await old?.close()
   }
 
@@ -140,14 +139,4 @@ function unavailable(reason: string | null): GatewayError {
     `What is retained cannot be read: ${reason ?? 'the broker does not answer'}.`,
     { retryAfter: 2 },
   )
-}
-
-async function within<T>(promise: Promise<T>, ms: number, toError: () => Error): Promise<T> {
-  const late = Promise.withResolvers<never>()
-  const timer = setTimeout(() => late.reject(toError()), ms)
-  try {
-    return await Promise.race([promise, late.promise])
-  } finally {
-    clearTimeout(timer)
-  }
 }
