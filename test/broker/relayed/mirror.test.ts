@@ -39,7 +39,17 @@ async function open(options: Partial<MirrorOptions> = {}) {
     isFollowed: () => true,
     isAway: () => isAway,
     toMessage: ({ topic, payload, qos, retain, properties }) => ({
-      ...{ topic, payload, qos, retain, properties, device: null, time: 0, received: 0, expires: null },
+      ...{
+        topic,
+        payload,
+        qos,
+        retain,
+        properties,
+        device: null,
+        time: 0,
+        received: 0,
+        expires: null,
+      },
     }),
     handOn({ topic, payload }) {
       handedOn.push(`${topic} ${payload}`)
