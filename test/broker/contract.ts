@@ -66,8 +66,8 @@ export function brokerContract(
   function carried(sent: Message): Message {
     return {
       ...sent,
-      time: abilities.times ? sent.time : 0,
-      device: abilities.devices ? sent.device : null,
+      ...(abilities.times ? {} : { time: 0, received: 0 }),
+      ...(abilities.devices ? {} : { device: null }),
     }
   }
 

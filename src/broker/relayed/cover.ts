@@ -32,6 +32,23 @@ export function withFilter(cover: Cover, filter: string, { refused, most }: Cove
   return { filters: cover.filters, left: new Map([...left, [filter, wide]]) }
 }
 
+/**
+ * The cover without those of its filters that are `stale`: for what is still in use, and asked for by them or left before, it has
+ * others.
+ */
+export function regroup(
+  cover: Cover,
+  stale: readonly string[],
+  inUse: Iterable<string>,
+  bounds: CoverBounds,
+): Cover {
+  const filters = cover.filters.filter((filter) => !stale.includes(filter))
+  let next: Cover = { filters, left: new Map() }
+  for (const filter of inUse)
+    if (cover.left.has(filter) || isCovered(stale, filter)) next = withFilter(next, filter, bounds)
+  return next
+}
+
 export function isCovered(filters: readonly string[], filter: string): boolean {
   return filters.some((one) => covers(one, filter))
 }
@@ -50,6 +67,8 @@ function merge(disjoint: readonly string[], filter: string) {
 }
 
 function covers(outer: string, inner: string): boolean {
+  // the usual one, and no work
+  if (outer === '#') return !inner.startsWith('$')
   return outer === inner || includes(outer.split('/'), inner.split('/'))
 }
 

@@ -56,6 +56,8 @@ export function createInflow(options: InflowOptions): Inflow {
   const listening = new Set<OnBack>()
   let latest = 0
   let isClosed = false
+  /** Resolves at the next connection. */
+  let back = Promise.withResolvers<void>()
   /** When the broker went away, and after which message; null while it is there. */
   let left: { readonly since: number; readonly after: number } | null = null
 
@@ -130,6 +132,8 @@ export function createInflow(options: InflowOptions): Inflow {
     },
     async connected() {
       await subscriptions.connected()
+      back.resolve()
+      back = Promise.withResolvers()
       if (left === null) return
       const seconds = Math.ceil((performance.now() - left.since) / 1000)
       times.add(left.after, seconds)
@@ -203,7 +207,7 @@ export function createInflow(options: InflowOptions): Inflow {
       } catch (error) {
         if (!(error instanceof GatewayError) || error.code !== 'broker_unavailable') return
       }
-      await setTimeout(RETRY_MS, undefined, { ref: false })
+      await Promise.race([back.promise, setTimeout(RETRY_MS, undefined, { ref: false })])
     }
   }
 }

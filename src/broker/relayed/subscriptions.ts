@@ -1,6 +1,6 @@
 import { GatewayError } from '../../errors.ts'
 import type { Uplink } from '../../uplink/uplink.ts'
-import { type Cover, coverOf, EMPTY, isCovered, withFilter } from './cover.ts'
+import { type Cover, coverOf, EMPTY, isCovered, regroup, withFilter } from './cover.ts'
 
 /** What the gateway subscribes to at the other broker, for all who read here. */
 export interface Subscriptions {
@@ -70,8 +70,9 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
     changes = Promise.withResolvers()
   }
 
-  function coverAgain(): void {
-    replace(coverOf(uses.keys(), { refused, most }))
+  /** Makes do without these filters of the cover, as far as they are still needed. */
+  function without(stale: readonly string[]): void {
+    replace(regroup(cover, stale, uses.keys(), { refused, most }))
   }
 
   function replace(next: Cover): void {
@@ -85,15 +86,17 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
   /** Gives up what nobody uses, and asks again for what was refused. */
   function sweep(): void {
     const now = performance.now()
-    let isGone = false
+    const gone: string[] = []
     for (const [filter, { count, idleSince }] of uses)
       if (count === 0 && now - idleSince >= releaseMs) {
         uses.delete(filter)
-        isGone = true
+        gone.push(filter)
       }
-    const isAskedAgain = refused.size > 0
     refused.clear()
-    if (isGone || isAskedAgain) coverAgain()
+    const stale = cover.filters.filter(
+      (filter) => !always.includes(filter) && gone.some((one) => isCovered([filter], one)),
+    )
+    if (stale.length > 0 || cover.left.size > 0) without(stale)
   }
 
   /** Changes the subscriptions, one change after the other, until they are what they should be. */
@@ -119,7 +122,8 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
     if (missing.length > 0) await add(missing)
     // a change meanwhile may need what is given up here
     if (isChanged) return
-    const needless = [...granted].filter((filter) => !cover.filters.includes(filter))
+    const needed = new Set(cover.filters)
+    const needless = [...granted].filter((filter) => !needed.has(filter))
     if (needless.length === 0) return
     for (const filter of needless) granted.delete(filter)
     await uplink().unsubscribe(needless)
@@ -136,7 +140,8 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
     for (const [index, filter] of filters.entries())
       if (!granted.has(filter)) refused.set(filter, codes[index] ?? FAILURE)
     if (taken.length > 0) onGranted(taken)
-    if (taken.length < filters.length) coverAgain()
+    const lacking = filters.filter((filter) => !granted.has(filter))
+    if (lacking.length > 0) without(lacking)
     noteChange()
   }
 
@@ -165,7 +170,7 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
       // whoever comes next asks the broker again
       uses.delete(filter)
       refused.delete(cover.left.get(filter) as string)
-      coverAgain()
+      cover = { ...cover, left: new Map([...cover.left].filter(([one]) => one !== filter)) }
     },
     async ready(filters) {
       for (;;) {
@@ -182,7 +187,7 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
     async connected() {
       refused.clear()
       isConnected = true
-      coverAgain()
+      replace(coverOf(uses.keys(), { refused, most }))
       await settle()
       const lost = before.filter((filter) => !granted.has(filter))
       if (lost.length > 0) onReleased(lost)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { coverOf } from '../../../src/broker/relayed/cover.ts'
+import { coverOf, regroup } from '../../../src/broker/relayed/cover.ts'
 import { filterProblem } from '../../../src/topic/topic.ts'
 import { covers, shortFilter, TOPICS } from '../../topic/naive.ts'
 
@@ -54,6 +54,20 @@ describe('the filters to subscribe to for the filters in use', () => {
           assert.ok(by.length <= 1)
           if (wanted.some((filter) => covers(filter, topic))) assert.equal(by.length, 1)
         }
+      }),
+      { numRuns: 5_000 },
+    )
+  })
+
+  it('are the same when some are not in use any more as if they had never been', () => {
+    fc.assert(
+      fc.property(some, some, (inUse, gone) => {
+        const before = cover([...inUse, ...gone])
+        const stale = before.filters.filter((filter) =>
+          TOPICS.some((topic) => covers(filter, topic) && gone.some((one) => covers(one, topic))),
+        )
+        const after = regroup(before, stale, inUse, { refused: new Set(), most: Infinity })
+        assert.deepEqual(after.filters.map(plain).sort(), cover(inUse).filters.map(plain).sort())
       }),
       { numRuns: 5_000 },
     )
