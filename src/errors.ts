@@ -9,6 +9,7 @@ const STATUS = {
   session_expired: 401,
   session_ended: 401,
   invite_invalid: 401,
+  readings_refused: 400,
   topic_invalid: 400,
   query_invalid: 400,
   request_invalid: 400,

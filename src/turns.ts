@@ -10,8 +10,8 @@ export interface Turns {
   enter(key: string, work: () => void, least?: number): void
   /** Whether the slice of the work that is being done is over: the rest of it has to enter again. */
   isOver(): boolean
-  /** Calls `act` with each item, in slices. Rejects with what it throws. */
-  each<T>(key: string, items: readonly T[], act: (item: T) => void): Promise<void>
+  /** Calls `act` with each item, in slices, until it returns false. Rejects with what it throws. */
+  each<T>(key: string, items: readonly T[], act: (item: T) => unknown): Promise<void>
 }
 
 /** Milliseconds that one device works without a break. */
@@ -176,7 +176,7 @@ export function createTurns(
         function go(): void {
           try {
             while (index < items.length && !(index % 8 === 0 && index > 0 && isOver()))
-              act(items[index++] as (typeof items)[number])
+              if (act(items[index++] as (typeof items)[number]) === false) index = items.length
           } catch (error) {
             reject(error)
             return

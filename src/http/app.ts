@@ -101,7 +101,9 @@ export async function closeApp(app: { close(): PromiseLike<unknown> }): Promise<
 type Answering = Pick<App, 'setErrorHandler' | 'setNotFoundHandler'>
 
 export function answerErrors(app: Answering, send: SendError = sendProblem): void {
-  app.setErrorHandler((error, request, reply) => send(request, reply, toGatewayError(error)))
+  app.setErrorHandler((error, request, reply) =>
+    send(request, reply, toGatewayError(error, request.routeOptions.bodyLimit)),
+  )
   app.setNotFoundHandler((request, reply) => {
     const path = pathOf(request.originalUrl)
     const error = new GatewayError('not_found', `There is no ${request.method} ${path} here.`)
@@ -117,9 +119,10 @@ export function sendProblem(
   request: Pick<Request, 'id' | 'log' | 'raw'>,
   reply: Pick<Reply, 'code' | 'header' | 'headers' | 'removeHeader' | 'send'>,
   error: GatewayError,
+  more?: object,
 ): void {
   beginFailing(request, reply, error)
-  const { headers, body } = problemAnswer(error, request.id)
+  const { headers, body } = problemAnswer(error, request.id, more)
   reply.code(error.status).headers(headers).send(body)
 }
 

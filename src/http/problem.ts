@@ -30,14 +30,14 @@ function titleOf(code: ErrorCode): string {
   return words.charAt(0).toUpperCase() + words.slice(1)
 }
 
-/** What Fastify or Node objected to, as a refusal of ours; whatever else it is stays inside. */
-export function toGatewayError(error: unknown): GatewayError {
+/** What Fastify or Node objected to, as a refusal of ours, which names the most bytes of a body; whatever else it is stays inside. */
+export function toGatewayError(error: unknown, bodyLimit?: number): GatewayError {
   if (error instanceof GatewayError) return error
   switch (codeOf(error)) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return new GatewayError(
         'payload_too_large',
-        'The request body is larger than this route takes.',
+        `The request body is larger than ${bodyLimit === undefined ? 'this route takes' : `the ${bodyLimit} bytes that are allowed`}.`,
       )
     // for a method that is none of HTTP's
     case 'FST_ERR_NOT_FOUND':
@@ -60,12 +60,13 @@ function isClientError(error: unknown): boolean {
   return typeof status === 'number' && status >= 400 && status < 500
 }
 
-/** A problem as the headers and the body of an answer. */
+/** A problem as the headers and the body of an answer, with more members if there are any (RFC 9457 §3.2). */
 export function problemAnswer(
   error: GatewayError,
   traceId: string,
+  more: object = {},
 ): { headers: Record<string, string | number>; body: string } {
-  const body = JSON.stringify(toProblem(error, traceId))
+  const body = JSON.stringify({ ...toProblem(error, traceId), ...more })
   const headers = {
     'content-type': PROBLEM_TYPE,
     'content-length': Buffer.byteLength(body),

@@ -14,6 +14,9 @@ import type { Credentials } from '../support/pki.ts'
 
 const MiB = 1024 * 1024
 const NDJSON = 'application/x-ndjson'
+const STATUS: Record<string, number> = {
+  ...{ body_invalid: 400, topic_invalid: 400, readings_refused: 400, publish_denied: 403 },
+}
 
 describe('POST /topics', () => {
   let at: TestGateway
@@ -40,13 +43,14 @@ describe('POST /topics', () => {
   /** What became of each line: its payload as it arrived, or the code of its refusal. */
   async function fates(...lines: string[]): Promise<string[]> {
     const { status, json } = await post(lines.join('\n'))
-    assert.equal(status, 200)
     const refused = new Map<number, string>()
     for (const { line, code, detail } of json.refused) {
       assert.equal(typeof detail, 'string')
       refused.set(line, code)
     }
     assert.equal(json.accepted, lines.length - refused.size)
+    if (json.accepted > 0) assert.equal(status, refused.size > 0 ? 207 : 200)
+    else assert.equal(status, STATUS[json.code])
     const found: string[] = []
     for (const line of lines.keys())
       found.push(refused.get(line + 1) ?? (await messages.next()).payload)
@@ -115,9 +119,6 @@ describe('POST /topics', () => {
       '{"topic":"ok/a","payload":"x","qos":null}',
       '{"topic":"ok/a","payload":"x","retain":"true"}',
       '{"topic":"ok/a","payload":"x","retain":1}',
-      '{"topic":"ok/a","payload":null}',
-      '{"topic":"ok/a","payload":true}',
-      '{"topic":"ok/a","payload":{}}',
       '{"topic":"ok/a","payload":"x","payloadBase64":"eA=="}',
       `{"topic":"ok/a","payload":1,"payloadBase64":${'['.repeat(20_000)}${']'.repeat(20_000)}}`,
       '{"topic":"ok/a","payloadBase64":"eA="}',
@@ -167,6 +168,40 @@ describe('POST /topics', () => {
       await fates(...numbers.map((number) => `{"topic":"ok/a","payload":${number}}`)),
       numbers,
     )
+  })
+
+  it('takes any other JSON value as it is written', async () => {
+    const values = [
+      ...['null', 'true', 'false', '{}', '[]', '{"t":21.50,"n":12345678901234567890}'],
+      ...['[1, 1.10, "a\\u00e4\\"}]"]', '{ "payload" : {"payload":[1.0]} }'],
+    ]
+    assert.deepEqual(
+      await fates(...values.map((value) => `{"topic":"ok/a","payload": ${value} ,"qos":0}`)),
+      values,
+    )
+    const twice = '{"p\\u0061yload":{"t":1.0},"topic":"ok/a","payload":{"t":2.0}}'
+    assert.deepEqual(await fates(twice), ['{"t":2.0}'])
+  })
+
+  it('says with its status that all lines were refused', async () => {
+    const denied = '{"topic":"forbidden","payload":"x"}'
+    const large = `{"topic":"ok/a","payload":"${'x'.repeat(128 * 1024 + 1)}"}`
+    const cases: [string[], number, string][] = [
+      [[denied, denied], 403, 'publish_denied'],
+      [['no json'], 400, 'body_invalid'],
+      [[large, large], 413, 'payload_too_large'],
+      [[denied, 'no json'], 400, 'readings_refused'],
+    ]
+    for (const [lines, status, code] of cases) {
+      const answer = await post(lines.join('\n'))
+      assert.deepEqual([answer.status, answer.json.code], [status, code])
+      assert.match(String(answer.headers['content-type']), /^application\/problem\+json/)
+      assert.equal(answer.json.accepted, 0)
+      assert.deepEqual(
+        answer.json.refused.map(({ line }: { line: number }) => line),
+        lines.map((_, index) => index + 1),
+      )
+    }
   })
 
   it('takes every byte in base64, and an empty payload', async () => {
@@ -219,6 +254,7 @@ describe('POST /topics', () => {
     assert.equal((await messages.next()).payload, '1')
     const { status, json } = await post(line.padEnd(MiB + 1, ' '))
     assert.deepEqual([status, json.code], [413, 'payload_too_large'])
+    assert.match(json.detail, /1048576 bytes/)
   })
 
   it('refuses a body that is no UTF-8', async () => {
@@ -263,12 +299,19 @@ it('POST /topics counts its lines, and the rate limit does too', async () => {
     '{"topic":"no","payload":"1"}',
     '{"topic":"ok","payload":"1","qos":1}',
     '{"topic":"ok","payload":"2"}',
+    'not tried',
+    '{"topic":"ok","payload":"2"}',
   ]
-  const { json } = await http1(at, writer, {
-    ...{ path: '/topics', method: 'POST', body: lines.join('\n') },
-    headers: { 'content-type': NDJSON },
-  })
-  assert.equal(json.refused.at(-1).code, 'rate_limited')
+  const send = (from: number) =>
+    http1(at, writer, {
+      ...{ path: '/topics', method: 'POST', body: lines.slice(from).join('\n') },
+      headers: { 'content-type': NDJSON },
+    })
+  const { status, json, headers } = await send(0)
+  // it ends with the line that is too much: what came before is told, and none after it is tried
+  assert.deepEqual([status, json.code, json.accepted, json.next], [429, 'rate_limited', 2, 6])
+  assert.ok(Number(headers['retry-after']) >= 1)
+  assert.equal(json.refused.length, 3)
   const counted = (qos: number, result: string) =>
     at.metric(`wott_publishes_total{door="device",qos="${qos}",result="${result}"}`)
   assert.equal(await counted(0, 'invalid'), 1)
@@ -277,4 +320,5 @@ it('POST /topics counts its lines, and the rate limit does too', async () => {
   assert.equal(await counted(0, 'accepted'), 1)
   assert.equal(await counted(1, 'accepted'), 1)
   assert.equal(await counted(0, 'rate_limited'), 1)
+  assert.equal(await at.metric('wott_publish_duration_seconds_count{door="device"}'), 1)
 })

@@ -8,6 +8,7 @@ import { nameCaller } from '../../src/http/caller.ts'
 import { createRequestMemory } from '../../src/http/memory.ts'
 import { publishManyRoute } from '../../src/http/publish-many.ts'
 import type { Trust } from '../../src/identity/trust.ts'
+import { silentMeter } from '../../src/metrics/meter.ts'
 import type { Reading } from '../../src/relay/relay.ts'
 import { createTurns } from '../../src/turns.ts'
 import { aclOf } from '../support/acl.ts'
@@ -37,7 +38,7 @@ async function publish(...lines: string[]) {
     },
     refuse: (_caller: unknown, reason: GatewayError) => reason,
   }
-  publishManyRoute(app, { relay, onTooLarge() {} }, createTurns())
+  publishManyRoute(app, { relay, meter: silentMeter, onTooLarge() {} }, createTurns())
   const answer = await app.inject({
     ...{ method: 'POST', url: '/topics', payload: lines.join('\n') },
     headers: { 'content-type': 'application/x-ndjson' },

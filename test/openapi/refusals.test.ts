@@ -56,6 +56,8 @@ const PROVOKED: Record<
     return asAlice(apiKey)
   },
   invite_invalid: () => site.client.call('logIn'),
+  readings_refused: () =>
+    asSensor('publishMany', { body: '{"topic":"elsewhere","payload":1}\n{"topic":"wott/a"}' }),
   topic_invalid: () => asSensor('publish', { parameters: { topic: 'wott/+' } }),
   query_invalid: () => asSensor('publish', { parameters: { qos: '2' } }),
   request_invalid: () => asSensor('whoami', { options: { setHost: false } }),

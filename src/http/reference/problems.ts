@@ -67,6 +67,11 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Described>> = {
     detail:
       'This invite was used before, has expired, or never was one. Ask for a new one: wott-gateway viewer invite NAME',
   },
+  readings_refused: {
+    means: 'every line of `POST /topics` was refused, and not all for the same reason',
+    remedy: '`refused` in the answer says of each line why',
+    detail: 'All 2 lines were refused, for different reasons.',
+  },
   topic_invalid: {
     means:
       'the topic is empty, too long or deep, or has `+`, `#`, a leading `$` or control characters; or the filter is none',
@@ -241,6 +246,21 @@ export const SCHEMAS = {
       traceId: {
         type: 'string',
         description: "Finds the line in the gateway's log. Also in the header `x-request-id`.",
+      },
+      accepted: {
+        type: 'integer',
+        minimum: 0,
+        description: 'Of `POST /topics`, as in an outcome.',
+      },
+      refused: {
+        type: 'array',
+        items: { $ref: 'RefusedLine#' },
+        description: 'Of `POST /topics`, as in an outcome.',
+      },
+      next: {
+        type: 'integer',
+        minimum: 1,
+        description: 'Of `POST /topics`: the line from which to go on after `Retry-After` seconds.',
       },
     },
   },

@@ -96,7 +96,7 @@ export const OPERATIONS = {
   },
   publishMany: {
     summary: 'Publish many readings',
-    description: `One JSON object a line, at most ${MAX_LINES} lines and 1 MiB. Each is published or refused by itself: a bad line sinks no other, and the answer names it. Blank lines are skipped.`,
+    description: `One JSON object a line, at most ${MAX_LINES} lines and 1 MiB. Each is published or refused by itself: one bad line does not affect the others, and the answer names it. Blank lines are skipped. The status is 200 where all lines were published and 207 where some were. Where all were refused it is that of their common reason, or of \`readings_refused\`. The rate limit ends the request at the first line that it refuses: 429, with that line as \`next\`, from which to go on after \`Retry-After\` seconds. With 503 the lines that \`refused\` has as \`broker_unavailable\` are to be sent again. These errors have the members of an outcome, too.`,
     tags: ['Publish'],
     body: {
       content: {
@@ -117,7 +117,8 @@ export const OPERATIONS = {
       },
     },
     response: {
-      200: json('What became of each line.', 'Outcome', {
+      200: json('All lines are published.', 'Outcome', { accepted: 2, refused: [] }),
+      207: json('Some lines are published.', 'Outcome', {
         accepted: 1,
         refused: [
           {
@@ -129,7 +130,7 @@ export const OPERATIONS = {
         ],
       }),
     },
-    errors: ['body_invalid', 'payload_too_large', 'unsupported_media_type'],
+    errors: ['body_invalid', 'readings_refused', 'unsupported_media_type', ...REFUSALS],
   },
 } satisfies Operations
 
@@ -157,8 +158,8 @@ export const SCHEMAS = {
       ...PROPERTIES,
     },
     ...payloadAs({
-      type: ['string', 'number'],
-      description: 'A number is published as it is written: `21.50` stays `21.50`.',
+      description:
+        'Text is published as it is; any other JSON value as its JSON, as it is written: `21.50` stays `21.50`.',
     }),
   },
   Outcome: {
@@ -170,19 +171,21 @@ export const SCHEMAS = {
       refused: {
         type: 'array',
         description: 'The lines that were not, and why.',
-        items: {
-          type: 'object',
-          required: ['line', 'code', 'detail'],
-          properties: {
-            line: { type: 'integer', minimum: 1, description: 'From 1; blank lines count.' },
-            code: {
-              type: 'string',
-              enum: ['body_invalid', ...REFUSALS],
-            },
-            detail: { type: 'string' },
-          },
-        },
+        items: { $ref: 'RefusedLine#' },
       },
+    },
+  },
+  RefusedLine: {
+    type: 'object',
+    description: 'A line that was not published, and why.',
+    required: ['line', 'code', 'detail'],
+    properties: {
+      line: { type: 'integer', minimum: 1, description: 'From 1; blank lines count.' },
+      code: {
+        type: 'string',
+        enum: ['body_invalid', ...REFUSALS],
+      },
+      detail: { type: 'string' },
     },
   },
 } satisfies Schemas

@@ -1,0 +1,73 @@
+import { GatewayError } from '../errors.ts'
+
+/** What became of one line: null where it was published. */
+export interface LineOutcome {
+  readonly line: number
+  readonly refusal: GatewayError | null
+}
+
+/** A line that was not published, as an answer tells it. */
+export interface RefusedLine {
+  readonly line: number
+  readonly code: string
+  readonly detail: string
+}
+
+/** What became of many readings. */
+export interface BatchResult {
+  readonly accepted: number
+  readonly refused: readonly RefusedLine[]
+  /** The line to go on from, where the rate limit stopped it. */
+  readonly next?: number
+}
+
+/** The answer for many readings: `error` where the request has failed, and otherwise the status. */
+export interface BatchAnswer {
+  readonly result: BatchResult
+  readonly status: 200 | 207
+  readonly error: GatewayError | null
+}
+
+/** Where the rate limit stopped a batch. */
+export interface Stop {
+  readonly line: number
+  readonly reason: GatewayError
+}
+
+export function toBatchAnswer(outcomes: readonly LineOutcome[], stop: Stop | null): BatchAnswer {
+  const refused = outcomes.flatMap(({ line, refusal }) =>
+    refusal ? [{ line, code: refusal.code, detail: refusal.message }] : [],
+  )
+  const accepted = outcomes.length - refused.length
+  const result = { accepted, refused, ...(stop ? { next: stop.line } : {}) }
+  const error = failureOf(outcomes, accepted, stop)
+  return { result, status: refused.length === 0 ? 200 : 207, error }
+}
+
+function failureOf(
+  outcomes: readonly LineOutcome[],
+  accepted: number,
+  stop: Stop | null,
+): GatewayError | null {
+  const refusals = outcomes.flatMap(({ refusal }) => (refusal ? [refusal] : []))
+  const failed = refusals.filter(({ code }) => code === 'broker_unavailable')
+  const [first] = refusals
+  if (failed[0])
+    return again(failed[0], `${accepted} lines were published; ${failed.length} were not stored.`)
+  if (stop)
+    return again(
+      stop.reason,
+      `${stop.reason.message} ${accepted} lines were published; go on from line ${stop.line}.`,
+    )
+  if (!first || accepted > 0) return null
+  if (refusals.every(({ code }) => code === first.code))
+    return again(first, `All ${refusals.length} lines were refused: ${first.message}`)
+  return new GatewayError(
+    'readings_refused',
+    `All ${refusals.length} lines were refused, for different reasons.`,
+  )
+}
+
+function again({ code, retryAfter }: GatewayError, message: string): GatewayError {
+  return new GatewayError(code, message, retryAfter === undefined ? {} : { retryAfter })
+}

@@ -1,0 +1,63 @@
+import { GatewayError } from '../errors.ts'
+import type { Reading } from '../relay/relay.ts'
+import { fromBase64 } from './base64.ts'
+import { memberSource } from './json-source.ts'
+import { PROPERTY_NAMES, type PropertyFault, readProperties } from './properties.ts'
+import { readTime } from './publish.ts'
+
+const MEMBERS = ['topic', 'payload', 'payloadBase64', 'qos', 'retain', 'time', ...PROPERTY_NAMES]
+
+/** The reading that a line of NDJSON is, or why it is none. */
+export function readingIn(text: string): Reading | GatewayError {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return invalid('The line is not valid JSON.')
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return invalid('The line is not a JSON object.')
+  const unknown = Object.keys(value).find((name) => !MEMBERS.includes(name))
+  if (unknown !== undefined)
+    return invalid(`There is no member "${unknown}"; known are ${MEMBERS.join(', ')}.`)
+  const {
+    topic,
+    payload,
+    payloadBase64,
+    qos = 0,
+    retain = false,
+    time,
+  } = value as Record<string, unknown>
+  if (typeof topic !== 'string') return invalid('"topic" must be a string.')
+  if (qos !== 0 && qos !== 1) return invalid('"qos" must be 0 or 1.')
+  if (typeof retain !== 'boolean') return invalid('"retain" must be true or false.')
+  if ((payload === undefined) === (payloadBase64 === undefined))
+    return invalid('The line must have either "payload" or "payloadBase64".')
+  const bytes = payload === undefined ? decoded(payloadBase64) : toBytes(payload, text)
+  if (bytes instanceof GatewayError) return bytes
+  const measured = time === undefined ? null : readTime(time)
+  if (measured instanceof GatewayError) return measured
+  const read = readProperties(value)
+  if ('problem' in read) return invalid(sentence(read))
+  const { properties, messageExpiry } = read
+  return { topic, payload: bytes, qos, retain, properties, messageExpiry, time: measured }
+}
+
+function sentence({ name, problem }: PropertyFault): string {
+  return name === null ? `The MQTT properties ${problem}.` : `"${name}" ${problem}.`
+}
+
+/** Text is published as it is, any other value as its JSON. */
+function toBytes(payload: unknown, line: string): Buffer | GatewayError {
+  if (typeof payload !== 'string') return Buffer.from(memberSource(line, 'payload') ?? '')
+  return payload.isWellFormed() ? Buffer.from(payload) : invalid('"payload" must be valid Unicode.')
+}
+
+function decoded(payloadBase64: unknown): Buffer | GatewayError {
+  const bytes = typeof payloadBase64 === 'string' ? fromBase64(payloadBase64) : null
+  return bytes ?? invalid('"payloadBase64" must be base64.')
+}
+
+function invalid(detail: string): GatewayError {
+  return new GatewayError('body_invalid', detail)
+}
