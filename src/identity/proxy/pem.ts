@@ -1,0 +1,49 @@
+import { GatewayError, messageOf } from '../../errors.ts'
+import { readBlocks } from '../../x509/pem.ts'
+import { MOST_CERTIFICATES, notPassedOn, tooMany, unreadable } from './format.ts'
+
+/** Nothing else: whoever passes a certificate on has no reason to send text, or a key, with it. */
+const CERTIFICATES =
+  /^(?:-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\r\n]+-----END CERTIFICATE-----[\r\n]*)+$/
+
+/** The certificates of PEM text, as API Gateway has them in `clientCert.clientCertPem`. */
+export function readPem(text: string): Buffer[] | GatewayError {
+  if (text === '') return notPassedOn()
+  if (!CERTIFICATES.test(text)) return unreadable('it is not PEM with certificates alone')
+  try {
+    const found = readBlocks(Buffer.from(text, 'latin1'), ['CERTIFICATE'])
+    return found.length > MOST_CERTIFICATES ? tooMany() : found
+  } catch (error) {
+    return unreadable(messageOf(error))
+  }
+}
+
+/** The same with `%` escapes; every other character, `+` too, means itself. */
+export function readEscapedPem(text: string): Buffer[] | GatewayError {
+  const pem = unescaped(text)
+  return pem === null ? unreadable('it is not percent-encoded') : readPem(pem)
+}
+
+/** Null where an escape is not whole. */
+export function unescaped(text: string): string | null {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return null
+  }
+}
+
+/** What nginx found out about the certificate. */
+const VERIFIED = 'SUCCESS'
+const NONE = 'NONE'
+
+/** Why what nginx says of the certificate is not enough; null where it is. */
+export function verifyProblem(verify: string | undefined): GatewayError | null {
+  if (verify === VERIFIED) return null
+  if (verify === undefined || verify === NONE) return notPassedOn()
+  const word = JSON.stringify(verify.slice(0, 100))
+  return new GatewayError(
+    'certificate_untrusted',
+    `The proxy has not accepted the client certificate: it says ${word}, not ${VERIFIED}.`,
+  )
+}

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { GatewayError } from '../../../src/errors.ts'
+import { FORMATS } from '../../../src/identity/proxy/formats.ts'
+import { createHeaderReader, headersOf } from '../../../src/identity/proxy/headers.ts'
+import { createSpoofDetector } from '../../../src/identity/proxy/spoofed.ts'
+
+const NAMES = headersOf(FORMATS.rfc9440)
+
+/** What is read of these headers, in pairs, or the code of the refusal. */
+function read(rawHeaders: string[], { names = NAMES, maxBytes = 100 } = {}) {
+  const pairs = rawHeaders.flatMap((name, index) => (index % 2 === 0 ? [name.toLowerCase()] : []))
+  const headers = Object.fromEntries(
+    pairs.map((name, index) => [name, rawHeaders[index * 2 + 1] as string]),
+  )
+  const found = createHeaderReader(names, maxBytes)({ rawHeaders, headers })
+  return found instanceof GatewayError ? found.code : { ...found }
+}
+
+describe('the headers of a proxy', () => {
+  it('are read whatever the case of their names', () => {
+    const raw = ['Host', 'x', 'CLIENT-cert', ':a:', 'client-cert-chain', ':b:', 'Client-Cart', '']
+    assert.deepEqual(read(raw), { certificate: ':a:', chain: ':b:' })
+    assert.deepEqual(read(['Host', 'x']), {})
+  })
+
+  it('are refused when one is there twice, also with the same value', () => {
+    for (const name of ['Client-Cert', 'client-cert', 'CLIENT-CERT'])
+      assert.equal(read(['Client-Cert', 'a', name, 'a']), 'request_invalid')
+    assert.equal(read(['Client-Cert-Chain', '', 'Client-Cert-Chain', '']), 'request_invalid')
+  })
+
+  it('are refused beside one with an underscore, which CGI takes for the same', () => {
+    for (const name of ['client_cert', 'Client_Cert_Chain', 'client-cert_chain'])
+      for (const raw of [
+        [name, 'a'],
+        ['Client-Cert', 'a', name, 'a'],
+      ])
+        assert.equal(read(raw), 'request_invalid', name)
+  })
+
+  it('are refused when Connection names one', () => {
+    for (const connection of ['Client-Cert', 'close, client-cert', 'client-cert-chain,close'])
+      assert.equal(
+        read(['Connection', connection, 'Client-Cert', 'a']),
+        'request_invalid',
+        connection,
+      )
+    assert.deepEqual(read(['Connection', 'keep-alive, client', 'Client-Cert', 'a']), {
+      certificate: 'a',
+    })
+  })
+
+  it('are refused when they are too long together', () => {
+    const raw = ['Client-Cert', 'a'.repeat(60), 'Client-Cert-Chain', 'b'.repeat(40)]
+    assert.notEqual(read(raw, { maxBytes: 100 }), 'headers_too_large')
+    assert.equal(read(raw, { maxBytes: 99 }), 'headers_too_large')
+  })
+
+  it('have the names that the operator gives them, and no others', () => {
+    const names = headersOf(FORMATS.nginx, { certificate: 'x-cert', verify: undefined })
+    const raw = ['X-Cert', 'a', 'X-SSL-Client-Cert', 'b', 'X-SSL-Client-Verify', 'SUCCESS']
+    assert.deepEqual(read(raw, { names }), { certificate: 'a', verify: 'SUCCESS' })
+  })
+})
+
+describe('an identity header on another door', () => {
+  it('is noticed under every name that one has', () => {
+    const isSpoofed = createSpoofDetector({ certificate: 'x-own', verify: undefined })
+    for (const name of [
+      ...['client-cert', 'client-cert-chain', 'x-forwarded-client-cert', 'x-ssl-client-cert'],
+      ...['x-ssl-client-verify', 'x-forwarded-tls-client-cert', 'x-amzn-mtls-clientcert-leaf'],
+      ...['x-amzn-mtls-clientcert', 'cf-client-cert-der-base64', 'x-arr-clientcert', 'x-own'],
+    ])
+      assert.ok(isSpoofed({ headers: { [name]: '' } }), name)
+    assert.ok(!isSpoofed({ headers: { host: 'x', 'x-other': 'y' } }))
+  })
+})
