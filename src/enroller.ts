@@ -26,6 +26,7 @@ import { closeApp } from './http/app.ts'
 import { createEnrolDoor } from './http/enrol-door.ts'
 import { createOpsDoor } from './http/ops-door.ts'
 import { PLAIN_HTTP } from './http/plain-http.ts'
+import { createSpoofDetector } from './identity/proxy/spoofed.ts'
 import { createRefusals } from './identity/refusals.ts'
 import type { Trust } from './identity/trust.ts'
 import { openTrust } from './identity/trust-source.ts'
@@ -99,8 +100,12 @@ export async function openEnroller(
   // nobody here has said who they are
   const { strangers } = createMemoryGuards(config, { sparingly, log })
   const say = createDecisionLog(log)
+  const isSpoofed = createSpoofDetector()
   const app = createEnrolDoor({
     ...{ enrolment, meter, log, memory: strangers, strangers, settings: config },
+    onRequest: (request) => {
+      if (isSpoofed(request)) meter.identityHeaderIgnored('enrol')
+    },
     trust: trust.current,
     authorities: () => authorities.map(({ pem }) => pem),
     revocations: () => readFile(layout.authority.crl, 'utf8'),

@@ -13,9 +13,9 @@ import { openAdminSocket } from './admin/socket.ts'
 import { openBroker, toRetention } from './broker/open.ts'
 import type { StoreAdmin } from './broker/store/admin.ts'
 import type { Config } from './config/load.ts'
-import type { ListenAddress } from './config/values.ts'
+import type { ProxyAddress } from './config/values.ts'
 import { isOutOfDescriptors } from './disk/watched-file.ts'
-import { type DoorOptions, listen, type OpenDoor } from './door/listen.ts'
+import { type BindTo, type DoorOptions, listen, type OpenDoor } from './door/listen.ts'
 import { createPlaces, sparePlaces } from './door/places.ts'
 import { GatewayError, messageOf } from './errors.ts'
 import {
@@ -31,7 +31,9 @@ import { createOpsDoor } from './http/ops-door.ts'
 import { PLAIN_HTTP } from './http/plain-http.ts'
 import { createViewerDoor } from './http/viewer-door.ts'
 import { createDeviceConnections, identityOf, nameOf } from './identity/connection.ts'
+import { createSpoofDetector } from './identity/proxy/spoofed.ts'
 import { createRefusals, refusalOf } from './identity/refusals.ts'
+import { connectionSenders } from './identity/senders.ts'
 import { fatalProblem, problemsOf, summaryOf } from './identity/trust-problems.ts'
 import { openTrust } from './identity/trust-source.ts'
 import { createEventIds } from './live/event-ids.ts'
@@ -44,6 +46,7 @@ import { createMetrics } from './metrics/prometheus.ts'
 import { createReadings } from './metrics/readings.ts'
 import { createMqttServer, createMqttUpgrade, PLAIN_MQTT } from './mqtt/listeners.ts'
 import { createMqttHost } from './mqtt/mqtt.ts'
+import { openProxyDoor, proxyAdmission } from './proxy-door.ts'
 import { createRateLimit } from './relay/rate-limit.ts'
 import { createRelay } from './relay/relay.ts'
 import { createSparingly } from './sparingly.ts'
@@ -199,20 +202,21 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
       'the limit on file descriptors (LimitNOFILE, ulimit -n) is too low for as many connections',
     )
   const maxStrangers = places.forStrangers
-  const admissions = createDoorGuards(config, { maxStrangers, meter, sparingly, log })
+  const guards = { maxStrangers, meter, sparingly, log }
+  const admissions = createDoorGuards(config, guards)
   const doors: Partial<Record<Door, OpenDoor>> = {}
   const draining: (() => Promise<unknown>)[] = []
   let stopping = false
 
   async function openDoor(
     door: Door,
-    address: ListenAddress,
+    address: ProxyAddress,
     server: Server,
-    bind?: DoorOptions['bind'],
+    special: Partial<DoorOptions> = {},
   ): Promise<void> {
     if (address === null) return
     const opened = await listen(server, {
-      ...{ door, address, meter, bind },
+      ...{ door, address, meter },
       // the ops door has some of the descriptors that no device can take
       ...(door === 'ops'
         ? { maxConnections: Math.min(config.maxConnections, OPS_CONNECTIONS) }
@@ -230,18 +234,28 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
         sparingly(door, (repeated) =>
           log.warn({ door, ...repeated }, 'as many connections as there may be'),
         ),
+      ...special,
     })
     building.defer(() => opened.close())
     doors[door] = opened
     log.info({ door, address: opened.address }, 'listening')
   }
 
-  async function openHttpDoor(door: Door, address: ListenAddress, app: App | FastifyInstance) {
+  async function openHttpDoor(
+    door: Door,
+    address: ProxyAddress,
+    app: App | FastifyInstance,
+    special: Partial<DoorOptions> = {},
+  ) {
     await app.ready()
     building.defer(() => closeApp(app))
     const server = app.server as Server
-    await openDoor(door, address, server, (to) => app.listen(to))
+    const bind = (to: BindTo) => app.listen(to)
+    await openDoor(door, address, server, { bind, ...special })
     if (door !== 'ops') draining.push(() => closeApp(app))
+    // Fastify closes only what it has opened itself, which is no Unix socket
+    if (address && 'path' in address)
+      draining.push(() => new Promise((resolve) => server.close(resolve)))
   }
 
   /** Follows the trust files without dropping a connection. */
@@ -265,15 +279,40 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
         log.warn({ door, id, ...repeated }, 'a stream reader does not keep up'),
       ),
   }
-  const device = createDeviceDoor({
+  const { proxyCertHeader, proxyVerifyHeader, proxyChainHeader } = config
+  const isSpoofed = createSpoofDetector({
+    ...{ certificate: proxyCertHeader, verify: proxyVerifyHeader, chain: proxyChainHeader },
+  })
+  /** Counts requests that claim to come through the proxy, on every other door. */
+  const directTo = (door: Door) => ({
+    onRequest(request: Parameters<typeof isSpoofed>[0]) {
+      if (isSpoofed(request)) meter.identityHeaderIgnored(door)
+    },
+  })
+  const forDevices = {
     ...{ ...reading, relay, turns },
     mqtt: createMqttUpgrade(mqtt, memory),
     maxPayload: config.maxPayload,
-    onTooLarge: (door, id, limit) =>
+    onTooLarge: (door: Door, id: string, limit: number) =>
       sparingly(`large\0${id}`, (repeated) =>
         log.warn({ door, device: id, limit, ...repeated }, 'refused a payload that is too large'),
       ),
+  }
+  const device = createDeviceDoor({
+    ...{ ...forDevices, door: 'device', senders: connectionSenders, ...directTo('device') },
+    admit: ({ socket }) => refusalOf(socket),
   })
+  const proxied = await openProxyDoor(config, {
+    ...{ trust, meter, sparingly, log },
+    onVerified: ({ id, notAfter }) => readings.noteCertificate(id, notAfter),
+  })
+  const proxy =
+    proxied &&
+    createDeviceDoor({
+      ...{ ...forDevices, door: 'proxy', senders: proxied.senders },
+      ...{ trust: proxied.trust, admit: proxied.admit, isShared: true },
+    })
+  if (proxied) building.defer(() => proxied.close())
   const viewers = await openViewers(config.viewersFile, {
     onFailure,
     onProblem(problem) {
@@ -283,7 +322,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   })
   building.defer(() => viewers.close())
   const viewer = createViewerDoor({
-    ...{ ...reading, viewers },
+    ...{ ...reading, viewers, ...directTo('viewer') },
     onSession: (peer, name) => void admissions.of('viewer').identified(peer, name),
   })
   const files = { acl: acl.problem, certificates: trust.problem, viewers: viewers.problem }
@@ -291,6 +330,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   const ops = createOpsDoor({
     metrics,
     door: 'ops',
+    ...directTo('ops'),
     settings: config,
     readiness: () => ({
       doors: missingDoors(),
@@ -321,6 +361,8 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   }
   secured(viewer.server)
   trust.onChange(() => void connections.recheck())
+  trust.onChange(() => void proxied?.recheck())
+  if (proxied && proxy) proxied.watch(proxy.server)
 
   // readiness can be asked first, and says no until the last door is open
   await openHttpDoor('ops', config.opsListen, ops)
@@ -328,6 +370,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   draining.push(async () => doors.mqtt?.stopAccepting())
   await openHttpDoor('viewer', config.viewerListen, viewer)
   await openHttpDoor('device', config.deviceListen, device)
+  if (proxy) await openHttpDoor('proxy', config.proxyListen, proxy, proxyAdmission(config, guards))
 
   const running = building.move()
   return {
@@ -350,6 +393,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
 
 const WANTED = [
   ['device', 'deviceListen'],
+  ['proxy', 'proxyListen'],
   ['mqtt', 'mqttListen'],
   ['viewer', 'viewerListen'],
   ['ops', 'opsListen'],

@@ -68,8 +68,11 @@ const ROOMS: Record<string, readonly string[]> = {
   ],
   'log.ts': [],
   'guards.ts': ['sparingly.ts', 'budget', 'metrics', 'config', 'door', 'relay'],
+  'proxy-door.ts': [
+    ...['guards.ts', 'errors.ts', 'sparingly.ts', 'metrics', 'config', 'door', 'identity', 'x509'],
+  ],
   'gateway.ts': [
-    'guards.ts',
+    ...['guards.ts', 'proxy-door.ts'],
     ...['errors.ts', 'version.ts', 'sparingly.ts', 'disk', 'metrics', 'config'],
     ...['door', 'identity', 'acl', 'admin', 'turns.ts'],
     ...['broker', 'relay', 'mqtt', 'live', 'ca', 'viewer', 'http'],

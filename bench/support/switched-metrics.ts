@@ -25,6 +25,8 @@ export function createMetrics(...args: Parameters<typeof createReal>): Metrics {
     messagesDamaged: (count) => now().messagesDamaged(count),
     handshakeDelayed: (door) => now().handshakeDelayed(door),
     requestRefused: (door, reason) => now().requestRefused(door, reason),
+    identityHeaderIgnored: (door) => now().identityHeaderIgnored(door),
+    passedOnRefused: (code) => now().passedOnRefused(code),
     storeUnreadable: () => now().storeUnreadable(),
     uplinkConnection: (result) => now().uplinkConnection(result),
     uplinkPublishTook: (seconds) => now().uplinkPublishTook(seconds),

@@ -1,7 +1,7 @@
 import type { SettingName, Settings } from './schema.ts'
-import type { ListenAddress } from './values.ts'
+import type { ListenAddress, ProxyAddress } from './values.ts'
 
-const DOORS = ['deviceListen', 'mqttListen', 'viewerListen', 'opsListen'] as const
+const DOORS = ['deviceListen', 'proxyListen', 'mqttListen', 'viewerListen', 'opsListen'] as const
 
 /** What is wrong with the doors taken together; a door whose own text is wrong is not in `values`. */
 export function* doorProblems(
@@ -27,9 +27,13 @@ function isOn(version: unknown): boolean {
   return version !== undefined && version !== 'off'
 }
 
-function collide(a: ListenAddress | undefined, b: ListenAddress | undefined): boolean {
-  if (!a || !b || a.port !== b.port || a.port === 0) return false
+function collide(a: ProxyAddress | undefined, b: ProxyAddress | undefined): boolean {
+  if (!isPort(a) || !isPort(b) || a.port !== b.port || a.port === 0) return false
   return a.host === b.host || takes(a.host, b.host) || takes(b.host, a.host)
+}
+
+function isPort(address: ProxyAddress | undefined): address is NonNullable<ListenAddress> {
+  return !!address && 'port' in address
 }
 
 /** Whether listening on all of `host` leaves nothing of `other`; `::` means IPv4 too. */

@@ -3,6 +3,7 @@ import { messageOf, UsageError } from '../errors.ts'
 import { withoutSecret } from './broker-url.ts'
 import { doorProblems } from './doors.ts'
 import { type MosquittoSettings, readMosquittoConf } from './mosquitto/settings.ts'
+import { proxyProblems } from './proxy.ts'
 import {
   environmentName,
   flagName,
@@ -22,6 +23,7 @@ interface Filled {
   readonly historyBytesPerDevice: number
   readonly readingSeriesPerDevice: number
   readonly maxConnectionsPerDevice: number
+  readonly maxProxyConnections: number
 }
 
 /** What `serve` runs with: every setting, with what follows from others filled in. */
@@ -74,6 +76,7 @@ export function loadConfig(environment: Environment, flags: Flags = {}): Config 
         : `${called('aclFile')} is not set: name the Mosquitto acl_file that says who may do what (an empty file denies everything)`,
     )
   problems.push(...doorProblems(values, called), ...brokerProblems(values, said, called))
+  problems.push(...proxyProblems(values, called))
   if (problems.length > 0)
     throw new UsageError(`wrong settings:\n${problems.map((problem) => `  ${problem}`).join('\n')}`)
   const settings = values as Settings & { aclFile: string }
@@ -86,6 +89,7 @@ export function loadConfig(environment: Environment, flags: Flags = {}): Config 
       settings.readingSeriesPerDevice ?? Math.ceil(settings.readingSeries / 4),
     maxConnectionsPerDevice:
       settings.maxConnectionsPerDevice ?? Math.ceil(settings.maxConnections / 4),
+    maxProxyConnections: settings.maxProxyConnections ?? settings.maxConnections,
     warnings: file.warnings,
     caFile: settings.caFile ?? join(settings.certsDir, 'ca.crt'),
     certFile: settings.certFile ?? join(settings.certsDir, 'client.crt'),

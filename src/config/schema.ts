@@ -5,6 +5,7 @@ import {
   bytes,
   choice,
   cipherList,
+  headerName,
   hostNames,
   idPattern,
   integer,
@@ -13,6 +14,7 @@ import {
   networks,
   orOff,
   path,
+  proxyAddress,
   text,
   topicFilters,
 } from './values.ts'
@@ -119,6 +121,65 @@ export const SETTINGS = {
     undefined,
     'names with a dot that the ops door may be asked under, with commas between them; IP addresses and names without a dot always may',
   ),
+  proxyListen: setting(
+    proxyAddress,
+    'off',
+    'proxy door: requests of devices whose mTLS ends in a proxy, from that proxy alone; HTTPS with the client certificate of the proxy, or HTTP/1.1 on a Unix socket that this user and its group may connect to',
+  ),
+  proxyIdentity: setting(
+    choice(
+      ...(['rfc9440', 'xfcc', 'nginx', 'traefik', 'alb'] as const),
+      ...(['cloudflare', 'gcp', 'azure', 'aws-apigw'] as const),
+    ),
+    undefined,
+    'how the proxy passes the certificate of a device on; it is verified again (docs/behind-a-proxy.md)',
+  ),
+  proxyCertHeader: setting(
+    headerName,
+    undefined,
+    'header with the certificate, where it has no name of its own [nginx: x-ssl-client-cert, alb: x-amzn-mtls-clientcert-leaf]',
+  ),
+  proxyVerifyHeader: setting(
+    headerName,
+    undefined,
+    'header with what nginx says of the certificate [x-ssl-client-verify]',
+  ),
+  proxyChainHeader: setting(
+    headerName,
+    undefined,
+    'header with the certificates that the device sent besides, of gcp',
+  ),
+  proxyCaFile: setting(
+    path,
+    undefined,
+    'CA certificates that the certificate of the proxy descends from; not those of devices',
+  ),
+  proxyCrlFile: setting(
+    path,
+    undefined,
+    'certificate revocation lists of that CA; no list, no revocation',
+  ),
+  proxyName: setting(text(1, 253), undefined, 'CN of the certificate of the proxy'),
+  proxyAddresses: setting(
+    networks,
+    undefined,
+    'addresses that the proxy may come from, besides having its certificate [all]',
+  ),
+  proxyHeaderBytes: setting(
+    bytes(KiB, 128 * KiB),
+    '32KiB',
+    'bytes of the headers with the certificate and its chain in one request',
+  ),
+  proxyIdentities: setting(
+    integer(1, 1_000_000),
+    '10000',
+    'certificates that came through the proxy and are remembered, so that their signatures are not verified for each request',
+  ),
+  maxProxyConnections: setting(
+    integer(1, 1_000_000),
+    undefined,
+    'connections of the proxy; over HTTP/1.1 each request, stream and WebSocket has one [WOTT_MAX_CONNECTIONS]',
+  ),
   enrolListen: setting(
     listenAddress,
     '[::]:8444',
@@ -193,7 +254,7 @@ export const SETTINGS = {
   maxConnectionsPerDevice: setting(
     integer(1, 1_000_000),
     undefined,
-    'connections of one device or viewer that one door keeps open [a quarter of WOTT_MAX_CONNECTIONS]',
+    'connections of one device or viewer that one door keeps open, on the proxy door requests and WebSockets under way [a quarter of WOTT_MAX_CONNECTIONS]',
   ),
   maxStrangers: setting(
     integer(1, 1_000_000),

@@ -20,6 +20,9 @@ export interface Parse<T> {
 /** Where a door listens; null is `off`. */
 export type ListenAddress = { readonly host: string; readonly port: number } | null
 
+/** Where the proxy door listens: also on a Unix socket. */
+export type ProxyAddress = ListenAddress | { readonly path: string }
+
 export type BrokerAddress =
   | { readonly kind: 'memory' }
   | { readonly kind: 'file'; readonly path: string }
@@ -108,6 +111,28 @@ export const listenAddress: Parse<ListenAddress> = parse(
     if (digits === undefined || port > 65_535) return undefined
     return { host: bracketed ?? (plain === '' || plain === undefined ? '::' : plain), port }
   },
+)
+
+/** As `listenAddress`, or `unix:PATH`. */
+export const proxyAddress: Parse<ProxyAddress> = parse(
+  'HOST:PORT|unix:PATH',
+  'HOST:PORT, [IPV6]:PORT, :PORT, unix: and the path of a socket, or off',
+  (text) => {
+    if (text.startsWith('unix:'))
+      return text.length > 5 ? { path: resolve(text.slice(5)) } : undefined
+    try {
+      return listenAddress(text)
+    } catch {
+      return undefined
+    }
+  },
+)
+
+/** The name of a header, in lower case. Without underscores: what follows CGI takes them for hyphens. */
+export const headerName: Parse<string> = parse(
+  'NAME',
+  'the name of an HTTP header, of letters, digits and hyphens',
+  (text) => (/^[A-Za-z][A-Za-z0-9-]*$/.test(text) ? text.toLowerCase() : undefined),
 )
 
 /** Names of hosts, in lower case. */

@@ -2,7 +2,7 @@ import type { BlockList, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { readFirstBytes } from '../first-bytes.ts'
 import type { Door, Meter } from '../metrics/meter.ts'
-import { type ClientAddress, keyOf, standInFor } from './peer.ts'
+import { type ClientAddress, isAmong, keyOf, standInFor } from './peer.ts'
 import { type HeaderFault, type ProxyVersion, readProxyHeader } from './proxy-protocol.ts'
 
 /** Why a connection gets no further than the header that its load balancer owes. */
@@ -44,11 +44,6 @@ export function createArrivals(options: ArrivalOptions): Arrivals {
     socket.destroy()
   }
 
-  function isTrusted(address: string): boolean {
-    const [plain = ''] = address.split('%')
-    return from.check(plain, plain.includes(':') ? 'ipv6' : 'ipv4')
-  }
-
   function makeRoom(): void {
     const [oldest] = pending
     if (pending.size < maxPending || !oldest) return
@@ -73,7 +68,7 @@ export function createArrivals(options: ArrivalOptions): Arrivals {
         socket.destroy()
         return
       }
-      if (!isTrusted(address)) {
+      if (!isAmong(from, address)) {
         refuse(socket, 'untrusted', address)
         return
       }

@@ -1,20 +1,23 @@
 import { lookup } from 'node:dns/promises'
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { type AddressInfo, type BlockList, createServer, type Server, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import type { ListenAddress } from '../config/values.ts'
+import type { ProxyAddress } from '../config/values.ts'
 import { codeOf, messageOf, UsageError } from '../errors.ts'
 import type { Door, Meter } from '../metrics/meter.ts'
 import type { Admission } from './admission.ts'
 import type { Arrivals } from './arrivals.ts'
+import { isAmong } from './peer.ts'
 import type { Places } from './places.ts'
 import { createPlainText, type PlainProtocol } from './plain-text.ts'
 import { insertSteps, type Step } from './steps.ts'
+import { listenOnSocket } from './unix-socket.ts'
 
 /** A door that listens. */
 export interface OpenDoor {
   readonly door: Door
-  /** `HOST:PORT`, with the port it really got; several with commas between them where the host is a name of several. */
+  /** `HOST:PORT`, with the port it really got, several with commas between them where the host is a name of several; or `unix:PATH`. */
   readonly address: string
+  /** 0 for a Unix socket. */
   readonly port: number
   /** Takes no new connection; those there are stay. */
   stopAccepting(): void
@@ -24,8 +27,10 @@ export interface OpenDoor {
 
 export interface DoorOptions {
   readonly door: Door
-  readonly address: NonNullable<ListenAddress>
+  readonly address: NonNullable<ProxyAddress>
   readonly maxConnections: number
+  /** Addresses that connections may come from, where not from all. */
+  readonly from?: BlockList | undefined
   /** Of load balancers that say who their clients are; nobody else may connect then. */
   readonly arrivals?: Arrivals | undefined
   /** Who of those may stay; everybody where nobody is asked for a name. */
@@ -116,38 +121,56 @@ export async function listen(server: Server, options: DoorOptions): Promise<Open
     socket.destroy()
   })
 
-  const others = await bindAll(server, options)
+  const { address } = options
+  if ('path' in address) {
+    await listenOnSocket(server, address.path, door)
+    return opened([], { address: `unix:${address.path}`, port: 0 })
+  }
+  const others = await bindAll(server, { ...options, address })
   for (const other of others) mayDrop(other)
   const bound = [server, ...others].map((one) => one.address() as AddressInfo)
-  function stopAccepting(): void {
-    for (const one of [server, ...others]) if (one.listening) one.close()
+  const where = new Set(bound.map(({ address, port }) => hostAndPort(address, port)))
+  return opened(others, { address: [...where].join(', '), port: (bound[0] as AddressInfo).port })
+
+  function opened(others: readonly Server[], at: Pick<OpenDoor, 'address' | 'port'>): OpenDoor {
+    function stopAccepting(): void {
+      for (const one of [server, ...others]) if (one.listening) one.close()
+    }
+    let closed: Promise<void> | undefined
+    return {
+      ...{ door, ...at, stopAccepting },
+      close() {
+        closed ??= new Promise((resolve) => {
+          stopAccepting()
+          if (sockets.size === 0) resolve()
+          for (const socket of sockets) {
+            socket.once('close', () => sockets.size === 0 && resolve())
+            socket.destroy()
+          }
+        })
+        return closed
+      },
+    }
   }
-  let closed: Promise<void> | undefined
-  return {
-    door,
-    address: [...new Set(bound.map(({ address, port }) => hostAndPort(address, port)))].join(', '),
-    port: (bound[0] as AddressInfo).port,
-    stopAccepting,
-    close() {
-      closed ??= new Promise((resolve) => {
-        stopAccepting()
-        if (sockets.size === 0) resolve()
-        for (const socket of sockets) {
-          socket.once('close', () => sockets.size === 0 && resolve())
-          socket.destroy()
-        }
-      })
-      return closed
-    },
-  }
+}
+
+/** A door that listens on ports. */
+type PortOptions = DoorOptions & {
+  readonly address: { readonly host: string; readonly port: number }
 }
 
 /** What comes before TLS. */
 function stepsOf(
-  { door, meter, arrivals, admission, plain, onPlain = () => {} }: DoorOptions,
+  { door, meter, from, arrivals, admission, plain, onPlain = () => {} }: DoorOptions,
   refused: (socket: Socket, error: Error) => void,
 ): Step[] {
   const steps: Step[] = []
+  if (from)
+    steps.push((socket, next) => {
+      if (isAmong(from, socket.remoteAddress ?? '')) return next()
+      refused(socket, new Error('no connection may come from this address'))
+      socket.destroy()
+    })
   if (arrivals) steps.push(arrivals.receive)
   if (admission) steps.push(admission.admit)
   if (plain) {
@@ -163,7 +186,7 @@ class SilentError extends Error {
 }
 
 /** Listens on every address of the host, and returns what listens besides the door's own server. */
-async function bindAll(server: Server, options: DoorOptions): Promise<Server[]> {
+async function bindAll(server: Server, options: PortOptions): Promise<Server[]> {
   const [first, ...more] = await addressesOf(options)
   const listeners = options.admission ? LISTENERS : 1
   await bind(server, { ...options.address, host: first as string, listeners }, options)
@@ -208,7 +231,7 @@ async function refuseTaken({ host, port, listeners }: Wanted): Promise<void> {
   await new Promise((resolve) => trial.close(resolve))
 }
 
-async function addressesOf(options: DoorOptions): Promise<string[]> {
+async function addressesOf(options: PortOptions): Promise<string[]> {
   const { host, port } = options.address
   try {
     const found = await lookup(host, { all: true, order: 'ipv4first' })
@@ -218,7 +241,7 @@ async function addressesOf(options: DoorOptions): Promise<string[]> {
   }
 }
 
-async function bind(server: Server, wanted: Wanted, options: DoorOptions): Promise<void> {
+async function bind(server: Server, wanted: Wanted, options: PortOptions): Promise<void> {
   const { host, port, listeners } = wanted
   const bindTo = options.bind ?? ((to: BindTo) => bindServer(server, to))
   try {

@@ -1,3 +1,5 @@
+import type { BlockList } from 'node:net'
+
 /** One end of a connection, which a door knows by its address and port. */
 export interface Peer {
   readonly remoteAddress?: string | undefined
@@ -26,4 +28,10 @@ export function standInFor(socket: Peer, { address, port }: ClientAddress): void
     remotePort: { value: port },
     remoteFamily: { value: address.includes(':') ? 'IPv6' : 'IPv4' },
   })
+}
+
+/** Whether an address, as a socket gives it, is in a list of addresses and networks. */
+export function isAmong(list: BlockList, address: string): boolean {
+  const [plain = ''] = address.split('%')
+  return list.check(plain, plain.includes(':') ? 'ipv6' : 'ipv4')
 }

@@ -17,6 +17,8 @@ export interface DeadlineOptions {
   refuse(request: Http2ServerRequest, response: Http2ServerResponse): void
   /** Told of each request that is refused or ended, and why. */
   onCut(reason: 'request_timeout' | 'slow_reader'): void
+  /** Whether an HTTP/2 connection carries the requests of several, so that it must not end for one of them. */
+  readonly isShared?: boolean
 }
 
 /** A request on its way in, or its answer on its way out. */
@@ -67,7 +69,7 @@ export function whenLate(request: object, refuse: (() => void) | null): void {
  * An answer that goes on, such as an event stream, has bounds of its own. Headers of HTTP/1.1 requests are left to Node.
  */
 export function watchDeadlines(server: Server, options: DeadlineOptions): void {
-  const { refuse, onCut } = options
+  const { refuse, onCut, isShared = false } = options
   const { requestTimeout, requestRate, streamStall } = options.settings
   const open = new Set<Exchange>()
   const connections = new Map<ServerHttp2Session, Connection>()
@@ -105,7 +107,7 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): void {
     const { request, response, began, arrived } = exchange
     if (isGone(request)) open.delete(exchange)
     else if (exchange.lateSince !== null) {
-      if (now - exchange.lateSince > PARTING_MS) cut(request)
+      if (now - exchange.lateSince > PARTING_MS) cut(request, isShared)
     } else if (!hasArrived(request) && (!response.headersSent || response.writableFinished)) {
       if (now - began > allowed(requestTimeout, arrived)) late(exchange, now)
     } else if (response.writableEnded && !response.writableFinished) {
@@ -113,7 +115,7 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): void {
       const { since, bytes } = exchange.leaving
       if (now - since <= allowed(streamStall, bytes)) return
       onCut('slow_reader')
-      cut(request)
+      cut(request, isShared)
     } else if (response.writableFinished && hasArrived(request)) open.delete(exchange)
   }
 
@@ -126,9 +128,9 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): void {
     exchange.lateSince = now
     onCut('request_timeout')
     if (exchange.onLate) exchange.onLate()
-    else if (response.headersSent) cut(request)
+    else if (response.headersSent) cut(request, isShared)
     else refuse(request, response)
-    streamOf(request)?.session?.close()
+    if (!isShared) streamOf(request)?.session?.close()
   }
 
   function lookAtConnection(session: ServerHttp2Session, now: number): void {
@@ -183,8 +185,8 @@ function unread({ request }: Exchange): number {
 }
 
 /** With its connection: the end of a stream alone may not get through to whoever reads nothing. */
-function cut(request: Http2ServerRequest): void {
+function cut(request: Http2ServerRequest, isShared: boolean): void {
   const stream = streamOf(request)
-  if (stream) stream.session?.destroy()
+  if (stream) (isShared ? stream : stream.session)?.destroy()
   else request.socket.destroy()
 }

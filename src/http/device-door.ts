@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import type { Http2ServerRequest } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { GatewayError } from '../errors.ts'
-import { refusalOf } from '../identity/refusals.ts'
+import type { Identity } from '../identity/identity.ts'
+import { connectionSenders } from '../identity/senders.ts'
+import type { Caller } from '../relay/relay.ts'
 import { type App, type AppOptions, createApp, pathOf } from './app.ts'
 import { type DeviceRoutesOptions, deviceRoutes } from './device-routes.ts'
 import { type HistoryRouteOptions, historyRoute } from './history.ts'
@@ -13,21 +16,30 @@ import { rawAnswer } from './problem.ts'
 import { type StreamRoutesOptions, streamRoutes } from './stream.ts'
 
 export interface DeviceDoorOptions
-  extends Omit<AppOptions, 'requestCert' | 'admit' | 'onCut'>,
+  extends Omit<AppOptions, 'requestCert' | 'whoSends' | 'onCut'>,
     DeviceRoutesOptions,
     StreamRoutesOptions,
     HistoryRouteOptions {
   /** Takes over the socket of an upgrade request whose path and identity are right. */
-  readonly mqtt: { accept(request: IncomingMessage, socket: Duplex, head: Buffer): void }
+  readonly mqtt: {
+    accept(request: IncomingMessage, socket: Duplex, head: Buffer, who: WebSocketCaller): void
+  }
 }
 
-/** Devices over HTTPS, and MQTT over WebSocket at /mqtt. Nothing behind this door is reached without an identity. */
+/** Whose WebSocket it is. */
+type WebSocketCaller = Pick<Caller, 'door' | 'ended'> & { readonly identity: Identity }
+
+/**
+ * Devices over HTTPS, and MQTT over WebSocket at /mqtt, by themselves or through a proxy. Nothing behind this door is reached
+ * without an identity.
+ */
 export function createDeviceDoor(options: DeviceDoorOptions): App {
+  const { senders = connectionSenders, door = 'device', admit = () => null, onRequest } = options
   const app = createApp({
     ...options,
     requestCert: true,
-    admit: ({ socket }) => refusalOf(socket),
-    onCut: (reason) => options.meter.connectionCut('device', reason),
+    whoSends: senders.of,
+    onCut: (reason) => options.meter.connectionCut(door, reason),
   })
   deviceRoutes(app, options, () => {
     pageRoutes(app)
@@ -39,14 +51,23 @@ export function createDeviceDoor(options: DeviceDoorOptions): App {
   app.server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     // nobody else listens yet, and an error that nobody hears would end the process: a reset connection is enough
     socket.on('error', () => {})
-    const refused = refusalOf(socket) ?? originProblem(request.headers) ?? upgradeProblem(request)
-    if (refused) {
-      refuseUpgrade(socket, refused)
+    const asked = request as unknown as Http2ServerRequest
+    onRequest?.(asked)
+    const who = admit(asked) ?? senders.of(request)
+    if (who instanceof GatewayError) {
+      refuseUpgrade(socket, who)
+      return
+    }
+    const refused = originProblem(request.headers) ?? upgradeProblem(request)
+    const problem = refused ?? senders.enter(request, socket)
+    if (problem) {
+      refuseUpgrade(socket, problem)
       return
     }
     webSockets.add(socket)
     socket.once('close', () => webSockets.delete(socket))
-    options.mqtt.accept(request, socket, head)
+    const ended = senders.ended(who)
+    options.mqtt.accept(request, socket, head, { identity: who, door, ...(ended && { ended }) })
   })
   app.addHook('preClose', async () => {
     // a server waits for its upgraded connections, and these have no end of their own

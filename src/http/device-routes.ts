@@ -2,12 +2,13 @@ import type { Http2ServerRequest } from 'node:http2'
 import { createAccess } from '../acl/access.ts'
 import type { AclSource } from '../acl/reload.ts'
 import { GatewayError } from '../errors.ts'
-import { identityOf } from '../identity/connection.ts'
 import type { Identity } from '../identity/identity.ts'
+import { connectionSenders, type Senders } from '../identity/senders.ts'
+import type { Door } from '../metrics/meter.ts'
 import type { Caller } from '../relay/relay.ts'
 import type { Turns } from '../turns.ts'
 import { type App, type Request, sendProblem } from './app.ts'
-import { nameCaller } from './caller.ts'
+import { callerOf, nameCaller } from './caller.ts'
 import { originProblem } from './origin.ts'
 import { type PublishOptions, publishRoute } from './publish.ts'
 import { type PublishManyOptions, publishManyRoute } from './publish-many.ts'
@@ -20,6 +21,10 @@ export interface DeviceRoutesOptions extends PublishOptions, PublishManyOptions,
   readonly acl: AclSource
   readonly relay: PublishManyOptions['relay']
   readonly turns: Turns
+  /** What the metrics and the log call the door. */
+  readonly door?: Extract<Door, 'device' | 'proxy'>
+  /** Who sends a request; the device whose connection it is, unless told otherwise. */
+  readonly senders?: Senders
 }
 
 /** Adds what needs a process that stays: streams, and what is read from the log. */
@@ -38,8 +43,11 @@ export function deviceRoutes(app: App, options: DeviceRoutesOptions, live: LiveR
   sessionRoute(app, 'certificate')
 }
 
-function nameCallers(app: App, { acl, turns }: DeviceRoutesOptions): void {
-  // one connection, one caller: what the ACL said once is remembered for its next request
+function nameCallers(
+  app: App,
+  { acl, turns, door = 'device', senders = connectionSenders }: DeviceRoutesOptions,
+): void {
+  // one identity, one caller: what the ACL said once is remembered for its next request
   const callers = new WeakMap<Identity, Caller>()
 
   function callerFor(identity: Identity): Caller {
@@ -47,15 +55,19 @@ function nameCallers(app: App, { acl, turns }: DeviceRoutesOptions): void {
     if (!caller) {
       // over HTTP a device has no client id but its name
       const access = createAccess(acl, { user: identity.id, clientId: identity.id })
-      caller = { identity, access, door: 'device' }
+      const ended = senders.ended(identity)
+      caller = { identity, access, door, ...(ended && { ended }) }
       callers.set(identity, caller)
     }
     return caller
   }
 
   app.addHook('onRequest', async (request, reply) => {
-    const who = identityOf(request.raw.socket)
-    const refused = who instanceof GatewayError ? who : originProblem(request.headers)
+    const who = senders.of(request.raw)
+    const refused =
+      who instanceof GatewayError
+        ? who
+        : (senders.enter(request.raw, reply.raw) ?? originProblem(request.headers))
     if (refused) {
       sendProblem(request, reply, refused)
       return reply
@@ -67,6 +79,12 @@ function nameCallers(app: App, { acl, turns }: DeviceRoutesOptions): void {
     // whoever begins to serve it now would wait for an end that has been
     reply.hijack()
     return reply
+  })
+  if (senders === connectionSenders) return
+  // the connection goes on when the certificate is revoked while the body comes
+  app.addHook('preHandler', (request, _reply, done) => {
+    const { ended } = callerOf(request)
+    done(ended?.aborted ? (ended.reason as GatewayError) : undefined)
   })
 }
 

@@ -2,7 +2,7 @@ import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import { addressGroup } from '../address.ts'
 import type { Hold, Kind, Ledger } from '../budget/ledger.ts'
 import { GatewayError } from '../errors.ts'
-import { identityOf } from '../identity/connection.ts'
+import type { Identity } from '../identity/identity.ts'
 import type { Request } from './app.ts'
 import { callerIn } from './caller.ts'
 
@@ -33,11 +33,23 @@ interface Holding {
 
 const holdings = new WeakMap<object, Holding>()
 
+export interface RequestMemoryOptions extends HttpMemory {
+  /** Who sends a request; without it all are strangers. */
+  readonly whoSends?: ((request: Http2ServerRequest) => Identity | GatewayError) | undefined
+  /** Whether a connection carries the requests of several, so that it must not end for one of them. */
+  readonly isShared: boolean
+}
+
 /** Counts each request until its answer is read; a refusal for one that there is no room for. */
-export function createRequestMemory(
-  { memory, strangers }: HttpMemory,
-  isNamed: boolean,
-): (request: Http2ServerRequest, response: Http2ServerResponse) => GatewayError | null {
+export function createRequestMemory({
+  memory,
+  strangers,
+  whoSends,
+  isShared,
+}: RequestMemoryOptions): (
+  request: Http2ServerRequest,
+  response: Http2ServerResponse,
+) => GatewayError | null {
   const connections = new WeakMap<object, Connection>()
 
   function connectionOf(request: Http2ServerRequest): Connection {
@@ -53,10 +65,10 @@ export function createRequestMemory(
     return made
   }
 
-  function openFor({ socket }: Http2ServerRequest, kind: Kind): Hold {
-    const who = isNamed ? identityOf(socket) : null
+  function openFor(request: Http2ServerRequest, kind: Kind): Hold {
+    const who = whoSends?.(request) ?? null
     return who === null || who instanceof GatewayError
-      ? strangers.open(addressGroup(socket.remoteAddress), kind)
+      ? strangers.open(addressGroup(request.socket.remoteAddress), kind)
       : memory.open(who.id, kind)
   }
 
@@ -65,7 +77,7 @@ export function createRequestMemory(
     const own = openFor(request, 'request')
     if (!own.resize(REQUEST_BYTES + headerBytes(request))) {
       // whoever does not even read that it is refused would pile up refusals
-      if (connection.isRefused) carrierOf(request).destroy()
+      if (connection.isRefused) (isShared ? ownCarrierOf(request) : carrierOf(request)).destroy()
       connection.isRefused = true
       response.once('close', () => {
         connection.isRefused = false
@@ -122,6 +134,11 @@ type Carrier = Http2ServerRequest['socket'] | NonNullable<Http2ServerRequest['st
 function carrierOf({ stream, socket }: Http2ServerRequest): Carrier {
   // HTTP/1.1 requests have no stream
   return (stream as Http2ServerRequest['stream'] | undefined)?.session ?? socket
+}
+
+/** What carries this request alone. */
+function ownCarrierOf({ stream, socket }: Http2ServerRequest): { destroy(): void } {
+  return (stream as Http2ServerRequest['stream'] | undefined) ?? socket
 }
 
 function headerBytes({ rawHeaders, url }: Http2ServerRequest): number {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import { isIP } from 'node:net'
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { GatewayError } from '../errors.ts'
 import type { Door } from '../metrics/meter.ts'
 import type { Exposition } from '../metrics/prometheus.ts'
@@ -23,6 +23,8 @@ export interface OpsDoorOptions {
   /** What the metrics call it. */
   readonly door: Extract<Door, 'ops' | 'enrol-ops'>
   readonly settings: OpsSettings
+  /** Told of each request. */
+  readonly onRequest?: (request: Pick<FastifyRequest, 'headers'>) => void
   /** What has to be right before traffic is sent here. */
   readiness(): Checks
   /** What is wrong without being a reason to send traffic elsewhere; said in the same checks. */
@@ -51,6 +53,7 @@ export function createOpsDoor(options: OpsDoorOptions): FastifyInstance {
   })
   answerErrors(app as unknown as App)
   app.addHook('onRequest', async (request, reply) => {
+    options.onRequest?.(request)
     const problem =
       requestProblem(request.raw as never) ?? hostProblem(request.headers.host, settings.opsHosts)
     if (!problem) return

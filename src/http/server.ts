@@ -10,6 +10,8 @@ import {
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { codeOf, type GatewayError } from '../errors.ts'
+import type { Identity } from '../identity/identity.ts'
+import { connectionSenders } from '../identity/senders.ts'
 import type { Trust } from '../identity/trust.ts'
 import type { CutReason } from '../metrics/meter.ts'
 import { expectsContinue } from './continue.ts'
@@ -36,6 +38,12 @@ export interface ServerOptions extends HttpMemory {
   /** Lets in those who show none, too: their headers must be small. */
   readonly takesStrangers?: boolean
   readonly settings: HttpSettings
+  /** Who sends a request, where its connection does not say so. */
+  readonly whoSends?: (request: Http2ServerRequest) => Identity | GatewayError
+  /** Whether one connection carries the requests of several, so that what one of them does must not end it. */
+  readonly isShared?: boolean
+  /** Told of each request before anything else is made of it. */
+  readonly onRequest?: (request: Http2ServerRequest) => void
   /** Asked about every request before anything else is made of it; a refusal is its answer and ends its connection. */
   readonly admit?: (request: Http2ServerRequest) => GatewayError | null
   /** Told of each connection or request that is ended because of a bound. */
@@ -58,12 +66,16 @@ const AWS_PROTOCOL = 'x-amzn-http-ca'
 const PROTOCOLS = ['h2', 'http/1.1', AWS_PROTOCOL]
 /** Requests on one HTTP/2 connection that are refused with an answer before its end does not wait for them. */
 const MOST_REFUSED = 8
+/** How many times as many requests may be cancelled on a connection that carries those of several. */
+const SHARED_RESETS = 100
 
 /** A server for HTTP/1.1 and HTTP/2 on which nothing, however odd, is handled that was not admitted. */
 export function createHttpServer(options: ServerOptions, handle: Handle): Http2SecureServer {
-  const { trust, requestCert, memory, strangers, settings, admit = () => null, onCut } = options
-  const { takesStrangers = !requestCert } = options
+  const { trust, requestCert, settings, admit = () => null, onCut, onRequest } = options
+  const { takesStrangers = !requestCert, isShared = false } = options
+  const { whoSends = requestCert ? connectionSenders.of : undefined } = options
   const maxHeaderBytes = takesStrangers ? MAX_STRANGERS_HEADER_BYTES : MAX_HEADER_BYTES
+  const resetBurst = settings.streamResetBurst * (isShared ? SHARED_RESETS : 1)
   // Node hands the HTTP/1.1 options on, its types do not know
   const tls: SecureServerOptions & HttpServerOptions & ResetOptions = {
     ...trust?.context,
@@ -74,8 +86,8 @@ export function createHttpServer(options: ServerOptions, handle: Handle): Http2S
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     maxHeaderSize: maxHeaderBytes,
     settings: { maxHeaderListSize: maxHeaderBytes, maxConcurrentStreams: MAX_STREAMS },
-    streamResetBurst: settings.streamResetBurst,
-    streamResetRate: settings.streamResetRate,
+    streamResetBurst: resetBurst,
+    streamResetRate: settings.streamResetRate * (isShared ? SHARED_RESETS : 1),
     headersTimeout: settings.requestTimeout * 1000,
     // bodies have a deadline of ours, which grows with what has arrived
     requestTimeout: 0,
@@ -100,9 +112,10 @@ export function createHttpServer(options: ServerOptions, handle: Handle): Http2S
   const refused = new WeakMap<object, number>()
 
   const pipelines = createPipelines()
-  const hasRoom = createRequestMemory({ memory, strangers }, requestCert)
+  const hasRoom = createRequestMemory({ ...options, whoSends, isShared })
 
   function answer(request: Http2ServerRequest, response: Http2ServerResponse): void {
+    onRequest?.(request)
     // RFC 9112 §9.6: what came in the same packet as a request whose answer ends the connection
     if (!streamOf(request)) {
       if (refused.has(request.socket)) return
@@ -128,6 +141,10 @@ export function createHttpServer(options: ServerOptions, handle: Handle): Http2S
     problem: GatewayError,
   ): void {
     const session = streamOf(request)?.session
+    if (session && isShared) {
+      refuse(request, response, problem, isShared)
+      return
+    }
     const connection = session ?? request.socket
     const count = (refused.get(connection) ?? 0) + 1
     refused.set(connection, count)
@@ -152,7 +169,7 @@ export function createHttpServer(options: ServerOptions, handle: Handle): Http2S
     session.setTimeout(KEEP_ALIVE_MS, () => session.destroy())
     // where the client closes the connection, Node leaves the timer, which keeps all of the session
     session.socket.prependOnceListener('close', () => session.setTimeout(0))
-    boundResets(session, settings.streamResetBurst, () => onCut('protocol_error'))
+    boundResets(session, resetBurst, () => onCut('protocol_error'))
     let requests = 0
     session.on('stream', () => {
       requests += 1
@@ -161,8 +178,9 @@ export function createHttpServer(options: ServerOptions, handle: Handle): Http2S
   })
   watchDeadlines(server, {
     settings,
-    refuse: (request, response) => refuse(request, response, requestTimeout()),
+    refuse: (request, response) => refuse(request, response, requestTimeout(), isShared),
     onCut,
+    isShared,
   })
   return server
 }
@@ -177,6 +195,7 @@ function refuse(
   request: Http2ServerRequest,
   response: Http2ServerResponse,
   error: GatewayError,
+  isShared = false,
 ): void {
   const { headers, body } = problemAnswer(error, randomUUID())
   const session = streamOf(request)?.session
@@ -184,7 +203,7 @@ function refuse(
   response.writeHead(error.status, session ? headers : { ...headers, connection: 'close' })
   response.end(body)
   // not now: a closed connection still takes what else is in the packet apart, thousands of requests perhaps
-  if (session) setImmediate(() => session.close())
+  if (session && !isShared) setImmediate(() => session.close())
 }
 
 /** `GET https://host/path` is `GET /path` (RFC 9112 §3.2.2). */

@@ -45,6 +45,16 @@ export function beforeDismissal(socket: object, say: Farewell): void {
   ;(socket as NamedSocket)[farewell] = say
 }
 
+/** What has become of a certificate, to be read after "your certificate". */
+export function whatBecameOf(refusal: unknown): string {
+  const isOver = refusal instanceof GatewayError && OUTLIVED_CODES.has(refusal.code)
+  return toFarewell(isOver)
+}
+
+function toFarewell(isOver: boolean): string {
+  return isOver ? 'has expired or is revoked' : 'is not trusted any longer'
+}
+
 export interface DeviceConnections {
   /** Names every connection of `server` as soon as its handshake is done, once. */
   identify(server: Server): void
@@ -56,6 +66,8 @@ export interface DeviceConnections {
 export interface DeviceConnectionsOptions extends IdentityRules {
   /** The trust in force. */
   trust(): Trust
+  /** Asked first: why a connection is refused whatever else it shows. */
+  readonly objectTo?: (socket: TLSSocket) => GatewayError | null
 }
 
 const SWEEP_MS = 1000
@@ -94,6 +106,8 @@ export function createDeviceConnections(options: DeviceConnectionsOptions): Devi
   function find(socket: TLSSocket): { who: Identity | GatewayError; shown?: Live } {
     let peer: Presented | null
     try {
+      const refused = options.objectTo?.(socket) ?? null
+      if (refused) return { who: refused }
       peer = peers.read(socket)
     } catch (error) {
       return { who: object(socket, undefined, { reason: messageOf(error) }) }
@@ -139,7 +153,7 @@ export function createDeviceConnections(options: DeviceConnectionsOptions): Devi
       return
     }
     live.delete(socket)
-    say(OUTLIVED.has(reason) ? 'has expired or is revoked' : 'is not trusted any longer')
+    say(toFarewell(OUTLIVED.has(reason)))
     setTimeout(() => socket.destroy(), PARTING_MS).unref()
   }
 
@@ -153,3 +167,4 @@ export function createDeviceConnections(options: DeviceConnectionsOptions): Devi
 }
 
 const OUTLIVED: ReadonlySet<string> = new Set(['CERT_HAS_EXPIRED', 'CERT_REVOKED'])
+const OUTLIVED_CODES: ReadonlySet<string> = new Set(['certificate_expired', 'certificate_revoked'])

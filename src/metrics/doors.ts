@@ -6,6 +6,7 @@ import {
   HTTP_CUT_REASONS,
   type Meter,
   REFUSED_REQUESTS,
+  UNIDENTIFIED,
 } from './meter.ts'
 
 export interface DoorKinds {
@@ -17,6 +18,10 @@ export interface DoorKinds {
   readonly strangers: readonly Door[]
   /** Doors without TLS. */
   readonly plain: readonly Door[]
+  /** Doors that speak HTTP, and do not believe what a request says of who sends it. */
+  readonly direct: readonly Door[]
+  /** Whether there is a door for a proxy. */
+  readonly hasProxy: boolean
 }
 
 type DoorMeter = Pick<
@@ -27,6 +32,8 @@ type DoorMeter = Pick<
   | 'handshake'
   | 'handshakeDelayed'
   | 'requestRefused'
+  | 'identityHeaderIgnored'
+  | 'passedOnRefused'
 >
 
 /** Who comes to the doors of a process, from zero on: a counter that begins with its first event hides it from rate(). */
@@ -62,6 +69,14 @@ export function registerDoorMetrics(registry: Registry, doors: DoorKinds): DoorM
     labelNames: ['door', 'reason'],
     registers,
   })
+  const identityHeaders = new Counter({
+    name: 'wott_spoofed_identity_headers_total',
+    help: 'HTTP requests with a header in which a proxy passes a client certificate on, on doors that are not for the proxy; it is ignored.',
+    labelNames: ['door'],
+    registers,
+  })
+  for (const door of doors.direct) identityHeaders.inc({ door }, 0)
+  const passedOnRefused = doors.hasProxy ? registerPassedOn(registry) : () => {}
   for (const door of doors.tls) {
     for (const result of HANDSHAKE_RESULTS) handshakes.inc({ door, result }, 0)
     handshakesDelayed.inc({ door }, 0)
@@ -80,5 +95,18 @@ export function registerDoorMetrics(registry: Registry, doors: DoorKinds): DoorM
     handshake: (door, result) => handshakes.inc({ door, result }),
     handshakeDelayed: (door) => handshakesDelayed.inc({ door }),
     requestRefused: (door, reason) => requestsRefused.inc({ door, reason }),
+    identityHeaderIgnored: (door) => identityHeaders.inc({ door }),
+    passedOnRefused,
   }
+}
+
+function registerPassedOn(registry: Registry): (code: string) => void {
+  const refused = new Counter({
+    name: 'wott_proxied_requests_refused_total',
+    help: 'Requests of the proxy door that were refused because it is not known who sends them, by the code of the answer.',
+    labelNames: ['code'],
+    registers: [registry],
+  })
+  for (const code of UNIDENTIFIED) refused.inc({ code }, 0)
+  return (code) => refused.inc({ code })
 }

@@ -52,6 +52,7 @@ export function createEnrolMetrics({ vias, reasons, waiting }: EnrolMetricsOptio
   for (const reason of reasons) refusals.inc({ reason }, 0)
   const doors = registerDoorMetrics(registry, {
     ...{ tls: ['enrol'], mqtt: [], strangers: ['enrol'], plain: ['enrol-ops'] },
+    ...{ direct: ['enrol'], hasProxy: false },
   })
   const meter: Meter = { ...silentMeter, ...doors }
   return {

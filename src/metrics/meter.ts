@@ -1,6 +1,6 @@
 import type { Qos } from '../topic/message.ts'
 
-export type Door = 'device' | 'mqtt' | 'viewer' | 'ops' | 'enrol' | 'enrol-ops'
+export type Door = 'device' | 'proxy' | 'mqtt' | 'viewer' | 'ops' | 'enrol' | 'enrol-ops'
 export const PUBLISH_RESULTS = [
   'accepted',
   'denied',
@@ -87,6 +87,16 @@ export const UPLINK_REFUSALS = [
   'failed',
 ] as const
 export type UplinkRefusal = (typeof UPLINK_REFUSALS)[number]
+/** Why a request that a proxy passes on is refused before it is looked at, by the code of its answer. */
+export const UNIDENTIFIED = [
+  'certificate_required',
+  'certificate_expired',
+  'certificate_revoked',
+  'certificate_untrusted',
+  'identity_unusable',
+  'request_invalid',
+  'headers_too_large',
+] as const
 
 /** Why a message of the other broker goes to nobody: the gateway would have refused it itself. */
 export const UPLINK_DROPS = ['topic_invalid', 'too_large'] as const
@@ -116,6 +126,10 @@ export interface Meter {
   handshakeDelayed(door: Door): void
   /** An HTTP request of somebody without a name is refused because its address sends too many of them. */
   requestRefused(door: Door, reason: RefusedRequest): void
+  /** A request has a header that only the proxy may send, and did not come through it. */
+  identityHeaderIgnored(door: Door): void
+  /** It is not known who sends a request that the proxy passes on. */
+  passedOnRefused(code: string): void
   streamOpened(door: Door): void
   streamClosed(door: Door): void
   /** There were as many as there may be. */
@@ -153,6 +167,8 @@ export const silentMeter: Meter = {
   handshake: nothing,
   handshakeDelayed: nothing,
   requestRefused: nothing,
+  identityHeaderIgnored: nothing,
+  passedOnRefused: nothing,
   streamOpened: nothing,
   streamClosed: nothing,
   streamRefused: nothing,

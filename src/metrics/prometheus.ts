@@ -65,8 +65,12 @@ export function createMetrics(
     registers,
   }).set(build, 1)
   // counted in plain numbers, and told when somebody asks: prom-client would hash the labels of every message
-  const published: Counts<Published> = { device: nothingYet(), mqtt: nothingYet() }
-  const delivered: Counts<number> = { device: 0, mqtt: 0, viewer: 0 }
+  const published: Counts<Published> = {
+    device: nothingYet(),
+    proxy: nothingYet(),
+    mqtt: nothingYet(),
+  }
+  const delivered: Counts<number> = { device: 0, proxy: 0, mqtt: 0, viewer: 0 }
   new Counter({
     name: 'wott_publishes_total',
     help: 'Messages that clients asked to publish, by what came of it.',
@@ -83,7 +87,7 @@ export function createMetrics(
   const publishTook = registerDurations(registry, {
     name: 'wott_publish_duration_seconds',
     help: 'Time from a whole publish request to its answer.',
-    doors: ['device'],
+    doors: ['device', 'proxy'],
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
   })
   const publishesDelayed = new Counter({
@@ -130,8 +134,12 @@ export function createMetrics(
     registers,
   })
   const doors = registerDoorMetrics(registry, {
-    ...{ tls: ['device', 'mqtt', 'viewer'], mqtt: ['device', 'mqtt'], strangers: ['viewer'] },
+    tls: ['device', 'proxy', 'mqtt', 'viewer'],
+    mqtt: ['device', 'proxy', 'mqtt'],
+    strangers: ['viewer'],
     plain: ['ops'],
+    direct: ['device', 'viewer', 'ops'],
+    hasProxy: true,
   })
   const uplink = createUplinkMetrics()
   const streams = new Gauge({
@@ -221,14 +229,14 @@ export function createMetrics(
   // a counter that begins with its first event hides that event from rate() and increase(), and a gauge that is not
   // there yet looks like a broken panel
   function startAtZero(): void {
-    for (const door of ['device', 'mqtt', 'viewer'] as const)
+    for (const door of ['device', 'proxy', 'mqtt', 'viewer'] as const)
       dropped.inc({ door, reason: 'slow_reader' }, 0)
     for (const limit of STORE_LIMITS) storeLimits.inc({ limit }, 0)
-    for (const door of ['device', 'viewer'] as const) {
+    for (const door of ['device', 'proxy', 'viewer'] as const) {
       streams.set({ door }, 0)
       streamsRefused.inc({ door }, 0)
     }
-    for (const door of ['device', 'mqtt'] as const) {
+    for (const door of ['device', 'proxy', 'mqtt'] as const) {
       publishesDelayed.inc({ door }, 0)
       dropped.inc({ door, reason: 'packet_too_large' }, 0)
     }

@@ -4,8 +4,10 @@ import { createServer, type Server, type TLSSocket } from 'node:tls'
 import { type ServerOptions as WebSocketOptions, WebSocketServer } from 'ws'
 import type { Ledger } from '../budget/ledger.ts'
 import { GatewayError } from '../errors.ts'
-import { beforeDismissal, identityOf } from '../identity/connection.ts'
+import { beforeDismissal, identityOf, whatBecameOf } from '../identity/connection.ts'
+import type { Identity } from '../identity/identity.ts'
 import type { Trust } from '../identity/trust.ts'
+import type { Caller } from '../relay/relay.ts'
 import type { MqttHost } from './mqtt.ts'
 import { toMqttStream } from './web-socket.ts'
 
@@ -17,6 +19,8 @@ const MOST_FRAGMENTS = 1_024
 const MOST_CHUNKS = 4_096
 /** What a client has to answer the end of its WebSocket with its own; ws gives it 30 seconds, also when it is gone. */
 const CLOSE_TIMEOUT_MS = 1_000
+/** What a client whose certificate no longer holds has to read why. */
+const PARTING_MS = 1_000
 
 /** MQTT from a client that forgets TLS: there is no packet that could answer its CONNECT with the reason. */
 export const PLAIN_MQTT = {
@@ -42,10 +46,13 @@ export function createMqttServer(trust: Trust, host: MqttHost): Server {
   return server
 }
 
+/** Whose WebSocket it is. */
+export type WebSocketCaller = Pick<Caller, 'door' | 'ended'> & { readonly identity: Identity }
+
 /** MQTT over WebSocket (§6 of MQTT 3.1.1) for upgrade requests of an identified connection. */
 export interface MqttUpgrade {
-  /** Takes over the socket. The caller has made sure that path and identity are right. */
-  accept(request: IncomingMessage, socket: Duplex, head: Buffer): void
+  /** Takes over the socket. Whoever calls has made sure that path and identity are right. */
+  accept(request: IncomingMessage, socket: Duplex, head: Buffer, caller: WebSocketCaller): void
 }
 
 export function createMqttUpgrade(host: MqttHost, memory: Ledger): MqttUpgrade {
@@ -63,22 +70,27 @@ export function createMqttUpgrade(host: MqttHost, memory: Ledger): MqttUpgrade {
   }
   const server = new WebSocketServer(options)
   return {
-    accept(request, socket, head) {
-      const who = identityOf(socket)
-      if (who instanceof GatewayError) return void socket.destroy()
-      server.handleUpgrade(request, socket, head, (webSocket) =>
-        beforeDismissal(
-          socket,
-          host.accept(
-            toMqttStream(webSocket, socket, {
-              messageTime: host.packetTime,
-              held: memory.open(who.id, 'packet'),
-            }),
-            who,
-            'device',
-          ).dismiss,
-        ),
-      )
+    accept(request, socket, head, { identity, door, ended }) {
+      server.handleUpgrade(request, socket, head, (webSocket) => {
+        const stream = toMqttStream(webSocket, socket, {
+          messageTime: host.packetTime,
+          held: memory.open(identity.id, 'packet'),
+        })
+        const { dismiss } = host.accept(stream, identity, door)
+        if (ended) endWith(ended, socket, dismiss)
+        else beforeDismissal(socket, dismiss)
+      })
     },
   }
+}
+
+/** Ends a WebSocket when its device's certificate no longer holds, although its connection, which a proxy made, goes on. */
+function endWith(ended: AbortSignal, socket: Duplex, dismiss: (what: string) => void): void {
+  const end = () => {
+    dismiss(whatBecameOf(ended.reason))
+    setTimeout(() => socket.destroy(), PARTING_MS).unref()
+  }
+  if (ended.aborted) end()
+  else ended.addEventListener('abort', end)
+  socket.once('close', () => ended.removeEventListener('abort', end))
 }

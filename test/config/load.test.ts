@@ -148,6 +148,39 @@ describe('doors', () => {
     assert.deepEqual(problemsOf({}, { proxyProtocol: 'v2', proxyProtocolFrom: '::1' }), [])
   })
 
+  it('for a proxy need to know how it passes identity on, and who it is', () => {
+    const proxyListen = '127.0.0.1:8445'
+    const proxy = { proxyListen, proxyIdentity: 'rfc9440', proxyCaFile: 'ca', proxyName: 'proxy' }
+    const problems = (flags: object) => problemsOf({}, { ...proxy, ...flags })
+    assert.deepEqual(problems({}), [])
+    for (const [flags, ...said] of [
+      [{ proxyListen: 'off' }, /^--proxy-identity needs --proxy-listen/],
+      [{ proxyIdentity: 'aws-apigw' }, /must not be aws-apigw here: .* in no header$/],
+      [{ proxyIdentity: 'gcp' }, /^WOTT_PROXY_CERT_HEADER is not set: .*client_cert_leaf/],
+      [{ proxyCertHeader: 'x-a' }, /^--proxy-cert-header is for nginx, alb, gcp: .* of rfc9440/],
+      [{ proxyIdentity: 'alb', proxyVerifyHeader: 'x-a' }, /^--proxy-verify-header is for nginx/],
+      [{ proxyIdentity: 'nginx', proxyChainHeader: 'x-a' }, /^--proxy-chain-header is for gcp/],
+      [{ proxyIdentity: 'nginx', proxyCertHeader: 'x_a' }, /must be the name of an HTTP header/],
+      [{ proxyListen: 'unix:' }, /must be HOST:PORT, .* unix: and the path/],
+      [{ deviceListen: proxyListen }, /^--proxy-listen must not be the address of --device-listen/],
+    ] as const) {
+      const found = problems(flags)
+      assert.equal(found.length, said.length, found.join('\n'))
+      for (const [index, pattern] of said.entries()) assert.match(found[index] ?? '', pattern)
+    }
+    const nobody = problemsOf({}, { proxyListen, proxyIdentity: 'azure' })
+    assert.match(
+      nobody.join('\n'),
+      /^WOTT_PROXY_CA_FILE is not set: .*\nWOTT_PROXY_NAME is not set/,
+    )
+    const socket = { proxyListen: 'unix:proxy.sock', proxyIdentity: 'azure' }
+    const { proxyIdentity, ...formless } = proxy
+    assert.match(problemsOf({}, formless).join(), /^--proxy-listen needs WOTT_PROXY_IDENTITY/)
+    assert.deepEqual(problemsOf({}, socket), [])
+    const named = { proxyIdentity: 'gcp', proxyCertHeader: 'X-Leaf', proxyChainHeader: 'X-Chain' }
+    assert.deepEqual(problems(named), [])
+  })
+
   it('cannot share an address', () => {
     const others = { viewerListen: 'off', opsListen: 'off' }
     const same = (a: string, b: string) =>

@@ -25,7 +25,7 @@ async function publish(...lines: string[]) {
   })
   const identity = { id: 'device', serial: '', fingerprint256: '', notAfter: 0 }
   const access = createAccess(aclOf('topic write #\n'), { user: 'device', clientId: 'device' })
-  const count = createRequestMemory(UNLIMITED, true)
+  const count = createRequestMemory({ ...UNLIMITED, isShared: false })
   app.addHook('onRequest', async (request, reply) => {
     // as the server does, which `inject` passes by
     count(request.raw, reply.raw)

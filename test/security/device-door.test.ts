@@ -128,7 +128,8 @@ describe('the device door', () => {
     }
     // and before its answer is on its way, which no client can be sure to hit
     const connection = new Duplex({ read() {}, write() {} })
-    app.server.emit('upgrade', { headers: {}, url: '/mqtt' }, connection, Buffer.alloc(0))
+    const request = { headers: {}, url: '/mqtt', socket: connection }
+    app.server.emit('upgrade', request, connection, Buffer.alloc(0))
     connection.destroy(new Error('read ECONNRESET'))
     await new Promise((resolve) => connection.once('close', resolve))
     while ((await at.metric('wott_connections{door="device"}')) !== 0) {}

@@ -8,11 +8,13 @@ import { DOORS, type HttpDoor } from '../../src/http/reference/doors.ts'
 import type { Operation } from '../../src/http/reference/operation.ts'
 import { OPERATIONS, type OperationId } from '../../src/http/reference/reference.ts'
 import { createViewerDoor } from '../../src/http/viewer-door.ts'
+import { connectionSenders } from '../../src/identity/senders.ts'
 import { HTTP_LIMITS } from './http-limits.ts'
 
 // routes are registered and never called, so what they work with need not be there
 const NOTHING = {
   ...{ log: pino({ level: 'silent' }), trust: { context: {} }, settings: HTTP_LIMITS.settings },
+  senders: connectionSenders,
 } as never
 
 const OPEN: Record<HttpDoor, () => { ready(): unknown; close(): unknown }> = {

@@ -1,0 +1,203 @@
+import { hash } from 'node:crypto'
+import { type EventEmitter, setMaxListeners } from 'node:events'
+import { GatewayError } from '../../errors.ts'
+import { createPace } from '../../pace.ts'
+import type { Identity } from '../identity.ts'
+import type { IdentifiableRequest, Senders } from '../senders.ts'
+import type { ProxyFormat } from './format.ts'
+import { createHeaderReader, type HeaderNames, headersOf } from './headers.ts'
+import { createProver, type Proof, type ProverOptions } from './prove.ts'
+
+export interface ProxiedSendersOptions extends ProverOptions {
+  readonly format: ProxyFormat
+  /** Names of its headers that the operator has given. */
+  readonly names?: HeaderNames
+  /** Bytes that they may have together. */
+  readonly maxHeaderBytes: number
+  /** Certificates that are remembered, so that they are not verified for each request. */
+  readonly maxRemembered: number
+  /** Requests and WebSockets of one device that are under way. */
+  readonly maxUnderWay: number
+  /** Told of each device when it is verified anew. */
+  onVerified(identity: Identity): void
+  /** Told of each request whose sender is not known. */
+  onRefused(error: GatewayError): void
+  /** Told of each request that is refused because its device has as many under way as it may. */
+  onFull(id: string): void
+}
+
+/** Who sends what a proxy passes on, one identity per request. */
+export interface ProxiedSenders extends Senders {
+  /** Verifies everybody who has something under way again, and ends it for those whose certificate no longer holds. */
+  recheck(): Promise<void>
+  close(): void
+}
+
+/** A certificate that was verified, and what is under way of its device. */
+interface Known {
+  proof: Proof
+  /** The trust that it was verified by. */
+  trust: object
+  underWay: number
+  readonly ended: AbortController
+}
+
+/** A chain that was refused: whoever sends it again costs no signature. */
+interface Refused {
+  readonly error: GatewayError
+  readonly trust: object
+  readonly at: number
+}
+
+const SWEEP_MS = 1000
+const CHECKED_AT_ONCE = 100
+const MOST_REFUSED = 1000
+/** A refusal may be for the time alone, which goes on. */
+const REFUSED_MS = 10_000
+
+/** Where the answer is kept: on the request, since it is asked for by whoever counts memory, and by the door. */
+const ANSWER = Symbol('sender')
+type Named = { [ANSWER]?: Known | GatewayError }
+
+export function createProxiedSenders(options: ProxiedSendersOptions): ProxiedSenders {
+  const { format, trust, now = Date.now, onRefused } = options
+  const readHeaders = createHeaderReader(headersOf(format, options.names), options.maxHeaderBytes)
+  const prover = createProver(options)
+  // oldest use first
+  const known = new Map<string, Known>()
+  const refused = new Map<string, Refused>()
+  const inUse = new Set<Known>()
+  const byIdentity = new WeakMap<Identity, Known>()
+  const underWay = new Map<string, number>()
+
+  function find(request: IdentifiableRequest): Known | GatewayError {
+    const passed = readHeaders(request)
+    if (passed instanceof GatewayError) return passed
+    const chain = format.read(passed)
+    return chain instanceof GatewayError ? chain : lookUp(chain)
+  }
+
+  function lookUp(chain: readonly Buffer[]): Known | GatewayError {
+    const key = digest(chain[0] as Buffer)
+    const before = known.get(key)
+    if (before && holds(before)) {
+      known.delete(key)
+      known.set(key, before)
+      return before
+    }
+    known.delete(key)
+    return verify(key, chain)
+  }
+
+  function holds(entry: Known): boolean {
+    if (entry.trust === trust() && entry.proof.until > now()) return true
+    const again = prover.again(entry.proof)
+    if (again instanceof GatewayError) {
+      end(entry, again)
+      return false
+    }
+    entry.trust = trust()
+    entry.proof = again
+    return true
+  }
+
+  function verify(key: string, chain: readonly Buffer[]): Known | GatewayError {
+    // with other authorities beside it, it may hold
+    const whole = chain.length === 1 ? key : chain.map(digest).join()
+    const before = refused.get(whole)
+    if (before && before.trust === trust() && now() - before.at < REFUSED_MS) return before.error
+    refused.delete(whole)
+    const proof = prover.prove(chain)
+    if (proof instanceof GatewayError) {
+      refused.set(whole, { error: proof, trust: trust(), at: now() })
+      dropOldest(refused, MOST_REFUSED)
+      return proof
+    }
+    const ended = new AbortController()
+    // each stream of a device listens
+    setMaxListeners(0, ended.signal)
+    const entry = { proof, trust: trust(), underWay: 0, ended }
+    known.set(key, entry)
+    dropOldest(known, options.maxRemembered)
+    byIdentity.set(proof.identity, entry)
+    options.onVerified(proof.identity)
+    return entry
+  }
+
+  function answerTo(request: IdentifiableRequest): Known | GatewayError {
+    const named = request as Named
+    if (named[ANSWER]) return named[ANSWER]
+    const found = find(request)
+    named[ANSWER] = found
+    if (found instanceof GatewayError) onRefused(found)
+    return found
+  }
+
+  function end(entry: Known, reason: GatewayError): void {
+    inUse.delete(entry)
+    entry.ended.abort(reason)
+  }
+
+  function enter(request: IdentifiableRequest, carrier: EventEmitter): GatewayError | null {
+    const entry = answerTo(request)
+    if (entry instanceof GatewayError) return entry
+    if (entry.ended.signal.aborted) return entry.ended.signal.reason as GatewayError
+    const { id } = entry.proof.identity
+    const count = underWay.get(id) ?? 0
+    if (count >= options.maxUnderWay) {
+      options.onFull(id)
+      return tooMuch(id, count)
+    }
+    underWay.set(id, count + 1)
+    entry.underWay += 1
+    inUse.add(entry)
+    carrier.once('close', () => {
+      entry.underWay -= 1
+      if (entry.underWay === 0) inUse.delete(entry)
+      const left = (underWay.get(id) ?? 1) - 1
+      if (left === 0) underWay.delete(id)
+      else underWay.set(id, left)
+    })
+    return null
+  }
+
+  async function recheck(everybody = true): Promise<void> {
+    const pace = createPace(CHECKED_AT_ONCE)
+    for (const entry of inUse) {
+      if (!everybody && entry.proof.until > now()) continue
+      while (!pace.take()) await pace.turn()
+      holds(entry)
+    }
+  }
+
+  const sweeper = setInterval(() => void recheck(false), SWEEP_MS).unref()
+  return {
+    of(request) {
+      const found = answerTo(request)
+      return found instanceof GatewayError ? found : found.proof.identity
+    },
+    enter,
+    ended: (identity) => byIdentity.get(identity)?.ended.signal,
+    recheck: () => recheck(),
+    close: () => clearInterval(sweeper),
+  }
+}
+
+function digest(bytes: Buffer): string {
+  return hash('sha256', bytes, 'base64')
+}
+
+function dropOldest(map: Map<string, unknown>, most: number): void {
+  for (const oldest of map.keys()) {
+    if (map.size <= most) return
+    map.delete(oldest)
+  }
+}
+
+function tooMuch(id: string, count: number): GatewayError {
+  return new GatewayError(
+    'quota_exceeded',
+    `${id} has ${count} requests and WebSockets under way, and no more are allowed (WOTT_MAX_CONNECTIONS_PER_DEVICE).`,
+    { retryAfter: 1 },
+  )
+}

@@ -1,0 +1,185 @@
+import type { Server } from 'node:net'
+import type { TLSSocket, Server as TlsServer } from 'node:tls'
+import type { Logger } from 'pino'
+import type { Config } from './config/load.ts'
+import type { DoorOptions } from './door/listen.ts'
+import { GatewayError, UsageError } from './errors.ts'
+import { createDoorGuards, type GuardOptions } from './guards.ts'
+import { createDeviceConnections } from './identity/connection.ts'
+import type { Identity } from './identity/identity.ts'
+import { FORMATS, type FormatName } from './identity/proxy/formats.ts'
+import { createProxiedSenders, type ProxiedSenders } from './identity/proxy/proxied-senders.ts'
+import { refusalOf } from './identity/refusals.ts'
+import type { Trust } from './identity/trust.ts'
+import { openTrust, type TrustSource } from './identity/trust-source.ts'
+import { type Meter, silentMeter } from './metrics/meter.ts'
+import type { Sparingly } from './sparingly.ts'
+import { readCertificate } from './x509/certificate.ts'
+import { verifyPath } from './x509/path.ts'
+
+/** What the proxy door has besides what every door for devices has. */
+export interface ProxyDoor {
+  /** What its TLS is made of; null on a Unix socket, which has none. */
+  readonly trust: Trust | null
+  readonly senders: ProxiedSenders
+  /** Why a connection is not the proxy's; null when it is. */
+  admit(connection: { readonly socket: object }): GatewayError | null
+  /** Has the connections of a server named, and follows the certificate files. */
+  watch(server: Server): void
+  recheck(): Promise<void>
+  close(): void
+}
+
+export interface ProxyDoorOptions {
+  /** Of devices. */
+  readonly trust: TrustSource
+  readonly meter: Meter
+  readonly sparingly: Sparingly
+  readonly log: Logger
+  /** Told of each device that was verified anew. */
+  onVerified(identity: Identity): void
+}
+
+/** Null where there is no such door. */
+export async function openProxyDoor(
+  config: Config,
+  options: ProxyDoorOptions,
+): Promise<ProxyDoor | null> {
+  if (config.proxyListen === null) return null
+  const senders = createSenders(config, options)
+  if ('path' in config.proxyListen)
+    return {
+      ...{ trust: null, senders, watch() {} },
+      // whoever may connect to the socket is the proxy
+      admit: () => null,
+      recheck: senders.recheck,
+      close: senders.close,
+    }
+  const own = await openProxyTrust(config, options)
+  const connections = createDeviceConnections({
+    pattern: exactly(config.proxyName ?? ''),
+    trust: () => own.current,
+    objectTo: (socket) => deviceProblem(socket, options.trust.current),
+  })
+  return {
+    trust: own.current,
+    senders,
+    admit: ({ socket }) => refusalOf(socket),
+    watch(server) {
+      connections.identify(server as TlsServer)
+      own.onChange(({ context }) => (server as TlsServer).setSecureContext(context))
+      own.onChange(() => void connections.recheck())
+    },
+    recheck: senders.recheck,
+    close() {
+      connections.close()
+      senders.close()
+      own.close()
+    },
+  }
+}
+
+/** Who may connect to it: the proxy, whose connections have a bound of their own and are no strangers'. */
+export function proxyAdmission(config: Config, guards: GuardOptions): Partial<DoorOptions> {
+  const { proxyListen, proxyAddresses, maxProxyConnections: most } = config
+  // who may connect to a socket its file says, and all come from the same place
+  if (proxyListen && 'path' in proxyListen)
+    return {
+      ...{ admission: undefined, refusal: undefined, nameOf: undefined, plain: undefined },
+      maxConnections: most,
+    }
+  const bounds = { maxConnections: most, maxConnectionsPerDevice: most }
+  const admissions = createDoorGuards({ ...config, ...bounds }, guards)
+  return {
+    from: proxyAddresses,
+    admission: admissions.of('proxy'),
+    maxConnections: admissions.mostConnections,
+  }
+}
+
+function createSenders(
+  config: Config,
+  { trust, meter, sparingly, log, onVerified }: ProxyDoorOptions,
+): ProxiedSenders {
+  const { proxyCertHeader: certificate, proxyVerifyHeader: verify, proxyChainHeader } = config
+  return createProxiedSenders({
+    format: FORMATS[config.proxyIdentity as FormatName],
+    names: { certificate, verify, chain: proxyChainHeader },
+    pattern: config.idPattern,
+    trust: () => trust.current,
+    maxHeaderBytes: config.proxyHeaderBytes,
+    maxRemembered: config.proxyIdentities,
+    maxUnderWay: config.maxConnectionsPerDevice,
+    onVerified,
+    onRefused(error) {
+      meter.passedOnRefused(error.code)
+      sparingly(`proxied\0${error.code}`, (repeated) =>
+        log.warn(
+          { door: 'proxy', reason: error.code, detail: error.message, ...repeated },
+          'refused what the proxy passes on',
+        ),
+      )
+    },
+    onFull(id) {
+      const reason = 'max_connections_per_device'
+      meter.connectionCut('proxy', reason)
+      sparingly(`proxied\0full\0${id}`, (repeated) =>
+        log.warn(
+          { door: 'proxy', reason, who: id, ...repeated },
+          'as many connections as there may be',
+        ),
+      )
+    },
+  })
+}
+
+async function openProxyTrust(
+  { proxyCaFile = '', proxyCrlFile, ...config }: Config,
+  { trust: ofDevices, log }: ProxyDoorOptions,
+): Promise<TrustSource> {
+  const { certFile, keyFile, tlsVersion, ciphers } = config
+  const files = {
+    ...{ caFile: proxyCaFile, crlFile: proxyCrlFile, certFile, keyFile },
+    ...{ tlsVersion, ciphers },
+  }
+  const trust = await openTrust(files, {
+    // its gauges are about the files of devices
+    meter: silentMeter,
+    onReload(problem) {
+      if (problem)
+        log.error(
+          { reason: problem.message },
+          'certificate files of the proxy not usable; the old ones stay in force',
+        )
+      else log.info('certificate files of the proxy loaded')
+    },
+    onUseless(reason) {
+      if (reason) log.error({ reason }, 'the proxy cannot connect with these certificates')
+      else log.info('the proxy can connect again')
+    },
+  })
+  const known = new Set(ofDevices.current.authorities.all.map(({ fingerprint }) => fingerprint))
+  const both = trust.current.authorities.all.find(({ fingerprint }) => known.has(fingerprint))
+  if (!both) return trust
+  trust.close()
+  throw new UsageError(
+    `WOTT_PROXY_CA_FILE holds "${both.subjectName}", a CA of devices: every device could come as the proxy. Make a CA for the proxy alone`,
+  )
+}
+
+/** A device that comes here by itself has the wrong door, and must not be taken for the proxy whatever it is called. */
+function deviceProblem(socket: TLSSocket, trust: Trust): GatewayError | null {
+  const shown = socket.getPeerX509Certificate()
+  if (!shown) return null
+  const { objection } = verifyPath(readCertificate(shown.raw), [], trust, Date.now())
+  return objection
+    ? null
+    : new GatewayError(
+        'request_invalid',
+        'This door is for the proxy, and the client certificate of this connection is that of a device. Devices come to the device door, or through the proxy.',
+      )
+}
+
+function exactly(name: string) {
+  return { source: `the name of the proxy, ${name}`, test: (other: string) => other === name }
+}
