@@ -64,7 +64,7 @@ export async function openProxyDoor(
   return {
     trust: own.current,
     senders,
-    admit: ({ socket }) => refusalOf(socket),
+    admit: ({ socket }) => toProxyRefusal(refusalOf(socket)),
     watch(server) {
       connections.identify(server as TlsServer)
       own.onChange(({ context }) => (server as TlsServer).setSecureContext(context))
@@ -178,6 +178,16 @@ function deviceProblem(socket: TLSSocket, trust: Trust): GatewayError | null {
         'request_invalid',
         'This door is for the proxy, and the client certificate of this connection is that of a device. Devices come to the device door, or through the proxy.',
       )
+}
+
+function toProxyRefusal(refusal: GatewayError | null): GatewayError | null {
+  // its CN is another one
+  return refusal?.code === 'identity_unusable'
+    ? new GatewayError(
+        'certificate_untrusted',
+        'This door is for the proxy, and the client certificate of this connection has another name (WOTT_PROXY_NAME).',
+      )
+    : refusal
 }
 
 function exactly(name: string) {

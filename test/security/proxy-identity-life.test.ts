@@ -116,6 +116,23 @@ describe('when a certificate is revoked', () => {
   })
 })
 
+it('a certificate that leaves the list again is good again', async () => {
+  await using at = await startProxied()
+  const one = await at.pki.issue('one')
+  const session = http2Session(at.door, at.proxy)
+  const { frames } = await streamOn(session, one)
+  const get = { ':path': '/whoami', ...passedOn(one) }
+  await at.pki.revoke(one.serial)
+  while (!(await frames.next()).done) {}
+  await at.pki.revoke()
+  await at.gateway.reload()
+  assert.equal((await http2(session, get)).status, 200)
+  const again = await streamOn(session, one)
+  await http2(session, { ...get, ':path': '/topics/a', ':method': 'POST' }, '1')
+  assert.match((await again.frames.next()).value?.data ?? '', /"payload":"1"/)
+  session.destroy()
+})
+
 it('when a certificate ends, so do its streams', async () => {
   await using at = await startProxied()
   const short = { days: 1, notBefore: Date.now() - 86_400_000 + 3000 }

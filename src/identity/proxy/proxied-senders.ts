@@ -80,7 +80,8 @@ export function createProxiedSenders(options: ProxiedSendersOptions): ProxiedSen
   function lookUp(chain: readonly Buffer[]): Known | GatewayError {
     const key = digest(chain[0] as Buffer)
     const before = known.get(key)
-    if (before && holds(before)) {
+    // one that was ended is dead, also where its certificate is good again
+    if (before && !before.ended.signal.aborted && holds(before)) {
       known.delete(key)
       known.set(key, before)
       return before
