@@ -26,7 +26,11 @@ export function whichStore(given: string | undefined): string {
 function folderOf(setting: string): string {
   const address = SETTINGS.broker.parse(setting)
   if (address.kind === 'file') return address.path
-  throw new UsageError('WOTT_BROKER is memory:, which stores nothing; name a folder')
+  throw new UsageError(
+    address.kind === 'memory'
+      ? 'WOTT_BROKER is memory:, which stores nothing; name a folder'
+      : 'WOTT_BROKER is another broker, which stores the messages itself; name a folder',
+  )
 }
 
 /** Asks the gateway that has the store open; null where none has. */

@@ -97,6 +97,7 @@ export interface Uplink {
   close(): Promise<void>
 }
 
+const STOPPING = 'the gateway is stopping'
 const NOTHING_PENDING = { messages: 0, bytes: 0 } as const
 
 /** Begins to connect, and returns without waiting for it. */
@@ -155,6 +156,8 @@ export function openUplink(options: UplinkOptions): Uplink {
     const window = createWindow({ terms, send, deadlineMs, maxPending, meter, onStuck })
     const since = performance.now()
     current = { connection, window }
+    // asked to stop between the CONNACK and this
+    if (stop.signal.aborted) connection.end(STOPPING, 'politely')
     try {
       await Promise.race([options.onConnected(terms, at), connection.ended])
       if (!connection.isEnded() && !stop.signal.aborted) {
@@ -181,7 +184,7 @@ export function openUplink(options: UplinkOptions): Uplink {
     await current?.window.idle()
     state = 'closed'
     stop.abort()
-    current?.connection.end('the gateway is stopping', 'politely')
+    current?.connection.end(STOPPING, 'politely')
     await running
   }
 

@@ -55,6 +55,16 @@ describe('serve that cannot start says why, exit code 2', { concurrency: 2 }, ()
       },
     ))
 
+  it('the password of another broker cannot be read', () =>
+    refuses(
+      site.serveBut({
+        '--broker': 'mqtts://127.0.0.1:1',
+        '--broker-username': 'me',
+        '--broker-password-file': '/nowhere/password',
+      }),
+      'wott-gateway: /nowhere/password: there is no such file',
+    ))
+
   it('a port is taken', async () => {
     const server = createServer().listen(0, '127.0.0.1')
     await once(server, 'listening')

@@ -88,6 +88,9 @@ describe('store info', () => {
     const memory = await run(['store', 'info'], { cwd, env: { WOTT_BROKER: 'memory:' } })
     assert.equal(memory.code, 2)
     assert.match(memory.stderr, /memory:, which stores nothing/)
+    const other = await run(['store', 'info'], { cwd, env: { WOTT_BROKER: 'mqtt://broker' } })
+    assert.equal(other.code, 2)
+    assert.match(other.stderr, /another broker, which stores the messages itself; name a folder/)
   })
 })
 
