@@ -30,6 +30,8 @@ export const EVERYTHING: ContractAbilities = {
   dollarNames: true,
 }
 
+const LATER = { time: 1_700_000_000_001, received: 1_700_000_000_001 }
+
 /** A topic of messages that only `OpenedBroker.arrived` looks for. */
 export const ARRIVED = 'contract/arrived'
 
@@ -235,14 +237,14 @@ export function brokerContract(
 
     it('keeps the last retained message of a topic, until an empty one clears it', async () => {
       await broker.publish(message('a/b', '1', { retain: true }))
-      await broker.publish(message('a/b', '2', { retain: true, qos: 1, time: 1_700_000_000_001 }))
+      await broker.publish(message('a/b', '2', { retain: true, qos: 1, ...LATER }))
       await broker.publish(message('a/b', '3'))
       await broker.publish(message('a/c', '4', { retain: true, device: 'other' }))
       await opened.arrived?.()
       const qos = abilities.retainFlags ? 1 : 0
       assert.deepEqual(
         (await broker.retained('a/b')).map(asPublished).map(carried),
-        [message('a/b', '2', { retain: true, qos, time: 1_700_000_000_001 })].map(carried),
+        [message('a/b', '2', { retain: true, qos, ...LATER })].map(carried),
       )
       const topics = (await broker.retained('a/+')).map(({ topic, device }) => [topic, device])
       assert.deepEqual(topics.sort(), [

@@ -20,7 +20,9 @@ describe('a reader in front of another broker', () => {
       ...userProperties('b.d.wott.local'),
     })
     await there.publishAsync('x/2', '2', userProperties('not a #name'))
-    await there.publishAsync('x/3', '3')
+    await there.publishAsync('x/3', '3', {
+      properties: { userProperties: { time: '1990-01-01T00:00:00Z' } },
+    })
     const messages = [await stream.event(), await stream.event(), await stream.event()].map(
       ({ data }) => JSON.parse(data),
     )
@@ -30,9 +32,13 @@ describe('a reader in front of another broker', () => {
       [
         { payload: '1', device: 'b.d.wott.local', qos: 1, retain: true, properties },
         { payload: '2', device: null, qos: 0, retain: false, properties },
-        { payload: '3', device: null, qos: 0, retain: false },
+        {
+          ...{ payload: '3', device: null, qos: 0, retain: false },
+          properties: { userProperties: [['time', '1990-01-01T00:00:00Z']] },
+        },
       ],
     )
+    assert.ok(messages.every(({ time }) => Date.parse(time) > Date.now() - 60_000))
     assert.equal(await relayed.at.metric('wott_reading{device="b.d.wott.local",topic="x/1"}'), 1)
   })
 

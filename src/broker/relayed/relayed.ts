@@ -7,6 +7,7 @@ import { UsageError } from '../../errors.ts'
 import { type Meter, silentMeter } from '../../metrics/meter.ts'
 import { createSparingly, type Sparingly } from '../../sparingly.ts'
 import { createTopicMemo } from '../../topic/memo.ts'
+import { isWithin } from '../../topic/time.ts'
 import { readCredentials } from '../../uplink/credentials.ts'
 import { openUplink, type Uplink, type UplinkOptions } from '../../uplink/uplink.ts'
 import type { Broker } from '../broker.ts'
@@ -26,6 +27,8 @@ export type RelayedSettings = Pick<
   | 'brokerSubscriptions'
   | 'brokerRelease'
   | 'brokerSettle'
+  | 'readingPast'
+  | 'readingFuture'
   | keyof ReturnType<typeof uplinkSettings<'broker'>>
 >
 
@@ -142,6 +145,7 @@ function openInflow(
   { uplink, openReader, deadlineMs }: Connections,
 ): Inflow {
   const { brokerIdProperty: idProperty, brokerSubscribe, maxPayload, idPattern } = settings
+  const timeBounds = { past: settings.readingPast * 1000, future: settings.readingFuture * 1000 }
   const releaseMs = settings.brokerRelease * 1000
   const ids = createTopicMemo((text) => (idPattern.test(text) ? 'id' : 'other'), REMEMBERED)
   return createInflow({
@@ -158,9 +162,12 @@ function openInflow(
     most: settings.brokerSubscriptions,
     toMessage(came) {
       const message = fromUplinkMessage(came, idProperty, store.now())
-      // what others write there is nobody's name
-      const isId = message.device === null || ids.of(message.device) === 'id'
-      return isId ? message : { ...message, device: null }
+      const { device, time, received } = message
+      // what others write there may be nobody's name, and no time of a reading
+      const isId = device === null || ids.of(device) === 'id'
+      const isTime = isWithin(time, received, timeBounds)
+      if (isId && isTime) return message
+      return { ...message, device: isId ? device : null, time: isTime ? time : received }
     },
     onRefused(filter, code) {
       meter.uplinkSubscriptionRefused()
