@@ -2,6 +2,7 @@ import { setTimeout as startTimer } from 'node:timers'
 import { setTimeout } from 'node:timers/promises'
 import { GatewayError } from '../../errors.ts'
 import { topicMatches } from '../../topic/match.ts'
+import { hasWildcard } from '../../topic/topic.ts'
 import type { Uplink, UplinkMessage, UplinkOptions } from '../../uplink/uplink.ts'
 
 /** Reads what the other broker retains, over a connection of its own: there it cannot be taken for messages of now. */
@@ -44,6 +45,9 @@ export function createRetainedReader(options: RetainedReaderOptions): RetainedRe
   let release: NodeJS.Timeout | undefined
   let isClosed = false
   let heard = 0
+  /** Topics without an answer so far; null where there are filters, and nobody knows how many answers there are. */
+  let missing: Set<string> | null = null
+  let found = Promise.withResolvers<void>()
 
   function connect(): Uplink {
     clearTimeout(release)
@@ -61,6 +65,8 @@ export function createRetainedReader(options: RetainedReaderOptions): RetainedRe
   function onMessage(message: UplinkMessage): void {
     if (!message.retain) return
     heard += 1
+    missing?.delete(message.topic)
+    if (missing?.size === 0) found.resolve()
     for (const { filters, onMessage: tell } of reading)
       if (filters.some((filter) => topicMatches(filter, message.topic))) tell(message)
   }
@@ -87,6 +93,8 @@ export function createRetainedReader(options: RetainedReaderOptions): RetainedRe
     const filters = [...new Set(all.flatMap((asked) => asked.filters))]
     await from.connected(deadlineMs)
     const began = connection
+    missing = filters.some(hasWildcard) ? null : new Set(filters)
+    found = Promise.withResolvers()
     // QoS 0: a broker drops what it retains with QoS 1 beyond the bound of its queue
     const codes = await from.subscribe(filters.map((filter) => ({ filter, qos: 0 })))
     const refused = new Map(filters.flatMap((filter, index) => refusalOf(filter, codes[index])))
@@ -95,9 +103,9 @@ export function createRetainedReader(options: RetainedReaderOptions): RetainedRe
         const refusal = refused.get(filter)
         if (refusal) asked.done.reject(refusal)
       }
-    for (let before = -1; before !== heard && connection === began; ) {
+    for (let before = -1; before !== heard && missing?.size !== 0 && connection === began; ) {
       before = heard
-      await setTimeout(quietMs)
+      await Promise.race([setTimeout(quietMs), found.promise])
     }
     if (connection !== began) throw unavailable(from.problem())
     await from.unsubscribe(filters.filter((filter) => !refused.has(filter)))
