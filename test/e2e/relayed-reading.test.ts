@@ -5,6 +5,8 @@ import { startMosquitto } from '../support/mosquitto.ts'
 import { startNats } from '../support/nats.ts'
 import { clientOf, startRelayed } from '../support/relayed.ts'
 
+const BURST = 5_000
+
 describe('a reader in front of another broker', () => {
   it('gets what others publish there, with the device that the property names and without the property', async () => {
     await using mosquitto = await startMosquitto()
@@ -142,6 +144,33 @@ describe('a reader in front of another broker', () => {
     assert.equal(await open.next(), '1')
     assert.ok(((await relayed.at.metric('wott_uplink_subscriptions_refused_total')) ?? 0) > 0)
     assert.ok(relayed.at.log.some(({ msg }) => msg === 'the broker refuses a subscription'))
+  })
+
+  it('gets all of a burst that the broker may queue', async () => {
+    await using mosquitto = await startMosquitto({
+      lines: ['max_queued_messages 0', 'max_inflight_messages 1000'],
+    })
+    await using there = await clientOf(mosquitto.port)
+    await using relayed = await startRelayed(mosquitto.port)
+    const client = await mqtt(relayed.at, relayed.device, { protocolVersion: 5 })
+    await client.subscribeAsync('burst', { qos: 0 })
+    const numbers: number[] = []
+    const all = new Promise<void>((resolve) =>
+      client.on('message', (_topic, payload) => {
+        if (numbers.push(Number(payload)) === BURST) resolve()
+      }),
+    )
+    await Promise.all(
+      Array.from({ length: BURST }, (_, index) =>
+        there.publishAsync('burst', String(index), { qos: 1 }),
+      ),
+    )
+    await all
+    assert.deepEqual(
+      numbers,
+      Array.from({ length: BURST }, (_, index) => index),
+    )
+    await client.endAsync()
   })
 
   it('is refused beyond as many subscriptions as there may be', async () => {
