@@ -34,7 +34,7 @@ export const OPERATIONS = {
     tags: ['Health'],
     response: {
       200: json(
-        'Every door listens, the broker takes messages, and devices can connect. `degraded`: something is out of date.',
+        'Every door listens, the broker takes messages, and devices can connect. `degraded`: something is out of date, or the broker behind the gateway refuses a subscription.',
         'Health',
         {
           status: 'ok',
