@@ -1,3 +1,4 @@
+import type { GatewayError } from '../errors.ts'
 import type { Message } from '../topic/message.ts'
 import type { Origin } from './session.ts'
 
@@ -132,6 +133,8 @@ export type OnMessage = (delivery: Delivery) => void
 
 export type Unsubscribe = () => Promise<void>
 
+export type OnRefused = (error: GatewayError) => void
+
 /** Told when the other broker is there again, after so many seconds. */
 export type OnBack = (seconds: number) => void
 
@@ -144,9 +147,13 @@ export interface Broker {
   publish(message: Message, origin?: Origin | null): Promise<void> | undefined
   /**
    * Resolves once `onMessage` gets every message that any of `filters` covers, once. It must neither throw nor block. Rejects with
-   * `subscription_refused`.
+   * `subscription_refused` where another broker refuses; `onRefused` is called where it does so later.
    */
-  subscribe(filters: readonly string[], onMessage: OnMessage): Promise<Unsubscribe>
+  subscribe(
+    filters: readonly string[],
+    onMessage: OnMessage,
+    onRefused?: OnRefused,
+  ): Promise<Unsubscribe>
   /** Resolves once `onMessage` gets every message, before those who subscribed get it. It must neither throw nor block. */
   follow(onMessage: OnMessage): Promise<Unsubscribe>
   /** The retained messages that `filter` covers, with the numbers they were handed on by. */

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Broker, Delivery, Unsubscribe } from '../broker/broker.ts'
+import type { GatewayError } from '../errors.ts'
 import { createPace, type Pace } from '../pace.ts'
 import { topicMatches } from '../topic/match.ts'
 import type { EventFormat } from './event.ts'
@@ -13,6 +14,8 @@ export interface Reader {
   mayReceive(topic: string): boolean
   /** Must neither throw nor block. */
   take(entry: Entry): void
+  /** The broker sends nothing of what it asked for any more. */
+  refuse(error: GatewayError): void
   /** The other broker was away for so many seconds. Must neither throw nor block. */
   missed(seconds: number): void
   /** The rules have changed: a reader that may never read anything more ends. */
@@ -86,9 +89,10 @@ export function createHub(history: History, ids: EventIds, subscribe: Broker['su
       if (number < history.earliest()) return null
       // what is handed on before is among what was missed
       let isFollowing = false
-      const unsubscribe = await subscribe(reader.filters, (delivery) => {
+      const take = (delivery: Delivery) => {
         if (isFollowing && reader.mayReceive(delivery.topic)) reader.take(entryOf(delivery))
-      })
+      }
+      const unsubscribe = await subscribe(reader.filters, take, reader.refuse)
       const missed = readers.has(reader) ? history.after(number) : null
       if (missed === null) {
         await unsubscribe()

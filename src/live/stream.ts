@@ -139,7 +139,13 @@ export async function openStream(
 
   function dismiss(): void {
     const { reason } = ended as AbortSignal
-    if (reason instanceof GatewayError) write(endFrame(reason.code, reason.message))
+    if (reason instanceof GatewayError) refuse(reason)
+    else end()
+  }
+
+  /** Ends it for good: to come back would not help. */
+  function refuse({ code, message }: GatewayError): void {
+    write(endFrame(code, message))
     end()
   }
 
@@ -152,6 +158,7 @@ export async function openStream(
       if (waitingBytes > buffer || !hasRoom()) cutOff()
       else waiting.push(entry)
     },
+    refuse,
     missed(seconds) {
       write(gapFrameWithin(ids.of(hub.latest()), 'broker_away', seconds))
     },
@@ -261,9 +268,7 @@ export async function openStream(
     await follow(number)
   } catch (error) {
     if (!(error instanceof GatewayError) || error.code !== 'subscription_refused') throw error
-    // to come back would not help
-    write(endFrame(error.code, error.message))
-    end()
+    refuse(error)
   }
 }
 
@@ -286,8 +291,9 @@ function beginningOf(lastEventId: string | undefined, hub: Hub, broker: Broker):
 /** In the order of their numbers, each once. */
 async function retainedOf(filters: readonly string[], broker: Broker): Promise<Delivery[]> {
   const found = new Map<string, Delivery>()
-  for (const filter of filters)
-    for (const message of await broker.retained(filter)) found.set(message.topic, message)
+  // together: each may have to be asked for at another broker
+  for (const messages of await Promise.all(filters.map(broker.retained)))
+    for (const message of messages) found.set(message.topic, message)
   return [...found.values()]
 }
 

@@ -3,8 +3,14 @@ import { describe, it } from 'node:test'
 import { mqtt } from '../support/clients.ts'
 import { startMosquitto } from '../support/mosquitto.ts'
 import { startNats } from '../support/nats.ts'
+import { connectClient } from '../support/packet-client.ts'
 import { clientOf, startRelayed } from '../support/relayed.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
 
+const DENIES_SECRET = [
+  'authorization: { users: [ { user: "g", password: "p", permissions: { subscribe: { deny: ["secret.>", "secret"] } } } ] }',
+  'no_auth_user: g',
+]
 const BURST = 5_000
 
 describe('a reader in front of another broker', () => {
@@ -122,10 +128,7 @@ describe('a reader in front of another broker', () => {
   })
 
   it('is told by name where the broker refuses, and others read on', async () => {
-    await using nats = await startNats([
-      'authorization: { users: [ { user: "g", password: "p", permissions: { subscribe: { deny: ["secret.>", "secret"] } } } ] }',
-      'no_auth_user: g',
-    ])
+    await using nats = await startNats(DENIES_SECRET)
     await using relayed = await startRelayed(nats.port, { brokerSubscribe: 'open/#,secret/#' })
     const ready = await fetch(`http://127.0.0.1:${relayed.at.ports.ops}/readyz`)
     assert.equal(ready.status, 200)
@@ -139,11 +142,34 @@ describe('a reader in front of another broker', () => {
     assert.deepEqual([refused.status, refused.json.code], [502, 'subscription_refused'])
     using stream = await relayed.follow('filter=secret/x')
     assert.equal(await stream.next(), 'end subscription_refused')
+    const client = await connectClient(relayed.at, relayed.device, 'c')
+    assert.deepEqual(await client.subscribe('secret/x'), [0x87])
+    await client.disconnect()
     using open = await relayed.follow('filter=open/x')
     await relayed.post('open/x', '1')
     assert.equal(await open.next(), '1')
     assert.ok(((await relayed.at.metric('wott_uplink_subscriptions_refused_total')) ?? 0) > 0)
     assert.ok(relayed.at.log.some(({ msg }) => msg === 'the broker refuses a subscription'))
+  })
+
+  it('is told by name where the broker that it comes to next refuses', async () => {
+    await using one = await startNats()
+    await using other = await startNats(DENIES_SECRET)
+    await using proxy = await startTcpProxy(one.port)
+    const broker = `mqtt://127.0.0.1:${proxy.port},mqtt://127.0.0.1:${other.port}`
+    await using relayed = await startRelayed(one.port, { broker, brokerSubscribe: 'off' })
+    using secret = await relayed.follow('filter=secret/x')
+    using open = await relayed.follow('filter=open/x')
+    while ((await relayed.at.metric('wott_uplink_subscriptions')) !== 2)
+      await relayed.get('/whoami')
+    for (const topic of ['secret/x', 'open/x']) await relayed.post(topic, '1')
+    assert.deepEqual([await secret.next(), await open.next()], ['1', '1'])
+    proxy.cut()
+    assert.equal(await secret.next(), 'end subscription_refused')
+    assert.equal(await open.next(), 'gap broker_away')
+    await relayed.connected(2)
+    await relayed.post('open/x', '2')
+    assert.equal(await open.next(), '2')
   })
 
   it('gets all of a burst that the broker may queue', async () => {

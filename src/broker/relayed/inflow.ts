@@ -3,7 +3,7 @@ import { GatewayError } from '../../errors.ts'
 import type { UplinkDrop } from '../../metrics/meter.ts'
 import type { Message } from '../../topic/message.ts'
 import type { Uplink, UplinkMessage } from '../../uplink/uplink.ts'
-import type { Broker, BrokerLog, OnBack } from '../broker.ts'
+import type { Broker, BrokerLog, OnBack, OnRefused } from '../broker.ts'
 import { parseShared } from '../groups.ts'
 import type { Demand } from '../routing.ts'
 import type { Abilities, BrokerSessions, Changed, SessionBroker } from '../session-broker.ts'
@@ -61,9 +61,15 @@ export function createInflow(options: InflowOptions): Inflow {
   /** When the broker went away, and after which message; null while it is there. */
   let left: { readonly since: number; readonly after: number } | null = null
 
+  const readers = new Set<{ readonly filters: readonly string[]; readonly onRefused: OnRefused }>()
+
   const isFollowed = () => uplink().protocol() === 5
   const subscriptions = createSubscriptions({
     ...options,
+    onRefused(filter, error) {
+      options.onRefused(filter, error)
+      for (const { filters, onRefused } of readers) if (filters.includes(filter)) onRefused(error)
+    },
     onGranted: (filters) => mirror.follow(filters),
     onReleased: (filters) => mirror.release(filters, subscriptions.granted()),
   })
@@ -109,7 +115,7 @@ export function createInflow(options: InflowOptions): Inflow {
   return {
     broker: {
       ...local,
-      async subscribe(filters, onMessage) {
+      async subscribe(filters, onMessage, onRefused = () => {}) {
         const unsubscribe = await local.subscribe(filters, onMessage)
         try {
           await subscriptions.ready(visible(filters))
@@ -117,7 +123,12 @@ export function createInflow(options: InflowOptions): Inflow {
           await unsubscribe()
           throw error
         }
-        return unsubscribe
+        const reader = { filters, onRefused }
+        readers.add(reader)
+        return () => {
+          readers.delete(reader)
+          return unsubscribe()
+        }
       },
       retained: (filter) => using(visible([filter]), () => local.retained(filter)),
       whenBack: (onBack) => void listening.add(onBack),

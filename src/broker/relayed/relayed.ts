@@ -169,10 +169,10 @@ function openInflow(
       if (isId && isTime) return message
       return { ...message, device: isId ? device : null, time: isTime ? time : received }
     },
-    onRefused(filter, code) {
+    onRefused(filter, { message: reason }) {
       meter.uplinkSubscriptionRefused()
       sparingly(`refused\0${filter}`, (repeated) =>
-        log.error({ filter, code, ...repeated }, 'the broker refuses a subscription'),
+        log.error({ filter, reason, ...repeated }, 'the broker refuses a subscription'),
       )
     },
     onDropped(reason, topic) {

@@ -34,8 +34,8 @@ export interface SubscriptionsOptions {
   onGranted(filters: readonly string[]): void
   /** They do not any more, but for what others that are granted cover. */
   onReleased(filters: readonly string[]): void
-  /** Told of each refusal: the broker's reason code, or null where there are as many as there may be. */
-  onRefused(filter: string, code: number | null): void
+  /** Told of each filter in use that nothing comes for, and why. */
+  onRefused(filter: string, error: GatewayError): void
 }
 
 /** From this reason code on a SUBACK refuses. */
@@ -76,9 +76,10 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
   }
 
   function replace(next: Cover): void {
-    for (const [filter, missing] of next.left)
-      if (!cover.left.has(filter)) onRefused(filter, refused.get(missing) ?? null)
+    const known = cover.left
     cover = next
+    for (const filter of next.left.keys())
+      if (!known.has(filter)) onRefused(filter, refusalOf(filter) as GatewayError)
     // where this fails the connection is over
     if (isConnected) settle().catch(() => {})
   }
