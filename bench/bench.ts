@@ -22,6 +22,12 @@ const PARTS: Readonly<Record<string, Part>> = {
     args: ['--rounds', '7', '--seconds', '1'],
     short: ['--rounds', '2', '--seconds', '0.4', '--only', 'h1-q0-1,h1-q0-64'],
   },
+  proxied: {
+    title: 'POST whose certificate a proxy passes on, beside one of the device itself',
+    file: 'proxied.ts',
+    args: ['--rounds', '7', '--seconds', '1'],
+    short: ['--rounds', '2', '--seconds', '0.4'],
+  },
   handshakes: {
     title: 'A handshake and one POST, beside node:https and nginx',
     file: 'handshakes.ts',

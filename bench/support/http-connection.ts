@@ -44,7 +44,12 @@ export async function connectHttp(port: number, context: SecureContext): Promise
   }
 }
 
-export function postRequest(path: string, body: Buffer): Buffer {
-  const head = `POST ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${body.length}\r\n\r\n`
+export function postRequest(
+  path: string,
+  body: Buffer,
+  headers: Readonly<Record<string, string>> = {},
+): Buffer {
+  const more = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  const head = `POST ${path} HTTP/1.1\r\nhost: localhost\r\n${more.join('')}content-length: ${body.length}\r\n\r\n`
   return Buffer.concat([Buffer.from(head), body])
 }

@@ -15,6 +15,8 @@ export interface HttpScenario {
   readonly inFlight: number
   /** 100 bytes that are no number, unless told otherwise. */
   readonly body?: string
+  /** Besides those that every request has. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 export interface HttpTarget {
@@ -63,7 +65,8 @@ function pathOf({ qos }: HttpScenario): string {
 
 async function openHttp1(target: HttpTarget, scenario: HttpScenario): Promise<Lane[]> {
   const context = contextOf(target.sensorDirectory)
-  const request = postRequest(pathOf(scenario), Buffer.from(scenario.body ?? BODY))
+  const body = Buffer.from(scenario.body ?? BODY)
+  const request = postRequest(pathOf(scenario), body, scenario.headers)
   const opening = Array.from({ length: scenario.inFlight }, () =>
     connectHttp(target.httpsPort, context),
   )
@@ -80,7 +83,10 @@ async function openHttp2(target: HttpTarget, scenario: HttpScenario): Promise<La
   })
   await once(session, 'connect')
   const body = Buffer.from(scenario.body ?? BODY)
-  const headers = { ':method': 'POST', ':path': pathOf(scenario), 'content-length': body.length }
+  const headers = {
+    ...{ ':method': 'POST', ':path': pathOf(scenario), 'content-length': body.length },
+    ...scenario.headers,
+  }
   const lane: Lane = (onAnswer) => {
     const stream = session.request(headers)
     let status = 0
