@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { copyFile, readFile, writeFile } from 'node:fs/promises'
-import { connect, createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { type Folder, type Program, startAny, temporaryFolder } from '../cli/program.ts'
@@ -15,6 +13,8 @@ import {
   mqttOverWebSocket,
   type Reachable,
 } from '../support/clients.ts'
+import { untilListening } from '../support/listening.ts'
+import { freePort } from '../support/mosquitto.ts'
 import type { Credentials } from '../support/pki.ts'
 import { type ProxiedGateway, passedOn, startProxied } from '../support/proxied.ts'
 
@@ -104,7 +104,7 @@ async function startProxy(kind: Kind, change = (text: string) => text): Promise<
   const page = await configuration(kind, folder, { public: port, gateway: at.port })
   const text = change(page.replaceAll('127.0.0.1:0', '127.0.0.1:8445')).replaceAll('SOCKET', socket)
   const program = stack.use(await RUN[kind](folder, text))
-  await listening(port, program)
+  await untilListening(port, program)
   const front = { pki: at.pki, ports: { ...at.ports, device: port } }
   return { at, front, program, [Symbol.asyncDispose]: () => stack.disposeAsync() }
 }
@@ -252,30 +252,3 @@ for (const kind of ['nginx', 'haproxy', 'caddyfile'] as const)
     await client.publishAsync('a', '1', { qos: 1 })
     await client.endAsync()
   })
-
-async function listening(port: number, program: Program): Promise<void> {
-  let ended = false
-  void program.ended.then(() => {
-    ended = true
-  })
-  for (;;) {
-    if (ended) throw new Error(program.lines.join('\n'))
-    const socket = connect(port, '127.0.0.1')
-    try {
-      await once(socket, 'connect')
-      return
-    } catch {
-    } finally {
-      socket.destroy()
-    }
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
-}

@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
-import { connect, createServer, type Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { createAuthority } from '../../src/ca/authority.ts'
 import { startAny, temporaryFolder } from '../cli/program.ts'
 import { curl, mosquittoArgs, run } from '../support/clients.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { untilListening } from '../support/listening.ts'
+import { freePort } from '../support/mosquitto.ts'
 import { untilClosed } from '../support/raw.ts'
 
 const PAGE = join(import.meta.dirname, '../../docs/deploying.md')
@@ -47,32 +49,10 @@ async function startBalancer(
   const file = join(folder.path, 'balancer.conf')
   const pid = program === 'nginx' ? `${NGINX}pid ${folder.path}/pid;\n` : ''
   await writeFile(file, pid + here)
-  stack.use(startAny(program, BALANCERS[program](file)))
-  await Promise.all(Object.values(own).map(listening))
+  const balancer = stack.use(startAny(program, BALANCERS[program](file)))
+  await Promise.all(Object.values(own).map((port) => untilListening(port, balancer)))
   const running = stack.move()
   return { ports: own, [Symbol.asyncDispose]: () => running.disposeAsync() }
-}
-
-async function listening(port: number): Promise<void> {
-  for (;;) {
-    const socket = connect(port, '127.0.0.1')
-    try {
-      await once(socket, 'connect')
-      return
-    } catch {
-    } finally {
-      socket.destroy()
-    }
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 async function silent(port: number, localAddress: string): Promise<Socket> {

@@ -1,0 +1,22 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import type { Program } from '../cli/program.ts'
+
+/** Resolves as soon as somebody listens on a loopback port or a Unix socket; rejects if the program that should has ended. */
+export async function untilListening(where: number | string, program: Program): Promise<void> {
+  let hasEnded = false
+  void program.ended.then(() => {
+    hasEnded = true
+  })
+  for (;;) {
+    if (hasEnded) throw new Error(program.lines.join('\n'))
+    const socket = typeof where === 'number' ? connect(where, '127.0.0.1') : connect(where)
+    try {
+      await once(socket, 'connect')
+      return
+    } catch {
+    } finally {
+      socket.destroy()
+    }
+  }
+}
