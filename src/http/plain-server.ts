@@ -30,8 +30,7 @@ export function serveWithoutTls(
         return says && { taken: 0, says }
       },
       onDecided(alpnProtocol) {
-        // where the host of the door has several addresses, the connection is of another server
-        Object.assign(socket, { alpnProtocol, server })
+        Object.assign(socket, { alpnProtocol })
         for (const listener of serve) listener.call(server, socket as TLSSocket)
       },
       onUnfinished: ({ ended }) => ended === 'late' && onCut('request_timeout'),

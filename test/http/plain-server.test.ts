@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict'
+import dns from 'node:dns/promises'
 import { once } from 'node:events'
 import { request } from 'node:http'
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2'
+import { syncBuiltinESMExports } from 'node:module'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { after, before, describe, it, mock } from 'node:test'
 import { pino } from 'pino'
+import { listen } from '../../src/door/listen.ts'
 import { GatewayError } from '../../src/errors.ts'
 import { type App, closeApp, createApp } from '../../src/http/app.ts'
+import { silentMeter } from '../../src/metrics/meter.ts'
 import { temporaryFolder } from '../cli/program.ts'
 import { http2, run } from '../support/clients.ts'
 import { HTTP_LIMITS } from '../support/http-limits.ts'
@@ -217,3 +221,28 @@ for (const kind of ['a port', 'a Unix socket'] as const)
       await Promise.all([closeApp(other), once(idle, 'close')])
     })
   })
+
+it('HTTP without TLS is answered in the same way on every address of a name', async () => {
+  const app = createApp({
+    ...{ settings: SETTINGS, ...UNLIMITED, trust: null, requestCert: true, onCut() {} },
+    log: pino({ level: 'silent' }),
+  })
+  await app.ready()
+  const addresses = ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, family: 4 }))
+  mock.method(dns, 'lookup', async () => addresses)
+  syncBuiltinESMExports()
+  const door = await listen(app.server, {
+    ...{ door: 'device', address: { host: 'here.example', port: 0 }, maxConnections: 10 },
+    ...{ meter: silentMeter, bind: (to) => app.listen(to) },
+  })
+  mock.restoreAll()
+  syncBuiltinESMExports()
+  for (const { address } of addresses) {
+    const socket = connect(door.port, address)
+    socket.write('GARBAGE\r\n\r\n')
+    const [answer] = rawAnswers(await untilClosed(socket))
+    assert.equal(JSON.parse(answer?.body ?? '').code, 'request_invalid', address)
+  }
+  await closeApp(app)
+  await door.close()
+})
