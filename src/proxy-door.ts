@@ -19,7 +19,7 @@ import { verifyPath } from './x509/path.ts'
 
 /** What the proxy door has besides what every door for devices has. */
 export interface ProxyDoor {
-  /** What its TLS is made of; null on a Unix socket, which has none. */
+  /** What its TLS is made of; null where it has none: on a Unix socket, and behind the front end of a platform. */
   readonly trust: Trust | null
   readonly senders: ProxiedSenders
   /** Why a connection is not the proxy's; null when it is. */
@@ -46,11 +46,16 @@ export async function openProxyDoor(
   options: ProxyDoorOptions,
 ): Promise<ProxyDoor | null> {
   if (config.proxyListen === null) return null
+  if (config.proxyTrust === 'platform')
+    options.log.warn(
+      { door: 'proxy' },
+      'WOTT_PROXY_TRUST=platform: whoever can connect to the proxy door may say to be any device',
+    )
   const senders = createSenders(config, options)
-  if ('path' in config.proxyListen)
+  if (!hasTls(config))
     return {
       ...{ trust: null, senders, watch() {} },
-      // whoever may connect to the socket is the proxy
+      // whoever can connect is the proxy
       admit: () => null,
       recheck: senders.recheck,
       close: senders.close,
@@ -79,12 +84,18 @@ export async function openProxyDoor(
   }
 }
 
+/** Whether the proxy proves who it is. */
+function hasTls({ proxyListen, proxyTrust }: Config): boolean {
+  return proxyTrust === 'certificate' && !(proxyListen && 'path' in proxyListen)
+}
+
 /** Who may connect to it: the proxy, whose connections have a bound of their own and are no strangers'. */
 export function proxyAdmission(config: Config, guards: GuardOptions): Partial<DoorOptions> {
-  const { proxyListen, proxyAddresses, maxProxyConnections: most } = config
-  // who may connect to a socket its file says, and all come from the same place
-  if (proxyListen && 'path' in proxyListen)
+  const { proxyAddresses, maxProxyConnections: most } = config
+  // who may connect the file of the socket says, or the platform, and all come from the same place
+  if (!hasTls(config))
     return {
+      from: proxyAddresses,
       ...{ admission: undefined, refusal: undefined, nameOf: undefined, plain: undefined },
       maxConnections: most,
     }

@@ -52,11 +52,16 @@ export function loadConfig(environment: Environment, flags: Flags = {}): Config 
       ? `--${flagName(name)}`
       : environment[environmentName(name)]
         ? environmentName(name)
-        : (file.settings[name]?.from ?? environmentName(name))
+        : (file.settings[name]?.from ??
+          (toldByPlatform(name, environment, flags) ? 'PORT' : environmentName(name)))
   for (const name of SETTING_NAMES) {
     const { parse, fallback } = SETTINGS[name]
     // an empty variable counts as unset, as `docker compose` and systemd leave it
-    const own = flags[name] ?? (environment[environmentName(name)] || file.settings[name]?.text)
+    const own =
+      flags[name] ??
+      (environment[environmentName(name)] ||
+        file.settings[name]?.text ||
+        toldByPlatform(name, environment, flags))
     // .env.example says every default, which changes nothing
     if (own !== undefined && own !== fallback) said.add(name)
     const text = own ?? fallback
@@ -120,6 +125,13 @@ function* brokerProblems(
   for (const name of RELAYED)
     if (said.has(name))
       yield `${called(name)} has no meaning without ${called('broker')}=mqtt://… or mqtts://…`
+}
+
+/** Platforms that end TLS in a front end of theirs say in PORT where they expect a container to listen. */
+function toldByPlatform(name: SettingName, environment: Environment, flags: Flags) {
+  const trust = flags.proxyTrust ?? environment[environmentName('proxyTrust')]
+  if (name !== 'proxyListen' || trust !== 'platform' || !environment.PORT) return undefined
+  return `:${environment.PORT}`
 }
 
 /** Variables that look like ours but are not, most likely misspelt. `WOTT_GATEWAY_*` are Kubernetes' own for a service of that name. */

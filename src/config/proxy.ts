@@ -29,8 +29,25 @@ export function* proxyProblems(
       yield `${called(name)} is for ${formats.join(', ')}: the headers of ${format} have names of their own`
   if (format === 'gcp' && values.proxyCertHeader === undefined)
     yield `${called('proxyCertHeader')} is not set: name the header that the load balancer puts {client_cert_leaf} in`
-  if ('path' in address) return
-  for (const name of ['proxyCaFile', 'proxyName'] as const)
-    if (!(name in values))
-      yield `${called(name)} is not set: over TCP the proxy is known by a client certificate of its own`
+  yield* trustProblems(values, called)
+}
+
+const OF_CERTIFICATE = ['proxyCaFile', 'proxyName'] as const
+
+/** Over TCP the proxy proves who it is, or somebody has to say in so many words that it need not. */
+function* trustProblems(
+  values: Partial<Record<SettingName, unknown>>,
+  called: (name: SettingName) => string,
+): Generator<string> {
+  const { proxyListen: address, proxyTrust: trust } = values as Partial<Settings>
+  if (address && 'path' in address) {
+    if (trust === 'platform')
+      yield `${called('proxyTrust')} must not be platform for a Unix socket: its file says who may connect`
+    return
+  }
+  for (const name of OF_CERTIFICATE)
+    if (trust === 'platform' && name in values)
+      yield `${called(name)} must not be set: with ${called('proxyTrust')} platform nobody is asked for a certificate`
+    else if (trust === 'certificate' && !(name in values))
+      yield `${called(name)} is not set: over TCP the proxy is known by a client certificate of its own (or by nothing, with ${called('proxyTrust')} platform)`
 }

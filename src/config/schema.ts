@@ -124,7 +124,12 @@ export const SETTINGS = {
   proxyListen: setting(
     proxyAddress,
     'off',
-    'proxy door: requests of devices whose mTLS ends in a proxy, from that proxy alone; HTTPS with the client certificate of the proxy, or HTTP/1.1 on a Unix socket that this user and its group may connect to',
+    'proxy door: requests of devices whose mTLS ends in a proxy, from that proxy alone; HTTPS with the client certificate of the proxy, or HTTP without TLS on a Unix socket that this user and its group may connect to [:PORT with WOTT_PROXY_TRUST=platform where PORT is set]',
+  ),
+  proxyTrust: setting(
+    choice('certificate', 'platform'),
+    'certificate',
+    'how the proxy is known over TCP: by its client certificate, or by nothing: then the door speaks HTTP/1.1 and HTTP/2 without TLS, and whoever can connect to it may say to be any device, so that the platform has to keep all but its own front end away',
   ),
   proxyIdentity: setting(
     choice(

@@ -181,6 +181,36 @@ describe('doors', () => {
     assert.deepEqual(problems(named), [])
   })
 
+  const proxied = { proxyListen: ':8080', proxyIdentity: 'gcp', proxyCertHeader: 'x' }
+
+  it('without TLS need somebody to say that the platform keeps others away', () => {
+    assert.equal(problemsOf({}, proxied).length, 2)
+    assert.deepEqual(problemsOf({}, { ...proxied, proxyTrust: 'platform' }), [])
+    const certificate = { proxyCaFile: 'ca.crt', proxyName: 'proxy' }
+    assert.deepEqual(problemsOf({}, { ...proxied, ...certificate }), [])
+    const both = problemsOf({}, { ...proxied, ...certificate, proxyTrust: 'platform' })
+    assert.deepEqual(
+      both.map((problem) => problem.split(' ')[0]),
+      ['--proxy-ca-file', '--proxy-name'],
+    )
+    const socket = { ...proxied, proxyListen: 'unix:/run/x.sock', proxyTrust: 'platform' }
+    assert.match(problemsOf({}, socket)[0] ?? '', /^--proxy-trust must not be platform/)
+  })
+
+  it('listen where the platform says in PORT, if it is trusted', () => {
+    const { proxyListen: _, ...others } = proxied
+    const listen = (environment: Record<string, string>, flags: object = {}) =>
+      loadConfig({ PORT: '8080', ...environment }, { aclFile, ...flags }).proxyListen
+    assert.equal(listen({}), null)
+    const trusted = { ...others, proxyTrust: 'platform' }
+    assert.deepEqual(listen({}, trusted), { host: '::', port: 8080 })
+    assert.deepEqual(listen({ WOTT_PROXY_LISTEN: ':81' }, trusted), { host: '::', port: 81 })
+    assert.equal(listen({ WOTT_PROXY_LISTEN: 'off' }), null)
+    assert.match(problemsOf({ PORT: 'x' }, trusted)[0] ?? '', /^PORT must be /)
+    // without a word about identity it does not start
+    assert.equal(problemsOf({ PORT: '8080', WOTT_PROXY_TRUST: 'platform' }).length, 1)
+  })
+
   it('cannot share an address', () => {
     const others = { viewerListen: 'off', opsListen: 'off' }
     const same = (a: string, b: string) =>
