@@ -290,7 +290,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     },
   })
   const forDevices = {
-    ...{ ...reading, relay, turns },
+    ...{ ...reading, relay, turns, keys: broker.keys },
     mqtt: createMqttUpgrade(mqtt, memory),
     maxPayload: config.maxPayload,
     onTooLarge: (door: Door, id: string, limit: number) =>

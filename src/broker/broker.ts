@@ -129,6 +129,34 @@ export interface BrokerLog {
   now(): number
 }
 
+/** The reading of a line, from 1, of a request that names a key: stored with it, so that a crash leaves both or neither. */
+export interface Mark {
+  readonly id: number
+  readonly line: number
+}
+
+/** A request that names a key, from the moment in which it begins. */
+export interface KeyedRequest {
+  /** That of an earlier one that came to its end; null where there is none. */
+  readonly answer: string | null
+  /** Whether an earlier one has published the reading of a line. */
+  isPublished(line: number): boolean
+  /** What `publish` takes with the reading of a line. */
+  mark(line: number): Mark
+  /** The reading of a line is published. */
+  published(line: number): void
+  /** It has come to its end. Resolves once the answer is stored, or cannot be. */
+  finish(answer: string): Promise<void>
+  /** Another one may begin; nothing is left of one that has published nothing. */
+  release(): void
+}
+
+/** Requests that name a key, so that a repeat publishes nothing again: of each device, for some time, and as many as there is room for. */
+export interface Keys {
+  /** Begins a request, unless the device uses the key for another one, or the same is under way. */
+  take(device: string, key: string, fingerprint: string): KeyedRequest | 'reused' | 'underway'
+}
+
 export type OnMessage = (delivery: Delivery) => void
 
 export type Unsubscribe = () => Promise<void>
@@ -142,9 +170,9 @@ export type OnBack = (seconds: number) => void
 export interface Broker {
   /**
    * Takes a message; for QoS 1 and 2 it is stored when the promise resolves. Undefined where nothing has to be waited for.
-   * Rejects with `broker_unavailable`. `origin` is the MQTT client that published it.
+   * Rejects with `broker_unavailable`. `origin` is the MQTT client that published it. With a `mark` it is stored, whatever its QoS.
    */
-  publish(message: Message, origin?: Origin | null): Promise<void> | undefined
+  publish(message: Message, origin?: Origin | null, mark?: Mark | null): Promise<void> | undefined
   /**
    * Resolves once `onMessage` gets every message that any of `filters` covers, once. It must neither throw nor block. Rejects with
    * `subscription_refused` where another broker refuses; `onRefused` is called where it does so later.
@@ -160,6 +188,7 @@ export interface Broker {
   retained(filter: string): Promise<Delivery[]>
   /** `onBack` is called whenever messages may have been missed, before those that follow. It must neither throw nor block. */
   whenBack(onBack: OnBack): void
+  readonly keys: Keys
   /** What was handed on, now and before this process. */
   readonly log: BrokerLog
   /** Null when publishing can succeed, otherwise why not. */

@@ -60,9 +60,9 @@ export function openEmbedded({ store, log, demand }: EmbeddedOptions): Broker & 
   }
 
   return {
-    publish(message, origin = null) {
+    publish(message, origin = null, mark = null) {
       if (isEnded) return Promise.reject(unavailable('The broker is closed.'))
-      return publish(message, origin)?.catch((error) => {
+      return publish(message, origin, mark)?.catch((error) => {
         throw unavailable('The broker did not take the message.', error)
       })
     },
@@ -79,6 +79,7 @@ export function openEmbedded({ store, log, demand }: EmbeddedOptions): Broker & 
     },
     retained: (filter) => Array.fromAsync(retained.covered([filter])),
     whenBack() {},
+    keys: store.keys,
     log: store.log,
     problem: () => (ending ? 'the broker is closed' : store.problem()),
     end: endOnce,

@@ -37,6 +37,11 @@ type StoreSettings = Pick<
   | 'historyBytesPerDevice'
   | 'topicTtl'
   | 'maxTopics'
+  | 'idempotencyTtl'
+  | 'idempotencyKeys'
+  | 'idempotencyKeysPerDevice'
+  | 'idempotencyBytes'
+  | 'idempotencyBytesPerDevice'
 >
 
 export interface BrokerOptions extends StoreSettings, RelayedSettings {
@@ -144,6 +149,11 @@ function toLimits(settings: StoreSettings): Partial<Limits> {
     sessionExpiry: settings.sessionExpiry,
     messageExpiry: settings.messageExpiry * 1000,
     countedDowntime: settings.countedDowntime * 1000,
+    keys: settings.idempotencyKeys,
+    keysPerDevice: settings.idempotencyKeysPerDevice,
+    keyBytes: settings.idempotencyBytes,
+    keyBytesPerDevice: settings.idempotencyBytesPerDevice,
+    keyTtl: settings.idempotencyTtl * 1000,
   }
 }
 

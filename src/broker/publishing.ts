@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { Message } from '../topic/message.ts'
-import type { Delivery } from './broker.ts'
+import type { Delivery, Mark } from './broker.ts'
 import { chooseMember, type Group } from './groups.ts'
 import { createLine } from './line.ts'
 import { createNumbers } from './numbers.ts'
@@ -18,7 +18,7 @@ import type { Store } from './store/store.ts'
 
 export interface Publishing {
   /** Stores what is to be kept, then hands the message on; within one topic, in the order of the calls. Undefined where that is done at once. */
-  publish(message: Message, origin: Origin | null): Promise<void> | undefined
+  publish(message: Message, origin: Origin | null, mark: Mark | null): Promise<void> | undefined
   /** Resolves once nothing is on its way. */
   idle(): Promise<void>
 }
@@ -40,7 +40,11 @@ export function createPublishing(store: Store, routing: Routing, log: Logger): P
   let underway = 0
   let whenIdle = Promise.withResolvers<void>()
 
-  function publish(message: Message, origin: Origin | null): Promise<void> | undefined {
+  function publish(
+    message: Message,
+    origin: Origin | null,
+    mark: Mark | null,
+  ): Promise<void> | undefined {
     const { topic, qos, retain } = message
     const route = routing.of(topic)
     const chosen = route.groups.length > 0 ? choose(route.groups, message) : NOBODY
@@ -52,7 +56,7 @@ export function createPublishing(store: Store, routing: Routing, log: Logger): P
       retain ||
       queued.receivers.length + queued.cohorts.length > 0 ||
       arrivalOf(origin) !== null ||
-      (qos > 0 && store.isDurable)
+      ((qos > 0 || mark !== null) && store.isDurable)
     const number = isStored || line.has(topic) ? undefined : numbers.next()
     if (number !== undefined) {
       const delivery = toDelivery(message, number)
@@ -61,7 +65,7 @@ export function createPublishing(store: Store, routing: Routing, log: Logger): P
       return undefined
     }
     underway += 1
-    return publishInLine(message, isStored, chosen, queued, origin).finally(() => {
+    return publishInLine(message, isStored, chosen, queued, origin, mark).finally(() => {
       underway -= 1
       if (underway === 0) whenIdle.resolve()
     })
@@ -73,13 +77,14 @@ export function createPublishing(store: Store, routing: Routing, log: Logger): P
     chosen: readonly RouteMatch[],
     queued: Queued,
     origin: Origin | null,
+    mark: Mark | null,
   ): Promise<void> {
     const delivery = toDelivery(message, numbers.reserve())
     const turn = line.join(message.topic)
     if (isStored) {
       try {
         const { receivers, cohorts } = queued
-        await store.storeMessage(delivery, receivers, arrivalOf(origin), cohorts)
+        await store.storeMessage(delivery, receivers, arrivalOf(origin), cohorts, mark)
       } catch (error) {
         turn.leave(() => numbers.settle(delivery.sequence))
         throw error

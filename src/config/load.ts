@@ -24,6 +24,8 @@ interface Filled {
   readonly readingSeriesPerDevice: number
   readonly maxConnectionsPerDevice: number
   readonly maxProxyConnections: number
+  readonly idempotencyKeysPerDevice: number
+  readonly idempotencyBytesPerDevice: number
 }
 
 /** What `serve` runs with: every setting, with what follows from others filled in. */
@@ -95,6 +97,10 @@ export function loadConfig(environment: Environment, flags: Flags = {}): Config 
     maxConnectionsPerDevice:
       settings.maxConnectionsPerDevice ?? Math.ceil(settings.maxConnections / 4),
     maxProxyConnections: settings.maxProxyConnections ?? settings.maxConnections,
+    idempotencyKeysPerDevice:
+      settings.idempotencyKeysPerDevice ?? Math.ceil(settings.idempotencyKeys / 4),
+    idempotencyBytesPerDevice:
+      settings.idempotencyBytesPerDevice ?? Math.ceil(settings.idempotencyBytes / 4),
     warnings: file.warnings,
     caFile: settings.caFile ?? join(settings.certsDir, 'ca.crt'),
     certFile: settings.certFile ?? join(settings.certsDir, 'client.crt'),

@@ -463,6 +463,31 @@ export const SETTINGS = {
     '300',
     'seconds that it may be newer, as the clock of its device may be fast',
   ),
+  idempotencyTtl: setting(
+    integer(60, 31_536_000),
+    '86400',
+    'seconds that an Idempotency-Key is remembered, so that a request that is sent again publishes nothing again',
+  ),
+  idempotencyKeys: setting(
+    integer(1, 10_000_000),
+    '100000',
+    'such keys that are remembered; beyond them the oldest go, those of the device itself first',
+  ),
+  idempotencyKeysPerDevice: setting(
+    integer(1, 10_000_000),
+    undefined,
+    'such keys of one device [a quarter of WOTT_IDEMPOTENCY_KEYS]',
+  ),
+  idempotencyBytes: setting(
+    bytes(64 * KiB, 64 * 1024 * MiB),
+    '64MiB',
+    'bytes of such keys and of the answers that go with them',
+  ),
+  idempotencyBytesPerDevice: setting(
+    bytes(16 * KiB, 64 * 1024 * MiB),
+    undefined,
+    'bytes of those of one device [a quarter of WOTT_IDEMPOTENCY_BYTES]',
+  ),
   readingTtl: setting(
     integer(1, 31_536_000),
     '3600',

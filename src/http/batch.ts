@@ -21,11 +21,17 @@ export interface BatchResult {
   readonly next?: number
 }
 
-/** The answer for many readings: `error` where the request has failed, and otherwise the status. */
+/** The answer for many readings: `error` where the request has failed. */
 export interface BatchAnswer {
   readonly result: BatchResult
-  readonly status: 200 | 207
   readonly error: GatewayError | null
+  /** It is that of an earlier request. */
+  readonly isReplayed?: boolean
+}
+
+/** The status of a request that has not failed. */
+export function statusOf({ refused }: BatchResult): 200 | 207 {
+  return refused.length === 0 ? 200 : 207
 }
 
 /** Where the rate limit stopped a batch. */
@@ -40,8 +46,7 @@ export function toBatchAnswer(outcomes: readonly LineOutcome[], stop: Stop | nul
   )
   const accepted = outcomes.length - refused.length
   const result = { accepted, refused, ...(stop ? { next: stop.line } : {}) }
-  const error = failureOf(outcomes, accepted, stop)
-  return { result, status: refused.length === 0 ? 200 : 207, error }
+  return { result, error: failureOf(outcomes, accepted, stop) }
 }
 
 function failureOf(

@@ -1,10 +1,12 @@
 import { isUtf8 } from 'node:buffer'
+import type { KeyedRequest, Mark } from '../broker/broker.ts'
 import { GatewayError } from '../errors.ts'
 import type { Caller, Outcome, Relay } from '../relay/relay.ts'
 import type { Turns } from '../turns.ts'
 import { type App, type Request, sendProblem } from './app.ts'
-import { type BatchAnswer, type LineOutcome, type Stop, toBatchAnswer } from './batch.ts'
+import { type BatchAnswer, type LineOutcome, type Stop, statusOf, toBatchAnswer } from './batch.ts'
 import { callerOf } from './caller.ts'
+import { beginKeyed, REPLAYED } from './idempotency.ts'
 import { toGatewayError } from './problem.ts'
 import { type PublishOptions, takeAnyBody } from './publish.ts'
 import { readingIn } from './reading-line.ts'
@@ -17,14 +19,14 @@ export const NDJSON = 'application/x-ndjson'
 
 type Line = readonly [line: number, text: string]
 
-export interface PublishManyOptions extends Pick<PublishOptions, 'onTooLarge' | 'meter'> {
+export interface PublishManyOptions extends Pick<PublishOptions, 'onTooLarge' | 'meter' | 'keys'> {
   readonly relay: Pick<Relay, 'publish' | 'refuse'>
 }
 
 /** `POST /topics`: one reading a line; one bad line does not affect the others. */
 export function publishManyRoute(
   app: App,
-  { relay, meter, onTooLarge }: PublishManyOptions,
+  { relay, keys, meter, onTooLarge }: PublishManyOptions,
   turns: Pick<Turns, 'each'>,
 ): void {
   app.post('/topics', {
@@ -39,24 +41,49 @@ export function publishManyRoute(
     async handler(request, reply) {
       const started = performance.now()
       const caller = callerOf(request)
-      const { result, status, error } = await publish(caller, linesOf(request.body as Buffer))
+      const lines = linesOf(request.body as Buffer)
+      const keyed = beginKeyed(request, keys)
+      const answer = await (keyed ? publishOnce(caller, lines, keyed) : publish(caller, lines))
       meter.publishTook(caller.door, (performance.now() - started) / 1000)
+      if (answer.isReplayed) reply.header(REPLAYED, 'true')
+      const { result, error } = answer
       if (error) return sendProblem(request, reply, error, result)
-      return reply.code(status).type('application/json').send(JSON.stringify(result))
+      return reply.code(statusOf(result)).type('application/json').send(JSON.stringify(result))
     },
   })
 
+  /** One that has failed is not over: a repeat publishes the lines that are not published yet. */
+  async function publishOnce(
+    caller: Caller,
+    lines: readonly Line[],
+    keyed: KeyedRequest,
+  ): Promise<BatchAnswer> {
+    try {
+      if (keyed.answer !== null)
+        return { result: JSON.parse(keyed.answer), error: null, isReplayed: true }
+      const answer = await publish(caller, lines, keyed)
+      if (answer.error === null) await keyed.finish(JSON.stringify(answer.result))
+      return answer
+    } finally {
+      keyed.release()
+    }
+  }
+
   /** None waits for another, so that a thousand QoS 1 lines share the store's commits; the calls keep the lines' order. */
-  async function publish(caller: Caller, lines: readonly Line[]): Promise<BatchAnswer> {
+  async function publish(
+    caller: Caller,
+    lines: readonly Line[],
+    keyed: KeyedRequest | null = null,
+  ): Promise<BatchAnswer> {
     const publishing: Promise<LineOutcome>[] = []
     let stop: Stop | null = null
     await turns.each(caller.identity.id, lines, ([line, text]) => {
-      const outcome = publishLine(caller, text)
+      const outcome = keyed?.isPublished(line) ? null : publishLine(caller, text, keyed?.mark(line))
       if (outcome instanceof GatewayError && outcome.code === 'rate_limited') {
         stop = { line, reason: outcome }
         return false
       }
-      const settled = settle(line, outcome)
+      const settled = settle(line, outcome, keyed)
       // heard below, once all lines are read
       settled.catch(() => {})
       publishing.push(settled)
@@ -65,16 +92,26 @@ export function publishManyRoute(
     return toBatchAnswer(await Promise.all(publishing), stop)
   }
 
-  function publishLine(caller: Caller, text: string): Outcome | Promise<Outcome> {
+  function publishLine(
+    caller: Caller,
+    text: string,
+    mark: Mark | undefined,
+  ): Outcome | Promise<Outcome> {
     const reading = readingIn(text)
     return reading instanceof GatewayError
       ? relay.refuse(caller, reading)
-      : relay.publish(caller, reading)
+      : relay.publish(caller, mark ? { ...reading, mark } : reading)
   }
 }
 
-async function settle(line: number, outcome: Outcome | Promise<Outcome>): Promise<LineOutcome> {
-  return { line, refusal: await outcome }
+async function settle(
+  line: number,
+  outcome: Outcome | Promise<Outcome>,
+  keyed: KeyedRequest | null,
+): Promise<LineOutcome> {
+  const refusal = await outcome
+  if (refusal === null && !keyed?.isPublished(line)) keyed?.published(line)
+  return { line, refusal }
 }
 
 async function mustBeNdjson(request: Request): Promise<void> {

@@ -1,15 +1,18 @@
+import type { KeyedRequest, Keys, Mark } from '../broker/broker.ts'
 import { GatewayError } from '../errors.ts'
 import type { Door, Meter } from '../metrics/meter.ts'
-import type { Reading, Relay } from '../relay/relay.ts'
+import type { Outcome, Reading, Relay } from '../relay/relay.ts'
 import { parseTime, TIME_FORM } from '../topic/time.ts'
 import { type App, type Request, sendProblem } from './app.ts'
 import { callerOf } from './caller.ts'
+import { beginKeyed, REPLAYED } from './idempotency.ts'
 import { toGatewayError } from './problem.ts'
 import { parseQuery, single, topicInPath, unknownName } from './query.ts'
 import { propertiesOf, QUERY_PROPERTIES } from './request-properties.ts'
 
 export interface PublishOptions {
   readonly relay: Pick<Relay, 'publish'>
+  readonly keys: Keys
   readonly meter: Meter
   /** Bytes of the largest payload. */
   readonly maxPayload: number
@@ -23,7 +26,7 @@ const QUERY_NAMES = ['qos', 'retain', 'time', ...QUERY_PROPERTIES]
 /** `POST /topics/{topic}`: one reading, byte for byte. */
 export function publishRoute(
   app: App,
-  { relay, meter, maxPayload, onTooLarge }: PublishOptions,
+  { relay, keys, meter, maxPayload, onTooLarge }: PublishOptions,
 ): void {
   app.post(`${PREFIX}*`, {
     config: { operation: 'publish' },
@@ -43,9 +46,13 @@ export function publishRoute(
       const caller = callerOf(request)
       const reading = toReading(request)
       if (reading instanceof GatewayError) throw reading
-      const refused = await relay.publish(caller, reading)
+      const keyed = beginKeyed(request, keys)
+      const refused = await (keyed
+        ? publishOnce(keyed, (mark) => relay.publish(caller, { ...reading, mark }))
+        : relay.publish(caller, reading))
       meter.publishTook(caller.door, (performance.now() - started) / 1000)
-      if (refused) return sendProblem(request, reply, refused)
+      if (refused === 'published before') reply.header(REPLAYED, 'true')
+      else if (refused) return sendProblem(request, reply, refused)
       return reply
         .type('application/json')
         .send(JSON.stringify({ message: 'OK', traceId: request.id }))
@@ -59,6 +66,23 @@ export function publishRoute(
  */
 export async function takeAnyBody(request: Request): Promise<void> {
   request.headers['content-type'] = 'application/octet-stream'
+}
+
+/** A request with one reading has one line. */
+const LINE = 1
+
+async function publishOnce(
+  keyed: KeyedRequest,
+  publish: (mark: Mark) => Outcome | Promise<Outcome>,
+): Promise<Outcome | 'published before'> {
+  try {
+    if (keyed.isPublished(LINE)) return 'published before'
+    const refused = await publish(keyed.mark(LINE))
+    if (!refused) keyed.published(LINE)
+    return refused
+  } finally {
+    keyed.release()
+  }
 }
 
 function toReading(request: Request): Reading | GatewayError {

@@ -30,6 +30,7 @@ export const STORE_LIMITS = [
   'sessions',
   'session_expired',
   'log_overload',
+  'idempotency_keys',
 ] as const
 export type StoreLimit = (typeof STORE_LIMITS)[number]
 

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { Access } from '../acl/access.ts'
 import type { Denials } from '../acl/denials.ts'
-import type { Broker } from '../broker/broker.ts'
+import type { Broker, Mark } from '../broker/broker.ts'
 import type { Origin } from '../broker/session.ts'
 import { GatewayError } from '../errors.ts'
 import type { Identity } from '../identity/identity.ts'
@@ -47,6 +47,8 @@ export interface Reading {
   readonly messageExpiry: number | null
   /** When it was measured, in milliseconds since the Unix epoch, where its device says so; it can do so in a user property, too. */
   readonly time?: number | null
+  /** Of a request that names a key. */
+  readonly mark?: Mark | null
 }
 
 /** What the cost of a message depends on. */
@@ -146,7 +148,7 @@ export function createRelay({
   return {
     publish(publisher, reading) {
       const { identity, door, origin } = publisher
-      const { topic, payload, qos, retain, properties, messageExpiry } = reading
+      const { topic, payload, qos, retain, properties, messageExpiry, mark = null } = reading
       const received = Date.now()
       const refusal = refusalOf(publisher, reading, received)
       if (refusal) {
@@ -168,6 +170,7 @@ export function createRelay({
           expires,
         },
         origin,
+        mark,
       )
       if (taken) return settle(taken, door, qos)
       meter.published(door, qos, 'accepted')

@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
-import { type Credentials, createPki } from '../support/pki.ts'
+import { type Credentials, createPki, type Pki } from '../support/pki.ts'
 
 const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts')
 
@@ -17,6 +17,7 @@ export interface Life {
 
 /** A gateway with a `file:` store, in a process that can be killed. */
 export interface KillableGateway extends AsyncDisposable {
+  readonly pki: Pki
   readonly device: Credentials
   readonly ports: { readonly https: number; readonly mqtts: number }
   readonly lives: readonly Life[]
@@ -31,7 +32,7 @@ export interface KillableGateway extends AsyncDisposable {
 export async function startKillable(): Promise<KillableGateway> {
   const directory = await mkdtemp(join(tmpdir(), 'wott-drill-'))
   const pki = await createPki(join(directory, 'pki'))
-  const names = ['gateway.d.wott.local', 'localhost']
+  const names = ['gateway.d.wott.local', 'localhost', '127.0.0.1']
   const own = await pki.issue('gateway.d.wott.local', { names })
   const device = await pki.issue('device.d.wott.local')
   const aclFile = join(directory, 'permission.acl')
@@ -68,6 +69,7 @@ export async function startKillable(): Promise<KillableGateway> {
 
   await restart()
   return {
+    pki,
     device,
     ports,
     lives,

@@ -13,6 +13,7 @@ import type { Reading } from '../../src/relay/relay.ts'
 import { createTurns } from '../../src/turns.ts'
 import { aclOf } from '../support/acl.ts'
 import { HTTP_LIMITS } from '../support/http-limits.ts'
+import { openKeys } from '../support/keys.ts'
 import { UNLIMITED } from '../support/memory.ts'
 
 /** What the relay got of some lines, and what was refused before it. */
@@ -38,7 +39,11 @@ async function publish(...lines: string[]) {
     },
     refuse: (_caller: unknown, reason: GatewayError) => reason,
   }
-  publishManyRoute(app, { relay, meter: silentMeter, onTooLarge() {} }, createTurns())
+  publishManyRoute(
+    app,
+    { relay, keys: openKeys(), meter: silentMeter, onTooLarge() {} },
+    createTurns(),
+  )
   const answer = await app.inject({
     ...{ method: 'POST', url: '/topics', payload: lines.join('\n') },
     headers: { 'content-type': 'application/x-ndjson' },

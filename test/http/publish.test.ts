@@ -11,6 +11,7 @@ import { silentMeter } from '../../src/metrics/meter.ts'
 import type { Reading, Relay } from '../../src/relay/relay.ts'
 import { aclOf } from '../support/acl.ts'
 import { HTTP_LIMITS } from '../support/http-limits.ts'
+import { openKeys } from '../support/keys.ts'
 import { UNLIMITED } from '../support/memory.ts'
 
 function open(publish: Relay['publish'], named = true) {
@@ -27,7 +28,7 @@ function open(publish: Relay['publish'], named = true) {
     if (named) nameCaller(request, { identity, access, door: 'device' })
   })
   publishRoute(app, {
-    ...{ relay: { publish }, maxPayload: 10, onTooLarge() {} },
+    ...{ relay: { publish }, keys: openKeys(), maxPayload: 10, onTooLarge() {} },
     meter: { ...silentMeter, published: (_door, _qos, result) => counted.push(result) },
   })
   const post = async (
@@ -54,6 +55,32 @@ it('a fault inside is told to the log, and to the device only by its trace id', 
   assert.equal(line.err.message, 'hunter2 in the database')
   // the relay has counted what it failed at
   assert.deepEqual(counted, [])
+})
+
+it('a request with the key of one under way is refused, and answered as that one after it', async () => {
+  const under = Promise.withResolvers<null>()
+  const { post } = open(() => under.promise)
+  const send = () => post('/topics/a', '1', { 'idempotency-key': '"k"' })
+  const first = send()
+  let second = await send()
+  assert.deepEqual([second.status, second.json.code], [409, 'idempotency_key_in_use'])
+  assert.equal(second.headers['retry-after'], '1')
+  under.resolve(null)
+  assert.equal((await first).status, 200)
+  second = await send()
+  assert.deepEqual([second.status, second.headers['idempotency-replayed']], [200, 'true'])
+})
+
+it('a request that the broker did not take may be sent again with its key', async () => {
+  const outcomes = [
+    new GatewayError('broker_unavailable', 'It is closed.', { retryAfter: 1 }),
+    null,
+  ]
+  const { post } = open(async () => outcomes.shift() ?? null)
+  const send = () => post('/topics/a', '1', { 'idempotency-key': 'k' })
+  assert.equal((await send()).status, 503)
+  const again = await send()
+  assert.deepEqual([again.status, again.headers['idempotency-replayed']], [200, undefined])
 })
 
 it('a broker that is gone is 503, with when to try again', async () => {

@@ -31,11 +31,14 @@ async function as(name: string, ...more: unknown[]): Promise<Answer> {
 
 /**
  * How each refusal comes about: by what is otherwise than in the example of the operation. Not here are
- * `request_timeout`, which takes 30 seconds, `not_supported_here`, which is a function's, and `subscription_refused`, which is
+ * `request_timeout`, which takes 30 seconds, `idempotency_key_in_use`, which takes a store that is slow, `not_supported_here`, which is a function's, and `subscription_refused`, which is
  * another broker's.
  */
 const PROVOKED: Record<
-  Exclude<ErrorCode, 'request_timeout' | 'not_supported_here' | 'subscription_refused'>,
+  Exclude<
+    ErrorCode,
+    'request_timeout' | 'idempotency_key_in_use' | 'not_supported_here' | 'subscription_refused'
+  >,
   () => Promise<Answer>
 > = {
   certificate_required: () => site.client.call('whoami'),
@@ -61,6 +64,11 @@ const PROVOKED: Record<
   topic_invalid: () => asSensor('publish', { parameters: { topic: 'wott/+' } }),
   query_invalid: () => asSensor('publish', { parameters: { qos: '2' } }),
   request_invalid: () => asSensor('whoami', { options: { setHost: false } }),
+  async idempotency_key_reused() {
+    const parameters = { 'Idempotency-Key': '"one"' }
+    await asSensor('publish', { parameters, body: '1' })
+    return asSensor('publish', { parameters, body: '2' })
+  },
   time_invalid: () => asSensor('publish', { parameters: { time: '12' } }),
   body_invalid: () => asSensor('publishMany', { body: Buffer.from([0xff]) }),
   publish_denied: () => asSensor('publish', { parameters: { topic: 'elsewhere' } }),

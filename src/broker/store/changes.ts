@@ -84,6 +84,13 @@ export interface Changes {
   ]
   dueWill: [due: number, client: string]
   dropWill: [client: string]
+  /** A request that names a key has published something. */
+  key: [id: number, device: string, key: string, fingerprint: string, expires: number]
+  /** The reading of one of its lines. */
+  keyLine: [key: number, line: number]
+  keyAnswer: [answer: string, id: number]
+  dropKey: [id: number]
+  dropKeyLines: [key: number]
   /** Nothing but a write, to find out whether one works. */
   probe: [time: number]
 }
@@ -120,6 +127,8 @@ export interface Restored {
   receive: Changes['receive']
   will: Changes['will']
   retain: LogRow
+  key: [...Changes['key'], answer: string | null]
+  keyLine: Changes['keyLine']
 }
 
 export type RestoredName = keyof Restored

@@ -25,6 +25,13 @@ export interface Limits {
   readonly sessionExpiry: number
   /** How long a message waits to be sent. */
   readonly messageExpiry: number
+  /** Requests that name a key, remembered so that a repeat publishes nothing again; and bytes of them and their answers. */
+  readonly keys: number
+  readonly keysPerDevice: number
+  readonly keyBytes: number
+  readonly keyBytesPerDevice: number
+  /** How long they are remembered. */
+  readonly keyTtl: number
   /** The most that the time without a gateway counts for what waits. */
   readonly countedDowntime: number
 }
@@ -44,6 +51,11 @@ export const DEFAULT_LIMITS: Limits = {
   arrivalsPerDevice: 65_535,
   sessionExpiry: (7 * DAY) / 1000,
   messageExpiry: 7 * DAY,
+  keys: 100_000,
+  keysPerDevice: 25_000,
+  keyBytes: 64 * MIB,
+  keyBytesPerDevice: 16 * MIB,
+  keyTtl: DAY,
   countedDowntime: DAY,
 }
 
@@ -57,6 +69,7 @@ export type BoundReason =
   | 'sessions'
   | 'session_expired'
   | 'log_overload'
+  | 'idempotency_keys'
 
 /** Told the numbers of messages in the log that the disk has damaged, each once. */
 export type OnDamage = (numbers: readonly number[]) => void

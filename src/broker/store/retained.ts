@@ -25,25 +25,26 @@ export function createRetained({ journal, limits, onBound, now }: Ground) {
 
   /**
    * Keeps a message or, without a payload, removes the one before [MQTT-3.3.1-10]. `append` stores the change, with the
-   * message and whatever else there is to store of it. A QoS 0 message promises nothing and does not wait as long as `log` has
-   * room for it.
+   * message and whatever else there is to store of it. Where nothing is promised, as with QoS 0, it does not wait as long as `log`
+   * has room for it.
    */
   async function store(
     message: Delivery,
     append: (changes: Change[]) => Promise<unknown>,
     log: Pick<Log, 'note' | 'hasRoom' | 'leaveOut' | 'toChange'>,
+    isPromised: boolean,
   ): Promise<void> {
-    const { topic, qos, sequence } = message
+    const { topic, sequence } = message
     // where there is no room for the new one the old one goes too: it is not the last one any more
     const kept = message.payload.length > 0 && hasRoom(message) ? ownMessage(message) : null
     const earlier = underway.get(topic)
     if (!kept && !earlier && !topics.get(topic)) {
-      if (qos > 0) await append([])
+      if (isPromised) await append([])
       else log.note(message)
       return
     }
     const change: Change = kept ? ['retain', topic, sequence] : ['unretain', topic]
-    if (qos === 0 && !earlier && log.hasRoom()) {
+    if (!isPromised && !earlier && log.hasRoom()) {
       apply(topic, kept)
       log.note(message, change, () => {
         // the file is not to hold an older one for the last one
@@ -63,7 +64,7 @@ export function createRetained({ journal, limits, onBound, now }: Ground) {
         ours.changes -= 1
         if (ours.changes === 0) underway.delete(topic)
       })
-    await (qos === 0 ? stored.catch(() => log.leaveOut(sequence)) : stored)
+    await (isPromised ? stored : stored.catch(() => log.leaveOut(sequence)))
   }
 
   function hasRoom(message: Delivery): boolean {

@@ -6,6 +6,12 @@ const LATE = IS_LATE('own_time', 'time')
 /** It costs messages that are not late nothing. */
 const INDEX_LATE = `CREATE INDEX log_late ON log (own_time) WHERE ${LATE};`
 
+/** Requests that name a key, and their lines whose readings are published, until there is an answer. */
+const CREATE_KEYS = `
+  CREATE TABLE keys (
+    id INTEGER PRIMARY KEY, device TEXT, key TEXT, fingerprint TEXT, expires INTEGER, answer TEXT);
+  CREATE TABLE key_lines (key INTEGER, line INTEGER, PRIMARY KEY (key, line)) WITHOUT ROWID;`
+
 /**
  * Times are milliseconds by the store's clock, but for two of a message: `time`, when the gateway took it, which is the system's, and `own_time`, where
  * its device says when it was measured. `stored` is when it came into the log.
@@ -39,7 +45,8 @@ export const CREATE_TABLES = `
   CREATE TABLE wills (
     client TEXT PRIMARY KEY, topic TEXT, payload BLOB, qos INTEGER, retain INTEGER,
     properties TEXT, message_expiry INTEGER, delay INTEGER, due INTEGER);
-  CREATE TABLE probe (id INTEGER PRIMARY KEY, time INTEGER);`
+  CREATE TABLE probe (id INTEGER PRIMARY KEY, time INTEGER);
+  ${CREATE_KEYS}`
 
 /** What makes a store of schema 1 one of schema 2, and one of schema 2 one of schema 3. */
 export const UPGRADES_BEFORE_LOG: readonly string[] = [
@@ -73,7 +80,8 @@ export const UPGRADES_OF_LOG: readonly string[] = [
    CREATE INDEX bundles_by_message ON bundles (message);
    ALTER TABLE sessions ADD COLUMN floor INTEGER DEFAULT 0;`,
   `ALTER TABLE log ADD COLUMN own_time INTEGER;
-   ${INDEX_LATE}`,
+   ${INDEX_LATE}
+   ${CREATE_KEYS}`,
 ]
 
 /** As `CheckedRow` has them. */
@@ -109,6 +117,12 @@ export const WRITE: Record<ChangeName, string> = {
   will: 'REPLACE INTO wills VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
   dueWill: 'UPDATE wills SET due = ? WHERE client = ?',
   dropWill: 'DELETE FROM wills WHERE client = ?',
+  // it stands in the commit of each of its lines, and the answer comes after all of them
+  key: 'REPLACE INTO keys VALUES (?, ?, ?, ?, ?, NULL)',
+  keyLine: 'REPLACE INTO key_lines VALUES (?, ?)',
+  keyAnswer: 'UPDATE keys SET answer = ? WHERE id = ?',
+  dropKey: 'DELETE FROM keys WHERE id = ?',
+  dropKeyLines: 'DELETE FROM key_lines WHERE key = ?',
   probe: 'REPLACE INTO probe VALUES (1, ?)',
 }
 
@@ -122,7 +136,8 @@ export const CLEAN_UP = `
     (SELECT last FROM bundles WHERE bundles.id <= queue.id ORDER BY bundles.id DESC LIMIT 1), 0);
   DELETE FROM audiences WHERE id NOT IN (SELECT audience FROM bundles);
   DELETE FROM retained WHERE number NOT IN (SELECT number FROM log);
-  DELETE FROM incoming WHERE client NOT IN (SELECT client FROM sessions);`
+  DELETE FROM incoming WHERE client NOT IN (SELECT client FROM sessions);
+  DELETE FROM key_lines WHERE key NOT IN (SELECT id FROM keys);`
 
 const IN_RANGE = 'number > ? AND number <= ?'
 /** A range of the log, of all topics or of one, from either end. */
@@ -203,4 +218,6 @@ export const READ: [RestoredName, string][] = [
     'SELECT client, topic, payload, qos, retain, properties, message_expiry, delay, due FROM wills',
   ],
   ['retain', `SELECT ${LOG_COLUMNS} FROM log WHERE number IN (SELECT number FROM retained)`],
+  ['key', 'SELECT id, device, key, fingerprint, expires, answer FROM keys ORDER BY id'],
+  ['keyLine', 'SELECT key, line FROM key_lines'],
 ]

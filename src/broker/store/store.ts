@@ -1,5 +1,5 @@
 import { createUnlimitedLedger, type Ledger } from '../../budget/ledger.ts'
-import type { Delivery } from '../broker.ts'
+import type { Delivery, Mark } from '../broker.ts'
 import type { Cohort } from '../routing.ts'
 import type { Arrival, Session } from '../session.ts'
 import type { Change, Restore } from './changes.ts'
@@ -7,6 +7,7 @@ import { createClock } from './clock.ts'
 import { createIds, type Ground } from './ground.ts'
 import { createIncoming } from './incoming.ts'
 import type { Journal } from './journal.ts'
+import { createKeys } from './keys.ts'
 import { DEFAULT_LIMITS, type Limits, type OnBound, type OnDamage } from './limits.ts'
 import { createLog } from './log.ts'
 import { createQueueing, type Receiver } from './queueing.ts'
@@ -65,6 +66,7 @@ export async function openStore({
   const incoming = createIncoming(ground)
   const queueing = createQueueing(ground, sessions)
   const wills = createWills(ground)
+  const keys = createKeys(ground)
 
   const restore: Restore = {
     meta: log.restoreMeta,
@@ -81,6 +83,8 @@ export async function openStore({
     },
     will: wills.restore,
     retain: retained.restore,
+    key: keys.restore,
+    keyLine: keys.restoreLine,
   }
   try {
     await journal.recover(restore)
@@ -104,30 +108,35 @@ export async function openStore({
     incoming,
     retained,
     wills,
+    keys,
     /**
      * Stores all that is to be kept of a message in one step: it is retained, it is in the queues of `receivers` and `cohorts`, and the
-     * packet it came `from` has arrived. What is stored later comes later in each queue.
+     * packet it came `from` has arrived, and the reading of a request that names a key is published. What is stored later comes later in each queue.
      */
     async storeMessage(
       message: Delivery,
       receivers: readonly Receiver[],
       from: { readonly session: Session; readonly arrival: Arrival } | null,
       cohorts: readonly Cohort[] = [],
+      mark: Mark | null = null,
     ): Promise<void> {
       const arrived = from ? incoming.record(from.session, from.arrival) : []
+      const marked = mark ? keys.toChanges(mark) : []
       const append = (changes: Change[]) => {
         // what came before it is stored before it
         log.flush()
-        const all = [log.toChange(message), ...arrived, ...changes]
+        const all = [log.toChange(message), ...arrived, ...marked, ...changes]
         return queueing.enqueue(message, receivers, all, cohorts)
       }
-      if (message.retain) await retained.store(message, append, log)
+      if (message.retain)
+        await retained.store(message, append, log, message.qos > 0 || mark !== null)
       else await append([])
     },
     /** Drops messages that are past their time. */
     expireMessages(): void {
       retained.expire()
       queueing.expireBundles()
+      keys.expire()
       for (const session of sessions.all()) queueing.expire(session)
       if (clock.isOverdue()) journal.later('time', ...clock.marks())
     },

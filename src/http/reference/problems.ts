@@ -72,6 +72,19 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Described>> = {
     remedy: '`refused` in the answer says of each line why',
     detail: 'All 2 lines were refused, for different reasons.',
   },
+  idempotency_key_in_use: {
+    means: 'the first request with this `Idempotency-Key` is still under way',
+    remedy: 'send it again after `Retry-After` seconds: the answer is that of the first',
+    detail: 'The first request with this Idempotency-Key is still under way.',
+    later: true,
+  },
+  idempotency_key_reused: {
+    means:
+      'this device used the `Idempotency-Key` for another request: its path, query, properties or body were others',
+    remedy: 'a new key for each request, and the same one only to send a request again',
+    detail:
+      'This Idempotency-Key was used for another request. Use a new one for each request, and the same one only to send a request again.',
+  },
   topic_invalid: {
     means:
       'the topic is empty, too long or deep, or has `+`, `#`, a leading `$` or control characters; or the filter is none',

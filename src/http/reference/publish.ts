@@ -25,6 +25,16 @@ const TIME: Schema = {
     'When it was measured: RFC 3339, Unix seconds or Unix milliseconds, at most `WOTT_READING_PAST` before it arrives and `WOTT_READING_FUTURE` after. Without it, the time of arrival.',
 }
 
+const idempotencyKey = (example: string): Schema => ({
+  type: 'string',
+  description:
+    'A name for this request, 1 to 255 ASCII characters, with or without quotes, so that it can be sent again: for `WOTT_IDEMPOTENCY_TTL` seconds a repeat with the same key publishes nothing again and is answered as the first was, with `Idempotency-Replayed: true`.',
+  examples: [example],
+})
+const KEY_REFUSALS = [
+  ...(['request_invalid', 'idempotency_key_in_use', 'idempotency_key_reused'] as const),
+]
+
 /** What a reading can be refused for, however it is sent. */
 const REFUSALS: readonly ErrorCode[] = [
   ...([
@@ -60,6 +70,7 @@ export const OPERATIONS = {
       responseTopic: PROPERTIES.responseTopic,
     }),
     headers: parameters({
+      'Idempotency-Key': idempotencyKey('"8e03978e-40d5-43dd-bc93-6894a57f9324"'),
       [HEADERS.payloadFormatIndicator]: {
         type: 'string',
         enum: FORMATS,
@@ -92,12 +103,15 @@ export const OPERATIONS = {
     },
     bodyOptional: true,
     response: { 200: json('It is published.', 'Published', { message: 'OK', traceId: TRACE_ID }) },
-    errors: ['query_invalid', 'body_invalid', ...REFUSALS],
+    errors: ['query_invalid', 'body_invalid', ...KEY_REFUSALS, ...REFUSALS],
   },
   publishMany: {
     summary: 'Publish many readings',
-    description: `One JSON object a line, at most ${MAX_LINES} lines and 1 MiB. Each is published or refused by itself: one bad line does not affect the others, and the answer names it. Blank lines are skipped. The status is 200 where all lines were published and 207 where some were. Where all were refused it is that of their common reason, or of \`readings_refused\`. The rate limit ends the request at the first line that it refuses: 429, with that line as \`next\`, from which to go on after \`Retry-After\` seconds. With 503 the lines that \`refused\` has as \`broker_unavailable\` are to be sent again. These errors have the members of an outcome, too.`,
+    description: `One JSON object a line, at most ${MAX_LINES} lines and 1 MiB. Each is published or refused by itself: one bad line does not affect the others, and the answer names it. Blank lines are skipped. The status is 200 where all lines were published and 207 where some were. Where all were refused it is that of their common reason, or of \`readings_refused\`. The rate limit ends the request at the first line that it refuses: 429, with that line as \`next\`, from which to go on after \`Retry-After\` seconds. With 503 the lines that \`refused\` has as \`broker_unavailable\` are to be sent again. These errors have the members of an outcome, too. With an \`Idempotency-Key\` a request that was answered 429 or 503 is sent again as it is: the lines that are published already are not published again.`,
     tags: ['Publish'],
+    headers: parameters({
+      'Idempotency-Key': idempotencyKey('"1b4e28ba-2fa1-11d2-883f-0016d3cca427"'),
+    }),
     body: {
       content: {
         [NDJSON]: {
@@ -130,7 +144,11 @@ export const OPERATIONS = {
         ],
       }),
     },
-    errors: ['body_invalid', 'readings_refused', 'unsupported_media_type', ...REFUSALS],
+    errors: [
+      ...(['body_invalid', 'readings_refused', 'unsupported_media_type'] as const),
+      ...KEY_REFUSALS,
+      ...REFUSALS,
+    ],
   },
 } satisfies Operations
 

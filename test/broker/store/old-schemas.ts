@@ -125,7 +125,8 @@ export function writeOldStore(file: string, schema: OldSchema, now: number): voi
 /** Makes of a store what the gateways of schema 6 left. */
 export function asSchema6(file: string): void {
   const db = new DatabaseSync(file)
-  db.exec(`DROP INDEX log_late; ALTER TABLE log DROP COLUMN own_time; PRAGMA user_version = 6`)
+  db.exec(`DROP INDEX log_late; ALTER TABLE log DROP COLUMN own_time;
+    DROP TABLE keys; DROP TABLE key_lines; PRAGMA user_version = 6`)
   db.close()
 }
 

@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import { createAccess } from '../../../src/acl/access.ts'
-import type { Broker } from '../../../src/broker/broker.ts'
+import type { Broker, Mark } from '../../../src/broker/broker.ts'
 import { openEmbedded } from '../../../src/broker/embedded.ts'
 import type { OpenRequest } from '../../../src/broker/registry.ts'
 import type { Origin } from '../../../src/broker/session.ts'
@@ -29,6 +29,7 @@ export interface TestBroker {
     payload: string,
     more?: Partial<Message>,
     origin?: Origin | null,
+    mark?: Mark,
   ): Promise<void>
   /** Leaves in the store what a crash would leave there. */
   crash(): Promise<void>
@@ -48,8 +49,8 @@ export async function openOn(
     broker,
     store,
     connect: (client, terms) => connectClient(broker.sessions, client, terms),
-    async publish(topic, payload, more = {}, origin = null) {
-      await broker.publish(message(topic, payload, { qos: 1, ...more }), origin)
+    async publish(topic, payload, more = {}, origin = null, mark) {
+      await broker.publish(message(topic, payload, { qos: 1, ...more }), origin, mark)
     },
     crash: () => store.close(),
   }

@@ -1,0 +1,57 @@
+import { createHash } from 'node:crypto'
+import type { KeyedRequest, Keys } from '../broker/broker.ts'
+import { GatewayError } from '../errors.ts'
+import type { Request } from './app.ts'
+import { callerOf } from './caller.ts'
+import { HEADERS } from './request-properties.ts'
+
+export const IDEMPOTENCY_KEY = 'idempotency-key'
+/** Whether an answer is that of an earlier request. */
+export const REPLAYED = 'idempotency-replayed'
+const LONGEST_KEY = 255
+
+/** A string (RFC 9651 §3.3.3), as draft-ietf-httpapi-idempotency-key-header has it; or the same without its quotes. */
+const QUOTED = /^"((?:[ !#-[\]-~]|\\["\\])*)"$/
+const PLAIN = /^[!#-+\--:<-[\]-~]+$/
+
+/**
+ * Begins the request that an `Idempotency-Key` names; null where there is none. Throws a refusal where the key cannot be one, stands
+ * for another request, or is that of one under way.
+ */
+export function beginKeyed(request: Request, keys: Keys): KeyedRequest | null {
+  const header = request.headers[IDEMPOTENCY_KEY]
+  if (header === undefined) return null
+  const key = keyIn(String(header))
+  const { identity } = callerOf(request)
+  const begun = keys.take(identity.id, key, fingerprintOf(request))
+  if (begun === 'reused')
+    throw new GatewayError(
+      'idempotency_key_reused',
+      'This Idempotency-Key was used for another request. Use a new one for each request, and the same one only to send a request again.',
+    )
+  if (begun === 'underway')
+    throw new GatewayError(
+      'idempotency_key_in_use',
+      'The first request with this Idempotency-Key is still under way.',
+      { retryAfter: 1 },
+    )
+  return begun
+}
+
+function keyIn(header: string): string {
+  const [, quoted] = QUOTED.exec(header) ?? []
+  const key = quoted?.replaceAll(/\\(.)/g, '$1') ?? (PLAIN.test(header) ? header : '')
+  if (key !== '' && key.length <= LONGEST_KEY) return key
+  throw new GatewayError(
+    'request_invalid',
+    `Idempotency-Key must have 1 to ${LONGEST_KEY} ASCII characters, with or without quotes, such as "8e03978e-40d5-43dd-bc93-6894a57f9324".`,
+  )
+}
+
+/** What makes a request another one: where it goes, what it carries and what it says of that. */
+function fingerprintOf({ originalUrl, headers, body }: Request): string {
+  const said = Object.values(HEADERS).map((name) => headers[name] ?? null)
+  const hash = createHash('sha256').update(JSON.stringify([originalUrl, said]))
+  if (body instanceof Buffer) hash.update(body)
+  return hash.digest('base64url')
+}

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { KeyedRequest } from '../../../src/broker/broker.ts'
+import { openKeys } from '../../support/keys.ts'
+import { openFile, temporaryDirectory } from './stores.ts'
+
+type Taking = Pick<ReturnType<typeof openKeys>, 'take'>
+
+function begin(keys: Taking, device: string, key: string, fingerprint = 'f'): KeyedRequest {
+  const begun = keys.take(device, key, fingerprint)
+  assert.ok(typeof begun === 'object', String(begun))
+  return begun
+}
+
+/** A request that publishes one reading, and ends. */
+function publish(keys: Taking, device: string, key: string): void {
+  const request = begin(keys, device, key)
+  request.published(1)
+  request.release()
+}
+
+function isKnown(keys: Taking, device: string, key: string): boolean {
+  const request = begin(keys, device, key)
+  const found = request.isPublished(1)
+  request.release()
+  return found
+}
+
+describe('a key', () => {
+  test('is that of one request of one device, while it is under way and after it', () => {
+    const keys = openKeys()
+    const first = begin(keys, 'a', 'k')
+    assert.equal(keys.take('a', 'k', 'f'), 'underway')
+    assert.equal(keys.take('a', 'k', 'other'), 'reused')
+    assert.equal(isKnown(keys, 'b', 'k'), false)
+    first.published(1)
+    first.release()
+    assert.equal(keys.take('a', 'k', 'other'), 'reused')
+    assert.ok(isKnown(keys, 'a', 'k'))
+  })
+
+  test('is free again where its request has published nothing', () => {
+    const keys = openKeys()
+    begin(keys, 'a', 'k').release()
+    begin(keys, 'a', 'k', 'other').release()
+  })
+
+  test('is forgotten after its time, and not before', () => {
+    let now = 0
+    const keys = openKeys({ limits: { keyTtl: 100 }, now: () => now })
+    publish(keys, 'a', 'k')
+    now = 99
+    assert.ok(isKnown(keys, 'a', 'k'))
+    now = 100
+    assert.equal(isKnown(keys, 'a', 'k'), false)
+  })
+
+  test('goes where there are too many, the oldest of its device first, never one under way', () => {
+    let forgotten = 0
+    const onBound = () => void forgotten++
+    const keys = openKeys({ limits: { keys: 4, keysPerDevice: 3 }, onBound })
+    const underway = begin(keys, 'a', '0')
+    for (const key of ['1', '2', '3']) publish(keys, 'a', key)
+    assert.equal(forgotten, 1)
+    publish(keys, 'b', '1')
+    assert.equal(forgotten, 1)
+    // there is no room for one more: of its own device where that has one
+    publish(keys, 'b', '2')
+    assert.equal(forgotten, 2)
+    publish(keys, 'c', '1')
+    assert.equal(forgotten, 3)
+    assert.equal(keys.take('a', '0', 'f'), 'underway')
+    underway.published(1)
+    underway.release()
+    assert.ok(isKnown(keys, 'a', '0'))
+    assert.ok(isKnown(keys, 'c', '1'))
+  })
+
+  test('goes where its answers take too many bytes', async () => {
+    const keys = openKeys({ limits: { keyBytesPerDevice: 10_000 } })
+    const answers = ['1', '2', '3']
+    for (const key of answers) {
+      const request = begin(keys, 'a', key)
+      request.published(1)
+      await request.finish('x'.repeat(4_000))
+      request.release()
+    }
+    const found = answers.map((key) => begin(keys, 'a', key).answer?.length)
+    assert.deepEqual(found, [undefined, 4_000, 4_000])
+  })
+})
+
+test('keys are there after a crash with what was published, and without what was not', async () => {
+  const directory = temporaryDirectory()
+  const before = await openFile(directory)
+  const { keys } = before.store
+  const half = begin(keys, 'a', 'half')
+  await before.publish('t', '1', { qos: 0 }, null, half.mark(1))
+  half.mark(2)
+  const whole = begin(keys, 'a', 'whole')
+  await before.publish('t', '2', { qos: 0, retain: true }, null, whole.mark(1))
+  whole.published(1)
+  await whole.finish('the answer')
+  await before.crash()
+
+  const at = await openFile(directory)
+  const again = begin(at.store.keys, 'a', 'half')
+  assert.deepEqual([1, 2].map(again.isPublished), [true, false])
+  assert.equal(begin(at.store.keys, 'a', 'whole').answer, 'the answer')
+  assert.equal(at.store.keys.take('a', 'whole', 'other'), 'reused')
+  const page = await at.store.log.read({ after: 0, upTo: 1e15, filters: ['t'] })
+  assert.deepEqual(
+    page.deliveries.map(({ payload }) => String(payload)),
+    ['1', '2'],
+  )
+})

@@ -1,0 +1,25 @@
+import { createIds } from '../../src/broker/store/ground.ts'
+import { createSilentJournal, type Journal } from '../../src/broker/store/journal.ts'
+import { createKeys } from '../../src/broker/store/keys.ts'
+import { DEFAULT_LIMITS, type Limits, type OnBound } from '../../src/broker/store/limits.ts'
+import { createUnlimitedLedger } from '../../src/budget/ledger.ts'
+
+export interface KeyOptions {
+  readonly limits?: Partial<Limits>
+  readonly now?: () => number
+  readonly onBound?: OnBound
+  readonly journal?: Journal
+}
+
+/** The keys of a store without the rest of it. */
+export function openKeys({
+  limits,
+  now = Date.now,
+  onBound = () => {},
+  journal = createSilentJournal(),
+}: KeyOptions = {}) {
+  return createKeys({
+    ...{ journal, onBound, now, ids: createIds(), memory: createUnlimitedLedger(), onDamage() {} },
+    limits: { ...DEFAULT_LIMITS, ...limits },
+  })
+}
