@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { UsageError } from '../errors.ts'
+import { parseTime, TIME_FORM } from '../topic/time.ts'
 import { ArgumentsError, type Flags, readArguments, requireWords } from './arguments.ts'
 import { clientFlags, openClient } from './client.ts'
 import { type Command, say } from './command.ts'
@@ -10,6 +11,11 @@ import { openPublisher } from './open-publisher.ts'
 const FLAGS = {
   qos: { type: 'string', value: 'N', default: '0', help: '0 or 1' },
   retain: { type: 'boolean', help: 'keep it for those who subscribe later' },
+  time: {
+    type: 'string',
+    value: 'TIME',
+    help: 'when it was measured: 2026-11-24T08:00:00Z, or Unix seconds or milliseconds [now]',
+  },
   ...MESSAGE_FLAGS,
   ...clientFlags('https', 'sensor'),
 } as const satisfies Flags
@@ -30,6 +36,7 @@ export const pub: Command = {
       'wott-gateway pub wott/temperature -3.5 --qos 1 --retain',
       'wott-gateway pub camera/door --certs .wott/devices/door < picture.jpg',
       "wott-gateway pub wott/temperature '' --retain",
+      'wott-gateway pub wott/temperature 21.5 --time 2026-11-24T08:00:00Z',
       'wott-gateway pub wott/climate \'{"t":21.5}\' --content-type application/json',
     ],
   }),
@@ -39,6 +46,7 @@ export const pub: Command = {
     const { qos, retain } = values
     if (qos !== '0' && qos !== '1')
       throw new ArgumentsError(`--qos must be 0 or 1, not ${JSON.stringify(qos)}`)
+    const time = values.time === undefined ? null : timeOf(values.time)
     const [topic, message] = words as [string, string?]
     const { properties, messageExpiry } = propertiesIn(values)
     const client = await openClient(values, 'sensor')
@@ -50,10 +58,16 @@ export const pub: Command = {
     await using publisher = await openPublisher(client)
     await publisher.publish(topic, payload, {
       ...{ qos: qos === '1' ? 1 : 0, retain },
-      ...{ properties, messageExpiry },
+      ...{ properties, messageExpiry, time },
     })
     return undefined
   },
+}
+
+function timeOf(text: string): number {
+  const time = parseTime(text)
+  if (time !== null) return time
+  throw new ArgumentsError(`--time must be ${TIME_FORM}, not ${JSON.stringify(text)}`)
 }
 
 async function readInput(): Promise<Buffer> {

@@ -46,9 +46,9 @@ export function overHttps(client: Client, stop?: AbortSignal): Publisher {
   }
 }
 
-function queryOf({ qos, retain, properties, messageExpiry }: PublishOptions): string {
+function queryOf({ qos, retain, properties, messageExpiry, time }: PublishOptions): string {
   const { contentType, responseTopic } = properties ?? {}
-  const values = { qos, retain, contentType, messageExpiry, responseTopic }
+  const values = { qos, retain, time, contentType, messageExpiry, responseTopic }
   return Object.entries(values)
     .filter(([, value]) => value !== undefined && value !== null)
     .map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`)

@@ -1,5 +1,6 @@
 import type { IDisconnectPacket, MqttClient } from 'mqtt'
 import { messageOf } from '../errors.ts'
+import { withTime } from '../topic/time.ts'
 import { toPacketProperties } from '../uplink/properties.ts'
 import { reasonOf } from '../uplink/reason.ts'
 import type { Client } from './client.ts'
@@ -49,10 +50,11 @@ function send(
   mqtt: MqttClient,
   topic: string,
   payload: Buffer,
-  { qos, retain, ...said }: PublishOptions,
+  { qos, retain, properties: given, messageExpiry, time = null }: PublishOptions,
 ): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const properties = toPacketProperties(said)
+  const said = time === null ? given : withTime(given, time)
+  const properties = toPacketProperties({ properties: said, messageExpiry })
   // publishAsync does not hand on the PUBACK of a refusal
   mqtt.publish(topic, payload, { qos, retain, properties }, (error, packet) => {
     if (!error) return resolve()

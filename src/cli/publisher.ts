@@ -11,4 +11,6 @@ export interface PublishOptions {
   readonly properties: MessageProperties | null
   /** Seconds; null for never. */
   readonly messageExpiry: number | null
+  /** When it was measured, in milliseconds since the Unix epoch; null where that is now. */
+  readonly time?: number | null
 }

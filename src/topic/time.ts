@@ -57,7 +57,15 @@ export function timedProperties({
   received,
   properties,
 }: Pick<Message, 'time' | 'received' | 'properties'>): MessageProperties | null {
-  if (time === received || timeIn(properties) === time) return properties
+  return time === received ? properties : withTime(properties, time)
+}
+
+/** The properties with a user property that says when their message was measured. */
+export function withTime(
+  properties: MessageProperties | null,
+  time: number,
+): MessageProperties | null {
+  if (timeIn(properties) === time) return properties
   const own = [TIME_PROPERTY, new Date(time).toISOString()] as const
   return { ...properties, userProperties: [own, ...(properties?.userProperties ?? [])] }
 }

@@ -28,6 +28,18 @@ describe('pub and sub', () => {
   })
   after(() => at[Symbol.asyncDispose]())
 
+  it('carry when it was measured, from https and from mqtt', async () => {
+    const time = new Date(Date.now() - 60_000).toISOString()
+    await using follower = start(['sub', TOPIC, ...at.via.https, '--json', '--count', '3'], at)
+    await follower.line(/"payload":"ready"/)
+    for (const via of PROTOCOLS) await at.pub(TOPIC, via, '--time', time, ...at.via[via])
+    await follower.ended
+    for (const [index, payload] of PROTOCOLS.entries()) {
+      const event = JSON.parse(follower.lines[index + 1] ?? '')
+      assert.deepEqual([event.payload, event.time], [payload, time])
+    }
+  })
+
   for (const from of PROTOCOLS)
     for (const to of PROTOCOLS)
       it(`carry what MQTT 5 says of a message, from ${from} to ${to}`, async () => {

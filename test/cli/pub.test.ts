@@ -56,6 +56,7 @@ describe('pub', { concurrency: 2 }, () => {
       [['--response-topic', 'a/#'], /--response-topic must not hold a wildcard/],
       [['--payload-format', 'text'], /--payload-format must be bytes or utf8, not "text"/],
       [['--user-property', 'room'], /--user-property must be NAME=VALUE, not "room"/],
+      [['--time', 'noon'], /--time must be a time such as .*, not "noon"/],
       [['--content-type', ''], /--content-type must not be empty/],
       [['--content-type', 'x'.repeat(65_536)], /has 65536 bytes; at most 65535 are allowed/],
     ]
