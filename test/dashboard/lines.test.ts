@@ -63,6 +63,28 @@ describe('the lines of a chart', () => {
   })
 })
 
+it('the lines of a chart are read again for what comes late, but not at once', async (t) => {
+  t.mock.timers.enable({ apis: ['Date', 'setTimeout'], now: Date.now() })
+  const topics = createTopics()
+  const add = (payload: string, ago: number) => {
+    const at = (time: number) => new Date(time).toISOString()
+    const times = { time: at(Date.now() - ago), received: at(Date.now()) }
+    return topics.add({ id: 'e-1', topic: 'a', payload, device: 'd', retain: false, ...times })
+  }
+  const topic = add('1', 0)
+  assert.ok(topic)
+  const urls = answerWith(t, { ...EMPTY, buckets: [] })
+  const lines = await loaded([topic], 600)
+  const before = urls.length
+  t.mock.timers.tick(1000)
+  add('2', 300_000)
+  lines.renew()
+  assert.equal(urls.length, before)
+  t.mock.timers.tick(30_000)
+  assert.equal(urls.length, before + 1)
+  lines.stop()
+})
+
 /** The last of the answers is given ever after. */
 function answerWith(t: TestContext, ...answers: object[]): string[] {
   const urls: string[] = []
