@@ -3,6 +3,7 @@ import { type Config, loadConfig } from '../config/load.ts'
 import type { Gateway } from '../gateway.ts'
 import { readArguments, requireNoWords } from './arguments.ts'
 import type { Command } from './command.ts'
+import { keepHeapSmall } from './heap.ts'
 import { helpText } from './help.ts'
 import { runService } from './service.ts'
 import { flagForFile, SETTING_FLAGS, settingsHelp, settingsIn } from './settings.ts'
@@ -40,6 +41,7 @@ export async function runGateway(
   stop: AbortSignal,
   opened: (gateway: Gateway, log: Logger) => void = () => {},
 ): Promise<void> {
+  keepHeapSmall()
   // meanwhile
   const loading = import('../gateway.ts')
   await runService(config, stop, async (log) => {

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { describe, it } from 'node:test'
+import { promisify } from 'node:util'
+
+const HEAP = new URL('../../src/cli/heap.ts', import.meta.url).href
+
+/** Replaces what it holds again and again; prints the most bytes that its heap had of what lives long. */
+const CHURN = `
+  const { getHeapSpaceStatistics } = await import('node:v8')
+  const make = () => Array.from({ length: 1000 }, (_, i) => ({ i, text: \`text \${i}\` }))
+  const held = Array.from({ length: 1500 }, make)
+  let most = 0
+  for (let count = 0; count < 6_000; count++) {
+    held[count % held.length] = make()
+    if (count % 100 > 0) continue
+    const old = getHeapSpaceStatistics().find((space) => space.space_name === 'old_space')
+    most = Math.max(most, old.space_used_size)
+  }
+  console.log(most)`
+
+async function mostBytes(before = ''): Promise<number> {
+  const args = ['--input-type=module', '--eval', before + CHURN]
+  const { stdout } = await promisify(execFile)(process.execPath, args)
+  return Number(stdout)
+}
+
+describe('the heap of a gateway', () => {
+  it('has less garbage in it than V8 would let it have', async () => {
+    const usual = await mostBytes()
+    const small = await mostBytes(`(await import('${HEAP}')).keepHeapSmall()`)
+    assert.ok(small < usual * 0.7, `${small} bytes, and ${usual} without`)
+  })
+})
