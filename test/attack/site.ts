@@ -95,6 +95,8 @@ function settings(directory: string, broker = `file:${directory}/data`): Record<
   return {
     WOTT_BROKER: broker,
     WOTT_VIEWERS_FILE: join(directory, 'viewers.json'),
+    // as the image and the systemd unit have it
+    NODE_OPTIONS: '--v8-pool-size=1',
     // those of the benchmarks are others
     WOTT_PUBLISH_RATE: '1000',
     WOTT_HANDSHAKE_RATE: '500',
