@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { limitedOf, runAttack } from './attack.ts'
+import { ALL_AT_ONCE } from './attacks.ts'
 
 /** Far above what a quiet machine needs: it may be busy with other tests. */
 const MOST_MS = 2_000
@@ -9,7 +10,7 @@ const MOST_MEMORY = 512 * 1024 ** 2
 const SECONDS = 4
 
 describe('an honest device beside a flood', () => {
-  for (const name of ['publish-qos1', 'denied-lines', 'denied-topics', 'filters'])
+  for (const name of ['publish-qos1', 'denied-lines', 'denied-topics', 'filters', ALL_AT_ONCE])
     it(`gets its answers, and the flood is limited: ${name}`, async () => {
       const report = await runAttack(name, { seconds: SECONDS, quietSeconds: 1 })
       const { failed, http, mqtt, work } = report.attacked
