@@ -2,7 +2,7 @@ import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Session } from
 import type { Duplex } from 'node:stream'
 
 /** Requests of one HTTP/1.1 connection that wait for their answers; programs that pipeline send some ten. */
-const MOST_PIPELINED = 50
+const MOST_PIPELINED = 20
 /** How many streams are begun before it is looked how many of them are cancelled. */
 const LOOK_EVERY = 25
 
