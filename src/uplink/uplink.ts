@@ -138,6 +138,7 @@ export function openUplink(options: UplinkOptions): Uplink {
     let connection: Connection
     try {
       const credentials = await options.credentials()
+      if (stop.signal.aborted) return problem
       connection = await connect({ ...options, at, protocol, stop: stop.signal, credentials })
     } catch (error) {
       const { kind, message } = toFailure(error, hostAndPort(at), options.settings)

@@ -67,4 +67,11 @@ describe('an uplink that is asked whether it is connected', () => {
     await mosquitto.start()
     await at.uplink.connected(2_000)
   })
+
+  it('can be closed before it has tried to connect', async () => {
+    await using mosquitto = await startMosquitto()
+    const at = startUplink(mosquitto.port)
+    await at.uplink.close()
+    assert.equal(at.uplink.state(), 'closed')
+  })
 })
