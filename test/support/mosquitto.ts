@@ -75,8 +75,8 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
     },
     says: (text) => says(running.log, text),
     async [Symbol.asyncDispose]() {
-      // it may have been ended before
-      if (running.child.exitCode === null && running.child.signalCode === null) await end('SIGTERM')
+      // it forgets a SIGTERM that comes before its loop has begun
+      await end('SIGKILL')
       await rm(directory, { recursive: true })
     },
   }
