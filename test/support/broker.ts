@@ -1,7 +1,6 @@
 import { pino } from 'pino'
 import { createAccess } from '../../src/acl/access.ts'
-import type { Broker } from '../../src/broker/broker.ts'
-import { openBroker } from '../../src/broker/open.ts'
+import { type OpenedBroker, openBroker } from '../../src/broker/open.ts'
 import { createUnlimitedLedger } from '../../src/budget/ledger.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { silentMeter } from '../../src/metrics/meter.ts'
@@ -15,7 +14,7 @@ import { aclOf } from './acl.ts'
 export async function openMqtt(
   address: string,
   rules: string,
-): Promise<{ broker: Broker; host: MqttHost }> {
+): Promise<{ broker: OpenedBroker; host: MqttHost }> {
   const config = loadConfig({}, { broker: address, aclFile: '/dev/null' })
   const log = pino({ level: 'silent' })
   const acl = aclOf(rules)

@@ -9,6 +9,15 @@ export interface TcpProxy extends AsyncDisposable {
   delay: number
   /** Passes nothing on any more, and keeps every connection open. */
   stalled: boolean
+  /** How many connections there have been. */
+  readonly connections: number
+  /** Passes nothing on any more over the connections that there are, which stay open, as a NAT does that has forgotten them. */
+  forget(): void
+  /** Keeps back what the server sends, until `release`. */
+  hold(): void
+  /** Resolves once so many pieces are kept back. */
+  held(count: number): Promise<void>
+  release(): void
   /** Resets every connection, and each new one until `restore`. */
   cut(): void
   restore(): void
@@ -28,23 +37,31 @@ export async function startTcpProxy(
     sockets.add(socket.setNoDelay(true))
     socket.on('error', () => {}).on('close', () => sockets.delete(socket))
   }
+  const forgotten = new WeakSet<Socket>()
   let isCut = false
+  let kept: (() => void)[] | null = null
+  let noteKept = () => {}
+  let connections = 0
   const server = createServer((client) => {
     if (isCut) return void client.resetAndDestroy()
     const there = connect(port, '127.0.0.1')
+    connections += 1
     for (const socket of [client, there]) keep(socket)
     const mayPass = inspect?.()
     client.on('data', (chunk: Buffer) => {
-      if (proxy.stalled) return
+      if (proxy.stalled || forgotten.has(client)) return
       if (mayPass?.(chunk) ?? true) there.write(chunk)
       else client.resetAndDestroy()
     })
     there.on('data', async (chunk) => {
       if (proxy.delay > 0) await setTimeout(proxy.delay)
-      if (!proxy.stalled) client.write(chunk)
+      const pass = () => void (proxy.stalled || forgotten.has(client) || client.write(chunk))
+      if (!kept) return pass()
+      kept.push(() => client.write(chunk))
+      noteKept()
     })
     client.on('close', () => there.destroy())
-    there.on('close', () => client.destroy())
+    there.on('close', () => forgotten.has(client) || client.destroy())
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -52,6 +69,27 @@ export async function startTcpProxy(
     port: (server.address() as { port: number }).port,
     delay: 0,
     stalled: false,
+    get connections() {
+      return connections
+    },
+    forget() {
+      for (const socket of sockets) forgotten.add(socket)
+    },
+    hold() {
+      kept = []
+    },
+    async held(count) {
+      while ((kept?.length ?? 0) < count) {
+        const { promise, resolve } = Promise.withResolvers<void>()
+        noteKept = resolve
+        await promise
+      }
+    },
+    release() {
+      const pieces = kept ?? []
+      kept = null
+      for (const pass of pieces) pass()
+    },
     cut() {
       isCut = true
       for (const socket of sockets) socket.resetAndDestroy()

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { startMosquitto } from '../support/mosquitto.ts'
-import { startSwallower } from '../support/swallower.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { message, startUplink } from './site.ts'
 
 const AWAY = { code: 'broker_unavailable', retryAfter: 2 }
@@ -18,20 +18,20 @@ describe('an uplink that is asked whether it is connected', () => {
 
   it('notices that the broker is silent, and connects again at once', async () => {
     await using mosquitto = await startMosquitto()
-    await using wire = await startSwallower(mosquitto.port)
+    await using wire = await startTcpProxy(mosquitto.port)
     await using at = startUplink(wire.port)
     await at.uplink.connected(5_000)
-    wire.swallow()
+    wire.forget()
     await assert.rejects(at.uplink.check(100), AWAY)
     assert.notEqual(at.uplink.state(), 'connected')
     await at.uplink.connected(5_000)
     await at.uplink.publish(message('a'))
-    assert.equal(wire.connections(), 2)
+    assert.equal(wire.connections, 2)
   })
 
   it('does not take the answer to an older question for one of now', async () => {
     await using mosquitto = await startMosquitto()
-    await using wire = await startSwallower(mosquitto.port)
+    await using wire = await startTcpProxy(mosquitto.port)
     await using at = startUplink(wire.port)
     await at.uplink.connected(5_000)
     wire.hold()
@@ -39,14 +39,14 @@ describe('an uplink that is asked whether it is connected', () => {
     const before = at.uplink.check(5_000)
     await wire.held(1)
     const now = at.uplink.check(100)
-    wire.swallow()
+    wire.forget()
     wire.release()
     await before
     await assert.rejects(now, AWAY)
   })
 
   it('says so when there is no connection in time', async () => {
-    await using wire = await startSwallower(1)
+    await using wire = await startTcpProxy(1)
     await using at = startUplink(wire.port)
     await assert.rejects(at.uplink.connected(100), AWAY)
     await assert.rejects(at.uplink.check(100), AWAY)

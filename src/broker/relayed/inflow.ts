@@ -34,6 +34,8 @@ export interface Inflow {
   take(message: UplinkMessage): Promise<void> | undefined
   connected(): Promise<void>
   away(): void
+  /** What the other broker retains at this moment, which is read anew and not followed. */
+  readRetained(filter: string): Promise<Message[]>
   /** How many there are at the other broker. */
   subscriptions(): number
   /** What is wrong besides that the broker is away; null when nothing is. */
@@ -155,6 +157,14 @@ export function createInflow(options: InflowOptions): Inflow {
       left ??= { since: performance.now(), after: latest }
       subscriptions.away()
       mirror.away()
+    },
+    async readRetained(filter) {
+      const found = new Map<string, Message>()
+      await reader.read(visible([filter]), (came) => {
+        const message = check(came)
+        if (message) found.set(message.topic, message)
+      })
+      return [...found.values()]
     },
     subscriptions: () => subscriptions.granted().length,
     problem: () => subscriptions.problem() ?? reader.problem(),

@@ -7,6 +7,7 @@ import { UsageError } from '../../errors.ts'
 import { type Meter, silentMeter } from '../../metrics/meter.ts'
 import { createSparingly, type Sparingly } from '../../sparingly.ts'
 import { createTopicMemo } from '../../topic/memo.ts'
+import type { Message } from '../../topic/message.ts'
 import { isWithin } from '../../topic/time.ts'
 import { readCredentials } from '../../uplink/credentials.ts'
 import { openUplink, type Uplink, type UplinkOptions } from '../../uplink/uplink.ts'
@@ -15,7 +16,7 @@ import type { Demand } from '../routing.ts'
 import type { SessionBroker } from '../session-broker.ts'
 import type { Store } from '../store/store.ts'
 import { fromUplinkMessage, toUplinkMessage } from './carried.ts'
-import { createInflow, type Inflow } from './inflow.ts'
+import { createInflow, type Inflow, type InflowOptions } from './inflow.ts'
 import { createRetainedReader } from './retained-reader.ts'
 
 export type RelayedSettings = Pick<
@@ -44,9 +45,13 @@ export interface RelayedOptions {
 }
 
 export interface RelayedBroker extends Broker, SessionBroker {
-  readonly uplink: Pick<Uplink, 'state' | 'pending'> & {
+  readonly uplink: Pick<Uplink, 'state' | 'pending' | 'connected'> & {
     /** How many there are at the other broker. */
     subscriptions(): number
+    /** Asks the other broker over each connection: see `Uplink`. */
+    check(ms: number): Promise<void>
+    /** What the other broker retains at this moment, for who cannot follow it. */
+    retained(filter: string): Promise<Message[]>
   }
   /** What is wrong though the other broker is there; null when nothing is. */
   degraded(): string | null
@@ -88,12 +93,14 @@ export async function openRelayed(options: RelayedOptions): Promise<RelayedBroke
     })
   }
 
-  const inflow = openInflow(options, sparingly, {
-    uplink: () => uplink,
-    openReader: (handlers) =>
+  const reader = createRetainedReader({
+    open: (handlers) =>
       connect({ ...handlers, clientId: `${clientId}-retained`, meter: silentMeter }),
     deadlineMs: connection.timeout * 1000,
+    releaseMs: settings.brokerRelease * 1000,
+    quietMs: settings.brokerSettle,
   })
+  const inflow = openInflow(options, sparingly, { reader, uplink: () => uplink })
   const local = inflow.broker
   const uplink = connect({
     ...{ clientId, meter },
@@ -117,7 +124,12 @@ export async function openRelayed(options: RelayedOptions): Promise<RelayedBroke
     uplink: {
       state: uplink.state,
       pending: uplink.pending,
+      connected: uplink.connected,
       subscriptions: inflow.subscriptions,
+      async check(ms) {
+        await Promise.all([uplink.check(ms), reader.check(ms)])
+      },
+      retained: inflow.readRetained,
     },
     degraded: inflow.problem,
     publish: (message) => uplink.publish(toUplinkMessage(message, idProperty, local.log.now())),
@@ -133,31 +145,20 @@ export async function openRelayed(options: RelayedOptions): Promise<RelayedBroke
   }
 }
 
-interface Connections {
-  uplink(): Uplink
-  openReader(handlers: Pick<UplinkOptions, 'onMessage' | 'onConnected' | 'onAway'>): Uplink
-  readonly deadlineMs: number
-}
-
 function openInflow(
   { store, openLocal, settings, meter, log }: RelayedOptions,
   sparingly: Sparingly,
-  { uplink, openReader, deadlineMs }: Connections,
+  connections: Pick<InflowOptions, 'uplink' | 'reader'>,
 ): Inflow {
   const { brokerIdProperty: idProperty, brokerSubscribe, maxPayload, idPattern } = settings
   const timeBounds = { past: settings.readingPast * 1000, future: settings.readingFuture * 1000 }
-  const releaseMs = settings.brokerRelease * 1000
   const ids = createTopicMemo((text) => (idPattern.test(text) ? 'id' : 'other'), REMEMBERED)
   return createInflow({
-    uplink,
+    ...connections,
     openLocal,
     maxPayload,
-    releaseMs,
+    releaseMs: settings.brokerRelease * 1000,
     retained: store.retained,
-    reader: createRetainedReader({
-      ...{ open: openReader, deadlineMs, releaseMs },
-      quietMs: settings.brokerSettle,
-    }),
     always: brokerSubscribe ?? [],
     most: settings.brokerSubscriptions,
     toMessage(came) {

@@ -12,6 +12,8 @@ export interface RetainedReader {
    * more come. Rejects with a GatewayError where the broker is away or refuses.
    */
   read(filters: readonly string[], onMessage: (message: UplinkMessage) => void): Promise<void>
+  /** Makes sure that the connection, where there is one, is still good; makes another one otherwise. */
+  check(ms: number): Promise<void>
   /** Why it cannot read; null where it can, or has not tried. */
   problem(): string | null
   close(): Promise<void>
@@ -124,6 +126,10 @@ export function createRetainedReader(options: RetainedReaderOptions): RetainedRe
       else waiting.push({ filters, onMessage, done })
       if (!isRunning) void run()
       return done.promise
+    },
+    async check(ms) {
+      const checked = uplink
+      if (checked) await checked.check(ms).catch(() => checked.connected(ms))
     },
     problem: () => (waiting.length + reading.length > 0 ? (uplink?.problem() ?? null) : null),
     async close() {
