@@ -44,6 +44,7 @@ export interface ConnectOptions
   readonly at: BrokerUrl
   readonly protocol: 4 | 5
   readonly credentials: Credentials
+  /** Ends the attempt, with an Error for a reason. */
   readonly stop: AbortSignal
 }
 
@@ -123,7 +124,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
     accepted.reject(failure)
     over.resolve(failure.message)
   })
-  const onStop = () => end('the gateway is stopping')
+  const onStop = () => end(messageOf(stop.reason))
   stop.addEventListener('abort', onStop)
   client.connect()
   try {

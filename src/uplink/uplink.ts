@@ -80,7 +80,10 @@ export interface Uplink {
   subscribe(subscriptions: readonly UplinkSubscription[]): Promise<number[]>
   unsubscribe(filters: readonly string[]): Promise<void>
   state(): UplinkState
-  /** Resolves once there is a connection, which is tried at once; rejects with `broker_unavailable` after so many milliseconds. */
+  /**
+   * Resolves once there is a connection, which is tried at once; rejects with `broker_unavailable` after so many milliseconds. An
+   * attempt that is older than that, as after the machine was frozen, is given up for another.
+   */
   connected(ms: number): Promise<void>
   /**
    * Asks the broker, and resolves once it has answered: it has read all that was written before. Where it does not answer in so
@@ -112,6 +115,7 @@ export function openUplink(options: UplinkOptions): Uplink {
   const stop = new AbortController()
   /** Aborted by who needs the connection now. */
   let hurry = new AbortController()
+  let attempting: { readonly since: number; readonly giveUp: AbortController } | undefined
   let online = Promise.withResolvers<void>()
 
   async function run(): Promise<void> {
@@ -136,17 +140,23 @@ export function openUplink(options: UplinkOptions): Uplink {
   async function attempt(at: BrokerUrl): Promise<string> {
     const protocol = protocols.of(at)
     let connection: Connection
+    // by the system's clock: the steady one may stand still with the machine
+    const giveUp = new AbortController()
+    attempting = { since: Date.now(), giveUp }
+    const given = AbortSignal.any([stop.signal, giveUp.signal])
     try {
       const credentials = await options.credentials()
       if (stop.signal.aborted) return problem
-      connection = await connect({ ...options, at, protocol, stop: stop.signal, credentials })
+      connection = await connect({ ...options, at, protocol, stop: given, credentials })
     } catch (error) {
+      attempting = undefined
       const { kind, message } = toFailure(error, hostAndPort(at), options.settings)
       meter.uplinkConnection(kind === 'refused' ? 'refused' : 'failed')
       return protocols.noteFailure(at, kind) && protocols.of(at) !== protocol
         ? attempt(at)
         : message
     }
+    attempting = undefined
     protocols.noteConnection(at)
     return use(connection, at)
   }
@@ -184,7 +194,7 @@ export function openUplink(options: UplinkOptions): Uplink {
   async function close(): Promise<void> {
     await current?.window.idle()
     state = 'closed'
-    stop.abort()
+    stop.abort(new Error(STOPPING))
     current?.connection.end(STOPPING, 'politely')
     await running
   }
@@ -212,7 +222,11 @@ export function openUplink(options: UplinkOptions): Uplink {
     },
     state: () => state,
     connected(ms) {
-      if (state !== 'connected') hurry.abort()
+      if (state !== 'connected') {
+        hurry.abort()
+        if (attempting && Math.abs(Date.now() - attempting.since) > ms)
+          attempting.giveUp.abort(new Error('it took too long to connect'))
+      }
       return within(ms, online.promise, () => unavailable('away', problem).error)
     },
     async check(ms) {

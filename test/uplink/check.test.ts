@@ -68,6 +68,17 @@ describe('an uplink that is asked whether it is connected', () => {
     await at.uplink.connected(2_000)
   })
 
+  it('gives up an attempt that nobody answers for another', async () => {
+    await using mosquitto = await startMosquitto()
+    await using wire = await startTcpProxy(mosquitto.port)
+    wire.stalled = true
+    await using at = startUplink(wire.port)
+    await assert.rejects(at.uplink.connected(500), AWAY)
+    wire.stalled = false
+    await at.uplink.connected(499)
+    assert.equal(wire.connections, 2)
+  })
+
   it('can be closed before it has tried to connect', async () => {
     await using mosquitto = await startMosquitto()
     const at = startUplink(mosquitto.port)
