@@ -81,7 +81,10 @@ const ROOMS: Record<string, readonly string[]> = {
     ...['errors.ts', 'sparingly.ts', 'metrics', 'config', 'door', 'guards.ts', 'identity'],
     ...['ca', 'enrol', 'http'],
   ],
-  lambda: ['errors.ts'],
+  lambda: [
+    ...['guards.ts', 'errors.ts', 'log.ts', 'sparingly.ts', 'turns.ts', 'metrics', 'config'],
+    ...['identity', 'acl', 'broker', 'relay', 'http'],
+  ],
   cli: [
     ...['errors.ts', 'version.ts', 'log.ts', 'topic', 'disk', 'config', 'identity', 'acl'],
     ...['admin', 'uplink', 'broker', 'ca', 'enrol', 'viewer', 'gateway.ts', 'enroller.ts'],

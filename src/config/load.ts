@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { messageOf, UsageError } from '../errors.ts'
 import { withoutSecret } from './broker-url.ts'
 import { doorProblems } from './doors.ts'
+import { functionProblems } from './function.ts'
 import { type MosquittoSettings, readMosquittoConf } from './mosquitto/settings.ts'
 import { proxyProblems } from './proxy.ts'
 import {
@@ -43,7 +44,11 @@ const HISTORY_BYTES = { file: 1024 ** 3, memory: 64 * 1024 ** 2, mqtt: 64 * 1024
 const NO_FILE: MosquittoSettings = { settings: {}, warnings: [], problems: [], complete: true }
 
 /** Flags (by setting name) win over the environment, and that over a mosquitto.conf. Throws one UsageError that names everything wrong. */
-export function loadConfig(environment: Environment, flags: Flags = {}): Config {
+export function loadConfig(
+  environment: Environment,
+  flags: Flags = {},
+  place: 'process' | 'function' = 'process',
+): Config {
   const conf = flags.mosquittoConf ?? environment[environmentName('mosquittoConf')]
   const file = conf ? readMosquittoConf(conf) : NO_FILE
   const problems: string[] = [...file.problems]
@@ -82,8 +87,9 @@ export function loadConfig(environment: Environment, flags: Flags = {}): Config 
         ? `${conf} names no acl_file: Mosquitto then lets every client do everything, the gateway never does. Name a file; one line "pattern readwrite #" in it is everything for everybody`
         : `${called('aclFile')} is not set: name the Mosquitto acl_file that says who may do what (an empty file denies everything)`,
     )
-  problems.push(...doorProblems(values, called), ...brokerProblems(values, said, called))
-  problems.push(...proxyProblems(values, called))
+  problems.push(...brokerProblems(values, said, called))
+  if (place === 'function') problems.push(...functionProblems(values, called))
+  else problems.push(...doorProblems(values, called), ...proxyProblems(values, called))
   if (problems.length > 0)
     throw new UsageError(`wrong settings:\n${problems.map((problem) => `  ${problem}`).join('\n')}`)
   const settings = values as Settings & { aclFile: string }

@@ -17,6 +17,7 @@ import {
   proxyAddress,
   text,
   topicFilters,
+  urlPath,
 } from './values.ts'
 
 const KiB = 1024
@@ -508,6 +509,21 @@ export const SETTINGS = {
     integer(0, 3600),
     '8',
     'seconds that a stopping gateway gives to what is in flight',
+  ),
+  functionWait: setting(
+    integer(1, 600_000),
+    '1500',
+    'of a function: milliseconds that a request waits for the connection to the broker (503 beyond)',
+  ),
+  functionReload: setting(
+    integer(0, 86_400),
+    '10',
+    'of a function: seconds after which a request looks whether the ACL file and the certificates have changed',
+  ),
+  functionBasePath: setting(
+    urlPath,
+    undefined,
+    'of a function: what an API mapping puts before every path [nothing]',
   ),
   logLevel: setting(
     choice('error', 'warn', 'info', 'debug'),

@@ -199,6 +199,11 @@ export function text(min: number, max: number): Parse<string> {
   )
 }
 
+/** What the path of a URL begins with. */
+export const urlPath: Parse<string> = parse('PATH', 'a path such as /iot', (said) =>
+  /^\/[^\s?#]*$/.test(said) ? said : undefined,
+)
+
 /** What another setting takes, or `off`, which is null. */
 export function orOff<T>(other: Parse<T>): Parse<T | null> {
   return parse(other.form, `${other.allowed}, or off`, (said) =>

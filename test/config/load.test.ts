@@ -223,4 +223,27 @@ describe('doors', () => {
     assert.deepEqual(same('127.0.0.1:8443', '127.0.0.2:8443'), [])
     assert.deepEqual(same(':0', ':0'), [])
   })
+
+  it('are others for a function', () => {
+    const problems = (environment: Record<string, string>) => {
+      try {
+        loadConfig(environment, { aclFile }, 'function')
+        return ''
+      } catch (error) {
+        return (error as Error).message
+      }
+    }
+    const WOTT_BROKER = 'mqtts://localhost'
+    assert.equal(problems({ WOTT_BROKER, WOTT_PROXY_IDENTITY: 'alb' }), '')
+    assert.equal(problems({ WOTT_BROKER, WOTT_FUNCTION_BASE_PATH: '/iot' }), '')
+    assert.match(problems({}), /WOTT_BROKER must be mqtts:/)
+    assert.match(
+      problems({ WOTT_BROKER, WOTT_PROXY_IDENTITY: 'nginx' }),
+      /WOTT_PROXY_IDENTITY must be aws-apigw or alb in a function/,
+    )
+    assert.match(
+      problems({ WOTT_BROKER, WOTT_FUNCTION_BASE_PATH: 'iot' }),
+      /WOTT_FUNCTION_BASE_PATH must be a path such as/,
+    )
+  })
 })

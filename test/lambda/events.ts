@@ -35,9 +35,9 @@ export function requestEvent(name: EventName, request: EventRequest = {}): Json 
   if (stage !== undefined) event.requestContext.stage = stage
   if (path !== undefined) putPath(event, name, path)
   if (query !== undefined) putQuery(event, name, query)
+  if (pem !== undefined) putCertificate(event, name, pem)
   for (const [header, values] of Object.entries(headers)) putHeader(event, header, values)
   if (body !== undefined) event.body = Buffer.from(body).toString('base64')
-  if (pem !== undefined) putCertificate(event, name, pem)
   return event
 }
 

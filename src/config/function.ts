@@ -1,0 +1,16 @@
+import type { SettingName, Settings } from './schema.ts'
+
+/** Who hands requests to a function. */
+const GIVERS: ReadonlySet<string | undefined> = new Set([undefined, 'aws-apigw', 'alb'])
+
+/** What is wrong with the settings of a function, which has no doors and keeps nothing. */
+export function* functionProblems(
+  values: Partial<Record<SettingName, unknown>>,
+  called: (name: SettingName) => string,
+): Generator<string> {
+  const { broker, proxyIdentity } = values as Partial<Settings>
+  if (broker && broker.kind !== 'mqtt')
+    yield `${called('broker')} must be mqtts://HOST:PORT in a function: what it keeps itself is gone when it stops`
+  if (!GIVERS.has(proxyIdentity))
+    yield `${called('proxyIdentity')} must be aws-apigw or alb in a function: nobody else hands it requests`
+}

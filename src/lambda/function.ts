@@ -1,0 +1,181 @@
+import { randomUUID } from 'node:crypto'
+import type { Server } from 'node:http'
+import type { Logger } from 'pino'
+import { createAccess } from '../acl/access.ts'
+import { createDenials } from '../acl/denials.ts'
+import { openAcl } from '../acl/reload.ts'
+import { openBroker } from '../broker/open.ts'
+import type { Config } from '../config/load.ts'
+import { codeOf, GatewayError, UsageError } from '../errors.ts'
+import { createMemoryGuards } from '../guards.ts'
+import { closeApp, createApp } from '../http/app.ts'
+import { deviceRoutes } from '../http/device-routes.ts'
+import { notLiveRoutes } from '../http/not-live.ts'
+import { problemAnswer } from '../http/problem.ts'
+import { openDeviceTrust } from '../identity/trust-source.ts'
+import { silentMeter } from '../metrics/meter.ts'
+import { createRateLimit } from '../relay/rate-limit.ts'
+import { createRelay } from '../relay/relay.ts'
+import { createSparingly } from '../sparingly.ts'
+import { createTurns } from '../turns.ts'
+import type { EventRequest } from './event.ts'
+import { exchange } from './exchange.ts'
+import { createPatientBroker } from './patient-broker.ts'
+import type { Answer } from './result.ts'
+import { createEventSenders } from './senders.ts'
+
+/** What a gateway is made of that listens nowhere: it answers requests that others have received. */
+export interface GatewayFunction extends AsyncDisposable {
+  /** The answer to one request, after so many milliseconds at the latest. */
+  answer(request: EventRequest, ms: number): Promise<Answer>
+  /** Resolves once there is a connection to the broker, or none came in the time that a request waits for it. */
+  ready(): Promise<void>
+}
+
+/** Begins to connect to the broker, and does not wait for it. Throws a UsageError where settings or files are wrong. */
+export async function openFunction(config: Config, log: Logger): Promise<GatewayFunction> {
+  await using building = new AsyncDisposableStack()
+  const meter = silentMeter
+  const sparingly = createSparingly()
+  const denials = createDenials(log)
+  const guards = createMemoryGuards(config, { sparingly, log })
+  const { acl, trust, look } = await openFiles(config, log)
+  building.defer(() => acl.close())
+
+  const opened = await openBroker(config.broker, {
+    ...config,
+    // each function would get every message
+    brokerSubscribe: null,
+    ...{ memory: guards.memory, meter, log },
+    accessOf: (device, clientId) => createAccess(acl, { user: device, clientId }),
+  })
+  building.defer(() => opened.close())
+  building.defer(() => opened.end())
+  const { uplink } = opened
+  if (!uplink) throw new UsageError('a function needs WOTT_BROKER=mqtts://HOST:PORT')
+  const patient = createPatientBroker(opened, { uplink, waitMs: config.functionWait })
+  const { broker } = patient
+
+  const senders = createEventSenders({
+    trust: () => trust.current,
+    pattern: config.idPattern,
+    loadBalancer: config.proxyIdentity === 'alb' ? toAlb(config) : null,
+    maxRemembered: config.proxyIdentities,
+  })
+  const app = createApp({
+    ...{ ...guards, log, settings: config },
+    ...{ trust: null, requestCert: true, whoSends: senders.of, onCut: () => {} },
+  })
+  const relay = createRelay({
+    ...{ broker, denials, meter, maxPayload: config.maxPayload },
+    rateLimit: createRateLimit(config.publishRate, config.publishBurst),
+    timeBounds: { past: config.readingPast * 1000, future: config.readingFuture * 1000 },
+  })
+  deviceRoutes(
+    app,
+    {
+      ...{ acl, broker, denials, meter, relay, senders, door: 'device', turns: createTurns() },
+      maxPayload: config.maxPayload,
+      onTooLarge: (door, id, limit) =>
+        sparingly(`large\0${id}`, (repeated) =>
+          log.warn({ door, device: id, limit, ...repeated }, 'refused a payload that is too large'),
+        ),
+    },
+    notLiveRoutes,
+  )
+  building.defer(() => closeApp(app))
+  await app.ready()
+  const server = app.server as unknown as Server
+
+  async function answer(request: EventRequest, ms: number): Promise<Answer> {
+    const signal = AbortSignal.timeout(Math.max(0, ms))
+    patient.begin()
+    try {
+      await look()
+      const onConnection = (served: object) => senders.name(served, request)
+      return await exchange(server, request, { signal, onConnection })
+    } catch (error) {
+      return failed(error, log)
+    } finally {
+      patient.end()
+    }
+  }
+
+  const running = building.move()
+  const ready = () => uplink.connected(config.functionWait).catch(() => {})
+  return { answer, ready, [Symbol.asyncDispose]: () => running.disposeAsync() }
+}
+
+function toAlb({ proxyCertHeader: certificate, proxyHeaderBytes: maxHeaderBytes }: Config) {
+  return { names: { certificate }, maxHeaderBytes }
+}
+
+/** The files that decide who may do what, which are looked at when a request comes: a frozen process has no timers. */
+async function openFiles(config: Config, log: Logger) {
+  const acl = await openAcl(config.aclFile, {
+    watch: false,
+    onReload(result) {
+      const { aclFile: file } = config
+      if (result.ok) log.info({ file, rules: result.rules }, 'access control file loaded')
+      else
+        log.error(
+          { file, errors: result.errors },
+          'access control file not usable; the old rules stay in force',
+        )
+    },
+  })
+  const trust = await openDeviceTrust(config, (problem) => {
+    if (problem)
+      log.error(
+        { reason: problem.message },
+        'certificate files not usable; the old ones stay in force',
+      )
+    else log.info('certificate files loaded')
+  })
+  let looked = Date.now()
+  return {
+    acl,
+    trust,
+    async look(): Promise<void> {
+      // by the system's clock: the steady one may stand still with the machine
+      if (Math.abs(Date.now() - looked) < config.functionReload * 1000) return
+      looked = Date.now()
+      await Promise.all([acl.look(), trust.look()])
+    },
+  }
+}
+
+/** The answer where there was none in time, or none at all. */
+function failed(error: unknown, log: Logger): Answer {
+  const traceId = randomUUID()
+  const refusal = refusalOf(error)
+  if (refusal.status === 500) log.error({ err: error, traceId }, refusal.message)
+  const { headers, body } = problemAnswer(refusal, traceId)
+  return {
+    status: refusal.status,
+    headers: Object.fromEntries(
+      Object.entries(headers).map(([name, value]) => [name, String(value)]),
+    ),
+    body: Buffer.from(body),
+  }
+}
+
+/** Of what Node says of a request that HTTP cannot carry. */
+const UNSPEAKABLE: ReadonlySet<string | undefined> = new Set([
+  ...['ERR_INVALID_CHAR', 'ERR_INVALID_HTTP_TOKEN', 'ERR_UNESCAPED_CHARACTERS'],
+])
+
+function refusalOf(error: unknown): GatewayError {
+  if (UNSPEAKABLE.has(codeOf(error)))
+    return new GatewayError('request_invalid', (error as Error).message)
+  if (codeOf(error) === 'ABORT_ERR')
+    return new GatewayError(
+      'broker_unavailable',
+      'The function had to end before there was an answer; whether the message was published is not known.',
+      { retryAfter: 2 },
+    )
+  return new GatewayError(
+    'internal_error',
+    'Something went wrong inside the gateway; its log has the same traceId.',
+  )
+}

@@ -1,0 +1,100 @@
+import { hash } from 'node:crypto'
+import { GatewayError } from '../errors.ts'
+import type { Identity } from '../identity/identity.ts'
+import { alb } from '../identity/proxy/escaped-pem.ts'
+import { createHeaderReader, type HeaderNames, headersOf } from '../identity/proxy/headers.ts'
+import { readPem } from '../identity/proxy/pem.ts'
+import { createProver, type Proof, type ProverOptions } from '../identity/proxy/prove.ts'
+import type { Senders } from '../identity/senders.ts'
+import type { EventRequest } from './event.ts'
+
+export interface EventSendersOptions extends ProverOptions {
+  /** How a load balancer passes certificates on; null where no load balancer is believed. */
+  readonly loadBalancer: { readonly names: HeaderNames; readonly maxHeaderBytes: number } | null
+  /** Certificates that are remembered, so that they are not verified for each request. */
+  readonly maxRemembered: number
+}
+
+/** Who sends the requests of events, each of which has a connection in memory. */
+export interface EventSenders extends Senders {
+  /** Notes who sends what comes over `served`, before anything does. */
+  name(served: object, request: EventRequest): void
+}
+
+interface Known {
+  readonly proof: Proof
+  /** The trust that it was verified by. */
+  readonly trust: object
+}
+
+/**
+ * Reads the certificate where AWS alone writes, and verifies all of it again. A load balancer writes into headers, which a client
+ * may forge where its listener has no mutual TLS: it is believed only where the operator says so.
+ */
+export function createEventSenders(options: EventSendersOptions): EventSenders {
+  const { loadBalancer, trust, maxRemembered, now = Date.now } = options
+  const prover = createProver(options)
+  const readHeaders =
+    loadBalancer &&
+    createHeaderReader(headersOf(alb, loadBalancer.names), loadBalancer.maxHeaderBytes)
+  const named = new WeakMap<object, Identity | GatewayError>()
+  // oldest use first
+  const known = new Map<string, Known>()
+
+  function chainIn(request: EventRequest): readonly Buffer[] | GatewayError {
+    if (!request.format.startsWith('alb'))
+      return request.certificate === null ? notPassedOn() : readPem(request.certificate)
+    if (!readHeaders) return notBelieved()
+    const passed = readHeaders(headOf(request))
+    return passed instanceof GatewayError ? passed : alb.read(passed)
+  }
+
+  function find(request: EventRequest): Identity | GatewayError {
+    const chain = chainIn(request)
+    if (chain instanceof GatewayError) return chain
+    const key = hash('sha256', Buffer.concat(chain), 'base64')
+    const before = known.get(key)
+    known.delete(key)
+    const proof =
+      before?.trust === trust() && before.proof.until > now() ? before.proof : prover.prove(chain)
+    if (proof instanceof GatewayError) return proof
+    known.set(key, { proof, trust: trust() })
+    for (const oldest of known.keys()) {
+      if (known.size <= maxRemembered) break
+      known.delete(oldest)
+    }
+    return proof.identity
+  }
+
+  return {
+    name: (served, request) => void named.set(served, find(request)),
+    of: ({ socket }) =>
+      named.get(socket) ??
+      new GatewayError('certificate_required', 'This request has not been identified.'),
+    // one at a time
+    enter: () => null,
+    ended: () => undefined,
+  }
+}
+
+function headOf({ headers }: EventRequest) {
+  const rawHeaders = [...headers].flatMap(([name, values]) =>
+    values.flatMap((each) => [name, each]),
+  )
+  const joined = [...headers].map(([name, values]) => [name, values.join(', ')])
+  return { rawHeaders, headers: Object.fromEntries(joined) }
+}
+
+function notPassedOn(): GatewayError {
+  return new GatewayError(
+    'certificate_required',
+    'API Gateway has passed no client certificate on. Send the one this device was issued, to the custom domain name that asks for it by mutual TLS.',
+  )
+}
+
+function notBelieved(): GatewayError {
+  return new GatewayError(
+    'certificate_required',
+    'This function takes no identity from a load balancer. Its operator sets WOTT_PROXY_IDENTITY=alb once the listener asks for certificates by mutual TLS.',
+  )
+}
