@@ -1,23 +1,28 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { readdir } from 'node:fs/promises'
+import { copyFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import { promisify } from 'node:util'
 import { FREE_PORTS, startAny, temporaryFolder } from '../cli/program.ts'
+import { startSandbox } from '../lambda/sandbox.ts'
+import { invoke, startSurroundings } from '../lambda/site.ts'
 import { ROOT } from './dockerfile.ts'
 
 const execute = promisify(execFile)
 /** Of what the package has a copy of. */
 const SWAGGER_LICENSE = 'dist/dashboard/swagger-ui.LICENSE.txt'
 
+const packed = await temporaryFolder()
+after(() => packed[Symbol.asyncDispose]())
+const { stdout } = await execute('npm', ['pack', '--json', '--pack-destination', packed.path], {
+  cwd: ROOT,
+})
+const [{ filename, files }] = JSON.parse(stdout)
+const tarball = join(packed.path, filename)
+
 test('npx runs the packed package in an empty folder: a reading in, a metric out', async () => {
-  await using packed = await temporaryFolder()
   await using empty = await temporaryFolder()
-  const { stdout } = await execute('npm', ['pack', '--json', '--pack-destination', packed.path], {
-    cwd: ROOT,
-  })
-  const [{ filename, files }] = JSON.parse(stdout)
   const paths: string[] = files.map(({ path }: { path: string }) => path)
   for (const path of ['README.md', 'LICENSE', 'CHANGELOG.md', 'dist/cli/main.js', SWAGGER_LICENSE])
     assert.ok(paths.includes(path), path)
@@ -28,7 +33,7 @@ test('npx runs the packed package in an empty folder: a reading in, a metric out
     [],
   )
 
-  const npx = ['exec', '--yes', `--package=${join(packed.path, filename)}`, '--', 'wott-gateway']
+  const npx = ['exec', '--yes', `--package=${tarball}`, '--', 'wott-gateway']
   await using program = startAny('npm', [...npx, 'dev', ...FREE_PORTS], { cwd: empty.path })
   const port = async (door: string) => {
     const line = await program.line(new RegExp(`"door":"${door}".*"listening"`))
@@ -51,4 +56,20 @@ test('npx runs the packed package in an empty folder: a reading in, a metric out
   const metrics = await execute('curl', ['-sS', `http://127.0.0.1:${ops}/metrics`])
   assert.match(metrics.stdout, /^wott_reading\{.*\} 21\.5$/m)
   assert.deepEqual(await readdir(empty.path), ['.wott'])
+})
+
+test('a function imports the packed package in a fresh folder: a reading in, another out', async () => {
+  await using folder = await temporaryFolder()
+  await execute('npm', ['install', '--no-audit', '--no-fund', tarball], { cwd: folder.path })
+  const module = join(folder.path, 'index.mjs')
+  await copyFile(join(folder.path, 'node_modules/wott-gateway/deploy/lambda/index.mjs'), module)
+  await using around = await startSurroundings()
+  const { environment, sensor } = around
+  await using sandbox = await startSandbox({ module, cwd: folder.path, environment })
+  const query = 'qos=1&retain=true'
+  const path = '/topics/wott/temperature'
+  const published = await invoke(sandbox, 'rest', sensor, { path, query })
+  assert.equal(published.json.message, 'OK')
+  const read = await invoke(sandbox, 'http-2.0', sensor, { method: 'GET', path, query: '' })
+  assert.equal(read.body.toString(), '21.5')
 })
