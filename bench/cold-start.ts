@@ -1,16 +1,16 @@
 // From spawning `serve` to its first 200 on a publish, from a checkout and packed: node bench/cold-start.ts [RUNS]
-import { execFile, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { Agent, request } from 'node:https'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { promisify } from 'node:util'
 import { initDirectory } from '../src/ca/init.ts'
 import { deviceFiles } from '../src/ca/layout.ts'
 import { codeOf } from '../src/errors.ts'
+import { installPacked } from './support/pack.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const POLL_MS = 2
@@ -52,17 +52,6 @@ interface Start {
   readonly wall: number
   /** What the gateway computed meanwhile, which other programs on the machine do not add to; Linux only. */
   readonly cpu: number
-}
-
-/** What npm installs, but with the dependencies of the checkout: its program. */
-async function pack(): Promise<string> {
-  const execute = promisify(execFile)
-  const packing = ['pack', '--json', '--pack-destination', folder]
-  const { stdout } = await execute('npm', packing, { cwd: ROOT })
-  const [{ filename }] = JSON.parse(stdout)
-  await execute('tar', ['xf', join(folder, filename), '-C', folder])
-  await symlink(join(ROOT, 'node_modules'), join(folder, 'package/node_modules'))
-  return join(folder, 'package/bin/wott-gateway.js')
 }
 
 interface Form {
@@ -115,7 +104,7 @@ function median(values: readonly number[]): string {
 
 try {
   const source = join(ROOT, 'bin/wott-gateway.js')
-  const packed = await pack()
+  const packed = join(await installPacked(folder), 'bin/wott-gateway.js')
   const cache = { NODE_COMPILE_CACHE: join(folder, 'cache') }
   const forms: Form[] = [
     { name: 'checkout (types are stripped)', program: source, env: cache },
