@@ -2,5 +2,5 @@
 import { createHandler } from 'wott-gateway/lambda'
 
 export const handler = createHandler()
-// while Lambda initialises the function, which has a whole CPU then
+// while Lambda initialises the function, so that the first event need not wait
 await handler.ready()

@@ -13,10 +13,7 @@ export interface Context {
 
 export interface Handler extends AsyncDisposable {
   (event: unknown, context?: Context): Promise<Result>
-  /**
-   * Resolves once the function is connected to its broker, or the first request has to wait for it. While Lambda initialises a
-   * function it gives it more of a CPU than later.
-   */
+  /** Resolves once the function is connected to its broker, or the first request has to wait for that. Rejects as the handler does. */
   ready(): Promise<void>
 }
 

@@ -121,6 +121,19 @@ describe('a function in front of Mosquitto', () => {
     }
   })
 
+  it('refuses what is too large, and a setting that is there twice', async () => {
+    const body = 'x'.repeat(1_500_000)
+    const large = await invoke(site, 'rest', site.sensor, { body })
+    assert.deepEqual([large.status, large.json.code], [413, 'payload_too_large'])
+    const headers = { 'Content-Type': ['application/x-ndjson'] }
+    const many = await invoke(site, 'rest', site.sensor, { path: '/topics', body, headers })
+    assert.deepEqual([many.status, many.json.code], [413, 'payload_too_large'])
+    for (const name of API_GATEWAY) {
+      const { status, json } = await invoke(site, name, site.sensor, { query: 'qos=0&qos=1' })
+      assert.deepEqual([status, json.code], [400, 'query_invalid'], name)
+    }
+  })
+
   it('refuses what the ACL denies', async () => {
     const answer = await invoke(site, 'rest', site.sensor, { path: '/topics/elsewhere' })
     assert.deepEqual([answer.status, answer.json.code], [403, 'publish_denied'])
@@ -183,6 +196,16 @@ describe('a function in front of Mosquitto', () => {
     assert.equal((await invoke(site, 'rest', site.sensor)).status, 200)
     await site.log.logged(({ msg }) => /old rules stay in force/.test(`${msg}`))
     await writeFile(aclFile, ACL)
+  })
+})
+
+describe('a function that is to look at its files once an hour', () => {
+  it('goes by those that it has read', async () => {
+    await using site = await startSite({ WOTT_FUNCTION_RELOAD: '3600' })
+    await site.handler.ready()
+    await writeFile(site.aclFile, '')
+    await site.pki.revoke(site.sensor.serial)
+    assert.equal((await invoke(site, 'rest', site.sensor)).status, 200)
   })
 })
 
