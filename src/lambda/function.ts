@@ -75,6 +75,7 @@ export async function openFunction(config: Config, log: Logger): Promise<Gateway
     app,
     {
       ...{ acl, broker, denials, meter, relay, senders, door: 'device', turns: createTurns() },
+      keys: opened.keys,
       maxPayload: config.maxPayload,
       onTooLarge: (door, id, limit) =>
         sparingly(`large\0${id}`, (repeated) =>
