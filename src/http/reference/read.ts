@@ -47,6 +47,8 @@ export const OPERATIONS = {
       'read_denied',
       'not_retained',
       'not_supported_here',
+      'subscription_refused',
+      'broker_unavailable',
       'too_many_streams',
     ],
   },
@@ -61,7 +63,13 @@ export const OPERATIONS = {
         userProperties: 'W3sicm9vbSI6ImtpdGNoZW4ifV0=',
       }),
     },
-    errors: ['topic_invalid', 'read_denied', 'not_retained'],
+    errors: [
+      'topic_invalid',
+      'read_denied',
+      'not_retained',
+      'subscription_refused',
+      'broker_unavailable',
+    ],
   },
 } satisfies Operations
 
