@@ -231,26 +231,32 @@ describe('behind a load balancer', () => {
   })
 
   it('a client that waits for its handshake cannot fill memory meanwhile', async () => {
-    const settings = { ...SETTINGS, handshakeRatePerAddress: '1', maxStrangersPerAddress: '10' }
+    const room = { proxyProtocolPending: '100', maxStrangersPerAddress: '100' }
+    const settings = { ...SETTINGS, ...room, handshakeRatePerAddress: '1' }
     await using slow = await startGateway({ settings })
-    const from = (port: number) => {
+    const from = (bytes: string) => {
       const socket = connect(slow.ports.device, '127.0.0.1').on('error', () => {})
-      socket.write(Buffer.concat([v1Header('203.0.113.9', port), Buffer.from('\x16\x03\x01')]))
+      socket.write(Buffer.concat([v1Header('203.0.113.9', 1), Buffer.from(bytes)]))
       return socket.resume()
     }
-    const first = from(1)
-    const second = from(2)
-    const closed = untilClosed(second)
-    while (!second.destroyed && second.writableLength < 1_000_000) {
-      second.write(Buffer.alloc(65_536))
+    // one has its turn, and those before it take as many seconds
+    const others = Array.from({ length: 30 }, () => from(''))
+    const delayed = 'wott_handshakes_delayed_total{door="device"}'
+    while (((await slow.metric(delayed)) ?? 0) < others.length - 1) {}
+    const refused = 'wott_handshakes_total{door="device",result="refused"}'
+    const before = await slow.metric(refused)
+    const greedy = from('\x16\x03\x01')
+    const closed = untilClosed(greedy)
+    while (!greedy.destroyed && greedy.writableLength < 1_000_000) {
+      greedy.write(Buffer.alloc(65_536))
       await new Promise(setImmediate)
     }
     await closed
-    // it has not come so far
-    assert.equal(await slow.metric('wott_handshakes_total{door="device",result="refused"}'), 0)
     const sample = 'wott_connections_cut_total{door="device",reason="protocol_error"}'
     assert.equal(await slow.metric(sample), 1)
-    first.destroy()
+    // it has not come so far
+    assert.equal(await slow.metric(refused), before)
+    for (const socket of others) socket.destroy()
   })
 })
 
