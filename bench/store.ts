@@ -14,6 +14,7 @@ import type { Link, Session } from '../src/broker/session.ts'
 import type { SessionBroker } from '../src/broker/session-broker.ts'
 import { createGroupCommit } from '../src/broker/store/group-commit.ts'
 import { createSilentJournal, type Journal } from '../src/broker/store/journal.ts'
+import { countForwarded } from '../src/broker/store/sqlite-count.ts'
 import { openSqliteFile } from '../src/broker/store/sqlite-file.ts'
 import { openSqliteJournal } from '../src/broker/store/sqlite-journal.ts'
 import { createLateReader } from '../src/broker/store/sqlite-late.ts'
@@ -70,6 +71,7 @@ function openOnMainThread(directory: string): Journal {
     readLate: async (range) => readLate(range),
     split: async (time) => split(time),
     readTopics: async (range) => readTopics(range),
+    count: (range) => countForwarded(db, range),
     close: async () => db.close(),
   })
 }

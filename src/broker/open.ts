@@ -9,6 +9,7 @@ import { openEmbedded } from './embedded.ts'
 import type { RelayedBroker, RelayedSettings } from './relayed/relayed.ts'
 import type { SessionBroker } from './session-broker.ts'
 import type { StoreAdmin } from './store/admin.ts'
+import type { Forwarded, Forwarding } from './store/forwarding.ts'
 import { createSilentJournal, type Journal } from './store/journal.ts'
 import type { BoundReason, Limits } from './store/limits.ts'
 import type { Retention } from './store/retention.ts'
@@ -50,10 +51,16 @@ export interface BrokerOptions extends StoreSettings, RelayedSettings {
   readonly log: Logger
   /** What a client may do, by its device and its client id. */
   readonly accessOf: AccessOf
+  /** What of the log goes to another broker; only a broker with a disk has that. */
+  readonly forwarded?: Forwarded | null
+  /** Told how many messages were deleted for want of room before they went there. */
+  readonly onUnforwarded?: (count: number) => void
 }
 
 export interface OpenedBroker extends Broker, SessionBroker {
   readonly admin: StoreAdmin | null
+  /** Null where nothing is to be forwarded. */
+  readonly forwarding: Forwarding | null
   /** The connection to the other broker that messages are relayed to; null without one. */
   readonly uplink: RelayedBroker['uplink'] | null
   /** What of the store is known to be damaged; null when nothing is. */
@@ -87,27 +94,30 @@ export async function openBroker(
   })
   const { admin, damage } = store
   const { meter, log } = options
+  const forwarding = options.forwarded ? await store.forwarding(options.forwarded) : null
+  const ofStore = { admin, forwarding, damage }
   if (address.kind !== 'mqtt')
-    return { ...openEmbedded({ store, log }), admin, damage, uplink: null, degraded: () => null }
+    return { ...openEmbedded({ store, log }), ...ofStore, uplink: null, degraded: () => null }
   const { openRelayed } = await import('./relayed/relayed.ts')
   const relayed = await openRelayed({
     ...{ urls: address.urls, store, settings: options, meter, log },
     openLocal: (demand) => openEmbedded({ store, log, demand }),
   })
-  return { ...relayed, admin, damage }
+  return { ...relayed, ...ofStore }
 }
 
 async function openJournal(address: BrokerAddress, options: BrokerOptions): Promise<Journal> {
   if (address.kind !== 'file') return createSilentJournal()
   // SQLite and its thread are not loaded for a broker in memory
   const { openSqliteJournal } = await import('./store/sqlite-journal.ts')
-  const { fsync, log } = options
+  const { fsync, log, forwarded = null } = options
   const retention = toRetention(options)
   const sparingly = createSparingly()
   return openSqliteJournal(
     address.path,
     {
-      ...{ fsync, retention },
+      ...{ fsync, retention, forwarded },
+      onUnforwarded: (count) => options.onUnforwarded?.(count),
       onTakenOver: (takenOver) => noteTakenOver(log, takenOver),
       onUnreadable(reason) {
         options.meter.storeUnreadable()

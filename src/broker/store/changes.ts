@@ -138,6 +138,7 @@ export type Restore = { readonly [Name in RestoredName]: (...columns: Restored[N
  * `epoch` names the numbering; `mark` is above all numbers given so far, `last` the highest in the log; `clean` is 1 when the
  * last gateway stored all it had. Up to `trimmed` all but the latest of each topic may be gone, up to `thinned` messages of a
  * device that had more than its share. Before the numbers `restart` and `overload` messages of QoS 0 may be missing, which a crash took or the disk could not.
+ * A bridge has passed on all up to `forwarded`, where there ever was one.
  * `damaged` is the highest number of a message that the disk has damaged. `time` and `wall` say how late it was by the store's clock
  * and by the system's, at the same moment.
  * `oldEpoch` names the numbering before there was a log: its numbers, up to `oldLatest`, are `oldOffset` below those of the log.
@@ -153,6 +154,7 @@ export type MetaKey =
   | 'restart'
   | 'overload'
   | 'damaged'
+  | 'forwarded'
   | 'time'
   | 'wall'
   | 'oldEpoch'

@@ -3,7 +3,7 @@ import { GatewayError, messageOf } from '../../errors.ts'
 import type { LateRange, LogRange, LogSplit, TopicRange } from '../broker.ts'
 import type { StoreAdmin } from './admin.ts'
 import type { Change, Restore } from './changes.ts'
-import type { Journal, LateRows, LogRows, TopicRows } from './journal.ts'
+import type { CountRange, Journal, LateRows, LogRows, TopicRows } from './journal.ts'
 import type { LogState } from './retention.ts'
 
 /** Stores changes all together or, rejecting, not at all; it is asked for one commit at a time. */
@@ -14,6 +14,7 @@ export interface Disk {
   readTopics(range: TopicRange): Promise<TopicRows>
   readLate(range: LateRange): Promise<LateRows>
   split(time: number): Promise<LogSplit>
+  count(range: CountRange): Promise<number>
   /** What the log holds, where something trims it. */
   logState?(): LogState | null
   readonly admin?: StoreAdmin
@@ -171,6 +172,7 @@ export function createGroupCommit(
     readTopics: reading(disk.readTopics),
     readLate: reading(disk.readLate),
     split: reading(disk.split),
+    count: reading(disk.count),
     isDurable: true,
     problem: () => problem,
     close() {

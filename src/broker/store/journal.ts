@@ -9,6 +9,7 @@ import type {
 } from '../broker.ts'
 import type { StoreAdmin } from './admin.ts'
 import type { Change, Changes, Restore } from './changes.ts'
+import type { Forwarded } from './forwarding.ts'
 import type { LogState } from './retention.ts'
 
 /** A `LogPage` as it comes from the thread of the disk: a page of buffers would take milliseconds to arrive, text does not. */
@@ -27,6 +28,13 @@ export interface TopicRows extends Omit<TopicPage, 'deliveries'> {
 export interface LateRows extends Omit<LatePage, 'deliveries'> {
   readonly rows: readonly Changes['append'][]
   readonly damaged: readonly number[]
+}
+
+/** A part of the log, and which of its messages count. */
+export interface CountRange {
+  readonly after: number
+  readonly upTo: number
+  readonly forwarded: Forwarded
 }
 
 /** Where the store writes its changes down: in one order, and each group whole or not at all. */
@@ -51,6 +59,8 @@ export interface Journal {
   readLate(range: LateRange): Promise<LateRows>
   /** Where a time falls in the log. Sees what is stored. */
   split(time: number): Promise<LogSplit>
+  /** How many messages of a part of the log are to be passed on. Sees what is stored. */
+  count(range: CountRange): Promise<number>
   /** What the log holds and what is gone from it; null where that is not known yet, and without a log. */
   logState(): LogState | null
   /** Null without a disk. */
@@ -75,6 +85,7 @@ export function createSilentJournal(): Journal {
     readTopics: async () => ({ rows: [], damaged: [], looked: 0, reached: null }),
     readLate: async () => ({ rows: [], damaged: [], looked: 0, reached: null }),
     split: async () => ({ before: 0, from: null }),
+    count: async () => 0,
     logState: () => null,
     admin: null,
     isDurable: false,

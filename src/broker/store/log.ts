@@ -123,6 +123,7 @@ export function createLog({ journal, onBound, onDamage, now }: Ground) {
   return {
     /** A number of `meta`; 0 where there is none. */
     restored: numberOf,
+    hasRestored: (key: MetaKey) => meta.has(key),
     /** By the store's clock. */
     now,
     restoreMeta: (key: MetaKey, value: string) => void meta.set(key, value),

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { setImmediate } from 'node:timers/promises'
 import { type CheckedRow, soundRow } from './checksum.ts'
 import type { LogUsage } from './log-usage.ts'
+import { createPauses } from './pauses.ts'
 import { CHECK_LOG } from './sqlite-statements.ts'
 
 /** What a store holds. Times are milliseconds since the Unix epoch, null where there is no message. */
@@ -37,8 +37,6 @@ const QUEUED = `
   SELECT (SELECT count(*) FROM queue WHERE session IS NOT NULL) + coalesce(sum(
     last - id + 1 - (SELECT count(*) FROM queue WHERE queue.id BETWEEN bundles.id AND last)), 0)
   FROM bundles`
-/** How long others may have to wait. */
-const STEP_MS = 2
 
 /** Looks at a store little by little, so that commits come in between. */
 export async function readStoreInfo(db: DatabaseSync, usage: LogUsage): Promise<StoreInfo> {
@@ -97,14 +95,5 @@ async function countDamaged(db: DatabaseSync, pause: () => Promise<void>): Promi
     for (const row of rows) if (!soundRow(row)) count += 1
     reached = last[0]
     await pause()
-  }
-}
-
-function createPauses(): () => Promise<void> {
-  let start = performance.now()
-  return async () => {
-    if (performance.now() - start < STEP_MS) return
-    await setImmediate()
-    start = performance.now()
   }
 }

@@ -2,6 +2,7 @@ import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { messageOf, UsageError } from '../../errors.ts'
 import type { Restore } from './changes.ts'
+import type { Forwarded } from './forwarding.ts'
 import { createGroupCommit, type Disk, type OnProblem, type OnUnreadable } from './group-commit.ts'
 import type { Journal } from './journal.ts'
 import { DEFAULT_RETENTION, type LogState, type Retention } from './retention.ts'
@@ -14,6 +15,10 @@ const WORKER = new URL(`./sqlite-worker${extname(import.meta.url)}`, import.meta
 
 export interface JournalOptions extends SqliteOptions {
   readonly retention?: Retention
+  /** What is kept until it has been passed on, as long as there is room. */
+  readonly forwarded?: Forwarded | null
+  /** Told how many messages were deleted for want of room that had not been passed on. */
+  readonly onUnforwarded?: (count: number) => void
   /** Told if the history file of an older gateway is in the log now. */
   readonly onTakenOver?: (takenOver: TakenOver) => void
   readonly onUnreadable?: OnUnreadable
@@ -26,10 +31,17 @@ export interface JournalOptions extends SqliteOptions {
  */
 export async function openSqliteJournal(
   directory: string,
-  { retention = DEFAULT_RETENTION, onTakenOver, onUnreadable, ...options }: JournalOptions,
+  {
+    retention = DEFAULT_RETENTION,
+    forwarded = null,
+    onUnforwarded,
+    onTakenOver,
+    onUnreadable,
+    ...options
+  }: JournalOptions,
   onProblem?: OnProblem,
 ): Promise<Journal> {
-  const workerData: WorkerData = { ...options, directory, retention }
+  const workerData: WorkerData = { ...options, directory, retention, forwarded }
   // without this process's own flags, and without Node 24's word on how new its SQLite is
   const execArgv = ['--disable-warning=ExperimentalWarning']
   const worker = new Worker(WORKER, { workerData, execArgv, name: 'store' })
@@ -51,6 +63,7 @@ export async function openSqliteJournal(
     }
     if ('log' in reply) log = reply.log
     else if ('unreadable' in reply) onUnreadable?.(reply.unreadable)
+    else if ('unforwarded' in reply) onUnforwarded?.(reply.unforwarded)
     else if ('takenOver' in reply) onTakenOver?.(reply.takenOver)
     else if ('rows' in reply) {
       try {
@@ -112,6 +125,7 @@ export async function openSqliteJournal(
     readTopics: (range) => doTask((task) => ({ task, name: 'readTopics', range })),
     readLate: (range) => doTask((task) => ({ task, name: 'readLate', range })),
     split: (time) => doTask((task) => ({ task, name: 'split', time })),
+    count: (range) => doTask((task) => ({ task, name: 'count', range })),
     admin: {
       info: () => doTask((task) => ({ task, name: 'info' })),
       backup: (file) => doTask((task) => ({ task, name: 'backup', file })),

@@ -1,4 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
+import type { Change } from './changes.ts'
+import { type Forwarded, isForwarded } from './forwarding.ts'
 import { createLogUsage, type LogUsage, ROW_BYTES } from './log-usage.ts'
 import type { LogState, Retention } from './retention.ts'
 import { createTopicsKept, type TopicsKept } from './topics-kept.ts'
@@ -7,12 +9,17 @@ import { createTopicsKept, type TopicsKept } from './topics-kept.ts'
 export interface Trim {
   readonly usage: LogUsage
   state(): LogState
+  /** Notes what a commit has stored. */
+  stored(changes: readonly Change[]): void
+  /** How many messages were deleted since it was asked last that had not been passed on. */
+  takeUnforwarded(): number
   /** Does a part of what there is to do, within some milliseconds; returns whether there is more to do now. */
   step(now: number): boolean
 }
 
 export interface Row {
   readonly number: number
+  readonly topic: string
   readonly device: string | null
   /** When it was stored, by the clock that `now` is of. */
   readonly time: number
@@ -28,21 +35,29 @@ const YOUNGEST_MS = 60_000
 /** With what its commit takes, about twice as long for whoever waits. */
 const STEP_MS = 1
 const ROWS_AT_ONCE = 64
+const EVERYTHING = Number.MAX_SAFE_INTEGER
 /** How often what was kept is looked at again. */
 const SWEEP_MS = 1_000
 /** To what part of its share a device is trimmed, so that it is not walked for again at once. */
 const RELIEF = 7 / 8
 
 const ROWS = `
-  SELECT number, device, coalesce(stored, time), ${ROW_BYTES},
+  SELECT number, topic, device, coalesce(stored, time), ${ROW_BYTES},
     EXISTS (SELECT 1 FROM retained r WHERE r.topic = log.topic AND r.number = log.number)
       OR EXISTS (SELECT 1 FROM queue WHERE message = log.number)
       OR EXISTS (SELECT 1 FROM bundles WHERE message = log.number),
     NOT EXISTS (SELECT 1 FROM log newer WHERE newer.topic = log.topic AND newer.number > log.number)
   FROM log WHERE number > ? AND number <= ? ORDER BY number LIMIT ${ROWS_AT_ONCE}`
 
-/** Trims the log of `db`, which nothing else deletes from. */
-export function createTrim(db: DatabaseSync, retention: Retention): Trim {
+/**
+ * Trims the log of `db`, which nothing else deletes from. What is to be passed on and has not been is deleted only where there is no
+ * room.
+ */
+export function createTrim(
+  db: DatabaseSync,
+  retention: Retention,
+  forwarded: Forwarded | null = null,
+): Trim {
   const usage = createLogUsage(db)
   const select = db.prepare(ROWS)
   select.setReturnArrays(true)
@@ -51,6 +66,8 @@ export function createTrim(db: DatabaseSync, retention: Retention): Trim {
   const synchronous = Number(db.prepare('PRAGMA synchronous').get()?.synchronous)
   let trimmed = readNumber(db, 'trimmed')
   let thinned = readNumber(db, 'thinned')
+  let passedOn = forwarded ? readNumber(db, 'forwarded', EVERYTHING) : EVERYTHING
+  let unforwarded = 0
   // what is left up to here was kept
   let cursor = trimmed
   const topics = createTopicsKept(retention)
@@ -63,12 +80,13 @@ export function createTrim(db: DatabaseSync, retention: Retention): Trim {
   // what this step deletes: counted once that is stored
   let removed: Row[] = []
   let removedBytes = 0
+  let removedUnforwarded = 0
   let removedOf = new Map<string | null, number>()
   let highest = { trimmed, thinned }
   let end = 0
   const isOver = () => performance.now() > end
 
-  function rowsAfter(number: number, upTo = Number.MAX_SAFE_INTEGER): Row[] {
+  function rowsAfter(number: number, upTo = EVERYTHING): Row[] {
     return (select.all(number, upTo) as unknown as RowColumns[]).map(toRow)
   }
 
@@ -76,16 +94,26 @@ export function createTrim(db: DatabaseSync, retention: Retention): Trim {
     deleteRow.run(row.number)
     removed.push(row)
     removedBytes += row.bytes
+    if (isAwaited(row)) removedUnforwarded += 1
     removedOf.set(row.device, (removedOf.get(row.device) ?? 0) + row.bytes)
     highest[why] = Math.max(highest[why], row.number)
+  }
+
+  /** Whether it is to be passed on and has not been. */
+  function isAwaited({ number, topic, device }: Row): boolean {
+    return number > passedOn && forwarded !== null && isForwarded(forwarded, topic, device)
+  }
+
+  function hasRoom(): boolean {
+    return usage.total.bytes - removedBytes <= retention.bytes
   }
 
   /** Deletes the oldest while they are past their age or there are too many; returns whether there may be more. */
   function trimOldest(now: number): boolean {
     const rows = rowsAfter(cursor)
     for (const row of rows) {
-      const hasRoom = usage.total.bytes - removedBytes <= retention.bytes
-      if (row.time > now - YOUNGEST_MS || (hasRoom && row.time > now - retention.age)) return false
+      if (row.time > now - YOUNGEST_MS) return false
+      if (hasRoom() && (row.time > now - retention.age || row.number > passedOn)) return false
       if (isOver()) return true
       cursor = row.number
       if (!row.isReferredTo && !topics.keeps(row, now)) remove(row, 'trimmed')
@@ -131,7 +159,8 @@ export function createTrim(db: DatabaseSync, retention: Retention): Trim {
     for (const row of rows) {
       if (isOver()) return true
       swept = row.number
-      if (!row.isReferredTo && !topics.stillKeeps(row, now)) remove(row, 'trimmed')
+      if (row.isReferredTo || topics.stillKeeps(row, now)) continue
+      if (!isAwaited(row) || !hasRoom()) remove(row, 'trimmed')
     }
     if (rows.length === ROWS_AT_ONCE) return true
     swept = 0
@@ -151,6 +180,17 @@ export function createTrim(db: DatabaseSync, retention: Retention): Trim {
   return {
     usage,
     state: () => ({ trimmed, thinned, usage: usage.isComplete ? { ...usage.total } : null }),
+    stored(changes) {
+      usage.stored(changes)
+      for (const change of changes)
+        if (forwarded && change[0] === 'meta' && change[1] === 'forwarded')
+          passedOn = Number(change[2])
+    },
+    takeUnforwarded() {
+      const count = unforwarded
+      unforwarded = 0
+      return count
+    },
     step(now) {
       end = performance.now() + STEP_MS
       if (!usage.isComplete) {
@@ -159,6 +199,7 @@ export function createTrim(db: DatabaseSync, retention: Retention): Trim {
       }
       removed = []
       removedBytes = 0
+      removedUnforwarded = 0
       removedOf = new Map()
       highest = { trimmed, thinned }
       // nobody waits for it: it is on the disk with the next message
@@ -177,17 +218,19 @@ export function createTrim(db: DatabaseSync, retention: Retention): Trim {
         if (synchronous > 1) db.exec(`PRAGMA synchronous = ${synchronous}`)
       }
       ;({ trimmed, thinned } = highest)
+      unforwarded += removedUnforwarded
       for (const { device, bytes } of removed) usage.add(device, -1, -bytes)
       return isMore
     },
   }
 }
 
-type RowColumns = [number, string | null, number, number, 0 | 1, 0 | 1]
+type RowColumns = [number, string, string | null, number, number, 0 | 1, 0 | 1]
 
-function toRow([number, device, time, bytes, referredTo, latest]: RowColumns): Row {
+function toRow([number, topic, device, time, bytes, referredTo, latest]: RowColumns): Row {
   return {
     number,
+    topic,
     device,
     time,
     bytes,
@@ -196,6 +239,6 @@ function toRow([number, device, time, bytes, referredTo, latest]: RowColumns): R
   }
 }
 
-function readNumber(db: DatabaseSync, key: string): number {
-  return Number(db.prepare('SELECT value FROM meta WHERE key = ?').get(key)?.value ?? 0)
+function readNumber(db: DatabaseSync, key: string, otherwise = 0): number {
+  return Number(db.prepare('SELECT value FROM meta WHERE key = ?').get(key)?.value ?? otherwise)
 }

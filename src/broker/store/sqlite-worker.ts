@@ -6,8 +6,11 @@ import { messageOf, UsageError } from '../../errors.ts'
 import type { LateRange, LogRange, TopicRange } from '../broker.ts'
 import type { Change, Changes, LogRow, RestoredName } from './changes.ts'
 import { type CheckedRow, checksumOf, soundRow } from './checksum.ts'
+import type { Forwarded } from './forwarding.ts'
+import type { CountRange } from './journal.ts'
 import type { LogState, Retention } from './retention.ts'
 import { copyDatabase } from './sqlite-backup.ts'
+import { countForwarded } from './sqlite-count.ts'
 import {
   asUsageError,
   commitForGood,
@@ -27,6 +30,7 @@ import type { TakenOver } from './sqlite-upgrade.ts'
 export interface WorkerData extends SqliteOptions {
   readonly directory: string
   readonly retention: Retention
+  readonly forwarded: Forwarded | null
 }
 
 /** What is asked of this thread: one thing at a time, which is everything stored, a commit, or to end; and tasks beside. */
@@ -38,6 +42,7 @@ export type Task =
   | { readonly task: number; readonly name: 'readTopics'; readonly range: TopicRange }
   | { readonly task: number; readonly name: 'readLate'; readonly range: LateRange }
   | { readonly task: number; readonly name: 'split'; readonly time: number }
+  | { readonly task: number; readonly name: 'count'; readonly range: CountRange }
   | { readonly task: number; readonly name: 'info' }
   | { readonly task: number; readonly name: 'backup'; readonly file: string }
 
@@ -50,6 +55,8 @@ export type Reply =
   | { readonly log: LogState }
   /** Comes before the first `done`. */
   | { readonly takenOver: TakenOver }
+  /** How many messages were deleted that had not been passed on. */
+  | { readonly unforwarded: number }
   /** Why what nobody waits for cannot be read. */
   | { readonly unreadable: string }
   | { readonly done: true; readonly error?: { readonly usage: boolean; readonly message: string } }
@@ -74,7 +81,7 @@ function open(port: MessagePort, options: WorkerData): void {
   const readTopics = createTopicReader(db)
   const readLate = createLateReader(db)
   const split = createLogSplitter(db)
-  const trim = reading(() => createTrim(db, options.retention))
+  const trim = reading(() => createTrim(db, options.retention, options.forwarded))
   const position = keepPosition(db, options.directory, file, options.fsync)
   const clock = createHeardClock()
   const closing = new AbortController()
@@ -128,7 +135,7 @@ function open(port: MessagePort, options: WorkerData): void {
       // numbers are given once this is stored, and a power cut must not make them be given again
       if (changes.some(isMark)) commitForGood(db, writeAll)
       else inTransaction(db, writeAll)
-      trim.usage.stored(changes)
+      trim.stored(changes)
     } catch (error) {
       attempt(position.failed)
       throw error
@@ -159,6 +166,8 @@ function open(port: MessagePort, options: WorkerData): void {
     if (!clock.isSet()) return
     const isMore = trim.step(clock.now())
     port.postMessage({ log: trim.state() } satisfies Reply)
+    const unforwarded = trim.takeUnforwarded()
+    if (unforwarded > 0) port.postMessage({ unforwarded } satisfies Reply)
     const { entries } = trim.usage.total
     const pause = entries > lastEntries ? SHORT_PAUSE_MS : TRIM_PAUSE_MS
     lastEntries = entries
@@ -190,6 +199,8 @@ function open(port: MessagePort, options: WorkerData): void {
         return readLate(task.range)
       case 'split':
         return split(task.time)
+      case 'count':
+        return countForwarded(db, task.range)
       case 'info':
         return readStoreInfo(db, trim.usage)
       case 'backup':

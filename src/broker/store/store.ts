@@ -4,6 +4,7 @@ import type { Cohort } from '../routing.ts'
 import type { Arrival, Session } from '../session.ts'
 import type { Change, Restore } from './changes.ts'
 import { createClock } from './clock.ts'
+import { type Forwarded, openForwarding } from './forwarding.ts'
 import { createIds, type Ground } from './ground.ts'
 import { createIncoming } from './incoming.ts'
 import type { Journal } from './journal.ts'
@@ -103,6 +104,8 @@ export async function openStore({
     /** Whether anything is there after a restart. */
     isDurable: journal.isDurable,
     admin: journal.admin,
+    /** Finds out how far the log has been passed on. */
+    forwarding: (forwarded: Forwarded) => openForwarding(ground, log, forwarded),
     sessions,
     queueing,
     incoming,

@@ -23,6 +23,7 @@ export function createManualDisk() {
     readTopics: async () => ({ rows: [], damaged: [], looked: 0, reached: null }),
     readLate: async () => ({ rows: [], damaged: [], looked: 0, reached: null }),
     split: async () => ({ before: 0, from: null }),
+    count: async () => 0,
     async close() {
       closed = true
     },

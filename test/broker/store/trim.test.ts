@@ -60,9 +60,11 @@ function openLog(rows: readonly Given[]) {
   }
 }
 
-/** Until there is nothing more to do, at a time `later`. */
+/** Until there is nothing more to do at a time `later`. A slow machine sweeps in parts, of which each has a second of its own. */
 function run(trim: Trim, later = 0): void {
-  for (let steps = 0; trim.step(NOW + later); steps++) assert.ok(steps < 10_000)
+  for (let round = 9; round >= 0; round--)
+    for (let steps = 0; trim.step(NOW + later - (round % 2) * 1_000); steps++)
+      assert.ok(steps < 10_000)
 }
 
 describe('trimming the log', () => {
@@ -108,6 +110,85 @@ describe('trimming the log', () => {
     assert.deepEqual(numbers(), [1, 2, 3])
     run(trim, 7 * DAY)
     assert.deepEqual(numbers(), [3])
+  })
+
+  describe('with messages that go to another broker', () => {
+    const FORWARDED = { filters: ['out/#'], except: '$bridge' }
+    const passedOn = (trim: Trim, number: number) =>
+      trim.stored([['meta', 'forwarded', String(number)]])
+
+    it('keeps what has not gone there beyond its age', () => {
+      const { db, numbers } = openLog([
+        ...[1, 2, 3, 4].map(() => ({ topic: 'out/a', age: 9 * DAY, bytes: 9 })),
+        { topic: 'out/a', age: DAY, bytes: 9 },
+      ])
+      db.exec("REPLACE INTO meta VALUES ('forwarded', '2')")
+      const trim = createTrim(db, RETENTION, FORWARDED)
+      run(trim)
+      assert.deepEqual(numbers(), [3, 4, 5])
+      passedOn(trim, 3)
+      run(trim)
+      assert.deepEqual(numbers(), [4, 5])
+      assert.equal(trim.takeUnforwarded(), 0)
+    })
+
+    it('keeps it beyond the time of its topic', () => {
+      const { db, numbers } = openLog([
+        { topic: 'out/a', age: 29 * DAY, bytes: 9 },
+        { topic: 'other', age: 29 * DAY, bytes: 9 },
+      ])
+      db.exec("REPLACE INTO meta VALUES ('forwarded', '2')")
+      const trim = createTrim(db, RETENTION, FORWARDED)
+      run(trim)
+      // as if a copy of an older store had been put in its place
+      passedOn(trim, 0)
+      run(trim, 2 * DAY)
+      assert.deepEqual(numbers(), [1])
+      passedOn(trim, 1)
+      run(trim, 2 * DAY + MINUTE)
+      assert.deepEqual(numbers(), [])
+      assert.equal(trim.takeUnforwarded(), 0)
+    })
+
+    it('deletes it where there is no room, and counts what was to go there', () => {
+      const bytes = 1_000
+      const { db, numbers } = openLog([
+        { topic: 'out/a', age: HOUR, bytes },
+        { topic: 'out/a', age: HOUR, bytes },
+        { topic: 'other', age: HOUR, bytes },
+        { topic: 'out/a', device: '$bridge', age: HOUR, bytes },
+        { topic: 'out/a', age: HOUR, bytes },
+        { topic: 'other', age: HOUR, bytes },
+      ])
+      db.exec("REPLACE INTO meta VALUES ('forwarded', '1')")
+      const trim = createTrim(db, { ...RETENTION, bytes: 1_200, topics: 0 }, FORWARDED)
+      run(trim)
+      assert.deepEqual(numbers(), [6])
+      assert.equal(trim.takeUnforwarded(), 2)
+      assert.equal(trim.takeUnforwarded(), 0)
+    })
+
+    it('counts what a device with more than its share loses', () => {
+      const bytes = 1_000
+      const { db, numbers } = openLog(
+        [1, 2, 3, 4].map(() => ({ topic: 'out/a', age: HOUR, bytes })),
+      )
+      db.exec("REPLACE INTO meta VALUES ('forwarded', '0')")
+      const trim = createTrim(db, { ...RETENTION, bytesPerDevice: 3_400 }, FORWARDED)
+      run(trim)
+      assert.deepEqual(numbers(), [3, 4])
+      assert.equal(trim.takeUnforwarded(), 2)
+    })
+
+    it('is trimmed as ever where nothing goes there any more', () => {
+      const { db, numbers } = openLog([
+        { topic: 'out/a', age: 9 * DAY, bytes: 9 },
+        { topic: 'out/a', age: DAY, bytes: 9 },
+      ])
+      db.exec("REPLACE INTO meta VALUES ('forwarded', '0')")
+      run(createTrim(db, RETENTION))
+      assert.deepEqual(numbers(), [2])
+    })
   })
 
   it('keeps what is retained or waits in a queue for as long as it does', () => {

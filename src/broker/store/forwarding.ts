@@ -1,0 +1,66 @@
+import { topicMatches } from '../../topic/match.ts'
+import type { Ground } from './ground.ts'
+import type { Log } from './log.ts'
+
+/** The messages of the log that go to another broker: what one of the filters covers, without what one device published. */
+export interface Forwarded {
+  readonly filters: readonly string[]
+  /** That device. */
+  readonly except: string
+}
+
+export function isForwarded(
+  { filters, except }: Forwarded,
+  topic: string,
+  device: string | null,
+): boolean {
+  return device !== except && filters.some((filter) => topicMatches(filter, topic))
+}
+
+/** How far the log has been passed on to another broker. */
+export interface Forwarding {
+  /** All up to this number has been passed on, or is not to be; the log keeps what comes after it as long as it has room. */
+  position(): number
+  /** Moves the position, which is stored within about a second: after a crash some messages are passed on again. */
+  moveTo(position: number): void
+  /** How many messages from after one number up to another are to be passed on. */
+  count(after: number, upTo: number): Promise<number>
+  /** The position is stored before the store closes. */
+  end(): void
+}
+
+const STORED_EVERY_MS = 1_000
+
+/** A log that was never forwarded begins with what is published from now on. */
+export async function openForwarding(
+  { journal }: Ground,
+  log: Log,
+  forwarded: Forwarded,
+): Promise<Forwarding> {
+  let position = log.hasRestored('forwarded') ? log.restored('forwarded') : log.start()
+  let timer: NodeJS.Timeout | undefined
+  // a crash in the first second must not make the next start begin later
+  await journal.append([toChange()])
+
+  function toChange() {
+    return ['meta', 'forwarded', String(position)] as const
+  }
+
+  function write(): void {
+    clearTimeout(timer)
+    timer = undefined
+    journal.later('forwarded', toChange())
+  }
+
+  return {
+    position: () => position,
+    moveTo(to) {
+      position = to
+      timer ??= setTimeout(write, STORED_EVERY_MS).unref()
+    },
+    count: (after, upTo) => journal.count({ after, upTo, forwarded }),
+    end() {
+      if (timer) write()
+    },
+  }
+}
