@@ -10,6 +10,7 @@ import { openAcl } from './acl/reload.ts'
 import { ADMIN_SOCKET } from './admin/ask.ts'
 import { createAdminCommands, removeOldCopies } from './admin/commands.ts'
 import { openAdminSocket } from './admin/socket.ts'
+import { type Bridge, forwardedBy, openBridge } from './bridge/bridge.ts'
 import { openBroker, toRetention } from './broker/open.ts'
 import type { StoreAdmin } from './broker/store/admin.ts'
 import type { Config } from './config/load.ts'
@@ -130,7 +131,12 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   const folder = config.broker.kind === 'file' ? config.broker.path : null
   const accessOf = (device: string, clientId: string) =>
     createAccess(acl, { user: device, clientId })
-  const broker = await openBroker(config.broker, { ...config, accessOf, memory, meter, log })
+  let bridge: Bridge | null = null
+  const broker = await openBroker(config.broker, {
+    ...{ ...config, accessOf, memory, meter, log },
+    forwarded: config.bridge ? forwardedBy(config.bridgeTopics) : null,
+    onUnforwarded: (count) => bridge?.noteDeleted(count),
+  })
   building.defer(() => broker.close())
   if (folder && broker.admin) await openAdmin(folder, broker.admin)
 
@@ -169,6 +175,16 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     maxPayload: config.maxPayload,
     timeBounds: { past: config.readingPast * 1000, future: config.readingFuture * 1000 },
   })
+  if (config.bridge && broker.forwarding) {
+    bridge = await openBridge({
+      ...{ urls: config.bridge, settings: config, broker, forwarding: broker.forwarding },
+      name: trust.current.certificate.subjectName,
+      ...{ relay, meter, log },
+    })
+    building.defer(bridge.close)
+    metrics.watchUplink(bridge.uplink)
+    metrics.watchBridge(bridge)
+  }
   const turns = createTurns(meter.turnAwaited)
   const mqtt = createMqttHost({
     sessions: broker.sessions,
@@ -343,6 +359,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
       broker: [broker.degraded()],
       certificates: problemsOf(trust.current, Date.now()),
       files: Object.values(files).map((problem) => problem()),
+      ...(bridge ? { bridge: [bridge.problem()] } : {}),
     }),
   })
   function missingDoors(): string | null {

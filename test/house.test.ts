@@ -39,6 +39,10 @@ const ROOMS: Record<string, readonly string[]> = {
     'uplink',
   ],
   relay: ['errors.ts', 'topic', 'metrics', 'identity', 'acl', 'broker'],
+  bridge: [
+    ...['errors.ts', 'sparingly.ts', 'topic', 'metrics', 'config', 'uplink'],
+    ...['broker', 'relay'],
+  ],
   mqtt: [
     ...['errors.ts', 'sparingly.ts', 'pace.ts', 'turns.ts', 'budget', 'topic', 'metrics'],
     ...['identity', 'acl'],
@@ -75,7 +79,7 @@ const ROOMS: Record<string, readonly string[]> = {
     ...['guards.ts', 'proxy-door.ts'],
     ...['errors.ts', 'version.ts', 'sparingly.ts', 'disk', 'metrics', 'config'],
     ...['door', 'identity', 'acl', 'admin', 'turns.ts'],
-    ...['broker', 'relay', 'mqtt', 'live', 'ca', 'viewer', 'http'],
+    ...['broker', 'relay', 'bridge', 'mqtt', 'live', 'ca', 'viewer', 'http'],
   ],
   'enroller.ts': [
     ...['errors.ts', 'sparingly.ts', 'metrics', 'config', 'door', 'guards.ts', 'identity'],

@@ -33,6 +33,9 @@ export function createMetrics(...args: Parameters<typeof createReal>): Metrics {
     uplinkRefused: (reason) => now().uplinkRefused(reason),
     uplinkDropped: (reason) => now().uplinkDropped(reason),
     uplinkSubscriptionRefused: () => now().uplinkSubscriptionRefused(),
+    bridgeForwarded: () => now().bridgeForwarded(),
+    bridgeReceived: (result) => now().bridgeReceived(result),
+    bridgeLost: (reason, count) => now().bridgeLost(reason, count),
     // gauges would go wrong
     ...gauges(metrics.meter),
   }

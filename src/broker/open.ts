@@ -117,7 +117,16 @@ async function openJournal(address: BrokerAddress, options: BrokerOptions): Prom
     address.path,
     {
       ...{ fsync, retention, forwarded },
-      onUnforwarded: (count) => options.onUnforwarded?.(count),
+      onUnforwarded(count) {
+        options.meter.bridgeLost('no_room', count)
+        options.onUnforwarded?.(count)
+        sparingly('unforwarded', (repeated) =>
+          log.error(
+            { count, ...repeated },
+            'messages were deleted before they went to the other broker of the bridge: WOTT_HISTORY_BYTES is used up',
+          ),
+        )
+      },
       onTakenOver: (takenOver) => noteTakenOver(log, takenOver),
       onUnreadable(reason) {
         options.meter.storeUnreadable()

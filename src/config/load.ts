@@ -33,6 +33,8 @@ interface Filled {
 export interface Config extends Omit<Settings, keyof Filled>, Filled {
   /** What a mosquitto.conf asked for and does not get, a sentence each. */
   readonly warnings: readonly string[]
+  /** The password for the bridge's other broker that a mosquitto.conf gives; it must not get into a log. */
+  readonly bridgePassword: string | null
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -87,7 +89,7 @@ export function loadConfig(
         ? `${conf} names no acl_file: Mosquitto then lets every client do everything, the gateway never does. Name a file; one line "pattern readwrite #" in it is everything for everybody`
         : `${called('aclFile')} is not set: name the Mosquitto acl_file that says who may do what (an empty file denies everything)`,
     )
-  problems.push(...brokerProblems(values, said, called))
+  problems.push(...brokerProblems(values, said, called), ...bridgeProblems(values, said, called))
   if (place === 'function') problems.push(...functionProblems(values, called))
   else problems.push(...doorProblems(values, called), ...proxyProblems(values, called))
   if (problems.length > 0)
@@ -108,6 +110,7 @@ export function loadConfig(
     idempotencyBytesPerDevice:
       settings.idempotencyBytesPerDevice ?? Math.ceil(settings.idempotencyBytes / 4),
     warnings: file.warnings,
+    bridgePassword: file.bridgePassword ?? null,
     caFile: settings.caFile ?? join(settings.certsDir, 'ca.crt'),
     certFile: settings.certFile ?? join(settings.certsDir, 'client.crt'),
     keyFile: settings.keyFile ?? join(settings.certsDir, 'client.key'),
@@ -145,6 +148,34 @@ function toldByPlatform(name: SettingName, environment: Environment, flags: Flag
   if (name !== 'proxyListen' || trust !== 'platform' || !environment.PORT) return undefined
   return `:${environment.PORT}`
 }
+
+/** What is wrong with WOTT_BRIDGE and its settings taken together. */
+function* bridgeProblems(
+  { broker, bridge }: Partial<Record<SettingName, unknown>>,
+  said: ReadonlySet<string>,
+  called: (name: SettingName) => string,
+): Generator<string> {
+  const address = broker as Settings['broker'] | undefined
+  const urls = bridge as Settings['bridge']
+  const calledAny = (name: string) => called(name as SettingName)
+  const at = urls?.[0] ?? (said.has('bridge') ? null : 'none')
+  yield* uplinkProblems('bridge', at, (name) => said.has(name), calledAny)
+  if (at === 'none')
+    for (const name of BRIDGE_SETTINGS.filter((one) => said.has(one)))
+      yield `${called(name)} has no meaning without ${called('bridge')}=mqtt://… or mqtts://…`
+  else if (address?.kind === 'memory')
+    yield `${called('bridge')} needs ${called('broker')}=file:PATH: what waits for the other broker has to be kept somewhere`
+  else if (address?.kind === 'mqtt')
+    yield `${called('bridge')} needs ${called('broker')}=file:PATH: ${called('broker')} names another broker already, which messages are relayed to`
+}
+
+const BRIDGE_SETTINGS = [
+  'bridgeTopics',
+  'bridgeSession',
+  'bridgeBit',
+  'bridgeRetain',
+  'bridgeIdProperty',
+] as const
 
 /** Variables that look like ours but are not, most likely misspelt. `WOTT_GATEWAY_*` are Kubernetes' own for a service of that name. */
 export function unknownVariables(environment: Environment): string[] {

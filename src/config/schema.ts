@@ -1,7 +1,9 @@
 import { type Setting, setting } from './setting.ts'
 import { uplinkSettings } from './uplink.ts'
 import {
+  bridgeTopics,
   brokerAddress,
+  brokerUrls,
   bytes,
   choice,
   cipherList,
@@ -77,7 +79,14 @@ export const SETTINGS = {
     'file:./data',
     'where messages are kept: file:PATH, a folder that survives restarts and crashes, or memory:; or the MQTT broker that they are relayed to, mqtts://HOST:PORT',
   ),
-  ...uplinkSettings('broker', 'the broker that WOTT_BROKER=mqtts://… names'),
+  ...uplinkSettings('broker', {
+    to: 'the broker that WOTT_BROKER=mqtts://… names',
+    clientId: 'wott-gateway- and random letters, new at each start',
+    beyond: '503 beyond',
+    timeout: '5',
+    pending: '10000',
+    pendingBytes: '64MiB',
+  }),
   brokerIdProperty: setting(
     orOff(text(1, 200)),
     'wott-id',
@@ -102,6 +111,44 @@ export const SETTINGS = {
     integer(10, 60_000),
     '250',
     'milliseconds without another retained message after which all that that broker retains is taken to be there',
+  ),
+  bridge: setting(
+    brokerUrls,
+    undefined,
+    'the MQTT broker at the other end of a bridge, mqtts://HOST:PORT: beside WOTT_BROKER=file:, messages are kept here and passed on in their order when that broker is there',
+  ),
+  bridgeTopics: setting(
+    bridgeTopics,
+    '# out 1',
+    'what the bridge passes on, as topic lines of a mosquitto.conf with semicolons between them: a pattern; out to the other broker, in from there, or both; QoS 0 or 1; what is in front of the pattern here, and there ("" for nothing)',
+  ),
+  ...uplinkSettings('bridge', {
+    to: 'the broker that WOTT_BRIDGE names',
+    clientId: "bridge- and the name in the gateway's own certificate",
+    beyond: 'beyond, it is sent again',
+    timeout: '10',
+    pending: '100',
+    pendingBytes: '4MiB',
+  }),
+  bridgeSession: setting(
+    choice('kept', 'clean'),
+    'kept',
+    'whether that broker keeps what comes in over the bridge while there is no connection',
+  ),
+  bridgeBit: setting(
+    choice('on', 'off'),
+    'on',
+    'whether that broker, if it speaks no MQTT 5, is told in the way of Mosquitto that this is a bridge, so that it sends back nothing that came from here; off for a broker that refuses it',
+  ),
+  bridgeRetain: setting(
+    choice('keep', 'clear'),
+    'keep',
+    'whether messages to that broker are retained there if they are here',
+  ),
+  bridgeIdProperty: setting(
+    orOff(text(1, 200)),
+    'wott-id',
+    'MQTT 5 user property that tells that broker the WoTT ID of the device; off for none',
   ),
   fsync: setting(
     choice('always', 'interval', 'never'),

@@ -4,8 +4,22 @@ import { bytes, integer, path, text } from './values.ts'
 const KiB = 1024
 const MiB = 1024 * KiB
 
+/** What is not the same for every connection. */
+export interface ConnectionTexts {
+  /** Which broker it is. */
+  readonly to: string
+  /** What the client id is without a setting. */
+  readonly clientId: string
+  /** What becomes of messages beyond a bound. */
+  readonly beyond: string
+  readonly timeout: string
+  readonly pending: string
+  readonly pendingBytes: string
+}
+
 /** The settings that a connection to another MQTT broker has, without the prefix of their names. */
-function connectionSettings(to: string) {
+function connectionSettings(texts: ConnectionTexts) {
+  const { to, beyond } = texts
   return {
     Username: setting(text(1, 1_000), undefined, `user name for ${to}`),
     PasswordFile: setting(
@@ -24,22 +38,18 @@ function connectionSettings(to: string) {
       `client certificate for ${to}, PEM; a change of it holds from the next connection`,
     ),
     KeyFile: setting(path, undefined, `private key of the client certificate for ${to}, PEM`),
-    ClientId: setting(
-      text(1, 200),
-      undefined,
-      `MQTT client id at ${to} [wott-gateway- and random letters, new at each start]`,
-    ),
+    ClientId: setting(text(1, 200), undefined, `MQTT client id at ${to} [${texts.clientId}]`),
     Timeout: setting(
       integer(1, 3600),
-      '5',
-      `seconds that ${to} may take to acknowledge a message (503 beyond)`,
+      texts.timeout,
+      `seconds that ${to} may take to acknowledge a message (${beyond})`,
     ),
     Pending: setting(
       integer(1, 1_000_000),
-      '10000',
-      `messages that may wait for the acknowledgement of ${to} (503 beyond)`,
+      texts.pending,
+      `messages that may wait for the acknowledgement of ${to} (${beyond})`,
     ),
-    PendingBytes: setting(bytes(KiB, 64 * 1024 * MiB), '64MiB', 'bytes of them'),
+    PendingBytes: setting(bytes(KiB, 64 * 1024 * MiB), texts.pendingBytes, 'bytes of them'),
     Keepalive: setting(
       integer(5, 65_535),
       '30',
@@ -54,8 +64,8 @@ type Name = keyof ConnectionSettings
 export type UplinkPrefix = 'broker' | 'bridge'
 
 /** The settings of one connection by their names: `brokerUsername`, … */
-export function uplinkSettings<P extends UplinkPrefix>(prefix: P, to: string) {
-  const named = Object.entries(connectionSettings(to)).map(([name, one]) => [prefix + name, one])
+export function uplinkSettings<P extends UplinkPrefix>(prefix: P, texts: ConnectionTexts) {
+  const named = Object.entries(connectionSettings(texts)).map(([name, one]) => [prefix + name, one])
   return Object.fromEntries(named) as { readonly [N in Name as `${P}${N}`]: ConnectionSettings[N] }
 }
 
@@ -66,7 +76,16 @@ export type UplinkConfig = {
   readonly [N in Name as Uncapitalize<N>]: Value<N> | (N extends Optional ? undefined : never)
 }
 
-const NAMES = Object.keys(connectionSettings('')) as Name[]
+const NAMES = Object.keys(
+  connectionSettings({
+    to: '',
+    clientId: '',
+    beyond: '',
+    timeout: '',
+    pending: '',
+    pendingBytes: '',
+  }),
+) as Name[]
 
 /** The settings of one connection without their prefix. */
 export function uplinkConfig<P extends UplinkPrefix>(

@@ -2,6 +2,7 @@ import { BlockList, isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import { filterProblem } from '../topic/topic.ts'
+import { type BridgeTopic, parseBridgeTopics } from './bridge-topics.ts'
 import { type BrokerUrl, parseBrokerUrls } from './broker-url.ts'
 import { Pattern } from './pattern.ts'
 
@@ -218,6 +219,22 @@ export const topicFilters: Parse<readonly string[]> = parse(
   (said) => {
     const filters = said.split(/ *, */)
     return filters.every((filter) => filterProblem(filter) === null) ? filters : undefined
+  },
+)
+
+/** Where the broker at the other end of a bridge is. */
+export const brokerUrls: Parse<readonly BrokerUrl[]> = parse(
+  'URL',
+  'mqtt://HOST:PORT or mqtts://HOST:PORT, several with commas between them',
+  parseBrokerUrls,
+)
+
+export const bridgeTopics: Parse<readonly BridgeTopic[]> = parse(
+  'TOPICS',
+  'topics as PATTERN out|in|both QOS LOCAL_PREFIX REMOTE_PREFIX, with semicolons between them',
+  (said) => {
+    const topics = parseBridgeTopics(said)
+    return topics.length > 0 ? topics : undefined
   },
 )
 

@@ -103,9 +103,19 @@ export const UNIDENTIFIED = [
 export const UPLINK_DROPS = ['topic_invalid', 'too_large'] as const
 export type UplinkDrop = (typeof UPLINK_DROPS)[number]
 
+/** Where messages come in. */
+export type Source = Door | 'bridge'
+
+/** What came of a message from the other broker of a bridge. */
+export const BRIDGE_RESULTS = ['accepted', 'refused', 'failed'] as const
+export type BridgeResult = (typeof BRIDGE_RESULTS)[number]
+/** Why a message does not get to the other broker of a bridge. */
+export const BRIDGE_LOSSES = ['no_room', 'damaged', 'refused', 'expired'] as const
+export type BridgeLoss = (typeof BRIDGE_LOSSES)[number]
+
 /** What the rooms report of themselves, one method an event; none of them may throw. */
 export interface Meter {
-  published(door: Door, qos: Qos, result: PublishResult): void
+  published(door: Source, qos: Qos, result: PublishResult): void
   /** From the whole request being there to its answer being known, in seconds. */
   publishTook(door: Door, seconds: number): void
   /** A device that speaks MQTT is made to wait because it publishes faster than it may. */
@@ -144,6 +154,11 @@ export interface Meter {
   /** A message of the other broker goes to nobody here. */
   uplinkDropped(reason: UplinkDrop): void
   uplinkSubscriptionRefused(): void
+  /** The other broker of a bridge has acknowledged a message. */
+  bridgeForwarded(): void
+  /** A message came from it. */
+  bridgeReceived(result: BridgeResult): void
+  bridgeLost(reason: BridgeLoss, count: number): void
   /** A file could not be opened because there was no descriptor left. */
   descriptorsExhausted(): void
   /** Null when there is none. */
@@ -179,6 +194,9 @@ export const silentMeter: Meter = {
   uplinkRefused: nothing,
   uplinkDropped: nothing,
   uplinkSubscriptionRefused: nothing,
+  bridgeForwarded: nothing,
+  bridgeReceived: nothing,
+  bridgeLost: nothing,
   descriptorsExhausted: nothing,
   certificateValid: nothing,
 }

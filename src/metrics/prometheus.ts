@@ -1,14 +1,15 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { Ledger } from '../budget/ledger.ts'
+import { createBridgeMetrics, type WatchedBridge } from './bridge.ts'
 import { registerDoorMetrics } from './doors.ts'
 import { registerDurations } from './durations.ts'
 import { registerMemoryMetrics } from './memory.ts'
 import {
-  type Door,
   type Meter,
   PUBLISH_RESULTS,
   type PublishResult,
   QUEUE_REASONS,
+  type Source,
   STORE_LIMITS,
 } from './meter.ts'
 import type { Readings } from './readings.ts'
@@ -28,13 +29,15 @@ export interface Metrics extends Exposition {
   watchStore(options: StoreMetricsOptions): void
   /** Adds what is known of the connection to another broker. */
   watchUplink(uplink: WatchedUplink): void
+  /** Adds what is known of the bridge to another broker. */
+  watchBridge(bridge: WatchedBridge): void
   /** Adds what is held for others. */
   watchMemory(ledgers: readonly Ledger[]): void
   /** Adds whether each of these files is in force as it is on the disk. */
   watchFiles(problems: Readonly<Record<string, () => string | null>>): void
 }
 
-type Counts<Of> = Partial<Record<Door, Of>>
+type Counts<Of> = Partial<Record<Source, Of>>
 /** How many came to which result, by QoS. */
 type Published = Record<PublishResult, [number, number, number]>
 
@@ -142,6 +145,7 @@ export function createMetrics(
     hasProxy: true,
   })
   const uplink = createUplinkMetrics()
+  const bridge = createBridgeMetrics()
   const streams = new Gauge({
     name: 'wott_streams',
     help: 'Open event streams.',
@@ -261,6 +265,7 @@ export function createMetrics(
     storeUnreadable: () => storeUnreadable.inc(),
     ...doors,
     ...uplink.meter,
+    ...bridge.meter,
     streamOpened: (door) => streams.inc({ door }),
     streamClosed: (door) => streams.dec({ door }),
     streamRefused: (door) => streamsRefused.inc({ door }),
@@ -284,6 +289,7 @@ export function createMetrics(
     contentType: registry.contentType,
     watchStore: (options) => registerStoreMetrics(registry, options),
     watchUplink: (watched) => uplink.watch(registry, watched),
+    watchBridge: (watched) => bridge.watch(registry, watched),
     watchMemory: (ledgers) => registerMemoryMetrics(registry, ledgers),
     watchFiles(problems) {
       new Gauge({

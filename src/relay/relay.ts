@@ -5,7 +5,7 @@ import type { Broker, Mark } from '../broker/broker.ts'
 import type { Origin } from '../broker/session.ts'
 import { GatewayError } from '../errors.ts'
 import type { Identity } from '../identity/identity.ts'
-import type { Door, Meter, PublishResult } from '../metrics/meter.ts'
+import type { Door, Meter, PublishResult, Source } from '../metrics/meter.ts'
 import { createTopicMemo } from '../topic/memo.ts'
 import type { MessageProperties, Qos } from '../topic/message.ts'
 import {
@@ -27,12 +27,12 @@ export interface Caller {
   readonly ended?: AbortSignal
 }
 
-/** Whoever publishes: a caller over HTTP, or a client that speaks MQTT. */
+/** Whoever publishes: a caller over HTTP, a client that speaks MQTT, or the bridge to another broker. */
 export interface Publisher {
   readonly identity: Pick<Identity, 'id'>
-  readonly door: Door
+  readonly door: Source
   readonly access: Pick<Access, 'mayPublish'>
-  /** The session of a client that speaks MQTT. */
+  /** The session of a client that speaks MQTT; without one that of the bridge. */
   readonly origin?: Origin
 }
 
@@ -133,7 +133,7 @@ export function createRelay({
     return said !== null && isWithin(said, received, timeBounds) ? said : received
   }
 
-  async function settle(taken: Promise<void>, door: Door, qos: Qos): Promise<Outcome> {
+  async function settle(taken: Promise<void>, door: Source, qos: Qos): Promise<Outcome> {
     try {
       await taken
     } catch (error) {

@@ -21,6 +21,8 @@ export function isForwarded(
 export interface Forwarding {
   /** All up to this number has been passed on, or is not to be; the log keeps what comes after it as long as it has room. */
   position(): number
+  /** The number of the latest message that was handed on. */
+  latest(): number
   /** Moves the position, which is stored within about a second: after a crash some messages are passed on again. */
   moveTo(position: number): void
   /** How many messages from after one number up to another are to be passed on. */
@@ -54,6 +56,7 @@ export async function openForwarding(
 
   return {
     position: () => position,
+    latest: log.latest,
     moveTo(to) {
       position = to
       timer ??= setTimeout(write, STORED_EVERY_MS).unref()

@@ -148,6 +148,8 @@ export function createLog({ journal, onBound, onDamage, now }: Ground) {
     },
     /** Above all numbers that were given before this process. */
     start: () => start,
+    /** The number of the latest message that was handed on. */
+    latest: () => last,
     /** A number was given. */
     passed(number: number): void {
       last = number

@@ -13,6 +13,8 @@ export interface MosquittoSettings {
   readonly warnings: readonly string[]
   /** What cannot be honoured; with any of them the gateway does not start. */
   readonly problems: readonly string[]
+  /** The password of its bridge; it must not get into a log. */
+  readonly bridgePassword?: string
   /** Whether every file could be read: what is not there may stand in one that could not. */
   readonly complete: boolean
 }

@@ -1,0 +1,245 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import type { Broker, Delivery } from '../broker/broker.ts'
+import { toUplinkMessage } from '../broker/relayed/carried.ts'
+import type { Forwarded, Forwarding } from '../broker/store/forwarding.ts'
+import type { BridgeTopic } from '../config/bridge-topics.ts'
+import type { BrokerUrl } from '../config/broker-url.ts'
+import type { Config } from '../config/load.ts'
+import { uplinkConfig, type uplinkSettings } from '../config/uplink.ts'
+import { type ErrorCode, GatewayError, messageOf, UsageError } from '../errors.ts'
+import type { WatchedBridge } from '../metrics/bridge.ts'
+import type { Meter } from '../metrics/meter.ts'
+import type { WatchedUplink } from '../metrics/uplink.ts'
+import type { Relay } from '../relay/relay.ts'
+import { createSparingly } from '../sparingly.ts'
+import { readCredentials } from '../uplink/credentials.ts'
+import type { Terms } from '../uplink/terms.ts'
+import { openUplink, type Uplink } from '../uplink/uplink.ts'
+import { BRIDGE, createInbox } from './inbox.ts'
+import { createMapping, type Mapping } from './mapping.ts'
+import { createOutbox, type Loss } from './outbox.ts'
+
+export type BridgeSettings = Pick<
+  Config,
+  | 'maxPayload'
+  | 'bridgeTopics'
+  | 'bridgeSession'
+  | 'bridgeBit'
+  | 'bridgeRetain'
+  | 'bridgeIdProperty'
+  | 'bridgePassword'
+  | keyof ReturnType<typeof uplinkSettings<'bridge'>>
+>
+
+export interface BridgeOptions {
+  readonly urls: readonly BrokerUrl[]
+  readonly settings: BridgeSettings
+  /** The name in the gateway's own certificate. */
+  readonly name: string
+  readonly broker: Pick<Broker, 'follow' | 'log'>
+  readonly forwarding: Forwarding
+  readonly relay: Pick<Relay, 'publish'>
+  readonly meter: Meter
+  readonly log: Logger
+}
+
+/** Passes messages on between this gateway and another broker, both ways. */
+export interface Bridge extends WatchedBridge {
+  readonly uplink: WatchedUplink
+  /** Null while all goes as it should, otherwise why not. */
+  problem(): string | null
+  /** So many messages were deleted before they went to the other broker. */
+  noteDeleted(count: number): void
+  /** Stores how far it got; may be called again. */
+  close(): Promise<void>
+}
+
+/** Which messages of the log a bridge with these topics passes on. What came from the other broker does not go back. */
+export function forwardedBy(topics: readonly BridgeTopic[]): Forwarded {
+  return { filters: createMapping(topics).outgoing, except: BRIDGE }
+}
+
+/** Bytes of a packet besides its payload: topic and properties. */
+const PACKET_BYTES = 128 * 1024
+/** What is sent may be acknowledged for so long when the gateway stops; what is not is sent again after the next start. */
+const CLOSE_MS = 2_000
+
+/** Throws a UsageError where its credentials cannot be read. */
+export async function openBridge(options: BridgeOptions): Promise<Bridge> {
+  const { urls, settings, broker, forwarding, relay, meter, log } = options
+  const connection = uplinkConfig('bridge', settings)
+  const mapping = createMapping(settings.bridgeTopics)
+  const credentials = credentialsOf(settings)
+  await credentials().catch((error) => {
+    throw new UsageError(messageOf(error))
+  })
+  const sparingly = createSparingly()
+  let terms: Terms | null = null
+  let refused: string | null = null
+  let closing: Promise<void> | undefined
+
+  const uplink = openUplink({
+    settings: 'WOTT_BRIDGE',
+    addresses: urls,
+    clientId: connection.clientId ?? `bridge-${options.name}`,
+    credentials,
+    session: settings.bridgeSession,
+    isBridge: settings.bridgeBit === 'on',
+    keepAlive: connection.keepalive,
+    deadlineMs: connection.timeout * 1000,
+    maxPending: {
+      messages: connection.pending,
+      // one message may be larger than all together
+      bytes: connection.pendingBytes + settings.maxPayload + PACKET_BYTES,
+    },
+    maxPacket: settings.maxPayload + PACKET_BYTES,
+    meter,
+    onMessage: createInbox({
+      relay,
+      mapping,
+      onReceived: meter.bridgeReceived,
+      onRefused: (topic, { message }) =>
+        sparingly(`in\0${topic}`, (repeated) =>
+          log.warn(
+            { topic: shown(topic), reason: message, ...repeated },
+            'the bridge left out a message of the other broker',
+          ),
+        ),
+    }),
+    async onConnected(offered, { host, port }) {
+      terms = offered
+      refused = await subscribe(uplink, mapping)
+      const { protocol, sessionPresent } = offered
+      log.info({ host, port, protocol, sessionPresent }, 'the bridge is connected')
+      if (refused) log.error({ reason: refused }, 'the bridge does not get all it should')
+      // the uplink takes messages once this function is done
+      setImmediate(outbox.connected)
+    },
+    onAway: (reason) =>
+      sparingly(reason, (repeated) =>
+        log.warn({ reason, ...repeated }, 'the other broker of the bridge is away'),
+      ),
+  })
+
+  const outbox = createOutbox({
+    log: broker.log,
+    forwarding,
+    forwarded: forwardedBy(settings.bridgeTopics),
+    window: { messages: connection.pending, bytes: connection.pendingBytes },
+    send,
+    isConnected: () => uplink.state() === 'connected',
+    onForwarded: meter.bridgeForwarded,
+    onLost: noteLost,
+    onUnreadable: (error) =>
+      sparingly('unreadable', (repeated) =>
+        log.error({ reason: messageOf(error), ...repeated }, 'the bridge cannot read the log'),
+      ),
+  })
+  const unfollow = await broker.follow(outbox.note)
+
+  async function send(delivery: Delivery): Promise<GatewayError | null> {
+    const destination = mapping.toRemote(delivery.topic)
+    if (destination === null) return NO_PLACE
+    const { maximumQos = 1, retainAvailable = true } = terms ?? {}
+    try {
+      await uplink.publish({
+        ...toUplinkMessage(delivery, settings.bridgeIdProperty, broker.log.now()),
+        topic: destination.topic,
+        qos: Math.min(destination.qos, maximumQos) as 0 | 1,
+        retain: delivery.retain && retainAvailable && settings.bridgeRetain === 'keep',
+      })
+      return null
+    } catch (error) {
+      if (error instanceof GatewayError && FOR_GOOD.has(error.code)) return error
+      throw error
+    }
+  }
+
+  function noteLost(loss: Loss, delivery: Delivery | null, reason?: Error): void {
+    meter.bridgeLost(loss, 1)
+    if (loss !== 'refused' || delivery === null) return
+    sparingly(`out\0${delivery.topic}`, (repeated) =>
+      log.error(
+        { topic: shown(delivery.topic), reason: reason?.message, ...repeated },
+        'the other broker of the bridge refused a message, which is left out',
+      ),
+    )
+  }
+
+  async function close(): Promise<void> {
+    await unfollow()
+    await outbox.close()
+    const timeout = new AbortController()
+    await Promise.race([
+      uplink.close(),
+      wait(CLOSE_MS, null, { signal: timeout.signal }).catch(() => {}),
+    ])
+    timeout.abort()
+    forwarding.end()
+  }
+
+  return {
+    uplink: {
+      state: uplink.state,
+      pending: uplink.pending,
+      subscriptions: () => mapping.incoming.length,
+    },
+    isConnected: () => uplink.state() === 'connected',
+    lag: outbox.lag,
+    oldest: outbox.oldest,
+    problem: () => uplink.problem() ?? refused,
+    noteDeleted: outbox.noteDeleted,
+    close() {
+      closing ??= close()
+      return closing
+    },
+  }
+}
+
+/** What the other broker says of one message, whenever it gets it. */
+const FOR_GOOD: ReadonlySet<ErrorCode> = new Set([
+  ...(['publish_denied', 'topic_invalid', 'payload_too_large', 'body_invalid'] as const),
+  'request_invalid',
+])
+
+const NO_PLACE = new GatewayError(
+  'topic_invalid',
+  'With the prefix of the other broker the topic is not a valid one.',
+)
+
+/** Returns what the other broker refuses to send, as a sentence. */
+async function subscribe(uplink: Uplink, { incoming }: Mapping): Promise<string | null> {
+  if (incoming.length === 0) return null
+  const granted = await uplink.subscribe(
+    incoming.map((subscription) => ({
+      ...subscription,
+      noLocal: true,
+      retainAsPublished: true,
+      // what is retained comes with the first connection, and not with each
+      retainHandling: 1,
+    })),
+  )
+  const refused = incoming.filter((_, index) => (granted[index] ?? REFUSED) >= REFUSED)
+  if (refused.length === 0) return null
+  return `the other broker refuses to send ${refused.map(({ filter }) => filter).join(', ')}`
+}
+
+const REFUSED = 0x80
+
+function credentialsOf(settings: BridgeSettings): typeof readNow {
+  const files = uplinkConfig('bridge', settings)
+  const { bridgePassword: password } = settings
+  async function readNow() {
+    const read = await readCredentials(files)
+    return password === null || read.password !== undefined ? read : { ...read, password }
+  }
+  return readNow
+}
+
+/** Topics may have 65,535 bytes. */
+const LONGEST_SHOWN = 200
+
+function shown(topic: string): string {
+  return topic.length <= LONGEST_SHOWN ? topic : `${topic.slice(0, LONGEST_SHOWN)}…`
+}

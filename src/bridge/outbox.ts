@@ -1,0 +1,215 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import type { BrokerLog, Delivery } from '../broker/broker.ts'
+import { byteLength, ownMessage } from '../broker/store/columns.ts'
+import { type Forwarded, type Forwarding, isForwarded } from '../broker/store/forwarding.ts'
+import type { BridgeLoss } from '../metrics/meter.ts'
+import { createUnread } from './unread.ts'
+
+/** Why a message that was read does not get to the other broker. */
+export type Loss = Exclude<BridgeLoss, 'no_room'>
+
+export interface OutboxOptions {
+  readonly log: Pick<BrokerLog, 'read' | 'now'>
+  readonly forwarding: Forwarding
+  readonly forwarded: Forwarded
+  /** Messages, and bytes of them, that may be unacknowledged; one message may be larger. */
+  readonly window: { readonly messages: number; readonly bytes: number }
+  /** Resolves at the other broker's acknowledgement, or with why it refuses the message for good; rejects where it may take it later. */
+  send(delivery: Delivery): Promise<Error | null>
+  isConnected(): boolean
+  onForwarded(): void
+  /** The delivery is null where it cannot be read. */
+  onLost(loss: Loss, delivery: Delivery | null, reason?: Error): void
+  /** The log cannot be read now; it is tried again. */
+  onUnreadable(error: unknown): void
+}
+
+/** Takes the log to the other broker in its order, beginning where it was acknowledged up to. It has to follow the broker at once. */
+export interface Outbox {
+  /** A message was handed on; called for each, in their order. */
+  note(delivery: Delivery): void
+  /** So many were deleted from the log before they were read. */
+  noteDeleted(count: number): void
+  /** There is a connection. */
+  connected(): void
+  /** Messages that the other broker has not acknowledged; null until those from before the start are counted. */
+  lag(): number | null
+  /** When the oldest of them was taken here, in milliseconds since the Unix epoch; null where there is none. */
+  oldest(): number | null
+  /** Sends no more; what is acknowledged after this counts. */
+  close(): Promise<void>
+}
+
+interface Sent {
+  readonly delivery: Delivery
+  readonly bytes: number
+  state: 'sent' | 'done' | 'failed'
+}
+
+/** Before what failed is tried again over the same connection. */
+const RETRY_MS = 1_000
+
+export function createOutbox(options: OutboxOptions): Outbox {
+  const { log, forwarding, forwarded, window, onLost } = options
+  /** What is to be sent of all up to here is in `queue` or in `sent`. */
+  let read = forwarding.position()
+  let latest = forwarding.latest()
+  let isReading = false
+  let queue: Delivery[] = []
+  let sent: Sent[] = []
+  let sentBytes = 0
+  // `failed`: nothing is sent until all that was sent is settled; `resting`: nor until there is a reason to try again
+  let state: 'sending' | 'failed' | 'resting' | 'closed' = 'sending'
+  let awake = Promise.withResolvers<void>()
+  let retry: NodeJS.Timeout | undefined
+  const stop = new AbortController()
+  const unread = createUnread()
+  forwarding.count(read, latest).then(unread.startWith, options.onUnreadable)
+
+  const isWanted = ({ topic, device }: Delivery) => isForwarded(forwarded, topic, device)
+
+  async function run(): Promise<void> {
+    while (!isClosed()) {
+      awake = Promise.withResolvers()
+      if (queue.length === 0 && read < latest) await readOn()
+      sendSome()
+      advance()
+      if (!isClosed() && (queue.length > 0 || read === latest)) await awake.promise
+    }
+  }
+
+  function isClosed(): boolean {
+    return state === 'closed'
+  }
+
+  /** Reads the next part of the log; also while there is no connection, to know how old it is. */
+  async function readOn(): Promise<void> {
+    const upTo = latest
+    isReading = true
+    unread.beginReading()
+    try {
+      const page = await log.read({ after: read, upTo, filters: forwarded.filters })
+      const damaged = page.damaged?.length ?? 0
+      for (let count = 0; count < damaged; count++) onLost('damaged', null)
+      queue = page.deliveries.filter(isWanted)
+      read = page.reached
+      unread.endReading(queue.length + damaged, read >= upTo)
+    } catch (error) {
+      options.onUnreadable(error)
+      await wait(RETRY_MS, null, { signal: stop.signal }).catch(() => {})
+    } finally {
+      isReading = false
+    }
+  }
+
+  function sendSome(): void {
+    if (state === 'failed' && !sent.some((one) => one.state === 'sent')) goBack()
+    if (state !== 'sending' || !options.isConnected()) return
+    let taken = 0
+    for (const delivery of queue) {
+      const bytes = byteLength(delivery)
+      if (sent.length >= window.messages) break
+      if (sent.length > 0 && sentBytes + bytes > window.bytes) break
+      taken += 1
+      sendOne({ delivery, bytes, state: 'sent' })
+    }
+    queue.splice(0, taken)
+  }
+
+  /** Puts back what was not acknowledged and all that was sent after it, so that the last message of a topic stays the last. */
+  function goBack(): void {
+    advance()
+    queue.unshift(...sent.map(({ delivery }) => delivery))
+    sent = []
+    sentBytes = 0
+    state = 'resting'
+    wakeLater()
+  }
+
+  function sendOne(one: Sent): void {
+    const { delivery, bytes } = one
+    sent.push(one)
+    sentBytes += bytes
+    if (delivery.expires !== null && delivery.expires <= log.now()) {
+      onLost('expired', delivery)
+      one.state = 'done'
+      return
+    }
+    options.send(delivery).then(
+      (refusal) => {
+        if (refusal) onLost('refused', delivery, refusal)
+        else options.onForwarded()
+        one.state = 'done'
+        settled()
+      },
+      () => {
+        one.state = 'failed'
+        if (state === 'sending') state = 'failed'
+        settled()
+      },
+    )
+  }
+
+  function settled(): void {
+    advance()
+    awake.resolve()
+  }
+
+  /** Moves the position over what is done without a gap. */
+  function advance(): void {
+    let count = 0
+    while (sent[count]?.state === 'done') {
+      sentBytes -= sent[count]?.bytes ?? 0
+      count += 1
+    }
+    const [last] = sent.splice(0, count).slice(-1)
+    const isAll = sent.length === 0 && queue.length === 0
+    const position = isAll ? read : last?.delivery.sequence
+    if (position !== undefined && position > forwarding.position()) forwarding.moveTo(position)
+  }
+
+  function wakeLater(): void {
+    clearTimeout(retry)
+    retry = setTimeout(tryAgain, RETRY_MS)
+  }
+
+  function tryAgain(): void {
+    clearTimeout(retry)
+    if (state === 'resting') state = 'sending'
+    awake.resolve()
+  }
+
+  const running = run()
+  return {
+    note(delivery) {
+      const isNext = read === latest && !isReading
+      const isSmall = delivery.payload.length <= window.bytes / window.messages
+      latest = delivery.sequence
+      const wanted = isWanted(delivery)
+      if (isNext && isSmall && queue.length < window.messages) {
+        // nothing is between it and what was read, so it need not be read again
+        read = latest
+        if (wanted) queue.push(ownMessage(delivery))
+      } else if (wanted) unread.note()
+      awake.resolve()
+    },
+    noteDeleted: unread.lost,
+    connected: tryAgain,
+    lag() {
+      const count = unread.count()
+      if (count === null) return null
+      return count + queue.length + sent.filter(({ state: its }) => its !== 'done').length
+    },
+    oldest() {
+      const first = sent.find(({ state: its }) => its !== 'done')?.delivery ?? queue[0]
+      return first?.received ?? null
+    },
+    async close() {
+      state = 'closed'
+      stop.abort()
+      awake.resolve()
+      await running
+      clearTimeout(retry)
+    },
+  }
+}
