@@ -29,7 +29,8 @@ export interface KillableGateway extends AsyncDisposable {
   restart(): Promise<void>
 }
 
-export async function startKillable(): Promise<KillableGateway> {
+/** `more` are settings by their variables. */
+export async function startKillable(more: Record<string, string> = {}): Promise<KillableGateway> {
   const directory = await mkdtemp(join(tmpdir(), 'wott-drill-'))
   const pki = await createPki(join(directory, 'pki'))
   const names = ['gateway.d.wott.local', 'localhost', '127.0.0.1']
@@ -50,6 +51,7 @@ export async function startKillable(): Promise<KillableGateway> {
     WOTT_SESSION_QUEUE: '1000000',
     WOTT_SESSION_QUEUE_BYTES: '1GiB',
     WOTT_LOG_LEVEL: 'info',
+    ...more,
   }
   const lives: { start: number; end: number }[] = []
   let child: ChildProcess
