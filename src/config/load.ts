@@ -110,7 +110,11 @@ export function loadConfig(
     idempotencyBytesPerDevice:
       settings.idempotencyBytesPerDevice ?? Math.ceil(settings.idempotencyBytes / 4),
     warnings: file.warnings,
-    bridgePassword: file.bridgePassword ?? null,
+    // for the broker that the file names, and no other
+    bridgePassword:
+      flags.bridge === undefined && !environment[environmentName('bridge')]
+        ? (file.bridgePassword ?? null)
+        : null,
     caFile: settings.caFile ?? join(settings.certsDir, 'ca.crt'),
     certFile: settings.certFile ?? join(settings.certsDir, 'client.crt'),
     keyFile: settings.keyFile ?? join(settings.certsDir, 'client.key'),

@@ -2,6 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { describeSettings, toEnvExample, toMarkdownTable } from '../../src/config/describe.ts'
+import { BRIDGE_OPTIONS } from '../../src/config/mosquitto/bridge-options.ts'
 import { OPTIONS } from '../../src/config/mosquitto/options.ts'
 import { toOptionTable } from '../../src/config/mosquitto/table.ts'
 import { asyncapi } from '../../src/http/reference/asyncapi.ts'
@@ -17,7 +18,11 @@ export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ['.env.example', toEnvExample(settings)],
     await page('docs/configuration.md', 'settings', toMarkdownTable(settings)),
-    await page('docs/migrating-from-mosquitto.md', 'options', toOptionTable(OPTIONS)),
+    await page(
+      'docs/migrating-from-mosquitto.md',
+      'options',
+      `${toOptionTable(OPTIONS)}\n\nThose of a bridge, below its \`connection\`:\n\n${toOptionTable(BRIDGE_OPTIONS)}`,
+    ),
     await page('docs/troubleshooting.md', 'codes', toProblemTable()),
     ['deploy/kubernetes/prometheus-operator/prometheus-rule.yaml', await prometheusRule()],
     ['openapi/openapi.json', toText(await openapi())],

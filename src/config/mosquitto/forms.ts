@@ -97,6 +97,19 @@ const TEXTS = of(
   persistence_location pid_file plugin psk_file psk_hint tls_engine tls_engine_kpass_sha1 tls_keyform tls_version user`,
 )
 
+/** How the options of bridges are written that are not texts. */
+export const BRIDGE_FORMS: Readonly<Record<string, Form>> = {
+  ...of(
+    onOff,
+    `bridge_attempt_unsubscribe bridge_insecure bridge_outgoing_retain bridge_require_ocsp cleansession local_cleansession
+    notifications notifications_local_only round_robin try_private`,
+  ),
+  ...of(anyNumber, 'bridge_max_packet_size idle_timeout threshold'),
+  bridge_protocol_version: oneOf('mqttv50', 'mqttv311'),
+  keepalive_interval: number(5, UINT16),
+  start_type: oneOf('automatic', 'lazy', 'manual', 'once'),
+}
+
 /** How the value of each option of Mosquitto 2.0 is written. */
 export const FORMS: Readonly<Record<string, Form>> = {
   ...TEXTS,
@@ -133,9 +146,9 @@ export const FORMS: Readonly<Record<string, Form>> = {
   socket_domain: oneOf('ipv4', 'ipv6'),
 }
 
-/** The form of an option that OPTIONS knows; options of plugins are texts. */
+/** The form of an option that OPTIONS or BRIDGE_OPTIONS knows; options of plugins are texts. */
 export function formOf(name: string): Form {
-  return FORMS[name] ?? text
+  return FORMS[name] ?? BRIDGE_FORMS[name] ?? text
 }
 
 /** Mosquitto logs an error for such a line without a value and goes on; at others it stops. */

@@ -10,7 +10,7 @@ export type Option =
       read(value: string): string | null
       readonly note: string
     }
-  /** Belongs to a listener: `listeners.ts` decides on all of a listener's lines together. */
+  /** Belongs to a listener or a bridge: `listeners.ts` and `bridge.ts` decide on all of its lines together. */
   | { readonly becomes: 'listener'; readonly note: string }
   | { readonly becomes: 'same' | 'warning' | 'error'; readonly note: string }
   | { readonly becomes: 'switch'; readonly on: Option; readonly off: Option }
@@ -207,16 +207,6 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
   websockets_headers_size: warning('the bounds of the device door hold'),
   websockets_log_level: warning('WOTT_LOG_LEVEL holds for everything'),
 }
-
-/** Options that belong to a bridge, after its `connection` line. */
-export const BRIDGE_OPTIONS: ReadonlySet<string> = new Set(
-  `address addresses bridge_alpn bridge_attempt_unsubscribe bridge_bind_address bridge_cafile bridge_capath
-  bridge_certfile bridge_identity bridge_insecure bridge_keyfile bridge_max_packet_size bridge_outgoing_retain
-  bridge_protocol_version bridge_psk bridge_require_ocsp bridge_tls_version cleansession clientid idle_timeout
-  keepalive_interval local_cleansession local_clientid local_password local_username notification_topic
-  notifications notifications_local_only password remote_clientid remote_password remote_username
-  restart_timeout round_robin start_type threshold topic try_private username`.split(/\s+/),
-)
 
 export function optionOf(name: string): Option | undefined {
   // Mosquitto 2.1 has it too

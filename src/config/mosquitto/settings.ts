@@ -1,9 +1,11 @@
 import { environmentName, SETTINGS, type SettingName } from '../schema.ts'
 import { withAclPlugin } from './acl-plugin.ts'
+import { createBridgeLines, isOfBridge } from './bridge.ts'
+import { BRIDGE_OPTIONS } from './bridge-options.ts'
 import { EMPTY, formOf, isNamedOnce, MAY_BE_EMPTY } from './forms.ts'
 import { type Line, readLines } from './lines.ts'
 import { type Outcome, toDoors, UNREADABLE } from './listeners.ts'
-import { BRIDGE_OPTIONS, type Option, optionOf, PERSISTENCE } from './options.ts'
+import { type Option, optionOf, PERSISTENCE } from './options.ts'
 import { createScopes, namedTwice, opensDefault } from './scopes.ts'
 
 /** What a mosquitto.conf says, as settings. */
@@ -60,7 +62,7 @@ export function readMosquittoConf(file: string): MosquittoSettings {
 
   const scopes = createScopes(outcome)
   const logTypes: Line[] = []
-  const bridged = new Set<string>()
+  const bridge = createBridgeLines(outcome)
   let persistence = false
   const sizes = new Map<string, { text: string; line: Line }>()
   const named = new Map<string, Line>()
@@ -79,22 +81,26 @@ export function readMosquittoConf(file: string): MosquittoSettings {
     }
   }
 
+  function readBridgeLine(raw: Line): void {
+    const { at, name, file } = raw
+    if (!bridge.isIn(file)) {
+      outcome.refuse(at, `${name}: belongs to a bridge, and there is no connection line before it`)
+      return
+    }
+    const line = readValue(raw, outcome)
+    if (line === null || !bridge.add(line)) return
+    say(BRIDGE_OPTIONS[name] as Option, line)
+  }
+
   for (const raw of withAclPlugin(read.lines)) {
     const { at, name } = raw
     if (name === 'connection') {
-      bridged.add(raw.file)
-      outcome.refuse(
-        at,
-        `connection ${raw.value.trim()}: bridges are not built in; keep Mosquitto for this bridge, as a client of the gateway, and remove its lines here`,
-      )
+      const line = readValue(raw, outcome)
+      if (line) bridge.begin(line)
       continue
     }
-    if (BRIDGE_OPTIONS.has(name)) {
-      if (!bridged.has(raw.file))
-        outcome.refuse(
-          at,
-          `${name}: belongs to a bridge, and there is no connection line before it`,
-        )
+    if (isOfBridge(name)) {
+      readBridgeLine(raw)
       continue
     }
     const option = optionOf(name)
@@ -137,7 +143,11 @@ export function readMosquittoConf(file: string): MosquittoSettings {
   const [smallest] = [...sizes.values()].sort((a, b) => Number(a.text) - Number(b.text))
   if (smallest) outcome.set('maxPayload', smallest.text, smallest.line)
   readLogTypes(logTypes, outcome)
-  return { settings, warnings, problems, complete }
+  const bridgePassword = bridge.end()
+  return {
+    ...{ settings, warnings, problems, complete },
+    ...(bridgePassword === undefined ? {} : { bridgePassword }),
+  }
 }
 
 function isOfListener(option: Option, line: Line): boolean {

@@ -1,0 +1,126 @@
+import { hostname } from 'node:os'
+import { type BridgeTopic, bridgeTopicsText, parseBridgeTopic } from '../bridge-topics.ts'
+import { BRIDGE_OPTIONS } from './bridge-options.ts'
+import type { Line } from './lines.ts'
+import type { Outcome } from './listeners.ts'
+import { namedTwice } from './scopes.ts'
+
+/** Collects the lines of the one bridge of a mosquitto.conf. */
+export interface BridgeLines {
+  /** A `connection` line. */
+  begin(line: Line): void
+  /** A line of an option of bridges, its value in one spelling; false where it is one of a second bridge. */
+  add(line: Line): boolean
+  /** Whether lines of this file belong to a bridge. */
+  isIn(file: string): boolean
+  /** Makes settings of the lines; returns the password, if there is one. */
+  end(): string | undefined
+}
+
+const SEVERAL: ReadonlySet<string> = new Set(['topic', 'address', 'addresses'])
+/** Two names of one thing. */
+const CALLED: Readonly<Record<string, string>> = {
+  clientid: 'remote_clientid',
+  username: 'remote_username',
+  password: 'remote_password',
+}
+
+export function createBridgeLines(outcome: Outcome): BridgeLines {
+  let connection: Line | undefined
+  // null for those of a second bridge
+  const current = new Map<string, Line | null>()
+  const named = new Map<string, Line>()
+  const topics: Line[] = []
+  const addresses: Line[] = []
+
+  return {
+    begin(line) {
+      if (connection) {
+        outcome.refuse(
+          line.at,
+          `connection ${line.value}: there is one bridge, and ${connection.at} has it; keep Mosquitto for this one, as a client of the gateway, and remove its lines here`,
+        )
+        current.set(line.file, null)
+        return
+      }
+      connection = line
+      current.set(line.file, line)
+    },
+    isIn: (file) => current.has(file),
+    add(line) {
+      if (!current.get(line.file)) return false
+      const name = CALLED[line.name] ?? line.name
+      const before = named.get(name)
+      if (before && !SEVERAL.has(name)) outcome.refuse(line.at, namedTwice(line.name, before))
+      named.set(name, line)
+      if (name === 'topic') topics.push(line)
+      else if (name === 'address' || name === 'addresses') addresses.push(line)
+      return true
+    },
+    end() {
+      if (!connection) return undefined
+      const isTls = named.has('bridge_cafile')
+      setAddresses(connection, addresses, isTls, outcome)
+      setTopics(connection, topics, outcome)
+      if (!named.has('remote_clientid'))
+        outcome.set('bridgeClientId', `${hostname()}.${connection.value}`, connection)
+      const start = named.get('start_type')
+      if (start && start.value !== 'automatic')
+        outcome.warn(
+          start.at,
+          `start_type ${start.value}: the connection begins with the gateway, and is kept`,
+        )
+      return named.get('remote_password')?.value
+    },
+  }
+}
+
+function setAddresses(
+  connection: Line,
+  lines: readonly Line[],
+  isTls: boolean,
+  outcome: Outcome,
+): void {
+  const urls: string[] = []
+  for (const { at, name, value } of lines)
+    for (const address of value.split(' ').filter((word) => word !== '')) {
+      const [, bracketed, plain, port = '1883'] =
+        /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d+))?$/.exec(address) ?? []
+      const host = bracketed === undefined ? plain : `[${bracketed}]`
+      if (host === undefined) outcome.refuse(at, `${name}: "${address}" is not HOST or HOST:PORT`)
+      else urls.push(`${isTls ? 'mqtts' : 'mqtt'}://${host}:${port}`)
+    }
+  const [first] = lines
+  if (first) outcome.set('bridge', urls.join(','), first)
+  else outcome.refuse(connection.at, `connection ${connection.value}: no address is named below it`)
+}
+
+function setTopics(connection: Line, lines: readonly Line[], outcome: Outcome): void {
+  const topics: BridgeTopic[] = []
+  for (const { at, value } of lines) {
+    const [pattern, direction = 'out', qos = '0', ...prefixes] = value
+      .split(' ')
+      .filter((word) => word !== '')
+    try {
+      if (value.includes(';')) throw new Error('must not hold a semicolon')
+      const topic = parseBridgeTopic([pattern, direction, qos, ...prefixes].join(' '))
+      topics.push(topic)
+      if (topic.qos === 0)
+        outcome.warn(
+          at,
+          'topic: with QoS 0 a message that is on its way when the connection breaks is lost, as in Mosquitto; write 1 behind the direction',
+        )
+    } catch (error) {
+      outcome.refuse(at, `topic ${(error as Error).message}`)
+    }
+  }
+  const [first] = lines
+  if (!first)
+    outcome.refuse(connection.at, `connection ${connection.value}: no topic is named below it`)
+  else if (topics.length > 0) outcome.set('bridgeTopics', bridgeTopicsText(topics), first)
+}
+
+/** Whether the option belongs to a bridge. */
+export function isOfBridge(name: string): boolean {
+  return name !== 'connection' && Object.hasOwn(BRIDGE_OPTIONS, name)
+}

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { loadConfig } from '../../src/config/load.ts'
+
+const load = (settings: Record<string, string>) =>
+  loadConfig({ WOTT_ACL_FILE: 'permission.acl', ...settings })
+
+describe('the settings of a bridge', () => {
+  it('pass on everything to the other broker where they say no more', () => {
+    const { bridge, bridgeTopics } = load({ WOTT_BRIDGE: 'mqtts://cloud.example' })
+    assert.deepEqual(bridge, [{ host: 'cloud.example', port: 8883, tls: true }])
+    assert.deepEqual(bridgeTopics, [
+      { ...{ pattern: '#', direction: 'out', qos: 1 }, localPrefix: '', remotePrefix: '' },
+    ])
+  })
+
+  for (const [what, settings, message] of [
+    ['a broker in memory', { WOTT_BROKER: 'memory:' }, /WOTT_BRIDGE needs WOTT_BROKER=file:PATH/],
+    [
+      'a relayed broker',
+      { WOTT_BROKER: 'mqtt://a.example' },
+      /WOTT_BRIDGE needs WOTT_BROKER=file:PATH: WOTT_BROKER names another broker already/,
+    ],
+    ['topics that mean nothing', { WOTT_BRIDGE_TOPICS: '# up' }, /WOTT_BRIDGE_TOPICS must say out/],
+    ['no topics', { WOTT_BRIDGE_TOPICS: ';' }, /WOTT_BRIDGE_TOPICS must be topics as PATTERN/],
+    ['a key without a certificate', { WOTT_BRIDGE_KEY_FILE: 'k' }, /needs WOTT_BRIDGE_CERT_FILE/],
+    ['no broker', { WOTT_BRIDGE: '', WOTT_BRIDGE_TOPICS: '#' }, /TOPICS has no meaning without/],
+    ['what is no address', { WOTT_BRIDGE: 'cloud.example' }, /WOTT_BRIDGE must be mqtt:\/\/HOST/],
+  ] as const)
+    it(`are refused with ${what}`, () => {
+      assert.throws(() => load({ WOTT_BRIDGE: 'mqtts://cloud.example', ...settings }), { message })
+    })
+})
