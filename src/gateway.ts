@@ -182,7 +182,6 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
       ...{ relay, meter, log },
     })
     building.defer(bridge.close)
-    metrics.watchUplink(bridge.uplink)
     metrics.watchBridge(bridge)
   }
   const turns = createTurns(meter.turnAwaited)

@@ -6,6 +6,8 @@ import { createAccess } from '../src/acl/access.ts'
 import { lintAcl } from '../src/acl/lint.ts'
 import { ERROR_CODES } from '../src/errors.ts'
 import {
+  BRIDGE_LOSSES,
+  BRIDGE_RESULTS,
   CUT_REASONS,
   QUEUE_REASONS,
   SEND_REASONS,
@@ -37,10 +39,9 @@ describe('the docs', () => {
 
   it('name every metric, and every reason and limit that one is counted by', async () => {
     const text = await readFile(join(DOCS, 'monitoring.md'), 'utf8')
-    const { text: exposition, watchUplink } = createMetrics(createReadings({ series: 1, ttl: 1 }), {
-      version: '',
-      node: '',
-    })
+    const metrics = createMetrics(createReadings({ series: 1, ttl: 1 }), { version: '', node: '' })
+    const { text: exposition, watchUplink, watchBridge } = metrics
+    watchBridge({ isConnected: () => true, lag: () => 0, oldest: () => null })
     watchUplink({
       state: () => 'connected',
       pending: () => ({ messages: 0, bytes: 0 }),
@@ -50,6 +51,8 @@ describe('the docs', () => {
       assert.match(text, new RegExp(`\`${name}[\`{]`), name)
     const reasons = [...CUT_REASONS, ...SEND_REASONS, ...QUEUE_REASONS, ...STORE_LIMITS]
     for (const reason of [...reasons, ...UPLINK_RESULTS, ...UPLINK_REFUSALS, ...UPLINK_DROPS])
+      assert.ok(text.includes(`\`${reason}\``), reason)
+    for (const reason of [...BRIDGE_RESULTS, ...BRIDGE_LOSSES])
       assert.ok(text.includes(`\`${reason}\``), reason)
   })
 

@@ -10,7 +10,6 @@ import { uplinkConfig, type uplinkSettings } from '../config/uplink.ts'
 import { type ErrorCode, GatewayError, messageOf, UsageError } from '../errors.ts'
 import type { WatchedBridge } from '../metrics/bridge.ts'
 import type { Meter } from '../metrics/meter.ts'
-import type { WatchedUplink } from '../metrics/uplink.ts'
 import type { Relay } from '../relay/relay.ts'
 import { createSparingly } from '../sparingly.ts'
 import { readCredentials } from '../uplink/credentials.ts'
@@ -46,7 +45,6 @@ export interface BridgeOptions {
 
 /** Passes messages on between this gateway and another broker, both ways. */
 export interface Bridge extends WatchedBridge {
-  readonly uplink: WatchedUplink
   /** Null while all goes as it should, otherwise why not. */
   problem(): string | null
   /** So many messages were deleted before they went to the other broker. */
@@ -180,11 +178,6 @@ export async function openBridge(options: BridgeOptions): Promise<Bridge> {
   }
 
   return {
-    uplink: {
-      state: uplink.state,
-      pending: uplink.pending,
-      subscriptions: () => mapping.incoming.length,
-    },
     isConnected: () => uplink.state() === 'connected',
     lag: outbox.lag,
     oldest: outbox.oldest,

@@ -110,6 +110,22 @@ describe('a bridge to Mosquitto', () => {
       await here.endAsync()
     })
 
+  it('gets each message back once, and no more, from an old broker that is not told', async () => {
+    await using mosquitto = await startMosquitto()
+    await using old = await withoutMqtt5(mosquitto.port)
+    await using there = await readerOf(mosquitto.port)
+    const settings = { bridgeBit: 'off' }
+    await using at = await startBridged({ port: old.port, topics: '# both 1', settings })
+    await at.connected()
+    await using local = await readLocal(at)
+    await local.client.publishAsync('t', '1', { qos: 1 })
+    await local.count(2)
+    await local.client.publishAsync('t', '2', { qos: 1 })
+    await local.count(4)
+    assert.deepEqual(there.seen, ['t 1', 't 2'])
+    assert.deepEqual(local.seen.toSorted(), ['t 1', 't 1', 't 2', 't 2'])
+  })
+
   it('goes on where it was when the other broker has been away', async () => {
     const port = await freePort()
     await using at = await startBridged({ port })

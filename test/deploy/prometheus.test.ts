@@ -54,7 +54,11 @@ describe('a Prometheus that watches a gateway as deploy/ says', () => {
     folder = await temporaryFolder()
     at = await startGateway({
       acl: 'pattern readwrite %u/#\n',
-      settings: { broker: `file:${join(folder.path, 'store')}` },
+      settings: {
+        broker: `file:${join(folder.path, 'store')}`,
+        // nobody is there, which is no reason for an alarm
+        bridge: `mqtt://127.0.0.1:${await freePort()}`,
+      },
     })
     const port = await freePort()
     api = `http://127.0.0.1:${port}/api/v1`

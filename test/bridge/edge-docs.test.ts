@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { it } from 'node:test'
+import { environmentName, SETTING_NAMES, type SettingName } from '../../src/config/schema.ts'
+import { mqtt } from '../support/clients.ts'
+import { startGateway } from '../support/gateway.ts'
+import { ROOT } from '../support/generated.ts'
+import { readFrom, startBridged } from './site.ts'
+
+it('the box of docs/edge.md passes on readings under its name, and gets its commands', async () => {
+  const page = await readFile(join(ROOT, 'docs/edge.md'), 'utf8')
+  const [, shell = ''] = /```sh\n([\s\S]*?)```/.exec(page) ?? []
+  const [, acl = ''] = /```acl\n([\s\S]*?)```/.exec(page) ?? []
+  const names = new Map(SETTING_NAMES.map((name) => [environmentName(name), name]))
+  const settings = new Map<SettingName, string>()
+  for (const [, variable = '', quoted, plain] of shell.matchAll(
+    /^(WOTT_\w+)=(?:"((?:\\"|[^"])*)"|(.*))$/gm,
+  )) {
+    const name = names.get(variable)
+    assert.ok(name, variable)
+    settings.set(name, quoted?.replaceAll('\\"', '"') ?? plain ?? '')
+  }
+  await using cloud = await startGateway({
+    acl: `${acl}user app\ntopic readwrite site7/#\n`,
+  })
+  const [box, app] = [await cloud.pki.issue('box.d.wott.local'), await cloud.pki.issue('app')]
+  // the box's own paths and host are those of this machine
+  assert.deepEqual(
+    ['broker', 'bridge', 'bridgeCaFile', 'bridgeCertFile', 'bridgeKeyFile'].filter(
+      (name) => !settings.has(name as SettingName),
+    ),
+    [],
+  )
+  await using at = await startBridged({
+    port: 0,
+    topics: settings.get('bridgeTopics') ?? '',
+    settings: {
+      bridge: `mqtts://localhost:${cloud.ports.mqtt}`,
+      bridgeCaFile: box.caFile,
+      bridgeCertFile: box.certFile,
+      bridgeKeyFile: box.keyFile,
+    },
+  })
+  await at.connected()
+  await using there = await readFrom(await mqtt(cloud, app, { protocolVersion: 5 }), 'site7/#')
+  await using here = await readFrom(await at.client(), 'commands/#')
+  await here.client.publishAsync('sensors/kitchen', '21.5', { qos: 1 })
+  await there.saw('site7/sensors/kitchen 21.5')
+  await there.client.publishAsync('site7/commands/lamp', 'on', { qos: 1 })
+  await here.saw('commands/lamp on')
+})
