@@ -186,12 +186,13 @@ export function createOutbox(options: OutboxOptions): Outbox {
       const isSmall = delivery.payload.length <= window.bytes / window.messages
       latest = delivery.sequence
       const wanted = isWanted(delivery)
-      if (isNext && isSmall && queue.length < window.messages) {
-        // nothing is between it and what was read, so it need not be read again
-        read = latest
-        if (wanted) queue.push(ownMessage(delivery))
-      } else if (wanted) unread.note()
-      awake.resolve()
+      // nothing is between it and what was read, so it need not be read again
+      const isRead = isNext && (!wanted || (isSmall && queue.length < window.messages))
+      if (isRead) read = latest
+      if (wanted && isRead) queue.push(ownMessage(delivery))
+      if (wanted && !isRead) unread.note()
+      if (wanted || !isRead) awake.resolve()
+      else advance()
     },
     noteDeleted: unread.lost,
     connected: tryAgain,

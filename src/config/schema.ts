@@ -127,7 +127,7 @@ export const SETTINGS = {
     clientId: "bridge- and the name in the gateway's own certificate",
     beyond: 'beyond, it is sent again',
     timeout: '10',
-    pending: '100',
+    pending: '1000',
     pendingBytes: '4MiB',
   }),
   bridgeSession: setting(
