@@ -110,7 +110,7 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): void {
       if (now - exchange.lateSince > PARTING_MS) cut(request, isShared)
     } else if (!hasArrived(request) && (!response.headersSent || response.writableFinished)) {
       if (now - began > allowed(requestTimeout, arrived)) late(exchange, now)
-    } else if (response.writableEnded && !response.writableFinished) {
+    } else if (isWhole(response) && !response.writableFinished) {
       exchange.leaving ??= { since: now, bytes: unread(exchange) }
       const { since, bytes } = exchange.leaving
       if (now - since <= allowed(streamStall, bytes)) return
@@ -180,8 +180,14 @@ function hasArrived(request: Http2ServerRequest): boolean {
   return request.complete || streamOf(request)?.endAfterHeaders === true
 }
 
-function unread({ request }: Exchange): number {
-  return (streamOf(request) ?? request.socket).writableLength
+/** Fastify hands a large answer over HTTP/2 on in pieces, the next one when the last is read; its length says that all is there. */
+function isWhole(response: Http2ServerResponse): boolean {
+  return response.writableEnded || (response.headersSent && response.hasHeader('content-length'))
+}
+
+function unread({ request, response }: Exchange): number {
+  const waiting = (streamOf(request) ?? request.socket).writableLength
+  return response.writableEnded ? waiting : Number(response.getHeader('content-length'))
 }
 
 /** With its connection: the end of a stream alone may not get through to whoever reads nothing. */

@@ -167,6 +167,22 @@ describe('whoever is slow', () => {
     socket.destroy()
   })
 
+  it('does not keep an answer of several pieces that it does not read, over HTTP/2', async () => {
+    await using strict = await startGateway({
+      acl: 'pattern readwrite #\n',
+      settings: { ...SETTINGS, requestRate: '0' },
+    })
+    const reader = await strict.pki.issue('reader')
+    const body = 'x'.repeat(100_000)
+    await http1(strict, reader, { path: '/topics/large?retain=true', method: 'POST', body })
+    const session = http2Session(strict, reader)
+    // the client takes what fits into its window, and leaves the rest
+    session.request({ ':path': '/topics/large' }).on('error', () => {})
+    await once(session, 'close')
+    const sample = 'wott_connections_cut_total{door="device",reason="slow_reader"}'
+    assert.equal(await strict.metric(sample), 1)
+  })
+
   it('does not keep an answer that it does not read, over HTTP/2', async () => {
     const session = connectHttp2(`https://localhost:${at.ports.viewer}`, {
       ca: at.pki.authority.certificate,
