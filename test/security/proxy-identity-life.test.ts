@@ -186,6 +186,48 @@ describe('a device that asks too much of the connection that others share', () =
     session.destroy()
   })
 
+  it('does not read a large answer, and loses that answer alone', async () => {
+    const settings = { streamStall: '1', requestRate: '0' }
+    await using at = await startProxied({ settings })
+    const [one, two] = [await at.pki.issue('one'), await at.pki.issue('two')]
+    const session = http2Session(at.door, at.proxy)
+    const { stream, frames } = await streamOn(session, two)
+    const post = { ':path': '/topics/large?retain=true', ':method': 'POST', ...passedOn(two) }
+    assert.equal((await http2(session, post, 'x'.repeat(120_000))).status, 200)
+    // more than the client takes without being read
+    const unread = session.request({ ':path': '/topics/large', ...passedOn(one) })
+    unread.on('error', () => {})
+    await once(unread, 'response')
+    const cut = 'wott_connections_cut_total{door="proxy",reason="slow_reader"}'
+    while ((await at.metric(cut)) !== 1) {}
+    await http2(session, { ...post, ':path': '/topics/a' }, '1')
+    assert.match((await frames.next()).value?.data ?? '', /"payload":"1"/)
+    assert.ok(!stream.destroyed && !session.closed)
+    session.destroy()
+  })
+
+  it('holds all the memory that a device may, and others have theirs', async () => {
+    await using at = await startProxied({ settings: { memoryBytesPerDevice: '64KiB' } })
+    const [one, two] = [await at.pki.issue('one'), await at.pki.issue('two')]
+    const session = http2Session(at.door, at.proxy)
+    const { stream, frames } = await streamOn(session, two)
+    const statuses = await Promise.all(
+      Array.from({ length: 40 }, async () => {
+        const asked = session.request({ ':path': '/topics/b', ...EVENTS, ...passedOn(one) })
+        asked.on('error', () => {}).resume()
+        const gone = new Promise<[object]>((resolve) => asked.once('close', () => resolve([{}])))
+        const [head] = await Promise.race([once(asked, 'response'), gone])
+        return (head as Record<string, number>)[':status'] ?? 'reset'
+      }),
+    )
+    assert.ok(statuses.includes(200) && statuses.includes(429), statuses.join())
+    const post = { ':path': '/topics/a', ':method': 'POST', ...passedOn(two) }
+    assert.equal((await http2(session, post, '1')).status, 200)
+    assert.match((await frames.next()).value?.data ?? '', /"payload":"1"/)
+    assert.ok(!stream.destroyed && !session.closed)
+    session.destroy()
+  })
+
   it('cancels more requests than a device alone may, and the connection goes on', async () => {
     await using at = await startProxied({ settings: { streamResetBurst: '10' } })
     const [one, two] = [await at.pki.issue('one'), await at.pki.issue('two')]
