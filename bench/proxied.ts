@@ -2,7 +2,6 @@
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { createPki } from '../test/support/pki.ts'
 import { passedOn } from '../test/support/proxied.ts'
@@ -10,7 +9,7 @@ import { startWorker, type Worker } from './support/child.ts'
 import { createGround } from './support/ground.ts'
 import type { HttpJob, HttpMeasured, HttpScenario } from './support/http-load.ts'
 import { median, medianRatio, print, printTable, rotated } from './support/rounds.ts'
-import { connects, freePort, startServer } from './support/servers.ts'
+import { freePort, startServer } from './support/servers.ts'
 
 const HELP = `Usage: node bench/proxied.ts [OPTIONS]
 
@@ -50,7 +49,6 @@ async function compare(): Promise<void> {
     ...{ WOTT_PROXY_CA_FILE: caFile, WOTT_PROXY_NAME: 'proxy.example' },
   }
   const { pid, httpsPort } = stack.use(await startServer('gateway', ground, { env }))
-  while (!(await connects(port))) await setTimeout(20)
   const { certificate } = ground.sensor
   const doors = [
     { httpsPort, sensorDirectory: ground.sensor.directory, headers: {} },

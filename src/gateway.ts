@@ -385,8 +385,8 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   await openDoor('mqtt', config.mqttListen, mqttServer)
   draining.push(async () => doors.mqtt?.stopAccepting())
   await openHttpDoor('viewer', config.viewerListen, viewer)
-  await openHttpDoor('device', config.deviceListen, device)
   if (proxy) await openHttpDoor('proxy', config.proxyListen, proxy, proxyAdmission(config, guards))
+  await openHttpDoor('device', config.deviceListen, device)
 
   const running = building.move()
   return {

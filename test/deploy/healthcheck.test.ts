@@ -48,5 +48,7 @@ describe('the health check of the image', () => {
     // a privileged port that nothing on a test machine uses
     assert.equal(await check({ ...doors, WOTT_VIEWER_LISTEN: ':1' }), 1)
     assert.equal(await check({ ...doors, WOTT_DEVICE_LISTEN: ':1' }), 1)
+    assert.equal(await check({ ...doors, WOTT_PROXY_LISTEN: ':1' }), 1)
+    assert.equal(await check({ ...doors, WOTT_PROXY_LISTEN: 'unix:/run/proxy.sock' }), 0)
   })
 })

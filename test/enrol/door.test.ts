@@ -119,5 +119,9 @@ describe('the metrics of the enrol door', () => {
       [1, 1, 1, 1, 1, 1, 1],
     )
     assert.equal(await own.metric('wott_handshakes_total{door="enrol",result="full"}'), 5)
+    const spoofed = 'wott_spoofed_identity_headers_total{door="enrol"}'
+    assert.equal(await own.metric(spoofed), 0)
+    await own.ask('/ca.crt', { headers: { 'client-cert': '::' } })
+    assert.equal(await own.metric(spoofed), 1)
   })
 })
