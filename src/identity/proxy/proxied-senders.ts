@@ -78,7 +78,8 @@ export function createProxiedSenders(options: ProxiedSendersOptions): ProxiedSen
   }
 
   function lookUp(chain: readonly Buffer[]): Known | GatewayError {
-    const key = digest(chain[0] as Buffer)
+    // its bytes themselves: a digest of them would cost a request more than all else here
+    const key = (chain[0] as Buffer).toString('latin1')
     const before = known.get(key)
     // one that was ended is dead, also where its certificate is good again
     if (before && !before.ended.signal.aborted && holds(before)) {
@@ -104,7 +105,7 @@ export function createProxiedSenders(options: ProxiedSendersOptions): ProxiedSen
 
   function verify(key: string, chain: readonly Buffer[]): Known | GatewayError {
     // with other authorities beside it, it may hold
-    const whole = chain.length === 1 ? key : chain.map(digest).join()
+    const whole = chain.map(digest).join()
     const before = refused.get(whole)
     if (before && before.trust === trust() && now() - before.at < REFUSED_MS) return before.error
     refused.delete(whole)
