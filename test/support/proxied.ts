@@ -36,6 +36,9 @@ export async function startProxied({
       proxyName: PROXY,
       ...settings,
     },
+  }).catch(async (error) => {
+    await rm(directory, { recursive: true, force: true })
+    throw error
   })
   const port = at.gateway.doors.proxy?.port ?? 0
   return {
