@@ -26,6 +26,8 @@ interface Owner {
 /** What an entry takes in memory besides its texts, and each of its lines. */
 const ENTRY_BYTES = 300
 const LINE_BYTES = 16
+/** Less than a millisecond; the others go with the next request that names a key, or later. */
+const EXPIRED_AT_ONCE = 256
 
 /** What a repeat has to know, in the order of beginning; what has no room goes from its beginning. */
 export function createKeys({ journal, limits, onBound, now, ids }: Ground) {
@@ -121,16 +123,28 @@ export function createKeys({ journal, limits, onBound, now, ids }: Ground) {
     }
   }
 
+  function isOver({ expires, isUnderway }: Entry): boolean {
+    return expires <= now() && !isUnderway
+  }
+
   function expire(): void {
+    let left = EXPIRED_AT_ONCE
     for (const entry of entries.values()) {
-      if (entry.expires > now()) return
-      if (!entry.isUnderway) forget(entry)
+      if (entry.expires > now() || left-- === 0) return
+      if (isOver(entry)) forget(entry)
     }
+  }
+
+  function find(device: string, key: string): Entry | undefined {
+    const found = owners.get(device)?.entries.get(key)
+    if (!found || !isOver(found)) return found
+    forget(found)
+    return undefined
   }
 
   const take: Keys['take'] = (device, key, fingerprint) => {
     expire()
-    const known = owners.get(device)?.entries.get(key)
+    const known = find(device, key)
     if (known && known.fingerprint !== fingerprint) return 'reused'
     if (known?.isUnderway) return 'underway'
     if (known) return toRequest(known)

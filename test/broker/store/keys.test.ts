@@ -55,6 +55,14 @@ describe('a key', () => {
     assert.equal(isKnown(keys, 'a', 'k'), false)
   })
 
+  test('is forgotten in time, however many are past theirs', () => {
+    let now = 0
+    const keys = openKeys({ limits: { keyTtl: 100 }, now: () => now })
+    for (let n = 0; n < 2_000; n++) publish(keys, 'a', String(n))
+    now = 100
+    assert.equal(isKnown(keys, 'a', '1999'), false)
+  })
+
   test('goes where there are too many, the oldest of its device first, never one under way', () => {
     let forgotten = 0
     const onBound = () => void forgotten++
