@@ -144,7 +144,11 @@ export function asyncapi(version: string): object {
       messages: {
         reading: {
           ...{ name: 'reading', summary: 'A reading: any bytes' },
-          payload: { type: 'string', description: 'Whatever the device sends.' },
+          payload: {
+            type: 'string',
+            description:
+              'Whatever the device sends. In MQTT 5 a user property `time` says when it was measured: RFC 3339, Unix seconds or milliseconds.',
+          },
           examples: [{ name: 'temperature', payload: '21.5' }],
         },
         message: event('message', 'A message that the reader may read', 'Message'),
