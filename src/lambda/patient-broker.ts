@@ -55,9 +55,9 @@ export function createPatientBroker(broker: Broker, options: PatientBrokerOption
   return {
     broker: {
       ...broker,
-      async publish(message, origin) {
+      async publish(message, origin, mark) {
         await whenReady()
-        await broker.publish(message, origin)
+        await broker.publish(message, origin, mark)
         if (message.qos > 0) return
         read ??= askLater()
         await read
