@@ -192,9 +192,11 @@ async function bindAll(server: Server, options: PortOptions): Promise<Server[]> 
   await bind(server, { ...options.address, host: first as string, listeners }, options)
   const { address, port } = server.address() as AddressInfo
   const others: Server[] = []
+  // as its own connections: one that a client ends, and nobody here, would stay otherwise
+  const { allowHalfOpen } = server as Server & { readonly allowHalfOpen: boolean }
 
   async function add(host: string): Promise<void> {
-    const other = createServer({ allowHalfOpen: true }, (socket) => {
+    const other = createServer({ allowHalfOpen }, (socket) => {
       if (server.listening) server.emit('connection', socket)
       // the door has stopped to accept
       else socket.destroy()

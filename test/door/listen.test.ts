@@ -105,6 +105,16 @@ describe('a door', () => {
     assert.ok(turns < sockets.length / 2, `${turns} turns`)
   })
 
+  it('ends a connection that its client ends, whichever of its sockets accepted it', async () => {
+    const server = createServer((socket) => socket.resume())
+    const door = await listen(server, options({ admission: everybody, maxConnections: 100 }))
+    const sockets = Array.from({ length: 64 }, () => connect(door.port, '127.0.0.1').resume())
+    const closed = Promise.all(sockets.map((socket) => once(socket, 'close')))
+    for (const socket of sockets) socket.end()
+    await closed
+    await door.close()
+  })
+
   it('counts connections as they come and go', async () => {
     const counted: string[] = []
     const gone = Promise.withResolvers<void>()
