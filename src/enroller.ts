@@ -22,7 +22,7 @@ import {
   createPlainLog,
   OPS_CONNECTIONS,
 } from './guards.ts'
-import { closeApp } from './http/app.ts'
+import { closeApp, drainApp } from './http/app.ts'
 import { createEnrolDoor } from './http/enrol-door.ts'
 import { createOpsDoor } from './http/ops-door.ts'
 import { PLAIN_HTTP } from './http/plain-http.ts'
@@ -175,7 +175,7 @@ export async function openEnroller(
     async drain() {
       stopping = true
       const deadline = setTimeout(config.drainSeconds * 1000, null, { ref: false })
-      await Promise.race([closeApp(app), deadline])
+      await Promise.race([drainApp(app, doors.enrol), deadline])
       await running.disposeAsync()
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),

@@ -26,7 +26,7 @@ import {
   createPlainLog,
   OPS_CONNECTIONS,
 } from './guards.ts'
-import { type App, closeApp } from './http/app.ts'
+import { type App, closeApp, drainApp } from './http/app.ts'
 import { createDeviceDoor } from './http/device-door.ts'
 import { createOpsDoor } from './http/ops-door.ts'
 import { PLAIN_HTTP } from './http/plain-http.ts'
@@ -267,7 +267,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     const server = app.server as Server
     const bind = (to: BindTo) => app.listen(to)
     await openDoor(door, address, server, { bind, ...special })
-    if (door !== 'ops') draining.push(() => closeApp(app))
+    if (door !== 'ops') draining.push(() => drainApp(app, doors[door]))
     // Fastify closes only what it has opened itself, which is no Unix socket
     if (address && 'path' in address)
       draining.push(() => new Promise((resolve) => server.close(resolve)))

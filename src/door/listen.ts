@@ -21,6 +21,8 @@ export interface OpenDoor {
   readonly port: number
   /** Takes no new connection; those there are stay. */
   stopAccepting(): void
+  /** Resolves once nobody is connected any more; the server itself does not know of those that came through other sockets. */
+  emptied(): Promise<void>
   /** Ends what is still connected; may be called again. */
   close(): Promise<void>
 }
@@ -136,22 +138,22 @@ export async function listen(server: Server, options: DoorOptions): Promise<Open
     function stopAccepting(): void {
       for (const one of [server, ...others]) if (one.listening) one.close()
     }
-    let closed: Promise<void> | undefined
+    async function emptied(): Promise<void> {
+      while (sockets.size > 0) await Promise.all([...sockets].map((socket) => closedOnce(socket)))
+    }
     return {
-      ...{ door, ...at, stopAccepting },
+      ...{ door, ...at, stopAccepting, emptied },
       close() {
-        closed ??= new Promise((resolve) => {
-          stopAccepting()
-          if (sockets.size === 0) resolve()
-          for (const socket of sockets) {
-            socket.once('close', () => sockets.size === 0 && resolve())
-            socket.destroy()
-          }
-        })
-        return closed
+        stopAccepting()
+        for (const socket of sockets) socket.destroy()
+        return emptied()
       },
     }
   }
+}
+
+function closedOnce(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.once('close', () => resolve()))
 }
 
 /** A door that listens on ports. */

@@ -98,6 +98,17 @@ export async function closeApp(app: { close(): PromiseLike<unknown> }): Promise<
   await app.close()
 }
 
+/** Takes nothing new on a door, and resolves once what is in flight is answered and its connections have ended. */
+export async function drainApp(
+  app: { close(): PromiseLike<unknown> },
+  door: { stopAccepting(): void; emptied(): Promise<void> } | undefined,
+): Promise<void> {
+  const closing = closeApp(app)
+  door?.stopAccepting()
+  await closing
+  await door?.emptied()
+}
+
 type Answering = Pick<App, 'setErrorHandler' | 'setNotFoundHandler'>
 
 export function answerErrors(app: Answering, send: SendError = sendProblem): void {
