@@ -243,6 +243,10 @@ export const brokerAddress: Parse<BrokerAddress> = parse(
   'memory:, file:PATH, mqtt://HOST:PORT or mqtts://HOST:PORT (several of these two with commas between them)',
   (said) => {
     if (said === 'memory:') return { kind: 'memory' }
+    if (/^(redis|valkey)s?:/i.test(said))
+      throw new Error(
+        'must be file:PATH for one gateway, or mqtts://HOST:PORT of an MQTT broker or cluster for several (a Redis loses acknowledged messages when its replica takes over)',
+      )
     const urls = parseBrokerUrls(said)
     if (urls) return { kind: 'mqtt', urls }
     const [, rest] = /^file:\/\/([^/].*)$/.exec(said) ?? []

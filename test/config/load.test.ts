@@ -110,6 +110,16 @@ describe('settings', () => {
       else assert.deepEqual(parse(text), expected)
     })
 
+  it('say why a Redis is no place for messages, and what is', () => {
+    for (const broker of ['redis://cache:6379', 'rediss://user:secret@cache', 'valkey://cache']) {
+      const [problem = '', ...others] = problemsOf({ WOTT_BROKER: broker })
+      assert.deepEqual(others, [])
+      assert.match(problem, /^WOTT_BROKER must be file:PATH .* or mqtts:\/\/HOST:PORT /)
+      assert.match(problem, /a Redis loses acknowledged messages/)
+      assert.doesNotMatch(problem, /secret/)
+    }
+  })
+
   it('take addresses and networks of both families', () => {
     const list = SETTINGS.proxyProtocolFrom.parse('192.0.2.7,10.0.0.0/8, 2001:db8::/32')
     for (const address of ['192.0.2.7', '10.1.2.3']) assert.ok(list?.check(address), address)
