@@ -46,6 +46,7 @@ describe('the docs', () => {
       state: () => 'connected',
       pending: () => ({ messages: 0, bytes: 0 }),
       subscriptions: () => 0,
+      suspects: () => 0,
     })
     for (const [, name = ''] of (await exposition()).matchAll(/^# TYPE (wott_\w+)/gm))
       assert.match(text, new RegExp(`\`${name}[\`{]`), name)

@@ -36,6 +36,7 @@ export function createMetrics(...args: Parameters<typeof createReal>): Metrics {
     bridgeForwarded: () => now().bridgeForwarded(),
     bridgeReceived: (result) => now().bridgeReceived(result),
     bridgeLost: (reason, count) => now().bridgeLost(reason, count),
+    uplinkSuspected: () => now().uplinkSuspected(),
     // gauges would go wrong
     ...gauges(metrics.meter),
   }

@@ -128,6 +128,7 @@ const RELAYED = [
   'brokerSubscriptions',
   'brokerRelease',
   'brokerSettle',
+  'brokerQuarantine',
 ] as const
 
 /** What is wrong with WOTT_BROKER and its settings taken together. */

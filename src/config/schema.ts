@@ -112,6 +112,11 @@ export const SETTINGS = {
     '250',
     'milliseconds without another retained message after which all that that broker retains is taken to be there',
   ),
+  brokerQuarantine: setting(
+    integer(0, 86_400),
+    '600',
+    'seconds at most that a device publishes over a second connection to that broker, after that broker has ended connections over messages of it, or may have; 0 for never',
+  ),
   bridge: setting(
     brokerUrls,
     undefined,

@@ -80,6 +80,7 @@ export const UPLINK_REFUSALS = [
   'away',
   'deadline',
   'pending',
+  'suspect',
   'denied',
   'quota',
   'invalid',
@@ -159,6 +160,8 @@ export interface Meter {
   /** A message came from it. */
   bridgeReceived(result: BridgeResult): void
   bridgeLost(reason: BridgeLoss, count: number): void
+  /** The other broker ended a connection while messages of a device were under way, which does not publish with the others now. */
+  uplinkSuspected(): void
   /** A file could not be opened because there was no descriptor left. */
   descriptorsExhausted(): void
   /** Null when there is none. */
@@ -197,6 +200,7 @@ export const silentMeter: Meter = {
   bridgeForwarded: nothing,
   bridgeReceived: nothing,
   bridgeLost: nothing,
+  uplinkSuspected: nothing,
   descriptorsExhausted: nothing,
   certificateValid: nothing,
 }

@@ -6,6 +6,8 @@ export interface WatchedUplink {
   state(): string
   pending(): { readonly messages: number; readonly bytes: number }
   subscriptions(): number
+  /** Devices that do not publish with the others now. */
+  suspects(): number
 }
 
 export interface UplinkMetrics {
@@ -16,6 +18,7 @@ export interface UplinkMetrics {
     | 'uplinkRefused'
     | 'uplinkDropped'
     | 'uplinkSubscriptionRefused'
+    | 'uplinkSuspected'
   >
   /** Shows them: a gateway without another broker has none of them. */
   watch(registry: Registry, uplink: WatchedUplink): void
@@ -51,6 +54,11 @@ export function createUplinkMetrics(): UplinkMetrics {
     help: 'Subscriptions that the other broker refused, or that were too many.',
     registers: [],
   })
+  const suspected = new Counter({
+    name: 'wott_uplink_suspected_total',
+    help: 'How often a device was kept apart from the others because the other broker ended connections over messages of it, or seemed to.',
+    registers: [],
+  })
   for (const reason of UPLINK_DROPS) drops.inc({ reason }, 0)
   for (const result of UPLINK_RESULTS) connections.inc({ result }, 0)
   for (const reason of UPLINK_REFUSALS) refusals.inc({ reason }, 0)
@@ -62,6 +70,7 @@ export function createUplinkMetrics(): UplinkMetrics {
       uplinkRefused: (reason) => refusals.inc({ reason }),
       uplinkDropped: (reason) => drops.inc({ reason }),
       uplinkSubscriptionRefused: () => subscriptionsRefused.inc(),
+      uplinkSuspected: () => suspected.inc(),
     },
     watch(registry, uplink) {
       registry.registerMetric(connections)
@@ -69,6 +78,7 @@ export function createUplinkMetrics(): UplinkMetrics {
       registry.registerMetric(took)
       registry.registerMetric(drops)
       registry.registerMetric(subscriptionsRefused)
+      registry.registerMetric(suspected)
       for (const [name, help, value] of [
         [
           'wott_uplink_connected',
@@ -84,6 +94,11 @@ export function createUplinkMetrics(): UplinkMetrics {
           'wott_uplink_subscriptions',
           'Subscriptions at the other broker.',
           () => uplink.subscriptions(),
+        ],
+        [
+          'wott_uplink_suspects',
+          'Devices that are kept apart from the others at the other broker now.',
+          () => uplink.suspects(),
         ],
         ['wott_uplink_pending_bytes', 'Bytes of them.', () => uplink.pending().bytes],
       ] as const)

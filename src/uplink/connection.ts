@@ -13,7 +13,7 @@ import { hostAndPort, openSocket } from './socket.ts'
 import { createSubscriber } from './subscriber.ts'
 import { type Terms, toTerms } from './terms.ts'
 import type { UplinkMessage, UplinkOptions, UplinkSubscription } from './uplink.ts'
-import { whyEnded } from './why-ended.ts'
+import { isAboutMessages, isReset, whyEnded } from './why-ended.ts'
 
 /** One connection to one broker; what is not acknowledged when it ends is forgotten. */
 export interface Connection extends Pings {
@@ -25,6 +25,8 @@ export interface Connection extends Pings {
   /** Resolves with the reason. */
   readonly ended: Promise<string>
   isEnded(): boolean
+  /** Whether the broker ended it, and perhaps because of a message. */
+  isCut(): boolean
   /** `politely` sends a DISCONNECT first. */
   end(reason: string, how?: 'politely'): void
 }
@@ -81,6 +83,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   let problem: ConnectFailure | undefined
   let connack: IConnackPacket | undefined
   let isEnded = false
+  let isCut = false
   const accepted = Promise.withResolvers<Terms>()
   const over = Promise.withResolvers<string>()
   const pings = createPings(client, over.promise, end, `${name} does not answer any more`)
@@ -100,7 +103,10 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   }
 
   // one of our own: mqtt.js does not pass on every reason for which a socket fails
-  socket.on('error', (error) => fail(toFailure(error, name, settings)))
+  socket.on('error', (error) => {
+    if (!problem) isCut = isReset(error)
+    fail(toFailure(error, name, settings))
+  })
   // before mqtt.js listens
   if (oddCodes) socket.on('data', oddCodes.look)
   client.on('packetsend', (packet) => {
@@ -110,14 +116,16 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   client.on('packetreceive', (packet) => {
     if (packet.cmd === 'connack') connack = packet
   })
-  client.on('disconnect', (packet) =>
-    fail(new ConnectFailure('failed', `${name} ended the connection: ${reasonOf(packet)}`)),
-  )
+  client.on('disconnect', (packet) => {
+    if (!problem) isCut = isAboutMessages(packet.reasonCode)
+    fail(new ConnectFailure('failed', `${name} ended the connection: ${reasonOf(packet)}`))
+  })
   client.on('error', (error) => fail(whyEnded(error, connack, name, settings)))
   client.handleMessage = (packet: IPublishPacket, callback) => inbox.take(packet, callback)
   client.once('connect', (packet: IConnackPacket) => accepted.resolve(toTerms(protocol, packet)))
   client.once('close', () => {
     isEnded = true
+    if (!problem) isCut = true
     const failure =
       problem ??
       (connack ? new ConnectFailure('failed', `${name} closed the connection`) : closedEarly(name))
@@ -136,6 +144,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
       ...pings,
       ended: over.promise,
       isEnded: () => isEnded,
+      isCut: () => isCut,
       end,
     }
   } finally {

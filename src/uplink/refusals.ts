@@ -36,9 +36,13 @@ export function refusalOf(answer: Answer, topic: string): Refusal {
 }
 
 /** The broker is away, or takes nothing now. */
-export function unavailable(reason: UplinkRefusal, why: string): Refusal {
+export function unavailable(
+  reason: UplinkRefusal,
+  why: string,
+  retryAfter: number = RETRY_AFTER,
+): Refusal {
   const message = `The broker behind this gateway does not take the message: ${why}.`
-  const error = new GatewayError('broker_unavailable', message, { retryAfter: RETRY_AFTER })
+  const error = new GatewayError('broker_unavailable', message, { retryAfter })
   return { reason, error }
 }
 

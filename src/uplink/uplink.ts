@@ -23,6 +23,8 @@ export interface UplinkMessage {
   readonly properties: MessageProperties | null
   /** Seconds; null for never. */
   readonly messageExpiry: number | null
+  /** Which device it is from; the broker is not told. */
+  readonly sender?: string | null
 }
 
 export interface UplinkSubscription {
@@ -65,6 +67,11 @@ export interface UplinkOptions {
   onMessage(message: UplinkMessage): void | Promise<void>
   /** Subscribes. The state is `connected` once it resolves; when it rejects, the connection ends. */
   onConnected(terms: Terms, at: BrokerUrl): void | Promise<void>
+  /**
+   * Told, before `onAway`, that the broker ended the connection, perhaps because of a message: of those that it may not have
+   * read to the end.
+   */
+  onCut?(underway: readonly UplinkMessage[]): void
   /** Told of each connection that is lost or cannot be made. */
   onAway(reason: string): void
 }
@@ -187,6 +194,7 @@ export function openUplink(options: UplinkOptions): Uplink {
     }
     problem = reason
     backOff.noteConnection(performance.now() - since, window.hasAcknowledged())
+    if (connection.isCut()) options.onCut?.(window.underway())
     window.fail(unavailable('away', reason))
     return reason
   }
@@ -231,9 +239,11 @@ export function openUplink(options: UplinkOptions): Uplink {
     },
     async check(ms) {
       if (!current) throw unavailable('away', problem).error
-      const { connection } = current
+      const { connection, window } = current
+      const noteRead = window.mark()
       try {
         await connection.check(ms)
+        noteRead()
       } catch (error) {
         await connection.ended
         throw unavailable('away', messageOf(error)).error

@@ -2,6 +2,7 @@ import type { GatewayError } from '../errors.ts'
 import { propertiesByteLength } from '../topic/properties.ts'
 import type { Connection } from './connection.ts'
 import { type Refusal, unavailable } from './refusals.ts'
+import { createUnread } from './unread.ts'
 import type { UplinkMessage, UplinkOptions } from './uplink.ts'
 
 export interface WindowOptions extends Pick<UplinkOptions, 'deadlineMs' | 'maxPending' | 'meter'> {
@@ -19,6 +20,10 @@ export interface Window {
   hasAcknowledged(): boolean
   /** Resolves once nobody waits any more. */
   idle(): Promise<void>
+  /** Messages that were sent a short time ago, and that the broker may not have read to the end. */
+  underway(): UplinkMessage[]
+  /** What this returns is called once the broker has read all that was sent before. */
+  mark(): () => void
   /** The connection is over: all who wait get this refusal. */
   fail(refusal: Refusal): void
 }
@@ -29,6 +34,8 @@ interface Entry {
   readonly bytes: number
   readonly since: number
   state: 'waiting' | 'sent' | 'late'
+  /** Its place among all that were sent. */
+  place: number
   resolve(): void
   reject(error: GatewayError): void
 }
@@ -43,6 +50,7 @@ export function createWindow(options: WindowOptions): Window {
   const entries = new Set<Entry>()
   const waiting = new Set<Entry>()
   const idlers = new Set<() => void>()
+  const unread = createUnread(deadlineMs)
   let bytes = 0
   let unacknowledged = 0
   let acknowledged = false
@@ -54,6 +62,7 @@ export function createWindow(options: WindowOptions): Window {
       if (qos > 0 && unacknowledged >= terms.receiveMaximum) return
       waiting.delete(entry)
       entry.state = 'sent'
+      entry.place = unread.sent(entry.message)
       if (qos > 0) unacknowledged += 1
       send(entry.message, (refusal) => answered(entry, refusal))
     }
@@ -61,7 +70,10 @@ export function createWindow(options: WindowOptions): Window {
 
   function answered(entry: Entry, refusal: Refusal | null): void {
     if (!entries.has(entry)) return
-    if (entry.message.qos > 0) unacknowledged -= 1
+    if (entry.message.qos > 0) {
+      unacknowledged -= 1
+      unread.read(entry.place)
+    }
     if (refusal?.reason !== 'failed') acknowledged = true
     forget(entry)
     if (entry.state !== 'late') {
@@ -142,7 +154,8 @@ export function createWindow(options: WindowOptions): Window {
         )
       return new Promise((resolve, reject) => {
         const since = performance.now()
-        const entry: Entry = { message, bytes: size, since, state: 'waiting', resolve, reject }
+        const state = 'waiting'
+        const entry: Entry = { message, bytes: size, since, state, place: 0, resolve, reject }
         entries.add(entry)
         waiting.add(entry)
         bytes += size
@@ -156,6 +169,13 @@ export function createWindow(options: WindowOptions): Window {
       if (!isAwaited()) return Promise.resolve()
       return new Promise((resolve) => idlers.add(resolve))
     },
+    underway() {
+      const underway = unread.recent()
+      for (const { state, message } of entries)
+        if (state !== 'waiting' && message.qos > 0) underway.push(message)
+      return underway
+    },
+    mark: unread.mark,
     fail(refusal) {
       clearTimeout(timer)
       const left = [...entries]

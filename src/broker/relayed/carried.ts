@@ -13,7 +13,7 @@ export function toUplinkMessage(message: Message, name: IdProperty, now: number)
   const { topic, payload, qos, retain, device, expires } = message
   const properties = timedProperties(message)
   return {
-    ...{ topic, payload, qos, retain },
+    ...{ topic, payload, qos, retain, sender: device },
     dup: false,
     properties: name === null ? properties : withId(properties, name, device),
     messageExpiry: expires === null ? null : Math.max(1, Math.ceil((expires - now) / 1000)),

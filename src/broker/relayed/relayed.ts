@@ -16,6 +16,7 @@ import type { Demand } from '../routing.ts'
 import type { SessionBroker } from '../session-broker.ts'
 import type { Store } from '../store/store.ts'
 import { fromUplinkMessage, toUplinkMessage } from './carried.ts'
+import { createContainment } from './containment.ts'
 import { createInflow, type Inflow, type InflowOptions } from './inflow.ts'
 import { createRetainedReader } from './retained-reader.ts'
 
@@ -30,6 +31,7 @@ export type RelayedSettings = Pick<
   | 'brokerSettle'
   | 'readingPast'
   | 'readingFuture'
+  | 'brokerQuarantine'
   | keyof ReturnType<typeof uplinkSettings<'broker'>>
 >
 
@@ -52,6 +54,8 @@ export interface RelayedBroker extends Broker, SessionBroker {
     check(ms: number): Promise<void>
     /** What the other broker retains at this moment, for who cannot follow it. */
     retained(filter: string): Promise<Message[]>
+    /** How many devices are kept apart from the others. */
+    suspects(): number
   }
   /** What is wrong though the other broker is there; null when nothing is. */
   degraded(): string | null
@@ -77,7 +81,10 @@ export async function openRelayed(options: RelayedOptions): Promise<RelayedBroke
   const sparingly = createSparingly()
 
   function connect(
-    own: Pick<UplinkOptions, 'clientId' | 'meter' | 'onMessage' | 'onConnected' | 'onAway'>,
+    own: Pick<
+      UplinkOptions,
+      'clientId' | 'meter' | 'onMessage' | 'onConnected' | 'onCut' | 'onAway'
+    >,
   ): Uplink {
     return openUplink({
       ...own,
@@ -102,21 +109,40 @@ export async function openRelayed(options: RelayedOptions): Promise<RelayedBroke
   })
   const inflow = openInflow(options, sparingly, { reader, uplink: () => uplink })
   const local = inflow.broker
+  const containment = createContainment({
+    ...{ meter, log, sparingly },
+    uplink: () => uplink,
+    openApart: (events) =>
+      connect({
+        ...events,
+        clientId: `${clientId}-apart`,
+        meter: { ...meter, uplinkConnection() {} },
+        onMessage() {},
+      }),
+    deadlineMs: connection.timeout * 1000,
+    addresses: urls.length,
+    most: connection.pending,
+    longestMs: settings.brokerQuarantine * 1000,
+    releaseMs: settings.brokerRelease * 1000,
+  })
   const uplink = connect({
     ...{ clientId, meter },
     onMessage: (message) => inflow.take(message),
     async onConnected({ protocol }, { host, port }) {
       await inflow.connected()
+      containment.events.onConnected()
       log.info({ host, port, protocol }, 'connected to the broker')
     },
+    onCut: containment.events.onCut,
     onAway(reason) {
+      containment.events.onAway()
       inflow.away()
       sparingly(reason, (repeated) => log.error({ reason, ...repeated }, 'the broker is away'))
     },
   })
 
   async function closeUplinks(): Promise<void> {
-    await Promise.all([uplink.close(), inflow.close()])
+    await Promise.all([uplink.close(), containment.close(), inflow.close()])
   }
 
   return {
@@ -127,12 +153,14 @@ export async function openRelayed(options: RelayedOptions): Promise<RelayedBroke
       connected: uplink.connected,
       subscriptions: inflow.subscriptions,
       async check(ms) {
-        await Promise.all([uplink.check(ms), reader.check(ms)])
+        await Promise.all([uplink.check(ms), containment.check(ms), reader.check(ms)])
       },
       retained: inflow.readRetained,
+      suspects: containment.suspects,
     },
     degraded: inflow.problem,
-    publish: (message) => uplink.publish(toUplinkMessage(message, idProperty, local.log.now())),
+    publish: (message) =>
+      containment.publish(toUplinkMessage(message, idProperty, local.log.now())),
     problem: () => uplink.problem() ?? local.problem(),
     async end() {
       await local.end()

@@ -1,0 +1,130 @@
+import { setTimeout as startTimer } from 'node:timers'
+import { type Refusal, unavailable } from '../../uplink/refusals.ts'
+import type { Uplink, UplinkMessage } from '../../uplink/uplink.ts'
+import type { Sender } from './suspects.ts'
+
+export interface ApartOptions {
+  open(): Uplink
+  /** Milliseconds that a message may wait for its turn and for its acknowledgement. */
+  readonly deadlineMs: number
+  /** Milliseconds that the connection is kept after its last use. */
+  readonly releaseMs: number
+  /** Messages that may wait. */
+  readonly most: number
+  /** Why the device may not publish now; null where it may. */
+  refusalOf(sender: Sender): Refusal | null
+  onRefused(refusal: Refusal): void
+  onAcknowledged(message: UplinkMessage): void
+}
+
+/** A second connection to the other broker, for devices that may have made it end the first one. */
+export interface Apart {
+  /** Resolves once the broker has read the message and, for QoS 1, acknowledged it. */
+  publish(message: UplinkMessage): Promise<void>
+  /** Whether messages of this device wait. */
+  holds(sender: Sender): boolean
+  /** Whether the connection, where there is one, still works; if not, there is another one soon. */
+  check(ms: number): Promise<void>
+  close(): Promise<void>
+}
+
+interface Waiting {
+  readonly message: UplinkMessage
+  /** In milliseconds. */
+  readonly until: number
+  readonly done: PromiseWithResolvers<void>
+}
+
+const STOPPING = unavailable('away', 'the gateway is stopping')
+
+/** One message is under way at a time, so that it is known which one made the broker end the connection; devices take turns. */
+export function createApart(options: ApartOptions): Apart {
+  const { deadlineMs, releaseMs, most, refusalOf } = options
+  const queues = new Map<Sender, Waiting[]>()
+  let uplink: Uplink | null = null
+  let release: NodeJS.Timeout | undefined
+  let count = 0
+  let state: 'idle' | 'running' | 'closed' = 'idle'
+
+  function refuse({ done }: Waiting, refusal: Refusal): void {
+    count -= 1
+    options.onRefused(refusal)
+    done.reject(refusal.error)
+  }
+
+  async function run(): Promise<void> {
+    state = 'running'
+    clearTimeout(release)
+    for (let turn = queues.entries().next(); !turn.done; turn = queues.entries().next()) {
+      const [sender, queue] = turn.value
+      const refusal = isClosed() ? STOPPING : refusalOf(sender)
+      if (refusal) for (const waiting of queue.splice(0)) refuse(waiting, refusal)
+      const waiting = queue[0]
+      if (waiting) await deliver(waiting)
+      queue.shift()
+      queues.delete(sender)
+      if (queue.length > 0) queues.set(sender, queue)
+    }
+    if (isClosed()) return
+    state = 'idle'
+    release = startTimer(() => void letGo(), releaseMs).unref()
+  }
+
+  const isClosed = () => state === 'closed'
+
+  async function deliver(waiting: Waiting): Promise<void> {
+    const { message, until, done } = waiting
+    const left = until - performance.now()
+    if (left <= 0) return refuse(waiting, unavailable('deadline', 'it did not come to its turn'))
+    try {
+      uplink ??= options.open()
+      await uplink.connected(left)
+      await uplink.publish(message)
+      // without an acknowledgement, this is how it is known that the broker has read it
+      if (message.qos === 0) await uplink.check(deadlineMs)
+      options.onAcknowledged(message)
+      count -= 1
+      done.resolve()
+    } catch (error) {
+      count -= 1
+      done.reject(error)
+    }
+  }
+
+  async function letGo(): Promise<void> {
+    const old = uplink
+    uplink = null
+    await old?.close()
+  }
+
+  return {
+    publish(message) {
+      const { sender = null } = message
+      const done = Promise.withResolvers<void>()
+      const waiting = { message, until: performance.now() + deadlineMs, done }
+      count += 1
+      const refusal =
+        refusalOf(sender) ??
+        (isClosed() ? STOPPING : null) ??
+        (count > most ? unavailable('pending', 'too many wait for its acknowledgement') : null)
+      if (refusal) refuse(waiting, refusal)
+      else {
+        const queue = queues.get(sender)
+        if (queue) queue.push(waiting)
+        else queues.set(sender, [waiting])
+        if (state === 'idle') void run()
+      }
+      return done.promise
+    },
+    async check(ms) {
+      // what is wrong with this connection harms nobody but suspects
+      await uplink?.check(ms).catch(() => {})
+    },
+    holds: (sender) => queues.has(sender),
+    async close() {
+      state = 'closed'
+      clearTimeout(release)
+      await letGo()
+    },
+  }
+}

@@ -1,0 +1,106 @@
+import type { Logger } from 'pino'
+import type { Meter } from '../../metrics/meter.ts'
+import type { Sparingly } from '../../sparingly.ts'
+import { type Refusal, unavailable } from '../../uplink/refusals.ts'
+import type { Uplink, UplinkMessage } from '../../uplink/uplink.ts'
+import { createApart } from './apart.ts'
+import { createSuspects, type Sender, type SuspectsOptions } from './suspects.ts'
+
+/** What one connection has to tell. */
+export interface ContainmentEvents {
+  onCut(underway: readonly UplinkMessage[]): void
+  onConnected(): void
+  onAway(): void
+}
+
+export interface ContainmentOptions extends Pick<SuspectsOptions, 'longestMs' | 'most'> {
+  /** The connection that all share. */
+  uplink(): Pick<Uplink, 'publish'>
+  openApart(events: ContainmentEvents): Uplink
+  /** How many addresses the broker has. */
+  readonly addresses: number
+  readonly deadlineMs: number
+  readonly releaseMs: number
+  readonly meter: Pick<Meter, 'uplinkSuspected' | 'uplinkRefused'>
+  readonly log: Pick<Logger, 'warn'>
+  readonly sparingly: Sparingly
+}
+
+const SUSPECTED =
+  'the broker may have ended connections over messages of this device, which is kept apart'
+
+/**
+ * Publishes, and keeps devices apart that make the other broker end the connection: those whose messages were under way when it
+ * did are suspects, and whoever is one again publishes over a second connection until the same topics are acknowledged there.
+ */
+export interface Containment {
+  publish(message: UplinkMessage): Promise<void>
+  /** What the connection that all share has to tell. */
+  readonly events: ContainmentEvents
+  suspects(): number
+  /** Sees to it that the second connection, where there is one, works. */
+  check(ms: number): Promise<void>
+  close(): Promise<void>
+}
+
+export function createContainment(options: ContainmentOptions): Containment {
+  const { meter, log, sparingly } = options
+  const suspects = createSuspects({
+    ...options,
+    onSuspected(device, topic, { times }) {
+      meter.uplinkSuspected()
+      sparingly(`suspect\0${device}`, (repeated) =>
+        log.warn({ device, topic, times, ...repeated }, SUSPECTED),
+      )
+    },
+  })
+  const apart = createApart({
+    ...options,
+    open: () => options.openApart(watch()),
+    refusalOf,
+    onRefused: ({ reason }) => meter.uplinkRefused(reason),
+    onAcknowledged: suspects.acknowledged,
+  })
+
+  function refusalOf(sender: Sender): Refusal | null {
+    if (suspects.standing(sender) !== 'paused') return null
+    const why = 'it ended the connection over an earlier message of this device'
+    return unavailable('suspect', why, suspects.pauseSeconds(sender))
+  }
+
+  /** A broker that cannot be reached right after that has ended the connection for another reason. */
+  function watch(): ContainmentEvents {
+    let takeBack = () => {}
+    let failures = 0
+    return {
+      onCut(underway) {
+        takeBack = suspects.lost(underway)
+        failures = -1
+      },
+      onConnected() {
+        takeBack = () => {}
+      },
+      onAway() {
+        failures += 1
+        if (failures === options.addresses) takeBack()
+      },
+    }
+  }
+
+  async function publishTogether(message: UplinkMessage): Promise<void> {
+    await options.uplink().publish(message)
+    if (message.qos > 0) suspects.acknowledged(message)
+  }
+
+  return {
+    publish(message) {
+      const { sender = null } = message
+      const isTogether = suspects.standing(sender) === 'trusted' && !apart.holds(sender)
+      return isTogether ? publishTogether(message) : apart.publish(message)
+    },
+    events: watch(),
+    suspects: suspects.count,
+    check: apart.check,
+    close: apart.close,
+  }
+}

@@ -1,0 +1,99 @@
+import type { UplinkMessage } from '../../uplink/uplink.ts'
+import {
+  acquit,
+  isForgotten,
+  pauseMs,
+  type Standing,
+  type Suspicion,
+  standingOf,
+  suspect,
+} from './suspicion.ts'
+
+export type Sender = string | null
+
+export interface SuspectsOptions {
+  /** Milliseconds that a device is kept apart at most; 0 for never. */
+  readonly longestMs: number
+  /** Devices that are remembered. */
+  readonly most: number
+  readonly now?: () => number
+  /** Told of each device and of one of its topics, where it is not trusted any more. */
+  onSuspected(sender: Sender, topic: string, suspicion: Suspicion): void
+}
+
+/** The devices whose messages were under way when the other broker ended a connection. */
+export interface Suspects {
+  standing(sender: Sender): Standing
+  /** Seconds until it is not paused any more, rounded up. */
+  pauseSeconds(sender: Sender): number
+  /** The broker ended a connection while these were under way. What this returns takes the suspicion back. */
+  lost(messages: readonly UplinkMessage[]): () => void
+  acknowledged(message: UplinkMessage): void
+  /** How many are not trusted now. */
+  count(): number
+}
+
+export function createSuspects(options: SuspectsOptions): Suspects {
+  const { longestMs, most, now = () => performance.now() } = options
+  /** Those of the latest incidents last. */
+  const known = new Map<Sender, Suspicion>()
+
+  const standing = (sender: Sender) =>
+    known.size === 0 ? 'trusted' : standingOf(known.get(sender), now(), longestMs)
+
+  function put(sender: Sender, suspicion: Suspicion | undefined): void {
+    known.delete(sender)
+    if (suspicion) known.set(sender, suspicion)
+  }
+
+  function makeRoom(): void {
+    for (const [sender, suspicion] of known) {
+      if (known.size <= most && !isForgotten(suspicion, now(), longestMs)) return
+      known.delete(sender)
+    }
+  }
+
+  return {
+    standing,
+    pauseSeconds(sender) {
+      const suspicion = known.get(sender)
+      if (!suspicion) return 0
+      return Math.max(1, Math.ceil((suspicion.since + pauseMs(suspicion) - now()) / 1000))
+    },
+    lost(messages) {
+      makeRoom()
+      const evidence = messages.length === 1 ? 'alone' : 'together'
+      const before = new Map<Sender, Suspicion | undefined>()
+      for (const [sender, topics] of bySender(messages)) {
+        before.set(sender, known.get(sender))
+        const suspicion = suspect(known.get(sender), topics, evidence, now())
+        put(sender, suspicion)
+        if (standing(sender) !== 'trusted')
+          options.onSuspected(sender, topics[0] as string, suspicion)
+      }
+      makeRoom()
+      return () => {
+        for (const [sender, suspicion] of before) put(sender, suspicion)
+      }
+    },
+    acknowledged({ sender = null, topic }) {
+      const suspicion = known.get(sender)
+      if (suspicion) known.set(sender, acquit(suspicion, topic))
+    },
+    count() {
+      let count = 0
+      for (const sender of known.keys()) if (standing(sender) !== 'trusted') count += 1
+      return count
+    },
+  }
+}
+
+function bySender(messages: readonly UplinkMessage[]): Map<Sender, string[]> {
+  const topics = new Map<Sender, string[]>()
+  for (const { sender = null, topic } of messages) {
+    const known = topics.get(sender)
+    if (known) known.push(topic)
+    else topics.set(sender, [topic])
+  }
+  return topics
+}

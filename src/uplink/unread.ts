@@ -1,0 +1,58 @@
+import type { UplinkMessage } from './uplink.ts'
+
+/** Messages with QoS 0 that the broker may not have read yet: nothing acknowledges them but what it answers after them. */
+export interface Unread {
+  /** Returns the place of the message among all of the connection. */
+  sent(message: UplinkMessage): number
+  /** The broker has acknowledged the message at this place, and so has read all before it. */
+  read(place: number): void
+  /** What this returns is called once the broker has read all that was sent before. */
+  mark(): () => void
+  /** Those of the last milliseconds. */
+  recent(): UplinkMessage[]
+}
+
+interface Sent {
+  readonly message: UplinkMessage
+  readonly place: number
+  readonly at: number
+}
+
+const MOST_REMEMBERED = 1_000
+
+/** `recentMs`: a broker has read what is older. */
+export function createUnread(recentMs: number): Unread {
+  /** In the order of their places. */
+  const unread = new Set<Sent>()
+  let places = 0
+
+  function read(place: number): void {
+    for (const sent of unread) {
+      if (sent.place > place) return
+      unread.delete(sent)
+    }
+  }
+
+  return {
+    sent(message) {
+      places += 1
+      if (message.qos > 0) return places
+      unread.add({ message, place: places, at: performance.now() })
+      if (unread.size > MOST_REMEMBERED)
+        for (const oldest of unread) {
+          unread.delete(oldest)
+          break
+        }
+      return places
+    },
+    read,
+    mark() {
+      const place = places
+      return () => read(place)
+    },
+    recent() {
+      const since = performance.now() - recentMs
+      return [...unread].filter(({ at }) => at >= since).map(({ message }) => message)
+    },
+  }
+}
