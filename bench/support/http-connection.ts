@@ -35,8 +35,13 @@ export async function connectHttp(port: number, context: SecureContext): Promise
     answered?.(Number(head.slice(9, 12)))
   })
   socket.on('error', () => {})
+  socket.on('close', () => {
+    // it would wait for ever
+    if (waiting) throw new Error('the server closed a connection instead of answering')
+  })
   return {
     send(request, onAnswer) {
+      if (socket.destroyed) throw new Error('the server closed an idle connection')
       waiting = onAnswer
       socket.write(request)
     },
