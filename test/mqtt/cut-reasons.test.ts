@@ -9,11 +9,13 @@ describe('a connection that ends because of what its client sent', async () => {
   const { at, device } = await suiteGateway({ acl: 'pattern readwrite #\n', settings })
 
   async function counts(): Promise<Record<string, number | undefined>> {
-    const samples = CUT_REASONS.map(async (reason) => {
-      const sample = `wott_connections_cut_total{door="mqtt",reason="${reason}"}`
-      return [reason, await at.metric(sample)] as const
-    })
-    return Object.fromEntries(await Promise.all(samples))
+    const counted: Record<string, number | undefined> = {}
+    // one by one: the ops door has places for thirty-two
+    for (const reason of CUT_REASONS)
+      counted[reason] = await at.metric(
+        `wott_connections_cut_total{door="mqtt",reason="${reason}"}`,
+      )
+    return counted
   }
 
   async function countsOne(reason: CutReason, cut: () => Promise<unknown>): Promise<void> {
