@@ -109,10 +109,10 @@ describe('serve that cannot start says why, exit code 2', { concurrency: 2 }, ()
     ))
 
   it('a mosquitto.conf asks for what cannot be', async () => {
-    const conf = await site.file('bridge.conf', 'connection cloud\npassword_file p\n')
+    const conf = await site.file('old.conf', 'plugin p.so\npassword_file p\n')
     await refuses(
       site.serveBut({ '--mosquitto-conf': conf }),
-      /bridge\.conf:1 connection cloud: .*\n {2}\S+bridge\.conf:2 password_file: /,
+      /old\.conf:1 plugin: .*\n {2}\S+old\.conf:2 password_file: /,
     )
   })
 

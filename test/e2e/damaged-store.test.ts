@@ -33,7 +33,7 @@ describe('a store with a damaged page', () => {
     const { broker, publish } = await openFile(directory)
     const time = Date.now()
     const payloads = Array.from({ length: MESSAGES }, (_, n) => marker(n).padEnd(1_000, '.'))
-    await Promise.all(payloads.map((payload) => publish('log', payload, { time })))
+    await Promise.all(payloads.map((payload) => publish('log', payload, { time, received: time })))
     const range = { after: 0, upTo: Number.MAX_SAFE_INTEGER, filters: ['log'] }
     const [first] = (await broker.log.read(range)).deliveries
     firstId = `${broker.log.epoch()}-${first?.sequence}`
@@ -73,7 +73,7 @@ describe('a store with a damaged page', () => {
 
   it('breaks off a stream that resumes over it, and takes messages as before', async () => {
     using resumed = await eventSource(at, device, '/topics/log', { 'last-event-id': firstId })
-    await assert.rejects(resumed.next(), { code: 'ECONNRESET' })
+    await assert.rejects(resumed.next(), /ended before its next event/)
     using live = await eventSource(at, device, '/topics/new')
     const publisher = await mqtt(at, device)
     await publisher.publishAsync('new', '1', { qos: 1 })
