@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { describe, it } from 'node:test'
 import { createAccess } from '../src/acl/access.ts'
 import { lintAcl } from '../src/acl/lint.ts'
@@ -83,11 +83,16 @@ describe('the docs', () => {
     for (const page of pages)
       if (page !== 'README.md')
         assert.ok(index.includes(`(${page})`), `${page} is not in the index`)
-    for (const page of pages)
-      for (const [, target = ''] of (await readFile(join(DOCS, page), 'utf8')).matchAll(
-        /\]\((?!https?:|#)([^)#]+)/g,
-      ))
-        await assert.doesNotReject(readFile(join(DOCS, target)), `${page} links to ${target}`)
+    for (const page of [...pages, '../README.md'])
+      for (const [, target = '', heading] of (await readFile(join(DOCS, page), 'utf8')).matchAll(
+        /\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g,
+      )) {
+        const file = target === '' ? join(DOCS, page) : join(DOCS, dirname(page), target)
+        const text = await readFile(file, 'utf8').catch(() => null)
+        assert.ok(text !== null, `${page} links to ${target}`)
+        if (heading !== undefined)
+          assert.ok(anchors(text).includes(heading), `${page} links to ${target}#${heading}`)
+      }
   })
 })
 
@@ -96,4 +101,14 @@ async function reasonCodes(page: string): Promise<Set<string>> {
   const text = await readFile(join(DOCS, page), 'utf8')
   const cells = [...text.matchAll(/^\| (0x[^|]+) \|/gm)].map(([, cell = '']) => cell)
   return new Set(cells.flatMap((cell) => cell.split(', ')).sort())
+}
+
+/** What the headings of a page can be linked to by, as GitHub makes it. */
+function anchors(text: string): string[] {
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
 }
