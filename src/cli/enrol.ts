@@ -40,7 +40,7 @@ const HELP = helpText({
 })
 
 export const enrol: Command = {
-  help: `${HELP}\n\nSettings:\n${settingsHelp(ENROL_SETTINGS)}`,
+  help: `${HELP}\n\n${settingsHelp(ENROL_SETTINGS)}`,
   outlivesReader: true,
   async run(args) {
     const stop = stopSignal()

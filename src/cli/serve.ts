@@ -24,7 +24,7 @@ const HELP = helpText({
 })
 
 export const serve: Command = {
-  help: `${HELP}\n\nSettings:\n${settingsHelp()}`,
+  help: `${HELP}\n\n${settingsHelp()}`,
   outlivesReader: true,
   async run(args) {
     const stop = stopSignal()

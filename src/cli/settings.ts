@@ -1,5 +1,5 @@
 import { extname } from 'node:path'
-import { describeSettings } from '../config/describe.ts'
+import { describeSections } from '../config/describe.ts'
 import { unknownVariables } from '../config/load.ts'
 import {
   environmentName,
@@ -45,12 +45,14 @@ export function flagForFile(path = ''): string | undefined {
 
 /** Settings as `--help` shows them. */
 export function settingsHelp(names: readonly SettingName[] = SETTING_NAMES): string {
-  return describeSettings(names)
-    .map(({ flag, variable, help, fallback }) => {
+  const sections = describeSections(names).map(({ title, settings }) => {
+    const entries = settings.map(({ flag, variable, help, fallback }) => {
       const usual = fallback === undefined ? '' : ` (default ${fallback})`
       return `  ${flag}, ${variable}\n${wrap(help + usual, '      ')}`
     })
-    .join('\n')
+    return `${title}:\n${entries.join('\n')}`
+  })
+  return `Settings:\n\n${sections.join('\n\n')}`
 }
 
 const PREFIX = 'WOTT_'

@@ -1,4 +1,5 @@
 import { environmentName, flagName, SETTING_NAMES, SETTINGS, type SettingName } from './schema.ts'
+import { type Section, sectionsOf } from './sections.ts'
 
 /** One setting in words. */
 export interface Described {
@@ -24,19 +25,61 @@ export function describeSettings(names: readonly SettingName[] = SETTING_NAMES):
   })
 }
 
+/** The same in sections. */
+export interface DescribedSection extends Section {
+  readonly settings: readonly Described[]
+}
+
+export function describeSections(
+  names: readonly SettingName[] = SETTING_NAMES,
+): DescribedSection[] {
+  return sectionsOf(names).map(({ section, names: own }) => ({
+    ...section,
+    settings: describeSettings(own),
+  }))
+}
+
 /** `.env.example`: every variable, what it is for and its default, commented out. */
-export function toEnvExample(settings: readonly Described[]): string {
-  const entries = settings.map(
-    ({ variable, help, fallback = '' }) => `# ${help}\n#${variable}=${fallback}\n`,
-  )
+export function toEnvExample(sections: readonly DescribedSection[]): string {
+  const entries = sections.map(({ title, settings }) => {
+    const lines = settings.map(
+      ({ variable, help, fallback = '' }) => `# ${help}\n#${variable}=${fallback}\n`,
+    )
+    return `# ---- ${title} ----\n\n${lines.join('\n')}`
+  })
   return `# The settings of wott-gateway, generated from src/config/schema.ts. Uncomment a line to change it.
 # "node --env-file=.env", Docker's --env-file and systemd's EnvironmentFile= read this format.
+# Node takes "#" for the beginning of a comment: put a value that has one in single quotes. Docker wants it without quotes.
 
 ${entries.join('\n')}`
 }
 
-/** The settings as a table in Markdown. */
-export function toMarkdownTable(settings: readonly Described[]): string {
+/** The settings as tables in Markdown, one for each section, below a list of the sections. */
+export function toMarkdownTables(sections: readonly DescribedSection[]): string {
+  const links = sections.map(({ title }) => `- [${title}](#${anchor(title)})`)
+  const tables = sections.map(({ title, page, settings }) =>
+    [
+      `### ${title}`,
+      ...(page === undefined ? [] : [`More in [${withoutAnchor(page)}](${page}).`]),
+      toMarkdownTable(settings),
+    ].join('\n\n'),
+  )
+  return [links.join('\n'), ...tables].join('\n\n')
+}
+
+function withoutAnchor(page: string): string {
+  return page.replace(/^\.\.\//, '').replace(/#.*/, '')
+}
+
+/** As GitHub makes it of a heading. */
+function anchor(title: string): string {
+  return title
+    .toLowerCase()
+    .replace(/[^a-z0-9 -]/g, '')
+    .replaceAll(' ', '-')
+}
+
+function toMarkdownTable(settings: readonly Described[]): string {
   const rows = settings.map(({ variable, flag, help, allowed, fallback }) => {
     const shown = fallback === undefined ? '' : code(fallback)
     return `| ${code(variable)}<br>${code(flag)} | ${shown} | ${cell(help)} | ${cell(allowed)} |`

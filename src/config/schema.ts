@@ -74,10 +74,20 @@ export const SETTINGS = {
     '^[A-Za-z0-9][A-Za-z0-9._-]*$',
     'what a WoTT ID (the certificate CN) looks like, without references to groups and without looking ahead or behind',
   ),
+  viewersFile: setting(
+    path,
+    'data/viewers.json',
+    'who was invited to look, and who is logged in: what viewer invite and viewer revoke change',
+  ),
   broker: setting(
     brokerAddress,
     'file:./data',
     'where messages are kept: file:PATH, a folder that survives restarts and crashes, or memory:; or the MQTT broker that they are relayed to, mqtts://HOST:PORT',
+  ),
+  fsync: setting(
+    choice('always', 'interval', 'never'),
+    'always',
+    'when file: has a message on disk: before it is acknowledged, within about a second, or when the system likes (a power cut then loses what was acknowledged; a crash of the gateway never does)',
   ),
   ...uplinkSettings('broker', {
     to: 'the broker that WOTT_BROKER=mqtts://… names',
@@ -154,16 +164,6 @@ export const SETTINGS = {
     orOff(text(1, 200)),
     'wott-id',
     'MQTT 5 user property that tells that broker the WoTT ID of the device; off for none',
-  ),
-  fsync: setting(
-    choice('always', 'interval', 'never'),
-    'always',
-    'when file: has a message on disk: before it is acknowledged, within about a second, or when the system likes (a power cut then loses what was acknowledged; a crash of the gateway never does)',
-  ),
-  viewersFile: setting(
-    path,
-    'data/viewers.json',
-    'who was invited to look, and who is logged in: what viewer invite and viewer revoke change',
   ),
   deviceListen: setting(listenAddress, '[::]:8443', 'device door: HTTPS and MQTT over WebSocket'),
   mqttListen: setting(listenAddress, '[::]:8883', 'mqtt door: MQTT over TLS'),
@@ -562,6 +562,11 @@ export const SETTINGS = {
     '8',
     'seconds that a stopping gateway gives to what is in flight',
   ),
+  logLevel: setting(
+    choice('error', 'warn', 'info', 'debug'),
+    'info',
+    'least serious log lines to write',
+  ),
   functionWait: setting(
     integer(1, 600_000),
     '1500',
@@ -576,11 +581,6 @@ export const SETTINGS = {
     urlPath,
     undefined,
     'of a function: what an API mapping puts before every path [nothing]',
-  ),
-  logLevel: setting(
-    choice('error', 'warn', 'info', 'debug'),
-    'info',
-    'least serious log lines to write',
   ),
 } as const
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { promisify } from 'node:util'
-import { describeSettings } from '../../src/config/describe.ts'
+import { describeSections, describeSettings } from '../../src/config/describe.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { SETTING_NAMES } from '../../src/config/schema.ts'
 import { ROOT } from '../support/generated.ts'
@@ -28,6 +28,11 @@ describe('files made from the settings', () => {
     assert.equal(Object.keys(read).length, SETTING_NAMES.length)
     const flags = { aclFile: 'permission.acl' }
     assert.deepEqual(loadConfig(read, flags), loadConfig({}, flags))
+  })
+
+  it('have each setting in one section', () => {
+    const shown = describeSections().flatMap(({ settings }) => settings)
+    assert.deepEqual(shown, describeSettings())
   })
 
   it('tell of each setting what it is for and what it may be', () => {

@@ -1,7 +1,7 @@
 // Files made from what the code says of itself: node test/support/generated.ts writes them, a test compares.
 import { readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { describeSettings, toEnvExample, toMarkdownTable } from '../../src/config/describe.ts'
+import { describeSections, toEnvExample, toMarkdownTables } from '../../src/config/describe.ts'
 import { BRIDGE_OPTIONS } from '../../src/config/mosquitto/bridge-options.ts'
 import { OPTIONS } from '../../src/config/mosquitto/options.ts'
 import { toOptionTable } from '../../src/config/mosquitto/table.ts'
@@ -14,10 +14,10 @@ export const ROOT = resolve(import.meta.dirname, '../..')
 
 /** What each generated file should hold, by its path from the root. */
 export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
-  const settings = describeSettings()
+  const sections = describeSections()
   return new Map([
-    ['.env.example', toEnvExample(settings)],
-    await page('docs/configuration.md', 'settings', toMarkdownTable(settings)),
+    ['.env.example', toEnvExample(sections)],
+    await page('docs/configuration.md', 'settings', toMarkdownTables(sections)),
     await page(
       'docs/migrating-from-mosquitto.md',
       'options',
