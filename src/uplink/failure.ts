@@ -27,10 +27,15 @@ const NOT_TLS = /wrong version number|packet length too long/
 /** What a TLS or network error means; `settings` is how the settings begin. */
 export function toFailure(error: unknown, at: string, settings: string): ConnectFailure {
   if (error instanceof ConnectFailure) return error
-  const text = messageOf(error).trim()
+  const text = plain(messageOf(error).trim())
   const code = NOT_TLS.test(text) ? 'ERR_SSL_WRONG_VERSION_NUMBER' : codeOf(error)
   const said = sentence(code, at, settings, text)
   return new ConnectFailure('failed', said, error)
+}
+
+/** The reason in what OpenSSL says: `…:error:0A000418:SSL routines:ssl3_read_bytes:tlsv1 alert unknown ca:FILE:LINE:…` */
+function plain(text: string): string {
+  return /error:[0-9A-F]+:[^:]*:[^:]*:([^:]+)/.exec(text)?.[1] ?? text
 }
 
 function sentence(code: string | undefined, at: string, settings: string, text: string): string {
