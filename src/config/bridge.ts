@@ -1,5 +1,5 @@
 import type { SettingName, Settings } from './schema.ts'
-import { uplinkProblems } from './uplink.ts'
+import { uplinkNames, uplinkProblems } from './uplink.ts'
 
 /** What is wrong with WOTT_BRIDGE and its settings taken together. */
 export function* bridgeProblems(
@@ -10,12 +10,15 @@ export function* bridgeProblems(
   const address = broker as Settings['broker'] | undefined
   const urls = bridge as Settings['bridge']
   const calledAny = (name: string) => called(name as SettingName)
-  const at = urls?.[0] ?? (said.has('bridge') ? null : 'none')
-  yield* uplinkProblems('bridge', at, (name) => said.has(name), calledAny)
-  if (at === 'none')
-    for (const name of BRIDGE_SETTINGS.filter((one) => said.has(one)))
-      yield `${called(name)} has no meaning without ${called('bridge')}=mqtt://… or mqtts://…`
-  else if (address?.kind === 'memory')
+  const [url] = urls ?? []
+  if (url) yield* uplinkProblems('bridge', url, (name) => said.has(name), calledAny)
+  else if (!said.has('bridge'))
+    for (const name of [...uplinkNames('bridge'), ...BRIDGE_SETTINGS].filter((one) =>
+      said.has(one),
+    ))
+      yield `${calledAny(name)} has no meaning without ${called('bridge')}=mqtt://… or mqtts://…`
+  if (!url) return
+  if (address?.kind === 'memory')
     yield `${called('bridge')} needs ${called('broker')}=file:PATH: what waits for the other broker has to be kept somewhere`
   else if (address?.kind === 'mqtt')
     yield `${called('bridge')} needs ${called('broker')}=file:PATH: ${called('broker')} names another broker already, which messages are relayed to`

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { messageOf, UsageError } from '../errors.ts'
 import { bridgeProblems } from './bridge.ts'
+import { brokerProblems, brokerWarnings } from './broker.ts'
 import { withoutSecret } from './broker-url.ts'
 import { doorProblems } from './doors.ts'
 import { functionProblems } from './function.ts'
@@ -14,7 +15,6 @@ import {
   type SettingName,
   type Settings,
 } from './schema.ts'
-import { uplinkProblems } from './uplink.ts'
 
 interface Filled {
   readonly caFile: string
@@ -57,6 +57,7 @@ export function loadConfig(
   const problems: string[] = [...file.problems]
   const values: Partial<Record<SettingName, unknown>> = {}
   const said = new Set<string>()
+  const given = new Set<string>()
   const called = (name: SettingName) =>
     flags[name] !== undefined
       ? `--${flagName(name)}`
@@ -72,6 +73,7 @@ export function loadConfig(
       (environment[environmentName(name)] ||
         file.settings[name]?.text ||
         toldByPlatform(name, environment, flags))
+    if (own !== undefined) given.add(name)
     // .env.example says every default, which changes nothing
     if (own !== undefined && own !== fallback) said.add(name)
     const text = own ?? fallback
@@ -90,6 +92,9 @@ export function loadConfig(
         ? `${conf} names no acl_file: Mosquitto then lets every client do everything, the gateway never does. Name a file; one line "pattern readwrite #" in it is everything for everybody`
         : `${called('aclFile')} is not set: name the Mosquitto acl_file that says who may do what (an empty file denies everything)`,
     )
+  const ofBroker = brokerWarnings(values, said, called)
+  // somebody who names no broker at all has most likely forgotten it
+  if (!given.has('broker')) problems.push(...ofBroker)
   problems.push(...brokerProblems(values, said, called), ...bridgeProblems(values, said, called))
   if (place === 'function') problems.push(...functionProblems(values, called))
   else problems.push(...doorProblems(values, called), ...proxyProblems(values, called))
@@ -110,7 +115,7 @@ export function loadConfig(
       settings.idempotencyKeysPerDevice ?? Math.ceil(settings.idempotencyKeys / 4),
     idempotencyBytesPerDevice:
       settings.idempotencyBytesPerDevice ?? Math.ceil(settings.idempotencyBytes / 4),
-    warnings: file.warnings,
+    warnings: [...file.warnings, ...ofBroker],
     // for the broker that the file names, and no other
     bridgePassword:
       flags.bridge === undefined && !environment[environmentName('bridge')]
@@ -120,32 +125,6 @@ export function loadConfig(
     certFile: settings.certFile ?? join(settings.certsDir, 'client.crt'),
     keyFile: settings.keyFile ?? join(settings.certsDir, 'client.key'),
   }
-}
-
-const RELAYED = [
-  'brokerIdProperty',
-  'brokerSubscribe',
-  'brokerSubscriptions',
-  'brokerRelease',
-  'brokerSettle',
-  'brokerQuarantine',
-] as const
-
-/** What is wrong with WOTT_BROKER and its settings taken together. */
-function* brokerProblems(
-  { broker }: Partial<Record<SettingName, unknown>>,
-  said: ReadonlySet<string>,
-  called: (name: SettingName) => string,
-): Generator<string> {
-  const address = broker as Settings['broker'] | undefined
-  const calledAny = (name: string) => called(name as SettingName)
-  const url = address?.kind === 'mqtt' ? address.urls[0] : undefined
-  const at = address === undefined ? null : (url ?? 'none')
-  yield* uplinkProblems('broker', at, (name) => said.has(name), calledAny)
-  if (at !== 'none') return
-  for (const name of RELAYED)
-    if (said.has(name))
-      yield `${called(name)} has no meaning without ${called('broker')}=mqtt://… or mqtts://…`
 }
 
 /** Platforms that end TLS in a front end of theirs say in PORT where they expect a container to listen. */

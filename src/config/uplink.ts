@@ -100,20 +100,18 @@ export function uplinkConfig<P extends UplinkPrefix>(
   return Object.fromEntries(entries) as UplinkConfig
 }
 
+/** The names of these settings, with their prefix. */
+export function uplinkNames(prefix: UplinkPrefix): string[] {
+  return NAMES.map((name) => prefix + name)
+}
+
 /** What is wrong with the settings of one connection taken together. */
 export function* uplinkProblems(
   prefix: UplinkPrefix,
-  /** Whether there is an address of another broker, and whether it is one with TLS; null where the address itself is wrong. */
-  address: { readonly tls: boolean } | 'none' | null,
+  address: { readonly tls: boolean },
   isSaid: (name: string) => boolean,
   called: (name: string) => string,
 ): Generator<string> {
-  if (address === null) return
-  if (address === 'none') {
-    for (const name of NAMES.filter((one) => isSaid(prefix + one)))
-      yield `${called(prefix + name)} has no meaning without ${called(prefix)}=mqtt://… or mqtts://…`
-    return
-  }
   const [username, password, ca, cert, key] = [
     ...['Username', 'PasswordFile', 'CaFile', 'CertFile', 'KeyFile'].map((name) => prefix + name),
   ] as [string, string, string, string, string]

@@ -76,7 +76,7 @@ describe('the settings of another broker', () => {
     )
   })
 
-  it('are refused where they have no meaning', () => {
+  it('are refused where they have no meaning and WOTT_BROKER was perhaps forgotten', () => {
     const away = 'has no meaning without WOTT_BROKER=mqtt://… or mqtts://…'
     assert.deepEqual(problemsOf({ WOTT_BROKER_USERNAME: 'me', WOTT_BROKER_SUBSCRIBE: 'a/#' }), [
       `WOTT_BROKER_USERNAME ${away}`,
@@ -96,6 +96,17 @@ describe('the settings of another broker', () => {
         'WOTT_BROKER_CERT_FILE needs WOTT_BROKER_KEY_FILE',
       ],
     )
+  })
+
+  it('may stay when WOTT_BROKER is changed to file: or memory:, with a warning', () => {
+    for (const WOTT_BROKER of ['file:./data', 'file:/other', 'memory:']) {
+      const { warnings } = loadConfig(
+        { WOTT_BROKER, WOTT_BROKER_CA_FILE: 'ca.pem', WOTT_BROKER_SUBSCRIBE: 'a/#' },
+        { aclFile },
+      )
+      const away = 'has no meaning without WOTT_BROKER=mqtt://… or mqtts://…'
+      assert.deepEqual(warnings, [`WOTT_BROKER_CA_FILE ${away}`, `WOTT_BROKER_SUBSCRIBE ${away}`])
+    }
   })
 
   it('may have their defaults anywhere, as .env.example says them', () => {
