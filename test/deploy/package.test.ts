@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { copyFile, readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { copyFile, mkdir, readdir, readFile, symlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
 import { promisify } from 'node:util'
 import { FREE_PORTS, startAny, temporaryFolder } from '../cli/program.ts'
@@ -58,14 +58,37 @@ test('npx runs the packed package in an empty folder: a reading in, a metric out
   assert.deepEqual(await readdir(empty.path), ['.wott'])
 })
 
-test('a function imports the packed package in a fresh folder: a reading in, another out', async () => {
+test('a function imports the packed package in the folder of docs/serverless.md: a reading in, another out', async () => {
   await using folder = await temporaryFolder()
-  await execute('npm', ['install', '--no-audit', '--no-fund', tarball], { cwd: folder.path })
-  const module = join(folder.path, 'index.mjs')
-  await copyFile(join(folder.path, 'node_modules/wott-gateway/deploy/lambda/index.mjs'), module)
+  const checkout = join(folder.path, 'checkout')
+  await mkdir(checkout)
+  await symlink(join(ROOT, 'deploy'), join(checkout, 'deploy'))
+  await copyFile(tarball, join(checkout, filename))
+  const [install, tryOut] = await commandsOfDocs()
+  await execute('sh', ['-ec', install], { cwd: checkout })
   await using around = await startSurroundings()
-  const { environment, sensor } = around
-  await using sandbox = await startSandbox({ module, cwd: folder.path, environment })
+  const { environment, sensor, aclFile, pki } = around
+  const cwd = join(folder.path, 'wott-function/function')
+  for (const [from = '', to] of [
+    [aclFile, 'permission.acl'],
+    [sensor.caFile, 'certs/ca.crt'],
+    [pki.crlFile, 'certs/crl.pem'],
+    [environment.WOTT_BROKER_CA_FILE, 'certs/broker-ca.crt'],
+    [environment.WOTT_BROKER_CERT_FILE, 'certs/client.crt'],
+    [environment.WOTT_BROKER_KEY_FILE, 'certs/client.key'],
+  ] as const)
+    await copyFile(from, join(cwd, to))
+  const script = tryOut
+    .replace('mqtts://broker.example.com:8883', environment.WOTT_BROKER ?? '')
+    .replace('SENSOR/client.crt', sensor.certFile)
+  const { stdout: tried } = await execute('sh', ['-ec', script], {
+    cwd: checkout,
+    env: { PATH: `${dirname(process.execPath)}:${process.env.PATH}` },
+  })
+  assert.match(tried, /^200 \{"message":"OK"/m)
+
+  const module = join(cwd, 'index.mjs')
+  await using sandbox = await startSandbox({ module, cwd, environment })
   const query = 'qos=1&retain=true'
   const path = '/topics/wott/temperature'
   const published = await invoke(sandbox, 'rest', sensor, { path, query })
@@ -73,3 +96,13 @@ test('a function imports the packed package in a fresh folder: a reading in, ano
   const read = await invoke(sandbox, 'http-2.0', sensor, { method: 'GET', path, query: '' })
   assert.equal(read.body.toString(), '21.5')
 })
+
+/** How the page fills the folder of a function, without making the package, and how it is tried. */
+async function commandsOfDocs(): Promise<[install: string, tryOut: string]> {
+  const page = await readFile(join(ROOT, 'docs/serverless.md'), 'utf8')
+  const [, section = ''] = page.split('## AWS Lambda')
+  const blocks = [...section.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block = '']) => block)
+  const [install = '', tryOut = ''] = blocks
+  assert.match(install, /^npm ci && npm pack\n/)
+  return [install.replace(/^.*\n/, ''), tryOut]
+}
