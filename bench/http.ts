@@ -16,6 +16,7 @@ connections as requests in flight, HTTP/2 one connection with as many streams.
   --only NAMES    scenarios, comma separated [all]: h1-q0-1, h1-q0-64, h1-q1-1, h1-q1-64, h2-q0-1, …
   --rounds N      how often each is measured [5]
   --seconds N     how long, each time [0.8]
+  --broker URL    the gateway's WOTT_BROKER [memory:]; mqtt://127.0.0.1:1883 for a Mosquitto that runs there
   --profile DIR   write CPU profiles of both to DIR and print where their time went`
 
 const SCENARIOS = new Map<string, HttpScenario>()
@@ -29,6 +30,7 @@ const { values } = parseArgs({
     only: { type: 'string' },
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '0.8' },
+    broker: { type: 'string', default: 'memory:' },
     profile: { type: 'string' },
     help: { type: 'boolean', short: 'h', default: false },
   },
@@ -89,7 +91,9 @@ async function compare(): Promise<void> {
     const { profile } = values
     const servers = [
       stack.use(await startBareHttp(ground, { profile })),
-      stack.use(await startServer('gateway', ground, { profile })),
+      stack.use(
+        await startServer('gateway', ground, { profile, env: { WOTT_BROKER: values.broker } }),
+      ),
     ]
     for (const name of values.only?.split(',') ?? SCENARIOS.keys()) {
       const scenario = SCENARIOS.get(name)
