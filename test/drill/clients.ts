@@ -6,6 +6,7 @@ import {
   type IPublishPacket,
   type MqttClient,
 } from 'mqtt'
+import type { Credentials } from '../support/pki.ts'
 import type { KillableGateway } from './gateway.ts'
 
 const SILENCE_MS = 30_000
@@ -13,7 +14,7 @@ export const HOUR_SECONDS = 3_600
 
 /** A client with a session, of MQTT 3.1.1 unless `options` say otherwise. It reconnects by itself, and repeats what was not acknowledged. */
 export function mqttClient(
-  { device, ports }: KillableGateway,
+  { device, ports }: { readonly device: Credentials; readonly ports: { readonly mqtts: number } },
   clientId: string,
   options: IClientOptions = {},
 ): MqttClient {

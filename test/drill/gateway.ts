@@ -15,18 +15,22 @@ export interface Life {
   readonly end: number
 }
 
-/** A gateway with a `file:` store, in a process that can be killed. */
-export interface KillableGateway extends AsyncDisposable {
-  readonly pki: Pki
-  readonly device: Credentials
-  readonly ports: { readonly https: number; readonly mqtts: number }
+/** `wott-gateway serve` in a process that can be killed. */
+export interface KillableProcess {
   readonly lives: readonly Life[]
   /** Kills it; resolves once it is gone. */
   kill(): Promise<void>
   /** Ends it as an operator does; resolves once it is gone. */
   stop(): Promise<void>
-  /** Starts it again; resolves once its doors are open. */
+  /** Starts it, for the first time or again; resolves once its doors are open. */
   restart(): Promise<void>
+}
+
+/** A gateway with a `file:` store. */
+export interface KillableGateway extends KillableProcess, AsyncDisposable {
+  readonly pki: Pki
+  readonly device: Credentials
+  readonly ports: { readonly https: number; readonly mqtts: number }
 }
 
 /** `more` are settings by their variables. */
@@ -53,15 +57,30 @@ export async function startKillable(more: Record<string, string> = {}): Promise<
     WOTT_LOG_LEVEL: 'info',
     ...more,
   }
-  const lives: { start: number; end: number }[] = []
-  let child: ChildProcess
-
-  async function restart(): Promise<void> {
-    child = await start(settings)
-    lives.push({ start: Date.now(), end: Number.POSITIVE_INFINITY })
+  const gateway = createProcess(settings)
+  await gateway.restart()
+  return {
+    ...gateway,
+    pki,
+    device,
+    ports,
+    async [Symbol.asyncDispose]() {
+      await gateway.kill()
+      await rm(directory, { recursive: true, force: true })
+    },
   }
+}
+
+/** Not started yet. It has started once it has logged each of these texts. */
+export function createProcess(
+  settings: Record<string, string>,
+  says: readonly string[] = ['"door":"device"'],
+): KillableProcess {
+  const lives: { start: number; end: number }[] = []
+  let child: ChildProcess | undefined
 
   async function end(signal: NodeJS.Signals): Promise<void> {
+    if (!child || child.exitCode !== null || child.signalCode !== null) return
     const life = lives.at(-1)
     if (life) life.end = Date.now()
     const gone = once(child, 'exit')
@@ -69,34 +88,35 @@ export async function startKillable(more: Record<string, string> = {}): Promise<
     await gone
   }
 
-  await restart()
   return {
-    pki,
-    device,
-    ports,
     lives,
-    restart,
+    async restart() {
+      child = await start(settings, says)
+      lives.push({ start: Date.now(), end: Number.POSITIVE_INFINITY })
+    },
     kill: () => end('SIGKILL'),
     stop: () => end('SIGTERM'),
-    async [Symbol.asyncDispose]() {
-      child.kill('SIGKILL')
-      await rm(directory, { recursive: true, force: true })
-    },
   }
 }
 
-async function start(settings: Record<string, string>): Promise<ChildProcess> {
+async function start(
+  settings: Record<string, string>,
+  says: readonly string[],
+): Promise<ChildProcess> {
   const child = spawn(process.execPath, [MAIN, 'serve'], {
     env: { PATH: process.env.PATH, ...settings },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  for await (const line of createInterface(child.stdout))
-    if (line.includes('"door":"device"')) break
+  const unsaid = new Set(says)
+  for await (const line of createInterface(child.stdout)) {
+    for (const text of unsaid) if (line.includes(text)) unsaid.delete(text)
+    if (unsaid.size === 0) break
+  }
   child.stdout.resume()
   return child
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as { port: number }

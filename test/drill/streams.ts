@@ -10,7 +10,10 @@ const RETRY_MS = 20
 
 /** The events of one connection, after the one with that id; ends with the connection, and is empty where there is none. */
 export async function* eventsOf(
-  { device, ports }: KillableGateway,
+  {
+    device,
+    ports,
+  }: Pick<KillableGateway, 'device'> & { readonly ports: { readonly https: number } },
   path: string,
   lastEventId?: string,
   signal?: AbortSignal,
