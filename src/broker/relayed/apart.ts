@@ -1,4 +1,5 @@
 import { setTimeout as startTimer } from 'node:timers'
+import type { GatewayError } from '../../errors.ts'
 import { type Refusal, unavailable } from '../../uplink/refusals.ts'
 import type { Uplink, UplinkMessage } from '../../uplink/uplink.ts'
 import type { Sender } from './suspects.ts'
@@ -35,6 +36,8 @@ interface Waiting {
   readonly done: PromiseWithResolvers<void>
 }
 
+/** A client without a connection to the broker is told so within this time. */
+const CONNECT_MS = 2_000
 const STOPPING = unavailable('away', 'the gateway is stopping')
 
 /** One message is under way at a time, so that it is known which one made the broker end the connection; devices take turns. */
@@ -76,12 +79,16 @@ export function createApart(options: ApartOptions): Apart {
     const { message, until, done } = waiting
     const left = until - performance.now()
     if (left <= 0) return refuse(waiting, unavailable('deadline', 'it did not come to its turn'))
+    uplink ??= options.open()
+    const to = uplink
+    const away = await to
+      .connected(Math.min(left, CONNECT_MS))
+      .catch((error) => error as GatewayError)
+    if (away) return refuse(waiting, { reason: 'away', error: away })
     try {
-      uplink ??= options.open()
-      await uplink.connected(left)
-      await uplink.publish(message)
+      await to.publish(message)
       // without an acknowledgement, this is how it is known that the broker has read it
-      if (message.qos === 0) await uplink.check(deadlineMs)
+      if (message.qos === 0) await to.check(deadlineMs)
       options.onAcknowledged(message)
       count -= 1
       done.resolve()

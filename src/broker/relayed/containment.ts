@@ -15,7 +15,7 @@ export interface ContainmentEvents {
 
 export interface ContainmentOptions extends Pick<SuspectsOptions, 'longestMs' | 'most'> {
   /** The connection that all share. */
-  uplink(): Pick<Uplink, 'publish'>
+  uplink(): Pick<Uplink, 'publish' | 'state'>
   openApart(events: ContainmentEvents): Uplink
   /** How many addresses the broker has. */
   readonly addresses: number
@@ -95,8 +95,11 @@ export function createContainment(options: ContainmentOptions): Containment {
   return {
     publish(message) {
       const { sender = null } = message
-      const isTogether = suspects.standing(sender) === 'trusted' && !apart.holds(sender)
-      return isTogether ? publishTogether(message) : apart.publish(message)
+      const standing = suspects.standing(sender)
+      const isApart = standing !== 'trusted' || apart.holds(sender)
+      // while the broker is away, everybody is refused at once
+      const isAway = standing !== 'paused' && options.uplink().state() !== 'connected'
+      return isApart && !isAway ? apart.publish(message) : publishTogether(message)
     },
     events: watch(),
     suspects: suspects.count,
