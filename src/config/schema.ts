@@ -190,7 +190,7 @@ export const SETTINGS = {
       ...(['cloudflare', 'gcp', 'azure', 'aws-apigw'] as const),
     ),
     undefined,
-    'how the proxy passes the certificate of a device on; it is verified again (docs/behind-a-proxy.md)',
+    'how the proxy passes on the certificate of a device: rfc9440, xfcc, nginx, traefik, alb, cloudflare, gcp, azure, or aws-apigw in a function; it is verified again (docs/behind-a-proxy.md)',
   ),
   proxyCertHeader: setting(
     headerName,

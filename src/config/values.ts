@@ -73,8 +73,12 @@ export function bytesText(value: number): string {
   return String(value)
 }
 
+/** Of one in a line of `--help`. */
+const LONGEST_FORM = 32
+
 export function choice<const T extends string>(...allowed: readonly T[]): Parse<T> {
-  return parse(allowed.join('|'), `one of ${allowed.join(', ')}`, (text) =>
+  const form = allowed.join('|')
+  return parse(form.length <= LONGEST_FORM ? form : 'NAME', `one of ${allowed.join(', ')}`, (text) =>
     allowed.find((value) => value === text),
   )
 }
