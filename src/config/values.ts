@@ -78,8 +78,10 @@ const LONGEST_FORM = 32
 
 export function choice<const T extends string>(...allowed: readonly T[]): Parse<T> {
   const form = allowed.join('|')
-  return parse(form.length <= LONGEST_FORM ? form : 'NAME', `one of ${allowed.join(', ')}`, (text) =>
-    allowed.find((value) => value === text),
+  return parse(
+    form.length <= LONGEST_FORM ? form : 'NAME',
+    `one of ${allowed.join(', ')}`,
+    (text) => allowed.find((value) => value === text),
   )
 }
 
