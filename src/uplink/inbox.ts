@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream'
 import type { IPublishPacket } from 'mqtt'
 import { messageOf } from '../errors.ts'
-import { fromPacketProperties } from './properties.ts'
+import { expiryIn, fromPacketProperties } from './properties.ts'
 import type { UplinkMessage, UplinkOptions } from './uplink.ts'
 
 export interface InboxOptions extends Pick<UplinkOptions, 'onMessage'> {
@@ -37,6 +37,15 @@ export function createInbox({ onMessage, socket, onFailure }: InboxOptions): Inb
     }
   }
 
+  function handOn(packet: IPublishPacket): void | Promise<void> {
+    try {
+      return onMessage(toMessage(packet))
+    } catch (error) {
+      // nobody above mqtt.js would hear it
+      return Promise.reject(error)
+    }
+  }
+
   async function settle(taken: Promise<void>, arrived: Arrived | null): Promise<void> {
     underway += 1
     try {
@@ -58,7 +67,7 @@ export function createInbox({ onMessage, socket, onFailure }: InboxOptions): Inb
     take(packet, proceed) {
       const arrived = packet.qos === 1 ? { id: packet.messageId as number, isTaken: false } : null
       if (arrived) unacknowledged.push(arrived)
-      const taken = onMessage(toMessage(packet))
+      const taken = handOn(packet)
       if (taken) void settle(taken, arrived)
       else if (arrived) {
         arrived.isTaken = true
@@ -89,6 +98,6 @@ function toMessage({
     retain,
     dup,
     properties: fromPacketProperties(properties),
-    messageExpiry: properties?.messageExpiryInterval ?? null,
+    messageExpiry: expiryIn(properties),
   }
 }

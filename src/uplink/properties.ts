@@ -25,20 +25,32 @@ export function toPacketProperties({ properties, messageExpiry }: Said): PacketP
   return packet
 }
 
-/** The properties that mqtt.js received, which has put user properties of one name together; null where there are none. */
+/**
+ * The properties that mqtt.js received, which has put user properties of one name together; null where there are none. It hands
+ * on what no broker may send, a property twice or cut off, as lists and null: such a property is left out.
+ */
 export function fromPacketProperties(packet: PacketProperties = {}): MessageProperties | null {
   const { payloadFormatIndicator, contentType, responseTopic, correlationData } = packet
   const pairs = Object.entries(packet.userProperties ?? {}).flatMap(([name, values]) =>
-    [values].flat().map((value): UserProperty => [name, value]),
+    [values].flat().flatMap((value): UserProperty[] => (isText(value) ? [[name, value]] : [])),
   )
   const properties: MessageProperties = {
-    ...(payloadFormatIndicator === undefined
-      ? {}
-      : { payloadFormatIndicator: payloadFormatIndicator ? 1 : 0 }),
-    ...(contentType === undefined ? {} : { contentType }),
-    ...(responseTopic === undefined ? {} : { responseTopic }),
-    ...(correlationData === undefined ? {} : { correlationData }),
+    ...(typeof payloadFormatIndicator === 'boolean'
+      ? { payloadFormatIndicator: payloadFormatIndicator ? 1 : 0 }
+      : {}),
+    ...(isText(contentType) ? { contentType } : {}),
+    ...(isText(responseTopic) ? { responseTopic } : {}),
+    ...(Buffer.isBuffer(correlationData) ? { correlationData } : {}),
     ...(pairs.length === 0 ? {} : { userProperties: pairs }),
   }
   return Object.keys(properties).length === 0 ? null : properties
+}
+
+/** Seconds until nobody is to get the message any more; null where it does not say so. */
+export function expiryIn({ messageExpiryInterval: seconds }: PacketProperties = {}): number | null {
+  return typeof seconds === 'number' && seconds >= 0 ? seconds : null
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string'
 }
