@@ -107,6 +107,16 @@ describe('rfc9440', () => {
     assert.equal(read(rfc9440, long(15)).length, 16)
     assert.equal(read(rfc9440, long(16)), 'request_invalid')
   })
+
+  it('reads a chain with blanks and tabs around its commas, and refuses thousands of them as fast', () => {
+    const certificate = `:${LEAF}:`
+    const chain = `:${INTERMEDIATE}: \t ,\t :${ROOT}:`
+    assert.deepEqual(read(rfc9440, { certificate, chain }), [LEAF, INTERMEDIATE, ROOT])
+    const started = process.cpuUsage()
+    const blank = `:${INTERMEDIATE}:${' '.repeat(100_000)}:${ROOT}:`
+    assert.equal(read(rfc9440, { certificate, chain: blank }), 'request_invalid')
+    assert.ok(process.cpuUsage(started).user < 1_000_000)
+  })
 })
 
 describe('nginx', () => {
