@@ -115,7 +115,8 @@ function quoted(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 
-const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
+// each text in one way only, or a payload of digits would be tried in as many ways as it is long
+const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/
 
 /** Text that a spreadsheet would run as a formula (CWE-1236) gets an apostrophe in front; a number stays a number. */
 export function toCell(text: string): string {

@@ -124,7 +124,7 @@ export function createReadings({
 /** Characters of a topic that becomes a label. */
 const LONGEST_TOPIC = 512
 const LONGEST_NUMBER = 40
-const NUMBER = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/
+const NUMBER = /^\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\s*$/
 
 /** The decimal number that is the whole payload, or null; `0x10`, `Infinity` and the empty payload are none. */
 export function numberIn(payload: Buffer): number | null {

@@ -117,6 +117,13 @@ describe('an answer of /history', () => {
     )
   })
 
+  it('in CSV costs little, whatever a device publishes', () => {
+    const started = process.cpuUsage()
+    const almost = `-${'1'.repeat(120_000)}x`
+    assert.equal(toCell(almost), `'${almost}`)
+    assert.ok(process.cpuUsage(started).user < 1_000_000)
+  })
+
   it('in CSV holds no formula, and numbers as they are', () => {
     for (const number of ['-21.5', '+3', '-1e-9', '21']) assert.equal(toCell(number), number)
     for (const text of [
