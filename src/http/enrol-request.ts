@@ -43,7 +43,8 @@ export function inviteIn(header: string | undefined): Credential | null {
 
 const PEM_BLOCK =
   /^-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----([A-Za-z0-9+/=\s]+)-----END (?:NEW )?CERTIFICATE REQUEST-----\s*$/
-const BASE64 = /^[A-Za-z0-9+/\s]+={0,2}\s*$/
+// blanks in one place only, or a body of blanks would be tried in as many ways as it is long
+const BASE64 = /^[A-Za-z0-9+/\s]+(?:=\s*){0,2}$/
 
 /** A certificate signing request as DER, from base64 with or without line breaks, or from PEM. */
 export function csrIn(body: unknown): Buffer | null {
