@@ -14,9 +14,13 @@ export function reasonOf({ reasonCode = 0, properties }: Answer): string {
   return sentence === '' ? name : `${name}: ${sentence}`
 }
 
+/** More of a sentence nobody reads; a broker may send 65,535 bytes, over which the pattern below takes seconds. */
+const LONGEST_SENTENCE = 1_000
+
 /** Without its full stop and the clauses of MQTT, which mean something to those who write clients. */
 function plain(sentence: string): string {
   return sentence
+    .slice(0, LONGEST_SENTENCE)
     .replaceAll(/ *\[MQTT[^\]]*\]/g, '')
     .trim()
     .replace(/\.$/, '')

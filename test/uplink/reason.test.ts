@@ -15,3 +15,13 @@ it("the gateway's sentence follows the name of the reason code, without clauses 
     assert.equal(reasonOf({ reasonCode, properties }), shown)
   }
 })
+
+it('a sentence as long as MQTT allows costs little, and is cut off', () => {
+  const started = process.cpuUsage()
+  const reasonString = `begin${' '.repeat(65_000)}end`
+  assert.equal(
+    reasonOf({ reasonCode: 0x80, properties: { reasonString } }),
+    'Unspecified error: begin',
+  )
+  assert.ok(process.cpuUsage(started).user < 1_000_000)
+})
