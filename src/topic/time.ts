@@ -9,7 +9,8 @@ export interface TimeBounds {
   readonly future: number
 }
 
-const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/
+const RFC_3339 =
+  /^(\d{4}-\d\d-\d\d)[Tt ](?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/
 const UNIX = /^\d{1,16}(?:\.\d{1,9})?$/
 /** The last time that a Date can tell (ECMA-262 §21.4.1.1). */
 const LAST_TIME = 8.64e15
@@ -24,10 +25,16 @@ export const TIME_FORM =
 export function parseTime(text: string): number | null {
   const time = UNIX.test(text)
     ? Math.floor(Number(text) * (Number(text) < FIRST_MILLISECONDS ? 1000 : 1))
-    : RFC_3339.test(text)
-      ? Date.parse(text.toUpperCase())
-      : Number.NaN
+    : parseRfc3339(text)
   return time >= 0 && time <= LAST_TIME ? time : null
+}
+
+/** NaN for a date that no calendar has: February 30 is March 2 for Date.parse. */
+function parseRfc3339(text: string): number {
+  const [, day] = RFC_3339.exec(text) ?? []
+  if (day === undefined || Number.isNaN(Date.parse(day))) return Number.NaN
+  if (!new Date(day).toISOString().startsWith(day)) return Number.NaN
+  return Date.parse(text.toUpperCase().replace(' ', 'T'))
 }
 
 /** When a message was measured, as its first user property `time` says; null where it says nothing, or no time. */
