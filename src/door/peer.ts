@@ -1,9 +1,11 @@
 import type { BlockList } from 'node:net'
 
-/** One end of a connection, which a door knows by its address and port. */
+/** One end of a connection, which a door knows by the addresses and ports of both. */
 export interface Peer {
   readonly remoteAddress?: string | undefined
   readonly remotePort?: number | undefined
+  readonly localAddress?: string | undefined
+  readonly localPort?: number | undefined
 }
 
 /** Who is at the other end of a load balancer's connection. */
@@ -17,7 +19,10 @@ const carrier = Symbol('carrier')
 
 /** Tells a connection from all others that are open; the address that a load balancer names for it does not count. */
 export function keyOf(peer: Peer & { readonly [carrier]?: string }): string {
-  return peer[carrier] ?? `${peer.remoteAddress} ${peer.remotePort}`
+  if (peer[carrier] !== undefined) return peer[carrier]
+  // a client may use one port for several addresses of this machine
+  const { remoteAddress, remotePort, localAddress, localPort } = peer
+  return [remoteAddress, remotePort, localAddress, localPort].join(' ')
 }
 
 /** Has `socket` give the address of the client that a load balancer names, wherever it is asked for it. */

@@ -31,7 +31,7 @@ export interface ViewerDoorOptions
 }
 
 /** Whom a connection is with. */
-type Peer = Pick<Socket, 'remoteAddress' | 'remotePort'>
+type Peer = Pick<Socket, 'remoteAddress' | 'remotePort' | 'localAddress' | 'localPort'>
 
 /** People with browsers: the dashboard for everybody, and behind a session what the ACL lets its name read. */
 export function createViewerDoor(options: ViewerDoorOptions): App {

@@ -5,6 +5,7 @@ import { connect, type Socket } from 'node:net'
 import { describe, it } from 'node:test'
 import { http1, http2, http2Session, mqtt } from '../support/clients.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { freePort } from '../support/mosquitto.ts'
 import { rawTls } from '../support/raw.ts'
 import { END_HEADERS, FRAME, frame, hpack, PREFACE } from '../support/raw-http2.ts'
 
@@ -57,6 +58,19 @@ describe('strangers', () => {
     while ((await at.metric('wott_connections{door="device"}')) !== 1) {}
     assert.equal((await http1(at, greedy, whoami)).status, 200)
     own[1]?.destroy()
+  })
+
+  it('are not devices that use one port of theirs for several addresses of the gateway', async () => {
+    const settings = { maxConnections: '8', deviceListen: '0.0.0.0:0' }
+    await using at = await startGateway({ acl: ACL, settings })
+    const device = await at.pki.issue('device')
+    const from = await freePort()
+    const first = await rawTls(at, device, { from })
+    const twin = await rawTls(at, device, { from, to: '127.0.0.2' })
+    const third = await rawTls(at, device)
+    await once(third.resume(), 'close')
+    assert.equal(await cut(at, 'device', 'max_connections_per_device'), 1)
+    for (const socket of [first, twin]) socket.destroy()
   })
 
   it('are not those who are known, whose places have an end too', async () => {

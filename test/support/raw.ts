@@ -10,9 +10,19 @@ type Pair = Pick<Credentials, 'certificate' | 'key'>
 export async function rawTls(
   { ports, pki }: Pick<TestGateway, 'ports' | 'pki'>,
   who: Pair | null,
-  { door = 'device', ...options }: ConnectionOptions & { door?: 'device' | 'mqtt' | 'viewer' } = {},
+  {
+    door = 'device',
+    to = '127.0.0.1',
+    from,
+    ...options
+  }: ConnectionOptions & {
+    door?: 'device' | 'mqtt' | 'viewer'
+    to?: string
+    from?: number | undefined
+  } = {},
 ): Promise<TLSSocket & { readonly tcp: Socket }> {
-  const tcp = connectTcp(ports[door], '127.0.0.1')
+  const own = from === undefined ? {} : { localAddress: '127.0.0.1', localPort: from }
+  const tcp = connectTcp({ port: ports[door], host: to, ...own })
   await once(tcp, 'connect')
   const socket = connect({
     ...{ socket: tcp, servername: 'localhost', ca: pki.authority.certificate },
