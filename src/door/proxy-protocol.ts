@@ -54,7 +54,8 @@ function readV1(bytes: Buffer): ProxyHeader | null {
   if (!isAddress?.(source) || !isAddress(destination) || ports.length !== 2)
     return { fault: 'malformed' }
   if (port === undefined || otherPort === undefined) return { fault: 'malformed' }
-  return { fault: null, length, client: { address: source, port } }
+  const address = family === 'TCP6' ? asWritten(source) : source
+  return { fault: null, length, client: { address, port } }
 }
 
 function isPlainIPv6(text: string): boolean {
@@ -99,5 +100,10 @@ function readV2(bytes: Buffer): ProxyHeader | null {
 function addressIn(bytes: Buffer): string {
   if (bytes.length === 4) return bytes.join('.')
   const groups = Array.from({ length: 8 }, (_, index) => bytes.readUInt16BE(2 * index).toString(16))
-  return new SocketAddress({ address: groups.join(':'), family: 'ipv6' }).address
+  return asWritten(groups.join(':'))
+}
+
+/** An IPv6 address as sockets write it, whatever form it came in: limits per address compare texts. */
+function asWritten(address: string): string {
+  return new SocketAddress({ address, family: 'ipv6' }).address
 }

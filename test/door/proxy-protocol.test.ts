@@ -44,6 +44,20 @@ describe('a PROXY protocol header', () => {
     )
   })
 
+  it('names a client in one way, in whatever way it is written', () => {
+    for (const [written, address] of [
+      ['0:0:0:0:0:FFFF:192.0.2.1', '::ffff:192.0.2.1'],
+      ['::ffff:c000:0201', '::ffff:192.0.2.1'],
+      ['2001:0DB8:0:0::0001', '2001:db8::1'],
+    ]) {
+      const header = Buffer.from(`PROXY TCP6 ${written} ::1 5000 443\r\n`)
+      const client = { address, port: 5000 }
+      assert.deepEqual(readProxyHeader(header, 'any'), {
+        ...{ fault: null, length: header.length, client },
+      })
+    }
+  })
+
   it('is waited for until its last byte, however it is split', () => {
     fc.assert(
       fc.property(header, ({ bytes }) => {
