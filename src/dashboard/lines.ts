@@ -168,7 +168,7 @@ export function createLines(changed: () => void): Lines {
         sentences.add('There are too many messages to show: the oldest are left out.')
       const unasked = topics.flatMap(fieldsOf).filter((field) => !canBeAsked(field))
       if (unasked.length > 0)
-        sentences.add(`${unasked.join(', ')}: shown from when this page was opened.`)
+        sentences.add(`${unasked.map(namesOf).join(', ')}: shown from when this page was opened.`)
       if (kind === 'loading') sentences.add('Loading what came before…')
       if (trouble !== '') sentences.add(trouble)
       if (known.some(({ times }) => times.length > 0))
@@ -191,7 +191,12 @@ function keyOf({ name }: Topic, field: string): string {
 }
 
 function labelOf({ name }: Topic, field: string): string {
-  return field === '' ? name : `${name} ${field}`
+  return field === '' ? name : `${name} ${namesOf(field)}`
+}
+
+/** As its publisher wrote it. */
+function namesOf(field: string): string {
+  return field.replaceAll(/\\(.)/g, '$1')
 }
 
 function spanText(seconds: number): string {

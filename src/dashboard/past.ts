@@ -40,9 +40,15 @@ export function pastUrl({ topic, field, before }: Wanted, seconds: number, every
   return `/history?filter=${encodeURIComponent(topic)}&from=-${seconds}s&to=${before}&every=${every}s&order=desc${member}`
 }
 
-/** `field` separates the names of members with dots, so a name with one cannot be asked for. */
+/** The gateway separates names with dots, so a name with one, which is escaped here, cannot be asked for. */
 export function canBeAsked(field: string): boolean {
-  return !field.includes('.') && field.length <= 256
+  const names = field.split('.')
+  return (
+    !field.includes('\\') &&
+    field.length <= 256 &&
+    !names.slice(1).includes('') &&
+    (field === '' || names[0] !== '')
+  )
 }
 
 interface Answer {

@@ -1,15 +1,22 @@
+import { fieldsOf, inLines, inOneLine, type Value } from './json.ts'
+
 /** What a message carries, as far as a page can show it. */
-export type Payload =
-  | { readonly kind: 'number'; readonly text: string; readonly numbers: Numbers }
-  | { readonly kind: 'json'; readonly text: string; readonly numbers: Numbers }
-  | { readonly kind: 'text' | 'binary' | 'empty'; readonly text: string; readonly numbers: Numbers }
+export interface Payload {
+  readonly kind: 'number' | 'json' | 'text' | 'binary' | 'empty'
+  /** Numbers are in it as they were sent. */
+  readonly text: string
+  /** By their paths in a JSON payload; a payload that is a number or a text has one without a name. */
+  readonly values: Values
+  /** How many values of a JSON payload are not among them. */
+  readonly leftOut: number
+}
 
-/** Numbers by their name in a JSON object; a payload that is a number has one without a name. */
-export type Numbers = ReadonlyMap<string, number>
+export type Values = ReadonlyMap<string, Value>
 
-const NONE: Numbers = new Map()
-const MOST_NUMBERS = 8
+const NONE: Values = new Map()
 const LONGEST_TEXT = 4096
+/** Of a text that may be a state, such as "open". */
+const LONGEST_STATE = 64
 const MOST_LEVELS = 16
 const JSON_TYPE = /^\s*(?:application\/json|text\/json|[^\s;]+\+json)\s*(?:;|$)/i
 const NUMBER = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/
@@ -21,27 +28,24 @@ export function readPayload(
   contentType = '',
 ): Payload {
   if (text === undefined) return binary(base64 ?? '')
-  if (text === '') return { kind: 'empty', text: '(empty)', numbers: NONE }
-  const value = Number(text)
-  if (text.length <= 40 && NUMBER.test(text) && Number.isFinite(value))
-    return { kind: 'number', text: formatNumber(value), numbers: new Map([['', value]]) }
+  if (text === '') return { kind: 'empty', text: '(empty)', values: NONE, leftOut: 0 }
+  const number = Number(text)
+  if (text.length <= 40 && NUMBER.test(text) && Number.isFinite(number))
+    return alone('number', text.trim(), number)
   const called = JSON_TYPE.test(contentType)
-  if (called || /^\s*[[{]/.test(text)) {
-    const value = valueIn(text)
-    if (value !== undefined) {
-      // indented, a thousand nested brackets are a million blanks
-      const inLines = called && text.length <= LONGEST_TEXT && isShallow(value, MOST_LEVELS)
-      const shown = JSON.stringify(value, null, inLines ? 2 : 0)
-      return { kind: 'json', text: cut(shown), numbers: numbersIn(value) }
-    }
+  const value = called || /^\s*[[{]/.test(text) ? valueIn(text) : undefined
+  if (value !== undefined) {
+    // indented, a thousand nested brackets are a million blanks
+    const isSetOut = called && text.length <= LONGEST_TEXT && isShallow(value, MOST_LEVELS)
+    const shown = isSetOut ? inLines(text) : inOneLine(text)
+    return { kind: 'json', text: cut(shown), ...fieldsOf(text) }
   }
-  return { kind: 'text', text: cut(text), numbers: NONE }
+  if (text.length <= LONGEST_STATE) return alone('text', text, null)
+  return { kind: 'text', text: cut(text), values: NONE, leftOut: 0 }
 }
 
-/** Six significant digits, as a card has room for. */
-export function formatNumber(value: number): string {
-  if (Number.isInteger(value) && Math.abs(value) < 1e9) return String(value)
-  return String(Number(value.toPrecision(6)))
+function alone(kind: Payload['kind'], text: string, number: number | null): Payload {
+  return { kind, text, values: new Map([['', { text, number }]]), leftOut: 0 }
 }
 
 function binary(base64: string): Payload {
@@ -51,7 +55,12 @@ function binary(base64: string): Payload {
     byte.charCodeAt(0).toString(16).padStart(2, '0'),
   )
   const more = size > 32 ? ' …' : ''
-  return { kind: 'binary', text: `${size} bytes: ${hex.join(' ')}${more}`, numbers: NONE }
+  return {
+    kind: 'binary',
+    text: `${size} bytes: ${hex.join(' ')}${more}`,
+    values: NONE,
+    leftOut: 0,
+  }
 }
 
 /** What JSON says; undefined where it is not JSON. */
@@ -66,14 +75,6 @@ function valueIn(text: string): unknown {
 function isShallow(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return true
   return levels > 0 && Object.values(value).every((inner) => isShallow(inner, levels - 1))
-}
-
-function numbersIn(value: unknown): Numbers {
-  if (typeof value !== 'object' || value === null) return NONE
-  const found = Object.entries(value).filter(
-    (entry): entry is [string, number] => typeof entry[1] === 'number',
-  )
-  return new Map(found.slice(0, MOST_NUMBERS))
 }
 
 function cut(text: string): string {

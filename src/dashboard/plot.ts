@@ -35,6 +35,8 @@ export function createPlot(element: HTMLElement): Plot {
       stroke: COLORS[n % COLORS.length] as string,
       width: 2,
       points: { size: 4 },
+      // the usual one rounds to three places
+      value: (_: uPlot, value: number | null) => (value === null ? '–' : String(value)),
     }))
     const options = {
       width: element.clientWidth,

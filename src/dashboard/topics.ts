@@ -1,3 +1,4 @@
+import { MOST_FIELDS } from './json.ts'
 import { type Payload, readPayload } from './payload.ts'
 import { createSeries, type Series } from './series.ts'
 
@@ -55,8 +56,8 @@ export interface Topics {
 
 export const MOST_TOPICS = 10_000
 const MOST_MESSAGES = 50
-/** Numbers in the payloads of one topic: of more, the first names that came are drawn. */
-export const MOST_SERIES = 16
+/** Numbers in the payloads of one topic: of more, the first names that came are kept. */
+export const MOST_SERIES = MOST_FIELDS
 
 export function createTopics(): Topics {
   const topics = new Map<string, Topic>()
@@ -90,12 +91,13 @@ export function createTopics(): Topics {
     else topic.latest = message
     topic.messages.push(message)
     if (topic.messages.length > MOST_MESSAGES) topic.messages.shift()
-    for (const [number, value] of message.payload.numbers) {
-      const known = topic.series.get(number)
+    for (const [name, { number }] of message.payload.values) {
+      if (number === null) continue
+      const known = topic.series.get(name)
       if (!known && topic.series.size === MOST_SERIES) continue
       const series = known ?? createSeries()
-      topic.series.set(number, series)
-      series.add(time, value)
+      topic.series.set(name, series)
+      series.add(time, number)
     }
     return topic
   }

@@ -26,7 +26,10 @@ describe('pastUrl', () => {
         assert.deepEqual(query.filters, [topic])
         assert.equal(query.from, 1_800_000_000_000 - 3_600_000)
         assert.equal(query.to, 1_900_000_000_000)
-        assert.deepEqual(query.buckets, { every: 10_000, field: field === '' ? null : [field] })
+        assert.deepEqual(query.buckets, {
+          every: 10_000,
+          field: field === '' ? null : field.split('.'),
+        })
       }),
     )
   })

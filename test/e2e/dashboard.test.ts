@@ -90,6 +90,8 @@ describe('the dashboard in Chromium', () => {
   it('shows numbers, JSON, text and bytes as what they are, and nothing that may not be read', async () => {
     await publish('kinds/json', '-d', '{"t":21.5,"ok":true}')
     await publish('kinds/text', '-d', 'hello')
+    for (const number of ['1795690123', '99999.99', '21.50', '12345678901234567890'])
+      await publish(`kinds/number/${number}`, '-d', number)
     await publish(
       'kinds/binary',
       '--data-binary',
@@ -103,6 +105,8 @@ describe('the dashboard in Chromium', () => {
     const value = (topic: string) => card(page, topic).locator('.value').textContent()
     assert.equal(await value('kinds/json'), '{"t":21.5,"ok":true}')
     assert.equal(await value('kinds/text'), 'hello')
+    for (const number of ['1795690123', '99999.99', '21.50', '12345678901234567890'])
+      assert.equal(await value(`kinds/number/${number}`), number)
     assert.equal(await value('kinds/binary'), '3 bytes: 00 ff 10')
     assert.equal(await card(page, 'secret/plan').count(), 0)
     await page.locator('#filter').fill('kinds/b')
