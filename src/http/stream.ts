@@ -28,7 +28,7 @@ export function wantsStream(request: Request): boolean {
 /** `GET /stream?filter=…&filter=…`, and what `GET /topics/{filter}` does for an `EventSource`. */
 export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRoutes {
   app.get('/stream', { config: { operation: 'openStream' } }, async (request, reply) => {
-    const query = queryOf(request.originalUrl, ['filter', 'format', 'lastEventId'])
+    const query = queryOf(request.originalUrl, ['filter', 'format', 'lastEventId', 'heartbeat'])
     open(request, reply, query.get('filter') ?? [], query)
   })
 
@@ -52,6 +52,7 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
     const caller = callerOf(request)
     const format = formatOf(query)
     const lastEventId = lastEventIdOf(request, query)
+    const heartbeat = heartbeatOf(query)
     const refused =
       filtersProblem('/stream', filters, caller, options.denials) ?? noRoom(caller.identity.id)
     if (refused?.code === 'too_many_streams') options.meter.streamRefused(caller.door)
@@ -80,7 +81,7 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
     response.once('close', () => count(caller.identity.id, -1))
     openStream(
       response as unknown as Sink,
-      { filters, format, lastEventId, hold, id: caller.identity.id, ...caller },
+      { filters, format, lastEventId, heartbeat, hold, id: caller.identity.id, ...caller },
       options,
     ).catch((error) => {
       // a store that cannot be read says so itself
@@ -94,7 +95,12 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
     openOne(request, reply) {
       const filter = topicInPath(request.originalUrl, '/topics/')
       if (filter instanceof GatewayError) throw filter
-      open(request, reply, [filter], queryOf(request.originalUrl, ['format', 'lastEventId']))
+      open(
+        request,
+        reply,
+        [filter],
+        queryOf(request.originalUrl, ['format', 'lastEventId', 'heartbeat']),
+      )
     },
   }
 }
@@ -112,6 +118,20 @@ function formatOf(query: Query): EventFormat {
   if (format !== 'json' && format !== 'raw')
     throw new GatewayError('query_invalid', `format must be json or raw, not "${format}".`)
   return format
+}
+
+export const LONGEST_HEARTBEAT = 300
+
+function heartbeatOf(query: Query): number | null {
+  const text = single(query, 'heartbeat')
+  if (text instanceof GatewayError) throw text
+  if (text === undefined) return null
+  const seconds = Number(text)
+  if (/^\d{1,3}$/.test(text) && seconds >= 1 && seconds <= LONGEST_HEARTBEAT) return seconds
+  throw new GatewayError(
+    'query_invalid',
+    `heartbeat must be a whole number of seconds from 1 to ${LONGEST_HEARTBEAT}, not "${text}".`,
+  )
 }
 
 function tooMany(problem: string, setting: string): GatewayError {

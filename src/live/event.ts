@@ -79,6 +79,11 @@ export function endFrame(code: string, message: string): Buffer {
 /** A comment, which keeps proxies from closing a quiet connection. */
 export const HEARTBEAT = Buffer.from(':\n\n')
 
+/** The same as an event with the gateway's time, for pages: an `EventSource` does not show them comments. */
+export function heartbeatFrame(now: number): Buffer {
+  return toFrame({ event: 'heartbeat' }, JSON.stringify({ time: new Date(now).toISOString() }))
+}
+
 /** How long a browser waits before it connects again, in milliseconds. */
 export const RETRY = Buffer.from('retry: 2000\n\n')
 

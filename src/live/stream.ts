@@ -12,6 +12,7 @@ import {
   gapFrame,
   gapFrameWithin,
   HEARTBEAT,
+  heartbeatFrame,
   RETRY,
 } from './event.ts'
 import type { Entry } from './history.ts'
@@ -37,6 +38,8 @@ export interface StreamRequest {
   readonly format: EventFormat
   /** The id of the last event that the reader got; it is given what came since. */
   readonly lastEventId?: string | undefined
+  /** Seconds between two events named `heartbeat`, which take the place of the comments. */
+  readonly heartbeat?: number | null
   readonly access: Access
   readonly door: Door
   /** Counts what waits for it. */
@@ -73,6 +76,7 @@ export async function openStream(
   { hub, broker, meter, buffer, stall, onSlow }: StreamOptions,
 ): Promise<void> {
   const { filters, format, access, door, id, ended, lastEventId, hold } = request
+  const heartbeatSeconds = request.heartbeat ?? null
   const { mayReceive } = access
   const { pace, ids } = hub
   // runs while the sink is full
@@ -243,7 +247,11 @@ export async function openStream(
   meter.streamOpened(door)
   // so that it hears of new rules and of the end before it follows anything
   const leave = hub.attend(reader)
-  const heartbeat = setInterval(() => write(HEARTBEAT), HEARTBEAT_MS).unref()
+  const heartbeat =
+    heartbeatSeconds === null
+      ? setInterval(() => write(HEARTBEAT), HEARTBEAT_MS)
+      : setInterval(() => write(heartbeatFrame(Date.now())), heartbeatSeconds * 1000)
+  heartbeat.unref()
   const gone = new Promise<void>((resolve) => sink.once('close', resolve))
   sink.once('close', closed)
   sink.on('error', closed)

@@ -166,6 +166,16 @@ describe('an event stream', () => {
     assert.equal(data, '1\n\nevent: gap\nid: 7\n\ndata: 2\nretry: 1')
   })
 
+  it('has an event named heartbeat without an id where one is asked for', async () => {
+    for (const path of ['/topics/quiet?heartbeat=1', '/stream?filter=quiet&heartbeat=1']) {
+      using events = await open(path)
+      const { id, event, data } = await events.next()
+      assert.deepEqual([id ?? '', event], ['', 'heartbeat'])
+      const { time } = JSON.parse(data)
+      assert.ok(Math.abs(Date.now() - Date.parse(time)) < 10_000)
+    }
+  })
+
   it('is refused where its question is none', async () => {
     const many = (count: number) => Array(count).fill('filter=a').join('&')
     const wrong: [string, string][] = [
@@ -174,6 +184,10 @@ describe('an event stream', () => {
       ['/stream?filter=a&format=raw&format=raw', 'query_invalid'],
       ['/stream?filter=a&filters=b', 'query_invalid'],
       ['/stream?filter=%zz', 'query_invalid'],
+      ...['', '0', '301', '1.5', 'on'].map((seconds): [string, string] => [
+        `/stream?filter=a&heartbeat=${seconds}`,
+        'query_invalid',
+      ]),
       [`/stream?${many(65)}`, 'query_invalid'],
       ['/topics/a?filter=b', 'query_invalid'],
       ['/topics/a?format=', 'query_invalid'],

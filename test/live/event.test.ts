@@ -8,6 +8,7 @@ import {
   gapFrame,
   gapFrameWithin,
   HEARTBEAT,
+  heartbeatFrame,
   RETRY,
 } from '../../src/live/event.ts'
 import type { Message } from '../../src/topic/message.ts'
@@ -204,5 +205,9 @@ it('a gap in the middle of a stream has no id, so that resuming begins where it 
 it('between events there is a comment, and before them how long to wait', () => {
   assert.deepEqual(parse(String(HEARTBEAT)), { events: [], retry: null })
   assert.match(String(HEARTBEAT), /^:/)
+  const { events } = parse(String(heartbeatFrame(0)))
+  assert.deepEqual(events, [
+    { id: '', event: 'heartbeat', data: '{"time":"1970-01-01T00:00:00.000Z"}' },
+  ])
   assert.deepEqual(parse(String(RETRY)), { events: [], retry: 2000 })
 })

@@ -4,7 +4,7 @@ import { DOORS, SECURITY } from './doors.ts'
 import { INTRODUCTION, LICENSE } from './info.ts'
 import type { Schema } from './operation.ts'
 import { TOPIC } from './publish.ts'
-import { FORMAT, FRAMES, LAST_EVENT_ID, SCHEMAS } from './stream.ts'
+import { FORMAT, FRAMES, LAST_EVENT_ID, SCHEMAS, STREAM_HEARTBEAT } from './stream.ts'
 
 const ref = (path: string) => ({ $ref: `#/${path}` })
 const asks = (scheme: string) => ({ security: [ref(`components/securitySchemes/${scheme}`)] })
@@ -35,9 +35,9 @@ const SERVERS = {
   },
 }
 
-const STREAM = `An event stream over HTTPS. Retained messages that match come first, then live ones; each is authorised when it is sent. A comment comes every ${HEARTBEAT_MS / 1000} seconds. A reader that takes nothing for \`WOTT_STREAM_STALL\` (30 by default) seconds, or lets more than \`WOTT_STREAM_BUFFER\` (1MiB by default) wait, is cut off. It can resume from any message that is still in the history (\`WOTT_HISTORY_AGE\`, \`WOTT_HISTORY_BYTES\`). At most \`WOTT_MAX_STREAMS\` (1000 by default) streams are open, \`WOTT_MAX_STREAMS_PER_READER\` (100 by default) of one reader.`
+const STREAM = `An event stream over HTTPS. Retained messages that match come first, then live ones; each is authorised when it is sent. A comment comes every ${HEARTBEAT_MS / 1000} seconds, or with \`heartbeat\` an event of that name. A reader that takes nothing for \`WOTT_STREAM_STALL\` (30 by default) seconds, or lets more than \`WOTT_STREAM_BUFFER\` (1MiB by default) wait, is cut off. It can resume from any message that is still in the history (\`WOTT_HISTORY_AGE\`, \`WOTT_HISTORY_BYTES\`). At most \`WOTT_MAX_STREAMS\` (1000 by default) streams are open, \`WOTT_MAX_STREAMS_PER_READER\` (100 by default) of one reader.`
 
-const EVENTS = ['message', 'gap', 'end'] as const
+const EVENTS = ['message', 'gap', 'heartbeat', 'end'] as const
 
 /** A channel that is an event stream, and what the gateway does there. */
 function stream(address: string, title: string, parameters: object = {}) {
@@ -130,10 +130,10 @@ export function asyncapi(version: string): object {
       },
       stream: send('stream', 'A reader follows several filters', {
         filter: { type: 'array', items: { type: 'string' }, minItems: 1, maxItems: MAX_FILTERS },
-        ...{ format: FORMAT, lastEventId: LAST_EVENT_ID },
+        ...{ format: FORMAT, lastEventId: LAST_EVENT_ID, heartbeat: STREAM_HEARTBEAT },
       }),
       streamTopic: send('topicStream', 'A reader follows one filter', {
-        ...{ format: FORMAT, lastEventId: LAST_EVENT_ID },
+        ...{ format: FORMAT, lastEventId: LAST_EVENT_ID, heartbeat: STREAM_HEARTBEAT },
       }),
     },
     components: {
@@ -153,6 +153,7 @@ export function asyncapi(version: string): object {
         },
         message: event('message', 'A message that the reader may read', 'Message'),
         gap: event('gap', 'Messages are missing', 'Gap'),
+        heartbeat: event('heartbeat', 'The connection is there', 'Heartbeat'),
         end: event('end', 'The stream ends for good', 'End'),
       },
       schemas,

@@ -1,6 +1,6 @@
 import { json, type Operations, parameters, type Schemas } from './operation.ts'
 import { TOPIC } from './publish.ts'
-import { EVENT_STREAM, FORMAT, LAST_EVENT_ID, RESUME } from './stream.ts'
+import { EVENT_STREAM, FORMAT, LAST_EVENT_ID, RESUME, STREAM_HEARTBEAT } from './stream.ts'
 
 export const OPERATIONS = {
   readTopic: {
@@ -16,7 +16,11 @@ export const OPERATIONS = {
         examples: ['wott/temperature'],
       },
     }),
-    querystring: parameters({ format: FORMAT, lastEventId: LAST_EVENT_ID }),
+    querystring: parameters({
+      format: FORMAT,
+      lastEventId: LAST_EVENT_ID,
+      heartbeat: STREAM_HEARTBEAT,
+    }),
     headers: parameters({ 'Last-Event-ID': RESUME }),
     response: {
       200: {

@@ -1,6 +1,14 @@
 import type { Delivery } from '../../broker/broker.ts'
-import { endFrame, eventFrame, GAP_CAUSES, gapFrame, RETRY } from '../../live/event.ts'
+import {
+  endFrame,
+  eventFrame,
+  GAP_CAUSES,
+  gapFrame,
+  heartbeatFrame,
+  RETRY,
+} from '../../live/event.ts'
 import { HEARTBEAT_MS } from '../../live/stream.ts'
+import { LONGEST_HEARTBEAT } from '../stream.ts'
 import { FILTERS } from './filters.ts'
 import {
   type Content,
@@ -27,6 +35,15 @@ export const LAST_EVENT_ID: Schema = {
   examples: ['earliest'],
 }
 
+export const STREAM_HEARTBEAT: Schema = {
+  type: 'integer',
+  minimum: 1,
+  maximum: LONGEST_HEARTBEAT,
+  description:
+    'Seconds between two events named `heartbeat`, which come in place of the comments. A page that hears nothing for longer knows that its connection is gone.',
+  examples: [15],
+}
+
 export const RESUME: Schema = {
   type: 'string',
   description: 'The `id` of the last event that arrived: the stream goes on after it.',
@@ -50,6 +67,7 @@ const { code, message } = exampleOf('session_expired')
 export const FRAMES = {
   message: eventFrame(MESSAGE, ID, 'json').toString(),
   gap: gapFrame(ID, '0123456789ab-7', 'unknown_id').toString(),
+  heartbeat: heartbeatFrame(MESSAGE.time).toString(),
   end: endFrame(code, message).toString(),
 }
 
@@ -73,13 +91,14 @@ export const EVENT_STREAM: Content = {
 export const OPERATIONS = {
   openStream: {
     summary: 'Follow one filter or several',
-    description: `Retained messages that match come first, then live ones, each authorised when it is sent. A comment comes every ${HEARTBEAT_MS / 1000} seconds. A stream that ends without an event named \`end\` is to be opened again with the last id, and misses nothing: what came meanwhile is sent first, or an event named \`gap\` says that it is gone. A reader that cannot keep up is cut off, and can resume.`,
+    description: `Retained messages that match come first, then live ones, each authorised when it is sent. A comment comes every ${HEARTBEAT_MS / 1000} seconds, or with \`heartbeat\` an event of that name. A stream that ends without an event named \`end\` is to be opened again with the last id, and misses nothing: what came meanwhile is sent first, or an event named \`gap\` says that it is gone. A reader that cannot keep up is cut off, and can resume.`,
     tags: ['Stream'],
     querystring: parameters(
       {
         filter: FILTERS,
         format: FORMAT,
         lastEventId: LAST_EVENT_ID,
+        heartbeat: STREAM_HEARTBEAT,
       },
       ['filter'],
     ),
@@ -104,13 +123,15 @@ export const SCHEMAS = {
       id: { type: 'string', description: 'What to resume from, to get what comes after.' },
       event: {
         type: 'string',
-        enum: ['gap', 'end'],
+        enum: ['gap', 'heartbeat', 'end'],
         description: 'Absent for a message, so that `onmessage` of an `EventSource` gets it.',
       },
       data: {
         type: 'string',
         contentMediaType: 'application/json',
-        contentSchema: { anyOf: [{ $ref: 'Message#' }, { $ref: 'Gap#' }, { $ref: 'End#' }] },
+        contentSchema: {
+          anyOf: [{ $ref: 'Message#' }, { $ref: 'Gap#' }, { $ref: 'Heartbeat#' }, { $ref: 'End#' }],
+        },
         description:
           'JSON in one line; with `format=raw` the payload, a `data` line for each line.',
       },
@@ -162,6 +183,14 @@ export const SCHEMAS = {
       qos: { type: 'integer', description: 'Only messages of this QoS may be missing.' },
       seconds: { type: 'integer', description: 'Of how long a time they may be missing.' },
       message: { type: 'string', description: 'The same in a sentence.' },
+    },
+  },
+  Heartbeat: {
+    type: 'object',
+    description: 'The connection is there, also while there are no messages.',
+    required: ['time'],
+    properties: {
+      time: { type: 'string', format: 'date-time', description: 'By the clock of the gateway.' },
     },
   },
   End: {
