@@ -11,8 +11,8 @@ export interface FeedListener {
   /** Messages may be missing before what follows. */
   gap(gap: Gap): void
   live(): void
-  /** The connection is gone, and the browser tries again by itself. */
-  lost(): void
+  /** The connection is gone, or silent, since then; another one is tried. */
+  lost(since: number): void
   /** It will not come back by itself; the code is the gateway's, or null when it has not said any. */
   over(code: string | null, message: string): void
 }
@@ -21,22 +21,66 @@ export interface Feed {
   close(): void
 }
 
-/** Follows filters from the oldest message that the gateway still has; over a lost connection nothing is missed. */
+const HEARTBEAT_SECONDS = 15
+/** A heartbeat that is late for this long is taken for lost: both are less than half a minute. */
+const SILENCE_MS = 22_000
+const WATCH_MS = 1000
+
+/**
+ * Follows filters from the oldest message that the gateway still has; over a lost connection nothing is missed. A connection that is
+ * open but silent, as to a gateway that is frozen or a network that is gone, counts as lost.
+ */
 export function openFeed(filters: readonly string[], listener: FeedListener): Feed {
   const query = filters.map((filter) => `filter=${encodeURIComponent(filter)}`).join('&')
-  const source = new EventSource(`/stream?${query}&lastEventId=earliest`)
-  source.onopen = () => listener.live()
-  source.onmessage = ({ data, lastEventId }) =>
-    listener.message({ ...JSON.parse(data), id: lastEventId } as StreamMessage)
-  source.addEventListener('gap', ({ data }) => listener.gap(JSON.parse(data) as Gap))
-  source.addEventListener('end', ({ data }) => {
+  let place = 'earliest'
+  let heardAt = Date.now()
+  let triedAt = heardAt
+  let source = connect()
+  const watch = setInterval(() => {
+    const now = Date.now()
+    if (now - Math.max(heardAt, triedAt) < SILENCE_MS) return
+    listener.lost(heardAt)
+    triedAt = now
     source.close()
-    const { code, message } = JSON.parse(data) as { code: string; message: string }
-    listener.over(code, message)
-  })
-  source.onerror = () => {
-    if (source.readyState === EventSource.CLOSED) listener.over(null, '')
-    else listener.lost()
+    source = connect()
+  }, WATCH_MS)
+
+  function connect(): EventSource {
+    const url = `/stream?${query}&heartbeat=${HEARTBEAT_SECONDS}&lastEventId=${encodeURIComponent(place)}`
+    const opened = new EventSource(url)
+    const on = (name: string, take: (event: MessageEvent<string>) => void) =>
+      opened.addEventListener(name, (event) => {
+        heardAt = Date.now()
+        if (event.lastEventId !== '') place = event.lastEventId
+        take(event)
+      })
+    opened.onopen = () => {
+      heardAt = Date.now()
+      listener.live()
+    }
+    on('message', ({ data, lastEventId }) =>
+      listener.message({ ...JSON.parse(data), id: lastEventId } as StreamMessage),
+    )
+    on('gap', ({ data }) => listener.gap(JSON.parse(data) as Gap))
+    on('heartbeat', () => {})
+    on('end', ({ data }) => {
+      close()
+      const { code, message } = JSON.parse(data) as { code: string; message: string }
+      listener.over(code, message)
+    })
+    opened.onerror = () => {
+      triedAt = Date.now()
+      if (opened.readyState !== EventSource.CLOSED) return listener.lost(heardAt)
+      close()
+      listener.over(null, '')
+    }
+    return opened
   }
-  return { close: () => source.close() }
+
+  function close(): void {
+    clearInterval(watch)
+    source.close()
+  }
+
+  return { close }
 }

@@ -137,8 +137,8 @@ function follow(filters: readonly string[]): void {
       lostAt = null
       setState('live', 'Live')
     },
-    lost() {
-      lostAt ??= Date.now()
+    lost(since) {
+      lostAt ??= since
       setState('connecting', `Reconnecting since ${time(lostAt)}…`)
     },
     async over(code, message) {
