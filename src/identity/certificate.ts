@@ -1,7 +1,7 @@
 import type { PeerCertificate } from 'node:tls'
 import { GatewayError } from '../errors.ts'
 import type { Certificate } from '../x509/certificate.ts'
-import type { Objection } from '../x509/path.ts'
+import { type Objection, SELF_SIGNED } from '../x509/path.ts'
 import type { Identity } from './identity.ts'
 
 /** What is known of the other end: its certificate, and what there is against it. */
@@ -46,6 +46,7 @@ function refused(certificate: PeerCertificate, objection: Objection): GatewayErr
   if (reason === NOT_YET_VALID) return early(certificate.valid_from)
   const problem = LIST_PROBLEMS[reason]
   if (problem) return unlisted(`${certificate.issuer?.CN}`, problem, reason)
+  if (reason === SELF_SIGNED) return selfSigned(reason)
   return untrusted(reason)
 }
 
@@ -129,6 +130,13 @@ function untrusted(objection: string): GatewayError {
   return new GatewayError(
     'certificate_untrusted',
     `The client certificate does not descend from the gateway's device CA as it must (${objection}).`,
+  )
+}
+
+function selfSigned(objection: string): GatewayError {
+  return new GatewayError(
+    'certificate_untrusted',
+    `The client certificate is self-signed. Send one that the gateway's device CA has issued (${objection}).`,
   )
 }
 

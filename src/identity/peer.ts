@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 import type { PeerCertificate, TLSSocket } from 'node:tls'
 import { type Certificate, toCertificate } from '../x509/certificate.ts'
-import { type Verdict, verifyPath } from '../x509/path.ts'
+import { isSelfIssued, SELF_SIGNED, type Verdict, verifyPath } from '../x509/path.ts'
 import type { Trust } from './trust.ts'
 
 /** What somebody showed in the handshake: what is asked about again whenever trust changes. */
@@ -65,8 +65,10 @@ export function createPeers(current: () => Trust): Peers {
       }
     },
     judge({ certificate, sent, objection }, now) {
-      if (objection !== undefined && !OF_TIME.has(objection))
-        return { objection: { reason: objection } }
+      if (objection !== undefined && !OF_TIME.has(objection)) {
+        const isOfNobody = isSelfIssued(certificate) && !current().authorities.isAnchor(certificate)
+        return { objection: { reason: isOfNobody ? SELF_SIGNED : objection } }
+      }
       const verdict = verifyPath(certificate, sent, current(), now)
       if (verdict.objection) return verdict
       if (objection !== undefined) return { objection: { reason: objection } }

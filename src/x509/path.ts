@@ -46,7 +46,15 @@ export function verifyPath(
     if (verdict.objection === null) return verdict
     first ??= verdict
   }
-  return first ?? { objection: { reason: 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY' } }
+  return first ?? { objection: { reason: isSelfIssued(certificate) ? SELF_SIGNED : NO_ISSUER } }
+}
+
+export const SELF_SIGNED = 'DEPTH_ZERO_SELF_SIGNED_CERT'
+const NO_LIST = 'UNABLE_TO_GET_CRL'
+const NO_ISSUER = 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'
+
+export function isSelfIssued({ subject, issuer }: Certificate): boolean {
+  return subject === issuer
 }
 
 function* pathsOf(
@@ -97,7 +105,8 @@ function judge(
     if (!found) continue
     // only who is let in has to be on a list; an authority is looked up where there is one
     if (found.state === 'unlisted' && index === 0)
-      return { objection: { reason: 'UNABLE_TO_GET_CRL' } }
+      // one that is an anchor itself is on nobody's list but its own
+      return { objection: { reason: isSelfIssued(certificate) ? SELF_SIGNED : NO_LIST } }
     if (!('until' in found)) return { objection: about(path, certificate, found.state) }
     until = Math.min(until, found.until)
   }

@@ -8,6 +8,7 @@ import { connect } from 'node:tls'
 import { createAuthority } from '../../src/ca/authority.ts'
 import { createCrl } from '../../src/ca/crl.ts'
 import { DAY_MS } from '../../src/ca/validity.ts'
+import { makeCertificate } from '../support/certificates.ts'
 import {
   curl,
   eventSource,
@@ -37,6 +38,22 @@ const UPGRADE = [
 ].join('\r\n')
 /** MQTT 3.1.1 CONNECT of a client "a". */
 const CONNECT = Buffer.from('100d00044d5154540402003c000161', 'hex')
+
+describe('a certificate that signed itself', () => {
+  it('is told so, whatever else is wrong with it and also where WOTT_CA_FILE has it', async () => {
+    await using at = await startGateway({ acl: ACL })
+    const good = await at.pki.issue('good')
+    const own = await makeCertificate('own', { authority: false })
+    const authority = await makeCertificate('own authority')
+    const answerTo = async ({ certificate, key }: typeof own) =>
+      (await http1(at, { ...good, certificate, key }, { path: '/whoami' })).json.detail
+    for (const one of [own, authority]) assert.match(await answerTo(one), /is self-signed/)
+    const authorities = at.pki.authority.certificate + own.certificate
+    await writeFile(join(ownDirectory(at), 'ca.crt'), authorities)
+    await at.gateway.reload()
+    assert.match(await answerTo(own), /is self-signed/)
+  })
+})
 
 type Refused = readonly [code: string, what: string, who: Credentials | null]
 
@@ -161,15 +178,15 @@ describe('a certificate that is not good enough', () => {
     const lines = said.map(({ door, reason, objection }) => `${door} ${reason} ${objection}`)
     assert.equal(new Set(lines).size, lines.length)
     const expired = said.find(({ reason }) => reason === 'certificate_expired')
-    assert.deepEqual([expired?.id, expired?.address], ['expired', '127.0.0.1'])
+    assert.deepEqual([expired?.device, expired?.address], ['expired', '127.0.0.1'])
     const onMqtt = said.filter(({ door }) => door === 'mqtt')
-    for (const [reason, objection, id] of [
+    for (const [reason, objection, device] of [
       ['certificate_expired', 'CERT_HAS_EXPIRED', 'expired'],
       ['certificate_revoked', 'CERT_REVOKED', 'revoked'],
     ])
       assert.partialDeepStrictEqual(
         onMqtt.find((line) => line.reason === reason),
-        { objection, id, address: '127.0.0.1' },
+        { objection, device, address: '127.0.0.1' },
       )
   })
 

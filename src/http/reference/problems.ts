@@ -34,7 +34,7 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Described>> = {
   },
   certificate_untrusted: {
     means:
-      'another CA issued the client certificate, or an intermediate is missing, or a CA has expired, or the revocation list of the CA is out of date (CRL_HAS_EXPIRED), or `WOTT_CRL_FILE` holds none of the CA that issued the certificate (UNABLE_TO_GET_CRL)',
+      'another CA issued the client certificate, or it is self-signed (DEPTH_ZERO_SELF_SIGNED_CERT), or an intermediate is missing, or a CA has expired, or the revocation list of the CA is out of date (CRL_HAS_EXPIRED), or `WOTT_CRL_FILE` holds none of the CA that issued the certificate (UNABLE_TO_GET_CRL)',
     remedy:
       'compare `openssl x509 -noout -issuer` with `WOTT_CA_FILE`; have the list signed anew; put a list of each CA that issues devices into `WOTT_CRL_FILE`; look at the clock, and at `/readyz`, which names what is out of date',
     detail:
