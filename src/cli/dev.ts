@@ -53,8 +53,11 @@ export const dev: Command = {
         ...flags,
       },
     )
-    const code = await inviteViewer(config.viewersFile, SAMPLE_VIEWER, VIEWER_LASTS)
-    await runGateway(config, stop, (gateway, log) => {
+    await runGateway(config, stop, async (gateway, log) => {
+      // not before every door is open: a start that fails leaves no invite behind
+      const code = gateway.doors.viewer
+        ? await inviteViewer(config.viewersFile, SAMPLE_VIEWER, VIEWER_LASTS)
+        : ''
       const lines = thingsToTry(gateway, layout, { code, enrolListen: config.enrolListen })
       if (lines !== '') print(`\n${lines}\n`)
       if (config.enrolListen !== null) runEnroller(USUAL_DIRECTORY, flags, stop, log)

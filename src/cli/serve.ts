@@ -39,7 +39,7 @@ export const serve: Command = {
 export async function runGateway(
   config: Config,
   stop: AbortSignal,
-  opened: (gateway: Gateway, log: Logger) => void = () => {},
+  opened: (gateway: Gateway, log: Logger) => void | Promise<void> = () => {},
 ): Promise<void> {
   keepHeapSmall()
   // meanwhile
@@ -47,7 +47,12 @@ export async function runGateway(
   await runService(config, stop, async (log) => {
     const { openGateway } = await loading
     const gateway = await openGateway(config, log)
-    if (!stop.aborted) opened(gateway, log)
+    try {
+      if (!stop.aborted) await opened(gateway, log)
+    } catch (error) {
+      await gateway[Symbol.asyncDispose]()
+      throw error
+    }
     return gateway
   })
 }

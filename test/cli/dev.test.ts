@@ -118,6 +118,14 @@ describe('dev', () => {
     assert.deepEqual(await readFile(join(cwd, '.wott/certs/client.crt')), certificate)
   })
 
+  it('invites nobody when it cannot start', async () => {
+    const invited = () => readFile(join(cwd, '.wott/viewers.json'), 'utf8')
+    const before = await invited()
+    const second = await run(['dev', ...samePorts(gateway), '--broker', 'memory:'], { cwd })
+    assert.equal(second.code, 2)
+    assert.equal(await invited(), before)
+  })
+
   it('prints no line for a door that is closed or a device that is gone', async () => {
     const sensor = join(cwd, '.wott/devices/sensor')
     assert.equal((await run(['device', 'revoke', 'sensor'], { cwd })).code, 0)
