@@ -24,6 +24,7 @@ import {
   createDoorGuards,
   createMemoryGuards,
   createPlainLog,
+  createUpgradeLog,
   OPS_CONNECTIONS,
 } from './guards.ts'
 import { type App, closeApp, drainApp } from './http/app.ts'
@@ -47,6 +48,7 @@ import { createMetrics } from './metrics/prometheus.ts'
 import { createReadings } from './metrics/readings.ts'
 import { createMqttServer, createMqttUpgrade, PLAIN_MQTT } from './mqtt/listeners.ts'
 import { createMqttHost } from './mqtt/mqtt.ts'
+import { namedAt } from './named.ts'
 import { openProxyDoor, proxyAdmission } from './proxy-door.ts'
 import { createRateLimit } from './relay/rate-limit.ts'
 import { createRelay } from './relay/relay.ts'
@@ -291,7 +293,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     stall: config.streamStall * 1000,
     onSlow: (door: Door, id: string) =>
       sparingly(`${door}\0${id}`, (repeated) =>
-        log.warn({ door, id, ...repeated }, 'a stream reader does not keep up'),
+        log.warn({ door, ...namedAt(door, id), ...repeated }, 'a stream reader does not keep up'),
       ),
   }
   const { proxyCertHeader, proxyVerifyHeader, proxyChainHeader } = config
@@ -308,6 +310,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     ...{ ...reading, relay, turns, keys: broker.keys },
     mqtt: createMqttUpgrade(mqtt, memory),
     maxPayload: config.maxPayload,
+    onUpgradeRefused: createUpgradeLog({ sparingly, log }),
     onTooLarge: (door: Door, id: string, limit: number) =>
       sparingly(`large\0${id}`, (repeated) =>
         log.warn({ door, device: id, limit, ...repeated }, 'refused a payload that is too large'),

@@ -1,10 +1,13 @@
+import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
 import { createLedger, type Kind, type Ledger } from './budget/ledger.ts'
 import type { Config } from './config/load.ts'
 import { type Admissions, createAdmissions } from './door/admissions.ts'
 import { type Arrivals, createArrivals } from './door/arrivals.ts'
 import type { DoorOptions } from './door/listen.ts'
-import type { Door, Meter } from './metrics/meter.ts'
+import type { GatewayError } from './errors.ts'
+import type { CutReason, Door, Meter } from './metrics/meter.ts'
+import { namedAt } from './named.ts'
 import { createRateLimit } from './relay/rate-limit.ts'
 import type { Sparingly } from './sparingly.ts'
 
@@ -31,9 +34,17 @@ export function createDoorGuards(
     takeOf: createRateLimit(rate, rate).take,
     onFull: (door, reason, who) =>
       sparingly(`${door}\0${reason}\0${who}`, (repeated) =>
-        log.warn({ door, reason, who, ...repeated }, 'as many connections as there may be'),
+        log.warn(
+          { door, reason, ...whoIsFull(door, reason, who), ...repeated },
+          'as many connections as there may be',
+        ),
       ),
   })
+}
+
+/** Strangers have only an address. */
+function whoIsFull(door: Door, reason: CutReason, who: string) {
+  return reason.startsWith('max_strangers') ? { address: who } : namedAt(door, who)
 }
 
 /** What comes through the load balancers of a door; undefined for a door that is behind none. */
@@ -75,6 +86,22 @@ export function createPlainLog(
     )
 }
 
+/** Says who asked for a WebSocket and did not get one. */
+export function createUpgradeLog({ sparingly, log }: Pick<GuardOptions, 'sparingly' | 'log'>) {
+  return (
+    door: Door,
+    { remoteAddress: address }: Pick<Socket, 'remoteAddress'>,
+    who: { readonly id: string } | null,
+    { code: reason, message: detail }: GatewayError,
+  ): void =>
+    sparingly(`upgrade\0${door}\0${reason}\0${who?.id ?? address}`, (repeated) =>
+      log.warn(
+        { door, ...namedAt(door, who?.id), address, reason, detail, ...repeated },
+        'refused a WebSocket',
+      ),
+    )
+}
+
 export interface MemoryGuards {
   /** For those who have said who they are. */
   readonly memory: Ledger
@@ -82,18 +109,31 @@ export interface MemoryGuards {
   readonly strangers: Ledger
 }
 
+/** As the HTTP doors name it. */
+function ownerOf(owner: string) {
+  return owner.startsWith(VIEWER) ? { viewer: owner.slice(VIEWER.length) } : { device: owner }
+}
+
+const VIEWER = 'viewer '
+
 /** What is held in memory for whom; having no room for somebody is logged. */
 export function createMemoryGuards(
   { memoryBytes, memoryBytesPerDevice }: Config,
   { sparingly, log }: Pick<GuardOptions, 'sparingly' | 'log'>,
 ): MemoryGuards {
-  const noteRefused = (id: string, kind: Kind) =>
-    sparingly(`memory\0${id}`, (repeated) =>
-      log.warn({ id, kind, ...repeated }, 'no room in memory for more'),
+  const noteRefused = (named: (owner: string) => object) => (owner: string, kind: Kind) =>
+    sparingly(`memory\0${owner}`, (repeated) =>
+      log.warn({ ...named(owner), kind, ...repeated }, 'no room in memory for more'),
     )
   const perAddress = Math.floor(memoryBytesPerDevice / 4)
   return {
-    memory: createLedger({ total: memoryBytes, perOwner: memoryBytesPerDevice }, noteRefused),
-    strangers: createLedger({ total: memoryBytesPerDevice, perOwner: perAddress }, noteRefused),
+    memory: createLedger(
+      { total: memoryBytes, perOwner: memoryBytesPerDevice },
+      noteRefused(ownerOf),
+    ),
+    strangers: createLedger(
+      { total: memoryBytesPerDevice, perOwner: perAddress },
+      noteRefused((address) => ({ address })),
+    ),
   }
 }

@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream'
 import { GatewayError } from '../errors.ts'
 import type { Identity } from '../identity/identity.ts'
 import { connectionSenders } from '../identity/senders.ts'
+import type { Door } from '../metrics/meter.ts'
 import type { Caller } from '../relay/relay.ts'
 import { type App, type AppOptions, createApp, pathOf } from './app.ts'
 import { type DeviceRoutesOptions, deviceRoutes } from './device-routes.ts'
@@ -24,13 +25,15 @@ export interface DeviceDoorOptions
   readonly mqtt: {
     accept(request: IncomingMessage, socket: Duplex, head: Buffer, who: WebSocketCaller): void
   }
+  /** Told of each upgrade request that is refused; null where nobody is known to have sent it. */
+  onUpgradeRefused(door: Door, socket: Socket, who: Identity | null, error: GatewayError): void
 }
 
 /** Whose WebSocket it is. */
 type WebSocketCaller = Pick<Caller, 'door' | 'ended'> & { readonly identity: Identity }
 
 /**
- * Devices over HTTPS, and MQTT over WebSocket at /mqtt, by themselves or through a proxy. Nothing behind this door is reached
+ * Devices over HTTPS, and MQTT over WebSocket at / and /mqtt, by themselves or through a proxy. Nothing behind this door is reached
  * without an identity.
  */
 export function createDeviceDoor(options: DeviceDoorOptions): App {
@@ -47,6 +50,11 @@ export function createDeviceDoor(options: DeviceDoorOptions): App {
     return streamRoutes(app, options)
   })
 
+  function refuse(socket: Socket, who: Identity | null, error: GatewayError): void {
+    options.onUpgradeRefused(door, socket, who, error)
+    socket.end(rawAnswer(error, randomUUID()), () => socket.destroy())
+  }
+
   const webSockets = new Set<Socket>()
   app.server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     // nobody else listens yet, and an error that nobody hears would end the process: a reset connection is enough
@@ -55,13 +63,13 @@ export function createDeviceDoor(options: DeviceDoorOptions): App {
     onRequest?.(asked)
     const who = admit(asked) ?? senders.of(request)
     if (who instanceof GatewayError) {
-      refuseUpgrade(socket, who)
+      refuse(socket, null, who)
       return
     }
     const refused = originProblem(request.headers) ?? upgradeProblem(request)
     const problem = refused ?? senders.enter(request, socket)
     if (problem) {
-      refuseUpgrade(socket, problem)
+      refuse(socket, who, problem)
       return
     }
     webSockets.add(socket)
@@ -76,17 +84,16 @@ export function createDeviceDoor(options: DeviceDoorOptions): App {
   return app
 }
 
+/** Where MQTT clients ask for a WebSocket: some have a path of their own, others take none. */
+const PATHS: readonly string[] = ['/', '/mqtt']
+
 function upgradeProblem(request: IncomingMessage): GatewayError | null {
-  if (pathOf(request.url ?? '') !== '/mqtt')
-    return new GatewayError('not_found', 'WebSockets are served at /mqtt only.')
+  if (!PATHS.includes(pathOf(request.url ?? '')))
+    return new GatewayError('not_found', 'WebSockets are served at / and /mqtt only.')
   const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',')
   if (offered.some((name) => name.trim() === 'mqtt' || name.trim() === 'mqttv3.1')) return null
   return new GatewayError(
     'request_invalid',
     'Offer the WebSocket subprotocol "mqtt" [MQTT-6.0.0-3].',
   )
-}
-
-function refuseUpgrade(socket: Socket, error: GatewayError): void {
-  socket.end(rawAnswer(error, randomUUID()), () => socket.destroy())
 }

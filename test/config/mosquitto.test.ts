@@ -88,7 +88,7 @@ tls_version tlsv1.3
 `)
     assert.deepEqual(said.problems, [])
     assert.deepEqual(said.warnings, [
-      'conf:25 MQTT over WebSocket is at the path /mqtt; this port is HTTPS otherwise',
+      'conf:25 MQTT over WebSocket is at the paths / and /mqtt; this port is HTTPS otherwise',
     ])
     assert.deepEqual(texts(said), {
       ...{ maxInflight: '20', sessionQueue: '50', sessionQueueBytes: '65536', maxPayload: '4096' },

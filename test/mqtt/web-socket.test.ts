@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { it } from 'node:test'
 import mqttPacket from 'mqtt-packet'
@@ -42,4 +43,31 @@ it('each WebSocket message holds whole packets, however many and large they are'
   const large = 'x'.repeat(128 * 1024)
   await http1(at, device, { path: '/topics/large', method: 'POST', body: large })
   await done.promise
+})
+
+it('is to be had at / and /mqtt, and a refused one is logged with who asked and why', async () => {
+  await using at = await startGateway({ acl: 'pattern readwrite #\n' })
+  const device = await at.pki.issue('device')
+  const open = (path: string, protocol: string) =>
+    new WebSocket(`wss://localhost:${at.ports.device}${path}`, protocol, {
+      ...{ ca: device.ca, cert: device.certificate, key: device.key },
+    })
+  for (const path of ['/', '/?a=b', '/mqtt']) {
+    const socket = open(path, 'mqtt')
+    await once(socket, 'open')
+    socket.terminate()
+  }
+  for (const [path, protocol, status, reason] of [
+    ['/elsewhere', 'mqtt', 404, 'not_found'],
+    ['/', 'chat', 400, 'request_invalid'],
+  ] as const) {
+    const [request, answer] = await once(open(path, protocol), 'unexpected-response')
+    assert.equal(answer.statusCode, status)
+    request.destroy()
+    const line = await at.logged((one) => one.reason === reason)
+    assert.deepEqual(
+      [line.msg, line.level, line.door, line.device, line.address],
+      ['refused a WebSocket', 'warn', 'device', 'device', '127.0.0.1'],
+    )
+  }
 })

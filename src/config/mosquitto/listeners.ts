@@ -54,7 +54,7 @@ export function toDoors(listeners: readonly Listener[], file: string, outcome: O
     if (kind === 'websockets')
       outcome.warn(
         listener.at,
-        'MQTT over WebSocket is at the path /mqtt; this port is HTTPS otherwise',
+        'MQTT over WebSocket is at the paths / and /mqtt; this port is HTTPS otherwise',
       )
     if (folder && listener.lines.has('cafile'))
       outcome.refuse(

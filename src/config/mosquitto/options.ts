@@ -166,7 +166,7 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
     'of plugins there is only the one of the ACL file of Mosquitto 2.1, mosquitto_acl_file.so, whose plugin_opt_acl_file is acl_file; the certificate and that file decide. Remove this line',
   ),
   port: listener('WOTT_MQTT_LISTEN'),
-  protocol: listener('mqtt, or websockets at the path /mqtt'),
+  protocol: listener('mqtt, or websockets at the paths / and /mqtt'),
   psk_file: PSK,
   psk_hint: PSK,
   queue_qos0_messages: yes(
