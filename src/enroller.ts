@@ -216,7 +216,7 @@ function createDecisionLog(log: Logger) {
       case 'issued': {
         const { id, via, serial, notAfter } = outcome
         log.info(
-          { id, serial, via, address, expires: new Date(notAfter).toISOString() },
+          { device: id, serial, via, address, expires: new Date(notAfter).toISOString() },
           'issued a certificate',
         )
         return
@@ -230,7 +230,7 @@ function createDecisionLog(log: Logger) {
         const via = credential.kind
         sparingly([reason, id ?? '', id === null ? address : ''].join('\0'), (repeated) =>
           log.warn(
-            { ...(id === null ? {} : { id }), via, reason, address, ...repeated },
+            { ...(id === null ? {} : { device: id }), via, reason, address, ...repeated },
             reason === 'certificate_superseded'
               ? 'refused a certificate that was replaced: somebody may have a copy of the key'
               : 'refused to issue a certificate',

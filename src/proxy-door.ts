@@ -136,7 +136,7 @@ function createSenders(
       meter.connectionCut('proxy', reason)
       sparingly(`proxied\0full\0${id}`, (repeated) =>
         log.warn(
-          { door: 'proxy', reason, who: id, ...repeated },
+          { door: 'proxy', reason, device: id, ...repeated },
           'as many connections as there may be',
         ),
       )

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { namedAt } from '../named.ts'
 import { createSparingly } from '../sparingly.ts'
 import type { Action } from './rules.ts'
 
@@ -38,8 +39,11 @@ export function createDenials(
     const count = (lines.get(who) ?? 0) + 1
     lines.set(who, count)
     if (count === MOST_LINES + 1) {
-      const [door, id, action] = who.split('\0')
-      log.warn({ door, id, action }, 'denied on more topics; not said before the next minute')
+      const [door = '', id, action] = who.split('\0')
+      log.warn(
+        { door, ...namedAt(door, id), action },
+        'denied on more topics; not said before the next minute',
+      )
     }
     return count > MOST_LINES
   }
@@ -49,7 +53,7 @@ export function createDenials(
       const who = `${door}\0${id}\0${action}`
       sparingly(`${who}\0${topic}`, (repeated) => {
         const begin = topic.length > LONGEST_TOPIC ? `${topic.slice(0, LONGEST_TOPIC)}…` : topic
-        const fields = { door, id, action, topic: begin, ...repeated }
+        const fields = { door, ...namedAt(door, id), action, topic: begin, ...repeated }
         if (!isOneTooMany(who)) log.warn(fields, 'denied by the access control file')
       })
     },

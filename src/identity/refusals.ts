@@ -33,11 +33,11 @@ export function createRefusals(log: Log, now: () => number = () => performance.n
       const objection = objectionTo(socket)
       const named = error instanceof GatewayError
       const reason = named ? error.code : (objection ?? codeOf(error) ?? error.message)
-      const id = named ? nameOf(socket) : undefined
-      const key = [door, reason, objection, OURS.has(reason) ? id : ''].join('\0')
+      const device = named ? nameOf(socket) : undefined
+      const key = [door, reason, objection, OURS.has(reason) ? device : ''].join('\0')
       sparingly(key, (repeated) => {
         const address = socket.remoteAddress
-        const fields = { door, reason, objection, id, address, ...repeated }
+        const fields = { door, reason, objection, device, address, ...repeated }
         if (named || objection) log.warn(fields, 'refused a certificate')
         else log.info(fields, 'a handshake failed')
       })

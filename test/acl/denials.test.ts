@@ -28,7 +28,8 @@ describe('denials', () => {
     assert.equal(lines.length, 5)
     clock.time += 60_000
     note(DENIAL)
-    assert.deepEqual(lines[5], { ...DENIAL, repeated: 99 })
+    const { id: device, ...rest } = DENIAL
+    assert.deepEqual(lines[5], { ...rest, device, repeated: 99 })
   })
 
   it('are remembered within a bound, however many topics somebody invents', () => {
@@ -38,7 +39,7 @@ describe('denials', () => {
     note({ ...DENIAL, topic: 't0' })
     // a hundred, and that there are more
     assert.equal(lines.length, 101)
-    assert.deepEqual(lines[100], { door: 'mqtt', id: 'alice', action: 'publish' })
+    assert.deepEqual(lines[100], { door: 'mqtt', device: 'alice', action: 'publish' })
     note({ ...DENIAL, id: 'bob' })
     assert.equal(lines.length, 102)
   })
@@ -74,7 +75,7 @@ it('denials of every kind reach the log of a running gateway once', async () => 
   await client.endAsync()
   const denied = at.log.filter(({ msg }) => msg === 'denied by the access control file')
   assert.deepEqual(
-    denied.map(({ door, id, action, topic }) => [door, id, action, topic]),
+    denied.map(({ door, device, action, topic }) => [door, device, action, topic]),
     [
       ['mqtt', 'device.d.wott.local', 'publish', 'a'],
       ['device', 'device.d.wott.local', 'publish', 'b'],

@@ -120,7 +120,7 @@ for (const program of ['haproxy', 'nginx'] as const)
         const line = await at.logged(
           (each) => each.door === door && each.reason === 'max_strangers_per_address',
         )
-        assert.equal(line.who, '127.0.0.2')
+        assert.equal(line.address, '127.0.0.2')
         for (const socket of others) socket.destroy()
       }
     })

@@ -326,7 +326,7 @@ describe('a reader that does not read', () => {
     }
     assert.equal(await at.metric(CUT_OFF), 1)
     const said = await at.logged(({ msg }) => msg === 'a stream reader does not keep up')
-    assert.deepEqual([said.door, said.id], ['device', 'reader'])
+    assert.deepEqual([said.door, said.device], ['device', 'reader'])
     await post(at, writer, '/topics/a', 'end')
     assert.equal(await received, sent)
     slow.destroy()

@@ -85,7 +85,7 @@ describe('the enrol door', () => {
     await approveKey(site.path, String(key))
     assert.equal((await site.ask(ENROL, { body: csr })).status, 200)
     const { via } = await site.logged(
-      ({ msg, id }) => msg === 'issued a certificate' && id === 'porch.d.wott.local',
+      ({ msg, device }) => msg === 'issued a certificate' && device === 'porch.d.wott.local',
     )
     assert.equal(via, 'approval')
   })

@@ -14,7 +14,7 @@ describe('what the log says of an MQTT client', async () => {
     assert.deepEqual(await client.subscribe([{ topic: '$share/g/theirs/#' }]), [2])
     const line = await at.logged(({ action }) => action === 'receive')
     assert.deepEqual(
-      [line.msg, line.id, line.topic],
+      [line.msg, line.device, line.topic],
       ['denied by the access control file', 'device.d.wott.local', '$share/g/theirs/#'],
     )
   })

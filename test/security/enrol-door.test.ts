@@ -360,7 +360,7 @@ describe('a certificate', () => {
     // what was issued after it, to whoever had the key, is worth no more than it
     assertRefused(await renew(copied), 403, /newer certificate/)
     const line = await site.logged(({ reason }) => reason === 'certificate_superseded')
-    assert.equal(line.id, 'copied.d.wott.local')
+    assert.equal(line.device, 'copied.d.wott.local')
     assert.match(String(line.msg), /copy of the key/)
   })
 

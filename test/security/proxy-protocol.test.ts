@@ -140,7 +140,7 @@ describe('behind a load balancer', () => {
     await firstClosed
     assert.equal(await cut('device', 'max_strangers_per_address'), 1)
     const line = await at.logged(({ reason }) => reason === 'max_strangers_per_address')
-    assert.equal(line.who, '203.0.113.1')
+    assert.equal(line.address, '203.0.113.1')
     assert.ok(others.every(({ closed }) => !closed))
     for (const socket of others) socket.destroy()
   })

@@ -39,7 +39,7 @@ describe('strangers', () => {
       for (const socket of sockets) socket.destroy()
     }
     const line = at.log.find(({ reason }) => reason === 'max_strangers_per_address')
-    assert.deepEqual([line?.level, line?.who], ['warn', '127.0.0.1'])
+    assert.deepEqual([line?.level, line?.address], ['warn', '127.0.0.1'])
   })
 
   it('of one device leave places for others, and are told apart from them', async () => {
