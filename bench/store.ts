@@ -91,7 +91,14 @@ async function open(kind: Kind, directory = mkdtempSync(join(work, 'store-'))) {
 
 /** The session of a client that is away. */
 async function sessionFor(filter: string, { sessions }: SessionBroker): Promise<Session> {
-  const link: Link = { deliver() {}, wake() {}, end() {}, isOpen: () => true, hasRoom: () => true }
+  const link: Link = {
+    deliver() {},
+    wake() {},
+    end() {},
+    isOpen: () => true,
+    hasRoom: () => true,
+    whereabouts: () => ({ door: 'mqtt' as const, address: undefined, protocol: '5', since: 0 }),
+  }
   const request = { cleanStart: false, expiry: 3_600, will: null, link }
   const opened = await sessions.open({ client: 'a1b2c3.d.wott.local/subscriber', ...request })
   if (!opened) throw new Error('no room for a session')

@@ -4,6 +4,17 @@ import { isIPv4 } from 'node:net'
 const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i
 const NETWORK_GROUPS = 4
 
+/** Where a connection comes from, as people write it: an IPv4 address without the prefix that IPv6 sockets give it. */
+export function addressOf({
+  remoteAddress,
+}: {
+  readonly remoteAddress?: string | undefined
+}): string | undefined {
+  return remoteAddress === undefined
+    ? undefined
+    : (MAPPED.exec(remoteAddress)?.[1] ?? remoteAddress)
+}
+
 /** What limits per address go by: an IPv4 address, or the /64 network of an IPv6 one, of which one machine may have them all. */
 export function addressGroup(address: string | undefined): string {
   if (address === undefined) return ''

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
+import { addressOf } from './address.ts'
 import { createLedger, type Kind, type Ledger } from './budget/ledger.ts'
 import type { Config } from './config/load.ts'
 import { type Admissions, createAdmissions } from './door/admissions.ts'
@@ -90,16 +91,18 @@ export function createPlainLog(
 export function createUpgradeLog({ sparingly, log }: Pick<GuardOptions, 'sparingly' | 'log'>) {
   return (
     door: Door,
-    { remoteAddress: address }: Pick<Socket, 'remoteAddress'>,
+    socket: Pick<Socket, 'remoteAddress'>,
     who: { readonly id: string } | null,
     { code: reason, message: detail }: GatewayError,
-  ): void =>
+  ): void => {
+    const address = addressOf(socket)
     sparingly(`upgrade\0${door}\0${reason}\0${who?.id ?? address}`, (repeated) =>
       log.warn(
         { door, ...namedAt(door, who?.id), address, reason, detail, ...repeated },
         'refused a WebSocket',
       ),
     )
+  }
 }
 
 export interface MemoryGuards {

@@ -10,9 +10,9 @@ export type Repeated = { readonly repeated?: number }
 
 export type Sparingly = (key: string, say: (repeated: Repeated) => void) => void
 
-/** Lets each key speak at most once a minute, on a clock that nobody sets back; memory is bounded. */
-export function createSparingly(now: () => number = () => performance.now()): Sparingly {
-  const remembered = new Map<string, { since: number; count: number }>()
+/** Lets each key speak at most `most` times a minute, on a clock that nobody sets back; memory is bounded. */
+export function createSparingly(now: () => number = () => performance.now(), most = 1): Sparingly {
+  const remembered = new Map<string, { since: number; said: number; count: number }>()
 
   /** Entries are in the order of their minute's beginning, so the oldest go first. */
   function makeRoom(time: number): void {
@@ -27,12 +27,15 @@ export function createSparingly(now: () => number = () => performance.now()): Sp
     const time = now()
     const known = remembered.get(key)
     if (known && time - known.since < INTERVAL_MS) {
-      known.count += 1
+      if (known.said < most) {
+        known.said += 1
+        say({})
+      } else known.count += 1
       return
     }
     remembered.delete(key)
     makeRoom(time)
-    remembered.set(key, { since: time, count: 0 })
+    remembered.set(key, { since: time, said: 1, count: 0 })
     say(known && known.count > 0 ? { repeated: known.count } : {})
   }
 }

@@ -24,7 +24,7 @@ const ROOMS: Record<string, readonly string[]> = {
   config: ['errors.ts', 'topic'],
   uplink: ['errors.ts', 'sparingly.ts', 'topic', 'disk', 'metrics', 'config'],
   door: ['errors.ts', 'address.ts', 'first-bytes.ts', 'metrics', 'config'],
-  identity: ['errors.ts', 'sparingly.ts', 'pace.ts', 'disk', 'metrics', 'x509'],
+  identity: ['errors.ts', 'address.ts', 'sparingly.ts', 'pace.ts', 'disk', 'metrics', 'x509'],
   acl: ['errors.ts', 'named.ts', 'sparingly.ts', 'topic', 'disk'],
   broker: [
     'errors.ts',
@@ -45,7 +45,16 @@ const ROOMS: Record<string, readonly string[]> = {
     ...['broker', 'relay'],
   ],
   mqtt: [
-    ...['errors.ts', 'sparingly.ts', 'pace.ts', 'turns.ts', 'budget', 'topic', 'metrics'],
+    ...[
+      'errors.ts',
+      'address.ts',
+      'sparingly.ts',
+      'pace.ts',
+      'turns.ts',
+      'budget',
+      'topic',
+      'metrics',
+    ],
     ...['identity', 'acl'],
     ...['broker', 'relay'],
   ],
@@ -73,14 +82,8 @@ const ROOMS: Record<string, readonly string[]> = {
   ],
   'log.ts': [],
   'guards.ts': [
-    'errors.ts',
-    'named.ts',
-    'sparingly.ts',
-    'budget',
-    'metrics',
-    'config',
-    'door',
-    'relay',
+    ...['errors.ts', 'address.ts', 'named.ts', 'sparingly.ts', 'budget', 'metrics', 'config'],
+    ...['door', 'relay'],
   ],
   'proxy-door.ts': [
     ...['guards.ts', 'errors.ts', 'sparingly.ts', 'metrics', 'config', 'door', 'identity', 'x509'],

@@ -11,7 +11,14 @@ const SESSIONS = 1_000
 const BYTES = 200
 /** So that queues are full half of the time. */
 const LIMITS = { queueMessages: 1_000, totalBytesPerDevice: 1e9 }
-const link: Link = { deliver() {}, wake() {}, end() {}, isOpen: () => true, hasRoom: () => true }
+const link: Link = {
+  deliver() {},
+  wake() {},
+  end() {},
+  isOpen: () => true,
+  hasRoom: () => true,
+  whereabouts: () => ({ door: 'mqtt' as const, address: undefined, protocol: '5', since: 0 }),
+}
 
 /** What a QoS 1 message costs that a thousand sessions wait for which are away, and one that nobody waits for. */
 export async function measureAbsent(work: string, rounds: number): Promise<void> {

@@ -97,6 +97,7 @@ export function openEmbedded({ store, log, demand }: EmbeddedOptions): Broker & 
       },
       close: registry.close,
       publishWillsBy: registry.publishWillsBy,
+      all: sessions.all,
       endAll: () => registry.endAll('shutting_down'),
       subscribe,
       unsubscribe,

@@ -39,6 +39,8 @@ export interface BrokerSessions {
   open(request: OpenRequest): Promise<OpenedSession | null>
   close(session: Session, link: Link, request: CloseRequest): void
   publishWillsBy(publish: PublishWill): void
+  /** Those of clients that are connected, and those that wait for theirs. */
+  all(): Iterable<Session>
   /** Tells every client that the gateway stops, and ends its connection, with its will; resolves once those are published. */
   endAll(): Promise<void>
 

@@ -1,5 +1,6 @@
 import type { Access } from '../acl/access.ts'
 import type { Hold } from '../budget/ledger.ts'
+import type { Door } from '../metrics/meter.ts'
 import type { Message, Qos } from '../topic/message.ts'
 import type { Delivery } from './broker.ts'
 import type { Group } from './groups.ts'
@@ -41,6 +42,16 @@ export interface Match {
 /** Why the broker ends a connection. */
 export type EndReason = 'taken_over' | 'shutting_down'
 
+/** What is known of a client's connection. */
+export interface Whereabouts {
+  readonly door: Door
+  readonly address: string | undefined
+  /** The version of MQTT. */
+  readonly protocol: string
+  /** When it was made, in milliseconds since the Unix epoch. */
+  readonly since: number
+}
+
 /**
  * A connection as its session sees it. None of these may throw or block. They are methods, here and in all that every
  * message passes: V8 keeps an object literal with a getter as a hash table.
@@ -56,6 +67,7 @@ export interface Link {
   isOpen(): boolean
   /** Whether it can take another message at once. */
   hasRoom(): boolean
+  whereabouts(): Whereabouts
 }
 
 /** What the sessions of one device have together. */

@@ -1,4 +1,5 @@
 import type { TLSSocket } from 'node:tls'
+import { addressOf } from '../address.ts'
 import type { IssuedEntry } from '../ca/ledger.ts'
 import type { Credential } from '../enrol/decide.ts'
 import type { Enrolment, Outcome } from '../enrol/enrolment.ts'
@@ -51,7 +52,7 @@ export function createEnrolDoor(options: EnrolDoorOptions): App {
     // counted before it is known to be wrong: others of the address do not wait for that
     const tooMany = isGuess(credential) ? strangers.guessProblem(request.raw) : null
     const binding = channelBindingOf(request.raw.socket as TLSSocket)
-    const asked = { credential, csr, address: addressOf(request), binding }
+    const asked = { credential, csr, address: addressOf(request.raw.socket) ?? '', binding }
     const outcome = tooMany
       ? tooManyGuesses(tooMany)
       : await enrolment.enrol(asked).catch((error: unknown) => {
@@ -65,7 +66,9 @@ export function createEnrolDoor(options: EnrolDoorOptions): App {
 
   async function present(request: Request): Promise<IssuedEntry | undefined> {
     const certificate = peerOf(request.raw.socket)
-    return certificate === null ? undefined : enrolment.present(certificate, addressOf(request))
+    return certificate === null
+      ? undefined
+      : enrolment.present(certificate, addressOf(request.raw.socket) ?? '')
   }
 
   async function nameOf(request: Request, token: string): Promise<string | undefined> {
@@ -83,11 +86,6 @@ export function createEnrolDoor(options: EnrolDoorOptions): App {
     reply.type(PEM_FILE).send(await options.revocations()),
   )
   return app
-}
-
-/** IPv4 as IPv6 sockets give it is IPv4. */
-function addressOf({ raw }: Request): string {
-  return (raw.socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/i, '')
 }
 
 /** Whoever has a certificate's key has not guessed it. */

@@ -1,4 +1,5 @@
 import type { Denials } from '../acl/denials.ts'
+import { addressOf } from '../address.ts'
 import { GatewayError } from '../errors.ts'
 import type { EventFormat } from '../live/event.ts'
 import { openStream, type Sink, type StreamOptions } from '../live/stream.ts'
@@ -79,9 +80,11 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
     response.writeHead(200, headers)
     count(caller.identity.id, 1)
     response.once('close', () => count(caller.identity.id, -1))
+    const { id } = caller.identity
+    const address = addressOf(request.raw.socket)
     openStream(
       response as unknown as Sink,
-      { filters, format, lastEventId, heartbeat, hold, id: caller.identity.id, ...caller },
+      { filters, format, lastEventId, heartbeat, hold, id, address, ...caller },
       options,
     ).catch((error) => {
       // a store that cannot be read says so itself

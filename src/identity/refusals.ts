@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { addressOf } from '../address.ts'
 import { codeOf, GatewayError } from '../errors.ts'
 import type { Door } from '../metrics/meter.ts'
 import { createSparingly } from '../sparingly.ts'
@@ -36,7 +37,7 @@ export function createRefusals(log: Log, now: () => number = () => performance.n
       const device = named ? nameOf(socket) : undefined
       const key = [door, reason, objection, OURS.has(reason) ? device : ''].join('\0')
       sparingly(key, (repeated) => {
-        const address = socket.remoteAddress
+        const address = addressOf(socket)
         const fields = { door, reason, objection, device, address, ...repeated }
         if (named || objection) log.warn(fields, 'refused a certificate')
         else log.info(fields, 'a handshake failed')

@@ -1,14 +1,26 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Broker, Delivery, Unsubscribe } from '../broker/broker.ts'
 import type { GatewayError } from '../errors.ts'
+import type { Door } from '../metrics/meter.ts'
 import { createPace, type Pace } from '../pace.ts'
 import { topicMatches } from '../topic/match.ts'
 import type { EventFormat } from './event.ts'
 import type { EventIds } from './event-ids.ts'
 import { type Entry, type History, toEntry } from './history.ts'
 
+/** Whose stream it is, and where it came in. */
+export interface StreamOrigin {
+  readonly door: Door
+  /** A viewer's name, or a WoTT ID. */
+  readonly id: string
+  readonly address: string | undefined
+  /** When it was opened, in milliseconds since the Unix epoch. */
+  readonly since: number
+}
+
 /** One open stream as the hub sees it. */
 export interface Reader {
+  readonly from: StreamOrigin
   readonly filters: readonly string[]
   /** Asked about every event when it is sent, so that new rules hold at once. */
   mayReceive(topic: string): boolean
@@ -39,6 +51,7 @@ export interface Hub {
   /** What all readers together go through, of the history and of what is retained, in one turn of the event loop. */
   readonly pace: Pace
   readonly size: number
+  readers(): Iterable<Reader>
   /** Whether `endAll` was called: a reader that joins now is to end itself. */
   readonly ended: boolean
   readonly ids: EventIds
@@ -108,6 +121,7 @@ export function createHub(history: History, ids: EventIds, subscribe: Broker['su
     get ended() {
       return ended
     },
+    readers: () => readers.values(),
     frame: history.frame,
     pace: createPace(STEPS_EACH_TURN),
     ids,

@@ -46,6 +46,7 @@ export interface StreamRequest {
   readonly hold: Pick<Hold, 'resize'>
   /** Who reads. */
   readonly id: string
+  readonly address?: string | undefined
   /** Aborted with a GatewayError when the reader may no longer be here. */
   readonly ended?: AbortSignal | undefined
 }
@@ -75,7 +76,7 @@ export async function openStream(
   request: StreamRequest,
   { hub, broker, meter, buffer, stall, onSlow }: StreamOptions,
 ): Promise<void> {
-  const { filters, format, access, door, id, ended, lastEventId, hold } = request
+  const { filters, format, access, door, id, address, ended, lastEventId, hold } = request
   const heartbeatSeconds = request.heartbeat ?? null
   const { mayReceive } = access
   const { pace, ids } = hub
@@ -154,6 +155,7 @@ export async function openStream(
   }
 
   const reader: Reader = {
+    from: { door, id, address, since: Date.now() },
     filters,
     mayReceive,
     take(entry) {

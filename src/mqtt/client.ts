@@ -15,6 +15,7 @@ import type { ProtocolError } from './reasons.ts'
 import type { MqttSettings } from './settings.ts'
 import type { SharedFrames } from './shared-frames.ts'
 import type { Terms } from './terms.ts'
+import type { Visits } from './visits.ts'
 import type { Wire } from './wire.ts'
 
 /** What every connection works with. */
@@ -31,6 +32,7 @@ export interface MqttWorld {
   readonly maxPacket: number
   readonly log: Logger
   readonly sparingly: Sparingly
+  readonly visits: Visits
   readonly denials: Denials
   readonly turns: Turns
 }

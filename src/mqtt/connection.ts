@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream'
 import type { CloseRequest } from '../broker/registry.ts'
-import type { EndReason, Link, Session, Will } from '../broker/session.ts'
+import type { EndReason, Link, Session, Whereabouts, Will } from '../broker/session.ts'
 import type { Identity } from '../identity/identity.ts'
-import type { CutReason, Door } from '../metrics/meter.ts'
+import type { CutReason } from '../metrics/meter.ts'
 import { boundOf } from './bounds.ts'
 import type { Client, MqttWorld } from './client.ts'
 import { type Conversation, createConversation } from './conversation.ts'
@@ -17,6 +17,7 @@ import type { Connect, Disconnect, Version } from './packets.ts'
 import { createReader } from './reader.ts'
 import { ProtocolError, Reason } from './reasons.ts'
 import { type Terms, toConnackProperties, toTerms } from './terms.ts'
+import type { Visit, Why } from './visits.ts'
 import { faultOf, LateMessage } from './web-socket.ts'
 import { createWire } from './wire.ts'
 
@@ -44,11 +45,21 @@ const CONNECT = 1
 
 const NOT_STORED = 'cannot be given a session: the store takes nothing at the moment'
 
-/** What a client is told whose connection the broker ends: a reason code and a sentence. */
-const ENDS: Record<EndReason, readonly [reason: number, sentence: string]> = {
-  taken_over: [Reason.sessionTakenOver, 'Another connection has the same client id.'],
-  shutting_down: [Reason.serverShuttingDown, 'The gateway stops.'],
+/** What a client is told whose connection the broker ends, a reason code and a sentence, and what the log says of it. */
+const ENDS: Record<EndReason, readonly [reason: number, sentence: string, said: string]> = {
+  taken_over: [
+    Reason.sessionTakenOver,
+    'Another connection has the same client id.',
+    'lost its session to another connection with the same client id',
+  ],
+  shutting_down: [
+    Reason.serverShuttingDown,
+    'The gateway stops.',
+    'was told that the gateway stops',
+  ],
 }
+const UNANNOUNCED = 'closed its connection without a DISCONNECT'
+const PROTOCOLS: Record<Version, string> = { 3: '3.1', 4: '3.1.1', 5: '5' }
 
 export interface MqttConnection {
   /** Ends it because of what has become of the client's certificate. */
@@ -59,10 +70,11 @@ export interface MqttConnection {
 export function serveConnection(
   stream: Duplex,
   identity: Identity,
-  door: Door,
+  { door, address }: Pick<Whereabouts, 'door' | 'address'>,
   world: MqttWorld,
 ): MqttConnection {
   const { sessions, meter, settings } = world
+  const since = Date.now()
   let phase: Phase = { name: 'new' }
   // of a will that waits for the publish rate
   let leaveLine: (() => void) | null = null
@@ -91,15 +103,19 @@ export function serveConnection(
   stream.on('error', (error: Error) => {
     const fault = faultOf(error)
     if (fault) fail(fault, fault instanceof LateMessage ? 'packet_timeout' : undefined)
-    else world.log.debug({ device: identity.id, reason: error.message }, 'MQTT connection error')
+    else vanish(`lost its connection (${error.message})`)
   })
   // whoever only ends its side is not there for an answer either
-  stream.on('end', vanish)
-  stream.on('close', vanish)
+  stream.on('end', () => vanish(UNANNOUNCED))
+  stream.on('close', () => vanish(UNANNOUNCED))
   stream.on('close', () => releaseHolds(holds))
 
   const link: Link = {
     isOpen,
+    whereabouts: () => ({
+      ...{ door, address, since },
+      protocol: PROTOCOLS[termsOf(phase)?.version ?? 5],
+    }),
     hasRoom: () => phase.name === 'open' && phase.conversation.sender.hasRoom(),
     // an error is this connection's, and not that of whoever publishes
     deliver(delivery, qos, match) {
@@ -117,9 +133,9 @@ export function serveConnection(
       }
     },
     end(reason) {
-      if (reason === 'taken_over') noteTakeover()
-      tell(...ENDS[reason])
-      part()
+      const [code, sentence, said] = ENDS[reason]
+      tell(code, sentence)
+      part(said)
     },
   }
 
@@ -205,6 +221,7 @@ export function serveConnection(
     phase = { name: 'open', terms, session, conversation, stopKeepAlive }
     reader.connected(version)
     wire.write(toConnack(terms, isPresent))
+    world.visits.came(visitOf(terms), PROTOCOLS[version])
     conversation.sender.sendWaiting()
   }
 
@@ -248,7 +265,9 @@ export function serveConnection(
         'asked for a session expiry in DISCONNECT but for none in CONNECT [MQTT-3.14.2-2]',
       )
     const expiry = sessionExpiry && Math.min(sessionExpiry, mostSessionExpiry)
-    leave({ sendsWill: reason !== Reason.success, expiry })
+    const sendsWill = reason !== Reason.success
+    const said = sendsWill ? ` with reason code 0x${reason.toString(16).padStart(2, '0')}` : ''
+    leave({ sendsWill, expiry }, `sent DISCONNECT${said}`)
   }
 
   function onError(error: unknown, bound?: CutReason): void {
@@ -270,29 +289,23 @@ export function serveConnection(
   function fail(error: ProtocolError, bound = boundOf(error.reason)): void {
     if (phase.name === 'ended') return
     if (bound) meter.connectionCut(door, bound)
+    if (phase.name !== 'open') noteCut(error)
+    tell(error.reason, asSentence(error.message))
+    leave({ sendsWill: true, expiry: null }, error)
+  }
+
+  /** Of one that has no session yet, and so does not leave. */
+  function noteCut(error: ProtocolError): void {
     world.sparingly(`cut\0${error.reason}\0${identity.id}`, (repeated) =>
       world.log.warn(
         {
           device: identity.id,
           client: termsOf(phase)?.clientId,
-          door,
+          ...{ door, address },
           reason: error.message,
           ...repeated,
         },
         'disconnecting an MQTT client',
-      ),
-    )
-    tell(error.reason, asSentence(error.message))
-    leave({ sendsWill: true, expiry: null })
-  }
-
-  /** Two programs with one client id end each other's connection for ever; after a lost network it is the same program. */
-  function noteTakeover(): void {
-    const client = termsOf(phase)?.clientId
-    world.sparingly(`taken\0${identity.id}\0${client}`, (repeated) =>
-      world.log.info(
-        { device: identity.id, client, door, ...repeated },
-        'a client id is used by another connection, which takes its session over',
       ),
     )
   }
@@ -304,20 +317,25 @@ export function serveConnection(
   }
 
   /** Gives the session back. */
-  function leave(request: CloseRequest): void {
+  function leave(request: CloseRequest, why: Why): void {
     const session = phase.name === 'open' ? phase.session : null
-    part()
+    part(why)
     // after that, so that nothing more is sent: neither its own will nor what others say to it
     if (session) sessions.close(session, link, request)
   }
 
-  function vanish(): void {
-    if (phase.name !== 'ended') leave({ sendsWill: true, expiry: null })
+  function vanish(why: string): void {
+    if (phase.name !== 'ended') leave({ sendsWill: true, expiry: null }, why)
+  }
+
+  function visitOf({ clientId: client }: Terms): Visit {
+    return { device: identity.id, client, door, address, since }
   }
 
   /** Sends what is still to be sent and closes the stream. What comes meanwhile is discarded, so that no reset overtakes it. */
-  function part(): void {
+  function part(why: Why): void {
     if (phase.name === 'open') {
+      world.visits.left(visitOf(phase.terms), why)
       phase.stopKeepAlive()
       phase.conversation.end()
     }
@@ -332,7 +350,7 @@ export function serveConnection(
   return {
     dismiss(what) {
       tell(Reason.administrativeAction, `The client certificate ${what}.`)
-      vanish()
+      vanish(`has a certificate that ${what}`)
     },
   }
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
 import { type ServerOptions as WebSocketOptions, WebSocketServer } from 'ws'
+import { addressOf } from '../address.ts'
 import type { Ledger } from '../budget/ledger.ts'
 import { GatewayError } from '../errors.ts'
 import { beforeDismissal, identityOf, whatBecameOf } from '../identity/connection.ts'
@@ -41,7 +42,7 @@ export function createMqttServer(trust: Trust, host: MqttHost): Server {
     const who = identityOf(socket)
     // once whoever else listens has seen whose it was
     if (who instanceof GatewayError) process.nextTick(() => socket.destroy())
-    else beforeDismissal(socket, host.accept(socket, who, 'mqtt').dismiss)
+    else beforeDismissal(socket, host.accept(socket, who, 'mqtt', addressOf(socket)).dismiss)
   })
   return server
 }
@@ -71,12 +72,13 @@ export function createMqttUpgrade(host: MqttHost, memory: Ledger): MqttUpgrade {
   const server = new WebSocketServer(options)
   return {
     accept(request, socket, head, { identity, door, ended }) {
+      const address = addressOf(request.socket)
       server.handleUpgrade(request, socket, head, (webSocket) => {
         const stream = toMqttStream(webSocket, socket, {
           messageTime: host.packetTime,
           held: memory.open(identity.id, 'packet'),
         })
-        const { dismiss } = host.accept(stream, identity, door)
+        const { dismiss } = host.accept(stream, identity, door, address)
         if (ended) endWith(ended, socket, dismiss)
         else beforeDismissal(socket, dismiss)
       })

@@ -16,6 +16,7 @@ import { type MqttConnection, serveConnection } from './connection.ts'
 import { createSharedJoin } from './join.ts'
 import type { MqttSettings } from './settings.ts'
 import { createSharedFrames } from './shared-frames.ts'
+import { createVisits } from './visits.ts'
 
 /** Speaks MQTT 3.1, 3.1.1 and 5 with clients that have been identified. */
 export interface MqttHost {
@@ -23,7 +24,7 @@ export interface MqttHost {
   readonly maxPacket: number
   /** Milliseconds that one of them may take to arrive. */
   readonly packetTime: number
-  accept(stream: Duplex, identity: Identity, door: Door): MqttConnection
+  accept(stream: Duplex, identity: Identity, door: Door, address?: string): MqttConnection
 }
 
 export interface MqttOptions {
@@ -53,6 +54,7 @@ export function createMqttHost(options: MqttOptions): MqttHost {
     turns,
     settings,
     sparingly: createSparingly(),
+    visits: createVisits(log),
     frames: createSharedFrames(sessions.now),
     join: createSharedJoin(),
     maxPacket: settings.maxPayload + MAX_TOPIC_BYTES + MAX_PROPERTIES_BYTES + OVERHEAD_BYTES,
@@ -77,6 +79,7 @@ export function createMqttHost(options: MqttOptions): MqttHost {
   return {
     maxPacket: world.maxPacket,
     packetTime: settings.packetTimeout * 1000,
-    accept: (stream, identity, door) => serveConnection(stream, identity, door, world),
+    accept: (stream, identity, door, address) =>
+      serveConnection(stream, identity, { door, address }, world),
   }
 }

@@ -191,6 +191,8 @@ describe('one decider, asked by every way in and every way out', () => {
     ])
     assert.deepEqual(await placesOf(/\bbroker\.retained\b/), ['http/read.ts', 'live/stream.ts'])
     assert.deepEqual(await placesOf(/\brelay\.publish\(/), [
+      // what comes from the other broker of a bridge
+      'bridge/inbox.ts',
       ...['http/publish-many.ts', 'http/publish.ts', 'mqtt/mqtt.ts', 'mqtt/receive.ts'],
     ])
     assert.deepEqual(await placesOf(/ publishPacket\(/), [

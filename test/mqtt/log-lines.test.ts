@@ -27,7 +27,7 @@ describe('what the log says of an MQTT client', async () => {
       [reasonCode, properties?.reasonString],
       [0x8e, 'Another connection has the same client id.'],
     )
-    const line = await at.logged(({ msg }) => /client id is used/.test(String(msg)))
+    const line = await at.logged(({ reason }) => /lost its session to another/.test(String(reason)))
     assert.deepEqual([line.device, line.client], ['device.d.wott.local', 'twice'])
   })
 

@@ -99,6 +99,7 @@ function createLink(sessions: BrokerSessions): RecordingLink {
   const link: RecordingLink = {
     isOpen: () => false,
     hasRoom: () => true,
+    whereabouts: () => ({ door: 'mqtt', address: '192.0.2.1', protocol: '5', since: 0 }),
     delivered,
     woken: 0,
     ends,
