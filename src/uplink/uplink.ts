@@ -68,8 +68,8 @@ export interface UplinkOptions {
   /** Subscribes. The state is `connected` once it resolves; when it rejects, the connection ends. */
   onConnected(terms: Terms, at: BrokerUrl): void | Promise<void>
   /**
-   * Told, before `onAway`, that the broker ended the connection, perhaps because of a message: of those that it may not have
-   * read to the end.
+   * Told, before `onConnected`, that the broker ended the last connection, perhaps because of one of these messages, which it may
+   * not have read to the end. A broker that could not be reached after that, at any address, had another reason.
    */
   onCut?(underway: readonly UplinkMessage[]): void
   /** Told of each connection that is lost or cannot be made. */
@@ -119,6 +119,10 @@ export function openUplink(options: UplinkOptions): Uplink {
   let problem = 'there was no connection yet'
   let current: { readonly connection: Connection; readonly window: Window } | null = null
   let closing: Promise<void> | undefined
+  /** Under way when the broker ended the last connection. */
+  let cut: readonly UplinkMessage[] = []
+  /** Attempts to connect since then. */
+  let failures = 0
   const stop = new AbortController()
   /** Aborted by who needs the connection now. */
   let hurry = new AbortController()
@@ -157,6 +161,8 @@ export function openUplink(options: UplinkOptions): Uplink {
       connection = await connect({ ...options, at, protocol, stop: given, credentials })
     } catch (error) {
       attempting = undefined
+      failures += 1
+      if (failures >= addresses.length) cut = []
       const { kind, message } = toFailure(error, hostAndPort(at), options.settings)
       meter.uplinkConnection(kind === 'refused' ? 'refused' : 'failed')
       return protocols.noteFailure(at, kind) && protocols.of(at) !== protocol
@@ -177,6 +183,7 @@ export function openUplink(options: UplinkOptions): Uplink {
     // asked to stop between the CONNACK and this
     if (stop.signal.aborted) connection.end(STOPPING, 'politely')
     try {
+      if (cut.length > 0) options.onCut?.(cut)
       await Promise.race([options.onConnected(terms, at), connection.ended])
       if (!connection.isEnded() && !stop.signal.aborted) {
         state = 'connected'
@@ -194,7 +201,8 @@ export function openUplink(options: UplinkOptions): Uplink {
     }
     problem = reason
     backOff.noteConnection(performance.now() - since, window.hasAcknowledged())
-    if (connection.isCut()) options.onCut?.(window.underway())
+    cut = connection.isCut() ? window.underway() : []
+    failures = 0
     window.fail(unavailable('away', reason))
     return reason
   }

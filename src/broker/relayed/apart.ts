@@ -85,6 +85,9 @@ export function createApart(options: ApartOptions): Apart {
       .connected(Math.min(left, CONNECT_MS))
       .catch((error) => error as GatewayError)
     if (away) return refuse(waiting, { reason: 'away', error: away })
+    // with the connection it may have come out what ended the last one
+    const refusal = refusalOf(message.sender ?? null)
+    if (refusal) return refuse(waiting, refusal)
     try {
       await to.publish(message)
       // without an acknowledgement, this is how it is known that the broker has read it

@@ -2,23 +2,14 @@ import type { Logger } from 'pino'
 import type { Meter } from '../../metrics/meter.ts'
 import type { Sparingly } from '../../sparingly.ts'
 import { type Refusal, unavailable } from '../../uplink/refusals.ts'
-import type { Uplink, UplinkMessage } from '../../uplink/uplink.ts'
+import type { Uplink, UplinkMessage, UplinkOptions } from '../../uplink/uplink.ts'
 import { createApart } from './apart.ts'
 import { createSuspects, type Sender, type SuspectsOptions } from './suspects.ts'
-
-/** What one connection has to tell. */
-export interface ContainmentEvents {
-  onCut(underway: readonly UplinkMessage[]): void
-  onConnected(): void
-  onAway(): void
-}
 
 export interface ContainmentOptions extends Pick<SuspectsOptions, 'longestMs' | 'most'> {
   /** The connection that all share. */
   uplink(): Pick<Uplink, 'publish' | 'state'>
-  openApart(events: ContainmentEvents): Uplink
-  /** How many addresses the broker has. */
-  readonly addresses: number
+  openApart(events: Pick<UplinkOptions, 'onCut'>): Uplink
   readonly deadlineMs: number
   readonly releaseMs: number
   readonly meter: Pick<Meter, 'uplinkSuspected' | 'uplinkRefused'>
@@ -35,8 +26,8 @@ const SUSPECTED =
  */
 export interface Containment {
   publish(message: UplinkMessage): Promise<void>
-  /** What the connection that all share has to tell. */
-  readonly events: ContainmentEvents
+  /** The broker ended a connection while these were under way. */
+  onCut(underway: readonly UplinkMessage[]): void
   suspects(): number
   /** Sees to it that the second connection, where there is one, works. */
   check(ms: number): Promise<void>
@@ -56,7 +47,7 @@ export function createContainment(options: ContainmentOptions): Containment {
   })
   const apart = createApart({
     ...options,
-    open: () => options.openApart(watch()),
+    open: () => options.openApart({ onCut: suspects.lost }),
     refusalOf,
     onRefused: ({ reason }) => meter.uplinkRefused(reason),
     onAcknowledged: suspects.acknowledged,
@@ -66,25 +57,6 @@ export function createContainment(options: ContainmentOptions): Containment {
     if (suspects.standing(sender) !== 'paused') return null
     const why = 'it ended the connection over an earlier message of this device'
     return unavailable('suspect', why, suspects.pauseSeconds(sender))
-  }
-
-  /** A broker that cannot be reached right after that has ended the connection for another reason. */
-  function watch(): ContainmentEvents {
-    let takeBack = () => {}
-    let failures = 0
-    return {
-      onCut(underway) {
-        takeBack = suspects.lost(underway)
-        failures = -1
-      },
-      onConnected() {
-        takeBack = () => {}
-      },
-      onAway() {
-        failures += 1
-        if (failures === options.addresses) takeBack()
-      },
-    }
   }
 
   async function publishTogether(message: UplinkMessage): Promise<void> {
@@ -101,7 +73,7 @@ export function createContainment(options: ContainmentOptions): Containment {
       const isAway = standing !== 'paused' && options.uplink().state() !== 'connected'
       return isApart && !isAway ? apart.publish(message) : publishTogether(message)
     },
-    events: watch(),
+    onCut: suspects.lost,
     suspects: suspects.count,
     check: apart.check,
     close: apart.close,

@@ -118,9 +118,10 @@ export async function openRelayed(options: RelayedOptions): Promise<RelayedBroke
         clientId: `${clientId}-apart`,
         meter: { ...meter, uplinkConnection() {} },
         onMessage() {},
+        onConnected() {},
+        onAway() {},
       }),
     deadlineMs: connection.timeout * 1000,
-    addresses: urls.length,
     most: connection.pending,
     longestMs: settings.brokerQuarantine * 1000,
     releaseMs: settings.brokerRelease * 1000,
@@ -130,12 +131,10 @@ export async function openRelayed(options: RelayedOptions): Promise<RelayedBroke
     onMessage: (message) => inflow.take(message),
     async onConnected({ protocol }, { host, port }) {
       await inflow.connected()
-      containment.events.onConnected()
       log.info({ host, port, protocol }, 'connected to the broker')
     },
-    onCut: containment.events.onCut,
+    onCut: containment.onCut,
     onAway(reason) {
-      containment.events.onAway()
       inflow.away()
       sparingly(reason, (repeated) => log.error({ reason, ...repeated }, 'the broker is away'))
     },

@@ -26,8 +26,8 @@ export interface Suspects {
   standing(sender: Sender): Standing
   /** Seconds until it is not paused any more, rounded up. */
   pauseSeconds(sender: Sender): number
-  /** The broker ended a connection while these were under way. What this returns takes the suspicion back. */
-  lost(messages: readonly UplinkMessage[]): () => void
+  /** The broker ended a connection while these were under way. */
+  lost(messages: readonly UplinkMessage[]): void
   acknowledged(message: UplinkMessage): void
   /** How many are not trusted now. */
   count(): number
@@ -40,11 +40,6 @@ export function createSuspects(options: SuspectsOptions): Suspects {
 
   const standing = (sender: Sender) =>
     known.size === 0 ? 'trusted' : standingOf(known.get(sender), now(), longestMs)
-
-  function put(sender: Sender, suspicion: Suspicion | undefined): void {
-    known.delete(sender)
-    if (suspicion) known.set(sender, suspicion)
-  }
 
   function makeRoom(): void {
     for (const [sender, suspicion] of known) {
@@ -63,18 +58,14 @@ export function createSuspects(options: SuspectsOptions): Suspects {
     lost(messages) {
       makeRoom()
       const evidence = messages.length === 1 ? 'alone' : 'together'
-      const before = new Map<Sender, Suspicion | undefined>()
       for (const [sender, topics] of bySender(messages)) {
-        before.set(sender, known.get(sender))
         const suspicion = suspect(known.get(sender), topics, evidence, now())
-        put(sender, suspicion)
+        known.delete(sender)
+        known.set(sender, suspicion)
         if (standing(sender) !== 'trusted')
           options.onSuspected(sender, topics[0] as string, suspicion)
       }
       makeRoom()
-      return () => {
-        for (const [sender, suspicion] of before) put(sender, suspicion)
-      }
     },
     acknowledged({ sender = null, topic }) {
       const suspicion = known.get(sender)

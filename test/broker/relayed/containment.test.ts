@@ -90,6 +90,7 @@ describe('a device over whose messages the broker ends the connection', () => {
     await using relayed = await startRelayed(broker.port, { brokerSubscribe: 'off' })
     const answers = await keepPosting(relayed, relayed.device, 'bad', () => ended.length >= 2)
     assert.ok(answers.length >= 2)
+    await relayed.connected(TOLD_APART + 1)
     const { json, headers, status } = await post(relayed, relayed.device, 'good')
     assert.deepEqual([status, json.code], [503, 'broker_unavailable'])
     assert.match(json.detail, /ended the connection over an earlier message of this device\.$/)
