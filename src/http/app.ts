@@ -13,7 +13,13 @@ import type { Logger } from 'pino'
 import { codeOf, type ErrorCode, GatewayError } from '../errors.ts'
 import { createBodyReader } from './body.ts'
 import { holdFor, noRoom, SMALL_BYTES } from './memory.ts'
-import { problemAnswer, rawAnswer, toGatewayError, toParseProblem } from './problem.ts'
+import {
+  AWS_REQUEST_ID,
+  problemAnswer,
+  rawAnswer,
+  toGatewayError,
+  toParseProblem,
+} from './problem.ts'
 import type { OperationId } from './reference/reference.ts'
 import { createHttpServer, type ServerOptions } from './server.ts'
 
@@ -39,6 +45,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Where the API reference describes this route. */
     readonly operation?: OperationId
+    /** Whether a compressed body is decoded; elsewhere it is refused. */
+    readonly decodesBody?: true
   }
 }
 
@@ -77,7 +85,7 @@ export function createApp({ log, sendError, ...serverOptions }: AppOptions): App
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', createBodyReader(serverOptions))
   app.addHook('onRequest', async (request, reply) => {
-    reply.header('x-request-id', request.id)
+    reply.header('x-request-id', request.id).header(AWS_REQUEST_ID, request.id)
     reply.header('x-content-type-options', 'nosniff')
   })
   app.addHook('onSend', (request, reply, payload, done) => {
@@ -109,17 +117,52 @@ export async function drainApp(
   await door?.emptied()
 }
 
-type Answering = Pick<App, 'setErrorHandler' | 'setNotFoundHandler'>
+type Answering = Pick<App, 'addHook' | 'setErrorHandler' | 'setNotFoundHandler'>
 
+/** To be called before there are any routes. */
 export function answerErrors(app: Answering, send: SendError = sendProblem): void {
-  app.setErrorHandler((error, request, reply) =>
-    send(request, reply, toGatewayError(error, request.routeOptions.bodyLimit)),
-  )
-  app.setNotFoundHandler((request, reply) => {
+  const paths = noteMethods(app)
+
+  function notFound(request: Request, reply: Reply): void {
     const path = pathOf(request.originalUrl)
-    const error = new GatewayError('not_found', `There is no ${request.method} ${path} here.`)
-    send(request, reply, error)
+    const methods = methodsOf(path, paths)
+    const nothing = `There is no ${request.method} ${path} here`
+    if (methods === '') {
+      send(request, reply, new GatewayError('not_found', `${nothing}.`))
+      return
+    }
+    reply.header('allow', methods)
+    const detail = `${nothing}; its methods are ${methods}.`
+    send(request, reply, new GatewayError('method_not_allowed', detail))
+  }
+
+  app.setErrorHandler((error, request, reply) => {
+    // for a method that is none of HTTP's
+    if (codeOf(error) === 'FST_ERR_NOT_FOUND') notFound(request, reply)
+    else send(request, reply, toGatewayError(error, request.routeOptions.bodyLimit))
   })
+  app.setNotFoundHandler(notFound)
+}
+
+type Methods = ReadonlyMap<string, ReadonlySet<string>>
+
+/** The methods of each path that there will be a route for. */
+function noteMethods(app: Pick<App, 'addHook'>): Methods {
+  const paths = new Map<string, Set<string>>()
+  app.addHook('onRoute', ({ url, method }) => {
+    const methods = paths.get(url) ?? new Set()
+    paths.set(url, methods)
+    for (const each of [method].flat()) methods.add(each)
+  })
+  return paths
+}
+
+/** As the header `Allow` has them (RFC 9110 §10.2.1); empty where there is no such path. */
+function methodsOf(path: string, paths: Methods): string {
+  const methods = [...paths].flatMap(([url, each]) =>
+    path === url || (url.endsWith('*') && path.startsWith(url.slice(0, -1))) ? [...each] : [],
+  )
+  return [...new Set(methods)].sort().join(', ')
 }
 
 /** No faults of this request, and said where they begin: a bound that was reached, a store that takes nothing. */

@@ -1,79 +1,58 @@
 import type { Http2ServerRequest } from 'node:http2'
-import { errorCodes } from 'fastify'
 import type { Hold } from '../budget/ledger.ts'
 import { GatewayError } from '../errors.ts'
 import type { Request } from './app.ts'
+import {
+  type Coding,
+  codingIn,
+  createDecoder,
+  DECODER_BYTES,
+  notEncoded,
+} from './content-coding.ts'
 import { sendContinue } from './continue.ts'
 import { bodyArrived, whenLate } from './deadlines.ts'
-import { type HttpMemory, holdFor, noRoom, SMALL_BYTES } from './memory.ts'
+import { type HttpMemory, holdFor, noRoom } from './memory.ts'
+import { createPieces, type Pieces } from './pieces.ts'
 import { requestTimeout } from './problem.ts'
-
-const NOTHING = Buffer.alloc(0)
 
 type Done = (error: Error | null, body?: Buffer) => void
 
-/** What a body that does not say its length begins with. */
-const FIRST_BYTES = 1024
-const MOST_BYTES_AHEAD = 16_384
-
 type BodyReader = (request: Request, stream: Http2ServerRequest, done: Done) => void
 
-/** A parser for Fastify whose bodies are counted as they grow. */
+/** A parser for Fastify whose bodies are counted as they grow, and decoded where their route says so. */
 export function createBodyReader(memory: Pick<HttpMemory, 'memory'>): BodyReader {
-  return (request, stream, done) =>
-    readBody(request, stream, () => holdFor(request, memory, 'body'), done)
+  return (request, stream, done) => {
+    const { 'content-encoding': encoding } = request.headers
+    const coding = codingIn(encoding, request.routeOptions.config.decodesBody === true)
+    if (coding instanceof GatewayError) {
+      done(coding)
+      return
+    }
+    const limit = request.routeOptions.bodyLimit ?? 0
+    const openHold = () => holdFor(request, memory, 'body')
+    readBody(request, stream, createPieces(limit, openHold), (error, body) => {
+      if (error || !body || coding === null) done(error, body)
+      else decode(body, coding, createPieces(limit, openHold), openHold(), done)
+    })
+  }
 }
 
 /**
  * Reads a whole body of at most the route's `bodyLimit` bytes, as a parser for Fastify. Its own would keep an object for
  * each piece, a single byte perhaps, and take an HTTP/2 body that broke off for one that ended.
  */
-function readBody(
-  request: Request,
-  stream: Http2ServerRequest,
-  openHold: () => Hold,
-  done: Done,
-): void {
-  const limit = request.routeOptions.bodyLimit ?? 0
+function readBody(request: Request, stream: Http2ServerRequest, pieces: Pieces, done: Done): void {
   const declared = request.headers['content-length']
   const expected = declared === undefined ? null : Number(declared)
-  if (expected !== null && expected > limit) {
-    done(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE())
-    return
-  }
-  let body = Buffer.allocUnsafe(Math.min(expected ?? FIRST_BYTES, MOST_BYTES_AHEAD, limit))
-  let length = 0
-  let hold: Hold | undefined
-
-  function reserve(bytes: number): boolean {
-    if (bytes <= SMALL_BYTES) return true
-    hold ??= openHold()
-    return hold.resize(bytes)
-  }
 
   function take(piece: Buffer): void {
-    const next = length + piece.length
-    if (next > limit) {
-      finish(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE())
-      return
-    }
-    if (next > body.length) {
-      const capacity = Math.min(limit, Math.max(next, 2 * body.length))
-      if (!reserve(capacity)) {
-        finish(noRoom())
-        return
-      }
-      const larger = Buffer.allocUnsafe(capacity)
-      larger.set(body.subarray(0, length))
-      body = larger
-    }
-    body.set(piece, length)
-    length = next
-    bodyArrived(stream, piece.length)
+    const refused = pieces.add(piece)
+    if (refused) finish(refused)
+    else bodyArrived(stream, piece.length)
   }
 
   function end(): void {
-    const whole = !brokeOff(stream) && (expected === null || expected === length)
+    const whole = !brokeOff(stream) && (expected === null || expected === pieces.length())
     finish(whole ? null : incomplete())
   }
 
@@ -84,20 +63,51 @@ function readBody(
     stream.off('data', take).off('end', end).off('error', breakOff).off('close', breakOff)
     whenLate(stream, null)
     if (error) {
-      body = NOTHING
-      hold?.release()
+      pieces.drop()
       done(error)
-    } else done(null, body.subarray(0, length))
+    } else done(null, pieces.whole())
   }
 
-  if (!reserve(body.length)) {
-    finish(noRoom())
+  const refused = pieces.expect(expected)
+  if (refused) {
+    finish(refused)
     return
   }
   stream.on('data', take).on('end', end).on('error', breakOff).on('close', breakOff)
   whenLate(stream, giveUp)
   sendContinue(stream)
   stream.resume()
+}
+
+/** Decodes a body as it would have arrived: a few bytes that become many are given up at the limit. */
+function decode(body: Buffer, coding: Coding, pieces: Pieces, hold: Hold, done: Done): void {
+  const refused = hold.resize(DECODER_BYTES) ? pieces.expect(body.length) : noRoom()
+  if (refused) {
+    hold.release()
+    done(refused)
+    return
+  }
+  const decoder = createDecoder(coding)
+
+  function finish(error: Error | null): void {
+    decoder.off('data', take).off('end', end).off('error', fail)
+    // an error may still come of what is under way
+    decoder.on('error', () => {}).destroy()
+    hold.release()
+    if (error) {
+      pieces.drop()
+      done(error)
+    } else done(null, pieces.whole())
+  }
+
+  function take(piece: Buffer): void {
+    const refused = pieces.add(piece)
+    if (refused) finish(refused)
+  }
+
+  const end = () => finish(null)
+  const fail = () => finish(notEncoded(coding))
+  decoder.on('data', take).on('end', end).on('error', fail).end(body)
 }
 
 /** Whether the other end, or the connection, gave the request up: for Node its body has an end then, too. */

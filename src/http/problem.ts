@@ -39,9 +39,6 @@ export function toGatewayError(error: unknown, bodyLimit?: number): GatewayError
         'payload_too_large',
         `The request body is larger than ${bodyLimit === undefined ? 'this route takes' : `the ${bodyLimit} bytes that are allowed`}.`,
       )
-    // for a method that is none of HTTP's
-    case 'FST_ERR_NOT_FOUND':
-      return new GatewayError('not_found', 'There is nothing here for this method.')
     default:
       return isClientError(error)
         ? new GatewayError('request_invalid', (error as Error).message)
@@ -60,6 +57,30 @@ function isClientError(error: unknown): boolean {
   return typeof status === 'number' && status >= 400 && status < 500
 }
 
+/** The `traceId` again, where AWS' clients look for it. */
+export const AWS_REQUEST_ID = 'x-amzn-requestid'
+
+/** What AWS IoT's data plane has for each status that it knows: its clients make their errors of it. */
+const AWS_ERROR_TYPES: Readonly<Record<number, string>> = {
+  400: 'InvalidRequestException',
+  401: 'UnauthorizedException',
+  403: 'ForbiddenException',
+  404: 'ResourceNotFoundException',
+  405: 'MethodNotAllowedException',
+  409: 'ConflictException',
+  413: 'RequestEntityTooLargeException',
+  415: 'UnsupportedDocumentEncodingException',
+  429: 'ThrottlingException',
+  503: 'ServiceUnavailableException',
+}
+
+function awsErrorType(status: number): string {
+  return (
+    AWS_ERROR_TYPES[status] ??
+    (status < 500 ? 'InvalidRequestException' : 'InternalFailureException')
+  )
+}
+
 /** A problem as the headers and the body of an answer, with more members if there are any (RFC 9457 §3.2). */
 export function problemAnswer(
   error: GatewayError,
@@ -73,6 +94,8 @@ export function problemAnswer(
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
     'x-request-id': traceId,
+    [AWS_REQUEST_ID]: traceId,
+    'x-amzn-errortype': awsErrorType(error.status),
     ...(error.retryAfter === undefined ? {} : { 'retry-after': error.retryAfter }),
   }
   return { headers, body }

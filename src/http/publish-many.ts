@@ -30,7 +30,7 @@ export function publishManyRoute(
   turns: Pick<Turns, 'each'>,
 ): void {
   app.post('/topics', {
-    config: { operation: 'publishMany' },
+    config: { operation: 'publishMany', decodesBody: true },
     bodyLimit: MAX_BYTES,
     onRequest: [mustBeNdjson, takeAnyBody],
     async onError(request, _reply, error) {

@@ -29,7 +29,7 @@ export function publishRoute(
   { relay, keys, meter, maxPayload, onTooLarge }: PublishOptions,
 ): void {
   app.post(`${PREFIX}*`, {
-    config: { operation: 'publish' },
+    config: { operation: 'publish', decodesBody: true },
     bodyLimit: maxPayload,
     onRequest: takeAnyBody,
     async onError(request, _reply, error) {

@@ -121,18 +121,22 @@ describe('the device door over HTTP/2', () => {
 
   it('answers what it does not know with a problem, and stays open', async () => {
     const session = http2Session(at, device)
-    for (const [method, path, code] of [
+    for (const [method, path, code, allow] of [
       ['GET', '/nothing', 'not_found'],
-      ['GET', '/topics', 'not_found'],
-      ['DELETE', '/topics/a', 'not_found'],
+      ['GET', '/topics', 'method_not_allowed', 'POST'],
+      ['DELETE', '/topics/a', 'method_not_allowed', 'GET, HEAD, POST'],
       ['HEAD', '/nothing', null],
       ['OPTIONS', '*', 'not_found'],
-      ['BREW', '/topics/a', 'not_found'],
+      ['BREW', '/topics/a', 'method_not_allowed', 'GET, HEAD, POST'],
+      ['BREW', '/nothing', 'not_found'],
+      ['PUT', '/session', 'method_not_allowed', 'GET, HEAD'],
+      ['POST', '/', 'method_not_allowed', 'GET, HEAD'],
       ['GET', '/%zz', 'not_found'],
       ['GET', '/%74opics/a', 'not_found'],
     ] as const) {
       const answer = await http2(session, { ':method': method, ':path': path })
-      assert.equal(answer.status, 404, `${method} ${path}`)
+      assert.equal(answer.status, allow ? 405 : 404, `${method} ${path}`)
+      assert.equal(answer.headers.allow, allow, `${method} ${path}`)
       assert.match(String(answer.headers['content-type']), /^application\/problem\+json\b/)
       assert.equal(answer.headers.connection, undefined)
       assert.ok(answer.headers['x-request-id'])

@@ -180,17 +180,18 @@ describe('the ops door', () => {
   })
 
   it('answers everything else with a problem', async () => {
-    for (const [path, init] of [
-      ['/', {}],
-      ['/%zz', {}],
-      ['/topics/a', { method: 'POST', body: '1' }],
-      ['/metrics', { method: 'POST', body: 'x' }],
+    for (const [path, init, status, expected] of [
+      ['/', {}, 404, 'not_found'],
+      ['/%zz', {}, 404, 'not_found'],
+      ['/topics/a', { method: 'POST', body: '1' }, 404, 'not_found'],
+      ['/metrics', { method: 'POST', body: 'x' }, 405, 'method_not_allowed'],
     ] as const) {
       const response = await get(path, init)
-      assert.equal(response.status, 404, path)
+      assert.equal(response.status, status, path)
+      assert.equal(response.headers.get('allow'), status === 405 ? 'GET, HEAD' : null)
       assert.match(String(response.headers.get('content-type')), /^application\/problem\+json\b/)
       const { code, traceId } = (await response.json()) as { code: string; traceId: string }
-      assert.equal(code, 'not_found')
+      assert.equal(code, expected)
       assert.equal(traceId, response.headers.get('x-request-id'))
     }
   })

@@ -285,14 +285,23 @@ describe('POST /topics/{topic}', () => {
       assert.equal(json.title.toLowerCase().replaceAll(' ', '_'), json.code)
       assert.equal(json.message, json.detail)
       assert.equal(json.traceId, headers['x-request-id'])
+      assert.equal(json.traceId, headers['x-amzn-requestid'])
       assert.match(json.traceId, TRACE_ID)
     }
+    assert.deepEqual(
+      answers.map(({ headers }) => headers['x-amzn-errortype']),
+      [
+        ...['InvalidRequestException', 'InvalidRequestException', 'ForbiddenException'],
+        ...['RequestEntityTooLargeException', 'ResourceNotFoundException'],
+        ...['MethodNotAllowedException', 'ResourceNotFoundException'],
+      ],
+    )
     assert.equal(new Set(answers.map(({ json }) => json.traceId)).size, answers.length)
     assert.deepEqual(
       answers.slice(4).map(({ status, json }) => [status, json.code]),
       [
         [404, 'not_found'],
-        [404, 'not_found'],
+        [405, 'method_not_allowed'],
         [404, 'not_retained'],
       ],
     )

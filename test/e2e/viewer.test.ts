@@ -108,7 +108,11 @@ describe('a viewer', () => {
 
   it('publishes nothing', async () => {
     const cookie = await logIn('alice')
-    refusedWith(await ask('/topics/a/b', cookie, { method: 'POST', body: '1' }), 404, 'not_found')
+    refusedWith(
+      await ask('/topics/a/b', cookie, { method: 'POST', body: '1' }),
+      405,
+      'method_not_allowed',
+    )
   })
 
   it('is nobody without a session', async () => {

@@ -31,13 +31,18 @@ async function as(name: string, ...more: unknown[]): Promise<Answer> {
 
 /**
  * How each refusal comes about: by what is otherwise than in the example of the operation. Not here are
- * `request_timeout`, which takes 30 seconds, `idempotency_key_in_use`, which takes a store that is slow, `not_supported_here`, which is a function's, and `subscription_refused`, which is
+ * `request_timeout`, which takes 30 seconds, `idempotency_key_in_use`, which takes a store that is slow, `method_not_allowed`, which is no
+ * answer to an operation, `not_supported_here`, which is a function's, and `subscription_refused`, which is
  * another broker's.
  */
 const PROVOKED: Record<
   Exclude<
     ErrorCode,
-    'request_timeout' | 'idempotency_key_in_use' | 'not_supported_here' | 'subscription_refused'
+    | 'request_timeout'
+    | 'idempotency_key_in_use'
+    | 'method_not_allowed'
+    | 'not_supported_here'
+    | 'subscription_refused'
   >,
   () => Promise<Answer>
 > = {
@@ -78,6 +83,8 @@ const PROVOKED: Record<
   not_retained: () => asSensor('readTopic', { parameters: { topic: 'wott/nothing' } }),
   payload_too_large: () => asSensor('publish', { body: 'x'.repeat(200_000) }),
   unsupported_media_type: () => asSensor('publishMany', { mediaType: 'application/json' }),
+  content_encoding_unsupported: () =>
+    asSensor('publish', { headers: { 'content-encoding': 'br' } }),
   async rate_limited() {
     const certificate = await site.at.pki.issue('hasty')
     for (;;) {

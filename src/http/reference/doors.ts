@@ -28,6 +28,8 @@ export const SECURITY = {
 } as const
 
 const ANY: readonly ErrorCode[] = [
+  // of the path, for a method that it has not
+  'method_not_allowed',
   ...(['request_invalid', 'request_timeout', 'headers_too_large', 'internal_error'] as const),
 ]
 

@@ -134,7 +134,7 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Described>> = {
       'Pages of https://elsewhere.example may not speak in the name of who uses this browser.',
   },
   not_found: {
-    means: 'there is no such path, or not for this method',
+    means: 'there is no such path',
     remedy: 'look it up in `/docs` on the viewer door',
     detail: 'There is no GET /nothing here.',
   },
@@ -144,6 +144,11 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Described>> = {
       'publish one with `retain=true`, or follow the topic instead, with `Accept: text/event-stream`',
     detail:
       'No message is retained on wott/temperature. Publish one with ?retain=true, or ask for a stream: Accept: text/event-stream.',
+  },
+  method_not_allowed: {
+    means: 'there is such a path, but not for this method',
+    remedy: '`Allow` names the methods that it has',
+    detail: 'There is no PUT /topics/a here; its methods are GET, HEAD, POST.',
   },
   request_timeout: {
     means: 'the request did not arrive in time',
@@ -161,6 +166,12 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Described>> = {
     remedy: 'set the content type',
     detail:
       'Send many readings as application/x-ndjson, one JSON object a line; one reading goes to /topics/{topic}.',
+  },
+  content_encoding_unsupported: {
+    means:
+      'the body is compressed with something else than gzip or deflate, or this path takes no compressed body',
+    remedy: 'compress it with gzip, or send it as it is',
+    detail: 'The Content-Encoding must be gzip or deflate, or none at all.',
   },
   rate_limited: {
     means:

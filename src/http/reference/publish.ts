@@ -50,7 +50,7 @@ const REFUSALS: readonly ErrorCode[] = [
 export const OPERATIONS = {
   publish: {
     summary: 'Publish one reading',
-    description: `The body is the payload, byte for byte, whatever its content type says: at most \`WOTT_MAX_PAYLOAD\` (128KiB by default). An empty body with \`retain=true\` clears the retained message. With \`qos=1\` the answer comes once the reading is stored; with \`WOTT_BROKER=file:…\`, on disk. A publisher written for AWS IoT's HTTPS endpoint works unchanged: what MQTT 5 has to say of a payload stands in the query and in headers where AWS IoT has it. ${BOUNDS}`,
+    description: `The body is the payload, byte for byte (with a \`Content-Encoding\` of gzip or deflate: what it decodes to), whatever its content type says: at most \`WOTT_MAX_PAYLOAD\` (128KiB by default). An empty body with \`retain=true\` clears the retained message. With \`qos=1\` the answer comes once the reading is stored; with \`WOTT_BROKER=file:…\`, on disk. A publisher written for AWS IoT's HTTPS endpoint works unchanged: what MQTT 5 has to say of a payload stands in the query and in headers where AWS IoT has it. ${BOUNDS}`,
     tags: ['Publish'],
     params: parameters({ topic: TOPIC }),
     querystring: parameters({
@@ -103,11 +103,17 @@ export const OPERATIONS = {
     },
     bodyOptional: true,
     response: { 200: json('It is published.', 'Published', { message: 'OK', traceId: TRACE_ID }) },
-    errors: ['query_invalid', 'body_invalid', ...KEY_REFUSALS, ...REFUSALS],
+    errors: [
+      'query_invalid',
+      'body_invalid',
+      'content_encoding_unsupported',
+      ...KEY_REFUSALS,
+      ...REFUSALS,
+    ],
   },
   publishMany: {
     summary: 'Publish many readings',
-    description: `One JSON object a line, at most ${MAX_LINES} lines and 1 MiB. Each is published or refused by itself: one bad line does not affect the others, and the answer names it. Blank lines are skipped. The status is 200 where all lines were published and 207 where some were. Where all were refused it is that of their common reason, or of \`readings_refused\`. The rate limit ends the request at the first line that it refuses: 429, with that line as \`next\`, from which to go on after \`Retry-After\` seconds. With 503 the lines that \`refused\` has as \`broker_unavailable\` are to be sent again. These errors have the members of an outcome, too. With an \`Idempotency-Key\` a request that was answered 429 or 503 is sent again as it is: the lines that are published already are not published again.`,
+    description: `One JSON object a line, at most ${MAX_LINES} lines and 1 MiB, compressed with gzip or deflate if its \`Content-Encoding\` says so. Each is published or refused by itself: one bad line does not affect the others, and the answer names it. Blank lines are skipped. The status is 200 where all lines were published and 207 where some were. Where all were refused it is that of their common reason, or of \`readings_refused\`. The rate limit ends the request at the first line that it refuses: 429, with that line as \`next\`, from which to go on after \`Retry-After\` seconds. With 503 the lines that \`refused\` has as \`broker_unavailable\` are to be sent again. These errors have the members of an outcome, too. With an \`Idempotency-Key\` a request that was answered 429 or 503 is sent again as it is: the lines that are published already are not published again.`,
     tags: ['Publish'],
     headers: parameters({
       'Idempotency-Key': idempotencyKey('"1b4e28ba-2fa1-11d2-883f-0016d3cca427"'),
@@ -145,7 +151,12 @@ export const OPERATIONS = {
       }),
     },
     errors: [
-      ...(['body_invalid', 'readings_refused', 'unsupported_media_type'] as const),
+      ...([
+        'body_invalid',
+        'readings_refused',
+        'unsupported_media_type',
+        'content_encoding_unsupported',
+      ] as const),
       ...KEY_REFUSALS,
       ...REFUSALS,
     ],
