@@ -311,6 +311,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     mqtt: createMqttUpgrade(mqtt, memory),
     maxPayload: config.maxPayload,
     onUpgradeRefused: createUpgradeLog({ sparingly, log }),
+    influx: { topic: config.influxTopic, retain: config.influxRetain === 'on' },
     onTooLarge: (door: Door, id: string, limit: number) =>
       sparingly(`large\0${id}`, (repeated) =>
         log.warn({ door, device: id, limit, ...repeated }, 'refused a payload that is too large'),

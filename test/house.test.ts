@@ -64,6 +64,7 @@ const ROOMS: Record<string, readonly string[]> = {
   viewer: ['errors.ts', 'disk'],
   http: [
     'errors.ts',
+    'version.ts',
     'address.ts',
     'first-bytes.ts',
     'pace.ts',

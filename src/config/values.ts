@@ -1,6 +1,7 @@
 import { BlockList, isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
+import { FORM, parseTemplate, type TopicTemplate } from '../topic/template.ts'
 import { filterProblem } from '../topic/topic.ts'
 import { type BridgeTopic, parseBridgeTopics } from './bridge-topics.ts'
 import { type BrokerUrl, parseBrokerUrls } from './broker-url.ts'
@@ -227,6 +228,9 @@ export const topicFilters: Parse<readonly string[]> = parse(
     return filters.every((filter) => filterProblem(filter) === null) ? filters : undefined
   },
 )
+
+/** What topics are made of. */
+export const topicTemplate: Parse<TopicTemplate> = parse('TEMPLATE', FORM, parseTemplate)
 
 /** Where the broker at the other end of a bridge is. */
 export const brokerUrls: Parse<readonly BrokerUrl[]> = parse(

@@ -9,6 +9,7 @@ import type { Caller } from '../relay/relay.ts'
 import type { Turns } from '../turns.ts'
 import { type App, type Request, sendProblem } from './app.ts'
 import { callerOf, nameCaller } from './caller.ts'
+import { type InfluxOptions, influxRoutes } from './influx/routes.ts'
 import { originProblem } from './origin.ts'
 import { type PublishOptions, publishRoute } from './publish.ts'
 import { type PublishManyOptions, publishManyRoute } from './publish-many.ts'
@@ -17,7 +18,11 @@ import { sessionRoute } from './session.ts'
 import type { StreamRoutes } from './stream.ts'
 import { whoamiRoute } from './whoami.ts'
 
-export interface DeviceRoutesOptions extends PublishOptions, PublishManyOptions, ReadOptions {
+export interface DeviceRoutesOptions
+  extends PublishOptions,
+    PublishManyOptions,
+    InfluxOptions,
+    ReadOptions {
   readonly acl: AclSource
   readonly relay: PublishManyOptions['relay']
   readonly turns: Turns
@@ -38,6 +43,7 @@ export function deviceRoutes(app: App, options: DeviceRoutesOptions, live: LiveR
   nameCallers(app, options)
   publishRoute(app, options)
   publishManyRoute(app, options, options.turns)
+  influxRoutes(app, options, options.turns)
   readRoutes(app, options, live(app))
   whoamiRoute(app)
   sessionRoute(app, 'certificate')

@@ -4,11 +4,12 @@ import { GatewayError } from '../errors.ts'
 import type { Caller, Outcome, Relay } from '../relay/relay.ts'
 import type { Turns } from '../turns.ts'
 import { type App, type Request, sendProblem } from './app.ts'
-import { type BatchAnswer, type LineOutcome, type Stop, statusOf, toBatchAnswer } from './batch.ts'
+import { type BatchAnswer, statusOf, toBatchAnswer } from './batch.ts'
 import { callerOf } from './caller.ts'
 import { beginKeyed, REPLAYED } from './idempotency.ts'
 import { toGatewayError } from './problem.ts'
 import { type PublishOptions, takeAnyBody } from './publish.ts'
+import { type Numbered, publishEach } from './publish-each.ts'
 import { readingIn } from './reading-line.ts'
 
 export const MAX_LINES = 1000
@@ -17,7 +18,7 @@ const MAX_LINE_FEEDS = 10 * MAX_LINES
 const MAX_BYTES = 1024 * 1024
 export const NDJSON = 'application/x-ndjson'
 
-type Line = readonly [line: number, text: string]
+type Line = Numbered<string>
 
 export interface PublishManyOptions extends Pick<PublishOptions, 'onTooLarge' | 'meter' | 'keys'> {
   readonly relay: Pick<Relay, 'publish' | 'refuse'>
@@ -69,27 +70,16 @@ export function publishManyRoute(
     }
   }
 
-  /** None waits for another, so that a thousand QoS 1 lines share the store's commits; the calls keep the lines' order. */
   async function publish(
     caller: Caller,
     lines: readonly Line[],
     keyed: KeyedRequest | null = null,
   ): Promise<BatchAnswer> {
-    const publishing: Promise<LineOutcome>[] = []
-    let stop: Stop | null = null
-    await turns.each(caller.identity.id, lines, ([line, text]) => {
-      const outcome = keyed?.isPublished(line) ? null : publishLine(caller, text, keyed?.mark(line))
-      if (outcome instanceof GatewayError && outcome.code === 'rate_limited') {
-        stop = { line, reason: outcome }
-        return false
-      }
-      const settled = settle(line, outcome, keyed)
-      // heard below, once all lines are read
-      settled.catch(() => {})
-      publishing.push(settled)
-      return true
+    const { outcomes, stop } = await publishEach(lines, {
+      ...{ turns, device: caller.identity.id, keyed },
+      publish: (text, mark) => publishLine(caller, text, mark),
     })
-    return toBatchAnswer(await Promise.all(publishing), stop)
+    return toBatchAnswer(outcomes, stop)
   }
 
   function publishLine(
@@ -102,16 +92,6 @@ export function publishManyRoute(
       ? relay.refuse(caller, reading)
       : relay.publish(caller, mark ? { ...reading, mark } : reading)
   }
-}
-
-async function settle(
-  line: number,
-  outcome: Outcome | Promise<Outcome>,
-  keyed: KeyedRequest | null,
-): Promise<LineOutcome> {
-  const refusal = await outcome
-  if (refusal === null && !keyed?.isPublished(line)) keyed?.published(line)
-  return { line, refusal }
 }
 
 async function mustBeNdjson(request: Request): Promise<void> {

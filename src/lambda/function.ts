@@ -77,6 +77,7 @@ export async function openFunction(config: Config, log: Logger): Promise<Gateway
       ...{ acl, broker, denials, meter, relay, senders, door: 'device', turns: createTurns() },
       keys: opened.keys,
       maxPayload: config.maxPayload,
+      influx: { topic: config.influxTopic, retain: config.influxRetain === 'on' },
       onTooLarge: (door, id, limit) =>
         sparingly(`large\0${id}`, (repeated) =>
           log.warn({ door, device: id, limit, ...repeated }, 'refused a payload that is too large'),

@@ -23,7 +23,10 @@ export interface Site extends AsyncDisposable {
 }
 
 export async function openSite(settings: TestGatewayOptions['settings'] = {}): Promise<Site> {
-  const at = await startGateway({ acl: ACL, settings })
+  const at = await startGateway({
+    acl: ACL,
+    settings: { influxTopic: 'wott/{measurement}/{tags}/{field}', ...settings },
+  })
   const { device, viewer, ops } = at.ports
   const ports: Readonly<Record<string, number>> = { 8443: device, 9443: viewer, 9464: ops }
   const client = createClient({

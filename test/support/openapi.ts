@@ -21,7 +21,7 @@ interface Operation {
   servers?: unknown[]
   requestBody?: { required?: boolean }
   security?: object[]
-  responses: Record<string, { headers?: object }>
+  responses: Record<string, { headers?: object; content?: object }>
 }
 
 interface Document {
@@ -89,7 +89,12 @@ function complete(described: Operation, route: DescribedRoute): void {
   if (!doors.includes('ops'))
     for (const answer of Object.values(described.responses))
       answer.headers = { ...answer.headers, ...header('x-request-id') }
-  Object.assign(described.responses, refusalsOf(route))
+  for (const [status, refusal] of Object.entries(refusalsOf(route))) {
+    const own = described.responses[status]
+    described.responses[status] = own
+      ? { ...own, content: { ...own.content, ...refusal.content } }
+      : refusal
+  }
 }
 
 /** Makes components of the parameters that several operations have, so that each is read once. */

@@ -21,7 +21,7 @@ export function securityOf({ operation, doors }: DescribedRoute): object[] {
 }
 
 /** Everything that a route, or a door before it, may refuse a request with: an answer for each status. */
-export function refusalsOf({ operation, doors }: DescribedRoute): Record<string, object> {
+export function refusalsOf({ operation, doors }: DescribedRoute): Record<string, Refusal> {
   const codes = new Set<ErrorCode>([
     ...doors.flatMap((door) => (insists(door, operation) ? DOORS[door].unidentified : [])),
     ...operation.errors,
@@ -30,12 +30,20 @@ export function refusalsOf({ operation, doors }: DescribedRoute): Record<string,
   const byStatus = Map.groupBy(codes, (code) => new GatewayError(code, '').status)
   const answers = [...byStatus].map(([status, same]) => [
     status,
-    same.length > 1 ? refusal(...same) : { $ref: `#/components/responses/${same[0]}` },
+    same.length > 1 || status in operation.response
+      ? refusal(...same)
+      : { $ref: `#/components/responses/${same[0]}` },
   ])
   return Object.fromEntries(answers)
 }
 
-export function refusal(...codes: ErrorCode[]): object {
+interface Refusal {
+  readonly description?: string
+  readonly headers?: object
+  readonly content?: object
+}
+
+export function refusal(...codes: ErrorCode[]): Refusal {
   const later = codes.some((code) => PROBLEMS[code].later)
   return {
     description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].means}.`).join('\n\n'),

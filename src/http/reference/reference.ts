@@ -1,6 +1,7 @@
 import * as health from './health.ts'
 import * as history from './history.ts'
 import * as identity from './identity.ts'
+import * as influx from './influx.ts'
 import type { Operations, Schemas } from './operation.ts'
 import * as pages from './pages.ts'
 import * as problems from './problems.ts'
@@ -12,6 +13,7 @@ import * as stream from './stream.ts'
 /** All that routes of ours do, by the name in the `config` of each. */
 export const OPERATIONS = {
   ...publish.OPERATIONS,
+  ...influx.OPERATIONS,
   ...read.OPERATIONS,
   ...history.OPERATIONS,
   ...stream.OPERATIONS,
@@ -26,6 +28,7 @@ export type OperationId = keyof typeof OPERATIONS
 /** The shapes that have a name. */
 export const SCHEMAS: Schemas = {
   ...publish.SCHEMAS,
+  ...influx.SCHEMAS,
   ...read.SCHEMAS,
   ...stream.SCHEMAS,
   ...history.SCHEMAS,

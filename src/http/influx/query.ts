@@ -1,0 +1,40 @@
+import { GatewayError } from '../../errors.ts'
+import { queryOf, single } from '../query.ts'
+
+/** Nanoseconds of each unit that timestamps can have, by its name. */
+export const PRECISIONS = {
+  v2: { ns: 1n, us: 1000n, ms: 1_000_000n, s: 1_000_000_000n },
+  v1: {
+    ...{ n: 1n, ns: 1n, u: 1000n, us: 1000n, µ: 1000n, ms: 1_000_000n, s: 1_000_000_000n },
+    ...{ m: 60_000_000_000n, h: 3_600_000_000_000n },
+  },
+} as const
+
+export type Version = keyof typeof PRECISIONS
+
+/** What says where to write and who writes, which the certificate does here. */
+const IGNORED = {
+  v2: ['org', 'orgID', 'bucket'],
+  v1: ['db', 'rp', 'u', 'p', 'consistency'],
+} as const
+
+export const QUERY_NAMES = {
+  v2: ['precision', ...IGNORED.v2],
+  v1: ['precision', ...IGNORED.v1],
+} as const
+
+/** Nanoseconds of a unit of the timestamps. Throws a refusal where the query is wrong. */
+export function precisionIn(url: string, version: Version): bigint {
+  // clients of InfluxDB 2 write to /write, too, with what they know
+  const known = version === 'v1' ? [...QUERY_NAMES.v1, ...IGNORED.v2] : QUERY_NAMES.v2
+  const said = single(queryOf(url, known), 'precision')
+  if (said instanceof GatewayError) throw said
+  const units: Readonly<Record<string, bigint>> = PRECISIONS[version]
+  const precision =
+    said === undefined || said === '' ? 1n : Object.hasOwn(units, said) && units[said]
+  if (precision) return precision
+  throw new GatewayError(
+    'query_invalid',
+    `precision must be one of ${Object.keys(units).join(', ')}, not "${said}".`,
+  )
+}
