@@ -283,7 +283,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
 
   const mqttServer = secured(createMqttServer(trust.current, mqtt))
   const reading = {
-    ...{ acl, denials, hub, memory, strangers, meter, log, settings: config },
+    ...{ acl, denials, hub, memory, strangers, meter, turns, log, settings: config },
     broker: { ...broker, log: brokerLog },
     reader: createLogReader(brokerLog, history, ids),
     trust: trust.current,
@@ -307,7 +307,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     },
   })
   const forDevices = {
-    ...{ ...reading, relay, turns, keys: broker.keys },
+    ...{ ...reading, relay, keys: broker.keys },
     mqtt: createMqttUpgrade(mqtt, memory),
     maxPayload: config.maxPayload,
     onUpgradeRefused: createUpgradeLog({ sparingly, log }),

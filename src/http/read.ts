@@ -8,15 +8,17 @@ import type { App, Request } from './app.ts'
 import { callerOf } from './caller.ts'
 import { answerType } from './media-type.ts'
 import { topicInPath } from './query.ts'
+import { type RetainedListOptions, retainedListRoute } from './retained-list.ts'
 import { type StreamRoutes, wantsStream } from './stream.ts'
 
-export interface ReadOptions {
+export interface ReadOptions extends Pick<RetainedListOptions, 'turns'> {
   readonly broker: Broker
   readonly denials: Denials
 }
 
-/** `GET /topics/{topic}`: the retained payload, or a stream where `Accept` asks for one; `GET /retainedMessage/{topic}`: AWS IoT's shape of the former. */
+/** `GET /topics/{topic}`: the retained payload, or a stream where `Accept` asks for one; `GET /retainedMessage/{topic}`: AWS IoT's shape of the former, and its list. */
 export function readRoutes(app: App, options: ReadOptions, streams: StreamRoutes): void {
+  retainedListRoute(app, options)
   app.get('/topics/*', { config: { operation: 'readTopic' } }, async (request, reply) => {
     if (wantsStream(request)) return streams.openOne(request, reply)
     const message = await retainedFor(request, '/topics/', options)

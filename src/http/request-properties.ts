@@ -83,12 +83,16 @@ function takeHeaders(headers: IncomingHttpHeaders, values: Values): GatewayError
   return null
 }
 
-/** `[{"a":"1"},{"b":"2"}]` in base64, as pairs. An object with several names is not taken: JSON does not order them. */
+/**
+ * `[{"a":"1"},{"b":"2"}]` in base64, as pairs; or a JSON string of that, which AWS' clients make of the text that their users give.
+ * An object with several names is not taken: JSON does not order them.
+ */
 function pairsIn(base64: string): UserProperty[] | null {
   const bytes = fromBase64(base64)
   if (bytes === null || !isUtf8(bytes)) return null
   try {
-    const list = JSON.parse(bytes.toString('utf8'))
+    const value = JSON.parse(bytes.toString('utf8'))
+    const list = typeof value === 'string' ? JSON.parse(value) : value
     if (!Array.isArray(list)) return null
     const pairs = list.map((object) => (isObject(object) ? Object.entries(object) : []))
     return pairs.every((entries) => entries.length === 1) ? (pairs.flat() as UserProperty[]) : null

@@ -52,6 +52,28 @@ describe('what is retained', () => {
     assert.equal((await curl(reader, reader.caFile, url)).stdout, '21.5')
   })
 
+  it('is listed in the shape of AWS IoT, as far as it may be read', async () => {
+    const { status, headers, json } = await get('/retainedMessage')
+    assert.equal(status, 200)
+    assert.equal(headers['cache-control'], 'no-store')
+    const topics = json.retainedTopics.map(({ topic }: { topic: string }) => topic)
+    assert.deepEqual(topics.slice(0, 2), ['open/bytes', 'open/qos1'])
+    assert.ok(topics.every((topic: string) => topic.startsWith('open/')))
+    assert.equal(json.nextToken, undefined)
+    const first = await get('/retainedMessage?maxResults=1')
+    assert.deepEqual(first.json.retainedTopics, json.retainedTopics.slice(0, 1))
+    const rest = await get(`/retainedMessage?nextToken=${first.json.nextToken}`)
+    assert.deepEqual(rest.json.retainedTopics, json.retainedTopics.slice(1))
+    for (const query of [
+      'maxResults=0',
+      'maxResults=201',
+      'maxResults=x',
+      'nextToken=%25',
+      'max=1',
+    ])
+      assert.equal((await get(`/retainedMessage?${query}`)).json.code, 'query_invalid', query)
+  })
+
   it('comes in the shape of AWS IoT', async () => {
     const earliest = Date.now()
     await retain('open/aws', BYTES, '&qos=1')

@@ -8,6 +8,7 @@ import { nameCaller } from '../../src/http/caller.ts'
 import { readRoutes } from '../../src/http/read.ts'
 import type { Trust } from '../../src/identity/trust.ts'
 import type { Message } from '../../src/topic/message.ts'
+import { createTurns } from '../../src/turns.ts'
 import { aclOf } from '../support/acl.ts'
 import { HTTP_LIMITS } from '../support/http-limits.ts'
 import { UNLIMITED } from '../support/memory.ts'
@@ -33,7 +34,8 @@ async function read(path: string, more: Partial<Message>) {
   })
   const log = { now: () => Date.now() }
   const broker = { retained: async () => [message], log } as unknown as Broker
-  readRoutes(app, { broker, denials: { note: () => {} } as never }, { openOne: () => {} })
+  const denials = { note: () => {} } as never
+  readRoutes(app, { broker, denials, turns: createTurns() }, { openOne: () => {} })
   const { statusCode, headers, body, json } = await app.inject({ url: path })
   assert.equal(statusCode, 200, body)
   return { headers, body, json }

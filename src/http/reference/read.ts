@@ -1,3 +1,4 @@
+import { MAX_RESULTS } from '../retained-list.ts'
 import { json, type Operations, parameters, type Schemas } from './operation.ts'
 import { TOPIC } from './publish.ts'
 import { EVENT_STREAM, FORMAT, LAST_EVENT_ID, RESUME, STREAM_HEARTBEAT } from './stream.ts'
@@ -75,9 +76,63 @@ export const OPERATIONS = {
       'broker_unavailable',
     ],
   },
+  listRetainedMessages: {
+    summary: "List the retained messages in AWS IoT's shape",
+    description:
+      'What the caller may read, in the order of the topics. While there are more, the answer has a `nextToken` to go on with.',
+    tags: ['Read'],
+    querystring: parameters({
+      maxResults: {
+        type: 'integer',
+        minimum: 1,
+        maximum: MAX_RESULTS,
+        default: MAX_RESULTS,
+        description: 'Most topics of one answer.',
+        examples: [25],
+      },
+      nextToken: {
+        type: 'string',
+        description: 'Of the answer before.',
+        examples: ['d290dC9odW1pZGl0eQ'],
+      },
+    }),
+    response: {
+      200: json('Some of the topics.', 'RetainedMessages', {
+        retainedTopics: [
+          { topic: 'wott/temperature', payloadSize: 4, qos: 1, lastModifiedTime: 1795507200000 },
+        ],
+      }),
+    },
+    errors: ['query_invalid', 'subscription_refused', 'broker_unavailable'],
+  },
 } satisfies Operations
 
 export const SCHEMAS = {
+  RetainedMessages: {
+    type: 'object',
+    description: "Retained messages in the shape of AWS IoT's ListRetainedMessages.",
+    required: ['retainedTopics'],
+    properties: {
+      retainedTopics: {
+        type: 'array',
+        maxItems: MAX_RESULTS,
+        items: {
+          type: 'object',
+          required: ['topic', 'payloadSize', 'qos', 'lastModifiedTime'],
+          properties: {
+            topic: { type: 'string' },
+            payloadSize: { type: 'integer', description: 'Bytes.' },
+            qos: { type: 'integer', enum: [0, 1, 2] },
+            lastModifiedTime: {
+              type: 'integer',
+              description: 'Milliseconds since the Unix epoch.',
+            },
+          },
+        },
+      },
+      nextToken: { type: 'string', description: 'Where the list goes on; absent at its end.' },
+    },
+  },
   RetainedMessage: {
     type: 'object',
     description: "A retained message in the shape of AWS IoT's GetRetainedMessage.",

@@ -1,0 +1,92 @@
+import type { Broker } from '../broker/broker.ts'
+import { GatewayError } from '../errors.ts'
+import type { Message } from '../topic/message.ts'
+import type { Turns } from '../turns.ts'
+import type { App, Request } from './app.ts'
+import { callerOf } from './caller.ts'
+import { type Query, queryOf, single } from './query.ts'
+
+export interface RetainedListOptions {
+  readonly broker: Pick<Broker, 'retained'>
+  readonly turns: Pick<Turns, 'each'>
+}
+
+/** Topics of one answer, as AWS IoT has it. */
+export const MAX_RESULTS = 200
+
+/** `GET /retainedMessage`: the retained messages that the caller may read, in AWS IoT's shape, some at a time. */
+export function retainedListRoute(app: App, { broker, turns }: RetainedListOptions): void {
+  app.get(
+    '/retainedMessage',
+    { config: { operation: 'listRetainedMessages' } },
+    async (request, reply) => {
+      const query = queryOf(request.originalUrl, ['maxResults', 'nextToken'])
+      const most = mostIn(query)
+      const after = tokenIn(query)
+      const page = await firstOf(await broker.retained('#'), request, {
+        most: most + 1,
+        after,
+        turns,
+      })
+      const last = page.length > most ? page[most - 1] : undefined
+      const body = {
+        retainedTopics: page.slice(0, most).map(({ topic, payload, qos, received }) => ({
+          ...{ topic, payloadSize: payload.length, qos, lastModifiedTime: received },
+        })),
+        ...(last ? { nextToken: Buffer.from(last.topic).toString('base64url') } : {}),
+      }
+      return reply
+        .header('cache-control', 'no-store')
+        .type('application/json')
+        .send(JSON.stringify(body))
+    },
+  )
+}
+
+interface PageOptions extends Pick<RetainedListOptions, 'turns'> {
+  readonly most: number
+  readonly after: string
+}
+
+/** The first messages after a topic that the caller may read, in the order of their topics. */
+async function firstOf(
+  messages: readonly Message[],
+  request: Request,
+  { most, after, turns }: PageOptions,
+): Promise<Message[]> {
+  const { access, identity, door } = callerOf(request)
+  const found: Message[] = []
+  const owner = door === 'viewer' ? `viewer ${identity.id}` : identity.id
+  await turns.each(owner, messages, (message) => {
+    const { topic } = message
+    // the ACL is asked about few of many
+    if (topic <= after || (found.length === most && topic >= (found[most - 1] as Message).topic))
+      return
+    if (!access.mayReceive(topic)) return
+    found.splice(placeOf(topic, found), 0, message)
+    if (found.length > most) found.pop()
+  })
+  return found
+}
+
+function placeOf(topic: string, sorted: readonly Message[]): number {
+  const at = sorted.findIndex((other) => other.topic > topic)
+  return at === -1 ? sorted.length : at
+}
+
+function mostIn(query: Query): number {
+  const said = single(query, 'maxResults') ?? String(MAX_RESULTS)
+  if (said instanceof GatewayError) throw said
+  const most = Number(said)
+  if (/^\d+$/.test(said) && most >= 1 && most <= MAX_RESULTS) return most
+  throw new GatewayError('query_invalid', `maxResults must be 1 to ${MAX_RESULTS}, not "${said}".`)
+}
+
+/** The topic after which the list goes on. */
+function tokenIn(query: Query): string {
+  const said = single(query, 'nextToken') ?? ''
+  if (said instanceof GatewayError) throw said
+  const bytes = Buffer.from(said, 'base64url')
+  if (bytes.toString('base64url') === said) return bytes.toString('utf8')
+  throw new GatewayError('query_invalid', 'nextToken must be one that an earlier answer had.')
+}
