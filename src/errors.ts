@@ -14,6 +14,7 @@ const STATUS = {
   query_invalid: 400,
   request_invalid: 400,
   body_invalid: 400,
+  cloud_event_invalid: 400,
   time_invalid: 400,
   publish_denied: 403,
   read_denied: 403,

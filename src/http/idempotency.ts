@@ -51,7 +51,9 @@ function keyIn(header: string): string {
 /** What makes a request another one: where it goes, what it carries and what it says of that. */
 function fingerprintOf({ originalUrl, headers, body }: Request): string {
   const said = Object.values(HEADERS).map((name) => headers[name] ?? null)
-  const hash = createHash('sha256').update(JSON.stringify([originalUrl, said]))
+  // the attributes of a CloudEvent; without any, as before there were any
+  const event = Object.entries(headers).filter(([name]) => name.startsWith('ce-'))
+  const hash = createHash('sha256').update(JSON.stringify([originalUrl, said, ...event]))
   if (body instanceof Buffer) hash.update(body)
   return hash.digest('base64url')
 }

@@ -6,6 +6,7 @@ import type { Turns } from '../turns.ts'
 import { type App, type Request, sendProblem } from './app.ts'
 import { type BatchAnswer, statusOf, toBatchAnswer } from './batch.ts'
 import { callerOf } from './caller.ts'
+import { BATCHED } from './cloud-event.ts'
 import { beginKeyed, REPLAYED } from './idempotency.ts'
 import { toGatewayError } from './problem.ts'
 import { type PublishOptions, takeAnyBody } from './publish.ts'
@@ -96,6 +97,11 @@ export function publishManyRoute(
 
 async function mustBeNdjson(request: Request): Promise<void> {
   const type = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase()
+  if (type === BATCHED)
+    throw new GatewayError(
+      'unsupported_media_type',
+      'A batch of CloudEvents does not say which topic each event goes to: send each to its /topics/{topic}.',
+    )
   if (type !== NDJSON)
     throw new GatewayError(
       'unsupported_media_type',

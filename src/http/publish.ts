@@ -5,6 +5,7 @@ import type { Outcome, Reading, Relay } from '../relay/relay.ts'
 import { parseTime, TIME_FORM } from '../topic/time.ts'
 import { type App, type Request, sendProblem } from './app.ts'
 import { callerOf } from './caller.ts'
+import { cloudEventIn } from './cloud-event.ts'
 import { beginKeyed, REPLAYED } from './idempotency.ts'
 import { toGatewayError } from './problem.ts'
 import { parseQuery, single, topicInPath, unknownName } from './query.ts'
@@ -68,6 +69,14 @@ export async function takeAnyBody(request: Request): Promise<void> {
   request.headers['content-type'] = 'application/octet-stream'
 }
 
+/** The content type before `takeAnyBody`. */
+function sentType({ raw: { rawHeaders } }: Request): string | undefined {
+  const at = rawHeaders.findIndex(
+    (text, index) => index % 2 === 0 && text.toLowerCase() === 'content-type',
+  )
+  return at === -1 ? undefined : rawHeaders[at + 1]
+}
+
 /** A request with one reading has one line. */
 const LINE = 1
 
@@ -104,7 +113,9 @@ function toReading(request: Request): Reading | GatewayError {
     return new GatewayError('query_invalid', `retain must be true or false, not "${retain}".`)
   const measured = time === undefined ? null : readTime(time)
   if (measured instanceof GatewayError) return measured
-  const read = propertiesOf(query, request.headers)
+  const event = cloudEventIn(request.headers, sentType(request), request.body as Buffer)
+  if (event instanceof GatewayError) return event
+  const read = propertiesOf(query, request.headers, event)
   if (read instanceof GatewayError) return read
   const { properties, messageExpiry } = read
   return {

@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { GatewayError } from '../errors.ts'
 import type { UserProperty } from '../topic/message.ts'
 import { fromBase64 } from './base64.ts'
+import type { EventProperties } from './cloud-event.ts'
 import { type PropertyName, type ReadProperties, readProperties } from './properties.ts'
 import { type Query, single } from './query.ts'
 
@@ -22,14 +23,19 @@ const KNOWN_HEADERS: readonly string[] = Object.values(HEADERS)
 
 type Values = Partial<Record<PropertyName, unknown>>
 
-/** The properties that a request has for its message, where AWS IoT's publishers put them. */
+/** The properties that a request has for its message, where AWS IoT's publishers put them, beside those of an event. */
 export function propertiesOf(
   query: Query,
   headers: IncomingHttpHeaders,
+  event: EventProperties | null,
 ): ReadProperties | GatewayError {
-  const values: Values = {}
+  const values: Values = event?.contentType === undefined ? {} : { contentType: event.contentType }
   const refused = takeQuery(query, values) ?? takeHeaders(headers, values)
   if (refused) return refused
+  if (event && event.userProperties.length > 0) {
+    const { userProperties = [] } = values
+    values.userProperties = [...event.userProperties, ...(userProperties as UserProperty[])]
+  }
   const read = readProperties(values)
   if (!('problem' in read)) return read
   const { name, problem } = read

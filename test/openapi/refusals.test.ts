@@ -76,6 +76,7 @@ const PROVOKED: Record<
   },
   time_invalid: () => asSensor('publish', { parameters: { time: '12' } }),
   body_invalid: () => asSensor('publishMany', { body: Buffer.from([0xff]) }),
+  cloud_event_invalid: () => asSensor('publish', { headers: { 'ce-specversion': '1.0' } }),
   publish_denied: () => asSensor('publish', { parameters: { topic: 'elsewhere' } }),
   read_denied: () => asSensor('readTopic', { parameters: { topic: 'elsewhere' } }),
   origin_denied: () => asSensor('whoami', { headers: { origin: 'https://elsewhere.example' } }),

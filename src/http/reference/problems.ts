@@ -114,6 +114,11 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Described>> = {
     remedy: 'the detail says what is wrong',
     detail: 'The body must be JSON: {"code":"…"}',
   },
+  cloud_event_invalid: {
+    means: 'the request says that it is a CloudEvent, and an attribute is missing or wrong',
+    remedy: 'the detail names the attribute',
+    detail: 'Not a valid CloudEvent: the attribute source is missing.',
+  },
   publish_denied: {
     means:
       'no line of the ACL file allows publishing to this topic, or one denies it; or the broker behind the gateway refuses it (the detail says so)',
@@ -162,8 +167,9 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Described>> = {
     detail: 'The request body is larger than this route takes.',
   },
   unsupported_media_type: {
-    means: '`POST /topics` takes `application/x-ndjson` only',
-    remedy: 'set the content type',
+    means:
+      '`POST /topics` takes `application/x-ndjson` only, and `POST /topics/{topic}` no CloudEvents but one in JSON',
+    remedy: 'set the content type; send events one by one',
     detail:
       'Send many readings as application/x-ndjson, one JSON object a line; one reading goes to /topics/{topic}.',
   },

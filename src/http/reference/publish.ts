@@ -50,7 +50,7 @@ const REFUSALS: readonly ErrorCode[] = [
 export const OPERATIONS = {
   publish: {
     summary: 'Publish one reading',
-    description: `The body is the payload, byte for byte (with a \`Content-Encoding\` of gzip or deflate: what it decodes to), whatever its content type says: at most \`WOTT_MAX_PAYLOAD\` (128KiB by default). An empty body with \`retain=true\` clears the retained message. With \`qos=1\` the answer comes once the reading is stored; with \`WOTT_BROKER=file:…\`, on disk. A publisher written for AWS IoT's HTTPS endpoint works unchanged: what MQTT 5 has to say of a payload stands in the query and in headers where AWS IoT has it. ${BOUNDS}`,
+    description: `The body is the payload, byte for byte (with a \`Content-Encoding\` of gzip or deflate: what it decodes to), whatever its content type says: at most \`WOTT_MAX_PAYLOAD\` (128KiB by default). An empty body with \`retain=true\` clears the retained message. With \`qos=1\` the answer comes once the reading is stored; with \`WOTT_BROKER=file:…\`, on disk. A publisher written for AWS IoT's HTTPS endpoint works unchanged: what MQTT 5 has to say of a payload stands in the query and in headers where AWS IoT has it. A CloudEvent, in headers \`ce-…\` or as \`application/cloudevents+json\`, becomes a message by its MQTT binding. ${BOUNDS}`,
     tags: ['Publish'],
     params: parameters({ topic: TOPIC }),
     querystring: parameters({
@@ -98,12 +98,27 @@ export const OPERATIONS = {
         'application/json': {
           schema: { 'x-examples': { climate: { value: { temperature: 21.5, humidity: 55 } } } },
         },
+        'application/cloudevents+json': {
+          schema: {
+            'x-examples': {
+              event: {
+                summary: 'A CloudEvent, published as it is',
+                value: {
+                  ...{ specversion: '1.0', id: '1', source: '/kitchen', type: 'temperature' },
+                  data: 21.5,
+                },
+              },
+            },
+          },
+        },
         'application/octet-stream': { schema: { type: 'string', format: 'binary' } },
       },
     },
     bodyOptional: true,
     response: { 200: json('It is published.', 'Published', { message: 'OK', traceId: TRACE_ID }) },
     errors: [
+      'cloud_event_invalid',
+      'unsupported_media_type',
       'query_invalid',
       'body_invalid',
       'content_encoding_unsupported',
