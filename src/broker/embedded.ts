@@ -124,6 +124,7 @@ export function openEmbedded({ store, log, demand }: EmbeddedOptions): Broker & 
         const { message, bytes } = ownOf(sent)
         return queueing.pushSent(match.session, message, receiver, bytes)
       },
+      rewind: queueing.resume,
       next: queueing.next,
       sent: queueing.sent,
       settle: queueing.discard,

@@ -48,10 +48,12 @@ export function createPublishing(store: Store, routing: Routing, log: Logger): P
     const { topic, qos, retain } = message
     const route = routing.of(topic)
     const chosen = route.groups.length > 0 ? choose(route.groups, message) : NOBODY
-    const queued: Queued =
-      qos > 0 && route.hasStored
-        ? { receivers: receiversOf(route.others, chosen, message, origin), cohorts: route.cohorts }
-        : NOT_QUEUED
+    const queued: Queued = (qos > 0 ? route.hasStored : route.hasQos0Stored)
+      ? {
+          receivers: receiversOf(route.others, chosen, message, origin),
+          cohorts: qos > 0 ? route.cohorts : NOBODY,
+        }
+      : NOT_QUEUED
     const isStored =
       retain ||
       queued.receivers.length + queued.cohorts.length > 0 ||
@@ -187,8 +189,9 @@ function receiversOf(
     const { session } = match
     if (!session.isStored) continue
     const wanted = session === origin?.session ? toLocalMatch(match) : match
-    const qos = wanted ? Math.min(wanted.qos, message.qos) : 0
-    if (!wanted || qos === 0) continue
+    if (!wanted) continue
+    const qos = session.keepsQos0 ? wanted.qos : Math.min(wanted.qos, message.qos)
+    if (qos === 0) continue
     const retain = wanted.retainAsPublished && message.retain
     receivers.push({ match: wanted, qos: qos as 1 | 2, retain })
   }

@@ -19,6 +19,8 @@ export interface Route {
   readonly others: readonly RouteMatch[]
   /** Whether QoS 1 and 2 may have to be stored for a session. */
   readonly hasStored: boolean
+  /** Whether QoS 0 may have to be, too. */
+  readonly hasQos0Stored: boolean
 }
 
 /** Many stored sessions that get a topic's messages alike: while they are away, those are stored for all of them at once. */
@@ -175,13 +177,15 @@ function toRoute(interests: readonly Interest[], listeningToAll: Iterable<Listen
     hasStored:
       matches.some(({ session, qos }) => session.isStored && qos > 0) ||
       groups.some((group) => group.members().some(({ session }) => session.isStored)),
+    hasQos0Stored: matches.some(({ session, qos }) => session.keepsQos0 && qos > 0),
   }
 }
 
 function toCohorts(matches: readonly RouteMatch[]): Cohort[] {
   const alike = Map.groupBy(
     matches.filter(
-      ({ session, qos, notLocal }) => session.isStored && qos > 0 && notLocal.length === 0,
+      ({ session, qos, notLocal }) =>
+        session.isStored && !session.keepsQos0 && qos > 0 && notLocal.length === 0,
     ),
     ({ qos, retainAsPublished, identifiers }) => `${qos} ${retainAsPublished} ${identifiers}`,
   )

@@ -65,6 +65,8 @@ export interface BrokerSessions {
   push(match: Match, message: Delivery, qos: 1 | 2, retain: boolean): void
   /** As `push` and `sent`, for a message that does not have to wait. */
   pushSent(match: Match, message: Delivery, qos: 1 | 2, retain: boolean): Entry
+  /** What was sent and is not acknowledged is to be sent again, first and in its order. */
+  rewind(session: Session): void
   /** What to send next; messages that have expired are dropped on the way. */
   next(session: Session): Entry | undefined
   /** Counts it as sent, with a packet identifier from then on. */

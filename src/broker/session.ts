@@ -7,6 +7,12 @@ import type { Group } from './groups.ts'
 import type { Audience } from './store/bundles.ts'
 import type { Queue } from './store/queue.ts'
 
+/**
+ * The client id of the session in which commands wait for a device that asks for them over HTTP: what comes for it waits whatever
+ * its QoS. No MQTT client may have it.
+ */
+export const COMMANDS_CLIENT_ID = '$commands'
+
 /** How a client wants what a filter covers. */
 export interface SubscriptionOptions {
   readonly qos: Qos
@@ -129,6 +135,8 @@ export interface Session {
   readonly access: Access
   /** Whether it outlives its connection, so that it is in the store. */
   readonly isStored: boolean
+  /** Whether messages of QoS 0 wait for it, too, with the QoS of its subscriptions. */
+  readonly keepsQos0: boolean
   /** Seconds that it outlives its last connection. */
   expiry: number
   /** By name. */

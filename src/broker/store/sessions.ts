@@ -4,6 +4,7 @@ import type { Qos } from '../../topic/message.ts'
 import { parseShared } from '../groups.ts'
 import {
   type Away,
+  COMMANDS_CLIENT_ID,
   type Owner,
   type Session,
   type Subscription,
@@ -99,6 +100,7 @@ export function createSessions(ground: Ground, accessOf: AccessOf) {
       clientId,
       access: accessOf(device, clientId),
       isStored,
+      keepsQos0: isStored && clientId === COMMANDS_CLIENT_ID,
       expiry,
       subscriptions: new Map(),
       queue: createQueue(isStored ? owner : { bytes: 0 }),

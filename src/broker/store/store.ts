@@ -131,8 +131,8 @@ export async function openStore({
         const all = [log.toChange(message), ...arrived, ...marked, ...changes]
         return queueing.enqueue(message, receivers, all, cohorts)
       }
-      if (message.retain)
-        await retained.store(message, append, log, message.qos > 0 || mark !== null)
+      const isPromised = message.qos > 0 || mark !== null || receivers.length > 0
+      if (message.retain) await retained.store(message, append, log, isPromised)
       else await append([])
     },
     /** Drops messages that are past their time. */
