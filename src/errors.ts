@@ -37,6 +37,7 @@ const STATUS = {
   broker_unavailable: 503,
   session_not_stored: 503,
   too_many_streams: 503,
+  too_many_polls: 503,
 } as const
 
 export type ErrorCode = keyof typeof STATUS

@@ -13,6 +13,7 @@ import { openAdminSocket } from './admin/socket.ts'
 import { type Bridge, forwardedBy, openBridge } from './bridge/bridge.ts'
 import { openBroker, toRetention } from './broker/open.ts'
 import type { StoreAdmin } from './broker/store/admin.ts'
+import { createCommands } from './commands/commands.ts'
 import type { Config } from './config/load.ts'
 import type { ProxyAddress } from './config/values.ts'
 import { isOutOfDescriptors } from './disk/watched-file.ts'
@@ -187,6 +188,9 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     metrics.watchBridge(bridge)
   }
   const turns = createTurns(meter.turnAwaited)
+  const commands = createCommands({
+    ...{ sessions: broker.sessions, ids, denials, meter, settings: config },
+  })
   const mqtt = createMqttHost({
     sessions: broker.sessions,
     relay,
@@ -307,7 +311,8 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     },
   })
   const forDevices = {
-    ...{ ...reading, relay, keys: broker.keys },
+    ...{ ...reading, relay, commands, keys: broker.keys },
+    maxPollWait: config.maxPollWait,
     mqtt: createMqttUpgrade(mqtt, memory),
     maxPayload: config.maxPayload,
     onUpgradeRefused: createUpgradeLog({ sparingly, log }),
@@ -403,6 +408,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
       // before the doors close under them, so that clients hear why
       const finished = [broker.sessions.endAll(), ...draining.map((finish) => finish())]
       hub.endAll()
+      commands.endAll()
       const deadline = setTimeout(config.drainSeconds * 1000, null, { ref: false })
       await Promise.race([Promise.all(finished), deadline])
       await running.disposeAsync()

@@ -58,6 +58,7 @@ const ROOMS: Record<string, readonly string[]> = {
     ...['identity', 'acl'],
     ...['broker', 'relay'],
   ],
+  commands: ['errors.ts', 'topic', 'metrics', 'acl', 'broker', 'relay'],
   live: ['errors.ts', 'pace.ts', 'budget', 'topic', 'disk', 'metrics', 'acl', 'broker'],
   ca: ['errors.ts', 'disk', 'x509'],
   enrol: ['errors.ts', 'sparingly.ts', 'address.ts', 'disk', 'ca'],
@@ -76,6 +77,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'acl',
     'broker',
     'relay',
+    'commands',
     'live',
     'ca',
     'enrol',
@@ -93,7 +95,7 @@ const ROOMS: Record<string, readonly string[]> = {
     ...['guards.ts', 'named.ts', 'proxy-door.ts'],
     ...['errors.ts', 'version.ts', 'sparingly.ts', 'disk', 'metrics', 'config'],
     ...['door', 'identity', 'acl', 'admin', 'turns.ts'],
-    ...['broker', 'relay', 'bridge', 'mqtt', 'live', 'ca', 'viewer', 'http'],
+    ...['broker', 'relay', 'bridge', 'commands', 'mqtt', 'live', 'ca', 'viewer', 'http'],
   ],
   'enroller.ts': [
     ...['errors.ts', 'sparingly.ts', 'metrics', 'config', 'door', 'guards.ts', 'identity'],
@@ -101,7 +103,7 @@ const ROOMS: Record<string, readonly string[]> = {
   ],
   lambda: [
     ...['guards.ts', 'errors.ts', 'log.ts', 'sparingly.ts', 'turns.ts', 'metrics', 'config'],
-    ...['identity', 'acl', 'broker', 'relay', 'http'],
+    ...['identity', 'acl', 'broker', 'relay', 'commands', 'http'],
   ],
   cli: [
     ...['errors.ts', 'version.ts', 'log.ts', 'topic', 'disk', 'config', 'identity', 'acl'],

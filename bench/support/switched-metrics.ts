@@ -37,6 +37,8 @@ export function createMetrics(...args: Parameters<typeof createReal>): Metrics {
     bridgeReceived: (result) => now().bridgeReceived(result),
     bridgeLost: (reason, count) => now().bridgeLost(reason, count),
     uplinkSuspected: () => now().uplinkSuspected(),
+    commandDelivered: (isRepeated) => now().commandDelivered(isRepeated),
+    commandAcknowledged: () => now().commandAcknowledged(),
     // gauges would go wrong
     ...gauges(metrics.meter),
   }
@@ -51,6 +53,9 @@ function gauges({
   streamOpened,
   streamClosed,
   streamRefused,
+  pollOpened,
+  pollClosed,
+  pollRefused,
   aclLoaded,
   descriptorsExhausted,
   certificateValid,
@@ -59,6 +64,7 @@ function gauges({
     ...{ connectionOpened, connectionClosed, connectionCut, handshake },
     ...{ streamOpened, streamClosed },
     streamRefused,
+    ...{ pollOpened, pollClosed, pollRefused },
     ...{ aclLoaded, descriptorsExhausted, certificateValid },
   }
 }

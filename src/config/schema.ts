@@ -7,6 +7,7 @@ import {
   bytes,
   choice,
   cipherList,
+  commandTopics,
   headerName,
   hostNames,
   idPattern,
@@ -399,6 +400,26 @@ export const SETTINGS = {
     integer(0, 10_000_000),
     '100000',
     'topics whose latest message is kept like that; half of them may be those of one device',
+  ),
+  commandTopic: setting(
+    orOff(commandTopics),
+    'cmd/%u/#',
+    'topics whose messages wait for a device that asks for commands over HTTP: filters with commas between them, each with %u, the WoTT ID, as a level; off for none',
+  ),
+  maxPolls: setting(
+    integer(0, 1_000_000),
+    '1000',
+    'requests that wait for commands at the same time',
+  ),
+  maxPollsPerDevice: setting(
+    integer(0, 1_000_000),
+    '4',
+    'requests of one device that wait for commands at the same time',
+  ),
+  maxPollWait: setting(
+    integer(0, 3_600),
+    '60',
+    'seconds that a request may wait for a command at most',
   ),
   maxStreams: setting(integer(0, 1_000_000), '1000', 'event streams open at the same time'),
   streamBuffer: setting(

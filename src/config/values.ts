@@ -231,6 +231,17 @@ export const topicFilters: Parse<readonly string[]> = parse(
 
 /** What topics are made of. */
 export const topicTemplate: Parse<TopicTemplate> = parse('TEMPLATE', FORM, parseTemplate)
+/** Topic filters with the WoTT ID as a level of each, so that no two devices have one in common. */
+export const commandTopics: Parse<readonly string[]> = parse(
+  'FILTERS',
+  'MQTT topic filters with %u as a level of each, and commas between them',
+  (said) => {
+    const filters = said.split(/ *, */)
+    const isOwn = (filter: string) =>
+      filterProblem(filter) === null && !filter.startsWith('$') && filter.split('/').includes('%u')
+    return filters.every(isOwn) ? filters : undefined
+  },
+)
 
 /** Where the broker at the other end of a bridge is. */
 export const brokerUrls: Parse<readonly BrokerUrl[]> = parse(

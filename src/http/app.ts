@@ -166,7 +166,12 @@ function methodsOf(path: string, paths: Methods): string {
 }
 
 /** No faults of this request, and said where they begin: a bound that was reached, a store that takes nothing. */
-const COUNTED: ReadonlySet<ErrorCode> = new Set(['too_many_streams', 'broker_unavailable'])
+const COUNTED: ReadonlySet<ErrorCode> = new Set([
+  'too_many_streams',
+  'too_many_polls',
+  'broker_unavailable',
+  'not_supported_here',
+])
 
 /** How an error leaves an HTTP door whose request got as far as Fastify. */
 export function sendProblem(

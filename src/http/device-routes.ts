@@ -9,6 +9,7 @@ import type { Caller } from '../relay/relay.ts'
 import type { Turns } from '../turns.ts'
 import { type App, type Request, sendProblem } from './app.ts'
 import { callerOf, nameCaller } from './caller.ts'
+import { type CommandRoutesOptions, commandRoutes } from './commands.ts'
 import { type InfluxOptions, influxRoutes } from './influx/routes.ts'
 import { originProblem } from './origin.ts'
 import { type PublishOptions, publishRoute } from './publish.ts'
@@ -23,8 +24,11 @@ export interface DeviceRoutesOptions
     PublishManyOptions,
     InfluxOptions,
     ReadOptions {
+    ReadOptions,
+    CommandRoutesOptions {
   readonly acl: AclSource
   readonly relay: PublishManyOptions['relay']
+  readonly commands: CommandRoutesOptions['commands']
   readonly turns: Turns
   /** What the metrics and the log call the door. */
   readonly door?: Extract<Door, 'device' | 'proxy'>
@@ -45,6 +49,7 @@ export function deviceRoutes(app: App, options: DeviceRoutesOptions, live: LiveR
   publishManyRoute(app, options, options.turns)
   influxRoutes(app, options, options.turns)
   readRoutes(app, options, live(app))
+  commandRoutes(app, options)
   whoamiRoute(app)
   sessionRoute(app, 'certificate')
 }

@@ -1,4 +1,5 @@
 import type { KeyedRequest, Keys, Mark } from '../broker/broker.ts'
+import type { Commands } from '../commands/commands.ts'
 import { GatewayError } from '../errors.ts'
 import type { Door, Meter } from '../metrics/meter.ts'
 import type { Outcome, Reading, Relay } from '../relay/relay.ts'
@@ -7,13 +8,15 @@ import { type App, type Request, sendProblem } from './app.ts'
 import { callerOf } from './caller.ts'
 import { cloudEventIn } from './cloud-event.ts'
 import { beginKeyed, REPLAYED } from './idempotency.ts'
+import { PICK_UP_NAMES, pickUp, pickUpIn, prefersCommand } from './pick-up.ts'
 import { toGatewayError } from './problem.ts'
-import { parseQuery, single, topicInPath, unknownName } from './query.ts'
+import { parseQuery, type Query, single, topicInPath, unknownName } from './query.ts'
 import { propertiesOf, QUERY_PROPERTIES } from './request-properties.ts'
 
 export interface PublishOptions {
   readonly relay: Pick<Relay, 'publish'>
   readonly keys: Keys
+  readonly commands: Commands
   readonly meter: Meter
   /** Bytes of the largest payload. */
   readonly maxPayload: number
@@ -22,12 +25,12 @@ export interface PublishOptions {
 }
 
 const PREFIX = '/topics/'
-const QUERY_NAMES = ['qos', 'retain', 'time', ...QUERY_PROPERTIES]
+const QUERY_NAMES = ['qos', 'retain', 'time', ...QUERY_PROPERTIES, ...PICK_UP_NAMES]
 
 /** `POST /topics/{topic}`: one reading, byte for byte. */
 export function publishRoute(
   app: App,
-  { relay, keys, meter, maxPayload, onTooLarge }: PublishOptions,
+  { relay, keys, commands, meter, maxPayload, onTooLarge }: PublishOptions,
 ): void {
   app.post(`${PREFIX}*`, {
     config: { operation: 'publish', decodesBody: true },
@@ -45,8 +48,12 @@ export function publishRoute(
     async handler(request, reply) {
       const started = performance.now()
       const caller = callerOf(request)
-      const reading = toReading(request)
+      const query = parseQuery(request.originalUrl)
+      const reading = toReading(request, query)
       if (reading instanceof GatewayError) throw reading
+      const asked = query instanceof GatewayError ? query : pickUpIn(query, request.headers)
+      if (asked instanceof GatewayError) throw asked
+      if (asked && commands.unsupported) throw commands.unsupported
       const keyed = beginKeyed(request, keys)
       const refused = await (keyed
         ? publishOnce(keyed, (mark) => relay.publish(caller, { ...reading, mark }))
@@ -54,9 +61,12 @@ export function publishRoute(
       meter.publishTook(caller.door, (performance.now() - started) / 1000)
       if (refused === 'published before') reply.header(REPLAYED, 'true')
       else if (refused) return sendProblem(request, reply, refused)
+      const more = asked ? await pickUp(commands, caller, asked) : null
+      // RFC 7240 §3
+      if (prefersCommand(request.headers)) reply.header('preference-applied', 'command')
       return reply
         .type('application/json')
-        .send(JSON.stringify({ message: 'OK', traceId: request.id }))
+        .send(JSON.stringify({ message: 'OK', traceId: request.id, ...more }))
     },
   })
 }
@@ -94,10 +104,9 @@ async function publishOnce(
   }
 }
 
-function toReading(request: Request): Reading | GatewayError {
+function toReading(request: Request, query: Query | GatewayError): Reading | GatewayError {
   const topic = topicInPath(request.originalUrl, PREFIX)
   if (topic instanceof GatewayError) return topic
-  const query = parseQuery(request.originalUrl)
   if (query instanceof GatewayError) return query
   const qos = single(query, 'qos') ?? '0'
   const retain = single(query, 'retain') ?? 'false'

@@ -5,6 +5,7 @@ import { createAccess } from '../acl/access.ts'
 import { createDenials } from '../acl/denials.ts'
 import { openAcl } from '../acl/reload.ts'
 import { openBroker } from '../broker/open.ts'
+import { createNoCommands } from '../commands/commands.ts'
 import type { Config } from '../config/load.ts'
 import { codeOf, GatewayError, UsageError } from '../errors.ts'
 import { createMemoryGuards } from '../guards.ts'
@@ -76,6 +77,10 @@ export async function openFunction(config: Config, log: Logger): Promise<Gateway
     {
       ...{ acl, broker, denials, meter, relay, senders, door: 'device', turns: createTurns() },
       keys: opened.keys,
+      commands: createNoCommands(
+        'This gateway runs as a function, which is stopped after each answer: it has no commands. Ask a gateway that stays.',
+      ),
+      maxPollWait: config.maxPollWait,
       maxPayload: config.maxPayload,
       influx: { topic: config.influxTopic, retain: config.influxRetain === 'on' },
       onTooLarge: (door, id, limit) =>

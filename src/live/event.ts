@@ -87,17 +87,22 @@ export function heartbeatFrame(now: number): Buffer {
 /** How long a browser waits before it connects again, in milliseconds. */
 export const RETRY = Buffer.from('retry: 2000\n\n')
 
-/** A message as the data of its event, in one line; `received` only where the message has a time of its own. */
+/** A message as the data of its event, in one line. */
 export function toJson(message: Message): string {
+  return JSON.stringify(toObject(message))
+}
+
+/** A message as JSON has it; `received` only where the message has a time of its own. */
+export function toObject(message: Message): object {
   const { topic, payload, device, qos, retain, time, received, properties } = message
   const body = isUtf8(payload)
     ? { payload: payload.toString('utf8') }
     : { payloadBase64: payload.toString('base64') }
-  return JSON.stringify({
+  return {
     ...{ topic, ...body, device, qos, retain, time: new Date(time).toISOString() },
     ...(time === received ? {} : { received: new Date(received).toISOString() }),
     ...(properties === null ? {} : { properties: toJsonProperties(properties) }),
-  })
+  }
 }
 
 /** Bytes that are no UTF-8 become U+FFFD: an event stream is text, and `json` is there for the rest. */

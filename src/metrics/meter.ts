@@ -146,6 +146,14 @@ export interface Meter {
   streamClosed(door: Door): void
   /** There were as many as there may be. */
   streamRefused(door: Door): void
+  /** A device that asks over HTTP is given a command, for the first time or again. */
+  commandDelivered(isRepeated: boolean): void
+  commandAcknowledged(): void
+  /** A request waits for commands. */
+  pollOpened(): void
+  pollClosed(): void
+  /** There were as many as there may be. */
+  pollRefused(): void
   /** The ACL file was read: its number of rules, or null when it could not be used and the old rules stay. */
   aclLoaded(rules: number | null): void
   uplinkConnection(result: UplinkResult): void
@@ -191,6 +199,11 @@ export const silentMeter: Meter = {
   streamOpened: nothing,
   streamClosed: nothing,
   streamRefused: nothing,
+  commandDelivered: nothing,
+  commandAcknowledged: nothing,
+  pollOpened: nothing,
+  pollClosed: nothing,
+  pollRefused: nothing,
   aclLoaded: nothing,
   uplinkConnection: nothing,
   uplinkPublishTook: nothing,

@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { Ledger } from '../budget/ledger.ts'
 import { createBridgeMetrics, type WatchedBridge } from './bridge.ts'
+import { registerCommandMetrics } from './commands.ts'
 import { registerDoorMetrics } from './doors.ts'
 import { registerDurations } from './durations.ts'
 import { registerMemoryMetrics } from './memory.ts'
@@ -144,6 +145,7 @@ export function createMetrics(
     direct: ['device', 'viewer', 'ops'],
     hasProxy: true,
   })
+  const commands = registerCommandMetrics(registry)
   const uplink = createUplinkMetrics()
   const bridge = createBridgeMetrics()
   const streams = new Gauge({
@@ -264,6 +266,7 @@ export function createMetrics(
     storeLimitReached: (limit, count) => storeLimits.inc({ limit }, count),
     storeUnreadable: () => storeUnreadable.inc(),
     ...doors,
+    ...commands,
     ...uplink.meter,
     ...bridge.meter,
     streamOpened: (door) => streams.inc({ door }),

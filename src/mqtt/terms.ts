@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Will } from '../broker/session.ts'
+import { COMMANDS_CLIENT_ID, type Will } from '../broker/session.ts'
 import type { Abilities } from '../broker/session-broker.ts'
 import { topicProblem } from '../topic/topic.ts'
 import type { ConnackProperties, Connect, Version, Will as WillPacket } from './packets.ts'
@@ -135,6 +135,8 @@ function emptyClientIdProblem(version: Version, cleanStart: boolean): string | n
 
 /** Client ids may hold what has a meaning in filters, but no character that MQTT forbids. */
 function clientIdProblem(clientId: string): string | null {
+  if (clientId === COMMANDS_CLIENT_ID)
+    return 'stands for the commands that a device asks for over HTTP; choose another one'
   return topicProblem(clientId.replaceAll(/[+#/]/g, '_'))
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { pino } from 'pino'
 import { createAccess } from '../../src/acl/access.ts'
+import { createNoCommands } from '../../src/commands/commands.ts'
 import { GatewayError } from '../../src/errors.ts'
 import { createApp } from '../../src/http/app.ts'
 import { nameCaller } from '../../src/http/caller.ts'
@@ -28,7 +29,13 @@ function open(publish: Relay['publish'], named = true) {
     if (named) nameCaller(request, { identity, access, door: 'device' })
   })
   publishRoute(app, {
-    ...{ relay: { publish }, keys: openKeys(), maxPayload: 10, onTooLarge() {} },
+    ...{
+      relay: { publish },
+      keys: openKeys(),
+      commands: createNoCommands('off'),
+      maxPayload: 10,
+      onTooLarge() {},
+    },
     meter: { ...silentMeter, published: (_door, _qos, result) => counted.push(result) },
   })
   const post = async (

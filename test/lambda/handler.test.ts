@@ -106,11 +106,12 @@ describe('a function in front of Mosquitto', () => {
     }
   })
 
-  it('refuses streams and history, with a reason', async () => {
+  it('refuses streams, history and commands, with a reason', async () => {
     for (const [path, headers] of [
       ['/topics/wott/temperature', { accept: ['text/event-stream'] }],
       ['/stream', {}],
       ['/history', {}],
+      ['/commands', {}],
     ] as const) {
       const answer = await invoke(site, 'http-2.0', site.sensor, {
         ...{ method: 'GET', path, query: '', body: '', headers },

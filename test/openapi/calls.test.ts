@@ -10,6 +10,14 @@ const operations = Object.values(document.paths).flatMap((path) => Object.values
 /** What no example can know. */
 const OTHERWISE: Record<string, (site: Site) => Promise<Call>> = {
   logIn: async ({ invite }) => ({ body: codeOf(await invite()) }),
+  async replyToCommand({ client, sensor: certificate }) {
+    await client.call('readCommands', { certificate })
+    const topic = 'cmd/sensor.d.wott.local/a'
+    const parameters = { topic, responseTopic: 'wott/a' }
+    await client.call('publish', { certificate, parameters })
+    const { body } = await client.call('readCommands', { certificate })
+    return { parameters: { id: body.commands[0].id } }
+  },
   logOut: async ({ session }) => ({ apiKey: await session() }),
 }
 

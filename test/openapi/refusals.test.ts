@@ -32,7 +32,7 @@ async function as(name: string, ...more: unknown[]): Promise<Answer> {
 /**
  * How each refusal comes about: by what is otherwise than in the example of the operation. Not here are
  * `request_timeout`, which takes 30 seconds, `idempotency_key_in_use`, which takes a store that is slow, `method_not_allowed`, which is no
- * answer to an operation, `not_supported_here`, which is a function's, and `subscription_refused`, which is
+ * answer to an operation, `not_supported_here`, which is a function's or another broker's, and `subscription_refused`, which is
  * another broker's.
  */
 const PROVOKED: Record<
@@ -111,6 +111,7 @@ const PROVOKED: Record<
     return answer
   },
   too_many_streams: () => asSensor('openStream'),
+  too_many_polls: () => asSensor('readCommands', { parameters: { wait: '1' } }),
 }
 
 /** What is answered while the list of viewers cannot be changed. */
@@ -133,7 +134,7 @@ describe('a client that knows openapi.json alone understands', () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'wott-refusals-'))
     const limits = {
-      ...{ publishRate: '1', publishBurst: '10', maxStreams: '0' },
+      ...{ publishRate: '1', publishBurst: '10', maxStreams: '0', maxPolls: '0' },
       memoryBytesPerDevice: '256KiB',
     }
     site = await openSite({ broker: `file:${folder}`, ...limits })

@@ -6,6 +6,7 @@ import { readDocument } from './document.ts'
 
 const ACL = `user sensor.d.wott.local
 topic readwrite wott/#
+topic readwrite cmd/sensor.d.wott.local/#
 topic write secret
 user alice
 topic read wott/#

@@ -59,7 +59,7 @@ export async function describeRoutes(): Promise<DescribedRoute[]> {
       assert.ok(id, `${method} ${url} of the ${door} door names no operation of the reference`)
       const operation: Operation = OPERATIONS[id]
       const [parameter] = Object.keys(operation.params?.properties ?? {})
-      const path = url.replace('*', `{${parameter}}`)
+      const path = url.replace(/\*|:\w+/, `{${parameter}}`)
       const doors = [...(found.get(id)?.doors ?? []), door]
       const route = { id, operation, method, path, doors } as DescribedRoute
       assert.deepEqual({ ...route, doors: null }, { ...(found.get(id) ?? route), doors: null })

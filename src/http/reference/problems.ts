@@ -206,9 +206,9 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Described>> = {
   },
   not_supported_here: {
     means:
-      'this gateway runs as a function, which is stopped after each answer: it has no streams and no history',
+      'this gateway runs as a function, which is stopped after each answer: it has no streams, no history and no commands; or it is in front of another broker and keeps no commands, or they are off (`WOTT_COMMAND_TOPIC`)',
     remedy:
-      'ask a gateway that stays, or subscribe to the broker behind; a retained message is read without `Accept: text/event-stream`',
+      'ask a gateway that stays, or subscribe to the broker behind; a retained message is read without `Accept: text/event-stream`; publish without `command` and `ack`',
     detail:
       'This gateway runs as a function, which is stopped after each answer: it has no streams. Ask a gateway that stays.',
   },
@@ -237,6 +237,13 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Described>> = {
       'more than `WOTT_MAX_STREAMS` streams would be open, or more than `WOTT_MAX_STREAMS_PER_READER` of one device or viewer',
     remedy: 'raise it, or have readers share a stream of several filters',
     detail: '1000 streams are open, and no more are allowed (WOTT_MAX_STREAMS).',
+    later: true,
+  },
+  too_many_polls: {
+    means:
+      'more than `WOTT_MAX_POLLS` requests would wait for commands, or more than `WOTT_MAX_POLLS_PER_DEVICE` of one device',
+    remedy: 'raise it, wait a shorter time, or have one program of the device ask',
+    detail: '1000 requests wait for commands, and no more are allowed (WOTT_MAX_POLLS).',
     later: true,
   },
 }

@@ -2,6 +2,7 @@ import type { ErrorCode } from '../../errors.ts'
 import { MAX_TOPIC_BYTES, MAX_TOPIC_LEVELS } from '../../topic/topic.ts'
 import { MAX_LINES, NDJSON } from '../publish-many.ts'
 import { FORMATS, HEADERS } from '../request-properties.ts'
+import { ACK } from './commands.ts'
 import {
   json,
   type Operations,
@@ -68,9 +69,24 @@ export const OPERATIONS = {
       },
       messageExpiry: MESSAGE_EXPIRY,
       responseTopic: PROPERTIES.responseTopic,
+      command: {
+        type: 'integer',
+        enum: [0, 1],
+        default: 0,
+        description:
+          'With 1 the answer has the oldest command that waits for the device, as of `GET /commands`.',
+        examples: [1],
+      },
+      ack: ACK,
     }),
     headers: parameters({
       'Idempotency-Key': idempotencyKey('"8e03978e-40d5-43dd-bc93-6894a57f9324"'),
+      Prefer: {
+        type: 'string',
+        description:
+          '`command` asks for a command as `command=1` does; the answer has `Preference-Applied: command`.',
+        examples: ['command'],
+      },
       [HEADERS.payloadFormatIndicator]: {
         type: 'string',
         enum: FORMATS,
@@ -122,6 +138,7 @@ export const OPERATIONS = {
       'query_invalid',
       'body_invalid',
       'content_encoding_unsupported',
+      'not_supported_here',
       ...KEY_REFUSALS,
       ...REFUSALS,
     ],
@@ -186,6 +203,18 @@ export const SCHEMAS = {
     properties: {
       message: { type: 'string', enum: ['OK'] },
       traceId: { type: 'string', description: 'Also in the header `x-request-id`.' },
+      command: {
+        description: 'The oldest command that waits, where one was asked for; null for none.',
+        anyOf: [{ $ref: 'Command#' }, { type: 'null' }],
+      },
+      more: { type: 'boolean', description: 'Whether more commands wait behind it.' },
+      commandProblem: {
+        type: 'object',
+        description:
+          'Why there is no command, or none was acknowledged, though the reading is published.',
+        required: ['code', 'detail'],
+        properties: { code: { type: 'string' }, detail: { type: 'string' } },
+      },
     },
   },
   Reading: {

@@ -1,3 +1,4 @@
+import * as commands from './commands.ts'
 import * as health from './health.ts'
 import * as history from './history.ts'
 import * as identity from './identity.ts'
@@ -17,6 +18,7 @@ export const OPERATIONS = {
   ...read.OPERATIONS,
   ...history.OPERATIONS,
   ...stream.OPERATIONS,
+  ...commands.OPERATIONS,
   ...identity.OPERATIONS,
   ...session.OPERATIONS,
   ...health.OPERATIONS,
@@ -31,6 +33,7 @@ export const SCHEMAS: Schemas = {
   ...influx.SCHEMAS,
   ...read.SCHEMAS,
   ...stream.SCHEMAS,
+  ...commands.SCHEMAS,
   ...history.SCHEMAS,
   ...identity.SCHEMAS,
   ...session.SCHEMAS,

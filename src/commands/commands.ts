@@ -1,0 +1,193 @@
+import type { Denials } from '../acl/denials.ts'
+import type { Delivery } from '../broker/broker.ts'
+import type { Session } from '../broker/session.ts'
+import type { BrokerSessions } from '../broker/session-broker.ts'
+import type { Entry } from '../broker/store/queue.ts'
+import { GatewayError } from '../errors.ts'
+import type { Meter } from '../metrics/meter.ts'
+import type { Caller } from '../relay/relay.ts'
+import { filtersFor } from './filters.ts'
+import { createMailboxes, type Mailbox } from './mailboxes.ts'
+import { createPolls } from './polls.ts'
+
+/** A message that waits for a device until the device acknowledges it. */
+export interface Command {
+  /** Names it in the answer and in its acknowledgement: that of the same message in an event stream. */
+  readonly id: string
+  readonly message: Delivery
+  /** Whether the device was sent it before. */
+  readonly isRepeated: boolean
+}
+
+export interface Ask {
+  /** Ids of commands that the device has done with; those that do not wait are passed over. */
+  readonly acknowledged: readonly string[]
+  /** How many to take at most. */
+  readonly limit: number
+  /** Milliseconds to wait for one where there is none. */
+  readonly wait: number
+  /** Aborted when nobody waits for the answer any more. */
+  readonly gone: AbortSignal
+}
+
+export interface Taken {
+  /** Oldest first. */
+  readonly commands: readonly Command[]
+  /** Whether more wait behind these. */
+  readonly hasMore: boolean
+}
+
+/** What waits for devices that ask over HTTP, until they acknowledge it. All reject with a GatewayError. */
+export interface Commands {
+  /** Why nothing waits for anybody here; null where it does. */
+  readonly unsupported: GatewayError | null
+  /** Acknowledges, then takes the oldest that wait: the same ones again until they are acknowledged. */
+  take(caller: Caller, ask: Ask): Promise<Taken>
+  /** Resolves once that is stored: whether it waited. */
+  acknowledge(caller: Caller, id: string): Promise<boolean>
+  /** One that waits and that the device may read. */
+  find(caller: Caller, id: string): Promise<Command | null>
+  /** Answers who waits, and has nobody wait from then on. */
+  endAll(): void
+}
+
+export interface CommandSettings {
+  /** Filters in which `%u` stands for the WoTT ID; null for none. */
+  readonly commandTopic: readonly string[] | null
+  /** Seconds that a session outlives its last request. */
+  readonly sessionExpiry: number
+  readonly maxPolls: number
+  readonly maxPollsPerDevice: number
+  /** Bytes of payload after which an answer takes no more commands. */
+  readonly maxPayload: number
+}
+
+export interface CommandOptions {
+  readonly sessions: BrokerSessions
+  /** Names messages by their numbers. */
+  readonly ids: { of(number: number): string; numberOf(id: string): number | null }
+  readonly denials: Denials
+  readonly meter: Meter
+  readonly settings: CommandSettings
+}
+
+export function createCommands(options: CommandOptions): Commands {
+  const { sessions, ids, denials, meter, settings } = options
+  const { commandTopic } = settings
+  if (commandTopic === null) return createNoCommands('Commands are off here (WOTT_COMMAND_TOPIC).')
+  if (!sessions.abilities.keepsSessions)
+    return createNoCommands(
+      'This gateway is in front of another broker and keeps nothing for devices that are away. Subscribe over MQTT, or follow a stream.',
+    )
+  const topics = commandTopic
+  const mailboxes = createMailboxes(sessions, settings.sessionExpiry)
+  const polls = createPolls(settings, meter)
+
+  /** Opens the caller's mailbox for as long as `look` takes. */
+  async function within<T>(caller: Caller, look: (mailbox: Mailbox) => Promise<T> | T): Promise<T> {
+    const { identity, access, door } = caller
+    const filters = filtersFor(topics, identity.id)
+    if (!access.couldReceive(filters)) {
+      denials.note({ door, id: identity.id, action: 'receive', topic: filters.join(' ') })
+      throw new GatewayError(
+        'read_denied',
+        `The access control file does not let ${identity.id} read ${filters.join(' or ')}.`,
+      )
+    }
+    const mailbox = await mailboxes.enter(identity.id, filters)
+    try {
+      return await look(mailbox)
+    } finally {
+      mailbox.leave()
+    }
+  }
+
+  function collect(caller: Caller, session: Session, limit: number): Taken {
+    const commands: Command[] = []
+    let bytes = 0
+    // whoever asks gets the oldest, whatever another request was given
+    sessions.rewind(session)
+    for (;;) {
+      const entry = sessions.next(session)
+      if (!entry?.message) return { commands, hasMore: false }
+      const { message } = entry
+      if (isNoCommand(entry) || !caller.access.mayReceive(message.topic)) {
+        sessions.settle(session, entry)
+        continue
+      }
+      bytes += message.payload.length
+      const isFull = commands.length > 0 && bytes > settings.maxPayload
+      if (commands.length >= limit || isFull) return { commands, hasMore: true }
+      commands.push(toCommand(entry, message))
+      sessions.sent(session, entry)
+    }
+  }
+
+  function toCommand(entry: Entry, message: Delivery): Command {
+    return { id: ids.of(message.sequence), message, isRepeated: entry.packetId > 0 }
+  }
+
+  function note(caller: Caller, { commands }: Taken): void {
+    for (const { isRepeated } of commands) {
+      meter.delivered(caller.door)
+      meter.commandDelivered(isRepeated)
+    }
+  }
+
+  /** A message that is retained and was live at the same time waits twice. */
+  function waitingAs({ queue }: Session, id: string): Entry[] {
+    const number = ids.numberOf(id)
+    if (number === null) return []
+    return queue.admitted().filter(({ message }) => message?.sequence === number)
+  }
+
+  function settle(session: Session, id: string): boolean {
+    const entries = waitingAs(session, id)
+    for (const entry of entries) sessions.settle(session, entry)
+    if (entries.length > 0) meter.commandAcknowledged()
+    return entries.length > 0
+  }
+
+  return {
+    unsupported: null,
+    take: (caller, { acknowledged, limit, wait, gone }) =>
+      within(caller, async ({ session, listen }) => {
+        const settled = acknowledged.filter((id) => settle(session, id))
+        const look = () => collect(caller, session, limit)
+        const first = look()
+        const taken =
+          first.commands.length > 0 || limit === 0 || wait === 0
+            ? first
+            : await polls.wait(caller.identity.id, { look, listen, wait, gone })
+        note(caller, taken)
+        if (settled.length > 0) await sessions.stored()
+        return taken
+      }),
+    acknowledge: (caller, id) =>
+      within(caller, async ({ session }) => {
+        const waited = settle(session, id)
+        if (waited) await sessions.stored()
+        return waited
+      }),
+    find: (caller, id) =>
+      within(caller, ({ session }) => {
+        const [entry] = waitingAs(session, id)
+        const message = entry?.message
+        if (!message || !caller.access.mayReceive(message.topic)) return null
+        return toCommand(entry, message)
+      }),
+    endAll: polls.endAll,
+  }
+}
+
+/** Refuses every request for commands, for this reason. */
+export function createNoCommands(reason: string): Commands {
+  const unsupported = new GatewayError('not_supported_here', reason)
+  const refuse = () => Promise.reject(unsupported)
+  return { unsupported, take: refuse, acknowledge: refuse, find: refuse, endAll() {} }
+}
+
+/** An empty retained message only takes back what was retained. */
+function isNoCommand({ message, retain }: Entry): boolean {
+  return retain && message?.payload.length === 0
+}

@@ -1,0 +1,18 @@
+import { GatewayError } from '../errors.ts'
+
+const NAME = '%u'
+
+/** The filters with the WoTT ID in the place of `%u`. Throws a refusal for an ID that would be more than one level, or a wildcard. */
+export function filtersFor(filters: readonly string[], id: string): string[] {
+  if (/[+#/]/.test(id))
+    throw new GatewayError(
+      'read_denied',
+      `There are no commands for ${id}: "+", "#" and "/" in a WoTT ID cannot be in a topic's level.`,
+    )
+  return filters.map((filter) =>
+    filter
+      .split('/')
+      .map((level) => (level === NAME ? id : level))
+      .join('/'),
+  )
+}

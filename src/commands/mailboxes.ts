@@ -1,0 +1,145 @@
+import {
+  COMMANDS_CLIENT_ID,
+  type Link,
+  type Session,
+  subscriptionBytes,
+} from '../broker/session.ts'
+import type { BrokerSessions } from '../broker/session-broker.ts'
+import { GatewayError } from '../errors.ts'
+
+/** What waits for one device, as long as a request of it looks at it. */
+export interface Mailbox {
+  readonly session: Session
+  /** Calls `look` when something has come, and when the gateway stops, until the returned function is called. */
+  listen(look: () => void): () => void
+  leave(): void
+}
+
+export interface Mailboxes {
+  /** Opens the device's mailbox, with these filters; rejects where there is no room for it. */
+  enter(device: string, filters: readonly string[]): Promise<Mailbox>
+}
+
+interface Open {
+  readonly device: string
+  readonly listeners: Set<() => void>
+  readonly link: Link
+  readonly opened: Promise<Session>
+  session: Session | null
+  visitors: number
+}
+
+/**
+ * The sessions that commands wait in, made when a device first asks. Its requests share one connection to it, which is there as long
+ * as any of them: none ends another.
+ */
+export function createMailboxes(sessions: BrokerSessions, expiry: number): Mailboxes {
+  const boxes = new Map<string, Open>()
+
+  function open(device: string, filters: readonly string[]): Open {
+    const listeners = new Set<() => void>()
+    const box: Open = {
+      device,
+      listeners,
+      link: createLink(listeners, () => forget(box)),
+      opened: Promise.resolve().then(() => openSession(box, filters)),
+      session: null,
+      visitors: 0,
+    }
+    boxes.set(device, box)
+    return box
+  }
+
+  async function openSession(box: Open, filters: readonly string[]): Promise<Session> {
+    const client = `${box.device}/${COMMANDS_CLIENT_ID}`
+    const request = { client, cleanStart: false, expiry, will: null, link: box.link }
+    const opened = await sessions.open(request)
+    if (!opened) throw noRoom('sessions', 'WOTT_MAX_SESSIONS, WOTT_MAX_SESSIONS_PER_DEVICE')
+    box.session = opened.session
+    await subscribe(opened.session, filters)
+    return opened.session
+  }
+
+  /** Gives the session these subscriptions, and no other, and what is retained for a new one. */
+  async function subscribe(session: Session, filters: readonly string[]): Promise<void> {
+    const missing = filters.filter((name) => !session.subscriptions.has(name))
+    const needless = [...session.subscriptions.keys()].filter((name) => !filters.includes(name))
+    if (needless.length > 0) await sessions.unsubscribe(session, needless).stored
+    if (missing.length === 0) return
+    const bytes = missing.reduce((sum, name) => sum + subscriptionBytes(name), 0)
+    if (bytes > sessions.subscriptionRoom(session).bytes) {
+      sessions.refuseSubscription(session)
+      throw noRoom('memory', 'WOTT_MEMORY_BYTES_PER_DEVICE')
+    }
+    const requested = missing.map((name) => ({ name, ...OPTIONS }))
+    await sessions.subscribe(session, requested).stored
+    await bringRetained(session, missing)
+  }
+
+  async function bringRetained(session: Session, filters: readonly string[]): Promise<void> {
+    const match = { session, ...OPTIONS, identifiers: null, group: null }
+    for await (const message of sessions.retainedBy(filters)) {
+      if (!sessions.hasRoomForRetained(session)) return
+      await sessions.enqueueRetained(match, message, OPTIONS.qos)
+    }
+  }
+
+  function forget(box: Open): void {
+    if (boxes.get(box.device) === box) boxes.delete(box.device)
+  }
+
+  function leave(box: Open): void {
+    box.visitors -= 1
+    if (box.visitors > 0) return
+    forget(box)
+    if (box.session) sessions.close(box.session, box.link, { sendsWill: false, expiry: null })
+  }
+
+  return {
+    async enter(device, filters) {
+      const box = boxes.get(device) ?? open(device, filters)
+      box.visitors += 1
+      try {
+        const session = await box.opened
+        return {
+          session,
+          listen(look) {
+            box.listeners.add(look)
+            return () => box.listeners.delete(look)
+          },
+          leave: () => leave(box),
+        }
+      } catch (error) {
+        leave(box)
+        throw error
+      }
+    },
+  }
+}
+
+const OPTIONS = { qos: 1, noLocal: false, retainAsPublished: true, identifier: 0 } as const
+
+function createLink(listeners: ReadonlySet<() => void>, onEnd: () => void): Link {
+  const wake = () => {
+    for (const look of [...listeners]) look()
+  }
+  return {
+    // what does not wait came before the subscription
+    deliver() {},
+    wake,
+    end() {
+      onEnd()
+      wake()
+    },
+    isOpen: () => true,
+    hasRoom: () => true,
+  }
+}
+
+function noRoom(what: string, settings: string): GatewayError {
+  return new GatewayError(
+    'quota_exceeded',
+    `Commands cannot wait for this device: there is no room for more ${what} (${settings}).`,
+    { retryAfter: 60 },
+  )
+}

@@ -1,0 +1,98 @@
+import { GatewayError } from '../errors.ts'
+import type { Meter } from '../metrics/meter.ts'
+import type { Taken } from './commands.ts'
+
+export interface Poll {
+  /** What there is to answer. */
+  look(): Taken
+  /** Calls back when that may have changed. */
+  listen(look: () => void): () => void
+  /** Milliseconds. */
+  readonly wait: number
+  readonly gone: AbortSignal
+}
+
+/** Requests that wait for a command. */
+export interface Polls {
+  /** Resolves once there is a command, or nothing in time. Rejects where as many wait as may. */
+  wait(device: string, poll: Poll): Promise<Taken>
+  /** Answers all, and has nobody wait from then on. */
+  endAll(): void
+}
+
+export interface PollSettings {
+  readonly maxPolls: number
+  readonly maxPollsPerDevice: number
+}
+
+export function createPolls(settings: PollSettings, meter: Meter): Polls {
+  const { maxPolls, maxPollsPerDevice } = settings
+  const waiting = new Set<() => void>()
+  const byDevice = new Map<string, number>()
+  let isEnded = false
+
+  function count(device: string, change: 1 | -1): void {
+    const now = (byDevice.get(device) ?? 0) + change
+    if (now === 0) byDevice.delete(device)
+    else byDevice.set(device, now)
+  }
+
+  function checkRoom(device: string): void {
+    const own = byDevice.get(device) ?? 0
+    if (own < maxPollsPerDevice && waiting.size < maxPolls) return
+    meter.pollRefused()
+    throw own < maxPollsPerDevice
+      ? tooMany(`${maxPolls} requests wait`, 'WOTT_MAX_POLLS')
+      : tooMany(`${own} requests of ${device} wait`, 'WOTT_MAX_POLLS_PER_DEVICE')
+  }
+
+  function untilFound({ look, listen, wait, gone }: Poll): Promise<Taken> {
+    const { promise, resolve } = Promise.withResolvers<Taken>()
+    const finish = () => resolve(look())
+    // nobody is there for what is taken now
+    const giveUp = () => resolve(NOTHING)
+    const stop = listen(() => {
+      const taken = look()
+      if (taken.commands.length > 0) resolve(taken)
+    })
+    const timer = setTimeout(finish, wait)
+    waiting.add(finish)
+    gone.addEventListener('abort', giveUp)
+    if (gone.aborted) giveUp()
+    return promise.finally(() => {
+      stop()
+      clearTimeout(timer)
+      waiting.delete(finish)
+      gone.removeEventListener('abort', giveUp)
+    })
+  }
+
+  return {
+    async wait(device, poll) {
+      if (isEnded) return NOTHING
+      checkRoom(device)
+      count(device, 1)
+      meter.pollOpened()
+      try {
+        return await untilFound(poll)
+      } finally {
+        count(device, -1)
+        meter.pollClosed()
+      }
+    },
+    endAll() {
+      isEnded = true
+      for (const finish of waiting) finish()
+    },
+  }
+}
+
+const NOTHING: Taken = { commands: [], hasMore: false }
+
+function tooMany(problem: string, setting: string): GatewayError {
+  return new GatewayError(
+    'too_many_polls',
+    `${problem} for commands, and no more are allowed (${setting}).`,
+    { retryAfter: 10 },
+  )
+}

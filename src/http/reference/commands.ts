@@ -1,0 +1,153 @@
+import { toObject } from '../../live/event.ts'
+import { json, type Operations, parameters, type Schemas, TRACE_ID } from './operation.ts'
+import { MESSAGE_EXPIRY, PROPERTIES } from './properties.ts'
+import { EXAMPLE, SCHEMAS as STREAM_SCHEMAS } from './stream.ts'
+
+const { Message: MESSAGE } = STREAM_SCHEMAS
+
+/** Those that a publish has, too. */
+export const ACK = {
+  type: 'array',
+  items: { type: 'string' },
+  maxItems: 100,
+  description:
+    'Ids of commands that the device has done with: they come no more. Those that do not wait are passed over.',
+  examples: [[EXAMPLE.id]],
+} as const
+
+const COMMAND_ID = { type: 'string', description: 'The `id` of a command.', examples: [EXAMPLE.id] }
+const COMMAND = {
+  id: EXAMPLE.id,
+  ...toObject({
+    ...EXAMPLE.message,
+    topic: 'cmd/sensor.d.wott.local/interval',
+    payload: Buffer.from('60'),
+    device: 'home-assistant.d.wott.local',
+    qos: 1,
+    properties: {
+      responseTopic: 'answers/home-assistant',
+      correlationData: Buffer.from('request 1'),
+    },
+  }),
+  redelivered: false,
+}
+const ACKNOWLEDGED = json('It does not wait any more.', 'Acknowledged', {
+  ...{ message: 'OK', traceId: TRACE_ID, acknowledged: true },
+})
+const ERRORS = [
+  ...(['query_invalid', 'read_denied', 'not_supported_here', 'broker_unavailable'] as const),
+]
+
+export const OPERATIONS = {
+  readCommands: {
+    summary: 'Take the commands that wait for this device',
+    description:
+      'Messages of `WOTT_COMMAND_TOPIC` (`cmd/%u/#`, with the WoTT ID for `%u`) wait for a device from its first request on, whatever their QoS, until it acknowledges them, they expire, or it does not ask for `WOTT_SESSION_EXPIRY` seconds. The oldest come first, and come again until they are acknowledged. What is retained on these topics comes with the first request. `HEAD` takes nothing.',
+    tags: ['Commands'],
+    querystring: parameters({
+      wait: {
+        type: 'integer',
+        minimum: 0,
+        default: 0,
+        description:
+          'Seconds to wait where there is no command, at most `WOTT_MAX_POLL_WAIT` (60 by default).',
+        examples: [1],
+      },
+      limit: {
+        type: 'integer',
+        minimum: 1,
+        maximum: 100,
+        default: 1,
+        description:
+          'How many commands to answer at most. More payload than `WOTT_MAX_PAYLOAD` is left for the next answer.',
+        examples: [10],
+      },
+      ack: ACK,
+    }),
+    response: {
+      200: json('The commands, oldest first; none where none came in time.', 'Waiting', {
+        ...{ commands: [COMMAND], more: false },
+      }),
+    },
+    errors: [...ERRORS, 'too_many_polls'],
+  },
+  deleteCommand: {
+    summary: 'Acknowledge a command',
+    tags: ['Commands'],
+    params: parameters({ id: COMMAND_ID }),
+    response: { 200: ACKNOWLEDGED },
+    errors: ERRORS,
+  },
+  acknowledgeCommand: {
+    summary: 'Acknowledge a command',
+    description: 'As `DELETE /commands/{id}`, for clients that only send `GET` and `POST`.',
+    tags: ['Commands'],
+    params: parameters({ id: COMMAND_ID }),
+    response: { 200: ACKNOWLEDGED },
+    errors: [...ERRORS, 'payload_too_large'],
+  },
+  replyToCommand: {
+    summary: 'Reply to a command and acknowledge it',
+    description:
+      'Publishes the body to the response topic of the command with its correlation data, as MQTT 5 has it, and acknowledges the command. The device needs the right to write to that topic; without it the command stays.',
+    tags: ['Commands'],
+    params: parameters({ id: COMMAND_ID }),
+    querystring: parameters({
+      qos: {
+        type: 'integer',
+        enum: [0, 1],
+        description: 'That of the reply; by default 0 for a command of QoS 0, 1 for the others.',
+        examples: [1],
+      },
+      contentType: PROPERTIES.contentType,
+      messageExpiry: MESSAGE_EXPIRY,
+    }),
+    body: { content: { 'text/plain': { schema: { type: 'string', examples: ['done'] } } } },
+    bodyOptional: true,
+    response: { 200: ACKNOWLEDGED },
+    errors: [
+      ...ERRORS,
+      ...(['request_invalid', 'not_found', 'topic_invalid', 'body_invalid'] as const),
+      ...(['payload_too_large', 'publish_denied', 'rate_limited'] as const),
+    ],
+  },
+} satisfies Operations
+
+export const SCHEMAS = {
+  Command: {
+    ...MESSAGE,
+    description: 'A message that waits for a device, as streams send it, with a name.',
+    required: [...MESSAGE.required, 'id', 'redelivered'],
+    properties: {
+      id: {
+        type: 'string',
+        description: 'What to acknowledge it by; in a stream the same message has the same id.',
+      },
+      ...MESSAGE.properties,
+      redelivered: { type: 'boolean', description: 'Whether it was sent before.' },
+    },
+  },
+  Waiting: {
+    type: 'object',
+    description: 'Commands that wait for a device.',
+    required: ['commands', 'more'],
+    properties: {
+      commands: { type: 'array', items: { $ref: 'Command#' } },
+      more: { type: 'boolean', description: 'Whether more wait behind these.' },
+    },
+  },
+  Acknowledged: {
+    type: 'object',
+    description: 'What became of an acknowledgement.',
+    required: ['message', 'traceId', 'acknowledged'],
+    properties: {
+      message: { type: 'string', enum: ['OK'] },
+      traceId: { type: 'string', description: 'Also in the header `x-request-id`.' },
+      acknowledged: {
+        type: 'boolean',
+        description:
+          'False where no such command waited: it was acknowledged before, has expired, or never was.',
+      },
+    },
+  },
+} satisfies Schemas

@@ -1,0 +1,469 @@
+import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { after, before, describe, it } from 'node:test'
+import { type KillableGateway, startKillable } from '../drill/gateway.ts'
+import {
+  type Answer,
+  curl,
+  http1,
+  messagesOf,
+  mosquittoArgs,
+  mosquittoPub,
+  mqtt,
+  type Reachable,
+  run,
+} from '../support/clients.ts'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { startMosquitto } from '../support/mosquitto.ts'
+import type { Credentials } from '../support/pki.ts'
+import { passedOn, startProxied } from '../support/proxied.ts'
+import { startRelayed } from '../support/relayed.ts'
+
+const ACL = `pattern readwrite readings/%u
+pattern read cmd/%u/#
+pattern write answers/#
+user boss
+topic readwrite #
+`
+const POLLS = 'wott_command_polls'
+
+interface Waiting {
+  readonly id: string
+  readonly topic: string
+  readonly payload: string
+  readonly redelivered: boolean
+}
+
+type Named = Credentials & { readonly name: string }
+
+async function issue({ pki }: Reachable, name: string): Promise<Named> {
+  return { ...(await pki.issue(name)), name }
+}
+
+/** A device that only speaks HTTP. */
+function sleeper(at: Reachable, who: Named) {
+  const call = (method: string, path: string, body?: string, headers = {}): Promise<Answer> =>
+    http1(at, who, { method, path, headers, ...(body === undefined ? {} : { body }) })
+  return {
+    call,
+    read: (query = '') => call('GET', `/commands${query}`),
+    async waiting(query = '?limit=100'): Promise<Waiting[]> {
+      const { status, text, json } = await call('GET', `/commands${query}`)
+      assert.equal(status, 200, text)
+      return json.commands
+    },
+    post: (query = '', headers = {}) =>
+      call('POST', `/topics/readings/${who.name}${query}`, '21.5', headers),
+  }
+}
+
+const payloads = (commands: readonly Waiting[]) => commands.map(({ payload }) => payload)
+
+async function untilMetric(at: TestGateway, sample: string, value: number): Promise<void> {
+  while ((await at.metric(sample)) !== value) await new Promise(setImmediate)
+}
+
+describe('commands to a device that asks over HTTP', () => {
+  let at: TestGateway
+  let boss: Credentials
+  before(async () => {
+    at = await startGateway({ acl: ACL })
+    boss = await at.pki.issue('boss')
+  })
+  after(() => at[Symbol.asyncDispose]())
+
+  /** A device whose commands wait from now on, and who sends them. */
+  async function device(name: string) {
+    const who = await issue(at, name)
+    const client = sleeper(at, who)
+    assert.deepEqual(await client.waiting(), [])
+    const order = (payload: string, ...more: string[]) =>
+      mosquittoPub(at, boss, `cmd/${name}/a`, payload, ...more)
+    return { ...client, who, order }
+  }
+
+  it('come with the answer to a reading, the oldest first, until they are acknowledged', async () => {
+    const { post, order } = await device('one')
+    const none = await post('?command=1')
+    assert.deepEqual([none.json.message, none.json.command, none.json.more], ['OK', null, false])
+    for (const payload of ['1', '2']) await order(payload, '-q', '1')
+    const first = (await post('?command=1')).json
+    assert.deepEqual(
+      [first.command.payload, first.command.redelivered, first.more, first.command.device],
+      ['1', false, true, 'boss'],
+    )
+    const again = (await post('?command=1')).json.command
+    assert.deepEqual(again, { ...first.command, redelivered: true })
+    // the next request acknowledges it and gets the next
+    const second = (await post(`?command=1&ack=${again.id}`)).json
+    assert.deepEqual([second.command.payload, second.more], ['2', false])
+    assert.equal((await post(`?command=1&ack=${second.command.id}`)).json.command, null)
+  })
+
+  it('come to who prefers them, and to nobody who does not ask', async () => {
+    const { post, order } = await device('two')
+    await order('1')
+    const preferring = await post('', { prefer: 'respond-async, command' })
+    assert.deepEqual(
+      [preferring.json.command.payload, preferring.headers['preference-applied']],
+      ['1', 'command'],
+    )
+    for (const [query, headers] of [
+      ['', {}],
+      ['?command=0', { prefer: 'command' }],
+      ['', { prefer: 'commands' }],
+    ] as const)
+      assert.equal('command' in (await post(query, headers)).json, false)
+    const acknowledged = await post(`?ack=${preferring.json.command.id}&ack=`)
+    assert.deepEqual(Object.keys(acknowledged.json), ['message', 'traceId'])
+    assert.equal((await post('?command=1')).json.command, null)
+  })
+
+  it('wait whatever their QoS, in order, and are read and acknowledged by curl', async () => {
+    const { who, order } = await device('three')
+    for (const qos of ['0', '1', '2']) await order(qos, '-q', qos)
+    const url = `https://127.0.0.1:${at.ports.device}/commands`
+    const { stdout } = await curl(who, who.caFile, `${url}?limit=2`)
+    const { commands, more } = JSON.parse(stdout)
+    assert.deepEqual([payloads(commands), more], [['0', '1'], true])
+    const [first, second] = commands
+    const deleted = await curl(who, who.caFile, '-X', 'DELETE', `${url}/${first.id}`)
+    assert.equal(JSON.parse(deleted.stdout).acknowledged, true)
+    const posted = await curl(who, who.caFile, '-X', 'POST', `${url}/${second.id}/ack`)
+    assert.equal(JSON.parse(posted.stdout).acknowledged, true)
+    const repeated = await curl(who, who.caFile, '-d', '', `${url}/${second.id}/ack`)
+    assert.equal(JSON.parse(repeated.stdout).acknowledged, false)
+    const rest = await curl(who, who.caFile, url)
+    assert.deepEqual(payloads(JSON.parse(rest.stdout).commands), ['2'])
+  })
+
+  it('end a long poll as they come, for every poll of the device', async () => {
+    const { read, waiting, order } = await device('four')
+    const polls = [read('?wait=60'), read('?wait=60')]
+    await untilMetric(at, POLLS, 2)
+    await order('now')
+    for (const { json } of await Promise.all(polls))
+      assert.deepEqual(payloads(json.commands), ['now'])
+    await untilMetric(at, POLLS, 0)
+    const [command] = await waiting()
+    assert.equal(command?.redelivered, true)
+    // one acknowledges for both
+    assert.deepEqual(await waiting(`?ack=${command?.id}`), [])
+  })
+
+  it('are not waited for longer than was asked', async () => {
+    const { read } = await device('five')
+    const { status, json, headers } = await read('?wait=1')
+    assert.deepEqual(
+      [status, json, headers['cache-control']],
+      [200, { commands: [], more: false }, 'no-store'],
+    )
+  })
+
+  it('are refused to a question that makes no sense', async () => {
+    const { read, call, post } = await device('six')
+    for (const query of ['?wait=61', '?wait=-1', '?wait=a', '?limit=0', '?limit=101', '?a=1'])
+      assert.equal((await read(query)).json.code, 'query_invalid', query)
+    assert.equal((await read(`?${'ack=a&'.repeat(101)}`)).json.code, 'query_invalid')
+    for (const query of ['?command=2', '?command=1&command=1'])
+      assert.equal((await post(query)).json.code, 'query_invalid', query)
+    // what was never there is not there
+    assert.equal((await call('DELETE', '/commands/a-1')).json.acknowledged, false)
+    assert.equal((await call('POST', '/commands/a-1/reply', '1')).json.code, 'not_found')
+  })
+
+  it('take nothing on HEAD', async () => {
+    const { call, waiting, order } = await device('seven')
+    await order('1')
+    const { status, body } = await call('HEAD', '/commands?wait=60')
+    assert.deepEqual([status, body.length], [200, 0])
+    assert.equal((await waiting())[0]?.redelivered, false)
+  })
+
+  it('bring what is retained with the first request only, and nothing that clears it', async () => {
+    const who = await issue(at, 'eight')
+    const { waiting } = sleeper(at, who)
+    await mosquittoPub(at, boss, 'cmd/eight/a', 'kept', '-r', '-q', '1')
+    const [command] = await waiting()
+    assert.deepEqual([command?.payload, command?.topic], ['kept', 'cmd/eight/a'])
+    assert.deepEqual(await waiting(`?ack=${command?.id}`), [])
+    await mosquittoPub(at, boss, 'cmd/eight/b', 'later', '-r')
+    await run('mosquitto_pub', [...mosquittoArgs(at, boss), '-t', 'cmd/eight/b', '-n', '-r'])
+    assert.deepEqual(payloads(await waiting()), ['later'])
+  })
+
+  it('expire as their sender says', async () => {
+    const { waiting, order } = await device('nine')
+    const expiring = ['-V', '5', '-D', 'publish', 'message-expiry-interval', '1', '-q', '1']
+    await order('soon over', ...expiring)
+    await order('lasting', '-q', '1')
+    const [first] = await waiting()
+    assert.equal(first?.payload, 'soon over')
+    // an answer that was given does not keep it
+    while ((await waiting()).length > 1) await new Promise(setImmediate)
+    assert.deepEqual(payloads(await waiting()), ['lasting'])
+  })
+
+  it('answer a request of MQTT 5, with its correlation data', async () => {
+    const { call, read, order } = await device('ten')
+    await order('nobody waits for this', '-q', '1')
+    const [plain] = (await read()).json.commands
+    const refused = await call('POST', `/commands/${plain.id}/reply`, 'done')
+    assert.equal(refused.json.code, 'request_invalid')
+    const asked = run('mosquitto_rr', [
+      ...[...mosquittoArgs(at, boss), '-V', '5', '-W', '20', '-q', '1', '-t', 'cmd/ten/ask'],
+      ...['-e', 'answers/boss', '-m', 'how warm?', '-F', '%t %p'],
+    ])
+    const [command] = (await read(`?wait=20&ack=${plain.id}`)).json.commands
+    assert.deepEqual(
+      [command.payload, command.properties.responseTopic],
+      ['how warm?', 'answers/boss'],
+    )
+    const reply = await call('POST', `/commands/${command.id}/reply?contentType=text/plain`, '21.5')
+    assert.deepEqual([reply.status, reply.json.acknowledged], [200, true])
+    assert.equal((await asked).stdout, 'answers/boss 21.5\n')
+    assert.deepEqual((await read()).json.commands, [])
+  })
+
+  it('are replied to with what mqtt.js correlates by, under the ACL', async () => {
+    const { call, waiting } = await device('eleven')
+    const client = await mqtt(at, boss, { protocolVersion: 5 })
+    await client.subscribeAsync('#', { qos: 1 })
+    const replied = new Promise<[string, Buffer | undefined]>((resolve) =>
+      client.on('message', (topic, _payload, { properties }) => {
+        if (topic === 'answers/eleven') resolve([topic, properties?.correlationData])
+      }),
+    )
+    const correlationData = Buffer.from([0, 255, 1])
+    for (const responseTopic of ['forbidden/eleven', 'answers/eleven'])
+      await client.publishAsync('cmd/eleven/a', responseTopic, {
+        ...{ qos: 1, properties: { responseTopic, correlationData } },
+      })
+    const [forbidden, allowed] = await waiting()
+    const refused = await call('POST', `/commands/${forbidden?.id}/reply`, '1')
+    assert.equal(refused.json.code, 'publish_denied')
+    // not acknowledged
+    assert.equal((await waiting()).length, 2)
+    const reply = await call('POST', `/commands/${allowed?.id}/reply`, '1', {
+      'x-amz-mqtt5-user-properties': Buffer.from('[{"a":"1"}]').toString('base64'),
+    })
+    assert.equal(reply.status, 200, reply.text)
+    assert.deepEqual(await replied, ['answers/eleven', correlationData])
+    assert.deepEqual(payloads(await waiting()), ['forbidden/eleven'])
+    const header = { 'x-amz-mqtt5-correlation-data': 'AA==' }
+    const own = await call('POST', `/commands/${forbidden?.id}/reply`, '1', header)
+    assert.equal(own.json.code, 'request_invalid')
+    await client.endAsync()
+  })
+
+  it('are no other device’s', async () => {
+    const [one, other] = [await device('twelve'), await device('thirteen')]
+    await one.order('1')
+    const [command] = await one.waiting()
+    assert.equal((await other.call('DELETE', `/commands/${command?.id}`)).json.acknowledged, false)
+    assert.equal(
+      (await other.call('POST', `/commands/${command?.id}/reply`)).json.code,
+      'not_found',
+    )
+    assert.equal((await one.waiting()).length, 1)
+  })
+
+  it('leave the session that they wait in to no MQTT client', async () => {
+    const { who, waiting, order } = await device('fourteen')
+    await assert.rejects(mqtt(at, who, { clientId: '$commands', protocolVersion: 5 }), {
+      code: 133,
+    })
+    await order('1')
+    assert.equal((await waiting()).length, 1)
+  })
+
+  it('come over MQTT, too, to a device that has both', async () => {
+    const { who, order, waiting } = await device('fifteen')
+    const client = await mqtt(at, who)
+    const messages = messagesOf(client)
+    await client.subscribeAsync('cmd/fifteen/#', { qos: 1 })
+    await order('1')
+    assert.equal((await messages.next()).payload, '1')
+    assert.deepEqual(payloads(await waiting()), ['1'])
+    await client.endAsync()
+  })
+
+  it('are counted', async () => {
+    const sample = async (name: string) => (await at.metric(name)) ?? Number.NaN
+    const names = [
+      'wott_commands_delivered_total{redelivered="false"}',
+      'wott_commands_delivered_total{redelivered="true"}',
+      'wott_commands_acknowledged_total',
+      'wott_deliveries_total{door="device"}',
+    ]
+    const { waiting, order } = await device('sixteen')
+    const earlier = await Promise.all(names.map(sample))
+    await order('1')
+    const [command] = await waiting()
+    await waiting()
+    await waiting(`?ack=${command?.id}&ack=${command?.id}`)
+    const later = await Promise.all(names.map(sample))
+    assert.deepEqual(
+      later.map((value, index) => value - (earlier[index] ?? 0)),
+      [1, 1, 1, 2],
+    )
+  })
+})
+
+describe('commands under an ACL that changes', () => {
+  it('are decided on when they are taken', async () => {
+    const acl = (right: string) =>
+      `pattern readwrite readings/%u\n${right}user boss\ntopic write #\n`
+    await using at = await startGateway({ acl: acl('') })
+    const boss = await at.pki.issue('boss')
+    const who = await issue(at, 'one')
+    const { read, waiting, post } = sleeper(at, who)
+    const use = async (text: string) => {
+      await writeFile(at.aclFile, acl(text))
+      await at.gateway.reload()
+    }
+    assert.deepEqual([(await read()).status, (await read()).json.code], [403, 'read_denied'])
+    const published = await post('?command=1')
+    assert.deepEqual(
+      [published.status, published.json.command, published.json.commandProblem.code],
+      [200, null, 'read_denied'],
+    )
+    await use('pattern read cmd/%u/#\n')
+    assert.deepEqual(await waiting(), [])
+    for (const topic of ['a', 'b']) await mosquittoPub(at, boss, `cmd/one/${topic}`, topic)
+    assert.deepEqual(payloads(await waiting()), ['a', 'b'])
+    await use('pattern read cmd/%u/b\n')
+    assert.deepEqual(payloads(await waiting()), ['b'])
+  })
+})
+
+describe('requests that wait for commands', () => {
+  it('are as many as there may be', async () => {
+    const settings = { maxPolls: '2', maxPollsPerDevice: '1', drainSeconds: '3600' }
+    await using at = await startGateway({ acl: ACL, settings })
+    const [one, two, three] = await Promise.all(
+      ['one', 'two', 'three'].map(async (name) => sleeper(at, await issue(at, name))),
+    )
+    assert.ok(one && two && three)
+    const polls = [one.read('?wait=60')]
+    await untilMetric(at, POLLS, 1)
+    const own = await one.read('?wait=60')
+    assert.deepEqual([own.status, own.json.code], [503, 'too_many_polls'])
+    assert.ok(own.headers['retry-after'])
+    // who does not wait is answered
+    assert.deepEqual(await one.waiting(), [])
+    polls.push(two.read('?wait=60'))
+    await untilMetric(at, POLLS, 2)
+    assert.equal((await three.read('?wait=60')).json.code, 'too_many_polls')
+    assert.equal(await at.metric('wott_command_polls_refused_total'), 2)
+    // and all are answered by a gateway that stops
+    await at.gateway.drain()
+    for (const { status, json } of await Promise.all(polls))
+      assert.deepEqual([status, json.commands], [200, []])
+  })
+
+  it('end with their connection, and nothing is taken for them', async () => {
+    await using at = await startGateway({ acl: ACL })
+    const boss = await at.pki.issue('boss')
+    const who = await issue(at, 'one')
+    const { waiting, read } = sleeper(at, who)
+    const gone = new AbortController()
+    const poll = assert.rejects(http1(at, who, { path: '/commands?wait=60', signal: gone.signal }))
+    await untilMetric(at, POLLS, 1)
+    gone.abort()
+    await poll
+    await untilMetric(at, POLLS, 0)
+    const revoked = assert.rejects(read('?wait=60'))
+    await untilMetric(at, POLLS, 1)
+    await at.pki.revoke(who.serial)
+    await at.gateway.reload()
+    await revoked
+    await untilMetric(at, POLLS, 0)
+    await at.pki.revoke()
+    await at.gateway.reload()
+    await mosquittoPub(at, boss, 'cmd/one/a', '1')
+    assert.equal((await waiting())[0]?.redelivered, false)
+  })
+
+  it('are told of a revoked certificate by a proxy', async () => {
+    await using at = await startProxied({ acl: ACL })
+    const who = await at.pki.issue('one')
+    const poll = http1(at.door, at.proxy, { path: '/commands?wait=60', headers: passedOn(who) })
+    await untilMetric(at, POLLS, 1)
+    await at.pki.revoke(who.serial)
+    await at.gateway.reload()
+    const { status, json } = await poll
+    assert.deepEqual([status, json.code], [401, 'certificate_revoked'])
+  })
+})
+
+describe('commands where nothing can wait', () => {
+  it('are refused in front of another broker, before anything is published', async () => {
+    await using mosquitto = await startMosquitto()
+    await using relayed = await startRelayed(mosquitto.port)
+    for (const answer of [
+      await relayed.get('/commands?wait=1'),
+      await relayed.post('a', '1', 'command=1&retain=true'),
+      await relayed.post('a', '1', 'ack=1&retain=true'),
+    ])
+      assert.deepEqual([answer.status, answer.json.code], [501, 'not_supported_here'])
+    assert.equal((await relayed.get('/topics/a')).status, 404)
+    assert.equal((await relayed.post('a', '1')).status, 200)
+  })
+
+  it('are refused where they are off', async () => {
+    await using at = await startGateway({ acl: ACL, settings: { commandTopic: 'off' } })
+    const who = await issue(at, 'one')
+    const { json } = await sleeper(at, who).read()
+    assert.equal(json.code, 'not_supported_here')
+  })
+
+  it('are refused beyond the sessions that a device may have', async () => {
+    await using at = await startGateway({ acl: ACL, settings: { maxSessionsPerDevice: '1' } })
+    const who = await issue(at, 'one')
+    const client = await mqtt(at, who, { clean: false, clientId: 'a' })
+    const { read, post } = sleeper(at, who)
+    const { status, json } = await read()
+    assert.deepEqual([status, json.code], [429, 'quota_exceeded'])
+    const published = await post('?command=1')
+    assert.deepEqual(
+      [published.status, published.json.commandProblem.code],
+      [200, 'quota_exceeded'],
+    )
+    await client.endAsync()
+  })
+})
+
+describe('commands in a store that is killed', () => {
+  let killable: KillableGateway
+  before(async () => {
+    killable = await startKillable({ WOTT_COMMAND_TOPIC: 'cmd/%u/#,all/%u' })
+  })
+  after(() => killable[Symbol.asyncDispose]())
+
+  it('are there again until they are acknowledged, by the same ids', async () => {
+    const { pki, ports, device } = killable
+    const at = { pki, ports: { device: ports.https, mqtt: ports.mqtts, viewer: 0, ops: 0 } }
+    const who = { ...device, name: 'device.d.wott.local' }
+    const { waiting, post } = sleeper(at, who)
+    const restart = async () => {
+      await killable.kill()
+      await killable.restart()
+    }
+    await waiting()
+    for (const payload of ['1', '2']) await mosquittoPub(at, device, `cmd/${who.name}/a`, payload)
+    await mosquittoPub(at, device, `all/${who.name}`, '3')
+    const [first] = await waiting('?limit=1')
+    assert.equal(first?.payload, '1')
+    await restart()
+    const again = await waiting()
+    assert.deepEqual(payloads(again), ['1', '2', '3'])
+    assert.equal(again[0]?.id, first?.id)
+    const next = await post(`?command=1&ack=${first?.id}`)
+    assert.equal(next.json.command.payload, '2')
+    await restart()
+    assert.deepEqual(payloads(await waiting()), ['2', '3'])
+    // an acknowledgement that is sent again is of nothing else
+    assert.deepEqual(payloads(await waiting(`?limit=100&ack=${first?.id}`)), ['2', '3'])
+  })
+})
