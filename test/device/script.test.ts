@@ -69,6 +69,7 @@ describe('wott-device', () => {
         [['renew', '--retain'], /no option --retain/],
         [['post', 'a'], /TOPIC PAYLOAD/],
         [['post', 'a', 'b', '--qos', '2'], /--qos is 0 or 1/],
+        [['post', 'a', 'b', '--ack', 'a&b'], /--ack takes the id of a command/],
       ] as const) {
         const ended = await device.wottDevice(...args)
         assert.equal(ended.code, 2, `${args.join(' ')}: ${ended.stderr}`)

@@ -10,9 +10,10 @@ export const DAY_MS = 86_400_000
 /** Life of the certificates. */
 export const DAYS = 30
 
-const ACL = 'user kitchen.d.wott.local\ntopic readwrite kitchen/#\n'
+const ACL =
+  'user kitchen.d.wott.local\ntopic readwrite kitchen/#\ntopic readwrite cmd/kitchen.d.wott.local/#\n'
 
-/** A gateway that knows the site's CA, where the kitchen may publish and read `kitchen/#`. */
+/** A gateway that knows the site's CA, where the kitchen may publish and read `kitchen/#` and its commands. */
 export function startService({ layout }: EnrolSite): Promise<TestGateway> {
   const { authority, certs } = layout
   const settings = { certsDir: certs.directory, crlFile: authority.crl }
