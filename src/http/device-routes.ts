@@ -23,7 +23,6 @@ export interface DeviceRoutesOptions
   extends PublishOptions,
     PublishManyOptions,
     InfluxOptions,
-    ReadOptions {
     ReadOptions,
     CommandRoutesOptions {
   readonly acl: AclSource
