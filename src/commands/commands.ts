@@ -7,7 +7,7 @@ import { GatewayError } from '../errors.ts'
 import type { Meter } from '../metrics/meter.ts'
 import type { Caller } from '../relay/relay.ts'
 import { filtersFor } from './filters.ts'
-import { createMailboxes, type Mailbox } from './mailboxes.ts'
+import { createMailboxes, type Mailbox, notStored } from './mailboxes.ts'
 import { createPolls } from './polls.ts'
 
 /** A message that waits for a device until the device acknowledges it. */
@@ -148,11 +148,21 @@ export function createCommands(options: CommandOptions): Commands {
     return entries.length > 0
   }
 
+  /** Stores what was acknowledged: at once, also where somebody waits for the next command meanwhile. */
+  function store(): Promise<void> {
+    const stored = sessions.stored().catch((cause) => {
+      throw notStored(cause)
+    })
+    stored.catch(() => {})
+    return stored
+  }
+
   return {
     unsupported: null,
     take: (caller, { acknowledged, limit, wait, gone }) =>
       within(caller, async ({ session, listen }) => {
         const settled = acknowledged.filter((id) => settle(session, id))
+        const stored = settled.length > 0 ? store() : null
         const look = () => collect(caller, session, limit)
         const first = look()
         const taken =
@@ -160,13 +170,13 @@ export function createCommands(options: CommandOptions): Commands {
             ? first
             : await polls.wait(caller.identity.id, { look, listen, wait, gone })
         note(caller, taken)
-        if (settled.length > 0) await sessions.stored()
+        await stored
         return taken
       }),
     acknowledge: (caller, id) =>
       within(caller, async ({ session }) => {
         const waited = settle(session, id)
-        if (waited) await sessions.stored()
+        if (waited) await store()
         return waited
       }),
     find: (caller, id) =>

@@ -56,7 +56,9 @@ export function createMailboxes(sessions: BrokerSessions, expiry: number): Mailb
     const opened = await sessions.open(request)
     if (!opened) throw noRoom('sessions', 'WOTT_MAX_SESSIONS, WOTT_MAX_SESSIONS_PER_DEVICE')
     box.session = opened.session
-    await subscribe(opened.session, filters)
+    await subscribe(opened.session, filters).catch((error) => {
+      throw error instanceof GatewayError ? error : notStored(error)
+    })
     return opened.session
   }
 
@@ -120,6 +122,7 @@ export function createMailboxes(sessions: BrokerSessions, expiry: number): Mailb
 const OPTIONS = { qos: 1, noLocal: false, retainAsPublished: true, identifier: 0 } as const
 
 function createLink(listeners: ReadonlySet<() => void>, onEnd: () => void): Link {
+  const since = Date.now()
   const wake = () => {
     for (const look of [...listeners]) look()
   }
@@ -133,6 +136,8 @@ function createLink(listeners: ReadonlySet<() => void>, onEnd: () => void): Link
     },
     isOpen: () => true,
     hasRoom: () => true,
+    // whoever waits here has a connection of its own for each request
+    whereabouts: () => ({ door: 'device', address: undefined, protocol: 'HTTP', since }),
   }
 }
 
@@ -142,4 +147,12 @@ function noRoom(what: string, settings: string): GatewayError {
     `Commands cannot wait for this device: there is no room for more ${what} (${settings}).`,
     { retryAfter: 60 },
   )
+}
+
+/** What becomes of a request whose change the store does not take. */
+export function notStored(cause: unknown): GatewayError {
+  return new GatewayError('broker_unavailable', 'The store takes nothing at the moment.', {
+    cause,
+    retryAfter: 1,
+  })
 }

@@ -30,7 +30,7 @@ export function commandRoutes(app: App, options: CommandRoutesOptions): void {
     // HEAD takes nothing, and waits for nothing
     const isAsked = request.method !== 'HEAD'
     const taken = await commands.take(caller, {
-      acknowledged: isAsked ? orThrow(acknowledgedIn(query)) : [],
+      acknowledged: isAsked ? acknowledgedIn(query) : [],
       limit: isAsked ? numberIn(query, 'limit', 1, MAX_LIMIT, 1) : 0,
       wait: numberIn(query, 'wait', 0, maxPollWait, 0) * 1000,
       gone: goneSignal(reply, caller),
@@ -86,7 +86,7 @@ function replyTo({ message }: Command, request: Request): Reading {
       'request_invalid',
       `A reply has the correlation data of its command: leave ${HEADERS.correlationData} out.`,
     )
-  const { properties, messageExpiry } = orThrow(propertiesOf(query, request.headers))
+  const { properties, messageExpiry } = orThrow(propertiesOf(query, request.headers, null))
   return {
     topic: responseTopic,
     payload: (request.body as Buffer | undefined) ?? Buffer.alloc(0),

@@ -3,6 +3,7 @@ import type { Command, Commands } from '../commands/commands.ts'
 import { GatewayError } from '../errors.ts'
 import { toObject } from '../live/event.ts'
 import type { Caller } from '../relay/relay.ts'
+import type { Reply } from './app.ts'
 import { type Query, single } from './query.ts'
 
 /** What a publish says of commands, in its query. */
@@ -13,33 +14,46 @@ const MAX_ACKNOWLEDGED = 100
 export interface PickUp {
   readonly acknowledged: readonly string[]
   /** Whether the answer is to bring the oldest command. */
-  readonly wanted: boolean
+  readonly isWanted: boolean
+  /** Whether a header says so (RFC 7240 §3). */
+  readonly isPreferred: boolean
 }
 
-/** What a publish asks of commands: with `command=1` or `Prefer: command` for one, with `ack` to be rid of some; null for nothing. */
-export function pickUpIn(query: Query, headers: IncomingHttpHeaders): PickUp | null | GatewayError {
+/**
+ * What a publish asks of commands: with `command=1` or `Prefer: command` for one, with `ack` to be rid of some; null for nothing. Throws
+ * a refusal where that makes no sense, or can never be had here: nothing is published then.
+ */
+export function pickUpIn(
+  query: Query | GatewayError,
+  headers: IncomingHttpHeaders,
+  { unsupported }: Pick<Commands, 'unsupported'>,
+): PickUp | null {
+  if (query instanceof GatewayError) throw query
   const asked = single(query, 'command')
-  if (asked instanceof GatewayError) return asked
+  if (asked instanceof GatewayError) throw asked
   if (asked !== undefined && asked !== '0' && asked !== '1')
-    return new GatewayError('query_invalid', `command must be 0 or 1, not "${asked}".`)
+    throw new GatewayError('query_invalid', `command must be 0 or 1, not "${asked}".`)
   const acknowledged = acknowledgedIn(query)
-  if (acknowledged instanceof GatewayError) return acknowledged
-  const wanted = asked === '1' || (asked === undefined && prefersCommand(headers))
-  return wanted || acknowledged.length > 0 ? { acknowledged, wanted } : null
+  const isPreferred = asked === undefined && prefersCommand(headers)
+  const isWanted = asked === '1' || isPreferred
+  if (!isWanted && acknowledged.length === 0) return null
+  if (unsupported) throw unsupported
+  return { acknowledged, isWanted, isPreferred }
 }
 
-export function acknowledgedIn(query: Query): readonly string[] | GatewayError {
+/** Throws a refusal where there are too many. */
+export function acknowledgedIn(query: Query): readonly string[] {
   // a device without a last command may leave it empty
   const ids = (query.get('ack') ?? []).filter((id) => id !== '')
   if (ids.length <= MAX_ACKNOWLEDGED) return ids
-  return new GatewayError(
+  throw new GatewayError(
     'query_invalid',
     `The query has ${ids.length} ids in ack; at most ${MAX_ACKNOWLEDGED} are allowed.`,
   )
 }
 
 /** RFC 7240 §2: a preference is a token, which may have a value and parameters. */
-export function prefersCommand({ prefer }: IncomingHttpHeaders): boolean {
+function prefersCommand({ prefer }: IncomingHttpHeaders): boolean {
   return prefer !== undefined && /(^|,)\s*command\s*($|[,;])/i.test(String(prefer))
 }
 
@@ -47,17 +61,21 @@ export function prefersCommand({ prefer }: IncomingHttpHeaders): boolean {
 export async function pickUp(
   commands: Commands,
   caller: Caller,
-  { acknowledged, wanted }: PickUp,
+  reply: Pick<Reply, 'header'>,
+  asked: PickUp | null,
 ): Promise<object> {
-  const ask = { acknowledged, limit: wanted ? 1 : 0, wait: 0, gone: NEVER }
+  if (asked === null) return {}
+  const { acknowledged, isWanted, isPreferred } = asked
+  if (isPreferred) reply.header('preference-applied', 'command')
+  const ask = { acknowledged, limit: isWanted ? 1 : 0, wait: 0, gone: NEVER }
   try {
     const { commands: taken, hasMore } = await commands.take(caller, ask)
     const [command] = taken
-    return wanted ? { command: command ? commandJson(command) : null, more: hasMore } : {}
+    return isWanted ? { command: command ? commandJson(command) : null, more: hasMore } : {}
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error
     const problem = { code: error.code, detail: error.message }
-    return { ...(wanted ? { command: null } : {}), commandProblem: problem }
+    return { ...(isWanted ? { command: null } : {}), commandProblem: problem }
   }
 }
 

@@ -8,9 +8,11 @@ import { type BatchAnswer, statusOf, toBatchAnswer } from './batch.ts'
 import { callerOf } from './caller.ts'
 import { BATCHED } from './cloud-event.ts'
 import { beginKeyed, REPLAYED } from './idempotency.ts'
+import { pickUp, pickUpIn } from './pick-up.ts'
 import { toGatewayError } from './problem.ts'
 import { type PublishOptions, takeAnyBody } from './publish.ts'
 import { type Numbered, publishEach } from './publish-each.ts'
+import { parseQuery } from './query.ts'
 import { readingIn } from './reading-line.ts'
 
 export const MAX_LINES = 1000
@@ -21,14 +23,15 @@ export const NDJSON = 'application/x-ndjson'
 
 type Line = Numbered<string>
 
-export interface PublishManyOptions extends Pick<PublishOptions, 'onTooLarge' | 'meter' | 'keys'> {
+export interface PublishManyOptions
+  extends Pick<PublishOptions, 'onTooLarge' | 'meter' | 'keys' | 'commands'> {
   readonly relay: Pick<Relay, 'publish' | 'refuse'>
 }
 
 /** `POST /topics`: one reading a line; one bad line does not affect the others. */
 export function publishManyRoute(
   app: App,
-  { relay, keys, meter, onTooLarge }: PublishManyOptions,
+  { relay, keys, commands, meter, onTooLarge }: PublishManyOptions,
   turns: Pick<Turns, 'each'>,
 ): void {
   app.post('/topics', {
@@ -43,6 +46,8 @@ export function publishManyRoute(
     async handler(request, reply) {
       const started = performance.now()
       const caller = callerOf(request)
+      const query = parseQuery(request.originalUrl)
+      const asked = pickUpIn(query, request.headers, commands)
       const lines = linesOf(request.body as Buffer)
       const keyed = beginKeyed(request, keys)
       const answer = await (keyed ? publishOnce(caller, lines, keyed) : publish(caller, lines))
@@ -50,7 +55,11 @@ export function publishManyRoute(
       if (answer.isReplayed) reply.header(REPLAYED, 'true')
       const { result, error } = answer
       if (error) return sendProblem(request, reply, error, result)
-      return reply.code(statusOf(result)).type('application/json').send(JSON.stringify(result))
+      const more = await pickUp(commands, caller, reply, asked)
+      return reply
+        .code(statusOf(result))
+        .type('application/json')
+        .send(JSON.stringify({ ...result, ...more }))
     },
   })
 

@@ -8,7 +8,7 @@ import { type App, type Request, sendProblem } from './app.ts'
 import { callerOf } from './caller.ts'
 import { cloudEventIn } from './cloud-event.ts'
 import { beginKeyed, REPLAYED } from './idempotency.ts'
-import { PICK_UP_NAMES, pickUp, pickUpIn, prefersCommand } from './pick-up.ts'
+import { PICK_UP_NAMES, pickUp, pickUpIn } from './pick-up.ts'
 import { toGatewayError } from './problem.ts'
 import { parseQuery, type Query, single, topicInPath, unknownName } from './query.ts'
 import { propertiesOf, QUERY_PROPERTIES } from './request-properties.ts'
@@ -51,9 +51,7 @@ export function publishRoute(
       const query = parseQuery(request.originalUrl)
       const reading = toReading(request, query)
       if (reading instanceof GatewayError) throw reading
-      const asked = query instanceof GatewayError ? query : pickUpIn(query, request.headers)
-      if (asked instanceof GatewayError) throw asked
-      if (asked && commands.unsupported) throw commands.unsupported
+      const asked = pickUpIn(query, request.headers, commands)
       const keyed = beginKeyed(request, keys)
       const refused = await (keyed
         ? publishOnce(keyed, (mark) => relay.publish(caller, { ...reading, mark }))
@@ -61,9 +59,7 @@ export function publishRoute(
       meter.publishTook(caller.door, (performance.now() - started) / 1000)
       if (refused === 'published before') reply.header(REPLAYED, 'true')
       else if (refused) return sendProblem(request, reply, refused)
-      const more = asked ? await pickUp(commands, caller, asked) : null
-      // RFC 7240 §3
-      if (prefersCommand(request.headers)) reply.header('preference-applied', 'command')
+      const more = await pickUp(commands, caller, reply, asked)
       return reply
         .type('application/json')
         .send(JSON.stringify({ message: 'OK', traceId: request.id, ...more }))

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict'
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
+import { constants } from 'node:http2'
+import { resolve } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { type KillableGateway, startKillable } from '../drill/gateway.ts'
 import {
   type Answer,
   curl,
   http1,
+  http2,
+  http2Session,
   messagesOf,
   mosquittoArgs,
   mosquittoPub,
@@ -117,6 +121,34 @@ describe('commands to a device that asks over HTTP', () => {
     const acknowledged = await post(`?ack=${preferring.json.command.id}&ack=`)
     assert.deepEqual(Object.keys(acknowledged.json), ['message', 'traceId'])
     assert.equal((await post('?command=1')).json.command, null)
+  })
+
+  it('come with the answer to many readings, where some are published', async () => {
+    const { call, order } = await device('many')
+    await order('1')
+    const many = (query: string, ...topics: string[]) =>
+      call(
+        'POST',
+        `/topics${query}`,
+        topics.map((topic) => JSON.stringify({ topic, payload: 1 })).join('\n'),
+        { 'content-type': 'application/x-ndjson' },
+      )
+    const none = await many('?command=1', 'denied')
+    assert.deepEqual([none.status, 'command' in none.json], [403, false])
+    const { status, json } = await many('?command=1', 'readings/many', 'denied')
+    assert.deepEqual([status, json.accepted, json.command.payload], [207, 1, '1'])
+    const acknowledged = await many(`?ack=${json.command.id}`, 'readings/many')
+    assert.deepEqual(acknowledged.json, { accepted: 1, refused: [] })
+    assert.equal((await many('?command=1', 'readings/many')).json.command, null)
+  })
+
+  it('come with a repeat that publishes nothing again', async () => {
+    const { post, order } = await device('repeating')
+    const key = { 'idempotency-key': 'one' }
+    assert.equal((await post('?command=1', key)).json.command, null)
+    await order('1')
+    const { headers, json } = await post('?command=1', key)
+    assert.deepEqual([headers['idempotency-replayed'], json.command.payload], ['true', '1'])
   })
 
   it('wait whatever their QoS, in order, and are read and acknowledged by curl', async () => {
@@ -363,7 +395,8 @@ describe('requests that wait for commands', () => {
   })
 
   it('end with their connection, and nothing is taken for them', async () => {
-    await using at = await startGateway({ acl: ACL })
+    // which is not that of the answer
+    await using at = await startGateway({ acl: ACL, settings: { requestTimeout: '1' } })
     const boss = await at.pki.issue('boss')
     const who = await issue(at, 'one')
     const { waiting, read } = sleeper(at, who)
@@ -373,6 +406,14 @@ describe('requests that wait for commands', () => {
     gone.abort()
     await poll
     await untilMetric(at, POLLS, 0)
+    const session = http2Session(at, who)
+    const stream = session.request({ ':path': '/commands?wait=60' })
+    await untilMetric(at, POLLS, 1)
+    stream.close(constants.NGHTTP2_CANCEL)
+    await untilMetric(at, POLLS, 0)
+    const patient = await http2(session, { ':path': '/commands?wait=3' })
+    assert.deepEqual([patient.status, patient.json.commands], [200, []])
+    session.destroy()
     const revoked = assert.rejects(read('?wait=60'))
     await untilMetric(at, POLLS, 1)
     await at.pki.revoke(who.serial)
@@ -465,5 +506,42 @@ describe('commands in a store that is killed', () => {
     assert.deepEqual(payloads(await waiting()), ['2', '3'])
     // an acknowledgement that is sent again is of nothing else
     assert.deepEqual(payloads(await waiting(`?limit=100&ack=${first?.id}`)), ['2', '3'])
+  })
+})
+
+describe('the Node-RED flow of the docs', () => {
+  it('asks a device that sleeps, and is answered, under the ACL file beside it', async () => {
+    const page = await readFile(resolve(import.meta.dirname, '../../docs/clients.md'), 'utf8')
+    const [, section = ''] = page.split('### Ask a device that sleeps')
+    const [, json = ''] = /```json\n(.*?)```/s.exec(section) ?? []
+    const [, acl = ''] = /```\n(user .*?)```/s.exec(section) ?? []
+    const flow: { type: string; topic: string; func: string }[] = JSON.parse(json)
+    const node = (type: string) => flow.find((one) => one.type === type) as (typeof flow)[number]
+    const writing = acl.replace(
+      'topic write answers',
+      'topic write readings/+\ntopic write answers',
+    )
+    await using at = await startGateway({ acl: writing })
+    const device = sleeper(at, await issue(at, 'sensor.d.wott.local'))
+    await device.waiting()
+    // what the nodes hand mqtt.js
+    const client = await mqtt(at, await at.pki.issue('node-red.d.wott.local'), {
+      protocolVersion: 5,
+    })
+    const answered = new Promise<[string, string]>((resolve) =>
+      client.on('message', (_topic, payload, { properties }) =>
+        resolve([`${payload}`, `${properties?.correlationData}`]),
+      ),
+    )
+    await client.subscribeAsync(node('mqtt in').topic, { qos: 1 })
+    const msg = new Function('msg', 'Buffer', node('function').func)({ _msgid: 'a1' }, Buffer)
+    const { topic, payload, responseTopic, correlationData } = msg
+    const properties = { responseTopic, correlationData, messageExpiryInterval: 3600 }
+    await client.publishAsync(topic, payload, { qos: 1, properties })
+    const { command } = (await device.post('?command=1')).json
+    assert.equal(command.payload, 'temperature?')
+    await device.call('POST', `/commands/${command.id}/reply`, '21.5')
+    assert.deepEqual(await answered, ['21.5', 'a1'])
+    await client.endAsync()
   })
 })

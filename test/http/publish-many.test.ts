@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { pino } from 'pino'
 import { createAccess } from '../../src/acl/access.ts'
+import { createNoCommands } from '../../src/commands/commands.ts'
 import type { GatewayError } from '../../src/errors.ts'
 import { createApp } from '../../src/http/app.ts'
 import { nameCaller } from '../../src/http/caller.ts'
@@ -41,7 +42,10 @@ async function publish(...lines: string[]) {
   }
   publishManyRoute(
     app,
-    { relay, keys: openKeys(), meter: silentMeter, onTooLarge() {} },
+    {
+      ...{ relay, keys: openKeys(), commands: createNoCommands('off') },
+      ...{ meter: silentMeter, onTooLarge() {} },
+    },
     createTurns(),
   )
   const answer = await app.inject({

@@ -32,6 +32,24 @@ const idempotencyKey = (example: string): Schema => ({
     'A name for this request, 1 to 255 ASCII characters, with or without quotes, so that it can be sent again: for `WOTT_IDEMPOTENCY_TTL` seconds a repeat with the same key publishes nothing again and is answered as the first was, with `Idempotency-Replayed: true`.',
   examples: [example],
 })
+/** Of commands. */
+const PICK_UP = {
+  command: {
+    type: 'integer',
+    enum: [0, 1],
+    default: 0,
+    description:
+      'With 1 the answer has the oldest command that waits for the device, as of `GET /commands`.',
+    examples: [1],
+  },
+  ack: ACK,
+}
+const PREFER: Schema = {
+  type: 'string',
+  description:
+    '`command` asks for a command as `command=1` does; the answer has `Preference-Applied: command`.',
+  examples: ['command'],
+}
 const KEY_REFUSALS = [
   ...(['request_invalid', 'idempotency_key_in_use', 'idempotency_key_reused'] as const),
 ]
@@ -69,24 +87,11 @@ export const OPERATIONS = {
       },
       messageExpiry: MESSAGE_EXPIRY,
       responseTopic: PROPERTIES.responseTopic,
-      command: {
-        type: 'integer',
-        enum: [0, 1],
-        default: 0,
-        description:
-          'With 1 the answer has the oldest command that waits for the device, as of `GET /commands`.',
-        examples: [1],
-      },
-      ack: ACK,
+      ...PICK_UP,
     }),
     headers: parameters({
       'Idempotency-Key': idempotencyKey('"8e03978e-40d5-43dd-bc93-6894a57f9324"'),
-      Prefer: {
-        type: 'string',
-        description:
-          '`command` asks for a command as `command=1` does; the answer has `Preference-Applied: command`.',
-        examples: ['command'],
-      },
+      Prefer: PREFER,
       [HEADERS.payloadFormatIndicator]: {
         type: 'string',
         enum: FORMATS,
@@ -147,8 +152,10 @@ export const OPERATIONS = {
     summary: 'Publish many readings',
     description: `One JSON object a line, at most ${MAX_LINES} lines and 1 MiB, compressed with gzip or deflate if its \`Content-Encoding\` says so. Each is published or refused by itself: one bad line does not affect the others, and the answer names it. Blank lines are skipped. The status is 200 where all lines were published and 207 where some were. Where all were refused it is that of their common reason, or of \`readings_refused\`. The rate limit ends the request at the first line that it refuses: 429, with that line as \`next\`, from which to go on after \`Retry-After\` seconds. With 503 the lines that \`refused\` has as \`broker_unavailable\` are to be sent again. These errors have the members of an outcome, too. With an \`Idempotency-Key\` a request that was answered 429 or 503 is sent again as it is: the lines that are published already are not published again.`,
     tags: ['Publish'],
+    querystring: parameters(PICK_UP),
     headers: parameters({
       'Idempotency-Key': idempotencyKey('"1b4e28ba-2fa1-11d2-883f-0016d3cca427"'),
+      Prefer: PREFER,
     }),
     body: {
       content: {
@@ -183,17 +190,29 @@ export const OPERATIONS = {
       }),
     },
     errors: [
-      ...([
-        'body_invalid',
-        'readings_refused',
-        'unsupported_media_type',
-        'content_encoding_unsupported',
-      ] as const),
+      ...(['query_invalid', 'body_invalid', 'readings_refused', 'unsupported_media_type'] as const),
+      ...(['content_encoding_unsupported', 'not_supported_here'] as const),
       ...KEY_REFUSALS,
       ...REFUSALS,
     ],
   },
 } satisfies Operations
+
+/** What an answer says of commands. */
+const PICKED_UP = {
+  command: {
+    description: 'The oldest command that waits, where one was asked for; null for none.',
+    anyOf: [{ $ref: 'Command#' }, { type: 'null' }],
+  },
+  more: { type: 'boolean', description: 'Whether more commands wait behind it.' },
+  commandProblem: {
+    type: 'object',
+    description:
+      'Why there is no command, or none was acknowledged, though the reading is published.',
+    required: ['code', 'detail'],
+    properties: { code: { type: 'string' }, detail: { type: 'string' } },
+  },
+} as const
 
 export const SCHEMAS = {
   Published: {
@@ -203,18 +222,7 @@ export const SCHEMAS = {
     properties: {
       message: { type: 'string', enum: ['OK'] },
       traceId: { type: 'string', description: 'Also in the header `x-request-id`.' },
-      command: {
-        description: 'The oldest command that waits, where one was asked for; null for none.',
-        anyOf: [{ $ref: 'Command#' }, { type: 'null' }],
-      },
-      more: { type: 'boolean', description: 'Whether more commands wait behind it.' },
-      commandProblem: {
-        type: 'object',
-        description:
-          'Why there is no command, or none was acknowledged, though the reading is published.',
-        required: ['code', 'detail'],
-        properties: { code: { type: 'string' }, detail: { type: 'string' } },
-      },
+      ...PICKED_UP,
     },
   },
   Reading: {
@@ -246,6 +254,7 @@ export const SCHEMAS = {
         description: 'The lines that were not, and why.',
         items: { $ref: 'RefusedLine#' },
       },
+      ...PICKED_UP,
     },
   },
   RefusedLine: {
