@@ -190,6 +190,10 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   const turns = createTurns(meter.turnAwaited)
   const commands = createCommands({
     ...{ sessions: broker.sessions, ids, denials, meter, settings: config },
+    onFull: (device) =>
+      sparingly(`polls\0${device}`, (repeated) =>
+        log.warn({ device, ...repeated }, 'as many requests wait for commands as there may be'),
+      ),
   })
   const mqtt = createMqttHost({
     sessions: broker.sessions,

@@ -69,10 +69,12 @@ export interface CommandOptions {
   readonly denials: Denials
   readonly meter: Meter
   readonly settings: CommandSettings
+  /** Told of each device whose request may not wait, because as many do as may. */
+  onFull(device: string): void
 }
 
 export function createCommands(options: CommandOptions): Commands {
-  const { sessions, ids, denials, meter, settings } = options
+  const { sessions, ids, denials, meter, settings, onFull } = options
   const { commandTopic } = settings
   if (commandTopic === null) return createNoCommands('Commands are off here (WOTT_COMMAND_TOPIC).')
   if (!sessions.abilities.keepsSessions)
@@ -81,7 +83,7 @@ export function createCommands(options: CommandOptions): Commands {
     )
   const topics = commandTopic
   const mailboxes = createMailboxes(sessions, settings.sessionExpiry)
-  const polls = createPolls(settings, meter)
+  const polls = createPolls(settings, meter, onFull)
 
   /** Opens the caller's mailbox for as long as `look` takes. */
   async function within<T>(caller: Caller, look: (mailbox: Mailbox) => Promise<T> | T): Promise<T> {

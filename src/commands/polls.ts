@@ -25,7 +25,12 @@ export interface PollSettings {
   readonly maxPollsPerDevice: number
 }
 
-export function createPolls(settings: PollSettings, meter: Meter): Polls {
+/** `onFull` is told of each device whose request may not wait. */
+export function createPolls(
+  settings: PollSettings,
+  meter: Meter,
+  onFull: (device: string) => void,
+): Polls {
   const { maxPolls, maxPollsPerDevice } = settings
   const waiting = new Set<() => void>()
   const byDevice = new Map<string, number>()
@@ -41,6 +46,7 @@ export function createPolls(settings: PollSettings, meter: Meter): Polls {
     const own = byDevice.get(device) ?? 0
     if (own < maxPollsPerDevice && waiting.size < maxPolls) return
     meter.pollRefused()
+    onFull(device)
     throw own < maxPollsPerDevice
       ? tooMany(`${maxPolls} requests wait`, 'WOTT_MAX_POLLS')
       : tooMany(`${own} requests of ${device} wait`, 'WOTT_MAX_POLLS_PER_DEVICE')

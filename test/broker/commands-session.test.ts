@@ -34,6 +34,18 @@ describe('the session that commands wait in', () => {
     assert.deepEqual((await again.connect(COMMANDS)).queued(), ['1', '2'])
   })
 
+  it('has them where many sessions get the same', async () => {
+    const { connect, publish } = await openMemory()
+    const names = Array.from({ length: 10 }, (_, index) => `device${index}/${COMMANDS_CLIENT_ID}`)
+    for (const name of names) {
+      const { subscribe, leave } = await connect(name)
+      await subscribe('cmd/#', 1)
+      leave()
+    }
+    await publish('cmd/a', '1', { qos: 0 })
+    for (const name of names) assert.deepEqual((await connect(name)).queued(), ['1'])
+  })
+
   it('is told of a QoS 0 message once it waits', async () => {
     const { connect, publish } = await openMemory()
     const { link, subscribe, queued } = await connect(COMMANDS)

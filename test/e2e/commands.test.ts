@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { constants } from 'node:http2'
-import { resolve } from 'node:path'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { type KillableGateway, startKillable } from '../drill/gateway.ts'
 import {
@@ -21,7 +22,7 @@ import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { startMosquitto } from '../support/mosquitto.ts'
 import type { Credentials } from '../support/pki.ts'
 import { passedOn, startProxied } from '../support/proxied.ts'
-import { startRelayed } from '../support/relayed.ts'
+import { clientOf, startRelayed } from '../support/relayed.ts'
 
 const ACL = `pattern readwrite readings/%u
 pattern read cmd/%u/#
@@ -388,6 +389,11 @@ describe('requests that wait for commands', () => {
     await untilMetric(at, POLLS, 2)
     assert.equal((await three.read('?wait=60')).json.code, 'too_many_polls')
     assert.equal(await at.metric('wott_command_polls_refused_total'), 2)
+    const said = at.log.filter(({ msg }) => /as many requests wait/.test(`${msg}`))
+    assert.deepEqual(
+      said.map(({ device }) => device),
+      ['one', 'three'],
+    )
     // and all are answered by a gateway that stops
     await at.gateway.drain()
     for (const { status, json } of await Promise.all(polls))
@@ -435,6 +441,36 @@ describe('requests that wait for commands', () => {
     await at.gateway.reload()
     const { status, json } = await poll
     assert.deepEqual([status, json.code], [401, 'certificate_revoked'])
+  })
+})
+
+describe('commands from the other broker of a bridge', () => {
+  it('wait for a device', async () => {
+    await using mosquitto = await startMosquitto()
+    const folder = await mkdtemp(join(tmpdir(), 'wott-commands-'))
+    const settings = {
+      broker: `file:${folder}`,
+      ...{
+        bridge: `mqtt://127.0.0.1:${mosquitto.port}`,
+        bridgeTopics: 'cmd/# in 1; answers/# out 1',
+      },
+    }
+    {
+      await using at = await startGateway({ acl: ACL, settings })
+      const { call, read, waiting } = sleeper(at, await issue(at, 'one'))
+      await untilMetric(at, 'wott_bridge_connected', 1)
+      assert.deepEqual(await waiting(), [])
+      await using cloud = await clientOf(mosquitto.port)
+      const answers = messagesOf(cloud)
+      await cloud.subscribeAsync('answers/#', { qos: 1 })
+      const properties = { responseTopic: 'answers/cloud' }
+      await cloud.publishAsync('cmd/one/a', '1', { qos: 1, properties })
+      const [command] = (await read('?wait=20')).json.commands
+      assert.equal(command.payload, '1')
+      await call('POST', `/commands/${command.id}/reply`, 'done')
+      assert.equal((await answers.next()).payload, 'done')
+    }
+    await rm(folder, { recursive: true })
   })
 })
 
