@@ -1,25 +1,20 @@
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { it } from 'node:test'
 import { environmentName, SETTING_NAMES, type SettingName } from '../../src/config/schema.ts'
 import { mqtt } from '../support/clients.ts'
+import { blocksOf, settingsIn } from '../support/docs.ts'
 import { startGateway } from '../support/gateway.ts'
-import { ROOT } from '../support/generated.ts'
 import { readFrom, startBridged } from './site.ts'
 
 it('the box of docs/edge.md passes on readings under its name, and gets its commands', async () => {
-  const page = await readFile(join(ROOT, 'docs/edge.md'), 'utf8')
-  const [, shell = ''] = /```sh\n([\s\S]*?)```/.exec(page) ?? []
-  const [, acl = ''] = /```acl\n([\s\S]*?)```/.exec(page) ?? []
+  const [shell = ''] = await blocksOf('edge.md', 'sh')
+  const [acl = ''] = await blocksOf('edge.md', 'acl')
   const names = new Map(SETTING_NAMES.map((name) => [environmentName(name), name]))
   const settings = new Map<SettingName, string>()
-  for (const [, variable = '', quoted, plain] of shell.matchAll(
-    /^(WOTT_\w+)=(?:"((?:\\"|[^"])*)"|(.*))$/gm,
-  )) {
+  for (const [variable, value] of Object.entries(settingsIn(shell))) {
     const name = names.get(variable)
     assert.ok(name, variable)
-    settings.set(name, quoted?.replaceAll('\\"', '"') ?? plain ?? '')
+    settings.set(name, value)
   }
   await using cloud = await startGateway({
     acl: `${acl}user app\ntopic readwrite site7/#\n`,

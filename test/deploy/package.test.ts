@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { copyFile, mkdir, readdir, readFile, symlink } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
 import { promisify } from 'node:util'
 import { FREE_PORTS, startAny, temporaryFolder } from '../cli/program.ts'
 import { startSandbox } from '../lambda/sandbox.ts'
 import { invoke, startSurroundings } from '../lambda/site.ts'
+import { blockWith } from '../support/docs.ts'
 import { ROOT } from './dockerfile.ts'
 
 const execute = promisify(execFile)
@@ -99,10 +100,8 @@ test('a function imports the packed package in the folder of docs/serverless.md:
 
 /** How the page fills the folder of a function, without making the package, and how it is tried. */
 async function commandsOfDocs(): Promise<[install: string, tryOut: string]> {
-  const page = await readFile(join(ROOT, 'docs/serverless.md'), 'utf8')
-  const [, section = ''] = page.split('## AWS Lambda')
-  const blocks = [...section.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block = '']) => block)
-  const [install = '', tryOut = ''] = blocks
+  const install = await blockWith('serverless.md', 'sh', 'npm pack')
+  const tryOut = await blockWith('serverless.md', 'sh', 'try.mjs SENSOR')
   assert.match(install, /^npm ci && npm pack\n/)
   return [install.replace(/^.*\n/, ''), tryOut]
 }

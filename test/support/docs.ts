@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { parseEnv } from 'node:util'
+
+const DOCS = resolve(import.meta.dirname, '../../docs')
+
+/** The blocks of one language on a page of docs/, in their order. */
+export async function blocksOf(page: string, language: string): Promise<string[]> {
+  const text = await readFile(resolve(DOCS, page), 'utf8')
+  const blocks = [...text.matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\``, 'gm'))]
+  return blocks.map(([, block = '']) => block)
+}
+
+/** The first block that has this text. */
+export async function blockWith(page: string, language: string, text: string): Promise<string> {
+  const block = (await blocksOf(page, language)).find((one) => one.includes(text))
+  assert.ok(block !== undefined, `no \`\`\`${language} with ${text} in docs/${page}`)
+  return block
+}
+
+/** The settings in a block, as `node --env-file` reads them. */
+export function settingsIn(block: string): Record<string, string> {
+  return { ...parseEnv(block) } as Record<string, string>
+}
