@@ -44,7 +44,7 @@ function keyIn(header: string): string {
   if (key !== '' && key.length <= LONGEST_KEY) return key
   throw new GatewayError(
     'request_invalid',
-    `Idempotency-Key must have 1 to ${LONGEST_KEY} ASCII characters, with or without quotes, such as "8e03978e-40d5-43dd-bc93-6894a57f9324".`,
+    `Idempotency-Key must have 1 to ${LONGEST_KEY} ASCII characters, in quotes if there is a space, a comma, a semicolon, a quote or a backslash, such as "8e03978e-40d5-43dd-bc93-6894a57f9324".`,
   )
 }
 

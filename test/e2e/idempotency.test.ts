@@ -83,6 +83,8 @@ for (const broker of ['memory:', 'file:'] as const)
 
     it('is refused where the key is none', async () => {
       const { post } = client(at, device)
+      const spaced = await post('/topics/none', '1', 'a b')
+      assert.match(spaced.json.detail, /in quotes if there is a space/)
       for (const key of ['', '""', '"', 'a b', 'a,b', '"a', 'a;b=1', 'ä', 'a'.repeat(256)]) {
         const { status, json } = await post('/topics/none', '1', key)
         assert.deepEqual([status, json.code], [400, 'request_invalid'], key)
