@@ -7,12 +7,18 @@ import { readTime } from './publish.ts'
 
 const MEMBERS = ['topic', 'payload', 'payloadBase64', 'qos', 'retain', 'time', ...PROPERTY_NAMES]
 
+const SEVERAL = /\}\s*\{/
+
 /** The reading that a line of NDJSON is, or why it is none. */
 export function readingIn(text: string): Reading | GatewayError {
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch {
+    if (SEVERAL.test(text))
+      return invalid(
+        'The line has more than one JSON object: put each on a line of its own. With curl use --data-binary @FILE, because -d @FILE removes the line breaks.',
+      )
     return invalid('The line is not valid JSON.')
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
