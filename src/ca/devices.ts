@@ -133,7 +133,8 @@ function requireDays(days: number): void {
 }
 
 function requireFree(id: string, [holder]: readonly IssuedEntry[]): void {
-  if (sameName(id, GATEWAY_ID)) throw new UsageError(`${id} is the gateway itself`)
+  if (sameName(id, GATEWAY_ID))
+    throw new UsageError(`${id} is the gateway itself: choose another name`)
   if (holder)
     throw new UsageError(
       `${holder.id} has a certificate until ${new Date(holder.notAfter).toISOString()}: renew it ("wott-gateway device renew ${toDeviceName(holder.id)}"), revoke it first ("wott-gateway device revoke ${toDeviceName(holder.id)}"), or choose another name`,

@@ -104,7 +104,8 @@ export async function requireSpelling(
   { invites, keys }: EnrolBook,
   id: string,
 ): Promise<void> {
-  if (id.toLowerCase() === GATEWAY_ID) throw new UsageError(`${id} is the gateway itself`)
+  if (id.toLowerCase() === GATEWAY_ID)
+    throw new UsageError(`${id} is the gateway itself: choose another name`)
   const approved = keys.flatMap(({ state }) => (state.kind === 'approved' ? [state] : []))
   const known = [...(await readIssued(layout)), ...invites, ...approved].map((one) => one.id)
   const other = known.find((one) => one !== id && one.toLowerCase() === id.toLowerCase())
