@@ -6,6 +6,7 @@ import type { Config } from './config/load.ts'
 import { type Admissions, createAdmissions } from './door/admissions.ts'
 import { type Arrivals, createArrivals } from './door/arrivals.ts'
 import type { DoorOptions } from './door/listen.ts'
+import { PROXY_PROTOCOL } from './door/plain-text.ts'
 import type { GatewayError } from './errors.ts'
 import type { CutReason, Door, Meter } from './metrics/meter.ts'
 import { namedAt } from './named.ts'
@@ -79,10 +80,12 @@ export function createPlainLog(
   { sparingly, log }: Pick<GuardOptions, 'sparingly' | 'log'>,
 ): NonNullable<DoorOptions['onPlain']> {
   return (protocol, address) =>
-    sparingly(`plain\0${door}\0${address}`, (repeated) =>
+    sparingly(`plain\0${door}\0${protocol}\0${address}`, (repeated) =>
       log.info(
         { door, protocol, address, ...repeated },
-        `a client speaks plain ${protocol} to a door that wants TLS`,
+        protocol === PROXY_PROTOCOL
+          ? 'a load balancer sends PROXY protocol headers to a door that does not expect them: see WOTT_PROXY_PROTOCOL and WOTT_PROXY_PROTOCOL_DOORS'
+          : `a client speaks plain ${protocol} to a door that wants TLS`,
       ),
     )
 }

@@ -31,6 +31,13 @@ export function readProxyHeader(bytes: Buffer, wanted: ProxyVersion): ProxyHeade
   return isV1 ? readV1(bytes) : readV2(bytes)
 }
 
+/** Whether somebody sends such a header where none is expected. */
+export function beginsWithProxyHeader(bytes: Buffer): boolean {
+  return [V1_START, V2_START].some(
+    (start) => bytes.length >= start.length && startsLike(bytes, start),
+  )
+}
+
 function startsLike(bytes: Buffer, start: Buffer): boolean {
   const length = Math.min(bytes.length, start.length)
   return bytes.compare(start, 0, length, 0, length) === 0

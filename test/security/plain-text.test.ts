@@ -73,6 +73,21 @@ describe('whoever forgets TLS', () => {
     assert.ok((await cut('mqtt')) > 0)
   })
 
+  it('is said in the log, too, of a load balancer with the PROXY protocol', async () => {
+    const v2 = Buffer.from('\r\n\r\n\0\r\nQUIT\n\x20\0\0\0', 'latin1')
+    for (const door of ['device', 'mqtt'] as const)
+      for (const header of ['PROXY TCP4 192.0.2.1 192.0.2.2 5632 443\r\n', v2]) {
+        const before = await cut(door)
+        const socket = await send(portOf(door), header)
+        await untilClosed(socket)
+        assert.equal(await cut(door), before + 1)
+        const line = await at.logged(
+          (each) => each.door === door && each.protocol === 'PROXY protocol',
+        )
+        assert.match(String(line.msg), /see WOTT_PROXY_PROTOCOL and /)
+      }
+  })
+
   it('has a place of a stranger, and keeps nobody out', async () => {
     const before = await cut('device', 'max_strangers_per_address')
     const sockets: Socket[] = []
