@@ -6,6 +6,7 @@ const DOORS = ['deviceListen', 'proxyListen', 'mqttListen', 'viewerListen', 'ops
 /** What is wrong with the doors taken together; a door whose own text is wrong is not in `values`. */
 export function* doorProblems(
   values: Partial<Record<SettingName, unknown>>,
+  said: ReadonlySet<string>,
   called: (name: SettingName) => string,
 ): Generator<string> {
   const doors = DOORS.map((name) => ({
@@ -20,7 +21,17 @@ export function* doorProblems(
   }
   if (isOn(values.proxyProtocol) && values.proxyProtocolFrom === undefined)
     yield `${called('proxyProtocolFrom')} is not set: name the load balancers that ${called('proxyProtocol')} is for, or every client could claim to be another one`
+  if (values.proxyProtocol === 'off')
+    for (const name of BEHIND_BALANCERS.filter((one) => said.has(one)))
+      yield `${called(name)} has no meaning without ${called('proxyProtocol')}=v1, v2 or any`
 }
+
+const BEHIND_BALANCERS = [
+  'proxyProtocolFrom',
+  'proxyProtocolDoors',
+  'proxyProtocolTimeout',
+  'proxyProtocolPending',
+] as const
 
 /** A text that is wrong is reported elsewhere. */
 function isOn(version: unknown): boolean {

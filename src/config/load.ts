@@ -97,7 +97,7 @@ export function loadConfig(
   if (!given.has('broker')) problems.push(...ofBroker)
   problems.push(...brokerProblems(values, said, called), ...bridgeProblems(values, said, called))
   if (place === 'function') problems.push(...functionProblems(values, called))
-  else problems.push(...doorProblems(values, called), ...proxyProblems(values, called))
+  else problems.push(...doorProblems(values, said, called), ...proxyProblems(values, called))
   if (problems.length > 0)
     throw new UsageError(`wrong settings:\n${problems.map((problem) => `  ${problem}`).join('\n')}`)
   const settings = values as Settings & { aclFile: string }

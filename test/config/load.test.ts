@@ -156,6 +156,9 @@ describe('doors', () => {
     assert.match(problem ?? '', /^WOTT_PROXY_PROTOCOL_FROM is not set: .* --proxy-protocol is for/)
     assert.deepEqual(others, [])
     assert.deepEqual(problemsOf({}, { proxyProtocol: 'v2', proxyProtocolFrom: '::1' }), [])
+    assert.deepEqual(problemsOf({}, { proxyProtocolFrom: '::1' }), [
+      '--proxy-protocol-from has no meaning without WOTT_PROXY_PROTOCOL=v1, v2 or any',
+    ])
   })
 
   it('for a proxy need to know how it passes identity on, and who it is', () => {
