@@ -174,7 +174,7 @@ async function openProxyTrust(
   if (!both) return trust
   trust.close()
   throw new UsageError(
-    `WOTT_PROXY_CA_FILE holds "${both.subjectName}", a CA of devices: every device could come as the proxy. Make a CA for the proxy alone`,
+    `WOTT_PROXY_CA_FILE holds "${both.subjectName}", a CA of devices: every device could come as the proxy. Make a CA for the proxy alone ("wott-gateway init proxy-ca", docs/behind-a-proxy.md)`,
   )
 }
 
