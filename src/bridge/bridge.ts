@@ -114,6 +114,7 @@ export async function openBridge(options: BridgeOptions): Promise<Bridge> {
       // the uplink takes messages once this function is done
       setImmediate(outbox.connected)
     },
+    onCut: (underway) => outbox.cut(underway.filter(({ qos }) => qos > 0).length),
     onAway: (reason) =>
       sparingly(reason, (repeated) =>
         log.warn({ reason, ...repeated }, 'the other broker of the bridge is away'),
@@ -136,11 +137,12 @@ export async function openBridge(options: BridgeOptions): Promise<Bridge> {
   })
   const unfollow = await broker.follow(outbox.note)
 
-  async function send(delivery: Delivery): Promise<GatewayError | null> {
+  async function send(delivery: Delivery, how?: 'carefully'): Promise<GatewayError | null> {
     const destination = mapping.toRemote(delivery.topic)
     if (destination === null) return NO_PLACE
     const { maximumQos = 1, retainAvailable = true } = terms ?? {}
     try {
+      if (how === 'carefully') await uplink.check(connection.timeout * 1000)
       await uplink.publish({
         ...toUplinkMessage(delivery, settings.bridgeIdProperty, broker.log.now()),
         topic: destination.topic,

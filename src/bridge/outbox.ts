@@ -3,6 +3,7 @@ import type { BrokerLog, Delivery } from '../broker/broker.ts'
 import { byteLength, ownMessage } from '../broker/store/columns.ts'
 import { type Forwarded, type Forwarding, isForwarded } from '../broker/store/forwarding.ts'
 import type { BridgeLoss } from '../metrics/meter.ts'
+import { createCulprit } from './culprit.ts'
 import { createUnread } from './unread.ts'
 
 /** Why a message that was read does not get to the other broker. */
@@ -14,8 +15,11 @@ export interface OutboxOptions {
   readonly forwarded: Forwarded
   /** Messages, and bytes of them, that may be unacknowledged; one message may be larger. */
   readonly window: { readonly messages: number; readonly bytes: number }
-  /** Resolves at the other broker's acknowledgement, or with why it refuses the message for good; rejects where it may take it later. */
-  send(delivery: Delivery): Promise<Error | null>
+  /**
+   * Resolves at the other broker's acknowledgement, or with why it refuses the message for good; rejects where it may take it
+   * later. `carefully`: only to a broker that answers.
+   */
+  send(delivery: Delivery, how?: 'carefully'): Promise<Error | null>
   isConnected(): boolean
   onForwarded(): void
   /** The delivery is null where it cannot be read. */
@@ -32,6 +36,8 @@ export interface Outbox {
   noteDeleted(count: number): void
   /** There is a connection. */
   connected(): void
+  /** There is one, and the other broker ended the last one while so many messages were under way. */
+  cut(underway: number): void
   /** Messages that the other broker has not acknowledged; null until those from before the start are counted. */
   lag(): number | null
   /** When the oldest of them was taken here, in milliseconds since the Unix epoch; null where there is none. */
@@ -45,6 +51,8 @@ interface Sent {
   readonly bytes: number
   state: 'sent' | 'done' | 'failed'
 }
+
+const ENDS_CONNECTIONS = new Error('it ends each connection over this message')
 
 /** Before what failed is tried again over the same connection. */
 const RETRY_MS = 1_000
@@ -64,6 +72,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
   let retry: NodeJS.Timeout | undefined
   const stop = new AbortController()
   const unread = createUnread()
+  const culprit = createCulprit()
   forwarding.count(read, latest).then(unread.startWith, options.onUnreadable)
 
   const isWanted = ({ topic, device }: Delivery) => isForwarded(forwarded, topic, device)
@@ -105,13 +114,15 @@ export function createOutbox(options: OutboxOptions): Outbox {
   function sendSome(): void {
     if (state === 'failed' && !sent.some((one) => one.state === 'sent')) goBack()
     if (state !== 'sending' || !options.isConnected()) return
+    const isCareful = culprit.isSought(forwarding.position())
+    const most = isCareful ? 1 : window.messages
     let taken = 0
     for (const delivery of queue) {
       const bytes = byteLength(delivery)
-      if (sent.length >= window.messages) break
+      if (sent.length >= most) break
       if (sent.length > 0 && sentBytes + bytes > window.bytes) break
       taken += 1
-      sendOne({ delivery, bytes, state: 'sent' })
+      sendOne({ delivery, bytes, state: 'sent' }, isCareful ? 'carefully' : undefined)
     }
     queue.splice(0, taken)
   }
@@ -126,16 +137,18 @@ export function createOutbox(options: OutboxOptions): Outbox {
     wakeLater()
   }
 
-  function sendOne(one: Sent): void {
+  function sendOne(one: Sent, how?: 'carefully'): void {
     const { delivery, bytes } = one
     sent.push(one)
     sentBytes += bytes
-    if (delivery.expires !== null && delivery.expires <= log.now()) {
-      onLost('expired', delivery)
-      one.state = 'done'
-      return
-    }
-    options.send(delivery).then(
+    if (delivery.expires !== null && delivery.expires <= log.now()) leaveOut(one, 'expired')
+    else if (culprit.isFound(delivery.sequence)) leaveOut(one, 'refused', ENDS_CONNECTIONS)
+    else hand(one, how)
+  }
+
+  function hand(one: Sent, how?: 'carefully'): void {
+    const { delivery } = one
+    options.send(delivery, how).then(
       (refusal) => {
         if (refusal) onLost('refused', delivery, refusal)
         else options.onForwarded()
@@ -148,6 +161,13 @@ export function createOutbox(options: OutboxOptions): Outbox {
         settled()
       },
     )
+  }
+
+  function leaveOut(one: Sent, loss: Loss, reason?: Error): void {
+    onLost(loss, one.delivery, reason)
+    one.state = 'done'
+    // its place is free again
+    awake.resolve()
   }
 
   function settled(): void {
@@ -166,6 +186,11 @@ export function createOutbox(options: OutboxOptions): Outbox {
     const isAll = sent.length === 0 && queue.length === 0
     const position = isAll ? read : last?.delivery.sequence
     if (position !== undefined && position > forwarding.position()) forwarding.moveTo(position)
+  }
+
+  /** That is not acknowledged. */
+  function first(): Delivery | undefined {
+    return sent.find(({ state: its }) => its !== 'done')?.delivery ?? queue[0]
   }
 
   function wakeLater(): void {
@@ -196,14 +221,18 @@ export function createOutbox(options: OutboxOptions): Outbox {
     },
     noteDeleted: unread.lost,
     connected: tryAgain,
+    cut(underway) {
+      // where messages go one at a time it is the first that is not acknowledged
+      const alone = underway === 1 ? first()?.sequence : undefined
+      culprit.cut(forwarding.position(), alone ?? null)
+    },
     lag() {
       const count = unread.count()
       if (count === null) return null
       return count + queue.length + sent.filter(({ state: its }) => its !== 'done').length
     },
     oldest() {
-      const first = sent.find(({ state: its }) => its !== 'done')?.delivery ?? queue[0]
-      return first?.received ?? null
+      return first()?.received ?? null
     },
     async close() {
       state = 'closed'

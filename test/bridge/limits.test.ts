@@ -6,6 +6,7 @@ import { setTimeout } from 'node:timers/promises'
 import { connectAsync } from 'mqtt'
 import { http1 } from '../support/clients.ts'
 import { freePort, startMosquitto } from '../support/mosquitto.ts'
+import { puback, startScriptedBroker } from '../uplink/scripted-broker.ts'
 import { readerOf, readFrom, startBridged, storeFolder } from './site.ts'
 
 describe('a bridge', () => {
@@ -34,6 +35,27 @@ describe('a bridge', () => {
     const line = await at.logged(({ topic }) => topic === 'secret/1')
     assert.match(`${line.reason}`, /refused/)
     await here.endAsync()
+  })
+
+  it('goes on after a message over which the other broker ends each connection', async () => {
+    const taken: string[] = []
+    await using broker = await startScriptedBroker({
+      onPublish(packet, { send, socket }) {
+        if (packet.topic === 'bad') return void socket.destroy()
+        taken.push(packet.topic)
+        send(puback(packet))
+      },
+    })
+    await using at = await startBridged({ port: broker.port })
+    await at.connected()
+    for (const topic of ['good/1', 'bad', 'good/2', 'good/3'])
+      await http1(at, at.device, { path: `/topics/${topic}?qos=1`, method: 'POST', body: 'x' })
+    await at.caughtUp()
+    assert.deepEqual(new Set(taken), new Set(['good/1', 'good/2', 'good/3']))
+    assert.deepEqual(taken.slice(-2), ['good/2', 'good/3'])
+    assert.equal(await at.metric('wott_bridge_lost_total{reason="refused"}'), 1)
+    const line = await at.logged(({ topic }) => topic === 'bad')
+    assert.match(`${line.reason}`, /ends each connection/)
   })
 
   it('leaves out what has expired while it waited', async () => {

@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { createCulprit } from '../../src/bridge/culprit.ts'
+
+describe('the message over which a broker ends each connection', () => {
+  it('is sought after three connections that end at the same place, and found after three more over it alone', () => {
+    const culprit = createCulprit()
+    for (let cuts = 1; cuts <= 3; cuts++) {
+      assert.equal(culprit.isSought(7), false)
+      culprit.cut(7, null)
+    }
+    assert.equal(culprit.isSought(7), true)
+    for (let cuts = 1; cuts <= 3; cuts++) {
+      assert.equal(culprit.isFound(8), false)
+      culprit.cut(7, 8)
+    }
+    assert.equal(culprit.isFound(8), true)
+    assert.equal(culprit.isFound(9), false)
+    assert.equal(culprit.isSought(8), false)
+  })
+
+  it('is none where the broker acknowledges something in between, or nothing was under way', () => {
+    const culprit = createCulprit()
+    for (let position = 0; position < 20; position++) {
+      culprit.cut(position, position + 1)
+      assert.equal(culprit.isSought(position), false)
+    }
+    for (let cuts = 0; cuts < 20; cuts++) culprit.cut(20, null)
+    assert.equal(culprit.isSought(20), true)
+    assert.equal(culprit.isFound(21), false)
+  })
+})
