@@ -43,6 +43,8 @@ function* trustProblems(
   if (address && 'path' in address) {
     if (trust === 'platform')
       yield `${called('proxyTrust')} must not be platform for a Unix socket: its file says who may connect`
+    if (values.proxyAddresses !== undefined)
+      yield `${called('proxyAddresses')} must not be set for a Unix socket: who connects to it has no address`
     return
   }
   for (const name of OF_CERTIFICATE)

@@ -187,6 +187,8 @@ describe('doors', () => {
       /^WOTT_PROXY_CA_FILE is not set: .*\nWOTT_PROXY_NAME is not set/,
     )
     const socket = { proxyListen: 'unix:proxy.sock', proxyIdentity: 'azure' }
+    const addresses = problemsOf({}, { ...socket, proxyAddresses: '127.0.0.1' })
+    assert.match(addresses.join(), /^--proxy-addresses must not be set for a Unix socket/)
     const { proxyIdentity, ...formless } = proxy
     assert.match(problemsOf({}, formless).join(), /^--proxy-listen needs WOTT_PROXY_IDENTITY/)
     assert.deepEqual(problemsOf({}, socket), [])
