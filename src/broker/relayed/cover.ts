@@ -19,17 +19,25 @@ export const EMPTY: Cover = { filters: [], left: new Map() }
 
 /** The fewest disjoint filters that cover all that are in use. Where that cannot be, earlier ones win, and a later one is left. */
 export function coverOf(inUse: Iterable<string>, bounds: CoverBounds): Cover {
-  let cover = EMPTY
-  for (const filter of inUse) cover = withFilter(cover, filter, bounds)
-  return cover
+  return extended(EMPTY, inUse, bounds)
 }
 
-export function withFilter(cover: Cover, filter: string, { refused, most }: CoverBounds): Cover {
-  const { left } = cover
-  if (isCovered(cover.filters, filter)) return cover
-  const { filters, wide } = merge(cover.filters, filter)
-  if (!refused.has(wide) && filters.length <= most) return { filters, left }
-  return { filters: cover.filters, left: new Map([...left, [filter, wide]]) }
+export function withFilter(cover: Cover, filter: string, bounds: CoverBounds): Cover {
+  return isCovered(cover.filters, filter) ? cover : extended(cover, [filter], bounds)
+}
+
+function extended(cover: Cover, added: Iterable<string>, { refused, most }: CoverBounds): Cover {
+  let { filters } = cover
+  // one copy for all: there may be thousands
+  const left = new Map(cover.left)
+  for (const filter of added) {
+    const met = filters.filter((one) => overlaps(one, filter))
+    if (isCovered(met, filter)) continue
+    const merged = merge(filters, filter, met)
+    if (!refused.has(merged.wide) && merged.filters.length <= most) filters = merged.filters
+    else left.set(filter, merged.wide)
+  }
+  return { filters, left }
 }
 
 /**
@@ -42,34 +50,39 @@ export function regroup(
   inUse: Iterable<string>,
   bounds: CoverBounds,
 ): Cover {
-  const filters = cover.filters.filter((filter) => !stale.includes(filter))
-  let next: Cover = { filters, left: new Map() }
-  for (const filter of inUse)
-    if (cover.left.has(filter) || isCovered(stale, filter)) next = withFilter(next, filter, bounds)
-  return next
+  const gone = new Set(stale)
+  const filters = cover.filters.filter((filter) => !gone.has(filter))
+  const affected = [...inUse].filter((one) => cover.left.has(one) || isCovered(stale, one))
+  return extended({ filters, left: new Map() }, affected, bounds)
 }
 
 export function isCovered(filters: readonly string[], filter: string): boolean {
   return filters.some((one) => covers(one, filter))
 }
 
-/** Disjoint filters that cover what `disjoint` and `filter` cover, and the one of them that covers `filter`. */
-function merge(disjoint: readonly string[], filter: string) {
+/**
+ * Disjoint filters that cover what `disjoint` and `filter` cover, and the one of them that covers `filter`. `meeting`: those that
+ * overlap with it.
+ */
+function merge(disjoint: readonly string[], filter: string, meeting: readonly string[]) {
   let wide = filter
   let apart = disjoint
   // a wider filter may overlap with others, which makes it wider again
-  for (;;) {
-    const met = apart.filter((one) => overlaps(one, wide))
-    if (met.length === 0) return { filters: [...apart, wide], wide }
-    apart = apart.filter((one) => !met.includes(one))
-    wide = met.reduce(leastCover, wide)
+  for (let met = new Set(meeting); met.size > 0; ) {
+    const before = met
+    apart = apart.filter((one) => !before.has(one))
+    wide = [...met].reduce(leastCover, wide)
+    met = new Set(apart.filter((one) => overlaps(one, wide)))
   }
+  return { filters: [...apart, wide], wide }
 }
 
 function covers(outer: string, inner: string): boolean {
   // the usual one, and no work
   if (outer === '#') return !inner.startsWith('$')
-  return outer === inner || includes(outer.split('/'), inner.split('/'))
+  if (outer === inner) return true
+  // most pairs have nothing in common, and it is cheaper to see that
+  return overlaps(outer, inner) && includes(outer.split('/'), inner.split('/'))
 }
 
 /** The narrowest filter that covers what two filters cover that overlap. */

@@ -111,6 +111,14 @@ describe('the filters to subscribe to for the filters in use', () => {
       left: new Map([['c', 'c']]),
     })
   })
+
+  it('are found soon where there are thousands', () => {
+    const inUse = Array.from({ length: 8_000 }, (_, index) => `a/${index}/+/b/c/d/e/f`)
+    const started = process.cpuUsage()
+    const { filters, left } = cover(inUse, ['#'], 1_000)
+    assert.deepEqual([filters.length, left.size], [1_000, 7_000])
+    assert.ok(process.cpuUsage(started).user < 4_000_000)
+  })
 })
 
 /** "+/#" and "#" cover the same topics. */
