@@ -151,7 +151,9 @@ describe('a bridge to Mosquitto', () => {
     await using _ = await startMosquitto({ port })
     await using there = await readerOf(port)
     await there.count(1_000)
-    assert.deepEqual(firstOf(there.seen), sent)
+    // with QoS 0 one overtakes those of other topics that are being stored
+    const byTopic = (texts: readonly string[]) => Map.groupBy(texts, (text) => text.split(' ')[0])
+    assert.deepEqual(byTopic(firstOf(there.seen)), byTopic(sent))
     await at.caughtUp()
     assert.equal(await at.metric('wott_bridge_lag_seconds'), 0)
     assert.equal(await at.metric('wott_bridge_lost_total{reason="no_room"}'), 0)
