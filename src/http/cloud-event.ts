@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import type { IncomingHttpHeaders } from 'node:http'
 import { GatewayError } from '../errors.ts'
 import type { MessageProperties, UserProperty } from '../topic/message.ts'
-import { TIME_PROPERTY } from '../topic/time.ts'
+import { parseRfc3339, TIME_PROPERTY } from '../topic/time.ts'
 
 /** An event as one JSON text, and several (CloudEvents JSON Event Format 1.0.2). */
 const STRUCTURED = 'application/cloudevents+json'
@@ -83,8 +83,6 @@ function parsed(text: string): unknown {
   }
 }
 
-const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/
-
 /** What is wrong with an event, by the name of its attribute. */
 function attributeProblem(attributes: Readonly<Record<string, unknown>>): string | null {
   for (const name of REQUIRED) {
@@ -100,11 +98,7 @@ function attributeProblem(attributes: Readonly<Record<string, unknown>>): string
 }
 
 function isTime(value: unknown): boolean {
-  return (
-    typeof value === 'string' &&
-    RFC_3339.test(value) &&
-    !Number.isNaN(Date.parse(value.toUpperCase()))
-  )
+  return typeof value === 'string' && !value.includes(' ') && !Number.isNaN(parseRfc3339(value))
 }
 
 function invalid(problem: string): GatewayError {

@@ -29,10 +29,11 @@ export function parseTime(text: string): number | null {
   return time >= 0 && time <= LAST_TIME ? time : null
 }
 
-/** NaN for a date that no calendar has: February 30 is March 2 for Date.parse. */
-function parseRfc3339(text: string): number {
+/** RFC 3339 as milliseconds since the Unix epoch; NaN for anything else, and for a day that no calendar has. */
+export function parseRfc3339(text: string): number {
   const [, day] = RFC_3339.exec(text) ?? []
   if (day === undefined || Number.isNaN(Date.parse(day))) return Number.NaN
+  // February 30 is March 2 for Date.parse
   if (!new Date(day).toISOString().startsWith(day)) return Number.NaN
   return Date.parse(text.toUpperCase().replace(' ', 'T'))
 }

@@ -111,6 +111,7 @@ describe('a CloudEvent on POST /topics/{topic}', () => {
       [{ ...BINARY, 'ce-specversion': '0.3' }, '1', /specversion must be 1\.0, not 0\.3/],
       [{ ...BINARY, 'ce-time': 'yesterday' }, '1', /the attribute time must be a time/],
       [{ ...BINARY, 'ce-time': '2026-99-24T08:00:00Z' }, '1', /the attribute time must be a time/],
+      [{ ...BINARY, 'ce-time': '2026-02-30T08:00:00Z' }, '1', /the attribute time must be a time/],
       [{ ...BINARY, 'ce-my_name': 'x' }, '1', /the attribute name "my_name"/],
       [{ ...BINARY, 'ce-subject': '%zz' }, '1', /the attribute subject has a broken/],
       [{ 'content-type': STRUCTURED }, 'x', /the body is not a JSON object/],
