@@ -39,6 +39,9 @@ const ROOMS: Record<string, readonly string[]> = {
     'acl',
     'uplink',
   ],
+  catalog: ['errors.ts', 'topic', 'disk'],
+  presence: ['topic', 'metrics', 'broker', 'catalog'],
+  'home-assistant': ['version.ts', 'topic', 'broker', 'catalog', 'presence'],
   relay: ['errors.ts', 'topic', 'metrics', 'identity', 'acl', 'broker'],
   bridge: [
     ...['errors.ts', 'sparingly.ts', 'topic', 'metrics', 'config', 'uplink'],
@@ -82,6 +85,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'ca',
     'enrol',
     'viewer',
+    'catalog',
   ],
   'log.ts': [],
   'guards.ts': [
@@ -91,11 +95,16 @@ const ROOMS: Record<string, readonly string[]> = {
   'proxy-door.ts': [
     ...['guards.ts', 'errors.ts', 'sparingly.ts', 'metrics', 'config', 'door', 'identity', 'x509'],
   ],
+  'freshness.ts': [
+    ...['errors.ts', 'sparingly.ts', 'metrics', 'config'],
+    ...['broker', 'catalog', 'presence', 'home-assistant'],
+  ],
   'gateway.ts': [
-    ...['guards.ts', 'named.ts', 'proxy-door.ts'],
+    ...['guards.ts', 'named.ts', 'proxy-door.ts', 'freshness.ts'],
     ...['errors.ts', 'version.ts', 'sparingly.ts', 'disk', 'metrics', 'config'],
     ...['door', 'identity', 'acl', 'admin', 'turns.ts'],
     ...['broker', 'relay', 'bridge', 'commands', 'mqtt', 'live', 'ca', 'viewer', 'http'],
+    ...['catalog', 'presence'],
   ],
   'enroller.ts': [
     ...['errors.ts', 'sparingly.ts', 'metrics', 'config', 'door', 'guards.ts', 'identity'],
@@ -107,7 +116,17 @@ const ROOMS: Record<string, readonly string[]> = {
   ],
   cli: [
     ...['errors.ts', 'version.ts', 'log.ts', 'topic', 'disk', 'config', 'identity', 'acl'],
-    ...['admin', 'uplink', 'broker', 'ca', 'enrol', 'viewer', 'gateway.ts', 'enroller.ts'],
+    ...[
+      'catalog',
+      'admin',
+      'uplink',
+      'broker',
+      'ca',
+      'enrol',
+      'viewer',
+      'gateway.ts',
+      'enroller.ts',
+    ],
   ],
 }
 

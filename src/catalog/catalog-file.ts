@@ -1,0 +1,120 @@
+import { open, stat } from 'node:fs/promises'
+import { stateOf } from '../disk/state.ts'
+import { watchFile } from '../disk/watched-file.ts'
+import { UsageError, whyUnreadable } from '../errors.ts'
+import { type Catalog, createCatalog } from './catalog.ts'
+import { parseTopics } from './parse.ts'
+
+/** How many patterns are in force now, or why those from before still are: each as `FILE:LINE:COLUMN message`. */
+export type CatalogLoad =
+  | { readonly ok: true; readonly patterns: number }
+  | { readonly ok: false; readonly errors: readonly string[] }
+
+/** The topics file, or nothing where there is none. */
+export interface CatalogFile {
+  /** What is in force: another object as soon as it changes. */
+  readonly current: Catalog
+  /** Why that is not what the file says; null when it is. */
+  problem(): string | null
+  reload(): Promise<void>
+  /** Calls `listener`, which must not throw, after each change of `current`. */
+  onChange(listener: () => void): void
+  close(): void
+}
+
+export interface CatalogOptions {
+  /** In milliseconds, for topics of which the file does not say; null for never. */
+  readonly silence: number | null
+  /** How often to look, in milliseconds. */
+  readonly intervalMs?: number
+  /** Told of every reload, but not of the first load. */
+  onLoad(result: CatalogLoad): void
+  readonly onFailure?: (error: unknown) => void
+}
+
+/** Bytes of the largest file. */
+export const LARGEST = 2 ** 20
+const INTERVAL_MS = 500
+
+/** Loads the file and keeps up with it; a file that cannot be used leaves the old one in force. Rejects with a UsageError that names every bad line. */
+export async function openCatalog(
+  path: string | null,
+  { silence, intervalMs = INTERVAL_MS, onLoad, onFailure }: CatalogOptions,
+): Promise<CatalogFile> {
+  if (path === null) return withoutFile(createCatalog([], silence))
+  const loaded = await stateOf(path)
+  let current = await loadCatalog(path, silence).catch((error: CatalogError) => {
+    throw new UsageError(error.message)
+  })
+  let failed: string | null = null
+  const listeners: (() => void)[] = []
+
+  async function load(asked: boolean): Promise<void> {
+    try {
+      current = await loadCatalog(path as string, silence)
+    } catch (error) {
+      const { errors, message } = error as CatalogError
+      // it is tried again and again
+      if (asked || message !== failed) onLoad({ ok: false, errors })
+      failed = message
+      throw error
+    }
+    failed = null
+    onLoad({ ok: true, patterns: current.entries.length })
+    for (const listener of listeners) listener()
+  }
+
+  const watched = watchFile({ load, loaded, onFailure, intervalMs, state: () => stateOf(path) })
+  return {
+    get current() {
+      return current
+    },
+    problem: watched.problem,
+    reload: watched.reload,
+    onChange: (listener) => void listeners.push(listener),
+    close: watched.close,
+  }
+}
+
+function withoutFile(current: Catalog): CatalogFile {
+  return {
+    current,
+    problem: () => null,
+    reload: () => Promise.resolve(),
+    onChange() {},
+    close() {},
+  }
+}
+
+/** Its message has all of `errors`, one a line. */
+export class CatalogError extends Error {
+  override readonly name = 'CatalogError'
+  readonly errors: readonly string[]
+
+  constructor(errors: readonly string[], cause?: unknown) {
+    super(errors.join('\n'), { cause })
+    this.errors = errors
+  }
+}
+
+/** Reads the file once. Rejects with a CatalogError. */
+export async function loadCatalog(path: string, silence: number | null): Promise<Catalog> {
+  const parsed = parseTopics(await read(path))
+  if (parsed.ok) return createCatalog(parsed.entries, silence)
+  throw new CatalogError(
+    parsed.errors.map(({ line, column, message }) => `${path}:${line}:${column} ${message}`),
+  )
+}
+
+async function read(path: string): Promise<Buffer> {
+  try {
+    // a FIFO would wait for its writer
+    if (!(await stat(path)).isFile()) throw new Error('it is not a regular file')
+    await using file = await open(path)
+    const { size } = await file.stat()
+    if (size > LARGEST) throw new Error(`it has ${size} bytes, and ${LARGEST} are the most`)
+    return await file.readFile()
+  } catch (error) {
+    throw new CatalogError([`${path} cannot be read: ${whyUnreadable(error)}`], error)
+  }
+}

@@ -1,0 +1,79 @@
+import { createTopicTrie } from '../topic/trie.ts'
+
+/** What the topics file says of one number of a topic. */
+export interface FieldEntry {
+  /** The number of its line. */
+  readonly line: number
+  /** The JSON member that the number is, by its path with dots; null where it is the whole payload. */
+  readonly field: string | null
+  /** With `%1` for what the first wildcard of the pattern stands for, and so on. */
+  readonly name: string | null
+  readonly unit: string | null
+  /** Home Assistant's device class. */
+  readonly deviceClass: string | null
+  readonly min: number | null
+  readonly max: number | null
+}
+
+/** What the topics file says of the topics that a pattern covers. */
+export interface TopicEntry {
+  readonly pattern: string
+  /** Milliseconds after which a topic is silent; null for never; undefined where the file does not say. */
+  readonly silence: number | null | undefined
+  readonly fields: readonly FieldEntry[]
+}
+
+/** What holds for one topic. */
+export interface TopicInfo {
+  /** Null where no pattern covers it. */
+  readonly entry: TopicEntry | null
+  /** In milliseconds; null for never. */
+  readonly silence: number | null
+}
+
+/** What the topics file says: of the patterns that cover a topic the first one in the file holds. */
+export interface Catalog {
+  readonly entries: readonly TopicEntry[]
+  /** In milliseconds, for topics of which the file does not say; null for never. */
+  readonly silence: number | null
+  of(topic: string): TopicInfo
+}
+
+export function createCatalog(entries: readonly TopicEntry[], silence: number | null): Catalog {
+  const byPattern = createTopicTrie<number>()
+  for (const [index, { pattern }] of entries.entries()) byPattern.set(pattern, index)
+  const infos = entries.map((entry) => ({
+    entry,
+    silence: entry.silence === undefined ? silence : entry.silence,
+  }))
+  const others: TopicInfo = { entry: null, silence }
+
+  return {
+    entries,
+    silence,
+    of: (topic) => infos[Math.min(...byPattern.covering(topic))] ?? others,
+  }
+}
+
+const PLACE = /%([1-9])/g
+
+/** The highest `%N` in a name. */
+export function highestPlace(name: string): number {
+  return Math.max(0, ...Array.from(name.matchAll(PLACE), ([, digit]) => Number(digit)))
+}
+
+/** How many `%N` a pattern can fill in. */
+export function placesIn(pattern: string): number {
+  return pattern.split('/').filter((level) => level === '+' || level === '#').length
+}
+
+/** The name of a number of a topic that `pattern` covers; the topic, and its member, where the file has none. */
+export function nameOf(pattern: string, { name, field }: FieldEntry, topic: string): string {
+  if (name === null) return field === null ? topic : `${topic} ${field}`
+  const levels = topic.split('/')
+  const places = pattern.split('/').flatMap((level, at) => {
+    if (level === '+') return [levels[at] ?? '']
+    return level === '#' ? [levels.slice(at).join('/')] : []
+  })
+  return name.replaceAll(PLACE, (_, digit) => places[Number(digit) - 1] ?? '')
+}

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { type CatalogLoad, LARGEST, openCatalog } from '../../src/catalog/catalog-file.ts'
+import { UsageError } from '../../src/errors.ts'
+import { temporaryFolder } from '../cli/program.ts'
+
+describe('the topics file in use', () => {
+  it('is followed, and one that cannot be used leaves the old one in force', async () => {
+    await using folder = await temporaryFolder()
+    const path = join(folder.path, 'topics')
+    await writeFile(path, 'a unit V\n')
+    const loads: CatalogLoad[] = []
+    let heard = Promise.withResolvers<void>()
+    const onLoad = (load: CatalogLoad) => {
+      loads.push(load)
+      heard.resolve()
+    }
+    const file = await openCatalog(path, { silence: null, intervalMs: 20, onLoad })
+    let changes = 0
+    file.onChange(() => {
+      changes += 1
+    })
+    const unit = () => file.current.of('a').entry?.fields[0]?.unit
+    assert.equal(unit(), 'V')
+
+    await writeFile(path, 'a unit\n')
+    await heard.promise
+    const message = `${path}:1:3 unit has no value`
+    assert.deepEqual(loads, [{ ok: false, errors: [message] }])
+    await file.reload()
+    assert.equal(file.problem(), message)
+    assert.deepEqual([unit(), changes], ['V', 0])
+
+    heard = Promise.withResolvers()
+    await writeFile(path, 'a unit kV\n')
+    await heard.promise
+    assert.deepEqual(loads.at(-1), { ok: true, patterns: 1 })
+    await file.reload()
+    assert.equal(file.problem(), null)
+    assert.deepEqual([unit(), changes], ['kV', 2])
+    file.close()
+  })
+
+  it('is refused at the start, by the line', async () => {
+    await using folder = await temporaryFolder()
+    const path = join(folder.path, 'topics')
+    const options = { silence: null, onLoad() {} }
+    const refused = (message: string) => (error: unknown) =>
+      error instanceof UsageError && error.message === message
+    await assert.rejects(
+      openCatalog(path, options),
+      refused(`${path} cannot be read: there is no such file`),
+    )
+    await writeFile(path, 'a b c\nd e\n')
+    await assert.rejects(openCatalog(path, options), /topics:1:3 "b" is not.*\n.*topics:2:3 "e" is/)
+    await writeFile(path, '#'.repeat(LARGEST + 1))
+    await assert.rejects(
+      openCatalog(path, options),
+      refused(`${path} cannot be read: it has ${LARGEST + 1} bytes, and ${LARGEST} are the most`),
+    )
+    await assert.rejects(openCatalog(folder.path, options), /it is not a regular file/)
+  })
+})

@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { createCatalog, type FieldEntry, nameOf } from '../../src/catalog/catalog.ts'
+import { MOST_LINES, parseTopics } from '../../src/catalog/parse.ts'
+
+const entriesOf = (text: string) => {
+  const parsed = parseTopics(Buffer.from(text))
+  assert.ok(parsed.ok, JSON.stringify(parsed))
+  return parsed.entries
+}
+const errorsOf = (text: string | Buffer) => {
+  const parsed = parseTopics(Buffer.from(text))
+  assert.ok(!parsed.ok)
+  return parsed.errors.map(({ line, column, message }) => `${line}:${column} ${message}`)
+}
+
+describe('a topics file', () => {
+  it('has a pattern a line, and what it says of its topics', () => {
+    const [temperature, climate, all] = entriesOf(`\ufeff# what we measure
+sensors/+/temperature  name "Temperature of %1" unit °C silence 15m min -40 max 85 # outside
+
+rooms/+/climate field temperature unit °C silence 1h\r
+rooms/+/climate field humidity unit % class humidity name "Humidity, \\"%1\\""
+"#" silence off
+`)
+    assert.deepEqual(temperature, {
+      pattern: 'sensors/+/temperature',
+      silence: 900_000,
+      fields: [
+        {
+          line: 2,
+          field: null,
+          name: 'Temperature of %1',
+          unit: '°C',
+          deviceClass: 'temperature',
+          min: -40,
+          max: 85,
+        },
+      ],
+    })
+    assert.equal(climate?.silence, 3_600_000)
+    assert.deepEqual(
+      climate?.fields.map(({ line, field, name, deviceClass }) => [line, field, name, deviceClass]),
+      [
+        [4, 'temperature', null, 'temperature'],
+        [5, 'humidity', 'Humidity, "%1"', 'humidity'],
+      ],
+    )
+    assert.deepEqual([all?.pattern, all?.silence], ['#', null])
+  })
+
+  it('is refused with the line and the column of each mistake', () => {
+    assert.deepEqual(
+      errorsOf(`a/+b unit x
+a unti x
+a unit
+a unit x unit y
+a name "no end
+a name "x"y
+a min 5 max 4
+a max lots
+a silence 90
+a silence 0s
+a silence 400d
+a/+ name "%2"
+a class warmth
+a field .x
+$SYS/a unit x
+a unit ""
+b unit x
+b unit y
+c silence 1m
+c field x silence 2m
+`),
+      [
+        '1:1 the pattern may hold "+" only as a whole level [MQTT-4.7.1-3]',
+        '2:3 "unti" is not one of name, unit, class, silence, min, max, field',
+        '3:3 unit has no value',
+        '4:10 unit is there twice',
+        '5:8 the closing quote is missing',
+        '6:11 a blank must follow the closing quote',
+        '7:1 min 5 is above max 4',
+        '8:7 "lots" is not a number',
+        '9:11 silence must be from 1s to 366d, such as 30s, 15m, 6h or 2d, or off, not "90"',
+        '10:11 silence must be from 1s to 366d, such as 30s, 15m, 6h or 2d, or off, not "0s"',
+        '11:11 silence must be from 1s to 366d, such as 30s, 15m, 6h or 2d, or off, not "400d"',
+        '12:10 the pattern has 1 wildcards, so %2 stands for nothing',
+        '13:9 "warmth" is not a device class of Home Assistant for numbers, such as humidity',
+        '14:9 field must be a JSON member, such as temperature or climate.indoor',
+        '15:1 the pattern must not start with "$"; such topics belong to the broker',
+        '16:8 must be 1 to 20 characters',
+        '18:1 line 17 has this pattern already; other lines of it need a field',
+        '20:1 an earlier line of this pattern has another silence',
+      ],
+    )
+    assert.deepEqual(errorsOf(Buffer.from([0x61, 0xff])), ['1:1 not valid UTF-8'])
+  })
+
+  it('has as many lines as it may have, and names a hundred mistakes at most', () => {
+    const lines = (count: number) =>
+      Array.from({ length: count }, (_, n) => `t/${n} unit x`).join('\n')
+    assert.equal(entriesOf(lines(MOST_LINES)).length, MOST_LINES)
+    assert.deepEqual(errorsOf(lines(MOST_LINES + 5)), [
+      `${MOST_LINES + 1}:1 more than ${MOST_LINES} lines`,
+    ])
+    assert.equal(errorsOf('a b c\n'.repeat(1000)).length, 100)
+  })
+
+  it('never throws, and reads what was quoted as it was', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        parseTopics(Buffer.from(bytes))
+      }),
+    )
+    fc.assert(
+      fc.property(fc.stringMatching(/^[ -$&-~]{1,50}$/), (name) => {
+        const quoted = `"${name.replaceAll(/["\\]/g, '\\$&')}"`
+        assert.equal(entriesOf(`a name ${quoted}`)[0]?.fields[0]?.name, name)
+      }),
+    )
+  })
+})
+
+describe('the catalog', () => {
+  const text = `rooms/kitchen/+ unit K
+rooms/+/temperature unit °C silence 1m
+rooms/# silence off
+`
+
+  it('goes by the first pattern of the file that covers a topic', () => {
+    const catalog = createCatalog(entriesOf(text), 5000)
+    const unitOf = (topic: string) => catalog.of(topic).entry?.fields[0]?.unit
+    assert.equal(unitOf('rooms/kitchen/temperature'), 'K')
+    assert.equal(unitOf('rooms/bath/temperature'), '°C')
+    assert.equal(catalog.of('rooms/bath/temperature').silence, 60_000)
+    assert.equal(catalog.of('rooms/kitchen/temperature').silence, 5000)
+    assert.equal(catalog.of('rooms/bath/x').silence, null)
+    assert.deepEqual(catalog.of('other'), { entry: null, silence: 5000 })
+    assert.deepEqual(createCatalog([], null).of('other'), { entry: null, silence: null })
+  })
+
+  it('fills wildcards into names', () => {
+    const named = (name: string | null, field: string | null = null) =>
+      ({ name, field }) as FieldEntry
+    assert.equal(nameOf('a/+/b/#', named('%2 of %1, 50%'), 'a/x/b/y/z'), 'y/z of x, 50%')
+    assert.equal(nameOf('a/#', named('%1!'), 'a'), '!')
+    assert.equal(nameOf('a/+', named(null), 'a/b'), 'a/b')
+    assert.equal(nameOf('a/+', named(null, 'c.d'), 'a/b'), 'a/b c.d')
+  })
+})
