@@ -20,6 +20,7 @@ import { isOutOfDescriptors } from './disk/watched-file.ts'
 import { type BindTo, type DoorOptions, listen, type OpenDoor } from './door/listen.ts'
 import { createPlaces, sparePlaces } from './door/places.ts'
 import { GatewayError, messageOf } from './errors.ts'
+import { openFreshness, openTopicsFile } from './freshness.ts'
 import {
   createDoorArrivals,
   createDoorGuards,
@@ -50,6 +51,7 @@ import { createReadings } from './metrics/readings.ts'
 import { createMqttServer, createMqttUpgrade, PLAIN_MQTT } from './mqtt/listeners.ts'
 import { createMqttHost } from './mqtt/mqtt.ts'
 import { namedAt } from './named.ts'
+import { GATEWAY } from './presence/own-messages.ts'
 import { openProxyDoor, proxyAdmission } from './proxy-door.ts'
 import { createRateLimit } from './relay/rate-limit.ts'
 import { createRelay } from './relay/relay.ts'
@@ -61,7 +63,7 @@ import { openViewers } from './viewer/viewers.ts'
 export interface Gateway extends AsyncDisposable {
   /** Where each door listens; a door that is off is not here. */
   readonly doors: Partial<Record<Door, OpenDoor>>
-  /** Reads the ACL and trust files again. */
+  /** Reads the ACL, trust and topics files again. */
   reload(): Promise<void>
   /** Takes nothing new, finishes what is in flight within `drainSeconds`, and closes. */
   drain(): Promise<void>
@@ -100,6 +102,9 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   })
   meter.aclLoaded(acl.current.size)
   building.defer(() => acl.close())
+
+  const catalog = await openTopicsFile(config, log, onFailure)
+  building.defer(() => catalog.close())
 
   const sparingly = createSparingly()
   const { memory, strangers } = createMemoryGuards(config, { sparingly, log })
@@ -162,14 +167,22 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   if (broker.uplink) metrics.watchUplink(broker.uplink)
   building.defer(() => broker.end())
 
+  const reader = createLogReader(brokerLog, history, ids)
+
   const hub = createHub(history, ids, broker.subscribe)
   acl.onChange(() => void hub.recheck())
   broker.whenBack(hub.missed)
   await broker.follow(hub.note)
   // all that comes, and nothing has to be asked for
   await broker.follow((delivery) => {
-    if (!delivery.topic.startsWith('$')) readings.note(delivery)
+    if (!delivery.topic.startsWith('$') && delivery.device !== GATEWAY) readings.note(delivery)
   })
+  const freshness = await openFreshness(config, {
+    ...{ broker, catalog, log, sparingly },
+    readTopics: reader.readTopics,
+  })
+  building.defer(() => freshness.close())
+  metrics.watchPresence(freshness)
   const relay = createRelay({
     broker,
     denials,
@@ -293,7 +306,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   const reading = {
     ...{ acl, denials, hub, memory, strangers, meter, turns, log, settings: config },
     broker: { ...broker, log: brokerLog },
-    reader: createLogReader(brokerLog, history, ids),
+    ...{ reader, catalog },
     trust: trust.current,
     maxStreams: config.maxStreams,
     maxStreamsPerReader: config.maxStreamsPerReader,
@@ -353,7 +366,10 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     ...{ ...reading, viewers, ...directTo('viewer') },
     onSession: (peer, name) => void admissions.of('viewer').identified(peer, name),
   })
-  const files = { acl: acl.problem, certificates: trust.problem, viewers: viewers.problem }
+  const files = {
+    ...{ acl: acl.problem, certificates: trust.problem, viewers: viewers.problem },
+    ...(config.topicsFile ? { topics: catalog.problem } : {}),
+  }
   metrics.watchFiles(files)
   const ops = createOpsDoor({
     metrics,
@@ -405,7 +421,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   return {
     doors,
     async reload() {
-      await Promise.all([acl.reload(), trust.reload()])
+      await Promise.all([acl.reload(), trust.reload(), catalog.reload()])
     },
     async drain() {
       stopping = true

@@ -40,8 +40,9 @@ describe('the docs', () => {
   it('name every metric, and every reason and limit that one is counted by', async () => {
     const text = await readFile(join(DOCS, 'monitoring.md'), 'utf8')
     const metrics = createMetrics(createReadings({ series: 1, ttl: 1 }), { version: '', node: '' })
-    const { text: exposition, watchUplink, watchBridge } = metrics
+    const { text: exposition, watchUplink, watchBridge, watchPresence } = metrics
     watchBridge({ isConnected: () => true, lag: () => 0, oldest: () => null })
+    watchPresence({ topics: () => [], overflowed: () => 0, unannounced: () => 0 })
     watchUplink({
       state: () => 'connected',
       pending: () => ({ messages: 0, bytes: 0 }),

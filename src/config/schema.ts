@@ -21,6 +21,8 @@ import {
   text,
   topicFilters,
   topicTemplate,
+  topicName,
+  topicOfDevice,
   urlPath,
 } from './values.ts'
 
@@ -59,6 +61,37 @@ export const SETTINGS = {
     path,
     undefined,
     'Mosquitto acl_file that decides who may publish and read what',
+  ),
+  topicsFile: setting(
+    path,
+    undefined,
+    'file with the names, units, limits and longest silences of topics',
+  ),
+  silence: setting(
+    orOff(integer(1, 31_622_400)),
+    'off',
+    'seconds without a message after which a topic of a device is silent, where the topics file does not say; off for never',
+  ),
+  statusTopic: setting(
+    topicOfDevice,
+    'status/%u',
+    'topic where "online" or "offline" is retained for a device, with %u for its WoTT ID; that of each of its topics is below',
+  ),
+  silenceTopics: setting(
+    integer(0, 1_000_000),
+    '10000',
+    'topics (of a device each) that are watched for silence, at most',
+  ),
+  silenceTopicsPerDevice: setting(integer(0, 1_000_000), '1000', 'of one device'),
+  homeAssistant: setting(
+    orOff(topicName),
+    'off',
+    "Home Assistant's discovery prefix (homeassistant) to announce the topics of the topics file under; off for none",
+  ),
+  homeAssistantSensors: setting(
+    integer(0, 100_000),
+    '1000',
+    'numbers that are announced to Home Assistant, at most',
   ),
   mosquittoConf: setting(
     path,

@@ -2,7 +2,7 @@ import { BlockList, isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import { FORM, parseTemplate, type TopicTemplate } from '../topic/template.ts'
-import { filterProblem } from '../topic/topic.ts'
+import { filterProblem, readingTopicProblem } from '../topic/topic.ts'
 import { type BridgeTopic, parseBridgeTopics } from './bridge-topics.ts'
 import { type BrokerUrl, parseBrokerUrls } from './broker-url.ts'
 import { Pattern } from './pattern.ts'
@@ -241,6 +241,24 @@ export const commandTopics: Parse<readonly string[]> = parse(
       filterProblem(filter) === null && !filter.startsWith('$') && filter.split('/').includes('%u')
     return filters.every(isOwn) ? filters : undefined
   },
+)
+
+/** A topic that messages are published to, or what such topics begin with. */
+export const topicName: Parse<string> = parse(
+  'TOPIC',
+  'a topic such as homeassistant, without wildcards and "$" in front',
+  (said) => (readingTopicProblem(said) === null ? said : undefined),
+)
+
+/** A topic with a level `%u` for the WoTT ID. */
+export const topicOfDevice: Parse<string> = parse(
+  'TOPIC',
+  'a topic with one level %u for the WoTT ID, such as status/%u, without wildcards and "$" in front',
+  (said) =>
+    readingTopicProblem(said) === null &&
+    said.split('/').filter((level) => level === '%u').length === 1
+      ? said
+      : undefined,
 )
 
 /** Where the broker at the other end of a bridge is. */

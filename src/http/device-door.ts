@@ -15,12 +15,14 @@ import { originProblem } from './origin.ts'
 import { pageRoutes } from './pages.ts'
 import { rawAnswer } from './problem.ts'
 import { type StreamRoutesOptions, streamRoutes } from './stream.ts'
+import { type TopicsInfoOptions, topicsInfoRoute } from './topics-info.ts'
 
 export interface DeviceDoorOptions
   extends Omit<AppOptions, 'requestCert' | 'whoSends' | 'onCut'>,
     DeviceRoutesOptions,
     StreamRoutesOptions,
-    HistoryRouteOptions {
+    HistoryRouteOptions,
+    TopicsInfoOptions {
   /** Takes over the socket of an upgrade request whose path and identity are right. */
   readonly mqtt: {
     accept(request: IncomingMessage, socket: Duplex, head: Buffer, who: WebSocketCaller): void
@@ -47,6 +49,7 @@ export function createDeviceDoor(options: DeviceDoorOptions): App {
   deviceRoutes(app, options, () => {
     pageRoutes(app)
     historyRoute(app, options)
+    topicsInfoRoute(app, options)
     return streamRoutes(app, options)
   })
 

@@ -15,13 +15,15 @@ import type { HttpSettings } from './server.ts'
 import { acceptCookies, loginRoute, logoutRoute, sessionOf, sessionRoute } from './session.ts'
 import { createStrangers, type StrangerSettings } from './strangers.ts'
 import { type StreamRoutesOptions, streamRoutes } from './stream.ts'
+import { type TopicsInfoOptions, topicsInfoRoute } from './topics-info.ts'
 import { whoamiRoute } from './whoami.ts'
 
 export interface ViewerDoorOptions
   extends Omit<AppOptions, 'requestCert' | 'admit' | 'onCut'>,
     ReadOptions,
     StreamRoutesOptions,
-    HistoryRouteOptions {
+    HistoryRouteOptions,
+    TopicsInfoOptions {
   readonly acl: AclSource
   readonly broker: Broker
   readonly viewers: Viewers
@@ -76,6 +78,7 @@ export function createViewerDoor(options: ViewerDoorOptions): App {
     sessionRoute(behind, 'invite')
     readRoutes(behind, options, streamRoutes(behind, options))
     historyRoute(behind, options)
+    topicsInfoRoute(behind, options)
     whoamiRoute(behind)
   })
   return app

@@ -13,6 +13,7 @@ import {
   type Source,
   STORE_LIMITS,
 } from './meter.ts'
+import { registerPresenceMetrics, type WatchedPresence } from './presence.ts'
 import type { Readings } from './readings.ts'
 import { registerStoreMetrics, type StoreMetricsOptions } from './store.ts'
 import { createUplinkMetrics, type WatchedUplink } from './uplink.ts'
@@ -32,6 +33,8 @@ export interface Metrics extends Exposition {
   watchUplink(uplink: WatchedUplink): void
   /** Adds what is known of the bridge to another broker. */
   watchBridge(bridge: WatchedBridge): void
+  /** Adds which topics are silent. */
+  watchPresence(presence: WatchedPresence): void
   /** Adds what is held for others. */
   watchMemory(ledgers: readonly Ledger[]): void
   /** Adds whether each of these files is in force as it is on the disk. */
@@ -293,6 +296,7 @@ export function createMetrics(
     watchStore: (options) => registerStoreMetrics(registry, options),
     watchUplink: (watched) => uplink.watch(registry, watched),
     watchBridge: (watched) => bridge.watch(registry, watched),
+    watchPresence: (presence) => registerPresenceMetrics(registry, presence),
     watchMemory: (ledgers) => registerMemoryMetrics(registry, ledgers),
     watchFiles(problems) {
       new Gauge({

@@ -10,6 +10,7 @@ import * as publish from './publish.ts'
 import * as read from './read.ts'
 import * as session from './session.ts'
 import * as stream from './stream.ts'
+import * as topics from './topics.ts'
 
 /** All that routes of ours do, by the name in the `config` of each. */
 export const OPERATIONS = {
@@ -19,6 +20,7 @@ export const OPERATIONS = {
   ...history.OPERATIONS,
   ...stream.OPERATIONS,
   ...commands.OPERATIONS,
+  ...topics.OPERATIONS,
   ...identity.OPERATIONS,
   ...session.OPERATIONS,
   ...health.OPERATIONS,
@@ -34,6 +36,7 @@ export const SCHEMAS: Schemas = {
   ...read.SCHEMAS,
   ...stream.SCHEMAS,
   ...commands.SCHEMAS,
+  ...topics.SCHEMAS,
   ...history.SCHEMAS,
   ...identity.SCHEMAS,
   ...session.SCHEMAS,

@@ -1,0 +1,115 @@
+import type { Logger } from 'pino'
+import type { Broker, BrokerLog } from './broker/broker.ts'
+import { type CatalogFile, openCatalog } from './catalog/catalog-file.ts'
+import type { Config } from './config/load.ts'
+import { messageOf } from './errors.ts'
+import { createHomeAssistant, type HomeAssistant } from './home-assistant/home-assistant.ts'
+import type { WatchedPresence } from './metrics/presence.ts'
+import { createOwnMessages } from './presence/own-messages.ts'
+import { openPresence, type Presence } from './presence/presence.ts'
+import { createStatusTopics } from './presence/status-topics.ts'
+import type { Sparingly } from './sparingly.ts'
+
+/** The topics file, as the gateway's settings have it. */
+export async function openTopicsFile(
+  { topicsFile, silence }: Pick<Config, 'topicsFile' | 'silence'>,
+  log: Logger,
+  onFailure: (error: unknown) => void,
+): Promise<CatalogFile> {
+  return openCatalog(topicsFile ?? null, {
+    silence: silence === null ? null : silence * 1000,
+    onFailure,
+    onLoad(result) {
+      if (result.ok) log.info({ file: topicsFile, patterns: result.patterns }, 'topics file loaded')
+      else
+        log.error(
+          { file: topicsFile, errors: result.errors },
+          'topics file not usable; the old one stays in force',
+        )
+    },
+  })
+}
+
+export interface FreshnessOptions {
+  readonly broker: Pick<Broker, 'publish' | 'follow' | 'retained'>
+  readonly readTopics: BrokerLog['readTopics']
+  readonly catalog: CatalogFile
+  readonly log: Logger
+  readonly sparingly: Sparingly
+}
+
+/** What the gateway itself says of devices: their status topics, and what it announces to Home Assistant. */
+export interface Freshness extends WatchedPresence {
+  close(): Promise<void>
+}
+
+/** Begins to watch which topics are silent; what was heard before is read from the log meanwhile. */
+export async function openFreshness(
+  config: Config,
+  { broker, readTopics, catalog, log, sparingly }: FreshnessOptions,
+): Promise<Freshness> {
+  const statusTopics = createStatusTopics(config.statusTopic)
+  const own = createOwnMessages(broker, (error) =>
+    sparingly('own', (repeated) =>
+      log.error(
+        { reason: messageOf(error), ...repeated },
+        'cannot publish the status of devices yet',
+      ),
+    ),
+  )
+  const current = () => catalog.current
+  const presence = await openPresence({
+    ...{ broker, readTopics, catalog: current, statusTopics, own },
+    watchesNumbers: config.homeAssistant !== null,
+    topics: config.silenceTopics,
+    topicsPerDevice: config.silenceTopicsPerDevice,
+    ttl: config.topicTtl * 1000,
+  })
+  const announcing =
+    config.homeAssistant === null
+      ? null
+      : createHomeAssistant({
+          ...{ broker, catalog: current, statusTopics, own },
+          prefix: config.homeAssistant,
+          sensors: config.homeAssistantSensors,
+        })
+  if (announcing) connect(presence, announcing)
+  if (announcing && !config.topicsFile)
+    log.warn('WOTT_HOME_ASSISTANT announces what the topics file names: set WOTT_TOPICS_FILE')
+  catalog.onChange(() => {
+    announcing?.recheck()
+    presence.recheck()
+  })
+
+  async function restore(): Promise<void> {
+    try {
+      await announcing?.restore()
+      await presence.restore()
+    } catch (error) {
+      log.error({ reason: messageOf(error) }, 'cannot read which devices were heard before')
+    }
+    own.start()
+  }
+
+  const restored = restore()
+  return {
+    *topics() {
+      for (const { device, topic, info, state } of presence.all())
+        if (info.silence !== null) yield { device, topic, isSilent: state === 'offline' }
+    },
+    overflowed: () => presence.overflowed,
+    unannounced: () => announcing?.overflowed ?? 0,
+    async close() {
+      own.close()
+      await restored
+      await presence.close()
+    },
+  }
+}
+
+function connect(presence: Presence, announcing: HomeAssistant): void {
+  presence.onChange((device, topic) => {
+    const heard = presence.find(device, topic)
+    announcing.note(device, topic, heard?.isNumber ?? null)
+  })
+}

@@ -1,0 +1,86 @@
+import type { Broker } from '../broker/broker.ts'
+import type { MessageProperties } from '../topic/message.ts'
+
+/** Who publishes what the gateway says itself; no certificate can have this name. */
+export const GATEWAY = '$gateway'
+
+/** What is retained of the gateway's own. */
+export interface OwnMessage {
+  /** Empty for nothing. */
+  readonly payload: string
+  readonly properties: MessageProperties | null
+}
+
+/** Retained messages of the gateway itself: of each topic the last one is published, again and again until it is stored. */
+export interface OwnMessages {
+  put(topic: string, message: OwnMessage): void
+  /** Begins to publish them; until then they wait. */
+  start(): void
+  close(): void
+}
+
+/** So many are published at the same time. */
+const AT_ONCE = 100
+const RETRY_MS = 5_000
+
+/** `onFailure` is told each time that the broker did not take one. */
+export function createOwnMessages(
+  broker: Pick<Broker, 'publish'>,
+  onFailure: (error: unknown) => void,
+): OwnMessages {
+  const waiting = new Map<string, OwnMessage>()
+  let state: 'held' | 'idle' | 'publishing' | 'pausing' | 'closed' = 'held'
+  let timer: NodeJS.Timeout | undefined
+
+  async function publishAll(): Promise<void> {
+    state = 'publishing'
+    while (state === 'publishing' && waiting.size > 0) {
+      const batch = [...waiting.entries()].slice(0, AT_ONCE)
+      for (const [topic] of batch) waiting.delete(topic)
+      const done = await Promise.all(batch.map(publishOne))
+      if (state === 'publishing' && done.includes(false)) {
+        state = 'pausing'
+        timer = setTimeout(() => void publishAll(), RETRY_MS).unref()
+      }
+    }
+    if (state === 'publishing') state = 'idle'
+  }
+
+  async function publishOne([topic, message]: [string, OwnMessage]): Promise<boolean> {
+    const now = Date.now()
+    try {
+      await broker.publish({
+        topic,
+        payload: Buffer.from(message.payload),
+        qos: 1,
+        retain: true,
+        device: GATEWAY,
+        time: now,
+        received: now,
+        properties: message.payload === '' ? null : message.properties,
+        expires: null,
+      })
+      return true
+    } catch (error) {
+      // a later one may be there by now
+      if (!waiting.has(topic)) waiting.set(topic, message)
+      if (state !== 'closed') onFailure(error)
+      return false
+    }
+  }
+
+  return {
+    put(topic, message) {
+      if (state === 'closed') return
+      waiting.set(topic, message)
+      if (state === 'idle') void publishAll()
+    },
+    start() {
+      if (state === 'held') void publishAll()
+    },
+    close() {
+      state = 'closed'
+      clearTimeout(timer)
+    },
+  }
+}
