@@ -20,9 +20,9 @@ import {
   proxyAddress,
   text,
   topicFilters,
-  topicTemplate,
   topicName,
   topicOfDevice,
+  topicTemplate,
   urlPath,
 } from './values.ts'
 

@@ -1,3 +1,4 @@
+import type { Infos } from './infos.ts'
 import { createLines } from './lines.ts'
 import { createPlot } from './plot.ts'
 import type { Message, Topic, Topics } from './topics.ts'
@@ -17,7 +18,7 @@ const MOST_MESSAGES = 200
 const REFRESH_MS = 250
 
 /** A dialog with the lines of some topics, and their messages. */
-export function createChart(topics: Topics): Chart {
+export function createChart(topics: Topics, infos: Infos): Chart {
   const dialog = find<HTMLDialogElement>('#chart')
   const element = find('#plot')
   const plot = createPlot(element)
@@ -30,7 +31,7 @@ export function createChart(topics: Topics): Chart {
   let timer: ReturnType<typeof setTimeout> | undefined
   const lines = createLines(() => {
     if (dialog.open) void draw()
-  })
+  }, infos.labelOf)
 
   function later(): void {
     if (!dialog.open || paused) return
@@ -69,12 +70,13 @@ export function createChart(topics: Topics): Chart {
     chosen = next
     const [first] = chosen
     find('#chart-title').textContent =
-      chosen.length === 1 && first ? first.name : `${chosen.length} topics`
+      chosen.length === 1 && first ? infos.titleOf(first.name) : `${chosen.length} topics`
     const buttons = chosen.map((topic) => {
       const button = document.createElement('button')
       button.type = 'button'
-      button.textContent = `${topic.name} ✕`
-      button.setAttribute('aria-label', `Take away ${topic.name}`)
+      const title = infos.titleOf(topic.name)
+      button.textContent = `${title} ✕`
+      button.setAttribute('aria-label', `Take away ${title}`)
       button.addEventListener('click', () => choose(chosen.filter((one) => one !== topic)))
       return button
     })

@@ -1,4 +1,5 @@
-import { ago } from './ago.ts'
+import { ago, durationText } from './ago.ts'
+import type { Infos } from './infos.ts'
 import { drawSparkline } from './sparkline.ts'
 import type { Topic } from './topics.ts'
 
@@ -18,6 +19,7 @@ interface Card {
   readonly value: HTMLElement
   readonly canvas: HTMLCanvasElement
   readonly device: HTMLElement
+  readonly mark: HTMLElement
   readonly ago: HTMLElement
   shown: Topic | null
 }
@@ -30,7 +32,11 @@ const MARGIN_ROWS = 2
 const SPARK_POINTS = 60
 
 /** Cards for those topics alone that are in sight, however many there are. */
-export function createGrid(list: HTMLUListElement, open: (topic: Topic) => void): Grid {
+export function createGrid(
+  list: HTMLUListElement,
+  infos: Infos,
+  open: (topic: Topic) => void,
+): Grid {
   let topics: readonly Topic[] = []
   let columns = 1
   let width = MIN_WIDTH
@@ -47,7 +53,7 @@ export function createGrid(list: HTMLUListElement, open: (topic: Topic) => void)
       layOut()
       for (const topic of touched) {
         const card = cards.get(topic)
-        if (card) fill(card, topic)
+        if (card) fill(card, topic, infos)
       }
       touched.clear()
     })
@@ -80,7 +86,7 @@ export function createGrid(list: HTMLUListElement, open: (topic: Topic) => void)
       card = spare.pop() ?? createCard(open)
       cards.set(topic, card)
       list.append(card.item)
-      fill(card, topic)
+      fill(card, topic, infos)
     }
     const { item } = card
     item.style.width = `${width}px`
@@ -121,7 +127,7 @@ export function createGrid(list: HTMLUListElement, open: (topic: Topic) => void)
     },
     tick() {
       const now = Date.now()
-      for (const [{ latest }, card] of cards) setText(card.ago, ago(latest.time, now))
+      for (const [topic, card] of cards) showAge(card, topic, infos, now)
     },
   }
 }
@@ -146,6 +152,7 @@ function createCard(open: (topic: Topic) => void): Card {
     value: part('span', 'value', middle),
     canvas: part('canvas', '', middle),
     device: part('span', 'device', foot),
+    mark: part('span', 'mark', foot),
     ago: part('span', 'ago', foot),
     shown: null,
   }
@@ -157,18 +164,34 @@ function createCard(open: (topic: Topic) => void): Card {
   return card
 }
 
-function fill(card: Card, topic: Topic): void {
-  const { payload, device, time } = topic.latest
+function fill(card: Card, topic: Topic, infos: Infos): void {
+  const { payload, device } = topic.latest
+  const { name } = topic
   card.shown = topic
-  setText(card.topic, topic.name)
-  card.button.title = topic.name
-  setText(card.value, payload.text)
+  setText(card.topic, infos.titleOf(name))
+  card.button.title = name
+  const isNumber = payload.kind === 'number'
+  setText(card.value, isNumber ? infos.withUnit(name, '', payload.text) : payload.text)
   card.value.dataset.kind = payload.kind
+  const marks = [...payload.values].map(([field, { number }]) =>
+    number === null ? '' : infos.beyond(name, field, number),
+  )
+  setText(card.mark, marks.find((mark) => mark !== '') ?? '')
   setText(card.device, device)
-  setText(card.ago, ago(time, Date.now()))
+  showAge(card, topic, infos, Date.now())
   const [series] = topic.series.values()
   card.canvas.hidden = series === undefined
   if (series) drawSparkline(card.canvas, series.last(SPARK_POINTS))
+}
+
+function showAge(card: Card, topic: Topic, infos: Infos, now: number): void {
+  const isSilent = infos.isSilent(topic, now)
+  const heard = topic.messages.at(-1)?.received ?? topic.latest.received
+  card.item.dataset.silent = String(isSilent)
+  setText(
+    card.ago,
+    isSilent ? `silent for ${durationText(now - heard)}` : ago(topic.latest.time, now),
+  )
 }
 
 /** Text is never anything but text here: topics and payloads come from strangers. */

@@ -43,8 +43,11 @@ const MOST_LIVE = MOST_POINTS / 2
 /** Between two readings. */
 const RENEW_MS = 30_000
 
+/** What the line of a number is called. */
+type LabelOf = (topic: string, field: string) => string
+
 /** `changed` is called when there is more to draw or to say. */
-export function createLines(changed: () => void): Lines {
+export function createLines(changed: () => void, labelOf: LabelOf = plainLabel): Lines {
   let pasts = new Map<string, Known>()
   let topics: readonly Topic[] = []
   let chosen = 0
@@ -116,7 +119,7 @@ export function createLines(changed: () => void): Lines {
   }
 
   function lineOf(topic: Topic, field: string): Line {
-    const label = labelOf(topic, field)
+    const label = labelOf(topic.name, field)
     const past = pasts.get(keyOf(topic, field))
     const [liveTimes, liveValues] = liveOf(topic, field)
     if (!past) return { label, points: [liveTimes, liveValues] }
@@ -190,8 +193,9 @@ function keyOf({ name }: Topic, field: string): string {
   return `${name}\0${field}`
 }
 
-function labelOf({ name }: Topic, field: string): string {
-  return field === '' ? name : `${name} ${namesOf(field)}`
+/** What the line of a number is called where nobody says. */
+export function plainLabel(topic: string, field: string): string {
+  return field === '' ? topic : `${topic} ${namesOf(field)}`
 }
 
 /** As its publisher wrote it. */

@@ -1,6 +1,7 @@
 import { createChart } from './chart.ts'
 import { openFeed } from './feed.ts'
 import { createGrid } from './grid.ts'
+import { createInfos } from './infos.ts'
 import { readLatest } from './latest.ts'
 import { enter, isRefusal, leave, type Refusal, type Viewer, whoIs } from './session.ts'
 import { chooseTheme } from './theme.ts'
@@ -10,8 +11,9 @@ const find = <T extends HTMLElement>(selector: string) => document.querySelector
 const time = (ms: number) => new Date(ms).toLocaleTimeString()
 
 const topics = createTopics()
-const chart = createChart(topics)
-const grid = createGrid(find('#topics'), chart.open)
+const infos = createInfos()
+const chart = createChart(topics, infos)
+const grid = createGrid(find('#topics'), infos, chart.open)
 const filter = find<HTMLInputElement>('#filter')
 let lostAt: number | null = null
 let known = 0
@@ -30,7 +32,7 @@ function showTrouble(title: string, text: string, lines = ''): void {
 }
 
 function showTopics(): void {
-  const shown = topics.matching(filter.value)
+  const shown = topics.matching(filter.value, infos.titleOf)
   grid.show(shown)
   const all = shown.length === topics.size ? '' : ` of ${topics.size}`
   const full = topics.leftOut > 0 ? `; no more than ${MOST_TOPICS} fit on this page` : ''
@@ -91,8 +93,19 @@ async function start(entering: Promise<Viewer | Refusal>): Promise<void> {
     return
   }
   showTrouble('', '')
+  void loadInfos()
   follow(filters)
   void showLatest(filters)
+}
+
+const INFOS_MS = 60_000
+
+/** Names and units may change while the page is open. */
+async function loadInfos(): Promise<void> {
+  if (!(await infos.load())) return
+  showTopics()
+  for (const topic of topics.matching('')) grid.touch(topic)
+  chart.redraw()
 }
 
 /** Topics that have been quiet for longer than the stream goes back. */
@@ -160,6 +173,9 @@ find('#leave').addEventListener('click', async () => {
   location.reload()
 })
 setInterval(grid.tick, 1000)
+setInterval(() => {
+  if (find('#state').dataset.state === 'live') void loadInfos()
+}, INFOS_MS)
 setInterval(() => {
   // sorting and filtering thousands of topics once for each new one would be slow
   if (topics.size !== known) showTopics()

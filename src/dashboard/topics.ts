@@ -47,7 +47,7 @@ export interface Topics {
   /** Messages are missing here: no line is drawn across. */
   breakAll(time: number): void
   /** Sorted by name. */
-  matching(filter: string): Topic[]
+  matching(filter: string, titleOf?: (topic: string) => string): Topic[]
   get(name: string): Topic | undefined
   readonly size: number
   /** How many messages were left out because there are too many topics. */
@@ -129,13 +129,15 @@ export function createTopics(): Topics {
       for (const { series } of topics.values())
         for (const one of series.values()) one.add(time, Number.NaN)
     },
-    matching(filter) {
+    matching(filter, titleOf = (topic) => topic) {
       sorted ??= [...topics.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
       const wanted = filter.trim().toLowerCase()
       if (wanted === '') return sorted
       return sorted.filter(
         ({ name, latest }) =>
-          name.toLowerCase().includes(wanted) || latest.device.toLowerCase().includes(wanted),
+          name.toLowerCase().includes(wanted) ||
+          latest.device.toLowerCase().includes(wanted) ||
+          titleOf(name).toLowerCase().includes(wanted),
       )
     },
     get: (name) => topics.get(name),
