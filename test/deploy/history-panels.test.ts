@@ -5,6 +5,7 @@ import { request } from 'node:https'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
+import { connectAsync } from 'mqtt'
 import { parse } from 'yaml'
 import { PROGRAM, type Running, run, startGateway } from '../cli/program.ts'
 import { createSite, type Site } from '../cli/site.ts'
@@ -68,8 +69,8 @@ describe('the dashboard of the history', () => {
   })
 
   /** What the data source's setting `name` has in its file. */
-  async function secret(name: string): Promise<string> {
-    const [, path = ''] = /^\$__file\{(.+)\}$/.exec(datasource.secureJsonData[name]) ?? []
+  async function secret(name: string, from = datasource): Promise<string> {
+    const [, path = ''] = /^\$__file\{(.+)\}$/.exec(from.secureJsonData[name]) ?? []
     assert.ok(path.startsWith(`${FILES}/`), name)
     return readFile(join(identity, path.slice(FILES.length)), 'utf8')
   }
@@ -77,7 +78,7 @@ describe('the dashboard of the history', () => {
   /** As Grafana asks, with the certificate that it was given. */
   async function ask(path: string): Promise<{ status: number; text: string }> {
     const [ca, cert, key] = await Promise.all(
-      ['tlsCACert', 'tlsClientCert', 'tlsClientKey'].map(secret),
+      ['tlsCACert', 'tlsClientCert', 'tlsClientKey'].map((name) => secret(name)),
     )
     const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>()
     request(
@@ -124,6 +125,31 @@ describe('the dashboard of the history', () => {
           if (type === 'timestamp') assert.ok(Date.parse(String(value)) > now - 3_600_000)
         }
     }
+  })
+
+  it('has live panels beside it, from the data source that the docs give', async () => {
+    const docs = await readFile(join(ROOT, 'docs/monitoring.md'), 'utf8')
+    const [, yaml = ''] = /^```yaml\n(.+?)^```$/ms.exec(docs) ?? []
+    const [live] = parse(yaml).datasources
+    const { uri, clientID } = live.jsonData
+    assert.match(uri, /^tls:.*:8883$/)
+    const [ca, cert, key] = await Promise.all(
+      ['tlsCACert', 'tlsClientCert', 'tlsClientKey'].map((name) => secret(name, live)),
+    )
+    // as the plugin connects
+    const client = await connectAsync({
+      ...{ protocol: 'mqtts', host: 'localhost', port: at.ports.mqtt, clientId: clientID },
+      ...{ protocolVersion: 4, clean: false, reconnectPeriod: 0 },
+      ...{ ca: ca ?? '', cert: cert ?? '', key: key ?? '' },
+    })
+    const [granted] = await client.subscribeAsync('wott/+', { qos: 0 })
+    assert.equal(granted?.qos, 0)
+    const { promise, resolve } = Promise.withResolvers<string>()
+    client.on('message', (topic, payload) => resolve(`${topic} ${payload}`))
+    const via = ['--certs', join(site.layout.devices, 'sensor'), '--port', String(at.ports.device)]
+    assert.equal((await run(['pub', 'wott/temperature', '24', ...via])).code, 0)
+    assert.equal(await promise, 'wott/temperature 24')
+    await client.endAsync()
   })
 
   it('comes from a source that has what it needs in the compose file', () => {
