@@ -42,6 +42,10 @@ const COMMANDS: Record<string, [summary: string, load: () => Promise<Command>]> 
     'find mistakes in an ACL file, and ask it questions',
     async () => (await import('./acl.ts')).acl,
   ],
+  topics: [
+    'find mistakes in a topics file, and ask what it says',
+    async () => (await import('./topics.ts')).topics,
+  ],
   pub: ['publish a message as a device', async () => (await import('./pub.ts')).pub],
   sub: ['print messages as they come', async () => (await import('./sub.ts')).sub],
   history: [

@@ -18,6 +18,7 @@ const COMMANDS = [
   'restore',
   'whoami',
   'acl',
+  'topics',
   'pub',
   'sub',
   'history',
