@@ -60,6 +60,7 @@ export async function openFreshness(
   const current = () => catalog.current
   const presence = await openPresence({
     ...{ broker, readTopics, catalog: current, statusTopics, own },
+    isUsed: config.topicsFile !== undefined || config.silence !== null,
     watchesNumbers: config.homeAssistant !== null,
     topics: config.silenceTopics,
     topicsPerDevice: config.silenceTopicsPerDevice,

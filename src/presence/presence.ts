@@ -15,6 +15,8 @@ export interface PresenceOptions extends HeardBounds {
   readonly catalog: () => Catalog
   readonly statusTopics: StatusTopics
   readonly own: Pick<OwnMessages, 'put'>
+  /** Whether a topic can be watched at all; without it what was said before is taken back. */
+  readonly isUsed: boolean
   /** Whether topics are watched that never fall silent, because the file names their numbers. */
   readonly watchesNumbers: boolean
   /** How long a silent topic is kept, in milliseconds. */
@@ -38,10 +40,12 @@ export interface Presence {
   close(): Promise<void>
 }
 
-/** What is found out about a topic once: null for one that is not watched. */
+/** What is found out about a topic once. */
 interface Watch {
   readonly info: TopicInfo
   readonly kind: 'status' | 'watched' | 'other'
+  /** Whose topic it was last: mostly it has one device. */
+  last: Heard | null
 }
 
 const REMEMBERED = { topics: 10_000, size: 1_000_000 }
@@ -56,35 +60,36 @@ export async function openPresence(options: PresenceOptions): Promise<Presence> 
 
   function toWatch(topic: string): Watch {
     const info = catalog().of(topic)
-    if (statusTopics.parse(topic) !== null) return { info, kind: 'status' }
+    if (statusTopics.parse(topic) !== null) return { info, kind: 'status', last: null }
     const isWatched =
       !topic.startsWith('$') &&
       (info.silence !== null || (options.watchesNumbers && info.entry !== null)) &&
       topicProblem(statusTopics.ofTopic('', topic)) === null
-    return { info, kind: isWatched ? 'watched' : 'other' }
+    return { info, kind: isWatched ? 'watched' : 'other', last: null }
   }
 
   /** Every message passes here. */
   function note(delivery: Delivery): void {
     const { device, topic, payload } = delivery
     if (device === null || device === GATEWAY) return
-    const { info, kind } = watches.of(topic)
-    if (kind === 'other') return
-    if (kind === 'status') {
+    const watch = watches.of(topic)
+    if (watch.kind === 'other') return
+    if (watch.kind === 'status') {
       if (payload.length === 0 && delivery.retain) forgetCleared(topic)
       return
     }
     // whoever empties a retained topic need not be the device
     if (payload.length === 0 && delivery.retain) return
-    const known = heard.get(device, topic)
+    const known = watch.last?.device === device ? watch.last : heard.get(device, topic)
     if (known === undefined) {
-      const fresh = toHeard(delivery, info)
+      const fresh = toHeard(delivery, watch.info)
       if (!heard.add(fresh)) return
       noteNumber(fresh, payload)
       comeBack(fresh)
       tell(fresh)
       return
     }
+    watch.last = known
     known.heardAt = now()
     known.received = delivery.received
     if (noteNumber(known, payload)) tell(known)
@@ -169,6 +174,7 @@ export async function openPresence(options: PresenceOptions): Promise<Presence> 
   /** Its status topics are emptied. */
   function forget(one: Heard): void {
     heard.remove(one)
+    watches.of(one.topic).last = null
     if (one.said !== null) own.put(statusTopics.ofTopic(one.device, one.topic), NOTHING)
     forgetDevice(one.device)
     tell(one)
@@ -256,7 +262,7 @@ export async function openPresence(options: PresenceOptions): Promise<Presence> 
     noteNumber(one, last.payload)
   }
 
-  const unfollow = await broker.follow(note)
+  const unfollow = options.isUsed ? await broker.follow(note) : null
   return {
     restore,
     recheck() {
@@ -286,7 +292,7 @@ export async function openPresence(options: PresenceOptions): Promise<Presence> 
     },
     async close() {
       alarm.stop()
-      await unfollow()
+      await unfollow?.()
     },
   }
 }

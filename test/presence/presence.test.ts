@@ -46,6 +46,7 @@ async function start({
     readTopics: broker.log.readTopics,
     catalog: () => current,
     statusTopics: createStatusTopics('status/%u'),
+    isUsed: true,
     watchesNumbers: false,
   })
   await presence.restore()
