@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Broker, BrokerLog } from './broker/broker.ts'
 import { type CatalogFile, openCatalog } from './catalog/catalog-file.ts'
@@ -43,6 +44,9 @@ export interface Freshness extends WatchedPresence {
   close(): Promise<void>
 }
 
+/** What another broker retains cannot be read while it is away. */
+const RETRY_MS = 5_000
+
 /** Begins to watch which topics are silent; what was heard before is read from the log meanwhile. */
 export async function openFreshness(
   config: Config,
@@ -57,6 +61,7 @@ export async function openFreshness(
       ),
     ),
   )
+  const closing = new AbortController()
   const current = () => catalog.current
   const presence = await openPresence({
     ...{ broker, readTopics, catalog: current, statusTopics, own },
@@ -83,12 +88,22 @@ export async function openFreshness(
   })
 
   async function restore(): Promise<void> {
-    try {
-      await announcing?.restore()
-      await presence.restore()
-    } catch (error) {
-      log.error({ reason: messageOf(error) }, 'cannot read which devices were heard before')
-    }
+    while (!closing.signal.aborted)
+      try {
+        await announcing?.restore()
+        await presence.restore()
+        break
+      } catch (error) {
+        sparingly('heard', (repeated) =>
+          log.error(
+            { reason: messageOf(error), ...repeated },
+            'cannot read yet which devices were heard before',
+          ),
+        )
+        // what is heard now is said all the same
+        own.start()
+        await pause(RETRY_MS, null, { ref: false, signal: closing.signal }).catch(() => {})
+      }
     own.start()
   }
 
@@ -101,6 +116,7 @@ export async function openFreshness(
     overflowed: () => presence.overflowed,
     unannounced: () => announcing?.overflowed ?? 0,
     async close() {
+      closing.abort()
       own.close()
       await restored
       await presence.close()

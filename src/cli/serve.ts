@@ -12,7 +12,7 @@ import { stopSignal } from './signals.ts'
 const HELP = helpText({
   usage: ['serve [SETTINGS]'],
   about: [
-    'Runs the gateway until SIGTERM or SIGINT; a second one ends it at once. SIGHUP reads the ACL and certificate files again, and so does a change on disk.',
+    'Runs the gateway until SIGTERM or SIGINT; a second one ends it at once. SIGHUP reads the ACL, topics and certificate files again, and so does a change on disk.',
     "Every setting is a flag and an environment variable; flags win. --mosquitto-conf takes an existing Mosquitto's file; what it says that cannot be is named by its line.",
   ],
   examples: [

@@ -225,7 +225,7 @@ export async function openPresence(options: PresenceOptions): Promise<Presence> 
     const statuses = new Map<string, Status>()
     for (const delivery of await broker.retained(statusTopics.filter)) {
       const status = statusTopics.parse(delivery.topic)
-      if (status === null || delivery.device !== GATEWAY) continue
+      if (status === null || !isOwn(delivery)) continue
       statuses.set(keyOf(status.device, status.topic), { ...status, delivery })
       if (status.topic === null) deviceSaid.set(status.device, `${delivery.payload}`)
     }
@@ -312,9 +312,17 @@ function statusMessage({ state, received }: Heard) {
     properties: {
       payloadFormatIndicator: 1,
       contentType: 'text/plain',
-      userProperties: [['last-heard', new Date(received).toISOString()]],
+      userProperties: [[LAST_HEARD, new Date(received).toISOString()]],
     },
   } as const
+}
+
+const LAST_HEARD = 'last-heard'
+
+/** Another broker does not say that a message is the gateway's: no device has that name. */
+function isOwn({ device, properties }: Delivery): boolean {
+  if (device !== null) return device === GATEWAY
+  return properties?.userProperties?.some(([name]) => name === LAST_HEARD) ?? false
 }
 
 /** No topic holds U+0000 [MQTT-1.5.4-2]. */

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { messagesOf } from '../support/clients.ts'
+import { startMosquitto } from '../support/mosquitto.ts'
+import { clientOf, startRelayed } from '../support/relayed.ts'
+
+describe('in front of another broker', () => {
+  it('silence is said there, by its own client as by a device, and known after a restart', async () => {
+    await using mosquitto = await startMosquitto()
+    await using there = await clientOf(mosquitto.port)
+    const messages = messagesOf(there)
+    await there.subscribeAsync('status/#', { qos: 1 })
+    const next = async () => {
+      const { topic, payload } = await messages.next()
+      return `${topic} ${payload}`
+    }
+    const status = 'status/a.d.wott.local'
+    {
+      await using relayed = await startRelayed(mosquitto.port, { silence: '1' })
+      assert.equal((await relayed.post('t/1', '1', 'qos=1&retain=true')).status, 200)
+      assert.deepEqual([await next(), await next()], [`${status}/t/1 online`, `${status} online`])
+      assert.deepEqual([await next(), await next()], [`${status}/t/1 offline`, `${status} offline`])
+    }
+    await using relayed = await startRelayed(mosquitto.port, { silence: '1' })
+    const silent = 'wott_topic_silent{device="a.d.wott.local",topic="t/1"}'
+    // what is retained does not wake it
+    const deadline = Date.now() + 10_000
+    let value: number | undefined
+    while (value === undefined && Date.now() < deadline) value = await relayed.at.metric(silent)
+    assert.equal(value, 1)
+    await relayed.post('t/1', '2')
+    assert.deepEqual([await next(), await next()], [`${status}/t/1 online`, `${status} online`])
+  })
+})
