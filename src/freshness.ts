@@ -63,9 +63,10 @@ export async function openFreshness(
   )
   const closing = new AbortController()
   const current = () => catalog.current
+  const isUsed = config.topicsFile !== undefined || config.silence !== null
   const presence = await openPresence({
     ...{ broker, readTopics, catalog: current, statusTopics, own },
-    isUsed: config.topicsFile !== undefined || config.silence !== null,
+    isUsed,
     watchesNumbers: config.homeAssistant !== null,
     topics: config.silenceTopics,
     topicsPerDevice: config.silenceTopicsPerDevice,
@@ -107,7 +108,8 @@ export async function openFreshness(
     own.start()
   }
 
-  const restored = restore()
+  // another broker is not asked for what nobody wants to know
+  const restored = isUsed || config.broker.kind !== 'mqtt' ? restore() : Promise.resolve()
   return {
     *topics() {
       for (const { device, topic, info, state } of presence.all())

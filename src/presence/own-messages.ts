@@ -32,15 +32,20 @@ export function createOwnMessages(
   let state: 'held' | 'idle' | 'publishing' | 'pausing' | 'closed' = 'held'
   let timer: NodeJS.Timeout | undefined
 
-  async function publishAll(): Promise<void> {
+  /** Later: whoever puts a message may be in the midst of handing another one on. */
+  function begin(): void {
     state = 'publishing'
+    setImmediate(() => void publishAll())
+  }
+
+  async function publishAll(): Promise<void> {
     while (state === 'publishing' && waiting.size > 0) {
       const batch = [...waiting.entries()].slice(0, AT_ONCE)
       for (const [topic] of batch) waiting.delete(topic)
       const done = await Promise.all(batch.map(publishOne))
       if (state === 'publishing' && done.includes(false)) {
         state = 'pausing'
-        timer = setTimeout(() => void publishAll(), RETRY_MS).unref()
+        timer = setTimeout(begin, RETRY_MS).unref()
       }
     }
     if (state === 'publishing') state = 'idle'
@@ -73,10 +78,10 @@ export function createOwnMessages(
     put(topic, message) {
       if (state === 'closed') return
       waiting.set(topic, message)
-      if (state === 'idle') void publishAll()
+      if (state === 'idle') begin()
     },
     start() {
-      if (state === 'held') void publishAll()
+      if (state === 'held') begin()
     },
     close() {
       state = 'closed'
