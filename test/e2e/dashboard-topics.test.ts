@@ -16,6 +16,7 @@ topic read #
 `
 const TOPICS = `rooms/+/temperature  name "Temperature of %1" unit °C min 5 max 30 silence 2s
 rooms/+/humidity  name "Humidity of %1" unit %
+rooms/+/climate  field indoor.humidity name "Inside, %1" unit % max 80
 `
 
 describe('the dashboard with a topics file', () => {
@@ -67,6 +68,8 @@ describe('the dashboard with a topics file', () => {
     await temperature.locator('.mark:text-is("")').waitFor({ state: 'attached' })
 
     assert.equal(await card(page, 'Humidity of hall').locator('.value').textContent(), '55 %')
+    await publish('rooms/hall/climate', '{"indoor":{"humidity":81}}')
+    await card(page, 'rooms/hall/climate').locator('.mark:text-is("above 80 %")').waitFor()
     const other = card(page, 'other')
     assert.equal(await other.locator('.value').textContent(), '1')
     assert.doesNotMatch((await other.locator('.ago').textContent()) ?? '', /silent/)
