@@ -571,16 +571,6 @@ export const SETTINGS = {
     '300',
     'seconds that it may be newer, as the clock of its device may be fast',
   ),
-  influxTopic: setting(
-    topicTemplate,
-    '{device}/{measurement}/{tags}/{field}',
-    'topic of each value that comes in InfluxDB line protocol: {device} is the WoTT ID, {tag:NAME} the value of a tag, {tag:NAME?} a level that is left out without it, {tags} a level NAME=VALUE for each other tag; without {field} all fields of a line are one message in JSON',
-  ),
-  influxRetain: setting(
-    choice('on', 'off'),
-    'off',
-    'whether what comes in InfluxDB line protocol is retained',
-  ),
   idempotencyTtl: setting(
     integer(60, 31_536_000),
     '86400',
@@ -605,6 +595,16 @@ export const SETTINGS = {
     bytes(16 * KiB, 64 * 1024 * MiB),
     undefined,
     'bytes of those of one device [a quarter of WOTT_IDEMPOTENCY_BYTES]',
+  ),
+  influxTopic: setting(
+    topicTemplate,
+    '{device}/{measurement}/{tags}/{field}',
+    'topic of each value that comes in InfluxDB line protocol: {device} is the WoTT ID, {tag:NAME} the value of a tag, {tag:NAME?} a level that is left out without it, {tags} a level NAME=VALUE for each other tag; without {field} all fields of a line are one message in JSON',
+  ),
+  influxRetain: setting(
+    choice('on', 'off'),
+    'off',
+    'whether what comes in InfluxDB line protocol is retained',
   ),
   readingTtl: setting(
     integer(1, 31_536_000),

@@ -31,6 +31,7 @@ const SECTIONS: Readonly<Partial<Record<SettingName, Section>>> = {
   clientBuffer: { title: 'MQTT clients', page: 'broker.md' },
   sessionQueue: { title: 'MQTT sessions and retained messages', page: 'broker.md#sessions' },
   readingPast: { title: 'Time of readings, and requests that are sent again', page: 'api.md' },
+  influxTopic: { title: 'InfluxDB line protocol', page: 'ingest.md' },
   readingTtl: { title: 'Readings in the metrics', page: 'monitoring.md' },
   drainSeconds: { title: 'Stopping, and the log', page: 'operations.md' },
   functionWait: { title: 'As a function (AWS Lambda)', page: 'serverless.md#aws-lambda' },
