@@ -443,13 +443,12 @@ describe('a WebSocket', () => {
     await client.endAsync()
   })
 
-  it('is had at /mqtt only, for MQTT only', async () => {
+  it('is had at /mqtt and / only, for MQTT only', async () => {
     await using at = await startGateway({ acl: 'pattern readwrite #\n' })
     const device = await at.pki.issue('device')
     const upgrade = (path: string, headers = UPGRADE) =>
       rawHttp(at, device, `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n`)
     for (const [answers, status, code] of [
-      [await upgrade('/'), 404, 'not_found'],
       [await upgrade('/topics/a'), 404, 'not_found'],
       [await upgrade('/mqtt/'), 404, 'not_found'],
       [await upgrade('/mqtt', UPGRADE.replace('mqtt', 'chat')), 400, 'request_invalid'],
