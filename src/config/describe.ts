@@ -43,7 +43,7 @@ export function describeSections(
 export function toEnvExample(sections: readonly DescribedSection[]): string {
   const entries = sections.map(({ title, settings }) => {
     const lines = settings.map(
-      ({ variable, help, fallback = '' }) => `# ${help}\n#${variable}=${fallback}\n`,
+      ({ variable, help, fallback = '' }) => `# ${help}\n#${variable}=${quoted(fallback)}\n`,
     )
     return `# ---- ${title} ----\n\n${lines.join('\n')}`
   })
@@ -93,4 +93,9 @@ function cell(text: string): string {
 
 function code(text: string): string {
   return `\`${cell(text)}\``
+}
+
+/** A value that Node would cut short at a "#"; one that begins with it is read as the default either way. */
+function quoted(value: string): string {
+  return /.#/.test(value) && !value.startsWith('#') ? `'${value}'` : value
 }

@@ -434,6 +434,22 @@ export const SETTINGS = {
     '100000',
     'topics whose latest message is kept like that; half of them may be those of one device',
   ),
+  maxStreams: setting(integer(0, 1_000_000), '1000', 'event streams open at the same time'),
+  streamBuffer: setting(
+    bytes(KiB, 1024 * MiB),
+    '1MiB',
+    'bytes that may wait for one stream reader before it is cut off',
+  ),
+  maxStreamsPerReader: setting(
+    integer(0, 1_000_000),
+    '100',
+    'event streams that one device or viewer may have open at the same time',
+  ),
+  streamStall: setting(
+    integer(1, 3600),
+    '30',
+    'seconds that a reader of streams or MQTT may take nothing while it is behind before it is cut off',
+  ),
   commandTopic: setting(
     orOff(commandTopics),
     'cmd/%u/#',
@@ -453,22 +469,6 @@ export const SETTINGS = {
     integer(0, 3_600),
     '60',
     'seconds that a request may wait for a command at most',
-  ),
-  maxStreams: setting(integer(0, 1_000_000), '1000', 'event streams open at the same time'),
-  streamBuffer: setting(
-    bytes(KiB, 1024 * MiB),
-    '1MiB',
-    'bytes that may wait for one stream reader before it is cut off',
-  ),
-  maxStreamsPerReader: setting(
-    integer(0, 1_000_000),
-    '100',
-    'event streams that one device or viewer may have open at the same time',
-  ),
-  streamStall: setting(
-    integer(1, 3600),
-    '30',
-    'seconds that a reader of streams or MQTT may take nothing while it is behind before it is cut off',
   ),
   clientBuffer: setting(
     bytes(16 * KiB, 1024 * MiB),

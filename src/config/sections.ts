@@ -28,6 +28,7 @@ const SECTIONS: Readonly<Partial<Record<SettingName, Section>>> = {
     page: 'operations.md#limits',
   },
   history: { title: 'History and event streams', page: 'history.md' },
+  commandTopic: { title: 'Commands over HTTP', page: 'commands.md' },
   clientBuffer: { title: 'MQTT clients', page: 'broker.md' },
   sessionQueue: { title: 'MQTT sessions and retained messages', page: 'broker.md#sessions' },
   readingPast: { title: 'Time of readings, and requests that are sent again', page: 'api.md' },
