@@ -62,6 +62,11 @@ function sleeper(at: Reachable, who: Named) {
   }
 }
 
+/** Resolves once it waits for its device, as PUBACK says. */
+function send(at: Reachable, by: Credentials, topic: string, payload: string, ...more: string[]) {
+  return mosquittoPub(at, by, topic, payload, '-q', '1', ...more)
+}
+
 const payloads = (commands: readonly Waiting[]) => commands.map(({ payload }) => payload)
 
 async function untilMetric(at: TestGateway, sample: string, value: number): Promise<void> {
@@ -83,7 +88,7 @@ describe('commands to a device that asks over HTTP', () => {
     const client = sleeper(at, who)
     assert.deepEqual(await client.waiting(), [])
     const order = (payload: string, ...more: string[]) =>
-      mosquittoPub(at, boss, `cmd/${name}/a`, payload, ...more)
+      send(at, boss, `cmd/${name}/a`, payload, ...more)
     return { ...client, who, order }
   }
 
@@ -91,7 +96,7 @@ describe('commands to a device that asks over HTTP', () => {
     const { post, order } = await device('one')
     const none = await post('?command=1')
     assert.deepEqual([none.json.message, none.json.command, none.json.more], ['OK', null, false])
-    for (const payload of ['1', '2']) await order(payload, '-q', '1')
+    for (const payload of ['1', '2']) await order(payload)
     const first = (await post('?command=1')).json
     assert.deepEqual(
       [first.command.payload, first.command.redelivered, first.more, first.command.device],
@@ -153,8 +158,12 @@ describe('commands to a device that asks over HTTP', () => {
   })
 
   it('wait whatever their QoS, in order, and are read and acknowledged by curl', async () => {
-    const { who, order } = await device('three')
-    for (const qos of ['0', '1', '2']) await order(qos, '-q', qos)
+    const { who } = await device('three')
+    const sender = await mqtt(at, boss)
+    await Promise.all(
+      ([0, 1, 2] as const).map((qos) => sender.publishAsync('cmd/three/a', `${qos}`, { qos })),
+    )
+    await sender.endAsync()
     const url = `https://127.0.0.1:${at.ports.device}/commands`
     const { stdout } = await curl(who, who.caFile, `${url}?limit=2`)
     const { commands, more } = JSON.parse(stdout)
@@ -216,20 +225,28 @@ describe('commands to a device that asks over HTTP', () => {
   it('bring what is retained with the first request only, and nothing that clears it', async () => {
     const who = await issue(at, 'eight')
     const { waiting } = sleeper(at, who)
-    await mosquittoPub(at, boss, 'cmd/eight/a', 'kept', '-r', '-q', '1')
+    await send(at, boss, 'cmd/eight/a', 'kept', '-r')
     const [command] = await waiting()
     assert.deepEqual([command?.payload, command?.topic], ['kept', 'cmd/eight/a'])
     assert.deepEqual(await waiting(`?ack=${command?.id}`), [])
-    await mosquittoPub(at, boss, 'cmd/eight/b', 'later', '-r')
-    await run('mosquitto_pub', [...mosquittoArgs(at, boss), '-t', 'cmd/eight/b', '-n', '-r'])
+    await send(at, boss, 'cmd/eight/b', 'later', '-r')
+    await run('mosquitto_pub', [
+      ...mosquittoArgs(at, boss),
+      '-t',
+      'cmd/eight/b',
+      '-n',
+      '-r',
+      '-q',
+      '1',
+    ])
     assert.deepEqual(payloads(await waiting()), ['later'])
   })
 
   it('expire as their sender says', async () => {
     const { waiting, order } = await device('nine')
-    const expiring = ['-V', '5', '-D', 'publish', 'message-expiry-interval', '1', '-q', '1']
+    const expiring = ['-V', '5', '-D', 'publish', 'message-expiry-interval', '1']
     await order('soon over', ...expiring)
-    await order('lasting', '-q', '1')
+    await order('lasting')
     const [first] = await waiting()
     assert.equal(first?.payload, 'soon over')
     // an answer that was given does not keep it
@@ -239,7 +256,7 @@ describe('commands to a device that asks over HTTP', () => {
 
   it('answer a request of MQTT 5, with its correlation data', async () => {
     const { call, read, order } = await device('ten')
-    await order('nobody waits for this', '-q', '1')
+    await order('nobody waits for this')
     const [plain] = (await read()).json.commands
     const refused = await call('POST', `/commands/${plain.id}/reply`, 'done')
     assert.equal(refused.json.code, 'request_invalid')
@@ -363,7 +380,7 @@ describe('commands under an ACL that changes', () => {
     )
     await use('pattern read cmd/%u/#\n')
     assert.deepEqual(await waiting(), [])
-    for (const topic of ['a', 'b']) await mosquittoPub(at, boss, `cmd/one/${topic}`, topic)
+    for (const topic of ['a', 'b']) await send(at, boss, `cmd/one/${topic}`, topic)
     assert.deepEqual(payloads(await waiting()), ['a', 'b'])
     await use('pattern read cmd/%u/b\n')
     assert.deepEqual(payloads(await waiting()), ['b'])
@@ -428,7 +445,7 @@ describe('requests that wait for commands', () => {
     await untilMetric(at, POLLS, 0)
     await at.pki.revoke()
     await at.gateway.reload()
-    await mosquittoPub(at, boss, 'cmd/one/a', '1')
+    await send(at, boss, 'cmd/one/a', '1')
     assert.equal((await waiting())[0]?.redelivered, false)
   })
 
@@ -528,8 +545,8 @@ describe('commands in a store that is killed', () => {
       await killable.restart()
     }
     await waiting()
-    for (const payload of ['1', '2']) await mosquittoPub(at, device, `cmd/${who.name}/a`, payload)
-    await mosquittoPub(at, device, `all/${who.name}`, '3')
+    for (const payload of ['1', '2']) await send(at, device, `cmd/${who.name}/a`, payload)
+    await send(at, device, `all/${who.name}`, '3')
     const [first] = await waiting('?limit=1')
     assert.equal(first?.payload, '1')
     await restart()
