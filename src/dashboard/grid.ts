@@ -1,4 +1,5 @@
 import { ago, durationText } from './ago.ts'
+import { fillFields } from './card-fields.ts'
 import type { Infos } from './infos.ts'
 import { drawSparkline } from './sparkline.ts'
 import type { Topic } from './topics.ts'
@@ -8,6 +9,8 @@ export interface Grid {
   show(topics: readonly Topic[]): void
   /** Something about the topic has changed. */
   touch(topic: Topic): void
+  /** Cards as on a wall, to be read from afar, or as at a desk. */
+  size(next: 'wall' | 'desk'): void
   /** The time has moved on. */
   tick(): void
 }
@@ -24,12 +27,16 @@ interface Card {
   shown: Topic | null
 }
 
-const HEIGHT = 138
-const GAP = 14
-const MIN_WIDTH = 250
+/** In pixels. */
+const SIZES = {
+  desk: { height: 138, gap: 14, minWidth: 250 },
+  wall: { height: 240, gap: 20, minWidth: 420 },
+} as const
 /** Rows beyond the edges of the window that are there already when one scrolls. */
 const MARGIN_ROWS = 2
 const SPARK_POINTS = 60
+/** Fields that leave room for a line beside them. */
+const MOST_BESIDE = 3
 
 /** Cards for those topics alone that are in sight, however many there are. */
 export function createGrid(
@@ -39,7 +46,8 @@ export function createGrid(
 ): Grid {
   let topics: readonly Topic[] = []
   let columns = 1
-  let width = MIN_WIDTH
+  let size: (typeof SIZES)[keyof typeof SIZES] = SIZES.desk
+  let width: number = size.minWidth
   const cards = new Map<Topic, Card>()
   const spare: Card[] = []
   const touched = new Set<Topic>()
@@ -51,23 +59,28 @@ export function createGrid(
     requestAnimationFrame(() => {
       scheduled = false
       layOut()
-      for (const topic of touched) {
-        const card = cards.get(topic)
-        if (card) fill(card, topic, infos)
-      }
-      touched.clear()
+      fillTouched()
     })
   }
 
+  function fillTouched(): void {
+    for (const topic of touched) {
+      const card = cards.get(topic)
+      if (card) fill(card, topic, infos)
+    }
+    touched.clear()
+  }
+
   function layOut(): void {
+    const { height, gap, minWidth } = size
     const total = list.clientWidth
-    columns = Math.max(1, Math.floor((total + GAP) / (MIN_WIDTH + GAP)))
-    width = (total - GAP * (columns - 1)) / columns
+    columns = Math.max(1, Math.floor((total + gap) / (minWidth + gap)))
+    width = (total - gap * (columns - 1)) / columns
     const rows = Math.ceil(topics.length / columns)
-    list.style.height = `${Math.max(0, rows * (HEIGHT + GAP) - GAP)}px`
+    list.style.height = `${Math.max(0, rows * (height + gap) - gap)}px`
     const top = -list.getBoundingClientRect().top
-    const first = Math.max(0, Math.floor(top / (HEIGHT + GAP)) - MARGIN_ROWS) * columns
-    const last = (Math.ceil((top + innerHeight) / (HEIGHT + GAP)) + MARGIN_ROWS) * columns
+    const first = Math.max(0, Math.floor(top / (height + gap)) - MARGIN_ROWS) * columns
+    const last = (Math.ceil((top + innerHeight) / (height + gap)) + MARGIN_ROWS) * columns
     const visible = topics.slice(first, Math.max(first, last))
     const wanted = new Set(visible)
     for (const [topic, card] of cards) {
@@ -78,6 +91,20 @@ export function createGrid(
       spare.push(card)
     }
     for (const [offset, topic] of visible.entries()) place(topic, first + offset)
+    inOrder(visible.flatMap((topic) => cards.get(topic)?.item ?? []))
+  }
+
+  /** The order on the screen is that of the Tab key and of a screen reader too. */
+  function inOrder(items: readonly HTMLLIElement[]): void {
+    const isOrdered = items.every(
+      (item, index) => index === 0 || items[index - 1]?.nextElementSibling === item,
+    )
+    if (isOrdered) return
+    // an element that is moved loses the focus: the others are moved around it
+    const held = items.findIndex((item) => item.contains(document.activeElement))
+    for (const item of items.slice(0, Math.max(0, held)))
+      list.insertBefore(item, items[held] ?? null)
+    for (const item of items.slice(held + 1)) list.append(item)
   }
 
   function place(topic: Topic, index: number): void {
@@ -89,9 +116,10 @@ export function createGrid(
       fill(card, topic, infos)
     }
     const { item } = card
+    const { height, gap } = size
     item.style.width = `${width}px`
-    item.style.height = `${HEIGHT}px`
-    const [x, y] = [(index % columns) * (width + GAP), Math.floor(index / columns) * (HEIGHT + GAP)]
+    item.style.height = `${height}px`
+    const [x, y] = [(index % columns) * (width + gap), Math.floor(index / columns) * (height + gap)]
     item.style.transform = `translate(${x}px, ${y}px)`
     item.setAttribute('aria-setsize', String(topics.length))
     item.setAttribute('aria-posinset', String(index + 1))
@@ -105,8 +133,8 @@ export function createGrid(
     if (step === 0 || from === -1 || !to) return
     event.preventDefault()
     const row = Math.floor((from + step) / columns)
-    const top = list.getBoundingClientRect().top + row * (HEIGHT + GAP)
-    if (top < 0 || top + HEIGHT > innerHeight) scrollBy(0, top - innerHeight / 2)
+    const top = list.getBoundingClientRect().top + row * (size.height + size.gap)
+    if (top < 0 || top + size.height > innerHeight) scrollBy(0, top - innerHeight / 2)
     layOut()
     cards.get(to)?.button.focus({ preventScroll: true })
   })
@@ -119,6 +147,13 @@ export function createGrid(
   return {
     show(next) {
       topics = next
+      // at once: what the page says of them is true when it is said
+      layOut()
+      fillTouched()
+    },
+    size(next) {
+      size = SIZES[next]
+      for (const topic of cards.keys()) touched.add(topic)
       schedule()
     },
     touch(topic) {
@@ -170,9 +205,13 @@ function fill(card: Card, topic: Topic, infos: Infos): void {
   card.shown = topic
   setText(card.topic, infos.titleOf(name))
   card.button.title = name
-  const isNumber = payload.kind === 'number'
-  setText(card.value, isNumber ? infos.withUnit(name, '', payload.text) : payload.text)
-  card.value.dataset.kind = payload.kind
+  const hasFields = payload.kind === 'json' && !payload.values.has('') && payload.values.size > 0
+  card.value.dataset.kind = hasFields ? 'fields' : payload.kind
+  const withUnit = (field: string, text: string) => infos.withUnit(name, field, text)
+  const text = payload.kind === 'number' ? withUnit('', payload.text) : payload.text
+  if (hasFields) fillFields(card.value, payload.values, payload.leftOut, withUnit)
+  else setText(card.value, text)
+  card.value.style.setProperty('--digits', String(text.length))
   const marks = [...payload.values].map(([field, { number }]) =>
     number === null ? '' : infos.beyond(name, field, number),
   )
@@ -180,7 +219,7 @@ function fill(card: Card, topic: Topic, infos: Infos): void {
   setText(card.device, device)
   showAge(card, topic, infos, Date.now())
   const [series] = topic.series.values()
-  card.canvas.hidden = series === undefined
+  card.canvas.hidden = series === undefined || (hasFields && payload.values.size > MOST_BESIDE)
   if (series) drawSparkline(card.canvas, series.last(SPARK_POINTS))
 }
 

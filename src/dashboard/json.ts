@@ -6,9 +6,11 @@ export interface Value {
   readonly number: number | null
 }
 
+/** By their paths: names joined by dots, and a dot or backslash in a name after a backslash. */
+export type Values = ReadonlyMap<string, Value>
+
 export interface Fields {
-  /** By their paths: names joined by dots, and a dot or backslash in a name after a backslash. */
-  readonly values: ReadonlyMap<string, Value>
+  readonly values: Values
   /** How many more there are than a page can hold. */
   readonly leftOut: number
 }

@@ -1,33 +1,58 @@
 import type { Failure } from './ask.ts'
-import { ageOf, bucketOf, canBeAsked, type Past, readPast } from './past.ts'
+import { withGaps } from './gaps.ts'
+import { ageOf, bucketOf, canBeAsked, type Past, readMessages, readPast } from './past.ts'
+import { readPayload } from './payload.ts'
 import { MOST_POINTS } from './series.ts'
-import type { Topic } from './topics.ts'
+import type { Fixed, Span } from './span.ts'
+import { createStates, type Run } from './states.ts'
+import { type Summary, summaryOf } from './summary.ts'
+import type { StreamMessage, Topic } from './topics.ts'
+
+/** A value over time: one field of the payloads of a topic. */
+export interface Source {
+  readonly topic: Topic
+  /** Its path; empty for the payload itself. */
+  readonly field: string
+}
+
+/** Times in seconds since the Unix epoch, rising; null as a value is a break. */
+export type Points = readonly [times: number[], values: (number | null)[]]
 
 /** One line of a chart. */
 export interface Line {
   readonly label: string
-  /** Times in seconds since the Unix epoch, rising; null as a value is a break. */
-  readonly points: readonly [times: number[], values: (number | null)[]]
+  readonly points: Points
+  /** Of the numbers in the time that is shown; null where there are none. */
+  readonly summary: Summary | null
 }
 
-/** The lines of a chart: what the gateway's log has, and from there on what the page has seen. */
+/** The states of a field, which is a text, over time. */
+export interface Row {
+  readonly label: string
+  readonly runs: readonly Run[]
+}
+
+/** What a chart shows: what the gateway's log has, and from there on what the page has seen. */
 export interface Lines {
-  /** Reads the log for the last `seconds`, or for all of it where that is 0. Ends what it was reading before. */
-  load(topics: readonly Topic[], seconds: number): void
+  /** Reads the log for a time, step by step. Ends what it was reading before. */
+  load(sources: readonly Source[], span: Span): void
   /** Reads again, without taking away what is there. */
   reload(): void
   /** Reads again where so many live points have come that the page will forget the oldest of them, or late ones, which belong to the past. */
   renew(): void
   /** Ends what is being read. */
   stop(): void
-  of(topics: readonly Topic[]): Line[]
-  /** Where the time that was chosen begins, in milliseconds since the Unix epoch. */
-  since(): number
+  lines(): Line[]
+  rows(): Row[]
+  /** The time that was chosen. */
+  shown(): Fixed
   state(): LinesState
 }
 
 export interface LinesState {
   readonly kind: 'loading' | 'ready' | 'failed'
+  /** How much of it was loaded, up to 1. */
+  readonly progress: number
   /** What there is to say about it, one sentence each. */
   readonly sentences: readonly string[]
 }
@@ -37,26 +62,46 @@ interface Known extends Past {
   readonly before: number
 }
 
+interface KnownStates {
+  readonly messages: readonly StreamMessage[]
+  readonly isCut: boolean
+  readonly before: number
+}
+
 const SHORTEST = 600
 /** Half of what the page keeps of a line. */
 const MOST_LIVE = MOST_POINTS / 2
 /** Between two readings. */
 const RENEW_MS = 30_000
 
-/** What the line of a number is called. */
-type LabelOf = (topic: string, field: string) => string
+/** What the line of a value is called. */
+export type LabelOf = (topic: string, field: string) => string
 
 /** `changed` is called when there is more to draw or to say. */
 export function createLines(changed: () => void, labelOf: LabelOf = plainLabel): Lines {
   let pasts = new Map<string, Known>()
-  let topics: readonly Topic[] = []
-  let chosen = 0
-  let seconds = SHORTEST
+  let pastStates = new Map<string, KnownStates>()
+  let sources: readonly Source[] = []
+  let span: Span = { last: SHORTEST }
+  /** How many seconds all that there is goes back. */
+  let age = SHORTEST
   let reading = new AbortController()
   let timer: ReturnType<typeof setTimeout> | undefined
   let kind: LinesState['kind'] = 'ready'
+  let progress = 1
   let trouble = ''
   let readAt = 0
+
+  function shown(): Fixed {
+    if ('from' in span) return span
+    const now = Date.now()
+    return { from: now - (span.last || age) * 1000, to: now }
+  }
+
+  function every(): number {
+    const { from, to } = shown()
+    return bucketOf((to - from) / 1000)
+  }
 
   function stop(): void {
     clearTimeout(timer)
@@ -69,6 +114,7 @@ export function createLines(changed: () => void, labelOf: LabelOf = plainLabel):
     reading = new AbortController()
     const { signal } = reading
     kind = 'loading'
+    progress = 0
     trouble = ''
     readAt = Date.now()
     changed()
@@ -83,27 +129,53 @@ export function createLines(changed: () => void, labelOf: LabelOf = plainLabel):
   }
 
   async function readAll(signal: AbortSignal): Promise<Failure | null> {
-    if (chosen === 0) {
+    const topics = new Set(sources.map(({ topic }) => topic))
+    if ('last' in span && span.last === 0) {
       const ages = []
       for (const { name } of topics) {
-        const age = await ageOf(name, signal)
-        if (typeof age !== 'number') return age
-        ages.push(age)
+        const found = await ageOf(name, signal)
+        if (typeof found !== 'number') return found
+        ages.push(found)
       }
-      seconds = Math.max(SHORTEST, ...ages)
+      age = Math.max(SHORTEST, ...ages)
     }
-    for (const topic of topics) {
-      // of messages that are on the page none is counted twice
-      const before = Math.max(topic.latest.time + 1, Date.now() - seconds * 500)
-      for (const field of fieldsOf(topic).filter(canBeAsked)) {
-        const wanted = { topic: topic.name, field, before }
-        const past = await readPast(wanted, seconds, bucketOf(seconds), signal)
-        if ('failure' in past) return past
-        pasts.set(keyOf(topic, field), { ...past, before })
-        changed()
-      }
+    const numbers = sources.filter(isNumber).filter(({ field }) => canBeAsked(field))
+    const texts = [...topics].filter((topic) =>
+      sources.some((source) => source.topic === topic && isState(source)),
+    )
+    let done = 0
+    const step = (part: number) => {
+      progress = (done + part) / (numbers.length + texts.length)
+      changed()
+    }
+    for (const source of numbers) {
+      const wanted = { ...pastOf(source.topic), topic: source.topic.name, field: source.field }
+      const take = (past: Past) => pasts.set(keyOf(source), { ...past, before: wanted.to })
+      const past = await readPast(wanted, every(), signal, (part, read) => {
+        take(part)
+        step(read)
+      })
+      if ('failure' in past) return past
+      take(past)
+      done += 1
+      step(0)
+    }
+    for (const topic of texts) {
+      const wanted = pastOf(topic)
+      const past = await readMessages(topic.name, wanted, signal)
+      if ('failure' in past) return past
+      pastStates.set(topic.name, { ...past, before: wanted.to })
+      done += 1
+      step(0)
     }
     return null
+  }
+
+  /** What to ask the log for: of messages that are on the page none is counted twice. */
+  function pastOf(topic: Topic): Fixed {
+    const { from, to } = shown()
+    const known = Math.max(topic.latest.time + 1, Math.ceil((from + to) / 2))
+    return { from, to: 'from' in span ? Math.min(to, known) : known }
   }
 
   function fail({ failure, retryAfter }: Failure): void {
@@ -113,93 +185,134 @@ export function createLines(changed: () => void, labelOf: LabelOf = plainLabel):
     timer = setTimeout(() => void read(), retryAfter * 1000)
   }
 
-  function liveOf(topic: Topic, field: string) {
-    const before = pasts.get(keyOf(topic, field))?.before ?? 0
-    return topic.series.get(field)?.since(Math.max(since(), before)) ?? [[], []]
+  function liveOf(source: Source): Points {
+    const { from, to } = shown()
+    const before = pasts.get(keyOf(source))?.before ?? 0
+    const points = source.topic.series.get(source.field)?.since(Math.max(from, before)) ?? [[], []]
+    // a message that was measured by a clock that is ahead is beyond now, but still the latest
+    if ('last' in span) return points
+    const end = points[0].findIndex((time) => time * 1000 > to)
+    return end === -1 ? points : [points[0].slice(0, end), points[1].slice(0, end)]
   }
 
-  function lineOf(topic: Topic, field: string): Line {
-    const label = labelOf(topic.name, field)
-    const past = pasts.get(keyOf(topic, field))
-    const [liveTimes, liveValues] = liveOf(topic, field)
-    if (!past) return { label, points: [liveTimes, liveValues] }
-    const first = past.times.findIndex((time) => time * 1000 >= since())
-    const start = first === -1 ? past.times.length : first
+  function lineOf(source: Source): Line {
+    const { from, to } = shown()
+    const [liveTimes, liveValues] = liveOf(source)
+    const past = (pasts.get(keyOf(source))?.points ?? []).filter(
+      ({ time }) => time * 1000 >= from && time * 1000 <= to,
+    )
+    const live = liveValues.flatMap((value) =>
+      value === null ? [] : [{ count: 1, min: value, mean: value, max: value }],
+    )
+    const times = [...past.map(({ time }) => time), ...liveTimes]
+    const values = [...past.map(({ mean }) => mean), ...liveValues]
     return {
-      label,
-      points: [
-        [...past.times.slice(start), ...liveTimes],
-        [...past.values.slice(start), ...liveValues],
-      ],
+      label: labelOf(source.topic.name, source.field),
+      points: withGaps([times, values], every()),
+      summary: summaryOf([...past, ...live]),
     }
   }
 
-  const since = () => Date.now() - seconds * 1000
+  function rowOf(source: Source): Row {
+    const { topic, field } = source
+    const { from } = shown()
+    const past = pastStates.get(topic.name)
+    const states = createStates()
+    states.keep()
+    for (const { time, payload, payloadBase64, properties } of past?.messages ?? []) {
+      const { values } = readPayload(payload, payloadBase64, properties?.contentType)
+      const text = values.get(field)?.text
+      if (text !== undefined) states.add(Date.parse(time), text)
+    }
+    for (const { from, last, text } of topic.states.get(field)?.since(past?.before ?? 0) ?? []) {
+      states.add(Math.max(from, Math.min(last, past?.before ?? 0)), text)
+      states.add(last, text)
+    }
+    return { label: labelOf(topic.name, field), runs: states.since(from) }
+  }
+
+  function sentences(): string[] {
+    const known = sources.flatMap((source) => pasts.get(keyOf(source)) ?? [])
+    const said = new Set(known.flatMap(({ gaps }) => gaps))
+    if (known.some(({ isCut }) => isCut))
+      said.add('There are too many messages to show: the oldest are left out.')
+    if (sources.some(({ topic }) => pastStates.get(topic.name)?.isCut))
+      said.add('Of texts only the newest messages are shown.')
+    const unasked = sources.map(({ field }) => field).filter((field) => !canBeAsked(field))
+    if (unasked.length > 0)
+      said.add(`${unasked.map(nameOf).join(', ')}: shown from when this page was opened.`)
+    if (kind === 'loading') said.add('Loading what came before…')
+    if (trouble !== '') said.add(trouble)
+    if (known.some(({ points }) => points.length > 0))
+      said.add(
+        `Older points are means of ${spanText(every())} each, the newest are single messages.`,
+      )
+    return [...said]
+  }
 
   return {
-    load(next, range) {
-      if (range !== chosen) pasts = new Map()
-      topics = next
-      chosen = range
-      if (range !== 0) seconds = range
+    load(next, wanted) {
+      const keys = new Set(next.map(keyOf))
+      const isSameTime = 'last' in span && 'last' in wanted && span.last === wanted.last
+      // while a closer look is loaded, the coarse one stays
+      const isStale = 'last' in wanted && !isSameTime
+      pasts = isStale ? new Map() : new Map([...pasts].filter(([key]) => keys.has(key)))
+      if (isStale) pastStates = new Map()
+      sources = next
+      span = wanted
+      for (const { topic, field } of sources) {
+        topic.series.get(field)?.keep()
+        topic.states.get(field)?.keep()
+      }
       void read()
     },
     reload: () => void read(),
     renew() {
-      if (kind !== 'ready') return
-      const isLong = (topic: Topic) =>
-        fieldsOf(topic).some((field) => liveOf(topic, field)[0].length > MOST_LIVE)
-      const isLate = topics.some(({ lateAt }) => lateAt >= readAt)
-      if (!isLate && !topics.some(isLong)) return
+      if (kind !== 'ready' || 'from' in span) return
+      const isLong = (source: Source) => liveOf(source)[0].length > MOST_LIVE
+      const isLate = sources.some(({ topic: { lateAt } }) => lateAt >= readAt)
+      if (!isLate && !sources.some(isLong)) return
       const wait = readAt + RENEW_MS - Date.now()
       if (wait <= 0) void read()
       else timer ??= setTimeout(() => void read(), wait)
     },
     stop,
-    of: (topics) =>
-      topics
-        .flatMap((topic) => fieldsOf(topic).map((field) => lineOf(topic, field)))
+    lines: () =>
+      sources
+        .filter(isNumber)
+        .map(lineOf)
         .filter(({ points: [times] }) => times.length > 0),
-    since,
-    state() {
-      const shown = topics.flatMap((topic) =>
-        fieldsOf(topic).map((field) => pasts.get(keyOf(topic, field))),
-      )
-      const known = shown.filter((past) => past !== undefined)
-      const sentences = new Set(known.flatMap(({ gaps }) => gaps))
-      if (known.some(({ isCut }) => isCut))
-        sentences.add('There are too many messages to show: the oldest are left out.')
-      const unasked = topics.flatMap(fieldsOf).filter((field) => !canBeAsked(field))
-      if (unasked.length > 0)
-        sentences.add(`${unasked.map(namesOf).join(', ')}: shown from when this page was opened.`)
-      if (kind === 'loading') sentences.add('Loading what came before…')
-      if (trouble !== '') sentences.add(trouble)
-      if (known.some(({ times }) => times.length > 0))
-        sentences.add(
-          `Older points are means of ${spanText(bucketOf(seconds))} each, the newest are single messages.`,
-        )
-      return { kind, sentences: [...sentences] }
-    },
+    rows: () =>
+      sources
+        .filter(isState)
+        .map(rowOf)
+        .filter(({ runs }) => runs.length > 0),
+    shown,
+    state: () => ({ kind, progress, sentences: sentences() }),
   }
 }
 
-/** A topic whose messages here have no numbers may have had some before. */
-function fieldsOf({ series }: Topic): string[] {
-  return series.size === 0 ? [''] : [...series.keys()]
+/** A topic whose messages here have no values may have had some before. */
+export function isNumber({ topic: { series, fields }, field }: Source): boolean {
+  return series.has(field) || fields.size === 0
+}
+
+export function isState({ topic: { states }, field }: Source): boolean {
+  return states.has(field)
 }
 
 /** No topic holds U+0000 [MQTT-1.5.4-2]. */
-function keyOf({ name }: Topic, field: string): string {
+export function keyOf({ topic: { name }, field }: Source): string {
   return `${name}\0${field}`
 }
 
 /** What the line of a number is called where nobody says. */
 export function plainLabel(topic: string, field: string): string {
-  return field === '' ? topic : `${topic} ${namesOf(field)}`
+  return field === '' ? topic : `${topic} ${nameOf(field)}`
 }
 
 /** As its publisher wrote it. */
-function namesOf(field: string): string {
+export function nameOf(field: string): string {
   return field.replaceAll(/\\(.)/g, '$1')
 }
 

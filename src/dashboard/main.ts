@@ -1,8 +1,10 @@
+import { type ChartView, readAddress, writeAddress } from './address.ts'
 import { createChart } from './chart.ts'
 import { openFeed } from './feed.ts'
 import { createGrid } from './grid.ts'
 import { createInfos } from './infos.ts'
 import { readLatest } from './latest.ts'
+import { createLevels } from './levels.ts'
 import { enter, isRefusal, leave, type Refusal, type Viewer, whoIs } from './session.ts'
 import { chooseTheme } from './theme.ts'
 import { createTopics, MOST_TOPICS } from './topics.ts'
@@ -12,11 +14,20 @@ const time = (ms: number) => new Date(ms).toLocaleTimeString()
 
 const topics = createTopics()
 const infos = createInfos()
-const chart = createChart(topics, infos)
+const chart = createChart(topics, infos, showAddress)
 const grid = createGrid(find('#topics'), infos, chart.open)
 const filter = find<HTMLInputElement>('#filter')
 let lostAt: number | null = null
 let known = 0
+/** Whether topics that were quiet for long are still read. */
+let isReading = false
+/** A chart that the address asks for, until its topics are here. */
+let wanted: ChartView | null = null
+const levels = createLevels(find('#levels'), (text) => {
+  filter.value = text
+  showTopics()
+  showAddress()
+})
 
 function setState(state: 'connecting' | 'live' | 'over', text: string): void {
   const element = find('#state')
@@ -34,9 +45,43 @@ function showTrouble(title: string, text: string, lines = ''): void {
 function showTopics(): void {
   const shown = topics.matching(filter.value, infos.titleOf)
   grid.show(shown)
+  levels.show(
+    filter.value,
+    topics.matching('').map(({ name }) => name),
+  )
   const all = shown.length === topics.size ? '' : ` of ${topics.size}`
+  const noun = topics.size === 1 ? 'topic' : 'topics'
   const full = topics.leftOut > 0 ? `; no more than ${MOST_TOPICS} fit on this page` : ''
-  find('#count').textContent = topics.size === 0 ? '' : `${shown.length}${all} topics${full}`
+  find('#count').textContent =
+    topics.size === 0 ? '' : `${shown.length}${all} ${noun}${full}${isReading ? ', loading…' : ''}`
+}
+
+/** So that a link to the page shows the same. */
+function showAddress(): void {
+  const isWall = find('#wall').getAttribute('aria-pressed') === 'true'
+  const query = writeAddress({ filter: filter.value, isWall, chart: chart.view() ?? wanted })
+  history.replaceState(null, '', `${location.pathname}${query}`)
+}
+
+function setWall(isWall: boolean): void {
+  find('#wall').setAttribute('aria-pressed', String(isWall))
+  document.documentElement.dataset.view = isWall ? 'wall' : 'desk'
+  grid.size(isWall ? 'wall' : 'desk')
+}
+
+/** Opens the chart of the address once all its topics are here; with what there is when no more are to come. */
+function openWanted(isLast: boolean): void {
+  if (!wanted) return
+  const here = wanted.topics.filter((name) => topics.get(name))
+  if (here.length < wanted.topics.length && !isLast) return
+  const missing = wanted.topics.filter((name) => !topics.get(name))
+  const view = wanted
+  wanted = null
+  if (here.length > 0) chart.restore(view)
+  if (missing.length === 0) return
+  find('#quiet').hidden = false
+  find('#quiet').textContent =
+    `There are no messages that you may read in ${missing.join(', ')}, which the link asks for.`
 }
 
 function explain({ code, message }: Refusal): void {
@@ -110,6 +155,7 @@ async function loadInfos(): Promise<void> {
 
 /** Topics that have been quiet for longer than the stream goes back. */
 async function showLatest(filters: readonly string[]): Promise<void> {
+  isReading = true
   const failed = await readLatest(
     filters,
     (message) => {
@@ -120,8 +166,13 @@ async function showLatest(filters: readonly string[]): Promise<void> {
     },
     () => topics.leftOut > 0,
   )
+  isReading = false
+  showTopics()
   find('#quiet').hidden = failed === null
-  if (!failed) return
+  if (!failed) {
+    openWanted(true)
+    return
+  }
   find('#quiet').textContent = `Quiet topics could not be loaded: ${failed.failure}`
   if (failed.retryAfter !== null)
     setTimeout(() => void showLatest(filters), failed.retryAfter * 1000)
@@ -167,7 +218,14 @@ function follow(filters: readonly string[]): void {
 }
 
 chooseTheme(find('#theme'), chart.redraw)
-filter.addEventListener('input', showTopics)
+filter.addEventListener('input', () => {
+  showTopics()
+  showAddress()
+})
+find('#wall').addEventListener('click', () => {
+  setWall(find('#wall').getAttribute('aria-pressed') !== 'true')
+  showAddress()
+})
 find('#leave').addEventListener('click', async () => {
   await leave()
   location.reload()
@@ -180,5 +238,14 @@ setInterval(() => {
   // sorting and filtering thousands of topics once for each new one would be slow
   if (topics.size !== known) showTopics()
   known = topics.size
+  openWanted(false)
 }, 100)
+const address = readAddress(location.search)
+filter.value = address.filter
+wanted = address.chart
+setWall(address.isWall)
+// a link with an invite that is opened in this tab loads nothing by itself
+addEventListener('hashchange', () => {
+  if (location.hash.startsWith('#invite=')) location.reload()
+})
 void start(enter())

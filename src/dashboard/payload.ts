@@ -1,4 +1,4 @@
-import { fieldsOf, inLines, inOneLine, type Value } from './json.ts'
+import { fieldsOf, inLines, inOneLine, type Values } from './json.ts'
 
 /** What a message carries, as far as a page can show it. */
 export interface Payload {
@@ -10,8 +10,6 @@ export interface Payload {
   /** How many values of a JSON payload are not among them. */
   readonly leftOut: number
 }
-
-export type Values = ReadonlyMap<string, Value>
 
 const NONE: Values = new Map()
 const LONGEST_TEXT = 4096

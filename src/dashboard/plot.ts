@@ -1,11 +1,27 @@
 import type uPlot from 'uplot'
 import type { Line } from './lines.ts'
+import type { Fixed } from './span.ts'
+import { timeTexts } from './time-texts.ts'
 
 export interface Plot {
-  /** Draws lines over a time from `from` to `to`, in seconds since the Unix epoch. */
-  draw(lines: readonly Line[], from: number, to: number): Promise<void>
+  /** Draws lines over a time, whatever of it has numbers. Returns where the time begins and ends, in pixels from the edges of the element. */
+  draw(lines: readonly Line[], shown: Fixed): Promise<Edges>
   /** Takes all lines away. */
   clear(): void
+}
+
+export interface Edges {
+  readonly left: number
+  readonly right: number
+}
+
+export const NO_EDGES: Edges = { left: 0, right: 0 }
+
+export interface PlotOptions {
+  /** Part of the time was marked with the pointer, in seconds since the Unix epoch. */
+  onMark(from: number, to: number): void
+  /** All of it is wanted again. */
+  onReset(): void
 }
 
 const HEIGHT = 300
@@ -19,11 +35,13 @@ const COLORS = [
   '#008b9a',
   '#8a6d3b',
 ]
+/** Of the lines after those that have a color of their own. */
+const DASH = [8, 4]
 
 /** Lines over time in `element`. */
-export function createPlot(element: HTMLElement): Plot {
+export function createPlot(element: HTMLElement, { onMark, onReset }: PlotOptions): Plot {
   let drawn: uPlot | null = null
-  let range: [number, number] = [0, 0]
+  let edges = NO_EDGES
   /** Counts what is drawn: loading may take longer than the next one. */
   let latest = 0
 
@@ -35,18 +53,54 @@ export function createPlot(element: HTMLElement): Plot {
       stroke: COLORS[n % COLORS.length] as string,
       width: 2,
       points: { size: 4 },
+      ...(n < COLORS.length ? {} : { dash: DASH }),
       // the usual one rounds to three places
       value: (_: uPlot, value: number | null) => (value === null ? '–' : String(value)),
     }))
-    const options = {
+    const options: uPlot.Options = {
       width: element.clientWidth,
       height: HEIGHT,
-      // the time that was chosen, also where numbers begin later
-      scales: { x: { range: () => range } },
-      axes: [axis, { ...axis, size: 64 }],
+      // uPlot widens an axis with one point to years, unless it is told what to show
+      scales: { x: { auto: false, range: (_, min, max) => [min, max] } },
+      axes: [
+        { ...axis, space: 90, values: (_, marks) => timeTexts(marks) },
+        { ...axis, size: widthOf },
+      ],
       series: [{}, ...series],
+      cursor: {
+        drag: { x: true, y: false, setScale: false },
+        bind: {
+          dblclick: () => () => {
+            onReset()
+            return null
+          },
+        },
+      },
+      hooks: { setSelect: [mark], setScale: [tell], draw: [measure] },
     }
     return new UPlot(options, data, element)
+  }
+
+  function mark(plot: uPlot): void {
+    const { left, width } = plot.select
+    if (width < 2) return
+    plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false)
+    onMark(plot.posToVal(left, 'x'), plot.posToVal(left + width, 'x'))
+  }
+
+  /** A canvas tells nobody what its axis is. */
+  function tell({ scales }: uPlot): void {
+    const { min, max } = scales.x ?? {}
+    if (min == null || max == null) return
+    const [from, to] = [new Date(min * 1000), new Date(max * 1000)]
+    element.dataset.from = from.toISOString()
+    element.dataset.to = to.toISOString()
+    element.setAttribute('aria-label', `From ${from.toLocaleString()} to ${to.toLocaleString()}`)
+  }
+
+  function measure({ bbox, width }: uPlot): void {
+    const left = bbox.left / devicePixelRatio
+    edges = { left, right: width - left - bbox.width / devicePixelRatio }
   }
 
   function clear(): void {
@@ -58,26 +112,39 @@ export function createPlot(element: HTMLElement): Plot {
   addEventListener('resize', () => drawn?.setSize({ width: element.clientWidth, height: HEIGHT }))
 
   return {
-    async draw(lines, from, to) {
+    async draw(lines, { from, to }) {
       latest += 1
       const mine = latest
       const UPlot = await loadUPlot()
-      if (mine !== latest) return
-      range = [from, to]
+      if (mine !== latest) return edges
       const data = UPlot.join(lines.map(({ points }) => points as unknown as uPlot.AlignedData))
       const labels = lines.map(({ label }) => label)
       const isSame =
         drawn?.series.length === labels.length + 1 &&
         drawn.series.slice(1).every(({ label }, n) => label === labels[n])
-      if (drawn && isSame) {
-        drawn.setData(data)
-        return
+      if (!isSame) {
+        drawn?.destroy()
+        drawn = create(UPlot, labels, data)
       }
-      drawn?.destroy()
-      drawn = create(UPlot, labels, data)
+      const plot = drawn as uPlot
+      plot.batch(() => {
+        plot.setData(data, false)
+        plot.setScale('x', { min: from / 1000, max: to / 1000 })
+      })
+      return edges
     },
     clear,
   }
+}
+
+/** As wide as the longest number at the axis. */
+function widthOf(plot: uPlot, texts: string[] | null): number {
+  const longest = Math.max(0, ...(texts ?? []).map((text) => text.length))
+  plot.ctx.save()
+  plot.ctx.font = plot.axes[1]?.font?.[0] ?? plot.ctx.font
+  const width = plot.ctx.measureText('0'.repeat(longest)).width / devicePixelRatio
+  plot.ctx.restore()
+  return Math.max(48, Math.ceil(width) + 20)
 }
 
 /** A canvas takes no `light-dark()`, only what became of it. */

@@ -6,13 +6,18 @@ export interface Series {
   since(since: number): [times: number[], values: (number | null)[]]
   /** The last `count` values, oldest first. */
   last(count: number): number[]
+  /** Keeps as many as a chart shows, from here on. */
+  keep(): void
   readonly size: number
 }
 
 const FIRST_CAPACITY = 32
+/** What a card shows, and a chart that is opened before the log has answered. */
+const FEW_POINTS = 256
 export const MOST_POINTS = 8192
 
-export function createSeries(): Series {
+export function createSeries(most = FEW_POINTS): Series {
+  let limit = most
   let times = new Float64Array(FIRST_CAPACITY)
   let values = new Float64Array(FIRST_CAPACITY)
   let start = 0
@@ -21,7 +26,7 @@ export function createSeries(): Series {
   const place = (index: number) => (start + index) % times.length
 
   function grow(): void {
-    const larger = Math.min(times.length * 2, MOST_POINTS)
+    const larger = Math.min(times.length * 2, limit)
     const inOrder = (from: Float64Array) => {
       const copy = new Float64Array(larger)
       for (let index = 0; index < size; index++) copy[index] = from[place(index)] as number
@@ -34,8 +39,8 @@ export function createSeries(): Series {
 
   return {
     add(time, value) {
-      if (size === times.length && size < MOST_POINTS) grow()
-      if (size === MOST_POINTS) {
+      if (size === times.length && size < limit) grow()
+      if (size === limit) {
         if (time < (times[start] as number)) return
         start = place(1)
         size -= 1
@@ -66,6 +71,9 @@ export function createSeries(): Series {
         { length: size - from },
         (_, index) => values[place(from + index)] as number,
       )
+    },
+    keep() {
+      limit = MOST_POINTS
     },
     get size() {
       return size

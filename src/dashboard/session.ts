@@ -21,7 +21,7 @@ export async function enter(): Promise<Viewer | Refusal> {
   const code = new URLSearchParams(location.hash.slice(1)).get('invite')
   if (code !== null) {
     // neither the history nor a bookmark should keep it
-    history.replaceState(null, '', location.pathname)
+    history.replaceState(null, '', location.pathname + location.search)
     // any page can have a link to an invite, and this would be somebody else's dashboard
     const before = await whoIs()
     if (

@@ -1,6 +1,8 @@
 import { MOST_FIELDS } from './json.ts'
+import { createMatcher } from './matching.ts'
 import { type Payload, readPayload } from './payload.ts'
 import { createSeries, type Series } from './series.ts'
+import { createStates, type States } from './states.ts'
 
 /** A message as streams and the history have it. */
 export interface StreamMessage {
@@ -33,8 +35,14 @@ export interface Topic {
   lateAt: number
   /** The last ones in the order in which they came. */
   readonly messages: Message[]
-  /** By the name of the number in its payloads. */
+  /** The paths of the values in its payloads, in the order in which they came first; one without a name is the payload itself. */
+  readonly fields: Set<string>
+  /** Those that were numbers. */
   readonly series: Map<string, Series>
+  /** Those that were something else. */
+  readonly states: Map<string, States>
+  /** Whether its payloads had more of them than are kept. */
+  hasMoreFields: boolean
   /** The id of its message where that is from the log and the stream has brought none after it. */
   fromLog: string | null
 }
@@ -56,7 +64,7 @@ export interface Topics {
 
 export const MOST_TOPICS = 10_000
 const MOST_MESSAGES = 50
-/** Numbers in the payloads of one topic: of more, the first names that came are kept. */
+/** Values of one topic: of more, the first names that came are kept. */
 export const MOST_SERIES = MOST_FIELDS
 
 export function createTopics(): Topics {
@@ -75,7 +83,10 @@ export function createTopics(): Topics {
       latest: message,
       lateAt: 0,
       messages: [],
+      fields: new Set<string>(),
       series: new Map(),
+      states: new Map(),
+      hasMoreFields: false,
       fromLog: null,
     }
     topics.set(name, topic)
@@ -91,14 +102,7 @@ export function createTopics(): Topics {
     else topic.latest = message
     topic.messages.push(message)
     if (topic.messages.length > MOST_MESSAGES) topic.messages.shift()
-    for (const [name, { number }] of message.payload.values) {
-      if (number === null) continue
-      const known = topic.series.get(name)
-      if (!known && topic.series.size === MOST_SERIES) continue
-      const series = known ?? createSeries()
-      topic.series.set(name, series)
-      series.add(time, number)
-    }
+    keepValues(topic, message)
     return topic
   }
 
@@ -126,19 +130,16 @@ export function createTopics(): Topics {
       return append(known, message)
     },
     breakAll(time) {
-      for (const { series } of topics.values())
+      for (const { series, states } of topics.values()) {
         for (const one of series.values()) one.add(time, Number.NaN)
+        for (const one of states.values()) one.add(time, null)
+      }
     },
     matching(filter, titleOf = (topic) => topic) {
       sorted ??= [...topics.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
-      const wanted = filter.trim().toLowerCase()
-      if (wanted === '') return sorted
-      return sorted.filter(
-        ({ name, latest }) =>
-          name.toLowerCase().includes(wanted) ||
-          latest.device.toLowerCase().includes(wanted) ||
-          titleOf(name).toLowerCase().includes(wanted),
-      )
+      if (filter.trim() === '') return sorted
+      const matches = createMatcher(filter)
+      return sorted.filter(({ name, latest }) => matches(name, latest.device, titleOf(name)))
     },
     get: (name) => topics.get(name),
     get size() {
@@ -148,6 +149,33 @@ export function createTopics(): Topics {
       return leftOut
     },
   }
+}
+
+function keepValues(topic: Topic, { time, payload }: Message): void {
+  if (payload.leftOut > 0) topic.hasMoreFields = true
+  for (const [name, { number, text }] of payload.values) {
+    if (!topic.fields.has(name) && topic.fields.size === MOST_SERIES) {
+      topic.hasMoreFields = true
+      continue
+    }
+    topic.fields.add(name)
+    if (number !== null) seriesOf(topic, name).add(time, number)
+    // a number that is not one for once, as "NaN" or null, is no line between its neighbours
+    else if (topic.series.has(name)) seriesOf(topic, name).add(time, Number.NaN)
+    if (number === null || topic.states.has(name)) statesOf(topic, name).add(time, text)
+  }
+}
+
+function seriesOf({ series }: Topic, name: string): Series {
+  const known = series.get(name) ?? createSeries()
+  series.set(name, known)
+  return known
+}
+
+function statesOf({ states }: Topic, name: string): States {
+  const known = states.get(name) ?? createStates()
+  states.set(name, known)
+  return known
 }
 
 function toMessage(message: StreamMessage): Message {
@@ -164,7 +192,9 @@ function toMessage(message: StreamMessage): Message {
 /** The messages that the stream brings come in order: what is to come again goes. */
 function forget(topic: Topic): void {
   topic.messages.length = 0
+  topic.fields.clear()
   topic.series.clear()
+  topic.states.clear()
   topic.fromLog = null
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { createLines } from '../../src/dashboard/lines.ts'
-import { createTopics } from '../../src/dashboard/topics.ts'
+import { createTopics, type Topic } from '../../src/dashboard/topics.ts'
 
 const EMPTY = { truncated: null, next: null, gaps: [] }
 
@@ -23,18 +23,16 @@ describe('the lines of a chart', () => {
     assert.ok(topic)
     const urls = answerWith(t, {
       ...EMPTY,
-      buckets: [
-        { from: new Date(now - 10_000).toISOString(), mean: 1.5 },
-        { from: new Date(now - 500_000).toISOString(), mean: 7 },
-      ],
+      buckets: [bucket(now - 10_000, 1.5), bucket(now - 20_000, 7)],
       gaps: [{ reason: 'expired', message: 'Some is no longer kept.' }],
     })
     const lines = await loaded([topic], 600)
-    const before = Number(new URL(urls[0] ?? '', 'http://a').searchParams.get('to'))
-    assert.equal(before, now - 1999)
+    const before = new URL(urls[0] ?? '', 'http://a').searchParams.get('to') ?? ''
+    assert.equal(Date.parse(before), now - 1999)
     add('3', now - 1000)
-    const [line] = lines.of([topic])
+    const [line] = lines.lines()
     assert.deepEqual(line?.points[1], [7, 1.5, 3])
+    assert.deepEqual(line?.summary, { count: 3, min: 1.5, mean: 11.5 / 3, max: 7 })
     assert.deepEqual(line?.points[0], line?.points[0].toSorted())
     assert.ok(lines.state().sentences.includes('Some is no longer kept.'))
   })
@@ -51,7 +49,7 @@ describe('the lines of a chart', () => {
       time,
     })
     assert.ok(topic)
-    const buckets = (ago: number) => [{ from: new Date(Date.now() - ago).toISOString(), mean: ago }]
+    const buckets = (ago: number) => [bucket(Date.now() - ago, ago)]
     const urls = answerWith(
       t,
       { ...EMPTY, buckets: buckets(20_000), truncated: 'work', next: 'ab-7' },
@@ -59,7 +57,7 @@ describe('the lines of a chart', () => {
     )
     const lines = await loaded([topic], 600)
     assert.match(urls[1] ?? '', /&after=ab-7$/)
-    assert.deepEqual(lines.of([topic])[0]?.points[1], [40_000, 20_000])
+    assert.deepEqual(lines.lines()[0]?.points[1], [40_000, 20_000])
   })
 })
 
@@ -85,6 +83,10 @@ it('the lines of a chart are read again for what comes late, but not at once', a
   lines.stop()
 })
 
+function bucket(from: number, mean: number) {
+  return { from: new Date(from).toISOString(), count: 1, min: mean, mean, max: mean }
+}
+
 /** The last of the answers is given ever after. */
 function answerWith(t: TestContext, ...answers: object[]): string[] {
   const urls: string[] = []
@@ -96,13 +98,16 @@ function answerWith(t: TestContext, ...answers: object[]): string[] {
 }
 
 function loaded(
-  topics: Parameters<ReturnType<typeof createLines>['load']>[0],
+  topics: readonly Topic[],
   seconds: number,
 ): Promise<ReturnType<typeof createLines>> {
   return new Promise((resolve) => {
     const lines = createLines(() => {
       if (lines.state().kind === 'ready') resolve(lines)
     })
-    lines.load(topics, seconds)
+    lines.load(
+      topics.map((topic) => ({ topic, field: '' })),
+      { last: seconds },
+    )
   })
 }

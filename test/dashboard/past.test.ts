@@ -21,11 +21,11 @@ describe('pastUrl', () => {
     const names = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 60 })
     fc.assert(
       fc.property(names, fc.option(names.filter(canBeAsked), { nil: '' }), (topic, field) => {
-        const url = pastUrl({ topic, field, before: 1_900_000_000_000 }, 3600, 10)
+        const [from, to] = [1_790_000_000_000, 1_800_000_000_000]
+        const url = pastUrl({ topic, field, from, to }, 10)
         const query = parseHistoryQuery(url, 1_800_000_000_000)
         assert.deepEqual(query.filters, [topic])
-        assert.equal(query.from, 1_800_000_000_000 - 3_600_000)
-        assert.equal(query.to, 1_900_000_000_000)
+        assert.deepEqual([query.from, query.to], [from, to])
         assert.deepEqual(query.buckets, {
           every: 10_000,
           field: field === '' ? null : field.split('.'),

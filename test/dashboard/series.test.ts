@@ -6,7 +6,7 @@ import { createSeries, MOST_POINTS } from '../../src/dashboard/series.ts'
 test('a series gives back what came last, in order, and no more than it may hold', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 3 * MOST_POINTS }), (count) => {
-      const series = createSeries()
+      const series = createSeries(MOST_POINTS)
       for (let n = 0; n < count; n++) series.add(n * 1000, n)
       const [times, values] = series.since(0)
       const size = Math.min(count, MOST_POINTS)
@@ -22,7 +22,7 @@ test('a series gives back what came last, in order, and no more than it may hold
 test('what comes late goes where it belongs, as long as there is room', () => {
   fc.assert(
     fc.property(fc.array(fc.nat(100), { maxLength: 100 }), (times) => {
-      const series = createSeries()
+      const series = createSeries(MOST_POINTS)
       for (const [value, time] of times.entries()) series.add(time * 1000, value)
       const expected = [...times.entries()].sort(([, a], [, b]) => a - b)
       assert.deepEqual(series.since(0), [
@@ -31,7 +31,7 @@ test('what comes late goes where it belongs, as long as there is room', () => {
       ])
     }),
   )
-  const full = createSeries()
+  const full = createSeries(MOST_POINTS)
   for (let n = 1; n <= MOST_POINTS; n++) full.add(n * 1000, n)
   full.add(500, -1)
   full.add(2500, -2)
@@ -40,7 +40,7 @@ test('what comes late goes where it belongs, as long as there is room', () => {
 })
 
 test('a break is no number, and what is older is left out', () => {
-  const series = createSeries()
+  const series = createSeries(MOST_POINTS)
   series.add(1000, 1)
   series.add(2000, Number.NaN)
   series.add(3000, 3)
@@ -48,4 +48,15 @@ test('a break is no number, and what is older is left out', () => {
     [2, 3],
     [null, 3],
   ])
+})
+
+test('a series that no chart shows keeps less', () => {
+  const series = createSeries()
+  for (let n = 0; n < 1000; n++) series.add(n, n)
+  assert.equal(series.size, 256)
+  series.keep()
+  for (let n = 1000; n < 2000; n++) series.add(n, n)
+  assert.equal(series.size, 1256)
+  assert.deepEqual(series.since(0)[1].slice(0, 2), [744, 745])
+  assert.deepEqual(series.last(1), [1999])
 })

@@ -1,0 +1,26 @@
+/** What numbers come to. */
+export interface Summary {
+  readonly count: number
+  readonly min: number
+  readonly mean: number
+  readonly max: number
+}
+
+/** Of several parts, each by its count; null where there are none. */
+export function summaryOf(parts: readonly Summary[]): Summary | null {
+  let [count, mean, min, max] = [0, 0, Infinity, -Infinity]
+  for (const part of parts) {
+    if (part.count === 0) continue
+    count += part.count
+    // a sum of large numbers could be beyond all numbers
+    mean += (part.mean - mean) * (part.count / count)
+    min = Math.min(min, part.min)
+    max = Math.max(max, part.max)
+  }
+  return count === 0 ? null : { count, min, mean, max }
+}
+
+/** A mean is calculated: beyond ten digits it says nothing. */
+export function meanText(mean: number): string {
+  return String(Number(mean.toPrecision(10)))
+}
