@@ -1,5 +1,5 @@
 import type { Server } from 'node:net'
-import { join } from 'node:path'
+import { dirname } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { Server as TlsServer } from 'node:tls'
 import type { FastifyInstance } from 'fastify'
@@ -7,15 +7,15 @@ import type { Logger } from 'pino'
 import { createAccess } from './acl/access.ts'
 import { createDenials } from './acl/denials.ts'
 import { openAcl } from './acl/reload.ts'
-import { ADMIN_SOCKET } from './admin/ask.ts'
-import { createAdminCommands, removeOldCopies } from './admin/commands.ts'
+import { createAdminCommands, createStoreCommands, removeOldCopies } from './admin/commands.ts'
+import { adminSockets } from './admin/place.ts'
 import { openAdminSocket } from './admin/socket.ts'
 import { type Bridge, forwardedBy, openBridge } from './bridge/bridge.ts'
 import { openBroker, toRetention } from './broker/open.ts'
-import type { StoreAdmin } from './broker/store/admin.ts'
 import { createCommands } from './commands/commands.ts'
 import type { Config } from './config/load.ts'
 import type { ProxyAddress } from './config/values.ts'
+import { exists } from './disk/exists.ts'
 import { isOutOfDescriptors } from './disk/watched-file.ts'
 import { type BindTo, type DoorOptions, listen, type OpenDoor } from './door/listen.ts'
 import { createPlaces, sparePlaces } from './door/places.ts'
@@ -59,6 +59,7 @@ import { createSparingly } from './sparingly.ts'
 import { createTurns } from './turns.ts'
 import { VERSION } from './version.ts'
 import { openViewers } from './viewer/viewers.ts'
+import { listClients } from './visitors/clients.ts'
 
 export interface Gateway extends AsyncDisposable {
   /** Where each door listens; a door that is off is not here. */
@@ -146,7 +147,6 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     onUnforwarded: (count) => bridge?.noteDeleted(count),
   })
   building.defer(() => broker.close())
-  if (folder && broker.admin) await openAdmin(folder, broker.admin)
 
   const ids = createEventIds(broker.log.epoch(), broker.log.oldNumbers())
   const inMemory = folder
@@ -220,16 +220,27 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     settings: config,
   })
 
-  async function openAdmin(folder: string, store: StoreAdmin): Promise<void> {
-    await removeOldCopies(folder)
-    const path = join(folder, ADMIN_SOCKET)
+  const clients = (names: ReadonlySet<string> | null) =>
+    listClients(
+      { sessions: broker.sessions, hub, connections, certificateEnds: readings.certificateEnds },
+      names,
+    )
+  const adminCommands = {
+    ...createAdminCommands({ lastSeen: readings.lastSeen, clients }),
+    ...(folder && broker.admin ? createStoreCommands(folder, broker.admin, log) : {}),
+  }
+  if (folder && broker.admin) await removeOldCopies(folder)
+  const { adminSocket: wanted, viewersFile } = config
+  for (const path of adminSockets({ folder, wanted, viewersFile })) await openAdmin(path)
+
+  async function openAdmin(path: string): Promise<void> {
+    // of a gateway that has neither a store nor a viewer yet
+    if (wanted === undefined && !exists(dirname(path))) return
     try {
-      const { lastSeen } = readings
-      const commands = createAdminCommands(folder, { store, lastSeen, log })
-      building.use(await openAdminSocket(path, commands))
+      building.use(await openAdminSocket(path, adminCommands))
     } catch (error) {
       // where the path is too long for a socket, on a system that is not Linux, say
-      log.warn({ path, reason: messageOf(error) }, 'nobody can ask this gateway for a backup')
+      log.warn({ path, reason: messageOf(error) }, 'nobody can ask this gateway who is connected')
     }
   }
 
@@ -397,8 +408,11 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
       : `not listening: ${missing.map(([door]) => door).join(', ')}`
   }
 
-  for (const server of [mqttServer, secured(device.server)]) {
-    connections.identify(server)
+  for (const [door, server] of [
+    ['mqtt', mqttServer],
+    ['device', secured(device.server)],
+  ] as const) {
+    connections.identify(server, door)
     server.on('secureConnection', (socket) => {
       const who = identityOf(socket)
       if (!(who instanceof GatewayError)) readings.noteCertificate(who.id, who.notAfter)

@@ -71,7 +71,7 @@ export async function openProxyDoor(
     senders,
     admit: ({ socket }) => toProxyRefusal(refusalOf(socket)),
     watch(server) {
-      connections.identify(server as TlsServer)
+      connections.identify(server as TlsServer, 'proxy')
       own.onChange(({ context }) => (server as TlsServer).setSecureContext(context))
       own.onChange(() => void connections.recheck())
     },

@@ -66,6 +66,7 @@ const ROOMS: Record<string, readonly string[]> = {
   ca: ['errors.ts', 'disk', 'x509'],
   enrol: ['errors.ts', 'sparingly.ts', 'address.ts', 'disk', 'ca'],
   viewer: ['errors.ts', 'disk'],
+  visitors: ['address.ts', 'named.ts', 'broker', 'identity', 'live'],
   http: [
     'errors.ts',
     'version.ts',
@@ -104,7 +105,7 @@ const ROOMS: Record<string, readonly string[]> = {
     ...['errors.ts', 'version.ts', 'sparingly.ts', 'disk', 'metrics', 'config'],
     ...['door', 'identity', 'acl', 'admin', 'turns.ts'],
     ...['broker', 'relay', 'bridge', 'commands', 'mqtt', 'live', 'ca', 'viewer', 'http'],
-    ...['catalog', 'presence'],
+    ...['catalog', 'presence', 'visitors'],
   ],
   'enroller.ts': [
     ...['errors.ts', 'sparingly.ts', 'metrics', 'config', 'door', 'guards.ts', 'identity'],
@@ -124,6 +125,7 @@ const ROOMS: Record<string, readonly string[]> = {
       'ca',
       'enrol',
       'viewer',
+      'visitors',
       'gateway.ts',
       'enroller.ts',
     ],

@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { createConnection, type Socket } from 'node:net'
+import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { codeOf, UsageError } from '../errors.ts'
-import type { AdminAnswer, AdminRequest } from './socket.ts'
+import type { AdminAnswer, AdminPiece, AdminRequest } from './socket.ts'
 import { shortPath } from './socket-path.ts'
 
 /** The file name of the socket in the folder of the store. */
@@ -27,6 +28,36 @@ export async function askGateway(path: string, command: string): Promise<unknown
   const answer = JSON.parse(line) as AdminAnswer
   if ('error' in answer) throw new AdminRefusal(answer.error)
   return answer.result
+}
+
+/**
+ * As `askGateway`, for an answer that comes in pieces: null where no gateway listens, otherwise what it lists, as it comes.
+ */
+export async function listFromGateway<T>(
+  path: string,
+  request: AdminRequest,
+): Promise<AsyncGenerator<T> | null> {
+  const socket = await connect(path)
+  if (socket === null) return null
+  socket.write(`${JSON.stringify(request)}\n`)
+  return itemsFrom<T>(socket)
+}
+
+async function* itemsFrom<T>(socket: Socket): AsyncGenerator<T> {
+  for await (const line of createInterface(socket)) {
+    const answer = JSON.parse(line) as AdminAnswer | AdminPiece
+    if ('error' in answer) throw new AdminRefusal(answer.error)
+    if ('result' in answer) return
+    yield* answer.items as readonly T[]
+  }
+  throw new AdminRefusal('the gateway ended before it answered')
+}
+
+/** Whether a gateway listens at `path`. */
+export async function isAnswered(path: string): Promise<boolean> {
+  const socket = await connect(path)
+  socket?.destroy()
+  return socket !== null
 }
 
 /** Null where nobody listens. */

@@ -10,22 +10,30 @@ export interface Administered {
 }
 
 export interface Administration {
-  readonly store: Administered
   /** When devices last published, by WoTT ID, in milliseconds since the Unix epoch. */
   lastSeen(): ReadonlyMap<string, number>
-  readonly log: Logger
+  /** Who is connected or has a session, in pieces: all, or those with one of these names. */
+  clients(names: ReadonlySet<string> | null): AsyncIterable<readonly unknown[]>
 }
 
 const COPY = /^backup-[\da-f]+\.sqlite(-journal)?$/
 
-/** What a running gateway does when it is asked. A copy of the store is made in `folder`; whoever asked moves it from there. */
-export function createAdminCommands(
+/** What a running gateway does when it is asked. */
+export function createAdminCommands({ lastSeen, clients }: Administration): AdminCommands {
+  return {
+    seen: async () => Object.fromEntries(lastSeen()),
+    clients: (_, { names }) => clients(names ? new Set(names) : null),
+  }
+}
+
+/** What one with a store does, too. A copy of the store is made in `folder`; whoever asked moves it from there. */
+export function createStoreCommands(
   folder: string,
-  { store, lastSeen, log }: Administration,
+  store: Administered,
+  log: Logger,
 ): AdminCommands {
   return {
     info: () => store.info(),
-    seen: async () => Object.fromEntries(lastSeen()),
     async backup(gone) {
       const file = join(folder, `backup-${randomBytes(6).toString('hex')}.sqlite`)
       log.info('a copy of the store is being made')

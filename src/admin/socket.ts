@@ -1,29 +1,41 @@
+import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { messageOf } from '../errors.ts'
+import { isAnswered } from './ask.ts'
 import { shortPath } from './socket-path.ts'
 
 /** What the gateway does for whoever may connect, by the name of the command. `gone` is aborted when they leave before the answer. */
-export type AdminCommands = Readonly<Record<string, (gone: AbortSignal) => Promise<unknown>>>
+export type AdminCommands = Readonly<Record<string, AdminCommand>>
 
-/** A request is one JSON object on a line, and so is its answer. */
+/** Long answers come in pieces, each of which is a list. */
+export type AdminCommand = (
+  gone: AbortSignal,
+  request: AdminRequest,
+) => Promise<unknown> | AsyncIterable<readonly unknown[]>
+
+/** A request is one JSON object on a line, and so is its answer, after the pieces of it. */
 export interface AdminRequest {
   readonly command: string
+  /** Those that are asked about; without it all. */
+  readonly names?: readonly string[]
 }
 
 export type AdminAnswer = { readonly result: unknown } | { readonly error: string }
+export type AdminPiece = { readonly items: readonly unknown[] }
 
 /** Longer than any request. */
 const MAX_REQUEST = 4_096
 const OWNER_ONLY = 0o177
 
-/** Answers on a socket at `path` that only the user of this process can connect to. */
+/** Answers on a socket at `path` that only the user of this process can connect to. Rejects where another gateway does already. */
 export async function openAdminSocket(
   path: string,
   commands: AdminCommands,
 ): Promise<AsyncDisposable> {
-  // a crash leaves it behind; the store's lock says that no other gateway is there
+  // a crash leaves it behind
+  if (await isAnswered(path)) throw new Error('another gateway answers there')
   await rm(path, { force: true })
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
@@ -74,21 +86,31 @@ function serve(socket: Socket, commands: AdminCommands): void {
     if (received > MAX_REQUEST) socket.destroy()
   })
   createInterface(socket).once('line', async (line) => {
-    const answer = await answerTo(line, commands, gone.signal)
+    const answer = await answerTo(line, commands, gone.signal, socket)
     if (!socket.destroyed) socket.end(`${JSON.stringify(answer)}\n`)
   })
+}
+
+/** Waits for whoever reads slowly, so that one piece at a time is in memory. */
+async function write(socket: Socket, piece: AdminPiece, gone: AbortSignal): Promise<void> {
+  if (!socket.write(`${JSON.stringify(piece)}\n`)) await once(socket, 'drain', { signal: gone })
 }
 
 async function answerTo(
   line: string,
   commands: AdminCommands,
   gone: AbortSignal,
+  socket: Socket,
 ): Promise<AdminAnswer> {
   try {
-    const { command } = JSON.parse(line) as AdminRequest
+    const request = JSON.parse(line) as AdminRequest
+    const { command } = request
     const run = Object.hasOwn(commands, command) ? commands[command] : undefined
     if (!run) return { error: `there is no command ${JSON.stringify(command)}` }
-    return { result: await run(gone) }
+    const answer = run(gone, request)
+    if (!(Symbol.asyncIterator in answer)) return { result: await answer }
+    for await (const items of answer) await write(socket, { items }, gone)
+    return { result: null }
   } catch (error) {
     return { error: messageOf(error) }
   }

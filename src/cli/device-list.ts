@@ -24,7 +24,11 @@ type Seen = Readonly<Record<string, number>>
 async function lastSeen(directory: string, store: string | undefined): Promise<Seen> {
   if (store !== undefined) return (await askOwner<Seen>(whichStore(store), 'seen')) ?? {}
   // somebody may look after the CA who may not ask the gateway
-  return (await askOwner<Seen>(join(directory, 'data'), 'seen').catch(() => null)) ?? {}
+  for (const folder of [join(directory, 'data'), directory]) {
+    const seen = await askOwner<Seen>(folder, 'seen').catch(() => null)
+    if (seen) return seen
+  }
+  return {}
 }
 
 function toLine(entry: RosterEntry, seen: Seen): string {

@@ -28,6 +28,10 @@ const COMMANDS: Record<string, [summary: string, load: () => Promise<Command>]> 
     'invite people to the dashboard, list and revoke them',
     async () => (await import('./viewer.ts')).viewer,
   ],
+  clients: [
+    'say who is connected to the gateway that runs',
+    async () => (await import('./clients.ts')).clients,
+  ],
   store: ['say what is stored', async () => (await import('./store.ts')).store],
   backup: [
     'copy the store, of a gateway that runs too',

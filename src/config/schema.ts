@@ -114,6 +114,11 @@ export const SETTINGS = {
     'data/viewers.json',
     'who was invited to look, and who is logged in: what viewer invite and viewer revoke change',
   ),
+  adminSocket: setting(
+    orOff(path),
+    undefined,
+    'Unix socket that wott-gateway clients asks, for the user of the gateway alone; or off [admin.sock in the folder of WOTT_BROKER=file:, else in that of WOTT_VIEWERS_FILE]',
+  ),
   broker: setting(
     brokerAddress,
     'file:./data',

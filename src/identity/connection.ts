@@ -1,5 +1,6 @@
 import type { PeerCertificate, Server, TLSSocket } from 'node:tls'
 import { GatewayError, messageOf } from '../errors.ts'
+import type { Door } from '../metrics/meter.ts'
 import { createPace } from '../pace.ts'
 import type { Objection } from '../x509/path.ts'
 import { type IdentityRules, toIdentity } from './certificate.ts'
@@ -55,9 +56,20 @@ function toFarewell(isOver: boolean): string {
   return isOver ? 'has expired or is revoked' : 'is not trusted any longer'
 }
 
+/** A connection whose device is known. */
+export interface LiveConnection {
+  readonly id: string
+  readonly door: Door
+  readonly socket: TLSSocket
+  /** When its handshake was done, in milliseconds since the Unix epoch. */
+  readonly since: number
+  readonly speaksMqtt: boolean
+}
+
 export interface DeviceConnections {
-  /** Names every connection of `server` as soon as its handshake is done, once. */
-  identify(server: Server): void
+  /** Names every connection of `server`, which is a door, as soon as its handshake is done, once. */
+  identify(server: Server, door: Door): void
+  all(): Iterable<LiveConnection>
   /** Verifies the whole chain of everybody who is connected again, and ends the connections of those that no longer hold. */
   recheck(): Promise<void>
   close(): void
@@ -81,6 +93,7 @@ const NAMELESS_MS = 30_000
 /** Somebody who is connected, and until when that is known to be right. */
 interface Live extends Shown {
   until: number
+  readonly id: string
 }
 
 /** The one place where a connection gets its identity, and loses it when its certificate no longer holds. */
@@ -88,9 +101,9 @@ export function createDeviceConnections(options: DeviceConnectionsOptions): Devi
   const { trust, now = Date.now } = options
   const rules = { pattern: options.pattern, now }
   const peers = createPeers(trust)
-  const live = new Map<TLSSocket, Live>()
+  const live = new Map<TLSSocket, Live & Pick<LiveConnection, 'door' | 'since'>>()
 
-  function name(socket: TLSSocket): void {
+  function name(socket: TLSSocket, door: Door): void {
     const { who, shown } = find(socket)
     ;(socket as NamedSocket)[answer] = who
     if (!shown) {
@@ -99,7 +112,7 @@ export function createDeviceConnections(options: DeviceConnectionsOptions): Devi
       socket.once('close', () => clearTimeout(parting))
       return
     }
-    live.set(socket, shown)
+    live.set(socket, { ...shown, door, since: now() })
     socket.once('close', () => live.delete(socket))
   }
 
@@ -119,7 +132,7 @@ export function createDeviceConnections(options: DeviceConnectionsOptions): Devi
     const who = toIdentity({ certificate: peer.subject, objection: null }, rules)
     if (who instanceof GatewayError) return { who }
     const { certificate, sent } = peer
-    return { who, shown: { certificate, sent, until: verdict.until } }
+    return { who, shown: { certificate, sent, until: verdict.until, id: who.id } }
   }
 
   function object(
@@ -160,7 +173,12 @@ export function createDeviceConnections(options: DeviceConnectionsOptions): Devi
   const sweeper = setInterval(() => void recheck(false), SWEEP_MS).unref()
   return {
     // before any other listener, so that nothing is read from a socket that has no name yet
-    identify: (server) => void server.prependListener('secureConnection', name),
+    identify: (server, door) =>
+      void server.prependListener('secureConnection', (socket) => name(socket, door)),
+    *all() {
+      for (const [socket, { id, door, since }] of live)
+        yield { id, door, socket, since, speaksMqtt: farewell in socket }
+    },
     recheck: () => recheck(),
     close: () => clearInterval(sweeper),
   }

@@ -57,7 +57,7 @@ async function open(context: TestContext) {
     now: () => now,
   })
   context.after(() => connections.close())
-  connections.identify(server)
+  connections.identify(server, 'device')
   return {
     ...{ server, connections },
     at: (time: number) => {

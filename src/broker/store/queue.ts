@@ -64,6 +64,8 @@ export interface Queue {
   byPacketId(packetId: number): Entry | undefined
   /** The oldest that was never sent. */
   oldestUnsent(): Entry | undefined
+  /** The oldest of those that were sent, else of those that were not. */
+  oldest(): Entry | undefined
   /** The unsent ones whose message has expired, at a time in milliseconds since the Unix epoch. */
   expired(time: number): Entry[]
   /** Counts copies of bundles, which wait for the session to come back; less of them where it is negative. */
@@ -159,6 +161,7 @@ export function createQueue(share: { bytes: number }): Queue {
     dropMessage,
     byPacketId: (packetId) => sent.get(packetId),
     oldestUnsent: () => unsent.first(),
+    oldest: () => sent.values().next().value ?? unsent.first(),
     expired(time) {
       if (time < soonest) return []
       const entries = [...unsent.values()]

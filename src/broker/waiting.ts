@@ -1,0 +1,27 @@
+import type { Session } from './session.ts'
+
+/** What waits in the queue of a session, or was sent and is not acknowledged. */
+export interface Waiting {
+  readonly messages: number
+  readonly bytes: number
+  /** Since when the oldest does, in milliseconds since the Unix epoch; null where nothing does. */
+  readonly oldest: number | null
+}
+
+/** Audiences that are looked at: a session is in more of them only after many changes of subscriptions. */
+const MOST_AUDIENCES = 16
+
+export function waitingFor({ queue, away }: Session): Waiting {
+  let oldest = queue.oldest()?.since ?? Number.POSITIVE_INFINITY
+  let left = MOST_AUDIENCES
+  for (const { bundles } of away.audiences) {
+    if (left-- === 0) break
+    oldest = Math.min(oldest, bundles.at(bundles.after(away.floor - 1))?.since ?? oldest)
+  }
+  const messages = queue.length()
+  return {
+    messages,
+    bytes: queue.bytes(),
+    oldest: messages > 0 && oldest < Infinity ? oldest : null,
+  }
+}
