@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { overlaps } from '../topic/match.ts'
 import { filterProblem } from '../topic/topic.ts'
 import { BRIDGE_STATE } from './decide.ts'
+import type { KnownUsers } from './lint.ts'
 import { quote } from './quote.ts'
 import { permits, type Right, type Rule } from './rules.ts'
 import type { RuleLine, UserLine } from './statement.ts'
@@ -26,6 +27,17 @@ export function* userWarnings(file: Buffer, { line, name, end }: UserLine): Gene
       `${shown} is no WoTT ID: it has at most ${LONGEST_WOTT_ID} bytes and no "/", "+", "#" or "$"`,
     )
   if (INVISIBLE.test(text)) yield warning('invisible_character', `${shown} holds what none can see`)
+}
+
+export function* unknownWarnings(
+  file: Buffer,
+  { line, name, end }: UserLine,
+  known: KnownUsers | null,
+): Generator<Warning> {
+  const text = file.toString('utf8', name, end)
+  if (known === null || known.names.has(text)) return
+  const message = `${quote(text)} is neither a device nor a viewer of ${known.places}`
+  yield { line, at: name, code: 'user_unknown', message }
 }
 
 /** What is worth a second look in a `topic` or `pattern` line, taken by itself. */

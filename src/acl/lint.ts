@@ -1,7 +1,7 @@
 import { type AclErrorCode, columnOf } from './faults.ts'
 import { linesOf } from './lines.ts'
 import { type Block, fileWarnings } from './lint-file.ts'
-import { ruleWarnings, userWarnings } from './lint-line.ts'
+import { ruleWarnings, unknownWarnings, userWarnings } from './lint-line.ts'
 import { parseAcl } from './parse.ts'
 import { parseLine } from './statement.ts'
 import type { Warning, WarningCode } from './warning.ts'
@@ -15,8 +15,14 @@ export interface Finding {
   readonly message: string
 }
 
-/** Every error of an ACL file and what is worth a second look, in the order of the lines. */
-export function lintAcl(bytes: Uint8Array): Finding[] {
+/** Devices and viewers that there are, and where they were looked for. */
+export interface KnownUsers {
+  readonly names: ReadonlySet<string>
+  readonly places: string
+}
+
+/** Every error of an ACL file and what is worth a second look, in the order of the lines; users only where it is known who there is. */
+export function lintAcl(bytes: Uint8Array, known: KnownUsers | null = null): Finding[] {
   const file = Buffer.from(bytes)
   const parsed = parseAcl(bytes)
   const warnings: Warning[] = []
@@ -26,7 +32,7 @@ export function lintAcl(bytes: Uint8Array): Finding[] {
     if (!statement || statement.kind === 'error') continue
     if (statement.kind === 'user') {
       blocks.push({ user: statement, topics: [] })
-      warnings.push(...userWarnings(file, statement))
+      warnings.push(...userWarnings(file, statement), ...unknownWarnings(file, statement, known))
     } else {
       if (statement.kind === 'topic') blocks.at(-1)?.topics.push(statement.rule)
       warnings.push(...ruleWarnings(file, statement))

@@ -17,6 +17,7 @@ export type WarningCode =
   | 'shadowed'
   | 'user_never_seen'
   | 'user_repeated'
+  | 'user_unknown'
   | 'user_without_topics'
 
 /** What loads but is perhaps not what was meant. */

@@ -10,6 +10,11 @@ export const ACL_FILE = {
   value: 'FILE',
   help: 'the Mosquitto acl_file [WOTT_ACL_FILE, else .wott/permission.acl]',
 } as const
+export const DEVICES = {
+  type: 'string',
+  value: 'DIR',
+  help: 'lint: where init made the CA, to find users that are neither a device nor a viewer [.wott, if it is there]',
+} as const
 export const STRICT = { type: 'boolean', help: 'lint: exit code 1 for warnings too' } as const
 export const JSON_LINES = {
   type: 'boolean',

@@ -1,24 +1,38 @@
 import { readRegularFile } from '../acl/acl-file.ts'
-import { type Finding, lintAcl } from '../acl/lint.ts'
+import { type Finding, type KnownUsers, lintAcl } from '../acl/lint.ts'
+import { layoutOf } from '../ca/layout.ts'
+import { exists } from '../disk/exists.ts'
 import { codeOf, messageOf, UsageError } from '../errors.ts'
-import { ACL_FILE, JSON_LINES, STRICT, whichFile } from './acl-file.ts'
+import { ACL_FILE, DEVICES, JSON_LINES, STRICT, whichFile } from './acl-file.ts'
 import { readArguments, requireNoWords } from './arguments.ts'
 import { print } from './command.ts'
+import { USUAL_DIRECTORY } from './directory.ts'
+import { knownUsers } from './known-users.ts'
 
-const FLAGS = { 'acl-file': ACL_FILE, strict: STRICT, json: JSON_LINES } as const
+const FLAGS = {
+  ...{ 'acl-file': ACL_FILE, devices: DEVICES, strict: STRICT, json: JSON_LINES },
+} as const
 
 /** `acl lint`: what is wrong with a file, or looks so. */
 export async function lint(args: readonly string[]): Promise<number> {
   const { values, words } = readArguments(args, FLAGS)
   requireNoWords(words, 'acl-file')
   const file = whichFile(values['acl-file'])
-  const findings = lintAcl(await read(file))
+  const known = await knownTo(values.devices)
+  const findings = lintAcl(await read(file), known)
   for (const finding of findings)
     print(values.json ? JSON.stringify({ file, ...finding }) : toLine(file, finding))
   const errors = findings.filter(({ severity }) => severity === 'error').length
   const warnings = findings.length - errors
   if (!values.json) print(summary(file, errors, warnings))
   return errors > 0 || (values.strict && warnings > 0) ? 1 : 0
+}
+
+/** Somebody may look after the ACL file who may not see the CA. */
+async function knownTo(directory: string | undefined): Promise<KnownUsers | null> {
+  if (directory !== undefined) return knownUsers(directory)
+  if (!exists(layoutOf(USUAL_DIRECTORY).authority.ledger)) return null
+  return knownUsers(USUAL_DIRECTORY).catch(() => null)
 }
 
 async function read(file: string): Promise<Buffer> {

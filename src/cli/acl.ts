@@ -1,4 +1,4 @@
-import { ACL_FILE, CLIENT_ID, JSON_LINES, STRICT } from './acl-file.ts'
+import { ACL_FILE, CLIENT_ID, DEVICES, JSON_LINES, STRICT } from './acl-file.ts'
 import { pickAction } from './actions.ts'
 import type { Command } from './command.ts'
 import { helpText } from './help.ts'
@@ -33,7 +33,13 @@ export const acl: Command = {
         'reads questions from standard input, one {"user","clientId"?,"action","topic","expect"?} a line, where user null is a client without a name, action is publish or receive, and expect is true or false; writes one verdict a line, in order: {"allowed","line","rule"}, or {"error"} for a line that is no question. Exit code 1 when an expectation is not met, 2 when the file does not load or a line is no question',
       ],
     ],
-    flags: { 'acl-file': ACL_FILE, strict: STRICT, json: JSON_LINES, 'client-id': CLIENT_ID },
+    flags: {
+      'acl-file': ACL_FILE,
+      devices: DEVICES,
+      strict: STRICT,
+      json: JSON_LINES,
+      'client-id': CLIENT_ID,
+    },
     examples: [
       'wott-gateway acl lint',
       'wott-gateway acl explain sensor.d.wott.local publish wott/temperature',

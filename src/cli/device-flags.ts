@@ -12,6 +12,17 @@ export const DAYS = {
   default: '365',
   help: 'add, renew: how long the certificate is valid',
 } as const
+export const ALLOW = {
+  type: 'string',
+  multiple: true,
+  value: 'FILTER',
+  help: 'add, invite: let the device read and write what the topic filter covers: writes the line into the ACL file; "read FILTER" or "write FILTER" for one of them; may be given again',
+} as const
+export const ACL_FILE = {
+  type: 'string',
+  value: 'FILE',
+  help: 'add, invite: the ACL file [WOTT_ACL_FILE, else permission.acl in DIR]',
+} as const
 export const TTL = {
   type: 'string',
   value: 'TIME',

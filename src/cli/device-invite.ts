@@ -1,24 +1,22 @@
 import type { X509Certificate } from 'node:crypto'
-import { type Grant, grantsOf } from '../acl/grants.ts'
 import { toDeviceId, toDeviceName } from '../ca/device-id.ts'
 import { isGoodFor, nameForOthers } from '../ca/gateway-names.ts'
 import { authoritiesInForce } from '../ca/in-force.ts'
 import { type Layout, openLayout } from '../ca/layout.ts'
 import { readOwn } from '../ca/read-certificate.ts'
 import { environmentName, SETTINGS } from '../config/schema.ts'
-import { exists } from '../disk/exists.ts'
 import { inviteDevice } from '../enrol/operator.ts'
-import { UsageError } from '../errors.ts'
-import { loadRules } from './acl-file.ts'
 import { ArgumentsError, readArguments, requireWords } from './arguments.ts'
 import { print } from './command.ts'
-import { DIR, JSON_LINES, TTL, URL_FLAG } from './device-flags.ts'
+import { ACL_FILE, ALLOW, DIR, JSON_LINES, TTL, URL_FLAG } from './device-flags.ts'
 import { inDirectory } from './directory.ts'
 import { durationIn, originIn } from './flag-values.ts'
+import { grantIn, grantsIn, rightLines, rightsOf } from './rights.ts'
 
 export async function invite(args: readonly string[]): Promise<void> {
   const { values, words } = readArguments(args, {
     ...{ dir: DIR, ttl: TTL, url: URL_FLAG, json: JSON_LINES },
+    ...{ allow: ALLOW, 'acl-file': ACL_FILE },
   })
   requireWords(words, ['NAME'])
   const [name = ''] = words
@@ -27,12 +25,17 @@ export async function invite(args: readonly string[]): Promise<void> {
     values.url === undefined
       ? undefined
       : originIn('--url', values.url, 'https://gateway.example.com:8444')
+  const grants = grantsIn(values.allow, ['readwrite', 'read', 'write'])
   await inDirectory(values.dir, async () => {
     const layout = openLayout(values.dir)
+    const aclFile = aclFileOf(layout, values['acl-file'])
+    const granting = grantIn(aclFile, grants, `device invite ${name}`)
     const certificate = await readOwn(layout.certs)
     const url = given ?? urlOf(layout, certificate)
-    const rights = await rightsOf(layout, toDeviceId(name))
+    await granting.check(toDeviceId(name))
     const { id, token, expires, isTaken } = await inviteDevice(values.dir, name, lasts)
+    await granting.write(id)
+    const rights = await rightsOf(aclFile, id)
     // the one that has signed the enrol door's certificate, too
     const [{ fingerprint: ca }] = await authoritiesInForce(layout)
     const warnings = nameWarnings(layout, certificate, url)
@@ -48,10 +51,15 @@ export async function invite(args: readonly string[]): Promise<void> {
           ...linesOf(command, id, until),
           ...takenLines(id, isTaken),
           ...warnings,
-          ...rightLines(id, rights),
+          ...rightLines(id, rights, `readwrite ${toDeviceName(id)}/#`),
         ].join('\n'),
       )
   })
+}
+
+/** The ACL file of the gateway that goes with the CA. */
+export function aclFileOf(layout: Layout, given: string | undefined): string {
+  return given || process.env.WOTT_ACL_FILE || layout.acl
 }
 
 /** Where another machine reaches the enrol door, which shows the gateway's certificate. */
@@ -64,26 +72,6 @@ function urlOf(layout: Layout, certificate: X509Certificate): string {
   const listen = process.env[environmentName('enrolListen')] || SETTINGS.enrolListen.fallback
   const [, port = '8444'] = /:(\d{1,5})$/.exec(listen ?? '') ?? []
   return `https://${host.includes(':') ? `[${host}]` : host}:${port}`
-}
-
-/** What the ACL file lets a device do. */
-interface Rights {
-  readonly aclFile: string
-  readonly may: readonly Grant[]
-  /** Why that is not known; null where it is. */
-  readonly problem: string | null
-}
-
-async function rightsOf(layout: Layout, id: string): Promise<Rights> {
-  const aclFile = process.env.WOTT_ACL_FILE || layout.acl
-  if (!exists(aclFile)) return { aclFile, may: [], problem: 'there is no such file' }
-  try {
-    const { rules } = grantsOf(await loadRules(aclFile), { user: id, clientId: id })
-    return { aclFile, may: rules, problem: null }
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    return { aclFile, may: [], problem: 'it has errors; see "wott-gateway acl lint"' }
-  }
 }
 
 function linesOf(command: string, id: string, until: string): string[] {
@@ -107,18 +95,5 @@ function takenLines(id: string, isTaken: boolean): string[] {
   if (!isTaken) return []
   return [
     `${id} has an active device: whoever uses the line gets its name and its rights, and the certificate of that device is superseded.`,
-  ]
-}
-
-function rightLines(id: string, { aclFile, may, problem }: Rights): string[] {
-  if (problem !== null) return [`What it may do is not known: ${aclFile}: ${problem}`]
-  if (may.length > 0)
-    return [
-      `What ${aclFile} lets it do:`,
-      ...may.map(({ access, topic }) => `  ${access} ${topic}`),
-    ]
-  return [
-    `What ${aclFile} lets it do: nothing yet. Add lines such as:`,
-    ...['', `  user ${id}`, `  topic readwrite ${toDeviceName(id)}/#`],
   ]
 }

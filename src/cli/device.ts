@@ -2,6 +2,8 @@ import { pickAction } from './actions.ts'
 import type { Flags } from './arguments.ts'
 import type { Command } from './command.ts'
 import {
+  ACL_FILE,
+  ALLOW,
   DAYS,
   DIR,
   JSON_LINES,
@@ -29,12 +31,12 @@ const ACTIONS: Readonly<Record<string, () => Promise<Action>>> = {
 export const device: Command = {
   help: helpText({
     usage: [
-      'device invite NAME [--ttl TIME] [--url URL]',
-      'device invite NAME [--json] [--dir DIR]',
+      'device invite NAME [--allow FILTER]... [--ttl TIME]',
+      'device invite NAME [--url URL] [--json] [--dir DIR]',
       'device waiting [--json] [--dir DIR]',
       'device approve FINGERPRINT [NAME] [--replace] [--dir DIR]',
       'device deny FINGERPRINT [--dir DIR]',
-      'device add [NAME] [--days N] [--dir DIR]',
+      'device add [NAME] [--allow FILTER]... [--days N] [--dir DIR]',
       'device renew ID [--days N] [--dir DIR]',
       'device revoke ID [--reason REASON] [--dir DIR]',
       'device list [--json] [--store DIR] [--dir DIR]',
@@ -53,7 +55,7 @@ export const device: Command = {
       ['deny FINGERPRINT', 'refuse a key that waits or was approved a certificate, for a day'],
       [
         'add [NAME]',
-        'issue a certificate to NAME.d.wott.local (a random name if none is given), in DIR/devices/NAME/: ca.crt, client.crt, client.key and combined.pem; prints the WoTT ID and the folder',
+        'issue a certificate to NAME.d.wott.local (a random name if none is given), in DIR/devices/NAME/: ca.crt, client.crt, client.key and combined.pem; prints the WoTT ID and the folder and, on standard error, until when the certificate is valid, what the ACL file lets the device do and a command line to try',
       ],
       [
         'renew ID',
@@ -73,6 +75,8 @@ export const device: Command = {
         dir: DIR,
         ttl: TTL,
         url: URL_FLAG,
+        allow: ALLOW,
+        'acl-file': ACL_FILE,
         days: DAYS,
         replace: REPLACE,
         reason: REASON,
@@ -84,6 +88,7 @@ export const device: Command = {
       'wott-gateway device invite kitchen',
       'wott-gateway device waiting',
       'wott-gateway device add kitchen --days 90',
+      "wott-gateway device add hall --allow 'hall/#' --allow 'read house/+/set'",
       'wott-gateway device list',
       'wott-gateway device revoke kitchen.d.wott.local --reason keyCompromise',
     ],

@@ -1,15 +1,18 @@
+import { dirname } from 'node:path'
+import { layoutOf } from '../ca/layout.ts'
 import { environmentName, SETTINGS } from '../config/schema.ts'
 import { exists } from '../disk/exists.ts'
 import { UsageError } from '../errors.ts'
-import { type Book, revoke as revokeIn } from '../viewer/book.ts'
+import { type Book, isViewerName, revoke as revokeIn } from '../viewer/book.ts'
 import { changeBook, readBook } from '../viewer/book-file.ts'
-import { inviteViewer } from '../viewer/invite.ts'
+import { INVITE_LASTS, inviteViewer } from '../viewer/invite.ts'
 import { pickAction } from './actions.ts'
 import { type Flags, readArguments, requireNoWords, requireWords } from './arguments.ts'
 import { type Command, print, say } from './command.ts'
 import { USUAL_DIRECTORY, viewersFileOf } from './directory.ts'
 import { durationIn, originIn } from './flag-values.ts'
 import { helpText } from './help.ts'
+import { grantIn, grantsIn, rightLines, rightsOf } from './rights.ts'
 
 const FILE = {
   type: 'string',
@@ -28,6 +31,17 @@ const URL_FLAG = {
   default: 'https://localhost:9443',
   help: 'invite: where the browser reaches the viewer door',
 } as const
+const ALLOW = {
+  type: 'string',
+  multiple: true,
+  value: 'FILTER',
+  help: 'invite: let the viewer read what the topic filter covers: writes the line into the ACL file; may be given again',
+} as const
+const ACL_FILE = {
+  type: 'string',
+  value: 'FILE',
+  help: 'invite: the ACL file [WOTT_ACL_FILE, else permission.acl beside the list of viewers]',
+} as const
 const JSON_LINES = { type: 'boolean', help: 'list: one JSON object a line' } as const
 
 const ACTIONS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
@@ -39,7 +53,8 @@ const ACTIONS: Readonly<Record<string, (args: readonly string[]) => Promise<void
 export const viewer: Command = {
   help: helpText({
     usage: [
-      'viewer invite NAME [--ttl TIME] [--url URL] [--file FILE]',
+      'viewer invite NAME [--allow FILTER]... [--ttl TIME]',
+      'viewer invite NAME [--url URL] [--file FILE]',
       'viewer list [--json] [--file FILE]',
       'viewer revoke NAME|ID [--file FILE]',
     ],
@@ -47,7 +62,7 @@ export const viewer: Command = {
     words: [
       [
         'invite NAME',
-        'print a link to the dashboard that works once, within 24 hours. Its viewer may read what the ACL file lets the user NAME read',
+        'print a link to the dashboard that works once, within 24 hours. Its viewer may read what the ACL file lets the user NAME read, which is printed on standard error',
       ],
       ['list', 'every open invite and every session'],
       [
@@ -55,9 +70,13 @@ export const viewer: Command = {
         'take back the invites of a viewer and end its sessions, or one session by its id; a gateway that runs ends their streams at once',
       ],
     ],
-    flags: { file: FILE, ttl: TTL, url: URL_FLAG, json: JSON_LINES } satisfies Flags,
+    flags: {
+      ...{ file: FILE, ttl: TTL, url: URL_FLAG, json: JSON_LINES },
+      ...{ allow: ALLOW, 'acl-file': ACL_FILE },
+    } satisfies Flags,
     examples: [
       'wott-gateway viewer invite alice --ttl 7d',
+      "wott-gateway viewer invite alice --allow 'house/#'",
       'wott-gateway viewer list',
       'wott-gateway viewer revoke alice',
     ],
@@ -69,19 +88,34 @@ export const viewer: Command = {
 }
 
 async function invite(args: readonly string[]): Promise<void> {
-  const { values, words } = readArguments(args, { file: FILE, ttl: TTL, url: URL_FLAG })
+  const { values, words } = readArguments(args, {
+    ...{ file: FILE, ttl: TTL, url: URL_FLAG, allow: ALLOW, 'acl-file': ACL_FILE },
+  })
   requireWords(words, ['NAME'])
   const [name = ''] = words
   const lasts = durationIn('--ttl', values.ttl, '90d')
   const origin = originIn('--url', values.url, 'https://gateway.example.com:9443')
   const file = whichBook(values.file)
+  const aclFile = values['acl-file'] || process.env.WOTT_ACL_FILE || besides(file)
+  const granting = grantIn(aclFile, grantsIn(values.allow, ['read']), `viewer invite ${name}`)
+  if (isViewerName(name)) await granting.check(name)
   const isNew = !exists(file)
   const code = await inviteViewer(file, name, lasts)
+  await granting.write(name)
   if (isNew)
     say(
       `${file} is new: the link works where it is the gateway's ${environmentName('viewersFile')}`,
     )
   print(inviteLink(origin, code))
+  const until = new Date(Date.now() + INVITE_LASTS).toISOString()
+  say(`the link works once, until ${until}; ${name} is logged in for ${values.ttl} then`)
+  const rights = await rightsOf(aclFile, name)
+  for (const line of rightLines(name, rights, 'read #')) process.stderr.write(`${line}\n`)
+}
+
+/** Where `init` puts the ACL file. */
+function besides(file: string): string {
+  return layoutOf(dirname(file)).acl
 }
 
 /** The code is in the fragment, which no browser sends and no server logs. */

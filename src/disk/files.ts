@@ -17,7 +17,7 @@ export const PUBLIC_FILE = 0o644
 
 export interface NewFile {
   readonly path: string
-  readonly text: string
+  readonly text: string | Uint8Array
   readonly mode: number
 }
 

@@ -13,6 +13,7 @@ const COMMANDS = [
   'device',
   'ca',
   'viewer',
+  'clients',
   'store',
   'backup',
   'restore',
@@ -118,7 +119,7 @@ describe('help', () => {
     const script = `set -e; wott-gateway() { "${process.execPath}" "${PROGRAM}" "$@"; }`
     const ran = startAny('bash', ['-c', [script, ...examples].join('\n')], { cwd: folder.path })
     const { code, stderr, stdout } = await ran.ended
-    assert.match(stderr, /^wott-gateway: \.wott\/viewers\.json is new: .*\n$/)
+    assert.match(stderr, /^wott-gateway: \.wott\/viewers\.json is new: .*\n/m)
     assert.equal(code, 0)
     assert.match(
       String(stdout),

@@ -1,0 +1,76 @@
+import { addLines, checkAddition, type NewGrant } from '../acl/add-lines.ts'
+import { type Grant, grantsOf } from '../acl/grants.ts'
+import { exists } from '../disk/exists.ts'
+import { UsageError } from '../errors.ts'
+import { loadRules } from './acl-file.ts'
+import { ArgumentsError } from './arguments.ts'
+
+/** What the ACL file lets somebody do. */
+export interface Rights {
+  readonly aclFile: string
+  readonly may: readonly Grant[]
+  /** Why that is not known; null where it is. */
+  readonly problem: string | null
+}
+
+export async function rightsOf(aclFile: string, user: string): Promise<Rights> {
+  if (!exists(aclFile)) return { aclFile, may: [], problem: 'there is no such file' }
+  try {
+    const { rules } = grantsOf(await loadRules(aclFile), { user, clientId: user })
+    return { aclFile, may: rules, problem: null }
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    return { aclFile, may: [], problem: 'it has errors; see "wott-gateway acl lint"' }
+  }
+}
+
+/** For a person to read; `example` is a line that could be added. */
+export function rightLines(
+  user: string,
+  { aclFile, may, problem }: Rights,
+  example: string,
+): string[] {
+  if (problem !== null) return [`What it may do is not known: ${aclFile}: ${problem}`]
+  if (may.length > 0)
+    return [
+      `What ${aclFile} lets it do:`,
+      ...may.map(({ access, topic }) => `  ${access} ${topic}`),
+    ]
+  return [
+    `What ${aclFile} lets it do: nothing yet. Add lines such as:`,
+    ...['', `  user ${user}`, `  topic ${example}`],
+  ]
+}
+
+/** What `--allow` says: a filter, or an access word before it, as after "topic" in the ACL file. */
+export function grantsIn<A extends NewGrant['access']>(
+  texts: readonly string[],
+  words: readonly [usual: A, ...others: A[]],
+): NewGrant[] {
+  return texts.map((text) => {
+    const [, word = words[0], filter = text] =
+      /^(readwrite|read|write|deny) +(.+)$/.exec(text) ?? []
+    const access = words.find((one) => one === word)
+    if (access === undefined)
+      throw new ArgumentsError(
+        `--allow takes a topic filter, or ${words.join(' or ')} before it, not ${JSON.stringify(text)}`,
+      )
+    return { access, filter }
+  })
+}
+
+/** Writes what `--allow` says into the ACL file, in two steps: `check` before anything else is done, then `write`. */
+export function grantIn(aclFile: string, grants: readonly NewGrant[], command: string) {
+  const additionFor = (user: string) => {
+    const comment = `added by "wott-gateway ${command}" on ${new Date().toISOString().slice(0, 10)}`
+    return { user, grants, comment }
+  }
+  return {
+    async check(user: string): Promise<void> {
+      if (grants.length > 0) await checkAddition(aclFile, additionFor(user))
+    },
+    async write(user: string): Promise<void> {
+      if (grants.length > 0) await addLines(aclFile, additionFor(user))
+    },
+  }
+}

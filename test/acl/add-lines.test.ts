@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict'
+import { chmod, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import fc from 'fast-check'
+import { type Addition, addLines, type NewGrant } from '../../src/acl/add-lines.ts'
+import { parseAcl } from '../../src/acl/parse.ts'
+import { UsageError } from '../../src/errors.ts'
+
+let folder: string
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'wott-acl-'))
+})
+after(() => rm(folder, { recursive: true }))
+
+const both = (filter: string): NewGrant => ({ access: 'readwrite', filter })
+
+/** What becomes of a file that has lines added. */
+async function added(text: string, addition: Partial<Addition>): Promise<string> {
+  const path = join(folder, 'permission.acl')
+  await writeFile(path, text)
+  await addLines(path, {
+    user: 'kitchen',
+    grants: [both('kitchen/#')],
+    comment: 'new',
+    ...addition,
+  })
+  return readFile(path, 'utf8')
+}
+
+describe('lines that are added to an ACL file', () => {
+  it('come at its end for a new user, and below its own for one that is there', async () => {
+    const lines = '# new\nuser kitchen\ntopic readwrite kitchen/#\n'
+    assert.equal(await added('', {}), lines)
+    assert.equal(await added('user a\ntopic b', {}), `user a\ntopic b\n\n${lines}`)
+    assert.equal(
+      await added('user kitchen\ntopic a\n\nuser b\ntopic c\n', {}),
+      'user kitchen\ntopic a\n# new\ntopic readwrite kitchen/#\n\nuser b\ntopic c\n',
+    )
+    assert.equal(
+      await added('user kitchen\ntopic a', {}),
+      'user kitchen\ntopic a\n# new\ntopic readwrite kitchen/#\n',
+    )
+  })
+
+  it('are left out where the file says so already', async () => {
+    for (const text of [
+      'user kitchen\ntopic kitchen/#\n',
+      'user kitchen\ntopic read kitchen/#\ntopic write kitchen/#',
+    ])
+      assert.equal(await added(text, {}), text)
+    const read = { grants: [{ access: 'read', filter: 'a' } as const] }
+    assert.equal(
+      await added('user kitchen\ntopic write a\n', read),
+      'user kitchen\ntopic write a\n# new\ntopic read a\n',
+    )
+  })
+
+  it('leave a file alone that has errors, and what no line could say', async () => {
+    const bad = 'user a\ntopc b\n'
+    await assert.rejects(added(bad, {}), (error: Error) => {
+      assert.ok(error instanceof UsageError)
+      assert.match(
+        error.message,
+        /has errors, so nothing is added to it; the first is in line 2: unknown keyword "topc"/,
+      )
+      return true
+    })
+    assert.equal(await readFile(join(folder, 'permission.acl'), 'utf8'), bad)
+    for (const filter of ['', 'a/#/b', 'a\ntopic b', ' a', 'a ', 'a\0'])
+      await assert.rejects(
+        added('', { grants: [both(filter)] }),
+        UsageError,
+        JSON.stringify(filter),
+      )
+    for (const user of ['', 'a\ntopic #', ' a'])
+      await assert.rejects(added('', { user }), UsageError, JSON.stringify(user))
+    await assert.rejects(
+      addLines(join(folder, 'none'), { user: 'a', grants: [both('a')], comment: '' }),
+      /there is no such file/,
+    )
+  })
+
+  it('take nothing from anybody and give nothing to others', () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.array(
+          fc.constantFrom(
+            'user a',
+            'user kitchen',
+            'topic read x/#',
+            'topic deny y',
+            'pattern write %u/#',
+            '# c',
+            '',
+          ),
+        ),
+        fc.constantFrom('\n', '\n\n', ''),
+        async (lines, end) => {
+          const before = parseAcl(Buffer.from(lines.join('\n') + end))
+          const after = parseAcl(Buffer.from(await added(lines.join('\n') + end, {})))
+          assert.ok(before.ok && after.ok)
+          assert.equal(after.rules.size, before.rules.size + 1)
+          for (const [user, { rules }] of before.rules.users)
+            assert.equal(
+              after.rules.users.get(user)?.rules.length,
+              rules.length + (user === 'kitchen' ? 1 : 0),
+            )
+        },
+      ),
+      { numRuns: 100 },
+    ))
+
+  it('keep the mode of the file, and a link', async () => {
+    const [path, link] = [join(folder, 'real.acl'), join(folder, 'link.acl')]
+    await writeFile(path, '')
+    await chmod(path, 0o640)
+    await symlink(path, link)
+    await addLines(link, { user: 'a', grants: [both('b')], comment: 'new' })
+    assert.equal((await stat(path)).mode & 0o777, 0o640)
+    assert.match(await readFile(path, 'utf8'), /^topic readwrite b$/m)
+    assert.equal(await readFile(link, 'utf8'), await readFile(path, 'utf8'))
+  })
+
+  it('are all there when several are added at once', async () => {
+    const path = join(folder, 'many.acl')
+    await writeFile(path, '')
+    await Promise.all(
+      Array.from({ length: 10 }, (_, n) =>
+        addLines(path, { user: `u${n}`, grants: [both('a')], comment: 'new' }),
+      ),
+    )
+    const parsed = parseAcl(await readFile(path))
+    assert.ok(parsed.ok)
+    assert.equal(parsed.rules.users.size, 10)
+  })
+})
