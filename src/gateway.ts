@@ -22,6 +22,7 @@ import { createPlaces, sparePlaces } from './door/places.ts'
 import { GatewayError, messageOf } from './errors.ts'
 import { openFreshness, openTopicsFile } from './freshness.ts'
 import {
+  createDismissalLog,
   createDoorArrivals,
   createDoorGuards,
   createMemoryGuards,
@@ -60,6 +61,9 @@ import { createTurns } from './turns.ts'
 import { VERSION } from './version.ts'
 import { openViewers } from './viewer/viewers.ts'
 import { listClients } from './visitors/clients.ts'
+import { watchEndingCertificates } from './visitors/ending-certificates.ts'
+import { logLostRights } from './visitors/lost-rights.ts'
+import { createViewerLog } from './visitors/viewer-log.ts'
 
 export interface Gateway extends AsyncDisposable {
   /** Where each door listens; a door that is off is not here. */
@@ -134,6 +138,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   const connections = createDeviceConnections({
     pattern: config.idPattern,
     trust: () => trust.current,
+    onDismissed: createDismissalLog({ sparingly, log }),
   })
   building.defer(() => connections.close())
 
@@ -220,11 +225,17 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     settings: config,
   })
 
-  const clients = (names: ReadonlySet<string> | null) =>
-    listClients(
-      { sessions: broker.sessions, hub, connections, certificateEnds: readings.certificateEnds },
-      names,
-    )
+  const { certificateEnds } = readings
+  const present = { sessions: broker.sessions, hub, connections, certificateEnds }
+  const clients = (names: ReadonlySet<string> | null) => listClients(present, names)
+  const days = config.certificateWarningDays
+  building.defer(watchEndingCertificates({ ends: certificateEnds, days, log }))
+  let rules = acl.current
+  acl.onChange(() => {
+    const before = rules
+    rules = acl.current
+    void logLostRights(present, before, rules, log)
+  })
   const adminCommands = {
     ...createAdminCommands({ lastSeen: readings.lastSeen, clients }),
     ...(folder && broker.admin ? createStoreCommands(folder, broker.admin, log) : {}),
@@ -365,8 +376,9 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
       ...{ trust: proxied.trust, admit: proxied.admit, isShared: true },
     })
   if (proxied) building.defer(() => proxied.close())
+  const viewerLog = createViewerLog(log)
   const viewers = await openViewers(config.viewersFile, {
-    onFailure,
+    ...{ onFailure, onChange: viewerLog.changed, onExpired: viewerLog.expired },
     onProblem(problem) {
       if (problem === null) log.info({ file: config.viewersFile }, 'viewers can log in again')
       else log.error({ reason: problem }, 'nobody can be logged in')
@@ -374,7 +386,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   })
   building.defer(() => viewers.close())
   const viewer = createViewerDoor({
-    ...{ ...reading, viewers, ...directTo('viewer') },
+    ...{ ...reading, viewers, ...directTo('viewer'), visits: viewerLog },
     onSession: (peer, name) => void admissions.of('viewer').identified(peer, name),
   })
   const files = {

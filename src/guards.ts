@@ -8,6 +8,7 @@ import { type Arrivals, createArrivals } from './door/arrivals.ts'
 import type { DoorOptions } from './door/listen.ts'
 import { PROXY_PROTOCOL } from './door/plain-text.ts'
 import type { GatewayError } from './errors.ts'
+import type { LiveConnection } from './identity/connection.ts'
 import type { CutReason, Door, Meter } from './metrics/meter.ts'
 import { namedAt } from './named.ts'
 import { createRateLimit } from './relay/rate-limit.ts'
@@ -106,6 +107,17 @@ export function createUpgradeLog({ sparingly, log }: Pick<GuardOptions, 'sparing
       ),
     )
   }
+}
+
+/** Says whose connection ends because its certificate is revoked, has expired or is of a CA that is gone. */
+export function createDismissalLog({ sparingly, log }: Pick<GuardOptions, 'sparingly' | 'log'>) {
+  return ({ id: device, door, socket }: LiveConnection, reason: string): void =>
+    sparingly(`dismissed\0${door}\0${device}\0${reason}`, (repeated) =>
+      log.warn(
+        { device, door, address: addressOf(socket), reason, ...repeated },
+        'ending a connection whose certificate no longer holds',
+      ),
+    )
 }
 
 export interface MemoryGuards {

@@ -66,7 +66,7 @@ const ROOMS: Record<string, readonly string[]> = {
   ca: ['errors.ts', 'disk', 'x509'],
   enrol: ['errors.ts', 'sparingly.ts', 'address.ts', 'disk', 'ca'],
   viewer: ['errors.ts', 'disk'],
-  visitors: ['address.ts', 'named.ts', 'broker', 'identity', 'live'],
+  visitors: ['address.ts', 'named.ts', 'topic', 'identity', 'acl', 'broker', 'live', 'viewer'],
   http: [
     'errors.ts',
     'version.ts',
@@ -91,7 +91,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'log.ts': [],
   'guards.ts': [
     ...['errors.ts', 'address.ts', 'named.ts', 'sparingly.ts', 'budget', 'metrics', 'config'],
-    ...['door', 'relay'],
+    ...['door', 'identity', 'relay'],
   ],
   'proxy-door.ts': [
     ...['guards.ts', 'errors.ts', 'sparingly.ts', 'metrics', 'config', 'door', 'identity', 'x509'],

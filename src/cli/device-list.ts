@@ -50,7 +50,7 @@ function toLine(entry: RosterEntry, seen: Seen): string {
 function stateIn({ state, notAfter, revokedAt, reason }: Device): string {
   switch (state) {
     case 'active':
-      return `active until ${timeText(notAfter)}`
+      return `active until ${timeText(notAfter)}${soonText(notAfter - Date.now())}`
     case 'expired':
       return `expired ${timeText(notAfter)}`
     case 'revoked':
@@ -58,6 +58,15 @@ function stateIn({ state, notAfter, revokedAt, reason }: Device): string {
     case 'untrusted':
       return 'untrusted: its CA was replaced'
   }
+}
+
+/** As the log says it by default. */
+const SOON_MS = 30 * 86_400_000
+
+function soonText(left: number): string {
+  if (left > SOON_MS) return ''
+  const days = Math.floor(left / 86_400_000)
+  return days < 1 ? ', ends today' : `, ends in ${days} day${days === 1 ? '' : 's'}`
 }
 
 function issueIn({ via, issuedAt }: Device): string[] {

@@ -114,6 +114,11 @@ export const SETTINGS = {
     'data/viewers.json',
     'who was invited to look, and who is logged in: what viewer invite and viewer revoke change',
   ),
+  certificateWarningDays: setting(
+    integer(0, 3650),
+    '30',
+    'days before its end from which on the log names the certificate of a device, once a day; 0 for never',
+  ),
   adminSocket: setting(
     orOff(path),
     undefined,

@@ -30,6 +30,7 @@ export function loginRoute(
   app: App,
   viewers: Viewers,
   problem: (request: Request) => GatewayError | null,
+  onLogIn: (request: Request, session: OpenSession) => void,
 ): void {
   app.post(
     '/session',
@@ -40,6 +41,7 @@ export function loginRoute(
       const traded = await viewers.trade(codeIn(request.body))
       if (traded instanceof GatewayError) throw traded
       const { session, token } = traded
+      onLogIn(request, session)
       cookies(reply).setCookie(COOKIE, token, {
         ...COOKIE_OPTIONS,
         expires: new Date(session.expires),
@@ -50,10 +52,15 @@ export function loginRoute(
 }
 
 /** `DELETE /session` logs out, and ends the streams of the session. */
-export function logoutRoute(app: App, viewers: Viewers): void {
+export function logoutRoute(
+  app: App,
+  viewers: Viewers,
+  onLogOut: (request: Request, session: OpenSession) => void,
+): void {
   app.delete('/session', { config: { operation: 'logOut' } }, async (request, reply) => {
     const session = sessionOf(request, viewers)
     cookies(reply).clearCookie(COOKIE, COOKIE_OPTIONS)
+    if (!(session instanceof GatewayError)) onLogOut(request, session)
     const problem = session instanceof GatewayError ? null : await viewers.end(session.id)
     if (problem) throw problem
     return reply.code(204).send()

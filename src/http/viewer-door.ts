@@ -30,6 +30,11 @@ export interface ViewerDoorOptions
   readonly settings: HttpSettings & StrangerSettings
   /** Told of each request that shows whose session it is. */
   onSession(peer: Peer, name: string): void
+  /** Told of who logs in, and until when, and of who logs out. */
+  readonly visits: {
+    loggedIn(peer: Peer, name: string, expires: number): void
+    loggedOut(peer: Peer, name: string): void
+  }
 }
 
 /** Whom a connection is with. */
@@ -54,8 +59,13 @@ export function createViewerDoor(options: ViewerDoorOptions): App {
   })
 
   pageRoutes(app)
-  loginRoute(app, viewers, (request) => strangers.guessProblem(request.raw))
-  logoutRoute(app, viewers)
+  loginRoute(
+    app,
+    viewers,
+    (request) => strangers.guessProblem(request.raw),
+    ({ raw }, { name, expires }) => options.visits.loggedIn(raw.socket, name, expires),
+  )
+  logoutRoute(app, viewers, ({ raw }, { name }) => options.visits.loggedOut(raw.socket, name))
   app.register(async (scope) => {
     const behind = scope as unknown as App
     // one session, one caller: what the ACL said once is remembered for its next request

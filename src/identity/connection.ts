@@ -78,6 +78,8 @@ export interface DeviceConnections {
 export interface DeviceConnectionsOptions extends IdentityRules {
   /** The trust in force. */
   trust(): Trust
+  /** Told of each connection that is ended because its certificate no longer holds, and why. */
+  readonly onDismissed?: (connection: LiveConnection, reason: string) => void
   /** Asked first: why a connection is refused whatever else it shows. */
   readonly objectTo?: (socket: TLSSocket) => GatewayError | null
 }
@@ -155,7 +157,10 @@ export function createDeviceConnections(options: DeviceConnectionsOptions): Devi
       if (socket.destroyed) continue
       const verdict = peers.judge(shown, now())
       if (verdict.objection === null) shown.until = verdict.until
-      else dismiss(socket, verdict.objection)
+      else {
+        options.onDismissed?.(toConnection(socket, shown), verdict.objection.reason)
+        dismiss(socket, verdict.objection)
+      }
     }
   }
 
@@ -176,12 +181,18 @@ export function createDeviceConnections(options: DeviceConnectionsOptions): Devi
     identify: (server, door) =>
       void server.prependListener('secureConnection', (socket) => name(socket, door)),
     *all() {
-      for (const [socket, { id, door, since }] of live)
-        yield { id, door, socket, since, speaksMqtt: farewell in socket }
+      for (const [socket, known] of live) yield toConnection(socket, known)
     },
     recheck: () => recheck(),
     close: () => clearInterval(sweeper),
   }
+}
+
+function toConnection(
+  socket: TLSSocket,
+  { id, door, since }: Pick<LiveConnection, 'id' | 'door' | 'since'>,
+): LiveConnection {
+  return { id, door, socket, since, speaksMqtt: farewell in socket }
 }
 
 const OUTLIVED: ReadonlySet<string> = new Set(['CERT_HAS_EXPIRED', 'CERT_REVOKED'])

@@ -4,6 +4,7 @@ import { watchFile } from '../disk/watched-file.ts'
 import { GatewayError, messageOf } from '../errors.ts'
 import { type Book, redeem, revoke, type Session } from './book.ts'
 import { changeBook, readBook } from './book-file.ts'
+import { type BookChange, changesBetween } from './changes.ts'
 import { hashOf } from './invite.ts'
 
 /** A session that is open now. */
@@ -29,6 +30,10 @@ export interface ViewersOptions {
   readonly onProblem: (problem: string | null) => void
   /** Told of every attempt to read it that failed, also of the same one. */
   readonly onFailure?: (error: unknown) => void
+  /** Told of what others change in it. */
+  readonly onChange?: (change: BookChange) => void
+  /** Told of each session whose time is over, by its viewer's name. */
+  readonly onExpired?: (viewer: string) => void
   /** How often to look whether the file has changed, in milliseconds. */
   readonly intervalMs?: number
 }
@@ -43,9 +48,11 @@ const TOKEN_BYTES = 32
  */
 export async function openViewers(
   path: string,
-  { onProblem, onFailure, intervalMs = INTERVAL_MS }: ViewersOptions,
+  { onProblem, onFailure, onChange, onExpired, intervalMs = INTERVAL_MS }: ViewersOptions,
 ): Promise<Viewers> {
   let book: Book | null = null
+  // the last one that could be read
+  let known: Book | null = null
   let problem: string | null = null
   const controllers = new Map<string, AbortController>()
   // who logged out while the disk did not take it: the book still has them
@@ -55,12 +62,20 @@ export async function openViewers(
   async function load(): Promise<void> {
     try {
       book = await readBook(path)
+      noteChanges(book ?? { invites: [], sessions: [] })
     } catch (error) {
       book = null
       say(messageOf(error))
       throw error
     }
     say(null)
+  }
+
+  function noteChanges(next: Book): void {
+    const changes = known && onChange ? changesBetween(known, next, Date.now()) : []
+    known = next
+    for (const change of changes)
+      if (change.kind !== 'revoked' || !loggedOut.has(change.session)) onChange?.(change)
   }
 
   function say(found: string | null): void {
@@ -75,6 +90,7 @@ export async function openViewers(
       const session = sessionIn(book, (one) => one.id === id)
       if (session && session.expires > now) continue
       controllers.delete(id)
+      if (session) onExpired?.(session.name)
       controller.abort(session ? expired() : ended())
     }
   }

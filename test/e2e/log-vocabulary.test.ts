@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { it } from 'node:test'
+import { revoke } from '../../src/viewer/book.ts'
+import { changeBook } from '../../src/viewer/book-file.ts'
+import { inviteViewer } from '../../src/viewer/invite.ts'
+import { eventSource, http1 } from '../support/clients.ts'
+import { startGateway } from '../support/gateway.ts'
+import { connectClient } from '../support/packet-client.ts'
+import { rawTls } from '../support/raw.ts'
+
+const ID = 'device.d.wott.local'
+const ACL = `user ${ID}\ntopic readwrite mine/#\nuser alice\ntopic read mine/#\n`
+
+/** Every member of a line that tells who, where, when and why, and what else each line may have. */
+const WORDS: ReadonlySet<string> = new Set([
+  ...['level', 'time', 'msg', 'repeated'],
+  ...['device', 'client', 'viewer', 'door', 'address', 'reason', 'detail'],
+  ...['protocol', 'seconds', 'expires', 'action', 'topic', 'limit', 'objection'],
+  ...['file', 'rules', 'errors', 'lost', 'more', 'count', 'withoutList'],
+])
+
+it('the log calls whoever it is about by the same words in every line', async () => {
+  await using at = await startGateway({
+    acl: ACL,
+    settings: { maxPayload: '1024', maxConnectionsPerDevice: '4', certificateWarningDays: '30' },
+  })
+  const device = await at.pki.issue(ID)
+  const said = (msg: string) => at.logged((line) => line.msg === msg)
+
+  // devices
+  const client = await connectClient(at, device, 'probe')
+  assert.equal(await client.publish('theirs', 'x', { qos: 1 }), 0x87)
+  await client.disconnect()
+  const denied = await said('denied by the access control file')
+  assert.deepEqual([denied.device, denied.door], [ID, 'mqtt'])
+  await http1(at, device, { path: '/topics/mine/a', method: 'POST', body: 'x'.repeat(2000) })
+  assert.equal((await said('refused a payload that is too large')).device, ID)
+  const others = await Promise.all(Array.from({ length: 5 }, () => rawTls(at, device)))
+  assert.equal((await said('as many connections as there may be')).device, ID)
+  for (const socket of others) socket.destroy()
+
+  // viewers
+  const code = await inviteViewer(at.viewersFile, 'alice', 3_600_000)
+  assert.equal((await said('a viewer is invited')).viewer, 'alice')
+  const body = JSON.stringify({ code })
+  const door = { port: at.ports.viewer }
+  const logIn = await http1(at, null, {
+    ...door,
+    path: '/session',
+    method: 'POST',
+    body,
+    headers: { 'content-type': 'application/json' },
+  })
+  assert.equal(logIn.status, 200)
+  const entered = await said('a viewer has logged in')
+  assert.deepEqual(
+    [entered.viewer, entered.door, entered.address],
+    ['alice', 'viewer', '127.0.0.1'],
+  )
+
+  // rights
+  const staying = await connectClient(at, device, 'staying')
+  await writeFile(at.aclFile, `user ${ID}\ntopic read mine/#\n`)
+  await at.gateway.reload()
+  const lost = await said('may do less by the new access control file')
+  assert.deepEqual([lost.device, lost.lost], [ID, ['publish mine/#']])
+
+  // people and devices that are thrown out
+  await changeBook(at.viewersFile, Date.now(), (book) => ({
+    book: revoke(book, 'alice'),
+    result: null,
+  }))
+  const out = await said('a viewer is logged out')
+  assert.deepEqual([out.viewer, out.reason], ['alice', 'revoked'])
+  using _stream = await eventSource(at, device, '/stream?filter=mine/%23')
+  await at.pki.revoke(device.serial)
+  await at.gateway.reload()
+  const ended = await at.logged(
+    ({ msg, door }) =>
+      msg === 'ending a connection whose certificate no longer holds' && door === 'device',
+  )
+  assert.deepEqual([ended.device, ended.address, ended.reason], [ID, '127.0.0.1', 'CERT_REVOKED'])
+  await staying.closed
+  await http1(at, device, { path: '/whoami' })
+  assert.equal((await said('refused a certificate')).device, ID)
+
+  for (const line of at.log)
+    assert.deepEqual(
+      Object.keys(line).filter((word) => !WORDS.has(word)),
+      [],
+      JSON.stringify(line),
+    )
+})
