@@ -182,6 +182,8 @@ describe('one decider, asked by every way in and every way out', () => {
     assert.deepEqual(await placesOf(/\bbroker\.publish\(/), [
       // waits for its connection, and hands on what the relay has let through
       'lambda/patient-broker.ts',
+      // what the gateway says itself of topics that fall silent
+      'presence/own-messages.ts',
       'relay/relay.ts',
     ])
     assert.deepEqual(await placesOf(/\bbroker\.(?:subscribe|follow)\b/), [
