@@ -19,6 +19,7 @@ import { connectPacket, rawConnected, rawMqtt } from '../support/raw-mqtt.ts'
 const ACL = `user device.d.wott.local
 topic write in/yes/#
 topic read out/yes/#
+topic read cmd/device.d.wott.local/yes/#
 user other.d.wott.local
 topic readwrite #
 `
@@ -29,7 +30,7 @@ describe('one decider, asked by every way in and every way out', () => {
   let other: Credentials
 
   before(async () => {
-    at = await startGateway({ acl: ACL })
+    at = await startGateway({ acl: ACL, settings: { influxTopic: 'in/{measurement}/{field}' } })
     device = await at.pki.issue('device.d.wott.local')
     other = await at.pki.issue('other.d.wott.local')
   })
@@ -53,6 +54,23 @@ describe('one decider, asked by every way in and every way out', () => {
         ...{ method: 'POST', path: '/topics', headers: { 'content-type': 'application/x-ndjson' } },
         body: JSON.stringify({ topic, payload: 'x' }),
       }),
+    'line protocol'(topic) {
+      const [, measurement, field] = topic.split('/')
+      const body = `${measurement} ${field}="x"`
+      return http1(at, device, { method: 'POST', path: '/api/v2/write', body })
+    },
+    async 'a reply to a command'(topic) {
+      // commands wait from the first time that the device asks for them
+      await http1(at, device, { path: '/commands' })
+      const asking = await mqtt(at, other, { protocolVersion: 5 })
+      const command = 'cmd/device.d.wott.local/yes/ask'
+      await asking.publishAsync(command, 'x', { qos: 1, properties: { responseTopic: topic } })
+      await asking.endAsync()
+      const { json } = await http1(at, device, { path: '/commands?wait=10' })
+      const [{ id }] = json.commands
+      await http1(at, device, { method: 'POST', path: `/commands/${id}/reply`, body: 'x' })
+      await http1(at, device, { method: 'DELETE', path: `/commands/${id}` })
+    },
     'MQTT QoS 0': (topic) => publishOverMqtt(topic, 0),
     'MQTT QoS 1': (topic) => publishOverMqtt(topic, 1),
     'MQTT QoS 2': (topic) => publishOverMqtt(topic, 2),
@@ -144,6 +162,35 @@ describe('one decider, asked by every way in and every way out', () => {
     },
   }
 
+  it('out: the list of retained messages', async () => {
+    const publisher = await mqtt(at, other)
+    const topics = ['out/no/x', 'out/yes/fence']
+    for (const topic of topics) await publisher.publishAsync(topic, 'x', { qos: 1, retain: true })
+    const { json } = await http1(at, device, { path: '/retainedMessage' })
+    assert.deepEqual(
+      json.retainedTopics.map(({ topic }: { topic: string }) => topic).filter(isOut),
+      ['out/yes/fence'],
+    )
+    for (const topic of topics) await publisher.publishAsync(topic, '', { qos: 1, retain: true })
+    await publisher.endAsync()
+  })
+
+  it('out: commands', async () => {
+    const publisher = await mqtt(at, other)
+    for (const level of ['no', 'yes'])
+      await publisher.publishAsync(`cmd/device.d.wott.local/${level}/x`, 'x', { qos: 1 })
+    await publisher.endAsync()
+    const { json } = await http1(at, device, { path: '/commands?wait=10' })
+    assert.deepEqual(
+      json.commands.map(({ topic }: { topic: string }) => topic),
+      ['cmd/device.d.wott.local/yes/x'],
+    )
+  })
+
+  function isOut(topic: string): boolean {
+    return topic.startsWith('out/')
+  }
+
   async function receiveOverMqtt(
     open: () => ReturnType<typeof mqtt>,
     publish: (retain: boolean) => Promise<void>,
@@ -190,12 +237,20 @@ describe('one decider, asked by every way in and every way out', () => {
       // counts what waits, and passes on what its topics say
       'bridge/bridge.ts',
       'gateway.ts',
+      // hears which topics are not silent
+      'presence/presence.ts',
     ])
-    assert.deepEqual(await placesOf(/\bbroker\.retained\b/), ['http/read.ts', 'live/stream.ts'])
+    assert.deepEqual(await placesOf(/\bbroker\.retained\b/), [
+      // its own announcements and status messages
+      'home-assistant/home-assistant.ts',
+      ...['http/read.ts', 'http/retained-list.ts', 'live/stream.ts'],
+      'presence/presence.ts',
+    ])
     assert.deepEqual(await placesOf(/\brelay\.publish\(/), [
       // what comes from the other broker of a bridge
       'bridge/inbox.ts',
-      ...['http/publish-many.ts', 'http/publish.ts', 'mqtt/mqtt.ts', 'mqtt/receive.ts'],
+      ...['http/commands.ts', 'http/influx/routes.ts', 'http/publish-many.ts', 'http/publish.ts'],
+      ...['mqtt/mqtt.ts', 'mqtt/receive.ts'],
     ])
     assert.deepEqual(await placesOf(/ publishPacket\(/), [
       ...['mqtt/encode-publish.ts', 'mqtt/message-packet.ts', 'mqtt/shared-frames.ts'],
