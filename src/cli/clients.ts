@@ -14,7 +14,7 @@ export const clients: Command = {
   help: helpText({
     usage: ['clients [NAME] [--json] [--socket FILE]'],
     about: [
-      'Asks the gateway that runs on this machine who is connected, as the same user: MQTT clients, also those that are away with a session that waits for them, event streams, and other HTTPS connections of devices. Of each: who it is, where it came in and since when; of MQTT clients and streams how many filters; of MQTT clients what waits in the queue and since when; of devices when the certificate ends.',
+      'Asks the gateway that runs on this machine who is connected, as the same user: MQTT clients, also those that are away with a session that waits for them, devices that commands wait for, event streams, and other HTTPS connections of devices. Of each: who it is, where it came in and since when; of MQTT clients and streams how many filters; of MQTT clients what waits in the queue and since when; of devices when the certificate ends.',
     ],
     words: [
       [
@@ -65,7 +65,10 @@ async function* refusalsOf(rows: AsyncGenerator<ClientRow>): AsyncGenerator<Clie
 
 function toLine(row: ClientRow): string {
   const { device, viewer, client, kind, state, door, address, since, filters, queue } = row
-  const where = door === undefined ? [] : [`${door} door`, `from ${address ?? 'a Unix socket'}`]
+  const where =
+    door === undefined
+      ? []
+      : [`${door} door`, ...(address === undefined ? [] : [`from ${address}`])]
   return [
     device ?? `viewer ${viewer}`,
     ...(client === undefined ? [] : [shown(client)]),

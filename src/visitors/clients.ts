@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { addressOf } from '../address.ts'
-import type { Session } from '../broker/session.ts'
+import { COMMANDS_CLIENT_ID, type Session } from '../broker/session.ts'
 import type { BrokerSessions } from '../broker/session-broker.ts'
 import { waitingFor } from '../broker/waiting.ts'
 import type { LiveConnection } from '../identity/connection.ts'
@@ -13,7 +13,7 @@ export interface ClientRow {
   readonly viewer?: string
   /** The MQTT client id. */
   readonly client?: string
-  readonly kind: 'mqtt' | 'stream' | 'https'
+  readonly kind: 'mqtt' | 'commands' | 'stream' | 'https'
   readonly state: 'connected' | 'away'
   readonly door?: string
   readonly address?: string | undefined
@@ -87,7 +87,8 @@ function toMqtt(session: Session): ClientRow {
   const { oldest, ...counts } = waitingFor(session)
   const filters = filtersOf(subscriptions.size, subscriptions.keys())
   const queue = { ...counts, oldest: oldest === null ? null : text(oldest) }
-  const who = { device, client, kind: 'mqtt' } as const
+  const kind = client === COMMANDS_CLIENT_ID ? 'commands' : 'mqtt'
+  const who = { device, client, kind } as const
   if (!link) {
     const times = { since: text(lastSeen), sessionEnds: text(lastSeen + expiry * 1000) }
     return { ...who, state: 'away', ...times, filters, queue }

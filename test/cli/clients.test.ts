@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { eventSource } from '../support/clients.ts'
+import { eventSource, http1 } from '../support/clients.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { connectClient } from '../support/packet-client.ts'
 import { FREE_PORTS, run, startGateway as startProgram, temporaryFolder } from './program.ts'
@@ -83,6 +83,15 @@ describe('clients', () => {
       /^kitchen\.d\.wott\.local\taway\tmqtt\taway since \S+\t2 filters\t1 message of \d+ bytes waits, since \S+\tsession until \S+\tcertificate until \S+\n$/,
     )
     assert.equal((await stat(socketOf(at))).mode & 0o777, 0o600)
+  })
+
+  it('lists a device that asks for its commands', async () => {
+    await using at = await startGateway({ acl: ACL })
+    const device = await at.pki.issue('sleeper')
+    const answer = await http1(at, device, { path: '/commands?wait=0' })
+    assert.ok(answer.status < 300, String(answer.body))
+    const [row] = await rows(at, 'sleeper')
+    assert.deepEqual([row.kind, row.device, row.queue.messages], ['commands', 'sleeper', 0])
   })
 
   it('finds the gateway of npm start, with a store or without, and says where there is none', async () => {
