@@ -112,9 +112,14 @@ const LONGEST_FIELD = 256
 
 function fieldIn(text: string | undefined): string[] | null {
   if (text === undefined) return null
-  const names = text.split('.')
-  if (text.length <= LONGEST_FIELD && names.every((name) => name !== '')) return names
-  throw invalid('field must be the name of a JSON member, such as temperature or climate.indoor.')
+  // a backslash takes a dot or a backslash into the name
+  const names = text.match(/(?:\\[.\\]|[^.])+/g) ?? []
+  const isWhole = names.join('.') === text && names.length > 0
+  if (text.length <= LONGEST_FIELD && isWhole)
+    return names.map((name) => name.replaceAll(/\\([.\\])/g, '$1'))
+  throw invalid(
+    'field must be the name of a JSON member, such as temperature or climate.indoor; a dot in a name is written "\\.".',
+  )
 }
 
 function limitIn(text: string | undefined, { usual, most }: { usual: number; most: number }) {

@@ -360,11 +360,14 @@ describe('charts of a gateway whose memory is short', () => {
     assert.deepEqual(window.problems, [])
   })
 
-  it('have a line for each number of a JSON object, and say which has no past', async () => {
+  it('have a line for each number of a JSON object, also where there is a dot in its name', async () => {
     await using window = await open('wott/json')
     const { page } = window
-    await note(page).filter({ hasText: 'a.b: shown from when this page was opened.' }).waitFor()
     await page.locator('.u-legend .u-label:text-is("wott/json inside")').waitFor()
+    await page.locator('#chart-note[data-state=ready]').waitFor()
+    const rows = page.locator('#summaries td:last-child')
+    assert.deepEqual(await rows.allTextContents(), ['20', '20'])
+    assert.doesNotMatch((await note(page).textContent()) ?? '', /shown from when/)
   })
 
   it('say that they load, why they cannot, and try again when the gateway says so', async () => {

@@ -50,6 +50,8 @@ describe('the query of /history', () => {
 
   it('has buckets', () => {
     assert.deepEqual(parse('every=5m&field=a.b').buckets, { every: 300_000, field: ['a', 'b'] })
+    const escaped = `every=1d&field=${encodeURIComponent('a\\.b.c\\\\.d\\e')}`
+    assert.deepEqual(parse(escaped).buckets?.field, ['a.b', 'c\\', 'd\\e'])
     assert.deepEqual(parse('every=1d').buckets, { every: 24 * HOUR, field: null })
     assert.equal(parse('every=1s').limit, 10_000)
   })

@@ -72,7 +72,7 @@ export const OPERATIONS = {
         field: {
           type: 'string',
           description:
-            'With `every`: the member of JSON payloads that is the number, with dots between names; without it the payload itself is.',
+            'With `every`: the member of JSON payloads that is the number, with dots between names, and a backslash before a dot or a backslash in a name; without it the payload itself is.',
           examples: ['climate.indoor'],
         },
         after: {
