@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { constants } from 'node:http2'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { type KillableGateway, startKillable } from '../drill/gateway.ts'
 import {
@@ -559,42 +559,5 @@ describe('commands in a store that is killed', () => {
     assert.deepEqual(payloads(await waiting()), ['2', '3'])
     // an acknowledgement that is sent again is of nothing else
     assert.deepEqual(payloads(await waiting(`?limit=100&ack=${first?.id}`)), ['2', '3'])
-  })
-})
-
-describe('the Node-RED flow of the docs', () => {
-  it('asks a device that sleeps, and is answered, under the ACL file beside it', async () => {
-    const page = await readFile(resolve(import.meta.dirname, '../../docs/clients.md'), 'utf8')
-    const [, section = ''] = page.split('### Ask a device that sleeps')
-    const [, json = ''] = /```json\n(.*?)```/s.exec(section) ?? []
-    const [, acl = ''] = /```\n(user .*?)```/s.exec(section) ?? []
-    const flow: { type: string; topic: string; func: string }[] = JSON.parse(json)
-    const node = (type: string) => flow.find((one) => one.type === type) as (typeof flow)[number]
-    const writing = acl.replace(
-      'topic write answers',
-      'topic write readings/+\ntopic write answers',
-    )
-    await using at = await startGateway({ acl: writing })
-    const device = sleeper(at, await issue(at, 'sensor.d.wott.local'))
-    await device.waiting()
-    // what the nodes hand mqtt.js
-    const client = await mqtt(at, await at.pki.issue('node-red.d.wott.local'), {
-      protocolVersion: 5,
-    })
-    const answered = new Promise<[string, string]>((resolve) =>
-      client.on('message', (_topic, payload, { properties }) =>
-        resolve([`${payload}`, `${properties?.correlationData}`]),
-      ),
-    )
-    await client.subscribeAsync(node('mqtt in').topic, { qos: 1 })
-    const msg = new Function('msg', 'Buffer', node('function').func)({ _msgid: 'a1' }, Buffer)
-    const { topic, payload, responseTopic, correlationData } = msg
-    const properties = { responseTopic, correlationData, messageExpiryInterval: 3600 }
-    await client.publishAsync(topic, payload, { qos: 1, properties })
-    const { command } = (await device.post('?command=1')).json
-    assert.equal(command.payload, 'temperature?')
-    await device.call('POST', `/commands/${command.id}/reply`, '21.5')
-    assert.deepEqual(await answered, ['21.5', 'a1'])
-    await client.endAsync()
   })
 })
