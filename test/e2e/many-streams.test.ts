@@ -26,6 +26,7 @@ describe('a thousand streams', () => {
         streamBuffer: '256KiB',
         streamStall: '60',
         drainSeconds: '0',
+        publishRate: '0',
       },
     })
     device = await at.pki.issue('device')
