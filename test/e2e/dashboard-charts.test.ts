@@ -171,7 +171,10 @@ describe('a chart', () => {
     await using page = await open('?topic=hall/climate&range=600')
     await ready(page)
     const states = page.locator('.timeline-row', { hasText: 'in.door' }).locator('li')
+    await states.nth(1).waitFor()
     assert.deepEqual(await states.allTextContents(), ['open', 'closed'])
+    // time goes on between one look and the next
+    await page.locator('#pause').click()
     const [first, second] = await Promise.all([
       states.first().boundingBox(),
       states.last().boundingBox(),
@@ -181,6 +184,7 @@ describe('a chart', () => {
     // below the lines, at the same time
     assert.ok(Math.abs(second.x + second.width - over.x - over.width) < 3)
     assert.ok(Math.abs(first.x + first.width - second.x) < 2)
+    await page.locator('#pause').click()
     await publish('hall/climate', '{"in":{"door":"ajar"}}')
     await states.getByText('ajar').waitFor()
   })
