@@ -64,7 +64,7 @@ describe('the history', () => {
       assert.equal(json.code, code, query)
     }
     for (const method of ['POST', 'PUT', 'DELETE'])
-      assert.equal((await get('filter=a/b', reader, method)).status, 404)
+      assert.equal((await get('filter=a/b', reader, method)).status, 405)
   })
 
   it('stands payloads and members that nobody expects', async () => {
