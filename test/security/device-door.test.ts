@@ -248,14 +248,16 @@ describe('with a certificate', () => {
   after(() => at[Symbol.asyncDispose]())
 
   it('bytes that are no HTTP get a problem, and the connection closes', async () => {
-    const long = `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(256 * 1024)}\r\n\r\n`
+    // a little more than is taken: what is still unread at the end would have the system drop the answer
+    const tooMuch = 'x'.repeat(214_000)
+    const long = `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${tooMuch}\r\n\r\n`
     for (const [bytes, status, code] of [
       ['\0\0\0\0\r\n\r\n', 400, 'request_invalid'],
       ['BREW /topics/a HTTP/1.1\r\nHost: localhost\r\n\r\n', 400, 'request_invalid'],
       ['GET / HTTP/1.1\r\nHo st: localhost\r\n\r\n', 400, 'request_invalid'],
       ['GET /whoami HTTP/1.1\r\n\r\n', 400, 'request_invalid'],
       [long, 431, 'headers_too_large'],
-      [`GET /${'x'.repeat(256 * 1024)} HTTP/1.1\r\n\r\n`, 431, 'headers_too_large'],
+      [`GET /${tooMuch} HTTP/1.1\r\n\r\n`, 431, 'headers_too_large'],
     ] as const) {
       const [answer] = await rawHttp(at, device, bytes)
       assert.equal(answer?.status, status)
