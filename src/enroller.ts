@@ -32,6 +32,7 @@ import type { Trust } from './identity/trust.ts'
 import { openTrust } from './identity/trust-source.ts'
 import { createEnrolMetrics, type EnrolResult } from './metrics/enrol.ts'
 import type { Door } from './metrics/meter.ts'
+import { createTrustLog } from './reload-log.ts'
 import { createSparingly } from './sparingly.ts'
 
 /** The process that can use the CA's key. */
@@ -73,14 +74,7 @@ export async function openEnroller(
   }
   const trust = await openTrust(files, {
     meter,
-    onReload(problem) {
-      if (problem)
-        log.error(
-          { reason: problem.message },
-          'certificate files not usable; the old ones stay in force',
-        )
-      else log.info('certificate files loaded')
-    },
+    onReload: createTrustLog(log),
   })
   building.defer(() => trust.close())
   let authorities = authoritiesOf(trust.current)

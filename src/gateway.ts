@@ -56,6 +56,7 @@ import { GATEWAY } from './presence/own-messages.ts'
 import { openProxyDoor, proxyAdmission } from './proxy-door.ts'
 import { createRateLimit } from './relay/rate-limit.ts'
 import { createRelay } from './relay/relay.ts'
+import { createAclLog, createTrustLog } from './reload-log.ts'
 import { createSparingly } from './sparingly.ts'
 import { createTurns } from './turns.ts'
 import { VERSION } from './version.ts'
@@ -91,18 +92,13 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     if (isOutOfDescriptors(error)) meter.descriptorsExhausted()
   }
 
+  const logAcl = createAclLog(config.aclFile, log)
   const acl = await openAcl(config.aclFile, {
     watch: true,
     onFailure,
     onReload(result) {
       meter.aclLoaded(result.ok ? result.rules : null)
-      if (result.ok)
-        log.info({ file: config.aclFile, rules: result.rules }, 'access control file loaded')
-      else
-        log.error(
-          { file: config.aclFile, errors: result.errors },
-          'access control file not usable; the old rules stay in force',
-        )
+      logAcl(result)
     },
   })
   meter.aclLoaded(acl.current.size)
@@ -120,14 +116,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   const trust = await openTrust(config, {
     meter,
     onFailure,
-    onReload(problem) {
-      if (problem)
-        log.error(
-          { reason: problem.message },
-          'certificate files not usable; the old ones stay in force',
-        )
-      else log.info(summaryOf(trust.current), 'certificate files loaded')
-    },
+    onReload: createTrustLog(log, 'certificate files', () => summaryOf(trust.current)),
     onUseless(reason) {
       if (reason) log.error({ reason }, 'nobody can connect with these certificates')
       else log.info('devices can connect again')

@@ -13,6 +13,7 @@ import { refusalOf } from './identity/refusals.ts'
 import type { Trust } from './identity/trust.ts'
 import { openTrust, type TrustSource } from './identity/trust-source.ts'
 import { type Meter, silentMeter } from './metrics/meter.ts'
+import { createTrustLog } from './reload-log.ts'
 import type { Sparingly } from './sparingly.ts'
 import { readCertificate } from './x509/certificate.ts'
 import { verifyPath } from './x509/path.ts'
@@ -156,14 +157,7 @@ async function openProxyTrust(
   const trust = await openTrust(files, {
     // its gauges are about the files of devices
     meter: silentMeter,
-    onReload(problem) {
-      if (problem)
-        log.error(
-          { reason: problem.message },
-          'certificate files of the proxy not usable; the old ones stay in force',
-        )
-      else log.info('certificate files of the proxy loaded')
-    },
+    onReload: createTrustLog(log, 'certificate files of the proxy'),
     onUseless(reason) {
       if (reason) log.error({ reason }, 'the proxy cannot connect with these certificates')
       else log.info('the proxy can connect again')

@@ -89,19 +89,21 @@ const ROOMS: Record<string, readonly string[]> = {
     'catalog',
   ],
   'log.ts': [],
+  'reload-log.ts': ['acl'],
   'guards.ts': [
     ...['errors.ts', 'address.ts', 'named.ts', 'sparingly.ts', 'budget', 'metrics', 'config'],
     ...['door', 'identity', 'relay'],
   ],
   'proxy-door.ts': [
-    ...['guards.ts', 'errors.ts', 'sparingly.ts', 'metrics', 'config', 'door', 'identity', 'x509'],
+    ...['guards.ts', 'reload-log.ts', 'errors.ts', 'sparingly.ts', 'metrics', 'config'],
+    ...['door', 'identity', 'x509'],
   ],
   'freshness.ts': [
     ...['errors.ts', 'sparingly.ts', 'metrics', 'config'],
     ...['broker', 'catalog', 'presence', 'home-assistant'],
   ],
   'gateway.ts': [
-    ...['guards.ts', 'named.ts', 'proxy-door.ts', 'freshness.ts'],
+    ...['guards.ts', 'reload-log.ts', 'named.ts', 'proxy-door.ts', 'freshness.ts'],
     ...['errors.ts', 'version.ts', 'sparingly.ts', 'disk', 'metrics', 'config'],
     ...['door', 'identity', 'acl', 'admin', 'turns.ts'],
     ...['broker', 'relay', 'bridge', 'commands', 'mqtt', 'live', 'ca', 'viewer', 'http'],
@@ -109,10 +111,12 @@ const ROOMS: Record<string, readonly string[]> = {
   ],
   'enroller.ts': [
     ...['errors.ts', 'sparingly.ts', 'metrics', 'config', 'door', 'guards.ts', 'identity'],
+    'reload-log.ts',
     ...['ca', 'enrol', 'http'],
   ],
   lambda: [
-    ...['guards.ts', 'errors.ts', 'log.ts', 'sparingly.ts', 'turns.ts', 'metrics', 'config'],
+    ...['guards.ts', 'reload-log.ts'],
+    ...['errors.ts', 'log.ts', 'sparingly.ts', 'turns.ts', 'metrics', 'config'],
     ...['identity', 'acl', 'broker', 'relay', 'commands', 'http'],
   ],
   cli: [

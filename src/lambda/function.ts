@@ -17,6 +17,7 @@ import { openDeviceTrust } from '../identity/trust-source.ts'
 import { silentMeter } from '../metrics/meter.ts'
 import { createRateLimit } from '../relay/rate-limit.ts'
 import { createRelay } from '../relay/relay.ts'
+import { createAclLog, createTrustLog } from '../reload-log.ts'
 import { createSparingly } from '../sparingly.ts'
 import { createTurns } from '../turns.ts'
 import type { EventRequest } from './event.ts'
@@ -121,24 +122,9 @@ function toAlb({ proxyCertHeader: certificate, proxyHeaderBytes: maxHeaderBytes 
 async function openFiles(config: Config, log: Logger) {
   const acl = await openAcl(config.aclFile, {
     watch: false,
-    onReload(result) {
-      const { aclFile: file } = config
-      if (result.ok) log.info({ file, rules: result.rules }, 'access control file loaded')
-      else
-        log.error(
-          { file, errors: result.errors },
-          'access control file not usable; the old rules stay in force',
-        )
-    },
+    onReload: createAclLog(config.aclFile, log),
   })
-  const trust = await openDeviceTrust(config, (problem) => {
-    if (problem)
-      log.error(
-        { reason: problem.message },
-        'certificate files not usable; the old ones stay in force',
-      )
-    else log.info('certificate files loaded')
-  })
+  const trust = await openDeviceTrust(config, createTrustLog(log))
   let looked = Date.now()
   return {
     acl,
