@@ -3,8 +3,8 @@ import type { BrokerLog, Delivery } from '../broker/broker.ts'
 import { byteLength, ownMessage } from '../broker/store/columns.ts'
 import { type Forwarded, type Forwarding, isForwarded } from '../broker/store/forwarding.ts'
 import type { BridgeLoss } from '../metrics/meter.ts'
+import { createBacklog } from './backlog.ts'
 import { createCulprit } from './culprit.ts'
-import { createUnread } from './unread.ts'
 
 /** Why a message that was read does not get to the other broker. */
 export type Loss = Exclude<BridgeLoss, 'no_room'>
@@ -71,9 +71,9 @@ export function createOutbox(options: OutboxOptions): Outbox {
   let awake = Promise.withResolvers<void>()
   let retry: NodeJS.Timeout | undefined
   const stop = new AbortController()
-  const unread = createUnread()
+  const backlog = createBacklog()
   const culprit = createCulprit()
-  forwarding.count(read, latest).then(unread.startWith, options.onUnreadable)
+  forwarding.count(read, latest).then(backlog.startWith, options.onUnreadable)
 
   const isWanted = ({ topic, device }: Delivery) => isForwarded(forwarded, topic, device)
 
@@ -95,14 +95,14 @@ export function createOutbox(options: OutboxOptions): Outbox {
   async function readOn(): Promise<void> {
     const upTo = latest
     isReading = true
-    unread.beginReading()
+    backlog.beginReading()
     try {
       const page = await log.read({ after: read, upTo, filters: forwarded.filters })
       const damaged = page.damaged?.length ?? 0
       for (let count = 0; count < damaged; count++) onLost('damaged', null)
       queue = page.deliveries.filter(isWanted)
       read = page.reached
-      unread.endReading(queue.length + damaged, read >= upTo)
+      backlog.endReading(queue.length + damaged, read >= upTo)
     } catch (error) {
       options.onUnreadable(error)
       await wait(RETRY_MS, null, { signal: stop.signal }).catch(() => {})
@@ -215,11 +215,11 @@ export function createOutbox(options: OutboxOptions): Outbox {
       const isRead = isNext && (!wanted || (isSmall && queue.length < window.messages))
       if (isRead) read = latest
       if (wanted && isRead) queue.push(ownMessage(delivery))
-      if (wanted && !isRead) unread.note()
+      if (wanted && !isRead) backlog.note()
       if (wanted || !isRead) awake.resolve()
       else advance()
     },
-    noteDeleted: unread.lost,
+    noteDeleted: backlog.lost,
     connected: tryAgain,
     cut(underway) {
       // where messages go one at a time it is the first that is not acknowledged
@@ -227,7 +227,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
       culprit.cut(forwarding.position(), alone ?? null)
     },
     lag() {
-      const count = unread.count()
+      const count = backlog.count()
       if (count === null) return null
       return count + queue.length + sent.filter(({ state: its }) => its !== 'done').length
     },

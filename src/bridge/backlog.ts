@@ -1,5 +1,5 @@
 /** How many messages of the log have not been read for the other broker. */
-export interface Unread {
+export interface Backlog {
   /** Null until what was there at the start is counted. */
   count(): number | null
   /** What was there at the start, however much of it was read since. */
@@ -14,7 +14,7 @@ export interface Unread {
   lost(count: number): void
 }
 
-export function createUnread(): Unread {
+export function createBacklog(): Backlog {
   let atStart: number | null = null
   let change = 0
   let cameSince = 0
