@@ -2,39 +2,24 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import type { MqttClient } from 'mqtt'
-import type { Browser, Page } from 'playwright-core'
-import { inviteViewer } from '../../src/viewer/invite.ts'
-import { barriersIn, openBrowser, type Visit, visit } from '../support/browser.ts'
-import { mqtt } from '../support/clients.ts'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
+import type { Page } from 'playwright-core'
+import { barriersIn, type Visit } from '../support/browser.ts'
+import { type DashboardSite, openDashboard } from '../support/dashboard.ts'
 
-const ACL = 'user sensor\ntopic write #\nuser alice\ntopic read #\n'
 const SECOND = 1000
 const MINUTE = 60 * SECOND
 
 describe('a chart', () => {
-  let at: TestGateway
+  let site: DashboardSite
   let client: MqttClient
-  let browser: Browser & AsyncDisposable
-  let home: string
-  /** Logged in; the pages of the tests are further windows of it. */
   let window: Visit
   before(async () => {
-    at = await startGateway({ acl: ACL })
-    client = await mqtt(at, await at.pki.issue('sensor'), { protocolVersion: 5 })
-    browser = await openBrowser(at.certificate)
-    home = `https://localhost:${at.ports.viewer}/`
-    const code = await inviteViewer(at.viewersFile, 'alice', 3_600_000)
-    window = await visit(browser, `${home}#invite=${code}`)
+    site = await openDashboard(5)
+    ;({ client, window } = site)
     await window.page.locator('#state[data-state=live]').waitFor()
     await climate()
   })
-  after(async () => {
-    await client.endAsync()
-    await window[Symbol.asyncDispose]()
-    await browser[Symbol.asyncDispose]()
-    await at[Symbol.asyncDispose]()
-  })
+  after(() => site[Symbol.asyncDispose]())
 
   const publish = (topic: string, payload: string, time?: number) =>
     client.publishAsync(topic, payload, {
@@ -50,12 +35,7 @@ describe('a chart', () => {
         Date.now() - n * 10 * SECOND,
       )
   }
-  const open = async (query: string, viewport = { width: 1180, height: 900 }) => {
-    const page = await window.page.context().newPage()
-    await page.setViewportSize(viewport)
-    await page.goto(`${home}${query}`)
-    return Object.assign(page, { [Symbol.asyncDispose]: () => page.close() })
-  }
+  const open: DashboardSite['open'] = (...to) => site.open(...to)
   const ready = (page: Page) => page.locator('#chart[open] #chart-note[data-state=ready]').waitFor()
   const axis = async (page: Page) => {
     await page.locator('#plot[data-from]').waitFor()

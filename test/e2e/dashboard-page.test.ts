@@ -1,43 +1,25 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { MqttClient } from 'mqtt'
-import type { Browser, Page } from 'playwright-core'
-import { inviteViewer } from '../../src/viewer/invite.ts'
-import { barriersIn, openBrowser, type Visit, visit } from '../support/browser.ts'
-import { mqtt } from '../support/clients.ts'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
+import type { Page } from 'playwright-core'
+import { barriersIn, type Visit } from '../support/browser.ts'
+import { type DashboardSite, openDashboard } from '../support/dashboard.ts'
 
-const ACL = 'user sensor\ntopic write #\nuser alice\ntopic read #\n'
 const MANY = 2000
 
 describe('the topics of the dashboard', () => {
-  let at: TestGateway
+  let site: DashboardSite
   let client: MqttClient
-  let browser: Browser & AsyncDisposable
   let home: string
   let window: Visit
   before(async () => {
-    at = await startGateway({ acl: ACL })
-    client = await mqtt(at, await at.pki.issue('sensor'))
-    browser = await openBrowser(at.certificate)
-    home = `https://localhost:${at.ports.viewer}/`
-    const code = await inviteViewer(at.viewersFile, 'alice', 3_600_000)
-    window = await visit(browser, `${home}#invite=${code}`)
+    site = await openDashboard(4)
+    ;({ client, home, window } = site)
   })
-  after(async () => {
-    await client.endAsync()
-    await window[Symbol.asyncDispose]()
-    await browser[Symbol.asyncDispose]()
-    await at[Symbol.asyncDispose]()
-  })
+  after(() => site[Symbol.asyncDispose]())
 
   const publish = (topic: string, payload = '1') => client.publishAsync(topic, payload, { qos: 1 })
-  const open = async (query: string, viewport = { width: 1180, height: 900 }) => {
-    const page = await window.page.context().newPage()
-    await page.setViewportSize(viewport)
-    await page.goto(`${home}${query}`)
-    return Object.assign(page, { [Symbol.asyncDispose]: () => page.close() })
-  }
+  const open: DashboardSite['open'] = (...to) => site.open(...to)
   const live = (page: Page) => page.locator('#state[data-state=live]').waitFor()
   const names = (page: Page) => page.locator('.card .topic bdi').allTextContents()
   const counted = (page: Page, text: string) => page.locator(`#count:text-is("${text}")`).waitFor()
