@@ -59,6 +59,8 @@ export interface EnrolSite extends AsyncDisposable, CollectedLog {
   expired(name: string, daysAgo: number): Promise<Pair & { readonly serial: string }>
   /** Every line of the ledger. */
   ledger(): Promise<Record<string, unknown>[]>
+  /** Reads the certificate files again, and waits until they are in force. */
+  reload(): Promise<void>
   /** Closes the door and opens it again, on another port perhaps. */
   restart(): Promise<void>
 }
@@ -162,6 +164,7 @@ export async function startEnrolSite({
         .slice(0, -1)
         .map((line) => JSON.parse(line))
     },
+    reload: () => enroller.reload(),
     async restart() {
       await enroller[Symbol.asyncDispose]()
       enroller = await openEnroller(path, config, collected.log)
