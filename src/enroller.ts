@@ -96,7 +96,12 @@ export async function openEnroller(
   const say = createDecisionLog(log)
   const isSpoofed = createSpoofDetector()
   const app = createEnrolDoor({
-    ...{ enrolment, meter, log, memory: strangers, strangers, settings: config },
+    enrolment,
+    meter,
+    log,
+    memory: strangers,
+    strangers,
+    settings: config,
     onRequest: (request) => {
       if (isSpoofed(request)) meter.identityHeaderIgnored('enrol')
     },
@@ -135,8 +140,12 @@ export async function openEnroller(
     await app.ready()
     building.defer(() => closeApp(app))
     const opened = await listen(app.server, {
-      ...{ door, address, meter, maxConnections: OPS_CONNECTIONS },
-      ...{ bind: (to: BindTo) => app.listen(to), ...options },
+      door,
+      address,
+      meter,
+      maxConnections: OPS_CONNECTIONS,
+      bind: (to: BindTo) => app.listen(to),
+      ...options,
     })
     building.defer(() => opened.close())
     doors[door] = opened
@@ -144,7 +153,9 @@ export async function openEnroller(
   }
 
   const ops = createOpsDoor({
-    ...{ metrics, door: 'enrol-ops', settings: config },
+    metrics,
+    door: 'enrol-ops',
+    settings: config,
     readiness: () => ({
       doors: doors.enrol ? null : 'not listening: enrol',
       draining: stopping ? 'the enrol door is stopping' : null,
@@ -155,7 +166,8 @@ export async function openEnroller(
   await openDoor({ door: 'enrol-ops', address: config.enrolOpsListen }, ops, {})
   await openDoor({ door: 'enrol', address: config.enrolListen }, app as unknown as Openable, {
     maxConnections: admissions.mostConnections,
-    ...{ admission: admissions.of('enrol'), places },
+    admission: admissions.of('enrol'),
+    places,
     arrivals: createDoorArrivals('enrol', config, { meter, sparingly, log }),
     plain: PLAIN_HTTP,
     onPlain: createPlainLog('enrol', { sparingly, log }),
@@ -185,7 +197,10 @@ interface Openable {
 }
 
 const RESULTS: Readonly<Record<Outcome['kind'] | 'failed', EnrolResult>> = {
-  ...{ issued: 'issued', wait: 'waiting', refuse: 'refused', failed: 'failed' },
+  issued: 'issued',
+  wait: 'waiting',
+  refuse: 'refused',
+  failed: 'failed',
 }
 
 interface AuthorityInForce {

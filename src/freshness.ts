@@ -65,7 +65,11 @@ export async function openFreshness(
   const current = () => catalog.current
   const isUsed = config.topicsFile !== undefined || config.silence !== null
   const presence = await openPresence({
-    ...{ broker, readTopics, catalog: current, statusTopics, own },
+    broker,
+    readTopics,
+    catalog: current,
+    statusTopics,
+    own,
     isUsed,
     watchesNumbers: config.homeAssistant !== null,
     topics: config.silenceTopics,
@@ -76,7 +80,10 @@ export async function openFreshness(
     config.homeAssistant === null
       ? null
       : createHomeAssistant({
-          ...{ broker, catalog: current, statusTopics, own },
+          broker,
+          catalog: current,
+          statusTopics,
+          own,
           prefix: config.homeAssistant,
           sensors: config.homeAssistantSensors,
         })

@@ -136,7 +136,11 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     createAccess(acl, { user: device, clientId })
   let bridge: Bridge | null = null
   const broker = await openBroker(config.broker, {
-    ...{ ...config, accessOf, memory, meter, log },
+    ...config,
+    accessOf,
+    memory,
+    meter,
+    log,
     forwarded: config.bridge ? forwardedBy(config.bridgeTopics) : null,
     onUnforwarded: (count) => bridge?.noteDeleted(count),
   })
@@ -172,7 +176,10 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     if (!delivery.topic.startsWith('$') && delivery.device !== GATEWAY) readings.note(delivery)
   })
   const freshness = await openFreshness(config, {
-    ...{ broker, catalog, log, sparingly },
+    broker,
+    catalog,
+    log,
+    sparingly,
     readTopics: reader.readTopics,
   })
   building.defer(() => freshness.close())
@@ -187,16 +194,25 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   })
   if (config.bridge && broker.forwarding) {
     bridge = await openBridge({
-      ...{ urls: config.bridge, settings: config, broker, forwarding: broker.forwarding },
+      urls: config.bridge,
+      settings: config,
+      broker,
+      forwarding: broker.forwarding,
       name: trust.current.certificate.subjectName,
-      ...{ relay, meter, log },
+      relay,
+      meter,
+      log,
     })
     building.defer(bridge.close)
     metrics.watchBridge(bridge)
   }
   const turns = createTurns(meter.turnAwaited)
   const commands = createCommands({
-    ...{ sessions: broker.sessions, ids, denials, meter, settings: config },
+    sessions: broker.sessions,
+    ids,
+    denials,
+    meter,
+    settings: config,
     onFull: (device) =>
       sparingly(`polls\0${device}`, (repeated) =>
         log.warn({ device, ...repeated }, 'as many requests wait for commands as there may be'),
@@ -265,13 +281,16 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   ): Promise<void> {
     if (address === null) return
     const opened = await listen(server, {
-      ...{ door, address, meter },
+      door,
+      address,
+      meter,
       // the ops door has some of the descriptors that no device can take
       ...(door === 'ops'
         ? { maxConnections: Math.min(config.maxConnections, OPS_CONNECTIONS) }
         : {
             maxConnections: admissions.mostConnections,
-            ...{ admission: admissions.of(door), places },
+            admission: admissions.of(door),
+            places,
             arrivals: createDoorArrivals(door, config, { meter, sparingly, log }),
             plain: door === 'mqtt' ? PLAIN_MQTT : PLAIN_HTTP,
             onPlain: createPlainLog(door, { sparingly, log }),
@@ -315,9 +334,18 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
 
   const mqttServer = secured(createMqttServer(trust.current, mqtt))
   const reading = {
-    ...{ acl, denials, hub, memory, strangers, meter, turns, log, settings: config },
+    acl,
+    denials,
+    hub,
+    memory,
+    strangers,
+    meter,
+    turns,
+    log,
+    settings: config,
     broker: { ...broker, log: brokerLog },
-    ...{ reader, catalog },
+    reader,
+    catalog,
     trust: trust.current,
     maxStreams: config.maxStreams,
     maxStreamsPerReader: config.maxStreamsPerReader,
@@ -330,7 +358,9 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   }
   const { proxyCertHeader, proxyVerifyHeader, proxyChainHeader } = config
   const isSpoofed = createSpoofDetector({
-    ...{ certificate: proxyCertHeader, verify: proxyVerifyHeader, chain: proxyChainHeader },
+    certificate: proxyCertHeader,
+    verify: proxyVerifyHeader,
+    chain: proxyChainHeader,
   })
   /** Counts requests that claim to come through the proxy, on every other door. */
   const directTo = (door: Door) => ({
@@ -339,7 +369,10 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     },
   })
   const forDevices = {
-    ...{ ...reading, relay, commands, keys: broker.keys },
+    ...reading,
+    relay,
+    commands,
+    keys: broker.keys,
     maxPollWait: config.maxPollWait,
     mqtt: createMqttUpgrade(mqtt, memory),
     maxPayload: config.maxPayload,
@@ -351,23 +384,35 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
       ),
   }
   const device = createDeviceDoor({
-    ...{ ...forDevices, door: 'device', senders: connectionSenders, ...directTo('device') },
+    ...forDevices,
+    door: 'device',
+    senders: connectionSenders,
+    ...directTo('device'),
     admit: ({ socket }) => refusalOf(socket),
   })
   const proxied = await openProxyDoor(config, {
-    ...{ trust, meter, sparingly, log },
+    trust,
+    meter,
+    sparingly,
+    log,
     onVerified: ({ id, notAfter }) => readings.noteCertificate(id, notAfter),
   })
   const proxy =
     proxied &&
     createDeviceDoor({
-      ...{ ...forDevices, door: 'proxy', senders: proxied.senders },
-      ...{ trust: proxied.trust, admit: proxied.admit, isShared: true },
+      ...forDevices,
+      door: 'proxy',
+      senders: proxied.senders,
+      trust: proxied.trust,
+      admit: proxied.admit,
+      isShared: true,
     })
   if (proxied) building.defer(() => proxied.close())
   const viewerLog = createViewerLog(log)
   const viewers = await openViewers(config.viewersFile, {
-    ...{ onFailure, onChange: viewerLog.changed, onExpired: viewerLog.expired },
+    onFailure,
+    onChange: viewerLog.changed,
+    onExpired: viewerLog.expired,
     onProblem(problem) {
       if (problem === null) log.info({ file: config.viewersFile }, 'viewers can log in again')
       else log.error({ reason: problem }, 'nobody can be logged in')
@@ -375,11 +420,16 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   })
   building.defer(() => viewers.close())
   const viewer = createViewerDoor({
-    ...{ ...reading, viewers, ...directTo('viewer'), visits: viewerLog },
+    ...reading,
+    viewers,
+    ...directTo('viewer'),
+    visits: viewerLog,
     onSession: (peer, name) => void admissions.of('viewer').identified(peer, name),
   })
   const files = {
-    ...{ acl: acl.problem, certificates: trust.problem, viewers: viewers.problem },
+    acl: acl.problem,
+    certificates: trust.problem,
+    viewers: viewers.problem,
     ...(config.topicsFile ? { topics: catalog.problem } : {}),
   }
   metrics.watchFiles(files)

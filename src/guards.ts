@@ -60,7 +60,10 @@ export function createDoorArrivals(
   const doors: readonly Door[] = config.proxyProtocolDoors
   if (version === 'off' || !from || !doors.includes(door)) return undefined
   return createArrivals({
-    ...{ door, meter, version, from },
+    door,
+    meter,
+    version,
+    from,
     timeout: config.proxyProtocolTimeout * 1000,
     maxPending: config.proxyProtocolPending,
     onRefused: (reason, address) =>

@@ -55,7 +55,9 @@ export async function openProxyDoor(
   const senders = createSenders(config, options)
   if (!hasTls(config))
     return {
-      ...{ trust: null, senders, watch() {} },
+      trust: null,
+      senders,
+      watch() {},
       // whoever can connect is the proxy
       admit: () => null,
       recheck: senders.recheck,
@@ -97,7 +99,10 @@ export function proxyAdmission(config: Config, guards: GuardOptions): Partial<Do
   if (!hasTls(config))
     return {
       from: proxyAddresses,
-      ...{ admission: undefined, refusal: undefined, nameOf: undefined, plain: undefined },
+      admission: undefined,
+      refusal: undefined,
+      nameOf: undefined,
+      plain: undefined,
       maxConnections: most,
     }
   const bounds = { maxConnections: most, maxConnectionsPerDevice: most }
@@ -151,8 +156,12 @@ async function openProxyTrust(
 ): Promise<TrustSource> {
   const { certFile, keyFile, tlsVersion, ciphers } = config
   const files = {
-    ...{ caFile: proxyCaFile, crlFile: proxyCrlFile, certFile, keyFile },
-    ...{ tlsVersion, ciphers },
+    caFile: proxyCaFile,
+    crlFile: proxyCrlFile,
+    certFile,
+    keyFile,
+    tlsVersion,
+    ciphers,
   }
   const trust = await openTrust(files, {
     // its gauges are about the files of devices

@@ -130,8 +130,15 @@ function columnAt(columns: DraftColumn[], depth: number): DraftColumn {
     const column = columns[depth]
     if (column) return column
     columns.push({
-      ...{ any: [], plus: [], ended: [], rest: [] },
-      ...{ literals: NONE, parts: NONE, names: NO_NAMES, mostAlike: 0, partsEffort: 0 },
+      any: [],
+      plus: [],
+      ended: [],
+      rest: [],
+      literals: NONE,
+      parts: NONE,
+      names: NO_NAMES,
+      mostAlike: 0,
+      partsEffort: 0,
       effortAlike: NONE,
     })
   }

@@ -97,7 +97,10 @@ export async function openAcl(path: string, options: AclOptions): Promise<AclFil
 
   const unused = { ok: false, errors: [`${path} is no longer used`] } as const
   const watched = watchFile({
-    ...{ load, loaded, onFailure: options.onFailure, intervalMs: watch ? intervalMs : null },
+    load,
+    loaded,
+    onFailure: options.onFailure,
+    intervalMs: watch ? intervalMs : null,
     state: () => stateOf(path),
   })
   return {

@@ -40,7 +40,11 @@ export function createInbox({
     if (local === null) return refuse(topic, NOT_OURS)
     const outcome = await relay.publish(publisher, {
       topic: local.topic,
-      ...{ payload, qos, retain, properties, messageExpiry },
+      payload,
+      qos,
+      retain,
+      properties,
+      messageExpiry,
     })
     if (outcome === null) return onReceived('accepted')
     if (outcome.code !== 'broker_unavailable') return refuse(topic, outcome)

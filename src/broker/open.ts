@@ -100,7 +100,11 @@ export async function openBroker(
     return { ...openEmbedded({ store, log }), ...ofStore, uplink: null, degraded: () => null }
   const { openRelayed } = await import('./relayed/relayed.ts')
   const relayed = await openRelayed({
-    ...{ urls: address.urls, store, settings: options, meter, log },
+    urls: address.urls,
+    store,
+    settings: options,
+    meter,
+    log,
     openLocal: (demand) => openEmbedded({ store, log, demand }),
   })
   return { ...relayed, ...ofStore }
@@ -116,7 +120,9 @@ async function openJournal(address: BrokerAddress, options: BrokerOptions): Prom
   return openSqliteJournal(
     address.path,
     {
-      ...{ fsync, retention, forwarded },
+      fsync,
+      retention,
+      forwarded,
       onUnforwarded(count) {
         options.meter.bridgeLost('no_room', count)
         options.onUnforwarded?.(count)

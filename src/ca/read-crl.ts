@@ -21,7 +21,9 @@ export function readCrl(pem: string): Crl {
     list.nextUpdate < first.nextUpdate ? list : first,
   )
   return {
-    ...{ thisUpdate, nextUpdate, revoked },
+    thisUpdate,
+    nextUpdate,
+    revoked,
     isRevoked: (serial) => revoked.has(toSerial(Buffer.from(evenHex(serial), 'hex'))),
   }
 }

@@ -10,7 +10,10 @@ import { USUAL_DIRECTORY } from './directory.ts'
 import { knownUsers } from './known-users.ts'
 
 const FLAGS = {
-  ...{ 'acl-file': ACL_FILE, devices: DEVICES, strict: STRICT, json: JSON_LINES },
+  'acl-file': ACL_FILE,
+  devices: DEVICES,
+  strict: STRICT,
+  json: JSON_LINES,
 } as const
 
 /** `acl lint`: what is wrong with a file, or looks so. */

@@ -38,8 +38,11 @@ export function readArguments<const F extends Flags>(
   flags: F,
 ): { readonly values: Values<F>; readonly words: string[] } {
   const { tokens } = parseArgs({
-    ...{ args: [...args], options: typesOf(flags) },
-    ...{ strict: false, allowPositionals: true, tokens: true },
+    args: [...args],
+    options: typesOf(flags),
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
   })
   const values = defaultsOf(flags)
   const words: string[] = []

@@ -16,7 +16,10 @@ import { grantIn, grantsIn, type Rights, rightLines, rightsOf } from './rights.t
 
 export async function add(args: readonly string[]): Promise<void> {
   const { values, words } = readArguments(args, {
-    ...{ dir: DIR, days: DAYS, allow: ALLOW, 'acl-file': ACL_FILE },
+    dir: DIR,
+    days: DAYS,
+    allow: ALLOW,
+    'acl-file': ACL_FILE,
   })
   requireWords(words, [], ['NAME'])
   const [name] = words

@@ -15,8 +15,12 @@ import { grantIn, grantsIn, rightLines, rightsOf } from './rights.ts'
 
 export async function invite(args: readonly string[]): Promise<void> {
   const { values, words } = readArguments(args, {
-    ...{ dir: DIR, ttl: TTL, url: URL_FLAG, json: JSON_LINES },
-    ...{ allow: ALLOW, 'acl-file': ACL_FILE },
+    dir: DIR,
+    ttl: TTL,
+    url: URL_FLAG,
+    json: JSON_LINES,
+    allow: ALLOW,
+    'acl-file': ACL_FILE,
   })
   requireWords(words, ['NAME'])
   const [name = ''] = words

@@ -83,7 +83,12 @@ function toJson(entry: RosterEntry, seen: Seen): object {
     case 'device': {
       const { id, name, state, directory, serial, via, issuedAt, notAfter, revokedAt } = entry
       return {
-        ...{ id, name, state, directory, serial, via },
+        id,
+        name,
+        state,
+        directory,
+        serial,
+        via,
         renewed: timeText(issuedAt),
         notAfter: timeText(notAfter),
         revokedAt: revokedAt === null ? null : timeText(revokedAt),

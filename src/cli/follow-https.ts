@@ -50,7 +50,9 @@ async function open(
   stop: AbortSignal,
 ): Promise<IncomingMessage> {
   const sent = request({
-    ...{ host, port, path: `/stream?filter=${encodeURIComponent(filter)}` },
+    host,
+    port,
+    path: `/stream?filter=${encodeURIComponent(filter)}`,
     agent: new Agent({ ca, cert, key }),
     headers: {
       accept: 'text/event-stream',

@@ -20,7 +20,10 @@ function toJson(topic: string, payload: Buffer, packet: IPublishPacket): string 
     ? { payload: payload.toString('utf8') }
     : { payloadBase64: payload.toString('base64') }
   return JSON.stringify({
-    ...{ topic, ...body, qos, retain },
+    topic,
+    ...body,
+    qos,
+    retain,
     ...(properties === null ? {} : { properties: toJsonProperties(properties) }),
   })
 }

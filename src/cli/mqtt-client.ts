@@ -32,7 +32,11 @@ export async function connectMqtt(
   const connection = new MqttClient(
     () =>
       connect({
-        ...{ ca, cert, key, host, port },
+        ca,
+        cert,
+        key,
+        host,
+        port,
         ...(isIP(host) === 0 ? { servername: host } : {}),
       }).on('error', (error) => {
         problem = error

@@ -57,8 +57,11 @@ export const pub: Command = {
       )
     await using publisher = await openPublisher(client)
     await publisher.publish(topic, payload, {
-      ...{ qos: qos === '1' ? 1 : 0, retain },
-      ...{ properties, messageExpiry, time },
+      qos: qos === '1' ? 1 : 0,
+      retain,
+      properties,
+      messageExpiry,
+      time,
     })
     return undefined
   },

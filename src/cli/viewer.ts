@@ -71,8 +71,12 @@ export const viewer: Command = {
       ],
     ],
     flags: {
-      ...{ file: FILE, ttl: TTL, url: URL_FLAG, json: JSON_LINES },
-      ...{ allow: ALLOW, 'acl-file': ACL_FILE },
+      file: FILE,
+      ttl: TTL,
+      url: URL_FLAG,
+      json: JSON_LINES,
+      allow: ALLOW,
+      'acl-file': ACL_FILE,
     } satisfies Flags,
     examples: [
       'wott-gateway viewer invite alice --ttl 7d',
@@ -89,7 +93,11 @@ export const viewer: Command = {
 
 async function invite(args: readonly string[]): Promise<void> {
   const { values, words } = readArguments(args, {
-    ...{ file: FILE, ttl: TTL, url: URL_FLAG, allow: ALLOW, 'acl-file': ACL_FILE },
+    file: FILE,
+    ttl: TTL,
+    url: URL_FLAG,
+    allow: ALLOW,
+    'acl-file': ACL_FILE,
   })
   requireWords(words, ['NAME'])
   const [name = ''] = words
@@ -140,7 +148,11 @@ function entriesOf({ invites, sessions }: Book, now: number): Record<string, str
     ...sessions
       .filter(({ expires }) => expires > now)
       .map(({ id, name, created, expires }) => ({
-        ...{ name, state: 'logged in', until: time(expires), since: time(created), id },
+        name,
+        state: 'logged in',
+        until: time(expires),
+        since: time(created),
+        id,
       })),
   ]
 }

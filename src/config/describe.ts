@@ -20,7 +20,9 @@ export function describeSettings(names: readonly SettingName[] = SETTING_NAMES):
     return {
       variable: environmentName(name),
       flag: `--${flagName(name)} ${parse.form}`,
-      ...{ help, allowed: parse.allowed, fallback },
+      help,
+      allowed: parse.allowed,
+      fallback,
     }
   })
 }

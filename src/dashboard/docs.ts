@@ -16,7 +16,9 @@ function canBeTried(path: string, method: string): boolean {
 }
 
 SwaggerUIBundle({
-  ...{ spec, dom_id: '#reference', validatorUrl: null },
+  spec,
+  dom_id: '#reference',
+  validatorUrl: null,
   plugins: [
     {
       components: { authorizeOperationBtn: () => null },

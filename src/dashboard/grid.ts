@@ -182,7 +182,8 @@ function createCard(open: (topic: Topic) => void): Card {
   const middle = part('span', 'middle', button)
   const foot = part('span', 'foot', button)
   const card: Card = {
-    ...{ item, button },
+    item,
+    button,
     topic: part('bdi', '', topicLine),
     value: part('span', 'value', middle),
     canvas: part('canvas', '', middle),

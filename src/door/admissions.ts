@@ -39,8 +39,13 @@ export function createAdmissions(
         const { maxConnections, maxConnectionsPerDevice } = settings
         const { maxStrangers, maxStrangersPerAddress } = settings
         admission = createAdmission({
-          ...{ door, meter, pace, maxConnections, maxConnectionsPerDevice },
-          ...{ maxStrangers, maxStrangersPerAddress },
+          door,
+          meter,
+          pace,
+          maxConnections,
+          maxConnectionsPerDevice,
+          maxStrangers,
+          maxStrangersPerAddress,
           onFull: (reason, who) => onFull(door, reason, who),
         })
         made.set(door, admission)

@@ -142,7 +142,10 @@ export async function listen(server: Server, options: DoorOptions): Promise<Open
       while (sockets.size > 0) await Promise.all([...sockets].map((socket) => closedOnce(socket)))
     }
     return {
-      ...{ door, ...at, stopAccepting, emptied },
+      door,
+      ...at,
+      stopAccepting,
+      emptied,
       close() {
         stopAccepting()
         for (const socket of sockets) socket.destroy()
@@ -177,7 +180,7 @@ function stepsOf(
   if (admission) steps.push(admission.admit)
   if (plain) {
     const onSilent = (socket: Socket) => refused(socket, new SilentError())
-    steps.push(createPlainText({ ...{ door, meter, onPlain, onSilent }, protocol: plain }))
+    steps.push(createPlainText({ door, meter, onPlain, onSilent, protocol: plain }))
   }
   return steps
 }

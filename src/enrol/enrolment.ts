@@ -147,7 +147,8 @@ export async function openEnrolment(
         await recordIssued(layout, { id, via, address }, certified, now())
         return {
           kind: 'issued',
-          ...{ id, via },
+          id,
+          via,
           ...certified,
           claimToken: claimToken(secret, id),
           fallbackToken: fallbackToken(secret, certified.serial),

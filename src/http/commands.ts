@@ -90,7 +90,9 @@ function replyTo({ message }: Command, request: Request): Reading {
   return {
     topic: responseTopic,
     payload: (request.body as Buffer | undefined) ?? Buffer.alloc(0),
-    ...{ qos: qos === 0 ? 0 : 1, retain: false, messageExpiry },
+    qos: qos === 0 ? 0 : 1,
+    retain: false,
+    messageExpiry,
     properties: correlationData ? { ...properties, correlationData } : properties,
   }
 }

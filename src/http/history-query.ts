@@ -79,7 +79,8 @@ export function parseHistoryQuery(url: string, now: number): HistoryQuery {
   const limit = text('limit')
   return {
     filters: query.get('filter') ?? [],
-    ...{ from, to },
+    from,
+    to,
     newestFirst: oneOf('order', text('order') ?? 'asc', ['asc', 'desc']) === 'desc',
     format: oneOf('format', text('format') ?? 'json', HISTORY_FORMATS),
     limit: limitIn(limit, every === undefined ? LIMITS.entries : LIMITS.buckets),

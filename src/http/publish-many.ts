@@ -86,7 +86,9 @@ export function publishManyRoute(
     keyed: KeyedRequest | null = null,
   ): Promise<BatchAnswer> {
     const { outcomes, stop } = await publishEach(lines, {
-      ...{ turns, device: caller.identity.id, keyed },
+      turns,
+      device: caller.identity.id,
+      keyed,
       publish: (text, mark) => publishLine(caller, text, mark),
     })
     return toBatchAnswer(outcomes, stop)

@@ -32,7 +32,10 @@ export function readRoutes(app: App, options: ReadOptions, streams: StreamRoutes
       const message = await retainedFor(request, '/retainedMessage/', options)
       const { topic, payload, qos, received } = message
       const body = {
-        ...{ topic, payload: payload.toString('base64'), qos, lastModifiedTime: received },
+        topic,
+        payload: payload.toString('base64'),
+        qos,
+        lastModifiedTime: received,
         userProperties: userPropertiesIn(timedProperties(message)),
       }
       return reply

@@ -31,7 +31,10 @@ export function retainedListRoute(app: App, { broker, turns }: RetainedListOptio
       const last = page.length > most ? page[most - 1] : undefined
       const body = {
         retainedTopics: page.slice(0, most).map(({ topic, payload, qos, received }) => ({
-          ...{ topic, payloadSize: payload.length, qos, lastModifiedTime: received },
+          topic,
+          payloadSize: payload.length,
+          qos,
+          lastModifiedTime: received,
         })),
         ...(last ? { nextToken: Buffer.from(last.topic).toString('base64url') } : {}),
       }

@@ -58,7 +58,10 @@ export async function openTrust(files: TrustFiles, options: TrustOptions): Promi
   }
 
   const watched = watchFile({
-    ...{ load, loaded, intervalMs: watchInterval, onLook: sayIfUseless },
+    load,
+    loaded,
+    intervalMs: watchInterval,
+    onLook: sayIfUseless,
     state: () => stateOfFiles(files),
     onFailure: options.onFailure,
   })
@@ -98,7 +101,8 @@ export async function openDeviceTrust(
     get current() {
       return current
     },
-    ...{ look, problem },
+    look,
+    problem,
   }
 }
 

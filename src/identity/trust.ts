@@ -60,7 +60,8 @@ type Read = Awaited<ReturnType<typeof readAuthorityFiles>>
 function toDeviceTrust(files: AuthorityFiles, { authorities, lists }: Read): DeviceTrust {
   const crlExpired = files.crlExpired ?? 'refuse'
   return {
-    ...{ crlExpired, authorities: toAuthorities(authorities) },
+    crlExpired,
+    authorities: toAuthorities(authorities),
     revocations:
       lists &&
       createRevocations(

@@ -29,7 +29,10 @@ export async function exchange(
   // throws for what HTTP cannot carry
   const request = httpRequest(
     {
-      ...{ method, path: url, signal, setHost: false },
+      method,
+      path: url,
+      signal,
+      setHost: false,
       headers: [...linesOf(headers, body)].flat(),
       createConnection: () => client,
     },

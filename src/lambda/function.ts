@@ -48,7 +48,9 @@ export async function openFunction(config: Config, log: Logger): Promise<Gateway
     ...config,
     // each function would get every message
     brokerSubscribe: null,
-    ...{ memory: guards.memory, meter, log },
+    memory: guards.memory,
+    meter,
+    log,
     accessOf: (device, clientId) => createAccess(acl, { user: device, clientId }),
   })
   building.defer(() => opened.close())
@@ -65,18 +67,33 @@ export async function openFunction(config: Config, log: Logger): Promise<Gateway
     maxRemembered: config.proxyIdentities,
   })
   const app = createApp({
-    ...{ ...guards, log, settings: config },
-    ...{ trust: null, requestCert: true, whoSends: senders.of, onCut: () => {} },
+    ...guards,
+    log,
+    settings: config,
+    trust: null,
+    requestCert: true,
+    whoSends: senders.of,
+    onCut: () => {},
   })
   const relay = createRelay({
-    ...{ broker, denials, meter, maxPayload: config.maxPayload },
+    broker,
+    denials,
+    meter,
+    maxPayload: config.maxPayload,
     rateLimit: createRateLimit(config.publishRate, config.publishBurst),
     timeBounds: { past: config.readingPast * 1000, future: config.readingFuture * 1000 },
   })
   deviceRoutes(
     app,
     {
-      ...{ acl, broker, denials, meter, relay, senders, door: 'device', turns: createTurns() },
+      acl,
+      broker,
+      denials,
+      meter,
+      relay,
+      senders,
+      door: 'device',
+      turns: createTurns(),
       keys: opened.keys,
       commands: createNoCommands(
         'This gateway runs as a function, which is stopped after each answer: it has no commands. Ask a gateway that stays.',

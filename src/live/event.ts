@@ -99,7 +99,12 @@ export function toObject(message: Message): object {
     ? { payload: payload.toString('utf8') }
     : { payloadBase64: payload.toString('base64') }
   return {
-    ...{ topic, ...body, device, qos, retain, time: new Date(time).toISOString() },
+    topic,
+    ...body,
+    device,
+    qos,
+    retain,
+    time: new Date(time).toISOString(),
     ...(time === received ? {} : { received: new Date(received).toISOString() }),
     ...(properties === null ? {} : { properties: toJsonProperties(properties) }),
   }

@@ -17,9 +17,16 @@ export function deliveryOf(entry: Entry): Delivery {
   const { topic, characters, qos, retain, device, time, received, properties, ...rest } = entry
   const { expires, sequence } = rest
   return {
-    ...{ topic, payload: Buffer.from(characters, 'latin1'), qos, retain, device, time, received },
+    topic,
+    payload: Buffer.from(characters, 'latin1'),
+    qos,
+    retain,
+    device,
+    time,
+    received,
     properties: properties === null ? null : fromJsonProperties(JSON.parse(properties)),
-    ...{ expires, sequence },
+    expires,
+    sequence,
   }
 }
 

@@ -113,7 +113,9 @@ export function serveConnection(
   const link: Link = {
     isOpen,
     whereabouts: () => ({
-      ...{ door, address, since },
+      door,
+      address,
+      since,
       protocol: PROTOCOLS[termsOf(phase)?.version ?? 5],
     }),
     hasRoom: () => phase.name === 'open' && phase.conversation.sender.hasRoom(),
@@ -301,7 +303,8 @@ export function serveConnection(
         {
           device: identity.id,
           client: termsOf(phase)?.clientId,
-          ...{ door, address },
+          door,
+          address,
           reason: error.message,
           ...repeated,
         },

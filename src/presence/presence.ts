@@ -98,7 +98,10 @@ export async function openPresence(options: PresenceOptions): Promise<Presence> 
 
   function toHeard({ device, topic, received }: Delivery, info: TopicInfo): Heard {
     return {
-      ...{ device: device as string, topic, info, received },
+      device: device as string,
+      topic,
+      info,
+      received,
       heardAt: now(),
       state: 'online',
       said: null,

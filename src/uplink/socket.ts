@@ -12,7 +12,8 @@ export function hostAndPort({ host, port }: BrokerUrl): string {
 export function openSocket({ host, port, tls }: BrokerUrl, { ca, cert, key }: Credentials): Socket {
   const socket = tls
     ? connectTls({
-        ...{ host, port },
+        host,
+        port,
         ...(ca === undefined ? {} : { ca }),
         ...(cert === undefined ? {} : { cert }),
         ...(key === undefined ? {} : { key }),

@@ -132,7 +132,10 @@ export async function openViewers(
   }
 
   const watched = watchFile({
-    ...{ load, intervalMs, onFailure, onLook: looked },
+    load,
+    intervalMs,
+    onFailure,
+    onLook: looked,
     state: () => stateOf(path),
   })
   await watched.look()

@@ -101,7 +101,11 @@ function toMqtt(session: Session): ClientRow {
 function toStream({ from: { door, id, address, since }, filters }: Reader): ClientRow {
   return {
     ...namedAt(door, id),
-    ...{ kind: 'stream', state: 'connected', door, address, since: text(since) },
+    kind: 'stream',
+    state: 'connected',
+    door,
+    address,
+    since: text(since),
     filters: filtersOf(filters.length, filters),
   }
 }

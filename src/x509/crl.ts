@@ -68,7 +68,10 @@ function readList(der: Buffer): RevocationList {
   const entries = fields[0]?.tag === SEQUENCE ? elements(fields.shift()?.content as Buffer) : []
   const extensions = fields[0] ? readExtensions(elements(expect(fields[0], 0xa0))[0]) : new Map()
   return {
-    ...{ issuer: nameKey(issuer), issuerName: shownName(issuer), thisUpdate, nextUpdate },
+    issuer: nameKey(issuer),
+    issuerName: shownName(issuer),
+    thisUpdate,
+    nextUpdate,
     revoked: new Map(entries.map(readEntry)),
     ...readScope(extensions),
     signature: {

@@ -13,7 +13,11 @@ export function toUplinkMessage(message: Message, name: IdProperty, now: number)
   const { topic, payload, qos, retain, device, expires } = message
   const properties = timedProperties(message)
   return {
-    ...{ topic, payload, qos, retain, sender: device },
+    topic,
+    payload,
+    qos,
+    retain,
+    sender: device,
     dup: false,
     properties: name === null ? properties : withId(properties, name, device),
     messageExpiry: expires === null ? null : Math.max(1, Math.ceil((expires - now) / 1000)),
@@ -26,7 +30,10 @@ export function fromUplinkMessage(came: UplinkMessage, name: IdProperty, now: nu
   const id = came.properties?.userProperties?.findLast(([known]) => known === name)
   const received = Date.now()
   return {
-    ...{ topic, payload, qos, retain },
+    topic,
+    payload,
+    qos,
+    retain,
     device: id?.[1] ?? null,
     time: timeIn(came.properties) ?? received,
     received,

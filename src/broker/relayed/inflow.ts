@@ -80,7 +80,9 @@ export function createInflow(options: InflowOptions): Inflow {
     leave: (filter) => void (isHidden(filter) || subscriptions.leave(filter)),
   })
   const mirror = createMirror({
-    ...{ retained, reader, isFollowed },
+    retained,
+    reader,
+    isFollowed,
     isAway: () => left !== null || uplink().protocol() === null,
     toMessage: check,
     handOn: (message) => void take(message),

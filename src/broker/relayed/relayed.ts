@@ -110,7 +110,9 @@ export async function openRelayed(options: RelayedOptions): Promise<RelayedBroke
   const inflow = openInflow(options, sparingly, { reader, uplink: () => uplink })
   const local = inflow.broker
   const containment = createContainment({
-    ...{ meter, log, sparingly },
+    meter,
+    log,
+    sparingly,
     uplink: () => uplink,
     openApart: (events) =>
       connect({
@@ -127,7 +129,8 @@ export async function openRelayed(options: RelayedOptions): Promise<RelayedBroke
     releaseMs: settings.brokerRelease * 1000,
   })
   const uplink = connect({
-    ...{ clientId, meter },
+    clientId,
+    meter,
     onMessage: (message) => inflow.take(message),
     async onConnected({ protocol }, { host, port }) {
       await inflow.connected()

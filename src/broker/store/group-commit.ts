@@ -157,7 +157,8 @@ export function createGroupCommit(
       read(asked).catch((cause) => {
         onUnreadable(messageOf(cause))
         throw new GatewayError('broker_unavailable', 'The broker cannot read what it has stored.', {
-          ...{ cause, retryAfter: 1 },
+          cause,
+          retryAfter: 1,
         })
       })
   }

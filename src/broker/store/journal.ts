@@ -80,7 +80,10 @@ export function createSilentJournal(): Journal {
     async append() {},
     later() {},
     read: async ({ after, upTo, newestFirst }) => ({
-      ...{ rows: [], damaged: [], looked: 0, reached: newestFirst ? after : upTo },
+      rows: [],
+      damaged: [],
+      looked: 0,
+      reached: newestFirst ? after : upTo,
     }),
     readTopics: async () => ({ rows: [], damaged: [], looked: 0, reached: null }),
     readLate: async () => ({ rows: [], damaged: [], looked: 0, reached: null }),

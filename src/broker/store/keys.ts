@@ -46,8 +46,15 @@ export function createKeys({ journal, limits, onBound, now, ids }: Ground) {
   function add(...[id, device, key, fingerprint, expires]: Changes['key']): Entry {
     const owner = ownerOf(device)
     const entry: Entry = {
-      ...{ id, owner, key, fingerprint, expires, answer: null },
-      ...{ lines: new Set<number>(), isUnderway: false, bytes: 0 },
+      id,
+      owner,
+      key,
+      fingerprint,
+      expires,
+      answer: null,
+      lines: new Set<number>(),
+      isUnderway: false,
+      bytes: 0,
     }
     owner.entries.set(key, entry)
     entries.set(id, entry)

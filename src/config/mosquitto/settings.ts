@@ -29,8 +29,16 @@ export interface Sourced {
 
 const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const
 const LOG_TYPES: Readonly<Record<string, (typeof LOG_LEVELS)[number]>> = {
-  ...{ none: 'error', error: 'error', warning: 'warn', notice: 'info', information: 'info' },
-  ...{ subscribe: 'info', unsubscribe: 'info', websockets: 'info', debug: 'debug', all: 'debug' },
+  none: 'error',
+  error: 'error',
+  warning: 'warn',
+  notice: 'info',
+  information: 'info',
+  subscribe: 'info',
+  unsubscribe: 'info',
+  websockets: 'info',
+  debug: 'debug',
+  all: 'debug',
   internal: 'debug',
 }
 /** Reads a mosquitto.conf and what it includes, and says what becomes of each of its lines. */
@@ -145,7 +153,10 @@ export function readMosquittoConf(file: string): MosquittoSettings {
   readLogTypes(logTypes, outcome)
   const bridgePassword = bridge.end()
   return {
-    ...{ settings, warnings, problems, complete },
+    settings,
+    warnings,
+    problems,
+    complete,
     ...(bridgePassword === undefined ? {} : { bridgePassword }),
   }
 }

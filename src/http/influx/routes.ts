@@ -99,7 +99,9 @@ function createWrite({ relay, keys, meter, influx }: InfluxOptions, turns: Pick<
   ): Promise<{ result: WriteResult; failure: WriteFailure | null }> {
     const numbered = values.map(({ reading }, index) => [index + 1, reading] as const)
     const { outcomes, stop } = await publishEach(numbered, {
-      ...{ turns, device: caller.identity.id, keyed },
+      turns,
+      device: caller.identity.id,
+      keyed,
       publish: (reading, mark) =>
         reading instanceof GatewayError
           ? relay.refuse(caller, reading)

@@ -95,7 +95,9 @@ function* readingsOf(
         yield { ...common, topic: topicOf(field), payload: Buffer.from(text), properties: null }
     else
       yield {
-        ...{ ...common, topic: topicOf(null), payload: Buffer.from(toJson(fields)) },
+        ...common,
+        topic: topicOf(null),
+        payload: Buffer.from(toJson(fields)),
         properties: { contentType: 'application/json' },
       }
   } catch (error) {

@@ -16,22 +16,34 @@ const SERVERS = {
   mqtt: {
     ...HOST,
     variables: { ...device.server.variables, port: { default: '8883' } },
-    ...{ protocol: 'secure-mqtt', protocolVersion: '5.0', ...asks('certificate') },
+    protocol: 'secure-mqtt',
+    protocolVersion: '5.0',
+    ...asks('certificate'),
     description: `mqtt door: MQTT 5, 3.1.1 and 3.1. Without a usable client certificate the connection ends before anything is read. User names and passwords are not looked at: the ACL file's user is the WoTT ID. An authentication method is refused with 0x8C. CONNACK says what the gateway takes: at most \`WOTT_RECEIVE_MAXIMUM\` (1000 by default) unacknowledged messages, \`WOTT_TOPIC_ALIAS_MAXIMUM\` (100 by default) topic aliases, and the largest packet. A session outlives its connection by at most \`WOTT_SESSION_EXPIRY\` (604800 by default) seconds.`,
   },
   webSocket: {
-    ...{ ...HOST, variables: device.server.variables, pathname: '/mqtt' },
-    ...{ protocol: 'wss', protocolVersion: '13', ...asks('certificate') },
+    ...HOST,
+    variables: device.server.variables,
+    pathname: '/mqtt',
+    protocol: 'wss',
+    protocolVersion: '13',
+    ...asks('certificate'),
     description:
       'Device door: the same MQTT over WebSocket, with the subprotocol `mqtt`. A certificate that is not usable is refused as by every request there.',
   },
   device: {
-    ...{ ...HOST, variables: device.server.variables },
-    ...{ protocol: 'https', ...asks('certificate'), description: device.server.description },
+    ...HOST,
+    variables: device.server.variables,
+    protocol: 'https',
+    ...asks('certificate'),
+    description: device.server.description,
   },
   viewer: {
-    ...{ ...HOST, variables: viewer.server.variables },
-    ...{ protocol: 'https', ...asks('session'), description: viewer.server.description },
+    ...HOST,
+    variables: viewer.server.variables,
+    protocol: 'https',
+    ...asks('session'),
+    description: viewer.server.description,
   },
 }
 
@@ -42,7 +54,10 @@ const EVENTS = ['message', 'gap', 'heartbeat', 'end'] as const
 /** A channel that is an event stream, and what the gateway does there. */
 function stream(address: string, title: string, parameters: object = {}) {
   return {
-    ...{ address, title, description: STREAM, parameters },
+    address,
+    title,
+    description: STREAM,
+    parameters,
     servers: [ref('servers/device'), ref('servers/viewer')],
     messages: Object.fromEntries(EVENTS.map((name) => [name, ref(`components/messages/${name}`)])),
   }
@@ -50,11 +65,14 @@ function stream(address: string, title: string, parameters: object = {}) {
 
 function send(channel: string, summary: string, query: Record<string, Schema>) {
   return {
-    ...{ action: 'send', summary, channel: ref(`channels/${channel}`) },
+    action: 'send',
+    summary,
+    channel: ref(`channels/${channel}`),
     messages: EVENTS.map((name) => ref(`channels/${channel}/messages/${name}`)),
     bindings: {
       http: {
-        ...{ method: 'GET', bindingVersion: '0.3.0' },
+        method: 'GET',
+        bindingVersion: '0.3.0',
         query: { type: 'object', properties: query },
       },
     },
@@ -66,7 +84,9 @@ function event(name: (typeof EVENTS)[number], summary: string, shape: string) {
   const fields = FRAMES[name].split('\n').map((line) => line.split(/: (.*)/s) as [string, string])
   const { data = '', ...headers } = Object.fromEntries(fields.filter(([field]) => field !== ''))
   return {
-    ...{ name, summary, contentType: 'application/json' },
+    name,
+    summary,
+    contentType: 'application/json',
     headers: {
       type: 'object',
       description: 'The other fields of the event.',
@@ -130,10 +150,14 @@ export function asyncapi(version: string): object {
       },
       stream: send('stream', 'A reader follows several filters', {
         filter: { type: 'array', items: { type: 'string' }, minItems: 1, maxItems: MAX_FILTERS },
-        ...{ format: FORMAT, lastEventId: LAST_EVENT_ID, heartbeat: STREAM_HEARTBEAT },
+        format: FORMAT,
+        lastEventId: LAST_EVENT_ID,
+        heartbeat: STREAM_HEARTBEAT,
       }),
       streamTopic: send('topicStream', 'A reader follows one filter', {
-        ...{ format: FORMAT, lastEventId: LAST_EVENT_ID, heartbeat: STREAM_HEARTBEAT },
+        format: FORMAT,
+        lastEventId: LAST_EVENT_ID,
+        heartbeat: STREAM_HEARTBEAT,
       }),
     },
     components: {
@@ -143,7 +167,8 @@ export function asyncapi(version: string): object {
       },
       messages: {
         reading: {
-          ...{ name: 'reading', summary: 'A reading: any bytes' },
+          name: 'reading',
+          summary: 'A reading: any bytes',
           payload: {
             type: 'string',
             description:

@@ -32,7 +32,9 @@ const COMMAND = {
   redelivered: false,
 }
 const ACKNOWLEDGED = json('It does not wait any more.', 'Acknowledged', {
-  ...{ message: 'OK', traceId: TRACE_ID, acknowledged: true },
+  message: 'OK',
+  traceId: TRACE_ID,
+  acknowledged: true,
 })
 const ERRORS = [
   ...(['query_invalid', 'read_denied', 'not_supported_here', 'broker_unavailable'] as const),
@@ -66,7 +68,8 @@ export const OPERATIONS = {
     }),
     response: {
       200: json('The commands, oldest first; none where none came in time.', 'Waiting', {
-        ...{ commands: [COMMAND], more: false },
+        commands: [COMMAND],
+        more: false,
       }),
     },
     errors: [...ERRORS, 'too_many_polls'],

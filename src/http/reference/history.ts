@@ -11,8 +11,13 @@ const TIME: Schema = {
 }
 
 const BUCKET = {
-  ...{ topic: 'wott/temperature', from: Date.UTC(2026, 10, 24, 8) },
-  ...{ count: 3, min: 20.5, mean: 21, max: 21.5, last: 21.5 },
+  topic: 'wott/temperature',
+  from: Date.UTC(2026, 10, 24, 8),
+  count: 3,
+  min: 20.5,
+  mean: 21,
+  max: 21.5,
+  last: 21.5,
 }
 const END: HistoryEnd = { truncated: null, next: null, gaps: ['restart'] }
 
@@ -48,23 +53,30 @@ export const OPERATIONS = {
           examples: ['now'],
         },
         limit: {
-          ...{ type: 'integer', minimum: 1, maximum: LIMITS.entries.most },
+          type: 'integer',
+          minimum: 1,
+          maximum: LIMITS.entries.most,
           description: `Most messages (${LIMITS.entries.usual} by default), or most buckets (${LIMITS.buckets.usual} by default, and at most).`,
           examples: [100],
         },
         order: {
-          ...{ type: 'string', enum: ['asc', 'desc'], default: 'asc' },
+          type: 'string',
+          enum: ['asc', 'desc'],
+          default: 'asc',
           description: 'Oldest or newest first.',
           examples: ['desc'],
         },
         format: {
-          ...{ type: 'string', enum: HISTORY_FORMATS, default: 'json' },
+          type: 'string',
+          enum: HISTORY_FORMATS,
+          default: 'json',
           description:
             'In `csv`, text that a spreadsheet would take for a formula (it begins with `=`, `+`, `-` or `@` and is not a number) gets an apostrophe in front.',
           examples: ['json'],
         },
         every: {
-          ...{ type: 'string', pattern: '^\\d{1,9}[smhdw]$' },
+          type: 'string',
+          pattern: '^\\d{1,9}[smhdw]$',
           description:
             'The length of a bucket, from `1s` to `366d`; buckets begin at multiples of it since the Unix epoch. Buckets without numbers are left out.',
           examples: ['5m'],
@@ -81,7 +93,9 @@ export const OPERATIONS = {
             'The `next` of the answer before, or the `id` of its last message; with `latest`, a topic.',
         },
         latest: {
-          ...{ type: 'string', enum: ['true', 'false'], default: 'false' },
+          type: 'string',
+          enum: ['true', 'false'],
+          default: 'false',
           description:
             'Only the latest message of each topic, in the order of topics; left out where that has expired. Goes without `from`, `to`, `order`, `every` and `field`.',
           // an example client sends all of them at once

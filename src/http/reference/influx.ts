@@ -95,8 +95,11 @@ export const OPERATIONS = {
     tags: ['Publish'],
     querystring: parameters({
       precision: precision('v1'),
-      ...{ db: ignored('readings'), rp: ignored('autogen'), consistency: ignored('one') },
-      ...{ u: ignored('sensor'), p: ignored('none') },
+      db: ignored('readings'),
+      rp: ignored('autogen'),
+      consistency: ignored('one'),
+      u: ignored('sensor'),
+      p: ignored('none'),
     }),
     body: LINES,
     response: { 204: { description: 'All is published.', type: 'null' }, ...FAILURES },
@@ -113,7 +116,10 @@ export const OPERATIONS = {
     tags: ['Publish'],
     response: {
       200: json('The device door answers.', 'InfluxHealth', {
-        ...{ name: 'wott-gateway', message: 'ready for writes', status: 'pass', checks: [] },
+        name: 'wott-gateway',
+        message: 'ready for writes',
+        status: 'pass',
+        checks: [],
         version: '1.0.0',
       }),
     },

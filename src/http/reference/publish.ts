@@ -125,7 +125,10 @@ export const OPERATIONS = {
               event: {
                 summary: 'A CloudEvent, published as it is',
                 value: {
-                  ...{ specversion: '1.0', id: '1', source: '/kitchen', type: 'temperature' },
+                  specversion: '1.0',
+                  id: '1',
+                  source: '/kitchen',
+                  type: 'temperature',
                   data: 21.5,
                 },
               },

@@ -63,7 +63,9 @@ export const OPERATIONS = {
     params: parameters({ topic: TOPIC }),
     response: {
       200: json('The message.', 'RetainedMessage', {
-        ...{ topic: 'wott/temperature', payload: 'MjEuNQ==', qos: 1 },
+        topic: 'wott/temperature',
+        payload: 'MjEuNQ==',
+        qos: 1,
         lastModifiedTime: 1795507200000,
         userProperties: 'W3sicm9vbSI6ImtpdGNoZW4ifV0=',
       }),

@@ -52,13 +52,16 @@ export const RESUME: Schema = {
 
 const ID = '5f1c0e9a7b2d-42'
 const MESSAGE: Delivery = {
-  ...{ topic: 'wott/temperature', payload: Buffer.from('21.5'), qos: 0, retain: false },
-  ...{
-    device: 'sensor.d.wott.local',
-    time: Date.UTC(2026, 10, 24, 8),
-    received: Date.UTC(2026, 10, 24, 8),
-  },
-  ...{ properties: null, expires: null, sequence: 42 },
+  topic: 'wott/temperature',
+  payload: Buffer.from('21.5'),
+  qos: 0,
+  retain: false,
+  device: 'sensor.d.wott.local',
+  time: Date.UTC(2026, 10, 24, 8),
+  received: Date.UTC(2026, 10, 24, 8),
+  properties: null,
+  expires: null,
+  sequence: 42,
 }
 /** One message, and its id. */
 export const EXAMPLE = { message: MESSAGE, id: ID }
