@@ -20,7 +20,9 @@ function open() {
   }
 
   return {
-    ...{ turns, done, work },
+    turns,
+    done,
+    work,
     waits: () => waits,
     pass(milliseconds: number) {
       time += milliseconds

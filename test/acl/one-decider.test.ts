@@ -51,7 +51,9 @@ describe('one decider, asked by every way in and every way out', () => {
     },
     NDJSON: (topic) =>
       http1(at, device, {
-        ...{ method: 'POST', path: '/topics', headers: { 'content-type': 'application/x-ndjson' } },
+        method: 'POST',
+        path: '/topics',
+        headers: { 'content-type': 'application/x-ndjson' },
         body: JSON.stringify({ topic, payload: 'x' }),
       }),
     'line protocol'(topic) {

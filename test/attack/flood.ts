@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import type { Socket } from 'node:net'
+import type { Socket, TcpNetConnectOpts } from 'node:net'
 import { join } from 'node:path'
 import { connect, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls'
 import mqttPacket, { type IConnectPacket } from 'mqtt-packet'
@@ -48,9 +48,15 @@ export interface OpenOptions {
 /** A TLS connection of the attacker; rejects when it is refused. */
 export async function open(target: Target, options: OpenOptions = {}): Promise<TLSSocket> {
   const { door = 'device', isStranger = false, protocol } = options
+  const to: TcpNetConnectOpts = {
+    host: '127.0.0.1',
+    port: target.ports[door],
+    localAddress: ATTACKERS_ADDRESS,
+  }
   const socket = connect({
-    ...{ host: '127.0.0.1', servername: 'localhost', localAddress: ATTACKERS_ADDRESS },
-    ...{ port: target.ports[door], secureContext: contextFor(target, !isStranger) },
+    ...to,
+    servername: 'localhost',
+    secureContext: contextFor(target, !isStranger),
     ...(protocol ? { ALPNProtocols: [protocol] } : {}),
   })
   socket.setNoDelay(true)
@@ -67,7 +73,11 @@ export async function openMqtt(
 ): Promise<TLSSocket> {
   const socket = await open(target, { door: 'mqtt' })
   const connect: IConnectPacket = {
-    ...{ cmd: 'connect', protocolId: 'MQTT', protocolVersion: 5, clean: true, keepalive: 0 },
+    cmd: 'connect',
+    protocolId: 'MQTT',
+    protocolVersion: 5,
+    clean: true,
+    keepalive: 0,
     ...more,
   }
   socket.write(mqttPacket.generate(connect))

@@ -61,7 +61,10 @@ async function openHost(job: HonestJob & { kind: 'open' }): Promise<Host> {
   const read = (name: string) => readFileSync(join(job.directory, name))
   const pair = { ca: read('ca.crt'), cert: read('client.crt'), key: read('client.key') }
   const client = await connectAsync(`mqtts://localhost:${job.ports.mqtt}`, {
-    ...{ ...pair, clientId: 'honest', reconnectPeriod: 100, keepalive: 600 },
+    ...pair,
+    clientId: 'honest',
+    reconnectPeriod: 100,
+    keepalive: 600,
   })
   // an acknowledgement would hold up the next message for 40 ms
   if ('setNoDelay' in client.stream) (client.stream as TLSSocket).setNoDelay(true)
@@ -74,12 +77,10 @@ async function openHost(job: HonestJob & { kind: 'open' }): Promise<Host> {
 async function run(host: Host, seconds: number): Promise<HonestMeasured> {
   const { tls, agent, client, topic, pid } = host
   const measured = {
-    ...{
-      http: [] as number[],
-      mqtt: [] as number[],
-      connect: [] as number[],
-      work: [] as number[],
-    },
+    http: [] as number[],
+    mqtt: [] as number[],
+    connect: [] as number[],
+    work: [] as number[],
   }
   const arrivals = new Map<string, () => void>()
   let failed = 0

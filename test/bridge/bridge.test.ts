@@ -22,9 +22,11 @@ describe('a bridge to Mosquitto', () => {
     await using at = await startBridged({ port: mosquitto.port })
     const here = await at.client()
     await here.publishAsync('a/b', 'one', {
-      ...{ qos: 1, retain: true },
+      qos: 1,
+      retain: true,
       properties: {
-        ...{ contentType: 'text/plain', messageExpiryInterval: 100 },
+        contentType: 'text/plain',
+        messageExpiryInterval: 100,
         userProperties: { unit: 'C', 'wott-id': 'somebody.else' },
       },
     })

@@ -15,8 +15,13 @@ function texts(count: number): string[] {
 /** A client of that gateway; the session is the broker's to keep if it has a client id. */
 function connect(at: KillableGateway, clientId?: string): Promise<MqttClient> {
   return connectAsync({
-    ...{ protocol: 'mqtts', host: 'localhost', port: at.ports.mqtts, protocolVersion: 5 },
-    ...{ ca: at.device.ca, cert: at.device.certificate, key: at.device.key },
+    protocol: 'mqtts',
+    host: 'localhost',
+    port: at.ports.mqtts,
+    protocolVersion: 5,
+    ca: at.device.ca,
+    cert: at.device.certificate,
+    key: at.device.key,
     reconnectPeriod: clientId === undefined ? 0 : 50,
     ...(clientId === undefined
       ? {}

@@ -16,7 +16,8 @@ describe('a bridge', () => {
       users: { bridge: 'secret', reader: 'secret' },
     })
     await using there = await readerOf(mosquitto.port, '#', {
-      ...{ username: 'reader', password: 'secret' },
+      username: 'reader',
+      password: 'secret',
     })
     const bridgePasswordFile = join(storeFolder(), 'password')
     await writeFile(bridgePasswordFile, 'secret\n')
@@ -63,7 +64,8 @@ describe('a bridge', () => {
     await using at = await startBridged({ port })
     const here = await at.client()
     await here.publishAsync('t', 'short', {
-      ...{ qos: 1, properties: { messageExpiryInterval: 1 } },
+      qos: 1,
+      properties: { messageExpiryInterval: 1 },
     })
     await here.publishAsync('t', 'long', { qos: 1 })
     await here.endAsync()
@@ -77,7 +79,8 @@ describe('a bridge', () => {
   it('leaves out what is too large here, and does not ask for it again', async () => {
     await using mosquitto = await startMosquitto()
     await using at = await startBridged({
-      ...{ port: mosquitto.port, topics: '# in 1' },
+      port: mosquitto.port,
+      topics: '# in 1',
       settings: { maxPayload: '1KiB', bridgeSession: 'clean' },
     })
     await at.connected()
@@ -93,7 +96,8 @@ describe('a bridge', () => {
 
   it('has a name that no device can have, whose messages would stay here', async () => {
     await using at = await startBridged({
-      ...{ port: await freePort(), settings: { idPattern: '^.*$' } },
+      port: await freePort(),
+      settings: { idPattern: '^.*$' },
     })
     const impostor = await at.pki.issue('$bridge')
     const { json } = await http1(at, impostor, { path: '/whoami' })

@@ -28,7 +28,8 @@ describe('the topics of a bridge', () => {
     assert.equal(toLocal('site/$SYS/broker'), null)
     assert.equal(toRemote('$SYS/broker'), null)
     assert.deepEqual(mappingOf('# in 1 of/there/ $SYS/').toLocal('$SYS/x'), {
-      ...{ topic: 'of/there/x', qos: 1 },
+      topic: 'of/there/x',
+      qos: 1,
     })
   })
 
@@ -58,8 +59,11 @@ describe('the topics of a bridge', () => {
       fc.property(prefix, prefix, topic, (local, remote, rest) => {
         const text = bridgeTopicsText([
           {
-            ...{ pattern: '#', direction: 'both', qos: 1 },
-            ...{ localPrefix: local, remotePrefix: remote },
+            pattern: '#',
+            direction: 'both',
+            qos: 1,
+            localPrefix: local,
+            remotePrefix: remote,
           },
         ])
         const { toRemote, toLocal } = mappingOf(text)

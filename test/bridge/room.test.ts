@@ -28,7 +28,10 @@ describe('the log of a gateway with a bridge', () => {
     const port = await freePort()
     const folder = await agedStore(port, 20)
     await using at = await startBridged({
-      ...{ port, folder, topics: 't out', settings: { historyAge: '60' } },
+      port,
+      folder,
+      topics: 't out',
+      settings: { historyAge: '60' },
     })
     // of those that stay the latest is left
     while ((await at.metric('wott_log_entries')) !== 21) {}

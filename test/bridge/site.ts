@@ -123,7 +123,10 @@ export async function readerOf(
   options: IClientOptions = {},
 ): Promise<Reader> {
   const client = await connectAsync({
-    ...{ host: '127.0.0.1', port, protocolVersion: 5, reconnectPeriod: 0 },
+    host: '127.0.0.1',
+    port,
+    protocolVersion: 5,
+    reconnectPeriod: 0,
     ...options,
   })
   return readFrom(client, filter)
@@ -151,7 +154,9 @@ export async function readFrom(client: MqttClient, filter = '#'): Promise<Reader
     })
   }
   return {
-    ...{ client, seen, packets },
+    client,
+    seen,
+    packets,
     count: (count) => until(() => seen.length >= count),
     saw: (text) => until(() => seen.includes(text)),
     [Symbol.asyncDispose]: () => client.endAsync(),

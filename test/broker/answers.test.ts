@@ -9,7 +9,9 @@ import { connectPacket } from '../support/raw-mqtt.ts'
 const { broker, host } = await openMqtt('memory:', 'pattern readwrite #\n')
 
 const identity = {
-  ...{ id: 'deaf.d.wott.local', serial: '01', fingerprint256: 'AA' },
+  id: 'deaf.d.wott.local',
+  serial: '01',
+  fingerprint256: 'AA',
   notAfter: Number.POSITIVE_INFINITY,
 }
 
@@ -50,8 +52,13 @@ describe('a client that reads none of its answers is not read from for ever, but
     [
       'to QoS 1',
       {
-        ...{ cmd: 'publish', topic: 'a', payload: 'x', qos: 1, messageId: 1 },
-        ...{ dup: false, retain: false },
+        cmd: 'publish',
+        topic: 'a',
+        payload: 'x',
+        qos: 1,
+        messageId: 1,
+        dup: false,
+        retain: false,
       },
       4,
     ],

@@ -51,9 +51,15 @@ export function message(
   more: Partial<Message> = {},
 ): Message {
   return {
-    ...{ topic, payload: Buffer.from(payload), qos: 0, retain: false },
-    ...{ device: 'sensor.d.wott.local', time: 1_700_000_000_000, received: 1_700_000_000_000 },
-    ...{ properties: null, expires: null },
+    topic,
+    payload: Buffer.from(payload),
+    qos: 0,
+    retain: false,
+    device: 'sensor.d.wott.local',
+    time: 1_700_000_000_000,
+    received: 1_700_000_000_000,
+    properties: null,
+    expires: null,
     ...more,
   }
 }

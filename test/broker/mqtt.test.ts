@@ -240,8 +240,13 @@ describe('MQTT 3.1.1 on the mqtt door', () => {
     const count = 1500
     for (let messageId = 1; messageId <= count; messageId++)
       raw.send({
-        ...{ cmd: 'publish', topic: 'unreleased', payload: 'x', qos: 2, messageId },
-        ...{ retain: false, dup: false },
+        cmd: 'publish',
+        topic: 'unreleased',
+        payload: 'x',
+        qos: 2,
+        messageId,
+        retain: false,
+        dup: false,
       })
     const ids = new Set<number | undefined>()
     while (ids.size < count) {
@@ -263,8 +268,13 @@ describe('MQTT 3.1.1 on the mqtt door', () => {
     const ids = Array.from({ length: 60 }, (_, index) => index + 1)
     for (const messageId of ids)
       raw.send({
-        ...{ cmd: 'publish', topic: topics[messageId % 3] as string, payload: 'x', qos: 1 },
-        ...{ messageId, retain: false, dup: false },
+        cmd: 'publish',
+        topic: topics[messageId % 3] as string,
+        payload: 'x',
+        qos: 1,
+        messageId,
+        retain: false,
+        dup: false,
       })
     const acknowledged: unknown[] = []
     while (acknowledged.length < ids.length) acknowledged.push((await raw.next()).messageId)

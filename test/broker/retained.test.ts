@@ -23,7 +23,9 @@ describe('what a new MQTT subscription brings', () => {
     at = await startGateway({
       acl: 'pattern readwrite #\n',
       settings: {
-        ...{ clientBuffer: String(BUFFER), sessionQueue: String(QUEUE), maxInflight: '10' },
+        clientBuffer: String(BUFFER),
+        sessionQueue: String(QUEUE),
+        maxInflight: '10',
         publishRate: '0',
       },
     })

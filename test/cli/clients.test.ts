@@ -50,15 +50,22 @@ describe('clients', () => {
     const all = await rows(at)
     const [one, other, stream] = all
     assert.partialDeepStrictEqual(one, {
-      ...{ device: 'kitchen.d.wott.local', client: 'probe', kind: 'mqtt', state: 'connected' },
-      ...{ door: 'mqtt', address: '127.0.0.1', protocol: '3.1.1' },
+      device: 'kitchen.d.wott.local',
+      client: 'probe',
+      kind: 'mqtt',
+      state: 'connected',
+      door: 'mqtt',
+      address: '127.0.0.1',
+      protocol: '3.1.1',
       filters: { count: 1, first: ['probe/#'] },
       queue: { messages: 0, bytes: 0, oldest: null },
     })
     assert.ok(Date.parse(one.since) >= before - 1000 && Date.parse(one.since) <= Date.now())
     assert.ok(Date.parse(one.certificateEnds) > Date.now())
     assert.partialDeepStrictEqual(other, {
-      ...{ device: 'kitchen.d.wott.local', client: 'away', state: 'away' },
+      device: 'kitchen.d.wott.local',
+      client: 'away',
+      state: 'away',
       filters: { count: 2 },
       queue: { messages: 1 },
     })
@@ -66,7 +73,10 @@ describe('clients', () => {
     assert.ok(Date.parse(other.queue.oldest) >= before - 1000)
     assert.equal(Date.parse(other.sessionEnds) - Date.parse(other.since), 600_000)
     assert.partialDeepStrictEqual(stream, {
-      ...{ device: 'reader', kind: 'stream', door: 'device', address: '127.0.0.1' },
+      device: 'reader',
+      kind: 'stream',
+      door: 'device',
+      address: '127.0.0.1',
       filters: { count: 2, first: ['a', 'b'] },
     })
     assert.deepEqual([all.length, all[3]?.kind], [4, 'https'])

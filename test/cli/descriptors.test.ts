@@ -17,8 +17,12 @@ test('a flood of connections leaves descriptors for the disk, and a device is re
   const port = Number(/:(\d+)"/.exec(listening)?.[1])
   const { ca, certificate, key } = deviceFiles(site.layout, 'sensor')
   const device = connect({
-    ...{ host: '127.0.0.1', port, servername: 'localhost', ca: await readFile(ca) },
-    ...{ cert: await readFile(certificate), key: await readFile(key) },
+    host: '127.0.0.1',
+    port,
+    servername: 'localhost',
+    ca: await readFile(ca),
+    cert: await readFile(certificate),
+    key: await readFile(key),
   }).on('error', () => {})
   await once(device, 'secureConnect')
   const ended = once(device, 'close')

@@ -33,7 +33,8 @@ export async function startDev(): Promise<DevGateway> {
     mqtt: ['--port', String(program.ports.mqtt), '--via', 'mqtt'],
   }
   return {
-    ...{ cwd, via },
+    cwd,
+    via,
     get program() {
       return program
     },

@@ -165,7 +165,10 @@ describe('device invite', () => {
 })
 
 const key = (digit: string, wanted: string | null, address: string): WaitingKey => ({
-  ...{ key: digit.repeat(64), wanted, address, since: Date.now() - 60_000 },
+  key: digit.repeat(64),
+  wanted,
+  address,
+  since: Date.now() - 60_000,
   state: { kind: 'waiting' },
 })
 

@@ -51,7 +51,9 @@ async function startRefusing(pki: Pki, script: number[], onLast: () => void): Pr
       ca: Buffer.from(device.ca),
       cert: Buffer.from(device.certificate),
       key: Buffer.from(device.key),
-      ...{ host: 'localhost', port, via: 'mqtt' },
+      host: 'localhost',
+      port,
+      via: 'mqtt',
     },
     async [Symbol.asyncDispose]() {
       server.close()

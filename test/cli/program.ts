@@ -63,7 +63,8 @@ export function startAny(
   { cwd, env = {}, input, uid }: Options = {},
 ): Program {
   const child = spawn(program, args, {
-    ...{ cwd, env: { ...withoutSettings(process.env), ...env } },
+    cwd,
+    env: { ...withoutSettings(process.env), ...env },
     ...(uid === undefined ? {} : { uid, gid: uid }),
     detached: true,
     stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
@@ -87,11 +88,16 @@ export function startAny(
   }) as [Buffer[], Buffer[]]
   const ended = once(child, 'close').then(
     ([code, signal]): Ended => ({
-      ...{ code, signal, stdout: Buffer.concat(out), stderr: String(Buffer.concat(err)) },
+      code,
+      signal,
+      stdout: Buffer.concat(out),
+      stderr: String(Buffer.concat(err)),
     }),
   )
   return {
-    ...{ process: child, ended, lines },
+    process: child,
+    ended,
+    lines,
     line: (matches, from = 0) =>
       new Promise((resolve, reject) => {
         const look = () => {

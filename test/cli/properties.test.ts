@@ -11,7 +11,9 @@ const FLAGS = [
   ...['--user-property', 'room=kitchen', '--user-property', 'floor=1=2', '--user-property', '='],
 ]
 const PROPERTIES = {
-  ...{ contentType: 'text/plain', responseTopic: 'answers/a b', correlationData: 'w7w=' },
+  contentType: 'text/plain',
+  responseTopic: 'answers/a b',
+  correlationData: 'w7w=',
   payloadFormatIndicator: 1,
   userProperties: [
     ['room', 'kitchen'],

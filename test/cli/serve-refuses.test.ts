@@ -48,9 +48,12 @@ describe('serve that cannot start says why, exit code 2', { concurrency: 2 }, ()
   WOTT_ACL_FILE is not set: name the Mosquitto acl_file that says who may do what (an empty file denies everything)`,
       {
         env: {
-          ...{ WOTT_ID_PATTERN: 'a', WOTT_MAX_PAYLOAD: '1TB', WOTT_LOG_LEVEL: 'loud' },
+          WOTT_ID_PATTERN: 'a',
+          WOTT_MAX_PAYLOAD: '1TB',
+          WOTT_LOG_LEVEL: 'loud',
           // what docker compose makes of a variable that is not set
-          ...{ WOTT_ACL_FILE: '', WOTT_MQTT_LISTEN: '' },
+          WOTT_ACL_FILE: '',
+          WOTT_MQTT_LISTEN: '',
         },
       },
     ))

@@ -97,7 +97,8 @@ describe('serve that stops with attackers on every door', () => {
       ;(await tls(door)).write('POST /session HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1')
       ;(await tls(door)).write('GET / HTTP/1.1\r\nHost')
       const session = connectHttp2(`https://127.0.0.1:${gateway.ports[door]}`, {
-        ...{ ...own, servername: 'localhost' },
+        ...own,
+        servername: 'localhost',
       })
       session.on('error', () => {})
       const stream = session.request({ ':method': 'POST', ':path': `/topics/${TOPIC}` })

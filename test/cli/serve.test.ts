@@ -21,8 +21,12 @@ async function connectAs(name: string, { ports }: Running): Promise<TLSSocket> {
   const { ca, certificate, key } = deviceFiles(site.layout, name)
   const read = (path: string) => readFile(path)
   return connect({
-    ...{ host: '127.0.0.1', port: ports.device, servername: 'localhost' },
-    ...{ ca: await read(ca), cert: await read(certificate), key: await read(key) },
+    host: '127.0.0.1',
+    port: ports.device,
+    servername: 'localhost',
+    ca: await read(ca),
+    cert: await read(certificate),
+    key: await read(key),
   }).on('error', () => {})
 }
 
@@ -34,8 +38,11 @@ describe('serve that runs', () => {
     args.splice(args.indexOf('--device-listen'), 2)
     gateway = await startGateway(args, {
       env: {
-        ...{ WOTT_DEVICE_LISTEN: '127.0.0.1:0', WOTT_OPS_LISTEN: 'nonsense' },
-        ...{ WOTT_LOG_LEVEL: '', WOTT_ACL_FIEL: 'x', WOTT_XYZ: 'x' },
+        WOTT_DEVICE_LISTEN: '127.0.0.1:0',
+        WOTT_OPS_LISTEN: 'nonsense',
+        WOTT_LOG_LEVEL: '',
+        WOTT_ACL_FIEL: 'x',
+        WOTT_XYZ: 'x',
       },
     })
   })

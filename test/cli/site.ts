@@ -23,7 +23,8 @@ export async function createSite(): Promise<Site> {
     ...['--acl-file', layout.acl, '--broker', 'memory:', ...FREE_PORTS],
   ]
   return {
-    ...{ path, layout },
+    path,
+    layout,
     serveBut(flags) {
       const args = ['serve', ...good]
       for (const [flag, value] of Object.entries(flags)) {

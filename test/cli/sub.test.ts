@@ -75,7 +75,10 @@ describe('sub and simulate', () => {
           return rest
         }),
         [...shown, { payload: '' }].map((body, index) => ({
-          ...{ topic: TOPIC, ...body, qos: index === 0 ? 0 : 1, retain: index === 0 },
+          topic: TOPIC,
+          ...body,
+          qos: index === 0 ? 0 : 1,
+          retain: index === 0,
         })),
       )
     }

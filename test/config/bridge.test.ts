@@ -10,7 +10,7 @@ describe('the settings of a bridge', () => {
     const { bridge, bridgeTopics } = load({ WOTT_BRIDGE: 'mqtts://cloud.example' })
     assert.deepEqual(bridge, [{ host: 'cloud.example', port: 8883, tls: true }])
     assert.deepEqual(bridgeTopics, [
-      { ...{ pattern: '#', direction: 'out', qos: 1 }, localPrefix: '', remotePrefix: '' },
+      { pattern: '#', direction: 'out', qos: 1, localPrefix: '', remotePrefix: '' },
     ])
   })
 

@@ -39,7 +39,8 @@ async function read(text: string) {
   const of = Object.entries(settings).filter(([name]) => name.startsWith('bridge'))
   return {
     settings: Object.fromEntries(of.map(([name, { text: its }]) => [name, its])),
-    ...{ warnings: short(warnings), problems: short(problems) },
+    warnings: short(warnings),
+    problems: short(problems),
   }
 }
 
@@ -64,9 +65,15 @@ bridge_insecure false
     assert.deepEqual(said.settings, {
       bridge: 'mqtts://cloud.example:8883,mqtts://other.example:8884',
       bridgeTopics: '# out 1 site/ cloud/; a/+ both 1 "" ""; "" in 1 here there',
-      ...{ bridgeCaFile: 'cloud-ca.crt', bridgeCertFile: 'edge.crt', bridgeKeyFile: 'edge.key' },
-      ...{ bridgeClientId: 'edge1', bridgeUsername: 'me', bridgeSession: 'clean' },
-      ...{ bridgeKeepalive: '60', bridgeBit: 'off', bridgeRetain: 'clear' },
+      bridgeCaFile: 'cloud-ca.crt',
+      bridgeCertFile: 'edge.crt',
+      bridgeKeyFile: 'edge.key',
+      bridgeClientId: 'edge1',
+      bridgeUsername: 'me',
+      bridgeSession: 'clean',
+      bridgeKeepalive: '60',
+      bridgeBit: 'off',
+      bridgeRetain: 'clear',
     })
   })
 

@@ -91,12 +91,24 @@ tls_version tlsv1.3
       'conf:25 MQTT over WebSocket is at the paths / and /mqtt; this port is HTTPS otherwise',
     ])
     assert.deepEqual(texts(said), {
-      ...{ maxInflight: '20', sessionQueue: '50', sessionQueueBytes: '65536', maxPayload: '4096' },
-      ...{ sessionExpiry: '1209600', logLevel: 'warn', broker: 'file:/var/lib/mosquitto/' },
-      ...{ mqttListen: '127.0.0.1:8883', deviceListen: '[::]:8443', maxConnections: '7' },
-      ...{ caFile: 'ca.crt', certFile: 'client.crt', keyFile: 'client.key', crlFile: 'crl.pem' },
-      ...{ aclFile: 'permission.acl', tlsVersion: '1.3' },
-      ...{ maxKeepAlive: '300', topicAliasMaximum: '5' },
+      maxInflight: '20',
+      sessionQueue: '50',
+      sessionQueueBytes: '65536',
+      maxPayload: '4096',
+      sessionExpiry: '1209600',
+      logLevel: 'warn',
+      broker: 'file:/var/lib/mosquitto/',
+      mqttListen: '127.0.0.1:8883',
+      deviceListen: '[::]:8443',
+      maxConnections: '7',
+      caFile: 'ca.crt',
+      certFile: 'client.crt',
+      keyFile: 'client.key',
+      crlFile: 'crl.pem',
+      aclFile: 'permission.acl',
+      tlsVersion: '1.3',
+      maxKeepAlive: '300',
+      topicAliasMaximum: '5',
     })
   })
 

@@ -4,7 +4,11 @@ import { ago } from '../../src/dashboard/ago.ts'
 import { createTopics, MOST_SERIES, MOST_TOPICS } from '../../src/dashboard/topics.ts'
 
 const message = (topic: string, payload: string, time = 0, retain = false, id = 'e-0') => ({
-  ...{ topic, payload, retain, device: 'sensor', id },
+  topic,
+  payload,
+  retain,
+  device: 'sensor',
+  id,
   time: new Date(time).toISOString(),
 })
 
@@ -41,7 +45,8 @@ test('a retained message that is here already is no new one, and the same readin
 test('a reading that comes late does not replace a newer one, and goes where it belongs', () => {
   const topics = createTopics()
   const at = (payload: string, time: number, received: number) => ({
-    ...{ ...message('a', payload, time), received: new Date(received).toISOString() },
+    ...message('a', payload, time),
+    received: new Date(received).toISOString(),
   })
   topics.add(message('a', '1', 5000))
   topics.add(at('2', 2000, 6000))

@@ -59,7 +59,9 @@ export async function readDashboards(): Promise<Dashboard[]> {
       const text = await readFile(join(folder, file), 'utf8')
       const { panels, templating } = JSON.parse(text)
       return {
-        ...{ file, text, variables: templating.list },
+        file,
+        text,
+        variables: templating.list,
         panels: panels.flatMap((panel: Panel) => [panel, ...(panel.panels ?? [])]),
       }
     }),

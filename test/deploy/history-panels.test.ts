@@ -138,9 +138,16 @@ describe('the dashboard of the history', () => {
     )
     // as the plugin connects
     const client = await connectAsync({
-      ...{ protocol: 'mqtts', host: 'localhost', port: at.ports.mqtt, clientId: clientID },
-      ...{ protocolVersion: 4, clean: false, reconnectPeriod: 0 },
-      ...{ ca: ca ?? '', cert: cert ?? '', key: key ?? '' },
+      protocol: 'mqtts',
+      host: 'localhost',
+      port: at.ports.mqtt,
+      clientId: clientID,
+      protocolVersion: 4,
+      clean: false,
+      reconnectPeriod: 0,
+      ca: ca ?? '',
+      cert: cert ?? '',
+      key: key ?? '',
     })
     const [granted] = await client.subscribeAsync('wott/+', { qos: 0 })
     assert.equal(granted?.qos, 0)

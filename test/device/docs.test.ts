@@ -40,7 +40,9 @@ async function openPlace(): Promise<Place> {
   const gateway = stack.use(await startGateway({ acl: ACL, settings }))
   const all = stack.move()
   return {
-    ...{ site, gateway, files: identityFiles(folder.path) },
+    site,
+    gateway,
+    files: identityFiles(folder.path),
     here: (code, token = '') =>
       code
         .replaceAll('https://gateway.example.com:8443', `https://localhost:${gateway.ports.device}`)

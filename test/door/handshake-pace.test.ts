@@ -9,7 +9,8 @@ describe('the pace of handshakes', () => {
     const now = () => time
     mock.timers.enable({ apis: ['setTimeout'] })
     const pace = createHandshakePace({
-      ...{ rate, now },
+      rate,
+      now,
       takeOf: createRateLimit(ratePerAddress, ratePerAddress, now).take,
     })
     const begun: string[] = []

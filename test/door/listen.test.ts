@@ -12,8 +12,11 @@ import { silentMeter } from '../../src/metrics/meter.ts'
 
 function options(more: Partial<DoorOptions> = {}): DoorOptions {
   return {
-    ...{ door: 'mqtt', address: { host: '127.0.0.1', port: 0 }, maxConnections: 10 },
-    ...{ meter: silentMeter, ...more },
+    door: 'mqtt',
+    address: { host: '127.0.0.1', port: 0 },
+    maxConnections: 10,
+    meter: silentMeter,
+    ...more,
   }
 }
 

@@ -53,7 +53,9 @@ describe('a PROXY protocol header', () => {
       const header = Buffer.from(`PROXY TCP6 ${written} ::1 5000 443\r\n`)
       const client = { address, port: 5000 }
       assert.deepEqual(readProxyHeader(header, 'any'), {
-        ...{ fault: null, length: header.length, client },
+        fault: null,
+        length: header.length,
+        client,
       })
     }
   })

@@ -75,7 +75,10 @@ export async function startCluster(): Promise<Cluster> {
   const device = await pki.issue('reader.d.wott.local')
   const running = stack.move()
   return {
-    ...{ pki, device, broker, gateways },
+    pki,
+    device,
+    broker,
+    gateways,
     ports: { https },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }

@@ -20,7 +20,13 @@ export async function* eventsOf(
 ): AsyncGenerator<StreamEvent> {
   const { ca, certificate: cert, key } = device
   const sent = request({
-    ...{ host: 'localhost', port: ports.https, path, ca, cert, key, agent: false },
+    host: 'localhost',
+    port: ports.https,
+    path,
+    ca,
+    cert,
+    key,
+    agent: false,
     headers: { accept: 'text/event-stream', ...(lastEventId && { 'last-event-id': lastEventId }) },
     ...(signal && { signal }),
   }).on('error', () => {})
@@ -99,7 +105,10 @@ export function startStream(gateway: KillableGateway, lastEventId?: string): Str
 
   void run()
   return {
-    ...{ seen, faults, ids, gaps },
+    seen,
+    faults,
+    ids,
+    gaps,
     async has(payloads) {
       for (const payload of payloads)
         while (!seen.has(payload))

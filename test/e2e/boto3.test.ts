@@ -33,8 +33,12 @@ describe("boto3's iot-data, with a client certificate", () => {
     const pairs = [{ room: 'kitchen' }, { floor: '1' }]
     const more = { topic: 'dt/a b/ü', qos: 1, retain: true, payload: '21.5' }
     const properties = {
-      ...{ contentType: 'text/plain', messageExpiry: 600, payloadFormatIndicator: 'UTF8_DATA' },
-      ...{ correlationData: 'AP8=', responseTopic: 'dt/answers', userProperties: pairs },
+      contentType: 'text/plain',
+      messageExpiry: 600,
+      payloadFormatIndicator: 'UTF8_DATA',
+      correlationData: 'AP8=',
+      responseTopic: 'dt/answers',
+      userProperties: pairs,
     }
     const [published, got, text] = await call(
       ['publish', { ...more, ...properties }],

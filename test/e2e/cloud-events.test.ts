@@ -43,11 +43,16 @@ describe('a CloudEvent on POST /topics/{topic}', () => {
     const time = new Date(Date.now() - 3_600_000).toISOString()
     const attributes = { ...EVENT, time, subject: 'Küche "1"', traceparent: '00-0af7-b7ad-01' }
     const headers = {
-      ...{ ...BINARY, 'ce-time': time, 'ce-traceparent': attributes.traceparent },
-      ...{ 'ce-subject': 'K%C3%BCche%20%221%22', 'Content-Type': 'application/json' },
+      ...BINARY,
+      'ce-time': time,
+      'ce-traceparent': attributes.traceparent,
+      'ce-subject': 'K%C3%BCche%20%221%22',
+      'Content-Type': 'application/json',
     }
     assert.deepEqual(await published(headers, '{"t":21.50}'), {
-      ...{ payload: '{"t":21.50}', contentType: 'application/json', userProperties: attributes },
+      payload: '{"t":21.50}',
+      contentType: 'application/json',
+      userProperties: attributes,
     })
     // a quoted value, and a content type that the query gives
     const quoted = await published(
@@ -63,7 +68,9 @@ describe('a CloudEvent on POST /topics/{topic}', () => {
     const time = new Date(Date.now() - 60_000).toISOString()
     const body = `{ "specversion":"1.0","id":"1","source":"/x","type":"t","time":"${time}", "data":21.50}`
     assert.deepEqual(await published({ 'content-type': STRUCTURED }, body), {
-      ...{ payload: body, contentType: STRUCTURED, userProperties: { time } },
+      payload: body,
+      contentType: STRUCTURED,
+      userProperties: { time },
     })
   })
 
@@ -147,8 +154,12 @@ describe('a CloudEvent on POST /topics/{topic}', () => {
       http2(
         session,
         {
-          ...{ ':method': 'POST', ':path': '/topics/a/b', ...BINARY, 'ce-id': id },
-          ...{ 'content-type': 'text/plain', 'idempotency-key': 'one' },
+          ':method': 'POST',
+          ':path': '/topics/a/b',
+          ...BINARY,
+          'ce-id': id,
+          'content-type': 'text/plain',
+          'idempotency-key': 'one',
         },
         '1',
       )

@@ -287,7 +287,8 @@ describe('commands to a device that asks over HTTP', () => {
     const correlationData = Buffer.from([0, 255, 1])
     for (const responseTopic of ['forbidden/eleven', 'answers/eleven'])
       await client.publishAsync('cmd/eleven/a', responseTopic, {
-        ...{ qos: 1, properties: { responseTopic, correlationData } },
+        qos: 1,
+        properties: { responseTopic, correlationData },
       })
     const [forbidden, allowed] = await waiting()
     const refused = await call('POST', `/commands/${forbidden?.id}/reply`, '1')
@@ -467,10 +468,8 @@ describe('commands from the other broker of a bridge', () => {
     const folder = await mkdtemp(join(tmpdir(), 'wott-commands-'))
     const settings = {
       broker: `file:${folder}`,
-      ...{
-        bridge: `mqtt://127.0.0.1:${mosquitto.port}`,
-        bridgeTopics: 'cmd/# in 1; answers/# out 1',
-      },
+      bridge: `mqtt://127.0.0.1:${mosquitto.port}`,
+      bridgeTopics: 'cmd/# in 1; answers/# out 1',
     }
     {
       await using at = await startGateway({ acl: ACL, settings })

@@ -118,7 +118,10 @@ describe('a compressed body', () => {
 
   it('is not taken by other paths', async () => {
     const { status, json } = await http1(at, null, {
-      ...{ door: 'viewer', path: '/session', method: 'POST', body: gzipSync('{}') },
+      door: 'viewer',
+      path: '/session',
+      method: 'POST',
+      body: gzipSync('{}'),
       headers: { 'content-encoding': 'gzip' },
     })
     assert.deepEqual([status, json.code], [415, 'content_encoding_unsupported'])

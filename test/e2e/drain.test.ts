@@ -78,19 +78,23 @@ describe('a gateway that stops', () => {
     const { certificate: cert, key, ca } = device
     const agent = new Agent({ keepAlive: true })
     const sent = request({
-      ...{
-        host: '127.0.0.1',
-        port: at.ports.device,
-        method: 'POST',
-        path: '/topics/a?retain=true',
-      },
-      ...{ agent, cert, key, ca, headers: { expect: '100-continue' } },
+      host: '127.0.0.1',
+      port: at.ports.device,
+      method: 'POST',
+      path: '/topics/a?retain=true',
+      agent,
+      cert,
+      key,
+      ca,
+      headers: { expect: '100-continue' },
     })
     sent.write('first half, ')
     await once(sent, 'continue')
     const session = http2Session(at, device)
     const stream = session.request({
-      ...{ ':method': 'POST', ':path': '/topics/b', expect: '100-continue' },
+      ':method': 'POST',
+      ':path': '/topics/b',
+      expect: '100-continue',
     })
     stream.write('first half, ')
     await once(stream, 'continue')

@@ -109,7 +109,9 @@ describe('the device door over HTTP/2', () => {
 
   it('takes the longest topic', async () => {
     const session = connect(`https://localhost:${at.ports.device}`, {
-      ...{ ca: device.ca, cert: device.certificate, key: device.key },
+      ca: device.ca,
+      cert: device.certificate,
+      key: device.key,
       maxSendHeaderBlockLength: 1024 * 1024,
     })
     const post = (bytes: number) =>

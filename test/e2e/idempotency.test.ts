@@ -9,7 +9,9 @@ const NDJSON = 'application/x-ndjson'
 function client(at: Reachable, who: KillableGateway['device']) {
   const post = (path: string, body: string, key: string, headers = {}): Promise<Answer> =>
     http1(at, who, {
-      ...{ path, method: 'POST', body },
+      path,
+      method: 'POST',
+      body,
       headers: { 'idempotency-key': key, ...headers },
     })
   return {
@@ -150,7 +152,9 @@ for (const broker of ['memory:', 'file:'] as const)
         for (const [round, seen] of [1, 40, 400, 700, 1000].entries()) {
           const topic = `middle-${round}`
           const lines = Array.from({ length: 1000 }, (_, n) => ({
-            ...{ topic, payload: n, qos: n % 2 },
+            topic,
+            payload: n,
+            qos: n % 2,
           }))
           using events = await eventSource(at, device, `/stream?filter=${topic}`)
           const sent = many(lines, topic).catch(() => null)

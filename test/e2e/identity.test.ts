@@ -430,8 +430,11 @@ async function tlsSession(
   door: 'device' | 'mqtt',
 ): Promise<Buffer> {
   const socket = connect({
-    ...{ host: 'localhost', port: at.ports[door], ca: who.ca },
-    ...{ cert: who.certificate, key: who.key },
+    host: 'localhost',
+    port: at.ports[door],
+    ca: who.ca,
+    cert: who.certificate,
+    key: who.key,
   })
   const [session] = await once(socket, 'session')
   socket.destroy()

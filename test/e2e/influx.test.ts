@@ -268,7 +268,8 @@ describe('line protocol', () => {
 
   it('makes one message in JSON of a line, and retains it, where the settings say so', async () => {
     const { at, write, next } = await open({
-      ...{ influxTopic: '{measurement}/{tag:host}/{tags}', influxRetain: 'on' },
+      influxTopic: '{measurement}/{tag:host}/{tags}',
+      influxRetain: 'on',
     })
     await using _ = at
     const missing = await write('cpu,host=attic,cpu=0 idle=99.50,up=t,n=5i,"s"="x"\ncpu idle=1\n')

@@ -45,9 +45,14 @@ describe('a thousand streams', () => {
     )
     using first = await eventSource(at, device, '/stream?filter=t')
     const stopped = request({
-      ...{ host: '127.0.0.1', port: at.ports.device, path: '/stream?filter=t&filter=big' },
-      ...{ ca: at.pki.authority.certificate, cert: device.certificate, key: device.key },
-      ...{ headers: { accept: 'text/event-stream' }, agent: false },
+      host: '127.0.0.1',
+      port: at.ports.device,
+      path: '/stream?filter=t&filter=big',
+      ca: at.pki.authority.certificate,
+      cert: device.certificate,
+      key: device.key,
+      headers: { accept: 'text/event-stream' },
+      agent: false,
     }).end()
     const [response] = await once(stopped, 'response')
     response.pause()
@@ -90,7 +95,9 @@ describe('a thousand streams', () => {
       JSON.stringify({ topic: 'burst/a', payload: String(n) }),
     )
     const answer = await http1(at, device, {
-      ...{ path: '/topics', method: 'POST', body: `${lines.join('\n')}\n` },
+      path: '/topics',
+      method: 'POST',
+      body: `${lines.join('\n')}\n`,
       headers: { 'content-type': 'application/x-ndjson' },
     })
     assert.equal(answer.json.accepted, 1000)

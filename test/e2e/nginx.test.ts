@@ -58,7 +58,10 @@ http {
 async function streaming(port: number) {
   for (;;) {
     const sent = request({
-      ...{ host: '127.0.0.1', port, path: '/stream?filter=a', agent: false },
+      host: '127.0.0.1',
+      port,
+      path: '/stream?filter=a',
+      agent: false,
       headers: { accept: 'text/event-stream' },
     }).end()
     try {

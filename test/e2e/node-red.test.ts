@@ -32,7 +32,10 @@ const BIRTH = { birthTopic: 'flow/birth', birthPayload: 'online', birthQos: '1' 
 const THERMOSTAT: FlowNode[] = [
   { id: 'in', type: 'mqtt in', topic: 'readings/+', qos: '1', wires: [['convert']] },
   {
-    ...{ id: 'convert', type: 'function', outputs: 2, wires: [['out'], ['out']] },
+    id: 'convert',
+    type: 'function',
+    outputs: 2,
+    wires: [['out'], ['out']],
     func: `const id = msg.topic.split('/')[1]
       const warm = Number(msg.payload)
       return [
@@ -60,7 +63,8 @@ async function actors(at: TestGateway) {
     await at.pki.issue('witness'),
   ]
   return {
-    ...{ nodeRed, witness },
+    nodeRed,
+    witness,
     call: (method: string, path: string, body?: string) =>
       http1(at, sensor, { method, path, ...(body === undefined ? {} : { body }) }),
   }
@@ -133,8 +137,12 @@ describe('Node-RED itself', () => {
       const { nodeRed, witness, call } = await actors(at)
       await using seen = await mosquittoSub(at, witness, 'flow/birth', '-t', 'fahrenheit/#')
       const fields: BrokerFields = {
-        ...{ protocolVersion: 5, clientid: 'flow', cleansession: false, sessionExpiry: '86400' },
-        ...{ autoUnsubscribe, ...BIRTH },
+        protocolVersion: 5,
+        clientid: 'flow',
+        cleansession: false,
+        sessionExpiry: '86400',
+        autoUnsubscribe,
+        ...BIRTH,
       }
       await using program = await createNodeRed(flowWith(at, nodeRed, fields, THERMOSTAT))
       const readings = `/topics/readings/${SENSOR}?qos=1`

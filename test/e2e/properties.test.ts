@@ -16,8 +16,10 @@ import type { Credentials } from '../support/pki.ts'
 
 const ACL = 'user sensor\ntopic readwrite #\nuser alice\ntopic read #\n'
 const PROPERTIES = {
-  ...{ contentType: 'text/plain; charset=utf-8', responseTopic: 'answers/1' },
-  ...{ payloadFormatIndicator: 1, correlationData: Buffer.from('request 1').toString('base64') },
+  contentType: 'text/plain; charset=utf-8',
+  responseTopic: 'answers/1',
+  payloadFormatIndicator: 1,
+  correlationData: Buffer.from('request 1').toString('base64'),
   userProperties: [
     ['b', '1'],
     ['a', 'ü'],
@@ -59,7 +61,9 @@ describe('what MQTT 5 says of a message, over HTTP', () => {
     assert.deepEqual(
       { topic, payload, properties },
       {
-        ...{ topic: 'live', payload: 'grün', properties: PROPERTIES },
+        topic: 'live',
+        payload: 'grün',
+        properties: PROPERTIES,
       },
     )
     for (const query of ['', '&lastEventId=earliest']) {
@@ -85,7 +89,9 @@ describe('what MQTT 5 says of a message, over HTTP', () => {
     using live = await eventSource(at, sensor, '/stream?filter=line')
     const line = { topic: 'line', payload: 'grün', messageExpiry: 3600, ...PROPERTIES }
     const { json } = await http1(at, sensor, {
-      ...{ path: '/topics', method: 'POST', body: JSON.stringify(line) },
+      path: '/topics',
+      method: 'POST',
+      body: JSON.stringify(line),
       headers: { 'content-type': 'application/x-ndjson' },
     })
     assert.deepEqual(json, { accepted: 1, refused: [] })

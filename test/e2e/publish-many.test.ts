@@ -15,7 +15,10 @@ import type { Credentials } from '../support/pki.ts'
 const MiB = 1024 * 1024
 const NDJSON = 'application/x-ndjson'
 const STATUS: Record<string, number> = {
-  ...{ body_invalid: 400, topic_invalid: 400, readings_refused: 400, publish_denied: 403 },
+  body_invalid: 400,
+  topic_invalid: 400,
+  readings_refused: 400,
+  publish_denied: 403,
 }
 
 describe('POST /topics', () => {
@@ -304,7 +307,9 @@ it('POST /topics counts its lines, and the rate limit does too', async () => {
   ]
   const send = (from: number) =>
     http1(at, writer, {
-      ...{ path: '/topics', method: 'POST', body: lines.slice(from).join('\n') },
+      path: '/topics',
+      method: 'POST',
+      body: lines.slice(from).join('\n'),
       headers: { 'content-type': NDJSON },
     })
   const { status, json, headers } = await send(0)

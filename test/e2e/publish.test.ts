@@ -62,7 +62,10 @@ describe('POST /topics/{topic}', () => {
     assert.deepEqual(
       { topic, payload, qos, retain },
       {
-        ...{ topic: 'a/b', payload: '21.5', qos: 0, retain: false },
+        topic: 'a/b',
+        payload: '21.5',
+        qos: 0,
+        retain: false,
       },
     )
   })

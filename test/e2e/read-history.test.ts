@@ -31,7 +31,10 @@ async function open(settings: Record<string, string>) {
   const get = (query: string, who: Credentials = reader, ...more: string[]) =>
     curl(who, reader.caFile, ...more, `${url}/history?${query}`)
   return {
-    ...{ at, sensor, reader, get },
+    at,
+    sensor,
+    reader,
+    get,
     async json(query: string, who?: Credentials) {
       const { stdout } = await get(query, who)
       return JSON.parse(stdout)
@@ -93,7 +96,11 @@ for (const kind of ['memory:', 'file:'] as const)
       assert.match(id, /^[0-9a-f]+-\d+$/)
       assert.ok(Date.now() - Date.parse(time) < 60_000)
       assert.deepEqual(entry, {
-        ...{ topic: 'wott/temperature', payload: '1', device: 'sensor', qos: 0, retain: false },
+        topic: 'wott/temperature',
+        payload: '1',
+        device: 'sensor',
+        qos: 0,
+        retain: false,
       })
       const all = await opened.json('filter=%23')
       assert.deepEqual(payloads(all).slice(0, 50), numbers(1, 50))
@@ -169,7 +176,12 @@ for (const kind of ['memory:', 'file:'] as const)
       assert.equal(Date.parse(from) % (366 * 86_400_000), 0)
       assert.deepEqual(more, [])
       assert.deepEqual(bucket, {
-        ...{ topic: 'wott/climate', count: 2, min: 21, mean: 22, max: 23, last: 23 },
+        topic: 'wott/climate',
+        count: 2,
+        min: 21,
+        mean: 22,
+        max: 23,
+        last: 23,
       })
     })
 

@@ -41,8 +41,10 @@ it('WOTT_BROKER changes from file: to the Mosquitto of docs/broker.md and back',
 
   const relay: Record<string, string> = {
     ...settingsIn(await blockWith('broker.md', 'sh', 'WOTT_BROKER_CERT_FILE')),
-    ...{ WOTT_BROKER: `mqtts://127.0.0.1:${port}`, WOTT_BROKER_CA_FILE: broker.caFile },
-    ...{ WOTT_BROKER_CERT_FILE: own.certFile, WOTT_BROKER_KEY_FILE: own.keyFile },
+    WOTT_BROKER: `mqtts://127.0.0.1:${port}`,
+    WOTT_BROKER_CA_FILE: broker.caFile,
+    WOTT_BROKER_CERT_FILE: own.certFile,
+    WOTT_BROKER_KEY_FILE: own.keyFile,
   }
   const kept = { ...relay, WOTT_BROKER: 'file:./data' }
 

@@ -58,7 +58,8 @@ describe('an MQTT client in front of another broker', () => {
     old.send({ ...publish, qos: 2, messageId: 1 })
     await old.closed
     using now = await rawConnected(relayed.at, relayed.device, {
-      ...{ clientId: 'c5', protocolVersion: 5 },
+      clientId: 'c5',
+      protocolVersion: 5,
     })
     now.send({ ...publish, qos: 2, messageId: 1 })
     const answer = await now.next()

@@ -41,7 +41,10 @@ describe('a reader in front of another broker', () => {
         { payload: '1', device: 'b.d.wott.local', qos: 1, retain: true, properties },
         { payload: '2', device: null, qos: 0, retain: false, properties },
         {
-          ...{ payload: '3', device: null, qos: 0, retain: false },
+          payload: '3',
+          device: null,
+          qos: 0,
+          retain: false,
           properties: { userProperties: [['time', '1990-01-01T00:00:00Z']] },
         },
       ],
@@ -70,7 +73,8 @@ describe('a reader in front of another broker', () => {
     it(`gets each message once though filters overlap, and by subscriptions that end later, of ${name}`, async () => {
       await using other = await start()
       await using relayed = await startRelayed(other.port, {
-        ...{ brokerSubscribe: 'off', brokerRelease: '1' },
+        brokerSubscribe: 'off',
+        brokerRelease: '1',
       })
       const subscriptions = () => relayed.at.metric('wott_uplink_subscriptions')
       assert.equal(await subscriptions(), 0)
@@ -202,7 +206,8 @@ describe('a reader in front of another broker', () => {
   it('is refused beyond as many subscriptions as there may be', async () => {
     await using mosquitto = await startMosquitto()
     await using relayed = await startRelayed(mosquitto.port, {
-      ...{ brokerSubscribe: 'a/#', brokerSubscriptions: '1' },
+      brokerSubscribe: 'a/#',
+      brokerSubscriptions: '1',
     })
     assert.equal((await relayed.get('/topics/a/b')).json.code, 'not_retained')
     const { status, json } = await relayed.get('/topics/b')

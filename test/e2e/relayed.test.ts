@@ -85,7 +85,9 @@ describe('a gateway in front of Mosquitto', () => {
     // another device's name is what an attacker would say
     const userProperties = JSON.stringify([{ 'wott-id': 'other' }, { unit: 'C' }])
     const { status } = await http1(at, device, {
-      ...{ path: '/topics/x/y?qos=1&retain=true&messageExpiry=100', method: 'POST', body: '1' },
+      path: '/topics/x/y?qos=1&retain=true&messageExpiry=100',
+      method: 'POST',
+      body: '1',
       headers: { 'x-amz-mqtt5-user-properties': Buffer.from(userProperties).toString('base64') },
     })
     assert.equal(status, 200)

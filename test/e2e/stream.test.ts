@@ -72,7 +72,11 @@ describe('an event stream', () => {
     const { time, ...rest } = JSON.parse(data)
     assert.equal(new Date(time).toISOString(), time)
     assert.deepEqual(rest, {
-      ...{ topic: 'a/b', payload: '21.5', device: 'writer', qos: 1, retain: false },
+      topic: 'a/b',
+      payload: '21.5',
+      device: 'writer',
+      qos: 1,
+      retain: false,
     })
   })
 

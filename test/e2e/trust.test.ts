@@ -219,8 +219,11 @@ describe('trust, when it changes', () => {
     const made = await makeCertificate('device', { by: issuing, authority: false })
     const who = device(at, made, issuing)
     const socket = connect({
-      ...{ host: 'localhost', port: at.ports.device, ca: who.ca },
-      ...{ cert: who.certificate, key: who.key },
+      host: 'localhost',
+      port: at.ports.device,
+      ca: who.ca,
+      cert: who.certificate,
+      key: who.key,
     })
     const [session] = await once(socket, 'session')
     socket.destroy()

@@ -37,7 +37,10 @@ describe('a viewer', () => {
     http1(at, null, { door: 'viewer', path, headers: cookie ? { cookie } : {}, ...options })
   const trade = (code: string, headers = {}) =>
     http1(at, null, {
-      ...{ door: 'viewer', path: '/session', method: 'POST', body: JSON.stringify({ code }) },
+      door: 'viewer',
+      path: '/session',
+      method: 'POST',
+      body: JSON.stringify({ code }),
       headers: { 'content-type': 'application/json', ...headers },
     })
   const cookieIn = ({ headers }: Answer) => String(headers['set-cookie']).split(';')[0] ?? ''

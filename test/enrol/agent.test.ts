@@ -80,7 +80,10 @@ describe('the WoTT agent', () => {
   it('pings, and says what its machine is like, with its spent token in every call', async () => {
     const ping = await call('ping', { basic, as: held })
     assert.deepEqual(ping.json, {
-      ...{ block_networks: [], block_ports: [], allow_ports: [], policy: 'allow' },
+      block_networks: [],
+      block_ports: [],
+      allow_ports: [],
+      policy: 'allow',
       deb_packages_hash: null,
     })
     const portrait = { processes: Array(1000).fill({ cmdline: 'x'.repeat(130) }) }

@@ -185,7 +185,10 @@ describe('a key without a credential', () => {
     const sixth = ask(none, state({ book, mayWait: true }), csr({ key: '6' }))
     assert.equal(reasonOf(sixth), 'waiting_full')
     const elsewhere = {
-      ...{ credential: none, csr: csr({ key: '6' }), address: '192.0.2.2', binding: null },
+      credential: none,
+      csr: csr({ key: '6' }),
+      address: '192.0.2.2',
+      binding: null,
     }
     assert.equal(decide(elsewhere, state({ book, mayWait: true }), NOW).kind, 'wait')
   })

@@ -31,8 +31,15 @@ after(async () => {
 async function publish(who: Pair, id: string): Promise<number> {
   const path = `/topics/${id}/temperature?qos=1`
   const sent = request({
-    ...{ host: '127.0.0.1', port: gateway.ports.device, ca: site.ca, servername: 'localhost' },
-    ...{ cert: who.certificate, key: who.key, agent: false, path, method: 'POST' },
+    host: '127.0.0.1',
+    port: gateway.ports.device,
+    ca: site.ca,
+    servername: 'localhost',
+    cert: who.certificate,
+    key: who.key,
+    agent: false,
+    path,
+    method: 'POST',
   })
   sent.end('21.5')
   const [response] = await once(sent, 'response')
@@ -100,8 +107,14 @@ describe('a device that is revoked', () => {
     const held = await site.expired('thief', -1)
     assert.equal(await publish(held, id), 200)
     const mqtt = await connectAsync({
-      ...{ protocol: 'mqtts', host: '127.0.0.1', port: gateway.ports.mqtt, ca: site.ca },
-      ...{ servername: 'localhost', cert: held.certificate, key: held.key, reconnectPeriod: 0 },
+      protocol: 'mqtts',
+      host: '127.0.0.1',
+      port: gateway.ports.mqtt,
+      ca: site.ca,
+      servername: 'localhost',
+      cert: held.certificate,
+      key: held.key,
+      reconnectPeriod: 0,
     })
     const closed = new Promise<void>((resolve) => mqtt.once('close', () => resolve()))
     const before = performance.now()

@@ -105,8 +105,12 @@ export async function startEnrolSite({
   const read = loadConfig(
     {},
     {
-      ...{ certsDir: layout.certs.directory, aclFile: layout.acl },
-      ...{ enrolListen: loopback, enrolOpsListen: loopback, drainSeconds: '1', ...settings },
+      certsDir: layout.certs.directory,
+      aclFile: layout.acl,
+      enrolListen: loopback,
+      enrolOpsListen: loopback,
+      drainSeconds: '1',
+      ...settings,
     },
   )
   const config: Config = days === undefined ? read : { ...read, enrolDays: days }
@@ -115,7 +119,10 @@ export async function startEnrolSite({
   let keys = 0
 
   const site: EnrolSite = {
-    ...{ path, layout, ca, ...collected },
+    path,
+    layout,
+    ca,
+    ...collected,
     get port() {
       return enroller.doors.enrol?.port ?? 0
     },
@@ -189,7 +196,13 @@ function ask({ port, ca }: EnrolSite, path: string, asking: Asking): Promise<Ans
   return new Promise((resolve, reject) => {
     const sent = request(
       {
-        ...{ host: '127.0.0.1', port, path, ca, servername: 'localhost', agent: false, ...tls },
+        host: '127.0.0.1',
+        port,
+        path,
+        ca,
+        servername: 'localhost',
+        agent: false,
+        ...tls,
         ...(as ? { cert: as.certificate, key: as.key } : {}),
         ...(basic === undefined ? {} : { auth: basic }),
         method: method ?? (body === undefined ? 'GET' : 'POST'),

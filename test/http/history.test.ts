@@ -23,8 +23,16 @@ function refusal(query: string): string {
 describe('the query of /history', () => {
   it('has its usual values', () => {
     assert.deepEqual(parse(''), {
-      ...{ filters: ['a'], from: null, to: null, newestFirst: false, format: 'json' },
-      ...{ limit: 1000, isLimited: false, isLatest: false, after: null, buckets: null },
+      filters: ['a'],
+      from: null,
+      to: null,
+      newestFirst: false,
+      format: 'json',
+      limit: 1000,
+      isLimited: false,
+      isLatest: false,
+      after: null,
+      buckets: null,
     })
   })
 
@@ -88,8 +96,16 @@ describe('the query of /history', () => {
 })
 
 const delivery = (payload: Buffer, topic = 'a'): Delivery => ({
-  ...{ topic, payload, qos: 1, retain: false, device: 'd', time: NOW, received: NOW, sequence: 7 },
-  ...{ properties: null, expires: null },
+  topic,
+  payload,
+  qos: 1,
+  retain: false,
+  device: 'd',
+  time: NOW,
+  received: NOW,
+  sequence: 7,
+  properties: null,
+  expires: null,
 })
 
 /** RFC 4180, by its grammar. */

@@ -40,7 +40,10 @@ for (const kind of ['a port', 'a Unix socket'] as const)
     before(async () => {
       folder = await temporaryFolder()
       app = createApp({
-        ...{ settings: SETTINGS, ...UNLIMITED, trust: null, requestCert: true },
+        settings: SETTINGS,
+        ...UNLIMITED,
+        trust: null,
+        requestCert: true,
         onCut: (reason) => void cuts.push(reason),
         admit: ({ url }) =>
           url === NOBODY ? new GatewayError('certificate_required', 'Nobody.') : null,
@@ -208,7 +211,11 @@ for (const kind of ['a port', 'a Unix socket'] as const)
 
     it('ends when its server does', async () => {
       const other = createApp({
-        ...{ settings: SETTINGS, ...UNLIMITED, trust: null, requestCert: true, onCut() {} },
+        settings: SETTINGS,
+        ...UNLIMITED,
+        trust: null,
+        requestCert: true,
+        onCut() {},
         log: pino({ level: 'silent' }),
       })
       await other.listen({ port: 0, host: '127.0.0.1' })
@@ -224,7 +231,11 @@ for (const kind of ['a port', 'a Unix socket'] as const)
 
 it('HTTP without TLS is answered in the same way on every address of a name', async () => {
   const app = createApp({
-    ...{ settings: SETTINGS, ...UNLIMITED, trust: null, requestCert: true, onCut() {} },
+    settings: SETTINGS,
+    ...UNLIMITED,
+    trust: null,
+    requestCert: true,
+    onCut() {},
     log: pino({ level: 'silent' }),
   })
   await app.ready()
@@ -232,8 +243,11 @@ it('HTTP without TLS is answered in the same way on every address of a name', as
   mock.method(dns, 'lookup', async () => addresses)
   syncBuiltinESMExports()
   const door = await listen(app.server, {
-    ...{ door: 'device', address: { host: 'here.example', port: 0 }, maxConnections: 10 },
-    ...{ meter: silentMeter, bind: (to) => app.listen(to) },
+    door: 'device',
+    address: { host: 'here.example', port: 0 },
+    maxConnections: 10,
+    meter: silentMeter,
+    bind: (to) => app.listen(to),
   })
   mock.restoreAll()
   syncBuiltinESMExports()

@@ -22,7 +22,9 @@ async function publish(...lines: string[]) {
   const readings: Reading[] = []
   const app = createApp({
     ...HTTP_LIMITS,
-    ...{ trust: { context: {} } as Trust, requestCert: true, log: pino({ level: 'silent' }) },
+    trust: { context: {} } as Trust,
+    requestCert: true,
+    log: pino({ level: 'silent' }),
     ...UNLIMITED,
   })
   const identity = { id: 'device', serial: '', fingerprint256: '', notAfter: 0 }
@@ -43,13 +45,18 @@ async function publish(...lines: string[]) {
   publishManyRoute(
     app,
     {
-      ...{ relay, keys: openKeys(), commands: createNoCommands('off') },
-      ...{ meter: silentMeter, onTooLarge() {} },
+      relay,
+      keys: openKeys(),
+      commands: createNoCommands('off'),
+      meter: silentMeter,
+      onTooLarge() {},
     },
     createTurns(),
   )
   const answer = await app.inject({
-    ...{ method: 'POST', url: '/topics', payload: lines.join('\n') },
+    method: 'POST',
+    url: '/topics',
+    payload: lines.join('\n'),
     headers: { 'content-type': 'application/x-ndjson' },
   })
   const { refused } = answer.json()
@@ -61,7 +68,9 @@ const line = (more: object) => JSON.stringify({ topic: 'a', payload: 'x', ...mor
 describe('the lines of POST /topics', () => {
   it('have the properties of a stream event as members, and when they expire', async () => {
     const properties = {
-      ...{ contentType: 'text/plain', responseTopic: 'answers', payloadFormatIndicator: 1 },
+      contentType: 'text/plain',
+      responseTopic: 'answers',
+      payloadFormatIndicator: 1,
       correlationData: 'AP8=',
       userProperties: [
         ['b', '1'],

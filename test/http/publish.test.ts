@@ -20,7 +20,9 @@ function open(publish: Relay['publish'], named = true) {
   const counted: string[] = []
   const app = createApp({
     ...HTTP_LIMITS,
-    ...{ trust: { context: {} } as Trust, requestCert: true, ...UNLIMITED },
+    trust: { context: {} } as Trust,
+    requestCert: true,
+    ...UNLIMITED,
     log: pino({}, { write: (line: string) => logged.push(line) }),
   })
   const identity = { id: 'device', serial: '', fingerprint256: '', notAfter: 0 }
@@ -29,13 +31,11 @@ function open(publish: Relay['publish'], named = true) {
     if (named) nameCaller(request, { identity, access, door: 'device' })
   })
   publishRoute(app, {
-    ...{
-      relay: { publish },
-      keys: openKeys(),
-      commands: createNoCommands('off'),
-      maxPayload: 10,
-      onTooLarge() {},
-    },
+    relay: { publish },
+    keys: openKeys(),
+    commands: createNoCommands('off'),
+    maxPayload: 10,
+    onTooLarge() {},
     meter: { ...silentMeter, published: (_door, _qos, result) => counted.push(result) },
   })
   const post = async (

@@ -16,12 +16,22 @@ import { UNLIMITED } from '../support/memory.ts'
 /** What a reader is answered about a retained message. */
 async function read(path: string, more: Partial<Message>) {
   const message: Message = {
-    ...{ topic: 'a', payload: Buffer.from('21.5'), qos: 1, retain: true, device: 'd' },
-    ...{ time: Date.now(), received: Date.now(), properties: null, expires: null, ...more },
+    topic: 'a',
+    payload: Buffer.from('21.5'),
+    qos: 1,
+    retain: true,
+    device: 'd',
+    time: Date.now(),
+    received: Date.now(),
+    properties: null,
+    expires: null,
+    ...more,
   }
   const app = createApp({
     ...HTTP_LIMITS,
-    ...{ trust: { context: {} } as Trust, requestCert: true, log: pino({ level: 'silent' }) },
+    trust: { context: {} } as Trust,
+    requestCert: true,
+    log: pino({ level: 'silent' }),
     ...UNLIMITED,
   })
   const identity = { id: 'reader', notAfter: 0 }

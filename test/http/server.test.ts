@@ -25,7 +25,9 @@ describe('a server that somebody keeps waiting', () => {
   function open(): App & { readonly server: Partial<Timeouts> } {
     const app = createApp({
       ...HTTP_LIMITS,
-      ...{ trust, requestCert: false, ...UNLIMITED },
+      trust,
+      requestCert: false,
+      ...UNLIMITED,
       log: pino({ level: 'silent' }),
     })
     app.post('/', async () => 'ok')

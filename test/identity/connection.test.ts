@@ -59,7 +59,8 @@ async function open(context: TestContext) {
   context.after(() => connections.close())
   connections.identify(server, 'device')
   return {
-    ...{ server, connections },
+    server,
+    connections,
     at: (time: number) => {
       now = time
     },

@@ -67,7 +67,10 @@ describe('a function in front of Mosquitto', () => {
     const arrived = Array.fromAsync([next(), next()].values())
     const headers = { 'content-type': ['application/x-ndjson'], 'Content-Type': [] }
     const answer = await invoke(site, 'http-2.0', site.sensor, {
-      ...{ path: '/topics', query: '', body, headers },
+      path: '/topics',
+      query: '',
+      body,
+      headers,
     })
     assert.equal(answer.json.accepted, 2, JSON.stringify(answer.json))
     assert.deepEqual(
@@ -99,7 +102,10 @@ describe('a function in front of Mosquitto', () => {
   it('says who asks', async () => {
     for (const name of API_GATEWAY) {
       const answer = await invoke(site, name, site.sensor, {
-        ...{ method: 'GET', path: '/whoami', query: '', body: '' },
+        method: 'GET',
+        path: '/whoami',
+        query: '',
+        body: '',
       })
       assert.deepEqual([answer.status, answer.json.id], [200, 'sensor.d.wott.local'])
       assert.deepEqual(answer.json.rules, [{ access: 'readwrite', topic: 'wott/#' }])
@@ -114,7 +120,11 @@ describe('a function in front of Mosquitto', () => {
       ['/commands', {}],
     ] as const) {
       const answer = await invoke(site, 'http-2.0', site.sensor, {
-        ...{ method: 'GET', path, query: '', body: '', headers },
+        method: 'GET',
+        path,
+        query: '',
+        body: '',
+        headers,
       })
       assert.deepEqual([answer.status, answer.json.code], [501, 'not_supported_here'], path)
       assert.match(answer.json.detail, /runs as a function/)
@@ -249,7 +259,8 @@ describe('a function behind a load balancer', () => {
   it('takes the chain of its pass-through mode where the header is named', async () => {
     const header = 'x-amzn-mtls-clientcert'
     await using own = await startSite({
-      ...{ WOTT_PROXY_IDENTITY: 'alb', WOTT_PROXY_CERT_HEADER: header },
+      WOTT_PROXY_IDENTITY: 'alb',
+      WOTT_PROXY_CERT_HEADER: header,
     })
     const chain = `${own.sensor.certificate}${own.sensor.ca}`
     const headers = { [header]: [albEncoded(chain)] }

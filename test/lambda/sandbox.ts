@@ -27,7 +27,8 @@ export interface SandboxOptions {
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const { module, cwd = process.cwd(), environment } = options
   const child = fork(BOOTSTRAP, [module], {
-    ...{ cwd, env: { PATH: process.env.PATH, ...environment } },
+    cwd,
+    env: { PATH: process.env.PATH, ...environment },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
   const gone = once(child, 'exit')

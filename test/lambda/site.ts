@@ -48,7 +48,11 @@ export async function startSurroundings(
   await writeFile(aclFile, ACL)
   const clients: MqttClient[] = []
   return {
-    ...{ pki, sensor, aclFile, mosquitto, wire },
+    pki,
+    sensor,
+    aclFile,
+    mosquitto,
+    wire,
     environment: {
       WOTT_BROKER: `mqtts://127.0.0.1:${wire.port}`,
       WOTT_BROKER_CA_FILE: function_.caFile,
@@ -63,7 +67,7 @@ export async function startSurroundings(
     async client() {
       const { certificate: cert, key, ca } = other
       const url = `mqtts://127.0.0.1:${mosquitto.port}`
-      const client = await connectAsync(url, { ...{ cert, key, ca }, protocolVersion: 5 })
+      const client = await connectAsync(url, { cert, key, ca, protocolVersion: 5 })
       clients.push(client)
       return client
     },
@@ -87,7 +91,9 @@ export async function startSite(settings: Record<string, string> = {}): Promise<
   const log = collectLog()
   const handler = createHandler({ environment: around.environment, log: log.log })
   return {
-    ...{ ...around, handler, log },
+    ...around,
+    handler,
+    log,
     async [Symbol.asyncDispose]() {
       await handler[Symbol.asyncDispose]()
       await around[Symbol.asyncDispose]()

@@ -57,17 +57,15 @@ const hostile = fc
 
 function message(more: Partial<Message>): Message {
   return {
-    ...{
-      topic: 'a',
-      payload: Buffer.from('1'),
-      qos: 0,
-      retain: false,
-      device: null,
-      time: 0,
-      received: 0,
-      properties: null,
-      expires: null,
-    },
+    topic: 'a',
+    payload: Buffer.from('1'),
+    qos: 0,
+    retain: false,
+    device: null,
+    time: 0,
+    received: 0,
+    properties: null,
+    expires: null,
     ...more,
   }
 }
@@ -115,7 +113,9 @@ describe('an event', () => {
       eventFrame(message({ properties, expires: 1 }), 'e-1', 'json').toString()
     const [event] = parse(
       frame({
-        ...{ contentType: 'a\nb', responseTopic: 'c', payloadFormatIndicator: 1 },
+        contentType: 'a\nb',
+        responseTopic: 'c',
+        payloadFormatIndicator: 1,
         correlationData: Buffer.from([0, 255]),
         userProperties: [
           ['b', '1'],
@@ -125,10 +125,16 @@ describe('an event', () => {
       }),
     ).events
     assert.deepEqual(JSON.parse(String(event?.data)), {
-      ...{ topic: 'a', payload: '1', device: null, qos: 0, retain: false },
+      topic: 'a',
+      payload: '1',
+      device: null,
+      qos: 0,
+      retain: false,
       time: '1970-01-01T00:00:00.000Z',
       properties: {
-        ...{ contentType: 'a\nb', responseTopic: 'c', payloadFormatIndicator: 1 },
+        contentType: 'a\nb',
+        responseTopic: 'c',
+        payloadFormatIndicator: 1,
         correlationData: 'AP8=',
         userProperties: [
           ['b', '1'],

@@ -13,17 +13,15 @@ import {
 function delivery(sequence: number, bytes = 1): Delivery {
   const payload = Buffer.alloc(bytes)
   return {
-    ...{
-      topic: 't',
-      payload,
-      qos: 0,
-      retain: false,
-      device: null,
-      time: 0,
-      received: 0,
-      properties: null,
-      expires: null,
-    },
+    topic: 't',
+    payload,
+    qos: 0,
+    retain: false,
+    device: null,
+    time: 0,
+    received: 0,
+    properties: null,
+    expires: null,
     sequence,
   }
 }

@@ -25,7 +25,11 @@ import { isLate } from '../../src/topic/time.ts'
 import { temporaryDirectory } from '../broker/store/stores.ts'
 
 const ALL: ReplayRequest = {
-  ...{ filters: ['#'], from: null, to: null, newestFirst: false, after: null },
+  filters: ['#'],
+  from: null,
+  to: null,
+  newestFirst: false,
+  after: null,
   mayReceive: () => true,
 }
 
@@ -96,8 +100,16 @@ const messages = fc
       const time = received + away
       const payload = Buffer.alloc(size, 'x')
       return {
-        ...{ topic, payload, qos: 0, retain: false, device: 'd', time, received },
-        ...{ properties: null, expires, sequence },
+        topic,
+        payload,
+        qos: 0,
+        retain: false,
+        device: 'd',
+        time,
+        received,
+        properties: null,
+        expires,
+        sequence,
       }
     })
   })
@@ -231,8 +243,16 @@ describe('a log is read', () => {
 
   it('and says what went while it was read', async () => {
     const delivery = (sequence: number): Delivery => ({
-      ...{ topic: 'a', payload: Buffer.from('1'), qos: 0, retain: false, device: 'd' },
-      ...{ time: Date.now(), received: Date.now(), properties: null, expires: null, sequence },
+      topic: 'a',
+      payload: Buffer.from('1'),
+      qos: 0,
+      retain: false,
+      device: 'd',
+      time: Date.now(),
+      received: Date.now(),
+      properties: null,
+      expires: null,
+      sequence,
     })
     // room for 600 of them
     const { history, reader } = await openInMemory({ bytes: 600 * 102 })

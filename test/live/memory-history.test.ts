@@ -13,8 +13,13 @@ const EACH = ENTRY_BYTES + 2
 function open(messages: number, more: Partial<MemoryBounds> = {}) {
   const clock = { now: 1e12 }
   const retention = {
-    ...{ age: 1e9, bytes: messages * EACH, bytesPerDevice: 2 * messages * EACH },
-    ...{ topicTtl: 2e9, topics: 1_000, messages: 5, ...more },
+    age: 1e9,
+    bytes: messages * EACH,
+    bytesPerDevice: 2 * messages * EACH,
+    topicTtl: 2e9,
+    topics: 1_000,
+    messages: 5,
+    ...more,
   }
   const log = createMemoryHistory(
     retention,
@@ -25,8 +30,16 @@ function open(messages: number, more: Partial<MemoryBounds> = {}) {
   const publish = (topic: string, device = 'd') => {
     number += 1
     return log.add({
-      ...{ sequence: number, topic, payload: Buffer.from('x'), qos: 0, retain: false, device },
-      ...{ time: clock.now, received: clock.now, properties: null, expires: null },
+      sequence: number,
+      topic,
+      payload: Buffer.from('x'),
+      qos: 0,
+      retain: false,
+      device,
+      time: clock.now,
+      received: clock.now,
+      properties: null,
+      expires: null,
     })
   }
   const rows = () =>

@@ -21,8 +21,16 @@ let sequence = 0
 function delivery(payload: string, more: Partial<Delivery> = {}): Delivery {
   sequence += 1
   return {
-    ...{ topic: 'a', payload: Buffer.from(payload), qos: 0, retain: true, device: 'd' },
-    ...{ time: Date.now(), received: Date.now(), properties: null, expires: null, sequence },
+    topic: 'a',
+    payload: Buffer.from(payload),
+    qos: 0,
+    retain: true,
+    device: 'd',
+    time: Date.now(),
+    received: Date.now(),
+    properties: null,
+    expires: null,
+    sequence,
     ...more,
   }
 }
@@ -108,11 +116,18 @@ function open(options: Options = {}) {
     openStream(
       sink,
       {
-        ...{ filters, format: 'raw', door: 'device', id: 'reader' },
-        ...{ access, lastEventId, hold: UNLIMITED.memory.open('reader', 'stream') },
+        filters,
+        format: 'raw',
+        door: 'device',
+        id: 'reader',
+        access,
+        lastEventId,
+        hold: UNLIMITED.memory.open('reader', 'stream'),
       },
       {
-        ...{ hub, buffer, stall },
+        hub,
+        buffer,
+        stall,
         onSlow: (door, id) => counted.push(`${door} ${id}`),
         broker: { retained: () => retained, log: brokerLog } as unknown as Broker,
         meter: {
@@ -124,7 +139,10 @@ function open(options: Options = {}) {
       },
     )
   return {
-    ...{ hub, sink, counted, stream },
+    hub,
+    sink,
+    counted,
+    stream,
     /** The payloads so far. */
     payloads: () =>
       taken.flatMap((frame) => (frame.startsWith('id') ? [frame.split('data: ')[1]?.trim()] : [])),
@@ -301,7 +319,10 @@ describe('a stream', () => {
     const log: Partial<BrokerLog> = { oldest: () => 0, gapsAfter: () => ['restart'] }
     const openAt = async (lastEventId: string, log: Partial<BrokerLog> = {}) => {
       const { stream, payloads, raw } = open({
-        ...{ hub, lastEventId, log, retained: Promise.resolve([kept]) },
+        hub,
+        lastEventId,
+        log,
+        retained: Promise.resolve([kept]),
       })
       await stream()
       const [gap] = /(?<=event: gap\n)(?:id: .*\n)?data: (.*)/.exec(raw()) ?? []
@@ -325,7 +346,8 @@ describe('a stream', () => {
     assert.deepEqual(there.payloads(), ['2'])
     assert.match(there.raw(), /event: gap\ndata: .*"broker_away","seconds":7.*\n\nid: /)
     const log: Partial<BrokerLog> = {
-      ...{ oldest: () => 0, awayAfter: () => 7 },
+      oldest: () => 0,
+      awayAfter: () => 7,
       gapsAfter: () => ['broker_away'],
     }
     const back = open({ hub, log, lastEventId: ids.of(first.sequence) })
@@ -376,7 +398,8 @@ describe('a stream', () => {
       delivery(`${index}`, { topic: `t/${index}` }),
     )
     const { stream, payloads, counted, shut, letGo } = open({
-      ...{ retained: Promise.resolve(all), buffer: 10 },
+      retained: Promise.resolve(all),
+      buffer: 10,
     })
     shut()
     const opened = stream()

@@ -8,7 +8,9 @@ function open() {
   const readings = createReadings({ series: 1, ttl: 1000, now: () => time })
   const { meter, text } = createMetrics(readings, { version: '1', node: 'v26' })
   return {
-    ...{ meter, readings, text },
+    meter,
+    readings,
+    text,
     wait(milliseconds: number) {
       time += milliseconds
     },

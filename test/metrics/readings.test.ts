@@ -17,8 +17,15 @@ function open(series = 10, perDevice = series) {
     },
     note(device: string | null, topic: string, payload: string, more: Partial<Message> = {}) {
       readings.note({
-        ...{ device, topic, payload: Buffer.from(payload), qos: 0, retain: false, time },
-        ...{ received: time, properties: null, expires: null },
+        device,
+        topic,
+        payload: Buffer.from(payload),
+        qos: 0,
+        retain: false,
+        time,
+        received: time,
+        properties: null,
+        expires: null,
         ...more,
       })
     },

@@ -113,7 +113,11 @@ describe('MQTT 3.1.1 as aedes speaks it, but for that', () => {
 /** Conversations at whose end aedes does not do as MQTT says; the property leaves them out. */
 function faults(): Record<string, Command[]> {
   const greet = (clean = false, acknowledges = true): Command => ({
-    ...{ do: 'connect', client: 'one', clean, will: null, acknowledges },
+    do: 'connect',
+    client: 'one',
+    clean,
+    will: null,
+    acknowledges,
   })
   const subscribe = (...requests: [topic: string, qos: 0 | 1 | 2][]): Command => ({
     do: 'subscribe',

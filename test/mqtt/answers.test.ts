@@ -29,7 +29,7 @@ function open() {
     stop() {},
   }
   const answers = createAnswers(client, stall)
-  return { ...{ answers, written, failures }, holds: () => holds, behind: () => behind }
+  return { answers, written, failures, holds: () => holds, behind: () => behind }
 }
 
 describe('the answers to a client', () => {

@@ -149,7 +149,9 @@ async function startBridge(
   names: readonly string[],
 ): Promise<Bridge> {
   const client = await mqtt(at, who, {
-    ...{ protocolVersion, clientId: 'mqttjs_zigbee2mqtt', keepalive: 60 },
+    protocolVersion,
+    clientId: 'mqttjs_zigbee2mqtt',
+    keepalive: 60,
     will: { topic: STATE, payload: Buffer.from(OFFLINE), qos: 1, retain: true },
   })
   const messages = messagesOf(client)

@@ -34,8 +34,13 @@ describe('what the log says of an MQTT client', async () => {
   it('names a message that is refused for its size, with the limit, and so does the reason string', async () => {
     using client = await connectClient(at, device, 'large')
     client.send({
-      ...{ cmd: 'publish', topic: 'mine/a', payload: 'x'.repeat(128 * 1024 + 1), qos: 1 },
-      ...{ messageId: 1, dup: false, retain: false },
+      cmd: 'publish',
+      topic: 'mine/a',
+      payload: 'x'.repeat(128 * 1024 + 1),
+      qos: 1,
+      messageId: 1,
+      dup: false,
+      retain: false,
     })
     const sentence = 'The payload has 131073 bytes; at most 131072 are allowed.'
     const { reasonCode, properties } = await client.expect('puback')

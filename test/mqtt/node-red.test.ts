@@ -35,11 +35,19 @@ for (const protocolVersion of [4, 5] as const)
       const connections: { sessionPresent: boolean }[] = []
       const wanted: ((connection: { sessionPresent: boolean }) => void)[] = []
       const client = connect({
-        ...{ protocol: 'mqtts', host: 'localhost', port: at.ports.mqtt },
-        ...{ ca: device.ca, cert: device.certificate, key: device.key },
-        ...{ protocolId: 'MQTT', protocolVersion, keepalive: 60, clean: true },
+        protocol: 'mqtts',
+        host: 'localhost',
+        port: at.ports.mqtt,
+        ca: device.ca,
+        cert: device.certificate,
+        key: device.key,
+        protocolId: 'MQTT',
+        protocolVersion,
+        keepalive: 60,
+        clean: true,
         // the default is 15 s
-        ...{ resubscribe: false, reconnectPeriod: 20 },
+        resubscribe: false,
+        reconnectPeriod: 20,
         ...options,
       })
       client.on('connect', async ({ sessionPresent }) => {
@@ -62,7 +70,12 @@ for (const protocolVersion of [4, 5] as const)
       payload: string,
       more: { qos?: number; retain?: boolean; dup?: boolean } = {},
     ) => ({
-      ...{ topic, payload, qos: 1, retain: false, dup: false, ...more },
+      topic,
+      payload,
+      qos: 1,
+      retain: false,
+      dup: false,
+      ...more,
     })
 
     it('birth, close and will messages reach who follows them', async () => {
@@ -136,8 +149,11 @@ for (const protocolVersion of [4, 5] as const)
     if (protocolVersion === 5)
       it('options and properties of its nodes', async () => {
         const properties = {
-          ...{ sessionExpiryInterval: 60, receiveMaximum: 10, maximumPacketSize: 100_000 },
-          ...{ topicAliasMaximum: 5, requestResponseInformation: true },
+          sessionExpiryInterval: 60,
+          receiveMaximum: 10,
+          maximumPacketSize: 100_000,
+          topicAliasMaximum: 5,
+          requestResponseInformation: true,
           requestProblemInformation: true,
           userProperties: { flow: 'one' },
         }

@@ -37,8 +37,13 @@ describe('a device that publishes over MQTT faster than it may', () => {
       using raw = await rawConnected(at, fast, { protocolVersion: version })
       for (let n = 1; n <= SENT; n++)
         raw.send({
-          ...{ cmd: 'publish', topic: `fast/${version}/${qos}`, payload: String(n) },
-          ...{ qos, messageId: n, dup: false, retain: false },
+          cmd: 'publish',
+          topic: `fast/${version}/${qos}`,
+          payload: String(n),
+          qos,
+          messageId: n,
+          dup: false,
+          retain: false,
         })
       for (let n = 1; n <= SENT; n++) {
         assert.equal((await messages.next()).payload, String(n))
@@ -73,8 +78,13 @@ describe('a device that publishes over MQTT faster than it may', () => {
     const start = performance.now()
     for (let messageId = 1; messageId <= 3; messageId++)
       raw.send({
-        ...{ cmd: 'publish', topic, payload: '', qos: 1, messageId },
-        ...{ dup: false, retain: false },
+        cmd: 'publish',
+        topic,
+        payload: '',
+        qos: 1,
+        messageId,
+        dup: false,
+        retain: false,
       })
     for (let n = 1; n <= 3; n++) await raw.next()
     const seconds = (performance.now() - start) / 1000
@@ -85,8 +95,13 @@ describe('a device that publishes over MQTT faster than it may', () => {
     using raw = await rawConnected(at, fast)
     for (let n = 1; n <= 2 * BURST; n++)
       raw.send({
-        ...{ cmd: 'publish', topic: 'fast', payload: '', qos: 1, messageId: n },
-        ...{ dup: false, retain: false },
+        cmd: 'publish',
+        topic: 'fast',
+        payload: '',
+        qos: 1,
+        messageId: n,
+        dup: false,
+        retain: false,
       })
     await raw.next()
     const post = { method: 'POST', path: '/topics/fast', body: '1' }

@@ -14,7 +14,9 @@ describe('what there may be only so many of', async () => {
     const properties = { sessionExpiryInterval: 3600 }
     raw.send(
       connectPacket({
-        ...{ protocolVersion, clientId, clean: false },
+        protocolVersion,
+        clientId,
+        clean: false,
         ...(protocolVersion === 5 ? { properties } : {}),
       }),
     )
@@ -54,8 +56,13 @@ describe('what there may be only so many of', async () => {
     assert.equal((await raw.next()).cmd, 'suback')
     for (const [messageId, payload] of ['x'.repeat(64), 'small'].entries())
       raw.send({
-        ...{ cmd: 'publish', topic: 'a', payload, qos: 1, messageId: messageId + 2 },
-        ...{ dup: false, retain: false },
+        cmd: 'publish',
+        topic: 'a',
+        payload,
+        qos: 1,
+        messageId: messageId + 2,
+        dup: false,
+        retain: false,
       })
     const got: string[] = []
     while (got.length < 3) {

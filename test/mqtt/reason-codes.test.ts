@@ -112,7 +112,8 @@ describe('reason codes of acknowledgements [MQTT 5 §2.4]', async () => {
         const properties = { requestProblemInformation }
         using asking = await connectClient(checks, who, 'asking', { properties })
         asking.send({
-          ...{ cmd: 'subscribe', messageId: 1 },
+          cmd: 'subscribe',
+          messageId: 1,
           subscriptions: [{ topic: 'other/#', qos: 0 }],
         })
         // [MQTT-3.1.2-29]

@@ -22,7 +22,11 @@ describe('the log of an MQTT client', () => {
     const polite = await connectClient(at, device, 'polite', { version: 4 })
     const came = await at.logged(({ msg }) => msg === 'an MQTT client has connected')
     assert.partialDeepStrictEqual(came, {
-      ...{ level: 'info', device: ID, client: 'polite', door: 'mqtt', address: '127.0.0.1' },
+      level: 'info',
+      device: ID,
+      client: 'polite',
+      door: 'mqtt',
+      address: '127.0.0.1',
       protocol: '3.1.1',
     })
     await polite.disconnect()

@@ -11,7 +11,9 @@ it('each WebSocket message holds whole packets, however many and large they are'
   await using at = await startGateway({ acl: 'pattern readwrite #\n' })
   const device = await at.pki.issue('device')
   const socket = new WebSocket(`wss://localhost:${at.ports.device}/mqtt`, 'mqtt', {
-    ...{ ca: device.ca, cert: device.certificate, key: device.key },
+    ca: device.ca,
+    cert: device.certificate,
+    key: device.key,
   })
   await using _ = { [Symbol.asyncDispose]: async () => socket.terminate() }
   await once(socket, 'open')
@@ -30,7 +32,8 @@ it('each WebSocket message holds whole packets, however many and large they are'
   socket.send(mqttPacket.generate(connectPacket()))
   socket.send(
     mqttPacket.generate({
-      ...{ cmd: 'subscribe', messageId: 1 },
+      cmd: 'subscribe',
+      messageId: 1,
       subscriptions: [{ topic: '#', qos: 0 }],
     }),
   )
@@ -50,7 +53,9 @@ it('is to be had at / and /mqtt, and a refused one is logged with who asked and 
   const device = await at.pki.issue('device')
   const open = (path: string, protocol: string) =>
     new WebSocket(`wss://localhost:${at.ports.device}${path}`, protocol, {
-      ...{ ca: device.ca, cert: device.certificate, key: device.key },
+      ca: device.ca,
+      cert: device.certificate,
+      key: device.key,
     })
   for (const path of ['/', '/?a=b', '/mqtt']) {
     const socket = open(path, 'mqtt')

@@ -93,7 +93,11 @@ export function createClient({ document, ca, port }: ClientOptions): Client {
       const body = call.body ?? (typeof example === 'object' ? JSON.stringify(example) : example)
       const { headers, ...credentials } = credentialsFor(operation, call)
       const sent = (url.protocol === 'https:' ? https : http)(url, {
-        ...{ method: method.toUpperCase(), ca, agent: false, ...credentials, ...call.options },
+        method: method.toUpperCase(),
+        ca,
+        agent: false,
+        ...credentials,
+        ...call.options,
         headers: {
           ...(mediaType ? { 'content-type': call.mediaType ?? mediaType } : {}),
           ...(call.accept ? { accept: call.accept } : {}),

@@ -134,7 +134,10 @@ describe('a client that knows openapi.json alone understands', () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'wott-refusals-'))
     const limits = {
-      ...{ publishRate: '1', publishBurst: '10', maxStreams: '0', maxPolls: '0' },
+      publishRate: '1',
+      publishBurst: '10',
+      maxStreams: '0',
+      maxPolls: '0',
       memoryBytesPerDevice: '256KiB',
     }
     site = await openSite({ broker: `file:${folder}`, ...limits })

@@ -37,7 +37,9 @@ export async function openSite(settings: TestGatewayOptions['settings'] = {}): P
   })
   const invite = (lasts = 3_600_000) => inviteViewer(at.viewersFile, 'alice', lasts)
   return {
-    ...{ at, client, invite },
+    at,
+    client,
+    invite,
     sensor: await at.pki.issue('sensor.d.wott.local'),
     async session(lasts) {
       const { headers } = await client.call('logIn', { body: codeOf(await invite(lasts)) })

@@ -9,7 +9,8 @@ import { temporaryFolder } from '../cli/program.ts'
 import { openMqtt } from '../support/broker.ts'
 
 const entry = (pattern: string, silence: number | null): TopicEntry => ({
-  ...{ pattern, silence },
+  pattern,
+  silence,
   fields: [
     { line: 1, field: null, name: null, unit: null, deviceClass: null, min: null, max: null },
   ],
@@ -42,7 +43,11 @@ async function start({
   const own = createOwnMessages(broker, (error) => assert.fail(error as Error))
   let current = catalog
   const presence = await openPresence({
-    ...{ broker, own, topics, topicsPerDevice, ttl },
+    broker,
+    own,
+    topics,
+    topicsPerDevice,
+    ttl,
     readTopics: broker.log.readTopics,
     catalog: () => current,
     statusTopics: createStatusTopics('status/%u'),
@@ -52,12 +57,23 @@ async function start({
   await presence.restore()
   own.start()
   return {
-    ...{ broker, presence, said, deliveries },
+    broker,
+    presence,
+    said,
+    deliveries,
     async publish(device: string, topic: string, payload = '1', more: Partial<Delivery> = {}) {
       const now = Date.now()
       await broker.publish({
-        ...{ topic, device, payload: Buffer.from(payload), qos: 1, retain: false },
-        ...{ time: now, received: now, properties: null, expires: null, ...more },
+        topic,
+        device,
+        payload: Buffer.from(payload),
+        qos: 1,
+        retain: false,
+        time: now,
+        received: now,
+        properties: null,
+        expires: null,
+        ...more,
       })
     },
     /** All that was said once so many things were. */

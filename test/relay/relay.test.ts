@@ -46,10 +46,13 @@ function open(publish: Broker['publish'] = async () => {}) {
   })
   const identity = { id: 'device', serial: '', fingerprint256: '', notAfter: 0 }
   const access = createAccess(aclOf('user device\ntopic write a\n'), {
-    ...{ user: 'device', clientId: 'device' },
+    user: 'device',
+    clientId: 'device',
   })
   return {
-    ...{ counted, costs, published },
+    counted,
+    costs,
+    published,
     limit(seconds: number) {
       wait = seconds
     },

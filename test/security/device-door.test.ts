@@ -387,7 +387,8 @@ describe('a page of another site', () => {
         assert.deepEqual([status, json.code], [403, 'origin_denied'], `${site} ${mode}`)
       }
     const frame = {
-      ...{ 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' },
+      'sec-fetch-site': 'cross-site',
+      'sec-fetch-mode': 'navigate',
       'sec-fetch-dest': 'iframe',
     }
     assert.equal((await http1(at, device, { path: '/whoami', headers: frame })).status, 403)

@@ -198,7 +198,9 @@ describe('a certificate signing request', () => {
   for (const version of ['TLSv1.2', 'TLSv1.3'] as const)
     it(`that was made for another connection is refused, over ${version}`, async () => {
       const options = {
-        ...{ host: '127.0.0.1', port: site.port, ca: site.ca },
+        host: '127.0.0.1',
+        port: site.port,
+        ca: site.ca,
         maxVersion: version,
       }
       const ask = async (bindingOf: (socket: TLSSocket) => string) => {
@@ -256,10 +258,13 @@ async function forge({
   key,
 }: Forgery): Promise<Pair> {
   const forged = await X509CertificateGenerator.create({
-    ...{ serialNumber: serial, subject: 'CN=sensor.d.wott.local', issuer },
+    serialNumber: serial,
+    subject: 'CN=sensor.d.wott.local',
+    issuer,
     notBefore: new Date(Date.now() - 37 * DAY_MS),
     notAfter: new Date(Date.now() - 7 * DAY_MS),
-    ...{ publicKey: toPublicKey(key), signingKey: toSigningKey(signedBy) },
+    publicKey: toPublicKey(key),
+    signingKey: toSigningKey(signedBy),
     signingAlgorithm: ECDSA_SHA256,
     extensions: keyIdentifier
       ? [new AuthorityKeyIdentifierExtension(keyIdentifier.toString('hex'))]
@@ -344,7 +349,8 @@ describe('a certificate', () => {
     await revokeDevice(site.path, 'gone')
     assertRefused(await renew({ certificate: first.certificate, key }), 403, /revoked/)
     const again = JSON.stringify({
-      ...{ csr: (await site.request(null)).csr, device_id: 'gone.d.wott.local' },
+      csr: (await site.request(null)).csr,
+      device_id: 'gone.d.wott.local',
       fallback_token: first.fallback_token,
     })
     assertRefused(await site.ask('/v0.2/sign-expired-csr', { body: again }), 403, /revoked/)

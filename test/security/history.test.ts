@@ -81,8 +81,13 @@ describe('the history', () => {
     const path = '/history?filter=a/large&limit=1000'
     const open = async () => {
       const sent = request({
-        ...{ host: '127.0.0.1', port: at.ports.device, path, agent: false },
-        ...{ ca: at.pki.authority.certificate, cert: reader.certificate, key: reader.key },
+        host: '127.0.0.1',
+        port: at.ports.device,
+        path,
+        agent: false,
+        ca: at.pki.authority.certificate,
+        cert: reader.certificate,
+        key: reader.key,
       }).end()
       const [response] = await once(sent, 'response')
       return { sent, response }

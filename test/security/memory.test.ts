@@ -21,8 +21,11 @@ describe('a device that has the gateway hold as much memory as it may', () => {
 
   before(async () => {
     const settings = {
-      ...{ memoryBytes: '2MiB', memoryBytesPerDevice: '512KiB', publishRate: '0' },
-      ...{ streamBuffer: '1GiB', clientBuffer: '1GiB' },
+      memoryBytes: '2MiB',
+      memoryBytesPerDevice: '512KiB',
+      publishRate: '0',
+      streamBuffer: '1GiB',
+      clientBuffer: '1GiB',
     }
     at = await startGateway({ acl: 'pattern readwrite #\n', settings })
     device = await at.pki.issue('device.d.wott.local')
@@ -66,7 +69,8 @@ describe('a device that has the gateway hold as much memory as it may', () => {
     refusesOnly('body', async () => {
       const session = http2Session(at, device)
       const headers = {
-        ...{ ':method': 'POST', ':path': '/topics' },
+        ':method': 'POST',
+        ':path': '/topics',
         'content-type': 'application/x-ndjson',
       }
       const piece = Buffer.alloc(48 * KIB, '\n')
@@ -105,7 +109,9 @@ describe('a device that has the gateway hold as much memory as it may', () => {
   it('by answers that it leaves no window for, over HTTP/2, is answered 429', () =>
     refusesOnly('answer', async () => {
       const session = connectHttp2(`https://localhost:${at.ports.device}`, {
-        ...{ ca: device.ca, cert: device.certificate, key: device.key },
+        ca: device.ca,
+        cert: device.certificate,
+        key: device.key,
         settings: { initialWindowSize: 0 },
       })
       await once(session, 'connect')
@@ -164,7 +170,8 @@ describe('a device that has the gateway hold as much memory as it may', () => {
       const clients: RawMqtt[] = []
       for (let count = 0; count < 5; count++) {
         const client = await rawConnected(at, device, {
-          ...{ protocolVersion: 5, clientId: `p${count}` },
+          protocolVersion: 5,
+          clientId: `p${count}`,
         })
         client.send(Buffer.concat([Buffer.from([0x30, 0xff, 0xff, 0x0a]), Buffer.alloc(130 * KIB)]))
         clients.push(client)
@@ -201,11 +208,17 @@ describe('a device that has the gateway hold as much memory as it may', () => {
       const before = (await refused('alias')) ?? 0
       for (let count = 0; (await refused('alias')) === before; count++) {
         const client = await rawConnected(at, device, {
-          ...{ protocolVersion: 5, clientId: `a${count}` },
+          protocolVersion: 5,
+          clientId: `a${count}`,
         })
         client.send({
-          ...{ cmd: 'publish', topic: 'x'.repeat(60_000), payload: '', qos: 0 },
-          ...{ dup: false, retain: false, properties: { topicAlias: 1 } },
+          cmd: 'publish',
+          topic: 'x'.repeat(60_000),
+          payload: '',
+          qos: 0,
+          dup: false,
+          retain: false,
+          properties: { topicAlias: 1 },
         })
         client.send({ cmd: 'pingreq' })
         const packet = await client.next()
@@ -283,13 +296,19 @@ describe('a device that has the gateway hold as much memory as it may', () => {
       const clients: RawMqtt[] = []
       for (let packet: Packet | null = null; packet?.cmd !== 'disconnect'; ) {
         const client = await rawConnected(at, device, {
-          ...{ protocolVersion: 5, clientId: `q${clients.length}` },
+          protocolVersion: 5,
+          clientId: `q${clients.length}`,
         })
         clients.push(client)
         client.send(
           ...Array.from({ length: 900 }, (_, index) => ({
-            ...({ cmd: 'publish', topic: 'q', payload: '', qos: 2 } as const),
-            ...{ messageId: index + 1, dup: false, retain: false },
+            cmd: 'publish' as const,
+            topic: 'q',
+            payload: '',
+            qos: 2 as const,
+            messageId: index + 1,
+            dup: false,
+            retain: false,
           })),
         )
         for (let count = 0; count < 900 && packet?.cmd !== 'disconnect'; count++)

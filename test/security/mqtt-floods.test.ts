@@ -21,8 +21,10 @@ describe('a client that sends and does not read', () => {
 
   before(async () => {
     const settings = {
-      ...{ streamStall: '1', publishRate: '0' },
-      ...{ clientBuffer: '64KiB', maxInflight: '1000' },
+      streamStall: '1',
+      publishRate: '0',
+      clientBuffer: '64KiB',
+      maxInflight: '1000',
     }
     at = await startGateway({ acl: ACL, settings })
     device = await at.pki.issue('device.d.wott.local')

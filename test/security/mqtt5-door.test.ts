@@ -156,8 +156,11 @@ describe('attacks with what MQTT 5 adds', async () => {
         properties: { maximumPacketSize: 30 },
       })
       const subscriptions = Array.from({ length: 30 }, (_, index) => ({
-        ...{ topic: `small/${index}`, qos: 0 as const },
-        ...{ nl: false, rap: false, rh: 0 as const },
+        topic: `small/${index}`,
+        qos: 0 as const,
+        nl: false,
+        rap: false,
+        rh: 0 as const,
       }))
       client.send({ cmd: 'subscribe', messageId: 1, subscriptions })
       assert.equal(await isCutOff(client, 0x95, 'packet_size'), before + 1)

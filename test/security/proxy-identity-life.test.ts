@@ -22,7 +22,9 @@ function mqttFor(at: ProxiedGateway, device: Credentials) {
     reconnectPeriod: 0,
     protocolVersion: 5,
     wsOptions: {
-      ...{ ca: at.pki.authority.certificate, cert: at.proxy.certificate, key: at.proxy.key },
+      ca: at.pki.authority.certificate,
+      cert: at.proxy.certificate,
+      key: at.proxy.key,
       headers: passedOn(device),
     },
   })
@@ -31,7 +33,9 @@ function mqttFor(at: ProxiedGateway, device: Credentials) {
 /** How a WebSocket is refused. */
 async function upgradeStatus(at: ProxiedGateway, device: Credentials) {
   const headers = {
-    ...{ connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' },
+    connection: 'Upgrade',
+    upgrade: 'websocket',
+    'sec-websocket-version': '13',
     'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
     'sec-websocket-protocol': 'mqtt',
     ...passedOn(device),

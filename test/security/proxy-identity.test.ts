@@ -186,7 +186,10 @@ describe('two devices on one connection of the proxy', () => {
     const agent: Agent = new HttpsAgent({ keepAlive: true, maxSockets: 1 })
     const over1 = async (who: Credentials, topic: string) =>
       http1(at.door, at.proxy, {
-        ...{ path: `/topics/${topic}`, method: 'POST', body: '1', agent },
+        path: `/topics/${topic}`,
+        method: 'POST',
+        body: '1',
+        agent,
         headers: passedOn(who),
       })
     const over2 = async (who: Credentials, topic: string) =>

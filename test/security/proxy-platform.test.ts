@@ -18,8 +18,10 @@ import { untilClosed } from '../support/raw.ts'
 
 const HEADER = 'x-client-cert'
 const SETTINGS = {
-  ...{ proxyListen: '127.0.0.1:0', proxyTrust: 'platform' },
-  ...{ proxyIdentity: 'gcp', proxyCertHeader: HEADER },
+  proxyListen: '127.0.0.1:0',
+  proxyTrust: 'platform',
+  proxyIdentity: 'gcp',
+  proxyCertHeader: HEADER,
 }
 const PATHS = ['/', '/whoami', '/topics/a', '/topics/%23', '/stream?filter=a', '/history', '/docs']
 
@@ -94,7 +96,8 @@ describe('behind the front end of a platform', () => {
 
   it('a device speaks MQTT over WebSocket', async () => {
     const client = await connectAsync(`ws://127.0.0.1:${port}/mqtt`, {
-      ...{ reconnectPeriod: 0, wsOptions: { headers: passedOn(sensor) } },
+      reconnectPeriod: 0,
+      wsOptions: { headers: passedOn(sensor) },
     })
     await client.publishAsync('a', '1', { qos: 1 })
     await client.endAsync()

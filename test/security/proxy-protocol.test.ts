@@ -84,7 +84,9 @@ describe('behind a load balancer', () => {
 
   function secure(socket: Duplex, who: Credentials | null): TLSSocket {
     const tls = connectTls({
-      ...{ socket, servername: 'localhost', ca: at.pki.authority.certificate },
+      socket,
+      servername: 'localhost',
+      ca: at.pki.authority.certificate,
       ...(who ? { cert: who.certificate, key: who.key } : {}),
     })
     tls.on('error', () => {})
@@ -271,8 +273,10 @@ describe('behind a load balancer, limits of strangers go by the address of the c
     await once(socket, 'connect')
     const ALPNProtocols = protocol ? [protocol] : []
     return connectTls({
-      ...{ socket: behind(socket, v2Header(client, 1), 20), servername: 'localhost', ca },
-      ...{ ALPNProtocols },
+      socket: behind(socket, v2Header(client, 1), 20),
+      servername: 'localhost',
+      ca,
+      ALPNProtocols,
     })
   }
 

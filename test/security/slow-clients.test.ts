@@ -10,7 +10,10 @@ import { rawAnswers, rawTls, untilClosed } from '../support/raw.ts'
 import { FRAME, frame, hpack, PREFACE } from '../support/raw-http2.ts'
 
 const SETTINGS = {
-  ...{ requestTimeout: '1', requestRate: '1KiB', streamStall: '1', packetTimeout: '1' },
+  requestTimeout: '1',
+  requestRate: '1KiB',
+  streamStall: '1',
+  packetTimeout: '1',
   maxPayload: '8MiB',
 }
 const POST = { ':method': 'POST', ':scheme': 'https', ':authority': 'x', ':path': '/topics/a' }

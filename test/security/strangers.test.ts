@@ -128,7 +128,10 @@ describe('strangers', () => {
       await using at = await startGateway({ acl: ACL })
       const socket = await rawTls(at, null, { door, ALPNProtocols: ['h2'] })
       const headers = hpack({
-        ...{ ':method': 'GET', ':scheme': 'https', ':authority': 'x', ':path': '/openapi.json' },
+        ':method': 'GET',
+        ':scheme': 'https',
+        ':authority': 'x',
+        ':path': '/openapi.json',
       })
       const cancel = Buffer.from([0, 0, 0, 8])
       const flood = Array.from({ length: 3000 }, (_, index) => {
@@ -161,7 +164,9 @@ describe('strangers', () => {
     await using at = await startGateway({ acl: ACL, settings: { inviteGuesses: '3' } })
     const guess = (code: string) =>
       http1(at, null, {
-        ...{ door: 'viewer', method: 'POST', path: '/session' },
+        door: 'viewer',
+        method: 'POST',
+        path: '/session',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ code }),
       })

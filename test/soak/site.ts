@@ -67,7 +67,10 @@ export async function startSite(): Promise<Site> {
 
   const running = building.move()
   return {
-    ...{ pki, aclFile, viewersFile, devices },
+    pki,
+    aclFile,
+    viewersFile,
+    devices,
     ports: {
       device: gateway.httpsPort,
       mqtt: gateway.port,

@@ -22,7 +22,10 @@ export async function openMqtt(
   const accessOf = (device: string, clientId: string) =>
     createAccess(acl, { user: device, clientId })
   const broker = await openBroker(config.broker, {
-    ...{ ...config, accessOf, memory, log },
+    ...config,
+    accessOf,
+    memory,
+    log,
     meter: silentMeter,
   })
   const relay = createRelay({

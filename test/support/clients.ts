@@ -59,7 +59,10 @@ export async function http1(
   const { promise, resolve, reject } = Promise.withResolvers<Answer>()
   request(
     {
-      ...{ host: '127.0.0.1', port: ports[door], ca: pki.authority.certificate, agent: false },
+      host: '127.0.0.1',
+      port: ports[door],
+      ca: pki.authority.certificate,
+      agent: false,
       ...(who ? { cert: who.certificate, key: who.key } : {}),
       ...rest,
     },
@@ -103,7 +106,9 @@ export async function http2(
 
 function toAnswer(status: number, headers: Answer['headers'], body: Buffer): Answer {
   return {
-    ...{ status, headers, body },
+    status,
+    headers,
+    body,
     get text() {
       return body.toString()
     },
@@ -194,8 +199,13 @@ export function mqtt(
   options: IClientOptions = {},
 ): Promise<MqttClient> {
   return connectAsync({
-    ...{ protocol: 'mqtts', host: 'localhost', port: at.ports.mqtt, reconnectPeriod: 0 },
-    ...{ ca: who.ca, cert: who.certificate, key: who.key },
+    protocol: 'mqtts',
+    host: 'localhost',
+    port: at.ports.mqtt,
+    reconnectPeriod: 0,
+    ca: who.ca,
+    cert: who.certificate,
+    key: who.key,
     ...options,
   })
 }
@@ -262,7 +272,11 @@ export async function eventSource(
 ): Promise<Events> {
   const { pki, ports } = at
   const sent = request({
-    ...{ host: '127.0.0.1', port: ports[door], path, ca: pki.authority.certificate, agent: false },
+    host: '127.0.0.1',
+    port: ports[door],
+    path,
+    ca: pki.authority.certificate,
+    agent: false,
     ...(who ? { cert: who.certificate, key: who.key } : {}),
     headers: { accept: 'text/event-stream', ...headers },
   }).end()

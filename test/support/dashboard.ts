@@ -28,7 +28,9 @@ export async function openDashboard(protocolVersion: 4 | 5): Promise<DashboardSi
   const code = await inviteViewer(at.viewersFile, 'alice', 3_600_000)
   const window = await visit(browser, `${home}#invite=${code}`)
   return {
-    ...{ client, home, window },
+    client,
+    home,
+    window,
     async open(query, viewport = { width: 1180, height: 900 }) {
       const page = await window.page.context().newPage()
       await page.setViewportSize(viewport)

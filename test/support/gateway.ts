@@ -84,16 +84,14 @@ export async function startGateway({
   }
 
   return {
-    ...{
-      gateway,
-      pki,
-      certificate: own.certificate,
-      aclFile,
-      viewersFile,
-      ports,
-      log: lines,
-      metrics,
-    },
+    gateway,
+    pki,
+    certificate: own.certificate,
+    aclFile,
+    viewersFile,
+    ports,
+    log: lines,
+    metrics,
     logged,
     async metric(sample) {
       const line = (await metrics()).split('\n').find((text) => text.startsWith(`${sample} `))

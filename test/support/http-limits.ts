@@ -1,9 +1,14 @@
 /** Bounds of an HTTP server that no test reaches by chance. */
 export const HTTP_LIMITS = {
   settings: {
-    ...{ requestTimeout: 30, requestRate: 4096, streamStall: 30 },
-    ...{ streamResetBurst: 250, streamResetRate: 33, maxRequestsPerConnection: 100_000 },
-    ...{ strangerRequestRate: 100, inviteGuesses: 20 },
+    requestTimeout: 30,
+    requestRate: 4096,
+    streamStall: 30,
+    streamResetBurst: 250,
+    streamResetRate: 33,
+    maxRequestsPerConnection: 100_000,
+    strangerRequestRate: 100,
+    inviteGuesses: 20,
   },
   onCut() {},
 } as const

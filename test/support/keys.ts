@@ -19,7 +19,12 @@ export function openKeys({
   journal = createSilentJournal(),
 }: KeyOptions = {}) {
   return createKeys({
-    ...{ journal, onBound, now, ids: createIds(), memory: createUnlimitedLedger(), onDamage() {} },
+    journal,
+    onBound,
+    now,
+    ids: createIds(),
+    memory: createUnlimitedLedger(),
+    onDamage() {},
     limits: { ...DEFAULT_LIMITS, ...limits },
   })
 }

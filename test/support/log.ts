@@ -24,7 +24,8 @@ export function collectLog(): CollectedLog {
     },
   )
   return {
-    ...{ log, lines },
+    log,
+    lines,
     logged: (matches) =>
       new Promise((resolve) => {
         const look = () => {

@@ -66,7 +66,10 @@ export function flowWith(
     { id: 'server', type: 'mqtt-broker', ...server, keepalive: '60', ...fields },
     // the position is what tells Node-RED that it is not a configuration node
     ...nodes.map((node) => ({
-      ...{ x: 0, y: 0, ...node, z: TAB.id },
+      x: 0,
+      y: 0,
+      ...node,
+      z: TAB.id,
       ...(node.type.startsWith('mqtt ') ? { broker: 'server' } : {}),
     })),
   ]

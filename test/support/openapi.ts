@@ -69,7 +69,9 @@ async function bookOf(routes: readonly DescribedRoute[]): Promise<Document> {
   for (const { id, operation, method, path } of routes) {
     const { errors, session, bodyOptional, ...schema } = operation
     book.route({
-      ...{ method, url: path.replace(/\{(\w+)\}/, ':$1'), handler: () => {} },
+      method,
+      url: path.replace(/\{(\w+)\}/, ':$1'),
+      handler: () => {},
       schema: { operationId: id, ...schema },
     })
   }

@@ -121,7 +121,13 @@ function createPacketClient(
   }
 
   return {
-    ...{ ...client, connack, clientId, next, expect, publish, take },
+    ...client,
+    connack,
+    clientId,
+    next,
+    expect,
+    publish,
+    take,
     async subscribe(wanted, identifier) {
       const subscriptions = (typeof wanted === 'string' ? [{ topic: wanted }] : wanted).map(
         ({ topic, qos = 2, nl = false, rap = false, rh = 0 }) => ({ topic, qos, nl, rap, rh }),
@@ -180,7 +186,11 @@ export function saidBy({
 }: IPublishPacket): Said {
   const { userProperties, ...others } = properties
   return {
-    ...{ topic, payload: payload.toString(), qos, retain, dup },
+    topic,
+    payload: payload.toString(),
+    qos,
+    retain,
+    dup,
     // mqtt-packet's have no prototype
     properties: userProperties ? { ...others, userProperties: { ...userProperties } } : others,
   }

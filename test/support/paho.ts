@@ -79,7 +79,8 @@ export async function paho(
   }
 
   return {
-    ...{ sessionPresent, properties },
+    sessionPresent,
+    properties,
     async subscribe(subscriptions) {
       tell({ do: 'subscribe', subscriptions: Object.entries(subscriptions) })
       return (await events.next('subscribe')).codes

@@ -43,7 +43,9 @@ export async function startProxied({
   const port = at.gateway.doors.proxy?.port ?? 0
   return {
     ...at,
-    ...{ proxyPki, proxy, port },
+    proxyPki,
+    proxy,
+    port,
     door: { ...at, ports: { ...at.ports, device: port } },
     async [Symbol.asyncDispose]() {
       await at[Symbol.asyncDispose]()

@@ -26,8 +26,11 @@ export async function rawMqtt(
   version: Version = 4,
 ): Promise<RawMqtt> {
   const socket = connect({
-    ...{ host: 'localhost', port: at.ports.mqtt },
-    ...{ ca: who.ca, cert: who.certificate, key: who.key },
+    host: 'localhost',
+    port: at.ports.mqtt,
+    ca: who.ca,
+    cert: who.certificate,
+    key: who.key,
   })
   const codec = { protocolVersion: version }
   const arrived: Buffer[] = []
@@ -70,7 +73,9 @@ export async function rawMqtt(
   }
 
   return {
-    ...{ socket, closed, nextBytes },
+    socket,
+    closed,
+    nextBytes,
     send: (...packets) => void socket.write(Buffer.concat(packets.map(toBytes))),
     next: async () => parsePacket(await nextBytes(), codec.protocolVersion),
     [Symbol.dispose]: () => void socket.destroy(),
@@ -105,8 +110,12 @@ function parsePacket(bytes: Buffer, protocolVersion: Version): Packet {
 
 export function connectPacket(more: Partial<IConnectPacket> = {}): IConnectPacket {
   return {
-    ...{ cmd: 'connect', protocolId: 'MQTT', protocolVersion: 4 },
-    ...{ clean: true, clientId: 'raw', keepalive: 0 },
+    cmd: 'connect',
+    protocolId: 'MQTT',
+    protocolVersion: 4,
+    clean: true,
+    clientId: 'raw',
+    keepalive: 0,
     ...more,
   }
 }

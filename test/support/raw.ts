@@ -25,7 +25,9 @@ export async function rawTls(
   const tcp = connectTcp({ port: ports[door], host: to, ...own })
   await once(tcp, 'connect')
   const socket = connect({
-    ...{ socket: tcp, servername: 'localhost', ca: pki.authority.certificate },
+    socket: tcp,
+    servername: 'localhost',
+    ca: pki.authority.certificate,
     ...(who ? { cert: who.certificate, key: who.key } : {}),
     ...options,
   })

@@ -38,7 +38,9 @@ export async function startRelayed(
   await connected(1)
 
   return {
-    ...{ at, device, connected },
+    at,
+    device,
+    connected,
     get: (path) => http1(at, device, { path }),
     post: (topic, body, query = 'qos=1') =>
       http1(at, device, { path: `/topics/${topic}?${query}`, method: 'POST', body }),
@@ -66,7 +68,8 @@ export async function clientOf(
   protocolVersion: 4 | 5 = 5,
 ): Promise<MqttClient & AsyncDisposable> {
   const client = await connectAsync(`mqtt://127.0.0.1:${port}`, {
-    ...{ protocolVersion, reconnectPeriod: 0 },
+    protocolVersion,
+    reconnectPeriod: 0,
   })
   return Object.assign(client, { [Symbol.asyncDispose]: () => client.endAsync() })
 }

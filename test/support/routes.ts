@@ -13,7 +13,9 @@ import { HTTP_LIMITS } from './http-limits.ts'
 
 // routes are registered and never called, so what they work with need not be there
 const NOTHING = {
-  ...{ log: pino({ level: 'silent' }), trust: { context: {} }, settings: HTTP_LIMITS.settings },
+  log: pino({ level: 'silent' }),
+  trust: { context: {} },
+  settings: HTTP_LIMITS.settings,
   senders: connectionSenders,
 } as never
 

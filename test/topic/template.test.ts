@@ -4,7 +4,9 @@ import fc from 'fast-check'
 import { fillTemplate, parseTemplate } from '../../src/topic/template.ts'
 
 const names = {
-  ...{ device: 'gw.d.wott.local', measurement: 'cpu', field: 'usage_idle' },
+  device: 'gw.d.wott.local',
+  measurement: 'cpu',
+  field: 'usage_idle',
   tags: new Map([
     ['host', 'attic'],
     ['cpu', 'cpu0'],

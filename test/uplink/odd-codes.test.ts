@@ -12,7 +12,9 @@ it('reason codes that mqtt.js does not know are replaced and remembered, however
       cmd: fc.constant('publish' as const),
       topic: fc.constant('a'),
       payload: fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
-      ...{ qos: fc.constant(0 as const), retain: fc.boolean(), dup: fc.constant(false) },
+      qos: fc.constant(0 as const),
+      retain: fc.boolean(),
+      dup: fc.constant(false),
     }),
     fc.constant({ cmd: 'pingresp' as const }),
     fc.record({

@@ -22,7 +22,8 @@ const properties = fc.record(
         text.map((value) => `=${value}`),
       ),
       {
-        ...{ minLength: 1, maxLength: 5 },
+        minLength: 1,
+        maxLength: 5,
       },
     ),
   },
@@ -35,7 +36,12 @@ describe('the properties of a message in mqtt.js', () => {
     fc.assert(
       fc.property(properties, fc.option(fc.integer({ min: 1 })), (sent, messageExpiry) => {
         const packet: IPublishPacket = {
-          ...{ cmd: 'publish', topic: 'a', payload: '', qos: 0, retain: false, dup: false },
+          cmd: 'publish',
+          topic: 'a',
+          payload: '',
+          qos: 0,
+          retain: false,
+          dup: false,
           properties: toPacketProperties({ properties: sent, messageExpiry }),
         }
         let received: IPublishPacket['properties']

@@ -4,7 +4,11 @@ import { type Book, parseBook, redeem, revoke, tidy } from '../../src/viewer/boo
 
 const NEW = { id: 'id', tokenHash: 'hash' }
 const session = (id: string, name: string, expires = 1000) => ({
-  ...{ id, tokenHash: `hash of ${id}`, name, created: 0, expires },
+  id,
+  tokenHash: `hash of ${id}`,
+  name,
+  created: 0,
+  expires,
 })
 const book = (more: Partial<Book>): Book => ({ invites: [], sessions: [], ...more })
 

@@ -18,7 +18,9 @@ export const trickle: Attack = {
       const streams = Array.from({ length: STREAMS }, () => {
         const path = `/topics/dev/${target.id}/slow`
         const stream = session.request({
-          ...{ ':method': 'POST', ':path': path, 'content-length': BODY_BYTES },
+          ':method': 'POST',
+          ':path': path,
+          'content-length': BODY_BYTES,
         })
         return stream.on('error', () => {})
       })

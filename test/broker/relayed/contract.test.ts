@@ -37,9 +37,14 @@ async function arrived(broker: Broker): Promise<void> {
 
 brokerContract('mqtt: in front of Mosquitto, which speaks MQTT 5', () => open(startMosquitto), {
   ...EVERYTHING,
-  ...{ times: false, dollarNames: false },
+  times: false,
+  dollarNames: false,
 })
 
 brokerContract('mqtt: in front of NATS, which speaks MQTT 3.1.1', () => open(startNats), {
-  ...{ times: false, devices: false, retainFlags: false, qosOrder: false, dollarNames: false },
+  times: false,
+  devices: false,
+  retainFlags: false,
+  qosOrder: false,
+  dollarNames: false,
 })

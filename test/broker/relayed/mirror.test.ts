@@ -11,8 +11,13 @@ type Tell = (message: UplinkMessage) => void
 
 function came(topic: string, payload: string): UplinkMessage {
   return {
-    ...{ topic, payload: Buffer.from(payload), qos: 0, retain: true, dup: false },
-    ...{ properties: null, messageExpiry: null },
+    topic,
+    payload: Buffer.from(payload),
+    qos: 0,
+    retain: true,
+    dup: false,
+    properties: null,
+    messageExpiry: null,
   }
 }
 
@@ -39,17 +44,15 @@ async function open(options: Partial<MirrorOptions> = {}) {
     isFollowed: () => true,
     isAway: () => isAway,
     toMessage: ({ topic, payload, qos, retain, properties }) => ({
-      ...{
-        topic,
-        payload,
-        qos,
-        retain,
-        properties,
-        device: null,
-        time: 0,
-        received: 0,
-        expires: null,
-      },
+      topic,
+      payload,
+      qos,
+      retain,
+      properties,
+      device: null,
+      time: 0,
+      received: 0,
+      expires: null,
     }),
     handOn({ topic, payload }) {
       handedOn.push(`${topic} ${payload}`)
@@ -57,7 +60,10 @@ async function open(options: Partial<MirrorOptions> = {}) {
     ...options,
   })
   return {
-    ...{ mirror, there, readings, handedOn },
+    mirror,
+    there,
+    readings,
+    handedOn,
     async kept(filter = '#') {
       const found = await Array.fromAsync(store.retained.covered([filter]))
       return found.map(({ topic, payload }) => `${topic} ${payload}`).sort()

@@ -29,7 +29,9 @@ function open(options: Partial<SubscriptionsOptions> = {}) {
         await answering
       },
     }),
-    ...{ always: [], releaseMs: 1_000, most: 10 },
+    always: [],
+    releaseMs: 1_000,
+    most: 10,
     onGranted: (filters) => granted.push(...filters),
     onReleased: (filters) => released.push(...filters),
     onRefused: (filter) => refusals.push(filter),
@@ -37,7 +39,12 @@ function open(options: Partial<SubscriptionsOptions> = {}) {
   })
   opened.push(subscriptions)
   return {
-    ...{ subscriptions, asked, refused, granted, released, refusals },
+    subscriptions,
+    asked,
+    refused,
+    granted,
+    released,
+    refusals,
     /** Nothing is answered until what is returned is called. */
     hold() {
       const held = Promise.withResolvers<void>()

@@ -40,7 +40,9 @@ const saying = ({ topic, payload }: { topic: string; payload: unknown }) => `${t
 
 async function readAfter({ store }: TestBroker, number: number): Promise<readonly Delivery[]> {
   const { deliveries } = await store.log.read({
-    ...{ after: number, upTo: store.log.start(), filters: ['#'] },
+    after: number,
+    upTo: store.log.start(),
+    filters: ['#'],
   })
   return deliveries
 }

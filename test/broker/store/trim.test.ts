@@ -232,7 +232,8 @@ describe('trimming the log', () => {
 
   it('deletes of a device that has more than its share, and of nobody else', () => {
     const rows = Array.from({ length: 200 }, (_, n) => ({
-      ...{ age: DAY, bytes: 900 },
+      age: DAY,
+      bytes: 900,
       ...(n % 2 === 0
         ? { topic: 'loud', device: 'loud' }
         : { topic: `q${n % 20}`, device: 'quiet' }),
@@ -252,7 +253,10 @@ describe('trimming the log', () => {
 
   it('keeps the latest of a topic however much another device sends', () => {
     const flood = Array.from({ length: 500 }, () => ({
-      ...{ topic: 'flood', device: 'loud', age: HOUR, bytes: 900 },
+      topic: 'flood',
+      device: 'loud',
+      age: HOUR,
+      bytes: 900,
     }))
     const { db, numbers } = openLog([{ topic: 'quiet', device: 'q', age: DAY, bytes: 9 }, ...flood])
     run(createTrim(db, { ...RETENTION, bytes: 100 * 1_000 }))

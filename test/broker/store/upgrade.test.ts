@@ -73,13 +73,26 @@ async function checkRetained({ broker, store }: TestBroker, schema: OldSchema): 
   // by the time they came, which was not always known
   assert.deepEqual(found.map(asPublished), [
     {
-      ...{ topic: 'b', payload: Buffer.from('2'), qos: 0, device: null, time: 0, received: 0 },
-      ...{ retain: true, properties: null, expires: null },
+      topic: 'b',
+      payload: Buffer.from('2'),
+      qos: 0,
+      device: null,
+      time: 0,
+      received: 0,
+      retain: true,
+      properties: null,
+      expires: null,
     },
     {
-      ...{ topic: 'a', payload: Buffer.from('1'), qos: 1, device: 'd1' },
-      ...{ time: 1_700_000_000_000, received: 1_700_000_000_000 },
-      ...{ retain: true, properties: plain(schema), expires: schema === 3 ? 9e12 : null },
+      topic: 'a',
+      payload: Buffer.from('1'),
+      qos: 1,
+      device: 'd1',
+      time: 1_700_000_000_000,
+      received: 1_700_000_000_000,
+      retain: true,
+      properties: plain(schema),
+      expires: schema === 3 ? 9e12 : null,
     },
   ])
   // in the log after all that waits, and before all that comes

@@ -39,12 +39,22 @@ describe('a line of line protocol', () => {
     assert.deepEqual(
       fields('a f=21.50,e=1e-3,d=.5,i=-42i,m=9223372036854775807i,u=18446744073709551615u'),
       {
-        ...{ f: '21.50', e: '1e-3', d: '.5', i: '-42', m: '9223372036854775807' },
+        f: '21.50',
+        e: '1e-3',
+        d: '.5',
+        i: '-42',
+        m: '9223372036854775807',
         u: '18446744073709551615',
       },
     )
     assert.deepEqual(fields('a t=t,u=True,f=F,g=false,s="a b,c=d",n="",x="1i"'), {
-      ...{ t: 'true', u: 'true', f: 'false', g: 'false', s: 'a b,c=d', n: '', x: '1i' },
+      t: 'true',
+      u: 'true',
+      f: 'false',
+      g: 'false',
+      s: 'a b,c=d',
+      n: '',
+      x: '1i',
     })
     const json = [...point('a a=.5,b=1.,c=007,d=1.0,e="\\"",f=5u').fields.values()].map(
       (value) => value.json,

@@ -11,7 +11,9 @@ export async function http1Visit({ site, device, root }: Visitor): Promise<void>
     const method = body === undefined ? 'GET' : 'POST'
     const headers = path === '/topics' ? { 'content-type': 'application/x-ndjson' } : {}
     const answer = await http1(site, device, {
-      ...{ path, method, headers },
+      path,
+      method,
+      headers,
       ...(body === undefined ? {} : { body }),
     })
     assert.equal(answer.status, status, answer.text)
@@ -47,7 +49,9 @@ export async function strangerVisit({ site }: Visitor): Promise<void> {
   const { status } = await http1(site, null, { path: '/whoami' })
   assert.equal(status, 401)
   const silent = connectTls({
-    ...{ host: '127.0.0.1', port: site.ports.device, ca: site.pki.authority.certificate },
+    host: '127.0.0.1',
+    port: site.ports.device,
+    ca: site.pki.authority.certificate,
   })
   await once(silent, 'secureConnect')
   silent.destroy()

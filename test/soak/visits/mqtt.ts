@@ -48,7 +48,8 @@ export async function queueVisit({ site, device, root, lane }: Visitor): Promise
   const topic = `${root}/queue`
   const connect = (version: 4 | 5) =>
     connectClient(site, device, `queue${version}-${lane}`, {
-      ...{ version, clean: false },
+      version,
+      clean: false,
       ...(version === 5 ? { properties: { sessionExpiryInterval: HOUR_SECONDS } } : {}),
     })
   for (const version of [4, 5] as const) {
@@ -80,7 +81,10 @@ export async function willVisit({ site, device, root, lane }: Visitor): Promise<
       clean: false,
       properties: { sessionExpiryInterval: HOUR_SECONDS },
       will: {
-        ...{ topic, payload, qos: 1, retain: false },
+        topic,
+        payload,
+        qos: 1,
+        retain: false,
         properties: { willDelayInterval: HOUR_SECONDS },
       },
     })

@@ -73,7 +73,10 @@ export async function viewerVisit(visitor: Visitor): Promise<void> {
   const code = await inviteViewer(site.viewersFile, `viewer-${lane}`, HOUR_MS)
   const ask = (method: string, path: string, headers = {}, body?: string) =>
     http1(site, null, {
-      ...{ door: 'viewer', method, path, headers },
+      door: 'viewer',
+      method,
+      path,
+      headers,
       ...(body === undefined ? {} : { body }),
     })
   const json = { 'content-type': 'application/json' }
