@@ -36,7 +36,7 @@ async function freePort(): Promise<number> {
 /** Resolves with the status; rejects while nothing listens. */
 function publish(port: number): Promise<number | undefined> {
   const { promise, resolve, reject } = Promise.withResolvers<number | undefined>()
-  const agent = new Agent({ ...{ ca, cert, key } } as { ca: Buffer; cert: Buffer; key: Buffer })
+  const agent = new Agent({ ca, cert, key } as { ca: Buffer; cert: Buffer; key: Buffer })
   request({ agent, host: 'localhost', port, path: '/topics/wott/temperature', method: 'POST' })
     .on('response', (response) => {
       response.resume()

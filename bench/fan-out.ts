@@ -48,7 +48,8 @@ function start(name: (typeof SERVERS)[number], ground: Ground): Promise<Server> 
 function targetOf(server: Server, ground: Ground): StreamTarget {
   const isGateway = server.name === 'gateway'
   return {
-    ...{ pid: server.pid, httpsPort: server.httpsPort },
+    pid: server.pid,
+    httpsPort: server.httpsPort,
     streamPath: isGateway ? '/stream?filter=bench/t&format=raw' : '/stream/bench/t',
     postPath: '/topics/bench/t',
     sensorDirectory: ground.sensor.directory,

@@ -35,7 +35,11 @@ async function measure(ground: Ground, sites: readonly Site[], resumed: boolean)
   )
   const ask = ({ server, path }: Site, seconds: number) =>
     load.ask({
-      ...{ pid: server.pid, httpsPort: server.httpsPort, path, resumed, seconds },
+      pid: server.pid,
+      httpsPort: server.httpsPort,
+      path,
+      resumed,
+      seconds,
       sensorDirectory: ground.sensor.directory,
     })
   // compiles what is hot, and is not counted

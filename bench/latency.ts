@@ -31,7 +31,9 @@ async function measure(ground: Ground, server: Server): Promise<LatencyMeasured>
   )
   const isGateway = server.name === 'gateway'
   const job = {
-    ...{ pid: server.pid, httpsPort: server.httpsPort, mqttPort: server.port },
+    pid: server.pid,
+    httpsPort: server.httpsPort,
+    mqttPort: server.port,
     streamPath: isGateway ? '/stream?filter=bench/t&format=raw' : '/stream/bench/t',
     sensorDirectory: ground.sensor.directory,
     readerDirectory: ground.reader.directory,

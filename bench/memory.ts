@@ -64,7 +64,9 @@ async function streams(ground: Ground, server: Server, version: 1 | 2): Promise<
   )
   const isGateway = server.name === 'gateway'
   const target = {
-    ...{ pid: server.pid, httpsPort: server.httpsPort, postPath: '/topics/bench/t' },
+    pid: server.pid,
+    httpsPort: server.httpsPort,
+    postPath: '/topics/bench/t',
     streamPath: isGateway ? '/stream?filter=bench/t&format=raw' : '/stream/bench/t',
     sensorDirectory: ground.sensor.directory,
     readerDirectory: ground.reader.directory,

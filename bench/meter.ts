@@ -48,7 +48,9 @@ async function openMqtt(ground: Ground, server: Server, qos: 0 | 1): Promise<Loa
   )
   const { pid, port } = server
   const target = {
-    ...{ pid, port, sensorDirectory: ground.sensor.directory },
+    pid,
+    port,
+    sensorDirectory: ground.sensor.directory,
     readerDirectory: ground.reader.directory,
   }
   const scenario: Scenario = {

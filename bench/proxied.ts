@@ -45,8 +45,10 @@ async function compare(): Promise<void> {
   await writeFile(proxy.caFile, ground.server.ca)
   const port = await freePort()
   const env = {
-    ...{ WOTT_PROXY_LISTEN: `127.0.0.1:${port}`, WOTT_PROXY_IDENTITY: 'rfc9440' },
-    ...{ WOTT_PROXY_CA_FILE: caFile, WOTT_PROXY_NAME: 'proxy.example' },
+    WOTT_PROXY_LISTEN: `127.0.0.1:${port}`,
+    WOTT_PROXY_IDENTITY: 'rfc9440',
+    WOTT_PROXY_CA_FILE: caFile,
+    WOTT_PROXY_NAME: 'proxy.example',
   }
   const { pid, httpsPort } = stack.use(await startServer('gateway', ground, { env }))
   const { certificate } = ground.sensor

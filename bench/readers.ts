@@ -52,7 +52,8 @@ async function openSite(ground: Ground, count: number): Promise<Site> {
   await load.ask({
     kind: 'open',
     target: {
-      ...{ pid: server.pid, httpsPort: server.httpsPort },
+      pid: server.pid,
+      httpsPort: server.httpsPort,
       sensorDirectory: ground.sensor.directory,
     },
     scenario: { version: 1, qos: 0, inFlight: 16 },

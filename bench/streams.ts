@@ -46,8 +46,12 @@ async function measure(ground: Ground, server: Server, stopped: boolean): Promis
   }
   if (stopped) {
     const sent = request({
-      ...{ host: '127.0.0.1', port: server.httpsPort, path: '/stream?filter=big/%23', ...tls },
-      ...{ agent: false, headers: { accept: 'text/event-stream' } },
+      host: '127.0.0.1',
+      port: server.httpsPort,
+      path: '/stream?filter=big/%23',
+      ...tls,
+      agent: false,
+      headers: { accept: 'text/event-stream' },
     }).end()
     sent.on('error', () => {})
     const [response] = await once(sent, 'response')
@@ -55,7 +59,10 @@ async function measure(ground: Ground, server: Server, stopped: boolean): Promis
   }
   const { certificate: cert, key: sensorKey } = ground.sensor
   const publisher = await connectAsync(`mqtts://localhost:${server.port}`, {
-    ...{ ca, cert, key: sensorKey, clientId: 'bench' },
+    ca,
+    cert,
+    key: sensorKey,
+    clientId: 'bench',
   })
   const flood = Buffer.alloc(64 * 1024)
   const before = cpuOf(server.pid).busy

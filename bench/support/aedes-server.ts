@@ -34,7 +34,8 @@ const https = createHttpsServer(context, async (request, response) => {
     topic: url.pathname.slice('/topics/'.length),
     payload: Buffer.concat(await Array.fromAsync(request)),
     qos: url.searchParams.get('qos') === '1' ? (1 as const) : (0 as const),
-    ...{ retain: false, dup: false },
+    retain: false,
+    dup: false,
   }
   aedes.publish(packet, (error) => {
     response.writeHead(error ? 503 : 200, {

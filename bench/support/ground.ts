@@ -36,7 +36,12 @@ export async function createGround(): Promise<Ground> {
   const aclFile = join(directory, 'permission.acl')
   await writeFile(aclFile, ACL)
   return {
-    ...{ directory, aclFile, server, sensor, reader, crlFile: pki.crlFile },
+    directory,
+    aclFile,
+    server,
+    sensor,
+    reader,
+    crlFile: pki.crlFile,
     [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }),
   }
 }

@@ -73,7 +73,11 @@ export async function publishing(
   isGoingOn: () => boolean,
 ): Promise<number[]> {
   const client = await connectAsync(`mqtts://localhost:${server.port}`, {
-    ...{ ca, cert: certificate, key, clientId: 'growth', reconnectPeriod: 0 },
+    ca,
+    cert: certificate,
+    key,
+    clientId: 'growth',
+    reconnectPeriod: 0,
   })
   const took: number[] = []
   const underway: Promise<unknown>[] = []

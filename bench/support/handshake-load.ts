@@ -55,7 +55,9 @@ async function post(
 ): Promise<boolean> {
   const socket = connect({
     ...options,
-    ...{ host: 'localhost', port: httpsPort, ALPNProtocols: ['http/1.1'] },
+    host: 'localhost',
+    port: httpsPort,
+    ALPNProtocols: ['http/1.1'],
   })
   socket.setNoDelay(true)
   socket.on('session', onSession)

@@ -11,7 +11,9 @@ const HEAD_END = Buffer.from('\r\n\r\n')
 
 export async function connectHttp(port: number, context: SecureContext): Promise<HttpConnection> {
   const socket = connect({
-    ...{ host: 'localhost', port, secureContext: context },
+    host: 'localhost',
+    port,
+    secureContext: context,
     ALPNProtocols: ['http/1.1'],
   })
   socket.setNoDelay(true)

@@ -84,7 +84,9 @@ async function openHttp2(target: HttpTarget, scenario: HttpScenario): Promise<La
   await once(session, 'connect')
   const body = Buffer.from(scenario.body ?? BODY)
   const headers = {
-    ...{ ':method': 'POST', ':path': pathOf(scenario), 'content-length': body.length },
+    ':method': 'POST',
+    ':path': pathOf(scenario),
+    'content-length': body.length,
     ...scenario.headers,
   }
   const lane: Lane = (onAnswer) => {

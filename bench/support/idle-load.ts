@@ -22,7 +22,9 @@ answerJobs(async (job: IdleJob): Promise<null> => {
   }
   const context = contextOf(job.readerDirectory)
   sockets = await connectPeers(job.count, (n) => ({
-    ...{ port: job.port, context, clientId: `idle-${n}` },
+    port: job.port,
+    context,
+    clientId: `idle-${n}`,
     subscribe: { topic: `bench/${n}/t`, qos: 1 },
   }))
   for (const socket of sockets) socket.on('error', () => {})

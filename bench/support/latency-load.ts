@@ -104,7 +104,9 @@ function quantiles(values: number[]): Quantiles {
 async function openStream(job: LatencyJob, onPayload: (text: string) => void) {
   const read = (name: string) => readFileSync(join(job.readerDirectory, name))
   const session = connectHttp2(`https://localhost:${job.httpsPort}`, {
-    ...{ ca: read('ca.crt'), cert: read('client.crt'), key: read('client.key') },
+    ca: read('ca.crt'),
+    cert: read('client.crt'),
+    key: read('client.key'),
   })
   const stream = session.request({ ':path': job.streamPath, accept: 'text/event-stream' })
   await once(stream, 'response')
@@ -119,7 +121,9 @@ async function openStream(job: LatencyJob, onPayload: (text: string) => void) {
 async function subscribe(job: LatencyJob, onPayload: (text: string) => void) {
   if (job.mqttPort === 0) return () => {}
   const socket = await connectPeer({
-    ...{ port: job.mqttPort, context: contextOf(job.readerDirectory), clientId: 'latency' },
+    port: job.mqttPort,
+    context: contextOf(job.readerDirectory),
+    clientId: 'latency',
     subscribe: { topic: 'bench/t', qos: 0 },
   })
   const read = createFrameReader({

@@ -10,15 +10,15 @@ export function meterCalls(door: 'device' | 'mqtt', payload: Buffer): number {
   const readings = createReadings({ series: 1000, ttl: 3_600_000 })
   const { meter } = createMetrics(readings, { version: '', node: '' })
   const message: Message = {
-    ...{ topic: 'bench/sensor-0/value', device: 'sensor-0.d.wott.local', payload },
-    ...{
-      qos: 0,
-      retain: false,
-      properties: null,
-      expires: null,
-      time: Date.now(),
-      received: Date.now(),
-    },
+    topic: 'bench/sensor-0/value',
+    device: 'sensor-0.d.wott.local',
+    payload,
+    qos: 0,
+    retain: false,
+    properties: null,
+    expires: null,
+    time: Date.now(),
+    received: Date.now(),
   }
   function one(call: number): void {
     meter.published(door, 0, 'accepted')

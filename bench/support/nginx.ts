@@ -25,8 +25,12 @@ export async function startNginx(ground: Ground): Promise<Server> {
     await setTimeout(20)
   }
   return {
-    ...{ name: 'nginx', pid: child.pid as number, port: 0, httpsPort: port },
-    ...{ viewerPort: 0, opsPort: 0 },
+    name: 'nginx',
+    pid: child.pid as number,
+    port: 0,
+    httpsPort: port,
+    viewerPort: 0,
+    opsPort: 0,
     ask: () => Promise.reject(new Error('nginx has no probe')),
     [Symbol.asyncDispose]: () => end(child),
   }

@@ -105,14 +105,12 @@ async function startMosquitto({ directory, server, aclFile, crlFile }: Ground): 
     await setTimeout(20)
   }
   return {
-    ...{
-      name: 'mosquitto',
-      pid: child.pid as number,
-      port,
-      httpsPort: 0,
-      viewerPort: 0,
-      opsPort: 0,
-    },
+    name: 'mosquitto',
+    pid: child.pid as number,
+    port,
+    httpsPort: 0,
+    viewerPort: 0,
+    opsPort: 0,
     ask: () => Promise.reject(new Error('Mosquitto has no probe')),
     [Symbol.asyncDispose]: () => end(child),
   }
@@ -179,8 +177,12 @@ async function startNode(
   if (!isQuiet) child.stdout.on('data', (chunk) => complain(name, chunk))
   child.stdout.resume()
   return {
-    ...{ name, pid: child.pid as number, port: ports.mqtt ?? 0 },
-    ...{ httpsPort: ports.device, viewerPort: ports.viewer ?? 0, opsPort: ports.ops ?? 0 },
+    name,
+    pid: child.pid as number,
+    port: ports.mqtt ?? 0,
+    httpsPort: ports.device,
+    viewerPort: ports.viewer ?? 0,
+    opsPort: ports.ops ?? 0,
     async ask(question) {
       const answered = once(child, 'message')
       child.send(question)

@@ -150,7 +150,9 @@ type Publishing = [big: Send, other: Send, slowestAnswer: () => number]
 async function publishOverMqtt(job: SlowJob): Promise<Publishing> {
   const context = contextOf(job.sensorDirectory)
   const sockets = await connectPeers(job.publishers + 1, (n) => ({
-    ...{ port: job.port, context, clientId: `publisher-${n}` },
+    port: job.port,
+    context,
+    clientId: `publisher-${n}`,
   }))
   for (const socket of sockets) socket.on('error', () => {}).resume()
   const other = sockets.pop() as TLSSocket
@@ -179,8 +181,12 @@ async function publishOverMqtt(job: SlowJob): Promise<Publishing> {
 
 function publishPacket(topic: string, bytes: number): Buffer {
   return mqttPacket.generate({
-    ...{ cmd: 'publish', topic, payload: Buffer.alloc(bytes, 'x'), qos: 0 },
-    ...{ retain: false, dup: false },
+    cmd: 'publish',
+    topic,
+    payload: Buffer.alloc(bytes, 'x'),
+    qos: 0,
+    retain: false,
+    dup: false,
   })
 }
 

@@ -35,8 +35,12 @@ export async function runSlow({ rounds, seconds }: SlowOptions): Promise<void> {
       new URL('./slow-load.ts', import.meta.url),
     )
     return await worker.ask({
-      ...{ port: server.port, httpsPort: server.httpsPort, seconds },
-      ...{ publishers: mode.publishers, over: mode.over, reads: mode.reads },
+      port: server.port,
+      httpsPort: server.httpsPort,
+      seconds,
+      publishers: mode.publishers,
+      over: mode.over,
+      reads: mode.reads,
       sensorDirectory: ground.sensor.directory,
       readerDirectory: ground.reader.directory,
     })

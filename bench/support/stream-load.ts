@@ -108,7 +108,9 @@ async function openHttp1(streams: number): Promise<void> {
   const head = `GET ${target.streamPath} HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n\r\n`
   await eachAtOnce(streams, async () => {
     const socket = connectTls({
-      ...{ host: 'localhost', port: target.httpsPort, secureContext },
+      host: 'localhost',
+      port: target.httpsPort,
+      secureContext,
       ALPNProtocols: ['http/1.1'],
     })
     await once(socket, 'secureConnect')
@@ -167,6 +169,8 @@ async function publish(events: number): Promise<StreamMeasured> {
   return {
     cost: cpu / events / Math.max(1, opened),
     publish: cpu / events,
-    ...{ p50: quantile(0.5), p99: quantile(0.99), lost },
+    p50: quantile(0.5),
+    p99: quantile(0.99),
+    lost,
   }
 }

@@ -61,11 +61,19 @@ function gauges({
   certificateValid,
 }: Meter) {
   return {
-    ...{ connectionOpened, connectionClosed, connectionCut, handshake },
-    ...{ streamOpened, streamClosed },
+    connectionOpened,
+    connectionClosed,
+    connectionCut,
+    handshake,
+    streamOpened,
+    streamClosed,
     streamRefused,
-    ...{ pollOpened, pollClosed, pollRefused },
-    ...{ aclLoaded, descriptorsExhausted, certificateValid },
+    pollOpened,
+    pollClosed,
+    pollRefused,
+    aclLoaded,
+    descriptorsExhausted,
+    certificateValid,
   }
 }
 
