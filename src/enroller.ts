@@ -30,10 +30,10 @@ import { createSpoofDetector } from './identity/proxy/spoofed.ts'
 import { createRefusals } from './identity/refusals.ts'
 import type { Trust } from './identity/trust.ts'
 import { openTrust } from './identity/trust-source.ts'
+import { createLogLimit } from './log-limit.ts'
 import { createEnrolMetrics, type EnrolResult } from './metrics/enrol.ts'
 import type { Door } from './metrics/meter.ts'
 import { createTrustLog } from './reload-log.ts'
-import { createSparingly } from './sparingly.ts'
 
 /** The process that can use the CA's key. */
 export interface Enroller extends AsyncDisposable {
@@ -90,9 +90,9 @@ export async function openEnroller(
     for (const socket of connected) note(socket)
   })
 
-  const sparingly = createSparingly()
+  const logLimited = createLogLimit()
   // nobody here has said who they are
-  const { strangers } = createMemoryGuards(config, { sparingly, log })
+  const { strangers } = createMemoryGuards(config, { logLimited, log })
   const say = createDecisionLog(log)
   const isSpoofed = createSpoofDetector()
   const app = createEnrolDoor({
@@ -127,7 +127,7 @@ export async function openEnroller(
   const places = createPlaces(await sparePlaces())
   // so all places are for strangers
   const maxStrangers = places.total
-  const admissions = createDoorGuards(config, { maxStrangers, meter, sparingly, log })
+  const admissions = createDoorGuards(config, { maxStrangers, meter, logLimited, log })
   const refusals = createRefusals(log)
   const doors: Partial<Record<Door, OpenDoor>> = {}
   let stopping = false
@@ -168,9 +168,9 @@ export async function openEnroller(
     maxConnections: admissions.mostConnections,
     admission: admissions.of('enrol'),
     places,
-    arrivals: createDoorArrivals('enrol', config, { meter, sparingly, log }),
+    arrivals: createDoorArrivals('enrol', config, { meter, logLimited, log }),
     plain: PLAIN_HTTP,
-    onPlain: createPlainLog('enrol', { sparingly, log }),
+    onPlain: createPlainLog('enrol', { logLimited, log }),
     onRefused: (socket, error) => refusals.note('enrol', socket, error),
   })
 
@@ -217,9 +217,9 @@ function authoritiesOf({ context }: Trust): AuthorityInForce[] {
   }))
 }
 
-/** What came of requests, in the log; refusals of those who prove no name sparingly, as anybody can cause them. */
+/** What came of requests, in the log; refusals of those who prove no name logLimited, as anybody can cause them. */
 function createDecisionLog(log: Logger) {
-  const sparingly = createSparingly()
+  const logLimited = createLogLimit()
   return (credential: Credential, outcome: Outcome, address: string): void => {
     switch (outcome.kind) {
       case 'issued': {
@@ -237,7 +237,7 @@ function createDecisionLog(log: Logger) {
       case 'refuse': {
         const { id, reason } = outcome
         const via = credential.kind
-        sparingly([reason, id ?? '', id === null ? address : ''].join('\0'), (repeated) =>
+        logLimited([reason, id ?? '', id === null ? address : ''].join('\0'), (repeated) =>
           log.warn(
             { ...(id === null ? {} : { device: id }), via, reason, address, ...repeated },
             reason === 'certificate_superseded'

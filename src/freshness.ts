@@ -5,11 +5,11 @@ import { type CatalogFile, openCatalog } from './catalog/catalog-file.ts'
 import type { Config } from './config/load.ts'
 import { messageOf } from './errors.ts'
 import { createHomeAssistant, type HomeAssistant } from './home-assistant/home-assistant.ts'
+import type { LogLimit } from './log-limit.ts'
 import type { WatchedPresence } from './metrics/presence.ts'
 import { createOwnMessages } from './presence/own-messages.ts'
 import { openPresence, type Presence } from './presence/presence.ts'
 import { createStatusTopics } from './presence/status-topics.ts'
-import type { Sparingly } from './sparingly.ts'
 
 /** The topics file, as the gateway's settings have it. */
 export async function openTopicsFile(
@@ -36,7 +36,7 @@ export interface FreshnessOptions {
   readonly readTopics: BrokerLog['readTopics']
   readonly catalog: CatalogFile
   readonly log: Logger
-  readonly sparingly: Sparingly
+  readonly logLimited: LogLimit
 }
 
 /** What the gateway itself says of devices: their status topics, and what it announces to Home Assistant. */
@@ -50,11 +50,11 @@ const RETRY_MS = 5_000
 /** Begins to watch which topics are silent; what was heard before is read from the log meanwhile. */
 export async function openFreshness(
   config: Config,
-  { broker, readTopics, catalog, log, sparingly }: FreshnessOptions,
+  { broker, readTopics, catalog, log, logLimited }: FreshnessOptions,
 ): Promise<Freshness> {
   const statusTopics = createStatusTopics(config.statusTopic)
   const own = createOwnMessages(broker, (error) =>
-    sparingly('own', (repeated) =>
+    logLimited('own', (repeated) =>
       log.error(
         { reason: messageOf(error), ...repeated },
         'cannot publish the status of devices yet',
@@ -102,7 +102,7 @@ export async function openFreshness(
         await presence.restore()
         break
       } catch (error) {
-        sparingly('heard', (repeated) =>
+        logLimited('heard', (repeated) =>
           log.error(
             { reason: messageOf(error), ...repeated },
             'cannot read yet which devices were heard before',

@@ -46,6 +46,7 @@ import { createHistory } from './live/history.ts'
 import { createHub } from './live/hub.ts'
 import { createLogReader } from './live/log-reader.ts'
 import { createMemoryHistory, logInMemory } from './live/memory-history.ts'
+import { createLogLimit } from './log-limit.ts'
 import type { Door } from './metrics/meter.ts'
 import { createMetrics } from './metrics/prometheus.ts'
 import { createReadings } from './metrics/readings.ts'
@@ -57,7 +58,6 @@ import { openProxyDoor, proxyAdmission } from './proxy-door.ts'
 import { createRateLimit } from './relay/rate-limit.ts'
 import { createRelay } from './relay/relay.ts'
 import { createAclLog, createTrustLog } from './reload-log.ts'
-import { createSparingly } from './sparingly.ts'
 import { createTurns } from './turns.ts'
 import { VERSION } from './version.ts'
 import { openViewers } from './viewer/viewers.ts'
@@ -107,8 +107,8 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   const catalog = await openTopicsFile(config, log, onFailure)
   building.defer(() => catalog.close())
 
-  const sparingly = createSparingly()
-  const { memory, strangers } = createMemoryGuards(config, { sparingly, log })
+  const logLimited = createLogLimit()
+  const { memory, strangers } = createMemoryGuards(config, { logLimited, log })
   metrics.watchMemory([memory, strangers])
   const denials = createDenials(log)
   const refusals = createRefusals(log)
@@ -127,7 +127,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   const connections = createDeviceConnections({
     pattern: config.idPattern,
     trust: () => trust.current,
-    onDismissed: createDismissalLog({ sparingly, log }),
+    onDismissed: createDismissalLog({ logLimited, log }),
   })
   building.defer(() => connections.close())
 
@@ -179,7 +179,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     broker,
     catalog,
     log,
-    sparingly,
+    logLimited,
     readTopics: reader.readTopics,
   })
   building.defer(() => freshness.close())
@@ -214,7 +214,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     meter,
     settings: config,
     onFull: (device) =>
-      sparingly(`polls\0${device}`, (repeated) =>
+      logLimited(`polls\0${device}`, (repeated) =>
         log.warn({ device, ...repeated }, 'as many requests wait for commands as there may be'),
       ),
   })
@@ -267,7 +267,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
       'the limit on file descriptors (LimitNOFILE, ulimit -n) is too low for as many connections',
     )
   const maxStrangers = places.forStrangers
-  const guards = { maxStrangers, meter, sparingly, log }
+  const guards = { maxStrangers, meter, logLimited, log }
   const admissions = createDoorGuards(config, guards)
   const doors: Partial<Record<Door, OpenDoor>> = {}
   const draining: (() => Promise<unknown>)[] = []
@@ -291,15 +291,15 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
             maxConnections: admissions.mostConnections,
             admission: admissions.of(door),
             places,
-            arrivals: createDoorArrivals(door, config, { meter, sparingly, log }),
+            arrivals: createDoorArrivals(door, config, { meter, logLimited, log }),
             plain: door === 'mqtt' ? PLAIN_MQTT : PLAIN_HTTP,
-            onPlain: createPlainLog(door, { sparingly, log }),
+            onPlain: createPlainLog(door, { logLimited, log }),
           }),
       // whoever looks shows no certificate
       ...(door === 'viewer' ? {} : { refusal: refusalOf, nameOf }),
       onRefused: (socket, error) => refusals.note(door, socket, error),
       onFull: () =>
-        sparingly(door, (repeated) =>
+        logLimited(door, (repeated) =>
           log.warn({ door, ...repeated }, 'as many connections as there may be'),
         ),
       ...special,
@@ -352,7 +352,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     buffer: config.streamBuffer,
     stall: config.streamStall * 1000,
     onSlow: (door: Door, id: string) =>
-      sparingly(`${door}\0${id}`, (repeated) =>
+      logLimited(`${door}\0${id}`, (repeated) =>
         log.warn({ door, ...namedAt(door, id), ...repeated }, 'a stream reader does not keep up'),
       ),
   }
@@ -376,10 +376,10 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     maxPollWait: config.maxPollWait,
     mqtt: createMqttUpgrade(mqtt, memory),
     maxPayload: config.maxPayload,
-    onUpgradeRefused: createUpgradeLog({ sparingly, log }),
+    onUpgradeRefused: createUpgradeLog({ logLimited, log }),
     influx: { topic: config.influxTopic, retain: config.influxRetain === 'on' },
     onTooLarge: (door: Door, id: string, limit: number) =>
-      sparingly(`large\0${id}`, (repeated) =>
+      logLimited(`large\0${id}`, (repeated) =>
         log.warn({ door, device: id, limit, ...repeated }, 'refused a payload that is too large'),
       ),
   }
@@ -393,7 +393,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   const proxied = await openProxyDoor(config, {
     trust,
     meter,
-    sparingly,
+    logLimited,
     log,
     onVerified: ({ id, notAfter }) => readings.noteCertificate(id, notAfter),
   })

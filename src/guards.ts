@@ -9,10 +9,10 @@ import type { DoorOptions } from './door/listen.ts'
 import { PROXY_PROTOCOL } from './door/plain-text.ts'
 import type { GatewayError } from './errors.ts'
 import type { LiveConnection } from './identity/connection.ts'
+import type { LogLimit } from './log-limit.ts'
 import type { CutReason, Door, Meter } from './metrics/meter.ts'
 import { namedAt } from './named.ts'
 import { createRateLimit } from './relay/rate-limit.ts'
-import type { Sparingly } from './sparingly.ts'
 
 /** Connections of an ops door: scrapers and probes. */
 export const OPS_CONNECTIONS = 32
@@ -21,14 +21,14 @@ export interface GuardOptions {
   /** Connections of strangers that one door keeps open at most. */
   readonly maxStrangers: number
   readonly meter: Meter
-  readonly sparingly: Sparingly
+  readonly logLimited: LogLimit
   readonly log: Logger
 }
 
 /** The admission of every door, whose bounds are those of the settings; reaching one is logged. */
 export function createDoorGuards(
   config: Config,
-  { maxStrangers, meter, sparingly, log }: GuardOptions,
+  { maxStrangers, meter, logLimited, log }: GuardOptions,
 ): Admissions {
   const rate = config.handshakeRatePerAddress
   const settings = { ...config, maxStrangers: Math.min(config.maxStrangers, maxStrangers) }
@@ -36,7 +36,7 @@ export function createDoorGuards(
     meter,
     takeOf: createRateLimit(rate, rate).take,
     onFull: (door, reason, who) =>
-      sparingly(`${door}\0${reason}\0${who}`, (repeated) =>
+      logLimited(`${door}\0${reason}\0${who}`, (repeated) =>
         log.warn(
           { door, reason, ...whoIsFull(door, reason, who), ...repeated },
           'as many connections as there may be',
@@ -54,7 +54,7 @@ function whoIsFull(door: Door, reason: CutReason, who: string) {
 export function createDoorArrivals(
   door: Door,
   config: Config,
-  { meter, sparingly, log }: Omit<GuardOptions, 'maxStrangers'>,
+  { meter, logLimited, log }: Omit<GuardOptions, 'maxStrangers'>,
 ): Arrivals | undefined {
   const { proxyProtocol: version, proxyProtocolFrom: from } = config
   const doors: readonly Door[] = config.proxyProtocolDoors
@@ -67,7 +67,7 @@ export function createDoorArrivals(
     timeout: config.proxyProtocolTimeout * 1000,
     maxPending: config.proxyProtocolPending,
     onRefused: (reason, address) =>
-      sparingly(`proxy\0${door}\0${reason}\0${address}`, (repeated) =>
+      logLimited(`proxy\0${door}\0${reason}\0${address}`, (repeated) =>
         log.warn(
           { door, reason, address, ...repeated },
           reason === 'untrusted'
@@ -81,10 +81,10 @@ export function createDoorArrivals(
 /** Says who forgets TLS. */
 export function createPlainLog(
   door: Door,
-  { sparingly, log }: Pick<GuardOptions, 'sparingly' | 'log'>,
+  { logLimited, log }: Pick<GuardOptions, 'logLimited' | 'log'>,
 ): NonNullable<DoorOptions['onPlain']> {
   return (protocol, address) =>
-    sparingly(`plain\0${door}\0${protocol}\0${address}`, (repeated) =>
+    logLimited(`plain\0${door}\0${protocol}\0${address}`, (repeated) =>
       log.info(
         { door, protocol, address, ...repeated },
         protocol === PROXY_PROTOCOL
@@ -95,7 +95,7 @@ export function createPlainLog(
 }
 
 /** Says who asked for a WebSocket and did not get one. */
-export function createUpgradeLog({ sparingly, log }: Pick<GuardOptions, 'sparingly' | 'log'>) {
+export function createUpgradeLog({ logLimited, log }: Pick<GuardOptions, 'logLimited' | 'log'>) {
   return (
     door: Door,
     socket: Pick<Socket, 'remoteAddress'>,
@@ -103,7 +103,7 @@ export function createUpgradeLog({ sparingly, log }: Pick<GuardOptions, 'sparing
     { code: reason, message: detail }: GatewayError,
   ): void => {
     const address = addressOf(socket)
-    sparingly(`upgrade\0${door}\0${reason}\0${who?.id ?? address}`, (repeated) =>
+    logLimited(`upgrade\0${door}\0${reason}\0${who?.id ?? address}`, (repeated) =>
       log.warn(
         { door, ...namedAt(door, who?.id), address, reason, detail, ...repeated },
         'refused a WebSocket',
@@ -113,9 +113,9 @@ export function createUpgradeLog({ sparingly, log }: Pick<GuardOptions, 'sparing
 }
 
 /** Says whose connection ends because its certificate is revoked, has expired or is of a CA that is gone. */
-export function createDismissalLog({ sparingly, log }: Pick<GuardOptions, 'sparingly' | 'log'>) {
+export function createDismissalLog({ logLimited, log }: Pick<GuardOptions, 'logLimited' | 'log'>) {
   return ({ id: device, door, socket }: LiveConnection, reason: string): void =>
-    sparingly(`dismissed\0${door}\0${device}\0${reason}`, (repeated) =>
+    logLimited(`dismissed\0${door}\0${device}\0${reason}`, (repeated) =>
       log.warn(
         { device, door, address: addressOf(socket), reason, ...repeated },
         'ending a connection whose certificate no longer holds',
@@ -140,10 +140,10 @@ const VIEWER = 'viewer '
 /** What is held in memory for whom; having no room for somebody is logged. */
 export function createMemoryGuards(
   { memoryBytes, memoryBytesPerDevice }: Config,
-  { sparingly, log }: Pick<GuardOptions, 'sparingly' | 'log'>,
+  { logLimited, log }: Pick<GuardOptions, 'logLimited' | 'log'>,
 ): MemoryGuards {
   const noteRefused = (named: (owner: string) => object) => (owner: string, kind: Kind) =>
-    sparingly(`memory\0${owner}`, (repeated) =>
+    logLimited(`memory\0${owner}`, (repeated) =>
       log.warn({ ...named(owner), kind, ...repeated }, 'no room in memory for more'),
     )
   const perAddress = Math.floor(memoryBytesPerDevice / 4)

@@ -1,7 +1,7 @@
 import { type DestinationStream, type Logger, pino } from 'pino'
 
 /** One JSON object a line on standard output; on a terminal, lines for people. */
-export async function createLog(level: string): Promise<Logger> {
+export async function createLogger(level: string): Promise<Logger> {
   return pino(
     {
       level,

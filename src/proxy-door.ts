@@ -12,9 +12,9 @@ import { createProxiedSenders, type ProxiedSenders } from './identity/proxy/prox
 import { refusalOf } from './identity/refusals.ts'
 import type { Trust } from './identity/trust.ts'
 import { openTrust, type TrustSource } from './identity/trust-source.ts'
+import type { LogLimit } from './log-limit.ts'
 import { type Meter, silentMeter } from './metrics/meter.ts'
 import { createTrustLog } from './reload-log.ts'
-import type { Sparingly } from './sparingly.ts'
 import { readCertificate } from './x509/certificate.ts'
 import { verifyPath } from './x509/path.ts'
 
@@ -35,7 +35,7 @@ export interface ProxyDoorOptions {
   /** Of devices. */
   readonly trust: TrustSource
   readonly meter: Meter
-  readonly sparingly: Sparingly
+  readonly logLimited: LogLimit
   readonly log: Logger
   /** Told of each device that was verified anew. */
   onVerified(identity: Identity): void
@@ -116,7 +116,7 @@ export function proxyAdmission(config: Config, guards: GuardOptions): Partial<Do
 
 function createSenders(
   config: Config,
-  { trust, meter, sparingly, log, onVerified }: ProxyDoorOptions,
+  { trust, meter, logLimited, log, onVerified }: ProxyDoorOptions,
 ): ProxiedSenders {
   const { proxyCertHeader: certificate, proxyVerifyHeader: verify, proxyChainHeader } = config
   return createProxiedSenders({
@@ -130,7 +130,7 @@ function createSenders(
     onVerified,
     onRefused(error) {
       meter.passedOnRefused(error.code)
-      sparingly(`proxied\0${error.code}`, (repeated) =>
+      logLimited(`proxied\0${error.code}`, (repeated) =>
         log.warn(
           { door: 'proxy', reason: error.code, detail: error.message, ...repeated },
           'refused what the proxy passes on',
@@ -140,7 +140,7 @@ function createSenders(
     onFull(id) {
       const reason = 'max_connections_per_device'
       meter.connectionCut('proxy', reason)
-      sparingly(`proxied\0full\0${id}`, (repeated) =>
+      logLimited(`proxied\0full\0${id}`, (repeated) =>
         log.warn(
           { door: 'proxy', reason, device: id, ...repeated },
           'as many connections as there may be',

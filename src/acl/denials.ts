@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
+import { createLogLimit } from '../log-limit.ts'
 import { namedAt } from '../named.ts'
-import { createSparingly } from '../sparingly.ts'
 import type { Action } from './rules.ts'
 
 export interface Denial {
@@ -26,7 +26,7 @@ export function createDenials(
   log: Pick<Logger, 'warn'>,
   now: () => number = () => performance.now(),
 ): Denials {
-  const sparingly = createSparingly(now)
+  const logLimited = createLogLimit(now)
   const lines = new Map<string, number>()
   let since = now()
 
@@ -51,7 +51,7 @@ export function createDenials(
   return {
     note({ door, id, action, topic }) {
       const who = `${door}\0${id}\0${action}`
-      sparingly(`${who}\0${topic}`, (repeated) => {
+      logLimited(`${who}\0${topic}`, (repeated) => {
         const begin = topic.length > LONGEST_TOPIC ? `${topic.slice(0, LONGEST_TOPIC)}…` : topic
         const fields = { door, ...namedAt(door, id), action, topic: begin, ...repeated }
         if (!isOneTooMany(who)) log.warn(fields, 'denied by the access control file')

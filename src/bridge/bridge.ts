@@ -8,10 +8,10 @@ import type { BrokerUrl } from '../config/broker-url.ts'
 import type { Config } from '../config/load.ts'
 import { uplinkConfig, type uplinkSettings } from '../config/uplink.ts'
 import { type ErrorCode, GatewayError, messageOf, UsageError } from '../errors.ts'
+import { createLogLimit } from '../log-limit.ts'
 import type { WatchedBridge } from '../metrics/bridge.ts'
 import type { Meter } from '../metrics/meter.ts'
 import type { Relay } from '../relay/relay.ts'
-import { createSparingly } from '../sparingly.ts'
 import { readCredentials } from '../uplink/credentials.ts'
 import type { Terms } from '../uplink/terms.ts'
 import { openUplink, type Uplink } from '../uplink/uplink.ts'
@@ -72,7 +72,7 @@ export async function openBridge(options: BridgeOptions): Promise<Bridge> {
   await credentials().catch((error) => {
     throw new UsageError(messageOf(error))
   })
-  const sparingly = createSparingly()
+  const logLimited = createLogLimit()
   let terms: Terms | null = null
   let refused: string | null = null
   let closing: Promise<void> | undefined
@@ -98,7 +98,7 @@ export async function openBridge(options: BridgeOptions): Promise<Bridge> {
       mapping,
       onReceived: meter.bridgeReceived,
       onRefused: (topic, { message }) =>
-        sparingly(`in\0${topic}`, (repeated) =>
+        logLimited(`in\0${topic}`, (repeated) =>
           log.warn(
             { topic: shown(topic), reason: message, ...repeated },
             'the bridge left out a message of the other broker',
@@ -116,7 +116,7 @@ export async function openBridge(options: BridgeOptions): Promise<Bridge> {
     },
     onCut: (underway) => outbox.cut(underway.filter(({ qos }) => qos > 0).length),
     onAway: (reason) =>
-      sparingly(reason, (repeated) =>
+      logLimited(reason, (repeated) =>
         log.warn({ reason, ...repeated }, 'the other broker of the bridge is away'),
       ),
   })
@@ -131,7 +131,7 @@ export async function openBridge(options: BridgeOptions): Promise<Bridge> {
     onForwarded: meter.bridgeForwarded,
     onLost: noteLost,
     onUnreadable: (error) =>
-      sparingly('unreadable', (repeated) =>
+      logLimited('unreadable', (repeated) =>
         log.error({ reason: messageOf(error), ...repeated }, 'the bridge cannot read the log'),
       ),
   })
@@ -159,7 +159,7 @@ export async function openBridge(options: BridgeOptions): Promise<Bridge> {
   function noteLost(loss: Loss, delivery: Delivery | null, reason?: Error): void {
     meter.bridgeLost(loss, 1)
     if (loss !== 'refused' || delivery === null) return
-    sparingly(`out\0${delivery.topic}`, (repeated) =>
+    logLimited(`out\0${delivery.topic}`, (repeated) =>
       log.error(
         { topic: shown(delivery.topic), reason: reason?.message, ...repeated },
         'the other broker of the bridge refused a message, which is left out',

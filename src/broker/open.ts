@@ -2,8 +2,8 @@ import type { Logger } from 'pino'
 import type { Ledger } from '../budget/ledger.ts'
 import type { Config } from '../config/load.ts'
 import type { BrokerAddress } from '../config/values.ts'
+import { createLogLimit } from '../log-limit.ts'
 import type { Meter } from '../metrics/meter.ts'
-import { createSparingly } from '../sparingly.ts'
 import type { Broker } from './broker.ts'
 import { openEmbedded } from './embedded.ts'
 import type { RelayedBroker, RelayedSettings } from './relayed/relayed.ts'
@@ -74,7 +74,7 @@ export async function openBroker(
   address: BrokerAddress,
   options: BrokerOptions,
 ): Promise<OpenedBroker> {
-  const sparingly = createSparingly()
+  const logLimited = createLogLimit()
   const store = await openStore({
     journal: await openJournal(address, options),
     limits: toLimits(options),
@@ -83,7 +83,7 @@ export async function openBroker(
     onBound(reason, count) {
       countBound(options.meter, reason, count)
       if (address.kind === 'mqtt' && reason.startsWith('retained'))
-        sparingly(reason, (repeated) =>
+        logLimited(reason, (repeated) =>
           options.log.warn({ reason, ...repeated }, 'what the broker retains finds no room here'),
         )
     },
@@ -116,7 +116,7 @@ async function openJournal(address: BrokerAddress, options: BrokerOptions): Prom
   const { openSqliteJournal } = await import('./store/sqlite-journal.ts')
   const { fsync, log, forwarded = null } = options
   const retention = toRetention(options)
-  const sparingly = createSparingly()
+  const logLimited = createLogLimit()
   return openSqliteJournal(
     address.path,
     {
@@ -126,7 +126,7 @@ async function openJournal(address: BrokerAddress, options: BrokerOptions): Prom
       onUnforwarded(count) {
         options.meter.bridgeLost('no_room', count)
         options.onUnforwarded?.(count)
-        sparingly('unforwarded', (repeated) =>
+        logLimited('unforwarded', (repeated) =>
           log.error(
             { count, ...repeated },
             'messages were deleted before they went to the other broker of the bridge: WOTT_HISTORY_BYTES is used up',
@@ -136,7 +136,7 @@ async function openJournal(address: BrokerAddress, options: BrokerOptions): Prom
       onTakenOver: (takenOver) => noteTakenOver(log, takenOver),
       onUnreadable(reason) {
         options.meter.storeUnreadable()
-        sparingly('unreadable', (repeated) =>
+        logLimited('unreadable', (repeated) =>
           log.error({ reason, ...repeated }, 'the store cannot be read'),
         )
       },

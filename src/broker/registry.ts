@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { createSparingly } from '../sparingly.ts'
+import { createLogLimit } from '../log-limit.ts'
 import { createAlarm } from './alarm.ts'
 import { redistribute } from './redistribution.ts'
 import type { Routing } from './routing.ts'
@@ -61,12 +61,12 @@ export function createRegistry(store: Store, routing: Routing, log: Logger): Reg
   const { sessions, queueing, wills, now } = store
   // wills that are being published
   const saying = new Map<KeptWill, Promise<void>>()
-  const sparingly = createSparingly()
+  const logLimited = createLogLimit()
   const alarm = createAlarm(check, now)
   let publishWill: PublishWill | null = null
 
   function notMoved(error: unknown): void {
-    sparingly('shared', (repeated) =>
+    logLimited('shared', (repeated) =>
       log.error({ err: error, ...repeated }, 'a shared message stays with its member'),
     )
   }
@@ -152,7 +152,7 @@ export function createRegistry(store: Store, routing: Routing, log: Logger): Reg
       .catch((error) => {
         const { device, clientId } = toNames(kept.client)
         // every will that waits fails with the store, every few seconds
-        sparingly('will', (repeated) =>
+        logLimited('will', (repeated) =>
           log.error(
             { err: error, device, client: clientId, ...repeated },
             'cannot publish a will yet',

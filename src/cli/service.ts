@@ -22,8 +22,8 @@ export async function runService(
   // without a listener a SIGHUP that comes too early would end the process
   process.on('SIGHUP', () => void service?.reload())
   // here, and not above, so that help and wrong settings need not wait for it
-  const { createLog } = await import('../log.ts')
-  const log = await createLog(config.logLevel)
+  const { createLogger } = await import('../log.ts')
+  const log = await createLogger(config.logLevel)
   for (const { variable, meant } of suspectVariables(process.env))
     log.warn({ variable, meant }, 'this environment variable is none of ours; is it misspelt?')
   for (const warning of config.warnings) log.warn(warning)

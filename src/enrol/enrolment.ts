@@ -8,7 +8,7 @@ import { readCsr } from '../ca/read-csr.ts'
 import { openAuthority, recordIssued } from '../ca/signing.ts'
 import { CLOCK_SKEW_MS } from '../ca/validity.ts'
 import { messageOf } from '../errors.ts'
-import { createSparingly } from '../sparingly.ts'
+import { createLogLimit } from '../log-limit.ts'
 import { tidyBook } from './book.ts'
 import { ensureSecret, readEnrolBook, writeEnrolBook } from './book-file.ts'
 import {
@@ -81,7 +81,7 @@ export async function openEnrolment(
   await openAuthority(layout)
   const readAll = createIssuedReader(layout)
   await readState()
-  const sparingly = createSparingly()
+  const logLimited = createLogLimit()
 
   async function readState(): Promise<EnrolState> {
     const [book, issued] = await Promise.all([readEnrolBook(layout), readAll()])
@@ -105,7 +105,7 @@ export async function openEnrolment(
     const slot =
       id === null ? `${Math.floor(Math.random() * REFUSED_LINES)} of strangers` : `${id} ${reason}`
     let isDue = false
-    sparingly(slot, () => {
+    logLimited(slot, () => {
       isDue = true
     })
     if (!isDue) return

@@ -2,8 +2,8 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { addressOf } from '../address.ts'
 import { codeOf, GatewayError } from '../errors.ts'
+import { createLogLimit } from '../log-limit.ts'
 import type { Door } from '../metrics/meter.ts'
-import { createSparingly } from '../sparingly.ts'
 import { identityOf, objectionTo } from './connection.ts'
 
 /** The part of a logger that this needs. */
@@ -28,7 +28,7 @@ const OURS: ReadonlySet<string> = new Set(['certificate_expired', 'certificate_r
 const LONGEST_NAME = 253
 
 export function createRefusals(log: Log, now: () => number = () => performance.now()): Refusals {
-  const sparingly = createSparingly(now)
+  const logLimited = createLogLimit(now)
   return {
     note(door, socket, error) {
       const objection = objectionTo(socket)
@@ -36,7 +36,7 @@ export function createRefusals(log: Log, now: () => number = () => performance.n
       const reason = named ? error.code : (objection ?? codeOf(error) ?? error.message)
       const device = named ? nameOf(socket) : undefined
       const key = [door, reason, objection, OURS.has(reason) ? device : ''].join('\0')
-      sparingly(key, (repeated) => {
+      logLimited(key, (repeated) => {
         const address = addressOf(socket)
         const fields = { door, reason, objection, device, address, ...repeated }
         if (named || objection) log.warn(fields, 'refused a certificate')

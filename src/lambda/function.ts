@@ -14,11 +14,11 @@ import { deviceRoutes } from '../http/device-routes.ts'
 import { notLiveRoutes } from '../http/not-live.ts'
 import { problemAnswer } from '../http/problem.ts'
 import { openDeviceTrust } from '../identity/trust-source.ts'
+import { createLogLimit } from '../log-limit.ts'
 import { silentMeter } from '../metrics/meter.ts'
 import { createRateLimit } from '../relay/rate-limit.ts'
 import { createRelay } from '../relay/relay.ts'
 import { createAclLog, createTrustLog } from '../reload-log.ts'
-import { createSparingly } from '../sparingly.ts'
 import { createTurns } from '../turns.ts'
 import type { EventRequest } from './event.ts'
 import { exchange } from './exchange.ts'
@@ -38,9 +38,9 @@ export interface GatewayFunction extends AsyncDisposable {
 export async function openFunction(config: Config, log: Logger): Promise<GatewayFunction> {
   await using building = new AsyncDisposableStack()
   const meter = silentMeter
-  const sparingly = createSparingly()
+  const logLimited = createLogLimit()
   const denials = createDenials(log)
-  const guards = createMemoryGuards(config, { sparingly, log })
+  const guards = createMemoryGuards(config, { logLimited, log })
   const { acl, trust, look } = await openFiles(config, log)
   building.defer(() => acl.close())
 
@@ -102,7 +102,7 @@ export async function openFunction(config: Config, log: Logger): Promise<Gateway
       maxPayload: config.maxPayload,
       influx: { topic: config.influxTopic, retain: config.influxRetain === 'on' },
       onTooLarge: (door, id, limit) =>
-        sparingly(`large\0${id}`, (repeated) =>
+        logLimited(`large\0${id}`, (repeated) =>
           log.warn({ door, device: id, limit, ...repeated }, 'refused a payload that is too large'),
         ),
     },

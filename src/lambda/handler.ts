@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { loadConfig } from '../config/load.ts'
 import { messageOf } from '../errors.ts'
-import { createLog } from '../log.ts'
+import { createLogger } from '../log.ts'
 import { readEvent } from './event.ts'
 import { type GatewayFunction, openFunction } from './function.ts'
 import { type Result, toResult } from './result.ts'
@@ -74,10 +74,10 @@ interface Opened {
 async function open({ environment = process.env, log }: HandlerOptions): Promise<Opened> {
   try {
     const config = loadConfig(environment, {}, 'function')
-    const gateway = await openFunction(config, log ?? (await createLog(config.logLevel)))
+    const gateway = await openFunction(config, log ?? (await createLogger(config.logLevel)))
     return { gateway, basePath: config.functionBasePath }
   } catch (error) {
-    const said = log ?? (await createLog('info'))
+    const said = log ?? (await createLogger('info'))
     said.fatal({ reason: messageOf(error) }, 'the function cannot start')
     throw error
   }

@@ -5,9 +5,9 @@ import type { Session } from '../broker/session.ts'
 import type { BrokerSessions } from '../broker/session-broker.ts'
 import type { Ledger } from '../budget/ledger.ts'
 import type { Identity } from '../identity/identity.ts'
+import type { LogLimit } from '../log-limit.ts'
 import type { CutReason, Door, Meter } from '../metrics/meter.ts'
 import type { Relay } from '../relay/relay.ts'
-import type { Sparingly } from '../sparingly.ts'
 import type { Turns } from '../turns.ts'
 import type { Holds } from './holds.ts'
 import type { Join } from './join.ts'
@@ -31,7 +31,7 @@ export interface MqttWorld {
   /** Bytes of the largest packet after CONNECT. */
   readonly maxPacket: number
   readonly log: Logger
-  readonly sparingly: Sparingly
+  readonly logLimited: LogLimit
   readonly visits: Visits
   readonly denials: Denials
   readonly turns: Turns

@@ -274,7 +274,7 @@ export function serveConnection(
 
   function onError(error: unknown, bound?: CutReason): void {
     if (!(error instanceof ProtocolError))
-      world.sparingly(`failed\0${identity.id}`, (repeated) =>
+      world.logLimited(`failed\0${identity.id}`, (repeated) =>
         world.log.error(
           { err: error, device: identity.id, door, ...repeated },
           'an MQTT connection failed',
@@ -298,7 +298,7 @@ export function serveConnection(
 
   /** Of one that has no session yet, and so does not leave. */
   function noteCut(error: ProtocolError): void {
-    world.sparingly(`cut\0${error.reason}\0${identity.id}`, (repeated) =>
+    world.logLimited(`cut\0${error.reason}\0${identity.id}`, (repeated) =>
       world.log.warn(
         {
           device: identity.id,

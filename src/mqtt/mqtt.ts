@@ -6,9 +6,9 @@ import type { BrokerSessions } from '../broker/session-broker.ts'
 import type { AccessOf } from '../broker/store/sessions.ts'
 import type { Ledger } from '../budget/ledger.ts'
 import type { Identity } from '../identity/identity.ts'
+import { createLogLimit } from '../log-limit.ts'
 import type { Door, Meter } from '../metrics/meter.ts'
 import type { Relay } from '../relay/relay.ts'
-import { createSparingly } from '../sparingly.ts'
 import { MAX_PROPERTIES_BYTES } from '../topic/properties.ts'
 import { MAX_TOPIC_BYTES } from '../topic/topic.ts'
 import type { Turns } from '../turns.ts'
@@ -53,7 +53,7 @@ export function createMqttHost(options: MqttOptions): MqttHost {
     log,
     turns,
     settings,
-    sparingly: createSparingly(),
+    logLimited: createLogLimit(),
     visits: createVisits(log),
     frames: createSharedFrames(sessions.now),
     join: createSharedJoin(),

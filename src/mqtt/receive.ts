@@ -166,7 +166,7 @@ export function createReceiver(client: Client, world: MqttWorld, answers: Answer
   /** A denial is in the log already, and so is a store that takes nothing. */
   function noteRefusal({ code, message }: GatewayError): void {
     if (code === 'publish_denied' || code === 'broker_unavailable') return
-    world.sparingly(`refused\0${code}\0${session.client}`, (repeated) =>
+    world.logLimited(`refused\0${code}\0${session.client}`, (repeated) =>
       world.log.warn(
         { device: session.device, client: session.clientId, door, reason: message, ...repeated },
         'an MQTT message is refused',

@@ -93,7 +93,7 @@ export function createSender(
   /** A QoS 0 message is lost to who is too slow; QoS 1 and 2 end the connection, so that nothing is missing unnoticed. */
   function drop(qos: Qos): void {
     meter.deliveryDropped(door, 'slow_reader')
-    world.sparingly(`slow\0${session.client}`, (repeated) =>
+    world.logLimited(`slow\0${session.client}`, (repeated) =>
       world.log.warn(
         {
           device: session.device,

@@ -113,7 +113,7 @@ export function createSubscriber(
     const [filter] = refused
     if (filter === undefined) return
     const { device, clientId: client } = session
-    world.sparingly(`subscription\0${session.client}`, (repeated) =>
+    world.logLimited(`subscription\0${session.client}`, (repeated) =>
       world.log.warn(
         { device, client, filter, ...repeated },
         'the broker behind the gateway refuses a subscription',

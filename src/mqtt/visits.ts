@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { Whereabouts } from '../broker/session.ts'
-import { createSparingly } from '../sparingly.ts'
+import { createLogLimit } from '../log-limit.ts'
 import { ProtocolError } from './reasons.ts'
 
 /** A client's connection, as the log names it. */
@@ -22,10 +22,10 @@ export interface Visits {
 const LINES_A_MINUTE = 10
 
 export function createVisits(log: Logger, now?: () => number): Visits {
-  const sparingly = createSparingly(now, LINES_A_MINUTE)
+  const logLimited = createLogLimit(now, LINES_A_MINUTE)
   return {
     came({ device, client, door, address }, protocol) {
-      sparingly(`came\0${device}`, (repeated) =>
+      logLimited(`came\0${device}`, (repeated) =>
         log.info(
           { device, client, door, address, protocol, ...repeated },
           'an MQTT client has connected',
@@ -33,7 +33,7 @@ export function createVisits(log: Logger, now?: () => number): Visits {
       )
     },
     left({ device, client, door, address, since }, why) {
-      sparingly(`left\0${device}`, (repeated) => {
+      logLimited(`left\0${device}`, (repeated) => {
         const isFault = why instanceof ProtocolError
         const reason = isFault ? why.message : why
         const seconds = Math.round((Date.now() - since) / 1000)

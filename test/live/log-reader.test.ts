@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import type { Delivery } from '../../src/broker/broker.ts'
 import { createIds } from '../../src/broker/store/ground.ts'
 import { createSilentJournal, type Journal } from '../../src/broker/store/journal.ts'
-import { createLog } from '../../src/broker/store/log.ts'
+import { createMessageLog } from '../../src/broker/store/log.ts'
 import { DEFAULT_RETENTION } from '../../src/broker/store/retention.ts'
 import { openSqliteJournal } from '../../src/broker/store/sqlite-journal.ts'
 import { createUnlimitedLedger } from '../../src/budget/ledger.ts'
@@ -35,7 +35,7 @@ const ALL: ReplayRequest = {
 
 /** A log with these messages, of which memory has the last ones. */
 async function open(journal: Journal, deliveries: readonly Delivery[], inMemory: number) {
-  const log = createLog({
+  const log = createMessageLog({
     journal,
     onBound() {},
     memory: createUnlimitedLedger(),
@@ -57,7 +57,7 @@ async function open(journal: Journal, deliveries: readonly Delivery[], inMemory:
 
 /** The same without a disk. */
 async function openInMemory(more: Partial<MemoryBounds> = {}) {
-  const log = createLog({
+  const log = createMessageLog({
     journal: createSilentJournal(),
     onBound() {},
     memory: createUnlimitedLedger(),

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
+import type { LogLimit } from '../../log-limit.ts'
 import type { Meter } from '../../metrics/meter.ts'
-import type { Sparingly } from '../../sparingly.ts'
 import { type Refusal, unavailable } from '../../uplink/refusals.ts'
 import type { Uplink, UplinkMessage, UplinkOptions } from '../../uplink/uplink.ts'
 import { createApart } from './apart.ts'
@@ -14,7 +14,7 @@ export interface ContainmentOptions extends Pick<SuspectsOptions, 'longestMs' | 
   readonly releaseMs: number
   readonly meter: Pick<Meter, 'uplinkSuspected' | 'uplinkRefused'>
   readonly log: Pick<Logger, 'warn'>
-  readonly sparingly: Sparingly
+  readonly logLimited: LogLimit
 }
 
 const SUSPECTED =
@@ -35,12 +35,12 @@ export interface Containment {
 }
 
 export function createContainment(options: ContainmentOptions): Containment {
-  const { meter, log, sparingly } = options
+  const { meter, log, logLimited } = options
   const suspects = createSuspects({
     ...options,
     onSuspected(device, topic, { times }) {
       meter.uplinkSuspected()
-      sparingly(`suspect\0${device}`, (repeated) =>
+      logLimited(`suspect\0${device}`, (repeated) =>
         log.warn({ device, topic, times, ...repeated }, SUSPECTED),
       )
     },

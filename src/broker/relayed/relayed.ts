@@ -4,8 +4,8 @@ import type { BrokerUrl } from '../../config/broker-url.ts'
 import type { Config } from '../../config/load.ts'
 import { uplinkConfig, type uplinkSettings } from '../../config/uplink.ts'
 import { UsageError } from '../../errors.ts'
+import { createLogLimit, type LogLimit } from '../../log-limit.ts'
 import { type Meter, silentMeter } from '../../metrics/meter.ts'
-import { createSparingly, type Sparingly } from '../../sparingly.ts'
 import { createTopicMemo } from '../../topic/memo.ts'
 import type { Message } from '../../topic/message.ts'
 import { isWithin } from '../../topic/time.ts'
@@ -78,7 +78,7 @@ export async function openRelayed(options: RelayedOptions): Promise<RelayedBroke
   await credentials().catch((error) => {
     throw new UsageError(error.message)
   })
-  const sparingly = createSparingly()
+  const logLimited = createLogLimit()
 
   function connect(
     own: Pick<
@@ -107,12 +107,12 @@ export async function openRelayed(options: RelayedOptions): Promise<RelayedBroke
     releaseMs: settings.brokerRelease * 1000,
     quietMs: settings.brokerSettle,
   })
-  const inflow = openInflow(options, sparingly, { reader, uplink: () => uplink })
+  const inflow = openInflow(options, logLimited, { reader, uplink: () => uplink })
   const local = inflow.broker
   const containment = createContainment({
     meter,
     log,
-    sparingly,
+    logLimited,
     uplink: () => uplink,
     openApart: (events) =>
       connect({
@@ -139,7 +139,7 @@ export async function openRelayed(options: RelayedOptions): Promise<RelayedBroke
     onCut: containment.onCut,
     onAway(reason) {
       inflow.away()
-      sparingly(reason, (repeated) => log.error({ reason, ...repeated }, 'the broker is away'))
+      logLimited(reason, (repeated) => log.error({ reason, ...repeated }, 'the broker is away'))
     },
   })
 
@@ -177,7 +177,7 @@ export async function openRelayed(options: RelayedOptions): Promise<RelayedBroke
 
 function openInflow(
   { store, openLocal, settings, meter, log }: RelayedOptions,
-  sparingly: Sparingly,
+  logLimited: LogLimit,
   connections: Pick<InflowOptions, 'uplink' | 'reader'>,
 ): Inflow {
   const { brokerIdProperty: idProperty, brokerSubscribe, maxPayload, idPattern } = settings
@@ -202,13 +202,13 @@ function openInflow(
     },
     onRefused(filter, { message: reason }) {
       meter.uplinkSubscriptionRefused()
-      sparingly(`refused\0${filter}`, (repeated) =>
+      logLimited(`refused\0${filter}`, (repeated) =>
         log.error({ filter, reason, ...repeated }, 'the broker refuses a subscription'),
       )
     },
     onDropped(reason, topic) {
       meter.uplinkDropped(reason)
-      sparingly(`dropped\0${reason}`, (repeated) =>
+      logLimited(`dropped\0${reason}`, (repeated) =>
         log.warn({ reason, topic, ...repeated }, 'a message of the broker is dropped'),
       )
     },

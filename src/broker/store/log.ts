@@ -15,7 +15,7 @@ import type { Change, MetaKey } from './changes.ts'
 import { byteLength, fromAppend, toCharacters, toColumn } from './columns.ts'
 import type { Ground } from './ground.ts'
 
-export type Log = ReturnType<typeof createLog>
+export type MessageLog = ReturnType<typeof createMessageLog>
 
 /** How long messages that nobody waits for are collected, and how many changes. */
 const COLLECTED_MS = 100
@@ -26,7 +26,7 @@ const MOST_WAITING_BYTES = 16 * 1024 * 1024
 export const BLOCK = 2 ** 32
 
 /** Every message once, by its number. */
-export function createLog({ journal, onBound, onDamage, now }: Ground) {
+export function createMessageLog({ journal, onBound, onDamage, now }: Ground) {
   const meta = new Map<MetaKey, string>()
   const numberOf = (key: MetaKey) => Number(meta.get(key) ?? 0)
   let epoch = randomBytes(6).toString('hex')

@@ -4,7 +4,7 @@ import type { Delivery } from '../broker.ts'
 import type { Change, LogRow } from './changes.ts'
 import { byteLength, fromRow, ownMessage } from './columns.ts'
 import type { Ground } from './ground.ts'
-import type { Log } from './log.ts'
+import type { MessageLog } from './log.ts'
 
 /** Steps through the topics in one turn of the event loop, all walks together: well under a millisecond. */
 const STEPS_EACH_TURN = 256
@@ -31,7 +31,7 @@ export function createRetained({ journal, limits, onBound, now }: Ground) {
   async function store(
     message: Delivery,
     append: (changes: Change[]) => Promise<unknown>,
-    log: Pick<Log, 'note' | 'hasRoom' | 'leaveOut' | 'toChange'>,
+    log: Pick<MessageLog, 'note' | 'hasRoom' | 'leaveOut' | 'toChange'>,
     isPromised: boolean,
   ): Promise<void> {
     const { topic, sequence } = message

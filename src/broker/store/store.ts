@@ -10,7 +10,7 @@ import { createIncoming } from './incoming.ts'
 import type { Journal } from './journal.ts'
 import { createKeys } from './keys.ts'
 import { DEFAULT_LIMITS, type Limits, type OnBound, type OnDamage } from './limits.ts'
-import { createLog } from './log.ts'
+import { createMessageLog } from './log.ts'
 import { createQueueing, type Receiver } from './queueing.ts'
 import { createRetained } from './retained.ts'
 import { type AccessOf, createSessions } from './sessions.ts'
@@ -61,7 +61,7 @@ export async function openStore({
     return changes.length > 0 && clock.isDue() ? [...changes, ...clock.marks()] : changes
   }
 
-  const log = createLog(ground)
+  const log = createMessageLog(ground)
   const retained = createRetained(ground)
   const sessions = createSessions(ground, accessOf)
   const incoming = createIncoming(ground)
