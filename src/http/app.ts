@@ -20,7 +20,6 @@ import {
   toGatewayError,
   toParseProblem,
 } from './problem.ts'
-import type { OperationId } from './reference/reference.ts'
 import { createHttpServer, type ServerOptions } from './server.ts'
 
 export type App = FastifyInstance<Http2SecureServer, Http2ServerRequest, Http2ServerResponse>
@@ -43,8 +42,8 @@ export type SendError = (request: Request, reply: Reply, error: GatewayError) =>
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Where the API reference describes this route. */
-    readonly operation?: OperationId
+    /** The name of this route in the API reference. */
+    readonly operation?: string
     /** Whether a compressed body is decoded; elsewhere it is refused. */
     readonly decodesBody?: true
   }

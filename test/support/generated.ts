@@ -5,8 +5,8 @@ import { describeSections, toEnvExample, toMarkdownTables } from '../../src/conf
 import { BRIDGE_OPTIONS } from '../../src/config/mosquitto/bridge-options.ts'
 import { OPTIONS } from '../../src/config/mosquitto/options.ts'
 import { toOptionTable } from '../../src/config/mosquitto/table.ts'
-import { asyncapi } from '../../src/http/reference/asyncapi.ts'
-import { toProblemTable } from '../../src/http/reference/problems.ts'
+import { asyncapi } from '../../src/reference/asyncapi.ts'
+import { toProblemTable } from '../../src/reference/problems.ts'
 import { VERSION } from '../../src/version.ts'
 import { openapi } from './openapi.ts'
 

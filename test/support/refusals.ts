@@ -1,8 +1,8 @@
 import { type ErrorCode, GatewayError } from '../../src/errors.ts'
 import { PROBLEM_TYPE } from '../../src/http/problem.ts'
-import { DOORS, type HttpDoor } from '../../src/http/reference/doors.ts'
-import type { Operation } from '../../src/http/reference/operation.ts'
-import { PROBLEMS } from '../../src/http/reference/problems.ts'
+import { DOORS, type HttpDoor } from '../../src/reference/doors.ts'
+import type { Operation } from '../../src/reference/operation.ts'
+import { PROBLEMS } from '../../src/reference/problems.ts'
 import type { DescribedRoute } from './routes.ts'
 
 /** Whether this door refuses who does not say who they are. */

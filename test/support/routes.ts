@@ -4,11 +4,11 @@ import type { FastifyInstance, RouteOptions } from 'fastify'
 import { pino } from 'pino'
 import { createDeviceDoor } from '../../src/http/device-door.ts'
 import { createOpsDoor } from '../../src/http/ops-door.ts'
-import { DOORS, type HttpDoor } from '../../src/http/reference/doors.ts'
-import type { Operation } from '../../src/http/reference/operation.ts'
-import { OPERATIONS, type OperationId } from '../../src/http/reference/reference.ts'
 import { createViewerDoor } from '../../src/http/viewer-door.ts'
 import { connectionSenders } from '../../src/identity/senders.ts'
+import { DOORS, type HttpDoor } from '../../src/reference/doors.ts'
+import type { Operation } from '../../src/reference/operation.ts'
+import { OPERATIONS, type OperationId } from '../../src/reference/reference.ts'
 import { HTTP_LIMITS } from './http-limits.ts'
 
 // routes are registered and never called, so what they work with need not be there
@@ -57,8 +57,11 @@ export async function describeRoutes(): Promise<DescribedRoute[]> {
   const found = new Map<OperationId, DescribedRoute>()
   for (const door of Object.keys(DOORS) as HttpDoor[])
     for (const { method, url, config } of await routesOf(door)) {
-      const id = config?.operation
-      assert.ok(id, `${method} ${url} of the ${door} door names no operation of the reference`)
+      const id = config?.operation as OperationId
+      assert.ok(
+        Object.hasOwn(OPERATIONS, id ?? ''),
+        `${method} ${url} of the ${door} door names no operation of the reference`,
+      )
       const operation: Operation = OPERATIONS[id]
       const [parameter] = Object.keys(operation.params?.properties ?? {})
       const path = url.replace(/\*|:\w+/, `{${parameter}}`)

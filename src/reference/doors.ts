@@ -1,5 +1,5 @@
-import type { ErrorCode } from '../../errors.ts'
-import { COOKIE } from '../session.ts'
+import type { ErrorCode } from '../errors.ts'
+import { COOKIE } from '../http/session.ts'
 
 export type HttpDoor = keyof typeof DOORS
 

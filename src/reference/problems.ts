@@ -1,5 +1,5 @@
-import { ERROR_CODES, type ErrorCode, GatewayError } from '../../errors.ts'
-import { type Problem, toProblem } from '../problem.ts'
+import { ERROR_CODES, type ErrorCode, GatewayError } from '../errors.ts'
+import { type Problem, toProblem } from '../http/problem.ts'
 import { type Schemas, TRACE_ID } from './operation.ts'
 
 interface Described {

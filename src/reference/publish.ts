@@ -1,7 +1,7 @@
-import type { ErrorCode } from '../../errors.ts'
-import { MAX_TOPIC_BYTES, MAX_TOPIC_LEVELS } from '../../topic/topic.ts'
-import { MAX_LINES, NDJSON } from '../publish-many.ts'
-import { FORMATS, HEADERS } from '../request-properties.ts'
+import type { ErrorCode } from '../errors.ts'
+import { MAX_LINES, NDJSON } from '../http/publish-many.ts'
+import { FORMATS, HEADERS } from '../http/request-properties.ts'
+import { MAX_TOPIC_BYTES, MAX_TOPIC_LEVELS } from '../topic/topic.ts'
 import { ACK } from './commands.ts'
 import {
   json,

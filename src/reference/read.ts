@@ -1,4 +1,4 @@
-import { MAX_RESULTS } from '../retained-list.ts'
+import { MAX_RESULTS } from '../http/retained-list.ts'
 import { json, type Operations, parameters, type Schemas } from './operation.ts'
 import { TOPIC } from './publish.ts'
 import { EVENT_STREAM, FORMAT, LAST_EVENT_ID, RESUME, STREAM_HEARTBEAT } from './stream.ts'

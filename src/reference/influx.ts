@@ -1,5 +1,5 @@
-import { PRECISIONS, type Version } from '../influx/query.ts'
-import { MAX_VALUES } from '../influx/values.ts'
+import { PRECISIONS, type Version } from '../http/influx/query.ts'
+import { MAX_VALUES } from '../http/influx/values.ts'
 import { json, type Operation, type Operations, parameters, type Schemas } from './operation.ts'
 
 const LINES = {

@@ -1,5 +1,5 @@
-import { HEARTBEAT_MS } from '../../live/stream.ts'
-import { MAX_FILTERS } from '../filters.ts'
+import { MAX_FILTERS } from '../http/filters.ts'
+import { HEARTBEAT_MS } from '../live/stream.ts'
 import { DOORS, SECURITY } from './doors.ts'
 import { INTRODUCTION, LICENSE } from './info.ts'
 import type { Schema } from './operation.ts'

@@ -1,5 +1,5 @@
-import { createHistoryWriter, GAP_MESSAGES, type HistoryEnd } from '../history-format.ts'
-import { HISTORY_FORMATS, LIMITS } from '../history-query.ts'
+import { createHistoryWriter, GAP_MESSAGES, type HistoryEnd } from '../http/history-format.ts'
+import { HISTORY_FORMATS, LIMITS } from '../http/history-query.ts'
 import { FILTERS } from './filters.ts'
 import { type Operations, parameters, type Schema, type Schemas } from './operation.ts'
 import { EXAMPLE, SCHEMAS as SHAPES } from './stream.ts'

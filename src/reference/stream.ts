@@ -1,14 +1,7 @@
-import type { Delivery } from '../../broker/broker.ts'
-import {
-  endFrame,
-  eventFrame,
-  GAP_CAUSES,
-  gapFrame,
-  heartbeatFrame,
-  RETRY,
-} from '../../live/event.ts'
-import { HEARTBEAT_MS } from '../../live/stream.ts'
-import { LONGEST_HEARTBEAT } from '../stream.ts'
+import type { Delivery } from '../broker/broker.ts'
+import { LONGEST_HEARTBEAT } from '../http/stream.ts'
+import { endFrame, eventFrame, GAP_CAUSES, gapFrame, heartbeatFrame, RETRY } from '../live/event.ts'
+import { HEARTBEAT_MS } from '../live/stream.ts'
 import { FILTERS } from './filters.ts'
 import {
   type Content,

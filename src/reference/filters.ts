@@ -1,4 +1,4 @@
-import { MAX_FILTERS } from '../filters.ts'
+import { MAX_FILTERS } from '../http/filters.ts'
 
 /** The `filter` of a query, which may come several times. */
 export const FILTERS = {

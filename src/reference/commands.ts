@@ -1,4 +1,4 @@
-import { toObject } from '../../live/event.ts'
+import { toObject } from '../live/event.ts'
 import { json, type Operations, parameters, type Schemas, TRACE_ID } from './operation.ts'
 import { MESSAGE_EXPIRY, PROPERTIES } from './properties.ts'
 import { EXAMPLE, SCHEMAS as STREAM_SCHEMAS } from './stream.ts'

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../../errors.ts'
+import type { ErrorCode } from '../errors.ts'
 
 /** A JSON Schema; `{ $ref: 'Name#' }` is the one with that name. */
 export type Schema = Readonly<Record<string, unknown>>
