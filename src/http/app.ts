@@ -20,6 +20,8 @@ import {
   toGatewayError,
   toParseProblem,
 } from './problem.ts'
+import { parseQueryText } from './query.ts'
+import { compileSchema } from './query-schema.ts'
 import { createHttpServer, type ServerOptions } from './server.ts'
 
 export type App = FastifyInstance<Http2SecureServer, Http2ServerRequest, Http2ServerResponse>
@@ -49,18 +51,32 @@ declare module 'fastify' {
   }
 }
 
-function noSchema(): never {
-  throw new Error('a route has a schema, and nothing here compiles it')
+function noSerializer(): never {
+  throw new Error('a route has a schema of its answers, and nothing here compiles it')
+}
+
+function escaped(url: string): string {
+  return url.replaceAll('%', '%25')
+}
+
+function unescaped(url: string): string {
+  return url.replaceAll('%25', '%')
 }
 
 /** What the apps of all doors have in common. */
 export const APP_OPTIONS = {
   genReqId: () => randomUUID(),
   // topics are decoded once, by topicInPath: the router sees their escapes as text, and can object to none
-  rewriteUrl: ({ url = '' }: { url?: string | undefined }) => url.replaceAll('%', '%25'),
-  // no route has a schema, and the compilers of schemas take long to load
+  rewriteUrl: ({ url = '' }: { url?: string | undefined }) => escaped(url),
+  routerOptions: {
+    querystringParser: (text: string) => parseQueryText(unescaped(text)) as never,
+  },
+  // Fastify's own compilers take long to load
   schemaController: {
-    compilersFactory: { buildValidator: () => noSchema, buildSerializer: () => noSchema },
+    compilersFactory: {
+      buildValidator: () => compileSchema as never,
+      buildSerializer: () => noSerializer,
+    },
   },
   // what an open connection still asks of a stopping gateway is answered, then the connection ends
   return503OnClosing: false,

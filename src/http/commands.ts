@@ -3,9 +3,10 @@ import { GatewayError } from '../errors.ts'
 import type { Caller, Reading, Relay } from '../relay/relay.ts'
 import { type App, type Reply, type Request, sendProblem } from './app.ts'
 import { callerOf } from './caller.ts'
+import { NOTHING, REPLY, takeQuery } from './commands-query.ts'
 import { acknowledgedIn, commandJson } from './pick-up.ts'
 import { takeAnyBody } from './publish.ts'
-import { type Query, queryOf, single } from './query.ts'
+import { queryValues } from './query-schema.ts'
 import { HEADERS, propertiesOf } from './request-properties.ts'
 
 export interface CommandRoutesOptions {
@@ -17,22 +18,23 @@ export interface CommandRoutesOptions {
   readonly maxPayload: number
 }
 
-const MAX_LIMIT = 100
 const ID = '/commands/:id'
 
 /** What waits for the device that asks: it is read, acknowledged, or replied to. */
 export function commandRoutes(app: App, options: CommandRoutesOptions): void {
   const { commands, relay, maxPollWait, maxPayload } = options
 
-  app.get('/commands', { config: { operation: 'readCommands' } }, async (request, reply) => {
-    const query = queryOf(request.originalUrl, ['wait', 'limit', 'ack'])
+  const taking = takeQuery(maxPollWait)
+  const route = { config: { operation: 'readCommands' }, schema: { querystring: taking } }
+  app.get('/commands', route, async (request, reply) => {
+    const { wait, limit, ack } = queryValues(request, taking)
     const caller = callerOf(request)
     // HEAD takes nothing, and waits for nothing
     const isAsked = request.method !== 'HEAD'
     const taken = await commands.take(caller, {
-      acknowledged: isAsked ? acknowledgedIn(query) : [],
-      limit: isAsked ? numberIn(query, 'limit', 1, MAX_LIMIT, 1) : 0,
-      wait: numberIn(query, 'wait', 0, maxPollWait, 0) * 1000,
+      acknowledged: isAsked ? acknowledgedIn(ack) : [],
+      limit: isAsked ? limit : 0,
+      wait: wait * 1000,
       gone: goneSignal(reply, caller),
     })
     if (caller.ended?.aborted) throw caller.ended.reason
@@ -40,19 +42,28 @@ export function commandRoutes(app: App, options: CommandRoutesOptions): void {
   })
 
   async function acknowledge(request: Request, reply: Reply): Promise<Reply> {
-    queryOf(request.originalUrl, [])
     const acknowledged = await commands.acknowledge(callerOf(request), idOf(request))
     return send(reply, { message: 'OK', traceId: request.id, acknowledged })
   }
-  app.delete(ID, { config: { operation: 'deleteCommand' } }, acknowledge)
+  app.delete(
+    ID,
+    { config: { operation: 'deleteCommand' }, schema: { querystring: NOTHING } },
+    acknowledge,
+  )
   app.post(
     `${ID}/ack`,
-    { config: { operation: 'acknowledgeCommand' }, onRequest: takeAnyBody, bodyLimit: maxPayload },
+    {
+      config: { operation: 'acknowledgeCommand' },
+      schema: { querystring: NOTHING },
+      onRequest: takeAnyBody,
+      bodyLimit: maxPayload,
+    },
     acknowledge,
   )
 
   app.post(`${ID}/reply`, {
     config: { operation: 'replyToCommand' },
+    schema: { querystring: REPLY },
     bodyLimit: maxPayload,
     onRequest: takeAnyBody,
     async handler(request, reply) {
@@ -79,8 +90,7 @@ function replyTo({ message }: Command, request: Request): Reading {
       'request_invalid',
       'This command has no response topic: nobody waits for a reply. Acknowledge it instead.',
     )
-  const query = queryOf(request.originalUrl, ['qos', 'contentType', 'messageExpiry'])
-  const qos = numberIn(query, 'qos', 0, 1, message.qos === 0 ? 0 : 1)
+  const query = queryValues(request, REPLY)
   if (request.headers[HEADERS.correlationData] !== undefined)
     throw new GatewayError(
       'request_invalid',
@@ -90,7 +100,7 @@ function replyTo({ message }: Command, request: Request): Reading {
   return {
     topic: responseTopic,
     payload: (request.body as Buffer | undefined) ?? Buffer.alloc(0),
-    qos: qos === 0 ? 0 : 1,
+    qos: query.qos ?? (message.qos === 0 ? 0 : 1),
     retain: false,
     messageExpiry,
     properties: correlationData ? { ...properties, correlationData } : properties,
@@ -106,16 +116,6 @@ function goneSignal(reply: Reply, { ended }: Caller): AbortSignal {
 
 function idOf({ params }: Request): string {
   return (params as { readonly id: string }).id
-}
-
-function numberIn(query: Query, name: string, least: number, most: number, usual: number): number {
-  const text = orThrow(single(query, name) ?? String(usual))
-  const value = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN
-  if (value >= least && value <= most) return value
-  throw new GatewayError(
-    'query_invalid',
-    `${name} must be a whole number from ${least} to ${most}, not "${text}".`,
-  )
 }
 
 function orThrow<T>(value: T | GatewayError): T {

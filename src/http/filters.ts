@@ -5,6 +5,16 @@ import { filterProblem } from '../topic/topic.ts'
 
 export const MAX_FILTERS = 64
 
+/** The `filter` of a query, which may come several times. */
+export const FILTERS = {
+  type: 'array',
+  items: { type: 'string' },
+  minItems: 1,
+  maxItems: MAX_FILTERS,
+  description: 'MQTT topic filters; `#` is sent as `%23`, and `+` may be sent as it is.',
+  examples: [['wott/#']],
+} as const
+
 /** Why `caller` is refused what it asks `path` for: filters that are not valid, or of which it could never read anything. */
 export function filtersProblem(
   path: string,

@@ -3,7 +3,7 @@ import type { Delivery } from '../broker/broker.ts'
 import type { Bucket } from '../live/buckets.ts'
 import { type GapCause, toJson } from '../live/event.ts'
 import { toJsonProperties } from '../topic/properties.ts'
-import type { HistoryFormat } from './history-query.ts'
+import type { HistoryFormat } from './history-parameters.ts'
 
 /** What an answer says after its entries or buckets. */
 export interface HistoryEnd {

@@ -1,9 +1,6 @@
 import { GatewayError } from '../errors.ts'
 import { parseTime } from '../topic/time.ts'
-import { queryOf, single } from './query.ts'
-
-export const HISTORY_FORMATS = ['json', 'ndjson', 'csv'] as const
-export type HistoryFormat = (typeof HISTORY_FORMATS)[number]
+import { type HistoryFormat, type HistoryParameters, LIMITS } from './history-parameters.ts'
 
 /** What `GET /history` is asked for. */
 export interface HistoryQuery {
@@ -25,24 +22,7 @@ export interface HistoryQuery {
   readonly buckets: { readonly every: number; readonly field: readonly string[] | null } | null
 }
 
-export const LIMITS = {
-  entries: { usual: 1_000, most: 100_000 },
-  buckets: { usual: 10_000, most: 10_000 },
-} as const
-
-const NAMES = [
-  'filter',
-  'from',
-  'to',
-  'limit',
-  'order',
-  'format',
-  'every',
-  'field',
-  'after',
-  'latest',
-]
-const NOT_WITH_LATEST = ['from', 'to', 'order', 'every', 'field']
+const NOT_WITH_LATEST = ['from', 'to', 'order', 'every', 'field'] as const
 const SECOND = 1000
 const UNITS: Readonly<Record<string, number>> = {
   s: SECOND,
@@ -54,39 +34,30 @@ const UNITS: Readonly<Record<string, number>> = {
 const LONGEST_BUCKET = 366 * 86_400 * SECOND
 
 /** Throws a `query_invalid` that names what is wrong. */
-export function parseHistoryQuery(url: string, now: number): HistoryQuery {
-  const query = queryOf(url, NAMES)
-  const text = (name: string) => {
-    const value = single(query, name)
-    if (value instanceof GatewayError) throw value
-    return value
-  }
-  const time = (name: string) => {
-    const value = text(name)
+export function toHistoryQuery(asked: HistoryParameters, now: number): HistoryQuery {
+  const { every, field, latest: isLatest, limit } = asked
+  const time = (name: 'from' | 'to') => {
+    const value = asked[name]
     return value === undefined ? null : timeIn(name, value, now)
   }
   const from = time('from')
   const to = time('to')
   if (from !== null && from > (to ?? now))
     throw invalid(`from must not be later than ${to === null ? 'now' : 'to'}.`)
-  const every = text('every')
-  const field = text('field')
   if (field !== undefined && every === undefined)
     throw invalid('field goes with every: it says which number buckets are made of.')
-  const isLatest = oneOf('latest', text('latest') ?? 'false', ['true', 'false']) === 'true'
-  const other = isLatest && NOT_WITH_LATEST.find((name) => query.has(name))
+  const other = isLatest && NOT_WITH_LATEST.find((name) => asked[name] !== undefined)
   if (other) throw invalid(`latest goes without ${other}: it is one message for each topic.`)
-  const limit = text('limit')
   return {
-    filters: query.get('filter') ?? [],
+    filters: asked.filter,
     from,
     to,
-    newestFirst: oneOf('order', text('order') ?? 'asc', ['asc', 'desc']) === 'desc',
-    format: oneOf('format', text('format') ?? 'json', HISTORY_FORMATS),
+    newestFirst: asked.order === 'desc',
+    format: asked.format,
     limit: limitIn(limit, every === undefined ? LIMITS.entries : LIMITS.buckets),
     isLimited: limit !== undefined,
     isLatest,
-    after: text('after') ?? null,
+    after: asked.after ?? null,
     buckets: every === undefined ? null : { every: spanIn(every), field: fieldIn(field) },
   }
 }
@@ -123,17 +94,10 @@ function fieldIn(text: string | undefined): string[] | null {
   )
 }
 
-function limitIn(text: string | undefined, { usual, most }: { usual: number; most: number }) {
-  if (text === undefined) return usual
-  const limit = Number(text)
-  if (/^\d{1,6}$/.test(text) && limit >= 1 && limit <= most) return limit
-  throw invalid(`limit must be a whole number from 1 to ${most}, not "${text}".`)
-}
-
-function oneOf<const T extends string>(name: string, text: string, known: readonly T[]): T {
-  const found = known.find((one) => one === text)
-  if (found !== undefined) return found
-  throw invalid(`${name} must be ${known.join(' or ')}, not "${text}".`)
+function limitIn(limit: number | undefined, { usual, most }: { usual: number; most: number }) {
+  if (limit === undefined) return usual
+  if (limit <= most) return limit
+  throw invalid(`limit must be a whole number from 1 to ${most}, not "${limit}".`)
 }
 
 function invalid(detail: string): GatewayError {

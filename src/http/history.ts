@@ -12,8 +12,10 @@ import type { App, Reply, Request } from './app.ts'
 import { callerOf } from './caller.ts'
 import { filtersProblem } from './filters.ts'
 import { createHistoryWriter, type HistoryEnd, type HistoryWriter } from './history-format.ts'
-import { type HistoryQuery, parseHistoryQuery } from './history-query.ts'
+import { HISTORY } from './history-parameters.ts'
+import { type HistoryQuery, toHistoryQuery } from './history-query.ts'
 import { type HttpMemory, holdFor, noRoom } from './memory.ts'
+import { queryValues } from './query-schema.ts'
 
 export interface HistoryRouteOptions extends Pick<HttpMemory, 'memory'> {
   readonly reader: LogReader
@@ -38,10 +40,11 @@ export function historyRoute(app: App, options: HistoryRouteOptions): void {
   const pace = createPace(STEPS_EACH_TURN)
   const slots = createSlots()
 
-  app.get('/history', { config: { operation: 'readHistory' } }, async (request, reply) => {
+  const route = { config: { operation: 'readHistory' }, schema: { querystring: HISTORY } }
+  app.get('/history', route, async (request, reply) => {
     const { reader, denials } = options
     const caller = callerOf(request)
-    const query = parseHistoryQuery(request.originalUrl, Date.now())
+    const query = toHistoryQuery(queryValues(request, HISTORY), Date.now())
     const after = query.isLatest ? null : placeOf(query.after, reader)
     const refused = filtersProblem('/history', query.filters, caller, denials)
     if (refused) throw refused

@@ -4,12 +4,34 @@ import { GatewayError } from '../errors.ts'
 import { toObject } from '../live/event.ts'
 import type { Caller } from '../relay/relay.ts'
 import type { Reply } from './app.ts'
-import { type Query, single } from './query.ts'
+import { type QueryValues, querySchema } from './query-schema.ts'
 
-/** What a publish says of commands, in its query. */
-export const PICK_UP_NAMES = ['command', 'ack'] as const
 /** Most commands that one request can acknowledge. */
 const MAX_ACKNOWLEDGED = 100
+
+export const ACK = {
+  type: 'array',
+  items: { type: 'string' },
+  maxItems: MAX_ACKNOWLEDGED,
+  description:
+    'Ids of commands that the device has done with: they come no more. Those that do not wait are passed over.',
+  examples: [['5f1c0e9a7b2d-42']],
+} as const
+
+/** What a publish says of commands. */
+export const PICK_UP = {
+  command: {
+    type: 'integer',
+    enum: [0, 1],
+    description:
+      'With 1 the answer has the oldest command that waits for the device, as of `GET /commands`.',
+    examples: [1],
+  },
+  ack: ACK,
+} as const
+
+/** The query of a publish of many readings. */
+export const PICK_UP_QUERY = querySchema(PICK_UP)
 
 export interface PickUp {
   readonly acknowledged: readonly string[]
@@ -24,27 +46,22 @@ export interface PickUp {
  * a refusal where that makes no sense, or can never be had here: nothing is published then.
  */
 export function pickUpIn(
-  query: Query | GatewayError,
+  { command, ack }: QueryValues<typeof PICK_UP_QUERY>,
   headers: IncomingHttpHeaders,
   { unsupported }: Pick<Commands, 'unsupported'>,
 ): PickUp | null {
-  if (query instanceof GatewayError) throw query
-  const asked = single(query, 'command')
-  if (asked instanceof GatewayError) throw asked
-  if (asked !== undefined && asked !== '0' && asked !== '1')
-    throw new GatewayError('query_invalid', `command must be 0 or 1, not "${asked}".`)
-  const acknowledged = acknowledgedIn(query)
-  const isPreferred = asked === undefined && prefersCommand(headers)
-  const isWanted = asked === '1' || isPreferred
+  const acknowledged = acknowledgedIn(ack)
+  const isPreferred = command === undefined && prefersCommand(headers)
+  const isWanted = command === 1 || isPreferred
   if (!isWanted && acknowledged.length === 0) return null
   if (unsupported) throw unsupported
   return { acknowledged, isWanted, isPreferred }
 }
 
 /** Throws a refusal where there are too many. */
-export function acknowledgedIn(query: Query): readonly string[] {
+export function acknowledgedIn(ack: readonly string[]): readonly string[] {
   // a device without a last command may leave it empty
-  const ids = (query.get('ack') ?? []).filter((id) => id !== '')
+  const ids = ack.filter((id) => id !== '')
   if (ids.length <= MAX_ACKNOWLEDGED) return ids
   throw new GatewayError(
     'query_invalid',

@@ -8,11 +8,11 @@ import { type BatchAnswer, statusOf, toBatchAnswer } from './batch.ts'
 import { callerOf } from './caller.ts'
 import { BATCHED } from './cloud-event.ts'
 import { beginKeyed, REPLAYED } from './idempotency.ts'
-import { pickUp, pickUpIn } from './pick-up.ts'
+import { PICK_UP_QUERY, pickUp, pickUpIn } from './pick-up.ts'
 import { toGatewayError } from './problem.ts'
 import { type PublishOptions, takeAnyBody } from './publish.ts'
 import { type Numbered, publishEach } from './publish-each.ts'
-import { parseQuery } from './query.ts'
+import { queryValues } from './query-schema.ts'
 import { readingIn } from './reading-line.ts'
 
 export const MAX_LINES = 1000
@@ -36,6 +36,7 @@ export function publishManyRoute(
 ): void {
   app.post('/topics', {
     config: { operation: 'publishMany', decodesBody: true },
+    schema: { querystring: PICK_UP_QUERY },
     bodyLimit: MAX_BYTES,
     onRequest: [mustBeNdjson, takeAnyBody],
     async onError(request, _reply, error) {
@@ -46,8 +47,7 @@ export function publishManyRoute(
     async handler(request, reply) {
       const started = performance.now()
       const caller = callerOf(request)
-      const query = parseQuery(request.originalUrl)
-      const asked = pickUpIn(query, request.headers, commands)
+      const asked = pickUpIn(queryValues(request, PICK_UP_QUERY), request.headers, commands)
       const lines = linesOf(request.body as Buffer)
       const keyed = beginKeyed(request, keys)
       const answer = await (keyed ? publishOnce(caller, lines, keyed) : publish(caller, lines))

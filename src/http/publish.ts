@@ -8,10 +8,12 @@ import { type App, type Request, sendProblem } from './app.ts'
 import { callerOf } from './caller.ts'
 import { cloudEventIn } from './cloud-event.ts'
 import { beginKeyed, REPLAYED } from './idempotency.ts'
-import { PICK_UP_NAMES, pickUp, pickUpIn } from './pick-up.ts'
+import { pickUp, pickUpIn } from './pick-up.ts'
 import { toGatewayError } from './problem.ts'
-import { parseQuery, type Query, single, topicInPath, unknownName } from './query.ts'
-import { propertiesOf, QUERY_PROPERTIES } from './request-properties.ts'
+import { PUBLISH, type PublishQuery } from './publish-query.ts'
+import { topicInPath } from './query.ts'
+import { queryValues } from './query-schema.ts'
+import { propertiesOf } from './request-properties.ts'
 
 export interface PublishOptions {
   readonly relay: Pick<Relay, 'publish'>
@@ -25,7 +27,6 @@ export interface PublishOptions {
 }
 
 const PREFIX = '/topics/'
-const QUERY_NAMES = ['qos', 'retain', 'time', ...QUERY_PROPERTIES, ...PICK_UP_NAMES]
 
 /** `POST /topics/{topic}`: one reading, byte for byte. */
 export function publishRoute(
@@ -34,6 +35,7 @@ export function publishRoute(
 ): void {
   app.post(`${PREFIX}*`, {
     config: { operation: 'publish', decodesBody: true },
+    schema: { querystring: PUBLISH },
     bodyLimit: maxPayload,
     onRequest: takeAnyBody,
     async onError(request, _reply, error) {
@@ -48,7 +50,7 @@ export function publishRoute(
     async handler(request, reply) {
       const started = performance.now()
       const caller = callerOf(request)
-      const query = parseQuery(request.originalUrl)
+      const query = queryValues(request, PUBLISH)
       const reading = toReading(request, query)
       if (reading instanceof GatewayError) throw reading
       const asked = pickUpIn(query, request.headers, commands)
@@ -100,22 +102,10 @@ async function publishOnce(
   }
 }
 
-function toReading(request: Request, query: Query | GatewayError): Reading | GatewayError {
+function toReading(request: Request, query: PublishQuery): Reading | GatewayError {
   const topic = topicInPath(request.originalUrl, PREFIX)
   if (topic instanceof GatewayError) return topic
-  if (query instanceof GatewayError) return query
-  const qos = single(query, 'qos') ?? '0'
-  const retain = single(query, 'retain') ?? 'false'
-  if (qos instanceof GatewayError) return qos
-  const time = single(query, 'time')
-  if (retain instanceof GatewayError) return retain
-  if (time instanceof GatewayError) return time
-  const unknown = unknownName(query, QUERY_NAMES)
-  if (unknown) return unknown
-  if (qos !== '0' && qos !== '1')
-    return new GatewayError('query_invalid', `qos must be 0 or 1, not "${qos}".`)
-  if (retain !== 'true' && retain !== 'false')
-    return new GatewayError('query_invalid', `retain must be true or false, not "${retain}".`)
+  const { qos, retain, time } = query
   const measured = time === undefined ? null : readTime(time)
   if (measured instanceof GatewayError) return measured
   const event = cloudEventIn(request.headers, sentType(request), request.body as Buffer)
@@ -126,8 +116,8 @@ function toReading(request: Request, query: Query | GatewayError): Reading | Gat
   return {
     topic,
     payload: request.body as Buffer,
-    qos: qos === '1' ? 1 : 0,
-    retain: retain === 'true',
+    qos,
+    retain,
     properties,
     messageExpiry,
     time: measured,

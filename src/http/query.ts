@@ -8,9 +8,14 @@ export type Query = ReadonlyMap<string, readonly string[]>
  * space has to be "%20". Returns a refusal where the escapes are broken.
  */
 export function parseQuery(url: string): Query | GatewayError {
-  const query = new Map<string, string[]>()
   const start = url.indexOf('?')
-  for (const part of start === -1 ? [] : url.slice(start + 1).split('&')) {
+  return parseQueryText(start === -1 ? '' : url.slice(start + 1))
+}
+
+/** The same for what follows the question mark. */
+export function parseQueryText(text: string): Query | GatewayError {
+  const query = new Map<string, string[]>()
+  for (const part of text.split('&')) {
     if (part === '') continue
     const [name, value] = pairOf(part)
     if (name === null || value === null)

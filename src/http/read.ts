@@ -10,6 +10,7 @@ import { answerType } from './media-type.ts'
 import { topicInPath } from './query.ts'
 import { type RetainedListOptions, retainedListRoute } from './retained-list.ts'
 import { type StreamRoutes, wantsStream } from './stream.ts'
+import { ONE_FILTER } from './stream-query.ts'
 
 export interface ReadOptions extends Pick<RetainedListOptions, 'turns'> {
   readonly broker: Broker
@@ -19,11 +20,20 @@ export interface ReadOptions extends Pick<RetainedListOptions, 'turns'> {
 /** `GET /topics/{topic}`: the retained payload, or a stream where `Accept` asks for one; `GET /retainedMessage/{topic}`: AWS IoT's shape of the former, and its list. */
 export function readRoutes(app: App, options: ReadOptions, streams: StreamRoutes): void {
   retainedListRoute(app, options)
-  app.get('/topics/*', { config: { operation: 'readTopic' } }, async (request, reply) => {
-    if (wantsStream(request)) return streams.openOne(request, reply)
-    const message = await retainedFor(request, '/topics/', options)
-    return reply.headers(headersOf(message, options.broker.log.now())).send(message.payload)
-  })
+  app.get(
+    '/topics/*',
+    {
+      config: { operation: 'readTopic' },
+      schema: { querystring: ONE_FILTER },
+      // the query is for streams alone
+      attachValidation: true,
+    },
+    async (request, reply) => {
+      if (wantsStream(request)) return streams.openOne(request, reply)
+      const message = await retainedFor(request, '/topics/', options)
+      return reply.headers(headersOf(message, options.broker.log.now())).send(message.payload)
+    },
+  )
 
   app.get(
     '/retainedMessage/*',

@@ -5,10 +5,14 @@ import type { UserProperty } from '../topic/message.ts'
 import { fromBase64 } from './base64.ts'
 import type { EventProperties } from './cloud-event.ts'
 import { type PropertyName, type ReadProperties, readProperties } from './properties.ts'
-import { type Query, single } from './query.ts'
 
 /** What AWS IoT's `Publish` has in the query. */
-export const QUERY_PROPERTIES = ['contentType', 'messageExpiry', 'responseTopic'] as const
+interface QueryProperties {
+  readonly contentType?: string | undefined
+  readonly messageExpiry?: number | undefined
+  readonly responseTopic?: string | undefined
+}
+
 /** What it has in headers. */
 export const HEADERS = {
   payloadFormatIndicator: 'x-amz-mqtt5-payload-format-indicator',
@@ -25,12 +29,16 @@ type Values = Partial<Record<PropertyName, unknown>>
 
 /** The properties that a request has for its message, where AWS IoT's publishers put them, beside those of an event. */
 export function propertiesOf(
-  query: Query,
+  { contentType, messageExpiry, responseTopic }: QueryProperties,
   headers: IncomingHttpHeaders,
   event: EventProperties | null,
 ): ReadProperties | GatewayError {
-  const values: Values = event?.contentType === undefined ? {} : { contentType: event.contentType }
-  const refused = takeQuery(query, values) ?? takeHeaders(headers, values)
+  const values: Values = {
+    contentType: contentType ?? event?.contentType,
+    messageExpiry,
+    responseTopic,
+  }
+  const refused = takeHeaders(headers, values)
   if (refused) return refused
   if (event && event.userProperties.length > 0) {
     const { userProperties = [] } = values
@@ -43,20 +51,6 @@ export function propertiesOf(
   return isHeader(name)
     ? headerInvalid(name, problem)
     : new GatewayError('query_invalid', `${name} ${problem}.`)
-}
-
-function takeQuery(query: Query, values: Values): GatewayError | null {
-  for (const name of QUERY_PROPERTIES) {
-    const text = single(query, name)
-    if (text instanceof GatewayError) return text
-    if (text !== undefined) values[name] = name === 'messageExpiry' ? numberIn(text) : text
-  }
-  return null
-}
-
-/** What is not written as a whole number stays text, which is then refused. */
-function numberIn(text: string): number | string {
-  return /^\d{1,10}$/.test(text) ? Number(text) : text
 }
 
 function takeHeaders(headers: IncomingHttpHeaders, values: Values): GatewayError | null {

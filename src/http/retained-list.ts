@@ -4,7 +4,7 @@ import type { Message } from '../topic/message.ts'
 import type { Turns } from '../turns.ts'
 import type { App, Request } from './app.ts'
 import { callerOf } from './caller.ts'
-import { type Query, queryOf, single } from './query.ts'
+import { querySchema, queryValues } from './query-schema.ts'
 
 export interface RetainedListOptions {
   readonly broker: Pick<Broker, 'retained'>
@@ -14,15 +14,30 @@ export interface RetainedListOptions {
 /** Topics of one answer, as AWS IoT has it. */
 export const MAX_RESULTS = 200
 
+const QUERY = querySchema({
+  maxResults: {
+    type: 'integer',
+    minimum: 1,
+    maximum: MAX_RESULTS,
+    default: MAX_RESULTS,
+    description: 'Most topics of one answer.',
+    examples: [25],
+  },
+  nextToken: {
+    type: 'string',
+    description: 'Of the answer before.',
+    examples: ['d290dC9odW1pZGl0eQ'],
+  },
+})
+
 /** `GET /retainedMessage`: the retained messages that the caller may read, in AWS IoT's shape, some at a time. */
 export function retainedListRoute(app: App, { broker, turns }: RetainedListOptions): void {
   app.get(
     '/retainedMessage',
-    { config: { operation: 'listRetainedMessages' } },
+    { config: { operation: 'listRetainedMessages' }, schema: { querystring: QUERY } },
     async (request, reply) => {
-      const query = queryOf(request.originalUrl, ['maxResults', 'nextToken'])
-      const most = mostIn(query)
-      const after = tokenIn(query)
+      const { maxResults: most, nextToken = '' } = queryValues(request, QUERY)
+      const after = tokenIn(nextToken)
       const page = await firstOf(await broker.retained('#'), request, {
         most: most + 1,
         after,
@@ -77,18 +92,8 @@ function placeOf(topic: string, sorted: readonly Message[]): number {
   return at === -1 ? sorted.length : at
 }
 
-function mostIn(query: Query): number {
-  const said = single(query, 'maxResults') ?? String(MAX_RESULTS)
-  if (said instanceof GatewayError) throw said
-  const most = Number(said)
-  if (/^\d+$/.test(said) && most >= 1 && most <= MAX_RESULTS) return most
-  throw new GatewayError('query_invalid', `maxResults must be 1 to ${MAX_RESULTS}, not "${said}".`)
-}
-
 /** The topic after which the list goes on. */
-function tokenIn(query: Query): string {
-  const said = single(query, 'nextToken') ?? ''
-  if (said instanceof GatewayError) throw said
+function tokenIn(said: string): string {
   const bytes = Buffer.from(said, 'base64url')
   if (bytes.toString('base64url') === said) return bytes.toString('utf8')
   throw new GatewayError('query_invalid', 'nextToken must be one that an earlier answer had.')

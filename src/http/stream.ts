@@ -1,13 +1,14 @@
 import type { Denials } from '../acl/denials.ts'
 import { addressOf } from '../address.ts'
 import { GatewayError } from '../errors.ts'
-import type { EventFormat } from '../live/event.ts'
 import { openStream, type Sink, type StreamOptions } from '../live/stream.ts'
 import type { App, Reply, Request } from './app.ts'
 import { callerOf } from './caller.ts'
 import { filtersProblem } from './filters.ts'
 import { type HttpMemory, holdFor } from './memory.ts'
-import { type Query, queryOf, single, topicInPath } from './query.ts'
+import { topicInPath } from './query.ts'
+import { type QueryValues, queryValues } from './query-schema.ts'
+import { MANY_FILTERS, ONE_FILTER } from './stream-query.ts'
 
 export interface StreamRoutesOptions extends StreamOptions, Pick<HttpMemory, 'memory'> {
   readonly denials: Denials
@@ -18,9 +19,11 @@ export interface StreamRoutesOptions extends StreamOptions, Pick<HttpMemory, 'me
 }
 
 export interface StreamRoutes {
-  /** Answers `GET /topics/{filter}` with an event stream. */
+  /** Answers `GET /topics/{filter}` with an event stream. Its query has been read by `ONE_FILTER`. */
   openOne(request: Request, reply: Reply): void | Promise<void>
 }
+
+type StreamQuery = QueryValues<typeof ONE_FILTER>
 
 export function wantsStream(request: Request): boolean {
   return /\btext\/event-stream\b/i.test(request.headers.accept ?? '')
@@ -28,10 +31,14 @@ export function wantsStream(request: Request): boolean {
 
 /** `GET /stream?filter=…&filter=…`, and what `GET /topics/{filter}` does for an `EventSource`. */
 export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRoutes {
-  app.get('/stream', { config: { operation: 'openStream' } }, async (request, reply) => {
-    const query = queryOf(request.originalUrl, ['filter', 'format', 'lastEventId', 'heartbeat'])
-    open(request, reply, query.get('filter') ?? [], query)
-  })
+  app.get(
+    '/stream',
+    { config: { operation: 'openStream' }, schema: { querystring: MANY_FILTERS } },
+    async (request, reply) => {
+      const query = queryValues(request, MANY_FILTERS)
+      open(request, reply, query.filter, query)
+    },
+  )
 
   const openBy = new Map<string, number>()
   function count(id: string, change: 1 | -1): void {
@@ -49,11 +56,15 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
       : tooMany(`${maxStreams} streams are open`, 'WOTT_MAX_STREAMS')
   }
 
-  function open(request: Request, reply: Reply, filters: readonly string[], query: Query): void {
+  function open(
+    request: Request,
+    reply: Reply,
+    filters: readonly string[],
+    { format, heartbeat: seconds, lastEventId: asked }: StreamQuery,
+  ): void {
     const caller = callerOf(request)
-    const format = formatOf(query)
-    const lastEventId = lastEventIdOf(request, query)
-    const heartbeat = heartbeatOf(query)
+    const lastEventId = lastEventIdOf(request, asked)
+    const heartbeat = seconds ?? null
     const refused =
       filtersProblem('/stream', filters, caller, options.denials) ?? noRoom(caller.identity.id)
     if (refused?.code === 'too_many_streams') options.meter.streamRefused(caller.door)
@@ -98,43 +109,15 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
     openOne(request, reply) {
       const filter = topicInPath(request.originalUrl, '/topics/')
       if (filter instanceof GatewayError) throw filter
-      open(
-        request,
-        reply,
-        [filter],
-        queryOf(request.originalUrl, ['format', 'lastEventId', 'heartbeat']),
-      )
+      if (request.validationError) throw request.validationError
+      open(request, reply, [filter], queryValues(request, ONE_FILTER))
     },
   }
 }
 
 /** What a browser sends when it reconnects wins over what its page put into the address once. */
-function lastEventIdOf(request: Request, query: Query): string | undefined {
-  const asked = single(query, 'lastEventId')
-  if (asked instanceof GatewayError) throw asked
+function lastEventIdOf(request: Request, asked: string | undefined): string | undefined {
   return request.headers['last-event-id']?.toString() || asked || undefined
-}
-
-function formatOf(query: Query): EventFormat {
-  const format = single(query, 'format') ?? 'json'
-  if (format instanceof GatewayError) throw format
-  if (format !== 'json' && format !== 'raw')
-    throw new GatewayError('query_invalid', `format must be json or raw, not "${format}".`)
-  return format
-}
-
-export const LONGEST_HEARTBEAT = 300
-
-function heartbeatOf(query: Query): number | null {
-  const text = single(query, 'heartbeat')
-  if (text instanceof GatewayError) throw text
-  if (text === undefined) return null
-  const seconds = Number(text)
-  if (/^\d{1,3}$/.test(text) && seconds >= 1 && seconds <= LONGEST_HEARTBEAT) return seconds
-  throw new GatewayError(
-    'query_invalid',
-    `heartbeat must be a whole number of seconds from 1 to ${LONGEST_HEARTBEAT}, not "${text}".`,
-  )
 }
 
 function tooMany(problem: string, setting: string): GatewayError {

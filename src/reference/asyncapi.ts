@@ -1,10 +1,10 @@
-import { MAX_FILTERS } from '../http/filters.ts'
+import type { QuerySchema } from '../http/query-schema.ts'
+import { MANY_FILTERS, ONE_FILTER } from '../http/stream-query.ts'
 import { HEARTBEAT_MS } from '../live/stream.ts'
 import { DOORS, SECURITY } from './doors.ts'
 import { INTRODUCTION, LICENSE } from './info.ts'
-import type { Schema } from './operation.ts'
 import { TOPIC } from './publish.ts'
-import { FORMAT, FRAMES, LAST_EVENT_ID, SCHEMAS, STREAM_HEARTBEAT } from './stream.ts'
+import { FRAMES, SCHEMAS } from './stream.ts'
 
 const ref = (path: string) => ({ $ref: `#/${path}` })
 const asks = (scheme: string) => ({ security: [ref(`components/securitySchemes/${scheme}`)] })
@@ -63,7 +63,7 @@ function stream(address: string, title: string, parameters: object = {}) {
   }
 }
 
-function send(channel: string, summary: string, query: Record<string, Schema>) {
+function send(channel: string, summary: string, { properties }: QuerySchema) {
   return {
     action: 'send',
     summary,
@@ -73,7 +73,7 @@ function send(channel: string, summary: string, query: Record<string, Schema>) {
       http: {
         method: 'GET',
         bindingVersion: '0.3.0',
-        query: { type: 'object', properties: query },
+        query: { type: 'object', properties },
       },
     },
   }
@@ -148,17 +148,8 @@ export function asyncapi(version: string): object {
         channel: ref('channels/topic'),
         messages: [ref('channels/topic/messages/reading')],
       },
-      stream: send('stream', 'A reader follows several filters', {
-        filter: { type: 'array', items: { type: 'string' }, minItems: 1, maxItems: MAX_FILTERS },
-        format: FORMAT,
-        lastEventId: LAST_EVENT_ID,
-        heartbeat: STREAM_HEARTBEAT,
-      }),
-      streamTopic: send('topicStream', 'A reader follows one filter', {
-        format: FORMAT,
-        lastEventId: LAST_EVENT_ID,
-        heartbeat: STREAM_HEARTBEAT,
-      }),
+      stream: send('stream', 'A reader follows several filters', MANY_FILTERS),
+      streamTopic: send('topicStream', 'A reader follows one filter', ONE_FILTER),
     },
     components: {
       securitySchemes: {

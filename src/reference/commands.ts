@@ -1,19 +1,8 @@
 import { toObject } from '../live/event.ts'
 import { json, type Operations, parameters, type Schemas, TRACE_ID } from './operation.ts'
-import { MESSAGE_EXPIRY, PROPERTIES } from './properties.ts'
 import { EXAMPLE, SCHEMAS as STREAM_SCHEMAS } from './stream.ts'
 
 const { Message: MESSAGE } = STREAM_SCHEMAS
-
-/** Those that a publish has, too. */
-export const ACK = {
-  type: 'array',
-  items: { type: 'string' },
-  maxItems: 100,
-  description:
-    'Ids of commands that the device has done with: they come no more. Those that do not wait are passed over.',
-  examples: [[EXAMPLE.id]],
-} as const
 
 const COMMAND_ID = { type: 'string', description: 'The `id` of a command.', examples: [EXAMPLE.id] }
 const COMMAND = {
@@ -46,26 +35,6 @@ export const OPERATIONS = {
     description:
       'Messages of `WOTT_COMMAND_TOPIC` (`cmd/%u/#`, with the WoTT ID for `%u`) wait for a device from its first request on, whatever their QoS, until it acknowledges them, they expire, or it does not ask for `WOTT_SESSION_EXPIRY` seconds. The oldest come first, and come again until they are acknowledged. What is retained on these topics comes with the first request. `HEAD` takes nothing.',
     tags: ['Commands'],
-    querystring: parameters({
-      wait: {
-        type: 'integer',
-        minimum: 0,
-        default: 0,
-        description:
-          'Seconds to wait where there is no command, at most `WOTT_MAX_POLL_WAIT` (60 by default).',
-        examples: [1],
-      },
-      limit: {
-        type: 'integer',
-        minimum: 1,
-        maximum: 100,
-        default: 1,
-        description:
-          'How many commands to answer at most. More payload than `WOTT_MAX_PAYLOAD` is left for the next answer.',
-        examples: [10],
-      },
-      ack: ACK,
-    }),
     response: {
       200: json('The commands, oldest first; none where none came in time.', 'Waiting', {
         commands: [COMMAND],
@@ -95,16 +64,6 @@ export const OPERATIONS = {
       'Publishes the body to the response topic of the command with its correlation data, as MQTT 5 has it, and acknowledges the command. The device needs the right to write to that topic; without it the command stays.',
     tags: ['Commands'],
     params: parameters({ id: COMMAND_ID }),
-    querystring: parameters({
-      qos: {
-        type: 'integer',
-        enum: [0, 1],
-        description: 'That of the reply; by default 0 for a command of QoS 0, 1 for the others.',
-        examples: [1],
-      },
-      contentType: PROPERTIES.contentType,
-      messageExpiry: MESSAGE_EXPIRY,
-    }),
     body: { content: { 'text/plain': { schema: { type: 'string', examples: ['done'] } } } },
     bodyOptional: true,
     response: { 200: ACKNOWLEDGED },

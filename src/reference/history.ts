@@ -1,14 +1,7 @@
 import { createHistoryWriter, GAP_MESSAGES, type HistoryEnd } from '../http/history-format.ts'
-import { HISTORY_FORMATS, LIMITS } from '../http/history-query.ts'
-import { FILTERS } from './filters.ts'
-import { type Operations, parameters, type Schema, type Schemas } from './operation.ts'
+import type { HistoryFormat } from '../http/history-parameters.ts'
+import type { Operations, Schemas } from './operation.ts'
 import { EXAMPLE, SCHEMAS as SHAPES } from './stream.ts'
-
-const TIME: Schema = {
-  type: 'string',
-  description:
-    'RFC 3339, Unix seconds or milliseconds, `now`, or so long ago: `-90s`, `-30m`, `-6h`, `-7d`, `-2w`.',
-}
 
 const BUCKET = {
   topic: 'wott/temperature',
@@ -21,7 +14,7 @@ const BUCKET = {
 }
 const END: HistoryEnd = { truncated: null, next: null, gaps: ['restart'] }
 
-function exampleOf(format: (typeof HISTORY_FORMATS)[number], kind: 'entries' | 'buckets') {
+function exampleOf(format: HistoryFormat, kind: 'entries' | 'buckets') {
   const writer = createHistoryWriter(format, kind)
   const part =
     kind === 'entries' ? writer.entry(EXAMPLE.message, EXAMPLE.id) : writer.bucket(BUCKET)
@@ -39,71 +32,6 @@ export const OPERATIONS = {
     description:
       'Messages that match any of the filters, in the order in which they were measured, or with `every` what their numbers come to in each span of time. Each message is authorised as it is read, by the rules of now; what has expired is left out. One answer looks at a bounded number of messages for a bounded time: `truncated` says whether it ended before the range did, and `next` is what to ask for as `after` to get the rest. What is missing for good is named in `gaps` and in the header `wott-gaps`. In `ndjson` and `csv` a last line, in `csv` after `# `, has `truncated`, `next` and `gaps` where they say more than the header and a `limit` of the caller.',
     tags: ['Read'],
-    querystring: parameters(
-      {
-        filter: FILTERS,
-        from: {
-          ...TIME,
-          description: `From this time on; without it, from the beginning. ${TIME.description}`,
-          examples: ['-6h'],
-        },
-        to: {
-          ...TIME,
-          description: `Before this time; without it, up to now. ${TIME.description}`,
-          examples: ['now'],
-        },
-        limit: {
-          type: 'integer',
-          minimum: 1,
-          maximum: LIMITS.entries.most,
-          description: `Most messages (${LIMITS.entries.usual} by default), or most buckets (${LIMITS.buckets.usual} by default, and at most).`,
-          examples: [100],
-        },
-        order: {
-          type: 'string',
-          enum: ['asc', 'desc'],
-          default: 'asc',
-          description: 'Oldest or newest first.',
-          examples: ['desc'],
-        },
-        format: {
-          type: 'string',
-          enum: HISTORY_FORMATS,
-          default: 'json',
-          description:
-            'In `csv`, text that a spreadsheet would take for a formula (it begins with `=`, `+`, `-` or `@` and is not a number) gets an apostrophe in front.',
-          examples: ['json'],
-        },
-        every: {
-          type: 'string',
-          pattern: '^\\d{1,9}[smhdw]$',
-          description:
-            'The length of a bucket, from `1s` to `366d`; buckets begin at multiples of it since the Unix epoch. Buckets without numbers are left out.',
-          examples: ['5m'],
-        },
-        field: {
-          type: 'string',
-          description:
-            'With `every`: the member of JSON payloads that is the number, with dots between names, and a backslash before a dot or a backslash in a name; without it the payload itself is.',
-          examples: ['climate.indoor'],
-        },
-        after: {
-          type: 'string',
-          description:
-            'The `next` of the answer before, or the `id` of its last message; with `latest`, a topic.',
-        },
-        latest: {
-          type: 'string',
-          enum: ['true', 'false'],
-          default: 'false',
-          description:
-            'Only the latest message of each topic, in the order of topics; left out where that has expired. Goes without `from`, `to`, `order`, `every` and `field`.',
-          // an example client sends all of them at once
-          examples: ['false'],
-        },
-      },
-      ['filter'],
-    ),
     response: {
       200: {
         description: 'The messages, or the buckets.',

@@ -37,14 +37,15 @@ export const TAGS = {
 } as const
 
 /**
- * What the API reference says of a route, in the words of Fastify's `schema`. Routes check by hand what they are sent, so
- * a gateway never loads this: a route names its operation, and `npm run docs` makes openapi/openapi.json of both.
+ * What the API reference says of a route, in the words of Fastify's `schema`. A gateway never loads this: a route names its operation
+ * and has the schema of its query, and `npm run docs` makes openapi/openapi.json of both.
  */
 export interface Operation {
   readonly summary: string
   readonly description?: string
   readonly tags: readonly [keyof typeof TAGS]
   readonly params?: Parameters
+  /** Only of a route that reads its query in its own way, as those for clients of InfluxDB do. */
   readonly querystring?: Parameters
   readonly headers?: Parameters
   readonly body?: { readonly content: Content }

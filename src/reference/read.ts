@@ -1,7 +1,7 @@
 import { MAX_RESULTS } from '../http/retained-list.ts'
 import { json, type Operations, parameters, type Schemas } from './operation.ts'
 import { TOPIC } from './publish.ts'
-import { EVENT_STREAM, FORMAT, LAST_EVENT_ID, RESUME, STREAM_HEARTBEAT } from './stream.ts'
+import { EVENT_STREAM, RESUME } from './stream.ts'
 
 export const OPERATIONS = {
   readTopic: {
@@ -16,11 +16,6 @@ export const OPERATIONS = {
           'A topic name as for publishing; for a stream an MQTT topic filter, with `#` sent as `%23`.',
         examples: ['wott/temperature'],
       },
-    }),
-    querystring: parameters({
-      format: FORMAT,
-      lastEventId: LAST_EVENT_ID,
-      heartbeat: STREAM_HEARTBEAT,
     }),
     headers: parameters({ 'Last-Event-ID': RESUME }),
     response: {
@@ -83,21 +78,6 @@ export const OPERATIONS = {
     description:
       'What the caller may read, in the order of the topics. While there are more, the answer has a `nextToken` to go on with.',
     tags: ['Read'],
-    querystring: parameters({
-      maxResults: {
-        type: 'integer',
-        minimum: 1,
-        maximum: MAX_RESULTS,
-        default: MAX_RESULTS,
-        description: 'Most topics of one answer.',
-        examples: [25],
-      },
-      nextToken: {
-        type: 'string',
-        description: 'Of the answer before.',
-        examples: ['d290dC9odW1pZGl0eQ'],
-      },
-    }),
     response: {
       200: json('Some of the topics.', 'RetainedMessages', {
         retainedTopics: [

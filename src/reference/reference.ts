@@ -7,6 +7,7 @@ import type { Operations, Schemas } from './operation.ts'
 import * as pages from './pages.ts'
 import * as problems from './problems.ts'
 import * as publish from './publish.ts'
+import * as publishMany from './publish-many.ts'
 import * as read from './read.ts'
 import * as session from './session.ts'
 import * as stream from './stream.ts'
@@ -15,6 +16,7 @@ import * as topics from './topics.ts'
 /** All that routes of ours do, by the name in the `config` of each. */
 export const OPERATIONS = {
   ...publish.OPERATIONS,
+  ...publishMany.OPERATIONS,
   ...influx.OPERATIONS,
   ...read.OPERATIONS,
   ...history.OPERATIONS,
@@ -32,6 +34,7 @@ export type OperationId = keyof typeof OPERATIONS
 /** The shapes that have a name. */
 export const SCHEMAS: Schemas = {
   ...publish.SCHEMAS,
+  ...publishMany.SCHEMAS,
   ...influx.SCHEMAS,
   ...read.SCHEMAS,
   ...stream.SCHEMAS,

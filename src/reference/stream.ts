@@ -1,8 +1,7 @@
 import type { Delivery } from '../broker/broker.ts'
-import { LONGEST_HEARTBEAT } from '../http/stream.ts'
+import { PROPERTIES } from '../http/properties-schema.ts'
 import { endFrame, eventFrame, GAP_CAUSES, gapFrame, heartbeatFrame, RETRY } from '../live/event.ts'
 import { HEARTBEAT_MS } from '../live/stream.ts'
-import { FILTERS } from './filters.ts'
 import {
   type Content,
   type Operations,
@@ -12,30 +11,6 @@ import {
   type Schemas,
 } from './operation.ts'
 import { exampleOf } from './problems.ts'
-import { PROPERTIES } from './properties.ts'
-
-export const FORMAT: Schema = {
-  type: 'string',
-  enum: ['json', 'raw'],
-  default: 'json',
-  description: 'What the data of an event is: JSON with all that is known, or the payload alone.',
-}
-
-export const LAST_EVENT_ID: Schema = {
-  type: 'string',
-  description:
-    'As `Last-Event-ID`, for a first connection; `earliest` begins with the whole history.',
-  examples: ['earliest'],
-}
-
-export const STREAM_HEARTBEAT: Schema = {
-  type: 'integer',
-  minimum: 1,
-  maximum: LONGEST_HEARTBEAT,
-  description:
-    'Seconds between two events named `heartbeat`, which come in place of the comments. A page that hears nothing for longer knows that its connection is gone.',
-  examples: [15],
-}
 
 export const RESUME: Schema = {
   type: 'string',
@@ -89,15 +64,6 @@ export const OPERATIONS = {
     summary: 'Follow one filter or several',
     description: `Retained messages that match come first, then live ones, each authorised when it is sent. A comment comes every ${HEARTBEAT_MS / 1000} seconds, or with \`heartbeat\` an event of that name. A stream that ends without an event named \`end\` is to be opened again with the last id, and misses nothing: what came meanwhile is sent first, or an event named \`gap\` says that it is gone. A reader that cannot keep up is cut off, and can resume.`,
     tags: ['Stream'],
-    querystring: parameters(
-      {
-        filter: FILTERS,
-        format: FORMAT,
-        lastEventId: LAST_EVENT_ID,
-        heartbeat: STREAM_HEARTBEAT,
-      },
-      ['filter'],
-    ),
     headers: parameters({ 'Last-Event-ID': RESUME }),
     response: { 200: { description: 'The stream, which has no end.', content: EVENT_STREAM } },
     errors: [

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { fieldsOf } from '../../src/dashboard/json.ts'
 import { bucketOf, canBeAsked, pastUrl } from '../../src/dashboard/past.ts'
-import { parseHistoryQuery } from '../../src/http/history-query.ts'
+import { parseHistoryQuery } from '../support/history-query.ts'
 
 describe('bucketOf', () => {
   it('makes at most 500 points of any range', () => {

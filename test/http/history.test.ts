@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import type { Delivery } from '../../src/broker/broker.ts'
 import { GatewayError } from '../../src/errors.ts'
 import { createHistoryWriter, toCell } from '../../src/http/history-format.ts'
-import { parseHistoryQuery } from '../../src/http/history-query.ts'
+import { parseHistoryQuery } from '../support/history-query.ts'
 
 const NOW = Date.UTC(2026, 10, 24, 8)
 const parse = (query: string) => parseHistoryQuery(`/history?filter=a&${query}`, NOW)

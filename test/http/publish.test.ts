@@ -178,7 +178,7 @@ describe("what AWS IoT's publishers say of a payload", () => {
   const inQuery: [queries: string[], detail: RegExp][] = [
     [
       EXPIRIES.map((expiry) => `messageExpiry=${expiry}`),
-      /^messageExpiry must be a whole number of seconds from 1 to 4294967295; leave it out/,
+      /^messageExpiry must be a whole number from 1 to 4294967295, not "/,
     ],
     [['contentType=a%00'], /^contentType must not hold U\+0000\.$/],
     [['contentType=a&contentType=a'], /"contentType" more than once/],

@@ -66,13 +66,13 @@ async function bookOf(routes: readonly DescribedRoute[]): Promise<Document> {
     refResolver: { buildLocalReference: ({ $id }) => String($id) },
   })
   for (const [name, schema] of Object.entries(SCHEMAS)) book.addSchema({ $id: name, ...schema })
-  for (const { id, operation, method, path } of routes) {
+  for (const { id, operation, method, path, querystring } of routes) {
     const { errors, session, bodyOptional, ...schema } = operation
     book.route({
       method,
       url: path.replace(/\{(\w+)\}/, ':$1'),
       handler: () => {},
-      schema: { operationId: id, ...schema },
+      schema: { operationId: id, ...schema, ...(querystring && { querystring }) },
     })
   }
   await book.ready()

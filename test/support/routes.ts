@@ -4,6 +4,7 @@ import type { FastifyInstance, RouteOptions } from 'fastify'
 import { pino } from 'pino'
 import { createDeviceDoor } from '../../src/http/device-door.ts'
 import { createOpsDoor } from '../../src/http/ops-door.ts'
+import type { QuerySchema } from '../../src/http/query-schema.ts'
 import { createViewerDoor } from '../../src/http/viewer-door.ts'
 import { connectionSenders } from '../../src/identity/senders.ts'
 import { DOORS, type HttpDoor } from '../../src/reference/doors.ts'
@@ -46,6 +47,8 @@ async function routesOf(door: HttpDoor): Promise<RouteOptions[]> {
 export interface DescribedRoute {
   readonly id: OperationId
   readonly operation: Operation
+  /** What Fastify checks queries by; undefined for one that it does not check. */
+  readonly querystring: QuerySchema | undefined
   readonly method: 'GET' | 'POST' | 'DELETE'
   /** `/topics/{topic}` */
   readonly path: string
@@ -56,17 +59,19 @@ export interface DescribedRoute {
 export async function describeRoutes(): Promise<DescribedRoute[]> {
   const found = new Map<OperationId, DescribedRoute>()
   for (const door of Object.keys(DOORS) as HttpDoor[])
-    for (const { method, url, config } of await routesOf(door)) {
+    for (const { method, url, config, schema } of await routesOf(door)) {
       const id = config?.operation as OperationId
       assert.ok(
         Object.hasOwn(OPERATIONS, id ?? ''),
         `${method} ${url} of the ${door} door names no operation of the reference`,
       )
       const operation: Operation = OPERATIONS[id]
+      assert.ok(!(schema?.querystring && operation.querystring), `the query of ${id} is told twice`)
       const [parameter] = Object.keys(operation.params?.properties ?? {})
       const path = url.replace(/\*|:\w+/, `{${parameter}}`)
       const doors = [...(found.get(id)?.doors ?? []), door]
-      const route = { id, operation, method, path, doors } as DescribedRoute
+      const { querystring } = schema ?? {}
+      const route = { id, operation, method, path, doors, querystring } as DescribedRoute
       assert.deepEqual({ ...route, doors: null }, { ...(found.get(id) ?? route), doors: null })
       found.set(id, route)
     }

@@ -1,5 +1,5 @@
-import { MAX_MESSAGE_EXPIRY } from '../http/properties.ts'
 import { MAX_PROPERTIES_BYTES, MAX_USER_PROPERTIES } from '../topic/properties.ts'
+import { MAX_MESSAGE_EXPIRY } from './properties.ts'
 
 export const BOUNDS = `A message has at most ${MAX_USER_PROPERTIES} user properties, and ${MAX_PROPERTIES_BYTES} bytes of properties in all.`
 

@@ -1,0 +1,107 @@
+import { BOUNDS, MESSAGE_EXPIRY, PROPERTIES } from '../http/properties-schema.ts'
+import { MAX_LINES, NDJSON } from '../http/publish-many.ts'
+import { TIME } from '../http/publish-query.ts'
+import { json, type Operations, parameters, payloadAs, type Schemas } from './operation.ts'
+import { idempotencyKey, KEY_REFUSALS, PICKED_UP, PREFER, REFUSALS } from './publishing.ts'
+
+export const OPERATIONS = {
+  publishMany: {
+    summary: 'Publish many readings',
+    description: `One JSON object a line, at most ${MAX_LINES} lines and 1 MiB, compressed with gzip or deflate if its \`Content-Encoding\` says so. Each is published or refused by itself: one bad line does not affect the others, and the answer names it. Blank lines are skipped. The status is 200 where all lines were published and 207 where some were. Where all were refused it is that of their common reason, or of \`readings_refused\`. The rate limit ends the request at the first line that it refuses: 429, with that line as \`next\`, from which to go on after \`Retry-After\` seconds. With 503 the lines that \`refused\` has as \`broker_unavailable\` are to be sent again. These errors have the members of an outcome, too. With an \`Idempotency-Key\` a request that was answered 429 or 503 is sent again as it is: the lines that are published already are not published again.`,
+    tags: ['Publish'],
+    headers: parameters({
+      'Idempotency-Key': idempotencyKey('"1b4e28ba-2fa1-11d2-883f-0016d3cca427"'),
+      Prefer: PREFER,
+    }),
+    body: {
+      content: {
+        [NDJSON]: {
+          schema: {
+            type: 'string',
+            contentMediaType: NDJSON,
+            contentSchema: { type: 'array', maxItems: MAX_LINES, items: { $ref: 'Reading#' } },
+            'x-examples': {
+              two: {
+                summary: 'Two readings, the second kept for whoever reads later',
+                value:
+                  '{"topic":"wott/temperature","payload":21.5}\n{"topic":"wott/humidity","payload":"55","qos":1,"retain":true}\n',
+              },
+            },
+          },
+        },
+      },
+    },
+    response: {
+      200: json('All lines are published.', 'Outcome', { accepted: 2, refused: [] }),
+      207: json('Some lines are published.', 'Outcome', {
+        accepted: 1,
+        refused: [
+          {
+            line: 2,
+            code: 'publish_denied',
+            detail:
+              'The access control file does not let sensor.d.wott.local publish to wott/humidity.',
+          },
+        ],
+      }),
+    },
+    errors: [
+      'query_invalid',
+      'body_invalid',
+      'readings_refused',
+      'unsupported_media_type',
+      'content_encoding_unsupported',
+      'not_supported_here',
+      ...KEY_REFUSALS,
+      ...REFUSALS,
+    ],
+  },
+} satisfies Operations
+
+export const SCHEMAS = {
+  Reading: {
+    type: 'object',
+    description: `One line of many: a reading with either \`payload\` or \`payloadBase64\`. ${BOUNDS}`,
+    required: ['topic'],
+    unevaluatedProperties: false,
+    properties: {
+      topic: { type: 'string', examples: ['wott/temperature'] },
+      qos: { type: 'integer', enum: [0, 1], default: 0 },
+      retain: { type: 'boolean', default: false },
+      time: { type: ['string', 'number'], ...TIME },
+      messageExpiry: MESSAGE_EXPIRY,
+      ...PROPERTIES,
+    },
+    ...payloadAs({
+      description:
+        'Text is published as it is; any other JSON value as its JSON, as it is written: `21.50` stays `21.50`.',
+    }),
+  },
+  Outcome: {
+    type: 'object',
+    description: 'What became of many readings.',
+    required: ['accepted', 'refused'],
+    properties: {
+      accepted: { type: 'integer', minimum: 0, description: 'How many were published.' },
+      refused: {
+        type: 'array',
+        description: 'The lines that were not, and why.',
+        items: { $ref: 'RefusedLine#' },
+      },
+      ...PICKED_UP,
+    },
+  },
+  RefusedLine: {
+    type: 'object',
+    description: 'A line that was not published, and why.',
+    required: ['line', 'code', 'detail'],
+    properties: {
+      line: { type: 'integer', minimum: 1, description: 'From 1; blank lines count.' },
+      code: {
+        type: 'string',
+        enum: ['body_invalid', ...REFUSALS],
+      },
+      detail: { type: 'string' },
+    },
+  },
+} satisfies Schemas

@@ -1,0 +1,49 @@
+// What one reading and many have in common.
+import type { ErrorCode } from '../errors.ts'
+import type { Schema } from './operation.ts'
+
+/** The header by which a request can be sent again. */
+export const idempotencyKey = (example: string): Schema => ({
+  type: 'string',
+  description:
+    'A name for this request, 1 to 255 ASCII characters, with or without quotes, so that it can be sent again: for `WOTT_IDEMPOTENCY_TTL` seconds a repeat with the same key publishes nothing again and is answered as the first was, with `Idempotency-Replayed: true`.',
+  examples: [example],
+})
+export const PREFER: Schema = {
+  type: 'string',
+  description:
+    '`command` asks for a command as `command=1` does; the answer has `Preference-Applied: command`.',
+  examples: ['command'],
+}
+/** What that header can be refused for. */
+export const KEY_REFUSALS = [
+  'request_invalid',
+  'idempotency_key_in_use',
+  'idempotency_key_reused',
+] as const
+
+/** What a reading can be refused for, however it is sent. */
+export const REFUSALS: readonly ErrorCode[] = [
+  'topic_invalid',
+  'time_invalid',
+  'payload_too_large',
+  'rate_limited',
+  'publish_denied',
+  'broker_unavailable',
+]
+
+/** What an answer says of commands. */
+export const PICKED_UP = {
+  command: {
+    description: 'The oldest command that waits, where one was asked for; null for none.',
+    anyOf: [{ $ref: 'Command#' }, { type: 'null' }],
+  },
+  more: { type: 'boolean', description: 'Whether more commands wait behind it.' },
+  commandProblem: {
+    type: 'object',
+    description:
+      'Why there is no command, or none was acknowledged, though the reading is published.',
+    required: ['code', 'detail'],
+    properties: { code: { type: 'string' }, detail: { type: 'string' } },
+  },
+} as const
