@@ -28,6 +28,8 @@ app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => d
 app.post('/topics/*', async (request, reply) =>
   reply.type('application/json').send(JSON.stringify({ message: 'OK', traceId: request.id })),
 )
+// the gateway's, which Fastify's types do not know here; otherwise a connection that waits for its turn is closed
+Object.assign(app.server, { keepAliveTimeout: 72_000 })
 await app.listen({ host: '127.0.0.1', port: 0 })
 const { port } = app.server.address() as { port: number }
 process.stdout.write(`${JSON.stringify({ door: 'device', address: `127.0.0.1:${port}` })}\n`)

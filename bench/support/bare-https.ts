@@ -20,6 +20,8 @@ const server = createServer(
     requestCert: true,
     rejectUnauthorized: true,
     noDelay: true,
+    // the gateway's; otherwise a connection that waits for its turn is closed
+    keepAliveTimeout: 72_000,
   },
   (request, response) => {
     request.resume().once('end', () => response.writeHead(200, HEADERS).end(ANSWER))
