@@ -27,11 +27,15 @@ interface Connection {
 
 /** What one request holds. */
 interface Holding {
+  readonly request: Http2ServerRequest
+  readonly connection: Connection
   readonly holds: Hold[]
-  open(kind: Kind): Hold
+  openFor(request: Http2ServerRequest, kind: Kind): Hold
 }
 
-const holdings = new WeakMap<object, Holding>()
+/** Where the holding of a request or response is kept: on it, which costs each request less than a map of them. */
+const HOLDING = Symbol('holding')
+type Part = { [HOLDING]?: Holding }
 
 export interface RequestMemoryOptions extends HttpMemory {
   /** Who sends a request; without it all are strangers. */
@@ -84,26 +88,24 @@ export function createRequestMemory({
       })
       return noRoom()
     }
-    const holding: Holding = {
-      holds: [own],
-      open(kind) {
-        const hold = openFor(request, kind)
-        holding.holds.push(hold)
-        return hold
-      },
-    }
-    holdings.set(request, holding)
+    const holding: Holding = { request, connection, holds: [own], openFor }
+    ;(request as Part)[HOLDING] = holding
+    ;(response as Part)[HOLDING] = holding
     connection.requests.add(holding)
-    response.once('close', () => {
-      connection.requests.delete(holding)
-      release(holding)
-    })
+    response.on('close', closed)
     return null
   }
+}
 
-  function release({ holds }: Holding): void {
-    for (const hold of holds) hold.release()
-  }
+/** Of a response; one function for all of them. */
+function closed(this: Part): void {
+  const holding = this[HOLDING] as Holding
+  holding.connection.requests.delete(holding)
+  release(holding)
+}
+
+function release({ holds }: Holding): void {
+  for (const hold of holds) hold.release()
 }
 
 /** A hold of whoever sends this request, until its answer is read or its connection ends. */
@@ -112,11 +114,13 @@ export function holdFor(
   { memory }: Pick<HttpMemory, 'memory'>,
   kind: Kind,
 ): Hold {
-  const holding = holdings.get(request.raw)
+  const holding = (request.raw as Part)[HOLDING]
   if (!holding) throw new Error('a request reached a route without being counted')
   const caller = callerIn(request)
-  if (caller?.door !== 'viewer') return holding.open(kind)
-  const hold = memory.open(`viewer ${caller.identity.id}`, kind)
+  const hold =
+    caller?.door === 'viewer'
+      ? memory.open(`viewer ${caller.identity.id}`, kind)
+      : holding.openFor(holding.request, kind)
   holding.holds.push(hold)
   return hold
 }

@@ -47,18 +47,38 @@ export interface Pipelines {
   enter(request: Http2ServerRequest, response: Http2ServerResponse): boolean
 }
 
+/** The requests of one connection that wait for their answers. */
+interface Pipeline {
+  waiting: number
+  readonly leave: () => void
+}
+
 /** One read can hold hundreds of pipelined requests, and each costs memory and time before anything can be charged for it. */
 export function createPipelines(): Pipelines {
-  const waiting = new WeakMap<object, number>()
+  const pipelines = new WeakMap<object, Pipeline>()
+
+  function pipelineOf(socket: Duplex): Pipeline {
+    const known = pipelines.get(socket)
+    if (known) return known
+    const made: Pipeline = {
+      waiting: 0,
+      leave() {
+        made.waiting -= 1
+      },
+    }
+    pipelines.set(socket, made)
+    return made
+  }
+
   return {
     enter({ socket }, response) {
-      const count = (waiting.get(socket) ?? 0) + 1
-      if (count > MOST_PIPELINED) {
+      const pipeline = pipelineOf(socket)
+      if (pipeline.waiting === MOST_PIPELINED) {
         cut(socket)
         return false
       }
-      waiting.set(socket, count)
-      response.once('close', () => waiting.set(socket, (waiting.get(socket) ?? 1) - 1))
+      pipeline.waiting += 1
+      response.on('close', pipeline.leave)
       return true
     },
   }
