@@ -93,15 +93,21 @@ export function createApp({ log, sendError, ...serverOptions }: AppOptions): App
     https: {},
     serverFactory: (handle) => createHttpServer(serverOptions, handle),
     loggerInstance: log.child({}, { level: 'warn' }),
+    // what is logged of a request names it itself
+    childLoggerFactory: (logger: unknown) => logger,
     logController: new LogController({ disableRequestLogging: true }),
     exposeHeadRoutes: true,
   } as FastifyHttp2SecureOptions<Http2SecureServer>
   const app = Fastify(options) as unknown as App
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', createBodyReader(serverOptions))
-  app.addHook('onRequest', async (request, reply) => {
-    reply.header('x-request-id', request.id).header(AWS_REQUEST_ID, request.id)
-    reply.header('x-content-type-options', 'nosniff')
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.headers({
+      'x-request-id': request.id,
+      [AWS_REQUEST_ID]: request.id,
+      'x-content-type-options': 'nosniff',
+    })
+    done()
   })
   app.addHook('onSend', (request, reply, payload, done) => {
     // a connection that is busy when the gateway stops would stay open, idle, until the end of the drain

@@ -73,8 +73,9 @@ export function publishRoute(
  * The payload is the body whatever its content type says. Without this Fastify refuses content types it
  * cannot parse, and takes an HTTP/2 body without `content-type` and `content-length` for none at all.
  */
-export async function takeAnyBody(request: Request): Promise<void> {
+export function takeAnyBody(request: Request, _reply: unknown, done: () => void): void {
   request.headers['content-type'] = 'application/octet-stream'
+  done()
 }
 
 /** The content type before `takeAnyBody`. */

@@ -1,0 +1,63 @@
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import { createAccess } from '../acl/access.ts'
+import type { AclSource } from '../acl/reload.ts'
+import { GatewayError } from '../errors.ts'
+import type { Identity } from '../identity/identity.ts'
+import type { Senders } from '../identity/senders.ts'
+import type { Door } from '../metrics/meter.ts'
+import type { Caller } from '../relay/relay.ts'
+import type { Turns } from '../turns.ts'
+import { streamOf } from './deadlines.ts'
+import { originProblem } from './origin.ts'
+
+/** The way into a door for devices. */
+export interface Gate {
+  /** Who sends a request, or why it is refused. It is asked once per request, because it counts those under way. */
+  admit(request: Http2ServerRequest, response: Http2ServerResponse): Caller | GatewayError
+  /** Calls `serve` when it is the caller's turn; `gone` where the request was cancelled, or its connection ended, meanwhile. */
+  enter(caller: Caller, request: Http2ServerRequest, serve: () => void, gone?: () => void): void
+}
+
+export interface GateOptions {
+  readonly acl: AclSource
+  readonly turns: Pick<Turns, 'enter'>
+  readonly senders: Senders
+  readonly door: Door
+}
+
+/** Milliseconds that a request is taken to need, of which only some can be measured. */
+const REQUEST_MS = 0.2
+
+export function createGate({ acl, turns, senders, door }: GateOptions): Gate {
+  // one identity, one caller: what the ACL said once is remembered for its next request
+  const callers = new WeakMap<Identity, Caller>()
+
+  function callerFor(identity: Identity): Caller {
+    let caller = callers.get(identity)
+    if (!caller) {
+      // over HTTP a device has no client id but its name
+      const access = createAccess(acl, { user: identity.id, clientId: identity.id })
+      const ended = senders.ended(identity)
+      caller = { identity, access, door, ...(ended && { ended }) }
+      callers.set(identity, caller)
+    }
+    return caller
+  }
+
+  return {
+    admit(request, response) {
+      const who = senders.of(request)
+      if (who instanceof GatewayError) return who
+      const refused = senders.enter(request, response) ?? originProblem(request.headers)
+      return refused ?? callerFor(who)
+    },
+    enter({ identity }, request, serve, gone = () => {}) {
+      turns.enter(identity.id, () => (isGone(request) ? gone() : serve()), REQUEST_MS)
+    },
+  }
+}
+
+/** Whoever begins to serve such a request would wait for an end that has been. */
+function isGone(request: Http2ServerRequest): boolean {
+  return (streamOf(request) ?? request.socket).destroyed
+}
