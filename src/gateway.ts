@@ -127,6 +127,8 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   const connections = createDeviceConnections({
     pattern: config.idPattern,
     trust: () => trust.current,
+    mostRemembered: config.rememberedCertificates,
+    onForgotten: meter.certificateForgotten,
     onDismissed: createDismissalLog({ logLimited, log }),
   })
   building.defer(() => connections.close())

@@ -18,6 +18,9 @@ import { createTrustLog } from './reload-log.ts'
 import { readCertificate } from './x509/certificate.ts'
 import { verifyPath } from './x509/path.ts'
 
+/** Instances of the proxy that have a certificate each, and are remembered by it. */
+const MOST_PROXIES = 256
+
 /** What the proxy door has besides what every door for devices has. */
 export interface ProxyDoor {
   /** What its TLS is made of; null where it has none: on a Unix socket, and behind the front end of a platform. */
@@ -67,6 +70,7 @@ export async function openProxyDoor(
   const connections = createDeviceConnections({
     pattern: exactly(config.proxyName ?? ''),
     trust: () => own.current,
+    mostRemembered: MOST_PROXIES,
     objectTo: (socket) => deviceProblem(socket, options.trust.current),
   })
   return {
@@ -125,7 +129,8 @@ function createSenders(
     pattern: config.idPattern,
     trust: () => trust.current,
     maxHeaderBytes: config.proxyHeaderBytes,
-    maxRemembered: config.proxyIdentities,
+    mostRemembered: config.rememberedCertificates,
+    onForgotten: meter.certificateForgotten,
     maxUnderWay: config.maxConnectionsPerDevice,
     onVerified,
     onRefused(error) {

@@ -39,6 +39,7 @@ export function createMetrics(...args: Parameters<typeof createReal>): Metrics {
     uplinkSuspected: () => now().uplinkSuspected(),
     commandDelivered: (isRepeated) => now().commandDelivered(isRepeated),
     commandAcknowledged: () => now().commandAcknowledged(),
+    certificateForgotten: () => now().certificateForgotten(),
     // gauges would go wrong
     ...gauges(metrics.meter),
   }

@@ -273,11 +273,6 @@ export const SETTINGS = {
     '32KiB',
     'bytes of the headers with the certificate and its chain in one request',
   ),
-  proxyIdentities: setting(
-    integer(1, 1_000_000),
-    '10000',
-    'certificates that came through the proxy and are remembered, so that their signatures are not verified for each request',
-  ),
   maxProxyConnections: setting(
     integer(1, 1_000_000),
     undefined,
@@ -378,6 +373,11 @@ export const SETTINGS = {
     integer(0, 1_000_000),
     '100',
     'TLS handshakes a second that are begun with one address (IPv6: one /64); 0 for no limit',
+  ),
+  rememberedCertificates: setting(
+    integer(1, 1_000_000),
+    '10000',
+    'client certificates that are remembered once they are verified, so that they are not verified again for each connection, or for each request behind a proxy',
   ),
   requestTimeout: setting(
     integer(1, 3600),

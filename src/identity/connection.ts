@@ -1,12 +1,11 @@
-import type { PeerCertificate, Server, TLSSocket } from 'node:tls'
-import { GatewayError, messageOf } from '../errors.ts'
+import type { Server, TLSSocket } from 'node:tls'
+import { GatewayError } from '../errors.ts'
 import type { Door } from '../metrics/meter.ts'
 import { createPace } from '../pace.ts'
 import type { Objection } from '../x509/path.ts'
-import { type IdentityRules, toIdentity } from './certificate.ts'
 import type { Identity } from './identity.ts'
-import { createPeers, type Presented, type Shown } from './peer.ts'
-import type { Trust } from './trust.ts'
+import { createPeers, type PeersOptions } from './peer.ts'
+import { type Proof, type Refusal, stillHolds, unreadable } from './verify.ts'
 
 /** Where the answer is kept: on the socket itself, so that HTTP/2's stand-in for it finds it too. */
 const answer = Symbol('identity')
@@ -70,14 +69,12 @@ export interface DeviceConnections {
   /** Names every connection of `server`, which is a door, as soon as its handshake is done, once. */
   identify(server: Server, door: Door): void
   all(): Iterable<LiveConnection>
-  /** Verifies the whole chain of everybody who is connected again, and ends the connections of those that no longer hold. */
+  /** Verifies everybody who is connected again whose proof rests on what has changed, and ends the connections of those that no longer hold. */
   recheck(): Promise<void>
   close(): void
 }
 
-export interface DeviceConnectionsOptions extends IdentityRules {
-  /** The trust in force. */
-  trust(): Trust
+export interface DeviceConnectionsOptions extends PeersOptions {
   /** Told of each connection that is ended because its certificate no longer holds, and why. */
   readonly onDismissed?: (connection: LiveConnection, reason: string) => void
   /** Asked first: why a connection is refused whatever else it shows. */
@@ -92,79 +89,60 @@ const PARTING_MS = 1_000
 /** What a slow radio link needs to ask once and to read why it is refused. */
 const NAMELESS_MS = 30_000
 
-/** Somebody who is connected, and until when that is known to be right. */
-interface Live extends Shown {
-  until: number
-  readonly id: string
+/** Somebody who is connected. */
+interface Live extends Pick<LiveConnection, 'door' | 'since'> {
+  proof: Proof
 }
 
 /** The one place where a connection gets its identity, and loses it when its certificate no longer holds. */
 export function createDeviceConnections(options: DeviceConnectionsOptions): DeviceConnections {
   const { trust, now = Date.now } = options
-  const rules = { pattern: options.pattern, now }
-  const peers = createPeers(trust)
-  const live = new Map<TLSSocket, Live & Pick<LiveConnection, 'door' | 'since'>>()
+  const peers = createPeers(options)
+  const live = new Map<TLSSocket, Live>()
 
   function name(socket: TLSSocket, door: Door): void {
-    const { who, shown } = find(socket)
-    ;(socket as NamedSocket)[answer] = who
-    if (!shown) {
-      // pings keep an HTTP/2 connection open that never asks for anything, and so never gets its 401
-      const parting = setTimeout(() => socket.destroy(), NAMELESS_MS).unref()
-      socket.once('close', () => clearTimeout(parting))
+    const found = find(socket)
+    if ('error' in found) {
+      refuse(socket, found)
       return
     }
-    live.set(socket, { ...shown, door, since: now() })
+    ;(socket as NamedSocket)[answer] = found.identity
+    live.set(socket, { proof: found, door, since: now() })
     socket.once('close', () => live.delete(socket))
   }
 
-  function find(socket: TLSSocket): { who: Identity | GatewayError; shown?: Live } {
-    let peer: Presented | null
+  function find(socket: TLSSocket): Proof | Refusal {
     try {
-      const refused = options.objectTo?.(socket) ?? null
-      if (refused) return { who: refused }
-      peer = peers.read(socket)
+      const error = options.objectTo?.(socket) ?? null
+      return error ? { error, objection: null } : peers.identify(socket)
     } catch (error) {
-      return { who: object(socket, undefined, { reason: messageOf(error) }) }
+      return unreadable(error, options)
     }
-    if (!peer) return { who: toIdentity({ certificate: undefined, objection: null }, rules) }
-    // asked here and not of OpenSSL: a resumed TLS session carries its verdict from the first handshake
-    const verdict = peers.judge(peer, now())
-    if (verdict.objection) return { who: object(socket, peer.subject, verdict.objection) }
-    const who = toIdentity({ certificate: peer.subject, objection: null }, rules)
-    if (who instanceof GatewayError) return { who }
-    const { certificate, sent } = peer
-    return { who, shown: { certificate, sent, until: verdict.until, id: who.id } }
   }
 
-  function object(
-    socket: TLSSocket,
-    certificate: PeerCertificate | undefined,
-    found: Objection,
-  ): GatewayError {
-    ;(socket as NamedSocket)[objection] = found.authority
-      ? `${found.reason} of the CA "${found.authority.subjectName}"`
-      : found.reason
-    const shown = certificate ?? ({ subject: {} } as PeerCertificate)
-    return toIdentity({ certificate: shown, objection: found }, rules) as GatewayError
+  function refuse(socket: NamedSocket & TLSSocket, { error, objection: found }: Refusal): void {
+    socket[answer] = error
+    if (found) socket[objection] = toText(found)
+    // pings keep an HTTP/2 connection open that never asks for anything, and so never gets its 401
+    const parting = setTimeout(() => socket.destroy(), NAMELESS_MS).unref()
+    socket.once('close', () => clearTimeout(parting))
   }
 
-  async function recheck(everybody = true): Promise<void> {
+  async function recheck(): Promise<void> {
     const pace = createPace(CHECKED_AT_ONCE)
-    for (const [socket, shown] of live) {
-      if (!everybody && shown.until > now()) continue
+    for (const [socket, one] of live) {
+      if (stillHolds(one.proof, trust(), now())) continue
       while (!pace.take()) await pace.turn()
       if (socket.destroyed) continue
-      const verdict = peers.judge(shown, now())
-      if (verdict.objection === null) shown.until = verdict.until
-      else {
-        options.onDismissed?.(toConnection(socket, shown), verdict.objection.reason)
-        dismiss(socket, verdict.objection)
-      }
+      const found = peers.again(one.proof)
+      if ('error' in found) dismiss(socket, one, found)
+      else one.proof = found
     }
   }
 
-  function dismiss(socket: TLSSocket, { reason }: Objection): void {
+  function dismiss(socket: TLSSocket, one: Live, { error, objection: found }: Refusal): void {
+    const reason = found?.reason ?? error.code
+    options.onDismissed?.(toConnection(socket, one), reason)
     const say = (socket as NamedSocket)[farewell]
     if (!say) {
       socket.destroy()
@@ -175,7 +153,7 @@ export function createDeviceConnections(options: DeviceConnectionsOptions): Devi
     setTimeout(() => socket.destroy(), PARTING_MS).unref()
   }
 
-  const sweeper = setInterval(() => void recheck(false), SWEEP_MS).unref()
+  const sweeper = setInterval(() => void recheck(), SWEEP_MS).unref()
   return {
     // before any other listener, so that nothing is read from a socket that has no name yet
     identify: (server, door) =>
@@ -183,16 +161,17 @@ export function createDeviceConnections(options: DeviceConnectionsOptions): Devi
     *all() {
       for (const [socket, known] of live) yield toConnection(socket, known)
     },
-    recheck: () => recheck(),
+    recheck,
     close: () => clearInterval(sweeper),
   }
 }
 
-function toConnection(
-  socket: TLSSocket,
-  { id, door, since }: Pick<LiveConnection, 'id' | 'door' | 'since'>,
-): LiveConnection {
-  return { id, door, socket, since, speaksMqtt: farewell in socket }
+function toConnection(socket: TLSSocket, { proof, door, since }: Live): LiveConnection {
+  return { id: proof.identity.id, door, socket, since, speaksMqtt: farewell in socket }
+}
+
+function toText({ reason, authority }: Objection): string {
+  return authority ? `${reason} of the CA "${authority.subjectName}"` : reason
 }
 
 const OUTLIVED: ReadonlySet<string> = new Set(['CERT_HAS_EXPIRED', 'CERT_REVOKED'])

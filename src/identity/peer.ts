@@ -1,81 +1,91 @@
 import type { X509Certificate } from 'node:crypto'
-import type { PeerCertificate, TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
+import { createRecent } from '../recent.ts'
 import { type Certificate, toCertificate } from '../x509/certificate.ts'
-import { isSelfIssued, SELF_SIGNED, type Verdict, verifyPath } from '../x509/path.ts'
+import { isSelfIssued, SELF_SIGNED } from '../x509/path.ts'
+import { type IdentityRules, toIdentity } from './certificate.ts'
 import type { Trust } from './trust.ts'
+import { createVerifier, type Proof, type Refusal, stillHolds } from './verify.ts'
 
-/** What somebody showed in the handshake: what is asked about again whenever trust changes. */
-export interface Shown {
-  readonly certificate: Certificate
-  /** The authorities that were sent with it. */
-  readonly sent: readonly Certificate[]
+/** Says who is at the other end of a connection. */
+export interface Peers {
+  /** Whose certificate was shown in the handshake, or why it is nobody's. Throws for one that cannot be read. */
+  identify(socket: TLSSocket): Proof | Refusal
+  /** The same by the trust and the time of now. */
+  again(proof: Proof): Proof | Refusal
 }
 
-/** A client's certificate as Node has it, and what it and the authorities sent with it say. */
-export interface Presented extends Shown {
-  readonly subject: PeerCertificate
-  /** OpenSSL's own objection, at the first handshake of this TLS session. */
-  readonly objection: string | undefined
+export interface PeersOptions extends IdentityRules {
+  /** The trust in force. */
+  trust(): Trust
+  /** Certificates that are remembered with their proof, so that none is verified again for each of its connections. */
+  readonly mostRemembered: number
+  /** Told of each that had to make room for another. */
+  readonly onForgotten?: () => void
 }
 
 const MOST_SENT = 16
-const MOST_REMEMBERED = 256
 /** Objections that hide others, since OpenSSL keeps the last one and asks for the time at the end. */
 const OF_TIME = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'])
 
-export interface Peers {
-  /** What the other end of a connection showed; null where that is nothing. Throws for what cannot be read. */
-  read(socket: TLSSocket): Presented | null
-  /** Whether what was shown holds now, and until when. */
-  judge(shown: Shown & { readonly objection?: string | undefined }, now: number): Verdict
-}
+export function createPeers(options: PeersOptions): Peers {
+  const { trust, pattern, now = Date.now } = options
+  const rules = { pattern, now }
+  const verifier = createVerifier({ trust, pattern, now })
+  // by SHA-256 of the DER
+  const proofs = createRecent<Proof>(options.mostRemembered, options.onForgotten)
 
-/** Judges by the trust that `current` gives at that moment. */
-export function createPeers(current: () => Trust): Peers {
-  // a TLS session that is resumed has the client's own certificate, and not those that were sent with it
-  const remembered = new Map<string, Certificate>()
-
-  function remember(path: readonly Certificate[]): void {
-    for (const certificate of path.slice(1)) {
-      remembered.delete(certificate.fingerprint)
-      remembered.set(certificate.fingerprint, certificate)
-    }
-    for (const oldest of remembered.keys()) {
-      if (remembered.size <= MOST_REMEMBERED) return
-      remembered.delete(oldest)
-    }
+  function remember(fingerprint: string, found: Proof | Refusal): Proof | Refusal {
+    if ('error' in found) proofs.delete(fingerprint)
+    else proofs.set(fingerprint, found)
+    return found
   }
 
+  function verify(socket: TLSSocket, own: X509Certificate, objection: string | null) {
+    const known = proofs.get(own.fingerprint256)
+    // asked here and not of OpenSSL alone: a resumed TLS session carries its verdict from the first handshake
+    if (objection === null && known && stillHolds(known, trust(), now())) return known
+    const certificate = known?.certificate ?? toCertificate(own)
+    // no work for strangers
+    if (objection !== null && !OF_TIME.has(objection))
+      return verifier.refuse(certificate, { reason: reasonFor(certificate, objection) })
+    const found = verifier.verify(
+      certificate,
+      sentBy(socket, own),
+      objection === null ? null : { reason: objection },
+    )
+    return remember(own.fingerprint256, found)
+  }
+
+  function reasonFor(certificate: Certificate, objection: string): string {
+    const isOfNobody = isSelfIssued(certificate) && !trust().authorities.isAnchor(certificate)
+    return isOfNobody ? SELF_SIGNED : objection
+  }
+
+  /** A TLS session that is resumed has the client's own certificate, and not those that were sent with it. */
   function sentBy(socket: TLSSocket, own: X509Certificate): Certificate[] {
-    return socket.isSessionReused() ? [...remembered.values()] : sentWith(own)
+    return socket.isSessionReused() ? verifier.authorities() : sentWith(own)
   }
 
   return {
-    read(socket) {
+    identify(socket) {
       const own = socket.getPeerX509Certificate()
-      if (!own) return null
-      const objection = socket.authorized ? undefined : String(socket.authorizationError)
-      // no work for strangers
-      const sent = objection !== undefined && !OF_TIME.has(objection) ? [] : sentBy(socket, own)
-      return {
-        certificate: toCertificate(own),
-        sent: sent.map((one) => remembered.get(one.fingerprint) ?? one),
-        subject: own.toLegacyObject() as PeerCertificate,
-        objection,
-      }
+      if (!own) return nothingShown(rules)
+      return verify(socket, own, socket.authorized ? null : String(socket.authorizationError))
     },
-    judge({ certificate, sent, objection }, now) {
-      if (objection !== undefined && !OF_TIME.has(objection)) {
-        const isOfNobody = isSelfIssued(certificate) && !current().authorities.isAnchor(certificate)
-        return { objection: { reason: isOfNobody ? SELF_SIGNED : objection } }
-      }
-      const verdict = verifyPath(certificate, sent, current(), now)
-      if (verdict.objection) return verdict
-      if (objection !== undefined) return { objection: { reason: objection } }
-      remember(verdict.path)
-      return verdict
+    again(proof) {
+      const { fingerprint256 } = proof.identity
+      // where it has other connections, one of them has asked already
+      const known = proofs.get(fingerprint256)
+      if (known && stillHolds(known, trust(), now())) return known
+      return remember(fingerprint256, verifier.again(proof))
     },
   }
+}
+
+function nothingShown(rules: IdentityRules): Refusal {
+  const none = toIdentity({ certificate: undefined, objection: null }, rules)
+  return { error: none as Refusal['error'], objection: null }
 }
 
 function sentWith(own: X509Certificate): Certificate[] {

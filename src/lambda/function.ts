@@ -64,7 +64,7 @@ export async function openFunction(config: Config, log: Logger): Promise<Gateway
     trust: () => trust.current,
     pattern: config.idPattern,
     loadBalancer: config.proxyIdentity === 'alb' ? toAlb(config) : null,
-    maxRemembered: config.proxyIdentities,
+    mostRemembered: config.rememberedCertificates,
   })
   const app = createApp({
     ...guards,

@@ -4,15 +4,17 @@ import type { Identity } from '../identity/identity.ts'
 import { alb } from '../identity/proxy/escaped-pem.ts'
 import { createHeaderReader, type HeaderNames, headersOf } from '../identity/proxy/headers.ts'
 import { readPem } from '../identity/proxy/pem.ts'
-import { createProver, type Proof, type ProverOptions } from '../identity/proxy/prove.ts'
+import { createProver, type ProverOptions } from '../identity/proxy/prove.ts'
 import type { Senders } from '../identity/senders.ts'
+import { type Proof, stillHolds } from '../identity/verify.ts'
+import { createRecent } from '../recent.ts'
 import type { EventRequest } from './event.ts'
 
 export interface EventSendersOptions extends ProverOptions {
   /** How a load balancer passes certificates on; null where no load balancer is believed. */
   readonly loadBalancer: { readonly names: HeaderNames; readonly maxHeaderBytes: number } | null
-  /** Certificates that are remembered, so that they are not verified for each request. */
-  readonly maxRemembered: number
+  /** Certificates that are remembered with their proof, so that none is verified again for each request. */
+  readonly mostRemembered: number
 }
 
 /** Who sends the requests of events, each of which has a connection in memory. */
@@ -21,25 +23,18 @@ export interface EventSenders extends Senders {
   name(served: object, request: EventRequest): void
 }
 
-interface Known {
-  readonly proof: Proof
-  /** The trust that it was verified by. */
-  readonly trust: object
-}
-
 /**
  * Reads the certificate where AWS alone writes, and verifies all of it again. A load balancer writes into headers, which a client
  * may forge where its listener has no mutual TLS: it is believed only where the operator says so.
  */
 export function createEventSenders(options: EventSendersOptions): EventSenders {
-  const { loadBalancer, trust, maxRemembered, now = Date.now } = options
+  const { loadBalancer, trust, now = Date.now } = options
   const prover = createProver(options)
   const readHeaders =
     loadBalancer &&
     createHeaderReader(headersOf(alb, loadBalancer.names), loadBalancer.maxHeaderBytes)
   const named = new WeakMap<object, Identity | GatewayError>()
-  // oldest use first
-  const known = new Map<string, Known>()
+  const known = createRecent<Proof>(options.mostRemembered)
 
   function chainIn(request: EventRequest): readonly Buffer[] | GatewayError {
     if (!request.format.startsWith('alb'))
@@ -54,15 +49,11 @@ export function createEventSenders(options: EventSendersOptions): EventSenders {
     if (chain instanceof GatewayError) return chain
     const key = hash('sha256', Buffer.concat(chain), 'base64')
     const before = known.get(key)
+    if (before && stillHolds(before, trust(), now())) return before.identity
     known.delete(key)
-    const proof =
-      before?.trust === trust() && before.proof.until > now() ? before.proof : prover.prove(chain)
+    const proof = prover.prove(chain)
     if (proof instanceof GatewayError) return proof
-    known.set(key, { proof, trust: trust() })
-    for (const oldest of known.keys()) {
-      if (known.size <= maxRemembered) break
-      known.delete(oldest)
-    }
+    known.set(key, proof)
     return proof.identity
   }
 

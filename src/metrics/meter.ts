@@ -172,6 +172,8 @@ export interface Meter {
   uplinkSuspected(): void
   /** A file could not be opened because there was no descriptor left. */
   descriptorsExhausted(): void
+  /** A certificate that was verified is forgotten, because others were used after it. */
+  certificateForgotten(): void
   /** Null when there is none. */
   certificateValid(certificate: 'server' | 'ca' | 'crl', validity: Validity | null): void
 }
@@ -215,5 +217,6 @@ export const silentMeter: Meter = {
   bridgeLost: nothing,
   uplinkSuspected: nothing,
   descriptorsExhausted: nothing,
+  certificateForgotten: nothing,
   certificateValid: nothing,
 }

@@ -190,6 +190,11 @@ export function createMetrics(
     labelNames: ['certificate'],
     registers,
   })
+  const certificatesForgotten = new Counter({
+    name: 'wott_certificates_forgotten_total',
+    help: 'Verified client certificates that were forgotten because others were used after them; the next connection of such a device verifies it again.',
+    registers,
+  })
   const descriptorsExhausted = new Counter({
     name: 'wott_descriptors_exhausted_total',
     help: 'Times that a file could not be read because no file descriptor was left; it is tried again.',
@@ -282,6 +287,7 @@ export function createMetrics(
       aclReloadTime.setToCurrentTime()
     },
     descriptorsExhausted: () => descriptorsExhausted.inc(),
+    certificateForgotten: () => certificatesForgotten.inc(),
     certificateValid(certificate, validity) {
       certificateNotBefore.remove({ certificate })
       certificateExpiry.remove({ certificate })

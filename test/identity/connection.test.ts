@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { EventEmitter } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it, type TestContext } from 'node:test'
@@ -9,6 +9,7 @@ import type { Server, TLSSocket } from 'node:tls'
 import { GatewayError } from '../../src/errors.ts'
 import { createDeviceConnections, identityOf } from '../../src/identity/connection.ts'
 import { loadTrust } from '../../src/identity/trust.ts'
+import { type Made, makeCertificate, makeList } from '../support/certificates.ts'
 import { type Credentials, createPki, type Pki } from '../support/pki.ts'
 
 class FakeSocket extends EventEmitter {
@@ -16,7 +17,7 @@ class FakeSocket extends EventEmitter {
   authorized = true
   authorizationError: unknown = null
   readonly certificate: X509Certificate | undefined
-  constructor(who: Credentials | null) {
+  constructor(who: Pick<Credentials, 'certificate'> | null) {
     super()
     this.certificate = who ? new X509Certificate(who.certificate) : undefined
   }
@@ -45,22 +46,35 @@ before(async () => {
 })
 after(() => rm(directory, { recursive: true, force: true }))
 
-async function open(context: TestContext) {
+interface Files {
+  readonly caFile: string
+  readonly crlFile?: string | undefined
+}
+
+async function open(
+  context: TestContext,
+  files: Files = { caFile: device.caFile, crlFile: pki.crlFile },
+) {
   context.mock.timers.enable({ apis: ['setInterval', 'setTimeout'] })
   const server = new EventEmitter() as unknown as Server
-  const { caFile, certFile, keyFile } = device
-  const load = () => loadTrust({ caFile, certFile, keyFile, crlFile: pki.crlFile })
-  let [trust, now] = [await load(), Date.now()]
+  const { certFile, keyFile } = device
+  const load = () => loadTrust({ ...files, certFile, keyFile })
+  let [trust, now, forgotten] = [await load(), Date.now(), 0]
   const connections = createDeviceConnections({
     pattern: /^\w+$/,
     trust: () => trust,
     now: () => now,
+    mostRemembered: 2,
+    onForgotten: () => {
+      forgotten += 1
+    },
   })
   context.after(() => connections.close())
   connections.identify(server, 'device')
   return {
     server,
     connections,
+    forgotten: () => forgotten,
     at: (time: number) => {
       now = time
     },
@@ -68,7 +82,7 @@ async function open(context: TestContext) {
       trust = await load()
       await connections.recheck()
     },
-    connect(who: Credentials | null, more: object = {}): FakeSocket {
+    connect(who: Pick<Credentials, 'certificate'> | null, more: object = {}): FakeSocket {
       const socket = Object.assign(new FakeSocket(who), more)
       server.emit('secureConnection', socket as unknown as TLSSocket)
       return socket
@@ -132,5 +146,138 @@ describe('a connection', () => {
     assert.equal(nobody.destroyed, false)
     context.mock.timers.tick(1)
     assert.deepEqual([nobody.destroyed, somebody.destroyed], [true, false])
+  })
+})
+
+const DAY_MS = 86_400_000
+/** As OpenSSL leaves it that has verified a certificate before, and not now. */
+const RESUMED = { isSessionReused: () => true }
+
+describe('a remembered certificate', () => {
+  /** A gateway that trusts `root` and what is in `lists`, and a device that it has let in and remembers. */
+  async function remembering(
+    context: TestContext,
+    { root, lists, who }: { root: Made[]; lists?: string[]; who: Made },
+  ) {
+    const folder = await mkdtemp(join(directory, 'trust-'))
+    const files = { caFile: join(folder, 'ca.crt'), crlFile: lists && join(folder, 'crl.pem') }
+    const write = async (authorities: Made[], lists?: string[]) => {
+      await writeFile(files.caFile, authorities.map((one) => one.certificate).join(''))
+      if (lists && files.crlFile) await writeFile(files.crlFile, lists.join(''))
+    }
+    await write(root, lists)
+    const at = await open(context, files)
+    assert.equal(nameOf(at.connect(who)), who.name)
+    return {
+      ...at,
+      async change(authorities: Made[], lists?: string[]) {
+        await write(authorities, lists)
+        await at.reload()
+      },
+      again: () => nameOf(at.connect(who, RESUMED)),
+    }
+  }
+
+  it('is not verified again, and names each of its connections', async (context) => {
+    const { connect } = await open(context)
+    assert.equal(identityOf(connect(device)), identityOf(connect(device)))
+    assert.equal(identityOf(connect(device)), identityOf(connect(device, RESUMED)))
+  })
+
+  it('is another one than the next of the same name', async (context) => {
+    const { connect } = await open(context)
+    const next = await pki.issue('a')
+    const [first, second] = [identityOf(connect(device)), identityOf(connect(next))]
+    assert.ok('serial' in first && 'serial' in second)
+    assert.deepEqual([first.serial, second.serial], [device.serial, next.serial])
+  })
+
+  it('is refused where OpenSSL objects to it', async (context) => {
+    const { connect } = await open(context)
+    assert.equal(nameOf(connect(device)), 'a')
+    for (const authorizationError of ['UNABLE_TO_GET_ISSUER_CERT', 'CERT_HAS_EXPIRED'])
+      assert.equal(
+        nameOf(connect(device, { authorized: false, authorizationError })),
+        authorizationError === 'CERT_HAS_EXPIRED' ? 'certificate_expired' : 'certificate_untrusted',
+      )
+  })
+
+  it('is refused once it is revoked, and let in once it is off the list', async (context) => {
+    const root = await makeCertificate('root')
+    const who = await makeCertificate('sensor', { by: root, authority: false })
+    const at = await remembering(context, { root: [root], lists: [await makeList(root)], who })
+    await at.change([root], [await makeList(root, { revoked: [who.serial] })])
+    assert.equal(at.again(), 'certificate_revoked')
+    await at.change([root], [await makeList(root)])
+    assert.equal(at.again(), 'sensor')
+  })
+
+  it('is refused once its CA is replaced', async (context) => {
+    const [root, other] = [await makeCertificate('root'), await makeCertificate('root')]
+    const who = await makeCertificate('sensor', { by: root, authority: false })
+    const at = await remembering(context, { root: [root], who })
+    await at.change([other])
+    assert.equal(at.again(), 'certificate_untrusted')
+  })
+
+  it('is refused once an authority above it is revoked', async (context) => {
+    const root = await makeCertificate('root')
+    const below = await makeCertificate('below', { by: root })
+    const who = await makeCertificate('sensor', { by: below, authority: false })
+    const lists = [await makeList(root), await makeList(below)]
+    const at = await remembering(context, { root: [root, below], lists, who })
+    await at.change(
+      [root, below],
+      [await makeList(root, { revoked: [below.serial] }), await makeList(below)],
+    )
+    assert.equal(at.again(), 'certificate_revoked')
+  })
+
+  it('is refused from the moment on at which it ends', async (context) => {
+    const root = await makeCertificate('root')
+    const who = await makeCertificate('sensor', { by: root, authority: false, to: 1 })
+    const at = await remembering(context, { root: [root], who })
+    const { validToDate } = new X509Certificate(who.certificate)
+    at.at(validToDate.getTime() - 1)
+    assert.equal(at.again(), 'sensor')
+    at.at(validToDate.getTime())
+    assert.equal(at.again(), 'certificate_expired')
+  })
+
+  it('is refused from the moment on at which an authority above it ends', async (context) => {
+    const root = await makeCertificate('root', { to: 1 })
+    const who = await makeCertificate('sensor', { by: root, authority: false, to: 5 })
+    const at = await remembering(context, { root: [root], who })
+    at.at(Date.now() + 2 * DAY_MS)
+    assert.equal(at.again(), 'certificate_untrusted')
+  })
+
+  it('is refused from the moment on at which its list should have been renewed', async (context) => {
+    const root = await makeCertificate('root')
+    const who = await makeCertificate('sensor', { by: root, authority: false })
+    const lists = [await makeList(root, { to: 1 })]
+    const at = await remembering(context, { root: [root], lists, who })
+    at.at(Date.now() + 2 * DAY_MS)
+    assert.equal(at.again(), 'certificate_untrusted')
+  })
+
+  it('is refused where the clock is set back to before it begins', async (context) => {
+    const root = await makeCertificate('root', { from: -9 })
+    const who = await makeCertificate('sensor', { by: root, authority: false, from: -1 })
+    const at = await remembering(context, { root: [root], who })
+    at.at(Date.now() - 2 * DAY_MS)
+    assert.equal(at.again(), 'certificate_untrusted')
+  })
+
+  it('is forgotten for others, which is counted, and is verified again', async (context) => {
+    const { connect, forgotten } = await open(context)
+    const first = identityOf(connect(device))
+    connect(other)
+    assert.equal(forgotten(), 0)
+    connect(await pki.issue('c'))
+    assert.equal(forgotten(), 1)
+    const again = identityOf(connect(device))
+    assert.deepEqual(again, first)
+    assert.notEqual(again, first)
   })
 })

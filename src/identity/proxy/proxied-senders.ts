@@ -2,11 +2,13 @@ import { hash } from 'node:crypto'
 import { type EventEmitter, setMaxListeners } from 'node:events'
 import { GatewayError } from '../../errors.ts'
 import { createPace } from '../../pace.ts'
+import { createRecent } from '../../recent.ts'
 import type { Identity } from '../identity.ts'
 import type { IdentifiableRequest, Senders } from '../senders.ts'
+import { type Proof, stillHolds } from '../verify.ts'
 import type { ProxyFormat } from './format.ts'
 import { createHeaderReader, type HeaderNames, headersOf } from './headers.ts'
-import { createProver, type Proof, type ProverOptions } from './prove.ts'
+import { createProver, type ProverOptions } from './prove.ts'
 
 export interface ProxiedSendersOptions extends ProverOptions {
   readonly format: ProxyFormat
@@ -14,8 +16,10 @@ export interface ProxiedSendersOptions extends ProverOptions {
   readonly names?: HeaderNames
   /** Bytes that they may have together. */
   readonly maxHeaderBytes: number
-  /** Certificates that are remembered, so that they are not verified for each request. */
-  readonly maxRemembered: number
+  /** Certificates that are remembered with their proof, so that none is verified again for each request. */
+  readonly mostRemembered: number
+  /** Told of each that had to make room for another. */
+  readonly onForgotten?: () => void
   /** Requests and WebSockets of one device that are under way. */
   readonly maxUnderWay: number
   /** Told of each device when it is verified anew. */
@@ -36,8 +40,6 @@ export interface ProxiedSenders extends Senders {
 /** A certificate that was verified, and what is under way of its device. */
 interface Known {
   proof: Proof
-  /** The trust that it was verified by. */
-  trust: object
   underWay: number
   readonly ended: AbortController
 }
@@ -63,9 +65,8 @@ export function createProxiedSenders(options: ProxiedSendersOptions): ProxiedSen
   const { format, trust, now = Date.now, onRefused } = options
   const readHeaders = createHeaderReader(headersOf(format, options.names), options.maxHeaderBytes)
   const prover = createProver(options)
-  // oldest use first
-  const known = new Map<string, Known>()
-  const refused = new Map<string, Refused>()
+  const known = createRecent<Known>(options.mostRemembered, options.onForgotten)
+  const refused = createRecent<Refused>(MOST_REFUSED)
   const inUse = new Set<Known>()
   const byIdentity = new WeakMap<Identity, Known>()
   const underWay = new Map<string, number>()
@@ -82,23 +83,18 @@ export function createProxiedSenders(options: ProxiedSendersOptions): ProxiedSen
     const key = (chain[0] as Buffer).toString('latin1')
     const before = known.get(key)
     // one that was ended is dead, also where its certificate is good again
-    if (before && !before.ended.signal.aborted && holds(before)) {
-      known.delete(key)
-      known.set(key, before)
-      return before
-    }
+    if (before && !before.ended.signal.aborted && holds(before)) return before
     known.delete(key)
     return verify(key, chain)
   }
 
   function holds(entry: Known): boolean {
-    if (entry.trust === trust() && entry.proof.until > now()) return true
+    if (stillHolds(entry.proof, trust(), now())) return true
     const again = prover.again(entry.proof)
     if (again instanceof GatewayError) {
       end(entry, again)
       return false
     }
-    entry.trust = trust()
     entry.proof = again
     return true
   }
@@ -112,15 +108,13 @@ export function createProxiedSenders(options: ProxiedSendersOptions): ProxiedSen
     const proof = prover.prove(chain)
     if (proof instanceof GatewayError) {
       refused.set(whole, { error: proof, trust: trust(), at: now() })
-      dropOldest(refused, MOST_REFUSED)
       return proof
     }
     const ended = new AbortController()
     // each stream of a device listens
     setMaxListeners(0, ended.signal)
-    const entry = { proof, trust: trust(), underWay: 0, ended }
+    const entry = { proof, underWay: 0, ended }
     known.set(key, entry)
-    dropOldest(known, options.maxRemembered)
     byIdentity.set(proof.identity, entry)
     options.onVerified(proof.identity)
     return entry
@@ -163,16 +157,16 @@ export function createProxiedSenders(options: ProxiedSendersOptions): ProxiedSen
     return null
   }
 
-  async function recheck(everybody = true): Promise<void> {
+  async function recheck(): Promise<void> {
     const pace = createPace(CHECKED_AT_ONCE)
     for (const entry of inUse) {
-      if (!everybody && entry.proof.until > now()) continue
+      if (stillHolds(entry.proof, trust(), now())) continue
       while (!pace.take()) await pace.turn()
       holds(entry)
     }
   }
 
-  const sweeper = setInterval(() => void recheck(false), SWEEP_MS).unref()
+  const sweeper = setInterval(() => void recheck(), SWEEP_MS).unref()
   return {
     of(request) {
       const found = answerTo(request)
@@ -180,20 +174,13 @@ export function createProxiedSenders(options: ProxiedSendersOptions): ProxiedSen
     },
     enter,
     ended: (identity) => byIdentity.get(identity)?.ended.signal,
-    recheck: () => recheck(),
+    recheck,
     close: () => clearInterval(sweeper),
   }
 }
 
 function digest(bytes: Buffer): string {
   return hash('sha256', bytes, 'base64')
-}
-
-function dropOldest(map: Map<string, unknown>, most: number): void {
-  for (const oldest of map.keys()) {
-    if (map.size <= most) return
-    map.delete(oldest)
-  }
 }
 
 function tooMuch(id: string, count: number): GatewayError {
