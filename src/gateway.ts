@@ -30,8 +30,9 @@ import {
   createUpgradeLog,
   OPS_CONNECTIONS,
 } from './guards.ts'
-import { type App, closeApp, drainApp } from './http/app.ts'
+import { closeApp, drainApp } from './http/app.ts'
 import { createDeviceDoor } from './http/device-door.ts'
+import type { App } from './http/fastify.ts'
 import { createOpsDoor } from './http/ops-door.ts'
 import { PLAIN_HTTP } from './http/plain-http.ts'
 import { createViewerDoor } from './http/viewer-door.ts'

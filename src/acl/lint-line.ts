@@ -2,11 +2,17 @@ import { isUtf8 } from 'node:buffer'
 import { overlaps } from '../topic/match.ts'
 import { filterProblem } from '../topic/topic.ts'
 import { BRIDGE_STATE } from './decide.ts'
-import type { KnownUsers } from './lint.ts'
+
 import { quote } from './quote.ts'
 import { permits, type Right, type Rule } from './rules.ts'
 import type { RuleLine, UserLine } from './statement.ts'
 import type { Warning, WarningCode } from './warning.ts'
+
+/** Devices and viewers that there are, and where they were looked for. */
+export interface KnownUsers {
+  readonly names: ReadonlySet<string>
+  readonly places: string
+}
 
 // no blank but the space, and nothing that only directs how others are shown
 const INVISIBLE = /[^\P{Zs} ]|\p{Cf}/u

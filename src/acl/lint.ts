@@ -1,7 +1,7 @@
 import { type AclErrorCode, columnOf } from './faults.ts'
 import { linesOf } from './lines.ts'
 import { type Block, fileWarnings } from './lint-file.ts'
-import { ruleWarnings, unknownWarnings, userWarnings } from './lint-line.ts'
+import { type KnownUsers, ruleWarnings, unknownWarnings, userWarnings } from './lint-line.ts'
 import { parseAcl } from './parse.ts'
 import { parseLine } from './statement.ts'
 import type { Warning, WarningCode } from './warning.ts'
@@ -13,12 +13,6 @@ export interface Finding {
   readonly column: number
   readonly code: AclErrorCode | WarningCode
   readonly message: string
-}
-
-/** Devices and viewers that there are, and where they were looked for. */
-export interface KnownUsers {
-  readonly names: ReadonlySet<string>
-  readonly places: string
 }
 
 /** Every error of an ACL file and what is worth a second look, in the order of the lines; users only where it is known who there is. */

@@ -3,7 +3,7 @@ import { createConnection, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { codeOf, UsageError } from '../errors.ts'
-import type { AdminAnswer, AdminPiece, AdminRequest } from './socket.ts'
+import type { AdminAnswer, AdminPiece, AdminRequest } from './protocol.ts'
 import { shortPath } from './socket-path.ts'
 
 /** The file name of the socket in the folder of the store. */

@@ -4,6 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { messageOf } from '../errors.ts'
 import { isAnswered } from './ask.ts'
+import type { AdminAnswer, AdminPiece, AdminRequest } from './protocol.ts'
 import { shortPath } from './socket-path.ts'
 
 /** What the gateway does for whoever may connect, by the name of the command. `gone` is aborted when they leave before the answer. */
@@ -14,16 +15,6 @@ export type AdminCommand = (
   gone: AbortSignal,
   request: AdminRequest,
 ) => Promise<unknown> | AsyncIterable<readonly unknown[]>
-
-/** A request is one JSON object on a line, and so is its answer, after the pieces of it. */
-export interface AdminRequest {
-  readonly command: string
-  /** Those that are asked about; without it all. */
-  readonly names?: readonly string[]
-}
-
-export type AdminAnswer = { readonly result: unknown } | { readonly error: string }
-export type AdminPiece = { readonly items: readonly unknown[] }
 
 /** Longer than any request. */
 const MAX_REQUEST = 4_096

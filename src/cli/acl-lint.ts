@@ -1,5 +1,6 @@
 import { readRegularFile } from '../acl/acl-file.ts'
-import { type Finding, type KnownUsers, lintAcl } from '../acl/lint.ts'
+import { type Finding, lintAcl } from '../acl/lint.ts'
+import type { KnownUsers } from '../acl/lint-line.ts'
 import { layoutOf } from '../ca/layout.ts'
 import { exists } from '../disk/exists.ts'
 import { codeOf, messageOf, UsageError } from '../errors.ts'

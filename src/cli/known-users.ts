@@ -1,4 +1,4 @@
-import type { KnownUsers } from '../acl/lint.ts'
+import type { KnownUsers } from '../acl/lint-line.ts'
 import { GATEWAY_ID } from '../ca/device-id.ts'
 import { SAMPLE_VIEWER } from '../ca/sample-acl.ts'
 import { listRoster } from '../enrol/roster.ts'

@@ -6,18 +6,10 @@ import type { Entry } from '../broker/store/queue.ts'
 import { GatewayError } from '../errors.ts'
 import type { Meter } from '../metrics/meter.ts'
 import type { Caller } from '../relay/relay.ts'
+import type { Command, Taken } from './command.ts'
 import { filtersFor } from './filters.ts'
 import { createMailboxes, type Mailbox, notStored } from './mailboxes.ts'
 import { createPolls } from './polls.ts'
-
-/** A message that waits for a device until the device acknowledges it. */
-export interface Command {
-  /** Names it in the answer and in its acknowledgement: that of the same message in an event stream. */
-  readonly id: string
-  readonly message: Delivery
-  /** Whether the device was sent it before. */
-  readonly isRepeated: boolean
-}
 
 export interface Ask {
   /** Ids of commands that the device has done with; those that do not wait are passed over. */
@@ -28,13 +20,6 @@ export interface Ask {
   readonly wait: number
   /** Aborted when nobody waits for the answer any more. */
   readonly gone: AbortSignal
-}
-
-export interface Taken {
-  /** Oldest first. */
-  readonly commands: readonly Command[]
-  /** Whether more wait behind these. */
-  readonly hasMore: boolean
 }
 
 /** What waits for devices that ask over HTTP, until they acknowledge it. All reject with a GatewayError. */

@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors.ts'
 import type { Meter } from '../metrics/meter.ts'
-import type { Taken } from './commands.ts'
+import type { Taken } from './command.ts'
 
 export interface Poll {
   /** What there is to answer. */

@@ -1,4 +1,5 @@
-import type { Points } from './lines.ts'
+/** Times in seconds since the Unix epoch, rising; null as a value is a break. */
+export type Points = readonly [times: number[], values: (number | null)[]]
 
 /** So many times as long as it usually is between two points is a gap. */
 const LONG = 5

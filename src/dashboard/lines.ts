@@ -1,5 +1,5 @@
 import type { Failure } from './ask.ts'
-import { withGaps } from './gaps.ts'
+import { type Points, withGaps } from './gaps.ts'
 import { ageOf, bucketOf, canBeAsked, type Past, readMessages, readPast } from './past.ts'
 import { readPayload } from './payload.ts'
 import { MOST_POINTS } from './series.ts'
@@ -14,9 +14,6 @@ export interface Source {
   /** Its path; empty for the payload itself. */
   readonly field: string
 }
-
-/** Times in seconds since the Unix epoch, rising; null as a value is a break. */
-export type Points = readonly [times: number[], values: (number | null)[]]
 
 /** One line of a chart. */
 export interface Line {

@@ -5,8 +5,8 @@ import type { Enrolment, Outcome } from '../enrol/enrolment.ts'
 import { peerOf } from '../enrol/peer.ts'
 import { shownBy } from '../enrol/standing.ts'
 import { isSameSecret } from '../enrol/tokens.ts'
-import type { App, Reply, Request } from './app.ts'
 import { type Ask, csrIn, inviteIn, REFUSAL_STATUS } from './enrol-request.ts'
+import type { App, Reply, Request } from './fastify.ts'
 
 export const AGENT_PATH = '/v0.2'
 /** JSON around the request, and what the agent says of its machine. */

@@ -1,17 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import type { Http2SecureServer, Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import type { Http2SecureServer } from 'node:http2'
 import type { Socket } from 'node:net'
-import Fastify, {
-  type FastifyHttp2SecureOptions,
-  type FastifyInstance,
-  type FastifyReply,
-  type FastifyRequest,
-  LogController,
-  type RouteGenericInterface,
-} from 'fastify'
+import Fastify, { type FastifyHttp2SecureOptions, LogController } from 'fastify'
 import type { Logger } from 'pino'
 import { codeOf, type ErrorCode, GatewayError } from '../errors.ts'
 import { createBodyReader } from './body.ts'
+import type { App, Reply, Request } from './fastify.ts'
 import { holdFor, noRoom, SMALL_BYTES } from './memory.ts'
 import {
   AWS_REQUEST_ID,
@@ -23,15 +17,6 @@ import {
 import { parseQueryText } from './query.ts'
 import { compileSchema } from './query-schema.ts'
 import { createHttpServer, type ServerOptions } from './server.ts'
-
-export type App = FastifyInstance<Http2SecureServer, Http2ServerRequest, Http2ServerResponse>
-export type Request = FastifyRequest<RouteGenericInterface, Http2SecureServer, Http2ServerRequest>
-export type Reply = FastifyReply<
-  RouteGenericInterface,
-  Http2SecureServer,
-  Http2ServerRequest,
-  Http2ServerResponse
->
 
 export interface AppOptions extends ServerOptions {
   readonly log: Logger

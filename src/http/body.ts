@@ -1,7 +1,6 @@
 import type { Http2ServerRequest } from 'node:http2'
 import type { Hold } from '../budget/ledger.ts'
 import { GatewayError } from '../errors.ts'
-import type { Request } from './app.ts'
 import {
   type Coding,
   codingIn,
@@ -11,6 +10,7 @@ import {
 } from './content-coding.ts'
 import { sendContinue } from './continue.ts'
 import { bodyArrived, whenLate } from './deadlines.ts'
+import type { Request } from './fastify.ts'
 import { type HttpMemory, holdFor, noRoom } from './memory.ts'
 import { createPieces, type Pieces } from './pieces.ts'
 import { requestTimeout } from './problem.ts'

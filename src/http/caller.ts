@@ -1,5 +1,5 @@
 import type { Caller } from '../relay/relay.ts'
-import type { Request } from './app.ts'
+import type { Request } from './fastify.ts'
 
 /** Where the caller is kept: on its request, which costs each one less than a map of them. */
 const CALLER = Symbol('caller')

@@ -7,17 +7,10 @@ import { channelBindingOf, peerOf } from '../enrol/peer.ts'
 import type { GatewayError } from '../errors.ts'
 import type { Meter } from '../metrics/meter.ts'
 import { AGENT_PATH, type AgentOptions, agentRoutes, sendJson } from './agent.ts'
-import {
-  type App,
-  type AppOptions,
-  beginFailing,
-  createApp,
-  type Reply,
-  type Request,
-  sendProblem,
-} from './app.ts'
+import { type AppOptions, beginFailing, createApp, sendProblem } from './app.ts'
 import { REFUSAL_STATUS } from './enrol-request.ts'
 import { EST_PATH, estRoutes, say } from './est.ts'
+import type { App, Reply, Request } from './fastify.ts'
 import type { HttpSettings } from './server.ts'
 import { createStrangers, type StrangerSettings } from './strangers.ts'
 

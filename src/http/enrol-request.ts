@@ -1,6 +1,6 @@
 import type { Credential, Reason } from '../enrol/decide.ts'
 import type { Outcome } from '../enrol/enrolment.ts'
-import type { Request } from './app.ts'
+import type { Request } from './fastify.ts'
 
 /** Has a certificate signing request decided, in DER; null where its text is neither base64 nor PEM. */
 export type Ask = (request: Request, credential: Credential, csr: Buffer | null) => Promise<Outcome>

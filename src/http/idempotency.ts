@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { KeyedRequest, Keys } from '../broker/broker.ts'
 import { GatewayError } from '../errors.ts'
-import type { Request } from './app.ts'
 import { callerOf } from './caller.ts'
+import type { Request } from './fastify.ts'
 import { HEADERS } from './request-properties.ts'
 
 export const IDEMPOTENCY_KEY = 'idempotency-key'

@@ -3,8 +3,8 @@ import { addressGroup } from '../address.ts'
 import type { Hold, Kind, Ledger } from '../budget/ledger.ts'
 import { GatewayError } from '../errors.ts'
 import type { Identity } from '../identity/identity.ts'
-import type { Request } from './app.ts'
 import { callerIn } from './caller.ts'
+import type { Request } from './fastify.ts'
 
 /** Who holds memory through an HTTP door. */
 export interface HttpMemory {

@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts'
-import type { App, Request } from './app.ts'
+import type { App, Request } from './fastify.ts'
 import type { StreamRoutes } from './stream.ts'
 
 /** `GET /stream`, `GET /history` and `GET /topics/{filter}` for an `EventSource`, where no process stays to serve them. */

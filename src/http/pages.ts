@@ -1,7 +1,8 @@
 import helmet from '@fastify/helmet'
 import { GatewayError } from '../errors.ts'
-import { type App, pathOf } from './app.ts'
+import { pathOf } from './app.ts'
 import { type Asset, findFiles, readAsset } from './assets.ts'
+import type { App } from './fastify.ts'
 
 /** Nothing inline, nothing from elsewhere, nowhere in a frame. */
 const HEADERS = {

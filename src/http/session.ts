@@ -1,8 +1,8 @@
 import cookie from '@fastify/cookie'
 import { GatewayError } from '../errors.ts'
 import type { OpenSession, Viewers } from '../viewer/viewers.ts'
-import type { App, Reply, Request } from './app.ts'
 import { callerOf } from './caller.ts'
+import type { App, Reply, Request } from './fastify.ts'
 
 /** `__Host-` makes browsers insist on Secure, on this host alone, and on the whole of it (RFC 6265bis §4.1.3.2). */
 export const COOKIE = '__Host-wott-session'

@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Access } from '../acl/access.ts'
 import type { Catalog, TopicEntry } from '../catalog/catalog.ts'
-import type { App } from './app.ts'
 import { callerOf } from './caller.ts'
+import type { App } from './fastify.ts'
 
 export interface TopicsInfoOptions {
   /** The topics file in force. */

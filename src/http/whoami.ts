@@ -1,5 +1,5 @@
-import type { App } from './app.ts'
 import { callerOf } from './caller.ts'
+import type { App } from './fastify.ts'
 
 /** `GET /whoami`: the caller's identity, and what the ACL file grants it. */
 export function whoamiRoute(app: App): void {

@@ -4,20 +4,7 @@ import { isLate } from '../topic/time.ts'
 import type { GapCause } from './event.ts'
 import type { LogReader } from './log-reader.ts'
 import type { ReplayPlace } from './replay-place.ts'
-import { rangeOf } from './replay-range.ts'
-
-/** What somebody wants to read again of what was handed on. */
-export interface ReplayRequest {
-  readonly filters: readonly string[]
-  /** Milliseconds since the Unix epoch: measured from this time on, null for all; and before the other, null for up to now. */
-  readonly from: number | null
-  readonly to: number | null
-  readonly newestFirst: boolean
-  /** The place that it goes on after, in its own order. */
-  readonly after: ReplayPlace | null
-  /** Asked about every message when it is read, so that new rules hold at once. */
-  mayReceive(topic: string): boolean
-}
+import { type ReplayRequest, rangeOf } from './replay-range.ts'
 
 /** The work of one replay. */
 export interface ReplayBounds {

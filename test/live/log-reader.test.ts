@@ -17,8 +17,9 @@ import {
   logInMemory,
   type MemoryBounds,
 } from '../../src/live/memory-history.ts'
-import { openReplay, type ReplayRequest } from '../../src/live/replay.ts'
+import { openReplay } from '../../src/live/replay.ts'
 import { placeIn, placeText, type ReplayPlace } from '../../src/live/replay-place.ts'
+import type { ReplayRequest } from '../../src/live/replay-range.ts'
 import { createPace } from '../../src/pace.ts'
 import { topicMatches } from '../../src/topic/match.ts'
 import { isLate } from '../../src/topic/time.ts'

@@ -1,6 +1,7 @@
 import type { GatewayError } from '../../errors.ts'
-import { beginFailing, type Reply, type Request } from '../app.ts'
+import { beginFailing } from '../app.ts'
 import type { LineOutcome, Stop } from '../batch.ts'
+import type { Reply, Request } from '../fastify.ts'
 
 /** What became of the values of one request. */
 export interface WriteResult {
