@@ -10,7 +10,7 @@ import { pino } from 'pino'
 import { createAccess } from '../src/acl/access.ts'
 import type { Broker } from '../src/broker/broker.ts'
 import { openEmbedded } from '../src/broker/embedded.ts'
-import type { Link, Session } from '../src/broker/session.ts'
+import type { ClientLink, Session } from '../src/broker/session.ts'
 import type { SessionBroker } from '../src/broker/session-broker.ts'
 import { createGroupCommit } from '../src/broker/store/group-commit.ts'
 import { createSilentJournal, type Journal } from '../src/broker/store/journal.ts'
@@ -19,8 +19,8 @@ import { openSqliteFile } from '../src/broker/store/sqlite-file.ts'
 import { openSqliteJournal } from '../src/broker/store/sqlite-journal.ts'
 import { createLateReader } from '../src/broker/store/sqlite-late.ts'
 import {
-  createLogReader,
   createLogSplitter,
+  createSqliteLogReader,
   createTopicReader,
 } from '../src/broker/store/sqlite-log.ts'
 import { WRITE } from '../src/broker/store/sqlite-statements.ts'
@@ -55,7 +55,7 @@ function messageOf(topic: string, retain = false): Message {
 function openOnMainThread(directory: string): Journal {
   const { db } = openSqliteFile(directory, { fsync: 'always' })
   const write = new Map(Object.entries(WRITE).map(([name, sql]) => [name, db.prepare(sql)]))
-  const read = createLogReader(db)
+  const read = createSqliteLogReader(db)
   const readTopics = createTopicReader(db)
   const readLate = createLateReader(db)
   const split = createLogSplitter(db)
@@ -91,7 +91,7 @@ async function open(kind: Kind, directory = mkdtempSync(join(work, 'store-'))) {
 
 /** The session of a client that is away. */
 async function sessionFor(filter: string, { sessions }: SessionBroker): Promise<Session> {
-  const link: Link = {
+  const link: ClientLink = {
     deliver() {},
     wake() {},
     end() {},

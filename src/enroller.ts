@@ -8,11 +8,11 @@ import { randomDeviceName, toDeviceId } from './ca/device-id.ts'
 import { openLayout } from './ca/layout.ts'
 import type { Config } from './config/load.ts'
 import type { ListenAddress } from './config/values.ts'
+import { availableSlots, createConnectionSlots } from './door/connection-slots.ts'
 import { type BindTo, type DoorOptions, listen, type OpenDoor } from './door/listen.ts'
-import { createPlaces, sparePlaces } from './door/places.ts'
 import type { WaitingKey } from './enrol/book.ts'
-import { CREDENTIALS, type Credential, REASONS } from './enrol/decide.ts'
-import { type Outcome, openEnrolment } from './enrol/enrolment.ts'
+import { CREDENTIALS, type Credential, REFUSAL_REASONS } from './enrol/decide.ts'
+import { type EnrolOutcome, openEnrolment } from './enrol/enrolment.ts'
 import { notePeer } from './enrol/peer.ts'
 import { UsageError } from './errors.ts'
 import {
@@ -61,7 +61,7 @@ export async function openEnroller(
   })
   const metrics = createEnrolMetrics({
     vias: CREDENTIALS,
-    reasons: REASONS,
+    reasons: REFUSAL_REASONS,
     waiting: enrolment.waiting,
   })
   const { meter } = metrics
@@ -124,9 +124,9 @@ export async function openEnroller(
   })
   trust.onChange(({ context }) => server.setSecureContext(context))
 
-  const places = createPlaces(await sparePlaces())
-  // so all places are for strangers
-  const maxStrangers = places.total
+  const slots = createConnectionSlots(await availableSlots())
+  // so all slots are for strangers
+  const maxStrangers = slots.total
   const admissions = createDoorGuards(config, { maxStrangers, meter, logLimited, log })
   const refusals = createRefusals(log)
   const doors: Partial<Record<Door, OpenDoor>> = {}
@@ -167,7 +167,7 @@ export async function openEnroller(
   await openDoor({ door: 'enrol', address: config.enrolListen }, app as unknown as Openable, {
     maxConnections: admissions.mostConnections,
     admission: admissions.of('enrol'),
-    places,
+    slots,
     arrivals: createDoorArrivals('enrol', config, { meter, logLimited, log }),
     plain: PLAIN_HTTP,
     onPlain: createPlainLog('enrol', { logLimited, log }),
@@ -196,7 +196,7 @@ interface Openable {
   close(): PromiseLike<unknown>
 }
 
-const RESULTS: Readonly<Record<Outcome['kind'] | 'failed', EnrolResult>> = {
+const RESULTS: Readonly<Record<EnrolOutcome['kind'] | 'failed', EnrolResult>> = {
   issued: 'issued',
   wait: 'waiting',
   refuse: 'refused',
@@ -220,7 +220,7 @@ function authoritiesOf({ context }: Trust): AuthorityInForce[] {
 /** What came of requests, in the log; refusals of those who prove no name logLimited, as anybody can cause them. */
 function createDecisionLog(log: Logger) {
   const logLimited = createLogLimit()
-  return (credential: Credential, outcome: Outcome, address: string): void => {
+  return (credential: Credential, outcome: EnrolOutcome, address: string): void => {
     switch (outcome.kind) {
       case 'issued': {
         const { id, via, serial, notAfter } = outcome

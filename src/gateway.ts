@@ -17,8 +17,8 @@ import type { Config } from './config/load.ts'
 import type { ProxyAddress } from './config/values.ts'
 import { exists } from './disk/exists.ts'
 import { isOutOfDescriptors } from './disk/watched-file.ts'
+import { availableSlots, createConnectionSlots } from './door/connection-slots.ts'
 import { type BindTo, type DoorOptions, listen, type OpenDoor } from './door/listen.ts'
-import { createPlaces, sparePlaces } from './door/places.ts'
 import { GatewayError, messageOf } from './errors.ts'
 import { openFreshness, openTopicsFile } from './freshness.ts'
 import {
@@ -40,7 +40,7 @@ import { createDeviceConnections, identityOf, nameOf } from './identity/connecti
 import { createSpoofDetector } from './identity/proxy/spoofed.ts'
 import { createRefusals, refusalOf } from './identity/refusals.ts'
 import { connectionSenders } from './identity/senders.ts'
-import { fatalProblem, problemsOf, summaryOf } from './identity/trust-problems.ts'
+import { fatalProblem, problemsOf, trustSummary } from './identity/trust-problems.ts'
 import { openTrust } from './identity/trust-source.ts'
 import { createEventIds } from './live/event-ids.ts'
 import { createHistory } from './live/history.ts'
@@ -117,7 +117,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   const trust = await openTrust(config, {
     meter,
     onFailure,
-    onReload: createTrustLog(log, 'certificate files', () => summaryOf(trust.current)),
+    onReload: createTrustLog(log, 'certificate files', () => trustSummary(trust.current)),
     onUseless(reason) {
       if (reason) log.error({ reason }, 'nobody can connect with these certificates')
       else log.info('devices can connect again')
@@ -263,13 +263,13 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     }
   }
 
-  const places = createPlaces(await sparePlaces())
-  if (places.total < config.maxConnections + config.maxStrangers)
+  const slots = createConnectionSlots(await availableSlots())
+  if (slots.total < config.maxConnections + config.maxStrangers)
     log.warn(
-      { connections: places.total, wanted: config.maxConnections + config.maxStrangers },
+      { connections: slots.total, wanted: config.maxConnections + config.maxStrangers },
       'the limit on file descriptors (LimitNOFILE, ulimit -n) is too low for as many connections',
     )
-  const maxStrangers = places.forStrangers
+  const maxStrangers = slots.forStrangers
   const guards = { maxStrangers, meter, logLimited, log }
   const admissions = createDoorGuards(config, guards)
   const doors: Partial<Record<Door, OpenDoor>> = {}
@@ -293,7 +293,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
         : {
             maxConnections: admissions.mostConnections,
             admission: admissions.of(door),
-            places,
+            slots,
             arrivals: createDoorArrivals(door, config, { meter, logLimited, log }),
             plain: door === 'mqtt' ? PLAIN_MQTT : PLAIN_HTTP,
             onPlain: createPlainLog(door, { logLimited, log }),

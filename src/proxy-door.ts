@@ -7,7 +7,7 @@ import { GatewayError, UsageError } from './errors.ts'
 import { createDoorGuards, type GuardOptions } from './guards.ts'
 import { createDeviceConnections } from './identity/connection.ts'
 import type { Identity } from './identity/identity.ts'
-import { FORMATS, type FormatName } from './identity/proxy/formats.ts'
+import { type FormatName, PROXY_FORMATS } from './identity/proxy/formats.ts'
 import { createProxiedSenders, type ProxiedSenders } from './identity/proxy/proxied-senders.ts'
 import { refusalOf } from './identity/refusals.ts'
 import type { Trust } from './identity/trust.ts'
@@ -124,7 +124,7 @@ function createSenders(
 ): ProxiedSenders {
   const { proxyCertHeader: certificate, proxyVerifyHeader: verify, proxyChainHeader } = config
   return createProxiedSenders({
-    format: FORMATS[config.proxyIdentity as FormatName],
+    format: PROXY_FORMATS[config.proxyIdentity as FormatName],
     names: { certificate, verify, chain: proxyChainHeader },
     pattern: config.idPattern,
     trust: () => trust.current,

@@ -1,6 +1,6 @@
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Link } from '../../src/broker/session.ts'
+import type { ClientLink } from '../../src/broker/session.ts'
 import type { Fsync } from '../../src/broker/store/sqlite-file.ts'
 import { messageOf, openBroker } from './growth-broker.ts'
 import { median, medianRatio, printTable } from './rounds.ts'
@@ -11,7 +11,7 @@ const SESSIONS = 1_000
 const BYTES = 200
 /** So that queues are full half of the time. */
 const LIMITS = { queueMessages: 1_000, totalBytesPerDevice: 1e9 }
-const link: Link = {
+const link: ClientLink = {
   deliver() {},
   wake() {},
   end() {},

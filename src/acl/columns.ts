@@ -10,7 +10,7 @@ const NONE = new Map<never, never>()
 const LONGEST_KEY = 256
 
 /** A level as the key of a map: its bytes in Latin-1, or what stands for them. */
-export function keyOf(bytes: Buffer, from: number, to: number): string {
+export function levelKey(bytes: Buffer, from: number, to: number): string {
   if (to - from <= LONGEST_KEY) return bytes.toString('latin1', from, to)
   return `/${hash('sha256', bytes.subarray(from, to))}`
 }
@@ -155,7 +155,7 @@ function enter(file: Buffer, column: DraftColumn, level: Level, place: number): 
     addTo(column.plus, place)
     return
   }
-  const key = keyOf(file, from, to)
+  const key = levelKey(file, from, to)
   if (names === NO_NAMES) {
     let alike = column.literals.get(key)
     if (!alike) {

@@ -9,7 +9,7 @@ import {
   patternsFor,
   permits,
   type Rule,
-  type Section,
+  type RuleSet,
   type Who,
 } from './rules.ts'
 import { overlappingIn } from './search.ts'
@@ -71,7 +71,7 @@ function couldReceiveOne(
 }
 
 /** Own rules that let topics be received, among them all that cover some topic which the filter that is asked covers too. */
-function* overlapping({ rules, tables }: Section, askedLevels: readonly string[]): Generator<Rule> {
+function* overlapping({ rules, tables }: RuleSet, askedLevels: readonly string[]): Generator<Rule> {
   if (!tables) {
     for (const rule of rules) if (permits(rule.right, 'receive')) yield rule
     return
@@ -88,7 +88,7 @@ function* overlapping({ rules, tables }: Section, askedLevels: readonly string[]
 const MAX_LEVELS = 201
 
 /** Levels of the deepest `deny` that is asked, or more: names may bring levels. */
-function deepest(own: Section | null, patterns: Section | null, { user, clientId }: Who): number {
+function deepest(own: RuleSet | null, patterns: RuleSet | null, { user, clientId }: Who): number {
   const inPatterns = patterns?.deepestDeny ?? 0
   if (inPatterns > 0 && `${user}${clientId}`.includes('/')) return MAX_LEVELS
   return Math.max(own?.deepestDeny ?? 0, inPatterns)

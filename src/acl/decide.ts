@@ -8,7 +8,7 @@ import {
   patternsFor,
   permits,
   type Rule,
-  type Section,
+  type RuleSet,
   textOf,
   type Who,
 } from './rules.ts'
@@ -81,7 +81,7 @@ export function isTopic(topic: string): boolean {
 
 function strongest(
   { file }: AclRules,
-  section: Section,
+  section: RuleSet,
   topic: TopicBytes,
   action: Action,
   names: Names | null,

@@ -1,5 +1,5 @@
 import { HASH, LF, PLUS, SLASH, SPACE } from './ascii.ts'
-import type { Line } from './lines.ts'
+import type { AclLine } from './lines.ts'
 import { quote } from './quote.ts'
 
 export type AclErrorCode =
@@ -29,7 +29,7 @@ export interface AclError {
 /** An error at byte `at` of the file. */
 export function faultAt(
   file: Buffer,
-  line: Line,
+  line: AclLine,
   at: number,
   code: AclErrorCode,
   message: string,
@@ -44,7 +44,7 @@ export function columnOf(file: Buffer, at: number): number {
 }
 
 /** What is wrong with a line whose first word, from `at` to `end`, is no keyword. */
-export function keywordFault(file: Buffer, line: Line, at: number, end: number): AclError {
+export function keywordFault(file: Buffer, line: AclLine, at: number, end: number): AclError {
   const word = file.toString('utf8', at, end)
   if (word.startsWith('\ufeff')) {
     const advice = 'save the file as UTF-8 without BOM'
@@ -67,7 +67,7 @@ export function keywordFault(file: Buffer, line: Line, at: number, end: number):
 /** What is wrong with a `topic` or `pattern` line whose second word of several, from `at` to `end`, is no access word. */
 export function accessFault(
   file: Buffer,
-  line: Line,
+  line: AclLine,
   keyword: string,
   at: number,
   end: number,
@@ -88,7 +88,7 @@ export function accessFault(
 
 const ACCESS = ['read', 'write', 'readwrite', 'deny']
 
-function tabFault(file: Buffer, line: Line, at: number): AclError {
+function tabFault(file: Buffer, line: AclLine, at: number): AclError {
   return faultAt(file, line, at, 'tab_separator', 'a TAB separates nothing here: write a space')
 }
 
@@ -97,7 +97,7 @@ const MAX_SLASHES = 200
 const MAX_BYTES = 65_535
 
 /** Why the filter from byte `at` to the end of the line is refused, or null if it is a good one. */
-export function filterFault(file: Buffer, line: Line, at: number): AclError | null {
+export function filterFault(file: Buffer, line: AclLine, at: number): AclError | null {
   const { end } = line
   if (end - at > MAX_BYTES) {
     const message = `the filter has ${end - at} bytes: at most ${MAX_BYTES} can be`
@@ -119,7 +119,7 @@ export function filterFault(file: Buffer, line: Line, at: number): AclError | nu
   return null
 }
 
-function wildcardFault(file: Buffer, line: Line, filter: number, at: number): AclError {
+function wildcardFault(file: Buffer, line: AclLine, filter: number, at: number): AclError {
   const text = quote(file.toString('utf8', filter, line.end))
   const advice =
     file[at] === PLUS

@@ -1,6 +1,6 @@
 import { HASH, isBlank, LF } from './ascii.ts'
 
-export interface Line {
+export interface AclLine {
   /** From 1. */
   readonly number: number
   readonly start: number
@@ -16,7 +16,7 @@ export const LONGEST_LINE = 2 ** 20
  * line without LF that fills it to the byte is lost, even if it is a `deny`. Kept, because one file must mean the
  * same to both; `acl lint` warns.
  */
-export function* linesOf(file: Buffer): Generator<Line> {
+export function* linesOf(file: Buffer): Generator<AclLine> {
   let longest = 0
   for (let number = 1, start = 0; start < file.length; number++) {
     const feed = file.indexOf(LF, start)

@@ -2,7 +2,7 @@ import { includes, overlaps } from '../topic/match.ts'
 import { fillIn, filterOf } from './fill-in.ts'
 import { ignoredFrom } from './lines.ts'
 import { quote } from './quote.ts'
-import { type AclRules, type Rule, type Section, textOf } from './rules.ts'
+import { type AclRules, type Rule, type RuleSet, textOf } from './rules.ts'
 import type { UserLine } from './statement.ts'
 import type { Warning, WarningCode } from './warning.ts'
 
@@ -91,7 +91,7 @@ function* outrankedWarnings(rules: AclRules): Generator<Warning> {
 function firstAbove(rules: AclRules, deny: Rule): Rule | null {
   // a client id may be anything
   const pattern = filterOf(rules, deny).replace(/[^/]*%c[^/]*/g, '+')
-  const stronger = (user: string | null, section: Section | null) => {
+  const stronger = (user: string | null, section: RuleSet | null) => {
     const text = fillIn(pattern, { user, clientId: '' })
     if (text === null || !section) return undefined
     return section.rules.find(

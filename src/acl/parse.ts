@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer'
 import { MOST_EFFORT } from './columns.ts'
 import { type AclError, faultAt } from './faults.ts'
-import { type Line, linesOf } from './lines.ts'
-import type { AclRules, Rule, Section } from './rules.ts'
+import { type AclLine, linesOf } from './lines.ts'
+import type { AclRules, Rule, RuleSet } from './rules.ts'
 import { toSection } from './section.ts'
 import { parseLine } from './statement.ts'
 
@@ -67,8 +67,8 @@ export function* parseInSteps(file: Buffer): Generator<undefined, ParsedAcl> {
   }
   if (errors.length > 0) return { ok: false, errors }
 
-  const sections = new Map<string, Section>()
-  let slowest: Section | null = null
+  const sections = new Map<string, RuleSet>()
+  let slowest: RuleSet | null = null
   for (const [name, rules] of users) {
     const section = yield* toSection(file, rules.slice(), false)
     sections.set(name, section)
@@ -99,8 +99,8 @@ function* holdsNul(file: Buffer): Generator<undefined, boolean> {
 
 /** Why some decision could hold up everybody, or null. */
 function effortFault(
-  owned: readonly (Section | null)[],
-  patterns: Section | null,
+  owned: readonly (RuleSet | null)[],
+  patterns: RuleSet | null,
 ): AclError | null {
   const patternsEffort = patterns?.effort ?? 0
   for (const own of [...owned, null]) {
@@ -113,7 +113,7 @@ function effortFault(
   return null
 }
 
-function unreadFault({ number }: Line): AclError {
+function unreadFault({ number }: AclLine): AclError {
   const message = `${MOST_ERRORS} lines are wrong: what follows was not read`
   return { line: number, column: 1, code: 'too_many_errors', message }
 }
@@ -123,7 +123,7 @@ function toName(file: Buffer, start: number, end: number): string | null {
   return isUtf8(file.subarray(start, end)) ? file.toString('utf8', start, end) : null
 }
 
-function nulFault(file: Buffer, line: Line): AclError | null {
+function nulFault(file: Buffer, line: AclLine): AclError | null {
   const at = file.subarray(line.start, line.end).indexOf(0)
   if (at === -1) return null
   const message =

@@ -23,7 +23,7 @@ export interface Rule {
 }
 
 /** The rules of one user, those of clients without a name, or the patterns. */
-export interface Section {
+export interface RuleSet {
   /** In the order of the file. */
   readonly rules: readonly Rule[]
   /** The same rules to be asked all at once, where they are too many to try each. */
@@ -93,9 +93,9 @@ export interface AclRules {
   /** Number of `topic` and `pattern` lines. */
   readonly size: number
   /** What clients without a name may do. */
-  readonly anonymous: Section | null
-  readonly users: ReadonlyMap<string, Section>
-  readonly patterns: Section | null
+  readonly anonymous: RuleSet | null
+  readonly users: ReadonlyMap<string, RuleSet>
+  readonly patterns: RuleSet | null
 }
 
 /** Whether `right` lets `action` happen. */
@@ -109,12 +109,12 @@ export function textOf({ file }: AclRules, rule: Rule): string {
 }
 
 /** `who`'s own rules: never the anonymous ones for a client with a name. */
-export function ownSection(rules: AclRules, { user }: Who): Section | null {
+export function ownSection(rules: AclRules, { user }: Who): RuleSet | null {
   return user ? (rules.users.get(user) ?? null) : rules.anonymous
 }
 
 /** The patterns, if they are asked at all: not for a name that would bring a wildcard into them. */
-export function patternsFor(rules: AclRules, who: Who): Section | null {
+export function patternsFor(rules: AclRules, who: Who): RuleSet | null {
   return bringsWildcard(who) ? null : rules.patterns
 }
 

@@ -1,6 +1,6 @@
 import { DOLLAR, HASH, PLUS } from './ascii.ts'
 import { type Bits, both, either, lowest, without } from './bits.ts'
-import { keyOf } from './columns.ts'
+import { levelKey } from './columns.ts'
 import { covers, type Names } from './covers.ts'
 import type { Action, Column, NamesHeld, Rule, Table } from './rules.ts'
 import { startOf, type TopicBytes } from './topic-bytes.ts'
@@ -8,7 +8,7 @@ import { startOf, type TopicBytes } from './topic-bytes.ts'
 const NONE: Bits = []
 
 /** What is asked of every table. */
-export interface Asked {
+export interface TableQuery {
   readonly file: Buffer
   readonly topic: TopicBytes
   /** Null for `topic` lines. */
@@ -16,7 +16,7 @@ export interface Asked {
 }
 
 /** The first rule of the table that denies the topic, else the first that lets `action` happen, else null. */
-export function strongestOf(table: Table, asked: Asked, action: Action): Rule | null {
+export function strongestOf(table: Table, asked: TableQuery, action: Action): Rule | null {
   const found = coveringIn(table, asked)
   const allows = action === 'publish' ? table.publishes : table.receives
   const place = lowest(both(found, table.denies)) ?? lowest(both(found, allows))
@@ -24,7 +24,7 @@ export function strongestOf(table: Table, asked: Asked, action: Action): Rule | 
 }
 
 /** Which rules of the table cover the topic. */
-function coveringIn({ columns, all }: Table, asked: Asked): Bits {
+function coveringIn({ columns, all }: Table, asked: TableQuery): Bits {
   const { topic, names } = asked
   const levels = topic.ends.length
   let found = NONE
@@ -57,7 +57,7 @@ function levelAfter({ names: held }: Column, level: number, names: Names | null)
 function narrowed(
   open: Bits,
   { plus, literals, parts, names: held }: Column,
-  { file, topic, names }: Asked,
+  { file, topic, names }: TableQuery,
   level: number,
   next: number,
 ): Bits {
@@ -66,7 +66,7 @@ function narrowed(
   const start = startOf(topic, level)
   const end = topic.ends[next - 1] ?? 0
   let rest = level === 0 && topic.bytes[0] === DOLLAR ? NONE : meet(plus)
-  const same = literals.size > 0 ? literals.get(keyOf(topic.bytes, start, end)) : undefined
+  const same = literals.size > 0 ? literals.get(levelKey(topic.bytes, start, end)) : undefined
   if (same) rest = either(rest, meet(same))
   if (parts.size === 0) return rest
   const lengthened = names ? lengthening(held, names) : 0
@@ -99,7 +99,7 @@ export function overlappingIn({ columns, all, dollars }: Table, levels: readonly
     if (!level) return either(found, both(open, column.ended))
     if (isSign(level, PLUS)) open = both(open, column.any)
     else {
-      const same = column.literals.get(keyOf(level, 0, level.length)) ?? NONE
+      const same = column.literals.get(levelKey(level, 0, level.length)) ?? NONE
       open = either(both(open, same), hidden && depth === 0 ? NONE : both(open, column.plus))
     }
     if (open.length === 0) return found

@@ -1,6 +1,6 @@
 import { HASH, isBlank, SPACE } from './ascii.ts'
 import { type AclError, accessFault, faultAt, filterFault, keywordFault } from './faults.ts'
-import { type Line, LONGEST_LINE } from './lines.ts'
+import { type AclLine, LONGEST_LINE } from './lines.ts'
 import type { Right, Rule } from './rules.ts'
 
 /** What one line says; offsets are bytes of the file. */
@@ -24,7 +24,7 @@ export interface RuleLine {
  * `[SP] "user" SP name` or `[SP] ("topic" | "pattern") SP [access SP] filter`, SP being one or more spaces and
  * nothing else; null for a comment or an empty line.
  */
-export function parseLine(file: Buffer, line: Line): Statement | null {
+export function parseLine(file: Buffer, line: AclLine): Statement | null {
   if (line.start === line.end || file[line.start] === HASH) return null
   if (line.end - line.start > LONGEST_LINE) {
     const message = `the line has ${line.end - line.start} bytes: at most ${LONGEST_LINE} are read`
@@ -39,7 +39,7 @@ export function parseLine(file: Buffer, line: Line): Statement | null {
   return { kind: 'error', error: keywordFault(file, line, start, keywordEnd) }
 }
 
-function parseUser(file: Buffer, line: Line, keywordEnd: number): Statement {
+function parseUser(file: Buffer, line: AclLine, keywordEnd: number): Statement {
   const name = skipBlanks(file, keywordEnd, line.end)
   if (name < line.end) return { kind: 'user', line: line.number, name, end: line.end }
   const message = 'a user name is missing: write "user NAME"'
@@ -48,7 +48,7 @@ function parseUser(file: Buffer, line: Line, keywordEnd: number): Statement {
 
 function parseRule(
   file: Buffer,
-  line: Line,
+  line: AclLine,
   start: number,
   keywordEnd: number,
   keyword: 'topic' | 'pattern',

@@ -13,7 +13,7 @@ import type { WatchedBridge } from '../metrics/bridge.ts'
 import type { Meter } from '../metrics/meter.ts'
 import type { Relay } from '../relay/relay.ts'
 import { readCredentials } from '../uplink/credentials.ts'
-import type { Terms } from '../uplink/terms.ts'
+import type { UplinkTerms } from '../uplink/terms.ts'
 import { openUplink, type Uplink } from '../uplink/uplink.ts'
 import { BRIDGE, createInbox } from './inbox.ts'
 import { createMapping, type Mapping } from './mapping.ts'
@@ -73,7 +73,7 @@ export async function openBridge(options: BridgeOptions): Promise<Bridge> {
     throw new UsageError(messageOf(error))
   })
   const logLimited = createLogLimit()
-  let terms: Terms | null = null
+  let terms: UplinkTerms | null = null
   let refused: string | null = null
   let closing: Promise<void> | undefined
 

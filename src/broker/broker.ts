@@ -159,7 +159,7 @@ export interface Keys {
 
 export type OnMessage = (delivery: Delivery) => void
 
-export type Unsubscribe = () => Promise<void>
+export type EndSubscription = () => Promise<void>
 
 export type OnRefused = (error: GatewayError) => void
 
@@ -181,9 +181,9 @@ export interface Broker {
     filters: readonly string[],
     onMessage: OnMessage,
     onRefused?: OnRefused,
-  ): Promise<Unsubscribe>
+  ): Promise<EndSubscription>
   /** Resolves once `onMessage` gets every message, before those who subscribed get it. It must neither throw nor block. */
-  follow(onMessage: OnMessage): Promise<Unsubscribe>
+  follow(onMessage: OnMessage): Promise<EndSubscription>
   /** The retained messages that `filter` covers, with the numbers they were handed on by. */
   retained(filter: string): Promise<Delivery[]>
   /** `onBack` is called whenever messages may have been missed, before those that follow. It must neither throw nor block. */

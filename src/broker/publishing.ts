@@ -2,8 +2,8 @@ import type { Logger } from 'pino'
 import type { Message } from '../topic/message.ts'
 import type { Delivery, Mark } from './broker.ts'
 import { chooseMember, type Group } from './groups.ts'
-import { createLine } from './line.ts'
 import { createNumbers } from './numbers.ts'
+import { createPublishOrder } from './publish-order.ts'
 import {
   type Cohort,
   type Route,
@@ -13,7 +13,7 @@ import {
   toMatch,
 } from './routing.ts'
 import type { Arrival, Origin, Session } from './session.ts'
-import type { Receiver } from './store/queueing.ts'
+import type { Recipient } from './store/queueing.ts'
 import type { Store } from './store/store.ts'
 
 export interface Publishing {
@@ -27,7 +27,7 @@ const NOBODY: readonly [] = []
 
 /** In whose queues a message is stored. */
 interface Queued {
-  readonly receivers: readonly Receiver[]
+  readonly receivers: readonly Recipient[]
   readonly cohorts: readonly Cohort[]
 }
 
@@ -35,7 +35,7 @@ const NOT_QUEUED: Queued = { receivers: NOBODY, cohorts: NOBODY }
 
 /** The way of every message from whoever published it into the log and to everybody who asked for it. */
 export function createPublishing(store: Store, routing: Routing, log: Logger): Publishing {
-  const line = createLine()
+  const order = createPublishOrder()
   const numbers = createNumbers(store.log.start())
   let underway = 0
   let whenIdle = Promise.withResolvers<void>()
@@ -59,7 +59,7 @@ export function createPublishing(store: Store, routing: Routing, log: Logger): P
       queued.receivers.length + queued.cohorts.length > 0 ||
       arrivalOf(origin) !== null ||
       ((qos > 0 || mark !== null) && store.isDurable)
-    const number = isStored || line.has(topic) ? undefined : numbers.next()
+    const number = isStored || order.has(topic) ? undefined : numbers.next()
     if (number !== undefined) {
       const delivery = toDelivery(message, number)
       handOn(delivery, route, chosen, queued, origin)
@@ -82,18 +82,18 @@ export function createPublishing(store: Store, routing: Routing, log: Logger): P
     mark: Mark | null,
   ): Promise<void> {
     const delivery = toDelivery(message, numbers.reserve())
-    const turn = line.join(message.topic)
+    const place = order.join(message.topic)
     if (isStored) {
       try {
         const { receivers, cohorts } = queued
         await store.storeMessage(delivery, receivers, arrivalOf(origin), cohorts, mark)
       } catch (error) {
-        turn.leave(() => numbers.settle(delivery.sequence))
+        place.leave(() => numbers.settle(delivery.sequence))
         throw error
       }
     }
     await new Promise<void>((resolve) =>
-      turn.ready(() => {
+      place.ready(() => {
         numbers.settle(delivery.sequence)
         handOn(delivery, routing.of(message.topic), chosen, queued, origin)
         if (!isStored) store.log.note(delivery)
@@ -183,8 +183,8 @@ function receiversOf(
   chosen: readonly RouteMatch[],
   message: Message,
   origin: Origin | null,
-): Receiver[] {
-  const receivers: Receiver[] = []
+): Recipient[] {
+  const receivers: Recipient[] = []
   for (const match of [...matches, ...chosen]) {
     const { session } = match
     if (!session.isStored) continue

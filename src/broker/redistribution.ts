@@ -1,7 +1,7 @@
 import { chooseMember } from './groups.ts'
 import { toMatch } from './routing.ts'
 import type { Session } from './session.ts'
-import type { Entry } from './store/queue.ts'
+import type { QueueEntry } from './store/queue.ts'
 import type { Store } from './store/store.ts'
 
 /**
@@ -23,7 +23,7 @@ export function redistribute(
 
 function move(
   session: Session,
-  entry: Entry,
+  entry: QueueEntry,
   store: Store,
   onFailure: (error: unknown) => void,
 ): void {
@@ -55,7 +55,7 @@ function move(
     })
 }
 
-function keep(session: Session, entry: Entry): void {
+function keep(session: Session, entry: QueueEntry): void {
   entry.isMoving = false
   if (session.isClosed) return
   if (entry.packetId === 0) session.queue.admit(entry)

@@ -3,7 +3,7 @@ import { createLogLimit } from '../log-limit.ts'
 import { createAlarm } from './alarm.ts'
 import { redistribute } from './redistribution.ts'
 import type { Routing } from './routing.ts'
-import type { EndReason, Link, Session, Will } from './session.ts'
+import type { ClientLink, EndReason, Session, Will } from './session.ts'
 import type { Store } from './store/store.ts'
 import type { KeptWill } from './store/wills.ts'
 
@@ -15,7 +15,7 @@ export interface OpenRequest {
   /** Seconds that the session is to outlive its connection. */
   readonly expiry: number
   readonly will: Will | null
-  readonly link: Link
+  readonly link: ClientLink
 }
 
 export interface OpenedSession {
@@ -44,7 +44,7 @@ export interface Registry {
    */
   open(request: OpenRequest): Promise<OpenedSession | null>
   /** The link's connection has ended. Does nothing for one that lost its session already. */
-  close(session: Session, link: Link, request: CloseRequest): void
+  close(session: Session, link: ClientLink, request: CloseRequest): void
   /** Starts to publish wills by this function, those that a crash left behind first. */
   publishWillsBy(publish: PublishWill): void
   /** Ends every connection, with its will; resolves once they are published. */
@@ -100,7 +100,7 @@ export function createRegistry(store: Store, routing: Routing, log: Logger): Reg
     return { session, isPresent: present !== undefined }
   }
 
-  async function keepWill(session: Session, link: Link, will: Will): Promise<void> {
+  async function keepWill(session: Session, link: ClientLink, will: Will): Promise<void> {
     const kept = await wills.put(session.client, will)
     // a connection that ended meanwhile was refused, and has no will
     if (session.link !== link) wills.remove(kept)
@@ -116,7 +116,7 @@ export function createRegistry(store: Store, routing: Routing, log: Logger): Reg
     if (session.link === link) detach(session, { sendsWill, expiry: null })
   }
 
-  function close(session: Session, link: Link, request: CloseRequest): void {
+  function close(session: Session, link: ClientLink, request: CloseRequest): void {
     if (session.link !== link) return
     detach(session, request)
     if (!session.isClosed) redistribute(session, store, notMoved)

@@ -6,11 +6,11 @@ import type { Match, Session, Subscription } from './session.ts'
 import type { Audience } from './store/bundles.ts'
 
 /** A subscriber inside the gateway. */
-export type Listener = (delivery: Delivery) => void
+export type DeliveryListener = (delivery: Delivery) => void
 
 /** Everybody who asked for a topic. */
 export interface Route {
-  readonly listeners: readonly Listener[]
+  readonly listeners: readonly DeliveryListener[]
   /** One for each session, whichever of its filters cover the topic. */
   readonly matches: readonly RouteMatch[]
   readonly groups: readonly Group[]
@@ -49,7 +49,7 @@ export interface RouteMatch extends Match {
 
 /** What one filter is asked for by. */
 interface Interest {
-  readonly listeners: Set<Listener>
+  readonly listeners: Set<DeliveryListener>
   readonly subscriptions: Map<Session, Subscription>
   readonly groups: Map<string, Group>
 }
@@ -65,11 +65,11 @@ export interface Routing {
   add(subscription: Subscription): void
   remove(subscription: Subscription): void
   /** The listener gets each message once, whichever of its filters cover the topic. */
-  listen(filters: readonly string[], listener: Listener): void
-  unlisten(filters: readonly string[], listener: Listener): void
+  listen(filters: readonly string[], listener: DeliveryListener): void
+  unlisten(filters: readonly string[], listener: DeliveryListener): void
   /** The listener gets every message, before those who listen to filters. */
-  listenToAll(listener: Listener): void
-  unlistenToAll(listener: Listener): void
+  listenToAll(listener: DeliveryListener): void
+  unlistenToAll(listener: DeliveryListener): void
   of(topic: string): Route
 }
 
@@ -78,7 +78,7 @@ const REMEMBERED = { topics: 10_000, size: 1_000_000 }
 /** Who asked for what: one trie of filters, whose answers are remembered until a filter that covers the topic comes or goes. */
 export function createRouting(demand?: Demand): Routing {
   const interests = createTopicTrie<Interest>()
-  const listeningToAll = new Set<Listener>()
+  const listeningToAll = new Set<DeliveryListener>()
   const routes = createFilteredTopicMemo(
     (topic) => toRoute(interests.covering(topic), listeningToAll),
     REMEMBERED,
@@ -92,7 +92,11 @@ export function createRouting(demand?: Demand): Routing {
   function interestIn(filter: string): Interest {
     const known = interests.get(filter)
     if (known) return known
-    const interest = { listeners: new Set<Listener>(), subscriptions: new Map(), groups: new Map() }
+    const interest = {
+      listeners: new Set<DeliveryListener>(),
+      subscriptions: new Map(),
+      groups: new Map(),
+    }
     interests.set(filter, interest)
     demand?.use(filter)
     return interest
@@ -151,7 +155,10 @@ export function createRouting(demand?: Demand): Routing {
   }
 }
 
-function toRoute(interests: readonly Interest[], listeningToAll: Iterable<Listener>): Route {
+function toRoute(
+  interests: readonly Interest[],
+  listeningToAll: Iterable<DeliveryListener>,
+): Route {
   const bySession = new Map<Session, Subscription[]>()
   for (const { subscriptions } of interests)
     for (const [session, subscription] of subscriptions) {

@@ -1,7 +1,7 @@
 import type { Delivery } from './broker.ts'
 import type { CloseRequest, OpenedSession, OpenRequest, PublishWill } from './registry.ts'
-import type { Arrival, Link, Match, Session } from './session.ts'
-import type { Entry } from './store/queue.ts'
+import type { Arrival, ClientLink, Match, Session } from './session.ts'
+import type { QueueEntry } from './store/queue.ts'
 import type { Requested } from './store/sessions.ts'
 
 /** A change of a session's subscriptions, which holds at once. */
@@ -37,7 +37,7 @@ export interface BrokerSessions {
   /** Milliseconds by the clock that messages expire by. */
   now(): number
   open(request: OpenRequest): Promise<OpenedSession | null>
-  close(session: Session, link: Link, request: CloseRequest): void
+  close(session: Session, link: ClientLink, request: CloseRequest): void
   publishWillsBy(publish: PublishWill): void
   /** Those of clients that are connected, and those that wait for theirs. */
   all(): Iterable<Session>
@@ -64,17 +64,17 @@ export interface BrokerSessions {
   /** Queues a message for a session that ends with its connection. */
   push(match: Match, message: Delivery, qos: 1 | 2, retain: boolean): void
   /** As `push` and `sent`, for a message that does not have to wait. */
-  pushSent(match: Match, message: Delivery, qos: 1 | 2, retain: boolean): Entry
+  pushSent(match: Match, message: Delivery, qos: 1 | 2, retain: boolean): QueueEntry
   /** What was sent and is not acknowledged is to be sent again, first and in its order. */
   rewind(session: Session): void
   /** What to send next; messages that have expired are dropped on the way. */
-  next(session: Session): Entry | undefined
+  next(session: Session): QueueEntry | undefined
   /** Counts it as sent, with a packet identifier from then on. */
-  sent(session: Session, entry: Entry): void
+  sent(session: Session, entry: QueueEntry): void
   /** PUBACK, PUBCOMP or a refusal came, or the client may not have it: the entry goes. */
-  settle(session: Session, entry: Entry): void
+  settle(session: Session, entry: QueueEntry): void
   /** PUBREC came; resolves once that is stored [MQTT-4.3.3-2]. */
-  release(session: Session, entry: Entry): Promise<void>
+  release(session: Session, entry: QueueEntry): Promise<void>
   /** Resolves once everything up to now is stored. */
   stored(): Promise<void>
 

@@ -62,7 +62,7 @@ export interface Whereabouts {
  * A connection as its session sees it. None of these may throw or block. They are methods, here and in all that every
  * message passes: V8 keeps an object literal with a getter as a hash table.
  */
-export interface Link {
+export interface ClientLink {
   /** A message for now: it is sent, put into the session's queue, or dropped and counted. */
   deliver(delivery: Delivery, qos: Qos, match: Match): void
   /** There is something to send in the session's queue. */
@@ -145,7 +145,7 @@ export interface Session {
   /** By packet identifier. */
   readonly arrivals: Map<number, Arrival>
   readonly owner: Owner
-  link: Link | null
+  link: ClientLink | null
   /** When its last connection ended or, as long as it is connected, began. */
   lastSeen: number
   readonly away: Away

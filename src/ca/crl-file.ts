@@ -48,10 +48,11 @@ async function byAuthority(
   const [authority] = authorities
   if (only && lists.length + authorities.length === 2) return [[authority.fingerprint, only]]
   // the library is slow to load, so only while there is a question
-  const { isSignedBy } = await import('./crl.ts')
+  const { isCrlSignedBy } = await import('./crl.ts')
   const found: [string, OwnList][] = []
   for (const { fingerprint, pem } of authorities)
-    for (const list of lists) if (await isSignedBy(list.pem, pem)) found.push([fingerprint, list])
+    for (const list of lists)
+      if (await isCrlSignedBy(list.pem, pem)) found.push([fingerprint, list])
   return found
 }
 

@@ -68,7 +68,7 @@ function reasonOf(reason: string | undefined): X509CrlReason {
 }
 
 /** Whether `certificate`, PEM, has signed a list. */
-export async function isSignedBy(list: string, certificate: string): Promise<boolean> {
+export async function isCrlSignedBy(list: string, certificate: string): Promise<boolean> {
   const { publicKey } = new X509Certificate(certificate)
   return new X509Crl(list).verify({ publicKey }).catch(() => false)
 }

@@ -40,12 +40,12 @@ export async function devicesIn(layout: Layout, now: number): Promise<Device[]> 
     const { id, serial, notAfter, issuedAt, via, revokedAt, reason } = entry
     const name = toDeviceName(id)
     const { directory } = deviceFiles(layout, name)
-    const state = stateOf(entry, authorities, now)
+    const state = deviceStateOf(entry, authorities, now)
     return { id, name, directory, serial, notAfter, state, issuedAt, via, revokedAt, reason }
   })
 }
 
-export function stateOf(
+export function deviceStateOf(
   entry: IssuedEntry,
   authorities: AuthoritiesInForce,
   now: number,

@@ -5,7 +5,7 @@ import { UsageError } from '../errors.ts'
 import { change } from './change.ts'
 import { ensureCrl } from './crl-file.ts'
 import { GATEWAY_ID, randomDeviceName, toDeviceId, toDeviceName } from './device-id.ts'
-import { type Device, devicesIn, findDevice, stateOf } from './device-states.ts'
+import { type Device, deviceStateOf, devicesIn, findDevice } from './device-states.ts'
 import type { IdentityFiles } from './identity-files.ts'
 import { authoritiesInForce } from './in-force.ts'
 import { readIssued } from './issued.ts'
@@ -15,7 +15,7 @@ import type { RevocationReason } from './ledger-line.ts'
 import { DEVICE_DAYS } from './own-identities.ts'
 import type { NewIdentity } from './signing.ts'
 
-export interface IssueOptions {
+export interface DeviceCertificateOptions {
   /** Validity of the certificate; default 365. */
   readonly days?: number
   /** When it happens, in milliseconds since the Unix epoch; default now. */
@@ -45,7 +45,7 @@ const MAX_DAYS = 3650
 export async function addDevice(
   directory: string,
   name: string = randomDeviceName(),
-  { days = DEVICE_DAYS, now = Date.now() }: IssueOptions = {},
+  { days = DEVICE_DAYS, now = Date.now() }: DeviceCertificateOptions = {},
 ): Promise<Device> {
   const id = toDeviceId(name)
   requireDays(days)
@@ -57,7 +57,7 @@ export async function addDevice(
     const authorities = await authoritiesInForce(layout)
     requireFree(
       id,
-      same.filter((entry) => stateOf(entry, authorities, now) === 'active'),
+      same.filter((entry) => deviceStateOf(entry, authorities, now) === 'active'),
     )
     await requireReplaceable(files, same.length > 0)
     return issueTo(layout, { id, via: 'add', days }, now)
@@ -71,7 +71,7 @@ export async function addDevice(
 export async function renewDevice(
   directory: string,
   idOrName: string,
-  { days = DEVICE_DAYS, now = Date.now() }: IssueOptions = {},
+  { days = DEVICE_DAYS, now = Date.now() }: DeviceCertificateOptions = {},
 ): Promise<Device> {
   requireDays(days)
   const layout = openLayout(directory)

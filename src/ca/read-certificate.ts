@@ -4,7 +4,7 @@ import { UsageError } from '../errors.ts'
 import type { IdentityFiles } from './identity-files.ts'
 
 /** The certificate in a PEM file. Rejects with `UsageError` that ends in `advice` when there is none. */
-export async function readCertificate(
+export async function readCertificateFile(
   path: string,
   advice = 'put a copy of the file back',
 ): Promise<X509Certificate> {
@@ -20,7 +20,7 @@ export async function readCertificate(
 
 /** The certificate of an identity that `init` makes again when its directory is gone. */
 export function readOwn({ certificate, directory }: IdentityFiles): Promise<X509Certificate> {
-  return readCertificate(
+  return readCertificateFile(
     certificate,
     `put a copy of it back, or delete ${directory} and run "wott-gateway init" again`,
   )

@@ -68,7 +68,7 @@ export function placesIn(pattern: string): number {
 }
 
 /** The name of a number of a topic that `pattern` covers; the topic, and its member, where the file has none. */
-export function nameOf(pattern: string, { name, field }: FieldEntry, topic: string): string {
+export function numberName(pattern: string, { name, field }: FieldEntry, topic: string): string {
   if (name === null) return field === null ? topic : `${topic} ${field}`
   const levels = topic.split('/')
   const places = pattern.split('/').flatMap((level, at) => {

@@ -1,6 +1,6 @@
 import { ACL_FILE, CLIENT_ID, DEVICES, JSON_LINES, STRICT } from './acl-file.ts'
 import { pickAction } from './actions.ts'
-import type { Command } from './command.ts'
+import type { CliCommand } from './command.ts'
 import { helpText } from './help.ts'
 
 type Action = (args: readonly string[]) => Promise<number | undefined>
@@ -11,7 +11,7 @@ const ACTIONS: Readonly<Record<string, () => Promise<Action>>> = {
   test: async () => (await import('./acl-test.ts')).test,
 }
 
-export const acl: Command = {
+export const acl: CliCommand = {
   help: helpText({
     usage: [
       'acl lint [OPTIONS]',

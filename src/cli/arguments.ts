@@ -24,7 +24,7 @@ type Value<F extends Flag> = F extends { readonly type: 'boolean' }
       ? string
       : string | undefined
 
-export type Values<F extends Flags> = { readonly [N in keyof F]: Value<F[N]> }
+export type ArgumentValues<F extends Flags> = { readonly [N in keyof F]: Value<F[N]> }
 
 /** A command line that does not say what to do; the usage is printed with it. */
 export class ArgumentsError extends UsageError {}
@@ -36,7 +36,7 @@ export class ArgumentsError extends UsageError {}
 export function readArguments<const F extends Flags>(
   args: readonly string[],
   flags: F,
-): { readonly values: Values<F>; readonly words: string[] } {
+): { readonly values: ArgumentValues<F>; readonly words: string[] } {
   const { tokens } = parseArgs({
     args: [...args],
     options: typesOf(flags),
@@ -67,7 +67,7 @@ export function readArguments<const F extends Flags>(
     last = index
   }
   if (problems.size > 0) throw new ArgumentsError([...problems].join('\n'))
-  return { values: values as Values<F>, words }
+  return { values: values as ArgumentValues<F>, words }
 }
 
 /** Throws an ArgumentsError unless there is a word for each of `needed`, and no more than one for each of `optional`. */

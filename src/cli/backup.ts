@@ -4,11 +4,11 @@ import { exists } from '../disk/exists.ts'
 import { moveFile, UNFINISHED } from '../disk/files.ts'
 import { UsageError } from '../errors.ts'
 import { readArguments, requireWords } from './arguments.ts'
-import { type Command, print } from './command.ts'
+import { type CliCommand, print } from './command.ts'
 import { helpText } from './help.ts'
 import { askOwner, STORE, whichStore } from './store-folder.ts'
 
-export const backup: Command = {
+export const backup: CliCommand = {
   help: helpText({
     usage: ['backup FILE [--store DIR]'],
     about: [

@@ -2,7 +2,7 @@ import { caStatus, finishRotation, type LeftBehind, startRotation } from '../ca/
 import { listRoster } from '../enrol/roster.ts'
 import { pickAction } from './actions.ts'
 import { ArgumentsError, type Flags, readArguments, requireWords } from './arguments.ts'
-import { type Command, print } from './command.ts'
+import { type CliCommand, print } from './command.ts'
 import { inDirectory, USUAL_DIRECTORY } from './directory.ts'
 import { helpText } from './help.ts'
 
@@ -15,7 +15,7 @@ const ACTIONS: Readonly<Record<string, (args: readonly string[]) => Promise<void
   rotate,
 }
 
-export const ca: Command = {
+export const ca: CliCommand = {
   help: helpText({
     usage: ['ca status [DIR] [--json]', 'ca rotate [DIR]', 'ca rotate --finish [--force] [DIR]'],
     about: [

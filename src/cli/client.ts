@@ -3,10 +3,10 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { exists } from '../disk/exists.ts'
 import { UsageError, whyUnreadable } from '../errors.ts'
-import { ArgumentsError, type Flags, type Values, wholeNumber } from './arguments.ts'
+import { ArgumentsError, type ArgumentValues, type Flags, wholeNumber } from './arguments.ts'
 
 /** A device for trying things: which certificate it shows, to which gateway, over what. */
-export interface Client {
+export interface DeviceClient {
   readonly ca: Buffer
   readonly cert: Buffer
   readonly key: Buffer
@@ -32,7 +32,7 @@ const CLIENT_FLAGS = {
 } as const satisfies Flags
 
 /** The flags of a client that goes over `usual` unless told otherwise, and is `sample` unless it is somebody else. */
-export function clientFlags<const V extends Client['via']>(usual: V, sample: string) {
+export function clientFlags<const V extends DeviceClient['via']>(usual: V, sample: string) {
   const usually = `${CLIENT_FLAGS.certs.help} [WOTT_CERTS_DIR, else .wott/devices/${sample}, else ${AGENT_DIRECTORY}]`
   return {
     certs: { ...CLIENT_FLAGS.certs, help: usually },
@@ -47,9 +47,9 @@ const PORTS = { https: 8443, mqtt: 8883 } as const
 
 /** `sample` is the device of a fresh `.wott/` that stands in when no directory is named. */
 export async function openClient(
-  values: Values<ReturnType<typeof clientFlags>>,
+  values: ArgumentValues<ReturnType<typeof clientFlags>>,
   sample: 'sensor' | 'subscriber',
-): Promise<Client> {
+): Promise<DeviceClient> {
   const { via, host, port } = values
   if (via !== 'https' && via !== 'mqtt')
     throw new ArgumentsError(`--via must be https or mqtt, not ${JSON.stringify(via)}`)

@@ -2,7 +2,7 @@ import { AdminRefusal, listFromGateway } from '../admin/ask.ts'
 import type { ClientRow } from '../visitors/clients.ts'
 import { SOCKET, whichSockets } from './admin-place.ts'
 import { type Flags, readArguments, requireWords } from './arguments.ts'
-import { type Command, CommandFailure, print } from './command.ts'
+import { type CliCommand, CommandFailure, print } from './command.ts'
 import { helpText } from './help.ts'
 
 const FLAGS = {
@@ -10,7 +10,7 @@ const FLAGS = {
   json: { type: 'boolean', help: 'one JSON object a line' },
 } as const satisfies Flags
 
-export const clients: Command = {
+export const clients: CliCommand = {
   help: helpText({
     usage: ['clients [NAME] [--json] [--socket FILE]'],
     about: [

@@ -1,5 +1,5 @@
 /** One command of `wott-gateway`. */
-export interface Command {
+export interface CliCommand {
   /** What `wott-gateway COMMAND --help` prints. */
   readonly help: string
   /** Whether it goes on when nobody reads its output any more, as a service does. */

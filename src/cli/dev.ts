@@ -5,7 +5,7 @@ import { SAMPLE_VIEWER } from '../ca/sample-acl.ts'
 import { loadConfig } from '../config/load.ts'
 import { inviteViewer } from '../viewer/invite.ts'
 import { readArguments, requireNoWords } from './arguments.ts'
-import { type Command, print } from './command.ts'
+import { type CliCommand, print } from './command.ts'
 import { inDirectory, USUAL_DIRECTORY, viewersFileOf } from './directory.ts'
 import { helpText } from './help.ts'
 import { runEnroller } from './run-enroller.ts'
@@ -16,7 +16,7 @@ import { thingsToTry } from './things-to-try.ts'
 
 const VIEWER_LASTS = 12 * 3_600_000
 
-export const dev: Command = {
+export const dev: CliCommand = {
   help: helpText({
     usage: ['dev [SETTINGS]'],
     about: [

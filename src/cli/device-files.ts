@@ -9,7 +9,7 @@ import { readOwn } from '../ca/read-certificate.ts'
 import { loadRules } from './acl-file.ts'
 import { readArguments, requireWords, wholeNumber } from './arguments.ts'
 import { print, say } from './command.ts'
-import { ACL_FILE, ALLOW, DAYS, DIR } from './device-flags.ts'
+import { ALLOW, DAYS, DEVICE_ACL_FILE, DIR } from './device-flags.ts'
 import { aclFileOf } from './device-invite.ts'
 import { inDirectory, shellWord } from './directory.ts'
 import { grantIn, grantsIn, type Rights, rightLines, rightsOf } from './rights.ts'
@@ -19,7 +19,7 @@ export async function add(args: readonly string[]): Promise<void> {
     dir: DIR,
     days: DAYS,
     allow: ALLOW,
-    'acl-file': ACL_FILE,
+    'acl-file': DEVICE_ACL_FILE,
   })
   requireWords(words, [], ['NAME'])
   const [name] = words

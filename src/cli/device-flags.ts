@@ -18,7 +18,7 @@ export const ALLOW = {
   value: 'FILTER',
   help: 'add, invite: let the device read and write what the topic filter covers: writes the line into the ACL file; "read FILTER" or "write FILTER" for one of them; may be given again',
 } as const
-export const ACL_FILE = {
+export const DEVICE_ACL_FILE = {
   type: 'string',
   value: 'FILE',
   help: 'add, invite: the ACL file [WOTT_ACL_FILE, else permission.acl in DIR]',
@@ -49,7 +49,7 @@ export const STORE_IN_USE = {
   value: 'DIR',
   help: 'list: the store of the gateway that is asked when devices were last seen [data in the folder of the CA]',
 } as const
-export const JSON_LINES = {
+export const DEVICE_JSON_LINES = {
   type: 'boolean',
   help: 'invite, waiting, list: one JSON object a line',
 } as const

@@ -8,7 +8,7 @@ import { environmentName, SETTINGS } from '../config/schema.ts'
 import { inviteDevice } from '../enrol/operator.ts'
 import { ArgumentsError, readArguments, requireWords } from './arguments.ts'
 import { print } from './command.ts'
-import { ACL_FILE, ALLOW, DIR, JSON_LINES, TTL, URL_FLAG } from './device-flags.ts'
+import { ALLOW, DEVICE_ACL_FILE, DEVICE_JSON_LINES, DIR, TTL, URL_FLAG } from './device-flags.ts'
 import { inDirectory } from './directory.ts'
 import { durationIn, originIn } from './flag-values.ts'
 import { grantIn, grantsIn, rightLines, rightsOf } from './rights.ts'
@@ -18,9 +18,9 @@ export async function invite(args: readonly string[]): Promise<void> {
     dir: DIR,
     ttl: TTL,
     url: URL_FLAG,
-    json: JSON_LINES,
+    json: DEVICE_JSON_LINES,
     allow: ALLOW,
-    'acl-file': ACL_FILE,
+    'acl-file': DEVICE_ACL_FILE,
   })
   requireWords(words, ['NAME'])
   const [name = ''] = words

@@ -4,12 +4,16 @@ import type { Device } from '../ca/device-states.ts'
 import { listRoster, type RosterEntry } from '../enrol/roster.ts'
 import { readArguments, requireNoWords } from './arguments.ts'
 import { print } from './command.ts'
-import { DIR, JSON_LINES, STORE_IN_USE } from './device-flags.ts'
+import { DEVICE_JSON_LINES, DIR, STORE_IN_USE } from './device-flags.ts'
 import { inDirectory } from './directory.ts'
 import { askOwner, whichStore } from './store-folder.ts'
 
 export async function list(args: readonly string[]): Promise<void> {
-  const { values, words } = readArguments(args, { dir: DIR, json: JSON_LINES, store: STORE_IN_USE })
+  const { values, words } = readArguments(args, {
+    dir: DIR,
+    json: DEVICE_JSON_LINES,
+    store: STORE_IN_USE,
+  })
   requireNoWords(words, 'dir')
   const roster = await inDirectory(values.dir, () => listRoster(values.dir))
   const seen = await lastSeen(values.dir, values.store)

@@ -2,11 +2,11 @@ import { quote } from '../acl/quote.ts'
 import { approveKey, denyKey, listWaiting } from '../enrol/waiting-keys.ts'
 import { readArguments, requireNoWords, requireWords } from './arguments.ts'
 import { print } from './command.ts'
-import { DIR, JSON_LINES, REPLACE } from './device-flags.ts'
+import { DEVICE_JSON_LINES, DIR, REPLACE } from './device-flags.ts'
 import { inDirectory } from './directory.ts'
 
 export async function waiting(args: readonly string[]): Promise<void> {
-  const { values, words } = readArguments(args, { dir: DIR, json: JSON_LINES })
+  const { values, words } = readArguments(args, { dir: DIR, json: DEVICE_JSON_LINES })
   requireNoWords(words, 'dir')
   for (const { key, wanted, address, since, isTaken } of await inDirectory(values.dir, () =>
     listWaiting(values.dir),

@@ -1,12 +1,12 @@
 import { pickAction } from './actions.ts'
 import type { Flags } from './arguments.ts'
-import type { Command } from './command.ts'
+import type { CliCommand } from './command.ts'
 import {
-  ACL_FILE,
   ALLOW,
   DAYS,
+  DEVICE_ACL_FILE,
+  DEVICE_JSON_LINES,
   DIR,
-  JSON_LINES,
   REASON,
   REPLACE,
   STORE_IN_USE,
@@ -28,7 +28,7 @@ const ACTIONS: Readonly<Record<string, () => Promise<Action>>> = {
   list: async () => (await import('./device-list.ts')).list,
 }
 
-export const device: Command = {
+export const device: CliCommand = {
   help: helpText({
     usage: [
       'device invite NAME [--allow FILTER]... [--ttl TIME]',
@@ -75,12 +75,12 @@ export const device: Command = {
       ttl: TTL,
       url: URL_FLAG,
       allow: ALLOW,
-      'acl-file': ACL_FILE,
+      'acl-file': DEVICE_ACL_FILE,
       days: DAYS,
       replace: REPLACE,
       reason: REASON,
       store: STORE_IN_USE,
-      json: JSON_LINES,
+      json: DEVICE_JSON_LINES,
     } satisfies Flags,
     examples: [
       'wott-gateway device invite kitchen',

@@ -2,7 +2,7 @@ import { layoutOf } from '../ca/layout.ts'
 import { type Config, loadConfig } from '../config/load.ts'
 import { environmentName, type SettingName } from '../config/schema.ts'
 import { readArguments, requireWords } from './arguments.ts'
-import type { Command } from './command.ts'
+import type { CliCommand } from './command.ts'
 import { inDirectory, USUAL_DIRECTORY } from './directory.ts'
 import { helpText } from './help.ts'
 import { runService } from './service.ts'
@@ -39,7 +39,7 @@ const HELP = helpText({
   ],
 })
 
-export const enrol: Command = {
+export const enrol: CliCommand = {
   help: `${HELP}\n\n${settingsHelp(ENROL_SETTINGS)}`,
   outlivesReader: true,
   async run(args) {

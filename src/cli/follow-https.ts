@@ -3,12 +3,12 @@ import type { IncomingMessage } from 'node:http'
 import { Agent, request } from 'node:https'
 import { StringDecoder } from 'node:string_decoder'
 import { setTimeout } from 'node:timers/promises'
-import type { Client } from './client.ts'
+import type { DeviceClient } from './client.ts'
 import { CommandFailure, say } from './command.ts'
 import { createEventStream } from './event-stream.ts'
 import type { Arrived, Follow } from './follow.ts'
 import { refusalIn } from './publish-https.ts'
-import { toFailure } from './unreachable.ts'
+import { toCommandFailure } from './unreachable.ts'
 
 /** The gateway sends a comment every 20 seconds. */
 const SILENCE_MS = 60_000
@@ -34,7 +34,7 @@ export const followHttps: Follow = async (client, filter, arrived, stop) => {
     } catch (error) {
       if (stop.aborted) break
       // what was reached before may come back
-      if (!connected || error instanceof Refused) throw toFailure(error, client)
+      if (!connected || error instanceof Refused) throw toCommandFailure(error, client)
     }
     stream.cut()
     if (!lost && !stop.aborted) say(`the connection to ${at} is lost; trying again`)
@@ -44,7 +44,7 @@ export const followHttps: Follow = async (client, filter, arrived, stop) => {
 }
 
 async function open(
-  { ca, cert, key, host, port }: Client,
+  { ca, cert, key, host, port }: DeviceClient,
   filter: string,
   lastEventId: string,
   stop: AbortSignal,

@@ -3,7 +3,7 @@ import { ErrorWithSubackPacket, type IDisconnectPacket, type IPublishPacket } fr
 import { messageOf, UsageError } from '../errors.ts'
 import { toJsonProperties } from '../topic/properties.ts'
 import { fromPacketProperties } from '../uplink/properties.ts'
-import { reasonOf } from '../uplink/reason.ts'
+import { reasonText } from '../uplink/reason.ts'
 import { CommandFailure, say } from './command.ts'
 import type { Follow } from './follow.ts'
 import { connectMqtt } from './mqtt-client.ts'
@@ -44,7 +44,7 @@ export const followMqtt: Follow = async (client, filter, arrived, stop) => {
     why =
       packet.reasonCode === SERVER_SHUTTING_DOWN
         ? `the gateway at ${at} stops`
-        : `${at} closed the connection (${reasonOf(packet)})`
+        : `${at} closed the connection (${reasonText(packet)})`
   }
   const onClose = () => {
     if (!lost) say(`${why}; trying again`)
@@ -68,7 +68,7 @@ export const followMqtt: Follow = async (client, filter, arrived, stop) => {
     // it has no packet where the connection was closed instead
     if (error instanceof ErrorWithSubackPacket && error.packet) {
       const { granted, properties } = error.packet
-      const reason = reasonOf({ reasonCode: Number(granted[0]), properties })
+      const reason = reasonText({ reasonCode: Number(granted[0]), properties })
       throw new CommandFailure(`the gateway refuses the filter "${filter}": ${reason}`)
     }
     if (!messageOf(error).startsWith('Invalid topic')) throw error

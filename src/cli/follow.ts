@@ -1,4 +1,4 @@
-import type { Client } from './client.ts'
+import type { DeviceClient } from './client.ts'
 
 export interface Arrived {
   readonly topic: string
@@ -9,7 +9,7 @@ export interface Arrived {
 
 /** Follows a filter until `stop` is aborted; `arrived` is called for every message. Rejects with a CommandFailure. */
 export type Follow = (
-  client: Client,
+  client: DeviceClient,
   filter: string,
   arrived: (message: Arrived) => void,
   stop: AbortSignal,

@@ -1,14 +1,14 @@
 import type { Flag, Flags } from './arguments.ts'
 
 /** A word or flag on the left, what it is for on the right. */
-export type Entry = readonly [name: string, text: string]
+export type HelpLine = readonly [name: string, text: string]
 
 export interface Help {
   /** After `wott-gateway`; a line for each way to use it. */
   readonly usage: readonly string[]
   /** Paragraphs. */
   readonly about: readonly string[]
-  readonly words?: readonly Entry[]
+  readonly words?: readonly HelpLine[]
   readonly flags?: Flags
   /** Whole command lines, as they are typed. */
   readonly examples: readonly string[]
@@ -31,7 +31,7 @@ export function helpText({ usage, about, words = [], flags = {}, examples }: Hel
 }
 
 /** Names and texts side by side; a text goes below a name that is too long. */
-export function columns(entries: readonly Entry[]): string {
+export function columns(entries: readonly HelpLine[]): string {
   const widest = Math.max(...entries.map(([name]) => name.length).filter((n) => n <= WIDEST_NAME))
   const indent = ' '.repeat(widest + 4)
   return entries
@@ -57,7 +57,7 @@ export function wrap(text: string, indent: string): string {
   return [...lines, indent + line].join('\n')
 }
 
-function toEntry(name: string, flag: Flag): Entry {
+function toEntry(name: string, flag: Flag): HelpLine {
   const value = flag.value === undefined ? '' : ` ${flag.value}`
   const usual = flag.default === undefined ? '' : ` [${flag.default}]`
   return [`--${name}${value}`, flag.help + usual]

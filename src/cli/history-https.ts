@@ -2,11 +2,11 @@ import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { Agent, request } from 'node:https'
 import { StringDecoder } from 'node:string_decoder'
-import type { Client } from './client.ts'
+import type { DeviceClient } from './client.ts'
 import { CommandFailure, say } from './command.ts'
 import { createRecords } from './history-records.ts'
 import { refusalIn } from './publish-https.ts'
-import { toFailure } from './unreachable.ts'
+import { toCommandFailure } from './unreachable.ts'
 
 /** The names and values of a query; undefined for those that it goes without. */
 type Query = Readonly<Record<string, string | undefined>>
@@ -31,7 +31,7 @@ const GAPS: Readonly<Record<string, string>> = {
 
 /** Prints what was published before, answer by answer. Rejects with a CommandFailure. */
 export async function readHistory(
-  client: Client,
+  client: DeviceClient,
   query: Query,
   { format, limit, isBuckets }: HistoryOutput,
 ): Promise<void> {
@@ -90,13 +90,17 @@ export async function readHistory(
     while (after !== null && left > 0) after = await page(after)
     if (format === 'json') process.stdout.write(printed === 0 ? '[]\n' : ']\n')
   } catch (error) {
-    throw toFailure(error, client)
+    throw toCommandFailure(error, client)
   } finally {
     agent.destroy()
   }
 }
 
-async function open({ host, port }: Client, agent: Agent, query: Query): Promise<IncomingMessage> {
+async function open(
+  { host, port }: DeviceClient,
+  agent: Agent,
+  query: Query,
+): Promise<IncomingMessage> {
   const pairs = Object.entries(query).flatMap(([name, value]) =>
     value === undefined ? [] : `${name}=${encodeURIComponent(value)}`,
   )

@@ -5,7 +5,7 @@ export type HistoryRecord =
   | { readonly kind: 'entry'; readonly text: string; readonly id: string | null }
 
 /** What the last line of an answer says. */
-export interface HistoryEnd {
+export interface HistoryTrailer {
   readonly next: string | null
   readonly gaps: readonly { readonly reason: string }[]
 }
@@ -14,7 +14,7 @@ export interface HistoryRecords {
   /** Takes the next piece of the answer, and gives the records that it completes. */
   push(text: string): Iterable<HistoryRecord>
   /** Null where the answer has no such line. */
-  end(): HistoryEnd | null
+  end(): HistoryTrailer | null
 }
 
 /** Reads `GET /history` in lines of JSON or in CSV, whose cells may hold ends of lines (RFC 4180). */
@@ -24,7 +24,7 @@ export function createRecords(format: 'ndjson' | 'csv', isBuckets: boolean): His
   let looked = 0
   let quoted = false
   let isFirst = true
-  let end: HistoryEnd | null = null
+  let end: HistoryTrailer | null = null
 
   function* push(text: string): Generator<HistoryRecord> {
     rest += text

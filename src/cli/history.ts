@@ -6,7 +6,7 @@ import {
   wholeNumber,
 } from './arguments.ts'
 import { clientFlags, openClient } from './client.ts'
-import type { Command } from './command.ts'
+import type { CliCommand } from './command.ts'
 import { helpText } from './help.ts'
 import { readHistory } from './history-https.ts'
 
@@ -32,7 +32,7 @@ const FLAGS = {
   ...CLIENT,
 } as const satisfies Flags
 
-export const history: Command = {
+export const history: CliCommand = {
   help: helpText({
     usage: ['history FILTER [OPTIONS]'],
     about: [

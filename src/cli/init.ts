@@ -2,7 +2,7 @@ import { nameForOthers } from '../ca/gateway-names.ts'
 import { initDirectory } from '../ca/init.ts'
 import { readOwn } from '../ca/read-certificate.ts'
 import { type Flags, readArguments, requireWords } from './arguments.ts'
-import { type Command, print } from './command.ts'
+import { type CliCommand, print } from './command.ts'
 import { inDirectory, shellWord, USUAL_DIRECTORY, viewersFileOf } from './directory.ts'
 import { helpText } from './help.ts'
 
@@ -15,7 +15,7 @@ const FLAGS = {
   },
 } as const satisfies Flags
 
-export const init: Command = {
+export const init: CliCommand = {
   help: helpText({
     usage: ['init [DIR] [OPTIONS]'],
     about: [

@@ -1,11 +1,11 @@
 import { codeOf, messageOf, UsageError } from '../errors.ts'
 import { ArgumentsError } from './arguments.ts'
-import { type Command, CommandFailure, say } from './command.ts'
+import { type CliCommand, CommandFailure, say } from './command.ts'
 import { columns } from './help.ts'
 import { didYouMean } from './suggest.ts'
 
 /** Commands are loaded when they are asked for: `whoami` need not wait for a broker. */
-const COMMANDS: Record<string, [summary: string, load: () => Promise<Command>]> = {
+const COMMANDS: Record<string, [summary: string, load: () => Promise<CliCommand>]> = {
   serve: ['run the gateway', async () => (await import('./serve.ts')).serve],
   dev: [
     'make .wott/ if it is not there, and run the gateway with it',
@@ -121,7 +121,7 @@ function show(text: string): number {
 }
 
 /** Who reads one line of many, as `head -1` does, has not failed; a full disk has. */
-function outputFailed(error: unknown, command: Command): void {
+function outputFailed(error: unknown, command: CliCommand): void {
   if (command.outlivesReader) return
   if (codeOf(error) === 'EPIPE') process.exit()
   process.stderr.write(`wott-gateway: the output cannot be written: ${messageOf(error)}\n`)

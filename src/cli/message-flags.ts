@@ -1,8 +1,8 @@
 import type { MessageProperties, UserProperty } from '../topic/message.ts'
 import { propertiesByteLength } from '../topic/properties.ts'
 import { topicProblem } from '../topic/topic.ts'
-import { ArgumentsError, type Flags, type Values, wholeNumber } from './arguments.ts'
-import type { PublishOptions } from './publisher.ts'
+import { ArgumentsError, type ArgumentValues, type Flags, wholeNumber } from './arguments.ts'
+import type { DevicePublishOptions } from './publisher.ts'
 
 /** What MQTT 5 has to say of a message. */
 export const MESSAGE_FLAGS = {
@@ -34,8 +34,8 @@ const MAX_EXPIRY = 0xffff_ffff
 
 /** Throws an ArgumentsError that names the first flag that is wrong. */
 export function propertiesIn(
-  values: Values<typeof MESSAGE_FLAGS>,
-): Pick<PublishOptions, 'properties' | 'messageExpiry'> {
+  values: ArgumentValues<typeof MESSAGE_FLAGS>,
+): Pick<DevicePublishOptions, 'properties' | 'messageExpiry'> {
   const properties: { -readonly [N in keyof MessageProperties]: MessageProperties[N] } = {}
   const format = values['payload-format']
   if (format !== undefined) properties.payloadFormatIndicator = formatIn(format)

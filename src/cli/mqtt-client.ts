@@ -1,17 +1,17 @@
 import { isIP } from 'node:net'
 import { connect } from 'node:tls'
 import { ErrorWithReasonCode, type IConnackPacket, MqttClient } from 'mqtt'
-import { reasonOf } from '../uplink/reason.ts'
-import type { Client } from './client.ts'
+import { reasonText } from '../uplink/reason.ts'
+import type { DeviceClient } from './client.ts'
 import { CommandFailure } from './command.ts'
-import { closed, toFailure } from './unreachable.ts'
+import { closed, toCommandFailure } from './unreachable.ts'
 
 const CONNECT_TIMEOUT_MS = 10_000
 
 /** Server unavailable, server busy and quota exceeded: what refuses a CONNECT now may not do so later. */
 const PASSING: ReadonlySet<number> = new Set([0x88, 0x89, 0x97])
 
-export interface ConnectOptions {
+export interface MqttClientOptions {
   /** After how long a connection that was lost is made again; never when 0. */
   readonly reconnectMs: number
   /** Called when the gateway refuses to have a lost connection made again, for a reason that does not pass. */
@@ -22,8 +22,8 @@ export interface ConnectOptions {
 
 /** Connects as the client's device. Rejects with a CommandFailure when that fails at first. */
 export async function connectMqtt(
-  client: Client,
-  { reconnectMs, onRefused, stop }: ConnectOptions,
+  client: DeviceClient,
+  { reconnectMs, onRefused, stop }: MqttClientOptions,
 ): Promise<MqttClient> {
   const { ca, cert, key, host, port } = client
   const at = `${host}:${port}`
@@ -55,7 +55,7 @@ export async function connectMqtt(
       problem ??= new CommandFailure(`${at}: ${error.message}; is this the mqtt door?`)
       return
     }
-    const failure = new CommandFailure(`${at}: Connection refused: ${reasonOf(connack ?? {})}`)
+    const failure = new CommandFailure(`${at}: Connection refused: ${reasonText(connack ?? {})}`)
     problem ??= failure
     const passes = PASSING.has(error.code)
     // it looks at this after the event
@@ -74,7 +74,7 @@ export async function connectMqtt(
     return connection
   } catch (error) {
     connection.end(true)
-    throw toFailure(error, client)
+    throw toCommandFailure(error, client)
   } finally {
     stop?.removeEventListener('abort', giveUp)
   }

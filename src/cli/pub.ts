@@ -3,7 +3,7 @@ import { UsageError } from '../errors.ts'
 import { parseTime, TIME_FORM } from '../topic/time.ts'
 import { ArgumentsError, type Flags, readArguments, requireWords } from './arguments.ts'
 import { clientFlags, openClient } from './client.ts'
-import { type Command, say } from './command.ts'
+import { type CliCommand, say } from './command.ts'
 import { helpText } from './help.ts'
 import { MESSAGE_FLAGS, propertiesIn } from './message-flags.ts'
 import { openPublisher } from './open-publisher.ts'
@@ -23,7 +23,7 @@ const FLAGS = {
 // no gateway takes a larger one (WOTT_MAX_PAYLOAD)
 const MAX_STDIN_BYTES = 64 * 1024 * 1024
 
-export const pub: Command = {
+export const pub: CliCommand = {
   help: helpText({
     usage: ['pub TOPIC [MESSAGE] [OPTIONS]'],
     about: [

@@ -1,19 +1,23 @@
 import { Agent, request } from 'node:https'
 import { codeOf } from '../errors.ts'
-import type { Client } from './client.ts'
+import type { DeviceClient } from './client.ts'
 import { CommandFailure } from './command.ts'
-import type { Publisher, PublishOptions } from './publisher.ts'
-import { toFailure } from './unreachable.ts'
+import type { DevicePublisher, DevicePublishOptions } from './publisher.ts'
+import { toCommandFailure } from './unreachable.ts'
 
 const ANSWER_TIMEOUT_MS = 30_000
 
 /** Publishes over HTTPS. */
-export function overHttps(client: Client, stop?: AbortSignal): Publisher {
+export function overHttps(client: DeviceClient, stop?: AbortSignal): DevicePublisher {
   const { ca, cert, key, host, port } = client
   const agent = new Agent({ ca, cert, key, keepAlive: true })
   stop?.addEventListener('abort', () => agent.destroy(), { once: true })
 
-  function send(topic: string, payload: Buffer, options: PublishOptions): Promise<string | null> {
+  function send(
+    topic: string,
+    payload: Buffer,
+    options: DevicePublishOptions,
+  ): Promise<string | null> {
     const path = `/topics/${encodeURIComponent(topic)}?${queryOf(options)}`
     const headers = headersOf(options)
     const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS)
@@ -36,7 +40,7 @@ export function overHttps(client: Client, stop?: AbortSignal): Publisher {
       const refused = await send(topic, payload, options).catch((error: unknown) => {
         if (codeOf(error) === 'ABORT_ERR')
           throw new CommandFailure(`${host}:${port} did not answer within 30 seconds`)
-        throw toFailure(error, client)
+        throw toCommandFailure(error, client)
       })
       if (refused !== null) throw new CommandFailure(refused)
     },
@@ -46,7 +50,7 @@ export function overHttps(client: Client, stop?: AbortSignal): Publisher {
   }
 }
 
-function queryOf({ qos, retain, properties, messageExpiry, time }: PublishOptions): string {
+function queryOf({ qos, retain, properties, messageExpiry, time }: DevicePublishOptions): string {
   const { contentType, responseTopic } = properties ?? {}
   const values = { qos, retain, time, contentType, messageExpiry, responseTopic }
   return Object.entries(values)
@@ -56,7 +60,7 @@ function queryOf({ qos, retain, properties, messageExpiry, time }: PublishOption
 }
 
 /** As AWS IoT's publishers have them. */
-function headersOf({ properties }: PublishOptions): Record<string, string> {
+function headersOf({ properties }: DevicePublishOptions): Record<string, string> {
   const { payloadFormatIndicator, correlationData, userProperties } = properties ?? {}
   const headers: Record<string, string> = {}
   if (payloadFormatIndicator !== undefined)

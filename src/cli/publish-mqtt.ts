@@ -2,14 +2,14 @@ import type { IDisconnectPacket, MqttClient } from 'mqtt'
 import { messageOf } from '../errors.ts'
 import { withTime } from '../topic/time.ts'
 import { toPacketProperties } from '../uplink/properties.ts'
-import { reasonOf } from '../uplink/reason.ts'
-import type { Client } from './client.ts'
+import { reasonText } from '../uplink/reason.ts'
+import type { DeviceClient } from './client.ts'
 import { CommandFailure } from './command.ts'
 import { connectMqtt } from './mqtt-client.ts'
-import type { Publisher, PublishOptions } from './publisher.ts'
+import type { DevicePublisher, DevicePublishOptions } from './publisher.ts'
 
 /** Publishes over MQTT 5, where nothing tells that the ACL denies a message with QoS 0. */
-export function overMqtt(client: Client, stop?: AbortSignal): Publisher {
+export function overMqtt(client: DeviceClient, stop?: AbortSignal): DevicePublisher {
   const closed = `${client.host}:${client.port} closed the connection`
   let connection: MqttClient | null = null
   stop?.addEventListener('abort', () => connection?.end(true), { once: true })
@@ -27,7 +27,7 @@ export function overMqtt(client: Client, stop?: AbortSignal): Publisher {
       const lost = Promise.withResolvers<never>()
       let why = 'instead of taking the message; is it too large?'
       const onDisconnect = (packet: IDisconnectPacket) => {
-        why = `(${reasonOf(packet)})`
+        why = `(${reasonText(packet)})`
       }
       const onClose = () => lost.reject(new CommandFailure(`${closed} ${why}`))
       mqtt.once('disconnect', onDisconnect)
@@ -50,7 +50,7 @@ function send(
   mqtt: MqttClient,
   topic: string,
   payload: Buffer,
-  { qos, retain, properties: given, messageExpiry, time = null }: PublishOptions,
+  { qos, retain, properties: given, messageExpiry, time = null }: DevicePublishOptions,
 ): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const said = time === null ? given : withTime(given, time)
@@ -58,7 +58,7 @@ function send(
   // publishAsync does not hand on the PUBACK of a refusal
   mqtt.publish(topic, payload, { qos, retain, properties }, (error, packet) => {
     if (!error) return resolve()
-    const why = packet?.cmd === 'puback' ? reasonOf(packet) : messageOf(error)
+    const why = packet?.cmd === 'puback' ? reasonText(packet) : messageOf(error)
     reject(new CommandFailure(`not published: ${why}`))
   })
   return promise

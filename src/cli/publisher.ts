@@ -1,11 +1,11 @@
 import type { MessageProperties } from '../topic/message.ts'
 
-export interface Publisher extends AsyncDisposable {
+export interface DevicePublisher extends AsyncDisposable {
   /** Rejects with a CommandFailure when the message was refused or did not get there; the next one is tried anew. */
-  publish(topic: string, payload: Buffer, options: PublishOptions): Promise<void>
+  publish(topic: string, payload: Buffer, options: DevicePublishOptions): Promise<void>
 }
 
-export interface PublishOptions {
+export interface DevicePublishOptions {
   readonly qos: 0 | 1
   readonly retain: boolean
   readonly properties: MessageProperties | null

@@ -1,11 +1,11 @@
 import { exists } from '../disk/exists.ts'
 import { UsageError } from '../errors.ts'
 import { readArguments, requireWords } from './arguments.ts'
-import { type Command, print } from './command.ts'
+import { type CliCommand, print } from './command.ts'
 import { helpText } from './help.ts'
 import { askOwner, STORE, whichStore } from './store-folder.ts'
 
-export const restore: Command = {
+export const restore: CliCommand = {
   help: helpText({
     usage: ['restore FILE [--store DIR]'],
     about: [

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import { type Config, loadConfig } from '../config/load.ts'
 import type { Gateway } from '../gateway.ts'
 import { readArguments, requireNoWords } from './arguments.ts'
-import type { Command } from './command.ts'
+import type { CliCommand } from './command.ts'
 import { keepHeapSmall } from './heap.ts'
 import { helpText } from './help.ts'
 import { runService } from './service.ts'
@@ -23,7 +23,7 @@ const HELP = helpText({
   ],
 })
 
-export const serve: Command = {
+export const serve: CliCommand = {
   help: `${HELP}\n\n${settingsHelp()}`,
   outlivesReader: true,
   async run(args) {

@@ -8,7 +8,7 @@ import {
   wholeNumber,
 } from './arguments.ts'
 import { clientFlags, openClient } from './client.ts'
-import { type Command, CommandFailure, print, say } from './command.ts'
+import { type CliCommand, CommandFailure, print, say } from './command.ts'
 import { helpText } from './help.ts'
 import { openPublisher } from './open-publisher.ts'
 import { stopSignal } from './signals.ts'
@@ -22,7 +22,7 @@ const FLAGS = {
 const MAX_SECONDS = 86_400
 const PLAINLY = { qos: 0, retain: false, properties: null, messageExpiry: null } as const
 
-export const simulate: Command = {
+export const simulate: CliCommand = {
   help: helpText({
     usage: ['simulate [TOPIC] [OPTIONS]'],
     about: [

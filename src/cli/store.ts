@@ -3,7 +3,7 @@ import type { Repair } from '../broker/store/sqlite-repair.ts'
 import { UsageError } from '../errors.ts'
 import { pickAction } from './actions.ts'
 import { readArguments, requireWords } from './arguments.ts'
-import { type Command, print } from './command.ts'
+import { type CliCommand, print } from './command.ts'
 import { helpText } from './help.ts'
 import { askOwner, whichStore } from './store-folder.ts'
 
@@ -14,7 +14,7 @@ const ACTIONS: Readonly<Record<string, (args: readonly string[]) => Promise<void
   repair,
 }
 
-export const store: Command = {
+export const store: CliCommand = {
   help: helpText({
     usage: ['store info [DIR] [--json]', 'store repair [DIR] [--json]'],
     about: [

@@ -1,6 +1,6 @@
 import { type Flags, readArguments, requireWords, wholeNumber } from './arguments.ts'
 import { clientFlags, openClient } from './client.ts'
-import type { Command } from './command.ts'
+import type { CliCommand } from './command.ts'
 import type { Arrived, Follow } from './follow.ts'
 import { helpText } from './help.ts'
 import { stopSignal } from './signals.ts'
@@ -11,7 +11,7 @@ const FLAGS = {
   ...clientFlags('mqtt', 'subscriber'),
 } as const satisfies Flags
 
-export const sub: Command = {
+export const sub: CliCommand = {
   help: helpText({
     usage: ['sub FILTER [OPTIONS]'],
     about: [

@@ -1,10 +1,10 @@
-import { nameOf } from '../catalog/catalog.ts'
+import { numberName } from '../catalog/catalog.ts'
 import { CatalogError, loadCatalog } from '../catalog/catalog-file.ts'
 import { UsageError } from '../errors.ts'
 import { topicProblem } from '../topic/topic.ts'
 import { pickAction } from './actions.ts'
 import { ArgumentsError, readArguments, requireNoWords, requireWords } from './arguments.ts'
-import { type Command, print } from './command.ts'
+import { type CliCommand, print } from './command.ts'
 import { helpText } from './help.ts'
 
 const TOPICS_FILE = {
@@ -21,7 +21,7 @@ const ACTIONS: Readonly<Record<string, () => Promise<Action>>> = {
   explain: async () => explain,
 }
 
-export const topics: Command = {
+export const topics: CliCommand = {
   help: helpText({
     usage: ['topics lint [OPTIONS]', 'topics explain TOPIC [OPTIONS]'],
     about: [],
@@ -78,7 +78,7 @@ async function explain(args: readonly string[]): Promise<undefined> {
   print(`silence: ${silenceText(silence)}`)
   for (const field of fields) {
     const { unit, min, max, deviceClass } = field
-    const said = { field: field.field, name: nameOf(pattern, field, topic), unit, min, max }
+    const said = { field: field.field, name: numberName(pattern, field, topic), unit, min, max }
     const pairs = Object.entries({ ...said, class: deviceClass })
     print(
       pairs

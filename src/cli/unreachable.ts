@@ -1,9 +1,9 @@
 import { codeOf, messageOf } from '../errors.ts'
-import type { Client } from './client.ts'
+import type { DeviceClient } from './client.ts'
 import { CommandFailure } from './command.ts'
 
 /** What a TLS or network error means to the person at the keyboard. */
-export function toFailure(error: unknown, { host, port, via }: Client): Error {
+export function toCommandFailure(error: unknown, { host, port, via }: DeviceClient): Error {
   if (error instanceof CommandFailure) return error
   const at = `${host}:${port}`
   const code = codeOf(error)
@@ -39,7 +39,7 @@ export function toFailure(error: unknown, { host, port, via }: Client): Error {
 }
 
 /** A gateway that wants no more of a client closes the connection; over MQTT it cannot say why. */
-export function closed(at: string, via: Client['via']): string {
+export function closed(at: string, via: DeviceClient['via']): string {
   return via === 'https'
     ? `${at} closed the connection before it answered; is this the device door?`
     : `${at} closed the connection; it may be that this certificate is revoked, expired or from another CA ("--via https" says which)`

@@ -3,12 +3,12 @@ import { layoutOf } from '../ca/layout.ts'
 import { environmentName, SETTINGS } from '../config/schema.ts'
 import { exists } from '../disk/exists.ts'
 import { UsageError } from '../errors.ts'
-import { type Book, isViewerName, revoke as revokeIn } from '../viewer/book.ts'
+import { type Book, isViewerName, revokeViewer as revokeIn } from '../viewer/book.ts'
 import { changeBook, readBook } from '../viewer/book-file.ts'
 import { INVITE_LASTS, inviteViewer } from '../viewer/invite.ts'
 import { pickAction } from './actions.ts'
 import { type Flags, readArguments, requireNoWords, requireWords } from './arguments.ts'
-import { type Command, print, say } from './command.ts'
+import { type CliCommand, print, say } from './command.ts'
 import { USUAL_DIRECTORY, viewersFileOf } from './directory.ts'
 import { durationIn, originIn } from './flag-values.ts'
 import { helpText } from './help.ts'
@@ -50,7 +50,7 @@ const ACTIONS: Readonly<Record<string, (args: readonly string[]) => Promise<void
   revoke,
 }
 
-export const viewer: Command = {
+export const viewer: CliCommand = {
   help: helpText({
     usage: [
       'viewer invite NAME [--allow FILTER]... [--ttl TIME]',

@@ -6,10 +6,10 @@ import { NOT_YET_VALID, toIdentity } from '../identity/certificate.ts'
 import type { Identity } from '../identity/identity.ts'
 import { ArgumentsError, readArguments, requireWords } from './arguments.ts'
 import { certificateIn, certsDirectory, readClientFile } from './client.ts'
-import { type Command, CommandFailure, print } from './command.ts'
+import { type CliCommand, CommandFailure, print } from './command.ts'
 import { helpText } from './help.ts'
 
-export const whoami: Command = {
+export const whoami: CliCommand = {
   help: helpText({
     usage: ['whoami [DIR]'],
     about: [

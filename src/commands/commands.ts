@@ -2,7 +2,7 @@ import type { Denials } from '../acl/denials.ts'
 import type { Delivery } from '../broker/broker.ts'
 import type { Session } from '../broker/session.ts'
 import type { BrokerSessions } from '../broker/session-broker.ts'
-import type { Entry } from '../broker/store/queue.ts'
+import type { QueueEntry } from '../broker/store/queue.ts'
 import { GatewayError } from '../errors.ts'
 import type { Meter } from '../metrics/meter.ts'
 import type { Caller } from '../relay/relay.ts'
@@ -11,7 +11,7 @@ import { filtersFor } from './filters.ts'
 import { createMailboxes, type Mailbox, notStored } from './mailboxes.ts'
 import { createPolls } from './polls.ts'
 
-export interface Ask {
+export interface PollRequest {
   /** Ids of commands that the device has done with; those that do not wait are passed over. */
   readonly acknowledged: readonly string[]
   /** How many to take at most. */
@@ -27,7 +27,7 @@ export interface Commands {
   /** Why nothing waits for anybody here; null where it does. */
   readonly unsupported: GatewayError | null
   /** Acknowledges, then takes the oldest that wait: the same ones again until they are acknowledged. */
-  take(caller: Caller, ask: Ask): Promise<Taken>
+  take(caller: Caller, ask: PollRequest): Promise<Taken>
   /** Resolves once that is stored: whether it waited. */
   acknowledge(caller: Caller, id: string): Promise<boolean>
   /** One that waits and that the device may read. */
@@ -110,7 +110,7 @@ export function createCommands(options: CommandOptions): Commands {
     }
   }
 
-  function toCommand(entry: Entry, message: Delivery): Command {
+  function toCommand(entry: QueueEntry, message: Delivery): Command {
     return { id: ids.of(message.sequence), message, isRepeated: entry.packetId > 0 }
   }
 
@@ -122,7 +122,7 @@ export function createCommands(options: CommandOptions): Commands {
   }
 
   /** A message that is retained and was live at the same time waits twice. */
-  function waitingAs({ queue }: Session, id: string): Entry[] {
+  function waitingAs({ queue }: Session, id: string): QueueEntry[] {
     const number = ids.numberOf(id)
     if (number === null) return []
     return queue.admitted().filter(({ message }) => message?.sequence === number)
@@ -185,6 +185,6 @@ export function createNoCommands(reason: string): Commands {
 }
 
 /** An empty retained message only takes back what was retained. */
-function isNoCommand({ message, retain }: Entry): boolean {
+function isNoCommand({ message, retain }: QueueEntry): boolean {
   return retain && message?.payload.length === 0
 }

@@ -1,6 +1,6 @@
 import {
+  type ClientLink,
   COMMANDS_CLIENT_ID,
-  type Link,
   type Session,
   subscriptionBytes,
 } from '../broker/session.ts'
@@ -23,7 +23,7 @@ export interface Mailboxes {
 interface Open {
   readonly device: string
   readonly listeners: Set<() => void>
-  readonly link: Link
+  readonly link: ClientLink
   readonly opened: Promise<Session>
   session: Session | null
   visitors: number
@@ -121,7 +121,7 @@ export function createMailboxes(sessions: BrokerSessions, expiry: number): Mailb
 
 const OPTIONS = { qos: 1, noLocal: false, retainAsPublished: true, identifier: 0 } as const
 
-function createLink(listeners: ReadonlySet<() => void>, onEnd: () => void): Link {
+function createLink(listeners: ReadonlySet<() => void>, onEnd: () => void): ClientLink {
   const since = Date.now()
   const wake = () => {
     for (const look of [...listeners]) look()

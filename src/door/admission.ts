@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { addressGroup } from '../address.ts'
 import type { CutReason, Door, Meter } from '../metrics/meter.ts'
 import type { HandshakePace } from './handshake-pace.ts'
-import { keyOf, type Peer } from './peer.ts'
+import { connectionKey, type SocketAddresses } from './peer.ts'
 
 export interface AdmissionOptions {
   readonly door: Door
@@ -23,9 +23,9 @@ export interface Admission {
   /** Gives a connection a stranger's place, and calls `begin` when it is its turn to begin its handshake. */
   admit(socket: Socket, begin: () => void): void
   /** The name of who is at the other end is known from now on; if there is no room for it, why, and it stays a stranger. */
-  identified(peer: Peer, id: string): CutReason | null
+  identified(peer: SocketAddresses, id: string): CutReason | null
   /** The same, and ends the connection if there is no room. */
-  claim(socket: Peer & Pick<Socket, 'destroy'>, id: string): void
+  claim(socket: SocketAddresses & Pick<Socket, 'destroy'>, id: string): void
 }
 
 /** One TLS record (RFC 8446 §5.1), as a ClientHello is; more than that before its answer only fills memory. */
@@ -53,7 +53,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
       cutOldest(address, own, 'max_strangers_per_address')
     else if (strangerCount >= options.maxStrangers) cutOldest(...largest(), 'max_strangers')
     const guest: Guest = { socket, address, id: null }
-    const key = keyOf(socket)
+    const key = connectionKey(socket)
     guests.set(key, guest)
     const group = strangers.get(address) ?? new Set()
     strangers.set(address, group.add(guest))
@@ -103,8 +103,8 @@ export function createAdmission(options: AdmissionOptions): Admission {
     return namedCount >= options.maxConnections ? 'max_connections' : null
   }
 
-  function identified(peer: Peer, id: string): CutReason | null {
-    const guest = guests.get(keyOf(peer))
+  function identified(peer: SocketAddresses, id: string): CutReason | null {
+    const guest = guests.get(connectionKey(peer))
     // it has gone meanwhile, or has a name
     if (!guest || guest.id !== null) return null
     const reason = noRoomFor(id)

@@ -2,7 +2,7 @@ import type { BlockList, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { readFirstBytes } from '../first-bytes.ts'
 import type { Door, Meter } from '../metrics/meter.ts'
-import { type ClientAddress, isAmong, keyOf, standInFor } from './peer.ts'
+import { type ClientAddress, connectionKey, isAmong, standInFor } from './peer.ts'
 import { type HeaderFault, type ProxyVersion, readProxyHeader } from './proxy-protocol.ts'
 
 /** Why a connection gets no further than the header that its load balancer owes. */
@@ -52,7 +52,7 @@ export function createArrivals(options: ArrivalOptions): Arrivals {
   }
 
   function name(socket: Socket, client: ClientAddress): void {
-    const key = keyOf(socket)
+    const key = connectionKey(socket)
     clients.set(key, client)
     socket.once('close', () => {
       if (clients.get(key) === client) clients.delete(key)
@@ -97,7 +97,7 @@ export function createArrivals(options: ArrivalOptions): Arrivals {
       })
     },
     secure(socket) {
-      const client = clients.get(keyOf(socket))
+      const client = clients.get(connectionKey(socket))
       if (client) standInFor(socket, client)
     },
   }

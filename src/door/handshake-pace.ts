@@ -1,10 +1,10 @@
 /** When TLS handshakes begin: no more a second than may, each address in its turn. */
 export interface HandshakePace {
   /** Calls `begin` when it is the turn of this address, which may be at once. */
-  begin(address: string, begin: () => void): Turn
+  begin(address: string, begin: () => void): PendingHandshake
 }
 
-export interface Turn {
+export interface PendingHandshake {
   /** Whether it has not begun yet. */
   readonly isDelayed: boolean
   /** Gives up the place in the queue. */

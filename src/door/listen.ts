@@ -6,8 +6,8 @@ import { codeOf, messageOf, UsageError } from '../errors.ts'
 import type { Door, Meter } from '../metrics/meter.ts'
 import type { Admission } from './admission.ts'
 import type { Arrivals } from './arrivals.ts'
+import type { ConnectionSlots } from './connection-slots.ts'
 import { isAmong } from './peer.ts'
-import type { Places } from './places.ts'
 import { createPlainText, type PlainProtocol } from './plain-text.ts'
 import { insertSteps, type Step } from './steps.ts'
 import { listenOnSocket } from './unix-socket.ts'
@@ -40,7 +40,7 @@ export interface DoorOptions {
   /** The name of a connection whose handshake is done; null where there is none. */
   readonly nameOf?: ((socket: TLSSocket) => string | null) | undefined
   /** Shared with other doors; without them the door has as many as it may. */
-  readonly places?: Places | undefined
+  readonly slots?: ConnectionSlots | undefined
   readonly meter: Meter
   /** Why a connection is not let in although its handshake is done; null when it is. */
   readonly refusal?: ((socket: TLSSocket) => Error | null) | undefined
@@ -80,7 +80,7 @@ export async function listen(server: Server, options: DoorOptions): Promise<Open
   }
   function mayDrop(accepting: Server): void {
     accepting.maxConnections = maxConnections
-    options.places?.share(accepting, maxConnections)
+    options.slots?.share(accepting, maxConnections)
     accepting.on('drop', () => {
       const isFull = (accepting.maxConnections ?? 0) >= maxConnections
       meter.connectionCut(door, isFull ? 'max_connections' : 'descriptors')

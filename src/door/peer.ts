@@ -1,7 +1,7 @@
 import type { BlockList } from 'node:net'
 
 /** One end of a connection, which a door knows by the addresses and ports of both. */
-export interface Peer {
+export interface SocketAddresses {
   readonly remoteAddress?: string | undefined
   readonly remotePort?: number | undefined
   readonly localAddress?: string | undefined
@@ -18,7 +18,7 @@ export interface ClientAddress {
 const carrier = Symbol('carrier')
 
 /** Tells a connection from all others that are open; the address that a load balancer names for it does not count. */
-export function keyOf(peer: Peer & { readonly [carrier]?: string }): string {
+export function connectionKey(peer: SocketAddresses & { readonly [carrier]?: string }): string {
   if (peer[carrier] !== undefined) return peer[carrier]
   // a client may use one port for several addresses of this machine
   const { remoteAddress, remotePort, localAddress, localPort } = peer
@@ -26,9 +26,9 @@ export function keyOf(peer: Peer & { readonly [carrier]?: string }): string {
 }
 
 /** Has `socket` give the address of the client that a load balancer names, wherever it is asked for it. */
-export function standInFor(socket: Peer, { address, port }: ClientAddress): void {
+export function standInFor(socket: SocketAddresses, { address, port }: ClientAddress): void {
   Object.defineProperties(socket, {
-    [carrier]: { value: keyOf(socket) },
+    [carrier]: { value: connectionKey(socket) },
     remoteAddress: { value: address },
     remotePort: { value: port },
     remoteFamily: { value: address.includes(':') ? 'IPv6' : 'IPv4' },

@@ -2,7 +2,7 @@ import { readJson } from '../disk/json.ts'
 import { UsageError } from '../errors.ts'
 
 /** The right to one certificate for one name. Times in milliseconds since the Unix epoch. */
-export interface Invite {
+export interface DeviceInvite {
   /** WoTT ID. */
   readonly id: string
   /** SHA-256 of the one-time token, hexadecimal. */
@@ -29,7 +29,7 @@ export interface WaitingKey {
 
 /** Who may enrol without having a certificate. */
 export interface EnrolBook {
-  readonly invites: readonly Invite[]
+  readonly invites: readonly DeviceInvite[]
   readonly keys: readonly WaitingKey[]
 }
 
@@ -57,7 +57,7 @@ function timeOf(since: number, state: WaitingKey['state']): number {
 }
 
 /** With one more invite. Throws `UsageError` where there are too many. */
-export function withInvite(book: EnrolBook, invite: Invite): EnrolBook {
+export function withInvite(book: EnrolBook, invite: DeviceInvite): EnrolBook {
   if (book.invites.length >= MAX_INVITES)
     throw new UsageError(
       `there are ${MAX_INVITES} invites that nobody has used yet: wait until they expire`,
@@ -65,7 +65,12 @@ export function withInvite(book: EnrolBook, invite: Invite): EnrolBook {
   return { ...book, invites: [...book.invites, invite] }
 }
 
-export function withSpent(book: EnrolBook, invite: Invite, key: string, now: number): EnrolBook {
+export function withSpent(
+  book: EnrolBook,
+  invite: DeviceInvite,
+  key: string,
+  now: number,
+): EnrolBook {
   const spent = { ...invite, spent: { key, at: now } }
   return { ...book, invites: book.invites.map((one) => (one === invite ? spent : one)) }
 }

@@ -4,8 +4,8 @@ import type { IssuedEntry } from '../ca/ledger.ts'
 import type { Via } from '../ca/ledger-line.ts'
 import type { Csr } from '../ca/read-csr.ts'
 import {
+  type DeviceInvite,
   type EnrolBook,
-  type Invite,
   MAX_WAITING,
   MAX_WAITING_PER_ADDRESS,
   SPENT_LASTS_MS,
@@ -13,7 +13,7 @@ import {
   withKey,
   withSpent,
 } from './book.ts'
-import { isShown, type Shown, standingOf, waitForNext } from './standing.ts'
+import { certificateStanding, isShown, type ShownCertificate, waitForNext } from './standing.ts'
 import { fallbackToken, hashOfToken, isSameSecret } from './tokens.ts'
 
 /** By what somebody asks for a certificate. */
@@ -22,14 +22,14 @@ export type Credential =
   /** The token of an invite; `name` is the user name that came with it, empty for none. */
   | { readonly kind: 'invite'; readonly name: string; readonly token: string }
   /** The certificate of the connection, whose signature by the CA was verified. */
-  | { readonly kind: 'certificate'; readonly shown: Shown }
+  | { readonly kind: 'certificate'; readonly shown: ShownCertificate }
   /** What was given out with a certificate that has ended. */
   | { readonly kind: 'fallback'; readonly id: string; readonly token: string }
 
 export const CREDENTIALS = ['none', 'invite', 'certificate', 'fallback'] as const
 
 /** Why no certificate is issued. */
-export const REASONS = [
+export const REFUSAL_REASONS = [
   'credential_required',
   'invite_unknown',
   'invite_expired',
@@ -49,11 +49,11 @@ export const REASONS = [
   'denied',
 ] as const
 
-export type Reason = (typeof REASONS)[number]
+export type RefusalReason = (typeof REFUSAL_REASONS)[number]
 
-export interface Refusal {
+export interface EnrolRefusal {
   readonly kind: 'refuse'
-  readonly reason: Reason
+  readonly reason: RefusalReason
   /** For whoever asked. */
   readonly detail: string
   /** The WoTT ID, where the credential proves one. */
@@ -81,7 +81,7 @@ export type Decision =
       readonly key: WaitingKey
       readonly book: EnrolBook
     }
-  | Refusal
+  | EnrolRefusal
 
 /** What is known when a request is decided. */
 export interface EnrolState {
@@ -108,7 +108,7 @@ const RETRY_SECONDS = 60
  * Whether somebody gets a certificate, and for which name: the one place where that is decided. The name comes from the
  * credential, never from the request.
  */
-export function decide(request: EnrolRequest, state: EnrolState, now: number): Decision {
+export function decideEnrolment(request: EnrolRequest, state: EnrolState, now: number): Decision {
   const { csr } = request
   if (csr.keyProblem !== null)
     return refuse('key_weak', `The request cannot be granted: ${csr.keyProblem}.`)
@@ -174,7 +174,7 @@ function byCertificate(held: IssuedEntry, via: Via, state: EnrolState, now: numb
   // whoever has taken its key could go on to pass for it after its key was changed
   if (id === GATEWAY_ID)
     return refuse('certificate_unknown', "The gateway's own certificate is not renewed here.", id)
-  switch (standingOf(held, state.issued, now)) {
+  switch (certificateStanding(held, state.issued, now)) {
     case 'good':
       return { kind: 'issue', id, via, held, book: state.book }
     case 'revoked':
@@ -253,7 +253,7 @@ function requestProblem(
   id: string,
   issued: readonly IssuedEntry[],
   now: number,
-): Refusal | null {
+): EnrolRefusal | null {
   const [name = id, ...others] = csr.commonNames
   const names = [name, ...others, ...csr.alternativeNames.map((one) => one.replace(/^dns:/, ''))]
   const foreign = names.find((one) => one !== id)
@@ -285,11 +285,11 @@ function requestProblem(
 }
 
 function refuse(
-  reason: Reason,
+  reason: RefusalReason,
   detail: string,
   id: string | null = null,
   retryAfter?: number,
-): Refusal {
+): EnrolRefusal {
   return {
     kind: 'refuse',
     reason,
@@ -300,6 +300,6 @@ function refuse(
 }
 
 /** What a person's invite comes to in the book. */
-export function newInvite(id: string, token: string, expires: number): Invite {
+export function newInvite(id: string, token: string, expires: number): DeviceInvite {
   return { id, tokenHash: hashOfToken(token), expires, spent: null }
 }

@@ -13,13 +13,13 @@ import { tidyBook } from './book.ts'
 import { ensureSecret, readEnrolBook, writeEnrolBook } from './book-file.ts'
 import {
   type Decision,
-  decide,
+  decideEnrolment,
+  type EnrolRefusal,
   type EnrolRequest,
   type EnrolState,
-  type Refusal,
 } from './decide.ts'
 import { createIssuedReader } from './issued-now.ts'
-import { isShown, type Shown, shownBy } from './standing.ts'
+import { isShown, type ShownCertificate, shownBy } from './standing.ts'
 import { claimToken, fallbackToken, hashOfToken } from './tokens.ts'
 
 /** A device's new certificate, and what its agent keeps beside it. */
@@ -36,9 +36,9 @@ export interface Enrolled {
   readonly fallbackToken: string
 }
 
-export type Outcome = Enrolled | Exclude<Decision, { readonly kind: 'issue' }>
+export type EnrolOutcome = Enrolled | Exclude<Decision, { readonly kind: 'issue' }>
 
-export interface Asked extends Omit<EnrolRequest, 'csr'> {
+export interface RawEnrolRequest extends Omit<EnrolRequest, 'csr'> {
   /** In DER; null where its text is neither base64 nor PEM. */
   readonly csr: Buffer | null
 }
@@ -54,7 +54,7 @@ export interface EnrolmentOptions {
 /** The certificates of a directory that `init` made, for those who ask over the network. */
 export interface Enrolment {
   /** Decides about a request. What is issued is in the ledger first. */
-  enrol(asked: Asked): Promise<Outcome>
+  enrol(asked: RawEnrolRequest): Promise<EnrolOutcome>
   /**
    * The ledger's entry of a certificate, PEM, that the CA has signed; undefined for any other. Notes that its device has
    * shown it.
@@ -101,7 +101,7 @@ export async function openEnrolment(
     await appendToLedger(layout.authority.ledger, [{ ...line, time }])
   }
 
-  async function auditRefusal({ id, reason }: Refusal, address: string): Promise<void> {
+  async function auditRefusal({ id, reason }: EnrolRefusal, address: string): Promise<void> {
     const slot =
       id === null ? `${Math.floor(Math.random() * REFUSED_LINES)} of strangers` : `${id} ${reason}`
     let isDue = false
@@ -121,7 +121,7 @@ export async function openEnrolment(
       if (typeof csr === 'string') return invalid(csr)
       const request = { ...asked, csr }
       // without the lock first: whoever is refused keeps nobody waiting
-      const first = decide(request, await readState(), now())
+      const first = decideEnrolment(request, await readState(), now())
       if (first.kind === 'wait' && !first.isNew) return first
       if (first.kind === 'refuse') {
         await auditRefusal(first, address)
@@ -129,7 +129,7 @@ export async function openEnrolment(
       }
       return change(layout, async () => {
         const state = await readState()
-        const decision = decide(request, state, now())
+        const decision = decideEnrolment(request, state, now())
         if (decision.kind === 'refuse') return decision
         if (decision.book !== state.book) await writeEnrolBook(layout, decision.book)
         if (decision.kind === 'wait') {
@@ -178,11 +178,14 @@ export async function openEnrolment(
   }
 }
 
-function findShown(issued: readonly IssuedEntry[], shown: Shown): IssuedEntry | undefined {
+function findShown(
+  issued: readonly IssuedEntry[],
+  shown: ShownCertificate,
+): IssuedEntry | undefined {
   return issued.find((one) => isShown(one, shown))
 }
 
-function invalid(problem: string): Refusal {
+function invalid(problem: string): EnrolRefusal {
   return {
     kind: 'refuse',
     reason: 'csr_invalid',

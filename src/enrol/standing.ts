@@ -3,19 +3,19 @@ import { sha256 } from '../ca/fingerprints.ts'
 import type { IssuedEntry } from '../ca/ledger.ts'
 
 /** What tells a certificate, whose signature by the CA was verified, in the ledger. */
-export interface Shown {
+export interface ShownCertificate {
   /** SHA-256 of its DER, lower-case hexadecimal. */
   readonly fingerprint: string
   readonly serial: string
 }
 
-export function shownBy(certificate: string): Shown {
+export function shownBy(certificate: string): ShownCertificate {
   const { raw, serialNumber } = new X509Certificate(certificate)
   return { fingerprint: sha256(raw), serial: serialNumber }
 }
 
 /** Ledgers of before 0.2 know certificates by their serial numbers alone. */
-export function isShown(entry: IssuedEntry, { fingerprint, serial }: Shown): boolean {
+export function isShown(entry: IssuedEntry, { fingerprint, serial }: ShownCertificate): boolean {
   return entry.fingerprint === null ? entry.serial === serial : entry.fingerprint === fingerprint
 }
 
@@ -23,17 +23,17 @@ export function isShown(entry: IssuedEntry, { fingerprint, serial }: Shown): boo
 export const GRACE_MS = 30 * 86_400_000
 
 /** What a certificate is good for on the enrol door. */
-export type Standing = 'good' | 'superseded' | 'revoked' | 'past grace'
+export type CertificateStanding = 'good' | 'superseded' | 'revoked' | 'past grace'
 
 /**
  * A certificate is superseded once its device has shown a newer one: not merely been issued it, since the answer may have
  * been lost on the way.
  */
-export function standingOf(
+export function certificateStanding(
   certificate: IssuedEntry,
   issued: readonly IssuedEntry[],
   now: number,
-): Standing {
+): CertificateStanding {
   if (certificate.revokedAt !== null) return 'revoked'
   if (certificate.notAfter + GRACE_MS <= now) return 'past grace'
   const newer = issued.slice(issued.indexOf(certificate) + 1)

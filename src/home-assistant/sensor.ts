@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type FieldEntry, nameOf, type TopicEntry } from '../catalog/catalog.ts'
+import { type FieldEntry, numberName, type TopicEntry } from '../catalog/catalog.ts'
 import { stateClassOf } from '../catalog/device-classes.ts'
 import { VERSION } from '../version.ts'
 
@@ -27,7 +27,7 @@ export function toSensorConfig(source: SensorSource): string {
   const stateClass = stateClassOf(field.deviceClass)
   return JSON.stringify({
     unique_id: sensorId(source),
-    name: nameOf(entry.pattern, field, topic),
+    name: numberName(entry.pattern, field, topic),
     state_topic: topic,
     ...(field.unit !== null && { unit_of_measurement: field.unit }),
     ...(field.deviceClass !== null && { device_class: field.deviceClass }),

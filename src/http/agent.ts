@@ -1,11 +1,11 @@
 import type { IssuedEntry } from '../ca/ledger.ts'
 import { MAX_CSR_BYTES } from '../ca/read-csr.ts'
 import type { Credential } from '../enrol/decide.ts'
-import type { Enrolment, Outcome } from '../enrol/enrolment.ts'
+import type { Enrolment, EnrolOutcome } from '../enrol/enrolment.ts'
 import { peerOf } from '../enrol/peer.ts'
 import { shownBy } from '../enrol/standing.ts'
 import { isSameSecret } from '../enrol/tokens.ts'
-import { type Ask, csrIn, inviteIn, REFUSAL_STATUS } from './enrol-request.ts'
+import { csrIn, type DecideCsr, inviteIn, REFUSAL_STATUS } from './enrol-request.ts'
 import type { App, Reply, Request } from './fastify.ts'
 
 export const AGENT_PATH = '/v0.2'
@@ -18,7 +18,7 @@ export interface AgentOptions {
   readonly enrolment: Pick<Enrolment, 'claimTokenOf'>
   /** Every CA in force, PEM. */
   authorities(): readonly string[]
-  readonly ask: Ask
+  readonly ask: DecideCsr
   /** The ledger's entry of the certificate that a device shows; undefined for none. Notes that it has it. */
   present(request: Request): Promise<IssuedEntry | undefined>
   /** The WoTT ID that an invite is for; undefined for a token of none. */
@@ -104,7 +104,7 @@ function heldBy(request: Request): Credential | null {
   return certificate === null ? null : { kind: 'certificate', shown: shownBy(certificate) }
 }
 
-function answer(reply: Reply, outcome: Outcome, isRenewal: boolean): Reply {
+function answer(reply: Reply, outcome: EnrolOutcome, isRenewal: boolean): Reply {
   switch (outcome.kind) {
     case 'issued': {
       const { certificate, claimToken, fallbackToken } = outcome

@@ -1,5 +1,5 @@
 import { ACK } from './pick-up.ts'
-import { MESSAGE_EXPIRY, PROPERTIES } from './properties-schema.ts'
+import { MESSAGE_EXPIRY, PROPERTY_SCHEMAS } from './properties-schema.ts'
 import { querySchema } from './query-schema.ts'
 
 /** What `GET /commands` may be asked for. */
@@ -35,7 +35,7 @@ export const REPLY = querySchema({
     description: 'That of the reply; by default 0 for a command of QoS 0, 1 for the others.',
     examples: [1],
   },
-  contentType: PROPERTIES.contentType,
+  contentType: PROPERTY_SCHEMAS.contentType,
   messageExpiry: MESSAGE_EXPIRY,
 })
 

@@ -11,7 +11,7 @@ import { createGate, type Gate } from './gate.ts'
 import { type InfluxOptions, influxRoutes } from './influx/routes.ts'
 import { type PublishOptions, publishRoute } from './publish.ts'
 import { type PublishManyOptions, publishManyRoute } from './publish-many.ts'
-import { type ReadOptions, readRoutes } from './read.ts'
+import { type ReadRoutesOptions, readRoutes } from './read.ts'
 import { sessionRoute } from './session.ts'
 import type { StreamRoutes } from './stream.ts'
 import { whoamiRoute } from './whoami.ts'
@@ -20,7 +20,7 @@ export interface DeviceRoutesOptions
   extends PublishOptions,
     PublishManyOptions,
     InfluxOptions,
-    ReadOptions,
+    ReadRoutesOptions,
     CommandRoutesOptions {
   readonly acl: AclSource
   readonly relay: PublishManyOptions['relay']

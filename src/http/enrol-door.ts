@@ -2,14 +2,14 @@ import type { TLSSocket } from 'node:tls'
 import { addressOf } from '../address.ts'
 import type { IssuedEntry } from '../ca/ledger.ts'
 import type { Credential } from '../enrol/decide.ts'
-import type { Enrolment, Outcome } from '../enrol/enrolment.ts'
+import type { Enrolment, EnrolOutcome } from '../enrol/enrolment.ts'
 import { channelBindingOf, peerOf } from '../enrol/peer.ts'
 import type { GatewayError } from '../errors.ts'
 import type { Meter } from '../metrics/meter.ts'
 import { AGENT_PATH, type AgentOptions, agentRoutes, sendJson } from './agent.ts'
 import { type AppOptions, beginFailing, createApp, sendProblem } from './app.ts'
 import { REFUSAL_STATUS } from './enrol-request.ts'
-import { EST_PATH, estRoutes, say } from './est.ts'
+import { EST_PATH, estRoutes, sendSentence } from './est.ts'
 import type { App, Reply, Request } from './fastify.ts'
 import type { HttpSettings } from './server.ts'
 import { createStrangers, type StrangerSettings } from './strangers.ts'
@@ -23,7 +23,7 @@ export interface EnrolDoorOptions
   /** The revocation lists of every CA in force, PEM. */
   revocations(): Promise<string>
   /** Told what came of each request for a certificate; null where a fault of ours kept it from being decided. */
-  onDecided(credential: Credential, outcome: Outcome | null, address: string): void
+  onDecided(credential: Credential, outcome: EnrolOutcome | null, address: string): void
 }
 
 const PEM_FILE = 'application/x-pem-file'
@@ -86,11 +86,11 @@ function isGuess({ kind }: Credential): boolean {
   return kind === 'invite' || kind === 'fallback'
 }
 
-function isWrong(outcome: Outcome): boolean {
+function isWrong(outcome: EnrolOutcome): boolean {
   return outcome.kind === 'refuse' && REFUSAL_STATUS[outcome.reason] === 401
 }
 
-function tooManyGuesses({ message, retryAfter }: GatewayError): Outcome {
+function tooManyGuesses({ message, retryAfter }: GatewayError): EnrolOutcome {
   const refusal = { kind: 'refuse', reason: 'rate_limited', detail: message, id: null } as const
   return retryAfter === undefined ? refusal : { ...refusal, retryAfter }
 }
@@ -104,6 +104,6 @@ function sendError(request: Request, reply: Reply, error: GatewayError): void {
   }
   beginFailing(request, reply, error)
   if (error.retryAfter !== undefined) reply.header('retry-after', error.retryAfter)
-  if (path.startsWith(EST_PATH)) say(reply, error.status, error.message)
+  if (path.startsWith(EST_PATH)) sendSentence(reply, error.status, error.message)
   else sendJson(reply.code(error.status), { detail: error.message })
 }

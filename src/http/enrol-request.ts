@@ -1,12 +1,16 @@
-import type { Credential, Reason } from '../enrol/decide.ts'
-import type { Outcome } from '../enrol/enrolment.ts'
+import type { Credential, RefusalReason } from '../enrol/decide.ts'
+import type { EnrolOutcome } from '../enrol/enrolment.ts'
 import type { Request } from './fastify.ts'
 
 /** Has a certificate signing request decided, in DER; null where its text is neither base64 nor PEM. */
-export type Ask = (request: Request, credential: Credential, csr: Buffer | null) => Promise<Outcome>
+export type DecideCsr = (
+  request: Request,
+  credential: Credential,
+  csr: Buffer | null,
+) => Promise<EnrolOutcome>
 
 /** The HTTP status of each refusal of the enrol door. */
-export const REFUSAL_STATUS: Readonly<Record<Reason, number>> = {
+export const REFUSAL_STATUS: Readonly<Record<RefusalReason, number>> = {
   credential_required: 401,
   invite_unknown: 401,
   invite_expired: 401,

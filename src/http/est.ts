@@ -1,10 +1,10 @@
 import { toCertsOnly } from '../ca/certs-only.ts'
 import { MAX_CSR_BYTES } from '../ca/read-csr.ts'
 import type { Credential } from '../enrol/decide.ts'
-import type { Outcome } from '../enrol/enrolment.ts'
+import type { EnrolOutcome } from '../enrol/enrolment.ts'
 import { peerOf } from '../enrol/peer.ts'
 import { shownBy } from '../enrol/standing.ts'
-import { type Ask, csrIn, inviteIn, REFUSAL_STATUS } from './enrol-request.ts'
+import { csrIn, type DecideCsr, inviteIn, REFUSAL_STATUS } from './enrol-request.ts'
 import type { App, Reply, Request } from './fastify.ts'
 
 export const EST_PATH = '/.well-known/est'
@@ -20,7 +20,7 @@ const CSR_ATTRIBUTES = Buffer.from(
 export interface EstOptions {
   /** Every CA in force, PEM. */
   authorities(): readonly string[]
-  readonly ask: Ask
+  readonly ask: DecideCsr
   /** Notes that a device has the certificate that it shows. */
   present(request: Request): Promise<unknown>
 }
@@ -45,17 +45,21 @@ export function estRoutes(app: App, { authorities, ask, present }: EstOptions): 
     const certificate = peerOf(request.raw.socket)
     if (certificate !== null)
       return enrol(request, reply, { kind: 'certificate', shown: shownBy(certificate) })
-    return say(reply, 401, 'Show the certificate that is to be renewed; it must be from this CA.')
+    return sendSentence(
+      reply,
+      401,
+      'Show the certificate that is to be renewed; it must be from this CA.',
+    )
   })
 }
 
-function answer(request: Request, reply: Reply, outcome: Outcome): Reply {
+function answer(request: Request, reply: Reply, outcome: EnrolOutcome): Reply {
   switch (outcome.kind) {
     case 'issued':
       return sendCertificates(request, reply, [outcome.certificate])
     case 'wait':
       reply.header('retry-after', outcome.retryAfter)
-      return say(
+      return sendSentence(
         reply,
         202,
         'An operator has to approve this key first. Send the same request again.',
@@ -64,7 +68,7 @@ function answer(request: Request, reply: Reply, outcome: Outcome): Reply {
       const status = REFUSAL_STATUS[outcome.reason]
       if (status === 401) reply.header('www-authenticate', 'Basic realm="enrol", charset="UTF-8"')
       if (outcome.retryAfter !== undefined) reply.header('retry-after', outcome.retryAfter)
-      return say(reply, status, outcome.detail)
+      return sendSentence(reply, status, outcome.detail)
     }
   }
 }
@@ -82,6 +86,6 @@ function sendBase64(reply: Reply, type: string, base64: string): Reply {
 }
 
 /** EST's errors are a sentence for people (RFC 7030 §4.2.3). */
-export function say(reply: Reply, status: number, sentence: string): Reply {
+export function sendSentence(reply: Reply, status: number, sentence: string): Reply {
   return reply.code(status).type('text/plain; charset=utf-8').send(`${sentence}\n`)
 }

@@ -12,14 +12,14 @@ import { fromBase64 } from './base64.ts'
 export const MAX_MESSAGE_EXPIRY = 0xffff_ffff
 
 /** What a publisher may say of its payload, by the names that AWS IoT has for it. */
-export type PropertyName = keyof typeof PROBLEMS
+export type PublishPropertyName = keyof typeof PROBLEMS
 /** The values as JSON has them, not checked yet. */
-export type GivenProperties = Readonly<Partial<Record<PropertyName, unknown>>>
+export type GivenProperties = Readonly<Partial<Record<PublishPropertyName, unknown>>>
 export type ReadProperties = Pick<Reading, 'properties' | 'messageExpiry'>
 
 /** What is wrong: a sentence without its subject, which is the property, or all of them where `name` is null. */
 export interface PropertyFault {
-  readonly name: PropertyName | null
+  readonly name: PublishPropertyName | null
   readonly problem: string
 }
 
@@ -38,7 +38,7 @@ const PROBLEMS = {
   userProperties: userPropertiesProblem,
 }
 
-export const PROPERTY_NAMES = Object.keys(PROBLEMS) as PropertyName[]
+export const PROPERTY_NAMES = Object.keys(PROBLEMS) as PublishPropertyName[]
 
 /** The values once they are checked. */
 interface Checked extends Omit<MessageProperties, 'correlationData'> {
@@ -49,8 +49,8 @@ interface Checked extends Omit<MessageProperties, 'correlationData'> {
 const NONE: ReadProperties = { properties: null, messageExpiry: null }
 
 /** The properties of a message, or the first thing that is wrong with them. */
-export function readProperties(given: GivenProperties): ReadProperties | PropertyFault {
-  const values: Partial<Record<PropertyName, unknown>> = {}
+export function parseProperties(given: GivenProperties): ReadProperties | PropertyFault {
+  const values: Partial<Record<PublishPropertyName, unknown>> = {}
   let none = true
   for (const name of PROPERTY_NAMES) {
     const value = given[name]

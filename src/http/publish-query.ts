@@ -1,5 +1,5 @@
 import { PICK_UP } from './pick-up.ts'
-import { MESSAGE_EXPIRY, PROPERTIES } from './properties-schema.ts'
+import { MESSAGE_EXPIRY, PROPERTY_SCHEMAS } from './properties-schema.ts'
 import { type QueryValues, querySchema } from './query-schema.ts'
 
 export const TIME = {
@@ -18,11 +18,11 @@ export const PUBLISH = querySchema({
   },
   time: { type: 'string', ...TIME },
   contentType: {
-    ...PROPERTIES.contentType,
-    description: `${PROPERTIES.contentType.description} The header \`Content-Type\` does not count: many clients send one that says nothing of the payload.`,
+    ...PROPERTY_SCHEMAS.contentType,
+    description: `${PROPERTY_SCHEMAS.contentType.description} The header \`Content-Type\` does not count: many clients send one that says nothing of the payload.`,
   },
   messageExpiry: MESSAGE_EXPIRY,
-  responseTopic: PROPERTIES.responseTopic,
+  responseTopic: PROPERTY_SCHEMAS.responseTopic,
   ...PICK_UP,
 })
 

@@ -108,7 +108,7 @@ function toReading(request: Request, query: PublishQuery): Reading | GatewayErro
   const topic = topicInPath(request.originalUrl, PREFIX)
   if (topic instanceof GatewayError) return topic
   const { qos, retain, time } = query
-  const measured = time === undefined ? null : readTime(time)
+  const measured = time === undefined ? null : parseReadingTime(time)
   if (measured instanceof GatewayError) return measured
   const event = cloudEventIn(request.headers, sentType(request), request.body as Buffer)
   if (event instanceof GatewayError) return event
@@ -127,7 +127,7 @@ function toReading(request: Request, query: PublishQuery): Reading | GatewayErro
 }
 
 /** When a reading was measured, as its device wrote it. */
-export function readTime(value: unknown): number | GatewayError {
+export function parseReadingTime(value: unknown): number | GatewayError {
   const isText = typeof value === 'string' || typeof value === 'number'
   const time = isText ? parseTime(String(value)) : null
   return time ?? new GatewayError('time_invalid', `time must be ${TIME_FORM}.`)

@@ -12,13 +12,13 @@ import { type RetainedListOptions, retainedListRoute } from './retained-list.ts'
 import { type StreamRoutes, wantsStream } from './stream.ts'
 import { ONE_FILTER } from './stream-query.ts'
 
-export interface ReadOptions extends Pick<RetainedListOptions, 'turns'> {
+export interface ReadRoutesOptions extends Pick<RetainedListOptions, 'turns'> {
   readonly broker: Broker
   readonly denials: Denials
 }
 
 /** `GET /topics/{topic}`: the retained payload, or a stream where `Accept` asks for one; `GET /retainedMessage/{topic}`: AWS IoT's shape of the former, and its list. */
-export function readRoutes(app: App, options: ReadOptions, streams: StreamRoutes): void {
+export function readRoutes(app: App, options: ReadRoutesOptions, streams: StreamRoutes): void {
   retainedListRoute(app, options)
   app.get(
     '/topics/*',
@@ -84,7 +84,7 @@ function userPropertiesIn(properties: MessageProperties | null): string | null {
 async function retainedFor(
   request: Request,
   prefix: string,
-  { broker, denials }: ReadOptions,
+  { broker, denials }: ReadRoutesOptions,
 ): Promise<Message> {
   const topic = topicInPath(request.originalUrl, prefix)
   if (topic instanceof GatewayError) throw topic

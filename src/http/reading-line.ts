@@ -2,8 +2,8 @@ import { GatewayError } from '../errors.ts'
 import type { Reading } from '../relay/relay.ts'
 import { fromBase64 } from './base64.ts'
 import { memberSource } from './json-source.ts'
-import { PROPERTY_NAMES, type PropertyFault, readProperties } from './properties.ts'
-import { readTime } from './publish.ts'
+import { PROPERTY_NAMES, type PropertyFault, parseProperties } from './properties.ts'
+import { parseReadingTime } from './publish.ts'
 
 const MEMBERS = ['topic', 'payload', 'payloadBase64', 'qos', 'retain', 'time', ...PROPERTY_NAMES]
 
@@ -41,9 +41,9 @@ export function readingIn(text: string): Reading | GatewayError {
     return invalid('The line must have either "payload" or "payloadBase64".')
   const bytes = payload === undefined ? decoded(payloadBase64) : toBytes(payload, text)
   if (bytes instanceof GatewayError) return bytes
-  const measured = time === undefined ? null : readTime(time)
+  const measured = time === undefined ? null : parseReadingTime(time)
   if (measured instanceof GatewayError) return measured
-  const read = readProperties(value)
+  const read = parseProperties(value)
   if ('problem' in read) return invalid(sentence(read))
   const { properties, messageExpiry } = read
   return { topic, payload: bytes, qos, retain, properties, messageExpiry, time: measured }

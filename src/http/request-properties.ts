@@ -4,7 +4,7 @@ import { GatewayError } from '../errors.ts'
 import type { UserProperty } from '../topic/message.ts'
 import { fromBase64 } from './base64.ts'
 import type { EventProperties } from './cloud-event.ts'
-import { type PropertyName, type ReadProperties, readProperties } from './properties.ts'
+import { type PublishPropertyName, parseProperties, type ReadProperties } from './properties.ts'
 
 /** What AWS IoT's `Publish` has in the query. */
 interface QueryProperties {
@@ -25,7 +25,7 @@ export const FORMATS: readonly string[] = ['UNSPECIFIED_BYTES', 'UTF8_DATA']
 const PREFIX = 'x-amz-mqtt5-'
 const KNOWN_HEADERS: readonly string[] = Object.values(HEADERS)
 
-type Values = Partial<Record<PropertyName, unknown>>
+type Values = Partial<Record<PublishPropertyName, unknown>>
 
 /** The properties that a request has for its message, where AWS IoT's publishers put them, beside those of an event. */
 export function propertiesOf(
@@ -44,7 +44,7 @@ export function propertiesOf(
     const { userProperties = [] } = values
     values.userProperties = [...event.userProperties, ...(userProperties as UserProperty[])]
   }
-  const read = readProperties(values)
+  const read = parseProperties(values)
   if (!('problem' in read)) return read
   const { name, problem } = read
   if (name === null) return new GatewayError('request_invalid', `The MQTT properties ${problem}.`)
@@ -105,7 +105,7 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function isHeader(name: PropertyName): name is keyof typeof HEADERS {
+function isHeader(name: PublishPropertyName): name is keyof typeof HEADERS {
   return Object.hasOwn(HEADERS, name)
 }
 

@@ -11,7 +11,7 @@ import type { App } from './fastify.ts'
 import { type HistoryRouteOptions, historyRoute } from './history.ts'
 import { originProblem } from './origin.ts'
 import { pageRoutes } from './pages.ts'
-import { type ReadOptions, readRoutes } from './read.ts'
+import { type ReadRoutesOptions, readRoutes } from './read.ts'
 import type { HttpSettings } from './server.ts'
 import { acceptCookies, loginRoute, logoutRoute, sessionOf, sessionRoute } from './session.ts'
 import { createStrangers, type StrangerSettings } from './strangers.ts'
@@ -21,7 +21,7 @@ import { whoamiRoute } from './whoami.ts'
 
 export interface ViewerDoorOptions
   extends Omit<AppOptions, 'requestCert' | 'admit' | 'onCut'>,
-    ReadOptions,
+    ReadRoutesOptions,
     StreamRoutesOptions,
     HistoryRouteOptions,
     TopicsInfoOptions {

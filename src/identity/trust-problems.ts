@@ -30,7 +30,7 @@ function withoutList({ authorities, revocations }: Trust): Certificate[] {
 }
 
 /** What the log says of files that were loaded. */
-export function summaryOf(trust: Trust): { withoutList?: string[] } {
+export function trustSummary(trust: Trust): { withoutList?: string[] } {
   const names = withoutList(trust).map(({ subjectName }) => subjectName)
   return names.length === 0 ? {} : { withoutList: names }
 }

@@ -1,7 +1,7 @@
 import { request as httpRequest, type Server } from 'node:http'
 import { type Duplex, duplexPair } from 'node:stream'
 import type { EventRequest } from './event.ts'
-import type { Answer } from './result.ts'
+import type { HttpAnswer } from './result.ts'
 
 /** What a request is to an HTTP server that speaks with nobody but us. */
 export type ExchangedRequest = Pick<EventRequest, 'method' | 'url' | 'headers' | 'body' | 'address'>
@@ -21,11 +21,11 @@ export async function exchange(
   server: Server,
   { method, url, headers, body, address }: ExchangedRequest,
   { onConnection, signal }: { onConnection(served: Duplex): void; signal: AbortSignal },
-): Promise<Answer> {
+): Promise<HttpAnswer> {
   const [client, served] = duplexPair()
   Object.assign(served, { remoteAddress: address })
   onConnection(served)
-  const { promise, resolve, reject } = Promise.withResolvers<Answer>()
+  const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>()
   // throws for what HTTP cannot carry
   const request = httpRequest(
     {

@@ -23,13 +23,13 @@ import { createTurns } from '../turns.ts'
 import type { EventRequest } from './event.ts'
 import { exchange } from './exchange.ts'
 import { createPatientBroker } from './patient-broker.ts'
-import type { Answer } from './result.ts'
+import type { HttpAnswer } from './result.ts'
 import { createEventSenders } from './senders.ts'
 
 /** What a gateway is made of that listens nowhere: it answers requests that others have received. */
 export interface GatewayFunction extends AsyncDisposable {
   /** The answer to one request, after so many milliseconds at the latest. */
-  answer(request: EventRequest, ms: number): Promise<Answer>
+  answer(request: EventRequest, ms: number): Promise<HttpAnswer>
   /** Resolves once there is a connection to the broker, or none came in the time that a request waits for it. */
   ready(): Promise<void>
 }
@@ -112,7 +112,7 @@ export async function openFunction(config: Config, log: Logger): Promise<Gateway
   await app.ready()
   const server = app.server as unknown as Server
 
-  async function answer(request: EventRequest, ms: number): Promise<Answer> {
+  async function answer(request: EventRequest, ms: number): Promise<HttpAnswer> {
     const signal = AbortSignal.timeout(Math.max(0, ms))
     patient.begin()
     try {
@@ -156,7 +156,7 @@ async function openFiles(config: Config, log: Logger) {
 }
 
 /** The answer where there was none in time, or none at all. */
-function failed(error: unknown, log: Logger): Answer {
+function failed(error: unknown, log: Logger): HttpAnswer {
   const traceId = randomUUID()
   const refusal = refusalOf(error)
   if (refusal.status === 500) log.error({ err: error, traceId }, refusal.message)

@@ -3,7 +3,7 @@ import { STATUS_CODES } from 'node:http'
 import type { ResultFormat } from './event.ts'
 
 /** An answer over HTTP, whole. */
-export interface Answer {
+export interface HttpAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
   readonly body: Buffer
@@ -26,7 +26,7 @@ const NOT_PASSED_ON: ReadonlySet<string> = new Set([
 ])
 
 /** Writes an answer in the format that whoever sent the event reads. */
-export function toResult({ status, headers, body }: Answer, format: ResultFormat): Result {
+export function toResult({ status, headers, body }: HttpAnswer, format: ResultFormat): Result {
   const isText = isUtf8(body)
   const lists = Object.entries(headers).flatMap(([name, value]) =>
     value === undefined || NOT_PASSED_ON.has(name)

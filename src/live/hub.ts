@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import type { Broker, Delivery, Unsubscribe } from '../broker/broker.ts'
+import type { Broker, Delivery, EndSubscription } from '../broker/broker.ts'
 import type { GatewayError } from '../errors.ts'
 import type { Door } from '../metrics/meter.ts'
 import { createPace, type Pace } from '../pace.ts'
@@ -76,7 +76,7 @@ export function wants(reader: Pick<Reader, 'filters' | 'mayReceive'>, topic: str
 /** The open streams. Each subscribes at the broker; what they are handed is in the history, and formatted at most once. */
 export function createHub(history: History, ids: EventIds, subscribe: Broker['subscribe']): Hub {
   const readers = new Set<Reader>()
-  const subscriptions = new Map<Reader, Unsubscribe>()
+  const subscriptions = new Map<Reader, EndSubscription>()
   let last: Entry | null = null
   let ended = false
 

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { CloseRequest } from '../broker/registry.ts'
-import type { EndReason, Link, Session, Whereabouts, Will } from '../broker/session.ts'
+import type { ClientLink, EndReason, Session, Whereabouts, Will } from '../broker/session.ts'
 import type { Identity } from '../identity/identity.ts'
 import type { CutReason } from '../metrics/meter.ts'
 import { boundOf } from './bounds.ts'
@@ -14,7 +14,7 @@ import type { Frame } from './frames.ts'
 import { noMemory, openHolds, releaseHolds } from './holds.ts'
 import { watchKeepAlive } from './keep-alive.ts'
 import type { Connect, Disconnect, Version } from './packets.ts'
-import { createReader } from './reader.ts'
+import { createPacketReader } from './reader.ts'
 import { ProtocolError, Reason } from './reasons.ts'
 import { type Terms, toConnackProperties, toTerms } from './terms.ts'
 import type { Visit, Why } from './visits.ts'
@@ -86,7 +86,7 @@ export function serveConnection(
     onFull: () => fail(noMemory(), 'memory'),
     join: world.join,
   })
-  const reader = createReader(stream, {
+  const reader = createPacketReader(stream, {
     connectBytes: MAX_CONNECT_BYTES,
     packetBytes: world.maxPacket,
     connectTime: settings.connectTimeout * 1000,
@@ -110,7 +110,7 @@ export function serveConnection(
   stream.on('close', () => vanish(UNANNOUNCED))
   stream.on('close', () => releaseHolds(holds))
 
-  const link: Link = {
+  const link: ClientLink = {
     isOpen,
     whereabouts: () => ({
       door,

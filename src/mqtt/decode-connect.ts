@@ -10,7 +10,7 @@ import {
   readText,
   readUint16,
 } from './cursor.ts'
-import type { Connect, Version, Will } from './packets.ts'
+import type { Connect, ConnectWill, Version } from './packets.ts'
 import { readProperties, toMessageProperties } from './properties.ts'
 import type { Properties } from './property-table.ts'
 import { ProtocolError, Reason } from './reasons.ts'
@@ -98,7 +98,7 @@ function checkFlags(flags: number, version: Version): void {
     throw malformed('sent a CONNECT with flags of a will but no will [MQTT-3.1.2-11]')
 }
 
-function readWill(cursor: Cursor, flags: number, version: Version): Will {
+function readWill(cursor: Cursor, flags: number, version: Version): ConnectWill {
   const properties: Properties = version === 5 ? readProperties(cursor, 'will') : {}
   const topic = readText(cursor)
   if (topic === '' || hasWildcard(topic))

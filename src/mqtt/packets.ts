@@ -6,7 +6,7 @@ export type Version = 3 | 4 | 5
 /** Of CONNECT and DISCONNECT: 0xFFFFFFFF for a session that never expires. */
 export const NEVER_EXPIRES = 0xffff_ffff
 
-export interface Will {
+export interface ConnectWill {
   readonly topic: string
   readonly payload: Buffer
   readonly qos: Qos
@@ -27,7 +27,7 @@ export interface Connect {
   /** Seconds; 0 for none. */
   readonly keepAlive: number
   readonly clientId: string
-  readonly will: Will | null
+  readonly will: ConnectWill | null
   /** Seconds that the session outlives its connection; null where CONNECT says nothing of it (always null below 5). */
   readonly sessionExpiry: number | null
   readonly receiveMaximum: number

@@ -23,7 +23,7 @@ export interface ReaderOptions {
 }
 
 /** Reads one stream packet by packet, each when the one before is dealt with and the device's turn has come. */
-export interface Reader {
+export interface PacketReader {
   /** Reads nothing until the returned function is called, which may be done once; holds add up. */
   hold(): () => void
   /** CONNECT is accepted: larger packets may come. */
@@ -34,7 +34,7 @@ export interface Reader {
   lastHeard(): number
 }
 
-export function createReader(stream: Duplex, options: ReaderOptions): Reader {
+export function createPacketReader(stream: Duplex, options: ReaderOptions): PacketReader {
   const { connectBytes, packetBytes, connectTime, packetTime, held } = options
   const { enter, isOver, onFrame, onError } = options
   const frames = createFrames({ connectBytes, packetBytes })

@@ -1,6 +1,6 @@
 import type { Delivery } from '../broker/broker.ts'
 import type { Match } from '../broker/session.ts'
-import type { Entry } from '../broker/store/queue.ts'
+import type { QueueEntry } from '../broker/store/queue.ts'
 import type { Qos } from '../topic/message.ts'
 import type { Answers } from './answers.ts'
 import type { Client, MqttWorld } from './client.ts'
@@ -180,7 +180,7 @@ export function createSender(
   }
 
   /** The packet for an entry, which counts as sent from now on; null where the client does not get it. */
-  function take(entry: Entry): Buffer | null {
+  function take(entry: QueueEntry): Buffer | null {
     const { message, qos, retain, identifiers } = entry
     const isRepeated = entry.packetId > 0
     if (message && !access.mayReceive(message.topic)) {
@@ -204,7 +204,7 @@ export function createSender(
   }
 
   /** PUBRELs leave in the order of their PUBRECs [MQTT-4.6.0-4]. */
-  function received(entry: Entry | undefined, packetId: number, reason: number): void {
+  function received(entry: QueueEntry | undefined, packetId: number, reason: number): void {
     if (reason >= FAILURE) {
       if (entry) sessions.settle(session, entry)
     } else if (!entry) {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { COMMANDS_CLIENT_ID, type Will } from '../broker/session.ts'
 import type { Abilities } from '../broker/session-broker.ts'
 import { topicProblem } from '../topic/topic.ts'
-import type { ConnackProperties, Connect, Version, Will as WillPacket } from './packets.ts'
+import type { ConnackProperties, Connect, Version, ConnectWill as WillPacket } from './packets.ts'
 import { ProtocolError, Reason } from './reasons.ts'
 import type { MqttSettings } from './settings.ts'
 

@@ -1,4 +1,4 @@
-import { PRECISIONS, type Version } from '../http/influx/query.ts'
+import { type InfluxVersion, PRECISIONS } from '../http/influx/query.ts'
 import { MAX_VALUES } from '../http/influx/values.ts'
 import { json, type Operation, type Operations, parameters, type Schemas } from './operation.ts'
 
@@ -57,7 +57,7 @@ const FAILURES: Operation['response'] = {
 
 const DESCRIPTION = `Each field of each line is published with QoS 1, on the topic that \`WOTT_INFLUX_TOPIC\` makes of it; the answer comes once all of them are stored. The time of a line is the time that its values were measured. At most 1 MiB, compressed with gzip or deflate if its \`Content-Encoding\` says so, and ${MAX_VALUES} values. One bad line does not affect the others: the error names the first. Where every line has a time, the same body again publishes nothing again, so that a client can repeat what was answered 429 or 503. The certificate says who writes: a header \`Authorization\` is ignored.`
 
-function precision(version: Version) {
+function precision(version: InfluxVersion) {
   const units = Object.keys(PRECISIONS[version])
   return {
     type: 'string',

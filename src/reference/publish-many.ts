@@ -1,4 +1,4 @@
-import { BOUNDS, MESSAGE_EXPIRY, PROPERTIES } from '../http/properties-schema.ts'
+import { BOUNDS, MESSAGE_EXPIRY, PROPERTY_SCHEMAS } from '../http/properties-schema.ts'
 import { MAX_LINES, NDJSON } from '../http/publish-many.ts'
 import { TIME } from '../http/publish-query.ts'
 import { json, type Operations, parameters, payloadAs, type Schemas } from './operation.ts'
@@ -70,7 +70,7 @@ export const SCHEMAS = {
       retain: { type: 'boolean', default: false },
       time: { type: ['string', 'number'], ...TIME },
       messageExpiry: MESSAGE_EXPIRY,
-      ...PROPERTIES,
+      ...PROPERTY_SCHEMAS,
     },
     ...payloadAs({
       description:

@@ -1,4 +1,4 @@
-import { BOUNDS, PROPERTIES } from '../http/properties-schema.ts'
+import { BOUNDS, PROPERTY_SCHEMAS } from '../http/properties-schema.ts'
 import { FORMATS, HEADERS } from '../http/request-properties.ts'
 import { MAX_TOPIC_BYTES, MAX_TOPIC_LEVELS } from '../topic/topic.ts'
 import {
@@ -34,8 +34,8 @@ export const OPERATIONS = {
         examples: ['UTF8_DATA'],
       },
       [HEADERS.correlationData]: {
-        ...PROPERTIES.correlationData,
-        description: `${PROPERTIES.correlationData.description} In base64.`,
+        ...PROPERTY_SCHEMAS.correlationData,
+        description: `${PROPERTY_SCHEMAS.correlationData.description} In base64.`,
       },
       [HEADERS.userProperties]: {
         type: 'string',

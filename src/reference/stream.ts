@@ -1,5 +1,5 @@
 import type { Delivery } from '../broker/broker.ts'
-import { PROPERTIES } from '../http/properties-schema.ts'
+import { PROPERTY_SCHEMAS } from '../http/properties-schema.ts'
 import { endFrame, eventFrame, GAP_CAUSES, gapFrame, heartbeatFrame, RETRY } from '../live/event.ts'
 import { HEARTBEAT_MS } from '../live/stream.ts'
 import {
@@ -126,7 +126,7 @@ export const SCHEMAS = {
       properties: {
         type: 'object',
         description: 'What its publisher says of the payload; absent where it says nothing.',
-        properties: PROPERTIES,
+        properties: PROPERTY_SCHEMAS,
       },
     },
     ...payloadAs({ type: 'string' }),

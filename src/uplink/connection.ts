@@ -2,24 +2,24 @@ import { type IConnackPacket, type IPublishPacket, MqttClient, UniqueMessageIdPr
 import type { BrokerUrl } from '../config/broker-url.ts'
 import { messageOf } from '../errors.ts'
 import type { Credentials } from './credentials.ts'
-import { ConnectFailure, closedEarly, toFailure } from './failure.ts'
-import { createInbox } from './inbox.ts'
+import { ConnectFailure, closedEarly, toConnectFailure } from './failure.ts'
+import { createUplinkInbox } from './inbox.ts'
 import { createOddCodes, type OddCodes } from './odd-codes.ts'
 import { createPings, type Pings } from './pings.ts'
 import { toPacketProperties } from './properties.ts'
-import { reasonOf } from './reason.ts'
-import { type Refusal, refusalOf, unavailable } from './refusals.ts'
+import { reasonText } from './reason.ts'
+import { type RefusedMessage, toRefusedMessage, unavailable } from './refusals.ts'
 import { hostAndPort, openSocket } from './socket.ts'
-import { createSubscriber } from './subscriber.ts'
-import { type Terms, toTerms } from './terms.ts'
+import { createUplinkSubscriber } from './subscriber.ts'
+import { toUplinkTerms, type UplinkTerms } from './terms.ts'
 import type { UplinkMessage, UplinkOptions, UplinkSubscription } from './uplink.ts'
 import { isAboutMessages, isReset, whyEnded } from './why-ended.ts'
 
 /** One connection to one broker; what is not acknowledged when it ends is forgotten. */
 export interface Connection extends Pings {
-  readonly terms: Terms
+  readonly terms: UplinkTerms
   /** `done` gets null, or why the broker refuses the message; it may not be called when the connection ends first. */
-  send(message: UplinkMessage, done: (refusal: Refusal | null) => void): void
+  send(message: UplinkMessage, done: (refusal: RefusedMessage | null) => void): void
   subscribe(subscriptions: readonly UplinkSubscription[]): Promise<number[]>
   unsubscribe(filters: readonly string[]): Promise<void>
   /** Resolves with the reason. */
@@ -84,10 +84,10 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   let connack: IConnackPacket | undefined
   let isEnded = false
   let isCut = false
-  const accepted = Promise.withResolvers<Terms>()
+  const accepted = Promise.withResolvers<UplinkTerms>()
   const over = Promise.withResolvers<string>()
   const pings = createPings(client, over.promise, end, `${name} does not answer any more`)
-  const inbox = createInbox({ onMessage: options.onMessage, socket, onFailure: end })
+  const inbox = createUplinkInbox({ onMessage: options.onMessage, socket, onFailure: end })
 
   function fail(failure: ConnectFailure): void {
     problem ??= failure
@@ -105,7 +105,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   // one of our own: mqtt.js does not pass on every reason for which a socket fails
   socket.on('error', (error) => {
     if (!problem) isCut = isReset(error)
-    fail(toFailure(error, name, settings))
+    fail(toConnectFailure(error, name, settings))
   })
   // before mqtt.js listens
   if (oddCodes) socket.on('data', oddCodes.look)
@@ -118,11 +118,13 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   })
   client.on('disconnect', (packet) => {
     if (!problem) isCut = isAboutMessages(packet.reasonCode)
-    fail(new ConnectFailure('failed', `${name} ended the connection: ${reasonOf(packet)}`))
+    fail(new ConnectFailure('failed', `${name} ended the connection: ${reasonText(packet)}`))
   })
   client.on('error', (error) => fail(whyEnded(error, connack, name, settings)))
   client.handleMessage = (packet: IPublishPacket, callback) => inbox.take(packet, callback)
-  client.once('connect', (packet: IConnackPacket) => accepted.resolve(toTerms(protocol, packet)))
+  client.once('connect', (packet: IConnackPacket) =>
+    accepted.resolve(toUplinkTerms(protocol, packet)),
+  )
   client.once('close', () => {
     isEnded = true
     if (!problem) isCut = true
@@ -140,7 +142,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
     return {
       terms,
       send: (message, done) => send(client, oddCodes, message, done),
-      ...createSubscriber(client, terms, end),
+      ...createUplinkSubscriber(client, terms, end),
       ...pings,
       ended: over.promise,
       isEnded: () => isEnded,
@@ -171,14 +173,14 @@ function send(
   client: MqttClient,
   oddCodes: OddCodes | null,
   { topic, payload, qos, retain, properties, messageExpiry }: UplinkMessage,
-  done: (refusal: Refusal | null) => void,
+  done: (refusal: RefusedMessage | null) => void,
 ): void {
   const said = oddCodes ? { properties: toPacketProperties({ properties, messageExpiry }) } : {}
   client.publish(topic, payload, { qos, retain, ...said }, (error, packet) => {
     if (!error) done(null)
     else if (packet && 'reasonCode' in packet) {
       const reasonCode = oddCodes?.take(packet.messageId ?? 0) ?? packet.reasonCode
-      done(refusalOf({ ...packet, reasonCode }, topic))
+      done(toRefusedMessage({ ...packet, reasonCode }, topic))
     } else done(unavailable('failed', messageOf(error)))
   })
 }

@@ -25,7 +25,7 @@ export function closedEarly(at: string): ConnectFailure {
 const NOT_TLS = /wrong version number|packet length too long/
 
 /** What a TLS or network error means; `settings` is how the settings begin. */
-export function toFailure(error: unknown, at: string, settings: string): ConnectFailure {
+export function toConnectFailure(error: unknown, at: string, settings: string): ConnectFailure {
   if (error instanceof ConnectFailure) return error
   const text = plain(messageOf(error).trim())
   const code = NOT_TLS.test(text) ? 'ERR_SSL_WRONG_VERSION_NUMBER' : codeOf(error)

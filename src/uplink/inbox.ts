@@ -4,14 +4,14 @@ import { messageOf } from '../errors.ts'
 import { expiryIn, fromPacketProperties } from './properties.ts'
 import type { UplinkMessage, UplinkOptions } from './uplink.ts'
 
-export interface InboxOptions extends Pick<UplinkOptions, 'onMessage'> {
+export interface UplinkInboxOptions extends Pick<UplinkOptions, 'onMessage'> {
   /** Where acknowledgements go. */
   readonly socket: Writable
   /** Ends the connection, so that the broker sends again what is not acknowledged. */
   onFailure(reason: string): void
 }
 
-export interface Inbox {
+export interface UplinkInbox {
   /** Hands a message on; `proceed` lets mqtt.js go on to the next packet. */
   take(packet: IPublishPacket, proceed: (error?: Error) => void): void
 }
@@ -25,7 +25,11 @@ interface Arrived {
 }
 
 /** What comes from the broker: each message with QoS 1 is acknowledged once it is taken, in the order of their coming [MQTT-4.6.0-2]. */
-export function createInbox({ onMessage, socket, onFailure }: InboxOptions): Inbox {
+export function createUplinkInbox({
+  onMessage,
+  socket,
+  onFailure,
+}: UplinkInboxOptions): UplinkInbox {
   const unacknowledged: Arrived[] = []
   let underway = 0
   let whenRoom: (() => void) | null = null

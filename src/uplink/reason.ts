@@ -1,13 +1,13 @@
 import { ReasonCodes } from 'mqtt'
 
 /** What PUBACK, SUBACK and DISCONNECT have in common. */
-export interface Answer {
+export interface ReasonPacket {
   readonly reasonCode?: number | undefined
   readonly properties?: { readonly reasonString?: string | undefined } | undefined
 }
 
 /** The name of the reason code, and the gateway's sentence for it where it sent one. */
-export function reasonOf({ reasonCode = 0, properties }: Answer): string {
+export function reasonText({ reasonCode = 0, properties }: ReasonPacket): string {
   const names: Readonly<Record<number, string>> = ReasonCodes
   const name = names[reasonCode] || `reason code ${reasonCode}`
   const sentence = plain(properties?.reasonString ?? '')

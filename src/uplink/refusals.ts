@@ -1,15 +1,15 @@
 import { type ErrorCode, GatewayError } from '../errors.ts'
 import type { UplinkRefusal } from '../metrics/meter.ts'
 import { propertiesByteLength } from '../topic/properties.ts'
-import { type Answer, reasonOf } from './reason.ts'
-import type { Terms } from './terms.ts'
+import { type ReasonPacket, reasonText } from './reason.ts'
+import type { UplinkTerms } from './terms.ts'
 import type { UplinkMessage } from './uplink.ts'
 
 /** Seconds after which a client may try again. */
 const RETRY_AFTER = 2
 
 /** Why a message is not taken, for the metrics and for its publisher. */
-export interface Refusal {
+export interface RefusedMessage {
   readonly reason: UplinkRefusal
   readonly error: GatewayError
 }
@@ -27,9 +27,9 @@ const MEANINGS: Readonly<Record<number, readonly [UplinkRefusal, ErrorCode]>> = 
 const FAILED = ['failed', 'broker_unavailable'] as const
 
 /** What the broker's acknowledgement of a message says that it refused. */
-export function refusalOf(answer: Answer, topic: string): Refusal {
+export function toRefusedMessage(answer: ReasonPacket, topic: string): RefusedMessage {
   const [reason, code] = MEANINGS[answer.reasonCode ?? 0] ?? FAILED
-  const message = `The broker behind this gateway refused the message to ${topic}: ${reasonOf(answer)}.`
+  const message = `The broker behind this gateway refused the message to ${topic}: ${reasonText(answer)}.`
   const passes = reason === 'quota' || reason === 'failed'
   const options = passes ? { retryAfter: RETRY_AFTER } : {}
   return { reason, error: new GatewayError(code, message, options) }
@@ -40,7 +40,7 @@ export function unavailable(
   reason: UplinkRefusal,
   why: string,
   retryAfter: number = RETRY_AFTER,
-): Refusal {
+): RefusedMessage {
   const message = `The broker behind this gateway does not take the message: ${why}.`
   const error = new GatewayError('broker_unavailable', message, { retryAfter })
   return { reason, error }
@@ -48,9 +48,9 @@ export function unavailable(
 
 /** Why a broker on these terms must not be sent the message; null when it may [MQTT-3.2.2-11] [MQTT-3.2.2-14] [MQTT-3.2.2-15]. */
 export function termsProblem(
-  { maximumQos, retainAvailable, maximumPacketSize }: Terms,
+  { maximumQos, retainAvailable, maximumPacketSize }: UplinkTerms,
   message: UplinkMessage,
-): Refusal | null {
+): RefusedMessage | null {
   const { qos, retain } = message
   if (qos > maximumQos) return unsupported(`no QoS ${qos}; its highest is ${maximumQos}`)
   if (retain && !retainAvailable) return unsupported('no retained messages')
@@ -61,7 +61,7 @@ export function termsProblem(
   return { reason: 'too_large', error: new GatewayError('payload_too_large', sentence) }
 }
 
-function unsupported(what: string): Refusal {
+function unsupported(what: string): RefusedMessage {
   const sentence = `The broker behind this gateway takes ${what}.`
   return { reason: 'unsupported', error: new GatewayError('request_invalid', sentence) }
 }

@@ -1,8 +1,8 @@
 import type { MqttClient } from 'mqtt'
-import type { Terms } from './terms.ts'
+import type { UplinkTerms } from './terms.ts'
 import type { UplinkSubscription } from './uplink.ts'
 
-export interface Subscriber {
+export interface UplinkSubscriber {
   subscribe(subscriptions: readonly UplinkSubscription[]): Promise<number[]>
   unsubscribe(filters: readonly string[]): Promise<void>
 }
@@ -12,11 +12,11 @@ const FILTERS_AT_ONCE = 8
 const ANSWER_MS = 10_000
 
 /** Asks one broker for what it sends; `end` is called when it does not answer. */
-export function createSubscriber(
+export function createUplinkSubscriber(
   client: MqttClient,
-  { protocol }: Pick<Terms, 'protocol'>,
+  { protocol }: Pick<UplinkTerms, 'protocol'>,
   end: (reason: string) => void,
-): Subscriber {
+): UplinkSubscriber {
   function answered<T>(what: string, ask: Promise<T>): Promise<T> {
     const timer = setTimeout(() => end(`it does not answer ${what}`), ANSWER_MS)
     return ask.finally(() => clearTimeout(timer))

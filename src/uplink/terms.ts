@@ -2,7 +2,7 @@ import type { IConnackPacket } from 'mqtt'
 import type { Qos } from '../topic/message.ts'
 
 /** What the broker said in its CONNACK, or what holds where it did not [MQTT 5 §3.2.2.3]. */
-export interface Terms {
+export interface UplinkTerms {
   readonly protocol: 4 | 5
   readonly sessionPresent: boolean
   readonly maximumQos: Qos
@@ -18,10 +18,10 @@ export interface Terms {
 /** Leaves packet identifiers for SUBSCRIBE and UNSUBSCRIBE. */
 const MOST_UNACKNOWLEDGED = 65_000
 
-export function toTerms(
+export function toUplinkTerms(
   protocol: 4 | 5,
   { sessionPresent, properties = {} }: IConnackPacket,
-): Terms {
+): UplinkTerms {
   return {
     protocol,
     sessionPresent,

@@ -5,11 +5,11 @@ import type { MessageProperties, Qos } from '../topic/message.ts'
 import { createBackOff } from './back-off.ts'
 import { type Connection, connect } from './connection.ts'
 import type { ReadCredentials } from './credentials.ts'
-import { toFailure } from './failure.ts'
+import { toConnectFailure } from './failure.ts'
 import { createProtocols } from './protocols.ts'
 import { termsProblem, unavailable } from './refusals.ts'
 import { hostAndPort } from './socket.ts'
-import type { Terms } from './terms.ts'
+import type { UplinkTerms } from './terms.ts'
 import { createWindow, type Window } from './window.ts'
 import { within } from './within.ts'
 
@@ -66,7 +66,7 @@ export interface UplinkOptions {
   /** A message with QoS 1 is acknowledged to the broker when what this returns resolves; when it rejects, the connection ends. */
   onMessage(message: UplinkMessage): void | Promise<void>
   /** Subscribes. The state is `connected` once it resolves; when it rejects, the connection ends. */
-  onConnected(terms: Terms, at: BrokerUrl): void | Promise<void>
+  onConnected(terms: UplinkTerms, at: BrokerUrl): void | Promise<void>
   /**
    * Told, before `onConnected`, that the broker ended the last connection, perhaps because of one of these messages, which it may
    * not have read to the end. A broker that could not be reached after that, at any address, had another reason.
@@ -163,7 +163,7 @@ export function openUplink(options: UplinkOptions): Uplink {
       attempting = undefined
       failures += 1
       if (failures >= addresses.length) cut = []
-      const { kind, message } = toFailure(error, hostAndPort(at), options.settings)
+      const { kind, message } = toConnectFailure(error, hostAndPort(at), options.settings)
       meter.uplinkConnection(kind === 'refused' ? 'refused' : 'failed')
       return protocols.noteFailure(at, kind) && protocols.of(at) !== protocol
         ? attempt(at)

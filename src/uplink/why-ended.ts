@@ -1,7 +1,7 @@
 import { ErrorWithReasonCode, type IConnackPacket } from 'mqtt'
 import { codeOf } from '../errors.ts'
-import { ConnectFailure, type FailureKind, toFailure } from './failure.ts'
-import { reasonOf } from './reason.ts'
+import { ConnectFailure, type FailureKind, toConnectFailure } from './failure.ts'
+import { reasonText } from './reason.ts'
 
 const PROTOCOL_REFUSED: ReadonlySet<number> = new Set([1, 0x84])
 const CREDENTIALS_REFUSED: ReadonlySet<number> = new Set([4, 5, 0x86, 0x87])
@@ -31,7 +31,7 @@ export function whyEnded(
 ): ConnectFailure {
   const code = connack?.reasonCode ?? connack?.returnCode ?? 0
   if (error instanceof ErrorWithReasonCode && code > 0) {
-    const why = reasonOf({ reasonCode: code, properties: connack?.properties })
+    const why = reasonText({ reasonCode: code, properties: connack?.properties })
     const hint = CREDENTIALS_REFUSED.has(code)
       ? `; see ${settings}_USERNAME, ${settings}_PASSWORD_FILE and ${settings}_CERT_FILE`
       : ''
@@ -43,6 +43,6 @@ export function whyEnded(
   if (error.message === 'Keepalive timeout')
     return new ConnectFailure('failed', `${at} does not answer any more`, error)
   return connack
-    ? toFailure(error, at, settings)
+    ? toConnectFailure(error, at, settings)
     : new ConnectFailure('closed', `${at}: ${error.message}; is it an MQTT broker?`, error)
 }

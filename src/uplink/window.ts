@@ -1,7 +1,7 @@
 import type { GatewayError } from '../errors.ts'
 import { propertiesByteLength } from '../topic/properties.ts'
 import type { Connection } from './connection.ts'
-import { type Refusal, unavailable } from './refusals.ts'
+import { type RefusedMessage, unavailable } from './refusals.ts'
 import { createUnread } from './unread.ts'
 import type { UplinkMessage, UplinkOptions } from './uplink.ts'
 
@@ -25,11 +25,11 @@ export interface Window {
   /** What this returns is called once the broker has read all that was sent before. */
   mark(): () => void
   /** The connection is over: all who wait get this refusal. */
-  fail(refusal: Refusal): void
+  fail(refusal: RefusedMessage): void
 }
 
 /** A message that waits for its turn (`waiting`), has been sent, or was given up by its publisher after that (`late`). */
-interface Entry {
+interface WindowEntry {
   readonly message: UplinkMessage
   readonly bytes: number
   readonly since: number
@@ -47,8 +47,8 @@ const STUCK_DEADLINES = 4
 export function createWindow(options: WindowOptions): Window {
   const { terms, send, deadlineMs, maxPending, meter } = options
   // all of them, in the order of their coming
-  const entries = new Set<Entry>()
-  const waiting = new Set<Entry>()
+  const entries = new Set<WindowEntry>()
+  const waiting = new Set<WindowEntry>()
   const idlers = new Set<() => void>()
   const unread = createUnread(deadlineMs)
   let bytes = 0
@@ -68,7 +68,7 @@ export function createWindow(options: WindowOptions): Window {
     }
   }
 
-  function answered(entry: Entry, refusal: Refusal | null): void {
+  function answered(entry: WindowEntry, refusal: RefusedMessage | null): void {
     if (!entries.has(entry)) return
     if (entry.message.qos > 0) {
       unacknowledged -= 1
@@ -85,13 +85,13 @@ export function createWindow(options: WindowOptions): Window {
     checkIdle()
   }
 
-  function forget(entry: Entry): void {
+  function forget(entry: WindowEntry): void {
     entries.delete(entry)
     waiting.delete(entry)
     bytes -= entry.bytes
   }
 
-  function counted({ reason, error }: Refusal): GatewayError {
+  function counted({ reason, error }: RefusedMessage): GatewayError {
     meter.uplinkRefused(reason)
     return error
   }
@@ -112,7 +112,7 @@ export function createWindow(options: WindowOptions): Window {
     lookLater()
   }
 
-  function giveUp(entry: Entry): void {
+  function giveUp(entry: WindowEntry): void {
     if (entry.state === 'waiting') forget(entry)
     else entry.state = 'late'
     entry.reject(
@@ -155,7 +155,7 @@ export function createWindow(options: WindowOptions): Window {
       return new Promise((resolve, reject) => {
         const since = performance.now()
         const state = 'waiting'
-        const entry: Entry = { message, bytes: size, since, state, place: 0, resolve, reject }
+        const entry: WindowEntry = { message, bytes: size, since, state, place: 0, resolve, reject }
         entries.add(entry)
         waiting.add(entry)
         bytes += size

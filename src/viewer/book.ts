@@ -3,11 +3,11 @@ import { UsageError } from '../errors.ts'
 
 /** Who was invited to look, and who is looking. Times in milliseconds since the Unix epoch. */
 export interface Book {
-  readonly invites: readonly Invite[]
-  readonly sessions: readonly Session[]
+  readonly invites: readonly ViewerInvite[]
+  readonly sessions: readonly ViewerSession[]
 }
 
-export interface Invite {
+export interface ViewerInvite {
   /** The ACL user that the viewer becomes. */
   readonly name: string
   /** SHA-256 of the code, in base64url: whoever reads the file cannot use it. */
@@ -18,7 +18,7 @@ export interface Invite {
   readonly lasts: number
 }
 
-export interface Session {
+export interface ViewerSession {
   /** Names the session, and is not a secret. */
   readonly id: string
   /** SHA-256 of the token in the cookie, in base64url: whoever reads the file cannot use it. */
@@ -57,19 +57,19 @@ function bounded<T extends { readonly name: string }>(entries: readonly T[]): re
 export function redeem(
   book: Book,
   codeHash: string,
-  { id, tokenHash }: Pick<Session, 'id' | 'tokenHash'>,
+  { id, tokenHash }: Pick<ViewerSession, 'id' | 'tokenHash'>,
   now: number,
-): { readonly book: Book; readonly session: Session } | null {
+): { readonly book: Book; readonly session: ViewerSession } | null {
   const invite = book.invites.find((one) => one.codeHash === codeHash && one.expires > now)
   if (!invite) return null
   const { name, lasts } = invite
-  const session: Session = { id, tokenHash, name, created: now, expires: now + lasts }
+  const session: ViewerSession = { id, tokenHash, name, created: now, expires: now + lasts }
   const invites = book.invites.filter((one) => one !== invite)
   return { book: { ...book, invites, sessions: [...book.sessions, session] }, session }
 }
 
 /** Without the invites and sessions of the viewer `who`, or without the session of that id. */
-export function revoke(book: Book, who: string): Book {
+export function revokeViewer(book: Book, who: string): Book {
   return {
     invites: book.invites.filter(({ name }) => name !== who),
     sessions: book.sessions.filter(({ name, id }) => name !== who && id !== who),

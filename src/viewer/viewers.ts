@@ -2,13 +2,13 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { stateOf } from '../disk/state.ts'
 import { watchFile } from '../disk/watched-file.ts'
 import { GatewayError, messageOf } from '../errors.ts'
-import { type Book, redeem, revoke, type Session } from './book.ts'
+import { type Book, redeem, revokeViewer, type ViewerSession } from './book.ts'
 import { changeBook, readBook } from './book-file.ts'
 import { type BookChange, changesBetween } from './changes.ts'
 import { hashOf } from './invite.ts'
 
 /** A session that is open now. */
-export interface OpenSession extends Session {
+export interface OpenSession extends ViewerSession {
   /** Aborted when it expires or is ended; the reason is a GatewayError that says which. */
   readonly ended: AbortSignal
 }
@@ -95,7 +95,10 @@ export async function openViewers(
     }
   }
 
-  function sessionIn(from: Book | null, is: (one: Session) => boolean): Session | undefined {
+  function sessionIn(
+    from: Book | null,
+    is: (one: ViewerSession) => boolean,
+  ): ViewerSession | undefined {
     return from?.sessions.find((one) => is(one) && !loggedOut.has(one.id))
   }
 
@@ -107,7 +110,7 @@ export async function openViewers(
     return changed
   }
 
-  function opened(session: Session): OpenSession {
+  function opened(session: ViewerSession): OpenSession {
     let controller = controllers.get(session.id)
     if (!controller) {
       controller = new AbortController()
@@ -120,7 +123,7 @@ export async function openViewers(
   async function storeEnds(): Promise<void> {
     const ids = [...loggedOut]
     retryAt = performance.now() + RETRY_MS
-    await change((before) => ({ book: ids.reduce(revoke, before), result: undefined }))
+    await change((before) => ({ book: ids.reduce(revokeViewer, before), result: undefined }))
     await watched.look()
     for (const id of ids) loggedOut.delete(id)
   }

@@ -6,7 +6,7 @@ import {
   INTEGER,
   isTime,
   MalformedError,
-  readTime,
+  readDerTime,
   SEQUENCE,
   sequence,
 } from './der.ts'
@@ -63,8 +63,8 @@ function readList(der: Buffer): RevocationList {
   if (!signed || !algorithm || !issuer || !inner?.bytes.equals(algorithm.bytes))
     throw new MalformedError()
   expect(issuer, SEQUENCE)
-  const thisUpdate = readTime(fields.shift())
-  const nextUpdate = isTime(fields[0]) ? readTime(fields.shift()) : Number.POSITIVE_INFINITY
+  const thisUpdate = readDerTime(fields.shift())
+  const nextUpdate = isTime(fields[0]) ? readDerTime(fields.shift()) : Number.POSITIVE_INFINITY
   const entries = fields[0]?.tag === SEQUENCE ? elements(fields.shift()?.content as Buffer) : []
   const extensions = fields[0] ? readExtensions(elements(expect(fields[0], 0xa0))[0]) : new Map()
   return {
@@ -88,7 +88,7 @@ const CERTIFICATE_ISSUER = '2.5.29.29'
 function readEntry(entry: Parameters<typeof expect>[0]): [serial: string, time: number] {
   const [serial, date, extensions] = elements(expect(entry, SEQUENCE))
   if (extensions && readExtensions(extensions).has(CERTIFICATE_ISSUER)) throw indirect()
-  return [toSerial(expect(serial, INTEGER)), readTime(date)]
+  return [toSerial(expect(serial, INTEGER)), readDerTime(date)]
 }
 
 const ISSUING_DISTRIBUTION_POINT = '2.5.29.28'

@@ -70,7 +70,7 @@ export function isTime(element: Element | undefined): boolean {
  * `YYMMDDHHMMSSZ` with years from 1950 to 2049, or `YYYYMMDDHHMMSSZ` (RFC 5280 §5.1.2.4), in milliseconds since the
  * Unix epoch.
  */
-export function readTime(element: Element | undefined): number {
+export function readDerTime(element: Element | undefined): number {
   if (!element || !isTime(element)) throw new MalformedError()
   const text = element.content.toString('latin1')
   const century = element.tag === GENERALIZED_TIME ? '' : text < '5' ? '20' : '19'

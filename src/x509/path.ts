@@ -16,7 +16,7 @@ export interface Objection {
   readonly authority?: Certificate
 }
 
-export type Verdict =
+export type PathVerdict =
   | { readonly objection: null; readonly until: number; readonly path: readonly Certificate[] }
   | { readonly objection: Objection }
 
@@ -39,8 +39,8 @@ export function verifyPath(
   sent: readonly Certificate[],
   { authorities, revocations }: PathRules,
   now: number,
-): Verdict {
-  let first: Verdict | undefined
+): PathVerdict {
+  let first: PathVerdict | undefined
   for (const path of pathsOf(certificate, sent, authorities)) {
     const verdict = judge(path, revocations, now)
     if (verdict.objection === null) return verdict
@@ -95,7 +95,7 @@ function judge(
   path: readonly Certificate[],
   revocations: Revocations | null,
   now: number,
-): Verdict {
+): PathVerdict {
   const objection =
     structuralProblem(path) ?? revoked(path, revocations, now) ?? untimely(path, now)
   if (objection) return { objection }

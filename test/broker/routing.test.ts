@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import {
   createRouting,
-  type Listener,
+  type DeliveryListener,
   type RouteMatch,
   toLocalMatch,
 } from '../../src/broker/routing.ts'
@@ -79,8 +79,8 @@ describe('routing', () => {
     fc.assert(
       fc.property(steps, fc.array(topic, { minLength: 1 }), (steps, topics) => {
         const routing = createRouting()
-        const listeners = new Map<string, Listener>()
-        const listening: (readonly [string[], Listener])[] = []
+        const listeners = new Map<string, DeliveryListener>()
+        const listening: (readonly [string[], DeliveryListener])[] = []
         for (const { filters, listens } of steps) {
           const listener = listeners.get(filters.join()) ?? (() => {})
           listeners.set(filters.join(), listener)

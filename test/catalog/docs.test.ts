@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { describe, it } from 'node:test'
-import { createCatalog, nameOf } from '../../src/catalog/catalog.ts'
+import { createCatalog, numberName } from '../../src/catalog/catalog.ts'
 import { MOST_LINES, parseTopics } from '../../src/catalog/parse.ts'
 
 const DOCS = resolve(import.meta.dirname, '../../docs')
@@ -19,7 +19,7 @@ describe('docs/topics.md', () => {
     const { pattern = '', fields = [] } = climate.entry ?? {}
     assert.deepEqual(
       fields.map((field) => [
-        nameOf(pattern, field, 'sensors/attic/climate'),
+        numberName(pattern, field, 'sensors/attic/climate'),
         field.unit,
         field.deviceClass,
       ]),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { createCatalog, type FieldEntry, nameOf } from '../../src/catalog/catalog.ts'
+import { createCatalog, type FieldEntry, numberName } from '../../src/catalog/catalog.ts'
 import { MOST_LINES, parseTopics } from '../../src/catalog/parse.ts'
 
 const entriesOf = (text: string) => {
@@ -143,9 +143,9 @@ rooms/# silence off
   it('fills wildcards into names', () => {
     const named = (name: string | null, field: string | null = null) =>
       ({ name, field }) as FieldEntry
-    assert.equal(nameOf('a/+/b/#', named('%2 of %1, 50%'), 'a/x/b/y/z'), 'y/z of x, 50%')
-    assert.equal(nameOf('a/#', named('%1!'), 'a'), '!')
-    assert.equal(nameOf('a/+', named(null), 'a/b'), 'a/b')
-    assert.equal(nameOf('a/+', named(null, 'c.d'), 'a/b'), 'a/b c.d')
+    assert.equal(numberName('a/+/b/#', named('%2 of %1, 50%'), 'a/x/b/y/z'), 'y/z of x, 50%')
+    assert.equal(numberName('a/#', named('%1!'), 'a'), '!')
+    assert.equal(numberName('a/+', named(null), 'a/b'), 'a/b')
+    assert.equal(numberName('a/+', named(null, 'c.d'), 'a/b'), 'a/b c.d')
   })
 })

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { createServer } from 'node:tls'
 import mqttPacket from 'mqtt-packet'
-import type { Client } from '../../src/cli/client.ts'
+import type { DeviceClient } from '../../src/cli/client.ts'
 import { followMqtt } from '../../src/cli/follow-mqtt.ts'
 import { createPki, type Pki } from '../support/pki.ts'
 
@@ -15,7 +15,7 @@ const MQTT_5 = { protocolVersion: 5 } as const
 
 /** A broker that refuses, at will, as no gateway can be made to. */
 interface Refusing extends AsyncDisposable {
-  readonly client: Client
+  readonly client: DeviceClient
   /** Reason codes of the CONNACKs that are still to come; after a 0 it closes the connection once there is a subscription. */
   readonly script: number[]
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { it } from 'node:test'
-import { revoke } from '../../src/viewer/book.ts'
+import { revokeViewer } from '../../src/viewer/book.ts'
 import { changeBook } from '../../src/viewer/book-file.ts'
 import { inviteViewer } from '../../src/viewer/invite.ts'
 import { eventSource, http1 } from '../support/clients.ts'
@@ -68,7 +68,7 @@ it('the log calls whoever it is about by the same words in every line', async ()
 
   // people and devices that are thrown out
   await changeBook(at.viewersFile, Date.now(), (book) => ({
-    book: revoke(book, 'alice'),
+    book: revokeViewer(book, 'alice'),
     result: null,
   }))
   const out = await said('a viewer is logged out')

@@ -4,7 +4,12 @@ import fc from 'fast-check'
 import type { IssuedEntry } from '../../src/ca/ledger.ts'
 import type { Csr } from '../../src/ca/read-csr.ts'
 import { EMPTY_BOOK, type EnrolBook, SPENT_LASTS_MS } from '../../src/enrol/book.ts'
-import { type Credential, decide, type EnrolState, newInvite } from '../../src/enrol/decide.ts'
+import {
+  type Credential,
+  decideEnrolment,
+  type EnrolState,
+  newInvite,
+} from '../../src/enrol/decide.ts'
 import { BURST, GRACE_MS, REFILL_MS, waitForNext } from '../../src/enrol/standing.ts'
 import { fallbackToken } from '../../src/enrol/tokens.ts'
 
@@ -51,10 +56,14 @@ function shown(serial: string): Credential {
 }
 
 function ask(credential: Credential, inState: EnrolState, request = csr(), now = NOW) {
-  return decide({ credential, csr: request, address: '192.0.2.1', binding: null }, inState, now)
+  return decideEnrolment(
+    { credential, csr: request, address: '192.0.2.1', binding: null },
+    inState,
+    now,
+  )
 }
 
-function reasonOf(decision: ReturnType<typeof decide>): string {
+function reasonOf(decision: ReturnType<typeof decideEnrolment>): string {
   return decision.kind === 'refuse' ? decision.reason : decision.kind
 }
 
@@ -190,7 +199,7 @@ describe('a key without a credential', () => {
       address: '192.0.2.2',
       binding: null,
     }
-    assert.equal(decide(elsewhere, state({ book, mayWait: true }), NOW).kind, 'wait')
+    assert.equal(decideEnrolment(elsewhere, state({ book, mayWait: true }), NOW).kind, 'wait')
   })
 
   it('is bounded for a whole network of IPv6, which one machine may have', () => {
@@ -198,7 +207,11 @@ describe('a key without a credential', () => {
     const none: Credential = { kind: 'none' }
     const from = (n: number) => {
       const asked = { credential: none, csr: csr({ key: `${n}` }), binding: null }
-      return decide({ ...asked, address: `2001:db8::${n}` }, state({ book, mayWait: true }), NOW)
+      return decideEnrolment(
+        { ...asked, address: `2001:db8::${n}` },
+        state({ book, mayWait: true }),
+        NOW,
+      )
     }
     for (let n = 1; n <= 5; n += 1) {
       const decision = from(n)

@@ -5,7 +5,7 @@ import { fromBase64 } from '../../src/http/base64.ts'
 import {
   type GivenProperties,
   MAX_MESSAGE_EXPIRY,
-  readProperties,
+  parseProperties,
 } from '../../src/http/properties.ts'
 import {
   MAX_PROPERTIES_BYTES,
@@ -30,7 +30,7 @@ const given = fc.record(
 
 /** The name and the words of what is refused. */
 function fault(values: GivenProperties): [name: string | null, problem: string] {
-  const read = readProperties(values)
+  const read = parseProperties(values)
   assert.ok('problem' in read, JSON.stringify(values))
   return [read.name, read.problem]
 }
@@ -39,7 +39,7 @@ describe('the properties of a message', () => {
   it('are what was given, and nothing more', () => {
     fc.assert(
       fc.property(given, (values) => {
-        const read = readProperties(values)
+        const read = parseProperties(values)
         assert.ok(!('problem' in read))
         const { messageExpiry = null, ...rest } = values
         assert.equal(read.messageExpiry, messageExpiry)
@@ -51,7 +51,7 @@ describe('the properties of a message', () => {
 
   it('are none of those that somebody left undefined', () => {
     const values = { contentType: undefined, userProperties: undefined, messageExpiry: undefined }
-    assert.deepEqual(readProperties(values), { properties: null, messageExpiry: null })
+    assert.deepEqual(parseProperties(values), { properties: null, messageExpiry: null })
   })
 
   const wrong: [keyof GivenProperties, unknown[], RegExp][] = [
@@ -78,12 +78,12 @@ describe('the properties of a message', () => {
 
   it('are bounded in their number and in their bytes', () => {
     const pairs = (count: number, length = 0) => Array(count).fill(['a'.repeat(length), ''])
-    const fits = readProperties({ userProperties: pairs(MAX_USER_PROPERTIES) })
+    const fits = parseProperties({ userProperties: pairs(MAX_USER_PROPERTIES) })
     assert.ok('properties' in fits)
     const [name, problem] = fault({ userProperties: pairs(MAX_USER_PROPERTIES + 1) })
     assert.deepEqual([name, problem], ['userProperties', 'must be at most 100, not 101'])
     const contentType = 'ü'.repeat(32_767)
-    assert.ok('properties' in readProperties({ contentType: `${contentType}x` }))
+    assert.ok('properties' in parseProperties({ contentType: `${contentType}x` }))
     for (const tooMany of [
       { contentType: `${contentType}xx` },
       { contentType: `${contentType}x`, correlationData: 'eA==' },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { decodePacket } from '../../src/mqtt/decode.ts'
-import type { ClientPacket, Version, Will } from '../../src/mqtt/packets.ts'
+import type { ClientPacket, ConnectWill, Version } from '../../src/mqtt/packets.ts'
 import { ProtocolError, Reason } from '../../src/mqtt/reasons.ts'
 import type { MessageProperties } from '../../src/topic/message.ts'
 import { SEED } from '../support/seed.ts'
@@ -132,7 +132,7 @@ function isExpiry(value: number | null): boolean {
   return value === null || isUint(value, 0, 0xffff_ffff)
 }
 
-function isWill({ topic, payload, qos, properties, messageExpiry, delay }: Will): boolean {
+function isWill({ topic, payload, qos, properties, messageExpiry, delay }: ConnectWill): boolean {
   return (
     isTopic(topic) &&
     Buffer.isBuffer(payload) &&

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { IConnectPacket, Packet } from 'mqtt-packet'
-import type { ClientPacket, Publish, Will } from '../../src/mqtt/packets.ts'
+import type { ClientPacket, ConnectWill, Publish } from '../../src/mqtt/packets.ts'
 import { asKept } from './mqtt-packet.ts'
 
 type Fields = Record<string, unknown>
@@ -13,7 +13,7 @@ export function ourFields(packet: ClientPacket): Fields {
   return { ...packet, will: will && { ...will, properties: keptProperties(will) } }
 }
 
-function keptProperties({ properties }: Publish | Will): Fields | null {
+function keptProperties({ properties }: Publish | ConnectWill): Fields | null {
   if (!properties?.userProperties) return properties && { ...properties }
   return { ...properties, userProperties: asKept(properties.userProperties) }
 }

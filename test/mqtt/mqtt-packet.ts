@@ -1,5 +1,5 @@
 import mqttPacket, { type Packet } from 'mqtt-packet'
-import type { ClientPacket, Publish, Version, Will } from '../../src/mqtt/packets.ts'
+import type { ClientPacket, ConnectWill, Publish, Version } from '../../src/mqtt/packets.ts'
 import type { UserProperty } from '../../src/topic/message.ts'
 
 type Fields = Record<string, unknown>
@@ -34,7 +34,7 @@ function stated(values: Fields, defaults: Fields): Fields {
   )
 }
 
-function carried({ properties, messageExpiry }: Publish | Will): Fields {
+function carried({ properties, messageExpiry }: Publish | ConnectWill): Fields {
   const { payloadFormatIndicator, userProperties, ...rest } = properties ?? {}
   return {
     ...rest,

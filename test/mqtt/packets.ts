@@ -4,13 +4,13 @@ import type {
   Auth,
   ClientPacket,
   Connect,
+  ConnectWill,
   Disconnect,
   Publish,
   Subscribe,
   SubscriptionRequest,
   Unsubscribe,
   Version,
-  Will,
 } from '../../src/mqtt/packets.ts'
 import type { MessageProperties, Qos, UserProperty } from '../../src/topic/message.ts'
 
@@ -68,7 +68,7 @@ function from5<Value>(version: Version, arbitrary: Arbitrary<Value>, absent: Val
   return version === 5 ? fc.option(arbitrary, { nil: absent }) : fc.constant(absent)
 }
 
-function will(version: Version): Arbitrary<Will> {
+function will(version: Version): Arbitrary<ConnectWill> {
   return record({
     topic,
     payload: data,

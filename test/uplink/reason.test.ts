@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { reasonOf } from '../../src/uplink/reason.ts'
+import { reasonText } from '../../src/uplink/reason.ts'
 
 it("the gateway's sentence follows the name of the reason code, without clauses of MQTT", () => {
   const said: [reasonCode: number, reasonString: string | undefined, shown: string][] = [
@@ -12,7 +12,7 @@ it("the gateway's sentence follows the name of the reason code, without clauses 
   ]
   for (const [reasonCode, reasonString, shown] of said) {
     const properties = reasonString === undefined ? undefined : { reasonString }
-    assert.equal(reasonOf({ reasonCode, properties }), shown)
+    assert.equal(reasonText({ reasonCode, properties }), shown)
   }
 })
 
@@ -20,7 +20,7 @@ it('a sentence as long as MQTT allows costs little, and is cut off', () => {
   const started = process.cpuUsage()
   const reasonString = `begin${' '.repeat(65_000)}end`
   assert.equal(
-    reasonOf({ reasonCode: 0x80, properties: { reasonString } }),
+    reasonText({ reasonCode: 0x80, properties: { reasonString } }),
     'Unspecified error: begin',
   )
   assert.ok(process.cpuUsage(started).user < 1_000_000)

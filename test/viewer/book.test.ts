@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Book, parseBook, redeem, revoke, tidy } from '../../src/viewer/book.ts'
+import { type Book, parseBook, redeem, revokeViewer, tidy } from '../../src/viewer/book.ts'
 
 const NEW = { id: 'id', tokenHash: 'hash' }
 const session = (id: string, name: string, expires = 1000) => ({
@@ -39,7 +39,7 @@ test('revoking a viewer, or one session, leaves the others alone', () => {
   const open = book({
     sessions: [session('1', 'alice'), session('2', 'alice'), session('3', 'bob')],
   })
-  const ids = (who: string) => revoke(open, who).sessions.map(({ id }) => id)
+  const ids = (who: string) => revokeViewer(open, who).sessions.map(({ id }) => id)
   assert.deepEqual(ids('alice'), ['3'])
   assert.deepEqual(ids('1'), ['2', '3'])
 })

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import type { Link } from '../../src/broker/session.ts'
+import type { ClientLink } from '../../src/broker/session.ts'
 import { listClients } from '../../src/visitors/clients.ts'
 import { openMqtt } from '../support/broker.ts'
 
 const CLIENTS = 10_000
 
-const LINK: Link = {
+const LINK: ClientLink = {
   isOpen: () => true,
   hasRoom: () => true,
   whereabouts: () => ({ door: 'mqtt', address: '192.0.2.1', protocol: '5', since: 0 }),

@@ -1,8 +1,8 @@
 import { setTimeout as startTimer } from 'node:timers'
 import type { GatewayError } from '../../errors.ts'
-import { type Refusal, unavailable } from '../../uplink/refusals.ts'
+import { type RefusedMessage, unavailable } from '../../uplink/refusals.ts'
 import type { Uplink, UplinkMessage } from '../../uplink/uplink.ts'
-import type { Sender } from './suspects.ts'
+import type { SenderId } from './suspects.ts'
 
 export interface ApartOptions {
   open(): Uplink
@@ -13,8 +13,8 @@ export interface ApartOptions {
   /** Messages that may wait. */
   readonly most: number
   /** Why the device may not publish now; null where it may. */
-  refusalOf(sender: Sender): Refusal | null
-  onRefused(refusal: Refusal): void
+  refusalOf(sender: SenderId): RefusedMessage | null
+  onRefused(refusal: RefusedMessage): void
   onAcknowledged(message: UplinkMessage): void
 }
 
@@ -23,7 +23,7 @@ export interface Apart {
   /** Resolves once the broker has read the message and, for QoS 1, acknowledged it. */
   publish(message: UplinkMessage): Promise<void>
   /** Whether messages of this device wait. */
-  holds(sender: Sender): boolean
+  holds(sender: SenderId): boolean
   /** Whether the connection, where there is one, still works; if not, there is another one soon. */
   check(ms: number): Promise<void>
   close(): Promise<void>
@@ -43,13 +43,13 @@ const STOPPING = unavailable('away', 'the gateway is stopping')
 /** One message is under way at a time, so that it is known which one made the broker end the connection; devices take turns. */
 export function createApart(options: ApartOptions): Apart {
   const { deadlineMs, releaseMs, most, refusalOf } = options
-  const queues = new Map<Sender, Waiting[]>()
+  const queues = new Map<SenderId, Waiting[]>()
   let uplink: Uplink | null = null
   let release: NodeJS.Timeout | undefined
   let count = 0
   let state: 'idle' | 'running' | 'closed' = 'idle'
 
-  function refuse({ done }: Waiting, refusal: Refusal): void {
+  function refuse({ done }: Waiting, refusal: RefusedMessage): void {
     count -= 1
     options.onRefused(refusal)
     done.reject(refusal.error)

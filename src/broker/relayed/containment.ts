@@ -1,10 +1,10 @@
 import type { Logger } from 'pino'
 import type { LogLimit } from '../../log-limit.ts'
 import type { Meter } from '../../metrics/meter.ts'
-import { type Refusal, unavailable } from '../../uplink/refusals.ts'
+import { type RefusedMessage, unavailable } from '../../uplink/refusals.ts'
 import type { Uplink, UplinkMessage, UplinkOptions } from '../../uplink/uplink.ts'
 import { createApart } from './apart.ts'
-import { createSuspects, type Sender, type SuspectsOptions } from './suspects.ts'
+import { createSuspects, type SenderId, type SuspectsOptions } from './suspects.ts'
 
 export interface ContainmentOptions extends Pick<SuspectsOptions, 'longestMs' | 'most'> {
   /** The connection that all share. */
@@ -53,7 +53,7 @@ export function createContainment(options: ContainmentOptions): Containment {
     onAcknowledged: suspects.acknowledged,
   })
 
-  function refusalOf(sender: Sender): Refusal | null {
+  function refusalOf(sender: SenderId): RefusedMessage | null {
     if (suspects.standing(sender) !== 'paused') return null
     const why = 'it ended the connection over an earlier message of this device'
     return unavailable('suspect', why, suspects.pauseSeconds(sender))

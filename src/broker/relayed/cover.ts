@@ -15,11 +15,11 @@ export interface CoverBounds {
   readonly most: number
 }
 
-export const EMPTY: Cover = { filters: [], left: new Map() }
+export const EMPTY_COVER: Cover = { filters: [], left: new Map() }
 
 /** The fewest disjoint filters that cover all that are in use. Where that cannot be, earlier ones win, and a later one is left. */
 export function coverOf(inUse: Iterable<string>, bounds: CoverBounds): Cover {
-  return extended(EMPTY, inUse, bounds)
+  return extended(EMPTY_COVER, inUse, bounds)
 }
 
 export function withFilter(cover: Cover, filter: string, bounds: CoverBounds): Cover {

@@ -1,6 +1,6 @@
 import { GatewayError } from '../../errors.ts'
 import type { Uplink } from '../../uplink/uplink.ts'
-import { type Cover, coverOf, EMPTY, isCovered, regroup, withFilter } from './cover.ts'
+import { type Cover, coverOf, EMPTY_COVER, isCovered, regroup, withFilter } from './cover.ts'
 
 /** What the gateway subscribes to at the other broker, for all who read here. */
 export interface Subscriptions {
@@ -209,7 +209,7 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
     stop() {
       clearInterval(sweeping)
       isConnected = false
-      cover = EMPTY
+      cover = EMPTY_COVER
       noteChange()
     },
   }
@@ -226,11 +226,11 @@ function toError(filter: string, missing: string, code: number | null): GatewayE
     )
   return new GatewayError(
     'subscription_refused',
-    `The broker refuses the subscription to ${what}: ${reasonOf(code)}.`,
+    `The broker refuses the subscription to ${what}: ${subackReason(code)}.`,
   )
 }
 
-export function reasonOf(code: number): string {
+export function subackReason(code: number): string {
   if (code === NOT_AUTHORIZED) return 'not authorized'
   if (code === QUOTA_EXCEEDED) return 'quota exceeded'
   return `reason code 0x${code.toString(16)}`

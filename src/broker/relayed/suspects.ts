@@ -9,7 +9,7 @@ import {
   suspect,
 } from './suspicion.ts'
 
-export type Sender = string | null
+export type SenderId = string | null
 
 export interface SuspectsOptions {
   /** Milliseconds that a device is kept apart at most; 0 for never. */
@@ -18,14 +18,14 @@ export interface SuspectsOptions {
   readonly most: number
   readonly now?: () => number
   /** Told of each device and of one of its topics, where it is not trusted any more. */
-  onSuspected(sender: Sender, topic: string, suspicion: Suspicion): void
+  onSuspected(sender: SenderId, topic: string, suspicion: Suspicion): void
 }
 
 /** The devices whose messages were under way when the other broker ended a connection. */
 export interface Suspects {
-  standing(sender: Sender): Standing
+  standing(sender: SenderId): Standing
   /** Seconds until it is not paused any more, rounded up. */
-  pauseSeconds(sender: Sender): number
+  pauseSeconds(sender: SenderId): number
   /** The broker ended a connection while these were under way. */
   lost(messages: readonly UplinkMessage[]): void
   acknowledged(message: UplinkMessage): void
@@ -36,9 +36,9 @@ export interface Suspects {
 export function createSuspects(options: SuspectsOptions): Suspects {
   const { longestMs, most, now = () => performance.now() } = options
   /** Those of the latest incidents last. */
-  const known = new Map<Sender, Suspicion>()
+  const known = new Map<SenderId, Suspicion>()
 
-  const standing = (sender: Sender) =>
+  const standing = (sender: SenderId) =>
     known.size === 0 ? 'trusted' : standingOf(known.get(sender), now(), longestMs)
 
   function makeRoom(): void {
@@ -79,8 +79,8 @@ export function createSuspects(options: SuspectsOptions): Suspects {
   }
 }
 
-function bySender(messages: readonly UplinkMessage[]): Map<Sender, string[]> {
-  const topics = new Map<Sender, string[]>()
+function bySender(messages: readonly UplinkMessage[]): Map<SenderId, string[]> {
+  const topics = new Map<SenderId, string[]>()
   for (const { sender = null, topic } of messages) {
     const known = topics.get(sender)
     if (known) known.push(topic)

@@ -5,14 +5,14 @@ import {
   type Audience,
   type Bundle,
   type Bundles,
-  type Terms,
+  type CopyTerms,
   toCopy,
   waitsFor,
 } from './bundles.ts'
-import type { Ground } from './ground.ts'
-import type { Held } from './messages.ts'
-import type { Entry } from './queue.ts'
+import type { QueueEntry } from './queue.ts'
 import type { Sessions } from './sessions.ts'
+import type { SharedMessage } from './shared-messages.ts'
+import type { StoreContext } from './store-context.ts'
 
 export type Absent = ReturnType<typeof createAbsent>
 
@@ -24,7 +24,7 @@ const PART = 16
 
 /** What waits for sessions that are away, where many get the same. `makeRoom` drops what a queue has no room for. */
 export function createAbsent(
-  { journal, limits, onBound }: Ground,
+  { journal, limits, onBound }: StoreContext,
   sessions: Sessions,
   bundles: Bundles,
   makeRoom: (session: Session) => void,
@@ -58,7 +58,7 @@ export function createAbsent(
     }
   }
 
-  function put(held: Held, audience: Audience, terms: Terms): Bundle {
+  function put(held: SharedMessage, audience: Audience, terms: CopyTerms): Bundle {
     const bundle = bundles.create(held, audience, terms)
     uncounted += 1
     uncountedBytes += terms.bytes
@@ -150,7 +150,7 @@ export function createAbsent(
   /** What waits for a session becomes entries of its queue. */
   function unpack(session: Session): void {
     if (session.away.audiences.size === 0) return
-    const stored: Entry[] = []
+    const stored: QueueEntry[] = []
     for (const bundle of takeAll(session)) {
       const entry = toCopy(bundle, session)
       if (bundle.isStored) stored.push(entry)

@@ -1,15 +1,15 @@
 import type { Session } from '../session.ts'
 import { type Audience, type Bundle, type Bundles, createAudience, toCopy } from './bundles.ts'
-import type { Ids } from './ground.ts'
-import type { Messages } from './messages.ts'
-import type { Entry } from './queue.ts'
+import type { QueueEntry } from './queue.ts'
 import type { Sessions } from './sessions.ts'
+import type { SharedMessages } from './shared-messages.ts'
+import type { Ids } from './store-context.ts'
 
 /** The bundles of the store, until all that refers to them is restored too. */
 export function createRestoredBundles(
   ids: Ids,
   sessions: Sessions,
-  messages: Messages,
+  messages: SharedMessages,
   bundles: Bundles,
 ) {
   const audiences = new Map<number, Audience>()
@@ -30,7 +30,7 @@ export function createRestoredBundles(
   }
 
   /** Copies that are older than one that was sent or is gone become entries, all others wait. */
-  function restoreCopies(bundle: Bundle, entries: Map<Session, Entry[]>): void {
+  function restoreCopies(bundle: Bundle, entries: Map<Session, QueueEntry[]>): void {
     for (const [place, session] of bundle.audience.sessions.entries()) {
       if (!session || apart.has(bundle.id + place) || bundle.id < session.away.floor) continue
       bundle.left += 1
@@ -77,7 +77,7 @@ export function createRestoredBundles(
       return bundle
     },
     end(): void {
-      const entries = new Map<Session, Entry[]>()
+      const entries = new Map<Session, QueueEntry[]>()
       for (const bundle of restored) {
         restoreCopies(bundle, entries)
         bundle.left += 1

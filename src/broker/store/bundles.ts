@@ -2,9 +2,9 @@ import type { Delivery } from '../broker.ts'
 import type { Session } from '../session.ts'
 import { type BundleList, createBundleList } from './bundle-list.ts'
 import type { Change } from './changes.ts'
-import type { Ground } from './ground.ts'
-import type { Held, Messages } from './messages.ts'
-import type { Entry } from './queue.ts'
+import type { QueueEntry } from './queue.ts'
+import type { SharedMessage, SharedMessages } from './shared-messages.ts'
+import type { StoreContext } from './store-context.ts'
 
 /** The sessions that bundles are for. It is in the store as long as one of them is. */
 export interface Audience {
@@ -33,7 +33,7 @@ export interface Bundle {
   readonly retain: boolean
   readonly identifiers: readonly number[] | null
   readonly message: Delivery
-  readonly held: Held
+  readonly held: SharedMessage
   readonly since: number
   /** Bytes counted for each copy. */
   readonly bytes: number
@@ -44,15 +44,15 @@ export interface Bundle {
   /** Whether its copies are counted in the queues of the sessions that they wait for. */
   isCounted: boolean
   /** The copies of sessions that came back before it was stored. */
-  readonly early: Map<Session, Entry>
+  readonly early: Map<Session, QueueEntry>
 }
 
 export type Bundles = ReturnType<typeof createBundles>
 
 /** How each copy is sent, and its bytes. */
-export type Terms = Pick<Bundle, 'qos' | 'retain' | 'identifiers' | 'bytes'>
+export type CopyTerms = Pick<Bundle, 'qos' | 'retain' | 'identifiers' | 'bytes'>
 
-export function createBundles({ journal, ids, now }: Ground, messages: Messages) {
+export function createBundles({ journal, ids, now }: StoreContext, messages: SharedMessages) {
   // by a sum over the numbers of their sessions
   const known = new Map<number, Audience>()
   /** Those with bundles. */
@@ -69,9 +69,9 @@ export function createBundles({ journal, ids, now }: Ground, messages: Messages)
   }
 
   function create(
-    held: Held,
+    held: SharedMessage,
     audience: Audience,
-    { qos, retain, identifiers, bytes }: Terms,
+    { qos, retain, identifiers, bytes }: CopyTerms,
   ): Bundle {
     const { length } = audience.sessions
     const bundle: Bundle = {
@@ -174,7 +174,7 @@ export function changesOf(bundle: Bundle): Change[] {
 }
 
 /** A session's copy as an entry of its queue. */
-export function toCopy(bundle: Bundle, session: Session): Entry {
+export function toCopy(bundle: Bundle, session: Session): QueueEntry {
   const { id, audience, qos, retain, identifiers, message, held, since, bytes } = bundle
   return {
     id: id + audience.place(session),

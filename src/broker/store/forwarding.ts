@@ -1,6 +1,6 @@
 import { topicMatches } from '../../topic/match.ts'
-import type { Ground } from './ground.ts'
 import type { MessageLog } from './log.ts'
+import type { StoreContext } from './store-context.ts'
 
 /** The messages of the log that go to another broker: what one of the filters covers, without what one device published. */
 export interface Forwarded {
@@ -35,7 +35,7 @@ const STORED_EVERY_MS = 1_000
 
 /** A log that was never forwarded begins with what is published from now on. */
 export async function openForwarding(
-  { journal }: Ground,
+  { journal }: StoreContext,
   log: MessageLog,
   forwarded: Forwarded,
 ): Promise<Forwarding> {

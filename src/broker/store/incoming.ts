@@ -1,6 +1,6 @@
 import type { Arrival, Session } from '../session.ts'
 import type { Change } from './changes.ts'
-import type { Ground } from './ground.ts'
+import type { StoreContext } from './store-context.ts'
 
 /**
  * QoS 2 on its way in. An arrival is written down in the commit of its message, neither before nor
@@ -14,7 +14,7 @@ export function countArrivals({ owner }: Session, by: number): void {
   owner.held.arrival.force(owner.arrivals * ARRIVAL_BYTES)
 }
 
-export function createIncoming({ journal, limits }: Ground) {
+export function createIncoming({ journal, limits }: StoreContext) {
   function hold(session: Session, arrival: Arrival): void {
     session.arrivals.set(arrival.packetId, arrival)
     countArrivals(session, 1)

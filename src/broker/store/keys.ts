@@ -1,8 +1,8 @@
 import type { KeyedRequest, Keys, Mark } from '../broker.ts'
 import type { Change, Changes } from './changes.ts'
-import type { Ground } from './ground.ts'
+import type { StoreContext } from './store-context.ts'
 
-interface Entry {
+interface KeyEntry {
   readonly id: number
   readonly owner: Owner
   readonly key: string
@@ -19,7 +19,7 @@ interface Entry {
 
 interface Owner {
   readonly device: string
-  readonly entries: Map<string, Entry>
+  readonly entries: Map<string, KeyEntry>
   bytes: number
 }
 
@@ -30,22 +30,22 @@ const LINE_BYTES = 16
 const EXPIRED_AT_ONCE = 256
 
 /** What a repeat has to know, in the order of beginning; what has no room goes from its beginning. */
-export function createKeys({ journal, limits, onBound, now, ids }: Ground) {
-  const entries = new Map<number, Entry>()
+export function createKeys({ journal, limits, onBound, now, ids }: StoreContext) {
+  const entries = new Map<number, KeyEntry>()
   const owners = new Map<string, Owner>()
   let bytes = 0
 
   function ownerOf(device: string): Owner {
     const known = owners.get(device)
     if (known) return known
-    const owner = { device, entries: new Map<string, Entry>(), bytes: 0 }
+    const owner = { device, entries: new Map<string, KeyEntry>(), bytes: 0 }
     owners.set(device, owner)
     return owner
   }
 
-  function add(...[id, device, key, fingerprint, expires]: Changes['key']): Entry {
+  function add(...[id, device, key, fingerprint, expires]: Changes['key']): KeyEntry {
     const owner = ownerOf(device)
-    const entry: Entry = {
+    const entry: KeyEntry = {
       id,
       owner,
       key,
@@ -62,13 +62,13 @@ export function createKeys({ journal, limits, onBound, now, ids }: Ground) {
     return entry
   }
 
-  function count(entry: Entry, by: number): void {
+  function count(entry: KeyEntry, by: number): void {
     entry.bytes += by
     entry.owner.bytes += by
     bytes += by
   }
 
-  function remove(entry: Entry): void {
+  function remove(entry: KeyEntry): void {
     const { id, owner, key } = entry
     count(entry, -entry.bytes)
     entries.delete(id)
@@ -77,12 +77,12 @@ export function createKeys({ journal, limits, onBound, now, ids }: Ground) {
   }
 
   /** Nobody waits for it: what a crash brings back is only remembered for longer. */
-  function forget(entry: Entry): void {
+  function forget(entry: KeyEntry): void {
     remove(entry)
     journal.later(`key ${entry.id}`, ['dropKey', entry.id], ['dropKeyLines', entry.id])
   }
 
-  function forgetFirst(of: Map<unknown, Entry>): boolean {
+  function forgetFirst(of: Map<unknown, KeyEntry>): boolean {
     for (const entry of of.values()) {
       if (entry.isUnderway) continue
       forget(entry)
@@ -100,7 +100,7 @@ export function createKeys({ journal, limits, onBound, now, ids }: Ground) {
       if (!forgetFirst(own.entries) && !forgetFirst(entries)) break
   }
 
-  function toRequest(entry: Entry): KeyedRequest {
+  function toRequest(entry: KeyEntry): KeyedRequest {
     entry.isUnderway = true
     return {
       answer: entry.answer,
@@ -130,7 +130,7 @@ export function createKeys({ journal, limits, onBound, now, ids }: Ground) {
     }
   }
 
-  function isOver({ expires, isUnderway }: Entry): boolean {
+  function isOver({ expires, isUnderway }: KeyEntry): boolean {
     return expires <= now() && !isUnderway
   }
 
@@ -142,7 +142,7 @@ export function createKeys({ journal, limits, onBound, now, ids }: Ground) {
     }
   }
 
-  function find(device: string, key: string): Entry | undefined {
+  function find(device: string, key: string): KeyEntry | undefined {
     const found = owners.get(device)?.entries.get(key)
     if (!found || !isOver(found)) return found
     forget(found)

@@ -13,7 +13,7 @@ import type {
 } from '../broker.ts'
 import type { Change, MetaKey } from './changes.ts'
 import { byteLength, fromAppend, toCharacters, toColumn } from './columns.ts'
-import type { Ground } from './ground.ts'
+import type { StoreContext } from './store-context.ts'
 
 export type MessageLog = ReturnType<typeof createMessageLog>
 
@@ -26,7 +26,7 @@ const MOST_WAITING_BYTES = 16 * 1024 * 1024
 export const BLOCK = 2 ** 32
 
 /** Every message once, by its number. */
-export function createMessageLog({ journal, onBound, onDamage, now }: Ground) {
+export function createMessageLog({ journal, onBound, onDamage, now }: StoreContext) {
   const meta = new Map<MetaKey, string>()
   const numberOf = (key: MetaKey) => Number(meta.get(key) ?? 0)
   let epoch = randomBytes(6).toString('hex')

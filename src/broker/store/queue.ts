@@ -2,12 +2,12 @@ import type { Delivery } from '../broker.ts'
 import type { Group } from '../groups.ts'
 import type { Bundle } from './bundles.ts'
 import { createFifo } from './fifo.ts'
-import type { Held } from './messages.ts'
+import type { SharedMessage } from './shared-messages.ts'
 
 export const MAX_PACKET_ID = 65_535
 
 /** A QoS 1 or 2 message's place in one session's queue. */
-export interface Entry {
+export interface QueueEntry {
   readonly id: number
   readonly qos: 1 | 2
   /** Whether its PUBLISH has RETAIN: a new subscription brought it [MQTT-3.3.1-8], or one that wants RETAIN as published. */
@@ -19,7 +19,7 @@ export interface Entry {
   /** Null once the receiver has it. */
   message: Delivery | null
   /** What the store holds of the message; null in a session that ends with its connection. */
-  readonly held: Held | null
+  readonly held: SharedMessage | null
   /** What it was a copy of, where that has no row of its own in the store. */
   readonly bundle: Bundle | null
   /** When it came into the queue, in milliseconds since the Unix epoch. */
@@ -46,46 +46,46 @@ export interface Queue {
   /** How many were sent on this connection and are not yet acknowledged. */
   inFlight(): number
   /** Counts an entry that is on its way into the store; it is not sent before `admit`. */
-  reserve(entry: Entry): void
-  admit(entry: Entry): void
+  reserve(entry: QueueEntry): void
+  admit(entry: QueueEntry): void
   /** Takes an unsent entry back: it is not sent before it is admitted again. */
-  withhold(entry: Entry): void
-  remove(entry: Entry): void
+  withhold(entry: QueueEntry): void
+  remove(entry: QueueEntry): void
   /** A new connection: what was sent and not acknowledged is to be sent again, first and in its order [MQTT-4.6.0-1]. */
   rewind(): void
   /** The entry to send next, if there is one. */
-  next(): Entry | undefined
+  next(): QueueEntry | undefined
   /** Whether nothing waits to be sent. */
   isIdle(): boolean
   /** Counts the entry that `next` gave, or a new one, as sent; it has a packet identifier from then on. */
-  sent(entry: Entry): void
+  sent(entry: QueueEntry): void
   /** Lets go of the message, which is not sent again. */
-  dropMessage(entry: Entry): void
-  byPacketId(packetId: number): Entry | undefined
+  dropMessage(entry: QueueEntry): void
+  byPacketId(packetId: number): QueueEntry | undefined
   /** The oldest that was never sent. */
-  oldestUnsent(): Entry | undefined
+  oldestUnsent(): QueueEntry | undefined
   /** The oldest of those that were sent, else of those that were not. */
-  oldest(): Entry | undefined
+  oldest(): QueueEntry | undefined
   /** The unsent ones whose message has expired, at a time in milliseconds since the Unix epoch. */
-  expired(time: number): Entry[]
+  expired(time: number): QueueEntry[]
   /** Counts copies of bundles, which wait for the session to come back; less of them where it is negative. */
   count(copies: number, bytes: number): void
   /** Admits entries that may be older than those that wait to be sent. */
-  admitInOrder(entries: readonly Entry[]): void
+  admitInOrder(entries: readonly QueueEntry[]): void
   /** Those that were sent, then those that wait for it. */
-  admitted(): Entry[]
-  all(): Entry[]
+  admitted(): QueueEntry[]
+  all(): QueueEntry[]
 }
 
 /** `share` is what the queues of one device have together; this one keeps its part of it right. */
 export function createQueue(share: { bytes: number }): Queue {
-  const reserved = new Set<Entry>()
-  let unsent = createFifo<Entry>()
+  const reserved = new Set<QueueEntry>()
+  let unsent = createFifo<QueueEntry>()
   // in bundles
   let waiting = 0
-  const sent = new Map<number, Entry>()
+  const sent = new Map<number, QueueEntry>()
   // sent on an earlier connection and not yet on this one
-  let repeats = createFifo<Entry>()
+  let repeats = createFifo<QueueEntry>()
   let bytes = 0
   let lastPacketId = 0
   // no unsent message expires before this
@@ -96,14 +96,14 @@ export function createQueue(share: { bytes: number }): Queue {
     share.bytes += by
   }
 
-  function dropMessage(entry: Entry): void {
+  function dropMessage(entry: QueueEntry): void {
     if (entry.message === null) return
     grow(-entry.bytes)
     entry.message = null
     entry.identifiers = null
   }
 
-  function isSent(entry: Entry): boolean {
+  function isSent(entry: QueueEntry): boolean {
     return sent.get(entry.packetId) === entry
   }
 
@@ -114,7 +114,7 @@ export function createQueue(share: { bytes: number }): Queue {
     return lastPacketId
   }
 
-  function admit(entry: Entry): void {
+  function admit(entry: QueueEntry): void {
     if (!reserved.delete(entry) && entry.message) grow(entry.bytes)
     if (entry.packetId === 0) {
       unsent.add(entry)
@@ -187,6 +187,6 @@ export function createQueue(share: { bytes: number }): Queue {
   }
 }
 
-function expiryOf({ message }: Entry): number {
+function expiryOf({ message }: QueueEntry): number {
   return message?.expires ?? Number.POSITIVE_INFINITY
 }

@@ -6,13 +6,13 @@ import { createAbsent } from './absent.ts'
 import { type Bundle, changesOf, createBundles } from './bundles.ts'
 import { createRestoredBundles } from './bundles-restored.ts'
 import type { Change, Changes } from './changes.ts'
-import type { Ground } from './ground.ts'
-import { createMessages, type Held } from './messages.ts'
-import type { Entry } from './queue.ts'
+import type { QueueEntry } from './queue.ts'
 import type { Sessions } from './sessions.ts'
+import { createSharedMessages, type SharedMessage } from './shared-messages.ts'
+import type { StoreContext } from './store-context.ts'
 
 /** A session that is to get a message, and how. */
-export interface Receiver {
+export interface Recipient {
   readonly match: Match
   /** What the message's QoS and the session's subscriptions come to. */
   readonly qos: 1 | 2
@@ -20,11 +20,11 @@ export interface Receiver {
 }
 
 /** What gets into the queues of stored sessions, within bounds, and what is taken out of them again. */
-export function createQueueing(ground: Ground, sessions: Sessions) {
-  const { journal, limits, onBound, now, ids } = ground
-  const messages = createMessages()
-  const bundles = createBundles(ground, messages)
-  const absent = createAbsent(ground, sessions, bundles, makeRoom)
+export function createQueueing(context: StoreContext, sessions: Sessions) {
+  const { journal, limits, onBound, now, ids } = context
+  const messages = createSharedMessages()
+  const bundles = createBundles(context, messages)
+  const absent = createAbsent(context, sessions, bundles, makeRoom)
   const restored = createRestoredBundles(ids, sessions, messages, bundles)
 
   /**
@@ -34,7 +34,7 @@ export function createQueueing(ground: Ground, sessions: Sessions) {
    */
   async function enqueue(
     message: Delivery,
-    receivers: readonly Receiver[],
+    receivers: readonly Recipient[],
     changes: Change[],
     cohorts: readonly Cohort[] = [],
   ): Promise<number> {
@@ -64,9 +64,9 @@ export function createQueueing(ground: Ground, sessions: Sessions) {
 
   function findRoom(
     message: Delivery,
-    receivers: readonly Receiver[],
+    receivers: readonly Recipient[],
     cohorts: readonly Cohort[],
-  ): { places: [Session, Entry][]; packed: Bundle[] } {
+  ): { places: [Session, QueueEntry][]; packed: Bundle[] } {
     if (receivers.length + cohorts.length === 0) return { places: [], packed: [] }
     const held = messages.create(message)
     if (messages.bytes + held.bytes > limits.totalBytes) {
@@ -84,7 +84,7 @@ export function createQueueing(ground: Ground, sessions: Sessions) {
   }
 
   /** A bundle for those who are away; the rest of the cohort is added to `others`. */
-  function pack(held: Held, cohort: Cohort, others: Receiver[]): Bundle | null {
+  function pack(held: SharedMessage, cohort: Cohort, others: Recipient[]): Bundle | null {
     const { retainAsPublished, identifiers, matches } = cohort
     const qos = Math.min(cohort.qos, held.message.qos) as 1 | 2
     const retain = retainAsPublished && held.message.retain
@@ -98,8 +98,11 @@ export function createQueueing(ground: Ground, sessions: Sessions) {
     return audience && absent.put(held, audience, { qos, retain, identifiers, bytes })
   }
 
-  function findPlaces(held: Held, receivers: readonly Receiver[]): [Session, Entry][] {
-    const places: [Session, Entry][] = []
+  function findPlaces(
+    held: SharedMessage,
+    receivers: readonly Recipient[],
+  ): [Session, QueueEntry][] {
+    const places: [Session, QueueEntry][] = []
     for (const receiver of receivers) {
       const { session } = receiver.match
       const entry = toEntry(receiver, held.message, held.bytes, held)
@@ -113,11 +116,11 @@ export function createQueueing(ground: Ground, sessions: Sessions) {
   }
 
   function toEntry(
-    { match, qos, retain }: Receiver,
+    { match, qos, retain }: Recipient,
     message: Delivery | null,
     messageBytes: number,
-    held: Held | null,
-  ): Entry {
+    held: SharedMessage | null,
+  ): QueueEntry {
     const { identifiers, group } = match
     const id = ids.next()
     return {
@@ -171,18 +174,18 @@ export function createQueueing(ground: Ground, sessions: Sessions) {
   }
 
   /** Of its part of the message: a bundle holds that for all its copies. */
-  function letGo({ held, message, bundle }: Entry): void {
+  function letGo({ held, message, bundle }: QueueEntry): void {
     if (held && message && !bundle) messages.letGo(held)
   }
 
   /** The oldest that was never sent. */
-  function oldestOf(session: Session): Entry | Bundle | undefined {
+  function oldestOf(session: Session): QueueEntry | Bundle | undefined {
     const entry = session.queue.oldestUnsent()
     const bundle = absent.oldest(session)
     return entry && (!bundle || entry.id < bundle.id) ? entry : bundle
   }
 
-  function discardOldest(session: Session, oldest: Entry | Bundle): void {
+  function discardOldest(session: Session, oldest: QueueEntry | Bundle): void {
     if (!('audience' in oldest)) {
       discard(session, oldest)
       return
@@ -190,7 +193,7 @@ export function createQueueing(ground: Ground, sessions: Sessions) {
     absent.dropOldest(session, oldest)
   }
 
-  function discard({ queue, isStored }: Session, entry: Entry): void {
+  function discard({ queue, isStored }: Session, entry: QueueEntry): void {
     const { id, bundle } = entry
     letGo(entry)
     queue.remove(entry)
@@ -201,7 +204,7 @@ export function createQueueing(ground: Ground, sessions: Sessions) {
   }
 
   /** Whether the entry's message is past its time: its publisher's or, if it was never sent, this store's. */
-  function isPast({ message, held, packetId, since }: Entry | Bundle): boolean {
+  function isPast({ message, held, packetId, since }: QueueEntry | Bundle): boolean {
     if (message === null) return false
     if (message.expires !== null && message.expires <= now()) return true
     return packetId === 0 && held !== null && now() - since >= limits.messageExpiry
@@ -235,18 +238,23 @@ export function createQueueing(ground: Ground, sessions: Sessions) {
       return length === 0 || (length * 2 < limits.queueMessages && bytes * 2 < limits.queueBytes)
     },
     /** Puts a copy into the queue of a session that ends with its connection. */
-    push(session: Session, message: Delivery, receiver: Receiver, bytes: number): void {
+    push(session: Session, message: Delivery, receiver: Recipient, bytes: number): void {
       session.queue.admit(toEntry(receiver, message, bytes, null))
     },
     /** As `push` and `sent`, for a message that does not have to wait; null for one that nobody else can get. */
-    pushSent(session: Session, message: Delivery | null, receiver: Receiver, bytes: number): Entry {
+    pushSent(
+      session: Session,
+      message: Delivery | null,
+      receiver: Recipient,
+      bytes: number,
+    ): QueueEntry {
       const entry = toEntry(receiver, message, bytes, null)
       if (message) session.queue.admit(entry)
       session.queue.sent(entry)
       return entry
     },
     /** The next message to send; what is past its time is dropped and counted on the way. */
-    next(session: Session): Entry | undefined {
+    next(session: Session): QueueEntry | undefined {
       for (;;) {
         const entry = session.queue.next()
         if (!entry || !isPast(entry)) return entry
@@ -255,7 +263,7 @@ export function createQueueing(ground: Ground, sessions: Sessions) {
       }
     },
     /** Counts an entry as sent. Its packet identifier is on disk once `journal.append` resolves. */
-    sent(session: Session, entry: Entry): void {
+    sent(session: Session, entry: QueueEntry): void {
       const isNew = entry.packetId === 0
       session.queue.sent(entry)
       if (isNew && entry.bundle) journal.later(`queue ${entry.id}`, enqueueChange(session, entry))
@@ -265,7 +273,7 @@ export function createQueueing(ground: Ground, sessions: Sessions) {
       if (!session.isStored && !entry.group) session.queue.dropMessage(entry)
     },
     /** PUBREC came: the message is the receiver's, and the PUBREL is left. */
-    release(session: Session, entry: Entry): void {
+    release(session: Session, entry: QueueEntry): void {
       letGo(entry)
       session.queue.dropMessage(entry)
       entry.isReleased = true
@@ -368,7 +376,7 @@ function entryBytes(messageBytes: number, identifiers: readonly number[] | null)
 
 const IDENTIFIER_BYTES = 8
 
-function enqueueChange(session: Session, entry: Entry): Change {
+function enqueueChange(session: Session, entry: QueueEntry): Change {
   const { id, held, qos, packetId, isReleased, retain, identifiers, since } = entry
   const list = identifiers === null ? null : JSON.stringify(identifiers)
   return [

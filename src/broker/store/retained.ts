@@ -3,8 +3,8 @@ import { createTopicTrie } from '../../topic/trie.ts'
 import type { Delivery } from '../broker.ts'
 import type { Change, LogRow } from './changes.ts'
 import { byteLength, fromRow, ownMessage } from './columns.ts'
-import type { Ground } from './ground.ts'
 import type { MessageLog } from './log.ts'
+import type { StoreContext } from './store-context.ts'
 
 /** Steps through the topics in one turn of the event loop, all walks together: well under a millisecond. */
 const STEPS_EACH_TURN = 256
@@ -12,7 +12,7 @@ const STEPS_EACH_TURN = 256
 export type Retained = ReturnType<typeof createRetained>
 
 /** The last message of each topic that was published to be retained, as long as it has not expired. */
-export function createRetained({ journal, limits, onBound, now }: Ground) {
+export function createRetained({ journal, limits, onBound, now }: StoreContext) {
   const topics = createTopicTrie<Delivery>()
   // topics whose message expires
   const expiring = new Set<string>()

@@ -13,9 +13,9 @@ import {
   subscriptionBytes,
 } from '../session.ts'
 import type { Change } from './changes.ts'
-import type { Ground } from './ground.ts'
 import { countArrivals } from './incoming.ts'
 import { createQueue } from './queue.ts'
+import type { StoreContext } from './store-context.ts'
 
 /** What a client may do, by its device and its client id. */
 export type AccessOf = (device: string, clientId: string) => Access
@@ -24,8 +24,8 @@ export type Requested = SubscriptionOptions & { readonly name: string }
 
 export type Sessions = ReturnType<typeof createSessions>
 
-export function createSessions(ground: Ground, accessOf: AccessOf) {
-  const { journal, limits, onBound, memory, now, ids } = ground
+export function createSessions(context: StoreContext, accessOf: AccessOf) {
+  const { journal, limits, onBound, memory, now, ids } = context
   const sessions = new Map<string, Session>()
   const numbered = new Map<number, Session>()
   const owners = new Map<string, Owner>()

@@ -8,7 +8,7 @@ import type { Journal } from './journal.ts'
 import { DEFAULT_RETENTION, type LogState, type Retention } from './retention.ts'
 import type { SqliteOptions } from './sqlite-file.ts'
 import type { TakenOver } from './sqlite-upgrade.ts'
-import type { Reply, Request, Task, WorkerData } from './sqlite-worker.ts'
+import type { Task, WorkerData, WorkerReply, WorkerRequest } from './sqlite-worker.ts'
 
 // TypeScript in the checkout, JavaScript in the package: as this file is
 const WORKER = new URL(`./sqlite-worker${extname(import.meta.url)}`, import.meta.url)
@@ -46,14 +46,14 @@ export async function openSqliteJournal(
   const execArgv = ['--disable-warning=ExperimentalWarning']
   const worker = new Worker(WORKER, { workerData, execArgv, name: 'store' })
   let asked = Promise.withResolvers<void>()
-  let tell: (reply: Extract<Reply, { name: unknown }>) => void = () => {}
+  let tell: (reply: Extract<WorkerReply, { name: unknown }>) => void = () => {}
   let ended: Error | undefined
   const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
 
   const tasks = new Map<number, PromiseWithResolvers<unknown>>()
   let lastTask = 0
   let log: LogState | null = null
-  worker.on('message', (reply: Reply) => {
+  worker.on('message', (reply: WorkerReply) => {
     if ('task' in reply) {
       const task = tasks.get(reply.task)
       tasks.delete(reply.task)
@@ -89,7 +89,7 @@ export async function openSqliteJournal(
     tasks.clear()
   })
 
-  function ask(request: Request): Promise<void> {
+  function ask(request: WorkerRequest): Promise<void> {
     if (ended) return Promise.reject(ended)
     asked = Promise.withResolvers()
     worker.postMessage(request)
@@ -101,7 +101,7 @@ export async function openSqliteJournal(
     lastTask += 1
     const answer = Promise.withResolvers<unknown>()
     tasks.set(lastTask, answer)
-    worker.postMessage(toTask(lastTask) satisfies Request)
+    worker.postMessage(toTask(lastTask) satisfies WorkerRequest)
     return answer.promise as Promise<T>
   }
 
@@ -132,7 +132,7 @@ export async function openSqliteJournal(
     },
     logState: () => log,
     async close() {
-      if (!ended) worker.postMessage('close' satisfies Request)
+      if (!ended) worker.postMessage('close' satisfies WorkerRequest)
       await exited
     },
   }

@@ -16,7 +16,7 @@ const BYTES_READ = 512 * 1024
 const TOPICS_READ = 250
 
 /** Reads a range of the log part by part. A single topic is read by its index, whatever else the log holds. */
-export function createLogReader(db: DatabaseSync): (range: LogRange) => LogRows {
+export function createSqliteLogReader(db: DatabaseSync): (range: LogRange) => LogRows {
   let statements = prepareReads(db)
 
   function rowsOf({ after, upTo, filters, newestFirst }: LogRange): Iterable<unknown> {

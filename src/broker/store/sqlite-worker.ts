@@ -21,7 +21,7 @@ import {
 } from './sqlite-file.ts'
 import { readStoreInfo } from './sqlite-info.ts'
 import { createLateReader } from './sqlite-late.ts'
-import { createLogReader, createLogSplitter, createTopicReader } from './sqlite-log.ts'
+import { createLogSplitter, createSqliteLogReader, createTopicReader } from './sqlite-log.ts'
 import { keepPosition } from './sqlite-position.ts'
 import { CLEAN_UP, READ, WRITE } from './sqlite-statements.ts'
 import { createTrim } from './sqlite-trim.ts'
@@ -34,7 +34,7 @@ export interface WorkerData extends SqliteOptions {
 }
 
 /** What is asked of this thread: one thing at a time, which is everything stored, a commit, or to end; and tasks beside. */
-export type Request = 'recover' | 'close' | readonly Change[] | Task
+export type WorkerRequest = 'recover' | 'close' | readonly Change[] | Task
 
 /** What comes back with the answer in `task`. */
 export type Task =
@@ -47,7 +47,7 @@ export type Task =
   | { readonly task: number; readonly name: 'backup'; readonly file: string }
 
 /** Rows, and more to come; or done, with what went wrong. The first `done` answers the opening. */
-export type Reply =
+export type WorkerReply =
   | { readonly task: number; readonly result: unknown }
   | { readonly task: number; readonly message: string }
   | { readonly name: RestoredName; readonly rows: readonly unknown[][] }
@@ -74,10 +74,10 @@ const SPARE_PAGES = 1_024
 
 function open(port: MessagePort, options: WorkerData): void {
   const { db, file, takenOver } = openSqliteFile(options.directory, options)
-  if (takenOver) port.postMessage({ takenOver } satisfies Reply)
+  if (takenOver) port.postMessage({ takenOver } satisfies WorkerReply)
   const write = new Map<string, StatementSync>()
   for (const [name, sql] of Object.entries(WRITE)) write.set(name, db.prepare(sql))
-  const read = createLogReader(db)
+  const read = createSqliteLogReader(db)
   const readTopics = createTopicReader(db)
   const readLate = createLateReader(db)
   const split = createLogSplitter(db)
@@ -116,11 +116,11 @@ function open(port: MessagePort, options: WorkerData): void {
       if (row) rows.push(row)
       else damaged.push((found as CheckedRow)[0])
       if (rows.length === ROWS_AT_ONCE) {
-        port.postMessage({ name, rows } satisfies Reply)
+        port.postMessage({ name, rows } satisfies WorkerReply)
         rows = []
       }
     }
-    port.postMessage({ name, rows } satisfies Reply)
+    port.postMessage({ name, rows } satisfies WorkerReply)
     return damaged
   }
 
@@ -165,9 +165,9 @@ function open(port: MessagePort, options: WorkerData): void {
   function trimLog(): void {
     if (!clock.isSet()) return
     const isMore = trim.step(clock.now())
-    port.postMessage({ log: trim.state() } satisfies Reply)
+    port.postMessage({ log: trim.state() } satisfies WorkerReply)
     const unforwarded = trim.takeUnforwarded()
-    if (unforwarded > 0) port.postMessage({ unforwarded } satisfies Reply)
+    if (unforwarded > 0) port.postMessage({ unforwarded } satisfies WorkerReply)
     const { entries } = trim.usage.total
     const pause = entries > lastEntries ? SHORT_PAUSE_MS : TRIM_PAUSE_MS
     lastEntries = entries
@@ -177,15 +177,16 @@ function open(port: MessagePort, options: WorkerData): void {
   /** What goes wrong with the disk does so again in the next commit, where somebody waits for it; but not a damaged page. */
   function attemptTrim(): void {
     const error = attempt(trimLog)
-    if (error && isDamage(error)) port.postMessage({ unreadable: error.message } satisfies Reply)
+    if (error && isDamage(error))
+      port.postMessage({ unreadable: error.message } satisfies WorkerReply)
   }
 
   async function answerTask(task: Task): Promise<void> {
     try {
       const result = await run(task)
-      port.postMessage({ task: task.task, result } satisfies Reply)
+      port.postMessage({ task: task.task, result } satisfies WorkerReply)
     } catch (error) {
-      port.postMessage({ task: task.task, message: messageOf(error) } satisfies Reply)
+      port.postMessage({ task: task.task, message: messageOf(error) } satisfies WorkerReply)
     }
   }
 
@@ -234,7 +235,7 @@ function open(port: MessagePort, options: WorkerData): void {
     clearTimeout(trimming)
     attemptTrim()
   }, CHORES_MS).unref()
-  port.on('message', (request: Request) => {
+  port.on('message', (request: WorkerRequest) => {
     if (request === 'close') void close()
     else if (typeof request === 'object' && 'task' in request) void answerTask(request)
     else answer(port, () => (request === 'recover' ? recover() : commit(request)))
@@ -283,7 +284,7 @@ function damageIn(file: string, numbers: readonly number[]): string {
 
 function answer(port: MessagePort, work: () => void): void {
   const error = attempt(work)
-  const reply: Reply = error
+  const reply: WorkerReply = error
     ? { done: true, error: { usage: error instanceof UsageError, message: error.message } }
     : { done: true }
   port.postMessage(reply)

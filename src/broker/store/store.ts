@@ -5,15 +5,15 @@ import type { Arrival, Session } from '../session.ts'
 import type { Change, Restore } from './changes.ts'
 import { createClock } from './clock.ts'
 import { type Forwarded, openForwarding } from './forwarding.ts'
-import { createIds, type Ground } from './ground.ts'
 import { createIncoming } from './incoming.ts'
 import type { Journal } from './journal.ts'
 import { createKeys } from './keys.ts'
 import { DEFAULT_LIMITS, type Limits, type OnBound, type OnDamage } from './limits.ts'
 import { createMessageLog } from './log.ts'
-import { createQueueing, type Receiver } from './queueing.ts'
+import { createQueueing, type Recipient } from './queueing.ts'
 import { createRetained } from './retained.ts'
 import { type AccessOf, createSessions } from './sessions.ts'
+import { createIds, type StoreContext } from './store-context.ts'
 import { createWills } from './wills.ts'
 
 export interface StoreOptions {
@@ -48,7 +48,7 @@ export async function openStore({
 }: StoreOptions) {
   const allLimits = { ...DEFAULT_LIMITS, ...limits }
   const clock = createClock({ wall, steady, mostStopped: allLimits.countedDowntime })
-  const ground: Ground = {
+  const context: StoreContext = {
     journal: { ...journal, append: (changes) => journal.append(withTime(changes)) },
     limits: allLimits,
     onBound,
@@ -61,13 +61,13 @@ export async function openStore({
     return changes.length > 0 && clock.isDue() ? [...changes, ...clock.marks()] : changes
   }
 
-  const log = createMessageLog(ground)
-  const retained = createRetained(ground)
-  const sessions = createSessions(ground, accessOf)
-  const incoming = createIncoming(ground)
-  const queueing = createQueueing(ground, sessions)
-  const wills = createWills(ground)
-  const keys = createKeys(ground)
+  const log = createMessageLog(context)
+  const retained = createRetained(context)
+  const sessions = createSessions(context, accessOf)
+  const incoming = createIncoming(context)
+  const queueing = createQueueing(context, sessions)
+  const wills = createWills(context)
+  const keys = createKeys(context)
 
   const restore: Restore = {
     meta: log.restoreMeta,
@@ -99,13 +99,13 @@ export async function openStore({
   await log.begin()
 
   return {
-    limits: ground.limits,
+    limits: context.limits,
     log,
     /** Whether anything is there after a restart. */
     isDurable: journal.isDurable,
     admin: journal.admin,
     /** Finds out how far the log has been passed on. */
-    forwarding: (forwarded: Forwarded) => openForwarding(ground, log, forwarded),
+    forwarding: (forwarded: Forwarded) => openForwarding(context, log, forwarded),
     sessions,
     queueing,
     incoming,
@@ -118,7 +118,7 @@ export async function openStore({
      */
     async storeMessage(
       message: Delivery,
-      receivers: readonly Receiver[],
+      receivers: readonly Recipient[],
       from: { readonly session: Session; readonly arrival: Arrival } | null,
       cohorts: readonly Cohort[] = [],
       mark: Mark | null = null,

@@ -2,8 +2,8 @@ import type { Hold } from '../../budget/ledger.ts'
 import type { Qos } from '../../topic/message.ts'
 import type { Will } from '../session.ts'
 import { byteLength, fromColumn, ownMessage, toBuffer, toColumn } from './columns.ts'
-import type { Ground } from './ground.ts'
 import { deviceOf } from './sessions.ts'
+import type { StoreContext } from './store-context.ts'
 
 /** A will that the store keeps. */
 export interface KeptWill {
@@ -22,7 +22,7 @@ function willBytes(client: string, { message }: Will): number {
 }
 
 /** The wills of connected clients, those that wait for their delay, and those that a crash left behind. */
-export function createWills({ journal, ids, memory }: Ground) {
+export function createWills({ journal, ids, memory }: StoreContext) {
   const wills = new Map<string, KeptWill>()
 
   function keep(client: string, will: Will, due: number | null): KeptWill {

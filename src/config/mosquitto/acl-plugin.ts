@@ -1,9 +1,9 @@
-import type { Line } from './lines.ts'
+import type { ConfLine } from './lines.ts'
 
 const PLUGIN = /(^|\/)mosquitto_acl_file(\.[a-z]+)?$/
 
 /** Mosquitto 2.1 may read its ACL file through a plugin of its own, whose option becomes `acl_file`. Other plugins stay. */
-export function withAclPlugin(lines: readonly Line[]): Line[] {
+export function withAclPlugin(lines: readonly ConfLine[]): ConfLine[] {
   const isLast = new Map<string, boolean>()
   return lines.flatMap((line) => {
     const { name, value, file } = line

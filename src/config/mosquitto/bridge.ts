@@ -1,16 +1,16 @@
 import { hostname } from 'node:os'
 import { type BridgeTopic, bridgeTopicsText, parseBridgeTopic } from '../bridge-topics.ts'
 import { BRIDGE_OPTIONS } from './bridge-options.ts'
-import type { Line } from './lines.ts'
-import type { Outcome } from './listeners.ts'
+import type { ConfLine } from './lines.ts'
+import type { SettingsSink } from './listeners.ts'
 import { namedTwice } from './scopes.ts'
 
 /** Collects the lines of the one bridge of a mosquitto.conf. */
 export interface BridgeLines {
   /** A `connection` line. */
-  begin(line: Line): void
+  begin(line: ConfLine): void
   /** A line of an option of bridges, its value in one spelling; false where it is one of a second bridge. */
-  add(line: Line): boolean
+  add(line: ConfLine): boolean
   /** Whether lines of this file belong to a bridge. */
   isIn(file: string): boolean
   /** Makes settings of the lines; returns the password, if there is one. */
@@ -25,13 +25,13 @@ const CALLED: Readonly<Record<string, string>> = {
   password: 'remote_password',
 }
 
-export function createBridgeLines(outcome: Outcome): BridgeLines {
-  let connection: Line | undefined
+export function createBridgeLines(outcome: SettingsSink): BridgeLines {
+  let connection: ConfLine | undefined
   // null for those of a second bridge
-  const current = new Map<string, Line | null>()
-  const named = new Map<string, Line>()
-  const topics: Line[] = []
-  const addresses: Line[] = []
+  const current = new Map<string, ConfLine | null>()
+  const named = new Map<string, ConfLine>()
+  const topics: ConfLine[] = []
+  const addresses: ConfLine[] = []
 
   return {
     begin(line) {
@@ -76,10 +76,10 @@ export function createBridgeLines(outcome: Outcome): BridgeLines {
 }
 
 function setAddresses(
-  connection: Line,
-  lines: readonly Line[],
+  connection: ConfLine,
+  lines: readonly ConfLine[],
   isTls: boolean,
-  outcome: Outcome,
+  outcome: SettingsSink,
 ): void {
   const urls: string[] = []
   for (const { at, name, value } of lines)
@@ -95,7 +95,7 @@ function setAddresses(
   else outcome.refuse(connection.at, `connection ${connection.value}: no address is named below it`)
 }
 
-function setTopics(connection: Line, lines: readonly Line[], outcome: Outcome): void {
+function setTopics(connection: ConfLine, lines: readonly ConfLine[], outcome: SettingsSink): void {
   const topics: BridgeTopic[] = []
   for (const { at, value } of lines) {
     const [pattern, direction = 'out', qos = '0', ...prefixes] = value

@@ -4,12 +4,12 @@
  */
 export type Form = (rest: string) => string
 
-export const EMPTY = 'has no value'
+export const HAS_NO_VALUE = 'has no value'
 
 /** Only spaces part words: a tab belongs to the word that it is in. */
 function firstWord(rest: string): string {
   const [, word] = /^ *([^ ]+)/.exec(rest) ?? []
-  if (word === undefined) throw new Error(EMPTY)
+  if (word === undefined) throw new Error(HAS_NO_VALUE)
   return word
 }
 
@@ -20,7 +20,7 @@ const CONTROLS = /[\u0000-\u001f\u007f-\u009f]/
 /** The whole rest of the line. */
 const text: Form = (rest) => {
   const value = rest.replace(BLANKS_AROUND, '')
-  if (value === '') throw new Error(EMPTY)
+  if (value === '') throw new Error(HAS_NO_VALUE)
   if (CONTROLS.test(value)) throw new Error('must not hold control characters')
   // what is not UTF-8 was read as U+FFFD
   if (value.includes('\ufffd')) throw new Error('must be UTF-8')

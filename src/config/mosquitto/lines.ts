@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { codeOf, messageOf } from '../../errors.ts'
 
 /** One line of a mosquitto.conf that says something. */
-export interface Line {
+export interface ConfLine {
   /** `FILE:LINE` */
   readonly at: string
   readonly name: string
@@ -14,14 +14,14 @@ export interface Line {
 }
 
 export interface ReadLines {
-  readonly lines: readonly Line[]
+  readonly lines: readonly ConfLine[]
   readonly problems: readonly string[]
 }
 
 /** The lines of a mosquitto.conf and of the folders that it includes, in the order in which Mosquitto 2.0 reads them. */
 export function readLines(file: string): ReadLines {
   const problems: string[] = []
-  const lines: Line[] = []
+  const lines: ConfLine[] = []
   for (const line of linesOf(file, problems)) {
     if (line.name === 'include_dir') lines.push(...included(line, problems))
     else lines.push(line)
@@ -30,7 +30,7 @@ export function readLines(file: string): ReadLines {
 }
 
 /** `#` makes a comment only as the very first character, and only a space parts name and value, as in Mosquitto. */
-export function parseLines(text: string, file: string): Line[] {
+export function parseLines(text: string, file: string): ConfLine[] {
   return text.split('\n').flatMap((raw, index) => {
     if (raw.startsWith('#') || raw.startsWith('\r')) return []
     const [, name, value = ''] = /^ *([^ ]+)(?: (.*))?$/s.exec(raw.replace(/\r+$/, '')) ?? []
@@ -38,7 +38,7 @@ export function parseLines(text: string, file: string): Line[] {
   })
 }
 
-function linesOf(file: string, problems: string[]): Line[] {
+function linesOf(file: string, problems: string[]): ConfLine[] {
   try {
     return parseLines(readFileSync(file, 'utf8'), file)
   } catch (error) {
@@ -47,7 +47,7 @@ function linesOf(file: string, problems: string[]): Line[] {
   }
 }
 
-function included({ at, value }: Line, problems: string[]): Line[] {
+function included({ at, value }: ConfLine, problems: string[]): ConfLine[] {
   let names: string[]
   try {
     names = readdirSync(value).filter((name) => name.endsWith('.conf') && name !== '.conf')

@@ -1,16 +1,16 @@
 import { DEFAULT_CIPHERS } from 'node:tls'
 import { SETTINGS, type SettingName } from '../schema.ts'
-import type { Line } from './lines.ts'
+import type { ConfLine } from './lines.ts'
 
 /** A listener of mosquitto.conf: the lines that belong to it, by name. */
-export interface Listener {
+export interface MosquittoListener {
   /** Where it begins. */
   readonly at: string
-  readonly lines: Map<string, Line>
+  readonly lines: Map<string, ConfLine>
 }
 
-export interface Outcome {
-  set(setting: SettingName, text: string, line: Pick<Line, 'at' | 'name'>): void
+export interface SettingsSink {
+  set(setting: SettingName, text: string, line: Pick<ConfLine, 'at' | 'name'>): void
   warn(at: string, text: string): void
   refuse(at: string, text: string): void
 }
@@ -27,8 +27,12 @@ const SHARED: readonly [option: string, setting: SettingName][] = [
 const NEEDED = ['cafile', 'certfile', 'keyfile'] as const
 
 /** Turns the listeners of the file into doors: one for MQTT, one for MQTT over WebSocket. */
-export function toDoors(listeners: readonly Listener[], file: string, outcome: Outcome): void {
-  const taken = new Map<string, Listener>()
+export function toDoors(
+  listeners: readonly MosquittoListener[],
+  file: string,
+  outcome: SettingsSink,
+): void {
+  const taken = new Map<string, MosquittoListener>()
   for (const listener of listeners) {
     const kind = listener.lines.get('protocol')?.value ?? 'mqtt'
     const folder = listener.lines.get('capath')
@@ -75,7 +79,7 @@ export function toDoors(listeners: readonly Listener[], file: string, outcome: O
       'no listener is named; write "listener 8883" with cafile, certfile and keyfile',
     )
   if (taken.size > 0 && !taken.has('mqtt')) {
-    const { at } = taken.get('websockets') as Listener
+    const { at } = taken.get('websockets') as MosquittoListener
     outcome.set('mqttListen', 'off', { at, name: 'listener' })
   }
 }
@@ -83,7 +87,7 @@ export function toDoors(listeners: readonly Listener[], file: string, outcome: O
 /** The value of a port that was refused. */
 export const UNREADABLE = ''
 
-function listens({ at, lines }: Listener, door: SettingName, outcome: Outcome): void {
+function listens({ at, lines }: MosquittoListener, door: SettingName, outcome: SettingsSink): void {
   const port = lines.get('listener') ?? lines.get('port')
   if (port?.value === UNREADABLE) return
   const [number = '1883', address] = port?.value.split(' ') ?? []
@@ -104,7 +108,7 @@ function listens({ at, lines }: Listener, door: SettingName, outcome: Outcome): 
   outcome.set(door, text, port ?? { at, name: 'listener' })
 }
 
-function identity({ at, lines }: Listener, outcome: Outcome): void {
+function identity({ at, lines }: MosquittoListener, outcome: SettingsSink): void {
   const says = (name: string) => lines.get(name)?.value === 'true'
   const where = (name: string) => lines.get(name)?.at ?? at
   if (!says('require_certificate'))
@@ -134,7 +138,7 @@ const TLS12_CIPHERS = DEFAULT_CIPHERS.split(':')
   .filter((name) => !name.startsWith('TLS_'))
   .join(':')
 
-function tls({ lines }: Listener, outcome: Outcome): void {
+function tls({ lines }: MosquittoListener, outcome: SettingsSink): void {
   for (const [option, setting] of SHARED) {
     const line = lines.get(option)
     if (line) outcome.set(setting, line.value, line)

@@ -1,24 +1,24 @@
 import { isNamedOnce } from './forms.ts'
-import type { Line } from './lines.ts'
-import type { Listener, Outcome } from './listeners.ts'
+import type { ConfLine } from './lines.ts'
+import type { MosquittoListener, SettingsSink } from './listeners.ts'
 
 /** Sorts lines by the listener that they belong to, as Mosquitto does. */
 export interface Scopes {
-  add(line: Line): void
+  add(line: ConfLine): void
   /** The listeners that open, and the ACL file of them all. */
-  end(): { readonly listeners: Listener[]; readonly acl: Line | undefined }
+  end(): { readonly listeners: MosquittoListener[]; readonly acl: ConfLine | undefined }
 }
 
 const OF_DEFAULT_LISTENER = new Set(['port', 'bind_address'])
 
-export function createScopes(outcome: Outcome): Scopes {
-  const first: Listener = { at: '', lines: new Map() }
-  const listeners: Listener[] = []
-  const current = new Map<string, Listener>()
+export function createScopes(outcome: SettingsSink): Scopes {
+  const first: MosquittoListener = { at: '', lines: new Map() }
+  const listeners: MosquittoListener[] = []
+  const current = new Map<string, MosquittoListener>()
   // `per_listener_settings` or not: there is one ACL file
-  const forAll: Listener = { at: '', lines: new Map() }
+  const forAll: MosquittoListener = { at: '', lines: new Map() }
 
-  function scopeOf({ name, file }: Line): Listener {
+  function scopeOf({ name, file }: ConfLine): MosquittoListener {
     if (name === 'acl_file') return forAll
     return (!OF_DEFAULT_LISTENER.has(name) && current.get(file)) || first
   }
@@ -27,7 +27,7 @@ export function createScopes(outcome: Outcome): Scopes {
     add(line) {
       const { at, name, value, file } = line
       if (name === 'listener') {
-        const listener: Listener = { at, lines: new Map([[name, line]]) }
+        const listener: MosquittoListener = { at, lines: new Map([[name, line]]) }
         current.set(file, listener)
         listeners.push(listener)
         return
@@ -57,7 +57,7 @@ export function createScopes(outcome: Outcome): Scopes {
   }
 }
 
-export function namedTwice(name: string, before: Line): string {
+export function namedTwice(name: string, before: ConfLine): string {
   return `${name} is named a second time; ${before.at} has it already`
 }
 
@@ -67,7 +67,7 @@ const ALWAYS = new Set([
 ])
 
 /** Whether Mosquitto 2.0.11 opens port 1883 for a line that is above the first listener of its file. */
-export function opensDefault({ name, value }: Line): boolean {
+export function opensDefault({ name, value }: ConfLine): boolean {
   switch (name) {
     case 'max_connections':
       return Number(value) >= 0

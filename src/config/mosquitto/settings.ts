@@ -2,9 +2,9 @@ import { environmentName, SETTINGS, type SettingName } from '../schema.ts'
 import { withAclPlugin } from './acl-plugin.ts'
 import { createBridgeLines, isOfBridge } from './bridge.ts'
 import { BRIDGE_OPTIONS } from './bridge-options.ts'
-import { EMPTY, formOf, isNamedOnce, MAY_BE_EMPTY } from './forms.ts'
-import { type Line, readLines } from './lines.ts'
-import { type Outcome, toDoors, UNREADABLE } from './listeners.ts'
+import { formOf, HAS_NO_VALUE, isNamedOnce, MAY_BE_EMPTY } from './forms.ts'
+import { type ConfLine, readLines } from './lines.ts'
+import { type SettingsSink, toDoors, UNREADABLE } from './listeners.ts'
 import { type Option, optionOf, PERSISTENCE } from './options.ts'
 import { createScopes, namedTwice, opensDefault } from './scopes.ts'
 
@@ -47,7 +47,7 @@ export function readMosquittoConf(file: string): MosquittoSettings {
   const settings: Partial<Record<SettingName, Sourced>> = {}
   const warnings: string[] = []
   const problems = [...read.problems]
-  const outcome: Outcome = {
+  const outcome: SettingsSink = {
     set(setting, wanted, { at, name }) {
       const text = withinBounds(setting, wanted)
       if (text !== wanted) {
@@ -69,13 +69,13 @@ export function readMosquittoConf(file: string): MosquittoSettings {
   }
 
   const scopes = createScopes(outcome)
-  const logTypes: Line[] = []
+  const logTypes: ConfLine[] = []
   const bridge = createBridgeLines(outcome)
   let persistence = false
-  const sizes = new Map<string, { text: string; line: Line }>()
-  const named = new Map<string, Line>()
+  const sizes = new Map<string, { text: string; line: ConfLine }>()
+  const named = new Map<string, ConfLine>()
 
-  function say(option: Option, line: Line): void {
+  function say(option: Option, line: ConfLine): void {
     const { at, name, value } = line
     if (option.becomes === 'switch') say(value === 'true' ? option.on : option.off, line)
     else if (option.becomes === 'warning') outcome.warn(at, `${name}: ${option.note}`)
@@ -89,7 +89,7 @@ export function readMosquittoConf(file: string): MosquittoSettings {
     }
   }
 
-  function readBridgeLine(raw: Line): void {
+  function readBridgeLine(raw: ConfLine): void {
     const { at, name, file } = raw
     if (!bridge.isIn(file)) {
       outcome.refuse(at, `${name}: belongs to a bridge, and there is no connection line before it`)
@@ -161,20 +161,20 @@ export function readMosquittoConf(file: string): MosquittoSettings {
   }
 }
 
-function isOfListener(option: Option, line: Line): boolean {
+function isOfListener(option: Option, line: ConfLine): boolean {
   if (option.becomes !== 'listener') return opensDefault(line)
   return line.name !== 'persistence_location'
 }
 
 /** The line with its value in one spelling; null where it has none, which `outcome` is told. */
-function readValue(line: Line, outcome: Outcome): Line | null {
+function readValue(line: ConfLine, outcome: SettingsSink): ConfLine | null {
   const { at, name, value } = line
   try {
     return { ...line, value: formOf(name)(value) }
   } catch (error) {
     const { message } = error as Error
-    if (message === EMPTY && MAY_BE_EMPTY.has(name))
-      outcome.warn(at, `${name} ${EMPTY}; Mosquitto passes over it too`)
+    if (message === HAS_NO_VALUE && MAY_BE_EMPTY.has(name))
+      outcome.warn(at, `${name} ${HAS_NO_VALUE}; Mosquitto passes over it too`)
     else outcome.refuse(at, `${name} ${message}`)
     return null
   }
@@ -193,7 +193,7 @@ const ONE_FOR_ALL: ReadonlySet<SettingName> = new Set([
   'maxConnections',
 ])
 
-function readLogTypes(lines: readonly Line[], outcome: Outcome): void {
+function readLogTypes(lines: readonly ConfLine[], outcome: SettingsSink): void {
   let least = -1
   for (const line of lines) {
     const level = LOG_TYPES[line.value]

@@ -17,7 +17,7 @@ export const PRECISIONS = {
   },
 } as const
 
-export type Version = keyof typeof PRECISIONS
+export type InfluxVersion = keyof typeof PRECISIONS
 
 /** What says where to write and who writes, which the certificate does here. */
 const IGNORED = {
@@ -31,7 +31,7 @@ export const QUERY_NAMES = {
 } as const
 
 /** Nanoseconds of a unit of the timestamps. Throws a refusal where the query is wrong. */
-export function precisionIn(url: string, version: Version): bigint {
+export function precisionIn(url: string, version: InfluxVersion): bigint {
   // clients of InfluxDB 2 write to /write, too, with what they know
   const known = version === 'v1' ? [...QUERY_NAMES.v1, ...IGNORED.v2] : QUERY_NAMES.v2
   const said = single(queryOf(url, known), 'precision')

@@ -20,8 +20,8 @@ import {
   type WriteFailure,
   type WriteResult,
 } from './answer.ts'
-import { precisionIn, type Version } from './query.ts'
-import { readValues, type Values } from './values.ts'
+import { type InfluxVersion, precisionIn } from './query.ts'
+import { type PointValues, readValues } from './values.ts'
 
 export interface InfluxOptions extends PublishManyOptions {
   /** What topics are made of, and whether what is published there is retained. */
@@ -63,7 +63,7 @@ export function influxRoutes(app: App, options: InfluxOptions, turns: Pick<Turns
 }
 
 function createWrite({ relay, keys, meter, influx }: InfluxOptions, turns: Pick<Turns, 'each'>) {
-  return async (request: Request, reply: Reply, version: Version): Promise<Reply> => {
+  return async (request: Request, reply: Reply, version: InfluxVersion): Promise<Reply> => {
     const started = performance.now()
     const caller = callerOf(request)
     const precision = precisionIn(request.originalUrl, version)
@@ -94,7 +94,7 @@ function createWrite({ relay, keys, meter, influx }: InfluxOptions, turns: Pick<
 
   async function publish(
     caller: Caller,
-    { values }: Values,
+    { values }: PointValues,
     keyed: KeyedRequest | null,
   ): Promise<{ result: WriteResult; failure: WriteFailure | null }> {
     const numbered = values.map(({ reading }, index) => [index + 1, reading] as const)

@@ -13,18 +13,18 @@ const MAX_LINE_FEEDS = 10 * MAX_VALUES
 const SHOWN = 100
 
 /** A value, and the line of the body that it stands in; or why that line has none. */
-export interface Value {
+export interface PointValue {
   readonly line: number
   readonly reading: Reading | GatewayError
 }
 
-export interface Values {
-  readonly values: readonly Value[]
+export interface PointValues {
+  readonly values: readonly PointValue[]
   /** Whether each line says when it was measured, so that the same body again is the same data. */
   readonly isTimed: boolean
 }
 
-export interface ReadOptions {
+export interface ReadPointsOptions {
   readonly device: string
   readonly template: TopicTemplate
   readonly retain: boolean
@@ -34,10 +34,10 @@ export interface ReadOptions {
 }
 
 /** The readings of a body in line protocol; one bad line does not affect the others. Throws a refusal where there are too many. */
-export async function readValues(body: Buffer, options: ReadOptions): Promise<Values> {
+export async function readValues(body: Buffer, options: ReadPointsOptions): Promise<PointValues> {
   if (!isUtf8(body)) throw new GatewayError('body_invalid', 'The body is not valid UTF-8.')
   const text = body.toString('utf8')
-  const values: Value[] = []
+  const values: PointValue[] = []
   let isTimed = true
   // a string may hold line feeds, and its line goes on after them
   let reached = 0
@@ -59,7 +59,7 @@ export async function readValues(body: Buffer, options: ReadOptions): Promise<Va
     }
   }
 
-  function add(value: Value): void {
+  function add(value: PointValue): void {
     if (values.length === MAX_VALUES) throw tooMany()
     values.push(value)
   }
@@ -83,7 +83,7 @@ function startsOf(text: string): (readonly [number, number])[] {
 /** One for each field, or one of all fields in JSON where the topic does not name the field. */
 function* readingsOf(
   { measurement, tags, fields, timestamp }: Point,
-  { device, template, retain, precision }: ReadOptions,
+  { device, template, retain, precision }: ReadPointsOptions,
 ): Generator<Reading | Error> {
   const time = timestamp === null ? null : Number((timestamp * precision) / NS_PER_MS)
   const common = { qos: 1, retain, messageExpiry: null, time } as const

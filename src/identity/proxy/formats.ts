@@ -6,7 +6,7 @@ import { traefik } from './traefik.ts'
 import { xfcc } from './xfcc.ts'
 
 /** Every format that comes in headers, by its name in WOTT_PROXY_IDENTITY. */
-export const FORMATS = {
+export const PROXY_FORMATS = {
   rfc9440,
   xfcc,
   nginx,
@@ -17,4 +17,4 @@ export const FORMATS = {
   azure,
 } satisfies Record<string, ProxyFormat>
 
-export type FormatName = keyof typeof FORMATS
+export type FormatName = keyof typeof PROXY_FORMATS

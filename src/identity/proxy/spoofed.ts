@@ -1,4 +1,4 @@
-import { FORMATS } from './formats.ts'
+import { PROXY_FORMATS } from './formats.ts'
 import type { HeaderNames, RequestHead } from './headers.ts'
 
 /**
@@ -8,7 +8,7 @@ import type { HeaderNames, RequestHead } from './headers.ts'
 export function createSpoofDetector(
   given: HeaderNames = {},
 ): (request: Pick<RequestHead, 'headers'>) => boolean {
-  const usual = Object.values(FORMATS).flatMap(({ headers }) => Object.values(headers))
+  const usual = Object.values(PROXY_FORMATS).flatMap(({ headers }) => Object.values(headers))
   const names = [...new Set([...usual, 'x-amzn-mtls-clientcert', ...Object.values(given)])].filter(
     (name) => name !== undefined,
   )

@@ -1,14 +1,19 @@
 import type { Delivery } from '../../../src/broker/broker.ts'
 import type { CloseRequest, OpenRequest } from '../../../src/broker/registry.ts'
-import type { EndReason, Link, Session, SubscriptionOptions } from '../../../src/broker/session.ts'
+import type {
+  ClientLink,
+  EndReason,
+  Session,
+  SubscriptionOptions,
+} from '../../../src/broker/session.ts'
 import type { BrokerSessions } from '../../../src/broker/session-broker.ts'
-import type { Entry } from '../../../src/broker/store/queue.ts'
+import type { QueueEntry } from '../../../src/broker/store/queue.ts'
 import type { Qos } from '../../../src/topic/message.ts'
 
 const HOUR_SECONDS = 3_600
 
 /** A connection that writes down what its session is told. */
-export interface RecordingLink extends Link {
+export interface RecordingLink extends ClientLink {
   isOpen: () => boolean
   hasRoom: () => boolean
   /** What came with QoS 0. */
@@ -27,12 +32,12 @@ export interface TestClient {
   subscribe(name: string, qos: Qos, options?: Partial<SubscriptionOptions>): Promise<void>
   unsubscribe(...names: string[]): Promise<void>
   /** What waits for it, in the order in which it is sent. */
-  entries(): Entry[]
+  entries(): QueueEntry[]
   /** The same as payloads; PUBREL where that is all that is left. */
   queued(): string[]
   /** Sends what waits, with at most `window` in flight. */
-  send(window?: number): Entry[]
-  acknowledge(...entries: Entry[]): void
+  send(window?: number): QueueEntry[]
+  acknowledge(...entries: QueueEntry[]): void
   /** Its connection ends: without DISCONNECT, unless `request` says otherwise. */
   leave(request?: Partial<CloseRequest>): void
 }
@@ -56,8 +61,8 @@ export async function connectClient(
   const { session, isPresent } = opened
   link.isOpen = () => true
 
-  function send(window = Number.POSITIVE_INFINITY): Entry[] {
-    const sent: Entry[] = []
+  function send(window = Number.POSITIVE_INFINITY): QueueEntry[] {
+    const sent: QueueEntry[] = []
     while (session.queue.inFlight() < window) {
       const entry = sessions.next(session)
       if (!entry) break
@@ -89,7 +94,7 @@ export async function connectClient(
   }
 }
 
-export function payloadsOf(entries: readonly Entry[]): string[] {
+export function payloadsOf(entries: readonly QueueEntry[]): string[] {
   return entries.map(({ message }) => (message === null ? 'PUBREL' : String(message.payload)))
 }
 

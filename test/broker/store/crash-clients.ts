@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { BrokerLog, Delivery } from '../../../src/broker/broker.ts'
-import type { Entry } from '../../../src/broker/store/queue.ts'
+import type { QueueEntry } from '../../../src/broker/store/queue.ts'
 import type { TestBroker } from './test-broker.ts'
 import { receive, release } from './traffic.ts'
 
@@ -60,8 +60,8 @@ export function createClients() {
   }
 
   /** What waits for a client, by its number. */
-  function waiting({ store }: TestBroker, client: string): Map<string, Entry> {
-    const found = new Map<string, Entry>()
+  function waiting({ store }: TestBroker, client: string): Map<string, QueueEntry> {
+    const found = new Map<string, QueueEntry>()
     const session = store.sessions.find(client)
     if (session) store.queueing.unpack(session)
     for (const entry of session?.queue.admitted() ?? []) {
@@ -113,8 +113,8 @@ export function createClients() {
   /** It has what the collector has, in the same order, but for what it received. */
   function checkCrowd(
     client: string,
-    collected: ReadonlyMap<string, Entry>,
-    own: ReadonlyMap<string, Entry>,
+    collected: ReadonlyMap<string, QueueEntry>,
+    own: ReadonlyMap<string, QueueEntry>,
   ): void {
     for (const n of collected.keys())
       assert.ok(own.has(n) || got.has(`${n} ${client}`), `${n} is lost to ${client}`)

@@ -3,15 +3,15 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import {
   createQueue,
-  type Entry,
   MAX_PACKET_ID,
   type Queue,
+  type QueueEntry,
 } from '../../../src/broker/store/queue.ts'
 import { message } from '../contract.ts'
 
 let lastId = 0
 
-function entryOf(more: Partial<Entry> = {}): Entry {
+function entryOf(more: Partial<QueueEntry> = {}): QueueEntry {
   lastId += 1
   return {
     id: lastId,
@@ -36,22 +36,22 @@ function entryOf(more: Partial<Entry> = {}): Entry {
 
 /** What a queue should hold, in lists. */
 interface Model {
-  reserved: Entry[]
-  unsent: Entry[]
-  sent: Entry[]
+  reserved: QueueEntry[]
+  unsent: QueueEntry[]
+  sent: QueueEntry[]
   /** Sent on an earlier connection, and not yet on this one. */
-  repeats: Entry[]
+  repeats: QueueEntry[]
 }
 
 /** Something that happens to a queue; where the model has no entry for it, nothing does. */
 type Step = (model: Model, queue: Queue, pick: number) => void
 
-function take(list: Entry[], entry: Entry): void {
+function take(list: QueueEntry[], entry: QueueEntry): void {
   const index = list.indexOf(entry)
   if (index >= 0) list.splice(index, 1)
 }
 
-function pickFrom(list: readonly Entry[], pick: number): Entry | undefined {
+function pickFrom(list: readonly QueueEntry[], pick: number): QueueEntry | undefined {
   return list[pick % Math.max(1, list.length)]
 }
 
@@ -193,8 +193,8 @@ describe('a queue', () => {
     for (let entry = queue.next(); entry; entry = queue.next()) queue.sent(entry)
     assert.equal(queue.inFlight(), MAX_PACKET_ID)
     assert.equal(queue.length(), MAX_PACKET_ID + 1)
-    queue.remove(queue.byPacketId(700) as Entry)
-    const last = queue.next() as Entry
+    queue.remove(queue.byPacketId(700) as QueueEntry)
+    const last = queue.next() as QueueEntry
     assert.equal(last, entries.at(-1))
     queue.sent(last)
     assert.equal(last.packetId, 700)
@@ -211,7 +211,7 @@ describe('a queue', () => {
     queue.rewind()
     assert.equal(queue.inFlight(), 0)
     assert.equal(queue.bytes(), 20)
-    const sent: Entry[] = []
+    const sent: QueueEntry[] = []
     for (let entry = queue.next(); entry; entry = queue.next()) {
       queue.sent(entry)
       sent.push(entry)

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { GatewayError } from '../../../src/errors.ts'
 import type { PassedHeaders, ProxyFormat } from '../../../src/identity/proxy/format.ts'
-import { FORMATS } from '../../../src/identity/proxy/formats.ts'
+import { PROXY_FORMATS } from '../../../src/identity/proxy/formats.ts'
 import { toPem } from '../../../src/x509/pem.ts'
 import { INTERMEDIATE, LEAF, ROOT } from './rfc9440-example.ts'
 
@@ -29,7 +29,7 @@ const asAlb = (text: string) =>
   encodeURIComponent(text).replace(/%2B|%3D|%2F/g, (code) => decodeURIComponent(code))
 
 describe('every format', () => {
-  const lone: Record<keyof typeof FORMATS, (der: Buffer) => PassedHeaders> = {
+  const lone: Record<keyof typeof PROXY_FORMATS, (der: Buffer) => PassedHeaders> = {
     rfc9440: (der) => ({ certificate: `:${der.toString('base64')}:` }),
     xfcc: (der) => ({ certificate: `Hash=00;Cert="${encodeURIComponent(pem(der))}"` }),
     nginx: (der) => ({ certificate: encodeURIComponent(pem(der)), verify: 'SUCCESS' }),
@@ -40,7 +40,10 @@ describe('every format', () => {
     azure: (der) => ({ certificate: der.toString('base64') }),
   }
 
-  for (const [name, format] of Object.entries(FORMATS) as [keyof typeof FORMATS, ProxyFormat][]) {
+  for (const [name, format] of Object.entries(PROXY_FORMATS) as [
+    keyof typeof PROXY_FORMATS,
+    ProxyFormat,
+  ][]) {
     it(`${name} gives the bytes of the certificate`, () => {
       fc.assert(
         fc.property(fc.uint8Array({ minLength: 1, maxLength: 300 }), (bytes) => {
@@ -74,7 +77,7 @@ describe('every format', () => {
 })
 
 describe('rfc9440', () => {
-  const { rfc9440, gcp } = FORMATS
+  const { rfc9440, gcp } = PROXY_FORMATS
 
   it("reads the RFC's own example, with its chain", () => {
     const headers = {
@@ -120,7 +123,7 @@ describe('rfc9440', () => {
 })
 
 describe('nginx', () => {
-  const { nginx } = FORMATS
+  const { nginx } = PROXY_FORMATS
   const certificate = encodeURIComponent(pem(leaf))
 
   it('must have accepted the certificate', () => {
@@ -138,7 +141,7 @@ describe('nginx', () => {
 })
 
 describe('alb', () => {
-  const { alb } = FORMATS
+  const { alb } = PROXY_FORMATS
 
   it('reads + as itself, which form decoding would make a blank', () => {
     const certificate = asAlb(pem(leaf))
@@ -159,7 +162,7 @@ describe('alb', () => {
 })
 
 describe('xfcc', () => {
-  const { xfcc } = FORMATS
+  const { xfcc } = PROXY_FORMATS
   const cert = `Cert="${encodeURIComponent(pem(leaf))}"`
   const chain = `Chain="${encodeURIComponent(pem(leaf) + pem(intermediate))}"`
   // from Envoy's documentation
@@ -207,7 +210,7 @@ describe('xfcc', () => {
 })
 
 describe('traefik', () => {
-  const { traefik } = FORMATS
+  const { traefik } = PROXY_FORMATS
 
   it('reads base64 without its PEM lines, escaped or not, and PEM', () => {
     for (const form of [

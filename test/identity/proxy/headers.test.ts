@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { GatewayError } from '../../../src/errors.ts'
-import { FORMATS } from '../../../src/identity/proxy/formats.ts'
+import { PROXY_FORMATS } from '../../../src/identity/proxy/formats.ts'
 import { createHeaderReader, headersOf } from '../../../src/identity/proxy/headers.ts'
 import { createSpoofDetector } from '../../../src/identity/proxy/spoofed.ts'
 
-const NAMES = headersOf(FORMATS.rfc9440)
+const NAMES = headersOf(PROXY_FORMATS.rfc9440)
 
 /** What is read of these headers, in pairs, or the code of the refusal. */
 function read(rawHeaders: string[], { names = NAMES, maxBytes = 100 } = {}) {
@@ -58,7 +58,7 @@ describe('the headers of a proxy', () => {
   })
 
   it('have the names that the operator gives them, and no others', () => {
-    const names = headersOf(FORMATS.nginx, { certificate: 'x-cert', verify: undefined })
+    const names = headersOf(PROXY_FORMATS.nginx, { certificate: 'x-cert', verify: undefined })
     const raw = ['X-Cert', 'a', 'X-SSL-Client-Cert', 'b', 'X-SSL-Client-Verify', 'SUCCESS']
     assert.deepEqual(read(raw, { names }), { certificate: 'a', verify: 'SUCCESS' })
   })

@@ -1,6 +1,6 @@
-/** One message's place in the line. */
-export interface Turn {
-  /** Runs `emit` as soon as everything that joined the line earlier has been emitted or has left. */
+/** One message's place in the order. */
+export interface PlaceInOrder {
+  /** Runs `emit` as soon as everything that joined earlier has been emitted or has left. */
   ready(emit: () => void): void
   /** The message will not be emitted: runs `left` in its turn instead. */
   leave(left: () => void): void
@@ -10,20 +10,20 @@ export interface Turn {
  * Keeps messages that have to wait in the order of publishing: those that are being stored, and those that must not pass
  * them on the same topic.
  */
-export interface Line {
+export interface PublishOrder {
   readonly length: number
   /** Whether somebody waits on this topic, so that nobody may pass. */
   has(topic: string): boolean
-  join(topic: string): Turn
+  join(topic: string): PlaceInOrder
 }
 
-interface Place {
+interface Waiter {
   readonly topic: string
   emit: (() => void) | null
 }
 
-export function createLine(): Line {
-  const places = new Set<Place>()
+export function createPublishOrder(): PublishOrder {
+  const waiters = new Set<Waiter>()
   // how many wait on each topic
   const topics = new Map<string, number>()
   let isAdvancing = false
@@ -38,30 +38,30 @@ export function createLine(): Line {
     if (isAdvancing) return
     isAdvancing = true
     try {
-      for (const place of places) {
-        if (!place.emit) break
-        places.delete(place)
-        count(place.topic, -1)
-        place.emit()
+      for (const waiter of waiters) {
+        if (!waiter.emit) break
+        waiters.delete(waiter)
+        count(waiter.topic, -1)
+        waiter.emit()
       }
     } finally {
-      // one that throws does not hold up the others for ever
+      // an `emit` that throws must not block the others for ever
       isAdvancing = false
     }
   }
 
   return {
     get length() {
-      return places.size
+      return waiters.size
     },
     has: (topic) => topics.has(topic),
     join(topic) {
-      const place: Place = { topic, emit: null }
-      places.add(place)
+      const waiter: Waiter = { topic, emit: null }
+      waiters.add(waiter)
       count(topic, 1)
       const settle = (emit: () => void) => {
-        if (place.emit) return
-        place.emit = emit
+        if (waiter.emit) return
+        waiter.emit = emit
         advance()
       }
       return { ready: settle, leave: settle }

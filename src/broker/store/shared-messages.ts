@@ -3,17 +3,17 @@ import type { LogRow } from './changes.ts'
 import { byteLength, fromRow, ownMessage } from './columns.ts'
 
 /** A message of the log that waits in queues of stored sessions, held in memory once however many they are. */
-export interface Held {
+export interface SharedMessage {
   readonly message: Delivery
   readonly bytes: number
   /** How many queues hold it. */
   holders: number
 }
 
-export type Messages = ReturnType<typeof createMessages>
+export type SharedMessages = ReturnType<typeof createSharedMessages>
 
-export function createMessages() {
-  const restored = new Map<number, Held>()
+export function createSharedMessages() {
+  const restored = new Map<number, SharedMessage>()
   let bytes = 0
 
   return {
@@ -21,15 +21,15 @@ export function createMessages() {
     get bytes() {
       return bytes
     },
-    create(message: Delivery): Held {
+    create(message: Delivery): SharedMessage {
       const own = ownMessage(message)
       return { message: own, bytes: byteLength(own), holders: 0 }
     },
-    hold(held: Held): void {
+    hold(held: SharedMessage): void {
       if (held.holders === 0) bytes += held.bytes
       held.holders += 1
     },
-    letGo(held: Held): void {
+    letGo(held: SharedMessage): void {
       held.holders -= 1
       if (held.holders === 0) bytes -= held.bytes
     },

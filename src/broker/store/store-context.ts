@@ -3,7 +3,7 @@ import type { Journal } from './journal.ts'
 import type { Limits, OnBound, OnDamage } from './limits.ts'
 
 /** What every part of the store stands on. */
-export interface Ground {
+export interface StoreContext {
   readonly journal: Journal
   readonly limits: Limits
   readonly onBound: OnBound

@@ -2,18 +2,18 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
+import { availableSlots, createConnectionSlots } from '../../src/door/connection-slots.ts'
 import { listen } from '../../src/door/listen.ts'
-import { createPlaces, sparePlaces } from '../../src/door/places.ts'
 import { silentMeter } from '../../src/metrics/meter.ts'
 
 async function twoDoors(context: TestContext, total: number, maxConnections: number) {
-  const places = createPlaces(total)
+  const slots = createConnectionSlots(total)
   const cuts: string[] = []
   const meter = { ...silentMeter, connectionCut: (_: unknown, why: string) => cuts.push(why) }
   const open = async (door: 'device' | 'mqtt') => {
     const server = createServer()
     const address = { host: '127.0.0.1', port: 0 }
-    const opened = await listen(server, { door, address, maxConnections, places, meter })
+    const opened = await listen(server, { door, address, maxConnections, slots, meter })
     context.after(() => opened.close())
     return {
       async take(): Promise<Socket> {
@@ -39,7 +39,7 @@ async function twoDoors(context: TestContext, total: number, maxConnections: num
   return { doors: [await open('device'), await open('mqtt')] as const, cuts }
 }
 
-describe('the places of several doors', () => {
+describe('the slots of several doors', () => {
   it('are for whoever comes first, and for nobody beyond', async (context) => {
     const { doors, cuts } = await twoDoors(context, 3, 10)
     const [one, other] = doors
@@ -62,7 +62,7 @@ describe('the places of several doors', () => {
   })
 
   it('are fewer than the descriptors of the process', async () => {
-    const spare = await sparePlaces()
+    const spare = await availableSlots()
     assert.ok(spare >= 1 && spare < 2 ** 31, String(spare))
   })
 })

@@ -4,11 +4,11 @@ import type { Server, Socket } from 'node:net'
 /** Descriptors that no connection takes: for the doors themselves, the disk, the names of brokers, and the ops door. */
 const RESERVE = 144
 
-/** What one door's strangers have of the places: one in eight. */
+/** What one door's strangers have of the slots: one in eight. */
 const STRANGERS_SHARE = 8
 
 /** Places for connections that several doors share. */
-export interface Places {
+export interface ConnectionSlots {
   readonly total: number
   /** How many strangers one door has at most, so that those of all doors cannot keep a device out. */
   readonly forStrangers: number
@@ -17,7 +17,7 @@ export interface Places {
 }
 
 /** Node itself drops what is beyond, before anything is made of it. */
-export function createPlaces(total: number): Places {
+export function createConnectionSlots(total: number): ConnectionSlots {
   const shares: { readonly server: Server; readonly most: number; own: number }[] = []
   // what another address of a door lets in comes to the door's own server too
   const counted = new WeakSet<Socket>()
@@ -51,7 +51,7 @@ export function createPlaces(total: number): Places {
 }
 
 /** How many descriptors connections may have: what the system allows, less what is open and a reserve. Infinity where it is not known. */
-export async function sparePlaces(): Promise<number> {
+export async function availableSlots(): Promise<number> {
   try {
     const [limits, open] = await Promise.all([
       readFile('/proc/self/limits', 'latin1'),
