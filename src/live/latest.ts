@@ -1,5 +1,6 @@
 import type { Delivery } from '../broker/broker.ts'
 import type { Pace } from '../pace.ts'
+import { isExpired } from '../topic/message.ts'
 import type { GapCause } from './event.ts'
 import type { LogReader } from './log-reader.ts'
 import type { Cut, ReplayBounds } from './replay.ts'
@@ -40,8 +41,8 @@ export function openLatest(
   let position = after
   let cut: Cut | null = null
 
-  const isWanted = ({ topic, expires }: Delivery) =>
-    (expires === null || expires > reader.now()) && mayReceive(topic)
+  const isWanted = (delivery: Delivery) =>
+    !isExpired(delivery, reader.now) && mayReceive(delivery.topic)
 
   async function* deliveries(): AsyncGenerator<Delivery, void> {
     let looked = 0

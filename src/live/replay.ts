@@ -1,5 +1,6 @@
 import type { Delivery } from '../broker/broker.ts'
 import type { Pace } from '../pace.ts'
+import { isExpired } from '../topic/message.ts'
 import { isLate } from '../topic/time.ts'
 import type { GapCause } from './event.ts'
 import type { LogReader } from './log-reader.ts'
@@ -52,11 +53,11 @@ export async function openReplay(
   const lost = new Set<GapCause>()
   let cut: Cut | null = null
 
-  const isWanted = ({ topic, time, expires }: Delivery) =>
-    (from === null || time >= from) &&
-    (to === null || time < to) &&
-    (expires === null || expires > reader.now()) &&
-    mayReceive(topic)
+  const isWanted = (delivery: Delivery) =>
+    (from === null || delivery.time >= from) &&
+    (to === null || delivery.time < to) &&
+    !isExpired(delivery, reader.now) &&
+    mayReceive(delivery.topic)
 
   async function step({ payload }: Delivery): Promise<void> {
     for (let steps = payload.length; steps >= 0; steps -= STEP_BYTES)

@@ -30,3 +30,8 @@ export interface Message {
   /** When nobody is to get it any more, in milliseconds by the broker's clock; null for never. */
   readonly expires: number | null
 }
+
+/** Whether nobody is to get the message any more, by the broker's clock `now`. */
+export function isExpired({ expires }: Pick<Message, 'expires'>, now: () => number): boolean {
+  return expires !== null && expires <= now()
+}

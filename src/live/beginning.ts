@@ -1,0 +1,53 @@
+import type { BrokerLog } from '../broker/broker.ts'
+import { type GapCause, gapFrame } from './event.ts'
+import type { Hub } from './hub.ts'
+
+/** Where a stream begins. */
+export interface Beginning {
+  /** The reader has everything up to this number, except the retained messages. */
+  readonly number: number
+  /** Whether the retained messages come first. */
+  readonly hasRetained: boolean
+  /** Why messages may be missing. */
+  readonly gaps: readonly GapCause[]
+}
+
+/** In place of an id: begin with all of the history. */
+const EARLIEST = 'earliest'
+/** Ends the id of a retained message that is not the last of them: whoever resumes from it gets all of them again. */
+export const UNFINISHED = '-r'
+
+/** Where the stream of a reader begins whose last event had this id. */
+export function beginningOf(
+  lastEventId: string | undefined,
+  hub: Pick<Hub, 'ids' | 'latest' | 'earliest'>,
+  log: Pick<BrokerLog, 'oldest' | 'gapsAfter'>,
+): Beginning {
+  const oldest = log.oldest()
+  const earliest = Math.max(hub.earliest(), oldest)
+  if (lastEventId === undefined) return { number: hub.latest(), hasRetained: true, gaps: [] }
+  if (lastEventId === EARLIEST) return { number: earliest, hasRetained: true, gaps: [] }
+  const isUnfinished = lastEventId.endsWith(UNFINISHED)
+  const known = hub.ids.numberOf(
+    isUnfinished ? lastEventId.slice(0, -UNFINISHED.length) : lastEventId,
+  )
+  if (known === null || known > hub.latest())
+    return { number: earliest, hasRetained: true, gaps: ['unknown_id'] }
+  if (known < oldest) return { number: oldest, hasRetained: true, gaps: ['expired'] }
+  const gaps = log.gapsAfter(known)
+  return { number: known, hasRetained: isUnfinished || gaps.includes('expired'), gaps }
+}
+
+/** The events that tell the reader what may be missing before it begins. */
+export function gapFramesOf(
+  { number, hasRetained, gaps }: Beginning,
+  lastEventId: string | undefined,
+  hub: Pick<Hub, 'ids'>,
+  log: Pick<BrokerLog, 'awayAfter'>,
+): Buffer[] {
+  const id = `${hub.ids.of(number)}${hasRetained ? UNFINISHED : ''}`
+  return gaps.map((gap) => {
+    const seconds = gap === 'broker_away' ? log.awayAfter(number) : undefined
+    return gapFrame(id, lastEventId ?? '', gap, seconds)
+  })
+}

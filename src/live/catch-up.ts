@@ -1,0 +1,114 @@
+import type { Broker, Delivery } from '../broker/broker.ts'
+import { isExpired } from '../topic/message.ts'
+import { type Beginning, UNFINISHED } from './beginning.ts'
+import { type EventFormat, eventFrame, gapFrame } from './event.ts'
+import { type Hub, type Reader, wants } from './hub.ts'
+
+/** Who is sent what came before the live events. */
+export interface Recipient {
+  readonly reader: Reader
+  readonly format: EventFormat
+  /** The id of the last event that the reader got. */
+  readonly lastEventId: string | undefined
+  hasEnded(): boolean
+  /** Writes the event of a message. */
+  send(frame: Buffer): void
+  /** Writes anything else. */
+  write(frame: Buffer): void
+  /** Resolves once the reader can take more. */
+  drained(): Promise<void>
+}
+
+/**
+ * Sends the retained messages, then everything after the number of `beginning`, without a gap that is not told and without a repeat.
+ * Resolves when the hub hands live events to the reader and all before them is sent, or when the stream has ended.
+ */
+export async function catchUp(
+  recipient: Recipient,
+  { number, hasRetained }: Beginning,
+  hub: Hub,
+  broker: Pick<Broker, 'retained' | 'log'>,
+): Promise<void> {
+  const { reader, format, hasEnded, send, write, drained } = recipient
+  const { filters, mayReceive } = reader
+  const { pace, ids } = hub
+  const lastEventId = recipient.lastEventId ?? ''
+
+  /** Sends messages one by one, as fast as the reader takes them. The rules may change meanwhile. */
+  async function sendEach<T extends Pick<Delivery, 'topic' | 'expires'>>(
+    messages: Iterable<T>,
+    frameOf: (message: T) => Buffer,
+    isWanted = ({ topic }: T) => mayReceive(topic),
+  ): Promise<void> {
+    for (const message of messages) {
+      while (!pace.take()) await pace.turn()
+      if (hasEnded()) return
+      if (!isWanted(message) || isExpired(message, broker.log.now)) continue
+      send(frameOf(message))
+      await drained()
+    }
+  }
+
+  /** Later ones come with what is sent next. */
+  async function sendRetained(): Promise<void> {
+    const messages = (await retainedOf(filters, broker)).filter(
+      ({ topic, sequence }) => sequence <= number && mayReceive(topic),
+    )
+    const last = messages.at(-1)
+    const id = ids.of(number)
+    await sendEach(messages, (message) =>
+      eventFrame(message, message === last ? id : `${id}${UNFINISHED}`, format),
+    )
+  }
+
+  /** Sends what the log has after a number, up to where memory begins; returns the number it reached. */
+  async function sendStored(after: number): Promise<number> {
+    let reached = after
+    function tellTrimmed(): void {
+      const oldest = broker.log.oldest()
+      if (reached >= oldest) return
+      write(gapFrame(ids.of(oldest), lastEventId, 'expired'))
+      reached = oldest
+    }
+    tellTrimmed()
+    while (!hasEnded() && reached < hub.earliest()) {
+      const page = await broker.log.read({ after: reached, upTo: hub.earliest(), filters })
+      tellTrimmed()
+      if (page.damaged?.length) write(gapFrame(ids.of(reached), lastEventId, 'damaged'))
+      const from = reached
+      await sendEach(
+        page.deliveries.filter(({ sequence }) => sequence > from),
+        (delivery) => eventFrame(delivery, ids.of(delivery.sequence), format),
+      )
+      reached = Math.max(reached, page.reached)
+    }
+    return reached
+  }
+
+  if (hasRetained) await sendRetained()
+  let reached = number
+  while (!hasEnded()) {
+    reached = await sendStored(reached)
+    if (hasEnded()) return
+    const missed = await hub.follow(reader, reached)
+    // memory moves on while the disk is read
+    if (missed === null) continue
+    return await sendEach(
+      missed,
+      (entry) => hub.frame(entry, format),
+      ({ topic }) => wants(reader, topic),
+    )
+  }
+}
+
+/** Each once, whichever of the filters cover it. */
+async function retainedOf(
+  filters: readonly string[],
+  { retained }: Pick<Broker, 'retained'>,
+): Promise<Delivery[]> {
+  const found = new Map<string, Delivery>()
+  // together: each may have to be asked for at another broker
+  for (const messages of await Promise.all(filters.map(retained)))
+    for (const message of messages) found.set(message.topic, message)
+  return [...found.values()]
+}

@@ -1,0 +1,175 @@
+import { Writable } from 'node:stream'
+import { setImmediate } from 'node:timers/promises'
+import { type Access, createAccess } from '../../src/acl/access.ts'
+import type { Broker, BrokerLog, Delivery } from '../../src/broker/broker.ts'
+import { createRouting } from '../../src/broker/routing.ts'
+import { createEventIds } from '../../src/live/event-ids.ts'
+import { createHistory } from '../../src/live/history.ts'
+import { createHub, type Hub } from '../../src/live/hub.ts'
+import { openStream, type StreamRequest } from '../../src/live/stream.ts'
+import { silentMeter } from '../../src/metrics/meter.ts'
+import { aclOf } from './acl.ts'
+import { UNLIMITED } from './memory.ts'
+
+const sinks: Writable[] = []
+
+/** One that is open keeps the process from ending. */
+export async function closeStreams(): Promise<void> {
+  for (const sink of sinks.splice(0)) sink.destroy()
+  // "close" comes a turn later
+  await setImmediate()
+}
+
+let sequence = 0
+
+/** The number of the latest message. */
+export const latestNumber = () => sequence
+
+/** The next message of all tests in a file. */
+export function delivery(payload: string, more: Partial<Delivery> = {}): Delivery {
+  sequence += 1
+  const now = Date.now()
+  return {
+    topic: 'a',
+    payload: Buffer.from(payload),
+    qos: 0,
+    retain: true,
+    device: 'd',
+    time: now,
+    received: now,
+    properties: null,
+    expires: null,
+    sequence,
+    ...more,
+  }
+}
+
+/** What the ACL lets somebody read. */
+export function accessTo(filter: string): Access {
+  return createAccess(aclOf(`topic read ${filter}\n`), { user: null, clientId: '' })
+}
+
+interface Options extends Pick<StreamRequest, 'ended' | 'heartbeat' | 'lastEventId'> {
+  filters?: readonly string[]
+  retained?: Promise<Delivery[]>
+  log?: Partial<BrokerLog>
+  buffer?: number
+  stall?: number
+  hub?: FedHub
+  access?: Access
+}
+
+export const ids = createEventIds('e')
+
+export interface FedHub extends Hub {
+  /** What the broker does with a message. */
+  deliver(delivery: Delivery): void
+  /** Called while the broker takes a subscription. */
+  whileSubscribing(): void
+  /** The filters that somebody subscribed to. */
+  readonly subscribed: readonly (readonly string[])[]
+}
+
+/** A hub after all messages so far, which keeps that many in memory. */
+export function newHub(messages = 10_000): FedHub {
+  const routing = createRouting()
+  const history = createHistory(sequence, { messages, bytes: 1_000_000 }, ids.of)
+  const subscribed: (readonly string[])[] = []
+  const hub: FedHub = Object.assign(
+    createHub(history, ids, async (filters, onMessage) => {
+      hub.whileSubscribing()
+      routing.listen(filters, onMessage)
+      subscribed.push(filters)
+      hub.whileSubscribing()
+      return async () => {
+        routing.unlisten(filters, onMessage)
+        subscribed.splice(subscribed.indexOf(filters), 1)
+      }
+    }),
+    {
+      deliver(delivery: Delivery) {
+        for (const listener of routing.of(delivery.topic).listeners) listener(delivery)
+      },
+      whileSubscribing() {},
+      subscribed,
+    },
+  )
+  routing.listenToAll(hub.note)
+  return hub
+}
+
+/** A stream of all there is, which `stream` opens, into a sink that takes what it is let take. */
+export function prepareStream(options: Options = {}) {
+  const {
+    retained = Promise.resolve([]),
+    buffer = 1_000_000,
+    stall = 1000,
+    hub = newHub(),
+    access = accessTo('#'),
+    log = {},
+    filters = ['#'],
+    ended,
+    heartbeat = null,
+    lastEventId,
+  } = options
+  // without more, all that is left is in memory
+  const brokerLog = { oldest: hub.earliest, gapsAfter: () => [], now: Date.now, ...log }
+  const counted: string[] = []
+  const taken: string[] = []
+  let proceed: (() => void) | null = null
+  let shut = false
+  const sink = new Writable({
+    highWaterMark: 100,
+    write(chunk, _encoding, done) {
+      taken.push(String(chunk))
+      if (shut) proceed = done
+      else done()
+    },
+  })
+  sinks.push(sink)
+  const stream = () =>
+    openStream(
+      sink,
+      {
+        filters,
+        format: 'raw',
+        door: 'device',
+        id: 'reader',
+        access,
+        ended,
+        heartbeat,
+        lastEventId,
+        hold: UNLIMITED.memory.open('reader', 'stream'),
+      },
+      {
+        hub,
+        buffer,
+        stall,
+        onSlow: (door, id) => counted.push(`${door} ${id}`),
+        broker: { retained: () => retained, log: brokerLog } as unknown as Broker,
+        meter: {
+          ...silentMeter,
+          streamOpened: () => counted.push('opened'),
+          streamClosed: () => counted.push('closed'),
+          deliveryDropped: (_door, reason) => counted.push(reason),
+        },
+      },
+    )
+  return {
+    hub,
+    sink,
+    counted,
+    stream,
+    /** The payloads so far. */
+    payloads: () =>
+      taken.flatMap((frame) => (frame.startsWith('id') ? [frame.split('data: ')[1]?.trim()] : [])),
+    raw: () => taken.join(''),
+    shut() {
+      shut = true
+    },
+    letGo() {
+      shut = false
+      proceed?.()
+    },
+  }
+}
