@@ -14,8 +14,8 @@ export interface Entry extends Omit<Delivery, 'payload' | 'properties'> {
 }
 
 export function deliveryOf(entry: Entry): Delivery {
-  const { topic, characters, qos, retain, device, time, received, properties, ...rest } = entry
-  const { expires, sequence } = rest
+  const { topic, characters, qos, retain, device, time, received } = entry
+  const { properties, expires, sequence } = entry
   return {
     topic,
     payload: Buffer.from(characters, 'latin1'),
@@ -89,7 +89,7 @@ export interface HistoryBounds {
 const FORMATTED = 64
 
 /** Entries that one read looks at: less than a millisecond. */
-const ENTRIES_READ = 256
+export const ENTRIES_READ = 256
 
 /** The newest messages of the log, which readers get without asking it; those up to `start` came before it. `idOf` names a message in events. */
 export function createHistory(

@@ -1,7 +1,7 @@
 import type { LatePage, LatePlace, LateRange } from '../broker/broker.ts'
 import { topicMatches } from '../topic/match.ts'
 import { isLate } from '../topic/time.ts'
-import { deliveryOf, type Entry } from './history.ts'
+import { deliveryOf, ENTRIES_READ, type Entry } from './history.ts'
 import { createSorted } from './sorted.ts'
 
 /** Those entries of a history that are late, in the order of their own times. */
@@ -12,9 +12,6 @@ export interface LateEntries {
   remove(entry: Entry): void
   read(range: LateRange): LatePage
 }
-
-/** Entries that one read looks at: less than a millisecond. */
-const ENTRIES_READ = 256
 
 export function createLateEntries(): LateEntries {
   const entries = createSorted<Entry>((one, other) => comparePlaces(placeOf(one), placeOf(other)))

@@ -1,0 +1,73 @@
+import type { Delivery } from '../broker/broker.ts'
+import { ENTRY_BYTES } from '../broker/store/retention.ts'
+import type { Chain, Link } from './chain.ts'
+import { type Entry, propertiesText } from './history.ts'
+
+/**
+ * Why a message is in memory: `recent`, there is room for it; `spared`, its device has more than its share, but it is the latest of its
+ * topic; `kept`, all other messages of its time are gone, but it is the latest of its topic.
+ */
+export type Standing = 'recent' | 'spared' | 'kept'
+
+/** A message of a broker without a disk. There may be half a million, so it holds as little as it can. */
+export interface MemoryEntry extends Entry, Link<MemoryEntry> {
+  readonly bytes: number
+  /** When it came, by the clock of the history. */
+  readonly stored: number
+  readonly owner: Owner
+  standing: Standing
+}
+
+/** How many entries there are, and their bytes. */
+export interface Tally {
+  entries: number
+  bytes: number
+}
+
+/** What a device has in memory. */
+export interface Owner extends Tally {
+  readonly device: string | null
+  /** Its recent messages, oldest first. */
+  readonly recent: Chain<MemoryEntry>
+  /** Its messages that are there only because they are the latest of their topics. */
+  readonly held: Tally
+}
+
+/** `before` is the message before it on its topic. */
+export function toMemoryEntry(
+  delivery: Delivery,
+  before: MemoryEntry | undefined,
+  stored: number,
+  owner: Owner,
+): MemoryEntry {
+  const { payload, qos, retain, device, time, received, expires, sequence } = delivery
+  // all messages of a topic share one string
+  const topic = before?.topic ?? delivery.topic
+  const properties = propertiesText(delivery.properties)
+  const bytes = ENTRY_BYTES + topic.length + payload.length + (properties?.length ?? 0)
+  // field by field: every message passes here, and spreading takes longer
+  return {
+    topic,
+    characters: payload.toString('latin1'),
+    qos,
+    retain,
+    device,
+    time,
+    received,
+    properties,
+    expires,
+    sequence,
+    frames: null,
+    bytes,
+    stored,
+    owner,
+    standing: 'recent',
+    before: null,
+    after: null,
+  }
+}
+
+export function count(tally: Tally, { bytes }: MemoryEntry, by: 1 | -1): void {
+  tally.entries += by
+  tally.bytes += by * bytes
+}

@@ -1,0 +1,74 @@
+import type { Retention } from '../broker/store/retention.ts'
+import { createChain } from './chain.ts'
+import { count, type MemoryEntry, type Owner, type Tally } from './memory-entry.ts'
+
+/** What each device has in memory, and all of them together. */
+export interface Owners {
+  of(device: string | null): Owner
+  add(entry: MemoryEntry): void
+  remove(entry: MemoryEntry): void
+  /** Counts a recent entry as held, only because it is the latest of its topic. False, and nothing changes, where there is no room. */
+  hold(entry: MemoryEntry): boolean
+  readonly total: Readonly<Tally>
+}
+
+export function createOwners({
+  bytes,
+  bytesPerDevice,
+  topics,
+}: Pick<Retention, 'bytes' | 'bytesPerDevice' | 'topics'>): Owners {
+  const owners = new Map<string | null, Owner>()
+  const total: Tally = { entries: 0, bytes: 0 }
+  const held: Tally = { entries: 0, bytes: 0 }
+  // what is held takes half of the room, so that the rest is for what is recent
+  const mostHeld: Tally = { entries: topics, bytes: bytes / 2 }
+  const mostHeldOfOne: Tally = {
+    entries: topics / 2,
+    bytes: Math.min(bytes / 4, bytesPerDevice / 2),
+  }
+
+  return {
+    of(device) {
+      const known = owners.get(device)
+      if (known) return known
+      const owner: Owner = {
+        device,
+        entries: 0,
+        bytes: 0,
+        recent: createChain(),
+        held: { entries: 0, bytes: 0 },
+      }
+      owners.set(device, owner)
+      return owner
+    },
+    add(entry) {
+      entry.owner.recent.add(entry)
+      count(total, entry, 1)
+      count(entry.owner, entry, 1)
+    },
+    remove(entry) {
+      const { owner, standing } = entry
+      if (standing === 'recent') owner.recent.remove(entry)
+      else {
+        count(held, entry, -1)
+        count(owner.held, entry, -1)
+      }
+      count(total, entry, -1)
+      count(owner, entry, -1)
+      if (owner.entries === 0) owners.delete(owner.device)
+    },
+    hold(entry) {
+      const { owner } = entry
+      if (!fits(held, entry, mostHeld) || !fits(owner.held, entry, mostHeldOfOne)) return false
+      count(held, entry, 1)
+      count(owner.held, entry, 1)
+      owner.recent.remove(entry)
+      return true
+    },
+    total,
+  }
+}
+
+function fits(tally: Tally, { bytes }: MemoryEntry, most: Tally): boolean {
+  return tally.entries < most.entries && tally.bytes + bytes <= most.bytes
+}
