@@ -5,20 +5,22 @@ import { parseArgs } from 'node:util'
 import { startWorker, type Worker } from './support/child.ts'
 import { createGround, type Ground } from './support/ground.ts'
 import { startNginx } from './support/nginx.ts'
+import { printProfile } from './support/profile.ts'
 import { median, print, printTable, ratios, rotated } from './support/rounds.ts'
-import { MANY, type Server, startServer } from './support/servers.ts'
+import { MANY, type Server, startBareStreams, startServer } from './support/servers.ts'
 import type { StreamJob, StreamMeasured, StreamTarget } from './support/stream-load.ts'
 
 const HELP = `Usage: node bench/fan-out.ts [OPTIONS]
 
-One POST after the other to a topic that many event streams follow, over mTLS, to the gateway and to nginx with nchan.
-Microseconds of the server's CPU for one event to one reader, milliseconds until the last reader has it, and KiB of memory
-for each stream.
+One POST after the other to a topic that many event streams follow, over mTLS: to the gateway, to nginx with nchan, and to bare
+Node.js, which writes the same bytes to each socket or stream and does nothing else. Microseconds of the server's CPU for one
+event to one reader and how the gateway's compare, milliseconds until the last reader has it, and KiB of memory for each stream.
 
   --streams LIST   how many streams, with commas between them [1,100,1000,10000]
   --versions LIST  1 for HTTP/1.1, 2 for HTTP/2 [1,2]
   --events N       deliveries of a round; at least five events [20000]
-  --rounds N       how often each is measured, in turn [5]`
+  --rounds N       how often each is measured, in turn [5]
+  --profile DIR    write CPU profiles there, and print what they say`
 
 const { values } = parseArgs({
   options: {
@@ -26,6 +28,7 @@ const { values } = parseArgs({
     versions: { type: 'string', default: '1,2' },
     events: { type: 'string', default: '20000' },
     rounds: { type: 'string', default: '5' },
+    profile: { type: 'string' },
     help: { type: 'boolean', short: 'h', default: false },
   },
 })
@@ -39,18 +42,22 @@ interface Site {
   memory: number
 }
 
-const SERVERS = ['gateway', 'nchan'] as const
+const SERVERS = ['gateway', 'nchan', 'bare'] as const
 
 function start(name: (typeof SERVERS)[number], ground: Ground): Promise<Server> {
-  return name === 'nchan' ? startNginx(ground) : startServer('gateway', ground, { env: MANY })
+  if (name === 'nchan') return startNginx(ground)
+  const options = { profile: values.profile, env: MANY }
+  return name === 'bare'
+    ? startBareStreams(ground, options)
+    : startServer('gateway', ground, options)
 }
 
 function targetOf(server: Server, ground: Ground): StreamTarget {
-  const isGateway = server.name === 'gateway'
+  const isNginx = server.name === 'nginx'
   return {
     pid: server.pid,
     httpsPort: server.httpsPort,
-    streamPath: isGateway ? '/stream?filter=bench/t&format=raw' : '/stream/bench/t',
+    streamPath: isNginx ? '/stream/bench/t' : '/stream?filter=bench/t&format=raw',
     postPath: '/topics/bench/t',
     sensorDirectory: ground.sensor.directory,
     readerDirectory: ground.reader.directory,
@@ -89,14 +96,17 @@ async function measure(ground: Ground, version: 1 | 2, count: number): Promise<s
   for (let round = 0; round < Number(values.rounds); round++)
     for (const { load, rounds } of rotated(sites, round))
       rounds.push(await load.ask({ kind: 'publish', events }))
-  const [gateway, nchan] = sites as [Site, Site]
+  const [gateway, ...others] = sites as [Site, Site, Site]
   const of = (site: Site, what: keyof StreamMeasured) => site.rounds.map((one) => one[what])
-  const costs = ratios(of(gateway, 'cost'), of(nchan, 'cost'))
+  const compared = others.map((other) => ratios(of(gateway, 'cost'), of(other, 'cost')))
   const lost = sites.flatMap((site) => of(site, 'lost')).reduce((sum, one) => sum + one, 0)
   return [
     `HTTP/${version === 1 ? '1.1' : '2'}, ${count}`,
     ...sites.map((site) => median(of(site, 'cost')).toFixed(1)),
-    `${median(costs).toFixed(2)} (${Math.min(...costs).toFixed(2)} to ${Math.max(...costs).toFixed(2)})`,
+    ...compared.map(
+      (costs) =>
+        `${median(costs).toFixed(2)} (${Math.min(...costs).toFixed(2)} to ${Math.max(...costs).toFixed(2)})`,
+    ),
     ...sites.map(
       (site) => `${median(of(site, 'p50')).toFixed(1)} / ${median(of(site, 'p99')).toFixed(1)}`,
     ),
@@ -119,11 +129,15 @@ async function compare(): Promise<void> {
       'streams',
       'gateway µs',
       'nchan µs',
-      'ratio',
+      'bare µs',
+      'of nchan',
+      'of bare',
       'gateway p50/p99 ms',
       'nchan',
+      'bare',
       'gateway KiB',
       'nchan',
+      'bare',
       'lost',
     ],
     ...rows,
@@ -131,4 +145,8 @@ async function compare(): Promise<void> {
 }
 
 if (values.help) print(HELP)
-else await compare()
+else {
+  await compare()
+  if (values.profile)
+    for (const name of ['gateway', 'bare']) await printProfile(values.profile, name)
+}

@@ -73,6 +73,11 @@ export function startBareHttps(ground: Ground, options: StartOptions = {}): Prom
   return startModule('bare-https', 'bare-https.ts', [ground.directory], options)
 }
 
+/** Node.js with event streams, and nothing else. */
+export function startBareStreams(ground: Ground, options: StartOptions = {}): Promise<Server> {
+  return startModule('bare', 'bare-streams.ts', [ground.directory], options)
+}
+
 async function startMosquitto({ directory, server, aclFile, crlFile }: Ground): Promise<Server> {
   const port = await freePort()
   const file = join(directory, 'mosquitto.conf')
