@@ -1,9 +1,12 @@
+import type { Socket } from 'node:net'
+import type { Writable } from 'node:stream'
 import type { Denials } from '../acl/denials.ts'
 import { addressOf } from '../address.ts'
 import { GatewayError } from '../errors.ts'
 import type { Sink } from '../live/outlet.ts'
 import { openStream, type StreamOptions } from '../live/stream.ts'
 import { callerOf } from './caller.ts'
+import { streamOf } from './deadlines.ts'
 import type { App, Reply, Request } from './fastify.ts'
 import { filtersProblem } from './filters.ts'
 import { type HttpMemory, holdFor } from './memory.ts'
@@ -87,15 +90,16 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
     }
     const hold = holdFor(request, options, 'stream')
     reply.hijack()
-    // over HTTP/1.1 the stream ends with its connection (RFC 9112 §6.3): without chunks all readers get the same bytes in one write
+    // over HTTP/1.1 the stream ends with its connection (RFC 9112 §6.3): without chunks all readers get the same bytes
     response.removeHeader('transfer-encoding')
     response.writeHead(200, headers)
+    ;(response as { flushHeaders?(): void }).flushHeaders?.()
     count(caller.identity.id, 1)
     response.once('close', () => count(caller.identity.id, -1))
     const { id } = caller.identity
     const address = addressOf(request.raw.socket)
     openStream(
-      response as unknown as Sink,
+      sinkOf(request, reply),
       { filters, format, lastEventId, heartbeat, hold, id, address, ...caller },
       options,
     ).catch((error) => {
@@ -114,6 +118,17 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
       open(request, reply, [filter], queryValues(request, ONE_FILTER))
     },
   }
+}
+
+/**
+ * Writes events to the socket itself, or to the stream of HTTP/2: the bytes are the same, and the response would take a third of the
+ * time of each event.
+ */
+function sinkOf({ raw }: Request, { raw: response }: Reply): Sink {
+  // a response has no socket while earlier requests on its connection are not answered
+  const to =
+    streamOf(raw) ?? (response.socket as Socket | null) ?? (response as unknown as Writable)
+  return { to, end: () => response.end() }
 }
 
 /** What a browser sends when it reconnects wins over what its page put into the address once. */

@@ -1,11 +1,13 @@
 import type { Writable } from 'node:stream'
 import type { Hold } from '../budget/ledger.ts'
 
-/** Where a stream is written: an HTTP response of either version. */
-export type Sink = Pick<
-  Writable,
-  'write' | 'end' | 'destroy' | 'writableLength' | 'on' | 'once' | 'off'
->
+/** Where a stream is written. */
+export interface Sink {
+  /** The response, or what carries nothing else than its bytes. */
+  readonly to: Pick<Writable, 'write' | 'destroy' | 'writableLength' | 'on' | 'once' | 'off'>
+  /** Ends the response once everything is written. */
+  end(): void
+}
 
 export interface OutletOptions {
   /** Bytes that may wait for the reader. */
@@ -21,22 +23,25 @@ export interface OutletOptions {
 /** Writes to one reader, and notices when it does not keep up. */
 export interface Outlet {
   write(bytes: Buffer): void
-  /** Says how many bytes wait for the reader outside the sink. */
+  /** Says how many bytes wait for the reader elsewhere. */
   waiting(bytes: number): void
-  /** Resolves once the sink is not full, or closed: what waits already is then no reason to cut the reader off. */
+  /** Resolves once there is room again, or the stream is closed: what waits already is then no reason to cut the reader off. */
   drained(): Promise<void>
   /** Gives back what is held. Nothing is written after this. */
   close(): void
 }
 
-/** Bounds what waits for the reader of `sink`. */
-export function createOutlet(sink: Sink, { buffer, stall, hold, onSlow }: OutletOptions): Outlet {
+/** Bounds what waits in `to` for its reader. */
+export function createOutlet(
+  to: Sink['to'],
+  { buffer, stall, hold, onSlow }: OutletOptions,
+): Outlet {
   let outside = 0
-  // runs while the sink is full
+  // runs while `to` is full
   let stalled: NodeJS.Timeout | null = null
 
   function hasRoom(): boolean {
-    return hold.resize(outside + sink.writableLength)
+    return hold.resize(outside + to.writableLength)
   }
 
   function stopWaiting(): void {
@@ -44,7 +49,7 @@ export function createOutlet(sink: Sink, { buffer, stall, hold, onSlow }: Outlet
     stalled = null
   }
 
-  sink.on('drain', () => {
+  to.on('drain', () => {
     stopWaiting()
     hasRoom()
   })
@@ -52,8 +57,8 @@ export function createOutlet(sink: Sink, { buffer, stall, hold, onSlow }: Outlet
   return {
     write(bytes) {
       // only what waits already counts: one event may be larger than the bound
-      if (stalled && sink.writableLength > buffer) onSlow()
-      else if (!sink.write(bytes)) {
+      if (stalled && to.writableLength > buffer) onSlow()
+      else if (!to.write(bytes)) {
         stalled ??= setTimeout(onSlow, stall).unref()
         if (!hasRoom()) onSlow()
       }
@@ -65,11 +70,11 @@ export function createOutlet(sink: Sink, { buffer, stall, hold, onSlow }: Outlet
     async drained() {
       if (!stalled) return
       const { promise, resolve } = Promise.withResolvers<void>()
-      sink.once('drain', resolve)
-      sink.once('close', resolve)
+      to.once('drain', resolve)
+      to.once('close', resolve)
       await promise
-      sink.off('drain', resolve)
-      sink.off('close', resolve)
+      to.off('drain', resolve)
+      to.off('close', resolve)
     },
     close() {
       stopWaiting()

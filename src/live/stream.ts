@@ -68,7 +68,7 @@ export async function openStream(
   const { filters, format, access, door, id, address, ended, lastEventId, hold } = request
   const { mayReceive } = access
   let phase: Phase = 'joining'
-  const outlet = createOutlet(sink, { buffer, stall, hold, onSlow: cutOff })
+  const outlet = createOutlet(sink.to, { buffer, stall, hold, onSlow: cutOff })
   let waiting: Entry[] = []
   let waitingBytes = 0
 
@@ -124,7 +124,7 @@ export async function openStream(
   function cutOff(): void {
     meter.deliveryDropped(door, 'slow_reader')
     onSlow(door, id)
-    sink.destroy()
+    sink.to.destroy()
     over()
   }
 
@@ -182,8 +182,8 @@ export async function openStream(
   // before it follows anything, so that it hears of new rules and of the end
   const leave = hub.attend(reader)
   const heartbeat = startHeartbeat(request.heartbeat ?? null, write)
-  sink.once('close', over)
-  sink.on('error', over)
+  sink.to.once('close', over)
+  sink.to.on('error', over)
   if (hub.ended) return end()
   if (ended?.aborted) return dismiss()
   ended?.addEventListener('abort', dismiss)

@@ -129,7 +129,7 @@ export function prepareStream(options: Options = {}) {
   sinks.push(sink)
   const stream = () =>
     openStream(
-      sink,
+      { to: sink, end: () => sink.end() },
       {
         filters,
         format: 'raw',
