@@ -36,6 +36,7 @@ const STATUS = {
   subscription_refused: 502,
   broker_unavailable: 503,
   session_not_stored: 503,
+  view_not_stored: 503,
   too_many_streams: 503,
   too_many_polls: 503,
 } as const

@@ -166,7 +166,8 @@ async function revoke(args: readonly string[]): Promise<void> {
     const after = revokeIn(book, who)
     const invites = book.invites.length - after.invites.length
     const sessions = book.sessions.length - after.sessions.length
-    if (invites + sessions === 0)
+    const views = book.views.length - after.views.length
+    if (invites + sessions + views === 0)
       throw new UsageError(`${who} has neither an invite nor a session in ${file}`)
     return { book: after, result: { invites, sessions } }
   })

@@ -45,7 +45,7 @@ export function deviceRoutes(app: App, options: DeviceRoutesOptions, live: LiveR
   readRoutes(app, options, live(app))
   commandRoutes(app, options)
   whoamiRoute(app)
-  sessionRoute(app, 'certificate')
+  sessionRoute(app, null)
 }
 
 function nameCallers(app: App, gate: Gate, senders: Senders): void {

@@ -46,7 +46,7 @@ export function loginRoute(
         ...COOKIE_OPTIONS,
         expires: new Date(session.expires),
       })
-      return answer(reply, session.name, session.expires, 'invite')
+      return answer(reply, toSession(session, viewers))
     },
   )
 }
@@ -67,19 +67,55 @@ export function logoutRoute(
   })
 }
 
-/** `GET /session`: who looks, and until when. */
-export function sessionRoute(app: App, kind: 'certificate' | 'invite'): void {
+/** `GET /session`: who looks, and until when; `viewers` where they were invited. */
+export function sessionRoute(app: App, viewers: Viewers | null): void {
   app.get('/session', { config: { operation: 'getSession' } }, async (request, reply) => {
-    const { id, notAfter } = callerOf(request).identity
-    return answer(reply, id, notAfter, kind)
+    const { id, notAfter: expires } = callerOf(request).identity
+    return answer(
+      reply,
+      viewers
+        ? toSession({ name: id, expires }, viewers)
+        : { id, expires: toTime(expires), kind: 'certificate' },
+    )
   })
 }
 
-function answer(reply: Reply, id: string, expires: number, kind: 'certificate' | 'invite'): Reply {
+const MOST_OF_VIEW = 2048
+/** What encodeURIComponent leaves of a text, and what parts a query. */
+const VIEW = /^[\w.~!'()*%&=-]*$/
+
+/** `PUT /view`: what the caller's dashboard shows first. */
+export function viewRoute(app: App, viewers: Viewers): void {
+  app.put(
+    '/view',
+    { config: { operation: 'keepView' }, bodyLimit: BODY_LIMIT },
+    async (request, reply) => {
+      const view = textIn(request.body, 'view')
+      if (view === null || view.length > MOST_OF_VIEW || !VIEW.test(view))
+        throw new GatewayError(
+          'body_invalid',
+          `The body must be JSON: {"view":"filter=…"}, with the query of an address of the dashboard, at most ${MOST_OF_VIEW} characters.`,
+        )
+      const problem = await viewers.keepView(callerOf(request).identity.id, view)
+      if (problem) throw problem
+      return reply.code(204).send()
+    },
+  )
+}
+
+function toSession({ name, expires }: Pick<OpenSession, 'name' | 'expires'>, viewers: Viewers) {
+  return { id: name, expires: toTime(expires), kind: 'invite', view: viewers.viewOf(name) }
+}
+
+function toTime(time: number): string {
+  return new Date(time).toISOString()
+}
+
+function answer(reply: Reply, session: object): Reply {
   return reply
     .header('cache-control', 'no-store')
     .type('application/json')
-    .send(JSON.stringify({ id, expires: new Date(expires).toISOString(), kind }))
+    .send(JSON.stringify(session))
 }
 
 interface Cookies {
@@ -93,11 +129,18 @@ function cookies(reply: Reply): Cookies {
 }
 
 function codeIn(body: unknown): string {
-  const problem = new GatewayError('body_invalid', 'The body must be JSON: {"code":"…"}')
-  if (!Buffer.isBuffer(body)) throw problem
+  const code = textIn(body, 'code')
+  if (code) return code
+  throw new GatewayError('body_invalid', 'The body must be JSON: {"code":"…"}')
+}
+
+/** A member of an object in JSON; null where there is no such text. */
+function textIn(body: unknown, member: string): string | null {
+  if (!Buffer.isBuffer(body)) return null
   try {
-    const { code } = JSON.parse(body.toString()) as { readonly code?: unknown }
-    if (typeof code === 'string' && code !== '') return code
-  } catch {}
-  throw problem
+    const { [member]: text } = JSON.parse(body.toString()) as Record<string, unknown>
+    return typeof text === 'string' ? text : null
+  } catch {
+    return null
+  }
 }

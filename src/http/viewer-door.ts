@@ -13,7 +13,14 @@ import { originProblem } from './origin.ts'
 import { pageRoutes } from './pages.ts'
 import { type ReadRoutesOptions, readRoutes } from './read.ts'
 import type { HttpSettings } from './server.ts'
-import { acceptCookies, loginRoute, logoutRoute, sessionOf, sessionRoute } from './session.ts'
+import {
+  acceptCookies,
+  loginRoute,
+  logoutRoute,
+  sessionOf,
+  sessionRoute,
+  viewRoute,
+} from './session.ts'
 import { createStrangers, type StrangerSettings } from './strangers.ts'
 import { type StreamRoutesOptions, streamRoutes } from './stream.ts'
 import { type TopicsInfoOptions, topicsInfoRoute } from './topics-info.ts'
@@ -86,7 +93,8 @@ export function createViewerDoor(options: ViewerDoorOptions): App {
       }
       nameCaller(request, caller)
     })
-    sessionRoute(behind, 'invite')
+    sessionRoute(behind, viewers)
+    viewRoute(behind, viewers)
     readRoutes(behind, options, streamRoutes(behind, options))
     historyRoute(behind, options)
     topicsInfoRoute(behind, options)

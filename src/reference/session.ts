@@ -1,7 +1,12 @@
 import { json, type Operations, type Schemas } from './operation.ts'
 
 const COOKIE_SET = { 'set-cookie': { type: 'string', description: 'The session.' } }
-const ALICE = { id: 'alice', expires: '2026-11-24T20:00:00.000Z', kind: 'invite' }
+const ALICE = {
+  id: 'alice',
+  expires: '2026-11-24T20:00:00.000Z',
+  kind: 'invite',
+  view: 'filter=kitchen%2F%23&wall',
+}
 
 export const OPERATIONS = {
   logIn: {
@@ -41,6 +46,28 @@ export const OPERATIONS = {
     response: { 200: json('The session.', 'Session', ALICE) },
     errors: [],
   },
+  keepView: {
+    summary: 'Choose what the dashboard shows first',
+    description:
+      'The query of an address of the dashboard, without its `?`: who opens the dashboard without a query sees this, on each of their devices. An empty one is everything again.',
+    tags: ['Sessions'],
+    body: {
+      content: {
+        'application/json': {
+          schema: {
+            type: 'object',
+            required: ['view'],
+            properties: {
+              view: { type: 'string', maxLength: 2048, pattern: "^[\\w.~!'()*%&=-]*$" },
+            },
+            'x-examples': { kitchen: { value: { view: 'filter=kitchen%2F%23' } } },
+          },
+        },
+      },
+    },
+    response: { 204: { description: 'It is stored.', type: 'null' } },
+    errors: ['body_invalid', 'payload_too_large', 'rate_limited', 'view_not_stored'],
+  },
 } satisfies Operations
 
 export const SCHEMAS = {
@@ -52,6 +79,11 @@ export const SCHEMAS = {
       id: { type: 'string', description: "The viewer's name, or the WoTT ID." },
       expires: { type: 'string', format: 'date-time' },
       kind: { type: 'string', enum: ['certificate', 'invite'] },
+      view: {
+        type: 'string',
+        description:
+          'The query of what the dashboard shows first, empty for everything; only viewers who were invited have one.',
+      },
     },
   },
 } satisfies Schemas

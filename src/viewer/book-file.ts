@@ -6,7 +6,8 @@ import { withLock } from '../disk/lock.ts'
 import { codeOf, messageOf, UsageError } from '../errors.ts'
 import { type Book, formatBook, parseBook, tidy } from './book.ts'
 
-const EMPTY: Book = { invites: [], sessions: [] }
+/** Of a gateway that has invited nobody yet. */
+export const EMPTY: Book = { invites: [], sessions: [], views: [] }
 
 /** The book at `path`; null when there is none yet. Rejects with a UsageError when it cannot be read. */
 export async function readBook(path: string): Promise<Book | null> {

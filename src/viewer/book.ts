@@ -1,10 +1,11 @@
 import { readJson } from '../disk/json.ts'
 import { UsageError } from '../errors.ts'
 
-/** Who was invited to look, and who is looking. Times in milliseconds since the Unix epoch. */
+/** Who was invited to look, who is looking, and what they see first. Times in milliseconds since the Unix epoch. */
 export interface Book {
   readonly invites: readonly ViewerInvite[]
   readonly sessions: readonly ViewerSession[]
+  readonly views: readonly View[]
 }
 
 export interface ViewerInvite {
@@ -28,7 +29,14 @@ export interface ViewerSession {
   readonly expires: number
 }
 
-/** Of each kind; beyond them the oldest end. */
+/** What a viewer sees who opens the dashboard without a query. It stays when their sessions end. */
+export interface View {
+  readonly name: string
+  /** The query of the dashboard's address, without its "?". */
+  readonly query: string
+}
+
+/** Of each kind; beyond them the oldest are deleted. */
 const MOST = 1000
 /** Of one viewer, who pushes out nobody else. */
 const MOST_OF_ONE = 20
@@ -39,6 +47,7 @@ export function tidy(book: Book, now: number): Book {
   return {
     invites: bounded(book.invites.filter(alive)),
     sessions: bounded(book.sessions.filter(alive)),
+    views: book.views.slice(-MOST),
   }
 }
 
@@ -68,11 +77,18 @@ export function redeem(
   return { book: { ...book, invites, sessions: [...book.sessions, session] }, session }
 }
 
-/** Without the invites and sessions of the viewer `who`, or without the session of that id. */
+/** With this as the first view of the viewer `name`; an empty query deletes it. */
+export function keepView(book: Book, name: string, query: string): Book {
+  const others = book.views.filter((view) => view.name !== name)
+  return { ...book, views: query === '' ? others : [...others, { name, query }] }
+}
+
+/** Without the invites, sessions and view of the viewer `who`, or without the session of that id. */
 export function revokeViewer(book: Book, who: string): Book {
   return {
     invites: book.invites.filter(({ name }) => name !== who),
     sessions: book.sessions.filter(({ name, id }) => name !== who && id !== who),
+    views: book.views.filter(({ name }) => name !== who),
   }
 }
 
@@ -85,14 +101,19 @@ export function isViewerName(name: string): boolean {
 
 const INVITE = { name: 'string', codeHash: 'string', expires: 'number', lasts: 'number' }
 const SESSION = { id: 'string', name: 'string', created: 'number', expires: 'number' }
+const VIEW = { name: 'string', query: 'string' }
 
-/** Throws a UsageError for a text that is not a book. Sessions of older gateways, whose cookies were signed, have ended. */
+/**
+ * Throws a UsageError for a text that is not a book. Sessions of older gateways, whose cookies were signed, have ended; books of
+ * older gateways have no views.
+ */
 export function parseBook(text: string): Book {
-  const book = readJson(text) as Partial<Book> | null
-  if (!isList(book?.invites, INVITE) || !isList(book?.sessions, SESSION))
+  const book = { views: [], ...(readJson(text) as Partial<Book> | null) }
+  if (!isList(book.invites, INVITE) || !isList(book.sessions, SESSION) || !isList(book.views, VIEW))
     throw new UsageError('it is not a list of viewers, or a damaged one')
-  const { invites, sessions } = book as Book
-  return { invites, sessions: sessions.filter(({ tokenHash }) => typeof tokenHash === 'string') }
+  const { invites, sessions, views } = book as Book
+  const open = sessions.filter(({ tokenHash }) => typeof tokenHash === 'string')
+  return { invites, sessions: open, views }
 }
 
 export function formatBook(book: Book): string {

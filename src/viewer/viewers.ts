@@ -1,11 +1,19 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { stateOf } from '../disk/state.ts'
 import { watchFile } from '../disk/watched-file.ts'
-import { GatewayError, messageOf } from '../errors.ts'
-import { type Book, redeem, revokeViewer, type ViewerSession } from './book.ts'
-import { changeBook, readBook } from './book-file.ts'
+import { type GatewayError, messageOf } from '../errors.ts'
+import { type Book, keepView, redeem, revokeViewer, type ViewerSession } from './book.ts'
+import { changeBook, EMPTY, readBook } from './book-file.ts'
 import { type BookChange, changesBetween } from './changes.ts'
 import { hashOf } from './invite.ts'
+import {
+  inviteInvalid,
+  sessionEnded,
+  sessionExpired,
+  sessionNotStored,
+  viewBusy,
+  viewNotStored,
+} from './refusals.ts'
 
 /** A session that is open now. */
 export interface OpenSession extends ViewerSession {
@@ -20,6 +28,10 @@ export interface Viewers {
   find(token: string): OpenSession | GatewayError
   /** Logs out, at once; resolves to why that could not be stored yet, or null. It is tried until it is. */
   end(id: string): Promise<GatewayError | null>
+  /** The query of what the viewer `name` sees first; empty for everything. */
+  viewOf(name: string): string
+  /** Makes it another one; resolves to why that could not be stored, or null. */
+  keepView(name: string, query: string): Promise<GatewayError | null>
   /** Why the viewers in force are not those of the book; null when they are. */
   problem(): string | null
   close(): void
@@ -58,11 +70,13 @@ export async function openViewers(
   // who logged out while the disk did not take it: the book still has them
   const loggedOut = new Set<string>()
   let retryAt = 0
+  // whose view is being stored: one at a time, so that nobody keeps the disk busy
+  const keeping = new Set<string>()
 
   async function load(): Promise<void> {
     try {
       book = await readBook(path)
-      noteChanges(book ?? { invites: [], sessions: [] })
+      noteChanges(book ?? EMPTY)
     } catch (error) {
       book = null
       say(messageOf(error))
@@ -91,7 +105,7 @@ export async function openViewers(
       if (session && session.expires > now) continue
       controllers.delete(id)
       if (session) onExpired?.(session.name)
-      controller.abort(session ? expired() : ended())
+      controller.abort(session ? sessionExpired() : sessionEnded())
     }
   }
 
@@ -148,7 +162,7 @@ export async function openViewers(
       const hash = hashOf(code)
       await watched.look()
       // looked up here first: a stranger's guesses must not wait for the lock, nor others for them
-      if (!book?.invites.some(({ codeHash }) => codeHash === hash)) return invalid()
+      if (!book?.invites.some(({ codeHash }) => codeHash === hash)) return inviteInvalid()
       const token = randomBytes(TOKEN_BYTES).toString('base64url')
       const named = { id: randomUUID(), tokenHash: hashOf(token) }
       const session = await change((before) => {
@@ -156,15 +170,15 @@ export async function openViewers(
         return { book: traded?.book ?? before, result: traded?.session ?? null }
       })
       await watched.look()
-      if (!session || !book) return invalid()
+      if (!session || !book) return inviteInvalid()
       return { session: opened(session), token }
     },
 
     find(token) {
       const hash = hashOf(token)
       const session = sessionIn(book, (one) => one.tokenHash === hash)
-      if (!session) return ended()
-      return session.expires > Date.now() ? opened(session) : expired()
+      if (!session) return sessionEnded()
+      return session.expires > Date.now() ? opened(session) : sessionExpired()
     },
 
     async end(id) {
@@ -173,9 +187,25 @@ export async function openViewers(
       try {
         await storeEnds()
       } catch (error) {
-        return notStored(error)
+        return sessionNotStored(error)
       } finally {
         await watched.look()
+      }
+      return null
+    },
+
+    viewOf: (name) => book?.views.find((view) => view.name === name)?.query ?? '',
+
+    async keepView(name, query) {
+      if (keeping.has(name)) return viewBusy()
+      keeping.add(name)
+      try {
+        await change((before) => ({ book: keepView(before, name, query), result: undefined }))
+        await watched.look()
+      } catch (error) {
+        return viewNotStored(error)
+      } finally {
+        keeping.delete(name)
       }
       return null
     },
@@ -183,30 +213,4 @@ export async function openViewers(
     problem: watched.problem,
     close: watched.close,
   }
-}
-
-function invalid(): GatewayError {
-  return new GatewayError(
-    'invite_invalid',
-    'This invite was used before, has expired, or never was one. Ask for a new one: wott-gateway viewer invite NAME',
-  )
-}
-
-function expired(): GatewayError {
-  return new GatewayError('session_expired', 'Your session has expired. Ask for a new invite.')
-}
-
-function notStored(cause: unknown): GatewayError {
-  return new GatewayError(
-    'session_not_stored',
-    `You are logged out, but that is not on the disk yet (${messageOf(cause)}): if the gateway restarts before it is, your session is open again. The gateway keeps trying.`,
-    { cause },
-  )
-}
-
-function ended(): GatewayError {
-  return new GatewayError(
-    'session_ended',
-    'Your session was ended, or expired a while ago. Ask for a new invite.',
-  )
 }

@@ -247,6 +247,34 @@ describe('a viewer', () => {
     assert.equal((await ask('/session', cookie)).status, 200)
   })
 
+  it('keeps what the dashboard shows first, for each of its sessions, until it is revoked', async () => {
+    const cookie = await logIn('alice')
+    const viewOf = async (of: string) => (await ask('/session', of)).json.view
+    const keep = (body: string, of = cookie) => ask('/view', of, { method: 'PUT', body })
+    assert.equal(await viewOf(cookie), '')
+    const view = "filter=a%2F%23&wall&topic=a%2Fb~!'()*"
+    assert.equal((await keep(JSON.stringify({ view }))).status, 204)
+    const phone = await trade(await invite('alice'))
+    assert.equal(phone.json.view, view)
+    assert.equal(await viewOf(await logIn('bob')), '')
+    for (const wrong of ['a b', '<b>', 'a\n', '"', '#invite=x', 'x'.repeat(2049), 1, null])
+      refusedWith(await keep(JSON.stringify({ view: wrong })), 400, 'body_invalid')
+    for (const body of ['', '{}', '[]', 'null']) refusedWith(await keep(body), 400, 'body_invalid')
+    refusedWith(await keep('x'.repeat(5000)), 413, 'payload_too_large')
+    refusedWith(await keep('{"view":""}', ''), 401, 'session_required')
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => keep(`{"view":"filter=${n}"}`)),
+    )
+    const statuses = new Set(answers.map(({ status }) => status))
+    assert.deepEqual([...statuses].sort(), [204, 429])
+    assert.match(await viewOf(cookie), /^filter=\d+$/)
+    assert.equal((await keep('{"view":""}')).status, 204)
+    assert.equal(await viewOf(cookie), '')
+    await keep('{"view":"wall"}')
+    await viewer('revoke', 'alice')
+    assert.equal(await viewOf(await logIn('alice')), '')
+  })
+
   it('is listed', async () => {
     await viewer('revoke', 'alice')
     await logIn('alice')

@@ -104,6 +104,10 @@ const PROVOKED: Record<
     const apiKey = await site.session()
     return withoutLock(() => site.client.call('logOut', { apiKey }))
   },
+  view_not_stored: async () => {
+    const apiKey = await site.session()
+    return withoutLock(() => site.client.call('keepView', { apiKey }))
+  },
   async broker_unavailable() {
     await limitFiles('1')
     const answer = await asSensor('publish', { parameters: { qos: '1', retain: 'true' } })

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Book, parseBook, redeem, revokeViewer, tidy } from '../../src/viewer/book.ts'
+import {
+  type Book,
+  keepView,
+  parseBook,
+  redeem,
+  revokeViewer,
+  tidy,
+} from '../../src/viewer/book.ts'
 
 const NEW = { id: 'id', tokenHash: 'hash' }
 const session = (id: string, name: string, expires = 1000) => ({
@@ -10,7 +17,7 @@ const session = (id: string, name: string, expires = 1000) => ({
   created: 0,
   expires,
 })
-const book = (more: Partial<Book>): Book => ({ invites: [], sessions: [], ...more })
+const book = (more: Partial<Book>): Book => ({ invites: [], sessions: [], views: [], ...more })
 
 test('one viewer keeps the youngest twenty sessions, and pushes out nobody else', () => {
   const many = Array.from({ length: 50 }, (_, n) => session(`a${n}`, 'alice'))
@@ -55,5 +62,16 @@ test('a session whose cookie an older gateway signed has ended, and invites stay
   const { tokenHash: _, ...signed } = session('1', 'alice')
   const invites = [{ name: 'bob', codeHash: 'h', expires: 10, lasts: 100 }]
   const text = JSON.stringify({ key: 'old', invites, sessions: [signed, session('2', 'alice')] })
-  assert.deepEqual(parseBook(text), { invites, sessions: [session('2', 'alice')] })
+  assert.deepEqual(parseBook(text), { invites, sessions: [session('2', 'alice')], views: [] })
+})
+
+test('a viewer has one view, which goes with an empty one, the revoking of the viewer or a thousand others', () => {
+  const names = (of: Book) => of.views.map(({ name, query }) => `${name} ${query}`)
+  const chosen = keepView(keepView(keepView(book({}), 'alice', 'a'), 'bob', 'b'), 'alice', 'c')
+  assert.deepEqual(names(chosen), ['bob b', 'alice c'])
+  assert.deepEqual(names(keepView(chosen, 'bob', '')), ['alice c'])
+  assert.deepEqual(names(revokeViewer(chosen, 'alice')), ['bob b'])
+  const many = Array.from({ length: 1000 }, (_, n) => ({ name: `${n}`, query: 'x' }))
+  const full = tidy(book({ views: [...chosen.views, ...many] }), 0)
+  assert.deepEqual([full.views.length, full.views[0]?.name], [1000, '0'])
 })

@@ -4,7 +4,7 @@ import type { Described } from './described.ts'
 export const GATEWAY = {
   rate_limited: {
     means:
-      'this device publishes more than `WOTT_PUBLISH_RATE` readings a second, or reads more of the history at the same time than it may; or this address sends more to the viewer door without a session than it may (`WOTT_STRANGER_REQUEST_RATE`, `WOTT_INVITE_GUESSES`)',
+      'this device publishes more than `WOTT_PUBLISH_RATE` readings a second, or reads more of the history at the same time than it may; or this address sends more to the viewer door without a session than it may (`WOTT_STRANGER_REQUEST_RATE`, `WOTT_INVITE_GUESSES`); or the view of this viewer is still being stored',
     remedy: 'wait as `Retry-After` says',
     detail: 'This device publishes faster than it may.',
     later: true,

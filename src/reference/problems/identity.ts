@@ -60,6 +60,11 @@ export const IDENTITY = {
       'make room on the disk of `WOTT_VIEWERS_FILE`: the gateway stores it then, and until it does a restart would open the session again',
     detail: 'You are logged out, but that is not on the disk yet.',
   },
+  view_not_stored: {
+    means: 'the disk did not take what this viewer wants to see first',
+    remedy: 'make room on the disk of `WOTT_VIEWERS_FILE`, and try again',
+    detail: 'Your view could not be stored (disk is full). Try again later.',
+  },
   origin_denied: {
     means:
       'a page of another site asked, or the ops door was asked under a name that is not one of its own',
