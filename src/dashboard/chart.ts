@@ -1,4 +1,5 @@
 import type { ChartView } from './address.ts'
+import { find } from './find.ts'
 import type { Infos } from './infos.ts'
 import { createLines, keyOf } from './lines.ts'
 import { createMessages } from './messages.ts'
@@ -14,6 +15,9 @@ export interface Chart {
   open(topic: Topic): void
   /** Opens what an address says, of topics that are known. */
   restore(view: ChartView): void
+  /** Says something about it, until other topics are chosen or it is closed. */
+  remark(text: string): void
+  close(): void
   /** What an address has to say to open the same; null while it is closed. */
   view(): ChartView | null
   /** The topic has a new message. */
@@ -50,6 +54,7 @@ export function createChart(topics: Topics, infos: Infos, moved: () => void): Ch
   let chosen: Topic[] = []
   let span: Span = { last: Number(range.value) }
   let loaded = ''
+  let remark = ''
   let paused = false
   let timer: ReturnType<typeof setTimeout> | undefined
   let wait = REFRESH_MS
@@ -97,7 +102,9 @@ export function createChart(topics: Topics, infos: Infos, moved: () => void): Ch
     const state = lines.state()
     note.dataset.state = state.kind
     const nothing = isEmpty && state.kind === 'ready'
-    const text = [...(nothing ? ['No numbers in this time.'] : []), ...state.sentences].join(' ')
+    const text = [remark, nothing ? 'No numbers in this time.' : '', ...state.sentences]
+      .filter((sentence) => sentence !== '')
+      .join(' ')
     if (note.textContent !== text) note.textContent = text
     progress.hidden = state.kind !== 'loading'
     progress.value = state.progress
@@ -121,6 +128,7 @@ export function createChart(topics: Topics, infos: Infos, moved: () => void): Ch
 
   function choose(next: Topic[], fields: ChartView['fields'] = null): void {
     chosen = next
+    remark = ''
     showChosen()
     const sources = fields?.flatMap(({ topic: name, field }) => {
       const topic = topics.get(name)
@@ -201,6 +209,11 @@ export function createChart(topics: Topics, infos: Infos, moved: () => void): Ch
     open: ({ name }) =>
       openWith({ topics: [name], fields: null, span: { last: Number(range.dataset.last) } }),
     restore: openWith,
+    remark(text) {
+      remark = text
+      if (dialog.open) void draw()
+    },
+    close: () => dialog.close(),
     view: () =>
       dialog.open
         ? {
@@ -232,8 +245,4 @@ function timesOf({ from, to }: Fixed): string {
   const [start, end] = [new Date(from), new Date(to)]
   const isOneDay = start.toDateString() === end.toDateString()
   return `${start.toLocaleString()} to ${isOneDay ? end.toLocaleTimeString() : end.toLocaleString()}`
-}
-
-function find<T extends HTMLElement>(selector: string): T {
-  return document.querySelector(selector) as T
 }

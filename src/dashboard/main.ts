@@ -1,15 +1,18 @@
-import { type ChartView, readAddress, writeAddress } from './address.ts'
+import { type Address, readAddress, writeAddress } from './address.ts'
 import { createChart } from './chart.ts'
 import { openFeed } from './feed.ts'
+import { find } from './find.ts'
 import { createGrid } from './grid.ts'
 import { createInfos } from './infos.ts'
 import { readLatest } from './latest.ts'
 import { createLevels } from './levels.ts'
+import { createLinkedChart } from './linked-chart.ts'
+import { createMyView } from './my-view.ts'
 import { enter, isRefusal, leave, type Refusal, type Viewer, whoIs } from './session.ts'
+import { explain, explainNoRights, setState, showTrouble } from './status.ts'
 import { chooseTheme } from './theme.ts'
 import { createTopics, MOST_TOPICS } from './topics.ts'
 
-const find = <T extends HTMLElement>(selector: string) => document.querySelector(selector) as T
 const time = (ms: number) => new Date(ms).toLocaleTimeString()
 
 const topics = createTopics()
@@ -21,26 +24,22 @@ let lostAt: number | null = null
 let known = 0
 /** Whether topics that were quiet for long are still read. */
 let isReading = false
-/** A chart that the address asks for, until its topics are here. */
-let wanted: ChartView | null = null
+/** Whether the page was opened without a query, and shows the view of its viewer once that is known. */
+let isPlain = location.search === ''
+const linked = createLinkedChart(topics, chart)
+const myView = createMyView({
+  current: () => queryOf().slice(1),
+  show(query) {
+    show(readAddress(`?${query}`))
+    linked.open(!isReading)
+    showAddress()
+  },
+})
 const levels = createLevels(find('#levels'), (text) => {
   filter.value = text
   showTopics()
   showAddress()
 })
-
-function setState(state: 'connecting' | 'live' | 'over', text: string): void {
-  const element = find('#state')
-  element.dataset.state = state
-  if (element.textContent !== text) element.textContent = text
-}
-
-function showTrouble(title: string, text: string, lines = ''): void {
-  find('#trouble').hidden = title === ''
-  find('#trouble-title').textContent = title
-  find('#trouble-text').textContent = text
-  find('#trouble-lines').textContent = lines
-}
 
 function showTopics(): void {
   const shown = topics.matching(filter.value, infos.titleOf)
@@ -56,60 +55,33 @@ function showTopics(): void {
     topics.size === 0 ? '' : `${shown.length}${all} ${noun}${full}${isReading ? ', loading…' : ''}`
 }
 
+function queryOf(): string {
+  const isWall = find('#wall').getAttribute('aria-pressed') === 'true'
+  return writeAddress({ filter: filter.value, isWall, chart: chart.view() ?? linked.view() })
+}
+
 /** So that a link to the page shows the same. */
 function showAddress(): void {
-  const isWall = find('#wall').getAttribute('aria-pressed') === 'true'
-  const query = writeAddress({ filter: filter.value, isWall, chart: chart.view() ?? wanted })
+  isPlain = false
+  // without a query it would be the view of whoever opens it
+  const query = queryOf() || (myView.query() === '' ? '' : '?all')
   history.replaceState(null, '', `${location.pathname}${query}`)
+  myView.moved()
+}
+
+/** The chart follows when its topics are here. */
+function show(address: Address): void {
+  chart.close()
+  filter.value = address.filter
+  setWall(address.isWall)
+  linked.want(address.chart)
+  showTopics()
 }
 
 function setWall(isWall: boolean): void {
   find('#wall').setAttribute('aria-pressed', String(isWall))
   document.documentElement.dataset.view = isWall ? 'wall' : 'desk'
   grid.size(isWall ? 'wall' : 'desk')
-}
-
-/** Opens the chart of the address once all its topics are here; with what there is when no more are to come. */
-function openWanted(isLast: boolean): void {
-  if (!wanted) return
-  const here = wanted.topics.filter((name) => topics.get(name))
-  if (here.length < wanted.topics.length && !isLast) return
-  const missing = wanted.topics.filter((name) => !topics.get(name))
-  const view = wanted
-  wanted = null
-  if (here.length > 0) chart.restore(view)
-  if (missing.length === 0) return
-  find('#quiet').hidden = false
-  find('#quiet').textContent =
-    `There are no messages that you may read in ${missing.join(', ')}, which the link asks for.`
-}
-
-function explain({ code, message }: Refusal): void {
-  setState('over', 'Not connected')
-  find('#leave').hidden = true
-  switch (code) {
-    case 'session_required':
-      showTrouble(
-        'Who are you?',
-        'Ask whoever runs this gateway for an invite, and open its link. They type:',
-        'wott-gateway viewer invite YOUR_NAME',
-      )
-      break
-    case 'session_expired':
-    case 'session_ended':
-    case 'invite_invalid':
-      showTrouble(
-        code === 'invite_invalid' ? 'This invite does not work' : 'Your session is over',
-        message,
-      )
-      break
-    case 'unreachable':
-      showTrouble('The gateway does not answer', 'Trying again…')
-      setTimeout(() => void start(whoIs()), 2000)
-      break
-    default:
-      showTrouble('The gateway refuses to show anything', `${message} (${code})`)
-  }
 }
 
 /** What is readable at all: everything below "#", and names with "$", which "#" does not cover. */
@@ -122,22 +94,25 @@ function filtersFor({ rules }: Viewer): string[] {
   ].slice(0, 64)
 }
 
+function refused(refusal: Refusal): void {
+  explain(refusal)
+  if (refusal.code === 'unreachable') setTimeout(() => void start(whoIs()), 2000)
+}
+
 async function start(entering: Promise<Viewer | Refusal>): Promise<void> {
   const viewer = await entering
-  if (isRefusal(viewer)) return explain(viewer)
+  if (isRefusal(viewer)) return refused(viewer)
   find('#who').textContent = viewer.id
   find('#leave').hidden = viewer.kind !== 'invite'
   const filters = filtersFor(viewer)
-  if (filters.length === 0) {
-    setState('over', 'Nothing to read')
-    showTrouble(
-      'The ACL file lets you read nothing',
-      'Whoever runs the gateway can change that with two lines such as these. Then load this page again.',
-      `user ${viewer.id}\ntopic read wott/#`,
-    )
-    return
-  }
+  if (filters.length === 0) return explainNoRights(viewer.id)
   showTrouble('', '')
+  myView.known(viewer.view ?? null)
+  if (isPlain && viewer.view) {
+    show(readAddress(`?${viewer.view}`))
+    showAddress()
+  }
+  isPlain = false
   void loadInfos()
   follow(filters)
   void showLatest(filters)
@@ -170,7 +145,7 @@ async function showLatest(filters: readonly string[]): Promise<void> {
   showTopics()
   find('#quiet').hidden = failed === null
   if (!failed) {
-    openWanted(true)
+    linked.open(true)
     return
   }
   find('#quiet').textContent = `Quiet topics could not be loaded: ${failed.failure}`
@@ -206,12 +181,12 @@ function follow(filters: readonly string[]): void {
       setState('connecting', `Reconnecting since ${time(lostAt)}…`)
     },
     async over(code, message) {
-      if (code !== null) return explain({ code, message })
+      if (code !== null) return refused({ code, message })
       // the browser does not say why, the gateway does
       lostAt ??= Date.now()
       setState('connecting', `Reconnecting since ${time(lostAt)}…`)
       const viewer = await whoIs()
-      if (isRefusal(viewer)) explain(viewer)
+      if (isRefusal(viewer)) refused(viewer)
       else setTimeout(() => void start(whoIs()), 5000)
     },
   })
@@ -238,12 +213,9 @@ setInterval(() => {
   // sorting and filtering thousands of topics once for each new one would be slow
   if (topics.size !== known) showTopics()
   known = topics.size
-  openWanted(false)
+  linked.open(false)
 }, 100)
-const address = readAddress(location.search)
-filter.value = address.filter
-wanted = address.chart
-setWall(address.isWall)
+show(readAddress(location.search))
 // a link with an invite that is opened in this tab loads nothing by itself
 addEventListener('hashchange', () => {
   if (location.hash.startsWith('#invite=')) location.reload()

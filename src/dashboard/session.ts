@@ -3,6 +3,8 @@ export interface Viewer {
   readonly id: string
   readonly expires: string
   readonly kind: 'certificate' | 'invite'
+  /** The query of what they see first, empty for everything; only who was invited has one. */
+  readonly view?: string
   readonly rules: readonly { readonly access: string; readonly topic: string }[]
 }
 
@@ -49,6 +51,12 @@ export async function whoIs(): Promise<Viewer | Refusal> {
 
 export async function leave(): Promise<void> {
   await ask('/session', { method: 'DELETE' })
+}
+
+/** Has the gateway keep the query of what this viewer sees first. Resolves to why it does not, or null. */
+export async function storeView(view: string): Promise<Refusal | null> {
+  const answer = await ask('/view', { method: 'PUT', body: JSON.stringify({ view }) })
+  return 'code' in answer ? (answer as Refusal) : null
 }
 
 async function ask(

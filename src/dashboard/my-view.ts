@@ -1,0 +1,85 @@
+import { find } from './find.ts'
+import { storeView } from './session.ts'
+
+/** What a viewer sees who opens the page without a query: the gateway keeps it, so it is the same on a phone. */
+export interface MyView {
+  /** Tells what the gateway keeps; null where it keeps none for this kind of viewer. */
+  known(query: string | null): void
+  /** Empty for everything. */
+  query(): string
+  /** The page shows something else. */
+  moved(): void
+}
+
+export interface Showing {
+  /** The query of what is shown, without its "?"; empty for everything. */
+  current(): string
+  show(query: string): void
+}
+
+/** The button in the page and the one in the chart do the same, and what came of it is said beside them. */
+const PLACES = [
+  { button: '#keep', said: '#kept' },
+  { button: '#chart-keep', said: '#chart-kept' },
+] as const
+
+/** The buttons for it. */
+export function createMyView({ current, show }: Showing): MyView {
+  let mine: string | null = null
+
+  const isMine = () => current() === '' || current() === mine
+
+  function draw(): void {
+    for (const { button } of PLACES) {
+      find(button).hidden = mine === null || (current() === '' && mine === '')
+      // on a wall there is only room for what is not done yet
+      find(button).dataset.forgets = String(isMine())
+      find(button).textContent = isMine() ? 'Forget my view' : 'Make this my view'
+    }
+    find('#mine').hidden = mine === null || mine === '' || current() === mine
+    find('#everything').hidden = current() === ''
+  }
+
+  function say(text: string): void {
+    for (const { said } of PLACES) find(said).textContent = text
+  }
+
+  async function keep(): Promise<void> {
+    const next = isMine() ? '' : current()
+    const failure = await storeView(next)
+    if (failure) {
+      say(failure.message)
+      return
+    }
+    mine = next
+    draw()
+    say(
+      next === ''
+        ? 'Forgotten: you see everything when you open the dashboard.'
+        : 'Stored: you see this when you open the dashboard, on your other devices too.',
+    )
+  }
+
+  /** A button that goes takes the focus with it. */
+  async function press(act: () => unknown): Promise<void> {
+    const before = document.activeElement as HTMLElement | null
+    await act()
+    if (before?.checkVisibility() === false) find('#filter').focus()
+  }
+
+  for (const { button } of PLACES) find(button).addEventListener('click', () => void press(keep))
+  find('#mine').addEventListener('click', () => void press(() => show(mine ?? '')))
+  find('#everything').addEventListener('click', () => void press(() => show('')))
+
+  return {
+    known(query) {
+      mine = query
+      draw()
+    },
+    query: () => mine ?? '',
+    moved() {
+      say('')
+      draw()
+    },
+  }
+}
