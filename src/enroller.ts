@@ -5,6 +5,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { TLSSocket, Server as TlsServer } from 'node:tls'
 import type { Logger } from 'pino'
 import { randomDeviceName, toDeviceId } from './ca/device-id.ts'
+import { followLedger } from './ca/follow-ledger.ts'
 import { openLayout } from './ca/layout.ts'
 import type { Config } from './config/load.ts'
 import type { ListenAddress } from './config/values.ts'
@@ -13,6 +14,7 @@ import { type BindTo, type DoorOptions, listen, type OpenDoor } from './door/lis
 import type { WaitingKey } from './enrol/book.ts'
 import { CREDENTIALS, type Credential, REFUSAL_REASONS } from './enrol/decide.ts'
 import { type EnrolOutcome, openEnrolment } from './enrol/enrolment.ts'
+import { createLedgerLog } from './enrol/ledger-log.ts'
 import { notePeer } from './enrol/peer.ts'
 import { UsageError } from './errors.ts'
 import {
@@ -65,6 +67,8 @@ export async function openEnroller(
     waiting: enrolment.waiting,
   })
   const { meter } = metrics
+  const ledger = await followLedger(layout.authority.ledger, createLedgerLog(log))
+  building.defer(() => ledger.close())
   const files = {
     caFile: layout.authority.certificate,
     certFile: layout.certs.certificate,
@@ -177,7 +181,9 @@ export async function openEnroller(
   const running = building.move()
   return {
     doors,
-    reload: trust.reload,
+    async reload() {
+      await Promise.all([trust.reload(), ledger.reload()])
+    },
     async drain() {
       stopping = true
       const deadline = setTimeout(config.drainSeconds * 1000, null, { ref: false })

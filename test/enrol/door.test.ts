@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { appendFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
-import { approveKey } from '../../src/enrol/waiting-keys.ts'
+import { addDevice, revokeDevice } from '../../src/ca/devices.ts'
+import { withdrawInvites } from '../../src/enrol/operator.ts'
+import { approveKey, denyKey } from '../../src/enrol/waiting-keys.ts'
 import { CACERTS, ENROL, type EnrolSite, PEM, RENEW, startEnrolSite } from './site.ts'
 
 let site: EnrolSite
@@ -88,6 +90,29 @@ describe('the enrol door', () => {
       ({ msg, device }) => msg === 'issued a certificate' && device === 'porch.d.wott.local',
     )
     assert.equal(via, 'approval')
+  })
+
+  it('logs what commands do to its devices', async () => {
+    const said = (msg: string, device: string) =>
+      site.logged((line) => line.msg === msg && line.device === device)
+    const id = 'gate.d.wott.local'
+    await site.invite('gate')
+    await said('a device is invited', id)
+    await withdrawInvites(site.path, 'gate')
+    const withdrawn = await said('the invite of a device is taken back', id)
+    assert.equal(withdrawn.reason, 'revoked')
+    const { serial } = await addDevice(site.path, 'gate')
+    const issued = await said('issued a certificate', id)
+    assert.deepEqual([issued.serial, issued.via], [serial, 'add'])
+    await revokeDevice(site.path, 'gate', { reason: 'keyCompromise' })
+    const revoked = await said('the certificate of a device is revoked', id)
+    assert.deepEqual([revoked.serial, revoked.reason], [serial, 'keyCompromise'])
+    const { csr } = await site.request('attic.d.wott.local')
+    await site.ask(ENROL, { body: csr })
+    const { key } = await site.logged(({ wanted }) => wanted === 'attic.d.wott.local')
+    await denyKey(site.path, String(key))
+    assert.equal((await site.logged(({ msg }) => msg === 'a key is denied')).key, key)
+    await said('a key is approved', 'porch.d.wott.local')
   })
 })
 
