@@ -55,7 +55,7 @@ import { createMqttServer, createMqttUpgrade, PLAIN_MQTT } from './mqtt/listener
 import { createMqttHost } from './mqtt/mqtt.ts'
 import { namedAt } from './named.ts'
 import { GATEWAY } from './presence/own-messages.ts'
-import { openProxyDoor, proxyAdmission } from './proxy-door.ts'
+import { openProxyDoor, type ProxyDoor, proxyAdmission } from './proxy-door.ts'
 import { createRateLimit } from './relay/rate-limit.ts'
 import { createRelay } from './relay/relay.ts'
 import { createAclLog, createTrustLog } from './reload-log.ts'
@@ -63,8 +63,9 @@ import { createTurns } from './turns.ts'
 import { VERSION } from './version.ts'
 import { openViewers } from './viewer/viewers.ts'
 import { listClients } from './visitors/clients.ts'
-import { watchEndingCertificates } from './visitors/ending-certificates.ts'
+import { ownCertificates, watchEndingCertificates } from './visitors/ending-certificates.ts'
 import { logLostRights } from './visitors/lost-rights.ts'
+import { logRevoked } from './visitors/revoked.ts'
 import { createViewerLog } from './visitors/viewer-log.ts'
 
 export interface Gateway extends AsyncDisposable {
@@ -233,11 +234,24 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     settings: config,
   })
 
-  const { certificateEnds } = readings
-  const present = { sessions: broker.sessions, hub, connections, certificateEnds }
+  const { certificateEnds, certificateEnd } = readings
+  let proxied: ProxyDoor | null = null
+  const present = {
+    sessions: broker.sessions,
+    hub,
+    connections,
+    certificateEnd,
+    proxied: () => proxied?.senders.all() ?? [],
+  }
   const clients = (names: ReadonlySet<string> | null) => listClients(present, names)
   const days = config.certificateWarningDays
-  building.defer(watchEndingCertificates({ ends: certificateEnds, days, log }))
+  const own = () => ownCertificates(trust.current)
+  building.defer(watchEndingCertificates({ ends: certificateEnds, own, days, log }))
+  let trusted = trust.current
+  trust.onChange((current) => {
+    logRevoked(trusted, current, log)
+    trusted = current
+  })
   let rules = acl.current
   acl.onChange(() => {
     const before = rules
@@ -393,7 +407,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     ...directTo('device'),
     admit: ({ socket }) => refusalOf(socket),
   })
-  const proxied = await openProxyDoor(config, {
+  proxied = await openProxyDoor(config, {
     trust,
     meter,
     logLimited,
@@ -410,7 +424,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
       admit: proxied.admit,
       isShared: true,
     })
-  if (proxied) building.defer(() => proxied.close())
+  building.defer(() => proxied?.close())
   const viewerLog = createViewerLog(log)
   const viewers = await openViewers(config.viewersFile, {
     onFailure,

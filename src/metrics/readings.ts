@@ -28,6 +28,8 @@ export interface Readings {
   noteCertificate(device: string, notAfter: number): void
   /** When the certificates of those end that `lastSeen` has. */
   certificateEnds(): Map<string, number>
+  /** The same of one device; undefined where that is not known. Costs nothing, whatever there is of others. */
+  certificateEnd(device: string): number | undefined
   /** How many messages found no room, since the start. */
   readonly overflowed: number
 }
@@ -106,6 +108,10 @@ export function createReadings({
     certificateEnds() {
       sweep()
       return new Map([...ends].filter(([device]) => seen.has(device)))
+    },
+    certificateEnd(device) {
+      const heard = seen.get(device)
+      return heard !== undefined && heard >= now() - ttl ? ends.get(device) : undefined
     },
     current() {
       sweep()

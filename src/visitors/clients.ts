@@ -4,6 +4,7 @@ import { COMMANDS_CLIENT_ID, type Session } from '../broker/session.ts'
 import type { BrokerSessions } from '../broker/session-broker.ts'
 import { waitingFor } from '../broker/waiting.ts'
 import type { LiveConnection } from '../identity/connection.ts'
+import type { ProxiedDevice } from '../identity/proxy/proxied-senders.ts'
 import type { Hub, Reader } from '../live/hub.ts'
 import { namedAt } from '../named.ts'
 
@@ -37,8 +38,10 @@ export interface Present {
   readonly sessions: Pick<BrokerSessions, 'all'>
   readonly hub: Pick<Hub, 'readers'>
   readonly connections: { all(): Iterable<LiveConnection> }
-  /** When certificates end, by WoTT ID. */
-  certificateEnds(): ReadonlyMap<string, number>
+  /** Devices that come through a proxy. */
+  proxied(): Iterable<ProxiedDevice>
+  /** When the certificate of a device ends; undefined where that is not known. */
+  certificateEnd(device: string): number | undefined
 }
 
 /** Rows that are made in one turn of the event loop: about a fifth of a millisecond. */
@@ -52,12 +55,11 @@ export async function* listClients(
   present: Present,
   names: ReadonlySet<string> | null,
 ): AsyncGenerator<readonly ClientRow[]> {
-  const ends = present.certificateEnds()
   let rows: ClientRow[] = []
   let looked = 0
   for (const { called, row } of everybody(present)) {
     looked += 1
-    if (!names || called.some((name) => names.has(name))) rows.push(withEnd(row(), ends))
+    if (!names || called.some((name) => names.has(name))) rows.push(withEnd(row(), present))
     if (rows.length < ROWS_A_TURN && looked < LOOKED_AT_A_TURN) continue
     if (rows.length > 0) yield rows
     rows = []
@@ -72,7 +74,7 @@ interface Someone {
   row(): ClientRow
 }
 
-function* everybody({ sessions, hub, connections }: Present): Generator<Someone> {
+function* everybody({ sessions, hub, connections, proxied }: Present): Generator<Someone> {
   for (const session of sessions.all())
     yield { called: [session.device, session.clientId], row: () => toMqtt(session) }
   for (const reader of hub.readers())
@@ -80,6 +82,7 @@ function* everybody({ sessions, hub, connections }: Present): Generator<Someone>
   // those that speak MQTT have a session
   for (const connection of connections.all())
     if (!connection.speaksMqtt) yield { called: [connection.id], row: () => toHttps(connection) }
+  for (const device of proxied()) yield { called: [device.id], row: () => toProxied(device) }
 }
 
 function toMqtt(session: Session): ClientRow {
@@ -115,8 +118,13 @@ function toHttps({ id, door, socket, since }: LiveConnection): ClientRow {
   return { device: id, kind: 'https', state: 'connected', ...where }
 }
 
-function withEnd(row: ClientRow, ends: ReadonlyMap<string, number>): ClientRow {
-  const end = row.device === undefined ? undefined : ends.get(row.device)
+/** The proxy keeps the device's address, and its connection, to itself. */
+function toProxied({ id, since }: ProxiedDevice): ClientRow {
+  return { device: id, kind: 'https', state: 'connected', door: 'proxy', since: text(since) }
+}
+
+function withEnd(row: ClientRow, { certificateEnd }: Pick<Present, 'certificateEnd'>): ClientRow {
+  const end = row.device === undefined ? undefined : certificateEnd(row.device)
   return end === undefined ? row : { ...row, certificateEnds: text(end) }
 }
 

@@ -1,33 +1,66 @@
 import type { Logger } from 'pino'
+import type { Trust } from '../identity/trust.ts'
 
 const DAY_MS = 86_400_000
-/** Lines in a day, those that end first. */
+/** Lines about devices in a day: those that end first. */
 const MOST_LINES = 50
 /** Devices have had time to come back after a restart. */
 const FIRST_MS = 60_000
 
+/** A certificate of the gateway itself, or of a CA, and when it ends, in milliseconds since the Unix epoch. */
+export interface OwnCertificate {
+  /** Of a CA; null for the gateway's own. */
+  readonly authority: string | null
+  readonly end: number
+}
+
 export interface EndingOptions {
-  /** When certificates end, by WoTT ID, in milliseconds since the Unix epoch. */
+  /** When the certificates of devices end, by WoTT ID, in milliseconds since the Unix epoch. */
   ends(): ReadonlyMap<string, number>
+  /** The gateway's own, and those of the CAs that it trusts. */
+  own(): readonly OwnCertificate[]
   /** How many days before its end a certificate is named; 0 for never. */
   readonly days: number
   readonly log: Pick<Logger, 'warn'>
 }
 
-/** Names the devices whose certificates end soon, and those whose have ended, one a line. */
-export function logEndingCertificates({ ends, days, log }: EndingOptions, now = Date.now()): void {
-  const soon = [...ends()]
-    .filter(([, end]) => end - now <= days * DAY_MS)
-    .sort(([, a], [, b]) => a - b)
-  for (const [device, end] of soon.slice(0, MOST_LINES))
+/** Names the certificates that end soon, and those that have ended, one a line: the gateway's own first. */
+export function logEndingCertificates(
+  { ends, own, days, log }: EndingOptions,
+  now = Date.now(),
+): void {
+  const isSoon = (end: number) => end - now <= days * DAY_MS
+  const verb = (end: number) => (end <= now ? 'has ended' : 'ends soon')
+  for (const { authority, end } of own().filter((one) => isSoon(one.end))) {
+    const what = authority === null ? "the gateway's own certificate" : 'the certificate of a CA'
     log.warn(
-      { device, expires: new Date(end).toISOString() },
-      end <= now
-        ? 'the certificate of a device has ended'
-        : 'the certificate of a device ends soon',
+      { ...(authority === null ? {} : { authority }), expires: toTime(end) },
+      `${what} ${verb(end)}`,
     )
+  }
+  const soon = [...ends()].filter(([, end]) => isSoon(end)).sort(([, a], [, b]) => a - b)
+  for (const [device, end] of soon.slice(0, MOST_LINES))
+    log.warn({ device, expires: toTime(end) }, `the certificate of a device ${verb(end)}`)
   if (soon.length > MOST_LINES)
     log.warn({ count: soon.length - MOST_LINES }, 'the certificates of more devices end soon')
+}
+
+function toTime(time: number): string {
+  return new Date(time).toISOString()
+}
+
+/** What a gateway shows, and what it knows devices by. */
+export function ownCertificates({
+  certificate,
+  authorities,
+}: Pick<Trust, 'certificate' | 'authorities'>): OwnCertificate[] {
+  return [
+    { authority: null, end: certificate.notAfter },
+    ...authorities.all.map(({ subjectName, notAfter }) => ({
+      authority: subjectName,
+      end: notAfter,
+    })),
+  ]
 }
 
 /** Does so once a day; returns what stops it. */

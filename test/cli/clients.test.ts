@@ -5,6 +5,7 @@ import { describe, it } from 'node:test'
 import { eventSource, http1 } from '../support/clients.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { connectClient } from '../support/packet-client.ts'
+import { passedOn, startProxied } from '../support/proxied.ts'
 import { FREE_PORTS, run, startGateway as startProgram, temporaryFolder } from './program.ts'
 
 const ACL = 'pattern readwrite #\n'
@@ -102,6 +103,25 @@ describe('clients', () => {
     assert.ok(answer.status < 300, String(answer.body))
     const [row] = await rows(at, 'sleeper')
     assert.deepEqual([row.kind, row.device, row.queue.messages], ['commands', 'sleeper', 0])
+  })
+
+  it('lists devices that come through a proxy', async () => {
+    await using at = await startProxied({ acl: ACL })
+    const device = await at.pki.issue('kitchen')
+    const headers = passedOn(device)
+    const body = '21.5'
+    await http1(at.door, at.proxy, { path: '/topics/a', method: 'POST', body, headers })
+    using _stream = await eventSource(at.door, at.proxy, '/stream?filter=a', headers)
+    const listed = await rows(at, 'kitchen')
+    assert.deepEqual(
+      listed.map(({ kind, door, state }) => [kind, door, state]),
+      [
+        ['stream', 'proxy', 'connected'],
+        ['https', 'proxy', 'connected'],
+      ],
+    )
+    assert.ok(Date.parse(listed[1].certificateEnds) > Date.now())
+    assert.ok(Date.now() - Date.parse(listed[1].since) < 60_000)
   })
 
   it('finds the gateway of npm start, with a store or without, and says where there is none', async () => {

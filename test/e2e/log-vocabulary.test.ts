@@ -18,6 +18,7 @@ const WORDS: ReadonlySet<string> = new Set([
   ...['device', 'client', 'viewer', 'door', 'address', 'reason', 'detail'],
   ...['protocol', 'seconds', 'expires', 'action', 'topic', 'limit', 'objection'],
   ...['file', 'rules', 'errors', 'lost', 'more', 'count', 'withoutList'],
+  ...['serial', 'authority'],
 ])
 
 it('the log calls whoever it is about by the same words in every line', async () => {
@@ -76,6 +77,8 @@ it('the log calls whoever it is about by the same words in every line', async ()
   using _stream = await eventSource(at, device, '/stream?filter=mine/%23')
   await at.pki.revoke(device.serial)
   await at.gateway.reload()
+  const listed = await said('a certificate is revoked')
+  assert.deepEqual([listed.serial, listed.reason], [device.serial, 'revoked'])
   const ended = await at.logged(
     ({ msg, door }) =>
       msg === 'ending a connection whose certificate no longer holds' && door === 'device',

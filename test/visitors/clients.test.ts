@@ -24,7 +24,8 @@ it('thousands of clients are listed in small pieces, and others have their turn 
     sessions: broker.sessions,
     hub: { readers: () => [] },
     connections: { all: () => [] },
-    certificateEnds: () => new Map(),
+    proxied: () => [],
+    certificateEnd: () => undefined,
   }
   let turns = 0
   const count = () => {

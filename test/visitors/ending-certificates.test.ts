@@ -5,7 +5,7 @@ import { collectLog } from '../support/log.ts'
 
 const DAY_MS = 86_400_000
 
-it('certificates are named from some days before their end on, those that end first first', () => {
+it('certificates are named from some days before their end on, those that end first first, the own ones before', () => {
   const { log, lines } = collectLog()
   const now = Date.UTC(2030, 0, 1)
   const ends = new Map([
@@ -13,16 +13,24 @@ it('certificates are named from some days before their end on, those that end fi
     ['soon', now + 30 * DAY_MS],
     ['over', now - 1],
   ])
-  logEndingCertificates({ ends: () => ends, days: 30, log }, now)
+  const own = () => [
+    { authority: null, end: now + 29 * DAY_MS },
+    { authority: 'Old CA', end: now - 1 },
+    { authority: 'New CA', end: now + 31 * DAY_MS },
+  ]
+  const options = { ends: () => ends, own, days: 30, log }
+  logEndingCertificates(options, now)
   assert.deepEqual(
-    lines.map(({ device, expires, msg }) => [device, expires, msg]),
+    lines.map(({ device, authority, expires, msg }) => [device ?? authority, expires, msg]),
     [
+      [undefined, '2030-01-30T00:00:00.000Z', "the gateway's own certificate ends soon"],
+      ['Old CA', '2029-12-31T23:59:59.999Z', 'the certificate of a CA has ended'],
       ['over', '2029-12-31T23:59:59.999Z', 'the certificate of a device has ended'],
       ['soon', '2030-01-31T00:00:00.000Z', 'the certificate of a device ends soon'],
     ],
   )
   for (let n = 0; n < 1000; n++) ends.set(`d${n}`, now)
-  logEndingCertificates({ ends: () => ends, days: 30, log }, now)
-  assert.equal(lines.length, 2 + 51)
+  logEndingCertificates(options, now)
+  assert.equal(lines.length, 4 + 2 + 51)
   assert.equal(lines.at(-1)?.count, 1002 - 50)
 })

@@ -32,15 +32,27 @@ export interface ProxiedSendersOptions extends ProverOptions {
 
 /** Who sends what a proxy passes on, one identity per request. */
 export interface ProxiedSenders extends Senders {
+  /** Those that have something under way, or had in the last minute. */
+  all(): Iterable<ProxiedDevice>
   /** Verifies everybody who has something under way again, and ends it for those whose certificate no longer holds. */
   recheck(): Promise<void>
   close(): void
+}
+
+/** A device as far as the proxy shows it: which connection is whose, only the proxy knows. */
+export interface ProxiedDevice {
+  readonly id: string
+  /** Of its first request that no pause of more than a minute follows, in milliseconds since the Unix epoch. */
+  readonly since: number
 }
 
 /** A certificate that was verified, and what is under way of its device. */
 interface Known {
   proof: Proof
   underWay: number
+  since: number
+  /** When something of its device began or ended last. */
+  heardAt: number
   readonly ended: AbortController
 }
 
@@ -52,6 +64,8 @@ interface Refused {
 }
 
 const SWEEP_MS = 1000
+/** Longer without a request, and a device is taken for gone. */
+const GONE_MS = 60_000
 const CHECKED_AT_ONCE = 100
 const MOST_REFUSED = 1000
 /** A refusal may be for the time alone, which goes on. */
@@ -113,7 +127,7 @@ export function createProxiedSenders(options: ProxiedSendersOptions): ProxiedSen
     const ended = new AbortController()
     // each stream of a device listens
     setMaxListeners(0, ended.signal)
-    const entry = { proof, underWay: 0, ended }
+    const entry = { proof, underWay: 0, since: now(), heardAt: now(), ended }
     known.set(key, entry)
     byIdentity.set(proof.identity, entry)
     options.onVerified(proof.identity)
@@ -145,16 +159,23 @@ export function createProxiedSenders(options: ProxiedSendersOptions): ProxiedSen
       return tooMuch(id, count)
     }
     underWay.set(id, count + 1)
+    if (isGone(entry)) entry.since = now()
+    entry.heardAt = now()
     entry.underWay += 1
     inUse.add(entry)
     carrier.once('close', () => {
       entry.underWay -= 1
+      entry.heardAt = now()
       if (entry.underWay === 0) inUse.delete(entry)
       const left = (underWay.get(id) ?? 1) - 1
       if (left === 0) underWay.delete(id)
       else underWay.set(id, left)
     })
     return null
+  }
+
+  function isGone({ underWay, heardAt }: Known): boolean {
+    return underWay === 0 && now() - heardAt > GONE_MS
   }
 
   async function recheck(): Promise<void> {
@@ -173,6 +194,11 @@ export function createProxiedSenders(options: ProxiedSendersOptions): ProxiedSen
       return found instanceof GatewayError ? found : found.proof.identity
     },
     enter,
+    *all() {
+      for (const entry of known.values())
+        if (!isGone(entry) && !entry.ended.signal.aborted)
+          yield { id: entry.proof.identity.id, since: entry.since }
+    },
     ended: (identity) => byIdentity.get(identity)?.ended.signal,
     recheck,
     close: () => clearInterval(sweeper),
