@@ -19,6 +19,8 @@ SwaggerUIBundle({
   spec,
   dom_id: '#reference',
   validatorUrl: null,
+  // the usual one is too pale on its background
+  syntaxHighlight: { theme: 'tomorrow-night' },
   plugins: [
     {
       components: { authorizeOperationBtn: () => null },
@@ -33,3 +35,17 @@ SwaggerUIBundle({
     },
   ],
 })
+
+/** Swagger UI names its fields in the cell beside them alone, which a screen reader does not connect with them. */
+function nameFields(): void {
+  for (const field of document.querySelectorAll(FIELDS)) {
+    const row = field.closest<HTMLElement>('[data-param-name]')
+    field.setAttribute('aria-label', row?.dataset.paramName ?? 'Example')
+  }
+}
+
+const FIELDS = ['[data-param-name] input', '[data-param-name] select', '.examples-select-element']
+  .map((field) => `${field}:not([aria-label])`)
+  .join()
+
+new MutationObserver(nameFields).observe(document.body, { childList: true, subtree: true })

@@ -42,7 +42,11 @@ describe('/docs in Chromium', () => {
     )
     for (const id of ids) await operation(page, id).waitFor()
     assert.equal(await page.locator('.opblock').count(), ids.length)
+    await open(page, 'readHistory')
+    await operation(page, 'readHistory').locator('.responses-table').first().waitFor()
     assert.deepEqual(await barriersIn(page), [])
+    await page.emulateMedia({ colorScheme: 'dark' })
+    assert.deepEqual(await barriersIn(page, ['color-contrast']), [])
     assert.deepEqual(
       asked.filter((url) => !url.startsWith(home()) && !url.startsWith('data:')),
       [],
@@ -64,6 +68,7 @@ describe('/docs in Chromium', () => {
     await read.locator('button.execute').click()
     const answer = read.locator('.live-responses-table .response')
     await answer.locator('.response-col_status:text-matches("200")').waitFor()
+    assert.deepEqual(await barriersIn(page), [])
     assert.match(`${await answer.textContent()}`, /"payload": ?"MjEuNQ=="/)
     for (const elsewhere of ['publish', 'openStream', 'getMetrics']) {
       await open(page, elsewhere)

@@ -47,13 +47,21 @@ export async function visit(
   return { page, problems, [Symbol.asyncDispose]: () => context.close() }
 }
 
-/** What axe finds serious or critical in the page as it is now. */
-export async function barriersIn(page: Page): Promise<string[]> {
-  await page.evaluate(await readFile(AXE, 'utf8'))
-  const { violations } = await page.evaluate<{ violations: { id: string; impact: string }[] }>(
-    'axe.run()',
+/** What axe finds serious or critical in the page as it is now, by all of its rules or by these. */
+export async function barriersIn(page: Page, rules?: readonly string[]): Promise<string[]> {
+  if (await page.evaluate('globalThis.axe === undefined'))
+    await page.evaluate(await readFile(AXE, 'utf8'))
+  const options = rules ? { runOnly: { type: 'rule', values: rules } } : {}
+  const { violations } = await page.evaluate<{ violations: readonly Violation[] }>(
+    `axe.run(${JSON.stringify(options)})`,
   )
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id }) => id)
+    .map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)
+}
+
+interface Violation {
+  readonly id: string
+  readonly impact: string
+  readonly nodes: readonly { readonly html: string }[]
 }
