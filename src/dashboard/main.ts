@@ -22,8 +22,8 @@ const grid = createGrid(find('#topics'), infos, chart.open)
 const filter = find<HTMLInputElement>('#filter')
 let lostAt: number | null = null
 let known = 0
-/** Whether topics that were quiet for long are still read. */
-let isReading = false
+/** Of topics that have been quiet for longer than the stream goes back. */
+let quietTopics: 'unread' | 'loading' | 'loaded' = 'unread'
 /** Whether the page was opened without a query, and shows the view of its viewer once that is known. */
 let isPlain = location.search === ''
 const linked = createLinkedChart(topics, chart)
@@ -31,7 +31,7 @@ const myView = createMyView({
   current: () => queryOf().slice(1),
   show(query) {
     show(readAddress(`?${query}`))
-    linked.open(!isReading)
+    linked.open(quietTopics === 'loaded')
     showAddress()
   },
 })
@@ -50,9 +50,11 @@ function showTopics(): void {
   )
   const all = shown.length === topics.size ? '' : ` of ${topics.size}`
   const noun = topics.size === 1 ? 'topic' : 'topics'
+  const more = quietTopics === 'loading' ? ', loading…' : ''
   const full = topics.leftOut > 0 ? `; no more than ${MOST_TOPICS} fit on this page` : ''
+  find('#none').hidden = topics.size > 0 || quietTopics !== 'loaded'
   find('#count').textContent =
-    topics.size === 0 ? '' : `${shown.length}${all} ${noun}${full}${isReading ? ', loading…' : ''}`
+    topics.size === 0 ? '' : `${shown.length}${all} ${noun}${full}${more}`
 }
 
 function queryOf(): string {
@@ -124,13 +126,17 @@ const INFOS_MS = 60_000
 async function loadInfos(): Promise<void> {
   if (!(await infos.load())) return
   showTopics()
+  redraw()
+}
+
+/** What is drawn in a canvas does not change with the colors of the page by itself. */
+function redraw(): void {
   for (const topic of topics.matching('')) grid.touch(topic)
   chart.redraw()
 }
 
-/** Topics that have been quiet for longer than the stream goes back. */
 async function showLatest(filters: readonly string[]): Promise<void> {
-  isReading = true
+  quietTopics = 'loading'
   const failed = await readLatest(
     filters,
     (message) => {
@@ -141,7 +147,7 @@ async function showLatest(filters: readonly string[]): Promise<void> {
     },
     () => topics.leftOut > 0,
   )
-  isReading = false
+  quietTopics = failed ? 'unread' : 'loaded'
   showTopics()
   find('#quiet').hidden = failed === null
   if (!failed) {
@@ -192,7 +198,7 @@ function follow(filters: readonly string[]): void {
   })
 }
 
-chooseTheme(find('#theme'), chart.redraw)
+chooseTheme(find('#theme'), redraw)
 filter.addEventListener('input', () => {
   showTopics()
   showAddress()
