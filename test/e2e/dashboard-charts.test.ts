@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import type { MqttClient } from 'mqtt'
 import type { Page } from 'playwright-core'
-import { barriersIn, type Visit } from '../support/browser.ts'
+import type { Visit } from '../support/browser.ts'
 import { type DashboardSite, openDashboard } from '../support/dashboard.ts'
 
 const SECOND = 1000
@@ -230,16 +230,6 @@ describe('a chart', () => {
     assert.ok(lines.length > 31)
   })
 
-  it('has nothing serious against it by axe, with its fields open, dark or light', async () => {
-    await using page = await open('?topic=hall/climate&topic=forty&topic=gap/a&range=600')
-    await ready(page)
-    await page.locator('#fields summary').click()
-    for (const colorScheme of ['dark', 'light'] as const) {
-      await page.emulateMedia({ colorScheme })
-      assert.deepEqual(await barriersIn(page), [])
-    }
-  })
-
   it('on a phone breaks no text every few characters, and nothing is wider than the window', async () => {
     await using page = await open('?topic=hall/climate&topic=forty&range=600', {
       width: 375,
@@ -261,7 +251,6 @@ describe('a chart', () => {
     const dialog = page.locator('#chart')
     const width = 'document.querySelector("#chart").scrollWidth'
     assert.ok(Number(await dialog.evaluate(width)) <= 375)
-    assert.deepEqual(await barriersIn(page), [])
     assert.deepEqual(window.problems, [])
   })
 })

@@ -7,7 +7,7 @@ import type { Browser, Page } from 'playwright-core'
 import { inviteViewer } from '../../src/viewer/invite.ts'
 import { startDev } from '../cli/dev-gateway.ts'
 import { temporaryFolder, run as wott } from '../cli/program.ts'
-import { barriersIn, openBrowser, type Visit, visit } from '../support/browser.ts'
+import { openBrowser, type Visit, visit } from '../support/browser.ts'
 import { curl, mqtt } from '../support/clients.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import type { Credentials } from '../support/pki.ts'
@@ -209,18 +209,6 @@ describe('the dashboard in Chromium', () => {
     assert.equal(await page.locator('#who').textContent(), 'wall.d.wott.local')
     assert.equal(await page.locator('#leave').isVisible(), false)
     assert.deepEqual(window.problems, [])
-  })
-
-  it('has nothing serious against it by axe, dark or light, with and without the chart', async () => {
-    for (const colorScheme of ['dark', 'light']) {
-      await using window = await invited('alice', { colorScheme })
-      const { page } = window
-      await card(page, 'wott/temperature').waitFor()
-      assert.deepEqual(await barriersIn(page), [])
-      await card(page, 'wott/temperature').click()
-      await page.locator('#plot canvas').waitFor()
-      assert.deepEqual(await barriersIn(page), [])
-    }
   })
 
   it('can be used by keyboard alone', async () => {
