@@ -188,7 +188,8 @@ export function sendProblem(
 ): void {
   beginFailing(request, reply, error)
   const { headers, body } = problemAnswer(error, request.id, more)
-  reply.code(error.status).headers(headers).send(body)
+  // to a text Fastify would add a charset, which this media type has not (RFC 9457 §6.1)
+  reply.code(error.status).headers(headers).send(Buffer.from(body))
 }
 
 /** Logs an error that is ours, and sees to the connection; the answer is up to the door. */
