@@ -2,19 +2,16 @@ import type { KeyedRequest, Keys, Mark } from '../broker/broker.ts'
 import type { Commands } from '../commands/commands.ts'
 import { GatewayError } from '../errors.ts'
 import type { Door, Meter } from '../metrics/meter.ts'
-import type { Outcome, Reading, Relay } from '../relay/relay.ts'
-import { parseTime, TIME_FORM } from '../topic/time.ts'
+import type { Outcome, Relay } from '../relay/relay.ts'
 import { sendProblem } from './app.ts'
 import { callerOf } from './caller.ts'
-import { cloudEventIn } from './cloud-event.ts'
 import type { App, Request } from './fastify.ts'
 import { beginKeyed, REPLAYED } from './idempotency.ts'
 import { pickUp, pickUpIn } from './pick-up.ts'
 import { toGatewayError } from './problem.ts'
-import { PUBLISH, type PublishQuery } from './publish-query.ts'
-import { topicInPath } from './query.ts'
+import { PUBLISH } from './publish-query.ts'
+import { PUBLISH_PREFIX, toReading, toTarget } from './publish-request.ts'
 import { queryValues } from './query-schema.ts'
-import { propertiesOf } from './request-properties.ts'
 
 export interface PublishOptions {
   readonly relay: Pick<Relay, 'publish'>
@@ -27,14 +24,12 @@ export interface PublishOptions {
   onTooLarge(door: Door, id: string, limit: number): void
 }
 
-const PREFIX = '/topics/'
-
 /** `POST /topics/{topic}`: one reading, byte for byte. */
 export function publishRoute(
   app: App,
   { relay, keys, commands, meter, maxPayload, onTooLarge }: PublishOptions,
 ): void {
-  app.post(`${PREFIX}*`, {
+  app.post(`${PUBLISH_PREFIX}*`, {
     config: { operation: 'publish', decodesBody: true },
     schema: { querystring: PUBLISH },
     bodyLimit: maxPayload,
@@ -52,7 +47,13 @@ export function publishRoute(
       const started = performance.now()
       const caller = callerOf(request)
       const query = queryValues(request, PUBLISH)
-      const reading = toReading(request, query)
+      const target = toTarget(request.originalUrl, query)
+      if (target instanceof GatewayError) throw target
+      const reading = toReading(target, {
+        headers: request.headers,
+        contentType: sentType(request),
+        body: request.body as Buffer,
+      })
       if (reading instanceof GatewayError) throw reading
       const asked = pickUpIn(query, request.headers, commands)
       const keyed = beginKeyed(request, keys)
@@ -102,33 +103,4 @@ async function publishOnce(
   } finally {
     keyed.release()
   }
-}
-
-function toReading(request: Request, query: PublishQuery): Reading | GatewayError {
-  const topic = topicInPath(request.originalUrl, PREFIX)
-  if (topic instanceof GatewayError) return topic
-  const { qos, retain, time } = query
-  const measured = time === undefined ? null : parseReadingTime(time)
-  if (measured instanceof GatewayError) return measured
-  const event = cloudEventIn(request.headers, sentType(request), request.body as Buffer)
-  if (event instanceof GatewayError) return event
-  const read = propertiesOf(query, request.headers, event)
-  if (read instanceof GatewayError) return read
-  const { properties, messageExpiry } = read
-  return {
-    topic,
-    payload: request.body as Buffer,
-    qos,
-    retain,
-    properties,
-    messageExpiry,
-    time: measured,
-  }
-}
-
-/** When a reading was measured, as its device wrote it. */
-export function parseReadingTime(value: unknown): number | GatewayError {
-  const isText = typeof value === 'string' || typeof value === 'number'
-  const time = isText ? parseTime(String(value)) : null
-  return time ?? new GatewayError('time_invalid', `time must be ${TIME_FORM}.`)
 }

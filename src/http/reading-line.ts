@@ -3,7 +3,7 @@ import type { Reading } from '../relay/relay.ts'
 import { fromBase64 } from './base64.ts'
 import { memberSource } from './json-source.ts'
 import { PROPERTY_NAMES, type PropertyFault, parseProperties } from './properties.ts'
-import { parseReadingTime } from './publish.ts'
+import { parseReadingTime } from './publish-request.ts'
 
 const MEMBERS = ['topic', 'payload', 'payloadBase64', 'qos', 'retain', 'time', ...PROPERTY_NAMES]
 
