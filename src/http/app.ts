@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Http2SecureServer } from 'node:http2'
+import type { Http2SecureServer, Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { Socket } from 'node:net'
 import Fastify, { type FastifyHttp2SecureOptions, LogController } from 'fastify'
 import type { Logger } from 'pino'
@@ -22,6 +22,16 @@ export interface AppOptions extends ServerOptions {
   readonly log: Logger
   /** How an error leaves this door; by default as a problem. */
   readonly sendError?: SendError
+  readonly shortcut?: (context: ShortcutContext) => Shortcut
+}
+
+/** Answers a request without the framework; false, before anything is done, for one that is left to the routes. */
+export type Shortcut = (request: Http2ServerRequest, response: Http2ServerResponse) => boolean
+
+export interface ShortcutContext {
+  readonly log: Logger
+  /** Whether an answer over HTTP/1.1 has to end its connection. */
+  isStopping(): boolean
 }
 
 /** Answers a request that has failed. */
@@ -71,13 +81,20 @@ export const APP_OPTIONS = {
 }
 
 /** An HTTPS app for HTTP/1.1 and HTTP/2 whose every error is a problem with a trace id. */
-export function createApp({ log, sendError, ...serverOptions }: AppOptions): App {
+export function createApp({ log, sendError, shortcut, ...serverOptions }: AppOptions): App {
+  const ownLog = log.child({}, { level: 'warn' })
+  // a connection that is busy when the gateway stops would stay open, idle, until the end of the drain
+  const isStopping = () => !app.server.listening
+  const takes = shortcut?.({ log: ownLog, isStopping }) ?? (() => false)
   const options = {
     ...APP_OPTIONS,
     http2: true,
     https: {},
-    serverFactory: (handle) => createHttpServer(serverOptions, handle),
-    loggerInstance: log.child({}, { level: 'warn' }),
+    serverFactory: (handle) =>
+      createHttpServer(serverOptions, (request, response) => {
+        if (!takes(request, response)) handle(request, response)
+      }),
+    loggerInstance: ownLog,
     // what is logged of a request names it itself
     childLoggerFactory: (logger: unknown) => logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -95,9 +112,7 @@ export function createApp({ log, sendError, ...serverOptions }: AppOptions): App
     done()
   })
   app.addHook('onSend', (request, reply, payload, done) => {
-    // a connection that is busy when the gateway stops would stay open, idle, until the end of the drain
-    if (!app.server.listening && request.raw.httpVersionMajor === 1)
-      reply.header('connection', 'close')
+    if (isStopping() && request.raw.httpVersionMajor === 1) reply.header('connection', 'close')
     const bytes = payload instanceof Buffer || typeof payload === 'string' ? payload.length : 0
     const hasRoom = bytes <= SMALL_BYTES || holdFor(request, serverOptions, 'answer').resize(bytes)
     if (hasRoom) done()
@@ -192,14 +207,19 @@ export function sendProblem(
   reply.code(error.status).headers(headers).send(Buffer.from(body))
 }
 
+/** Logs an error that is ours. */
+export function logFailure(log: Pick<Logger, 'error'>, traceId: string, error: GatewayError): void {
+  if (error.status >= 500 && !COUNTED.has(error.code))
+    log.error({ err: error.cause ?? error, traceId }, error.message)
+}
+
 /** Logs an error that is ours, and sees to the connection; the answer is up to the door. */
 export function beginFailing(
   request: Pick<Request, 'id' | 'log' | 'raw'>,
   reply: Pick<Reply, 'header' | 'removeHeader'>,
   error: GatewayError,
 ): void {
-  if (error.status >= 500 && !COUNTED.has(error.code))
-    request.log.error({ err: error.cause ?? error, traceId: request.id }, error.message)
+  logFailure(request.log as Logger, request.id, error)
   // Fastify's, after a body that is too large; HTTP/2 has no such header (RFC 9113 §8.2.2)
   if (request.raw.httpVersionMajor === 2) reply.removeHeader('connection')
   // the rest of its body may still come, and is not waited for

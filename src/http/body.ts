@@ -30,7 +30,7 @@ export function createBodyReader(memory: Pick<HttpMemory, 'memory'>): BodyReader
     }
     const limit = request.routeOptions.bodyLimit ?? 0
     const openHold = () => holdFor(request, memory, 'body')
-    readBody(request, stream, createPieces(limit, openHold), (error, body) => {
+    readBody(stream, createPieces(limit, openHold), (error, body) => {
       if (error || !body || coding === null) done(error, body)
       else decode(body, coding, createPieces(limit, openHold), openHold(), done)
     })
@@ -38,11 +38,11 @@ export function createBodyReader(memory: Pick<HttpMemory, 'memory'>): BodyReader
 }
 
 /**
- * Reads a whole body of at most the route's `bodyLimit` bytes, as a parser for Fastify. Its own would keep an object for
- * each piece, a single byte perhaps, and take an HTTP/2 body that broke off for one that ended.
+ * Reads a whole body into `pieces`. Fastify's own parser would keep an object for each piece, a single byte perhaps, and take an
+ * HTTP/2 body that broke off for one that ended.
  */
-function readBody(request: Request, stream: Http2ServerRequest, pieces: Pieces, done: Done): void {
-  const declared = request.headers['content-length']
+export function readBody(stream: Http2ServerRequest, pieces: Pieces, done: Done): void {
+  const declared = stream.headers['content-length']
   const expected = declared === undefined ? null : Number(declared)
 
   function take(piece: Buffer): void {
@@ -73,10 +73,34 @@ function readBody(request: Request, stream: Http2ServerRequest, pieces: Pieces, 
     finish(refused)
     return
   }
+  sendContinue(stream)
+  if (isHere(stream, expected)) {
+    takeHere(stream, pieces, done)
+    return
+  }
   stream.on('data', take).on('end', end).on('error', breakOff).on('close', breakOff)
   whenLate(stream, giveUp)
-  sendContinue(stream)
   stream.resume()
+}
+
+/** Whether a body has arrived while its request waited for its turn, as most short ones have: it needs no listeners. */
+function isHere(
+  { httpVersionMajor, complete, readableLength }: Http2ServerRequest,
+  bytes: unknown,
+) {
+  return httpVersionMajor === 1 && complete && readableLength === bytes
+}
+
+function takeHere(stream: Http2ServerRequest, pieces: Pieces, done: Done): void {
+  // each call returns one of the buffers that came
+  for (let piece = stream.read(); piece !== null; piece = stream.read()) {
+    const refused = pieces.add(piece as Buffer)
+    if (!refused) continue
+    pieces.drop()
+    done(refused)
+    return
+  }
+  done(null, pieces.whole())
 }
 
 /** Decodes a body as it would have arrived: a few bytes that become many are given up at the limit. */

@@ -3,27 +3,35 @@ import type { IncomingMessage } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { AclSource } from '../acl/reload.ts'
 import { GatewayError } from '../errors.ts'
 import type { Identity } from '../identity/identity.ts'
-import { connectionSenders } from '../identity/senders.ts'
+import { connectionSenders, type Senders } from '../identity/senders.ts'
 import type { Door } from '../metrics/meter.ts'
 import type { Caller } from '../relay/relay.ts'
 import { type AppOptions, createApp, pathOf } from './app.ts'
 import { type DeviceRoutesOptions, deviceRoutes } from './device-routes.ts'
 import type { App } from './fastify.ts'
+import { createGate } from './gate.ts'
 import { type HistoryRouteOptions, historyRoute } from './history.ts'
 import { originProblem } from './origin.ts'
 import { pageRoutes } from './pages.ts'
+import { createPlainPublish } from './plain-publish.ts'
 import { rawAnswer } from './problem.ts'
 import { type StreamRoutesOptions, streamRoutes } from './stream.ts'
 import { type TopicsInfoOptions, topicsInfoRoute } from './topics-info.ts'
 
 export interface DeviceDoorOptions
   extends Omit<AppOptions, 'requestCert' | 'whoSends' | 'onCut'>,
-    DeviceRoutesOptions,
+    Omit<DeviceRoutesOptions, 'gate'>,
     StreamRoutesOptions,
     HistoryRouteOptions,
     TopicsInfoOptions {
+  readonly acl: AclSource
+  /** What the metrics and the log call the door. */
+  readonly door?: Extract<Door, 'device' | 'proxy'>
+  /** Who sends a request; the device whose connection it is, unless told otherwise. */
+  readonly senders?: Senders
   /** Takes over the socket of an upgrade request whose path and identity are right. */
   readonly mqtt: {
     accept(request: IncomingMessage, socket: Duplex, head: Buffer, who: WebSocketCaller): void
@@ -41,13 +49,15 @@ type WebSocketCaller = Pick<Caller, 'door' | 'ended'> & { readonly identity: Ide
  */
 export function createDeviceDoor(options: DeviceDoorOptions): App {
   const { senders = connectionSenders, door = 'device', admit = () => null, onRequest } = options
+  const gate = createGate({ ...options, senders, door })
   const app = createApp({
     ...options,
     requestCert: true,
     whoSends: senders.of,
     onCut: (reason) => options.meter.connectionCut(door, reason),
+    shortcut: (context) => createPlainPublish({ ...options, gate }, context),
   })
-  deviceRoutes(app, options, () => {
+  deviceRoutes(app, { ...options, gate }, () => {
     pageRoutes(app)
     historyRoute(app, options)
     topicsInfoRoute(app, options)

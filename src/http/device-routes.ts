@@ -1,13 +1,10 @@
-import type { AclSource } from '../acl/reload.ts'
 import { GatewayError } from '../errors.ts'
-import { connectionSenders, type Senders } from '../identity/senders.ts'
-import type { Door } from '../metrics/meter.ts'
 import type { Turns } from '../turns.ts'
 import { sendProblem } from './app.ts'
 import { callerOf, nameCaller } from './caller.ts'
 import { type CommandRoutesOptions, commandRoutes } from './commands.ts'
 import type { App } from './fastify.ts'
-import { createGate, type Gate } from './gate.ts'
+import type { Gate } from './gate.ts'
 import { type InfluxOptions, influxRoutes } from './influx/routes.ts'
 import { type PublishOptions, publishRoute } from './publish.ts'
 import { type PublishManyOptions, publishManyRoute } from './publish-many.ts'
@@ -22,14 +19,10 @@ export interface DeviceRoutesOptions
     InfluxOptions,
     ReadRoutesOptions,
     CommandRoutesOptions {
-  readonly acl: AclSource
+  readonly gate: Gate
   readonly relay: PublishManyOptions['relay']
   readonly commands: CommandRoutesOptions['commands']
   readonly turns: Turns
-  /** What the metrics and the log call the door. */
-  readonly door?: Extract<Door, 'device' | 'proxy'>
-  /** Who sends a request; the device whose connection it is, unless told otherwise. */
-  readonly senders?: Senders
 }
 
 /** Adds what needs a process that stays: streams, and what is read from the log. */
@@ -37,8 +30,7 @@ export type LiveRoutes = (app: App) => StreamRoutes
 
 /** What devices ask for, wherever the gateway runs. Nothing here is reached without an identity. */
 export function deviceRoutes(app: App, options: DeviceRoutesOptions, live: LiveRoutes): void {
-  const { door = 'device', senders = connectionSenders } = options
-  nameCallers(app, createGate({ ...options, door, senders }), senders)
+  nameCallers(app, options.gate)
   publishRoute(app, options)
   publishManyRoute(app, options, options.turns)
   influxRoutes(app, options, options.turns)
@@ -48,7 +40,7 @@ export function deviceRoutes(app: App, options: DeviceRoutesOptions, live: LiveR
   sessionRoute(app, null)
 }
 
-function nameCallers(app: App, gate: Gate, senders: Senders): void {
+function nameCallers(app: App, gate: Gate): void {
   app.addHook('onRequest', (request, reply, done) => {
     const caller = gate.admit(request.raw, reply.raw)
     if (caller instanceof GatewayError) {
@@ -58,7 +50,6 @@ function nameCallers(app: App, gate: Gate, senders: Senders): void {
     nameCaller(request, caller)
     gate.enter(caller, request.raw, done, () => reply.hijack())
   })
-  if (senders === connectionSenders) return
   // the connection goes on when the certificate is revoked while the body comes
   app.addHook('preHandler', (request, _reply, done) => {
     const { ended } = callerOf(request)

@@ -11,6 +11,7 @@ import { codeOf, GatewayError, UsageError } from '../errors.ts'
 import { createMemoryGuards } from '../guards.ts'
 import { closeApp, createApp } from '../http/app.ts'
 import { deviceRoutes } from '../http/device-routes.ts'
+import { createGate } from '../http/gate.ts'
 import { notLiveRoutes } from '../http/not-live.ts'
 import { problemAnswer } from '../http/problem.ts'
 import { openDeviceTrust } from '../identity/trust-source.ts'
@@ -83,17 +84,16 @@ export async function openFunction(config: Config, log: Logger): Promise<Gateway
     rateLimit: createRateLimit(config.publishRate, config.publishBurst),
     timeBounds: { past: config.readingPast * 1000, future: config.readingFuture * 1000 },
   })
+  const turns = createTurns()
   deviceRoutes(
     app,
     {
-      acl,
       broker,
       denials,
       meter,
       relay,
-      senders,
-      door: 'device',
-      turns: createTurns(),
+      turns,
+      gate: createGate({ acl, turns, senders, door: 'device' }),
       keys: opened.keys,
       commands: createNoCommands(
         'This gateway runs as a function, which is stopped after each answer: it has no commands. Ask a gateway that stays.',

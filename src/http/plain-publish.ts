@@ -1,0 +1,145 @@
+import { randomUUID } from 'node:crypto'
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import { GatewayError } from '../errors.ts'
+import type { Meter } from '../metrics/meter.ts'
+import type { Caller, Outcome, Relay } from '../relay/relay.ts'
+import { createTopicMemo } from '../topic/memo.ts'
+import { logFailure, type Shortcut, type ShortcutContext } from './app.ts'
+import { readBody } from './body.ts'
+import type { Gate } from './gate.ts'
+import { SMALL_BYTES } from './memory.ts'
+import { createPieces } from './pieces.ts'
+import { AWS_REQUEST_ID, problemAnswer, toGatewayError } from './problem.ts'
+import { PUBLISH } from './publish-query.ts'
+import { PUBLISH_PREFIX, type PublishTarget, toReading, toTarget } from './publish-request.ts'
+import { parseQuery } from './query.ts'
+import { createQueryReader } from './query-schema.ts'
+
+export interface PlainPublishOptions {
+  readonly gate: Gate
+  readonly relay: Pick<Relay, 'publish'>
+  readonly meter: Pick<Meter, 'published' | 'publishTook'>
+  /** Bytes of the largest payload. */
+  readonly maxPayload: number
+}
+
+/** One publish on its way. */
+interface Publish {
+  readonly request: Http2ServerRequest
+  readonly response: Http2ServerResponse
+  readonly target: PublishTarget
+  readonly caller: Caller
+}
+
+/** Headers with which a request asks for more than to publish its body. */
+const MORE = ['content-encoding', 'expect', 'idempotency-key', 'prefer']
+const REMEMBERED = { topics: 10_000, size: 1_000_000 }
+const NOTHING = Buffer.alloc(0)
+
+/**
+ * Answers what most devices send, `POST /topics/{topic}` with a short body that asks for nothing else, without the framework: its hooks
+ * and objects cost such a request more than all else about it. Every other publish is the route's, which answers alike.
+ */
+export function createPlainPublish(
+  { gate, relay, meter, maxPayload }: PlainPublishOptions,
+  { log, isStopping }: ShortcutContext,
+): Shortcut {
+  // a device asks for the same URL again and again
+  const targets = createTopicMemo(targetIn, REMEMBERED)
+  const mostBytes = Math.min(maxPayload, SMALL_BYTES)
+
+  /** Null for a request that is not plain, or whose URL is wrong. */
+  function targetOf({ method, url, headers }: Http2ServerRequest): PublishTarget | null {
+    if (method !== 'POST' || !url.startsWith(PUBLISH_PREFIX)) return null
+    const { 'content-length': bytes } = headers
+    if (bytes === undefined || Number(bytes) > mostBytes) return null
+    if (MORE.some((name) => headers[name] !== undefined)) return null
+    const target = targets.of(url)
+    if (target instanceof GatewayError) return null
+    return target.query.command === undefined && target.query.ack.length === 0 ? target : null
+  }
+
+  async function serve(
+    publish: Publish,
+    error: Error | null,
+    body: Buffer = NOTHING,
+  ): Promise<void> {
+    let outcome: Outcome
+    try {
+      outcome = error ? invalid(publish, toGatewayError(error)) : await take(publish, body)
+    } catch (fault) {
+      outcome = toGatewayError(fault)
+    }
+    answer(publish, outcome)
+  }
+
+  async function take(publish: Publish, body: Buffer): Promise<Outcome> {
+    const started = performance.now()
+    const { request, target, caller } = publish
+    const { headers } = request
+    // the connection goes on when the certificate is revoked while the body comes
+    if (caller.ended?.aborted) return invalid(publish, caller.ended.reason)
+    const contentType = headers['content-type']
+    const reading = toReading(target, { headers, contentType, body })
+    if (reading instanceof GatewayError) return invalid(publish, reading)
+    const outcome = await relay.publish(caller, reading)
+    meter.publishTook(caller.door, (performance.now() - started) / 1000)
+    return outcome
+  }
+
+  /** Counts what does not get as far as the relay. */
+  function invalid({ caller }: Pick<Publish, 'caller'>, refusal: GatewayError): GatewayError {
+    meter.published(caller.door, 0, 'invalid')
+    return refusal
+  }
+
+  function answer({ request, response }: Pick<Publish, 'request' | 'response'>, outcome: Outcome) {
+    const traceId = randomUUID()
+    if (outcome) logFailure(log, traceId, outcome)
+    const { headers, body } = outcome ? problemAnswer(outcome, traceId) : acceptance(traceId)
+    const isLast = isStopping() || outcome?.code === 'request_timeout'
+    // HTTP/2 has no such header (RFC 9113 §8.2.2)
+    const ending = isLast && request.httpVersionMajor === 1 ? { connection: 'close' } : {}
+    response.writeHead(outcome?.status ?? 200, { ...headers, ...ending }).end(body)
+  }
+
+  return (request, response) => {
+    const target = targetOf(request)
+    if (target === null) return false
+    const caller = gate.admit(request, response)
+    if (caller instanceof GatewayError) {
+      answer({ request, response }, caller)
+      return true
+    }
+    const publish = { request, response, target, caller }
+    gate.enter(caller, request, () =>
+      readBody(request, createPieces(mostBytes, noHold), (error, body) => {
+        void serve(publish, error, body)
+      }),
+    )
+    return true
+  }
+}
+
+const readQuery = createQueryReader(PUBLISH)
+
+function targetIn(url: string): PublishTarget | GatewayError {
+  const query = readQuery(parseQuery(url))
+  return query instanceof GatewayError ? query : toTarget(url, query)
+}
+
+function acceptance(traceId: string) {
+  const body = `{"message":"OK","traceId":"${traceId}"}`
+  const headers = {
+    'x-request-id': traceId,
+    [AWS_REQUEST_ID]: traceId,
+    'x-content-type-options': 'nosniff',
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': body.length,
+  }
+  return { headers, body }
+}
+
+function noHold(): never {
+  throw new Error('a short body is held with its request')
+}
