@@ -51,8 +51,8 @@ export function createPlainPublish(
   /** Null for a request that is not plain, or whose URL is wrong. */
   function targetOf({ method, url, headers }: Http2ServerRequest): PublishTarget | null {
     if (method !== 'POST' || !url.startsWith(PUBLISH_PREFIX)) return null
-    const { 'content-length': bytes } = headers
-    if (bytes === undefined || Number(bytes) > mostBytes) return null
+    const isShort = Number(headers['content-length']) <= mostBytes
+    if (!isShort) return null
     if (MORE.some((name) => headers[name] !== undefined)) return null
     const target = targets.of(url)
     if (target instanceof GatewayError) return null
