@@ -13,6 +13,8 @@ export interface HttpScenario {
   readonly version: 1 | 2
   readonly qos: 0 | 1
   readonly inFlight: number
+  /** A topic of one reading, unless told otherwise. */
+  readonly path?: string
   /** 100 bytes that are no number, unless told otherwise. */
   readonly body?: string
   /** Besides those that every request has. */
@@ -59,8 +61,8 @@ answerJobs(async (job: HttpJob): Promise<HttpMeasured | null> => {
   return null
 })
 
-function pathOf({ qos }: HttpScenario): string {
-  return `/topics/bench/sensor-0/value?qos=${qos}`
+function pathOf({ qos, path }: HttpScenario): string {
+  return path ?? `/topics/bench/sensor-0/value?qos=${qos}`
 }
 
 async function openHttp1(target: HttpTarget, scenario: HttpScenario): Promise<Lane[]> {

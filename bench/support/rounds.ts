@@ -16,6 +16,12 @@ export function medianRatio(values: readonly number[], others: readonly number[]
   return median(ratios(values, others))
 }
 
+/** The median, and in brackets the least and the most of all rounds. */
+export function withSpread(values: readonly number[], digits = 2): string {
+  const shown = (value: number) => value.toFixed(digits)
+  return `${shown(median(values))} (${shown(Math.min(...values))} to ${shown(Math.max(...values))})`
+}
+
 /** Where 95 of 100 times the median lies that more and more values would come to; by the values' order alone. */
 export function medianInterval(values: readonly number[]): [number, number] {
   const sorted = values.toSorted((a, b) => a - b)

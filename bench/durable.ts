@@ -1,0 +1,90 @@
+// POST with QoS 1 to a store on a disk beside one in memory: node bench/durable.ts [--help]
+import { closeSync, fsyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { report } from './support/findings.ts'
+import { createGround } from './support/ground.ts'
+import { measureInTurn, medianOf, openSite, valuesOf } from './support/http-site.ts'
+import { median, print, printTable, ratios, withSpread } from './support/rounds.ts'
+import { startServer } from './support/servers.ts'
+
+const IN_FLIGHT = 32
+const GOAL = 0.5
+const GOAL_MS = 20
+const HELP = `Usage: node bench/durable.ts [OPTIONS]
+
+POST with QoS 1 and 100 bytes over ${IN_FLIGHT} kept-alive HTTP/1.1 connections: to a gateway with WOTT_BROKER=file: and WOTT_FSYNC=always, which
+answers when the reading is on the disk, and to one with memory:.
+
+  --directory DIR   where the store is made; the speed of that disk is part of what is measured [${tmpdir()}]
+  --rounds N        how often each is measured, in turn [7]
+  --seconds N       how long, each time [1]`
+
+const { values } = parseArgs({
+  options: {
+    directory: { type: 'string', default: tmpdir() },
+    rounds: { type: 'string', default: '7' },
+    seconds: { type: 'string', default: '1' },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+})
+
+/** Milliseconds that the disk takes for 4 KiB more in a file, without a gateway. */
+function fsyncTime(directory: string): number {
+  const file = openSync(join(directory, 'probe'), 'w')
+  const page = Buffer.alloc(4096, 1)
+  const took: number[] = []
+  for (let n = 0; n < 100; n++) {
+    writeSync(file, page)
+    const began = performance.now()
+    fsyncSync(file)
+    took.push(performance.now() - began)
+  }
+  closeSync(file)
+  return median(took)
+}
+
+async function compare(): Promise<void> {
+  await using stack = new AsyncDisposableStack()
+  const directory = mkdtempSync(join(values.directory, 'wott-durable-'))
+  stack.defer(() => rmSync(directory, { recursive: true, force: true }))
+  const fsync = fsyncTime(directory)
+  const ground = stack.use(await createGround())
+  const onDisk = { WOTT_BROKER: `file:${join(directory, 'store')}`, WOTT_FSYNC: 'always' }
+  const scenario = { version: 1, qos: 1, inFlight: IN_FLIGHT } as const
+  const sites = []
+  for (const env of [{}, onDisk]) {
+    const server = stack.use(await startServer('gateway', ground, { env }))
+    sites.push(stack.use(await openSite(server, ground, scenario)))
+  }
+  const effort = { rounds: Number(values.rounds), seconds: Number(values.seconds) }
+  await measureInTurn(sites, effort)
+  const [memory, disk] = sites as [(typeof sites)[number], (typeof sites)[number]]
+  const speed = ratios(valuesOf(disk, 'rate'), valuesOf(memory, 'rate'))
+  print(
+    `Answers a second, microseconds of CPU for one, and milliseconds to it; an fsync of this disk`,
+  )
+  print(`alone takes ${fsync.toFixed(2)} ms`)
+  printTable([
+    ['', 'rate', 'µs', 'p50', 'p99', 'p99 of all rounds'],
+    ...[memory, disk].map((site) => [
+      site === disk ? 'file:, fsync always' : 'memory:',
+      medianOf(site, 'rate').toFixed(0),
+      medianOf(site, 'cost').toFixed(0),
+      medianOf(site, 'p50').toFixed(2),
+      medianOf(site, 'p99').toFixed(2),
+      withSpread(valuesOf(site, 'p99'), 1),
+    ]),
+  ])
+  print(`file: has ${withSpread(speed)} of the rate of memory:`)
+  report({
+    what: `POST, QoS 1, file: with fsync always, ${IN_FLIGHT} in flight`,
+    measured: `${medianOf(disk, 'rate').toFixed(0)}/s, p99 ${medianOf(disk, 'p99').toFixed(1)} ms`,
+    against: `memory: ${medianOf(memory, 'rate').toFixed(0)}/s; goal ${GOAL} of it, p99 under ${GOAL_MS} ms`,
+    ratio: withSpread(speed),
+  })
+}
+
+if (values.help) print(HELP)
+else await compare()

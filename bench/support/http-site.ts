@@ -1,0 +1,42 @@
+import { startWorker, type Worker } from './child.ts'
+import type { Ground } from './ground.ts'
+import type { HttpJob, HttpMeasured, HttpScenario } from './http-load.ts'
+import { median, rotated } from './rounds.ts'
+import type { Server } from './servers.ts'
+
+/** One scenario on one server, with a load generator of its own. */
+export interface HttpSite extends AsyncDisposable {
+  readonly load: Worker<HttpJob, HttpMeasured>
+  readonly rounds: HttpMeasured[]
+}
+
+/** Opens the connections, and sends until what is hot is compiled. */
+export async function openSite(
+  { pid, httpsPort }: Pick<Server, 'pid' | 'httpsPort'>,
+  { sensor }: Pick<Ground, 'sensor'>,
+  scenario: HttpScenario,
+): Promise<HttpSite> {
+  const load = startWorker<HttpJob, HttpMeasured>(new URL('./http-load.ts', import.meta.url))
+  const target = { pid, httpsPort, sensorDirectory: sensor.directory }
+  await load.ask({ kind: 'open', target, scenario })
+  await load.ask({ kind: 'run', seconds: 0.6 })
+  return { load, rounds: [], [Symbol.asyncDispose]: () => load[Symbol.asyncDispose]() }
+}
+
+/** Measures the sites in turn. */
+export async function measureInTurn(
+  sites: readonly HttpSite[],
+  { rounds, seconds }: { readonly rounds: number; readonly seconds: number },
+): Promise<void> {
+  for (let round = 0; round < rounds; round++)
+    for (const site of rotated(sites, round))
+      site.rounds.push(await site.load.ask({ kind: 'run', seconds }))
+}
+
+export function valuesOf({ rounds }: HttpSite, what: keyof HttpMeasured): number[] {
+  return rounds.map((one) => one[what])
+}
+
+export function medianOf(site: HttpSite, what: keyof HttpMeasured): number {
+  return median(valuesOf(site, what))
+}
