@@ -34,12 +34,12 @@ describe('the log of a gateway with a bridge', () => {
       settings: { historyAge: '60' },
     })
     // of those that stay the latest is left
-    while ((await at.metric('wott_log_entries')) !== 21) {}
+    await at.until('wott_log_entries', 21)
     assert.equal(await at.metric('wott_bridge_lag_messages'), 20)
     await using _ = await startMosquitto({ port })
     await using there = await readerOf(port)
     await there.count(20)
-    while ((await at.metric('wott_log_entries')) !== 2) {}
+    await at.until('wott_log_entries', 2)
     assert.equal(await at.metric('wott_bridge_lost_total{reason="no_room"}'), 0)
   })
 
@@ -49,7 +49,7 @@ describe('the log of a gateway with a bridge', () => {
     const settings = { historyBytes: '1KiB', historyBytesPerDevice: '1MiB' }
     await using at = await startBridged({ port, folder, topics: 't out', settings })
     // of 103 bytes each, and the latest that stays
-    while ((await at.metric('wott_log_entries')) !== 9) {}
+    await at.until('wott_log_entries', 9)
     assert.equal(await at.metric('wott_bridge_lost_total{reason="no_room"}'), 12)
     await at.logged(({ msg }) => `${msg}`.startsWith('messages were deleted before they went'))
   })

@@ -71,7 +71,7 @@ export async function startBridged({
       )
     },
     async caughtUp() {
-      while ((await at.metric('wott_bridge_lag_messages')) !== 0) {}
+      await at.until('wott_bridge_lag_messages', 0)
     },
     [Symbol.asyncDispose]: at[Symbol.asyncDispose],
   }

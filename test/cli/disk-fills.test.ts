@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { open, rm } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { run as runAny } from '../support/clients.ts'
+import { until } from '../support/until.ts'
 import {
   type Folder,
   FREE_PORTS,
@@ -86,7 +87,7 @@ describe('a disk that fills up while the gateway runs', () => {
     const listed = async () => (await runAny(process.execPath, [PROGRAM, ...list])).stdout
     assert.match(await listed(), /logged in/)
     await rm(`${folder}/zeros`)
-    while (/logged in/.test(await listed()));
+    await until(listed, (text) => !/logged in/.test(text))
     assert.equal(await session(), '401')
   })
 })

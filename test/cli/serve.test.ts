@@ -7,6 +7,7 @@ import { after, before, describe, it } from 'node:test'
 import { connect, type TLSSocket } from 'node:tls'
 import { promisify } from 'node:util'
 import { deviceFiles } from '../../src/ca/layout.ts'
+import { until } from '../support/until.ts'
 import { PROGRAM, type Program, type Running, start, startAny, startGateway } from './program.ts'
 import { createSite, type Site } from './site.ts'
 
@@ -141,7 +142,8 @@ describe('serve and signals', { concurrency: 2 }, () => {
         ({ ok }) => ok,
         () => false,
       )
-    while (!(await ready())) assert.equal(program.process.exitCode, null)
+    await until(ready, (isReady) => isReady || program.process.exitCode !== null)
+    assert.equal(program.process.exitCode, null)
     program.process.kill('SIGTERM')
     assert.deepEqual([(await program.ended).code, (await program.ended).stderr], [0, ''])
   })

@@ -23,6 +23,7 @@ import { startMosquitto } from '../support/mosquitto.ts'
 import type { Credentials } from '../support/pki.ts'
 import { passedOn, startProxied } from '../support/proxied.ts'
 import { clientOf, startRelayed } from '../support/relayed.ts'
+import { until } from '../support/until.ts'
 
 const ACL = `pattern readwrite readings/%u
 pattern read cmd/%u/#
@@ -68,10 +69,6 @@ function send(at: Reachable, by: Credentials, topic: string, payload: string, ..
 }
 
 const payloads = (commands: readonly Waiting[]) => commands.map(({ payload }) => payload)
-
-async function untilMetric(at: TestGateway, sample: string, value: number): Promise<void> {
-  while ((await at.metric(sample)) !== value) await new Promise(setImmediate)
-}
 
 describe('commands to a device that asks over HTTP', () => {
   let at: TestGateway
@@ -182,11 +179,11 @@ describe('commands to a device that asks over HTTP', () => {
   it('end a long poll as they come, for every poll of the device', async () => {
     const { read, waiting, order } = await device('four')
     const polls = [read('?wait=60'), read('?wait=60')]
-    await untilMetric(at, POLLS, 2)
+    await at.until(POLLS, 2)
     await order('now')
     for (const { json } of await Promise.all(polls))
       assert.deepEqual(payloads(json.commands), ['now'])
-    await untilMetric(at, POLLS, 0)
+    await at.until(POLLS, 0)
     const [command] = await waiting()
     assert.equal(command?.redelivered, true)
     // one acknowledges for both
@@ -250,7 +247,7 @@ describe('commands to a device that asks over HTTP', () => {
     const [first] = await waiting()
     assert.equal(first?.payload, 'soon over')
     // an answer that was given does not keep it
-    while ((await waiting()).length > 1) await new Promise(setImmediate)
+    await until(waiting, ({ length }) => length <= 1)
     assert.deepEqual(payloads(await waiting()), ['lasting'])
   })
 
@@ -397,14 +394,14 @@ describe('requests that wait for commands', () => {
     )
     assert.ok(one && two && three)
     const polls = [one.read('?wait=60')]
-    await untilMetric(at, POLLS, 1)
+    await at.until(POLLS, 1)
     const own = await one.read('?wait=60')
     assert.deepEqual([own.status, own.json.code], [503, 'too_many_polls'])
     assert.ok(own.headers['retry-after'])
     // who does not wait is answered
     assert.deepEqual(await one.waiting(), [])
     polls.push(two.read('?wait=60'))
-    await untilMetric(at, POLLS, 2)
+    await at.until(POLLS, 2)
     assert.equal((await three.read('?wait=60')).json.code, 'too_many_polls')
     assert.equal(await at.metric('wott_command_polls_refused_total'), 2)
     const said = at.log.filter(({ msg }) => /as many requests wait/.test(`${msg}`))
@@ -426,24 +423,24 @@ describe('requests that wait for commands', () => {
     const { waiting, read } = sleeper(at, who)
     const gone = new AbortController()
     const poll = assert.rejects(http1(at, who, { path: '/commands?wait=60', signal: gone.signal }))
-    await untilMetric(at, POLLS, 1)
+    await at.until(POLLS, 1)
     gone.abort()
     await poll
-    await untilMetric(at, POLLS, 0)
+    await at.until(POLLS, 0)
     const session = http2Session(at, who)
     const stream = session.request({ ':path': '/commands?wait=60' })
-    await untilMetric(at, POLLS, 1)
+    await at.until(POLLS, 1)
     stream.close(constants.NGHTTP2_CANCEL)
-    await untilMetric(at, POLLS, 0)
+    await at.until(POLLS, 0)
     const patient = await http2(session, { ':path': '/commands?wait=3' })
     assert.deepEqual([patient.status, patient.json.commands], [200, []])
     session.destroy()
     const revoked = assert.rejects(read('?wait=60'))
-    await untilMetric(at, POLLS, 1)
+    await at.until(POLLS, 1)
     await at.pki.revoke(who.serial)
     await at.gateway.reload()
     await revoked
-    await untilMetric(at, POLLS, 0)
+    await at.until(POLLS, 0)
     await at.pki.revoke()
     await at.gateway.reload()
     await send(at, boss, 'cmd/one/a', '1')
@@ -454,7 +451,7 @@ describe('requests that wait for commands', () => {
     await using at = await startProxied({ acl: ACL })
     const who = await at.pki.issue('one')
     const poll = http1(at.door, at.proxy, { path: '/commands?wait=60', headers: passedOn(who) })
-    await untilMetric(at, POLLS, 1)
+    await at.until(POLLS, 1)
     await at.pki.revoke(who.serial)
     await at.gateway.reload()
     const { status, json } = await poll
@@ -474,7 +471,7 @@ describe('commands from the other broker of a bridge', () => {
     {
       await using at = await startGateway({ acl: ACL, settings })
       const { call, read, waiting } = sleeper(at, await issue(at, 'one'))
-      await untilMetric(at, 'wott_bridge_connected', 1)
+      await at.until('wott_bridge_connected', 1)
       assert.deepEqual(await waiting(), [])
       await using cloud = await clientOf(mosquitto.port)
       const answers = messagesOf(cloud)

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, constants } from 'node:http2'
 import { after, before, describe, it } from 'node:test'
-import { setTimeout } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
 import { curl, http2, http2Session, messagesOf, mqtt } from '../support/clients.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
@@ -81,7 +80,7 @@ describe('the device door over HTTP/2', () => {
         answers = Buffer.concat([answers, (await once(socket, 'data'))[0]])
       breakOff(socket)
       refused += 1
-      while ((await at.metric(invalid)) !== refused) await setTimeout(10)
+      await at.until(invalid, refused)
       socket.destroy()
     }
     assert.equal((await http2(session, { ':path': '/topics/broken' })).text, 'whole')

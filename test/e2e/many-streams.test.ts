@@ -67,7 +67,7 @@ describe('a thousand streams', () => {
     for (const { numbers } of readers) assert.deepEqual(await numbers, expected)
 
     const dropped = 'wott_deliveries_dropped_total{door="device",reason="slow_reader"}'
-    while ((await at.metric(dropped)) !== 1) {}
+    await at.until(dropped, 1)
     stopped.destroy()
 
     const { id = '' } = await first.next()

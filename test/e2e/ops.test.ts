@@ -70,7 +70,7 @@ describe('the ops door', () => {
     assert.equal(await at.metric(full), (before ?? 0) + 1)
     assert.equal(await at.metric(streams), 1)
     events[Symbol.dispose]()
-    while ((await at.metric(connections)) !== 0) {}
+    await at.until(connections, 0)
     assert.equal(await at.metric(streams), 0)
   })
 

@@ -13,6 +13,7 @@ import {
 } from '../support/clients.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import type { Credentials } from '../support/pki.ts'
+import { until } from '../support/until.ts'
 
 const ACL = 'user sensor\ntopic readwrite #\nuser alice\ntopic read #\n'
 const PROPERTIES = {
@@ -101,7 +102,10 @@ describe('what MQTT 5 says of a message, over HTTP', () => {
   it('may say when it is gone, for those who read and for those who follow', async () => {
     await publish('short', '&retain=true&messageExpiry=1')
     assert.equal((await get('/topics/short')).text, 'grün')
-    while ((await get('/topics/short')).status === 200) {}
+    await until(
+      () => get('/topics/short'),
+      ({ status }) => status !== 200,
+    )
     for (const route of ['topics', 'retainedMessage'])
       assert.equal((await get(`/${route}/short`)).json.code, 'not_retained')
     for (const query of ['', '&lastEventId=earliest']) {

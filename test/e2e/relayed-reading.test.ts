@@ -76,8 +76,8 @@ describe('a reader in front of another broker', () => {
         brokerSubscribe: 'off',
         brokerRelease: '1',
       })
-      const subscriptions = () => relayed.at.metric('wott_uplink_subscriptions')
-      assert.equal(await subscriptions(), 0)
+      const subscriptions = 'wott_uplink_subscriptions'
+      assert.equal(await relayed.at.metric(subscriptions), 0)
       const one = await relayed.follow('filter=a/%2B&filter=q')
       const other1 = await relayed.follow('filter=%2B/b')
       const client = await mqtt(relayed.at, relayed.device, { protocolVersion: 5 })
@@ -91,7 +91,7 @@ describe('a reader in front of another broker', () => {
       for (const stream of [one, other1])
         assert.deepEqual([await stream.next(), await stream.next()], ['1', '2'])
       // "#" alone: "a/#" and "+/b" overlap in part, and no filter of two levels covers both
-      while ((await subscriptions()) !== 1) await relayed.get('/whoami')
+      await relayed.at.until(subscriptions, 1)
       await relayed.post('a/b', '3')
       assert.deepEqual([await one.next(), await other1.next()], ['3', '3'])
       await relayed.post('a/b', 'last')
@@ -101,7 +101,7 @@ describe('a reader in front of another broker', () => {
       one[Symbol.dispose]()
       other1[Symbol.dispose]()
       await client.endAsync()
-      while ((await subscriptions()) !== 0) await relayed.get('/whoami')
+      await relayed.at.until(subscriptions, 0)
     })
 
   it('hears of a time in which the broker was away, at once and when it resumes', async () => {
@@ -164,8 +164,7 @@ describe('a reader in front of another broker', () => {
     await using relayed = await startRelayed(one.port, { broker, brokerSubscribe: 'off' })
     using secret = await relayed.follow('filter=secret/x')
     using open = await relayed.follow('filter=open/x')
-    while ((await relayed.at.metric('wott_uplink_subscriptions')) !== 2)
-      await relayed.get('/whoami')
+    await relayed.at.until('wott_uplink_subscriptions', 2)
     for (const topic of ['secret/x', 'open/x']) await relayed.post(topic, '1')
     assert.deepEqual([await secret.next(), await open.next()], ['1', '1'])
     proxy.cut()

@@ -8,7 +8,7 @@ import { startGateway, type TestGateway } from '../support/gateway.ts'
 const WEEK_MS = 7 * 24 * 60 * 60 * 1000
 
 async function untilLogHas(entries: number, at: TestGateway): Promise<void> {
-  while ((await at.metric('wott_log_entries')) !== entries);
+  await at.until('wott_log_entries', entries)
 }
 
 describe('messages past their time', () => {

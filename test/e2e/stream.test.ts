@@ -23,7 +23,7 @@ async function payloads(events: Events, count: number): Promise<string[]> {
 }
 
 async function openStreams(at: TestGateway, count: number): Promise<void> {
-  while ((await at.metric(STREAMS)) !== count) {}
+  await at.until(STREAMS, count)
 }
 
 describe('an event stream', () => {

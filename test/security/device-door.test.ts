@@ -132,7 +132,7 @@ describe('the device door', () => {
     app.server.emit('upgrade', request, connection, Buffer.alloc(0))
     connection.destroy(new Error('read ECONNRESET'))
     await new Promise((resolve) => connection.once('close', resolve))
-    while ((await at.metric('wott_connections{door="device"}')) !== 0) {}
+    await at.until('wott_connections{door="device"}', 0)
     const good = await at.pki.issue('good')
     assert.equal((await http1(at, good, { path: '/whoami' })).status, 200)
   })
@@ -319,7 +319,7 @@ describe('with a certificate', () => {
     })
     await Promise.all(closed)
     session.destroy()
-    while ((await at.metric('wott_connections{door="device"}')) !== 0) {}
+    await at.until('wott_connections{door="device"}', 0)
     assert.equal(await at.metric('wott_streams{door="device"}'), 0)
     assert.equal((await http1(at, device, { path: '/whoami' })).status, 200)
   })

@@ -5,6 +5,7 @@ import { after, before, describe, it } from 'node:test'
 import { http1, http2, http2Session } from '../support/clients.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import type { Credentials } from '../support/pki.ts'
+import { until } from '../support/until.ts'
 
 describe('the history', () => {
   let at: TestGateway
@@ -99,7 +100,10 @@ describe('the history', () => {
     assert.equal(refused.headers['retry-after'], '1')
     assert.equal((await get('filter=a/number', other)).status, 200)
     for (const { sent } of opened) sent.destroy()
-    while ((await get('filter=a/number')).status !== 200) {}
+    await until(
+      () => get('filter=a/number'),
+      ({ status }) => status === 200,
+    )
     const session = http2Session(at, reader)
     for (let left = 20; left > 0; left--) {
       const answer = await http2(session, { ':path': path })

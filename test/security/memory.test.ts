@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect as connectHttp2 } from 'node:http2'
 import { after, before, describe, it } from 'node:test'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
 import type { Packet } from 'mqtt-packet'
 import { http1, http2Session } from '../support/clients.ts'
@@ -11,6 +10,7 @@ import { connectClient, plain } from '../support/packet-client.ts'
 import type { Credentials } from '../support/pki.ts'
 import { rawTls, untilClosed } from '../support/raw.ts'
 import { connectPacket, type RawMqtt, rawConnected, rawMqtt } from '../support/raw-mqtt.ts'
+import { until } from '../support/until.ts'
 
 const KIB = 1024
 
@@ -52,7 +52,10 @@ describe('a device that has the gateway hold as much memory as it may', () => {
   async function refusesOnly(kind: string, attack: () => Promise<() => void>): Promise<void> {
     const before = (await refused(kind)) ?? 0
     const leave = await attack()
-    while ((await refused(kind)) === before) await nextTurn()
+    await until(
+      () => refused(kind),
+      (count) => count !== before,
+    )
     assert.ok((await held()) <= 512 * KIB, `${await held()}`)
     assert.equal((await post(other, '/topics/honest', 'x')).status, 200)
     using honest = await connectClient(at, other, 'honest')
@@ -61,7 +64,7 @@ describe('a device that has the gateway hold as much memory as it may', () => {
     assert.deepEqual(await honest.receive(), plain('honest', 'x'))
     await honest.disconnect()
     leave()
-    while ((await held()) > 0) await nextTurn()
+    await until(held, (bytes) => bytes === 0)
     assert.equal((await post(device, '/topics/again', 'x')).status, 200)
   }
 
@@ -288,7 +291,7 @@ describe('a device that has the gateway hold as much memory as it may', () => {
     assert.equal(await open(opened[0] as string, { clean: false, ...expiry(3600) }), 0)
     assert.equal(await open('passing', { clean: true }), 0)
     for (const name of opened) assert.equal(await open(name, { clean: true, ...expiry(0) }), 0)
-    while ((await held()) > 0) await nextTurn()
+    await until(held, (bytes) => bytes === 0)
   })
 
   it('by QoS 2 messages without PUBREL is cut off with 0x93', () =>
@@ -343,8 +346,10 @@ describe('several devices that fill what there is for all', () => {
         const stream = session.request({ ...path, ...type }).on('error', () => {})
         stream.write(Buffer.alloc(size * KIB, '\n'))
         // until it is refused, or has all its room
-        while ((await refused()) === before[0] && (await held()) < (before[1] ?? 0) + size * KIB)
-          await nextTurn()
+        await until(
+          async () => [await refused(), await held()],
+          ([count, bytes = 0]) => count !== before[0] || bytes >= (before[1] ?? 0) + size * KIB,
+        )
       }
     }
     assert.ok((await refused()) > 0 && (await held()) <= 3072 * KIB, `${await held()}`)

@@ -70,7 +70,7 @@ describe('a client that sends and does not read', () => {
       // nothing more is published than what it cannot take: no delivery finds it stuck
       for (let count = 0; count < 300; count++) await writer.publish(name, payload, { qos: 1 })
       // it does not hear of its end before it reads
-      while ((await at.metric(CUT)) === before) {}
+      await at.until(CUT, (value) => value !== before)
       assert.equal(await at.metric(CUT), before + 1)
     }
   })
@@ -189,7 +189,7 @@ describe('a client that publishes faster than it may', () => {
       gone.socket.end()
       await gone.closed
     }
-    while (((await at.metric(OPEN)) ?? 0) > 1) {}
+    await at.until(OPEN, (value) => value <= 1)
     const start = performance.now()
     await writer.publish('a', 'x', { qos: 1 })
     assert.ok(performance.now() - start < 5_000)

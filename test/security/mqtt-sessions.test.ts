@@ -210,14 +210,14 @@ topic readwrite jobs
         }),
       )
       // each has its CONNACK or was ended before it, and all but the last are ended
-      const open = () => at.metric('wott_connections{door="mqtt"}')
-      while ((await open()) !== 2) {}
+      const open = 'wott_connections{door="mqtt"}'
+      await at.until(open, 2)
       await witness.publish('storm/fence', 'x')
       let wills = 0
       while ((await witness.receive()).topic !== 'storm/fence') wills += 1
       assert.ok(wills < 50, `${wills}`)
       for (const raw of storm) raw[Symbol.dispose]()
-      while ((await open()) !== 1) {}
+      await at.until(open, 1)
       using back = await connectClient(at, device, 'storm', LASTING)
       assert.equal(back.connack.sessionPresent, true)
     })

@@ -7,6 +7,7 @@ import { http1, run } from '../support/clients.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { rawAnswers, untilClosed } from '../support/raw.ts'
 import { PREFACE } from '../support/raw-http2.ts'
+import { until } from '../support/until.ts'
 
 const SETTINGS = { maxStrangers: '8', maxStrangersPerAddress: '4' }
 
@@ -105,7 +106,10 @@ describe('whoever forgets TLS', () => {
       const socket = await send(portOf(door), '')
       socket.end()
       await untilClosed(socket)
-      while ((await siteOf(door).metric(`wott_connections{door="${door}"}`)) !== 0) {}
+      await until(
+        () => siteOf(door).metric(`wott_connections{door="${door}"}`),
+        (open) => open === 0,
+      )
       assert.deepEqual([await refused(door), await cut(door)], before, door)
       assert.deepEqual(linesOf(door).slice(length), [], door)
     }

@@ -13,6 +13,7 @@ import {
 } from '../support/clients.ts'
 import type { Credentials } from '../support/pki.ts'
 import { type ProxiedGateway, passedOn, startProxied } from '../support/proxied.ts'
+import { until } from '../support/until.ts'
 
 const EVENTS = { accept: 'text/event-stream' }
 
@@ -165,9 +166,10 @@ describe('a device that asks too much of the connection that others share', () =
     assert.equal(await at.metric(cut), 2)
     first.stream.destroy()
     await webSocket.endAsync()
-    let status = 0
-    while (status !== 200)
-      ({ status } = await http2(session, { ':path': '/whoami', ...passedOn(one) }))
+    await until(
+      () => http2(session, { ':path': '/whoami', ...passedOn(one) }),
+      ({ status }) => status === 200,
+    )
     session.destroy()
   })
 
@@ -203,7 +205,7 @@ describe('a device that asks too much of the connection that others share', () =
     unread.on('error', () => {})
     await once(unread, 'response')
     const cut = 'wott_connections_cut_total{door="proxy",reason="slow_reader"}'
-    while ((await at.metric(cut)) !== 1) {}
+    await at.until(cut, 1)
     await http2(session, { ...post, ':path': '/topics/a' }, '1')
     assert.match((await frames.next()).value?.data ?? '', /"payload":"1"/)
     assert.ok(!stream.destroyed && !session.closed)

@@ -215,7 +215,7 @@ describe('behind a load balancer', () => {
       await untilClosed(socket)
     }
     // nothing is left of them
-    while (((await at.metric('wott_connections{door="mqtt"}')) ?? 0) > 0) {}
+    await at.until('wott_connections{door="mqtt"}', (value) => value <= 0)
     assert.deepEqual([await cut('mqtt', 'proxy_header'), await at.metric(refused)], before)
     assert.deepEqual(at.log.slice(lines), [])
   })
@@ -244,7 +244,7 @@ describe('behind a load balancer', () => {
     // one has its turn, and those before it take as many seconds
     const others = Array.from({ length: 30 }, () => from(''))
     const delayed = 'wott_handshakes_delayed_total{door="device"}'
-    while (((await slow.metric(delayed)) ?? 0) < others.length - 1) {}
+    await slow.until(delayed, (count) => count >= others.length - 1)
     const refused = 'wott_handshakes_total{door="device",result="refused"}'
     const before = await slow.metric(refused)
     const greedy = from('\x16\x03\x01')

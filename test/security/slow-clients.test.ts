@@ -164,7 +164,7 @@ describe('whoever is slow', () => {
     stuck.pause()
     stuck.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(2))
     const sample = 'wott_connections_cut_total{door="device",reason="slow_reader"}'
-    while ((await strict.metric(sample)) === 0) {}
+    await strict.until(sample, (value) => value !== 0)
     assert.equal(await cut('device', 'slow_reader'), before)
     stuck.destroy()
     socket.destroy()

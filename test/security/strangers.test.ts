@@ -4,7 +4,7 @@ import { Agent } from 'node:https'
 import { connect, type Socket } from 'node:net'
 import { describe, it } from 'node:test'
 import { http1, http2, http2Session, mqtt } from '../support/clients.ts'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { startGateway } from '../support/gateway.ts'
 import { freePort } from '../support/mosquitto.ts'
 import { rawTls } from '../support/raw.ts'
 import { END_HEADERS, FRAME, frame, hpack, PREFACE } from '../support/raw-http2.ts'
@@ -21,8 +21,8 @@ async function bareConnections(port: number, count: number): Promise<Socket[]> {
   return sockets
 }
 
-const cut = (at: TestGateway, door: string, reason: string) =>
-  at.metric(`wott_connections_cut_total{door="${door}",reason="${reason}"}`)
+const cut = (door: string, reason: string) =>
+  `wott_connections_cut_total{door="${door}",reason="${reason}"}`
 
 describe('strangers', () => {
   it('who open connections and say nothing keep nobody out', async () => {
@@ -32,7 +32,7 @@ describe('strangers', () => {
     for (const door of DOORS) {
       const sockets = await bareConnections(at.ports[door], 300)
       // those of one address that come after it take its place
-      while (((await cut(at, door, 'max_strangers_per_address')) ?? 0) < 290) {}
+      await at.until(cut(door, 'max_strangers_per_address'), (count) => count >= 290)
       if (door === 'device') assert.equal((await http1(at, device, whoami)).status, 200)
       else if (door === 'mqtt') await (await mqtt(at, device)).endAsync()
       else assert.equal((await http1(at, null, { path: '/', door })).status, 200)
@@ -50,12 +50,12 @@ describe('strangers', () => {
     const own = [await rawTls(at, greedy), await rawTls(at, greedy)]
     const more = await rawTls(at, greedy)
     await once(more.resume(), 'close')
-    assert.equal(await cut(at, 'device', 'max_connections_per_device'), 1)
+    assert.equal(await at.metric(cut('device', 'max_connections_per_device')), 1)
     assert.equal((await http1(at, honest, whoami)).status, 200)
     const closed = once((own[0] as Socket).resume(), 'close')
     own[0]?.end()
     await closed
-    while ((await at.metric('wott_connections{door="device"}')) !== 1) {}
+    await at.until('wott_connections{door="device"}', 1)
     assert.equal((await http1(at, greedy, whoami)).status, 200)
     own[1]?.destroy()
   })
@@ -69,7 +69,7 @@ describe('strangers', () => {
     const twin = await rawTls(at, device, { from, to: '127.0.0.2' })
     const third = await rawTls(at, device)
     await once(third.resume(), 'close')
-    assert.equal(await cut(at, 'device', 'max_connections_per_device'), 1)
+    assert.equal(await at.metric(cut('device', 'max_connections_per_device')), 1)
     for (const socket of [first, twin]) socket.destroy()
   })
 
@@ -80,7 +80,7 @@ describe('strangers', () => {
     const clients = [await rawTls(at, device), await rawTls(at, device)]
     const other = await rawTls(at, await at.pki.issue('other'))
     await once(other.resume(), 'close')
-    assert.equal(await cut(at, 'device', 'max_connections'), 1)
+    assert.equal(await at.metric(cut('device', 'max_connections')), 1)
     for (const client of clients) client.destroy()
   })
 
@@ -109,7 +109,7 @@ describe('strangers', () => {
       socket.destroy()
     }
     for (const reason of ['max_strangers', 'max_strangers_per_address'])
-      assert.equal(await cut(at, 'device', reason), 0)
+      assert.equal(await at.metric(cut('device', reason)), 0)
   })
 
   it('who reset the connection while they wait end nothing but that', async () => {
@@ -156,7 +156,7 @@ describe('strangers', () => {
       stream.close(8)
     }
     await closed
-    assert.equal(await cut(at, 'device', 'protocol_error'), 1)
+    assert.equal(await at.metric(cut('device', 'protocol_error')), 1)
     assert.equal((await http1(at, await at.pki.issue('other'), whoami)).status, 200)
   })
 

@@ -6,6 +6,7 @@ import type { SettingName } from '../../src/config/schema.ts'
 import { type Gateway, openGateway } from '../../src/gateway.ts'
 import { type CollectedLog, collectLog } from './log.ts'
 import { createPki, type Pki } from './pki.ts'
+import { until } from './until.ts'
 
 export interface TestGateway extends AsyncDisposable {
   readonly gateway: Gateway
@@ -27,6 +28,8 @@ export interface TestGateway extends AsyncDisposable {
   metrics(): Promise<string>
   /** The value of one sample of it, written as Prometheus does: `name{label="value"}`; undefined when absent. */
   metric(sample: string): Promise<number | undefined>
+  /** Resolves once that sample is there and is this number, or one that fits. */
+  until(sample: string, wanted: number | ((value: number) => boolean)): Promise<void>
 }
 
 export interface TestGatewayOptions {
@@ -83,6 +86,11 @@ export async function startGateway({
     return response.text()
   }
 
+  async function metric(sample: string): Promise<number | undefined> {
+    const line = (await metrics()).split('\n').find((text) => text.startsWith(`${sample} `))
+    return line === undefined ? undefined : Number(line.slice(sample.length + 1))
+  }
+
   return {
     gateway,
     pki,
@@ -91,11 +99,15 @@ export async function startGateway({
     viewersFile,
     ports,
     log: lines,
-    metrics,
     logged,
-    async metric(sample) {
-      const line = (await metrics()).split('\n').find((text) => text.startsWith(`${sample} `))
-      return line === undefined ? undefined : Number(line.slice(sample.length + 1))
+    metrics,
+    metric,
+    async until(sample, wanted) {
+      const fits = typeof wanted === 'number' ? (value: number) => value === wanted : wanted
+      await until(
+        () => metric(sample),
+        (value) => value !== undefined && fits(value),
+      )
     },
     async [Symbol.asyncDispose]() {
       await gateway[Symbol.asyncDispose]()

@@ -135,15 +135,15 @@ it('nobody is a suspect where the broker was away', async () => {
   await using broker = await startScriptedBroker({ onPublish: () => came.resolve() })
   await using proxy = await startTcpProxy(broker.port)
   await using relayed = await startRelayed(proxy.port, { brokerSubscribe: 'off' })
-  const failures = () => relayed.at.metric('wott_uplink_connections_total{result="failed"}')
+  const failures = 'wott_uplink_connections_total{result="failed"}'
   for (const times of [2, 3]) {
-    const before = await failures()
+    const before = await relayed.at.metric(failures)
     const answer = post(relayed, relayed.device, 'x')
     await came.promise
     came = Promise.withResolvers()
     proxy.cut()
     assert.equal((await answer).status, 503)
-    while ((await failures()) === before);
+    await relayed.at.until(failures, (count) => count !== before)
     proxy.restore()
     await relayed.connected(times)
   }
