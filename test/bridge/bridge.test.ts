@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { connectAsync } from 'mqtt'
-import { freePort, startMosquitto } from '../support/mosquitto.ts'
+import { freePort } from '../support/free-port.ts'
+import { startMosquitto } from '../support/mosquitto.ts'
 import {
   type BridgedGateway,
   firstOf,

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { connectAsync, type MqttClient } from 'mqtt'
 import { type KillableGateway, startKillable } from '../drill/gateway.ts'
-import { freePort, startMosquitto } from '../support/mosquitto.ts'
+import { freePort } from '../support/free-port.ts'
+import { startMosquitto } from '../support/mosquitto.ts'
 import { firstOf, readerOf, readFrom, startBridged } from './site.ts'
 
 const TOPICS = 5

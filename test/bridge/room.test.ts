@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, it } from 'node:test'
-import { freePort, startMosquitto } from '../support/mosquitto.ts'
+import { freePort } from '../support/free-port.ts'
+import { startMosquitto } from '../support/mosquitto.ts'
 import { readerOf, startBridged, storeFolder } from './site.ts'
 
 const HOUR = 3_600_000

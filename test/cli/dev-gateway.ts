@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import {
   type Folder,
-  FREE_PORTS,
+  lastingPorts,
   type Running,
   run,
   samePorts,
@@ -27,7 +27,7 @@ export interface DevGateway extends AsyncDisposable {
 export async function startDev(): Promise<DevGateway> {
   const folder: Folder = await temporaryFolder()
   const cwd = folder.path
-  let program = await startGateway(['dev', ...FREE_PORTS], { cwd })
+  let program = await startGateway(['dev', ...(await lastingPorts())], { cwd })
   const via = {
     https: ['--port', String(program.ports.device), '--via', 'https'],
     mqtt: ['--port', String(program.ports.mqtt), '--via', 'mqtt'],

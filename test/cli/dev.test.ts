@@ -5,6 +5,7 @@ import { after, before, describe, it } from 'node:test'
 import {
   type Folder,
   FREE_PORTS,
+  lastingPorts,
   type Program,
   type Running,
   run,
@@ -26,7 +27,7 @@ before(async () => {
   cwd = folder.path
   for (const name of ['package.json', 'node_modules', 'src', 'bin'])
     await symlink(join(ROOT, name), join(cwd, name))
-  gateway = await startGateway(['dev', ...FREE_PORTS], { cwd })
+  gateway = await startGateway(['dev', ...(await lastingPorts())], { cwd })
   printed = await linesToTry(gateway)
 })
 after(async () => {

@@ -6,12 +6,13 @@ import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after } from 'node:test'
 import type { Door } from '../../src/metrics/meter.ts'
+import { freePort } from '../support/free-port.ts'
 
 export const PROGRAM = resolve(import.meta.dirname, '../../bin/wott-gateway.js')
 const OF_GATEWAY = ['device', 'mqtt', 'viewer', 'ops'] as const
 const OF_ENROLLER = ['enrol', 'enrol-ops'] as const
-const freePort = (door: Door) => [`--${door}-listen`, '127.0.0.1:0']
-export const FREE_PORTS = [...OF_GATEWAY, ...OF_ENROLLER].flatMap(freePort)
+const anyPort = (door: Door) => [`--${door}-listen`, '127.0.0.1:0']
+export const FREE_PORTS = [...OF_GATEWAY, ...OF_ENROLLER].flatMap(anyPort)
 
 export interface Options {
   readonly cwd?: string
@@ -160,10 +161,19 @@ export async function listening(program: Program): Promise<Running> {
   }
 }
 
+/** For a gateway that is started again on the `samePorts`, which nobody else gets meanwhile. */
+export async function lastingPorts(): Promise<string[]> {
+  const chosen = OF_GATEWAY.map(async (door) => [
+    `--${door}-listen`,
+    `127.0.0.1:${await freePort()}`,
+  ])
+  return [...(await Promise.all(chosen)).flat(), ...OF_ENROLLER.flatMap(anyPort)]
+}
+
 /** A gateway on the same ports as one before. */
 export function samePorts({ ports }: Running): string[] {
   const same = OF_GATEWAY.flatMap((door) => [`--${door}-listen`, `127.0.0.1:${ports[door]}`])
-  return [...same, ...OF_ENROLLER.flatMap(freePort)]
+  return [...same, ...OF_ENROLLER.flatMap(anyPort)]
 }
 
 export interface Folder extends AsyncDisposable {

@@ -7,6 +7,7 @@ import { after, before, describe, it } from 'node:test'
 import { connect, type TLSSocket } from 'node:tls'
 import { promisify } from 'node:util'
 import { deviceFiles } from '../../src/ca/layout.ts'
+import { freePort } from '../support/free-port.ts'
 import { until } from '../support/until.ts'
 import { PROGRAM, type Program, type Running, start, startAny, startGateway } from './program.ts'
 import { createSite, type Site } from './site.ts'
@@ -133,12 +134,13 @@ describe('serve and signals', { concurrency: 2 }, () => {
   })
 
   it('goes on when its log cannot be written', async () => {
-    const args = site.serveBut({ '--ops-listen': '127.0.0.1:19464' })
+    const port = await freePort()
+    const args = site.serveBut({ '--ops-listen': `127.0.0.1:${port}` })
     await using program = startAny('bash', [
       ...['-c', 'exec "$0" "$@" > /dev/full', process.execPath, PROGRAM, ...args],
     ])
     const ready = () =>
-      fetch('http://127.0.0.1:19464/readyz').then(
+      fetch(`http://127.0.0.1:${port}/readyz`).then(
         ({ ok }) => ok,
         () => false,
       )

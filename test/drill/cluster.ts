@@ -2,10 +2,11 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startAny } from '../cli/program.ts'
+import { freePort } from '../support/free-port.ts'
 import { untilListening } from '../support/listening.ts'
 import { type Mosquitto, startMosquitto } from '../support/mosquitto.ts'
 import { type Credentials, createPki, type Pki } from '../support/pki.ts'
-import { createProcess, freePort, type KillableProcess } from './gateway.ts'
+import { createProcess, type KillableProcess } from './gateway.ts'
 
 /** Gateways that relay to one Mosquitto, and nginx in front of them, with the file of docs/scaling.md. */
 export interface Cluster extends AsyncDisposable {

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
+import { freePort } from '../support/free-port.ts'
 import { type Credentials, createPki, type Pki } from '../support/pki.ts'
 
 const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts')
@@ -99,12 +99,14 @@ export function createProcess(
   }
 }
 
+const { PATH, NODE_COMPILE_CACHE } = process.env
+
 async function start(
   settings: Record<string, string>,
   says: readonly string[],
 ): Promise<ChildProcess> {
   const child = spawn(process.execPath, [MAIN, 'serve'], {
-    env: { PATH: process.env.PATH, ...settings },
+    env: { PATH, NODE_COMPILE_CACHE, ...settings },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const unsaid = new Set(says)
@@ -112,15 +114,7 @@ async function start(
     for (const text of unsaid) if (line.includes(text)) unsaid.delete(text)
     if (unsaid.size === 0) break
   }
+  if (unsaid.size > 0) throw new Error(`the gateway ended before it logged ${[...unsaid]}`)
   child.stdout.resume()
   return child
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -13,8 +13,8 @@ import {
   mqttOverWebSocket,
   type Reachable,
 } from '../support/clients.ts'
+import { freePort } from '../support/free-port.ts'
 import { untilListening } from '../support/listening.ts'
-import { freePort } from '../support/mosquitto.ts'
 import type { Credentials } from '../support/pki.ts'
 import { type ProxiedGateway, passedOn, startProxied } from '../support/proxied.ts'
 

@@ -7,9 +7,9 @@ import { describe, it } from 'node:test'
 import { createAuthority } from '../../src/ca/authority.ts'
 import { startAny, temporaryFolder } from '../cli/program.ts'
 import { curl, mosquittoArgs, run } from '../support/clients.ts'
+import { freePort } from '../support/free-port.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { untilListening } from '../support/listening.ts'
-import { freePort } from '../support/mosquitto.ts'
 import { untilClosed } from '../support/raw.ts'
 
 const PAGE = join(import.meta.dirname, '../../docs/deploying.md')

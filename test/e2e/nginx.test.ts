@@ -2,12 +2,13 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { it } from 'node:test'
 import { startAny, temporaryFolder } from '../cli/program.ts'
 import { http1 } from '../support/clients.ts'
+import { freePort } from '../support/free-port.ts'
 import { startGateway } from '../support/gateway.ts'
+import { untilListening } from '../support/listening.ts'
 
 it('events come at once through nginx as it comes, which buffers', async () => {
   await using folder = await temporaryFolder()
@@ -42,7 +43,15 @@ http {
 `,
   )
   await using server = startAny('nginx', ['-c', join(folder.path, 'nginx.conf'), '-e', 'stderr'])
-  const response = await streaming(port)
+  await untilListening(port, server)
+  const sent = request({
+    host: '127.0.0.1',
+    port,
+    path: '/stream?filter=a',
+    agent: false,
+    headers: { accept: 'text/event-stream' },
+  }).end()
+  const [response] = await once(sent, 'response')
   assert.equal(response.statusCode, 200, server.lines.join('\n'))
   const chunks = response.setEncoding('utf8')[Symbol.asyncIterator]()
   for (const value of ['1', '2', '3']) {
@@ -53,29 +62,3 @@ http {
   }
   response.destroy()
 })
-
-/** As soon as nginx listens. */
-async function streaming(port: number) {
-  for (;;) {
-    const sent = request({
-      host: '127.0.0.1',
-      port,
-      path: '/stream?filter=a',
-      agent: false,
-      headers: { accept: 'text/event-stream' },
-    }).end()
-    try {
-      const [response] = await once(sent, 'response')
-      return response
-    } catch {}
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
-}

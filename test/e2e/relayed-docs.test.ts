@@ -13,8 +13,9 @@ import {
   temporaryFolder,
 } from '../cli/program.ts'
 import { blockWith, settingsIn } from '../support/docs.ts'
+import { freePort } from '../support/free-port.ts'
 import { untilListening } from '../support/listening.ts'
-import { freePort, MOSQUITTO } from '../support/mosquitto.ts'
+import { MOSQUITTO } from '../support/mosquitto.ts'
 import { createPki } from '../support/pki.ts'
 
 const execute = promisify(execFile)

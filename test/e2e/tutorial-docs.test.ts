@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { cp, readFile, symlink, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { describe, it } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
@@ -9,6 +7,7 @@ import { initDirectory } from '../../src/ca/init.ts'
 import { inviteViewer } from '../../src/viewer/invite.ts'
 import { type Program, startAny, temporaryFolder } from '../cli/program.ts'
 import { run } from '../support/clients.ts'
+import { freePort } from '../support/free-port.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 const DOORS = { '8883': 'MQTT', '8443': 'DEVICE', '9443': 'VIEWER', '9464': 'OPS' } as const
@@ -21,15 +20,6 @@ const EXPECTED: [string, RegExp][] = [
   ['viewer invite', /https:\/\/\S+#invite=/],
   ['grep wott_reading', /wott_reading\{.*\} 41$/m],
 ]
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0)
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 /** A copy of deploy/ whose Prometheus looks where this gateway is, and often. */
 async function usePorts(deploy: string, env: Readonly<Record<string, string>>): Promise<void> {

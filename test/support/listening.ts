@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Program } from '../cli/program.ts'
+import { until } from './until.ts'
 
 /** Resolves as soon as somebody listens on a loopback port or a Unix socket; rejects if the program that should has ended. */
 export async function untilListening(where: number | string, program: Program): Promise<void> {
@@ -8,15 +9,21 @@ export async function untilListening(where: number | string, program: Program): 
   void program.ended.then(() => {
     hasEnded = true
   })
-  for (;;) {
-    if (hasEnded) throw new Error(program.lines.join('\n'))
-    const socket = typeof where === 'number' ? connect(where, '127.0.0.1') : connect(where)
-    try {
-      await once(socket, 'connect')
-      return
-    } catch {
-    } finally {
-      socket.destroy()
-    }
+  await until(
+    () => hasEnded || answers(where),
+    (isOver) => isOver,
+  )
+  if (hasEnded) throw new Error(program.lines.join('\n'))
+}
+
+async function answers(where: number | string): Promise<boolean> {
+  const socket = typeof where === 'number' ? connect(where, '127.0.0.1') : connect(where)
+  try {
+    await once(socket, 'connect')
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
   }
 }

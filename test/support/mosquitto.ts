@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { on, once } from 'node:events'
 import { access, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface, type Interface } from 'node:readline'
-import { promisify } from 'node:util'
 import { run } from './clients.ts'
+import { freePort } from './free-port.ts'
 import type { Credentials } from './pki.ts'
 
 export const MOSQUITTO = '/usr/sbin/mosquitto'
@@ -147,11 +147,3 @@ async function says(log: Interface, text: string): Promise<void> {
 }
 
 /** A port of the loopback interface that nobody has. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  await promisify(server.close.bind(server))()
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
-}

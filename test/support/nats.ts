@@ -4,7 +4,7 @@ import { access, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { freePort } from './mosquitto.ts'
+import { freePort } from './free-port.ts'
 
 export const NATS = '/usr/sbin/nats-server'
 

@@ -2,8 +2,8 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { startAny, temporaryFolder } from '../cli/program.ts'
 import { run } from './clients.ts'
+import { freePort } from './free-port.ts'
 import type { TestGateway } from './gateway.ts'
-import { freePort } from './mosquitto.ts'
 import type { Credentials } from './pki.ts'
 
 /** With a package.json and a lock file of its own, so that the gateway's `npm ci` stays light. */
