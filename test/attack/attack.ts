@@ -39,6 +39,8 @@ const SETTLE_SECONDS = 2
 export interface RunOptions {
   readonly seconds: number
   readonly quietSeconds?: number
+  /** Messages that are there before an attack that asks for retained ones. */
+  readonly retained?: number
   readonly profile?: string | undefined
   readonly broker?: string | undefined
 }
@@ -46,11 +48,11 @@ export interface RunOptions {
 /** Attacks a gateway of its own for so many seconds, with an honest device beside. */
 export async function runAttack(
   name: string,
-  { seconds, quietSeconds = QUIET_SECONDS, ...options }: RunOptions,
+  { seconds, quietSeconds = QUIET_SECONDS, retained = RETAINED, ...options }: RunOptions,
 ): Promise<AttackReport> {
   const names = name === ALL_AT_ONCE ? Object.keys(ATTACKS) : [name]
-  const retained = names.includes('retained') ? RETAINED : 0
-  await using site = await startSite({ retained, ...options })
+  const isRetained = names.includes('retained')
+  await using site = await startSite({ retained: isRetained ? retained : 0, ...options })
   const { directory } = await site.issue(HONEST)
   await using honest = startWorker<HonestJob, HonestMeasured>(
     new URL('./honest.ts', import.meta.url),
