@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
-import { createLogLimit } from '../log-limit.ts'
-import { namedAt } from '../named.ts'
+import { createLogLimit } from '../log/log-limit.ts'
+import { namedAt } from '../log/named.ts'
 import type { Action } from './rules.ts'
 
 export interface Denial {

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import type { Ledger } from '../budget/ledger.ts'
 import type { Config } from '../config/load.ts'
 import type { BrokerAddress } from '../config/values.ts'
-import { createLogLimit } from '../log-limit.ts'
+import { createLogLimit } from '../log/log-limit.ts'
 import type { Meter } from '../metrics/meter.ts'
 import type { Broker } from './broker.ts'
 import { openEmbedded } from './embedded.ts'
@@ -59,6 +59,8 @@ export interface BrokerOptions extends StoreSettings, RelayedSettings {
 
 export interface OpenedBroker extends Broker, SessionBroker {
   readonly admin: StoreAdmin | null
+  /** The folder of its store; null for one in memory. */
+  readonly folder: string | null
   /** Null where nothing is to be forwarded. */
   readonly forwarding: Forwarding | null
   /** The connection to the other broker that messages are relayed to; null without one. */
@@ -95,7 +97,8 @@ export async function openBroker(
   const { admin, damage } = store
   const { meter, log } = options
   const forwarding = options.forwarded ? await store.forwarding(options.forwarded) : null
-  const ofStore = { admin, forwarding, damage }
+  const folder = address.kind === 'file' ? address.path : null
+  const ofStore = { admin, folder, forwarding, damage }
   if (address.kind !== 'mqtt')
     return { ...openEmbedded({ store, log }), ...ofStore, uplink: null, degraded: () => null }
   const { openRelayed } = await import('./relayed/relayed.ts')

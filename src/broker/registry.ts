@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { createLogLimit } from '../log-limit.ts'
+import { createLogLimit } from '../log/log-limit.ts'
 import { createAlarm } from './alarm.ts'
 import { redistribute } from './redistribution.ts'
 import type { Routing } from './routing.ts'

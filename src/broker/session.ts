@@ -1,6 +1,6 @@
 import type { Access } from '../acl/access.ts'
 import type { Hold } from '../budget/ledger.ts'
-import type { Door } from '../metrics/meter.ts'
+import type { Door } from '../door-table.ts'
 import type { Message, Qos } from '../topic/message.ts'
 import type { Delivery } from './broker.ts'
 import type { Group } from './groups.ts'

@@ -22,7 +22,7 @@ export async function runService(
   // without a listener a SIGHUP that comes too early would end the process
   process.on('SIGHUP', () => void service?.reload())
   // here, and not above, so that help and wrong settings need not wait for it
-  const { createLogger } = await import('../log.ts')
+  const { createLogger } = await import('../log/logger.ts')
   const log = await createLogger(config.logLevel)
   for (const { variable, meant } of suspectVariables(process.env))
     log.warn({ variable, meant }, 'this environment variable is none of ours; is it misspelt?')

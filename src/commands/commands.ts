@@ -3,9 +3,9 @@ import type { Delivery } from '../broker/broker.ts'
 import type { Session } from '../broker/session.ts'
 import type { BrokerSessions } from '../broker/session-broker.ts'
 import type { QueueEntry } from '../broker/store/queue.ts'
+import type { Caller } from '../caller.ts'
 import { GatewayError } from '../errors.ts'
-import type { Meter } from '../metrics/meter.ts'
-import type { Caller } from '../relay/relay.ts'
+import type { Reports } from '../metrics/reports.ts'
 import type { Command, Taken } from './command.ts'
 import { filtersFor } from './filters.ts'
 import { createMailboxes, type Mailbox, notStored } from './mailboxes.ts'
@@ -52,14 +52,13 @@ export interface CommandOptions {
   /** Names messages by their numbers. */
   readonly ids: { of(number: number): string; numberOf(id: string): number | null }
   readonly denials: Denials
-  readonly meter: Meter
+  readonly reports: Pick<Reports, 'meter' | 'warn'>
   readonly settings: CommandSettings
-  /** Told of each device whose request may not wait, because as many do as may. */
-  onFull(device: string): void
 }
 
 export function createCommands(options: CommandOptions): Commands {
-  const { sessions, ids, denials, meter, settings, onFull } = options
+  const { sessions, ids, denials, reports, settings } = options
+  const { meter } = reports
   const { commandTopic } = settings
   if (commandTopic === null) return createNoCommands('Commands are off here (WOTT_COMMAND_TOPIC).')
   if (!sessions.abilities.keepsSessions)
@@ -68,7 +67,7 @@ export function createCommands(options: CommandOptions): Commands {
     )
   const topics = commandTopic
   const mailboxes = createMailboxes(sessions, settings.sessionExpiry)
-  const polls = createPolls(settings, meter, onFull)
+  const polls = createPolls(settings, reports)
 
   /** Opens the caller's mailbox for as long as `look` takes. */
   async function within<T>(caller: Caller, look: (mailbox: Mailbox) => Promise<T> | T): Promise<T> {

@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts'
-import type { Meter } from '../metrics/meter.ts'
+import type { Reports } from '../metrics/reports.ts'
 import type { Taken } from './command.ts'
 
 export interface Poll {
@@ -25,11 +25,9 @@ export interface PollSettings {
   readonly maxPollsPerDevice: number
 }
 
-/** `onFull` is told of each device whose request may not wait. */
 export function createPolls(
   settings: PollSettings,
-  meter: Meter,
-  onFull: (device: string) => void,
+  { meter, warn }: Pick<Reports, 'meter' | 'warn'>,
 ): Polls {
   const { maxPolls, maxPollsPerDevice } = settings
   const waiting = new Set<() => void>()
@@ -46,7 +44,7 @@ export function createPolls(
     const own = byDevice.get(device) ?? 0
     if (own < maxPollsPerDevice && waiting.size < maxPolls) return
     meter.pollRefused()
-    onFull(device)
+    warn(`polls\0${device}`, { device }, 'as many requests wait for commands as there may be')
     throw own < maxPollsPerDevice
       ? tooMany(`${maxPolls} requests wait`, 'WOTT_MAX_POLLS')
       : tooMany(`${own} requests of ${device} wait`, 'WOTT_MAX_POLLS_PER_DEVICE')

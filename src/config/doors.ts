@@ -1,7 +1,8 @@
+import { doorsWith } from '../door-table.ts'
 import type { SettingName, Settings } from './schema.ts'
 import type { ListenAddress, ProxyAddress } from './values.ts'
 
-const DOORS = ['deviceListen', 'proxyListen', 'mqttListen', 'viewerListen', 'opsListen'] as const
+const ADDRESSES = doorsWith({ process: 'serve' }).map((door) => `${door}Listen` as const)
 
 /** What is wrong with the doors taken together; a door whose own text is wrong is not in `values`. */
 export function* doorProblems(
@@ -9,7 +10,7 @@ export function* doorProblems(
   said: ReadonlySet<string>,
   called: (name: SettingName) => string,
 ): Generator<string> {
-  const doors = DOORS.map((name) => ({
+  const doors = ADDRESSES.map((name) => ({
     name: called(name),
     address: values[name] as Settings[typeof name] | undefined,
   }))

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
-import { addressGroup } from '../address.ts'
-import type { CutReason, Door, Meter } from '../metrics/meter.ts'
+import type { Door } from '../door-table.ts'
+import type { CutReason, Meter } from '../metrics/meter.ts'
+import { addressGroup } from '../net/address.ts'
 import type { HandshakePace } from './handshake-pace.ts'
 import { connectionKey, type SocketAddresses } from './peer.ts'
 

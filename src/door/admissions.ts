@@ -1,4 +1,5 @@
-import type { CutReason, Door, Meter } from '../metrics/meter.ts'
+import type { Door } from '../door-table.ts'
+import type { CutReason, Meter } from '../metrics/meter.ts'
 import { type Admission, createAdmission } from './admission.ts'
 import { createHandshakePace } from './handshake-pace.ts'
 

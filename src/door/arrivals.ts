@@ -1,7 +1,8 @@
 import type { BlockList, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { readFirstBytes } from '../first-bytes.ts'
-import type { Door, Meter } from '../metrics/meter.ts'
+import type { Door } from '../door-table.ts'
+import type { Meter } from '../metrics/meter.ts'
+import { readFirstBytes } from '../net/first-bytes.ts'
 import { type ClientAddress, connectionKey, isAmong, standInFor } from './peer.ts'
 import { type HeaderFault, type ProxyVersion, readProxyHeader } from './proxy-protocol.ts'
 

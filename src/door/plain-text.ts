@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
-import { readFirstBytes } from '../first-bytes.ts'
-import type { Door, Meter } from '../metrics/meter.ts'
+import type { Door } from '../door-table.ts'
+import type { Meter } from '../metrics/meter.ts'
+import { readFirstBytes } from '../net/first-bytes.ts'
 import { beginsWithProxyHeader } from './proxy-protocol.ts'
 import type { Step } from './steps.ts'
 

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { lstat, rm } from 'node:fs/promises'
 import { connect, type Server } from 'node:net'
+import type { Door } from '../door-table.ts'
 import { codeOf, messageOf, UsageError } from '../errors.ts'
-import type { Door } from '../metrics/meter.ts'
 
 /** All but the owner and the group. */
 const NOT_FOR_OTHERS = 0o117

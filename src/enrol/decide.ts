@@ -1,8 +1,8 @@
-import { addressGroup } from '../address.ts'
 import { GATEWAY_ID } from '../ca/device-id.ts'
 import type { IssuedEntry } from '../ca/ledger.ts'
 import type { Via } from '../ca/ledger-line.ts'
 import type { Csr } from '../ca/read-csr.ts'
+import { addressGroup } from '../net/address.ts'
 import {
   type DeviceInvite,
   type EnrolBook,

@@ -8,7 +8,7 @@ import { readCsr } from '../ca/read-csr.ts'
 import { openAuthority, recordIssued } from '../ca/signing.ts'
 import { CLOCK_SKEW_MS } from '../ca/validity.ts'
 import { messageOf } from '../errors.ts'
-import { createLogLimit } from '../log-limit.ts'
+import { createLogLimit } from '../log/log-limit.ts'
 import { tidyBook } from './book.ts'
 import { ensureSecret, readEnrolBook, writeEnrolBook } from './book-file.ts'
 import {

@@ -1,4 +1,4 @@
-import type { Caller } from '../relay/relay.ts'
+import type { Caller } from '../caller.ts'
 import type { Request } from './fastify.ts'
 
 /** Where the caller is kept: on its request, which costs each one less than a map of them. */

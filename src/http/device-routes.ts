@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts'
-import type { Turns } from '../turns.ts'
+import type { Turns } from '../turns/turns.ts'
 import { sendProblem } from './app.ts'
 import { callerOf, nameCaller } from './caller.ts'
 import { type CommandRoutesOptions, commandRoutes } from './commands.ts'

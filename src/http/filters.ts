@@ -1,6 +1,6 @@
 import type { Denials } from '../acl/denials.ts'
+import type { Caller } from '../caller.ts'
 import { GatewayError } from '../errors.ts'
-import type { Caller } from '../relay/relay.ts'
 import { filterProblem } from '../topic/topic.ts'
 
 export const MAX_FILTERS = 64

@@ -1,8 +1,8 @@
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
-import { addressGroup } from '../address.ts'
 import type { Hold, Kind, Ledger } from '../budget/ledger.ts'
 import { GatewayError } from '../errors.ts'
 import type { Identity } from '../identity/identity.ts'
+import { addressGroup } from '../net/address.ts'
 import { callerIn } from './caller.ts'
 import type { Request } from './fastify.ts'
 

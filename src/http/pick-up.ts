@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { Caller } from '../caller.ts'
 import type { Command } from '../commands/command.ts'
 import type { Commands } from '../commands/commands.ts'
 import { GatewayError } from '../errors.ts'
 import { toObject } from '../live/event.ts'
-import type { Caller } from '../relay/relay.ts'
 import type { Reply } from './fastify.ts'
 import { type QueryValues, querySchema } from './query-schema.ts'
 

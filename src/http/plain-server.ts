@@ -1,8 +1,8 @@
 import type { Http2SecureServer } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { readFirstBytes } from '../first-bytes.ts'
 import type { CutReason } from '../metrics/meter.ts'
+import { readFirstBytes } from '../net/first-bytes.ts'
 
 /** The beginning of each HTTP/2 connection (RFC 9113 §3.4); no HTTP/1.1 request begins like it. */
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')

@@ -1,7 +1,7 @@
 import type { KeyedRequest, Mark } from '../broker/broker.ts'
 import { GatewayError } from '../errors.ts'
 import type { Outcome } from '../relay/relay.ts'
-import type { Turns } from '../turns.ts'
+import type { Turns } from '../turns/turns.ts'
 import type { LineOutcome, Stop } from './batch.ts'
 
 /** A reading that is one of many, by its number in the request. */

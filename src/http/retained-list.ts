@@ -1,7 +1,7 @@
 import type { Broker } from '../broker/broker.ts'
 import { GatewayError } from '../errors.ts'
 import type { Message } from '../topic/message.ts'
-import type { Turns } from '../turns.ts'
+import type { Turns } from '../turns/turns.ts'
 import { callerOf } from './caller.ts'
 import type { App, Request } from './fastify.ts'
 import { querySchema, queryValues } from './query-schema.ts'

@@ -1,8 +1,9 @@
 import type { Http2ServerRequest } from 'node:http2'
-import { addressGroup } from '../address.ts'
+import { createRateLimit } from '../budget/rate-limit.ts'
+import type { Door } from '../door-table.ts'
 import { GatewayError } from '../errors.ts'
-import type { Door, Meter } from '../metrics/meter.ts'
-import { createRateLimit } from '../relay/rate-limit.ts'
+import type { Meter } from '../metrics/meter.ts'
+import { addressGroup } from '../net/address.ts'
 import { streamOf } from './deadlines.ts'
 
 export interface StrangerSettings {

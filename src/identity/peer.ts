@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
-import { createRecent } from '../recent.ts'
+import { createRecent } from '../budget/recent.ts'
 import { type Certificate, toCertificate } from '../x509/certificate.ts'
 import { isSelfIssued, SELF_SIGNED } from '../x509/path.ts'
 import { type IdentityRules, toIdentity } from './certificate.ts'

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { addressOf } from '../address.ts'
+import type { Door } from '../door-table.ts'
 import { codeOf, GatewayError } from '../errors.ts'
-import { createLogLimit } from '../log-limit.ts'
-import type { Door } from '../metrics/meter.ts'
+import { createLogLimit } from '../log/log-limit.ts'
+import { addressOf } from '../net/address.ts'
 import { identityOf, objectionTo } from './connection.ts'
 
 /** The part of a logger that this needs. */

@@ -1,6 +1,6 @@
 import type { PeerCertificate } from 'node:tls'
+import { createRecent } from '../budget/recent.ts'
 import { GatewayError, messageOf } from '../errors.ts'
-import { createRecent } from '../recent.ts'
 import type { Certificate } from '../x509/certificate.ts'
 import { type Objection, type PathRules, verifyPath } from '../x509/path.ts'
 import { type IdentityRules, toIdentity } from './certificate.ts'

@@ -3,24 +3,25 @@ import type { Server } from 'node:http'
 import type { Logger } from 'pino'
 import { createAccess } from '../acl/access.ts'
 import { createDenials } from '../acl/denials.ts'
+import { createAclLog } from '../acl/follow.ts'
 import { openAcl } from '../acl/reload.ts'
 import { openBroker } from '../broker/open.ts'
+import { createRateLimit } from '../budget/rate-limit.ts'
 import { createNoCommands } from '../commands/commands.ts'
 import type { Config } from '../config/load.ts'
 import { codeOf, GatewayError, UsageError } from '../errors.ts'
-import { createMemoryGuards } from '../guards.ts'
 import { closeApp, createApp } from '../http/app.ts'
 import { deviceRoutes } from '../http/device-routes.ts'
 import { createGate } from '../http/gate.ts'
+import { createMemoryGuards } from '../http/memory-guards.ts'
 import { notLiveRoutes } from '../http/not-live.ts'
 import { problemAnswer } from '../http/problem.ts'
+import { createTrustLog } from '../identity/trust-log.ts'
 import { openDeviceTrust } from '../identity/trust-source.ts'
-import { createLogLimit } from '../log-limit.ts'
 import { silentMeter } from '../metrics/meter.ts'
-import { createRateLimit } from '../relay/rate-limit.ts'
+import { createReports } from '../metrics/reports.ts'
 import { createRelay } from '../relay/relay.ts'
-import { createAclLog, createTrustLog } from '../reload-log.ts'
-import { createTurns } from '../turns.ts'
+import { createTurns } from '../turns/turns.ts'
 import type { EventRequest } from './event.ts'
 import { exchange } from './exchange.ts'
 import { createPatientBroker } from './patient-broker.ts'
@@ -39,9 +40,9 @@ export interface GatewayFunction extends AsyncDisposable {
 export async function openFunction(config: Config, log: Logger): Promise<GatewayFunction> {
   await using building = new AsyncDisposableStack()
   const meter = silentMeter
-  const logLimited = createLogLimit()
+  const reports = createReports(meter, log)
   const denials = createDenials(log)
-  const guards = createMemoryGuards(config, { logLimited, log })
+  const guards = createMemoryGuards(config, reports)
   const { acl, trust, look } = await openFiles(config, log)
   building.defer(() => acl.close())
 
@@ -102,8 +103,10 @@ export async function openFunction(config: Config, log: Logger): Promise<Gateway
       maxPayload: config.maxPayload,
       influx: { topic: config.influxTopic, retain: config.influxRetain === 'on' },
       onTooLarge: (door, id, limit) =>
-        logLimited(`large\0${id}`, (repeated) =>
-          log.warn({ door, device: id, limit, ...repeated }, 'refused a payload that is too large'),
+        reports.warn(
+          `large\0${id}`,
+          { door, device: id, limit },
+          'refused a payload that is too large',
         ),
     },
     notLiveRoutes,

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { loadConfig } from '../config/load.ts'
 import { messageOf } from '../errors.ts'
-import { createLogger } from '../log.ts'
+import { createLogger } from '../log/logger.ts'
 import { readEvent } from './event.ts'
 import { type GatewayFunction, openFunction } from './function.ts'
 import { type Result, toResult } from './result.ts'

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { createRecent } from '../budget/recent.ts'
 import { GatewayError } from '../errors.ts'
 import type { Identity } from '../identity/identity.ts'
 import { alb } from '../identity/proxy/escaped-pem.ts'
@@ -7,7 +8,6 @@ import { readPem } from '../identity/proxy/pem.ts'
 import { createProver, type ProverOptions } from '../identity/proxy/prove.ts'
 import type { Senders } from '../identity/senders.ts'
 import { type Proof, stillHolds } from '../identity/verify.ts'
-import { createRecent } from '../recent.ts'
 import type { EventRequest } from './event.ts'
 
 export interface EventSendersOptions extends ProverOptions {

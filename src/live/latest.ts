@@ -1,6 +1,6 @@
 import type { Delivery } from '../broker/broker.ts'
-import type { Pace } from '../pace.ts'
 import { isExpired } from '../topic/message.ts'
+import type { Pace } from '../turns/pace.ts'
 import type { GapCause } from './event.ts'
 import type { LogReader } from './log-reader.ts'
 import type { Cut, ReplayBounds } from './replay.ts'

@@ -1,7 +1,7 @@
 import type { Delivery } from '../broker/broker.ts'
-import type { Pace } from '../pace.ts'
 import { isExpired } from '../topic/message.ts'
 import { isLate } from '../topic/time.ts'
+import type { Pace } from '../turns/pace.ts'
 import type { GapCause } from './event.ts'
 import type { LogReader } from './log-reader.ts'
 import type { ReplayPlace } from './replay-place.ts'

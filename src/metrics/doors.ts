@@ -1,7 +1,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
+import { type Door, doorsWith } from '../door-table.ts'
 import {
   CUT_REASONS,
-  type Door,
   HANDSHAKE_RESULTS,
   HTTP_CUT_REASONS,
   type Meter,
@@ -9,19 +9,11 @@ import {
   UNIDENTIFIED,
 } from './meter.ts'
 
-export interface DoorKinds {
-  /** Doors with TLS. */
-  readonly tls: readonly Door[]
-  /** Those of them that speak MQTT, too. */
-  readonly mqtt: readonly Door[]
-  /** Those of them that take requests of strangers. */
-  readonly strangers: readonly Door[]
-  /** Doors without TLS. */
-  readonly plain: readonly Door[]
-  /** Doors that speak HTTP, and do not believe what a request says of who sends it. */
+interface DoorsOptions {
+  /** The process whose doors these are. */
+  readonly process: 'serve' | 'enrol'
+  /** Doors that do not believe what a request says of who sends it, and count that. */
   readonly direct: readonly Door[]
-  /** Whether there is a door for a proxy. */
-  readonly hasProxy: boolean
 }
 
 type DoorMeter = Pick<
@@ -37,7 +29,11 @@ type DoorMeter = Pick<
 >
 
 /** Who comes to the doors of a process, from zero on: a counter that begins with its first event hides it from rate(). */
-export function registerDoorMetrics(registry: Registry, doors: DoorKinds): DoorMeter {
+export function registerDoorMetrics(
+  registry: Registry,
+  { process, direct }: DoorsOptions,
+): DoorMeter {
+  const withMqtt: readonly Door[] = doorsWith({ process, speaksMqtt: true })
   const registers = [registry]
   const connections = new Gauge({
     name: 'wott_connections',
@@ -75,17 +71,17 @@ export function registerDoorMetrics(registry: Registry, doors: DoorKinds): DoorM
     labelNames: ['door'],
     registers,
   })
-  for (const door of doors.direct) identityHeaders.inc({ door }, 0)
-  const passedOnRefused = doors.hasProxy ? registerPassedOn(registry) : () => {}
-  for (const door of doors.tls) {
+  for (const door of direct) identityHeaders.inc({ door }, 0)
+  const passedOnRefused = process === 'serve' ? registerPassedOn(registry) : () => {}
+  for (const door of doorsWith({ process, hasTls: true })) {
     for (const result of HANDSHAKE_RESULTS) handshakes.inc({ door, result }, 0)
     handshakesDelayed.inc({ door }, 0)
   }
-  for (const door of doors.strangers)
+  for (const door of doorsWith({ process, takesStrangers: true }))
     for (const reason of REFUSED_REQUESTS) requestsRefused.inc({ door, reason }, 0)
-  for (const door of [...doors.tls, ...doors.plain]) {
+  for (const door of doorsWith({ process })) {
     connections.set({ door }, 0)
-    const reasons = doors.mqtt.includes(door) ? CUT_REASONS : HTTP_CUT_REASONS
+    const reasons = withMqtt.includes(door) ? CUT_REASONS : HTTP_CUT_REASONS
     for (const reason of reasons) connectionsCut.inc({ door, reason }, 0)
   }
   return {

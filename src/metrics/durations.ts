@@ -1,5 +1,5 @@
 import type { Histogram, Registry } from 'prom-client'
-import type { Door } from './meter.ts'
+import type { Door } from '../door-table.ts'
 
 export interface DurationsOptions {
   readonly name: string

@@ -51,12 +51,8 @@ export function createEnrolMetrics({ vias, reasons, waiting }: EnrolMetricsOptio
   for (const via of vias) for (const result of ENROL_RESULTS) enrolments.inc({ via, result }, 0)
   for (const reason of reasons) refusals.inc({ reason }, 0)
   const doors = registerDoorMetrics(registry, {
-    tls: ['enrol'],
-    mqtt: [],
-    strangers: ['enrol'],
-    plain: ['enrol-ops'],
+    process: 'enrol',
     direct: ['enrol'],
-    hasProxy: false,
   })
   const meter: Meter = { ...silentMeter, ...doors }
   return {

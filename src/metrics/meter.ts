@@ -1,6 +1,6 @@
+import type { Door } from '../door-table.ts'
 import type { Qos } from '../topic/message.ts'
 
-export type Door = 'device' | 'proxy' | 'mqtt' | 'viewer' | 'ops' | 'enrol' | 'enrol-ops'
 export const PUBLISH_RESULTS = [
   'accepted',
   'denied',

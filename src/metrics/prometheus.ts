@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { Ledger } from '../budget/ledger.ts'
+import { doorsWith } from '../door-table.ts'
 import { createBridgeMetrics, type WatchedBridge } from './bridge.ts'
 import { registerCommandMetrics } from './commands.ts'
 import { registerDoorMetrics } from './doors.ts'
@@ -55,6 +56,10 @@ export const MISNAMED = ['handles', 'requests', 'resources'].map(
   (what) => `nodejs_active_${what}_total`,
 )
 
+const TLS_DOORS = doorsWith({ process: 'serve', hasTls: true })
+/** Those through which clients publish. */
+const MQTT_DOORS = doorsWith({ process: 'serve', speaksMqtt: true })
+
 /** Everything under `wott_`, in a Registry of its own. */
 export function createMetrics(
   readings: Readings,
@@ -72,12 +77,10 @@ export function createMetrics(
     registers,
   }).set(build, 1)
   // counted in plain numbers, and told when somebody asks: prom-client would hash the labels of every message
-  const published: Counts<Published> = {
-    device: nothingYet(),
-    proxy: nothingYet(),
-    mqtt: nothingYet(),
-  }
-  const delivered: Counts<number> = { device: 0, proxy: 0, mqtt: 0, viewer: 0 }
+  const published: Counts<Published> = Object.fromEntries(
+    MQTT_DOORS.map((door) => [door, nothingYet()]),
+  )
+  const delivered: Counts<number> = Object.fromEntries(TLS_DOORS.map((door) => [door, 0]))
   new Counter({
     name: 'wott_publishes_total',
     help: 'Messages that clients asked to publish, by what came of it.',
@@ -94,7 +97,7 @@ export function createMetrics(
   const publishTook = registerDurations(registry, {
     name: 'wott_publish_duration_seconds',
     help: 'Time from a whole publish request to its answer.',
-    doors: ['device', 'proxy'],
+    doors: MQTT_DOORS.filter((door) => door !== 'mqtt'),
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
   })
   const publishesDelayed = new Counter({
@@ -141,12 +144,8 @@ export function createMetrics(
     registers,
   })
   const doors = registerDoorMetrics(registry, {
-    tls: ['device', 'proxy', 'mqtt', 'viewer'],
-    mqtt: ['device', 'proxy', 'mqtt'],
-    strangers: ['viewer'],
-    plain: ['ops'],
+    process: 'serve',
     direct: ['device', 'viewer', 'ops'],
-    hasProxy: true,
   })
   const commands = registerCommandMetrics(registry)
   const uplink = createUplinkMetrics()
@@ -243,14 +242,13 @@ export function createMetrics(
   // a counter that begins with its first event hides that event from rate() and increase(), and a gauge that is not
   // there yet looks like a broken panel
   function startAtZero(): void {
-    for (const door of ['device', 'proxy', 'mqtt', 'viewer'] as const)
-      dropped.inc({ door, reason: 'slow_reader' }, 0)
+    for (const door of TLS_DOORS) dropped.inc({ door, reason: 'slow_reader' }, 0)
     for (const limit of STORE_LIMITS) storeLimits.inc({ limit }, 0)
-    for (const door of ['device', 'proxy', 'viewer'] as const) {
+    for (const door of TLS_DOORS.filter((door) => door !== 'mqtt')) {
       streams.set({ door }, 0)
       streamsRefused.inc({ door }, 0)
     }
-    for (const door of ['device', 'proxy', 'mqtt'] as const) {
+    for (const door of MQTT_DOORS) {
       publishesDelayed.inc({ door }, 0)
       dropped.inc({ door, reason: 'packet_too_large' }, 0)
     }

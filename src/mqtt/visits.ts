@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { Whereabouts } from '../broker/session.ts'
-import { createLogLimit } from '../log-limit.ts'
+import { createLogLimit } from '../log/log-limit.ts'
 import { ProtocolError } from './reasons.ts'
 
 /** A client's connection, as the log names it. */

@@ -3,9 +3,10 @@ import type { Access } from '../acl/access.ts'
 import type { Denials } from '../acl/denials.ts'
 import type { Broker, Mark } from '../broker/broker.ts'
 import type { Origin } from '../broker/session.ts'
+import type { RateLimit } from '../budget/rate-limit.ts'
 import { GatewayError } from '../errors.ts'
 import type { Identity } from '../identity/identity.ts'
-import type { Door, Meter, PublishResult, Source } from '../metrics/meter.ts'
+import type { Meter, PublishResult, Source } from '../metrics/meter.ts'
 import { createTopicMemo } from '../topic/memo.ts'
 import type { MessageProperties, Qos } from '../topic/message.ts'
 import {
@@ -15,17 +16,7 @@ import {
 } from '../topic/properties.ts'
 import { isWithin, type TimeBounds, timeIn } from '../topic/time.ts'
 import { readingTopicProblem, topicProblem } from '../topic/topic.ts'
-import type { RateLimit } from './rate-limit.ts'
 import { createTurnstile } from './turnstile.ts'
-
-/** Whoever asks over HTTP: who it is, what the ACL lets it do, and the door it came through. */
-export interface Caller {
-  readonly identity: Pick<Identity, 'id' | 'notAfter'> & Partial<Identity>
-  readonly access: Access
-  readonly door: Door
-  /** Aborted, with a GatewayError for a reason, when a session is over that nothing else ends. */
-  readonly ended?: AbortSignal
-}
 
 /** Whoever publishes: a caller over HTTP, a client that speaks MQTT, or the bridge to another broker. */
 export interface Publisher {

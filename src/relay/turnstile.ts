@@ -1,4 +1,4 @@
-import type { RateLimit } from './rate-limit.ts'
+import type { RateLimit } from '../budget/rate-limit.ts'
 
 /** Lets each key through as fast as its rate allows; those who have to wait go in the order in which they came. */
 export interface Turnstile {

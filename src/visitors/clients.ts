@@ -1,12 +1,12 @@
 import { setImmediate } from 'node:timers/promises'
-import { addressOf } from '../address.ts'
 import { COMMANDS_CLIENT_ID, type Session } from '../broker/session.ts'
 import type { BrokerSessions } from '../broker/session-broker.ts'
 import { waitingFor } from '../broker/waiting.ts'
 import type { LiveConnection } from '../identity/connection.ts'
 import type { ProxiedDevice } from '../identity/proxy/proxied-senders.ts'
 import type { Hub, Reader } from '../live/hub.ts'
-import { namedAt } from '../named.ts'
+import { namedAt } from '../log/named.ts'
+import { addressOf } from '../net/address.ts'
 
 /** Who is connected, or has a session that waits for it; the members are in the order that people read. */
 export interface ClientRow {

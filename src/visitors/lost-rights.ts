@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { grantsOf } from '../acl/grants.ts'
 import { type AclRules, type Action, permits } from '../acl/rules.ts'
-import { namedAt } from '../named.ts'
+import { namedAt } from '../log/named.ts'
 import { includes } from '../topic/match.ts'
 import type { Present } from './clients.ts'
 

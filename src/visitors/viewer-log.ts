@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { addressOf } from '../address.ts'
+import { addressOf } from '../net/address.ts'
 import type { BookChange } from '../viewer/changes.ts'
 
 type Peer = Parameters<typeof addressOf>[0]

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after } from 'node:test'
-import type { Door } from '../../src/metrics/meter.ts'
+import type { Door } from '../../src/door-table.ts'
 import { freePort } from '../support/free-port.ts'
 
 export const PROGRAM = resolve(import.meta.dirname, '../../bin/wott-gateway.js')

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it, mock } from 'node:test'
+import { createRateLimit } from '../../src/budget/rate-limit.ts'
 import { createHandshakePace } from '../../src/door/handshake-pace.ts'
-import { createRateLimit } from '../../src/relay/rate-limit.ts'
 
 describe('the pace of handshakes', () => {
   function open(rate: number, ratePerAddress: number) {

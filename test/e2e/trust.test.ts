@@ -126,7 +126,7 @@ describe('trust, when it changes', () => {
     const { code, certificates } = await readiness(at)
     assert.equal(code, 503)
     assert.match(String(certificates), /list of "Root" should have been renewed/)
-    assert.ok(at.log.some(({ msg }) => String(msg).startsWith('nobody can connect')))
+    await at.logged(({ msg }) => String(msg).startsWith('nobody can connect'))
   })
 
   it('revokes by issuer and serial number', async () => {

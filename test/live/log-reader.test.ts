@@ -20,9 +20,9 @@ import {
 import { openReplay } from '../../src/live/replay.ts'
 import { placeIn, placeText, type ReplayPlace } from '../../src/live/replay-place.ts'
 import type { ReplayRequest } from '../../src/live/replay-range.ts'
-import { createPace } from '../../src/pace.ts'
 import { topicMatches } from '../../src/topic/match.ts'
 import { isLate } from '../../src/topic/time.ts'
+import { createPace } from '../../src/turns/pace.ts'
 import { temporaryDirectory } from '../broker/store/stores.ts'
 
 const ALL: ReplayRequest = {

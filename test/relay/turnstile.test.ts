@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { createRateLimit } from '../../src/relay/rate-limit.ts'
+import { createRateLimit } from '../../src/budget/rate-limit.ts'
 import { createTurnstile } from '../../src/relay/turnstile.ts'
 
 /** A turnstile on a clock of its own. */

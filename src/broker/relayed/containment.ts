@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { LogLimit } from '../../log-limit.ts'
+import type { LogLimit } from '../../log/log-limit.ts'
 import type { Meter } from '../../metrics/meter.ts'
 import { type RefusedMessage, unavailable } from '../../uplink/refusals.ts'
 import type { Uplink, UplinkMessage, UplinkOptions } from '../../uplink/uplink.ts'

@@ -1,5 +1,5 @@
-import { createPace } from '../../pace.ts'
 import { createTopicTrie } from '../../topic/trie.ts'
+import { createPace } from '../../turns/pace.ts'
 import type { Delivery } from '../broker.ts'
 import type { Change, LogRow } from './changes.ts'
 import { byteLength, fromRow, ownMessage } from './columns.ts'

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { GatewayError } from '../../errors.ts'
 import type { Reading } from '../../relay/relay.ts'
 import { fillTemplate, type TopicTemplate } from '../../topic/template.ts'
-import type { Turns } from '../../turns.ts'
+import type { Turns } from '../../turns/turns.ts'
 import { type Point, readPoint } from './line-protocol.ts'
 
 /** Values that one request may have, of all fields of its lines. */

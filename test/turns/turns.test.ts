@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { createTurns } from '../src/turns.ts'
+import { createTurns } from '../../src/turns/turns.ts'
 
 function open() {
   let time = 1_000_000

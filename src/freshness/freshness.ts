@@ -1,42 +1,20 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Logger } from 'pino'
-import type { Broker, BrokerLog } from './broker/broker.ts'
-import { type CatalogFile, openCatalog } from './catalog/catalog-file.ts'
-import type { Config } from './config/load.ts'
-import { messageOf } from './errors.ts'
-import { createHomeAssistant, type HomeAssistant } from './home-assistant/home-assistant.ts'
-import type { LogLimit } from './log-limit.ts'
-import type { WatchedPresence } from './metrics/presence.ts'
-import { createOwnMessages } from './presence/own-messages.ts'
-import { openPresence, type Presence } from './presence/presence.ts'
-import { createStatusTopics } from './presence/status-topics.ts'
-
-/** The topics file, as the gateway's settings have it. */
-export async function openTopicsFile(
-  { topicsFile, silence }: Pick<Config, 'topicsFile' | 'silence'>,
-  log: Logger,
-  onFailure: (error: unknown) => void,
-): Promise<CatalogFile> {
-  return openCatalog(topicsFile ?? null, {
-    silence: silence === null ? null : silence * 1000,
-    onFailure,
-    onLoad(result) {
-      if (result.ok) log.info({ file: topicsFile, patterns: result.patterns }, 'topics file loaded')
-      else
-        log.error(
-          { file: topicsFile, errors: result.errors },
-          'topics file not usable; the old one stays in force',
-        )
-    },
-  })
-}
+import type { Broker, BrokerLog } from '../broker/broker.ts'
+import type { CatalogFile } from '../catalog/catalog-file.ts'
+import type { Config } from '../config/load.ts'
+import { messageOf } from '../errors.ts'
+import { createHomeAssistant, type HomeAssistant } from '../home-assistant/home-assistant.ts'
+import type { WatchedPresence } from '../metrics/presence.ts'
+import type { Reports } from '../metrics/reports.ts'
+import { createOwnMessages } from '../presence/own-messages.ts'
+import { openPresence, type Presence } from '../presence/presence.ts'
+import { createStatusTopics } from '../presence/status-topics.ts'
 
 export interface FreshnessOptions {
   readonly broker: Pick<Broker, 'publish' | 'follow' | 'retained'>
   readonly readTopics: BrokerLog['readTopics']
   readonly catalog: CatalogFile
-  readonly log: Logger
-  readonly logLimited: LogLimit
+  readonly reports: Pick<Reports, 'log' | 'logLimited'>
 }
 
 /** What the gateway itself says of devices: their status topics, and what it announces to Home Assistant. */
@@ -50,7 +28,7 @@ const RETRY_MS = 5_000
 /** Begins to watch which topics are silent; what was heard before is read from the log meanwhile. */
 export async function openFreshness(
   config: Config,
-  { broker, readTopics, catalog, log, logLimited }: FreshnessOptions,
+  { broker, readTopics, catalog, reports: { log, logLimited } }: FreshnessOptions,
 ): Promise<Freshness> {
   const statusTopics = createStatusTopics(config.statusTopic)
   const own = createOwnMessages(broker, (error) =>

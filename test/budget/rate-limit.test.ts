@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { createRateLimit } from '../../src/relay/rate-limit.ts'
+import { createRateLimit } from '../../src/budget/rate-limit.ts'
 
 function limit(rate: number, burst: number) {
   let time = 1_000_000

@@ -1,22 +1,21 @@
 import type { Server } from 'node:net'
 import type { TLSSocket, Server as TlsServer } from 'node:tls'
-import type { Logger } from 'pino'
-import type { Config } from './config/load.ts'
-import type { DoorOptions } from './door/listen.ts'
-import { GatewayError, UsageError } from './errors.ts'
-import { createDoorGuards, type GuardOptions } from './guards.ts'
-import { createDeviceConnections } from './identity/connection.ts'
-import type { Identity } from './identity/identity.ts'
-import { type FormatName, PROXY_FORMATS } from './identity/proxy/formats.ts'
-import { createProxiedSenders, type ProxiedSenders } from './identity/proxy/proxied-senders.ts'
-import { refusalOf } from './identity/refusals.ts'
-import type { Trust } from './identity/trust.ts'
-import { openTrust, type TrustSource } from './identity/trust-source.ts'
-import type { LogLimit } from './log-limit.ts'
-import { type Meter, silentMeter } from './metrics/meter.ts'
-import { createTrustLog } from './reload-log.ts'
-import { readCertificate } from './x509/certificate.ts'
-import { verifyPath } from './x509/path.ts'
+import type { Config } from '../config/load.ts'
+import type { DoorOptions } from '../door/listen.ts'
+import { GatewayError, UsageError } from '../errors.ts'
+import { createDeviceConnections } from '../identity/connection.ts'
+import type { Identity } from '../identity/identity.ts'
+import { type FormatName, PROXY_FORMATS } from '../identity/proxy/formats.ts'
+import { createProxiedSenders, type ProxiedSenders } from '../identity/proxy/proxied-senders.ts'
+import { refusalOf } from '../identity/refusals.ts'
+import type { Trust } from '../identity/trust.ts'
+import { createTrustLog } from '../identity/trust-log.ts'
+import { openTrust, type TrustSource } from '../identity/trust-source.ts'
+import { silentMeter } from '../metrics/meter.ts'
+import type { Reports } from '../metrics/reports.ts'
+import { readCertificate } from '../x509/certificate.ts'
+import { verifyPath } from '../x509/path.ts'
+import { createDoorGuards } from './guards.ts'
 
 /** Instances of the proxy that have a certificate each, and are remembered by it. */
 const MOST_PROXIES = 256
@@ -37,9 +36,7 @@ export interface ProxyDoor {
 export interface ProxyDoorOptions {
   /** Of devices. */
   readonly trust: TrustSource
-  readonly meter: Meter
-  readonly logLimited: LogLimit
-  readonly log: Logger
+  readonly reports: Reports
   /** Told of each device that was verified anew. */
   onVerified(identity: Identity): void
 }
@@ -51,7 +48,7 @@ export async function openProxyDoor(
 ): Promise<ProxyDoor | null> {
   if (config.proxyListen === null) return null
   if (config.proxyTrust === 'platform')
-    options.log.warn(
+    options.reports.log.warn(
       { door: 'proxy' },
       'WOTT_PROXY_TRUST=platform: whoever can connect to the proxy door may say to be any device',
     )
@@ -97,7 +94,11 @@ function hasTls({ proxyListen, proxyTrust }: Config): boolean {
 }
 
 /** Who may connect to it: the proxy, whose connections have a bound of their own and are no strangers'. */
-export function proxyAdmission(config: Config, guards: GuardOptions): Partial<DoorOptions> {
+export function proxyAdmission(
+  config: Config,
+  maxStrangers: number,
+  reports: Reports,
+): Partial<DoorOptions> {
   const { proxyAddresses, maxProxyConnections: most } = config
   // who may connect the file of the socket says, or the platform, and all come from the same place
   if (!hasTls(config))
@@ -110,7 +111,7 @@ export function proxyAdmission(config: Config, guards: GuardOptions): Partial<Do
       maxConnections: most,
     }
   const bounds = { maxConnections: most, maxConnectionsPerDevice: most }
-  const admissions = createDoorGuards({ ...config, ...bounds }, guards)
+  const admissions = createDoorGuards({ ...config, ...bounds }, maxStrangers, reports)
   return {
     from: proxyAddresses,
     admission: admissions.of('proxy'),
@@ -120,7 +121,7 @@ export function proxyAdmission(config: Config, guards: GuardOptions): Partial<Do
 
 function createSenders(
   config: Config,
-  { trust, meter, logLimited, log, onVerified }: ProxyDoorOptions,
+  { trust, reports: { meter, warn }, onVerified }: ProxyDoorOptions,
 ): ProxiedSenders {
   const { proxyCertHeader: certificate, proxyVerifyHeader: verify, proxyChainHeader } = config
   return createProxiedSenders({
@@ -135,21 +136,19 @@ function createSenders(
     onVerified,
     onRefused(error) {
       meter.passedOnRefused(error.code)
-      logLimited(`proxied\0${error.code}`, (repeated) =>
-        log.warn(
-          { door: 'proxy', reason: error.code, detail: error.message, ...repeated },
-          'refused what the proxy passes on',
-        ),
+      warn(
+        `proxied\0${error.code}`,
+        { door: 'proxy', reason: error.code, detail: error.message },
+        'refused what the proxy passes on',
       )
     },
     onFull(id) {
       const reason = 'max_connections_per_device'
       meter.connectionCut('proxy', reason)
-      logLimited(`proxied\0full\0${id}`, (repeated) =>
-        log.warn(
-          { door: 'proxy', reason, device: id, ...repeated },
-          'as many connections as there may be',
-        ),
+      warn(
+        `proxied\0full\0${id}`,
+        { door: 'proxy', reason, device: id },
+        'as many connections as there may be',
       )
     },
   })
@@ -157,7 +156,7 @@ function createSenders(
 
 async function openProxyTrust(
   { proxyCaFile = '', proxyCrlFile, ...config }: Config,
-  { trust: ofDevices, log }: ProxyDoorOptions,
+  { trust: ofDevices, reports: { log } }: ProxyDoorOptions,
 ): Promise<TrustSource> {
   const { certFile, keyFile, tlsVersion, ciphers } = config
   const files = {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import fc from 'fast-check'
-import { addressGroup } from '../src/address.ts'
+import { addressGroup } from '../../src/net/address.ts'
 
 it('an IPv4 address is one, also as an IPv6 socket gives it', () => {
   fc.assert(

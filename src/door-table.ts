@@ -1,0 +1,77 @@
+/** One door: in which process it is, and what it takes. */
+interface DoorTraits {
+  /** Whether `serve` or `enrol` opens it. */
+  readonly process: 'serve' | 'enrol'
+  readonly hasTls: boolean
+  readonly speaksHttp: boolean
+  /** By itself or over WebSocket; whoever may do so may publish. */
+  readonly speaksMqtt: boolean
+  /** Whether it answers requests of those who have not said who they are. */
+  readonly takesStrangers: boolean
+}
+
+/** Every door, once: all other lists of doors are made of this one. */
+const DOOR_TABLE = {
+  device: {
+    process: 'serve',
+    hasTls: true,
+    speaksHttp: true,
+    speaksMqtt: true,
+    takesStrangers: false,
+  },
+  proxy: {
+    process: 'serve',
+    hasTls: true,
+    speaksHttp: true,
+    speaksMqtt: true,
+    takesStrangers: false,
+  },
+  mqtt: {
+    process: 'serve',
+    hasTls: true,
+    speaksHttp: false,
+    speaksMqtt: true,
+    takesStrangers: false,
+  },
+  viewer: {
+    process: 'serve',
+    hasTls: true,
+    speaksHttp: true,
+    speaksMqtt: false,
+    takesStrangers: true,
+  },
+  ops: {
+    process: 'serve',
+    hasTls: false,
+    speaksHttp: true,
+    speaksMqtt: false,
+    takesStrangers: false,
+  },
+  enrol: {
+    process: 'enrol',
+    hasTls: true,
+    speaksHttp: true,
+    speaksMqtt: false,
+    takesStrangers: true,
+  },
+  'enrol-ops': {
+    process: 'enrol',
+    hasTls: false,
+    speaksHttp: true,
+    speaksMqtt: false,
+    takesStrangers: false,
+  },
+} as const satisfies Record<string, DoorTraits>
+
+/** What the metrics and the log call a door. */
+export type Door = keyof typeof DOOR_TABLE
+
+type DoorsWith<T> = { [D in Door]: (typeof DOOR_TABLE)[D] extends T ? D : never }[Door]
+
+/** The doors that have all of these traits, in the order of the table. */
+export function doorsWith<const T extends Partial<DoorTraits>>(traits: T): DoorsWith<T>[] {
+  const wanted = Object.entries(traits)
+  return (Object.keys(DOOR_TABLE) as Door[]).filter((door): door is DoorsWith<T> =>
+    wanted.every(([trait, value]) => DOOR_TABLE[door][trait as keyof DoorTraits] === value),
+  )
+}

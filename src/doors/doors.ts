@@ -1,0 +1,81 @@
+import type { Config } from '../config/load.ts'
+import { createOpsDoor } from '../http/ops-door.ts'
+import type { Metrics } from '../metrics/prometheus.ts'
+import type { Readings } from '../metrics/readings.ts'
+import { PLAIN_MQTT } from '../mqtt/listeners.ts'
+import { createDeviceServers, type DeviceServers } from './devices.ts'
+import type { House } from './house.ts'
+import { createSpoofCounter } from './http.ts'
+import { createOpener, type OpenDoors } from './opener.ts'
+import { proxyAdmission } from './proxy.ts'
+import { createReadiness, type Watched } from './readiness.ts'
+import { createViewerServer } from './viewers.ts'
+
+/** The doors of a gateway. */
+export interface Doors extends AsyncDisposable {
+  readonly open: OpenDoors
+  /** Who came through the proxy door. */
+  readonly proxied: DeviceServers['proxied']
+  /** Takes nothing new, and resolves once what is in flight is answered. */
+  drain(): Promise<unknown>
+}
+
+export interface DoorsOptions {
+  readonly metrics: Metrics
+  readonly readings: Pick<Readings, 'noteCertificate'>
+  readonly bridge: Watched['bridge']
+}
+
+/** Opens every door that is not off. Rejects with a UsageError that names the door whose address cannot be had. */
+export async function openDoors(
+  config: Config,
+  house: House,
+  { metrics, readings, bridge }: DoorsOptions,
+): Promise<Doors> {
+  const { acl, catalog, devices, reports } = house
+  await using building = new AsyncDisposableStack()
+  let isStopping = false
+  const countSpoofed = createSpoofCounter(config, reports.meter)
+  const servers = await createDeviceServers(config, house, readings, countSpoofed)
+  building.defer(servers.close)
+  const opener = await createOpener('serve', config, reports)
+  const people = await createViewerServer(config, house, opener.admissions, countSpoofed)
+  building.defer(people.viewers.close)
+  building.use(opener)
+  const files = {
+    acl: acl.problem,
+    certificates: devices.trust.problem,
+    viewers: people.viewers.problem,
+    ...(config.topicsFile ? { topics: catalog.problem } : {}),
+  }
+  metrics.watchFiles(files)
+  const watched = { doors: opener.doors, files, bridge, isStopping: () => isStopping }
+  const ops = createOpsDoor({
+    ...createReadiness(config, house, watched),
+    metrics,
+    door: 'ops',
+    onRequest: countSpoofed('ops'),
+    settings: config,
+  })
+
+  // readiness can be asked first, and says no until the last door is open
+  await opener.openHttp('ops', config.opsListen, ops)
+  await opener.open('mqtt', config.mqttListen, servers.mqtt, { plain: PLAIN_MQTT })
+  await opener.openHttp('viewer', config.viewerListen, people.viewer)
+  if (servers.proxy) {
+    const admission = proxyAdmission(config, opener.maxStrangers, reports)
+    await opener.openHttp('proxy', config.proxyListen, servers.proxy, admission)
+  }
+  await opener.openHttp('device', config.deviceListen, servers.device)
+
+  const running = building.move()
+  return {
+    open: opener.doors,
+    proxied: servers.proxied,
+    drain() {
+      isStopping = true
+      return opener.drain()
+    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}

@@ -1,0 +1,49 @@
+import type { Config } from '../config/load.ts'
+import type { Door } from '../door-table.ts'
+import { createSpoofDetector } from '../identity/proxy/spoofed.ts'
+import { namedAt } from '../log/named.ts'
+import type { Meter } from '../metrics/meter.ts'
+import type { House } from './house.ts'
+
+/** What the doors that speak HTTP have in common: streams, the history, what is retained. */
+export function readingOptions(config: Config, house: House) {
+  const { acl, broker, catalog, denials, guards, live, reports, turns } = house
+  return {
+    ...guards,
+    acl,
+    catalog,
+    denials,
+    turns,
+    meter: reports.meter,
+    log: reports.log,
+    settings: config,
+    broker: { ...broker, log: live.log },
+    hub: live.hub,
+    reader: live.reader,
+    trust: house.devices.trust.current,
+    maxStreams: config.maxStreams,
+    maxStreamsPerReader: config.maxStreamsPerReader,
+    buffer: config.streamBuffer,
+    stall: config.streamStall * 1000,
+    onSlow: (door: Door, id: string) =>
+      reports.warn(
+        `${door}\0${id}`,
+        { door, ...namedAt(door, id) },
+        'a stream reader does not keep up',
+      ),
+  }
+}
+
+/** Counts requests that claim to come through the proxy, on every other door. */
+export function createSpoofCounter(config: Config, { identityHeaderIgnored }: Meter) {
+  const isSpoofed = createSpoofDetector({
+    certificate: config.proxyCertHeader,
+    verify: config.proxyVerifyHeader,
+    chain: config.proxyChainHeader,
+  })
+  return (door: Door) => (request: Parameters<typeof isSpoofed>[0]) => {
+    if (isSpoofed(request)) identityHeaderIgnored(door)
+  }
+}
+
+export type SpoofCounter = ReturnType<typeof createSpoofCounter>

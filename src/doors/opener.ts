@@ -1,0 +1,125 @@
+import type { Server } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import type { ProxyAddress } from '../config/values.ts'
+import type { Admissions } from '../door/admissions.ts'
+import { availableSlots, createConnectionSlots } from '../door/connection-slots.ts'
+import { type BindTo, type DoorOptions, listen, type OpenDoor } from '../door/listen.ts'
+import { type Door, doorsWith } from '../door-table.ts'
+import { closeApp, drainApp } from '../http/app.ts'
+import type { App } from '../http/fastify.ts'
+import { PLAIN_HTTP } from '../http/plain-http.ts'
+import { nameOf } from '../identity/connection.ts'
+import { createRefusals, refusalOf } from '../identity/refusals.ts'
+import type { Reports } from '../metrics/reports.ts'
+import {
+  type BalancerSettings,
+  createDoorArrivals,
+  createDoorGuards,
+  createPlainLog,
+  type GuardSettings,
+  OPS_CONNECTIONS,
+} from './guards.ts'
+
+/** Where each door of a process listens; a door that is off is not here. */
+export type OpenDoors = Partial<Record<Door, OpenDoor>>
+
+/** Opens the doors of one process, one after the other. */
+export interface Opener extends AsyncDisposable {
+  readonly doors: OpenDoors
+  readonly admissions: Admissions
+  /** Connections of strangers that one door keeps open at most. */
+  readonly maxStrangers: number
+  open(door: Door, address: ProxyAddress, server: Server, special?: Special): Promise<void>
+  openHttp(door: Door, address: ProxyAddress, app: HttpApp, special?: Special): Promise<void>
+  /** Takes nothing new on any door but those for operators, and resolves once what is in flight is answered. */
+  drain(): Promise<unknown>
+}
+
+/** What one door has otherwise than the others. */
+export type Special = Partial<DoorOptions>
+type HttpApp = App | FastifyInstance
+
+const FOR_OPERATORS: readonly Door[] = doorsWith({ hasTls: false })
+/** Where the handshake says who comes. */
+const FOR_DEVICES: readonly Door[] = doorsWith({ speaksMqtt: true })
+
+/** `process` is the one whose doors these are; nobody who comes to those of `enrol` has said who they are. */
+export async function createOpener(
+  process: 'serve' | 'enrol',
+  settings: GuardSettings & BalancerSettings,
+  reports: Reports,
+): Promise<Opener> {
+  const { meter, log, warn } = reports
+  const opened = new AsyncDisposableStack()
+  const slots = createConnectionSlots(await availableSlots())
+  const wanted = settings.maxConnections + settings.maxStrangers
+  if (process === 'serve' && slots.total < wanted)
+    log.warn(
+      { connections: slots.total, wanted },
+      'the limit on file descriptors (LimitNOFILE, ulimit -n) is too low for as many connections',
+    )
+  const maxStrangers = process === 'serve' ? slots.forStrangers : slots.total
+  const admissions = createDoorGuards(settings, maxStrangers, reports)
+  const refusals = createRefusals(log)
+  const doors: OpenDoors = {}
+  const draining: (() => unknown)[] = []
+
+  /** What every door has but those for operators, who come without TLS. */
+  const guarded = (door: Door): Special => ({
+    maxConnections: admissions.mostConnections,
+    admission: admissions.of(door),
+    slots,
+    arrivals: createDoorArrivals(door, settings, reports),
+    plain: PLAIN_HTTP,
+    onPlain: createPlainLog(door, reports),
+    onRefused: (socket, error) => refusals.note(door, socket, error),
+    ...(FOR_DEVICES.includes(door) ? { refusal: refusalOf, nameOf } : {}),
+  })
+
+  async function begin(
+    door: Door,
+    address: NonNullable<ProxyAddress>,
+    server: Server,
+    special: Special,
+  ): Promise<OpenDoor> {
+    const one = await listen(server, {
+      door,
+      address,
+      meter,
+      // they have some of the descriptors that no device can take
+      maxConnections: Math.min(settings.maxConnections, OPS_CONNECTIONS),
+      onFull: () => warn(door, { door }, 'as many connections as there may be'),
+      ...(FOR_OPERATORS.includes(door) ? {} : guarded(door)),
+      ...special,
+    })
+    opened.defer(() => one.close())
+    doors[door] = one
+    log.info({ door, address: one.address }, 'listening')
+    return one
+  }
+
+  return {
+    doors,
+    admissions,
+    maxStrangers,
+    async open(door, address, server, special = {}) {
+      if (address === null) return
+      const one = await begin(door, address, server, special)
+      draining.push(() => one.stopAccepting())
+    },
+    async openHttp(door, address, app, special = {}) {
+      await app.ready()
+      opened.defer(() => closeApp(app))
+      if (address === null) return
+      const server = app.server as Server
+      const bind = (to: BindTo) => app.listen(to)
+      const one = await begin(door, address, server, { bind, ...special })
+      if (FOR_OPERATORS.includes(door)) return
+      draining.push(() => drainApp(app, one))
+      // Fastify closes only what it has opened itself, which is no Unix socket
+      if ('path' in address) draining.push(() => new Promise((resolve) => server.close(resolve)))
+    },
+    drain: () => Promise.all(draining.map((finish) => finish())),
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  }
+}

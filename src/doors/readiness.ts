@@ -1,0 +1,48 @@
+import type { Config } from '../config/load.ts'
+import { doorsWith } from '../door-table.ts'
+import type { OpsDoorOptions } from '../http/ops-door.ts'
+import { fatalProblem, problemsOf } from '../identity/trust-problems.ts'
+import type { House } from './house.ts'
+import type { OpenDoors } from './opener.ts'
+
+/** What is wrong with something; null when nothing is. */
+export type Problem = () => string | null
+
+export interface Watched {
+  readonly doors: OpenDoors
+  /** Files that are followed, by what the metrics call them. */
+  readonly files: Readonly<Record<string, Problem>>
+  /** The bridge to another broker; null without one. */
+  readonly bridge: { readonly problem: Problem } | null
+  readonly isStopping: () => boolean
+}
+
+/** What `/readyz` says of a gateway. */
+export function createReadiness(
+  config: Config,
+  { broker, devices: { trust } }: Pick<House, 'broker' | 'devices'>,
+  { doors, files, bridge, isStopping }: Watched,
+): Pick<OpsDoorOptions, 'readiness' | 'degradation'> {
+  function missingDoors(): string | null {
+    const missing = doorsWith({ process: 'serve' }).filter(
+      (door) => config[`${door}Listen`] !== null && !doors[door],
+    )
+    return missing.length === 0 ? null : `not listening: ${missing.join(', ')}`
+  }
+
+  return {
+    readiness: () => ({
+      doors: missingDoors(),
+      broker: broker.problem(),
+      certificates: fatalProblem(trust.current, Date.now()),
+      draining: isStopping() ? 'the gateway is stopping' : null,
+    }),
+    degradation: () => ({
+      store: [broker.damage()],
+      broker: [broker.degraded()],
+      certificates: problemsOf(trust.current, Date.now()),
+      files: Object.values(files).map((problem) => problem()),
+      ...(bridge ? { bridge: [bridge.problem()] } : {}),
+    }),
+  }
+}

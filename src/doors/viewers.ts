@@ -1,0 +1,42 @@
+import type { Config } from '../config/load.ts'
+import type { Admissions } from '../door/admissions.ts'
+import type { App } from '../http/fastify.ts'
+import { createViewerDoor } from '../http/viewer-door.ts'
+import { openViewers, type Viewers } from '../viewer/viewers.ts'
+import { createViewerLog } from '../visitors/viewer-log.ts'
+import { type House, secured } from './house.ts'
+import { readingOptions, type SpoofCounter } from './http.ts'
+
+/** The server for people, and who they are. */
+export interface ViewerServer {
+  readonly viewer: App
+  readonly viewers: Viewers
+}
+
+export async function createViewerServer(
+  config: Config,
+  house: House,
+  admissions: Admissions,
+  countSpoofed: SpoofCounter,
+): Promise<ViewerServer> {
+  const { log, unreadable } = house.reports
+  const visits = createViewerLog(log)
+  const viewers = await openViewers(config.viewersFile, {
+    onFailure: unreadable,
+    onChange: visits.changed,
+    onExpired: visits.expired,
+    onProblem(problem) {
+      if (problem === null) log.info({ file: config.viewersFile }, 'viewers can log in again')
+      else log.error({ reason: problem }, 'nobody can be logged in')
+    },
+  })
+  const viewer = createViewerDoor({
+    ...readingOptions(config, house),
+    viewers,
+    visits,
+    onRequest: countSpoofed('viewer'),
+    onSession: (peer, name) => void admissions.of('viewer').identified(peer, name),
+  })
+  secured(viewer.server, house)
+  return { viewer, viewers }
+}

@@ -1,0 +1,45 @@
+import { X509Certificate } from 'node:crypto'
+import type { Server, TLSSocket } from 'node:tls'
+import { notePeer } from './peer.ts'
+
+/** The trust files of the enrol door, and word of each change. */
+interface TrustInForce {
+  readonly current: { readonly context: { readonly ca?: unknown } }
+  onChange(listener: () => void): void
+}
+
+/** The CAs that certificates may be renewed under. */
+export interface Authorities {
+  /** Each in PEM. */
+  pems(): string[]
+  /** Notes of every connection of `server` what its certificate is worth, again whenever the CAs change. */
+  watch(server: Server): void
+}
+
+export function createAuthorities(trust: TrustInForce): Authorities {
+  let certificates = certificatesIn(trust)
+  const connected = new Set<TLSSocket>()
+  const note = (socket: TLSSocket) => notePeer(socket, certificates)
+
+  trust.onChange(() => {
+    certificates = certificatesIn(trust)
+    // a connection that was made with a certificate of a CA that is gone renews nothing any more
+    for (const socket of connected) note(socket)
+  })
+  return {
+    pems: () => certificates.map((certificate) => certificate.toString()),
+    watch: (server) =>
+      void server.prependListener('secureConnection', (socket) => {
+        note(socket)
+        connected.add(socket)
+        socket.once('close', () => connected.delete(socket))
+      }),
+  }
+}
+
+const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
+
+function certificatesIn({ current }: TrustInForce): X509Certificate[] {
+  const pems = String(current.context.ca).match(PEM_CERTIFICATE) ?? []
+  return pems.map((pem) => new X509Certificate(pem))
+}

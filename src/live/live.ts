@@ -1,0 +1,45 @@
+import type { Broker, BrokerLog } from '../broker/broker.ts'
+import type { Retention } from '../broker/store/retention.ts'
+import { createEventIds, type EventIds } from './event-ids.ts'
+import { createHistory } from './history.ts'
+import { createHub, type Hub } from './hub.ts'
+import { createLogReader, type LogReader } from './log-reader.ts'
+import { createMemoryHistory, logInMemory } from './memory-history.ts'
+
+/** What streams and the history read. */
+export interface Live {
+  /** The broker's log; of a broker without a disk, what is in memory. */
+  readonly log: BrokerLog
+  readonly ids: EventIds
+  readonly reader: LogReader
+  readonly hub: Hub
+}
+
+export interface LiveOptions {
+  /** The newest messages that are ready for streams. */
+  readonly newest: number
+  /** How long the others are kept. */
+  readonly retention: Retention
+}
+
+/** Bytes of the newest messages that are kept in memory, besides those on the disk. */
+const NEWEST_BYTES = 16 * 1024 * 1024
+
+/** Begins to follow what the broker hands on. */
+export async function openLive(
+  broker: Broker,
+  { newest: messages, retention }: LiveOptions,
+): Promise<Live> {
+  const ids = createEventIds(broker.log.epoch(), broker.log.oldNumbers())
+  const inMemory = broker.log.isDurable
+    ? null
+    : createMemoryHistory({ ...retention, messages }, ids.of)
+  // with a disk the rest is read from there
+  const newest = { messages, bytes: Math.min(retention.bytes, NEWEST_BYTES) }
+  const history = inMemory ?? createHistory(broker.log.start(), newest, ids.of)
+  const log = inMemory ? logInMemory(broker.log, inMemory) : broker.log
+  const hub = createHub(history, ids, broker.subscribe)
+  broker.whenBack(hub.missed)
+  await broker.follow(hub.note)
+  return { log, ids, reader: createLogReader(log, history, ids), hub }
+}
