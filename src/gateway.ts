@@ -20,7 +20,7 @@ import { createReadings } from './metrics/readings.ts'
 import { createReports } from './metrics/reports.ts'
 import { createMqttHost } from './mqtt/mqtt.ts'
 import { openOperators } from './operators/operators.ts'
-import { GATEWAY } from './presence/own-messages.ts'
+import { GATEWAY_NAME } from './presence/own-messages.ts'
 import { createRelay } from './relay/relay.ts'
 import { createTurns } from './turns/turns.ts'
 import { VERSION } from './version.ts'
@@ -74,9 +74,9 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   acl.onChange(() => void live.hub.recheck())
   // all that comes, and nothing has to be asked for
   await broker.follow((delivery) => {
-    if (!delivery.topic.startsWith('$') && delivery.device !== GATEWAY) readings.note(delivery)
+    if (!delivery.topic.startsWith('$') && delivery.device !== GATEWAY_NAME) readings.note(delivery)
   })
-  metrics.watchStore({ problem: broker.problem, log: live.log.usage, folder: broker.folder })
+  metrics.watchStore({ outage: broker.outage, log: live.log.usage, folder: broker.folder })
   if (broker.uplink) metrics.watchUplink(broker.uplink)
 
   const { readTopics } = live.reader

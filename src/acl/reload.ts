@@ -17,7 +17,7 @@ export interface AclSource {
   /** Reads the file again now; resolves when its rules hold or are refused. */
   reload(): Promise<ReloadResult>
   /** Why the rules in force are not those of the file; null when they are. */
-  problem(): string | null
+  failure(): string | null
   /** Calls `listener`, which must not throw, after each change of `current`; returns how to stop that. */
   onChange(listener: () => void): () => void
   close(): void
@@ -111,8 +111,8 @@ export async function openAcl(path: string, options: AclOptions): Promise<AclFil
       await watched.reload()
       return signal.aborted ? unused : last
     },
-    look: watched.look,
-    problem: watched.problem,
+    look: watched.reloadIfChanged,
+    failure: watched.failure,
     onChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)

@@ -46,7 +46,7 @@ export interface BridgeOptions {
 /** Passes messages on between this gateway and another broker, both ways. */
 export interface Bridge extends WatchedBridge {
   /** Null while all goes as it should, otherwise why not. */
-  problem(): string | null
+  outage(): string | null
   /** So many messages were deleted before they went to the other broker. */
   noteDeleted(count: number): void
   /** Stores how far it got; may be called again. */
@@ -183,7 +183,7 @@ export async function openBridge(options: BridgeOptions): Promise<Bridge> {
     isConnected: () => uplink.state() === 'connected',
     lag: outbox.lag,
     oldest: outbox.oldest,
-    problem: () => uplink.problem() ?? refused,
+    outage: () => uplink.outage() ?? refused,
     noteDeleted: outbox.noteDeleted,
     close() {
       closing ??= close()

@@ -192,7 +192,7 @@ export interface Broker {
   /** What was handed on, now and before this process. */
   readonly log: BrokerLog
   /** Null when publishing can succeed, otherwise why not. */
-  problem(): string | null
+  outage(): string | null
   /** Ends every connection: nothing more is taken or handed on. May be called again. */
   end(): Promise<void>
   /** Ends, and lets go of the store; may be called again. */

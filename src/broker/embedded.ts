@@ -81,7 +81,7 @@ export function openEmbedded({ store, log, demand }: EmbeddedOptions): Broker & 
     whenBack() {},
     keys: store.keys,
     log: store.log,
-    problem: () => (ending ? 'the broker is closed' : store.problem()),
+    outage: () => (ending ? 'the broker is closed' : store.outage()),
     end: endOnce,
     close() {
       closing ??= endOnce().then(store.close)

@@ -144,9 +144,9 @@ async function openJournal(address: BrokerAddress, options: BrokerOptions): Prom
         )
       },
     },
-    (problem) => {
-      if (problem === null) log.info('the store takes messages again')
-      else log.error({ reason: problem }, 'the store takes nothing')
+    (reason) => {
+      if (reason === null) log.info('the store takes messages again')
+      else log.error({ reason }, 'the store takes nothing')
     },
   )
 }

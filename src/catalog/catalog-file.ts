@@ -15,7 +15,7 @@ export interface CatalogFile {
   /** What is in force: another object as soon as it changes. */
   readonly current: Catalog
   /** Why that is not what the file says; null when it is. */
-  problem(): string | null
+  failure(): string | null
   reload(): Promise<void>
   /** Calls `listener`, which must not throw, after each change of `current`. */
   onChange(listener: () => void): void
@@ -69,7 +69,7 @@ export async function openCatalog(
     get current() {
       return current
     },
-    problem: watched.problem,
+    failure: watched.failure,
     reload: watched.reload,
     onChange: (listener) => void listeners.push(listener),
     close: watched.close,
@@ -79,7 +79,7 @@ export async function openCatalog(
 function withoutFile(current: Catalog): CatalogFile {
   return {
     current,
-    problem: () => null,
+    failure: () => null,
     reload: () => Promise.resolve(),
     onChange() {},
     close() {},

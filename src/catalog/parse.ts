@@ -16,7 +16,7 @@ export type ParsedTopics =
   | { readonly ok: false; readonly errors: readonly TopicsError[] }
 
 /** Lines that say something. */
-export const MOST_LINES = 2_000
+export const MAX_CATALOG_LINES = 2_000
 const MOST_ERRORS = 100
 const LF = 0x0a
 
@@ -37,12 +37,12 @@ export function parseTopics(bytes: Buffer): ParsedTopics {
       const statement = parseLine(line, number)
       if (statement === null) continue
       count += 1
-      if (count > MOST_LINES) throw new Fault(`more than ${MOST_LINES} lines`, 1)
+      if (count > MAX_CATALOG_LINES) throw new Fault(`more than ${MAX_CATALOG_LINES} lines`, 1)
       gather(entries, statement)
     } catch (error) {
       if (!(error instanceof Fault)) throw error
       errors.push({ line: number, column: error.column, message: error.message })
-      if (errors.length === MOST_ERRORS || count > MOST_LINES) break
+      if (errors.length === MOST_ERRORS || count > MAX_CATALOG_LINES) break
     }
   }
   return errors.length > 0 ? { ok: false, errors } : { ok: true, entries: [...entries.values()] }

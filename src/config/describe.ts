@@ -2,7 +2,7 @@ import { environmentName, flagName, SETTING_NAMES, SETTINGS, type SettingName } 
 import { type Section, sectionsOf } from './sections.ts'
 
 /** One setting in words. */
-export interface Described {
+export interface DescribedSetting {
   readonly variable: string
   /** `--device-listen HOST:PORT` */
   readonly flag: string
@@ -14,7 +14,9 @@ export interface Described {
 }
 
 /** Settings in words, every one unless told otherwise: what help, `.env.example` and the docs are made of. */
-export function describeSettings(names: readonly SettingName[] = SETTING_NAMES): Described[] {
+export function describeSettings(
+  names: readonly SettingName[] = SETTING_NAMES,
+): DescribedSetting[] {
   return names.map((name) => {
     const { parse, fallback, help } = SETTINGS[name]
     return {
@@ -29,7 +31,7 @@ export function describeSettings(names: readonly SettingName[] = SETTING_NAMES):
 
 /** The same in sections. */
 export interface DescribedSection extends Section {
-  readonly settings: readonly Described[]
+  readonly settings: readonly DescribedSetting[]
 }
 
 export function describeSections(
@@ -81,7 +83,7 @@ function anchor(title: string): string {
     .replaceAll(' ', '-')
 }
 
-function toMarkdownTable(settings: readonly Described[]): string {
+function toMarkdownTable(settings: readonly DescribedSetting[]): string {
   const rows = settings.map(({ variable, flag, help, allowed, fallback }) => {
     const shown = fallback === undefined ? '' : code(fallback)
     return `| ${code(variable)}<br>${code(flag)} | ${shown} | ${cell(help)} | ${cell(allowed)} |`

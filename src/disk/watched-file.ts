@@ -1,72 +1,72 @@
 import { codeOf, messageOf } from '../errors.ts'
 
-/** What is loaded from disk and has to follow it. */
+/** Keeps what was loaded from files up to date. */
 export interface WatchedFile {
-  /** Loads it again now, changed or not. Resolves when that is done, well or not. */
+  /** Loads the files again, changed or not. Resolves when that is done, also when it failed. */
   reload(): Promise<void>
-  /** Loads it if it has changed, or could not be loaded before. */
-  look(): Promise<void>
-  /** Why what is in force is not what is on the disk; null when it is. */
-  problem(): string | null
+  /** Loads the files if they have changed, or could not be loaded before. */
+  reloadIfChanged(): Promise<void>
+  /** Why the last load failed, so that older contents are in force; null when they are up to date. */
+  failure(): string | null
   close(): void
 }
 
 export interface WatchOptions {
-  /** Tells one state of the disk from the next. */
+  /** A text that changes whenever the files do. */
   state(): Promise<string>
-  /** Puts what is on the disk in force; rejects when it cannot be used. One call at a time; `asked` by `reload`. */
+  /** Reads the files and puts them in force; rejects when they cannot be used. One call at a time; `asked` by `reload`. */
   load(asked: boolean): Promise<void>
-  /** Told of every attempt that failed. */
+  /** Called after each failed load. */
   readonly onFailure?: ((error: unknown) => void) | undefined
-  /** Told after every look. */
-  onLook?(): void
-  /** What was loaded before the watching began, if something was. */
+  /** Called after each check, whether or not anything was loaded. */
+  onChecked?(): void
+  /** The `state` of what the caller has already loaded, if it has. */
   readonly loaded?: string
-  /** How often to look, in milliseconds; null for only when asked. */
+  /** Milliseconds between two checks; null to check only when asked. */
   readonly intervalMs: number | null
-  /** Longest pause before something that could not be loaded is tried again, although it has not changed. */
+  /** The longest pause before files that could not be loaded, and have not changed since, are tried again. */
   readonly longestPauseMs?: number
 }
 
 const LONGEST_PAUSE_MS = 30_000
 
-/** A load that is going to happen, for all who asked before it has begun. */
-interface Turn {
+/** A load that has not begun yet: whoever asks for one until then shares it. */
+interface PendingLoad {
   asked: boolean
   readonly done: Promise<void>
 }
 
 /**
- * Follows what is on the disk: it knows what is there and what is loaded, and loads until they are the same. What failed is
- * tried again, after pauses that double: a disk that comes back and descriptors that are free again are not a change.
+ * Loads files again when they change. A failed load is tried again after pauses that double, even if the files have not
+ * changed: the disk may come back, or file descriptors become free.
  */
 export function watchFile(options: WatchOptions): WatchedFile {
   const { state, load, intervalMs, longestPauseMs = LONGEST_PAUSE_MS } = options
   let loaded = options.loaded
   let failed: { state: string; pause: number; retryAt: number } | null = null
-  let problem: string | null = null
+  let failure: string | null = null
   let last: Promise<void> = Promise.resolve()
-  let next: Turn | null = null
+  let next: PendingLoad | null = null
   let timer: NodeJS.Timeout | undefined
   let closed = false
 
-  function take(asked: boolean): Promise<void> {
+  function enqueue(asked: boolean): Promise<void> {
     if (next) {
       next.asked ||= asked
       return next.done
     }
-    const turn: Turn = { asked, done: last.then(() => begin(turn)) }
-    next = turn
-    last = turn.done
-    return turn.done
+    const pending: PendingLoad = { asked, done: last.then(() => begin(pending)) }
+    next = pending
+    last = pending.done
+    return pending.done
   }
 
-  async function begin(turn: Turn): Promise<void> {
+  async function begin(pending: PendingLoad): Promise<void> {
     next = null
     if (closed) return
     const wanted = await state()
-    if (turn.asked || isDue(wanted)) await attempt(wanted, turn.asked)
-    if (!closed) options.onLook?.()
+    if (pending.asked || isDue(wanted)) await attempt(wanted, pending.asked)
+    if (!closed) options.onChecked?.()
   }
 
   function isDue(wanted: string): boolean {
@@ -77,33 +77,33 @@ export function watchFile(options: WatchOptions): WatchedFile {
   async function attempt(wanted: string, asked: boolean): Promise<void> {
     try {
       await load(asked)
-      // what was written meanwhile is another state, and the next look finds it
+      // files written meanwhile have another state, so the next check loads them
       loaded = wanted
       failed = null
-      problem = null
+      failure = null
     } catch (error) {
       const pause =
         failed?.state === wanted
           ? Math.min(failed.pause * 2, longestPauseMs)
           : Math.min(intervalMs ?? longestPauseMs, longestPauseMs)
       failed = { state: wanted, pause, retryAt: performance.now() + pause }
-      problem = messageOf(error)
+      failure = messageOf(error)
       if (!closed) options.onFailure?.(error)
     }
   }
 
-  function lookLater(interval: number): void {
+  function checkLater(interval: number): void {
     timer = setTimeout(async () => {
-      await take(false)
-      if (!closed) lookLater(interval)
+      await enqueue(false)
+      if (!closed) checkLater(interval)
     }, interval).unref()
   }
 
-  if (intervalMs !== null) lookLater(intervalMs)
+  if (intervalMs !== null) checkLater(intervalMs)
   return {
-    reload: () => take(true),
-    look: () => take(false),
-    problem: () => problem,
+    reload: () => enqueue(true),
+    reloadIfChanged: () => enqueue(false),
+    failure: () => failure,
     close() {
       closed = true
       clearTimeout(timer)
@@ -111,7 +111,7 @@ export function watchFile(options: WatchOptions): WatchedFile {
   }
 }
 
-/** Whether something failed because this process, or the machine, has no file descriptor left. */
+/** Whether `error` comes from having no file descriptor left, in this process or on the machine. */
 export function isOutOfDescriptors(error: unknown): boolean {
   for (let at: unknown = error; at instanceof Error; at = at.cause) {
     const code = codeOf(at)

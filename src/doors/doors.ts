@@ -43,10 +43,10 @@ export async function openDoors(
   building.defer(people.viewers.close)
   building.use(opener)
   const files = {
-    acl: acl.problem,
-    certificates: devices.trust.problem,
-    viewers: people.viewers.problem,
-    ...(config.topicsFile ? { topics: catalog.problem } : {}),
+    acl: acl.failure,
+    certificates: devices.trust.failure,
+    viewers: people.viewers.failure,
+    ...(config.topicsFile ? { topics: catalog.failure } : {}),
   }
   metrics.watchFiles(files)
   const watched = { doors: opener.doors, files, bridge, isStopping: () => isStopping }

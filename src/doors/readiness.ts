@@ -5,15 +5,15 @@ import { fatalProblem, problemsOf } from '../identity/trust-problems.ts'
 import type { House } from './house.ts'
 import type { OpenDoors } from './opener.ts'
 
-/** What is wrong with something; null when nothing is. */
-export type Problem = () => string | null
+/** Why something does not work; null when it does. */
+export type Reason = () => string | null
 
 export interface Watched {
   readonly doors: OpenDoors
   /** Files that are followed, by what the metrics call them. */
-  readonly files: Readonly<Record<string, Problem>>
+  readonly files: Readonly<Record<string, Reason>>
   /** The bridge to another broker; null without one. */
-  readonly bridge: { readonly problem: Problem } | null
+  readonly bridge: { readonly outage: Reason } | null
   readonly isStopping: () => boolean
 }
 
@@ -33,7 +33,7 @@ export function createReadiness(
   return {
     readiness: () => ({
       doors: missingDoors(),
-      broker: broker.problem(),
+      broker: broker.outage(),
       certificates: fatalProblem(trust.current, Date.now()),
       draining: isStopping() ? 'the gateway is stopping' : null,
     }),
@@ -41,8 +41,8 @@ export function createReadiness(
       store: [broker.damage()],
       broker: [broker.degraded()],
       certificates: problemsOf(trust.current, Date.now()),
-      files: Object.values(files).map((problem) => problem()),
-      ...(bridge ? { bridge: [bridge.problem()] } : {}),
+      files: Object.values(files).map((reasonOf) => reasonOf()),
+      ...(bridge ? { bridge: [bridge.outage()] } : {}),
     }),
   }
 }

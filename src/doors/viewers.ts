@@ -25,9 +25,9 @@ export async function createViewerServer(
     onFailure: unreadable,
     onChange: visits.changed,
     onExpired: visits.expired,
-    onProblem(problem) {
-      if (problem === null) log.info({ file: config.viewersFile }, 'viewers can log in again')
-      else log.error({ reason: problem }, 'nobody can be logged in')
+    onOutage(reason) {
+      if (reason === null) log.info({ file: config.viewersFile }, 'viewers can log in again')
+      else log.error({ reason }, 'nobody can be logged in')
     },
   })
   const viewer = createViewerDoor({

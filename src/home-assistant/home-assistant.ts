@@ -1,6 +1,6 @@
 import type { Broker } from '../broker/broker.ts'
 import type { Catalog } from '../catalog/catalog.ts'
-import { GATEWAY, type OwnMessages } from '../presence/own-messages.ts'
+import { GATEWAY_NAME, type OwnMessages } from '../presence/own-messages.ts'
 import type { StatusTopics } from '../presence/status-topics.ts'
 import { readSensorConfig, type SensorSource, sensorId, toSensorConfig } from './sensor.ts'
 
@@ -82,7 +82,7 @@ export function createHomeAssistant(options: HomeAssistantOptions): HomeAssistan
         const id = topic.split('/').at(-2) ?? ''
         const config = payload.toString()
         const about = readSensorConfig(config)
-        if (about === null || (device !== null && device !== GATEWAY)) continue
+        if (about === null || (device !== null && device !== GATEWAY_NAME)) continue
         announced.set(id, { ...about, config })
       }
       recheck()

@@ -6,7 +6,7 @@ import type { AuthorityFiles, TrustFiles } from './trust-files.ts'
 import { fatalProblem } from './trust-problems.ts'
 
 /** The trust in force, and word of each change. */
-export interface TrustSource extends Pick<WatchedFile, 'problem' | 'reload' | 'close'> {
+export interface TrustSource extends Pick<WatchedFile, 'failure' | 'reload' | 'close'> {
   readonly current: Trust
   onChange(listener: (trust: Trust) => void): void
 }
@@ -61,7 +61,7 @@ export async function openTrust(files: TrustFiles, options: TrustOptions): Promi
     load,
     loaded,
     intervalMs: watchInterval,
-    onLook: sayIfUseless,
+    onChecked: sayIfUseless,
     state: () => stateOfFiles(files),
     onFailure: options.onFailure,
   })
@@ -72,14 +72,14 @@ export async function openTrust(files: TrustFiles, options: TrustOptions): Promi
     onChange(listener) {
       listeners.push(listener)
     },
-    problem: watched.problem,
+    failure: watched.failure,
     reload: watched.reload,
     close: watched.close,
   }
 }
 
 /** What devices are verified by, where the gateway has no certificate of its own. */
-export interface DeviceTrustSource extends Pick<WatchedFile, 'look' | 'problem'> {
+export interface DeviceTrustSource extends Pick<WatchedFile, 'reloadIfChanged' | 'failure'> {
   readonly current: DeviceTrust
 }
 
@@ -96,13 +96,19 @@ export async function openDeviceTrust(
     onReload(null)
   }
   const onFailure = (error: unknown) => onReload(error as Error)
-  const { look, problem } = watchFile({ state, load, loaded, onFailure, intervalMs: null })
+  const { reloadIfChanged, failure } = watchFile({
+    state,
+    load,
+    loaded,
+    onFailure,
+    intervalMs: null,
+  })
   return {
     get current() {
       return current
     },
-    look,
-    problem,
+    reloadIfChanged,
+    failure,
   }
 }
 

@@ -153,7 +153,7 @@ async function openFiles(config: Config, log: Logger) {
       // by the system's clock: the steady one may stand still with the machine
       if (Math.abs(Date.now() - looked) < config.functionReload * 1000) return
       looked = Date.now()
-      await Promise.all([acl.look(), trust.look()])
+      await Promise.all([acl.look(), trust.reloadIfChanged()])
     },
   }
 }

@@ -4,7 +4,7 @@ import { Gauge, type Registry } from 'prom-client'
 
 export interface StoreMetricsOptions {
   /** Null when publishing can succeed, otherwise why not. */
-  problem(): string | null
+  outage(): string | null
   /** What the log holds; null while that is being counted. */
   log(): { readonly entries: number; readonly bytes: number } | null
   /** Where messages are kept; null when that is memory alone. */
@@ -14,7 +14,7 @@ export interface StoreMetricsOptions {
 /** The broker and its disk, looked at when somebody asks for the metrics. */
 export function registerStoreMetrics(
   registry: Registry,
-  { problem, log, folder }: StoreMetricsOptions,
+  { outage, log, folder }: StoreMetricsOptions,
 ): void {
   const registers = [registry]
   new Gauge({
@@ -22,7 +22,7 @@ export function registerStoreMetrics(
     help: 'Whether the broker takes messages.',
     registers,
     collect() {
-      this.set(problem() === null ? 1 : 0)
+      this.set(outage() === null ? 1 : 0)
     },
   })
   for (const [name, help, of] of [

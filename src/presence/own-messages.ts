@@ -2,7 +2,7 @@ import type { Broker } from '../broker/broker.ts'
 import type { MessageProperties } from '../topic/message.ts'
 
 /** Who publishes what the gateway says itself; no certificate can have this name. */
-export const GATEWAY = '$gateway'
+export const GATEWAY_NAME = '$gateway'
 
 /** What is retained of the gateway's own. */
 export interface OwnMessage {
@@ -59,7 +59,7 @@ export function createOwnMessages(
         payload: Buffer.from(message.payload),
         qos: 1,
         retain: true,
-        device: GATEWAY,
+        device: GATEWAY_NAME,
         time: now,
         received: now,
         properties: message.payload === '' ? null : message.properties,

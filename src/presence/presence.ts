@@ -5,7 +5,7 @@ import { numberIn } from '../metrics/readings.ts'
 import { createTopicMemo } from '../topic/memo.ts'
 import { topicProblem } from '../topic/topic.ts'
 import { createHeardTopics, type Heard, type HeardBounds } from './heard.ts'
-import { GATEWAY, type OwnMessages } from './own-messages.ts'
+import { GATEWAY_NAME, type OwnMessages } from './own-messages.ts'
 import type { StatusTopics } from './status-topics.ts'
 
 export interface PresenceOptions extends HeardBounds {
@@ -71,7 +71,7 @@ export async function openPresence(options: PresenceOptions): Promise<Presence> 
   /** Every message passes here. */
   function note(delivery: Delivery): void {
     const { device, topic, payload } = delivery
-    if (device === null || device === GATEWAY) return
+    if (device === null || device === GATEWAY_NAME) return
     const watch = watches.of(topic)
     if (watch.kind === 'other') return
     if (watch.kind === 'status') {
@@ -241,7 +241,7 @@ export async function openPresence(options: PresenceOptions): Promise<Presence> 
     began: number,
   ): void {
     const { device, topic, payload, retain } = delivery
-    if (device === null || device === GATEWAY || (payload.length === 0 && retain)) return
+    if (device === null || device === GATEWAY_NAME || (payload.length === 0 && retain)) return
     const { info, kind } = watches.of(topic)
     if (kind !== 'watched') return
     const known = heard.get(device, topic)
@@ -324,7 +324,7 @@ const LAST_HEARD = 'last-heard'
 
 /** Another broker does not say that a message is the gateway's: no device has that name. */
 function isOwn({ device, properties }: Delivery): boolean {
-  if (device !== null) return device === GATEWAY
+  if (device !== null) return device === GATEWAY_NAME
   return properties?.userProperties?.some(([name]) => name === LAST_HEARD) ?? false
 }
 

@@ -100,7 +100,7 @@ export interface Uplink {
   /** What the broker speaks; null while it is away. */
   protocol(): 4 | 5 | null
   /** Null while it is connected, otherwise why not. */
-  problem(): string | null
+  outage(): string | null
   /** What waits to be acknowledged. */
   pending(): { readonly messages: number; readonly bytes: number }
   /** Waits for what is pending, within its deadline, and disconnects; may be called again. */
@@ -116,7 +116,7 @@ export function openUplink(options: UplinkOptions): Uplink {
   const protocols = createProtocols()
   const backOff = createBackOff()
   let state: UplinkState = 'connecting'
-  let problem = 'there was no connection yet'
+  let outage = 'there was no connection yet'
   let current: { readonly connection: Connection; readonly window: Window } | null = null
   let closing: Promise<void> | undefined
   /** Under way when the broker ended the last connection. */
@@ -135,7 +135,7 @@ export function openUplink(options: UplinkOptions): Uplink {
       const reason = await attempt(at)
       if (stop.signal.aborted) return
       state = 'away'
-      problem = reason
+      outage = reason
       options.onAway(reason)
       // the other addresses are tried at once, and then there is a pause
       if (turn % addresses.length === 0) await pause()
@@ -157,7 +157,7 @@ export function openUplink(options: UplinkOptions): Uplink {
     const given = AbortSignal.any([stop.signal, giveUp.signal])
     try {
       const credentials = await options.credentials()
-      if (stop.signal.aborted) return problem
+      if (stop.signal.aborted) return outage
       connection = await connect({ ...options, at, protocol, stop: given, credentials })
     } catch (error) {
       attempting = undefined
@@ -199,7 +199,7 @@ export function openUplink(options: UplinkOptions): Uplink {
       state = 'away'
       online = Promise.withResolvers()
     }
-    problem = reason
+    outage = reason
     backOff.noteConnection(performance.now() - since, window.hasAcknowledged())
     cut = connection.isCut() ? window.underway() : []
     failures = 0
@@ -220,7 +220,7 @@ export function openUplink(options: UplinkOptions): Uplink {
     async publish(message) {
       const refusal =
         state !== 'connected' || !current || closing
-          ? unavailable('away', problem)
+          ? unavailable('away', outage)
           : termsProblem(current.connection.terms, message)
       if (refusal) {
         meter.uplinkRefused(refusal.reason)
@@ -229,11 +229,11 @@ export function openUplink(options: UplinkOptions): Uplink {
       return current?.window.publish(message)
     },
     async subscribe(subscriptions) {
-      if (!current) throw unavailable('away', problem).error
+      if (!current) throw unavailable('away', outage).error
       return current.connection.subscribe(subscriptions)
     },
     async unsubscribe(filters) {
-      if (!current) throw unavailable('away', problem).error
+      if (!current) throw unavailable('away', outage).error
       return current.connection.unsubscribe(filters)
     },
     state: () => state,
@@ -243,10 +243,10 @@ export function openUplink(options: UplinkOptions): Uplink {
         if (attempting && Math.abs(Date.now() - attempting.since) > ms)
           attempting.giveUp.abort(new Error('it took too long to connect'))
       }
-      return within(ms, online.promise, () => unavailable('away', problem).error)
+      return within(ms, online.promise, () => unavailable('away', outage).error)
     },
     async check(ms) {
-      if (!current) throw unavailable('away', problem).error
+      if (!current) throw unavailable('away', outage).error
       const { connection, window } = current
       const noteRead = window.mark()
       try {
@@ -258,7 +258,7 @@ export function openUplink(options: UplinkOptions): Uplink {
       }
     },
     protocol: () => current?.connection.terms.protocol ?? null,
-    problem: () => (state === 'connected' ? null : problem),
+    outage: () => (state === 'connected' ? null : outage),
     pending: () => current?.window.pending() ?? NOTHING_PENDING,
     close() {
       closing ??= close()

@@ -33,13 +33,13 @@ export interface Viewers {
   /** Makes it another one; resolves to why that could not be stored, or null. */
   keepView(name: string, query: string): Promise<GatewayError | null>
   /** Why the viewers in force are not those of the book; null when they are. */
-  problem(): string | null
+  failure(): string | null
   close(): void
 }
 
 export interface ViewersOptions {
   /** Told when the file cannot be used, and null when it can again. */
-  readonly onProblem: (problem: string | null) => void
+  readonly onOutage: (reason: string | null) => void
   /** Told of every attempt to read it that failed, also of the same one. */
   readonly onFailure?: (error: unknown) => void
   /** Told of what others change in it. */
@@ -60,12 +60,12 @@ const TOKEN_BYTES = 32
  */
 export async function openViewers(
   path: string,
-  { onProblem, onFailure, onChange, onExpired, intervalMs = INTERVAL_MS }: ViewersOptions,
+  { onOutage, onFailure, onChange, onExpired, intervalMs = INTERVAL_MS }: ViewersOptions,
 ): Promise<Viewers> {
   let book: Book | null = null
   // the last one that could be read
   let known: Book | null = null
-  let problem: string | null = null
+  let outage: string | null = null
   const controllers = new Map<string, AbortController>()
   // who logged out while the disk did not take it: the book still has them
   const loggedOut = new Set<string>()
@@ -79,10 +79,10 @@ export async function openViewers(
       noteChanges(book ?? EMPTY)
     } catch (error) {
       book = null
-      say(messageOf(error))
+      noteOutage(messageOf(error))
       throw error
     }
-    say(null)
+    noteOutage(null)
   }
 
   function noteChanges(next: Book): void {
@@ -92,9 +92,9 @@ export async function openViewers(
       if (change.kind !== 'revoked' || !loggedOut.has(change.session)) onChange?.(change)
   }
 
-  function say(found: string | null): void {
-    if (found !== problem) onProblem(found)
-    problem = found
+  function noteOutage(found: string | null): void {
+    if (found !== outage) onOutage(found)
+    outage = found
   }
 
   /** Ends the open sessions that are no longer in the book, or whose time is over. */
@@ -138,7 +138,7 @@ export async function openViewers(
     const ids = [...loggedOut]
     retryAt = performance.now() + RETRY_MS
     await change((before) => ({ book: ids.reduce(revokeViewer, before), result: undefined }))
-    await watched.look()
+    await watched.reloadIfChanged()
     for (const id of ids) loggedOut.delete(id)
   }
 
@@ -152,15 +152,15 @@ export async function openViewers(
     load,
     intervalMs,
     onFailure,
-    onLook: looked,
+    onChecked: looked,
     state: () => stateOf(path),
   })
-  await watched.look()
+  await watched.reloadIfChanged()
 
   return {
     async trade(code) {
       const hash = hashOf(code)
-      await watched.look()
+      await watched.reloadIfChanged()
       // looked up here first: a stranger's guesses must not wait for the lock, nor others for them
       if (!book?.invites.some(({ codeHash }) => codeHash === hash)) return inviteInvalid()
       const token = randomBytes(TOKEN_BYTES).toString('base64url')
@@ -169,7 +169,7 @@ export async function openViewers(
         const traded = redeem(before, hash, named, Date.now())
         return { book: traded?.book ?? before, result: traded?.session ?? null }
       })
-      await watched.look()
+      await watched.reloadIfChanged()
       if (!session || !book) return inviteInvalid()
       return { session: opened(session), token }
     },
@@ -189,7 +189,7 @@ export async function openViewers(
       } catch (error) {
         return sessionNotStored(error)
       } finally {
-        await watched.look()
+        await watched.reloadIfChanged()
       }
       return null
     },
@@ -201,7 +201,7 @@ export async function openViewers(
       keeping.add(name)
       try {
         await change((before) => ({ book: keepView(before, name, query), result: undefined }))
-        await watched.look()
+        await watched.reloadIfChanged()
       } catch (error) {
         return viewNotStored(error)
       } finally {
@@ -210,7 +210,7 @@ export async function openViewers(
       return null
     },
 
-    problem: watched.problem,
+    failure: watched.failure,
     close: watched.close,
   }
 }

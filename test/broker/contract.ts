@@ -319,10 +319,10 @@ export function brokerContract(
     })
 
     it('publishes nothing after it has ended, and may be ended and closed again', async () => {
-      assert.equal(broker.problem(), null)
+      assert.equal(broker.outage(), null)
       for (const over of [broker.end, broker.end, broker.close, broker.close]) {
         await over()
-        assert.notEqual(broker.problem(), null)
+        assert.notEqual(broker.outage(), null)
         await assert.rejects(async () => broker.publish(message('a', '1')), {
           code: 'broker_unavailable',
         })

@@ -63,7 +63,7 @@ describe('publishing', () => {
       client.link.delivered.map(({ payload }) => String(payload)),
       ['2'],
     )
-    assert.equal(broker.problem(), 'full')
+    assert.equal(broker.outage(), 'full')
   })
 
   it('does not wait where there is nothing to store', async () => {

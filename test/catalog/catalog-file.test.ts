@@ -30,7 +30,7 @@ describe('the topics file in use', () => {
     const message = `${path}:1:3 unit has no value`
     assert.deepEqual(loads, [{ ok: false, errors: [message] }])
     await file.reload()
-    assert.equal(file.problem(), message)
+    assert.equal(file.failure(), message)
     assert.deepEqual([unit(), changes], ['V', 0])
 
     heard = Promise.withResolvers()
@@ -38,7 +38,7 @@ describe('the topics file in use', () => {
     await heard.promise
     assert.deepEqual(loads.at(-1), { ok: true, patterns: 1 })
     await file.reload()
-    assert.equal(file.problem(), null)
+    assert.equal(file.failure(), null)
     assert.deepEqual([unit(), changes], ['kV', 2])
     file.close()
   })

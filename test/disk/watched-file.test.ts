@@ -40,17 +40,17 @@ function disk(context: TestContext, more: Partial<WatchOptions> = {}) {
 describe('a watched file', () => {
   it('is loaded when it has changed, and not otherwise', async (context) => {
     const { watched, loads, put } = disk(context)
-    await watched.look()
+    await watched.reloadIfChanged()
     assert.deepEqual(loads, [])
     put('second')
-    await watched.look()
-    await watched.look()
+    await watched.reloadIfChanged()
+    await watched.reloadIfChanged()
     assert.deepEqual(loads, ['second'])
   })
 
   it('is loaded when somebody asks, once for all who ask before it begins', async (context) => {
     const { watched, loads } = disk(context)
-    await Promise.all([watched.look(), watched.reload(), watched.reload()])
+    await Promise.all([watched.reloadIfChanged(), watched.reload(), watched.reload()])
     assert.deepEqual(loads, ['first asked'])
   })
 
@@ -60,11 +60,11 @@ describe('a watched file', () => {
     const { watched, loads, put, loaded } = disk(context, { intervalMs: 5, onFailure })
     put('second', true)
     await loaded(3)
-    assert.equal(watched.problem(), 'it cannot be read')
+    assert.equal(watched.failure(), 'it cannot be read')
     put('second')
     await loaded(loads.length + 1)
-    await watched.look()
-    assert.equal(watched.problem(), null)
+    await watched.reloadIfChanged()
+    assert.equal(watched.failure(), null)
     assert.ok(failures.length >= 3)
     assert.deepEqual(new Set(loads), new Set(['second failed', 'second']))
     assert.equal(loads.filter((load) => load === 'second').length, 1)
@@ -73,16 +73,16 @@ describe('a watched file', () => {
   it('is tried at once when it changes again, and when somebody asks', async (context) => {
     const { watched, loads, put } = disk(context, { longestPauseMs: 3_600_000 })
     put('second', true)
-    await watched.look()
-    await watched.look()
+    await watched.reloadIfChanged()
+    await watched.reloadIfChanged()
     assert.deepEqual(loads, ['second failed'])
     put('third', true)
-    await watched.look()
+    await watched.reloadIfChanged()
     await watched.reload()
     put('first')
-    await watched.look()
+    await watched.reloadIfChanged()
     assert.deepEqual(loads.slice(1), ['third failed', 'third asked failed', 'first'])
-    assert.equal(watched.problem(), null)
+    assert.equal(watched.failure(), null)
   })
 
   it('that changes while it is loaded is loaded again', async (context) => {
@@ -93,9 +93,9 @@ describe('a watched file', () => {
       },
     })
     put('second')
-    await watched.look()
-    await watched.look()
-    await watched.look()
+    await watched.reloadIfChanged()
+    await watched.reloadIfChanged()
+    await watched.reloadIfChanged()
     assert.equal(loads.length, 2)
   })
 

@@ -140,15 +140,15 @@ describe('the trust files', () => {
     const problems: (Error | null)[] = []
     const source = await openDeviceTrust({ caFile, crlFile }, (problem) => problems.push(problem))
     const before = source.current
-    await source.look()
+    await source.reloadIfChanged()
     assert.equal(source.current, before)
     await writeFile(crlFile, 'broken')
-    await source.look()
+    await source.reloadIfChanged()
     assert.equal(source.current, before)
-    assert.match(source.problem() ?? '', /BEGIN X509 CRL/)
+    assert.match(source.failure() ?? '', /BEGIN X509 CRL/)
     await pki.revoke('2F')
     await copyFile(pki.crlFile, crlFile)
-    await source.look()
+    await source.reloadIfChanged()
     assert.notEqual(source.current, before)
     assert.deepEqual(
       problems.map((problem) => problem instanceof UsageError),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Delivery } from '../../src/broker/broker.ts'
 import { type Catalog, createCatalog, type TopicEntry } from '../../src/catalog/catalog.ts'
-import { createOwnMessages, GATEWAY } from '../../src/presence/own-messages.ts'
+import { createOwnMessages, GATEWAY_NAME } from '../../src/presence/own-messages.ts'
 import { openPresence } from '../../src/presence/presence.ts'
 import { createStatusTopics } from '../../src/presence/status-topics.ts'
 import { temporaryFolder } from '../cli/program.ts'
@@ -111,7 +111,7 @@ describe('the presence of devices', () => {
     assert.ok(performance.now() - begun >= 90)
     const [status] = await at.broker.retained('status/a/t/1')
     assert.equal(`${status?.payload}`, 'offline')
-    assert.equal(status?.device, GATEWAY)
+    assert.equal(status?.device, GATEWAY_NAME)
     const [name, time = ''] = status?.properties?.userProperties?.[0] ?? []
     assert.equal(name, 'last-heard')
     assert.ok(Math.abs(Date.parse(time) - Date.now()) < 5000)

@@ -10,7 +10,7 @@ export function aclOf(text: string): AclSource {
     current: parsed.rules,
     reload: async () => ({ ok: true, rules: parsed.rules.size }),
     onChange: () => () => {},
-    problem: () => null,
+    failure: () => null,
     close: () => {},
   }
 }

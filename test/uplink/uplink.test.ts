@@ -25,7 +25,7 @@ describe('an uplink to Mosquitto', () => {
     const { uplink } = at
     assert.equal(uplink.state(), 'connected')
     assert.equal(uplink.protocol(), 5)
-    assert.equal(uplink.problem(), null)
+    assert.equal(uplink.outage(), null)
     assert.deepEqual(await uplink.subscribe([{ filter: 'a/#', qos: 1 }]), [1])
     const said = { properties: PROPERTIES, messageExpiry: 100 }
     await uplink.publish(message('a/b', 'hello', said))

@@ -39,7 +39,7 @@ export interface Inflow {
   /** How many there are at the other broker. */
   subscriptions(): number
   /** What is wrong besides that the broker is away; null when nothing is. */
-  problem(): string | null
+  outage(): string | null
   close(): Promise<void>
 }
 
@@ -169,7 +169,7 @@ export function createInflow(options: InflowOptions): Inflow {
       return [...found.values()]
     },
     subscriptions: () => subscriptions.granted().length,
-    problem: () => subscriptions.problem() ?? reader.problem(),
+    outage: () => subscriptions.outage() ?? reader.outage(),
     async close() {
       isClosed = true
       subscriptions.stop()

@@ -160,10 +160,10 @@ export async function openRelayed(options: RelayedOptions): Promise<RelayedBroke
       retained: inflow.readRetained,
       suspects: containment.suspects,
     },
-    degraded: inflow.problem,
+    degraded: inflow.outage,
     publish: (message) =>
       containment.publish(toUplinkMessage(message, idProperty, local.log.now())),
-    problem: () => uplink.problem() ?? local.problem(),
+    outage: () => uplink.outage() ?? local.outage(),
     async end() {
       await local.end()
       await closeUplinks()

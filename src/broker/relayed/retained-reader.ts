@@ -15,7 +15,7 @@ export interface RetainedReader {
   /** Makes sure that the connection, where there is one, is still good; makes another one otherwise. */
   check(ms: number): Promise<void>
   /** Why it cannot read; null where it can, or has not tried. */
-  problem(): string | null
+  outage(): string | null
   close(): Promise<void>
 }
 
@@ -109,7 +109,7 @@ export function createRetainedReader(options: RetainedReaderOptions): RetainedRe
       before = heard
       await Promise.race([setTimeout(quietMs), found.promise])
     }
-    if (connection !== began) throw unavailable(from.problem())
+    if (connection !== began) throw unavailable(from.outage())
     await from.unsubscribe(filters.filter((filter) => !refused.has(filter)))
   }
 
@@ -131,7 +131,7 @@ export function createRetainedReader(options: RetainedReaderOptions): RetainedRe
       const checked = uplink
       if (checked) await checked.check(ms).catch(() => checked.connected(ms))
     },
-    problem: () => (waiting.length + reading.length > 0 ? (uplink?.problem() ?? null) : null),
+    outage: () => (waiting.length + reading.length > 0 ? (uplink?.outage() ?? null) : null),
     async close() {
       isClosed = true
       clearTimeout(release)

@@ -18,7 +18,7 @@ export interface Subscriptions {
   /** The filters that the broker sends messages for. */
   granted(): readonly string[]
   /** Why nothing comes for some filter; null when there is none. */
-  problem(): string | null
+  outage(): string | null
   stop(): void
 }
 
@@ -201,7 +201,7 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
       noteChange()
     },
     granted: () => [...granted],
-    problem() {
+    outage() {
       const [first, ...others] = cover.left.keys().map(refusalOf)
       if (!first) return null
       return others.length === 0 ? first.message : `${first.message} (${others.length} more)`

@@ -21,7 +21,7 @@ export interface Disk {
   close(): Promise<void>
 }
 
-export type OnProblem = (problem: string | null) => void
+export type OnOutage = (reason: string | null) => void
 /** Told why something that is stored cannot be read. */
 export type OnUnreadable = (reason: string) => void
 
@@ -44,7 +44,7 @@ const CHANGES_AT_ONCE = 4_096
  */
 export function createGroupCommit(
   disk: Disk,
-  onProblem: OnProblem = () => {},
+  onOutage: OnOutage = () => {},
   onUnreadable: OnUnreadable = () => {},
 ): Journal {
   let waiting = new Map<unknown, Group>()
@@ -52,7 +52,7 @@ export function createGroupCommit(
   let running: Promise<void> | undefined
   let timer: NodeJS.Timeout | undefined
   let closing: Promise<void> | undefined
-  let problem: string | null = null
+  let outage: string | null = null
 
   function append(changes: readonly Change[]): Promise<void> {
     if (closing) return Promise.reject(unavailable('it is closed'))
@@ -77,7 +77,7 @@ export function createGroupCommit(
 
   function startLater(): void {
     if (closing || running) return
-    timer ??= setTimeout(start, problem ? RETRY_MS : LATER_MS).unref()
+    timer ??= setTimeout(start, outage ? RETRY_MS : LATER_MS).unref()
   }
 
   async function run(): Promise<void> {
@@ -99,10 +99,10 @@ export function createGroupCommit(
     try {
       if (changes.length > 0) {
         await disk.commit(changes)
-        note(null)
+        noteOutage(null)
       }
     } catch (error) {
-      note(messageOf(error))
+      noteOutage(messageOf(error))
       giveBack(batch, error)
       return false
     }
@@ -110,10 +110,10 @@ export function createGroupCommit(
     return true
   }
 
-  function note(now: string | null): void {
-    const changed = (now === null) !== (problem === null)
-    problem = now
-    if (changed) onProblem(now)
+  function noteOutage(reason: string | null): void {
+    const changed = (reason === null) !== (outage === null)
+    outage = reason
+    if (changed) onOutage(reason)
   }
 
   function take(): [unknown, Group][] {
@@ -175,7 +175,7 @@ export function createGroupCommit(
     split: reading(disk.split),
     count: reading(disk.count),
     isDurable: true,
-    problem: () => problem,
+    outage: () => outage,
     close() {
       closing ??= close()
       return closing

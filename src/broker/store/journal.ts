@@ -68,7 +68,7 @@ export interface Journal {
   /** Whether anything of it is there after a restart. */
   readonly isDurable: boolean
   /** Null while changes can be stored, otherwise why not. */
-  problem(): string | null
+  outage(): string | null
   /** Stores what waits and lets go of the file; may be called again. */
   close(): Promise<void>
 }
@@ -92,7 +92,7 @@ export function createSilentJournal(): Journal {
     logState: () => null,
     admin: null,
     isDurable: false,
-    problem: () => null,
+    outage: () => null,
     async close() {},
   }
 }

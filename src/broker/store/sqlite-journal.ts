@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 import { messageOf, UsageError } from '../../errors.ts'
 import type { Restore } from './changes.ts'
 import type { Forwarded } from './forwarding.ts'
-import { createGroupCommit, type Disk, type OnProblem, type OnUnreadable } from './group-commit.ts'
+import { createGroupCommit, type Disk, type OnOutage, type OnUnreadable } from './group-commit.ts'
 import type { Journal } from './journal.ts'
 import { DEFAULT_RETENTION, type LogState, type Retention } from './retention.ts'
 import type { SqliteOptions } from './sqlite-file.ts'
@@ -39,7 +39,7 @@ export async function openSqliteJournal(
     onUnreadable,
     ...options
   }: JournalOptions,
-  onProblem?: OnProblem,
+  onOutage?: OnOutage,
 ): Promise<Journal> {
   const workerData: WorkerData = { ...options, directory, retention, forwarded }
   // without this process's own flags, and without Node 24's word on how new its SQLite is
@@ -136,5 +136,5 @@ export async function openSqliteJournal(
       await exited
     },
   }
-  return createGroupCommit(disk, onProblem, onUnreadable)
+  return createGroupCommit(disk, onOutage, onUnreadable)
 }

@@ -17,7 +17,7 @@ export interface Trim {
   step(now: number): boolean
 }
 
-export interface Row {
+export interface TrimRow {
   readonly number: number
   readonly topic: string
   readonly device: string | null
@@ -78,7 +78,7 @@ export function createTrim(
   let lastPass = 0
   const share: Retention = { ...retention, bytes: 2 * retention.bytesPerDevice }
   // what this step deletes: counted once that is stored
-  let removed: Row[] = []
+  let removed: TrimRow[] = []
   let removedBytes = 0
   let removedUnforwarded = 0
   let removedOf = new Map<string | null, number>()
@@ -86,11 +86,11 @@ export function createTrim(
   let end = 0
   const isOver = () => performance.now() > end
 
-  function rowsAfter(number: number, upTo = EVERYTHING): Row[] {
+  function rowsAfter(number: number, upTo = EVERYTHING): TrimRow[] {
     return (select.all(number, upTo) as unknown as RowColumns[]).map(toRow)
   }
 
-  function remove(row: Row, why: keyof typeof highest): void {
+  function remove(row: TrimRow, why: keyof typeof highest): void {
     deleteRow.run(row.number)
     removed.push(row)
     removedBytes += row.bytes
@@ -100,7 +100,7 @@ export function createTrim(
   }
 
   /** Whether it is to be passed on and has not been. */
-  function isAwaited({ number, topic, device }: Row): boolean {
+  function isAwaited({ number, topic, device }: TrimRow): boolean {
     return number > passedOn && forwarded !== null && isForwarded(forwarded, topic, device)
   }
 
@@ -227,7 +227,7 @@ export function createTrim(
 
 type RowColumns = [number, string, string | null, number, number, 0 | 1, 0 | 1]
 
-function toRow([number, topic, device, time, bytes, referredTo, latest]: RowColumns): Row {
+function toRow([number, topic, device, time, bytes, referredTo, latest]: RowColumns): TrimRow {
   return {
     number,
     topic,

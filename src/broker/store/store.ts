@@ -154,7 +154,7 @@ export async function openStore({
     }),
     /** Resolves once everything up to now is stored. */
     stored: () => journal.append([]),
-    problem: () => journal.problem(),
+    outage: () => journal.outage(),
     /** Null while the log is not known to be damaged. */
     damage(): string | null {
       const count = log.damaged()

@@ -1,12 +1,12 @@
 import type { Retention } from './retention.ts'
-import type { Row } from './sqlite-trim.ts'
+import type { TrimRow } from './sqlite-trim.ts'
 
 /** What is kept of messages that would be trimmed but for being the latest of their topic. */
 export interface TopicsKept {
   /** Whether to keep a message that is past its time now; counted if so. */
-  keeps(row: Row, now: number): boolean
+  keeps(row: TrimRow, now: number): boolean
   /** Whether to go on keeping it. Asked about each in a round, oldest first. */
-  stillKeeps(row: Row, now: number): boolean
+  stillKeeps(row: TrimRow, now: number): boolean
   /** All were asked about. */
   endRound(): void
 }
@@ -25,7 +25,7 @@ export function createTopicsKept({ bytes, topicTtl, topics }: Retention): Topics
   function createCounts() {
     const total: Tally = { entries: 0, bytes: 0 }
     const byDevice = new Map<string | null, Tally>()
-    return (row: Row, now: number): boolean => {
+    return (row: TrimRow, now: number): boolean => {
       if (!row.isLatest || row.time <= now - topicTtl) return false
       const own = byDevice.get(row.device) ?? { entries: 0, bytes: 0 }
       const isRoom =
@@ -50,6 +50,6 @@ export function createTopicsKept({ bytes, topicTtl, topics }: Retention): Topics
   }
 }
 
-function hasRoom(tally: Tally, row: Row, entries: number, bytes: number): boolean {
+function hasRoom(tally: Tally, row: TrimRow, entries: number, bytes: number): boolean {
   return tally.entries < entries && tally.bytes + row.bytes <= bytes
 }

@@ -23,7 +23,7 @@ async function open(
 }
 
 async function connected(broker: Opened): Promise<void> {
-  while (broker.problem() !== null) await new Promise((resolve) => setTimeout(resolve, 5))
+  while (broker.outage() !== null) await new Promise((resolve) => setTimeout(resolve, 5))
 }
 
 /** What one connection publishes comes back in its order. */

@@ -133,11 +133,11 @@ describe('the subscriptions at another broker', () => {
       subscriptions.use(filter)
       await assert.rejects(subscriptions.ready([filter]), { code: 'subscription_refused' })
     }
-    assert.match(String(subscriptions.problem()), /"#": not authorized. \(1 more\)/)
+    assert.match(String(subscriptions.outage()), /"#": not authorized. \(1 more\)/)
     assert.deepEqual(refusals, ['#', '+/b'])
     assert.deepEqual(subscriptions.granted(), ['a/+'])
     for (const filter of ['#', '+/b']) subscriptions.leave(filter)
-    assert.equal(subscriptions.problem(), null)
+    assert.equal(subscriptions.outage(), null)
     await subscriptions.ready(['a/+'])
     // who comes later asks again
     refused.clear()
@@ -151,10 +151,10 @@ describe('the subscriptions at another broker', () => {
     const { subscriptions, refused } = open({ always: ['a'] })
     refused.add('a')
     await subscriptions.connected()
-    assert.match(String(subscriptions.problem()), /refuses the subscription to "a"/)
+    assert.match(String(subscriptions.outage()), /refuses the subscription to "a"/)
     refused.clear()
     await pass(1_000)
-    assert.deepEqual([subscriptions.granted(), subscriptions.problem()], [['a'], null])
+    assert.deepEqual([subscriptions.granted(), subscriptions.outage()], [['a'], null])
   })
 
   it('are all made again with each connection, and what is not granted any more is released', async () => {

@@ -61,14 +61,14 @@ test('a failed commit rejects who waits and keeps what nobody waits for', async 
   journal.later('a', three)
   failing.fail(full)
   await assert.rejects(lost, { ...unavailable, retryAfter: 1 })
-  assert.equal(journal.problem(), full.message)
+  assert.equal(journal.outage(), full.message)
   const stored = journal.append([one])
   const commit = await next()
   // 'a' was superseded meanwhile and is in its old place
   assert.deepEqual(commit.changes, [three, two, one])
   commit.done()
   await stored
-  assert.equal(journal.problem(), null)
+  assert.equal(journal.outage(), null)
 })
 
 test('after a failure it finds out by itself when it works again', async () => {
@@ -81,7 +81,7 @@ test('after a failure it finds out by itself when it works again', async () => {
   assert.equal(probe.changes[0]?.[0], 'probe')
   probe.done()
   await journal.close()
-  assert.equal(journal.problem(), null)
+  assert.equal(journal.outage(), null)
 })
 
 test('closing stores what waits, and refuses what comes after', async () => {

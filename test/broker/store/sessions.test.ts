@@ -104,7 +104,7 @@ test('a subscription that could not be stored is not there, and one that was sta
     a.entries().map(({ qos }) => qos),
     [1],
   )
-  assert.equal(store.problem(), null)
+  assert.equal(store.outage(), null)
 })
 
 test('sessions and subscriptions are there after a restart, and expire', async () => {

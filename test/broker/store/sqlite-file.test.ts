@@ -144,7 +144,7 @@ test('a full disk takes nothing in, keeps what it has, and works again when ther
     )
   }
   assert.equal(codeOf(lost), 'broker_unavailable')
-  assert.match(at.broker.problem() ?? '', /full/)
+  assert.match(at.broker.outage() ?? '', /full/)
   assert.ok(taken.length > 10)
   assert.deepEqual(a.queued(), taken)
   const tooMuch = at.publish('y', 'y'.repeat(10_000), { retain: true })
@@ -153,7 +153,7 @@ test('a full disk takes nothing in, keeps what it has, and works again when ther
 
   a.acknowledge(...a.send())
   await at.publish('x', 'room')
-  assert.equal(at.broker.problem(), null)
+  assert.equal(at.broker.outage(), null)
   assert.deepEqual(said, ['database or disk is full', null])
   await at.broker.close()
   const again = await (await openFile(directory)).connect('a')
