@@ -6,7 +6,7 @@ import { followLedger } from './ca/follow-ledger.ts'
 import { openLayout } from './ca/layout.ts'
 import type { Config } from './config/load.ts'
 import { createOpener, type OpenDoors } from './doors/opener.ts'
-import { createAuthorities } from './enrol/authorities.ts'
+import { createRenewalAuthorities } from './enrol/authorities.ts'
 import { CREDENTIALS, REFUSAL_REASONS } from './enrol/decide.ts'
 import { createDecisionLog } from './enrol/decision-log.ts'
 import { type EnrolOutcome, openEnrolment } from './enrol/enrolment.ts'
@@ -66,7 +66,7 @@ export async function openEnroller(
   }
   const trust = await openTrust(files, { meter, onReload: createTrustLog(log) })
   building.defer(trust.close)
-  const authorities = createAuthorities(trust)
+  const authorities = createRenewalAuthorities(trust)
 
   // nobody here has said who they are
   const { strangers } = createMemoryGuards(config, reports)

@@ -231,6 +231,24 @@ describe('the house', async () => {
     assert.deepEqual(wrong, [])
   })
 
+  it('gives each exported name to one thing', async () => {
+    const exported = /^export (?:async )?(?:interface|type|class|function|const|let) (\w+)/gm
+    const places = new Map<string, Set<string>>()
+    for (const file of (await readdir(SRC, { recursive: true })).sort()) {
+      // the dashboard is a program of its own, in the browser
+      if (!file.endsWith('.ts') || roomOf(file) === 'dashboard') continue
+      for (const [, name = ''] of (await readFile(join(SRC, file), 'utf8')).matchAll(exported))
+        places.set(name, (places.get(name) ?? new Set()).add(file))
+    }
+    // one of each per part of the API reference
+    for (const name of ['OPERATIONS', 'SCHEMAS']) places.delete(name)
+    const several = [...places].filter(([, files]) => files.size > 1)
+    assert.deepEqual(
+      several.map(([name, files]) => [name, ...files]),
+      [],
+    )
+  })
+
   it('spreads objects only to copy them', async () => {
     const wrong: string[] = []
     for (const room of ['src', 'test', 'bench'])

@@ -6,14 +6,14 @@ import type { House } from './house.ts'
 import type { OpenDoors } from './opener.ts'
 
 /** Why something does not work; null when it does. */
-export type Reason = () => string | null
+export type ReasonOf = () => string | null
 
 export interface Watched {
   readonly doors: OpenDoors
   /** Files that are followed, by what the metrics call them. */
-  readonly files: Readonly<Record<string, Reason>>
+  readonly files: Readonly<Record<string, ReasonOf>>
   /** The bridge to another broker; null without one. */
-  readonly bridge: { readonly outage: Reason } | null
+  readonly bridge: { readonly outage: ReasonOf } | null
   readonly isStopping: () => boolean
 }
 

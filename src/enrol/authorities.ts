@@ -9,14 +9,14 @@ interface TrustInForce {
 }
 
 /** The CAs that certificates may be renewed under. */
-export interface Authorities {
+export interface RenewalAuthorities {
   /** Each in PEM. */
   pems(): string[]
   /** Notes of every connection of `server` what its certificate is worth, again whenever the CAs change. */
   watch(server: Server): void
 }
 
-export function createAuthorities(trust: TrustInForce): Authorities {
+export function createRenewalAuthorities(trust: TrustInForce): RenewalAuthorities {
   let certificates = certificatesIn(trust)
   const connected = new Set<TLSSocket>()
   const note = (socket: TLSSocket) => notePeer(socket, certificates)

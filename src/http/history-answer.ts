@@ -7,7 +7,7 @@ import { createHistoryWriter, type HistoryWriter } from './history-format.ts'
 import type { HistoryQuery } from './history-query.ts'
 
 /** What an answer is made of. */
-export interface Source {
+export interface HistorySource {
   readonly gaps: readonly GapCause[]
   parts(writer: HistoryWriter): AsyncIterable<string>
 }
@@ -27,7 +27,7 @@ const CHUNK_CHARACTERS = 32_768
 export async function beginAnswer(
   { method }: Request,
   { format, buckets }: HistoryQuery,
-  { gaps, parts }: Source,
+  { gaps, parts }: HistorySource,
 ): Promise<Answer> {
   const writer = createHistoryWriter(format, buckets ? 'buckets' : 'entries')
   const chunks = inChunks(parts(writer))

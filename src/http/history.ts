@@ -8,7 +8,7 @@ import { createPace, type Pace } from '../turns/pace.ts'
 import { callerOf } from './caller.ts'
 import type { App, Request } from './fastify.ts'
 import { filtersProblem } from './filters.ts'
-import { beginAnswer, type Source, sendAnswer } from './history-answer.ts'
+import { beginAnswer, type HistorySource, sendAnswer } from './history-answer.ts'
 import { HISTORY } from './history-parameters.ts'
 import { bucketParts, entryParts } from './history-parts.ts'
 import { type HistoryQuery, toHistoryQuery } from './history-query.ts'
@@ -67,7 +67,7 @@ function replayIn(
   query: HistoryQuery,
   replay: Replay,
   hasRoom: (bytes: number) => boolean,
-): Source {
+): HistorySource {
   const next = () => placeText(replay.position(), ids)
   return {
     gaps: replay.gaps,
@@ -83,7 +83,7 @@ function latestIn(
   query: HistoryQuery,
   mayReceive: (topic: string) => boolean,
   pace: Pace,
-): Source {
+): HistorySource {
   const request = { filters: query.filters, after: query.after ?? '', mayReceive }
   const latest = openLatest(reader, request, WORK, pace)
   return {

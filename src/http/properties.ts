@@ -1,3 +1,4 @@
+import { fromBase64 } from '../net/base64.ts'
 import type { Reading } from '../relay/relay.ts'
 import type { MessageProperties } from '../topic/message.ts'
 import {
@@ -6,7 +7,6 @@ import {
   propertiesByteLength,
 } from '../topic/properties.ts'
 import { topicProblem } from '../topic/topic.ts'
-import { fromBase64 } from './base64.ts'
 
 /** Seconds; what four bytes hold [MQTT 5 §3.3.2.3.3]. */
 export const MAX_MESSAGE_EXPIRY = 0xffff_ffff

@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors.ts'
+import { fromBase64 } from '../net/base64.ts'
 import type { Reading } from '../relay/relay.ts'
-import { fromBase64 } from './base64.ts'
 import { memberSource } from './json-source.ts'
 import { PROPERTY_NAMES, type PropertyFault, parseProperties } from './properties.ts'
 import { parseReadingTime } from './publish-request.ts'

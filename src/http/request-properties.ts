@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer'
 import type { IncomingHttpHeaders } from 'node:http'
 import { GatewayError } from '../errors.ts'
+import { fromBase64 } from '../net/base64.ts'
 import type { UserProperty } from '../topic/message.ts'
-import { fromBase64 } from './base64.ts'
 import type { EventProperties } from './cloud-event.ts'
 import { type PublishPropertyName, parseProperties, type ReadProperties } from './properties.ts'
 

@@ -15,7 +15,7 @@ export interface Beginning {
 /** In place of an id: begin with all of the history. */
 const EARLIEST = 'earliest'
 /** Ends the id of a retained message that is not the last of them: whoever resumes from it gets all of them again. */
-export const UNFINISHED = '-r'
+export const RETAINED_SUFFIX = '-r'
 
 /** Where the stream of a reader begins whose last event had this id. */
 export function beginningOf(
@@ -27,9 +27,9 @@ export function beginningOf(
   const earliest = Math.max(hub.earliest(), oldest)
   if (lastEventId === undefined) return { number: hub.latest(), hasRetained: true, gaps: [] }
   if (lastEventId === EARLIEST) return { number: earliest, hasRetained: true, gaps: [] }
-  const isUnfinished = lastEventId.endsWith(UNFINISHED)
+  const isUnfinished = lastEventId.endsWith(RETAINED_SUFFIX)
   const known = hub.ids.numberOf(
-    isUnfinished ? lastEventId.slice(0, -UNFINISHED.length) : lastEventId,
+    isUnfinished ? lastEventId.slice(0, -RETAINED_SUFFIX.length) : lastEventId,
   )
   if (known === null || known > hub.latest())
     return { number: earliest, hasRetained: true, gaps: ['unknown_id'] }
@@ -45,7 +45,7 @@ export function gapFramesOf(
   hub: Pick<Hub, 'ids'>,
   log: Pick<BrokerLog, 'awayAfter'>,
 ): Buffer[] {
-  const id = `${hub.ids.of(number)}${hasRetained ? UNFINISHED : ''}`
+  const id = `${hub.ids.of(number)}${hasRetained ? RETAINED_SUFFIX : ''}`
   return gaps.map((gap) => {
     const seconds = gap === 'broker_away' ? log.awayAfter(number) : undefined
     return gapFrame(id, lastEventId ?? '', gap, seconds)

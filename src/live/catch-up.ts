@@ -1,11 +1,11 @@
 import type { Broker, Delivery } from '../broker/broker.ts'
 import { isExpired } from '../topic/message.ts'
-import { type Beginning, UNFINISHED } from './beginning.ts'
+import { type Beginning, RETAINED_SUFFIX } from './beginning.ts'
 import { type EventFormat, eventFrame, gapFrame } from './event.ts'
 import { type Hub, type Reader, wants } from './hub.ts'
 
 /** Who is sent what came before the live events. */
-export interface Recipient {
+export interface CatchUpReader {
   readonly reader: Reader
   readonly format: EventFormat
   /** The id of the last event that the reader got. */
@@ -24,7 +24,7 @@ export interface Recipient {
  * Resolves when the hub hands live events to the reader and all before them is sent, or when the stream has ended.
  */
 export async function catchUp(
-  recipient: Recipient,
+  recipient: CatchUpReader,
   { number, hasRetained }: Beginning,
   hub: Hub,
   broker: Pick<Broker, 'retained' | 'log'>,
@@ -57,7 +57,7 @@ export async function catchUp(
     const last = messages.at(-1)
     const id = ids.of(number)
     await sendEach(messages, (message) =>
-      eventFrame(message, message === last ? id : `${id}${UNFINISHED}`, format),
+      eventFrame(message, message === last ? id : `${id}${RETAINED_SUFFIX}`, format),
     )
   }
 

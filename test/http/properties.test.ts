@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { fromBase64 } from '../../src/http/base64.ts'
 import {
   type GivenProperties,
   MAX_MESSAGE_EXPIRY,
   parseProperties,
 } from '../../src/http/properties.ts'
+import { fromBase64 } from '../../src/net/base64.ts'
 import {
   MAX_PROPERTIES_BYTES,
   MAX_USER_PROPERTIES,

@@ -1,12 +1,12 @@
 import type { GatewayError } from '../../errors.ts'
-import { fromBase64 } from './base64.ts'
+import { fromBase64 } from '../../net/base64.ts'
 import {
   MOST_CERTIFICATES,
   notPassedOn,
   type PassedHeaders,
   type ProxyFormat,
   tooMany,
-  unreadable,
+  unreadableHeader,
 } from './format.ts'
 
 /** RFC 9440. */
@@ -26,7 +26,7 @@ function readByteSequences({ certificate, chain }: PassedHeaders): Buffer[] | Ga
   // Caddy sends an empty one for a client without a certificate
   if (certificate === undefined || certificate === '' || certificate === '::') return notPassedOn()
   const own = readByteSequence(certificate)
-  if (!own) return unreadable('the header is not one byte sequence (RFC 8941 §3.3.5)')
+  if (!own) return unreadableHeader('the header is not one byte sequence (RFC 8941 §3.3.5)')
   if (chain === undefined || chain === '') return [own]
   // RFC 8941 §4.2.1: blanks and tabs around the commas of a list; a pattern for them would take seconds where there are thousands
   const members = chain.split(',', MOST_CERTIFICATES).map((member) => member.trim())
@@ -34,7 +34,7 @@ function readByteSequences({ certificate, chain }: PassedHeaders): Buffer[] | Ga
   if (members.length === MOST_CERTIFICATES) return tooMany()
   return sent.every((one) => one !== null)
     ? [own, ...sent]
-    : unreadable('the chain is not a list of byte sequences (RFC 8941 §3.1)')
+    : unreadableHeader('the chain is not a list of byte sequences (RFC 8941 §3.1)')
 }
 
 function readByteSequence(text: string): Buffer | null {

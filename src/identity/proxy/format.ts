@@ -32,7 +32,7 @@ export function notPassedOn(): GatewayError {
 }
 
 /** `what` ends the sentence. */
-export function unreadable(what: string): GatewayError {
+export function unreadableHeader(what: string): GatewayError {
   return new GatewayError(
     'request_invalid',
     `The client certificate that the proxy passes on cannot be read: ${what}.`,
@@ -40,5 +40,5 @@ export function unreadable(what: string): GatewayError {
 }
 
 export function tooMany(): GatewayError {
-  return unreadable(`there are more than ${MOST_CERTIFICATES} certificates`)
+  return unreadableHeader(`there are more than ${MOST_CERTIFICATES} certificates`)
 }

@@ -1,6 +1,6 @@
 import { GatewayError, messageOf } from '../../errors.ts'
 import { readBlocks } from '../../x509/pem.ts'
-import { MOST_CERTIFICATES, notPassedOn, tooMany, unreadable } from './format.ts'
+import { MOST_CERTIFICATES, notPassedOn, tooMany, unreadableHeader } from './format.ts'
 
 /** Nothing else: whoever passes a certificate on has no reason to send text, or a key, with it. */
 const CERTIFICATES =
@@ -9,19 +9,19 @@ const CERTIFICATES =
 /** The certificates of PEM text, as API Gateway has them in `clientCert.clientCertPem`. */
 export function readPem(text: string): Buffer[] | GatewayError {
   if (text === '') return notPassedOn()
-  if (!CERTIFICATES.test(text)) return unreadable('it is not PEM with certificates alone')
+  if (!CERTIFICATES.test(text)) return unreadableHeader('it is not PEM with certificates alone')
   try {
     const found = readBlocks(Buffer.from(text, 'latin1'), ['CERTIFICATE'])
     return found.length > MOST_CERTIFICATES ? tooMany() : found
   } catch (error) {
-    return unreadable(messageOf(error))
+    return unreadableHeader(messageOf(error))
   }
 }
 
 /** The same with `%` escapes; every other character, `+` too, means itself. */
 export function readEscapedPem(text: string): Buffer[] | GatewayError {
   const pem = unescaped(text)
-  return pem === null ? unreadable('it is not percent-encoded') : readPem(pem)
+  return pem === null ? unreadableHeader('it is not percent-encoded') : readPem(pem)
 }
 
 /** Null where an escape is not whole. */

@@ -1,5 +1,5 @@
-import { fromBase64 } from './base64.ts'
-import { notPassedOn, type ProxyFormat, unreadable } from './format.ts'
+import { fromBase64 } from '../../net/base64.ts'
+import { notPassedOn, type ProxyFormat, unreadableHeader } from './format.ts'
 
 /** Cloudflare: DER in base64. Its fields for RFC 9440 are read as `rfc9440`. */
 export const cloudflare = ofHeader('cf-client-cert-der-base64')
@@ -13,7 +13,7 @@ function ofHeader(certificate: string): ProxyFormat {
     read({ certificate: text = '' }) {
       if (text === '') return notPassedOn()
       const der = fromBase64(text)
-      return der ? [der] : unreadable('it is not base64')
+      return der ? [der] : unreadableHeader('it is not base64')
     },
   }
 }

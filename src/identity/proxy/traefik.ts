@@ -1,6 +1,12 @@
 import type { GatewayError } from '../../errors.ts'
-import { fromBase64 } from './base64.ts'
-import { MOST_CERTIFICATES, notPassedOn, type ProxyFormat, tooMany, unreadable } from './format.ts'
+import { fromBase64 } from '../../net/base64.ts'
+import {
+  MOST_CERTIFICATES,
+  notPassedOn,
+  type ProxyFormat,
+  tooMany,
+  unreadableHeader,
+} from './format.ts'
 import { readPem, unescaped } from './pem.ts'
 
 /** Traefik: certificates with commas between them, each in base64 without its BEGIN and END, or as PEM, percent-encoded or not. */
@@ -22,9 +28,14 @@ export const traefik: ProxyFormat = {
 
 function readOne(part: string): Buffer | GatewayError {
   const text = part.includes('%') ? unescaped(part) : part
-  if (text === null) return unreadable('it is not percent-encoded')
-  if (!text.startsWith('-----')) return fromBase64(text) ?? unreadable('it is not base64')
+  if (text === null) return unreadableHeader('it is not percent-encoded')
+  if (!text.startsWith('-----')) {
+    const der = fromBase64(text)
+    return der?.length ? der : unreadableHeader('it is not base64')
+  }
   const read = readPem(text)
   if (!Array.isArray(read)) return read as GatewayError
-  return read.length === 1 ? (read[0] as Buffer) : unreadable('there are no commas between them')
+  return read.length === 1
+    ? (read[0] as Buffer)
+    : unreadableHeader('there are no commas between them')
 }

@@ -1,5 +1,5 @@
 import { GatewayError } from '../../errors.ts'
-import { notPassedOn, type ProxyFormat, unreadable } from './format.ts'
+import { notPassedOn, type ProxyFormat, unreadableHeader } from './format.ts'
 import { readEscapedPem } from './pem.ts'
 
 /** Envoy, and the meshes made of it: `Cert=` and `Chain=` of its one element. */
@@ -15,11 +15,11 @@ export const xfcc: ProxyFormat = {
     if (own instanceof GatewayError) return own
     const whole = chain ? readEscapedPem(chain) : []
     if (whole instanceof GatewayError) return whole
-    if (own.length > 1) return unreadable('Cert= holds several certificates')
+    if (own.length > 1) return unreadableHeader('Cert= holds several certificates')
     // the chain begins with the certificate itself
     const [first] = own
     if (first && whole[0] && !first.equals(whole[0]))
-      return unreadable('Cert= and Chain= are about different certificates')
+      return unreadableHeader('Cert= and Chain= are about different certificates')
     return whole.length > 0 ? whole : own
   },
 }
@@ -33,13 +33,13 @@ function readElement(text: string): Map<string, string> | GatewayError {
   PAIR.lastIndex = 0
   for (let end = ';'; end !== ''; ) {
     const found = PAIR.exec(text)
-    if (!found) return unreadable('it is not as Envoy writes it')
+    if (!found) return unreadableHeader('it is not as Envoy writes it')
     const [, name = '', quoted, plain = '', after = ''] = found
     if (after === ',') return severalElements()
     const key = name.toLowerCase()
     // Envoy repeats DNS= and URI=
     if (pairs.has(key) && (key === 'cert' || key === 'chain'))
-      return unreadable(`it has ${name}= twice`)
+      return unreadableHeader(`it has ${name}= twice`)
     pairs.set(key, quoted === undefined ? plain : quoted.replaceAll(/\\(.)/g, '$1'))
     end = after
   }
@@ -48,7 +48,7 @@ function readElement(text: string): Map<string, string> | GatewayError {
 
 function severalElements(): GatewayError {
   // the first ones are whatever the client has sent
-  return unreadable(
+  return unreadableHeader(
     'x-forwarded-client-cert has several elements; set forward_client_cert_details: SANITIZE_SET',
   )
 }
