@@ -1,17 +1,17 @@
-/** Calls back when the next thing is due. */
+/** A timer that calls back when the next thing is due. */
 export interface Alarm {
   /** Something is due at this time, in milliseconds by the clock `now`. */
   at(time: number): void
   stop(): void
 }
 
-/** Things that are due at nearly the same time are looked at together. */
+/** Things that are due at nearly the same time are done together. */
 const GATHERED_MS = 50
-/** Far times, and clocks that are set, are looked at again after this long. */
+/** The longest wait before the clock is read again: it may have been set, and Node's timers cannot wait for months. */
 const LONGEST_MS = 60_000
 
-/** One timer for all that sessions wait for. `look` deals with what is due and returns when the next is, or Infinity. */
-export function createAlarm(look: () => number, now: () => number): Alarm {
+/** One timer for everything that sessions wait for. `runDue` does what is due and returns when to call it again, or Infinity. */
+export function createAlarm(runDue: () => number, now: () => number): Alarm {
   let timer: NodeJS.Timeout | undefined
   let due = Number.POSITIVE_INFINITY
   let isStopped = false
@@ -25,7 +25,7 @@ export function createAlarm(look: () => number, now: () => number): Alarm {
 
   function ring(): void {
     due = Number.POSITIVE_INFINITY
-    at(look())
+    at(runDue())
   }
 
   return {

@@ -90,7 +90,7 @@ export interface Owner {
   sessionBytes: number
   passingBytes: number
   /** What the ledger counts of it. */
-  readonly held: Readonly<Record<'session' | 'connection' | 'subscription' | 'arrival', Hold>>
+  readonly holds: Readonly<Record<'session' | 'connection' | 'subscription' | 'arrival', Hold>>
 }
 
 /** Bytes that a subscription takes besides its name, which is in the session and in the trie. */

@@ -69,8 +69,8 @@ export function createCommands(options: CommandOptions): Commands {
   const mailboxes = createMailboxes(sessions, settings.sessionExpiry)
   const polls = createPolls(settings, reports)
 
-  /** Opens the caller's mailbox for as long as `look` takes. */
-  async function within<T>(caller: Caller, look: (mailbox: Mailbox) => Promise<T> | T): Promise<T> {
+  /** Opens the caller's mailbox for as long as `use` takes. */
+  async function within<T>(caller: Caller, use: (mailbox: Mailbox) => Promise<T> | T): Promise<T> {
     const { identity, access, door } = caller
     const filters = filtersFor(topics, identity.id)
     if (!access.couldReceive(filters)) {
@@ -82,7 +82,7 @@ export function createCommands(options: CommandOptions): Commands {
     }
     const mailbox = await mailboxes.enter(identity.id, filters)
     try {
-      return await look(mailbox)
+      return await use(mailbox)
     } finally {
       mailbox.leave()
     }
@@ -149,12 +149,12 @@ export function createCommands(options: CommandOptions): Commands {
       within(caller, async ({ session, listen }) => {
         const settled = acknowledged.filter((id) => settle(session, id))
         const stored = settled.length > 0 ? store() : null
-        const look = () => collect(caller, session, limit)
-        const first = look()
+        const collectNow = () => collect(caller, session, limit)
+        const first = collectNow()
         const taken =
           first.commands.length > 0 || limit === 0 || wait === 0
             ? first
-            : await polls.wait(caller.identity.id, { look, listen, wait, gone })
+            : await polls.wait(caller.identity.id, { collect: collectNow, listen, wait, gone })
         note(caller, taken)
         await stored
         return taken

@@ -10,8 +10,8 @@ import { GatewayError } from '../errors.ts'
 /** What waits for one device, as long as a request of it looks at it. */
 export interface Mailbox {
   readonly session: Session
-  /** Calls `look` when something has come, and when the gateway stops, until the returned function is called. */
-  listen(look: () => void): () => void
+  /** Calls `onChange` when a command comes, and when the gateway stops, until the returned function is called. */
+  listen(onChange: () => void): () => void
   leave(): void
 }
 
@@ -105,9 +105,9 @@ export function createMailboxes(sessions: BrokerSessions, expiry: number): Mailb
         const session = await box.opened
         return {
           session,
-          listen(look) {
-            box.listeners.add(look)
-            return () => box.listeners.delete(look)
+          listen(onChange) {
+            box.listeners.add(onChange)
+            return () => box.listeners.delete(onChange)
           },
           leave: () => leave(box),
         }
@@ -124,7 +124,7 @@ const OPTIONS = { qos: 1, noLocal: false, retainAsPublished: true, identifier: 0
 function createLink(listeners: ReadonlySet<() => void>, onEnd: () => void): ClientLink {
   const since = Date.now()
   const wake = () => {
-    for (const look of [...listeners]) look()
+    for (const onChange of [...listeners]) onChange()
   }
   return {
     // what does not wait came before the subscription

@@ -3,20 +3,20 @@ import type { Reports } from '../metrics/reports.ts'
 import type { Taken } from './command.ts'
 
 export interface Poll {
-  /** What there is to answer. */
-  look(): Taken
-  /** Calls back when that may have changed. */
-  listen(look: () => void): () => void
+  /** Takes the commands that wait now. */
+  collect(): Taken
+  /** Calls `onChange` when there may be more, until the returned function is called. */
+  listen(onChange: () => void): () => void
   /** Milliseconds. */
   readonly wait: number
   readonly gone: AbortSignal
 }
 
-/** Requests that wait for a command. */
+/** Requests that wait for a command (long polls). */
 export interface Polls {
-  /** Resolves once there is a command, or nothing in time. Rejects where as many wait as may. */
+  /** Resolves once there is a command, or with none when `wait` is over. Rejects when too many requests wait already. */
   wait(device: string, poll: Poll): Promise<Taken>
-  /** Answers all, and has nobody wait from then on. */
+  /** Answers all of them now; later requests do not wait. */
   endAll(): void
 }
 
@@ -50,13 +50,13 @@ export function createPolls(
       : tooMany(`${own} requests of ${device} wait`, 'WOTT_MAX_POLLS_PER_DEVICE')
   }
 
-  function untilFound({ look, listen, wait, gone }: Poll): Promise<Taken> {
+  function untilFound({ collect, listen, wait, gone }: Poll): Promise<Taken> {
     const { promise, resolve } = Promise.withResolvers<Taken>()
-    const finish = () => resolve(look())
-    // nobody is there for what is taken now
+    const finish = () => resolve(collect())
+    // the request is gone, so nothing may be taken for it
     const giveUp = () => resolve(NOTHING)
     const stop = listen(() => {
-      const taken = look()
+      const taken = collect()
       if (taken.commands.length > 0) resolve(taken)
     })
     const timer = setTimeout(finish, wait)

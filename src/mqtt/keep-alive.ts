@@ -6,12 +6,12 @@ export function watchKeepAlive(
 ): () => void {
   if (keepAlive === 0) return () => {}
   const limit = keepAlive * 1500
-  let timer = setTimeout(look, limit).unref()
+  let timer = setTimeout(check, limit).unref()
 
-  function look(): void {
+  function check(): void {
     const left = limit - (performance.now() - lastHeard())
     if (left <= 0) onSilence()
-    else timer = setTimeout(look, left).unref()
+    else timer = setTimeout(check, left).unref()
   }
 
   return () => clearTimeout(timer)

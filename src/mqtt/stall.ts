@@ -12,9 +12,9 @@ export interface Stall {
 export function createStall(client: Client, seconds: number): Stall {
   let timer: NodeJS.Timeout | undefined
 
-  function look(): void {
+  function check(): void {
     const left = seconds * 1000 - client.wire.quiet()
-    timer = left > 0 ? setTimeout(look, left).unref() : undefined
+    timer = left > 0 ? setTimeout(check, left).unref() : undefined
     if (left > 0) return
     client.fail(
       new ProtocolError(Reason.quotaExceeded, `took nothing for ${seconds} seconds`),
@@ -25,7 +25,7 @@ export function createStall(client: Client, seconds: number): Stall {
   return {
     behind() {
       if (client.isOpen() && client.wire.waiting() > 0)
-        timer ??= setTimeout(look, seconds * 1000).unref()
+        timer ??= setTimeout(check, seconds * 1000).unref()
     },
     stop() {
       clearTimeout(timer)

@@ -108,7 +108,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
     fail(toConnectFailure(error, name, settings))
   })
   // before mqtt.js listens
-  if (oddCodes) socket.on('data', oddCodes.look)
+  if (oddCodes) socket.on('data', oddCodes.read)
   client.on('packetsend', (packet) => {
     if (packet.cmd === 'connect' && options.isBridge && protocol === 4)
       Object.assign(packet, { bridgeMode: true })

@@ -7,7 +7,7 @@ const CODE_AT = 2
 
 export interface OddCodes {
   /** Looks at what the broker sends before mqtt.js does, and changes it in place. */
-  look(chunk: Buffer): void
+  read(chunk: Buffer): void
   /** The reason code that the broker gave for this packet, and forgets it; undefined for a known one. */
   take(packetId: number): number | undefined
 }
@@ -67,7 +67,7 @@ export function createOddCodes(): OddCodes {
   }
 
   return {
-    look(chunk) {
+    read(chunk) {
       for (let at = 0; at < chunk.length; )
         if (part === 'body') at = pass(chunk, at)
         else {

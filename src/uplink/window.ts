@@ -96,7 +96,7 @@ export function createWindow(options: WindowOptions): Window {
     return error
   }
 
-  function look(): void {
+  function checkDeadlines(): void {
     timer = undefined
     const now = performance.now()
     for (const entry of entries) {
@@ -128,10 +128,10 @@ export function createWindow(options: WindowOptions): Window {
     for (const entry of entries) {
       if (entry.state === 'late') continue
       const wait = entry.since + deadlineMs - performance.now()
-      timer = setTimeout(look, Math.max(1, Math.ceil(wait)))
+      timer = setTimeout(checkDeadlines, Math.max(1, Math.ceil(wait)))
       return
     }
-    if (entries.size > 0) timer = setTimeout(look, deadlineMs).unref()
+    if (entries.size > 0) timer = setTimeout(checkDeadlines, deadlineMs).unref()
   }
 
   function checkIdle(): void {

@@ -58,8 +58,8 @@ export function createAbsent(
     }
   }
 
-  function put(held: SharedMessage, audience: Audience, terms: CopyTerms): Bundle {
-    const bundle = bundles.create(held, audience, terms)
+  function put(shared: SharedMessage, audience: Audience, terms: CopyTerms): Bundle {
+    const bundle = bundles.create(shared, audience, terms)
     uncounted += 1
     uncountedBytes += terms.bytes
     return bundle

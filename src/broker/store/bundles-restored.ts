@@ -54,16 +54,16 @@ export function createRestoredBundles(
       audiences.set(id, createAudience(id, those, true))
     },
     bundle(
-      row: Omit<Bundle, 'audience' | 'message' | 'held'>,
+      row: Omit<Bundle, 'audience' | 'message' | 'shared'>,
       audienceId: number,
       messageId: number,
     ): void {
       const audience = audiences.get(audienceId)
-      const held = messages.restored(messageId)
+      const shared = messages.restored(messageId)
       // left over from changes that nobody waited for
-      if (!audience || !held) return
+      if (!audience || !shared) return
       ids.passed(row.id + audience.sessions.length - 1)
-      const bundle = { ...row, audience, held, message: held.message }
+      const bundle = { ...row, audience, shared, message: shared.message }
       restored.push(bundle)
       bundles.add(bundle)
     },

@@ -33,7 +33,7 @@ export interface Bundle {
   readonly retain: boolean
   readonly identifiers: readonly number[] | null
   readonly message: Delivery
-  readonly held: SharedMessage
+  readonly shared: SharedMessage
   readonly since: number
   /** Bytes counted for each copy. */
   readonly bytes: number
@@ -69,7 +69,7 @@ export function createBundles({ journal, ids, now }: StoreContext, messages: Sha
   }
 
   function create(
-    held: SharedMessage,
+    shared: SharedMessage,
     audience: Audience,
     { qos, retain, identifiers, bytes }: CopyTerms,
   ): Bundle {
@@ -80,8 +80,8 @@ export function createBundles({ journal, ids, now }: StoreContext, messages: Sha
       qos,
       retain,
       identifiers,
-      message: held.message,
-      held,
+      message: shared.message,
+      shared,
       since: now(),
       bytes,
       packetId: 0,
@@ -96,8 +96,8 @@ export function createBundles({ journal, ids, now }: StoreContext, messages: Sha
   }
 
   function add(bundle: Bundle): void {
-    const { audience, held } = bundle
-    messages.hold(held)
+    const { audience, shared } = bundle
+    messages.addHolder(shared)
     audience.bundles.add(bundle)
     audience.live += 1
     if (inUse.has(audience)) return
@@ -110,7 +110,7 @@ export function createBundles({ journal, ids, now }: StoreContext, messages: Sha
     bundle.left -= copies
     if (bundle.left > 0 || copies === 0) return
     const { id, audience } = bundle
-    messages.letGo(bundle.held)
+    messages.removeHolder(bundle.shared)
     journal.later(`bundle ${id}`, ['dropBundle', id], ['dropCopies', id, lastOf(bundle)])
     audience.bundles.delete(bundle)
     audience.live -= 1
@@ -175,7 +175,7 @@ export function changesOf(bundle: Bundle): Change[] {
 
 /** A session's copy as an entry of its queue. */
 export function toCopy(bundle: Bundle, session: Session): QueueEntry {
-  const { id, audience, qos, retain, identifiers, message, held, since, bytes } = bundle
+  const { id, audience, qos, retain, identifiers, message, shared, since, bytes } = bundle
   return {
     id: id + audience.place(session),
     qos,
@@ -183,7 +183,7 @@ export function toCopy(bundle: Bundle, session: Session): QueueEntry {
     identifiers,
     group: null,
     message,
-    held,
+    shared,
     bundle,
     since,
     bytes,

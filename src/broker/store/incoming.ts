@@ -11,7 +11,7 @@ const ARRIVAL_BYTES = 256
 
 export function countArrivals({ owner }: Session, by: number): void {
   owner.arrivals += by
-  owner.held.arrival.force(owner.arrivals * ARRIVAL_BYTES)
+  owner.holds.arrival.force(owner.arrivals * ARRIVAL_BYTES)
 }
 
 export function createIncoming({ journal, limits }: StoreContext) {
@@ -32,9 +32,9 @@ export function createIncoming({ journal, limits }: StoreContext) {
      * it may.
      */
     add(session: Session, packetId: number): Arrival | null {
-      const { arrivals, held } = session.owner
+      const { arrivals, holds } = session.owner
       if (arrivals >= limits.arrivalsPerDevice) return null
-      if (!held.arrival.fits((arrivals + 1) * ARRIVAL_BYTES)) return null
+      if (!holds.arrival.fits((arrivals + 1) * ARRIVAL_BYTES)) return null
       const arrival = { packetId, isRecorded: false, stored: null }
       hold(session, arrival)
       return arrival

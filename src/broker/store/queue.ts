@@ -19,7 +19,7 @@ export interface QueueEntry {
   /** Null once the receiver has it. */
   message: Delivery | null
   /** What the store holds of the message; null in a session that ends with its connection. */
-  readonly held: SharedMessage | null
+  readonly shared: SharedMessage | null
   /** What it was a copy of, where that has no row of its own in the store. */
   readonly bundle: Bundle | null
   /** When it came into the queue, in milliseconds since the Unix epoch. */

@@ -68,8 +68,8 @@ export function createQueueing(context: StoreContext, sessions: Sessions) {
     cohorts: readonly Cohort[],
   ): { places: [Session, QueueEntry][]; packed: Bundle[] } {
     if (receivers.length + cohorts.length === 0) return { places: [], packed: [] }
-    const held = messages.create(message)
-    if (messages.bytes + held.bytes > limits.totalBytes) {
+    const shared = messages.create(message)
+    if (messages.bytes + shared.bytes > limits.totalBytes) {
       const members = cohorts.reduce((sum, { matches }) => sum + matches.length, 0)
       onBound('total_bytes', receivers.length + members)
       return { places: [], packed: [] }
@@ -77,39 +77,39 @@ export function createQueueing(context: StoreContext, sessions: Sessions) {
     const packed: Bundle[] = []
     const others = [...receivers]
     for (const cohort of cohorts) {
-      const bundle = pack(held, cohort, others)
+      const bundle = pack(shared, cohort, others)
       if (bundle) packed.push(bundle)
     }
-    return { places: findPlaces(held, others), packed }
+    return { places: findPlaces(shared, others), packed }
   }
 
   /** A bundle for those who are away; the rest of the cohort is added to `others`. */
-  function pack(held: SharedMessage, cohort: Cohort, others: Recipient[]): Bundle | null {
+  function pack(shared: SharedMessage, cohort: Cohort, others: Recipient[]): Bundle | null {
     const { retainAsPublished, identifiers, matches } = cohort
-    const qos = Math.min(cohort.qos, held.message.qos) as 1 | 2
-    const retain = retainAsPublished && held.message.retain
-    const bytes = entryBytes(held.bytes, identifiers)
+    const qos = Math.min(cohort.qos, shared.message.qos) as 1 | 2
+    const retain = retainAsPublished && shared.message.retain
+    const bytes = entryBytes(shared.bytes, identifiers)
     // what a queue refuses is found out for each
     const isEach = limits.whenFull === 'refuse' || bytes > limits.queueBytes
     const { audience, apart } = isEach
       ? { audience: null, apart: matches }
       : absent.membersOf(cohort)
     for (const match of apart) others.push({ match, qos, retain })
-    return audience && absent.put(held, audience, { qos, retain, identifiers, bytes })
+    return audience && absent.put(shared, audience, { qos, retain, identifiers, bytes })
   }
 
   function findPlaces(
-    held: SharedMessage,
+    shared: SharedMessage,
     receivers: readonly Recipient[],
   ): [Session, QueueEntry][] {
     const places: [Session, QueueEntry][] = []
     for (const receiver of receivers) {
       const { session } = receiver.match
-      const entry = toEntry(receiver, held.message, held.bytes, held)
+      const entry = toEntry(receiver, shared.message, shared.bytes, shared)
       const { bytes } = entry
       if (session.isClosed || !hasShare(session, bytes) || !mayTake(session, bytes)) continue
       session.queue.reserve(entry)
-      messages.hold(held)
+      messages.addHolder(shared)
       places.push([session, entry])
     }
     return places
@@ -119,7 +119,7 @@ export function createQueueing(context: StoreContext, sessions: Sessions) {
     { match, qos, retain }: Recipient,
     message: Delivery | null,
     messageBytes: number,
-    held: SharedMessage | null,
+    shared: SharedMessage | null,
   ): QueueEntry {
     const { identifiers, group } = match
     const id = ids.next()
@@ -131,7 +131,7 @@ export function createQueueing(context: StoreContext, sessions: Sessions) {
       identifiers: message === null ? null : identifiers,
       group,
       message,
-      held,
+      shared,
       bundle: null,
       since: now(),
       bytes: message === null ? 0 : entryBytes(messageBytes, identifiers),
@@ -174,8 +174,8 @@ export function createQueueing(context: StoreContext, sessions: Sessions) {
   }
 
   /** Of its part of the message: a bundle holds that for all its copies. */
-  function letGo({ held, message, bundle }: QueueEntry): void {
-    if (held && message && !bundle) messages.letGo(held)
+  function letGo({ shared, message, bundle }: QueueEntry): void {
+    if (shared && message && !bundle) messages.removeHolder(shared)
   }
 
   /** The oldest that was never sent. */
@@ -204,10 +204,10 @@ export function createQueueing(context: StoreContext, sessions: Sessions) {
   }
 
   /** Whether the entry's message is past its time: its publisher's or, if it was never sent, this store's. */
-  function isPast({ message, held, packetId, since }: QueueEntry | Bundle): boolean {
+  function isPast({ message, shared, packetId, since }: QueueEntry | Bundle): boolean {
     if (message === null) return false
     if (message.expires !== null && message.expires <= now()) return true
-    return packetId === 0 && held !== null && now() - since >= limits.messageExpiry
+    return packetId === 0 && shared !== null && now() - since >= limits.messageExpiry
   }
 
   /** Takes out what has waited too long to be sent. */
@@ -344,11 +344,11 @@ export function createQueueing(context: StoreContext, sessions: Sessions) {
       ids.passed(id)
       const bundle = restored.setApart(id)
       const session = sessionId === null ? undefined : sessions.numbered(sessionId)
-      const held = messageId === null ? undefined : messages.restored(messageId)
+      const shared = messageId === null ? undefined : messages.restored(messageId)
       // left over from changes that nobody waited for
-      if (!session || (messageId !== null && !held)) return
+      if (!session || (messageId !== null && !shared)) return
       if (bundle) bundle.left += 1
-      else if (held) messages.hold(held)
+      else if (shared) messages.addHolder(shared)
       const list: number[] | null = identifiers === null ? null : JSON.parse(identifiers)
       session.queue.admit({
         id,
@@ -356,11 +356,11 @@ export function createQueueing(context: StoreContext, sessions: Sessions) {
         retain: retain === 1,
         identifiers: list,
         group: null,
-        message: held?.message ?? null,
-        held: held ?? null,
+        message: shared?.message ?? null,
+        shared: shared ?? null,
         bundle,
         since,
-        bytes: held ? entryBytes(held.bytes, list) : 0,
+        bytes: shared ? entryBytes(shared.bytes, list) : 0,
         packetId: packetId ?? 0,
         isReleased: messageId === null,
         isMoving: false,
@@ -377,13 +377,13 @@ function entryBytes(messageBytes: number, identifiers: readonly number[] | null)
 const IDENTIFIER_BYTES = 8
 
 function enqueueChange(session: Session, entry: QueueEntry): Change {
-  const { id, held, qos, packetId, isReleased, retain, identifiers, since } = entry
+  const { id, shared, qos, packetId, isReleased, retain, identifiers, since } = entry
   const list = identifiers === null ? null : JSON.stringify(identifiers)
   return [
     'enqueue',
     id,
     session.id,
-    isReleased ? null : (held?.message.sequence ?? null),
+    isReleased ? null : (shared?.message.sequence ?? null),
     qos,
     packetId === 0 ? null : packetId,
     retain ? 1 : 0,

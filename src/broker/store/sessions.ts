@@ -71,8 +71,8 @@ export function createSessions(context: StoreContext, accessOf: AccessOf) {
     const bytes = by * sessionBytes(client)
     if (isStored) owner.sessionBytes += bytes
     else owner.passingBytes += bytes
-    owner.held.session.force(owner.sessionBytes)
-    owner.held.connection.force(owner.passingBytes)
+    owner.holds.session.force(owner.sessionBytes)
+    owner.holds.connection.force(owner.passingBytes)
   }
 
   function hold(
@@ -150,7 +150,7 @@ export function createSessions(context: StoreContext, accessOf: AccessOf) {
     if (session.isClosed) return
     const { owner } = session
     owner.subscriptionBytes += by * subscriptionBytes(name)
-    owner.held.subscription.force(owner.subscriptionBytes)
+    owner.holds.subscription.force(owner.subscriptionBytes)
     if (share !== null) owner.sharedSubscriptions += by
   }
 
@@ -260,7 +260,7 @@ function createOwner(device: string, memory: Ledger): Owner {
     arrivals: 0,
     sessionBytes: 0,
     passingBytes: 0,
-    held: {
+    holds: {
       session: memory.open(device, 'session'),
       connection: memory.open(device, 'connection'),
       subscription: memory.open(device, 'subscription'),

@@ -2,7 +2,7 @@ import type { Delivery } from '../broker.ts'
 import type { LogRow } from './changes.ts'
 import { byteLength, fromRow, ownMessage } from './columns.ts'
 
-/** A message of the log that waits in queues of stored sessions, held in memory once however many they are. */
+/** A message that waits in the queues of stored sessions: in memory once, however many queues hold it. */
 export interface SharedMessage {
   readonly message: Delivery
   readonly bytes: number
@@ -17,7 +17,7 @@ export function createSharedMessages() {
   let bytes = 0
 
   return {
-    /** Of topics, payloads and properties held. */
+    /** Bytes of the topics, payloads and properties of all messages that a queue holds. */
     get bytes() {
       return bytes
     },
@@ -25,20 +25,20 @@ export function createSharedMessages() {
       const own = ownMessage(message)
       return { message: own, bytes: byteLength(own), holders: 0 }
     },
-    hold(held: SharedMessage): void {
-      if (held.holders === 0) bytes += held.bytes
-      held.holders += 1
+    addHolder(shared: SharedMessage): void {
+      if (shared.holders === 0) bytes += shared.bytes
+      shared.holders += 1
     },
-    letGo(held: SharedMessage): void {
-      held.holders -= 1
-      if (held.holders === 0) bytes -= held.bytes
+    removeHolder(shared: SharedMessage): void {
+      shared.holders -= 1
+      if (shared.holders === 0) bytes -= shared.bytes
     },
     restore(...row: LogRow): void {
       const message = fromRow(...row)
       restored.set(message.sequence, { message, bytes: byteLength(message), holders: 0 })
     },
     restored: (number: number) => restored.get(number),
-    /** Called once everything that holds a message is restored too. */
+    /** Called once the queues are restored too. */
     endRestore: () => restored.clear(),
   }
 }

@@ -23,7 +23,7 @@ function entryOf(more: Partial<QueueEntry> = {}): QueueEntry {
       ...message('x', String(lastId), { expires: lastId % 3 === 0 ? null : lastId % 7 }),
       sequence: lastId,
     },
-    held: null,
+    shared: null,
     bundle: null,
     since: 0,
     bytes: 10,
