@@ -13,7 +13,7 @@ import {
   toMatch,
 } from './routing.ts'
 import type { Arrival, Origin, Session } from './session.ts'
-import type { Recipient } from './store/queueing.ts'
+import type { Recipient } from './store/queue-entry.ts'
 import type { Store } from './store/store.ts'
 
 export interface Publishing {

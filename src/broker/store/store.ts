@@ -10,7 +10,8 @@ import type { Journal } from './journal.ts'
 import { createKeys } from './keys.ts'
 import { DEFAULT_LIMITS, type Limits, type OnBound, type OnDamage } from './limits.ts'
 import { createMessageLog } from './log.ts'
-import { createQueueing, type Recipient } from './queueing.ts'
+import type { Recipient } from './queue-entry.ts'
+import { createQueueing } from './queueing.ts'
 import { createRetained } from './retained.ts'
 import { type AccessOf, createSessions } from './sessions.ts'
 import { createIds, type StoreContext } from './store-context.ts'
@@ -76,7 +77,7 @@ export async function openStore({
     message: queueing.messages.restore,
     audience: queueing.restoreAudience,
     bundle: queueing.restoreBundle,
-    enqueue: queueing.restore,
+    enqueue: queueing.restoreEntry,
     receive(client, packetId) {
       const session = sessions.find(client)
       // of a session that ended, and left over

@@ -1,0 +1,81 @@
+import type { Session } from '../session.ts'
+import type { Absent } from './absent.ts'
+import type { Bundle, Bundles } from './bundles.ts'
+import type { QueueEntry } from './queue.ts'
+import type { SharedMessages } from './shared-messages.ts'
+import type { StoreContext } from './store-context.ts'
+
+export type Eviction = ReturnType<typeof createEviction>
+
+/** Takes messages out of queues: when they are done, have expired, or make room for newer ones. */
+export function createEviction(
+  { journal, limits, onBound, now }: StoreContext,
+  messages: SharedMessages,
+  bundles: Bundles,
+  absent: Pick<Absent, 'oldest' | 'dropOldest'>,
+) {
+  /** Drops the oldest messages until the queue is within its limits; a message that was sent stays. */
+  function makeRoom(session: Session): void {
+    const { queue } = session
+    for (;;) {
+      const tooMany = queue.length() > limits.queueMessages
+      const oldest = tooMany || queue.bytes() > limits.queueBytes ? oldestOf(session) : undefined
+      if (!oldest) return
+      discardOldest(session, oldest)
+      onBound(tooMany ? 'queue_messages' : 'queue_bytes', 1)
+    }
+  }
+
+  /** The entry no longer needs the message. A bundle, not its copies, holds the message. */
+  function releaseMessage({ shared, message, bundle }: QueueEntry): void {
+    if (shared && message && !bundle) messages.removeHolder(shared)
+  }
+
+  /** The oldest message that was never sent. */
+  function oldestOf(session: Session): QueueEntry | Bundle | undefined {
+    const entry = session.queue.oldestUnsent()
+    const bundle = absent.oldest(session)
+    return entry && (!bundle || entry.id < bundle.id) ? entry : bundle
+  }
+
+  function discardOldest(session: Session, oldest: QueueEntry | Bundle): void {
+    if ('audience' in oldest) absent.dropOldest(session, oldest)
+    else discard(session, oldest)
+  }
+
+  function discard({ queue, isStored }: Session, entry: QueueEntry): void {
+    const { id, bundle } = entry
+    releaseMessage(entry)
+    queue.remove(entry)
+    if (bundle) {
+      journal.later(`queue ${id}`, ['takeCopy', id])
+      bundles.drop(bundle)
+    } else if (isStored) journal.later(`queue ${id}`, ['dequeue', id])
+  }
+
+  /** Whether the message has expired: by its publisher's interval or, if it was never sent, by the store's. */
+  function isExpired({ message, shared, packetId, since }: QueueEntry | Bundle): boolean {
+    if (message === null) return false
+    if (message.expires !== null && message.expires <= now()) return true
+    return packetId === 0 && shared !== null && now() - since >= limits.messageExpiry
+  }
+
+  /** Drops and counts the expired messages of a session. */
+  function expire(session: Session): void {
+    const { queue } = session
+    let count = 0
+    for (const entry of queue.expired(now())) {
+      discard(session, entry)
+      count += 1
+    }
+    for (;;) {
+      const oldest = oldestOf(session)
+      if (!oldest || !isExpired(oldest)) break
+      discardOldest(session, oldest)
+      count += 1
+    }
+    if (count > 0) onBound('message_expired', count)
+  }
+
+  return { makeRoom, releaseMessage, discard, isExpired, expire }
+}

@@ -1,0 +1,65 @@
+import type { Delivery } from '../broker.ts'
+import type { Match, Session } from '../session.ts'
+import type { Change } from './changes.ts'
+import type { QueueEntry } from './queue.ts'
+import type { SharedMessage } from './shared-messages.ts'
+import type { StoreContext } from './store-context.ts'
+
+/** A session that gets a copy of a message, and how. */
+export interface Recipient {
+  readonly match: Match
+  /** The lower one of the message's QoS and the subscriptions'. */
+  readonly qos: 1 | 2
+  readonly retain: boolean
+}
+
+/** A new entry of the recipient's queue; without `message`, one that is not sent again. */
+export function createEntry(
+  { ids, now }: Pick<StoreContext, 'ids' | 'now'>,
+  { match, qos, retain }: Recipient,
+  message: Delivery | null,
+  messageBytes: number,
+  shared: SharedMessage | null,
+): QueueEntry {
+  const { identifiers, group } = match
+  return {
+    id: ids.next(),
+    qos,
+    retain,
+    // an entry can have thousands, and a message that is not sent again needs none
+    identifiers: message === null ? null : identifiers,
+    group,
+    message,
+    shared,
+    bundle: null,
+    since: now(),
+    bytes: message === null ? 0 : entryBytes(messageBytes, identifiers),
+    packetId: 0,
+    isReleased: false,
+    isMoving: false,
+  }
+}
+
+const IDENTIFIER_BYTES = 8
+
+/** Bytes that count for an entry: those of the message and of its subscription identifiers, of which a session can have thousands. */
+export function entryBytes(messageBytes: number, identifiers: readonly number[] | null): number {
+  return messageBytes + (identifiers === null ? 0 : identifiers.length * IDENTIFIER_BYTES)
+}
+
+/** The change that stores an entry. */
+export function enqueueChange(session: Session, entry: QueueEntry): Change {
+  const { id, shared, qos, packetId, isReleased, retain, identifiers, since } = entry
+  const list = identifiers === null ? null : JSON.stringify(identifiers)
+  return [
+    'enqueue',
+    id,
+    session.id,
+    isReleased ? null : (shared?.message.sequence ?? null),
+    qos,
+    packetId === 0 ? null : packetId,
+    retain ? 1 : 0,
+    list,
+    since,
+  ]
+}
