@@ -13,7 +13,7 @@ import {
   toMatch,
 } from './routing.ts'
 import type { Arrival, Origin, Session } from './session.ts'
-import type { Recipient } from './store/queue-entry.ts'
+import type { QueueRecipient } from './store/queue-entry.ts'
 import type { Store } from './store/store.ts'
 
 export interface Publishing {
@@ -27,7 +27,7 @@ const NOBODY: readonly [] = []
 
 /** In whose queues a message is stored. */
 interface Queued {
-  readonly receivers: readonly Recipient[]
+  readonly receivers: readonly QueueRecipient[]
   readonly cohorts: readonly Cohort[]
 }
 
@@ -183,8 +183,8 @@ function receiversOf(
   chosen: readonly RouteMatch[],
   message: Message,
   origin: Origin | null,
-): Recipient[] {
-  const receivers: Recipient[] = []
+): QueueRecipient[] {
+  const receivers: QueueRecipient[] = []
   for (const match of [...matches, ...chosen]) {
     const { session } = match
     if (!session.isStored) continue

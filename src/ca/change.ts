@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { readdir, readFile, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { exists } from '../disk/exists.ts'
-import { finishDirectory, UNFINISHED } from '../disk/files.ts'
+import { finishDirectory, UNFINISHED_PREFIX } from '../disk/files.ts'
 import { withLock } from '../disk/lock.ts'
 import { identityFiles } from './identity-files.ts'
 import { fingerprintOf } from './in-force.ts'
@@ -24,17 +24,17 @@ export function change<T>(layout: Layout, work: () => Promise<T>): Promise<T> {
 async function settle(layout: Layout, parent: string): Promise<void> {
   if (!exists(parent)) return
   for (const entry of await readdir(parent)) {
-    if (!entry.startsWith(UNFINISHED)) continue
+    if (!entry.startsWith(UNFINISHED_PREFIX)) continue
     const unfinished = join(parent, entry)
     if (await isRecorded(layout, unfinished))
-      await finishDirectory(join(parent, entry.slice(UNFINISHED.length)))
+      await finishDirectory(join(parent, entry.slice(UNFINISHED_PREFIX.length)))
     else await rm(unfinished, { recursive: true })
   }
 }
 
 async function settleRotation(layout: Layout): Promise<void> {
   const { next, ledger } = layout.authority
-  const unfinished = join(dirname(next.directory), UNFINISHED + basename(next.directory))
+  const unfinished = join(dirname(next.directory), UNFINISHED_PREFIX + basename(next.directory))
   if (exists(unfinished)) {
     const fingerprint = await readFile(join(unfinished, basename(next.certificate)), 'utf8')
       .then(fingerprintOf)

@@ -1,7 +1,7 @@
 import { open, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { exists } from '../disk/exists.ts'
-import { moveFile, UNFINISHED } from '../disk/files.ts'
+import { moveFile, UNFINISHED_PREFIX } from '../disk/files.ts'
 import { UsageError } from '../errors.ts'
 import { readArguments, requireWords } from './arguments.ts'
 import { type CliCommand, print } from './command.ts'
@@ -35,7 +35,7 @@ export const backup: CliCommand = {
 
 async function writeBackup(directory: string, file: string): Promise<void> {
   const made = await askOwner<{ file: string }>(directory, 'backup')
-  const copy = made?.file ?? join(dirname(file), UNFINISHED + basename(file))
+  const copy = made?.file ?? join(dirname(file), UNFINISHED_PREFIX + basename(file))
   try {
     if (!made) {
       await rm(copy, { force: true })

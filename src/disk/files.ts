@@ -22,7 +22,7 @@ export interface NewFile {
 }
 
 /** What a directory is called until it is complete; no device's name begins with a dot. */
-export const UNFINISHED = '.new-'
+export const UNFINISHED_PREFIX = '.new-'
 
 /**
  * Puts `text` at `path` in one step: whoever looks finds all of the old or all of the new file, even after a crash. The
@@ -128,7 +128,7 @@ export async function ensurePrivateFile(path: string): Promise<void> {
 }
 
 function unfinishedOf(path: string): string {
-  return join(dirname(path), UNFINISHED + basename(path))
+  return join(dirname(path), UNFINISHED_PREFIX + basename(path))
 }
 
 async function writeNew({ path, text, mode }: NewFile, owner: Owner | null): Promise<void> {

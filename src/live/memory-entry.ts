@@ -7,30 +7,30 @@ import { type Entry, propertiesText } from './history.ts'
  * Why a message is in memory: `recent`, there is room for it; `spared`, its device has more than its share, but it is the latest of its
  * topic; `kept`, all other messages of its time are gone, but it is the latest of its topic.
  */
-export type EntryState = 'recent' | 'spared' | 'kept'
+export type EntryStanding = 'recent' | 'spared' | 'kept'
 
 /** A message of a broker without a disk. There may be half a million, so it holds as little as it can. */
 export interface MemoryEntry extends Entry, Link<MemoryEntry> {
   readonly bytes: number
   /** When it came, by the clock of the history. */
   readonly stored: number
-  readonly owner: MemoryOwner
-  standing: EntryState
+  readonly owner: EntryOwner
+  standing: EntryStanding
 }
 
 /** How many entries there are, and their bytes. */
-export interface EntryCount {
+export interface EntryTally {
   entries: number
   bytes: number
 }
 
 /** What a device has in memory. */
-export interface MemoryOwner extends EntryCount {
+export interface EntryOwner extends EntryTally {
   readonly device: string | null
   /** Its recent messages, oldest first. */
   readonly recent: Chain<MemoryEntry>
   /** Its messages that are there only because they are the latest of their topics. */
-  readonly held: EntryCount
+  readonly held: EntryTally
 }
 
 /** `before` is the message before it on its topic. */
@@ -38,7 +38,7 @@ export function toMemoryEntry(
   delivery: Delivery,
   before: MemoryEntry | undefined,
   stored: number,
-  owner: MemoryOwner,
+  owner: EntryOwner,
 ): MemoryEntry {
   const { payload, qos, retain, device, time, received, expires, sequence } = delivery
   // all messages of a topic share one string
@@ -67,7 +67,7 @@ export function toMemoryEntry(
   }
 }
 
-export function count(tally: EntryCount, { bytes }: MemoryEntry, by: 1 | -1): void {
+export function count(tally: EntryTally, { bytes }: MemoryEntry, by: 1 | -1): void {
   tally.entries += by
   tally.bytes += by * bytes
 }

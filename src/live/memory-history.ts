@@ -13,7 +13,7 @@ import type { LogState, Retention } from '../broker/store/retention.ts'
 import { createChain } from './chain.ts'
 import { frameOf, type History } from './history.ts'
 import { createLateEntries } from './late-entries.ts'
-import { type MemoryEntry, type MemoryOwner, toMemoryEntry } from './memory-entry.ts'
+import { type EntryOwner, type MemoryEntry, toMemoryEntry } from './memory-entry.ts'
 import { createOwners } from './memory-owners.ts'
 import { readEntries, readTopics, splitEntries } from './memory-pages.ts'
 import { createNewest } from './newest.ts'
@@ -105,7 +105,7 @@ export function createMemoryHistory(
   }
 
   /** Brings a device down to its share. */
-  function trimShare(owner: MemoryOwner, time: number): void {
+  function trimShare(owner: EntryOwner, time: number): void {
     while (owner.bytes > bytesPerDevice) {
       const oldest = owner.recent.first()
       if (!oldest) return

@@ -1,15 +1,15 @@
 import type { Retention } from '../broker/store/retention.ts'
 import { createChain } from './chain.ts'
-import { count, type EntryCount, type MemoryEntry, type MemoryOwner } from './memory-entry.ts'
+import { count, type EntryOwner, type EntryTally, type MemoryEntry } from './memory-entry.ts'
 
 /** What each device has in memory, and all of them together. */
 export interface Owners {
-  of(device: string | null): MemoryOwner
+  of(device: string | null): EntryOwner
   add(entry: MemoryEntry): void
   remove(entry: MemoryEntry): void
   /** Counts a recent entry as held, only because it is the latest of its topic. False, and nothing changes, where there is no room. */
   hold(entry: MemoryEntry): boolean
-  readonly total: Readonly<EntryCount>
+  readonly total: Readonly<EntryTally>
 }
 
 export function createOwners({
@@ -17,12 +17,12 @@ export function createOwners({
   bytesPerDevice,
   topics,
 }: Pick<Retention, 'bytes' | 'bytesPerDevice' | 'topics'>): Owners {
-  const owners = new Map<string | null, MemoryOwner>()
-  const total: EntryCount = { entries: 0, bytes: 0 }
-  const held: EntryCount = { entries: 0, bytes: 0 }
+  const owners = new Map<string | null, EntryOwner>()
+  const total: EntryTally = { entries: 0, bytes: 0 }
+  const held: EntryTally = { entries: 0, bytes: 0 }
   // what is held takes half of the room, so that the rest is for what is recent
-  const mostHeld: EntryCount = { entries: topics, bytes: bytes / 2 }
-  const mostHeldOfOne: EntryCount = {
+  const mostHeld: EntryTally = { entries: topics, bytes: bytes / 2 }
+  const mostHeldOfOne: EntryTally = {
     entries: topics / 2,
     bytes: Math.min(bytes / 4, bytesPerDevice / 2),
   }
@@ -31,7 +31,7 @@ export function createOwners({
     of(device) {
       const known = owners.get(device)
       if (known) return known
-      const owner: MemoryOwner = {
+      const owner: EntryOwner = {
         device,
         entries: 0,
         bytes: 0,
@@ -69,6 +69,6 @@ export function createOwners({
   }
 }
 
-function fits(tally: EntryCount, { bytes }: MemoryEntry, most: EntryCount): boolean {
+function fits(tally: EntryTally, { bytes }: MemoryEntry, most: EntryTally): boolean {
   return tally.entries < most.entries && tally.bytes + bytes <= most.bytes
 }

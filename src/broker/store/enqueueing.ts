@@ -6,7 +6,7 @@ import { type Bundle, changesOf } from './bundles.ts'
 import type { Change } from './changes.ts'
 import type { Eviction } from './eviction.ts'
 import type { QueueEntry } from './queue.ts'
-import { createEntry, enqueueChange, entryBytes, type Recipient } from './queue-entry.ts'
+import { createEntry, enqueueChange, entryBytes, type QueueRecipient } from './queue-entry.ts'
 import type { SharedMessage, SharedMessages } from './shared-messages.ts'
 import type { StoreContext } from './store-context.ts'
 
@@ -21,7 +21,7 @@ export function createEnqueueing(
 
   function findRoom(
     message: Delivery,
-    recipients: readonly Recipient[],
+    recipients: readonly QueueRecipient[],
     cohorts: readonly Cohort[],
   ): { places: [Session, QueueEntry][]; packed: Bundle[] } {
     if (recipients.length + cohorts.length === 0) return { places: [], packed: [] }
@@ -41,7 +41,7 @@ export function createEnqueueing(
   }
 
   /** One bundle for the members that are away; adds the others to `others`. */
-  function pack(shared: SharedMessage, cohort: Cohort, others: Recipient[]): Bundle | null {
+  function pack(shared: SharedMessage, cohort: Cohort, others: QueueRecipient[]): Bundle | null {
     const { retainAsPublished, identifiers, matches } = cohort
     const qos = Math.min(cohort.qos, shared.message.qos) as 1 | 2
     const retain = retainAsPublished && shared.message.retain
@@ -57,7 +57,7 @@ export function createEnqueueing(
 
   function findPlaces(
     shared: SharedMessage,
-    recipients: readonly Recipient[],
+    recipients: readonly QueueRecipient[],
   ): [Session, QueueEntry][] {
     const places: [Session, QueueEntry][] = []
     for (const recipient of recipients) {
@@ -99,7 +99,7 @@ export function createEnqueueing(
    */
   return async function enqueue(
     message: Delivery,
-    recipients: readonly Recipient[],
+    recipients: readonly QueueRecipient[],
     changes: Change[],
     cohorts: readonly Cohort[] = [],
   ): Promise<number> {

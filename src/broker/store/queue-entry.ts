@@ -6,7 +6,7 @@ import type { SharedMessage } from './shared-messages.ts'
 import type { StoreContext } from './store-context.ts'
 
 /** A session that gets a copy of a message, and how. */
-export interface Recipient {
+export interface QueueRecipient {
   readonly match: Match
   /** The lower one of the message's QoS and the subscriptions'. */
   readonly qos: 1 | 2
@@ -16,7 +16,7 @@ export interface Recipient {
 /** A new entry of the recipient's queue; without `message`, one that is not sent again. */
 export function createEntry(
   { ids, now }: Pick<StoreContext, 'ids' | 'now'>,
-  { match, qos, retain }: Recipient,
+  { match, qos, retain }: QueueRecipient,
   message: Delivery | null,
   messageBytes: number,
   shared: SharedMessage | null,

@@ -5,7 +5,7 @@ import { createBundles } from './bundles.ts'
 import { createEnqueueing } from './enqueueing.ts'
 import { createEviction } from './eviction.ts'
 import type { QueueEntry } from './queue.ts'
-import { createEntry, enqueueChange, type Recipient } from './queue-entry.ts'
+import { createEntry, enqueueChange, type QueueRecipient } from './queue-entry.ts'
 import { createQueueRestore } from './queue-restore.ts'
 import type { Sessions } from './sessions.ts'
 import { createSharedMessages } from './shared-messages.ts'
@@ -32,14 +32,14 @@ export function createQueueing(context: StoreContext, sessions: Sessions) {
       return length === 0 || (length * 2 < limits.queueMessages && bytes * 2 < limits.queueBytes)
     },
     /** Queues a copy for a session that ends with its connection. */
-    push(session: Session, message: Delivery, recipient: Recipient, bytes: number): void {
+    push(session: Session, message: Delivery, recipient: QueueRecipient, bytes: number): void {
       session.queue.admit(createEntry(context, recipient, message, bytes, null))
     },
     /** As `push` and `sent`, for a message that does not have to wait; `message` is null where nobody else can get it. */
     pushSent(
       session: Session,
       message: Delivery | null,
-      recipient: Recipient,
+      recipient: QueueRecipient,
       bytes: number,
     ): QueueEntry {
       const entry = createEntry(context, recipient, message, bytes, null)

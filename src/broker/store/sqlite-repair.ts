@@ -13,7 +13,7 @@ import {
 import { basename, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { exists } from '../../disk/exists.ts'
-import { syncDirectory, UNFINISHED } from '../../disk/files.ts'
+import { syncDirectory, UNFINISHED_PREFIX } from '../../disk/files.ts'
 import { messageOf, UsageError } from '../../errors.ts'
 import { BLOCK } from './log.ts'
 import { highestNumber, requireFiles, StoreLoss } from './losses.ts'
@@ -44,7 +44,7 @@ export async function repairStore(directory: string): Promise<Repair | null> {
   const file = storeFile(directory)
   if (!exists(file) && !exists(positionFile(directory)))
     throw new UsageError(`there is no store in ${directory}`)
-  const work = join(directory, `${UNFINISHED}repair`)
+  const work = join(directory, `${UNFINISHED_PREFIX}repair`)
   rmSync(work, { recursive: true, force: true })
   try {
     mkdirSync(work, { mode: 0o700 })

@@ -2,7 +2,7 @@ import { chmodSync, chownSync, constants, copyFileSync, linkSync, rmSync, statSy
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { exists } from '../../disk/exists.ts'
-import { makePrivateDirectory, syncDirectory, UNFINISHED } from '../../disk/files.ts'
+import { makePrivateDirectory, syncDirectory, UNFINISHED_PREFIX } from '../../disk/files.ts'
 import { messageOf, UsageError } from '../../errors.ts'
 import { BLOCK } from './log.ts'
 import { positionFile } from './position.ts'
@@ -24,7 +24,7 @@ export async function restoreStore(backup: string, directory: string): Promise<v
   // SQLite would play it back over what is restored
   if (exists(log))
     throw new UsageError(`${log} belongs to a store that is no longer here: move it away too`)
-  const unfinished = join(directory, UNFINISHED + STORE_FILE)
+  const unfinished = join(directory, UNFINISHED_PREFIX + STORE_FILE)
   try {
     for (const name of [unfinished, `${unfinished}-wal`]) rmSync(name, { force: true })
     copyFileSync(backup, unfinished, constants.COPYFILE_FICLONE)

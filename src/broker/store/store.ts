@@ -10,7 +10,7 @@ import type { Journal } from './journal.ts'
 import { createKeys } from './keys.ts'
 import { DEFAULT_LIMITS, type Limits, type OnBound, type OnDamage } from './limits.ts'
 import { createMessageLog } from './log.ts'
-import type { Recipient } from './queue-entry.ts'
+import type { QueueRecipient } from './queue-entry.ts'
 import { createQueueing } from './queueing.ts'
 import { createRetained } from './retained.ts'
 import { type AccessOf, createSessions } from './sessions.ts'
@@ -119,7 +119,7 @@ export async function openStore({
      */
     async storeMessage(
       message: Delivery,
-      receivers: readonly Recipient[],
+      receivers: readonly QueueRecipient[],
       from: { readonly session: Session; readonly arrival: Arrival } | null,
       cohorts: readonly Cohort[] = [],
       mark: Mark | null = null,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Delivery } from '../../../src/broker/broker.ts'
-import type { Recipient } from '../../../src/broker/store/queue-entry.ts'
+import type { QueueRecipient } from '../../../src/broker/store/queue-entry.ts'
 import { message } from '../contract.ts'
 import type { TestClient } from './clients.ts'
 import { openManual } from './stores.ts'
@@ -19,7 +19,7 @@ async function opened() {
   return { ...at, clients: [a, b], from: { session: publisher.session, arrival } }
 }
 
-function toReceiver({ session }: TestClient): Recipient {
+function toReceiver({ session }: TestClient): QueueRecipient {
   const match = {
     session,
     qos: 2,
@@ -128,7 +128,7 @@ test('a message that nobody waits for is only in the log, and with QoS 0 nobody 
 
 test('what is stored later comes later in each queue', async () => {
   const { store, clients, next } = await opened()
-  const [a, b] = clients.map(toReceiver) as [Recipient, Recipient]
+  const [a, b] = clients.map(toReceiver) as [QueueRecipient, QueueRecipient]
   const stored = [
     store.storeMessage(numbered('x', '1', { qos: 2, retain: true }), [a], null),
     store.storeMessage(numbered('y', '2', { qos: 2 }), [b, a], null),
