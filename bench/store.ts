@@ -16,6 +16,7 @@ import { createGroupCommit } from '../src/broker/store/group-commit.ts'
 import { createSilentJournal, type Journal } from '../src/broker/store/journal.ts'
 import { countForwarded } from '../src/broker/store/sqlite-count.ts'
 import { openSqliteFile } from '../src/broker/store/sqlite-file.ts'
+import { toInput } from '../src/broker/store/sqlite-input.ts'
 import { openSqliteJournal } from '../src/broker/store/sqlite-journal.ts'
 import { createLateReader } from '../src/broker/store/sqlite-late.ts'
 import {
@@ -24,7 +25,6 @@ import {
   createTopicReader,
 } from '../src/broker/store/sqlite-log.ts'
 import { WRITE } from '../src/broker/store/sqlite-statements.ts'
-import { toInput } from '../src/broker/store/sqlite-worker.ts'
 import { openStore } from '../src/broker/store/store.ts'
 import type { Message } from '../src/topic/message.ts'
 import { aclOf } from '../test/support/acl.ts'

@@ -2,7 +2,7 @@ import type { Delivery } from './broker.ts'
 import type { CloseRequest, OpenedSession, OpenRequest, PublishWill } from './registry.ts'
 import type { Arrival, ClientLink, Match, Session } from './session.ts'
 import type { QueueEntry } from './store/queue.ts'
-import type { Requested } from './store/sessions.ts'
+import type { RequestedSubscription } from './store/subscription.ts'
 
 /** A change of a session's subscriptions, which holds at once. */
 export interface Changed {
@@ -44,7 +44,7 @@ export interface BrokerSessions {
   /** Tells every client that the gateway stops, and ends its connection, with its will; resolves once those are published. */
   endAll(): Promise<void>
 
-  subscribe(session: Session, requested: readonly Requested[]): Changed
+  subscribe(session: Session, requested: readonly RequestedSubscription[]): Changed
   unsubscribe(session: Session, names: readonly string[]): Changed
   /** What is left for new subscriptions of the session's device: bytes as `subscriptionBytes` counts them, and shared ones. */
   subscriptionRoom(session: Session): { readonly bytes: number; readonly shared: number }

@@ -1,10 +1,11 @@
 import type { Routing } from './routing.ts'
 import type { Session, Subscription } from './session.ts'
 import type { Changed } from './session-broker.ts'
-import { type Requested, type Sessions, toSubscription } from './store/sessions.ts'
+import type { Sessions } from './store/sessions.ts'
+import { type RequestedSubscription, toSubscription } from './store/subscription.ts'
 
 export interface Subscribing {
-  subscribe(session: Session, requested: readonly Requested[]): Changed
+  subscribe(session: Session, requested: readonly RequestedSubscription[]): Changed
   unsubscribe(session: Session, names: readonly string[]): Changed
 }
 

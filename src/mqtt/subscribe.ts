@@ -1,7 +1,7 @@
 import { parseShared } from '../broker/groups.ts'
 import type { Subscription } from '../broker/session.ts'
 import type { Changed } from '../broker/session-broker.ts'
-import type { Requested } from '../broker/store/sessions.ts'
+import type { RequestedSubscription } from '../broker/store/subscription.ts'
 import type { Qos } from '../topic/message.ts'
 import type { Client, MqttWorld } from './client.ts'
 import { subackPacket, unsubackPacket } from './encode.ts'
@@ -85,7 +85,7 @@ export function createSubscriber(
   /**
    * Changes the subscriptions part by part, in slices; null where a part could not be stored.
    */
-  async function inParts<T extends Requested | string>(
+  async function inParts<T extends RequestedSubscription | string>(
     wanted: readonly T[],
     change: (part: readonly T[]) => Changed,
   ): Promise<PartsChanged | null> {

@@ -8,7 +8,7 @@ import {
   toLocalMatch,
 } from '../../src/broker/routing.ts'
 import type { Session, Subscription } from '../../src/broker/session.ts'
-import { toSubscription } from '../../src/broker/store/sessions.ts'
+import { toSubscription } from '../../src/broker/store/subscription.ts'
 import { covers, filter, topic } from '../topic/naive.ts'
 import { openMemory } from './store/stores.ts'
 

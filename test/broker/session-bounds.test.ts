@@ -5,8 +5,8 @@ import { type Session, sessionBytes } from '../../src/broker/session.ts'
 import type { Change, Restore } from '../../src/broker/store/changes.ts'
 import { createSilentJournal } from '../../src/broker/store/journal.ts'
 import type { Limits } from '../../src/broker/store/limits.ts'
-import { type Requested, toSubscription } from '../../src/broker/store/sessions.ts'
 import { openStore } from '../../src/broker/store/store.ts'
+import { type RequestedSubscription, toSubscription } from '../../src/broker/store/subscription.ts'
 import { createSubscribing } from '../../src/broker/subscribing.ts'
 import { createLedger, createUnlimitedLedger } from '../../src/budget/ledger.ts'
 
@@ -32,7 +32,7 @@ async function open(
   return { store, written, routing, ...createSubscribing(store.sessions, routing) }
 }
 
-function asking(name: string): Requested {
+function asking(name: string): RequestedSubscription {
   return { name, qos: 1, noLocal: false, retainAsPublished: false, identifier: 0 }
 }
 

@@ -1,29 +1,25 @@
 import type { Access } from '../../acl/access.ts'
-import type { Ledger } from '../../budget/ledger.ts'
 import type { Qos } from '../../topic/message.ts'
-import { parseShared } from '../groups.ts'
 import {
   type Away,
   COMMANDS_CLIENT_ID,
   type Owner,
   type Session,
   type Subscription,
-  type SubscriptionOptions,
   sessionBytes,
-  subscriptionBytes,
 } from '../session.ts'
-import type { Change } from './changes.ts'
 import { countArrivals } from './incoming.ts'
+import { countSession, countSubscription, createOwner, deviceOf } from './owner.ts'
 import { createQueue } from './queue.ts'
 import type { StoreContext } from './store-context.ts'
+import { isSame, restoredSubscription, subscribeChange } from './subscription.ts'
 
-/** What a client may do, by its device and its client id. */
+/** The rights of a client, by its device and its client id. */
 export type AccessOf = (device: string, clientId: string) => Access
-
-export type Requested = SubscriptionOptions & { readonly name: string }
 
 export type Sessions = ReturnType<typeof createSessions>
 
+/** The MQTT sessions, by their client, with their subscriptions. */
 export function createSessions(context: StoreContext, accessOf: AccessOf) {
   const { journal, limits, onBound, memory, now, ids } = context
   const sessions = new Map<string, Session>()
@@ -33,15 +29,15 @@ export function createSessions(context: StoreContext, accessOf: AccessOf) {
   let stored = 0
   let version = 0
 
-  /** Undefined when there are as many stored sessions as there may be. */
+  /** Undefined, and counted, when there is no room for another session. */
   function create(client: string, expiry: number): Session | undefined {
     const isStored = expiry > 0
     if ((isStored && !hasRoom(client)) || !hasMemory(client, isStored)) {
       onBound('sessions', 1)
       return undefined
     }
-    const session = hold(ids.next(), client, { isStored, expiry, lastSeen: now(), floor: 0 })
-    // its subscriptions and messages come after it, so they are never stored without it
+    const session = add(ids.next(), client, { isStored, expiry, lastSeen: now(), floor: 0 })
+    // changes stay in order, so its subscriptions and messages are never stored without it
     if (isStored)
       journal.later(`session ${session.id}`, [
         'session',
@@ -67,15 +63,7 @@ export function createSessions(context: StoreContext, accessOf: AccessOf) {
     return false
   }
 
-  function countSession({ owner, client, isStored }: Session, by: 1 | -1): void {
-    const bytes = by * sessionBytes(client)
-    if (isStored) owner.sessionBytes += bytes
-    else owner.passingBytes += bytes
-    owner.holds.session.force(owner.sessionBytes)
-    owner.holds.connection.force(owner.passingBytes)
-  }
-
-  function hold(
+  function add(
     id: number,
     client: string,
     {
@@ -117,13 +105,10 @@ export function createSessions(context: StoreContext, accessOf: AccessOf) {
     return session
   }
 
-  /** Stores subscriptions, all but those that the session has just so. */
+  /** Stores those subscriptions that are new or have other options. */
   async function subscribe(session: Session, wanted: readonly Subscription[]): Promise<void> {
     const changed = wanted.filter((one) => !isSame(session.subscriptions.get(one.name), one))
-    if (session.isStored && changed.length > 0)
-      await journal.append(
-        changed.map((one): Change => ['subscribe', session.id, one.name, one.qos, optionsOf(one)]),
-      )
+    if (session.isStored && changed.length > 0) await journal.append(changed.map(subscribeChange))
   }
 
   async function unsubscribe(session: Session, names: readonly string[]): Promise<void> {
@@ -135,29 +120,20 @@ export function createSessions(context: StoreContext, accessOf: AccessOf) {
   function put(subscription: Subscription): void {
     const { session, name } = subscription
     const before = session.subscriptions.get(name)
-    if (before) count(before, -1)
+    if (before) countSubscription(before, -1)
     session.subscriptions.set(name, subscription)
-    count(subscription, 1)
+    countSubscription(subscription, 1)
   }
 
   function take(subscription: Subscription): void {
     const { session, name } = subscription
-    if (session.subscriptions.delete(name)) count(subscription, -1)
+    if (session.subscriptions.delete(name)) countSubscription(subscription, -1)
   }
 
-  function count({ session, name, share }: Subscription, by: 1 | -1): void {
-    // nothing of a closed one counts any more
-    if (session.isClosed) return
-    const { owner } = session
-    owner.subscriptionBytes += by * subscriptionBytes(name)
-    owner.holds.subscription.force(owner.subscriptionBytes)
-    if (share !== null) owner.sharedSubscriptions += by
-  }
-
-  /** Forgets the session; what waits in its queue is the caller's. */
+  /** Removes the session. The caller discards what waits in its queue. */
   function drop(session: Session): void {
     const { owner, isStored } = session
-    for (const subscription of session.subscriptions.values()) count(subscription, -1)
+    for (const subscription of session.subscriptions.values()) countSubscription(subscription, -1)
     countArrivals(session, -session.arrivals.size)
     countSession(session, -1)
     session.isClosed = true
@@ -175,7 +151,7 @@ export function createSessions(context: StoreContext, accessOf: AccessOf) {
       journal.later(`arrivals ${session.id}`, ['forgetAll', session.client])
   }
 
-  /** To be told when a client connects and when it leaves: sessions expire by it. */
+  /** To be called when a client connects and when it leaves: sessions expire by this time. */
   function touch(session: Session): void {
     version += 1
     session.lastSeen = now()
@@ -191,7 +167,7 @@ export function createSessions(context: StoreContext, accessOf: AccessOf) {
     all: () => sessions.values(),
     find: (client: string) => sessions.get(client),
     numbered: (id: number) => numbered.get(id),
-    /** Another one when a session has ended, or a client came or left. */
+    /** Changes whenever a session ends, or a client connects or leaves. */
     version: () => version,
     changed(): void {
       version += 1
@@ -201,12 +177,12 @@ export function createSessions(context: StoreContext, accessOf: AccessOf) {
     unsubscribe,
     put,
     take,
-    /** What is left for new subscriptions of the session's device. */
+    /** The room for new subscriptions of the session's device. */
     subscriptionRoom: ({ owner, device }: Session) => ({
       bytes: memory.room(device, 'subscription'),
       shared: limits.sharedSubscriptionsPerDevice - owner.sharedSubscriptions,
     }),
-    /** Counts a subscription that found no room in memory. */
+    /** Counts a subscription that was refused for lack of memory. */
     refuseSubscription: ({ device }: Session) => memory.refuse(device, 'subscription'),
     drop,
     touch,
@@ -221,8 +197,8 @@ export function createSessions(context: StoreContext, accessOf: AccessOf) {
       floor = 0,
     ): void {
       ids.passed(id)
-      // older gateways had one expiry for all
-      const session = hold(id, client, {
+      // older gateways had one expiry for all sessions
+      const session = add(id, client, {
         isStored: true,
         expiry: expiry ?? limits.sessionExpiry,
         lastSeen,
@@ -230,66 +206,13 @@ export function createSessions(context: StoreContext, accessOf: AccessOf) {
       })
       if (connected === 1) wereConnected.push(session)
     },
-    /** Whoever was connected when the last gateway ended is taken as seen just now. */
+    /** Clients that were connected when the gateway ended count as seen just now. */
     endRestore(): void {
       for (const session of wereConnected.splice(0)) touch(session)
     },
     restoreSubscription(id: number, name: string, qos: Qos, options: string): void {
       const session = numbered.get(id)
-      if (!session) return
-      const { nl = false, rap = false, subscriptionIdentifier = 0 } = JSON.parse(options)
-      const restored = {
-        name,
-        qos,
-        noLocal: nl,
-        retainAsPublished: rap,
-        identifier: subscriptionIdentifier,
-      }
-      put(toSubscription(session, restored))
+      if (session) put(restoredSubscription(session, name, qos, options))
     },
   }
-}
-
-function createOwner(device: string, memory: Ledger): Owner {
-  return {
-    sessions: 0,
-    passing: 0,
-    bytes: 0,
-    subscriptionBytes: 0,
-    sharedSubscriptions: 0,
-    arrivals: 0,
-    sessionBytes: 0,
-    passingBytes: 0,
-    holds: {
-      session: memory.open(device, 'session'),
-      connection: memory.open(device, 'connection'),
-      subscription: memory.open(device, 'subscription'),
-      arrival: memory.open(device, 'arrival'),
-    },
-  }
-}
-
-/** The gateway's client ids begin with the WoTT ID of their device. */
-export function deviceOf(client: string): string {
-  const end = client.indexOf('/')
-  return end === -1 ? client : client.slice(0, end)
-}
-
-export function toSubscription(session: Session, requested: Requested): Subscription {
-  const { name, qos, noLocal, retainAsPublished, identifier } = requested
-  const { share, filter } = parseShared(name) ?? { share: null, filter: name }
-  return { session, name, filter, share, qos, noLocal, retainAsPublished, identifier }
-}
-
-function isSame(a: Subscription | undefined, b: Subscription): boolean {
-  return a !== undefined && a.qos === b.qos && optionsOf(a) === optionsOf(b)
-}
-
-/** By the names that older gateways gave them. */
-function optionsOf({ noLocal, retainAsPublished, identifier }: Subscription): string {
-  return JSON.stringify({
-    rap: retainAsPublished,
-    nl: noLocal,
-    subscriptionIdentifier: identifier || undefined,
-  })
 }

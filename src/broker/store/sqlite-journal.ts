@@ -8,7 +8,7 @@ import type { Journal } from './journal.ts'
 import { DEFAULT_RETENTION, type LogState, type Retention } from './retention.ts'
 import type { SqliteOptions } from './sqlite-file.ts'
 import type { TakenOver } from './sqlite-upgrade.ts'
-import type { Task, WorkerData, WorkerReply, WorkerRequest } from './sqlite-worker.ts'
+import type { Task, WorkerData, WorkerReply, WorkerRequest } from './worker-protocol.ts'
 
 // TypeScript in the checkout, JavaScript in the package: as this file is
 const WORKER = new URL(`./sqlite-worker${extname(import.meta.url)}`, import.meta.url)

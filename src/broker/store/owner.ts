@@ -1,0 +1,52 @@
+import type { Ledger } from '../../budget/ledger.ts'
+import {
+  type Owner,
+  type Session,
+  type Subscription,
+  sessionBytes,
+  subscriptionBytes,
+} from '../session.ts'
+
+/** The totals of a device that has no session yet; they are counted in `memory`, too. */
+export function createOwner(device: string, memory: Ledger): Owner {
+  return {
+    sessions: 0,
+    passing: 0,
+    bytes: 0,
+    subscriptionBytes: 0,
+    sharedSubscriptions: 0,
+    arrivals: 0,
+    sessionBytes: 0,
+    passingBytes: 0,
+    holds: {
+      session: memory.open(device, 'session'),
+      connection: memory.open(device, 'connection'),
+      subscription: memory.open(device, 'subscription'),
+      arrival: memory.open(device, 'arrival'),
+    },
+  }
+}
+
+/** The gateway's client ids begin with the WoTT ID of their device. */
+export function deviceOf(client: string): string {
+  const end = client.indexOf('/')
+  return end === -1 ? client : client.slice(0, end)
+}
+
+/** Adds the session's own memory to its device's, or takes it off again. */
+export function countSession({ owner, client, isStored }: Session, by: 1 | -1): void {
+  const bytes = by * sessionBytes(client)
+  if (isStored) owner.sessionBytes += bytes
+  else owner.passingBytes += bytes
+  owner.holds.session.force(owner.sessionBytes)
+  owner.holds.connection.force(owner.passingBytes)
+}
+
+export function countSubscription({ session, name, share }: Subscription, by: 1 | -1): void {
+  // the subscriptions of a closed session were taken off already
+  if (session.isClosed) return
+  const { owner } = session
+  owner.subscriptionBytes += by * subscriptionBytes(name)
+  owner.holds.subscription.force(owner.subscriptionBytes)
+  if (share !== null) owner.sharedSubscriptions += by
+}

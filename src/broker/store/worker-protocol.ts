@@ -1,0 +1,45 @@
+import type { LateRange, LogRange, TopicRange } from '../broker.ts'
+import type { Change, RestoredName } from './changes.ts'
+import type { Forwarded } from './forwarding.ts'
+import type { CountRange } from './journal.ts'
+import type { LogState, Retention } from './retention.ts'
+import type { SqliteOptions } from './sqlite-file.ts'
+import type { TakenOver } from './sqlite-upgrade.ts'
+
+/** What the thread is started with. */
+export interface WorkerData extends SqliteOptions {
+  readonly directory: string
+  readonly retention: Retention
+  readonly forwarded: Forwarded | null
+}
+
+/**
+ * What the thread is asked. `recover`, `close` and commits are asked one at a time, each after the `done` of the one before; tasks
+ * at any time.
+ */
+export type WorkerRequest = 'recover' | 'close' | readonly Change[] | Task
+
+/** A read, or other work that stores nothing; its answer has the same `task` number. */
+export type Task =
+  | { readonly task: number; readonly name: 'read'; readonly range: LogRange }
+  | { readonly task: number; readonly name: 'readTopics'; readonly range: TopicRange }
+  | { readonly task: number; readonly name: 'readLate'; readonly range: LateRange }
+  | { readonly task: number; readonly name: 'split'; readonly time: number }
+  | { readonly task: number; readonly name: 'count'; readonly range: CountRange }
+  | { readonly task: number; readonly name: 'info' }
+  | { readonly task: number; readonly name: 'backup'; readonly file: string }
+
+/** What the thread sends. The first `done` answers the opening, each later one a request. */
+export type WorkerReply =
+  | { readonly task: number; readonly result: unknown }
+  | { readonly task: number; readonly message: string }
+  | { readonly name: RestoredName; readonly rows: readonly unknown[][] }
+  /** The state of the log; sent before any page that lacks messages that were trimmed. */
+  | { readonly log: LogState }
+  /** An older store was taken over; sent before the first `done`. */
+  | { readonly takenOver: TakenOver }
+  /** Messages that were deleted before they were passed on to the other broker. */
+  | { readonly unforwarded: number }
+  /** Why a read that no request waits for failed. */
+  | { readonly unreadable: string }
+  | { readonly done: true; readonly error?: { readonly usage: boolean; readonly message: string } }
