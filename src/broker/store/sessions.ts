@@ -12,7 +12,7 @@ import { countArrivals } from './incoming.ts'
 import { countSession, countSubscription, createOwner, deviceOf } from './owner.ts'
 import { createQueue } from './queue.ts'
 import type { StoreContext } from './store-context.ts'
-import { isSame, restoredSubscription, subscribeChange } from './subscription.ts'
+import { isUnchanged, restoredSubscription, subscribeChange } from './subscription.ts'
 
 /** The rights of a client, by its device and its client id. */
 export type AccessOf = (device: string, clientId: string) => Access
@@ -107,7 +107,7 @@ export function createSessions(context: StoreContext, accessOf: AccessOf) {
 
   /** Stores those subscriptions that are new or have other options. */
   async function subscribe(session: Session, wanted: readonly Subscription[]): Promise<void> {
-    const changed = wanted.filter((one) => !isSame(session.subscriptions.get(one.name), one))
+    const changed = wanted.filter((one) => !isUnchanged(session.subscriptions.get(one.name), one))
     if (session.isStored && changed.length > 0) await journal.append(changed.map(subscribeChange))
   }
 

@@ -13,7 +13,7 @@ export function toSubscription(session: Session, requested: RequestedSubscriptio
 }
 
 /** Whether the session has exactly this subscription already. */
-export function isSame(a: Subscription | undefined, b: Subscription): boolean {
+export function isUnchanged(a: Subscription | undefined, b: Subscription): boolean {
   return a !== undefined && a.qos === b.qos && optionsOf(a) === optionsOf(b)
 }
 
