@@ -1,17 +1,17 @@
 import type { TopicInfo } from '../catalog/catalog.ts'
 
-/** A topic of a device that is watched. */
-export interface Heard {
+/** A watched topic of a device. */
+export interface HeardTopic {
   readonly device: string
   readonly topic: string
   info: TopicInfo
-  /** When it was heard last, by a clock that goes on evenly. */
+  /** When its last message came, by a monotonic clock. */
   heardAt: number
-  /** When the gateway took its last message, in milliseconds since the Unix epoch. */
+  /** The same in milliseconds since the Unix epoch. */
   received: number
   state: 'online' | 'offline'
-  /** What its status topic says; null where that is not known. */
-  said: 'online' | 'offline' | null
+  /** What its status topic holds; null where that is not known. */
+  published: 'online' | 'offline' | null
   /** Whether one of its payloads was a number. */
   isNumber: boolean
 }
@@ -21,22 +21,22 @@ export interface HeardBounds {
   readonly topicsPerDevice: number
 }
 
-/** What was heard of which device: as much as there is room for. */
+/** The watched topics of all devices, as many as there is room for. */
 export interface HeardTopics {
-  get(device: string, topic: string): Heard | undefined
-  /** False where there is no room for it, which is counted. */
-  add(heard: Heard): boolean
-  remove(heard: Heard): void
-  of(device: string): Iterable<Heard>
-  all(): Iterable<Heard>
+  get(device: string, topic: string): HeardTopic | undefined
+  /** False, and counted, when there is no room. */
+  add(heard: HeardTopic): boolean
+  remove(heard: HeardTopic): void
+  of(device: string): Iterable<HeardTopic>
+  all(): Iterable<HeardTopic>
   readonly overflowed: number
 }
 
-/** Characters of a topic that becomes a label and a part of another topic. */
+/** Longer topics are not watched: each becomes a label and a part of its status topic. */
 const LONGEST_TOPIC = 512
 
 export function createHeardTopics({ topics, topicsPerDevice }: HeardBounds): HeardTopics {
-  const devices = new Map<string, Map<string, Heard>>()
+  const devices = new Map<string, Map<string, HeardTopic>>()
   let size = 0
   let overflowed = 0
 
@@ -44,7 +44,7 @@ export function createHeardTopics({ topics, topicsPerDevice }: HeardBounds): Hea
     get: (device, topic) => devices.get(device)?.get(topic),
     add(heard) {
       const { device, topic } = heard
-      const own = devices.get(device) ?? new Map<string, Heard>()
+      const own = devices.get(device) ?? new Map<string, HeardTopic>()
       if (topic.length > LONGEST_TOPIC || size >= topics || own.size >= topicsPerDevice) {
         overflowed += 1
         return false

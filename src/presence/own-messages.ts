@@ -1,29 +1,29 @@
 import type { Broker } from '../broker/broker.ts'
 import type { MessageProperties } from '../topic/message.ts'
 
-/** Who publishes what the gateway says itself; no certificate can have this name. */
+/** The device name of messages that the gateway publishes itself; no certificate can have it. */
 export const GATEWAY_NAME = '$gateway'
 
-/** What is retained of the gateway's own. */
+/** A retained message of the gateway itself. */
 export interface OwnMessage {
-  /** Empty for nothing. */
+  /** Empty to remove the retained message. */
   readonly payload: string
   readonly properties: MessageProperties | null
 }
 
-/** Retained messages of the gateway itself: of each topic the last one is published, again and again until it is stored. */
+/** Publishes retained messages of the gateway: the latest for each topic, again and again until it is stored. */
 export interface OwnMessages {
   put(topic: string, message: OwnMessage): void
-  /** Begins to publish them; until then they wait. */
+  /** Begins to publish; until then messages wait. */
   start(): void
   close(): void
 }
 
-/** So many are published at the same time. */
+/** Messages that are published at the same time. */
 const AT_ONCE = 100
 const RETRY_MS = 5_000
 
-/** `onFailure` is told each time that the broker did not take one. */
+/** `onFailure` is called each time the broker refuses a message. */
 export function createOwnMessages(
   broker: Pick<Broker, 'publish'>,
   onFailure: (error: unknown) => void,
@@ -32,7 +32,7 @@ export function createOwnMessages(
   let state: 'held' | 'idle' | 'publishing' | 'pausing' | 'closed' = 'held'
   let timer: NodeJS.Timeout | undefined
 
-  /** Later: whoever puts a message may be in the midst of handing another one on. */
+  /** In the next turn of the event loop: the caller of `put` may be delivering another message. */
   function begin(): void {
     state = 'publishing'
     setImmediate(() => void publishAll())
@@ -67,7 +67,7 @@ export function createOwnMessages(
       })
       return true
     } catch (error) {
-      // a later one may be there by now
+      // unless a later message for the topic waits by now
       if (!waiting.has(topic)) waiting.set(topic, message)
       if (state !== 'closed') onFailure(error)
       return false

@@ -1,14 +1,14 @@
-/** Where the status of devices and of their topics is. */
+/** The topics that hold the status of devices and of their topics. */
 export interface StatusTopics {
-  /** Covers all of them. */
+  /** Covers all status topics. */
   readonly filter: string
   ofDevice(device: string): string
   ofTopic(device: string, topic: string): string
-  /** Whose status a topic has, and of which of its topics, null for the device itself; null where it is no status topic. */
+  /** The device whose status a topic holds, and which of its topics (null for the device itself); null for any other topic. */
   parse(topic: string): { readonly device: string; readonly topic: string | null } | null
 }
 
-/** `template` has `%u` for the device as one of its levels; the status of one of its topics is below that. */
+/** `template` is the status topic of a device, with `%u` as the level for its name; the statuses of its topics are below it. */
 export function createStatusTopics(template: string): StatusTopics {
   const levels = template.split('/')
   const place = levels.indexOf('%u')
