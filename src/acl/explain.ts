@@ -32,7 +32,7 @@ function* sentencesOn(
 ): Generator<string> {
   const verb = action === 'publish' ? 'publish to' : 'receive'
   if (!isTopic(topic)) {
-    yield `${quote(topic)} is no topic: it ${topicProblem(topic)}.`
+    yield `${quote(topic)} is not a valid topic: it ${topicProblem(topic)}.`
     return
   }
   if (isReserved(action, topic)) {

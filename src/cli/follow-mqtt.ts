@@ -72,7 +72,9 @@ export const followMqtt: Follow = async (client, filter, arrived, stop) => {
       throw new CommandFailure(`the gateway refuses the filter "${filter}": ${reason}`)
     }
     if (!messageOf(error).startsWith('Invalid topic')) throw error
-    throw new UsageError(`"${filter}" is no filter: "+" and "#" must be whole levels, "#" the last`)
+    throw new UsageError(
+      `"${filter}" is not a valid filter: "+" and "#" must be whole levels, and "#" must be the last one`,
+    )
   } finally {
     connection.off('close', onClose)
     if (connection.connected) await connection.endAsync()

@@ -25,8 +25,8 @@ export function parseBridgeTopic(line: string): BridgeTopic {
     .filter((word) => word !== '')
   if (pattern === undefined || more.length > 0) throw new Error(`must be ${FORM}`)
   if (!DIRECTIONS.includes(direction))
-    throw new Error(`must say out, in or both after the pattern, not "${direction}"`)
-  if (!['0', '1', '2'].includes(qos)) throw new Error(`has no QoS ${qos}: it is 0, 1 or 2`)
+    throw new Error(`must have out, in or both after the pattern, not "${direction}"`)
+  if (!['0', '1', '2'].includes(qos)) throw new Error(`has QoS ${qos}, but QoS must be 0, 1 or 2`)
   const topic: BridgeTopic = {
     pattern: orEmpty(pattern),
     direction: direction as BridgeDirection,
@@ -79,11 +79,11 @@ function topicProblem(topic: BridgeTopic): string | null {
   ] as const) {
     if (/[+#]/.test(prefix)) return `has a wildcard in the prefix "${prefix}"`
     const problem = filterProblem(filter)
-    if (problem) return `comes to "${filter}" ${side}, which ${problem}`
+    if (problem) return `becomes "${filter}" ${side}, which ${problem}`
   }
   if (localFilter(topic).startsWith('$'))
-    return `comes to "${localFilter(topic)}" here, where names that begin with "$" belong to the gateway`
+    return `becomes "${localFilter(topic)}" here, but topics that start with "$" are reserved for the gateway`
   if (remoteFilter(topic).startsWith('$share/'))
-    return 'must not be a shared subscription: what another bridge gets would be missing here'
+    return 'must not be a shared subscription: messages that go to another member would be missing here'
   return null
 }

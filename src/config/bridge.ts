@@ -16,12 +16,12 @@ export function* bridgeProblems(
     for (const name of [...uplinkNames('bridge'), ...BRIDGE_SETTINGS].filter((one) =>
       said.has(one),
     ))
-      yield `${calledAny(name)} has no meaning without ${called('bridge')}=mqtt://… or mqtts://…`
+      yield `${calledAny(name)} has no effect without ${called('bridge')}=mqtt://… or mqtts://…`
   if (!url) return
   if (address?.kind === 'memory')
-    yield `${called('bridge')} needs ${called('broker')}=file:PATH: what waits for the other broker has to be kept somewhere`
+    yield `${called('bridge')} needs ${called('broker')}=file:PATH: messages that wait for the other broker must be stored`
   else if (address?.kind === 'mqtt')
-    yield `${called('bridge')} needs ${called('broker')}=file:PATH: ${called('broker')} names another broker already, which messages are relayed to`
+    yield `${called('bridge')} needs ${called('broker')}=file:PATH: now ${called('broker')} names another broker, and messages are relayed to it`
 }
 
 const BRIDGE_SETTINGS = [

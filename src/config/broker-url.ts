@@ -12,9 +12,7 @@ export function parseBrokerUrls(text: string): readonly BrokerUrl[] | undefined 
   if (!/^mqtts?:/i.test(text)) return undefined
   const urls = text.split(/ *, */).map(parseBrokerUrl)
   if (new Set(urls.map(({ tls }) => tls)).size > 1)
-    throw new Error(
-      'must be mqtt:// alone or mqtts:// alone, so that TLS is not left out by chance',
-    )
+    throw new Error('must not mix mqtt:// and mqtts://, so that TLS is not left out by accident')
   return urls
 }
 
@@ -23,11 +21,11 @@ function parseBrokerUrl(text: string): BrokerUrl {
   const scheme = url?.protocol.slice(0, -1)
   if (!url || (scheme !== 'mqtt' && scheme !== 'mqtts') || url.hostname === '')
     throw new Error(
-      'must be mqtt://HOST:PORT or mqtts://HOST:PORT, several with commas between them',
+      'must be mqtt://HOST:PORT or mqtts://HOST:PORT; several are separated by commas',
     )
   if (url.username !== '' || url.password !== '')
     throw new Error(
-      'must not hold a user name or password, which would be logged: they have settings of their own that end in USERNAME and PASSWORD_FILE',
+      'must not contain a user name or password, because URLs are logged: use the settings that end in USERNAME and PASSWORD_FILE',
     )
   if (!['', '/'].includes(url.pathname) || url.search !== '' || url.hash !== '')
     throw new Error('must end after HOST:PORT: MQTT over TCP has no path')

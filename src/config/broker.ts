@@ -36,6 +36,6 @@ export function brokerWarnings(
     .filter((name) => said.has(name))
     .map(
       (name) =>
-        `${called(name as SettingName)} has no meaning without ${called('broker')}=mqtt://… or mqtts://…`,
+        `${called(name as SettingName)} has no effect without ${called('broker')}=mqtt://… or mqtts://…`,
     )
 }

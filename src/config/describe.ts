@@ -51,9 +51,9 @@ export function toEnvExample(sections: readonly DescribedSection[]): string {
     )
     return `# ---- ${title} ----\n\n${lines.join('\n')}`
   })
-  return `# The settings of wott-gateway, generated from src/config/schema.ts. Uncomment a line to change it.
+  return `# The settings of wott-gateway, generated from src/config/schema.ts. To change a setting, remove the "#" before it.
 # "node --env-file=.env", Docker's --env-file and systemd's EnvironmentFile= read this format.
-# Node takes "#" for the beginning of a comment: put a value that has one in single quotes. Docker wants it without quotes.
+# For Node, put a value that contains "#" in single quotes, because "#" starts a comment. For Docker, leave the quotes out.
 
 ${entries.join('\n')}`
 }

@@ -15,16 +15,16 @@ export function* doorProblems(
     address: values[name] as Settings[typeof name] | undefined,
   }))
   if (doors.every(({ name, address }) => address === null || name === called('opsListen')))
-    yield 'every door is off, so there is nothing to run'
+    yield 'every door is off, so there is nothing to run: turn on at least one'
   for (const [index, { name, address }] of doors.entries()) {
     const same = doors.slice(0, index).find((other) => collide(other.address, address))
-    if (same) yield `${name} must not be the address of ${same.name}`
+    if (same) yield `${name} must not use the same address as ${same.name}`
   }
   if (isOn(values.proxyProtocol) && values.proxyProtocolFrom === undefined)
-    yield `${called('proxyProtocolFrom')} is not set: name the load balancers that ${called('proxyProtocol')} is for, or every client could claim to be another one`
+    yield `${called('proxyProtocolFrom')} is not set: name the addresses of the load balancers. ${called('proxyProtocol')} needs them, otherwise any client could claim the address of another`
   if (values.proxyProtocol === 'off')
     for (const name of BEHIND_BALANCERS.filter((one) => said.has(one)))
-      yield `${called(name)} has no meaning without ${called('proxyProtocol')}=v1, v2 or any`
+      yield `${called(name)} has no effect without ${called('proxyProtocol')}=v1, v2 or any`
 }
 
 const BEHIND_BALANCERS = [

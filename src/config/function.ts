@@ -10,7 +10,7 @@ export function* functionProblems(
 ): Generator<string> {
   const { broker, proxyIdentity } = values as Partial<Settings>
   if (broker && broker.kind !== 'mqtt')
-    yield `${called('broker')} must be mqtts://HOST:PORT in a function: what it keeps itself is gone when it stops`
+    yield `${called('broker')} must be mqtts://HOST:PORT in a function: a function cannot keep messages, because it may stop at any time`
   if (!GIVERS.has(proxyIdentity))
-    yield `${called('proxyIdentity')} must be aws-apigw or alb in a function: nobody else hands it requests`
+    yield `${called('proxyIdentity')} must be aws-apigw or alb in a function`
 }

@@ -89,8 +89,8 @@ export function loadConfig(
   if (values.aclFile === undefined && !(flags.aclFile === '') && file.complete)
     problems.push(
       conf && !file.settings.aclFile
-        ? `${conf} names no acl_file: Mosquitto then lets every client do everything, the gateway never does. Name a file; one line "pattern readwrite #" in it is everything for everybody`
-        : `${called('aclFile')} is not set: name the Mosquitto acl_file that says who may do what (an empty file denies everything)`,
+        ? `${conf} has no acl_file. Mosquitto then allows everything to every client; the gateway does not. Add an acl_file; the line "pattern readwrite #" in it allows everything to everybody`
+        : `${called('aclFile')} is not set: name the Mosquitto acl_file that says who may publish and read what (an empty file denies everything)`,
     )
   const ofBroker = brokerWarnings(values, said, called)
   // somebody who names no broker at all has most likely forgotten it

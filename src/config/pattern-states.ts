@@ -125,11 +125,13 @@ export function readPattern(source: string): { readonly states: State[]; readonl
 }
 
 function tooLarge(): Error {
-  return new Error('must be smaller once its repetitions are written out: repeat less')
+  return new Error(
+    'is too large when its repetitions are written out: use fewer or smaller repetitions',
+  )
 }
 
 function unsupported(what: string, why: string): Error {
   return new Error(
-    `must be without ${what}, which ${why}: write it with characters, [classes], (groups), | and * + ? {n,m} alone`,
+    `must not contain ${what}, which ${why}: use only characters, [classes], (groups), | and * + ? {n,m}`,
   )
 }

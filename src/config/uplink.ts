@@ -4,14 +4,16 @@ import { bytes, integer, path, text } from './values.ts'
 const KiB = 1024
 const MiB = 1024 * KiB
 
-/** What is not the same for every connection. */
+/** The texts and defaults that differ between the connections. */
 export interface ConnectionTexts {
   /** Which broker it is. */
   readonly to: string
   /** What the client id is without a setting. */
   readonly clientId: string
-  /** What becomes of messages beyond a bound. */
-  readonly beyond: string
+  /** What happens to a message that is not acknowledged in time. */
+  readonly late: string
+  /** What happens beyond the bounds on unacknowledged messages. */
+  readonly full: string
   readonly timeout: string
   readonly pending: string
   readonly pendingBytes: string
@@ -19,41 +21,45 @@ export interface ConnectionTexts {
 
 /** The settings that a connection to another MQTT broker has, without the prefix of their names. */
 function connectionSettings(texts: ConnectionTexts) {
-  const { to, beyond } = texts
+  const { to, late, full } = texts
   return {
     Username: setting(text(1, 1_000), undefined, `user name for ${to}`),
     PasswordFile: setting(
       path,
       undefined,
-      `file with the password for ${to}; a change of it holds from the next connection`,
+      `file with the password for ${to}; a changed file is used for the next connection`,
     ),
     CaFile: setting(
       path,
       undefined,
-      `CA certificates that the certificate of ${to} must descend from, PEM [those that Node.js knows]`,
+      `CA certificates that sign the certificate of ${to}, PEM [the CAs that Node.js trusts]`,
     ),
     CertFile: setting(
       path,
       undefined,
-      `client certificate for ${to}, PEM; a change of it holds from the next connection`,
+      `client certificate for ${to}, PEM; a changed file is used for the next connection`,
     ),
     KeyFile: setting(path, undefined, `private key of the client certificate for ${to}, PEM`),
     ClientId: setting(text(1, 200), undefined, `MQTT client id at ${to} [${texts.clientId}]`),
     Timeout: setting(
       integer(1, 3600),
       texts.timeout,
-      `seconds that ${to} may take to acknowledge a message (${beyond})`,
+      `seconds that ${to} may take to acknowledge a message; ${late}`,
     ),
     Pending: setting(
       integer(1, 1_000_000),
       texts.pending,
-      `messages that may wait for the acknowledgement of ${to} (${beyond})`,
+      `maximum number of messages that ${to} has not acknowledged yet; ${full}`,
     ),
-    PendingBytes: setting(bytes(KiB, 64 * 1024 * MiB), texts.pendingBytes, 'bytes of them'),
+    PendingBytes: setting(
+      bytes(KiB, 64 * 1024 * MiB),
+      texts.pendingBytes,
+      `maximum size of the messages that ${to} has not acknowledged yet`,
+    ),
     Keepalive: setting(
       integer(5, 65_535),
       '30',
-      `seconds without a packet after which ${to} is asked whether it is still there; after half as many more the connection is given up`,
+      `MQTT keep alive for ${to}: seconds without a packet after which the gateway sends a ping; without an answer the connection is closed after half that time`,
     ),
   } as const
 }
@@ -80,7 +86,8 @@ const NAMES = Object.keys(
   connectionSettings({
     to: '',
     clientId: '',
-    beyond: '',
+    late: '',
+    full: '',
     timeout: '',
     pending: '',
     pendingBytes: '',
@@ -123,5 +130,5 @@ export function* uplinkProblems(
     if (isSaid(one) && !isSaid(other)) yield `${called(one)} needs ${called(other)}`
   if (!address.tls)
     for (const name of [ca, cert, key].filter(isSaid))
-      yield `${called(name)} has no meaning without TLS: ${called(prefix)}=mqtts://…`
+      yield `${called(name)} has no effect without TLS: use ${called(prefix)}=mqtts://…`
 }

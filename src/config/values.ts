@@ -95,7 +95,7 @@ export const path: Parse<string> = parse('PATH', 'the path of a file or folder',
 /** A list as OpenSSL reads it; of what it does not know it passes over all but suites of TLS 1.3. */
 export const cipherList: Parse<string> = parse(
   'LIST',
-  "names of OpenSSL's cipher suites with colons between them",
+  'OpenSSL names of cipher suites, separated by colons',
   (text) => {
     if (!/^[\w:+!@=,-]+$/.test(text)) return undefined
     try {
@@ -124,7 +124,7 @@ export const listenAddress: Parse<ListenAddress> = parse(
 /** As `listenAddress`, or `unix:PATH`. */
 export const proxyAddress: Parse<ProxyAddress> = parse(
   'HOST:PORT|unix:PATH',
-  'HOST:PORT, [IPV6]:PORT, :PORT, unix: and the path of a socket, or off',
+  'HOST:PORT, [IPV6]:PORT, :PORT, unix:PATH or off',
   (text) => {
     if (text.startsWith('unix:'))
       return text.length > 5 ? { path: resolve(text.slice(5)) } : undefined
@@ -146,7 +146,7 @@ export const headerName: Parse<string> = parse(
 /** Names of hosts, in lower case. */
 export const hostNames: Parse<readonly string[]> = parse(
   'NAMES',
-  'names of hosts with commas between them',
+  'host names, separated by commas',
   (text) => {
     const names = text.toLowerCase().split(/ *, */)
     return names.every((name) => /^[a-z\d_]([a-z\d_.-]*[a-z\d_])?$/.test(name)) ? names : undefined
@@ -155,8 +155,7 @@ export const hostNames: Parse<readonly string[]> = parse(
 
 /** Some of these, with commas between them. */
 export function listOf<const T extends string>(...allowed: readonly T[]): Parse<readonly T[]> {
-  const names = `${allowed.join(', ')}, with commas between them`
-  return parse('NAMES', `some of ${names}`, (text) => {
+  return parse('NAMES', `one or more of ${allowed.join(', ')}, separated by commas`, (text) => {
     const found = text.split(/ *, */).map((name) => allowed.find((value) => value === name))
     return found.every((name) => name !== undefined) ? found : undefined
   })
@@ -165,7 +164,7 @@ export function listOf<const T extends string>(...allowed: readonly T[]): Parse<
 /** IP addresses and networks such as `10.0.0.0/8`; one of IPv4 also holds for an IPv6 socket that maps it. */
 export const networks: Parse<BlockList> = parse(
   'NETWORKS',
-  'IP addresses and networks such as 10.0.0.0/8 or 2001:db8::/32, with commas between them',
+  'IP addresses and networks such as 10.0.0.0/8 or 2001:db8::/32, separated by commas',
   (text) => {
     const list = new BlockList()
     return text.split(/ *, */).every((each) => addNetwork(list, each)) ? list : undefined
@@ -186,7 +185,7 @@ function addNetwork(list: BlockList, text: string): boolean {
 /** A regular expression for whole WoTT IDs; what MQTT and the ACL give a meaning is refused whatever it says. */
 export const idPattern: Parse<Pattern> = parse(
   'REGEXP',
-  'a regular expression from "^" to "$", so that it speaks of the whole WoTT ID',
+  'a regular expression that starts with "^" and ends with "$", so that it matches the whole WoTT ID',
   (text) => {
     if (!text.startsWith('^') || !text.endsWith('$')) return undefined
     try {
@@ -222,7 +221,7 @@ export function orOff<T>(other: Parse<T>): Parse<T | null> {
 /** MQTT topic filters; a comma cannot be part of one. */
 export const topicFilters: Parse<readonly string[]> = parse(
   'FILTERS',
-  'MQTT topic filters with commas between them',
+  'MQTT topic filters, separated by commas',
   (said) => {
     const filters = said.split(/ *, */)
     return filters.every((filter) => filterProblem(filter) === null) ? filters : undefined
@@ -234,7 +233,7 @@ export const topicTemplate: Parse<TopicTemplate> = parse('TEMPLATE', FORM, parse
 /** Topic filters with the WoTT ID as a level of each, so that no two devices have one in common. */
 export const commandTopics: Parse<readonly string[]> = parse(
   'FILTERS',
-  'MQTT topic filters with %u as a level of each, and commas between them',
+  'MQTT topic filters, separated by commas, each with %u as one of its levels',
   (said) => {
     const filters = said.split(/ *, */)
     const isOwn = (filter: string) =>
@@ -246,14 +245,14 @@ export const commandTopics: Parse<readonly string[]> = parse(
 /** A topic that messages are published to, or what such topics begin with. */
 export const topicName: Parse<string> = parse(
   'TOPIC',
-  'a topic such as homeassistant, without wildcards and "$" in front',
+  'a topic such as homeassistant, without wildcards, that does not start with "$"',
   (said) => (readingTopicProblem(said) === null ? said : undefined),
 )
 
 /** A topic with a level `%u` for the WoTT ID. */
 export const topicOfDevice: Parse<string> = parse(
   'TOPIC',
-  'a topic with one level %u for the WoTT ID, such as status/%u, without wildcards and "$" in front',
+  'a topic with one level %u for the WoTT ID, such as status/%u, without wildcards, that does not start with "$"',
   (said) =>
     readingTopicProblem(said) === null &&
     said.split('/').filter((level) => level === '%u').length === 1
@@ -264,13 +263,13 @@ export const topicOfDevice: Parse<string> = parse(
 /** Where the broker at the other end of a bridge is. */
 export const brokerUrls: Parse<readonly BrokerUrl[]> = parse(
   'URL',
-  'mqtt://HOST:PORT or mqtts://HOST:PORT, several with commas between them',
+  'mqtt://HOST:PORT or mqtts://HOST:PORT; several are separated by commas',
   parseBrokerUrls,
 )
 
 export const bridgeTopics: Parse<readonly BridgeTopic[]> = parse(
   'TOPICS',
-  'topics as PATTERN out|in|both QOS LOCAL_PREFIX REMOTE_PREFIX, with semicolons between them',
+  'topics such as PATTERN out|in|both QOS LOCAL_PREFIX REMOTE_PREFIX, separated by semicolons',
   (said) => {
     const topics = parseBridgeTopics(said)
     return topics.length > 0 ? topics : undefined
@@ -279,18 +278,20 @@ export const bridgeTopics: Parse<readonly BridgeTopic[]> = parse(
 
 export const brokerAddress: Parse<BrokerAddress> = parse(
   'URL',
-  'memory:, file:PATH, mqtt://HOST:PORT or mqtts://HOST:PORT (several of these two with commas between them)',
+  'memory:, file:PATH, mqtt://HOST:PORT or mqtts://HOST:PORT (several broker addresses are separated by commas)',
   (said) => {
     if (said === 'memory:') return { kind: 'memory' }
     if (/^(redis|valkey)s?:/i.test(said))
       throw new Error(
-        'must be file:PATH for one gateway, or mqtts://HOST:PORT of an MQTT broker or cluster for several (a Redis loses acknowledged messages when its replica takes over)',
+        'must be file:PATH for one gateway, or mqtts://HOST:PORT of an MQTT broker or cluster for several (Redis is not supported: it loses acknowledged messages when its replica takes over)',
       )
     const urls = parseBrokerUrls(said)
     if (urls) return { kind: 'mqtt', urls }
     const [, rest] = /^file:\/\/([^/].*)$/.exec(said) ?? []
     if (rest !== undefined)
-      throw new Error(`must be file:${rest}, a folder in the working directory, or file:/${rest}`)
+      throw new Error(
+        `must be file:${rest} (a folder in the working directory) or file:/${rest} (an absolute path)`,
+      )
     return /^file:./.test(said) ? { kind: 'file', path: resolve(said.slice(5)) } : undefined
   },
 )

@@ -83,7 +83,7 @@ function toProperties(checked: Checked): ReadProperties | PropertyFault {
 function textProblem(value: unknown): string | null {
   if (typeof value !== 'string') return 'must be a string'
   if (!value.isWellFormed()) return 'must be valid Unicode'
-  return value.includes('\0') ? 'must not hold U+0000' : null
+  return value.includes('\0') ? 'must not contain U+0000' : null
 }
 
 function userPropertiesProblem(value: unknown): string | null {

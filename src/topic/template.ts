@@ -58,7 +58,7 @@ function levelOf(text: string): Level {
     else if (name !== undefined) parts.push({ kind: name as 'field' })
     const plain = found ?? /^[^{}]+/.exec(rest)?.[0]
     if (plain === undefined)
-      throw new Error(`must not have ${JSON.stringify(rest)} in a level: ${FORM},`)
+      throw new Error(`must not have ${JSON.stringify(rest)} in a level; it consists of ${FORM},`)
     if (found === undefined) parts.push({ kind: 'text', text: plain })
     rest = rest.slice(plain.length)
   }
@@ -67,7 +67,7 @@ function levelOf(text: string): Level {
 
 /** What a template may have. */
 export const FORM =
-  'levels of text, {device}, {measurement}, {field} and {tag:NAME}; {tag:NAME?} and {tags} as whole levels'
+  'levels made of text, {device}, {measurement}, {field} and {tag:NAME}; {tag:NAME?} and {tags} must be whole levels'
 
 /** The topic of one value. Throws an Error where a tag is missing that has to be there. */
 export function fillTemplate(template: TopicTemplate, names: TopicNames): string {
@@ -95,7 +95,7 @@ function fill(part: Part, { device, measurement, tags, field }: TopicNames): str
       return escapeLevel(field ?? '')
     case 'tag': {
       const value = tags.get(part.name)
-      if (value === undefined) throw new Error(`there is no tag "${part.name}"`)
+      if (value === undefined) throw new Error(`the tag "${part.name}" is missing`)
       return escapeLevel(value)
     }
   }

@@ -12,36 +12,37 @@ export function hasWildcard(topic: string): boolean {
   return topic.includes('+') || topic.includes('#')
 }
 
-/** Why `topic` is no MQTT topic name (a sentence without its subject), or null if it is one. */
+/** Why `topic` is not a valid MQTT topic name (a sentence without its subject), or null if it is valid. */
 export function topicProblem(topic: string): string | null {
-  if (hasWildcard(topic)) return 'must not hold a wildcard ("+" or "#") [MQTT-3.3.2-2]'
+  if (hasWildcard(topic)) return 'must not contain a wildcard ("+" or "#") [MQTT-3.3.2-2]'
   return stringProblem(topic)
 }
 
-/** As `topicProblem`, and "$…" is refused: over HTTP nobody speaks in the broker's own name. */
+/** As `topicProblem`; also refuses "$…", which is reserved for the broker. */
 export function readingTopicProblem(topic: string): string | null {
-  if (topic.startsWith('$')) return 'must not start with "$"; such names belong to the broker'
+  if (topic.startsWith('$'))
+    return 'must not start with "$": such topics are reserved for the broker'
   return topicProblem(topic)
 }
 
-/** Why `filter` is no topic filter to subscribe to, or null if it is one. */
+/** Why `filter` is not a valid topic filter (a sentence without its subject), or null if it is valid. */
 export function filterProblem(filter: string): string | null {
   const problem = stringProblem(filter)
   if (problem) return problem
   const levels = filter.split('/')
   for (const [index, level] of levels.entries()) {
     if (level.includes('#') && (level !== '#' || index !== levels.length - 1))
-      return 'may hold "#" only as its whole last level [MQTT-4.7.1-2]'
+      return 'may contain "#" only as its whole last level [MQTT-4.7.1-2]'
     if (level.includes('+') && level !== '+')
-      return 'may hold "+" only as a whole level [MQTT-4.7.1-3]'
+      return 'may contain "+" only as a whole level [MQTT-4.7.1-3]'
   }
   return null
 }
 
 function stringProblem(text: string): string | null {
-  if (text === '') return 'must have at least one character [MQTT-4.7.3-1]'
+  if (text === '') return 'must not be empty [MQTT-4.7.3-1]'
   if (!text.isWellFormed()) return 'must be valid Unicode [MQTT-1.5.3-1]'
-  if (UNUSABLE.test(text)) return 'must not hold control characters or non-characters'
+  if (UNUSABLE.test(text)) return 'must not contain control characters or Unicode non-characters'
   // a code unit takes at most three bytes, so short texts need no counting
   if (text.length > MAX_TOPIC_BYTES / 3 && Buffer.byteLength(text) > MAX_TOPIC_BYTES)
     return `must be at most ${MAX_TOPIC_BYTES} bytes long`

@@ -75,13 +75,13 @@ describe('the topics of a bridge', () => {
 
   it('are refused with a reason where they mean nothing', () => {
     for (const [text, reason] of [
-      ['# up 1', /^must say out, in or both after the pattern, not "up"$/],
-      ['# out 3', /^has no QoS 3: it is 0, 1 or 2$/],
+      ['# up 1', /^must have out, in or both after the pattern, not "up"$/],
+      ['# out 3', /^has QoS 3, but QoS must be 0, 1 or 2$/],
       ['# out 1 a b c', /^must be PATTERN /],
-      ['# out 1 a', /^comes to "a#" here, which may hold "#" only as its whole last level/],
+      ['# out 1 a', /^becomes "a#" here, which may contain "#" only as its whole last level/],
       ['# out 1 a/ b/+/', /^has a wildcard in the prefix "b\/\+\/"$/],
-      ['"" out 1', /^comes to "" here, which must have at least one character/],
-      ['$SYS/# in 1', /^comes to "\$SYS\/#" here, where names that begin with "\$" belong to the/],
+      ['"" out 1', /^becomes "" here, which must not be empty/],
+      ['$SYS/# in 1', /^becomes "\$SYS\/#" here, but topics that start with "\$" are reserved/],
       ['x in 1 "" $share/g/', /^must not be a shared subscription/],
     ] as const)
       assert.throws(() => parseBridgeTopics(text), { message: reason }, text)

@@ -74,7 +74,7 @@ c silence 1m
 c field x silence 2m
 `),
       [
-        '1:1 the pattern may hold "+" only as a whole level [MQTT-4.7.1-3]',
+        '1:1 the pattern may contain "+" only as a whole level [MQTT-4.7.1-3]',
         '2:3 "unti" is not one of name, unit, class, silence, min, max, field',
         '3:3 unit has no value',
         '4:10 unit is there twice',

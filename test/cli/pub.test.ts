@@ -53,7 +53,7 @@ describe('pub', { concurrency: 2 }, () => {
     const wrong: [string[], RegExp][] = [
       [['--message-expiry', '0'], /--message-expiry must be a whole number from 1 to 4294967295/],
       [['--message-expiry', 'x'], /--message-expiry must be a whole number/],
-      [['--response-topic', 'a/#'], /--response-topic must not hold a wildcard/],
+      [['--response-topic', 'a/#'], /--response-topic must not contain a wildcard/],
       [['--payload-format', 'text'], /--payload-format must be bytes or utf8, not "text"/],
       [['--user-property', 'room'], /--user-property must be NAME=VALUE, not "room"/],
       [['--time', 'noon'], /--time must be a time such as .*, not "noon"/],

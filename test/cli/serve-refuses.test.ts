@@ -33,19 +33,19 @@ describe('serve that cannot start says why, exit code 2', { concurrency: 2 }, ()
   it('nothing is configured', () =>
     refuses(
       ['serve'],
-      'wott-gateway: wrong settings:\n  WOTT_ACL_FILE is not set: name the Mosquitto acl_file that says who may do what (an empty file denies everything)',
+      'wott-gateway: wrong settings:\n  WOTT_ACL_FILE is not set: name the Mosquitto acl_file that says who may publish and read what (an empty file denies everything)',
     ))
 
   it('settings are wrong: all at once, by the name that was used', () =>
     refuses(
       ['serve', '--device-listen', 'nope', '--drain-seconds', '-1'],
       `wott-gateway: wrong settings:
-  WOTT_ID_PATTERN must be a regular expression from "^" to "$", so that it speaks of the whole WoTT ID, not "a"
+  WOTT_ID_PATTERN must be a regular expression that starts with "^" and ends with "$", so that it matches the whole WoTT ID, not "a"
   --device-listen must be HOST:PORT, [IPV6]:PORT, :PORT or off, not "nope"
   WOTT_MAX_PAYLOAD must be a size from 1 to 64MiB, such as 1048576 or 1MiB, not "1TB"
   --drain-seconds must be a whole number from 0 to 3600, not "-1"
   WOTT_LOG_LEVEL must be one of error, warn, info, debug, not "loud"
-  WOTT_ACL_FILE is not set: name the Mosquitto acl_file that says who may do what (an empty file denies everything)`,
+  WOTT_ACL_FILE is not set: name the Mosquitto acl_file that says who may publish and read what (an empty file denies everything)`,
       {
         env: {
           WOTT_ID_PATTERN: 'a',
@@ -108,7 +108,7 @@ describe('serve that cannot start says why, exit code 2', { concurrency: 2 }, ()
   it('there are no such cipher suites', () =>
     refuses(
       site.serveBut({ '--ciphers': 'NONE-SUCH' }),
-      /^wott-gateway: wrong settings:\n {2}--ciphers must be names of .*, not "NONE-SUCH"\n$/,
+      /^wott-gateway: wrong settings:\n {2}--ciphers must be OpenSSL names .*, not "NONE-SUCH"\n$/,
     ))
 
   it('a mosquitto.conf asks for what cannot be', async () => {
@@ -173,7 +173,7 @@ describe('serve that cannot start says why, exit code 2', { concurrency: 2 }, ()
   it('the broker’s folder is written as a URL with a host', () =>
     refuses(
       site.serveBut({ '--broker': 'file://data' }),
-      'wott-gateway: wrong settings:\n  --broker must be file:data, a folder in the working directory, or file:/data, not "file://data"',
+      'wott-gateway: wrong settings:\n  --broker must be file:data (a folder in the working directory) or file:/data (an absolute path), not "file://data"',
     ))
 
   it('no folder can be made', async () => {

@@ -171,7 +171,12 @@ describe('sub and simulate', () => {
   })
 
   const refused: [string[], (via: DevGateway['via']) => string[], number, RegExp][] = [
-    [['sub', 'a/#/b'], ({ mqtt }) => mqtt, 2, /^wott-gateway: "a\/#\/b" is no filter: .*\n$/],
+    [
+      ['sub', 'a/#/b'],
+      ({ mqtt }) => mqtt,
+      2,
+      /^wott-gateway: "a\/#\/b" is not a valid filter: .*\n$/,
+    ],
     [['sub', 'a/#/b'], ({ https }) => https, 1, /^wott-gateway: refused: .*\(topic_invalid\)\n$/],
     [['sub', 'secret'], ({ https }) => https, 1, /^wott-gateway: refused: .*\(read_denied\)\n$/],
     [['sub', 'a', '--port', '1'], () => [], 1, /^wott-gateway: nothing listens on .* \(mqtt\)/],

@@ -98,20 +98,24 @@ bridge_insecure false
     [
       'a second bridge',
       `${BRIDGE}connection two\naddress b\n`,
-      /^conf:12 connection two: there is/,
+      /^conf:12 connection two: only one bridge/,
     ],
-    ['no address', 'connection cloud\ntopic # out\n', /^conf:8 connection cloud: no address is/],
-    ['no topic', 'connection cloud\naddress a\n', /^conf:8 connection cloud: no topic is named/],
+    [
+      'no address',
+      'connection cloud\ntopic # out\n',
+      /^conf:8 connection cloud: it has no address/,
+    ],
+    ['no topic', 'connection cloud\naddress a\n', /^conf:8 connection cloud: it has no topic/],
     ['what belongs to no bridge', 'try_private true\n', /^conf:8 try_private: belongs to a bridge/],
-    ['a bad topic', `${BRIDGE}topic # up\n`, /^conf:12 topic must say out, in or both/],
-    ['a semicolon', `${BRIDGE}topic a;b\n`, /^conf:12 topic must not hold a semicolon$/],
+    ['a bad topic', `${BRIDGE}topic # up\n`, /^conf:12 topic must have out, in or both/],
+    ['a semicolon', `${BRIDGE}topic a;b\n`, /^conf:12 topic must not contain a semicolon$/],
     ['an insecure bridge', `${BRIDGE}bridge_insecure true\n`, /^conf:12 bridge_insecure: the name/],
-    ['pre-shared keys', `${BRIDGE}bridge_psk 00\n`, /^conf:12 bridge_psk: there are no pre-shared/],
+    ['pre-shared keys', `${BRIDGE}bridge_psk 00\n`, /^conf:12 bridge_psk: pre-shared keys are not/],
     ['an old protocol', `${BRIDGE}bridge_protocol_version mqttv31\n`, /^conf:12 bridge_protocol_v/],
     [
       'two names of one thing',
       `${BRIDGE}username a\nremote_username b\n`,
-      /^conf:13 remote_username is named a second time; conf:12/,
+      /^conf:13 remote_username appears twice; .* conf:12/,
     ],
     ['a strange address', `${BRIDGE}address a:b:c\n`, /^conf:12 address: "a:b:c" is not HOST/],
   ]
@@ -140,7 +144,7 @@ local_username me
     const mosquittoConf = await fileOf(`persistence false\n${BRIDGE}`)
     assert.throws(
       () => loadConfig({}, { mosquittoConf }),
-      /address needs .* persistence=file:PATH: what waits for the other broker has to be kept/,
+      /address needs .* persistence=file:PATH: messages that wait for the other broker must be stored/,
     )
   })
 })

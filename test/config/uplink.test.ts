@@ -36,12 +36,12 @@ describe('the address of another broker', () => {
       assert.doesNotMatch(problem, /cret/)
     }
     assert.deepEqual(problemsOf({ WOTT_BROKER: 'mqtts://me:secret@broker' }), [
-      'WOTT_BROKER must not hold a user name or password, which would be logged: they have settings of their own that end in USERNAME and PASSWORD_FILE, not "mqtts://…@broker"',
+      'WOTT_BROKER must not contain a user name or password, because URLs are logged: use the settings that end in USERNAME and PASSWORD_FILE, not "mqtts://…@broker"',
     ])
   })
 
   it('is refused where it is something else', () => {
-    const form = 'must be mqtt://HOST:PORT or mqtts://HOST:PORT, several with commas between them'
+    const form = 'must be mqtt://HOST:PORT or mqtts://HOST:PORT; several are separated by commas'
     for (const [url, problem] of [
       ['mqtts://', form],
       ['mqtts://a,b', form],
@@ -49,7 +49,7 @@ describe('the address of another broker', () => {
       ['mqtts://a/mqtt', 'must end after HOST:PORT: MQTT over TCP has no path'],
       [
         'mqtts://a,mqtt://b',
-        'must be mqtt:// alone or mqtts:// alone, so that TLS is not left out by chance',
+        'must not mix mqtt:// and mqtts://, so that TLS is not left out by accident',
       ],
     ] as const)
       assert.deepEqual(problemsOf({ WOTT_BROKER: url }), [
@@ -77,13 +77,13 @@ describe('the settings of another broker', () => {
   })
 
   it('are refused where they have no meaning and WOTT_BROKER was perhaps forgotten', () => {
-    const away = 'has no meaning without WOTT_BROKER=mqtt://… or mqtts://…'
+    const away = 'has no effect without WOTT_BROKER=mqtt://… or mqtts://…'
     assert.deepEqual(problemsOf({ WOTT_BROKER_USERNAME: 'me', WOTT_BROKER_SUBSCRIBE: 'a/#' }), [
       `WOTT_BROKER_USERNAME ${away}`,
       `WOTT_BROKER_SUBSCRIBE ${away}`,
     ])
     assert.deepEqual(problemsOf({ WOTT_BROKER: 'mqtt://broker', WOTT_BROKER_CA_FILE: 'ca.pem' }), [
-      'WOTT_BROKER_CA_FILE has no meaning without TLS: WOTT_BROKER=mqtts://…',
+      'WOTT_BROKER_CA_FILE has no effect without TLS: use WOTT_BROKER=mqtts://…',
     ])
     assert.deepEqual(
       problemsOf({
@@ -104,7 +104,7 @@ describe('the settings of another broker', () => {
         { WOTT_BROKER, WOTT_BROKER_CA_FILE: 'ca.pem', WOTT_BROKER_SUBSCRIBE: 'a/#' },
         { aclFile },
       )
-      const away = 'has no meaning without WOTT_BROKER=mqtt://… or mqtts://…'
+      const away = 'has no effect without WOTT_BROKER=mqtt://… or mqtts://…'
       assert.deepEqual(warnings, [`WOTT_BROKER_CA_FILE ${away}`, `WOTT_BROKER_SUBSCRIBE ${away}`])
     }
   })

@@ -274,7 +274,7 @@ describe('line protocol', () => {
     await using _ = at
     const missing = await write('cpu,host=attic,cpu=0 idle=99.50,up=t,n=5i,"s"="x"\ncpu idle=1\n')
     assert.deepEqual([missing.status, missing.json.line], [400, 2])
-    assert.match(missing.json.message, /unable to parse 'cpu idle=1': there is no tag "host"$/)
+    assert.match(missing.json.message, /unable to parse 'cpu idle=1': the tag "host" is missing$/)
     const json = '{"idle":99.50,"up":true,"n":5,"\\"s\\"":"x"}'
     assert.deepEqual(await next(1), [`cpu/attic/cpu=0 ${json}`])
     const read = await http1(at, await at.pki.issue('reader'), { path: '/topics/cpu/attic/cpu=0' })

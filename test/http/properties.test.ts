@@ -57,7 +57,7 @@ describe('the properties of a message', () => {
   const wrong: [keyof GivenProperties, unknown[], RegExp][] = [
     ['contentType', [1, null, [], {}, true], /^must be a string$/],
     ['contentType', ['\ud800', 'a\udc00b'], /^must be valid Unicode$/],
-    ['contentType', ['\0', 'text/plain\0'], /^must not hold U\+0000$/],
+    ['contentType', ['\0', 'text/plain\0'], /^must not contain U\+0000$/],
     ['messageExpiry', [0, -1, 0.5, '60', null, 2 ** 32, Number.NaN, Infinity], /from 1 to 42949/],
     ['responseTopic', [1, null, ['a']], /^must be a string$/],
     ['responseTopic', ['a/+', '#', 'a#'], /wildcard/],

@@ -100,7 +100,7 @@ describe('the lines of POST /topics', () => {
       [{ contentType: null }, /^"contentType" must be a string\.$/],
       [{ messageExpiry: 0 }, /^"messageExpiry" must be a whole number of seconds from 1 to /],
       [{ messageExpiry: '60' }, /^"messageExpiry" must be a whole number/],
-      [{ responseTopic: 'a/#' }, /^"responseTopic" must not hold a wildcard/],
+      [{ responseTopic: 'a/#' }, /^"responseTopic" must not contain a wildcard/],
       [{ payloadFormatIndicator: 'UTF8_DATA' }, /^"payloadFormatIndicator" must be 0 .* or 1/],
       [{ correlationData: 'AP8' }, /^"correlationData" must be base64\.$/],
       [{ userProperties: { a: 'b' } }, /^"userProperties" must be a list of pairs/],

@@ -180,10 +180,10 @@ describe("what AWS IoT's publishers say of a payload", () => {
       EXPIRIES.map((expiry) => `messageExpiry=${expiry}`),
       /^messageExpiry must be a whole number from 1 to 4294967295, not "/,
     ],
-    [['contentType=a%00'], /^contentType must not hold U\+0000\.$/],
+    [['contentType=a%00'], /^contentType must not contain U\+0000\.$/],
     [['contentType=a&contentType=a'], /"contentType" more than once/],
-    [['responseTopic=a%2F%2B', 'responseTopic=%23'], /^responseTopic must not hold a wildcard/],
-    [['responseTopic='], /^responseTopic must have at least one character/],
+    [['responseTopic=a%2F%2B', 'responseTopic=%23'], /^responseTopic must not contain a wildcard/],
+    [['responseTopic='], /^responseTopic must not be empty/],
   ]
   for (const [queries, detail] of inQuery)
     for (const query of queries)

@@ -39,7 +39,7 @@ describe('a topic template', () => {
   })
 
   it('says which tag is missing', () => {
-    assert.throws(() => filled('{tag:rack}/{field}'), /^Error: there is no tag "rack"$/)
+    assert.throws(() => filled('{tag:rack}/{field}'), /^Error: the tag "rack" is missing$/)
   })
 
   it('is refused where it makes no topics', () => {

@@ -13,50 +13,57 @@ const sets = (
 
 const CLIENT_ID = sets(
   'bridgeClientId',
-  'without it the name of the machine, a dot and the name of the connection, as in Mosquitto',
+  'default: the name of the machine, a dot and the name of the connection, as in Mosquitto',
 )
 const USERNAME = sets('bridgeUsername', 'the user name at the other broker')
 const PASSWORD = together('the password at the other broker, kept in memory')
-const NO_ACCOUNT = warning('the bridge needs no account here')
-const PSK = error('there are no pre-shared keys; name a client certificate, and remove this line')
-const ADDRESS = together(
-  'WOTT_BRIDGE, with mqtts: where there is a bridge_cafile; several are tried in turn',
+const NO_ACCOUNT = warning('the bridge needs no account at the gateway')
+const PSK = error(
+  'pre-shared keys are not supported; use a client certificate, and remove this line',
 )
-const LAZY = warning('the connection is kept, whatever there is to send')
+const ADDRESS = together(
+  'WOTT_BRIDGE, with mqtts: if there is a bridge_cafile; several addresses are tried in turn',
+)
+const LAZY = warning('the connection is always kept open')
 const NOTIFICATIONS = warning(
-  'nothing is published about the connection; wott_bridge_connected and /readyz say how it is',
+  'nothing is published about the connection; wott_bridge_connected and /readyz show its state',
 )
 
 /** Every option of Mosquitto 2.0 that belongs to a bridge, after its `connection` line. */
 export const BRIDGE_OPTIONS: Readonly<Record<string, Option>> = {
-  connection: together('begins the bridge, of which there is one; a second is an **error**'),
+  connection: together('starts the options of the bridge; a second bridge is an **error**'),
   address: ADDRESS,
   addresses: ADDRESS,
-  bridge_alpn: error('no protocol is negotiated in TLS; use another port, and remove this line'),
+  bridge_alpn: error('ALPN is not supported; use another port, and remove this line'),
   bridge_attempt_unsubscribe: yes(
-    warning('nothing is unsubscribed; what comes without a topic that lets it in is left out'),
+    warning('nothing is unsubscribed; messages that no topic line lets in are dropped'),
     same('nothing is unsubscribed'),
   ),
-  bridge_bind_address: error('the system chooses the address; remove this line'),
-  bridge_cafile: sets('bridgeCaFile', 'makes it TLS'),
+  bridge_bind_address: error('the operating system chooses the address; remove this line'),
+  bridge_cafile: sets('bridgeCaFile', 'turns on TLS'),
   bridge_capath: error('name one file with bridge_cafile instead'),
   bridge_certfile: sets('bridgeCertFile', 'the client certificate'),
   bridge_identity: PSK,
   bridge_insecure: yes(
     error(
-      'the name in the certificate of the other broker is always checked; use the name that it has, and remove this line',
+      'the name in the certificate of the other broker is always checked; connect to a name that is in it, and remove this line',
     ),
     same('the name in the certificate of the other broker is checked'),
   ),
-  bridge_keyfile: sets('bridgeKeyFile', 'its private key'),
-  bridge_max_packet_size: warning('what the other broker says it takes holds'),
+  bridge_keyfile: sets('bridgeKeyFile', 'the private key of the client certificate'),
+  bridge_max_packet_size: warning(
+    'the maximum packet size that the other broker announces is used',
+  ),
   bridge_outgoing_retain: sets('bridgeRetain', 'false is clear', (value) =>
     value === 'true' ? 'keep' : 'clear',
   ),
-  bridge_protocol_version: same('MQTT 5 where the other broker speaks it, 3.1.1 otherwise'),
+  bridge_protocol_version: same('MQTT 5 if the other broker supports it, otherwise 3.1.1'),
   bridge_psk: PSK,
-  bridge_require_ocsp: yes(error('OCSP is not asked; remove this line'), same('OCSP is not asked')),
-  bridge_tls_version: warning('TLS 1.2 or 1.3, the later one that both speak'),
+  bridge_require_ocsp: yes(
+    error('OCSP is not supported; remove this line'),
+    same('OCSP is not used'),
+  ),
+  bridge_tls_version: warning('TLS 1.2 or 1.3, the newer one that both support'),
   cleansession: sets('bridgeSession', 'false is kept', (value) =>
     value === 'true' ? 'clean' : 'kept',
   ),
@@ -64,8 +71,8 @@ export const BRIDGE_OPTIONS: Readonly<Record<string, Option>> = {
   idle_timeout: LAZY,
   keepalive_interval: sets('bridgeKeepalive', 'seconds'),
   local_cleansession: yes(
-    warning('what waits for the other broker stays in the log, whatever this says'),
-    same('what waits for the other broker stays in the log'),
+    warning('messages that wait for the other broker always stay in the log'),
+    same('messages that wait for the other broker stay in the log'),
   ),
   local_clientid: NO_ACCOUNT,
   local_password: NO_ACCOUNT,
@@ -78,15 +85,17 @@ export const BRIDGE_OPTIONS: Readonly<Record<string, Option>> = {
   remote_password: PASSWORD,
   remote_username: USERNAME,
   restart_timeout: warning(
-    'after a failure it is tried again within 0.25 to 30 seconds, longer each time',
+    'after a failure the bridge tries again after 0.25 to 30 seconds, longer each time',
   ),
   round_robin: yes(
     same('the addresses are tried in turn'),
-    warning('the addresses are tried in turn; nothing goes back to the first while one works'),
+    warning(
+      'the addresses are tried in turn; the bridge does not go back to the first while another one works',
+    ),
   ),
   start_type: together('automatic; lazy becomes automatic with a **warning**'),
   threshold: LAZY,
-  topic: together('WOTT_BRIDGE_TOPICS; QoS 2 becomes 1, and QoS 0 comes with a **warning**'),
+  topic: together('WOTT_BRIDGE_TOPICS; QoS 2 becomes 1; QoS 0 gives a **warning**'),
   try_private: sets('bridgeBit', 'for MQTT 3.1.1', (value) => (value === 'true' ? 'on' : 'off')),
   username: USERNAME,
 }

@@ -38,7 +38,7 @@ export function createBridgeLines(outcome: SettingsSink): BridgeLines {
       if (connection) {
         outcome.refuse(
           line.at,
-          `connection ${line.value}: there is one bridge, and ${connection.at} has it; keep Mosquitto for this one, as a client of the gateway, and remove its lines here`,
+          `connection ${line.value}: only one bridge is supported, and ${connection.at} starts it. For this one keep a Mosquitto as a client of the gateway, and remove its lines here`,
         )
         current.set(line.file, null)
         return
@@ -68,7 +68,7 @@ export function createBridgeLines(outcome: SettingsSink): BridgeLines {
       if (start && start.value !== 'automatic')
         outcome.warn(
           start.at,
-          `start_type ${start.value}: the connection begins with the gateway, and is kept`,
+          `start_type ${start.value}: the bridge always connects when the gateway starts, and stays connected`,
         )
       return named.get('remote_password')?.value
     },
@@ -92,7 +92,7 @@ function setAddresses(
     }
   const [first] = lines
   if (first) outcome.set('bridge', urls.join(','), first)
-  else outcome.refuse(connection.at, `connection ${connection.value}: no address is named below it`)
+  else outcome.refuse(connection.at, `connection ${connection.value}: it has no address`)
 }
 
 function setTopics(connection: ConfLine, lines: readonly ConfLine[], outcome: SettingsSink): void {
@@ -102,21 +102,20 @@ function setTopics(connection: ConfLine, lines: readonly ConfLine[], outcome: Se
       .split(' ')
       .filter((word) => word !== '')
     try {
-      if (value.includes(';')) throw new Error('must not hold a semicolon')
+      if (value.includes(';')) throw new Error('must not contain a semicolon')
       const topic = parseBridgeTopic([pattern, direction, qos, ...prefixes].join(' '))
       topics.push(topic)
       if (topic.qos === 0)
         outcome.warn(
           at,
-          'topic: with QoS 0 a message that is on its way when the connection breaks is lost, as in Mosquitto; write 1 behind the direction',
+          'topic: with QoS 0 a message is lost if the connection breaks while it is sent, as in Mosquitto; write 1 after the direction to avoid that',
         )
     } catch (error) {
       outcome.refuse(at, `topic ${(error as Error).message}`)
     }
   }
   const [first] = lines
-  if (!first)
-    outcome.refuse(connection.at, `connection ${connection.value}: no topic is named below it`)
+  if (!first) outcome.refuse(connection.at, `connection ${connection.value}: it has no topic`)
   else if (topics.length > 0) outcome.set('bridgeTopics', bridgeTopicsText(topics), first)
 }
 

@@ -21,7 +21,7 @@ const CONTROLS = /[\u0000-\u001f\u007f-\u009f]/
 const text: Form = (rest) => {
   const value = rest.replace(BLANKS_AROUND, '')
   if (value === '') throw new Error(HAS_NO_VALUE)
-  if (CONTROLS.test(value)) throw new Error('must not hold control characters')
+  if (CONTROLS.test(value)) throw new Error('must not contain control characters')
   // what is not UTF-8 was read as U+FFFD
   if (value.includes('\ufffd')) throw new Error('must be UTF-8')
   return value

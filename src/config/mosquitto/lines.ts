@@ -59,7 +59,7 @@ function included({ at, value }: ConfLine, problems: string[]): ConfLine[] {
     const lines = linesOf(join(value, name), problems)
     const nested = lines.filter((line) => line.name === 'include_dir')
     for (const line of nested)
-      problems.push(`${line.at} include_dir is read from the main file only; move this line there`)
+      problems.push(`${line.at} include_dir is only allowed in the main file; move this line there`)
     return lines.filter((line) => !nested.includes(line))
   })
 }
@@ -79,6 +79,6 @@ function shown(folder: string): string {
 function unreadable(error: unknown): string {
   const code = codeOf(error)
   if (code === 'ENOENT') return 'there is no such file or folder'
-  if (code === 'EACCES') return 'this user may not read it'
+  if (code === 'EACCES') return 'this user has no permission to read it'
   return messageOf(error)
 }

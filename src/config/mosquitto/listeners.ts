@@ -42,7 +42,7 @@ export function toDoors(
     if (missing.length > 0) {
       outcome.refuse(
         listener.at,
-        `this listener has no ${missing.join(', ')}: every door is TLS with client certificates. Name the files below it and in the same file, or remove the listener`,
+        `this listener has no ${missing.join(', ')}: every door needs TLS with client certificates. Add these options below it, in the same file, or remove the listener`,
       )
       continue
     }
@@ -50,7 +50,7 @@ export function toDoors(
     if (other) {
       outcome.refuse(
         listener.at,
-        `there is one ${kind} door, and ${other.at} has it; remove one listener, or run a second gateway`,
+        `there is only one ${kind} door, and the listener at ${other.at} uses it; remove one listener, or run a second gateway`,
       )
       continue
     }
@@ -58,12 +58,12 @@ export function toDoors(
     if (kind === 'websockets')
       outcome.warn(
         listener.at,
-        'MQTT over WebSocket is at the paths / and /mqtt; this port is HTTPS otherwise',
+        'MQTT over WebSocket is at the paths / and /mqtt; other paths of this port are HTTPS',
       )
     if (folder && listener.lines.has('cafile'))
       outcome.refuse(
         folder.at,
-        'capath: cafile names certificates too, and the gateway has one place for them: put the file into the folder ("openssl rehash"), or the other way round',
+        'capath: use either capath or cafile, not both: put the file into the folder (and run "openssl rehash"), or all certificates into the file',
       )
     listens(listener, kind === 'mqtt' ? 'mqttListen' : 'deviceListen', outcome)
     identity(listener, outcome)
@@ -76,7 +76,7 @@ export function toDoors(
   if (listeners.length === 0)
     outcome.refuse(
       `${file}:`,
-      'no listener is named; write "listener 8883" with cafile, certfile and keyfile',
+      'there is no listener; write "listener 8883" with cafile, certfile and keyfile',
     )
   if (taken.size > 0 && !taken.has('mqtt')) {
     const { at } = taken.get('websockets') as MosquittoListener
@@ -92,10 +92,14 @@ function listens({ at, lines }: MosquittoListener, door: SettingName, outcome: S
   if (port?.value === UNREADABLE) return
   const [number = '1883', address] = port?.value.split(' ') ?? []
   const host = address ?? lines.get('bind_address')?.value
-  if (number === '0') return void outcome.refuse(at, 'a Unix socket carries no TLS; name a port')
+  if (number === '0')
+    return void outcome.refuse(
+      at,
+      'Unix sockets are not supported, because they do not use TLS; use a port',
+    )
   const domain = lines.get('socket_domain')
   if (domain?.value === 'ipv6' && host === undefined)
-    outcome.warn(domain.at, 'listening on every IPv6 address takes IPv4 too')
+    outcome.warn(domain.at, 'a door that listens on every IPv6 address also accepts IPv4')
   const every = domain?.value === 'ipv4' ? '0.0.0.0' : '[::]'
   const shown = host === undefined ? every : host.includes(':') ? `[${host}]` : host
   const text = `${shown}:${number}`
@@ -103,7 +107,7 @@ function listens({ at, lines }: MosquittoListener, door: SettingName, outcome: S
     SETTINGS[door].parse(text)
   } catch {
     const from = address ? port : lines.get('bind_address')
-    return void outcome.refuse(from?.at ?? at, `"${host}" is no host name and no IP address`)
+    return void outcome.refuse(from?.at ?? at, `"${host}" is neither a host name nor an IP address`)
   }
   outcome.set(door, text, port ?? { at, name: 'listener' })
 }
@@ -114,17 +118,17 @@ function identity({ at, lines }: MosquittoListener, outcome: SettingsSink): void
   if (!says('require_certificate'))
     outcome.warn(
       where('require_certificate'),
-      'every client has to show a certificate here, as with "require_certificate true"',
+      'every client must show a certificate, as with "require_certificate true"',
     )
   if (says('use_subject_as_username'))
     outcome.refuse(
       where('use_subject_as_username'),
-      'the user is the CN, not the whole subject: write "use_identity_as_username true" instead, and CNs into the ACL file',
+      'the user is the CN, not the whole subject: write "use_identity_as_username true" instead, and use CNs in the ACL file',
     )
   else if (!says('use_identity_as_username'))
     outcome.refuse(
       where('use_identity_as_username'),
-      'the user is always the CN of the certificate, never the name that a client sends: write "use_identity_as_username true" once the ACL file names CNs',
+      'the user is always the CN of the certificate, never the name that a client sends: write "use_identity_as_username true", and use CNs in the ACL file',
     )
 }
 
@@ -148,7 +152,7 @@ function tls({ lines }: MosquittoListener, outcome: SettingsSink): void {
     const text = TLS_VERSIONS[version.value]
     if (text === undefined) outcome.refuse(version.at, 'tls_version must be tlsv1.2 or tlsv1.3')
     else outcome.set('tlsVersion', text, version)
-    if (version.value === 'tlsv1.1') outcome.warn(version.at, 'TLS 1.2 is the floor')
+    if (version.value === 'tlsv1.1') outcome.warn(version.at, 'the lowest version is TLS 1.2')
   }
   const [newer, older] = [lines.get('ciphers_tls1.3'), lines.get('ciphers')]
   // a list without suites of TLS 1.2 would shut TLS 1.2 out, which Mosquitto does not

@@ -52,18 +52,16 @@ export function beyond(name: string, setting: SettingName): string {
 }
 
 const PLUGIN = error(
-  'plugins cannot be loaded; the certificate and the ACL file decide. Remove this line',
+  'plugins are not supported; the certificate and the ACL file decide. Remove this line',
 )
 const PASSWORD = error(
-  'there are no passwords here: issue each client a certificate ("wott-gateway device add") and remove this line',
+  'the gateway does not use passwords: issue a certificate to each client ("wott-gateway device add") and remove this line',
 )
 const PSK = error(
-  'there are no pre-shared keys here: issue each client a certificate ("wott-gateway device add") and remove this line',
+  'the gateway does not use pre-shared keys: issue a certificate to each client ("wott-gateway device add") and remove this line',
 )
-const ENGINE = error('the private key has to be a PEM file; remove this line')
-const LOG_FORM = warning(
-  'the log is JSON on standard output with ISO times; its reader decides on the form',
-)
+const ENGINE = error('the private key must be a PEM file; remove this line')
+const LOG_FORM = warning('the log is JSON on standard output, with ISO times')
 
 const MAX_QOS = warning('QoS 0, 1 and 2 are all offered')
 /** Of the two names one is old. */
@@ -75,137 +73,135 @@ export const PERSISTENCE = sets('broker', 'false is memory:', (value) =>
 export const OPTIONS: Readonly<Record<string, Option>> = {
   acl_file: listener('WOTT_ACL_FILE; one file for every door'),
   allow_anonymous: yes(
-    warning('nobody is anonymous here: whoever shows no certificate is refused'),
-    same('nobody is anonymous here'),
+    warning('anonymous clients are not supported: a client without a certificate is refused'),
+    same('a client without a certificate is refused'),
   ),
   allow_duplicate_messages: yes(
-    warning('a message that overlapping filters match is sent once, whatever this says'),
-    same('a message that overlapping filters match is sent once'),
+    warning('a message that matches overlapping filters is always sent once'),
+    same('a message that matches overlapping filters is sent once'),
   ),
   allow_zero_length_clientid: yes(
-    same('an empty client id is given a name'),
+    same('a client with an empty client id is given one'),
     error(
-      'an empty client id cannot be forbidden; it does no harm, for the certificate names the client. Remove this line',
+      'an empty client id cannot be forbidden; it is harmless, because the certificate identifies the client. Remove this line',
     ),
   ),
   auth_plugin: PLUGIN,
   auth_plugin_deny_special_chars: PLUGIN,
-  auto_id_prefix: warning('client ids that the gateway gives begin with auto-'),
-  autosave_interval: same('what is acknowledged is saved (WOTT_FSYNC)'),
-  autosave_on_changes: same('what is acknowledged is saved (WOTT_FSYNC)'),
-  bind_address: listener('the host of WOTT_MQTT_LISTEN'),
+  auto_id_prefix: warning('client ids that the gateway generates start with auto-'),
+  autosave_interval: same('acknowledged messages are stored (WOTT_FSYNC)'),
+  autosave_on_changes: same('acknowledged messages are stored (WOTT_FSYNC)'),
+  bind_address: listener('the host in WOTT_MQTT_LISTEN'),
   bind_interface: error('name an address instead: "listener PORT ADDRESS"'),
   cafile: listener('WOTT_CA_FILE'),
-  capath: listener('WOTT_CA_FILE, which may be such a folder; not beside cafile'),
+  capath: listener('WOTT_CA_FILE, which may be such a folder; not together with cafile'),
   certfile: listener('WOTT_CERT_FILE'),
   check_retain_source: yes(
     error(
-      'a retained message is not checked against the rights of who published it; clear it when you take the rights away, and remove this line',
+      'a retained message stays when its publisher loses the right to publish; delete it when you remove the right, and remove this line',
     ),
-    same('a retained message is not checked against the rights of who published it'),
+    same('a retained message stays when its publisher loses the right to publish'),
   ),
   ciphers: listener('WOTT_CIPHERS'),
-  'ciphers_tls1.3': listener('WOTT_CIPHERS; alone it leaves TLS 1.2 the suites of Node'),
+  'ciphers_tls1.3': listener("WOTT_CIPHERS; without ciphers, TLS 1.2 uses Node's default list"),
   clientid_prefixes: error(
-    'client ids are not restricted; the certificate names the client. Remove this line',
+    'client ids are not restricted; the certificate identifies the client. Remove this line',
   ),
   connection_messages: warning('connections are counted in wott_connections, not logged'),
   crlfile: listener('WOTT_CRL_FILE'),
-  dhparamfile: warning('finite-field Diffie-Hellman is not offered; elliptic curves are'),
-  http_dir: error('files are not served; use a web server, and remove this line'),
+  dhparamfile: warning(
+    'finite-field Diffie-Hellman is not offered; elliptic-curve Diffie-Hellman is',
+  ),
+  http_dir: error('the gateway does not serve files; use a web server, and remove this line'),
   keyfile: listener('WOTT_KEY_FILE'),
   listener: listener('WOTT_MQTT_LISTEN; with "protocol websockets" WOTT_DEVICE_LISTEN'),
-  log_dest: warning('the log goes to standard output, for journald or Docker to keep'),
+  log_dest: warning('the log goes to standard output, where journald or Docker collects it'),
   log_facility: LOG_FORM,
   log_timestamp: LOG_FORM,
   log_timestamp_format: LOG_FORM,
-  log_type: listener('WOTT_LOG_LEVEL: the least serious of the types'),
+  log_type: listener('WOTT_LOG_LEVEL: the lowest level of all the types'),
   max_connections: listener(
     `WOTT_MAX_CONNECTIONS; 0 or less keeps the default of the gateway${beyond('max_connections', 'maxConnections')}`,
   ),
-  max_inflight_bytes: warning('WOTT_CLIENT_BUFFER bounds the bytes on their way to a client'),
+  max_inflight_bytes: warning('WOTT_CLIENT_BUFFER limits the bytes that wait for a client'),
   max_inflight_messages: sets('maxInflight', '0 or less becomes 65535', (value) =>
     Number(value) <= 0 ? '65535' : value,
   ),
-  max_keepalive: sets('maxKeepAlive', 'for MQTT 5 clients; others keep their own'),
+  max_keepalive: sets('maxKeepAlive', 'for MQTT 5 clients only'),
   max_packet_size: sets(
     'maxPayload',
-    'the payload may be that large, and topic and properties have 128 KiB besides; where message_size_limit is smaller, that holds',
+    'the largest payload; topic and properties may add 128 KiB. If message_size_limit is smaller, it is used instead',
   ),
   max_qos: MAX_QOS,
   max_queued_bytes: sets('sessionQueueBytes', '0 keeps the default of the gateway', bounded),
   max_queued_messages: sets('sessionQueue', '0 keeps the default of the gateway', bounded),
-  max_topic_alias: listener('WOTT_TOPIC_ALIAS_MAXIMUM, of each MQTT 5 client'),
+  max_topic_alias: listener('WOTT_TOPIC_ALIAS_MAXIMUM, for each MQTT 5 client'),
   maximum_qos: MAX_QOS,
   memory_limit: warning(
-    'WOTT_QUEUE_BYTES, WOTT_RETAINED_BYTES and WOTT_HISTORY_BYTES bound the memory',
+    'WOTT_QUEUE_BYTES, WOTT_RETAINED_BYTES and WOTT_HISTORY_BYTES limit the memory',
   ),
   message_size_limit: sets(
     'maxPayload',
-    '0, no limit, counts as the largest number; where max_packet_size is smaller, that holds',
+    '0 (no limit) becomes the largest possible value. If max_packet_size is smaller, it is used instead',
     (value) => (value === '0' ? NO_LIMIT : value),
   ),
   mount_point: error(
-    'topics are not renamed for a listener; remove this line and write the prefix into the ACL file and the clients',
+    'the gateway does not add a prefix to topics; remove this line, and write the prefix in the ACL file and in the clients',
   ),
   password_file: PASSWORD,
   per_listener_settings: yes(
-    warning('there is one ACL file for every door'),
-    same('there is one ACL file for every door'),
+    warning('all doors share one ACL file'),
+    same('all doors share one ACL file'),
   ),
   persistence: PERSISTENCE,
-  persistence_file: warning(
-    "messages are kept in broker.sqlite; what is in Mosquitto's own file is not read",
-  ),
+  persistence_file: warning("messages are kept in broker.sqlite; Mosquitto's own file is not read"),
   persistence_location: listener(
-    'WOTT_BROKER=file:PATH where "persistence true", else a **warning**',
+    'WOTT_BROKER=file:PATH with "persistence true", otherwise a **warning**',
   ),
-  persistent_client_expiration: sets('sessionExpiry', 'in seconds; a month has 30 days'),
-  pid_file: warning('no file is written; systemd, Docker and the like know the process'),
+  persistent_client_expiration: sets('sessionExpiry', 'in seconds; a month is 30 days'),
+  pid_file: warning('no PID file is written; systemd and Docker do not need one'),
   plugin: error(
-    'of plugins there is only the one of the ACL file of Mosquitto 2.1, mosquitto_acl_file.so, whose plugin_opt_acl_file is acl_file; the certificate and that file decide. Remove this line',
+    'plugins are not supported, except mosquitto_acl_file.so of Mosquitto 2.1, whose plugin_opt_acl_file is read as acl_file. Remove this line',
   ),
   port: listener('WOTT_MQTT_LISTEN'),
-  protocol: listener('mqtt, or websockets at the paths / and /mqtt'),
+  protocol: listener('mqtt; or websockets, at the paths / and /mqtt'),
   psk_file: PSK,
   psk_hint: PSK,
   queue_qos0_messages: yes(
-    warning('QoS 0 is not kept for clients that are away; subscribe with QoS 1'),
-    same('QoS 0 is not kept for clients that are away'),
+    warning('QoS 0 messages are not kept for clients that are offline; subscribe with QoS 1'),
+    same('QoS 0 messages are not kept for clients that are offline'),
   ),
-  require_certificate: listener('every client needs a certificate, whatever this says'),
+  require_certificate: listener('every client always needs a certificate'),
   retain_available: yes(
     same('messages can be retained'),
-    error(
-      'retaining cannot be switched off; remove this line, or set WOTT_MAX_RETAINED=0 beside it',
-    ),
+    error('retained messages cannot be switched off; remove this line and set WOTT_MAX_RETAINED=0'),
   ),
   retained_persistence: PERSISTENCE,
-  retry_interval: warning('Mosquitto 2.0 passes over it too'),
+  retry_interval: warning('Mosquitto 2.0 ignores it too'),
   set_tcp_nodelay: same('TCP_NODELAY is set on every door'),
-  socket_domain: listener('the host of WOTT_MQTT_LISTEN'),
-  sys_interval: warning('there is no $SYS; the same numbers and more are in /metrics'),
+  socket_domain: listener('the host in WOTT_MQTT_LISTEN'),
+  sys_interval: warning('there are no $SYS topics; /metrics has the same numbers and more'),
   tls_engine: ENGINE,
   tls_engine_kpass_sha1: ENGINE,
   tls_keyform: ENGINE,
-  tls_version: listener('WOTT_TLS_VERSION; TLS 1.2 is the floor'),
+  tls_version: listener('WOTT_TLS_VERSION; TLS 1.2 is the minimum'),
   upgrade_outgoing_qos: yes(
     warning(
-      "a message is delivered at the lower QoS of its own and the subscription's, as MQTT has it",
+      'a message is delivered with the lower of its own QoS and that of the subscription, as in the MQTT standard',
     ),
-    same("a message is delivered at the lower QoS of its own and the subscription's"),
+    same('a message is delivered with the lower of its own QoS and that of the subscription'),
   ),
   use_identity_as_username: listener('the user is always the CN'),
   use_subject_as_username: listener('the user is always the CN'),
   use_username_as_clientid: yes(
     error(
-      "client ids are the clients' own, and sessions belong to a certificate anyway; remove this line",
+      'client ids are chosen by the clients, and sessions belong to a certificate anyway; remove this line',
     ),
-    same("client ids are the clients' own"),
+    same('client ids are chosen by the clients'),
   ),
-  user: warning('start the gateway as that user; it needs no privileges to give up'),
-  websockets_headers_size: warning('the bounds of the device door hold'),
-  websockets_log_level: warning('WOTT_LOG_LEVEL holds for everything'),
+  user: warning('start the gateway as that user; it does not need root'),
+  websockets_headers_size: warning('the limits of the device door apply'),
+  websockets_log_level: warning('WOTT_LOG_LEVEL applies to everything'),
 }
 
 export function optionOf(name: string): Option | undefined {

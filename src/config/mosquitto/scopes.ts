@@ -38,7 +38,7 @@ export function createScopes(outcome: SettingsSink): Scopes {
         if (before.value !== value)
           outcome.refuse(
             at,
-            `acl_file: ${before.at} has named another file; one acl_file is for all doors`,
+            `acl_file: ${before.at} names another file, but all doors share one acl_file`,
           )
       } else if (before && isNamedOnce(name)) outcome.refuse(at, namedTwice(name, before))
       lines.set(name, line)
@@ -50,7 +50,7 @@ export function createScopes(outcome: SettingsSink): Scopes {
       for (const { at, name } of first.lines.values())
         outcome.warn(
           at,
-          `${name}: belongs to the default listener, which no line opens; Mosquitto passes over it too. Write it below its "listener", in the same file`,
+          `${name}: belongs to the default listener, which no line opens; Mosquitto ignores it too. Write it below its "listener", in the same file`,
         )
       return { listeners, acl }
     },
@@ -58,7 +58,7 @@ export function createScopes(outcome: SettingsSink): Scopes {
 }
 
 export function namedTwice(name: string, before: ConfLine): string {
-  return `${name} is named a second time; ${before.at} has it already`
+  return `${name} appears twice; it is already set at ${before.at}`
 }
 
 const ALWAYS = new Set([

@@ -51,16 +51,16 @@ export function readMosquittoConf(file: string): MosquittoSettings {
     set(setting, wanted, { at, name }) {
       const text = withinBounds(setting, wanted)
       if (text !== wanted) {
-        const bound = text === SETTINGS[setting].parse.most ? 'most' : 'least'
+        const bound = text === SETTINGS[setting].parse.most ? 'largest value' : 'smallest value'
         outcome.warn(
           at,
-          `${name}: the ${bound} of ${environmentName(setting)} is ${text}, and that holds`,
+          `${name}: the ${bound} allowed for ${environmentName(setting)} is ${text}, which is used instead`,
         )
       }
       const before = settings[setting]
       if (before && before.text !== text && ONE_FOR_ALL.has(setting))
         problems.push(
-          `${at} ${name}: another value than ${before.from}, and the gateway has one for all doors; make them the same`,
+          `${at} ${name}: differs from ${before.from}, but all doors of the gateway share one value; make them equal`,
         )
       settings[setting] = { text, from: `${at} ${name}` }
     },
@@ -92,7 +92,7 @@ export function readMosquittoConf(file: string): MosquittoSettings {
   function readBridgeLine(raw: ConfLine): void {
     const { at, name, file } = raw
     if (!bridge.isIn(file)) {
-      outcome.refuse(at, `${name}: belongs to a bridge, and there is no connection line before it`)
+      outcome.refuse(at, `${name}: belongs to a bridge, but there is no connection line before it`)
       return
     }
     const line = readValue(raw, outcome)
@@ -115,7 +115,7 @@ export function readMosquittoConf(file: string): MosquittoSettings {
     if (!option) {
       outcome.refuse(
         at,
-        `there is no option ${JSON.stringify(name)} in Mosquitto 2.0; a space, and only a space, ends its name`,
+        `Mosquitto 2.0 has no option ${JSON.stringify(name)} (exactly a space must follow the name of an option)`,
       )
       continue
     }
@@ -145,7 +145,7 @@ export function readMosquittoConf(file: string): MosquittoSettings {
   else if (location)
     outcome.warn(
       location.at,
-      'persistence_location: neither Mosquitto nor the gateway uses it without "persistence true"; WOTT_BROKER says where messages are kept',
+      'persistence_location: has no effect without "persistence true", in Mosquitto and here; WOTT_BROKER says where messages are kept',
     )
   // Mosquitto heeds message_size_limit and max_packet_size both, so the smaller one bounds a payload
   const [smallest] = [...sizes.values()].sort((a, b) => Number(a.text) - Number(b.text))
@@ -198,7 +198,7 @@ function readLogTypes(lines: readonly ConfLine[], outcome: SettingsSink): void {
   for (const line of lines) {
     const level = LOG_TYPES[line.value]
     if (level === undefined)
-      outcome.refuse(line.at, `log_type ${line.value}: there is no such type`)
+      outcome.refuse(line.at, `log_type ${line.value}: unknown type`)
     else if (LOG_LEVELS.indexOf(level) > least) {
       least = LOG_LEVELS.indexOf(level)
       outcome.set('logLevel', level, line)
