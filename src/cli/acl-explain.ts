@@ -17,7 +17,7 @@ export async function explainVerdict(args: readonly string[]): Promise<undefined
   const [user, action, topic] = words as [string, string, string]
   if (!ACTIONS.includes(action))
     throw new ArgumentsError(
-      `what to do must be publish or receive, not ${JSON.stringify(action)}${didYouMean(action, ACTIONS)}`,
+      `the action must be publish or receive, not ${JSON.stringify(action)}${didYouMean(action, ACTIONS)}`,
     )
   const file = whichFile(values['acl-file'])
   const rules = await loadRules(file)

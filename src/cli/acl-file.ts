@@ -13,12 +13,12 @@ export const ACL_FILE = {
 export const DEVICES = {
   type: 'string',
   value: 'DIR',
-  help: 'lint: where init made the CA, to find users that are neither a device nor a viewer [.wott, if it is there]',
+  help: 'lint: the directory that init made, to find users that are neither a device nor a viewer [.wott, if it exists]',
 } as const
 export const STRICT = { type: 'boolean', help: 'lint: exit code 1 for warnings too' } as const
 export const JSON_LINES = {
   type: 'boolean',
-  help: 'lint, explain: one JSON object a line',
+  help: 'lint, explain: print one JSON object per line',
 } as const
 export const CLIENT_ID = {
   type: 'string',
@@ -33,7 +33,7 @@ export function whichFile(given: string | undefined): string {
   const made = layoutOf(USUAL_DIRECTORY).acl
   if (exists(made)) return made
   throw new ArgumentsError(
-    `which file? Name it with --acl-file FILE or WOTT_ACL_FILE; there is no ${made} here`,
+    `no ACL file: name it with --acl-file FILE or WOTT_ACL_FILE (there is no ${made} here)`,
   )
 }
 

@@ -43,7 +43,7 @@ async function read(file: string): Promise<Buffer> {
   try {
     return await readRegularFile(file)
   } catch (error) {
-    const why = codeOf(error) === 'ENOENT' ? 'there is no such file' : messageOf(error)
+    const why = codeOf(error) === 'ENOENT' ? 'no such file' : messageOf(error)
     throw new UsageError(`${file} cannot be read: ${why}`)
   }
 }
@@ -53,7 +53,7 @@ function toLine(file: string, { line, column, severity, message, code }: Finding
 }
 
 function summary(file: string, errors: number, warnings: number): string {
-  if (errors + warnings === 0) return `${file}: nothing to complain about`
+  if (errors + warnings === 0) return `${file}: no problems found`
   return `${file}: ${counted(errors, 'error')}, ${counted(warnings, 'warning')}`
 }
 

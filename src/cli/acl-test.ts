@@ -22,7 +22,7 @@ export async function test(args: readonly string[]): Promise<number> {
   const { values, words } = readArguments(args, { 'acl-file': ACL_FILE })
   requireNoWords(words, 'acl-file')
   const rules = await loadRules(whichFile(values['acl-file']))
-  if (process.stdin.isTTY) say('questions are read from the keyboard; Ctrl-D ends them')
+  if (process.stdin.isTTY) say('reading questions from the keyboard; end with Ctrl-D')
   const tally: Tally = { asked: 0, unmet: 0, malformed: 0 }
   for await (const lines of linesIn(process.stdin, LONGEST_LINE)) {
     let written = ''
@@ -48,7 +48,7 @@ function ask(rules: AclRules, { number, text, problem }: InputLine, tally: Tally
   tally.asked += 1
   if (expect !== null && expect !== verdict.allowed) {
     tally.unmet += 1
-    process.stderr.write(`line ${number}: should be ${word(expect)}, but ${reason(verdict)}\n`)
+    process.stderr.write(`line ${number}: expected ${word(expect)}, but ${reason(verdict)}\n`)
   }
   return `${JSON.stringify(verdict)}\n`
 }

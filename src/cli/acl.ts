@@ -22,15 +22,15 @@ export const acl: CliCommand = {
     words: [
       [
         'lint',
-        'every line that does not load, and what is worth a second look, as FILE:LINE:COLUMN; exit code 1 when there are errors',
+        'print each line that cannot be loaded, and warnings about lines that are probably wrong, as FILE:LINE:COLUMN; exit code 1 if there are errors',
       ],
       [
         'explain',
-        'whether the client with that WoTT ID ("" for one without a name) may, which line decides, and what would have to change; exit code 0 whatever the verdict',
+        'print whether the client with that WoTT ID ("" for a client without a name) may publish or receive, which line decides, and what to change; the exit code is 0 in both cases',
       ],
       [
         'test',
-        'reads questions from standard input, one {"user","clientId"?,"action","topic","expect"?} a line, where user null is a client without a name, action is publish or receive, and expect is true or false; writes one verdict a line, in order: {"allowed","line","rule"}, or {"error"} for a line that is no question. Exit code 1 when an expectation is not met, 2 when the file does not load or a line is no question',
+        'read questions from standard input, one {"user","clientId"?,"action","topic","expect"?} per line: user null is a client without a name, action is publish or receive, expect is true or false. Print one answer per line, in the same order: {"allowed","line","rule"}, or {"error"} if the line is not a valid question. Exit code 1 if an answer is not the expected one, 2 if the file cannot be loaded or a line is not a valid question',
       ],
     ],
     flags: {

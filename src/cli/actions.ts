@@ -13,6 +13,6 @@ export function pickAction<T>(
   const all = `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`
   if (action === '' || action.startsWith('-')) throw new ArgumentsError(`${all} is missing`)
   throw new ArgumentsError(
-    `there is no ${command} command ${JSON.stringify(action)}${didYouMean(action, names) || `; it is ${all}`}`,
+    `unknown ${command} command ${JSON.stringify(action)}${didYouMean(action, names) || `; use ${all}`}`,
   )
 }

@@ -9,7 +9,7 @@ import { USUAL_DIRECTORY } from './directory.ts'
 export const SOCKET = {
   type: 'string',
   value: 'FILE',
-  help: 'where the gateway answers [as its settings say: WOTT_ADMIN_SOCKET, WOTT_BROKER and WOTT_VIEWERS_FILE; without them in .wott/data, .wott or data]',
+  help: 'admin socket of the gateway [from WOTT_ADMIN_SOCKET, WOTT_BROKER or WOTT_VIEWERS_FILE; otherwise in .wott/data, .wott or data]',
 } as const
 
 /** The sockets on which the gateway that is meant may answer, the likeliest first. */
@@ -17,7 +17,7 @@ export function whichSockets(given: string | undefined): string[] {
   if (given !== undefined) return [SETTINGS.adminSocket.parse(given) ?? given]
   const { WOTT_ADMIN_SOCKET, WOTT_BROKER, WOTT_VIEWERS_FILE } = process.env
   if (WOTT_ADMIN_SOCKET === 'off')
-    throw new UsageError('WOTT_ADMIN_SOCKET is off, so nobody can ask the gateway')
+    throw new UsageError('WOTT_ADMIN_SOCKET is off, so this command cannot reach the gateway')
   if (WOTT_ADMIN_SOCKET) return [WOTT_ADMIN_SOCKET]
   if (WOTT_BROKER || WOTT_VIEWERS_FILE) {
     const broker = WOTT_BROKER ? SETTINGS.broker.parse(WOTT_BROKER) : null

@@ -84,7 +84,7 @@ export function requireWords(
   const extra = words.slice(needed.length + optional.length)
   if (extra.length > 0)
     throw new ArgumentsError(
-      `too many words: ${extra.map((word) => JSON.stringify(word)).join(' ')}; words that belong together need quotes`,
+      `too many arguments: ${extra.map((word) => JSON.stringify(word)).join(' ')}; put an argument with spaces in quotes`,
     )
 }
 
@@ -92,7 +92,7 @@ export function requireWords(
 export function requireNoWords(words: readonly string[], flag: string | undefined): void {
   const [word = ''] = words
   if (flag !== undefined && words.length === 1 && (/[./]/.test(word) || existsSync(word)))
-    throw new ArgumentsError(`too many words: name the file with --${flag} ${word}`)
+    throw new ArgumentsError(`too many arguments: name the file with --${flag} ${word}`)
   requireWords(words, [])
 }
 
@@ -119,7 +119,7 @@ function unknown(written: string, flags: Flags): string {
   const [name = ''] = written.split('=')
   const known = [...Object.keys(flags), 'help'].map((flag) => `--${flag}`)
   const meant = name.startsWith('--') ? didYouMean(name, known) : ''
-  return `there is no option ${name}${meant}`
+  return `unknown option ${name}${meant}`
 }
 
 function typesOf(flags: Flags) {

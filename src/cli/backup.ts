@@ -12,8 +12,8 @@ export const backup: CliCommand = {
   help: helpText({
     usage: ['backup FILE [--store DIR]'],
     about: [
-      'Writes a consistent copy of the store to FILE: all messages, sessions with what waits for them, and retained messages. A gateway that runs makes the copy itself, and goes on meanwhile; it needs the room for it in its folder. FILE can be read by its owner alone, and an older backup in its place is replaced once the new one is complete.',
-      'The certificates, the ACL file and the list of viewers are files of their own.',
+      'Writes a consistent copy of the store to FILE: all messages, sessions with their queues, and retained messages. A running gateway makes the copy itself and keeps working; its folder needs free space for the copy. Only the owner can read FILE. An older backup with this name is replaced when the new one is complete.',
+      'The certificates, the ACL file and the viewers file are not part of the backup.',
     ],
     flags: { store: STORE },
     examples: [
@@ -55,10 +55,10 @@ const ID = { offset: 68, text: 'wott' } as const
 /** A slip of the hand is not to cost another file. */
 async function requireReplaceable(file: string): Promise<void> {
   const folder = dirname(file)
-  if (!exists(folder)) throw new UsageError(`there is no folder ${folder}`)
+  if (!exists(folder)) throw new UsageError(`the folder ${folder} does not exist`)
   if (!exists(file)) return
   await using handle = await open(file)
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(4), 0, 4, ID.offset)
   if (bytesRead === 4 && buffer.toString('latin1') === ID.text) return
-  throw new UsageError(`${file} is there and is no backup: name another file, or delete it`)
+  throw new UsageError(`${file} exists and is not a backup: name another file, or delete it`)
 }

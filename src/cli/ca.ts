@@ -6,9 +6,12 @@ import { type CliCommand, print } from './command.ts'
 import { inDirectory, USUAL_DIRECTORY } from './directory.ts'
 import { helpText } from './help.ts'
 
-const FINISH = { type: 'boolean', help: 'rotate: take the old CA out, and delete its key' } as const
-const FORCE = { type: 'boolean', help: 'rotate --finish: even if that locks devices out' } as const
-const JSON_OBJECT = { type: 'boolean', help: 'status: one JSON object' } as const
+const FINISH = { type: 'boolean', help: 'rotate: remove the old CA and delete its key' } as const
+const FORCE = {
+  type: 'boolean',
+  help: 'rotate --finish: finish even if some devices can then no longer connect',
+} as const
+const JSON_OBJECT = { type: 'boolean', help: 'status: print one JSON object' } as const
 
 const ACTIONS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   status,
@@ -19,17 +22,20 @@ export const ca: CliCommand = {
   help: helpText({
     usage: ['ca status [DIR] [--json]', 'ca rotate [DIR]', 'ca rotate --finish [--force] [DIR]'],
     about: [
-      `Replaces the device CA in DIR (${USUAL_DIRECTORY}) while the gateway and its devices go on.`,
+      `Replaces the device CA in DIR (default ${USUAL_DIRECTORY}) without interrupting the gateway or its devices.`,
     ],
     words: [
-      ['status', 'the CAs in force, their ends, and which devices have moved to the new one'],
+      [
+        'status',
+        'print the CAs in use, when they expire, and which devices already have a certificate of the new one',
+      ],
       [
         'rotate',
-        "put a second CA in force beside the first: it signs what devices get from now on, the gateway trusts both, and the gateway's own certificate stays one that every device accepts. Devices move when they renew",
+        "add a second CA: it signs all new device certificates, and the gateway trusts both CAs. Every device still accepts the gateway's own certificate. Devices move to the new CA when they renew",
       ],
       [
         'rotate --finish',
-        'take the old CA out of force: what it has issued is good no more, nor are open invites, and its key is deleted. Refused while an active device has only a certificate of the old CA',
+        'remove the old CA: its certificates and its open invites become invalid, and its key is deleted. Refused while an active device has only a certificate of the old CA',
       ],
     ],
     flags: { finish: FINISH, force: FORCE, json: JSON_OBJECT } satisfies Flags,
@@ -64,13 +70,13 @@ async function status(args: readonly string[]): Promise<void> {
 }
 
 const ROLES = {
-  only: 'the only one',
-  leaving: "signed the gateway's certificate, about to be replaced",
-  new: 'signs what devices get',
+  only: 'the only CA',
+  leaving: "old CA, signed the gateway's certificate",
+  new: 'new CA, signs device certificates',
 } as const
 
 const WHY: Readonly<Record<LeftBehind['why'], string>> = {
-  unmoved: 'has a certificate of the old CA only',
+  unmoved: 'has only a certificate of the old CA',
   unconfirmed: 'has not shown its certificate of the new CA yet',
 }
 
@@ -82,20 +88,20 @@ async function rotate(args: readonly string[]): Promise<void> {
   const { values, words } = readArguments(args, { finish: FINISH, force: FORCE })
   requireWords(words, [], ['DIR'])
   const [directory = USUAL_DIRECTORY] = words
-  if (values.force && !values.finish) throw new ArgumentsError('--force goes with --finish')
+  if (values.force && !values.finish) throw new ArgumentsError('--force needs --finish')
   if (values.finish) {
     const { force } = values
     const broken = await inDirectory(directory, () => invitesOfOldCa(directory))
     const left = await inDirectory(directory, () => finishRotation(directory, { force }))
-    print('the old CA is in force no more, and its key is deleted')
+    print('the old CA is removed and its key is deleted')
     for (const { id } of left) print(`${id}\tlocked out`)
     for (const id of broken)
-      print(`${id}\tits invite names the old CA and works no more: invite it again`)
+      print(`${id}\tits invite names the old CA and is no longer valid: invite it again`)
     return
   }
   const fingerprint = await inDirectory(directory, () => startRotation(directory))
-  print(`a second CA is in force: ${fingerprint}`)
-  print('devices move when they renew; then: wott-gateway ca rotate --finish')
+  print(`added a second CA: ${fingerprint}`)
+  print('devices move to it when they renew; after that run: wott-gateway ca rotate --finish')
 }
 
 /** The IDs of open invites, while a CA is replaced: until the end of that, each line has the fingerprint of the old one. */

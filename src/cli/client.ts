@@ -20,15 +20,15 @@ const CLIENT_FLAGS = {
   certs: {
     type: 'string',
     value: 'DIR',
-    help: "the device's ca.crt, client.crt and client.key",
+    help: "folder with the device's ca.crt, client.crt and client.key",
   },
   host: {
     type: 'string',
     value: 'NAME',
     default: 'localhost',
-    help: 'the gateway, by a name or address in its certificate',
+    help: 'host name or address of the gateway, as in its certificate',
   },
-  port: { type: 'string', value: 'N', help: 'its port [8443 for https, 8883 for mqtt]' },
+  port: { type: 'string', value: 'N', help: 'port of the gateway [8443 for https, 8883 for mqtt]' },
 } as const satisfies Flags
 
 /** The flags of a client that goes over `usual` unless told otherwise, and is `sample` unless it is somebody else. */
@@ -88,7 +88,7 @@ export function certificateIn(pem: Buffer, path: string): X509Certificate {
   try {
     return new X509Certificate(pem)
   } catch {
-    throw new UsageError(`${path}: there is no PEM certificate in this file`)
+    throw new UsageError(`${path}: this file contains no PEM certificate`)
   }
 }
 
@@ -101,7 +101,7 @@ function requirePair(cert: Buffer, certPath: string, key: Buffer, keyPath: strin
     throw new UsageError(
       /^-----BEGIN ENCRYPTED|^Proc-Type: 4,ENCRYPTED/m.test(key.toString('latin1'))
         ? `${keyPath}: the private key is encrypted; decrypt it first ("openssl pkey")`
-        : `${keyPath}: there is no PEM private key in this file`,
+        : `${keyPath}: this file contains no PEM private key`,
     )
   }
   if (!ours)

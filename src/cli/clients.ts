@@ -7,19 +7,19 @@ import { helpText } from './help.ts'
 
 const FLAGS = {
   socket: SOCKET,
-  json: { type: 'boolean', help: 'one JSON object a line' },
+  json: { type: 'boolean', help: 'print one JSON object per line' },
 } as const satisfies Flags
 
 export const clients: CliCommand = {
   help: helpText({
     usage: ['clients [NAME] [--json] [--socket FILE]'],
     about: [
-      'Asks the gateway that runs on this machine who is connected, as the same user: MQTT clients, also those that are away with a session that waits for them, devices that commands wait for, event streams, and other HTTPS connections of devices. Of each: who it is, where it came in and since when; of MQTT clients and streams how many filters; of MQTT clients what waits in the queue and since when; of devices when the certificate ends.',
+      'Lists the clients of the gateway that runs on this machine (run it as the same user): MQTT clients, including offline ones with a session; devices with waiting commands; event streams; and other HTTPS connections of devices. For each it prints who it is, the door, and since when; the number of filters of MQTT clients and streams; the queue of MQTT clients; and when the certificate of a device expires.',
     ],
     words: [
       [
         '[NAME]',
-        'only those with this name: a WoTT ID or its first label, a viewer, or an MQTT client id',
+        'list only clients with this name: a WoTT ID or its first label, a viewer, or an MQTT client id',
       ],
     ],
     flags: FLAGS,
@@ -50,7 +50,7 @@ async function ask(
     if (rows) return refusalsOf(rows)
   }
   throw new CommandFailure(
-    `no gateway answers at ${sockets.join(' or ')}: is it running? name its WOTT_ADMIN_SOCKET with --socket`,
+    `no gateway answers at ${sockets.join(' or ')}: is it running? If it uses another WOTT_ADMIN_SOCKET, name that with --socket`,
   )
 }
 
@@ -59,7 +59,7 @@ async function* refusalsOf(rows: AsyncGenerator<ClientRow>): AsyncGenerator<Clie
     yield* rows
   } catch (error) {
     if (!(error instanceof AdminRefusal)) throw error
-    throw new CommandFailure(`the gateway did not say: ${error.message}`)
+    throw new CommandFailure(`the gateway refused: ${error.message}`)
   }
 }
 
@@ -83,7 +83,7 @@ function toLine(row: ClientRow): string {
 }
 
 function queueText({ messages, bytes, oldest }: NonNullable<ClientRow['queue']>): string {
-  if (messages === 0) return 'nothing waits'
+  if (messages === 0) return 'queue empty'
   const since = oldest === null ? '' : `, since ${oldest}`
   return `${counted(messages, 'message')} of ${bytes} bytes wait${messages === 1 ? 's' : ''}${since}`
 }

@@ -20,8 +20,8 @@ export const dev: CliCommand = {
   help: helpText({
     usage: ['dev [SETTINGS]'],
     about: [
-      `Makes ${USUAL_DIRECTORY}/ (a device CA, the gateway's certificate, two devices and an ACL file) if it is not there yet, runs the gateway and the enrol door with it, and prints command lines to try. What npm start runs.`,
-      'Takes the settings of serve, as flags and environment variables; those for certificates and the ACL file only as flags.',
+      `Creates ${USUAL_DIRECTORY}/ (a device CA, the gateway's certificate, two devices and an ACL file) if it does not exist, runs the gateway and the enrol door with it, and prints commands to try. "npm start" runs this command.`,
+      'Takes the same settings as serve, as flags and environment variables, except that certificates and the ACL file can only be set with flags.',
     ],
     examples: ['wott-gateway dev', 'wott-gateway dev --device-listen :18443 --viewer-listen off'],
   }),

@@ -71,7 +71,7 @@ function urlOf(layout: Layout, certificate: X509Certificate): string {
   const host = nameForOthers(certificate)
   if (host === null)
     throw new ArgumentsError(
-      `the gateway's certificate is for no name or address that other machines reach: add one with "wott-gateway init ${layout.directory} --name HOST_OR_IP", or give --url`,
+      `the gateway's certificate has no name or address that other machines can use: add one with "wott-gateway init ${layout.directory} --name HOST_OR_IP", or use --url`,
     )
   const listen = process.env[environmentName('enrolListen')] || SETTINGS.enrolListen.fallback
   const [, port = '8444'] = /:(\d{1,5})$/.exec(listen ?? '') ?? []
@@ -80,9 +80,9 @@ function urlOf(layout: Layout, certificate: X509Certificate): string {
 
 function linesOf(command: string, id: string, until: string): string[] {
   return [
-    'Run this on the device, once:',
+    'Run this once on the device:',
     `  ${command}`,
-    `The line works until ${until}; it makes the device ${id}.`,
+    `The command works until ${until}. The device becomes ${id}.`,
   ]
 }
 
@@ -91,13 +91,13 @@ function nameWarnings(layout: Layout, certificate: X509Certificate, url: string)
   const host = new URL(url).hostname.replace(/^\[|\]$/g, '')
   if (isGoodFor(certificate, host)) return []
   return [
-    `The gateway's certificate is not for ${host}, so the device will refuse it: add the name with "wott-gateway init ${layout.directory} --name ${host}".`,
+    `The gateway's certificate does not contain ${host}, so the device will refuse it. Add the name with "wott-gateway init ${layout.directory} --name ${host}".`,
   ]
 }
 
 function takenLines(id: string, isTaken: boolean): string[] {
   if (!isTaken) return []
   return [
-    `${id} has an active device: whoever uses the line gets its name and its rights, and the certificate of that device is superseded.`,
+    `Warning: the name ${id} already belongs to an active device. Whoever uses this command gets its name and rights, and that device can no longer renew its certificate.`,
   ]
 }

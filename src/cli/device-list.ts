@@ -60,7 +60,7 @@ function stateIn({ state, notAfter, revokedAt, reason }: Device): string {
     case 'revoked':
       return `revoked ${timeText(revokedAt ?? 0)}${reason === null ? '' : ` (${reason})`}`
     case 'untrusted':
-      return 'untrusted: its CA was replaced'
+      return 'untrusted: its CA has been removed'
   }
 }
 

@@ -15,12 +15,12 @@ export async function revoke(args: readonly string[]): Promise<void> {
   await inDirectory(values.dir, async () => {
     // before the certificates: with an invite the device would be back at once
     const withdrawn = await withdrawInvites(values.dir, name)
-    if (withdrawn.length > 0) print(`took the invite or approval of ${withdrawn[0]} back`)
+    if (withdrawn.length > 0) print(`withdrew the invite or approval of ${withdrawn[0]}`)
     const devices = await listDevices(values.dir)
     if (withdrawn.length > 0 && !devices.some(({ id }) => withdrawn.includes(id))) return
     const { id, serials } = await revokeDevice(values.dir, name, { reason })
     print(
-      serials.length === 0 ? `${id} was revoked before` : `revoked ${id} (${serials.join(', ')})`,
+      serials.length === 0 ? `${id} is already revoked` : `revoked ${id} (${serials.join(', ')})`,
     )
   })
 }

@@ -16,7 +16,7 @@ export async function waiting(args: readonly string[]): Promise<void> {
       values.json
         ? JSON.stringify({ fingerprint: key, name: wanted, address, since: time, active: isTaken })
         : // a stranger chose the name, and a terminal obeys what it is told
-          `${key}\t${wanted === null ? 'any name' : quote(wanted)}\tfrom ${address}\tsince ${time}${isTaken ? '\tthis name has an active device' : ''}`,
+          `${key}\t${wanted === null ? 'any name' : quote(wanted)}\tfrom ${address}\tsince ${time}${isTaken ? '\tthe name belongs to an active device' : ''}`,
     )
   }
 }
@@ -39,6 +39,6 @@ export async function deny(args: readonly string[]): Promise<void> {
   print(`denied ${key}`)
   if (state.kind === 'approved')
     print(
-      `its approval as ${state.id} is taken back; a certificate that it has got stays good until "wott-gateway device revoke ${state.id}"`,
+      `its approval as ${state.id} is withdrawn; if it already has a certificate, that stays valid until "wott-gateway device revoke ${state.id}"`,
     )
 }

@@ -45,29 +45,29 @@ export const device: CliCommand = {
     words: [
       [
         'invite NAME',
-        'print the line with which a device gets its certificate as NAME.d.wott.local from the enrol door, once, and what the ACL file lets it do',
+        'print a command to run once on the device: it gets a certificate for NAME.d.wott.local from the enrol door. Also prints what the ACL file allows that device',
       ],
-      ['waiting', 'the keys that ask for a certificate without an invite'],
+      ['waiting', 'list the keys that ask for a certificate without an invite'],
       [
         'approve FINGERPRINT [NAME]',
-        'let a key that waits or was denied have a certificate, by at least eight digits of its fingerprint, for the name that it asks for or NAME',
+        'give a waiting or denied key a certificate for the name that it asks for, or for NAME; FINGERPRINT is at least the first eight digits',
       ],
-      ['deny FINGERPRINT', 'refuse a key that waits or was approved a certificate, for a day'],
+      ['deny FINGERPRINT', 'refuse a waiting or approved key for one day'],
       [
         'add [NAME]',
-        'issue a certificate to NAME.d.wott.local (a random name if none is given), in DIR/devices/NAME/: ca.crt, client.crt, client.key and combined.pem; prints the WoTT ID and the folder and, on standard error, until when the certificate is valid, what the ACL file lets the device do and a command line to try',
+        'issue a certificate for NAME.d.wott.local (without NAME, a random name) and write ca.crt, client.crt, client.key and combined.pem to DIR/devices/NAME/. Prints the WoTT ID and the folder; standard error shows until when the certificate is valid, what the ACL file allows, and a command to try',
       ],
       [
         'renew ID',
-        'issue a new certificate and key to a device, by WoTT ID or name, in the place of the files in its folder; the certificate that the device has stays valid until its own end',
+        'issue a new certificate and key for a device (WoTT ID or name), replacing the files in its folder; its current certificate stays valid until it expires',
       ],
       [
         'revoke ID',
-        "put the certificates of a device, by WoTT ID or name, on the revocation list, and take its invites back; a gateway that runs with it ends the device's connections",
+        'revoke all certificates of a device (WoTT ID or name) and withdraw its invites; a running gateway closes its connections',
       ],
       [
         'list',
-        'every device: invited, waiting, approved, active, expired, revoked, or untrusted (by a CA that was replaced), with its last certificate',
+        'list every device with its last certificate and its state: invited, waiting, approved, active, expired, revoked, or untrusted (its CA has been removed)',
       ],
     ],
     flags: {

@@ -19,7 +19,7 @@ export async function inDirectory<T>(directory: string, work: () => Promise<T>):
   } catch (error) {
     if (!isDamage(error)) throw error
     throw new UsageError(
-      `${directory} is damaged: ${messageOf(error)}; put the file back, or move ${directory} away to begin anew`,
+      `${directory} is damaged: ${messageOf(error)}; restore the file, or move ${directory} away to start again`,
       { cause: error },
     )
   }

@@ -27,11 +27,11 @@ export const ENROL_SETTINGS: readonly SettingName[] = [
 const HELP = helpText({
   usage: ['enrol [DIR] [SETTINGS]'],
   about: [
-    'Gives devices their certificates over the network: those that bring an invite ("wott-gateway device invite NAME"), those that an operator approves ("wott-gateway device approve"), and those that renew the certificate they have. Speaks EST (RFC 7030) and the API of the WoTT agent.',
-    `Signs with the CA key in DIR/ca (default ${USUAL_DIRECTORY}), which this process alone needs; the gateway itself is "wott-gateway serve". Runs until SIGTERM or SIGINT; a second one ends it at once.`,
-    'Every setting is a flag and an environment variable; flags win.',
+    'Issues certificates over the network to devices that have an invite ("wott-gateway device invite NAME"), that an operator approves ("wott-gateway device approve"), or that renew their certificate. Supports EST (RFC 7030) and the API of the WoTT agent.',
+    `Signs with the CA key in DIR/ca (default DIR: ${USUAL_DIRECTORY}). Only this process needs that key; the gateway itself is "wott-gateway serve". Runs until SIGTERM or SIGINT; a second signal stops it at once.`,
+    'Every setting is a flag and an environment variable; flags override variables.',
   ],
-  words: [['DIR', `what "wott-gateway init" made [${USUAL_DIRECTORY}]`]],
+  words: [['DIR', `directory made by "wott-gateway init" [${USUAL_DIRECTORY}]`]],
   examples: [
     'wott-gateway enrol',
     'wott-gateway enrol /var/lib/wott --enrol-listen :8444',

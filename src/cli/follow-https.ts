@@ -22,7 +22,7 @@ export const followHttps: Follow = async (client, filter, arrived, stop) => {
   for (let connected = false, lost = false; !stop.aborted; ) {
     try {
       const response = await open(client, filter, stream.lastEventId, stop)
-      if (lost) say(`connected to ${at} again`)
+      if (lost) say(`reconnected to ${at}`)
       connected = true
       lost = false
       const decoder = new StringDecoder()
@@ -37,7 +37,7 @@ export const followHttps: Follow = async (client, filter, arrived, stop) => {
       if (!connected || error instanceof Refused) throw toCommandFailure(error, client)
     }
     stream.cut()
-    if (!lost && !stop.aborted) say(`the connection to ${at} is lost; trying again`)
+    if (!lost && !stop.aborted) say(`lost the connection to ${at}; reconnecting`)
     lost = true
     await setTimeout(stream.retry, null, { signal: stop }).catch(() => {})
   }

@@ -39,15 +39,15 @@ export const followMqtt: Follow = async (client, filter, arrived, stop) => {
   })
   const at = `${client.host}:${client.port}`
   let lost = false
-  let why = `the connection to ${at} is lost`
+  let why = `lost the connection to ${at}`
   const onDisconnect = (packet: IDisconnectPacket) => {
     why =
       packet.reasonCode === SERVER_SHUTTING_DOWN
-        ? `the gateway at ${at} stops`
+        ? `the gateway at ${at} is stopping`
         : `${at} closed the connection (${reasonText(packet)})`
   }
   const onClose = () => {
-    if (!lost) say(`${why}; trying again`)
+    if (!lost) say(`${why}; reconnecting`)
     lost = true
   }
   connection.on('message', (topic, payload, packet) =>
@@ -56,9 +56,9 @@ export const followMqtt: Follow = async (client, filter, arrived, stop) => {
   connection.on('disconnect', onDisconnect)
   connection.on('close', onClose)
   connection.on('connect', () => {
-    if (lost) say(`connected to ${at} again`)
+    if (lost) say(`reconnected to ${at}`)
     lost = false
-    why = `the connection to ${at} is lost`
+    why = `lost the connection to ${at}`
   })
   try {
     // mqtt.js subscribes again by itself after each reconnection

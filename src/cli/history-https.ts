@@ -23,10 +23,10 @@ const PAGE = 100_000
 /** Longer than the gateway works on one answer. */
 const SILENCE_MS = 90_000
 const GAPS: Readonly<Record<string, string>> = {
-  expired: 'messages from the beginning of this time are no longer kept',
-  restart: 'the gateway was started again: messages from before that may be missing',
-  overload: 'QoS 0 messages came faster than the disk took them: some may be missing',
-  damaged: 'the disk of the gateway has damaged some of these messages: they are missing',
+  expired: 'the oldest messages of this time range are no longer kept',
+  restart: 'the gateway was restarted: messages from just before the restart may be missing',
+  overload: 'QoS 0 messages arrived faster than the disk could store them: some may be missing',
+  damaged: "some of these messages are missing, because the gateway's disk has damaged them",
 }
 
 /** Prints what was published before, answer by answer. Rejects with a CommandFailure. */

@@ -14,20 +14,20 @@ const { via: _, ...CLIENT } = clientFlags('https', 'subscriber')
 const FORMATS = ['ndjson', 'csv', 'json'] as const
 
 const FLAGS = {
-  since: { type: 'string', value: 'TIME', help: 'from this time on [all that is kept]' },
-  until: { type: 'string', value: 'TIME', help: 'before this time [now]' },
-  format: { type: 'string', value: 'HOW', default: 'ndjson', help: FORMATS.join(', ') },
+  since: { type: 'string', value: 'TIME', help: 'start of the time range [the oldest message]' },
+  until: { type: 'string', value: 'TIME', help: 'end of the time range [now]' },
+  format: { type: 'string', value: 'FORMAT', default: 'ndjson', help: FORMATS.join(', ') },
   every: {
     type: 'string',
     value: 'SPAN',
-    help: 'count, min, mean, max and last of the numbers in each 30s, 5m, 1h or 1d',
+    help: 'instead of messages, print count, min, mean, max and last of the numbers in each time span: 30s, 5m, 1h, 1d',
   },
   field: {
     type: 'string',
     value: 'NAME',
-    help: 'with --every: the member of JSON payloads that is the number, such as climate.indoor',
+    help: 'with --every: the JSON member with the number, such as climate.indoor',
   },
-  limit: { type: 'string', value: 'N', help: 'at most N messages, or buckets' },
+  limit: { type: 'string', value: 'N', help: 'stop after N messages (or time spans)' },
   newest: { type: 'boolean', help: 'newest first' },
   ...CLIENT,
 } as const satisfies Flags
@@ -36,8 +36,8 @@ export const history: CliCommand = {
   help: helpText({
     usage: ['history FILTER [OPTIONS]'],
     about: [
-      'Prints the messages that FILTER covers and the device may read, as far back as the gateway keeps them, or with --every what their numbers come to. What is missing is said on standard error.',
-      'A TIME is so long ago (6h, 7d, 30m, 90s), 2026-11-24T08:00:00Z, or Unix seconds. Quote a FILTER with "#" or "+", which mean something to the shell.',
+      'Prints the messages that match FILTER and that the device may read, as far back as the gateway keeps them. With --every it prints statistics of their numbers. Standard error says if messages are missing.',
+      'TIME is 6h, 7d, 30m or 90s (so long ago), 2026-11-24T08:00:00Z, or Unix seconds. Put a FILTER with "#" or "+" in quotes, because these characters have a meaning in the shell.',
     ],
     flags: FLAGS,
     examples: [
@@ -56,7 +56,7 @@ export const history: CliCommand = {
         `--format must be ${FORMATS.join(', ')}, not ${JSON.stringify(values.format)}`,
       )
     if (values.field !== undefined && values.every === undefined)
-      throw new ArgumentsError('--field goes with --every')
+      throw new ArgumentsError('--field needs --every')
     const most = values.every === undefined ? 1e9 : 10_000
     const limit = values.limit === undefined ? null : wholeNumber('--limit', values.limit, 1, most)
     const client = await openClient({ ...values, via: 'https' }, 'subscriber')

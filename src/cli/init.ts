@@ -11,7 +11,7 @@ const FLAGS = {
     type: 'string',
     multiple: true,
     value: 'HOST_OR_IP',
-    help: 'a further name or address under which devices reach the gateway; may be given again',
+    help: 'additional host name or address of the gateway, for its certificate; can be repeated',
   },
 } as const satisfies Flags
 
@@ -19,7 +19,7 @@ export const init: CliCommand = {
   help: helpText({
     usage: ['init [DIR] [OPTIONS]'],
     about: [
-      `Makes, in DIR (${USUAL_DIRECTORY}), a device CA, the gateway's certificate, two devices (sensor, which may write wott/temperature, and subscriber, which may read it) and the ACL file permission.acl. What is there stays as it is; with a --name that it lacks, the gateway's certificate is issued anew.`,
+      `Creates in DIR (default ${USUAL_DIRECTORY}) a device CA, the gateway's certificate, two devices (sensor may write wott/temperature, subscriber may read it) and the ACL file permission.acl. Existing files stay as they are; only a new --name makes it issue the gateway's certificate again.`,
     ],
     flags: FLAGS,
     examples: [
@@ -37,9 +37,9 @@ export const init: CliCommand = {
     if (created.length + added.length === 0) print(`${directory} is complete; nothing was changed`)
     for (const path of created) print(`made ${path}`)
     if (added.length > 0)
-      print(`issued ${layout.certs.certificate} anew, now also for ${added.join(', ')}`)
+      print(`issued ${layout.certs.certificate} again, now also for ${added.join(', ')}`)
     const host = created.length > 0 ? nameForOthers(await readOwn(layout.certs)) : null
-    if (host !== null) print(`other machines reach it as ${host}`)
+    if (host !== null) print(`other machines can reach the gateway as ${host}`)
     const settings = [
       ...['--certs-dir', layout.certs.directory],
       ...['--crl-file', layout.authority.crl],

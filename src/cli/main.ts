@@ -8,52 +8,46 @@ import { didYouMean } from './suggest.ts'
 const COMMANDS: Record<string, [summary: string, load: () => Promise<CliCommand>]> = {
   serve: ['run the gateway', async () => (await import('./serve.ts')).serve],
   dev: [
-    'make .wott/ if it is not there, and run the gateway with it',
+    'create .wott/ if needed, and run the gateway with it',
     async () => (await import('./dev.ts')).dev,
   ],
   enrol: [
-    'give devices their certificates over the network',
+    'run the enrol door, which issues certificates to devices',
     async () => (await import('./enrol.ts')).enrol,
   ],
   init: [
-    'make a device CA, certificates and an ACL file',
+    'create a device CA, certificates and an ACL file',
     async () => (await import('./init.ts')).init,
   ],
   device: [
     'invite, approve, renew, revoke and list devices',
     async () => (await import('./device.ts')).device,
   ],
-  ca: ['replace the device CA without an outage', async () => (await import('./ca.ts')).ca],
+  ca: ['replace the device CA without downtime', async () => (await import('./ca.ts')).ca],
   viewer: [
-    'invite people to the dashboard, list and revoke them',
+    'invite, list and revoke people who use the dashboard',
     async () => (await import('./viewer.ts')).viewer,
   ],
   clients: [
-    'say who is connected to the gateway that runs',
+    'list the clients of the running gateway',
     async () => (await import('./clients.ts')).clients,
   ],
-  store: ['say what is stored', async () => (await import('./store.ts')).store],
+  store: ['show or repair the message store', async () => (await import('./store.ts')).store],
   backup: [
-    'copy the store, of a gateway that runs too',
+    'back up the store, even while the gateway runs',
     async () => (await import('./backup.ts')).backup,
   ],
-  restore: ['put a backup in place', async () => (await import('./restore.ts')).restore],
+  restore: ['restore a backup', async () => (await import('./restore.ts')).restore],
   whoami: [
-    'print the WoTT ID of a certificate directory',
+    'print the WoTT ID of a device certificate',
     async () => (await import('./whoami.ts')).whoami,
   ],
-  acl: [
-    'find mistakes in an ACL file, and ask it questions',
-    async () => (await import('./acl.ts')).acl,
-  ],
-  topics: [
-    'find mistakes in a topics file, and ask what it says',
-    async () => (await import('./topics.ts')).topics,
-  ],
+  acl: ['check, explain or test an ACL file', async () => (await import('./acl.ts')).acl],
+  topics: ['check or explain a topics file', async () => (await import('./topics.ts')).topics],
   pub: ['publish a message as a device', async () => (await import('./pub.ts')).pub],
-  sub: ['print messages as they come', async () => (await import('./sub.ts')).sub],
+  sub: ['print messages as they arrive', async () => (await import('./sub.ts')).sub],
   history: [
-    'print what was published before, or what its numbers come to',
+    'print past messages, or statistics of their numbers',
     async () => (await import('./history.ts')).history,
   ],
   simulate: [
@@ -64,16 +58,16 @@ const COMMANDS: Record<string, [summary: string, load: () => Promise<CliCommand>
 
 const HELP = `Usage: wott-gateway COMMAND [OPTIONS]
 
-An HTTP-to-MQTT gateway that knows every device by its certificate.
+An HTTP-to-MQTT gateway that identifies every device by its certificate.
 
 Commands:
 ${columns(Object.entries(COMMANDS).map(([name, [summary]]) => [name, summary]))}
 
-wott-gateway COMMAND --help says more, and wott-gateway --version which version
-this is.
+"wott-gateway COMMAND --help" explains a command, and "wott-gateway --version"
+prints the version.
 
-Exit codes: 0 done; 1 refused or not reached, or a check has failed; 2 the
-command line, a setting or a file is wrong.`
+Exit codes: 0: success. 1: refused, not reachable, or a check failed. 2: wrong
+command line, setting or file.`
 
 /** Runs one command line and sets the exit code. */
 export async function main(args: readonly string[]): Promise<void> {
@@ -99,8 +93,8 @@ async function run([first, ...rest]: readonly string[]): Promise<number> {
     const [what, known] = name.startsWith('-')
       ? ['option', ['--help', '--version']]
       : ['command', Object.keys(COMMANDS)]
-    const hint = didYouMean(name, known) || '; wott-gateway --help lists what there is'
-    throw new UsageError(`there is no ${what} ${JSON.stringify(name)}${hint}`)
+    const hint = didYouMean(name, known) || '; "wott-gateway --help" lists all commands'
+    throw new UsageError(`unknown ${what} ${JSON.stringify(name)}${hint}`)
   }
   const command = await entry[1]()
   const end = args.indexOf('--')
@@ -132,7 +126,7 @@ function outputFailed(error: unknown, command: CliCommand): void {
 function toProblem(error: unknown, command: string | undefined): [code: number, message: string] {
   if (error instanceof CommandFailure) return [1, error.message]
   if (error instanceof ArgumentsError)
-    return [2, `${error.message}\nsee wott-gateway ${command} --help`]
+    return [2, `${error.message}\nsee "wott-gateway ${command} --help"`]
   if (error instanceof UsageError) return [2, error.message]
   const problem = fileProblem(error)
   if (problem) return [2, problem]
@@ -144,10 +138,10 @@ const REASONS: Readonly<Record<string, string>> = {
   EPERM: 'permission denied',
   EROFS: 'the file system is read-only',
   ENOSPC: 'the disk is full',
-  ENOTDIR: 'there is a file in the way',
-  EEXIST: 'there is a file in the way',
+  ENOTDIR: 'a file with this name is in the way',
+  EEXIST: 'a file with this name is in the way',
   EISDIR: 'this is a folder, not a file',
-  ENOENT: 'there is no such file',
+  ENOENT: 'no such file',
 }
 
 /** What went wrong with a file that a command reads or writes, or null when that is not it. */

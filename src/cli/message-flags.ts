@@ -9,21 +9,21 @@ export const MESSAGE_FLAGS = {
   'content-type': {
     type: 'string',
     value: 'TYPE',
-    help: 'what MESSAGE is, such as application/json',
+    help: 'media type of MESSAGE, such as application/json',
   },
   'message-expiry': {
     type: 'string',
     value: 'SECONDS',
-    help: 'nobody gets it after so many seconds, kept or waiting',
+    help: 'seconds after which the message is no longer delivered',
   },
-  'response-topic': { type: 'string', value: 'TOPIC', help: 'where an answer is expected' },
-  'correlation-data': { type: 'string', value: 'TEXT', help: 'what the answer is known by' },
+  'response-topic': { type: 'string', value: 'TOPIC', help: 'topic for the answer' },
+  'correlation-data': { type: 'string', value: 'TEXT', help: 'value that the answer repeats' },
   'payload-format': { type: 'string', value: 'FORMAT', help: 'bytes, or utf8 for text' },
   'user-property': {
     type: 'string',
     value: 'NAME=VALUE',
     multiple: true,
-    help: 'anything else; may be given more than once',
+    help: 'user property; can be repeated',
   },
 } as const satisfies Flags
 
@@ -50,7 +50,7 @@ export function propertiesIn(
   const bytes = propertiesByteLength(properties)
   if (bytes > MAX_BYTES)
     throw new ArgumentsError(
-      `what MQTT 5 says of the message has ${bytes} bytes; at most ${MAX_BYTES} are allowed`,
+      `the MQTT 5 properties of the message have ${bytes} bytes; at most ${MAX_BYTES} are allowed`,
     )
   const expiry = values['message-expiry']
   return {

@@ -10,11 +10,11 @@ import { openPublisher } from './open-publisher.ts'
 
 const FLAGS = {
   qos: { type: 'string', value: 'N', default: '0', help: '0 or 1' },
-  retain: { type: 'boolean', help: 'keep it for those who subscribe later' },
+  retain: { type: 'boolean', help: 'publish it as a retained message' },
   time: {
     type: 'string',
     value: 'TIME',
-    help: 'when it was measured: 2026-11-24T08:00:00Z, or Unix seconds or milliseconds [now]',
+    help: 'time of the measurement: 2026-11-24T08:00:00Z, or Unix seconds or milliseconds [now]',
   },
   ...MESSAGE_FLAGS,
   ...clientFlags('https', 'sensor'),
@@ -27,8 +27,8 @@ export const pub: CliCommand = {
   help: helpText({
     usage: ['pub TOPIC [MESSAGE] [OPTIONS]'],
     about: [
-      'Publishes MESSAGE, or what comes on standard input, byte for byte, as a device. An empty MESSAGE with --retain clears the retained message.',
-      'Exit code 1 when the gateway refuses it or cannot be reached. Over MQTT only QoS 1 has an answer: nothing tells that the ACL file denies a message with QoS 0.',
+      'Publishes MESSAGE, or standard input byte for byte, as a device. An empty MESSAGE with --retain deletes the retained message.',
+      'Exit code 1 if the gateway refuses the message or cannot be reached. With --via mqtt, only QoS 1 has an answer: a QoS 0 message that the ACL file denies is not reported.',
     ],
     flags: FLAGS,
     examples: [
@@ -53,7 +53,7 @@ export const pub: CliCommand = {
     const payload = message === undefined ? await readInput() : Buffer.from(message)
     if (properties?.payloadFormatIndicator === 1 && !isUtf8(payload))
       throw new UsageError(
-        'standard input is not valid UTF-8, which --payload-format utf8 says it is; say bytes, or leave it out',
+        'standard input is not valid UTF-8: use --payload-format bytes, or leave it out',
       )
     await using publisher = await openPublisher(client)
     await publisher.publish(topic, payload, {
@@ -74,13 +74,13 @@ function timeOf(text: string): number {
 }
 
 async function readInput(): Promise<Buffer> {
-  if (process.stdin.isTTY) say('the message is read from the keyboard; Ctrl-D ends it')
+  if (process.stdin.isTTY) say('reading the message from the keyboard; end with Ctrl-D')
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of process.stdin) {
     size += chunk.length
     if (size > MAX_STDIN_BYTES)
-      throw new UsageError('standard input is larger than 64MiB, the largest payload there can be')
+      throw new UsageError('standard input is larger than 64MiB, the largest possible payload')
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)

@@ -25,7 +25,7 @@ export function overMqtt(client: DeviceClient, stop?: AbortSignal): DevicePublis
     async publish(topic, payload, options) {
       const mqtt = await connected()
       const lost = Promise.withResolvers<never>()
-      let why = 'instead of taking the message; is it too large?'
+      let why = 'instead of accepting the message; is it too large?'
       const onDisconnect = (packet: IDisconnectPacket) => {
         why = `(${reasonText(packet)})`
       }

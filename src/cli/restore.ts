@@ -9,7 +9,7 @@ export const restore: CliCommand = {
   help: helpText({
     usage: ['restore FILE [--store DIR]'],
     about: [
-      'Makes a backup the store of a gateway that does not run. FILE is checked first, and stays as it is. Nothing is overwritten: a store with something in it has to be moved away before. Streams and sessions go on from where the backup was made; streams that were further are told of a gap.',
+      'Restores a backup as the store of a stopped gateway. FILE is checked first and is not changed. Nothing is overwritten: move a store that is not empty away first. Streams and sessions continue from the time of the backup; streams that were further get a gap event.',
     ],
     flags: { store: STORE },
     examples: [
@@ -22,9 +22,9 @@ export const restore: CliCommand = {
     requireWords(words, ['FILE'])
     const [file = ''] = words
     const directory = whichStore(values.store)
-    if (!exists(file)) throw new UsageError(`${file}: there is no such file`)
+    if (!exists(file)) throw new UsageError(`${file}: no such file`)
     if ((await askOwner(directory, 'info')) !== null)
-      throw new UsageError(`a gateway runs with ${directory}: stop it first`)
+      throw new UsageError(`a gateway is running with ${directory}: stop it first`)
     const { restoreStore } = await import('../broker/store/sqlite-restore.ts')
     await restoreStore(file, directory)
     print(directory)

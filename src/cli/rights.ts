@@ -14,7 +14,7 @@ export interface Rights {
 }
 
 export async function rightsOf(aclFile: string, user: string): Promise<Rights> {
-  if (!exists(aclFile)) return { aclFile, may: [], problem: 'there is no such file' }
+  if (!exists(aclFile)) return { aclFile, may: [], problem: 'no such file' }
   try {
     const { rules } = grantsOf(await loadRules(aclFile), { user, clientId: user })
     return { aclFile, may: rules, problem: null }
@@ -30,14 +30,11 @@ export function rightLines(
   { aclFile, may, problem }: Rights,
   example: string,
 ): string[] {
-  if (problem !== null) return [`What it may do is not known: ${aclFile}: ${problem}`]
+  if (problem !== null) return [`Its rights are not known: ${aclFile}: ${problem}`]
   if (may.length > 0)
-    return [
-      `What ${aclFile} lets it do:`,
-      ...may.map(({ access, topic }) => `  ${access} ${topic}`),
-    ]
+    return [`Rights in ${aclFile}:`, ...may.map(({ access, topic }) => `  ${access} ${topic}`)]
   return [
-    `What ${aclFile} lets it do: nothing yet. Add lines such as:`,
+    `Rights in ${aclFile}: none yet. Add lines such as:`,
     ...['', `  user ${user}`, `  topic ${example}`],
   ]
 }
@@ -53,7 +50,7 @@ export function grantsIn<A extends NewGrant['access']>(
     const access = words.find((one) => one === word)
     if (access === undefined)
       throw new ArgumentsError(
-        `--allow takes a topic filter, or ${words.join(' or ')} before it, not ${JSON.stringify(text)}`,
+        `--allow needs a topic filter, optionally after ${words.join(' or ')}, not ${JSON.stringify(text)}`,
       )
     return { access, filter }
   })

@@ -29,14 +29,14 @@ export function runEnroller(
     const end = () => child.kill()
     stop.addEventListener('abort', end)
     child.once('error', (error) =>
-      log.error({ reason: error.message }, 'the enrol door has failed'),
+      log.error({ reason: error.message }, 'the enrol process cannot be started'),
     )
     child.once('exit', (code, signal) => {
       stop.removeEventListener('abort', end)
       if (stop.aborted) return
       log.error(
         { code, signal, seconds: pause / 1000 },
-        'the enrol door has ended; starting it again',
+        'the enrol process has ended; restarting it',
       )
       setTimeout(start, pause).unref()
       pause = Math.min(2 * pause, LONGEST_PAUSE_MS)

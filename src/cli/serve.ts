@@ -12,8 +12,8 @@ import { stopSignal } from './signals.ts'
 const HELP = helpText({
   usage: ['serve [SETTINGS]'],
   about: [
-    'Runs the gateway until SIGTERM or SIGINT; a second one ends it at once. SIGHUP reads the ACL, topics and certificate files again, and so does a change on disk.',
-    "Every setting is a flag and an environment variable; flags win. --mosquitto-conf takes an existing Mosquitto's file; what it says that cannot be is named by its line.",
+    'Runs the gateway until SIGTERM or SIGINT; a second signal stops it at once. The ACL, topics and certificate files are read again when they change, and on SIGHUP.',
+    'Every setting is a flag and an environment variable; flags override variables. --mosquitto-conf reads an existing mosquitto.conf; options that are not supported are reported with their line numbers.',
   ],
   examples: [
     'wott-gateway serve --acl-file permission.acl',

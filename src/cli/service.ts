@@ -25,7 +25,7 @@ export async function runService(
   const { createLogger } = await import('../log/logger.ts')
   const log = await createLogger(config.logLevel)
   for (const { variable, meant } of suspectVariables(process.env))
-    log.warn({ variable, meant }, 'this environment variable is none of ours; is it misspelt?')
+    log.warn({ variable, meant }, 'unknown environment variable; is it misspelt?')
   for (const warning of config.warnings) log.warn(warning)
   await setImmediate() // for a signal that came meanwhile to be heard
   if (stop.aborted) return
@@ -34,9 +34,7 @@ export async function runService(
   log.info({ signal: stop.reason, seconds: config.drainSeconds }, 'stopping')
   const bound = setTimeout(
     () => {
-      log.error(
-        'what is in flight does not end, on a disk that hangs for example; ending without it',
-      )
+      log.error('shutdown takes too long (does the disk hang?); the process ends now')
       // process.exit would wait for the thread that waits for the disk
       process.kill(process.pid, stop.reason)
     },
@@ -46,7 +44,10 @@ export async function runService(
   clearTimeout(bound)
   log.info('stopped')
   setTimeout(() => {
-    log.error({ kept: process.getActiveResourcesInfo() }, 'the process does not end by itself')
+    log.error(
+      { kept: process.getActiveResourcesInfo() },
+      'the process did not end by itself; it ends now',
+    )
     process.exit()
   }, LINGERING_MS).unref()
 }

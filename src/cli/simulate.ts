@@ -26,7 +26,7 @@ export const simulate: CliCommand = {
   help: helpText({
     usage: ['simulate [TOPIC] [OPTIONS]'],
     about: [
-      "The tutorial's pub.sh: publishes a whole number from 1 to 50 to TOPIC (wott/temperature) every two seconds until it is stopped. A reading that is refused or does not get there is reported, and the next one is tried; with --count the exit code is 1 then.",
+      'Publishes a random number from 1 to 50 to TOPIC (default wott/temperature) every two seconds until it is stopped, like pub.sh of the WoTT tutorial. A reading that fails is reported, and the next one is sent; with --count the exit code is then 1.',
     ],
     flags: FLAGS,
     examples: [

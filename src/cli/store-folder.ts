@@ -10,7 +10,7 @@ import { USUAL_DIRECTORY } from './directory.ts'
 export const STORE = {
   type: 'string',
   value: 'DIR',
-  help: 'the folder of the store [that of WOTT_BROKER, else .wott/data, else data]',
+  help: 'folder of the store [the one in WOTT_BROKER, else .wott/data, else data]',
 } as const
 
 /** The folder of the store that is meant. Throws a UsageError where `WOTT_BROKER` names none. */
@@ -28,7 +28,7 @@ function folderOf(setting: string): string {
   if (address.kind === 'file') return address.path
   throw new UsageError(
     address.kind === 'memory'
-      ? 'WOTT_BROKER is memory:, which stores nothing; name a folder'
+      ? 'WOTT_BROKER is memory:, which stores nothing on disk; name a folder'
       : 'WOTT_BROKER is another broker, which stores the messages itself; name a folder',
   )
 }
@@ -39,7 +39,7 @@ export async function askOwner<T>(directory: string, command: string): Promise<T
     return (await askGateway(join(directory, ADMIN_SOCKET), command)) as T | null
   } catch (error) {
     if (error instanceof AdminRefusal)
-      throw new CommandFailure(`the gateway did not do it: ${error.message}`)
+      throw new CommandFailure(`the gateway refused: ${error.message}`)
     throw error
   }
 }

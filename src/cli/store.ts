@@ -7,7 +7,7 @@ import { type CliCommand, print } from './command.ts'
 import { helpText } from './help.ts'
 import { askOwner, whichStore } from './store-folder.ts'
 
-const JSON_FLAG = { type: 'boolean', help: 'one JSON object' } as const
+const JSON_FLAG = { type: 'boolean', help: 'print one JSON object' } as const
 
 const ACTIONS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   info,
@@ -18,16 +18,16 @@ export const store: CliCommand = {
   help: helpText({
     usage: ['store info [DIR] [--json]', 'store repair [DIR] [--json]'],
     about: [
-      'Says what the store in DIR holds, whether a gateway runs with it or not. DIR is the folder of WOTT_BROKER=file:DIR; without it, that of WOTT_BROKER, else .wott/data, else data.',
+      'Shows or repairs the message store in DIR, the folder in WOTT_BROKER=file:DIR. Without DIR it uses the folder in WOTT_BROKER, else .wott/data, else data.',
     ],
     words: [
       [
         'info [DIR]',
-        'messages, their bytes and times, topics, sessions, what waits for them, what is retained, and the ten devices with the most bytes',
+        'print the number of messages, bytes, topics, sessions, queued and retained messages, and the ten devices that use the most bytes; the gateway may be running',
       ],
       [
         'repair [DIR]',
-        'makes a whole store of all that can be read of a damaged one, says what is lost, and leaves the damaged files in DIR/damaged-TIME; streams are told of a gap. The gateway must not run, and the disk needs room for two copies',
+        'make a new store from everything that can be read in a damaged one, print what is lost, and move the damaged files to DIR/damaged-TIME; streams get a gap event. The gateway must be stopped, and the disk needs free space for two copies',
       ],
     ],
     flags: { json: JSON_FLAG },
@@ -56,11 +56,11 @@ async function repair(args: readonly string[]): Promise<void> {
   requireWords(words, [], ['DIR'])
   const directory = whichStore(words[0])
   if ((await askOwner(directory, 'info')) !== null)
-    throw new UsageError(`a gateway runs with ${directory}: stop it first`)
+    throw new UsageError(`a gateway is running with ${directory}: stop it first`)
   const { repairStore } = await import('../broker/store/sqlite-repair.ts')
   const repaired = await repairStore(directory)
   if (values.json) print(JSON.stringify(repaired))
-  else print(repaired ? repairText(repaired, directory) : `${directory}: nothing is damaged`)
+  else print(repaired ? repairText(repaired, directory) : `${directory}: no damage found`)
 }
 
 function repairText(repaired: Repair, directory: string): string {
@@ -70,23 +70,21 @@ function repairText(repaired: Repair, directory: string): string {
   const isCut = highest < stored
   const lost = [
     ...(isCut
-      ? [`messages after number ${highest}, up to ${stored}, and what changed with them`]
+      ? [`messages after number ${highest}, up to ${stored}, and the changes stored with them`]
       : []),
     ...holes
       .filter(([, before]) => !(isCut && before === Number.MAX_SAFE_INTEGER))
-      .map(
-        (hole) => `messages with numbers ${range(hole)}, if there were any: they cannot be read`,
-      ),
+      .map((hole) => `messages with numbers ${range(hole)}, if there were any (unreadable)`),
     ...(damaged.length > 0
-      ? [`${damaged.length} messages that the disk has changed: numbers ${damaged.join(', ')}`]
+      ? [`${damaged.length} messages with a wrong checksum: numbers ${damaged.join(', ')}`]
       : []),
-    ...tables.map((table) => `some of the table "${table}", which cannot be read`),
+    ...tables.map((table) => `part of the table "${table}" (unreadable)`),
   ]
   return [
-    `${directory}: repaired, and ${kept} messages are kept`,
+    `${directory}: repaired; ${kept} messages are kept`,
     ...(problem === null ? [] : [`found: ${problem}`]),
     ...lost.map((what) => `lost: ${what}`),
-    `The damaged files are in ${aside}: delete them when you need them no more.`,
+    `The damaged files are in ${aside}. You can delete them when you no longer need them.`,
   ].join('\n')
 }
 
@@ -96,17 +94,17 @@ function toJson({ oldest, newest, ...counts }: StoreInfo, running: boolean): str
 
 function toText(found: StoreInfo, directory: string, running: boolean): string {
   const rows: [string, string][] = [
-    ['store', `${directory}, ${running ? 'a gateway runs with it' : 'no gateway runs with it'}`],
+    ['store', `${directory}, ${running ? 'in use by a running gateway' : 'not in use'}`],
     ['messages', `${found.entries}, ${inMiB(found.bytes)}; ${inMiB(found.fileBytes)} on the disk`],
     ['oldest', toTime(found.oldest) ?? 'none'],
     ['newest', toTime(found.newest) ?? 'none'],
     ['topics', `${found.topics}`],
     ['retained', `${found.retained}`],
-    ['sessions', `${found.sessions}, ${found.queued} messages wait for them`],
+    ['sessions', `${found.sessions}, ${found.queued} queued messages`],
     ['devices', `${found.devices}`],
     ...(found.damaged > 0
       ? [
-          ['damaged', `${found.damaged} messages, see wott-gateway store repair`] as [
+          ['damaged', `${found.damaged} messages; see "wott-gateway store repair"`] as [
             string,
             string,
           ],

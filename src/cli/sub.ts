@@ -15,8 +15,8 @@ export const sub: CliCommand = {
   help: helpText({
     usage: ['sub FILTER [OPTIONS]'],
     about: [
-      'The tutorial\'s sub.sh: prints "TOPIC PAYLOAD" for every message that FILTER covers and the device may read, as mosquitto_sub -v does, until it is stopped. A connection that is lost is made again.',
-      'Quote a FILTER with "#" or "+", which mean something to the shell.',
+      'Prints "TOPIC PAYLOAD" for every message that matches FILTER and that the device may read, like mosquitto_sub -v or sub.sh of the WoTT tutorial, until it is stopped. It reconnects when the connection is lost.',
+      'Put a FILTER with "#" or "+" in quotes, because these characters have a meaning in the shell.',
     ],
     flags: FLAGS,
     examples: [

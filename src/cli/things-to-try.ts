@@ -30,7 +30,10 @@ export function thingsToTry(
         mqtt &&
         `mosquitto_sub -v --cafile ${subscriber.ca} --cert ${subscriber.certificate} --key ${subscriber.key} -h ${hostOf(mqtt)} -p ${mqtt.port} -t ${TOPIC}`,
     ],
-    ['A sensor that never tires:', sensor && device && simulate(device, sensor.directory)],
+    [
+      'Publish a random temperature every two seconds:',
+      sensor && device && simulate(device, sensor.directory),
+    ],
     [
       'In a browser (the link works once):',
       viewer && inviteLink(`https://${hostOf(viewer)}:${viewer.port}`, code),

@@ -28,9 +28,9 @@ export const topics: CliCommand = {
     words: [
       [
         'lint',
-        'every line that does not load, as FILE:LINE:COLUMN; exit code 1 when there are any',
+        'print each line that cannot be loaded, as FILE:LINE:COLUMN; exit code 1 if there are any',
       ],
-      ['explain', 'which pattern holds for the topic, and what it says of it'],
+      ['explain', 'print which pattern applies to the topic, and its values'],
     ],
     flags: FLAGS,
     examples: ['wott-gateway topics explain sensors/kitchen/temperature'],
@@ -48,7 +48,7 @@ async function lint(args: readonly string[]): Promise<number> {
   const file = whichFile(values['topics-file'])
   try {
     const { entries } = await loadCatalog(file, null)
-    print(`${file}: nothing to complain about; patterns: ${entries.length}`)
+    print(`${file}: no problems found; patterns: ${entries.length}`)
     return 0
   } catch (error) {
     if (!(error instanceof CatalogError) || error.cause) throw toUsageError(error)
@@ -70,7 +70,7 @@ async function explain(args: readonly string[]): Promise<undefined> {
   })
   const { entry } = catalog.of(topic)
   if (entry === null) {
-    print(`${file} has no pattern that covers ${topic}`)
+    print(`no pattern in ${file} matches ${topic}`)
     return
   }
   const { pattern, silence, fields } = entry
@@ -92,7 +92,7 @@ async function explain(args: readonly string[]): Promise<undefined> {
 function whichFile(given: string | undefined): string {
   const named = given ?? process.env.WOTT_TOPICS_FILE
   if (named) return named
-  throw new ArgumentsError('which file? Name it with --topics-file FILE or WOTT_TOPICS_FILE')
+  throw new ArgumentsError('no topics file: name it with --topics-file FILE or WOTT_TOPICS_FILE')
 }
 
 function toUsageError(error: unknown): unknown {

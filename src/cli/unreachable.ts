@@ -9,10 +9,10 @@ export function toCommandFailure(error: unknown, { host, port, via }: DeviceClie
   const code = codeOf(error)
   switch (code) {
     case 'ECONNREFUSED':
-      return new CommandFailure(`nothing listens on ${at} (${via}); is the gateway running?`)
+      return new CommandFailure(`nothing is listening on ${at} (${via}); is the gateway running?`)
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return new CommandFailure(`there is no host ${host}`)
+      return new CommandFailure(`the host ${host} does not exist`)
     case 'ETIMEDOUT':
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':
@@ -21,12 +21,14 @@ export function toCommandFailure(error: unknown, { host, port, via }: DeviceClie
     case 'EPIPE':
       return new CommandFailure(closed(at, via))
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
-      return new CommandFailure(`the certificate of ${at} is for another name: ${messageOf(error)}`)
+      return new CommandFailure(
+        `the certificate of ${at} is for a different name: ${messageOf(error)}`,
+      )
     case 'DEPTH_ZERO_SELF_SIGNED_CERT':
     case 'SELF_SIGNED_CERT_IN_CHAIN':
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
-      return new CommandFailure(`the certificate of ${at} does not descend from the CA in ca.crt`)
+      return new CommandFailure(`the certificate of ${at} is not signed by the CA in ca.crt`)
     case 'CERT_HAS_EXPIRED':
       return new CommandFailure(`the certificate of ${at} has expired`)
     case 'EPROTO':
@@ -41,6 +43,6 @@ export function toCommandFailure(error: unknown, { host, port, via }: DeviceClie
 /** A gateway that wants no more of a client closes the connection; over MQTT it cannot say why. */
 export function closed(at: string, via: DeviceClient['via']): string {
   return via === 'https'
-    ? `${at} closed the connection before it answered; is this the device door?`
-    : `${at} closed the connection; it may be that this certificate is revoked, expired or from another CA ("--via https" says which)`
+    ? `${at} closed the connection without an answer; is this the device door?`
+    : `${at} closed the connection; perhaps this certificate is revoked, expired or from another CA ("--via https" shows the reason)`
 }

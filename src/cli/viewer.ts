@@ -17,7 +17,7 @@ import { grantIn, grantsIn, rightLines, rightsOf } from './rights.ts'
 const FILE = {
   type: 'string',
   value: 'FILE',
-  help: `the gateway's list of viewers [WOTT_VIEWERS_FILE, else ${viewersFileOf(USUAL_DIRECTORY)}, else ${SETTINGS.viewersFile.fallback}]`,
+  help: `the gateway's viewers file [WOTT_VIEWERS_FILE, else ${viewersFileOf(USUAL_DIRECTORY)}, else ${SETTINGS.viewersFile.fallback}]`,
 } as const
 const TTL = {
   type: 'string',
@@ -29,20 +29,20 @@ const URL_FLAG = {
   type: 'string',
   value: 'URL',
   default: 'https://localhost:9443',
-  help: 'invite: where the browser reaches the viewer door',
+  help: 'invite: address of the viewer door for the browser',
 } as const
 const ALLOW = {
   type: 'string',
   multiple: true,
   value: 'FILTER',
-  help: 'invite: let the viewer read what the topic filter covers: writes the line into the ACL file; may be given again',
+  help: 'invite: allow the viewer to read the topics that match FILTER, by adding a line to the ACL file; can be repeated',
 } as const
 const ACL_FILE = {
   type: 'string',
   value: 'FILE',
-  help: 'invite: the ACL file [WOTT_ACL_FILE, else permission.acl beside the list of viewers]',
+  help: 'invite: the ACL file [WOTT_ACL_FILE, else permission.acl in the folder of the viewers file]',
 } as const
-const JSON_LINES = { type: 'boolean', help: 'list: one JSON object a line' } as const
+const JSON_LINES = { type: 'boolean', help: 'list: print one JSON object per line' } as const
 
 const ACTIONS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   invite,
@@ -62,12 +62,12 @@ export const viewer: CliCommand = {
     words: [
       [
         'invite NAME',
-        'print a link to the dashboard that works once, within 24 hours. Its viewer may read what the ACL file lets the user NAME read, which is printed on standard error',
+        'print a link to the dashboard that works once, within 24 hours. The viewer may read what the ACL file allows the user NAME to read; standard error shows these rights',
       ],
-      ['list', 'every open invite and every session'],
+      ['list', 'list all open invites and all sessions'],
       [
         'revoke NAME|ID',
-        'take back the invites of a viewer and end its sessions, or one session by its id; a gateway that runs ends their streams at once',
+        'withdraw the invites of a viewer and end its sessions, or end one session by its id; a running gateway closes its streams at once',
       ],
     ],
     flags: {
@@ -112,11 +112,11 @@ async function invite(args: readonly string[]): Promise<void> {
   await granting.write(name)
   if (isNew)
     say(
-      `${file} is new: the link works where it is the gateway's ${environmentName('viewersFile')}`,
+      `created ${file}: the link works only with a gateway whose ${environmentName('viewersFile')} is this file`,
     )
   print(inviteLink(origin, code))
   const until = new Date(Date.now() + INVITE_LASTS).toISOString()
-  say(`the link works once, until ${until}; ${name} is logged in for ${values.ttl} then`)
+  say(`the link works once, until ${until}; after that ${name} stays logged in for ${values.ttl}`)
   const rights = await rightsOf(aclFile, name)
   for (const line of rightLines(name, rights, 'read #')) process.stderr.write(`${line}\n`)
 }
@@ -168,7 +168,7 @@ async function revoke(args: readonly string[]): Promise<void> {
     const sessions = book.sessions.length - after.sessions.length
     const views = book.views.length - after.views.length
     if (invites + sessions + views === 0)
-      throw new UsageError(`${who} has neither an invite nor a session in ${file}`)
+      throw new UsageError(`${who} has no invite and no session in ${file}`)
     return { book: after, result: { invites, sessions } }
   })
   print(`revoked ${who}: ${ended.invites} invites, ${ended.sessions} sessions`)

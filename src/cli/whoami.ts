@@ -13,8 +13,8 @@ export const whoami: CliCommand = {
   help: helpText({
     usage: ['whoami [DIR]'],
     about: [
-      'Prints the WoTT ID of the certificate (client.crt) in DIR, by default WOTT_CERTS_DIR, else .wott/devices/sensor, else /opt/wott/certs.',
-      'Exit code 1 when the gateway would refuse the certificate, and why: it is expired, or its CN is no WoTT ID (WOTT_ID_PATTERN). Whether it is revoked is not in these files.',
+      'Prints the WoTT ID of the certificate client.crt in DIR (default: WOTT_CERTS_DIR, else .wott/devices/sensor, else /opt/wott/certs).',
+      'If the gateway would refuse the certificate, because it has expired or its CN is not a valid WoTT ID (WOTT_ID_PATTERN), the exit code is 1 and the reason is printed. This command cannot see whether the certificate is revoked.',
     ],
     examples: ['wott-gateway whoami', 'wott-gateway whoami .wott/devices/subscriber'],
   }),

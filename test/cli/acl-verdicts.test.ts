@@ -84,9 +84,9 @@ describe('acl test', { concurrency: 2 }, () => {
     assert.equal(stdout.split('\n').length, 5)
     assert.equal(
       stderr,
-      `line 1: should be denied, but is allowed by line 3, "topic readwrite a/#"
-line 3: should be allowed, but is denied by line 4, "topic deny a/secret"
-line 4: should be allowed, but no line allows it
+      `line 1: expected denied, but is allowed by line 3, "topic readwrite a/#"
+line 3: expected allowed, but is denied by line 4, "topic deny a/secret"
+line 4: expected allowed, but no line allows it
 wott-gateway: 3 of 4 verdicts are not as expected
 `,
     )

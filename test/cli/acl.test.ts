@@ -34,7 +34,7 @@ describe('acl lint', { concurrency: 2 }, () => {
       }),
       {
         code: 0,
-        stdout: 'clean.acl: nothing to complain about\n',
+        stdout: 'clean.acl: no problems found\n',
         stderr: '',
       },
     )
@@ -90,7 +90,7 @@ describe('acl lint', { concurrency: 2 }, () => {
     const unnamed = await acl(['lint'])
     assert.match(
       unnamed.stderr,
-      /--acl-file FILE or WOTT_ACL_FILE; there is no \.wott\/permission\.acl here\n/,
+      /--acl-file FILE or WOTT_ACL_FILE \(there is no \.wott\/permission\.acl here\)\n/,
     )
     assert.equal(unnamed.code, 2)
   })
@@ -102,12 +102,12 @@ describe('acl lint', { concurrency: 2 }, () => {
       ['test', 'rules'],
     ] as const) {
       const { code, stderr } = await acl([action, word], { cwd: made })
-      const said = `wott-gateway: too many words: name the file with --acl-file ${word}\n`
+      const said = `wott-gateway: too many arguments: name the file with --acl-file ${word}\n`
       assert.ok(stderr.startsWith(said), stderr)
       assert.equal(code, 2)
     }
     const { stderr } = await acl(['lint', 'x'], { cwd: made })
-    assert.match(stderr, /^wott-gateway: too many words: "x"; /)
+    assert.match(stderr, /^wott-gateway: too many arguments: "x"; /)
   })
 
   it('takes the flag, else the variable, else what init made', async () => {

@@ -28,7 +28,7 @@ describe('--allow', () => {
     )
     assert.match(
       stderr,
-      /^wott-gateway: its certificate is valid until \S+Z\nWhat \.wott\/permission\.acl lets it do:\n {2}readwrite kitchen\/#\n {2}read house\/\+\nTry it:\n/,
+      /^wott-gateway: its certificate is valid until \S+Z\nRights in \.wott\/permission\.acl:\n {2}readwrite kitchen\/#\n {2}read house\/\+\nTry it:\n/,
     )
     const line = stderr.trim().split('\n').at(-1)?.trim() ?? ''
     assert.match(line, /^curl .* -d 21\.5 https:\/\/localhost:\d+\/topics\/kitchen\/temperature$/)
@@ -43,18 +43,18 @@ describe('--allow', () => {
       { cwd },
     )
     assert.equal(device.code, 0)
-    assert.match(device.stdout, /\nWhat \.wott\/permission\.acl lets it do:\n {2}write porch\/#\n/)
+    assert.match(device.stdout, /\nRights in \.wott\/permission\.acl:\n {2}write porch\/#\n/)
     const viewer = await run(['viewer', 'invite', 'alice', '--allow', 'house/#'], { cwd })
     assert.equal(viewer.code, 0)
     assert.match(
       viewer.stderr,
-      /^wott-gateway: the link works once, until \S+Z; alice is logged in for 12h then\nWhat \.wott\/permission\.acl lets it do:\n {2}read house\/#\n$/,
+      /^wott-gateway: the link works once, until \S+Z; alice is logged in for 12h then\nRights in \.wott\/permission\.acl:\n {2}read house\/#\n$/,
     )
     const text = await readFile(aclFile, 'utf8')
     assert.match(text, /\nuser porch\.d\.wott\.local\ntopic write porch\/#\n/)
     assert.match(text, /\nuser alice\ntopic read house\/#\n/)
     const lint = await run(['acl', 'lint'], { cwd })
-    assert.equal(lint.stdout, '.wott/permission.acl: nothing to complain about\n')
+    assert.equal(lint.stdout, '.wott/permission.acl: no problems found\n')
   })
 
   it('makes nobody where the line cannot be written', async () => {
@@ -68,7 +68,7 @@ describe('--allow', () => {
     ]) {
       const { code, stderr } = await run(args, { cwd })
       assert.equal(code, 2)
-      assert.match(stderr, /permission\.acl has errors, so nothing is added to it/)
+      assert.match(stderr, /permission\.acl has errors, so nothing was added to it/)
     }
     await writeFile(aclFile, text)
     for (const args of [

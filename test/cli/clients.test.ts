@@ -150,7 +150,7 @@ describe('clients', () => {
     assert.match(stdout, /^a\tx\tmqtt 5\tconnected since/)
     // the first one goes on answering
     await using second = await startGateway({ acl: ACL, settings: { adminSocket } })
-    await second.logged(({ reason }) => reason === 'another gateway answers there')
+    await second.logged(({ reason }) => reason === 'another gateway is running with it')
     assert.match((await run(['clients', '--socket', adminSocket])).stdout, /^a\tx\t/)
     await using off = await startGateway({ acl: ACL, settings: { adminSocket: 'off' } })
     assert.equal((await run(['clients', '--socket', socketOf(off)])).code, 1)

@@ -48,16 +48,16 @@ describe('a command line', () => {
   })
 
   const wrong: [string[], RegExp][] = [
-    [['--retian'], /^there is no option --retian; did you mean --retain\?$/],
-    [['--zzz=1'], /^there is no option --zzz$/],
-    [['-x'], /^there is no option -x$/],
+    [['--retian'], /^unknown option --retian; did you mean --retain\?$/],
+    [['--zzz=1'], /^unknown option --zzz$/],
+    [['-x'], /^unknown option -x$/],
     [['--certs'], /^--certs needs a value: DIR$/],
     [['--certs', '--retain'], /^--certs needs a value: DIR$/],
     [['--certs', ''], /^--certs must not be empty$/],
     [['--certs='], /^--certs must not be empty$/],
     [['--qos', '1', '--qos', '1'], /^--qos is given twice$/],
     [['--retain=false'], /^--retain takes no value$/],
-    [['--constructor'], /^there is no option --constructor$/],
+    [['--constructor'], /^unknown option --constructor$/],
     [['--certs=', '--x', '-y'], /empty\n.*--x\n.*-y$/],
   ]
   for (const [args, message] of wrong)
@@ -67,7 +67,7 @@ describe('a command line', () => {
 
   it('names the words that are missing or too many', () => {
     assert.throws(() => requireWords(['a'], ['A', 'B', 'C']), { message: 'B and C are missing' })
-    assert.throws(() => requireWords(['a', 'b c'], ['A']), { message: /too many words: "b c"/ })
+    assert.throws(() => requireWords(['a', 'b c'], ['A']), { message: /too many arguments: "b c"/ })
     requireWords(['a', 'b'], ['A'], ['B'])
   })
 
@@ -119,7 +119,7 @@ describe('help', () => {
     const script = `set -e; wott-gateway() { "${process.execPath}" "${PROGRAM}" "$@"; }`
     const ran = startAny('bash', ['-c', [script, ...examples].join('\n')], { cwd: folder.path })
     const { code, stderr, stdout } = await ran.ended
-    assert.match(stderr, /^wott-gateway: \.wott\/viewers\.json is new: .*\n/m)
+    assert.match(stderr, /^wott-gateway: created \.wott\/viewers\.json: .*\n/m)
     assert.equal(code, 0)
     assert.match(
       String(stdout),
@@ -154,51 +154,48 @@ describe('the program', () => {
   })
 
   const wrong: [string[], string][] = [
-    [['sevre'], 'there is no command "sevre"; did you mean serve?'],
-    [['xyzzy'], 'there is no command "xyzzy"; wott-gateway --help lists what there is'],
-    [['--vresion'], 'there is no option "--vresion"; did you mean --version?'],
-    [['__proto__'], 'there is no command "__proto__"; wott-gateway --help lists what there is'],
-    [['pub'], 'TOPIC is missing\nsee wott-gateway pub --help'],
-    [['pub', 'a', '--qos', '2'], '--qos must be 0 or 1, not "2"\nsee wott-gateway pub --help'],
+    [['sevre'], 'unknown command "sevre"; did you mean serve?'],
+    [['xyzzy'], 'unknown command "xyzzy"; "wott-gateway --help" lists all commands'],
+    [['--vresion'], 'unknown option "--vresion"; did you mean --version?'],
+    [['__proto__'], 'unknown command "__proto__"; "wott-gateway --help" lists all commands'],
+    [['pub'], 'TOPIC is missing\nsee "wott-gateway pub --help"'],
+    [['pub', 'a', '--qos', '2'], '--qos must be 0 or 1, not "2"\nsee "wott-gateway pub --help"'],
     [
       ['pub', 'a', 'b', '--via', 'ftp'],
-      '--via must be https or mqtt, not "ftp"\nsee wott-gateway pub --help',
+      '--via must be https or mqtt, not "ftp"\nsee "wott-gateway pub --help"',
     ],
     [
       ['pub', 'a', 'b', '--port', '0'],
-      '--port must be a whole number from 1 to 65535, not "0"\nsee wott-gateway pub --help',
+      '--port must be a whole number from 1 to 65535, not "0"\nsee "wott-gateway pub --help"',
     ],
-    [['sub'], 'FILTER is missing\nsee wott-gateway sub --help'],
+    [['sub'], 'FILTER is missing\nsee "wott-gateway sub --help"'],
     [
       ['sub', 'a', '--count', 'x'],
-      '--count must be a whole number from 1 to 1000000000, not "x"\nsee wott-gateway sub --help',
+      '--count must be a whole number from 1 to 1000000000, not "x"\nsee "wott-gateway sub --help"',
     ],
     [
       ['simulate', '--interval', '0'],
-      '--interval must be a number of seconds up to 86400, not "0"\nsee wott-gateway simulate --help',
+      '--interval must be a number of seconds up to 86400, not "0"\nsee "wott-gateway simulate --help"',
     ],
-    [['init', ''], 'DIR must not be empty\nsee wott-gateway init --help'],
+    [['init', ''], 'DIR must not be empty\nsee "wott-gateway init --help"'],
     [
       ['device'],
-      'invite, waiting, approve, deny, add, renew, revoke or list is missing\nsee wott-gateway device --help',
+      'invite, waiting, approve, deny, add, renew, revoke or list is missing\nsee "wott-gateway device --help"',
     ],
     [
       ['device', 'ad'],
-      'there is no device command "ad"; did you mean add?\nsee wott-gateway device --help',
+      'there is no device command "ad"; did you mean add?\nsee "wott-gateway device --help"',
     ],
-    [['device', 'revoke'], 'ID is missing\nsee wott-gateway device --help'],
-    [
-      ['device', 'list', '--days', '3'],
-      'there is no option --days\nsee wott-gateway device --help',
-    ],
-    [['acl'], 'lint, explain or test is missing\nsee wott-gateway acl --help'],
+    [['device', 'revoke'], 'ID is missing\nsee "wott-gateway device --help"'],
+    [['device', 'list', '--days', '3'], 'unknown option --days\nsee "wott-gateway device --help"'],
+    [['acl'], 'lint, explain or test is missing\nsee "wott-gateway acl --help"'],
     [
       ['serve', '--acl-fil', 'x', 'y'],
-      'there is no option --acl-fil; did you mean --acl-file?\nsee wott-gateway serve --help',
+      'unknown option --acl-fil; did you mean --acl-file?\nsee "wott-gateway serve --help"',
     ],
     [
       ['dev', 'now'],
-      'too many words: "now"; words that belong together need quotes\nsee wott-gateway dev --help',
+      'too many arguments: "now"; put an argument with spaces in quotes\nsee "wott-gateway dev --help"',
     ],
     [
       ['pub', 'a', 'b', '--certs', 'none'],
@@ -208,7 +205,10 @@ describe('the program', () => {
       ['whoami', 'none'],
       'none/client.crt: there is no such file; name the folder of a device: wott-gateway whoami DIR',
     ],
-    [['device', 'list'], 'there is no device CA in .wott: make one with "wott-gateway init .wott"'],
+    [
+      ['device', 'list'],
+      'there is no device CA in .wott: create one with "wott-gateway init .wott"',
+    ],
   ]
   it('says what is wrong with a command line, exit code 2', async () => {
     const ran = await Promise.all(wrong.map(([args]) => run(args, { cwd: folder.path })))

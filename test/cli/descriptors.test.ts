@@ -30,7 +30,7 @@ test('a flood of connections leaves descriptors for the disk, and a device is re
   const flood = Array.from({ length: 300 }, () =>
     connectTcp(port, '127.0.0.1').on('error', () => {}),
   )
-  await gateway.line(/as many connections as there may be/)
+  await gateway.line(/the maximum number of connections is reached/)
   await appendFile(site.layout.acl, '\n# changed\n')
   await gateway.line(/access control file loaded/)
   const { code, stderr } = await run(['device', 'revoke', 'sensor', '--dir', `${site.path}/.wott`])

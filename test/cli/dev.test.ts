@@ -59,7 +59,7 @@ describe('the lines that dev prints', () => {
         'Publish a temperature:',
         'Follow it over HTTPS:',
         'Follow it over MQTT:',
-        'A sensor that never tires:',
+        'Publish a random temperature every two seconds:',
         'In a browser (the link works once):',
         'Enrol another device:',
         'Metrics and health:',
@@ -70,7 +70,7 @@ describe('the lines that dev prints', () => {
   it('work as they are', async () => {
     await using https = paste('Follow it over HTTPS:')
     await using mqtt = paste('Follow it over MQTT:')
-    await using sensor = paste('A sensor that never tires:')
+    await using sensor = paste('Publish a random temperature every two seconds:')
     await sensor.line(/^Sending temperature \d+$/)
     await Promise.all([https.line(/"device":"sensor\.d/), mqtt.line(/^wott\/temperature \d+$/)])
     const from = mqtt.lines.length
@@ -166,7 +166,7 @@ describe('dev', () => {
       env,
     })
     assert.equal(
-      (await linesToTry(other)).get('A sensor that never tires:'),
+      (await linesToTry(other)).get('Publish a random temperature every two seconds:'),
       `npx wott-gateway simulate --certs .wott/devices/sensor --port ${other.ports.device}`,
     )
   })
@@ -230,7 +230,7 @@ describe('the enrol door of dev', () => {
     const pid = await listenerOn(await portOf(gateway))
     assert.notEqual(pid, gateway.process.pid)
     process.kill(pid, 'SIGKILL')
-    await gateway.line(/"signal":"SIGKILL".*the enrol door has ended; starting it again/, from)
+    await gateway.line(/"signal":"SIGKILL".*the enrol process has ended; restarting it/, from)
     assert.notEqual(await listenerOn(await portOf(gateway, from)), pid)
   })
 

@@ -40,14 +40,14 @@ describe('device invite', () => {
     await succeeds(['device', 'invite', 'Case', '--dir', dir])
     const { code, stderr } = await run(['device', 'invite', 'case', '--dir', dir], { cwd })
     assert.equal(code, 2)
-    assert.match(stderr, /there is a device Case\.d\.wott\.local: spell the name like that/)
+    assert.match(stderr, /there is already a device Case\.d\.wott\.local: use that spelling/)
   })
 
   it('prints a line to paste, the name, the end, and what the device may do', async () => {
     const [title, line = '', name, ...rights] = (
       await succeeds(['device', 'invite', 'kitchen', '--ttl', '30m'])
     ).split('\n')
-    assert.equal(title, 'Run this on the device, once:')
+    assert.equal(title, 'Run this once on the device:')
     const ca = await fingerprintOfCa()
     assert.match(
       line,
@@ -56,12 +56,12 @@ describe('device invite', () => {
       ),
     )
     const [, until = ''] =
-      /^The line works until (\S+Z); it makes the device kitchen\.d\.wott\.local\.$/.exec(
+      /^The command works until (\S+Z)\. The device becomes kitchen\.d\.wott\.local\.$/.exec(
         name ?? '',
       ) ?? []
     assert.ok(Math.abs(Date.parse(until) - Date.now() - 30 * 60_000) < 60_000)
     assert.deepEqual(rights, [
-      'What .wott/permission.acl lets it do: nothing yet. Add lines such as:',
+      'Rights in .wott/permission.acl: none yet. Add lines such as:',
       ...['', '  user kitchen.d.wott.local', '  topic readwrite kitchen/#', ''],
     ])
 
@@ -70,7 +70,7 @@ describe('device invite', () => {
     await succeeds(['acl', 'lint'])
     assert.match(
       await succeeds(['device', 'invite', 'kitchen']),
-      /What \.wott\/permission\.acl lets it do:\n {2}readwrite kitchen\/#\n$/,
+      /Rights in \.wott\/permission\.acl:\n {2}readwrite kitchen\/#\n$/,
     )
   })
 
@@ -105,35 +105,37 @@ describe('device invite', () => {
       ['192.0.2.77', 'https://192.0.2.77:8444'],
       ['2001:db8::7', 'https://[2001:db8::7]:8444'],
     ] as const)
-      assert.ok((await said(url)).includes(`\nThe gateway's certificate is not for ${host}, so `))
+      assert.ok(
+        (await said(url)).includes(`\nThe gateway's certificate does not contain ${host}, so `),
+      )
     for (const url of ['https://gw.example:1', 'https://localhost:28444', 'https://[::1]:28444'])
-      assert.doesNotMatch(await said(url), /certificate is not for/)
+      assert.doesNotMatch(await said(url), /certificate does not contain/)
   })
 
   it('is possible for the name of an active device, and says so', async () => {
     assert.match(
       await succeeds(['device', 'invite', 'sensor']),
-      /\nsensor\.d\.wott\.local has an active device: whoever uses the line gets its name/,
+      /\nWarning: the name sensor\.d\.wott\.local already belongs to an active device\. /,
     )
     const { active } = JSON.parse(await succeeds(['device', 'invite', 'sensor', '--json']))
     assert.equal(active, true)
     await succeeds(['device', 'revoke', 'sensor', '--dir', await initialised('gone')])
     assert.doesNotMatch(
       await succeeds(['device', 'invite', 'sensor', '--dir', 'gone']),
-      /has an active device/,
+      /already belongs to an active device/,
     )
   })
 
   it('is possible while the ACL file cannot be used, and says so', async () => {
     for (const [text, problem] of [
       ['nonsense x\n', 'it has errors'],
-      [null, 'there is no such file'],
+      [null, 'no such file'],
     ] as const) {
       const file = join(cwd, 'bad.acl')
       if (text === null) await rm(file)
       else await writeFile(file, text)
       const said = await succeeds(['device', 'invite', 'hall'], { env: { WOTT_ACL_FILE: file } })
-      assert.ok(said.includes(`What it may do is not known: ${file}: ${problem}`), said)
+      assert.ok(said.includes(`Its rights are not known: ${file}: ${problem}`), said)
     }
   })
 
@@ -142,7 +144,7 @@ describe('device invite', () => {
     assert.match(await succeeds(['device', 'list']), /^attic\.d\.wott\.local\tinvited until \S+Z$/m)
     assert.equal(
       await succeeds(['device', 'revoke', 'attic']),
-      'took the invite or approval of attic.d.wott.local back\n',
+      'withdrew the invite or approval of attic.d.wott.local\n',
     )
     assert.doesNotMatch(await succeeds(['device', 'list']), /attic/)
     assert.match(await readFile(join(cwd, '.wott/ca/issued.ndjson'), 'utf8'), /"withdrawn"/)
@@ -159,7 +161,7 @@ describe('device invite', () => {
     })
     await writeFile(join(path, 'certs/client.crt'), old.certificate)
     const { code, stderr } = await run(['device', 'invite', 'x', '--dir', path], { cwd })
-    assert.match(stderr, /for no name or address that other machines reach: add one with/)
+    assert.match(stderr, /has no name or address that other machines can use: add one with/)
     assert.equal(code, 2)
   })
 })
@@ -200,7 +202,7 @@ describe('a key that waits', () => {
     await wait(key('f', 'sensor.d.wott.local', '192.0.2.9'), key('9', null, '192.0.2.9'))
     assert.match(
       await succeeds(['device', 'waiting']),
-      /^f{64}\t"sensor\.d\.wott\.local"\t.*Z\tthis name has an active device\n9{64}\tany name\t.*Z\n$/,
+      /^f{64}\t"sensor\.d\.wott\.local"\t.*Z\tthe name belongs to an active device\n9{64}\tany name\t.*Z\n$/,
     )
     const { stdout } = await run(['device', 'waiting', '--json'], { cwd })
     assert.equal(JSON.parse(stdout.split('\n')[0] ?? '').active, true)
@@ -208,7 +210,7 @@ describe('a key that waits', () => {
       const { code, stderr } = await run(['device', 'approve', ...args], { cwd })
       assert.match(
         stderr,
-        /^wott-gateway: sensor\.d\.wott\.local has an active device: with --replace .* superseded/,
+        /^wott-gateway: the name sensor\.d\.wott\.local already belongs to an active device\. With --replace /,
       )
       assert.equal(code, 2)
     }
@@ -240,7 +242,7 @@ describe('a key that waits', () => {
     )
     assert.equal(
       await succeeds(['device', 'revoke', 'roof']),
-      'took the invite or approval of roof.d.wott.local back\n',
+      'withdrew the invite or approval of roof.d.wott.local\n',
     )
     const ledger = await readFile(join(cwd, '.wott/ca/issued.ndjson'), 'utf8')
     for (const event of ['approved', 'denied', 'withdrawn'])
@@ -263,7 +265,7 @@ describe('a key that was decided about', () => {
     )
     assert.match(
       await succeeds(['device', 'deny', '11111111']),
-      /^denied 1{64}\nits approval as porch\.d\.wott\.local is taken back; /,
+      /^denied 1{64}\nits approval as porch\.d\.wott\.local is withdrawn; /,
     )
     assert.doesNotMatch(await succeeds(['device', 'list']), /porch/)
     await refused('deny', /^wott-gateway: key 1{64} is already denied, until \d{4}-\S+Z\n$/)
@@ -278,10 +280,10 @@ describe('ca', () => {
     await succeeds(['init', dir])
     assert.match(
       await succeeds(['ca', 'status', dir]),
-      /^WoTT device CA\tthe only one\tuntil \S+Z\t2 devices\t[\da-f]{64}\n$/,
+      /^WoTT device CA\tthe only CA\tuntil \S+Z\t2 devices\t[\da-f]{64}\n$/,
     )
     const [, fingerprint] =
-      /^a second CA is in force: ([\da-f]{64})\n/.exec(await succeeds(['ca', 'rotate', dir])) ?? []
+      /^added a second CA: ([\da-f]{64})\n/.exec(await succeeds(['ca', 'rotate', dir])) ?? []
     const { authorities, leftBehind } = JSON.parse(await succeeds(['ca', 'status', dir, '--json']))
     assert.equal(authorities[1].fingerprint, fingerprint)
     assert.deepEqual(
@@ -294,28 +296,31 @@ describe('ca', () => {
     assert.equal(leftBehind.length, 2)
     assert.match(
       await succeeds(['ca', 'status', dir]),
-      /\nsubscriber\.d\.wott\.local\thas a certificate of the old CA only\n$/,
+      /\nsubscriber\.d\.wott\.local\thas only a certificate of the old CA\n$/,
     )
     const refused = await run(['ca', 'rotate', '--finish', dir], { cwd })
-    assert.match(refused.stderr, /^wott-gateway: 2 active devices would be locked out:\n {2}sensor/)
+    assert.match(
+      refused.stderr,
+      /^wott-gateway: 2 active devices could no longer connect:\n {2}sensor/,
+    )
     assert.equal(refused.code, 2)
     await succeeds(['device', 'renew', 'sensor', '--dir', dir])
     for (let times = 0; times < 2; times += 1)
       await succeeds(['device', 'invite', 'attic', '--url', 'https://gw.example', '--dir', dir])
     assert.equal(
       await succeeds(['ca', 'rotate', '--finish', '--force', dir]),
-      'the old CA is in force no more, and its key is deleted\nsubscriber.d.wott.local\tlocked out\nattic.d.wott.local\tits invite names the old CA and works no more: invite it again\n',
+      'the old CA is removed and its key is deleted\nsubscriber.d.wott.local\tlocked out\nattic.d.wott.local\tits invite names the old CA and is no longer valid: invite it again\n',
     )
     assert.doesNotMatch(await succeeds(['ca', 'rotate', '--finish', dir]), /attic/)
     assert.match(
       await succeeds(['ca', 'status', dir]),
-      /^WoTT device CA 2\tthe only one\t.*\t1 devices/,
+      /^WoTT device CA 2\tthe only CA\t.*\t1 devices/,
     )
     assert.match(
       await succeeds(['device', 'list', '--dir', dir]),
-      /^sensor.*\tactive until .*\nsubscriber.*\tuntrusted: its CA was replaced\t/,
+      /^sensor.*\tactive until .*\nsubscriber.*\tuntrusted: its CA has been removed\t/,
     )
     const wrong = await run(['ca', 'rotate', '--force', dir], { cwd })
-    assert.match(wrong.stderr, /^wott-gateway: --force goes with --finish\n/)
+    assert.match(wrong.stderr, /^wott-gateway: --force needs --finish\n/)
   })
 })

@@ -65,7 +65,7 @@ describe('init', () => {
         (name) => `made ${directory}/${name}`,
       ),
     )
-    assert.equal(lines.at(-2), 'other machines reach it as gw.example')
+    assert.equal(lines.at(-2), 'other machines can reach the gateway as gw.example')
     const certificate = new X509Certificate(
       await readFile(join(cwd, directory, 'certs/client.crt')),
     )
@@ -111,7 +111,7 @@ describe('init', () => {
     const more = ['--name', '192.0.2.7', '--name', 'gw.example', '--name', 'other.example']
     assert.match(
       await succeeds(['init', 'named', ...more]),
-      /^issued named\/certs\/client\.crt anew, now also for 192\.0\.2\.7, other\.example\nrun it with: /,
+      /^issued named\/certs\/client\.crt again, now also for 192\.0\.2\.7, other\.example\nrun it with: /,
     )
     const anew = new X509Certificate(await read('certs/client.crt'))
     assert.equal(anew.subjectAltName, `${subjectAltName}, IP Address:192.0.2.7, DNS:other.example`)
@@ -126,7 +126,10 @@ describe('init', () => {
     await succeeds(['init', 'another'])
     await cp(join(cwd, 'another/certs'), join(cwd, 'one/certs'), { recursive: true })
     const { code, stderr } = await run(['init', 'one', '--name', 'gw.example'], { cwd })
-    assert.match(stderr, /^wott-gateway: one\/certs\/client\.crt is not from the CA in one: .*\n$/)
+    assert.match(
+      stderr,
+      /^wott-gateway: one\/certs\/client\.crt was not issued by the CA in one: .*\n$/,
+    )
     assert.equal(code, 2)
   })
 
@@ -199,7 +202,7 @@ describe('device', () => {
     assert.equal(code, 1)
     assert.equal(
       await succeeds(['device', 'revoke', 'sensor.d.wott.local']),
-      'sensor.d.wott.local was revoked before\n',
+      'sensor.d.wott.local is already revoked\n',
     )
     assert.match(
       await succeeds(['device', 'list']),
@@ -284,14 +287,17 @@ describe('device', () => {
     ]
     for (const [args, what] of unread) {
       const { code, stderr } = await run(args, { cwd: path, uid: NOBODY })
-      assert.ok(stderr.startsWith(`wott-gateway: this user may not read ${what}: `), stderr)
+      assert.ok(
+        stderr.startsWith(`wott-gateway: this user has no permission to read ${what}: `),
+        stderr,
+      )
       assert.equal(code, 2)
     }
   })
 
   const refused: [string[], string][] = [
-    [['add', 'a/b'], '"a/b" cannot be a device\'s name'],
-    [['add', ''], '"" cannot be a device\'s name'],
+    [['add', 'a/b'], '"a/b" cannot be the name of a device'],
+    [['add', ''], '"" cannot be the name of a device'],
     [['add', 'subscriber'], 'subscriber.d.wott.local has a certificate until'],
     [['add', 'gateway'], 'gateway.d.wott.local is the gateway itself: choose another name'],
     [['add', 'x', '--days', '0'], '--days must be a whole number from 1 to 3650'],
@@ -301,14 +307,14 @@ describe('device', () => {
     [['renew', 'subscriber', '--days', '0'], '--days must be a whole number from 1 to 3650'],
     [['revoke', 'nobody'], 'there is no device "nobody"; known devices: '],
     [['revoke', 'hall', '--reason', 'keyCompromize'], '--reason must be one of keyCompromise, '],
-    [['invite', 'a/b'], '"a/b" cannot be a device\'s name'],
+    [['invite', 'a/b'], '"a/b" cannot be the name of a device'],
     [['invite', 'gateway'], 'gateway.d.wott.local is the gateway itself: choose another name'],
     [['invite', 'Subscriber'], 'there is a device subscriber.d.wott.local: spell'],
     [['invite', 'x', '--ttl', '8d'], '--ttl must be a time such as 30m, 12h or 7d, at most 7d'],
     [['invite', 'x', '--url', 'http://x'], '--url must be an address such as https://gateway'],
     [['approve', 'abc'], '"abc" is not the fingerprint of a key'],
     [['deny', 'abcdef01'], 'no key with the fingerprint abcdef01 is waiting'],
-    [['list', '--dir', 'none'], 'there is no device CA in none: make one with'],
+    [['list', '--dir', 'none'], 'there is no device CA in none: create one with'],
     [['list', '--dir', ''], '--dir must not be empty'],
   ]
   it('is refused with a reason, exit code 2', async () => {

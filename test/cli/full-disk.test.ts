@@ -28,7 +28,7 @@ function limited(blocks: number, args: string, cwd: string) {
 }
 
 const SERVE = `serve --certs-dir .wott/certs --acl-file .wott/permission.acl ${FREE_PORTS.join(' ')}`
-const NO_SPACE = /^wott-gateway: there is no space left on the disk of /
+const NO_SPACE = /^wott-gateway: the disk of .* is full /
 
 describe('a full disk', () => {
   it('is named by device, viewer and serve, exit code 2, and harms nothing', async () => {
@@ -73,7 +73,7 @@ describe('a full disk', () => {
     const room = 4096 - 50 - (await stat(ledger)).size
     await appendFile(ledger, `${line.padEnd(room - 1)}\n`)
     const { code, stderr } = await limited(4, 'device add kitchen', folder.path)
-    assert.match(stderr, /^wott-gateway: there is no space left on the disk of \.wott /)
+    assert.match(stderr, /^wott-gateway: the disk of \.wott is full /)
     assert.equal(code, 2)
     assert.ok(!(await readdir(layout.devices)).includes('kitchen'))
     assert.equal((await run(['device', 'add', 'kitchen'], { cwd: folder.path })).code, 0)
@@ -122,7 +122,7 @@ describe('what a full disk or a person has spoilt', () => {
     const ran = await run(['dev', ...FREE_PORTS], { cwd: folder.path })
     assert.match(
       ran.stderr,
-      /^wott-gateway: \.wott\/certs\/client\.crt: there is no PEM certificate /,
+      /^wott-gateway: \.wott\/certs\/client\.crt: this file contains no PEM certificate/,
     )
     assert.deepEqual([listed.code, ran.code], [2, 2])
   })

@@ -46,7 +46,7 @@ describe('pub', { concurrency: 2 }, () => {
     fails(
       ['other', '1', ...at.via.https],
       1,
-      /^wott-gateway: refused: The access control file does not let sensor\.d\.wott\.local publish to other\. \(publish_denied\)\n$/,
+      /^wott-gateway: refused: The ACL file does not allow sensor\.d\.wott\.local to publish to other\. \(publish_denied\)\n$/,
     ))
 
   it('says which of the flags of MQTT 5 is wrong, exit code 2', async () => {
@@ -58,7 +58,7 @@ describe('pub', { concurrency: 2 }, () => {
       [['--user-property', 'room'], /--user-property must be NAME=VALUE, not "room"/],
       [['--time', 'noon'], /--time must be a time such as .*, not "noon"/],
       [['--content-type', ''], /--content-type must not be empty/],
-      [['--content-type', 'x'.repeat(65_536)], /has 65536 bytes; at most 65535 are allowed/],
+      [['--content-type', 'x'.repeat(65_536)], /have 65536 bytes; at most 65535 are allowed/],
     ]
     for (const [flags, said] of wrong) await fails([TOPIC, '1', ...flags], 2, said)
   })
@@ -70,7 +70,7 @@ describe('pub', { concurrency: 2 }, () => {
       ...['--user-property', 'a=b=c', '--user-property', '=', '--payload-format', 'utf8'],
     ]
     await at.pub(TOPIC, 'grün', '--qos', '1', ...flags, ...at.via.https)
-    const refused = /^wott-gateway: standard input is not valid UTF-8, .*--payload-format/
+    const refused = /^wott-gateway: standard input is not valid UTF-8: .*--payload-format/
     for (const via of [at.via.https, at.via.mqtt])
       await fails([TOPIC, ...flags, ...via], 2, refused, Buffer.from([0xff]))
     const pairs = Array.from({ length: 101 }, () => ['--user-property', 'a=b']).flat()
@@ -80,7 +80,7 @@ describe('pub', { concurrency: 2 }, () => {
 
   it('says so over MQTT, too, but not with QoS 0, which has no answer', async () => {
     const denied =
-      /^wott-gateway: not published: Not authorized: .* does not let sensor\.d\.wott\.local publish to other\n$/
+      /^wott-gateway: not published: Not authorized: .* does not allow sensor\.d\.wott\.local to publish to other\n$/
     await fails(['other', '1', '--qos', '1', ...at.via.mqtt], 1, denied)
     await at.pub('other', '1', ...at.via.mqtt)
   })
@@ -100,7 +100,7 @@ describe('pub', { concurrency: 2 }, () => {
         ['a', 'b', '--via', protocol, '--port', '1'],
         1,
         new RegExp(
-          `^wott-gateway: nothing listens on localhost:1 \\(${protocol}\\); is .*running\\?\n$`,
+          `^wott-gateway: nothing is listening on localhost:1 \\(${protocol}\\); is .*running\\?\n$`,
         ),
       ))
 
@@ -126,7 +126,7 @@ describe('pub', { concurrency: 2 }, () => {
       await fails(
         [TOPIC, '1', '--certs', layout.certs.directory, ...via],
         1,
-        /^wott-gateway: the certificate of localhost:\d+ does not descend from the CA in ca\.crt\n$/,
+        /^wott-gateway: the certificate of localhost:\d+ is not signed by the CA in ca\.crt\n$/,
       )
   })
 
@@ -152,7 +152,7 @@ describe('pub', { concurrency: 2 }, () => {
       await fails(
         ['a', 'b', '--port', String(misnamed.ports[door]), '--via', protocol],
         1,
-        /^wott-gateway: the certificate of localhost:\d+ is for another name: .*\n$/,
+        /^wott-gateway: the certificate of localhost:\d+ is for a different name: .*\n$/,
       )
   })
 
@@ -166,8 +166,8 @@ describe('pub', { concurrency: 2 }, () => {
     await writeFile(key, '-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n')
     await refuses(/client\.key: the private key is encrypted; decrypt it first .*\n$/)
     await writeFile(key, 'x')
-    await refuses(/client\.key: there is no PEM private key in this file\n$/)
+    await refuses(/client\.key: this file contains no PEM private key\n$/)
     await writeFile(join(certs, 'client.crt'), 'x')
-    await refuses(/client\.crt: there is no PEM certificate in this file\n$/)
+    await refuses(/client\.crt: this file contains no PEM certificate\n$/)
   })
 })

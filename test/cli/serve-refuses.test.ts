@@ -74,7 +74,7 @@ describe('serve that cannot start says why, exit code 2', { concurrency: 2 }, ()
     const { port } = server.address() as { port: number }
     await refuses(
       site.serveBut({ '--device-listen': `127.0.0.1:${port}` }),
-      `wott-gateway: the device door cannot listen on 127.0.0.1:${port}: another program listens there already; stop it or choose another address with --device-listen HOST:PORT`,
+      `wott-gateway: the device door cannot listen on 127.0.0.1:${port}: another program already listens there; stop it or choose another address with --device-listen HOST:PORT`,
     )
     server.close()
   })
@@ -83,17 +83,17 @@ describe('serve that cannot start says why, exit code 2', { concurrency: 2 }, ()
     refuses(
       site.serveBut({ '--certs-dir': '/none' }),
       [
-        'wott-gateway: /none/ca.crt: there is no such file; it should hold CA certificates',
-        "wott-gateway: /none/client.crt: there is no such file; it should hold the gateway's certificate",
-        "wott-gateway: /none/client.key: there is no such file; it should hold the gateway's private key",
-        'wott-gateway: WOTT_CERTS_DIR names the folder; "wott-gateway init" makes one to try things with',
+        'wott-gateway: /none/ca.crt: no such file; it should contain CA certificates',
+        "wott-gateway: /none/client.crt: no such file; it should contain the gateway's certificate",
+        "wott-gateway: /none/client.key: no such file; it should contain the gateway's private key",
+        'wott-gateway: WOTT_CERTS_DIR names the folder; "wott-gateway init" creates one',
       ].join('\n'),
     ))
 
   it('the certificate is garbage', async () =>
     refuses(
       site.serveBut({ '--cert-file': await site.file('garbage.crt', 'x\n\0y') }),
-      `wott-gateway: ${site.path}/garbage.crt: there is no PEM certificate in this file`,
+      `wott-gateway: ${site.path}/garbage.crt: this file contains no PEM certificate`,
     ))
 
   it('a second certificate of the CA file is garbage', async () => {
@@ -159,7 +159,7 @@ describe('serve that cannot start says why, exit code 2', { concurrency: 2 }, ()
     await chmod(acl, 0o600)
     await refuses(
       site.serveBut({ '--acl-file': acl }),
-      `wott-gateway: ${acl} cannot be read: the gateway runs as user 65534, who may not read it; give that user the file (chown), or let everybody read it (chmod 644)`,
+      `wott-gateway: ${acl} cannot be read: the gateway runs as user 65534, who has no permission to read it; change its owner (chown) or its mode (chmod 644)`,
       { uid: NOBODY },
     )
   })
@@ -188,9 +188,9 @@ describe('serve that cannot start says why, exit code 2', { concurrency: 2 }, ()
   it('a file is named without its flag', async () => {
     await refuses(
       ['serve', 'mosquitto.conf'],
-      /^wott-gateway: too many words: name the file with --mosquitto-conf mosquitto\.conf\n/,
+      /^wott-gateway: too many arguments: name the file with --mosquitto-conf mosquitto\.conf\n/,
     )
-    await refuses(['serve', 'permission'], /^wott-gateway: too many words: "permission"; words /)
+    await refuses(['serve', 'permission'], /^wott-gateway: too many arguments: "permission"; /)
   })
 
   it('a file may not be read', { skip: process.getuid?.() !== 0 && 'not root' }, async () => {
@@ -200,7 +200,7 @@ describe('serve that cannot start says why, exit code 2', { concurrency: 2 }, ()
     await promisify(execFile)('chmod', ['-R', 'a+rX', site.layout.directory])
     await refuses(
       site.serveBut(own),
-      `wott-gateway: ${key}: this user may not read it; it should hold the gateway's private key\nwott-gateway: WOTT_CERTS_DIR names the folder; "wott-gateway init" makes one to try things with`,
+      `wott-gateway: ${key}: this user has no permission to read it; it should contain the gateway's private key\nwott-gateway: WOTT_CERTS_DIR names the folder; "wott-gateway init" creates one`,
       { uid: NOBODY },
     )
   })

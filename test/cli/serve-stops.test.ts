@@ -198,7 +198,7 @@ describe('serve that stops, and something does not', () => {
     const { exit, took, lines } = await stop('setInterval(() => {}, 1000)')
     assert.equal(exit, 0)
     assert.ok(took < 2000, `${Math.round(took)} ms`)
-    assert.match(lines, /"kept":\[.*"Timeout".*does not end by itself/)
+    assert.match(lines, /"kept":\[.*"Timeout".*did not end by itself/)
   })
 
   it('is gone although closing never ends, by the signal it was sent', async () => {
@@ -207,6 +207,6 @@ describe('serve that stops, and something does not', () => {
     )
     assert.equal(signal, 'SIGTERM')
     assert.ok(took < 2000, `${Math.round(took)} ms`)
-    assert.match(lines, /what is in flight does not end/)
+    assert.match(lines, /shutdown takes too long/)
   })
 })

@@ -53,7 +53,7 @@ describe('serve that runs', () => {
   it('takes settings from flags, then variables, then defaults', async () => {
     for (const port of Object.values(gateway.ports)) assert.ok(port > 0)
     const suspect = async (variable: string) => {
-      const line = await gateway.line(new RegExp(`"${variable}".*none of ours`))
+      const line = await gateway.line(new RegExp(`"${variable}".*unknown environment variable`))
       const { level, meant } = JSON.parse(line)
       return [level, meant]
     }

@@ -75,7 +75,7 @@ describe('store info', () => {
     assert.ok((await readdir(join(at.cwd, DATA))).includes('admin.sock'))
     const { code, stdout } = await run(['store', 'info'], { cwd: at.cwd })
     assert.equal(code, 0)
-    assert.match(stdout, /^store +\.wott\/data, no gateway runs with it\nmessages +1, /)
+    assert.match(stdout, /^store +\.wott\/data, not in use\nmessages +1, /)
     assert.match(stdout, /\n {2}sensor\.d\.wott\.local\t1\t/)
   })
 
@@ -99,21 +99,24 @@ describe('store repair', () => {
     await using at = await startDev()
     await publish(at, '20', '21')
     const inUse = await run(['store', 'repair'], { cwd: at.cwd })
-    assert.match(inUse.stderr, /^wott-gateway: a gateway runs with \.wott\/data: stop it first\n$/)
+    assert.match(
+      inUse.stderr,
+      /^wott-gateway: a gateway is running with \.wott\/data: stop it first\n$/,
+    )
     await stop(at)
     const database = join(at.cwd, DATA, 'broker.sqlite')
     await truncate(database, 0)
     const refused = await run(['store', 'info'], { cwd: at.cwd })
     assert.match(
       refused.stderr,
-      /^wott-gateway: \S+broker\.sqlite is empty or gone, but messages up to number \d+ were stored in it\. "wott-gateway store repair \.wott\/data" keeps/,
+      /^wott-gateway: \S+broker\.sqlite is empty or missing, but messages up to number \d+ were stored in it\. "wott-gateway store repair \.wott\/data" keeps/,
     )
     assert.equal(refused.code, 2)
     const { code, stdout } = await run(['store', 'repair'], { cwd: at.cwd })
     assert.equal(code, 0)
     const [first, second, third, fourth] = stdout.split('\n')
-    assert.equal(first, '.wott/data: repaired, and 0 messages are kept')
-    assert.match(second ?? '', /^found: \S+broker\.sqlite is empty or gone, /)
+    assert.equal(first, '.wott/data: repaired; 0 messages are kept')
+    assert.match(second ?? '', /^found: \S+broker\.sqlite is empty or missing, /)
     assert.match(third ?? '', /^lost: messages after number 0, up to \d+, /)
     assert.match(fourth ?? '', /^The damaged files are in \S+damaged-\S+: delete them /)
     assert.equal((await json(at.cwd)).entries, 0)
@@ -195,17 +198,20 @@ describe('backup and restore', () => {
     assert.equal((await run(['backup', 'b.sqlite'], { cwd })).code, 0)
     const inUse = await run(['restore', 'b.sqlite'], { cwd })
     assert.equal(inUse.code, 2)
-    assert.match(inUse.stderr, /a gateway runs with \.wott\/data: stop it first/)
+    assert.match(inUse.stderr, /a gateway is running with \.wott\/data: stop it first/)
     await stop(at)
     const full = await run(['restore', 'b.sqlite'], { cwd })
     assert.equal(full.code, 2)
-    assert.match(full.stderr, /has a store with messages or sessions in it.*move .*broker\.sqlite/)
+    assert.match(
+      full.stderr,
+      /already contains a store with messages or sessions.*move .*broker\.sqlite/,
+    )
     assert.equal((await json(cwd)).entries, 1)
 
     await writeFile(join(cwd, 'notes.txt'), 'n'.repeat(100))
     const notes = await run(['backup', 'notes.txt'], { cwd })
     assert.equal(notes.code, 2)
-    assert.match(notes.stderr, /notes\.txt is there and is no backup/)
+    assert.match(notes.stderr, /notes\.txt exists and is not a backup/)
   })
 
   it('refuse what is damaged, cut off, of another program, or not there', async () => {
@@ -217,8 +223,8 @@ describe('backup and restore', () => {
     await truncate(join(cwd, 'b.sqlite'), size - 8192)
     await writeFile(join(cwd, 'text'), 'hello '.repeat(1_000))
     for (const [file, says] of [
-      ['b.sqlite', /b\.sqlite is (damaged|no backup)/],
-      ['text', /text is no backup of a store: file is not a database/],
+      ['b.sqlite', /b\.sqlite is (damaged|not a backup)/],
+      ['text', /text is not a backup of a store: file is not a database/],
       ['nothing', /nothing: there is no such file/],
     ] as const) {
       const { code, stderr } = await run(['restore', file, '--store', 'new'], { cwd })

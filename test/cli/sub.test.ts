@@ -143,17 +143,17 @@ describe('sub and simulate', () => {
     try {
       for (const follower of followers) await follower.line(/^wott\/temperature \d+$/)
       await at.restart(async () => {
-        const lost = /^wott-gateway: the connection to localhost:\d+ is lost; trying again$/
+        const lost = /^wott-gateway: lost the connection to localhost:\d+; reconnecting$/
         await https.line(lost)
         const stops = /^wott-gateway: the gateway at localhost:\d+ stops; trying again$/
         for (const follower of [mqtt, stoppedMeanwhile]) await follower.line(stops)
-        const nobody = /^wott-gateway: nothing listens on localhost:\d+ /
+        const nobody = /^wott-gateway: nothing is listening on localhost:\d+ /
         for (const sensor of sensors) await sensor.line(nobody)
         stoppedMeanwhile.process.kill('SIGTERM')
         assert.equal((await stoppedMeanwhile.ended).code, 0)
       })
       for (const follower of followers) {
-        await follower.line(/^wott-gateway: connected to localhost:\d+ again$/)
+        await follower.line(/^wott-gateway: reconnected to localhost:\d+$/)
         await follower.line(/^wott\/temperature \d+$/, follower.lines.length)
       }
       for (const sensor of sensors) {
@@ -179,8 +179,18 @@ describe('sub and simulate', () => {
     ],
     [['sub', 'a/#/b'], ({ https }) => https, 1, /^wott-gateway: refused: .*\(topic_invalid\)\n$/],
     [['sub', 'secret'], ({ https }) => https, 1, /^wott-gateway: refused: .*\(read_denied\)\n$/],
-    [['sub', 'a', '--port', '1'], () => [], 1, /^wott-gateway: nothing listens on .* \(mqtt\)/],
-    [['sub', 'a', '--port', '1', '--via', 'https'], () => [], 1, /^wott-gateway: nothing listens/],
+    [
+      ['sub', 'a', '--port', '1'],
+      () => [],
+      1,
+      /^wott-gateway: nothing is listening on .* \(mqtt\)/,
+    ],
+    [
+      ['sub', 'a', '--port', '1', '--via', 'https'],
+      () => [],
+      1,
+      /^wott-gateway: nothing is listening/,
+    ],
   ]
   it('say why they cannot go on', async () => {
     for (const [args, more, code, said] of refused) {
@@ -206,7 +216,7 @@ describe('sub and simulate', () => {
     const args = ['simulate', '--count', '2', '--interval', '0.01', '--port', '1']
     const { code, stdout, stderr } = await run(args, at)
     assert.match(stdout, /^(Sending temperature \d+\n){2}$/)
-    assert.match(stderr, /^(wott-gateway: nothing listens on localhost:1 .*\n){2}$/)
+    assert.match(stderr, /^(wott-gateway: nothing is listening on localhost:1 .*\n){2}$/)
     assert.equal(code, 1)
   })
 })

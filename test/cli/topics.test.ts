@@ -27,7 +27,7 @@ describe('topics', { concurrency: 2 }, () => {
     })
     assert.deepEqual(await topics(['lint'], { WOTT_TOPICS_FILE: 'good' }), {
       code: 0,
-      stdout: 'good: nothing to complain about; patterns: 2\n',
+      stdout: 'good: no problems found; patterns: 2\n',
       stderr: '',
     })
   })

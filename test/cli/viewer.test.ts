@@ -60,7 +60,7 @@ describe('the list of viewers', () => {
     const { code, stderr } = await viewer(['invite', 'bob', '--file', file], { uid: NOBODY })
     assert.equal(
       stderr,
-      `wott-gateway: ${file} belongs to user 0: run this as that user, or give it to this one\n`,
+      `wott-gateway: ${file} belongs to user 0: run this command as that user, or change the owner\n`,
     )
     assert.equal(code, 2)
     assert.deepEqual(await readFile(file), before)
@@ -77,7 +77,7 @@ describe('the list of viewers', () => {
     const { code, stderr } = await startAny('setpriv', [...powerless, ...invite]).ended
     assert.match(
       stderr,
-      /^wott-gateway: \S+ cannot be given to user 65534 .*: run this as that user\n$/,
+      /^wott-gateway: \S+ cannot be given to user 65534 .*: run this command as that user\n$/,
     )
     assert.equal(code, 2)
     assert.deepEqual(await readFile(file), before)
@@ -88,14 +88,17 @@ describe('the list of viewers', () => {
     const file = join(await folderOf('closed', 0), 'viewers.json')
     await viewer(['invite', 'alice', '--file', file])
     const { code, stderr } = await viewer(['list', '--file', file], { uid: NOBODY })
-    assert.match(stderr, /^wott-gateway: this user may not read \S+viewers\.json: .*runs as\n$/)
+    assert.match(
+      stderr,
+      /^wott-gateway: this user has no permission to read \S+viewers\.json: .*\n$/,
+    )
     assert.equal(code, 2)
   })
 
   it('is said to be new, once', async () => {
     const file = join(folder.path, 'first.json')
     const first = await viewer(['invite', 'alice', '--file', file])
-    const isNew = `wott-gateway: ${file} is new: the link works where it is the gateway's WOTT_VIEWERS_FILE\n`
+    const isNew = `wott-gateway: created ${file}: the link works only with a gateway whose WOTT_VIEWERS_FILE is this file\n`
     assert.ok(first.stderr.startsWith(isNew), first.stderr)
     assert.match(first.stdout, LINK)
     const second = await viewer(['invite', 'alice', '--file', file])
@@ -111,7 +114,10 @@ describe('the list of viewers', () => {
     const file = join(folder.path, 'none/viewers.json')
     for (const action of ['invite', 'revoke']) {
       const { code, stdout, stderr } = await viewer([action, 'alice', '--file', file])
-      assert.match(stderr, /^wott-gateway: there is no folder \S+\/none: .*WOTT_VIEWERS_FILE.*\n$/)
+      assert.match(
+        stderr,
+        /^wott-gateway: the folder \S+\/none does not exist: .*WOTT_VIEWERS_FILE.*\n$/,
+      )
       assert.deepEqual([code, stdout], [2, ''])
     }
     assert.ok(!(await readdir(folder.path)).includes('none'))
@@ -122,7 +128,7 @@ describe('viewer', () => {
   it('revokes nobody where there is nobody, exit code 2', async () => {
     const file = join(folder.path, 'empty.json')
     const { code, stderr } = await viewer(['revoke', 'nobody', '--file', file])
-    assert.equal(stderr, `wott-gateway: nobody has neither an invite nor a session in ${file}\n`)
+    assert.equal(stderr, `wott-gateway: nobody has no invite and no session in ${file}\n`)
     assert.equal(code, 2)
     await assert.rejects(stat(file), { code: 'ENOENT' })
   })

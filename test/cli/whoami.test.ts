@@ -42,7 +42,7 @@ describe('whoami says who it is, and why the gateway would refuse it', () => {
     const notBefore = Date.now() + DAY_MS
     const { code, stdout, stderr } = await whoami('early', { commonName, days: 9, notBefore })
     assert.equal(stdout, `${commonName}\n`)
-    assert.ok(stderr.startsWith(`${REFUSED}The client certificate is valid from `), stderr)
+    assert.ok(stderr.startsWith(`${REFUSED}The client certificate is not valid before `), stderr)
     assert.equal(code, 1)
   })
 
