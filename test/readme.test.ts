@@ -11,22 +11,41 @@ import { run } from './support/clients.ts'
 const ROOT = resolve(import.meta.dirname, '..')
 
 interface Block {
-  readonly follows: boolean
+  readonly kind: 'run' | 'follow'
   readonly script: string
 }
 
-/** The shell commands of the README, in order. Those that set up a checkout are `.ci/run`'s. */
+/** The examples of the README, in order, as commands of a shell. `.ci/run` does what sets up a checkout. */
 async function commands(): Promise<Block[]> {
   const text = await readFile(join(ROOT, 'README.md'), 'utf8')
-  return [...text.matchAll(/```sh( follow)?\n([\s\S]*?)```/g)]
-    .map(([, follow, script = '']) => ({ follows: follow !== undefined, script: script.trim() }))
-    .filter(({ script }) => !script.startsWith('npm ci'))
+  return [...text.matchAll(/```(sh|sh follow|python|cron)\n([\s\S]*?)```/g)]
+    .map(([, language, script = '']) => toBlock(language, script.trim()))
+    .filter(({ script }) => !script.startsWith('git clone'))
+}
+
+function toBlock(language: string | undefined, script: string): Block {
+  if (language === 'python') return { kind: 'run', script: `python3 - <<'EOF'\n${script}\nEOF` }
+  if (language === 'cron') return { kind: 'run', script: cronCommand(script) }
+  return { kind: language === 'sh follow' ? 'follow' : 'run', script }
+}
+
+/** The command of a crontab line, for the device `kitchen` on this machine. */
+function cronCommand(line: string): string {
+  // cron reads "%" as the end of the command
+  assert.doesNotMatch(line, /[%\n]/)
+  return line
+    .replace(/^(\S+ ){5}/, '')
+    .replace('/opt/wott/certs', '.wott/devices/kitchen')
+    .replace('gateway.example', 'localhost')
 }
 
 /** What a reader is told to expect, by a part of the command. */
 const EXPECTED: [string, RegExp][] = [
   ['grep wott_reading', / 21\.5\n/],
-  ['whoami', /^kitchen\.d\.wott\.local\n(Sending temperature \d+\n){2}$/],
+  ['python3', /^200\n$/],
+  ['/proc/loadavg', /"message":"OK"/],
+  ['whoami', /^kitchen\.d\.wott\.local\n$/],
+  ['acl explain', /may publish to "kitchen\/temperature"/],
   ['device revoke', /^revoked kitchen\.d\.wott\.local/m],
   ['serve --help', /WOTT_ACL_FILE/],
   ['/topics/wott/temperature', /"code":"read_denied"/],
@@ -43,8 +62,8 @@ describe('the README', () => {
       started.push(gateway)
       await gateway.line((line) => line.includes('/metrics'))
       const followers = []
-      for (const { follows, script } of await commands()) {
-        if (follows) {
+      for (const { kind, script } of await commands()) {
+        if (kind === 'follow') {
           // stdbuf for mosquitto_sub, which tells a pipe nothing before its buffer is full
           const follower = start(`stdbuf -oL ${script}`, folder)
           started.push(follower)
