@@ -44,7 +44,7 @@ export async function openEnroller(
   log: Logger,
 ): Promise<Enroller> {
   if (config.enrolListen === null)
-    throw new UsageError('the enrol door is off, so there is nothing to run')
+    throw new UsageError('the enrol door is off, so there is nothing to run: set WOTT_ENROL_LISTEN')
   await using building = new AsyncDisposableStack()
   const { authority, certs } = openLayout(directory)
   const enrolment = await openEnrolment(directory, {

@@ -86,9 +86,9 @@ export function codeOf(error: unknown): string | undefined {
 export function whyUnreadable(error: unknown): string {
   switch (codeOf(error)) {
     case 'ENOENT':
-      return 'there is no such file'
+      return 'no such file'
     case 'EACCES':
-      return 'this user may not read it'
+      return 'this user has no permission to read it'
     default:
       return messageOf(error)
   }

@@ -14,7 +14,7 @@ export async function readRegularFile(path: string): Promise<Buffer> {
   if (!(await stat(path)).isFile()) throw new Error('it is not a regular file')
   await using file = await open(path)
   const { size } = await file.stat()
-  if (size > LARGEST) throw new Error(`it has ${size} bytes, and ${LARGEST} are the most`)
+  if (size > LARGEST) throw new Error(`it has ${size} bytes; at most ${LARGEST} are allowed`)
   // in pieces into one buffer: readFile would hold up everybody while it joins them
   const bytes = Buffer.allocUnsafeSlow(size)
   for (let at = 0; at < size; ) {
@@ -64,7 +64,7 @@ export async function readSettled(
     }
     await pause(QUIET_MS)
   }
-  throw new Error('it is being written all the time')
+  throw new Error('it keeps changing while it is read')
 }
 
 /** How long to keep everybody else waiting. */

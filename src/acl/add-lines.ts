@@ -53,7 +53,7 @@ async function read(path: string): Promise<Buffer> {
   try {
     return await readRegularFile(path)
   } catch (error) {
-    const why = codeOf(error) === 'ENOENT' ? 'there is no such file' : messageOf(error)
+    const why = codeOf(error) === 'ENOENT' ? 'no such file' : messageOf(error)
     throw new UsageError(`${path} cannot be read: ${why}`, { cause: error })
   }
 }
@@ -82,7 +82,7 @@ function withLines(path: string, before: Buffer, { user, grants, comment }: Addi
     result.size !== rules.size + missing.length ||
     !missing.every((one) => says(result, user, one))
   )
-    throw new UsageError(`the lines for ${quote(user)} cannot be written into ${path}`)
+    throw new UsageError(`the lines for ${quote(user)} cannot be written to ${path}`)
   return after
 }
 
@@ -91,7 +91,7 @@ function rulesOf(path: string, bytes: Buffer): AclRules {
   if (parsed.ok) return parsed.rules
   const [first] = parsed.errors
   throw new UsageError(
-    `${path} has errors, so nothing is added to it; the first is in line ${first?.line}: ${first?.message}`,
+    `${path} has errors, so nothing was added to it. First error, line ${first?.line}: ${first?.message}`,
   )
 }
 

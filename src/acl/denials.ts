@@ -42,7 +42,7 @@ export function createDenials(
       const [door = '', id, action] = who.split('\0')
       log.warn(
         { door, ...namedAt(door, id), action },
-        'denied on more topics; not said before the next minute',
+        'denied on more topics; further denials are not logged until the next minute',
       )
     }
     return count > MOST_LINES

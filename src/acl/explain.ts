@@ -36,7 +36,7 @@ function* sentencesOn(
     return
   }
   if (isReserved(action, topic)) {
-    yield `${quote(topic)} is a reserved name: no line can let anybody ${verb} it.`
+    yield `${quote(topic)} is a reserved name: no line can allow anybody to ${verb} it.`
     return
   }
   const asker = who.user ? `User ${quote(who.user)}` : 'A client without a user name'
@@ -46,31 +46,31 @@ function* sentencesOn(
   const named = (rule: Rule) => `line ${rule.line}, ${quote(textOf(rules, rule))}`
   const deciding = covering.find((rule) => rule.line === line)
   if (deciding && allowed) {
-    yield `What allows it is ${named(deciding)}.`
+    yield `It is allowed by ${named(deciding)}.`
     const nowhere = topicProblem(topic)
     const problem = nowhere ?? (action === 'publish' ? readingTopicProblem(topic) : null)
     if (problem)
-      yield `${nowhere ? 'Every door refuses' : 'HTTP refuses'} it all the same: a topic ${problem}.`
+      yield `But ${nowhere ? 'every door refuses' : 'HTTP refuses'} it: a topic ${problem}.`
   } else if (deciding) {
-    yield `What denies it is ${named(deciding)}; a deny is stronger than any line beside it that allows.`
+    yield `It is denied by ${named(deciding)}; a deny line overrides every line that allows.`
     const allowing = covering.find((rule) => permits(rule.right, action))
-    if (allowing) yield `If nothing denied it, it would be allowed by ${named(allowing)}.`
+    if (allowing) yield `Without that line it would be allowed by ${named(allowing)}.`
   } else {
     const [half] = covering
     yield half
-      ? `It is covered only by ${named(half)}, which does not let anybody ${action}.`
-      : 'No line that holds for this client covers it.'
+      ? `Only ${named(half)} matches it, and that does not allow anybody to ${action}.`
+      : 'No line that applies to this client matches it.'
     if (rules.patterns && bringsWildcard(who))
-      yield 'Patterns were not asked, because the user name or the client id holds "+" or "#".'
+      yield 'Pattern lines do not apply, because the user name or the client id contains "+" or "#".'
     yield missing(rules, who, action, topic)
   }
 }
 
 function missing(rules: AclRules, who: Who, action: Action, topic: string): string {
   const line = quote(`topic ${action === 'publish' ? 'write' : 'read'} ${topic}`)
-  if (!who.user) return `What is missing is ${line} before the first "user" line.`
+  if (!who.user) return `To allow it, add ${line} before the first "user" line.`
   const place = `${line} below ${quote(`user ${who.user}`)}`
   return ownSection(rules, who)
-    ? `What is missing is ${place}.`
-    : `What is missing is ${place}; that user has no topic lines yet.`
+    ? `To allow it, add ${place}.`
+    : `To allow it, add ${place}; that user has no topic lines yet.`
 }

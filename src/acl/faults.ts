@@ -47,12 +47,12 @@ export function columnOf(file: Buffer, at: number): number {
 export function keywordFault(file: Buffer, line: AclLine, at: number, end: number): AclError {
   const word = file.toString('utf8', at, end)
   if (word.startsWith('\ufeff')) {
-    const advice = 'save the file as UTF-8 without BOM'
+    const advice = 'save the file as UTF-8 without a BOM'
     return faultAt(file, line, at, 'byte_order_mark', `begins with a byte order mark: ${advice}`)
   }
   if (word.trimStart().startsWith('#')) {
-    const advice = 'remove the blanks before "#"'
-    const message = `a comment must begin in the first column: ${advice}`
+    const advice = 'remove the spaces before "#"'
+    const message = `a comment must start in the first column: ${advice}`
     return faultAt(file, line, line.start, 'comment_indented', message)
   }
   const tab = word.indexOf('\t')
@@ -79,17 +79,17 @@ export function accessFault(
     return tabFault(file, line, at + beforeTab.length)
   const lower = word.toLowerCase()
   const advice = rest.startsWith('#')
-    ? 'a comment needs a line of its own'
+    ? 'put the comment on a line of its own'
     : ACCESS.includes(lower)
       ? `write ${quote(lower)}`
-      : `it is read, write, readwrite or deny; a filter with spaces needs one, as in ${quote(`${keyword} readwrite ${word} ${rest}`)}`
+      : `the access must be read, write, readwrite or deny; a filter that contains spaces needs one, for example ${quote(`${keyword} readwrite ${word} ${rest}`)}`
   return faultAt(file, line, at, 'access_unknown', `unknown access ${quote(word)}: ${advice}`)
 }
 
 const ACCESS = ['read', 'write', 'readwrite', 'deny']
 
 function tabFault(file: Buffer, line: AclLine, at: number): AclError {
-  return faultAt(file, line, at, 'tab_separator', 'a TAB separates nothing here: write a space')
+  return faultAt(file, line, at, 'tab_separator', 'a TAB is not a separator here: use a space')
 }
 
 // the limits of Mosquitto's own check of a filter
@@ -100,7 +100,7 @@ const MAX_BYTES = 65_535
 export function filterFault(file: Buffer, line: AclLine, at: number): AclError | null {
   const { end } = line
   if (end - at > MAX_BYTES) {
-    const message = `the filter has ${end - at} bytes: at most ${MAX_BYTES} can be`
+    const message = `the filter has ${end - at} bytes: at most ${MAX_BYTES} are allowed`
     return faultAt(file, line, at, 'filter_too_long', message)
   }
   let slashes = 0
@@ -113,7 +113,7 @@ export function filterFault(file: Buffer, line: AclLine, at: number): AclError |
     if (!opens || !closes) return wildcardFault(file, line, at, i)
   }
   if (slashes > MAX_SLASHES) {
-    const message = `the filter has ${slashes + 1} levels: at most ${MAX_SLASHES + 1} can be`
+    const message = `the filter has ${slashes + 1} levels: at most ${MAX_SLASHES + 1} are allowed`
     return faultAt(file, line, at, 'filter_too_deep', message)
   }
   return null
@@ -125,7 +125,7 @@ function wildcardFault(file: Buffer, line: AclLine, filter: number, at: number):
     file[at] === PLUS
       ? '"+" must be a whole level'
       : file[at - 1] === SPACE
-        ? '"#" must be the whole last level, and a comment needs a line of its own'
+        ? '"#" must be the whole last level (put a comment on a line of its own)'
         : '"#" must be the whole last level'
   return faultAt(file, line, at, 'filter_wildcard', `wildcard misplaced in ${text}: ${advice}`)
 }

@@ -27,7 +27,7 @@ export function createAclLog(file: string, log: Logger): (result: ReloadResult) 
     else
       log.error(
         { file, errors: result.errors },
-        'access control file not usable; the old rules stay in force',
+        'access control file not usable; the old rules are still used',
       )
   }
 }

@@ -31,7 +31,7 @@ const MOST_COMPARISONS = 2_000_000
 function ignoredWarning(file: Buffer, at: number): Warning {
   const line = file.subarray(0, at).toString('latin1').split('\n').length
   const message =
-    'neither Mosquitto nor the gateway sees this line: a last line of just this length needs a line end'
+    'Mosquitto and the gateway both ignore this line: because of its length, this last line needs a line end'
   return { line, at, code: 'last_line_ignored', message }
 }
 
@@ -41,7 +41,7 @@ function* blockWarnings(file: Buffer, blocks: readonly Block[]): Generator<Warni
     const [first] = topics
     if (!user) {
       const message =
-        'stands above the first "user" line and so holds only for clients without a name, which no door of the gateway lets in'
+        'is above the first "user" line, so it applies only to clients without a name, and every client of the gateway has a name'
       if (first) yield { line: first.line, at: first.start, code: 'anonymous_unused', message }
       continue
     }
@@ -51,12 +51,15 @@ function* blockWarnings(file: Buffer, blocks: readonly Block[]): Generator<Warni
     const name = file.toString('latin1', at, end)
     const before = seen.get(name)
     if (before !== undefined)
-      yield warning('user_repeated', `${shown} has lines below line ${before} too: they add up`)
+      yield warning(
+        'user_repeated',
+        `${shown} also has lines below line ${before}: all of them apply`,
+      )
     else seen.set(name, line)
     if (!first)
       yield warning(
         'user_without_topics',
-        `no topic line follows for ${shown}: topic lines belong to the last "user" line before them`,
+        `there is no topic line for ${shown}: a topic line belongs to the last "user" line before it`,
       )
   }
 }
@@ -71,7 +74,7 @@ function* shadowWarnings(rules: AclRules, section: readonly Rule[]): Generator<W
     const own = levels(rule)
     const stronger = denied.find((deny) => includes(deny.levels, own))
     if (!stronger) continue
-    const message = `never allows anything: line ${stronger.rule.line}, ${quote(textOf(rules, stronger.rule))}, denies all of it`
+    const message = `has no effect: line ${stronger.rule.line}, ${quote(textOf(rules, stronger.rule))}, denies everything that it allows`
     yield { line: rule.line, at: rule.filter, code: 'shadowed', message }
   }
 }
@@ -82,7 +85,7 @@ function* outrankedWarnings(rules: AclRules): Generator<Warning> {
   for (const deny of denies) {
     const stronger = firstAbove(rules, deny)
     if (!stronger) continue
-    const message = `does not take back what a user's own lines allow, such as line ${stronger.line}, ${quote(textOf(rules, stronger))}`
+    const message = `does not override the lines of a user, such as line ${stronger.line}, ${quote(textOf(rules, stronger))}`
     yield { line: deny.line, at: deny.filter, code: 'deny_outranked', message }
   }
 }

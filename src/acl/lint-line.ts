@@ -24,15 +24,16 @@ export function* userWarnings(file: Buffer, { line, name, end }: UserLine): Gene
   const text = file.toString('utf8', name, end)
   const shown = quote(text)
   if (!isUtf8(file.subarray(name, end)))
-    yield warning('never_matches', `${shown} is not UTF-8 and so nobody's name`)
+    yield warning('never_matches', `${shown} is not UTF-8, so no client has this name`)
   else if (text.includes(' #'))
-    yield warning('comment_in_name', `the name is ${shown}: a comment needs a line of its own`)
+    yield warning('comment_in_name', `the name is ${shown}: put the comment on a line of its own`)
   else if (/[/+#$\p{Cc}]/u.test(text) || end - name > LONGEST_WOTT_ID)
     yield warning(
       'user_never_seen',
-      `${shown} is no WoTT ID: it has at most ${LONGEST_WOTT_ID} bytes and no "/", "+", "#" or "$"`,
+      `${shown} is not a WoTT ID: a WoTT ID has at most ${LONGEST_WOTT_ID} bytes and no "/", "+", "#" or "$"`,
     )
-  if (INVISIBLE.test(text)) yield warning('invisible_character', `${shown} holds what none can see`)
+  if (INVISIBLE.test(text))
+    yield warning('invisible_character', `${shown} contains invisible characters`)
 }
 
 export function* unknownWarnings(
@@ -54,18 +55,22 @@ export function* ruleWarnings(file: Buffer, { kind, rule, spelled }: RuleLine): 
   if (!spelled && ['read', 'write', 'readwrite', 'deny'].includes(text))
     yield warning(
       'access_word_as_topic',
-      `allows reading and writing the topic called ${shown}; was "${kind} ${text} FILTER" meant?`,
+      `allows reading and writing the topic ${shown}; did you mean "${kind} ${text} FILTER"?`,
     )
-  if (INVISIBLE.test(text)) yield warning('invisible_character', `${shown} holds what none can see`)
+  if (INVISIBLE.test(text))
+    yield warning('invisible_character', `${shown} contains invisible characters`)
   if (text === '#' || text === '+/#')
     yield warning(
       'covers_everything',
-      `${REACH[rule.right]} all topics but those that begin with "$"`,
+      `${REACH[rule.right]} all topics except those that start with "$"`,
     )
   yield* reachWarnings(file, rule, text)
   if (kind === 'pattern') yield* patternWarnings(rule, text)
   else if (/%[uc]/.test(text))
-    yield warning('placeholder_literal', '"%u" and "%c" stand for names only in pattern lines')
+    yield warning(
+      'placeholder_literal',
+      '"%u" and "%c" are replaced by names only in pattern lines',
+    )
 }
 
 const REACH: Readonly<Record<Right, string>> = {
@@ -87,32 +92,35 @@ function* reachWarnings(file: Buffer, rule: Rule, text: string): Generator<Warni
     ? filterProblem(text.replace(/\/#$/, ''))
     : 'must be UTF-8'
   if (problem) {
-    const tab = text.includes('\t') ? ', and this holds a TAB' : ''
-    yield warning('never_matches', `covers no topic: one ${problem}${tab}`)
+    const tab = text.includes('\t') ? ', and this one contains a TAB' : ''
+    yield warning('never_matches', `matches no topic: a topic ${problem}${tab}`)
   } else if (text.startsWith('$share'))
-    yield warning('never_matches', 'covers no topic: names that begin with "$share" are reserved')
+    yield warning('never_matches', 'matches no topic: names that start with "$share" are reserved')
   else if (!text.startsWith('$') || !permits(right, 'publish')) return
   else if (!text.startsWith('$SYS'))
-    yield warning('never_over_http', 'HTTP does not publish to names that begin with "$"')
+    yield warning('never_over_http', 'HTTP cannot publish to topics that start with "$"')
   else if (!overlaps(BRIDGE_STATE, text))
-    yield warning('never_published', 'nobody can publish to names that begin with "$SYS"')
+    yield warning('never_published', 'nobody can publish to topics that start with "$SYS"')
 }
 
 function* patternWarnings(rule: Rule, text: string): Generator<Warning> {
   const warning = warningOn(rule)
   const names: readonly string[] = text.match(/%[uc]/g) ?? []
   if (names.length === 0)
-    yield warning('pattern_for_everybody', 'holds for every client: there is no "%u" or "%c" in it')
+    yield warning(
+      'pattern_for_everybody',
+      'applies to every client, because it contains no "%u" or "%c"',
+    )
   else if (!names.includes('%u'))
     yield warning(
       'client_id_chosen',
       rule.right === 'deny'
-        ? 'a client chooses its own client id and so escapes this; "%u" is the WoTT ID'
-        : 'a client chooses its own client id, so that this protects nobody; "%u" is the WoTT ID',
+        ? 'a client chooses its own client id, so it can avoid this line; use "%u", the WoTT ID'
+        : 'a client chooses its own client id, so this line protects nothing; use "%u", the WoTT ID',
     )
   if (text.split('/').some((level) => /%[uc]/.test(level) && level.length > 2))
     yield warning(
       'placeholder_in_level',
-      'Mosquitto 2.1 puts a name in only where "%u" or "%c" is a whole level',
+      'Mosquitto 2.1 replaces "%u" and "%c" only where they are a whole level',
     )
 }

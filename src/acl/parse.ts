@@ -107,14 +107,14 @@ function effortFault(
     const ownEffort = own?.effort ?? 0
     if (ownEffort + patternsEffort <= MOST_EFFORT) continue
     const worst = ownEffort > patternsEffort ? own : patterns
-    const message = `a single decision could have to look at ${ownEffort + patternsEffort} bytes or groups of 32 rules, and ${MOST_EFFORT} are the most: write fewer or simpler rules than those that begin here`
+    const message = `from this line on the rules are too expensive: one decision could need ${ownEffort + patternsEffort} steps, and at most ${MOST_EFFORT} are allowed; write fewer or simpler rules`
     return { line: worst?.rules[0]?.line ?? 1, column: 1, code: 'rules_too_costly', message }
   }
   return null
 }
 
 function unreadFault({ number }: AclLine): AclError {
-  const message = `${MOST_ERRORS} lines are wrong: what follows was not read`
+  const message = `more than ${MOST_ERRORS} errors: the rest of the file was not checked`
   return { line: number, column: 1, code: 'too_many_errors', message }
 }
 
@@ -126,7 +126,6 @@ function toName(file: Buffer, start: number, end: number): string | null {
 function nulFault(file: Buffer, line: AclLine): AclError | null {
   const at = file.subarray(line.start, line.end).indexOf(0)
   if (at === -1) return null
-  const message =
-    'holds a NUL byte, where Mosquitto would stop reading: save the file as UTF-8 text'
+  const message = 'contains a NUL byte, where Mosquitto stops reading: save the file as UTF-8 text'
   return faultAt(file, line, line.start + at, 'nul_byte', message)
 }

@@ -157,9 +157,9 @@ function unreadable(path: string, error: unknown): Refused {
 function whyUnreadable(error: unknown): string {
   switch (codeOf(error)) {
     case 'ENOENT':
-      return 'there is no such file; write one there, or name another with WOTT_ACL_FILE'
+      return 'no such file; create it, or name another file with WOTT_ACL_FILE'
     case 'EACCES':
-      return `the gateway runs as user ${process.geteuid?.()}, who may not read it; give that user the file (chown), or let everybody read it (chmod 644)`
+      return `the gateway runs as user ${process.geteuid?.()}, who has no permission to read it; change its owner (chown) or its mode (chmod 644)`
     default:
       return messageOf(error)
   }

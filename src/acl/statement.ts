@@ -27,7 +27,7 @@ export interface RuleLine {
 export function parseLine(file: Buffer, line: AclLine): Statement | null {
   if (line.start === line.end || file[line.start] === HASH) return null
   if (line.end - line.start > LONGEST_LINE) {
-    const message = `the line has ${line.end - line.start} bytes: at most ${LONGEST_LINE} are read`
+    const message = `the line has ${line.end - line.start} bytes: at most ${LONGEST_LINE} are allowed`
     return { kind: 'error', error: faultAt(file, line, line.start, 'line_too_long', message) }
   }
   const start = skipSpaces(file, line.start, line.end)

@@ -24,7 +24,7 @@ export async function askGateway(path: string, command: string): Promise<unknown
   if (socket === null) return null
   socket.write(`${JSON.stringify({ command } satisfies AdminRequest)}\n`)
   const line = await text(socket)
-  if (line === '') throw new AdminRefusal('the gateway ended before it answered')
+  if (line === '') throw new AdminRefusal('the gateway stopped before it answered')
   const answer = JSON.parse(line) as AdminAnswer
   if ('error' in answer) throw new AdminRefusal(answer.error)
   return answer.result
@@ -50,7 +50,7 @@ async function* itemsFrom<T>(socket: Socket): AsyncGenerator<T> {
     if ('result' in answer) return
     yield* answer.items as readonly T[]
   }
-  throw new AdminRefusal('the gateway ended before it answered')
+  throw new AdminRefusal('the gateway stopped before it answered')
 }
 
 /** Whether a gateway listens at `path`. */
@@ -69,9 +69,12 @@ async function connect(path: string): Promise<Socket | null> {
     return socket
   } catch (error) {
     if (codeOf(error) === 'EACCES' || codeOf(error) === 'EPERM')
-      throw new UsageError(`this user may not ask the gateway at ${path}: run this as its owner`, {
-        cause: error,
-      })
+      throw new UsageError(
+        `this user has no permission to use ${path}: run this command as its owner`,
+        {
+          cause: error,
+        },
+      )
     return null
   }
 }

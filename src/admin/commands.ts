@@ -36,15 +36,15 @@ export function createStoreCommands(
     info: () => store.info(),
     async backup(gone) {
       const file = join(folder, `backup-${randomBytes(6).toString('hex')}.sqlite`)
-      log.info('a copy of the store is being made')
+      log.info('copying the store')
       try {
         await store.backup(file)
       } catch (error) {
-        log.error({ err: error }, 'no copy of the store was made')
+        log.error({ err: error }, 'copying the store failed')
         throw error
       }
       if (gone.aborted) await rm(file, { force: true })
-      log.info('a copy of the store was made')
+      log.info('copied the store')
       return { file }
     },
   }

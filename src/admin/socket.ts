@@ -26,7 +26,7 @@ export async function openAdminSocket(
   commands: AdminCommands,
 ): Promise<AsyncDisposable> {
   // a crash leaves it behind
-  if (await isAnswered(path)) throw new Error('another gateway answers there')
+  if (await isAnswered(path)) throw new Error('another gateway is running with it')
   await rm(path, { force: true })
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
@@ -97,7 +97,7 @@ async function answerTo(
     const request = JSON.parse(line) as AdminRequest
     const { command } = request
     const run = Object.hasOwn(commands, command) ? commands[command] : undefined
-    if (!run) return { error: `there is no command ${JSON.stringify(command)}` }
+    if (!run) return { error: `unknown command ${JSON.stringify(command)}` }
     const answer = run(gone, request)
     if (!(Symbol.asyncIterator in answer)) return { result: await answer }
     for await (const items of answer) await write(socket, { items }, gone)

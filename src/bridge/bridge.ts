@@ -101,7 +101,7 @@ export async function openBridge(options: BridgeOptions): Promise<Bridge> {
         logLimited(`in\0${topic}`, (repeated) =>
           log.warn(
             { topic: shown(topic), reason: message, ...repeated },
-            'the bridge left out a message of the other broker',
+            'the bridge dropped a message from the other broker',
           ),
         ),
     }),
@@ -110,14 +110,15 @@ export async function openBridge(options: BridgeOptions): Promise<Bridge> {
       refused = await subscribe(uplink, mapping)
       const { protocol, sessionPresent } = offered
       log.info({ host, port, protocol, sessionPresent }, 'the bridge is connected')
-      if (refused) log.error({ reason: refused }, 'the bridge does not get all it should')
+      if (refused)
+        log.error({ reason: refused }, 'the other broker refuses some subscriptions of the bridge')
       // the uplink takes messages once this function is done
       setImmediate(outbox.connected)
     },
     onCut: (underway) => outbox.cut(underway.filter(({ qos }) => qos > 0).length),
     onAway: (reason) =>
       logLimited(reason, (repeated) =>
-        log.warn({ reason, ...repeated }, 'the other broker of the bridge is away'),
+        log.warn({ reason, ...repeated }, 'the other broker of the bridge cannot be reached'),
       ),
   })
 
@@ -162,7 +163,7 @@ export async function openBridge(options: BridgeOptions): Promise<Bridge> {
     logLimited(`out\0${delivery.topic}`, (repeated) =>
       log.error(
         { topic: shown(delivery.topic), reason: reason?.message, ...repeated },
-        'the other broker of the bridge refused a message, which is left out',
+        'the other broker of the bridge refused a message, which is skipped',
       ),
     )
   }
@@ -200,7 +201,7 @@ const FOR_GOOD: ReadonlySet<ErrorCode> = new Set([
 
 const NO_PLACE = new GatewayError(
   'topic_invalid',
-  'With the prefix of the other broker the topic is not a valid one.',
+  'With the prefix of the other broker the topic is not valid.',
 )
 
 /** Returns what the other broker refuses to send, as a sentence. */

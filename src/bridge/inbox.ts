@@ -56,5 +56,5 @@ export function createInbox({
 
 const NOT_OURS = new GatewayError(
   'publish_denied',
-  'No topic of the bridge lets it in, or its name here would be no valid topic.',
+  'No topic of the bridge lets it in, or its topic here would not be valid.',
 )

@@ -52,7 +52,7 @@ interface Sent {
   state: 'sent' | 'done' | 'failed'
 }
 
-const ENDS_CONNECTIONS = new Error('it ends each connection over this message')
+const ENDS_CONNECTIONS = new Error('it closes each connection because of this message')
 
 /** Before what failed is tried again over the same connection. */
 const RETRY_MS = 1_000

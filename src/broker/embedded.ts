@@ -63,7 +63,7 @@ export function openEmbedded({ store, log, demand }: EmbeddedOptions): Broker & 
     publish(message, origin = null, mark = null) {
       if (isEnded) return Promise.reject(unavailable('The broker is closed.'))
       return publish(message, origin, mark)?.catch((error) => {
-        throw unavailable('The broker did not take the message.', error)
+        throw unavailable('The broker did not accept the message.', error)
       })
     },
     async subscribe(filters, onMessage) {

@@ -86,12 +86,15 @@ export async function openBroker(
       countBound(options.meter, reason, count)
       if (address.kind === 'mqtt' && reason.startsWith('retained'))
         logLimited(reason, (repeated) =>
-          options.log.warn({ reason, ...repeated }, 'what the broker retains finds no room here'),
+          options.log.warn(
+            { reason, ...repeated },
+            'no memory for more retained messages of the broker',
+          ),
         )
     },
     onDamage(numbers) {
       options.meter.messagesDamaged(numbers.length)
-      options.log.error({ numbers }, 'the disk has damaged messages of the log, which are left out')
+      options.log.error({ numbers }, 'the disk has damaged messages of the log; they are skipped')
     },
   })
   const { admin, damage } = store
@@ -132,7 +135,7 @@ async function openJournal(address: BrokerAddress, options: BrokerOptions): Prom
         logLimited('unforwarded', (repeated) =>
           log.error(
             { count, ...repeated },
-            'messages were deleted before they went to the other broker of the bridge: WOTT_HISTORY_BYTES is used up',
+            'messages were deleted before they were sent to the other broker of the bridge: WOTT_HISTORY_BYTES is reached',
           ),
         )
       },
@@ -145,8 +148,8 @@ async function openJournal(address: BrokerAddress, options: BrokerOptions): Prom
       },
     },
     (reason) => {
-      if (reason === null) log.info('the store takes messages again')
-      else log.error({ reason }, 'the store takes nothing')
+      if (reason === null) log.info('the store can be written again')
+      else log.error({ reason }, 'the store cannot be written')
     },
   )
 }
@@ -154,11 +157,11 @@ async function openJournal(address: BrokerAddress, options: BrokerOptions): Prom
 function noteTakenOver(log: Logger, { damaged, missing, ...rest }: TakenOver): void {
   const { file, messages, damagedLines } = rest
   if (damaged + missing === 0)
-    log.info({ file, messages }, 'the history of an older gateway is in the log now')
+    log.info({ file, messages }, 'imported the history of an older gateway')
   else
     log.warn(
       { file: `${file}.damaged`, messages, damaged, damagedLines, missing },
-      'the history of an older gateway is in the log now, without what was damaged or missing in its file',
+      'imported the history of an older gateway, except damaged or missing parts',
     )
 }
 

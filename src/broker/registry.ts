@@ -67,7 +67,7 @@ export function createRegistry(store: Store, routing: Routing, log: Logger): Reg
 
   function notMoved(error: unknown): void {
     logLimited('shared', (repeated) =>
-      log.error({ err: error, ...repeated }, 'a shared message stays with its member'),
+      log.error({ err: error, ...repeated }, 'cannot pass a shared message to another member'),
     )
   }
 

@@ -60,7 +60,7 @@ export async function createAuthority(options: AuthorityOptions = {}): Promise<A
 /** Reads an authority from PEMs. Throws when they are unreadable, no authority's, or do not belong together. */
 export function loadAuthority(certificate: string, key: string): Authority {
   const parsed = new NodeCertificate(certificate)
-  if (!parsed.ca) throw new Error('the certificate is not that of an authority')
+  if (!parsed.ca) throw new Error('the certificate is not a CA certificate')
   if (!parsed.checkPrivateKey(createPrivateKey(key)))
     throw new Error('the private key does not belong to the certificate')
   return {

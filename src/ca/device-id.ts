@@ -18,11 +18,11 @@ export function toDeviceId(name: string): string {
   // the name becomes a directory: the pattern is also what keeps "../x" out
   if (name === '' || !WOTT_ID.test(id))
     throw new UsageError(
-      `${JSON.stringify(name)} cannot be a device's name: it has to begin with a letter or digit, and to go on with letters, digits, ".", "_" and "-"`,
+      `${JSON.stringify(name)} cannot be the name of a device: it must start with a letter or digit, followed by letters, digits, ".", "_" and "-"`,
     )
   if (id.length > MAX_LENGTH)
     throw new UsageError(
-      `the device's name is too long: with it the WoTT ID has ${id.length} characters, and a certificate's CN has at most ${MAX_LENGTH}`,
+      `the name of the device is too long: its WoTT ID would have ${id.length} characters, and the CN of a certificate has at most ${MAX_LENGTH}`,
     )
   return id
 }

@@ -62,5 +62,5 @@ export function findDevice(devices: readonly Device[], idOrName: string): Device
   if (idOrName === GATEWAY_ID || idOrName === toDeviceName(GATEWAY_ID))
     throw new UsageError(`${GATEWAY_ID} is the gateway itself, not a device`)
   const known = devices.map(({ id }) => id).join(', ') || 'none'
-  throw new UsageError(`there is no device ${JSON.stringify(idOrName)}; known devices: ${known}`)
+  throw new UsageError(`unknown device ${JSON.stringify(idOrName)}; known devices: ${known}`)
 }

@@ -129,7 +129,9 @@ function sameName(a: string, b: string): boolean {
 
 function requireDays(days: number): void {
   if (!Number.isInteger(days) || days < 1 || days > MAX_DAYS)
-    throw new UsageError(`a certificate is valid for a whole number of days from 1 to ${MAX_DAYS}`)
+    throw new UsageError(
+      `the validity of a certificate must be a whole number of days from 1 to ${MAX_DAYS}`,
+    )
 }
 
 function requireFree(id: string, [holder]: readonly IssuedEntry[]): void {
@@ -147,5 +149,5 @@ async function requireReplaceable(files: IdentityFiles, known: boolean): Promise
   const ours = known ? Object.values(files).map((path) => basename(path)) : []
   const foreign = (await readdir(files.directory)).find((name) => !ours.includes(name))
   if (foreign !== undefined)
-    throw new UsageError(`${join(files.directory, foreign)} is in the way: move it elsewhere`)
+    throw new UsageError(`${join(files.directory, foreign)} already exists: move it away`)
 }

@@ -49,7 +49,7 @@ export async function repairIdentity(files: IdentityFiles, authority: string): P
   const lost = [files.key, files.certificate].filter((path) => !exists(path))
   if (lost.length > 0)
     throw new UsageError(
-      `${files.directory} is only half there: put ${lost.join(' and ')} back, or delete the directory and run init again`,
+      `${files.directory} is incomplete: restore ${lost.join(' and ')}, or delete the directory and run init again`,
     )
   const [key, certificate] = await Promise.all([
     readFile(files.key, 'utf8'),

@@ -38,7 +38,7 @@ export async function readRotation({ authority }: Layout): Promise<Rotation | nu
   const last = lines.findLast(({ issuer }) => issuer === next.fingerprint)
   if (!last)
     throw new UsageError(
-      `${authority.next.directory} is not in the ledger: put a copy of the ledger back, or move that folder away`,
+      `${authority.next.directory} is not in the ledger: restore a copy of the ledger, or move that folder away`,
     )
   const state = last.event === 'rotation-started' ? 'started' : 'finished'
   return { state, since: Date.parse(last.time), next, replaces: last.replaces }
@@ -82,7 +82,7 @@ async function readFirst({ certificate: path, key }: AuthorityPaths): Promise<In
   const [pem] = certificatesIn(await readFile(path, 'utf8'))
   if (pem === undefined)
     throw new UsageError(
-      `${path}: there is no PEM certificate in this file; put a copy of the file back`,
+      `${path}: this file contains no PEM certificate; restore a copy of the file`,
     )
   const certificate = read(path, pem)
   return { fingerprint: sha256(certificate.raw), pem, certificate, keyFile: key }
@@ -93,7 +93,7 @@ function read(path: string, pem: string): X509Certificate {
     return new X509Certificate(pem)
   } catch (error) {
     throw new UsageError(
-      `${path}: there is no PEM certificate in this file; put a copy of the file back`,
+      `${path}: this file contains no PEM certificate; restore a copy of the file`,
       { cause: error },
     )
   }

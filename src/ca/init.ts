@@ -60,14 +60,14 @@ async function ensureAuthority(layout: Layout, now: number): Promise<string[]> {
   if (exists(directory)) {
     const lost = [certificate, key, ledger].filter((path) => !exists(path))
     if (lost.length === 0) return []
-    throw new UsageError(`${directory} is only half there: put ${lost.join(' and ')} back`)
+    throw new UsageError(`${directory} is incomplete: restore ${lost.join(' and ')}`)
   }
   const orphan = [gatewayIdentity(layout), ...sampleIdentities(layout)]
     .map(({ files }) => files.directory)
     .find(exists)
   if (orphan)
     throw new UsageError(
-      `${directory} is gone, but ${orphan} is still there: put it back, or move all of ${layout.directory} away to begin anew`,
+      `${directory} is missing, but ${orphan} still exists: restore it, or move all of ${layout.directory} away to start again`,
     )
   const { makeAuthorityDirectory } = await import('./signing.ts')
   await makeAuthorityDirectory(layout, now)
@@ -104,7 +104,7 @@ async function ensureNames(
   const issued = await readIssued(layout)
   if (!issued.some(({ serial }) => serial === certificate.serialNumber))
     throw new UsageError(
-      `${identity.files.certificate} is not from the CA in ${layout.directory}: have it issued for ${added.join(', ')} where it comes from`,
+      `${identity.files.certificate} was not issued by the CA in ${layout.directory}: get a certificate for ${added.join(', ')} from the CA that issued it`,
     )
   const { renewIdentityDirectory } = await import('./signing.ts')
   const all = [...namesOf(certificate), ...added]

@@ -58,7 +58,7 @@ export function openLayout(directory: string): Layout {
   const layout = layoutOf(directory)
   if (!exists(layout.authority.directory))
     throw new UsageError(
-      `there is no device CA in ${directory}: make one with "wott-gateway init ${directory}"`,
+      `there is no device CA in ${directory}: create one with "wott-gateway init ${directory}"`,
     )
   return layout
 }

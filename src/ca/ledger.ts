@@ -68,14 +68,16 @@ export async function readRotations(path: string): Promise<RotationLine[]> {
 
 async function readLines(path: string): Promise<LedgerEntry[]> {
   if (!exists(path))
-    throw new UsageError(`${path} is missing, and only it knows what was issued: put it back`)
+    throw new UsageError(
+      `${path} is missing: restore it, because it is the only record of the issued certificates`,
+    )
   const text = await readFile(path, 'utf8')
   const lines = text.split('\n').slice(0, -1)
   return lines.map((line, index) => {
     const entry = parseEntry(line)
     if (entry) return entry
     throw new UsageError(
-      `${path}: line ${index + 1} is not an entry of the ledger; correct it, or put a copy of the file back: what is not in it cannot be revoked`,
+      `${path}: line ${index + 1} is not a ledger entry; correct it, or restore a copy of the file: a certificate that is not in it cannot be revoked`,
     )
   })
 }

@@ -24,6 +24,6 @@ export function toPublicKey(key: string): CryptoKey {
 function readKey(key: string): KeyObject {
   const object = createPrivateKey(key)
   if (object.asymmetricKeyDetails?.namedCurve !== 'prime256v1')
-    throw new Error('the private key is not one on the curve P-256')
+    throw new Error('the private key is not a P-256 key')
   return object
 }

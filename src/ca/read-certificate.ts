@@ -6,13 +6,13 @@ import type { IdentityFiles } from './identity-files.ts'
 /** The certificate in a PEM file. Rejects with `UsageError` that ends in `advice` when there is none. */
 export async function readCertificateFile(
   path: string,
-  advice = 'put a copy of the file back',
+  advice = 'restore a copy of the file',
 ): Promise<X509Certificate> {
   const pem = await readFile(path)
   try {
     return new X509Certificate(pem)
   } catch (error) {
-    throw new UsageError(`${path}: there is no PEM certificate in this file; ${advice}`, {
+    throw new UsageError(`${path}: this file contains no PEM certificate; ${advice}`, {
       cause: error,
     })
   }
@@ -22,7 +22,7 @@ export async function readCertificateFile(
 export function readOwn({ certificate, directory }: IdentityFiles): Promise<X509Certificate> {
   return readCertificateFile(
     certificate,
-    `put a copy of it back, or delete ${directory} and run "wott-gateway init" again`,
+    `restore a copy of it, or delete ${directory} and run "wott-gateway init" again`,
   )
 }
 

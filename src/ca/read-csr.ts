@@ -32,7 +32,7 @@ export async function readCsr(der: Buffer): Promise<Csr> {
   const keyProblem = problemOf(key)
   // only then: verifying with a huge RSA key takes long
   if (keyProblem === null && !(await request.verify().catch(() => false)))
-    throw new Error('it is not signed by the key that it holds')
+    throw new Error('it is not signed with its own key')
   const publicKey = keyProblem === null ? inOneForm(key) : spki
   const password = request.attributes.find((one) => one instanceof ChallengePasswordAttribute)
   return {

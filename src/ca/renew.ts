@@ -33,7 +33,7 @@ export async function renewExpiring(
   const { validToDate, validTo } = newestOf(await authoritiesInForce(layout)).certificate
   if (validToDate.getTime() <= now)
     throw new UsageError(
-      `the device CA in ${directory} ended on ${validTo}, and all that it issued with it: move the directory away and run init again`,
+      `the device CA in ${directory} expired on ${validTo}, and with it all its certificates: move the directory away and run init again`,
     )
   if ((await expiring(layout, now)).length === 0) return []
   return change(layout, async () => {

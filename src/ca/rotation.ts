@@ -53,7 +53,7 @@ export async function startRotation(directory: string, now = Date.now()): Promis
   return change(layout, async () => {
     if (await readRotation(layout))
       throw new UsageError(
-        `the CA in ${directory} is being replaced already: "wott-gateway ca status" says which devices have moved, and "wott-gateway ca rotate --finish" takes the old one out`,
+        `the CA in ${directory} is already being replaced: "wott-gateway ca status" shows which devices have moved, and "wott-gateway ca rotate --finish" removes the old CA`,
       )
     const [current] = await authoritiesInForce(layout)
     const { next, ledger } = layout.authority
@@ -90,7 +90,7 @@ export async function finishRotation(
       const last = (await readRotations(layout.authority.ledger)).at(-1)
       if (last?.event === 'rotation-finished') return []
       throw new UsageError(
-        `the CA in ${directory} is not being replaced: "wott-gateway ca rotate" begins it`,
+        `the CA in ${directory} is not being replaced: start with "wott-gateway ca rotate"`,
       )
     }
     const { next, replaces } = rotation
@@ -148,15 +148,15 @@ function refusal(left: readonly LeftBehind[]): string {
     .slice(0, MOST_NAMED)
     .map(({ id, why }) =>
       why === 'unmoved'
-        ? `  ${id} has a certificate of the old CA only`
-        : `  ${id} was issued a certificate of the new CA, and has not shown it on the enrol door yet`,
+        ? `  ${id} has only a certificate of the old CA`
+        : `  ${id} was issued a certificate of the new CA, but has not used it on the enrol door yet`,
     )
   const more = left.length - lines.length
   return [
-    `${left.length} active ${left.length === 1 ? 'device' : 'devices'} would be locked out:`,
+    `${left.length} active ${left.length === 1 ? 'device' : 'devices'} could no longer connect:`,
     ...lines,
-    ...(more > 0 ? [`  and ${more} more, which "wott-gateway ca status" names`] : []),
-    '  devices that renew themselves move at their next renewal; for others "wott-gateway device renew NAME" makes new files; what is no longer in use can be revoked; --force locks them out',
+    ...(more > 0 ? [`  and ${more} more (see "wott-gateway ca status")`] : []),
+    '  Devices that renew their own certificate move at the next renewal. For others, "wott-gateway device renew NAME" makes new files. Revoke devices that are no longer used. --force finishes anyway',
   ].join('\n')
 }
 

@@ -112,7 +112,7 @@ async function read(path: string): Promise<Buffer> {
     if (!(await stat(path)).isFile()) throw new Error('it is not a regular file')
     await using file = await open(path)
     const { size } = await file.stat()
-    if (size > LARGEST) throw new Error(`it has ${size} bytes, and ${LARGEST} are the most`)
+    if (size > LARGEST) throw new Error(`it has ${size} bytes; at most ${LARGEST} are allowed`)
     return await file.readFile()
   } catch (error) {
     throw new CatalogError([`${path} cannot be read: ${whyUnreadable(error)}`], error)

@@ -70,7 +70,10 @@ function parseLine(bytes: Buffer, line: number): Statement | null {
   const problem = filterProblem(pattern)
   if (problem) throw new Fault(`the pattern ${problem}`, first.column)
   if (pattern.startsWith('$'))
-    throw new Fault('the pattern must not start with "$"; such topics belong to the broker', 1)
+    throw new Fault(
+      'the pattern must not start with "$": such topics are reserved for the broker',
+      1,
+    )
   const said = pairsOf(rest)
   const unit = said.get('unit', textOf(20)) ?? null
   const field = said.get('field', fieldOf) ?? null
@@ -96,7 +99,7 @@ function pairsOf(words: readonly Word[]): {
     const value = words[at + 1]
     if (!KEYS.some((known) => known === key))
       throw new Fault(`"${shown(key)}" is not one of ${KEYS.join(', ')}`, column)
-    if (values.has(key)) throw new Fault(`${key} is there twice`, column)
+    if (values.has(key)) throw new Fault(`${key} appears twice`, column)
     if (value === undefined) throw new Fault(`${key} has no value`, column)
     values.set(key, value)
   }
@@ -125,7 +128,7 @@ function nameIn(word: Word, pattern: string): string {
   const highest = highestPlace(name)
   if (highest > places)
     throw new Fault(
-      `the pattern has ${places} wildcards, so %${highest} stands for nothing`,
+      `%${highest} has no value, because the pattern has only ${places} wildcards`,
       word.column,
     )
   return name
@@ -141,7 +144,7 @@ function fieldOf({ text, column }: Word): string {
 function deviceClassIn({ text, column }: Word): string {
   if (DEVICE_CLASSES.has(text)) return text
   throw new Fault(
-    `"${shown(text)}" is not a device class of Home Assistant for numbers, such as humidity`,
+    `"${shown(text)}" is not a Home Assistant device class for numeric sensors, such as humidity`,
     column,
   )
 }
@@ -181,7 +184,7 @@ function gather(entries: Map<string, Gathered>, statement: Statement): void {
   if (same)
     throw new Fault(
       entry.field === null
-        ? `line ${same.line} has this pattern already; other lines of it need a field`
+        ? `line ${same.line} has this pattern already; each further line for it needs a field`
         : `line ${same.line} has this pattern and field already`,
       1,
     )

@@ -20,7 +20,7 @@ export async function openTopicsFile(
       else
         log.error(
           { file: topicsFile, errors: result.errors },
-          'topics file not usable; the old one stays in force',
+          'topics file not usable; the old one is still used',
         )
     },
   })

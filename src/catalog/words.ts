@@ -46,7 +46,7 @@ function quotedAt(line: string, start: number): { text: string; end: number } {
     } else if (character !== '"') text += character
     else if (at + 1 === line.length || BLANK.test(line[at + 1] as string))
       return { text, end: at + 1 }
-    else throw new Fault('a blank must follow the closing quote', at + 2)
+    else throw new Fault('a space must follow the closing quote', at + 2)
   }
   throw new Fault('the closing quote is missing', start + 1)
 }

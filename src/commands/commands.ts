@@ -60,10 +60,11 @@ export function createCommands(options: CommandOptions): Commands {
   const { sessions, ids, denials, reports, settings } = options
   const { meter } = reports
   const { commandTopic } = settings
-  if (commandTopic === null) return createNoCommands('Commands are off here (WOTT_COMMAND_TOPIC).')
+  if (commandTopic === null)
+    return createNoCommands('Commands are turned off on this gateway (WOTT_COMMAND_TOPIC).')
   if (!sessions.abilities.keepsSessions)
     return createNoCommands(
-      'This gateway is in front of another broker and keeps nothing for devices that are away. Subscribe over MQTT, or follow a stream.',
+      'This gateway relays to another broker, so it cannot keep commands for offline devices. Subscribe over MQTT, or read an event stream.',
     )
   const topics = commandTopic
   const mailboxes = createMailboxes(sessions, settings.sessionExpiry)
@@ -77,7 +78,7 @@ export function createCommands(options: CommandOptions): Commands {
       denials.note({ door, id: identity.id, action: 'receive', topic: filters.join(' ') })
       throw new GatewayError(
         'read_denied',
-        `The access control file does not let ${identity.id} read ${filters.join(' or ')}.`,
+        `The ACL file does not allow ${identity.id} to read ${filters.join(' or ')}.`,
       )
     }
     const mailbox = await mailboxes.enter(identity.id, filters)

@@ -7,7 +7,7 @@ export function filtersFor(filters: readonly string[], id: string): string[] {
   if (/[+#/]/.test(id))
     throw new GatewayError(
       'read_denied',
-      `There are no commands for ${id}: "+", "#" and "/" in a WoTT ID cannot be in a topic's level.`,
+      `${id} cannot have commands: "+", "#" and "/" in a WoTT ID are not possible in a topic level.`,
     )
   return filters.map((filter) =>
     filter

@@ -144,15 +144,19 @@ function createLink(listeners: ReadonlySet<() => void>, onEnd: () => void): Clie
 function noRoom(what: string, settings: string): GatewayError {
   return new GatewayError(
     'quota_exceeded',
-    `Commands cannot wait for this device: there is no room for more ${what} (${settings}).`,
+    `Commands cannot wait for this device, because the limit on ${what} is reached (${settings}).`,
     { retryAfter: 60 },
   )
 }
 
 /** What becomes of a request whose change the store does not take. */
 export function notStored(cause: unknown): GatewayError {
-  return new GatewayError('broker_unavailable', 'The store takes nothing at the moment.', {
-    cause,
-    retryAfter: 1,
-  })
+  return new GatewayError(
+    'broker_unavailable',
+    'The store cannot be written at the moment. Try again later.',
+    {
+      cause,
+      retryAfter: 1,
+    },
+  )
 }

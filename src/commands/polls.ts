@@ -44,7 +44,7 @@ export function createPolls(
     const own = byDevice.get(device) ?? 0
     if (own < maxPollsPerDevice && waiting.size < maxPolls) return
     meter.pollRefused()
-    warn(`polls\0${device}`, { device }, 'as many requests wait for commands as there may be')
+    warn(`polls\0${device}`, { device }, 'the maximum number of requests wait for commands')
     throw own < maxPollsPerDevice
       ? tooMany(`${maxPolls} requests wait`, 'WOTT_MAX_POLLS')
       : tooMany(`${own} requests of ${device} wait`, 'WOTT_MAX_POLLS_PER_DEVICE')

@@ -7,6 +7,9 @@ export function exists(path: string): boolean {
     return statSync(path, { throwIfNoEntry: false }) !== undefined
   } catch (error) {
     if (codeOf(error) !== 'EACCES') return false
-    throw new UsageError(`this user may not read ${path}: run this as its owner`, { cause: error })
+    throw new UsageError(
+      `this user has no permission to read ${path}: run this command as its owner`,
+      { cause: error },
+    )
   }
 }

@@ -157,7 +157,7 @@ async function ownerFor(path: string): Promise<Owner | null> {
   if (uid !== 0) {
     if (present && present.uid !== uid)
       throw new UsageError(
-        `${path} belongs to user ${present.uid}: run this as that user, or give it to this one`,
+        `${path} belongs to user ${present.uid}: run this command as that user, or change the owner`,
       )
     return null
   }
@@ -170,7 +170,7 @@ async function give(handle: FileHandle, path: string, owner: Owner): Promise<voi
     await handle.chown(owner.uid, owner.gid)
   } catch (error) {
     throw new UsageError(
-      `${path} cannot be given to user ${owner.uid} (${messageOf(error)}): run this as that user`,
+      `${path} cannot be given to user ${owner.uid} (${messageOf(error)}): run this command as that user`,
       { cause: error },
     )
   }

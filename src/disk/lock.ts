@@ -20,14 +20,14 @@ export async function withLock<T>(path: string, work: () => Promise<T>): Promise
     const deadline = Date.now() + PATIENCE_MS
     while (!isTaken(database, path)) {
       if (Date.now() > deadline)
-        throw new UsageError(`another wott-gateway has been holding ${path} for 10 seconds`)
+        throw new UsageError(`another wott-gateway process has locked ${path} for 10 seconds`)
       await setTimeout(RETRY_MS)
     }
     return await work()
   } catch (error) {
     if (!isFull(error)) throw error
     throw new UsageError(
-      `there is no space left on the disk of ${dirname(path)} (${messageOf(error)}): make some, and try again`,
+      `the disk of ${dirname(path)} is full (${messageOf(error)}): free some space, and try again`,
       { cause: error },
     )
   } finally {

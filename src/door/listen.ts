@@ -174,7 +174,7 @@ function stepsOf(
   if (from)
     steps.push((socket, next) => {
       if (isAmong(from, socket.remoteAddress ?? '')) return next()
-      refused(socket, new Error('no connection may come from this address'))
+      refused(socket, new Error('connections from this address are not allowed'))
       socket.destroy()
     })
   if (arrivals) steps.push(arrivals.receive)
@@ -282,8 +282,8 @@ function bindServer(server: Server, to: BindTo): Promise<void> {
 
 function explain(code: string | undefined, error: unknown, door: Door): string {
   const elsewhere = `choose another address with --${door}-listen HOST:PORT`
-  if (code === 'EADDRINUSE') return `another program listens there already; stop it or ${elsewhere}`
-  if (code === 'EACCES') return `this user may not; ${elsewhere}`
+  if (code === 'EADDRINUSE') return `another program already listens there; stop it or ${elsewhere}`
+  if (code === 'EACCES') return `this user has no permission; ${elsewhere}`
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
     return `this machine has no such address; ${elsewhere}`
   return messageOf(error)

@@ -29,8 +29,8 @@ export async function listenOnSocket(server: Server, path: string, door: Door): 
 async function removeAbandoned(path: string): Promise<void> {
   const found = await lstat(path).catch(() => null)
   if (!found) return
-  if (!found.isSocket()) throw new Error('there is a file that is not a socket')
-  if (await isInUse(path)) throw new Error('another program listens there already')
+  if (!found.isSocket()) throw new Error('a file that is not a socket exists there')
+  if (await isInUse(path)) throw new Error('another program already listens there')
   await rm(path)
 }
 
@@ -50,7 +50,7 @@ function explain(error: unknown): string {
   switch (codeOf(error)) {
     // libuv says the same of a folder that is not there
     case 'EACCES':
-      return 'there is no such folder, or this user may not write to it'
+      return 'the folder does not exist, or this user has no permission to write to it'
     case 'EINVAL':
       return 'the path is too long for a socket'
     default:

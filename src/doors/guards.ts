@@ -29,7 +29,7 @@ export function createDoorGuards(
       warn(
         `${door}\0${reason}\0${who}`,
         { door, reason, ...whoIsFull(door, reason, who) },
-        'as many connections as there may be',
+        'the maximum number of connections is reached',
       ),
   })
 }

@@ -26,11 +26,7 @@ export function readingOptions(config: Config, house: House) {
     buffer: config.streamBuffer,
     stall: config.streamStall * 1000,
     onSlow: (door: Door, id: string) =>
-      reports.warn(
-        `${door}\0${id}`,
-        { door, ...namedAt(door, id) },
-        'a stream reader does not keep up',
-      ),
+      reports.warn(`${door}\0${id}`, { door, ...namedAt(door, id) }, 'a stream reader is too slow'),
   }
 }
 

@@ -56,7 +56,7 @@ export async function createOpener(
   if (process === 'serve' && slots.total < wanted)
     log.warn(
       { connections: slots.total, wanted },
-      'the limit on file descriptors (LimitNOFILE, ulimit -n) is too low for as many connections',
+      'the limit on file descriptors (LimitNOFILE, ulimit -n) is too low for WOTT_MAX_CONNECTIONS and WOTT_MAX_STRANGERS',
     )
   const maxStrangers = process === 'serve' ? slots.forStrangers : slots.total
   const admissions = createDoorGuards(settings, maxStrangers, reports)
@@ -88,7 +88,7 @@ export async function createOpener(
       meter,
       // they have some of the descriptors that no device can take
       maxConnections: Math.min(settings.maxConnections, OPS_CONNECTIONS),
-      onFull: () => warn(door, { door }, 'as many connections as there may be'),
+      onFull: () => warn(door, { door }, 'the maximum number of connections is reached'),
       ...(FOR_OPERATORS.includes(door) ? {} : guarded(door)),
       ...special,
     })

@@ -148,7 +148,7 @@ function createSenders(
       warn(
         `proxied\0full\0${id}`,
         { door: 'proxy', reason, device: id },
-        'as many connections as there may be',
+        'the maximum number of connections is reached',
       )
     },
   })

@@ -27,7 +27,7 @@ export async function createViewerServer(
     onExpired: visits.expired,
     onOutage(reason) {
       if (reason === null) log.info({ file: config.viewersFile }, 'viewers can log in again')
-      else log.error({ reason }, 'nobody can be logged in')
+      else log.error({ reason }, 'viewers cannot log in')
     },
   })
   const viewer = createViewerDoor({

@@ -22,7 +22,7 @@ export async function readEnrolBook(layout: Layout): Promise<EnrolBook> {
     return parseEnrolBook(text)
   } catch (error) {
     throw new UsageError(
-      `${path} cannot be used: ${messageOf(error)}; put a copy back, or move it away, which ends all invites`,
+      `${path} cannot be used: ${messageOf(error)}; restore a copy, or move it away, which ends all invites`,
       { cause: error },
     )
   }
@@ -46,6 +46,6 @@ export async function ensureSecret({ directory }: Layout): Promise<Buffer> {
   const secret = Buffer.from((await readFile(path, 'utf8')).trim(), 'hex')
   if (secret.length === SECRET_BYTES) return secret
   throw new UsageError(
-    `${path} is damaged: put a copy back, or delete it, which makes the fallback tokens of all devices invalid`,
+    `${path} is damaged: restore a copy, or delete it, which makes the fallback tokens of all devices invalid`,
   )
 }

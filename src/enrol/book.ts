@@ -59,9 +59,7 @@ function timeOf(since: number, state: WaitingKey['state']): number {
 /** With one more invite. Throws `UsageError` where there are too many. */
 export function withInvite(book: EnrolBook, invite: DeviceInvite): EnrolBook {
   if (book.invites.length >= MAX_INVITES)
-    throw new UsageError(
-      `there are ${MAX_INVITES} invites that nobody has used yet: wait until they expire`,
-    )
+    throw new UsageError(`there are already ${MAX_INVITES} unused invites: wait until some expire`)
   return { ...book, invites: [...book.invites, invite] }
 }
 

@@ -152,7 +152,7 @@ function byInvite(name: string, token: string, csr: Csr, book: EnrolBook, now: n
   if (!invite || (name !== '' && !isNameOf(name, invite.id)))
     return refuse(
       'invite_unknown',
-      'There is no such invite: it has expired, was used some time ago, or was not made here. Ask for a new one (wott-gateway device invite NAME).',
+      'This invite is not valid: it has expired, was used some time ago, or was not made here. Ask for a new one (wott-gateway device invite NAME).',
     )
   const { id, spent } = invite
   if (spent === null)
@@ -173,7 +173,11 @@ function byCertificate(held: IssuedEntry, via: Via, state: EnrolState, now: numb
   const { id } = held
   // whoever has taken its key could go on to pass for it after its key was changed
   if (id === GATEWAY_ID)
-    return refuse('certificate_unknown', "The gateway's own certificate is not renewed here.", id)
+    return refuse(
+      'certificate_unknown',
+      "The gateway's own certificate cannot be renewed here.",
+      id,
+    )
   switch (certificateStanding(held, state.issued, now)) {
     case 'good':
       return { kind: 'issue', id, via, held, book: state.book }
@@ -182,7 +186,7 @@ function byCertificate(held: IssuedEntry, via: Via, state: EnrolState, now: numb
     case 'superseded':
       return refuse(
         'certificate_superseded',
-        'The device has a newer certificate: only that one renews. If the device does not have it, somebody has a copy of its key: revoke the device, and invite it again.',
+        'The device has a newer certificate, and only that one can be renewed. If the device does not have it, somebody has a copy of its key: revoke the device, and invite it again.',
         id,
       )
     case 'past grace':
@@ -203,7 +207,7 @@ function byFallback(name: string, token: string, state: EnrolState, now: number)
   if (!held)
     return refuse(
       'token_wrong',
-      'The fallback token is not that of a certificate of this device. Ask for an invite.',
+      'The fallback token does not belong to a certificate of this device. Ask for an invite.',
     )
   return byCertificate(held, 'fallback', state, now)
 }
@@ -260,7 +264,7 @@ function requestProblem(
   if (foreign !== undefined)
     return refuse(
       'name_mismatch',
-      `The request asks for ${JSON.stringify(foreign)}, and the credential is for ${id}: ask for that name alone, or for none.`,
+      `The request asks for ${JSON.stringify(foreign)}, but the credential is for ${id}: ask only for that name, or for none.`,
       id,
     )
   const holder = issued.find(
@@ -278,7 +282,7 @@ function requestProblem(
   const seconds = Math.ceil(wait / 1000)
   return refuse(
     'rate_limited',
-    `${id} has got too many certificates in a short time. Try again in ${seconds} seconds.`,
+    `${id} received too many certificates in a short time. Try again in ${seconds} seconds.`,
     id,
     seconds,
   )

@@ -30,7 +30,7 @@ export function createDecisionLog(
           log.warn(
             { ...(id === null ? {} : { device: id }), via, reason, address, ...repeated },
             reason === 'certificate_superseded'
-              ? 'refused a certificate that was replaced: somebody may have a copy of the key'
+              ? 'refused a certificate that a newer one has replaced: somebody may have a copy of the key'
               : 'refused to issue a certificate',
           ),
         )

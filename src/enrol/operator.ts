@@ -109,7 +109,7 @@ export async function requireSpelling(
   const approved = keys.flatMap(({ state }) => (state.kind === 'approved' ? [state] : []))
   const known = [...(await readIssued(layout)), ...invites, ...approved].map((one) => one.id)
   const other = known.find((one) => one !== id && one.toLowerCase() === id.toLowerCase())
-  if (other) throw new UsageError(`there is a device ${other}: spell the name like that`)
+  if (other) throw new UsageError(`there is already a device ${other}: use that spelling`)
 }
 
 /** Whether a device of this WoTT ID has a good certificate. */

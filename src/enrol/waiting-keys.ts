@@ -50,7 +50,7 @@ export async function approveKey(
     // a stranger waits under the name of a device, for its rights
     if (!replace && (await hasActiveDevice(layout, id, now)))
       throw new UsageError(
-        `${id} has an active device: with --replace this key gets its name and its rights, and the certificate of that device is superseded, so it cannot renew`,
+        `the name ${id} already belongs to an active device. With --replace this key gets its name and rights, and that device can no longer renew its certificate`,
       )
     return {
       book: withKey(book, { ...key, state: { kind: 'approved', id, at: now } }),
@@ -87,11 +87,11 @@ function findKey({ keys }: EnrolBook, fingerprint: string): WaitingKey {
   const digits = fingerprint.toLowerCase().replaceAll(':', '')
   if (digits.length < SHORTEST || !/^[0-9a-f]+$/.test(digits))
     throw new UsageError(
-      `${JSON.stringify(fingerprint)} is not the fingerprint of a key: give at least ${SHORTEST} of the hexadecimal digits that "wott-gateway device waiting" shows`,
+      `${JSON.stringify(fingerprint)} is not the fingerprint of a key: give at least the first ${SHORTEST} hexadecimal digits that "wott-gateway device waiting" shows`,
     )
   const found = keys.filter(({ key }) => key.startsWith(digits))
   const [only, other] = found
-  if (other) throw new UsageError(`${found.length} keys begin with ${digits}: give more digits`)
+  if (other) throw new UsageError(`${found.length} keys start with ${digits}: give more digits`)
   if (only) return only
   throw new UsageError(
     `no key with the fingerprint ${digits} is waiting: see "wott-gateway device waiting"`,
@@ -100,7 +100,7 @@ function findKey({ keys }: EnrolBook, fingerprint: string): WaitingKey {
 
 function idFor({ wanted }: WaitingKey, name: string | undefined): string {
   if (wanted === null && name === undefined)
-    throw new UsageError('the device does not ask for a name: give it one')
+    throw new UsageError('the device does not ask for a name: add a NAME')
   const id = toDeviceId(name ?? (wanted as string))
   // its request would be refused for the name that it holds
   if (wanted !== null && wanted !== id)

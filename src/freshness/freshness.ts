@@ -67,7 +67,7 @@ export async function openFreshness(
         })
   if (announcing) connect(presence, announcing)
   if (announcing && !config.topicsFile)
-    log.warn('WOTT_HOME_ASSISTANT announces what the topics file names: set WOTT_TOPICS_FILE')
+    log.warn('WOTT_HOME_ASSISTANT needs a topics file: set WOTT_TOPICS_FILE')
   catalog.onChange(() => {
     announcing?.recheck()
     presence.recheck()
@@ -83,7 +83,7 @@ export async function openFreshness(
         logLimited('heard', (repeated) =>
           log.error(
             { reason: messageOf(error), ...repeated },
-            'cannot read yet which devices were heard before',
+            'cannot read yet when devices were last heard',
           ),
         )
         // what is heard now is said all the same

@@ -147,7 +147,7 @@ export function answerErrors(app: Answering, send: SendError = sendProblem): voi
   function notFound(request: Request, reply: Reply): void {
     const path = pathOf(request.originalUrl)
     const methods = methodsOf(path, paths)
-    const nothing = `There is no ${request.method} ${path} here`
+    const nothing = `${path} has no ${request.method} method here`
     if (methods === '') {
       send(request, reply, new GatewayError('not_found', `${nothing}.`))
       return

@@ -62,7 +62,7 @@ function failureOf(
   if (stop)
     return again(
       stop.reason,
-      `${stop.reason.message} ${accepted} lines were published; go on from line ${stop.line}.`,
+      `${stop.reason.message} ${accepted} lines were published; continue from line ${stop.line}.`,
     )
   if (!first || accepted > 0) return null
   if (refusals.every(({ code }) => code === first.code))

@@ -142,5 +142,5 @@ function brokeOff(request: Http2ServerRequest): boolean {
 }
 
 function incomplete(): GatewayError {
-  return new GatewayError('request_invalid', 'The request broke off before the end of its body.')
+  return new GatewayError('request_invalid', 'The request ended before the end of its body.')
 }

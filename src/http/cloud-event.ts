@@ -27,7 +27,7 @@ export function cloudEventIn(
   if (essence.startsWith('application/cloudevents'))
     return new GatewayError(
       'unsupported_media_type',
-      `Send one event as ${STRUCTURED}, or with its attributes in headers; ${essence} is not understood here.`,
+      `Send one event as ${STRUCTURED}, or with its attributes in headers; ${essence} is not supported.`,
     )
   return headers[`${PREFIX}specversion`] === undefined ? null : binary(headers, contentType)
 }

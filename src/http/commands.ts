@@ -75,7 +75,7 @@ export function commandRoutes(app: App, options: CommandRoutesOptions): void {
       if (command === null)
         throw new GatewayError(
           'not_found',
-          'No such command waits for this device: it was acknowledged, has expired, or never was.',
+          'No command with this id is waiting for this device: it was acknowledged, has expired, or never existed.',
         )
       const refused = await relay.publish(caller, replyTo(command, request))
       if (refused) return sendProblem(request, reply, refused)
@@ -91,13 +91,13 @@ function replyTo({ message }: Command, request: Request): Reading {
   if (responseTopic === undefined)
     throw new GatewayError(
       'request_invalid',
-      'This command has no response topic: nobody waits for a reply. Acknowledge it instead.',
+      'This command has no response topic, so it cannot be replied to. Acknowledge it instead.',
     )
   const query = queryValues(request, REPLY)
   if (request.headers[HEADERS.correlationData] !== undefined)
     throw new GatewayError(
       'request_invalid',
-      `A reply has the correlation data of its command: leave ${HEADERS.correlationData} out.`,
+      `Leave out ${HEADERS.correlationData}: a reply always uses the correlation data of its command.`,
     )
   const { properties, messageExpiry } = orThrow(propertiesOf(query, request.headers, null))
   return {

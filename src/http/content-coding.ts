@@ -25,7 +25,7 @@ export function codingIn(
     'content_encoding_unsupported',
     isDecoded
       ? `The Content-Encoding must be ${CODINGS.join(' or ')}, or none at all.`
-      : 'This path takes no Content-Encoding.',
+      : 'This path does not accept a Content-Encoding.',
   )
 }
 
@@ -38,6 +38,6 @@ export function createDecoder(coding: Coding): Gunzip | Inflate {
 export function notEncoded(coding: Coding): GatewayError {
   return new GatewayError(
     'body_invalid',
-    `The body is not the ${coding} that its Content-Encoding says: it is damaged, breaks off, or goes on after its end.`,
+    `The body is not valid ${coding}, which its Content-Encoding announces: it is damaged, truncated, or has data after its end.`,
   )
 }

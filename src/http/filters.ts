@@ -33,7 +33,7 @@ export function filtersProblem(
     if (filter.startsWith('$share/'))
       return new GatewayError(
         'topic_invalid',
-        `Shared subscriptions such as "${filter}" are for MQTT; ask for the filter alone.`,
+        `Shared subscriptions such as "${filter}" exist only in MQTT; use the filter without $share.`,
       )
     const problem = filterProblem(filter)
     if (problem) return new GatewayError('topic_invalid', `The filter "${filter}" ${problem}.`)
@@ -42,6 +42,6 @@ export function filtersProblem(
   for (const topic of filters) denials.note({ door, id: identity.id, action: 'receive', topic })
   return new GatewayError(
     'read_denied',
-    `The access control file lets ${identity.id} read nothing that ${filters.join(' or ')} covers.`,
+    `The ACL file does not allow ${identity.id} to read anything that matches ${filters.join(' or ')}.`,
   )
 }

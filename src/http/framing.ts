@@ -14,13 +14,13 @@ function http1Problem({ headers, rawHeaders, httpVersion }: Http2ServerRequest) 
   // RFC 9112 §3.2: exactly one
   if (httpVersion === '1.1' && headers.host === undefined)
     return invalid('An HTTP/1.1 request must have a Host header.')
-  if (countOf('host', rawHeaders) > 1) return invalid('A request must have one Host header only.')
+  if (countOf('host', rawHeaders) > 1) return invalid('A request must have only one Host header.')
   if (coding === undefined) return null
   // RFC 9112 §6.1
   if (httpVersion === '1.0')
     return invalid('An HTTP/1.0 request must not have a Transfer-Encoding header.')
   if (coding.toLowerCase() !== 'chunked')
-    return invalid('The only transfer coding that is understood here is "chunked".')
+    return invalid('The only supported transfer coding is "chunked".')
   return null
 }
 
@@ -43,7 +43,7 @@ function countOf(name: string, rawHeaders: readonly string[]): number {
 }
 
 export function noTunnel(): GatewayError {
-  return new GatewayError('not_found', 'Nothing is reached through this door by CONNECT.')
+  return new GatewayError('not_found', 'CONNECT is not supported on this door.')
 }
 
 function invalid(problem: string): GatewayError {

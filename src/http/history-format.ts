@@ -26,10 +26,10 @@ export interface HistoryWriter {
 }
 
 export const GAP_MESSAGES: Readonly<Record<Exclude<GapCause, 'unknown_id'>, string>> = {
-  expired: 'Messages from the beginning of this time are no longer kept.',
-  restart: 'The gateway was started again: messages from before that may be missing.',
-  overload: 'QoS 0 messages came faster than the disk took them: some may be missing.',
-  damaged: 'The disk has damaged some of these messages: they are missing.',
+  expired: 'The oldest messages of this time range are no longer kept.',
+  restart: 'The gateway was restarted: messages from just before the restart may be missing.',
+  overload: 'QoS 0 messages arrived faster than the disk could store them: some may be missing.',
+  damaged: 'Some of these messages are missing, because the disk has damaged them.',
   broker_away:
     'The gateway could not reach its broker for some of this time: messages may be missing.',
 }

@@ -45,9 +45,9 @@ export function toHistoryQuery(asked: HistoryParameters, now: number): HistoryQu
   if (from !== null && from > (to ?? now))
     throw invalid(`from must not be later than ${to === null ? 'now' : 'to'}.`)
   if (field !== undefined && every === undefined)
-    throw invalid('field goes with every: it says which number buckets are made of.')
+    throw invalid('field needs every: it names the number for the buckets.')
   const other = isLatest && NOT_WITH_LATEST.find((name) => asked[name] !== undefined)
-  if (other) throw invalid(`latest goes without ${other}: it is one message for each topic.`)
+  if (other) throw invalid(`latest cannot be combined with ${other}.`)
   return {
     filters: asked.filter,
     from,

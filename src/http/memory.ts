@@ -128,7 +128,7 @@ export function holdFor(
 export function noRoom(): GatewayError {
   return new GatewayError(
     'quota_exceeded',
-    'The requests and answers under way, or others of this gateway, hold as much memory as they may. Read the answers, and send less at once.',
+    'The memory limit for this device, or for all clients together, is reached (WOTT_MEMORY_BYTES_PER_DEVICE, WOTT_MEMORY_BYTES). Read the answers, and send less at once.',
     { retryAfter: 1 },
   )
 }

@@ -13,6 +13,6 @@ async function refuse({ originalUrl }: Request): Promise<never> {
   const what = originalUrl.startsWith('/history') ? 'history' : 'streams'
   throw new GatewayError(
     'not_supported_here',
-    `This gateway runs as a function, which is stopped after each answer: it has no ${what}. Ask a gateway that stays.`,
+    `This gateway runs as a function that stops after each answer, so it has no ${what}. Use a gateway that runs all the time.`,
   )
 }

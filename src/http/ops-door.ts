@@ -93,7 +93,7 @@ function hostProblem(host: string | undefined, names: readonly string[] = []): G
   if (!name.includes('.') || names.includes(name)) return null
   return new GatewayError(
     'origin_denied',
-    `This door is not known as "${name}"; if it should be, add the name to WOTT_OPS_HOSTS.`,
+    `The ops door does not accept the host name "${name}"; if it should, add the name to WOTT_OPS_HOSTS.`,
   )
 }
 

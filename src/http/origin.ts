@@ -17,6 +17,6 @@ export function originProblem(headers: IncomingHttpHeaders): GatewayError | null
   if (origin === undefined ? !embedded : isOwn) return null
   return new GatewayError(
     'origin_denied',
-    `Pages of ${origin ?? 'another site'} may not speak in the name of who uses this browser.`,
+    `Pages of ${origin ?? 'another site'} are not allowed to make requests for the user of this browser.`,
   )
 }

@@ -43,7 +43,7 @@ export function pageRoutes(app: App): void {
         files ??= await findFiles()
         const asked = pathOf(request.originalUrl)
         const file = files.get(asked)
-        if (!file) throw new GatewayError('not_found', `There is no GET ${asked} here.`)
+        if (!file) throw new GatewayError('not_found', `${asked} does not exist here.`)
         // however many ask at once, it is read once
         const reading = assets.get(asked) ?? readAsset(file)
         assets.set(asked, reading)

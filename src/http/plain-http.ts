@@ -9,7 +9,7 @@ export const PLAIN_HTTP = {
   beginsWith: (byte: number): boolean => byte >= 0x41 && byte <= 0x5a,
   answer: (): string =>
     rawAnswer(
-      new GatewayError('request_invalid', 'This port speaks HTTPS: ask it with https://.'),
+      new GatewayError('request_invalid', 'This port needs HTTPS: use https://.'),
       randomUUID(),
     ),
 }

@@ -121,7 +121,7 @@ export function toParseProblem(code: string | undefined): GatewayError {
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return requestTimeout()
     default:
-      return new GatewayError('request_invalid', 'These bytes are no HTTP request.')
+      return new GatewayError('request_invalid', 'This is not a valid HTTP request.')
   }
 }
 

@@ -73,7 +73,7 @@ function toProperties(checked: Checked): ReadProperties | PropertyFault {
   if (bytes > MAX_PROPERTIES_BYTES)
     return {
       name: null,
-      problem: `have ${bytes} bytes together; at most ${MAX_PROPERTIES_BYTES} are allowed`,
+      problem: `have ${bytes} bytes in total; at most ${MAX_PROPERTIES_BYTES} are allowed`,
     }
   const empty = Object.keys(properties).length === 0
   return { properties: empty ? null : properties, messageExpiry }

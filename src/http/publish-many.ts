@@ -113,7 +113,7 @@ async function mustBeNdjson(request: Request): Promise<void> {
   if (type === BATCHED)
     throw new GatewayError(
       'unsupported_media_type',
-      'A batch of CloudEvents does not say which topic each event goes to: send each to its /topics/{topic}.',
+      'Batches of CloudEvents are not supported, because events do not name their topics: send each event to /topics/{topic}.',
     )
   if (type !== NDJSON)
     throw new GatewayError(

@@ -41,11 +41,14 @@ export function topicInPath(url: string, prefix: string): string | GatewayError 
   const end = url.indexOf('?')
   const path = end === -1 ? url : url.slice(0, end)
   // the router decodes before it matches; a route name hidden behind escapes is not served
-  if (!path.startsWith(prefix)) return new GatewayError('not_found', `There is nothing at ${path}.`)
+  if (!path.startsWith(prefix)) return new GatewayError('not_found', `${path} does not exist.`)
   const topic = decode(path.slice(prefix.length))
   return (
     topic ??
-    new GatewayError('topic_invalid', 'The topic has a broken percent-escape, or is no UTF-8.')
+    new GatewayError(
+      'topic_invalid',
+      'The topic has a broken percent-escape, or is not valid UTF-8.',
+    )
   )
 }
 
@@ -70,7 +73,7 @@ export function unknownName(query: Query, known: readonly string[]): GatewayErro
     if (!known.includes(name))
       return new GatewayError(
         'query_invalid',
-        `The query has an unknown name "${name}"; known are ${known.join(', ')}.`,
+        `Unknown query parameter "${name}"; the known parameters are ${known.join(', ')}.`,
       )
   return null
 }

@@ -99,7 +99,7 @@ async function retainedFor(
     denials.note({ door, id: identity.id, action: 'receive', topic })
     throw new GatewayError(
       'read_denied',
-      `The access control file does not let ${identity.id} read ${topic}.`,
+      `The ACL file does not allow ${identity.id} to read ${topic}.`,
     )
   }
   const [message] = await broker.retained(topic)

@@ -19,13 +19,13 @@ export function readingIn(text: string): Reading | GatewayError {
       return invalid(
         'The line has more than one JSON object: put each on a line of its own. With curl use --data-binary @FILE, because -d @FILE removes the line breaks.',
       )
-    return invalid('The line is not valid JSON.')
+    return invalid('Not valid JSON (with curl, use --data-binary).')
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return invalid('The line is not a JSON object.')
   const unknown = Object.keys(value).find((name) => !MEMBERS.includes(name))
   if (unknown !== undefined)
-    return invalid(`There is no member "${unknown}"; known are ${MEMBERS.join(', ')}.`)
+    return invalid(`Unknown member "${unknown}"; the known members are ${MEMBERS.join(', ')}.`)
   const {
     topic,
     payload,

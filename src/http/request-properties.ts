@@ -59,7 +59,7 @@ function takeHeaders(headers: IncomingHttpHeaders, values: Values): GatewayError
     if (name.startsWith(PREFIX) && !KNOWN_HEADERS.includes(name))
       return new GatewayError(
         'request_invalid',
-        `There is no header ${name}; known are ${KNOWN_HEADERS.join(', ')}.`,
+        `Unknown header ${name}; the known headers are ${KNOWN_HEADERS.join(', ')}.`,
       )
   const format = headers[HEADERS.payloadFormatIndicator]
   if (format !== undefined) {

@@ -96,5 +96,5 @@ function placeOf(topic: string, sorted: readonly Message[]): number {
 function tokenIn(said: string): string {
   const bytes = Buffer.from(said, 'base64url')
   if (bytes.toString('base64url') === said) return bytes.toString('utf8')
-  throw new GatewayError('query_invalid', 'nextToken must be one that an earlier answer had.')
+  throw new GatewayError('query_invalid', 'nextToken must come from an earlier answer.')
 }

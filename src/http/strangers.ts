@@ -40,13 +40,16 @@ export function createStrangers(settings: StrangerSettings, meter: Meter, door: 
       const wait = requests.take(addressOf(request))
       if (wait === 0) return null
       meter.requestRefused(door, 'stranger_rate')
-      return tooMany('Too many requests without a session come from this address.', wait)
+      return tooMany(
+        'Too many requests without a session from this address (WOTT_STRANGER_REQUEST_RATE).',
+        wait,
+      )
     },
     guessProblem(request) {
       const wait = guesses.take(addressOf(request))
       if (wait === 0) return null
       meter.requestRefused(door, 'invite_guesses')
-      return tooMany('Too many invites are tried from this address.', wait)
+      return tooMany('Too many invites tried from this address (WOTT_INVITE_GUESSES).', wait)
     },
     guessedRight: (request) => guesses.giveBack(addressOf(request)),
     known: (request) => void known.add(connectionOf(request)),

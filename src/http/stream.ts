@@ -137,7 +137,7 @@ function lastEventIdOf(request: Request, asked: string | undefined): string | un
 }
 
 function tooMany(problem: string, setting: string): GatewayError {
-  return new GatewayError('too_many_streams', `${problem}, and no more are allowed (${setting}).`, {
+  return new GatewayError('too_many_streams', `${problem}, which is the limit (${setting}).`, {
     retryAfter: 10,
   })
 }

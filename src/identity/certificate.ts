@@ -52,15 +52,15 @@ function refused(certificate: PeerCertificate, objection: Objection): GatewayErr
 
 /** What there is against the list that a certificate has to be looked up in. */
 const LIST_PROBLEMS: Readonly<Record<string, string>> = {
-  UNABLE_TO_GET_CRL: 'none in WOTT_CRL_FILE is of this CA and for such certificates',
-  CRL_HAS_EXPIRED: 'it should have been renewed',
-  CRL_NOT_YET_VALID: "it is not valid yet: look at the gateway's clock",
+  UNABLE_TO_GET_CRL: 'WOTT_CRL_FILE contains no list of this CA for such certificates',
+  CRL_HAS_EXPIRED: 'the list has expired',
+  CRL_NOT_YET_VALID: "the list is not valid yet: check the gateway's clock",
 }
 
 function unlisted(issuer: string, problem: string, reason: string): GatewayError {
   return new GatewayError(
     'certificate_untrusted',
-    `The client certificate is not at fault: nobody can say whether it is revoked without a list of the CA "${issuer}", and ${problem} (${reason}).`,
+    `The gateway cannot check whether the client certificate is revoked: it needs a revocation list of the CA "${issuer}", and ${problem} (${reason}). The client certificate itself is not at fault.`,
   )
 }
 
@@ -69,31 +69,31 @@ function nameProblem(
   pattern: IdentityRules['pattern'],
 ): string | null {
   if (name === undefined) return 'its subject has no CN'
-  if (typeof name !== 'string') return `its subject has ${name.length} CNs and may have one`
+  if (typeof name !== 'string') return `its subject has ${name.length} CNs; only one is allowed`
   if (Buffer.byteLength(name) > MAX_ID_BYTES) return `its CN is longer than ${MAX_ID_BYTES} bytes`
   if (MEANINGFUL.test(name) || !pattern.test(name))
-    return `its CN is no WoTT ID (${pattern.source})`
+    return `its CN is not a valid WoTT ID (${pattern.source})`
   return null
 }
 
 function required(): GatewayError {
   return new GatewayError(
     'certificate_required',
-    'No client certificate was sent. Send the one this device was issued, as with curl --cert client.crt --key client.key.',
+    'No client certificate was sent. Send the certificate of this device, for example with curl --cert client.crt --key client.key.',
   )
 }
 
 function expired(end: string): GatewayError {
   return new GatewayError(
     'certificate_expired',
-    `The client certificate was valid until ${end}. Have a new one issued.`,
+    `The client certificate has expired: it was valid until ${end}. Get a new one.`,
   )
 }
 
 function early(start: string): GatewayError {
   return new GatewayError(
     'certificate_untrusted',
-    `The client certificate is valid from ${start} on, and not before. Look at the gateway's clock.`,
+    `The client certificate is not valid before ${start}. Check the gateway's clock.`,
   )
 }
 
@@ -110,39 +110,39 @@ function authorityAtFault(reason: string, authority: Certificate): GatewayError 
   if (reason === 'CERT_REVOKED')
     return new GatewayError(
       'certificate_revoked',
-      `The CA "${subjectName}", which the client certificate descends from, has been revoked by the CA above it.`,
+      `The CA "${subjectName}", which issued the client certificate or a CA above it, has been revoked.`,
     )
   const problem = LIST_PROBLEMS[reason]
   if (problem) return unlisted(authority.issuerName, problem, reason)
   const fault =
     reason === 'CERT_HAS_EXPIRED'
-      ? `was valid until ${date(notAfter)}: its operator has to renew it`
+      ? `was valid until ${date(notAfter)}: its operator must renew it`
       : reason === NOT_YET_VALID
-        ? `is valid from ${date(notBefore)} on, and not before: look at the gateway's clock`
-        : `is not one that may issue it (${reason})`
+        ? `is not valid before ${date(notBefore)}: check the gateway's clock`
+        : `is not allowed to issue it (${reason})`
   return new GatewayError(
     'certificate_untrusted',
-    `The client certificate is not at fault: the CA "${subjectName}", which it descends from, ${fault}.`,
+    `The CA "${subjectName}" of the client certificate ${fault}. The client certificate itself is not at fault.`,
   )
 }
 
 function untrusted(objection: string): GatewayError {
   return new GatewayError(
     'certificate_untrusted',
-    `The client certificate does not descend from the gateway's device CA as it must (${objection}).`,
+    `The client certificate was not issued by the gateway's device CA (${objection}).`,
   )
 }
 
 function selfSigned(objection: string): GatewayError {
   return new GatewayError(
     'certificate_untrusted',
-    `The client certificate is self-signed. Send one that the gateway's device CA has issued (${objection}).`,
+    `The client certificate is self-signed. Send one that the gateway's device CA issued (${objection}).`,
   )
 }
 
 function unusable(problem: string): GatewayError {
   return new GatewayError(
     'identity_unusable',
-    `The client certificate names no usable WoTT ID: ${problem}.`,
+    `The client certificate has no valid WoTT ID: ${problem}.`,
   )
 }

@@ -52,7 +52,7 @@ export function whatBecameOf(refusal: unknown): string {
 }
 
 function toFarewell(isOver: boolean): string {
-  return isOver ? 'has expired or is revoked' : 'is not trusted any longer'
+  return isOver ? 'has expired or is revoked' : 'is no longer trusted'
 }
 
 /** A connection whose device is known. */

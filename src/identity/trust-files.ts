@@ -61,7 +61,7 @@ export function usable<T>(file: string | undefined, use: () => T): T {
   }
 }
 
-const HINT = 'WOTT_CERTS_DIR names the folder; "wott-gateway init" makes one to try things with'
+const HINT = 'WOTT_CERTS_DIR names the folder; "wott-gateway init" creates one'
 
 async function allRead<T extends (Promise<unknown> | null)[]>(reading: readonly [...T]) {
   const results = await Promise.allSettled(reading)
@@ -77,7 +77,7 @@ async function read(file: string, what: string): Promise<Content> {
   try {
     return { file, bytes: await readFile(file) }
   } catch (error) {
-    throw new UsageError(`${file}: ${whyUnreadable(error)}; it should hold ${what}`, {
+    throw new UsageError(`${file}: ${whyUnreadable(error)}; it should contain ${what}`, {
       cause: error,
     })
   }
@@ -94,18 +94,20 @@ async function readAuthorities(path: string): Promise<Content[]> {
   const what = 'CA certificates'
   const names = await readdir(path).catch((error: unknown) => {
     if (codeOf(error) === 'ENOTDIR' || codeOf(error) === 'ENOENT') return null
-    throw new UsageError(`${path}: ${messageOf(error)}; it should hold ${what}`, { cause: error })
+    throw new UsageError(`${path}: ${messageOf(error)}; it should contain ${what}`, {
+      cause: error,
+    })
   })
   if (names === null) return [await read(path, what)]
   const hashed = names.filter((name) => HASHED.test(name)).sort()
   if (hashed.length === 0)
-    throw new UsageError(`${path}: no file in this folder has a name that "openssl rehash" gives`)
+    throw new UsageError(`${path}: no file in this folder has a hash name: run "openssl rehash"`)
   return Promise.all(hashed.map((name) => read(join(path, name), what)))
 }
 
 function certificatesIn({ file, bytes }: Content): Certificate[] {
   const blocks = usable(file, () => readBlocks(bytes, ['CERTIFICATE', 'X509 CERTIFICATE']))
-  if (blocks.length === 0) throw new UsageError(`${file}: there is no PEM certificate in this file`)
+  if (blocks.length === 0) throw new UsageError(`${file}: this file contains no PEM certificate`)
   return blocks.map((der) => {
     try {
       return readCertificate(der)
@@ -121,7 +123,7 @@ function privateKeyIn({ file, bytes }: Content): KeyObject {
   } catch {
     const locked = bytes.includes('ENCRYPTED')
     throw new UsageError(
-      `${file}: ${locked ? 'the private key is encrypted, and the gateway has nobody to ask for its passphrase' : 'there is no PEM private key in this file'}`,
+      `${file}: ${locked ? 'the private key is encrypted: decrypt it, because the gateway cannot ask for a passphrase' : 'this file contains no PEM private key'}`,
     )
   }
 }

@@ -8,7 +8,7 @@ export function createTrustLog(
 ): (problem: Error | null) => void {
   return (problem) => {
     if (problem)
-      log.error({ reason: problem.message }, `${files} not usable; the old ones stay in force`)
+      log.error({ reason: problem.message }, `${files} not usable; the old ones are still used`)
     else log.info(loaded(), `${files} loaded`)
   }
 }

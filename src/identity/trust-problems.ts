@@ -8,9 +8,11 @@ export function fatalProblem(trust: Trust, now: number): string | null {
   const own = untimely("the gateway's certificate", certificate, now)
   if (own) return own
   const anchors = authorities.all.filter(authorities.isAnchor)
-  if (anchors.length === 0) return 'no CA certificate is one that signed itself, which paths end in'
+  if (anchors.length === 0)
+    return 'there is no self-signed (root) CA certificate among the CA certificates'
   const ended = anchors.map((anchor) => untimely(nameOfCa(anchor), anchor, now))
-  if (ended.every((problem) => problem !== null)) return `${ended.join('; ')}: no device is let in`
+  if (ended.every((problem) => problem !== null))
+    return `${ended.join('; ')}: no device can connect`
   return listProblem(trust, now)
 }
 
@@ -40,7 +42,7 @@ function listProblem(trust: Trust, now: number): string | null {
   if (!revocations) return null
   const late = revocations.lists.map((list) => lateList(list, now))
   if (crlExpired === 'refuse' && late.every((problem) => problem !== null))
-    return `${late.join('; ')}, and no device is let in without`
+    return `${late.join('; ')}, and without it no device can connect`
   // a list may be of an authority that only devices send, unless no such one can be
   const missing = withoutList(trust)
   const issuers = authorities.all.filter(({ isAuthority }) => isAuthority)
@@ -48,12 +50,12 @@ function listProblem(trust: Trust, now: number): string | null {
   const below = issuers.some(({ pathLength }) => pathLength > 0)
   if (missing.length < issuers.length || (strangers && below)) return null
   const names = missing.map(({ subjectName }) => `"${subjectName}"`).join(' or ')
-  return `WOTT_CRL_FILE holds no list that was signed by ${names}, and no device is let in without`
+  return `WOTT_CRL_FILE contains no list signed by ${names}, and without it no device can connect`
 }
 
 function lateList({ issuerName, thisUpdate, nextUpdate }: RevocationList, now: number) {
   const name = `the revocation list of "${issuerName}"`
-  if (now >= nextUpdate) return `${name} should have been renewed by ${dateText(nextUpdate)}`
+  if (now >= nextUpdate) return `${name} expired on ${dateText(nextUpdate)}`
   if (now < thisUpdate) return `${name} is not valid before ${dateText(thisUpdate)}`
   return null
 }

@@ -97,7 +97,7 @@ export async function openFunction(config: Config, log: Logger): Promise<Gateway
       gate: createGate({ acl, turns, senders, door: 'device' }),
       keys: opened.keys,
       commands: createNoCommands(
-        'This gateway runs as a function, which is stopped after each answer: it has no commands. Ask a gateway that stays.',
+        'This gateway runs as a function that stops after each answer, so it has no commands. Use a gateway that runs all the time.',
       ),
       maxPollWait: config.maxPollWait,
       maxPayload: config.maxPayload,
@@ -184,7 +184,7 @@ function refusalOf(error: unknown): GatewayError {
   if (codeOf(error) === 'ABORT_ERR')
     return new GatewayError(
       'broker_unavailable',
-      'The function had to end before there was an answer; whether the message was published is not known.',
+      'The function had to stop before there was an answer. It is not known whether the message was published.',
       { retryAfter: 2 },
     )
   return new GatewayError(

@@ -79,13 +79,13 @@ function headOf({ headers }: EventRequest) {
 function notPassedOn(): GatewayError {
   return new GatewayError(
     'certificate_required',
-    'API Gateway has passed no client certificate on. Send the one this device was issued, to the custom domain name that asks for it by mutual TLS.',
+    'API Gateway passed on no client certificate. Send the certificate of this device to the custom domain name that uses mutual TLS.',
   )
 }
 
 function notBelieved(): GatewayError {
   return new GatewayError(
     'certificate_required',
-    'This function takes no identity from a load balancer. Its operator sets WOTT_PROXY_IDENTITY=alb once the listener asks for certificates by mutual TLS.',
+    'This function accepts no identity from a load balancer. Its operator must set WOTT_PROXY_IDENTITY=alb, once the listener uses mutual TLS.',
   )
 }

@@ -22,25 +22,26 @@ export type GapCause = keyof typeof GAPS
 const GAPS = {
   unknown_id: {
     message:
-      'No message has this id. The retained messages follow, then all that is left of the history.',
+      'No message has this id. The retained messages follow, then everything in the history.',
   },
   expired: {
     message:
-      'Messages since this id are no longer in the history. The retained messages follow, then all that is left of the history.',
+      'Some messages since this id are no longer in the history. The retained messages follow, then everything in the history.',
   },
   restart: {
     qos: 0,
     seconds: 1,
     message:
-      'The gateway ended badly since then: QoS 0 messages of its last second may be missing. All others follow.',
+      'The gateway has crashed since then: QoS 0 messages of its last second may be missing. All others follow.',
   },
   overload: {
     qos: 0,
     message:
-      'Since then QoS 0 messages came faster than the disk took them: some may be missing. All others follow.',
+      'Since then QoS 0 messages arrived faster than the disk could store them: some may be missing. All others follow.',
   },
   damaged: {
-    message: 'The disk has damaged messages since then: they are missing. All others follow.',
+    message:
+      'Some messages since then are missing, because the disk has damaged them. All others follow.',
   },
   broker_away: {
     message:

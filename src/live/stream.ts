@@ -173,7 +173,9 @@ export async function openStream(
     },
     recheck() {
       if (access.couldReceive(filters)) return
-      write(endFrame('read_denied', 'The access control file no longer lets you read any of this.'))
+      write(
+        endFrame('read_denied', 'The ACL file no longer allows you to read any of these topics.'),
+      )
       end()
     },
     end,

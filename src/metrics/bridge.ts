@@ -24,13 +24,13 @@ export function createBridgeMetrics(): BridgeMetrics {
   })
   const received = new Counter({
     name: 'wott_bridge_received_total',
-    help: 'Messages that came from the other broker of the bridge, by what came of them.',
+    help: 'Messages that came from the other broker of the bridge, by result.',
     labelNames: ['result'],
     registers: [],
   })
   const lost = new Counter({
     name: 'wott_bridge_lost_total',
-    help: 'Messages that the bridge did not get to the other broker, and never will, by the reason.',
+    help: 'Messages that the bridge will never send to the other broker, by reason.',
     labelNames: ['reason'],
     registers: [],
   })
@@ -60,7 +60,7 @@ export function createBridgeMetrics(): BridgeMetrics {
         ],
         [
           'wott_bridge_lag_seconds',
-          'Age of the oldest of them.',
+          'Age of the oldest message that the other broker of the bridge has not acknowledged yet.',
           () => secondsSince(bridge.oldest()),
         ],
       ]

@@ -28,7 +28,7 @@ export function registerCommandMetrics(registry: Registry): CommandMeter {
   })
   const refused = new Counter({
     name: 'wott_command_polls_refused_total',
-    help: 'Requests that could not wait for a command because as many waited as may be.',
+    help: 'Requests that could not wait for a command because the limit was reached.',
     registers,
   })
   return {

@@ -43,7 +43,7 @@ export function registerDoorMetrics(
   })
   const connectionsCut = new Counter({
     name: 'wott_connections_cut_total',
-    help: 'Connections that were refused or ended because of a bound or of what the client sent.',
+    help: 'Connections that were refused or closed because of a limit or of what the client sent.',
     labelNames: ['door', 'reason'],
     registers,
   })
@@ -67,7 +67,7 @@ export function registerDoorMetrics(
   })
   const identityHeaders = new Counter({
     name: 'wott_spoofed_identity_headers_total',
-    help: 'HTTP requests with a header in which a proxy passes a client certificate on, on doors that are not for the proxy; it is ignored.',
+    help: 'HTTP requests with a client certificate in a header on doors other than the proxy door; the header is ignored.',
     labelNames: ['door'],
     registers,
   })
@@ -99,7 +99,7 @@ export function registerDoorMetrics(
 function registerPassedOn(registry: Registry): (code: string) => void {
   const refused = new Counter({
     name: 'wott_proxied_requests_refused_total',
-    help: 'Requests of the proxy door that were refused because it is not known who sends them, by the code of the answer.',
+    help: 'Requests on the proxy door that were refused because their device is unknown, by the code of the answer.',
     labelNames: ['code'],
     registers: [registry],
   })

@@ -29,7 +29,7 @@ export function createEnrolMetrics({ vias, reasons, waiting }: EnrolMetricsOptio
   for (const name of MISNAMED) registry.removeSingleMetric(name)
   const enrolments = new Counter({
     name: 'wott_enrolments_total',
-    help: 'Requests for a certificate on the enrol door, by their credential and what came of them.',
+    help: 'Requests for a certificate on the enrol door, by credential and result.',
     labelNames: ['via', 'result'],
     registers,
   })

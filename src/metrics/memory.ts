@@ -8,7 +8,7 @@ export function registerMemoryMetrics(registry: Registry, ledgers: readonly Ledg
     ledgers.reduce((total, ledger) => total + of(ledger), 0)
   new Gauge({
     name: 'wott_memory_held_bytes',
-    help: 'Bytes of memory held for devices, viewers and strangers, by what they are held for.',
+    help: 'Bytes of memory used for devices, viewers and unidentified clients, by purpose.',
     labelNames: ['kind'],
     registers,
     collect() {
@@ -21,7 +21,7 @@ export function registerMemoryMetrics(registry: Registry, ledgers: readonly Ledg
   })
   new Counter({
     name: 'wott_memory_refused_total',
-    help: 'How often something was refused, dropped or cut off because its device, viewer or all of them held as much memory as they may.',
+    help: 'Requests, messages and connections that were refused, dropped or closed because a memory limit was reached.',
     labelNames: ['kind'],
     registers,
     collect() {

@@ -28,7 +28,7 @@ export function registerPresenceMetrics(registry: Registry, presence: WatchedPre
   })
   new Counter({
     name: 'wott_silence_overflowed_total',
-    help: 'Messages of topics that are not watched for silence because as many are as may be.',
+    help: 'Messages of topics that are not watched for silence because the limit is reached.',
     registers,
     collect() {
       this.reset()
@@ -37,7 +37,7 @@ export function registerPresenceMetrics(registry: Registry, presence: WatchedPre
   })
   new Counter({
     name: 'wott_home_assistant_overflowed_total',
-    help: 'Numbers that were not announced to Home Assistant because as many are as may be.',
+    help: 'Sensors that were not announced to Home Assistant because the limit is reached.',
     registers,
     collect() {
       this.reset()

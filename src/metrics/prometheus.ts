@@ -83,7 +83,7 @@ export function createMetrics(
   const delivered: Counts<number> = Object.fromEntries(TLS_DOORS.map((door) => [door, 0]))
   new Counter({
     name: 'wott_publishes_total',
-    help: 'Messages that clients asked to publish, by what came of it.',
+    help: 'Messages that clients asked to publish, by result.',
     labelNames: ['door', 'qos', 'result'],
     registers,
     collect() {
@@ -102,13 +102,13 @@ export function createMetrics(
   })
   const publishesDelayed = new Counter({
     name: 'wott_publishes_delayed_total',
-    help: 'MQTT messages whose device was made to wait because it publishes faster than it may.',
+    help: 'MQTT messages that were delayed because their device exceeds WOTT_PUBLISH_RATE.',
     labelNames: ['door'],
     registers,
   })
   const turnsAwaited = new Counter({
     name: 'wott_turns_awaited_total',
-    help: 'Times that work of a device waited for others, because the device had used up its share of the time.',
+    help: 'How often work of a device had to wait for others, because the device had used up its share of the time.',
     registers,
   })
   new Counter({
@@ -123,13 +123,13 @@ export function createMetrics(
   })
   const dropped = new Counter({
     name: 'wott_deliveries_dropped_total',
-    help: 'Messages that a subscriber or stream reader may read but did not get.',
+    help: 'Messages that were not delivered to a subscriber or stream reader that may read them.',
     labelNames: ['door', 'reason'],
     registers,
   })
   const storeLimits = new Counter({
     name: 'wott_store_limits_reached_total',
-    help: 'Retained messages, subscriptions and sessions that a bound of the store refused or ended.',
+    help: 'Retained messages, subscriptions and sessions that were refused or ended because of a limit of the store.',
     labelNames: ['limit'],
     registers,
   })
@@ -158,23 +158,23 @@ export function createMetrics(
   })
   const streamsRefused = new Counter({
     name: 'wott_streams_refused_total',
-    help: 'Event streams that were refused because as many were open as may be.',
+    help: 'Event streams that were refused because the limit on open streams was reached.',
     labelNames: ['door'],
     registers,
   })
   const aclRules = new Gauge({
     name: 'wott_acl_rules',
-    help: 'Rules of the access control file in force.',
+    help: 'Rules of the ACL file in use.',
     registers,
   })
   const aclReloadSuccessful = new Gauge({
     name: 'wott_acl_last_reload_successful',
-    help: 'Whether the access control file could be used when it was last read.',
+    help: 'Whether the ACL file could be used when it was last read.',
     registers,
   })
   const aclReloadTime = new Gauge({
     name: 'wott_acl_last_reload_success_timestamp_seconds',
-    help: 'When the access control file in force was read.',
+    help: 'When the ACL file in use was read.',
     registers,
   })
   const certificateNotBefore = new Gauge({
@@ -231,7 +231,7 @@ export function createMetrics(
   })
   new Counter({
     name: 'wott_readings_overflowed_total',
-    help: 'Numbers left out of wott_reading because it holds as many series as it may.',
+    help: 'Numbers left out of wott_reading because the limit on its series was reached.',
     registers,
     collect() {
       this.reset()
@@ -305,7 +305,7 @@ export function createMetrics(
     watchFiles(problems) {
       new Gauge({
         name: 'wott_reload_pending',
-        help: 'Whether what is in force is not what is on the disk, because that cannot be used; it is tried again.',
+        help: 'Whether the file on the disk cannot be used, so that the old one is still used; it is tried again.',
         labelNames: ['file'],
         registers,
         collect() {

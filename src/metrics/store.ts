@@ -46,7 +46,7 @@ export function registerStoreMetrics(
   if (folder === null) return
   new Gauge({
     name: 'wott_store_size_bytes',
-    help: 'Size of the files that messages are kept in.',
+    help: 'Size of the files of the store.',
     registers,
     async collect() {
       this.set(await sizeOf(folder))
@@ -54,7 +54,7 @@ export function registerStoreMetrics(
   })
   new Gauge({
     name: 'wott_store_free_bytes',
-    help: 'Room left for the gateway on the disk that messages are kept on.',
+    help: 'Free space for the gateway on the disk of the store.',
     registers,
     async collect() {
       const { bavail, bsize } = await statfs(folder)

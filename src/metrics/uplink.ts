@@ -27,13 +27,13 @@ export interface UplinkMetrics {
 export function createUplinkMetrics(): UplinkMetrics {
   const connections = new Counter({
     name: 'wott_uplink_connections_total',
-    help: 'Attempts to connect to the other broker, by what came of them.',
+    help: 'Attempts to connect to the other broker, by result.',
     labelNames: ['result'],
     registers: [],
   })
   const refusals = new Counter({
     name: 'wott_uplink_refusals_total',
-    help: 'Messages that did not get to the other broker, or that it refused, by the reason.',
+    help: 'Messages that did not reach the other broker, or that it refused, by reason.',
     labelNames: ['reason'],
     registers: [],
   })
@@ -45,18 +45,18 @@ export function createUplinkMetrics(): UplinkMetrics {
   })
   const drops = new Counter({
     name: 'wott_uplink_dropped_total',
-    help: 'Messages of the other broker that go to nobody here, because the gateway would have refused them.',
+    help: 'Messages from the other broker that were dropped, because the gateway would have refused them.',
     labelNames: ['reason'],
     registers: [],
   })
   const subscriptionsRefused = new Counter({
     name: 'wott_uplink_subscriptions_refused_total',
-    help: 'Subscriptions that the other broker refused, or that were too many.',
+    help: 'Subscriptions that the other broker refused, or that were over the limit.',
     registers: [],
   })
   const suspected = new Counter({
     name: 'wott_uplink_suspected_total',
-    help: 'How often a device was kept apart from the others because the other broker ended connections over messages of it, or seemed to.',
+    help: 'How often a device had to use a separate connection, because the other broker closed (or may have closed) connections because of its messages.',
     registers: [],
   })
   for (const reason of UPLINK_DROPS) drops.inc({ reason }, 0)
@@ -87,7 +87,7 @@ export function createUplinkMetrics(): UplinkMetrics {
         ],
         [
           'wott_uplink_pending',
-          'Messages that wait for the acknowledgement of the other broker.',
+          'Messages that the other broker has not acknowledged yet.',
           () => uplink.pending().messages,
         ],
         [
@@ -97,10 +97,14 @@ export function createUplinkMetrics(): UplinkMetrics {
         ],
         [
           'wott_uplink_suspects',
-          'Devices that are kept apart from the others at the other broker now.',
+          'Devices that now use a separate connection to the other broker.',
           () => uplink.suspects(),
         ],
-        ['wott_uplink_pending_bytes', 'Bytes of them.', () => uplink.pending().bytes],
+        [
+          'wott_uplink_pending_bytes',
+          'Bytes of the messages that the other broker has not acknowledged yet.',
+          () => uplink.pending().bytes,
+        ],
       ] as const)
         new Gauge({
           name,

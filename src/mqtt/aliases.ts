@@ -21,7 +21,7 @@ export function createTopicResolver(most: number, held: Pick<Hold, 'resize'>): R
     if (length > mostLength)
       throw new ProtocolError(
         Reason.topicAliasInvalid,
-        `set topic aliases for topics of more than ${mostLength} characters together`,
+        `set topic aliases for topics of more than ${mostLength} characters in total`,
       )
     if (!held.resize(length)) throw noMemory()
     topics.set(topicAlias, topic)

@@ -48,7 +48,7 @@ export function createAnswers(client: Client, stall: Stall): Answers {
       client.fail(
         new ProtocolError(
           Reason.packetTooLarge,
-          'takes no packet as large as the answer to its own',
+          'accepts only packets that are smaller than the answer to its own packet',
         ),
       )
       return

@@ -43,7 +43,7 @@ const MAX_CONNECT_BYTES = 16_384
 const PARTING_MS = 1_000
 const CONNECT = 1
 
-const NOT_STORED = 'cannot be given a session: the store takes nothing at the moment'
+const NOT_STORED = 'cannot be given a session: the store cannot be written at the moment'
 
 /** What a client is told whose connection the broker ends, a reason code and a sentence, and what the log says of it. */
 const ENDS: Record<EndReason, readonly [reason: number, sentence: string, said: string]> = {
@@ -54,8 +54,8 @@ const ENDS: Record<EndReason, readonly [reason: number, sentence: string, said: 
   ],
   shutting_down: [
     Reason.serverShuttingDown,
-    'The gateway stops.',
-    'was told that the gateway stops',
+    'The gateway is stopping.',
+    'was disconnected because the gateway is stopping',
   ],
 }
 const UNANNOUNCED = 'closed its connection without a DISCONNECT'
@@ -183,7 +183,7 @@ export function serveConnection(
     if (length > maximumPacketSize)
       throw new ProtocolError(
         Reason.packetTooLarge,
-        `takes packets of at most ${maximumPacketSize} bytes; its CONNACK has ${length} [MQTT-3.1.2-24]`,
+        `accepts packets of at most ${maximumPacketSize} bytes, but its CONNACK has ${length} [MQTT-3.1.2-24]`,
       )
   }
 
@@ -203,7 +203,10 @@ export function serveConnection(
         throw error
       })
     if (!opened) {
-      const full = new ProtocolError(Reason.quotaExceeded, 'wants a session more than there may be')
+      const full = new ProtocolError(
+        Reason.quotaExceeded,
+        'needs one more session, but the limit is reached (WOTT_MAX_SESSIONS, WOTT_MAX_SESSIONS_PER_DEVICE)',
+      )
       refuse(version, full, mostBytes)
       throw full
     }
@@ -264,7 +267,7 @@ export function serveConnection(
     if (!asked.sessionExpiry && sessionExpiry !== null && sessionExpiry > 0)
       throw new ProtocolError(
         Reason.protocolError,
-        'asked for a session expiry in DISCONNECT but for none in CONNECT [MQTT-3.14.2-2]',
+        'asked for a session expiry in DISCONNECT, but not in CONNECT [MQTT-3.14.2-2]',
       )
     const expiry = sessionExpiry && Math.min(sessionExpiry, mostSessionExpiry)
     const sendsWill = reason !== Reason.success

@@ -51,7 +51,7 @@ export function readVarint(cursor: Cursor): number {
     if (byte >= 0x80) continue
     if (byte === 0 && shift > 0)
       throw malformed(
-        `${sent(cursor.packet)} with a number longer than it has to be [MQTT-1.5.5-1]`,
+        `${sent(cursor.packet)} with a number that is not encoded in the fewest bytes [MQTT-1.5.5-1]`,
       )
     return value
   }
@@ -106,7 +106,7 @@ export function expectEnd(cursor: Cursor): void {
 /** Where the next `count` bytes start, which are then read. */
 function take(cursor: Cursor, count: number): number {
   const { at } = cursor
-  if (cursor.end - at < count) throw malformed(`${sent(cursor.packet)} that is cut short`)
+  if (cursor.end - at < count) throw malformed(`${sent(cursor.packet)} that is too short`)
   cursor.at = at + count
   return at
 }

@@ -81,7 +81,7 @@ function readLevel(cursor: Cursor): { version: Version; bridge: boolean } {
   // [MQTT-3.1.2-1] and [MQTT-3.1.2-2] have this reason code for an unknown name too
   throw new ProtocolError(
     Reason.unsupportedProtocolVersion,
-    `speaks a protocol that is not supported (${JSON.stringify(name.slice(0, 20))}, level ${level})`,
+    `uses a protocol that is not supported (${JSON.stringify(name.slice(0, 20))}, level ${level})`,
   )
 }
 

@@ -97,7 +97,9 @@ export function createFrames({ connectBytes, packetBytes }: FrameLimits): Frames
       throw malformed('sent a packet with a length of more than four bytes')
     }
     if (shortest && byte === 0 && lengthBytes > 1)
-      throw malformed('sent a packet with a length longer than it has to be [MQTT-1.5.5-1]')
+      throw malformed(
+        'sent a packet with a length that is not encoded in the fewest bytes [MQTT-1.5.5-1]',
+      )
     const bytes = 1 + lengthBytes + length
     if (bytes > limit)
       throw new ProtocolError(

@@ -35,12 +35,11 @@ export async function toCodes(
     const problem = (share && shareProblem(share.share)) ?? filterProblem(filter)
     if (problem) return invalid(problem, share !== null)
     if (share && !sharesSubscriptions) {
-      firstProblem ??= 'The broker behind the gateway shares no subscriptions.'
+      firstProblem ??= 'Shared subscriptions are not supported in front of another broker.'
       return Reason.sharedSubscriptionsNotSupported
     }
     if ((noLocal || terms.isBridge) && !knowsPublishers) {
-      firstProblem ??=
-        'What a client publishes comes back to it from the broker behind the gateway.'
+      firstProblem ??= 'No Local is not supported in front of another broker.'
       return Reason.implementationSpecificError
     }
     const isNew = !session.subscriptions.has(name)
@@ -48,11 +47,13 @@ export async function toCodes(
     if (isNew && bytes < cost) sessions.refuseSubscription(session)
     if (isNew && (looks-- <= 0 || names <= 0 || bytes < cost || (share && shared <= 0))) {
       refused += 1
-      firstProblem ??= 'The session has as many subscriptions as it may, or as large ones.'
+      firstProblem ??=
+        'The limit on subscriptions, or on their size, is reached (WOTT_MAX_SUBSCRIPTIONS).'
       return Reason.quotaExceeded
     }
     if (settings.subscribe === 'check' && !access.couldReceive([filter])) {
-      firstProblem ??= 'The access file lets the device receive nothing by a filter.'
+      firstProblem ??=
+        'The ACL file does not allow the device to receive anything that matches a filter.'
       return Reason.notAuthorized
     }
     if (isNew) {

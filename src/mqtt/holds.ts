@@ -25,6 +25,6 @@ export function releaseHolds(holds: Holds): void {
 export function noMemory(): ProtocolError {
   return new ProtocolError(
     Reason.quotaExceeded,
-    'is of a device that holds as much memory as it may, or finds no room beside others',
+    'reached the memory limit of its device or of all devices (WOTT_MEMORY_BYTES_PER_DEVICE, WOTT_MEMORY_BYTES)',
   )
 }

@@ -26,7 +26,7 @@ export function readProperties(cursor: Cursor, packet = cursor.packet): Properti
   if (length === 0) return NONE
   const { end } = cursor
   if (length > end - cursor.at)
-    throw malformed(`${sent(cursor.packet)} whose properties are longer than itself`)
+    throw malformed(`${sent(cursor.packet)} whose properties are longer than the packet`)
   cursor.end = cursor.at + length
   const properties: Properties = {}
   while (cursor.at < cursor.end) readProperty(cursor, packet, properties)
@@ -39,7 +39,7 @@ function readProperty(cursor: Cursor, packet: string, properties: Properties): v
   const property = BY_ID[id]
   // an identifier that the packet does not have makes it malformed [§2.2.2.2]
   if (!property?.packets.includes(packet))
-    throw malformed(`${sent(packet)} with property ${id}, which it cannot have`)
+    throw malformed(`${sent(packet)} with property ${id}, which is not allowed there`)
   if (property.type === 'pair') {
     const pair: UserProperty = [readText(cursor), readText(cursor)]
     if (properties.userProperties) properties.userProperties.push(pair)

@@ -121,12 +121,18 @@ export function createPacketReader(stream: Duplex, options: ReaderOptions): Pack
   function tooSlow(): void {
     if (packets === 0)
       onError(
-        new ProtocolError(Reason.keepAliveTimeout, 'sent no CONNECT in time'),
+        new ProtocolError(
+          Reason.keepAliveTimeout,
+          'did not send CONNECT in time (WOTT_CONNECT_TIMEOUT)',
+        ),
         'connect_timeout',
       )
     else
       onError(
-        new ProtocolError(Reason.keepAliveTimeout, 'sent a packet that did not arrive in time'),
+        new ProtocolError(
+          Reason.keepAliveTimeout,
+          'sent a packet that did not arrive in time (WOTT_PACKET_TIMEOUT)',
+        ),
         'packet_timeout',
       )
   }

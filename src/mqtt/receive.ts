@@ -94,7 +94,7 @@ export function createReceiver(client: Client, world: MqttWorld, answers: Answer
       client.fail(
         new ProtocolError(
           Reason.receiveMaximumExceeded,
-          'has more QoS 2 messages without a PUBREL than the sessions of one device may have',
+          'has too many QoS 2 messages without a PUBREL for one device',
         ),
       )
       return
@@ -169,7 +169,7 @@ export function createReceiver(client: Client, world: MqttWorld, answers: Answer
     world.logLimited(`refused\0${code}\0${session.client}`, (repeated) =>
       world.log.warn(
         { device: session.device, client: session.clientId, door, reason: message, ...repeated },
-        'an MQTT message is refused',
+        'refused an MQTT message',
       ),
     )
   }
@@ -182,7 +182,9 @@ export function createReceiver(client: Client, world: MqttWorld, answers: Answer
         : Reason.noMatchingSubscribers
     const reason = REASONS[refusal.code] ?? Reason.implementationSpecificError
     if (refusal.code === 'topic_invalid' || (qos === 0 && refusal.code === 'body_invalid')) {
-      client.fail(new ProtocolError(reason, `published what is refused: ${refusal.message}`))
+      client.fail(
+        new ProtocolError(reason, `published a message that is refused: ${refusal.message}`),
+      )
       return null
     }
     if (version === 5) return reason

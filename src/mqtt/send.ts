@@ -101,13 +101,13 @@ export function createSender(
           bytes: wire.waiting(),
           ...repeated,
         },
-        'an MQTT subscriber does not keep up',
+        'an MQTT subscriber is too slow',
       ),
     )
     if (qos === 0) stall.behind()
     else
       client.fail(
-        new ProtocolError(Reason.quotaExceeded, 'does not keep up with what it subscribed to'),
+        new ProtocolError(Reason.quotaExceeded, 'reads its subscriptions too slowly'),
         'slow_reader',
       )
   }

@@ -17,7 +17,10 @@ export function createStall(client: Client, seconds: number): Stall {
     timer = left > 0 ? setTimeout(check, left).unref() : undefined
     if (left > 0) return
     client.fail(
-      new ProtocolError(Reason.quotaExceeded, `took nothing for ${seconds} seconds`),
+      new ProtocolError(
+        Reason.quotaExceeded,
+        `read nothing for ${seconds} seconds (WOTT_STREAM_STALL)`,
+      ),
       'slow_reader',
     )
   }

@@ -107,7 +107,7 @@ function abilityProblem(
   if (version < 5 && !cleanStart && !keepsSessions)
     return new ProtocolError(
       Reason.clientIdentifierNotValid,
-      'wants a session that outlives its connection, which the gateway does not keep in front of another broker: let it connect with a clean session',
+      'asks for a persistent session, which is not supported in front of another broker: let it connect with a clean session',
     )
   // [MQTT-3.2.2-12]
   if (will && will.qos > maximumQos)
@@ -136,7 +136,7 @@ function emptyClientIdProblem(version: Version, cleanStart: boolean): string | n
 /** Client ids may hold what has a meaning in filters, but no character that MQTT forbids. */
 function clientIdProblem(clientId: string): string | null {
   if (clientId === COMMANDS_CLIENT_ID)
-    return 'stands for the commands that a device asks for over HTTP; choose another one'
+    return 'is reserved for commands over HTTP; choose another one'
   return topicProblem(clientId.replaceAll(/[+#/]/g, '_'))
 }
 

@@ -127,7 +127,7 @@ export function faultOf(error: Error): ProtocolError | null {
   const code = codeOf(error)
   if (!code?.startsWith('WS_ERR_')) return null
   const reason = TOO_LARGE.has(code) ? Reason.packetTooLarge : Reason.protocolError
-  return new ProtocolError(reason, `sent what WebSocket does not allow: ${error.message}`)
+  return new ProtocolError(reason, `broke the WebSocket protocol: ${error.message}`)
 }
 
 const TOO_LARGE: ReadonlySet<string> = new Set([

@@ -69,7 +69,10 @@ export async function openOperators(
       building.use(await openAdminSocket(path, commands))
     } catch (error) {
       // where the path is too long for a socket, on a system that is not Linux, say
-      log.warn({ path, reason: messageOf(error) }, 'nobody can ask this gateway who is connected')
+      log.warn(
+        { path, reason: messageOf(error) },
+        'the admin socket cannot be opened, so "wott-gateway clients" does not work',
+      )
     }
   }
   return building.move()

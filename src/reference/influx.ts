@@ -27,9 +27,9 @@ const FAILURES: Operation['response'] = {
       "partial write error (2 accepted): unable to parse 'climate,room=kitchen': missing fields",
     line: 2,
   }),
-  403: failed('The access control file lets none of the values be published.', {
+  403: failed('The ACL file allows none of the values to be published.', {
     code: 'forbidden',
-    message: 'The access control file does not let sensor.d.wott.local publish to climate.',
+    message: 'The ACL file does not allow sensor.d.wott.local to publish to climate.',
     line: 1,
   }),
   413: failed('There are too many bytes or values; send fewer lines at once.', {
@@ -44,7 +44,8 @@ const FAILURES: Operation['response'] = {
     'The rate limit stopped the request at this line; send it again after `Retry-After`.',
     {
       code: 'too many requests',
-      message: 'partial write error (2000 accepted): This device publishes faster than it may.',
+      message:
+        'partial write error (2000 accepted): This device exceeds its rate limit (WOTT_PUBLISH_RATE).',
       line: 2001,
     },
   ),

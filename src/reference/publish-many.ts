@@ -39,8 +39,7 @@ export const OPERATIONS = {
           {
             line: 2,
             code: 'publish_denied',
-            detail:
-              'The access control file does not let sensor.d.wott.local publish to wott/humidity.',
+            detail: 'The ACL file does not allow sensor.d.wott.local to publish to wott/humidity.',
           },
         ],
       }),

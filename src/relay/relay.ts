@@ -188,7 +188,7 @@ function costOf({ topic, payload, properties }: Charged): number {
   return Math.max(1, Math.ceil(bytes / KiB)) + stored
 }
 
-const NOT_UTF8 = 'The payload is not valid UTF-8, which its payload format indicator says it is.'
+const NOT_UTF8 = 'The payload is not valid UTF-8, but its payload format indicator says UTF-8.'
 
 function tooLarge(bytes: number, most: number): GatewayError {
   return new GatewayError(
@@ -222,14 +222,18 @@ function timeTooFar(time: number, received: number, { past, future }: TimeBounds
 }
 
 function tooFast(wait: number): GatewayError {
-  return new GatewayError('rate_limited', 'This device publishes faster than it may.', {
-    retryAfter: Math.ceil(wait),
-  })
+  return new GatewayError(
+    'rate_limited',
+    'This device exceeds its rate limit (WOTT_PUBLISH_RATE).',
+    {
+      retryAfter: Math.ceil(wait),
+    },
+  )
 }
 
 function denied(id: string, topic: string): GatewayError {
   return new GatewayError(
     'publish_denied',
-    `The access control file does not let ${id} publish to ${topic}.`,
+    `The ACL file does not allow ${id} to publish to ${topic}.`,
   )
 }

@@ -17,7 +17,7 @@ export class ConnectFailure extends Error {
 export function closedEarly(at: string): ConnectFailure {
   return new ConnectFailure(
     'closed',
-    `${at} closed the connection before it answered; is it an MQTT broker?`,
+    `${at} closed the connection without an answer; is it an MQTT broker?`,
   )
 }
 
@@ -41,10 +41,10 @@ function plain(text: string): string {
 function sentence(code: string | undefined, at: string, settings: string, text: string): string {
   switch (code) {
     case 'ECONNREFUSED':
-      return `nothing listens on ${at}`
+      return `nothing is listening on ${at}`
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return `${at}: there is no such host`
+      return `${at}: the host does not exist`
     case 'ETIMEDOUT':
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':
@@ -53,13 +53,13 @@ function sentence(code: string | undefined, at: string, settings: string, text: 
     case 'EPIPE':
       return `${at} closed the connection`
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
-      return `the certificate of ${at} is for another name: ${text}`
+      return `the certificate of ${at} is for a different name: ${text}`
     case 'DEPTH_ZERO_SELF_SIGNED_CERT':
     case 'SELF_SIGNED_CERT_IN_CHAIN':
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
     case 'UNABLE_TO_GET_ISSUER_CERT':
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
-      return `the certificate of ${at} does not descend from a CA in ${settings}_CA_FILE (without it, from one that Node.js knows)`
+      return `the certificate of ${at} is not signed by a CA in ${settings}_CA_FILE (or, if that is not set, by a CA that Node.js trusts)`
     case 'CERT_HAS_EXPIRED':
       return `the certificate of ${at} has expired`
     case 'CERT_NOT_YET_VALID':
@@ -70,7 +70,7 @@ function sentence(code: string | undefined, at: string, settings: string, text: 
     case 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED':
     case 'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE':
     case 'ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE':
-      return `${at} refused the TLS handshake; it may want a client certificate: ${settings}_CERT_FILE and ${settings}_KEY_FILE`
+      return `${at} refused the TLS handshake; perhaps it needs a client certificate: ${settings}_CERT_FILE and ${settings}_KEY_FILE`
     case 'ERR_SSL_TLSV1_ALERT_UNKNOWN_CA':
     case 'ERR_SSL_TLSV1_ALERT_DECRYPT_ERROR':
     case 'ERR_SSL_SSL/TLS_ALERT_CERTIFICATE_UNKNOWN':

@@ -57,7 +57,7 @@ export function createUplinkInbox({
       if (arrived) arrived.isTaken = true
       acknowledge()
     } catch (error) {
-      onFailure(`a message could not be taken: ${messageOf(error)}`)
+      onFailure(`a message could not be processed: ${messageOf(error)}`)
     } finally {
       underway -= 1
       if (whenRoom && underway < MOST_UNDERWAY) {

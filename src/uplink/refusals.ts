@@ -41,7 +41,7 @@ export function unavailable(
   why: string,
   retryAfter: number = RETRY_AFTER,
 ): RefusedMessage {
-  const message = `The broker behind this gateway does not take the message: ${why}.`
+  const message = `The broker behind this gateway does not accept the message: ${why}.`
   const error = new GatewayError('broker_unavailable', message, { retryAfter })
   return { reason, error }
 }
@@ -52,17 +52,17 @@ export function termsProblem(
   message: UplinkMessage,
 ): RefusedMessage | null {
   const { qos, retain } = message
-  if (qos > maximumQos) return unsupported(`no QoS ${qos}; its highest is ${maximumQos}`)
-  if (retain && !retainAvailable) return unsupported('no retained messages')
+  if (qos > maximumQos) return unsupported(`QoS ${qos} (its highest is ${maximumQos})`)
+  if (retain && !retainAvailable) return unsupported('retained messages')
   if (maximumPacketSize === null) return null
   const size = packetSize(message)
   if (size <= maximumPacketSize) return null
-  const sentence = `The message has ${size} bytes as an MQTT packet; the broker behind this gateway takes at most ${maximumPacketSize}.`
+  const sentence = `The message has ${size} bytes as an MQTT packet; the broker behind this gateway accepts at most ${maximumPacketSize}.`
   return { reason: 'too_large', error: new GatewayError('payload_too_large', sentence) }
 }
 
 function unsupported(what: string): RefusedMessage {
-  const sentence = `The broker behind this gateway takes ${what}.`
+  const sentence = `The broker behind this gateway does not accept ${what}.`
   return { reason: 'unsupported', error: new GatewayError('request_invalid', sentence) }
 }
 

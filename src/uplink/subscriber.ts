@@ -29,7 +29,7 @@ export function createUplinkSubscriber(
     return new Promise((resolve, reject) =>
       client.subscribe(filters, options, (error, _, packet) => {
         if (packet?.granted) resolve(packet.granted as number[])
-        else reject(error ?? new Error('the broker did not say what it grants'))
+        else reject(error ?? new Error('the broker did not say which subscriptions it grants'))
       }),
     )
   }

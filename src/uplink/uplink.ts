@@ -176,7 +176,7 @@ export function openUplink(options: UplinkOptions): Uplink {
 
   async function use(connection: Connection, at: BrokerUrl): Promise<string> {
     const { terms, send } = connection
-    const onStuck = () => connection.end(`${hostAndPort(at)} acknowledges nothing any more`)
+    const onStuck = () => connection.end(`${hostAndPort(at)} no longer acknowledges messages`)
     const window = createWindow({ terms, send, deadlineMs, maxPending, meter, onStuck })
     const since = performance.now()
     current = { connection, window }

@@ -150,7 +150,7 @@ export function createWindow(options: WindowOptions): Window {
       const size = byteLength(message)
       if (entries.size >= maxPending.messages || bytes + size > maxPending.bytes)
         return Promise.reject(
-          counted(unavailable('pending', 'too many wait for its acknowledgement')),
+          counted(unavailable('pending', 'too many messages wait for its acknowledgement')),
         )
       return new Promise((resolve, reject) => {
         const since = performance.now()

@@ -17,11 +17,11 @@ export async function readBook(path: string): Promise<Book | null> {
     if (codeOf(error) === 'ENOENT') return null
     if (codeOf(error) === 'EACCES')
       throw new UsageError(
-        `this user may not read ${path}: it has to belong to the user that the gateway runs as`,
+        `this user has no permission to read ${path}: it must belong to the user that runs the gateway`,
         { cause: error },
       )
     throw new UsageError(
-      `${path} cannot be used: ${messageOf(error)}; put a copy back, or move it away, which logs everybody out`,
+      `${path} cannot be used: ${messageOf(error)}; restore a copy, or move it away, which logs everybody out`,
       { cause: error },
     )
   }
@@ -39,7 +39,7 @@ export async function changeBook<T>(
   const folder = dirname(path)
   if (!exists(folder))
     throw new UsageError(
-      `there is no folder ${folder}: name the gateway's WOTT_VIEWERS_FILE, or make the folder first`,
+      `the folder ${folder} does not exist: name the gateway's WOTT_VIEWERS_FILE, or create the folder first`,
     )
   return withLock(`${path}.lock`, async () => {
     const before = (await readBook(path)) ?? EMPTY

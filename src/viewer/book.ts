@@ -110,7 +110,7 @@ const VIEW = { name: 'string', query: 'string' }
 export function parseBook(text: string): Book {
   const book = { views: [], ...(readJson(text) as Partial<Book> | null) }
   if (!isList(book.invites, INVITE) || !isList(book.sessions, SESSION) || !isList(book.views, VIEW))
-    throw new UsageError('it is not a list of viewers, or a damaged one')
+    throw new UsageError('it is not a viewers file, or it is damaged')
   const { invites, sessions, views } = book as Book
   const open = sessions.filter(({ tokenHash }) => typeof tokenHash === 'string')
   return { invites, sessions: open, views }

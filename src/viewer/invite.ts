@@ -15,7 +15,7 @@ export async function inviteViewer(
 ): Promise<string> {
   if (!isViewerName(name))
     throw new UsageError(
-      `${JSON.stringify(name)} cannot be a viewer's name: letters, digits and . _ @ - , as the ACL file's "user" line has it`,
+      `${JSON.stringify(name)} cannot be the name of a viewer: use letters, digits and . _ @ - , as in the "user" line of the ACL file`,
     )
   const code = randomBytes(18).toString('base64url')
   const invite = { name, codeHash: hashOf(code), expires: now + INVITE_LASTS, lasts }

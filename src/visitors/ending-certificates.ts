@@ -42,7 +42,7 @@ export function logEndingCertificates(
   for (const [device, end] of soon.slice(0, MOST_LINES))
     log.warn({ device, expires: toTime(end) }, `the certificate of a device ${verb(end)}`)
   if (soon.length > MOST_LINES)
-    log.warn({ count: soon.length - MOST_LINES }, 'the certificates of more devices end soon')
+    log.warn({ count: soon.length - MOST_LINES }, 'the certificates of more devices expire soon')
 }
 
 function toTime(time: number): string {

@@ -31,11 +31,14 @@ export async function logLostRights(
     const more = lost.length > MOST_NAMED ? { more: lost.length - MOST_NAMED } : {}
     log.warn(
       { ...namedAt(door, id), lost: lost.slice(0, MOST_NAMED), ...more },
-      'may do less by the new access control file',
+      'has lost rights with the new access control file',
     )
   }
   if (lines > MOST_LINES)
-    log.warn({ count: lines - MOST_LINES }, 'others may do less by the new access control file too')
+    log.warn(
+      { count: lines - MOST_LINES },
+      'others have also lost rights with the new access control file',
+    )
 }
 
 interface Here {

@@ -11,10 +11,10 @@ export function createViewerLog(log: Pick<Logger, 'info'>) {
     changed(change: BookChange): void {
       const { viewer } = change
       if (change.kind === 'invited')
-        log.info({ viewer, expires: toTime(change.expires) }, 'a viewer is invited')
+        log.info({ viewer, expires: toTime(change.expires) }, 'a viewer was invited')
       else if (change.kind === 'withdrawn')
-        log.info({ viewer, reason: 'revoked' }, 'the invite of a viewer is taken back')
-      else log.info({ viewer, reason: 'revoked' }, 'a viewer is logged out')
+        log.info({ viewer, reason: 'revoked' }, 'the invite of a viewer was withdrawn')
+      else log.info({ viewer, reason: 'revoked' }, 'a viewer was logged out')
     },
     loggedIn(peer: Peer, viewer: string, expires: number): void {
       const fields = { viewer, door, address: addressOf(peer), expires: toTime(expires) }
@@ -24,7 +24,7 @@ export function createViewerLog(log: Pick<Logger, 'info'>) {
       log.info({ viewer, door, address: addressOf(peer) }, 'a viewer has logged out')
     },
     expired(viewer: string): void {
-      log.info({ viewer, reason: 'expired' }, 'a viewer is logged out')
+      log.info({ viewer, reason: 'expired' }, 'a viewer was logged out')
     },
   }
 }

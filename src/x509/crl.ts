@@ -38,7 +38,7 @@ const LABELS = ['X509 CRL']
 /** Every list in a file, PEM or DER. Throws an Error that says what is wrong when one cannot be used. */
 export function readLists(file: Buffer): RevocationList[] {
   const blocks = readBlocks(file, LABELS)
-  if (blocks.length === 0) throw new Error('holds no "BEGIN X509 CRL" block, and is not DER')
+  if (blocks.length === 0) throw new Error('contains no "BEGIN X509 CRL" block, and is not DER')
   return blocks.flatMap((block) => {
     try {
       const lists = elements(block)
@@ -100,18 +100,16 @@ function readScope(
   extensions: ReadonlyMap<string, Extension>,
 ): Pick<RevocationList, 'scope' | 'points'> {
   if (extensions.has(DELTA))
-    throw new Error(
-      'holds a delta list, which says only what has changed: put the whole list there',
-    )
+    throw new Error('contains a delta list, which has only changes: use the complete list')
   const unknown = unknownCritical(extensions, KNOWN)
-  if (unknown) throw new Error(`has a critical extension that is not known here (${unknown})`)
+  if (unknown) throw new Error(`has a critical extension that is not supported (${unknown})`)
   const point = extensions.get(ISSUING_DISTRIBUTION_POINT)
   if (!point) return { scope: 'all', points: [] }
   const fields = new Map(sequence(elements(point.value)[0]).map((field) => [field.tag, field]))
   const says = (number: number) => fields.get(context(number, 'primitive'))?.content[0] === 0xff
   if (says(4)) throw indirect()
   if (fields.has(context(3, 'primitive')))
-    throw new Error('is a list for some reasons only: put one for all reasons there')
+    throw new Error('is a list for only some reasons: use a list for all reasons')
   return {
     scope: says(5) ? 'none' : says(1) ? 'users' : says(2) ? 'authorities' : 'all',
     points: pointNames(fields.get(context(0, 'constructed'))),
@@ -120,6 +118,6 @@ function readScope(
 
 function indirect(): Error {
   return new Error(
-    'is an indirect list, of certificates that others issued: have each CA sign its own',
+    'is an indirect list, with certificates of other CAs: use one list signed by each CA',
   )
 }

@@ -26,7 +26,7 @@ export function readBlocks(file: Buffer, labels: readonly string[]): Buffer[] {
       open = { label, line, text: '' }
     } else if (marker === 'END') {
       if (open?.label !== label)
-        throw new Error(`line ${line} ends a block "${label}" that does not begin`)
+        throw new Error(`line ${line} ends a block "${label}" that has no BEGIN line`)
       if (labels.includes(label)) blocks.push(decode(open.text, open.line))
       open = null
     } else if (open && labels.includes(open.label)) open.text += text
@@ -42,21 +42,21 @@ export function toPem(der: Buffer, label: string): string {
 }
 
 function decode(text: string, line: number): Buffer {
-  if (!BASE64.test(text)) throw new Error(`the block that begins in line ${line} is not base64`)
+  if (!BASE64.test(text)) throw new Error(`the block that starts in line ${line} is not base64`)
   return Buffer.from(text, 'base64')
 }
 
 function misplaced(text: string, line: number): string {
   const joined = text.split('-----BEGIN ').length + text.split('-----END ').length > 3
   return joined
-    ? `line ${line} ends one block and begins the next: put a line break between "-----END …-----" and "-----BEGIN …-----"`
-    : `line ${line} has a BEGIN or END marker that is not alone on its line, so OpenSSL passes over it`
+    ? `line ${line} ends one block and starts the next: put a line break between "-----END …-----" and "-----BEGIN …-----"`
+    : `line ${line} has a BEGIN or END marker that is not alone on its line, so OpenSSL ignores it`
 }
 
 function unfinished({ label, line }: { label: string; line: number }): string {
-  return `the block "${label}" that begins in line ${line} is cut off: it has no END line`
+  return `the block "${label}" that starts in line ${line} has no END line`
 }
 
 function openSslOwn(label: string, line: number): string {
-  return `line ${line} begins a "${label}", a form of OpenSSL's own: convert it with "openssl x509 -in FILE -out NEW"`
+  return `line ${line} starts a "${label}", which only OpenSSL uses: convert it with "openssl x509 -in FILE -out NEW"`
 }

@@ -44,7 +44,7 @@ export function readAlgorithm(element: Element | undefined): Algorithm {
   const [id, parameters] = sequence(element)
   const oid = readOid(expect(id, OBJECT_IDENTIFIER))
   const algorithm = oid === RSASSA_PSS ? readPss(parameters) : ALGORITHMS[oid]
-  if (!algorithm) throw new Error(`is signed by an algorithm that is not known here (${oid})`)
+  if (!algorithm) throw new Error(`is signed with an algorithm that is not supported (${oid})`)
   return algorithm
 }
 

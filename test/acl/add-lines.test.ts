@@ -63,7 +63,7 @@ describe('lines that are added to an ACL file', () => {
       assert.ok(error instanceof UsageError)
       assert.match(
         error.message,
-        /has errors, so nothing is added to it; the first is in line 2: unknown keyword "topc"/,
+        /has errors, so nothing was added to it\. First error, line 2: unknown keyword "topc"/,
       )
       return true
     })

@@ -28,31 +28,31 @@ function sentences(
 test('names the line that allows', () => {
   assert.deepEqual(sentences('sensor', 'publish', 'wott/temperature'), [
     'User "sensor" may publish to "wott/temperature".',
-    'What allows it is line 4, "topic write wott/temperature".',
+    'It is allowed by line 4, "topic write wott/temperature".',
   ])
 })
 
 test('names the line that denies, and the one that would allow', () => {
   assert.deepEqual(sentences('sensor', 'receive', 'wott/secret'), [
     'User "sensor" may not receive "wott/secret".',
-    'What denies it is line 5, "topic deny wott/secret"; a deny is stronger than any line beside it that allows.',
-    'If nothing denied it, it would be allowed by line 3, "topic read wott/#".',
+    'It is denied by line 5, "topic deny wott/secret"; a deny line overrides every line that allows.',
+    'Without that line it would be allowed by line 3, "topic read wott/#".',
   ])
   assert.deepEqual(sentences('x', 'receive', 'dev/x/locked'), [
     'User "x" may not receive "dev/x/locked".',
-    'What denies it is line 8, "pattern deny dev/+/locked"; a deny is stronger than any line beside it that allows.',
+    'It is denied by line 8, "pattern deny dev/+/locked"; a deny line overrides every line that allows.',
   ])
 })
 
 test('names the line that is missing', () => {
   assert.deepEqual(sentences('sensor', 'publish', 'wott/humidity'), [
     'User "sensor" may not publish to "wott/humidity".',
-    'It is covered only by line 3, "topic read wott/#", which does not let anybody publish.',
+    'Only line 3, "topic read wott/#" matches it, and that does not allow anybody to publish.',
     'What is missing is "topic write wott/humidity" below "user sensor".',
   ])
   assert.deepEqual(sentences('bob', 'receive', 'public/x'), [
     'User "bob" may not receive "public/x".',
-    'No line that holds for this client covers it.',
+    'No line that applies to this client matches it.',
     'What is missing is "topic read public/x" below "user bob"; that user has no topic lines yet.',
   ])
   assert.deepEqual(
@@ -63,14 +63,14 @@ test('names the line that is missing', () => {
 
 test('says why patterns were not asked', () => {
   assert.deepEqual(sentences('bob', 'publish', 'dev/bob/x', 'c#').slice(1, 3), [
-    'No line that holds for this client covers it.',
-    'Patterns were not asked, because the user name or the client id holds "+" or "#".',
+    'No line that applies to this client matches it.',
+    'Pattern lines do not apply, because the user name or the client id contains "+" or "#".',
   ])
 })
 
 test('says what no line can change', () => {
   assert.deepEqual(sentences('sensor', 'publish', '$SYS/x'), [
-    '"$SYS/x" is a reserved name: no line can let anybody publish to it.',
+    '"$SYS/x" is a reserved name: no line can allow anybody to publish to it.',
   ])
   assert.match(
     sentences('sensor', 'publish', 'a/#').join(),
@@ -82,7 +82,7 @@ test('says what no line can change', () => {
   )
   assert.match(
     sentences('sensor', 'publish', '$x').join('\n'),
-    /may publish to "\$x".*HTTP refuses it all the same: a topic must not start with "\$"/s,
+    /may publish to "\$x".*But HTTP refuses it: a topic must not start with "\$"/s,
   )
 })
 
@@ -90,7 +90,7 @@ test('says what the gateway does not carry though Mosquitto would', () => {
   const deep = `public${'/a'.repeat(100)}`
   assert.match(
     sentences(null, 'receive', deep).at(-1) ?? '',
-    /^Every door refuses it all the same: a topic must have at most 100 levels\.$/,
+    /^But every door refuses it: a topic must have at most 100 levels\.$/,
   )
 })
 

@@ -132,7 +132,7 @@ describe('a bridge to Mosquitto', () => {
   it('goes on where it was when the other broker has been away', async () => {
     const port = await freePort()
     await using at = await startBridged({ port })
-    await at.logged(({ msg }) => msg === 'the other broker of the bridge is away')
+    await at.logged(({ msg }) => msg === 'the other broker of the bridge cannot be reached')
     const here = await at.client()
     const sent = numbered(1_000).map((n) => `t/${n % 3} ${n}`)
     await Promise.all(
@@ -150,7 +150,7 @@ describe('a bridge to Mosquitto', () => {
       checks: Record<string, string>
     }
     assert.equal(status, 'degraded')
-    assert.match(checks.bridge ?? '', /nothing listens on 127\.0\.0\.1/)
+    assert.match(checks.bridge ?? '', /nothing is listening on 127\.0\.0\.1/)
     await using _ = await startMosquitto({ port })
     await using there = await readerOf(port)
     await there.count(1_000)

@@ -99,7 +99,7 @@ test('a rotation puts both CAs in force, and its end leaves the new one', async 
 test('the end is refused while it would lock a device out, and names it', async () => {
   await using directory = await initialisedDirectory()
   const { path, layout } = directory
-  await assert.rejects(finishRotation(path), /ca rotate" begins it/)
+  await assert.rejects(finishRotation(path), /start with "wott-gateway ca rotate"/)
   await addDevice(path, 'ended', { days: 1, now: Date.now() - 2 * DAY_MS })
   await addDevice(path, 'revoked')
   await revokeDevice(path, 'revoked')
@@ -112,12 +112,12 @@ test('the end is refused while it would lock a device out, and names it', async 
       assert.ok(error instanceof UsageError)
       assert.match(
         error.message,
-        /^1 active device would be locked out:\n {2}sensor\.d\.wott\.local/,
+        /^1 active device could no longer connect:\n {2}sensor\.d\.wott\.local/,
       )
       assert.match(error.message, why)
       return true
     })
-  await refused(/has a certificate of the old CA only/)
+  await refused(/has only a certificate of the old CA/)
   const before = await caStatus(path)
   assert.deepEqual(before.leftBehind, [{ id: 'sensor.d.wott.local', why: 'unmoved' }])
   assert.deepEqual(
@@ -134,7 +134,7 @@ test('the end is refused while it would lock a device out, and names it', async 
   const lines = ledger.trimEnd().split('\n')
   const last = (lines.pop() ?? '').replace('"via":"renew"', '"via":"certificate"')
   await writeFile(layout.authority.ledger, `${[...lines, last].join('\n')}\n`)
-  await refused(/has not shown it on the enrol door yet/)
+  await refused(/has not used it on the enrol door yet/)
   const { id, serial, issuer } = JSON.parse(last)
   const time = new Date().toISOString()
   await appendToLedger(layout.authority.ledger, [{ event: 'presented', time, id, serial, issuer }])

@@ -58,7 +58,9 @@ describe('the topics file in use', () => {
     await writeFile(path, '#'.repeat(LARGEST + 1))
     await assert.rejects(
       openCatalog(path, options),
-      refused(`${path} cannot be read: it has ${LARGEST + 1} bytes, and ${LARGEST} are the most`),
+      refused(
+        `${path} cannot be read: it has ${LARGEST + 1} bytes; at most ${LARGEST} are allowed`,
+      ),
     )
     await assert.rejects(openCatalog(folder.path, options), /it is not a regular file/)
   })

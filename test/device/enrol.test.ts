@@ -108,8 +108,8 @@ for (const shell of SHELLS)
         assert.deepEqual((await readdir(device.files.directory)).sort(), ['.wott-device'])
         return stderr
       }
-      assert.match(await refused(url, name, `${token}a`, fingerprint), /There is no such invite/)
-      assert.match(await refused(url, 'office', token, fingerprint), /There is no such invite/)
+      assert.match(await refused(url, name, `${token}a`, fingerprint), /This invite is not valid/)
+      assert.match(await refused(url, 'office', token, fingerprint), /This invite is not valid/)
       await using first = await createDevice(shell)
       assert.equal((await first.wottDevice('enrol', url, name, token, fingerprint)).code, 0)
       assert.match(await refused(url, name, token, fingerprint), /The invite was used before/)

@@ -120,7 +120,7 @@ export async function powerCutDrill(
 
 /** What a store is that says that it is damaged, or whose broker says so while it is under traffic. */
 const DAMAGED =
-  /is damaged|malformed|cannot read what|what no gateway wrote|ended by itself, with 1/
+  /is damaged|malformed|cannot read what|that no gateway wrote|ended by itself, with 1/
 
 /** Opens what a power cut left, as the next start does; publishers come back if `isKept`. */
 async function check(disk: string, clients: Clients, isKept: boolean): Promise<void> {

@@ -404,7 +404,7 @@ describe('requests that wait for commands', () => {
     await at.until(POLLS, 2)
     assert.equal((await three.read('?wait=60')).json.code, 'too_many_polls')
     assert.equal(await at.metric('wott_command_polls_refused_total'), 2)
-    const said = at.log.filter(({ msg }) => /as many requests wait/.test(`${msg}`))
+    const said = at.log.filter(({ msg }) => /the maximum number of requests wait/.test(`${msg}`))
     assert.deepEqual(
       said.map(({ device }) => device),
       ['one', 'three'],

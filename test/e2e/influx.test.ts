@@ -127,7 +127,7 @@ describe('POST /api/v2/write', () => {
     assert.deepEqual([some.status, some.json.code, some.json.line], [400, 'invalid', 2])
     assert.match(
       some.json.message,
-      /^partial write error \(1 accepted\): The access control file does not/,
+      /^partial write error \(1 accepted\): The ACL file does not allow/,
     )
     const none = await opened.write('secret value=2\n')
     assert.deepEqual([none.status, none.json.code, none.json.line], [403, 'forbidden', 1])

@@ -109,7 +109,7 @@ describe('an MQTT client in front of another broker', () => {
     const now = await connectClient(front.at, front.device, 'g5')
     const old = await mqtt(front.at, front.device, { protocolVersion: 4, clientId: 'g4' })
     await own.kill()
-    await front.at.logged(({ msg }) => msg === 'the broker is away')
+    await front.at.logged(({ msg }) => msg === 'the broker cannot be reached')
     assert.equal(await now.publish('g', '1', { qos: 1 }), 0x83)
     const closed = new Promise<void>((resolve) => old.once('close', () => resolve()))
     old.publish('g', '1', { qos: 1 })

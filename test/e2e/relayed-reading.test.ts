@@ -112,7 +112,7 @@ describe('a reader in front of another broker', () => {
     const { id, data } = await stream.event()
     assert.equal(JSON.parse(data).payload, 'before')
     await mosquitto.kill()
-    await relayed.at.logged(({ msg }) => msg === 'the broker is away')
+    await relayed.at.logged(({ msg }) => msg === 'the broker cannot be reached')
     await mosquitto.start()
     const gap = await stream.event()
     assert.deepEqual([gap.event, gap.id], ['gap', undefined])

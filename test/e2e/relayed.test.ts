@@ -109,14 +109,14 @@ describe('a gateway in front of Mosquitto', () => {
   it('starts while it is away, refuses meanwhile, and recovers by itself', async () => {
     const port = await freePort()
     await using at = await startRelaying(port)
-    await at.logged(({ msg }) => msg === 'the broker is away')
+    await at.logged(({ msg }) => msg === 'the broker cannot be reached')
     const device = await at.pki.issue('a.d.wott.local')
     const { status, headers, json } = await post(at, device, 'x')
     assert.deepEqual([status, json.code, headers['retry-after']], [503, 'broker_unavailable', '2'])
-    assert.match(json.detail, /nothing listens on 127\.0\.0\.1/)
+    assert.match(json.detail, /nothing is listening on 127\.0\.0\.1/)
     const answer = await ready(at)
     assert.equal(answer.status, 503)
-    assert.match(await answer.text(), /nothing listens on 127\.0\.0\.1/)
+    assert.match(await answer.text(), /nothing is listening on 127\.0\.0\.1/)
     assert.equal(await at.metric('wott_uplink_connected'), 0)
     assert.equal(await at.metric('wott_uplink_refusals_total{reason="away"}'), 1)
     await using _ = await startMosquitto({ port })
@@ -155,7 +155,7 @@ describe('a gateway in front of Mosquitto', () => {
   it('says so where the broker refuses its password', async () => {
     await using mosquitto = await startMosquitto({ users: { gateway: 'correct horse' } })
     await using at = await startRelaying(mosquitto.port)
-    await at.logged(({ msg }) => msg === 'the broker is away')
+    await at.logged(({ msg }) => msg === 'the broker cannot be reached')
     assert.match(await (await ready(at)).text(), /refused the connection: Not authorized/)
     assert.equal(await at.metric('wott_uplink_connections_total{result="refused"}'), 1)
   })
@@ -189,7 +189,7 @@ describe('a gateway in front of Mosquitto', () => {
         taken.push(topic)
         if (taken.length === 50) {
           await mosquitto.stop()
-          await at.logged(({ msg }) => msg === 'the broker is away')
+          await at.logged(({ msg }) => msg === 'the broker cannot be reached')
           await mosquitto.start()
         }
       }

@@ -329,7 +329,7 @@ describe('a reader that does not read', () => {
       sent++
     }
     assert.equal(await at.metric(CUT_OFF), 1)
-    const said = await at.logged(({ msg }) => msg === 'a stream reader does not keep up')
+    const said = await at.logged(({ msg }) => msg === 'a stream reader is too slow')
     assert.deepEqual([said.door, said.device], ['device', 'reader'])
     await post(at, writer, '/topics/a', 'end')
     assert.equal(await received, sent)

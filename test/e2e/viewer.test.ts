@@ -240,7 +240,7 @@ describe('a viewer', () => {
     const cookie = await logIn('alice')
     const book = await readFile(at.viewersFile)
     await writeFile(at.viewersFile, 'x')
-    await at.logged(({ msg }) => msg === 'nobody can be logged in')
+    await at.logged(({ msg }) => msg === 'viewers cannot log in')
     assert.equal((await ask('/session', cookie)).status, 401)
     await writeFile(at.viewersFile, book)
     await at.logged(({ msg }) => msg === 'viewers can log in again')
@@ -316,7 +316,7 @@ describe('a viewer', () => {
 describe('viewer', () => {
   it('says what is wrong with what was asked of it', async () => {
     for (const [args, message] of [
-      [['invite', 'a b'], /"a b" cannot be a viewer's name/],
+      [['invite', 'a b'], /"a b" cannot be the name of a viewer/],
       [
         ['invite', 'alice', '--ttl', '12'],
         /--ttl must be a time such as 30m, 12h or 7d, at most 90d, not "12"/,

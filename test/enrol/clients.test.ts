@@ -138,7 +138,7 @@ describe('curl and openssl', () => {
       site.path,
     )
     assert.equal(code, 22)
-    assert.match(output, /There is no such invite/)
+    assert.match(output, /This invite is not valid/)
   })
 
   for (const [version, cipher] of [

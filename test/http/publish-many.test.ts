@@ -104,8 +104,8 @@ describe('the lines of POST /topics', () => {
       [{ payloadFormatIndicator: 'UTF8_DATA' }, /^"payloadFormatIndicator" must be 0 .* or 1/],
       [{ correlationData: 'AP8' }, /^"correlationData" must be base64\.$/],
       [{ userProperties: { a: 'b' } }, /^"userProperties" must be a list of pairs/],
-      [{ contentType: 'x'.repeat(65_536) }, /^The MQTT properties have 65536 bytes together/],
-      [{ contenttype: 'a' }, /^There is no member "contenttype"; known are .*contentType/],
+      [{ contentType: 'x'.repeat(65_536) }, /^The MQTT properties have 65536 bytes in total/],
+      [{ contenttype: 'a' }, /^Unknown member "contenttype"; the known members are .*contentType/],
     ]
     const { readings, refused } = await publish(
       ...wrong.map(([more]) => line(more)),

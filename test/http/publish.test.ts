@@ -210,7 +210,11 @@ describe("what AWS IoT's publishers say of a payload", () => {
     ['user-properties', ['[{"a":1}]', '[{"a":null}]', '[{"a":"\\u0000"}]'].map(base64), NAMES],
     ['user-properties', [base64('[{"\\ud800":""}]')], NAMES],
     ['user-properties', [base64(many(101))], /must be at most 100, not 101\.$/],
-    ['user-property', ['e30='], /^There is no header x-amz-mqtt5-user-property; known are x-amz/],
+    [
+      'user-property',
+      ['e30='],
+      /^Unknown header x-amz-mqtt5-user-property; the known headers are x-amz/,
+    ],
   ]
   for (const [name, values, detail] of inHeaders)
     for (const value of values)
@@ -221,7 +225,7 @@ describe("what AWS IoT's publishers say of a payload", () => {
 
   it('is bounded in all', async () => {
     const headers = { 'x-amz-mqtt5-correlation-data': base64('x'.repeat(6000)) }
-    const detail = /^The MQTT properties have 66000 bytes together; at most 65535 are allowed\.$/
+    const detail = /^The MQTT properties have 66000 bytes in total; at most 65535 are allowed\.$/
     const query = `contentType=${'x'.repeat(60_000)}`
     assert.equal(await refuses(query, headers, detail), 'request_invalid')
   })

@@ -77,7 +77,10 @@ describe('a query', () => {
   it('may name what is known only', () => {
     const query = new Map([['qos', ['1']]])
     assert.equal(unknownName(query, ['qos', 'retain']), null)
-    assert.match(unknownName(query, ['retain'])?.message ?? '', /"qos".*known are retain/)
+    assert.match(
+      unknownName(query, ['retain'])?.message ?? '',
+      /"qos".*the known parameters are retain/,
+    )
   })
 })
 

@@ -205,7 +205,7 @@ describe('a function in front of Mosquitto', () => {
     assert.equal(await ask(), 'certificate_revoked')
     await writeFile(aclFile, 'nonsense\n')
     assert.equal((await invoke(site, 'rest', site.sensor)).status, 200)
-    await site.log.logged(({ msg }) => /old rules stay in force/.test(`${msg}`))
+    await site.log.logged(({ msg }) => /old rules are still used/.test(`${msg}`))
     await writeFile(aclFile, ACL)
   })
 })

@@ -45,7 +45,7 @@ describe('what the log says of an MQTT client', async () => {
     const sentence = 'The payload has 131073 bytes; at most 131072 are allowed.'
     const { reasonCode, properties } = await client.expect('puback')
     assert.deepEqual([reasonCode, properties?.reasonString], [0x97, sentence])
-    const line = await at.logged(({ msg }) => msg === 'an MQTT message is refused')
+    const line = await at.logged(({ msg }) => msg === 'refused an MQTT message')
     assert.deepEqual(
       [line.device, line.client, line.reason],
       ['device.d.wott.local', 'large', sentence],

@@ -120,7 +120,7 @@ describe('reason codes of acknowledgements [MQTT 5 §2.4]', async () => {
         assert.equal(
           (await asking.expect('suback')).properties?.reasonString,
           requestProblemInformation
-            ? 'The access file lets the device receive nothing by a filter.'
+            ? 'The ACL file does not allow the device to receive anything that matches a filter.'
             : undefined,
         )
       }

@@ -64,7 +64,7 @@ describe('the log of an MQTT client', () => {
     using _client = await connectClient(at, await at.pki.issue(ID), 'last')
     await at.gateway.drain()
     const line = await at.logged(({ client, reason }) => client === 'last' && reason !== undefined)
-    assert.equal(line.reason, 'was told that the gateway stops')
+    assert.equal(line.reason, 'was disconnected because the gateway is stopping')
   })
 
   it('has ten lines of each kind a minute of one device, and how many went unsaid', () => {

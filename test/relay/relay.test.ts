@@ -127,7 +127,10 @@ describe('a reading', () => {
 
   it('costs one where it cannot be read', () => {
     const { refuse, limit, counted, costs } = open()
-    const reason = new GatewayError('body_invalid', 'The line is not valid JSON.')
+    const reason = new GatewayError(
+      'body_invalid',
+      'Not valid JSON (with curl, use --data-binary).',
+    )
     assert.equal(refuse(reason), reason)
     limit(1)
     assert.equal(refuse(reason).code, 'rate_limited')

@@ -71,9 +71,13 @@ describe('an invite', () => {
 
   it('is not guessed, and is good for one name only', async () => {
     const token = await site.invite('guessed')
-    assertRefused(await enrol('guessed:aaaaaaaaaaaaaaaaaaaaaaaaaa'), 401, /no such invite/)
-    assertRefused(await enrol(`other:${token}`), 401, /no such invite/)
-    assertRefused(await enrol(`${token}:`), 401, /no such invite/)
+    assertRefused(
+      await enrol('guessed:aaaaaaaaaaaaaaaaaaaaaaaaaa'),
+      401,
+      /This invite is not valid/,
+    )
+    assertRefused(await enrol(`other:${token}`), 401, /This invite is not valid/)
+    assertRefused(await enrol(`${token}:`), 401, /This invite is not valid/)
     assert.equal((await enrol(`guessed:${token}`)).status, 200)
   })
 

@@ -363,7 +363,7 @@ describe('attacks on the mqtt door', () => {
           await publisher.publishAsync('fence', `${qos}`, { qos: 1 })
           assert.equal((await seen.next()).payload, `${qos}`)
         }
-        const said = small.log.filter(({ msg }) => msg === 'an MQTT subscriber does not keep up')
+        const said = small.log.filter(({ msg }) => msg === 'an MQTT subscriber is too slow')
         assert.equal(said.at(-1)?.device, 'alice.d.wott.local')
         assert.equal(said.at(-1)?.client, `stuck${qos}`)
         if (qos === 1) {

@@ -45,7 +45,7 @@ describe('whoever forgets TLS', () => {
       const before = await cut(door)
       const url = `http://127.0.0.1:${portOf(door)}/topics/a`
       const { stdout } = await run('curl', ['-sS', '-i', '-d', '21.5', url])
-      assert.match(stdout, /^HTTP\/1\.1 400 .*"detail":"This port speaks HTTPS/s)
+      assert.match(stdout, /^HTTP\/1\.1 400 .*"detail":"This port needs HTTPS/s)
       assert.match(stdout, /application\/problem\+json/)
       assert.equal(await cut(door), before + 1)
       const line = await siteOf(door).logged(

@@ -63,14 +63,14 @@ describe('the proxy door on a Unix socket', () => {
     const path = join(folder.path, 'proxy.sock')
     const listening = createServer().listen(path)
     await once(listening, 'listening')
-    const used = { name: 'UsageError', message: /another program listens there already/ }
+    const used = { name: 'UsageError', message: /another program already listens there/ }
     await assert.rejects(startOn(path), used)
     listening.close()
     await once(listening, 'close')
     await writeFile(path, 'precious')
-    const file = { name: 'UsageError', message: /there is a file that is not a socket/ }
+    const file = { name: 'UsageError', message: /a file that is not a socket exists there/ }
     await assert.rejects(startOn(path), file)
-    const nowhere = { name: 'UsageError', message: /there is no such folder, or/ }
+    const nowhere = { name: 'UsageError', message: /the folder does not exist, or/ }
     await assert.rejects(startOn(join(folder.path, 'none', 'proxy.sock')), nowhere)
   })
 

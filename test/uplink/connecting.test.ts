@@ -37,7 +37,7 @@ describe('an uplink connects', () => {
     await using bare = startUplink(mosquitto.port, { tls: true, credentials: { caFile } })
     assert.match(
       await bare.away(/./),
-      /^127\.0\.0\.1:\d+ refused the TLS handshake; it may want a client certificate: WOTT_BROKER_CERT_FILE and WOTT_BROKER_KEY_FILE$/,
+      /^127\.0\.0\.1:\d+ refused the TLS handshake; perhaps it needs a client certificate: WOTT_BROKER_CERT_FILE and WOTT_BROKER_KEY_FILE$/,
     )
     const stranger = await pki.issue('stranger', {}, await createAuthority())
     await using other = startUplink(mosquitto.port, {
@@ -54,10 +54,13 @@ describe('an uplink connects', () => {
     const broker = await own('elsewhere.example')
     await using mosquitto = await startMosquitto({ tls: { own: broker } })
     await using unknown = startUplink(mosquitto.port, { tls: true })
-    assert.match(await unknown.away(/./), /does not descend from a CA in WOTT_BROKER_CA_FILE/)
+    assert.match(await unknown.away(/./), /is not signed by a CA in WOTT_BROKER_CA_FILE/)
     const { caFile } = broker
     await using named = startUplink(mosquitto.port, { tls: true, credentials: { caFile } })
-    assert.match(await named.away(/./), /^the certificate of 127\.0\.0\.1:\d+ is for another name/)
+    assert.match(
+      await named.away(/./),
+      /^the certificate of 127\.0\.0\.1:\d+ is for a different name/,
+    )
   })
 
   it('with a user name and a password, and takes a changed file at the next attempt', async () => {
@@ -85,7 +88,7 @@ describe('an uplink connects', () => {
     await using mosquitto = await startMosquitto()
     await using at = startUplink([await freePort(), mosquitto.port])
     await at.connected()
-    assert.match(at.reasons.join(), /^nothing listens on 127\.0\.0\.1:\d+$/)
+    assert.match(at.reasons.join(), /^nothing is listening on 127\.0\.0\.1:\d+$/)
   })
 
   it('not to what is not MQTT, and does not speak TLS, or closes at once', async () => {
@@ -106,7 +109,7 @@ describe('an uplink connects', () => {
     await using shut = startUplink(broker.port)
     assert.match(
       await shut.away(/./),
-      /^127\.0\.0\.1:\d+ closed the connection before it answered; is it an MQTT broker\?$/,
+      /^127\.0\.0\.1:\d+ closed the connection without an answer; is it an MQTT broker\?$/,
     )
   })
 

@@ -25,8 +25,8 @@ it('certificates are named from some days before their end on, those that end fi
     [
       [undefined, '2030-01-30T00:00:00.000Z', "the gateway's own certificate ends soon"],
       ['Old CA', '2029-12-31T23:59:59.999Z', 'the certificate of a CA has ended'],
-      ['over', '2029-12-31T23:59:59.999Z', 'the certificate of a device has ended'],
-      ['soon', '2030-01-31T00:00:00.000Z', 'the certificate of a device ends soon'],
+      ['over', '2029-12-31T23:59:59.999Z', 'the certificate of a device has expired'],
+      ['soon', '2030-01-31T00:00:00.000Z', 'the certificate of a device expires soon'],
     ],
   )
   for (let n = 0; n < 1000; n++) ends.set(`d${n}`, now)

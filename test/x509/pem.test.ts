@@ -30,17 +30,17 @@ describe('a PEM file', () => {
 
   it('is refused, with the line, where OpenSSL would read half of it', () => {
     for (const [text, reason] of [
-      [a.trimEnd() + b, /line \d+ ends one block and begins the next: put a line break/],
+      [a.trimEnd() + b, /line \d+ ends one block and starts the next: put a line break/],
       [a.replaceAll('\n', '\r') + b, /line 1 .*not alone|line 1 ends one block/],
       [`  ${a}${b}`, /line 1 has a BEGIN or END marker that is not alone/],
-      [a + b.slice(0, 200), /begins in line \d+ is cut off/],
-      [a.replace(/-----END.*\n/, '') + b, /begins in line 1 is cut off/],
+      [a + b.slice(0, 200), /starts in line \d+ has no END line/],
+      [a.replace(/-----END.*\n/, '') + b, /starts in line 1 has no END line/],
       [
         a.replace(/-----BEGIN.*\n/, '') + b,
         /line \d+ ends a block "CERTIFICATE" that does not begin/,
       ],
-      [a.replace(/\n(?=M)/, '\n*'), /begins in line 1 is not base64/],
-      [a.replaceAll('CERTIFICATE', 'TRUSTED CERTIFICATE'), /form of OpenSSL's own/],
+      [a.replace(/\n(?=M)/, '\n*'), /starts in line 1 is not base64/],
+      [a.replaceAll('CERTIFICATE', 'TRUSTED CERTIFICATE'), /which only OpenSSL uses/],
     ] as const)
       assert.throws(() => read(text), reason)
   })

@@ -78,7 +78,8 @@ export function createApart(options: ApartOptions): Apart {
   async function deliver(waiting: Waiting): Promise<void> {
     const { message, until, done } = waiting
     const left = until - performance.now()
-    if (left <= 0) return refuse(waiting, unavailable('deadline', 'it did not come to its turn'))
+    if (left <= 0)
+      return refuse(waiting, unavailable('deadline', 'it waited too long for its turn'))
     uplink ??= options.open()
     const to = uplink
     const away = await to
@@ -116,7 +117,9 @@ export function createApart(options: ApartOptions): Apart {
       const refusal =
         refusalOf(sender) ??
         (isClosed() ? STOPPING : null) ??
-        (count > most ? unavailable('pending', 'too many wait for its acknowledgement') : null)
+        (count > most
+          ? unavailable('pending', 'too many messages wait for its acknowledgement')
+          : null)
       if (refusal) refuse(waiting, refusal)
       else {
         const queue = queues.get(sender)

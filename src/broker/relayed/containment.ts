@@ -18,7 +18,7 @@ export interface ContainmentOptions extends Pick<SuspectsOptions, 'longestMs' | 
 }
 
 const SUSPECTED =
-  'the broker may have ended connections over messages of this device, which is kept apart'
+  'the broker may have closed connections because of messages of this device; it now uses a separate connection'
 
 /**
  * Publishes, and keeps devices apart that make the other broker end the connection: those whose messages were under way when it
@@ -55,7 +55,7 @@ export function createContainment(options: ContainmentOptions): Containment {
 
   function refusalOf(sender: SenderId): RefusedMessage | null {
     if (suspects.standing(sender) !== 'paused') return null
-    const why = 'it ended the connection over an earlier message of this device'
+    const why = 'it closed the connection because of an earlier message of this device'
     return unavailable('suspect', why, suspects.pauseSeconds(sender))
   }
 

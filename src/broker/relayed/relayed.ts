@@ -139,7 +139,9 @@ export async function openRelayed(options: RelayedOptions): Promise<RelayedBroke
     onCut: containment.onCut,
     onAway(reason) {
       inflow.away()
-      logLimited(reason, (repeated) => log.error({ reason, ...repeated }, 'the broker is away'))
+      logLimited(reason, (repeated) =>
+        log.error({ reason, ...repeated }, 'the broker cannot be reached'),
+      )
     },
   })
 
@@ -209,7 +211,7 @@ function openInflow(
     onDropped(reason, topic) {
       meter.uplinkDropped(reason)
       logLimited(`dropped\0${reason}`, (repeated) =>
-        log.warn({ reason, topic, ...repeated }, 'a message of the broker is dropped'),
+        log.warn({ reason, topic, ...repeated }, 'dropped a message from the broker'),
       )
     },
   })

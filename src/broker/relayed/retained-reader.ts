@@ -150,7 +150,7 @@ function refusalOf(filter: string, code = 0x80): [string, GatewayError][] {
 function unavailable(reason: string | null): GatewayError {
   return new GatewayError(
     'broker_unavailable',
-    `What is retained cannot be read: ${reason ?? 'the broker does not answer'}.`,
+    `The retained messages cannot be read: ${reason ?? 'the broker does not answer'}.`,
     { retryAfter: 2 },
   )
 }

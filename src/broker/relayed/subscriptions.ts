@@ -216,12 +216,11 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
 }
 
 function toError(filter: string, missing: string, code: number | null): GatewayError {
-  const what =
-    filter === missing ? `"${filter}"` : `"${missing}", which "${filter}" needs besides others`
+  const what = filter === missing ? `"${filter}"` : `"${missing}", which is needed for "${filter}"`
   if (code === null)
     return new GatewayError(
       'subscription_refused',
-      `There are as many subscriptions at the broker as there may be, and "${filter}" needs another.`,
+      `"${filter}" needs one more subscription at the broker, but the limit is reached (WOTT_BROKER_SUBSCRIPTIONS).`,
       { retryAfter: 60 },
     )
   return new GatewayError(

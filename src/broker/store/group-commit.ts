@@ -184,7 +184,7 @@ export function createGroupCommit(
 }
 
 function unavailable(why: string, cause?: unknown): GatewayError {
-  return new GatewayError('broker_unavailable', `the store took nothing: ${why}`, {
+  return new GatewayError('broker_unavailable', `the store cannot be written: ${why}`, {
     cause,
     retryAfter: 1,
   })

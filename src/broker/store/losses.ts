@@ -15,7 +15,7 @@ export function requireFiles(directory: string, file: string): Position | null {
   if (number > 0 && sizeOf(file) === 0)
     throw lost(
       directory,
-      `${file} is empty or gone, but messages up to number ${number} were stored in it`,
+      `${file} is empty or missing, but messages up to number ${number} were stored in it`,
     )
   const log = `${file}-wal`
   if (!wal || wal.frames === 0 || sizeOf(log) === 0) return position
@@ -71,7 +71,7 @@ export class StoreLoss extends UsageError {
 function lost(directory: string, what: string): StoreLoss {
   return new StoreLoss(
     what,
-    `"wott-gateway store repair ${directory}" keeps what is there, says what is lost and has the gateway go on; or put a backup in its place with wott-gateway restore`,
+    `"wott-gateway store repair ${directory}" keeps what is left and says what is lost, so that the gateway can start again; or restore a backup with "wott-gateway restore"`,
   )
 }
 

@@ -89,7 +89,7 @@ function parseHead(text: string): OldNumbering {
     /^[0-9a-f]{1,32}$/.test(epoch) &&
     [forgotten, latest, count].every((number) => Number.isSafeInteger(number) && number >= 0) &&
     forgotten <= latest
-  if (!isGood) throw new Error('not the head of a history')
+  if (!isGood) throw new Error('not the first line of a history file')
   return { epoch, forgotten, latest, count }
 }
 

@@ -72,7 +72,7 @@ function readNewest(directory: string): { turn: number; position: Position } | n
   // a power cut can leave a new file without its content
   if (/^\0*$/.test(text)) return null
   throw new UsageError(
-    `${file} is damaged, so it cannot be told whether the store has lost anything: wott-gateway store repair checks the store and writes it anew`,
+    `${file} is damaged, so the gateway cannot know whether the store has lost anything: "wott-gateway store repair" checks the store and writes this file again`,
   )
 }
 

@@ -24,7 +24,7 @@ export async function copyDatabase(
   const flush = createFlush(handle)
   try {
     for (let attempt = 1; !(await copyPages(db, file, flush.start, stop)); attempt++) {
-      if (attempt === ATTEMPTS) throw new Error('the store has no moment left for it')
+      if (attempt === ATTEMPTS) throw new Error('the store is too busy')
       await setImmediate()
     }
   } catch (error) {

@@ -117,11 +117,11 @@ export function checkOwner(db: DatabaseSync, file: string): number {
   if (applicationId === 0 && version === 0 && tables === 0) return 0
   if (applicationId !== APPLICATION_ID)
     throw new UsageError(
-      `${file} is a database of another program; give the gateway a directory of its own`,
+      `${file} is the database of another program; give the gateway its own directory`,
     )
   if (version > SCHEMA_VERSION)
     throw new UsageError(
-      `${file} was written by a newer gateway (schema ${version}, this one knows ${SCHEMA_VERSION}); start that one, or give this one another directory`,
+      `${file} was written by a newer gateway (schema ${version}; this one supports ${SCHEMA_VERSION}); use the newer gateway, or another directory`,
     )
   return version
 }
@@ -131,15 +131,15 @@ export function asUsageError(error: unknown, file: string): unknown {
   const errcode = errcodeOf(error)
   if (errcode === SQLITE_BUSY)
     return new UsageError(
-      `${file} is in use by another process; only one can have it open. Stop the other gateway: it may still run after its npm was killed ("pgrep -f wott-gateway" finds it)`,
+      `${file} is in use by another process. Stop the other gateway: it may still run after its npm was killed ("pgrep -f wott-gateway" finds it)`,
     )
   if (isDamage(error))
     return new UsageError(
-      `${file} is damaged (${messageOf(error)}); wott-gateway store repair makes a whole store of what can be read of it; or put a backup in its place`,
+      `${file} is damaged (${messageOf(error)}); run "wott-gateway store repair" to keep what can be read, or restore a backup`,
     )
   if (errcode === SQLITE_FULL)
     return new UsageError(
-      `there is no space left on the disk of ${file} (${messageOf(error)}): make some, and start again`,
+      `the disk of ${file} is full (${messageOf(error)}): free some space, and start again`,
     )
   if (errcode === SQLITE_CANTOPEN || errcode === SQLITE_READONLY || errcode === SQLITE_IOERR)
     return new UsageError(`${file} cannot be opened: ${messageOf(error)}`)

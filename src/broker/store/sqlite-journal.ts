@@ -70,7 +70,7 @@ export async function openSqliteJournal(
         tell(reply)
       } catch (error) {
         asked.reject(
-          new UsageError(`${directory} holds what no gateway wrote: ${messageOf(error)}`),
+          new UsageError(`${directory} contains data that no gateway wrote: ${messageOf(error)}`),
         )
       }
     } else if (!reply.error) asked.resolve()
@@ -83,7 +83,7 @@ export async function openSqliteJournal(
     ended = error instanceof Error ? error : new Error(String(error))
   })
   worker.on('exit', () => {
-    ended ??= new Error('its thread ended')
+    ended ??= new Error('its thread has ended')
     asked.reject(ended)
     for (const { reject } of tasks.values()) reject(ended)
     tasks.clear()

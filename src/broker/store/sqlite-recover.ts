@@ -49,5 +49,5 @@ const LISTED = 10
 function damageIn(file: string, numbers: readonly number[]): string {
   const more = numbers.length > LISTED ? ` and ${numbers.length - LISTED} more` : ''
   const which = `${numbers.slice(0, LISTED).join(', ')}${more}`
-  return `${file} is damaged: the checksums of messages that are retained or wait for a session do not match (numbers ${which}); wott-gateway store repair leaves them out and keeps the rest, or put a backup in its place`
+  return `${file} is damaged: the checksums of messages that are retained or wait for a session do not match (numbers ${which}); "wott-gateway store repair" removes them and keeps the rest; or restore a backup`
 }

@@ -155,7 +155,7 @@ function read<T extends Salvaged & { isSound: boolean }>(
     if (version === 0) return { ...UNREADABLE, isSound: false }
     if (version < SCHEMA_VERSION)
       throw new UsageError(
-        'the store was written by an older gateway: start this one with it once, which brings it up to date, or put a backup in its place',
+        'the store was written by an older gateway: start this gateway with it once, which upgrades it, or restore a backup',
       )
     return work(from)
   } catch (error) {

@@ -16,14 +16,14 @@ import { SCHEMA_VERSION } from './sqlite-upgrade.ts'
 export async function restoreStore(backup: string, directory: string): Promise<void> {
   if (exists(`${backup}-wal`))
     throw new UsageError(
-      `${backup} has ${backup}-wal beside it, so it is no backup but a store, and may be in use; make a backup of it with wott-gateway backup`,
+      `${backup} is not a backup but a store that may be in use, because ${backup}-wal exists; make a backup of it with "wott-gateway backup"`,
     )
   makePrivateDirectory(directory)
   requireEmpty(directory)
   const log = `${storeFile(directory)}-wal`
   // SQLite would play it back over what is restored
   if (exists(log))
-    throw new UsageError(`${log} belongs to a store that is no longer here: move it away too`)
+    throw new UsageError(`${log} belongs to a store that is no longer there: move it away too`)
   const unfinished = join(directory, UNFINISHED_PREFIX + STORE_FILE)
   try {
     for (const name of [unfinished, `${unfinished}-wal`]) rmSync(name, { force: true })
@@ -59,7 +59,7 @@ function requireEmpty(directory: string): void {
     const isEmpty = checkOwner(db, file) === 0 || !hasRows(db)
     if (!isEmpty)
       throw new UsageError(
-        `${directory} has a store with messages or sessions in it, which would be lost: move ${file} (and ${file}-wal, if it is there) away first`,
+        `${directory} already contains a store with messages or sessions: first move ${file} (and ${file}-wal, if it exists) away`,
       )
     rmSync(file)
   } catch (error) {
@@ -103,5 +103,7 @@ function prepare(file: string, backup: string): void {
 function toUsageError(error: unknown, backup: string): unknown {
   const usage = asUsageError(error, backup)
   if (!(usage instanceof UsageError) || usage === error) return usage
-  return new UsageError(`${backup} is no backup of a store: ${messageOf(error)}`, { cause: error })
+  return new UsageError(`${backup} is not a backup of a store: ${messageOf(error)}`, {
+    cause: error,
+  })
 }

@@ -15,7 +15,7 @@ export function stoppedStoreInfo(directory: string): Promise<StoreInfo> {
   return withStopped(directory, async (db, version) => {
     if (version < SCHEMA_VERSION)
       throw new UsageError(
-        `${storeFile(directory)} was written by an older gateway; start this one with it once, which brings it up to date`,
+        `${storeFile(directory)} was written by an older gateway; start this gateway with it once, which upgrades it`,
       )
     return readStoreInfo(db, createLogUsage(db))
   })

@@ -17,7 +17,7 @@ export function createTasks(db: DatabaseSync, usage: LogUsage) {
   let copying: Promise<void> | undefined
 
   function copy(file: string): Promise<void> {
-    if (copying) throw new Error('a copy of the store is being made already')
+    if (copying) throw new Error('a copy of the store is already being made')
     copying = copyDatabase(db, file, closing.signal).finally(() => {
       copying = undefined
     })

@@ -160,7 +160,7 @@ export async function openStore({
     damage(): string | null {
       const count = log.damaged()
       if (count === 0) return null
-      return `${count} messages of the log are damaged and left out: stop the gateway and run wott-gateway store repair`
+      return `${count} messages of the log are damaged and skipped: stop the gateway and run "wott-gateway store repair"`
     },
     /** Stores what waits and closes the journal; may be called again. */
     async close(): Promise<void> {

@@ -197,8 +197,7 @@ function readLogTypes(lines: readonly ConfLine[], outcome: SettingsSink): void {
   let least = -1
   for (const line of lines) {
     const level = LOG_TYPES[line.value]
-    if (level === undefined)
-      outcome.refuse(line.at, `log_type ${line.value}: unknown type`)
+    if (level === undefined) outcome.refuse(line.at, `log_type ${line.value}: unknown type`)
     else if (LOG_LEVELS.indexOf(level) > least) {
       least = LOG_LEVELS.indexOf(level)
       outcome.set('logLevel', level, line)

@@ -126,9 +126,13 @@ function begin(keys: Keys, device: string, body: Buffer, precision: bigint): Key
   const hash = createHash('sha256').update(`${precision}\n`).update(body).digest('base64url')
   const begun = keys.take(device, `line protocol ${hash}`, hash)
   if (typeof begun === 'object') return begun
-  throw new GatewayError('broker_unavailable', 'The same lines are being written already.', {
-    retryAfter: 1,
-  })
+  throw new GatewayError(
+    'broker_unavailable',
+    'A request with the same lines is still being processed.',
+    {
+      retryAfter: 1,
+    },
+  )
 }
 
 function sendResult(request: Request, reply: Reply, { accepted, refused }: WriteResult): Reply {

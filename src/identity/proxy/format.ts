@@ -27,7 +27,7 @@ export const MOST_CERTIFICATES = 16
 export function notPassedOn(): GatewayError {
   return new GatewayError(
     'certificate_required',
-    'The proxy has passed no client certificate on. Send the one this device was issued, as with curl --cert client.crt --key client.key.',
+    'The proxy passed on no client certificate. Send the certificate of this device, for example with curl --cert client.crt --key client.key.',
   )
 }
 
@@ -35,7 +35,7 @@ export function notPassedOn(): GatewayError {
 export function unreadableHeader(what: string): GatewayError {
   return new GatewayError(
     'request_invalid',
-    `The client certificate that the proxy passes on cannot be read: ${what}.`,
+    `The client certificate from the proxy cannot be read: ${what}.`,
   )
 }
 

@@ -42,7 +42,7 @@ export function createHeaderReader(
       const role = roles.get(name)
       if (role === undefined) {
         const twin = name.replaceAll('_', '-')
-        if (roles.has(twin)) return invalid(`The header ${name} passes for ${twin}`)
+        if (roles.has(twin)) return invalid(`The header ${name} can be confused with ${twin}`)
         continue
       }
       if (found[role] !== undefined) return invalid(`The request has the header ${name} twice`)
@@ -66,12 +66,12 @@ function defined(names: HeaderNames): HeaderNames {
 }
 
 function invalid(problem: string): GatewayError {
-  return new GatewayError('request_invalid', `${problem}, so it is not known who sends it.`)
+  return new GatewayError('request_invalid', `${problem}, so it is not clear which device sent it.`)
 }
 
 function tooLarge(maxBytes: number): GatewayError {
   return new GatewayError(
     'headers_too_large',
-    `The client certificate and its chain are longer than the ${maxBytes} bytes that a proxy may pass on (WOTT_PROXY_HEADER_BYTES).`,
+    `The client certificate and its chain are longer than the ${maxBytes} bytes that are allowed (WOTT_PROXY_HEADER_BYTES).`,
   )
 }

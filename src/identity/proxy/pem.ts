@@ -9,7 +9,8 @@ const CERTIFICATES =
 /** The certificates of PEM text, as API Gateway has them in `clientCert.clientCertPem`. */
 export function readPem(text: string): Buffer[] | GatewayError {
   if (text === '') return notPassedOn()
-  if (!CERTIFICATES.test(text)) return unreadableHeader('it is not PEM with certificates alone')
+  if (!CERTIFICATES.test(text))
+    return unreadableHeader('it is not PEM that contains only certificates')
   try {
     const found = readBlocks(Buffer.from(text, 'latin1'), ['CERTIFICATE'])
     return found.length > MOST_CERTIFICATES ? tooMany() : found
@@ -44,6 +45,6 @@ export function verifyProblem(verify: string | undefined): GatewayError | null {
   const word = JSON.stringify(verify.slice(0, 100))
   return new GatewayError(
     'certificate_untrusted',
-    `The proxy has not accepted the client certificate: it says ${word}, not ${VERIFIED}.`,
+    `The proxy did not accept the client certificate: it says ${word} instead of ${VERIFIED}.`,
   )
 }

@@ -212,7 +212,7 @@ function digest(bytes: Buffer): string {
 function tooMuch(id: string, count: number): GatewayError {
   return new GatewayError(
     'quota_exceeded',
-    `${id} has ${count} requests and WebSockets under way, and no more are allowed (WOTT_MAX_CONNECTIONS_PER_DEVICE).`,
+    `${id} has ${count} open requests and WebSockets, which is the limit (WOTT_MAX_CONNECTIONS_PER_DEVICE).`,
     { retryAfter: 1 },
   )
 }

@@ -33,7 +33,7 @@ function readElement(text: string): Map<string, string> | GatewayError {
   PAIR.lastIndex = 0
   for (let end = ';'; end !== ''; ) {
     const found = PAIR.exec(text)
-    if (!found) return unreadableHeader('it is not as Envoy writes it')
+    if (!found) return unreadableHeader('it is not in the format of Envoy')
     const [, name = '', quoted, plain = '', after = ''] = found
     if (after === ',') return severalElements()
     const key = name.toLowerCase()
@@ -56,6 +56,6 @@ function severalElements(): GatewayError {
 function onlyDescribed(): GatewayError {
   return new GatewayError(
     'certificate_required',
-    'The proxy passes on a hash or a name of the client certificate, and not the certificate: set_current_client_cert_details needs cert: true.',
+    'The proxy passes on only a hash or a name of the client certificate, not the certificate: set_current_client_cert_details needs cert: true.',
   )
 }

@@ -6,7 +6,7 @@ export const GATEWAY = {
     means:
       'this device publishes more than `WOTT_PUBLISH_RATE` readings a second, or reads more of the history at the same time than it may; or this address sends more to the viewer door without a session than it may (`WOTT_STRANGER_REQUEST_RATE`, `WOTT_INVITE_GUESSES`); or the view of this viewer is still being stored',
     remedy: 'wait as `Retry-After` says',
-    detail: 'This device publishes faster than it may.',
+    detail: 'This device exceeds its rate limit (WOTT_PUBLISH_RATE).',
     later: true,
   },
   quota_exceeded: {
@@ -14,7 +14,7 @@ export const GATEWAY = {
       'the requests, answers and streams of this device or viewer hold as much memory as `WOTT_MEMORY_BYTES_PER_DEVICE` allows, or those of all as much as `WOTT_MEMORY_BYTES`; or the broker behind the gateway has a quota',
     remedy: 'read the answers, send less at once, and wait as `Retry-After` says',
     detail:
-      'The requests and answers under way, or others of this gateway, hold as much memory as they may. Read the answers, and send less at once.',
+      'The memory limit for this device, or for all clients together, is reached (WOTT_MEMORY_BYTES_PER_DEVICE, WOTT_MEMORY_BYTES). Read the answers, and send less at once.',
     later: true,
   },
   internal_error: {

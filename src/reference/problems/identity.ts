@@ -6,7 +6,7 @@ export const IDENTITY = {
     means: 'no client certificate was sent',
     remedy: '`curl --cert client.crt --key client.key`; a proxy in between must pass TLS through',
     detail:
-      'No client certificate was sent. Send the one this device was issued, as with curl --cert client.crt --key client.key.',
+      'No client certificate was sent. Send the certificate of this device, for example with curl --cert client.crt --key client.key.',
   },
   certificate_expired: {
     means: 'the time of the client certificate is over',
@@ -52,7 +52,7 @@ export const IDENTITY = {
       "a link was used before, is older than 24 hours or is not ours; or `viewer invite` wrote another viewers file than the gateway's `WOTT_VIEWERS_FILE`",
     remedy: 'a new link from `viewer invite`, with `--file` and the path in `WOTT_VIEWERS_FILE`',
     detail:
-      'This invite was used before, has expired, or never was one. Ask for a new one: wott-gateway viewer invite NAME',
+      'This invite is not valid: it was used before, has expired, or never existed. Ask for a new one: wott-gateway viewer invite NAME',
   },
   session_not_stored: {
     means: 'you are logged out, but the disk did not take that',

@@ -24,7 +24,7 @@ export const MESSAGES = {
     means:
       'the topic is empty, too long or deep, or has `+`, `#`, a leading `$` or control characters; or the filter is none',
     remedy: 'correct the topic; `#` in a filter is written `%23`',
-    detail: 'The topic must not hold a wildcard ("+" or "#") [MQTT-3.3.2-2].',
+    detail: 'The topic must not contain a wildcard ("+" or "#") [MQTT-3.3.2-2].',
   },
   time_invalid: {
     means:
@@ -48,12 +48,12 @@ export const MESSAGES = {
       'no line of the ACL file allows publishing to this topic, or one denies it; or the broker behind the gateway refuses it (the detail says so)',
     remedy:
       '`wott-gateway acl explain ID publish TOPIC` names the line; of a broker behind the gateway, see its own access control',
-    detail: 'The access control file does not let sensor.d.wott.local publish to wott/humidity.',
+    detail: 'The ACL file does not allow sensor.d.wott.local to publish to wott/humidity.',
   },
   read_denied: {
     means: 'no line of the ACL file allows reading this, or one denies it',
     remedy: '`wott-gateway acl explain ID receive TOPIC` names the line',
-    detail: 'The access control file does not let sensor.d.wott.local read wott/temperature.',
+    detail: 'The ACL file does not allow sensor.d.wott.local to read wott/temperature.',
   },
   not_retained: {
     means: 'no message is retained on this topic',

@@ -11,7 +11,7 @@ export const REQUESTS = {
     means:
       'this is not the HTTP that this path speaks, or a header has a wrong value, or this is plain HTTP on a port that speaks HTTPS',
     remedy: 'the detail says what is wrong',
-    detail: 'These bytes are no HTTP request.',
+    detail: 'This is not a valid HTTP request.',
   },
   not_found: {
     means: 'there is no such path',

@@ -93,7 +93,10 @@ describe('a device over whose messages the broker ends the connection', () => {
     await relayed.connected(TOLD_APART + 1)
     const { json, headers, status } = await post(relayed, relayed.device, 'good')
     assert.deepEqual([status, json.code], [503, 'broker_unavailable'])
-    assert.match(json.detail, /ended the connection over an earlier message of this device\.$/)
+    assert.match(
+      json.detail,
+      /closed the connection because of an earlier message of this device\.$/,
+    )
     assert.equal(headers['retry-after'], '1')
     assert.equal(await relayed.at.metric('wott_uplink_refusals_total{reason="suspect"}'), 1)
   })

@@ -87,7 +87,7 @@ describe('a copy of a store that is in use', () => {
       string,
     ]
     const copying = journal.admin?.backup(first)
-    await assert.rejects(async () => journal.admin?.backup(second), /is being made already/)
+    await assert.rejects(async () => journal.admin?.backup(second), /is already being made/)
     const given = assert.rejects(async () => copying, /the gateway is stopping/)
     await journal.close()
     await given

@@ -65,13 +65,13 @@ const DAMAGES: Record<string, { damage: Damage; says: RegExp; keeps: (count: num
   {
     'an empty database': {
       damage: (directory) => truncateSync(join(directory, FILE), 0),
-      says: /broker\.sqlite is empty or gone, but messages up to number \d+ were stored/,
+      says: /broker\.sqlite is empty or missing, but messages up to number \d+ were stored/,
       // all of a young store is in the write-ahead log
       keeps: (count) => count === MESSAGES,
     },
     'no database': {
       damage: (directory) => rmSync(join(directory, FILE)),
-      says: /broker\.sqlite is empty or gone/,
+      says: /broker\.sqlite is empty or missing/,
       keeps: (count) => count === MESSAGES,
     },
     'nothing but the position': {
@@ -79,12 +79,12 @@ const DAMAGES: Record<string, { damage: Damage; says: RegExp; keeps: (count: num
         rmSync(join(directory, FILE))
         rmSync(join(directory, WAL))
       },
-      says: /broker\.sqlite is empty or gone/,
+      says: /broker\.sqlite is empty or missing/,
       keeps: (count) => count === 0,
     },
     'no write-ahead log': {
       damage: (directory) => rmSync(join(directory, WAL)),
-      says: /is empty or gone|holds \d+ messages up to number \d+, but messages up to number \d+ were/,
+      says: /is empty or missing|holds \d+ messages up to number \d+, but messages up to number \d+ were/,
       keeps: (count) => count < MESSAGES,
     },
     'a torn write-ahead log': {
@@ -155,7 +155,7 @@ describe('a store that has lost what was stored', () => {
       await at.publish('t', '1')
       await at.broker.close()
       truncateSync(join(directory, FILE), 0)
-      await assert.rejects(openFile(directory), /is empty or gone, but messages up to number/)
+      await assert.rejects(openFile(directory), /is empty or missing, but messages up to number/)
     }
   })
 

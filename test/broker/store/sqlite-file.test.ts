@@ -65,7 +65,7 @@ test("another program's database is refused and left as it is", async () => {
   db.exec('CREATE TABLE recipes (name TEXT)')
   db.close()
   const before = readFileSync(fileIn(directory))
-  await refused(directory, /is a database of another program/)
+  await refused(directory, /is the database of another program/)
   assert.deepEqual(readFileSync(fileIn(directory)), before)
 })
 
@@ -75,7 +75,7 @@ test('the store of a newer gateway is refused', async () => {
   const db = new DatabaseSync(fileIn(directory))
   db.exec('PRAGMA user_version = 99')
   db.close()
-  await refused(directory, /newer gateway \(schema 99, this one knows 7\)/)
+  await refused(directory, /newer gateway \(schema 99; this one supports 7\)/)
 })
 
 test('a damaged store is refused and left as it is', async () => {
@@ -112,7 +112,7 @@ for (const [what, sql] of [
     const db = new DatabaseSync(fileIn(directory))
     db.exec(sql)
     db.close()
-    await refused(directory, /holds what no gateway wrote/)
+    await refused(directory, /contains data that no gateway wrote/)
   })
 
 test('a directory that cannot be one is refused', async () => {
