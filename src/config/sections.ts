@@ -13,7 +13,7 @@ const SECTIONS: Readonly<Partial<Record<SettingName, Section>>> = {
   broker: { title: 'Where messages are kept', page: 'broker.md' },
   brokerUsername: {
     title: 'In front of another MQTT broker',
-    page: 'broker.md#in-front-of-another-broker',
+    page: 'in-front-of-a-broker.md',
   },
   bridge: { title: 'A bridge to another MQTT broker', page: 'edge.md' },
   deviceListen: { title: 'Doors', page: '../README.md#the-doors' },

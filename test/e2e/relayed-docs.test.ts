@@ -20,7 +20,7 @@ import { createPki } from '../support/pki.ts'
 
 const execute = promisify(execFile)
 
-it('WOTT_BROKER changes from file: to the Mosquitto of docs/broker.md and back', async () => {
+it('WOTT_BROKER changes from file: to the Mosquitto of docs/in-front-of-a-broker.md and back', async () => {
   await using folder = await temporaryFolder()
   const cwd = folder.path
   assert.equal((await run(['init'], { cwd })).code, 0)
@@ -29,8 +29,8 @@ it('WOTT_BROKER changes from file: to the Mosquitto of docs/broker.md and back',
   const own = await pki.issue('gateway')
   const port = await freePort()
   const acl = join(cwd, 'broker.acl')
-  await writeFile(acl, await blockWith('broker.md', 'acl', 'user gateway'))
-  const conf = (await blockWith('broker.md', 'mosquitto', 'require_certificate'))
+  await writeFile(acl, await blockWith('in-front-of-a-broker.md', 'acl', 'user gateway'))
+  const conf = (await blockWith('in-front-of-a-broker.md', 'mosquitto', 'require_certificate'))
     .replace('listener 8883', `user root\nlistener ${port} 127.0.0.1`)
     .replace('/etc/mosquitto/certs/ca.crt', broker.caFile)
     .replace('/etc/mosquitto/certs/broker.crt', broker.certFile)
@@ -41,7 +41,7 @@ it('WOTT_BROKER changes from file: to the Mosquitto of docs/broker.md and back',
   await untilListening(port, mosquitto)
 
   const relay: Record<string, string> = {
-    ...settingsIn(await blockWith('broker.md', 'sh', 'WOTT_BROKER_CERT_FILE')),
+    ...settingsIn(await blockWith('in-front-of-a-broker.md', 'sh', 'WOTT_BROKER_CERT_FILE')),
     WOTT_BROKER: `mqtts://127.0.0.1:${port}`,
     WOTT_BROKER_CA_FILE: broker.caFile,
     WOTT_BROKER_CERT_FILE: own.certFile,
