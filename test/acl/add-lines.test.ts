@@ -78,7 +78,7 @@ describe('lines that are added to an ACL file', () => {
       await assert.rejects(added('', { user }), UsageError, JSON.stringify(user))
     await assert.rejects(
       addLines(join(folder, 'none'), { user: 'a', grants: [both('a')], comment: '' }),
-      /there is no such file/,
+      /no such file/,
     )
   })
 

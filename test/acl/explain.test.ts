@@ -48,7 +48,7 @@ test('names the line that is missing', () => {
   assert.deepEqual(sentences('sensor', 'publish', 'wott/humidity'), [
     'User "sensor" may not publish to "wott/humidity".',
     'Only line 3, "topic read wott/#" matches it, and that does not allow anybody to publish.',
-    'What is missing is "topic write wott/humidity" below "user sensor".',
+    'To allow it, add "topic write wott/humidity" below "user sensor".',
   ])
   assert.deepEqual(sentences('bob', 'receive', 'public/x'), [
     'User "bob" may not receive "public/x".',

@@ -23,7 +23,7 @@ for (const [line, place, advice] of [
   ['user\talice', '1:5 tab_separator', /use a space/],
   ['\ttopic read a', '1:1 tab_separator', /use a space/],
   ['topic read\ta b', '1:11 tab_separator', /use a space/],
-  ['topic a b', '1:7 access_unknown', /as in "topic readwrite a b"/],
+  ['topic a b', '1:7 access_unknown', /for example "topic readwrite a b"/],
   ['pattern READ a', '1:9 access_unknown', /write "read"/],
   ['topic none a', '1:7 access_unknown', /read, write, readwrite or deny/],
   ['topic a # b', '1:7 access_unknown', /put (the|a) comment on a line of its own/],

@@ -77,7 +77,7 @@ test('a first load that fails names every bad line', async (t) => {
   const options = { watch: false, onReload: () => assert.fail('no reload was asked for') }
   await assert.rejects(openAcl(path, options), (error) => {
     assert.ok(error instanceof UsageError)
-    assert.ok(error.message.startsWith(`${path} cannot be read: there is no such file`))
+    assert.ok(error.message.startsWith(`${path} cannot be read: no such file`))
     return true
   })
   await assert.rejects(openAcl(directory, options), /not a regular file/)
@@ -155,7 +155,7 @@ test('no reload that fails opens anything, and the next good one holds', async (
   await writeFile(path, 'user alice\ntopic read \0\n')
   await refused(/permission\.acl:2:12 .*NUL/)
   await rm(path)
-  await refused(/permission\.acl cannot be read: there is no such file/)
+  await refused(/permission\.acl cannot be read: no such file/)
   await mkdir(path)
   await refused(/permission\.acl cannot be read: .*not a regular file/)
   await rm(path, { recursive: true })

@@ -51,7 +51,7 @@ describe('the topics file in use', () => {
       error instanceof UsageError && error.message === message
     await assert.rejects(
       openCatalog(path, options),
-      refused(`${path} cannot be read: there is no such file`),
+      refused(`${path} cannot be read: no such file`),
     )
     await writeFile(path, 'a b c\nd e\n')
     await assert.rejects(openCatalog(path, options), /topics:1:3 "b" is not.*\n.*topics:2:3 "e" is/)

@@ -77,7 +77,7 @@ c field x silence 2m
         '1:1 the pattern may contain "+" only as a whole level [MQTT-4.7.1-3]',
         '2:3 "unti" is not one of name, unit, class, silence, min, max, field',
         '3:3 unit has no value',
-        '4:10 unit is there twice',
+        '4:10 unit appears twice',
         '5:8 the closing quote is missing',
         '6:11 a space must follow the closing quote',
         '7:1 min 5 is above max 4',

@@ -85,7 +85,7 @@ describe('acl lint', { concurrency: 2 }, () => {
     assert.deepEqual(missing, {
       code: 2,
       stdout: '',
-      stderr: 'wott-gateway: none.acl cannot be read: there is no such file\n',
+      stderr: 'wott-gateway: none.acl cannot be read: no such file\n',
     })
     const unnamed = await acl(['lint'])
     assert.match(

@@ -48,7 +48,7 @@ describe('--allow', () => {
     assert.equal(viewer.code, 0)
     assert.match(
       viewer.stderr,
-      /^wott-gateway: the link works once, until \S+Z; alice is logged in for 12h then\nRights in \.wott\/permission\.acl:\n {2}read house\/#\n$/,
+      /^wott-gateway: the link works once, until \S+Z; after that alice stays logged in for 12h\nRights in \.wott\/permission\.acl:\n {2}read house\/#\n$/,
     )
     const text = await readFile(aclFile, 'utf8')
     assert.match(text, /\nuser porch\.d\.wott\.local\ntopic write porch\/#\n/)

@@ -184,7 +184,7 @@ describe('the program', () => {
     ],
     [
       ['device', 'ad'],
-      'there is no device command "ad"; did you mean add?\nsee "wott-gateway device --help"',
+      'unknown device command "ad"; did you mean add?\nsee "wott-gateway device --help"',
     ],
     [['device', 'revoke'], 'ID is missing\nsee "wott-gateway device --help"'],
     [['device', 'list', '--days', '3'], 'unknown option --days\nsee "wott-gateway device --help"'],
@@ -199,11 +199,11 @@ describe('the program', () => {
     ],
     [
       ['pub', 'a', 'b', '--certs', 'none'],
-      'none/ca.crt: there is no such file; name the device\'s folder with --certs DIR ("wott-gateway init" makes some)',
+      'none/ca.crt: no such file; name the device\'s folder with --certs DIR ("wott-gateway init" makes some)',
     ],
     [
       ['whoami', 'none'],
-      'none/client.crt: there is no such file; name the folder of a device: wott-gateway whoami DIR',
+      'none/client.crt: no such file; name the folder of a device: wott-gateway whoami DIR',
     ],
     [
       ['device', 'list'],

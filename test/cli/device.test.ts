@@ -85,7 +85,7 @@ describe('init', () => {
     const path = await mkdtemp(join(cwd, 'viewers-'))
     const said = await succeeds(['init'], { cwd: path })
     const { stderr } = await run(['viewer', 'invite', 'alice'], { cwd: path })
-    const [, file] = /^wott-gateway: (\S+) is new/.exec(stderr) ?? []
+    const [, file] = /^wott-gateway: created (\S+):/.exec(stderr) ?? []
     assert.match(said, new RegExp(` --viewers-file ${file}\n$`))
   })
 
@@ -301,11 +301,11 @@ describe('device', () => {
     [['add', 'subscriber'], 'subscriber.d.wott.local has a certificate until'],
     [['add', 'gateway'], 'gateway.d.wott.local is the gateway itself: choose another name'],
     [['add', 'x', '--days', '0'], '--days must be a whole number from 1 to 3650'],
-    [['renew', 'nobody'], 'there is no device "nobody"; known devices: '],
+    [['renew', 'nobody'], 'unknown device "nobody"; known devices: '],
     [['renew', 'gateway'], 'gateway.d.wott.local is the gateway itself'],
     [['renew', 'sensor'], 'sensor.d.wott.local is revoked: add it again'],
     [['renew', 'subscriber', '--days', '0'], '--days must be a whole number from 1 to 3650'],
-    [['revoke', 'nobody'], 'there is no device "nobody"; known devices: '],
+    [['revoke', 'nobody'], 'unknown device "nobody"; known devices: '],
     [['revoke', 'hall', '--reason', 'keyCompromize'], '--reason must be one of keyCompromise, '],
     [['invite', 'a/b'], '"a/b" cannot be the name of a device'],
     [['invite', 'gateway'], 'gateway.d.wott.local is the gateway itself: choose another name'],

@@ -65,7 +65,7 @@ describe('serve that cannot start says why, exit code 2', { concurrency: 2 }, ()
         '--broker-username': 'me',
         '--broker-password-file': '/nowhere/password',
       }),
-      'wott-gateway: /nowhere/password: there is no such file',
+      'wott-gateway: /nowhere/password: no such file',
     ))
 
   it('a port is taken', async () => {

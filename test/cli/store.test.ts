@@ -225,7 +225,7 @@ describe('backup and restore', () => {
     for (const [file, says] of [
       ['b.sqlite', /b\.sqlite is (damaged|not a backup)/],
       ['text', /text is not a backup of a store: file is not a database/],
-      ['nothing', /nothing: there is no such file/],
+      ['nothing', /nothing: no such file/],
     ] as const) {
       const { code, stderr } = await run(['restore', file, '--store', 'new'], { cwd })
       assert.equal(code, 2, file)

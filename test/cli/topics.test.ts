@@ -47,7 +47,7 @@ describe('topics', { concurrency: 2 }, () => {
     for (const action of [['lint'], ['explain', 'a']]) {
       const missing = await topics([...action, '--topics-file', 'none'])
       assert.equal(missing.code, 2)
-      assert.match(missing.stderr, /none cannot be read: there is no such file/)
+      assert.match(missing.stderr, /none cannot be read: no such file/)
     }
     assert.equal((await topics(['explain', 'a/+', '--topics-file', 'good'])).code, 2)
   })

@@ -283,11 +283,11 @@ tls_version tlsv1.3
   it('that is missing is all that is wrong', async () => {
     const missing = join(folder, 'missing.conf')
     assert.throws(() => loadConfig({ WOTT_MOSQUITTO_CONF: missing }), {
-      message: `wrong settings:\n  ${missing}: there is no such file or folder`,
+      message: `wrong settings:\n  ${missing}: no such file or folder`,
     })
     const file = await fileOf('include_dir /none\n')
     assert.throws(() => loadConfig({ WOTT_MOSQUITTO_CONF: file }), {
-      message: `wrong settings:\n  ${file}:1 include_dir /none: there is no such file or folder`,
+      message: `wrong settings:\n  ${file}:1 include_dir /none: no such file or folder`,
     })
   })
 

@@ -79,7 +79,7 @@ describe('the trust files', () => {
     const truncated = own.certificate.slice(0, 200)
     const damaged = own.certificate.replace(/^M.{20}/m, 'MIIAAAAAAAAAAAAAAAAAA')
     const wrong: [keyof TrustFiles, string, RegExp][] = [
-      ['caFile', join(directory, 'none'), /there is no such file/],
+      ['caFile', join(directory, 'none'), /no such file/],
       ['caFile', await file(''), /no PEM certificate/],
       ['certFile', await file(truncated), /starts in line 1 has no END line/],
       ['certFile', await file(damaged), /cannot be read/],
@@ -97,7 +97,7 @@ describe('the trust files', () => {
       ['keyFile', await file('x'), /no PEM private key/],
       ['keyFile', locked, /encrypted/],
       ['crlFile', await file(''), /BEGIN X509 CRL/],
-      ['crlFile', join(directory, 'none'), /there is no such file/],
+      ['crlFile', join(directory, 'none'), /no such file/],
     ]
     for (const [name, path, reason] of wrong)
       await assert.rejects(loadTrust({ ...files, [name]: path }), (error: Error) => {

@@ -81,7 +81,7 @@ describe('an uplink connects', () => {
   it('says which file cannot be read', async () => {
     const passwordFile = join(directory, 'missing')
     await using at = startUplink(1, { credentials: { username: 'a', passwordFile } })
-    assert.equal(await at.away(/./), `${passwordFile}: there is no such file`)
+    assert.equal(await at.away(/./), `${passwordFile}: no such file`)
   })
 
   it('to the next address where the first is dead', async () => {

@@ -78,7 +78,7 @@ function shown(folder: string): string {
 
 function unreadable(error: unknown): string {
   const code = codeOf(error)
-  if (code === 'ENOENT') return 'there is no such file or folder'
+  if (code === 'ENOENT') return 'no such file or folder'
   if (code === 'EACCES') return 'this user has no permission to read it'
   return messageOf(error)
 }

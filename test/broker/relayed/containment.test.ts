@@ -77,7 +77,8 @@ describe('a device over whose messages the broker ends the connection', () => {
       assert.ok(good.length - refused.length > 0)
       assert.equal((await post(relayed, honest, 'good')).status, 200)
       const known = await relayed.at.logged(
-        ({ msg, device }) => device === 'a.d.wott.local' && /is kept apart$/.test(String(msg)),
+        ({ msg, device }) =>
+          device === 'a.d.wott.local' && /separate connection$/.test(String(msg)),
       )
       assert.deepEqual([known.topic, known.times], ['bad', 2])
       assert.ok(((await relayed.at.metric('wott_uplink_suspected_total')) ?? 0) >= 2)

@@ -35,7 +35,7 @@ describe('a byte that the disk has changed', () => {
         assert.deepEqual(page.damaged, damage)
       }
     assert.equal(damage.length, 1)
-    assert.match(at.store.damage() ?? '', /^1 messages of the log are damaged .* store repair$/)
+    assert.match(at.store.damage() ?? '', /^1 messages of the log are damaged .* store repair"$/)
     // whoever resumes from before it hears that it is missing, after a restart too
     const gaps = at.store.log.gapsAfter(0)
     assert.deepEqual(gaps, ['damaged'])
