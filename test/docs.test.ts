@@ -77,6 +77,23 @@ describe('the docs', () => {
     assert.ok(!may('kitchen').mayReceive('zigbee2mqtt/lamp'))
   })
 
+  it('have an architecture page that names every room, and files that exist', async () => {
+    const text = await readFile(join(DOCS, 'architecture.md'), 'utf8')
+    const entries = await readdir(join(DOCS, '../src'), { withFileTypes: true })
+    for (const entry of entries) {
+      const room = entry.isDirectory() ? `${entry.name}/` : entry.name
+      assert.ok(text.includes(`\`${room}\``), room)
+    }
+    const files = (await readdir(join(DOCS, '..'), { recursive: true })).filter(
+      (file) => !file.includes('node_modules'),
+    )
+    for (const [file] of text.matchAll(/[\w./-]+\.ts\b/g))
+      assert.ok(
+        files.some((path) => `/${path}`.endsWith(`/${file}`)),
+        file,
+      )
+  })
+
   it('have an index that names every page, and links that lead somewhere', async () => {
     const files = await readdir(DOCS)
     const pages = files.filter((file) => file.endsWith('.md'))
