@@ -11,20 +11,20 @@ export function createLedgerLog(log: Pick<Logger, 'info' | 'warn'>): (entry: Led
   return (entry) => {
     switch (entry.event) {
       case 'invited':
-        log.info({ device: entry.id }, 'a device is invited')
+        log.info({ device: entry.id }, 'a device was invited')
         break
       case 'withdrawn':
-        log.info({ device: entry.id, reason: 'revoked' }, 'the invite of a device is taken back')
+        log.info({ device: entry.id, reason: 'revoked' }, 'the invite of a device was withdrawn')
         break
       case 'approved':
-        log.info({ device: entry.id, key: entry.key?.slice(0, DIGITS) }, 'a key is approved')
+        log.info({ device: entry.id, key: entry.key?.slice(0, DIGITS) }, 'a key was approved')
         break
       case 'denied':
-        log.info({ key: entry.key?.slice(0, DIGITS) }, 'a key is denied')
+        log.info({ key: entry.key?.slice(0, DIGITS) }, 'a key was denied')
         break
       case 'revoked': {
         const { id: device, serial, reason = 'unspecified' } = entry
-        log.warn({ device, serial, reason }, 'the certificate of a device is revoked')
+        log.warn({ device, serial, reason }, 'the certificate of a device was revoked')
         break
       }
       case 'issued': {

@@ -17,7 +17,7 @@ export function sessionExpired(): GatewayError {
 export function sessionNotStored(cause: unknown): GatewayError {
   return new GatewayError(
     'session_not_stored',
-    `You are logged out, but that is not on the disk yet (${messageOf(cause)}): if the gateway restarts before it is, your session is open again. The gateway keeps trying.`,
+    `You are logged out, but this could not be stored yet (${messageOf(cause)}). The gateway keeps trying; if it restarts before it succeeds, your session is valid again.`,
     { cause },
   )
 }

@@ -30,7 +30,7 @@ export function logEndingCertificates(
   now = Date.now(),
 ): void {
   const isSoon = (end: number) => end - now <= days * DAY_MS
-  const verb = (end: number) => (end <= now ? 'has ended' : 'ends soon')
+  const verb = (end: number) => (end <= now ? 'has expired' : 'expires soon')
   for (const { authority, end } of own().filter((one) => isSoon(one.end))) {
     const what = authority === null ? "the gateway's own certificate" : 'the certificate of a CA'
     log.warn(

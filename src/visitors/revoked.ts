@@ -13,7 +13,7 @@ export function logRevoked(
   const known = new Set(entriesOf(before).map(({ key }) => key))
   const added = entriesOf(after).filter(({ key }) => !known.has(key))
   for (const { serial, authority } of added.slice(0, MOST_LINES))
-    log.warn({ serial, authority, reason: 'revoked' }, 'a certificate is revoked')
+    log.warn({ serial, authority, reason: 'revoked' }, 'a certificate was revoked')
   if (added.length > MOST_LINES)
     log.warn({ count: added.length - MOST_LINES }, 'more certificates are revoked')
 }

@@ -77,7 +77,7 @@ it('the log calls whoever it is about by the same words in every line', async ()
   using _stream = await eventSource(at, device, '/stream?filter=mine/%23')
   await at.pki.revoke(device.serial)
   await at.gateway.reload()
-  const listed = await said('a certificate is revoked')
+  const listed = await said('a certificate was revoked')
   assert.deepEqual([listed.serial, listed.reason], [device.serial, 'revoked'])
   const ended = await at.logged(
     ({ msg, door }) =>

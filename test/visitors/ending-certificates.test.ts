@@ -23,8 +23,8 @@ it('certificates are named from some days before their end on, those that end fi
   assert.deepEqual(
     lines.map(({ device, authority, expires, msg }) => [device ?? authority, expires, msg]),
     [
-      [undefined, '2030-01-30T00:00:00.000Z', "the gateway's own certificate ends soon"],
-      ['Old CA', '2029-12-31T23:59:59.999Z', 'the certificate of a CA has ended'],
+      [undefined, '2030-01-30T00:00:00.000Z', "the gateway's own certificate expires soon"],
+      ['Old CA', '2029-12-31T23:59:59.999Z', 'the certificate of a CA has expired'],
       ['over', '2029-12-31T23:59:59.999Z', 'the certificate of a device has expired'],
       ['soon', '2030-01-31T00:00:00.000Z', 'the certificate of a device expires soon'],
     ],
