@@ -50,7 +50,7 @@ it('WOTT_BROKER changes from file: to the Mosquitto of docs/in-front-of-a-broker
   const kept = { ...relay, WOTT_BROKER: 'file:./data' }
 
   await using first = await start({ cwd, env: kept })
-  await first.line(/"WOTT_BROKER_CERT_FILE has no meaning without WOTT_BROKER=mqtt/)
+  await first.line(/"WOTT_BROKER_CERT_FILE has no effect without WOTT_BROKER=mqtt/)
   assert.equal((await first.publish('1')).message, 'OK')
   assert.equal(await first.read(), '1')
   await first.stop()

@@ -323,7 +323,7 @@ describe('viewer', () => {
       ],
       [['invite', 'alice', '--ttl', '91d'], /--ttl must be a time/],
       [['invite', 'alice', '--url', 'http://x'], /--url must be an address such as/],
-      [['list', '--file', '/dev/null'], /\/dev\/null cannot be used: it is not a list of viewers/],
+      [['list', '--file', '/dev/null'], /\/dev\/null cannot be used: it is not a viewers file/],
     ] as const) {
       const { code, stderr } = await run(['viewer', ...args])
       assert.equal(code, 2)
