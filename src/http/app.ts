@@ -147,13 +147,12 @@ export function answerErrors(app: Answering, send: SendError = sendProblem): voi
   function notFound(request: Request, reply: Reply): void {
     const path = pathOf(request.originalUrl)
     const methods = methodsOf(path, paths)
-    const nothing = `${path} has no ${request.method} method here`
     if (methods === '') {
-      send(request, reply, new GatewayError('not_found', `${nothing}.`))
+      send(request, reply, new GatewayError('not_found', `${path} does not exist here.`))
       return
     }
     reply.header('allow', methods)
-    const detail = `${nothing}; its methods are ${methods}.`
+    const detail = `${path} does not support ${request.method}, only ${methods}.`
     send(request, reply, new GatewayError('method_not_allowed', detail))
   }
 
@@ -178,7 +177,7 @@ function noteMethods(app: Pick<App, 'addHook'>): Methods {
   return paths
 }
 
-/** As the header `Allow` has them (RFC 9110 §10.2.1); empty where there is no such path. */
+/** As the header `Allow` has them (RFC 9110 §10.2.1); empty where this path does not exist. */
 function methodsOf(path: string, paths: Methods): string {
   const methods = [...paths].flatMap(([url, each]) =>
     path === url || (url.endsWith('*') && path.startsWith(url.slice(0, -1))) ? [...each] : [],

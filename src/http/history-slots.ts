@@ -27,7 +27,7 @@ export function createHistorySlots(): HistorySlots {
         throw new GatewayError(
           'rate_limited',
           own >= MOST_ANSWERS.each
-            ? `${id} is reading ${own} answers of history, and no more are allowed at the same time.`
+            ? `${id} is reading ${own} history answers at the same time, which is the limit.`
             : `${all} answers of history are being read, and no more are allowed at the same time.`,
           { retryAfter: 1 },
         )

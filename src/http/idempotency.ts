@@ -27,12 +27,12 @@ export function beginKeyed(request: Request, keys: Keys): KeyedRequest | null {
   if (begun === 'reused')
     throw new GatewayError(
       'idempotency_key_reused',
-      'This Idempotency-Key was used for another request. Use a new one for each request, and the same one only to send a request again.',
+      'This Idempotency-Key was used for another request. Use a new one for each request, and the same one only to repeat a request.',
     )
   if (begun === 'underway')
     throw new GatewayError(
       'idempotency_key_in_use',
-      'The first request with this Idempotency-Key is still under way.',
+      'The first request with this Idempotency-Key is still being processed.',
       { retryAfter: 1 },
     )
   return begun

@@ -118,7 +118,7 @@ async function mustBeNdjson(request: Request): Promise<void> {
   if (type !== NDJSON)
     throw new GatewayError(
       'unsupported_media_type',
-      `Send many readings as ${NDJSON}, one JSON object a line; one reading goes to /topics/{topic}.`,
+      `Send many readings as ${NDJSON}, one JSON object per line; send one reading to /topics/{topic}.`,
     )
 }
 

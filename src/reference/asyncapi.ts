@@ -19,7 +19,7 @@ const SERVERS = {
     protocol: 'secure-mqtt',
     protocolVersion: '5.0',
     ...asks('certificate'),
-    description: `mqtt door: MQTT 5, 3.1.1 and 3.1. Without a usable client certificate the connection ends before anything is read. User names and passwords are not looked at: the ACL file's user is the WoTT ID. An authentication method is refused with 0x8C. CONNACK says what the gateway takes: at most \`WOTT_RECEIVE_MAXIMUM\` (1000 by default) unacknowledged messages, \`WOTT_TOPIC_ALIAS_MAXIMUM\` (100 by default) topic aliases, and the largest packet. A session outlives its connection by at most \`WOTT_SESSION_EXPIRY\` (604800 by default) seconds.`,
+    description: `mqtt door: MQTT 5, 3.1.1 and 3.1. Without a valid client certificate the connection ends before anything is read. User names and passwords are ignored: the user in the ACL file is the WoTT ID. An authentication method is refused with 0x8C. CONNACK announces the limits: at most \`WOTT_RECEIVE_MAXIMUM\` (1000 by default) unacknowledged messages, \`WOTT_TOPIC_ALIAS_MAXIMUM\` (100 by default) topic aliases, and the largest packet. A session outlives its connection by at most \`WOTT_SESSION_EXPIRY\` (604800 by default) seconds.`,
   },
   webSocket: {
     ...HOST,
@@ -29,7 +29,7 @@ const SERVERS = {
     protocolVersion: '13',
     ...asks('certificate'),
     description:
-      'Device door: the same MQTT over WebSocket, with the subprotocol `mqtt`. A certificate that is not usable is refused as by every request there.',
+      'Device door: the same MQTT over WebSocket, with the subprotocol `mqtt`. A certificate that is not valid is refused, as for every request there.',
   },
   device: {
     ...HOST,
@@ -47,7 +47,7 @@ const SERVERS = {
   },
 }
 
-const STREAM = `An event stream over HTTPS. Retained messages that match come first, then live ones; each is authorised when it is sent. A comment comes every ${HEARTBEAT_MS / 1000} seconds, or with \`heartbeat\` an event of that name. A reader that takes nothing for \`WOTT_STREAM_STALL\` (30 by default) seconds, or lets more than \`WOTT_STREAM_BUFFER\` (1MiB by default) wait, is cut off. It can resume from any message that is still in the history (\`WOTT_HISTORY_AGE\`, \`WOTT_HISTORY_BYTES\`). At most \`WOTT_MAX_STREAMS\` (1000 by default) streams are open, \`WOTT_MAX_STREAMS_PER_READER\` (100 by default) of one reader.`
+const STREAM = `An event stream over HTTPS. Retained messages that match come first, then live ones; each is authorised when it is sent. A comment comes every ${HEARTBEAT_MS / 1000} seconds, or with \`heartbeat\` an event of that name. A reader that reads nothing for \`WOTT_STREAM_STALL\` (30 by default) seconds, or lets more than \`WOTT_STREAM_BUFFER\` (1MiB by default) wait, is disconnected. It can resume from any message that is still in the history (\`WOTT_HISTORY_AGE\`, \`WOTT_HISTORY_BYTES\`). At most \`WOTT_MAX_STREAMS\` (1000 by default) streams are open, \`WOTT_MAX_STREAMS_PER_READER\` (100 by default) of one reader.`
 
 const EVENTS = ['message', 'gap', 'heartbeat', 'end'] as const
 

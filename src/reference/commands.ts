@@ -20,7 +20,7 @@ const COMMAND = {
   }),
   redelivered: false,
 }
-const ACKNOWLEDGED = json('It does not wait any more.', 'Acknowledged', {
+const ACKNOWLEDGED = json('It is no longer waiting.', 'Acknowledged', {
   message: 'OK',
   traceId: TRACE_ID,
   acknowledged: true,
@@ -31,12 +31,12 @@ const ERRORS = [
 
 export const OPERATIONS = {
   readCommands: {
-    summary: 'Take the commands that wait for this device',
+    summary: 'Get the commands that wait for this device',
     description:
-      'Messages of `WOTT_COMMAND_TOPIC` (`cmd/%u/#`, with the WoTT ID for `%u`) wait for a device from its first request on, whatever their QoS, until it acknowledges them, they expire, or it does not ask for `WOTT_SESSION_EXPIRY` seconds. The oldest come first, and come again until they are acknowledged. What is retained on these topics comes with the first request. `HEAD` takes nothing.',
+      'Messages of `WOTT_COMMAND_TOPIC` (`cmd/%u/#`, with the WoTT ID for `%u`) wait for a device from its first request on, whatever their QoS, until it acknowledges them, they expire, or it does not ask for `WOTT_SESSION_EXPIRY` seconds. The oldest come first, and come again until they are acknowledged. Retained messages on these topics come with the first request. `HEAD` delivers no commands.',
     tags: ['Commands'],
     response: {
-      200: json('The commands, oldest first; none where none came in time.', 'Waiting', {
+      200: json('The commands, oldest first; an empty list if none came in time.', 'Waiting', {
         commands: [COMMAND],
         more: false,
       }),
@@ -61,7 +61,7 @@ export const OPERATIONS = {
   replyToCommand: {
     summary: 'Reply to a command and acknowledge it',
     description:
-      'Publishes the body to the response topic of the command with its correlation data, as MQTT 5 has it, and acknowledges the command. The device needs the right to write to that topic; without it the command stays.',
+      'Publishes the body to the response topic of the command with its correlation data, as in MQTT 5, and acknowledges the command. The device needs the right to write to that topic; without it the command stays.',
     tags: ['Commands'],
     params: parameters({ id: COMMAND_ID }),
     body: { content: { 'text/plain': { schema: { type: 'string', examples: ['done'] } } } },
@@ -83,7 +83,7 @@ export const SCHEMAS = {
     properties: {
       id: {
         type: 'string',
-        description: 'What to acknowledge it by; in a stream the same message has the same id.',
+        description: 'The id to acknowledge it with; the same message has the same id in a stream.',
       },
       ...MESSAGE.properties,
       redelivered: { type: 'boolean', description: 'Whether it was sent before.' },
@@ -95,12 +95,12 @@ export const SCHEMAS = {
     required: ['commands', 'more'],
     properties: {
       commands: { type: 'array', items: { $ref: 'Command#' } },
-      more: { type: 'boolean', description: 'Whether more wait behind these.' },
+      more: { type: 'boolean', description: 'Whether more commands are waiting.' },
     },
   },
   Acknowledged: {
     type: 'object',
-    description: 'What became of an acknowledgement.',
+    description: 'The result of an acknowledgement.',
     required: ['message', 'traceId', 'acknowledged'],
     properties: {
       message: { type: 'string', enum: ['OK'] },
@@ -108,7 +108,7 @@ export const SCHEMAS = {
       acknowledged: {
         type: 'boolean',
         description:
-          'False where no such command waited: it was acknowledged before, has expired, or never was.',
+          'False if no such command was waiting: it was acknowledged before, has expired, or never existed.',
       },
     },
   },

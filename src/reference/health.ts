@@ -22,19 +22,19 @@ export const OPERATIONS = {
     errors: [],
   },
   getLiveness: {
-    summary: 'Whether the process lives',
+    summary: 'Whether the process is alive',
     tags: ['Health'],
     response: {
-      200: json('It does.', 'Health', { status: 'ok', checks: { event_loop: 'ok' } }),
+      200: json('It is alive.', 'Health', { status: 'ok', checks: { event_loop: 'ok' } }),
     },
     errors: [],
   },
   getReadiness: {
-    summary: 'Whether traffic may be sent here',
+    summary: 'Whether the gateway is ready for traffic',
     tags: ['Health'],
     response: {
       200: json(
-        'Every door listens, the broker takes messages, and devices can connect. `degraded`: something is out of date, or the broker behind the gateway refuses a subscription.',
+        'Every door listens, the broker accepts messages, and devices can connect. `degraded`: a certificate, list or file is out of date, or the broker behind the gateway refuses a subscription.',
         'Health',
         {
           status: 'ok',

@@ -30,7 +30,7 @@ export const OPERATIONS = {
   readHistory: {
     summary: 'Read what was published before',
     description:
-      'Messages that match any of the filters, in the order in which they were measured, or with `every` what their numbers come to in each span of time. Each message is authorised as it is read, by the rules of now; what has expired is left out. One answer looks at a bounded number of messages for a bounded time: `truncated` says whether it ended before the range did, and `next` is what to ask for as `after` to get the rest. What is missing for good is named in `gaps` and in the header `wott-gaps`. In `ndjson` and `csv` a last line, in `csv` after `# `, has `truncated`, `next` and `gaps` where they say more than the header and a `limit` of the caller.',
+      'Messages that match any of the filters, in the order in which they were measured, or with `every` statistics of their numbers for each span of time. The ACL file, as it is now, decides on each message; expired messages are left out. One answer processes a limited number of messages for a limited time: `truncated` says why it ended early, and `next` is the value of `after` for the rest. `gaps` and the header `wott-gaps` say what is missing for good. In `ndjson` and `csv` a last line, in `csv` after `# `, has `truncated`, `next` and `gaps` where they say more than the header and a `limit` of the caller.',
     tags: ['Read'],
     response: {
       200: {
@@ -38,7 +38,7 @@ export const OPERATIONS = {
         headers: {
           'wott-gaps': {
             type: 'string',
-            description: `Why some of what was asked for may be missing, with commas between reasons: ${Object.keys(GAP_MESSAGES).join(', ')}.`,
+            description: `Why some messages may be missing, as reasons separated by commas: ${Object.keys(GAP_MESSAGES).join(', ')}.`,
           },
         },
         content: {
@@ -94,15 +94,15 @@ const ENDING = {
     type: ['string', 'null'],
     enum: ['limit', 'work', 'time', null],
     description:
-      'Why there is more: `limit` is reached, or as many messages were looked at as one answer may, or for as long. Null: this is all.',
+      'Why there is more: `limit` is reached, or the limit on messages (`work`) or on time (`time`) for one answer. Null: this is all.',
   },
   next: {
     type: ['string', 'null'],
-    description: 'What to ask for as `after` to get the rest; null when this is all.',
+    description: 'The value of `after` for the rest; null when this is all.',
   },
   gaps: {
     type: 'array',
-    description: 'Why some of what was asked for may be missing for good.',
+    description: 'Why some messages may be missing for good.',
     items: {
       type: 'object',
       required: ['reason', 'message'],
@@ -140,8 +140,8 @@ export const SCHEMAS = {
     required: ['topic', 'from', 'count', 'min', 'mean', 'max', 'last'],
     properties: {
       topic: { type: 'string' },
-      from: { type: 'string', format: 'date-time', description: 'Where the span begins.' },
-      count: { type: 'integer', minimum: 1, description: 'How many messages held a number.' },
+      from: { type: 'string', format: 'date-time', description: 'The start of the span.' },
+      count: { type: 'integer', minimum: 1, description: 'How many messages contained a number.' },
       min: { type: 'number' },
       mean: { type: 'number' },
       max: { type: 'number' },
@@ -150,7 +150,7 @@ export const SCHEMAS = {
   },
   HistoryEnd: {
     type: 'object',
-    description: 'What a part of the history does not hold.',
+    description: 'What is missing in a part of the history.',
     required: Object.keys(ENDING),
     properties: ENDING,
   },

@@ -2,7 +2,7 @@ import { json, type Operations, type Schemas } from './operation.ts'
 
 export const OPERATIONS = {
   whoami: {
-    summary: 'Who you are, and what the ACL file grants you',
+    summary: 'Your identity, and your rights in the ACL file',
     tags: ['Identity'],
     response: {
       200: json('Your identity and your rights.', 'Whoami', {
@@ -19,14 +19,14 @@ export const OPERATIONS = {
 export const SCHEMAS = {
   Whoami: {
     type: 'object',
-    description: 'Who the gateway takes you for, and what the ACL file grants you.',
+    description: 'Your identity, and your rights in the ACL file.',
     required: ['id', 'notAfter', 'rules'],
     properties: {
       id: { type: 'string', description: "The WoTT ID, or a viewer's name: the ACL file's user." },
       notAfter: {
         type: 'string',
         format: 'date-time',
-        description: 'When the certificate or the session ends.',
+        description: 'When the certificate or the session expires.',
       },
       fingerprint256: { type: 'string', description: 'SHA-256 of the certificate; devices only.' },
       rules: {

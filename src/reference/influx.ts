@@ -21,7 +21,7 @@ const LINES = {
 const failed = (description: string, value: object) => json(description, 'InfluxFailure', value)
 
 const FAILURES: Operation['response'] = {
-  400: failed('Some lines, or all, are wrong; those that are not wrong are published.', {
+  400: failed('Some or all lines are wrong; the correct lines are published.', {
     code: 'invalid',
     message:
       "partial write error (2 accepted): unable to parse 'climate,room=kitchen': missing fields",
@@ -36,7 +36,7 @@ const FAILURES: Operation['response'] = {
     code: 'request too large',
     message: `The body has more than the ${MAX_VALUES} values that one request may have; send fewer lines at once.`,
   }),
-  415: failed('The body is compressed with something else than gzip or deflate.', {
+  415: failed('The body is compressed, but not with gzip or deflate.', {
     code: 'unsupported media type',
     message: 'The Content-Encoding must be gzip or deflate, or none at all.',
   }),
@@ -49,14 +49,14 @@ const FAILURES: Operation['response'] = {
       line: 2001,
     },
   ),
-  503: failed('The broker did not take all of it; send it again after `Retry-After`.', {
+  503: failed('The broker did not accept all of it; send it again after `Retry-After`.', {
     code: 'unavailable',
-    message: 'the store took nothing: database or disk is full',
+    message: 'the store cannot be written: database or disk is full',
     line: 1,
   }),
 }
 
-const DESCRIPTION = `Each field of each line is published with QoS 1, on the topic that \`WOTT_INFLUX_TOPIC\` makes of it; the answer comes once all of them are stored. The time of a line is the time that its values were measured. At most 1 MiB, compressed with gzip or deflate if its \`Content-Encoding\` says so, and ${MAX_VALUES} values. One bad line does not affect the others: the error names the first. Where every line has a time, the same body again publishes nothing again, so that a client can repeat what was answered 429 or 503. The certificate says who writes: a header \`Authorization\` is ignored.`
+const DESCRIPTION = `Each field of each line is published with QoS 1, on the topic that \`WOTT_INFLUX_TOPIC\` defines; the answer comes when all of them are stored. The time of a line is the time that its values were measured. At most 1 MiB, compressed with gzip or deflate if its \`Content-Encoding\` says so, and ${MAX_VALUES} values. One bad line does not affect the others: the error names the first. If every line has a time, repeating the same body publishes nothing twice, so that a client can repeat a request after 429 or 503. The certificate says who writes: a header \`Authorization\` is ignored.`
 
 function precision(version: InfluxVersion) {
   const units = Object.keys(PRECISIONS[version])
@@ -87,7 +87,7 @@ export const OPERATIONS = {
       bucket: ignored('readings'),
     }),
     body: LINES,
-    response: { 204: { description: 'All is published.', type: 'null' }, ...FAILURES },
+    response: { 204: { description: 'Everything is published.', type: 'null' }, ...FAILURES },
     errors: [],
   },
   influxWriteV1: {
@@ -103,11 +103,11 @@ export const OPERATIONS = {
       p: ignored('none'),
     }),
     body: LINES,
-    response: { 204: { description: 'All is published.', type: 'null' }, ...FAILURES },
+    response: { 204: { description: 'Everything is published.', type: 'null' }, ...FAILURES },
     errors: [],
   },
   influxPing: {
-    summary: 'What clients of InfluxDB ask first',
+    summary: 'The first request of InfluxDB clients',
     tags: ['Publish'],
     response: { 204: { description: 'The device door answers.', type: 'null' } },
     errors: [],

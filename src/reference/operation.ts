@@ -26,14 +26,14 @@ interface Response {
 }
 
 export const TAGS = {
-  Publish: 'Readings on their way in. Only devices publish, and only on the device door.',
-  Read: 'The last retained message of a topic, and what was published before.',
-  Stream: 'Messages as they come, as Server-Sent Events.',
-  Commands: 'Messages that wait for a device that sleeps, until it acknowledges them.',
-  Identity: 'Who the gateway takes you for.',
+  Publish: 'Publishing. Only devices publish, and only on the device door.',
+  Read: 'Retained messages, and past messages.',
+  Stream: 'Live messages, as Server-Sent Events.',
+  Commands: 'Messages that wait for a sleeping device until it acknowledges them.',
+  Identity: 'Your identity and your rights.',
   Sessions: 'People with browsers, who were invited.',
   Health: 'For Prometheus and orchestrators, on the ops door.',
-  Pages: 'What browsers load.',
+  Pages: 'The files that browsers load.',
 } as const
 
 /**

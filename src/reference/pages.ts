@@ -10,8 +10,8 @@ function file(summary: string, content: Content): Operation {
       'If-None-Match': { type: 'string', description: 'The `etag` of the copy that you have.' },
     }),
     response: {
-      200: { description: 'Here it is.', headers: ETAG, content },
-      304: { description: 'Your copy is as good.', headers: ETAG, type: 'null' },
+      200: { description: 'The file.', headers: ETAG, content },
+      304: { description: 'Your copy is up to date.', headers: ETAG, type: 'null' },
     },
     errors: [],
     session: 'unused',
@@ -27,7 +27,7 @@ export const OPERATIONS = {
   getOpenapi: file('This reference: HTTP, in OpenAPI', DOCUMENT),
   getAsyncapi: file('MQTT, WebSocket and streams, in AsyncAPI', DOCUMENT),
   getAsset: {
-    ...file('What the pages are made of', {
+    ...file('The files of the pages', {
       'text/javascript': { schema: { type: 'string' } },
       'text/css': { schema: { type: 'string' } },
       'image/svg+xml': { schema: { type: 'string' } },

@@ -24,7 +24,7 @@ export function toProblemTable(): string {
   const rows = ERROR_CODES.map(
     (code) => `| \`${code}\` | ${PROBLEMS[code].means} | ${PROBLEMS[code].remedy} |`,
   )
-  return ['| code | means | do |', '|---|---|---|', ...rows].join('\n')
+  return ['| code | cause | what to do |', '|---|---|---|', ...rows].join('\n')
 }
 
 export const SCHEMAS = {
@@ -34,7 +34,7 @@ export const SCHEMAS = {
       "Why the gateway refused: RFC 9457 problem details, with the members `message` and `traceId` of AWS IoT's error bodies.",
     required: ['type', 'title', 'status', 'detail', 'code', 'message', 'traceId'],
     properties: {
-      type: { type: 'string', format: 'uri', description: 'A URN that ends in the code.' },
+      type: { type: 'string', format: 'uri', description: 'A URN that ends with the code.' },
       title: { type: 'string', description: 'The code in words.' },
       status: { type: 'integer', description: 'The HTTP status.' },
       detail: { type: 'string', description: 'What happened, for the person who caused it.' },
@@ -64,7 +64,8 @@ export const SCHEMAS = {
       next: {
         type: 'integer',
         minimum: 1,
-        description: 'Of `POST /topics`: the line from which to go on after `Retry-After` seconds.',
+        description:
+          'Of `POST /topics`: the line from which to continue after `Retry-After` seconds.',
       },
     },
   },

@@ -7,7 +7,7 @@ import { idempotencyKey, KEY_REFUSALS, PICKED_UP, PREFER, REFUSALS } from './pub
 export const OPERATIONS = {
   publishMany: {
     summary: 'Publish many readings',
-    description: `One JSON object a line, at most ${MAX_LINES} lines and 1 MiB, compressed with gzip or deflate if its \`Content-Encoding\` says so. Each is published or refused by itself: one bad line does not affect the others, and the answer names it. Blank lines are skipped. The status is 200 where all lines were published and 207 where some were. Where all were refused it is that of their common reason, or of \`readings_refused\`. The rate limit ends the request at the first line that it refuses: 429, with that line as \`next\`, from which to go on after \`Retry-After\` seconds. With 503 the lines that \`refused\` has as \`broker_unavailable\` are to be sent again. These errors have the members of an outcome, too. With an \`Idempotency-Key\` a request that was answered 429 or 503 is sent again as it is: the lines that are published already are not published again.`,
+    description: `One JSON object per line, at most ${MAX_LINES} lines and 1 MiB, compressed with gzip or deflate if its \`Content-Encoding\` says so. Each line is published or refused separately: one bad line does not affect the others, and the answer names it. Blank lines are skipped. The status is 200 if all lines were published and 207 if some were. If all were refused, it is that of their common reason, or of \`readings_refused\`. The rate limit ends the request at the first line that it refuses: 429, with that line as \`next\`, from which to continue after \`Retry-After\` seconds. With 503 the lines that \`refused\` has as \`broker_unavailable\` are to be sent again. These errors have the members of an outcome, too. With an \`Idempotency-Key\` a request that was answered 429 or 503 is sent again as it is: the lines that are published already are not published again.`,
     tags: ['Publish'],
     headers: parameters({
       'Idempotency-Key': idempotencyKey('"1b4e28ba-2fa1-11d2-883f-0016d3cca427"'),
@@ -22,7 +22,7 @@ export const OPERATIONS = {
             contentSchema: { type: 'array', maxItems: MAX_LINES, items: { $ref: 'Reading#' } },
             'x-examples': {
               two: {
-                summary: 'Two readings, the second kept for whoever reads later',
+                summary: 'Two readings; the second one is retained',
                 value:
                   '{"topic":"wott/temperature","payload":21.5}\n{"topic":"wott/humidity","payload":"55","qos":1,"retain":true}\n',
               },
@@ -73,18 +73,18 @@ export const SCHEMAS = {
     },
     ...payloadAs({
       description:
-        'Text is published as it is; any other JSON value as its JSON, as it is written: `21.50` stays `21.50`.',
+        'A string is published as its text; any other JSON value is published as JSON, exactly as written: `21.50` stays `21.50`.',
     }),
   },
   Outcome: {
     type: 'object',
-    description: 'What became of many readings.',
+    description: 'The result of publishing many readings.',
     required: ['accepted', 'refused'],
     properties: {
       accepted: { type: 'integer', minimum: 0, description: 'How many were published.' },
       refused: {
         type: 'array',
-        description: 'The lines that were not, and why.',
+        description: 'The lines that were not published, and why.',
         items: { $ref: 'RefusedLine#' },
       },
       ...PICKED_UP,

@@ -21,7 +21,7 @@ export const TOPIC: Schema = {
 export const OPERATIONS = {
   publish: {
     summary: 'Publish one reading',
-    description: `The body is the payload, byte for byte (with a \`Content-Encoding\` of gzip or deflate: what it decodes to), whatever its content type says: at most \`WOTT_MAX_PAYLOAD\` (128KiB by default). An empty body with \`retain=true\` clears the retained message. With \`qos=1\` the answer comes once the reading is stored; with \`WOTT_BROKER=file:…\`, on disk. A publisher written for AWS IoT's HTTPS endpoint works unchanged: what MQTT 5 has to say of a payload stands in the query and in headers where AWS IoT has it. A CloudEvent, in headers \`ce-…\` or as \`application/cloudevents+json\`, becomes a message by its MQTT binding. ${BOUNDS}`,
+    description: `The body is the payload, byte for byte (decompressed if its \`Content-Encoding\` is gzip or deflate), with any content type: at most \`WOTT_MAX_PAYLOAD\` (128KiB by default). An empty body with \`retain=true\` deletes the retained message. With \`qos=1\` the answer comes when the reading is stored; with \`WOTT_BROKER=file:…\`, on the disk. A publisher written for AWS IoT's HTTPS endpoint works unchanged: the MQTT 5 properties are in the same query parameters and headers as in AWS IoT. A CloudEvent, in headers \`ce-…\` or as \`application/cloudevents+json\`, becomes a message by its MQTT binding. ${BOUNDS}`,
     tags: ['Publish'],
     params: parameters({ topic: TOPIC }),
     headers: parameters({
@@ -30,7 +30,8 @@ export const OPERATIONS = {
       [HEADERS.payloadFormatIndicator]: {
         type: 'string',
         enum: FORMATS,
-        description: 'Whether the payload is UTF-8 text; if it says so and is not, it is refused.',
+        description:
+          'Whether the payload is UTF-8 text; a payload that is marked as UTF-8 but is not is refused.',
         examples: ['UTF8_DATA'],
       },
       [HEADERS.correlationData]: {

@@ -6,13 +6,13 @@ import type { Schema } from './operation.ts'
 export const idempotencyKey = (example: string): Schema => ({
   type: 'string',
   description:
-    'A name for this request, 1 to 255 ASCII characters, with or without quotes, so that it can be sent again: for `WOTT_IDEMPOTENCY_TTL` seconds a repeat with the same key publishes nothing again and is answered as the first was, with `Idempotency-Replayed: true`.',
+    'A name for this request, 1 to 255 ASCII characters, with or without quotes, so that it can be repeated: for `WOTT_IDEMPOTENCY_TTL` seconds a repeat with the same key publishes nothing and gets the answer of the first request, with `Idempotency-Replayed: true`.',
   examples: [example],
 })
 export const PREFER: Schema = {
   type: 'string',
   description:
-    '`command` asks for a command as `command=1` does; the answer has `Preference-Applied: command`.',
+    '`command` asks for a command, like `command=1`; the answer has `Preference-Applied: command`.',
   examples: ['command'],
 }
 /** What that header can be refused for. */
@@ -35,14 +35,14 @@ export const REFUSALS: readonly ErrorCode[] = [
 /** What an answer says of commands. */
 export const PICKED_UP = {
   command: {
-    description: 'The oldest command that waits, where one was asked for; null for none.',
+    description: 'The oldest waiting command, if the request asked for one; null if there is none.',
     anyOf: [{ $ref: 'Command#' }, { type: 'null' }],
   },
-  more: { type: 'boolean', description: 'Whether more commands wait behind it.' },
+  more: { type: 'boolean', description: 'Whether more commands are waiting.' },
   commandProblem: {
     type: 'object',
     description:
-      'Why there is no command, or none was acknowledged, though the reading is published.',
+      'Why there is no command, or none was acknowledged, although the reading is published.',
     required: ['code', 'detail'],
     properties: { code: { type: 'string' }, detail: { type: 'string' } },
   },

@@ -7,7 +7,7 @@ export const OPERATIONS = {
   readTopic: {
     summary: 'Read the retained message of a topic, or follow a filter',
     description:
-      'The payload of the retained message, byte for byte, with the content type that its publisher gave it where that is a media type; scripts, style sheets and multipart types are bytes like the rest, and a browser runs nothing of it. With `Accept: text/event-stream`, as an `EventSource` sends it, the path is a topic filter instead, and the answer a stream as of `GET /stream`; the query and `Last-Event-ID` are for streams alone.',
+      'The payload of the retained message, byte for byte, with the content type from its publisher if that is a media type; scripts, style sheets and multipart types are sent as bytes, and a browser runs nothing of it. With `Accept: text/event-stream`, as an `EventSource` sends it, the path is a topic filter instead, and the answer is a stream like that of `GET /stream`; the query and `Last-Event-ID` are only for streams.',
     tags: ['Read'],
     params: parameters({
       topic: {
@@ -24,11 +24,11 @@ export const OPERATIONS = {
         headers: {
           age: {
             type: 'integer',
-            description: 'Seconds since the gateway took the retained message.',
+            description: 'Seconds since the gateway received the retained message.',
           },
           expires: {
             type: 'string',
-            description: 'When it is gone, if it expires.',
+            description: 'When it expires, if it does.',
           },
         },
         content: {
@@ -76,7 +76,7 @@ export const OPERATIONS = {
   listRetainedMessages: {
     summary: "List the retained messages in AWS IoT's shape",
     description:
-      'What the caller may read, in the order of the topics. While there are more, the answer has a `nextToken` to go on with.',
+      'The retained messages that the caller may read, in the order of their topics. If there are more, the answer has a `nextToken` to continue with.',
     tags: ['Read'],
     response: {
       200: json('Some of the topics.', 'RetainedMessages', {
@@ -112,7 +112,10 @@ export const SCHEMAS = {
           },
         },
       },
-      nextToken: { type: 'string', description: 'Where the list goes on; absent at its end.' },
+      nextToken: {
+        type: 'string',
+        description: 'The token for the next part of the list; absent at its end.',
+      },
     },
   },
   RetainedMessage: {

@@ -10,9 +10,9 @@ const ALICE = {
 
 export const OPERATIONS = {
   logIn: {
-    summary: 'Trade the code of an invite for a session',
+    summary: 'Exchange the code of an invite for a session',
     description:
-      'The code stands after `#invite=` in the link that `wott-gateway viewer invite NAME` prints. It works once. The session is a cookie that no script can read.',
+      'The code is after `#invite=` in the link that `wott-gateway viewer invite NAME` prints. It works once. The session is a cookie that no script can read.',
     tags: ['Sessions'],
     body: {
       content: {

@@ -54,7 +54,7 @@ describe('the enrol door', () => {
     const agent = await site.ask('/v0.2/nothing')
     assert.deepEqual(
       [agent.status, JSON.parse(agent.body)],
-      [404, { detail: 'There is no GET /v0.2/nothing here.' }],
+      [404, { detail: '/v0.2/nothing does not exist here.' }],
     )
     const other = await site.ask('/nothing')
     assert.deepEqual(

@@ -4,14 +4,14 @@ import type { Described } from './described.ts'
 export const GATEWAY = {
   rate_limited: {
     means:
-      'this device publishes more than `WOTT_PUBLISH_RATE` readings a second, or reads more of the history at the same time than it may; or this address sends more to the viewer door without a session than it may (`WOTT_STRANGER_REQUEST_RATE`, `WOTT_INVITE_GUESSES`); or the view of this viewer is still being stored',
+      'this device exceeds `WOTT_PUBLISH_RATE`, or reads too much of the history at the same time; or this address sends too many requests without a session to the viewer door (`WOTT_STRANGER_REQUEST_RATE`, `WOTT_INVITE_GUESSES`); or the view of this viewer is still being stored',
     remedy: 'wait as `Retry-After` says',
     detail: 'This device exceeds its rate limit (WOTT_PUBLISH_RATE).',
     later: true,
   },
   quota_exceeded: {
     means:
-      'the requests, answers and streams of this device or viewer hold as much memory as `WOTT_MEMORY_BYTES_PER_DEVICE` allows, or those of all as much as `WOTT_MEMORY_BYTES`; or the broker behind the gateway has a quota',
+      'the memory limit for this device or viewer (`WOTT_MEMORY_BYTES_PER_DEVICE`), or for all together (`WOTT_MEMORY_BYTES`), is reached; or a quota of the broker behind the gateway',
     remedy: 'read the answers, send less at once, and wait as `Retry-After` says',
     detail:
       'The memory limit for this device, or for all clients together, is reached (WOTT_MEMORY_BYTES_PER_DEVICE, WOTT_MEMORY_BYTES). Read the answers, and send less at once.',
@@ -24,38 +24,38 @@ export const GATEWAY = {
   },
   not_supported_here: {
     means:
-      'this gateway runs as a function, which is stopped after each answer: it has no streams, no history and no commands; or it is in front of another broker and keeps no commands, or they are off (`WOTT_COMMAND_TOPIC`)',
+      'this gateway runs as a function that stops after each answer, so it has no streams, history or commands; or it is in front of another broker and cannot keep commands; or commands are turned off (`WOTT_COMMAND_TOPIC`)',
     remedy:
-      'ask a gateway that stays, or subscribe to the broker behind; a retained message is read without `Accept: text/event-stream`; publish without `command` and `ack`',
+      'use a gateway that runs all the time, or subscribe to the broker behind it; read retained messages without `Accept: text/event-stream`; publish without `command` and `ack`',
     detail:
-      'This gateway runs as a function, which is stopped after each answer: it has no streams. Ask a gateway that stays.',
+      'This gateway runs as a function that stops after each answer, so it has no streams. Use a gateway that runs all the time.',
   },
   subscription_refused: {
     means:
-      'the broker that `WOTT_BROKER` names refuses the subscription that this needs, or there are `WOTT_BROKER_SUBSCRIPTIONS` already',
+      'the broker in `WOTT_BROKER` refuses the subscription for this filter, or `WOTT_BROKER_SUBSCRIPTIONS` is reached',
     remedy:
-      'let the gateway subscribe there, or read by narrower filters; its log names the filter and the reason',
+      'allow the gateway to subscribe there, or use narrower filters; the log names the filter and the reason',
     detail: 'The broker refuses the subscription to "#": not authorized.',
   },
   broker_unavailable: {
     means:
-      'the broker does not take messages, most likely because its disk is full, or the broker behind the gateway is away or slow; of `GET /history`, it cannot read its store',
+      'the store cannot be written, most likely because the disk is full; or the broker behind the gateway cannot be reached or is slow; for `GET /history`, the store cannot be read',
     remedy: '`/readyz` on the ops door or the log says why; try again after `Retry-After`',
-    detail: 'the store took nothing: database or disk is full',
+    detail: 'the store cannot be written: database or disk is full',
     later: true,
   },
   too_many_streams: {
     means:
-      'more than `WOTT_MAX_STREAMS` streams would be open, or more than `WOTT_MAX_STREAMS_PER_READER` of one device or viewer',
-    remedy: 'raise it, or have readers share a stream of several filters',
-    detail: '1000 streams are open, and no more are allowed (WOTT_MAX_STREAMS).',
+      'the limit on open streams is reached: `WOTT_MAX_STREAMS`, or `WOTT_MAX_STREAMS_PER_READER` for one device or viewer',
+    remedy: 'raise the limit, or let readers use one stream with several filters',
+    detail: '1000 streams are open, which is the limit (WOTT_MAX_STREAMS).',
     later: true,
   },
   too_many_polls: {
     means:
-      'more than `WOTT_MAX_POLLS` requests would wait for commands, or more than `WOTT_MAX_POLLS_PER_DEVICE` of one device',
-    remedy: 'raise it, wait a shorter time, or have one program of the device ask',
-    detail: '1000 requests wait for commands, and no more are allowed (WOTT_MAX_POLLS).',
+      'the limit on requests that wait for commands is reached: `WOTT_MAX_POLLS`, or `WOTT_MAX_POLLS_PER_DEVICE` for one device',
+    remedy: 'raise the limit, wait for a shorter time, or let only one program of the device ask',
+    detail: '1000 requests wait for commands, which is the limit (WOTT_MAX_POLLS).',
     later: true,
   },
 } satisfies Record<string, Described>

@@ -160,7 +160,9 @@ it('in front of NATS, a topic that it does not take stops one device', async () 
   const honest = await relayed.at.pki.issue('honest.d.wott.local')
   let told = false
   void relayed.at
-    .logged(({ device, msg }) => device === 'a.d.wott.local' && /apart$/.test(String(msg)))
+    .logged(
+      ({ device, msg }) => device === 'a.d.wott.local' && /separate connection$/.test(String(msg)),
+    )
     .then(() => {
       told = true
     })
