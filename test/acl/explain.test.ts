@@ -53,11 +53,11 @@ test('names the line that is missing', () => {
   assert.deepEqual(sentences('bob', 'receive', 'public/x'), [
     'User "bob" may not receive "public/x".',
     'No line that applies to this client matches it.',
-    'What is missing is "topic read public/x" below "user bob"; that user has no topic lines yet.',
+    'To allow it, add "topic read public/x" below "user bob"; that user has no topic lines yet.',
   ])
   assert.deepEqual(
     sentences(null, 'publish', 'public/x').at(-1),
-    'What is missing is "topic write public/x" before the first "user" line.',
+    'To allow it, add "topic write public/x" before the first "user" line.',
   )
 })
 
