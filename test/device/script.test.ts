@@ -57,19 +57,19 @@ describe('wott-device', () => {
       await using device = await createDevice(shell)
       for (const [args, problem] of [
         [[], /URL NAME|no command|Usage/],
-        [['brew'], /no command "brew"/],
+        [['brew'], /unknown command "brew"/],
         [['enrol', 'https://localhost'], /enrol needs/],
         [['enrol', 'http://localhost', 'a', 'b', digits], /not the URL of a door/],
         [['enrol', 'https://a@b', 'a', 'b', digits], /not the URL of a door/],
         [['enrol', 'https://[::1]:8444/x', 'a', 'b', digits], /not the URL of a door/],
-        [['enrol', 'https://localhost', '../a', 'b', digits], /cannot be a device's name/],
+        [['enrol', 'https://localhost', '../a', 'b', digits], /cannot be the name of a device/],
         [['enrol', 'https://localhost', 'a', 'b"', digits], /no token has/],
         [['enrol', 'https://localhost', 'a', 'b', '00'], /64 hexadecimal digits/],
-        [['renew', 'now'], /options only/],
-        [['renew', '--retain'], /no option --retain/],
+        [['renew', 'now'], /only options/],
+        [['renew', '--retain'], /unknown option --retain/],
         [['post', 'a'], /TOPIC PAYLOAD/],
-        [['post', 'a', 'b', '--qos', '2'], /--qos is 0 or 1/],
-        [['post', 'a', 'b', '--ack', 'a&b'], /--ack takes the id of a command/],
+        [['post', 'a', 'b', '--qos', '2'], /--qos must be 0 or 1/],
+        [['post', 'a', 'b', '--ack', 'a&b'], /--ack needs the id of a command/],
       ] as const) {
         const ended = await device.wottDevice(...args)
         assert.equal(ended.code, 2, `${args.join(' ')}: ${ended.stderr}`)
