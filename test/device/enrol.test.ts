@@ -217,7 +217,10 @@ for (const shell of SHELLS)
       for (let asked = 0; asked < 2; asked++) {
         const { code, stderr } = await device.wottDevice('enrol', ...line)
         assert.equal(code, 1)
-        assert.match(stderr, /denied this key a certificate\.\n.*run the same command with --replace/)
+        assert.match(
+          stderr,
+          /denied this key a certificate\.\n.*run the same command with --replace/,
+        )
       }
       const key = await waiting('--replace')
       assert.notEqual(key, denied)
