@@ -5,7 +5,6 @@ import { createDenials } from './acl/denials.ts'
 import { followAcl } from './acl/follow.ts'
 import { type Bridge, forwardedBy, openBridge } from './bridge/bridge.ts'
 import { openBroker, toRetention } from './broker/open.ts'
-import { createRateLimit } from './budget/rate-limit.ts'
 import { openTopicsFile } from './catalog/topics-file.ts'
 import { createCommands } from './commands/commands.ts'
 import type { Config } from './config/load.ts'
@@ -15,15 +14,13 @@ import { openFreshness } from './freshness/freshness.ts'
 import { createMemoryGuards } from './http/memory-guards.ts'
 import { openDevices } from './identity/devices.ts'
 import { openLive } from './live/live.ts'
-import { createMetrics } from './metrics/prometheus.ts'
-import { createReadings } from './metrics/readings.ts'
+import { createGatewayMetrics } from './metrics/of-gateway.ts'
 import { createReports } from './metrics/reports.ts'
 import { createMqttHost } from './mqtt/mqtt.ts'
 import { openOperators } from './operators/operators.ts'
-import { GATEWAY_NAME } from './presence/own-messages.ts'
-import { createRelay } from './relay/relay.ts'
+import { followReadings } from './presence/readings.ts'
+import { createIntake } from './relay/intake.ts'
 import { createTurns } from './turns/turns.ts'
-import { VERSION } from './version.ts'
 
 export interface Gateway extends AsyncDisposable {
   readonly doors: OpenDoors
@@ -36,12 +33,7 @@ export interface Gateway extends AsyncDisposable {
 /** Builds everything that a running gateway is made of; it is closed in reverse. */
 export async function openGateway(config: Config, log: Logger): Promise<Gateway> {
   await using building = new AsyncDisposableStack()
-  const readings = createReadings({
-    series: config.readingSeries,
-    perDevice: config.readingSeriesPerDevice,
-    ttl: config.readingTtl * 1000,
-  })
-  const metrics = createMetrics(readings, { version: VERSION, node: process.version })
+  const { metrics, readings } = createGatewayMetrics(config)
   const { meter } = metrics
   const reports = createReports(meter, log)
 
@@ -64,7 +56,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     memory,
     meter,
     log,
-    forwarded: config.bridge ? forwardedBy(config.bridgeTopics) : null,
+    forwarded: forwardedBy(config),
     onUnforwarded: (count) => bridge?.noteDeleted(count),
   })
   building.defer(broker.close)
@@ -72,10 +64,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   const live = await openLive(broker, { newest: config.history, retention: toRetention(config) })
   building.defer(broker.end)
   acl.onChange(() => void live.hub.recheck())
-  // all that comes, and nothing has to be asked for
-  await broker.follow((delivery) => {
-    if (!delivery.topic.startsWith('$') && delivery.device !== GATEWAY_NAME) readings.note(delivery)
-  })
+  await followReadings(broker, readings.note)
   metrics.watchStore({ outage: broker.outage, log: live.log.usage, folder: broker.folder })
   if (broker.uplink) metrics.watchUplink(broker.uplink)
 
@@ -83,53 +72,17 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   const freshness = await openFreshness(config, { broker, catalog, reports, readTopics })
   building.defer(freshness.close)
   metrics.watchPresence(freshness)
-  const relay = createRelay({
-    broker,
-    denials,
-    meter,
-    rateLimit: createRateLimit(config.publishRate, config.publishBurst),
-    maxPayload: config.maxPayload,
-    timeBounds: { past: config.readingPast * 1000, future: config.readingFuture * 1000 },
-  })
-  if (config.bridge && forwarding) {
-    const name = devices.trust.current.certificate.subjectName
-    const { bridge: urls } = config
-    bridge = await openBridge({
-      urls,
-      settings: config,
-      broker,
-      forwarding,
-      name,
-      relay,
-      meter,
-      log,
-    })
+  const relay = createIntake(config, { broker, denials, meter })
+  const name = devices.trust.current.certificate.subjectName
+  bridge = await openBridge(config, { broker, forwarding, name, relay, meter, log })
+  if (bridge) {
     building.defer(bridge.close)
     metrics.watchBridge(bridge)
   }
   const turns = createTurns(meter.turnAwaited)
-  const commands = createCommands({
-    sessions,
-    ids: live.ids,
-    denials,
-    reports,
-    settings: config,
-  })
-  const mqtt = createMqttHost({
-    sessions,
-    relay,
-    accessOf,
-    denials,
-    memory,
-    meter,
-    log,
-    turns,
-    settings: config,
-  })
-  let doors: Doors | null = null
-  const proxied = () => doors?.proxied() ?? []
-  const operators = { acl, broker, devices, live, proxied, readings, reports }
-  building.use(await openOperators(config, operators))
+  const commands = createCommands({ sessions, ids: live.ids, denials, reports, settings: config })
+  const forMqtt = { sessions, relay, accessOf, denials, memory, meter, log, turns }
+  const mqtt = createMqttHost({ ...forMqtt, settings: config })
   const house = {
     acl,
     broker,
@@ -144,8 +97,11 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
     reports,
     turns,
   }
-  const opened = building.use(await openDoors(config, house, { metrics, readings, bridge }))
-  doors = opened
+  let doors: Doors | null = null
+  const proxied = () => doors?.proxied() ?? []
+  building.use(await openOperators(config, { ...house, readings, proxied }))
+  const opened = await openDoors(config, house, { metrics, readings, bridge })
+  doors = building.use(opened)
 
   const running = building.move()
   return {

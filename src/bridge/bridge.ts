@@ -3,8 +3,6 @@ import type { Logger } from 'pino'
 import type { Broker, Delivery } from '../broker/broker.ts'
 import { toUplinkMessage } from '../broker/relayed/carried.ts'
 import type { Forwarded, Forwarding } from '../broker/store/forwarding.ts'
-import type { BridgeTopic } from '../config/bridge-topics.ts'
-import type { BrokerUrl } from '../config/broker-url.ts'
 import type { Config } from '../config/load.ts'
 import { uplinkConfig, type uplinkSettings } from '../config/uplink.ts'
 import { type ErrorCode, GatewayError, messageOf, UsageError } from '../errors.ts'
@@ -21,6 +19,7 @@ import { createOutbox, type Loss } from './outbox.ts'
 
 export type BridgeSettings = Pick<
   Config,
+  | 'bridge'
   | 'maxPayload'
   | 'bridgeTopics'
   | 'bridgeSession'
@@ -32,12 +31,11 @@ export type BridgeSettings = Pick<
 >
 
 export interface BridgeOptions {
-  readonly urls: readonly BrokerUrl[]
-  readonly settings: BridgeSettings
   /** The name in the gateway's own certificate. */
   readonly name: string
   readonly broker: Pick<Broker, 'follow' | 'log'>
-  readonly forwarding: Forwarding
+  /** Null where nothing is to be forwarded. */
+  readonly forwarding: Forwarding | null
   readonly relay: Pick<Relay, 'publish'>
   readonly meter: Meter
   readonly log: Logger
@@ -53,9 +51,9 @@ export interface Bridge extends WatchedBridge {
   close(): Promise<void>
 }
 
-/** Which messages of the log a bridge with these topics passes on. What came from the other broker does not go back. */
-export function forwardedBy(topics: readonly BridgeTopic[]): Forwarded {
-  return { filters: createMapping(topics).outgoing, except: BRIDGE }
+/** Which messages of the log the bridge passes on; null without one. What came from the other broker does not go back. */
+export function forwardedBy({ bridge, bridgeTopics }: BridgeSettings): Forwarded | null {
+  return bridge ? { filters: createMapping(bridgeTopics).outgoing, except: BRIDGE } : null
 }
 
 /** Bytes of a packet besides its payload: topic and properties. */
@@ -63,9 +61,15 @@ const PACKET_BYTES = 128 * 1024
 /** What is sent may be acknowledged for so long when the gateway stops; what is not is sent again after the next start. */
 const CLOSE_MS = 2_000
 
-/** Throws a UsageError where its credentials cannot be read. */
-export async function openBridge(options: BridgeOptions): Promise<Bridge> {
-  const { urls, settings, broker, forwarding, relay, meter, log } = options
+/** Null where the settings name no other broker. Throws a UsageError where its credentials cannot be read. */
+export async function openBridge(
+  settings: BridgeSettings,
+  options: BridgeOptions,
+): Promise<Bridge | null> {
+  const { broker, forwarding, relay, meter, log } = options
+  const { bridge: urls } = settings
+  const forwarded = forwardedBy(settings)
+  if (!urls || !forwarding || !forwarded) return null
   const connection = uplinkConfig('bridge', settings)
   const mapping = createMapping(settings.bridgeTopics)
   const credentials = credentialsOf(settings)
@@ -125,7 +129,7 @@ export async function openBridge(options: BridgeOptions): Promise<Bridge> {
   const outbox = createOutbox({
     log: broker.log,
     forwarding,
-    forwarded: forwardedBy(settings.bridgeTopics),
+    forwarded,
     window: { messages: connection.pending, bytes: connection.pendingBytes },
     send,
     isConnected: () => uplink.state() === 'connected',
@@ -177,7 +181,7 @@ export async function openBridge(options: BridgeOptions): Promise<Bridge> {
       wait(CLOSE_MS, null, { signal: timeout.signal }).catch(() => {}),
     ])
     timeout.abort()
-    forwarding.end()
+    forwarding?.end()
   }
 
   return {

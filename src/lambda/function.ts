@@ -6,7 +6,6 @@ import { createDenials } from '../acl/denials.ts'
 import { createAclLog } from '../acl/follow.ts'
 import { openAcl } from '../acl/reload.ts'
 import { openBroker } from '../broker/open.ts'
-import { createRateLimit } from '../budget/rate-limit.ts'
 import { createNoCommands } from '../commands/commands.ts'
 import type { Config } from '../config/load.ts'
 import { codeOf, GatewayError, UsageError } from '../errors.ts'
@@ -20,7 +19,7 @@ import { createTrustLog } from '../identity/trust-log.ts'
 import { openDeviceTrust } from '../identity/trust-source.ts'
 import { silentMeter } from '../metrics/meter.ts'
 import { createReports } from '../metrics/reports.ts'
-import { createRelay } from '../relay/relay.ts'
+import { createIntake } from '../relay/intake.ts'
 import { createTurns } from '../turns/turns.ts'
 import type { EventRequest } from './event.ts'
 import { exchange } from './exchange.ts'
@@ -77,14 +76,7 @@ export async function openFunction(config: Config, log: Logger): Promise<Gateway
     whoSends: senders.of,
     onCut: () => {},
   })
-  const relay = createRelay({
-    broker,
-    denials,
-    meter,
-    maxPayload: config.maxPayload,
-    rateLimit: createRateLimit(config.publishRate, config.publishBurst),
-    timeBounds: { past: config.readingPast * 1000, future: config.readingFuture * 1000 },
-  })
+  const relay = createIntake(config, { broker, denials, meter })
   const turns = createTurns()
   deviceRoutes(
     app,
