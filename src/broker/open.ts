@@ -1,9 +1,8 @@
 import type { Logger } from 'pino'
 import type { Ledger } from '../budget/ledger.ts'
-import type { Config } from '../config/load.ts'
 import type { BrokerAddress } from '../config/values.ts'
 import { createLogLimit } from '../log/log-limit.ts'
-import type { Meter } from '../metrics/meter.ts'
+import { type Meter, QUEUE_REASONS, type QueueReason } from '../metrics/meter.ts'
 import type { Broker } from './broker.ts'
 import { openEmbedded } from './embedded.ts'
 import type { RelayedBroker, RelayedSettings } from './relayed/relayed.ts'
@@ -11,39 +10,11 @@ import type { SessionBroker } from './session-broker.ts'
 import type { StoreAdmin } from './store/admin.ts'
 import type { Forwarded, Forwarding } from './store/forwarding.ts'
 import { createSilentJournal, type Journal } from './store/journal.ts'
-import type { BoundReason, Limits } from './store/limits.ts'
-import type { Retention } from './store/retention.ts'
+import type { BoundReason } from './store/limits.ts'
 import type { AccessOf } from './store/sessions.ts'
 import type { TakenOver } from './store/sqlite-upgrade.ts'
 import { openStore } from './store/store.ts'
-
-type StoreSettings = Pick<
-  Config,
-  | 'fsync'
-  | 'sessionQueue'
-  | 'sessionQueueBytes'
-  | 'sessionQueueFull'
-  | 'queueBytes'
-  | 'queueBytesPerDevice'
-  | 'maxSessions'
-  | 'maxSessionsPerDevice'
-  | 'sessionExpiry'
-  | 'messageExpiry'
-  | 'countedDowntime'
-  | 'maxRetained'
-  | 'retainedBytes'
-  | 'retainedBytesPerDevice'
-  | 'historyAge'
-  | 'historyBytes'
-  | 'historyBytesPerDevice'
-  | 'topicTtl'
-  | 'maxTopics'
-  | 'idempotencyTtl'
-  | 'idempotencyKeys'
-  | 'idempotencyKeysPerDevice'
-  | 'idempotencyBytes'
-  | 'idempotencyBytesPerDevice'
->
+import { type StoreSettings, toLimits, toRetention } from './store-settings.ts'
 
 export interface BrokerOptions extends StoreSettings, RelayedSettings {
   readonly memory: Ledger
@@ -165,49 +136,11 @@ function noteTakenOver(log: Logger, { damaged, missing, ...rest }: TakenOver): v
     )
 }
 
-function toLimits(settings: StoreSettings): Partial<Limits> {
-  return {
-    queueMessages: settings.sessionQueue,
-    queueBytes: settings.sessionQueueBytes,
-    whenFull: settings.sessionQueueFull,
-    totalBytes: settings.queueBytes,
-    totalBytesPerDevice: settings.queueBytesPerDevice,
-    retainedMessages: settings.maxRetained,
-    retainedBytes: settings.retainedBytes,
-    retainedBytesPerDevice: settings.retainedBytesPerDevice,
-    sessions: settings.maxSessions,
-    sessionsPerDevice: settings.maxSessionsPerDevice,
-    sessionExpiry: settings.sessionExpiry,
-    messageExpiry: settings.messageExpiry * 1000,
-    countedDowntime: settings.countedDowntime * 1000,
-    keys: settings.idempotencyKeys,
-    keysPerDevice: settings.idempotencyKeysPerDevice,
-    keyBytes: settings.idempotencyBytes,
-    keyBytesPerDevice: settings.idempotencyBytesPerDevice,
-    keyTtl: settings.idempotencyTtl * 1000,
-  }
-}
-
-/** How long messages are kept, on the disk or in memory. */
-export function toRetention(settings: StoreSettings): Retention {
-  return {
-    age: settings.historyAge * 1000,
-    bytes: settings.historyBytes,
-    bytesPerDevice: settings.historyBytesPerDevice,
-    topicTtl: settings.topicTtl * 1000,
-    topics: settings.maxTopics,
-  }
-}
-
 function countBound(meter: Meter, reason: BoundReason, count: number): void {
-  switch (reason) {
-    case 'queue_messages':
-    case 'queue_bytes':
-    case 'total_bytes':
-    case 'message_expired':
-      meter.deliveryDropped('mqtt', reason, count)
-      break
-    default:
-      meter.storeLimitReached(reason, count)
-  }
+  if (isQueueReason(reason)) meter.deliveryDropped('mqtt', reason, count)
+  else meter.storeLimitReached(reason, count)
+}
+
+function isQueueReason(reason: BoundReason): reason is QueueReason {
+  return QUEUE_REASONS.some((one) => one === reason)
 }

@@ -19,9 +19,10 @@ export const QUEUE_REASONS = [
   'total_bytes',
   'message_expired',
 ] as const
+export type QueueReason = (typeof QUEUE_REASONS)[number]
 /** Why a message did not get to a subscriber that was there. */
 export const SEND_REASONS = ['slow_reader', 'packet_too_large'] as const
-export type DropReason = (typeof SEND_REASONS)[number] | (typeof QUEUE_REASONS)[number]
+export type DropReason = (typeof SEND_REASONS)[number] | QueueReason
 /** A bound of the store that cost something other than a delivery. */
 export const STORE_LIMITS = [
   'retained_messages',

@@ -1,3 +1,5 @@
+import type { QueueReason, StoreLimit } from '../../metrics/meter.ts'
+
 const MIB = 1024 * 1024
 const DAY = 24 * 60 * 60 * 1000
 
@@ -59,17 +61,8 @@ export const DEFAULT_LIMITS: Limits = {
   countedDowntime: DAY,
 }
 
-export type BoundReason =
-  | 'queue_messages'
-  | 'queue_bytes'
-  | 'total_bytes'
-  | 'message_expired'
-  | 'retained_messages'
-  | 'retained_bytes'
-  | 'sessions'
-  | 'session_expired'
-  | 'log_overload'
-  | 'idempotency_keys'
+/** Which bound costs something: a queued message, or something that the store holds. */
+export type BoundReason = QueueReason | StoreLimit
 
 /** Told the numbers of messages in the log that the disk has damaged, each once. */
 export type OnDamage = (numbers: readonly number[]) => void
