@@ -192,11 +192,12 @@ describe('device', () => {
   it('is revoked, and the gateway that runs knows it', async () => {
     const args = ['pub', 'wott/temperature', '1', '--port', String(gateway.ports.device)]
     await succeeds(args)
+    const seen = gateway.lines.length
     assert.match(
       await succeeds(['device', 'revoke', 'sensor']),
       /^revoked sensor\.d\.wott\.local \([\dA-F]+\)\n$/,
     )
-    await gateway.line(/certificate files loaded/)
+    await gateway.line(/certificate files loaded/, seen)
     const { code, stderr } = await run(args, { cwd })
     assert.match(stderr, /^wott-gateway: refused: .* \(certificate_revoked\)\n$/)
     assert.equal(code, 1)
@@ -227,11 +228,12 @@ describe('device', () => {
     assert.ok(now.checkPrivateKey(createPrivateKey(key)))
     assert.ok(!before.checkPrivateKey(createPrivateKey(key)))
 
+    const earlier = gateway.lines.length
     await appendFile(
       join(cwd, '.wott/permission.acl'),
       'user hall.d.wott.local\ntopic write hall\n',
     )
-    await gateway.line(/access control file loaded/)
+    await gateway.line(/access control file loaded/, earlier)
     const pub = ['pub', 'hall', '1', '--port', String(gateway.ports.device), '--certs']
     for (const device of ['hall', certs]) await succeeds([...pub, device])
     const seen = gateway.lines.length

@@ -74,7 +74,8 @@ describe('serve that runs', () => {
     const sent = performance.now()
     gateway.process.kill('SIGTERM')
     const { code, stderr } = await gateway.ended
-    assert.ok(performance.now() - sent < 1500)
+    // without the time to drain, of 8 seconds
+    assert.ok(performance.now() - sent < 5_000)
     assert.deepEqual([code, stderr], [0, ''])
     await gateway.line(/"signal":"SIGTERM".*"stopping"/)
     await gateway.line(/"stopped"/)

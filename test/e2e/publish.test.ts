@@ -365,8 +365,8 @@ describe('the rate limit', () => {
     const [one, other] = [await at.pki.issue('one'), await at.pki.issue('other')]
     const post = (who: Credentials) =>
       http1(at, who, { path: '/topics/a', method: 'POST', body: '1' })
-    assert.equal((await post(one)).status, 200)
-    assert.equal((await post(one)).status, 429)
+    const answers = await Promise.all(Array.from({ length: 10 }, () => post(one)))
+    assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200, 429]))
     assert.equal((await post(other)).status, 200)
   })
 })

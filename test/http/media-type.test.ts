@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { answerType, BYTES } from '../../src/http/media-type.ts'
+import { cpuTime } from '../support/cpu-time.ts'
 
 describe('the content type of an answer', () => {
   for (const type of [
@@ -25,11 +26,12 @@ describe('the content type of an answer', () => {
     })
 
   it('is found out at once, whatever somebody makes up', () => {
-    const started = performance.now()
-    for (const piece of [' ;', '; \t', ';a=b', ';a="', '\\"', '\\\\', 'a', ' ', ';', '; a="" '])
-      for (const end of ['', '\n', 'x\n', '"', ';a'])
-        answerType(`a/b${piece.repeat(250 / piece.length)}`.slice(0, 250) + end)
-    assert.ok(performance.now() - started < 1000)
+    const spent = cpuTime(() => {
+      for (const piece of [' ;', '; \t', ';a=b', ';a="', '\\"', '\\\\', 'a', ' ', ';', '; a="" '])
+        for (const end of ['', '\n', 'x\n', '"', ';a'])
+          answerType(`a/b${piece.repeat(250 / piece.length)}`.slice(0, 250) + end)
+    })
+    assert.ok(spent < 1000, `${spent} ms`)
   })
 
   for (const type of [
