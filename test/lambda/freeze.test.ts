@@ -41,7 +41,7 @@ describe('a function that was frozen', () => {
       const started = performance.now()
       const { status, json } = await publish(qos, 'after')
       assert.equal(status, 200, JSON.stringify(json))
-      assert.ok(performance.now() - started < 2_000)
+      assert.ok(performance.now() - started < 5_000)
       // in order with what the broker has sent before
       await client.subscribeAsync('nothing')
       assert.deepEqual(came, ['before', 'after'])
@@ -64,7 +64,7 @@ describe('a function that was frozen', () => {
       })
       const started = performance.now()
       assert.equal((await publish(qos, 'lost')).json.code, 'broker_unavailable')
-      assert.ok(performance.now() - started < 2_000)
+      assert.ok(performance.now() - started < 5_000)
     }
     await frozen(() => {
       around.wire.stalled = false

@@ -271,15 +271,16 @@ describe('a function behind a load balancer', () => {
 })
 
 describe('a function whose broker is away', () => {
-  it('says so within two seconds, and goes on when it is back', async () => {
-    await using site = await startSite()
+  it('says so when WOTT_FUNCTION_WAIT is over, and goes on when it is back', async () => {
+    await using site = await startSite({ WOTT_FUNCTION_WAIT: '500' })
     const { mosquitto, sensor } = site
     assert.equal((await invoke(site, 'rest', sensor)).status, 200)
     await mosquitto.kill()
     for (const qos of [0, 1]) {
       const started = performance.now()
       const answer = await invoke(site, 'rest', sensor, { query: `qos=${qos}` })
-      assert.ok(performance.now() - started < 2_000)
+      const waited = performance.now() - started
+      assert.ok(waited > 450 && waited < 5_000, `${waited} ms`)
       assert.deepEqual([answer.status, answer.json.code], [503, 'broker_unavailable'])
       assert.equal(answer.headers['retry-after'], '2')
     }
@@ -292,7 +293,8 @@ describe('a function whose broker is away', () => {
     await site.mosquitto.kill()
     const started = performance.now()
     const { status, json } = await invoke(site, 'rest', site.sensor, {}, 1_000)
-    assert.ok(performance.now() - started < 1_000)
+    // a busy machine answers late, but far from WOTT_FUNCTION_WAIT
+    assert.ok(performance.now() - started < 5_000)
     assert.deepEqual([status, json.code], [503, 'broker_unavailable'])
   })
 })
