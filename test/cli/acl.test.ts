@@ -2,23 +2,14 @@ import assert from 'node:assert/strict'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { type Folder, type Options, run, temporaryFolder } from './program.ts'
-
-const ACL = `topic read public
-user a
-topic readwrite a/#
-topic deny a/secret
-pattern write dev/%c/x
-`
+import { aclFolder } from './acl-folder.ts'
+import { type Folder, type Options, run } from './program.ts'
 
 let folder: Folder
 let cwd: string
 before(async () => {
-  folder = await temporaryFolder()
+  folder = await aclFolder()
   cwd = folder.path
-  await writeFile(join(cwd, 'good.acl'), ACL)
-  await writeFile(join(cwd, 'bad.acl'), 'user a\ntopik x\ntopic read a/#/b\n')
-  await writeFile(join(cwd, 'odd.acl'), 'user a\ntopic readwrite #\n')
 })
 after(() => folder[Symbol.asyncDispose]())
 

@@ -1,37 +1,17 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
-import {
-  type Answer,
-  http1,
-  http2,
-  http2Session,
-  messagesOf,
-  mqtt,
-  type ReceivedMessage,
-} from '../support/clients.ts'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
-import type { Credentials } from '../support/pki.ts'
+import { type Answer, http1, http2, http2Session } from '../support/clients.ts'
+import { suitePublishing } from '../support/suite-gateway.ts'
 
 const MiB = 1024 * 1024
 
-describe('a compressed body', () => {
-  let at: TestGateway
-  let writer: Credentials
-  let messages: { next(): Promise<ReceivedMessage> }
-
-  before(async () => {
-    at = await startGateway({
-      acl: 'user writer\ntopic write #\nuser reader\ntopic read #\n',
-      settings: { maxPayload: '128KiB', memoryBytesPerDevice: '1MiB' },
-    })
-    writer = await at.pki.issue('writer')
-    const subscriber = await mqtt(at, await at.pki.issue('reader'))
-    messages = messagesOf(subscriber)
-    await subscriber.subscribeAsync('#')
+describe('a compressed body', async () => {
+  const { at, writer, messages } = await suitePublishing({
+    acl: 'user writer\ntopic write #\nuser reader\ntopic read #\n',
+    settings: { maxPayload: '128KiB', memoryBytesPerDevice: '1MiB' },
   })
-  after(() => at[Symbol.asyncDispose]())
 
   function post(path: string, encoding: string, body: Buffer, type?: string): Promise<Answer> {
     const headers = { 'content-encoding': encoding, ...(type ? { 'content-type': type } : {}) }

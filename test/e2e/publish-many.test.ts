@@ -1,16 +1,8 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
-import {
-  type Answer,
-  http1,
-  http2,
-  http2Session,
-  messagesOf,
-  mqtt,
-  type ReceivedMessage,
-} from '../support/clients.ts'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
-import type { Credentials } from '../support/pki.ts'
+import { describe, it } from 'node:test'
+import { type Answer, http1, http2, http2Session, mqtt } from '../support/clients.ts'
+import { startGateway } from '../support/gateway.ts'
+import { suitePublishing } from '../support/suite-gateway.ts'
 
 const MiB = 1024 * 1024
 const NDJSON = 'application/x-ndjson'
@@ -21,22 +13,11 @@ const STATUS: Record<string, number> = {
   publish_denied: 403,
 }
 
-describe('POST /topics', () => {
-  let at: TestGateway
-  let writer: Credentials
-  let messages: { next(): Promise<ReceivedMessage> }
-
-  before(async () => {
-    at = await startGateway({
-      acl: 'user writer\ntopic readwrite ok/#\nuser reader\ntopic read #\n',
-      settings: { publishBurst: '100000' },
-    })
-    writer = await at.pki.issue('writer')
-    const subscriber = await mqtt(at, await at.pki.issue('reader'))
-    messages = messagesOf(subscriber)
-    await subscriber.subscribeAsync('#', { qos: 1 })
+describe('POST /topics', async () => {
+  const { at, writer, messages } = await suitePublishing({
+    acl: 'user writer\ntopic readwrite ok/#\nuser reader\ntopic read #\n',
+    settings: { publishBurst: '100000' },
   })
-  after(() => at[Symbol.asyncDispose]())
 
   function post(body: string | Buffer, contentType = NDJSON): Promise<Answer> {
     const headers = { 'content-type': contentType }

@@ -1,43 +1,24 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
-import {
-  type Answer,
-  curl,
-  http1,
-  http2,
-  http2Session,
-  messagesOf,
-  mqtt,
-  type ReceivedMessage,
-} from '../support/clients.ts'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { describe, it } from 'node:test'
+import { type Answer, curl, http1, http2, http2Session } from '../support/clients.ts'
+import { startGateway } from '../support/gateway.ts'
 import type { Credentials } from '../support/pki.ts'
 import { rawHttp } from '../support/raw.ts'
+import { suitePublishing } from '../support/suite-gateway.ts'
 
 const KiB = 1024
 const TRACE_ID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/
 
-describe('POST /topics/{topic}', () => {
-  let at: TestGateway
-  let writer: Credentials
-  let messages: { next(): Promise<ReceivedMessage> }
-
-  before(async () => {
-    at = await startGateway({
-      acl: [
-        'user writer',
-        'topic readwrite #',
-        'topic deny secret/#',
-        'user reader',
-        'topic read #',
-      ].join('\n'),
-    })
-    writer = await at.pki.issue('writer')
-    const subscriber = await mqtt(at, await at.pki.issue('reader'))
-    messages = messagesOf(subscriber)
-    await subscriber.subscribeAsync('#', { qos: 1 })
+describe('POST /topics/{topic}', async () => {
+  const { at, writer, messages } = await suitePublishing({
+    acl: [
+      'user writer',
+      'topic readwrite #',
+      'topic deny secret/#',
+      'user reader',
+      'topic read #',
+    ].join('\n'),
   })
-  after(() => at[Symbol.asyncDispose]())
 
   function post(
     path: string,

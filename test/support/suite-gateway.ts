@@ -1,4 +1,5 @@
 import { after } from 'node:test'
+import { messagesOf, mqtt } from './clients.ts'
 import { startGateway, type TestGateway, type TestGatewayOptions } from './gateway.ts'
 import type { Credentials } from './pki.ts'
 
@@ -9,4 +10,17 @@ export async function suiteGateway(
   const at = await startGateway(options)
   after(() => at[Symbol.asyncDispose]())
   return { at, device: await at.pki.issue('device.d.wott.local') }
+}
+
+/** A gateway, its device `writer`, and what reaches a subscriber of everything, whose name is `reader`. */
+export async function suitePublishing(options: TestGatewayOptions): Promise<{
+  readonly at: TestGateway
+  readonly writer: Credentials
+  readonly messages: ReturnType<typeof messagesOf>
+}> {
+  const { at } = await suiteGateway(options)
+  const subscriber = await mqtt(at, await at.pki.issue('reader'))
+  const messages = messagesOf(subscriber)
+  await subscriber.subscribeAsync('#', { qos: 1 })
+  return { at, writer: await at.pki.issue('writer'), messages }
 }

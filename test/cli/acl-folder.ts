@@ -1,0 +1,20 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Folder, temporaryFolder } from './program.ts'
+
+export const ACL = `topic read public
+user a
+topic readwrite a/#
+topic deny a/secret
+pattern write dev/%c/x
+`
+
+/** A folder with `good.acl`, `bad.acl`, which has two errors, and `odd.acl`, which lets `a` do everything. */
+export async function aclFolder(): Promise<Folder> {
+  const folder = await temporaryFolder()
+  const write = (name: string, text: string) => writeFile(join(folder.path, name), text)
+  await write('good.acl', ACL)
+  await write('bad.acl', 'user a\ntopik x\ntopic read a/#/b\n')
+  await write('odd.acl', 'user a\ntopic readwrite #\n')
+  return folder
+}
