@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { type CatalogLoad, LARGEST, openCatalog } from '../../src/catalog/catalog-file.ts'
+import { PUBLIC_FILE, replaceFile } from '../../src/disk/files.ts'
 import { UsageError } from '../../src/errors.ts'
 import { temporaryFolder } from '../cli/program.ts'
 
@@ -25,7 +26,9 @@ describe('the topics file in use', () => {
     const unit = () => file.current.of('a').entry?.fields[0]?.unit
     assert.equal(unit(), 'V')
 
-    await writeFile(path, 'a unit\n')
+    // in one step: a file that is being written is empty for a moment, and may be loaded then
+    const replace = (text: string) => replaceFile({ path, text, mode: PUBLIC_FILE })
+    await replace('a unit\n')
     await heard.promise
     const message = `${path}:1:3 unit has no value`
     assert.deepEqual(loads, [{ ok: false, errors: [message] }])
@@ -34,7 +37,7 @@ describe('the topics file in use', () => {
     assert.deepEqual([unit(), changes], ['V', 0])
 
     heard = Promise.withResolvers()
-    await writeFile(path, 'a unit kV\n')
+    await replace('a unit kV\n')
     await heard.promise
     assert.deepEqual(loads.at(-1), { ok: true, patterns: 1 })
     await file.reload()

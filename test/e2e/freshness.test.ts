@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { PUBLIC_FILE, replaceFile } from '../../src/disk/files.ts'
 import { type Folder, temporaryFolder } from '../cli/program.ts'
 import { http1, messagesOf, mqtt } from '../support/clients.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
@@ -107,7 +108,7 @@ describe('a device that falls silent', () => {
     const ready = JSON.stringify(await answer.json())
     assert.match(ready, /degraded/)
     assert.match(ready, /topics:1:19 silence must be/)
-    await writeFile(topicsFile, 'sensors/# silence 1h\n')
+    await replaceFile({ path: topicsFile, text: 'sensors/# silence 1h\n', mode: PUBLIC_FILE })
     await at.logged(({ msg }) => msg === 'topics file loaded')
     await at.gateway.reload()
     assert.equal(await at.metric('wott_reload_pending{file="topics"}'), 0)
