@@ -14,19 +14,20 @@ export const deviceOf = (n: number): string => `d${n % 100}.d.wott.local`
 
 /**
  * A store of so many messages, each JSON with a number: a tenth on one topic, then the others on a thousand. The
- * last of each topic is retained, and ten thousand wait for a session. The last one is two minutes old.
+ * last of each topic is retained, and ten thousand wait for a session. They came one every `step` milliseconds; the last one is two
+ * minutes old.
  */
-export function fillStore(directory: string, entries: number, bytes: number): void {
+export function fillStore(directory: string, entries: number, bytes: number, step = STEP_MS): void {
   const { db } = openSqliteFile(directory, { fsync: 'never' })
   const append = db.prepare(
     'INSERT INTO log (number, topic, payload, qos, retain, device, time) VALUES (?, ?, ?, 1, 0, ?, ?)',
   )
-  const start = Date.now() - entries * STEP_MS - 120_000
+  const start = Date.now() - entries * step - 120_000
   for (let number = 1; number <= entries; number++) {
     if (number % 10_000 === 1) db.exec('BEGIN')
     const payload = Buffer.from(`{"t":${number % 97}.5,"x":""}`.padEnd(bytes))
     const topic = number <= entries / 10 ? LARGE_TOPIC : topicOf(number)
-    append.run(number, topic, payload, deviceOf(number), start + number * STEP_MS)
+    append.run(number, topic, payload, deviceOf(number), start + number * step)
     if (number % 10_000 === 0 || number === entries) db.exec('COMMIT')
   }
   db.exec(`

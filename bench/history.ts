@@ -1,0 +1,115 @@
+// A week of one topic out of a large log: node bench/history.ts [--help]
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
+import { Agent, request } from 'node:https'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { report } from './support/findings.ts'
+import { createGround, type Ground } from './support/ground.ts'
+import { fillStore, TOPICS, topicOf } from './support/growth-store.ts'
+import type { Stops } from './support/loop-probe.ts'
+import { median, print, printTable, withSpread } from './support/rounds.ts'
+import { type Server, startServer } from './support/servers.ts'
+
+const DAYS = 7
+const BYTES = 100
+const GOALS = { first: 50, whole: 1000, stop: 10 }
+const HELP = `Usage: node bench/history.ts [OPTIONS]
+
+GET /history of ${DAYS} days of one topic of ${TOPICS}, averaged by 5 minutes, from a store of many messages of ${BYTES} bytes, over a connection that is
+open already. Milliseconds to the first byte and to the last, and how long the event loop of the gateway stops meanwhile: by its CPU, and
+by the clock, which has in it what other programs take.
+
+  --entries N   messages in the store [1000000]
+  --rounds N    how often it is asked, each time for another topic [15]`
+
+const { values } = parseArgs({
+  options: {
+    entries: { type: 'string', default: '1000000' },
+    rounds: { type: 'string', default: '15' },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+})
+const entries = Number(values.entries)
+
+interface Measured {
+  readonly first: number
+  readonly whole: number
+  readonly buckets: number
+  readonly stops: Stops
+}
+
+async function measure(
+  { httpsPort: port, ask }: Server,
+  { reader }: Ground,
+  agent: Agent,
+  topic: string,
+): Promise<Measured> {
+  const { ca, certificate: cert, key } = reader
+  await ask<Stops>('stops')
+  // so that the loop is idle when its probe begins
+  await setTimeout(100)
+  await ask<Stops>('stops')
+  const began = performance.now()
+  const path = `/history?filter=${topic}&from=-${DAYS}d&every=5m&field=t`
+  const sent = request({ host: '127.0.0.1', port, path, ca, cert, key, agent }).end()
+  const [response] = (await once(sent, 'response')) as [IncomingMessage]
+  if (response.statusCode !== 200) throw new Error(`${path}: ${response.statusCode}`)
+  let first = 0
+  let text = ''
+  for await (const piece of response.setEncoding('utf8')) {
+    first ||= performance.now() - began
+    text += piece
+  }
+  const whole = performance.now() - began
+  return { first, whole, buckets: JSON.parse(text).buckets.length, stops: await ask('stops') }
+}
+
+async function run(directory: string): Promise<void> {
+  const step = (DAYS * 86_400_000 - 600_000) / entries
+  fillStore(directory, entries, BYTES, step)
+  await using ground = await createGround()
+  const env = { WOTT_BROKER: `file:${directory}`, WOTT_HISTORY_AGE: '2592000' }
+  const probe = new URL('./support/loop-probe.ts', import.meta.url)
+  await using server = await startServer('gateway', ground, { env, probe })
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  const all: Measured[] = []
+  // the first one compiles what is hot
+  await measure(server, ground, agent, topicOf(0))
+  for (let round = 1; round <= Number(values.rounds); round++)
+    all.push(await measure(server, ground, agent, topicOf(round)))
+  agent.destroy()
+  const first = all.map((one) => one.first)
+  const whole = all.map((one) => one.whole)
+  const cpu = all.map(({ stops }) => stops.cpu)
+  const clock = all.map(({ stops }) => stops.clock)
+  print(
+    `${entries} messages, ${median(all.map(({ buckets }) => buckets))} buckets in an answer; milliseconds`,
+  )
+  printTable([
+    ['', 'median (least to most)', 'goal'],
+    ['first byte', withSpread(first, 1), String(GOALS.first)],
+    ['whole answer', withSpread(whole, 1), String(GOALS.whole)],
+    ['longest stop, CPU', withSpread(cpu, 1), String(GOALS.stop)],
+    ['longest stop, by the clock', withSpread(clock, 1), String(GOALS.stop)],
+  ])
+  report({
+    what: `/history of ${DAYS} days, ${entries} entries, one topic of ${TOPICS}, by 5 minutes`,
+    measured: `first byte ${median(first).toFixed(1)} ms, whole ${median(whole).toFixed(0)} ms, longest stop ${Math.max(...cpu).toFixed(1)} ms`,
+    against: `goals ${GOALS.first}, ${GOALS.whole} and ${GOALS.stop} ms`,
+    ratio: '',
+  })
+}
+
+if (values.help) print(HELP)
+else {
+  const directory = mkdtempSync(join(tmpdir(), 'wott-history-'))
+  try {
+    await run(directory)
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
