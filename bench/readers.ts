@@ -1,17 +1,17 @@
 // What a POST that nobody waits for costs beside streams on other topics: node bench/readers.ts [ROUNDS] [SECONDS]
 // Over HTTPS, one gateway for each number of streams, in turns; then with streams that come and go meanwhile.
 import { once } from 'node:events'
-import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2'
+import type { ClientHttp2Session } from 'node:http2'
 import { setTimeout } from 'node:timers/promises'
 import { cpuOf, startWorker, type Worker } from './support/child.ts'
 import { createGround, type Ground } from './support/ground.ts'
 import type { HttpJob, HttpMeasured } from './support/http-load.ts'
+import { openOtherStreams, openStream } from './support/other-streams.ts'
 import { median, medianRatio, print, printTable, rotated } from './support/rounds.ts'
 import { type Server, startServer } from './support/servers.ts'
 
 const [rounds = 9, seconds = 1] = process.argv.slice(2).map(Number)
 const COUNTS = [20, 1_500, 10_000]
-const STREAMS_EACH_CONNECTION = 100
 const CHANGES_A_SECOND = 200
 const IDLE_MS = 20_000
 
@@ -25,27 +25,10 @@ interface Site {
   readonly beside: number[]
 }
 
-async function openStream(session: ClientHttp2Session, filter: string): Promise<ClientHttp2Stream> {
-  const path = `/stream?filter=${encodeURIComponent(filter)}`
-  const stream = session.request({ ':path': path })
-  const [headers] = await once(stream, 'response')
-  if (headers[':status'] !== 200) throw new Error(`a stream was answered ${headers[':status']}`)
-  return stream.resume()
-}
-
 async function openSite(ground: Ground, count: number): Promise<Site> {
   const env = { WOTT_MAX_STREAMS: '100000', WOTT_MAX_STREAMS_PER_READER: '100000' }
   const server = await startServer('gateway', ground, { env })
-  const { ca, certificate, key } = ground.reader
-  const sessions: ClientHttp2Session[] = []
-  for (let from = 0; from < count; from += STREAMS_EACH_CONNECTION) {
-    const session = connect(`https://localhost:${server.httpsPort}`, { ca, cert: certificate, key })
-    sessions.push(session)
-    const here = Math.min(STREAMS_EACH_CONNECTION, count - from)
-    await Promise.all(
-      Array.from({ length: here }, (_, n) => openStream(session, `other/${from + n}/#`)),
-    )
-  }
+  const sessions = await openOtherStreams(server, ground, 0, count)
   const load = startWorker<HttpJob, HttpMeasured>(
     new URL('./support/http-load.ts', import.meta.url),
   )

@@ -20,12 +20,14 @@ export interface PeerOptions {
   readonly clientId: string
   /** MQTT 3.1.1 unless it says otherwise. */
   readonly version?: 4 | 5
+  /** Whether its session stays when it leaves. */
+  readonly stays?: boolean
   readonly subscribe?: { readonly topic: string; readonly qos: 0 | 1 }
 }
 
 /** An MQTT connection that has its CONNACK and SUBACK, and from which nothing was read after them. */
 export async function connectPeer(options: PeerOptions): Promise<TLSSocket> {
-  const { port, context, clientId, subscribe, version = 4 } = options
+  const { port, context, clientId, subscribe, version = 4, stays = false } = options
   const socket = connect({ host: 'localhost', port, secureContext: context })
   socket.setNoDelay(true)
   await once(socket, 'secureConnect')
@@ -33,7 +35,7 @@ export async function connectPeer(options: PeerOptions): Promise<TLSSocket> {
     cmd: 'connect',
     protocolId: 'MQTT',
     protocolVersion: version,
-    clean: true,
+    clean: !stays,
     keepalive: 0,
     clientId,
   })

@@ -1,0 +1,164 @@
+// What a POST costs beside ever more connections, topics, streams and sessions: node bench/scale.ts [--help]
+import { setTimeout } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { cpuOf } from './support/child.ts'
+import { report } from './support/findings.ts'
+import { createGround, type Ground } from './support/ground.ts'
+import { connectHttp, postRequest } from './support/http-connection.ts'
+import { type HttpSite, measureInTurn, openSite } from './support/http-site.ts'
+import { openOtherStreams } from './support/other-streams.ts'
+import { connectPeers, contextOf } from './support/peer.ts'
+import { print, printTable, ratios, withSpread } from './support/rounds.ts'
+import { MANY, type Server, startServer } from './support/servers.ts'
+
+const AT_ONCE = 16
+const LINES = 500
+const HELP = `Usage: node bench/scale.ts [OPTIONS]
+
+CPU that a POST to one topic takes, which nobody reads, beside many of what has nothing to do with it: connections that are idle, topics that have
+a retained message, event streams of other topics, and MQTT sessions of clients that are away and wait for other topics. Each compared
+with a gateway that has none, in turn; what the many take by themselves is taken off.
+
+  --sizes LIST   how many of each, ascending [10,100,1000,10000]
+  --only NAMES   connections, topics, streams, sessions [all]
+  --rounds N     how often each is measured [5]
+  --seconds N    how long, each time [0.5]`
+
+const { values } = parseArgs({
+  options: {
+    sizes: { type: 'string', default: '10,100,1000,10000' },
+    only: { type: 'string', default: 'connections,topics,streams,sessions' },
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '0.5' },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+})
+const sizes = values.sizes.split(',').map(Number)
+const IDLE_MS = 2_000
+const SETTINGS = {
+  ...MANY,
+  WOTT_MAX_SESSIONS: '100000',
+  WOTT_MAX_SESSIONS_PER_DEVICE: '100000',
+}
+
+/** Adds those from one number to another, and returns what ends them. */
+type Grow = (server: Server, ground: Ground, from: number, to: number) => Promise<() => void>
+
+const GROWTHS: Readonly<Record<string, Grow>> = {
+  async connections({ httpsPort }, { sensor }, from, to) {
+    const context = contextOf(sensor.directory)
+    const open = await inSteps(from, to, AT_ONCE, () => connectHttp(httpsPort, context))
+    return () => {
+      for (const connection of open) connection.close()
+    }
+  },
+  async topics({ httpsPort }, { sensor }, from, to) {
+    const connection = await connectHttp(httpsPort, contextOf(sensor.directory))
+    for (let first = from; first < to; first += LINES) {
+      const lines = Array.from({ length: Math.min(LINES, to - first) }, (_, n) =>
+        JSON.stringify({ topic: `other/${first + n}/t`, payload: 1, retain: true }),
+      )
+      const headers = { 'content-type': 'application/x-ndjson' }
+      const body = Buffer.from(lines.join('\n'))
+      const { promise, resolve } = Promise.withResolvers<number>()
+      connection.send(postRequest('/topics', body, headers), resolve)
+      const status = await promise
+      if (status !== 200) throw new Error(`answered with ${status}`)
+    }
+    connection.close()
+    return () => {}
+  },
+  async streams(server, ground, from, to) {
+    const sessions = await openOtherStreams(server, ground, from, to)
+    return () => {
+      for (const session of sessions) session.destroy()
+    }
+  },
+  async sessions({ port }, { reader }, from, to) {
+    const context = contextOf(reader.directory)
+    const sockets = await connectPeers(to - from, (n) => ({
+      port,
+      context,
+      clientId: `away-${from + n}`,
+      stays: true,
+      subscribe: { topic: `other/${from + n}/#`, qos: 1 },
+    }))
+    for (const socket of sockets) socket.on('error', () => {}).destroy()
+    return () => {}
+  },
+}
+
+async function inSteps<T>(
+  from: number,
+  to: number,
+  step: number,
+  make: () => Promise<T>,
+): Promise<T[]> {
+  const made: T[] = []
+  for (let first = from; first < to; first += step)
+    made.push(...(await Promise.all(Array.from({ length: Math.min(step, to - first) }, make))))
+  return made
+}
+
+/** Seconds of CPU a second, while nobody publishes. */
+async function idleOf({ pid }: Server): Promise<number> {
+  const before = cpuOf(pid).busy
+  const start = performance.now()
+  await setTimeout(IDLE_MS)
+  return ((cpuOf(pid).busy - before) * 1000) / (performance.now() - start)
+}
+
+/** Microseconds of CPU for each POST of each round, without what the server takes anyway. */
+function costsOf({ rounds }: HttpSite, idle: number): number[] {
+  return rounds.map(({ busy, rate }) => ((busy - idle) / rate) * 1e6)
+}
+
+async function measure(ground: Ground, name: string, grow: Grow): Promise<string[][]> {
+  await using stack = new AsyncDisposableStack()
+  const scenario = { version: 1, qos: 0, inFlight: 16 } as const
+  const none = stack.use(await startServer('gateway', ground, { env: SETTINGS }))
+  const many = stack.use(await startServer('gateway', ground, { env: SETTINGS }))
+  const sites = [
+    stack.use(await openSite(none, ground, scenario)),
+    stack.use(await openSite(many, ground, scenario)),
+  ]
+  const [few, beside] = sites as [HttpSite, HttpSite]
+  const rows: string[][] = []
+  let from = 0
+  for (const size of sizes) {
+    stack.defer(await grow(many, ground, from, size))
+    from = size
+    const idle = await idleOf(many)
+    for (const { rounds } of sites) rounds.length = 0
+    await measureInTurn(sites, { rounds: Number(values.rounds), seconds: Number(values.seconds) })
+    const costs = costsOf(beside, idle)
+    const compared = withSpread(ratios(costs, costsOf(few, 0)))
+    rows.push([`${size} ${name}`, withSpread(costs, 1), compared, `${(idle * 100).toFixed(1)}%`])
+    if (size === sizes.at(-1))
+      report({
+        what: `POST beside ${size} ${name}`,
+        measured: `${withSpread(costs, 1)} µs`,
+        against: 'a gateway without them; goal 1',
+        ratio: compared,
+      })
+  }
+  return rows
+}
+
+async function compare(): Promise<void> {
+  await using ground = await createGround()
+  const rows: string[][] = []
+  for (const name of values.only.split(',')) {
+    const grow = GROWTHS[name]
+    if (!grow) throw new Error(`there is no growth of "${name}"`)
+    rows.push(...(await measure(ground, name, grow)))
+  }
+  print(
+    'Microseconds of CPU for a POST, that of a gateway that has none, and what the many take by',
+  )
+  print('themselves, of a core')
+  printTable([['beside', 'a POST', 'of one without', 'idle'], ...rows])
+}
+
+if (values.help) print(HELP)
+else await compare()

@@ -1,0 +1,38 @@
+import { once } from 'node:events'
+import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2'
+import type { Ground } from './ground.ts'
+import type { Server } from './servers.ts'
+
+const STREAMS_EACH_CONNECTION = 100
+
+/** Opens an event stream of `filter` that reads whatever comes. */
+export async function openStream(
+  session: ClientHttp2Session,
+  filter: string,
+): Promise<ClientHttp2Stream> {
+  const path = `/stream?filter=${encodeURIComponent(filter)}`
+  const stream = session.request({ ':path': path })
+  const [headers] = await once(stream, 'response')
+  if (headers[':status'] !== 200) throw new Error(`a stream was answered ${headers[':status']}`)
+  return stream.resume()
+}
+
+/** Streams over HTTP/2, each of another topic that nobody publishes to: numbers `from` to `to`, without the last. */
+export async function openOtherStreams(
+  { httpsPort }: Server,
+  { reader }: Ground,
+  from: number,
+  to: number,
+): Promise<ClientHttp2Session[]> {
+  const { ca, certificate: cert, key } = reader
+  const sessions: ClientHttp2Session[] = []
+  for (let first = from; first < to; first += STREAMS_EACH_CONNECTION) {
+    const session = connect(`https://localhost:${httpsPort}`, { ca, cert, key })
+    sessions.push(session)
+    const here = Math.min(STREAMS_EACH_CONNECTION, to - first)
+    await Promise.all(
+      Array.from({ length: here }, (_, n) => openStream(session, `other/${first + n}/#`)),
+    )
+  }
+  return sessions
+}
