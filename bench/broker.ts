@@ -2,9 +2,18 @@
 import { parseArgs } from 'node:util'
 import type { BrokerJob, Measured, Scenario, Target } from './support/broker-load.ts'
 import { LOAD_CORE, SERVER_CORE, startWorker, type Worker } from './support/child.ts'
+import { report } from './support/findings.ts'
 import { createGround, type Ground } from './support/ground.ts'
 import { printProfile } from './support/profile.ts'
-import { median, medianRatio, print, printTable, rotated } from './support/rounds.ts'
+import {
+  median,
+  medianRatio,
+  print,
+  printTable,
+  ratios,
+  rotated,
+  withSpread,
+} from './support/rounds.ts'
 import { SCENARIOS } from './support/scenarios.ts'
 import { type Server, type ServerName, startServer } from './support/servers.ts'
 import { runSlow } from './support/slow.ts'
@@ -174,6 +183,15 @@ function printGoals(all: [Scenario, Results][]): void {
     const ofAedes = name === '200->1 QoS 0' ? FAN_IN_AT_LEAST : AT_LEAST
     const goal = other === 'mosquitto' ? OF_MOSQUITTO_AT_LEAST : ofAedes
     const verdict = ratio >= goal ? 'met   ' : 'missed'
+    if (results.has('mosquitto')) {
+      const costs = ratios(of('mosquitto', 'cost'), of('gateway', 'cost'))
+      report({
+        what: `MQTT, ${name}`,
+        measured: `${microseconds(median(of('gateway', 'cost')))} µs a message`,
+        against: `Mosquitto ${microseconds(median(of('mosquitto', 'cost')))} µs; goal 1 by CPU`,
+        ratio: withSpread(costs),
+      })
+    }
     print(`${verdict} ${name}: ${times(ratio)} (by CPU ${times(byCpu)}), goal ${times(goal)}`)
   }
 }

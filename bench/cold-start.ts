@@ -10,6 +10,7 @@ import { setTimeout } from 'node:timers/promises'
 import { initDirectory } from '../src/ca/init.ts'
 import { deviceFiles } from '../src/ca/layout.ts'
 import { codeOf } from '../src/errors.ts'
+import { report } from './support/findings.ts'
 import { installPacked } from './support/pack.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
@@ -120,6 +121,12 @@ try {
     const walls = of.map(({ wall }) => wall)
     const cpu = median(of.map((start) => start.cpu))
     print(`${name}: median of ${runs} starts ${median(walls)} ms (${cpu} ms of CPU)`)
+    report({
+      what: `cold start, ${name}`,
+      measured: `${median(walls)} ms (${Math.min(...walls).toFixed(0)} to ${Math.max(...walls).toFixed(0)})`,
+      against: 'goal 300 ms',
+      ratio: '',
+    })
     print(`  all: ${walls.map((wall) => wall.toFixed(0)).join(' ')}`)
   }
 } finally {

@@ -3,10 +3,11 @@ import { readFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { startWorker, type Worker } from './support/child.ts'
+import { report } from './support/findings.ts'
 import { createGround, type Ground } from './support/ground.ts'
 import { startNginx } from './support/nginx.ts'
 import { printProfile } from './support/profile.ts'
-import { median, print, printTable, ratios, rotated } from './support/rounds.ts'
+import { median, print, printTable, ratios, rotated, withSpread } from './support/rounds.ts'
 import { MANY, type Server, startBareStreams, startServer } from './support/servers.ts'
 import type { StreamJob, StreamMeasured, StreamTarget } from './support/stream-load.ts'
 
@@ -100,13 +101,18 @@ async function measure(ground: Ground, version: 1 | 2, count: number): Promise<s
   const of = (site: Site, what: keyof StreamMeasured) => site.rounds.map((one) => one[what])
   const compared = others.map((other) => ratios(of(gateway, 'cost'), of(other, 'cost')))
   const lost = sites.flatMap((site) => of(site, 'lost')).reduce((sum, one) => sum + one, 0)
+  const [nchan] = others as [Site, Site]
+  const name = `HTTP/${version === 1 ? '1.1' : '2'}, ${count}`
+  report({
+    what: `one event to streams, ${name}`,
+    measured: `${median(of(gateway, 'cost')).toFixed(1)} µs for each, p99 ${median(of(gateway, 'p99')).toFixed(1)} ms`,
+    against: `nchan ${median(of(nchan, 'cost')).toFixed(1)} µs, ${median(of(nchan, 'p99')).toFixed(1)} ms; goal ${version === 1 ? 1 : 0.5} by CPU`,
+    ratio: `${withSpread(compared[0] ?? [])} x the CPU`,
+  })
   return [
-    `HTTP/${version === 1 ? '1.1' : '2'}, ${count}`,
+    name,
     ...sites.map((site) => median(of(site, 'cost')).toFixed(1)),
-    ...compared.map(
-      (costs) =>
-        `${median(costs).toFixed(2)} (${Math.min(...costs).toFixed(2)} to ${Math.max(...costs).toFixed(2)})`,
-    ),
+    ...compared.map((costs) => withSpread(costs)),
     ...sites.map(
       (site) => `${median(of(site, 'p50')).toFixed(1)} / ${median(of(site, 'p99')).toFixed(1)}`,
     ),

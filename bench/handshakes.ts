@@ -1,10 +1,11 @@
 // A TLS handshake with a client certificate, and one POST: node bench/handshakes.ts [--help]
 import { parseArgs } from 'node:util'
 import { startWorker } from './support/child.ts'
+import { report } from './support/findings.ts'
 import { createGround, type Ground } from './support/ground.ts'
 import type { HandshakeJob, HandshakeMeasured } from './support/handshake-load.ts'
 import { startNginx } from './support/nginx.ts'
-import { median, print, printTable, ratios, rotated } from './support/rounds.ts'
+import { median, print, printTable, ratios, rotated, withSpread } from './support/rounds.ts'
 import { type Server, startBareHttps, startServer } from './support/servers.ts'
 
 const HELP = `Usage: node bench/handshakes.ts [OPTIONS]
@@ -52,10 +53,13 @@ async function measure(ground: Ground, sites: readonly Site[], resumed: boolean)
 function row(name: string, sites: readonly Site[]): string[] {
   const of = ({ rounds }: Site, what: keyof HandshakeMeasured) => rounds.map((one) => one[what])
   const [gateway, bare, nginx] = sites as [Site, Site, Site]
-  const beside = (other: Site) => {
-    const speeds = ratios(of(other, 'cost'), of(gateway, 'cost'))
-    return `${median(speeds).toFixed(2)} (${Math.min(...speeds).toFixed(2)} to ${Math.max(...speeds).toFixed(2)})`
-  }
+  const beside = (other: Site) => withSpread(ratios(of(other, 'cost'), of(gateway, 'cost')))
+  report({
+    what: `handshake and one POST, ${name}`,
+    measured: aCore(median(of(gateway, 'cost'))),
+    against: `nginx ${aCore(median(of(nginx, 'cost')))}, node:https ${aCore(median(of(bare, 'cost')))}; goal 0.9 of nginx`,
+    ratio: `of nginx ${beside(nginx)}`,
+  })
   return [
     name,
     ...sites.map(
@@ -64,6 +68,10 @@ function row(name: string, sites: readonly Site[]): string[] {
     beside(bare),
     beside(nginx),
   ]
+}
+
+function aCore(cost: number): string {
+  return `${(1e6 / cost).toFixed(0)}/s a core`
 }
 
 async function compare(): Promise<void> {
@@ -75,11 +83,20 @@ async function compare(): Promise<void> {
     [stack.use(await startNginx(ground)), '/ok'],
   ]
   const rows: string[][] = []
+  const costs: number[][] = []
   for (const resumed of [false, true]) {
-    const sites = servers.map(([server, path]) => ({ server, path, rounds: [] }))
+    const sites: Site[] = servers.map(([server, path]) => ({ server, path, rounds: [] }))
     await measure(ground, sites, resumed)
     rows.push(row(resumed ? 'resumed' : 'full', sites))
+    costs.push((sites[0]?.rounds ?? []).map(({ cost }) => cost))
   }
+  const [full = [], resumed = []] = costs
+  report({
+    what: 'resumed handshake beside a full one',
+    measured: `${median(resumed).toFixed(0)} µs`,
+    against: `${median(full).toFixed(0)} µs; goal 3 x`,
+    ratio: `${withSpread(ratios(full, resumed))} x`,
+  })
   print('Connections a second, and CPU for one; speed of the gateway by CPU beside the others')
   printTable([['', 'gateway', 'node:https', 'nginx', 'of node:https', 'of nginx'], ...rows])
 }

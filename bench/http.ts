@@ -1,17 +1,19 @@
 // Publishing over HTTPS, and what Fastify alone would do: node bench/http.ts [--help]
 import { parseArgs } from 'node:util'
-import { startWorker, type Worker } from './support/child.ts'
-import { createGround, type Ground } from './support/ground.ts'
-import type { HttpJob, HttpMeasured, HttpScenario, HttpTarget } from './support/http-load.ts'
+import { report } from './support/findings.ts'
+import { createGround } from './support/ground.ts'
+import type { HttpMeasured, HttpScenario } from './support/http-load.ts'
+import { type HttpSite, measureInTurn, medianOf, openSite, valuesOf } from './support/http-site.ts'
 import { printProfile } from './support/profile.ts'
-import { median, medianRatio, print, printTable, rotated } from './support/rounds.ts'
-import { type Server, startBareHttp, startServer } from './support/servers.ts'
+import { print, printTable, ratios, withSpread } from './support/rounds.ts'
+import { startBareHttp, startBareHttps, startServer } from './support/servers.ts'
 
 const HELP = `Usage: node bench/http.ts [OPTIONS]
 
 POST /topics/… with 100 bytes over kept-alive TLS connections with a client certificate: to the gateway,
-and to a bare Fastify with the same TLS settings that answers the same JSON. HTTP/1.1 has as many
-connections as requests in flight, HTTP/2 one connection with as many streams.
+to a bare Fastify with the same TLS settings that answers the same JSON, and, over HTTP/1.1, to
+node:https with neither. HTTP/1.1 has as many connections as requests in flight, HTTP/2 one connection
+with as many streams. What answers cost is the median of all rounds, in brackets the least and the most.
 
   --only NAMES    scenarios, comma separated [all]: h1-q0-1, h1-q0-64, h1-q1-1, h1-q1-64, h2-q0-1, …
   --rounds N      how often each is measured [5]
@@ -38,48 +40,29 @@ const { values } = parseArgs({
 const rounds = Number(values.rounds)
 const seconds = Number(values.seconds)
 
-async function measure(
-  ground: Ground,
-  servers: readonly Server[],
-  scenario: HttpScenario,
-): Promise<HttpMeasured[][]> {
-  await using workers = new AsyncDisposableStack()
-  const loads: [Worker<HttpJob, HttpMeasured>, HttpMeasured[]][] = []
-  for (const { pid, httpsPort } of servers) {
-    const worker = startWorker<HttpJob, HttpMeasured>(
-      new URL('./support/http-load.ts', import.meta.url),
-    )
-    workers.use(worker)
-    const target: HttpTarget = { pid, httpsPort, sensorDirectory: ground.sensor.directory }
-    await worker.ask({ kind: 'open', target, scenario })
-    // compiles what is hot, and is not counted
-    await worker.ask({ kind: 'run', seconds: 0.6 })
-    loads.push([worker, []])
-  }
-  for (let round = 0; round < rounds; round++)
-    for (const [worker, results] of rotated(loads, round))
-      results.push(await worker.ask({ kind: 'run', seconds }))
-  return loads.map(([, results]) => results)
-}
+const GOAL = 0.85
 
-function row(name: string, [bare = [], gateway = []]: HttpMeasured[][]): string[] {
-  const of = (results: HttpMeasured[], what: keyof HttpMeasured) =>
-    results.map((result) => result[what])
-  const shown = (results: HttpMeasured[], what: keyof HttpMeasured, digits: number) =>
-    median(of(results, what)).toFixed(digits)
+function row(name: string, sites: readonly HttpSite[]): string[] {
+  const [bare, gateway, floor] = sites as [HttpSite, HttpSite, HttpSite?]
+  const speed = ratios(valuesOf(bare, 'cost'), valuesOf(gateway, 'cost'))
+  const rates = ratios(valuesOf(gateway, 'rate'), valuesOf(bare, 'rate'))
+  const shown = (site: HttpSite | undefined, what: keyof HttpMeasured, digits: number) =>
+    site ? medianOf(site, what).toFixed(digits) : ''
+  const times = (site: HttpSite) => `${shown(site, 'p50', 2)} / ${shown(site, 'p99', 2)}`
   const percent = (part: number) => `${(part * 100).toFixed(0)}%`
+  report({
+    what: `POST kept alive, ${name}`,
+    measured: `${shown(gateway, 'rate', 0)}/s, ${shown(gateway, 'cost', 1)} µs of CPU`,
+    against: `bare Fastify ${shown(bare, 'rate', 0)}/s, ${shown(bare, 'cost', 1)} µs; goal ${GOAL}`,
+    ratio: `by CPU ${withSpread(speed)}`,
+  })
   return [
     name,
-    shown(bare, 'rate', 0),
-    shown(gateway, 'rate', 0),
-    `${medianRatio(of(gateway, 'rate'), of(bare, 'rate')).toFixed(2)}x`,
-    shown(bare, 'cost', 0),
-    shown(gateway, 'cost', 0),
-    `${medianRatio(of(bare, 'cost'), of(gateway, 'cost')).toFixed(2)}x`,
-    `${shown(bare, 'p50', 2)} / ${shown(bare, 'p99', 2)}`,
-    `${shown(gateway, 'p50', 2)} / ${shown(gateway, 'p99', 2)}`,
-    percent(median(of(gateway, 'busy'))),
-    percent(median(of(gateway, 'waited'))),
+    ...[shown(bare, 'rate', 0), shown(gateway, 'rate', 0), withSpread(rates)],
+    ...[shown(floor, 'cost', 1), shown(bare, 'cost', 1), shown(gateway, 'cost', 1)],
+    withSpread(speed),
+    ...[times(bare), times(gateway)],
+    ...[percent(medianOf(gateway, 'busy')), percent(medianOf(gateway, 'waited'))],
   ]
 }
 
@@ -95,31 +78,33 @@ async function compare(): Promise<void> {
         await startServer('gateway', ground, { profile, env: { WOTT_BROKER: values.broker } }),
       ),
     ]
+    const floor = stack.use(await startBareHttps(ground))
     for (const name of values.only?.split(',') ?? SCENARIOS.keys()) {
       const scenario = SCENARIOS.get(name)
       if (!scenario) throw new Error(`there is no scenario "${name}"`)
-      rows.push(row(name, await measure(ground, servers, scenario)))
+      await using sites = new AsyncDisposableStack()
+      const here = scenario.version === 1 ? [...servers, floor] : servers
+      const opened: HttpSite[] = []
+      for (const server of here) opened.push(sites.use(await openSite(server, ground, scenario)))
+      await measureInTurn(opened, { rounds, seconds })
+      rows.push(row(name, opened))
     }
   }
   print(
-    'Publishes a second, microseconds of CPU for one (the ratio is of speeds again), milliseconds',
+    'Answers a second; microseconds of CPU for one, and speed by that; milliseconds to the answer;',
   )
-  print(
-    'to the answer, and what part of the time the gateway had its core / another program had it',
-  )
+  print('and what part of the time the gateway had its core / another program had it')
+  const fastify = ['Fastify', 'gateway', 'ratio']
   printTable([
     [
       '',
-      'bare',
-      'gateway',
-      '',
-      'bare µs',
+      ...fastify,
+      'node:https µs',
+      'Fastify µs',
       'gateway µs',
-      '',
-      'bare p50/p99',
+      'ratio',
+      'Fastify p50/p99',
       'gateway p50/p99',
-      '',
-      '',
     ],
     ...rows,
   ])

@@ -1,6 +1,7 @@
 // From a POST to those who read it, at a steady rate: node bench/latency.ts [--help]
 import { parseArgs } from 'node:util'
 import { startWorker } from './support/child.ts'
+import { report } from './support/findings.ts'
 import { createGround, type Ground } from './support/ground.ts'
 import type { LatencyJob, LatencyMeasured, Quantiles } from './support/latency-load.ts'
 import { startNginx } from './support/nginx.ts'
@@ -52,6 +53,8 @@ function shown(rounds: readonly LatencyMeasured[], what: What): string {
   return `${of('p50').toFixed(2)} / ${of('p99').toFixed(2)} / ${of('p999').toFixed(1)}`
 }
 
+const GOAL = '1, 5, 20 ms'
+
 async function compare(): Promise<void> {
   await using stack = new AsyncDisposableStack()
   const ground = stack.use(await createGround())
@@ -62,6 +65,20 @@ async function compare(): Promise<void> {
   for (let round = 0; round < Number(values.rounds); round++)
     for (const { server, rounds } of rotated(sites, round))
       rounds.push(await measure(ground, server))
+  const [gateway, nchan] = sites.map(({ rounds }) => rounds) as [
+    LatencyMeasured[],
+    LatencyMeasured[],
+  ]
+  for (const [what, name] of [
+    ['mqtt', 'MQTT subscriber'],
+    ['stream', 'event stream'],
+  ] as const)
+    report({
+      what: `from a POST to an ${name}, ${values.rate} a second`,
+      measured: `${shown(gateway, what)} ms (p50 / p99 / p99.9)`,
+      against: `nchan ${shown(nchan, what)}; own lateness ${shown(gateway, 'own')}; goal ${GOAL}`,
+      ratio: '',
+    })
   print(`${values.rate} readings a second; milliseconds, p50 / p99 / p99.9`)
   printTable([
     ['', 'MQTT subscriber', 'event stream', 'answer', 'own', 'busy'],

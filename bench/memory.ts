@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { startWorker } from './support/child.ts'
+import { report } from './support/findings.ts'
 import { createGround, type Ground } from './support/ground.ts'
 import type { IdleJob } from './support/idle-load.ts'
 import { startNginx } from './support/nginx.ts'
@@ -106,13 +107,26 @@ const PARTS: Record<string, (ground: Ground) => Promise<string[][]>> = {
   },
 }
 
+/** What one client takes of the gateway and of its peer, and what is left. */
+function reportBoth([ours = [], peer = []]: readonly string[][]): void {
+  const [[name = '', , , own = '', , left = ''], [other = '', , , theirs = '']] = [ours, peer]
+  report({
+    what: `memory, ${clients} idle ${name}`,
+    measured: `${own} each; after they left ${left} of before`,
+    against: `${other} ${theirs}; goal at most ${name.startsWith('MQTT') ? '45 KiB' : '1.3 x nchan'}`,
+    ratio: `${(Number.parseFloat(own) / Number.parseFloat(theirs)).toFixed(2)} x`,
+  })
+}
+
 async function compare(): Promise<void> {
   await using ground = await createGround()
   const rows: string[][] = []
   for (const name of values.only.split(',')) {
     const part = PARTS[name]
     if (!part) throw new Error(`there is no part "${name}"`)
-    rows.push(...(await part(ground)))
+    const measured = await part(ground)
+    reportBoth(measured)
+    rows.push(...measured)
   }
   print(`${clients} idle clients`)
   printTable([['', 'before', 'beside them', 'one takes', 'after', 'of before'], ...rows])

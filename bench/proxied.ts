@@ -6,9 +6,10 @@ import { parseArgs } from 'node:util'
 import { createPki } from '../test/support/pki.ts'
 import { passedOn } from '../test/support/proxied.ts'
 import { startWorker, type Worker } from './support/child.ts'
+import { report } from './support/findings.ts'
 import { createGround } from './support/ground.ts'
 import type { HttpJob, HttpMeasured, HttpScenario } from './support/http-load.ts'
-import { median, medianRatio, print, printTable, rotated } from './support/rounds.ts'
+import { median, print, printTable, ratios, rotated, withSpread } from './support/rounds.ts'
 import { freePort, startServer } from './support/servers.ts'
 
 const HELP = `Usage: node bench/proxied.ts [OPTIONS]
@@ -85,11 +86,18 @@ function row(name: string, direct: HttpMeasured[], proxied: HttpMeasured[]): str
     results.map((result) => result[what])
   const shown = (results: HttpMeasured[], what: 'rate' | 'cost') =>
     median(of(results, what)).toFixed(0)
+  const compared = ratios(of(proxied, 'cost'), of(direct, 'cost'))
+  report({
+    what: `POST through a proxy, ${name}`,
+    measured: `${shown(proxied, 'cost')} µs`,
+    against: `of the device itself ${shown(direct, 'cost')} µs`,
+    ratio: `${withSpread(compared)} x`,
+  })
   return [
     name,
     ...[shown(direct, 'rate'), shown(proxied, 'rate')],
     ...[shown(direct, 'cost'), shown(proxied, 'cost')],
-    `${medianRatio(of(proxied, 'cost'), of(direct, 'cost')).toFixed(2)}x`,
+    `${withSpread(compared)}x`,
   ]
 }
 

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import type { ClientHttp2Session } from 'node:http2'
 import { setTimeout } from 'node:timers/promises'
 import { cpuOf, startWorker, type Worker } from './support/child.ts'
+import { report } from './support/findings.ts'
 import { createGround, type Ground } from './support/ground.ts'
 import type { HttpJob, HttpMeasured } from './support/http-load.ts'
 import { openOtherStreams, openStream } from './support/other-streams.ts'
@@ -108,6 +109,13 @@ for (let round = 0; round < rounds; round++)
   for (const site of rotated(sites, round)) await measure(site)
 
 const [few] = sites as [Site]
+const many = sites.at(-1) as Site
+report({
+  what: `POST beside ${COUNTS.at(-1)} streams of other topics, ${CHANGES_A_SECOND} of which come or go each second`,
+  measured: `${median(many.beside).toFixed(1)} µs`,
+  against: `beside ${COUNTS[0]} streams ${median(few.alone).toFixed(1)} µs; goal 1`,
+  ratio: medianRatio(many.beside, few.alone).toFixed(2),
+})
 const shown = (values: readonly number[], others: readonly number[]) => [
   `${median(values).toFixed(1)} µs`,
   medianRatio(values, others).toFixed(3),

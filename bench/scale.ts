@@ -34,7 +34,7 @@ const { values } = parseArgs({
   },
 })
 const sizes = values.sizes.split(',').map(Number)
-const IDLE_MS = 2_000
+const IDLE_MS = 1_000
 const SETTINGS = {
   ...MANY,
   WOTT_MAX_SESSIONS: '100000',

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { describe, it } from 'node:test'
+import { PARTS } from '../bench/parts.ts'
+import { type About, type Section, toMarkdown } from '../bench/support/results.ts'
+
+const ROOT = resolve(import.meta.dirname, '..')
+const RESULTS = resolve(ROOT, 'bench/RESULTS.md')
+const ABOUT: About = {
+  date: '2026-11-26',
+  commit: 'abc',
+  machine: '2 cores',
+  versions: 'Node 26',
+  load: '0.10',
+  isShort: false,
+}
+
+describe('bench/', () => {
+  it('takes at most about a quarter of an hour for all of its parts, each of which is there', () => {
+    const parts = Object.values(PARTS)
+    const minutes = parts.reduce((sum, part) => sum + part.minutes, 0)
+    assert.ok(minutes < 15.6, `${minutes}`)
+    for (const { file } of parts) assert.ok(existsSync(resolve(ROOT, 'bench', file)), file)
+  })
+
+  it('says of a part that failed that it did, beside the results of the others', () => {
+    const finding = { what: 'POST', measured: '1/s', against: 'a|b', ratio: '0.5 (0.4 to 0.6)' }
+    const part = { command: 'npm run bench -- x', text: 'printed', seconds: 1 }
+    const sections: Section[] = [
+      { ...part, title: 'One', failed: null, findings: [finding] },
+      { ...part, title: 'Two', failed: 'bench/x.ts ended with 1', findings: [] },
+    ]
+    const text = toMarkdown(ABOUT, sections)
+    assert.match(text, /^\| POST \| 1\/s \| a\\\|b \| 0\.5 \(0\.4 to 0\.6\) \|$/m)
+    assert.match(text, /^\| Two \| \*\*failed\*\*: bench\/x\.ts ended with 1 \| {2}\| {2}\|$/m)
+    assert.equal(text.split('printed').length - 1, 2)
+  })
+})
+
+/** What is between these two lines of the README is quoted. */
+const QUOTED = /<!-- figures of bench\/RESULTS\.md -->([\s\S]*?)<!-- end of figures -->/g
+/** A number with its unit, so that not any number of the results does. */
+const FIGURE = /\d[\d.,]*(?: ?(?:µs|ms|KiB|MiB|x|s)\b|\/s\b)/g
+
+describe('the README', () => {
+  it('quotes figures that bench/RESULTS.md has', async () => {
+    const readme = await readFile(resolve(ROOT, 'README.md'), 'utf8')
+    const quotes = [...readme.matchAll(QUOTED)].map(([, text = '']) => text)
+    if (quotes.length === 0) return
+    const results = await readFile(RESULTS, 'utf8')
+    for (const quote of quotes)
+      for (const [figure] of quote.matchAll(FIGURE)) assert.ok(has(results, figure), figure)
+  })
+
+  it('has no figure of speed anywhere else', async () => {
+    const readme = await readFile(resolve(ROOT, 'README.md'), 'utf8')
+    const rest = readme.replaceAll(QUOTED, '')
+    assert.deepEqual(rest.match(/\d[\d.,]* ?(?:µs|(?:readings|messages|requests)\/s)\b/g), null)
+  })
+})
+
+/** Whether a text has this number, and not only one that it is a part of. */
+function has(text: string, figure: string): boolean {
+  const start = `(?<![\\d.,])${RegExp.escape(figure)}`
+  return new RegExp(`${start}(?![\\w])`).test(text)
+}
