@@ -76,7 +76,7 @@ async function coldStart({ program, env }: Form): Promise<Start> {
   try {
     for (;;) {
       const status = await publish(port).catch((error: unknown) => {
-        if (codeOf(error) === 'ECONNREFUSED' && gateway.exitCode === null) return null
+        if (isNotYet(error) && gateway.exitCode === null) return null
         throw error
       })
       if (status === 200)
@@ -88,6 +88,11 @@ async function coldStart({ program, env }: Form): Promise<Start> {
     gateway.kill()
     await exited
   }
+}
+
+/** Whether nothing listens yet, or what did before has just gone. */
+function isNotYet(error: unknown): boolean {
+  return codeOf(error) === 'ECONNREFUSED' || codeOf(error) === 'ECONNRESET'
 }
 
 /** proc(5): utime and stime, in ticks of 10 ms. */
