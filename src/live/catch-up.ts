@@ -104,11 +104,11 @@ export async function catchUp(
 /** Each once, whichever of the filters cover it. */
 async function retainedOf(
   filters: readonly string[],
-  { retained }: Pick<Broker, 'retained'>,
+  broker: Pick<Broker, 'retained'>,
 ): Promise<Delivery[]> {
   const found = new Map<string, Delivery>()
   // together: each may have to be asked for at another broker
-  for (const messages of await Promise.all(filters.map(retained)))
+  for (const messages of await Promise.all(filters.map(broker.retained)))
     for (const message of messages) found.set(message.topic, message)
   return [...found.values()]
 }
