@@ -3,6 +3,7 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createSecureServer } from 'node:http2'
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Writable } from 'node:stream'
 
@@ -55,6 +56,7 @@ function publish(payload: Buffer): void {
   for (const stream of streams) stream.write(frame)
 }
 
+server.on('connection', (socket: Socket) => socket.setNoDelay(true))
 server.listen(0, '127.0.0.1')
 await once(server, 'listening')
 const { port } = server.address() as { port: number }
