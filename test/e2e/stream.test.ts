@@ -63,6 +63,27 @@ describe('an event stream', () => {
     assert.equal(body, 'retry: 2000\n\n')
   })
 
+  it('waits behind the answer to an earlier request on its connection', async () => {
+    await openStreams(at, 0)
+    const socket = await rawTls(at, reader)
+    const rest = 'HTTP/1.1\r\nHost: localhost\r\n'
+    socket.write(
+      `GET /commands?wait=60 ${rest}\r\nGET /topics/behind ${rest}Accept: text/event-stream\r\n\r\n`,
+    )
+    let text = ''
+    socket.on('data', (bytes) => {
+      text += bytes
+    })
+    await openStreams(at, 1)
+    await post(at, writer, '/topics/behind', 'first')
+    await post(at, writer, '/topics/cmd/reader/now?qos=1')
+    while (!text.includes('"payload":"first"')) await once(socket, 'data')
+    await post(at, writer, '/topics/behind', 'second')
+    while (!text.includes('"payload":"second"')) await once(socket, 'data')
+    socket.destroy()
+    assert.match(text, /cmd\/reader\/now.*text\/event-stream.*"first".*"second"/s)
+  })
+
   it('has an id, no name, and one line of JSON an event', async () => {
     using events = await open('/topics/a/b')
     await post(at, writer, '/topics/a/b?qos=1', '21.5')
