@@ -69,14 +69,19 @@ export async function openStream(
   const { filters, format, access, door, id, address, ended, lastEventId, hold } = request
   const { mayReceive } = access
   let phase: Phase = 'joining'
-  const outlet = createOutlet(sink.to, { buffer, stall, hold, onSlow: cutOff })
+  const { write: writeNow, ...outlet } = createOutlet(sink.to, {
+    buffer,
+    stall,
+    hold,
+    onSlow: cutOff,
+  })
   let waiting: Entry[] = []
   let waitingBytes = 0
 
   const hasEnded = () => phase === 'ended'
 
   function write(frame: Buffer): void {
-    if (!hasEnded()) outlet.write(frame)
+    if (!hasEnded()) writeNow(frame)
   }
 
   function send(frame: Buffer): void {
@@ -164,8 +169,11 @@ export async function openStream(
     filters,
     mayReceive,
     take(entry) {
-      if (phase === 'live') sendEntry(entry)
-      else if (phase === 'replaying') wait(entry)
+      if (phase === 'replaying') wait(entry)
+      // as `sendEntry`, without its calls: each event comes here for each of thousands of readers
+      if (phase !== 'live' || isExpired(entry, broker.log.now)) return
+      writeNow(hub.frame(entry, format))
+      if (phase === 'live') meter.delivered(door)
     },
     refuse,
     missed(seconds) {
