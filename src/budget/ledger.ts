@@ -102,41 +102,59 @@ export function createLedger(
     if (own.bytes === 0) accounts.delete(owner)
   }
 
-  function open(owner: string, kind: Kind): Hold {
-    let now = 0
-    let isOver = false
-    function force(bytes: number): void {
-      if (isOver) return
-      if (bytes !== now) add(owner, kind, bytes - now)
-      now = bytes
-    }
-    function fits(bytes: number): boolean {
-      if (bytes <= now || bytes - now <= room(owner, kind)) return true
-      refuse(owner, kind)
-      return false
-    }
-    return {
-      force,
-      fits,
-      resize(bytes) {
-        if (isOver || !fits(bytes)) return false
-        force(bytes)
-        return true
-      },
-      release() {
-        force(0)
-        isOver = true
-      },
-    }
-  }
+  const book: Book = { room, refuse, add }
 
   return {
-    open,
+    open: (owner, kind) => new OpenHold(book, owner, kind),
     room,
     refuse,
     held: (kind) => held[kind],
     refused: (kind) => refused[kind],
     owners: () => accounts.size,
+  }
+}
+
+/** What a hold needs of its ledger. */
+interface Book extends Pick<Ledger, 'room' | 'refuse'> {
+  add(owner: string, kind: Kind, bytes: number): void
+}
+
+/** A class, because each request, stream and session has some: as closures they would take seven times the memory. */
+class OpenHold implements Hold {
+  readonly #book: Book
+  readonly #owner: string
+  readonly #kind: Kind
+  #bytes = 0
+  #isOver = false
+
+  constructor(book: Book, owner: string, kind: Kind) {
+    this.#book = book
+    this.#owner = owner
+    this.#kind = kind
+  }
+
+  force(bytes: number): void {
+    if (this.#isOver) return
+    if (bytes !== this.#bytes) this.#book.add(this.#owner, this.#kind, bytes - this.#bytes)
+    this.#bytes = bytes
+  }
+
+  fits(bytes: number): boolean {
+    const more = bytes - this.#bytes
+    if (more <= 0 || more <= this.#book.room(this.#owner, this.#kind)) return true
+    this.#book.refuse(this.#owner, this.#kind)
+    return false
+  }
+
+  resize(bytes: number): boolean {
+    if (this.#isOver || !this.fits(bytes)) return false
+    this.force(bytes)
+    return true
+  }
+
+  release(): void {
+    this.force(0)
+    this.#isOver = true
   }
 }
 

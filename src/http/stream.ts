@@ -93,7 +93,7 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
     response.removeHeader('transfer-encoding')
     response.writeHead(200, headers)
     count(caller.identity.id, 1)
-    response.once('close', () => count(caller.identity.id, -1))
+    response.on('close', () => count(caller.identity.id, -1))
     const { id } = caller.identity
     const address = addressOf(request.raw.socket)
     openStream(

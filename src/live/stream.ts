@@ -193,7 +193,7 @@ export async function openStream(
   // before it follows anything, so that it hears of new rules and of the end
   const leave = hub.attend(reader)
   const heartbeat = startHeartbeat(request.heartbeat ?? null, write)
-  sink.to.once('close', over)
+  sink.to.on('close', over)
   sink.to.on('error', over)
   if (hub.ended) return end()
   if (ended?.aborted) return dismiss()

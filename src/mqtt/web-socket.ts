@@ -66,7 +66,7 @@ function countFragments(
     if (!held.resize(bytes)) onFull()
   }
   socket.prependListener('data', count)
-  socket.once('close', held.release)
+  socket.once('close', () => held.release())
   return () => {
     socket.off('data', count)
     held.release()
