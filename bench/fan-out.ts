@@ -6,6 +6,7 @@ import { startWorker, type Worker } from './support/child.ts'
 import { report } from './support/findings.ts'
 import { createGround, type Ground } from './support/ground.ts'
 import { startNginx } from './support/nginx.ts'
+import { requireOpenFiles } from './support/open-files.ts'
 import { printProfile } from './support/profile.ts'
 import { median, print, printTable, ratios, rotated, withSpread } from './support/rounds.ts'
 import { MANY, type Server, startBareStreams, startServer } from './support/servers.ts'
@@ -122,6 +123,7 @@ async function measure(ground: Ground, version: 1 | 2, count: number): Promise<s
 }
 
 async function compare(): Promise<void> {
+  requireOpenFiles(Math.max(...numbers(values.streams)))
   await using ground = await createGround()
   const rows: string[][] = []
   for (const version of numbers(values.versions) as (1 | 2)[])

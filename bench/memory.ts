@@ -7,6 +7,7 @@ import { report } from './support/findings.ts'
 import { createGround, type Ground } from './support/ground.ts'
 import type { IdleJob } from './support/idle-load.ts'
 import { startNginx } from './support/nginx.ts'
+import { requireOpenFiles } from './support/open-files.ts'
 import { print, printTable } from './support/rounds.ts'
 import { MANY, type Server, startServer } from './support/servers.ts'
 import type { StreamJob, StreamMeasured } from './support/stream-load.ts'
@@ -119,6 +120,7 @@ function reportBoth([ours = [], peer = []]: readonly string[][]): void {
 }
 
 async function compare(): Promise<void> {
+  requireOpenFiles(clients)
   await using ground = await createGround()
   const rows: string[][] = []
   for (const name of values.only.split(',')) {

@@ -69,12 +69,8 @@ export async function openStream(
   const { filters, format, access, door, id, address, ended, lastEventId, hold } = request
   const { mayReceive } = access
   let phase: Phase = 'joining'
-  const { write: writeNow, ...outlet } = createOutlet(sink.to, {
-    buffer,
-    stall,
-    hold,
-    onSlow: cutOff,
-  })
+  const outlet = createOutlet(sink.to, { buffer, stall, hold, onSlow: cutOff })
+  const { write: writeNow, drained } = outlet
   let waiting: Entry[] = []
   let waitingBytes = 0
 
@@ -101,7 +97,6 @@ export async function openStream(
   }
 
   async function replay(beginning: Beginning): Promise<void> {
-    const { drained } = outlet
     const recipient = { reader, format, lastEventId, hasEnded, send, write, drained }
     try {
       await catchUp(recipient, beginning, hub, broker)
