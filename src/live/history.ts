@@ -5,7 +5,7 @@ import { type EventFormat, eventFrame } from './event.ts'
 
 /** One delivered message that a reader may still ask for. */
 export interface Entry extends Omit<Delivery, 'payload' | 'properties'> {
-  /** Its payload, a character a byte. Ten thousand buffers would have V8 stop everything to collect what they hold outside its heap. */
+  /** Its payload, one character for each byte: to free ten thousand buffers, which are outside its heap, V8 would stop everything. */
   readonly characters: string
   /** Its properties in JSON, for the same reason. */
   readonly properties: string | null
@@ -69,13 +69,13 @@ export interface History {
   add(delivery: Delivery): Entry
   /** The event that readers get for an entry. */
   frame(entry: Entry, format: EventFormat): Buffer
-  /** All that came after the message with this number; null where some of it is no longer here. */
+  /** All entries after this number; null where some of them are no longer here. */
   after(number: number): Entry[] | null
-  /** The first part of a range, as `BrokerLog` has it; null where some of it is no longer here. */
+  /** The first part of a range, as `BrokerLog.read` returns it; null where some of it is no longer here. */
   read(range: LogRange): LogPage | null
   /** The number of the latest message: whoever resumes from it has missed nothing up to now. */
   latest(): number
-  /** The number that all that is here came after. */
+  /** All messages after this number are here. */
   earliest(): number
 }
 
@@ -91,7 +91,7 @@ const FORMATTED = 64
 /** Entries that one read looks at: less than a millisecond. */
 export const ENTRIES_READ = 256
 
-/** The newest messages of the log, which readers get without asking it; those up to `start` came before it. `idOf` names a message in events. */
+/** The newest messages of the log, after number `start`, so that readers do not ask the disk for them. `idOf` names a message in events. */
 export function createHistory(
   start: number,
   bounds: HistoryBounds,

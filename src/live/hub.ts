@@ -22,11 +22,11 @@ export interface StreamOrigin {
 export interface Reader {
   readonly from: StreamOrigin
   readonly filters: readonly string[]
-  /** Asked about every event when it is sent, so that new rules hold at once. */
+  /** Asked about every event when it is sent, so that new rules apply at once. */
   mayReceive(topic: string): boolean
   /** Must neither throw nor block. */
   take(entry: Entry): void
-  /** The broker sends nothing of what it asked for any more. */
+  /** The broker has ended its subscription. */
   refuse(error: GatewayError): void
   /** The other broker was away for so many seconds. Must neither throw nor block. */
   missed(seconds: number): void
@@ -39,25 +39,25 @@ export interface Reader {
 export interface Hub {
   /** Takes every message into the history, before any reader is handed it. */
   note(delivery: Delivery): void
-  /** The reader hears of new rules and of the end, until what is returned is called. */
+  /** Tells the reader of new rules and of the end, until what it returns is called. */
   attend(reader: Reader): () => void
   /**
-   * From now on a reader that attends is handed what it asked for and may read. Resolves with all that came before that and
-   * after the number that it has; with null, and it is handed nothing, where some of that is no longer in memory.
+   * Hands the reader, which attends, each message from now on that it asked for and may read. Resolves with all earlier messages after
+   * the number; with null, and hands it nothing, where some of them are no longer in memory.
    */
   follow(reader: Reader, number: number): Promise<Entry[] | null>
-  /** The bytes of an entry, formatted once however many read it. */
+  /** The event of an entry, formatted once however many read it. */
   frame(entry: Entry, format: EventFormat): Buffer
-  /** What all readers together go through, of the history and of what is retained, in one turn of the event loop. */
+  /** Bounds how many old messages all readers together are sent in one turn of the event loop. */
   readonly pace: Pace
   readonly size: number
   readers(): Iterable<Reader>
-  /** Whether `endAll` was called: a reader that joins now is to end itself. */
+  /** Whether `endAll` was called: a stream that opens now must end itself. */
   readonly ended: boolean
   readonly ids: EventIds
   /** The number of the latest message. */
   latest(): number
-  /** The number that all of what is in memory came after. */
+  /** All messages after this number are in memory. */
   earliest(): number
   recheck(): Promise<void>
   /** Tells all readers that the other broker was away. */
@@ -65,7 +65,7 @@ export interface Hub {
   endAll(): void
 }
 
-/** A millisecond or two where each has many filters. */
+/** They take a millisecond or two where each reader has many filters. */
 const STEPS_EACH_TURN = 256
 
 /** Whether a reader asked for a topic and may read it now. */
@@ -73,7 +73,7 @@ export function wants(reader: Pick<Reader, 'filters' | 'mayReceive'>, topic: str
   return reader.filters.some((filter) => topicMatches(filter, topic)) && reader.mayReceive(topic)
 }
 
-/** The open streams. Each subscribes at the broker; what they are handed is in the history, and formatted at most once. */
+/** The open streams. Each one subscribes at the broker; all share the entries of the history and their events. */
 export function createHub(history: History, ids: EventIds, subscribe: Broker['subscribe']): Hub {
   const readers = new Set<Reader>()
   const subscriptions = new Map<Reader, EndSubscription>()
@@ -100,7 +100,7 @@ export function createHub(history: History, ids: EventIds, subscribe: Broker['su
     },
     async follow(reader, number) {
       if (number < history.earliest()) return null
-      // what is handed on before is among what was missed
+      // messages before that are among those that it missed
       let isFollowing = false
       const take = (delivery: Delivery) => {
         if (isFollowing && reader.mayReceive(delivery.topic)) reader.take(entryOf(delivery))

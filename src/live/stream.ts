@@ -7,14 +7,8 @@ import type { Meter } from '../metrics/meter.ts'
 import { isExpired } from '../topic/message.ts'
 import { type Beginning, beginningOf, gapFramesOf } from './beginning.ts'
 import { catchUp } from './catch-up.ts'
-import {
-  type EventFormat,
-  endFrame,
-  gapFrameWithin,
-  HEARTBEAT,
-  heartbeatFrame,
-  RETRY,
-} from './event.ts'
+import { type EventFormat, endFrame, gapFrameWithin, RETRY } from './event.ts'
+import { startHeartbeat } from './heartbeat.ts'
 import type { Entry } from './history.ts'
 import type { Hub, Reader } from './hub.ts'
 import { createOutlet, type Sink } from './outlet.ts'
@@ -48,8 +42,6 @@ export interface StreamRequest {
   /** Aborted with a GatewayError when the reader's session is over. */
   readonly ended?: AbortSignal | undefined
 }
-
-export const HEARTBEAT_MS = 20_000
 
 /**
  * `joining`: it finds out where it begins. `replaying`: its reader gets what came before, and live events wait. `live`: its reader gets
@@ -197,9 +189,4 @@ export async function openStream(
   phase = 'replaying'
   await replay(beginning)
   if (!hasEnded()) goLive()
-}
-
-function startHeartbeat(seconds: number | null, write: (frame: Buffer) => void): NodeJS.Timeout {
-  const beat = seconds === null ? () => write(HEARTBEAT) : () => write(heartbeatFrame(Date.now()))
-  return setInterval(beat, seconds === null ? HEARTBEAT_MS : seconds * 1000).unref()
 }

@@ -1,6 +1,6 @@
 import type { QuerySchema } from '../http/query-schema.ts'
 import { MANY_FILTERS, ONE_FILTER } from '../http/stream-query.ts'
-import { HEARTBEAT_MS } from '../live/stream.ts'
+import { HEARTBEAT_MS } from '../live/heartbeat.ts'
 import { DOORS, SECURITY } from './doors.ts'
 import { INTRODUCTION, LICENSE } from './info.ts'
 import { TOPIC } from './publish.ts'

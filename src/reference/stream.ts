@@ -1,7 +1,7 @@
 import type { Delivery } from '../broker/broker.ts'
 import { PROPERTY_SCHEMAS } from '../http/properties-schema.ts'
 import { endFrame, eventFrame, GAP_CAUSES, gapFrame, heartbeatFrame, RETRY } from '../live/event.ts'
-import { HEARTBEAT_MS } from '../live/stream.ts'
+import { HEARTBEAT_MS } from '../live/heartbeat.ts'
 import {
   type Content,
   type Operations,
