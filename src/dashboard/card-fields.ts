@@ -1,5 +1,5 @@
 import type { Values } from './json.ts'
-import { nameOf } from './lines.ts'
+import { nameOf } from './source.ts'
 
 const MOST_SHOWN = 6
 

@@ -1,5 +1,5 @@
 import { ask } from './ask.ts'
-import { plainLabel } from './lines.ts'
+import { plainLabel } from './source.ts'
 import type { Topic } from './topics.ts'
 
 /** What the topics file says of a number. */

@@ -1,4 +1,4 @@
-import { isNumber, keyOf, type LabelOf, type Source } from './lines.ts'
+import { isNumber, keyOf, type LabelOf, type Source } from './source.ts'
 import type { Topic } from './topics.ts'
 
 /** Which fields of some topics are shown. */
