@@ -453,14 +453,24 @@ describe('quiet topics', () => {
 describe('the picture in the README', () => {
   // npm run screenshot keeps it
   it('is taken of this page', async () => {
-    await using at = await startGateway({ acl: 'pattern write %u/#\nuser alice\ntopic read #\n' })
+    await using folder = await temporaryFolder()
+    const topicsFile = join(folder.path, 'topics')
+    await writeFile(
+      topicsFile,
+      '+/temperature  name "%1 temperature" unit °C max 26\n+/climate  field humidity unit %\n+/climate  field co2 unit ppm\n',
+    )
+    await using at = await startGateway({
+      acl: 'pattern write %u/#\nuser alice\ntopic read #\n',
+      settings: { topicsFile },
+    })
     const rooms = { kitchen: 21.4, greenhouse: 27.8, cellar: 12.9, hall: 19.2 }
     for (const [room, base] of Object.entries(rooms)) {
       const client = await mqtt(at, await at.pki.issue(room))
       for (let n = 0; n < 48; n++) {
         const wave = Math.sin(n / 6 + base) * 1.4 + Math.sin(n / 2.3) * 0.3
         await client.publishAsync(`${room}/temperature`, (base + wave).toFixed(1), { qos: 1 })
-        await client.publishAsync(`${room}/humidity`, (55 - 4 * wave).toFixed(0), { qos: 1 })
+        const climate = { humidity: Math.round(55 - 4 * wave), co2: Math.round(640 + 90 * wave) }
+        await client.publishAsync(`${room}/climate`, JSON.stringify(climate), { qos: 1 })
       }
       await client.publishAsync(`${room}/door`, room === 'cellar' ? 'open' : 'closed', { qos: 1 })
       await client.endAsync()
