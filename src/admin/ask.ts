@@ -9,18 +9,18 @@ import { shortPath } from './socket-path.ts'
 /** The file name of the socket in the folder of the store. */
 export const ADMIN_SOCKET = 'admin.sock'
 
-/** What a running gateway says when it does not do what it was asked. */
+/** A running gateway refuses what it was asked; the message says why. */
 export class AdminRefusal extends Error {
   override readonly name = 'AdminRefusal'
 }
 
 /**
- * Asks the gateway that listens at `path`. Resolves with null where none does. Rejects with an AdminRefusal that says why it
- * does not do it, and with a UsageError where this user may not ask.
+ * Asks the gateway that listens at `path`. Resolves with null where none does. Rejects with an AdminRefusal where it
+ * refuses, and with a UsageError where this user may not ask.
  */
 export async function askGateway(path: string, command: string): Promise<unknown> {
   const socket = await connect(path)
-  // left behind by a crash, or not there at all
+  // the file is missing, or a crash has left it behind
   if (socket === null) return null
   socket.write(`${JSON.stringify({ command } satisfies AdminRequest)}\n`)
   const line = await text(socket)

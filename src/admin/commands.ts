@@ -26,7 +26,7 @@ export function createAdminCommands({ lastSeen, clients }: Administration): Admi
   }
 }
 
-/** What one with a store does, too. A copy of the store is made in `folder`; whoever asked moves it from there. */
+/** Further commands of a gateway with a store. A copy of the store is made in `folder`, and whoever asked moves it away. */
 export function createStoreCommands(
   folder: string,
   store: Administered,
@@ -50,7 +50,7 @@ export function createStoreCommands(
   }
 }
 
-/** Deletes the copies that nobody came for before the last gateway ended. */
+/** Deletes copies that nobody has moved away before the gateway was stopped. */
 export async function removeOldCopies(folder: string): Promise<void> {
   for (const name of await readdir(folder))
     if (COPY.test(name)) await rm(join(folder, name), { force: true })

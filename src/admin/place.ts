@@ -4,12 +4,12 @@ import { ADMIN_SOCKET } from './ask.ts'
 export interface AdminPlace {
   /** The folder of the store; null where the broker has none. */
   readonly folder: string | null
-  /** Where the operator wants it: null for nowhere, undefined where nobody says. */
+  /** WOTT_ADMIN_SOCKET: null for nowhere, undefined where it is not set. */
   readonly wanted: string | null | undefined
   readonly viewersFile: string
 }
 
-/** Where a gateway answers: with a store always in its folder too, for the commands that are about it. */
+/** The paths of its sockets. A gateway with a store always has one in the folder of the store, for the commands about it. */
 export function adminSockets({ folder, wanted, viewersFile }: AdminPlace): string[] {
   if (wanted === null) return []
   const inFolder = folder === null ? [] : [join(folder, ADMIN_SOCKET)]

@@ -1,7 +1,7 @@
 /** A request is one JSON object on a line, and so is its answer, after the pieces of it. */
 export interface AdminRequest {
   readonly command: string
-  /** Those that are asked about; without it all. */
+  /** Names that are asked about; missing for all. */
   readonly names?: readonly string[]
 }
 

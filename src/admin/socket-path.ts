@@ -2,7 +2,7 @@ import { closeSync, openSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { codeOf } from '../errors.ts'
 
-/** Bytes of a socket's path that every system takes: sun_path has 104 on macOS and 108 on Linux. */
+/** Longest path of a socket, in bytes, on every system: sun_path has 104 on macOS and 108 on Linux. */
 const LONGEST = 103
 
 /**

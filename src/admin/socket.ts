@@ -25,7 +25,7 @@ export async function openAdminSocket(
   path: string,
   commands: AdminCommands,
 ): Promise<AsyncDisposable> {
-  // a crash leaves it behind
+  // a crash may have left it behind
   if (await isAnswered(path)) throw new Error('another gateway is running with it')
   await rm(path, { force: true })
   const sockets = new Set<Socket>()
@@ -34,7 +34,7 @@ export async function openAdminSocket(
     socket.once('close', () => sockets.delete(socket))
     serve(socket, commands)
   })
-  // open until the end, as it is deleted by this name then
+  // stays open until the end, when the socket is deleted by this path
   const short = shortPath(path)
   try {
     await listen(server, short.path)
@@ -57,7 +57,7 @@ export async function openAdminSocket(
 function listen(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    // the mode comes with the socket: set later, somebody else could connect in between
+    // set with the socket itself: before a later chmod somebody else could connect
     const before = process.umask(OWNER_ONLY)
     try {
       server.listen(path, resolve)
@@ -82,7 +82,7 @@ function serve(socket: Socket, commands: AdminCommands): void {
   })
 }
 
-/** Waits for whoever reads slowly, so that one piece at a time is in memory. */
+/** Waits for a slow reader, so that only one piece is in memory. */
 async function write(socket: Socket, piece: AdminPiece, gone: AbortSignal): Promise<void> {
   if (!socket.write(`${JSON.stringify(piece)}\n`)) await once(socket, 'drain', { signal: gone })
 }

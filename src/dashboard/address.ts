@@ -10,14 +10,14 @@ export interface Address {
 export interface ChartView {
   /** By their names. */
   readonly topics: readonly string[]
-  /** Null where nobody chose any. */
+  /** Null for the first ones. */
   readonly fields: readonly { readonly topic: string; readonly field: string }[] | null
   readonly span: Span
 }
 
 const USUAL_SECONDS = 3600
 
-/** The query of an address; what makes no sense in it is left out. */
+/** Reads the query of an address, and ignores what is not valid in it. */
 export function readAddress(search: string): Address {
   // a "+" is a wildcard that somebody typed, not a blank
   const query = new URLSearchParams(search.replaceAll('+', '%2B'))

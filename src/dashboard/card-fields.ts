@@ -19,7 +19,7 @@ export function fillFields(
       [nameOf(path), number === null ? text : withUnit(path, text)] as const,
   )
   if (total > shown.length) texts.push([`+ ${total - shown.length} more`, ''])
-  // what was a text before
+  // the card may have shown a text before
   if (element.firstElementChild === null) element.textContent = ''
   while (element.childElementCount > texts.length) element.lastElementChild?.remove()
   for (const [index, [name, text]] of texts.entries()) {

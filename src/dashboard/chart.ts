@@ -14,16 +14,16 @@ import type { Topic, Topics } from './topics.ts'
 
 export interface Chart {
   open(topic: Topic): void
-  /** Opens what an address says, of topics that are known. */
+  /** Opens the chart that an address describes, with those of its topics that are known. */
   restore(view: ChartView): void
-  /** Says something about it, until other topics are chosen or it is closed. */
+  /** Shows a sentence below the chart, until other topics are chosen or it is closed. */
   remark(text: string): void
   close(): void
-  /** What an address has to say to open the same; null while it is closed. */
+  /** What an address needs to open the same chart; null while it is closed. */
   view(): ChartView | null
   /** The topic has a new message. */
   touch(topic: Topic): void
-  /** Messages may be missing here, or be there again. */
+  /** Messages may have been missed: reads the log again. */
   reload(): void
   /** The colors, or the names of topics, have changed. */
   redraw(): void

@@ -7,10 +7,10 @@ interface Api {
 
 const response = await fetch('/openapi.json')
 const spec = (await response.json()) as Api
-// what is tried here is asked of this door, as who its reader is here
+// requests that are tried go to this door, in the name of the reader
 spec.servers = [{ url: '/' }]
 
-/** Streams have no end, and what one door alone has may not be here. */
+/** A stream never ends, and routes that only some doors have may be missing here. */
 function canBeTried(path: string, method: string): boolean {
   return path !== '/stream' && spec.paths[path]?.[method]?.servers === undefined
 }
@@ -36,7 +36,7 @@ SwaggerUIBundle({
   ],
 })
 
-/** Swagger UI names its fields in the cell beside them alone, which a screen reader does not connect with them. */
+/** Swagger UI puts the name of a field into the cell beside it, where a screen reader does not find it. */
 function nameFields(): void {
   for (const field of document.querySelectorAll(FIELDS)) {
     const row = field.closest<HTMLElement>('[data-param-name]')

@@ -11,9 +11,9 @@ export interface FeedListener {
   /** Messages may be missing before what follows. */
   gap(gap: Gap): void
   live(): void
-  /** The connection is gone, or silent, since then; another one is tried. */
+  /** The connection has been gone, or silent, since then; the page connects again. */
   lost(since: number): void
-  /** It will not come back by itself; the code is the gateway's, or null when it has not said any. */
+  /** The stream has ended for good; `code` is the gateway's, null where it gave none. */
   over(code: string | null, message: string): void
 }
 
@@ -22,7 +22,7 @@ export interface Feed {
 }
 
 const HEARTBEAT_SECONDS = 15
-/** A heartbeat that is late for this long is taken for lost: both are less than half a minute. */
+/** A connection without a heartbeat for so long counts as lost: less than half a minute. */
 const SILENCE_MS = 22_000
 const WATCH_MS = 1000
 

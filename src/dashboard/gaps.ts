@@ -1,7 +1,7 @@
 /** Times in seconds since the Unix epoch, rising; null as a value is a break. */
 export type Points = readonly [times: number[], values: (number | null)[]]
 
-/** So many times as long as it usually is between two points is a gap. */
+/** A gap is this many times as long as the usual time between two points. */
 const LONG = 5
 const SAMPLES = 200
 

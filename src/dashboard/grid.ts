@@ -32,13 +32,13 @@ const SIZES = {
   desk: { height: 138, gap: 14, minWidth: 250 },
   wall: { height: 240, gap: 20, minWidth: 420 },
 } as const
-/** Rows beyond the edges of the window that are there already when one scrolls. */
+/** Rows above and below the window that are made in advance, for scrolling. */
 const MARGIN_ROWS = 2
 const SPARK_POINTS = 60
 /** Fields that leave room for a line beside them. */
 const MOST_BESIDE = 3
 
-/** Cards for those topics alone that are in sight, however many there are. */
+/** Shows a card for each topic that is in sight, and none for the others, however many there are. */
 export function createGrid(
   list: HTMLUListElement,
   infos: Infos,
@@ -84,7 +84,7 @@ export function createGrid(
     const visible = topics.slice(first, Math.max(first, last))
     const wanted = new Set(visible)
     for (const [topic, card] of cards) {
-      // whoever is on a card with the keyboard stays on it
+      // a card that has the focus stays
       if (wanted.has(topic) || card.item.contains(document.activeElement)) continue
       cards.delete(topic)
       card.item.remove()
@@ -94,13 +94,13 @@ export function createGrid(
     inOrder(visible.flatMap((topic) => cards.get(topic)?.item ?? []))
   }
 
-  /** The order on the screen is that of the Tab key and of a screen reader too. */
+  /** Puts the cards into the order of the screen, for the Tab key and screen readers. */
   function inOrder(items: readonly HTMLLIElement[]): void {
     const isOrdered = items.every(
       (item, index) => index === 0 || items[index - 1]?.nextElementSibling === item,
     )
     if (isOrdered) return
-    // an element that is moved loses the focus: the others are moved around it
+    // an element loses the focus when it is moved, so the others are moved around it
     const held = items.findIndex((item) => item.contains(document.activeElement))
     for (const item of items.slice(0, Math.max(0, held)))
       list.insertBefore(item, items[held] ?? null)
@@ -147,7 +147,7 @@ export function createGrid(
   return {
     show(next) {
       topics = next
-      // at once: what the page says of them is true when it is said
+      // at once, so that the number of topics that the page shows is never wrong
       layOut()
       fillTouched()
     },
@@ -234,7 +234,7 @@ function showAge(card: Card, topic: Topic, infos: Infos, now: number): void {
   )
 }
 
-/** Text is never anything but text here: topics and payloads come from strangers. */
+/** Never as HTML: topics and payloads come from strangers. */
 function setText(element: HTMLElement, text: string): void {
   if (element.textContent !== text) element.textContent = text
 }

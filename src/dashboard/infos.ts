@@ -4,7 +4,7 @@ import type { Topic } from './topics.ts'
 
 /** What the topics file says of a number. */
 export interface NumberInfo {
-  /** The JSON member that it is; null for the whole payload. */
+  /** The path of the JSON member; null for the whole payload. */
   readonly field: string | null
   readonly name: string | null
   readonly unit: string | null
@@ -26,7 +26,7 @@ interface Answer {
 
 /** Names, units, limits and silences of topics, from the gateway's topics file. */
 export interface Infos {
-  /** Asks the gateway; resolves to whether they are others now. */
+  /** Asks the gateway; resolves to whether anything has changed. */
   load(): Promise<boolean>
   /** What people call the topic. */
   titleOf(topic: string): string
@@ -46,7 +46,7 @@ const NOTHING: Answer = { silence: null, patterns: [] }
 export function createInfos(): Infos {
   let known = NOTHING
   let text = JSON.stringify(known)
-  // what was found for each topic: null for no pattern
+  // by topic; null where no pattern matches
   const found = new Map<string, Pattern | null>()
 
   function of(topic: string): Pattern | null {
@@ -99,7 +99,7 @@ export function createInfos(): Infos {
     isSilent({ name, messages, latest }, now) {
       const { silence } = of(name) ?? known
       const heard = messages.at(-1)?.received ?? latest.received
-      // nobody waits for what the gateway says itself
+      // the gateway's own messages are never silent
       if (latest.device === GATEWAY || name.startsWith('$')) return false
       return silence !== null && now - heard > silence * 1000
     },

@@ -11,7 +11,7 @@ export type Values = ReadonlyMap<string, Value>
 
 export interface Fields {
   readonly values: Values
-  /** How many more there are than a page can hold. */
+  /** How many values were left out because there are too many. */
   readonly leftOut: number
 }
 

@@ -1,7 +1,7 @@
 import { ask, type Failure } from './ask.ts'
 import type { StreamMessage } from './topics.ts'
 
-/** Of one answer, which the browser has in memory as a whole. */
+/** Messages in one answer, which the browser holds in memory. */
 const MOST_MESSAGES = 500
 
 interface Answer {
@@ -9,7 +9,7 @@ interface Answer {
   readonly next: string | null
 }
 
-/** Hands the latest message of each topic to `onMessage`, until `isEnough`. Returns why it could not. */
+/** Hands the latest message of each topic to `onMessage`, until `isEnough`. Resolves with why it failed, or null. */
 export async function readLatest(
   filters: readonly string[],
   onMessage: (message: StreamMessage) => void,

@@ -31,7 +31,7 @@ export interface Lines {
   load(sources: readonly Source[], span: Span): void
   /** Reads again, without taking away what is there. */
   reload(): void
-  /** Reads again where so many live points have come that the page will forget the oldest of them, or late ones, which belong to the past. */
+  /** Reads the log again where the page is about to forget live points, or where late messages have come. */
   renew(): void
   /** Ends what is being read. */
   stop(): void
@@ -65,7 +65,7 @@ export function createLines(changed: () => void, labelOf: LabelOf = plainLabel):
     const { from, to } = past.shown()
     const before = past.numbersOf(source)?.before ?? 0
     const points = source.topic.series.get(source.field)?.since(Math.max(from, before)) ?? [[], []]
-    // a message that was measured by a clock that is ahead is beyond now, but still the latest
+    // a device whose clock is ahead sends times that are still to come
     if ('last' in span) return points
     const end = points[0].findIndex((time) => time * 1000 > to)
     return end === -1 ? points : [points[0].slice(0, end), points[1].slice(0, end)]

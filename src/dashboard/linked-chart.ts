@@ -9,7 +9,7 @@ export interface LinkedChart {
   want(view: ChartView | null): void
   /** What is still wanted. */
   view(): ChartView | null
-  /** Opens it once all its topics are here; with those that are, when no more are to come. */
+  /** Opens it once all its topics are here. `isLast`: no more topics will come, so it opens with those that are here. */
   open(isLast: boolean): void
 }
 
@@ -44,7 +44,7 @@ export function createLinkedChart(topics: Topics, chart: Chart): LinkedChart {
   }
 }
 
-/** The gateway knows whether that is for want of rights. */
+/** Asks the gateway whether the viewer may read the topic at all. */
 async function whyMissing(topic: string): Promise<string> {
   const answer = await ask(`/history?filter=${encodeURIComponent(topic)}&limit=1`)
   if ('failure' in answer && answer.code === 'read_denied')

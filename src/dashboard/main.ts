@@ -22,7 +22,7 @@ const grid = createGrid(find('#topics'), infos, chart.open)
 const filter = find<HTMLInputElement>('#filter')
 let lostAt: number | null = null
 let known = 0
-/** Of topics that have been quiet for longer than the stream goes back. */
+/** Whether the topics are here that have been quiet for longer than the stream goes back. */
 let quietTopics: 'unread' | 'loading' | 'loaded' = 'unread'
 /** Whether the page was opened without a query, and shows the view of its viewer once that is known. */
 let isPlain = location.search === ''
@@ -62,16 +62,16 @@ function queryOf(): string {
   return writeAddress({ filter: filter.value, isWall, chart: chart.view() ?? linked.view() })
 }
 
-/** So that a link to the page shows the same. */
+/** Puts what is shown into the address, so that a link to the page shows the same. */
 function showAddress(): void {
   isPlain = false
-  // without a query it would be the view of whoever opens it
+  // an address without a query shows the view of whoever opens it
   const query = queryOf() || (myView.query() === '' ? '' : '?all')
   history.replaceState(null, '', `${location.pathname}${query}`)
   myView.moved()
 }
 
-/** The chart follows when its topics are here. */
+/** Shows what an address says; its chart opens later, once its topics are here. */
 function show(address: Address): void {
   chart.close()
   filter.value = address.filter
@@ -86,7 +86,7 @@ function setWall(isWall: boolean): void {
   grid.size(isWall ? 'wall' : 'desk')
 }
 
-/** What is readable at all: everything below "#", and names with "$", which "#" does not cover. */
+/** Filters for all that the viewer may read: "#", and those that begin with "$", which "#" does not cover. */
 function filtersFor({ rules }: Viewer): string[] {
   const readable = rules.filter(({ access }) => access === 'read' || access === 'readwrite')
   if (readable.length === 0) return []
@@ -129,7 +129,7 @@ async function loadInfos(): Promise<void> {
   redraw()
 }
 
-/** What is drawn in a canvas does not change with the colors of the page by itself. */
+/** A canvas keeps its old colors until it is drawn again. */
 function redraw(): void {
   for (const topic of topics.matching('')) grid.touch(topic)
   chart.redraw()
@@ -188,7 +188,7 @@ function follow(filters: readonly string[]): void {
     },
     async over(code, message) {
       if (code !== null) return refused({ code, message })
-      // the browser does not say why, the gateway does
+      // the browser gives no reason, so the gateway is asked
       lostAt ??= Date.now()
       setState('connecting', `Reconnecting since ${time(lostAt)}…`)
       const viewer = await whoIs()
@@ -222,7 +222,7 @@ setInterval(() => {
   linked.open(false)
 }, 100)
 show(readAddress(location.search))
-// a link with an invite that is opened in this tab loads nothing by itself
+// the browser does not load the page again for a link that differs after the "#" alone
 addEventListener('hashchange', () => {
   if (location.hash.startsWith('#invite=')) location.reload()
 })

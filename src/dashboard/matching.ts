@@ -1,4 +1,4 @@
-/** Whether a topic is wanted by a filter that somebody typed; the texts are its device and what people call it. */
+/** Whether a topic matches what somebody typed; `texts` are its device and its name for people. */
 export type Matcher = (topic: string, ...texts: string[]) => boolean
 
 /**

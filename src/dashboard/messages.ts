@@ -32,7 +32,7 @@ function rowOf({ time, topic, device, payload }: Message): HTMLTableRowElement {
   for (const [name, text] of Object.entries(cells)) {
     const cell = row.insertCell()
     cell.textContent = text
-    // what a narrow window shows in place of the head of the table
+    // a narrow window shows it beside each cell, in place of the table's head
     cell.dataset.name = name
   }
   return row

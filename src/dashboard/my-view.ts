@@ -3,7 +3,7 @@ import { storeView } from './session.ts'
 
 /** What a viewer sees who opens the page without a query: the gateway keeps it, so it is the same on a phone. */
 export interface MyView {
-  /** Tells what the gateway keeps; null where it keeps none for this kind of viewer. */
+  /** Takes what the gateway has stored; null where it stores no views for this kind of viewer. */
   known(query: string | null): void
   /** Empty for everything. */
   query(): string
@@ -17,13 +17,13 @@ export interface Showing {
   show(query: string): void
 }
 
-/** The button in the page and the one in the chart do the same, and what came of it is said beside them. */
+/** The page and the chart each have the button, and a place beside it for the result. */
 const PLACES = [
   { button: '#keep', said: '#kept' },
   { button: '#chart-keep', said: '#chart-kept' },
 ] as const
 
-/** The buttons for it. */
+/** The buttons that store, show and forget the view. */
 export function createMyView({ current, show }: Showing): MyView {
   let mine: string | null = null
 
@@ -32,7 +32,7 @@ export function createMyView({ current, show }: Showing): MyView {
   function draw(): void {
     for (const { button } of PLACES) {
       find(button).hidden = mine === null || (current() === '' && mine === '')
-      // on a wall there is only room for what is not done yet
+      // a wall shows the button only while there is something to store
       find(button).dataset.forgets = String(isMine())
       find(button).textContent = isMine() ? 'Forget my view' : 'Make this my view'
     }
@@ -60,7 +60,7 @@ export function createMyView({ current, show }: Showing): MyView {
     )
   }
 
-  /** A button that goes takes the focus with it. */
+  /** A button that is hidden would lose the focus. */
   async function press(act: () => unknown): Promise<void> {
     const before = document.activeElement as HTMLElement | null
     await act()

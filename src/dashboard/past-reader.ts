@@ -10,7 +10,7 @@ export interface PastReader {
   choose(sources: readonly Source[], span: Span): void
   /** Reads the same again, without taking away what is there. */
   read(): void
-  /** Reads it again then, unless it is read before. Milliseconds since the Unix epoch. */
+  /** Reads the same again at this time, in milliseconds since the Unix epoch, unless it is read earlier. */
   readAt(time: number): void
   /** Ends what is being read. */
   stop(): void
@@ -53,7 +53,7 @@ export function createPastReader(changed: () => void): PastReader {
   let states = new Map<string, KnownStates>()
   let sources: readonly Source[] = []
   let span: Span = { last: SHORTEST }
-  /** How many seconds all that there is goes back. */
+  /** The age of the oldest message in seconds, for a chart of everything. */
   let age = SHORTEST
   let reading = new AbortController()
   let timer: ReturnType<typeof setTimeout> | undefined

@@ -3,7 +3,7 @@ import type { Fixed } from './span.ts'
 import type { Summary } from './summary.ts'
 import type { StreamMessage } from './topics.ts'
 
-/** One line of a chart: the numbers of a topic, or of one value in its JSON payloads, in a time that does not reach to what is on the page already. */
+/** Numbers to ask the log for: those of a topic, or of one value in its JSON payloads, up to those that are on the page already. */
 export interface Wanted extends Fixed {
   readonly topic: string
   /** Empty where the payload itself is the number. */
@@ -18,7 +18,7 @@ export interface PastPoint extends Summary {
 export interface Past {
   /** Oldest first. */
   readonly points: readonly PastPoint[]
-  /** Sentences of the gateway on what is missing. */
+  /** What is missing, in the gateway's sentences. */
   readonly gaps: readonly string[]
   /** Whether older points were left out because there are too many messages. */
   readonly isCut: boolean
@@ -27,9 +27,9 @@ export interface Past {
 const MOST_POINTS = 500
 const DAY = 86_400
 const SPANS = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 43_200, DAY]
-/** Of one answer: the newest points are drawn while the older ones are read. */
+/** Points in one answer: the newest are drawn while the older ones are read. */
 const POINTS_EACH = 100
-/** Answers that one line may take: ten million messages and more. */
+/** Answers for one line, which is more than ten million messages. */
 const MOST_ANSWERS = 20
 const MOST_ENTRIES = 500
 
@@ -39,19 +39,19 @@ export function bucketOf(seconds: number): number {
   return span ?? Math.ceil(seconds / MOST_POINTS / DAY) * DAY
 }
 
-/** `every` is whole. */
+/** `every` is a whole number of seconds. */
 export function pastUrl({ topic, field, from, to }: Wanted, every: number): string {
   const member = field === '' ? '' : `&field=${encodeURIComponent(field)}`
   return `/history?filter=${encodeURIComponent(topic)}&from=${iso(from)}&to=${iso(to)}&every=${every}s&order=desc&limit=${POINTS_EACH}${member}`
 }
 
-/** The messages themselves, for programs that read tables. */
+/** The address of the messages as CSV. */
 export function csvUrl(topics: readonly string[], { from, to }: Fixed): string {
   const filters = topics.map((topic) => `filter=${encodeURIComponent(topic)}`).join('&')
   return `/history?${filters}&from=${iso(from)}&to=${iso(to)}&format=csv&limit=100000`
 }
 
-/** The gateway knows no names without a letter, and bounds the length of a path. */
+/** Whether the gateway takes a path: no name in it may be empty, and its length is bounded. */
 export function canBeAsked(field: string): boolean {
   if (field === '') return true
   const names = field.match(/(?:\\[.\\]|[^.])+/g) ?? []

@@ -13,7 +13,7 @@ export interface Payload {
 
 const NONE: Values = new Map()
 const LONGEST_TEXT = 4096
-/** Of a text that may be a state, such as "open". */
+/** Longest text that counts as a state, such as "open". */
 const LONGEST_STATE = 64
 const MOST_LEVELS = 16
 const JSON_TYPE = /^\s*(?:application\/json|text\/json|[^\s;]+\+json)\s*(?:;|$)/i
@@ -33,7 +33,7 @@ export function readPayload(
   const called = JSON_TYPE.test(contentType)
   const value = called || /^\s*[[{]/.test(text) ? valueIn(text) : undefined
   if (value !== undefined) {
-    // indented, a thousand nested brackets are a million blanks
+    // a thousand nested brackets would be indented by a million blanks
     const isSetOut = called && text.length <= LONGEST_TEXT && isShallow(value, MOST_LEVELS)
     const shown = isSetOut ? inLines(text) : inOneLine(text)
     return { kind: 'json', text: cut(shown), ...fieldsOf(text) }

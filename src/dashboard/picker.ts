@@ -11,10 +11,10 @@ export interface Picker {
   chosen(): Source[] | null
 }
 
-/** Before anybody chooses. */
+/** Fields that are shown before anybody chooses. */
 const FIRST = 8
 export const MOST_LINES = 16
-/** Above it there is a field to search in them. */
+/** With more fields than this there is a search. */
 const FEW = 12
 
 /** A list of boxes below a summary that says how many there are. `changed` is called when somebody chooses. */
@@ -56,7 +56,7 @@ export function createPicker(
     const wanted = search.value.trim().toLowerCase()
     const matching = known.filter((source) => textOf(source).toLowerCase().includes(wanted))
     const keys = JSON.stringify([matching.map(keyOf), matching.map(textOf), [...shown]])
-    // boxes that are there stay, with the focus
+    // keeps the boxes, and with them the focus
     if (keys === listed) return
     listed = keys
     list.replaceChildren(...matching.map((source) => boxOf(source, shown)))
@@ -96,7 +96,7 @@ export function createPicker(
   }
 }
 
-/** Numbers first: they make lines. Of several topics each has its turn. */
+/** The first fields to show: numbers before texts, and as many of each topic as of the others. */
 function firstOf(known: readonly Source[]): Source[] {
   const turns = new Map<string, number>()
   const turnOf = (topic: Topic, isFirst: boolean) => {

@@ -20,7 +20,7 @@ export const NO_EDGES: Edges = { left: 0, right: 0 }
 export interface PlotOptions {
   /** Part of the time was marked with the pointer, in seconds since the Unix epoch. */
   onMark(from: number, to: number): void
-  /** All of it is wanted again. */
+  /** The whole range is wanted again. */
   onReset(): void
 }
 
@@ -35,14 +35,14 @@ const COLORS = [
   '#008b9a',
   '#8a6d3b',
 ]
-/** Of the lines after those that have a color of their own. */
+/** For lines beyond the number of colors. */
 const DASH = [8, 4]
 
 /** Lines over time in `element`. */
 export function createPlot(element: HTMLElement, { onMark, onReset }: PlotOptions): Plot {
   let drawn: uPlot | null = null
   let edges = NO_EDGES
-  /** Counts what is drawn: loading may take longer than the next one. */
+  /** The number of the last call of `draw`: an older one that was still loading draws nothing. */
   let latest = 0
 
   function create(UPlot: typeof uPlot, labels: readonly string[], data: uPlot.AlignedData): uPlot {
@@ -54,7 +54,7 @@ export function createPlot(element: HTMLElement, { onMark, onReset }: PlotOption
       width: 2,
       points: { size: 4 },
       ...(n < COLORS.length ? {} : { dash: DASH }),
-      // the usual one rounds to three places
+      // uPlot's own rounds to three places
       value: (_: uPlot, value: number | null) => (value === null ? '–' : String(value)),
     }))
     const options: uPlot.Options = {
@@ -88,7 +88,7 @@ export function createPlot(element: HTMLElement, { onMark, onReset }: PlotOption
     onMark(plot.posToVal(left, 'x'), plot.posToVal(left + width, 'x'))
   }
 
-  /** A canvas tells nobody what its axis is. */
+  /** Says the range of the axis where screen readers and tests find it. */
   function tell({ scales }: uPlot): void {
     const { min, max } = scales.x ?? {}
     if (min == null || max == null) return
@@ -137,7 +137,7 @@ export function createPlot(element: HTMLElement, { onMark, onReset }: PlotOption
   }
 }
 
-/** As wide as the longest number at the axis. */
+/** The width that the longest number at the axis needs. */
 function widthOf(plot: uPlot, texts: string[] | null): number {
   const longest = Math.max(0, ...(texts ?? []).map((text) => text.length))
   plot.ctx.save()
@@ -147,7 +147,7 @@ function widthOf(plot: uPlot, texts: string[] | null): number {
   return Math.max(48, Math.ceil(width) + 20)
 }
 
-/** A canvas takes no `light-dark()`, only what became of it. */
+/** The color itself: a canvas does not understand `light-dark()`. */
 function colorOf(element: HTMLElement, variable: string): string {
   element.style.color = `var(${variable})`
   const { color } = getComputedStyle(element)
@@ -157,7 +157,7 @@ function colorOf(element: HTMLElement, variable: string): string {
 
 let loading: Promise<typeof uPlot> | undefined
 
-/** Not before somebody wants a chart. */
+/** Loads uPlot when the first chart is opened. */
 function loadUPlot(): Promise<typeof uPlot> {
   loading ??= new Promise((resolve, reject) => {
     const style = document.createElement('link')

@@ -12,7 +12,7 @@ export interface Series {
 }
 
 const FIRST_CAPACITY = 32
-/** What a card shows, and a chart that is opened before the log has answered. */
+/** Enough for a card, and for a chart until the log has answered. */
 const FEW_POINTS = 256
 export const MOST_POINTS = 8192
 

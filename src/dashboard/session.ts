@@ -22,9 +22,9 @@ export function isRefusal(answer: Viewer | Refusal): answer is Refusal {
 export async function enter(): Promise<Viewer | Refusal> {
   const code = new URLSearchParams(location.hash.slice(1)).get('invite')
   if (code !== null) {
-    // neither the history nor a bookmark should keep it
+    // so that neither the history nor a bookmark keeps the code
     history.replaceState(null, '', location.pathname + location.search)
-    // any page can have a link to an invite, and this would be somebody else's dashboard
+    // another site's link must not log the reader in as somebody else without asking
     const before = await whoIs()
     if (
       !isRefusal(before) &&
@@ -32,7 +32,7 @@ export async function enter(): Promise<Viewer | Refusal> {
     )
       return before
     const traded = await ask('/session', { method: 'POST', body: JSON.stringify({ code }) })
-    // an old link opened again by somebody who is logged in is no reason to turn them away
+    // whoever is logged in may open their old link again
     if ('code' in traded) {
       const known = await whoIs()
       return isRefusal(known) ? (traded as Refusal) : known

@@ -1,4 +1,4 @@
-/** A state from the message that brought it first up to the last one in a row that said the same. */
+/** A state, from the first message that said it to the last one in a row that did. */
 export interface Run {
   readonly from: number
   readonly last: number
@@ -31,7 +31,7 @@ export function createStates(most = FEW_RUNS): States {
     else if (next?.text === text && (!run || run.last <= time)) next.from = time
     else {
       const made = [{ from: time, last: time, text }]
-      // a late message in the middle of a run: what is known of the rest of it begins at its last message
+      // a late message splits the run: its second part begins at its last message
       if (run && run.last > time) {
         made.push({ from: run.last, last: run.last, text: run.text })
         run.last = run.from

@@ -1,4 +1,4 @@
-/** What numbers come to. */
+/** Count, minimum, mean and maximum of some numbers. */
 export interface Summary {
   readonly count: number
   readonly min: number
@@ -12,7 +12,7 @@ export function summaryOf(parts: readonly Summary[]): Summary | null {
   for (const part of parts) {
     if (part.count === 0) continue
     count += part.count
-    // a sum of large numbers could be beyond all numbers
+    // the sum of large numbers could be Infinity
     mean += (part.mean - mean) * (part.count / count)
     min = Math.min(min, part.min)
     max = Math.max(max, part.max)
@@ -20,7 +20,7 @@ export function summaryOf(parts: readonly Summary[]): Summary | null {
   return count === 0 ? null : { count, min, mean, max }
 }
 
-/** A mean is calculated: beyond ten digits it says nothing. */
+/** A mean has ten digits at most: more would pretend to a precision that it does not have. */
 export function meanText(mean: number): string {
   return String(Number(mean.toPrecision(10)))
 }

@@ -1,6 +1,6 @@
 const KEY = 'theme'
 
-/** Light or dark as the system has it, until the button says otherwise. `changed` is called when the colors are others. */
+/** Light or dark as the system is, until the button is pressed. `changed` is called when the colors change. */
 export function chooseTheme(button: HTMLElement, changed: () => void): void {
   const root = document.documentElement
   const isDark = matchMedia('(prefers-color-scheme: dark)')

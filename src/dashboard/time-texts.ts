@@ -1,6 +1,6 @@
 const DAY = 86_400
 
-/** What stands at the marks of an axis, given in seconds since the Unix epoch: the time, and below it the day where it is another one. */
+/** The labels of an axis, for marks in seconds since the Unix epoch: the time, and below it the day where it changes. */
 export function timeTexts(marks: readonly number[]): string[] {
   const step = (marks[1] ?? 0) - (marks[0] ?? 0)
   let day = ''

@@ -55,7 +55,7 @@ function rowOf({ label, runs }: Row, { from, to }: Fixed): HTMLElement {
 
 const TONES = 6
 
-/** The same text has the same color wherever it is. */
+/** The same text always has the same color. */
 function toneOf(text: string): number {
   let sum = 0
   for (const character of text) sum = (sum * 31 + (character.codePointAt(0) ?? 0)) % 9973

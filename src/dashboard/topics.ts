@@ -31,7 +31,7 @@ export interface Topic {
   readonly name: string
   /** The one that was measured last. */
   latest: Message
-  /** When one came last, by the clock of the page, that was measured before others; 0 for never. */
+  /** When the last message came that was measured earlier than another one, by the clock of the page; 0 for never. */
   lateAt: number
   /** The last ones in the order in which they came. */
   readonly messages: Message[]
@@ -41,9 +41,9 @@ export interface Topic {
   readonly series: Map<string, Series>
   /** Those that were something else. */
   readonly states: Map<string, States>
-  /** Whether its payloads had more of them than are kept. */
+  /** Whether its payloads had more fields than are kept. */
   hasMoreFields: boolean
-  /** The id of its message where that is from the log and the stream has brought none after it. */
+  /** The id of its message if that came from the log, and the stream has brought none since. */
   fromLog: string | null
 }
 
@@ -96,7 +96,7 @@ export function createTopics(): Topics {
 
   function append(topic: Topic, message: Message): Topic {
     const { time, received } = message
-    // without a time of its own it is the latest whatever the clocks say
+    // a message without a time of its own is always the latest
     const isLate = topic.messages.length > 0 && time !== received && time < topic.latest.time
     if (isLate) topic.lateAt = Date.now()
     else topic.latest = message
@@ -121,7 +121,7 @@ export function createTopics(): Topics {
     addFromLog(logged) {
       const message = toMessage(logged)
       const topic = topics.get(message.topic)
-      // beyond a retained message alone the stream has brought, or will bring, the latest one itself
+      // with more than a retained message, the stream brings the latest one itself
       if (topic && (topic.messages.length > 1 || isKnown(topic, message))) return null
       if (topic) forget(topic)
       const known = topic ?? create(message)
@@ -160,7 +160,7 @@ function keepValues(topic: Topic, { time, payload }: Message): void {
     }
     topic.fields.add(name)
     if (number !== null) seriesOf(topic, name).add(time, number)
-    // a number that is not one for once, as "NaN" or null, is no line between its neighbours
+    // where a number is missing once, as "NaN" or null, the line breaks
     else if (topic.series.has(name)) seriesOf(topic, name).add(time, Number.NaN)
     if (number === null || topic.states.has(name)) statesOf(topic, name).add(time, text)
   }
@@ -189,7 +189,7 @@ function toMessage(message: StreamMessage): Message {
   }
 }
 
-/** The messages that the stream brings come in order: what is to come again goes. */
+/** Forgets its messages, which the stream is about to bring again in order. */
 function forget(topic: Topic): void {
   topic.messages.length = 0
   topic.fields.clear()
@@ -200,7 +200,7 @@ function forget(topic: Topic): void {
 
 const ID = /^([0-9a-f]+)-(\d+)/
 
-/** Whether two ids are of one numbering, and their numbers are in a relation. */
+/** Whether two ids belong to the same log, and `relation` holds for their numbers. */
 function isNumbered(
   id: string,
   other: string | null,

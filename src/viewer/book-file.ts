@@ -28,8 +28,8 @@ export async function readBook(path: string): Promise<Book | null> {
 }
 
 /**
- * Makes the next book of the one at `path`, while nobody else changes it. Resolves with what `change` gives. Rejects with
- * a UsageError where there is not even a folder for it.
+ * Makes the next book of the one at `path`, while nobody else changes it. Resolves with the result of `change`. Rejects with
+ * a UsageError where its folder does not exist.
  */
 export async function changeBook<T>(
   path: string,

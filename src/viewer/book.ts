@@ -13,9 +13,9 @@ export interface ViewerInvite {
   readonly name: string
   /** SHA-256 of the code, in base64url: whoever reads the file cannot use it. */
   readonly codeHash: string
-  /** Until when the code can be traded. */
+  /** When the code ends. */
   readonly expires: number
-  /** How long the session lasts that it is traded for, in milliseconds. */
+  /** How long the session lasts that the code is traded for, in milliseconds. */
   readonly lasts: number
 }
 
@@ -38,7 +38,7 @@ export interface View {
 
 /** Of each kind; beyond them the oldest are deleted. */
 const MOST = 1000
-/** Of one viewer, who pushes out nobody else. */
+/** Of one viewer, so that nobody pushes out others. */
 const MOST_OF_ONE = 20
 
 /** Without what has expired by `now`, and within the bounds. */
@@ -51,7 +51,7 @@ export function tidy(book: Book, now: number): Book {
   }
 }
 
-/** The youngest of each viewer, and of all. */
+/** Keeps the youngest ones of each viewer, and of all. */
 function bounded<T extends { readonly name: string }>(entries: readonly T[]): readonly T[] {
   const count = new Map<string, number>()
   const kept = entries.toReversed().filter(({ name }) => {
@@ -92,7 +92,7 @@ export function revokeViewer(book: Book, who: string): Book {
   }
 }
 
-// an ACL user as a line of its own can name it, and nothing that a log or a page would stumble over
+// what a `user` line of the ACL file can hold, without characters that are special in a log or a page
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,252}$/
 
 export function isViewerName(name: string): boolean {

@@ -22,17 +22,17 @@ export interface OpenSession extends ViewerSession {
 }
 
 export interface Viewers {
-  /** Trades a one-time code for a session and the token that stands for it. */
+  /** Trades a one-time code for a session and its token. */
   trade(code: string): Promise<{ session: OpenSession; token: string } | GatewayError>
-  /** The session that the token stands for. */
+  /** The session of a token. */
   find(token: string): OpenSession | GatewayError
-  /** Logs out, at once; resolves to why that could not be stored yet, or null. It is tried until it is. */
+  /** Logs out at once; resolves to why that is not stored yet, or null. Storing it is tried again until it works. */
   end(id: string): Promise<GatewayError | null>
   /** The query of what the viewer `name` sees first; empty for everything. */
   viewOf(name: string): string
   /** Makes it another one; resolves to why that could not be stored, or null. */
   keepView(name: string, query: string): Promise<GatewayError | null>
-  /** Why the viewers in force are not those of the book; null when they are. */
+  /** Why the book cannot be used; null when it can. */
   failure(): string | null
   close(): void
 }
@@ -40,11 +40,11 @@ export interface Viewers {
 export interface ViewersOptions {
   /** Told when the file cannot be used, and null when it can again. */
   readonly onOutage: (reason: string | null) => void
-  /** Told of every attempt to read it that failed, also of the same one. */
+  /** Told of every attempt to read it that fails. */
   readonly onFailure?: (error: unknown) => void
   /** Told of what others change in it. */
   readonly onChange?: (change: BookChange) => void
-  /** Told of each session whose time is over, by its viewer's name. */
+  /** Told the viewer's name when a session expires. */
   readonly onExpired?: (viewer: string) => void
   /** How often to look whether the file has changed, in milliseconds. */
   readonly intervalMs?: number
@@ -67,7 +67,7 @@ export async function openViewers(
   let known: Book | null = null
   let outage: string | null = null
   const controllers = new Map<string, AbortController>()
-  // who logged out while the disk did not take it: the book still has them
+  // sessions that logged out while the disk was full, say: the book still has them
   const loggedOut = new Set<string>()
   let retryAt = 0
   // whose view is being stored: one at a time, so that nobody keeps the disk busy
@@ -117,7 +117,7 @@ export async function openViewers(
   }
 
   let changing: Promise<unknown> = Promise.resolve()
-  /** One at a time: each that waits for the lock would have it open. */
+  /** One at a time: each change that waits for the lock would keep its file open. */
   function change<T>(work: Parameters<typeof changeBook<T>>[2]): Promise<T> {
     const changed = changing.then(() => changeBook(path, Date.now(), work))
     changing = changed.catch(() => {})
@@ -133,7 +133,7 @@ export async function openViewers(
     return { ...session, ended: controller.signal }
   }
 
-  /** Takes those who logged out out of the book. */
+  /** Deletes the sessions that logged out from the book. */
   async function storeEnds(): Promise<void> {
     const ids = [...loggedOut]
     retryAt = performance.now() + RETRY_MS
@@ -144,7 +144,7 @@ export async function openViewers(
 
   function looked(): void {
     endSome()
-    // fails as the first attempt did, and is tried again
+    // where it fails, it is tried again
     if (loggedOut.size > 0 && performance.now() >= retryAt) void storeEnds().catch(() => {})
   }
 

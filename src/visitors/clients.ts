@@ -46,7 +46,7 @@ export interface Present {
 
 /** Rows that are made in one turn of the event loop: about a fifth of a millisecond. */
 const ROWS_A_TURN = 25
-/** That are looked at in one, where few are asked for. */
+/** Clients that are looked at in one turn, where few of them are asked for. */
 const LOOKED_AT_A_TURN = 500
 const FIRST_FILTERS = 10
 
@@ -79,7 +79,7 @@ function* everybody({ sessions, hub, connections, proxied }: Present): Generator
     yield { called: [session.device, session.clientId], row: () => toMqtt(session) }
   for (const reader of hub.readers())
     yield { called: [reader.from.id], row: () => toStream(reader) }
-  // those that speak MQTT have a session
+  // connections that speak MQTT are listed by their sessions
   for (const connection of connections.all())
     if (!connection.speaksMqtt) yield { called: [connection.id], row: () => toHttps(connection) }
   for (const device of proxied()) yield { called: [device.id], row: () => toProxied(device) }
@@ -118,7 +118,7 @@ function toHttps({ id, door, socket, since }: LiveConnection): ClientRow {
   return { device: id, kind: 'https', state: 'connected', ...where }
 }
 
-/** The proxy keeps the device's address, and its connection, to itself. */
+/** Only the proxy knows the device's address and connection. */
 function toProxied({ id, since }: ProxiedDevice): ClientRow {
   return { device: id, kind: 'https', state: 'connected', door: 'proxy', since: text(since) }
 }
@@ -137,7 +137,7 @@ function filtersOf(count: number, all: Iterable<string>) {
   return { count, first }
 }
 
-/** A session may last longer than any date that there is. */
+/** A session may end later than the last date that JavaScript knows. */
 function text(time: number): string {
   return new Date(Math.min(time, LAST_DATE)).toISOString()
 }

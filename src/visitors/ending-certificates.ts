@@ -4,7 +4,7 @@ import type { Trust } from '../identity/trust.ts'
 const DAY_MS = 86_400_000
 /** Lines about devices in a day: those that end first. */
 const MOST_LINES = 50
-/** Devices have had time to come back after a restart. */
+/** Until then devices have come back after a restart. */
 const FIRST_MS = 60_000
 
 /** A certificate of the gateway itself, or of a CA, and when it ends, in milliseconds since the Unix epoch. */
@@ -49,7 +49,7 @@ function toTime(time: number): string {
   return new Date(time).toISOString()
 }
 
-/** What a gateway shows, and what it knows devices by. */
+/** The gateway's own certificate, and those of the CAs that devices are verified by. */
 export function ownCertificates({
   certificate,
   authorities,

@@ -6,13 +6,13 @@ import { namedAt } from '../log/named.ts'
 import { includes } from '../topic/match.ts'
 import type { Present } from './clients.ts'
 
-/** Lines for one change of the file, and rights that one of them names. */
+/** Most log lines for one change of the file, and most rights that a line names. */
 const MOST_LINES = 100
 const MOST_NAMED = 10
-/** That are compared in one turn of the event loop. */
+/** Clients that are compared in one turn of the event loop. */
 const COMPARED_A_TURN = 10
 
-/** Says of everybody who is here what the new rules take away, in lines that let something before or that deny it now. */
+/** Logs which rights each connected client loses by the new rules: filters that were allowed before, and filters that are denied now. */
 export async function logLostRights(
   present: Pick<Present, 'sessions' | 'hub' | 'connections'>,
   before: AclRules,
@@ -70,7 +70,7 @@ function* whoIsHere({
 
 type Granted = ReturnType<typeof grantsOf>['rules']
 
-/** Filters that are compared for one device: beyond them a right counts as lost that only a wider line may still give. */
+/** Comparisons of filters for one device; beyond them a right that only a wider filter covers counts as lost. */
 const MOST_COMPARISONS = 20_000
 
 /** As `ACTION FILTER`, or `deny FILTER` for a line that takes something back. */

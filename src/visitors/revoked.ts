@@ -1,10 +1,10 @@
 import type { Logger } from 'pino'
 import type { Trust } from '../identity/trust.ts'
 
-/** Lines for one change of the lists. */
+/** Most log lines for one change of the lists. */
 const MOST_LINES = 100
 
-/** Says which certificates the lists have that they did not have before. Who had one that is connected is said where that ends. */
+/** Logs the certificates that are new in the lists. A connection that ends because of that has a log line of its own. */
 export function logRevoked(
   before: Pick<Trust, 'revocations'>,
   after: Pick<Trust, 'revocations'>,
@@ -18,7 +18,7 @@ export function logRevoked(
     log.warn({ count: added.length - MOST_LINES }, 'more certificates are revoked')
 }
 
-/** A serial number means something beside its issuer only. */
+/** A serial number is unique for one issuer only. */
 function entriesOf({ revocations }: Pick<Trust, 'revocations'>) {
   return (revocations?.lists ?? []).flatMap(({ issuer, issuerName: authority, revoked }) =>
     [...revoked.keys()].map((serial) => ({ key: `${serial} ${issuer}`, serial, authority })),
