@@ -14,7 +14,7 @@ export const clients: CliCommand = {
   help: helpText({
     usage: ['clients [NAME] [--json] [--socket FILE]'],
     about: [
-      'Lists the clients of the gateway that runs on this machine (run it as the same user): MQTT clients, including offline ones with a session; devices with waiting commands; event streams; and other HTTPS connections of devices. For each it prints who it is, the door, and since when; the number of filters of MQTT clients and streams; the queue of MQTT clients; and when the certificate of a device expires.',
+      'Lists the clients of the gateway that runs on this machine (run it as the same user): MQTT clients, including offline ones with a session; devices with waiting commands; event streams; other HTTPS connections of devices; and devices that sent something through a proxy in the last minute. For each it prints who it is, the door, and since when; the number of filters of MQTT clients and streams; the queue of MQTT clients; and when the certificate of a device expires.',
     ],
     words: [
       [
