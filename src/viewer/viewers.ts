@@ -116,6 +116,10 @@ export async function openViewers(
     return from?.sessions.find((one) => is(one) && !loggedOut.has(one.id))
   }
 
+  function viewOf(name: string): string {
+    return book?.views.find((view) => view.name === name)?.query ?? ''
+  }
+
   let changing: Promise<unknown> = Promise.resolve()
   /** One at a time: each change that waits for the lock would keep its file open. */
   function change<T>(work: Parameters<typeof changeBook<T>>[2]): Promise<T> {
@@ -194,9 +198,10 @@ export async function openViewers(
       return null
     },
 
-    viewOf: (name) => book?.views.find((view) => view.name === name)?.query ?? '',
+    viewOf,
 
     async keepView(name, query) {
+      if (viewOf(name) === query) return null
       if (keeping.has(name)) return viewBusy()
       keeping.add(name)
       try {
