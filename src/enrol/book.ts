@@ -1,5 +1,6 @@
 import { readJson } from '../disk/json.ts'
 import { UsageError } from '../errors.ts'
+import { hashOfToken } from './tokens.ts'
 
 /** The right to one certificate for one name. Times in milliseconds since the Unix epoch. */
 export interface DeviceInvite {
@@ -10,6 +11,11 @@ export interface DeviceInvite {
   readonly expires: number
   /** SHA-256 of the public key that took it, and when; null while it is good. */
   readonly spent: { readonly key: string; readonly at: number } | null
+}
+
+/** An invite for the device `id`; only the hash of its token is kept. */
+export function newInvite(id: string, token: string, expires: number): DeviceInvite {
+  return { id, tokenHash: hashOfToken(token), expires, spent: null }
 }
 
 /** A key that asked for a certificate without a credential. */

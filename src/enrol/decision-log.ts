@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { createLogLimit } from '../log/log-limit.ts'
 import type { WaitingKey } from './book.ts'
-import type { Credential } from './decide.ts'
+import type { Credential } from './decision.ts'
 import type { EnrolOutcome } from './enrolment.ts'
 
 /** What came of requests, in the log; refusals of those who prove no name logLimited, as anybody can cause them. */

@@ -11,13 +11,8 @@ import { messageOf } from '../errors.ts'
 import { createLogLimit } from '../log/log-limit.ts'
 import { tidyBook } from './book.ts'
 import { ensureSecret, readEnrolBook, writeEnrolBook } from './book-file.ts'
-import {
-  type Decision,
-  decideEnrolment,
-  type EnrolRefusal,
-  type EnrolRequest,
-  type EnrolState,
-} from './decide.ts'
+import { decideEnrolment } from './decide.ts'
+import type { Decision, EnrolRefusal, EnrolRequest, EnrolState } from './decision.ts'
 import { createIssuedReader } from './issued-now.ts'
 import { isShown, type ShownCertificate, shownBy } from './standing.ts'
 import { claimToken, fallbackToken, hashOfToken } from './tokens.ts'

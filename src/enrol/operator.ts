@@ -6,9 +6,8 @@ import { type Layout, openLayout } from '../ca/layout.ts'
 import { appendToLedger } from '../ca/ledger.ts'
 import type { AuditLine } from '../ca/ledger-line.ts'
 import { UsageError } from '../errors.ts'
-import { type EnrolBook, tidyBook, type WaitingKey, withInvite } from './book.ts'
+import { type EnrolBook, newInvite, tidyBook, type WaitingKey, withInvite } from './book.ts'
 import { readEnrolBook, writeEnrolBook } from './book-file.ts'
-import { newInvite } from './decide.ts'
 import { randomToken } from './tokens.ts'
 
 /** What an operator does about devices that want to enrol. Each rejects with `UsageError` for what the person can mend. */

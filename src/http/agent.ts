@@ -1,6 +1,6 @@
 import type { IssuedEntry } from '../ca/ledger.ts'
 import { MAX_CSR_BYTES } from '../ca/read-csr.ts'
-import type { Credential } from '../enrol/decide.ts'
+import type { Credential } from '../enrol/decision.ts'
 import type { Enrolment, EnrolOutcome } from '../enrol/enrolment.ts'
 import { peerOf } from '../enrol/peer.ts'
 import { shownBy } from '../enrol/standing.ts'

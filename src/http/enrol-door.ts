@@ -1,6 +1,6 @@
 import type { TLSSocket } from 'node:tls'
 import type { IssuedEntry } from '../ca/ledger.ts'
-import type { Credential } from '../enrol/decide.ts'
+import type { Credential } from '../enrol/decision.ts'
 import type { Enrolment, EnrolOutcome } from '../enrol/enrolment.ts'
 import { channelBindingOf, peerOf } from '../enrol/peer.ts'
 import type { GatewayError } from '../errors.ts'

@@ -1,4 +1,4 @@
-import type { Credential, RefusalReason } from '../enrol/decide.ts'
+import type { Credential, RefusalReason } from '../enrol/decision.ts'
 import type { EnrolOutcome } from '../enrol/enrolment.ts'
 import type { Request } from './fastify.ts'
 

@@ -1,6 +1,6 @@
 import { toCertsOnly } from '../ca/certs-only.ts'
 import { MAX_CSR_BYTES } from '../ca/read-csr.ts'
-import type { Credential } from '../enrol/decide.ts'
+import type { Credential } from '../enrol/decision.ts'
 import type { EnrolOutcome } from '../enrol/enrolment.ts'
 import { peerOf } from '../enrol/peer.ts'
 import { shownBy } from '../enrol/standing.ts'

@@ -3,13 +3,9 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import type { IssuedEntry } from '../../src/ca/ledger.ts'
 import type { Csr } from '../../src/ca/read-csr.ts'
-import { EMPTY_BOOK, type EnrolBook, SPENT_LASTS_MS } from '../../src/enrol/book.ts'
-import {
-  type Credential,
-  decideEnrolment,
-  type EnrolState,
-  newInvite,
-} from '../../src/enrol/decide.ts'
+import { EMPTY_BOOK, type EnrolBook, newInvite, SPENT_LASTS_MS } from '../../src/enrol/book.ts'
+import { decideEnrolment } from '../../src/enrol/decide.ts'
+import type { Credential, EnrolState } from '../../src/enrol/decision.ts'
 import { BURST, GRACE_MS, REFILL_MS, waitForNext } from '../../src/enrol/standing.ts'
 import { fallbackToken } from '../../src/enrol/tokens.ts'
 
