@@ -1,16 +1,16 @@
-/** How many messages of the log have not been read for the other broker. */
+/** Counts the messages of the log that still have to be read for the other broker. */
 export interface Backlog {
-  /** Null until what was there at the start is counted. */
+  /** Null until the messages from before the start are counted. */
   count(): number | null
-  /** What was there at the start, however much of it was read since. */
+  /** The messages that were there at the start; those read since then are subtracted. */
   startWith(count: number): void
   /** A message came that has to be read. */
   note(): void
   /** The log is read up to the latest message. */
   beginReading(): void
-  /** So many were read of it, or turned out to be missing; all of them, or the first part. */
+  /** `count` messages of the log were read, or are missing; all of them, or the first part. */
   endReading(count: number, all: boolean): void
-  /** So many were deleted. */
+  /** `count` messages were deleted. */
   lost(count: number): void
 }
 

@@ -41,13 +41,13 @@ export interface BridgeOptions {
   readonly log: Logger
 }
 
-/** Passes messages on between this gateway and another broker, both ways. */
+/** Forwards messages between this gateway and another broker, in both directions. */
 export interface Bridge extends WatchedBridge {
-  /** Null while all goes as it should, otherwise why not. */
+  /** Why the bridge does not work now; null when it does. */
   outage(): string | null
-  /** So many messages were deleted before they went to the other broker. */
+  /** `count` messages were deleted before they were forwarded. */
   noteDeleted(count: number): void
-  /** Stores how far it got; may be called again. */
+  /** Stores its position in the log, and closes. May be called again. */
   close(): Promise<void>
 }
 
@@ -58,7 +58,7 @@ export function forwardedBy({ bridge, bridgeTopics }: BridgeSettings): Forwarded
 
 /** Bytes of a packet besides its payload: topic and properties. */
 const PACKET_BYTES = 128 * 1024
-/** What is sent may be acknowledged for so long when the gateway stops; what is not is sent again after the next start. */
+/** How long the gateway waits for acknowledgements when it stops; unacknowledged messages are sent again after the next start. */
 const CLOSE_MS = 2_000
 
 /** Null where the settings name no other broker. Throws a UsageError where its credentials cannot be read. */
@@ -116,7 +116,7 @@ export async function openBridge(
       log.info({ host, port, protocol, sessionPresent }, 'the bridge is connected')
       if (refused)
         log.error({ reason: refused }, 'the other broker refuses some subscriptions of the bridge')
-      // the uplink takes messages once this function is done
+      // the uplink accepts messages only after this function has returned
       setImmediate(outbox.connected)
     },
     onCut: (underway) => outbox.cut(underway.filter(({ qos }) => qos > 0).length),
@@ -197,7 +197,7 @@ export async function openBridge(
   }
 }
 
-/** What the other broker says of one message, whenever it gets it. */
+/** Refusals of one message that will be the same each time it is sent. */
 const FOR_GOOD: ReadonlySet<ErrorCode> = new Set([
   ...(['publish_denied', 'topic_invalid', 'payload_too_large', 'body_invalid'] as const),
   'request_invalid',
@@ -208,7 +208,7 @@ const NO_PLACE = new GatewayError(
   'With the prefix of the other broker the topic is not valid.',
 )
 
-/** Returns what the other broker refuses to send, as a sentence. */
+/** Subscribes; returns a sentence about subscriptions that the other broker refuses, or null. */
 async function subscribe(uplink: Uplink, { incoming }: Mapping): Promise<string | null> {
   if (incoming.length === 0) return null
   const granted = await uplink.subscribe(
@@ -216,7 +216,7 @@ async function subscribe(uplink: Uplink, { incoming }: Mapping): Promise<string 
       ...subscription,
       noLocal: true,
       retainAsPublished: true,
-      // what is retained comes with the first connection, and not with each
+      // retained messages come with the first connection, not again with each one
       retainHandling: 1,
     })),
   )

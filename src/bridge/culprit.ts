@@ -1,18 +1,18 @@
-/** Finds the message over which the other broker ends each connection. MQTT 3.1.1 has no other way to refuse one [MQTT-3.3.5-2]. */
+/** Finds the message because of which the other broker closes each connection: MQTT 3.1.1 has no other way to refuse a message [MQTT-3.3.5-2]. */
 export interface Culprit {
   /**
-   * The broker ended a connection over which all up to `position` had been acknowledged before; `alone` is the number of the only
-   * message that was under way, where there was only one.
+   * The broker closed a connection. All messages up to `position` were acknowledged; `alone` is the number of the unacknowledged
+   * message, if there was exactly one.
    */
   cut(position: number, alone: number | null): void
-  /** Whether messages go one at a time, each once the broker has answered a question, to find it. */
+  /** Whether to send messages one at a time, each after a PINGRESP, to find it. */
   isSought(position: number): boolean
   isFound(number: number): boolean
 }
 
-/** Connections that end at the same place before messages go one at a time: networks and brokers fail, too. */
+/** Connections that must end at the same position before messages are sent one at a time: networks and brokers fail for other reasons, too. */
 const CUTS_TO_SEEK = 3
-/** Connections that end over one message alone before it is left out. */
+/** Connections that must end while only this message is unacknowledged before it is skipped. */
 const CUTS_ALONE = 3
 
 export function createCulprit(): Culprit {

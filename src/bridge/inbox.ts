@@ -4,18 +4,18 @@ import type { Publisher, Relay } from '../relay/relay.ts'
 import type { UplinkMessage } from '../uplink/uplink.ts'
 import type { Mapping } from './mapping.ts'
 
-/** Who publishes what comes from the other broker; no certificate can have this name. */
+/** The device name of messages from the other broker; no certificate can have it. */
 export const BRIDGE = '$bridge'
 
 export interface InboxOptions {
   readonly relay: Pick<Relay, 'publish'>
   readonly mapping: Pick<Mapping, 'toLocal'>
   onReceived(result: BridgeResult): void
-  /** The message is left out. */
+  /** Called when a message is skipped. */
   onRefused(topic: string, reason: GatewayError): void
 }
 
-/** Publishes a message of the other broker; rejects where that has to send it again. */
+/** Publishes a message from the other broker. Rejects when the other broker has to send it again. */
 export function createInbox({
   relay,
   mapping,
@@ -25,7 +25,7 @@ export function createInbox({
   const publisher: Publisher = {
     identity: { id: BRIDGE },
     door: 'bridge',
-    // the topics of the bridge decide, and have done so
+    // the mapping has allowed the topic already
     access: { mayPublish: () => true },
     origin: { session: null, arrival: null },
   }
@@ -49,7 +49,7 @@ export function createInbox({
     if (outcome === null) return onReceived('accepted')
     if (outcome.code !== 'broker_unavailable') return refuse(topic, outcome)
     onReceived('failed')
-    // nobody sends QoS 0 again
+    // a message with QoS 0 is never sent again
     if (qos > 0) throw outcome
   }
 }

@@ -2,21 +2,21 @@ import { type BridgeTopic, localFilter, remoteFilter } from '../config/bridge-to
 import { topicMatches } from '../topic/match.ts'
 import { topicProblem } from '../topic/topic.ts'
 
-/** Where a message goes on the other side, and the most that its QoS may be there. */
+/** The topic of a message on the other side, and its highest QoS there. */
 export interface Destination {
   readonly topic: string
   readonly qos: 0 | 1
 }
 
-/** How topics here and topics at the other broker belong together. */
+/** Translates topics between this gateway and the other broker. */
 export interface Mapping {
-  /** Filters of what goes to the other broker, by its topic here. */
+  /** Filters for messages that go to the other broker, by their topics here. */
   readonly outgoing: readonly string[]
-  /** What comes from the other broker, by its topic there. */
+  /** Subscriptions for messages that come from the other broker, by their topics there. */
   readonly incoming: readonly { readonly filter: string; readonly qos: 0 | 1 }[]
-  /** Null for what does not go there, or has no valid topic there. The first topic that covers a message counts, as in Mosquitto. */
+  /** Null for a message that does not go there, or has no valid topic there. The first filter that covers it counts, as in Mosquitto. */
   toRemote(topic: string): Destination | null
-  /** Null for what does not come from there, or has no valid topic here. */
+  /** Null for a message that does not come from there, or has no valid topic here. */
   toLocal(topic: string): Destination | null
 }
 

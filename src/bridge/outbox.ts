@@ -6,7 +6,7 @@ import type { BridgeLoss } from '../metrics/meter.ts'
 import { createBacklog } from './backlog.ts'
 import { createCulprit } from './culprit.ts'
 
-/** Why a message that was read does not get to the other broker. */
+/** Why a message that was read from the log is not sent to the other broker. */
 export type Loss = Exclude<BridgeLoss, 'no_room'>
 
 export interface OutboxOptions {
@@ -16,33 +16,33 @@ export interface OutboxOptions {
   /** Messages, and bytes of them, that may be unacknowledged; one message may be larger. */
   readonly window: { readonly messages: number; readonly bytes: number }
   /**
-   * Resolves at the other broker's acknowledgement, or with why it refuses the message for good; rejects where it may take it
-   * later. `carefully`: only to a broker that answers.
+   * Resolves when the other broker has acknowledged the message, or with the reason why it always refuses it. Rejects when it may
+   * accept it later. `carefully`: only after the broker has answered a PINGREQ.
    */
   send(delivery: Delivery, how?: 'carefully'): Promise<Error | null>
   isConnected(): boolean
   onForwarded(): void
-  /** The delivery is null where it cannot be read. */
+  /** The delivery is null when it cannot be read. */
   onLost(loss: Loss, delivery: Delivery | null, reason?: Error): void
   /** The log cannot be read now; it is tried again. */
   onUnreadable(error: unknown): void
 }
 
-/** Takes the log to the other broker in its order, beginning where it was acknowledged up to. It has to follow the broker at once. */
+/** Sends the log to the other broker, in order, from the last acknowledged message on. */
 export interface Outbox {
-  /** A message was handed on; called for each, in their order. */
+  /** Called for each delivered message, in order. */
   note(delivery: Delivery): void
-  /** So many were deleted from the log before they were read. */
+  /** `count` messages were deleted from the log before they were read. */
   noteDeleted(count: number): void
-  /** There is a connection. */
+  /** Called for each new connection. */
   connected(): void
-  /** There is one, and the other broker ended the last one while so many messages were under way. */
+  /** As `connected`, when the other broker closed the last connection with `underway` unacknowledged messages. */
   cut(underway: number): void
   /** Messages that the other broker has not acknowledged; null until those from before the start are counted. */
   lag(): number | null
   /** When the oldest of them was taken here, in milliseconds since the Unix epoch; null where there is none. */
   oldest(): number | null
-  /** Sends no more; what is acknowledged after this counts. */
+  /** Sends nothing more. Later acknowledgements still count. */
   close(): Promise<void>
 }
 
@@ -54,12 +54,12 @@ interface Sent {
 
 const ENDS_CONNECTIONS = new Error('it closes each connection because of this message')
 
-/** Before what failed is tried again over the same connection. */
+/** The pause before a failed message is sent again over the same connection. */
 const RETRY_MS = 1_000
 
 export function createOutbox(options: OutboxOptions): Outbox {
   const { log, forwarding, forwarded, window, onLost } = options
-  /** What is to be sent of all up to here is in `queue` or in `sent`. */
+  /** The log is read up to here: each message to send is in `queue` or `sent`. */
   let read = forwarding.position()
   let latest = forwarding.latest()
   let isReading = false
@@ -91,7 +91,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     return state === 'closed'
   }
 
-  /** Reads the next part of the log; also while there is no connection, to know how old it is. */
+  /** Reads the next part of the log; also without a connection, because the metrics show the age of the oldest message. */
   async function readOn(): Promise<void> {
     const upTo = latest
     isReading = true
@@ -127,7 +127,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     queue.splice(0, taken)
   }
 
-  /** Puts back what was not acknowledged and all that was sent after it, so that the last message of a topic stays the last. */
+  /** Puts unacknowledged messages, and all that were sent after them, back into the queue, so that each topic keeps its order. */
   function goBack(): void {
     advance()
     queue.unshift(...sent.map(({ delivery }) => delivery))
@@ -175,7 +175,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     awake.resolve()
   }
 
-  /** Moves the position over what is done without a gap. */
+  /** Moves the position forward over messages that are done. */
   function advance(): void {
     let count = 0
     while (sent[count]?.state === 'done') {

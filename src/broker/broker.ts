@@ -2,7 +2,7 @@ import type { GatewayError } from '../errors.ts'
 import type { Message } from '../topic/message.ts'
 import type { Origin } from './session.ts'
 
-/** A message as the broker hands it on, numbered in the one order in which everybody gets it. */
+/** A message as the broker delivers it: with its number, in the order in which everybody gets messages. */
 export interface Delivery extends Message {
   /** Increases by at least one from message to message while the broker is open. */
   readonly sequence: number
@@ -25,11 +25,11 @@ export interface LogRange {
 /** A part of the log, in the order that was asked for. */
 export interface LogPage {
   readonly deliveries: readonly Delivery[]
-  /** All that the log has up to this number was looked at; with `newestFirst`, all after it. */
+  /** The log was read up to this number; with `newestFirst`, down to it. */
   readonly reached: number
-  /** How many messages were looked at for it. */
+  /** Messages that were read for it. */
   readonly looked: number
-  /** Numbers of messages that are left out because the disk has damaged them. */
+  /** Numbers of messages that are missing because they are damaged on the disk. */
   readonly damaged?: readonly number[]
 }
 
@@ -63,11 +63,11 @@ export interface LateRange {
 /** A part of the late messages, in the order that was asked for. */
 export interface LatePage {
   readonly deliveries: readonly Delivery[]
-  /** The last place that was looked at; null when there is no more. */
+  /** The last place that was read; null when there are no more messages. */
   readonly reached: LatePlace | null
-  /** How many messages were looked at for it. */
+  /** Messages that were read for it. */
   readonly looked: number
-  /** Numbers of messages that are left out because the disk has damaged them. */
+  /** Numbers of messages that are missing because they are damaged on the disk. */
   readonly damaged?: readonly number[]
 }
 
@@ -82,38 +82,38 @@ export interface TopicRange {
 export interface TopicPage {
   /** One for each topic. */
   readonly deliveries: readonly Delivery[]
-  /** The last topic that was looked at; null when there are no more. */
+  /** The last topic that was read; null when there are no more. */
   readonly reached: string | null
-  /** How many topics were looked at for it. */
+  /** Topics that were read for it. */
   readonly looked: number
-  /** Numbers of messages that are left out because the disk has damaged them. */
+  /** Numbers of messages that are missing because they are damaged on the disk. */
   readonly damaged?: readonly number[]
 }
 
-/** What another numbering, which has ended, calls the messages of the log. */
+/** An earlier numbering of messages that are in the log. */
 export interface OldNumbers {
   readonly epoch: string
-  /** Added to a number of its own it is that of the log. */
+  /** The difference to add to an old number to get the number in the log. */
   readonly offset: number
   /** Its last number. */
   readonly latest: number
 }
 
-/** Every message that was handed on, by its number; without a disk it holds nothing. */
+/** All delivered messages, by their numbers; empty for a broker without a disk. */
 export interface BrokerLog {
-  /** Names the numbering: a number of another one says nothing here. */
+  /** Identifies the numbering: numbers of another epoch are meaningless here. */
   epoch(): string
   /** The numbering before there was a log; null where there was none. */
   oldNumbers(): OldNumbers | null
-  /** Above all numbers that were given before this process. */
+  /** Greater than every number that was given before this process began. */
   start(): number
-  /** The number that all of the log came after. */
+  /** The log holds only messages with greater numbers. */
   oldest(): number
   /** Messages and their bytes; null until those from before the start are counted. */
   usage(): { readonly entries: number; readonly bytes: number } | null
   /** Why some of what came after this number may be missing. */
   gapsAfter(number: number): GapReason[]
-  /** Seconds, rounded up, that another broker which the messages come from could not be reached after this number. */
+  /** Seconds, rounded up, for which the broker that messages come from could not be reached after this number. */
   awayAfter(number: number): number
   /** The first part of a range: what any of the filters covers. */
   read(range: LogRange): Promise<LogPage>
@@ -125,7 +125,7 @@ export interface BrokerLog {
   split(time: number): Promise<LogSplit>
   /** Whether it outlives this process. */
   readonly isDurable: boolean
-  /** Milliseconds by the clock that messages expire by, which goes on evenly whatever the system's clock is set to. */
+  /** Milliseconds by the clock that messages expire by; changes of the system's clock do not affect it. */
   now(): number
 }
 
@@ -135,25 +135,25 @@ export interface Mark {
   readonly line: number
 }
 
-/** A request that names a key, from the moment in which it begins. */
+/** A request with an idempotency key, from its beginning on. */
 export interface KeyedRequest {
-  /** That of an earlier one that came to its end; null where there is none. */
+  /** The answer to an earlier request with this key that was completed; null when there is none. */
   readonly answer: string | null
-  /** Whether an earlier one has published the reading of a line. */
+  /** Whether an earlier request with this key has published the reading of this line. */
   isPublished(line: number): boolean
-  /** What `publish` takes with the reading of a line. */
+  /** The mark to pass to `publish` with the reading of this line. */
   mark(line: number): Mark
   /** The reading of a line is published. */
   published(line: number): void
-  /** It has come to its end. Resolves once the answer is stored, or cannot be. */
+  /** The request is completed. Resolves once its answer is stored, or cannot be stored. */
   finish(answer: string): Promise<void>
-  /** Another one may begin; nothing is left of one that has published nothing. */
+  /** The request is over without an answer, so the key can be used again; a request that has published nothing is forgotten. */
   release(): void
 }
 
-/** Requests that name a key, so that a repeat publishes nothing again: of each device, for some time, and as many as there is room for. */
+/** Remembers requests with an idempotency key, so that a repeated request publishes nothing again: per device, for some time, within limits. */
 export interface Keys {
-  /** Begins a request, unless the device uses the key for another one, or the same is under way. */
+  /** Begins a request, unless the device has used the key for another request, or the same request is still running. */
   take(device: string, key: string, fingerprint: string): KeyedRequest | 'reused' | 'underway'
 }
 
@@ -163,10 +163,10 @@ export type EndSubscription = () => Promise<void>
 
 export type OnRefused = (error: GatewayError) => void
 
-/** Told when the other broker is there again, after so many seconds. */
+/** Called when the other broker can be reached again, after this many seconds. */
 export type OnBack = (seconds: number) => void
 
-/** What the rooms above need of any broker; `test/broker/contract.ts` says it in tests. */
+/** What every broker can do; `test/broker/contract.ts` tests it for each of them. */
 export interface Broker {
   /**
    * Takes a message; for QoS 1 and 2 it is stored when the promise resolves. Undefined where nothing has to be waited for.
@@ -184,17 +184,17 @@ export interface Broker {
   ): Promise<EndSubscription>
   /** Resolves once `onMessage` gets every message, before those who subscribed get it. It must neither throw nor block. */
   follow(onMessage: OnMessage): Promise<EndSubscription>
-  /** The retained messages that `filter` covers, with the numbers they were handed on by. */
+  /** The retained messages that `filter` covers, with the numbers they were delivered with. */
   retained(filter: string): Promise<Delivery[]>
   /** `onBack` is called whenever messages may have been missed, before those that follow. It must neither throw nor block. */
   whenBack(onBack: OnBack): void
   readonly keys: Keys
-  /** What was handed on, now and before this process. */
+  /** All delivered messages, also from before this process. */
   readonly log: BrokerLog
   /** Null when publishing can succeed, otherwise why not. */
   outage(): string | null
-  /** Ends every connection: nothing more is taken or handed on. May be called again. */
+  /** Ends every connection: nothing more is accepted or delivered. May be called again. */
   end(): Promise<void>
-  /** Ends, and lets go of the store; may be called again. */
+  /** Ends every connection and closes the store. May be called again. */
   close(): Promise<void>
 }

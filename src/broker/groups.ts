@@ -47,7 +47,7 @@ export function chooseMember(
   for (let step = 0; step < members.length; step++) {
     const member = members[(turn + step) % members.length] as Subscription
     const { session } = member
-    // a device without the right can be a member, and must not cost the others a message
+    // a member without the right to read must not take a message away from the others
     if (session === except || !session.access.mayReceive(topic)) continue
     if (session.link?.hasRoom()) return member
     if (session.link) second ??= member

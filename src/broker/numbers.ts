@@ -1,10 +1,10 @@
-/** The numbers of messages: in the order in which they are handed on, and never given twice. */
+/** Gives messages their numbers: in the order of delivery, and never the same one twice. */
 export interface Numbers {
-  /** For a message that is handed on now; undefined while there is none left below those that are being stored. */
+  /** A number for a message that is delivered now; undefined when none is left below those of messages that are being stored. */
   next(): number | undefined
-  /** For a message that is to be stored before it is handed on, after all that have theirs already. */
+  /** A number for a message that is stored before it is delivered; greater than all numbers given so far. */
   reserve(): number
-  /** The message with a reserved number is handed on now, or will never be. */
+  /** The message with a reserved number is delivered now, or never will be. */
   settle(number: number): void
 }
 

@@ -17,15 +17,15 @@ import type { QueueRecipient } from './store/queue-entry.ts'
 import type { Store } from './store/store.ts'
 
 export interface Publishing {
-  /** Stores what is to be kept, then hands the message on; within one topic, in the order of the calls. Undefined where that is done at once. */
+  /** Stores the message where needed, then delivers it; in the order of the calls for each topic. Undefined when that is done already. */
   publish(message: Message, origin: Origin | null, mark: Mark | null): Promise<void> | undefined
-  /** Resolves once nothing is on its way. */
+  /** Resolves once all messages are delivered. */
   idle(): Promise<void>
 }
 
 const NOBODY: readonly [] = []
 
-/** In whose queues a message is stored. */
+/** The sessions in whose queues a message is stored. */
 interface Queued {
   readonly receivers: readonly QueueRecipient[]
   readonly cohorts: readonly Cohort[]
@@ -33,7 +33,7 @@ interface Queued {
 
 const NOT_QUEUED: Queued = { receivers: NOBODY, cohorts: NOBODY }
 
-/** The way of every message from whoever published it into the log and to everybody who asked for it. */
+/** Takes every message from its publisher to the log and to all who subscribed to it. */
 export function createPublishing(store: Store, routing: Routing, log: Logger): Publishing {
   const order = createPublishOrder()
   const numbers = createNumbers(store.log.start())

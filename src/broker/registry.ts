@@ -12,7 +12,7 @@ export interface OpenRequest {
   readonly client: string
   /** Whether an earlier session of the client ends first. */
   readonly cleanStart: boolean
-  /** Seconds that the session is to outlive its connection. */
+  /** Seconds that the session outlives its connection. */
   readonly expiry: number
   readonly will: Will | null
   readonly link: ClientLink
@@ -20,7 +20,7 @@ export interface OpenRequest {
 
 export interface OpenedSession {
   readonly session: Session
-  /** Whether it is one that was there [MQTT-3.2.2-2]. */
+  /** Whether the session existed before [MQTT-3.2.2-2]. */
   readonly isPresent: boolean
 }
 
@@ -36,7 +36,7 @@ export type PublishWill = (
   will: Will,
 ) => Promise<void>
 
-/** Who holds each client id, and what becomes of sessions and wills when nobody does. */
+/** Knows the connection of each client id, and ends sessions and publishes wills after it is gone. */
 export interface Registry {
   /**
    * Makes `link` the client's one connection [MQTT-3.1.4-3]: at once, and an earlier one is ended. Resolves once its will is
@@ -52,9 +52,9 @@ export interface Registry {
   stop(): void
 }
 
-/** What subscribers have to come back in, and the client itself, before the will is published that a crash left behind. */
+/** After a crash, clients have this long to connect again before the wills that it left behind are published. */
 const AFTER_CRASH_SECONDS = 2
-/** How long a will waits that the store did not take. */
+/** The pause before a will that could not be stored is tried again. */
 const RETRY_MS = 5_000
 
 export function createRegistry(store: Store, routing: Routing, log: Logger): Registry {

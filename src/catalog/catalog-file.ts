@@ -10,11 +10,11 @@ export type CatalogLoad =
   | { readonly ok: true; readonly patterns: number }
   | { readonly ok: false; readonly errors: readonly string[] }
 
-/** The topics file, or nothing where there is none. */
+/** The topics file that is in use; an empty catalog without one. */
 export interface CatalogFile {
-  /** What is in force: another object as soon as it changes. */
+  /** The catalog in use: a new object after each change. */
   readonly current: Catalog
-  /** Why that is not what the file says; null when it is. */
+  /** Why the last load failed, so that an older catalog is in use; null when it is up to date. */
   failure(): string | null
   reload(): Promise<void>
   /** Calls `listener`, which must not throw, after each change of `current`. */
@@ -23,11 +23,11 @@ export interface CatalogFile {
 }
 
 export interface CatalogOptions {
-  /** In milliseconds, for topics of which the file does not say; null for never. */
+  /** Milliseconds after which a topic is silent, when the file does not say; null for never. */
   readonly silence: number | null
-  /** How often to look, in milliseconds. */
+  /** Milliseconds between two checks of the file. */
   readonly intervalMs?: number
-  /** Told of every reload, but not of the first load. */
+  /** Called after every reload, but not after the first load. */
   onLoad(result: CatalogLoad): void
   readonly onFailure?: (error: unknown) => void
 }
@@ -36,7 +36,7 @@ export interface CatalogOptions {
 export const LARGEST = 2 ** 20
 const INTERVAL_MS = 500
 
-/** Loads the file and keeps up with it; a file that cannot be used leaves the old one in force. Rejects with a UsageError that names every bad line. */
+/** Loads the file and reloads it when it changes; while it cannot be used, the old catalog stays in use. Rejects with a UsageError that lists every bad line. */
 export async function openCatalog(
   path: string | null,
   { silence, intervalMs = INTERVAL_MS, onLoad, onFailure }: CatalogOptions,

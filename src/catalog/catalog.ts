@@ -1,6 +1,6 @@
 import { createTopicTrie } from '../topic/trie.ts'
 
-/** What the topics file says of one number of a topic. */
+/** An entry of the topics file for one number of a topic. */
 export interface FieldEntry {
   /** The number of its line. */
   readonly line: number
@@ -15,7 +15,7 @@ export interface FieldEntry {
   readonly max: number | null
 }
 
-/** What the topics file says of the topics that a pattern covers. */
+/** The entries of the topics file for one pattern. */
 export interface TopicEntry {
   readonly pattern: string
   /** Milliseconds after which a topic is silent; null for never; undefined where the file does not say. */
@@ -23,7 +23,7 @@ export interface TopicEntry {
   readonly fields: readonly FieldEntry[]
 }
 
-/** What holds for one topic. */
+/** The settings of one topic. */
 export interface TopicInfo {
   /** Null where no pattern covers it. */
   readonly entry: TopicEntry | null
@@ -31,7 +31,7 @@ export interface TopicInfo {
   readonly silence: number | null
 }
 
-/** What the topics file says: of the patterns that cover a topic the first one in the file holds. */
+/** The contents of the topics file. For each topic, the first pattern in the file that covers it counts. */
 export interface Catalog {
   readonly entries: readonly TopicEntry[]
   /** In milliseconds, for topics of which the file does not say; null for never. */

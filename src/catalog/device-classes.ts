@@ -38,7 +38,7 @@ export function deviceClassOf(unit: string | null): string | null {
   return unit === null ? null : (CLASS_OF_UNIT.get(unit) ?? null)
 }
 
-/** What only ever adds up. */
+/** Device classes whose values only grow. */
 const TOTALS: ReadonlySet<string> = new Set(['energy', 'gas', 'reactive_energy', 'volume', 'water'])
 
 /** Home Assistant's state class that goes with a device class; null for none. */

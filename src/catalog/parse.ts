@@ -15,18 +15,18 @@ export type ParsedTopics =
   | { readonly ok: true; readonly entries: readonly TopicEntry[] }
   | { readonly ok: false; readonly errors: readonly TopicsError[] }
 
-/** Lines that say something. */
+/** Lines that are neither empty nor comments. */
 export const MAX_CATALOG_LINES = 2_000
 const MOST_ERRORS = 100
 const LF = 0x0a
 
-/** What one line says. */
+/** The contents of one line. */
 interface Statement extends FieldEntry {
   readonly pattern: string
   readonly silence: number | null | undefined
 }
 
-/** Reads a topics file; one bad line and nothing of it holds, but the bad lines are named. */
+/** Parses a topics file. If any line is bad, the result is the list of all bad lines. */
 export function parseTopics(bytes: Buffer): ParsedTopics {
   const errors: TopicsError[] = []
   const entries = new Map<string, Gathered>()

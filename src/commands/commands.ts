@@ -12,27 +12,27 @@ import { createMailboxes, type Mailbox, notStored } from './mailboxes.ts'
 import { createPolls } from './polls.ts'
 
 export interface PollRequest {
-  /** Ids of commands that the device has done with; those that do not wait are passed over. */
+  /** Ids of commands that the device has finished; unknown ones are ignored. */
   readonly acknowledged: readonly string[]
-  /** How many to take at most. */
+  /** The most commands to return. */
   readonly limit: number
-  /** Milliseconds to wait for one where there is none. */
+  /** Milliseconds to wait for a command when there is none. */
   readonly wait: number
-  /** Aborted when nobody waits for the answer any more. */
+  /** Aborted when the client has closed the request. */
   readonly gone: AbortSignal
 }
 
-/** What waits for devices that ask over HTTP, until they acknowledge it. All reject with a GatewayError. */
+/** Messages that wait for devices which ask over HTTP, until they are acknowledged. Every method rejects with a GatewayError. */
 export interface Commands {
-  /** Why nothing waits for anybody here; null where it does. */
+  /** Why this gateway has no commands; null when it has. */
   readonly unsupported: GatewayError | null
-  /** Acknowledges, then takes the oldest that wait: the same ones again until they are acknowledged. */
+  /** Acknowledges commands, then returns the oldest that wait: the same ones each time until they are acknowledged. */
   take(caller: Caller, ask: PollRequest): Promise<Taken>
-  /** Resolves once that is stored: whether it waited. */
+  /** Resolves once the acknowledgement is stored, to whether the command was waiting. */
   acknowledge(caller: Caller, id: string): Promise<boolean>
-  /** One that waits and that the device may read. */
+  /** A waiting command that the device may read. */
   find(caller: Caller, id: string): Promise<Command | null>
-  /** Answers who waits, and has nobody wait from then on. */
+  /** Answers all waiting requests; later ones do not wait. */
   endAll(): void
 }
 
@@ -92,7 +92,7 @@ export function createCommands(options: CommandOptions): Commands {
   function collect(caller: Caller, session: Session, limit: number): Taken {
     const commands: Command[] = []
     let bytes = 0
-    // whoever asks gets the oldest, whatever another request was given
+    // every request gets the oldest commands, even if another request has them already
     sessions.rewind(session)
     for (;;) {
       const entry = sessions.next(session)
@@ -135,7 +135,7 @@ export function createCommands(options: CommandOptions): Commands {
     return entries.length > 0
   }
 
-  /** Stores what was acknowledged: at once, also where somebody waits for the next command meanwhile. */
+  /** Stores acknowledgements at once, even if the request then waits for the next command. */
   function store(): Promise<void> {
     const stored = sessions.stored().catch((cause) => {
       throw notStored(cause)
@@ -177,14 +177,14 @@ export function createCommands(options: CommandOptions): Commands {
   }
 }
 
-/** Refuses every request for commands, for this reason. */
+/** Commands for a gateway that has none, for this reason: every request is refused. */
 export function createNoCommands(reason: string): Commands {
   const unsupported = new GatewayError('not_supported_here', reason)
   const refuse = () => Promise.reject(unsupported)
   return { unsupported, take: refuse, acknowledge: refuse, find: refuse, endAll() {} }
 }
 
-/** An empty retained message only takes back what was retained. */
+/** An empty retained message is not a command: it removes the retained message. */
 function isNoCommand({ message, retain }: QueueEntry): boolean {
   return retain && message?.payload.length === 0
 }

@@ -7,7 +7,7 @@ import {
 import type { BrokerSessions } from '../broker/session-broker.ts'
 import { GatewayError } from '../errors.ts'
 
-/** What waits for one device, as long as a request of it looks at it. */
+/** The commands of one device, for the time of one request. */
 export interface Mailbox {
   readonly session: Session
   /** Calls `onChange` when a command comes, and when the gateway stops, until the returned function is called. */
@@ -16,7 +16,7 @@ export interface Mailbox {
 }
 
 export interface Mailboxes {
-  /** Opens the device's mailbox, with these filters; rejects where there is no room for it. */
+  /** Opens the device's mailbox with these filters. Rejects when there is no room for it. */
   enter(device: string, filters: readonly string[]): Promise<Mailbox>
 }
 
@@ -30,8 +30,8 @@ interface Open {
 }
 
 /**
- * The sessions that commands wait in, made when a device first asks. Its requests share one connection to it, which is there as long
- * as any of them: none ends another.
+ * The sessions that commands wait in, one per device, created at its first request. All requests of a device share one connection
+ * to its session, so that they do not end each other; it lasts as long as any of them.
  */
 export function createMailboxes(sessions: BrokerSessions, expiry: number): Mailboxes {
   const boxes = new Map<string, Open>()
@@ -62,7 +62,7 @@ export function createMailboxes(sessions: BrokerSessions, expiry: number): Mailb
     return opened.session
   }
 
-  /** Gives the session these subscriptions, and no other, and what is retained for a new one. */
+  /** Gives the session exactly these subscriptions, and the retained messages for new ones. */
   async function subscribe(session: Session, filters: readonly string[]): Promise<void> {
     const missing = filters.filter((name) => !session.subscriptions.has(name))
     const needless = [...session.subscriptions.keys()].filter((name) => !filters.includes(name))
@@ -127,7 +127,7 @@ function createLink(listeners: ReadonlySet<() => void>, onEnd: () => void): Clie
     for (const onChange of [...listeners]) onChange()
   }
   return {
-    // what does not wait came before the subscription
+    // messages that do not wait are from before the subscription
     deliver() {},
     wake,
     end() {
@@ -149,7 +149,7 @@ function noRoom(what: string, settings: string): GatewayError {
   )
 }
 
-/** What becomes of a request whose change the store does not take. */
+/** The refusal of a request whose change could not be stored. */
 export function notStored(cause: unknown): GatewayError {
   return new GatewayError(
     'broker_unavailable',

@@ -15,7 +15,7 @@ import { toUplinkTerms, type UplinkTerms } from './terms.ts'
 import type { UplinkMessage, UplinkOptions, UplinkSubscription } from './uplink.ts'
 import { isAboutMessages, isReset, whyEnded } from './why-ended.ts'
 
-/** One connection to one broker; what is not acknowledged when it ends is forgotten. */
+/** One connection to one broker. Messages that are unacknowledged when it ends are forgotten. */
 export interface Connection extends Pings {
   readonly terms: UplinkTerms
   /** `done` gets null, or why the broker refuses the message; it may not be called when the connection ends first. */
@@ -27,7 +27,7 @@ export interface Connection extends Pings {
   isEnded(): boolean
   /** Whether the broker ended it, and perhaps because of a message. */
   isCut(): boolean
-  /** `politely` sends a DISCONNECT first. */
+  /** Ends the connection; `politely` sends a DISCONNECT first. */
   end(reason: string, how?: 'politely'): void
 }
 

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { whyUnreadable } from '../errors.ts'
 import { ConnectFailure } from './failure.ts'
 
-/** What the gateway shows to the other broker, and what it trusts it by. */
+/** The gateway's credentials for the other broker, and the CA that it verifies the broker with. */
 export interface Credentials {
   readonly username?: string
   readonly password?: string
@@ -14,7 +14,7 @@ export interface Credentials {
 
 export type ReadCredentials = () => Promise<Credentials>
 
-/** Where they are; the files may change at any time. */
+/** The files with the credentials; they may change at any time. */
 export interface CredentialFiles {
   readonly username: string | undefined
   readonly passwordFile: string | undefined

@@ -16,7 +16,7 @@ export interface UplinkInbox {
   take(packet: IPublishPacket, proceed: (error?: Error) => void): void
 }
 
-/** Messages that may be on their way into the gateway at once; beyond them nothing is read. */
+/** Messages that may be on their way into the gateway at once; with more, the socket is not read. */
 const MOST_UNDERWAY = 1_000
 
 interface Arrived {
@@ -24,7 +24,7 @@ interface Arrived {
   isTaken: boolean
 }
 
-/** What comes from the broker: each message with QoS 1 is acknowledged once it is taken, in the order of their coming [MQTT-4.6.0-2]. */
+/** Takes the broker's messages. Each one with QoS 1 is acknowledged once the gateway has taken it, in the order of arrival [MQTT-4.6.0-2]. */
 export function createUplinkInbox({
   onMessage,
   socket,

@@ -6,7 +6,7 @@ const [PUBACK, PUBREC] = [4, 5]
 const CODE_AT = 2
 
 export interface OddCodes {
-  /** Looks at what the broker sends before mqtt.js does, and changes it in place. */
+  /** Reads the broker's bytes before mqtt.js does, and changes them in place. */
   read(chunk: Buffer): void
   /** The reason code that the broker gave for this packet, and forgets it; undefined for a known one. */
   take(packetId: number): number | undefined
@@ -44,7 +44,7 @@ export function createOddCodes(): OddCodes {
     part = length === 0 ? 'type' : 'body'
   }
 
-  /** Looks at the rest of the packet from `at` on, as far as it has come; gives back where the next one begins. */
+  /** Reads the rest of the packet from `at` on, as far as it has arrived. Returns where the next packet begins. */
   function pass(chunk: Buffer, at: number): number {
     const end = Math.min(chunk.length, at + length - passed)
     if (type === PUBACK || type === PUBREC)

@@ -3,8 +3,8 @@ import { within } from './within.ts'
 
 export interface Pings {
   /**
-   * Resolves once the broker has answered, and so has read all that was sent before; rejects when the connection ends first. A
-   * connection without an answer after so many milliseconds ends.
+   * Sends a PINGREQ, and resolves once the broker has answered, and so has read everything that was sent before. Rejects when the
+   * connection ends first; without an answer within `ms` milliseconds it is ended.
    */
   check(ms: number): Promise<void>
 }

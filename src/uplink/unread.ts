@@ -1,6 +1,6 @@
 import type { UplinkMessage } from './uplink.ts'
 
-/** Messages with QoS 0 that the broker may not have read yet: nothing acknowledges them but what it answers after them. */
+/** Messages with QoS 0 that the broker may not have read yet: only its answers to later packets prove that it has. */
 export interface Unread {
   /** Returns the place of the message among all of the connection. */
   sent(message: UplinkMessage): number

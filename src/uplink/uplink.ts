@@ -39,26 +39,26 @@ export interface UplinkSubscription {
 /** `connecting`: until there was a first connection or a first failure; `away`: there is none, and it is tried again. */
 export type UplinkState = 'connecting' | 'connected' | 'away' | 'closed'
 
-/** What the uplink tells of itself. */
+/** The events that an uplink reports. */
 export type UplinkMeter = Pick<Meter, 'uplinkConnection' | 'uplinkPublishTook' | 'uplinkRefused'>
 
 export interface UplinkOptions {
   /** How its settings begin, for sentences: `WOTT_BROKER`. */
   readonly settings: string
-  /** Tried in turn. */
+  /** Tried one after the other. */
   readonly addresses: readonly BrokerUrl[]
   readonly clientId: string
-  /** Asked before each connection, so that renewed files are taken at the next one. */
+  /** Called before each connection, so that the next one uses renewed files. */
   readonly credentials: ReadCredentials
-  /** `kept`: the broker keeps subscriptions and what waits for them while the uplink is away. */
+  /** `kept`: the broker keeps subscriptions, and queues messages, while there is no connection. */
   readonly session: 'clean' | 'kept'
   /** Sets the bit by which MQTT 3.1.1 brokers know a bridge, and send it back nothing that it sent. */
   readonly isBridge: boolean
   /** Seconds. */
   readonly keepAlive: number
-  /** How long a message may take to be acknowledged. */
+  /** Milliseconds within which a message must be acknowledged. */
   readonly deadlineMs: number
-  /** Bounds of what waits to be acknowledged. */
+  /** The most messages, and bytes, that may wait for an acknowledgement. */
   readonly maxPending: { readonly messages: number; readonly bytes: number }
   /** Bytes of the largest packet that an MQTT 5 broker may send. */
   readonly maxPacket: number
@@ -68,15 +68,15 @@ export interface UplinkOptions {
   /** Subscribes. The state is `connected` once it resolves; when it rejects, the connection ends. */
   onConnected(terms: UplinkTerms, at: BrokerUrl): void | Promise<void>
   /**
-   * Told, before `onConnected`, that the broker ended the last connection, perhaps because of one of these messages, which it may
-   * not have read to the end. A broker that could not be reached after that, at any address, had another reason.
+   * Called before `onConnected` when the broker closed the last connection, perhaps because of one of these messages, which it may
+   * not have read completely. Not called when the broker could not be reached at any address after that: then the reason was another one.
    */
   onCut?(underway: readonly UplinkMessage[]): void
-  /** Told of each connection that is lost or cannot be made. */
+  /** Called for each connection that is lost or cannot be made. */
   onAway(reason: string): void
 }
 
-/** The connection to another MQTT broker, made again and again. */
+/** The connection to another MQTT broker. A lost connection is made again. */
 export interface Uplink {
   /**
    * Resolves at the broker's acknowledgement (QoS 1 and 2) or once it is written (QoS 0). Rejects with a GatewayError:
@@ -97,13 +97,13 @@ export interface Uplink {
    * many milliseconds, there is another connection soon. Rejects with `broker_unavailable`.
    */
   check(ms: number): Promise<void>
-  /** What the broker speaks; null while it is away. */
+  /** The MQTT version of the connection; null without one. */
   protocol(): 4 | 5 | null
-  /** Null while it is connected, otherwise why not. */
+  /** Why there is no connection; null when there is. */
   outage(): string | null
-  /** What waits to be acknowledged. */
+  /** The messages that wait for an acknowledgement. */
   pending(): { readonly messages: number; readonly bytes: number }
-  /** Waits for what is pending, within its deadline, and disconnects; may be called again. */
+  /** Waits for acknowledgements, within the deadline, and disconnects. May be called again. */
   close(): Promise<void>
 }
 
@@ -119,12 +119,12 @@ export function openUplink(options: UplinkOptions): Uplink {
   let outage = 'there was no connection yet'
   let current: { readonly connection: Connection; readonly window: Window } | null = null
   let closing: Promise<void> | undefined
-  /** Under way when the broker ended the last connection. */
+  /** Unacknowledged when the broker closed the last connection. */
   let cut: readonly UplinkMessage[] = []
   /** Attempts to connect since then. */
   let failures = 0
   const stop = new AbortController()
-  /** Aborted by who needs the connection now. */
+  /** Aborted to end the pause, when somebody needs the connection now. */
   let hurry = new AbortController()
   let attempting: { readonly since: number; readonly giveUp: AbortController } | undefined
   let online = Promise.withResolvers<void>()
@@ -151,7 +151,7 @@ export function openUplink(options: UplinkOptions): Uplink {
   async function attempt(at: BrokerUrl): Promise<string> {
     const protocol = protocols.of(at)
     let connection: Connection
-    // by the system's clock: the steady one may stand still with the machine
+    // by the system's clock: the monotonic one may stop while the machine is suspended
     const giveUp = new AbortController()
     attempting = { since: Date.now(), giveUp }
     const given = AbortSignal.any([stop.signal, giveUp.signal])

@@ -12,7 +12,7 @@ export interface WindowOptions extends Pick<UplinkOptions, 'deadlineMs' | 'maxPe
   onStuck(): void
 }
 
-/** What one connection has sent, or has to send, and is not acknowledged. */
+/** The messages of one connection that are sent or queued, and not acknowledged. */
 export interface Window {
   publish(message: UplinkMessage): Promise<void>
   pending(): { readonly messages: number; readonly bytes: number }
@@ -24,7 +24,7 @@ export interface Window {
   underway(): UplinkMessage[]
   /** What this returns is called once the broker has read all that was sent before. */
   mark(): () => void
-  /** The connection is over: all who wait get this refusal. */
+  /** The connection has ended: every waiting message gets this refusal. */
   fail(refusal: RefusedMessage): void
 }
 
@@ -40,10 +40,10 @@ interface WindowEntry {
   reject(error: GatewayError): void
 }
 
-/** Longer than this without the acknowledgement of a message, and another connection is the only remedy. */
+/** A connection without an acknowledgement for this long is replaced by a new one. */
 const STUCK_DEADLINES = 4
 
-/** Sends in the order of the calls, never more at once than the broker takes. */
+/** Sends messages in the order of the calls, never more at once than the broker accepts. */
 export function createWindow(options: WindowOptions): Window {
   const { terms, send, deadlineMs, maxPending, meter } = options
   // all of them, in the order of their coming

@@ -12,19 +12,19 @@ export interface ApartOptions {
   readonly releaseMs: number
   /** Messages that may wait. */
   readonly most: number
-  /** Why the device may not publish now; null where it may. */
+  /** Why the device may not publish now; null when it may. */
   refusalOf(sender: SenderId): RefusedMessage | null
   onRefused(refusal: RefusedMessage): void
   onAcknowledged(message: UplinkMessage): void
 }
 
-/** A second connection to the other broker, for devices that may have made it end the first one. */
+/** A second connection to the other broker, for devices whose messages may have made it close the shared one. */
 export interface Apart {
   /** Resolves once the broker has read the message and, for QoS 1, acknowledged it. */
   publish(message: UplinkMessage): Promise<void>
   /** Whether messages of this device wait. */
   holds(sender: SenderId): boolean
-  /** Whether the connection, where there is one, still works; if not, there is another one soon. */
+  /** Checks that the connection, if there is one, still works; if not, a new one is made. */
   check(ms: number): Promise<void>
   close(): Promise<void>
 }
@@ -40,7 +40,7 @@ interface Waiting {
 const CONNECT_MS = 2_000
 const STOPPING = unavailable('away', 'the gateway is stopping')
 
-/** One message is under way at a time, so that it is known which one made the broker end the connection; devices take turns. */
+/** Sends one message at a time, so that it is clear which one makes the broker close the connection. Devices take turns. */
 export function createApart(options: ApartOptions): Apart {
   const { deadlineMs, releaseMs, most, refusalOf } = options
   const queues = new Map<SenderId, Waiting[]>()
@@ -91,7 +91,7 @@ export function createApart(options: ApartOptions): Apart {
     if (refusal) return refuse(waiting, refusal)
     try {
       await to.publish(message)
-      // without an acknowledgement, this is how it is known that the broker has read it
+      // QoS 0 has no acknowledgement: an answered PINGREQ proves that the broker has read the message
       if (message.qos === 0) await to.check(deadlineMs)
       options.onAcknowledged(message)
       count -= 1

@@ -1,4 +1,4 @@
-/** When the other broker was away, by the numbers of messages. */
+/** When the other broker could not be reached, by the numbers of messages. */
 export interface AwayTimes {
   /** The broker was away for so many seconds after the message with this number. */
   add(number: number, seconds: number): void

@@ -2,12 +2,12 @@ import type { Message, MessageProperties } from '../../topic/message.ts'
 import { timedProperties, timeIn } from '../../topic/time.ts'
 import type { UplinkMessage } from '../../uplink/uplink.ts'
 
-/** The MQTT 5 user property that tells the other broker whose message it is; null for none. */
+/** The MQTT 5 user property that names the device of a message; null for none. */
 export type IdProperty = string | null
 
 /**
- * A message as the other broker gets it, with the WoTT ID of its device. What a client says in that property itself is taken
- * out, so that nobody passes as another device.
+ * A message as the other broker gets it, with the WoTT ID of its device. The client's own properties of that name are removed, so
+ * that no device can impersonate another.
  */
 export function toUplinkMessage(message: Message, name: IdProperty, now: number): UplinkMessage {
   const { topic, payload, qos, retain, device, expires } = message
@@ -24,7 +24,7 @@ export function toUplinkMessage(message: Message, name: IdProperty, now: number)
   }
 }
 
-/** A message of the other broker as it is handed on here; its device is what the property says, and the property is left out. */
+/** A message from the other broker as it is delivered here: its device is taken from the property, which is removed. */
 export function fromUplinkMessage(came: UplinkMessage, name: IdProperty, now: number): Message {
   const { topic, payload, qos, retain, messageExpiry } = came
   const id = came.properties?.userProperties?.findLast(([known]) => known === name)

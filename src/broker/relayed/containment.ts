@@ -21,12 +21,13 @@ const SUSPECTED =
   'the broker may have closed connections because of messages of this device; it now uses a separate connection'
 
 /**
- * Publishes, and keeps devices apart that make the other broker end the connection: those whose messages were under way when it
- * did are suspects, and whoever is one again publishes over a second connection until the same topics are acknowledged there.
+ * Publishes, and isolates devices whose messages make the other broker close the connection. Devices with unacknowledged messages
+ * at that moment are suspects; a device that is suspected again publishes over a second connection until the broker has
+ * acknowledged messages on the same topics there.
  */
 export interface Containment {
   publish(message: UplinkMessage): Promise<void>
-  /** The broker ended a connection while these were under way. */
+  /** The broker closed a connection while these messages were unacknowledged. */
   onCut(underway: readonly UplinkMessage[]): void
   suspects(): number
   /** Sees to it that the second connection, where there is one, works. */

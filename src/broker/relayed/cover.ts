@@ -1,8 +1,8 @@
 import { includes, overlaps } from '../../topic/match.ts'
 
-/** What is subscribed to for the filters that are in use. */
+/** The subscriptions that serve all filters in use. */
 export interface Cover {
-  /** No topic is covered by two of them, so that no broker has a reason to send a message twice. */
+  /** Disjoint, so that no broker sends a message twice. */
   readonly filters: readonly string[]
   /** The filters in use that none of them covers, each with the filter that it needs. */
   readonly left: ReadonlyMap<string, string>
@@ -17,7 +17,7 @@ export interface CoverBounds {
 
 export const EMPTY_COVER: Cover = { filters: [], left: new Map() }
 
-/** The fewest disjoint filters that cover all that are in use. Where that cannot be, earlier ones win, and a later one is left. */
+/** The fewest disjoint filters that cover all filters in use. Within the bounds earlier filters win, and later ones are left uncovered. */
 export function coverOf(inUse: Iterable<string>, bounds: CoverBounds): Cover {
   return extended(EMPTY_COVER, inUse, bounds)
 }

@@ -10,7 +10,7 @@ import { readingTopicProblem } from '../../topic/topic.ts'
 
 const REMEMBERED = { topics: 10_000, size: 1_000_000 }
 
-/** Says why a message of the other broker goes to nobody here: the gateway's own rules would have refused it. Null for all others. */
+/** Why a message from the other broker is dropped, because the gateway's own rules would have refused it; null for all others. */
 export function createDropReasons(maxPayload: number): (message: Message) => UplinkDrop | null {
   // empty for none
   const problems = createTopicMemo((topic) => readingTopicProblem(topic) ?? '', REMEMBERED)

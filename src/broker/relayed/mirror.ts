@@ -6,7 +6,7 @@ import type { Retained } from '../store/retained.ts'
 import { isCovered } from './cover.ts'
 import type { RetainedReader } from './retained-reader.ts'
 
-/** What the other broker retains, as far as somebody here asked for it. */
+/** A copy of the other broker's retained messages, for the filters that somebody here has asked for. */
 export interface Mirror {
   /** From now on messages come for these filters. */
   follow(filters: readonly string[]): void
@@ -28,7 +28,7 @@ export interface MirrorOptions {
   isAway(): boolean
   /** Null for what nobody may have. */
   toMessage(message: UplinkMessage): Message | null
-  /** Hands on a message that was missed. */
+  /** Delivers a message that was missed. */
   handOn(message: UplinkMessage): void
 }
 

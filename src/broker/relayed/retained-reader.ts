@@ -5,7 +5,7 @@ import { topicMatches } from '../../topic/match.ts'
 import { hasWildcard } from '../../topic/topic.ts'
 import type { Uplink, UplinkMessage, UplinkOptions } from '../../uplink/uplink.ts'
 
-/** Reads what the other broker retains, over a connection of its own: there it cannot be taken for messages of now. */
+/** Reads the other broker's retained messages over a separate connection, where they cannot be confused with live messages. */
 export interface RetainedReader {
   /**
    * Calls `onMessage` with each retained message that any of the filters covers, perhaps more than once, and resolves when no
@@ -35,14 +35,14 @@ interface Asked {
   readonly done: PromiseWithResolvers<void>
 }
 
-/** MQTT has no sign for the last of the retained messages [MQTT-3.3.1-6], so it is waited for until none comes. */
+/** MQTT does not mark the last retained message [MQTT-3.3.1-6], so a read ends when none has come for a while. */
 export function createRetainedReader(options: RetainedReaderOptions): RetainedReader {
   const { open, quietMs, deadlineMs, releaseMs } = options
   let uplink: Uplink | null = null
   let waiting: Asked[] = []
   let reading: readonly Asked[] = []
   let isRunning = false
-  /** Another one after the connection was lost. */
+  /** Changes when the connection was lost. */
   let connection = 0
   let release: NodeJS.Timeout | undefined
   let isClosed = false
@@ -73,7 +73,7 @@ export function createRetainedReader(options: RetainedReaderOptions): RetainedRe
       if (filters.some((filter) => topicMatches(filter, message.topic))) tell(message)
   }
 
-  /** All who ask while others are read for are read for together. */
+  /** Requests that come during a read are answered by the next one together. */
   async function run(): Promise<void> {
     isRunning = true
     while (waiting.length > 0 && !isClosed) {

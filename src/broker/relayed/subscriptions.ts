@@ -2,7 +2,7 @@ import { GatewayError } from '../../errors.ts'
 import type { Uplink } from '../../uplink/uplink.ts'
 import { type Cover, coverOf, EMPTY_COVER, isCovered, regroup, withFilter } from './cover.ts'
 
-/** What the gateway subscribes to at the other broker, for all who read here. */
+/** The gateway's subscriptions at the other broker, for all readers here. */
 export interface Subscriptions {
   /** The filter is in use from now on. */
   use(filter: string): void
@@ -45,11 +45,11 @@ const QUOTA_EXCEEDED = 0x97
 
 interface Use {
   count: number
-  /** When it was last in use, by a clock that nobody sets. */
+  /** When it was last in use, by a monotonic clock. */
   idleSince: number
 }
 
-/** A wider filter is subscribed to before the ones that it replaces are given up: a message may come twice, but none is lost. */
+/** Subscribes to a wider filter before it unsubscribes from those that it replaces: a message may come twice, but none is lost. */
 export function createSubscriptions(options: SubscriptionsOptions): Subscriptions {
   const { uplink, always, releaseMs, most, onGranted, onReleased, onRefused } = options
   const uses = new Map<string, Use>(always.map((filter) => [filter, { count: 1, idleSince: 0 }]))
@@ -84,7 +84,7 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
     if (isConnected) settle().catch(() => {})
   }
 
-  /** Gives up what nobody uses, and asks again for what was refused. */
+  /** Unsubscribes from filters that nobody uses, and tries refused ones again. */
   function sweep(): void {
     const now = performance.now()
     const gone: string[] = []

@@ -12,7 +12,7 @@ import {
 export type SenderId = string | null
 
 export interface SuspectsOptions {
-  /** Milliseconds that a device is kept apart at most; 0 for never. */
+  /** The longest time in milliseconds that a device uses the second connection; 0 for never. */
   readonly longestMs: number
   /** Devices that are remembered. */
   readonly most: number
@@ -21,12 +21,12 @@ export interface SuspectsOptions {
   onSuspected(sender: SenderId, topic: string, suspicion: Suspicion): void
 }
 
-/** The devices whose messages were under way when the other broker ended a connection. */
+/** The devices with unacknowledged messages when the other broker closed a connection. */
 export interface Suspects {
   standing(sender: SenderId): Standing
   /** Seconds until it is not paused any more, rounded up. */
   pauseSeconds(sender: SenderId): number
-  /** The broker ended a connection while these were under way. */
+  /** The broker closed a connection while these messages were unacknowledged. */
   lost(messages: readonly UplinkMessage[]): void
   acknowledged(message: UplinkMessage): void
   /** How many are not trusted now. */
