@@ -5,15 +5,19 @@ import { createUnlimitedLedger } from '../../src/budget/ledger.ts'
 import { createRateLimit } from '../../src/budget/rate-limit.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { silentMeter } from '../../src/metrics/meter.ts'
-import { createMqttHost, type MqttHost } from '../../src/mqtt/mqtt.ts'
+import { createMqttHost, type MqttHost, type MqttOptions } from '../../src/mqtt/mqtt.ts'
 import { createRelay } from '../../src/relay/relay.ts'
 import { createTurns } from '../../src/turns/turns.ts'
 import { aclOf } from './acl.ts'
 
-/** A broker and its MQTT side without doors: an address as in `WOTT_BROKER`, and the text of an ACL file. */
+/**
+ * A broker and its MQTT side without doors: an address as in `WOTT_BROKER`, and the text of an ACL file. `change` replaces
+ * parts of what the MQTT side is made of.
+ */
 export async function openMqtt(
   address: string,
   rules: string,
+  change: (options: MqttOptions) => Partial<MqttOptions> = () => ({}),
 ): Promise<{ broker: OpenedBroker; host: MqttHost }> {
   const config = loadConfig({}, { broker: address, aclFile: '/dev/null' })
   const log = pino({ level: 'silent' })
@@ -36,7 +40,7 @@ export async function openMqtt(
     maxPayload: config.maxPayload,
     timeBounds: { past: config.readingPast * 1000, future: config.readingFuture * 1000 },
   })
-  const host = createMqttHost({
+  const options: MqttOptions = {
     turns: createTurns(),
     sessions: broker.sessions,
     relay,
@@ -46,6 +50,7 @@ export async function openMqtt(
     meter: silentMeter,
     log,
     settings: config,
-  })
+  }
+  const host = createMqttHost({ ...options, ...change(options) })
   return { broker, host }
 }
