@@ -3,7 +3,8 @@ import type { Logger } from 'pino'
 import { createAccess } from './acl/access.ts'
 import { createDenials } from './acl/denials.ts'
 import { followAcl } from './acl/follow.ts'
-import { type Bridge, forwardedBy, openBridge } from './bridge/bridge.ts'
+import type { Bridge } from './bridge/bridge.ts'
+import { forwardedBy } from './bridge/forwarded.ts'
 import { openBroker } from './broker/open.ts'
 import { toRetention } from './broker/store-settings.ts'
 import { openTopicsFile } from './catalog/topics-file.ts'
@@ -75,7 +76,11 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   metrics.watchPresence(freshness)
   const relay = createIntake(config, { broker, denials, meter })
   const name = devices.trust.current.certificate.subjectName
-  bridge = await openBridge(config, { broker, forwarding, name, relay, meter, log })
+  if (config.bridge) {
+    // the client for other brokers takes long to load
+    const { openBridge } = await import('./bridge/bridge.ts')
+    bridge = await openBridge(config, { broker, forwarding, name, relay, meter, log })
+  }
   if (bridge) {
     building.defer(bridge.close)
     metrics.watchBridge(bridge)

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Broker, Delivery } from '../broker/broker.ts'
 import { toUplinkMessage } from '../broker/relayed/carried.ts'
-import type { Forwarded, Forwarding } from '../broker/store/forwarding.ts'
+import type { Forwarding } from '../broker/store/forwarding.ts'
 import type { Config } from '../config/load.ts'
 import { uplinkConfig, type uplinkSettings } from '../config/uplink.ts'
 import { type ErrorCode, GatewayError, messageOf, UsageError } from '../errors.ts'
@@ -13,7 +13,8 @@ import type { Relay } from '../relay/relay.ts'
 import { readCredentials } from '../uplink/credentials.ts'
 import type { UplinkTerms } from '../uplink/terms.ts'
 import { openUplink, type Uplink } from '../uplink/uplink.ts'
-import { BRIDGE, createInbox } from './inbox.ts'
+import { forwardedBy } from './forwarded.ts'
+import { createInbox } from './inbox.ts'
 import { createMapping, type Mapping } from './mapping.ts'
 import { createOutbox, type Loss } from './outbox.ts'
 
@@ -49,11 +50,6 @@ export interface Bridge extends WatchedBridge {
   noteDeleted(count: number): void
   /** Stores its position in the log, and closes. May be called again. */
   close(): Promise<void>
-}
-
-/** Which messages of the log the bridge passes on; null without one. What came from the other broker does not go back. */
-export function forwardedBy({ bridge, bridgeTopics }: BridgeSettings): Forwarded | null {
-  return bridge ? { filters: createMapping(bridgeTopics).outgoing, except: BRIDGE } : null
 }
 
 /** Bytes of a packet besides its payload: topic and properties. */
