@@ -9,13 +9,14 @@ import type { IdleJob } from './support/idle-load.ts'
 import { startNginx } from './support/nginx.ts'
 import { requireOpenFiles } from './support/open-files.ts'
 import { print, printTable } from './support/rounds.ts'
-import { MANY, type Server, startServer } from './support/servers.ts'
+import { MANY, type Server, startBareTls, startServer } from './support/servers.ts'
 import type { StreamJob, StreamMeasured } from './support/stream-load.ts'
 
 const HELP = `Usage: node bench/memory.ts [OPTIONS]
 
 Resident memory of the gateway, of nginx with nchan and of Mosquitto: before clients connect, beside idle event streams or
-MQTT clients with one subscription each, for one of them, and a minute after they have left.
+MQTT clients with one subscription each, for one of them, and a minute after they have left. Beside MQTT clients, node:tls
+alone shows what Node itself takes for a connection with mutual TLS, and what of that it gives back.
 
   --clients N    how many [10000]
   --after N      seconds after they have left [60]
@@ -103,8 +104,9 @@ const PARTS: Record<string, (ground: Ground) => Promise<string[][]>> = {
   },
   async mqtt(ground) {
     await using ours = await gateway(ground)
+    await using bare = await startBareTls(ground)
     await using mosquitto = await startServer('mosquitto', ground)
-    return [await mqtt(ground, ours), await mqtt(ground, mosquitto)]
+    return [await mqtt(ground, ours), await mqtt(ground, bare), await mqtt(ground, mosquitto)]
   },
 }
 

@@ -78,6 +78,11 @@ export function startBareStreams(ground: Ground, options: StartOptions = {}): Pr
   return startModule('bare', 'bare-streams.ts', [ground.directory], options)
 }
 
+/** `node:tls` alone, with idle MQTT clients. */
+export function startBareTls(ground: Ground, options: StartOptions = {}): Promise<Server> {
+  return startModule('node:tls', 'bare-tls.ts', [ground.directory], options)
+}
+
 async function startMosquitto({ directory, server, aclFile, crlFile }: Ground): Promise<Server> {
   const port = await freePort()
   const file = join(directory, 'mosquitto.conf')
