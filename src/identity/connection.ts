@@ -5,7 +5,7 @@ import { createPace } from '../turns/pace.ts'
 import type { Objection } from '../x509/path.ts'
 import type { Identity } from './identity.ts'
 import { createPeers, type PeersOptions } from './peer.ts'
-import { type Proof, type Refusal, stillHolds, unreadable } from './verify.ts'
+import { type Proof, type RefusedCertificate, stillHolds, unreadable } from './verify.ts'
 
 /** Where the answer is kept: on the socket itself, so that HTTP/2's stand-in for it finds it too. */
 const answer = Symbol('identity')
@@ -111,7 +111,7 @@ export function createDeviceConnections(options: DeviceConnectionsOptions): Devi
     socket.once('close', () => live.delete(socket))
   }
 
-  function find(socket: TLSSocket): Proof | Refusal {
+  function find(socket: TLSSocket): Proof | RefusedCertificate {
     try {
       const error = options.objectTo?.(socket) ?? null
       return error ? { error, objection: null } : peers.identify(socket)
@@ -120,7 +120,10 @@ export function createDeviceConnections(options: DeviceConnectionsOptions): Devi
     }
   }
 
-  function refuse(socket: NamedSocket & TLSSocket, { error, objection: found }: Refusal): void {
+  function refuse(
+    socket: NamedSocket & TLSSocket,
+    { error, objection: found }: RefusedCertificate,
+  ): void {
     socket[answer] = error
     if (found) socket[objection] = toText(found)
     // pings keep an HTTP/2 connection open that never asks for anything, and so never gets its 401
@@ -140,7 +143,11 @@ export function createDeviceConnections(options: DeviceConnectionsOptions): Devi
     }
   }
 
-  function dismiss(socket: TLSSocket, one: Live, { error, objection: found }: Refusal): void {
+  function dismiss(
+    socket: TLSSocket,
+    one: Live,
+    { error, objection: found }: RefusedCertificate,
+  ): void {
     const reason = found?.reason ?? error.code
     options.onDismissed?.(toConnection(socket, one), reason)
     const say = (socket as NamedSocket)[farewell]

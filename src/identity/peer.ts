@@ -5,14 +5,14 @@ import { type Certificate, toCertificate } from '../x509/certificate.ts'
 import { isSelfIssued, SELF_SIGNED } from '../x509/path.ts'
 import { type IdentityRules, toIdentity } from './certificate.ts'
 import type { Trust } from './trust.ts'
-import { createVerifier, type Proof, type Refusal, stillHolds } from './verify.ts'
+import { createVerifier, type Proof, type RefusedCertificate, stillHolds } from './verify.ts'
 
 /** Says who is at the other end of a connection. */
 export interface Peers {
   /** Whose certificate was shown in the handshake, or why it is nobody's. Throws for one that cannot be read. */
-  identify(socket: TLSSocket): Proof | Refusal
+  identify(socket: TLSSocket): Proof | RefusedCertificate
   /** The same by the trust and the time of now. */
-  again(proof: Proof): Proof | Refusal
+  again(proof: Proof): Proof | RefusedCertificate
 }
 
 export interface PeersOptions extends IdentityRules {
@@ -35,7 +35,10 @@ export function createPeers(options: PeersOptions): Peers {
   // by SHA-256 of the DER
   const proofs = createRecent<Proof>(options.mostRemembered, options.onForgotten)
 
-  function remember(fingerprint: string, found: Proof | Refusal): Proof | Refusal {
+  function remember(
+    fingerprint: string,
+    found: Proof | RefusedCertificate,
+  ): Proof | RefusedCertificate {
     if ('error' in found) proofs.delete(fingerprint)
     else proofs.set(fingerprint, found)
     return found
@@ -83,9 +86,9 @@ export function createPeers(options: PeersOptions): Peers {
   }
 }
 
-function nothingShown(rules: IdentityRules): Refusal {
+function nothingShown(rules: IdentityRules): RefusedCertificate {
   const none = toIdentity({ certificate: undefined, objection: null }, rules)
-  return { error: none as Refusal['error'], objection: null }
+  return { error: none as RefusedCertificate['error'], objection: null }
 }
 
 function sentWith(own: X509Certificate): Certificate[] {

@@ -20,7 +20,7 @@ export interface Proof {
 }
 
 /** Why a certificate is nobody's, as its sender is told, and what there is against it, where that is not its name. */
-export interface Refusal {
+export interface RefusedCertificate {
   readonly error: GatewayError
   readonly objection: Objection | null
 }
@@ -44,10 +44,10 @@ export interface Verifier {
     certificate: Certificate,
     sent: readonly Certificate[],
     others?: Objection | null,
-  ): Proof | Refusal
+  ): Proof | RefusedCertificate
   /** The same by the trust and the time of now. Signatures that were verified are not verified again. */
-  again(proof: Proof): Proof | Refusal
-  refuse(certificate: Certificate, objection: Objection): Refusal
+  again(proof: Proof): Proof | RefusedCertificate
+  refuse(certificate: Certificate, objection: Objection): RefusedCertificate
   /** The authorities that the certificates verified last descend from. */
   authorities(): Certificate[]
 }
@@ -80,7 +80,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     return toIdentity({ certificate: legacy, objection }, rules)
   }
 
-  function refuse(certificate: Certificate, objection: Objection): Refusal {
+  function refuse(certificate: Certificate, objection: Objection): RefusedCertificate {
     return { error: toWho(certificate, objection) as GatewayError, objection }
   }
 
@@ -104,7 +104,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
 }
 
 /** Refuses what cannot be read as a certificate. */
-export function unreadable(error: unknown, rules: IdentityRules): Refusal {
+export function unreadable(error: unknown, rules: IdentityRules): RefusedCertificate {
   const objection = { reason: messageOf(error) }
   const certificate = { subject: {} } as PeerCertificate
   return { error: toIdentity({ certificate, objection }, rules) as GatewayError, objection }

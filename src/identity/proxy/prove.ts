@@ -5,7 +5,7 @@ import { weaknessIn } from '../../x509/strength.ts'
 import {
   createVerifier,
   type Proof,
-  type Refusal,
+  type RefusedCertificate,
   unreadable,
   type VerifierOptions,
 } from '../verify.ts'
@@ -37,7 +37,7 @@ export function createProver(options: ProverOptions): Prover {
   }
 }
 
-function toAnswer(found: Proof | Refusal): Proof | GatewayError {
+function toAnswer(found: Proof | RefusedCertificate): Proof | GatewayError {
   return 'error' in found ? found.error : found
 }
 
