@@ -1,7 +1,7 @@
 import type { Server } from 'node:net'
 import type { TLSSocket, Server as TlsServer } from 'node:tls'
 import type { Config } from '../config/load.ts'
-import type { DoorOptions } from '../door/listen.ts'
+import type { DoorOptions } from '../door/options.ts'
 import { GatewayError, UsageError } from '../errors.ts'
 import { createDeviceConnections } from '../identity/connection.ts'
 import type { Identity } from '../identity/identity.ts'

@@ -1,0 +1,128 @@
+import { lookup } from 'node:dns/promises'
+import { type AddressInfo, createServer, type Server } from 'node:net'
+import type { Door } from '../door-table.ts'
+import { codeOf, messageOf, UsageError } from '../errors.ts'
+
+/** An address; with others that share it, each takes some of its connections. */
+export interface BindTo {
+  readonly host: string
+  readonly port: number
+  readonly reusePort: boolean
+}
+
+export interface BindOptions {
+  readonly door: Door
+  readonly address: { readonly host: string; readonly port: number }
+  /** Whether floods of connections may come, from anybody. */
+  readonly isPublic: boolean
+  /** How the server is told to listen, where it is not its own `listen`. */
+  readonly bind?: ((to: BindTo) => Promise<unknown>) | undefined
+}
+
+/**
+ * Sockets that listen on one address for everybody. In each of its turns the event loop accepts one connection of each: one socket
+ * alone is a line, which floods of connections fill. Only Linux divides connections evenly among them.
+ */
+const LISTENERS = process.platform === 'linux' ? 16 : 1
+
+/** Listens on every address of the host, and returns what listens besides the door's own server. */
+export async function bindAll(server: Server, options: BindOptions): Promise<Server[]> {
+  const [first, ...more] = await addressesOf(options)
+  const listeners = options.isPublic ? LISTENERS : 1
+  await bind(server, { ...options.address, host: first as string, listeners }, options)
+  const { address, port } = server.address() as AddressInfo
+  const others: Server[] = []
+  // as its own connections: one that a client ends, and nobody here, would stay otherwise
+  const { allowHalfOpen } = server as Server & { readonly allowHalfOpen: boolean }
+
+  async function add(host: string): Promise<void> {
+    const other = createServer({ allowHalfOpen }, (socket) => {
+      if (server.listening) server.emit('connection', socket)
+      // the door has stopped to accept
+      else socket.destroy()
+    })
+    await bindServer(other, { host, port, reusePort: listeners > 1 })
+    others.push(other)
+  }
+
+  for (const host of [address, ...more]) {
+    try {
+      if (host !== address) await refuseTaken({ host, port, listeners })
+      for (let count = host === address ? 1 : 0; count < listeners; count++) await add(host)
+    } catch (error) {
+      // a name may have an address that this machine has not, as "localhost" has ::1
+      if (codeOf(error) === 'EAFNOSUPPORT' || codeOf(error) === 'EADDRNOTAVAIL') continue
+      for (const one of [server, ...others]) one.close()
+      throw unusable(error, addressText(host, options.address.port), options)
+    }
+  }
+  return others
+}
+
+interface Wanted {
+  readonly host: string
+  readonly port: number
+  readonly listeners: number
+}
+
+/** Throws when another program listens there, which sockets that share an address are not told. */
+async function refuseTaken({ host, port, listeners }: Wanted): Promise<void> {
+  if (listeners === 1 || port === 0) return
+  const trial = createServer()
+  await bindServer(trial, { host, port, reusePort: false })
+  await new Promise((resolve) => trial.close(resolve))
+}
+
+async function addressesOf(options: BindOptions): Promise<string[]> {
+  const { host, port } = options.address
+  try {
+    const found = await lookup(host, { all: true, order: 'ipv4first' })
+    return [...new Set(found.map(({ address }) => address))]
+  } catch (error) {
+    throw unusable(error, addressText(host, port), options)
+  }
+}
+
+async function bind(server: Server, wanted: Wanted, options: BindOptions): Promise<void> {
+  const { host, port, listeners } = wanted
+  const bindTo = options.bind ?? ((to: BindTo) => bindServer(server, to))
+  try {
+    await refuseTaken(wanted)
+    await bindTo({ host, port, reusePort: listeners > 1 })
+  } catch (error) {
+    const code = codeOf(error)
+    // a machine without IPv6 still has "every address"
+    if (host === '::' && (code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL'))
+      return bind(server, { ...wanted, host: '0.0.0.0' }, options)
+    throw unusable(error, addressText(options.address.host, port), options)
+  }
+}
+
+function unusable(error: unknown, where: string, { door }: BindOptions): UsageError {
+  return new UsageError(
+    `the ${door} door cannot listen on ${where}: ${explain(codeOf(error), error, door)}`,
+  )
+}
+
+function bindServer(server: Server, to: BindTo): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(to, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+function explain(code: string | undefined, error: unknown, door: Door): string {
+  const elsewhere = `choose another address with --${door}-listen HOST:PORT`
+  if (code === 'EADDRINUSE') return `another program already listens there; stop it or ${elsewhere}`
+  if (code === 'EACCES') return `this user has no permission; ${elsewhere}`
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+    return `this machine has no such address; ${elsewhere}`
+  return messageOf(error)
+}
+
+export function addressText(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
