@@ -1,4 +1,4 @@
-import { createTopicMemo } from '../topic/memo.ts'
+import { createTopicMemo, type TopicMemo } from '../topic/memo.ts'
 import { couldReceive } from './could-receive.ts'
 import { isAllowed } from './decide.ts'
 import { type Grants, grantsOf } from './grants.ts'
@@ -33,22 +33,22 @@ function remembering(
   who: Who,
   action: Action,
 ): (topic: string) => boolean {
-  const verdicts = createTopicMemo(
-    (topic) => isAllowed(source.current, who, action, topic),
-    REMEMBERED,
-  )
+  // made when it is asked for: most clients only publish or only receive
+  let verdicts: TopicMemo<boolean> | null = null
   // and not the rules: one idle connection would keep a whole old file in memory
   let { edition } = source.current
+  const find = (topic: string) => isAllowed(source.current, who, action, topic)
   // one event is asked about for thousands of clients: comparing with the last topic is faster than looking into each one's memo
   let lastTopic: string | null = null
   let lastVerdict = false
   return (topic) => {
     if (source.current.edition !== edition) {
       edition = source.current.edition
-      verdicts.forget()
+      verdicts?.forget()
       lastTopic = null
     }
     if (topic !== lastTopic) {
+      verdicts ??= createTopicMemo(find, REMEMBERED)
       lastVerdict = verdicts.of(topic)
       lastTopic = topic
     }

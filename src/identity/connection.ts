@@ -108,7 +108,12 @@ export function createDeviceConnections(options: DeviceConnectionsOptions): Devi
     }
     ;(socket as NamedSocket)[answer] = found.identity
     live.set(socket, { proof: found, door, since: now() })
-    socket.once('close', () => live.delete(socket))
+    socket.on('close', left)
+  }
+
+  // one for all of them: there may be tens of thousands
+  function left(this: TLSSocket): void {
+    live.delete(this)
   }
 
   function find(socket: TLSSocket): Proof | RefusedCertificate {

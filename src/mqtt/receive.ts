@@ -28,7 +28,10 @@ export function createReceiver(client: Client, world: MqttWorld, answers: Answer
   const { identity, door, session, access, terms, holds } = client
   const { sessions, relay, meter, settings } = world
   const { version } = terms
-  const topicOf = createTopicResolver(version === 5 ? settings.topicAliasMaximum : 0, holds.alias)
+  const topicOf =
+    version === 5
+      ? createTopicResolver(settings.topicAliasMaximum, holds.alias)
+      : ({ topic }: Publish) => topic
   const origin = { session, arrival: null }
   const publisher: Publisher = { identity, door, access, origin }
   // packet identifiers of QoS 1 and 2 that an MQTT 5 client has not seen the end of: what Receive Maximum counts
