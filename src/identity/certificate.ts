@@ -4,7 +4,7 @@ import type { Certificate } from '../x509/certificate.ts'
 import { type Objection, SELF_SIGNED } from '../x509/path.ts'
 import type { Identity } from './identity.ts'
 
-/** What is known of the other end: its certificate, and what there is against it. */
+/** A client certificate, and the reason to refuse it, if there is one. */
 export interface Peer {
   readonly certificate: PeerCertificate | undefined
   readonly objection: Objection | null
@@ -16,11 +16,11 @@ export interface IdentityRules {
   readonly now?: () => number
 }
 
-/** The objection to a certificate whose time has not come, or whose authority's has not. */
+/** The objection to a certificate that is not valid yet, or whose CA is not. */
 export const NOT_YET_VALID = 'CERT_NOT_YET_VALID'
 
 const MAX_ID_BYTES = 253
-// `pattern` is a setting, so what MQTT and the ACL give a meaning is refused here whatever it allows
+// characters with a meaning in MQTT topics and the ACL are refused whatever the setting `pattern` allows
 const MEANINGFUL = /[+#/$\u0000-\u001f\u007f]/
 
 /** The WoTT ID behind a certificate, or why there is none. */
@@ -29,7 +29,7 @@ export function toIdentity(peer: Peer, rules: IdentityRules): Identity | Gateway
   if (!certificate?.subject) return required()
   if (objection) return refused(certificate, objection)
   const notAfter = Date.parse(certificate.valid_to)
-  // written so that an unreadable date counts as expired
+  // not `<=`: an unreadable date (NaN) counts as expired
   if (!(notAfter > (rules.now ?? Date.now)())) return expired(certificate.valid_to)
   const name: string | string[] | undefined = certificate.subject.CN
   const problem = nameProblem(name, rules.pattern)
@@ -50,7 +50,7 @@ function refused(certificate: PeerCertificate, objection: Objection): GatewayErr
   return untrusted(reason)
 }
 
-/** What there is against the list that a certificate has to be looked up in. */
+/** Problems with the revocation list, by the objection. */
 const LIST_PROBLEMS: Readonly<Record<string, string>> = {
   UNABLE_TO_GET_CRL: 'WOTT_CRL_FILE contains no list of this CA for such certificates',
   CRL_HAS_EXPIRED: 'the list has expired',

@@ -7,7 +7,7 @@ import type { Identity } from './identity.ts'
 import { createPeers, type PeersOptions } from './peer.ts'
 import { type Proof, type RefusedCertificate, stillHolds, unreadable } from './verify.ts'
 
-/** Where the answer is kept: on the socket itself, so that HTTP/2's stand-in for it finds it too. */
+/** Kept on the socket itself, since HTTP/2 hands out a proxy object for it. */
 const answer = Symbol('identity')
 const objection = Symbol('objection')
 const farewell = Symbol('farewell')
@@ -32,20 +32,20 @@ export function nameOf(socket: object): string | null {
   return who instanceof GatewayError ? null : who.id
 }
 
-/** What there is against the certificate of a connection, by OpenSSL's name for it; undefined where nothing is. */
+/** The objection to the certificate of a connection, by OpenSSL's name; undefined without one. */
 export function objectionTo(socket: object): string | undefined {
   return (socket as NamedSocket)[objection]
 }
 
 /**
- * Has `say` called when the connection is ended for its certificate's sake: it may say what has become of the
- * certificate ("is revoked"), and has a second to do so.
+ * Calls `say` before the connection is ended because its certificate no longer holds, with what has happened ("has
+ * expired or is revoked"). It has a second to tell the client.
  */
 export function beforeDismissal(socket: object, say: Farewell): void {
   ;(socket as NamedSocket)[farewell] = say
 }
 
-/** What has become of a certificate, to be read after "your certificate". */
+/** What has happened to a certificate, to follow "your certificate". */
 export function whatBecameOf(refusal: unknown): string {
   const isOver = refusal instanceof GatewayError && OUTLIVED_CODES.has(refusal.code)
   return toFarewell(isOver)
@@ -66,27 +66,27 @@ export interface LiveConnection {
 }
 
 export interface DeviceConnections {
-  /** Names every connection of `server`, which is a door, as soon as its handshake is done, once. */
+  /** Identifies each connection of this door as soon as its handshake is done. */
   identify(server: Server, door: Door): void
   all(): Iterable<LiveConnection>
-  /** Verifies everybody who is connected again whose proof rests on what has changed, and ends the connections of those that no longer hold. */
+  /** Verifies the certificates of all connections again whose proof has ended, and ends the connections that are refused. */
   recheck(): Promise<void>
   close(): void
 }
 
 export interface DeviceConnectionsOptions extends PeersOptions {
-  /** Told of each connection that is ended because its certificate no longer holds, and why. */
+  /** Called for each connection that is ended because its certificate no longer holds. */
   readonly onDismissed?: (connection: LiveConnection, reason: string) => void
-  /** Asked first: why a connection is refused whatever else it shows. */
+  /** Asked first: a reason to refuse a connection whatever its certificate is. */
   readonly objectTo?: (socket: TLSSocket) => GatewayError | null
 }
 
 const SWEEP_MS = 1000
-/** Connections that are asked about before others have their turn. */
+/** Connections that are verified again in one turn of the event loop. */
 const CHECKED_AT_ONCE = 100
-/** What somebody whose connection is ended has to read why. */
+/** The time that a client has to read why its connection ends. */
 const PARTING_MS = 1_000
-/** What a slow radio link needs to ask once and to read why it is refused. */
+/** How long a client without an identity may stay: a slow radio link needs this to ask once and read its 401. */
 const NAMELESS_MS = 30_000
 
 /** Somebody who is connected. */
@@ -131,7 +131,7 @@ export function createDeviceConnections(options: DeviceConnectionsOptions): Devi
   ): void {
     socket[answer] = error
     if (found) socket[objection] = toText(found)
-    // pings keep an HTTP/2 connection open that never asks for anything, and so never gets its 401
+    // an HTTP/2 client that only pings never gets its 401, and would stay
     const parting = setTimeout(() => socket.destroy(), NAMELESS_MS).unref()
     socket.once('close', () => clearTimeout(parting))
   }
@@ -167,7 +167,7 @@ export function createDeviceConnections(options: DeviceConnectionsOptions): Devi
 
   const sweeper = setInterval(() => void recheck(), SWEEP_MS).unref()
   return {
-    // before any other listener, so that nothing is read from a socket that has no name yet
+    // before any other listener, so that nothing is read from a socket that is not identified yet
     identify: (server, door) =>
       void server.prependListener('secureConnection', (socket) => name(socket, door)),
     *all() {

@@ -7,25 +7,25 @@ import { type IdentityRules, toIdentity } from './certificate.ts'
 import type { Trust } from './trust.ts'
 import { createVerifier, type Proof, type RefusedCertificate, stillHolds } from './verify.ts'
 
-/** Says who is at the other end of a connection. */
+/** Identifies the clients of TLS connections. */
 export interface Peers {
-  /** Whose certificate was shown in the handshake, or why it is nobody's. Throws for one that cannot be read. */
+  /** Verifies the certificate of the handshake. Throws for one that cannot be read. */
   identify(socket: TLSSocket): Proof | RefusedCertificate
-  /** The same by the trust and the time of now. */
+  /** Verifies it again by the current trust and time. */
   again(proof: Proof): Proof | RefusedCertificate
 }
 
 export interface PeersOptions extends IdentityRules {
   /** The trust in force. */
   trust(): Trust
-  /** Certificates that are remembered with their proof, so that none is verified again for each of its connections. */
+  /** How many verified certificates are remembered, so that a new connection does not verify them again. */
   readonly mostRemembered: number
-  /** Told of each that had to make room for another. */
+  /** Called for each that is forgotten to make room for another. */
   readonly onForgotten?: () => void
 }
 
 const MOST_SENT = 16
-/** Objections that hide others, since OpenSSL keeps the last one and asks for the time at the end. */
+/** Objections that may hide others: OpenSSL keeps only the last one, and checks the dates last. */
 const OF_TIME = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'])
 
 export function createPeers(options: PeersOptions): Peers {
@@ -46,10 +46,10 @@ export function createPeers(options: PeersOptions): Peers {
 
   function verify(socket: TLSSocket, own: X509Certificate, objection: string | null) {
     const known = proofs.get(own.fingerprint256)
-    // asked here and not of OpenSSL alone: a resumed TLS session carries its verdict from the first handshake
+    // OpenSSL's verdict alone is not enough: a resumed TLS session has that of its first handshake
     if (objection === null && known && stillHolds(known, trust(), now())) return known
     const certificate = known?.certificate ?? toCertificate(own)
-    // no work for strangers
+    // no path is built for certificates of unknown CAs
     if (objection !== null && !OF_TIME.has(objection))
       return verifier.refuse(certificate, { reason: reasonFor(certificate, objection) })
     const found = verifier.verify(
@@ -65,7 +65,7 @@ export function createPeers(options: PeersOptions): Peers {
     return isOfNobody ? SELF_SIGNED : objection
   }
 
-  /** A TLS session that is resumed has the client's own certificate, and not those that were sent with it. */
+  /** A resumed TLS session keeps the client's own certificate, but not the CAs that were sent with it. */
   function sentBy(socket: TLSSocket, own: X509Certificate): Certificate[] {
     return socket.isSessionReused() ? verifier.authorities() : sentWith(own)
   }
@@ -78,7 +78,7 @@ export function createPeers(options: PeersOptions): Peers {
     },
     again(proof) {
       const { fingerprint256 } = proof.identity
-      // where it has other connections, one of them has asked already
+      // another connection of the same certificate may have verified it already
       const known = proofs.get(fingerprint256)
       if (known && stillHolds(known, trust(), now())) return known
       return remember(fingerprint256, verifier.again(proof))
@@ -97,7 +97,7 @@ function sentWith(own: X509Certificate): Certificate[] {
     try {
       sent.push(toCertificate(next))
     } catch {
-      // one that is not on the path does not matter, and without one that is there is no path
+      // ignored: if it is needed for the path, the certificate is refused for that
     }
     next = next.issuerCertificate
   }

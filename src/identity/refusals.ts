@@ -13,17 +13,17 @@ interface Log {
 }
 
 export interface Refusals {
-  /** Says who was refused and why, at most once a minute for the same. */
+  /** Logs who was refused and why, the same at most once a minute. */
   note(door: Door, socket: Socket, error: Error): void
 }
 
-/** What a device is told that has come through the handshake and is refused; null for one that is let in. */
+/** Why a device is refused after its handshake; null for one that is let in. */
 export function refusalOf(socket: object): GatewayError | null {
   const who = identityOf(socket)
   return who instanceof GatewayError ? who : null
 }
 
-/** Certificates of our CA; whoever else comes may call itself anything, and would be said each time. */
+/** Refusals of certificates that our CA issued. Others may bear any name, so a line for each name would flood the log. */
 const OURS: ReadonlySet<string> = new Set(['certificate_expired', 'certificate_revoked'])
 const LONGEST_NAME = 253
 

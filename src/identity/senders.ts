@@ -10,18 +10,18 @@ export interface IdentifiableRequest extends RequestHead {
 
 /** Who sends the requests of a door. */
 export interface Senders {
-  /** Who sends a request, or why nobody is known to; asked twice, it answers the same. */
+  /** The sender of a request, or why it is not known. The answer stays the same for a request. */
   of(request: IdentifiableRequest): Identity | GatewayError
   /**
-   * Counts a request of somebody, or the WebSocket that it becomes, until `carrier` emits `close`; a refusal where as many are
-   * under way as may be.
+   * Counts a request, or the WebSocket that it becomes, until `carrier` emits `close`. Returns a refusal where the device has
+   * as many under way as it may.
    */
   enter(request: IdentifiableRequest, carrier: EventEmitter): GatewayError | null
-  /** Aborted, with a GatewayError for a reason, once this is nobody's identity any more. Undefined where the connection ends with it. */
+  /** Aborted with a GatewayError once the certificate no longer holds. Undefined where the connection ends with it. */
   ended(identity: Identity): AbortSignal | undefined
 }
 
-/** One connection, one device: what was found out when it was made holds for its requests. */
+/** One device per connection: its requests have the identity of the connection. */
 export const connectionSenders: Senders = {
   of: ({ socket }) => identityOf(socket),
   // counted by the connection

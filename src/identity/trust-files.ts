@@ -24,7 +24,7 @@ export interface TrustFiles extends AuthorityFiles {
   readonly ciphers?: string | undefined
 }
 
-/** What one of the files held, and which file of a folder that was. */
+/** The bytes of one file, and its path. */
 interface Content {
   readonly file: string
   readonly bytes: Buffer
@@ -52,7 +52,7 @@ export async function readTrustFiles(files: TrustFiles) {
   }
 }
 
-/** What `use` makes of a file; what is said against it is said with the file's name. */
+/** Calls `use`; an error gets the file's name in front of its message. */
 export function usable<T>(file: string | undefined, use: () => T): T {
   try {
     return use()

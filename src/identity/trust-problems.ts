@@ -2,7 +2,7 @@ import type { Certificate } from '../x509/certificate.ts'
 import type { RevocationList } from '../x509/crl.ts'
 import type { Trust } from './trust.ts'
 
-/** Why nobody can connect however good his certificate is; null when that is not so. */
+/** Why no device at all can connect; null if some can. */
 export function fatalProblem(trust: Trust, now: number): string | null {
   const { certificate, authorities } = trust
   const own = untimely("the gateway's certificate", certificate, now)
@@ -16,7 +16,7 @@ export function fatalProblem(trust: Trust, now: number): string | null {
   return listProblem(trust, now)
 }
 
-/** Everything that is out of date, if only for some devices. */
+/** Every certificate and list that is out of date, even if only some devices are affected. */
 export function problemsOf({ authorities, revocations }: Trust, now: number): string[] {
   return [
     ...authorities.all.map((authority) => untimely(nameOfCa(authority), authority, now)),
@@ -24,7 +24,7 @@ export function problemsOf({ authorities, revocations }: Trust, now: number): st
   ].filter((problem) => problem !== null)
 }
 
-/** The CAs that there is no list of: certificates that one of them issues itself are refused. */
+/** The CAs without a list: the certificates that they issue are refused. */
 function withoutList({ authorities, revocations }: Trust): Certificate[] {
   return authorities.all.filter(
     (authority) => revocations && authority.isAuthority && !revocations.hasListOf(authority),
@@ -43,7 +43,7 @@ function listProblem(trust: Trust, now: number): string | null {
   const late = revocations.lists.map((list) => lateList(list, now))
   if (crlExpired === 'refuse' && late.every((problem) => problem !== null))
     return `${late.join('; ')}, and without it no device can connect`
-  // a list may be of an authority that only devices send, unless no such one can be
+  // a list may belong to an intermediate CA that only devices send, if there can be one
   const missing = withoutList(trust)
   const issuers = authorities.all.filter(({ isAuthority }) => isAuthority)
   const strangers = revocations.lists.some(({ issuer }) => authorities.named(issuer).length === 0)

@@ -5,7 +5,7 @@ import { type DeviceTrust, loadDeviceTrust, loadTrust, type Trust } from './trus
 import type { AuthorityFiles, TrustFiles } from './trust-files.ts'
 import { fatalProblem } from './trust-problems.ts'
 
-/** The trust in force, and word of each change. */
+/** The trust in force, and its changes. */
 export interface TrustSource extends Pick<WatchedFile, 'failure' | 'reload' | 'close'> {
   readonly current: Trust
   onChange(listener: (trust: Trust) => void): void
@@ -13,11 +13,11 @@ export interface TrustSource extends Pick<WatchedFile, 'failure' | 'reload' | 'c
 
 export interface TrustOptions {
   readonly meter: Meter
-  /** Told of each reading: null, or why the files cannot be used and the old trust stays in force. */
+  /** Called after each reload: with null, or with the error because of which the old trust stays in force. */
   onReload(problem: Error | null): void
-  /** Told when nobody can connect however good his certificate is, and why; null when that is over. */
+  /** Called when no device at all can connect, with the reason, and with null when that is over. */
   onUseless?(problem: string | null): void
-  /** Told of every reading that failed, also of the same one. */
+  /** Called for every failed reload, even with the same error again. */
   readonly onFailure?: (error: unknown) => void
   /** How often the files are looked at, in milliseconds. */
   readonly watchInterval?: number
@@ -50,7 +50,7 @@ export async function openTrust(files: TrustFiles, options: TrustOptions): Promi
     onReload(null)
   }
 
-  /** Also without any change: it may be that only time goes by. */
+  /** Also without a change of the files, since certificates expire. */
   function sayIfUseless(): void {
     const now = fatalProblem(current, Date.now())
     if (now !== useless) onUseless(now)

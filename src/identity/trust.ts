@@ -13,14 +13,14 @@ import {
   usable,
 } from './trust-files.ts'
 
-/** One consistent reading of what devices are verified by. */
+/** What devices are verified by, read at one moment. */
 export interface DeviceTrust extends PathRules {
   readonly authorities: Authorities & { readonly all: readonly Certificate[] }
-  /** Whether a list that should have been renewed shuts its devices out. */
+  /** Whether an expired revocation list shuts its devices out. */
   readonly crlExpired: 'refuse' | 'allow'
 }
 
-/** One consistent reading of the trust files. */
+/** The trust files, read at one moment. */
 export interface Trust extends DeviceTrust {
   readonly context: SecureContextOptions
   /** The gateway's own certificate. */
@@ -44,7 +44,7 @@ export async function loadTrust(files: TrustFiles): Promise<Trust> {
     ca: toText(authorities),
     cert: toText(chain),
     key: key.text,
-    // TLS 1.2 is the floor; what OpenSSL calls weak stays out
+    // at least TLS 1.2, with OpenSSL's default security level
     minVersion: files.tlsVersion === '1.3' ? 'TLSv1.3' : 'TLSv1.2',
     ...(files.ciphers === undefined ? {} : { ciphers: files.ciphers }),
     // no `crl`: OpenSSL would want a list of every CA up to the root, and refuse all devices without
@@ -71,12 +71,12 @@ function toDeviceTrust(files: AuthorityFiles, { authorities, lists }: Read): Dev
   }
 }
 
-/** Written anew, so that OpenSSL reads what was read here, and no less. */
+/** Encoded again, so that OpenSSL gets exactly the certificates that were read here. */
 function toText(certificates: readonly Certificate[]): string {
   return certificates.map(({ der }) => toPem(der, 'CERTIFICATE')).join('')
 }
 
-/** As for OpenSSL, those that signed themselves are anchors, and the others only help to get there. */
+/** As in OpenSSL, self-signed certificates are trust anchors, and others are only intermediates. */
 function toAuthorities(all: readonly Certificate[]): DeviceTrust['authorities'] {
   const bySubject = Map.groupBy(all, ({ subject }) => subject)
   const anchors = new Set(all.filter(isSelfSigned).map(({ fingerprint }) => fingerprint))
@@ -87,7 +87,7 @@ function toAuthorities(all: readonly Certificate[]): DeviceTrust['authorities'] 
   }
 }
 
-/** A certificate that is no authority may be trusted by itself, so that it need not be allowed to sign. */
+/** A trusted certificate that is not a CA need not be allowed to sign. */
 function isSelfSigned(certificate: Certificate): boolean {
   const { subject, issuer, isAuthority } = certificate
   if (subject !== issuer) return false

@@ -6,26 +6,26 @@ import { type Objection, type PathRules, verifyPath } from '../x509/path.ts'
 import { type IdentityRules, toIdentity } from './certificate.ts'
 import type { Identity } from './identity.ts'
 
-/** A certificate that was verified, whose it is, and what that rests on. */
+/** A verified certificate, its identity, and what the verdict is based on. */
 export interface Proof {
   readonly identity: Identity
   readonly certificate: Certificate
   /** The authorities above it. */
   readonly authorities: readonly Certificate[]
-  /** The trust that it was verified by. */
+  /** The trust (`TrustSource.current`) that it was verified by. */
   readonly trust: object
-  /** When it was verified, and when time alone may change the verdict; in milliseconds since the Unix epoch. */
+  /** When it was verified, and when the verdict ends by itself, in milliseconds since the Unix epoch. */
   readonly since: number
   readonly until: number
 }
 
-/** Why a certificate is nobody's, as its sender is told, and what there is against it, where that is not its name. */
+/** A refusal as the client is told, and the objection behind it; null where the certificate holds but its name is not usable. */
 export interface RefusedCertificate {
   readonly error: GatewayError
   readonly objection: Objection | null
 }
 
-/** Whether nothing has changed that a proof rests on. With the clock set back before it, that is not known. */
+/** Whether a proof is still right: same trust, and neither its end nor a clock that was set back to before it. */
 export function stillHolds({ trust, since, until }: Proof, current: object, now: number): boolean {
   return trust === current && since <= now && now < until
 }
@@ -33,29 +33,29 @@ export function stillHolds({ trust, since, until }: Proof, current: object, now:
 export interface VerifierOptions extends IdentityRules {
   /** The trust in force. */
   trust(): PathRules
-  /** What else there is against a path, where no handshake has looked for it. */
+  /** Further objections to a path, for certificates that OpenSSL has not checked in a handshake. */
   readonly objectTo?: (path: readonly Certificate[]) => Objection | null
 }
 
-/** Says whose a certificate is. */
+/** Verifies certificates, and names their devices. */
 export interface Verifier {
-  /** Verifies a certificate that was sent with these authorities. `others` is what somebody else has against it. */
+  /** `sent` are the CAs that came with it; `others` is OpenSSL's objection, which counts where there is no other. */
   verify(
     certificate: Certificate,
     sent: readonly Certificate[],
     others?: Objection | null,
   ): Proof | RefusedCertificate
-  /** The same by the trust and the time of now. Signatures that were verified are not verified again. */
+  /** Verifies it again by the current trust and time, but no signature twice. */
   again(proof: Proof): Proof | RefusedCertificate
   refuse(certificate: Certificate, objection: Objection): RefusedCertificate
-  /** The authorities that the certificates verified last descend from. */
+  /** The CAs of the certificates that were verified last. */
   authorities(): Certificate[]
 }
 
-/** What a proof rests on. */
+/** The part of a proof that is not read from the certificate. */
 type Basis = Pick<Proof, 'authorities' | 'trust' | 'since' | 'until'>
 
-/** Authorities that are kept, so that the devices below one share it and its signature is verified once. */
+/** CAs that are kept, so that their devices share them and their signatures are verified once. */
 const MOST_AUTHORITIES = 256
 
 export function createVerifier(options: VerifierOptions): Verifier {
@@ -103,7 +103,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
   }
 }
 
-/** Refuses what cannot be read as a certificate. */
+/** The refusal of a certificate that cannot be read. */
 export function unreadable(error: unknown, rules: IdentityRules): RefusedCertificate {
   const objection = { reason: messageOf(error) }
   const certificate = { subject: {} } as PeerCertificate

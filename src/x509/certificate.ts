@@ -17,14 +17,14 @@ import { type Extension, pointNames, readExtensions, unknownCritical } from './e
 import { nameKey, shownName } from './name.ts'
 import { toSerial } from './serial.ts'
 
-/** What a path is judged by in a certificate; times in milliseconds since the Unix epoch. */
+/** The parts of a certificate that path validation uses; times in milliseconds since the Unix epoch. */
 export interface Certificate {
   readonly der: Buffer
   /** SHA-256 of the DER, base64. */
   readonly fingerprint: string
   /** Upper-case hexadecimal. */
   readonly serial: string
-  /** As `nameKey` has them; names are for people. */
+  /** Names as `nameKey` makes them, to compare; `…Name` is the readable form. */
   readonly subject: string
   readonly subjectName: string
   readonly issuer: string
@@ -34,16 +34,16 @@ export interface Certificate {
   readonly isAuthority: boolean
   /** How many authorities may be below it. */
   readonly pathLength: number
-  /** The bits of its key usage; null where it is not limited. */
+  /** The bits of its key usage extension; null without one. */
   readonly keyUsage: number | null
-  /** Object identifiers; null where it is not limited. */
+  /** Object identifiers of its extended key usage extension; null without one. */
   readonly purposes: readonly string[] | null
   readonly hasNameConstraints: boolean
-  /** The distribution points of the lists that it is to be looked up in. */
+  /** Its CRL distribution points. */
   readonly points: readonly string[]
-  /** A critical extension that nobody here knows. */
+  /** The first critical extension that this gateway does not know. */
   readonly unknown: string | undefined
-  /** Node's view of it, made when it is asked for. */
+  /** Node's object for it, created on demand. */
   x509(): X509Certificate
 }
 
@@ -90,7 +90,7 @@ export function toCertificate(parsed: X509Certificate): Certificate {
     version === undefined && names.subject === names.issuer,
   )
   const points = extensions.get(OID.distributionPoints)
-  // of a device only its bytes are kept: there may be thousands
+  // thousands of device certificates may be in memory, so only their bytes are kept
   const kept = constraints.isAuthority ? parsed : undefined
   let read = new WeakRef(parsed)
   return {
@@ -126,7 +126,7 @@ function readConstraints(extensions: ReadonlyMap<string, Extension>, isOldRoot: 
   const limit = fields.find(({ tag }) => tag === INTEGER)
   return {
     keyUsage,
-    // version 1 has no extensions to say so: a root of that age is believed, as by OpenSSL
+    // a version 1 root has no extension that makes it a CA; OpenSSL accepts it too
     isAuthority:
       (saysAuthority || isOldRoot) &&
       (keyUsage === null || (keyUsage & KEY_USAGE.keyCertSign) !== 0),

@@ -18,15 +18,15 @@ import { readAlgorithm, type Signature } from './signature.ts'
 
 /** A certificate revocation list (RFC 5280 §5), its signature not verified yet; times in milliseconds since the Unix epoch. */
 export interface RevocationList {
-  /** Who signed it, as `nameKey` has it, and for people. */
+  /** Who signed it: as `nameKey` makes it, to compare, and in readable form. */
   readonly issuer: string
   readonly issuerName: string
   readonly thisUpdate: number
-  /** When the next one is due; Infinity if that is not said. */
+  /** When the next list is due; Infinity if the list does not say. */
   readonly nextUpdate: number
   /** When each serial number was revoked. */
   readonly revoked: ReadonlyMap<string, number>
-  /** Which certificates of its issuer it speaks of. */
+  /** Which certificates of its issuer it covers. */
   readonly scope: 'all' | 'users' | 'authorities' | 'none'
   /** The distribution points that it is for; empty for all. */
   readonly points: readonly string[]
@@ -59,7 +59,7 @@ function readList(der: Buffer): RevocationList {
   if (fields[0]?.tag === INTEGER) fields.shift() // version
   const inner = fields.shift()
   const issuer = fields.shift()
-  // the one inside is signed, the one outside is used
+  // the algorithm is given twice; only the inner one is signed, so both have to be the same
   if (!signed || !algorithm || !issuer || !inner?.bytes.equals(algorithm.bytes))
     throw new MalformedError()
   expect(issuer, SEQUENCE)
@@ -77,7 +77,7 @@ function readList(der: Buffer): RevocationList {
     signature: {
       signed: signed.bytes,
       algorithm: readAlgorithm(algorithm),
-      // the first byte counts the bits of the last one that are not used
+      // the first byte of a BIT STRING counts the unused bits of its last byte
       value: expect(value, BIT_STRING).subarray(1),
     },
   }
@@ -95,7 +95,7 @@ const ISSUING_DISTRIBUTION_POINT = '2.5.29.28'
 const DELTA = '2.5.29.27'
 const KNOWN = new Set([ISSUING_DISTRIBUTION_POINT, '2.5.29.20', '2.5.29.35'])
 
-/** `IssuingDistributionPoint` (RFC 5280 §5.2.5). What narrows a list in a way that is not known here is not passed over. */
+/** `IssuingDistributionPoint` (RFC 5280 §5.2.5). Throws for a restriction that this gateway does not know. */
 function readScope(
   extensions: ReadonlyMap<string, Extension>,
 ): Pick<RevocationList, 'scope' | 'points'> {

@@ -20,7 +20,7 @@ export function context(number: number, kind: 'primitive' | 'constructed'): numb
   return (kind === 'constructed' ? 0xa0 : 0x80) | number
 }
 
-/** What does not follow X.690's rules for DER, or is not the structure that is expected. */
+/** Thrown for bytes that are not valid DER (X.690), or not the expected structure. */
 export class MalformedError extends Error {
   override readonly name = 'MalformedError'
   constructor() {
@@ -37,7 +37,7 @@ export function elements(bytes: Buffer): Element[] {
     let from = at + 2
     if (length > 0x7f) {
       const width = length & 0x7f
-      // no indefinite lengths in DER, and nothing read here is larger than four bytes can say
+      // DER has no indefinite lengths, and no length here needs more than four bytes
       if (width < 1 || width > 4 || from + width > bytes.length) throw new MalformedError()
       length = bytes.readUIntBE(from, width)
       from += width
@@ -83,7 +83,7 @@ export function readDerTime(element: Element | undefined): number {
   return time
 }
 
-/** `2.5.29.19`, say. */
+/** An object identifier in dotted form, for example `2.5.29.19`. */
 export function readOid(content: Buffer): string {
   const arcs: number[] = []
   let arc = 0

@@ -11,11 +11,11 @@ import {
 
 export interface Extension {
   readonly critical: boolean
-  /** What its OCTET STRING holds. */
+  /** The content of its OCTET STRING. */
   readonly value: Buffer
 }
 
-/** Extensions by their object identifiers; of one that is there twice the first. */
+/** Extensions by their object identifiers; of duplicates the first. */
 export function readExtensions(list: Element | undefined): Map<string, Extension> {
   const found = new Map<string, Extension>()
   for (const extension of sequence(list)) {

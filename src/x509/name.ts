@@ -1,6 +1,6 @@
 import { type Element, elements, expect, OBJECT_IDENTIFIER, readOid, SEQUENCE, SET } from './der.ts'
 
-/** Types whose texts are compared as texts; anything else has to be the same byte for byte. */
+/** String types that are compared by their text; other types are compared byte for byte. */
 const ENCODINGS: Record<number, BufferEncoding> = {
   12: 'utf8', // UTF8String
   19: 'latin1', // PrintableString
@@ -11,7 +11,7 @@ const ENCODINGS: Record<number, BufferEncoding> = {
 }
 const BMP_STRING = 30
 
-/** A key that two names share if they are the same to OpenSSL: case, blanks and the type of a text do not matter. */
+/** A key that is equal for names that OpenSSL considers equal: it ignores case, extra blanks and the string type. */
 export function nameKey(name: Element): string {
   const parts = elements(name.content).map((part) =>
     elements(expect(part, SET))
@@ -43,7 +43,7 @@ function textOf({ tag, content }: Element, encoding: BufferEncoding): string {
 
 const COMMON_NAME = '2.5.4.3'
 
-/** A name for people: its CN, or else its first text. */
+/** A name in readable form: its CN, or else its first attribute. */
 export function shownName(name: Element): string {
   const attributes = elements(name.content)
     .flatMap((part) => elements(part.content))

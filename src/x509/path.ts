@@ -2,7 +2,7 @@ import { type Certificate, KEY_USAGE } from './certificate.ts'
 import { remembered } from './remembered.ts'
 import type { Revocations } from './revocation.ts'
 
-/** The certificates that paths are made of besides those that a peer sends. */
+/** The trusted certificates, and the intermediates that the operator provides. */
 export interface Authorities {
   /** Whether paths may end in it. */
   isAnchor(certificate: Certificate): boolean
@@ -10,7 +10,7 @@ export interface Authorities {
   named(subject: string): readonly Certificate[]
 }
 
-/** Why a certificate does not hold, by OpenSSL's names where it has one, and of which authority on its path; undefined for itself. */
+/** Why a certificate is refused, by OpenSSL's name where there is one. `authority` is the CA at fault; without it the certificate itself is. */
 export interface Objection {
   readonly reason: string
   readonly authority?: Certificate
@@ -27,7 +27,7 @@ export interface PathRules {
 }
 
 const LONGEST_PATH = 10
-/** Signatures that are verified for one certificate: whoever sends hundreds of the same name must not hold up the others. */
+/** Signatures that are verified for one certificate, so that a client that sends hundreds of CAs with the same name does not hold up others. */
 const MOST_CANDIDATES = 32
 
 /**
@@ -80,13 +80,13 @@ function* pathsOf(
   yield* extend([certificate])
 }
 
-/** Whether `issuer` has signed a certificate, and may have. */
+/** Whether `issuer` has signed a certificate, and is allowed to. */
 export const isIssuedBy = remembered((certificate: Certificate, issuer) => {
   const [one, other] = [certificate.x509(), issuer.x509()]
   try {
     return one.checkIssued(other) && one.verify(other.publicKey)
   } catch {
-    // a key or an algorithm that is not known here
+    // an unknown kind of key or algorithm
     return false
   }
 })
@@ -103,9 +103,9 @@ function judge(
   for (const [index, certificate] of path.entries()) {
     const found = stateIn(path, index, revocations, now)
     if (!found) continue
-    // only who is let in has to be on a list; an authority is looked up where there is one
+    // a device needs a list of its issuer; a CA is only looked up where its issuer has one
     if (found.state === 'unlisted' && index === 0)
-      // one that is an anchor itself is on nobody's list but its own
+      // a trusted certificate that signed itself has no issuer with a list
       return { objection: { reason: isSelfIssued(certificate) ? SELF_SIGNED : NO_LIST } }
     if (!('until' in found)) return { objection: about(path, certificate, found.state) }
     until = Math.min(until, found.until)
@@ -142,7 +142,7 @@ function revoked(
   return index === -1 ? null : about(path, path[index] as Certificate, 'CERT_REVOKED')
 }
 
-/** From the top: a certificate cannot hold longer than the authority above it, whose fault it then is. */
+/** Checks from the top, so that an expired CA is reported rather than the certificates below it. */
 function untimely(path: readonly Certificate[], now: number): Objection | null {
   for (const certificate of path.toReversed()) {
     if (certificate.notBefore > now) return about(path, certificate, 'CERT_NOT_YET_VALID')
@@ -151,7 +151,7 @@ function untimely(path: readonly Certificate[], now: number): Objection | null {
   return null
 }
 
-/** What the lists say of the certificate at `index`; null for an anchor, which is trusted because the operator says so. */
+/** What the lists say about the certificate at `index`; null for a trust anchor, which no list can revoke. */
 function stateIn(
   path: readonly Certificate[],
   index: number,

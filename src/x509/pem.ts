@@ -6,10 +6,10 @@ const MARKER = /^-----(BEGIN|END) ([^-]+)-----$/
 /**
  * The DER of every block with one of these labels in a PEM file; a file that is not PEM but DER is taken as it is.
  * Reads what OpenSSL reads (a byte order mark, CRLF, text and other blocks in between), and throws an Error with the
- * line where OpenSSL would stop or pass over something: nobody's certificate is left out silently.
+ * line number where OpenSSL would stop or skip something, so that no certificate is left out silently.
  */
 export function readBlocks(file: Buffer, labels: readonly string[]): Buffer[] {
-  // longer than 127 bytes, which no text begins with
+  // a SEQUENCE of more than 127 bytes; no text begins with these bytes
   if (file[0] === DER_SEQUENCE && (file[1] ?? 0) > 0x80) return [file]
   const bytes = file.subarray(0, BOM.length).equals(BOM) ? file.subarray(BOM.length) : file
   const blocks: Buffer[] = []
@@ -35,7 +35,7 @@ export function readBlocks(file: Buffer, labels: readonly string[]): Buffer[] {
   return blocks
 }
 
-/** PEM that OpenSSL reads whole. */
+/** Encodes DER as PEM. */
 export function toPem(der: Buffer, label: string): string {
   const lines = der.toString('base64').match(/.{1,64}/g) ?? []
   return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ''].join('\n')

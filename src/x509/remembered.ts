@@ -1,6 +1,6 @@
 import type { Certificate } from './certificate.ts'
 
-/** `ask`, which verifies a signature, remembered by the issuer's fingerprint: what was once found out of two stays true. */
+/** Remembers the answers of `ask`, which verifies a signature, by the issuer's fingerprint. They never change. */
 export function remembered<Signed extends object>(
   ask: (signed: Signed, issuer: Certificate) => boolean,
 ): (signed: Signed, issuer: Certificate) => boolean {

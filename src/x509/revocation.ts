@@ -3,7 +3,7 @@ import type { RevocationList } from './crl.ts'
 import { remembered } from './remembered.ts'
 import { isSignedBy } from './signature.ts'
 
-/** What the lists say of one certificate. `UNABLE_TO_GET_CRL`: they say nothing, since none is of its issuer and for it. */
+/** What the lists say about one certificate. `UNABLE_TO_GET_CRL`: no list of its issuer covers it. */
 export type RevocationState =
   | { readonly state: 'good' | 'unlisted'; readonly until: number }
   | { readonly state: 'revoked' | 'CRL_HAS_EXPIRED' | 'CRL_NOT_YET_VALID' | 'UNABLE_TO_GET_CRL' }
@@ -16,7 +16,7 @@ export interface Revocations {
   stateOf(certificate: Certificate, issuer: Certificate, now: number): RevocationState
 }
 
-/** `allowExpired`: a list that should have been renewed still says who is revoked, and who is not. */
+/** `allowExpired`: an expired list still counts. */
 export function createRevocations(
   lists: readonly RevocationList[],
   { allowExpired = false }: { readonly allowExpired?: boolean } = {},
@@ -40,7 +40,7 @@ export function createRevocations(
         }
       if (begun.length > 0) return { state: 'CRL_HAS_EXPIRED' }
       if (about.length > 0) return { state: 'CRL_NOT_YET_VALID' }
-      // signed by nobody we know, or all for others: it is not known what the right one says
+      // no list is signed by a known CA, or none covers this certificate: whether it is revoked is unknown
       return signed.length > 0 && certificate.isAuthority
         ? { state: 'unlisted', until: Number.POSITIVE_INFINITY }
         : { state: 'UNABLE_TO_GET_CRL' }
@@ -48,7 +48,7 @@ export function createRevocations(
   }
 }
 
-/** Whether a list that is of its issuer would have this certificate, had it been revoked. */
+/** Whether this certificate would be on that list of its issuer if it were revoked. */
 function speaksOf({ scope, points }: RevocationList, certificate: Certificate): boolean {
   if (scope === 'none' || scope === (certificate.isAuthority ? 'users' : 'authorities'))
     return false

@@ -32,14 +32,14 @@ const HASHES: Readonly<Record<string, string>> = {
   '2.16.840.1.101.3.4.2.3': 'sha512',
 }
 
-/** A signature over `signed`, not looked into yet. */
+/** A signature over `signed`, not verified yet. */
 export interface Signature {
   readonly signed: Buffer
   readonly algorithm: Algorithm
   readonly value: Buffer
 }
 
-/** Reads an AlgorithmIdentifier. Throws an Error for one that is not known here. */
+/** Reads an AlgorithmIdentifier. Throws an Error for an unknown algorithm. */
 export function readAlgorithm(element: Element | undefined): Algorithm {
   const [id, parameters] = sequence(element)
   const oid = readOid(expect(id, OBJECT_IDENTIFIER))
@@ -64,7 +64,7 @@ export function isSignedBy({ signed, algorithm, value }: Signature, key: KeyObje
   try {
     return verify(algorithm.digest, signed, { key, ...padding }, value)
   } catch {
-    // a key of another kind
+    // the key is of another kind than the algorithm
     return false
   }
 }

@@ -8,8 +8,8 @@ const LEAST_CURVE_BITS = 224
 const MODERN = /^(?:ed25519|ed448|ml-dsa-\d+)$/
 
 /**
- * What is too weak on a path, by OpenSSL's names: it refuses such certificates in a handshake (its security level 2), so
- * they are refused where there is no handshake, too. Constraints on names, which only OpenSSL evaluates, count as not met.
+ * What is too weak on a path, by OpenSSL's names. OpenSSL refuses such certificates in a handshake (security level 2), so
+ * certificates that a proxy passes on are refused for the same. Name constraints are not evaluated here and count as violated.
  */
 export function weaknessIn(path: readonly Certificate[]): Objection | null {
   for (const [index, certificate] of path.entries()) {
@@ -18,7 +18,7 @@ export function weaknessIn(path: readonly Certificate[]): Objection | null {
       index === 0 ? { reason } : { reason, authority: certificate }
     if (!isStrongKey(certificate))
       return found(index === 0 ? 'EE_KEY_TOO_SMALL' : 'CA_KEY_TOO_SMALL')
-    // whoever trusts an anchor does not look at its own signature
+    // an anchor's own signature proves nothing
     if (!isLast && !isStronglySigned(certificate)) return found('CA_MD_TOO_WEAK')
     if (certificate.hasNameConstraints) return found('UNSUPPORTED_CONSTRAINT_TYPE')
   }
@@ -39,7 +39,7 @@ function isStronglySigned({ der }: Certificate): boolean {
     const [, algorithm] = sequence(elements(der)[0])
     return readAlgorithm(algorithm).digest !== 'sha1'
   } catch {
-    // MD5, say
+    // an algorithm such as MD5, which is not read at all
     return false
   }
 }
