@@ -15,21 +15,21 @@ export interface AdmissionOptions {
   readonly maxStrangers: number
   readonly maxStrangersPerAddress: number
   readonly pace: HandshakePace
-  /** Told of each connection that found no room: whose it was, by its name or its address. */
+  /** Called for each connection that finds no room, with its name or address. */
   onFull(reason: CutReason, who: string): void
 }
 
-/** Who may stay on a door. Strangers, who have no name yet, have places of their own and can take no others. */
+/** Bounds the connections of a door. Strangers, whose identity is not known yet, have places of their own. */
 export interface Admission {
   /** Gives a connection a stranger's place, and calls `begin` when it is its turn to begin its handshake. */
   admit(socket: Socket, begin: () => void): void
-  /** The name of who is at the other end is known from now on; if there is no room for it, why, and it stays a stranger. */
+  /** Moves a connection from the strangers to its name. Returns why there is no room for it; it then stays a stranger. */
   identified(peer: SocketAddresses, id: string): CutReason | null
   /** The same, and ends the connection if there is no room. */
   claim(socket: SocketAddresses & Pick<Socket, 'destroy'>, id: string): void
 }
 
-/** One TLS record (RFC 8446 §5.1), as a ClientHello is; more than that before its answer only fills memory. */
+/** The size of a TLS record (RFC 8446 §5.1), which holds a ClientHello. A client that sends more before the answer only fills memory. */
 const MAX_UNREAD_BYTES = 16_384 + 5
 
 interface Guest {
@@ -66,14 +66,14 @@ export function createAdmission(options: AdmissionOptions): Admission {
     return guest
   }
 
-  /** The address that has most of the strangers' places. */
+  /** The address with the most strangers. */
   function largest(): [string, Set<Guest>] {
     let found: [string, Set<Guest>] = ['', new Set()]
     for (const entry of strangers) if (entry[1].size > found[1].size) found = entry
     return found
   }
 
-  /** A newcomer may be the one that comes through: whoever sits there has had its time. */
+  /** The oldest stranger goes, since it has had the most time to identify itself. */
   function cutOldest(address: string, group: Set<Guest>, reason: CutReason): void {
     const [oldest] = group
     if (!oldest) return
@@ -106,7 +106,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
 
   function identified(peer: SocketAddresses, id: string): CutReason | null {
     const guest = guests.get(connectionKey(peer))
-    // it has gone meanwhile, or has a name
+    // it is closed already, or has a name
     if (!guest || guest.id !== null) return null
     const reason = noRoomFor(id)
     if (reason) return reason
@@ -127,7 +127,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
       if (!turn.isDelayed) return
       meter.handshakeDelayed(door)
       socket.once('close', turn.cancel)
-      // whoever has read a header from it has begun to read
+      // once a PROXY header was read, the socket reads on
       if (socket.readableLength > 0) socket.on('readable', boundUnread)
 
       function boundUnread(): void {

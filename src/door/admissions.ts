@@ -14,12 +14,12 @@ export interface AdmissionSettings {
 
 export interface AdmissionHooks {
   readonly meter: Meter
-  /** Takes one of an address' own handshakes; 0 when there was one, otherwise seconds until there will be. */
+  /** Uses one handshake of the address' own limit. Returns 0, or the seconds until the address may have one. */
   readonly takeOf: (address: string) => number
   readonly onFull: (door: Door, reason: CutReason, who: string) => void
 }
 
-/** The admission of every door with TLS, each with places of its own; handshakes are paced for all of them together. */
+/** The admission of every door with TLS. Each door has its own limits; the handshake rate is shared. */
 export interface Admissions {
   of(door: Door): Admission
   /** Connections that one door has at most, named and not. */

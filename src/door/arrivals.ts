@@ -6,25 +6,25 @@ import { readFirstBytes } from '../net/first-bytes.ts'
 import { type ClientAddress, connectionKey, isAmong, standInFor } from './peer.ts'
 import { type HeaderFault, type ProxyVersion, readProxyHeader } from './proxy-protocol.ts'
 
-/** Why a connection gets no further than the header that its load balancer owes. */
+/** Why a connection is refused for its PROXY protocol header. */
 export type ProxyRefusal = 'untrusted' | 'too_many' | 'timeout' | 'incomplete' | HeaderFault
 
 export interface ArrivalOptions {
   readonly door: Door
   readonly meter: Meter
   readonly version: ProxyVersion
-  /** The load balancers: nobody else may connect, so that no client says that it is another one. */
+  /** The load balancers. Nobody else may connect, so that no client can claim another address. */
   readonly from: BlockList
   /** Milliseconds that a header may take. */
   readonly timeout: number
-  /** Connections that have not sent theirs. */
+  /** How many connections may be open that have not sent their header. */
   readonly maxPending: number
   readonly onRefused: (refusal: ProxyRefusal, address: string) => void
 }
 
-/** Connections that come through a load balancer, each of which begins with who its client is. */
+/** Connections through a load balancer, each of which begins with its client's address (PROXY protocol). */
 export interface Arrivals {
-  /** Takes the header off the connection, which has the client's address from then on. */
+  /** Reads the header, then calls `next`. From then on the connection shows the client's address. */
   receive(socket: Socket, next: () => void): void
   /** Gives the connection's TLS the same address. */
   secure(socket: TLSSocket): void
@@ -36,7 +36,7 @@ export function createArrivals(options: ArrivalOptions): Arrivals {
   const { door, meter, version, from, maxPending } = options
   // oldest first
   const pending = new Set<Socket>()
-  // by the balancer's end of the connection
+  // by the addresses and ports of the balancer's connection
   const clients = new Map<string, ClientAddress>()
 
   function refuse(socket: Socket, refusal: ProxyRefusal, address: string): void {
@@ -65,7 +65,7 @@ export function createArrivals(options: ArrivalOptions): Arrivals {
     receive(socket, next) {
       const address = socket.remoteAddress
       if (address === undefined) {
-        // it is reset already, as HAProxy ends its checks
+        // it is reset already: HAProxy's health checks end so
         socket.destroy()
         return
       }
@@ -91,7 +91,7 @@ export function createArrivals(options: ArrivalOptions): Arrivals {
           next()
         },
         onUnfinished({ ended, bytes }) {
-          // whoever was cut to make room has been counted; balancers look whether a port is open and send nothing
+          // those that were cut to make room are counted already, and health checks of balancers send nothing
           if (!pending.delete(socket) || (ended === 'closed' && bytes === 0)) return
           refuse(socket, ended === 'late' ? 'timeout' : 'incomplete', address)
         },

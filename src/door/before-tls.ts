@@ -4,7 +4,7 @@ import { isAmong } from './peer.ts'
 import { createPlainText } from './plain-text.ts'
 import type { Step } from './steps.ts'
 
-/** What a connection goes through before TLS. `refused` is told of each that gets no further. */
+/** The steps of a connection before its TLS handshake. Calls `refused` for each connection that gets no further. */
 export function stepsBeforeTls(
   { door, meter, from, arrivals, admission, plain, onPlain = () => {} }: DoorOptions,
   refused: (socket: Socket, error: Error) => void,
@@ -25,7 +25,7 @@ export function stepsBeforeTls(
   return steps
 }
 
-/** As Node reports a handshake that takes too long. */
+/** The error that Node reports for a handshake that takes too long. */
 class SilentError extends Error {
   readonly code = 'ERR_TLS_HANDSHAKE_TIMEOUT'
 }

@@ -3,7 +3,7 @@ import { type AddressInfo, createServer, type Server } from 'node:net'
 import type { Door } from '../door-table.ts'
 import { codeOf, messageOf, UsageError } from '../errors.ts'
 
-/** An address; with others that share it, each takes some of its connections. */
+/** An address to listen on. With `reusePort`, several sockets share its connections. */
 export interface BindTo {
   readonly host: string
   readonly port: number
@@ -13,32 +13,32 @@ export interface BindTo {
 export interface BindOptions {
   readonly door: Door
   readonly address: { readonly host: string; readonly port: number }
-  /** Whether floods of connections may come, from anybody. */
+  /** Whether anybody can connect, so that floods of connections have to be expected. */
   readonly isPublic: boolean
-  /** How the server is told to listen, where it is not its own `listen`. */
+  /** Replaces `server.listen`. */
   readonly bind?: ((to: BindTo) => Promise<unknown>) | undefined
 }
 
 /**
- * Sockets that listen on one address for everybody. In each of its turns the event loop accepts one connection of each: one socket
- * alone is a line, which floods of connections fill. Only Linux divides connections evenly among them.
+ * Sockets that listen on one address of a public door. In each turn, the event loop accepts one connection from each socket. With
+ * one socket alone, a flood of connections would fill its queue. Only Linux divides connections evenly among them.
  */
 const LISTENERS = process.platform === 'linux' ? 16 : 1
 
-/** Listens on every address of the host, and returns what listens besides the door's own server. */
+/** Listens on every address of the host. Returns the servers that listen besides `server`, to which they hand their connections. */
 export async function bindAll(server: Server, options: BindOptions): Promise<Server[]> {
   const [first, ...more] = await addressesOf(options)
   const listeners = options.isPublic ? LISTENERS : 1
   await bind(server, { ...options.address, host: first as string, listeners }, options)
   const { address, port } = server.address() as AddressInfo
   const others: Server[] = []
-  // as its own connections: one that a client ends, and nobody here, would stay otherwise
+  // as in the door's own server: otherwise a connection that only its client ends would stay open
   const { allowHalfOpen } = server as Server & { readonly allowHalfOpen: boolean }
 
   async function add(host: string): Promise<void> {
     const other = createServer({ allowHalfOpen }, (socket) => {
       if (server.listening) server.emit('connection', socket)
-      // the door has stopped to accept
+      // the door accepts no more connections
       else socket.destroy()
     })
     await bindServer(other, { host, port, reusePort: listeners > 1 })
@@ -50,7 +50,7 @@ export async function bindAll(server: Server, options: BindOptions): Promise<Ser
       if (host !== address) await refuseTaken({ host, port, listeners })
       for (let count = host === address ? 1 : 0; count < listeners; count++) await add(host)
     } catch (error) {
-      // a name may have an address that this machine has not, as "localhost" has ::1
+      // a name may have an address that this machine does not have, such as ::1 for "localhost"
       if (codeOf(error) === 'EAFNOSUPPORT' || codeOf(error) === 'EADDRNOTAVAIL') continue
       for (const one of [server, ...others]) one.close()
       throw unusable(error, addressText(host, options.address.port), options)
@@ -65,7 +65,7 @@ interface Wanted {
   readonly listeners: number
 }
 
-/** Throws when another program listens there, which sockets that share an address are not told. */
+/** Throws when another program listens there. With `reusePort`, the system would not report that. */
 async function refuseTaken({ host, port, listeners }: Wanted): Promise<void> {
   if (listeners === 1 || port === 0) return
   const trial = createServer()
@@ -91,7 +91,7 @@ async function bind(server: Server, wanted: Wanted, options: BindOptions): Promi
     await bindTo({ host, port, reusePort: listeners > 1 })
   } catch (error) {
     const code = codeOf(error)
-    // a machine without IPv6 still has "every address"
+    // "every address" of a machine without IPv6
     if (host === '::' && (code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL'))
       return bind(server, { ...wanted, host: '0.0.0.0' }, options)
     throw unusable(error, addressText(options.address.host, port), options)

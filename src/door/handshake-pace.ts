@@ -1,4 +1,4 @@
-/** When TLS handshakes begin: no more a second than may, each address in its turn. */
+/** Limits how many TLS handshakes begin in a second; addresses take turns. */
 export interface HandshakePace {
   /** Calls `begin` when it is the turn of this address, which may be at once. */
   begin(address: string, begin: () => void): PendingHandshake
@@ -12,9 +12,9 @@ export interface PendingHandshake {
 }
 
 export interface HandshakePaceOptions {
-  /** Handshakes a second, and at once; 0 for no limit. */
+  /** Handshakes a second, as many of them at once; 0 for no limit. */
   readonly rate: number
-  /** Takes one of an address' own allowance; 0 when there was one, otherwise seconds until there will be. */
+  /** Uses one handshake of the address' own limit. Returns 0, or the seconds until the address may have one. */
   readonly takeOf: (address: string) => number
   readonly now?: () => number
 }
@@ -44,7 +44,7 @@ export function createHandshakePace({
     arrival = Math.max(arrival, now()) + interval
   }
 
-  /** One of the address whose turn it is and that may; otherwise milliseconds until one may. */
+  /** The next connection whose address has its turn and may begin; otherwise the milliseconds until one may. */
   function next(): Waiting | number {
     let soonest = Number.POSITIVE_INFINITY
     for (const [address, queue] of queues) {

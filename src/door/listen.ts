@@ -14,9 +14,9 @@ export interface OpenDoor {
   readonly address: string
   /** 0 for a Unix socket. */
   readonly port: number
-  /** Takes no new connection; those there are stay. */
+  /** Accepts no new connection; open ones stay. */
   stopAccepting(): void
-  /** Resolves once nobody is connected any more; the server itself does not know of those that came through other sockets. */
+  /** Resolves once no connection is left. (The server itself does not count those that other sockets accepted.) */
   emptied(): Promise<void>
   /** Ends what is still connected; may be called again. */
   close(): Promise<void>
@@ -53,7 +53,7 @@ function refuse(socket: Socket, error: Error, { door, meter, onRefused }: DoorOp
   onRefused?.(socket, error)
 }
 
-/** A server that has as many connections as it may drops those that come. */
+/** Lets a server drop connections beyond its bound, and counts them. */
 function boundConnections(server: Server, options: DoorOptions): void {
   const { door, maxConnections, meter, slots } = options
   server.maxConnections = maxConnections
@@ -69,7 +69,7 @@ function boundConnections(server: Server, options: DoorOptions): void {
 function followSockets(server: Server, { door, meter }: DoorOptions): ReadonlySet<Socket> {
   const sockets = new Set<Socket>()
 
-  // one for all of them: there may be tens of thousands
+  // one function for all of them: there may be tens of thousands
   function closed(this: Socket): void {
     sockets.delete(this)
     meter.connectionClosed(door)
@@ -78,7 +78,7 @@ function followSockets(server: Server, { door, meter }: DoorOptions): ReadonlySe
   server.on('connection', (socket: Socket) => {
     // Nagle's algorithm against delayed ACKs holds a QoS 1 publisher to 85 messages a second
     socket.setNoDelay(true)
-    // who vanished without a FIN would otherwise stay for ever, as a client without MQTT keep-alive may
+    // otherwise a client that vanished without a FIN, and has no MQTT keep-alive, would stay for ever
     socket.setKeepAlive(true, KEEP_ALIVE_MS)
     sockets.add(socket)
     meter.connectionOpened(door)
@@ -89,7 +89,7 @@ function followSockets(server: Server, { door, meter }: DoorOptions): ReadonlySe
 
 function followHandshakes(server: Server, options: DoorOptions): void {
   const { door, meter, arrivals, admission } = options
-  // before all who ask for the address
+  // before any other listener asks for the address
   if (arrivals)
     for (const event of ['secureConnection', 'tlsClientError'] as const)
       server.prependListener(event, (...args: unknown[]) =>
@@ -107,7 +107,7 @@ function followHandshakes(server: Server, options: DoorOptions): void {
   })
   server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
     refuse(socket, error, options)
-    // Node reports a handshake that takes too long, and keeps its connection for ever
+    // Node reports a handshake that takes too long, but does not close its connection
     socket.destroy()
   })
 }

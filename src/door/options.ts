@@ -13,27 +13,27 @@ export interface DoorOptions {
   readonly door: Door
   readonly address: NonNullable<ProxyAddress>
   readonly maxConnections: number
-  /** Addresses that connections may come from, where not from all. */
+  /** Addresses that connections may come from; all without it. */
   readonly from?: BlockList | undefined
-  /** Of load balancers that say who their clients are; nobody else may connect then. */
+  /** Load balancers that pass on client addresses. With it, nobody else may connect. */
   readonly arrivals?: Arrivals | undefined
-  /** Who of those may stay; everybody where nobody is asked for a name. */
+  /** Decides which connections may stay; without it all may. */
   readonly admission?: Admission | undefined
-  /** The name of a connection whose handshake is done; null where there is none. */
+  /** The identity of a connection after its handshake; null without one. */
   readonly nameOf?: ((socket: TLSSocket) => string | null) | undefined
   /** Shared with other doors; without them the door has as many as it may. */
   readonly slots?: ConnectionSlots | undefined
   readonly meter: Meter
-  /** Why a connection is not let in although its handshake is done; null when it is. */
+  /** Why a connection is refused after its handshake; null if it is not. */
   readonly refusal?: ((socket: TLSSocket) => Error | null) | undefined
-  /** Told of each connection that is refused, before its handshake, in it or after it. */
+  /** Called for each connection that is refused before, in or after its handshake. */
   readonly onRefused?: ((socket: Socket, error: Error) => void) | undefined
-  /** What this door speaks over TLS, so that those who forget TLS can be told. */
+  /** The protocol of this door, to recognise clients that speak it without TLS. */
   readonly plain?: PlainProtocol | undefined
-  /** Told of each of those. */
+  /** Called for each of them. */
   readonly onPlain?: ((protocol: string, address: string | undefined) => void) | undefined
-  /** Told of each connection that is refused because as many are open as may be. */
+  /** Called for each connection that is dropped because the maximum is open. */
   readonly onFull?: (() => void) | undefined
-  /** How this server is told to listen, where it is not its own `listen`. */
+  /** Replaces `server.listen`. */
   readonly bind?: ((to: BindTo) => Promise<unknown>) | undefined
 }

@@ -1,6 +1,6 @@
 import type { BlockList } from 'node:net'
 
-/** One end of a connection, which a door knows by the addresses and ports of both. */
+/** The addresses and ports of a connection, by which a door knows it. */
 export interface SocketAddresses {
   readonly remoteAddress?: string | undefined
   readonly remotePort?: number | undefined
@@ -8,16 +8,16 @@ export interface SocketAddresses {
   readonly localPort?: number | undefined
 }
 
-/** Who is at the other end of a load balancer's connection. */
+/** The client of a load balancer's connection. */
 export interface ClientAddress {
   readonly address: string
   readonly port: number
 }
 
-/** The connection itself, where its address is not the one that it names. */
+/** Its real addresses, where it shows those of a client. */
 const carrier = Symbol('carrier')
 
-/** Tells a connection from all others that are open; the address that a load balancer names for it does not count. */
+/** A key that no other open connection has. It does not contain the address that a load balancer passes on. */
 export function connectionKey(peer: SocketAddresses & { readonly [carrier]?: string }): string {
   if (peer[carrier] !== undefined) return peer[carrier]
   // a client may use one port for several addresses of this machine
@@ -25,7 +25,7 @@ export function connectionKey(peer: SocketAddresses & { readonly [carrier]?: str
   return [remoteAddress, remotePort, localAddress, localPort].join(' ')
 }
 
-/** Has `socket` give the address of the client that a load balancer names, wherever it is asked for it. */
+/** Makes `socket` show the client address that a load balancer passes on. */
 export function standInFor(socket: SocketAddresses, { address, port }: ClientAddress): void {
   Object.defineProperties(socket, {
     [carrier]: { value: connectionKey(socket) },

@@ -5,12 +5,12 @@ import { readFirstBytes } from '../net/first-bytes.ts'
 import { beginsWithProxyHeader } from './proxy-protocol.ts'
 import type { Step } from './steps.ts'
 
-/** The protocol of a door, as those speak it who forget TLS. */
+/** The protocol of a door as clients without TLS speak it. */
 export interface PlainProtocol {
   readonly name: string
-  /** Whether a connection that begins with this byte speaks it; no TLS record may. */
+  /** Whether a connection that begins with this byte speaks it. No TLS record begins with such a byte. */
   beginsWith(byte: number): boolean
-  /** What its client is told; null where it is just closed. */
+  /** The answer to its client; null where the connection is just closed. */
   readonly answer: (() => string) | null
 }
 
@@ -18,21 +18,21 @@ export interface PlainTextOptions {
   readonly door: Door
   readonly meter: Meter
   readonly protocol: PlainProtocol
-  /** Told of each connection that begins without TLS. */
+  /** Called for each connection that begins without TLS. */
   readonly onPlain: (protocol: string, address: string | undefined) => void
-  /** Told of each connection on which nothing came. */
+  /** Called for each connection on which nothing comes in time. */
   readonly onSilent: (socket: Socket) => void
 }
 
-/** What a load balancer sends that takes this door for one that is behind it. */
+/** What load balancers send where this door is not configured for it. */
 export const PROXY_PROTOCOL = 'PROXY protocol'
 
-/** What a client has to send its first byte, and then as much again for its handshake. */
+/** The time until the first byte; the handshake then has as much again. */
 const FIRST_BYTE_MS = 10_000
-/** What a client has to read its answer. */
+/** The time that a client has to read its answer. */
 const PARTING_MS = 1_000
 
-/** Looks at the first byte of a connection: TLS goes on, and whoever speaks the door's protocol without it hears that. */
+/** Looks at the first byte of a connection. TLS goes on; a client that speaks the door's protocol without TLS is told so. */
 export function createPlainText(options: PlainTextOptions): Step {
   const { door, meter, protocol, onPlain, onSilent } = options
 
@@ -43,14 +43,14 @@ export function createPlainText(options: PlainTextOptions): Step {
       socket.destroy()
       return
     }
-    // what is left unread would reset the connection, and the answer with it
+    // unread bytes would make the system reset the connection before the answer arrives
     socket.resume()
     socket.once('end', () => socket.destroy())
     socket.end(answer())
     setTimeout(() => socket.destroy(), PARTING_MS).unref()
   }
 
-  /** What is spoken instead of TLS. */
+  /** The protocol that a connection speaks without TLS; null for TLS. */
   function spokenIn(bytes: Buffer): Pick<PlainProtocol, 'name' | 'answer'> | null {
     if (beginsWithProxyHeader(bytes)) return { name: PROXY_PROTOCOL, answer: null }
     return protocol.beginsWith(bytes.readUInt8(0)) ? protocol : null
@@ -61,7 +61,7 @@ export function createPlainText(options: PlainTextOptions): Step {
       deadline: FIRST_BYTE_MS,
       decide: (bytes) => ({ taken: 0, says: spokenIn(bytes) }),
       onDecided: (spoken) => (spoken ? dismiss(socket, spoken) : next()),
-      // a scanner, or a balancer that looks whether the port is open
+      // no word of port scanners and health checks, which close without a byte
       onUnfinished: ({ ended }) => ended === 'late' && onSilent(socket),
     })
 }

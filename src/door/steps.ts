@@ -1,16 +1,16 @@
 import type { Server, Socket } from 'node:net'
 
-/** What a connection goes through before its server sees it: calls `next` when it may go on, or destroys it. */
+/** A step of a connection before its server sees it. It calls `next`, or destroys the socket. */
 export type Step = (socket: Socket, next: () => void) => void
 
-/** Has every connection of `server` go through these steps, in their order. */
+/** Makes every connection of `server` go through these steps, in order. */
 export function insertSteps(server: Server, steps: readonly Step[]): void {
   if (steps.length === 0) return
-  // its own, which would begin the handshake at once
+  // the server's own listeners, which would begin the handshake at once
   const begin = server.listeners('connection')
   server.removeAllListeners('connection')
   server.on('connection', (socket: Socket) => {
-    // nobody else listens while it waits
+    // nobody else listens for errors meanwhile
     socket.on('error', ignore)
     take(0)
 

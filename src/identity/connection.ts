@@ -111,7 +111,7 @@ export function createDeviceConnections(options: DeviceConnectionsOptions): Devi
     socket.on('close', left)
   }
 
-  // one for all of them: there may be tens of thousands
+  // one function for all of them: there may be tens of thousands
   function left(this: TLSSocket): void {
     live.delete(this)
   }

@@ -7,7 +7,7 @@ import { ProtocolError, Reason } from './reasons.ts'
 /** The topic of a client's PUBLISH, by its alias where it sends one in place of the topic [MQTT 5 §3.3.2.3.4]. */
 export type ResolveTopic = (packet: Publish) => string
 
-/** Characters of the topics that one alias stands for on the average: what is remembered for a client is bounded too. */
+/** Characters that the topic of an alias may have on average, which bounds what is remembered for a client. */
 const AVERAGE_LENGTH = 1024
 
 /** `most` is the Topic Alias Maximum that CONNACK has told the client. */
@@ -48,7 +48,7 @@ export function createTopicResolver(most: number, held: Pick<Hold, 'resize'>): R
   }
 }
 
-/** What stands for a topic in a PUBLISH to a client. */
+/** A topic as a PUBLISH to a client has it. */
 export interface Aliased {
   readonly topic: string
   /** 0 for none. */

@@ -2,8 +2,8 @@ import type { CutReason } from '../metrics/meter.ts'
 import { Reason } from './reasons.ts'
 
 /**
- * What a connection is counted as that ends for this reason; null where the client is not to blame, or where who ends it
- * says which bound it was.
+ * How the end of a connection for this reason is counted; null where the client is not at fault, or where the caller knows the
+ * bound.
  */
 export function boundOf(reason: number): CutReason | null {
   return BOUNDS[reason] ?? null

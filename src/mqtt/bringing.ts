@@ -6,10 +6,10 @@ import type { Client, MqttWorld } from './client.ts'
 import { ProtocolError, Reason } from './reasons.ts'
 import type { Sender } from './send.ts'
 
-/** Of work, which is then held against the device. */
+/** Work of one device before it counts against its share of the event loop. */
 const SLICE_MS = 0.5
 
-/** Brings new subscriptions what is retained, as fast as the client takes it. */
+/** Sends retained messages to new subscriptions, as fast as the client takes them. */
 export interface Bringing {
   bring(subscriptions: readonly Subscription[]): void
   /** There may be room again. */

@@ -12,11 +12,11 @@ import { faultOf, LateMessage } from './web-socket.ts'
 import { createWire, type Wire } from './wire.ts'
 
 export interface MqttConnection {
-  /** Ends it because of what has become of the client's certificate. */
+  /** Ends it because the client's certificate no longer holds; `what` says why, as "has expired or is revoked". */
   dismiss(what: string): void
 }
 
-/** A client id, a will and credentials that nobody reads: larger is no device. */
+/** Room for a client id, a will and credentials; no real device sends more. */
 const MAX_CONNECT_BYTES = 16_384
 const UNANNOUNCED = 'closed its connection without a DISCONNECT'
 
@@ -76,7 +76,7 @@ function take(connection: ClientConnection, frame: Frame): void {
   else if (phase.name === 'awaiting CONNECT') takeConnect(connection, frame)
 }
 
-/** The stream ends the connection with it. */
+/** The connection ends with its stream. */
 function listen(connection: ClientConnection): void {
   const { stream, holds } = connection
   stream.on('error', (error: Error) => {
@@ -85,7 +85,7 @@ function listen(connection: ClientConnection): void {
     else if (fault instanceof LateMessage) fail(connection, fault, 'packet_timeout')
     else fail(connection, fault)
   })
-  // whoever only ends its side is not there for an answer either
+  // a client that only ends its side does not wait for answers either
   stream.on('end', () => vanish(connection, UNANNOUNCED))
   stream.on('close', () => {
     vanish(connection, UNANNOUNCED)

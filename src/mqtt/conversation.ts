@@ -10,12 +10,12 @@ import { createSender, type Sender } from './send.ts'
 import { createStall } from './stall.ts'
 import { createSubscriber } from './subscribe.ts'
 
-/** What is said between CONNACK and the end of a connection. */
+/** Handles the packets between CONNACK and the end of a connection. */
 export interface Conversation {
   readonly sender: Sender
   /** Takes the next packet of the client; throws a ProtocolError for one that it may not send. */
   handle(firstByte: number, body: Buffer): void
-  /** The system has taken what was written. */
+  /** The system has taken something that was written. */
   taken(): void
   /** The connection has ended. */
   end(): void

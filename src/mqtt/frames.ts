@@ -24,7 +24,7 @@ export interface Frames {
    * fixed header is there, and for a length that is not valid.
    */
   next(): Frame | null
-  /** CONNECT is accepted: packets may be as large as packets are, and from MQTT 5 on lengths are as short as can be. */
+  /** CONNECT is accepted: larger packets may come, and in MQTT 5 every length has to be in its shortest form. */
   connected(version: Version): void
   /** Whether, after `next` has returned null, the first bytes of a packet are here but not its last. */
   isPartial(): boolean
@@ -115,7 +115,7 @@ export function createFrames({ connectBytes, packetBytes }: FrameLimits): Frames
       at += count
       return chunk.subarray(at - count, at)
     }
-    // room for what has come, not for what is announced; it doubles, so that every byte is copied about twice
+    // room for the bytes that came, not for the announced length. It doubles, so that every byte is copied about twice
     if (have + count > collected.length) {
       const larger = Buffer.allocUnsafeSlow(Math.min(length, 2 * (have + count)))
       collected.copy(larger, 0, 0, have)

@@ -7,8 +7,8 @@ export function joinPackets(packets: readonly Buffer[], bytes: number): Buffer {
 }
 
 /**
- * Remembers the last buffer: what one turn of the event loop has for clients that subscribe to the same is the same packets,
- * which are joined once for all of them.
+ * Remembers the last buffer. Clients with the same subscriptions get the same packets in one turn of the event loop, so these are
+ * joined once for all of them.
  */
 export function createSharedJoin(): Join {
   let last: readonly Buffer[] = []

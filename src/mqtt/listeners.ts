@@ -18,9 +18,9 @@ const GATHERED_BYTES = 1024 * 1024
 /** Fragments of one message, and chunks of one fragment: each keeps a whole piece of memory, however few bytes it has. */
 const MOST_FRAGMENTS = 1_024
 const MOST_CHUNKS = 4_096
-/** What a client has to answer the end of its WebSocket with its own; ws gives it 30 seconds, also when it is gone. */
+/** The time for the closing handshake of a WebSocket; the 30 seconds of ws are long for a client that is gone. */
 const CLOSE_TIMEOUT_MS = 1_000
-/** What a client whose certificate no longer holds has to read why. */
+/** The time that a client has to read why its connection ends. */
 const PARTING_MS = 1_000
 
 /** MQTT from a client that forgets TLS: there is no packet that could answer its CONNECT with the reason. */
@@ -30,7 +30,7 @@ export const PLAIN_MQTT = {
   answer: null,
 }
 
-/** The mqtt door: MQTT over TLS, for those whose certificate OpenSSL accepts and names a WoTT ID. Node would refuse others without their name. */
+/** The mqtt door: MQTT over TLS. Refused certificates pass the handshake here, so that the log can name them. */
 export function createMqttServer(trust: Trust, host: MqttHost): Server {
   const server = createServer({
     ...trust.context,
@@ -40,7 +40,7 @@ export function createMqttServer(trust: Trust, host: MqttHost): Server {
   })
   server.on('secureConnection', (socket: TLSSocket) => {
     const who = identityOf(socket)
-    // once whoever else listens has seen whose it was
+    // after other listeners have logged who it was
     if (who instanceof GatewayError) process.nextTick(() => socket.destroy())
     else beforeDismissal(socket, host.accept(socket, who, 'mqtt', addressOf(socket)).dismiss)
   })

@@ -17,7 +17,7 @@ export interface Receiver {
   end(): void
 }
 
-/** Messages and bytes of one client that may be on their way into the broker before the next is read: others wait for the same commits. */
+/** Messages and bytes of one client that may be on their way into the broker before its next packet is read; others need the same commits. */
 const MAX_UNDERWAY = 200
 const MAX_UNDERWAY_BYTES = 256 * 1024
 const FAILURE = 0x80
@@ -34,7 +34,7 @@ export function createReceiver(client: Client, world: MqttWorld, answers: Answer
       : ({ topic }: Publish) => topic
   const origin = { session, arrival: null }
   const publisher: Publisher = { identity, door, access, origin }
-  // packet identifiers of QoS 1 and 2 that an MQTT 5 client has not seen the end of: what Receive Maximum counts
+  // packet identifiers of QoS 1 and 2 that are not acknowledged to an MQTT 5 client yet: what Receive Maximum counts
   const open = new Set<number>()
   let underway = 0
   let underwayBytes = 0
@@ -65,7 +65,7 @@ export function createReceiver(client: Client, world: MqttWorld, answers: Answer
       )
   }
 
-  /** Made to wait while the device publishes faster than it may: nothing more is read, and nothing is lost. */
+  /** Waits while the device exceeds its publish rate: nothing more is read, and nothing is lost. */
   function admit(packet: Publish): void {
     leaveLine = relay.admit(identity.id, packet, go)
     if (leaveLine === null) {
@@ -106,7 +106,7 @@ export function createReceiver(client: Client, world: MqttWorld, answers: Answer
     const outcome = Promise.resolve(
       relay.publish({ ...publisher, origin: { session, arrival } }, packet),
     )
-    // what was refused is a new message when it comes again
+    // a message that was refused counts as new when it comes again
     const forget = () => sessions.forget(session, arrival)
     arrival.stored = outcome
       .then((refusal) => (refusal ? forget() : undefined), forget)
@@ -166,7 +166,7 @@ export function createReceiver(client: Client, world: MqttWorld, answers: Answer
     if (reason !== null && packet.qos > 0) answer(acknowledgement(packet, reason, refusal))
   }
 
-  /** A denial is in the log already, and so is a store that takes nothing. */
+  /** Denials and a failing store are logged elsewhere. */
   function noteRefusal({ code, message }: GatewayError): void {
     if (code === 'publish_denied' || code === 'broker_unavailable') return
     world.logLimited(`refused\0${code}\0${session.client}`, (repeated) =>
@@ -236,7 +236,7 @@ export function createReceiver(client: Client, world: MqttWorld, answers: Answer
   return { publish, release, end: () => leaveLine?.() }
 }
 
-/** What a refusal comes to in PUBACK and PUBREC [MQTT 5 §3.4.2.1], or in DISCONNECT. */
+/** The reason code of a refusal in PUBACK, PUBREC [MQTT 5 §3.4.2.1] or DISCONNECT. */
 const REASONS: Partial<Record<GatewayError['code'], number>> = {
   topic_invalid: Reason.topicNameInvalid,
   body_invalid: Reason.payloadFormatInvalid,
@@ -245,7 +245,7 @@ const REASONS: Partial<Record<GatewayError['code'], number>> = {
   quota_exceeded: Reason.quotaExceeded,
 }
 
-/** Refusals of messages that are to be sent again. */
+/** Refusals after which the client should send the message again. */
 const PASSING: ReadonlySet<GatewayError['code']> = new Set(['broker_unavailable', 'quota_exceeded'])
 
 function nothing(): void {}

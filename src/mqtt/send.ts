@@ -13,9 +13,9 @@ import type { Stall } from './stall.ts'
 
 /** Sends one client its messages, as fast as it takes them. */
 export interface Sender {
-  /** A message for now. */
+  /** Sends a live message. */
   deliver(delivery: Delivery, qos: Qos, match: Match): void
-  /** What a new subscription brings, once there is room: true when it was taken. */
+  /** Sends a retained message to a new subscription. False, and nothing happens, while there is no room. */
   bring(message: Delivery, qos: Qos, match: Match): boolean
   /** Sends what waits in the session's queue, as far as window and wire allow. */
   sendWaiting(): void
@@ -25,9 +25,9 @@ export interface Sender {
   hasRoom(): boolean
 }
 
-/** What a message that waits for the window of a session that ends with its connection takes besides itself. */
+/** Bytes of memory besides the message, for each that waits in a session that ends with its connection. */
 const ENTRY_BYTES = 256
-/** The part of all room that what new subscriptions bring may fill: the rest is for what is live. */
+/** The part of the room that retained messages may fill; the rest is for live ones. */
 const RETAINED_PART = 0.5
 const FAILURE = 0x80
 
@@ -62,7 +62,7 @@ export function createSender(
       sessions
         .enqueueRetained(match, message, qos as 1 | 2)
         .then(sendWaiting)
-        // its subscription is kept, so it has to hear that what this brings is not
+        // the subscription stays, so the client has to learn that its retained message is missing
         .catch(() =>
           client.fail(
             new ProtocolError(Reason.unspecifiedError, 'cannot be sent a retained message'),
@@ -84,13 +84,13 @@ export function createSender(
     return bytes <= clientBuffer * part && wire.hasRoom()
   }
 
-  /** Bytes of what waits for the window of a session that ends with its connection. */
+  /** Bytes of memory that wait for acknowledgements in a session that ends with its connection. */
   function queued(): number {
     const { queue } = session
     return queue.bytes() + queue.unsent() * ENTRY_BYTES
   }
 
-  /** A QoS 0 message is lost to who is too slow; QoS 1 and 2 end the connection, so that nothing is missing unnoticed. */
+  /** A slow client loses QoS 0 messages. For QoS 1 and 2 its connection ends instead, so that nothing goes missing unnoticed. */
   function drop(qos: Qos): void {
     meter.deliveryDropped(door, 'slow_reader')
     world.logLimited(`slow\0${session.client}`, (repeated) =>
@@ -117,7 +117,7 @@ export function createSender(
     if (isSmallEnough(packet)) wire.write(packet)
   }
 
-  /** At once or, behind what waits for the client's window, in its turn. */
+  /** Sends it at once, or after the messages that wait already. */
   function sendReliably(message: Delivery, qos: 1 | 2, retain: boolean, match: Match): void {
     if (!session.queue.isIdle() || !mayGoOn()) {
       sessions.push(match, message, qos, retain)
@@ -155,9 +155,9 @@ export function createSender(
       if (!entry) break
       const packet = take(entry)
       if (packet === null) continue
-      // sent again after a crash under another identifier it would be another message [MQTT-4.3.3-1]
+      // under another packet identifier after a crash it would be another message [MQTT-4.3.3-1]
       const waits = entry.qos === 2 && session.isStored && !entry.isReleased
-      // and what comes after it does not pass it
+      // what comes after it must not overtake it
       if (waits || stored.length > 0) stored.push(packet)
       else wire.write(packet)
     }

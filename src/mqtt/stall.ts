@@ -3,7 +3,7 @@ import { ProtocolError, Reason } from './reasons.ts'
 
 /** Ends the connection of a client that takes nothing for too long while something waits for it. */
 export interface Stall {
-  /** Something cannot go on before the client takes what was written, if anything was. */
+  /** Something waits until the client takes what was written. */
   behind(): void
   /** The client has taken something, or its connection ends. */
   stop(): void

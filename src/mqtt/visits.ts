@@ -12,7 +12,7 @@ export interface Visit extends Pick<Whereabouts, 'door' | 'address' | 'since'> {
 /** Why a client leaves: what it did, or what it did wrong. Both are sentences without their subject. */
 export type Why = string | ProtocolError
 
-/** Says who comes, who leaves and why. */
+/** Logs who connects, who leaves and why. */
 export interface Visits {
   came(visit: Visit, protocol: string): void
   left(visit: Visit, why: Why): void
