@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { Ledger } from '../budget/ledger.ts'
-import type { BrokerAddress } from '../config/values.ts'
+import type { BrokerAddress } from '../config/values/brokers.ts'
 import { createLogLimit } from '../log/log-limit.ts'
 import { type Meter, QUEUE_REASONS, type QueueReason } from '../metrics/meter.ts'
 import type { Broker } from './broker.ts'

@@ -51,7 +51,7 @@ export function toEnvExample(sections: readonly DescribedSection[]): string {
     )
     return `# ---- ${title} ----\n\n${lines.join('\n')}`
   })
-  return `# The settings of wott-gateway, generated from src/config/schema.ts. To change a setting, remove the "#" before it.
+  return `# The settings of wott-gateway, generated from src/config/settings/. To change a setting, remove the "#" before it.
 # "node --env-file=.env", Docker's --env-file and systemd's EnvironmentFile= read this format.
 # For Node, put a value that contains "#" in single quotes, because "#" starts a comment. For Docker, leave the quotes out.
 

@@ -1,6 +1,6 @@
 import { doorsWith } from '../door-table.ts'
 import type { SettingName, Settings } from './schema.ts'
-import type { ListenAddress, ProxyAddress } from './values.ts'
+import type { ListenAddress, ProxyAddress } from './values/network.ts'
 
 const ADDRESSES = doorsWith({ process: 'serve' }).map((door) => `${door}Listen` as const)
 

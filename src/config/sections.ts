@@ -1,4 +1,22 @@
-import { SETTING_NAMES, type SettingName } from './schema.ts'
+import type { SettingName } from './schema.ts'
+import { BRIDGE_SETTINGS } from './settings/bridge.ts'
+import { COMMANDS_SETTINGS } from './settings/commands.ts'
+import { DOORS_SETTINGS } from './settings/doors.ts'
+import { ENROL_DOOR_SETTINGS } from './settings/enrol.ts'
+import { FUNCTION_SETTINGS } from './settings/function.ts'
+import { HISTORY_SETTINGS } from './settings/history.ts'
+import { IDENTITY_SETTINGS } from './settings/identity.ts'
+import { INFLUX_SETTINGS } from './settings/influx.ts'
+import { LIMITS_SETTINGS } from './settings/limits.ts'
+import { LOAD_BALANCERS_SETTINGS } from './settings/load-balancers.ts'
+import { MQTT_SETTINGS } from './settings/mqtt.ts'
+import { PROCESS_SETTINGS } from './settings/process.ts'
+import { PROXY_SETTINGS } from './settings/proxy.ts'
+import { PUBLISHING_SETTINGS } from './settings/publishing.ts'
+import { READINGS_SETTINGS } from './settings/readings.ts'
+import { RELAYED_SETTINGS } from './settings/relayed.ts'
+import { SESSIONS_SETTINGS } from './settings/sessions.ts'
+import { STORE_SETTINGS } from './settings/store.ts'
 
 /** A group of settings in help, `.env.example` and the docs. */
 export interface Section {
@@ -7,47 +25,59 @@ export interface Section {
   readonly page?: string
 }
 
-/** Each begins with the setting named here and ends before the next one. */
-const SECTIONS: Readonly<Partial<Record<SettingName, Section>>> = {
-  certsDir: { title: 'Certificates, rights and people', page: 'identity.md' },
-  broker: { title: 'Where messages are kept', page: 'broker.md' },
-  brokerUsername: {
+/** In the order of help and docs. */
+const SECTIONS: readonly (Section & { readonly settings: object })[] = [
+  { title: 'Certificates, rights and people', page: 'identity.md', settings: IDENTITY_SETTINGS },
+  { title: 'Where messages are kept', page: 'broker.md', settings: STORE_SETTINGS },
+  {
     title: 'In front of another MQTT broker',
     page: 'in-front-of-a-broker.md',
+    settings: RELAYED_SETTINGS,
   },
-  bridge: { title: 'A bridge to another MQTT broker', page: 'edge.md' },
-  deviceListen: { title: 'Doors', page: '../README.md#the-doors' },
-  proxyListen: { title: 'Behind a proxy that ends mTLS', page: 'behind-a-proxy.md' },
-  enrolListen: { title: 'The enrol door', page: 'devices.md' },
-  proxyProtocol: {
+  { title: 'A bridge to another MQTT broker', page: 'edge.md', settings: BRIDGE_SETTINGS },
+  { title: 'Doors', page: '../README.md#the-doors', settings: DOORS_SETTINGS },
+  { title: 'Behind a proxy that ends mTLS', page: 'behind-a-proxy.md', settings: PROXY_SETTINGS },
+  { title: 'The enrol door', page: 'devices.md', settings: ENROL_DOOR_SETTINGS },
+  {
     title: 'Behind a TCP load balancer',
     page: 'deploying.md#behind-a-tcp-load-balancer',
+    settings: LOAD_BALANCERS_SETTINGS,
   },
-  maxPayload: {
+  {
     title: 'Limits of devices, connections and requests',
     page: 'operations.md#limits',
+    settings: LIMITS_SETTINGS,
   },
-  history: { title: 'History and event streams', page: 'history.md' },
-  commandTopic: { title: 'Commands over HTTP', page: 'commands.md' },
-  clientBuffer: { title: 'MQTT clients', page: 'broker.md' },
-  sessionQueue: { title: 'MQTT sessions and retained messages', page: 'broker.md#sessions' },
-  readingPast: { title: 'Time of readings, and requests that are sent again', page: 'api.md' },
-  influxTopic: { title: 'InfluxDB line protocol', page: 'ingest.md' },
-  readingTtl: { title: 'Readings in the metrics', page: 'monitoring.md' },
-  drainSeconds: { title: 'Stopping, and the log', page: 'operations.md' },
-  functionWait: { title: 'As a function (AWS Lambda)', page: 'serverless.md#aws-lambda' },
-}
+  { title: 'History and event streams', page: 'history.md', settings: HISTORY_SETTINGS },
+  { title: 'Commands over HTTP', page: 'commands.md', settings: COMMANDS_SETTINGS },
+  { title: 'MQTT clients', page: 'broker.md', settings: MQTT_SETTINGS },
+  {
+    title: 'MQTT sessions and retained messages',
+    page: 'broker.md#sessions',
+    settings: SESSIONS_SETTINGS,
+  },
+  {
+    title: 'Time of readings, and requests that are sent again',
+    page: 'api.md',
+    settings: PUBLISHING_SETTINGS,
+  },
+  { title: 'InfluxDB line protocol', page: 'ingest.md', settings: INFLUX_SETTINGS },
+  { title: 'Readings in the metrics', page: 'monitoring.md', settings: READINGS_SETTINGS },
+  { title: 'Stopping, and the log', page: 'operations.md', settings: PROCESS_SETTINGS },
+  {
+    title: 'As a function (AWS Lambda)',
+    page: 'serverless.md#aws-lambda',
+    settings: FUNCTION_SETTINGS,
+  },
+]
 
 /** The sections that these settings belong to, each with its settings, in the order of the schema. */
 export function sectionsOf(
   names: readonly SettingName[],
 ): { readonly section: Section; readonly names: readonly SettingName[] }[] {
-  const wanted = new Set(names)
-  const all: { section: Section; names: SettingName[] }[] = []
-  for (const name of SETTING_NAMES) {
-    const section = SECTIONS[name]
-    if (section) all.push({ section, names: [] })
-    if (wanted.has(name)) all.at(-1)?.names.push(name)
-  }
-  return all.filter((one) => one.names.length > 0)
+  const wanted: ReadonlySet<string> = new Set(names)
+  return SECTIONS.map(({ settings, ...section }) => ({
+    section,
+    names: (Object.keys(settings) as SettingName[]).filter((name) => wanted.has(name)),
+  })).filter((one) => one.names.length > 0)
 }

@@ -1,4 +1,4 @@
-import type { Parse } from './values.ts'
+import type { Parse } from './values/parse.ts'
 
 /** One setting: how its text is read, the text it has when nobody says anything (undefined: none), and what it is for. */
 export interface Setting<T> {

@@ -1,8 +1,6 @@
 import { setting } from './setting.ts'
-import { bytes, integer, path, text } from './values.ts'
-
-const KiB = 1024
-const MiB = 1024 * KiB
+import { KiB, MiB } from './units.ts'
+import { bytes, integer, path, text } from './values/plain.ts'
 
 /** The texts and defaults that differ between the connections. */
 export interface ConnectionTexts {

@@ -1,6 +1,6 @@
 import type { BlockList, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import type { ProxyAddress } from '../config/values.ts'
+import type { ProxyAddress } from '../config/values/network.ts'
 import type { Door } from '../door-table.ts'
 import type { Meter } from '../metrics/meter.ts'
 import type { Admission } from './admission.ts'

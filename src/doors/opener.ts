@@ -1,6 +1,6 @@
 import type { Server } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import type { ProxyAddress } from '../config/values.ts'
+import type { ProxyAddress } from '../config/values/network.ts'
 import type { Admissions } from '../door/admissions.ts'
 import type { BindTo } from '../door/bind.ts'
 import { availableSlots, createConnectionSlots } from '../door/connection-slots.ts'

@@ -1,0 +1,19 @@
+import { Pattern } from '../pattern.ts'
+import { type Parse, parse } from './parse.ts'
+
+/** A regular expression for whole WoTT IDs; what MQTT and the ACL give a meaning is refused whatever it says. */
+export const idPattern: Parse<Pattern> = parse(
+  'REGEXP',
+  'a regular expression that starts with "^" and ends with "$", so that it matches the whole WoTT ID',
+  (text) => {
+    if (!text.startsWith('^') || !text.endsWith('$')) return undefined
+    try {
+      return new Pattern(text)
+    } catch (error) {
+      const { message } = error as Error
+      throw error instanceof SyntaxError
+        ? new Error(`must be a regular expression: ${message}`)
+        : error
+    }
+  },
+)

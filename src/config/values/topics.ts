@@ -1,0 +1,56 @@
+import { FORM, parseTemplate, type TopicTemplate } from '../../topic/template.ts'
+import { filterProblem, readingTopicProblem } from '../../topic/topic.ts'
+import { type BridgeTopic, parseBridgeTopics } from '../bridge-topics.ts'
+import { type Parse, parse } from './parse.ts'
+
+/** MQTT topic filters; a comma cannot be part of one. */
+export const topicFilters: Parse<readonly string[]> = parse(
+  'FILTERS',
+  'MQTT topic filters, separated by commas',
+  (said) => {
+    const filters = said.split(/ *, */)
+    return filters.every((filter) => filterProblem(filter) === null) ? filters : undefined
+  },
+)
+
+/** What topics are made of. */
+export const topicTemplate: Parse<TopicTemplate> = parse('TEMPLATE', FORM, parseTemplate)
+
+/** Topic filters with the WoTT ID as a level of each, so that no two devices have one in common. */
+export const commandTopics: Parse<readonly string[]> = parse(
+  'FILTERS',
+  'MQTT topic filters, separated by commas, each with %u as one of its levels',
+  (said) => {
+    const filters = said.split(/ *, */)
+    const isOwn = (filter: string) =>
+      filterProblem(filter) === null && !filter.startsWith('$') && filter.split('/').includes('%u')
+    return filters.every(isOwn) ? filters : undefined
+  },
+)
+
+/** A topic that messages are published to, or what such topics begin with. */
+export const topicName: Parse<string> = parse(
+  'TOPIC',
+  'a topic such as homeassistant, without wildcards, that does not start with "$"',
+  (said) => (readingTopicProblem(said) === null ? said : undefined),
+)
+
+/** A topic with a level `%u` for the WoTT ID. */
+export const topicOfDevice: Parse<string> = parse(
+  'TOPIC',
+  'a topic with one level %u for the WoTT ID, such as status/%u, without wildcards, that does not start with "$"',
+  (said) =>
+    readingTopicProblem(said) === null &&
+    said.split('/').filter((level) => level === '%u').length === 1
+      ? said
+      : undefined,
+)
+
+export const bridgeTopics: Parse<readonly BridgeTopic[]> = parse(
+  'TOPICS',
+  'topics such as PATTERN out|in|both QOS LOCAL_PREFIX REMOTE_PREFIX, separated by semicolons',
+  (said) => {
+    const topics = parseBridgeTopics(said)
+    return topics.length > 0 ? topics : undefined
+  },
+)
