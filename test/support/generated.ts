@@ -8,6 +8,7 @@ import { toOptionTable } from '../../src/config/mosquitto/table.ts'
 import { asyncapi } from '../../src/reference/asyncapi.ts'
 import { toProblemTable } from '../../src/reference/problems.ts'
 import { VERSION } from '../../src/version.ts'
+import { readImports, roomGraph, shortened } from './imports.ts'
 import { openapi } from './openapi.ts'
 
 export const ROOT = resolve(import.meta.dirname, '../..')
@@ -17,6 +18,7 @@ export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
   const sections = describeSections()
   return new Map([
     ['.env.example', toEnvExample(sections)],
+    await page('docs/architecture.md', 'rooms', await roomList()),
     await page('docs/configuration.md', 'settings', toMarkdownTables(sections)),
     await page(
       'docs/migrating-from-mosquitto.md',
@@ -28,6 +30,27 @@ export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
     ['openapi/openapi.json', toText(await openapi())],
     ['openapi/asyncapi.json', toText(asyncapi(VERSION))],
   ])
+}
+
+/** The import graph of the rooms as text, those at the top of the house first. */
+async function roomList(): Promise<string> {
+  const graph = shortened(roomGraph(await readImports()))
+  const placed = new Map<string, number>()
+  const heightOf = (room: string): number => {
+    const known = placed.get(room)
+    if (known !== undefined) return known
+    const height = 1 + Math.max(0, ...[...(graph.get(room) ?? [])].map(heightOf))
+    placed.set(room, height)
+    return height
+  }
+  const rooms = [...graph.keys()].sort(
+    (a, b) => heightOf(b) - heightOf(a) || a.localeCompare(b, 'en'),
+  )
+  const lines = rooms.map((room) => {
+    const known = [...(graph.get(room) ?? [])].sort((a, b) => a.localeCompare(b, 'en'))
+    return known.length === 0 ? room : `${room.padEnd(14)} → ${known.join(', ')}`
+  })
+  return ['```', ...lines, '```'].join('\n')
 }
 
 /** A page with `table` in the place that it keeps for it. */
