@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Broker, BrokerLog } from '../broker/broker.ts'
+import type { BrokerLog } from '../broker/broker.ts'
+import type { OpenedBroker } from '../broker/open.ts'
 import type { CatalogFile } from '../catalog/catalog-file.ts'
 import type { Config } from '../config/load.ts'
 import { messageOf } from '../errors.ts'
@@ -11,7 +12,7 @@ import { openPresence, type Presence } from '../presence/presence.ts'
 import { createStatusTopics } from '../presence/status-topics.ts'
 
 export interface FreshnessOptions {
-  readonly broker: Pick<Broker, 'publish' | 'follow' | 'retained'>
+  readonly broker: Pick<OpenedBroker, 'publish' | 'follow' | 'retained' | 'uplink'>
   readonly readTopics: BrokerLog['readTopics']
   readonly catalog: CatalogFile
   readonly reports: Pick<Reports, 'log' | 'logLimited'>
@@ -94,7 +95,7 @@ export async function openFreshness(
   }
 
   // another broker is not asked for what nobody wants to know
-  const restored = isUsed || config.broker.kind !== 'mqtt' ? restore() : Promise.resolve()
+  const restored = isUsed || !broker.uplink ? restore() : Promise.resolve()
   return {
     *topics() {
       for (const { device, topic, info, state } of presence.all())
