@@ -22,7 +22,7 @@ describe('a viewer', () => {
     const done = await run(['viewer', ...args, '--file', at.viewersFile])
     assert.match(
       done.stderr,
-      /^(?:wott-gateway: \S+ is new: .*\n)?(?:$|wott-gateway: the link works once, )/,
+      /^(?:wott-gateway: created \S+: .*\n)?(?:$|wott-gateway: the link works once, )/,
     )
     assert.equal(done.code, 0)
     return done.stdout
