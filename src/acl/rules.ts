@@ -1,3 +1,4 @@
+import { hasWildcard } from '../topic/topic.ts'
 import type { Bits } from './bits.ts'
 
 export type Action = 'publish' | 'receive'
@@ -119,5 +120,5 @@ export function patternsFor(rules: AclRules, who: Who): RuleSet | null {
 }
 
 export function bringsWildcard({ user, clientId }: Who): boolean {
-  return /[+#]/.test(clientId) || (user !== null && /[+#]/.test(user))
+  return hasWildcard(clientId) || (user !== null && hasWildcard(user))
 }

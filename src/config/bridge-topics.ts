@@ -1,4 +1,4 @@
-import { filterProblem } from '../topic/topic.ts'
+import { filterProblem, hasWildcard } from '../topic/topic.ts'
 
 export type BridgeDirection = 'out' | 'in' | 'both'
 
@@ -77,7 +77,7 @@ function topicProblem(topic: BridgeTopic): string | null {
     ['here', localFilter(topic), topic.localPrefix],
     ['at the other broker', remoteFilter(topic), topic.remotePrefix],
   ] as const) {
-    if (/[+#]/.test(prefix)) return `has a wildcard in the prefix "${prefix}"`
+    if (hasWildcard(prefix)) return `has a wildcard in the prefix "${prefix}"`
     const problem = filterProblem(filter)
     if (problem) return `becomes "${filter}" ${side}, which ${problem}`
   }

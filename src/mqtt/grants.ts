@@ -1,6 +1,6 @@
 import { parseShared } from '../broker/groups.ts'
 import { subscriptionBytes } from '../broker/session.ts'
-import { filterProblem } from '../topic/topic.ts'
+import { filterProblem, hasWildcard } from '../topic/topic.ts'
 import type { Client, MqttWorld } from './client.ts'
 import type { SubscriptionRequest } from './packets.ts'
 import { ProtocolError, Reason } from './reasons.ts'
@@ -83,7 +83,7 @@ export async function toCodes(
 }
 
 function shareProblem(share: string): string | null {
-  if (share === '' || /[+#]/.test(share))
+  if (share === '' || hasWildcard(share))
     return 'has no valid share name after $share/ [MQTT-4.8.2-1, MQTT-4.8.2-2]'
   return null
 }

@@ -52,10 +52,38 @@ export function intersection(a: readonly string[], b: readonly string[]): string
 
 /** Whether every topic that `inner` covers is covered by `outer`, both given by their levels. */
 export function includes(outer: readonly string[], inner: readonly string[]): boolean {
-  // the same topics: every topic has a first level
+  // "+/#" covers the same topics as "#": every topic has a first level
   const wanted = inner[0] === '#' ? ['+', '#'] : inner
   const common = intersection(outer, wanted)
   return common?.length === wanted.length && common.every((level, index) => level === wanted[index])
+}
+
+/** As `includes`, for filters as text. */
+export function filterIncludes(outer: string, inner: string): boolean {
+  // the most common filter, decided without splitting
+  if (outer === '#') return !inner.startsWith('$')
+  if (outer === inner) return true
+  // most pairs do not overlap, which is cheaper to find out
+  return overlaps(outer, inner) && includes(outer.split('/'), inner.split('/'))
+}
+
+/** The narrowest filter that covers all topics of two overlapping filters. */
+export function leastCover(a: string, b: string): string {
+  if (filterIncludes(a, b)) return a
+  if (filterIncludes(b, a)) return b
+  const [one, other] = [a.split('/'), b.split('/')]
+  const levels: string[] = []
+  for (let level = 0; level < Math.max(one.length, other.length); level++) {
+    const [x, y] = [one[level], other[level]]
+    if (x === undefined || y === undefined || x === '#' || y === '#') {
+      levels.push('#')
+      break
+    }
+    levels.push(x === y ? x : '+')
+  }
+  const wide = levels.join('/')
+  // "#" covers the same topics: every topic has a first level
+  return wide === '+/#' ? '#' : wide
 }
 
 /** Wildcards in the first level never cover names that start with "$" [MQTT-4.7.2-1]. */

@@ -8,6 +8,7 @@ export const MAX_TOPIC_LEVELS = 100
 const UNUSABLE =
   /[\u0000-\u001f\u007f-\u009f\ufdd0-\ufdef\ufffe\uffff]|[\ud83f\ud87f\ud8bf\ud8ff\ud93f\ud97f\ud9bf\ud9ff\uda3f\uda7f\udabf\udaff\udb3f\udb7f\udbbf\udbff][\udffe\udfff]/
 
+/** Whether a text has a wildcard character, so that it is not a topic name [MQTT-4.7.1-1]. */
 export function hasWildcard(topic: string): boolean {
   return topic.includes('+') || topic.includes('#')
 }

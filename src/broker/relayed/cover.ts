@@ -1,4 +1,4 @@
-import { includes, overlaps } from '../../topic/match.ts'
+import { filterIncludes, leastCover, overlaps } from '../../topic/match.ts'
 
 /** The subscriptions that serve all filters in use. */
 export interface Cover {
@@ -57,7 +57,7 @@ export function regroup(
 }
 
 export function isCovered(filters: readonly string[], filter: string): boolean {
-  return filters.some((one) => covers(one, filter))
+  return filters.some((one) => filterIncludes(one, filter))
 }
 
 /**
@@ -75,31 +75,4 @@ function merge(disjoint: readonly string[], filter: string, meeting: readonly st
     met = new Set(apart.filter((one) => overlaps(one, wide)))
   }
   return { filters: [...apart, wide], wide }
-}
-
-function covers(outer: string, inner: string): boolean {
-  // the usual one, and no work
-  if (outer === '#') return !inner.startsWith('$')
-  if (outer === inner) return true
-  // most pairs have nothing in common, and it is cheaper to see that
-  return overlaps(outer, inner) && includes(outer.split('/'), inner.split('/'))
-}
-
-/** The narrowest filter that covers what two filters cover that overlap. */
-function leastCover(a: string, b: string): string {
-  if (covers(a, b)) return a
-  if (covers(b, a)) return b
-  const [one, other] = [a.split('/'), b.split('/')]
-  const levels: string[] = []
-  for (let level = 0; level < Math.max(one.length, other.length); level++) {
-    const [x, y] = [one[level], other[level]]
-    if (x === undefined || y === undefined || x === '#' || y === '#') {
-      levels.push('#')
-      break
-    }
-    levels.push(x === y ? x : '+')
-  }
-  const wide = levels.join('/')
-  // the same topics: every topic has a first level
-  return wide === '+/#' ? '#' : wide
 }

@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { topicMatches } from '../../topic/match.ts'
+import { hasWildcard } from '../../topic/topic.ts'
 import type { LogRange, LogSplit, TopicRange } from '../broker.ts'
 import type { Changes } from './changes.ts'
 import { type CheckedRow, soundRow } from './checksum.ts'
@@ -22,7 +23,7 @@ export function createSqliteLogReader(db: DatabaseSync): (range: LogRange) => Lo
   function rowsOf({ after, upTo, filters, newestFirst }: LogRange): Iterable<unknown> {
     const order = newestFirst ? 'DESC' : 'ASC'
     const [filter = '', ...others] = filters
-    return others.length > 0 || /[+#]/.test(filter)
+    return others.length > 0 || hasWildcard(filter)
       ? statements.all[order].iterate(after, upTo)
       : statements.one[order].iterate(after, upTo, filter)
   }
