@@ -4,7 +4,7 @@ import { isAllowed } from './decide.ts'
 import { type Grants, grantsOf } from './grants.ts'
 import type { AclRules, Action, Who } from './rules.ts'
 
-/** What one client may do under the rules of the moment. */
+/** The rights of one client under the rules in use. */
 export interface Access {
   readonly who: Who
   mayPublish(topic: string): boolean

@@ -10,7 +10,7 @@ const BYTES_AT_ONCE = 2 ** 20
 
 /** The file as it is now. */
 export async function readRegularFile(path: string): Promise<Buffer> {
-  // a FIFO would wait for its writer
+  // reading a FIFO would wait for a writer
   if (!(await stat(path)).isFile()) throw new Error('it is not a regular file')
   await using file = await open(path)
   const { size } = await file.stat()
@@ -59,7 +59,7 @@ export async function readSettled(
       }
     } catch (error) {
       missing += 1
-      // an editor may move the old file away before it writes the new one
+      // some editors move the old file away before they write the new one
       if (codeOf(error) !== 'ENOENT' || missing > 2) throw error
     }
     await pause(QUIET_MS)
@@ -67,7 +67,7 @@ export async function readSettled(
   throw new Error('it keeps changing while it is read')
 }
 
-/** How long to keep everybody else waiting. */
+/** How long one step may block the event loop. */
 const SLICE_MS = 2
 
 /** Parses `file`, which must not change any more, a moment at a time. */

@@ -1,6 +1,6 @@
 /**
- * A set of small numbers: which 32 of them (number / 32), and their bits, in turns and ascending; where none of the
- * 32 is in the set, nothing stands. One step looks at 32 rules, however sparse or full the set is.
+ * A set of small numbers as pairs, ascending: the index of a group of 32 (number / 32), then the group's bits. Empty groups are
+ * left out. One step handles 32 rules, however sparse the set is.
  */
 export type Bits = readonly number[]
 

@@ -24,14 +24,14 @@ export interface Verdict {
 
 const NO_RULE: Verdict = Object.freeze({ allowed: false, line: null, rule: null })
 
-/** What Mosquitto 2.0 would answer. Where several lines say the same, the first of them is named. */
+/** The answer that Mosquitto 2.0 would give. When several lines decide the same, the first of them is named. */
 export function decide(rules: AclRules, who: Who, action: Action, topic: string): Verdict {
   const rule = decidingRule(rules, who, action, topic)
   if (!rule) return NO_RULE
   return { allowed: rule.right !== 'deny', line: rule.line, rule: textOf(rules, rule) }
 }
 
-/** `decide` where only its answer matters. */
+/** As `decide`, for callers that need only the answer. */
 export function isAllowed(rules: AclRules, who: Who, action: Action, topic: string): boolean {
   const rule = decidingRule(rules, who, action, topic)
   return rule !== null && rule.right !== 'deny'
@@ -74,7 +74,7 @@ export function isReserved(action: Action, topic: string): boolean {
   return action === 'publish' && topic.startsWith('$SYS') && !topicMatches(BRIDGE_STATE, topic)
 }
 
-/** No wire carries anything else: a filter taken for a topic, say, must not find "#" open to it. */
+/** Whether it is a topic name at all: a filter that is passed as a topic must not be allowed by "#". */
 export function isTopic(topic: string): boolean {
   return topic !== '' && !hasWildcard(topic) && topic.isWellFormed()
 }

@@ -12,33 +12,33 @@ export type ReloadResult =
   | { readonly ok: false; readonly errors: readonly string[] }
 
 export interface AclSource {
-  /** The rules in force: another object as soon as they change. */
+  /** The rules in use: a new object after each change. */
   readonly current: AclRules
-  /** Reads the file again now; resolves when its rules hold or are refused. */
+  /** Reads the file again now; resolves when its rules are in use, or rejected. */
   reload(): Promise<ReloadResult>
-  /** Why the rules in force are not those of the file; null when they are. */
+  /** Why the last load failed, so that older rules are in use; null when they are up to date. */
   failure(): string | null
   /** Calls `listener`, which must not throw, after each change of `current`; returns how to stop that. */
   onChange(listener: () => void): () => void
   close(): void
 }
 
-/** One that can be told to look for itself. */
+/** A source that can be told to check the file. */
 export interface AclFile extends AclSource {
   /** Reads the file if it has changed, or could not be read before. */
   look(): Promise<void>
 }
 
 export interface AclOptions {
-  /** Whether to notice by itself that the file has changed. */
+  /** Whether to reload the file by itself when it changes. */
   readonly watch: boolean
-  /** How often to look, in milliseconds. */
+  /** Milliseconds between two checks of the file. */
   readonly intervalMs?: number
   /** How long a file that has lost all its rules must stay so to be believed, in milliseconds. */
   readonly settleMs?: number
-  /** Told of every reload, but not of the first load nor of a look that found nothing new. */
+  /** Called after every reload, but not after the first load, nor after a check that found no change. */
   readonly onReload: (result: ReloadResult) => void
-  /** Told of every attempt that failed, also of the same one. */
+  /** Called after every failed attempt. */
   readonly onFailure?: (error: unknown) => void
 }
 
@@ -65,7 +65,7 @@ export async function openAcl(path: string, options: AclOptions): Promise<AclFil
     if (!found.ok) {
       last = found
       const message = found.errors.join('\n')
-      // it is tried again and again
+      // watchFile tries again
       if (asked || message !== failed) onReload(found)
       failed = message
       throw new Error(firstOf(found.errors), { cause })

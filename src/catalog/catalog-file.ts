@@ -54,7 +54,7 @@ export async function openCatalog(
       current = await loadCatalog(path as string, silence)
     } catch (error) {
       const { errors, message } = error as CatalogError
-      // it is tried again and again
+      // watchFile tries again
       if (asked || message !== failed) onLoad({ ok: false, errors })
       failed = message
       throw error

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { codeOf, UsageError } from '../errors.ts'
 
-/** Whether there is something at `path`. Throws a UsageError where this user may not look. */
+/** Whether `path` exists. Throws a UsageError when this user may not know. */
 export function exists(path: string): boolean {
   try {
     return statSync(path, { throwIfNoEntry: false }) !== undefined

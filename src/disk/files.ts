@@ -25,8 +25,8 @@ export interface NewFile {
 export const UNFINISHED_PREFIX = '.new-'
 
 /**
- * Puts `text` at `path` in one step: whoever looks finds all of the old or all of the new file, even after a crash. The
- * owner stays who it was; a new file is its folder's where root makes it. Rejects with `UsageError` where it cannot.
+ * Writes `text` to `path` in one step: readers see either the old or the new file, never a part, even after a crash. The owner
+ * stays the same; a new file that root writes belongs to the owner of its folder. Rejects with `UsageError` when it cannot.
  */
 export async function replaceFile(file: NewFile): Promise<void> {
   const { path } = file
@@ -39,7 +39,7 @@ export async function replaceFile(file: NewFile): Promise<void> {
 }
 
 /**
- * Moves a private file to `path` in one step, also to another disk: whoever looks finds all of the old or all of the new file.
+ * Moves a private file to `path` in one step, also to another disk: readers see either the old or the new file.
  */
 export async function moveFile(from: string, path: string): Promise<void> {
   try {
@@ -77,14 +77,14 @@ export async function prepareDirectory(
   await give(handle, unfinished, owner)
 }
 
-/** Puts what was prepared in the place of `directory`; what was there is deleted. */
+/** Replaces `directory` with the prepared one; the old one is deleted. */
 export async function finishDirectory(directory: string): Promise<void> {
   await rm(directory, { recursive: true, force: true })
   await rename(unfinishedOf(directory), directory)
   await syncDirectory(dirname(directory))
 }
 
-/** Makes `directory`, and what is missing above it, for the owner alone. */
+/** Creates `directory` and missing parents, for the owner only. */
 export function makePrivateDirectory(directory: string): void {
   if (isDirectory(directory)) return
   // mkdir's own recursion never ends where the folder above is there and takes none, as /proc does
@@ -149,7 +149,7 @@ interface Owner {
   readonly gid: number
 }
 
-/** To whom what is written at `path` has to be given; null where it is ours as it is. */
+/** The owner that a file written at `path` must be given to; null when this process is the right owner. */
 async function ownerFor(path: string): Promise<Owner | null> {
   const [uid, gid] = [process.geteuid?.(), process.getegid?.()]
   if (uid === undefined) return null
@@ -176,7 +176,7 @@ async function give(handle: FileHandle, path: string, owner: Owner): Promise<voi
   }
 }
 
-/** Without it a power cut can undo a rename, and with it a revocation that was reported as done. */
+/** Flushes a directory. Without it a power cut can undo a rename, and so a revocation that was reported as done. */
 export async function syncDirectory(directory: string): Promise<void> {
   if (process.platform === 'win32') return
   await using handle = await open(directory)

@@ -1,4 +1,4 @@
-/** The value that a file holds as JSON; null where it holds none. */
+/** Parses JSON; null when the text is not valid JSON. */
 export function readJson(text: string): unknown {
   try {
     return JSON.parse(text)

@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { codeOf, messageOf } from '../errors.ts'
 
-/** Tells one state of a file from the next: a write, a rename over it and a swapped symlink all change it. */
+/** A text that changes with every write to a file, rename over it and swapped symlink. */
 export async function stateOf(path: string): Promise<string> {
   try {
     const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true })
@@ -15,7 +15,7 @@ export async function stateOf(path: string): Promise<string> {
 /** The state of a file, or of a folder with every file in it. */
 export async function stateOfAll(path: string): Promise<string> {
   const own = await stateOf(path)
-  // not by listing it: that needs a descriptor, and without one every file would seem to have changed
+  // stat, not readdir: without a free descriptor readdir fails, and every file would seem to have changed
   const isFolder = await stat(path).then(
     (found) => found.isDirectory(),
     () => false,

@@ -44,7 +44,7 @@ function* walk<T>(
     // wildcards in the first level never cover names that start with "$" [MQTT-4.7.2-1]
     const isHidden = depth === 0 && name.startsWith('$')
     const exact = named.get(name) ?? NO_FILTERS
-    // what "#" covers no other filter has to
+    // "#" covers everything below, so the other filters need not be tried
     const next = isHidden ? exact : (all ?? [...wild, ...exact])
     if (next.length > 0) yield* walk(child, next, depth + 1)
   }

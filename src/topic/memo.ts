@@ -7,19 +7,19 @@ export interface MemoBounds {
   readonly size: number
 }
 
-/** What was found out about topics, so that it is worked out once and not for every message. */
+/** Remembers an answer for each topic, so that it is computed once and not for every message. */
 export interface TopicMemo<T> {
   of(topic: string): T
   forget(): void
 }
 
-/** One whose answers change with filters. */
+/** A memo whose answers depend on filters. */
 export interface FilteredTopicMemo<T> extends TopicMemo<T> {
   /** Forgets at least the topics that `filter` covers. */
   forgetCovered(filter: string): void
 }
 
-/** Forgets everything at a bound: whoever keeps inventing topics makes it slow, not large. */
+/** Forgets everything when a bound is reached: a client that invents topics makes it slow, not large. */
 export function createTopicMemo<T extends NonNullable<unknown>>(
   find: (topic: string) => T,
   bounds: MemoBounds,

@@ -27,11 +27,11 @@ export interface Message {
   readonly received: number
   /** Null when the publisher gave none. */
   readonly properties: MessageProperties | null
-  /** When nobody is to get it any more, in milliseconds by the broker's clock; null for never. */
+  /** When it expires, in milliseconds by the broker's clock; null for never. */
   readonly expires: number | null
 }
 
-/** Whether nobody is to get the message any more, by the broker's clock `now`. */
+/** Whether the message has expired, by the broker's clock `now`. */
 export function isExpired({ expires }: Pick<Message, 'expires'>, now: () => number): boolean {
   return expires !== null && expires <= now()
 }

@@ -3,7 +3,7 @@ import type { Message, MessageProperties } from './message.ts'
 /** The user property that says when a message was measured: as text that `parseTime` takes. */
 export const TIME_PROPERTY = 'time'
 
-/** How far the time of a reading may be from when it arrives, in milliseconds. */
+/** How far the time of a reading may be from its arrival, in milliseconds. */
 export interface TimeBounds {
   readonly past: number
   readonly future: number
@@ -17,7 +17,7 @@ const LAST_TIME = 8.64e15
 /** Unix times below are seconds, until the year 5138; those above milliseconds, since 1973. */
 const FIRST_MILLISECONDS = 1e11
 
-/** What text `parseTime` takes, for whoever sent another. */
+/** The formats that `parseTime` accepts, for error messages. */
 export const TIME_FORM =
   'a time such as 2026-11-24T08:00:00Z or 1795507200 (Unix seconds or milliseconds)'
 
@@ -38,7 +38,7 @@ export function parseRfc3339(text: string): number {
   return Date.parse(text.toUpperCase().replace(' ', 'T'))
 }
 
-/** When a message was measured, as its first user property `time` says; null where it says nothing, or no time. */
+/** The time in the first user property `time`; null when there is none, or it is not a time. */
 export function timeIn(properties: MessageProperties | null): number | null {
   const found = properties?.userProperties?.find(([name]) => name === TIME_PROPERTY)
   return found ? parseTime(found[1]) : null

@@ -16,14 +16,14 @@ export function join(levels: readonly string[]): string | undefined {
   return levels.length === 0 ? undefined : levels.join('/')
 }
 
-/** How many of `rest` are the levels from `at` on. */
+/** How many levels of `rest` are the same as the levels from `at` on. */
 export function countSame(rest: readonly string[], levels: readonly string[], at: number): number {
   let same = 0
   while (same < rest.length && rest[same] === levels[at + same]) same += 1
   return same
 }
 
-/** Leaves the node the first `count` of its further levels, and gives the others and all below to one of their own. */
+/** Splits a node after `count` of its levels: the rest, and everything below, moves into a new child. */
 export function divide<T>(node: Node<T>, rest: readonly string[], count: number): void {
   const { children, value } = node
   node.children = new Map([
@@ -33,7 +33,7 @@ export function divide<T>(node: Node<T>, rest: readonly string[], count: number)
   node.value = undefined
 }
 
-/** Takes the only child of a node without a value into it. */
+/** Merges a node without a value with its only child. */
 export function unite<T>(node: Node<T>): void {
   if (node.value !== undefined || node.children?.size !== 1) return
   for (const [name, child] of node.children) {

@@ -16,13 +16,13 @@ import type { StoreContext } from './store-context.ts'
 
 export type Absent = ReturnType<typeof createAbsent>
 
-/** Bundles, and bytes of them, that are counted together: by so much a queue can be too long until its session comes back. */
+/** Bundles, and bytes, that are counted in the queues together; until then a queue may exceed its limits by this much. */
 const COUNTED_AT_ONCE = 64
 const BYTES_AT_ONCE = 1024 * 1024
-/** The part of any of the bounds that this may be. */
+/** The same as a part of each limit, for small limits. */
 const PART = 16
 
-/** What waits for sessions that are away, where many get the same. `makeRoom` drops what a queue has no room for. */
+/** Messages that wait for many sessions that are away, stored once for all of them. `makeRoom` drops messages a queue has no room for. */
 export function createAbsent(
   { journal, limits, onBound }: StoreContext,
   sessions: Sessions,
@@ -42,7 +42,7 @@ export function createAbsent(
     return owner.bytes < limits.totalBytesPerDevice
   }
 
-  /** Whom bundles are for now, and who is to be asked one by one. */
+  /** The members of a cohort that share a bundle, and those that need an entry of their own. */
   function membersOf(cohort: Cohort): NonNullable<Members['bundled']> {
     const members = cohort.now(sessions.version())
     members.bundled ??= toBundled(members)
@@ -65,7 +65,7 @@ export function createAbsent(
     return bundle
   }
 
-  /** The copies that were put since the last time are counted in their queues, and those dropped that have no room. */
+  /** Counts new copies in the queues of their sessions, and drops those that have no room. */
   function count(): void {
     if (uncounted === 0) return
     uncounted = 0
@@ -101,8 +101,8 @@ export function createAbsent(
   }
 
   /**
-   * Does what `makeRoom` would, for a queue with nothing but copies of these bundles, and notes it in `dropped`: one after the
-   * other would be most of the work where thousands of full queues get a message.
+   * As `makeRoom`, for a queue that holds only copies of these bundles; notes what it dropped in `dropped`. Dropping copies one by
+   * one would be most of the work when thousands of full queues get a message.
    */
   function dropMany(
     { away, queue }: Session,
@@ -134,7 +134,7 @@ export function createAbsent(
     return found
   }
 
-  /** In the order of their ids; none waits any more. */
+  /** Returns the waiting bundles in the order of their ids, and marks all of them as taken. */
   function takeAll(session: Session): Bundle[] {
     const { away, queue } = session
     const lists = [...away.audiences].map(({ bundles: list }) => {
@@ -147,7 +147,7 @@ export function createAbsent(
     return all
   }
 
-  /** What waits for a session becomes entries of its queue. */
+  /** Turns the copies that wait for a session into entries of its queue. */
   function unpack(session: Session): void {
     if (session.away.audiences.size === 0) return
     const stored: QueueEntry[] = []
@@ -178,17 +178,17 @@ export function createAbsent(
     bundles.drop(bundle, copies)
   }
 
-  /** Stores which copies a session no longer waits for while others do. */
+  /** Stores up to which bundle a session has its copies, while other sessions still wait for theirs. */
   function storeFloor({ id, away, queue }: Session): void {
     let { floor } = away
     if (floor === 0) return
-    // without a row of its own, it would be lost with the others
+    // an unsent copy has no row of its own, and would be lost below the floor
     for (const { bundle, packetId } of queue.all())
       if (bundle && packetId === 0) floor = Math.min(floor, bundle.id)
     journal.later(`floor ${id}`, ['floor', floor, id])
   }
 
-  /** The store hears of it when the session comes back, or when the bundle goes. */
+  /** Stored when the session comes back, or with the removal of the bundle. */
   function dropOldest(session: Session, bundle: Bundle): void {
     session.away.mark = bundle.id
     session.away.floor = bundle.id + 1
@@ -196,7 +196,7 @@ export function createAbsent(
     bundles.drop(bundle)
   }
 
-  /** Takes out of all queues what `isPast`; returns how many copies that were. */
+  /** Drops all copies of expired bundles. Returns the number of copies. */
   function expire(isPast: (bundle: Bundle) => boolean): number {
     count()
     let copies = 0

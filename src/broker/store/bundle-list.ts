@@ -11,7 +11,7 @@ export interface BundleList {
   values(): Bundle[]
 }
 
-/** Places at the front that may be empty before the others move up. */
+/** Empty places at the front before the array is compacted. */
 const EMPTY_PLACES = 256
 
 export function createBundleList(): BundleList {

@@ -5,7 +5,7 @@ import type { Sessions } from './sessions.ts'
 import type { SharedMessages } from './shared-messages.ts'
 import type { Ids } from './store-context.ts'
 
-/** The bundles of the store, until all that refers to them is restored too. */
+/** Collects the stored bundles, until all rows that refer to them are restored too. */
 export function createRestoredBundles(
   ids: Ids,
   sessions: Sessions,
@@ -60,7 +60,7 @@ export function createRestoredBundles(
     ): void {
       const audience = audiences.get(audienceId)
       const shared = messages.restored(messageId)
-      // left over from changes that nobody waited for
+      // the removal of this row was not stored before the gateway ended
       if (!audience || !shared) return
       ids.passed(row.id + audience.sessions.length - 1)
       const bundle = { ...row, audience, shared, message: shared.message }

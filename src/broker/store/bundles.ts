@@ -6,27 +6,27 @@ import type { QueueEntry } from './queue.ts'
 import type { SharedMessage, SharedMessages } from './shared-messages.ts'
 import type { StoreContext } from './store-context.ts'
 
-/** The sessions that bundles are for. It is in the store as long as one of them is. */
+/** The sessions that share bundles. Stored as long as any of its bundles is. */
 export interface Audience {
   readonly id: number
   /** By place; undefined for one that ended before a restart. */
   readonly sessions: readonly (Session | undefined)[]
-  /** Those that somebody may still be waiting for. */
+  /** The bundles that a session may still be waiting for. */
   readonly bundles: BundleList
   /** How many bundles have copies that are neither acknowledged nor dropped. */
   live: number
-  /** The last ones, not yet counted in the queues of the sessions. */
+  /** The newest bundles, which are not yet counted in the queues of the sessions. */
   uncounted: Bundle[]
   isStored: boolean
   place(session: Session): number
 }
 
 /**
- * The copies of one message for many sessions that are away: one row of the store, and nothing that each session holds. When
- * a session comes back, its copies become entries of its queue.
+ * The copies of one message for many sessions that are away: one row of the store, and no memory per session. When a session
+ * comes back, its copies become entries of its queue.
  */
 export interface Bundle {
-  /** That of the copy of the first session; those of the others follow. */
+  /** The id of the first session's copy; the ids of the other copies follow. */
   readonly id: number
   readonly audience: Audience
   readonly qos: 1 | 2
@@ -105,7 +105,7 @@ export function createBundles({ journal, ids, now }: StoreContext, messages: Sha
     for (const session of audience.sessions) session?.away.audiences.add(audience)
   }
 
-  /** So many copies less; the row goes with the last one. */
+  /** Removes copies; the last one also removes the row. */
   function drop(bundle: Bundle, copies = 1): void {
     bundle.left -= copies
     if (bundle.left > 0 || copies === 0) return
@@ -152,7 +152,7 @@ export function createAudience(
   }
 }
 
-/** What is to be stored of a new bundle. */
+/** The changes that store a new bundle. */
 export function changesOf(bundle: Bundle): Change[] {
   const { id, audience, qos, retain, identifiers, message, since } = bundle
   const list = identifiers === null ? null : JSON.stringify(identifiers)
@@ -167,7 +167,7 @@ export function changesOf(bundle: Bundle): Change[] {
     list,
     since,
   ]
-  // until it is known to be stored it goes with each
+  // the audience is stored with each bundle until one of them is stored
   if (audience.isStored) return [change]
   const numbers = audience.sessions.map((session) => session?.id)
   return [['audience', audience.id, numbers.join()], change]

@@ -10,7 +10,7 @@ export function checksumOf([number, topic, payload, ...rest]: LogRow): number {
   return crc32(payload, crc32(JSON.stringify([number, topic, ...columns])))
 }
 
-/** The row without its checksum; null where the two do not match: the disk has changed one of them. */
+/** The row without its checksum; null when they do not match, because the disk has damaged one of them. */
 export function soundRow(checked: CheckedRow): LogRow | null {
   const checksum = checked.at(-1)
   const row = checked.slice(0, -1) as LogRow

@@ -1,19 +1,19 @@
 import type { Change, MetaKey } from './changes.ts'
 
 /**
- * Time that goes on with the time that passes, whatever the wall clock is set to: what waits is past its time by it, and
- * never because the clock was set.
+ * A clock that runs evenly across restarts, whatever the system's clock is set to: messages expire by it, and never because
+ * somebody has set the clock.
  */
 export interface Clock {
   /** Milliseconds; since the Unix epoch, as long as the wall clock is never set. */
   now(): number
   /** Goes on from where the last gateway ended. What passed since then only the wall clock can tell. */
   start(saved: (key: MetaKey) => number): void
-  /** What the store has to keep of it. */
+  /** The changes that store its time. */
   marks(): Change[]
-  /** Whether it is time to keep it again, with something else that is stored. */
+  /** Whether to store its time again, together with other changes. */
   isDue(): boolean
-  /** Whether it is time even if there is nothing else to store. */
+  /** Whether to store its time even without other changes. */
   isOverdue(): boolean
 }
 

@@ -7,7 +7,7 @@ import {
 import type { Delivery } from '../broker.ts'
 import type { Changes, LogRow } from './changes.ts'
 
-/** The properties as their column has them. */
+/** The properties as their column holds them. */
 export function toColumn(properties: MessageProperties | null): string | null {
   return properties === null ? null : JSON.stringify(toJsonProperties(properties))
 }
@@ -22,12 +22,12 @@ export function toBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer
   return Buffer.from(buffer, byteOffset, byteLength)
 }
 
-/** A payload with a character for each byte: to another thread strings are copied faster than buffers. */
+/** A payload as text, one character per byte: strings are copied to another thread faster than buffers. */
 export function toCharacters(payload: Buffer): string {
   return payload.toString('latin1')
 }
 
-/** The message that a row of the log tells of. */
+/** The message in a row of the log. */
 export function fromRow(...row: LogRow): Delivery {
   const [sequence, topic, payload, qos, retain, device, received, properties, expires, own] = row
   return {
@@ -44,13 +44,13 @@ export function fromRow(...row: LogRow): Delivery {
   }
 }
 
-/** The message that an `append` tells of. */
+/** The message in an `append`. */
 export function fromAppend(...append: Changes['append']): Delivery {
   const [number, topic, characters, ...rest] = append
   return fromRow(number, topic, Buffer.from(characters, 'latin1'), ...rest)
 }
 
-/** The same message in memory of its own: what arrives is a view that keeps a whole socket buffer alive. */
+/** A copy of the message: the original may be a view that keeps a whole socket buffer alive. */
 export function ownMessage<T extends Pick<Message, 'payload' | 'properties'>>(message: T): T {
   const { payload, properties } = message
   return { ...message, payload: ownBytes(payload), properties: ownProperties(properties) }

@@ -10,7 +10,7 @@ export interface Fifo<T> {
 
 export function createFifo<T extends object>(members: Iterable<T> = []): Fifo<T> {
   const set = new Set(members)
-  // kept, as a new iterator passes all that was deleted before the first member
+  // the iterator is kept: a new one would walk over all deleted members before the first one
   let rest = set.values()
   let first: T | undefined
 

@@ -2,7 +2,7 @@ import { topicMatches } from '../../topic/match.ts'
 import type { MessageLog } from './log.ts'
 import type { StoreContext } from './store-context.ts'
 
-/** The messages of the log that go to another broker: what one of the filters covers, without what one device published. */
+/** The messages of the log that go to another broker: those that a filter covers, except those of one device. */
 export interface Forwarded {
   readonly filters: readonly string[]
   /** That device. */
@@ -17,13 +17,13 @@ export function isForwarded(
   return device !== except && filters.some((filter) => topicMatches(filter, topic))
 }
 
-/** How far the log has been passed on to another broker. */
+/** The position up to which the log is forwarded to another broker. */
 export interface Forwarding {
-  /** All up to this number has been passed on, or is not to be; the log keeps what comes after it as long as it has room. */
+  /** All messages up to this number are forwarded, or need not be. The log keeps later ones as long as it has room. */
   position(): number
   /** The number of the latest message that was handed on. */
   latest(): number
-  /** Moves the position, which is stored within about a second: after a crash some messages are passed on again. */
+  /** Moves the position. It is stored within about a second, so after a crash some messages are forwarded again. */
   moveTo(position: number): void
   /** How many messages from after one number up to another are to be passed on. */
   count(after: number, upTo: number): Promise<number>
@@ -41,7 +41,7 @@ export async function openForwarding(
 ): Promise<Forwarding> {
   let position = log.hasRestored('forwarded') ? log.restored('forwarded') : log.start()
   let timer: NodeJS.Timeout | undefined
-  // a crash in the first second must not make the next start begin later
+  // stored now: after a crash in the first second the next start must not skip messages
   await journal.append([toChange()])
 
   function toChange() {

@@ -6,7 +6,7 @@ import type { Change, Restore } from './changes.ts'
 import type { CountRange, Journal, LateRows, LogRows, TopicRows } from './journal.ts'
 import type { LogState } from './retention.ts'
 
-/** Stores changes all together or, rejecting, not at all; it is asked for one commit at a time. */
+/** Stores changes. One commit at a time; each stores all its changes or, when it rejects, none of them. */
 export interface Disk {
   recover(restore: Restore): Promise<void>
   commit(changes: readonly Change[]): Promise<void>
@@ -15,32 +15,32 @@ export interface Disk {
   readLate(range: LateRange): Promise<LateRows>
   split(time: number): Promise<LogSplit>
   count(range: CountRange): Promise<number>
-  /** What the log holds, where something trims it. */
+  /** The state of the log, if it is trimmed. */
   logState?(): LogState | null
   readonly admin?: StoreAdmin
   close(): Promise<void>
 }
 
 export type OnOutage = (reason: string | null) => void
-/** Told why something that is stored cannot be read. */
+/** Called with the reason when something that is stored cannot be read. */
 export type OnUnreadable = (reason: string) => void
 
 interface Group {
   readonly changes: readonly Change[]
-  /** Who waits for it; without anybody it is tried again until it is stored. */
+  /** Who waits for the group. A group that nobody waits for is tried again until it is stored. */
   readonly waiter?: { resolve(): void; reject(error: Error): void }
 }
 
-/** How long changes that nobody waits for are collected; an SD card is spared what supersedes itself. */
+/** How long changes that nobody waits for are collected: later ones may replace them, which spares SD cards writes. */
 const LATER_MS = 100
 const RETRY_MS = 1_000
-/** Keeps the copy to another thread within some milliseconds of this one. */
+/** Limits the time that copying changes to another thread takes to some milliseconds. */
 const CHANGES_AT_ONCE = 4_096
 
 /**
- * A journal that commits in groups: whatever came while the last commit ran goes into the next. `onProblem` is told when
- * nothing can be stored any more, and with null when it can again. Reads reject with `broker_unavailable`, and `onUnreadable` is
- * told, where the disk cannot be read.
+ * A journal that commits in groups: changes that come during a commit go into the next one. `onOutage` is called with the reason
+ * when nothing can be stored any more, and with null when it can again. When the disk cannot be read, reads reject with
+ * `broker_unavailable`, and `onUnreadable` is called.
  */
 export function createGroupCommit(
   disk: Disk,
@@ -84,7 +84,7 @@ export function createGroupCommit(
     clearTimeout(timer)
     timer = undefined
     do {
-      // what else this turn of the event loop has to store goes into the same commit
+      // other changes of this turn of the event loop go into the same commit
       await nextTurn()
       await commit()
     } while (waiters > 0 && !closing)
@@ -135,9 +135,9 @@ export function createGroupCommit(
       waiter?.reject(unavailable(messageOf(error), error))
       return !waiter
     })
-    // in front, as they were, but what has been superseded stays so
+    // in front again, unless a later change has replaced them
     waiting = new Map<unknown, Group>([...untold, ...waiting])
-    // something to find out with whether it works again
+    // a change to try whether the disk works again
     if (waiting.size === 0 && !closing) later('probe', ['probe', Date.now()])
   }
 
@@ -149,7 +149,7 @@ export function createGroupCommit(
     await disk.close()
   }
 
-  /** What asks the disk, and tells those who wait no more than that it cannot be read. */
+  /** Reads from the disk. The caller is not told why it failed. */
   function reading<Asked, Found>(
     read: (asked: Asked) => Promise<Found>,
   ): (asked: Asked) => Promise<Found> {

@@ -3,8 +3,8 @@ import type { Change } from './changes.ts'
 import type { StoreContext } from './store-context.ts'
 
 /**
- * QoS 2 on its way in. An arrival is written down in the commit of its message, neither before nor
- * after: a crash leaves both, and the DUP is only acknowledged, or none, and the DUP is a new message.
+ * Incoming QoS 2 messages. An arrival is stored in the same commit as its message. After a crash either both are there, and a
+ * repeated PUBLISH is only acknowledged, or none is, and it is a new message.
  */
 /** Bytes of an arrival, with its place in its session. */
 const ARRIVAL_BYTES = 256
@@ -28,8 +28,7 @@ export function createIncoming({ journal, limits }: StoreContext) {
 
   return {
     /**
-     * Remembers the packet identifier; nothing is owed before its message is stored. Null where the device has as many as
-     * it may.
+     * Remembers the packet identifier. Null when the device has too many that wait for PUBREL.
      */
     add(session: Session, packetId: number): Arrival | null {
       const { arrivals, holds } = session.owner
@@ -39,7 +38,7 @@ export function createIncoming({ journal, limits }: StoreContext) {
       hold(session, arrival)
       return arrival
     },
-    /** What the commit of the message has to hold for its arrival. */
+    /** The changes to store in the commit of the message. */
     record({ client, isStored, isClosed }: Session, arrival: Arrival): Change[] {
       if (!isStored || isClosed) return []
       arrival.isRecorded = true
@@ -51,7 +50,7 @@ export function createIncoming({ journal, limits }: StoreContext) {
       if (arrival.isRecorded) await journal.append([['forget', session.client, arrival.packetId]])
       letGo(session, arrival)
     },
-    /** Of a message that was not stored nothing is left: its DUP is a new one. */
+    /** The message was not stored, so a repeated PUBLISH is a new message. */
     forget: letGo,
     restore(session: Session, packetId: number): void {
       hold(session, { packetId, isRecorded: true, stored: null })

@@ -12,7 +12,7 @@ import type { Change, Changes, Restore } from './changes.ts'
 import type { Forwarded } from './forwarding.ts'
 import type { LogState } from './retention.ts'
 
-/** A `LogPage` as it comes from the thread of the disk: a page of buffers would take milliseconds to arrive, text does not. */
+/** A `LogPage` as the database thread sends it: text is copied to this thread in less time than buffers. */
 export interface LogRows extends Omit<LogPage, 'deliveries'> {
   readonly rows: readonly Changes['append'][]
   readonly damaged: readonly number[]
@@ -37,9 +37,9 @@ export interface CountRange {
   readonly forwarded: Forwarded
 }
 
-/** Where the store writes its changes down: in one order, and each group whole or not at all. */
+/** Stores the changes of the store in order, each group completely or not at all. */
 export interface Journal {
-  /** Tells everything stored; called once, before the first change. */
+  /** Passes everything that is stored to `restore`; called once, before the first change. */
   recover(restore: Restore): Promise<void>
   /**
    * Resolves once these changes and all before them are stored; rejects with `broker_unavailable`
@@ -47,8 +47,8 @@ export interface Journal {
    */
   append(changes: readonly Change[]): Promise<void>
   /**
-   * Nobody waits for these: they go with the next commit or soon, and are tried until they are
-   * stored. They take the place of those with the same key that still wait.
+   * Stores changes that nobody waits for, with the next commit or soon, and tries until they are stored. They replace earlier
+   * changes with the same key that are not stored yet.
    */
   later(key: string, ...changes: Change[]): void
   /** The first part of a range of the log. Sees what is stored. */
@@ -65,11 +65,11 @@ export interface Journal {
   logState(): LogState | null
   /** Null without a disk. */
   readonly admin: StoreAdmin | null
-  /** Whether anything of it is there after a restart. */
+  /** Whether changes survive a restart. */
   readonly isDurable: boolean
-  /** Null while changes can be stored, otherwise why not. */
+  /** Why changes cannot be stored now; null when they can. */
   outage(): string | null
-  /** Stores what waits and lets go of the file; may be called again. */
+  /** Stores the changes that wait, and closes the file. May be called again. */
   close(): Promise<void>
 }
 

@@ -29,7 +29,7 @@ const LINE_BYTES = 16
 /** Less than a millisecond; the others go with the next request that names a key, or later. */
 const EXPIRED_AT_ONCE = 256
 
-/** What a repeat has to know, in the order of beginning; what has no room goes from its beginning. */
+/** Remembers requests with an idempotency key, oldest first; the oldest are forgotten when there is no room. */
 export function createKeys({ journal, limits, onBound, now, ids }: StoreContext) {
   const entries = new Map<number, KeyEntry>()
   const owners = new Map<string, Owner>()
@@ -114,7 +114,7 @@ export function createKeys({ journal, limits, onBound, now, ids }: StoreContext)
         entry.answer = answer
         count(entry, answer.length - entry.lines.size * LINE_BYTES)
         entry.lines.clear()
-        // without it a repeat finds the lines, and comes to an answer of its own
+        // without the answer, a repeated request still finds which lines are published
         await journal
           .append([
             ['keyAnswer', answer, entry.id],
@@ -164,7 +164,7 @@ export function createKeys({ journal, limits, onBound, now, ids }: StoreContext)
   return {
     take,
     expire,
-    /** What the commit of a reading has to hold for its request. */
+    /** The changes to store in the commit of a reading. */
     toChanges({ id, line }: Mark): Change[] {
       const entry = entries.get(id)
       if (!entry) return []

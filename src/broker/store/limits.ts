@@ -3,16 +3,16 @@ import type { QueueReason, StoreLimit } from '../../metrics/meter.ts'
 const MIB = 1024 * 1024
 const DAY = 24 * 60 * 60 * 1000
 
-/** What the store may grow to. Bytes are those of topics, payloads and properties; times are milliseconds unless it says seconds. */
+/** The limits of the store. Bytes count topics, payloads and properties; times are in milliseconds unless they say seconds. */
 export interface Limits {
   /** Messages waiting for one session, sent and not yet acknowledged ones included. */
   readonly queueMessages: number
   readonly queueBytes: number
-  /** Whether a full queue gives up its oldest unsent message or does without the new one. */
+  /** Whether a full queue drops its oldest unsent message or refuses the new one. */
   readonly whenFull: 'drop-oldest' | 'refuse'
-  /** Bytes waiting in all queues, a message in many queues counted once; beyond it new ones are not queued. */
+  /** Bytes in all queues together; a message in many queues counts once. Beyond it, new messages are not queued. */
   readonly totalBytes: number
-  /** Of those, in the queues of one device's sessions; counted in each. */
+  /** Bytes in the queues of one device's sessions; a message counts in each queue. */
   readonly totalBytesPerDevice: number
   readonly retainedMessages: number
   readonly retainedBytes: number
@@ -34,7 +34,7 @@ export interface Limits {
   readonly keyBytesPerDevice: number
   /** How long they are remembered. */
   readonly keyTtl: number
-  /** The most that the time without a gateway counts for what waits. */
+  /** The most time without a running gateway that counts towards the expiry of messages. */
   readonly countedDowntime: number
 }
 
@@ -61,11 +61,11 @@ export const DEFAULT_LIMITS: Limits = {
   countedDowntime: DAY,
 }
 
-/** Which bound costs something: a queued message, or something that the store holds. */
+/** A limit that was reached: a message was dropped, or something was not stored. */
 export type BoundReason = QueueReason | StoreLimit
 
-/** Told the numbers of messages in the log that the disk has damaged, each once. */
+/** Called with the numbers of damaged messages in the log, once for each. */
 export type OnDamage = (numbers: readonly number[]) => void
 
-/** Told whenever a bound costs something: `count` messages, subscriptions or sessions. */
+/** Called when a limit was reached, for `count` messages, subscriptions or sessions. */
 export type OnBound = (reason: BoundReason, count: number) => void

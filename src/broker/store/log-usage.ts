@@ -25,7 +25,7 @@ const ROWS_AT_ONCE = 256
 /** SQL of the bytes that a row counts for. */
 export const ROW_BYTES = `${ENTRY_BYTES} + octet_length(topic) + octet_length(payload) + coalesce(octet_length(properties), 0)`
 
-/** Counts what is there little by little, so that opening a large log takes no time. */
+/** Counts the rows step by step, so that opening a large log takes no time. */
 export function createLogUsage(db: DatabaseSync): LogUsage {
   const total: Tally = { entries: 0, bytes: 0 }
   const byDevice = new Map<string | null, Tally>()

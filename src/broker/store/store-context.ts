@@ -2,7 +2,7 @@ import type { Ledger } from '../../budget/ledger.ts'
 import type { Journal } from './journal.ts'
 import type { Limits, OnBound, OnDamage } from './limits.ts'
 
-/** What every part of the store stands on. */
+/** What every part of the store uses. */
 export interface StoreContext {
   readonly journal: Journal
   readonly limits: Limits

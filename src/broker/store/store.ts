@@ -23,7 +23,7 @@ export interface StoreOptions {
   readonly onBound?: OnBound
   readonly memory?: Ledger
   readonly onDamage?: OnDamage
-  /** What a client may do, by its device and its client id. */
+  /** The rights of a client, by its device and its client id. */
   readonly accessOf: AccessOf
   /** Milliseconds since the Unix epoch, as the system says; a test's own clock. */
   readonly now?: () => number
@@ -80,7 +80,7 @@ export async function openStore({
     enqueue: queueing.restoreEntry,
     receive(client, packetId) {
       const session = sessions.find(client)
-      // of a session that ended, and left over
+      // the session may have ended
       if (session) incoming.restore(session, packetId)
     },
     will: wills.restore,
@@ -102,10 +102,10 @@ export async function openStore({
   return {
     limits: context.limits,
     log,
-    /** Whether anything is there after a restart. */
+    /** Whether changes survive a restart. */
     isDurable: journal.isDurable,
     admin: journal.admin,
-    /** Finds out how far the log has been passed on. */
+    /** Opens the position up to which the log is forwarded. */
     forwarding: (forwarded: Forwarded) => openForwarding(context, log, forwarded),
     sessions,
     queueing,
@@ -127,7 +127,7 @@ export async function openStore({
       const arrived = from ? incoming.record(from.session, from.arrival) : []
       const marked = mark ? keys.toChanges(mark) : []
       const append = (changes: Change[]) => {
-        // what came before it is stored before it
+        // earlier messages are stored first
         log.flush()
         const all = [log.toChange(message), ...arrived, ...marked, ...changes]
         return queueing.enqueue(message, receivers, all, cohorts)
@@ -136,7 +136,7 @@ export async function openStore({
       if (message.retain) await retained.store(message, append, log, isPromised)
       else await append([])
     },
-    /** Drops messages that are past their time. */
+    /** Drops expired messages. */
     expireMessages(): void {
       retained.expire()
       queueing.expireBundles()
