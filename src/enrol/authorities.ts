@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import type { Server, TLSSocket } from 'node:tls'
 import { notePeer } from './peer.ts'
 
-/** The trust files of the enrol door, and word of each change. */
+/** The trust files of the enrol door, and their changes. */
 interface TrustInForce {
   readonly current: { readonly context: { readonly ca?: unknown } }
   onChange(listener: () => void): void
@@ -12,7 +12,7 @@ interface TrustInForce {
 export interface RenewalAuthorities {
   /** Each in PEM. */
   pems(): string[]
-  /** Notes of every connection of `server` what its certificate is worth, again whenever the CAs change. */
+  /** Checks the certificate of each connection of `server`, and again whenever the CAs change. */
   watch(server: Server): void
 }
 
@@ -23,7 +23,7 @@ export function createRenewalAuthorities(trust: TrustInForce): RenewalAuthoritie
 
   trust.onChange(() => {
     certificates = certificatesIn(trust)
-    // a connection that was made with a certificate of a CA that is gone renews nothing any more
+    // a certificate of a CA that was removed must not be renewed over an open connection
     for (const socket of connected) note(socket)
   })
   return {

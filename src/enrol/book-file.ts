@@ -13,7 +13,7 @@ function bookOf({ directory }: Layout): string {
   return join(directory, 'enrol', 'book.json')
 }
 
-/** Invites and waiting keys. Rejects with `UsageError` where the file is damaged. */
+/** Reads the invites and waiting keys. Rejects with `UsageError` when the file is damaged. */
 export async function readEnrolBook(layout: Layout): Promise<EnrolBook> {
   const path = bookOf(layout)
   if (!exists(path)) return EMPTY_BOOK
@@ -34,7 +34,7 @@ export async function writeEnrolBook(layout: Layout, book: EnrolBook): Promise<v
   await replaceFile({ path: bookOf(layout), text: formatEnrolBook(book), mode: PRIVATE_FILE })
 }
 
-/** What fallback and claim tokens are made with; made at the first call. Call it under the directory's lock. */
+/** The secret that fallback and claim tokens are derived from; created by the first call. Call it under the directory's lock. */
 export async function ensureSecret({ directory }: Layout): Promise<Buffer> {
   const folder = join(directory, 'enrol')
   const path = join(folder, 'secret')

@@ -28,12 +28,12 @@ export interface WaitingKey {
   readonly since: number
   readonly state:
     | { readonly kind: 'waiting' }
-    /** Under which WoTT ID it is to get a certificate. */
+    /** The WoTT ID of its certificate. */
     | { readonly kind: 'approved'; readonly id: string; readonly at: number }
     | { readonly kind: 'denied'; readonly at: number }
 }
 
-/** Who may enrol without having a certificate. */
+/** The invites and keys of devices that may enrol without a certificate. */
 export interface EnrolBook {
   readonly invites: readonly DeviceInvite[]
   readonly keys: readonly WaitingKey[]
@@ -41,14 +41,14 @@ export interface EnrolBook {
 
 export const EMPTY_BOOK: EnrolBook = { invites: [], keys: [] }
 
-/** A lost answer must not lose the device: for so long a spent invite still answers the key that took it. */
+/** How long a used invite still works for the same key, in case the answer was lost on its way. */
 export const SPENT_LASTS_MS = 10 * 60_000
 export const WAITING_LASTS_MS = 24 * 3_600_000
 export const MAX_INVITES = 1_000
 export const MAX_WAITING = 100
 export const MAX_WAITING_PER_ADDRESS = 5
 
-/** Without what is over. */
+/** The book without expired entries. */
 export function tidyBook(book: EnrolBook, now: number): EnrolBook {
   return {
     invites: book.invites.filter(({ expires, spent }) =>
@@ -62,7 +62,7 @@ function timeOf(since: number, state: WaitingKey['state']): number {
   return state.kind === 'waiting' ? since : state.at
 }
 
-/** With one more invite. Throws `UsageError` where there are too many. */
+/** The book with one more invite. Throws `UsageError` when there are too many. */
 export function withInvite(book: EnrolBook, invite: DeviceInvite): EnrolBook {
   if (book.invites.length >= MAX_INVITES)
     throw new UsageError(`there are already ${MAX_INVITES} unused invites: wait until some expire`)
@@ -79,12 +79,12 @@ export function withSpent(
   return { ...book, invites: book.invites.map((one) => (one === invite ? spent : one)) }
 }
 
-/** With another state of a key, or a new key. */
+/** The book with this key added or replaced. */
 export function withKey(book: EnrolBook, key: WaitingKey): EnrolBook {
   return { ...book, keys: [...book.keys.filter((one) => one.key !== key.key), key] }
 }
 
-/** Throws `UsageError` where the text is not such a book. */
+/** Throws `UsageError` when the text is not a valid book. */
 export function parseEnrolBook(text: string): EnrolBook {
   const book = readJson(text) as Partial<EnrolBook> | null
   if (!Array.isArray(book?.invites) || !Array.isArray(book.keys))

@@ -4,7 +4,7 @@ import type { WaitingKey } from './book.ts'
 import type { Credential } from './decision.ts'
 import type { EnrolOutcome } from './enrolment.ts'
 
-/** What came of requests, in the log; refusals of those who prove no name logLimited, as anybody can cause them. */
+/** Logs the outcome of requests. Refusals are rate-limited, because anybody can cause them. */
 export function createDecisionLog(
   log: Logger,
 ): (credential: Credential, outcome: EnrolOutcome, address: string) => void {
@@ -42,7 +42,7 @@ export function createDecisionLog(
 const DIGITS = 16
 const LONGEST_NAME = 64
 
-/** What a person compares with "device waiting"; the name is as long as a stranger likes. */
+/** The key and name to compare with "device waiting"; cut off, because a stranger chooses the name. */
 function namesOf({ key, wanted }: WaitingKey) {
   return { key: key.slice(0, DIGITS), wanted: wanted?.slice(0, LONGEST_NAME) ?? null }
 }

@@ -44,9 +44,9 @@ export interface EnrolRefusal {
   readonly reason: RefusalReason
   /** The sentence for whoever asked. */
   readonly detail: string
-  /** The WoTT ID, where the credential proves one. */
+  /** The WoTT ID, if the credential proves one. */
   readonly id: string | null
-  /** In seconds, where trying again helps. */
+  /** Seconds after which to try again, if that helps. */
   readonly retryAfter?: number
 }
 

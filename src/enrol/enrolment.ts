@@ -46,24 +46,24 @@ export interface EnrolmentOptions {
   readonly now?: () => number
 }
 
-/** The certificates of a directory that `init` made, for those who ask over the network. */
+/** Issues certificates over the network, from a directory that `init` made. */
 export interface Enrolment {
-  /** Decides about a request. What is issued is in the ledger first. */
+  /** Decides about a request. A certificate is in the ledger before it is returned. */
   enrol(asked: RawEnrolRequest): Promise<EnrolOutcome>
   /**
    * The ledger's entry of a certificate, PEM, that the CA has signed; undefined for any other. Notes that its device has
    * shown it.
    */
   present(certificate: string, address: string): Promise<IssuedEntry | undefined>
-  /** The WoTT ID that an invite is for; undefined for a token of none. */
+  /** The WoTT ID of an invite; undefined when no invite has this token. */
   nameOf(token: string): Promise<string | undefined>
   /** How many keys wait for approval. */
   waiting(): Promise<number>
-  /** What the WoTT agent shows to whoever claims the device. */
+  /** The token that the WoTT agent shows to the person who claims the device. */
   claimTokenOf(id: string): string
 }
 
-/** Lines of refusals that the ledger gets in a minute from those who prove no name: anybody can be refused. */
+/** Refusals without a proven name that go into the ledger per minute: anybody can cause them. */
 const REFUSED_LINES = 10
 
 /** Rejects with `UsageError` where the directory cannot be used to sign. */
@@ -115,7 +115,7 @@ export async function openEnrolment(
       const csr = await readCsr(asked.csr).catch((error: unknown) => messageOf(error))
       if (typeof csr === 'string') return invalid(csr)
       const request = { ...asked, csr }
-      // without the lock first: whoever is refused keeps nobody waiting
+      // decided without the lock first, so that refused requests do not make others wait
       const first = decideEnrolment(request, await readState(), now())
       if (first.kind === 'wait' && !first.isNew) return first
       if (first.kind === 'refuse') {

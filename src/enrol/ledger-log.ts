@@ -3,10 +3,10 @@ import type { LedgerEntry } from '../ca/ledger-line.ts'
 
 /** Digits of the hash of a key, as "device waiting" shows it. */
 const DIGITS = 16
-/** What commands issue; what the enrol door issues itself, it logs with the address of whoever asked. */
+/** Certificates that commands issue. The enrol door logs its own, with the address of the client. */
 const BY_COMMAND: ReadonlySet<string> = new Set(['init', 'add', 'renew'])
 
-/** Says what commands have done to the devices of this CA. */
+/** Logs what commands have done to the devices of this CA. */
 export function createLedgerLog(log: Pick<Logger, 'info' | 'warn'>): (entry: LedgerEntry) => void {
   return (entry) => {
     switch (entry.event) {

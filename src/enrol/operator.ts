@@ -10,16 +10,16 @@ import { type EnrolBook, newInvite, tidyBook, type WaitingKey, withInvite } from
 import { readEnrolBook, writeEnrolBook } from './book-file.ts'
 import { randomToken } from './tokens.ts'
 
-/** What an operator does about devices that want to enrol. Each rejects with `UsageError` for what the person can mend. */
+/** What an operator can do about devices that want to enrol. Every function rejects with `UsageError` for errors that the operator can fix. */
 
-/** An invite, and the token that is told nobody else. */
+/** A new invite with its token, which is shown only once. */
 export interface NewInvite {
   /** WoTT ID. */
   readonly id: string
   readonly token: string
   /** In milliseconds since the Unix epoch. */
   readonly expires: number
-  /** Whether a device that is active has the name. */
+  /** Whether an active device has the name already. */
   readonly isTaken: boolean
 }
 
@@ -43,7 +43,7 @@ export async function inviteDevice(
   })
 }
 
-/** Takes the open invites of a device, by WoTT ID or name, and its approval back. Resolves with the ID of each. */
+/** Withdraws the open invites and the approval of a device, by WoTT ID or name. Resolves with the ID of each. */
 export async function withdrawInvites(
   directory: string,
   idOrName: string,
@@ -76,7 +76,7 @@ interface BookChange<T> {
   readonly result?: T
 }
 
-/** Writes what becomes of the book, then its line in the ledger, and resolves with the result. */
+/** Writes the changed book, then a line in the ledger. Resolves with the result. */
 export async function changeEnrolBook<T>(
   directory: string,
   now: number,
@@ -97,7 +97,7 @@ function approvedAs({ state }: WaitingKey): string {
   return state.kind === 'approved' ? state.id : ''
 }
 
-/** Host names, and the file systems of Windows and macOS, know no case. */
+/** Host names, and the file systems of Windows and macOS, do not distinguish case. */
 export async function requireSpelling(
   layout: Layout,
   { invites, keys }: EnrolBook,

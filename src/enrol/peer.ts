@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 
-/** Where the answer is kept: on the socket itself, so that HTTP/2's stand-in for it finds it too. */
+/** Set on the socket itself, so that HTTP/2's proxy of the socket has it too. */
 const shown = Symbol('shown certificate')
 type Shower = { [shown]?: string }
 
@@ -25,7 +25,7 @@ const BINDING_BYTES = 32
 
 /**
  * What ties a request to this TLS connection, base64: tls-exporter (RFC 9266), or tls-unique (RFC 5929 §3) before TLS 1.3.
- * Null where the connection has none.
+ * Null when the connection has none.
  */
 export function channelBindingOf(socket: TLSSocket): string | null {
   if (socket.getProtocol() === 'TLSv1.3')

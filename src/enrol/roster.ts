@@ -4,7 +4,7 @@ import { openLayout } from '../ca/layout.ts'
 import { type EnrolBook, tidyBook } from './book.ts'
 import { readEnrolBook } from './book-file.ts'
 
-/** A device, or one that is to be. Times in milliseconds since the Unix epoch. */
+/** A device, an open invite or a waiting key. Times in milliseconds since the Unix epoch. */
 export type RosterEntry =
   | (Device & { readonly kind: 'device' })
   | {

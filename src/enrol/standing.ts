@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { sha256 } from '../ca/fingerprints.ts'
 import type { IssuedEntry } from '../ca/ledger.ts'
 
-/** What tells a certificate, whose signature by the CA was verified, in the ledger. */
+/** Identifies a certificate in the ledger; its signature by the CA was verified. */
 export interface ShownCertificate {
   /** SHA-256 of its DER, lower-case hexadecimal. */
   readonly fingerprint: string
@@ -19,15 +19,15 @@ export function isShown(entry: IssuedEntry, { fingerprint, serial }: ShownCertif
   return entry.fingerprint === null ? entry.serial === serial : entry.fingerprint === fingerprint
 }
 
-/** How long after its end a certificate still renews itself. */
+/** How long after its expiry a certificate can still be renewed. */
 export const GRACE_MS = 30 * 86_400_000
 
-/** What a certificate is good for on the enrol door. */
+/** Whether a certificate can be renewed, or why not. */
 export type CertificateStanding = 'good' | 'superseded' | 'revoked' | 'past grace'
 
 /**
- * A certificate is superseded once its device has shown a newer one: not merely been issued it, since the answer may have
- * been lost on the way.
+ * A certificate is superseded once its device has shown a newer one. Having been issued one is not enough: the answer may have
+ * been lost.
  */
 export function certificateStanding(
   certificate: IssuedEntry,
@@ -52,7 +52,7 @@ export function waitForNext(times: readonly number[], now: number): number {
   let used = 0
   let last = times[0] ?? now
   const refill = (time: number) => {
-    // a clock that was set back refills nothing
+    // a clock that was set back must not add to the allowance
     used = Math.max(0, used - Math.max(0, time - last) / REFILL_MS)
     last = Math.max(last, time)
   }

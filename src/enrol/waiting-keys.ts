@@ -6,10 +6,10 @@ import { type EnrolBook, tidyBook, WAITING_LASTS_MS, type WaitingKey, withKey } 
 import { readEnrolBook } from './book-file.ts'
 import { changeEnrolBook, hasActiveDevice, requireSpelling } from './operator.ts'
 
-/** What an operator does about keys that ask without an invite. Each rejects with `UsageError` for what the person can mend. */
+/** What an operator can do about keys without an invite. Every function rejects with `UsageError` for errors that the operator can fix. */
 
 export interface ListedKey extends WaitingKey {
-  /** Whether a device that is active has the name that it asks for. */
+  /** Whether an active device has the name that it asks for. */
   readonly isTaken: boolean
 }
 
@@ -27,7 +27,7 @@ export async function listWaiting(directory: string, now = Date.now()): Promise<
 export interface Approval {
   /** By default the name that the key asks for. */
   readonly name?: string | undefined
-  /** Also where an active device has the name. */
+  /** Allows a name that an active device has. */
   readonly replace?: boolean
   readonly now?: number
 }
@@ -47,7 +47,7 @@ export async function approveKey(
       throw new UsageError(`key ${key.key} is already approved as ${key.state.id}`)
     const id = idFor(key, name)
     await requireSpelling(layout, book, id)
-    // a stranger waits under the name of a device, for its rights
+    // a stranger may ask for the name of a device to get its rights
     if (!replace && (await hasActiveDevice(layout, id, now)))
       throw new UsageError(
         `the name ${id} already belongs to an active device. With --replace this key gets its name and rights, and that device can no longer renew its certificate`,
@@ -60,7 +60,7 @@ export async function approveKey(
   })
 }
 
-/** Refuses a key a certificate for a day, and takes its approval back. Resolves with the key as it was before. */
+/** Refuses a key for a day, and withdraws its approval. Resolves with the key as it was before. */
 export async function denyKey(
   directory: string,
   fingerprint: string,
