@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts'
-import { type Query, unknownName } from './query.ts'
+import { comesTwice, type Query, unknownName } from './query.ts'
 
 /** One name of a query, in the words of JSON Schema. */
 export interface QueryParameter {
@@ -107,8 +107,7 @@ function valueWithout(parameter: QueryParameter): unknown {
 function readValue(name: string, texts: readonly string[], parameter: QueryParameter): unknown {
   if (parameter.type === 'array') return texts
   const [text = ''] = texts
-  if (texts.length > 1)
-    return new GatewayError('query_invalid', `The query names "${name}" more than once.`)
+  if (texts.length > 1) return comesTwice(name)
   const value = parsed(text, parameter)
   if (value !== null) return value
   return new GatewayError('query_invalid', `${name} must be ${formOf(parameter)}, not "${text}".`)

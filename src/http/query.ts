@@ -64,6 +64,10 @@ function decode(text: string): string | null {
 export function single(query: Query, name: string): string | undefined | GatewayError {
   const values = query.get(name)
   if (values === undefined || values.length === 1) return values?.[0]
+  return comesTwice(name)
+}
+
+export function comesTwice(name: string): GatewayError {
   return new GatewayError('query_invalid', `The query names "${name}" more than once.`)
 }
 
