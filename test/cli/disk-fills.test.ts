@@ -81,7 +81,7 @@ describe('a disk that fills up while the gateway runs', () => {
     const answer = await ask('viewer', '/session', '-i', '-X', 'DELETE')
     assert.match(answer, /^HTTP\/1\.1 503 /)
     assert.match(answer, /^set-cookie: __Host-wott-session=;/m)
-    assert.match(answer, /session_not_stored.*You are logged out, but .*no space left/)
+    assert.match(answer, /session_not_stored.*You are logged out, but .*disk .* is full/)
     assert.equal(await session(), '401')
     const list = ['viewer', 'list', '--file', `${folder}/viewers.json`, '--json']
     const listed = async () => (await runAny(process.execPath, [PROGRAM, ...list])).stdout

@@ -118,7 +118,7 @@ describe('store repair', () => {
     assert.equal(first, '.wott/data: repaired; 0 messages are kept')
     assert.match(second ?? '', /^found: \S+broker\.sqlite is empty or missing, /)
     assert.match(third ?? '', /^lost: messages after number 0, up to \d+, /)
-    assert.match(fourth ?? '', /^The damaged files are in \S+damaged-\S+: delete them /)
+    assert.match(fourth ?? '', /^The damaged files are in \S+damaged-\S+\. You can delete them /)
     assert.equal((await json(at.cwd)).entries, 0)
     const again = await run(['store', 'repair', DATA], { cwd: at.cwd })
     assert.deepEqual([again.code, again.stdout], [0, '.wott/data: nothing is damaged\n'])
@@ -241,7 +241,7 @@ describe('the admin socket', () => {
     const path = join(at.cwd, DATA, 'admin.sock')
     assert.equal((await stat(path)).mode & 0o777, 0o600)
     for (const [line, says] of [
-      ['{"command":"constructor"}', /there is no command/],
+      ['{"command":"constructor"}', /unknown command/],
       ['nonsense', /JSON/],
       ['null', /null/],
     ] as const) {

@@ -105,7 +105,7 @@ describe('the list of viewers', () => {
     assert.equal(second.code, 0)
     assert.match(
       second.stderr,
-      /^wott-gateway: the link works once, until \S+Z; alice is logged in/,
+      /^wott-gateway: the link works once, until \S+Z; after that alice stays logged in/,
     )
     assert.match(second.stdout, LINK)
   })
