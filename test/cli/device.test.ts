@@ -311,7 +311,7 @@ describe('device', () => {
     [['revoke', 'hall', '--reason', 'keyCompromize'], '--reason must be one of keyCompromise, '],
     [['invite', 'a/b'], '"a/b" cannot be the name of a device'],
     [['invite', 'gateway'], 'gateway.d.wott.local is the gateway itself: choose another name'],
-    [['invite', 'Subscriber'], 'there is already a device subscriber.d.wott.local: spell'],
+    [['invite', 'Subscriber'], 'there is already a device subscriber.d.wott.local: use'],
     [['invite', 'x', '--ttl', '8d'], '--ttl must be a time such as 30m, 12h or 7d, at most 7d'],
     [['invite', 'x', '--url', 'http://x'], '--url must be an address such as https://gateway'],
     [['approve', 'abc'], '"abc" is not the fingerprint of a key'],

@@ -145,7 +145,7 @@ describe('sub and simulate', () => {
       await at.restart(async () => {
         const lost = /^wott-gateway: lost the connection to localhost:\d+; reconnecting$/
         await https.line(lost)
-        const stops = /^wott-gateway: the gateway at localhost:\d+ stops; trying again$/
+        const stops = /^wott-gateway: the gateway at localhost:\d+ is stopping; reconnecting$/
         for (const follower of [mqtt, stoppedMeanwhile]) await follower.line(stops)
         const nobody = /^wott-gateway: nothing is listening on localhost:\d+ /
         for (const sensor of sensors) await sensor.line(nobody)

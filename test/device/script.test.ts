@@ -63,7 +63,7 @@ describe('wott-device', () => {
         [['enrol', 'https://a@b', 'a', 'b', digits], /not the URL of a door/],
         [['enrol', 'https://[::1]:8444/x', 'a', 'b', digits], /not the URL of a door/],
         [['enrol', 'https://localhost', '../a', 'b', digits], /cannot be the name of a device/],
-        [['enrol', 'https://localhost', 'a', 'b"', digits], /no token has/],
+        [['enrol', 'https://localhost', 'a', 'b"', digits], /invalid characters/],
         [['enrol', 'https://localhost', 'a', 'b', '00'], /64 hexadecimal digits/],
         [['renew', 'now'], /only options/],
         [['renew', '--retain'], /unknown option --retain/],
