@@ -121,7 +121,7 @@ describe('store repair', () => {
     assert.match(fourth ?? '', /^The damaged files are in \S+damaged-\S+\. You can delete them /)
     assert.equal((await json(at.cwd)).entries, 0)
     const again = await run(['store', 'repair', DATA], { cwd: at.cwd })
-    assert.deepEqual([again.code, again.stdout], [0, '.wott/data: nothing is damaged\n'])
+    assert.deepEqual([again.code, again.stdout], [0, '.wott/data: no damage found\n'])
   })
 })
 
