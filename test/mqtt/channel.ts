@@ -8,7 +8,7 @@ import { WebSocket } from 'ws'
 import type { TestGateway } from '../support/gateway.ts'
 import type { Credentials } from '../support/pki.ts'
 
-const ANSWER_DEADLINE_MS = 10_000
+const ANSWER_DEADLINE_MS = 30_000
 
 /** Whether each piece is on its way before the next is sent, or all of them arrive at once. */
 export type Pace = 'apart' | 'together'
