@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect as connectHttp2 } from 'node:http2'
 import { connect, type Socket } from 'node:net'
 import { after, before, describe, it } from 'node:test'
-import { eventSource, http1, http2Session } from '../support/clients.ts'
+import { eventSource, http1, http2Session, mqtt } from '../support/clients.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import type { Credentials } from '../support/pki.ts'
 import { rawAnswers, rawTls, untilClosed } from '../support/raw.ts'
@@ -157,10 +157,13 @@ describe('whoever is slow', () => {
       // 16 MiB at 1 KiB a second would be hours, so they are asked for where no rate gives more time
       await using strict = await startGateway({
         acl: 'pattern readwrite #\n',
-        settings: { ...SETTINGS, requestRate: '0' },
+        settings: { ...SETTINGS, requestRate: '0', packetTimeout: '60' },
       })
       const reader = await strict.pki.issue('reader')
-      await http1(strict, reader, { path: `${path}?retain=true`, method: 'POST', body })
+      // over HTTP it would have one second
+      const writer = await mqtt(strict, reader)
+      await writer.publishAsync('large', body, { qos: 1, retain: true })
+      await writer.endAsync()
       const stuck = await rawTls(strict, reader)
       stuck.pause()
       stuck.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(2))
