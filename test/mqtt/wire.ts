@@ -62,7 +62,7 @@ export function assertRefused(
       assert.ok(error instanceof ProtocolError, String(error))
       assert.equal(nameOf(error.reason), reason, error.message)
       // a sentence without its subject
-      assert.match(error.message, /^(sent|speaks) /)
+      assert.match(error.message, /^(sent|uses) /)
       return true
     },
   )
