@@ -238,9 +238,12 @@ describe('one decider, asked by every way in and every way out', () => {
     assert.deepEqual(await placesOf(/\bbroker\.(?:subscribe|follow)\b/), [
       // counts what waits, and passes on what its topics say
       'bridge/bridge.ts',
-      'gateway.ts',
+      // gives each stream what it subscribes to, after asking for its reader
+      'live/live.ts',
       // hears which topics are not silent
       'presence/presence.ts',
+      // what devices publish, for metrics and the list of topics
+      'presence/readings.ts',
     ])
     assert.deepEqual(await placesOf(/\bbroker\.retained\b/), [
       // its own announcements and status messages
@@ -249,13 +252,18 @@ describe('one decider, asked by every way in and every way out', () => {
       'http/retained-list.ts',
       // a stream asks about each message before it writes it
       'live/catch-up.ts',
-      'presence/presence.ts',
+      'presence/restoring.ts',
     ])
     assert.deepEqual(await placesOf(/\brelay\.publish\(/), [
       // what comes from the other broker of a bridge
       'bridge/inbox.ts',
-      ...['http/commands.ts', 'http/influx/routes.ts', 'http/publish-many.ts', 'http/publish.ts'],
-      ...['mqtt/mqtt.ts', 'mqtt/receive.ts'],
+      'http/commands.ts',
+      'http/influx/routes.ts',
+      'http/plain-publish.ts',
+      'http/publish-many.ts',
+      'http/publish.ts',
+      'mqtt/mqtt.ts',
+      'mqtt/receive.ts',
     ])
     assert.deepEqual(await placesOf(/ publishPacket\(/), [
       ...['mqtt/encode-publish.ts', 'mqtt/message-packet.ts', 'mqtt/shared-frames.ts'],
