@@ -94,10 +94,10 @@ export function createLedger(
     const own = known ?? { bytes: 0, lasting: 0 }
     if (!known) accounts.set(owner, own)
     const lasting = LASTING.has(kind) ? bytes : 0
-    for (const account of [own, all]) {
-      account.bytes += bytes
-      account.lasting += lasting
-    }
+    own.bytes += bytes
+    own.lasting += lasting
+    all.bytes += bytes
+    all.lasting += lasting
     held[kind] += bytes
     if (own.bytes === 0) accounts.delete(owner)
   }

@@ -74,33 +74,25 @@ export function readBody(stream: Http2ServerRequest, pieces: Pieces, done: Done)
     return
   }
   sendContinue(stream)
-  if (isHere(stream, expected)) {
-    takeHere(stream, pieces, done)
-    return
-  }
   stream.on('data', take).on('end', end).on('error', breakOff).on('close', breakOff)
   whenLate(stream, giveUp)
   stream.resume()
 }
 
-/** Whether a body has arrived while its request waited for its turn, as most short ones have: it needs no listeners. */
-function isHere(
-  { httpVersionMajor, complete, readableLength }: Http2ServerRequest,
-  bytes: unknown,
-) {
-  return httpVersionMajor === 1 && complete && readableLength === bytes
-}
-
-function takeHere(stream: Http2ServerRequest, pieces: Pieces, done: Done): void {
-  // each call returns one of the buffers that came
-  for (let piece = stream.read(); piece !== null; piece = stream.read()) {
-    const refused = pieces.add(piece as Buffer)
-    if (!refused) continue
-    pieces.drop()
-    done(refused)
-    return
-  }
-  done(null, pieces.whole())
+/**
+ * The body of an HTTP/1.1 request that has arrived while it waited for its turn, as most short ones have: it needs no listeners. Null
+ * for one that `readBody` has to wait for.
+ */
+export function arrivedBody(request: Http2ServerRequest): Buffer | null {
+  const { httpVersionMajor, complete, readableLength, headers } = request
+  if (httpVersionMajor !== 1 || !complete) return null
+  if (readableLength !== Number(headers['content-length'])) return null
+  // a copy, because each piece keeps all that came with it in memory
+  const body = Buffer.allocUnsafe(readableLength)
+  let length = 0
+  for (let piece = request.read(); piece !== null; piece = request.read())
+    length += (piece as Buffer).copy(body, length)
+  return body
 }
 
 /** Decodes a body as it would have arrived: a few bytes that become many are given up at the limit. */

@@ -3,10 +3,10 @@ import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { Caller } from '../caller.ts'
 import { GatewayError } from '../errors.ts'
 import type { Meter } from '../metrics/meter.ts'
-import type { Outcome, Relay } from '../relay/relay.ts'
+import type { Outcome, Reading, Relay } from '../relay/relay.ts'
 import { createTopicMemo } from '../topic/memo.ts'
 import { logFailure, type Shortcut, type ShortcutContext } from './app.ts'
-import { readBody } from './body.ts'
+import { arrivedBody, readBody } from './body.ts'
 import type { Gate } from './gate.ts'
 import { SMALL_BYTES } from './memory.ts'
 import { createPieces } from './pieces.ts'
@@ -35,7 +35,7 @@ interface Publish {
 /** Headers with which a request asks for more than to publish its body. */
 const MORE = ['content-encoding', 'expect', 'idempotency-key', 'prefer']
 const REMEMBERED = { topics: 10_000, size: 1_000_000 }
-const NOTHING = Buffer.alloc(0)
+const NOTHING: Buffer = Buffer.alloc(0)
 
 /**
  * Answers what most devices send, `POST /topics/{topic}` with a short body that asks for nothing else, without the framework: its hooks
@@ -60,38 +60,24 @@ export function createPlainPublish(
     return target.query.command === undefined && target.query.ack.length === 0 ? target : null
   }
 
-  async function serve(
-    publish: Publish,
-    error: Error | null,
-    body: Buffer = NOTHING,
-  ): Promise<void> {
+  async function serve(publish: Publish, error: Error | null, body = NOTHING): Promise<void> {
+    const { caller } = publish
+    const started = performance.now()
     let outcome: Outcome
     try {
-      outcome = error ? invalid(publish, toGatewayError(error)) : await take(publish, body)
+      const reading = error ? toGatewayError(error) : readingIn(publish, body)
+      if (reading instanceof GatewayError) {
+        // what gets as far as the relay is counted there
+        meter.published(caller.door, 0, 'invalid')
+        outcome = reading
+      } else {
+        outcome = await relay.publish(caller, reading)
+        meter.publishTook(caller.door, (performance.now() - started) / 1000)
+      }
     } catch (fault) {
       outcome = toGatewayError(fault)
     }
     answer(publish, outcome)
-  }
-
-  async function take(publish: Publish, body: Buffer): Promise<Outcome> {
-    const started = performance.now()
-    const { request, target, caller } = publish
-    const { headers } = request
-    // the connection goes on when the certificate is revoked while the body comes
-    if (caller.ended?.aborted) return invalid(publish, caller.ended.reason)
-    const contentType = headers['content-type']
-    const reading = toReading(target, { headers, contentType, body })
-    if (reading instanceof GatewayError) return invalid(publish, reading)
-    const outcome = await relay.publish(caller, reading)
-    meter.publishTook(caller.door, (performance.now() - started) / 1000)
-    return outcome
-  }
-
-  /** Counts what does not get as far as the relay. */
-  function invalid({ caller }: Pick<Publish, 'caller'>, refusal: GatewayError): GatewayError {
-    meter.published(caller.door, 0, 'invalid')
-    return refusal
   }
 
   function answer({ request, response }: Pick<Publish, 'request' | 'response'>, outcome: Outcome) {
@@ -100,8 +86,8 @@ export function createPlainPublish(
     const { headers, body } = outcome ? problemAnswer(outcome, traceId) : acceptance(traceId)
     const isLast = isStopping() || outcome?.code === 'request_timeout'
     // HTTP/2 has no such header (RFC 9113 §8.2.2)
-    const ending = isLast && request.httpVersionMajor === 1 ? { connection: 'close' } : {}
-    response.writeHead(outcome?.status ?? 200, { ...headers, ...ending }).end(body)
+    if (isLast && request.httpVersionMajor === 1) headers.connection = 'close'
+    response.writeHead(outcome?.status ?? 200, headers).end(body)
   }
 
   return (request, response) => {
@@ -113,11 +99,14 @@ export function createPlainPublish(
       return true
     }
     const publish = { request, response, target, caller }
-    gate.enter(caller, request, () =>
-      readBody(request, createPieces(mostBytes, noHold), (error, body) => {
-        void serve(publish, error, body)
-      }),
-    )
+    gate.enter(caller, request, () => {
+      const arrived = arrivedBody(request)
+      if (arrived) void serve(publish, null, arrived)
+      else
+        readBody(request, createPieces(mostBytes, noHold), (error, body) => {
+          void serve(publish, error, body)
+        })
+    })
     return true
   }
 }
@@ -129,7 +118,14 @@ function targetIn(url: string): PublishTarget | GatewayError {
   return query instanceof GatewayError ? query : toTarget(url, query)
 }
 
-function acceptance(traceId: string) {
+function readingIn({ request, target, caller }: Publish, body: Buffer): Reading | GatewayError {
+  // the connection goes on when the certificate is revoked while the body comes
+  if (caller.ended?.aborted) return caller.ended.reason
+  const { headers } = request
+  return toReading(target, { headers, contentType: headers['content-type'], body })
+}
+
+function acceptance(traceId: string): ReturnType<typeof problemAnswer> {
   const body = `{"message":"OK","traceId":"${traceId}"}`
   const headers = {
     'x-request-id': traceId,
