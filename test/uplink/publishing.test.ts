@@ -88,7 +88,7 @@ describe('a message to the other broker', () => {
     await uplink.publish(message('a', 'x'.repeat(92)))
     await assert.rejects(
       uplink.publish(message('a', 'x'.repeat(93))),
-      refuses('payload_too_large', /has 101 bytes as an MQTT packet; .* takes at most 100\.$/),
+      refuses('payload_too_large', /has 101 bytes as an MQTT packet; .* accepts at most 100\.$/),
     )
     await assert.rejects(
       uplink.publish({ ...empty, retain: true }),

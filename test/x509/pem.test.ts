@@ -37,7 +37,7 @@ describe('a PEM file', () => {
       [a.replace(/-----END.*\n/, '') + b, /starts in line 1 has no END line/],
       [
         a.replace(/-----BEGIN.*\n/, '') + b,
-        /line \d+ ends a block "CERTIFICATE" that does not begin/,
+        /line \d+ ends a block "CERTIFICATE" that has no BEGIN line/,
       ],
       [a.replace(/\n(?=M)/, '\n*'), /starts in line 1 is not base64/],
       [a.replaceAll('CERTIFICATE', 'TRUSTED CERTIFICATE'), /which only OpenSSL uses/],
