@@ -75,7 +75,7 @@ describe('a message of the other broker', () => {
     })
     await at.connected()
     await at.uplink.subscribe([{ filter: '#', qos: 1 }]).catch(() => {})
-    await at.away(/a message could not be taken: a fault of ours/)
+    await at.away(/a message could not be processed: a fault of ours/)
     await at.connected(2)
   })
 })
