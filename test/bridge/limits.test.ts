@@ -57,7 +57,7 @@ describe('a bridge', () => {
     assert.deepEqual(taken.slice(-2), ['good/2', 'good/3'])
     assert.equal(await at.metric('wott_bridge_lost_total{reason="refused"}'), 1)
     const line = await at.logged(({ topic }) => topic === 'bad')
-    assert.match(`${line.reason}`, /ends each connection/)
+    assert.match(`${line.reason}`, /closes each connection/)
   })
 
   it('leaves out what has expired while it waited', async () => {

@@ -52,6 +52,6 @@ describe('the log of a gateway with a bridge', () => {
     // of 103 bytes each, and the latest that stays
     await at.until('wott_log_entries', 9)
     assert.equal(await at.metric('wott_bridge_lost_total{reason="no_room"}'), 12)
-    await at.logged(({ msg }) => `${msg}`.startsWith('messages were deleted before they went'))
+    await at.logged(({ msg }) => `${msg}`.startsWith('messages were deleted before they were sent'))
   })
 })

@@ -66,7 +66,7 @@ describe('a door', () => {
     const first = await listen(createServer(), options())
     const address = { host: '127.0.0.1', port: first.port }
     for (const [where, reason] of [
-      [address, /another program listens/],
+      [address, /another program already listens/],
       [{ host: '192.0.2.1', port: 0 }, /no such address/],
       [{ host: 'nowhere.invalid', port: 0 }, /no such address|EAI_AGAIN/],
     ] as const)
@@ -85,7 +85,7 @@ describe('a door', () => {
     const address = { host: '127.0.0.1', port: door.port }
     for (const admission of [everybody, undefined])
       await assert.rejects(listen(createServer(), options({ address, admission })), {
-        message: /another program listens/,
+        message: /another program already listens/,
       })
     await door.close()
   })
