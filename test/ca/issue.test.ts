@@ -164,7 +164,7 @@ test('an authority is loaded from its PEMs, and only from ones that fit', async 
   )
   const other = await createAuthority()
   assert.throws(() => loadAuthority(authority.certificate, other.key), /does not belong/)
-  assert.throws(() => loadAuthority(server.certificate, server.key), /not that of an authority/)
+  assert.throws(() => loadAuthority(server.certificate, server.key), /is not a CA certificate/)
   assert.throws(() => loadAuthority('', authority.key))
   assert.throws(() => loadAuthority(authority.certificate, ''))
 })

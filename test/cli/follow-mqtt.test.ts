@@ -85,7 +85,7 @@ describe('sub over MQTT', () => {
       followMqtt(at.client, 'a', () => {}, stop.signal),
       {
         name: 'CommandFailure',
-        message: `localhost:${at.client.port}: connection refused: Not authorized: The reason`,
+        message: `localhost:${at.client.port}: Connection refused: Not authorized: The reason`,
       },
     )
     assert.deepEqual(at.script, [0])
@@ -96,7 +96,7 @@ describe('sub over MQTT', () => {
     await assert.rejects(
       followMqtt(at.client, 'a', () => {}, new AbortController().signal),
       {
-        message: `localhost:${at.client.port}: connection refused: Quota exceeded: The reason`,
+        message: `localhost:${at.client.port}: Connection refused: Quota exceeded: The reason`,
       },
     )
   })

@@ -168,7 +168,7 @@ for (const shell of SHELLS)
       )
       const unknown = await device.wottDevice('renew')
       assert.equal(unknown.code, 1)
-      assert.match(unknown.stderr, /give --url/)
+      assert.match(unknown.stderr, /use --url/)
       assert.equal((await device.wottDevice('renew', '--force', '--url', site.url)).code, 0)
       assert.equal((await device.wottDevice('renew', '--force')).code, 0)
       await assertWhole(device)
@@ -271,7 +271,7 @@ for (const shell of SHELLS)
       assert.equal(gone.code, 75)
       assert.match(
         gone.stderr,
-        /give --device-url, or correct device_url in .*wott-device\.conf\n$/,
+        /use --device-url, or correct device_url in .*wott-device\.conf\n$/,
       )
     })
   })

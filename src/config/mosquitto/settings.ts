@@ -174,7 +174,7 @@ function readValue(line: ConfLine, outcome: SettingsSink): ConfLine | null {
   } catch (error) {
     const { message } = error as Error
     if (message === HAS_NO_VALUE && MAY_BE_EMPTY.has(name))
-      outcome.warn(at, `${name} ${HAS_NO_VALUE}; Mosquitto passes over it too`)
+      outcome.warn(at, `${name} ${HAS_NO_VALUE}; Mosquitto ignores it too`)
     else outcome.refuse(at, `${name} ${message}`)
     return null
   }
