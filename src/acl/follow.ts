@@ -2,25 +2,25 @@ import type { Logger } from 'pino'
 import type { Reports } from '../metrics/reports.ts'
 import { type AclSource, openAcl, type ReloadResult } from './reload.ts'
 
-/** Loads the ACL file, follows it, and tells of each reading. Rejects with a UsageError that names every bad line. */
+/** Loads the ACL file, follows it, and logs each reload. Rejects with a UsageError that names every bad line. */
 export async function followAcl(
   file: string,
   { meter, log, unreadable }: Reports,
 ): Promise<AclSource> {
-  const logReading = createAclLog(file, log)
+  const logReload = createAclLog(file, log)
   const acl = await openAcl(file, {
     watch: true,
     onFailure: unreadable,
     onReload(result) {
       meter.aclLoaded(result.ok ? result.rules : null)
-      logReading(result)
+      logReload(result)
     },
   })
   meter.aclLoaded(acl.current.size)
   return acl
 }
 
-/** Says of each reading of the ACL file whether its rules are in force. */
+/** Logs after each reload whether the new rules are in force. */
 export function createAclLog(file: string, log: Logger): (result: ReloadResult) => void {
   return (result) => {
     if (result.ok) log.info({ file, rules: result.rules }, 'access control file loaded')

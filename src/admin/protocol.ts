@@ -1,7 +1,7 @@
-/** A request is one JSON object on a line, and so is its answer, after the pieces of it. */
+/** One JSON object on a line. The gateway sends zero or more pieces of a list, each on a line, then one answer. */
 export interface AdminRequest {
   readonly command: string
-  /** Names that are asked about; missing for all. */
+  /** Names to list; all if it is missing. */
   readonly names?: readonly string[]
 }
 

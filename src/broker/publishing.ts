@@ -34,7 +34,7 @@ interface Queued {
 const NOT_QUEUED: Queued = { receivers: NOBODY, cohorts: NOBODY }
 
 /** Takes every message from its publisher to the log and to all who subscribed to it. */
-export function createPublishing(store: Store, routing: Routing, log: Logger): Publishing {
+export function createPublishing(store: Store, routing: Routing, logger: Logger): Publishing {
   const order = createPublishOrder()
   const numbers = createNumbers(store.log.start())
   let underway = 0
@@ -62,7 +62,7 @@ export function createPublishing(store: Store, routing: Routing, log: Logger): P
     const number = isStored || order.has(topic) ? undefined : numbers.next()
     if (number !== undefined) {
       const delivery = toDelivery(message, number)
-      handOn(delivery, route, chosen, queued, origin)
+      deliverToAll(delivery, route, chosen, queued, origin)
       store.log.note(delivery)
       return undefined
     }
@@ -95,7 +95,7 @@ export function createPublishing(store: Store, routing: Routing, log: Logger): P
     await new Promise<void>((resolve) =>
       place.ready(() => {
         numbers.settle(delivery.sequence)
-        handOn(delivery, routing.of(message.topic), chosen, queued, origin)
+        deliverToAll(delivery, routing.of(message.topic), chosen, queued, origin)
         if (!isStored) store.log.note(delivery)
         resolve()
       }),
@@ -110,7 +110,7 @@ export function createPublishing(store: Store, routing: Routing, log: Logger): P
     })
   }
 
-  function handOn(
+  function deliverToAll(
     delivery: Delivery,
     route: Route,
     chosen: readonly RouteMatch[],
@@ -122,42 +122,42 @@ export function createPublishing(store: Store, routing: Routing, log: Logger): P
       try {
         listener(delivery)
       } catch (error) {
-        // thrown on it would end the publisher's connection
-        log.error({ err: error }, 'a subscriber inside the gateway failed')
+        // if it were thrown further, it would end the publisher's connection
+        logger.error({ err: error }, 'a subscriber inside the gateway failed')
       }
     }
-    const waits = toWaits(queued)
-    for (const match of route.others) handTo(match, delivery, waits, origin)
+    const isQueued = toIsQueued(queued)
+    for (const match of route.others) deliverTo(match, delivery, isQueued, origin)
     for (const cohort of route.cohorts)
       for (const match of cohort.now(store.sessions.version()).connected)
-        handTo(match, delivery, waits, origin)
-    for (const match of chosen) handTo(stillThere(match, delivery), delivery, waits, origin)
+        deliverTo(match, delivery, isQueued, origin)
+    for (const match of chosen) deliverTo(stillThere(match, delivery), delivery, isQueued, origin)
   }
 
-  /** The match, or another member's if its session has ended while the message was being stored. */
+  /** The match, or that of another member of its group if its session ended while the message was being stored. */
   function stillThere(match: RouteMatch, { topic }: Message): RouteMatch {
     if (!match.session.isClosed || match.group === null) return match
     const member = chooseMember(match.group, topic)
     return member ? toMatch(member.session, [member], match.group) : match
   }
 
-  function handTo(
+  function deliverTo(
     match: RouteMatch,
     delivery: Delivery,
-    waits: Waits | null,
+    isQueued: IsQueued | null,
     origin: Origin | null,
   ): void {
     const { session } = match
     const { link } = session
     if (link === null) return
-    // it waits in the queue by now
-    if (waits?.(match)) {
+    // the session sends it from its queue
+    if (isQueued?.(match)) {
       link.wake()
       return
     }
     const wanted = session === origin?.session ? toLocalMatch(match) : match
     if (!wanted) return
-    // a subscription that came while the message was being stored is too late for the queue
+    // a subscription made while the message was being stored: the message is not in its queue
     const qos = session.isStored ? 0 : Math.min(wanted.qos, delivery.qos)
     link.deliver(delivery, qos as Delivery['qos'], wanted)
   }
@@ -199,14 +199,17 @@ function receiversOf(
 }
 
 /** Whether a message is in the queue of a match. */
-type Waits = (match: RouteMatch) => boolean
+type IsQueued = (match: RouteMatch) => boolean
 
-function toWaits({ receivers, cohorts }: Queued): Waits | null {
+function toIsQueued({ receivers, cohorts }: Queued): IsQueued | null {
   if (receivers.length + cohorts.length === 0) return null
   // by session, and by group where that chose the session
-  const those = new Set<Session | Group>(receivers.map(({ match }) => match.group ?? match.session))
+  const queued = new Set<Session | Group>(
+    receivers.map(({ match }) => match.group ?? match.session),
+  )
   return ({ group, session }) =>
-    those.has(group ?? session) || (group === null && cohorts.some((cohort) => cohort.has(session)))
+    queued.has(group ?? session) ||
+    (group === null && cohorts.some((cohort) => cohort.has(session)))
 }
 
 // field by field: every message passes here, and spreading takes longer

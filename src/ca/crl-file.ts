@@ -80,7 +80,7 @@ export async function ensureCrl(
 
 type Revoked = Required<Pick<CrlOptions, 'revoked' | 'reasons'>>
 
-/** What had ended before has no place on a list: every door refuses it, also one whose clock is a day late. */
+/** A certificate that had expired before it was revoked is not listed: every door refuses it anyway. A day is added for clocks that are late. */
 function revokedBy(authority: InForce, issued: readonly IssuedEntry[]): Revoked {
   const revoked = new Map<string, number>()
   const reasons = new Map<string, string>()

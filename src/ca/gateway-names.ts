@@ -9,7 +9,7 @@ import { namesOf } from './read-certificate.ts'
 const HOST_NAME =
   /^(?=.{1,253}$)[A-Za-z0-9_][A-Za-z0-9_-]{0,62}(?:\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*$/
 
-/** Under which names and addresses the gateway's certificate is good. Throws `UsageError` for one in `more` that is none. */
+/** The names and addresses in the gateway's certificate. Throws `UsageError` for an invalid one in `more`. */
 export function gatewayNames(
   more: readonly string[],
   { hostName, localName, addresses }: Machine = thisMachine(),

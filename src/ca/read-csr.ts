@@ -16,7 +16,7 @@ export interface Csr {
   readonly publicKey: Buffer
   /** SHA-256 of `publicKey`, lower-case hexadecimal. */
   readonly key: string
-  /** Why the key is none to certify; null where it is. */
+  /** Why the key cannot be certified; null if it can. */
   readonly keyProblem: string | null
   /** For the channel binding (RFC 7030 §3.5). */
   readonly challengePassword: string | null

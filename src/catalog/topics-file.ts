@@ -7,7 +7,7 @@ export interface TopicsFileSettings {
   readonly silence: number | null
 }
 
-/** Loads the topics file, follows it, and tells of each reading. */
+/** Loads the topics file, follows it, and logs each reload. */
 export async function openTopicsFile(
   { topicsFile, silence }: TopicsFileSettings,
   { log, unreadable }: Pick<Reports, 'log' | 'unreadable'>,

@@ -185,8 +185,8 @@ function methodsOf(path: string, paths: Methods): string {
   return [...new Set(methods)].sort().join(', ')
 }
 
-/** No faults of this request, and said where they begin: a bound that was reached, a store that takes nothing. */
-const COUNTED: ReadonlySet<ErrorCode> = new Set([
+/** Errors that are logged where they begin (a bound is reached, the store cannot be written), so not again for each request. */
+const LOGGED_ELSEWHERE: ReadonlySet<ErrorCode> = new Set([
   'too_many_streams',
   'too_many_polls',
   'broker_unavailable',
@@ -208,7 +208,7 @@ export function sendProblem(
 
 /** Logs an error that is ours. */
 export function logFailure(log: Pick<Logger, 'error'>, traceId: string, error: GatewayError): void {
-  if (error.status >= 500 && !COUNTED.has(error.code))
+  if (error.status >= 500 && !LOGGED_ELSEWHERE.has(error.code))
     log.error({ err: error.cause ?? error, traceId }, error.message)
 }
 

@@ -2,10 +2,9 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { GatewayError } from '../errors.ts'
 
 /**
- * A page of another site, open in a browser that holds a device certificate or a viewer's session, must not speak in that
- * name. Behind a proxy that does not pass the Host on, only the browser knows that the page is the gateway's own, and says so where no
- * page can (Sec-Fetch-Site). Programs send no Origin. Nor do browsers for what a page only embeds, an image say, but they say that the page is
- * another site's; a link that somebody follows is no page's doing, but a frame is.
+ * A page of another site must not use the device certificate or the viewer session of the browser that shows it (CSRF). A
+ * proxy may replace the Host header, so Sec-Fetch-Site, which only the browser can set, decides where it is sent. Programs send no Origin. Browsers
+ * send none for what a page embeds (an image), but then they send Sec-Fetch-Site. A link that a person follows is allowed, a frame is not.
  */
 export function originProblem(headers: IncomingHttpHeaders): GatewayError | null {
   const { origin, 'sec-fetch-site': site, 'sec-fetch-mode': mode } = headers

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 
-/** Says of each reading of certificate files whether they are in force; `loaded` gives what is told of them then. */
+/** Logs after each reload whether the new certificate files are in force; `loaded` gives more fields for the line that says so. */
 export function createTrustLog(
   log: Logger,
   files = 'certificate files',

@@ -6,7 +6,7 @@ import type { HttpAnswer } from './result.ts'
 /** What a request is to an HTTP server that speaks with nobody but us. */
 export type ExchangedRequest = Pick<EventRequest, 'method' | 'url' | 'headers' | 'body' | 'address'>
 
-/** Of one connection (RFC 9110 §7.6.1), said by us, or a reason to wait for what does not come. */
+/** Headers that are not forwarded: hop-by-hop (RFC 9110 §7.6.1), `content-length`, which is set again here, and `expect`, whose 100 would never come. */
 const NOT_PASSED_ON: ReadonlySet<string> = new Set([
   ...['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding'],
   ...['upgrade', 'http2-settings', 'content-length', 'expect'],

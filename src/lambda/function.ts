@@ -150,7 +150,7 @@ async function openFiles(config: Config, log: Logger) {
   }
 }
 
-/** The answer where there was none in time, or none at all. */
+/** The answer to a request that failed, or that was not answered in time. */
 function failed(error: unknown, log: Logger): HttpAnswer {
   const traceId = randomUUID()
   const refusal = refusalOf(error)

@@ -10,7 +10,7 @@ export interface ReadingsOptions {
   readonly now?: () => number
 }
 
-interface Reading {
+interface LastValue {
   readonly device: string
   readonly topic: string
   value: number
@@ -21,7 +21,7 @@ interface Reading {
 export interface Readings {
   note(message: Message): void
   /** Those whose device spoke within the TTL, in no order. */
-  current(): Reading[]
+  current(): LastValue[]
   /** When each device was last heard, in milliseconds since the Unix epoch; bounded and forgotten alike. */
   lastSeen(): Map<string, number>
   /** A device has connected with a certificate that ends then, in milliseconds since the Unix epoch. */
@@ -41,7 +41,7 @@ export function createReadings({
   ttl,
   now = Date.now,
 }: ReadingsOptions): Readings {
-  const readings = new Map<string, Map<string, Reading>>()
+  const readings = new Map<string, Map<string, LastValue>>()
   let kept = 0
   const seen = new Map<string, number>()
   // by device; those that were not heard of stay while there is room, as a device connects before it publishes
@@ -91,7 +91,7 @@ export function createReadings({
     else overflowed += 1
   }
 
-  function keep(reading: Reading): void {
+  function keep(reading: LastValue): void {
     const topics = readings.get(reading.device)
     if (topics) topics.set(reading.topic, reading)
     else readings.set(reading.device, new Map([[reading.topic, reading]]))

@@ -3,11 +3,11 @@ import { ProtocolError, Reason } from './reasons.ts'
 import type { Stall } from './stall.ts'
 
 /**
- * Answers leave in the order in which their packets came, however long each takes [MQTT-4.6.0-2, MQTT-4.6.0-3]. Nothing more
- * is read from a client that has too many of them coming, or unread: what it is owed does not grow without end.
+ * Answers leave in the order in which their packets came, however long each takes [MQTT-4.6.0-2, MQTT-4.6.0-3]. Reading stops
+ * while too many answers of a client are pending or unread, which bounds the memory that they take.
  */
 export interface Answers {
-  /** Keeps the next place; the answer leaves once what is returned was called with its bytes, and all before it have left. */
+  /** Keeps the next place. The answer leaves after the returned function was called with its bytes, and after all before it. */
   expect(): (bytes: Buffer) => void
   /** Leaves at once. */
   now(bytes: Buffer): void
@@ -17,7 +17,7 @@ export interface Answers {
   give(bytes: Buffer): void
 }
 
-/** Answers that one client may have coming. */
+/** Answers of one client that may be pending. */
 const MOST_COMING = 1000
 /** Bytes of answers that it may leave unread; a short one takes more than its few bytes. */
 const MOST_UNREAD = 65_536

@@ -1,14 +1,14 @@
 import { createAnswers } from './answers.ts'
-import { createBringing } from './bringing.ts'
 import type { Client, MqttWorld } from './client.ts'
 import { decodePacket } from './decode.ts'
 import { PINGRESP } from './encode.ts'
 import type { ClientPacket, Disconnect } from './packets.ts'
 import { ProtocolError, Reason } from './reasons.ts'
 import { createReceiver } from './receive.ts'
+import { createRetainedSender } from './retained-sender.ts'
 import { createSender, type Sender } from './send.ts'
 import { createStall } from './stall.ts'
-import { createSubscriber } from './subscribe.ts'
+import { createSubscriptionHandler } from './subscribe.ts'
 
 /** Handles the packets between CONNACK and the end of a connection. */
 export interface Conversation {
@@ -32,8 +32,8 @@ export function createConversation(client: Client, world: MqttWorld, hooks: Hook
   const answers = createAnswers(client, stall)
   const sender = createSender(client, world, answers, stall)
   const receiver = createReceiver(client, world, answers)
-  const bringing = createBringing(client, world, sender)
-  const subscriber = createSubscriber(client, world, bringing.bring)
+  const retained = createRetainedSender(client, world, sender)
+  const subscriptions = createSubscriptionHandler(client, world, retained.send)
 
   /** Reads nothing more until `work` is done. */
   function inTurn(work: Promise<void>): void {
@@ -50,16 +50,16 @@ export function createConversation(client: Client, world: MqttWorld, hooks: Hook
       case 'pubrec':
       case 'pubcomp':
         sender.acknowledged(packet)
-        bringing.goOn()
+        retained.resume()
         break
       case 'pubrel':
         receiver.release(packet.packetId)
         break
       case 'subscribe':
-        inTurn(subscriber.subscribe(packet, answers.expect()))
+        inTurn(subscriptions.subscribe(packet, answers.expect()))
         break
       case 'unsubscribe':
-        inTurn(subscriber.unsubscribe(packet, answers.expect()))
+        inTurn(subscriptions.unsubscribe(packet, answers.expect()))
         break
       case 'pingreq':
         answers.now(PINGRESP)
@@ -84,7 +84,7 @@ export function createConversation(client: Client, world: MqttWorld, hooks: Hook
       stall.stop()
       answers.taken()
       sender.sendWaiting()
-      bringing.goOn()
+      retained.resume()
     },
     end() {
       stall.stop()

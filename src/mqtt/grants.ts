@@ -64,7 +64,7 @@ export async function toCodes(
     return Reason.success
   }
 
-  /** MQTT 3.1.1 has no code for a filter that is none; a shared one is only an odd filter to it. */
+  /** MQTT 3.1.1 has no reason code for an invalid filter, and a shared filter is only an odd name to it. */
   function invalid(problem: string, isShared: boolean): number {
     firstProblem ??= `A filter ${problem}.`
     if (terms.version === 5 || isShared) return Reason.topicFilterInvalid

@@ -9,14 +9,14 @@ import { toCodes } from './grants.ts'
 import type { Subscribe, SubscriptionRequest, Unsubscribe } from './packets.ts'
 import { Reason } from './reasons.ts'
 
-/** Changes what one client subscribes to. */
-export interface Subscriber {
+/** Handles the SUBSCRIBE and UNSUBSCRIBE packets of one client. */
+export interface SubscriptionHandler {
   /** Calls `answer` with the SUBACK; resolves when the next packet may be read. */
   subscribe(packet: Subscribe, answer: (bytes: Buffer) => void): Promise<void>
   unsubscribe(packet: Unsubscribe, answer: (bytes: Buffer) => void): Promise<void>
 }
 
-/** What has become of the subscriptions of one packet. */
+/** The result of changing the subscriptions of one packet. */
 interface PartsChanged {
   /** Whether the session had a subscription of this name before. */
   had(name: string): boolean
@@ -25,19 +25,20 @@ interface PartsChanged {
 }
 
 const REFUSED_ELSEWHERE = 'The broker behind the gateway refuses a filter.'
-/** Filters of one SUBSCRIBE about which the rules are asked whether they could ever bring anything. */
-const MOST_LOOKED_AT = 16
-/** Filters that are changed without a break. */
-const PART = 64
+/** Filters of one SUBSCRIBE that are checked for whether any rule could match them. */
+const MOST_CHECKED = 16
+/** Filters that are changed before other devices get their turn. */
+const FILTERS_PER_TURN = 64
+// Retain Handling [MQTT 5 §3.8.3.1]
 const AT_ONCE = 0
 const IF_NEW = 1
 
-/** `bring` is told which new subscriptions want what is retained, once their SUBACK is on its way. */
-export function createSubscriber(
+/** Calls `sendRetained` after the SUBACK, with the subscriptions that want retained messages. */
+export function createSubscriptionHandler(
   client: Client,
   world: MqttWorld,
-  bring: (subscriptions: readonly Subscription[]) => void,
-): Subscriber {
+  sendRetained: (subscriptions: readonly Subscription[]) => void,
+): SubscriptionHandler {
   const { session, terms } = client
   const { sessions, turns } = world
   const { version } = terms
@@ -45,7 +46,7 @@ export function createSubscriber(
   async function subscribe(packet: Subscribe, answer: (bytes: Buffer) => void): Promise<void> {
     const { subscriptions, identifier, packetId } = packet
     const { codes, problem } = await toCodes(subscriptions, client, world)
-    const granted = subscriptions.filter((_, index) => (codes[index] as number) <= 2)
+    const granted = subscriptions.filter((_, index) => isGranted(codes[index] as number))
     const { maximumQos } = sessions.abilities
     const requested = granted.map(({ filter, qos, noLocal, retainAsPublished }) => ({
       name: filter,
@@ -54,11 +55,11 @@ export function createSubscriber(
       retainAsPublished: retainAsPublished || terms.isBridge,
       identifier,
     }))
-    // of a name that comes twice the last one holds
+    // if a filter comes twice, the last one counts
     const byName = new Map(requested.map((one) => [one.name, one]))
     const changed = await inParts([...byName.values()], (part) => sessions.subscribe(session, part))
     if (changed === null) {
-      const failed = codes.map((code) => (code <= 2 ? Reason.unspecifiedError : code))
+      const failed = codes.map((code) => (isGranted(code) ? Reason.unspecifiedError : code))
       return answer(subackPacket(version, packetId, failed))
     }
     const { had, refused } = changed
@@ -68,23 +69,23 @@ export function createSubscriber(
     const why = problem ?? (refused.size > 0 ? REFUSED_ELSEWHERE : undefined)
     answer(subackPacket(version, packetId, final, terms.wantsReasons ? why : undefined))
     noteRefused(refused)
-    noteHopeless(granted)
-    const wanting = granted.filter(
-      ({ filter, retainHandling }) =>
-        retainHandling === AT_ONCE || (retainHandling === IF_NEW && !had(filter)),
-    )
-    bring(
-      wanting.flatMap(({ filter }) => {
-        const subscription = session.subscriptions.get(filter)
-        // a shared one brings nothing that is retained [MQTT 5 §4.8.2]
-        return subscription && subscription.share === null ? [subscription] : []
-      }),
-    )
+    noteUnmatchable(granted)
+    sendRetained(retainedWanted(granted, had))
   }
 
-  /**
-   * Changes the subscriptions part by part, in slices; null where a part could not be stored.
-   */
+  function retainedWanted(
+    granted: readonly SubscriptionRequest[],
+    had: PartsChanged['had'],
+  ): Subscription[] {
+    return granted.flatMap(({ filter, retainHandling }) => {
+      const isWanted = retainHandling === AT_ONCE || (retainHandling === IF_NEW && !had(filter))
+      const subscription = isWanted ? session.subscriptions.get(filter) : undefined
+      // a shared subscription gets no retained messages [MQTT 5 §4.8.2]
+      return subscription && subscription.share === null ? [subscription] : []
+    })
+  }
+
+  /** Changes the subscriptions in parts, so that other devices get their turn; null if a part could not be stored. */
   async function inParts<T extends RequestedSubscription | string>(
     wanted: readonly T[],
     change: (part: readonly T[]) => Changed,
@@ -121,9 +122,9 @@ export function createSubscriber(
     )
   }
 
-  /** What is granted as with Mosquitto, and never brings anything: who waits for it finds out why in the log. */
-  function noteHopeless(granted: readonly SubscriptionRequest[]): void {
-    for (const { filter: name } of granted.slice(0, MOST_LOOKED_AT)) {
+  /** Such a filter is granted, as by Mosquitto, but no rule lets it receive anything: the log says why nothing comes. */
+  function noteUnmatchable(granted: readonly SubscriptionRequest[]): void {
+    for (const { filter: name } of granted.slice(0, MOST_CHECKED)) {
       const filter = parseShared(name)?.filter ?? name
       if (client.access.couldReceive([filter])) continue
       world.denials.note({ door: client.door, id: session.device, action: 'receive', topic: name })
@@ -140,7 +141,7 @@ export function createSubscriber(
       const failed = filters.map(() => Reason.unspecifiedError)
       return answer(unsubackPacket(version, packetId, failed))
     }
-    // as if each had come in a packet of its own: the second time it is gone [MQTT-3.10.4-6]
+    // as if each filter had its own packet: the second time it does not exist any more [MQTT-3.10.4-6]
     const left = new Set(filters.filter(changed.had))
     const codes = filters.map((name) =>
       left.delete(name) ? Reason.success : Reason.noSubscriptionExisted,
@@ -151,8 +152,14 @@ export function createSubscriber(
   return { subscribe, unsubscribe }
 }
 
+/** Reason codes 0 to 2 are the granted QoS; 0x80 and above are refusals [MQTT 5 §3.9.3]. */
+function isGranted(code: number): boolean {
+  return code <= 2
+}
+
 function partsOf<T>(items: readonly T[]): T[][] {
   const parts: T[][] = []
-  for (let from = 0; from < items.length; from += PART) parts.push(items.slice(from, from + PART))
+  for (let from = 0; from < items.length; from += FILTERS_PER_TURN)
+    parts.push(items.slice(from, from + FILTERS_PER_TURN))
   return parts
 }

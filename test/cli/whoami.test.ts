@@ -33,7 +33,10 @@ describe('whoami says who it is, and why the gateway would refuse it', () => {
     const notBefore = Date.now() - 3 * DAY_MS
     const { code, stdout, stderr } = await whoami('old', { commonName, days: 1, notBefore })
     assert.equal(stdout, `${commonName}\n`)
-    assert.ok(stderr.startsWith(`${REFUSED}The client certificate has expired: it was valid until `), stderr)
+    assert.ok(
+      stderr.startsWith(`${REFUSED}The client certificate has expired: it was valid until `),
+      stderr,
+    )
     assert.match(stderr, /\(certificate_expired\)\n$/)
     assert.equal(code, 1)
   })

@@ -269,9 +269,6 @@ for (const shell of SHELLS)
       assert.equal(JSON.parse(stdout).id, ID)
       const gone = await device.wottDevice('post', 'a', 'b', '--device-url', 'https://localhost:1')
       assert.equal(gone.code, 75)
-      assert.match(
-        gone.stderr,
-        /use --device-url, or correct device_url in .*wott-device\.conf\n$/,
-      )
+      assert.match(gone.stderr, /use --device-url, or correct device_url in .*wott-device\.conf\n$/)
     })
   })

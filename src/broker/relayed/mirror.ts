@@ -35,7 +35,7 @@ export interface MirrorOptions {
 /** What is retained for a filter is not here yet; it is here and followed; it was here before messages were missed. */
 type State = 'unread' | 'here' | 'stale'
 
-interface Reading {
+interface RetainedRead {
   readonly filters: readonly string[]
   /** What was here for these filters was missed if it is another one now. */
   readonly stale: readonly string[]
@@ -51,19 +51,19 @@ interface Reading {
 export function createMirror(options: MirrorOptions): Mirror {
   const { retained, reader, isFollowed, isAway, toMessage, handOn } = options
   const followed = new Map<string, State>()
-  const readings = new Map<Reading, Promise<void>>()
+  const readings = new Map<RetainedRead, Promise<void>>()
   /** Another one after messages were missed. */
   let connection = 0
 
   function read(filters: readonly string[]): Promise<void> {
     const stale = [...followed].flatMap(([filter, state]) => (state === 'stale' ? [filter] : []))
-    const reading: Reading = { filters, stale, found: new Set(), newer: new Set() }
+    const reading: RetainedRead = { filters, stale, found: new Set(), newer: new Set() }
     const done = finish(reading).finally(() => readings.delete(reading))
     readings.set(reading, done)
     return done
   }
 
-  async function finish(reading: Reading): Promise<void> {
+  async function finish(reading: RetainedRead): Promise<void> {
     const { filters, found, newer } = reading
     const began = connection
     await reader.read(filters, (message) => put(message, reading))
@@ -75,7 +75,7 @@ export function createMirror(options: MirrorOptions): Mirror {
       if (connection === began && followed.has(filter)) followed.set(filter, 'here')
   }
 
-  function put(message: UplinkMessage, { found, newer, stale }: Reading): void {
+  function put(message: UplinkMessage, { found, newer, stale }: RetainedRead): void {
     const { topic } = message
     if (newer.has(topic) || found.has(topic)) return
     const kept = toMessage(message)

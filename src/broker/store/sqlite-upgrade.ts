@@ -157,7 +157,7 @@ const MOVE_MESSAGES = `
   DROP TABLE messages;
   CREATE INDEX queue_by_message ON queue (message);`
 
-/** What is retained is in the log once: as the history has it, as it waits, whose numbers end at `waiting`, or after that. */
+/** Puts each retained message into the log once: it may be there as history, or as a queued message (up to `waiting`), or it is added. */
 function moveRetained(waiting: number): string {
   return `
     ALTER TABLE retained RENAME TO retained_before;

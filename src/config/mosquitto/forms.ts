@@ -1,12 +1,12 @@
 /**
- * Reads what follows an option's name, as Mosquitto 2.0 does, and returns the value in one spelling. Throws an Error whose
- * message is to be read after the name where Mosquitto stops, or reads a number that nobody wrote.
+ * Reads the text after the name of an option, as Mosquitto 2.0 does, and returns the value in one spelling. Throws an Error,
+ * whose message follows the name, where Mosquitto would stop, or would read a number that is not in the file.
  */
 export type Form = (rest: string) => string
 
 export const HAS_NO_VALUE = 'has no value'
 
-/** Only spaces part words: a tab belongs to the word that it is in. */
+/** Only spaces separate words: a tab is part of its word. */
 function firstWord(rest: string): string {
   const [, word] = /^ *([^ ]+)/.exec(rest) ?? []
   if (word === undefined) throw new Error(HAS_NO_VALUE)

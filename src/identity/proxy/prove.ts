@@ -12,7 +12,7 @@ import {
 
 export type ProverOptions = Omit<VerifierOptions, 'objectTo'>
 
-/** Verifies certificates that no handshake has shown, all of it again, whatever whoever passes them on has verified. */
+/** Verifies a certificate that a proxy passed on. It repeats every check, because the proxy's own checks are not trusted. */
 export interface Prover {
   /** Whose certificate the first of these is, in DER; the others are what was sent with it. */
   prove(chain: readonly Buffer[]): Proof | GatewayError

@@ -1,4 +1,4 @@
-import { PROXY_FORMATS } from './formats.ts'
+import { PROXY_FORMATS } from './format-table.ts'
 import type { HeaderNames, RequestHead } from './headers.ts'
 
 /**

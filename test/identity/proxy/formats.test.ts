@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { GatewayError } from '../../../src/errors.ts'
 import type { PassedHeaders, ProxyFormat } from '../../../src/identity/proxy/format.ts'
-import { PROXY_FORMATS } from '../../../src/identity/proxy/formats.ts'
+import { PROXY_FORMATS } from '../../../src/identity/proxy/format-table.ts'
 import { toPem } from '../../../src/x509/pem.ts'
 import { INTERMEDIATE, LEAF, ROOT } from './rfc9440-example.ts'
 

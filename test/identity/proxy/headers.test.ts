@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { GatewayError } from '../../../src/errors.ts'
-import { PROXY_FORMATS } from '../../../src/identity/proxy/formats.ts'
+import { PROXY_FORMATS } from '../../../src/identity/proxy/format-table.ts'
 import { createHeaderReader, headersOf } from '../../../src/identity/proxy/headers.ts'
 import { createSpoofDetector } from '../../../src/identity/proxy/spoofed.ts'
 

@@ -10,21 +10,21 @@ import type { Sender } from './send.ts'
 const SLICE_MS = 0.5
 
 /** Sends retained messages to new subscriptions, as fast as the client takes them. */
-export interface Bringing {
-  bring(subscriptions: readonly Subscription[]): void
+export interface RetainedSender {
+  send(subscriptions: readonly Subscription[]): void
   /** There may be room again. */
-  goOn(): void
+  resume(): void
 }
 
 /**
- * One walk at a time: what comes meanwhile waits for the next, in which each filter stands once, so that it is bounded by
- * the filters that a session may have.
+ * One walk at a time: subscriptions that come meanwhile wait for the next walk. Each filter waits only once, so the number of
+ * filters of a session bounds the work.
  */
-export function createBringing(
+export function createRetainedSender(
   client: Client,
   { sessions, turns }: MqttWorld,
   sender: Sender,
-): Bringing {
+): RetainedSender {
   const { session, access } = client
   const waiting = new Map<string, Subscription>()
   let isWalking = false
@@ -71,7 +71,7 @@ export function createBringing(
   }
 
   return {
-    bring(subscriptions) {
+    send(subscriptions) {
       for (const subscription of subscriptions) waiting.set(subscription.name, subscription)
       if (isWalking || waiting.size === 0) return
       isWalking = true
@@ -81,7 +81,7 @@ export function createBringing(
           isWalking = false
         })
     },
-    goOn() {
+    resume() {
       roomComes?.()
       roomComes = null
     },
