@@ -20,7 +20,7 @@ export interface Authority {
   readonly key: string
   /** End of validity, in milliseconds since the Unix epoch. */
   readonly notAfter: number
-  /** `certificate` and `key` as the files of this room sign with them. */
+  /** `certificate` and `key` in the form that signing needs. */
   readonly issuer: X509Certificate
   readonly signingKey: CryptoKey
 }
@@ -48,7 +48,8 @@ export async function createAuthority(options: AuthorityOptions = {}): Promise<A
     keys: { privateKey: toSigningKey(key), publicKey },
     signingAlgorithm: ECDSA_SHA256,
     extensions: [
-      // no authorities below it: a device whose certificate is issued wrongly still cannot make devices
+      // a path length of 0: a device whose certificate was wrongly issued as a CA still cannot sign certificates that are
+      // accepted
       new BasicConstraintsExtension(true, 0, true),
       new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
       await SubjectKeyIdentifierExtension.create(publicKey),
@@ -57,7 +58,7 @@ export async function createAuthority(options: AuthorityOptions = {}): Promise<A
   return loadAuthority(`${certificate.toString('pem')}\n`, key)
 }
 
-/** Reads an authority from PEMs. Throws when they are unreadable, no authority's, or do not belong together. */
+/** Reads an authority from PEMs. Throws when they are unreadable, are not an authority's, or do not belong together. */
 export function loadAuthority(certificate: string, key: string): Authority {
   const parsed = new NodeCertificate(certificate)
   if (!parsed.ca) throw new Error('the certificate is not a CA certificate')

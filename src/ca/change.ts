@@ -20,7 +20,7 @@ export function change<T>(layout: Layout, work: () => Promise<T>): Promise<T> {
   })
 }
 
-/** Completes an unfinished directory whose certificate is in the ledger, and deletes whatever else is unfinished. */
+/** Completes an unfinished directory whose certificate is in the ledger, and deletes every other unfinished file. */
 async function settle(layout: Layout, parent: string): Promise<void> {
   if (!exists(parent)) return
   for (const entry of await readdir(parent)) {
@@ -55,7 +55,7 @@ async function isRecorded(layout: Layout, directory: string): Promise<boolean> {
   return (await readIssued(layout)).some(({ serial }) => serial === serialNumber)
 }
 
-/** Undefined for what a full disk has cut off. */
+/** Undefined for a file that a full disk has cut off. */
 function serialIn(pem: Buffer): string | undefined {
   try {
     return new X509Certificate(pem).serialNumber

@@ -17,7 +17,7 @@ export interface OwnList extends Crl {
 /** What the file of revocation lists holds. */
 export interface CrlFile {
   readonly text: string
-  /** By the fingerprint of the CA; one that is not in force has none here. */
+  /** By the fingerprint of the CA. A CA that is not in force has no list here. */
   readonly lists: ReadonlyMap<string, OwnList>
 }
 
@@ -47,7 +47,7 @@ async function byAuthority(
   const [only] = lists
   const [authority] = authorities
   if (only && lists.length + authorities.length === 2) return [[authority.fingerprint, only]]
-  // the library is slow to load, so only while there is a question
+  // the library is slow to load, so it is loaded only when a signature has to be checked
   const { isCrlSignedBy } = await import('./crl.ts')
   const found: [string, OwnList][] = []
   for (const { fingerprint, pem } of authorities)
@@ -57,8 +57,8 @@ async function byAuthority(
 }
 
 /**
- * Signs new lists where there are none, or where they lack something that `issued` has as revoked. Resolves with
- * whether it did. Nothing ever leaves a list.
+ * Signs new lists where there are none, or where a list lacks a certificate that `issued` says is revoked. Resolves with
+ * whether it signed any. An entry never leaves a list.
  */
 export async function ensureCrl(
   layout: Layout,

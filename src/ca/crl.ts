@@ -8,13 +8,13 @@ import { Extension, X509Certificate, X509Crl, X509CrlGenerator, X509CrlReason } 
 export interface CrlOptions {
   /** Serial numbers and when each was revoked, in milliseconds since the Unix epoch. */
   readonly revoked?: ReadonlyMap<string, number>
-  /** Why each was, one of {@link REVOCATION_REASONS}; default privilegeWithdrawn. */
+  /** The reason of each revocation, one of {@link REVOCATION_REASONS}; default privilegeWithdrawn. */
   readonly reasons?: ReadonlyMap<string, string>
-  /** The list that this one follows, PEM: what it says stays as it is, and the number counts on from its own. */
+  /** The list that this one follows, PEM: its entries stay unchanged, and the CRL number counts on from its own. */
   readonly previous?: string | undefined
   /** In milliseconds since the Unix epoch; default five minutes ago. */
   readonly thisUpdate?: number
-  /** In milliseconds since the Unix epoch; default the authority's own end. */
+  /** In milliseconds since the Unix epoch; default the end of the authority's validity. */
   readonly nextUpdate?: number
 }
 
@@ -25,13 +25,13 @@ export async function createCrl(authority: Authority, options: CrlOptions = {}):
   const { previous, thisUpdate = Date.now() - CLOCK_SKEW_MS } = options
   const before = previous ? new X509Crl(previous).entries : []
   const known = new Set(previous ? readCrl(previous).revoked.keys() : [])
-  // what is on the list keeps its date: a certificate does not become trusted again for the time between
+  // an entry that is on the list keeps its date: otherwise the certificate would become trusted again for the time between
   const added = [...(options.revoked ?? [])].filter(([serial]) => !known.has(serial))
   const crl = await X509CrlGenerator.create({
     issuer: authority.issuer.subjectName,
     thisUpdate: new Date(thisUpdate),
-    // TLS refuses every device once the list is out of date, and at home nothing runs every night to sign a new
-    // one. A revocation does not wait for that date: it writes a new list, and the gateway watches the file.
+    // TLS refuses every device once the list is out of date, and a small installation has no nightly job that signs a new one.
+    // A revocation does not wait for that date: it writes a new list, and the gateway watches the file.
     nextUpdate: new Date(options.nextUpdate ?? authority.notAfter),
     entries: [
       ...[...before].map(({ serialNumber, revocationDate, reason }) =>
@@ -52,8 +52,8 @@ export async function createCrl(authority: Authority, options: CrlOptions = {}):
 }
 
 /**
- * RFC 5280 §5.3.1 has no reason rather than `unspecified`. But the library writes an empty list of extensions for an entry
- * without any, which DER has no place for (§5.1), so such an entry says since when it is not valid.
+ * RFC 5280 §5.3.1 wants no reason rather than `unspecified`. But for an entry without extensions the library writes an empty
+ * list of them, which DER does not allow (§5.1), so such an entry gets an invalidity date.
  */
 function toEntry(serialNumber: string, revocationDate: Date, reason: X509CrlReason) {
   const entry = { serialNumber, revocationDate }
@@ -67,13 +67,13 @@ function reasonOf(reason: string | undefined): X509CrlReason {
   return X509CrlReason[known ?? 'privilegeWithdrawn']
 }
 
-/** Whether `certificate`, PEM, has signed a list. */
+/** Whether the authority of `certificate`, PEM, has signed a list. */
 export async function isCrlSignedBy(list: string, certificate: string): Promise<boolean> {
   const { publicKey } = new X509Certificate(certificate)
   return new X509Crl(list).verify({ publicKey }).catch(() => false)
 }
 
-/** The library's own PEM says `BEGIN CRL`, which OpenSSL does not know (RFC 7468 §6). */
+/** The library's own PEM says `BEGIN CRL`, which OpenSSL does not read (RFC 7468 §6). */
 function toPem(crl: X509Crl): string {
   const lines =
     Buffer.from(crl.rawData)

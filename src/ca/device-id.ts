@@ -8,14 +8,14 @@ export const GATEWAY_ID = `gateway${DOMAIN}`
 
 const WOTT_ID = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
 
-// ub-common-name (RFC 5280, appendix A.1). OpenSSL, Node, curl and Mosquitto read longer ones, and so do the doors;
-// but OpenSSL makes none, so a device could not ask for its own certificate again.
+// ub-common-name (RFC 5280, appendix A.1). OpenSSL, Node, curl, Mosquitto and our doors accept longer names, but OpenSSL does
+// not create them, so a device could not request its certificate again.
 const MAX_LENGTH = 64
 
 /** The WoTT ID that a person means by `name`: `kitchen` is `kitchen.d.wott.local`, anything with a dot is a full ID. */
 export function toDeviceId(name: string): string {
   const id = name.includes('.') ? name : name + DOMAIN
-  // the name becomes a directory: the pattern is also what keeps "../x" out
+  // the name becomes a directory: the pattern also stops "../x"
   if (name === '' || !WOTT_ID.test(id))
     throw new UsageError(
       `${JSON.stringify(name)} cannot be the name of a device: it must start with a letter or digit, followed by letters, digits, ".", "_" and "-"`,
@@ -27,13 +27,13 @@ export function toDeviceId(name: string): string {
   return id
 }
 
-/** The short name of a WoTT ID, which is also its directory's: the other way round of {@link toDeviceId}. */
+/** The short name of a WoTT ID, which is also the name of its directory: the reverse of {@link toDeviceId}. */
 export function toDeviceName(id: string): string {
   const name = id.slice(0, -DOMAIN.length)
   return id.endsWith(DOMAIN) && !name.includes('.') ? name : id
 }
 
-/** A name like those that the WoTT service gave out. */
+/** A random name in the style of the WoTT service. */
 export function randomDeviceName(): string {
   return randomBytes(6).toString('hex')
 }

@@ -12,25 +12,25 @@ export interface Device {
   readonly id: string
   /** `kitchen` for `kitchen.d.wott.local`, otherwise the ID. */
   readonly name: string
-  /** Where its files were put; a person may have moved them to the device. */
+  /** Where its files were written; a person may have moved them to the device. */
   readonly directory: string
   /** Upper-case hexadecimal. */
   readonly serial: string
   readonly notAfter: number
   readonly state: DeviceState
-  /** When the certificate was issued, and by which right; null where an old ledger does not say. */
+  /** When the certificate was issued, and how; null where an old ledger does not say. */
   readonly issuedAt: number
   readonly via: Via | null
   /** Null while it is not revoked. */
   readonly revokedAt: number | null
-  /** Null where it is not revoked, or nobody said why. */
+  /** Null where it is not revoked, or no reason was given. */
   readonly reason: string | null
 }
 
-/** `untrusted` is what a CA has issued that is in force no more. */
+/** `untrusted`: issued by a CA that is no longer in force. */
 export type DeviceState = 'active' | 'expired' | 'revoked' | 'untrusted'
 
-/** Every device, in the order in which they were first added; the gateway itself is none. */
+/** Every device, in the order in which they were first added, without the gateway itself. */
 export async function devicesIn(layout: Layout, now: number): Promise<Device[]> {
   const issued = await readIssued(layout)
   const authorities = await authoritiesInForce(layout)
@@ -55,7 +55,7 @@ export function deviceStateOf(
   return authorities.some((authority) => isFrom(entry, authority)) ? 'active' : 'untrusted'
 }
 
-/** The device that a person means. Throws `UsageError` for none. */
+/** Finds the device that a person names. Throws `UsageError` if there is none. */
 export function findDevice(devices: readonly Device[], idOrName: string): Device {
   const found = devices.find(({ id, name }) => id === idOrName || name === idOrName)
   if (found) return found

@@ -18,7 +18,7 @@ import type { NewIdentity } from './signing.ts'
 export interface DeviceCertificateOptions {
   /** Validity of the certificate; default 365. */
   readonly days?: number
-  /** When it happens, in milliseconds since the Unix epoch; default now. */
+  /** The time of the operation, in milliseconds since the Unix epoch; default now. */
   readonly now?: number
 }
 
@@ -32,15 +32,15 @@ export interface Revocation {
 export interface RevokeOptions {
   /** Default privilegeWithdrawn. */
   readonly reason?: RevocationReason
-  /** When it happens, in milliseconds since the Unix epoch; default now. */
+  /** The time of the operation, in milliseconds since the Unix epoch; default now. */
   readonly now?: number
 }
 
 const MAX_DAYS = 3650
 
 /**
- * Issues a certificate to a new device. `name` is a short name or a full WoTT ID, by default a random one; one whose
- * certificates are all revoked or expired is free again. Rejects with `UsageError` for what the person can mend.
+ * Issues a certificate to a new device. `name` is a short name or a full WoTT ID, by default a random one. A name whose
+ * certificates are all revoked or expired can be used again. Rejects with `UsageError` for what the person can correct.
  */
 export async function addDevice(
   directory: string,
@@ -52,7 +52,7 @@ export async function addDevice(
   const layout = openLayout(directory)
   const files = deviceFiles(layout, toDeviceName(id))
   return change(layout, async () => {
-    // host names, and the file systems of Windows and macOS, know no case
+    // host names, and the file systems of Windows and macOS, ignore case
     const same = (await readIssued(layout)).filter((entry) => sameName(entry.id, id))
     const authorities = await authoritiesInForce(layout)
     requireFree(
@@ -65,8 +65,8 @@ export async function addDevice(
 }
 
 /**
- * Issues a further certificate, with a new key, to a device that is not revoked. The one that it has is good until its
- * own end. Rejects with `UsageError` for what the person can mend.
+ * Issues a further certificate, with a new key, to a device that is not revoked. Its earlier certificate stays valid until it
+ * expires. Rejects with `UsageError` for what the person can correct.
  */
 export async function renewDevice(
   directory: string,
@@ -93,8 +93,8 @@ async function issueTo(layout: Layout, identity: NewIdentity, now: number): Prom
 }
 
 /**
- * Puts every certificate of a device that has not ended on the revocation list; a second time does nothing. Rejects with
- * `UsageError` for a device that it does not know.
+ * Puts every certificate of a device that has not expired on the revocation list. Does nothing when called again. Rejects with
+ * `UsageError` for an unknown device.
  */
 export async function revokeDevice(
   directory: string,
@@ -106,7 +106,7 @@ export async function revokeDevice(
     const ledger = await readLedger(layout.authority.ledger)
     const { id } = findDevice(await devicesIn(layout, now), idOrName)
     const valid = ledger.filter((entry) => entry.id === id && entry.revokedAt === null)
-    // the list before the ledger: a crash in between must not leave a device that is revoked on paper only
+    // the list before the ledger: a crash in between must not leave a device that the ledger calls revoked but the doors accept
     const revoked = valid.map((entry) => ({ ...entry, revokedAt: now, reason }))
     await ensureCrl(layout, [...ledger, ...revoked], now)
     const time = new Date(now).toISOString()
@@ -118,7 +118,7 @@ export async function revokeDevice(
   })
 }
 
-/** Every device, in the order in which they were first added; the gateway itself is none. */
+/** Every device, in the order in which they were first added, without the gateway itself. */
 export async function listDevices(directory: string, now = Date.now()): Promise<Device[]> {
   return devicesIn(openLayout(directory), now)
 }
@@ -143,7 +143,7 @@ function requireFree(id: string, [holder]: readonly IssuedEntry[]): void {
     )
 }
 
-/** What a name that is free again has left behind may go, but nothing that came from elsewhere. */
+/** Files that an earlier device of this name left behind may be replaced, but no files that come from elsewhere. */
 async function requireReplaceable(files: IdentityFiles, known: boolean): Promise<void> {
   if (!exists(files.directory)) return
   const ours = known ? Object.values(files).map((path) => basename(path)) : []

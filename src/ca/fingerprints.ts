@@ -1,6 +1,6 @@
 import { createHash, X509Certificate } from 'node:crypto'
 
-/** How the ledger names a certificate and its key: SHA-256 of their DER, lower-case hexadecimal. */
+/** The fingerprints by which the ledger names a certificate and its key: SHA-256 of their DER, lower-case hexadecimal. */
 export function fingerprintsOf(pem: string): {
   readonly fingerprint: string
   readonly key: string

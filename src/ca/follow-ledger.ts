@@ -4,10 +4,12 @@ import { type WatchedFile, watchFile } from '../disk/watched-file.ts'
 import { type LedgerEntry, parseEntry } from './ledger-line.ts'
 
 const INTERVAL_MS = 1000
-/** Read at once; what is longer is read in the next look. */
+/** The most that is read at once; the rest is read at the next look. */
 const MOST_BYTES = 1024 * 1024
 
-/** Tells of each entry that the ledger at `path` gets from now on, whoever writes it. What is not an entry is left out. */
+/**
+ * Reports each entry that is added to the ledger at `path` from now on, by any process. Lines that are not entries are ignored.
+ */
 export async function followLedger(
   path: string,
   onEntry: (entry: LedgerEntry) => void,
@@ -19,11 +21,11 @@ export async function followLedger(
   async function load(): Promise<void> {
     await using ledger = await open(path)
     const { size } = await ledger.stat()
-    // an older copy was put back
+    // an older copy of the file was restored
     if (size < at) at = size
     const length = Math.min(size - at, MOST_BYTES)
     const { buffer, bytesRead } = await ledger.read(Buffer.alloc(length), 0, length, at)
-    // what comes after it is being written
+    // the bytes after the last line feed are a line that is still being written
     const end = buffer.subarray(0, bytesRead).lastIndexOf('\n') + 1
     at += end
     for (const line of buffer.toString('utf8', 0, end).split('\n')) {

@@ -5,7 +5,7 @@ import { GATEWAY_ID } from './device-id.ts'
 import { type Machine, thisMachine } from './machine.ts'
 import { namesOf } from './read-certificate.ts'
 
-// RFC 1123 §2.1, and underscores, which container hosts have
+// RFC 1123 §2.1, and underscores, which names of containers have
 const HOST_NAME =
   /^(?=.{1,253}$)[A-Za-z0-9_][A-Za-z0-9_-]{0,62}(?:\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*$/
 
@@ -22,8 +22,8 @@ export function gatewayNames(
 }
 
 /**
- * Under which name or address other machines reach a gateway with this certificate: a host name that a person gave, an
- * address that the machine has now, or what multicast DNS calls it. Null where the certificate is for none.
+ * The name or address by which other machines reach a gateway with this certificate: a host name that a person gave, an address
+ * that the machine has now, or its name in multicast DNS. Null where the certificate has none of them.
  */
 export function nameForOthers(
   certificate: X509Certificate,

@@ -39,12 +39,12 @@ export function identityContents(files: IdentityFiles, authority: string, pair: 
   ]
 }
 
-/** Without the authority's certificate: who presents a chain need not send its root (RFC 5246 §7.4.2). */
+/** Without the authority's certificate: a chain may leave out its root (RFC 5246 §7.4.2). */
 export function combinedContents(files: IdentityFiles, { certificate, key }: Pair): NewFile {
   return { path: files.combined, text: key + certificate, mode: PRIVATE_FILE }
 }
 
-/** Makes again what can be made again of a directory that has lost files; resolves with their paths. */
+/** Restores the files that a directory has lost, as far as the others allow; resolves with their paths. */
 export async function repairIdentity(files: IdentityFiles, authority: string): Promise<string[]> {
   const lost = [files.key, files.certificate].filter((path) => !exists(path))
   if (lost.length > 0)

@@ -6,7 +6,7 @@ import { sha256 } from './fingerprints.ts'
 import type { Layout } from './layout.ts'
 import { type IssuedEntry, readRotations } from './ledger.ts'
 
-/** A CA in force, as its files have it. */
+/** A CA in force, as read from its files. */
 export interface InForce {
   /** SHA-256 of its certificate in DER, lower-case hexadecimal. */
   readonly fingerprint: string
@@ -17,20 +17,23 @@ export interface InForce {
   readonly keyFile: string
 }
 
-/** The CAs in force: the first has signed the gateway's certificate, the last signs the devices'. While none is replaced, they are one. */
+/**
+ * The CAs in force: the first signed the gateway's certificate, the last signs the devices'. Outside a rotation they are the
+ * same one.
+ */
 export type AuthoritiesInForce = readonly [InForce, ...InForce[]]
 
-/** A CA that another one replaces, or has replaced but for what a crash has left undone. */
+/** The replacement of a CA by another one, under way or finished; after a crash, some of its steps may be missing. */
 export interface Rotation {
   readonly state: 'started' | 'finished'
-  /** When, in milliseconds since the Unix epoch. */
+  /** When it began or finished, in milliseconds since the Unix epoch. */
   readonly since: number
   readonly next: InForce
   /** SHA-256 of the old CA's certificate. */
   readonly replaces: string
 }
 
-/** Null while no CA is replaced. */
+/** Null while no CA is being replaced. */
 export async function readRotation({ authority }: Layout): Promise<Rotation | null> {
   if (!exists(authority.next.directory)) return null
   const next = await readFirst(authority.next)
@@ -44,26 +47,26 @@ export async function readRotation({ authority }: Layout): Promise<Rotation | nu
   return { state, since: Date.parse(last.time), next, replaces: last.replaces }
 }
 
-/** Rejects with `UsageError` where their files cannot be used. */
+/** Rejects with `UsageError` where the files cannot be used. */
 export async function authoritiesInForce(layout: Layout): Promise<AuthoritiesInForce> {
   const rotation = await readRotation(layout)
-  // what ca.crt holds is then about to change
+  // the old CA may still be in ca.crt, but is about to be removed
   if (rotation?.state === 'finished') return [rotation.next]
   const current = await readFirst(layout.authority)
   return rotation ? [current, rotation.next] : [current]
 }
 
-/** The certificates of the CAs in force, PEM, for those who verify what they sign. */
+/** The certificates of the CAs in force, PEM, with which certificates of devices and of the gateway are verified. */
 export async function trustedCertificates(layout: Layout): Promise<string[]> {
   return (await authoritiesInForce(layout)).map(({ pem }) => pem)
 }
 
-/** The CA that signs what devices get. */
+/** The CA that signs the certificates of devices. */
 export function newestOf(authorities: AuthoritiesInForce): InForce {
   return authorities.at(-1) ?? authorities[0]
 }
 
-/** Whether `authority` has issued it. */
+/** Whether `authority` issued the certificate. */
 export function isFrom({ issuer }: IssuedEntry, { fingerprint }: InForce): boolean {
   return issuer === null || issuer === fingerprint
 }
@@ -101,7 +104,7 @@ function read(path: string, pem: string): X509Certificate {
 
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g
 
-/** Each with the line's end. */
+/** Each with a line feed at its end. */
 export function certificatesIn(text: string): string[] {
   return (text.match(PEM_CERTIFICATE) ?? []).map((pem) => (pem.endsWith('\n') ? pem : `${pem}\n`))
 }

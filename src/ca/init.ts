@@ -17,22 +17,21 @@ import { SAMPLE_ACL } from './sample-acl.ts'
 export interface InitOptions {
   /** Further host names and IP addresses under which devices and browsers reach the gateway. */
   readonly names?: readonly string[]
-  /** When it happens, in milliseconds since the Unix epoch; default now. */
+  /** The time of the operation, in milliseconds since the Unix epoch; default now. */
   readonly now?: number
 }
 
 export interface Initialised {
   readonly layout: Layout
-  /** The files and directories that were not there before. */
+  /** The files and directories that were created. */
   readonly created: readonly string[]
-  /** The names for which the gateway's certificate was issued anew. */
+  /** The names that were added to the gateway's certificate. */
   readonly added: readonly string[]
 }
 
 /**
- * Makes a device CA, the gateway's certificate, two devices and an ACL file. What is there stays as it is, but for a
- * certificate of the gateway that lacks some of `names`, and what a crash or a person took away is made again. Rejects
- * with `UsageError` where that is not possible.
+ * Makes a device CA, the gateway's certificate, two devices and an ACL file. Existing files stay, except a certificate of the
+ * gateway that lacks some of `names`; missing ones are made again. Rejects with `UsageError` where that is not possible.
  */
 export async function initDirectory(
   directory: string,
@@ -49,7 +48,7 @@ export async function initDirectory(
     for (const sample of sampleIdentities(layout))
       made.push(...(await ensureIdentity(layout, sample, now)))
     made.push(...(await ensureFile(layout.acl, SAMPLE_ACL)))
-    // whoever makes it inside a checkout does not want to publish its keys
+    // in a checkout, this keeps the keys from being committed by mistake
     made.push(...(await ensureFile(layout.gitignore, '*\n')))
     return { layout, created: made, added }
   })
@@ -83,14 +82,14 @@ async function ensureIdentity(
   if (exists(files.directory))
     return repairIdentity(files, await readFile(layout.authority.certificate, 'utf8'))
   const last = (await readIssued(layout)).findLast((entry) => entry.id === id)
-  // whoever revoked a sample device and deleted its files does not want it back
+  // a person who revoked a sample device and deleted its files does not want it back
   if (last && last.revokedAt !== null) return []
   const { makeIdentityDirectory } = await import('./signing.ts')
   await makeIdentityDirectory(layout, files, { ...identity, via: 'init' }, now)
   return [files.directory]
 }
 
-/** Issues the gateway's certificate anew where it lacks some of `names`; resolves with those. */
+/** Issues the gateway's certificate again where it lacks some of `names`; resolves with those. */
 async function ensureNames(
   layout: Layout,
   names: readonly string[],

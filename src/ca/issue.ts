@@ -19,11 +19,11 @@ import {
 } from './x509.ts'
 
 export interface IssueOptions {
-  /** The subject's CN. A list makes a subject with several or none, which no door takes for a WoTT ID. */
+  /** The subject's CN. A list makes a subject with several or none, which every door refuses. */
   readonly commonName: string | readonly string[]
   /** Alternative names, host names and IP addresses alike; default: the common names. */
   readonly names?: readonly string[]
-  /** Validity from `notBefore` on, cut off where the authority's own ends. */
+  /** Validity from `notBefore` on; never beyond the end of the authority. */
   readonly days: number
   /** In milliseconds since the Unix epoch; default five minutes ago. */
   readonly notBefore?: number
@@ -55,7 +55,7 @@ export async function issue(
   return { ...(await certify(authority, toPublicKey(key), options)), key }
 }
 
-/** Issues an end-entity certificate that is good for either end of a TLS connection. Names are not checked here. */
+/** Issues an end-entity certificate for TLS servers and clients. Names are not checked here. */
 export async function certify(
   authority: Authority,
   publicKey: PublicKeyType,
@@ -77,7 +77,7 @@ export async function certify(
     extensions: [
       new BasicConstraintsExtension(false, undefined, true),
       new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-      // both: the tutorial's broker shows its device certificate as its server certificate
+      // both: the tutorial's broker uses its device certificate as its server certificate
       new ExtendedKeyUsageExtension([ExtendedKeyUsage.clientAuth, ExtendedKeyUsage.serverAuth]),
       await SubjectKeyIdentifierExtension.create(publicKey),
       await keyIdentifierOf(authority),

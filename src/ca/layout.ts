@@ -3,7 +3,7 @@ import { exists } from '../disk/exists.ts'
 import { UsageError } from '../errors.ts'
 import { type IdentityFiles, identityFiles } from './identity-files.ts'
 
-/** Where everything is that `init` makes. */
+/** Where everything that `init` makes is. */
 export interface Layout {
   readonly directory: string
   readonly authority: {
@@ -12,7 +12,7 @@ export interface Layout {
     readonly key: string
     readonly crl: string
     readonly ledger: string
-    /** The CA that is to replace this one; there only while it does. */
+    /** The CA that is to replace this one; exists only during a rotation. */
     readonly next: {
       readonly directory: string
       readonly certificate: string

@@ -1,4 +1,4 @@
-/** By which right a certificate was issued; `init`, `add` and `renew` are commands. */
+/** How a certificate was issued; `init`, `add` and `renew` are commands. */
 export const VIAS = [
   'init',
   'add',
@@ -11,10 +11,10 @@ export const VIAS = [
 
 export type Via = (typeof VIAS)[number]
 
-/** What was issued. Ledgers of before 0.2 lack what may be missing. */
+/** A certificate that was issued. The optional members are missing in ledgers from before 0.2. */
 export interface IssuedLine {
   readonly event: 'issued'
-  /** ISO 8601, for people who read the file, as are all times in it. */
+  /** ISO 8601, as are all times in the file, for people who read it. */
   readonly time: string
   readonly id: string
   readonly serial: string
@@ -24,9 +24,9 @@ export interface IssuedLine {
   /** SHA-256 of its public key (SubjectPublicKeyInfo in DER), lower-case hexadecimal. */
   readonly key?: string
   readonly via?: Via
-  /** IP address of whoever asked for it over the network. */
+  /** IP address of the client that requested it over the network. */
   readonly address?: string
-  /** SHA-256 of the CA certificate in DER, lower-case hexadecimal. Missing, as everywhere, for the first CA. */
+  /** SHA-256 of the CA certificate in DER, lower-case hexadecimal. Missing, here and below, for the first CA. */
   readonly issuer?: string
 }
 
@@ -50,7 +50,9 @@ export interface RevokedLine {
   readonly reason?: string
 }
 
-/** A certificate was shown on the enrol door for the first time: its device has it, and its older ones are superseded. */
+/**
+ * A device showed this certificate on the enrol door for the first time: it has received it, and its older ones are superseded.
+ */
 export interface PresentedLine {
   readonly event: 'presented'
   readonly time: string
@@ -60,21 +62,21 @@ export interface PresentedLine {
   readonly address?: string
 }
 
-/** Another CA takes the place of one: both are in force from the first of these on, and one from the second on. */
+/** The replacement of a CA: both CAs are in force from the start on, and only the new one from the finish on. */
 export interface RotationLine {
   readonly event: 'rotation-started' | 'rotation-finished'
   readonly time: string
   /** SHA-256 of the new CA certificate in DER, lower-case hexadecimal. */
   readonly issuer: string
-  /** That of the CA before. */
+  /** The same of the old CA certificate. */
   readonly replaces: string
 }
 
-/** What happened before a certificate, or in the place of one; only for people who read the file. */
+/** What happened before a certificate was issued, or instead of that; only for people who read the file. */
 export interface AuditLine {
   readonly event: 'invited' | 'withdrawn' | 'waiting' | 'approved' | 'denied' | 'refused'
   readonly time: string
-  /** The WoTT ID that it is about; missing where nobody proved one. */
+  /** The WoTT ID concerned; missing where none was proved. */
   readonly id?: string
   /** As in {@link IssuedLine}. */
   readonly key?: string
@@ -82,10 +84,10 @@ export interface AuditLine {
   readonly reason?: string
 }
 
-/** One thing that the authority did. */
+/** One action of the authority. */
 export type LedgerEntry = IssuedLine | RevokedLine | PresentedLine | RotationLine | AuditLine
 
-/** Null for what is not a line of the ledger. */
+/** Null for a line that is not an entry. */
 export function parseEntry(line: string): LedgerEntry | null {
   try {
     const entry: unknown = JSON.parse(line)

@@ -9,7 +9,7 @@ import {
   type Via,
 } from './ledger-line.ts'
 
-/** One issued certificate. Times in milliseconds since the Unix epoch; null is what an old ledger does not say. */
+/** One issued certificate. Times in milliseconds since the Unix epoch; null where an old ledger lacks the value. */
 export interface IssuedEntry {
   readonly id: string
   readonly serial: string
@@ -22,18 +22,18 @@ export interface IssuedEntry {
   readonly revokedAt: number | null
   /** Why it is revoked; null where the ledger does not say so. */
   readonly reason: string | null
-  /** SHA-256 of the CA certificate; null where the ledger names none, so that there has only been one. */
+  /** SHA-256 of the CA certificate; null where the ledger names no CA, because there has been only one. */
   readonly issuer: string | null
 }
 
-/** Adds `entries`, on disk when it resolves. Call it under the directory's lock. */
+/** Adds `entries`; they are on disk when it resolves. Call it under the directory's lock. */
 export async function appendToLedger(path: string, entries: readonly LedgerEntry[]): Promise<void> {
   await using ledger = await open(path, 'r+')
-  // a line that a crash cut short was never reported as done, and would spoil the next one
+  // a line that a crash cut short was never reported as done, and would damage the next one
   const end = await endOfLines(ledger)
   await ledger.truncate(end)
   const added = Buffer.from(entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''))
-  // a disk that is nearly full takes a part, and only the next write says so
+  // on a disk that is nearly full one write stores only a part, and only the next write fails
   for (let at = 0; at < added.length; )
     at += (await ledger.write(added, at, added.length - at, end + at)).bytesWritten
   await ledger.sync()
@@ -41,7 +41,7 @@ export async function appendToLedger(path: string, entries: readonly LedgerEntry
 
 const TAIL_BYTES = 4096
 
-/** Where the last whole line ends, found from the end: a ledger grows for years. */
+/** Where the last whole line ends. It reads from the end, because a ledger grows for years. */
 async function endOfLines(ledger: FileHandle): Promise<number> {
   for (let to = (await ledger.stat()).size; to > 0; to -= TAIL_BYTES) {
     const from = Math.max(0, to - TAIL_BYTES)
@@ -82,7 +82,7 @@ async function readLines(path: string): Promise<LedgerEntry[]> {
   })
 }
 
-/** The CA that lines without an issuer are about: the first that any line names. */
+/** The CA of the lines without an issuer: the first that any line names. */
 function firstIssuer(lines: readonly LedgerEntry[]): string | null {
   for (const line of lines) {
     if ('replaces' in line) return line.replaces
@@ -91,7 +91,7 @@ function firstIssuer(lines: readonly LedgerEntry[]): string | null {
   return null
 }
 
-/** Serial numbers tell apart what one CA has issued, and no more. */
+/** A serial number is unique only within one CA. */
 function note(issued: Map<string, IssuedEntry>, line: LedgerEntry, first: string | null): void {
   if (line.event !== 'issued' && line.event !== 'revoked' && line.event !== 'presented') return
   const issuer = line.issuer ?? first
@@ -127,7 +127,7 @@ function toIssued(
   }
 }
 
-/** How a further line names a certificate. */
+/** The members by which other lines refer to a certificate. */
 export function certificateOf({ id, serial, issuer }: IssuedEntry) {
   return { id, serial, ...(issuer === null ? {} : { issuer }) }
 }

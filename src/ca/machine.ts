@@ -4,9 +4,9 @@ import { hostname, type NetworkInterfaceInfo, networkInterfaces } from 'node:os'
 /** How other machines of the network may reach this one. */
 export interface Machine {
   readonly hostName: string
-  /** What multicast DNS (RFC 6762) calls it. */
+  /** Its name in multicast DNS (RFC 6762). */
   readonly localName: string
-  /** Of its network cards, the likeliest first. */
+  /** The addresses of its network cards, the likeliest first. */
   readonly addresses: readonly string[]
 }
 
@@ -16,16 +16,16 @@ export function thisMachine(): Machine {
   return { hostName, localName: `${label}.local`, addresses: lanAddresses(networkInterfaces()) }
 }
 
-/** A host of containers has a bridge for each of their networks. */
+/** A host of containers has a bridge for each of their networks, so there can be many addresses. */
 const MAX_ADDRESSES = 16
-/** Networks that end on this machine. */
+/** Network interfaces that reach only this machine. */
 const INSIDE = /^(?:br-|cali|cni|docker|flannel|lxc|lxd|podman|vboxnet|veth|virbr|vmnet)/
 
 const linkLocal = new BlockList()
 linkLocal.addSubnet('169.254.0.0', 16, 'ipv4')
 linkLocal.addSubnet('fe80::', 10, 'ipv6')
 
-/** Addresses that are good beyond this machine and its cable: IPv4 first, those of containers' networks last. */
+/** Addresses that other machines can reach: IPv4 first, those of containers' networks last. */
 export function lanAddresses(
   interfaces: Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>,
 ): string[] {

@@ -10,13 +10,13 @@ export interface OwnIdentity {
   readonly days: number
 }
 
-/** The devices that `init` makes, by name, as the tutorial has them. */
+/** The devices that `init` makes, by name, as in the tutorial. */
 export const SAMPLE_DEVICES = ['sensor', 'subscriber'] as const
 
-// The WoTT service gave 7 days, and the agent asked for the next 3 days before their end. Nothing asks by itself
-// here, so a certificate has to last until a person comes by again.
+// The WoTT service issued for 7 days, and the agent renewed in the last 3 of them. Nothing here renews by itself, so a
+// certificate has to last until a person does it.
 export const DEVICE_DAYS = 365
-// the longest that Apple's systems take from a server
+// the longest validity that Apple's systems accept for a server
 const GATEWAY_DAYS = 825
 
 export function gatewayIdentity(layout: Layout): OwnIdentity {

@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject 
 
 const ECDSA_P256 = { name: 'ECDSA', namedCurve: 'P-256' }
 
-/** How every certificate and CRL of the device CA is signed. */
+/** The algorithm that signs every certificate and CRL of the device CA. */
 export const ECDSA_SHA256 = { name: 'ECDSA', hash: 'SHA-256' }
 
 /** A new P-256 private key as PKCS #8 PEM, the form of the WoTT agent's `client.key`. */

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { UsageError } from '../errors.ts'
 import type { IdentityFiles } from './identity-files.ts'
 
-/** The certificate in a PEM file. Rejects with `UsageError` that ends in `advice` when there is none. */
+/** The certificate in a PEM file. If there is none, rejects with a `UsageError` whose text ends in `advice`. */
 export async function readCertificateFile(
   path: string,
   advice = 'restore a copy of the file',
@@ -18,7 +18,7 @@ export async function readCertificateFile(
   }
 }
 
-/** The certificate of an identity that `init` makes again when its directory is gone. */
+/** The certificate of an identity that `init` makes again if its directory is deleted. */
 export function readOwn({ certificate, directory }: IdentityFiles): Promise<X509Certificate> {
   return readCertificateFile(
     certificate,
@@ -26,7 +26,7 @@ export function readOwn({ certificate, directory }: IdentityFiles): Promise<X509
   )
 }
 
-/** The names that `init` put in, which need no quoting in Node's `DNS:localhost, IP Address:127.0.0.1`. */
+/** The names of a certificate that `init` made; they need no quoting in Node's `DNS:localhost, IP Address:127.0.0.1`. */
 export function namesOf({ subjectAltName = '' }: X509Certificate): string[] {
   return subjectAltName.split(', ').map((name) => name.replace(/^(?:DNS|IP Address):/, ''))
 }

@@ -1,13 +1,13 @@
 import { readLists } from '../x509/crl.ts'
 import { toSerial } from '../x509/serial.ts'
 
-/** What revocation lists say; times in milliseconds since the Unix epoch. */
+/** The content of revocation lists; times in milliseconds since the Unix epoch. */
 export interface Crl {
-  /** When the one was signed that is the first to be out of date. */
+  /** When the list with the earliest `nextUpdate` was signed. */
   readonly thisUpdate: number
-  /** When that is; Infinity if none ever is. */
+  /** The earliest `nextUpdate`; Infinity if no list has one. */
   readonly nextUpdate: number
-  /** When each revoked serial number was. */
+  /** Serial numbers, and when each was revoked. */
   readonly revoked: ReadonlyMap<string, number>
   /** `serial` as Node's `X509Certificate.serialNumber` prints it; case and leading zeros do not matter. */
   isRevoked(serial: string): boolean

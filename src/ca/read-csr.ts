@@ -30,14 +30,14 @@ export async function readCsr(der: Buffer): Promise<Csr> {
   const spki = Buffer.from(request.publicKey.rawData)
   const key = createPublicKey({ key: spki, format: 'der', type: 'spki' })
   const keyProblem = problemOf(key)
-  // only then: verifying with a huge RSA key takes long
+  // only for a key of the right kind: verifying with a huge RSA key takes long
   if (keyProblem === null && !(await request.verify().catch(() => false)))
     throw new Error('it is not signed with its own key')
   const publicKey = keyProblem === null ? inOneForm(key) : spki
   const password = request.attributes.find((one) => one instanceof ChallengePasswordAttribute)
   return {
     commonNames: request.subjectName.getField('CN'),
-    // a plain array: the library's own kind lives on in filter and map
+    // a plain array: on the library's own subclass, filter and map would return that subclass again
     alternativeNames: [...request.extensions]
       .filter((one) => one instanceof SubjectAlternativeNameExtension)
       .flatMap(({ names }) => names.toJSON())
@@ -49,7 +49,7 @@ export async function readCsr(der: Buffer): Promise<Csr> {
   }
 }
 
-/** A key can be written in several ways, with a compressed point for example, and is still the same one. */
+/** The same key can be written in several ways, with a compressed point for example. */
 function inOneForm(key: KeyObject): Buffer {
   const jwk = key.export({ format: 'jwk' })
   return createPublicKey({ key: jwk, format: 'jwk' }).export({ type: 'spki', format: 'der' })

@@ -17,13 +17,13 @@ export interface Renewed {
   readonly notAfter: number
 }
 
-// a month of starts in which something else may go wrong first
+// early enough that a month of failed or missed starts does no harm
 const BEFORE_THE_END_MS = 30 * DAY_MS
 
 /**
- * Renews the gateway's certificate and those of the sample devices where they end within 30 days, or another CA is to
- * replace theirs; other devices are left to whoever added them. A key stays, a revoked device stays revoked. Rejects with
- * `UsageError` where the authority itself has ended.
+ * Renews the gateway's certificate and those of the sample devices where they expire within 30 days, or their CA is being
+ * replaced; the person who added another device renews it. A key stays, and a revoked device stays revoked. Rejects with
+ * `UsageError` where the authority itself has expired.
  */
 export async function renewExpiring(
   directory: string,
@@ -52,7 +52,7 @@ export async function renewExpiring(
 async function expiring(layout: Layout, now: number): Promise<OwnIdentity[]> {
   const issued = await readIssued(layout)
   const authorities = await authoritiesInForce(layout)
-  // neither a revoked certificate nor one that a person put there from another authority
+  // skips revoked certificates, and those that a person installed from another authority
   const ours = new Map(
     issued
       .filter(({ revokedAt }) => revokedAt === null)
@@ -66,7 +66,7 @@ async function expiring(layout: Layout, now: number): Promise<OwnIdentity[]> {
     const held = ours.get(serialNumber)
     if (!held) continue
     const signer = identity.id === GATEWAY_ID ? authorities[0] : newestOf(authorities)
-    // what already lasts as long as the authority gains nothing
+    // a certificate that lasts as long as the authority would gain nothing
     const due = Math.min(now + BEFORE_THE_END_MS, signer.certificate.validToDate.getTime())
     if (validToDate.getTime() < due || !isFrom(held, signer)) found.push(identity)
   }

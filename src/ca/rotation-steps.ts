@@ -10,8 +10,8 @@ import { gatewayIdentity } from './own-identities.ts'
 import { namesOf, readOwn } from './read-certificate.ts'
 
 /**
- * Makes the files what the ledger says of a rotation. Every step may be done twice, so this is also what follows a crash.
- * Call it under the directory's lock.
+ * Brings the files into the state of rotation that the ledger says. Every step can be repeated, so this also recovers from a
+ * crash. Call it under the directory's lock.
  */
 export async function completeRotation(layout: Layout, now: number): Promise<void> {
   const rotation = await readRotation(layout)
@@ -21,9 +21,9 @@ export async function completeRotation(layout: Layout, now: number): Promise<voi
 
 async function completeStart(layout: Layout, rotation: Rotation, now: number): Promise<void> {
   const { certificate } = layout.authority
-  // written last, so what comes before is there
+  // this file is written last, so everything before it is done
   if ((await readFile(certificate, 'utf8')).includes(rotation.next.pem.trim())) return
-  // the list first: a CA in force without one has each of its devices refused
+  // the list first: without a list of their CA, all its devices are refused
   await ensureCrl(layout, await readIssued(layout), now)
   for (const file of [...(await trustFiles(layout)), certificate]) await changeTrust(file, rotation)
 }
@@ -31,26 +31,26 @@ async function completeStart(layout: Layout, rotation: Rotation, now: number): P
 async function completeFinish(layout: Layout, rotation: Rotation, now: number): Promise<void> {
   const { authority } = layout
   const { next } = rotation
-  // while the old CA is still trusted: a gateway that shows a certificate of neither is reached by nobody
+  // while the old CA is still trusted: nobody accepts a gateway whose certificate is from neither CA in force
   await moveGateway(layout, rotation, now)
   for (const file of await trustFiles(layout)) await changeTrust(file, rotation)
   await ensureCrl(layout, await readIssued(layout), now)
   await replaceFile({ path: authority.certificate, text: next.pem, mode: PUBLIC_FILE })
-  // in the place of the old key, with which nobody can sign any more
+  // overwrites the old key, so that nobody can sign with it any more
   const key = await readFile(authority.next.key, 'utf8')
   await replaceFile({ path: authority.key, text: key, mode: PRIVATE_FILE })
   await rm(authority.next.directory, { recursive: true })
   await syncDirectory(authority.directory)
 }
 
-/** The files that tell the gateway, and devices whose files are here, which CAs to trust. */
+/** The files from which the gateway, and devices whose files are here, read which CAs to trust. */
 async function trustFiles({ certs, devices, ...layout }: Layout): Promise<string[]> {
   const names = exists(devices) ? await readdir(devices) : []
   const ofDevices = names.map((name) => deviceFiles({ certs, devices, ...layout }, name).ca)
   return [certs.ca, ...ofDevices].filter(exists)
 }
 
-/** Adds the new CA to a file that has the old one, or takes the old one out; other people's CAs stay. */
+/** Adds the new CA to a file that has the old one, or removes the old one; CAs of others stay. */
 async function changeTrust(path: string, { state, next, replaces }: Rotation): Promise<void> {
   const before = await readFile(path, 'utf8')
   const pems = certificatesIn(before)
@@ -61,7 +61,7 @@ async function changeTrust(path: string, { state, next, replaces }: Rotation): P
   if (after !== before) await replaceFile({ path, text: after, mode: PUBLIC_FILE })
 }
 
-/** Issues the gateway's certificate anew, unless it is from somewhere else. */
+/** Issues the gateway's certificate again, unless another authority issued it. */
 async function moveGateway(layout: Layout, { next }: Rotation, now: number): Promise<void> {
   const gateway = gatewayIdentity(layout)
   if (!exists(gateway.files.certificate) || !exists(gateway.files.key)) return

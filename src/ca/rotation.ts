@@ -17,14 +17,14 @@ import { appendToLedger, type IssuedEntry, readRotations } from './ledger.ts'
 import { completeRotation } from './rotation-steps.ts'
 import { CLOCK_SKEW_MS } from './validity.ts'
 
-// A CA is replaced in two steps, with both in force in between. Each is done once its line is in the ledger: what a crash
-// leaves undone after that, the next change of the directory completes.
+// A CA is replaced in two steps, with both CAs in force in between. A step counts as done once its line is in the ledger; what
+// a crash leaves undone after that is completed by the next change of the directory.
 
 /** A device that a finished rotation locks out. */
 export interface LeftBehind {
   /** WoTT ID. */
   readonly id: string
-  /** `unconfirmed` has been issued a certificate of the new CA, and not shown it: the answer may be lost. */
+  /** `unconfirmed`: a certificate of the new CA was issued, but never shown by the device, so the answer may have been lost. */
   readonly why: 'unmoved' | 'unconfirmed'
 }
 
@@ -35,19 +35,19 @@ export interface AuthorityStatus {
   readonly fingerprint: string
   /** In milliseconds since the Unix epoch. */
   readonly notAfter: number
-  /** `leaving` has signed the gateway's certificate and is about to be replaced. */
+  /** `leaving` signed the gateway's certificate and is about to be replaced. */
   readonly role: 'only' | 'leaving' | 'new'
-  /** Active devices whose last certificate it has issued. */
+  /** Active devices whose last certificate it issued. */
   readonly devices: number
 }
 
 export interface CaStatus {
   readonly authorities: readonly AuthorityStatus[]
-  /** Empty while no CA is replaced. */
+  /** Empty while no CA is being replaced. */
   readonly leftBehind: readonly LeftBehind[]
 }
 
-/** Puts a second CA in force, which signs what devices get from now on. Resolves with its fingerprint. */
+/** Puts a second CA in force, which signs certificates of devices from now on. Resolves with its fingerprint. */
 export async function startRotation(directory: string, now = Date.now()): Promise<string> {
   const layout = openLayout(directory)
   return change(layout, async () => {
@@ -75,8 +75,8 @@ export async function startRotation(directory: string, now = Date.now()): Promis
 }
 
 /**
- * Takes the old CA out of force and deletes its key. Rejects with `UsageError` while that locks an active device out,
- * unless it is forced. Resolves with the devices that are locked out.
+ * Takes the old CA out of force and deletes its key. Rejects with `UsageError` if that locks out an active device, unless
+ * forced. Resolves with the devices that are locked out.
  */
 export async function finishRotation(
   directory: string,
@@ -86,7 +86,7 @@ export async function finishRotation(
   return change(layout, async () => {
     const rotation = await readRotation(layout)
     if (!rotation) {
-      // a crash after the line in the ledger: it has just been completed
+      // there was a crash after the line in the ledger, and `change` has just completed the step
       const last = (await readRotations(layout.authority.ledger)).at(-1)
       if (last?.event === 'rotation-finished') return []
       throw new UsageError(
@@ -122,7 +122,7 @@ export async function caStatus(directory: string, now = Date.now()): Promise<CaS
   }
 }
 
-/** Who has a good certificate, and none of `next` that it is known to have got. */
+/** Devices with a valid certificate, but none of `next` that they are known to have received. */
 function leftBehind(issued: readonly IssuedEntry[], next: InForce, now: number): LeftBehind[] {
   const good = issued.filter(
     ({ id, revokedAt, notAfter }) => id !== GATEWAY_ID && revokedAt === null && notAfter > now,
@@ -135,7 +135,7 @@ function leftBehind(issued: readonly IssuedEntry[], next: InForce, now: number):
   })
 }
 
-/** Files that a person carries are there; an answer over the network may be lost, until the device shows what it got. */
+/** Files that a person carries have arrived; an answer over the network may be lost until the device shows the certificate. */
 function hasArrived({ via, presentedAt }: IssuedEntry): boolean {
   const isCarried = via === null || via === 'init' || via === 'add' || via === 'renew'
   return isCarried || presentedAt !== null
@@ -173,7 +173,7 @@ function nameOf({ certificate }: InForce): string {
   return [certificate.toLegacyObject().subject.CN ?? ''].flat().join(' ')
 }
 
-/** Another name, so that programs which find a CA by its subject find the right one. */
+/** A new name, so that programs that find a CA by its subject find the right one. */
 function nameAfter(authority: InForce): string {
   const [, base = '', count = '1'] = /^(.*?)(?: (\d{1,6}))?$/.exec(nameOf(authority)) ?? []
   return `${base} ${Number(count) + 1}`

@@ -26,7 +26,7 @@ import { appendToLedger } from './ledger.ts'
 import type { IssuedLine, Via } from './ledger-line.ts'
 import { CLOCK_SKEW_MS } from './validity.ts'
 
-// The part of a directory's life that needs the certificate library; the rest imports this file when it has to sign.
+// The operations that need the certificate library; others import this file only when they have to sign.
 
 export interface NewIdentity {
   readonly id: string
@@ -49,7 +49,7 @@ export async function makeAuthorityDirectory(layout: Layout, now: number): Promi
   await finishDirectory(directory)
 }
 
-/** Issues a certificate with a new key into `files.directory`, in the place of what is there. */
+/** Issues a certificate with a new key into `files.directory`, replacing the files there. */
 export async function makeIdentityDirectory(
   layout: Layout,
   files: IdentityFiles,
@@ -65,8 +65,8 @@ export async function makeIdentityDirectory(
 }
 
 /**
- * Issues a new certificate for the key that is there. The key stays: two files cannot change in one step, and a
- * gateway that reads a key and a certificate which do not fit each other cannot start.
+ * Issues a new certificate for the existing key. The key stays: two files cannot change in one step, and a gateway that reads a
+ * key and a certificate that do not match cannot start.
  */
 export async function renewIdentityDirectory(
   layout: Layout,
@@ -77,7 +77,7 @@ export async function renewIdentityDirectory(
   const key = await readFile(files.key, 'utf8')
   const issued = await issueTo(await authorityFor(layout, identity), identity, now, key)
   await recordIssued(layout, identity, issued, now)
-  // the certificate last: while it is the old one, the renewal is still due, and is tried again
+  // the certificate last: while it is the old one, the renewal is still due and is tried again
   await replaceFile(combinedContents(files, issued))
   await replaceFile({ path: files.certificate, text: issued.certificate, mode: PUBLIC_FILE })
   return issued
@@ -92,7 +92,7 @@ export async function signCrl(
   return createCrl(await load(authority), { ...options, thisUpdate: now - CLOCK_SKEW_MS })
 }
 
-/** The CA that signs what devices get: the newest. Rejects with `UsageError` where its files cannot be used. */
+/** The CA that signs certificates of devices: the newest. Rejects with `UsageError` where its files cannot be used. */
 export async function openAuthority(layout: Layout): Promise<Authority> {
   try {
     await untilTrusted(layout)
@@ -105,16 +105,16 @@ export async function openAuthority(layout: Layout): Promise<Authority> {
 /** Gateways look at their files every second. */
 const TRUSTED_AFTER_MS = 3_000
 
-/** A device that is issued a certificate of a CA which a running gateway has not read yet would be refused with it. */
+/** Waits until running gateways have read a new CA: a device that uses a certificate of it earlier would be refused. */
 async function untilTrusted(layout: Layout): Promise<void> {
   const rotation = await readRotation(layout)
   if (rotation?.state !== 'started') return
   const wait = rotation.since + TRUSTED_AFTER_MS - Date.now()
-  // no longer than that, though the clock was set back
+  // limits the wait where the clock was set back
   if (wait > 0) await setTimeout(Math.min(wait, TRUSTED_AFTER_MS))
 }
 
-/** The gateway's certificate is from the CA that every device trusts, also one that does not know the newest yet. */
+/** The gateway's certificate is from the oldest CA, which devices trust even if they do not know the newest yet. */
 async function authorityFor(layout: Layout, { id }: NewIdentity): Promise<Authority> {
   if (id !== GATEWAY_ID) return openAuthority(layout)
   try {
@@ -149,7 +149,7 @@ async function issueTo(
   })
 }
 
-/** Puts a certificate into the ledger: what is not in it cannot be revoked, so nobody gets it before. */
+/** Writes a certificate to the ledger before anybody gets it: one that is not there cannot be revoked. */
 export async function recordIssued(
   layout: Layout,
   by: { readonly id: string; readonly via: Via; readonly address?: string },

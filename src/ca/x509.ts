@@ -1,5 +1,5 @@
-// The library decorates its ASN.1 schemas and needs this metadata API before it is evaluated. Together they take
-// some 150 ms to load, so only this file imports them, and what `serve` runs never imports this file.
+// The library decorates its ASN.1 schemas, which needs this metadata API to be loaded first. Loading both takes some 150 ms, so
+// only this file imports them, and nothing that `serve` loads imports this file.
 import 'reflect-metadata'
 
 export * from '@peculiar/x509'
