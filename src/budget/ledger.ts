@@ -1,4 +1,4 @@
-/** What memory is held for. */
+/** The kinds of things for which memory is held. */
 export const KINDS = [
   'request',
   'body',
@@ -17,38 +17,40 @@ export const KINDS = [
 ] as const
 export type Kind = (typeof KINDS)[number]
 
-/** What outlives a connection: at most half of what there is, so that the rest is left for what comes and goes. */
+/** Kinds that outlive a connection: at most half of the memory, so that the rest is left for connections and requests. */
 const LASTING: ReadonlySet<Kind> = new Set(['session', 'subscription', 'will'])
 const LASTING_PART = 1 / 2
-/** The part of the total that is kept for owners who hold little, and how much of its own limit such an owner may hold. */
+/** The part of the total that is reserved for owners who hold little, and how much of its own limit such an owner may hold. */
 const KEPT_PART = 1 / 4
 const LITTLE_PART = 1 / 128
 
-/** Bytes that may be held: by all owners together, and by each of them. */
+/** Bytes that may be held by all owners together, and by each of them. */
 export interface LedgerLimits {
   readonly total: number
   readonly perOwner: number
 }
 
-/** What one thing holds for its owner. */
+/** The memory that one thing holds for its owner. */
 export interface Hold {
-  /** Changes what is held to `bytes`. False, and nothing changes, where there is no room; less always fits. */
+  /**
+   * Changes the held bytes to `bytes`. Returns false, and changes nothing, where there is no room; a decrease always succeeds.
+   */
   resize(bytes: number): boolean
-  /** As `resize`, whether or not there is room: for what is there already. */
+  /** As `resize`, but also without room: for memory that is already in use. */
   force(bytes: number): void
-  /** Whether `resize(bytes)` would find room; one that does not is counted as a refusal. */
+  /** Whether `resize(bytes)` would find room; if not, a refusal is counted. */
   fits(bytes: number): boolean
-  /** Gives everything back, and holds nothing from now on: there is no room for it any more. May be called again. */
+  /** Gives everything back. After that the hold stays empty and has no room. May be called again. */
   release(): void
 }
 
-/** Counts the bytes that are held for each owner, all in one place, and says where there is no room for more. */
+/** Counts the bytes that are held for each owner, and refuses more than the limits. */
 export interface Ledger {
-  /** A hold of nothing yet. */
+  /** A hold of zero bytes. */
   open(owner: string, kind: Kind): Hold
-  /** Bytes that `owner` may hold besides what it does. */
+  /** Bytes that `owner` may hold in addition to what it holds now. */
   room(owner: string, kind: Kind): number
-  /** Counts a refusal of whoever asked for `room`. */
+  /** Counts a refusal after `room` was asked and was too small. */
   refuse(owner: string, kind: Kind): void
   /** Bytes held, and refusals so far. */
   held(kind: Kind): number
@@ -114,12 +116,12 @@ export function createLedger(
   }
 }
 
-/** What a hold needs of its ledger. */
+/** The part of its ledger that a hold uses. */
 interface Book extends Pick<Ledger, 'room' | 'refuse'> {
   add(owner: string, kind: Kind, bytes: number): void
 }
 
-/** A class, because each request, stream and session has some: as closures they would take seven times the memory. */
+/** A class, because each request, stream and session has several: as closures they would take seven times the memory. */
 class OpenHold implements Hold {
   readonly #book: Book
   readonly #owner: string
@@ -163,7 +165,7 @@ export function createUnlimitedLedger(): Ledger {
   return createLedger({ total: Number.MAX_SAFE_INTEGER, perOwner: Number.MAX_SAFE_INTEGER })
 }
 
-/** Whoever holds little finds room where those who hold much have filled what is there for everybody. */
+/** An owner that holds little still finds room in the reserved part when others have filled the rest. */
 function roomIn({ total, perOwner }: LedgerLimits, held: number, own: number): number {
   const forEverybody = Math.floor(total * (1 - KEPT_PART)) - held
   const forLittle = Math.min(total - held, Math.floor(perOwner * LITTLE_PART) - own)

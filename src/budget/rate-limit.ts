@@ -1,22 +1,22 @@
 export interface RateLimit {
   /**
-   * Takes `cost` from `key`'s allowance, 1 unless told otherwise; 0 when there was one, otherwise seconds until there will be. What
-   * costs more than is left delays what comes after it.
+   * Takes `cost`, by default 1, from the allowance of `key`. Returns 0 if there was some left, otherwise the seconds until
+   * there will be. A cost above what is left delays later calls.
    */
   take(key: string, cost?: number): number
-  /** Gives back what was taken for 1. */
+  /** Gives back a cost of 1. */
   giveBack(key: string): void
 }
 
-/** Fractions do not add up exactly, and a third of a second three times is one second here. */
+/** Fractions do not add up exactly, and three times a third of a second must be one second here. */
 const ROUNDING_MS = 1e-6
 
-/** Sweeping costs the size of the map, so it waits until the map has doubled since the last time. */
+/** A sweep takes time in proportion to the map's size, so it waits until the map has doubled since the last one. */
 const SWEEP_FROM = 1000
 
 /**
- * The generic cell rate algorithm: `rate` a second in the long run and `burst` at once, one number a
- * key. Keys whose allowance is whole again are forgotten. A rate of 0 limits nothing.
+ * The generic cell rate algorithm: `rate` a second in the long run and `burst` at once, with one number for each key. A key
+ * with its whole allowance is forgotten. A rate of 0 limits nothing.
  */
 export function createRateLimit(
   rate: number,

@@ -1,4 +1,4 @@
-/** The values that were used last: beyond `most` of them the one that was used longest ago is forgotten. */
+/** The values that were used last: with more than `most` of them the least recently used one is forgotten. */
 export interface Recent<T> {
   /** Uses a value. */
   get(key: string): T | undefined
@@ -7,7 +7,7 @@ export interface Recent<T> {
   values(): Iterable<T>
 }
 
-/** `onForgotten` is told of each value that had to make room for another. */
+/** `onForgotten` is called for each value that was forgotten for lack of room. */
 export function createRecent<T>(most: number, onForgotten: () => void = () => {}): Recent<T> {
   // in the order of their last use
   const known = new Map<string, T>()
