@@ -12,7 +12,7 @@ export interface IntakeSettings {
   readonly readingFuture: number
 }
 
-/** The one intake with the bounds that the settings give it. */
+/** The relay, with the bounds from the settings. */
 export function createIntake(
   settings: IntakeSettings,
   parts: Pick<RelayOptions, 'broker' | 'denials' | 'meter'>,

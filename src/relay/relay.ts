@@ -18,12 +18,12 @@ import { isWithin, type TimeBounds, timeIn } from '../topic/time.ts'
 import { readingTopicProblem, topicProblem } from '../topic/topic.ts'
 import { createTurnstile } from './turnstile.ts'
 
-/** Whoever publishes: a caller over HTTP, a client that speaks MQTT, or the bridge to another broker. */
+/** A caller over HTTP, a client that speaks MQTT, or the bridge to another broker. */
 export interface Publisher {
   readonly identity: Pick<Identity, 'id'>
   readonly door: Source
   readonly access: Pick<Access, 'mayPublish'>
-  /** The session of a client that speaks MQTT; without one that of the bridge. */
+  /** The MQTT client that publishes; for the bridge, an origin whose session is null. */
   readonly origin?: Origin
 }
 
@@ -34,11 +34,13 @@ export interface Reading {
   readonly qos: Qos
   readonly retain: boolean
   readonly properties: MessageProperties | null
-  /** Seconds until nobody is to get it any more; null for never. */
+  /** Seconds after which the message must not be delivered any more; null for no limit. */
   readonly messageExpiry: number | null
-  /** When it was measured, in milliseconds since the Unix epoch, where its device says so; it can do so in a user property, too. */
+  /**
+   * When it was measured, in milliseconds since the Unix epoch, where its device says so here; a user property can say so, too.
+   */
   readonly time?: number | null
-  /** Of a request that names a key. */
+  /** For a request with an idempotency key. */
   readonly mark?: Mark | null
 }
 
@@ -49,14 +51,17 @@ export type Charged = Pick<Reading, 'topic' | 'payload' | 'properties'>
 export type Outcome = GatewayError | null
 
 export interface Relay {
-  /** The outcome once the broker has taken the reading, with QoS 1 and 2 once it is stored; at once where nothing has to be waited for. */
+  /**
+   * The outcome once the broker has taken the reading, or for QoS 1 and 2 once it is stored. Not a promise where nothing has to
+   * be waited for.
+   */
   publish(publisher: Publisher, reading: Reading): Outcome | Promise<Outcome>
-  /** Refuses, for `reason`, what should have been a reading: it costs as much as one, so the outcome can be that there were too many. */
+  /** Refuses an invalid reading for `reason`. It is charged like a valid one, so the outcome can be a rate limit instead. */
   refuse(publisher: Publisher, reason: GatewayError): GatewayError
   /**
-   * Takes what the message costs from the device's allowance: null when there was enough, otherwise `go` is called once there is,
-   * unless what is returned is called before. `publish` does so itself for HTTP, where a device is refused; one that speaks MQTT
-   * is made to wait, and loses nothing.
+   * Takes the cost of the message from the device's allowance. Returns null if there was enough; otherwise calls `go` once
+   * there is, unless the returned function is called before. `publish` itself does this for HTTP, where a reading beyond the
+   * limit is refused; an MQTT client has to wait instead, and loses nothing.
    */
   admit(id: string, message: Charged, go: () => void): (() => void) | null
 }
@@ -76,7 +81,9 @@ const REMEMBERED = { topics: 10_000, size: 1_000_000 }
 
 type Refusal = readonly [PublishResult, GatewayError]
 
-/** The one intake: every reading, whatever brought it, is valid, within limits and allowed, or it is refused and counted here. */
+/**
+ * The one intake: every reading from every door is checked here for validity, limits and rights, and each refusal is counted.
+ */
 export function createRelay({
   broker,
   denials,
@@ -85,7 +92,7 @@ export function createRelay({
   maxPayload,
   timeBounds,
 }: RelayOptions): Relay {
-  // empty for none
+  // an empty string means no problem
   const problems = createTopicMemo((topic) => topicProblem(topic) ?? '', REMEMBERED)
   const turnstile = createTurnstile(rateLimit)
 
@@ -95,7 +102,7 @@ export function createRelay({
     received: number,
   ): Refusal | null {
     const { topic, payload, properties, time = null } = reading
-    // before anything that takes time: what is refused costs as much as what is published
+    // before anything that takes time: a refused reading costs as much as a published one
     const wait = origin ? 0 : rateLimit.take(id, costOf(reading))
     if (wait > 0) return ['rate_limited', tooFast(wait)]
     const problem = origin ? problems.of(topic) : readingTopicProblem(topic)
@@ -120,7 +127,7 @@ export function createRelay({
   function timeOf({ time = null, properties }: Reading, received: number): number {
     if (time !== null) return time
     const said = timeIn(properties)
-    // others may mean something else by this name
+    // the property is not reserved, so other programs may use its name for something else
     return said !== null && isWithin(said, received, timeBounds) ? said : received
   }
 
@@ -177,8 +184,8 @@ export function createRelay({
 }
 
 /**
- * One, and one more for each KiB of topic and properties after the first: their length is what checking them costs. One more for
- * each 4 KiB of payload after the first, which is what storing it costs.
+ * 1, plus 1 for each KiB of topic and properties after the first, because checking them takes time in proportion to their
+ * length, plus 1 for each 4 KiB of payload after the first, because of the time to store it.
  */
 function costOf({ topic, payload, properties }: Charged): number {
   // a code unit takes at most three bytes, so short topics need no counting

@@ -1,8 +1,11 @@
 import type { RateLimit } from '../budget/rate-limit.ts'
 
-/** Lets each key through as fast as its rate allows; those who have to wait go in the order in which they came. */
+/** Lets each key through at the rate of its limit; calls that have to wait keep their order. */
 export interface Turnstile {
-  /** Takes `cost`. Null for whoever may go on at once; otherwise calls `go` when its turn has come, unless what is returned is called before. */
+  /**
+   * Takes `cost`. Returns null if the caller may go on at once; otherwise calls `go` in its turn, unless the returned function
+   * is called before.
+   */
   enter(key: string, cost: number, go: () => void): (() => void) | null
 }
 
