@@ -12,7 +12,7 @@ export const PUBLISH_RESULTS = [
 export type PublishResult = (typeof PUBLISH_RESULTS)[number]
 export const HANDSHAKE_RESULTS = ['full', 'resumed', 'refused'] as const
 export type HandshakeResult = (typeof HANDSHAKE_RESULTS)[number]
-/** Why a queued message was given up. */
+/** Why a queued message was dropped. */
 export const QUEUE_REASONS = [
   'queue_messages',
   'queue_bytes',
@@ -20,10 +20,10 @@ export const QUEUE_REASONS = [
   'message_expired',
 ] as const
 export type QueueReason = (typeof QUEUE_REASONS)[number]
-/** Why a message did not get to a subscriber that was there. */
+/** Why a message did not get to a connected subscriber. */
 export const SEND_REASONS = ['slow_reader', 'packet_too_large'] as const
 export type DropReason = (typeof SEND_REASONS)[number] | QueueReason
-/** A bound of the store that cost something other than a delivery. */
+/** A limit of the store that had an effect other than a lost delivery. */
 export const STORE_LIMITS = [
   'retained_messages',
   'retained_bytes',
@@ -41,7 +41,7 @@ export interface Validity {
   readonly to: number
 }
 
-/** Why a connection is refused or ended on a door that speaks HTTP alone. */
+/** Why a connection is refused or ended on a door that speaks only HTTP. */
 export const HTTP_CUT_REASONS = [
   'max_connections',
   'descriptors',
@@ -73,10 +73,10 @@ export const REFUSED_REQUESTS = ['stranger_rate', 'invite_guesses'] as const
 /** Which limit of an address was reached. */
 export type RefusedRequest = (typeof REFUSED_REQUESTS)[number]
 
-/** What came of connecting to the other broker; `refused`: by its CONNACK. */
+/** The result of connecting to the other broker; `refused`: by its CONNACK. */
 export const UPLINK_RESULTS = ['connected', 'refused', 'failed'] as const
 export type UplinkResult = (typeof UPLINK_RESULTS)[number]
-/** Why a message did not go to the other broker, or was not taken there. */
+/** Why a message was not sent to the other broker, or was not accepted there. */
 export const UPLINK_REFUSALS = [
   'away',
   'deadline',
@@ -90,7 +90,7 @@ export const UPLINK_REFUSALS = [
   'failed',
 ] as const
 export type UplinkRefusal = (typeof UPLINK_REFUSALS)[number]
-/** Why a request that a proxy passes on is refused before it is looked at, by the code of its answer. */
+/** Why a request from a proxy is refused before it is handled, by the error code of its answer. */
 export const UNIDENTIFIED = [
   'certificate_required',
   'certificate_expired',
@@ -101,59 +101,59 @@ export const UNIDENTIFIED = [
   'headers_too_large',
 ] as const
 
-/** Why a message of the other broker goes to nobody: the gateway would have refused it itself. */
+/** Why a message from the other broker is delivered to nobody: the gateway itself would have refused it. */
 export const UPLINK_DROPS = ['topic_invalid', 'too_large'] as const
 export type UplinkDrop = (typeof UPLINK_DROPS)[number]
 
 /** Where messages come in. */
 export type Source = Door | 'bridge'
 
-/** What came of a message from the other broker of a bridge. */
+/** The result for a message from the other broker of a bridge. */
 export const BRIDGE_RESULTS = ['accepted', 'refused', 'failed'] as const
 export type BridgeResult = (typeof BRIDGE_RESULTS)[number]
 /** Why a message does not get to the other broker of a bridge. */
 export const BRIDGE_LOSSES = ['no_room', 'damaged', 'refused', 'expired'] as const
 export type BridgeLoss = (typeof BRIDGE_LOSSES)[number]
 
-/** What the rooms report of themselves, one method an event; none of them may throw. */
+/** The events that all parts of the gateway report, one method for each; none of them may throw. */
 export interface Meter {
   published(door: Source, qos: Qos, result: PublishResult): void
-  /** From the whole request being there to its answer being known, in seconds. */
+  /** The time from the end of the request to its answer, in seconds. */
   publishTook(door: Door, seconds: number): void
-  /** A device that speaks MQTT is made to wait because it publishes faster than it may. */
+  /** An MQTT device has to wait because it publishes faster than its rate limit. */
   publishDelayed(door: Door): void
   /** Work of a device waited for its turn, because the device had used up its share. */
   turnAwaited(): void
   delivered(door: Door): void
   deliveryDropped(door: Door, reason: DropReason, count?: number): void
   storeLimitReached(limit: StoreLimit, count: number): void
-  /** Messages of the log were found that the disk has damaged. */
+  /** Messages in the log were found to be damaged on the disk. */
   messagesDamaged(count: number): void
-  /** Something that is stored cannot be read. */
+  /** Stored data cannot be read. */
   storeUnreadable(): void
   connectionOpened(door: Door): void
   connectionClosed(door: Door): void
   connectionCut(door: Door, reason: CutReason): void
   handshake(door: Door, result: HandshakeResult): void
-  /** A connection has to wait before its handshake begins, because others want theirs too. */
+  /** A connection has to wait before its handshake begins, because too many others want theirs. */
   handshakeDelayed(door: Door): void
-  /** An HTTP request of somebody without a name is refused because its address sends too many of them. */
+  /** An HTTP request without an identity is refused because its address sends too many of them. */
   requestRefused(door: Door, reason: RefusedRequest): void
-  /** A request has a header that only the proxy may send, and did not come through it. */
+  /** A request that did not come through the proxy has a header that only the proxy may send. */
   identityHeaderIgnored(door: Door): void
-  /** It is not known who sends a request that the proxy passes on. */
+  /** A request from the proxy is refused because its sender is not known. */
   passedOnRefused(code: string): void
   streamOpened(door: Door): void
   streamClosed(door: Door): void
-  /** There were as many as there may be. */
+  /** A stream is refused because as many are open as are allowed. */
   streamRefused(door: Door): void
-  /** A device that asks over HTTP is given a command, for the first time or again. */
+  /** A command is delivered to a device over HTTP, for the first time or again. */
   commandDelivered(isRepeated: boolean): void
   commandAcknowledged(): void
   /** A request waits for commands. */
   pollOpened(): void
   pollClosed(): void
-  /** There were as many as there may be. */
+  /** A request for commands is refused because as many wait as are allowed. */
   pollRefused(): void
   /** The ACL file was read: its number of rules, or null when it could not be used and the old rules stay. */
   aclLoaded(rules: number | null): void
@@ -161,19 +161,21 @@ export interface Meter {
   /** From the call to the other broker's acknowledgement, in seconds. */
   uplinkPublishTook(seconds: number): void
   uplinkRefused(reason: UplinkRefusal): void
-  /** A message of the other broker goes to nobody here. */
+  /** A message from the other broker is delivered to nobody here. */
   uplinkDropped(reason: UplinkDrop): void
   uplinkSubscriptionRefused(): void
   /** The other broker of a bridge has acknowledged a message. */
   bridgeForwarded(): void
-  /** A message came from it. */
+  /** A message came from the other broker of a bridge. */
   bridgeReceived(result: BridgeResult): void
   bridgeLost(reason: BridgeLoss, count: number): void
-  /** The other broker ended a connection while messages of a device were under way, which does not publish with the others now. */
+  /**
+   * The other broker ended a connection while messages of a device were under way; that device now publishes on a separate one.
+   */
   uplinkSuspected(): void
   /** A file could not be opened because there was no descriptor left. */
   descriptorsExhausted(): void
-  /** A certificate that was verified is forgotten, because others were used after it. */
+  /** A verified certificate is forgotten to make room for more recently used ones. */
   certificateForgotten(): void
   /** Null when there is none. */
   certificateValid(certificate: 'server' | 'ca' | 'crl', validity: Validity | null): void
