@@ -9,9 +9,9 @@ import { csrIn, type DecideCsr, inviteIn, REFUSAL_STATUS } from './enrol-request
 import type { App, Reply, Request } from './fastify.ts'
 
 export const AGENT_PATH = '/v0.2'
-/** JSON around the request, and what the agent says of its machine. */
+/** The JSON around the request, and the agent's data about its machine. */
 const SIGN_BYTES = 2 * MAX_CSR_BYTES
-/** The portrait of its machine that the agent sends, of about 140 kB: taken, and dropped unread. */
+/** The description of its machine that the agent sends, about 140 kB: accepted, and dropped unread. */
 const PING_BYTES = 1024 * 1024
 
 export interface AgentOptions {
@@ -19,15 +19,15 @@ export interface AgentOptions {
   /** Every CA in force, PEM. */
   authorities(): readonly string[]
   readonly ask: DecideCsr
-  /** The ledger's entry of the certificate that a device shows; undefined for none. Notes that it has it. */
+  /** The ledger's entry of the certificate that a device shows; undefined for none. Notes that the device has it. */
   present(request: Request): Promise<IssuedEntry | undefined>
-  /** The WoTT ID that an invite is for; undefined for a token of none. */
+  /** The WoTT ID of an invite; undefined where no invite has this token. */
   nameOf(request: Request, token: string): Promise<string | undefined>
   /** A name for a device that has none yet. */
   newId(): string
 }
 
-/** The API v0.2 of the WoTT agent (wott-agent 0.1.5), as it was seen to use it. */
+/** The API v0.2 of the WoTT agent (wott-agent 0.1.5), as observed in its requests. */
 export function agentRoutes(app: App, options: AgentOptions): void {
   const { enrolment, authorities, ask, present, nameOf, newId } = options
   const signing = { bodyLimit: SIGN_BYTES }
@@ -42,7 +42,7 @@ export function agentRoutes(app: App, options: AgentOptions): void {
   )
   app.post(`${AGENT_PATH}/sign-csr`, signing, async (request, reply) => {
     const { csr } = jsonIn(request.body)
-    // the agent sends its token with every call, a spent one too
+    // the agent sends its token with every call, even after the token was used up
     const credential = heldBy(request) ?? inviteIn(request.headers.authorization)
     const outcome = await ask(request, credential ?? { kind: 'none' }, csrIn(csr))
     return answer(reply, outcome, credential?.kind === 'certificate')
@@ -71,7 +71,7 @@ export function agentRoutes(app: App, options: AgentOptions): void {
   certified(app, 'GET', '/credentials', () => [])
   certified(app, 'GET', '/device-metadata', () => ({}))
 
-  /** A route for a device that shows its certificate, which tells that it has it. */
+  /** A route for a device that shows its certificate, which proves that the device has it. */
   function certified(
     to: App,
     method: 'GET' | 'POST',
@@ -133,7 +133,7 @@ function jsonIn(body: unknown): Record<string, unknown> {
   }
 }
 
-/** What is not a string has no text: an object may even throw when it is asked for one. */
+/** Empty for a value that is not a string: converting an object to text may even throw. */
 function textOf(value: unknown): string {
   return typeof value === 'string' ? value : ''
 }

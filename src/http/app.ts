@@ -20,12 +20,14 @@ import { createHttpServer, type ServerOptions } from './server.ts'
 
 export interface AppOptions extends ServerOptions {
   readonly log: Logger
-  /** How an error leaves this door; by default as a problem. */
+  /** How this door sends an error; by default as a problem. */
   readonly sendError?: SendError
   readonly shortcut?: (context: ShortcutContext) => Shortcut
 }
 
-/** Answers a request without the framework; false, before anything is done, for one that is left to the routes. */
+/**
+ * Answers a request without the framework. Returns false, before it does anything, for a request that the routes must answer.
+ */
 export type Shortcut = (request: Http2ServerRequest, response: Http2ServerResponse) => boolean
 
 export interface ShortcutContext {
@@ -34,7 +36,7 @@ export interface ShortcutContext {
   isStopping(): boolean
 }
 
-/** Answers a request that has failed. */
+/** Sends the answer to a request that has failed. */
 export type SendError = (request: Request, reply: Reply, error: GatewayError) => void
 
 declare module 'fastify' {
@@ -61,7 +63,7 @@ function unescaped(url: string): string {
 /** What the apps of all doors have in common. */
 export const APP_OPTIONS = {
   genReqId: () => randomUUID(),
-  // topics are decoded once, by topicInPath: the router sees their escapes as text, and can object to none
+  // `topicInPath` alone decodes topics: the router sees their escapes as text, and cannot reject any
   rewriteUrl: ({ url = '' }: { url?: string | undefined }) => escaped(url),
   routerOptions: {
     querystringParser: (text: string) => parseQueryText(unescaped(text)) as never,
@@ -73,7 +75,7 @@ export const APP_OPTIONS = {
       buildSerializer: () => noSerializer,
     },
   },
-  // what an open connection still asks of a stopping gateway is answered, then the connection ends
+  // while the gateway stops, a request on an open connection is still answered, then the connection ends
   return503OnClosing: false,
   clientErrorHandler(error: Error, socket: Socket) {
     answerRaw(error, socket)
@@ -83,7 +85,7 @@ export const APP_OPTIONS = {
 /** An HTTPS app for HTTP/1.1 and HTTP/2 whose every error is a problem with a trace id. */
 export function createApp({ log, sendError, shortcut, ...serverOptions }: AppOptions): App {
   const ownLog = log.child({}, { level: 'warn' })
-  // a connection that is busy when the gateway stops would stay open, idle, until the end of the drain
+  // a connection that is busy when the gateway stops would otherwise stay open, idle, until the drain is over
   const isStopping = () => !app.server.listening
   const takes = shortcut?.({ log: ownLog, isStopping }) ?? (() => false)
   const options = {
@@ -95,7 +97,7 @@ export function createApp({ log, sendError, shortcut, ...serverOptions }: AppOpt
         if (!takes(request, response)) handle(request, response)
       }),
     loggerInstance: ownLog,
-    // what is logged of a request names it itself
+    // a log line about a request names the request itself
     childLoggerFactory: (logger: unknown) => logger,
     logController: new LogController({ disableRequestLogging: true }),
     exposeHeadRoutes: true,
@@ -122,12 +124,12 @@ export function createApp({ log, sendError, shortcut, ...serverOptions }: AppOpt
   return app
 }
 
-/** Fastify's own close waits for what is in flight; twice is once. */
+/** Fastify's own close waits for requests in flight. May be called again. */
 export async function closeApp(app: { close(): PromiseLike<unknown> }): Promise<void> {
   await app.close()
 }
 
-/** Takes nothing new on a door, and resolves once what is in flight is answered and its connections have ended. */
+/** Accepts nothing new on a door, and resolves once requests in flight are answered and its connections have ended. */
 export async function drainApp(
   app: { close(): PromiseLike<unknown> },
   door: { stopAccepting(): void; emptied(): Promise<void> } | undefined,
@@ -140,7 +142,7 @@ export async function drainApp(
 
 type Answering = Pick<App, 'addHook' | 'setErrorHandler' | 'setNotFoundHandler'>
 
-/** To be called before there are any routes. */
+/** Call it before any route is added. */
 export function answerErrors(app: Answering, send: SendError = sendProblem): void {
   const paths = noteMethods(app)
 
@@ -157,7 +159,7 @@ export function answerErrors(app: Answering, send: SendError = sendProblem): voi
   }
 
   app.setErrorHandler((error, request, reply) => {
-    // for a method that is none of HTTP's
+    // a method that is not known in HTTP
     if (codeOf(error) === 'FST_ERR_NOT_FOUND') notFound(request, reply)
     else send(request, reply, toGatewayError(error, request.routeOptions.bodyLimit))
   })
@@ -166,7 +168,7 @@ export function answerErrors(app: Answering, send: SendError = sendProblem): voi
 
 type Methods = ReadonlyMap<string, ReadonlySet<string>>
 
-/** The methods of each path that there will be a route for. */
+/** Collects the methods of each path as its routes are added. */
 function noteMethods(app: Pick<App, 'addHook'>): Methods {
   const paths = new Map<string, Set<string>>()
   app.addHook('onRoute', ({ url, method }) => {
@@ -177,7 +179,7 @@ function noteMethods(app: Pick<App, 'addHook'>): Methods {
   return paths
 }
 
-/** As the header `Allow` has them (RFC 9110 §10.2.1); empty where this path does not exist. */
+/** The value of the header `Allow` (RFC 9110 §10.2.1); empty where this path does not exist. */
 function methodsOf(path: string, paths: Methods): string {
   const methods = [...paths].flatMap(([url, each]) =>
     path === url || (url.endsWith('*') && path.startsWith(url.slice(0, -1))) ? [...each] : [],
@@ -193,7 +195,7 @@ const LOGGED_ELSEWHERE: ReadonlySet<ErrorCode> = new Set([
   'not_supported_here',
 ])
 
-/** How an error leaves an HTTP door whose request got as far as Fastify. */
+/** The answer to an error on an HTTP door, for requests that have reached Fastify. */
 export function sendProblem(
   request: Pick<Request, 'id' | 'log' | 'raw'>,
   reply: Pick<Reply, 'code' | 'header' | 'headers' | 'removeHeader' | 'send'>,
@@ -202,26 +204,26 @@ export function sendProblem(
 ): void {
   beginFailing(request, reply, error)
   const { headers, body } = problemAnswer(error, request.id, more)
-  // to a text Fastify would add a charset, which this media type has not (RFC 9457 §6.1)
+  // for a string Fastify would add a charset, which this media type does not have (RFC 9457 §6.1)
   reply.code(error.status).headers(headers).send(Buffer.from(body))
 }
 
-/** Logs an error that is ours. */
+/** Logs an error if it is a fault of the gateway. */
 export function logFailure(log: Pick<Logger, 'error'>, traceId: string, error: GatewayError): void {
   if (error.status >= 500 && !LOGGED_ELSEWHERE.has(error.code))
     log.error({ err: error.cause ?? error, traceId }, error.message)
 }
 
-/** Logs an error that is ours, and sees to the connection; the answer is up to the door. */
+/** Logs an error if it is a fault of the gateway, and prepares the connection; the door sends the answer. */
 export function beginFailing(
   request: Pick<Request, 'id' | 'log' | 'raw'>,
   reply: Pick<Reply, 'header' | 'removeHeader'>,
   error: GatewayError,
 ): void {
   logFailure(request.log as Logger, request.id, error)
-  // Fastify's, after a body that is too large; HTTP/2 has no such header (RFC 9113 §8.2.2)
+  // Fastify sets it after a body that is too large, but HTTP/2 has no such header (RFC 9113 §8.2.2)
   if (request.raw.httpVersionMajor === 2) reply.removeHeader('connection')
-  // the rest of its body may still come, and is not waited for
+  // the rest of the body may still arrive, and nobody waits for it
   else if (error.code === 'request_timeout') reply.header('connection', 'close')
 }
 
@@ -233,7 +235,7 @@ export function pathOf(url: string): string {
 type Answerable = Socket & { readonly _httpMessage?: { readonly headersSent: boolean } | null }
 
 function answerRaw(error: Error, socket: Socket): void {
-  // in the middle of an answer, a stream for example, another one would pass for its continuation
+  // in the middle of an answer, such as a stream, the client would read another answer as its continuation
   const answering = (socket as Answerable)._httpMessage?.headersSent === true
   if (codeOf(error) === 'ECONNRESET' || !socket.writable || answering) socket.destroy()
   else socket.end(rawAnswer(toParseProblem(codeOf(error)), randomUUID()))

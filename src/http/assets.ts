@@ -12,7 +12,7 @@ export interface Asset {
 
 const OURS = new URL('../dashboard/', import.meta.url)
 const DOCUMENTS = new URL('../../openapi/', import.meta.url)
-/** Out of other packages. Those that only a checkout has lie beside our own in the built package. */
+/** Files from other packages. Those that exist only in a checkout are copied beside our own in the built package. */
 const THEIRS = {
   '/assets/uplot.js': 'uplot/dist/uPlot.iife.min.js',
   '/assets/uplot.css': 'uplot/dist/uPlot.min.css',
@@ -55,7 +55,7 @@ export async function readAsset(file: URL): Promise<Asset> {
   return { body, type: TYPES[extension] ?? '', etag }
 }
 
-/** A checkout has the scripts with their types, as Node itself reads TypeScript; the package has been built. */
+/** Removes the types of a script, as Node itself does; the scripts of the built package have none. */
 async function toJavaScript(source: string): Promise<Buffer> {
   const { transformSync } = await import('amaro')
   const { code } = transformSync(source, { mode: 'strip-only' })

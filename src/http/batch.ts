@@ -1,23 +1,23 @@
 import { GatewayError } from '../errors.ts'
 
-/** What became of one line: null where it was published. */
+/** The outcome of one line: null where it was published. */
 export interface LineOutcome {
   readonly line: number
   readonly refusal: GatewayError | null
 }
 
-/** A line that was not published, as an answer tells it. */
+/** A line that was not published, as the answer describes it. */
 export interface RefusedLine {
   readonly line: number
   readonly code: string
   readonly detail: string
 }
 
-/** What became of many readings. */
+/** The outcome of many readings. */
 export interface BatchResult {
   readonly accepted: number
   readonly refused: readonly RefusedLine[]
-  /** The line to go on from, where the rate limit stopped it. */
+  /** The line to continue with, where the rate limit stopped the batch. */
   readonly next?: number
 }
 
@@ -25,7 +25,7 @@ export interface BatchResult {
 export interface BatchAnswer {
   readonly result: BatchResult
   readonly error: GatewayError | null
-  /** It is that of an earlier request. */
+  /** Whether it is the stored answer of an earlier request. */
   readonly isReplayed?: boolean
 }
 

@@ -19,7 +19,7 @@ type Done = (error: Error | null, body?: Buffer) => void
 
 type BodyReader = (request: Request, stream: Http2ServerRequest, done: Done) => void
 
-/** A parser for Fastify whose bodies are counted as they grow, and decoded where their route says so. */
+/** A parser for Fastify that counts bodies while they grow, and decodes them where the route asks for that. */
 export function createBodyReader(memory: Pick<HttpMemory, 'memory'>): BodyReader {
   return (request, stream, done) => {
     const { 'content-encoding': encoding } = request.headers
@@ -38,8 +38,8 @@ export function createBodyReader(memory: Pick<HttpMemory, 'memory'>): BodyReader
 }
 
 /**
- * Reads a whole body into `pieces`. Fastify's own parser would keep an object for each piece, a single byte perhaps, and take an
- * HTTP/2 body that broke off for one that ended.
+ * Reads a whole body into `pieces`. Fastify's own parser would keep an object for each piece, even of a single byte, and would
+ * accept an HTTP/2 body that broke off as complete.
  */
 export function readBody(stream: Http2ServerRequest, pieces: Pieces, done: Done): void {
   const declared = stream.headers['content-length']
@@ -80,14 +80,14 @@ export function readBody(stream: Http2ServerRequest, pieces: Pieces, done: Done)
 }
 
 /**
- * The body of an HTTP/1.1 request that has arrived while it waited for its turn, as most short ones have: it needs no listeners. Null
- * for one that `readBody` has to wait for.
+ * The body of an HTTP/1.1 request, if it arrived completely while the request waited for its turn, as most short ones do: no
+ * listeners are needed then. Null for a body that `readBody` has to wait for.
  */
 export function arrivedBody(request: Http2ServerRequest): Buffer | null {
   const { httpVersionMajor, complete, readableLength, headers } = request
   if (httpVersionMajor !== 1 || !complete) return null
   if (readableLength !== Number(headers['content-length'])) return null
-  // a copy, because each piece keeps all that came with it in memory
+  // a copy, because each piece would keep the whole network buffer around it in memory
   const body = Buffer.allocUnsafe(readableLength)
   let length = 0
   for (let piece = request.read(); piece !== null; piece = request.read())
@@ -95,7 +95,7 @@ export function arrivedBody(request: Http2ServerRequest): Buffer | null {
   return body
 }
 
-/** Decodes a body as it would have arrived: a few bytes that become many are given up at the limit. */
+/** Decodes a body piece by piece: it stops at the limit when a few bytes expand to many. */
 function decode(body: Buffer, coding: Coding, pieces: Pieces, hold: Hold, done: Done): void {
   const refused = hold.resize(DECODER_BYTES) ? pieces.expect(body.length) : noRoom()
   if (refused) {
@@ -107,7 +107,7 @@ function decode(body: Buffer, coding: Coding, pieces: Pieces, hold: Hold, done: 
 
   function finish(error: Error | null): void {
     decoder.off('data', take).off('end', end).off('error', fail)
-    // an error may still come of what is under way
+    // pending work may still emit an error
     decoder.on('error', () => {}).destroy()
     hold.release()
     if (error) {
@@ -126,7 +126,7 @@ function decode(body: Buffer, coding: Coding, pieces: Pieces, hold: Hold, done: 
   decoder.on('data', take).on('end', end).on('error', fail).end(body)
 }
 
-/** Whether the other end, or the connection, gave the request up: for Node its body has an end then, too. */
+/** Whether the client or the connection aborted the request: Node reports an end of the body then, too. */
 function brokeOff(request: Http2ServerRequest): boolean {
   // HTTP/1.1 requests have no stream, and end only when they are complete
   const stream = request.stream as Http2ServerRequest['stream'] | undefined

@@ -4,19 +4,21 @@ import { GatewayError } from '../errors.ts'
 import type { MessageProperties, UserProperty } from '../topic/message.ts'
 import { parseRfc3339, TIME_PROPERTY } from '../topic/time.ts'
 
-/** An event as one JSON text, and several (CloudEvents JSON Event Format 1.0.2). */
+/** The media type of one event as a JSON text, and that of several (CloudEvents JSON Event Format 1.0.2). */
 const STRUCTURED = 'application/cloudevents+json'
 export const BATCHED = 'application/cloudevents-batch+json'
-/** Before the name of an attribute, in a header (HTTP Protocol Binding 1.0.2 §3.1.3). */
+/** The prefix of an attribute's name in a header (HTTP Protocol Binding 1.0.2 §3.1.3). */
 const PREFIX = 'ce-'
 
 const REQUIRED = ['specversion', 'id', 'source', 'type'] as const
 
-/** What the message of an event has, by the MQTT Protocol Binding 1.0.2. */
+/** The properties of the MQTT message of an event (MQTT Protocol Binding 1.0.2). */
 export type EventProperties = Required<Pick<MessageProperties, 'userProperties'>> &
   Pick<MessageProperties, 'contentType'>
 
-/** Null where the request is not a CloudEvent; a refusal where it is a wrong one. `contentType` is the header as it was sent. */
+/**
+ * Null where the request is not a CloudEvent; a refusal where the event is invalid. `contentType` is the header as it was sent.
+ */
 export function cloudEventIn(
   headers: IncomingHttpHeaders,
   contentType: string | undefined,
@@ -52,7 +54,7 @@ function binary(
   return { userProperties, ...(contentType === undefined ? {} : { contentType }) }
 }
 
-/** As HTTP Protocol Binding §3.1.3.2 has values: quotes around, or percent-escapes; null where these are broken. */
+/** Decodes a value (HTTP Protocol Binding §3.1.3.2): quoted, or percent-encoded; null where the encoding is invalid. */
 function decoded(value: string): string | null {
   const [, quoted] = /^"(.*)"$/s.exec(value) ?? []
   try {
@@ -62,7 +64,7 @@ function decoded(value: string): string | null {
   }
 }
 
-/** The event is the body, and stays as it is. */
+/** The body is the whole event, and stays unchanged. */
 function structured(contentType: string, body: Buffer): EventProperties | GatewayError {
   const event = isUtf8(body) ? parsed(body.toString('utf8')) : undefined
   if (typeof event !== 'object' || event === null || Array.isArray(event))
@@ -71,7 +73,7 @@ function structured(contentType: string, body: Buffer): EventProperties | Gatewa
   const problem = attributeProblem(attributes)
   if (problem) return invalid(problem)
   const { time } = attributes
-  // MQTT Protocol Binding §3.2.3 allows what the binary mode has beside; the other attributes are in the payload
+  // MQTT Protocol Binding §3.2.3 allows the properties of the binary mode beside the payload; the other attributes stay in it
   return { contentType, userProperties: typeof time === 'string' ? [[TIME_PROPERTY, time]] : [] }
 }
 
@@ -83,7 +85,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** What is wrong with an event, by the name of its attribute. */
+/** What is wrong with an event, naming the attribute. */
 function attributeProblem(attributes: Readonly<Record<string, unknown>>): string | null {
   for (const name of REQUIRED) {
     const value = attributes[name]

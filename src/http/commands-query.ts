@@ -2,7 +2,7 @@ import { ACK } from './pick-up.ts'
 import { MESSAGE_EXPIRY, PROPERTY_SCHEMAS } from './properties-schema.ts'
 import { querySchema } from './query-schema.ts'
 
-/** What `GET /commands` may be asked for. */
+/** The query of `GET /commands`. */
 export function takeQuery(maxPollWait: number) {
   return querySchema({
     wait: {
@@ -27,7 +27,7 @@ export function takeQuery(maxPollWait: number) {
   })
 }
 
-/** What a reply to a command may say of itself. */
+/** The query of a reply to a command. */
 export const REPLY = querySchema({
   qos: {
     type: 'integer',

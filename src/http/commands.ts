@@ -15,7 +15,7 @@ import { HEADERS, propertiesOf } from './request-properties.ts'
 export interface CommandRoutesOptions {
   readonly commands: Commands
   readonly relay: Pick<Relay, 'publish'>
-  /** Seconds that a request may wait at most. */
+  /** The longest time that a request may wait, in seconds. */
   readonly maxPollWait: number
   /** Bytes of the largest payload. */
   readonly maxPayload: number
@@ -23,7 +23,7 @@ export interface CommandRoutesOptions {
 
 const ID = '/commands/:id'
 
-/** What waits for the device that asks: it is read, acknowledged, or replied to. */
+/** The commands that wait for the device that asks: it reads them, acknowledges them, or replies to them. */
 export function commandRoutes(app: App, options: CommandRoutesOptions): void {
   const { commands, relay, maxPollWait, maxPayload } = options
 
@@ -32,7 +32,7 @@ export function commandRoutes(app: App, options: CommandRoutesOptions): void {
   app.get('/commands', route, async (request, reply) => {
     const { wait, limit, ack } = queryValues(request, taking)
     const caller = callerOf(request)
-    // HEAD takes nothing, and waits for nothing
+    // HEAD takes no command, and does not wait
     const isAsked = request.method !== 'HEAD'
     const taken = await commands.take(caller, {
       acknowledged: isAsked ? acknowledgedIn(ack) : [],
@@ -85,7 +85,7 @@ export function commandRoutes(app: App, options: CommandRoutesOptions): void {
   })
 }
 
-/** The reading that answers a command, as MQTT 5 §4.10 has it. */
+/** The reading that answers a command (MQTT 5 §4.10). */
 function replyTo({ message }: Command, request: Request): Reading {
   const { responseTopic, correlationData } = message.properties ?? {}
   if (responseTopic === undefined)
@@ -110,7 +110,7 @@ function replyTo({ message }: Command, request: Request): Reading {
   }
 }
 
-/** Aborted when the connection has ended, or with it the right to ask. */
+/** Aborted when the connection or the caller's session has ended. */
 function goneSignal(reply: Reply, { ended }: Caller): AbortSignal {
   const gone = new AbortController()
   reply.raw.once('close', () => gone.abort())

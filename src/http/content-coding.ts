@@ -1,17 +1,17 @@
 import { createGunzip, createInflate, type Gunzip, type Inflate } from 'node:zlib'
 import { GatewayError } from '../errors.ts'
 
-/** What a body may be compressed with (RFC 9110 §8.4.1). */
+/** The content codings of bodies that are decoded (RFC 9110 §8.4.1). */
 export const CODINGS = ['gzip', 'deflate'] as const
 export type Coding = (typeof CODINGS)[number]
 
-/** Bytes that are decoded at once. */
+/** Bytes that are decoded in one step. */
 const CHUNK_BYTES = 16_384
 
-/** What a decoder takes while it is at work: its window, its tables and what it has decoded last. */
+/** Memory of a decoder at work: its window, its tables and its last output. */
 export const DECODER_BYTES = 65_536
 
-/** The coding that a `Content-Encoding` names; null for none. Returns a refusal where it is none that is decoded here. */
+/** The coding of a `Content-Encoding`; null for none. Returns a refusal for a coding that is not supported. */
 export function codingIn(
   header: string | undefined,
   isDecoded: boolean,
@@ -29,7 +29,7 @@ export function codingIn(
   )
 }
 
-/** What is left after the end of the compressed bytes is an error. */
+/** Bytes after the end of the compressed data are an error. */
 export function createDecoder(coding: Coding): Gunzip | Inflate {
   const options = { chunkSize: CHUNK_BYTES, rejectGarbageAfterEnd: true }
   return coding === 'gzip' ? createGunzip(options) : createInflate(options)

@@ -3,18 +3,18 @@ import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 const waiting = new WeakMap<object, Http2ServerResponse>()
 
 /**
- * Notes a client that waits for `100 Continue` before it sends its body (RFC 9110 §10.1.1). Unless it gets that, nobody knows
- * whether the body comes, so an HTTP/1.1 connection ends with the answer.
+ * Notes a client that waits for `100 Continue` before it sends its body (RFC 9110 §10.1.1). If it does not get that, it may or
+ * may not send the body, so an HTTP/1.1 connection ends with the answer.
  */
 export function expectsContinue(request: Http2ServerRequest, response: Http2ServerResponse): void {
-  // an HTTP/1.0 client does not know what it asks for
+  // an HTTP/1.0 client cannot expect a 100 (RFC 9110 §10.1.1)
   if (request.httpVersion === '1.0') return
   if (request.headers.expect?.toLowerCase() !== '100-continue') return
   waiting.set(request, response)
   if (request.httpVersionMajor === 1) response.setHeader('connection', 'close')
 }
 
-/** Tells a client that waits for it to send its body, which is about to be read. */
+/** Sends `100 Continue` to a client that waits for it, just before its body is read. */
 export function sendContinue(request: Http2ServerRequest): void {
   const response = waiting.get(request)
   if (!response) return

@@ -5,19 +5,19 @@ import type { Duplex } from 'node:stream'
 export interface DeadlineSettings {
   /** Seconds that a request may take to arrive. */
   readonly requestTimeout: number
-  /** Bytes a second at which a body or an answer may take longer than that; 0 for no longer. */
+  /** Bytes a second at which a body or an answer may take longer than that; 0 if nothing may take longer. */
   readonly requestRate: number
-  /** Seconds that a client may take to read what is left of an answer. */
+  /** Seconds that a client may take to read the rest of an answer. */
   readonly streamStall: number
 }
 
 export interface DeadlineOptions {
   readonly settings: DeadlineSettings
-  /** Answers a request that did not arrive in time and that nobody has answered yet. */
+  /** Answers a request that did not arrive in time and has no answer yet. */
   refuse(request: Http2ServerRequest, response: Http2ServerResponse): void
-  /** Told of each request that is refused or ended, and why. */
+  /** Called for each request that is refused or ended, with the reason. */
   onCut(reason: 'request_timeout' | 'slow_reader'): void
-  /** Whether an HTTP/2 connection carries the requests of several, so that it must not end for one of them. */
+  /** Whether an HTTP/2 connection carries the requests of several clients, so that it must not end for one of them. */
   readonly isShared?: boolean
 }
 
@@ -28,13 +28,13 @@ interface Exchange {
   readonly began: number
   arrived: number
   onLate: (() => void) | null
-  /** When it was told that it is late. */
+  /** When the refusal for lateness was sent. */
   lateSince: number | null
-  /** When its answer was first seen whole and not read, and how much of that was left. */
+  /** When its answer was first complete but not read, and how much of it was left then. */
   leaving: { readonly since: number; readonly bytes: number } | null
 }
 
-/** An HTTP/2 connection; whether it is used is not seen from its bytes, because pings are bytes too. */
+/** An HTTP/2 connection; its bytes do not show whether it is used, because pings are bytes too. */
 interface Connection {
   streams: number
   requests: number
@@ -44,29 +44,29 @@ interface Connection {
 /** Idle time of a connection after its first request, of either HTTP version. */
 export const KEEP_ALIVE_MS = 72_000
 const SWEEP_MS = 1_000
-/** What a late client has to read why it is cut off. */
+/** The time that a late client has to read the refusal before it is cut off. */
 const PARTING_MS = 2_000
 const NO_ERROR = 0
 
-/** Where the exchange of a request or response is kept: on it, which costs each request less than a map of them. */
+/** The key under which a request or response holds its exchange: cheaper for each request than a map. */
 const EXCHANGE = Symbol('exchange')
 type Part = { [EXCHANGE]?: Exchange }
 
-/** Counts bytes of a body, which give it more time. */
+/** Counts bytes of a body, which extend its deadline. */
 export function bodyArrived(request: object, bytes: number): void {
   const exchange = (request as Part)[EXCHANGE]
   if (exchange) exchange.arrived += bytes
 }
 
-/** Has `refuse` called, once, when the request does not arrive in time; null when that is the server's again. */
+/** Calls `refuse`, once, when the request does not arrive in time; with null the server itself refuses again. */
 export function whenLate(request: object, refuse: (() => void) | null): void {
   const exchange = (request as Part)[EXCHANGE]
   if (exchange) exchange.onLate = refuse
 }
 
 /**
- * The one place that bounds how long a request may take to arrive, and its answer to be read, over HTTP/1.1 and HTTP/2.
- * An answer that goes on, such as an event stream, has bounds of its own. Headers of HTTP/1.1 requests are left to Node.
+ * The only place that limits how long a request may take to arrive, and its answer to be read, over HTTP/1.1 and HTTP/2. An
+ * answer without an end, such as an event stream, has limits of its own. Node limits the headers of HTTP/1.1 requests.
  */
 export function watchDeadlines(server: Server, options: DeadlineOptions): void {
   const { refuse, onCut, isShared = false } = options
@@ -75,7 +75,7 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): void {
   const connections = new Map<ServerHttp2Session, Connection>()
 
   function begin(request: Http2ServerRequest, response: Http2ServerResponse | Duplex): void {
-    // a CONNECT over HTTP/1.1, whose connection is ended at once
+    // a CONNECT over HTTP/1.1, whose connection ends at once
     if (!('writeHead' in response)) return
     const exchange: Exchange = {
       request,
@@ -92,14 +92,14 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): void {
     response.on('close', closed)
     const stream = streamOf(request)
     if (stream && !stream.endAfterHeaders)
-      // RFC 9113 §8.1: what else the client would send is not wanted any more
+      // RFC 9113 §8.1: the rest of the request is not needed any more
       stream.once('finish', () => !request.complete && stream.close(NO_ERROR))
   }
 
-  /** Of a response; one function for all of them. */
+  /** A listener of a response; one function for all responses. */
   function closed(this: Part): void {
     const exchange = this[EXCHANGE] as Exchange
-    // over HTTP/1.1 the rest of the request may still come
+    // over HTTP/1.1 the rest of the request may still arrive
     if (exchange.request.complete || streamOf(exchange.request)) open.delete(exchange)
   }
 
@@ -180,7 +180,9 @@ function hasArrived(request: Http2ServerRequest): boolean {
   return request.complete || streamOf(request)?.endAfterHeaders === true
 }
 
-/** Fastify hands a large answer over HTTP/2 on in pieces, the next one when the last is read; its length says that all is there. */
+/**
+ * Whether all of an answer has been written: over HTTP/2 Fastify writes a large one in pieces, each after the last was read.
+ */
 function isWhole(response: Http2ServerResponse): boolean {
   return response.writableEnded || (response.headersSent && response.hasHeader('content-length'))
 }
@@ -190,7 +192,7 @@ function unread({ request, response }: Exchange): number {
   return response.writableEnded ? waiting : Number(response.getHeader('content-length'))
 }
 
-/** With its connection: the end of a stream alone may not get through to whoever reads nothing. */
+/** Ends the connection too: the end of a stream alone may not reach a client that reads nothing. */
 function cut(request: Http2ServerRequest, isShared: boolean): void {
   const stream = streamOf(request)
   if (stream) (isShared ? stream : stream.session)?.destroy()

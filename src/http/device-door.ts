@@ -28,24 +28,24 @@ export interface DeviceDoorOptions
     HistoryRouteOptions,
     TopicsInfoOptions {
   readonly acl: AclSource
-  /** What the metrics and the log call the door. */
+  /** The name of the door in the metrics and the log. */
   readonly door?: Extract<Door, 'device' | 'proxy'>
-  /** Who sends a request; the device whose connection it is, unless told otherwise. */
+  /** Who sends a request; by default the device that the connection belongs to. */
   readonly senders?: Senders
   /** Takes over the socket of an upgrade request whose path and identity are right. */
   readonly mqtt: {
     accept(request: IncomingMessage, socket: Duplex, head: Buffer, who: WebSocketCaller): void
   }
-  /** Told of each upgrade request that is refused; null where nobody is known to have sent it. */
+  /** Called for each upgrade request that is refused; `who` is null where the sender is not known. */
   onUpgradeRefused(door: Door, socket: Socket, who: Identity | null, error: GatewayError): void
 }
 
-/** Whose WebSocket it is. */
+/** The owner of a WebSocket. */
 type WebSocketCaller = Pick<Caller, 'door' | 'ended'> & { readonly identity: Identity }
 
 /**
- * Devices over HTTPS, and MQTT over WebSocket at / and /mqtt, by themselves or through a proxy. Nothing behind this door is reached
- * without an identity.
+ * Devices over HTTPS, and MQTT over WebSocket at / and /mqtt, directly or through a proxy. Nothing behind this door can be
+ * reached without an identity.
  */
 export function createDeviceDoor(options: DeviceDoorOptions): App {
   const { senders = connectionSenders, door = 'device', admit = () => null, onRequest } = options
@@ -71,7 +71,7 @@ export function createDeviceDoor(options: DeviceDoorOptions): App {
 
   const webSockets = new Set<Socket>()
   app.server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
-    // nobody else listens yet, and an error that nobody hears would end the process: a reset connection is enough
+    // nobody else listens yet, and without a listener an error, such as a reset connection, would end the process
     socket.on('error', () => {})
     const asked = request as unknown as Http2ServerRequest
     onRequest?.(asked)
@@ -92,13 +92,13 @@ export function createDeviceDoor(options: DeviceDoorOptions): App {
     options.mqtt.accept(request, socket, head, { identity: who, door, ...(ended && { ended }) })
   })
   app.addHook('preClose', async () => {
-    // a server waits for its upgraded connections, and these have no end of their own
+    // a server waits for its upgraded connections, and these do not end by themselves
     for (const socket of webSockets) socket.destroySoon()
   })
   return app
 }
 
-/** Where MQTT clients ask for a WebSocket: some have a path of their own, others take none. */
+/** The paths at which MQTT clients ask for a WebSocket: some use a fixed path, others none. */
 const PATHS: readonly string[] = ['/', '/mqtt']
 
 function upgradeProblem(request: IncomingMessage): GatewayError | null {

@@ -25,10 +25,10 @@ export interface DeviceRoutesOptions
   readonly turns: Turns
 }
 
-/** Adds what needs a process that stays: streams, and what is read from the log. */
+/** Adds the routes that need a process that keeps running: streams, and reading from the log. */
 export type LiveRoutes = (app: App) => StreamRoutes
 
-/** What devices ask for, wherever the gateway runs. Nothing here is reached without an identity. */
+/** The routes for devices, in every kind of deployment. None of them can be reached without an identity. */
 export function deviceRoutes(app: App, options: DeviceRoutesOptions, live: LiveRoutes): void {
   nameCallers(app, options.gate)
   publishRoute(app, options)
@@ -50,7 +50,7 @@ function nameCallers(app: App, gate: Gate): void {
     nameCaller(request, caller)
     gate.enter(caller, request.raw, done, () => reply.hijack())
   })
-  // the connection goes on when the certificate is revoked while the body comes
+  // the certificate may have been revoked while the body arrived
   app.addHook('preHandler', (request, _reply, done) => {
     const { ended } = callerOf(request)
     done(ended?.aborted ? (ended.reason as GatewayError) : undefined)

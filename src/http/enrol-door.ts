@@ -22,13 +22,13 @@ export interface EnrolDoorOptions
   readonly meter: Meter
   /** The revocation lists of every CA in force, PEM. */
   revocations(): Promise<string>
-  /** Told what came of each request for a certificate; null where a fault of ours kept it from being decided. */
+  /** Called with the outcome of each request for a certificate; null where an error of the gateway prevented a decision. */
   onDecided(credential: Credential, outcome: EnrolOutcome | null, address: string): void
 }
 
 const PEM_FILE = 'application/x-pem-file'
 
-/** Devices that want a certificate, or a new one: each route says which credential it takes. */
+/** The door for devices that want a first or a new certificate: each route says which credential it accepts. */
 export function createEnrolDoor(options: EnrolDoorOptions): App {
   const { enrolment, settings, meter, authorities, newId } = options
   const strangers = createStrangers(settings, meter, 'enrol')
@@ -42,7 +42,7 @@ export function createEnrolDoor(options: EnrolDoorOptions): App {
   })
 
   async function ask(request: Request, credential: Credential, csr: Buffer | null) {
-    // counted before it is known to be wrong: others of the address do not wait for that
+    // counted before it is checked, so that parallel guesses from one address do not all get through
     const tooMany = isGuess(credential) ? strangers.guessProblem(request.raw) : null
     const binding = channelBindingOf(request.raw.socket as TLSSocket)
     const asked = { credential, csr, address: addressOf(request.raw.socket) ?? '', binding }
@@ -81,7 +81,7 @@ export function createEnrolDoor(options: EnrolDoorOptions): App {
   return app
 }
 
-/** Whoever has a certificate's key has not guessed it. */
+/** A client that has a certificate's key has not guessed it. */
 function isGuess({ kind }: Credential): boolean {
   return kind === 'invite' || kind === 'fallback'
 }
@@ -95,7 +95,7 @@ function tooManyGuesses({ message, retryAfter }: GatewayError): EnrolOutcome {
   return retryAfter === undefined ? refusal : { ...refusal, retryAfter }
 }
 
-/** EST's errors are a sentence, those for the agent an object of its own, and all others problems. */
+/** EST's errors are a sentence, those for the agent a JSON object of its own, all others problems. */
 function sendError(request: Request, reply: Reply, error: GatewayError): void {
   const path = request.originalUrl
   if (!path.startsWith(EST_PATH) && !path.startsWith(AGENT_PATH)) {

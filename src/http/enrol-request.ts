@@ -2,7 +2,7 @@ import type { Credential, RefusalReason } from '../enrol/decision.ts'
 import type { EnrolOutcome } from '../enrol/enrolment.ts'
 import type { Request } from './fastify.ts'
 
-/** Has a certificate signing request decided, in DER; null where its text is neither base64 nor PEM. */
+/** Decides on a certificate signing request, in DER; null where its text is neither base64 nor PEM. */
 export type DecideCsr = (
   request: Request,
   credential: Credential,
@@ -47,7 +47,7 @@ export function inviteIn(header: string | undefined): Credential | null {
 
 const PEM_BLOCK =
   /^-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----([A-Za-z0-9+/=\s]+)-----END (?:NEW )?CERTIFICATE REQUEST-----\s*$/
-// blanks in one place only, or a body of blanks would be tried in as many ways as it is long
+// blanks match in one place only: otherwise a body of blanks would cause quadratic backtracking (ReDoS)
 const BASE64 = /^[A-Za-z0-9+/\s]+(?:=\s*){0,2}$/
 
 /** A certificate signing request as DER, from base64 with or without line breaks, or from PEM. */

@@ -73,7 +73,7 @@ function answer(request: Request, reply: Reply, outcome: EnrolOutcome): Reply {
   }
 }
 
-/** PKCS #7, as the RFC has it, or PEM where that is asked for: curl, mbedTLS and MicroPython need no more. */
+/** PKCS #7, as the RFC says, or PEM where the client asks for it: curl, mbedTLS and MicroPython can use that directly. */
 function sendCertificates(request: Request, reply: Reply, certificates: readonly string[]): Reply {
   reply.header('vary', 'accept')
   if ((request.headers.accept ?? '').includes(PEM))

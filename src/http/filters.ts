@@ -15,7 +15,7 @@ export const FILTERS = {
   examples: [['wott/#']],
 } as const
 
-/** Why `caller` is refused what it asks `path` for: filters that are not valid, or of which it could never read anything. */
+/** Why the filters that `caller` asks `path` for are refused: not valid, or it could never read anything that they cover. */
 export function filtersProblem(
   path: string,
   filters: readonly string[],

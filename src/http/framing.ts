@@ -2,8 +2,8 @@ import type { Http2ServerRequest } from 'node:http2'
 import { GatewayError } from '../errors.ts'
 
 /**
- * Why a request is refused whatever it asks for; null when it is not. Another server in between might understand it in
- * another way than we do, and let pass what it should not (request smuggling).
+ * Why a request is refused for its framing; null when it is not. A server in between might read it differently and let through
+ * what it should stop (request smuggling).
  */
 export function requestProblem(request: Http2ServerRequest): GatewayError | null {
   return request.httpVersionMajor === 2 ? http2Problem(request) : http1Problem(request)
@@ -32,7 +32,7 @@ function http2Problem({ headers }: Http2ServerRequest): GatewayError | null {
   return invalid('The Host header and the :authority of a request must be the same.')
 }
 
-/** Node keeps only the first of them in `headers`. */
+/** Counts the headers of one name: `headers` holds only the first. */
 function countOf(name: string, rawHeaders: readonly string[]): number {
   let count = 0
   for (let index = 0; index < rawHeaders.length; index += 2) {

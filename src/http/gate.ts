@@ -10,11 +10,11 @@ import type { Turns } from '../turns/turns.ts'
 import { streamOf } from './deadlines.ts'
 import { originProblem } from './origin.ts'
 
-/** The way into a door for devices. */
+/** Admits callers to a door for devices. */
 export interface Gate {
-  /** Who sends a request, or why it is refused. It is asked once per request, because it counts those under way. */
+  /** Who sends a request, or why it is refused. Call it once for each request, because it counts requests under way. */
   admit(request: Http2ServerRequest, response: Http2ServerResponse): Caller | GatewayError
-  /** Calls `serve` when it is the caller's turn; `gone` where the request was cancelled, or its connection ended, meanwhile. */
+  /** Calls `serve` in the caller's turn; `gone` if the request was cancelled or its connection ended before that. */
   enter(caller: Caller, request: Http2ServerRequest, serve: () => void, gone?: () => void): void
 }
 
@@ -25,17 +25,17 @@ export interface GateOptions {
   readonly door: Door
 }
 
-/** Milliseconds that a request is taken to need, of which only some can be measured. */
+/** The estimated time of a request in milliseconds, since only part of it can be measured. */
 const REQUEST_MS = 0.2
 
 export function createGate({ acl, turns, senders, door }: GateOptions): Gate {
-  // one identity, one caller: what the ACL said once is remembered for its next request
+  // one identity, one caller: the ACL's answers are remembered for its next request
   const callers = new WeakMap<Identity, Caller>()
 
   function callerFor(identity: Identity): Caller {
     let caller = callers.get(identity)
     if (!caller) {
-      // over HTTP a device has no client id but its name
+      // over HTTP a device's client id is its name
       const access = createAccess(acl, { user: identity.id, clientId: identity.id })
       const ended = senders.ended(identity)
       caller = { identity, access, door, ...(ended && { ended }) }
@@ -57,7 +57,7 @@ export function createGate({ acl, turns, senders, door }: GateOptions): Gate {
   }
 }
 
-/** Whoever begins to serve such a request would wait for an end that has been. */
+/** Nobody must begin to serve such a request: its end, already past, would never be reported. */
 function isGone(request: Http2ServerRequest): boolean {
   return (streamOf(request) ?? request.socket).destroyed
 }

@@ -6,7 +6,7 @@ import type { Reply, Request } from './fastify.ts'
 import { createHistoryWriter, type HistoryWriter } from './history-format.ts'
 import type { HistoryQuery } from './history-query.ts'
 
-/** What an answer is made of. */
+/** The parts of an answer, and what they are read from. */
 export interface HistorySource {
   readonly gaps: readonly GapCause[]
   parts(writer: HistoryWriter): AsyncIterable<string>
@@ -19,11 +19,11 @@ export interface Answer {
   readonly chunks: AsyncIterable<string>
 }
 
-/** Whoever has not read its answer by then is cut off. */
+/** A reader that has not read its answer by then is cut off. */
 const LONGEST_ANSWER_MS = 60_000
 const CHUNK_CHARACTERS = 32_768
 
-/** Reads the first chunk, so that what fails up to there is answered with an error. */
+/** Reads the first chunk, so that an error up to there can still be answered as one. */
 export async function beginAnswer(
   { method }: Request,
   { format, buckets }: HistoryQuery,
@@ -31,7 +31,7 @@ export async function beginAnswer(
 ): Promise<Answer> {
   const writer = createHistoryWriter(format, buckets ? 'buckets' : 'entries')
   const chunks = inChunks(parts(writer))
-  // nothing is read for an answer without a body
+  // an answer without a body reads nothing
   const first = method === 'HEAD' ? { done: true as const } : await chunks.next()
 
   async function* all(): AsyncGenerator<string, void> {
@@ -43,7 +43,7 @@ export async function beginAnswer(
   return { gaps, contentType: writer.contentType, chunks: all() }
 }
 
-/** Sends an answer, until `ended` says that the session of its reader is over. */
+/** Sends an answer; `ended` breaks it off when its reader's session is over. */
 export function sendAnswer(
   request: Request,
   reply: Reply,
@@ -59,7 +59,7 @@ export function sendAnswer(
   const body = Readable.from(chunks, { objectMode: false })
   body.once('error', (err) => {
     breakOff(reply)
-    // a store that cannot be read logs that itself
+    // the store itself logs why it cannot be read
     if (!(err instanceof GatewayError))
       request.log.error({ err, traceId: request.id }, 'an answer of history failed')
   })
@@ -77,7 +77,7 @@ async function* inChunks(parts: AsyncIterable<string>): AsyncGenerator<string, v
   if (chunk !== '') yield chunk
 }
 
-/** Breaks off an answer whose reader has no session any more, or does not read it in time. */
+/** Breaks off an answer when its reader's session is over, or when it is not read in time. */
 function breakOffLate(reply: Reply, ended: AbortSignal | undefined): void {
   const end = () => breakOff(reply)
   const timer = setTimeout(end, LONGEST_ANSWER_MS).unref()
@@ -88,9 +88,9 @@ function breakOffLate(reply: Reply, ended: AbortSignal | undefined): void {
   })
 }
 
-/** Ends an answer so that its reader sees that it is not whole. */
+/** Ends an answer so that its reader notices that it is incomplete. */
 function breakOff({ raw }: Reply): void {
-  // HTTP/1.1 responses have no stream; one of HTTP/2 that is only destroyed ends as if it were whole
+  // HTTP/1.1 responses have no stream; an HTTP/2 stream that is only destroyed ends as if the answer were complete
   const stream = (raw as { readonly stream?: Partial<Http2Stream> }).stream
   if (stream?.close) stream.close(constants.NGHTTP2_INTERNAL_ERROR)
   else raw.destroy()

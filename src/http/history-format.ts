@@ -5,23 +5,23 @@ import { type GapCause, toJson } from '../live/event.ts'
 import { toJsonProperties } from '../topic/properties.ts'
 import type { HistoryFormat } from './history-parameters.ts'
 
-/** What an answer says after its entries or buckets. */
+/** What follows the entries or buckets of an answer. */
 export interface HistoryEnd {
-  /** What of all that was asked for may be missing for good. */
+  /** Which messages in the requested range may be missing for good. */
   readonly gaps: readonly GapCause[]
-  /** Why there is more than this answer holds; null when there is not. */
+  /** Why the answer is incomplete; null when it is complete. */
   readonly truncated: 'limit' | 'work' | 'time' | null
-  /** What to ask for as `after` to get the rest; null when there is none. */
+  /** The value of `after` that continues it; null when nothing is left. */
   readonly next: string | null
 }
 
-/** How an answer is written, part by part. */
+/** Writes an answer part by part. */
 export interface HistoryWriter {
   readonly contentType: string
   begin(): string
   entry(delivery: Delivery, id: string): string
   bucket(bucket: Bucket): string
-  /** `isExpected`: it says no more than the caller knows from its own limit and the headers. */
+  /** `isExpected`: the end holds nothing that the caller cannot know from its own limit and the headers. */
   end(end: HistoryEnd, isExpected: boolean): string
 }
 
@@ -115,7 +115,7 @@ function quoted(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 
-// each text in one way only, or a payload of digits would be tried in as many ways as it is long
+// each text matches in one way only: otherwise a payload of digits would cause quadratic backtracking (ReDoS)
 const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/
 
 /** Text that a spreadsheet would run as a formula (CWE-1236) gets an apostrophe in front; a number stays a number. */

@@ -1,7 +1,7 @@
 import { FILTERS } from './filters.ts'
 import { type QueryValues, querySchema } from './query-schema.ts'
 
-/** Entries or buckets of one answer. */
+/** The default and the maximum number of entries or buckets in one answer. */
 export const LIMITS = {
   entries: { usual: 1_000, most: 100_000 },
   buckets: { usual: 10_000, most: 10_000 },
@@ -13,7 +13,7 @@ const TIME = {
     'RFC 3339, Unix seconds or milliseconds, `now`, or so long ago: `-90s`, `-30m`, `-6h`, `-7d`, `-2w`.',
 } as const
 
-/** What `GET /history` may be asked for. */
+/** The query of `GET /history`. */
 export const HISTORY = querySchema(
   {
     filter: FILTERS,
@@ -71,13 +71,13 @@ export const HISTORY = querySchema(
       default: false,
       description:
         'Only the latest message of each topic, in the order of topics; left out where that has expired. Goes without `from`, `to`, `order`, `every` and `field`.',
-      // an example client sends all of them at once
+      // a generated example client sends all parameters at once
       examples: [false],
     },
   },
   ['filter'],
 )
 
-/** The query of `GET /history`, read. */
+/** The parsed query of `GET /history`. */
 export type HistoryParameters = QueryValues<typeof HISTORY>
 export type HistoryFormat = HistoryParameters['format']

@@ -5,13 +5,13 @@ import { placeText, type ReplayPlace } from '../live/replay-place.ts'
 import type { HistoryEnd, HistoryWriter } from './history-format.ts'
 import type { HistoryQuery } from './history-query.ts'
 
-/** What an answer is made of: messages, one after the other. */
+/** The messages of an answer, one after the other. */
 export type Messages = Pick<Replay, 'gaps' | 'deliveries' | 'cut' | 'lost'>
 
-/** Characters of all topics that buckets are made of. */
+/** Most characters of the topics of all buckets. */
 const TOPIC_CHARACTERS = 4 * 1024 * 1024
 
-/** An answer of messages. `next` says where the next answer goes on. */
+/** An answer of messages. `next` is where the next answer continues. */
 export async function* entryParts(
   { limit, isLimited }: HistoryQuery,
   messages: Messages,
@@ -56,7 +56,7 @@ export async function* bucketParts(
       break
     }
   truncated ??= replay.cut()
-  // all of a bucket comes in one answer
+  // a bucket is never split between two answers
   const unfinished = truncated === null ? null : buckets.forgetUnfinished()
   const next = placeText(unfinished ?? replay.position(), ids)
   for (const bucket of buckets.rows(newestFirst)) yield writer.bucket(bucket)

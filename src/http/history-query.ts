@@ -2,10 +2,10 @@ import { GatewayError } from '../errors.ts'
 import { parseTime } from '../topic/time.ts'
 import { type HistoryFormat, type HistoryParameters, LIMITS } from './history-parameters.ts'
 
-/** What `GET /history` is asked for. */
+/** What a request for history asks for. */
 export interface HistoryQuery {
   readonly filters: readonly string[]
-  /** Milliseconds since the Unix epoch; null for the beginning of the log, and for now. */
+  /** Milliseconds since the Unix epoch; null for the beginning of the log, or for now. */
   readonly from: number | null
   readonly to: number | null
   readonly newestFirst: boolean
@@ -16,9 +16,9 @@ export interface HistoryQuery {
   readonly isLimited: boolean
   /** Whether only the latest message of each topic is wanted. */
   readonly isLatest: boolean
-  /** The id, or with `isLatest` the topic, that the answer goes on after. */
+  /** The id, or with `isLatest` the topic, after which the answer continues. */
   readonly after: string | null
-  /** What buckets are made of; null where the messages themselves are wanted. */
+  /** The span and the field of buckets; null where messages are asked for. */
   readonly buckets: { readonly every: number; readonly field: readonly string[] | null } | null
 }
 
@@ -33,7 +33,7 @@ const UNITS: Readonly<Record<string, number>> = {
 }
 const LONGEST_BUCKET = 366 * 86_400 * SECOND
 
-/** Throws a `query_invalid` that names what is wrong. */
+/** Throws a `query_invalid` that says what is wrong. */
 export function toHistoryQuery(asked: HistoryParameters, now: number): HistoryQuery {
   const { every, field, latest: isLatest, limit } = asked
   const time = (name: 'from' | 'to') => {
@@ -84,7 +84,7 @@ const LONGEST_FIELD = 256
 
 function fieldIn(text: string | undefined): string[] | null {
   if (text === undefined) return null
-  // a backslash takes a dot or a backslash into the name
+  // a backslash makes a dot or a backslash part of the name
   const names = text.match(/(?:\\[.\\]|[^.])+/g) ?? []
   const isWhole = names.join('.') === text && names.length > 0
   if (text.length <= LONGEST_FIELD && isWhole)

@@ -1,11 +1,11 @@
 import { GatewayError } from '../errors.ts'
 
-/** Answers under way: of one device or viewer, and of all. */
+/** Answers under way: for one device or viewer, and for all. */
 const MOST_ANSWERS = { each: 8, all: 64 } as const
 
 /** Bounds how many answers of `/history` are under way at the same time. */
 export interface HistorySlots {
-  /** Takes one for `id` and returns what gives it back; throws a `rate_limited` where none is left. */
+  /** Takes a slot for `id` and returns the function that gives it back; throws a `rate_limited` where none is left. */
   take(id: string): () => void
 }
 

@@ -21,13 +21,13 @@ export interface HistoryRouteOptions extends Pick<HttpMemory, 'memory'> {
   readonly denials: Denials
 }
 
-/** What one answer looks at, and how long it takes at most; what is left is for the next one. */
+/** The most messages that one answer looks at, and the longest time that it takes; the next answer continues. */
 export const WORK = { looked: 1_000_000, milliseconds: 30_000 } as const
 const STEPS_EACH_TURN = 256
-/** What an answer holds: a page of the log, and what is written of it. */
+/** Memory of an answer: a page of the log, and the text made of it. */
 const ANSWER_BYTES = 256 * 1024
 
-/** `GET /history`: what was handed on, as messages or in buckets, under the rules of now. */
+/** `GET /history`: delivered messages, one by one or in buckets, as far as the current rules allow. */
 export function historyRoute(app: App, options: HistoryRouteOptions): void {
   const pace = createPace(STEPS_EACH_TURN)
   const slots = createHistorySlots()
@@ -42,7 +42,7 @@ export function historyRoute(app: App, options: HistoryRouteOptions): void {
     if (refused) throw refused
     const release = slots.take(caller.identity.id)
     reply.raw.once('close', release)
-    // it was closed before, and will not say so again
+    // a request that was closed before does not report its end again
     if (isGone(request)) release()
     const held = holdFor(request, options, 'history')
     if (!held.resize(ANSWER_BYTES)) throw noRoom()
@@ -92,7 +92,7 @@ function latestIn(
   }
 }
 
-/** Whether the other end has gone while its session was looked up. */
+/** Whether the client has gone while its session was looked up. */
 function isGone({ raw }: Request): boolean {
   // HTTP/1.1 requests have no stream
   return (raw.stream as typeof raw.stream | undefined)?.destroyed ?? raw.socket.destroyed
@@ -101,7 +101,7 @@ function isGone({ raw }: Request): boolean {
 function placeOf(id: string | null, { ids, latest }: LogReader): ReplayPlace | null {
   if (id === null) return null
   const place = placeIn(id, ids)
-  // a replay that goes on from its newest end begins one above
+  // a replay that starts at its newest end has a place one above the latest number
   if (place !== null && place.number <= latest() + 1) return place
   throw new GatewayError('query_invalid', `after must be an id of this history, not "${id}".`)
 }

@@ -6,17 +6,17 @@ import type { Request } from './fastify.ts'
 import { HEADERS } from './request-properties.ts'
 
 export const IDEMPOTENCY_KEY = 'idempotency-key'
-/** Whether an answer is that of an earlier request. */
+/** The header that marks the stored answer of an earlier request. */
 export const REPLAYED = 'idempotency-replayed'
 const LONGEST_KEY = 255
 
-/** A string (RFC 9651 §3.3.3), as draft-ietf-httpapi-idempotency-key-header has it; or the same without its quotes. */
+/** A string (RFC 9651 §3.3.3), as in draft-ietf-httpapi-idempotency-key-header; or the same without quotes. */
 const QUOTED = /^"((?:[ !#-[\]-~]|\\["\\])*)"$/
 const PLAIN = /^[!#-+\--:<-[\]-~]+$/
 
 /**
- * Begins the request that an `Idempotency-Key` names; null where there is none. Throws a refusal where the key cannot be one, stands
- * for another request, or is that of one under way.
+ * Begins the request with the key in `Idempotency-Key`; null where there is none. Throws a refusal where the key is invalid,
+ * was used for a different request, or belongs to a request that is still running.
  */
 export function beginKeyed(request: Request, keys: Keys): KeyedRequest | null {
   const header = request.headers[IDEMPOTENCY_KEY]
@@ -48,10 +48,10 @@ function keyIn(header: string): string {
   )
 }
 
-/** What makes a request another one: where it goes, what it carries and what it says of that. */
+/** The parts by which requests differ: URL, body, and the headers that describe the body. */
 function fingerprintOf({ originalUrl, headers, body }: Request): string {
   const said = Object.values(HEADERS).map((name) => headers[name] ?? null)
-  // the attributes of a CloudEvent; without any, as before there were any
+  // the attributes of a CloudEvent; without any, the fingerprint is that of older gateways
   const event = Object.entries(headers).filter(([name]) => name.startsWith('ce-'))
   const hash = createHash('sha256').update(JSON.stringify([originalUrl, said, ...event]))
   if (body instanceof Buffer) hash.update(body)

@@ -1,8 +1,8 @@
 const [QUOTE, BACKSLASH, COMMA] = [...`"\\,`].map((text) => text.charCodeAt(0))
 
 /**
- * The text of a member's value in `object`, which is valid JSON, as it is written: reading and writing it again would lose the zero
- * of 21.50 and the end of a long number. Of a name that stands there twice the last one counts, as for JSON.parse.
+ * The source text of a member's value in `object`, which is valid JSON: parsing and writing it again would lose the zero of
+ * 21.50 and the end of a long number. Where a name occurs twice the last value counts, as in JSON.parse.
  */
 export function memberSource(object: string, name: string): string | null {
   let found: string | null = null
@@ -19,7 +19,7 @@ export function memberSource(object: string, name: string): string | null {
   }
 }
 
-/** Behind the value that begins at `start`: a comma, or what closes the object. */
+/** The index after the value that begins at `start`: of a comma, or of the closing brace. */
 function valueEnd(text: string, start: number): number {
   let depth = 0
   for (let at = start; ; at++) {
@@ -42,7 +42,7 @@ function valueEnd(text: string, start: number): number {
   }
 }
 
-/** Behind the string that begins at `start`. */
+/** The index after the string that begins at `start`. */
 function stringEnd(text: string, start: number): number {
   for (let at = start + 1; ; at++) {
     const code = text.charCodeAt(at)

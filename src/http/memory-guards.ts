@@ -7,20 +7,20 @@ export interface MemorySettings {
 }
 
 export interface MemoryGuards {
-  /** For those who have said who they are. */
+  /** For clients with an identity. */
   readonly memory: Ledger
-  /** All others together get what one device gets. */
+  /** For clients without one: all of them together get as much as one device. */
   readonly strangers: Ledger
 }
 
 const VIEWER = 'viewer '
 
-/** As `memory.ts` names it. */
+/** The device or viewer, or the address, of an owner name made in `memory.ts`. */
 function ownerOf(owner: string) {
   return owner.startsWith(VIEWER) ? { viewer: owner.slice(VIEWER.length) } : { device: owner }
 }
 
-/** What is held in memory for whom; having no room for somebody is logged. */
+/** Counts the memory that clients hold, and logs whom it refuses. */
 export function createMemoryGuards(
   { memoryBytes, memoryBytesPerDevice }: MemorySettings,
   { warn }: Pick<Reports, 'warn'>,

@@ -6,22 +6,22 @@ import { addressGroup } from '../net/address.ts'
 import { callerIn } from './caller.ts'
 import type { Request } from './fastify.ts'
 
-/** Who holds memory through an HTTP door. */
+/** The ledgers of an HTTP door. */
 export interface HttpMemory {
-  /** Of devices and viewers, by name. */
+  /** For devices and viewers, by name. */
   readonly memory: Ledger
-  /** Of those who have not said who they are, by address. */
+  /** For clients without an identity, by address. */
   readonly strangers: Ledger
 }
 
-/** What a request under way takes besides its headers: its objects, and a small body and a small answer. */
+/** The memory of a request under way besides its headers: its objects, and a small body and a small answer. */
 const REQUEST_BYTES = 8_192
 export const SMALL_BYTES = 2_048
 
 /** What the requests of one connection hold. */
 interface Connection {
   readonly requests: Set<Holding>
-  /** Whether one was refused whose answer is not read yet. */
+  /** Whether a refusal is on its way that the client has not read yet. */
   isRefused: boolean
 }
 
@@ -33,18 +33,18 @@ interface Holding {
   openFor(request: Http2ServerRequest, kind: Kind): Hold
 }
 
-/** Where the holding of a request or response is kept: on it, which costs each request less than a map of them. */
+/** The key under which a request or response holds its `Holding`: cheaper for each request than a map. */
 const HOLDING = Symbol('holding')
 type Part = { [HOLDING]?: Holding }
 
 export interface RequestMemoryOptions extends HttpMemory {
-  /** Who sends a request; without it all are strangers. */
+  /** Who sends a request; without it every client counts as one without an identity. */
   readonly whoSends?: ((request: Http2ServerRequest) => Identity | GatewayError) | undefined
-  /** Whether a connection carries the requests of several, so that it must not end for one of them. */
+  /** Whether a connection carries the requests of several clients, so that it must not end for one of them. */
   readonly isShared: boolean
 }
 
-/** Counts each request until its answer is read; a refusal for one that there is no room for. */
+/** Counts the memory of each request until its answer is read; returns a refusal where there is no room. */
 export function createRequestMemory({
   memory,
   strangers,
@@ -62,7 +62,7 @@ export function createRequestMemory({
     if (known) return known
     const made = { requests: new Set<Holding>(), isRefused: false }
     connections.set(carrier, made)
-    // the answers that wait behind another one on an HTTP/1.1 connection are never told of its end
+    // answers that wait behind another one on an HTTP/1.1 connection do not report the end of the connection
     carrier.once('close', () => {
       for (const holding of made.requests) release(holding)
     })
@@ -80,7 +80,7 @@ export function createRequestMemory({
     const connection = connectionOf(request)
     const own = openFor(request, 'request')
     if (!own.resize(REQUEST_BYTES + headerBytes(request))) {
-      // whoever does not even read that it is refused would pile up refusals
+      // a client that does not read its refusals would make them pile up
       if (connection.isRefused) (isShared ? ownCarrierOf(request) : carrierOf(request)).destroy()
       connection.isRefused = true
       response.once('close', () => {
@@ -97,7 +97,7 @@ export function createRequestMemory({
   }
 }
 
-/** Of a response; one function for all of them. */
+/** A listener of a response; one function for all responses. */
 function closed(this: Part): void {
   const holding = this[HOLDING] as Holding
   holding.connection.requests.delete(holding)
@@ -108,7 +108,7 @@ function release({ holds }: Holding): void {
   for (const hold of holds) hold.release()
 }
 
-/** A hold of whoever sends this request, until its answer is read or its connection ends. */
+/** A hold in the name of a request's sender, until its answer is read or its connection ends. */
 export function holdFor(
   request: Request,
   { memory }: Pick<HttpMemory, 'memory'>,
@@ -140,7 +140,7 @@ function carrierOf({ stream, socket }: Http2ServerRequest): Carrier {
   return (stream as Http2ServerRequest['stream'] | undefined)?.session ?? socket
 }
 
-/** What carries this request alone. */
+/** The connection or stream that carries only this request. */
 function ownCarrierOf({ stream, socket }: Http2ServerRequest): { destroy(): void } {
   return (stream as Http2ServerRequest['stream'] | undefined) ?? socket
 }

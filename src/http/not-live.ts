@@ -2,7 +2,10 @@ import { GatewayError } from '../errors.ts'
 import type { App, Request } from './fastify.ts'
 import type { StreamRoutes } from './stream.ts'
 
-/** `GET /stream`, `GET /history` and `GET /topics/{filter}` for an `EventSource`, where no process stays to serve them. */
+/**
+ * Refuses `GET /stream`, `GET /history` and an `EventSource` at `GET /topics/{filter}`, which need a process that keeps
+ * running.
+ */
 export function notLiveRoutes(app: App): StreamRoutes {
   app.get('/stream', { config: { operation: 'openStream' } }, refuse)
   app.get('/history', { config: { operation: 'readHistory' } }, refuse)

@@ -11,30 +11,30 @@ import type { App } from './fastify.ts'
 import { requestProblem } from './framing.ts'
 import { problemAnswer, requestTimeout } from './problem.ts'
 
-/** What is checked, and what is wrong with it; null when nothing is. */
+/** Each check, with what is wrong; null when nothing is. */
 export type Checks = Record<string, string | null>
 
 export interface OpsSettings extends DeadlineSettings {
-  /** Names, in lower case, that this door may be asked under besides those that are always its own. */
+  /** Further host names, in lower case, that the `Host` of a request may have. */
   readonly opsHosts?: readonly string[] | undefined
 }
 
 export interface OpsDoorOptions {
   readonly metrics: Exposition
-  /** What the metrics call it. */
+  /** The name of the door in the metrics. */
   readonly door: Extract<Door, 'ops' | 'enrol-ops'>
   readonly settings: OpsSettings
-  /** Told of each request. */
+  /** Called for each request. */
   readonly onRequest?: (request: Pick<FastifyRequest, 'headers'>) => void
-  /** What has to be right before traffic is sent here. */
+  /** The checks that must pass before traffic is sent here. */
   readiness(): Checks
-  /** What is wrong without being a reason to send traffic elsewhere; said in the same checks. */
+  /** Faults that are no reason to send traffic elsewhere; the same answer lists them. */
   degradation(): Readonly<Record<string, readonly (string | null)[]>>
 }
 
 const CHECK_MS = 1_000
 
-/** `/metrics` for Prometheus, `/livez` and `/readyz` for orchestrators, in plain HTTP for the machine itself. */
+/** `/metrics` for Prometheus, and `/livez` and `/readyz` for orchestrators, over plain HTTP for this machine. */
 export function createOpsDoor(options: OpsDoorOptions): FastifyInstance {
   const { metrics, door, settings, readiness, degradation } = options
   const app = Fastify({
@@ -58,12 +58,12 @@ export function createOpsDoor(options: OpsDoorOptions): FastifyInstance {
     const problem =
       requestProblem(request.raw as never) ?? hostProblem(request.headers.host, settings.opsHosts)
     if (!problem) return
-    // what follows might be the body
+    // the following bytes may be the request's body
     reply.header('connection', 'close')
     sendProblem(request as never, reply as never, problem)
     return reply
   })
-  // one for all that ask while it is made
+  // requests that arrive while it is rendered share the result
   let rendering: Promise<string> | undefined
   app.get('/metrics', { config: { operation: 'getMetrics' } }, async (_request, reply) => {
     rendering ??= metrics.text().finally(() => {
@@ -71,7 +71,7 @@ export function createOpsDoor(options: OpsDoorOptions): FastifyInstance {
     })
     return reply.type(metrics.contentType).send(await rendering)
   })
-  // that it is answered at all is the check
+  // a process that answers is alive
   app.get('/livez', { config: { operation: 'getLiveness' } }, async () =>
     health({ event_loop: null }),
   )
@@ -83,8 +83,8 @@ export function createOpsDoor(options: OpsDoorOptions): FastifyInstance {
 }
 
 /**
- * A page whose own name is made to point at this machine (DNS rebinding) would be of the same origin for a browser, and could
- * read everything here. Nobody outside can have an address or a name without a dot.
+ * Stops DNS rebinding: a web page whose own name is made to resolve to this machine would count as the same origin, and could
+ * read everything here. An attacker can get neither an IP address as its name nor a name without a dot.
  */
 function hostProblem(host: string | undefined, names: readonly string[] = []): GatewayError | null {
   if (host === undefined) return null

@@ -4,7 +4,7 @@ import { pathOf } from './app.ts'
 import { type Asset, findFiles, readAsset } from './assets.ts'
 import type { App } from './fastify.ts'
 
-/** Nothing inline, nothing from elsewhere, nowhere in a frame. */
+/** Nothing inline, nothing from other origins, and never in a frame. */
 const HEADERS = {
   contentSecurityPolicy: {
     useDefaults: false,
@@ -19,7 +19,7 @@ const HEADERS = {
       frameAncestors: ["'none'"],
     },
   },
-  // it would hold for every port of this host, and Prometheus or Grafana may be on another without TLS
+  // it would hold for every port of this host, and Prometheus or Grafana may use another one without TLS
   strictTransportSecurity: false,
 }
 
@@ -33,7 +33,7 @@ const PAGES = {
 
 /** The dashboard and the API reference, and what they load. */
 export function pageRoutes(app: App): void {
-  // not looked for before somebody asks, for a quick start
+  // read on the first request, for a quick start
   let files: ReadonlyMap<string, URL> | undefined
   const assets = new Map<string, Promise<Asset>>()
   app.register(async (scope) => {
@@ -44,7 +44,7 @@ export function pageRoutes(app: App): void {
         const asked = pathOf(request.originalUrl)
         const file = files.get(asked)
         if (!file) throw new GatewayError('not_found', `${asked} does not exist here.`)
-        // however many ask at once, it is read once
+        // requests that arrive together share one read
         const reading = assets.get(asked) ?? readAsset(file)
         assets.set(asked, reading)
         reading.catch(() => assets.delete(asked))

@@ -7,7 +7,7 @@ import { toObject } from '../live/event.ts'
 import type { Reply } from './fastify.ts'
 import { type QueryValues, querySchema } from './query-schema.ts'
 
-/** Most commands that one request can acknowledge. */
+/** The most commands that one request can acknowledge. */
 const MAX_ACKNOWLEDGED = 100
 
 export const ACK = {
@@ -19,7 +19,7 @@ export const ACK = {
   examples: [['5f1c0e9a7b2d-42']],
 } as const
 
-/** What a publish says of commands. */
+/** The parameters of a publish that are about commands. */
 export const PICK_UP = {
   command: {
     type: 'integer',
@@ -36,15 +36,15 @@ export const PICK_UP_QUERY = querySchema(PICK_UP)
 
 export interface PickUp {
   readonly acknowledged: readonly string[]
-  /** Whether the answer is to bring the oldest command. */
+  /** Whether the answer is to hold the oldest command. */
   readonly isWanted: boolean
-  /** Whether a header says so (RFC 7240 §3). */
+  /** Whether the header `Prefer` asks for that (RFC 7240 §3). */
   readonly isPreferred: boolean
 }
 
 /**
- * What a publish asks of commands: with `command=1` or `Prefer: command` for one, with `ack` to be rid of some; null for nothing. Throws
- * a refusal where that makes no sense, or can never be had here: nothing is published then.
+ * What a publish asks about commands: `command=1` or `Prefer: command` asks for one, `ack` removes some; null for neither.
+ * Throws a refusal, before anything is published, where the combination is invalid or not possible here.
  */
 export function pickUpIn(
   { command, ack }: QueryValues<typeof PICK_UP_QUERY>,
@@ -59,9 +59,9 @@ export function pickUpIn(
   return { acknowledged, isWanted, isPreferred }
 }
 
-/** Throws a refusal where there are too many. */
+/** Throws a refusal for too many ids. */
 export function acknowledgedIn(ack: readonly string[]): readonly string[] {
-  // a device without a last command may leave it empty
+  // a device that has had no command yet may send an empty value
   const ids = ack.filter((id) => id !== '')
   if (ids.length <= MAX_ACKNOWLEDGED) return ids
   throw new GatewayError(
@@ -70,12 +70,12 @@ export function acknowledgedIn(ack: readonly string[]): readonly string[] {
   )
 }
 
-/** RFC 7240 §2: a preference is a token, which may have a value and parameters. */
+/** RFC 7240 §2: a preference is a token, with an optional value and parameters. */
 function prefersCommand({ prefer }: IncomingHttpHeaders): boolean {
   return prefer !== undefined && /(^|,)\s*command\s*($|[,;])/i.test(String(prefer))
 }
 
-/** The members that a publish answers besides its own. What it published stays so, whatever becomes of the commands. */
+/** The members about commands in the answer to a publish. Its readings stay published, even if a command fails. */
 export async function pickUp(
   commands: Commands,
   caller: Caller,

@@ -3,11 +3,14 @@ import type { Hold } from '../budget/ledger.ts'
 import type { GatewayError } from '../errors.ts'
 import { noRoom, SMALL_BYTES } from './memory.ts'
 
-/** Bytes that come in pieces, in one place that is counted as it grows. */
+/** Collects bytes that arrive in pieces in one buffer, whose growth is counted. */
 export interface Pieces {
-  /** Makes room for so many bytes, null for not known, before the first of them. Returns a refusal where there are too many, or no room. */
+  /**
+   * Makes room for `bytes`, null if not known, before the first piece. Returns a refusal where they are too many or there is no
+   * room.
+   */
   expect(bytes: number | null): Refusal | null
-  /** Returns a refusal where they would be too many, or where there is no room. */
+  /** Returns a refusal where the bytes are too many, or there is no room. */
   add(piece: Buffer): Refusal | null
   length(): number
   whole(): Buffer
@@ -18,11 +21,11 @@ export interface Pieces {
 type Refusal = GatewayError | Error
 
 const NOTHING = Buffer.alloc(0)
-/** What a body that does not say its length begins with. */
+/** The first size of the buffer for a body of unknown length. */
 const FIRST_BYTES = 1024
 const MOST_BYTES_AHEAD = 16_384
 
-/** At most `limit` bytes; `openHold` is asked for what there is no room for in the hold of the request itself. */
+/** At most `limit` bytes; `openHold` opens another hold when the request's own has no room. */
 export function createPieces(limit: number, openHold: () => Hold): Pieces {
   let bytes = NOTHING
   let length = 0

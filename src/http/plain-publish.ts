@@ -24,7 +24,7 @@ export interface PlainPublishOptions {
   readonly maxPayload: number
 }
 
-/** One publish on its way. */
+/** A publish under way. */
 interface Publish {
   readonly request: Http2ServerRequest
   readonly response: Http2ServerResponse
@@ -32,7 +32,7 @@ interface Publish {
   readonly caller: Caller
 }
 
-/** Headers with which a request asks for more than to publish its body. */
+/** Headers of a request that asks for more than to publish its body. */
 const MORE = ['content-encoding', 'expect', 'idempotency-key', 'prefer']
 const REMEMBERED = { topics: 10_000, size: 1_000_000 }
 const NOTHING: Buffer = Buffer.alloc(0)
@@ -45,7 +45,7 @@ export function createPlainPublish(
   { gate, relay, meter, maxPayload }: PlainPublishOptions,
   { log, isStopping }: ShortcutContext,
 ): Shortcut {
-  // a device asks for the same URL again and again
+  // a device sends to the same URL again and again
   const targets = createTopicMemo(targetIn, REMEMBERED)
   const mostBytes = Math.min(maxPayload, SMALL_BYTES)
 
@@ -67,7 +67,7 @@ export function createPlainPublish(
     try {
       const reading = error ? toGatewayError(error) : readingIn(publish, body)
       if (reading instanceof GatewayError) {
-        // what gets as far as the relay is counted there
+        // the relay counts the requests that reach it
         meter.published(caller.door, 0, 'invalid')
         outcome = reading
       } else {
@@ -119,7 +119,7 @@ function targetIn(url: string): PublishTarget | GatewayError {
 }
 
 function readingIn({ request, target, caller }: Publish, body: Buffer): Reading | GatewayError {
-  // the connection goes on when the certificate is revoked while the body comes
+  // the certificate may have been revoked while the body arrived
   if (caller.ended?.aborted) return caller.ended.reason
   const { headers } = request
   return toReading(target, { headers, contentType: headers['content-type'], body })

@@ -1,6 +1,6 @@
 import { codeOf, type ErrorCode, GatewayError } from '../errors.ts'
 
-/** RFC 9457 problem details, with the members that AWS IoT's error bodies have. */
+/** RFC 9457 problem details, with additional members as in AWS IoT's error bodies. */
 export interface Problem {
   readonly type: string
   readonly title: string
@@ -30,7 +30,9 @@ function titleOf(code: ErrorCode): string {
   return words.charAt(0).toUpperCase() + words.slice(1)
 }
 
-/** What Fastify or Node objected to, as a refusal of ours, which names the most bytes of a body; whatever else it is stays inside. */
+/**
+ * An error of Fastify or Node as a refusal; one about the body's size names `bodyLimit`. Any other error is hidden as internal.
+ */
 export function toGatewayError(error: unknown, bodyLimit?: number): GatewayError {
   if (error instanceof GatewayError) return error
   switch (codeOf(error)) {
@@ -57,10 +59,10 @@ function isClientError(error: unknown): boolean {
   return typeof status === 'number' && status >= 400 && status < 500
 }
 
-/** The `traceId` again, where AWS' clients look for it. */
+/** The `traceId` again, in the header that AWS clients read. */
 export const AWS_REQUEST_ID = 'x-amzn-requestid'
 
-/** What AWS IoT's data plane has for each status that it knows: its clients make their errors of it. */
+/** The AWS IoT error type for each status that AWS uses: its clients choose their error classes by it. */
 const AWS_ERROR_TYPES: Readonly<Record<number, string>> = {
   400: 'InvalidRequestException',
   401: 'UnauthorizedException',
@@ -81,7 +83,7 @@ function awsErrorType(status: number): string {
   )
 }
 
-/** A problem as the headers and the body of an answer, with more members if there are any (RFC 9457 §3.2). */
+/** The headers and the body of a problem, with additional members if there are any (RFC 9457 §3.2). */
 export function problemAnswer(
   error: GatewayError,
   traceId: string,
@@ -113,7 +115,7 @@ export function rawAnswer(error: GatewayError, traceId: string): string {
   ].join('\r\n')
 }
 
-/** What is wrong with bytes that never became a request, by the code of Node's `clientError`. */
+/** What is wrong with bytes that are not a valid request, by the code of Node's `clientError`. */
 export function toParseProblem(code: string | undefined): GatewayError {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':

@@ -3,7 +3,7 @@ import { MAX_MESSAGE_EXPIRY } from './properties.ts'
 
 export const BOUNDS = `A message has at most ${MAX_USER_PROPERTIES} user properties, and ${MAX_PROPERTIES_BYTES} bytes of properties in all.`
 
-/** What MQTT 5 says of a payload, in JSON: as streams send it, and as lines of many readings may have it. */
+/** The MQTT 5 properties of a message in JSON: in stream events, and in lines of many readings. */
 export const PROPERTY_SCHEMAS = {
   payloadFormatIndicator: {
     type: 'integer',

@@ -8,16 +8,16 @@ import {
 } from '../topic/properties.ts'
 import { topicProblem } from '../topic/topic.ts'
 
-/** Seconds; what four bytes hold [MQTT 5 §3.3.2.3.3]. */
+/** The most seconds that four bytes can hold [MQTT 5 §3.3.2.3.3]. */
 export const MAX_MESSAGE_EXPIRY = 0xffff_ffff
 
-/** What a publisher may say of its payload, by the names that AWS IoT has for it. */
+/** The properties that a publisher can set, by the names that AWS IoT uses. */
 export type PublishPropertyName = keyof typeof PROBLEMS
-/** The values as JSON has them, not checked yet. */
+/** The values as they are in JSON, not checked yet. */
 export type GivenProperties = Readonly<Partial<Record<PublishPropertyName, unknown>>>
 export type ReadProperties = Pick<Reading, 'properties' | 'messageExpiry'>
 
-/** What is wrong: a sentence without its subject, which is the property, or all of them where `name` is null. */
+/** What is wrong: a sentence without its subject, which is the property `name`, or all properties where `name` is null. */
 export interface PropertyFault {
   readonly name: PublishPropertyName | null
   readonly problem: string
@@ -40,7 +40,7 @@ const PROBLEMS = {
 
 export const PROPERTY_NAMES = Object.keys(PROBLEMS) as PublishPropertyName[]
 
-/** The values once they are checked. */
+/** The checked values. */
 interface Checked extends Omit<MessageProperties, 'correlationData'> {
   readonly messageExpiry?: number
   readonly correlationData?: string
@@ -48,7 +48,7 @@ interface Checked extends Omit<MessageProperties, 'correlationData'> {
 
 const NONE: ReadProperties = { properties: null, messageExpiry: null }
 
-/** The properties of a message, or the first thing that is wrong with them. */
+/** The properties of a message, or the first fault in them. */
 export function parseProperties(given: GivenProperties): ReadProperties | PropertyFault {
   const values: Partial<Record<PublishPropertyName, unknown>> = {}
   let none = true

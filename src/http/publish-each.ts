@@ -4,7 +4,7 @@ import type { Outcome } from '../relay/relay.ts'
 import type { Turns } from '../turns/turns.ts'
 import type { LineOutcome, Stop } from './batch.ts'
 
-/** A reading that is one of many, by its number in the request. */
+/** One of many readings, with its line number in the request. */
 export type Numbered<T> = readonly [line: number, item: T]
 
 export interface PublishEachOptions<T> {
@@ -31,7 +31,7 @@ export async function publishEach<T>(
       return false
     }
     const settled = settle(line, outcome, keyed)
-    // heard below, once all lines are read
+    // a rejection is handled below, once all lines are read
     settled.catch(() => {})
     publishing.push(settled)
     return true

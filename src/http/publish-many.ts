@@ -18,7 +18,7 @@ import { queryValues } from './query-schema.ts'
 import { readingIn } from './reading-line.ts'
 
 export const MAX_LINES = 1000
-/** Empty lines included. */
+/** Most line feeds of a request, including those of empty lines. */
 const MAX_LINE_FEEDS = 10 * MAX_LINES
 const MAX_BYTES = 1024 * 1024
 export const NDJSON = 'application/x-ndjson'
@@ -30,7 +30,7 @@ export interface PublishManyOptions
   readonly relay: Pick<Relay, 'publish' | 'refuse'>
 }
 
-/** `POST /topics`: one reading a line; one bad line does not affect the others. */
+/** `POST /topics`: one reading in each line; an invalid line does not affect the others. */
 export function publishManyRoute(
   app: App,
   { relay, keys, commands, meter, onTooLarge }: PublishManyOptions,
@@ -65,7 +65,7 @@ export function publishManyRoute(
     },
   })
 
-  /** One that has failed is not over: a repeat publishes the lines that are not published yet. */
+  /** A request that has failed keeps its key: a repeat publishes the lines that are not published yet. */
   async function publishOnce(
     caller: Caller,
     lines: readonly Line[],
@@ -125,7 +125,7 @@ async function mustBeNdjson(request: Request): Promise<void> {
 function linesOf(body: Buffer): Line[] {
   if (!isUtf8(body)) throw new GatewayError('body_invalid', 'The body is not valid UTF-8.')
   const lines: Line[] = []
-  // a body of line feeds alone has a million
+  // the limit stops a body of line feeds, which would be split into a million lines
   for (const [index, line] of body.toString('utf8').split('\n', MAX_LINE_FEEDS).entries()) {
     if (index === MAX_LINE_FEEDS - 1) throw tooManyLines()
     const text = line.trim()

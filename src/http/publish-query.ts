@@ -7,7 +7,7 @@ export const TIME = {
     'When it was measured: RFC 3339, Unix seconds or Unix milliseconds, at most `WOTT_READING_PAST` before it arrives and `WOTT_READING_FUTURE` after. Without it, the time of arrival.',
 } as const
 
-/** What `POST /topics/{topic}` says of its reading. */
+/** The query of `POST /topics/{topic}`. */
 export const PUBLISH = querySchema({
   qos: { type: 'integer', enum: [0, 1], default: 0, description: 'As in MQTT.', examples: [1] },
   retain: {

@@ -9,10 +9,10 @@ import { propertiesOf } from './request-properties.ts'
 
 export const PUBLISH_PREFIX = '/topics/'
 
-/** What the URL of a publish says. */
+/** The parts of a publish that its URL holds. */
 export interface PublishTarget {
   readonly topic: string
-  /** When the reading was measured, where the URL says so. */
+  /** When the reading was measured, if the URL says so. */
   readonly time: number | null
   readonly query: PublishQuery
 }
@@ -24,7 +24,7 @@ export function toTarget(url: string, query: PublishQuery): PublishTarget | Gate
   return time instanceof GatewayError ? time : { topic, time, query }
 }
 
-/** The rest of a request to publish; `contentType` as its sender wrote it. */
+/** The other parts of a publish; `contentType` as the client sent it. */
 export interface PublishContent {
   readonly headers: IncomingHttpHeaders
   readonly contentType: string | undefined
@@ -44,7 +44,7 @@ export function toReading(
   return { topic, payload: body, qos, retain, properties, messageExpiry, time }
 }
 
-/** When a reading was measured, as its device wrote it. */
+/** The time of a reading in the device's notation. */
 export function parseReadingTime(value: unknown): number | GatewayError {
   const isText = typeof value === 'string' || typeof value === 'number'
   const time = isText ? parseTime(String(value)) : null

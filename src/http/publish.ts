@@ -21,7 +21,7 @@ export interface PublishOptions {
   readonly meter: Meter
   /** Bytes of the largest payload. */
   readonly maxPayload: number
-  /** Told of each device whose body or payload is larger than that many bytes. */
+  /** Called for each device whose body or payload is larger than the limit, in bytes. */
   onTooLarge(door: Door, id: string, limit: number): void
 }
 
@@ -37,7 +37,7 @@ export function publishRoute(
     onRequest: takeAnyBody,
     async onError(request, _reply, error) {
       const { code } = toGatewayError(error)
-      // what got as far as the relay was counted there
+      // the relay counts the requests that reach it
       if (code === 'internal_error') return
       const { door, identity } = callerOf(request)
       const isTooLarge = code === 'payload_too_large'
@@ -73,15 +73,15 @@ export function publishRoute(
 }
 
 /**
- * The payload is the body whatever its content type says. Without this Fastify refuses content types it
- * cannot parse, and takes an HTTP/2 body without `content-type` and `content-length` for none at all.
+ * Takes the body as the payload, whatever its content type. Otherwise Fastify refuses content types that it cannot parse, and
+ * ignores an HTTP/2 body without `content-type` and `content-length`.
  */
 export function takeAnyBody(request: Request, _reply: unknown, done: () => void): void {
   request.headers['content-type'] = 'application/octet-stream'
   done()
 }
 
-/** The content type before `takeAnyBody`. */
+/** The content type that the client sent, before `takeAnyBody` changed it. */
 function sentType({ raw: { rawHeaders } }: Request): string | undefined {
   const at = rawHeaders.findIndex(
     (text, index) => index % 2 === 0 && text.toLowerCase() === 'content-type',
@@ -89,7 +89,7 @@ function sentType({ raw: { rawHeaders } }: Request): string | undefined {
   return at === -1 ? undefined : rawHeaders[at + 1]
 }
 
-/** A request with one reading has one line. */
+/** The line number of the reading in a request with a single one. */
 const LINE = 1
 
 async function publishOnce(

@@ -1,7 +1,7 @@
 import { GatewayError } from '../errors.ts'
 import { comesTwice, type Query, unknownName } from './query.ts'
 
-/** One name of a query, in the words of JSON Schema. */
+/** One parameter of a query, in terms of JSON Schema. */
 export interface QueryParameter {
   readonly type: 'string' | 'integer' | 'boolean' | 'array'
   readonly description: string
@@ -9,7 +9,7 @@ export interface QueryParameter {
   readonly minimum?: number | undefined
   readonly maximum?: number | undefined
   readonly default?: string | number | boolean
-  /** For the API reference alone: whoever uses the text says better what is wrong with it. */
+  /** For the API reference only: the code that uses the text gives a better error. */
   readonly pattern?: string
   readonly items?: { readonly type: 'string' }
   readonly minItems?: number
@@ -19,14 +19,14 @@ export interface QueryParameter {
 
 type Parameters = Readonly<Record<string, QueryParameter>>
 
-/** The query of a route: the API reference describes it, and Fastify checks each request by it. */
+/** The query of a route: the API reference describes it, and Fastify checks requests against it. */
 export interface QuerySchema {
   readonly type: 'object'
   readonly properties: Parameters
   readonly required?: readonly string[]
 }
 
-/** The values that a query has by its schema. */
+/** The values of a query that matches the schema. */
 export type QueryValues<S extends QuerySchema> = {
   readonly [N in keyof S['properties']]: Value<S['properties'][N]> | IfMissing<S['properties'][N]>
 }
@@ -52,7 +52,7 @@ export function querySchema<const P extends Parameters>(
   return { type: 'object', properties, required } as const satisfies QuerySchema
 }
 
-/** Reads queries by their schema. A refusal names what is unknown, comes twice, or is not allowed. */
+/** Reads queries by their schema. A refusal names the parameter that is unknown, repeated or invalid. */
 export type QueryReader<S extends QuerySchema> = (
   query: Query | GatewayError,
 ) => QueryValues<S> | GatewayError
@@ -80,8 +80,8 @@ export function createQueryReader<S extends QuerySchema>({ properties }: S): Que
 }
 
 /**
- * Of the schemas of routes only that of the query is checked here. Bodies are payloads, which are taken as they are, or lines, of which each
- * is checked by itself; headers and topics have rules that no schema can say.
+ * Checks only the query of a route's schema. Bodies are payloads, which are published unchanged, or lines, which are checked
+ * one by one; the rules for headers and topics cannot be expressed in a schema.
  */
 export function compileSchema({ schema, httpPart }: { schema: unknown; httpPart?: string }) {
   if (httpPart !== 'querystring') throw new Error(`nothing here checks the ${httpPart} by a schema`)
@@ -92,7 +92,7 @@ export function compileSchema({ schema, httpPart }: { schema: unknown; httpPart?
   }
 }
 
-/** What Fastify has read of the query of a request, by the schema of its route. */
+/** The values of a request's query, as Fastify read them by the schema of the route. */
 export function queryValues<S extends QuerySchema>(
   request: { readonly query: unknown },
   _schema: S,
@@ -115,7 +115,7 @@ function readValue(name: string, texts: readonly string[], parameter: QueryParam
 
 const MOST_DIGITS = 15
 
-/** Null for a text that is not allowed. */
+/** Null for a text that the schema does not allow. */
 function parsed(text: string, { type, enum: known, minimum, maximum }: QueryParameter): unknown {
   if (known) return known.find((one) => String(one) === text) ?? null
   if (type === 'boolean') return text === 'true' || text === 'false' ? text === 'true' : null
@@ -124,7 +124,7 @@ function parsed(text: string, { type, enum: known, minimum, maximum }: QueryPara
   return number >= (minimum ?? 0) && number <= (maximum ?? Number.MAX_SAFE_INTEGER) ? number : null
 }
 
-/** What is allowed, to be read after "must be". */
+/** The allowed values, to be read after "must be". */
 function formOf({ type, enum: known, minimum = 0, maximum }: QueryParameter): string {
   if (known) return known.join(' or ')
   if (type === 'boolean') return 'true or false'

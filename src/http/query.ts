@@ -1,18 +1,18 @@
 import { GatewayError } from '../errors.ts'
 
-/** Every value of every name, in order. */
+/** All values of each parameter, in order. */
 export type Query = ReadonlyMap<string, readonly string[]>
 
 /**
- * Percent-decoded exactly once, and by RFC 3986: a raw "+" stays the wildcard that somebody typed, so a
- * space has to be "%20". Returns a refusal where the escapes are broken.
+ * Percent-decoded exactly once, by RFC 3986: a raw "+" stays a wildcard, so a space must be "%20". Returns a refusal for
+ * invalid escapes.
  */
 export function parseQuery(url: string): Query | GatewayError {
   const start = url.indexOf('?')
   return parseQueryText(start === -1 ? '' : url.slice(start + 1))
 }
 
-/** The same for what follows the question mark. */
+/** The same for the text after the question mark. */
 export function parseQueryText(text: string): Query | GatewayError {
   const query = new Map<string, string[]>()
   for (const part of text.split('&')) {
@@ -40,7 +40,7 @@ function pairOf(part: string): [string | null, string | null] {
 export function topicInPath(url: string, prefix: string): string | GatewayError {
   const end = url.indexOf('?')
   const path = end === -1 ? url : url.slice(0, end)
-  // the router decodes before it matches; a route name hidden behind escapes is not served
+  // the router decodes before it matches; a path whose route name is percent-encoded is not served
   if (!path.startsWith(prefix)) return new GatewayError('not_found', `${path} does not exist.`)
   const topic = decode(path.slice(prefix.length))
   return (
@@ -60,7 +60,7 @@ function decode(text: string): string | null {
   }
 }
 
-/** Reads the value of a name that may stand once at most. */
+/** The value of a parameter that may occur only once. */
 export function single(query: Query, name: string): string | undefined | GatewayError {
   const values = query.get(name)
   if (values === undefined || values.length === 1) return values?.[0]
@@ -71,7 +71,7 @@ export function comesTwice(name: string): GatewayError {
   return new GatewayError('query_invalid', `The query names "${name}" more than once.`)
 }
 
-/** Names that no setting of the route has are errors: a misspelt `qos` must not pass for QoS 0. */
+/** Refuses unknown parameters: a misspelt `qos` must not be read as QoS 0. */
 export function unknownName(query: Query, known: readonly string[]): GatewayError | null {
   for (const name of query.keys())
     if (!known.includes(name))
@@ -82,7 +82,7 @@ export function unknownName(query: Query, known: readonly string[]): GatewayErro
   return null
 }
 
-/** The query of `url`. Throws a refusal where it is broken, or has names other than `known`. */
+/** The query of `url`. Throws a refusal where it is invalid or has parameters other than `known`. */
 export function queryOf(url: string, known: readonly string[]): Query {
   const query = parseQuery(url)
   if (query instanceof GatewayError) throw query

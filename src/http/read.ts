@@ -17,7 +17,10 @@ export interface ReadRoutesOptions extends Pick<RetainedListOptions, 'turns'> {
   readonly denials: Denials
 }
 
-/** `GET /topics/{topic}`: the retained payload, or a stream where `Accept` asks for one; `GET /retainedMessage/{topic}`: AWS IoT's shape of the former, and its list. */
+/**
+ * `GET /topics/{topic}`: the retained payload, or a stream where `Accept` asks for one. `GET /retainedMessage/{topic}`: the
+ * retained message in AWS IoT's form, and the list of all.
+ */
 export function readRoutes(app: App, options: ReadRoutesOptions, streams: StreamRoutes): void {
   retainedListRoute(app, options)
   app.get(
@@ -25,7 +28,7 @@ export function readRoutes(app: App, options: ReadRoutesOptions, streams: Stream
     {
       config: { operation: 'readTopic' },
       schema: { querystring: ONE_FILTER },
-      // the query is for streams alone
+      // the schema of the query holds only for streams
       attachValidation: true,
     },
     async (request, reply) => {
@@ -56,7 +59,7 @@ export function readRoutes(app: App, options: ReadRoutesOptions, streams: Stream
   )
 }
 
-/** A device's payload may be a page: it runs nothing, loads nothing and is of no origin, whoever opens it. */
+/** A payload may be an HTML page: the browser must run and load nothing, and give it no origin. */
 const POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 
 function headersOf(
@@ -67,13 +70,13 @@ function headersOf(
     'content-type': answerType(properties?.contentType),
     'content-security-policy': POLICY,
     'cache-control': 'no-store',
-    // RFC 9111 §5.1: since its origin, the device, gave it to the gateway
+    // RFC 9111 §5.1: seconds since the device, as the origin server, sent it
     age: Math.max(0, Math.floor((Date.now() - received) / 1000)),
     ...(expires === null ? {} : { expires: new Date(Date.now() + expires - now).toUTCString() }),
   }
 }
 
-/** As AWS IoT's `GetRetainedMessage` has them: a JSON list of objects with one name each, in base64. */
+/** The form of AWS IoT's `GetRetainedMessage`: a JSON list of objects with one name each, in base64. */
 function userPropertiesIn(properties: MessageProperties | null): string | null {
   const { userProperties = [] } = properties ?? {}
   if (userProperties.length === 0) return null

@@ -9,7 +9,7 @@ const MEMBERS = ['topic', 'payload', 'payloadBase64', 'qos', 'retain', 'time', .
 
 const SEVERAL = /\}\s*\{/
 
-/** The reading that a line of NDJSON is, or why it is none. */
+/** The reading in a line of NDJSON, or a refusal. */
 export function readingIn(text: string): Reading | GatewayError {
   let value: unknown
   try {
@@ -53,7 +53,7 @@ function sentence({ name, problem }: PropertyFault): string {
   return name === null ? `The MQTT properties ${problem}.` : `"${name}" ${problem}.`
 }
 
-/** Text is published as it is, any other value as its JSON. */
+/** A string is published as its text, any other value as JSON. */
 function toBytes(payload: unknown, line: string): Buffer | GatewayError {
   if (typeof payload !== 'string') return Buffer.from(memberSource(line, 'payload') ?? '')
   return payload.isWellFormed() ? Buffer.from(payload) : invalid('"payload" must be valid Unicode.')

@@ -1,14 +1,14 @@
 import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Session } from 'node:http2'
 import type { Duplex } from 'node:stream'
 
-/** Requests of one HTTP/1.1 connection that wait for their answers; programs that pipeline send some ten. */
+/** Requests of one HTTP/1.1 connection that may wait for their answers; programs that pipeline send about ten. */
 const MOST_PIPELINED = 20
-/** How many streams are begun before it is looked how many of them are cancelled. */
+/** After how many new streams the cancelled ones are counted. */
 const LOOK_EVERY = 25
 
 /**
- * Ends an HTTP/2 connection that cancels more than `burst` of the requests that it began in one turn of the event loop. The
- * library has a bound of its own, but meets it only when all that has arrived is taken apart: thousands of requests
+ * Ends an HTTP/2 connection that, in one turn of the event loop, cancels more than `burst` of the requests that it began. The
+ * library has a limit of its own, but applies it only after it has parsed all bytes that have arrived: thousands of requests
  * (CVE-2023-44487).
  */
 export function boundResets(session: ServerHttp2Session, burst: number, onCut: () => void): void {
@@ -27,8 +27,8 @@ export function boundResets(session: ServerHttp2Session, burst: number, onCut: (
 }
 
 /**
- * Ends an HTTP/1.1 connection. Node makes an error for each request of it that is not answered, and the stack traces of
- * hundreds take longer than all else about them.
+ * Ends an HTTP/1.1 connection without errors. Node would make an error for each unanswered request, and the stack traces of
+ * hundreds take more time than the requests.
  */
 function cut(socket: Duplex): void {
   const { stackTraceLimit } = Error
@@ -41,9 +41,9 @@ function cut(socket: Duplex): void {
   socket.destroy()
 }
 
-/** How many requests of each HTTP/1.1 connection wait for their answers. */
+/** Counts the requests of each HTTP/1.1 connection that wait for their answers. */
 export interface Pipelines {
-  /** Counts a request until its response is closed; false: there are too many before it, and the connection is ended. */
+  /** Counts a request until its response is closed. Returns false, and ends the connection, if too many wait before it. */
   enter(request: Http2ServerRequest, response: Http2ServerResponse): boolean
 }
 
@@ -53,7 +53,7 @@ interface Pipeline {
   readonly leave: () => void
 }
 
-/** One read can hold hundreds of pipelined requests, and each costs memory and time before anything can be charged for it. */
+/** Limits pipelining: one read can hold hundreds of requests, and each costs memory and time before any rate limit applies. */
 export function createPipelines(): Pipelines {
   const pipelines = new WeakMap<object, Pipeline>()
 

@@ -6,20 +6,20 @@ import type { UserProperty } from '../topic/message.ts'
 import type { EventProperties } from './cloud-event.ts'
 import { type PublishPropertyName, parseProperties, type ReadProperties } from './properties.ts'
 
-/** What AWS IoT's `Publish` has in the query. */
+/** The query parameters of AWS IoT's `Publish`. */
 interface QueryProperties {
   readonly contentType?: string | undefined
   readonly messageExpiry?: number | undefined
   readonly responseTopic?: string | undefined
 }
 
-/** What it has in headers. */
+/** The headers of AWS IoT's `Publish`. */
 export const HEADERS = {
   payloadFormatIndicator: 'x-amz-mqtt5-payload-format-indicator',
   correlationData: 'x-amz-mqtt5-correlation-data',
   userProperties: 'x-amz-mqtt5-user-properties',
 } as const
-/** In the order of MQTT's numbers for them. */
+/** The payload formats, each at the index of its MQTT value. */
 export const FORMATS: readonly string[] = ['UNSPECIFIED_BYTES', 'UTF8_DATA']
 
 const PREFIX = 'x-amz-mqtt5-'
@@ -27,7 +27,7 @@ const KNOWN_HEADERS: readonly string[] = Object.values(HEADERS)
 
 type Values = Partial<Record<PublishPropertyName, unknown>>
 
-/** The properties that a request has for its message, where AWS IoT's publishers put them, beside those of an event. */
+/** The properties that a request gives its message, in the places that AWS IoT uses, combined with those of a CloudEvent. */
 export function propertiesOf(
   { contentType, messageExpiry, responseTopic }: QueryProperties,
   headers: IncomingHttpHeaders,
@@ -54,7 +54,7 @@ export function propertiesOf(
 }
 
 function takeHeaders(headers: IncomingHttpHeaders, values: Values): GatewayError | null {
-  // a misspelt name must not lose what it carries
+  // a misspelt header must not lose its value without an error
   for (const name in headers)
     if (name.startsWith(PREFIX) && !KNOWN_HEADERS.includes(name))
       return new GatewayError(
@@ -84,8 +84,8 @@ function takeHeaders(headers: IncomingHttpHeaders, values: Values): GatewayError
 }
 
 /**
- * `[{"a":"1"},{"b":"2"}]` in base64, as pairs; or a JSON string of that, which AWS' clients make of the text that their users give.
- * An object with several names is not taken: JSON does not order them.
+ * Pairs from `[{"a":"1"},{"b":"2"}]` in base64, or from a JSON string of that, which AWS clients make of the text that users
+ * give. An object with several names is refused: JSON objects have no order.
  */
 function pairsIn(base64: string): UserProperty[] | null {
   const bytes = fromBase64(base64)

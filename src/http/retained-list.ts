@@ -11,7 +11,7 @@ export interface RetainedListOptions {
   readonly turns: Pick<Turns, 'each'>
 }
 
-/** Topics of one answer, as AWS IoT has it. */
+/** Topics in one answer, as in AWS IoT. */
 export const MAX_RESULTS = 200
 
 const QUERY = querySchema({
@@ -30,7 +30,7 @@ const QUERY = querySchema({
   },
 })
 
-/** `GET /retainedMessage`: the retained messages that the caller may read, in AWS IoT's shape, some at a time. */
+/** `GET /retainedMessage`: the retained messages that the caller may read, in AWS IoT's form, page by page. */
 export function retainedListRoute(app: App, { broker, turns }: RetainedListOptions): void {
   app.get(
     '/retainedMessage',
@@ -77,7 +77,7 @@ async function firstOf(
   const owner = door === 'viewer' ? `viewer ${identity.id}` : identity.id
   await turns.each(owner, messages, (message) => {
     const { topic } = message
-    // the ACL is asked about few of many
+    // asks the ACL only about topics that can still be in the answer
     if (topic <= after || (found.length === most && topic >= (found[most - 1] as Message).topic))
       return
     if (!access.mayReceive(topic)) return
@@ -92,7 +92,7 @@ function placeOf(topic: string, sorted: readonly Message[]): number {
   return at === -1 ? sorted.length : at
 }
 
-/** The topic after which the list goes on. */
+/** The topic after which the list continues. */
 function tokenIn(said: string): string {
   const bytes = Buffer.from(said, 'base64url')
   if (bytes.toString('base64url') === said) return bytes.toString('utf8')

@@ -23,60 +23,60 @@ import { problemAnswer, requestTimeout } from './problem.ts'
 import { boundResets, createPipelines } from './request-floods.ts'
 
 export interface HttpSettings extends DeadlineSettings {
-  /** HTTP/2 streams that one connection may reset at once, and a second in the long run. */
+  /** HTTP/2 streams that one connection may reset at once; also the number a second in the long run. */
   readonly streamResetBurst: number
   readonly streamResetRate: number
-  /** Requests after which a connection is closed; its client opens another. */
+  /** The number of requests after which a connection is closed; its client opens another. */
   readonly maxRequestsPerConnection: number
 }
 
 export interface ServerOptions extends HttpMemory {
-  /** Without it, HTTP/1.1 and HTTP/2 without TLS. */
+  /** Null for HTTP/1.1 and HTTP/2 without TLS. */
   readonly trust: Trust | null
-  /** Asks for a client certificate; what to make of it is the door's decision. */
+  /** Asks for a client certificate; the door decides whether to accept it. */
   readonly requestCert: boolean
-  /** Lets in those who show none, too: their headers must be small. */
+  /** Also accepts clients without a certificate, whose headers must be small. */
   readonly takesStrangers?: boolean
   readonly settings: HttpSettings
   /** Who sends a request, where its connection does not say so. */
   readonly whoSends?: (request: Http2ServerRequest) => Identity | GatewayError
-  /** Whether one connection carries the requests of several, so that what one of them does must not end it. */
+  /** Whether one connection carries the requests of several clients, so that it must not end for one of them. */
   readonly isShared?: boolean
-  /** Told of each request before anything else is made of it. */
+  /** Called for each request before anything else is done with it. */
   readonly onRequest?: (request: Http2ServerRequest) => void
-  /** Asked about every request before anything else is made of it; a refusal is its answer and ends its connection. */
+  /** Called for each request before it is handled; a refusal is sent as the answer and ends the connection. */
   readonly admit?: (request: Http2ServerRequest) => GatewayError | null
-  /** Told of each connection or request that is ended because of a bound. */
+  /** Called for each connection or request that is ended because of a limit. */
   readonly onCut: (reason: CutReason) => void
 }
 
 type Handle = (request: Http2ServerRequest, response: Http2ServerResponse) => void
 
-/** Room for a topic of 65,535 bytes with every one of them percent-encoded, and for ordinary headers. */
+/** Room for a topic of 65,535 bytes that are all percent-encoded, and for ordinary headers. */
 const MAX_HEADER_BYTES = 65_535 * 3 + 16_384
-/** For whoever has no certificate: what a few bytes of HTTP/2 can expand to costs time before anybody is asked. */
+/** For clients without a certificate: a few bytes of HTTP/2 can expand to large headers, at a cost before any check. */
 const MAX_STRANGERS_HEADER_BYTES = 16_384
-/** Requests that one HTTP/2 connection may have under way; Node's own default is no bound. */
+/** Requests that one HTTP/2 connection may have under way; Node's own default is unlimited. */
 const MAX_STREAMS = 250
 const HANDSHAKE_TIMEOUT_MS = 10_000
-/** How often Node looks for HTTP/1.1 requests whose headers are late. */
+/** How often Node checks for late HTTP/1.1 headers. */
 const CHECK_MS = 1_000
-/** What AWS IoT's HTTPS publishers offer beside, or instead of, `http/1.1`. */
+/** The ALPN protocol that AWS IoT's HTTPS publishers offer beside, or instead of, `http/1.1`. */
 const AWS_PROTOCOL = 'x-amzn-http-ca'
 const PROTOCOLS = ['h2', 'http/1.1', AWS_PROTOCOL]
-/** Requests on one HTTP/2 connection that are refused with an answer before its end does not wait for them. */
+/** Requests of one HTTP/2 connection that are refused with an answer; the next refusal destroys the connection. */
 const MOST_REFUSED = 8
-/** How many times as many requests may be cancelled on a connection that carries those of several. */
+/** The factor for the allowed cancellations on a connection that carries the requests of several clients. */
 const SHARED_RESETS = 100
 
-/** A server for HTTP/1.1 and HTTP/2 on which nothing, however odd, is handled that was not admitted. */
+/** A server for HTTP/1.1 and HTTP/2 that handles no request, however unusual, before it is admitted. */
 export function createHttpServer(options: ServerOptions, handle: Handle): Http2SecureServer {
   const { trust, requestCert, settings, admit = () => null, onCut, onRequest } = options
   const { takesStrangers = !requestCert, isShared = false } = options
   const { whoSends = requestCert ? connectionSenders.of : undefined } = options
   const maxHeaderBytes = takesStrangers ? MAX_STRANGERS_HEADER_BYTES : MAX_HEADER_BYTES
   const resetBurst = settings.streamResetBurst * (isShared ? SHARED_RESETS : 1)
-  // Node hands the HTTP/1.1 options on, its types do not know
+  // Node passes the HTTP/1.1 options on, but its types do not have them
   const tls: SecureServerOptions & HttpServerOptions & ResetOptions = {
     ...trust?.context,
     allowHTTP1: true,
@@ -89,26 +89,26 @@ export function createHttpServer(options: ServerOptions, handle: Handle): Http2S
     streamResetBurst: resetBurst,
     streamResetRate: settings.streamResetRate * (isShared ? SHARED_RESETS : 1),
     headersTimeout: settings.requestTimeout * 1000,
-    // bodies have a deadline of ours, which grows with what has arrived
+    // bodies have a deadline of our own, which moves as bytes arrive
     requestTimeout: 0,
     connectionsCheckingInterval: CHECK_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    // asked for below, where the answer can be a problem
+    // checked below, where the answer can be a problem
     requireHostHeader: false,
   }
   const server = createSecureServer(tls)
   if (!trust) serveWithoutTls(server, settings, onCut)
   Object.assign(server, {
     maxRequestsPerSocket: settings.maxRequestsPerConnection,
-    // RFC 9110 §7.8: an upgrade to anything else, h2c for example, is not asked for
+    // RFC 9110 §7.8: other upgrades, such as h2c, are ignored
     shouldUpgradeCallback: ({ headers }: IncomingMessage) =>
       server.listenerCount('upgrade') > 0 && /\bwebsocket\b/i.test(headers.upgrade ?? ''),
   })
-  // Node serves HTTP/1.1 to nothing that is called otherwise
+  // Node serves HTTP/1.1 only if the negotiated protocol has that name
   server.prependListener('secureConnection', (socket: TLSSocket) => {
     if (socket.alpnProtocol === AWS_PROTOCOL) socket.alpnProtocol = 'http/1.1'
   })
-  // by HTTP/2 connection or HTTP/1.1 socket: how many requests on it
+  // the number of refused requests, by HTTP/2 connection or HTTP/1.1 socket
   const refused = new WeakMap<object, number>()
 
   const pipelines = createPipelines()
@@ -116,7 +116,7 @@ export function createHttpServer(options: ServerOptions, handle: Handle): Http2S
 
   function answer(request: Http2ServerRequest, response: Http2ServerResponse): void {
     onRequest?.(request)
-    // RFC 9112 §9.6: what came in the same packet as a request whose answer ends the connection
+    // RFC 9112 §9.6: ignores requests in the same packet after one whose answer ends the connection
     if (!streamOf(request)) {
       if (refused.has(request.socket)) return
       if (!pipelines.enter(request, response)) {
@@ -149,14 +149,14 @@ export function createHttpServer(options: ServerOptions, handle: Handle): Http2S
     const count = (refused.get(connection) ?? 0) + 1
     refused.set(connection, count)
     if (count <= MOST_REFUSED) refuse(request, response, problem)
-    // what it still sends in the same packet is not even looked at
+    // destroyed at once, so that the rest of the packet is not parsed
     else session?.destroy()
   }
 
-  // what nobody listens for Node answers itself: 100 or 417, to whoever asks
+  // without listeners Node answers these itself, with 100 or 417, to any client
   for (const event of ['request', 'checkContinue', 'checkExpectation']) server.on(event, answer)
   server.on('connect', (request: Http2ServerRequest, answerTo: Http2ServerResponse | Duplex) => {
-    // over HTTP/1.1 Node has given up the connection to us
+    // over HTTP/1.1 Node has handed the bare socket over
     if ('writeHead' in answerTo) refuseOnce(request, answerTo, admit(request) ?? noTunnel())
     else answerTo.destroy()
   })
@@ -165,9 +165,9 @@ export function createHttpServer(options: ServerOptions, handle: Handle): Http2S
     if (codeOf(error) === 'ERR_HTTP2_ERROR') onCut('protocol_error')
   })
   server.on('session', (session) => {
-    // not `close`, which would wait for a request that never ends
+    // not `close`, which would wait for requests that never end
     session.setTimeout(KEEP_ALIVE_MS, () => session.destroy())
-    // where the client closes the connection, Node leaves the timer, which keeps all of the session
+    // when the client closes the connection, Node keeps the timer, and with it the whole session, in memory
     session.socket.prependOnceListener('close', () => session.setTimeout(0))
     boundResets(session, resetBurst, () => onCut('protocol_error'))
     let requests = 0
@@ -185,7 +185,7 @@ export function createHttpServer(options: ServerOptions, handle: Handle): Http2S
   return server
 }
 
-/** Node's types do not know them yet. */
+/** Options that Node's types do not have yet. */
 interface ResetOptions {
   readonly streamResetBurst: number
   readonly streamResetRate: number
@@ -202,11 +202,11 @@ function refuse(
   // HTTP/2 has no "connection" (RFC 9113 §8.2.2)
   response.writeHead(error.status, session ? headers : { ...headers, connection: 'close' })
   response.end(body)
-  // not now: a closed connection still takes what else is in the packet apart, thousands of requests perhaps
+  // not at once: a closed session still parses the rest of the packet, which may hold thousands of requests
   if (session && !isShared) setImmediate(() => session.close())
 }
 
-/** `GET https://host/path` is `GET /path` (RFC 9112 §3.2.2). */
+/** `GET https://host/path` means `GET /path` (RFC 9112 §3.2.2). */
 function originForm(url: string): string {
   if (url.startsWith('/')) return url
   return url.replace(/^https?:\/\/[^/?#]*(?=\/)/i, '')

@@ -4,7 +4,7 @@ import type { OpenSession, Viewers } from '../viewer/viewers.ts'
 import { callerOf } from './caller.ts'
 import type { App, Reply, Request } from './fastify.ts'
 
-/** `__Host-` makes browsers insist on Secure, on this host alone, and on the whole of it (RFC 6265bis §4.1.3.2). */
+/** `__Host-` makes browsers require Secure, this exact host and the path / (RFC 6265bis §4.1.3.2). */
 export const COOKIE = '__Host-wott-session'
 const COOKIE_OPTIONS = { path: '/', httpOnly: true, secure: true, sameSite: 'strict' } as const
 const BODY_LIMIT = 4096
@@ -13,7 +13,7 @@ export function acceptCookies(app: App): void {
   app.register(cookie as never)
 }
 
-/** The session of whoever sends this request. */
+/** The session of the client that sends this request. */
 export function sessionOf(request: Request, viewers: Viewers): OpenSession | GatewayError {
   const token = (request as Request & { cookies: Record<string, string | undefined> }).cookies[
     COOKIE
@@ -25,7 +25,7 @@ export function sessionOf(request: Request, viewers: Viewers): OpenSession | Gat
   )
 }
 
-/** `POST /session` trades the code of an invite for a cookie. */
+/** `POST /session` exchanges the code of an invite for a cookie. */
 export function loginRoute(
   app: App,
   viewers: Viewers,
@@ -67,7 +67,7 @@ export function logoutRoute(
   })
 }
 
-/** `GET /session`: who looks, and until when; `viewers` where they were invited. */
+/** `GET /session`: who is logged in, and until when. `viewers` is null where clients show certificates instead. */
 export function sessionRoute(app: App, viewers: Viewers | null): void {
   app.get('/session', { config: { operation: 'getSession' } }, async (request, reply) => {
     const { id, notAfter: expires } = callerOf(request).identity
@@ -81,7 +81,7 @@ export function sessionRoute(app: App, viewers: Viewers | null): void {
 }
 
 const MOST_OF_VIEW = 2048
-/** What encodeURIComponent leaves of a text, and what parts a query. */
+/** The characters of encodeURIComponent's output, and the separators of a query. */
 const VIEW = /^[\w.~!'()*%&=-]*$/
 
 /** `PUT /view`: what the caller's dashboard shows first. */
@@ -123,7 +123,7 @@ interface Cookies {
   clearCookie(name: string, options: object): void
 }
 
-// the plugin's types are of HTTP/1.1 servers
+// the plugin's types are for HTTP/1.1 servers
 function cookies(reply: Reply): Cookies {
   return reply as unknown as Cookies
 }
@@ -134,7 +134,7 @@ function codeIn(body: unknown): string {
   throw new GatewayError('body_invalid', 'The body must be JSON: {"code":"…"}')
 }
 
-/** A member of an object in JSON; null where there is no such text. */
+/** A text member of an object in JSON; null where there is none. */
 function textIn(body: unknown, member: string): string | null {
   if (!Buffer.isBuffer(body)) return null
   try {

@@ -7,25 +7,25 @@ import { addressGroup } from '../net/address.ts'
 import { streamOf } from './deadlines.ts'
 
 export interface StrangerSettings {
-  /** Requests a second of one address without a session; 0 for no limit. */
+  /** Requests a second from one address without a session; 0 for no limit. */
   readonly strangerRequestRate: number
-  /** Invites a minute that one address may try. */
+  /** Invites that one address may try in a minute. */
   readonly inviteGuesses: number
 }
 
-/** What those may ask of the viewer door who have no session, or have not shown it yet. */
+/** Limits for clients of the viewer door without a session, or before they have shown it. */
 export interface Strangers {
-  /** Why a request is refused before anything is made of it; null when it is not. */
+  /** Why a request is refused before it is handled; null when it is not. */
   problem(request: Http2ServerRequest): GatewayError | null
-  /** Why no invite may be tried; null when one may, which counts as one of those that the address may try. */
+  /** Why no invite may be tried; null when one may, which counts as an attempt of the address. */
   guessProblem(request: Http2ServerRequest): GatewayError | null
-  /** What was tried is right, and does not count. */
+  /** The invite was right, so the attempt does not count. */
   guessedRight(request: Http2ServerRequest): void
-  /** Whoever sends this has a session, so their connection is not a stranger's. */
+  /** The sender has a session, so its connection does not count as a stranger's. */
   known(request: Http2ServerRequest): void
 }
 
-/** Seconds' worth of requests that may come at once: a page, and all that it loads, for several people behind one address. */
+/** Requests may come at once up to this many seconds' worth: pages and their assets for several people behind one address. */
 const BURST_SECONDS = 5
 
 export function createStrangers(settings: StrangerSettings, meter: Meter, door: Door): Strangers {

@@ -24,7 +24,7 @@ const SHARED = {
   },
 } as const
 
-/** What a stream of the filter in its path may be asked for. */
+/** The query of a stream whose filter is in the path. */
 export const ONE_FILTER = querySchema(SHARED)
-/** What `GET /stream` may be asked for. */
+/** The query of `GET /stream`. */
 export const MANY_FILTERS = querySchema({ filter: FILTERS, ...SHARED }, ['filter'])

@@ -15,14 +15,14 @@ import { MANY_FILTERS, ONE_FILTER } from './stream-query.ts'
 
 export interface StreamRoutesOptions extends StreamOptions, Pick<HttpMemory, 'memory'> {
   readonly denials: Denials
-  /** Most streams open at the same time. */
+  /** The most streams that are open at the same time. */
   readonly maxStreams: number
-  /** Most of them of one device or viewer. */
+  /** The most of them for one device or viewer. */
   readonly maxStreamsPerReader: number
 }
 
 export interface StreamRoutes {
-  /** Answers `GET /topics/{filter}` with an event stream. Its query has been read by `ONE_FILTER`. */
+  /** Answers `GET /topics/{filter}` with an event stream. `ONE_FILTER` has read its query. */
   openOne(request: Request, reply: Reply): void | Promise<void>
 }
 
@@ -32,7 +32,7 @@ export function wantsStream(request: Request): boolean {
   return /\btext\/event-stream\b/i.test(request.headers.accept ?? '')
 }
 
-/** `GET /stream?filter=…&filter=…`, and what `GET /topics/{filter}` does for an `EventSource`. */
+/** `GET /stream?filter=…&filter=…`, and the stream of `GET /topics/{filter}` for an `EventSource`. */
 export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRoutes {
   app.get(
     '/stream',
@@ -78,7 +78,7 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
       'x-accel-buffering': 'no',
       'x-content-type-options': 'nosniff',
       'x-request-id': request.id,
-      // nothing follows a stream on its connection, and a stopping gateway need not wait for it
+      // no request follows a stream on its connection, and a stopping gateway need not wait for one
       ...(request.raw.httpVersionMajor === 1 ? { connection: 'close' } : {}),
     }
     const response = reply.raw
@@ -89,7 +89,7 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
     }
     const hold = holdFor(request, options, 'stream')
     reply.hijack()
-    // over HTTP/1.1 the stream ends with its connection (RFC 9112 §6.3): without chunks all readers get the same bytes
+    // over HTTP/1.1 the stream ends with its connection (RFC 9112 §6.3): without chunks all readers share the same bytes
     response.removeHeader('transfer-encoding')
     response.writeHead(200, headers)
     count(caller.identity.id, 1)
@@ -101,7 +101,7 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
       { filters, format, lastEventId, heartbeat, hold, id, address, ...caller },
       options,
     ).catch((error) => {
-      // a store that cannot be read logs that itself
+      // the store itself logs why it cannot be read
       if (!(error instanceof GatewayError))
         request.log.error({ err: error, traceId: request.id }, 'a stream failed')
       response.destroy()
@@ -118,19 +118,21 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
   }
 }
 
-/** Writes events to the socket, or to the stream of HTTP/2: the response would add nothing to their bytes, but a tenth to their cost. */
+/**
+ * Where events are written: the socket, or the HTTP/2 stream. The response would not change the bytes, but cost a tenth more.
+ */
 function sinkOf({ raw }: Request, reply: Reply): Sink {
   const end = () => reply.raw.end()
   const stream = streamOf(raw)
   if (stream) return { to: stream, end }
   const response = reply.raw as unknown as ServerResponse
-  // they would wait for the first write to the response
+  // otherwise the headers would wait for the first write to the response
   response.flushHeaders()
-  // it has no socket while earlier requests on its connection are not answered
+  // there is no socket while earlier requests on the connection have no answers
   return { to: response.socket ?? response, end }
 }
 
-/** What a browser sends when it reconnects wins over what its page put into the address once. */
+/** The browser's header, sent when it reconnects, is newer than the id that its page put into the URL. */
 function lastEventIdOf(request: Request, asked: string | undefined): string | undefined {
   return request.headers['last-event-id']?.toString() || asked || undefined
 }

@@ -5,11 +5,11 @@ import { callerOf } from './caller.ts'
 import type { App } from './fastify.ts'
 
 export interface TopicsInfoOptions {
-  /** The topics file in force. */
+  /** The topics file now in force. */
   readonly catalog: { readonly current: Catalog }
 }
 
-/** `GET /topics-info`: what the topics file says, of topics that the caller could read. */
+/** `GET /topics-info`: the entries of the topics file whose topics the caller may read. */
 export function topicsInfoRoute(app: App, { catalog }: TopicsInfoOptions): void {
   app.get('/topics-info', { config: { operation: 'topicsInfo' } }, async (request, reply) => {
     const { access } = callerOf(request)
@@ -30,7 +30,7 @@ export function topicsInfoRoute(app: App, { catalog }: TopicsInfoOptions): void 
   })
 }
 
-/** How long to keep everybody else waiting: a long ACL file may take a moment for each pattern. */
+/** The longest time without a pause for other requests: with a long ACL file each pattern may take a moment. */
 const SLICE_MS = 2
 
 async function readable(entries: readonly TopicEntry[], access: Access): Promise<TopicEntry[]> {

@@ -36,19 +36,19 @@ export interface ViewerDoorOptions
   readonly broker: Broker
   readonly viewers: Viewers
   readonly settings: HttpSettings & StrangerSettings
-  /** Told of each request that shows whose session it is. */
+  /** Called for each request with a valid session. */
   onSession(peer: Peer, name: string): void
-  /** Told of who logs in, and until when, and of who logs out. */
+  /** Called at each login, with the session's end, and at each logout. */
   readonly visits: {
     loggedIn(peer: Peer, name: string, expires: number): void
     loggedOut(peer: Peer, name: string): void
   }
 }
 
-/** Whom a connection is with. */
+/** The two ends of a connection. */
 type Peer = Pick<Socket, 'remoteAddress' | 'remotePort' | 'localAddress' | 'localPort'>
 
-/** People with browsers: the dashboard for everybody, and behind a session what the ACL lets its name read. */
+/** The door for people with browsers: the dashboard for everybody and, with a session, all that the ACL lets its name read. */
 export function createViewerDoor(options: ViewerDoorOptions): App {
   const { viewers, settings, onSession } = options
   const strangers = createStrangers(settings, options.meter, 'viewer')
@@ -76,7 +76,7 @@ export function createViewerDoor(options: ViewerDoorOptions): App {
   logoutRoute(app, viewers, ({ raw }, { name }) => options.visits.loggedOut(raw.socket, name))
   app.register(async (scope) => {
     const behind = scope as unknown as App
-    // one session, one caller: what the ACL said once is remembered for its next request
+    // one session, one caller: the ACL's answers are remembered for its next request
     const callers = new WeakMap<AbortSignal, Caller>()
     behind.addHook('onRequest', async (request, reply) => {
       const session = sessionOf(request, viewers)

@@ -3,7 +3,7 @@ import { beginFailing } from '../app.ts'
 import type { LineOutcome, Stop } from '../batch.ts'
 import type { Reply, Request } from '../fastify.ts'
 
-/** What became of the values of one request. */
+/** The outcome of the values of one request. */
 export interface WriteResult {
   readonly accepted: number
   /** In the order of the body. */
@@ -14,7 +14,7 @@ export interface WriteResult {
   }[]
 }
 
-/** Why a write has failed, at a line of its body where it is one's. */
+/** Why a write failed, and at which line of its body if one line caused it. */
 export interface WriteFailure {
   readonly error: GatewayError
   readonly message: string
@@ -34,7 +34,7 @@ const CODES: Readonly<Record<number, string>> = {
   503: 'unavailable',
 }
 
-/** What an answer has that InfluxDB would give: `error` is where InfluxDB 1 has its message. */
+/** An error as InfluxDB sends it: `error` is where InfluxDB 1 has its message. */
 export function sendFailure(
   request: Request,
   reply: Reply,
@@ -61,7 +61,10 @@ export function sendError(
   sendFailure(request, reply, error.status, { message, line })
 }
 
-/** Why a write is to be sent again, or was in vain; null where something of it was published. `lines` has the line of each value. */
+/**
+ * Why a write has to be repeated, or failed for good; null where values were published and none has to be repeated. `lines` has
+ * the line of each value.
+ */
 export function failureOf(
   outcomes: readonly LineOutcome[],
   stop: Stop | null,

@@ -1,4 +1,4 @@
-/** The value of a field: as text, and as JSON. */
+/** The value of a field, as text and as JSON. */
 export interface FieldValue {
   readonly text: string
   readonly json: string
@@ -13,12 +13,12 @@ export interface Point {
   readonly timestamp: bigint | null
 }
 
-/** The point that begins at `start`, and where its line ends: a string may have line feeds in it. Or what is wrong. */
+/** The point that begins at `start`, and the end of its line, as a string may contain line feeds; or what is wrong. */
 export type ReadPoint =
   | { readonly point: Point; readonly end: number }
   | { readonly problem: string }
 
-/** Thrown where a line cannot be read any further. */
+/** Thrown where the rest of a line cannot be read. */
 class Unreadable {
   readonly problem: string
   constructor(problem: string) {
@@ -73,7 +73,7 @@ function readTags(cursor: Cursor): Map<string, string> {
   return tags
 }
 
-/** Of a field that stands twice the last value counts. */
+/** Where a field occurs twice, the last value counts. */
 function readFields(cursor: Cursor): Map<string, FieldValue> {
   const { text } = cursor
   const fields = new Map<string, FieldValue>()
@@ -136,7 +136,7 @@ function readTimestamp(cursor: Cursor): bigint {
   return BigInt(digits)
 }
 
-/** What comes before one of `stops`, or the end of the line. A backslash takes away what the next character means. */
+/** The text before one of `stops`, or before the end of the line. A backslash removes the meaning of the next character. */
 function token(cursor: Cursor, stops: string): string {
   const { text, at: start } = cursor
   let { at } = cursor
@@ -146,7 +146,7 @@ function token(cursor: Cursor, stops: string): string {
   return text.slice(start, at)
 }
 
-/** A backslash before anything else is one. */
+/** A backslash before any other character is an ordinary backslash. */
 function unescaped(token: string): string {
   return token.replaceAll(/\\([,= ])/g, '$1')
 }

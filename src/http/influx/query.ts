@@ -1,7 +1,7 @@
 import { GatewayError } from '../../errors.ts'
 import { queryOf, single } from '../query.ts'
 
-/** Nanoseconds of each unit that timestamps can have, by its name. */
+/** The nanoseconds of each unit of timestamps, by its name. */
 export const PRECISIONS = {
   v2: { ns: 1n, us: 1000n, ms: 1_000_000n, s: 1_000_000_000n },
   v1: {
@@ -19,7 +19,7 @@ export const PRECISIONS = {
 
 export type InfluxVersion = keyof typeof PRECISIONS
 
-/** What says where to write and who writes, which the certificate does here. */
+/** Parameters for the destination and the credentials, which the certificate replaces here. */
 const IGNORED = {
   v2: ['org', 'orgID', 'bucket'],
   v1: ['db', 'rp', 'u', 'p', 'consistency'],
@@ -30,9 +30,9 @@ export const QUERY_NAMES = {
   v1: ['precision', ...IGNORED.v1],
 } as const
 
-/** Nanoseconds of a unit of the timestamps. Throws a refusal where the query is wrong. */
+/** The nanoseconds of the unit of the timestamps. Throws a refusal where the query is wrong. */
 export function precisionIn(url: string, version: InfluxVersion): bigint {
-  // clients of InfluxDB 2 write to /write, too, with what they know
+  // clients of InfluxDB 2 also write to /write, with the parameters of version 2
   const known = version === 'v1' ? [...QUERY_NAMES.v1, ...IGNORED.v2] : QUERY_NAMES.v2
   const said = single(queryOf(url, known), 'precision')
   if (said instanceof GatewayError) throw said

@@ -24,7 +24,7 @@ import { type InfluxVersion, precisionIn } from './query.ts'
 import { type PointValues, readValues } from './values.ts'
 
 export interface InfluxOptions extends PublishManyOptions {
-  /** What topics are made of, and whether what is published there is retained. */
+  /** The template of topics, and whether messages on them are retained. */
   readonly influx: { readonly topic: TopicTemplate; readonly retain: boolean }
 }
 
@@ -35,7 +35,7 @@ const WRITES = [
   ['/write', 'v1', 'influxWriteV1'],
 ] as const
 
-/** InfluxDB's line protocol at the paths that its clients know; who writes is who shows a certificate. */
+/** InfluxDB's line protocol at the paths that its clients use; the certificate says who writes. */
 export function influxRoutes(app: App, options: InfluxOptions, turns: Pick<Turns, 'each'>): void {
   const write = createWrite(options, turns)
   for (const [path, version, operation] of WRITES)
@@ -119,8 +119,8 @@ function createWrite({ relay, keys, meter, influx }: InfluxOptions, turns: Pick<
 }
 
 /**
- * In InfluxDB a point that is written twice is there once, and its clients send all of a request again that was answered 429 or 503:
- * the same lines with the same times publish what is not published yet.
+ * InfluxDB stores a point that is written twice only once, and its clients repeat a whole request after a 429 or 503. So a
+ * repeat with the same lines and times publishes only the values that are not published yet.
  */
 function begin(keys: Keys, device: string, body: Buffer, precision: bigint): KeyedRequest {
   const hash = createHash('sha256').update(`${precision}\n`).update(body).digest('base64url')

@@ -5,14 +5,14 @@ import { fillTemplate, type TopicTemplate } from '../../topic/template.ts'
 import type { Turns } from '../../turns/turns.ts'
 import { type Point, readPoint } from './line-protocol.ts'
 
-/** Values that one request may have, of all fields of its lines. */
+/** Most values of one request, in all fields of its lines. */
 export const MAX_VALUES = 10_000
 /** Empty lines and comments included. */
 const MAX_LINE_FEEDS = 10 * MAX_VALUES
-/** Characters of a line that an error repeats. */
+/** Most characters of a line that an error quotes. */
 const SHOWN = 100
 
-/** A value, and the line of the body that it stands in; or why that line has none. */
+/** A value, and its line in the body; or why that line has no value. */
 export interface PointValue {
   readonly line: number
   readonly reading: Reading | GatewayError
@@ -20,7 +20,7 @@ export interface PointValue {
 
 export interface PointValues {
   readonly values: readonly PointValue[]
-  /** Whether each line says when it was measured, so that the same body again is the same data. */
+  /** Whether every line has a timestamp, so that the same body sent again is the same data. */
   readonly isTimed: boolean
 }
 
@@ -28,7 +28,7 @@ export interface ReadPointsOptions {
   readonly device: string
   readonly template: TopicTemplate
   readonly retain: boolean
-  /** Nanoseconds of a unit of its timestamps. */
+  /** Nanoseconds of the unit of the timestamps. */
   readonly precision: bigint
   readonly turns: Pick<Turns, 'each'>
 }
@@ -39,7 +39,7 @@ export async function readValues(body: Buffer, options: ReadPointsOptions): Prom
   const text = body.toString('utf8')
   const values: PointValue[] = []
   let isTimed = true
-  // a string may hold line feeds, and its line goes on after them
+  // a string may contain line feeds, and its line continues after them
   let reached = 0
 
   function take([line, start]: readonly [number, number]): void {
@@ -68,7 +68,7 @@ export async function readValues(body: Buffer, options: ReadPointsOptions): Prom
   return { values, isTimed }
 }
 
-/** The number of each line, and where it begins. */
+/** The number and the start of each line. */
 function startsOf(text: string): (readonly [number, number])[] {
   const starts: (readonly [number, number])[] = []
   for (let at = 0; at < text.length; ) {
@@ -80,7 +80,7 @@ function startsOf(text: string): (readonly [number, number])[] {
   return starts
 }
 
-/** One for each field, or one of all fields in JSON where the topic does not name the field. */
+/** One reading for each field, or one with all fields in JSON where the topic does not name the field. */
 function* readingsOf(
   { measurement, tags, fields, timestamp }: Point,
   { device, template, retain, precision }: ReadPointsOptions,
