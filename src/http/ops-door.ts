@@ -84,7 +84,7 @@ export function createOpsDoor(options: OpsDoorOptions): FastifyInstance {
 
 /**
  * Stops DNS rebinding: a web page whose own name is made to resolve to this machine would count as the same origin, and could
- * read everything here. An attacker can get neither an IP address as its name nor a name without a dot.
+ * read everything here. The attack needs a name with a dot, so IP addresses and names without a dot are allowed.
  */
 function hostProblem(host: string | undefined, names: readonly string[] = []): GatewayError | null {
   if (host === undefined) return null

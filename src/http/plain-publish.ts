@@ -38,8 +38,8 @@ const REMEMBERED = { topics: 10_000, size: 1_000_000 }
 const NOTHING: Buffer = Buffer.alloc(0)
 
 /**
- * Answers what most devices send, `POST /topics/{topic}` with a short body that asks for nothing else, without the framework: its hooks
- * and objects cost such a request more than all else about it. Every other publish is the route's, which answers alike.
+ * Answers the usual request of a device, `POST /topics/{topic}` with a short body and no further wishes, without the framework,
+ * whose hooks and objects would take most of the request's time. The route answers every other publish, in the same way.
  */
 export function createPlainPublish(
   { gate, relay, meter, maxPayload }: PlainPublishOptions,

@@ -15,7 +15,7 @@ export interface PublishEachOptions<T> {
 }
 
 /**
- * Publishes readings in slices, up to the first that the rate limit refuses. None waits for another, so that a thousand with QoS 1
+ * Publishes readings in slices, until the rate limit refuses one. They do not wait for each other, so a thousand with QoS 1
  * share the store's commits; the calls keep their order.
  */
 export async function publishEach<T>(
