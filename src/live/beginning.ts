@@ -4,7 +4,7 @@ import type { Hub } from './hub.ts'
 
 /** Where a stream begins. */
 export interface Beginning {
-  /** The reader has everything up to this number, except the retained messages. */
+  /** The reader has all messages up to this number, except the retained ones. */
   readonly number: number
   /** Whether the retained messages come first. */
   readonly hasRetained: boolean
@@ -12,12 +12,12 @@ export interface Beginning {
   readonly gaps: readonly GapCause[]
 }
 
-/** In place of an id: begin with all of the history. */
+/** Instead of an id: begin with the whole history. */
 const EARLIEST = 'earliest'
-/** Ends the id of a retained message that is not the last of them: whoever resumes from it gets all of them again. */
+/** The end of the id of every retained message but the last: a reader that resumes from it gets all of them again. */
 export const RETAINED_SUFFIX = '-r'
 
-/** Where the stream of a reader begins whose last event had this id. */
+/** Where a stream begins for a reader whose last event had this id. */
 export function beginningOf(
   lastEventId: string | undefined,
   hub: Pick<Hub, 'ids' | 'latest' | 'earliest'>,

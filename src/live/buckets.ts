@@ -17,24 +17,24 @@ export interface Bucket {
 export interface BucketOptions {
   /** The length of a span in milliseconds; spans begin at multiples of it since the Unix epoch. */
   readonly every: number
-  /** The names that lead to a number in a JSON payload; null where the payload itself is the number. */
+  /** The member names on the path to a number in a JSON payload; null where the payload itself is the number. */
   readonly field: readonly string[] | null
-  /** Most buckets, and most characters of all their topics. */
+  /** The most buckets, and the most characters of all their topics. */
   readonly most: number
   readonly mostCharacters: number
-  /** Whether as many bytes may be held for all of them. */
+  /** Whether so many bytes may be held for all buckets. */
   hasRoom?(bytes: number): boolean
 }
 
 export interface Buckets<Place> {
   /**
-   * Counts a message; one without a number is none. `place` is where reading goes on to come to it again. Returns false, and changes
-   * nothing, where there is no room.
+   * Counts a message; one without a number is not counted. `place` is where reading must continue to read it again. Returns
+   * false, and changes nothing, where there is no room.
    */
   add(delivery: Pick<Delivery, 'topic' | 'payload' | 'time' | 'sequence'>, place: Place): boolean
   /**
-   * Reading ended early: forgets the span that it was in, and returns the place of its first message. Null, and it stays, where no
-   * other span was read before it: going on from there would come no further.
+   * For reading that ended early: forgets the span that it was in, and returns the place of its first message. Returns null,
+   * and keeps the span, if it is the only one: continuing from there would make no progress.
    */
   forgetUnfinished(): Place | null
   /** In the order of time, then of topics; or the reverse. */
@@ -46,14 +46,14 @@ interface Numbered extends Bucket {
   lastNumber: number
 }
 
-/** The places of its messages among all that were counted, from 0 on. */
+/** The positions of its messages among all that were counted, from 0 on. */
 interface Span<Place> {
   readonly first: number
   last: number
   readonly place: Place
 }
 
-/** What a bucket takes, with its place in two maps, and as a row of an answer. */
+/** Memory of a bucket, with its entries in two maps and its row in an answer. */
 const BUCKET_BYTES = 512
 
 export function createBuckets<Place>({
@@ -63,7 +63,7 @@ export function createBuckets<Place>({
   mostCharacters,
   hasRoom = () => true,
 }: BucketOptions): Buckets<Place> {
-  // topics outside: each name is kept once
+  // by topic first: each topic's name is stored once
   const byTopic = new Map<string, Map<number, Numbered>>()
   const spans = new Map<number, Span<Place>>()
   let size = 0
@@ -132,7 +132,7 @@ function count(bucket: Numbered, value: number, time: number, sequence: number):
   bucket.count += 1
   bucket.min = Math.min(bucket.min, value)
   bucket.max = Math.max(bucket.max, value)
-  // a sum, or a difference, of large numbers could be beyond all numbers
+  // both terms are scaled first: a sum or a difference of large numbers could overflow
   const mean = bucket.mean - bucket.mean / bucket.count + value / bucket.count
   bucket.mean = Math.min(bucket.max, Math.max(bucket.min, mean))
   if (time < bucket.lastTime || (time === bucket.lastTime && sequence < bucket.lastNumber)) return
@@ -141,7 +141,7 @@ function count(bucket: Numbered, value: number, time: number, sequence: number):
   bucket.last = value
 }
 
-/** Of its own, as JSON has it: an array's length is not. */
+/** Own members only, as in JSON: not an array's length. */
 const isMember = Object.prototype.propertyIsEnumerable
 
 /** The number at the end of a path of own members in a JSON payload, or null. */

@@ -4,7 +4,7 @@ import { type Beginning, RETAINED_SUFFIX } from './beginning.ts'
 import { type EventFormat, eventFrame, gapFrame } from './event.ts'
 import { type Hub, type Reader, wants } from './hub.ts'
 
-/** Who is sent what came before the live events. */
+/** The reader of a stream, while it is sent what came before the live events. */
 export interface CatchUpReader {
   readonly reader: Reader
   readonly format: EventFormat
@@ -20,8 +20,8 @@ export interface CatchUpReader {
 }
 
 /**
- * Sends the retained messages, then everything after the number of `beginning`, without a gap that is not told and without a repeat.
- * Resolves when the hub hands live events to the reader and all before them is sent, or when the stream has ended.
+ * Sends the retained messages, then everything after the number of `beginning`, without repeats and with an event for every
+ * gap. Resolves when everything before the live events is sent and the hub delivers those, or when the stream has ended.
  */
 export async function catchUp(
   recipient: CatchUpReader,
@@ -34,7 +34,7 @@ export async function catchUp(
   const { pace, ids } = hub
   const lastEventId = recipient.lastEventId ?? ''
 
-  /** Sends messages one by one, as fast as the reader takes them. The rules may change meanwhile. */
+  /** Sends messages one by one, as fast as the reader takes them. The rules may change in the meantime. */
   async function sendEach<T extends Pick<Delivery, 'topic' | 'expires'>>(
     messages: Iterable<T>,
     frameOf: (message: T) => Buffer,
@@ -49,7 +49,7 @@ export async function catchUp(
     }
   }
 
-  /** Later ones come with what is sent next. */
+  /** Retained messages with a greater number come with the messages after it. */
   async function sendRetained(): Promise<void> {
     const messages = (await retainedOf(filters, broker)).filter(
       ({ topic, sequence }) => sequence <= number && mayReceive(topic),
@@ -61,7 +61,7 @@ export async function catchUp(
     )
   }
 
-  /** Sends what the log has after a number, up to where memory begins; returns the number it reached. */
+  /** Sends the messages in the log after a number, up to the first in memory; returns the number it reached. */
   async function sendStored(after: number): Promise<number> {
     let reached = after
     function tellTrimmed(): void {
@@ -91,7 +91,7 @@ export async function catchUp(
     reached = await sendStored(reached)
     if (hasEnded()) return
     const missed = await hub.follow(reader, reached)
-    // memory moves on while the disk is read
+    // memory may have dropped more messages while the disk was read
     if (missed === null) continue
     return await sendEach(
       missed,
@@ -101,13 +101,13 @@ export async function catchUp(
   }
 }
 
-/** Each once, whichever of the filters cover it. */
+/** Each retained message once, even if several filters cover it. */
 async function retainedOf(
   filters: readonly string[],
   broker: Pick<Broker, 'retained'>,
 ): Promise<Delivery[]> {
   const found = new Map<string, Delivery>()
-  // together: each may have to be asked for at another broker
+  // in parallel, because each filter may be a request to another broker
   for (const messages of await Promise.all(filters.map(broker.retained)))
     for (const message of messages) found.set(message.topic, message)
   return [...found.values()]

@@ -1,14 +1,14 @@
-/** What can be in one chain at a time. */
+/** An item that can be in one chain at a time. */
 export interface Link<T> {
   before: T | null
   after: T | null
 }
 
-/** Members in the order of adding. It takes two fields of each member, and no memory besides. */
+/** Items in the order in which they were added. A chain needs two fields of each item, and no other memory. */
 export interface Chain<T> {
   first(): T | null
   add(member: T): void
-  /** Takes out a member, which is in this chain. */
+  /** Removes a member of this chain. */
   remove(member: T): void
 }
 

@@ -1,15 +1,15 @@
 import type { OldNumbers } from '../broker/broker.ts'
 
-/** The ids of events: the name of the numbering, and a number in it. */
+/** The ids of events: the epoch of the numbering, and a number in it. */
 export interface EventIds {
   of(number: number): string
-  /** The number that an id stands for; null for one of a numbering that is not known here. */
+  /** The number of an id; null for an id of an unknown numbering. */
   numberOf(id: string): number | null
 }
 
 const ID = /^([0-9a-f]{1,32})-(\d{1,16})$/
 
-/** Takes the ids of `old`, which are made no more, too. */
+/** Also accepts ids of the numbering `old`, which no new events get. */
 export function createEventIds(epoch: string, old: OldNumbers | null = null): EventIds {
   return {
     of: (number) => `${epoch}-${number}`,

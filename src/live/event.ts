@@ -9,7 +9,7 @@ export function eventFrame(message: Message, id: string, format: EventFormat): B
   return toFrame({ id }, format === 'json' ? toJson(message) : toText(message))
 }
 
-/** One `data:` line a line of text: any of CR, LF and CRLF ends a line in an event stream. */
+/** Writes one `data:` line for each line of text: CR, LF and CRLF all end a line in an event stream. */
 function toFrame(fields: Readonly<Record<string, string>>, data: string): Buffer {
   const head = Object.entries(fields).map(([name, value]) => `${name}: ${value}\n`)
   const lines = data.split(/\r\n|\r|\n/).map((line) => `data: ${line}\n`)
@@ -51,7 +51,7 @@ const GAPS = {
 
 export const GAP_CAUSES = Object.keys(GAPS) as GapCause[]
 
-/** Says that messages may be missing between `lastEventId` and what follows, and why; `seconds`, of how long a time. */
+/** Tells the reader that messages may be missing between `lastEventId` and the next event, and why; `seconds`: for how long. */
 export function gapFrame(
   id: string,
   lastEventId: string,
@@ -61,7 +61,7 @@ export function gapFrame(
   return toFrame({ event: 'gap', id }, toGap(lastEventId, reason, seconds))
 }
 
-/** As `gapFrame`, in the middle of a stream, which resumes from where it would without. */
+/** As `gapFrame`, but in the middle of a stream; it does not change where the reader resumes. */
 export function gapFrameWithin(lastEventId: string, reason: GapCause, seconds: number): Buffer {
   return toFrame({ event: 'gap' }, toGap(lastEventId, reason, seconds))
 }
@@ -72,7 +72,7 @@ function toGap(lastEventId: string, reason: GapCause, seconds: number | undefine
   return JSON.stringify({ lastEventId, reason, ...more, ...length, message })
 }
 
-/** Says why the gateway ends a stream that its reader would have kept. */
+/** Tells the reader why the gateway ends a stream. */
 export function endFrame(code: string, message: string): Buffer {
   return toFrame({ event: 'end' }, JSON.stringify({ code, message }))
 }
@@ -80,7 +80,7 @@ export function endFrame(code: string, message: string): Buffer {
 /** A comment, which keeps proxies from closing a quiet connection. */
 export const HEARTBEAT = Buffer.from(':\n\n')
 
-/** The same as an event with the gateway's time, for pages: an `EventSource` does not show them comments. */
+/** A heartbeat as an event with the gateway's time, for pages: an `EventSource` does not show comments to them. */
 export function heartbeatFrame(now: number): Buffer {
   return toFrame({ event: 'heartbeat' }, JSON.stringify({ time: new Date(now).toISOString() }))
 }
@@ -93,7 +93,7 @@ export function toJson(message: Message): string {
   return JSON.stringify(toObject(message))
 }
 
-/** A message as JSON has it; `received` only where the message has a time of its own. */
+/** A message as a JSON object; `received` only where the device gave the message a time of its own. */
 export function toObject(message: Message): object {
   const { topic, payload, device, qos, retain, time, received, properties } = message
   const body = isUtf8(payload)
@@ -111,7 +111,7 @@ export function toObject(message: Message): object {
   }
 }
 
-/** Bytes that are no UTF-8 become U+FFFD: an event stream is text, and `json` is there for the rest. */
+/** Bytes that are not UTF-8 become U+FFFD, because an event stream is text; the format `json` keeps such payloads. */
 function toText({ payload }: Message): string {
   return payload.toString('utf8')
 }

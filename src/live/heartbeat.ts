@@ -1,9 +1,9 @@
 import { HEARTBEAT, heartbeatFrame } from './event.ts'
 
-/** How often a comment is written where the reader asks for nothing else. */
+/** The time between comments where the reader asks for nothing else. */
 export const HEARTBEAT_MS = 20_000
 
-/** Writes an event named `heartbeat` every so many seconds; with null a comment, which pages do not see, every 20. */
+/** Writes an event named `heartbeat` at an interval in seconds; null means a comment, which pages do not see, every 20. */
 export function startHeartbeat(
   seconds: number | null,
   write: (frame: Buffer) => void,

@@ -5,11 +5,14 @@ import { type EventFormat, eventFrame } from './event.ts'
 
 /** One delivered message that a reader may still ask for. */
 export interface Entry extends Omit<Delivery, 'payload' | 'properties'> {
-  /** Its payload, one character for each byte: to free ten thousand buffers, which are outside its heap, V8 would stop everything. */
+  /**
+   * The payload, with one character for each byte: V8 stops everything to free ten thousand buffers, which are outside its
+   * heap.
+   */
   readonly characters: string
   /** Its properties in JSON, for the same reason. */
   readonly properties: string | null
-  /** Formatted when first asked for, then shared by all who read it. */
+  /** The event in each format: made when first needed, then shared by all readers. */
   frames: Partial<Record<EventFormat, Buffer>> | null
 }
 
@@ -30,7 +33,7 @@ export function deliveryOf(entry: Entry): Delivery {
   }
 }
 
-/** `idOf` names a message in events. */
+/** `idOf` makes the id of a message in events. */
 export function frameOf(
   entry: Entry,
   idOf: (number: number) => string,
@@ -65,17 +68,17 @@ export function toEntry(delivery: Delivery): Entry {
 }
 
 export interface History {
-  /** Adds a delivery, whose number is above all before it; forgets the oldest beyond the bounds. */
+  /** Adds a delivery with a greater number than all before it; drops the oldest beyond the limits. */
   add(delivery: Delivery): Entry
-  /** The event that readers get for an entry. */
+  /** The event of an entry. */
   frame(entry: Entry, format: EventFormat): Buffer
-  /** All entries after this number; null where some of them are no longer here. */
+  /** All entries after this number; null where some of them were dropped. */
   after(number: number): Entry[] | null
-  /** The first part of a range, as `BrokerLog.read` returns it; null where some of it is no longer here. */
+  /** The first part of a range, as `BrokerLog.read` returns it; null where some of it was dropped. */
   read(range: LogRange): LogPage | null
-  /** The number of the latest message: whoever resumes from it has missed nothing up to now. */
+  /** The number of the latest message: a reader that resumes from it has missed nothing so far. */
   latest(): number
-  /** All messages after this number are here. */
+  /** No message after this number was dropped. */
   earliest(): number
 }
 
@@ -85,13 +88,16 @@ export interface HistoryBounds {
   readonly bytes: number
 }
 
-/** Frames of older entries are formatted again when somebody comes back for them. */
+/** Entries that keep their event; for older ones it is made again when it is needed. */
 const FORMATTED = 64
 
 /** Entries that one read looks at: less than a millisecond. */
 export const ENTRIES_READ = 256
 
-/** The newest messages of the log, after number `start`, so that readers do not ask the disk for them. `idOf` names a message in events. */
+/**
+ * The newest messages of the log, after number `start`, so that readers need no disk. `idOf` makes the id of a message in
+ * events.
+ */
 export function createHistory(
   start: number,
   bounds: HistoryBounds,
@@ -103,7 +109,7 @@ export function createHistory(
   let size = 0
   let bytes = 0
   let latest = start
-  /** The highest number that was forgotten: whoever knows all up to here has missed nothing. */
+  /** The highest number that was dropped: a reader that has everything up to it has missed nothing. */
   let forgotten = start
 
   const at = (index: number) => entries[(first + index) % entries.length] as Entry

@@ -8,7 +8,7 @@ import type { EventFormat } from './event.ts'
 import type { EventIds } from './event-ids.ts'
 import { type Entry, type History, toEntry } from './history.ts'
 
-/** Whose stream it is, and where it came in. */
+/** The reader of a stream, and the door that it uses. */
 export interface StreamOrigin {
   readonly door: Door
   /** A viewer's name, or a WoTT ID. */
@@ -18,41 +18,41 @@ export interface StreamOrigin {
   readonly since: number
 }
 
-/** One open stream as the hub sees it. */
+/** An open stream, as the hub uses it. */
 export interface Reader {
   readonly from: StreamOrigin
   readonly filters: readonly string[]
-  /** Asked about every event when it is sent, so that new rules apply at once. */
+  /** Called for every event when it is sent, so that new rules apply at once. */
   mayReceive(topic: string): boolean
   /** Must neither throw nor block. */
   take(entry: Entry): void
-  /** The broker has ended its subscription. */
+  /** Called when the broker has ended the subscription. */
   refuse(error: GatewayError): void
-  /** The other broker was away for so many seconds. Must neither throw nor block. */
+  /** Called when the other broker was away, for so many seconds. Must neither throw nor block. */
   missed(seconds: number): void
-  /** The rules have changed: a reader that may never read anything more ends. */
+  /** Called when the rules have changed: a reader that can never read anything again ends. */
   recheck(): void
-  /** The gateway is stopping: say goodbye. */
+  /** Called when the gateway stops. */
   end(): void
 }
 
 export interface Hub {
-  /** Takes every message into the history, before any reader is handed it. */
+  /** Adds a message to the history, before any reader gets it. */
   note(delivery: Delivery): void
-  /** Tells the reader of new rules and of the end, until what it returns is called. */
+  /** Reports new rules and the end to the reader, until the returned function is called. */
   attend(reader: Reader): () => void
   /**
-   * Hands the reader, which attends, each message from now on that it asked for and may read. Resolves with all earlier messages after
-   * the number; with null, and hands it nothing, where some of them are no longer in memory.
+   * Delivers to an attending reader each further message that it asked for and may read. Resolves with all earlier messages
+   * after the number; resolves with null, and delivers nothing, where some of them are no longer in memory.
    */
   follow(reader: Reader, number: number): Promise<Entry[] | null>
-  /** The event of an entry, formatted once however many read it. */
+  /** The event of an entry, formatted once for all readers. */
   frame(entry: Entry, format: EventFormat): Buffer
-  /** Bounds how many old messages all readers together are sent in one turn of the event loop. */
+  /** Limits how many old messages all readers together are sent in one turn of the event loop. */
   readonly pace: Pace
   readonly size: number
   readers(): Iterable<Reader>
-  /** Whether `endAll` was called: a stream that opens now must end itself. */
+  /** Whether `endAll` was called: a stream that opens after that must end itself. */
   readonly ended: boolean
   readonly ids: EventIds
   /** The number of the latest message. */
@@ -65,7 +65,7 @@ export interface Hub {
   endAll(): void
 }
 
-/** They take a millisecond or two where each reader has many filters. */
+/** So many steps take a millisecond or two where each reader has many filters. */
 const STEPS_EACH_TURN = 256
 
 /** Whether a reader asked for a topic and may read it now. */
@@ -100,7 +100,7 @@ export function createHub(history: History, ids: EventIds, subscribe: Broker['su
     },
     async follow(reader, number) {
       if (number < history.earliest()) return null
-      // messages before that are among those that it missed
+      // earlier messages are among those that the reader fetches as missed
       let isFollowing = false
       const take = (delivery: Delivery) => {
         if (isFollowing && reader.mayReceive(delivery.topic)) reader.take(entryOf(delivery))
@@ -130,7 +130,7 @@ export function createHub(history: History, ids: EventIds, subscribe: Broker['su
     async recheck() {
       for (const reader of readers) {
         reader.recheck()
-        // thousands of them at once would hold up everybody's messages
+        // ending thousands of them at once would delay everybody's messages
         await setImmediate()
       }
     },

@@ -4,7 +4,7 @@ import { isLate } from '../topic/time.ts'
 import { deliveryOf, ENTRIES_READ, type Entry } from './history.ts'
 import { createSorted } from './sorted.ts'
 
-/** Those entries of a history that are late, in the order of their own times. */
+/** The late entries of a history, in the order of their own times. */
 export interface LateEntries {
   /** Adds an entry, if it is late. */
   add(entry: Entry): void

@@ -5,29 +5,29 @@ import type { GapCause } from './event.ts'
 import type { LogReader } from './log-reader.ts'
 import type { Cut, ReplayBounds } from './replay.ts'
 
-/** Whose latest messages somebody wants. */
+/** A request for the latest message of each topic. */
 export interface LatestRequest {
   readonly filters: readonly string[]
-  /** The topic that it goes on after; empty for all. */
+  /** The topic after which it continues; empty for all topics. */
   readonly after: string
-  /** Asked about every message when it is read. */
+  /** Called for every message when it is read. */
   mayReceive(topic: string): boolean
 }
 
 /** The latest message of each topic. */
 export interface Latest {
   readonly gaps: readonly GapCause[]
-  /** In the order of topics, without those whose latest message has expired. It may be left before its end. */
+  /** In the order of topics, without expired messages. The caller may stop before the end. */
   deliveries(): AsyncGenerator<Delivery, void>
   /** Why it ended early; null when it did not. */
   cut(): Cut | null
-  /** Why messages are missing, as it turned out while it read. */
+  /** Why messages are missing, as found while reading. */
   lost(): readonly GapCause[]
-  /** The topic that another one goes on after. */
+  /** The topic after which another request continues. */
   position(): string
 }
 
-/** Finds in the log what `request` asks for. `bounds.looked` counts topics. */
+/** Reads the messages that `request` asks for. In `bounds`, `looked` counts topics. */
 export function openLatest(
   reader: LogReader,
   { filters, after, mayReceive }: LatestRequest,

@@ -6,9 +6,9 @@ import { createHub, type Hub } from './hub.ts'
 import { createLogReader, type LogReader } from './log-reader.ts'
 import { createMemoryHistory, logInMemory } from './memory-history.ts'
 
-/** What streams and the history read. */
+/** The sources that streams and the history read. */
 export interface Live {
-  /** The broker's log; of a broker without a disk, what is in memory. */
+  /** The broker's log; for a broker without a disk, the messages in memory. */
   readonly log: BrokerLog
   readonly ids: EventIds
   readonly reader: LogReader
@@ -16,16 +16,16 @@ export interface Live {
 }
 
 export interface LiveOptions {
-  /** The newest messages that are ready for streams. */
+  /** How many of the newest messages are ready for streams. */
   readonly newest: number
-  /** How long the others are kept. */
+  /** How long older messages are kept. */
   readonly retention: Retention
 }
 
-/** Bytes of the newest messages that are kept in memory, besides those on the disk. */
+/** Most bytes of the newest messages in memory, in addition to those on the disk. */
 const NEWEST_BYTES = 16 * 1024 * 1024
 
-/** Begins to follow what the broker hands on. */
+/** Begins to follow the messages that the broker delivers. */
 export async function openLive(
   broker: Broker,
   { newest: messages, retention }: LiveOptions,
@@ -34,7 +34,7 @@ export async function openLive(
   const inMemory = broker.log.isDurable
     ? null
     : createMemoryHistory({ ...retention, messages }, ids.of)
-  // with a disk the rest is read from there
+  // with a disk, older messages are read from there
   const newest = { messages, bytes: Math.min(retention.bytes, NEWEST_BYTES) }
   const history = inMemory ?? createHistory(broker.log.start(), newest, ids.of)
   const log = inMemory ? logInMemory(broker.log, inMemory) : broker.log

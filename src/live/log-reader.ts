@@ -12,9 +12,9 @@ import type { GapCause } from './event.ts'
 import type { EventIds } from './event-ids.ts'
 import type { History } from './history.ts'
 
-/** Reads all that was ever handed on and is still there: from the history where that has it, otherwise from the log. */
+/** Reads all delivered messages that still exist: from the history in memory if it has them, otherwise from the log. */
 export interface LogReader {
-  /** The first part of a range, whose `after` is not below `oldest()`; null where some of it has gone meanwhile. */
+  /** The first part of a range, whose `after` is not below `oldest()`; null where some of it was deleted in the meantime. */
   read(range: LogRange): Promise<LogPage | null>
   /** The first part of the topics: the latest message of each. */
   readTopics(range: TopicRange): Promise<TopicPage>
@@ -22,13 +22,13 @@ export interface LogReader {
   readLate(range: LateRange): Promise<LatePage>
   /** Where a time of arrival, in milliseconds since the Unix epoch, falls. */
   split(time: number): Promise<LogSplit>
-  /** The number that all that is left came after. */
+  /** All messages that still exist have greater numbers. */
   oldest(): number
   /** The number of the latest message. */
   latest(): number
-  /** Why some of what came after a number may be missing. */
+  /** Why some messages after a number may be missing. */
   gapsAfter(number: number): GapCause[]
-  /** When it began, in milliseconds since the Unix epoch, where it forgets what came before a restart; otherwise null. */
+  /** When it began, in milliseconds since the Unix epoch, if a restart loses its messages; otherwise null. */
   readonly began: number | null
   /** Milliseconds by the clock that messages expire by. */
   now(): number
@@ -38,7 +38,7 @@ export interface LogReader {
 export function createLogReader(log: BrokerLog, history: History, ids: EventIds): LogReader {
   let last: Promise<unknown> = Promise.resolve()
 
-  /** One at a time, however many read, so that a commit waits for one read at most. */
+  /** One read at a time, so that a commit waits for one read at most. */
   function inTurn<T>(read: () => Promise<T>): Promise<T> {
     const turn = last.then(read)
     last = turn.catch(() => {})
@@ -54,7 +54,7 @@ export function createLogReader(log: BrokerLog, history: History, ids: EventIds)
       if (newestFirst && upTo > inMemory) return history.read({ ...range, after: inMemory })
       return inTurn(() => log.read({ ...range, upTo: Math.min(upTo, inMemory) }))
     },
-    // the log holds what the history has, too
+    // the history is not asked, because the log has its messages too
     readTopics: (range) => inTurn(() => log.readTopics(range)),
     readLate: (range) => inTurn(() => log.readLate(range)),
     split: (time) => inTurn(() => log.split(time)),

@@ -4,12 +4,12 @@ import type { Chain, Link } from './chain.ts'
 import { type Entry, propertiesText } from './history.ts'
 
 /**
- * Why a message is in memory: `recent`, there is room for it; `spared`, its device has more than its share, but it is the latest of its
- * topic; `kept`, all other messages of its time are gone, but it is the latest of its topic.
+ * Why a message is in memory. `recent`: there is room for it. `spared`: its device has more than its share, but it is the
+ * latest of its topic. `kept`: all other messages of its age were dropped, but it is the latest of its topic.
  */
 export type EntryStanding = 'recent' | 'spared' | 'kept'
 
-/** A message of a broker without a disk. There may be half a million, so it holds as little as it can. */
+/** A message of a broker without a disk. There may be half a million of them, so each has as few fields as possible. */
 export interface MemoryEntry extends Entry, Link<MemoryEntry> {
   readonly bytes: number
   /** When it came, by the clock of the history. */
@@ -18,22 +18,22 @@ export interface MemoryEntry extends Entry, Link<MemoryEntry> {
   standing: EntryStanding
 }
 
-/** How many entries there are, and their bytes. */
+/** A number of entries, and their bytes. */
 export interface EntryTally {
   entries: number
   bytes: number
 }
 
-/** What a device has in memory. */
+/** The entries of one device in memory. */
 export interface EntryOwner extends EntryTally {
   readonly device: string | null
   /** Its recent messages, oldest first. */
   readonly recent: Chain<MemoryEntry>
-  /** Its messages that are there only because they are the latest of their topics. */
+  /** Messages that stay only because they are the latest of their topics. */
   readonly held: EntryTally
 }
 
-/** `before` is the message before it on its topic. */
+/** `before` is the previous message on its topic. */
 export function toMemoryEntry(
   delivery: Delivery,
   before: MemoryEntry | undefined,

@@ -20,7 +20,7 @@ import { createNewest } from './newest.ts'
 import { createSorted } from './sorted.ts'
 import { compareTopics } from './topic-order.ts'
 
-/** The history of a broker without a disk, which is its log too. It is trimmed when something is added or asked for. */
+/** The history of a broker without a disk, which is also its log. It drops old messages at each write and read. */
 export interface MemoryHistory extends History {
   read(range: LogRange): LogPage
   readTopics(range: TopicRange): TopicPage
@@ -30,14 +30,14 @@ export interface MemoryHistory extends History {
 }
 
 export interface MemoryBounds extends Retention {
-  /** The newest messages, which streams begin with when they are asked for all. */
+  /** The number of newest messages with which a stream begins when all are requested. */
   readonly messages: number
 }
 
-/** By how much the time of a message may be wrong for its age. */
+/** The possible error of a message's age. */
 const MOMENT_MS = 100
 
-/** `now` is a monotonic clock in milliseconds. `idOf` names a message in events. */
+/** `now` is a monotonic clock in milliseconds. `idOf` makes the id of a message in events. */
 export function createMemoryHistory(
   bounds: MemoryBounds,
   idOf: (number: number) => string,
@@ -56,7 +56,7 @@ export function createMemoryHistory(
   let trimmed = 0
   let thinned = 0
 
-  /** Looks at the clock once for all messages of a moment: that takes as long as everything else here. */
+  /** Reads the clock once for all messages of a moment, because it takes as long as all the rest here. */
   function timeOf({ received }: Delivery): number {
     if (Math.abs(received - clock.wall) > MOMENT_MS) clock = { wall: received, time: now() }
     return clock.time
@@ -78,7 +78,7 @@ export function createMemoryHistory(
     return entry
   }
 
-  /** Drops a message that was there only because it was the latest of its topic. */
+  /** Drops a message that stayed only because it was the latest of its topic. */
   function replace(before: MemoryEntry): void {
     if (before.standing === 'recent') return
     if (before.standing === 'spared') thinned = Math.max(thinned, before.sequence)
@@ -104,7 +104,7 @@ export function createMemoryHistory(
     return latestOf.get(entry.topic) === entry && owners.hold(entry)
   }
 
-  /** Brings a device down to its share. */
+  /** Reduces a device to its share. */
   function trimShare(owner: EntryOwner, time: number): void {
     while (owner.bytes > bytesPerDevice) {
       const oldest = owner.recent.first()
@@ -168,7 +168,7 @@ export function createMemoryHistory(
   }
 }
 
-/** The log of a broker without a disk: everything that it has is in `history`. */
+/** The log of a broker without a disk: all its messages are in `history`. */
 export function logInMemory(log: BrokerLog, history: MemoryHistory): BrokerLog {
   return {
     ...log,

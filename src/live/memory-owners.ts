@@ -2,12 +2,15 @@ import type { Retention } from '../broker/store/retention.ts'
 import { createChain } from './chain.ts'
 import { count, type EntryOwner, type EntryTally, type MemoryEntry } from './memory-entry.ts'
 
-/** What each device has in memory, and all of them together. */
+/** The entries of each device in memory, and of all devices together. */
 export interface Owners {
   of(device: string | null): EntryOwner
   add(entry: MemoryEntry): void
   remove(entry: MemoryEntry): void
-  /** Counts a recent entry as held, only because it is the latest of its topic. False, and nothing changes, where there is no room. */
+  /**
+   * Counts a recent entry as one that stays only as the latest of its topic. Returns false, and changes nothing, if there is no
+   * room.
+   */
   hold(entry: MemoryEntry): boolean
   readonly total: Readonly<EntryTally>
 }
@@ -20,7 +23,7 @@ export function createOwners({
   const owners = new Map<string | null, EntryOwner>()
   const total: EntryTally = { entries: 0, bytes: 0 }
   const held: EntryTally = { entries: 0, bytes: 0 }
-  // what is held takes half of the room, so that the rest is for what is recent
+  // those take at most half of the room, so that the rest is left for recent messages
   const mostHeld: EntryTally = { entries: topics, bytes: bytes / 2 }
   const mostHeldOfOne: EntryTally = {
     entries: topics / 2,

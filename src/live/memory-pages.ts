@@ -33,7 +33,7 @@ export function readEntries(entries: Sorted<Entry>, range: LogRange): LogPage {
   return { deliveries, looked, reached: newestFirst ? after : upTo }
 }
 
-/** The latest message of each topic, of the first topics. */
+/** The latest message of each topic, for the first part of the topics. */
 export function readTopics(
   topics: Sorted<string>,
   latestOf: ReadonlyMap<string, Entry>,
@@ -51,7 +51,7 @@ export function readTopics(
   return { deliveries, looked, reached: null }
 }
 
-/** Where a time of arrival falls among entries that all came after the number `trimmed`. */
+/** Where a time of arrival falls among entries whose numbers are all above `trimmed`. */
 export function splitEntries(entries: Sorted<Entry>, time: number, trimmed: number): LogSplit {
   const [from] = entries.forward(({ received }) => received < time)
   const number = from?.sequence ?? Number.MAX_SAFE_INTEGER

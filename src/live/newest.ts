@@ -1,18 +1,18 @@
 import type { Entry } from './history.ts'
 
-/** Frames of older entries are formatted again when somebody comes back for them. */
+/** Entries that keep their event; for older ones it is made again when it is needed. */
 const FORMATTED = 64
 
-/** The newest messages, of which streams may ask for all at once. */
+/** The newest messages, all of which a stream may request. */
 export interface Newest {
   add(entry: Entry): void
   /** The number of the latest message. */
   latest(): number
-  /** The number that all of the newest came after. */
+  /** The newest messages have greater numbers. */
   start(): number
 }
 
-/** Knows the numbers of so many messages, and clears the frames of all but the last few. */
+/** Remembers the numbers of so many messages, and drops the events of all but the last few. */
 export function createNewest(messages: number): Newest {
   // both are rings
   const numbers = new Float64Array(messages)

@@ -3,7 +3,7 @@ import type { Hold } from '../budget/ledger.ts'
 
 /** Where a stream is written. */
 export interface Sink {
-  /** The response, or what carries nothing else than its bytes. */
+  /** The response, or a socket or stream that carries only its bytes. */
   readonly to: Pick<Writable, 'write' | 'destroy' | 'writableLength' | 'on' | 'once' | 'off'>
   /** Ends the response once everything is written. */
   end(): void
@@ -12,26 +12,28 @@ export interface Sink {
 export interface OutletOptions {
   /** Bytes that may wait for the reader. */
   readonly buffer: number
-  /** Milliseconds that the reader may take nothing while something waits. */
+  /** Milliseconds that the reader may read nothing while bytes wait. */
   readonly stall: number
-  /** Counts what waits. */
+  /** The hold for the waiting bytes. */
   readonly hold: Pick<Hold, 'resize'>
-  /** Called when the reader does not keep up. */
+  /** Called when the reader is too slow. */
   onSlow(): void
 }
 
-/** Writes to one reader, and notices when it does not keep up. */
+/** Writes to one reader, and detects when it is too slow. */
 export interface Outlet {
   write(bytes: Buffer): void
-  /** Says how many bytes wait for the reader elsewhere. */
+  /** Sets how many bytes wait for the reader elsewhere. */
   waiting(bytes: number): void
-  /** Resolves once there is room again, or the stream is closed: what waits already is then no reason to cut the reader off. */
+  /**
+   * Resolves once there is room again, or the stream is closed. Until then waiting bytes are no reason to cut the reader off.
+   */
   drained(): Promise<void>
-  /** Gives back what is held. Nothing is written after this. */
+  /** Releases the hold. Nothing is written after this. */
   close(): void
 }
 
-/** Bounds what waits in `to` for its reader. */
+/** Limits how many bytes wait in `to` for its reader. */
 export function createOutlet(
   to: Sink['to'],
   { buffer, stall, hold, onSlow }: OutletOptions,
@@ -56,7 +58,7 @@ export function createOutlet(
 
   return {
     write(bytes) {
-      // only what waits already counts: one event may be larger than the bound
+      // only bytes that waited before count: one event may be larger than the limit
       if (stalled && to.writableLength > buffer) onSlow()
       else if (!to.write(bytes)) {
         stalled ??= setTimeout(onSlow, stall).unref()

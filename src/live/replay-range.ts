@@ -5,29 +5,29 @@ import type { LogReader } from './log-reader.ts'
 
 import type { ReplayPlace } from './replay-place.ts'
 
-/** What somebody wants to read again of what was handed on. */
+/** A request to read old messages again. */
 export interface ReplayRequest {
   readonly filters: readonly string[]
-  /** Milliseconds since the Unix epoch: measured from this time on, null for all; and before the other, null for up to now. */
+  /** Milliseconds since the Unix epoch: messages measured from `from` on, null for all, and before `to`, null for up to now. */
   readonly from: number | null
   readonly to: number | null
   readonly newestFirst: boolean
-  /** The place that it goes on after, in its own order. */
+  /** The place after which it continues, in its own order. */
   readonly after: ReplayPlace | null
-  /** Asked about every message when it is read, so that new rules hold at once. */
+  /** Called for every message when it is read, so that new rules apply at once. */
   mayReceive(topic: string): boolean
 }
 
-/** What a replay reads: messages by their numbers, and late ones by their own times. */
+/** The range that a replay reads: numbers of messages, and own times of late messages. */
 export interface ReplayRange {
   readonly after: number
   readonly upTo: number
-  /** The place that late ones go on after. */
+  /** The place after which late messages continue. */
   readonly late: LatePlace
   readonly gaps: readonly GapCause[]
 }
 
-/** How far a number may be from where its time belongs: messages are stamped before they get their numbers, and may be nearly late. */
+/** How far a number may be from its place by time: a message gets its time before its number, or may be just short of late. */
 const DISORDER_MS = 60_000
 
 const FIRST: LatePlace = { time: 0, number: 0 }
@@ -38,7 +38,7 @@ export async function rangeOf(reader: LogReader, request: ReplayRequest): Promis
   const goesOn = request.after && (await resolve(reader, request, request.after))
   const latest = reader.latest()
   const before = (time: number) => reader.split(time).then((found) => found.before)
-  // what is missing is missing from here on, and not from a minute earlier
+  // gaps count from the requested time on, and not from a minute before
   let known = from === null ? 0 : await before(from)
   let after = from === null ? 0 : await before(from - DISORDER_MS)
   let upTo = latest
@@ -57,7 +57,7 @@ export async function rangeOf(reader: LogReader, request: ReplayRequest): Promis
   return { after: Math.max(after, reader.oldest()), upTo, late, gaps: [...gaps] }
 }
 
-/** Where a replay was that ended with the message of a number. */
+/** The place of a replay that ended with the message of a number. */
 async function resolve(
   reader: LogReader,
   { filters, newestFirst }: ReplayRequest,
@@ -65,7 +65,7 @@ async function resolve(
 ): Promise<ReplayPlace> {
   const { number, late } = place
   if (late !== undefined) return place
-  // the message, or the last one before it in the order of the replay
+  // that message or, if it is gone, the one before it in the order of the replay
   const page = await reader.read(
     newestFirst
       ? { after: Math.max(number - 1, reader.oldest()), upTo: reader.latest(), filters }

@@ -7,36 +7,38 @@ import type { LogReader } from './log-reader.ts'
 import type { ReplayPlace } from './replay-place.ts'
 import { type ReplayRequest, rangeOf } from './replay-range.ts'
 
-/** The work of one replay. */
+/** The limits of one replay. */
 export interface ReplayBounds {
-  /** Messages that it looks at. */
+  /** Messages that it may look at. */
   readonly looked: number
   readonly milliseconds: number
 }
 
-/** Why a replay ends before its end. */
+/** Why a replay stopped before its end. */
 export type Cut = 'work' | 'time'
 
 export interface Replay {
-  /** What may be missing, as far as it is known before anything is read. */
+  /** Known causes of missing messages, before anything is read. */
   readonly gaps: readonly GapCause[]
   /**
-   * The messages in the order in which they were measured, without those that have expired: as they came, but for late ones, which
-   * are where their own times belong. It may be left before its end.
+   * The messages in the order in which they were measured, without expired ones: in the order of arrival, except that late ones
+   * are placed by their own times. The caller may stop before the end.
    */
   deliveries(): AsyncGenerator<Delivery, void>
   /** Why it ended early; null when it did not. */
   cut(): Cut | null
-  /** Why messages are missing, as it turned out while it read. */
+  /** Why messages are missing, as found while reading. */
   lost(): readonly GapCause[]
-  /** Where another replay goes on, as its `after`: before the delivery that was read last, as long as no other is asked for. */
+  /**
+   * The `after` with which another replay continues: before the delivery that was read last, until the next one is requested.
+   */
   position(): ReplayPlace
 }
 
-/** Bytes of payload that are one step of the pace. */
+/** Bytes of payload that count as one step of the pace. */
 const STEP_BYTES = 1024
 
-/** Finds in the log what `request` asks for. */
+/** Reads the messages that `request` asks for. */
 export async function openReplay(
   reader: LogReader,
   request: ReplayRequest,
@@ -70,7 +72,7 @@ export async function openReplay(
     else if (isMore && performance.now() > deadline) cut = 'time'
   }
 
-  /** Those that are where their numbers say. */
+  /** The messages that are placed by their numbers. */
   async function* onTime(): AsyncGenerator<Delivery, void> {
     while (after < upTo) {
       const page = await reader.read({ after, upTo, filters, newestFirst })
@@ -106,7 +108,7 @@ export async function openReplay(
       if (page.looked > 0) hasLate = true
       for (const delivery of page.deliveries) {
         await step(delivery)
-        // of older ones the log has no more than the latest of each topic
+        // of the older ones the log has only the latest of each topic
         if (delivery.sequence > reader.oldest() && isWanted(delivery)) yield delivery
         late = { time: delivery.time, number: delivery.sequence }
       }
@@ -130,7 +132,7 @@ export async function openReplay(
     for (; late && cut === null; late = await next()) yield late
   }
 
-  /** A late one comes before the first that arrived at its time or after; in reverse, after it. */
+  /** A late message is placed before the first message that arrived at its time or after; in reverse, after it. */
   function isBefore({ time }: Delivery, { received }: Delivery): boolean {
     return newestFirst ? time > received : time <= received
   }

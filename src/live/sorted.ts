@@ -1,23 +1,23 @@
-/** Items in an order, in blocks: adding and removing one moves no more than a block. It must not be changed while it is walked through. */
+/** A sorted list in blocks: adding or removing an item moves one block at most. Do not change it while iterating. */
 export interface Sorted<T> {
   readonly size: number
-  /** Adds an item, which is equal to no other. */
+  /** Adds an item that is equal to no other. */
   add(item: T): void
-  /** Whether it was there. */
+  /** Returns whether the item was there. */
   delete(item: T): boolean
   first(): T | undefined
-  /** From the first item on that is not below what is looked for. */
+  /** From the first item that is not below the searched place. */
   forward(isBelow: (item: T) => boolean): Generator<T, void>
-  /** From the last item on that is not above what is looked for, to the first one. */
+  /** From the last item that is not above the searched place, back to the first. */
   backward(isAbove: (item: T) => boolean): Generator<T, void>
 }
 
 const BLOCK_ITEMS = 256
 
 export function createSorted<T>(compare: (one: T, other: T) => number): Sorted<T> {
-  // never an empty one
+  // no block is ever empty
   const blocks: T[][] = []
-  // where the first block begins: what was taken from its beginning leaves a hole
+  // the index of the first item in the first block: items removed from the front leave a hole there
   let head = 0
   let size = 0
 
@@ -25,7 +25,7 @@ export function createSorted<T>(compare: (one: T, other: T) => number): Sorted<T
 
   const lastOf = (block: T[]) => block[block.length - 1] as T
 
-  /** The index of the first block whose last item `isBelow` is false for. */
+  /** The index of the first block for whose last item `isBelow` is false. */
   function blockFrom(isBelow: (item: T) => boolean): number {
     return firstIndex(blocks, (block) => !isBelow(lastOf(block)))
   }
@@ -120,7 +120,7 @@ export function createSorted<T>(compare: (one: T, other: T) => number): Sorted<T
   }
 }
 
-/** The index, of those from `from` on, of the first item that `holds`, as it does for all after it. */
+/** The index, at or after `from`, of the first item for which `holds` is true; it must be true for all items after it. */
 function firstIndex<T>(items: readonly T[], holds: (item: T) => boolean, from = 0): number {
   let [low, high] = [from, items.length]
   while (low < high) {

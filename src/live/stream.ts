@@ -19,16 +19,16 @@ export interface StreamOptions {
   readonly meter: Meter
   /** Bytes that may wait for one reader. */
   readonly buffer: number
-  /** Milliseconds that a reader may take nothing while something waits. */
+  /** Milliseconds that a reader may read nothing while bytes wait. */
   readonly stall: number
-  /** Told of each reader that is cut off because it does not keep up. */
+  /** Called for each reader that is cut off because it is too slow. */
   onSlow(door: Door, id: string): void
 }
 
 export interface StreamRequest {
   readonly filters: readonly string[]
   readonly format: EventFormat
-  /** The id of the last event that the reader got: it gets what came since. */
+  /** The id of the last event that the reader got: it gets the messages after it. */
   readonly lastEventId?: string | undefined
   /** Seconds between two `heartbeat` events; null for comments, which pages do not see. */
   readonly heartbeat?: number | null
@@ -44,14 +44,14 @@ export interface StreamRequest {
 }
 
 /**
- * `joining`: it finds out where it begins. `replaying`: its reader gets what came before, and live events wait. `live`: its reader gets
- * each event as it comes. `ended`: nothing is written any more.
+ * `joining`: the stream finds out where it begins. `replaying`: its reader gets earlier messages, and live events wait. `live`:
+ * its reader gets each event as it comes. `ended`: nothing is written any more.
  */
 type Phase = 'joining' | 'replaying' | 'live' | 'ended'
 
 /**
- * Writes to `sink` what `request` may read, until either side ends: the retained messages, or what came
- * since the reader was last here, then the live events, without a gap or a repeat. Resolves when it is live, or has ended.
+ * Writes what `request` may read to `sink`, until either side ends: the retained messages, or the messages since the reader's
+ * last event, then the live events, without gaps or repeats. Resolves when it is live, or has ended.
  */
 export async function openStream(
   sink: Sink,
@@ -109,11 +109,11 @@ export async function openStream(
     const entries = waiting
     waiting = []
     outlet.waiting(0)
-    // the rules may have changed while they waited
+    // the rules may have changed while the entries waited
     for (const entry of entries) if (mayReceive(entry.topic)) sendEntry(entry)
   }
 
-  /** The reader has the ids of what it got, and may come back for the rest. */
+  /** The reader knows its last id, and may reconnect to get the rest. */
   function cutOff(): void {
     meter.deliveryDropped(door, 'slow_reader')
     onSlow(door, id)
@@ -121,14 +121,14 @@ export async function openStream(
     over()
   }
 
-  /** Says goodbye. */
+  /** Tells the reader when to reconnect, and ends the response. */
   function end(): void {
     write(RETRY)
     sink.end()
     over()
   }
 
-  /** Ends it for good: to come back would not help. */
+  /** Ends the stream for good: reconnecting would not help. */
   function refuse({ code, message }: GatewayError): void {
     write(endFrame(code, message))
     end()
@@ -157,7 +157,7 @@ export async function openStream(
     mayReceive,
     take(entry) {
       if (phase === 'replaying') wait(entry)
-      // as `sendEntry`, without its calls: each event comes here for each of thousands of readers
+      // the same as `sendEntry`, but inlined: this runs for each event and each of thousands of readers
       if (phase !== 'live' || isExpired(entry, broker.log.now)) return
       writeNow(hub.frame(entry, format))
       if (phase === 'live') meter.delivered(door)
@@ -177,7 +177,7 @@ export async function openStream(
   }
 
   meter.streamOpened(door)
-  // before it follows anything, so that it hears of new rules and of the end
+  // before it follows anything, so that new rules and the end reach it
   const leave = hub.attend(reader)
   const heartbeat = startHeartbeat(request.heartbeat ?? null, write)
   sink.to.on('close', over)

@@ -9,7 +9,7 @@ export function compareTopics(one: string, other: string): number {
   return one.length - other.length
 }
 
-/** The order of UTF-16 is that of UTF-8, except that surrogates come after all other units. */
+/** Maps a UTF-16 unit so that the order is that of UTF-8: surrogates come after all other units. */
 function inUtf8(unit: number): number {
   return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10_000 : unit
 }
