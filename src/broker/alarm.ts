@@ -1,16 +1,16 @@
-/** A timer that calls back when the next thing is due. */
+/** A timer that calls back when something is due. */
 export interface Alarm {
-  /** Something is due at this time, in milliseconds by the clock `now`. */
+  /** Something is due at `time`, in milliseconds by the clock `now`. */
   at(time: number): void
   stop(): void
 }
 
-/** Things that are due at nearly the same time are done together. */
+/** Things that are due within this time are handled together. */
 const GATHERED_MS = 50
-/** The longest wait before the clock is read again: it may have been set, and Node's timers cannot wait for months. */
+/** The longest wait before the clock is read again: it may have been changed, and Node's timers cannot wait for months. */
 const LONGEST_MS = 60_000
 
-/** One timer for everything that sessions wait for. `runDue` does what is due and returns when to call it again, or Infinity. */
+/** One timer for all sessions. `runDue` handles what is due and returns the next time, or Infinity. */
 export function createAlarm(runDue: () => number, now: () => number): Alarm {
   let timer: NodeJS.Timeout | undefined
   let due = Number.POSITIVE_INFINITY

@@ -2,19 +2,19 @@ import type { GatewayError } from '../errors.ts'
 import type { Message } from '../topic/message.ts'
 import type { Origin } from './session.ts'
 
-/** A message as the broker delivers it: with its number, in the order in which everybody gets messages. */
+/** A message as the broker delivers it, with its number: all subscribers get messages in the order of the numbers. */
 export interface Delivery extends Message {
-  /** Increases by at least one from message to message while the broker is open. */
+  /** Greater than that of the message before, by at least one, while the broker is open. */
   readonly sequence: number
 }
 
 /**
- * Why messages may be missing from the log: they are past their time or found no room, a crash took the last ones of QoS 0,
- * the disk was slower than they came, or it has damaged them, or they were published at another broker that could not be reached.
+ * Why messages may be missing from the log: they expired or found no room, a crash lost the last ones of QoS 0, the disk was
+ * too slow or damaged them, or they were published at another broker that could not be reached.
  */
 export type GapReason = 'expired' | 'restart' | 'overload' | 'damaged' | 'broker_away'
 
-/** A part of the log is asked for by its numbers and by filters, and read from either end. */
+/** A part of the log, given by numbers and filters, and read from either end. */
 export interface LogRange {
   readonly after: number
   readonly upTo: number
@@ -22,37 +22,37 @@ export interface LogRange {
   readonly newestFirst?: boolean
 }
 
-/** A part of the log, in the order that was asked for. */
+/** A part of the log, in the requested order. */
 export interface LogPage {
   readonly deliveries: readonly Delivery[]
-  /** The log was read up to this number; with `newestFirst`, down to it. */
+  /** The last number that was read; with `newestFirst`, the lowest one. */
   readonly reached: number
-  /** Messages that were read for it. */
+  /** How many messages were read for it. */
   readonly looked: number
   /** Numbers of messages that are missing because they are damaged on the disk. */
   readonly damaged?: readonly number[]
 }
 
 /**
- * Where a time of arrival falls in the log. It is searched for as if times grew with numbers, and they do but where the clock was set
- * back: there it may be any of the places that fit.
+ * The place of a time of arrival in the log. The search assumes that times grow with numbers. Where the clock was set back they
+ * do not: then the result is any of the places that fit.
  */
 export interface LogSplit {
-  /** The number of the last message before the time; 0 where there is none. */
+  /** The number of the last message before the time; 0 if there is none. */
   readonly before: number
-  /** The number of the first message at that time or later; null where there is none. */
+  /** The number of the first message at that time or later; null if there is none. */
   readonly from: number | null
 }
 
-/** Where a message is among the late ones, which are in the order of their own times, then of their numbers. */
+/** The place of a message among the late ones, which are ordered by their own times, then by their numbers. */
 export interface LatePlace {
   readonly time: number
   readonly number: number
 }
 
-/** A part of the late messages (`isLate`), by their own times: `from` and later, before `to`. */
+/** A part of the late messages (`isLate`), by their own times: at or after `from`, before `to`. */
 export interface LateRange {
-  /** The place that it goes on after, in its own order. */
+  /** The place after which it continues, in its own order. */
   readonly after: LatePlace
   readonly from: number
   readonly to: number
@@ -60,18 +60,18 @@ export interface LateRange {
   readonly newestFirst: boolean
 }
 
-/** A part of the late messages, in the order that was asked for. */
+/** A part of the late messages, in the requested order. */
 export interface LatePage {
   readonly deliveries: readonly Delivery[]
-  /** The last place that was read; null when there are no more messages. */
+  /** The last place that was read; null when no messages are left. */
   readonly reached: LatePlace | null
-  /** Messages that were read for it. */
+  /** How many messages were read for it. */
   readonly looked: number
   /** Numbers of messages that are missing because they are damaged on the disk. */
   readonly damaged?: readonly number[]
 }
 
-/** The latest messages of those topics that any of the filters covers, in the order of the topics' UTF-8. */
+/** The latest messages of all topics that any filter covers, ordered by the UTF-8 of the topics. */
 export interface TopicRange {
   /** Only topics after this one. */
   readonly after: string
@@ -82,9 +82,9 @@ export interface TopicRange {
 export interface TopicPage {
   /** One for each topic. */
   readonly deliveries: readonly Delivery[]
-  /** The last topic that was read; null when there are no more. */
+  /** The last topic that was read; null when none are left. */
   readonly reached: string | null
-  /** Topics that were read for it. */
+  /** How many topics were read for it. */
   readonly looked: number
   /** Numbers of messages that are missing because they are damaged on the disk. */
   readonly damaged?: readonly number[]
@@ -103,55 +103,61 @@ export interface OldNumbers {
 export interface BrokerLog {
   /** Identifies the numbering: numbers of another epoch are meaningless here. */
   epoch(): string
-  /** The numbering before there was a log; null where there was none. */
+  /** The numbering that was used before there was a log; null where there was none. */
   oldNumbers(): OldNumbers | null
-  /** Greater than every number that was given before this process began. */
+  /** Greater than every number that was given before this process started. */
   start(): number
-  /** The log holds only messages with greater numbers. */
+  /** All messages in the log have greater numbers. */
   oldest(): number
-  /** Messages and their bytes; null until those from before the start are counted. */
+  /** The number of messages, and their bytes; null until the messages from before the start are counted. */
   usage(): { readonly entries: number; readonly bytes: number } | null
-  /** Why some of what came after this number may be missing. */
+  /** Why some messages after this number may be missing. */
   gapsAfter(number: number): GapReason[]
-  /** Seconds, rounded up, for which the broker that messages come from could not be reached after this number. */
+  /** For how many seconds, rounded up, the broker that messages come from could not be reached after this number. */
   awayAfter(number: number): number
-  /** The first part of a range: what any of the filters covers. */
+  /** The first part of a range: the messages that any filter covers. */
   read(range: LogRange): Promise<LogPage>
   /** The first part of the topics: the latest message of each. */
   readTopics(range: TopicRange): Promise<TopicPage>
   /** The first part of the late messages. */
   readLate(range: LateRange): Promise<LatePage>
-  /** Where a time of arrival, in milliseconds since the Unix epoch, falls. */
+  /** The place of a time of arrival, in milliseconds since the Unix epoch. */
   split(time: number): Promise<LogSplit>
-  /** Whether it outlives this process. */
+  /** Whether the log survives a restart. */
   readonly isDurable: boolean
   /** Milliseconds by the clock that messages expire by; changes of the system's clock do not affect it. */
   now(): number
 }
 
-/** The reading of a line, from 1, of a request that names a key: stored with it, so that a crash leaves both or neither. */
+/**
+ * The reading in a line, from 1, of a request with an idempotency key: stored with its message, so that a crash keeps both or
+ * neither.
+ */
 export interface Mark {
   readonly id: number
   readonly line: number
 }
 
-/** A request with an idempotency key, from its beginning on. */
+/** A request with an idempotency key, once it has begun. */
 export interface KeyedRequest {
-  /** The answer to an earlier request with this key that was completed; null when there is none. */
+  /** The answer to an earlier completed request with this key; null if there is none. */
   readonly answer: string | null
-  /** Whether an earlier request with this key has published the reading of this line. */
+  /** Whether an earlier request with this key published the reading in this line. */
   isPublished(line: number): boolean
-  /** The mark to pass to `publish` with the reading of this line. */
+  /** The mark to pass to `publish` with the reading in this line. */
   mark(line: number): Mark
-  /** The reading of a line is published. */
+  /** The reading in this line was published. */
   published(line: number): void
-  /** The request is completed. Resolves once its answer is stored, or cannot be stored. */
+  /** The request is complete. Resolves once its answer is stored, or storing has failed. */
   finish(answer: string): Promise<void>
-  /** The request is over without an answer, so the key can be used again; a request that has published nothing is forgotten. */
+  /** The request ended without an answer, so the key can be used again. It is forgotten if it published nothing. */
   release(): void
 }
 
-/** Remembers requests with an idempotency key, so that a repeated request publishes nothing again: per device, for some time, within limits. */
+/**
+ * Remembers requests with an idempotency key, so that a repeat publishes nothing twice: for each device, for a limited time and
+ * number.
+ */
 export interface Keys {
   /** Begins a request, unless the device has used the key for another request, or the same request is still running. */
   take(device: string, key: string, fingerprint: string): KeyedRequest | 'reused' | 'underway'
@@ -166,34 +172,35 @@ export type OnRefused = (error: GatewayError) => void
 /** Called when the other broker can be reached again, after this many seconds. */
 export type OnBack = (seconds: number) => void
 
-/** What every broker can do; `test/broker/contract.ts` tests it for each of them. */
+/** The interface of every kind of broker; `test/broker/contract.ts` tests it for each. */
 export interface Broker {
   /**
-   * Takes a message; for QoS 1 and 2 it is stored when the promise resolves. Undefined where nothing has to be waited for.
-   * Rejects with `broker_unavailable`. `origin` is the MQTT client that published it. With a `mark` it is stored, whatever its QoS.
+   * Takes a message; for QoS 1 and 2 it is stored when the promise resolves. Returns undefined if there is nothing to wait for.
+   * Rejects with `broker_unavailable`. `origin` is the MQTT client that published it. With a `mark` it is stored, whatever its
+   * QoS.
    */
   publish(message: Message, origin?: Origin | null, mark?: Mark | null): Promise<void> | undefined
   /**
-   * Resolves once `onMessage` gets every message that any of `filters` covers, once. It must neither throw nor block. Rejects with
-   * `subscription_refused` where another broker refuses; `onRefused` is called where it does so later.
+   * Resolves once `onMessage` gets every message that any filter covers, each once; it must neither throw nor block. Rejects
+   * with `subscription_refused` if another broker refuses; `onRefused` is called if it refuses later.
    */
   subscribe(
     filters: readonly string[],
     onMessage: OnMessage,
     onRefused?: OnRefused,
   ): Promise<EndSubscription>
-  /** Resolves once `onMessage` gets every message, before those who subscribed get it. It must neither throw nor block. */
+  /** Resolves once `onMessage` gets every message, before subscribers get it. It must neither throw nor block. */
   follow(onMessage: OnMessage): Promise<EndSubscription>
-  /** The retained messages that `filter` covers, with the numbers they were delivered with. */
+  /** The retained messages that `filter` covers, with the numbers of their delivery. */
   retained(filter: string): Promise<Delivery[]>
-  /** `onBack` is called whenever messages may have been missed, before those that follow. It must neither throw nor block. */
+  /** `onBack` is called whenever messages may have been missed, before the next ones. It must neither throw nor block. */
   whenBack(onBack: OnBack): void
   readonly keys: Keys
-  /** All delivered messages, also from before this process. */
+  /** All delivered messages, including those from before this process. */
   readonly log: BrokerLog
   /** Null when publishing can succeed, otherwise why not. */
   outage(): string | null
-  /** Ends every connection: nothing more is accepted or delivered. May be called again. */
+  /** Ends every connection: no message is accepted or delivered after this. May be called again. */
   end(): Promise<void>
   /** Ends every connection and closes the store. May be called again. */
   close(): Promise<void>

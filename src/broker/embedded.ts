@@ -33,7 +33,7 @@ export function openEmbedded({ store, log, demand }: EmbeddedOptions): Broker & 
   const { subscribe, unsubscribe } = createSubscribing(sessions, routing)
   const { publish, idle } = createPublishing(store, routing, log)
   const expiring = setInterval(store.expireMessages, EXPIRE_MESSAGES_MS).unref()
-  // the last message that was pushed, in memory of its own: all who queue it share that
+  // a copy of the last queued message in a buffer of its own, which all its queues share
   let own: { readonly of: Delivery; readonly message: Delivery; readonly bytes: number } | undefined
   let isEnded = false
   let ending: Promise<void> | undefined
@@ -45,7 +45,7 @@ export function openEmbedded({ store, log, demand }: EmbeddedOptions): Broker & 
     return own
   }
 
-  /** Ends every connection, each with its will, while there is somebody to publish it. */
+  /** Ends every connection, and stops once their wills are published. */
   async function end(): Promise<void> {
     await registry.endAll('shutting_down')
     isEnded = true
@@ -67,7 +67,7 @@ export function openEmbedded({ store, log, demand }: EmbeddedOptions): Broker & 
       })
     },
     async subscribe(filters, onMessage) {
-      // its own: the same function may be given twice
+      // a new function each time, because the same one may be passed twice
       const listener = (delivery: Delivery) => onMessage(delivery)
       routing.listen(filters, listener)
       return async () => routing.unlisten(filters, listener)
@@ -119,7 +119,7 @@ export function openEmbedded({ store, log, demand }: EmbeddedOptions): Broker & 
       },
       pushSent(match, sent, qos, retain) {
         const receiver = { match, qos, retain }
-        // its bytes are on the wire, and are copied only for the others of a group
+        // its bytes have been sent; a copy is needed only where another member of the group may get it
         if (match.group === null) return queueing.pushSent(match.session, null, receiver, 0)
         const { message, bytes } = ownOf(sent)
         return queueing.pushSent(match.session, message, receiver, bytes)

@@ -6,7 +6,7 @@ export interface Group {
   add(subscription: Subscription): void
   remove(session: Session): void
   members(): readonly Subscription[]
-  /** The number of the next message, by which members take turns. */
+  /** The number of the next message: members take turns by it. */
   turn(): number
 }
 
@@ -32,8 +32,8 @@ export function createGroup(): Group {
 }
 
 /**
- * The member whose turn it is among those that may read `topic`: a connected one with room, or a connected one, or one
- * that is away and has a stored session. Undefined where nobody may.
+ * The member whose turn it is, among those that may read `topic`: preferably a connected one with room, then a connected one,
+ * then a stored session that is away. Undefined if no member may get it.
  */
 export function chooseMember(
   group: Group,
@@ -56,7 +56,7 @@ export function chooseMember(
   return second ?? away
 }
 
-/** `$share/GROUP/FILTER` in its parts; null for a filter that is not shared. */
+/** The parts of `$share/GROUP/FILTER`; null for a filter that is not shared. */
 export function parseShared(name: string): { share: string; filter: string } | null {
   if (!name.startsWith(PREFIX)) return null
   const end = name.indexOf('/', PREFIX.length)

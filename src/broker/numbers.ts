@@ -1,17 +1,17 @@
 /** Gives messages their numbers: in the order of delivery, and never the same one twice. */
 export interface Numbers {
-  /** A number for a message that is delivered now; undefined when none is left below those of messages that are being stored. */
+  /** A number for a message that is delivered now; undefined if none is left below the reserved numbers. */
   next(): number | undefined
-  /** A number for a message that is stored before it is delivered; greater than all numbers given so far. */
+  /** A number for a message that is stored before it is delivered; greater than all earlier ones. */
   reserve(): number
   /** The message with a reserved number is delivered now, or never will be. */
   settle(number: number): void
 }
 
-/** Numbers between those of two stored messages, for what is handed on while the second is being stored. */
+/** The numbers kept free between two stored messages, for messages that are delivered while the second is being stored. */
 const STRIDE = 4096
 
-/** `start` is above every number that was ever given. */
+/** `start` is greater than every number that was ever given. */
 export function createNumbers(start: number): Numbers {
   let last = start
   let reserved = start

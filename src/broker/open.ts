@@ -22,27 +22,27 @@ export interface BrokerOptions extends StoreSettings, RelayedSettings {
   readonly log: Logger
   /** What a client may do, by its device and its client id. */
   readonly accessOf: AccessOf
-  /** What of the log goes to another broker; only a broker with a disk has that. */
+  /** The part of the log that is forwarded to another broker; only a broker with a disk supports it. */
   readonly forwarded?: Forwarded | null
-  /** Told how many messages were deleted for want of room before they went there. */
+  /** Called with how many messages were deleted for lack of room before they were forwarded. */
   readonly onUnforwarded?: (count: number) => void
 }
 
 export interface OpenedBroker extends Broker, SessionBroker {
   readonly admin: StoreAdmin | null
-  /** The folder of its store; null for one in memory. */
+  /** The folder of the store; null for a store in memory. */
   readonly folder: string | null
-  /** Null where nothing is to be forwarded. */
+  /** Null if nothing is forwarded. */
   readonly forwarding: Forwarding | null
-  /** The connection to the other broker that messages are relayed to; null without one. */
+  /** The connection to the broker behind this gateway; null if there is none. */
   readonly uplink: RelayedBroker['uplink'] | null
-  /** What of the store is known to be damaged; null when nothing is. */
+  /** Known damage of the store; null if there is none. */
   damage(): string | null
-  /** What is wrong with the other broker though it takes messages; null when nothing is. */
+  /** What is wrong with the other broker although it accepts messages; null if nothing is. */
   degraded(): string | null
 }
 
-/** Opens the broker that `address` names: the only place that knows which kinds there are. */
+/** Opens the broker at `address`. No other code knows which kinds of brokers exist. */
 export async function openBroker(
   address: BrokerAddress,
   options: BrokerOptions,

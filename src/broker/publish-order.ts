@@ -1,18 +1,18 @@
 /** One message's place in the order. */
 export interface PlaceInOrder {
-  /** Runs `emit` as soon as everything that joined earlier has been emitted or has left. */
+  /** Runs `emit` as soon as all earlier messages are emitted or have left. */
   ready(emit: () => void): void
   /** The message will not be emitted: runs `left` in its turn instead. */
   leave(left: () => void): void
 }
 
 /**
- * Keeps messages that have to wait in the order of publishing: those that are being stored, and those that must not pass
- * them on the same topic.
+ * Keeps waiting messages in the order of publishing: those that are being stored, and later ones that must not overtake them on
+ * the same topic.
  */
 export interface PublishOrder {
   readonly length: number
-  /** Whether somebody waits on this topic, so that nobody may pass. */
+  /** Whether a message waits on this topic, so that none may overtake it. */
   has(topic: string): boolean
   join(topic: string): PlaceInOrder
 }
@@ -24,7 +24,7 @@ interface Waiter {
 
 export function createPublishOrder(): PublishOrder {
   const waiters = new Set<Waiter>()
-  // how many wait on each topic
+  // the number of waiting messages on each topic
   const topics = new Map<string, number>()
   let isAdvancing = false
 
@@ -45,7 +45,7 @@ export function createPublishOrder(): PublishOrder {
         waiter.emit()
       }
     } finally {
-      // an `emit` that throws must not block the others for ever
+      // an `emit` that throws must not block all later messages
       isAdvancing = false
     }
   }

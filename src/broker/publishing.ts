@@ -17,7 +17,10 @@ import type { QueueRecipient } from './store/queue-entry.ts'
 import type { Store } from './store/store.ts'
 
 export interface Publishing {
-  /** Stores the message where needed, then delivers it; in the order of the calls for each topic. Undefined when that is done already. */
+  /**
+   * Stores the message if needed, then delivers it; messages on one topic keep the order of the calls. Undefined if it is done
+   * at once.
+   */
   publish(message: Message, origin: Origin | null, mark: Mark | null): Promise<void> | undefined
   /** Resolves once all messages are delivered. */
   idle(): Promise<void>
@@ -102,7 +105,7 @@ export function createPublishing(store: Store, routing: Routing, logger: Logger)
     )
   }
 
-  /** One member of each group, if there is one that may read the message. */
+  /** One member of each group, if a member may read the message. */
   function choose(groups: readonly Group[], { topic }: Message): RouteMatch[] {
     return groups.flatMap((group) => {
       const member = chooseMember(group, topic)
@@ -177,7 +180,7 @@ function arrivalOf(origin: Origin | null): { session: Session; arrival: Arrival 
   return { session: origin.session, arrival: origin.arrival }
 }
 
-/** The stored sessions whose queues the message goes into. */
+/** The stored sessions into whose queues the message goes. */
 function receiversOf(
   matches: readonly RouteMatch[],
   chosen: readonly RouteMatch[],
@@ -212,7 +215,7 @@ function toIsQueued({ receivers, cohorts }: Queued): IsQueued | null {
     (group === null && cohorts.some((cohort) => cohort.has(session)))
 }
 
-// field by field: every message passes here, and spreading takes longer
+// field by field, because spreading is slower and every message passes here
 function toDelivery(message: Message, sequence: number): Delivery {
   const { topic, payload, qos, retain, device, time, received, properties, expires } = message
   return { topic, payload, qos, retain, device, time, received, properties, expires, sequence }

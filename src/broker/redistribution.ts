@@ -5,16 +5,16 @@ import type { QueueEntry } from './store/queue.ts'
 import type { Store } from './store/store.ts'
 
 /**
- * Gives the shared messages that `session` has not acknowledged to other members of their groups: to a connected one or, if
- * the session has ended, to one that is away. A QoS 2 message that was sent stays with it: another member would be a second
- * receiver [MQTT 5 §4.8.2].
+ * Gives the unacknowledged shared messages of `session` to other members of their groups: to a connected one or, if the session
+ * has ended, also to one that is away. A QoS 2 message that was sent stays: otherwise two members could receive it [MQTT 5
+ * §4.8.2].
  */
 export function redistribute(
   session: Session,
   store: Store,
   onFailure: (error: unknown) => void,
 ): void {
-  // what is on its way into the queue of a session that has ended would be lost with it
+  // a session that has ended also gives away messages that are still being stored, which would be lost with it
   const entries = session.isClosed ? session.queue.all() : session.queue.admitted()
   for (const entry of entries)
     if (!entry.isMoving && (entry.qos === 1 || entry.packetId === 0))
@@ -45,7 +45,7 @@ function move(
   }
   entry.isMoving = true
   session.queue.withhold(entry)
-  // not before the other has it: a crash in between delivers it twice, and does not lose it
+  // removed only once the other member has it: a crash in between delivers it twice, but does not lose it
   queueing
     .enqueue(message, [receiver], [])
     .then((taken) => (taken > 0 ? done() : keep(session, entry)))

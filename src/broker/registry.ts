@@ -10,7 +10,7 @@ import type { KeptWill } from './store/wills.ts'
 export interface OpenRequest {
   /** `DEVICE/CLIENT_ID`. */
   readonly client: string
-  /** Whether an earlier session of the client ends first. */
+  /** Whether an earlier session of the client is ended first. */
   readonly cleanStart: boolean
   /** Seconds that the session outlives its connection. */
   readonly expiry: number
@@ -26,35 +26,36 @@ export interface OpenedSession {
 
 export interface CloseRequest {
   readonly sendsWill: boolean
-  /** Replaces the session's own, in seconds; null leaves it. */
+  /** Replaces the session's expiry, in seconds; null leaves it unchanged. */
   readonly expiry: number | null
 }
 
-/** Resolves once the will is published, or refused for good. */
+/** Resolves once the will is published, or has been refused for good. */
 export type PublishWill = (
   session: { device: string; clientId: string },
   will: Will,
 ) => Promise<void>
 
-/** Knows the connection of each client id, and ends sessions and publishes wills after it is gone. */
+/** Knows the connection of each client id; ends sessions and publishes wills when connections are gone. */
 export interface Registry {
   /**
-   * Makes `link` the client's one connection [MQTT-3.1.4-3]: at once, and an earlier one is ended. Resolves once its will is
-   * stored, and an earlier one is not; null when there are as many sessions as there may be. The caller looks whether its link was ended meanwhile.
+   * Makes `link` the client's only connection [MQTT-3.1.4-3] at once, and ends an earlier one. Resolves once its will is stored
+   * and an earlier will is removed; null if there are too many sessions. The caller must check whether its link was ended in
+   * the meantime.
    */
   open(request: OpenRequest): Promise<OpenedSession | null>
-  /** The link's connection has ended. Does nothing for one that lost its session already. */
+  /** The link's connection has ended. Does nothing for a link that has lost its session already. */
   close(session: Session, link: ClientLink, request: CloseRequest): void
-  /** Starts to publish wills by this function, those that a crash left behind first. */
+  /** Starts to publish wills with this function, first those that a crash left behind. */
   publishWillsBy(publish: PublishWill): void
-  /** Ends every connection, with its will; resolves once they are published. */
+  /** Ends every connection; resolves once their wills are published. */
   endAll(reason: EndReason): Promise<void>
   stop(): void
 }
 
-/** After a crash, clients have this long to connect again before the wills that it left behind are published. */
+/** After a crash, clients have this long to reconnect before the wills that it left behind are published. */
 const AFTER_CRASH_SECONDS = 2
-/** The pause before a will that could not be stored is tried again. */
+/** The pause before a will that could not be stored is published again. */
 const RETRY_MS = 5_000
 
 export function createRegistry(store: Store, routing: Routing, log: Logger): Registry {
@@ -81,7 +82,7 @@ export function createRegistry(store: Store, routing: Routing, log: Logger): Reg
     const present = sessions.find(client)
     const session = present ?? sessions.create(client, expiry)
     if (!session) return null
-    // what was to be said if it did not come back [MQTT-3.1.3-9]
+    // a will that waits for the client to stay away [MQTT-3.1.3-9]
     const waiting = wills.get(client)
     const isCancelled = waiting !== undefined && !saying.has(waiting)
     if (isCancelled) wills.remove(waiting)
@@ -91,7 +92,7 @@ export function createRegistry(store: Store, routing: Routing, log: Logger): Reg
     sessions.touch(session)
     try {
       if (will) await keepWill(session, link, will)
-      // else a crash after CONNACK would have the next gateway publish it
+      // otherwise a crash after CONNACK would make the next gateway publish it
       else if (isCancelled) await store.stored()
     } catch (error) {
       close(session, link, { sendsWill: false, expiry: null })
@@ -102,11 +103,11 @@ export function createRegistry(store: Store, routing: Routing, log: Logger): Reg
 
   async function keepWill(session: Session, link: ClientLink, will: Will): Promise<void> {
     const kept = await wills.put(session.client, will)
-    // a connection that ended meanwhile was refused, and has no will
+    // a connection that ended in the meantime was refused, and has no will
     if (session.link !== link) wills.remove(kept)
   }
 
-  /** A session that goes on keeps its shared messages: its client is back at once, or everybody's connection ends. */
+  /** Ends a connection. A session that goes on keeps its shared messages: its client is back at once, or the gateway stops. */
   function endLink(session: Session, reason: EndReason): void {
     const { link } = session
     if (!link) return
@@ -133,7 +134,9 @@ export function createRegistry(store: Store, routing: Routing, log: Logger): Reg
     else alarm.at(now() + session.expiry * 1000)
   }
 
-  /** At the end of its delay or of its session, whichever comes first [MQTT-3.1.3-9], but not before `least` seconds. */
+  /**
+   * Waits for the end of the will's delay or of the session, whichever is first [MQTT-3.1.3-9], but at least `least` seconds.
+   */
   function awaitWill(kept: KeptWill, expiry: number, least = 0): void {
     const seconds = Math.max(least, Math.min(kept.will.delay, expiry))
     if (seconds === 0) {
@@ -147,11 +150,11 @@ export function createRegistry(store: Store, routing: Routing, log: Logger): Reg
   function sayWill(kept: KeptWill): void {
     if (!publishWill || saying.has(kept)) return
     const said = publishWill(toNames(kept.client), kept.will)
-      // in the store until it is published: a crash in between says it again, and does not forget it
+      // it stays in the store until it is published: after a crash it is published again rather than lost
       .then(() => wills.remove(kept))
       .catch((error) => {
         const { device, clientId } = toNames(kept.client)
-        // every will that waits fails with the store, every few seconds
+        // all waiting wills fail together with the store, every few seconds
         logLimited('will', (repeated) =>
           log.error(
             { err: error, device, client: clientId, ...repeated },
@@ -174,7 +177,7 @@ export function createRegistry(store: Store, routing: Routing, log: Logger): Reg
     if (will && will.due !== null) sayWill(will)
   }
 
-  /** Ends the sessions whose time is over and publishes the wills that are due. Returns when to look again. */
+  /** Ends expired sessions and publishes the wills that are due. Returns the time of the next check. */
   function check(): number {
     let next = Number.POSITIVE_INFINITY
     for (const session of [...sessions.all()]) {
@@ -205,7 +208,7 @@ export function createRegistry(store: Store, routing: Routing, log: Logger): Reg
       alarm.at(now())
     },
     async endAll(reason) {
-      // those that go on come last: they are given what the others leave of their groups' messages
+      // sessions that outlive the connection come last: they inherit shared messages from the others
       const all = [...sessions.all()].sort((a, b) => a.expiry - b.expiry)
       for (const session of all) endLink(session, reason)
       await Promise.all(saying.values())

@@ -8,53 +8,55 @@ import type { Audience } from './store/bundles.ts'
 /** A subscriber inside the gateway. */
 export type DeliveryListener = (delivery: Delivery) => void
 
-/** Everybody who asked for a topic. */
+/** All subscribers of a topic. */
 export interface Route {
   readonly listeners: readonly DeliveryListener[]
-  /** One for each session, whichever of its filters cover the topic. */
+  /** One for each session, even if several of its filters cover the topic. */
   readonly matches: readonly RouteMatch[]
   readonly groups: readonly Group[]
-  /** Those matches again that come in large numbers and are alike; and the other ones. */
+  /** The same matches, split into large groups of equal ones and the others. */
   readonly cohorts: readonly Cohort[]
   readonly others: readonly RouteMatch[]
   /** Whether QoS 1 and 2 may have to be stored for a session. */
   readonly hasStored: boolean
-  /** Whether QoS 0 may have to be, too. */
+  /** Whether QoS 0 may have to be stored, too. */
   readonly hasQos0Stored: boolean
 }
 
-/** Many stored sessions that get a topic's messages alike: while they are away, those are stored for all of them at once. */
+/**
+ * Many stored sessions that get a topic's messages in the same way: for those that are away, a message is stored once for all.
+ */
 export interface Cohort extends Pick<Match, 'qos' | 'retainAsPublished' | 'identifiers'> {
   readonly matches: readonly RouteMatch[]
   has(session: Session): boolean
-  /** Who is there and who is away; `version` is another one when that has changed. */
+  /** The members that are connected and those that are away; recomputed when `version` has changed. */
   now(version: number): Members
 }
 
 export interface Members {
   readonly connected: readonly RouteMatch[]
   readonly away: readonly RouteMatch[]
-  /** Those who get bundles now, null for nobody; and the rest of the cohort. */
+  /** The members that get bundles now, null if none do; and the other members. */
   bundled: { readonly audience: Audience | null; readonly apart: readonly RouteMatch[] } | null
 }
 
-/** So many sessions are a cohort. */
+/** The least number of sessions in a cohort. */
 const COHORT = 8
 
 export interface RouteMatch extends Match {
-  /** The subscriptions that do not want what their own client published. */
+  /** The subscriptions that do not want the messages of their own client. */
   readonly notLocal: readonly Subscription[]
   readonly subscriptions: readonly Subscription[]
 }
 
-/** What one filter is asked for by. */
+/** Everybody who subscribes to one filter. */
 interface Interest {
   readonly listeners: Set<DeliveryListener>
   readonly subscriptions: Map<Session, Subscription>
   readonly groups: Map<string, Group>
 }
 
-/** Told of each filter that somebody asks for, the first time, and when nobody does any more. */
+/** Called when a filter gets its first subscriber, and when it has lost its last. */
 export interface Demand {
   use(filter: string): void
   leave(filter: string): void
@@ -64,10 +66,10 @@ export interface Routing {
   /** Replaces the session's subscription of the same name. */
   add(subscription: Subscription): void
   remove(subscription: Subscription): void
-  /** The listener gets each message once, whichever of its filters cover the topic. */
+  /** The listener gets each message once, even if several of its filters cover the topic. */
   listen(filters: readonly string[], listener: DeliveryListener): void
   unlisten(filters: readonly string[], listener: DeliveryListener): void
-  /** The listener gets every message, before those who listen to filters. */
+  /** The listener gets every message, before the listeners of filters. */
   listenToAll(listener: DeliveryListener): void
   unlistenToAll(listener: DeliveryListener): void
   of(topic: string): Route
@@ -75,7 +77,7 @@ export interface Routing {
 
 const REMEMBERED = { topics: 10_000, size: 1_000_000 }
 
-/** Who asked for what: one trie of filters, whose answers are remembered until a filter that covers the topic comes or goes. */
+/** All subscriptions, in one trie of filters. Routes are cached until a filter that covers their topic is added or removed. */
 export function createRouting(demand?: Demand): Routing {
   const interests = createTopicTrie<Interest>()
   const listeningToAll = new Set<DeliveryListener>()
@@ -227,7 +229,7 @@ function createNow(matches: readonly RouteMatch[]): Cohort['now'] {
   }
 }
 
-/** What a session's subscriptions to one topic come to: one copy with the highest QoS [MQTT-3.3.5-1] and every identifier. */
+/** Merges a session's subscriptions to one topic: one copy with the highest QoS [MQTT-3.3.5-1] and all identifiers. */
 export function toMatch(
   session: Session,
   subscriptions: readonly Subscription[],
@@ -245,7 +247,7 @@ export function toMatch(
   }
 }
 
-/** The match for a message that the session's own client published; undefined if none of its subscriptions wants that. */
+/** The match for a message of the session's own client; undefined if all its subscriptions exclude those. */
 export function toLocalMatch(match: RouteMatch): RouteMatch | undefined {
   if (match.notLocal.length === 0) return match
   const wanted = match.subscriptions.filter(({ noLocal }) => !noLocal)

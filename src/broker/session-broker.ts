@@ -4,13 +4,13 @@ import type { Arrival, ClientLink, Match, Session } from './session.ts'
 import type { QueueEntry } from './store/queue.ts'
 import type { RequestedSubscription } from './store/subscription.ts'
 
-/** A change of a session's subscriptions, which holds at once. */
+/** A change of a session's subscriptions, which takes effect at once. */
 export interface Changed {
   /** Whether the session had a subscription of this name before. */
   had(name: string): boolean
   /**
-   * Resolves once it is stored, with the names that the session does not have because another broker refuses them; when it
-   * rejects, the session is as it was before.
+   * Resolves once it is stored, with the names that another broker refuses and the session therefore lacks. When it rejects,
+   * the session is unchanged.
    */
   readonly stored: Promise<readonly string[]>
 }
@@ -20,18 +20,18 @@ export interface SessionBroker {
   readonly sessions: BrokerSessions
 }
 
-/** Which promises to MQTT clients a broker can keep. */
+/** The features of MQTT that a broker can offer its clients. */
 export interface Abilities {
   /** The highest QoS of what is published and of subscriptions. */
   readonly maximumQos: 1 | 2
   /** Whether sessions can outlive their connections. */
   readonly keepsSessions: boolean
   readonly sharesSubscriptions: boolean
-  /** Whether a client can be spared what it published itself. */
+  /** Whether a client's own messages can be kept from it. */
   readonly knowsPublishers: boolean
 }
 
-/** What `mqtt/` asks of a broker besides publishing. */
+/** The parts of a broker, besides publishing, that `mqtt/` uses. */
 export interface BrokerSessions {
   readonly abilities: Abilities
   /** Milliseconds by the clock that messages expire by. */
@@ -39,49 +39,51 @@ export interface BrokerSessions {
   open(request: OpenRequest): Promise<OpenedSession | null>
   close(session: Session, link: ClientLink, request: CloseRequest): void
   publishWillsBy(publish: PublishWill): void
-  /** Those of clients that are connected, and those that wait for theirs. */
+  /** The sessions of clients that are connected, and of clients that are away. */
   all(): Iterable<Session>
-  /** Tells every client that the gateway stops, and ends its connection, with its will; resolves once those are published. */
+  /** Tells every client that the gateway stops, and ends its connection; resolves once all wills are published. */
   endAll(): Promise<void>
 
   subscribe(session: Session, requested: readonly RequestedSubscription[]): Changed
   unsubscribe(session: Session, names: readonly string[]): Changed
-  /** What is left for new subscriptions of the session's device: bytes as `subscriptionBytes` counts them, and shared ones. */
+  /**
+   * The room for new subscriptions of the session's device: in bytes as `subscriptionBytes` counts them, and in shared ones.
+   */
   subscriptionRoom(session: Session): { readonly bytes: number; readonly shared: number }
-  /** Counts a subscription that found no room in memory. */
+  /** Counts a subscription that is refused for lack of memory. */
   refuseSubscription(session: Session): void
   /** Whether a session subscribes to `topic`. */
   isHeard(topic: string): boolean
 
-  /** The retained messages that any of the filters covers, once, with pauses for everybody else. */
+  /** The retained messages that any filter covers, each once, with pauses for other work. */
   retainedBy(filters: readonly string[]): AsyncGenerator<Delivery>
-  /** The message that is retained on `topic` now, or will be in a moment. */
+  /** The retained message of `topic`, including one that is still being stored. */
   retainedOn(topic: string): Delivery | undefined
   hasRoomForRetained(session: Session): boolean
-  /** Queues what a new subscription brings a stored session; resolves once it is stored. */
+  /** Queues a retained message for a new subscription of a stored session; resolves once it is stored. */
   enqueueRetained(match: Match, message: Delivery, qos: 1 | 2): Promise<void>
 
   /** Queues a message for a session that ends with its connection. */
   push(match: Match, message: Delivery, qos: 1 | 2, retain: boolean): void
-  /** As `push` and `sent`, for a message that does not have to wait. */
+  /** As `push` and `sent`, for a message that can be sent at once. */
   pushSent(match: Match, message: Delivery, qos: 1 | 2, retain: boolean): QueueEntry
-  /** What was sent and is not acknowledged is to be sent again, first and in its order. */
+  /** Makes sent but unacknowledged messages be sent again, first and in their order. */
   rewind(session: Session): void
-  /** What to send next; messages that have expired are dropped on the way. */
+  /** The next message to send; drops expired ones before it. */
   next(session: Session): QueueEntry | undefined
-  /** Counts it as sent, with a packet identifier from then on. */
+  /** Counts an entry as sent; it has a packet identifier from then on. */
   sent(session: Session, entry: QueueEntry): void
-  /** PUBACK, PUBCOMP or a refusal came, or the client may not have it: the entry goes. */
+  /** Removes the entry after a PUBACK, a PUBCOMP or a refusal, or because the client may not read it. */
   settle(session: Session, entry: QueueEntry): void
-  /** PUBREC came; resolves once that is stored [MQTT-4.3.3-2]. */
+  /** Handles a PUBREC; resolves once that is stored [MQTT-4.3.3-2]. */
   release(session: Session, entry: QueueEntry): Promise<void>
-  /** Resolves once everything up to now is stored. */
+  /** Resolves once all changes so far are stored. */
   stored(): Promise<void>
 
-  /** Remembers a QoS 2 message that came; it is stored with its message. Null where the device has too many that wait for PUBREL. */
+  /** Remembers an incoming QoS 2 message; it is stored with the message. Null if too many of the device wait for PUBREL. */
   arrive(session: Session, packetId: number): Arrival | null
-  /** Nothing became of it. */
+  /** The message was refused or failed. */
   forget(session: Session, arrival: Arrival): void
-  /** PUBREL came; resolves once the identifier is free again on disk. */
+  /** Handles a PUBREL; resolves once the disk has the packet identifier as free. */
   leave(session: Session, arrival: Arrival): Promise<void>
 }

@@ -24,7 +24,7 @@ const LIMIT_SETTINGS = {
   keyTtl: 'idempotencyTtl',
 } as const satisfies Partial<Record<keyof Limits, keyof Config>>
 
-/** The same of how long messages are kept. */
+/** The setting of each limit on how long messages are kept. */
 const RETENTION_SETTINGS = {
   age: 'historyAge',
   bytes: 'historyBytes',
@@ -33,7 +33,7 @@ const RETENTION_SETTINGS = {
   topics: 'maxTopics',
 } as const satisfies Record<keyof Retention, keyof Config>
 
-/** Those that are seconds in the settings and milliseconds in the store. */
+/** The limits that are seconds in the settings and milliseconds in the store. */
 const TIMES: ReadonlySet<string> = new Set([
   'messageExpiry',
   'countedDowntime',

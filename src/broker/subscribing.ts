@@ -11,13 +11,13 @@ export interface Subscribing {
 
 const NONE: readonly string[] = []
 
-/** Changes a session's subscriptions: in memory at once, so that messages follow from then on, and in the store after it. */
+/** Changes a session's subscriptions: first in memory, so that messages arrive from then on, then in the store. */
 export function createSubscribing(sessions: Sessions, routing: Routing): Subscribing {
   function put(session: Session, name: string, after: Subscription | undefined): void {
     const before = session.subscriptions.get(name)
     if (after) {
       sessions.put(after)
-      // a closed session gets nothing any more
+      // a closed session gets no more messages
       if (!session.isClosed) routing.add(after)
     } else if (before) {
       sessions.take(before)
@@ -44,7 +44,7 @@ export function createSubscribing(sessions: Sessions, routing: Routing): Subscri
 
   return {
     subscribe(session, requested) {
-      // one that comes twice is stored once
+      // a name that occurs twice is stored once
       const wanted = new Map(requested.map((one) => [one.name, toSubscription(session, one)]))
       const storing = sessions.subscribe(session, [...wanted.values()])
       return change(session, wanted, storing)

@@ -1,14 +1,14 @@
 import type { Session } from './session.ts'
 
-/** What waits in the queue of a session, or was sent and is not acknowledged. */
+/** The messages that wait in the queue of a session, or were sent and not acknowledged. */
 export interface Waiting {
   readonly messages: number
   readonly bytes: number
-  /** Since when the oldest does, in milliseconds since the Unix epoch; null where nothing does. */
+  /** Since when the oldest one waits, in milliseconds since the Unix epoch; null if none waits. */
   readonly oldest: number | null
 }
 
-/** Audiences that are looked at: a session is in more of them only after many changes of subscriptions. */
+/** The most audiences that are checked: a session is in more of them only after many changes of subscriptions. */
 const MOST_AUDIENCES = 16
 
 export function waitingFor({ queue, away }: Session): Waiting {
