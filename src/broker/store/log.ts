@@ -17,26 +17,26 @@ import type { StoreContext } from './store-context.ts'
 
 export type MessageLog = ReturnType<typeof createMessageLog>
 
-/** How long messages that nobody waits for are collected, and how many changes. */
+/** How long messages that nobody waits for are collected before a commit, and how many changes. */
 const COLLECTED_MS = 100
 const COLLECTED = 1_000
-/** Bytes of them that may wait for the disk; the log does without what comes then. */
+/** Bytes of collected messages that may wait for the disk; later ones are left out of the log. */
 const MOST_WAITING_BYTES = 16 * 1024 * 1024
-/** Numbers that are marked as given before they are, so that none is given twice, whatever crashes. */
+/** Numbers are marked as given in blocks of this size, in advance, so that none is given twice, even after a crash. */
 export const BLOCK = 2 ** 32
 
-/** Every message once, by its number. */
+/** The log: every message once, by its number. */
 export function createMessageLog({ journal, onBound, onDamage, now }: StoreContext) {
   const meta = new Map<MetaKey, string>()
   const numberOf = (key: MetaKey) => Number(meta.get(key) ?? 0)
   let epoch = randomBytes(6).toString('hex')
   let start = 0
   let last = 0
-  /** The number from which on more of them are marked as given. */
+  /** The number at which the next block is marked. */
   let renewAt = 0
   let waiting: Change[] = []
   let waitingBytes = 0
-  /** Called if what waits cannot be stored. */
+  /** Called if the collected changes cannot be stored. */
   let whenLost: (() => void)[] = []
   let underway = 0
   let timer: NodeJS.Timeout | undefined
@@ -51,7 +51,7 @@ export function createMessageLog({ journal, onBound, onDamage, now }: StoreConte
     return Math.max(numberOf(key), journal.logState()?.[key] ?? 0)
   }
 
-  /** What the commit of a message has to hold. */
+  /** The change that stores a message. */
   function toChange(delivery: Delivery): Change {
     const { sequence, topic, payload, qos, retain, device, time, received, properties, expires } =
       delivery
@@ -97,13 +97,13 @@ export function createMessageLog({ journal, onBound, onDamage, now }: StoreConte
     return waitingBytes + underway <= MOST_WAITING_BYTES
   }
 
-  /** Whoever resumes from before this number hears that messages may be missing. */
+  /** Readers that resume from before this number are told that messages may be missing. */
   function leaveOut(number: number, count = 1): void {
     onBound('log_overload', count)
     journal.later('overload', toMeta('overload', number))
   }
 
-  /** Whoever resumes from before these hears that they are missing. */
+  /** Readers that resume from before these numbers are told that messages are missing. */
   function noteDamaged(numbers: readonly number[]): void {
     const found = numbers.filter((number) => !damaged.has(number))
     if (found.length === 0) return
@@ -113,21 +113,21 @@ export function createMessageLog({ journal, onBound, onDamage, now }: StoreConte
     onDamage(found)
   }
 
-  /** Resolves when all that was handed on can be read. */
+  /** Resolves when all delivered messages can be read. */
   async function settled(): Promise<void> {
     flush()
-    // what could not be stored is counted where that is found out
+    // a failure is counted where the changes were made
     await journal.append([]).catch(() => {})
   }
 
   return {
-    /** A number of `meta`; 0 where there is none. */
+    /** Restores a number of `meta`; 0 if there is none. */
     restored: numberOf,
     hasRestored: (key: MetaKey) => meta.has(key),
     /** By the store's clock. */
     now,
     restoreMeta: (key: MetaKey, value: string) => void meta.set(key, value),
-    /** Starts to give numbers, above all that were given before. Resolves once that is stored. */
+    /** Starts to give numbers, above all earlier ones. Resolves once that is stored. */
     async begin(): Promise<void> {
       start = Math.max(numberOf('mark'), numberOf('last'))
       renewAt = start + BLOCK / 2
@@ -138,19 +138,19 @@ export function createMessageLog({ journal, onBound, onDamage, now }: StoreConte
       if (!isFirst && meta.get('clean') !== '1') changes.push(toMeta('restart', start))
       await journal.append([...changes, toMeta('clean', '0')])
     },
-    /** Names the numbering: a number of another one says nothing here. */
+    /** Identifies the numbering: numbers of another one have no meaning here. */
     epoch: () => epoch,
-    /** The numbering before there was a log; null where there was none. */
+    /** The numbering that was used before there was a log; null where there was none. */
     oldNumbers: (): OldNumbers | null => {
       const oldEpoch = meta.get('oldEpoch')
       if (oldEpoch === undefined) return null
       return { epoch: oldEpoch, offset: numberOf('oldOffset'), latest: numberOf('oldLatest') }
     },
-    /** Above all numbers that were given before this process. */
+    /** Greater than all numbers that were given before this process started. */
     start: () => start,
-    /** The number of the latest message that was handed on. */
+    /** The number of the latest delivered message. */
     latest: () => last,
-    /** A number was given. */
+    /** Notes that a number was given. */
     passed(number: number): void {
       last = number
       if (number <= renewAt) return
@@ -160,11 +160,11 @@ export function createMessageLog({ journal, onBound, onDamage, now }: StoreConte
     toChange,
     flush,
     leaveOut,
-    /** Whether the disk takes what nobody waits for as fast as it comes. */
+    /** Whether the disk is fast enough for messages that nobody waits for. */
     hasRoom,
     /**
-     * Stores a message within a second, with a change that refers to it. Nobody waits for it: without room it is left out, unless
-     * there is a change. `onLost` is called if the disk does not take it.
+     * Stores a message within a second, with a change that refers to it. Nobody waits for it: if there is no room it is left
+     * out, unless it has a change. `onLost` is called if the disk fails to store it.
      */
     note(delivery: Delivery, change?: Change, onLost?: () => void): void {
       if (!journal.isDurable) return
@@ -179,11 +179,13 @@ export function createMessageLog({ journal, onBound, onDamage, now }: StoreConte
       if (waiting.length >= COLLECTED) flush()
       else timer ??= setTimeout(flush, COLLECTED_MS)
     },
-    /** The number that all of the log came after. */
+    /** All messages in the log have greater numbers. */
     oldest: () => goneUpTo('trimmed'),
-    /** Messages and their bytes; null without a disk, and until those from before the start are counted. */
+    /**
+     * The number of messages, and their bytes; null without a disk, and until the messages from before the start are counted.
+     */
     usage: () => journal.logState()?.usage ?? null,
-    /** Why some of what came after this number may be missing. */
+    /** Why some messages after this number may be missing. */
     gapsAfter(number: number): GapReason[] {
       const gaps = (['restart', 'overload', 'damaged'] as const).filter(
         (reason) => number < numberOf(reason),
@@ -191,7 +193,7 @@ export function createMessageLog({ journal, onBound, onDamage, now }: StoreConte
       return number < goneUpTo('thinned') ? ['expired', ...gaps] : gaps
     },
     awayAfter: () => 0,
-    /** The first part of a range: what any of the filters covers. */
+    /** The first part of a range: the messages that any filter covers. */
     async read(range: LogRange): Promise<LogPage> {
       await settled()
       const { rows, ...page } = await journal.read(range)
@@ -212,7 +214,7 @@ export function createMessageLog({ journal, onBound, onDamage, now }: StoreConte
       noteDamaged(page.damaged)
       return { ...page, deliveries: rows.map((row) => fromAppend(...row)) }
     },
-    /** Where a time falls. */
+    /** The place of a time of arrival. */
     async split(time: number): Promise<LogSplit> {
       await settled()
       return journal.split(time)
@@ -220,12 +222,12 @@ export function createMessageLog({ journal, onBound, onDamage, now }: StoreConte
     isDurable: journal.isDurable,
     /** How many damaged messages were found since the start. */
     damaged: () => damaged.size,
-    /** Stores what waits, and that nothing is missing. */
+    /** Stores all collected changes, and that nothing is missing. */
     async end(): Promise<void> {
       flush()
       await journal
         .append([toMeta('mark', last), toMeta('clean', '1')])
-        // the next start takes it for a crash, which is right
+        // the next start then assumes a crash, which is right
         .catch(() => {})
     },
   }

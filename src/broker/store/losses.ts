@@ -5,8 +5,8 @@ import { type Position, readPosition } from './position.ts'
 import { verifyWal } from './wal.ts'
 
 /**
- * Looks for losses that SQLite would not notice, or would make final, when it opens `file`: a database that is gone or
- * empty, and a write-ahead log that ends too early. Throws a UsageError; returns what `requireMessages` is to look for.
+ * Looks for losses that SQLite would not notice, or would make permanent, when it opens `file`: a missing or empty database, or
+ * a write-ahead log that ends too early. Throws a UsageError; returns the position that `requireMessages` must check.
  */
 export function requireFiles(directory: string, file: string): Position | null {
   const position = readPosition(directory)
@@ -22,7 +22,7 @@ export function requireFiles(directory: string, file: string): Position | null {
   const found = verifyWal(log)
   if (!found)
     throw lost(directory, `${log} is damaged: none of its ${wal.frames} pages can be read`)
-  // a later generation was begun once all of this one was in the database
+  // a later generation begins only after this one is completely in the database
   if (found.salt === wal.salt && found.frames < wal.frames)
     throw lost(
       directory,
@@ -31,7 +31,7 @@ export function requireFiles(directory: string, file: string): Position | null {
   return position
 }
 
-/** Throws a UsageError where the database lacks messages that were stored. */
+/** Throws a UsageError if the database lacks messages that were stored. */
 export function requireMessages(
   db: DatabaseSync,
   directory: string,
@@ -49,7 +49,7 @@ export function requireMessages(
   )
 }
 
-/** The highest number that was ever in the log, as the database tells. */
+/** The highest number that was ever in the log, as far as the database shows. */
 export function highestNumber(db: DatabaseSync): number {
   const found = db.prepare(
     `SELECT max((SELECT coalesce(max(number), 0) FROM log), (SELECT coalesce(max(CAST(value AS INTEGER)), 0)
@@ -58,7 +58,7 @@ export function highestNumber(db: DatabaseSync): number {
   return Number(found.get()?.number)
 }
 
-/** `what` says what is missing, without what to do about it. */
+/** `what` says what is missing, but not what to do about it. */
 export class StoreLoss extends UsageError {
   readonly what: string
 

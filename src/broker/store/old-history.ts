@@ -7,18 +7,20 @@ import { topicProblem } from '../../topic/topic.ts'
 import type { LogRow } from './changes.ts'
 import { toColumn } from './columns.ts'
 
-/** What older gateways, which had no log, wrote when they stopped: the messages that streams resumed from. */
+/**
+ * The history file of older gateways, which had no log: at their stop they wrote the messages that streams could resume from.
+ */
 export interface OldHistory {
-  /** What the first line says; null where it is damaged. */
+  /** The content of the first line; null if it is damaged. */
   readonly head: OldNumbering | null
-  /** The messages in their order, by their numbers in the file; a line that is damaged tells its number in the file. */
+  /** The messages in order, with their numbers in the file; for a damaged line, its line number. */
   entries(): Generator<{ readonly row: LogRow } | { readonly damagedLine: number }, void>
 }
 
-/** The numbering of the ids of events in an old history. */
+/** The numbering that event ids of an old history use. */
 export interface OldNumbering {
   readonly epoch: string
-  /** Messages up to here are not in the file. */
+  /** Messages up to this number are not in the file. */
   readonly forgotten: number
   readonly latest: number
   readonly count: number
@@ -31,7 +33,7 @@ export function oldHistoryFile(directory: string): string {
   return join(directory, 'history.ndjson')
 }
 
-/** Reads `file` line by line; null where there is none. Throws a UsageError where it cannot be read. */
+/** Reads `file` line by line; null if there is none. Throws a UsageError if it cannot be read. */
 export function openOldHistory(file: string): (OldHistory & Disposable) | null {
   const handle = openHandle(file)
   if (handle === null) return null
@@ -64,7 +66,7 @@ function openHandle(file: string): number | null {
   }
 }
 
-/** Has no more of the file in memory than a chunk and a line. */
+/** Holds no more than one chunk and one line of the file in memory. */
 function* linesOf(handle: number): Generator<string, void> {
   const chunk = Buffer.alloc(CHUNK_BYTES)
   let parts: Buffer[] = []
@@ -95,7 +97,7 @@ function parseHead(text: string): OldNumbering {
 
 function parseEntry(text: string): LogRow {
   const { topic, payload, qos, retain, device, time, sequence, ...later } = JSON.parse(text)
-  // a gateway that knew no MQTT 5 wrote neither
+  // gateways from before MQTT 5 wrote neither of the two
   const { properties = null, expires = null } = later
   const isGood =
     typeof topic === 'string' &&

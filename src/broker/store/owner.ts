@@ -7,7 +7,7 @@ import {
   subscriptionBytes,
 } from '../session.ts'
 
-/** The totals of a device that has no session yet; they are counted in `memory`, too. */
+/** The totals of a device that has no session yet; `memory` counts them, too. */
 export function createOwner(device: string, memory: Ledger): Owner {
   return {
     sessions: 0,
@@ -27,13 +27,13 @@ export function createOwner(device: string, memory: Ledger): Owner {
   }
 }
 
-/** The gateway's client ids begin with the WoTT ID of their device. */
+/** A client id in the gateway begins with the WoTT ID of its device. */
 export function deviceOf(client: string): string {
   const end = client.indexOf('/')
   return end === -1 ? client : client.slice(0, end)
 }
 
-/** Adds the session's own memory to its device's, or takes it off again. */
+/** Adds the session's own memory to that of its device, or subtracts it. */
 export function countSession({ owner, client, isStored }: Session, by: 1 | -1): void {
   const bytes = by * sessionBytes(client)
   if (isStored) owner.sessionBytes += bytes
@@ -43,7 +43,7 @@ export function countSession({ owner, client, isStored }: Session, by: 1 | -1): 
 }
 
 export function countSubscription({ session, name, share }: Subscription, by: 1 | -1): void {
-  // the subscriptions of a closed session were taken off already
+  // the subscriptions of a closed session were subtracted before
   if (session.isClosed) return
   const { owner } = session
   owner.subscriptionBytes += by * subscriptionBytes(name)

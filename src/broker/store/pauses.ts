@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises'
 
-/** How long others may have to wait. */
+/** The longest time that other work may have to wait. */
 const STEP_MS = 2
 
-/** Called between the steps of a long work, it lets others in every few milliseconds. */
+/** Makes a function to call between the steps of a long task; every few milliseconds it lets other work run. */
 export function createPauses(): () => Promise<void> {
   let start = performance.now()
   return async () => {

@@ -12,24 +12,24 @@ import { crc32 } from 'node:zlib'
 import { codeOf, messageOf, UsageError } from '../../errors.ts'
 import type { WalEnd } from './wal.ts'
 
-/** What is on the disk for sure: kept outside the database, to tell when that has lost something. */
+/** What is certainly on the disk. It is kept outside the database, to detect when the database has lost something. */
 export interface Position {
-  /** The highest number of a message that is stored. */
+  /** The highest number of a stored message. */
   readonly number: number
-  /** What the database's write-ahead log holds at least; null where nothing is known of it. */
+  /** The least that the database's write-ahead log must hold; null if that is not known. */
   readonly wal: WalEnd | null
 }
 
 export interface PositionFile {
   write(position: Position): void
-  /** Flushes it, without anybody waiting. */
+  /** Flushes the file; nobody waits for it. */
   flushLater(): void
   flush(): void
   close(): void
 }
 
 const POSITION_FILE = 'broker.sqlite-position'
-/** A sector, which a disk writes as a whole; there are two, written in turn, so that one is always whole. */
+/** A sector, which a disk writes as a whole. Two are written in turn, so that one is always whole. */
 const SLOT_BYTES = 512
 const LINE = /^(\d+) (\d+) ([0-9a-f]{16}|-) (\d+) ([0-9a-f]{1,8})\n/
 
@@ -37,12 +37,12 @@ export function positionFile(directory: string): string {
   return join(directory, POSITION_FILE)
 }
 
-/** Null where none was ever written. Throws a UsageError where it is damaged itself. */
+/** Null if no position was ever written. Throws a UsageError if the file itself is damaged. */
 export function readPosition(directory: string): Position | null {
   return readNewest(directory)?.position ?? null
 }
 
-/** Opens the file for writing, or makes it. */
+/** Opens the file for writing, and creates it if needed. */
 export function openPosition(directory: string): PositionFile {
   let turn = readNewest(directory)?.turn ?? 0
   const { O_RDWR, O_CREAT } = constants
@@ -80,7 +80,7 @@ function readText(file: string): string {
   try {
     return readFileSync(file, 'latin1')
   } catch (error) {
-    // what else is wrong with the folder is said where it is opened
+    // other problems of the folder are reported when the database is opened
     if (['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) return ''
     throw new UsageError(`${file} cannot be read: ${messageOf(error)}`, { cause: error })
   }

@@ -5,15 +5,15 @@ import type { QueueEntry } from './queue.ts'
 import type { SharedMessage } from './shared-messages.ts'
 import type { StoreContext } from './store-context.ts'
 
-/** A session that gets a copy of a message, and how. */
+/** A session that gets a copy of a message, and the options of that copy. */
 export interface QueueRecipient {
   readonly match: Match
-  /** The lower one of the message's QoS and the subscriptions'. */
+  /** The lower QoS of the message and the subscription. */
   readonly qos: 1 | 2
   readonly retain: boolean
 }
 
-/** A new entry of the recipient's queue; without `message`, one that is not sent again. */
+/** A new entry for the recipient's queue; without `message` the entry cannot be sent again. */
 export function createEntry(
   { ids, now }: Pick<StoreContext, 'ids' | 'now'>,
   { match, qos, retain }: QueueRecipient,
@@ -26,7 +26,7 @@ export function createEntry(
     id: ids.next(),
     qos,
     retain,
-    // an entry can have thousands, and a message that is not sent again needs none
+    // an entry can have thousands of them, and needs none if the message cannot be sent again
     identifiers: message === null ? null : identifiers,
     group,
     message,
@@ -42,7 +42,9 @@ export function createEntry(
 
 const IDENTIFIER_BYTES = 8
 
-/** Bytes that count for an entry: those of the message and of its subscription identifiers, of which a session can have thousands. */
+/**
+ * Bytes that an entry counts: those of the message and of its subscription identifiers, of which a session can have thousands.
+ */
 export function entryBytes(messageBytes: number, identifiers: readonly number[] | null): number {
   return messageBytes + (identifiers === null ? 0 : identifiers.length * IDENTIFIER_BYTES)
 }

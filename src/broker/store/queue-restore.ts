@@ -7,7 +7,7 @@ import type { Sessions } from './sessions.ts'
 import type { SharedMessages } from './shared-messages.ts'
 import type { Ids } from './store-context.ts'
 
-/** Fills the queues with what the journal has stored. */
+/** Fills the queues from the journal. */
 export function createQueueRestore(
   ids: Ids,
   sessions: Sessions,
@@ -53,7 +53,7 @@ export function createQueueRestore(
       const bundle = restored.setApart(id)
       const session = sessionId === null ? undefined : sessions.numbered(sessionId)
       const shared = messageId === null ? undefined : messages.restored(messageId)
-      // the removal of this row was not stored before the gateway ended
+      // the gateway ended before it stored the removal of this row
       if (!session || (messageId !== null && !shared)) return
       if (bundle) bundle.left += 1
       else if (shared) messages.addHolder(shared)

@@ -6,38 +6,38 @@ import type { SharedMessage } from './shared-messages.ts'
 
 export const MAX_PACKET_ID = 65_535
 
-/** A QoS 1 or 2 message's place in one session's queue. */
+/** A QoS 1 or 2 message in the queue of one session. */
 export interface QueueEntry {
   readonly id: number
   readonly qos: 1 | 2
-  /** Whether its PUBLISH has RETAIN: a new subscription brought it [MQTT-3.3.1-8], or one that wants RETAIN as published. */
+  /**
+   * Whether its PUBLISH has RETAIN: it was sent for a new subscription [MQTT-3.3.1-8], or the subscription wants RETAIN as
+   * published.
+   */
   readonly retain: boolean
-  /** Subscription identifiers to send along; null for none. */
+  /** Subscription identifiers to send with it; null for none. */
   identifiers: readonly number[] | null
-  /** The shared subscription that chose this session; another member can get it instead. */
+  /** The shared subscription that chose this session; another member can get the message instead. */
   readonly group: Group | null
   /** Null once the receiver has it. */
   message: Delivery | null
-  /** What the store holds of the message; null in a session that ends with its connection. */
+  /** The stored message; null in a session that ends with its connection. */
   readonly shared: SharedMessage | null
-  /** What it was a copy of, where that has no row of its own in the store. */
+  /** The bundle that the copy came from, if it has no row of its own in the store. */
   readonly bundle: Bundle | null
-  /** When it came into the queue, in milliseconds since the Unix epoch. */
+  /** When it was queued, in milliseconds since the Unix epoch. */
   readonly since: number
-  /** Bytes counted for it as long as it has its message. */
+  /** Bytes that it counts while it has its message. */
   readonly bytes: number
   /** 0 until it is sent. */
   packetId: number
-  /** Whether PUBREC came: what is left is the PUBREL, until PUBCOMP. */
+  /** Whether PUBREC came: only the PUBREL is left to send, until PUBCOMP comes. */
   isReleased: boolean
-  /** Whether it is being given to another member of its group: until that is stored it is sent to nobody. */
+  /** Whether it is being moved to another member of its group: until that is stored it is not sent. */
   isMoving: boolean
 }
 
-/**
- * One session's outgoing messages: on their way into the store, waiting to be sent, or sent and not
- * yet acknowledged.
- */
+/** The outgoing messages of one session: being stored, waiting to be sent, or sent and not yet acknowledged. */
 export interface Queue {
   length(): number
   /** How many were never sent. */
@@ -45,50 +45,50 @@ export interface Queue {
   bytes(): number
   /** How many were sent on this connection and are not yet acknowledged. */
   inFlight(): number
-  /** Counts an entry that is on its way into the store; it is not sent before `admit`. */
+  /** Counts an entry that is being stored; it is not sent before `admit`. */
   reserve(entry: QueueEntry): void
   admit(entry: QueueEntry): void
   /** Takes an unsent entry back: it is not sent before it is admitted again. */
   withhold(entry: QueueEntry): void
   remove(entry: QueueEntry): void
-  /** A new connection: what was sent and not acknowledged is to be sent again, first and in its order [MQTT-4.6.0-1]. */
+  /** A new connection: unacknowledged messages must be sent again, first and in their order [MQTT-4.6.0-1]. */
   rewind(): void
-  /** The entry to send next, if there is one. */
+  /** The next entry to send, if there is one. */
   next(): QueueEntry | undefined
   /** Whether nothing waits to be sent. */
   isIdle(): boolean
-  /** Counts the entry that `next` gave, or a new one, as sent; it has a packet identifier from then on. */
+  /** Counts the result of `next`, or a new entry, as sent; it has a packet identifier from then on. */
   sent(entry: QueueEntry): void
-  /** Lets go of the message, which is not sent again. */
+  /** Drops the message, which is not sent again. */
   dropMessage(entry: QueueEntry): void
   byPacketId(packetId: number): QueueEntry | undefined
-  /** The oldest that was never sent. */
+  /** The oldest entry that was never sent. */
   oldestUnsent(): QueueEntry | undefined
-  /** The oldest of those that were sent, else of those that were not. */
+  /** The oldest sent entry or, if there is none, the oldest unsent one. */
   oldest(): QueueEntry | undefined
-  /** The unsent ones whose message has expired, at a time in milliseconds since the Unix epoch. */
+  /** The unsent entries whose message has expired at `time`, in milliseconds since the Unix epoch. */
   expired(time: number): QueueEntry[]
-  /** Counts copies of bundles, which wait for the session to come back; less of them where it is negative. */
+  /** Adds copies in bundles, which wait for the session to return; negative numbers subtract. */
   count(copies: number, bytes: number): void
   /** Admits entries that may be older than those that wait to be sent. */
   admitInOrder(entries: readonly QueueEntry[]): void
-  /** Those that were sent, then those that wait for it. */
+  /** The sent entries, then those that wait to be sent. */
   admitted(): QueueEntry[]
   all(): QueueEntry[]
 }
 
-/** `share` is what the queues of one device have together; this one keeps its part of it right. */
+/** `share` is the total of all queues of one device; this queue adds and subtracts its own bytes. */
 export function createQueue(share: { bytes: number }): Queue {
   const reserved = new Set<QueueEntry>()
   let unsent = createFifo<QueueEntry>()
-  // in bundles
+  // copies in bundles
   let waiting = 0
   const sent = new Map<number, QueueEntry>()
-  // sent on an earlier connection and not yet on this one
+  // sent on an earlier connection, but not yet on this one
   let repeats = createFifo<QueueEntry>()
   let bytes = 0
   let lastPacketId = 0
-  // no unsent message expires before this
+  // no unsent message expires before this time
   let soonest = Number.POSITIVE_INFINITY
 
   function grow(by: number): void {
@@ -107,7 +107,7 @@ export function createQueue(share: { bytes: number }): Queue {
     return sent.get(entry.packetId) === entry
   }
 
-  /** None that is in flight [MQTT-2.3.1-4]. */
+  /** A packet identifier that is not in use [MQTT-2.3.1-4]. */
   function freePacketId(): number {
     do lastPacketId = (lastPacketId % MAX_PACKET_ID) + 1
     while (sent.has(lastPacketId))

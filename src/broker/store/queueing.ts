@@ -25,7 +25,7 @@ export function createQueueing(context: StoreContext, sessions: Sessions) {
     messages,
     enqueue: createEnqueueing(context, messages, absent, eviction),
     discard,
-    /** Retained messages of a new subscription fill at most half of a queue: the other half is for live messages. */
+    /** Retained messages for a new subscription fill at most half of a queue: the other half is for live messages. */
     hasRoomForRetained({ queue }: Session): boolean {
       const length = queue.length()
       const bytes = queue.bytes()
@@ -35,7 +35,7 @@ export function createQueueing(context: StoreContext, sessions: Sessions) {
     push(session: Session, message: Delivery, recipient: QueueRecipient, bytes: number): void {
       session.queue.admit(createEntry(context, recipient, message, bytes, null))
     },
-    /** As `push` and `sent`, for a message that does not have to wait; `message` is null where nobody else can get it. */
+    /** As `push` and `sent`, for a message that can be sent at once; `message` is null if no other session can get it. */
     pushSent(
       session: Session,
       message: Delivery | null,
@@ -63,10 +63,10 @@ export function createQueueing(context: StoreContext, sessions: Sessions) {
       if (isNew && entry.bundle) journal.later(`queue ${entry.id}`, enqueueChange(session, entry))
       else if (isNew && session.isStored)
         journal.later(`queue ${entry.id}`, ['sent', entry.packetId, entry.id])
-      // nobody can ask for it again
+      // no other session can get it
       if (!session.isStored && !entry.group) session.queue.dropMessage(entry)
     },
-    /** PUBREC came: the receiver has the message, and only the PUBREL is left to send. */
+    /** A PUBREC came: the receiver has the message, and only the PUBREL is left to send. */
     release(session: Session, entry: QueueEntry): void {
       releaseMessage(entry)
       session.queue.dropMessage(entry)
@@ -100,7 +100,7 @@ export function createQueueing(context: StoreContext, sessions: Sessions) {
     restoreEntry: restoring.entry,
     endRestore(): void {
       restoring.end()
-      // what was dropped since the sessions left
+      // drops again what had no room while the sessions were away
       for (const session of sessions.all()) eviction.makeRoom(session)
     },
   }

@@ -6,27 +6,27 @@ import { byteLength, fromRow, ownMessage } from './columns.ts'
 import type { MessageLog } from './log.ts'
 import type { StoreContext } from './store-context.ts'
 
-/** Steps through the topics in one turn of the event loop, all walks together: well under a millisecond. */
+/** Steps through the topics in one turn of the event loop, for all walks together: well under a millisecond. */
 const STEPS_EACH_TURN = 256
 
 export type Retained = ReturnType<typeof createRetained>
 
-/** The last message of each topic that was published to be retained, as long as it has not expired. */
+/** The latest retained message of each topic, until it expires. */
 export function createRetained({ journal, limits, onBound, now }: StoreContext) {
   const topics = createTopicTrie<Delivery>()
-  // topics whose message expires
+  // topics whose message can expire
   const expiring = new Set<string>()
   const pace = createPace(STEPS_EACH_TURN)
-  // topics with changes on their way to the journal, which must be applied before any later one
+  // topics with changes that are being stored; they must be applied before any later change
   const underway = new Map<string, { changes: number; latest: Delivery | null }>()
   let bytes = 0
-  /** By the device that published them. */
+  /** By publishing device. */
   const bytesOf = new Map<string | null, number>()
 
   /**
-   * Keeps a message or, without a payload, removes the one before [MQTT-3.3.1-10]. `append` stores the change, with the
-   * message and whatever else there is to store of it. Where nothing is promised, as with QoS 0, it does not wait as long as `log`
-   * has room for it.
+   * Keeps a message or, if it has no payload, removes the one before [MQTT-3.3.1-10]. `append` stores the change, together with
+   * the message and all else that belongs to it. A message without a promise of storage, such as QoS 0, does not wait for that
+   * while `log` has room for it.
    */
   async function store(
     message: Delivery,
@@ -35,7 +35,7 @@ export function createRetained({ journal, limits, onBound, now }: StoreContext) 
     isPromised: boolean,
   ): Promise<void> {
     const { topic, sequence } = message
-    // where there is no room for the new one the old one goes too: it is not the last one any more
+    // if there is no room for the new message, the old one is removed too, as it is not the latest any more
     const kept = message.payload.length > 0 && hasRoom(message) ? ownMessage(message) : null
     const earlier = underway.get(topic)
     if (!kept && !earlier && !topics.get(topic)) {
@@ -47,7 +47,7 @@ export function createRetained({ journal, limits, onBound, now }: StoreContext) 
     if (!isPromised && !earlier && log.hasRoom()) {
       apply(topic, kept)
       log.note(message, change, () => {
-        // the file is not to hold an older one for the last one
+        // otherwise a restart would restore an older message as the latest
         if (underway.has(topic) || topics.get(topic) !== (kept ?? undefined)) return
         if (kept) journal.later(`retained ${topic}`, log.toChange(kept), change)
         else journal.later(`retained ${topic}`, change)
@@ -103,7 +103,7 @@ export function createRetained({ journal, limits, onBound, now }: StoreContext) 
     return message.expires !== null && message.expires <= now()
   }
 
-  /** Each retained message that any of the filters covers, once, with a pause for everybody else in between. */
+  /** The retained messages that any filter covers, each once, with pauses for other work. */
   async function* covered(filters: readonly string[]): AsyncGenerator<Delivery> {
     for (const message of topics.covered(filters)) {
       while (!pace.take()) await pace.turn()
@@ -119,20 +119,22 @@ export function createRetained({ journal, limits, onBound, now }: StoreContext) 
       return bytes
     },
     store,
-    /** The latest on `topic`, even while it is on its way to the journal. */
+    /** The latest message on `topic`, even while it is being stored. */
     latest(topic: string): Delivery | undefined {
       const changing = underway.get(topic)
       const message = changing ? (changing.latest ?? undefined) : topics.get(topic)
       return message && isExpired(message) ? undefined : message
     },
     covered,
-    /** Keeps a message that somebody else stores, without a number in the log; where there is no room the one before goes. */
+    /**
+     * Keeps a message that is stored elsewhere, without a number in the log; if there is no room, the one before is removed.
+     */
     mirror(message: Omit<Delivery, 'sequence'>): void {
       const delivery = { ...message, sequence: 0 }
       apply(message.topic, hasRoom(delivery) ? ownMessage(delivery) : null)
     },
     remove: (topic: string) => apply(topic, null),
-    /** Removes what has expired. */
+    /** Removes expired messages. */
     expire(): void {
       for (const topic of expiring) {
         const message = topics.get(topic)

@@ -1,17 +1,17 @@
-/** How long the log keeps messages. Bytes are those of topics, payloads and properties, and `ENTRY_BYTES` for each message. */
+/** How long the log keeps messages. Bytes are those of topics, payloads and properties, plus `ENTRY_BYTES` for each message. */
 export interface Retention {
-  /** Milliseconds that a message is kept. */
+  /** Milliseconds for which a message is kept. */
   readonly age: number
   readonly bytes: number
-  /** Of those, of the messages of one device. */
+  /** The part of `bytes` for the messages of one device. */
   readonly bytesPerDevice: number
-  /** Milliseconds that the latest message of a topic is kept, even beyond `age` and `bytes`. */
+  /** Milliseconds for which the latest message of a topic is kept, even beyond `age` and `bytes`. */
   readonly topicTtl: number
-  /** Topics whose latest message is kept like that; those of one device are at most half of them. */
+  /** The most topics whose latest message is kept like that; one device has at most half of them. */
   readonly topics: number
 }
 
-/** What a row takes on the disk besides, so that tiny messages cannot fill it. */
+/** The overhead of a row on the disk; it is counted so that tiny messages cannot fill the disk. */
 export const ENTRY_BYTES = 100
 
 const DAY = 24 * 60 * 60 * 1000
@@ -24,12 +24,12 @@ export const DEFAULT_RETENTION: Retention = {
   topics: 100_000,
 }
 
-/** What the log holds, and what is gone from it. */
+/** The content of the log, and the numbers up to which messages are gone. */
 export interface LogState {
-  /** Nothing but the latest messages of topics is left up to this number. */
+  /** Up to this number only the latest messages of topics are left. */
   readonly trimmed: number
-  /** Up to this number messages of a device that used more than its share may be gone. */
+  /** Up to this number, messages of devices that exceeded their share may be gone. */
   readonly thinned: number
-  /** Null until what was there at the start is counted. */
+  /** Null until the messages from before the start are counted. */
   readonly usage: { readonly entries: number; readonly bytes: number } | null
 }

@@ -19,7 +19,7 @@ export type AccessOf = (device: string, clientId: string) => Access
 
 export type Sessions = ReturnType<typeof createSessions>
 
-/** The MQTT sessions, by their client, with their subscriptions. */
+/** The MQTT sessions by client, with their subscriptions. */
 export function createSessions(context: StoreContext, accessOf: AccessOf) {
   const { journal, limits, onBound, memory, now, ids } = context
   const sessions = new Map<string, Session>()
@@ -29,7 +29,7 @@ export function createSessions(context: StoreContext, accessOf: AccessOf) {
   let stored = 0
   let version = 0
 
-  /** Undefined, and counted, when there is no room for another session. */
+  /** Undefined if there is no room for another session, which is counted. */
   function create(client: string, expiry: number): Session | undefined {
     const isStored = expiry > 0
     if ((isStored && !hasRoom(client)) || !hasMemory(client, isStored)) {
@@ -37,7 +37,7 @@ export function createSessions(context: StoreContext, accessOf: AccessOf) {
       return undefined
     }
     const session = add(ids.next(), client, { isStored, expiry, lastSeen: now(), floor: 0 })
-    // changes stay in order, so its subscriptions and messages are never stored without it
+    // changes keep their order, so its subscriptions and messages are never stored without it
     if (isStored)
       journal.later(`session ${session.id}`, [
         'session',
@@ -105,7 +105,7 @@ export function createSessions(context: StoreContext, accessOf: AccessOf) {
     return session
   }
 
-  /** Stores those subscriptions that are new or have other options. */
+  /** Stores those subscriptions that are new or have changed options. */
   async function subscribe(session: Session, wanted: readonly Subscription[]): Promise<void> {
     const changed = wanted.filter((one) => !isUnchanged(session.subscriptions.get(one.name), one))
     if (session.isStored && changed.length > 0) await journal.append(changed.map(subscribeChange))
@@ -130,7 +130,7 @@ export function createSessions(context: StoreContext, accessOf: AccessOf) {
     if (session.subscriptions.delete(name)) countSubscription(subscription, -1)
   }
 
-  /** Removes the session. The caller discards what waits in its queue. */
+  /** Removes the session. The caller discards its queue. */
   function drop(session: Session): void {
     const { owner, isStored } = session
     for (const subscription of session.subscriptions.values()) countSubscription(subscription, -1)
@@ -151,7 +151,7 @@ export function createSessions(context: StoreContext, accessOf: AccessOf) {
       journal.later(`arrivals ${session.id}`, ['forgetAll', session.client])
   }
 
-  /** To be called when a client connects and when it leaves: sessions expire by this time. */
+  /** Call it when a client connects and when it leaves: sessions expire by this time. */
   function touch(session: Session): void {
     version += 1
     session.lastSeen = now()
@@ -197,7 +197,7 @@ export function createSessions(context: StoreContext, accessOf: AccessOf) {
       floor = 0,
     ): void {
       ids.passed(id)
-      // older gateways had one expiry for all sessions
+      // older gateways had one expiry time for all sessions
       const session = add(id, client, {
         isStored: true,
         expiry: expiry ?? limits.sessionExpiry,

@@ -2,11 +2,11 @@ import type { Delivery } from '../broker.ts'
 import type { LogRow } from './changes.ts'
 import { byteLength, fromRow, ownMessage } from './columns.ts'
 
-/** A message that waits in the queues of stored sessions: in memory once, however many queues hold it. */
+/** A message in the queues of stored sessions: in memory once, even if many queues hold it. */
 export interface SharedMessage {
   readonly message: Delivery
   readonly bytes: number
-  /** How many queues hold it. */
+  /** The number of queues that hold it. */
   holders: number
 }
 
@@ -38,7 +38,7 @@ export function createSharedMessages() {
       restored.set(message.sequence, { message, bytes: byteLength(message), holders: 0 })
     },
     restored: (number: number) => restored.get(number),
-    /** Called once the queues are restored too. */
+    /** Call it once the queues are restored too. */
     endRestore: () => restored.clear(),
   }
 }

@@ -5,15 +5,15 @@ import { setImmediate } from 'node:timers/promises'
 
 /** Pages that are copied at a time, between two commits: 1 MiB, more than a commit usually adds. */
 const PAGES_AT_ONCE = 256
-/** How often to try again where a commit is in the way of the first pages. */
+/** How often the first pages are tried again if a commit has the database locked. */
 const ATTEMPTS = 1_000
 
 const SQLITE_OK = 0
 const SQLITE_BUSY = 5
 
 /**
- * Copies what is in `db` now, with what comes meanwhile, to `file`, which is not there yet; nobody else may read it.
- * `db` may only be closed once it has ended, which `stop` has it do soon.
+ * Copies the content of `db`, including changes during the copy, to the new `file`, which nobody else may read. Do not close
+ * `db` before the copy has ended; `stop` ends it soon.
  */
 export async function copyDatabase(
   db: DatabaseSync,
@@ -36,7 +36,7 @@ export async function copyDatabase(
   }
 }
 
-/** False where a commit was in the way. */
+/** Returns false if a commit had the database locked. */
 async function copyPages(
   db: DatabaseSync,
   file: string,
@@ -56,7 +56,7 @@ async function copyPages(
     })
     return true
   } catch (error) {
-    // Node waits for its turn except with the first pages
+    // Node itself waits for the lock, except for the first pages
     if (!hasBegun && isBusy(error)) return false
     throw error
   }
@@ -67,14 +67,14 @@ function isBusy(error: unknown): boolean {
   return errcode === SQLITE_OK || errcode === SQLITE_BUSY
 }
 
-/** Writes a file to the disk while it grows: all at once at the end, commits would wait for as long as that takes. */
+/** Flushes a file while it grows: a single flush at the end would delay all commits. */
 function createFlush(handle: FileHandle) {
   let underway: Promise<void> | undefined
   return {
     start(): void {
       underway ??= handle
         .datasync()
-        // SQLite's own at the end fails too
+        // SQLite's own flush at the end will fail too
         .catch(() => {})
         .finally(() => {
           underway = undefined

@@ -5,7 +5,7 @@ import { createPauses } from './pauses.ts'
 
 const ROWS_AT_ONCE = 256
 
-/** Counts little by little, so that commits come in between. */
+/** Counts in small parts, so that commits can run in between. */
 export async function countForwarded(
   db: DatabaseSync,
   { after, upTo, forwarded }: CountRange,

@@ -7,21 +7,21 @@ import { requireFiles, requireMessages } from './losses.ts'
 import { removeOldHistory, SCHEMA_VERSION, type TakenOver, upgrade } from './sqlite-upgrade.ts'
 
 /**
- * When a commit is on the disk: `always` before it is acknowledged; `interval` within about a
- * second; `never` when the system gets to it. A crash of the gateway alone loses nothing in any.
+ * When a commit is flushed to the disk. `always`: before it is acknowledged. `interval`: within about a second. `never`: when
+ * the system does it. With each of them, a crash of the gateway alone loses nothing.
  */
 export type Fsync = 'always' | 'interval' | 'never'
 
 export interface SqliteOptions {
   readonly fsync: Fsync
-  /** Bytes the database may grow to; as much as the disk has, if left out. */
+  /** The most bytes of the database; if left out, the disk is the limit. */
   readonly maxBytes?: number
 }
 
 export const STORE_FILE = 'broker.sqlite'
-/** "wott", so that nobody's other database is taken for a store. */
+/** "wott": identifies a store, so that no other database is taken for one. */
 const APPLICATION_ID = 0x77_6f_74_74
-/** Long enough for the last gateway to end when a new one is started in its place. */
+/** Long enough for the last gateway to end when a new one replaces it. */
 const LOCK_TIMEOUT_MS = 1_000
 const PAGE_BYTES = 4_096
 const WAL_BYTES = 16 * 1024 * 1024
@@ -36,7 +36,7 @@ const SQLITE_FULL = 13
 const SQLITE_CANTOPEN = 14
 const SQLITE_NOTADB = 26
 
-/** Opens the store in `directory` for this process alone; throws a UsageError and changes nothing when it is not one. */
+/** Opens the store in `directory` for this process only. Throws a UsageError, and changes nothing, if it is not a store. */
 export function openSqliteFile(
   directory: string,
   options: SqliteOptions,
@@ -63,12 +63,12 @@ function prepare(
   { fsync, maxBytes }: SqliteOptions,
   check: (db: DatabaseSync) => void,
 ): TakenOver | null {
-  // without shared memory, and locked until it is closed or the process ends
+  // no shared memory, and locked until it is closed or the process ends
   db.exec('PRAGMA locking_mode = EXCLUSIVE')
   const version = checkOwner(db, file)
   check(db)
   const isNew = version === 0
-  // pages of acknowledged messages can be given back; has to come before the first table
+  // allows freed pages to be given back to the disk; must be set before the first table
   if (isNew) db.exec('PRAGMA auto_vacuum = INCREMENTAL')
   db.exec('PRAGMA journal_mode = WAL')
   db.exec(`PRAGMA synchronous = ${SYNCHRONOUS[fsync]}`)
@@ -82,7 +82,7 @@ function prepare(
   })
 }
 
-/** Does `work` in a transaction: all of it is stored or, if this throws, nothing. */
+/** Runs `work` in a transaction: everything is stored or, if it throws, nothing. */
 export function inTransaction<T>(db: DatabaseSync, work: () => T): T {
   db.exec('BEGIN')
   try {
@@ -95,13 +95,13 @@ export function inTransaction<T>(db: DatabaseSync, work: () => T): T {
   }
 }
 
-/** The same, and no power cut undoes it once this returns, however other commits are flushed. */
+/** The same, but flushed when it returns, however other commits are flushed, so that a power cut cannot undo it. */
 export function commitForGood<T>(db: DatabaseSync, work: () => T): T {
   const synchronous = Number(db.prepare('PRAGMA synchronous').get()?.synchronous)
   db.exec('PRAGMA synchronous = FULL')
   try {
     const result = inTransaction(db, work)
-    // where nothing else is flushed, its pages are to be in the file before the log begins anew
+    // if nothing else is flushed, its pages must be in the database before the write-ahead log restarts
     if (synchronous === 0) db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
     return result
   } finally {
@@ -109,7 +109,7 @@ export function commitForGood<T>(db: DatabaseSync, work: () => T): T {
   }
 }
 
-/** The schema version of the database, 0 for a new one; throws if it is somebody else's. */
+/** The schema version of the database, 0 for a new one. Throws if it is not a store. */
 export function checkOwner(db: DatabaseSync, file: string): number {
   const applicationId = db.prepare('PRAGMA application_id').get()?.application_id
   const version = Number(db.prepare('PRAGMA user_version').get()?.user_version)
@@ -126,7 +126,7 @@ export function checkOwner(db: DatabaseSync, file: string): number {
   return version
 }
 
-/** A failure to open or to read as what the operator can do about it. */
+/** Turns a failure to open or read the store into an error that tells the operator what to do. */
 export function asUsageError(error: unknown, file: string): unknown {
   const errcode = errcodeOf(error)
   if (errcode === SQLITE_BUSY)
@@ -146,7 +146,7 @@ export function asUsageError(error: unknown, file: string): unknown {
   return error
 }
 
-/** Whether something in the file is not what SQLite wrote there. */
+/** Whether the file's content is not what SQLite wrote there. */
 export function isDamage(error: unknown): boolean {
   const errcode = errcodeOf(error)
   return errcode === SQLITE_CORRUPT || errcode === SQLITE_NOTADB
@@ -165,7 +165,7 @@ function createFile(directory: string): string {
   try {
     makePrivateDirectory(directory)
     if (existsSync(file)) chmodSync(file, 0o600)
-    // SQLite gives the files beside it the same mode
+    // SQLite gives its other files the same mode
     else closeSync(openSync(file, 'wx', 0o600))
   } catch (error) {
     throw new UsageError(`${directory} cannot hold a store: ${messageOf(error)}`)

@@ -4,12 +4,12 @@ import type { LogUsage } from './log-usage.ts'
 import { createPauses } from './pauses.ts'
 import { CHECK_LOG } from './sqlite-statements.ts'
 
-/** What a store holds. Times are milliseconds since the Unix epoch, null where there is no message. */
+/** The content of a store. Times are milliseconds since the Unix epoch, null if there is no message. */
 export interface StoreInfo {
   readonly entries: number
-  /** Of topics, payloads and properties, and 100 for each message. */
+  /** Bytes of topics, payloads and properties, plus 100 for each message. */
   readonly bytes: number
-  /** What the database takes on the disk. */
+  /** The size of the database on the disk. */
   readonly fileBytes: number
   readonly oldest: number | null
   readonly newest: number | null
@@ -20,7 +20,7 @@ export interface StoreInfo {
   readonly devices: number
   /** Messages whose checksum does not match: the disk has damaged them. */
   readonly damaged: number
-  /** Those with the most bytes. */
+  /** The devices with the most bytes. */
   readonly largest: readonly DeviceInfo[]
 }
 
@@ -32,13 +32,13 @@ export interface DeviceInfo {
 }
 
 const LARGEST = 10
-/** Rows of the queue, and those copies of bundles that have none. */
+/** The rows of the queues, plus the copies in bundles that have no row. */
 const QUEUED = `
   SELECT (SELECT count(*) FROM queue WHERE session IS NOT NULL) + coalesce(sum(
     last - id + 1 - (SELECT count(*) FROM queue WHERE queue.id BETWEEN bundles.id AND last)), 0)
   FROM bundles`
 
-/** Looks at a store little by little, so that commits come in between. */
+/** Reads a store in small parts, so that commits can run in between. */
 export async function readStoreInfo(db: DatabaseSync, usage: LogUsage): Promise<StoreInfo> {
   const pause = createPauses()
   while (!usage.isComplete) {
@@ -71,7 +71,7 @@ export async function readStoreInfo(db: DatabaseSync, usage: LogUsage): Promise<
   }
 }
 
-/** One step of the index for each topic, however many messages it has. */
+/** Takes one step in the index for each topic, however many messages it has. */
 async function countTopics(db: DatabaseSync, pause: () => Promise<void>): Promise<number> {
   const next = db.prepare('SELECT topic FROM log WHERE topic > ? ORDER BY topic LIMIT 1')
   let count = 0

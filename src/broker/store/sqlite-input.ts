@@ -3,8 +3,8 @@ import type { Changes, LogRow } from './changes.ts'
 import { checksumOf } from './checksum.ts'
 
 /**
- * The columns of a change as SQLite takes them. An appended message gets its checksum and the time it is stored; its payload, a
- * character a byte until here, becomes bytes.
+ * The values of a change for SQLite. An appended message also gets its checksum and the time of storing; its payload, until
+ * here one character for each byte, becomes bytes.
  */
 export function toInput(
   name: string,

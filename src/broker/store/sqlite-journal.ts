@@ -10,24 +10,24 @@ import type { SqliteOptions } from './sqlite-file.ts'
 import type { TakenOver } from './sqlite-upgrade.ts'
 import type { Task, WorkerData, WorkerReply, WorkerRequest } from './worker-protocol.ts'
 
-// TypeScript in the checkout, JavaScript in the package: as this file is
+// .ts in a checkout, .js in the package: the same extension as this file
 const WORKER = new URL(`./sqlite-worker${extname(import.meta.url)}`, import.meta.url)
 
 export interface JournalOptions extends SqliteOptions {
   readonly retention?: Retention
-  /** What is kept until it has been passed on, as long as there is room. */
+  /** Messages that are kept until they are forwarded, as long as there is room. */
   readonly forwarded?: Forwarded | null
-  /** Told how many messages were deleted for want of room that had not been passed on. */
+  /** Called with how many messages were deleted for lack of room before they were forwarded. */
   readonly onUnforwarded?: (count: number) => void
-  /** Told if the history file of an older gateway is in the log now. */
+  /** Called once the history file of an older gateway has been moved into the log. */
   readonly onTakenOver?: (takenOver: TakenOver) => void
   readonly onUnreadable?: OnUnreadable
 }
 
 /**
- * A journal in an SQLite database in `directory`, which is made if it is missing. The database has
- * a thread of its own: there a slow disk holds up nothing but the answers that wait for it. Throws
- * a UsageError, and changes nothing, where there is something that is not a store, or one in use.
+ * A journal in an SQLite database in `directory`, which is created if needed. The database has a thread of its own, so a slow
+ * disk delays only the answers that wait for it. Throws a UsageError, and changes nothing, if the store is in use or is
+ * something else.
  */
 export async function openSqliteJournal(
   directory: string,
@@ -42,7 +42,7 @@ export async function openSqliteJournal(
   onOutage?: OnOutage,
 ): Promise<Journal> {
   const workerData: WorkerData = { ...options, directory, retention, forwarded }
-  // without this process's own flags, and without Node 24's word on how new its SQLite is
+  // without this process's own flags, and without Node 24's warning that its SQLite is experimental
   const execArgv = ['--disable-warning=ExperimentalWarning']
   const worker = new Worker(WORKER, { workerData, execArgv, name: 'store' })
   let asked = Promise.withResolvers<void>()

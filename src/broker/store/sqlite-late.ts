@@ -34,7 +34,7 @@ function* rowsOf(
   { after, from, to, newestFirst }: LateRange,
   { same, others }: { readonly same: StatementSync; readonly others: StatementSync },
 ): Generator<[CheckedRow, number], void> {
-  // a comparison of both at once would walk through all rows of the time
+  // one comparison of both columns would walk through all rows of that time
   if (after.time >= from && after.time < to) yield* timed(same.iterate(after.time, after.number))
   const above = newestFirst ? from - 1 : Math.max(from - 1, after.time)
   const below = newestFirst ? Math.min(to, after.time) : to

@@ -8,15 +8,15 @@ import { toBuffer, toCharacters } from './columns.ts'
 import type { LogRows, TopicRows } from './journal.ts'
 import { READ_LOG, READ_TOPICS, SPLIT_LOG } from './sqlite-statements.ts'
 
-/** Rows that one read looks at: some milliseconds, between two commits. */
+/** The most rows that one read looks at: some milliseconds, between two commits. */
 export const ROWS_READ = 2_000
-/** Rows that it returns, and bytes: they take a millisecond or two of the thread that asked. */
+/** The most rows and bytes that one read returns: they take a millisecond or two of the calling thread. */
 const ROWS_RETURNED = 400
 const BYTES_READ = 512 * 1024
-/** Topics that one read looks at. */
+/** The most topics that one read looks at. */
 const TOPICS_READ = 250
 
-/** Reads a range of the log part by part. A single topic is read by its index, whatever else the log holds. */
+/** Reads a range of the log in parts. A single topic is read by its index, however large the log is. */
 export function createSqliteLogReader(db: DatabaseSync): (range: LogRange) => LogRows {
   let statements = prepareReads(db)
 
@@ -47,7 +47,7 @@ export function createSqliteLogReader(db: DatabaseSync): (range: LogRange) => Lo
     try {
       return read(range)
     } catch (error) {
-      // a statement that came upon a damaged page says so once more, whatever it is asked for next
+      // after a damaged page, a statement reports it once more at its next use, so all are prepared again
       statements = prepareReads(db)
       throw error
     }
@@ -83,7 +83,7 @@ function prepareReads(db: DatabaseSync) {
   }
 }
 
-/** Reads the latest row of each topic, part by part; it looks at no other row. */
+/** Reads the latest row of each topic, in parts, and looks at no other row. */
 export function createTopicReader(db: DatabaseSync): (range: TopicRange) => TopicRows {
   const next = prepare(db, READ_TOPICS.next)
   const latest = prepare(db, READ_TOPICS.latest)
@@ -105,7 +105,7 @@ export function createTopicReader(db: DatabaseSync): (range: TopicRange) => Topi
   }
 }
 
-/** Finds where a time falls, by a binary search: an index of times would cost every append. */
+/** Finds the place of a time by a binary search: an index of times would slow down every append. */
 export function createLogSplitter(db: DatabaseSync): (time: number) => LogSplit {
   const bounds = prepare(db, SPLIT_LOG.bounds)
   const from = prepare(db, SPLIT_LOG.from)
@@ -117,7 +117,7 @@ export function createLogSplitter(db: DatabaseSync): (time: number) => LogSplit 
     while (low < high) {
       const middle = Math.floor((low + high) / 2)
       const found = from.get(middle)
-      // without a row the log is empty
+      // the log is empty if there is no row
       const [number, its] = found === undefined ? [0, time] : row(found)
       if (its < time) low = number + 1
       else high = middle

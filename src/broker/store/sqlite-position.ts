@@ -6,27 +6,27 @@ import { openPosition, type PositionFile, positionFile, readPosition } from './p
 import type { Fsync } from './sqlite-file.ts'
 import { findWalEnd, type WalEnd } from './wal.ts'
 
-/** How often to look where the write-ahead log ends, which takes 0.1 ms. */
+/** How often to look for the end of the write-ahead log, which takes 0.1 ms. */
 const LOOK_MS = 50
 
-/** Keeps the position of a store: only what is on the disk for sure is written into it. */
+/** Keeps the position file of a store: it only records what is certainly on the disk. */
 export interface PositionKeeper {
   /** A commit was done. */
   stored(changes: readonly Change[]): void
-  /** A commit failed: what it left in the write-ahead log will be overwritten. */
+  /** A commit failed: its frames in the write-ahead log will be overwritten. */
   failed(): void
-  /** Whether commits were done that may be noted once they are flushed. */
+  /** Whether there are commits that can be recorded once they are flushed. */
   isBehind(): boolean
-  /** All that was committed up to now was flushed. */
+  /** All commits so far were flushed. */
   flushed(): void
-  /** Nothing more is stored, and the database is about to take its write-ahead log in and to delete it. */
+  /** Nothing more is stored; the database is about to merge its write-ahead log and delete it. */
   closing(): void
   closed(): void
 }
 
 /**
- * With `always` the number of each commit is written at once, without a flush of its own, and soon what the write-ahead log
- * holds; with `interval` both after each flush; with `never` the number when the store is closed.
+ * With `always`, the number of each commit is written at once, without a flush of its own, and soon the end of the write-ahead
+ * log; with `interval`, both after each flush; with `never`, only the number, when the store is closed.
  */
 export function keepPosition(
   db: DatabaseSync,
@@ -39,7 +39,7 @@ export function keepPosition(
   let stored = highestNumber(db)
   let number = before?.number ?? 0
   let wal = fsync === 'never' ? null : (before?.wal ?? null)
-  /** The generation of the write-ahead log that has frames of a failed commit in it. */
+  /** The generation of the write-ahead log that contains frames of a failed commit. */
   let spoilt: string | null = null
   let isBehind = false
   let nextLook = 0
@@ -54,7 +54,7 @@ export function keepPosition(
     return end?.salt === spoilt ? null : end
   }
 
-  // without flushes it may lose its order, and cannot be relied on
+  // without flushes its pages may reach the disk in any order, so its end proves nothing
   if (fsync === 'never' && before?.wal) closing()
 
   function closing(): void {

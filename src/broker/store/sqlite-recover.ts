@@ -7,15 +7,15 @@ import { CLEAN_UP, READ } from './sqlite-statements.ts'
 const ROWS_AT_ONCE = 1_000
 
 /**
- * Sends all rows of `db` but the log to `onRows`, in parts, and deletes rows that nothing refers to. Throws a UsageError when
- * messages are damaged that are retained or wait for a session.
+ * Sends all rows of `db` except the log to `onRows`, in parts, and deletes rows that nothing refers to. Throws a UsageError if
+ * damaged messages are retained or wait for a session.
  */
 export function recoverAll(
   db: DatabaseSync,
   file: string,
   onRows: (name: RestoredName, rows: readonly unknown[][]) => void,
 ): void {
-  // everything is read before anything is written, so that a damaged file stays as it is
+  // everything is read before anything is written, so that a damaged file stays unchanged
   const damaged = READ.flatMap(([name, sql]) => sendRows(name, db.prepare(sql), onRows))
   if (damaged.length > 0) throw new UsageError(damageIn(file, damaged))
   db.exec(`BEGIN; ${CLEAN_UP} COMMIT`)

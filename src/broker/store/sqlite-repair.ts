@@ -25,20 +25,20 @@ import { CLEAN_UP } from './sqlite-statements.ts'
 import { SCHEMA_VERSION } from './sqlite-upgrade.ts'
 import { playBack } from './wal.ts'
 
-/** What was done to a damaged store. */
+/** The result of a repair. */
 export interface Repair extends Salvaged {
-  /** The highest number of a message that is left, and of one that was stored as far as that is known. */
+  /** The highest number of a message that is left, and the highest that is known to have been stored. */
   readonly highest: number
   readonly stored: number
-  /** What was wrong with its files; null where only their content was. */
+  /** What was wrong with the files; null if only their content was damaged. */
   readonly problem: string | null
-  /** Where the damaged files are now. */
+  /** The folder with the damaged files. */
   readonly aside: string
 }
 
 /**
- * Makes of a damaged store in `directory`, which no gateway has open, a whole one of all that can be read; null, and all stays as it
- * is, where nothing is damaged. Readers are told of a gap. Throws a UsageError.
+ * Replaces the damaged store in `directory`, which no gateway has open, by a new one with everything that can be read. Returns
+ * null, and changes nothing, if there is no damage. Readers are told of a gap. Throws a UsageError.
  */
 export async function repairStore(directory: string): Promise<Repair | null> {
   const file = storeFile(directory)
@@ -65,7 +65,7 @@ export async function repairStore(directory: string): Promise<Repair | null> {
 
 const NOTHING: Position = { number: 0, wal: null }
 
-/** What is known to be stored, and what the files tell to be missing. */
+/** What is known to be stored, and what is missing according to the files. */
 function lookAt(directory: string, file: string): { position: Position; problem: string | null } {
   let position = NOTHING
   try {
@@ -77,10 +77,10 @@ function lookAt(directory: string, file: string): { position: Position; problem:
   }
 }
 
-/** Throws a UsageError where another process has the store open. */
+/** Throws a UsageError if another process has the store open. */
 function lock(file: string, work: string): Disposable {
   if (!exists(file)) return { [Symbol.dispose]() {} }
-  // by another name, as SQLite would play back the write-ahead log that is beside it
+  // through another name, because SQLite would play back a write-ahead log beside the file
   const link = join(work, 'lock.sqlite')
   linkSync(file, link)
   const db = new DatabaseSync(link, { timeout: 0 })
@@ -96,12 +96,12 @@ function lock(file: string, work: string): Disposable {
   return { [Symbol.dispose]: () => db.close() }
 }
 
-/** A copy that can be opened without a change to the damaged files. */
+/** Makes a copy, so that opening it does not change the damaged files. */
 function copyOf(file: string, work: string): string {
   const copy = join(work, 'copy.sqlite')
   for (const end of ['', '-wal'])
     if (exists(file + end)) copyFileSync(file + end, copy + end, constants.COPYFILE_FICLONE)
-  // SQLite deletes the log of an empty database, which may hold all of it
+  // SQLite deletes the write-ahead log of an empty database, but all data may be in it
   if (exists(`${copy}-wal`) && (statSync(copy, { throwIfNoEntry: false })?.size ?? 0) === 0) {
     closeSync(openSync(copy, 'w'))
     playBack(`${copy}-wal`, copy)
@@ -160,7 +160,7 @@ function read<T extends Salvaged & { isSound: boolean }>(
     return work(from)
   } catch (error) {
     const usage = asUsageError(error, copy)
-    // nothing of it can be read
+    // no row of it can be read
     if (usage instanceof UsageError && /is damaged/.test(messageOf(usage)))
       return { ...UNREADABLE, isSound: false }
     throw error
@@ -169,7 +169,7 @@ function read<T extends Salvaged & { isSound: boolean }>(
   }
 }
 
-/** Goes on with numbers that were never given; whoever resumes from an earlier one hears that messages are missing. */
+/** Continues with numbers that were never given; readers that resume from an earlier one are told that messages are missing. */
 function tellOfGap(to: DatabaseSync, stored: number): void {
   const mark = Number(to.prepare("SELECT value FROM meta WHERE key = 'mark'").get()?.value ?? 0)
   const start = String(Math.max(mark, stored) + BLOCK)
@@ -182,7 +182,7 @@ function tellOfGap(to: DatabaseSync, stored: number): void {
     write.run(key, value)
 }
 
-/** Puts the new store in the place of the damaged one, which is kept; returns where. */
+/** Moves the damaged store away and the new one into its place; returns the folder of the damaged one. */
 async function replace(directory: string, work: string, highest: number): Promise<string> {
   const file = storeFile(directory)
   const aside = join(directory, `damaged-${new Date().toISOString().replaceAll(/[:.]/g, '-')}`)
@@ -196,7 +196,7 @@ async function replace(directory: string, work: string, highest: number): Promis
   position.flush()
   position.close()
   giveToOwner(positionFile(work), directory)
-  // it would be played back into the new database
+  // SQLite would play it back into the new database
   rmSync(`${file}-wal`, { force: true })
   renameSync(storeFile(join(work, 'new')), file)
   renameSync(positionFile(work), positionFile(directory))

@@ -10,8 +10,8 @@ import { asUsageError, checkOwner, STORE_FILE, storeFile } from './sqlite-file.t
 import { SCHEMA_VERSION } from './sqlite-upgrade.ts'
 
 /**
- * Puts a copy of `backup` into `directory` as its store. Throws a UsageError, and leaves `directory` as it was, where `backup`
- * is not a whole store, or where there is a store that is in use or not empty.
+ * Copies `backup` into `directory` as its store. Throws a UsageError, and leaves `directory` unchanged, if `backup` is not a
+ * whole store, or if `directory` has a store that is in use or not empty.
  */
 export async function restoreStore(backup: string, directory: string): Promise<void> {
   if (exists(`${backup}-wal`))
@@ -21,7 +21,7 @@ export async function restoreStore(backup: string, directory: string): Promise<v
   makePrivateDirectory(directory)
   requireEmpty(directory)
   const log = `${storeFile(directory)}-wal`
-  // SQLite would play it back over what is restored
+  // SQLite would play it back into the restored database
   if (exists(log))
     throw new UsageError(`${log} belongs to a store that is no longer there: move it away too`)
   const unfinished = join(directory, UNFINISHED_PREFIX + STORE_FILE)
@@ -31,9 +31,9 @@ export async function restoreStore(backup: string, directory: string): Promise<v
     chmodSync(unfinished, 0o600)
     giveToOwner(unfinished, directory)
     prepare(unfinished, backup)
-    // of the store that was here before
+    // of the store that was there before
     rmSync(positionFile(directory), { force: true })
-    // fails where a gateway has made a store meanwhile
+    // fails if a gateway has created a store in the meantime
     linkSync(unfinished, storeFile(directory))
     await syncDirectory(directory)
   } finally {
@@ -41,14 +41,14 @@ export async function restoreStore(backup: string, directory: string): Promise<v
   }
 }
 
-/** What root restores belongs to whom the folder belongs to, as the gateway probably runs as that user. */
+/** Gives a file that root restores to the owner of the folder, as the gateway probably runs as that user. */
 export function giveToOwner(file: string, directory: string): void {
   if (process.geteuid?.() !== 0) return
   const { uid, gid } = statSync(directory)
   chownSync(file, uid, gid)
 }
 
-/** Deletes a store without anything in it. */
+/** Deletes a store that holds nothing. */
 function requireEmpty(directory: string): void {
   const file = storeFile(directory)
   if (!exists(file)) return
@@ -77,7 +77,9 @@ function hasRows(db: DatabaseSync): boolean {
     .some((name) => db.prepare(`SELECT 1 FROM ${name} LIMIT 1`).get() !== undefined)
 }
 
-/** Throws a UsageError unless the copy is a whole store; has it go on with numbers that the first one has not given since. */
+/**
+ * Throws a UsageError unless the copy is a whole store; makes it continue with numbers that the original has not given since.
+ */
 function prepare(file: string, backup: string): void {
   let db: DatabaseSync | undefined
   try {
@@ -89,7 +91,7 @@ function prepare(file: string, backup: string): void {
     if (problem?.integrity_check !== 'ok')
       throw new UsageError(`${backup} is damaged: ${String(problem?.integrity_check)}`)
     if (version === SCHEMA_VERSION)
-      // so that whoever resumes is told that messages may be missing
+      // so that readers that resume are told that messages may be missing
       db.exec(`
         UPDATE meta SET value = CAST(value AS INTEGER) + ${BLOCK} WHERE key = 'mark';
         UPDATE meta SET value = '0' WHERE key = 'clean'`)

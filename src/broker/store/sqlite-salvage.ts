@@ -6,17 +6,17 @@ const SQLITE_FULL = 13
 
 /** What was copied from a damaged store, and what was not. */
 export interface Salvaged {
-  /** Messages. */
+  /** The number of messages. */
   readonly kept: number
   /** Numbers of messages whose checksum does not match. */
   readonly damaged: readonly number[]
-  /** Between which numbers messages could not be read; whether there were any is not known. */
+  /** The ranges of numbers that could not be read; they may or may not have held messages. */
   readonly holes: readonly (readonly [after: number, before: number])[]
-  /** Tables, other than that of messages, some of which could not be read. */
+  /** Tables, other than the log, that could be read only in part. */
   readonly tables: readonly string[]
 }
 
-/** Copies what can be read of all tables from one store to an empty one of the same schema. */
+/** Copies everything that can be read, of all tables, from one store to an empty one of the same schema. */
 export function salvage(from: DatabaseSync, to: DatabaseSync): Salvaged {
   to.exec('BEGIN')
   const log = salvageLog(from, to)
@@ -30,7 +30,7 @@ function tablesOf(db: DatabaseSync): string[] {
   return found.map(({ name }) => String(name))
 }
 
-/** From both ends, so that what is lost is what cannot be read; returns whether that is nothing. */
+/** Copies from both ends, to lose only the unreadable part; returns whether everything was copied. */
 function copyTable(table: string, from: DatabaseSync, to: DatabaseSync): boolean {
   const columns = columnsOf(to, table)
   const keys = columns.filter(({ key }) => key > 0).toSorted((a, b) => a.key - b.key)
@@ -84,13 +84,13 @@ function salvageLog(from: DatabaseSync, to: DatabaseSync): Omit<Salvaged, 'table
   }
 }
 
-/** The lowest number after this one from which rows can be read again; null where there is none. */
+/** The lowest number after this one from which rows can be read again; null if there is none. */
 function nextReadable(next: StatementSync, after: number): number | null {
   const first = (from: number): number | null => {
     const row = attempt(() => next.get(from) as unknown as [number] | undefined)?.value
     return row ? row[0] : null
   }
-  // damaged pages are few: what lies behind them is near
+  // only few pages are damaged, so the next readable row is near
   let low = Math.max(after, 0)
   let high = low
   for (let step = 1; first(high) === null; step *= 2) {
@@ -123,7 +123,7 @@ function columnsOf(db: DatabaseSync, table: string): { name: string; key: number
     .map(({ name, pk }) => ({ name: String(name), key: Number(pk) }))
 }
 
-/** Null where the damaged store cannot be read; throws where the new one cannot be written. */
+/** Null if the damaged store cannot be read; throws if the new one cannot be written. */
 function attempt<T>(work: () => T): { readonly value: T } | null {
   try {
     return { value: work() }

@@ -1,20 +1,20 @@
 import { IS_LATE } from '../../topic/time.ts'
 import type { ChangeName, RestoredName } from './changes.ts'
 
-/** SQL of whether a row is late: each of its queries has to say it as the index does. */
+/** The SQL condition for a late row: SQLite uses the index only for queries with exactly this condition. */
 const LATE = IS_LATE('own_time', 'time')
-/** It costs messages that are not late nothing. */
+/** An index of late messages only, so that it costs nothing for the others. */
 const INDEX_LATE = `CREATE INDEX log_late ON log (own_time) WHERE ${LATE};`
 
-/** Requests that name a key, and their lines whose readings are published, until there is an answer. */
+/** Requests with an idempotency key, and their lines whose readings are published, until there is an answer. */
 const CREATE_KEYS = `
   CREATE TABLE keys (
     id INTEGER PRIMARY KEY, device TEXT, key TEXT, fingerprint TEXT, expires INTEGER, answer TEXT);
   CREATE TABLE key_lines (key INTEGER, line INTEGER, PRIMARY KEY (key, line)) WITHOUT ROWID;`
 
 /**
- * Times are milliseconds by the store's clock, but for two of a message: `time`, when the gateway took it, which is the system's, and `own_time`, where
- * its device says when it was measured. `stored` is when it came into the log.
+ * Times are milliseconds by the store's clock, except two times of a message: `time`, when the gateway received it, by the
+ * system's clock, and `own_time`, when its device says that it was measured. `stored` is when it was added to the log.
  */
 export const CREATE_TABLES = `
   CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -48,7 +48,7 @@ export const CREATE_TABLES = `
   CREATE TABLE probe (id INTEGER PRIMARY KEY, time INTEGER);
   ${CREATE_KEYS}`
 
-/** What makes a store of schema 1 one of schema 2, and one of schema 2 one of schema 3. */
+/** The upgrades from schema 1 to 2, and from 2 to 3. */
 export const UPGRADES_BEFORE_LOG: readonly string[] = [
   'ALTER TABLE queue ADD COLUMN retain INTEGER DEFAULT 0;',
   `ALTER TABLE retained ADD COLUMN properties TEXT;
@@ -69,9 +69,9 @@ export const UPGRADES_BEFORE_LOG: readonly string[] = [
    ALTER TABLE wills ADD COLUMN due INTEGER;`,
 ]
 
-/** What makes a store with a log, which schema 4 brought, one of schema 5, and so on. */
+/** The upgrades of a store with a log, which begins with schema 4, to 5 and so on. */
 export const UPGRADES_OF_LOG: readonly string[] = [
-  // rows that are there already stay as they are: to sum them up takes longer than a start may
+  // existing rows get no checksum: calculating them would take longer than a start may
   'ALTER TABLE log ADD COLUMN stored INTEGER; ALTER TABLE log ADD COLUMN checksum INTEGER;',
   `CREATE TABLE audiences (id INTEGER PRIMARY KEY, sessions TEXT);
    CREATE TABLE bundles (
@@ -84,11 +84,11 @@ export const UPGRADES_OF_LOG: readonly string[] = [
    ${CREATE_KEYS}`,
 ]
 
-/** As `CheckedRow` has them. */
+/** The columns of a `CheckedRow`. */
 export const LOG_COLUMNS =
   'number, topic, payload, qos, retain, device, time, properties, expires, own_time, checksum'
 
-/** How each change is written. Every statement may run again: a change is retried until it is stored. */
+/** The statement that writes each change. Each can run twice: a change is retried until it is stored. */
 export const WRITE: Record<ChangeName, string> = {
   append: `REPLACE INTO log (${LOG_COLUMNS}, stored) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   meta: 'REPLACE INTO meta VALUES (?, ?)',
@@ -117,7 +117,7 @@ export const WRITE: Record<ChangeName, string> = {
   will: 'REPLACE INTO wills VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
   dueWill: 'UPDATE wills SET due = ? WHERE client = ?',
   dropWill: 'DELETE FROM wills WHERE client = ?',
-  // it stands in the commit of each of its lines, and the answer comes after all of them
+  // written in the commit of each line of its request; the answer is written after all of them
   key: 'REPLACE INTO keys VALUES (?, ?, ?, ?, ?, NULL)',
   keyLine: 'REPLACE INTO key_lines VALUES (?, ?)',
   keyAnswer: 'UPDATE keys SET answer = ? WHERE id = ?',
@@ -126,7 +126,7 @@ export const WRITE: Record<ChangeName, string> = {
   probe: 'REPLACE INTO probe VALUES (1, ?)',
 }
 
-/** Takes out what a crash left behind of changes that nobody waited for. */
+/** Removes what a crash left behind of changes that nobody waited for. */
 export const CLEAN_UP = `
   DELETE FROM subscriptions WHERE session NOT IN (SELECT id FROM sessions);
   DELETE FROM queue WHERE session NOT IN (SELECT id FROM sessions);
@@ -140,7 +140,7 @@ export const CLEAN_UP = `
   DELETE FROM key_lines WHERE key NOT IN (SELECT id FROM keys);`
 
 const IN_RANGE = 'number > ? AND number <= ?'
-/** A range of the log, of all topics or of one, from either end. */
+/** Reads a range of the log, of all topics or of one, from either end. */
 export const READ_LOG = {
   all: { ASC: readLog(IN_RANGE, 'ASC'), DESC: readLog(IN_RANGE, 'DESC') },
   one: {
@@ -153,7 +153,7 @@ function readLog(where: string, order: 'ASC' | 'DESC'): string {
   return `SELECT ${LOG_COLUMNS} FROM log WHERE ${where} ORDER BY number ${order}`
 }
 
-/** Late rows of one time, from a number on; and those of the times between two. */
+/** Reads late rows: of one time from a number on, and of a span of times. */
 export const READ_LATE = {
   same: {
     ASC: readLate('own_time = ? AND number > ?', 'ASC'),
@@ -169,7 +169,7 @@ function readLate(where: string, order: 'ASC' | 'DESC'): string {
   return `SELECT ${LOG_COLUMNS} FROM log WHERE ${LATE} AND ${where} ORDER BY own_time ${order}, number ${order}`
 }
 
-/** To go from topic to topic, by the index: grouping by it would read all of the log at once. */
+/** Goes from topic to topic by the index: grouping would read the whole log at once. */
 export const READ_TOPICS = {
   next: 'SELECT topic FROM log WHERE topic > ? ORDER BY topic LIMIT 1',
   latest: `SELECT ${LOG_COLUMNS} FROM log WHERE topic = ? ORDER BY number DESC LIMIT 1`,
@@ -178,16 +178,16 @@ export const READ_TOPICS = {
 /** The first rows after a number. */
 export const CHECK_LOG = `SELECT ${LOG_COLUMNS} FROM log WHERE number > ? ORDER BY number LIMIT 64`
 
-/** To find a time in the log. */
+/** Finds the place of a time in the log. */
 export const SPLIT_LOG = {
-  // one by one: both in one query read the whole log
+  // two subqueries, because min and max in one query would read the whole log
   bounds: `SELECT coalesce((SELECT min(number) FROM log), 0),
     coalesce((SELECT max(number) FROM log), 0)`,
   from: 'SELECT number, time FROM log WHERE number >= ? ORDER BY number LIMIT 1',
   before: 'SELECT coalesce(max(number), 0) FROM log WHERE number < ?',
 }
 
-/** Everything stored, in the words and the order of `Restore`. */
+/** All rows except the log, with the names and in the order of `Restore`. */
 export const READ: [RestoredName, string][] = [
   [
     'meta',

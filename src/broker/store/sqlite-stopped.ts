@@ -10,7 +10,7 @@ import { SCHEMA_VERSION } from './sqlite-upgrade.ts'
 
 const LOCK_TIMEOUT_MS = 1_000
 
-/** What the store in `directory` holds, which no gateway has open. Throws a UsageError where there is none. */
+/** The content of the store in `directory`, which no gateway has open. Throws a UsageError if there is none. */
 export function stoppedStoreInfo(directory: string): Promise<StoreInfo> {
   return withStopped(directory, async (db, version) => {
     if (version < SCHEMA_VERSION)
@@ -21,7 +21,7 @@ export function stoppedStoreInfo(directory: string): Promise<StoreInfo> {
   })
 }
 
-/** Copies the store in `directory`, which no gateway has open, to `file`, which is not there yet. */
+/** Copies the store in `directory`, which no gateway has open, to the new `file`. */
 export function copyStoppedStore(directory: string, file: string): Promise<void> {
   return withStopped(directory, (db) => copyDatabase(db, file))
 }
@@ -39,7 +39,7 @@ async function withStopped<T>(
   let db: DatabaseSync | undefined
   try {
     db = new DatabaseSync(file, { timeout: LOCK_TIMEOUT_MS })
-    // so that no gateway opens it meanwhile
+    // so that no gateway opens it in the meantime
     db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA query_only = ON')
     const version = checkOwner(db, file)
     requireMessages(db, directory, file, position)

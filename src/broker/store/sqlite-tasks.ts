@@ -25,7 +25,7 @@ export function createTasks(db: DatabaseSync, usage: LogUsage) {
   }
 
   return {
-    /** Returns the result, or a promise of it. Throws when the task fails. */
+    /** Returns the result, or a promise for it. Throws if the task fails. */
     run(task: Task): unknown {
       switch (task.name) {
         case 'read':
@@ -44,7 +44,7 @@ export function createTasks(db: DatabaseSync, usage: LogUsage) {
           return copy(task.file)
       }
     },
-    /** Stops a copy that is being made. */
+    /** Stops a running copy. */
     async stop(): Promise<void> {
       closing.abort(new Error('the gateway is stopping'))
       await copying?.catch(() => {})

@@ -5,15 +5,15 @@ import { createLogUsage, type LogUsage, ROW_BYTES } from './log-usage.ts'
 import type { LogState, Retention } from './retention.ts'
 import { createTopicsKept, type TopicsKept } from './topics-kept.ts'
 
-/** Deletes from the log what is past its time or has no room. */
+/** Deletes messages from the log that are too old or have no room. */
 export interface Trim {
   readonly usage: LogUsage
   state(): LogState
   /** Notes what a commit has stored. */
   stored(changes: readonly Change[]): void
-  /** How many messages were deleted since it was asked last that had not been passed on. */
+  /** How many messages were deleted before they were forwarded, since the last call. */
   takeUnforwarded(): number
-  /** Does a part of what there is to do, within some milliseconds; returns whether there is more to do now. */
+  /** Does a part of the work, within some milliseconds; returns whether more can be done now. */
   step(now: number): boolean
 }
 
@@ -21,7 +21,7 @@ export interface TrimRow {
   readonly number: number
   readonly topic: string
   readonly device: string | null
-  /** When it was stored, by the clock that `now` is of. */
+  /** When it was stored, by the clock of `now`. */
   readonly time: number
   readonly bytes: number
   /** Whether it is retained or waits in a queue. */
@@ -30,15 +30,15 @@ export interface TrimRow {
   readonly isLatest: boolean
 }
 
-/** Nothing younger is trimmed, so that whoever comes right back has missed nothing. */
+/** Younger messages are never trimmed, so that a client that reconnects soon has missed nothing. */
 const YOUNGEST_MS = 60_000
-/** With what its commit takes, about twice as long for whoever waits. */
+/** The time of a step. With its commit, a waiting client is delayed about twice as long. */
 const STEP_MS = 1
 const ROWS_AT_ONCE = 64
 const EVERYTHING = Number.MAX_SAFE_INTEGER
-/** How often what was kept is looked at again. */
+/** How often the kept messages are checked again. */
 const SWEEP_MS = 1_000
-/** To what part of its share a device is trimmed, so that it is not walked for again at once. */
+/** A device is trimmed to this part of its share, so that it does not exceed it again at once. */
 const RELIEF = 7 / 8
 
 const ROWS = `
@@ -50,7 +50,7 @@ const ROWS = `
   FROM log WHERE number > ? AND number <= ? ORDER BY number LIMIT ${ROWS_AT_ONCE}`
 
 /**
- * Trims the log of `db`, which nothing else deletes from. What is to be passed on and has not been is deleted only where there is no
+ * Trims the log of `db`; nothing else deletes from it. A message that is still to be forwarded is deleted only for lack of
  * room.
  */
 export function createTrim(
@@ -68,16 +68,16 @@ export function createTrim(
   let thinned = readNumber(db, 'thinned')
   let passedOn = forwarded ? readNumber(db, 'forwarded', EVERYTHING) : EVERYTHING
   let unforwarded = 0
-  // what is left up to here was kept
+  // the messages left up to this number are kept ones
   let cursor = trimmed
   const topics = createTopicsKept(retention)
   let swept = 0
   let lastSweep = 0
-  // one walk through the log for all devices that had more than their share when it began
+  // one walk through the log for all devices that exceeded their share when it began
   let pass: { cursor: number; over: Set<string | null>; keeps: TopicsKept } | null = null
   let lastPass = 0
   const share: Retention = { ...retention, bytes: 2 * retention.bytesPerDevice }
-  // what this step deletes: counted once that is stored
+  // the rows that this step deletes: counted once that is stored
   let removed: TrimRow[] = []
   let removedBytes = 0
   let removedUnforwarded = 0
@@ -99,7 +99,7 @@ export function createTrim(
     highest[why] = Math.max(highest[why], row.number)
   }
 
-  /** Whether it is to be passed on and has not been. */
+  /** Whether it is still to be forwarded. */
   function isAwaited({ number, topic, device }: TrimRow): boolean {
     return number > passedOn && forwarded !== null && isForwarded(forwarded, topic, device)
   }
@@ -108,7 +108,7 @@ export function createTrim(
     return usage.total.bytes - removedBytes <= retention.bytes
   }
 
-  /** Deletes the oldest while they are past their age or there are too many; returns whether there may be more. */
+  /** Deletes the oldest messages while they are too old or too many; returns whether there may be more. */
   function trimOldest(now: number): boolean {
     const rows = rowsAfter(cursor)
     for (const row of rows) {
@@ -121,7 +121,7 @@ export function createTrim(
     return rows.length === ROWS_AT_ONCE
   }
 
-  /** Deletes the oldest of devices that have more than their share; returns whether there may be more. */
+  /** Deletes the oldest messages of devices above their share; returns whether there may be more. */
   function trimShares(now: number): boolean {
     if (!pass) {
       if (Math.abs(now - lastPass) < YOUNGEST_MS) return false
@@ -153,7 +153,7 @@ export function createTrim(
     return (usage.byDevice.get(device)?.bytes ?? 0) - (removedOf.get(device) ?? 0)
   }
 
-  /** Looks again at what was kept; returns whether there is more to look at in this round. */
+  /** Checks kept messages again; returns whether this round has more of them. */
   function sweep(now: number): boolean {
     const rows = rowsAfter(swept, cursor)
     for (const row of rows) {
@@ -202,7 +202,7 @@ export function createTrim(
       removedUnforwarded = 0
       removedOf = new Map()
       highest = { trimmed, thinned }
-      // nobody waits for it: it is on the disk with the next message
+      // nobody waits for this commit: it is flushed with the next message
       if (synchronous > 1) db.exec('PRAGMA synchronous = NORMAL')
       let isMore: boolean
       try {

@@ -12,25 +12,25 @@ import { CREATE_TABLES, UPGRADES_BEFORE_LOG, UPGRADES_OF_LOG, WRITE } from './sq
 const LOG_SCHEMA = UPGRADES_BEFORE_LOG.length + 2
 export const SCHEMA_VERSION = LOG_SCHEMA + UPGRADES_OF_LOG.length
 
-/** What became of the history file of an older gateway. */
+/** The result of moving the history file of an older gateway into the log. */
 export interface TakenOver {
   readonly file: string
-  /** Messages that are in the log now. */
+  /** Messages that were moved. */
   readonly messages: number
-  /** Lines of the file that are not messages, the first of them by their numbers, and how many messages are not there at all. */
+  /** The damaged lines of the file, of which the first are named by number, and the number of messages that are missing. */
   readonly damagedLines: readonly number[]
   readonly damaged: number
   readonly missing: number
 }
 
-/** Damaged lines that are named. */
+/** The most damaged lines that are named. */
 const NAMED_LINES = 20
-/** Where the file goes when something in it is damaged. */
+/** Added to the file's name if something in it is damaged. */
 const DAMAGED = '.damaged'
 
 /**
- * Makes the database in `directory` one of this schema, in the transaction that is open; `version` is 0 for a new one. The
- * messages of the history file go to the log.
+ * Upgrades the database in `directory` to the current schema, in the open transaction; `version` is 0 for a new one. Moves the
+ * messages of a history file into the log.
  */
 export function upgrade(db: DatabaseSync, version: number, directory: string): TakenOver | null {
   if (version >= LOG_SCHEMA) {
@@ -44,7 +44,7 @@ export function upgrade(db: DatabaseSync, version: number, directory: string): T
     const before = UPGRADES_BEFORE_LOG.slice(version - 1)
     db.exec([...before, CREATE_LOG, ...UPGRADES_OF_LOG].join(''))
   }
-  // all that is not in the history came before it
+  // messages that are not in the history are older than those in it
   const waiting = version === 0 ? 0 : numberIn(db, 'SELECT max(id) FROM messages')
   const retained = version === 0 ? 0 : numberIn(db, 'SELECT count(*) FROM retained')
   const taken = history && takeOver(db, history, waiting + retained)
@@ -57,12 +57,12 @@ export function upgrade(db: DatabaseSync, version: number, directory: string): T
   return { file, ...taken }
 }
 
-/** Moves the history file out of the way once its messages are in the log for good. */
+/** Removes the history file once its messages are stored and flushed. */
 export function removeOldHistory(db: DatabaseSync, directory: string): void {
   const ending = db.prepare("SELECT value FROM meta WHERE key = 'historyFile'").get()?.value
   if (ending === undefined) return
   const file = oldHistoryFile(directory)
-  // gone already where the last start ended here
+  // it is missing if the last start ended here
   if (exists(file)) {
     if (ending === DAMAGED) renameSync(file, file + DAMAGED)
     else unlinkSync(file)
@@ -71,7 +71,7 @@ export function removeOldHistory(db: DatabaseSync, directory: string): void {
   db.exec("DELETE FROM meta WHERE key = 'historyFile'")
 }
 
-/** Writes the messages with `offset` added to their numbers, and what is needed to understand their old ids. */
+/** Writes the messages with `offset` added to their numbers, and the data to translate their old ids. */
 function takeOver(
   db: DatabaseSync,
   { head, entries }: OldHistory,
@@ -83,7 +83,7 @@ function takeOver(
   let messages = 0
   let last = head?.forgotten ?? 0
   let trimmed = last
-  /** Messages may be missing up to here. */
+  /** Messages up to this number may be missing. */
   let thinned = 0
   let isAfterDamage = false
   for (const entry of entries()) {
@@ -115,7 +115,7 @@ function takeOver(
   }
   writeMeta(db, 'trimmed', trimmed + offset)
   if (thinned > 0) writeMeta(db, 'thinned', thinned + offset)
-  // whatever comes gets higher numbers
+  // all new messages get higher numbers
   writeMeta(db, 'mark', latest + offset)
   return { messages, damagedLines, damaged, missing }
 }
@@ -136,14 +136,14 @@ const CREATE_LOG = `
   CREATE INDEX log_by_topic ON log (topic, number);
   CREATE INDEX log_by_time ON log (topic, time);`
 
-/** Of what older gateways knew of a message. */
+/** The columns that older gateways stored for a message. */
 const COLUMNS = 'number, topic, payload, qos, retain, device, time, properties, expires'
 
-/** Whether two rows tell of the same message. */
+/** Whether two rows are the same message. */
 const IS_SAME =
   'l.topic = b.topic AND l.time = b.time AND l.device IS b.device AND l.payload = b.payload'
 
-/** What waits is in the log once: as the history has it or, by its own number, before that. */
+/** Puts each waiting message into the log once: its row in the history or, if it has none there, a row with its own number. */
 const MOVE_MESSAGES = `
   ALTER TABLE queue ADD COLUMN since INTEGER;
   UPDATE queue SET since = (SELECT stored FROM messages WHERE id = queue.message);

@@ -8,13 +8,15 @@ import type { Trim } from './sqlite-trim.ts'
 import type { WorkerReply } from './worker-protocol.ts'
 
 const UPKEEP_MS = 1_000
-/** Between two steps of trimming, so that commits come in between; the second one while the log grows faster than it is trimmed. */
+/**
+ * The pauses between two steps of trimming, for commits; the second one is used while the log grows faster than it is trimmed.
+ */
 const TRIM_PAUSE_MS = 100
 const SHORT_PAUSE_MS = 1
-/** Free pages that are kept, and pages given back at a time: 4 MiB, some milliseconds. */
+/** Free pages that are kept, and the most that are given back at a time: 4 MiB, some milliseconds. */
 const SPARE_PAGES = 1_024
 
-/** What the database thread does every second: flush, give free pages back to the disk, trim the log. */
+/** The work of the database thread every second: it flushes, gives free pages back to the disk, and trims the log. */
 export function startUpkeep(
   { db, file }: { readonly db: DatabaseSync; readonly file: string },
   position: PositionKeeper,
@@ -50,7 +52,7 @@ export function startUpkeep(
     if (isMore) trimming = setTimeout(attemptTrim, pause).unref()
   }
 
-  /** Reports a damaged page. Any other fault of the disk also fails the next commit, which somebody waits for. */
+  /** Reports a damaged page. Any other disk error also fails the next commit, where a client waits for it. */
   function attemptTrim(): void {
     const error = attempt(trimLog)
     if (error && isDamage(error)) send({ unreadable: error.message })

@@ -15,11 +15,11 @@ import { createTrim } from './sqlite-trim.ts'
 import { startUpkeep } from './sqlite-upkeep.ts'
 import type { Task, WorkerData, WorkerReply, WorkerRequest } from './worker-protocol.ts'
 
-/** The niceness of the other threads above this one's: on a core that they keep busy, each commit would wait for them. */
+/** How much lower the priority of the other threads is: otherwise commits would wait for them on a busy core. */
 const AHEAD = 5
 const FIRST = -20
 
-/** Opens the database, and does what is asked at `port` until it is closed. */
+/** Opens the database, and serves requests at `port` until it is closed. */
 function open(port: MessagePort, options: WorkerData): void {
   const { directory, fsync, retention, forwarded } = options
   const { db, file, takenOver } = openSqliteFile(directory, options)
@@ -33,7 +33,7 @@ function open(port: MessagePort, options: WorkerData): void {
   const clock = createHeardClock()
   const upkeep = startUpkeep({ db, file }, position, trim, clock, send)
 
-  /** A failed read is reported with what the operator can do about it. */
+  /** Turns the error of a failed read into one that tells the operator what to do. */
   function reading<T>(work: () => T): T {
     try {
       return work()
@@ -58,7 +58,7 @@ function open(port: MessagePort, options: WorkerData): void {
       attempt(position.failed)
       throw error
     }
-    // the changes are stored, even if their position cannot be noted
+    // the changes are stored, even if their position cannot be recorded
     attempt(() => position.stored(changes))
   }
 
@@ -104,9 +104,9 @@ function answer(port: MessagePort, work: () => void): void {
   port.postMessage(reply)
 }
 
-/** Raises the priority of this thread where the system allows it. */
+/** Raises the priority of this thread if the system allows it. */
 function goFirst(): void {
-  // on other systems this would be the priority of the process
+  // on other systems this would change the whole process
   if (process.platform === 'linux')
     attempt(() => setPriority(Math.max(FIRST, getPriority() - AHEAD)))
 }

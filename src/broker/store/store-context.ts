@@ -2,12 +2,12 @@ import type { Ledger } from '../../budget/ledger.ts'
 import type { Journal } from './journal.ts'
 import type { Limits, OnBound, OnDamage } from './limits.ts'
 
-/** What every part of the store uses. */
+/** What all parts of the store share. */
 export interface StoreContext {
   readonly journal: Journal
   readonly limits: Limits
   readonly onBound: OnBound
-  /** Counts what is in memory for each device. */
+  /** Counts the memory of each device. */
   readonly memory: Ledger
   readonly onDamage: OnDamage
   /** Milliseconds by the store's clock. */
@@ -15,12 +15,12 @@ export interface StoreContext {
   readonly ids: Ids
 }
 
-/** Numbers that only grow, also across restarts: order in the store is theirs. */
+/** Numbers that only increase, even across restarts; they give the order in the store. */
 export interface Ids {
   next(): number
-  /** The first of so many, one after the other. */
+  /** Takes `count` consecutive numbers, and returns the first. */
   take(count: number): number
-  /** Later numbers are greater than this one. */
+  /** All further numbers are greater than `id`. */
   passed(id: number): void
 }
 

@@ -25,17 +25,17 @@ export interface StoreOptions {
   readonly onDamage?: OnDamage
   /** The rights of a client, by its device and its client id. */
   readonly accessOf: AccessOf
-  /** Milliseconds since the Unix epoch, as the system says; a test's own clock. */
+  /** Milliseconds since the Unix epoch, by the system's clock; a test can pass its own. */
   readonly now?: () => number
-  /** Milliseconds that pass evenly, whatever the system's clock is set to. */
+  /** Milliseconds of a monotonic clock, which changes of the system's clock do not affect. */
   readonly steady?: () => number
 }
 
 export type Store = Awaited<ReturnType<typeof openStore>>
 
 /**
- * All that the broker keeps: its state in memory, all changes in the journal. Each promise resolves once the change is on
- * disk; if it rejects, nothing was changed.
+ * The broker's whole state: in memory, with all changes in the journal. Each promise resolves once the change is on the disk;
+ * if it rejects, nothing was changed.
  */
 export async function openStore({
   journal,
@@ -80,7 +80,7 @@ export async function openStore({
     enqueue: queueing.restoreEntry,
     receive(client, packetId) {
       const session = sessions.find(client)
-      // the session may have ended
+      // the session may have ended before
       if (session) incoming.restore(session, packetId)
     },
     will: wills.restore,
@@ -114,8 +114,8 @@ export async function openStore({
     wills,
     keys,
     /**
-     * Stores all that is to be kept of a message in one step: it is retained, it is in the queues of `receivers` and `cohorts`, and the
-     * packet it came `from` has arrived, and the reading of a request that names a key is published. What is stored later comes later in each queue.
+     * Stores everything about a message in one step: that it is retained, the queues of `receivers` and `cohorts`, the arrival
+     * of the packet that it came `from`, and its line in a request with an idempotency key. Queues keep the order of the calls.
      */
     async storeMessage(
       message: Delivery,
@@ -127,7 +127,7 @@ export async function openStore({
       const arrived = from ? incoming.record(from.session, from.arrival) : []
       const marked = mark ? keys.toChanges(mark) : []
       const append = (changes: Change[]) => {
-        // earlier messages are stored first
+        // earlier messages must be stored first
         log.flush()
         const all = [log.toChange(message), ...arrived, ...marked, ...changes]
         return queueing.enqueue(message, receivers, all, cohorts)
@@ -153,16 +153,16 @@ export async function openStore({
       retained: retained.size,
       retainedBytes: retained.bytes,
     }),
-    /** Resolves once everything up to now is stored. */
+    /** Resolves once all changes so far are stored. */
     stored: () => journal.append([]),
     outage: () => journal.outage(),
-    /** Null while the log is not known to be damaged. */
+    /** Null while no damage of the log is known. */
     damage(): string | null {
       const count = log.damaged()
       if (count === 0) return null
       return `${count} messages of the log are damaged and skipped: stop the gateway and run "wott-gateway store repair"`
     },
-    /** Stores what waits and closes the journal; may be called again. */
+    /** Stores pending changes and closes the journal; may be called again. */
     async close(): Promise<void> {
       journal.later('time', ...clock.marks())
       queueing.storeFloors()

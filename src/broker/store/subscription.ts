@@ -3,7 +3,7 @@ import { parseShared } from '../groups.ts'
 import type { Session, Subscription, SubscriptionOptions } from '../session.ts'
 import type { Change } from './changes.ts'
 
-/** What a SUBSCRIBE asks for; `name` is the filter, with `$share/` where it is shared. */
+/** The subscription in a SUBSCRIBE; `name` is the filter, with `$share/GROUP/` if it is shared. */
 export type RequestedSubscription = SubscriptionOptions & { readonly name: string }
 
 export function toSubscription(session: Session, requested: RequestedSubscription): Subscription {
@@ -22,7 +22,7 @@ export function subscribeChange(one: Subscription): Change {
   return ['subscribe', one.session.id, one.name, one.qos, optionsOf(one)]
 }
 
-/** The subscription that `subscribeChange` has stored. */
+/** The subscription that `subscribeChange` stored. */
 export function restoredSubscription(
   session: Session,
   name: string,
@@ -39,7 +39,7 @@ export function restoredSubscription(
   })
 }
 
-/** The names are those of older gateways, whose stores have to be read. */
+/** The names are those of older gateways, whose stores must stay readable. */
 function optionsOf({ noLocal, retainAsPublished, identifier }: Subscription): string {
   return JSON.stringify({
     rap: retainAsPublished,

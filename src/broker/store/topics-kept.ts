@@ -1,13 +1,13 @@
 import type { Retention } from './retention.ts'
 import type { TrimRow } from './sqlite-trim.ts'
 
-/** What is kept of messages that would be trimmed but for being the latest of their topic. */
+/** Counts messages that are kept beyond their time only because they are the latest of their topic. */
 export interface TopicsKept {
-  /** Whether to keep a message that is past its time now; counted if so. */
+  /** Whether to keep a message that must go otherwise; if so, it is counted. */
   keeps(row: TrimRow, now: number): boolean
-  /** Whether to go on keeping it. Asked about each in a round, oldest first. */
+  /** Whether to keep it further. Called for each kept message in a round, oldest first. */
   stillKeeps(row: TrimRow, now: number): boolean
-  /** All were asked about. */
+  /** All kept messages were checked. */
   endRound(): void
 }
 
@@ -19,7 +19,7 @@ interface Tally {
 /** They may take half of the log; those of one device half of that. */
 export function createTopicsKept({ bytes, topicTtl, topics }: Retention): TopicsKept {
   let counts = createCounts()
-  // of the round that goes on: exact once it has ended, whatever was superseded meanwhile
+  // the counts of the current round: exact at its end, whichever messages were replaced in between
   let next = createCounts()
 
   function createCounts() {

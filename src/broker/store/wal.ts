@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs'
 import { codeOf } from '../../errors.ts'
 
-/** How much a write-ahead log of SQLite holds: whole commits, as frames of one page each. `salt` names its generation. */
+/** The end of an SQLite write-ahead log: whole commits, as frames of one page each. `salt` names its generation. */
 export interface WalEnd {
   readonly salt: string
   readonly frames: number
@@ -22,7 +22,7 @@ const FRAME_HEADER_BYTES = 24
 const MAGIC = 0x377f0682
 const FRAMES_AT_ONCE = 256
 
-/** Reads and verifies all of it, as SQLite does after a crash; null without a valid header. */
+/** Reads and verifies the whole log, as SQLite does after a crash; null without a valid header. */
 export function verifyWal(file: string): WalEnd | null {
   return withFile(file, (wal) => {
     const header = readHeader(wal)
@@ -33,7 +33,7 @@ export function verifyWal(file: string): WalEnd | null {
   })
 }
 
-/** Where it ends, as far as its frames tell without their checksums; null where there is none. */
+/** Finds the end from the salts of the frames, without checksums; null if there is no log. */
 export function findWalEnd(file: string): WalEnd | null {
   return withFile(file, (wal) => {
     const header = readHeader(wal)
@@ -42,7 +42,7 @@ export function findWalEnd(file: string): WalEnd | null {
     const frame = Buffer.alloc(FRAME_HEADER_BYTES)
     const read = (index: number) =>
       readSync(wal, frame, 0, frame.length, offsetOf(index, pageBytes)) === frame.length
-    // those of this generation come first
+    // the frames of this generation come first
     let low = 0
     let high = Math.floor((fstatSync(wal).size - HEADER_BYTES) / frameBytes(pageBytes))
     while (low < high) {
@@ -104,13 +104,13 @@ interface Frame {
   /** From 1. */
   readonly index: number
   readonly page: number
-  /** Pages of the database after the commit that this frame ends; 0 within one. */
+  /** The size of the database, in pages, if this frame ends a commit; otherwise 0. */
   readonly commitPages: number
-  /** Holds until the next frame is taken. */
+  /** Valid until the next frame is read. */
   readonly content: Buffer
 }
 
-/** The frames up to the first that is not valid. */
+/** The frames before the first invalid one. */
 function* framesOf(wal: number, header: Header): Generator<Frame> {
   const { pageBytes, isLittleEndian, salt } = header
   const bytes = frameBytes(pageBytes)

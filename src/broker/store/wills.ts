@@ -5,7 +5,7 @@ import { byteLength, fromColumn, ownMessage, toBuffer, toColumn } from './column
 import { deviceOf } from './owner.ts'
 import type { StoreContext } from './store-context.ts'
 
-/** A will that the store keeps. */
+/** A will in the store. */
 export interface KeptWill {
   readonly client: string
   readonly will: Will
@@ -14,7 +14,7 @@ export interface KeptWill {
   readonly hold: Hold
 }
 
-/** Bytes that a will takes besides its topic, payload and properties, and the name of its client. */
+/** Memory of a will, besides its topic, payload and properties, and the name of its client. */
 const WILL_BYTES = 1_024
 
 function willBytes(client: string, { message }: Will): number {
@@ -39,7 +39,7 @@ export function createWills({ journal, ids, memory }: StoreContext) {
   }
 
   return {
-    /** Waits for the disk: the CONNACK that follows promises the will. */
+    /** Waits for the disk, because the CONNACK that follows promises the will. */
     async put(client: string, { message, messageExpiry, delay }: Will): Promise<KeptWill> {
       const own = ownMessage(message)
       const kept = keep(client, { message: own, messageExpiry, delay }, null)
@@ -67,18 +67,18 @@ export function createWills({ journal, ids, memory }: StoreContext) {
     },
     postpone(kept: KeptWill, due: number): void {
       kept.due = due
-      // the row in the store is by now that of the will which took its place
+      // the row in the store already belongs to the will that replaced it
       if (wills.get(kept.client) !== kept) return
       journal.later(`will ${ids.next()}`, ['dueWill', due, kept.client])
     },
-    /** Removes this will, and not one that took its place. */
+    /** Removes this will, but not one that replaced it. */
     remove(kept: KeptWill): void {
       if (wills.get(kept.client) !== kept) return
       forget(kept)
-      // after a will that is on its way, and before one that comes
+      // the order matters: after a will that is being stored, and before a later one
       journal.later(`will ${ids.next()}`, ['dropWill', kept.client])
     },
-    /** Whether there is room in memory for a will of this client, besides what there is. */
+    /** Whether there is room in memory for a will of this client, in addition to its current one. */
     hasRoom(client: string, will: Will): boolean {
       const device = deviceOf(client)
       if (willBytes(client, will) <= memory.room(device, 'will')) return true

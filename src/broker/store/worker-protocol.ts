@@ -6,7 +6,7 @@ import type { LogState, Retention } from './retention.ts'
 import type { SqliteOptions } from './sqlite-file.ts'
 import type { TakenOver } from './sqlite-upgrade.ts'
 
-/** What the thread is started with. */
+/** The data that the thread starts with. */
 export interface WorkerData extends SqliteOptions {
   readonly directory: string
   readonly retention: Retention
@@ -14,12 +14,12 @@ export interface WorkerData extends SqliteOptions {
 }
 
 /**
- * What the thread is asked. `recover`, `close` and commits are asked one at a time, each after the `done` of the one before; tasks
- * at any time.
+ * A request to the thread. `recover`, `close` and commits are sent one at a time, each after the `done` of the one before;
+ * tasks can be sent at any time.
  */
 export type WorkerRequest = 'recover' | 'close' | readonly Change[] | Task
 
-/** A read, or other work that stores nothing; its answer has the same `task` number. */
+/** A read, or other work that stores nothing; the reply has the same `task` number. */
 export type Task =
   | { readonly task: number; readonly name: 'read'; readonly range: LogRange }
   | { readonly task: number; readonly name: 'readTopics'; readonly range: TopicRange }
@@ -29,16 +29,16 @@ export type Task =
   | { readonly task: number; readonly name: 'info' }
   | { readonly task: number; readonly name: 'backup'; readonly file: string }
 
-/** What the thread sends. The first `done` answers the opening, each later one a request. */
+/** A reply of the thread. The first `done` is for opening the database, each later one for a request. */
 export type WorkerReply =
   | { readonly task: number; readonly result: unknown }
   | { readonly task: number; readonly message: string }
   | { readonly name: RestoredName; readonly rows: readonly unknown[][] }
-  /** The state of the log; sent before any page that lacks messages that were trimmed. */
+  /** The state of the log; sent before any page that lacks trimmed messages. */
   | { readonly log: LogState }
-  /** An older store was taken over; sent before the first `done`. */
+  /** An older store was upgraded; sent before the first `done`. */
   | { readonly takenOver: TakenOver }
-  /** Messages that were deleted before they were passed on to the other broker. */
+  /** How many messages were deleted before they were forwarded. */
   | { readonly unforwarded: number }
   /** Why a read that no request waits for failed. */
   | { readonly unreadable: string }
