@@ -2,15 +2,15 @@ import { filterProblem, hasWildcard } from '../topic/topic.ts'
 
 export type BridgeDirection = 'out' | 'in' | 'both'
 
-/** What a bridge passes on, as a `topic` line of mosquitto.conf says it. */
+/** The topics that a bridge passes on, as in a `topic` line of mosquitto.conf. */
 export interface BridgeTopic {
-  /** Comes after a prefix on either side; empty where the prefixes are the whole topics. */
+  /** Follows the prefix on both sides; empty where the prefixes are the whole topics. */
   readonly pattern: string
-  /** Seen from here: `out` goes to the other broker. */
+  /** As seen from here: `out` goes to the other broker. */
   readonly direction: BridgeDirection
-  /** The most that a message is published or subscribed to with. */
+  /** The highest QoS of publishing and subscribing. */
   readonly qos: 0 | 1
-  /** In front of the pattern here, and at the other broker. */
+  /** The text before the pattern, here and at the other broker. */
   readonly localPrefix: string
   readonly remotePrefix: string
 }
@@ -18,7 +18,7 @@ export interface BridgeTopic {
 const FORM = 'PATTERN [out|in|both [QOS [LOCAL_PREFIX [REMOTE_PREFIX]]]]'
 const DIRECTIONS: readonly string[] = ['out', 'in', 'both']
 
-/** Reads a `topic` line without its first word. Throws an Error that is to be read after its name. */
+/** Reads a `topic` line without its first word. Throws an Error whose text follows the name of the option. */
 export function parseBridgeTopic(line: string): BridgeTopic {
   const [pattern, direction = 'out', qos = '1', local = '', remote = '', ...more] = line
     .split(/[ \t]+/)
@@ -30,7 +30,7 @@ export function parseBridgeTopic(line: string): BridgeTopic {
   const topic: BridgeTopic = {
     pattern: orEmpty(pattern),
     direction: direction as BridgeDirection,
-    // a bridge has nothing that could tell a second copy from the first
+    // a bridge cannot recognize the second copy of a message, so it has no QoS 2
     qos: qos === '0' ? 0 : 1,
     localPrefix: orEmpty(local),
     remotePrefix: orEmpty(remote),
@@ -40,17 +40,17 @@ export function parseBridgeTopic(line: string): BridgeTopic {
   return topic
 }
 
-/** What a bridge reads or writes here. */
+/** The filter that a bridge reads or writes here. */
 export function localFilter({ localPrefix, pattern }: BridgeTopic): string {
   return localPrefix + pattern
 }
 
-/** What it reads or writes at the other broker. */
+/** The filter that it reads or writes at the other broker. */
 export function remoteFilter({ remotePrefix, pattern }: BridgeTopic): string {
   return remotePrefix + pattern
 }
 
-/** Topics with semicolons between them; throws an Error that is to be read after their name. */
+/** Reads topics that semicolons separate; throws an Error whose text follows the name of the option. */
 export function parseBridgeTopics(text: string): readonly BridgeTopic[] {
   return text
     .split(';')

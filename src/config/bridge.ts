@@ -1,7 +1,7 @@
 import type { SettingName, Settings } from './schema.ts'
 import { uplinkNames, uplinkProblems } from './uplink.ts'
 
-/** What is wrong with WOTT_BRIDGE and its settings taken together. */
+/** Problems of WOTT_BRIDGE and its settings in combination. */
 export function* bridgeProblems(
   { broker, bridge }: Partial<Record<SettingName, unknown>>,
   said: ReadonlySet<string>,

@@ -1,4 +1,4 @@
-/** Where another MQTT broker is. */
+/** The address of another MQTT broker. */
 export interface BrokerUrl {
   readonly host: string
   readonly port: number
@@ -7,7 +7,10 @@ export interface BrokerUrl {
 
 const PORTS = { mqtt: 1883, mqtts: 8883 } as const
 
-/** `mqtt://HOST[:PORT]` or `mqtts://HOST[:PORT]`, several with commas; undefined for text that does not begin so. Throws an Error that says what would be right. */
+/**
+ * Reads `mqtt://HOST[:PORT]` or `mqtts://HOST[:PORT]`, several with commas; undefined for a text with another beginning. Throws
+ * an Error that says what is allowed.
+ */
 export function parseBrokerUrls(text: string): readonly BrokerUrl[] | undefined {
   if (!/^mqtts?:/i.test(text)) return undefined
   const urls = text.split(/ *, */).map(parseBrokerUrl)
@@ -36,7 +39,7 @@ function parseBrokerUrl(text: string): BrokerUrl {
   }
 }
 
-/** A setting as it may be logged. */
+/** A setting with its secret hidden, for the log. */
 export function withoutSecret(text: string): string {
   return text.replaceAll(/(?<=:\/\/)\S*@/g, '…@')
 }

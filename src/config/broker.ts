@@ -12,7 +12,7 @@ const RELAYED = [
   'brokerQuarantine',
 ]
 
-/** What is wrong with WOTT_BROKER=mqtts://… and its settings taken together. */
+/** Problems of WOTT_BROKER=mqtts://… and its settings in combination. */
 export function* brokerProblems(
   { broker }: Values,
   said: ReadonlySet<string>,
@@ -24,7 +24,10 @@ export function* brokerProblems(
   if (url) yield* uplinkProblems('broker', url, (name) => said.has(name), calledAny)
 }
 
-/** The settings of another broker that are not used, because messages are kept here: they may wait for the next change of WOTT_BROKER. */
+/**
+ * Warnings for settings of another broker, which are not used while messages are kept here. They are no error, because they may
+ * be meant for a later WOTT_BROKER.
+ */
 export function brokerWarnings(
   { broker }: Values,
   said: ReadonlySet<string>,

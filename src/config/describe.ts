@@ -7,13 +7,13 @@ export interface DescribedSetting {
   /** `--device-listen HOST:PORT` */
   readonly flag: string
   readonly help: string
-  /** What the value may be, to be read after "must be". */
+  /** The allowed values, to be read after "must be". */
   readonly allowed: string
   /** The text of its default; undefined where there is none. */
   readonly fallback: string | undefined
 }
 
-/** Settings in words, every one unless told otherwise: what help, `.env.example` and the docs are made of. */
+/** Describes settings, by default all, for help, `.env.example` and the docs. */
 export function describeSettings(
   names: readonly SettingName[] = SETTING_NAMES,
 ): DescribedSetting[] {
@@ -75,7 +75,7 @@ function withoutAnchor(page: string): string {
   return page.replace(/^\.\.\//, '').replace(/#.*/, '')
 }
 
-/** As GitHub makes it of a heading. */
+/** The anchor that GitHub makes for a heading. */
 function anchor(title: string): string {
   return title
     .toLowerCase()
@@ -99,7 +99,10 @@ function code(text: string): string {
   return `\`${cell(text)}\``
 }
 
-/** A value that Node would cut short at a "#"; one that begins with it is read as the default either way. */
+/**
+ * Quotes a value that contains "#", at which Node would cut it; a value that begins with "#" is read as the default in both
+ * cases.
+ */
 function quoted(value: string): string {
   return /.#/.test(value) && !value.startsWith('#') ? `'${value}'` : value
 }

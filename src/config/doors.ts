@@ -4,7 +4,7 @@ import type { ListenAddress, ProxyAddress } from './values/network.ts'
 
 const ADDRESSES = doorsWith({ process: 'serve' }).map((door) => `${door}Listen` as const)
 
-/** What is wrong with the doors taken together; a door whose own text is wrong is not in `values`. */
+/** Problems of the doors in combination; a door whose own text is wrong is missing from `values`. */
 export function* doorProblems(
   values: Partial<Record<SettingName, unknown>>,
   said: ReadonlySet<string>,
@@ -34,7 +34,7 @@ const BEHIND_BALANCERS = [
   'proxyProtocolPending',
 ] as const
 
-/** A text that is wrong is reported elsewhere. */
+/** A wrong text counts as off here, as it is reported elsewhere. */
 function isOn(version: unknown): boolean {
   return version !== undefined && version !== 'off'
 }
@@ -48,7 +48,7 @@ function isPort(address: ProxyAddress | undefined): address is NonNullable<Liste
   return !!address && 'port' in address
 }
 
-/** Whether listening on all of `host` leaves nothing of `other`; `::` means IPv4 too. */
+/** Whether listening on `host` also takes the address `other`; `::` includes IPv4. */
 function takes(host: string, other: string): boolean {
   return host === '::' || (host === '0.0.0.0' && !other.includes(':'))
 }

@@ -1,9 +1,9 @@
 import type { SettingName, Settings } from './schema.ts'
 
-/** Who hands requests to a function. */
+/** The services that pass requests to a function. */
 const GIVERS: ReadonlySet<string | undefined> = new Set([undefined, 'aws-apigw', 'alb'])
 
-/** What is wrong with the settings of a function, which has no doors and keeps nothing. */
+/** Problems of the settings of a function, which has no doors and stores nothing. */
 export function* functionProblems(
   values: Partial<Record<SettingName, unknown>>,
   called: (name: SettingName) => string,

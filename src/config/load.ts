@@ -30,23 +30,25 @@ interface Filled {
   readonly idempotencyBytesPerDevice: number
 }
 
-/** What `serve` runs with: every setting, with what follows from others filled in. */
+/** The configuration of `serve`: every setting, with those that depend on others filled in. */
 export interface Config extends Omit<Settings, keyof Filled>, Filled {
-  /** What a mosquitto.conf asked for and does not get, a sentence each. */
+  /** What a mosquitto.conf asks for but does not get, one sentence each. */
   readonly warnings: readonly string[]
-  /** The password for the bridge's other broker that a mosquitto.conf gives; it must not get into a log. */
+  /** The password for the bridge's broker from a mosquitto.conf; it must not get into a log. */
   readonly bridgePassword: string | null
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
 type Flags = Readonly<Partial<Record<SettingName, string>>>
 
-/** What the log may grow to. */
+/** The default size limit of the history, by kind of broker. */
 const HISTORY_BYTES = { file: 1024 ** 3, memory: 64 * 1024 ** 2, mqtt: 64 * 1024 ** 2 } as const
 
 const NO_FILE: MosquittoSettings = { settings: {}, warnings: [], problems: [], complete: true }
 
-/** Flags (by setting name) win over the environment, and that over a mosquitto.conf. Throws one UsageError that names everything wrong. */
+/**
+ * Flags (by setting name) win over the environment, which wins over a mosquitto.conf. Throws one UsageError with every problem.
+ */
 export function loadConfig(
   environment: Environment,
   flags: Flags = {},
@@ -67,14 +69,14 @@ export function loadConfig(
           (toldByPlatform(name, environment, flags) ? 'PORT' : environmentName(name)))
   for (const name of SETTING_NAMES) {
     const { parse, fallback } = SETTINGS[name]
-    // an empty variable counts as unset, as `docker compose` and systemd leave it
+    // an empty variable counts as unset, as `docker compose` and systemd may set one
     const own =
       flags[name] ??
       (environment[environmentName(name)] ||
         file.settings[name]?.text ||
         toldByPlatform(name, environment, flags))
     if (own !== undefined) given.add(name)
-    // .env.example says every default, which changes nothing
+    // a variable that repeats the default, as in .env.example, changes nothing and does not count
     if (own !== undefined && own !== fallback) said.add(name)
     const text = own ?? fallback
     if (text === undefined) continue
@@ -93,7 +95,7 @@ export function loadConfig(
         : `${called('aclFile')} is not set: name the Mosquitto acl_file that says who may publish and read what (an empty file denies everything)`,
     )
   const ofBroker = brokerWarnings(values, said, called)
-  // somebody who names no broker at all has most likely forgotten it
+  // a person who names no broker at all has probably forgotten it
   if (!given.has('broker')) problems.push(...ofBroker)
   problems.push(...brokerProblems(values, said, called), ...bridgeProblems(values, said, called))
   if (place === 'function') problems.push(...functionProblems(values, called))
@@ -116,7 +118,7 @@ export function loadConfig(
     idempotencyBytesPerDevice:
       settings.idempotencyBytesPerDevice ?? Math.ceil(settings.idempotencyBytes / 4),
     warnings: [...file.warnings, ...ofBroker],
-    // for the broker that the file names, and no other
+    // only if the broker is the one that the file names
     bridgePassword:
       flags.bridge === undefined && !environment[environmentName('bridge')]
         ? (file.bridgePassword ?? null)
@@ -127,14 +129,14 @@ export function loadConfig(
   }
 }
 
-/** Platforms that end TLS in a front end of theirs say in PORT where they expect a container to listen. */
+/** Platforms that end TLS in a front end of their own set PORT to the port on which a container must listen. */
 function toldByPlatform(name: SettingName, environment: Environment, flags: Flags) {
   const trust = flags.proxyTrust ?? environment[environmentName('proxyTrust')]
   if (name !== 'proxyListen' || trust !== 'platform' || !environment.PORT) return undefined
   return `:${environment.PORT}`
 }
 
-/** Variables that look like ours but are not, most likely misspelt. `WOTT_GATEWAY_*` are Kubernetes' own for a service of that name. */
+/** Unknown variables with our prefix, probably misspelt. Kubernetes sets `WOTT_GATEWAY_*` for a service of that name. */
 export function unknownVariables(environment: Environment): string[] {
   const known = new Set(SETTING_NAMES.map(environmentName))
   return Object.keys(environment).filter(

@@ -1,4 +1,4 @@
-/** One place in a pattern: what it wants there, and the states that follow. */
+/** One position in a pattern: the characters that it accepts, and the states that follow. */
 export type State =
   | {
       readonly kind: 'one'
@@ -10,10 +10,10 @@ export type State =
 
 export const THE_END = -1
 
-/** Each character of a text is compared with every state; repetitions like {1,64} are written out. */
+/** Limits the time: each character of a text is compared with every state, and a repetition like {1,64} is written out. */
 const MOST_STATES = 600
 
-/** A part of the pattern: given the state that follows, it adds its own and returns the first. */
+/** A part of the pattern: adds its states in front of `next`, and returns the first. */
 type Part = (next: number) => number
 
 const CLASS = /^\[(?:\\.|[^\]\\])*\]/su
@@ -21,7 +21,7 @@ const ESCAPE =
   /^\\(?:u\{[\da-f]+\}|ud[89ab][\da-f]{2}\\ud[c-f][\da-f]{2}|u[\da-f]{4}|x[\da-f]{2}|c[a-z]|p\{[^}]*\}|.)/isu
 const REPETITION = /^(?:([*+?])|\{(\d+)(,?)(\d*)\})\??/
 
-/** The states of a pattern that JavaScript takes. Throws an Error for what cannot be made of states. */
+/** The states of a pattern that JavaScript accepts. Throws an Error for constructs that states cannot express. */
 export function readPattern(source: string): { readonly states: State[]; readonly start: number } {
   const states: State[] = []
   let at = 0
@@ -62,7 +62,7 @@ export function readPattern(source: string): { readonly states: State[]; readonl
     return inside
   }
 
-  /** The text of what stands for one character. */
+  /** The source text of an element that matches one character. */
   function character(): string {
     const rest = source.slice(at)
     const [text] = CLASS.exec(rest) ?? ESCAPE.exec(rest) ?? (/^./su.exec(rest) as RegExpExecArray)
@@ -101,7 +101,7 @@ export function readPattern(source: string): { readonly states: State[]; readonl
   function copied(part: Part, times: number, next: number): number {
     let after = next
     for (let count = 0; count < times; count += 1) {
-      // counted, since a part may have no state at all: (){1000000}
+      // counts copies rather than states, because a part may have no state: (){1000000}
       copies += 1
       if (copies > MOST_STATES) throw tooLarge()
       after = part(after)

@@ -1,6 +1,6 @@
 import { readPattern, type State, THE_END } from './pattern-states.ts'
 
-/** A regular expression that is matched in time that grows with the text alone, as RE2 does. */
+/** A regular expression that is matched in linear time, as RE2 does. */
 // a class, so that two of the same source are equal: settings are compared
 export class Pattern {
   readonly source: string
@@ -8,11 +8,11 @@ export class Pattern {
   readonly #start: number
 
   /**
-   * Reads a pattern in JavaScript's syntax (with `u`) for whole texts. Throws an Error for what can only be found by going back
-   * (references to groups, looking ahead and behind): `^(a+)+$` would otherwise keep everybody waiting for seconds.
+   * Reads a pattern in JavaScript's syntax (with `u`) for whole texts. Throws an Error for constructs that need backtracking
+   * (back references, lookahead and lookbehind): `^(a+)+$` could otherwise block the process for seconds (ReDoS).
    */
   constructor(source: string) {
-    // what JavaScript refuses is refused in its words
+    // throws JavaScript's own error for an invalid pattern
     new RegExp(source, 'u')
     const { states, start } = readPattern(source)
     this.source = source
@@ -26,7 +26,7 @@ export class Pattern {
   }
 }
 
-/** Thompson's algorithm: all the states that the text so far may have led to, one character at a time. */
+/** Thompson's algorithm: keeps the set of all states that are possible after each character. */
 function matches(states: readonly State[], start: number, text: string): boolean {
   const characters = [...text]
   let reached = reach(states, [start], true, characters.length === 0)
@@ -42,7 +42,7 @@ function matches(states: readonly State[], start: number, text: string): boolean
   return reached.has(THE_END)
 }
 
-/** The states that are had from these without a character. */
+/** Adds the states that can be reached without a character. */
 function reach(
   states: readonly State[],
   from: readonly number[],

@@ -1,19 +1,19 @@
 import type { SettingName, Settings } from './schema.ts'
 
-/** The formats in which the operator names a header. */
+/** The formats that need the name of a header from the operator. */
 const NAMED: Readonly<Partial<Record<SettingName, readonly string[]>>> = {
   proxyCertHeader: ['nginx', 'alb', 'gcp'],
   proxyVerifyHeader: ['nginx'],
   proxyChainHeader: ['gcp'],
 }
 
-/** What is wrong with the settings of the proxy door taken together. */
+/** Problems of the settings of the proxy door in combination. */
 export function* proxyProblems(
   values: Partial<Record<SettingName, unknown>>,
   called: (name: SettingName) => string,
 ): Generator<string> {
   const { proxyListen: address, proxyIdentity: format } = values as Partial<Settings>
-  // its own text is wrong
+  // its own text is wrong, which is reported elsewhere
   if (address === undefined) return
   if (address === null) {
     if (format !== undefined)
@@ -34,7 +34,7 @@ export function* proxyProblems(
 
 const OF_CERTIFICATE = ['proxyCaFile', 'proxyName'] as const
 
-/** Over TCP the proxy needs a client certificate, unless the operator explicitly says that it does not. */
+/** Over TCP the proxy must show a client certificate, unless the operator explicitly turns that off. */
 function* trustProblems(
   values: Partial<Record<SettingName, unknown>>,
   called: (name: SettingName) => string,

@@ -18,7 +18,7 @@ import { RELAYED_SETTINGS } from './settings/relayed.ts'
 import { SESSIONS_SETTINGS } from './settings/sessions.ts'
 import { STORE_SETTINGS } from './settings/store.ts'
 
-/** Every setting of `serve` and `enrol`, once: types, environment variables, flags, help and docs come from here. */
+/** Every setting of `serve` and `enrol`: the source of types, environment variables, flags, help and docs. */
 export const SETTINGS = {
   ...IDENTITY_SETTINGS,
   ...STORE_SETTINGS,

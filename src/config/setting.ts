@@ -1,6 +1,6 @@
 import type { Parse } from './values/parse.ts'
 
-/** One setting: how its text is read, the text it has when nobody says anything (undefined: none), and what it is for. */
+/** A setting: how its text is read, its default text (undefined: none), and what it is for. */
 export interface Setting<T> {
   readonly parse: Parse<T>
   readonly fallback: string | undefined

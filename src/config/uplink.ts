@@ -4,20 +4,20 @@ import { bytes, integer, path, text } from './values/plain.ts'
 
 /** The texts and defaults that differ between the connections. */
 export interface ConnectionTexts {
-  /** Which broker it is. */
+  /** The broker that it connects to. */
   readonly to: string
-  /** What the client id is without a setting. */
+  /** The client id without a setting. */
   readonly clientId: string
-  /** What happens to a message that is not acknowledged in time. */
+  /** The handling of a message that is not acknowledged in time. */
   readonly late: string
-  /** What happens beyond the bounds on unacknowledged messages. */
+  /** The handling of messages above the limits on unacknowledged ones. */
   readonly full: string
   readonly timeout: string
   readonly pending: string
   readonly pendingBytes: string
 }
 
-/** The settings that a connection to another MQTT broker has, without the prefix of their names. */
+/** The settings of every connection to another MQTT broker, without the prefix of their names. */
 function connectionSettings(texts: ConnectionTexts) {
   const { to, late, full } = texts
   return {
@@ -64,7 +64,7 @@ function connectionSettings(texts: ConnectionTexts) {
 
 type ConnectionSettings = ReturnType<typeof connectionSettings>
 type Name = keyof ConnectionSettings
-/** Those whose names begin with `WOTT_BROKER_`, or with `WOTT_BRIDGE_`. */
+/** The settings with names that begin with `WOTT_BROKER_`, or with `WOTT_BRIDGE_`. */
 export type UplinkPrefix = 'broker' | 'bridge'
 
 /** The settings of one connection by their names: `brokerUsername`, … */
@@ -75,7 +75,7 @@ export function uplinkSettings<P extends UplinkPrefix>(prefix: P, texts: Connect
 
 type Value<N extends Name> = ReturnType<ConnectionSettings[N]['parse']>
 type Optional = 'Username' | 'PasswordFile' | 'CaFile' | 'CertFile' | 'KeyFile' | 'ClientId'
-/** What a connection is made with: `username`, `passwordFile`, … */
+/** The settings for a connection: `username`, `passwordFile`, … */
 export type UplinkConfig = {
   readonly [N in Name as Uncapitalize<N>]: Value<N> | (N extends Optional ? undefined : never)
 }
@@ -110,7 +110,7 @@ export function uplinkNames(prefix: UplinkPrefix): string[] {
   return NAMES.map((name) => prefix + name)
 }
 
-/** What is wrong with the settings of one connection taken together. */
+/** Problems of the settings of one connection in combination. */
 export function* uplinkProblems(
   prefix: UplinkPrefix,
   address: { readonly tls: boolean },

@@ -2,7 +2,7 @@ import type { ConfLine } from './lines.ts'
 
 const PLUGIN = /(^|\/)mosquitto_acl_file(\.[a-z]+)?$/
 
-/** Mosquitto 2.1 may read its ACL file through a plugin of its own, whose option becomes `acl_file`. Other plugins stay. */
+/** Mosquitto 2.1 can read its ACL file with a plugin: turns the plugin's option into `acl_file`. Other plugins stay. */
 export function withAclPlugin(lines: readonly ConfLine[]): ConfLine[] {
   const isLast = new Map<string, boolean>()
   return lines.flatMap((line) => {

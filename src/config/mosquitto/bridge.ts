@@ -9,16 +9,16 @@ import { namedTwice } from './scopes.ts'
 export interface BridgeLines {
   /** A `connection` line. */
   begin(line: ConfLine): void
-  /** A line of an option of bridges, its value in one spelling; false where it is one of a second bridge. */
+  /** A line with an option of bridges, its value in normal form; false if it belongs to a second bridge. */
   add(line: ConfLine): boolean
-  /** Whether lines of this file belong to a bridge. */
+  /** Whether a line of this file belongs to a bridge. */
   isIn(file: string): boolean
-  /** Makes settings of the lines; returns the password, if there is one. */
+  /** Turns the lines into settings; returns the password, if there is one. */
   end(): string | undefined
 }
 
 const SEVERAL: ReadonlySet<string> = new Set(['topic', 'address', 'addresses'])
-/** Two names of one thing. */
+/** Options with two names. */
 const CALLED: Readonly<Record<string, string>> = {
   clientid: 'remote_clientid',
   username: 'remote_username',
@@ -27,7 +27,7 @@ const CALLED: Readonly<Record<string, string>> = {
 
 export function createBridgeLines(outcome: SettingsSink): BridgeLines {
   let connection: ConfLine | undefined
-  // null for those of a second bridge
+  // null for the lines of a second bridge
   const current = new Map<string, ConfLine | null>()
   const named = new Map<string, ConfLine>()
   const topics: ConfLine[] = []

@@ -13,7 +13,7 @@ function firstWord(rest: string): string {
   return word
 }
 
-// what C calls a space
+// the characters that C's isspace accepts
 const BLANKS_AROUND = /^[ \t\n\v\f\r]+|[ \t\n\v\f\r]+$/g
 const CONTROLS = /[\u0000-\u001f\u007f-\u009f]/
 
@@ -22,7 +22,7 @@ const text: Form = (rest) => {
   const value = rest.replace(BLANKS_AROUND, '')
   if (value === '') throw new Error(HAS_NO_VALUE)
   if (CONTROLS.test(value)) throw new Error('must not contain control characters')
-  // what is not UTF-8 was read as U+FFFD
+  // bytes that are not UTF-8 were read as U+FFFD
   if (value.includes('\ufffd')) throw new Error('must be UTF-8')
   return value
 }
@@ -42,7 +42,7 @@ function oneOf(...allowed: readonly string[]): Form {
   }
 }
 
-/** Mosquitto drops letters behind the digits and takes a word for 0: "64k" would be 64 bytes. */
+/** Mosquitto ignores letters after the digits and reads a word as 0: "64k" would be 64 bytes. */
 function number(least: number, most: number): Form {
   return (rest) => {
     const word = firstWord(rest)
@@ -60,7 +60,7 @@ function number(least: number, most: number): Form {
 const UINT16 = 65_535
 const anyNumber = number(-Infinity, Infinity)
 
-/** PORT or PORT HOST; port 0 has the path of a Unix socket. */
+/** PORT or PORT HOST; with port 0, HOST is the path of a Unix socket. */
 const listener: Form = (rest) => {
   const port = number(0, UINT16)(rest)
   const [, host] = /^ *[^ ]+ +([^ #][^ ]*)/.exec(rest) ?? []
@@ -97,7 +97,7 @@ const TEXTS = of(
   persistence_location pid_file plugin psk_file psk_hint tls_engine tls_engine_kpass_sha1 tls_keyform tls_version user`,
 )
 
-/** How the options of bridges are written that are not texts. */
+/** The forms of the options of bridges, except plain texts. */
 export const BRIDGE_FORMS: Readonly<Record<string, Form>> = {
   ...of(
     onOff,
@@ -110,7 +110,7 @@ export const BRIDGE_FORMS: Readonly<Record<string, Form>> = {
   start_type: oneOf('automatic', 'lazy', 'manual', 'once'),
 }
 
-/** How the value of each option of Mosquitto 2.0 is written. */
+/** The form of each option of Mosquitto 2.0. */
 export const FORMS: Readonly<Record<string, Form>> = {
   ...TEXTS,
   ...of(
@@ -141,25 +141,25 @@ export const FORMS: Readonly<Record<string, Form>> = {
   persistent_client_expiration: duration,
   port: number(1, UINT16),
   protocol: oneOf('mqtt', 'websockets'),
-  // not read at all
+  // Mosquitto ignores its value
   retry_interval: (rest) => rest,
   socket_domain: oneOf('ipv4', 'ipv6'),
 }
 
-/** The form of an option that OPTIONS or BRIDGE_OPTIONS knows; options of plugins are texts. */
+/** The form of an option in OPTIONS or BRIDGE_OPTIONS; options of plugins are texts. */
 export function formOf(name: string): Form {
   return FORMS[name] ?? BRIDGE_FORMS[name] ?? text
 }
 
-/** Mosquitto logs an error for such a line without a value and goes on; at others it stops. */
+/** Without a value, Mosquitto logs an error for these options and goes on; at others it stops. */
 export const MAY_BE_EMPTY: ReadonlySet<string> = new Set([
   ...['log_type', 'max_connections', 'persistent_client_expiration', 'protocol'],
 ])
 
-/** Those of which each may come again, `auto_id_prefix` with `per_listener_settings` only. */
+/** Options that may be repeated, `auto_id_prefix` with `per_listener_settings` only. */
 const AGAIN = ['auth_plugin', 'auto_id_prefix', 'plugin', 'tls_keyform']
 
-/** Options that Mosquitto stops at when they are named twice where they belong. */
+/** Whether Mosquitto stops if the option occurs twice in its scope. */
 export function isNamedOnce(name: string): boolean {
   return Object.hasOwn(TEXTS, name) && !AGAIN.includes(name)
 }

@@ -2,14 +2,14 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { codeOf, messageOf } from '../../errors.ts'
 
-/** One line of a mosquitto.conf that says something. */
+/** One line of a mosquitto.conf, except comments and empty lines. */
 export interface ConfLine {
   /** `FILE:LINE` */
   readonly at: string
   readonly name: string
-  /** What follows the one space behind the name; once it is read, the value in one spelling. */
+  /** The text after the one space behind the name; later the value in normal form. */
   readonly value: string
-  /** What a `listener` or `connection` line begins ends with its file. */
+  /** The scope of a `listener` or `connection` line ends with its file. */
   readonly file: string
 }
 
@@ -18,7 +18,7 @@ export interface ReadLines {
   readonly problems: readonly string[]
 }
 
-/** The lines of a mosquitto.conf and of the folders that it includes, in the order in which Mosquitto 2.0 reads them. */
+/** The lines of a mosquitto.conf and of the folders that it includes, in Mosquitto 2.0's order of reading. */
 export function readLines(file: string): ReadLines {
   const problems: string[] = []
   const lines: ConfLine[] = []
@@ -29,7 +29,7 @@ export function readLines(file: string): ReadLines {
   return { lines, problems }
 }
 
-/** `#` makes a comment only as the very first character, and only a space parts name and value, as in Mosquitto. */
+/** As in Mosquitto, `#` begins a comment only as the first character, and only a space separates name and value. */
 export function parseLines(text: string, file: string): ConfLine[] {
   return text.split('\n').flatMap((raw, index) => {
     if (raw.startsWith('#') || raw.startsWith('\r')) return []
@@ -64,14 +64,14 @@ function included({ at, value }: ConfLine, problems: string[]): ConfLine[] {
   })
 }
 
-/** 00, 01, A, a, B, b: whatever the case first, and of the same letter the upper case first. */
+/** The order 00, 01, A, a, B, b: case is ignored first, and for the same letter upper case comes first. */
 function mosquittoOrder(a: string, b: string): number {
   const [x, y] = [a.toLowerCase(), b.toLowerCase()]
   if (x !== y) return x < y ? -1 : 1
   return a < b ? -1 : 1
 }
 
-/** Mosquitto takes blanks around the name for a part of it. */
+/** Shows blanks around the name, which Mosquitto takes as part of it. */
 function shown(folder: string): string {
   return folder === folder.trim() ? folder : JSON.stringify(folder)
 }

@@ -2,7 +2,7 @@ import { DEFAULT_CIPHERS } from 'node:tls'
 import { SETTINGS, type SettingName } from '../schema.ts'
 import type { ConfLine } from './lines.ts'
 
-/** A listener of mosquitto.conf: the lines that belong to it, by name. */
+/** A listener of mosquitto.conf: its lines, by option name. */
 export interface MosquittoListener {
   /** Where it begins. */
   readonly at: string
@@ -15,7 +15,7 @@ export interface SettingsSink {
   refuse(at: string, text: string): void
 }
 
-/** Shared by all doors of the gateway, so that listeners have to agree on them. */
+/** Options for which all doors share one setting, so that all listeners must agree on them. */
 const SHARED: readonly [option: string, setting: SettingName][] = [
   ['cafile', 'caFile'],
   ['capath', 'caFile'],
@@ -84,7 +84,7 @@ export function toDoors(
   }
 }
 
-/** The value of a port that was refused. */
+/** The value of a port that could not be read. */
 export const UNREADABLE = ''
 
 function listens({ at, lines }: MosquittoListener, door: SettingName, outcome: SettingsSink): void {
@@ -155,7 +155,7 @@ function tls({ lines }: MosquittoListener, outcome: SettingsSink): void {
     if (version.value === 'tlsv1.1') outcome.warn(version.at, 'the lowest version is TLS 1.2')
   }
   const [newer, older] = [lines.get('ciphers_tls1.3'), lines.get('ciphers')]
-  // a list without suites of TLS 1.2 would shut TLS 1.2 out, which Mosquitto does not
+  // a list without TLS 1.2 suites would disable TLS 1.2, which Mosquitto does not do
   if (newer) outcome.set('ciphers', `${newer.value}:${older?.value ?? TLS12_CIPHERS}`, newer)
   else if (older) outcome.set('ciphers', older.value, older)
 }

@@ -1,16 +1,16 @@
 import { SETTINGS, type SettingName } from '../schema.ts'
 import { formOf } from './forms.ts'
 
-/** What becomes of an option of mosquitto.conf. */
+/** How an option of mosquitto.conf is translated. */
 export type Option =
-  /** Becomes a setting, within its bounds; `read` gives its text, or null to leave the setting alone. */
+  /** Becomes a setting, within its limits; `read` returns its text, or null to leave the setting unchanged. */
   | {
       readonly becomes: 'setting'
       readonly setting: SettingName
       read(value: string): string | null
       readonly note: string
     }
-  /** Belongs to a listener or a bridge: `listeners.ts` and `bridge.ts` decide on all of its lines together. */
+  /** Belongs to a listener or a bridge, whose lines `listeners.ts` or `bridge.ts` translates together. */
   | { readonly becomes: 'listener'; readonly note: string }
   | { readonly becomes: 'same' | 'warning' | 'error'; readonly note: string }
   | { readonly becomes: 'switch'; readonly on: Option; readonly off: Option }
@@ -26,12 +26,12 @@ const sets = (
   read: (value: string) => string | null = (value) => value,
 ): Option => ({ becomes: 'setting', setting, note, read })
 
-/** More than any setting may be. */
+/** Above the maximum of every setting. */
 const NO_LIMIT = 'Infinity'
-/** A number where 0 (or -1) is Mosquitto's "no limit": the gateway's own bound holds then. */
+/** A number where 0 (or -1) means "no limit" in Mosquitto: the gateway's own limit applies then. */
 const bounded = (value: string) => (Number(value) <= 0 ? null : value)
 
-/** What becomes of a number that Mosquitto takes and the setting does not, for the table. */
+/** The note in the table for numbers that Mosquitto accepts and the setting does not. */
 export function beyond(name: string, setting: SettingName): string {
   const { parse } = SETTINGS[setting]
   const { least, most } = parse
@@ -64,12 +64,12 @@ const ENGINE = error('the private key must be a PEM file; remove this line')
 const LOG_FORM = warning('the log is JSON on standard output, with ISO times')
 
 const MAX_QOS = warning('QoS 0, 1 and 2 are all offered')
-/** Of the two names one is old. */
+/** The option has an old and a new name. */
 export const PERSISTENCE = sets('broker', 'false is memory:', (value) =>
   value === 'true' ? null : 'memory:',
 )
 
-/** Every option of Mosquitto 2.0 but those of bridges. */
+/** Every option of Mosquitto 2.0 except those of bridges. */
 export const OPTIONS: Readonly<Record<string, Option>> = {
   acl_file: listener('WOTT_ACL_FILE; one file for every door'),
   allow_anonymous: yes(
@@ -205,7 +205,7 @@ export const OPTIONS: Readonly<Record<string, Option>> = {
 }
 
 export function optionOf(name: string): Option | undefined {
-  // Mosquitto 2.1 has it too
+  // an option of Mosquitto 2.1
   if (name === 'global_plugin' || /^(auth|plugin)_opt_/.test(name)) return PLUGIN
   return Object.hasOwn(OPTIONS, name) ? OPTIONS[name] : undefined
 }

@@ -2,10 +2,10 @@ import { isNamedOnce } from './forms.ts'
 import type { ConfLine } from './lines.ts'
 import type { MosquittoListener, SettingsSink } from './listeners.ts'
 
-/** Sorts lines by the listener that they belong to, as Mosquitto does. */
+/** Assigns lines to the listeners that they belong to, as Mosquitto does. */
 export interface Scopes {
   add(line: ConfLine): void
-  /** The listeners that open, and the ACL file of them all. */
+  /** The listeners that are opened, and the ACL file for all of them. */
   end(): { readonly listeners: MosquittoListener[]; readonly acl: ConfLine | undefined }
 }
 
@@ -15,7 +15,7 @@ export function createScopes(outcome: SettingsSink): Scopes {
   const first: MosquittoListener = { at: '', lines: new Map() }
   const listeners: MosquittoListener[] = []
   const current = new Map<string, MosquittoListener>()
-  // `per_listener_settings` or not: there is one ACL file
+  // with or without `per_listener_settings`, because there is one ACL file
   const forAll: MosquittoListener = { at: '', lines: new Map() }
 
   function scopeOf({ name, file }: ConfLine): MosquittoListener {
@@ -66,7 +66,7 @@ const ALWAYS = new Set([
   ...['keyfile', 'crlfile', 'ciphers', 'ciphers_tls1.3', 'dhparamfile', 'psk_hint', 'tls_engine'],
 ])
 
-/** Whether Mosquitto 2.0.11 opens port 1883 for a line that is above the first listener of its file. */
+/** Whether Mosquitto 2.0.11 opens port 1883 because of a line above the first listener of its file. */
 export function opensDefault({ name, value }: ConfLine): boolean {
   switch (name) {
     case 'max_connections':

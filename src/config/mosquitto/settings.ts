@@ -8,16 +8,16 @@ import { type SettingsSink, toDoors, UNREADABLE } from './listeners.ts'
 import { type Option, optionOf, PERSISTENCE } from './options.ts'
 import { createScopes, namedTwice, opensDefault } from './scopes.ts'
 
-/** What a mosquitto.conf says, as settings. */
+/** The content of a mosquitto.conf, as settings. */
 export interface MosquittoSettings {
   readonly settings: Readonly<Partial<Record<SettingName, Sourced>>>
-  /** What has no effect here, or another one; `FILE:LINE option: sentence`. */
+  /** Lines that have no effect here, or a different one; `FILE:LINE option: sentence`. */
   readonly warnings: readonly string[]
-  /** What cannot be honoured; with any of them the gateway does not start. */
+  /** Lines that cannot be supported; with any of them the gateway does not start. */
   readonly problems: readonly string[]
   /** The password of its bridge; it must not get into a log. */
   readonly bridgePassword?: string
-  /** Whether every file could be read: what is not there may stand in one that could not. */
+  /** Whether every file could be read: a missing line may be in an unreadable one. */
   readonly complete: boolean
 }
 
@@ -41,7 +41,7 @@ const LOG_TYPES: Readonly<Record<string, (typeof LOG_LEVELS)[number]>> = {
   all: 'debug',
   internal: 'debug',
 }
-/** Reads a mosquitto.conf and what it includes, and says what becomes of each of its lines. */
+/** Reads a mosquitto.conf with its includes, and reports what becomes of each line. */
 export function readMosquittoConf(file: string): MosquittoSettings {
   const read = readLines(file)
   const settings: Partial<Record<SettingName, Sourced>> = {}
@@ -121,7 +121,7 @@ export function readMosquittoConf(file: string): MosquittoSettings {
     }
     const line = readValue(raw, outcome)
     if (line === null) {
-      // so that the lines below it still belong to it
+      // so that the lines below it are still assigned to it
       if (name === 'listener' || name === 'port') scopes.add({ ...raw, value: UNREADABLE })
       continue
     }
@@ -147,7 +147,7 @@ export function readMosquittoConf(file: string): MosquittoSettings {
       location.at,
       'persistence_location: has no effect without "persistence true", in Mosquitto and here; WOTT_BROKER says where messages are kept',
     )
-  // Mosquitto heeds message_size_limit and max_packet_size both, so the smaller one bounds a payload
+  // Mosquitto applies both message_size_limit and max_packet_size, so the smaller one limits payloads
   const [smallest] = [...sizes.values()].sort((a, b) => Number(a.text) - Number(b.text))
   if (smallest) outcome.set('maxPayload', smallest.text, smallest.line)
   readLogTypes(logTypes, outcome)
@@ -166,7 +166,7 @@ function isOfListener(option: Option, line: ConfLine): boolean {
   return line.name !== 'persistence_location'
 }
 
-/** The line with its value in one spelling; null where it has none, which `outcome` is told. */
+/** The line with its value in normal form; null if the value is wrong, which is reported to `outcome`. */
 function readValue(line: ConfLine, outcome: SettingsSink): ConfLine | null {
   const { at, name, value } = line
   try {
@@ -180,7 +180,7 @@ function readValue(line: ConfLine, outcome: SettingsSink): ConfLine | null {
   }
 }
 
-/** A number that the setting may not be becomes the nearest one that it may. */
+/** Replaces a number outside the setting's limits by the nearest allowed one. */
 function withinBounds(setting: SettingName, text: string): string {
   const { parse } = SETTINGS[setting]
   if (parse.most !== undefined && Number(text) > Number(parse(parse.most))) return parse.most

@@ -1,7 +1,7 @@
 import { environmentName } from '../schema.ts'
 import { beyond, type Option } from './options.ts'
 
-/** What becomes of each option, as a table in Markdown. */
+/** The translation of each option, as a Markdown table. */
 export function toOptionTable(options: Readonly<Record<string, Option>>): string {
   const rows = Object.entries(options).map(
     ([name, option]) => `| \`${name}\` | ${fate(name, option).replaceAll('|', '\\|')} |`,

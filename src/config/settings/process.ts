@@ -3,7 +3,7 @@ import { choice, integer } from '../values/plain.ts'
 
 /** Stopping, and the log. */
 export const PROCESS_SETTINGS = {
-  // the store closes after it, and "docker stop" and most platforms kill after 10 seconds
+  // the store closes after the drain, and "docker stop" and most platforms kill after 10 seconds
   drainSeconds: setting(
     integer(0, 3600),
     '8',

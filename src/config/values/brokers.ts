@@ -7,7 +7,7 @@ export type BrokerAddress =
   | { readonly kind: 'file'; readonly path: string }
   | { readonly kind: 'mqtt'; readonly urls: readonly BrokerUrl[] }
 
-/** Where the broker at the other end of a bridge is. */
+/** The address of the broker at the other end of a bridge. */
 export const brokerUrls: Parse<readonly BrokerUrl[]> = parse(
   'URL',
   'mqtt://HOST:PORT or mqtts://HOST:PORT; several are separated by commas',

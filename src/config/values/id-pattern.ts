@@ -1,7 +1,9 @@
 import { Pattern } from '../pattern.ts'
 import { type Parse, parse } from './parse.ts'
 
-/** A regular expression for whole WoTT IDs; what MQTT and the ACL give a meaning is refused whatever it says. */
+/**
+ * A regular expression for whole WoTT IDs; characters with a meaning in MQTT and the ACL are refused even if it matches them.
+ */
 export const idPattern: Parse<Pattern> = parse(
   'REGEXP',
   'a regular expression that starts with "^" and ends with "$", so that it matches the whole WoTT ID',

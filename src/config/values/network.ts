@@ -38,7 +38,7 @@ export const proxyAddress: Parse<ProxyAddress> = parse(
   },
 )
 
-/** The name of a header, in lower case. Without underscores: what follows CGI takes them for hyphens. */
+/** The name of a header, in lower case. Without underscores, because programs that follow CGI read them as hyphens. */
 export const headerName: Parse<string> = parse(
   'NAME',
   'the name of an HTTP header, of letters, digits and hyphens',
@@ -55,7 +55,7 @@ export const hostNames: Parse<readonly string[]> = parse(
   },
 )
 
-/** IP addresses and networks such as `10.0.0.0/8`; one of IPv4 also holds for an IPv6 socket that maps it. */
+/** IP addresses and networks such as `10.0.0.0/8`; an IPv4 one also matches the IPv6 address that maps it. */
 export const networks: Parse<BlockList> = parse(
   'NETWORKS',
   'IP addresses and networks such as 10.0.0.0/8 or 2001:db8::/32, separated by commas',
@@ -70,18 +70,18 @@ function addNetwork(list: BlockList, text: string): boolean {
   const version = isIP(address)
   const bits = version === 4 ? 32 : 128
   const prefix = Number(digits ?? bits)
-  // of /0 everybody is a part
+  // /0 would match everybody
   if (version === 0 || prefix === 0 || prefix > bits) return false
   list.addSubnet(address, prefix, version === 4 ? 'ipv4' : 'ipv6')
   return true
 }
 
-/** What the path of a URL begins with. */
+/** The beginning of a URL's path. */
 export const urlPath: Parse<string> = parse('PATH', 'a path such as /iot', (said) =>
   /^\/[^\s?#]*$/.test(said) ? said : undefined,
 )
 
-/** A list as OpenSSL reads it; of what it does not know it passes over all but suites of TLS 1.3. */
+/** A list in OpenSSL's format; OpenSSL ignores unknown names, except of TLS 1.3 suites. */
 export const cipherList: Parse<string> = parse(
   'LIST',
   'OpenSSL names of cipher suites, separated by colons',

@@ -1,16 +1,16 @@
-/** Turns the text of a setting into its value; throws an Error that says what would be right. */
+/** Turns the text of a setting into its value; throws an Error that says what is allowed. */
 export interface Parse<T> {
   (text: string): T
-  /** What stands for the value in `--help`. */
+  /** The placeholder for the value in `--help`. */
   readonly form: string
-  /** What the value may be, to be read after "must be". */
+  /** The allowed values, to be read after "must be". */
   readonly allowed: string
-  /** The smallest and the largest number that it may be, as their texts. */
+  /** The smallest and the largest allowed number, as texts. */
   readonly least?: string
   readonly most?: string
 }
 
-/** `read` gives undefined for what is not `allowed`, or throws where it has more to say. */
+/** `read` returns undefined for a text that is not `allowed`, or throws an Error with more details. */
 export function parse<T>(
   form: string,
   allowed: string,
@@ -25,7 +25,7 @@ export function parse<T>(
   return Object.assign(reading, { form, allowed, ...range })
 }
 
-/** What another setting takes, or `off`, which is null. */
+/** The values of another parser, or `off`, which gives null. */
 export function orOff<T>(other: Parse<T>): Parse<T | null> {
   return parse(other.form, `${other.allowed}, or off`, (said) =>
     said === 'off' ? null : other(said),

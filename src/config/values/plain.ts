@@ -30,7 +30,7 @@ export function bytesText(value: number): string {
   return String(value)
 }
 
-/** Of one in a line of `--help`. */
+/** The longest list of choices in a line of `--help`. */
 const LONGEST_FORM = 32
 
 export function choice<const T extends string>(...allowed: readonly T[]): Parse<T> {
@@ -42,7 +42,7 @@ export function choice<const T extends string>(...allowed: readonly T[]): Parse<
   )
 }
 
-/** Some of these, with commas between them. */
+/** Some of the given words, separated by commas. */
 export function listOf<const T extends string>(...allowed: readonly T[]): Parse<readonly T[]> {
   return parse('NAMES', `one or more of ${allowed.join(', ')}, separated by commas`, (text) => {
     const found = text.split(/ *, */).map((name) => allowed.find((value) => value === name))
@@ -50,7 +50,7 @@ export function listOf<const T extends string>(...allowed: readonly T[]): Parse<
   })
 }
 
-/** Text of so many characters, as it is. */
+/** Text with a limited number of characters, unchanged. */
 export function text(min: number, max: number): Parse<string> {
   return parse('TEXT', `text of ${min} to ${max} characters`, (said) =>
     said.length >= min && said.length <= max ? said : undefined,

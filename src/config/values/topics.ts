@@ -13,10 +13,10 @@ export const topicFilters: Parse<readonly string[]> = parse(
   },
 )
 
-/** What topics are made of. */
+/** A template for topics. */
 export const topicTemplate: Parse<TopicTemplate> = parse('TEMPLATE', FORM, parseTemplate)
 
-/** Topic filters with the WoTT ID as a level of each, so that no two devices have one in common. */
+/** Topic filters with the WoTT ID as one level, so that no two devices share a topic. */
 export const commandTopics: Parse<readonly string[]> = parse(
   'FILTERS',
   'MQTT topic filters, separated by commas, each with %u as one of its levels',
@@ -28,7 +28,7 @@ export const commandTopics: Parse<readonly string[]> = parse(
   },
 )
 
-/** A topic that messages are published to, or what such topics begin with. */
+/** A topic for publishing, or the beginning of such topics. */
 export const topicName: Parse<string> = parse(
   'TOPIC',
   'a topic such as homeassistant, without wildcards, that does not start with "$"',
