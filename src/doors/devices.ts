@@ -18,13 +18,13 @@ import { type House, secured } from './house.ts'
 import { readingOptions, type SpoofCounter } from './http.ts'
 import { openProxyDoor, type ProxyDoor } from './proxy.ts'
 
-/** The servers of the three doors through which devices come. */
+/** The servers of the three doors for devices. */
 export interface DeviceServers {
   readonly mqtt: TlsServer
   readonly device: App
-  /** Null where there is no such door. */
+  /** Null if there is no such door. */
   readonly proxy: App | null
-  /** Who came through it. */
+  /** The devices that have come through it. */
   proxied(): ReturnType<ProxiedSenders['all']>
   close(): void
 }
@@ -104,7 +104,7 @@ function deviceOptions(config: Config, house: House) {
   }
 }
 
-/** Says who asked for a WebSocket and did not get one. */
+/** Logs whose WebSocket upgrade was refused. */
 function createUpgradeLog({ warn }: Reports) {
   return (
     door: Door,

@@ -14,9 +14,9 @@ import { createViewerServer } from './viewers.ts'
 /** The doors of a gateway. */
 export interface Doors extends AsyncDisposable {
   readonly open: OpenDoors
-  /** Who came through the proxy door. */
+  /** The devices that have come through the proxy door. */
   readonly proxied: DeviceServers['proxied']
-  /** Takes nothing new, and resolves once what is in flight is answered. */
+  /** Accepts nothing new, and resolves once requests in flight are answered. */
   drain(): Promise<unknown>
 }
 
@@ -26,7 +26,7 @@ export interface DoorsOptions {
   readonly bridge: Watched['bridge']
 }
 
-/** Opens every door that is not off. Rejects with a UsageError that names the door whose address cannot be had. */
+/** Opens every door that is not off. Rejects with a UsageError that names the door whose address is not available. */
 export async function openDoors(
   config: Config,
   house: House,
@@ -58,7 +58,7 @@ export async function openDoors(
     settings: config,
   })
 
-  // readiness can be asked first, and says no until the last door is open
+  // probes can ask from the start, and get "not ready" until the last door is open
   await opener.openHttp('ops', config.opsListen, ops)
   await opener.open('mqtt', config.mqttListen, servers.mqtt, { plain: PLAIN_MQTT })
   await opener.openHttp('viewer', config.viewerListen, people.viewer)

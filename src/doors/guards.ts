@@ -9,12 +9,12 @@ import { namedAt } from '../log/named.ts'
 import type { CutReason } from '../metrics/meter.ts'
 import type { Reports } from '../metrics/reports.ts'
 
-/** Connections of an ops door: scrapers and probes. */
+/** The most connections of an ops door: for scrapers and probes. */
 export const OPS_CONNECTIONS = 32
 
 export type GuardSettings = AdmissionSettings & Pick<Config, 'handshakeRatePerAddress'>
 
-/** The admission of every door, whose bounds are those of the settings; reaching one is logged. */
+/** The admission of every door, with its limits from the settings; reaching one is logged. */
 export function createDoorGuards(
   settings: GuardSettings,
   maxStrangers: number,
@@ -34,7 +34,7 @@ export function createDoorGuards(
   })
 }
 
-/** Strangers have only an address. */
+/** A client without an identity has only an address. */
 function whoIsFull(door: Door, reason: CutReason, who: string) {
   return reason.startsWith('max_strangers') ? { address: who } : namedAt(door, who)
 }
@@ -48,7 +48,7 @@ export type BalancerSettings = Pick<
   | 'proxyProtocolPending'
 >
 
-/** What comes through the load balancers of a door; undefined for a door that is behind none. */
+/** Connections that arrive through the load balancers of a door; undefined for a door that is behind none. */
 export function createDoorArrivals(
   door: Door,
   settings: BalancerSettings,
@@ -75,7 +75,7 @@ export function createDoorArrivals(
   })
 }
 
-/** Says who forgets TLS. */
+/** Logs clients that forget TLS. */
 export function createPlainLog(
   door: Door,
   { logLimited, log }: Pick<Reports, 'logLimited' | 'log'>,

@@ -12,7 +12,7 @@ import type { MqttHost } from '../mqtt/mqtt.ts'
 import type { Relay } from '../relay/relay.ts'
 import type { Turns } from '../turns/turns.ts'
 
-/** What lies behind the doors of a gateway. */
+/** Everything that the doors of a gateway give access to. */
 export interface House {
   readonly acl: AclSource
   readonly broker: OpenedBroker
@@ -28,7 +28,7 @@ export interface House {
   readonly turns: Turns
 }
 
-/** Has `server` follow the trust files without dropping a connection. */
+/** Makes `server` follow the trust files without dropping a connection. */
 export function secured(
   server: TlsServer,
   { devices: { trust } }: Pick<House, 'devices'>,

@@ -5,7 +5,7 @@ import { namedAt } from '../log/named.ts'
 import type { Meter } from '../metrics/meter.ts'
 import type { House } from './house.ts'
 
-/** What the doors that speak HTTP have in common: streams, the history, what is retained. */
+/** The options that all HTTP doors share: streams, the history, retained messages. */
 export function readingOptions(config: Config, house: House) {
   const { acl, broker, catalog, denials, guards, live, reports, turns } = house
   return {
@@ -30,7 +30,7 @@ export function readingOptions(config: Config, house: House) {
   }
 }
 
-/** Counts requests that claim to come through the proxy, on every other door. */
+/** Counts requests with the proxy's identity header on every other door. */
 export function createSpoofCounter(config: Config, { identityHeaderIgnored }: Meter) {
   const isSpoofed = createSpoofDetector({
     certificate: config.proxyCertHeader,

@@ -22,30 +22,30 @@ import {
   OPS_CONNECTIONS,
 } from './guards.ts'
 
-/** Where each door of a process listens; a door that is off is not here. */
+/** The address of each open door of a process; a door that is off is missing. */
 export type OpenDoors = Partial<Record<Door, OpenDoor>>
 
 /** Opens the doors of one process, one after the other. */
 export interface Opener extends AsyncDisposable {
   readonly doors: OpenDoors
   readonly admissions: Admissions
-  /** Connections of strangers that one door keeps open at most. */
+  /** The most connections without an identity that one door keeps open. */
   readonly maxStrangers: number
   open(door: Door, address: ProxyAddress, server: Server, special?: Special): Promise<void>
   openHttp(door: Door, address: ProxyAddress, app: HttpApp, special?: Special): Promise<void>
-  /** Takes nothing new on any door but those for operators, and resolves once what is in flight is answered. */
+  /** Accepts nothing new on any door except those for operators, and resolves once requests in flight are answered. */
   drain(): Promise<unknown>
 }
 
-/** What one door has otherwise than the others. */
+/** Options of one door that differ from the others'. */
 export type Special = Partial<DoorOptions>
 type HttpApp = App | FastifyInstance
 
 const FOR_OPERATORS: readonly Door[] = doorsWith({ hasTls: false })
-/** Where the handshake says who comes. */
+/** Doors whose handshake identifies the client. */
 const FOR_DEVICES: readonly Door[] = doorsWith({ speaksMqtt: true })
 
-/** `process` is the one whose doors these are; nobody who comes to those of `enrol` has said who they are. */
+/** `process` is the one whose doors these are; no client of the doors of `enrol` has an identity. */
 export async function createOpener(
   process: 'serve' | 'enrol',
   settings: GuardSettings & BalancerSettings,
@@ -66,7 +66,7 @@ export async function createOpener(
   const doors: OpenDoors = {}
   const draining: (() => unknown)[] = []
 
-  /** What every door has but those for operators, who come without TLS. */
+  /** The options of every door except those for operators, which have no TLS. */
   const guarded = (door: Door): Special => ({
     maxConnections: admissions.mostConnections,
     admission: admissions.of(door),
@@ -88,7 +88,7 @@ export async function createOpener(
       door,
       address,
       meter,
-      // they have some of the descriptors that no device can take
+      // these use some of the file descriptors that devices cannot take
       maxConnections: Math.min(settings.maxConnections, OPS_CONNECTIONS),
       onFull: () => warn(door, { door }, 'the maximum number of connections is reached'),
       ...(FOR_OPERATORS.includes(door) ? {} : guarded(door)),
@@ -118,7 +118,7 @@ export async function createOpener(
       const one = await begin(door, address, server, { bind, ...special })
       if (FOR_OPERATORS.includes(door)) return
       draining.push(() => drainApp(app, one))
-      // Fastify closes only what it has opened itself, which is no Unix socket
+      // Fastify closes only servers that it opened itself, which excludes Unix sockets
       if ('path' in address) draining.push(() => new Promise((resolve) => server.close(resolve)))
     },
     drain: () => Promise.all(draining.map((finish) => finish())),

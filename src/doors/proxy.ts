@@ -17,31 +17,31 @@ import { readCertificate } from '../x509/certificate.ts'
 import { verifyPath } from '../x509/path.ts'
 import { createDoorGuards } from './guards.ts'
 
-/** Instances of the proxy that have a certificate each, and are remembered by it. */
+/** The most proxy instances, told apart by their certificates, that are remembered. */
 const MOST_PROXIES = 256
 
-/** What the proxy door has besides what every door for devices has. */
+/** The parts that only the proxy door has, in addition to those of every device door. */
 export interface ProxyDoor {
-  /** What its TLS is made of; null where it has none: on a Unix socket, and behind the front end of a platform. */
+  /** The TLS files; null without TLS: on a Unix socket, and behind the front end of a platform. */
   readonly trust: Trust | null
   readonly senders: ProxiedSenders
-  /** Why a connection is not the proxy's; null when it is. */
+  /** Why a connection is not from the proxy; null when it is. */
   admit(connection: { readonly socket: object }): GatewayError | null
-  /** Has the connections of a server named, and follows the certificate files. */
+  /** Names the connections of a server, and follows the certificate files. */
   watch(server: Server): void
   recheck(): Promise<void>
   close(): void
 }
 
 export interface ProxyDoorOptions {
-  /** Of devices. */
+  /** The trust files for devices. */
   readonly trust: TrustSource
   readonly reports: Reports
-  /** Told of each device that was verified anew. */
+  /** Called for each device that was verified again. */
   onVerified(identity: Identity): void
 }
 
-/** Null where there is no such door. */
+/** Null if there is no such door. */
 export async function openProxyDoor(
   config: Config,
   options: ProxyDoorOptions,
@@ -58,7 +58,7 @@ export async function openProxyDoor(
       trust: null,
       senders,
       watch() {},
-      // whoever can connect is the proxy
+      // every client that can connect is the proxy
       admit: () => null,
       recheck: senders.recheck,
       close: senders.close,
@@ -88,19 +88,19 @@ export async function openProxyDoor(
   }
 }
 
-/** Whether the proxy proves who it is. */
+/** Whether the proxy proves its identity. */
 function hasTls({ proxyListen, proxyTrust }: Config): boolean {
   return proxyTrust === 'certificate' && !(proxyListen && 'path' in proxyListen)
 }
 
-/** Who may connect to it: the proxy, whose connections have a bound of their own and are no strangers'. */
+/** Admits the proxy: its connections have a limit of their own, and do not count as strangers'. */
 export function proxyAdmission(
   config: Config,
   maxStrangers: number,
   reports: Reports,
 ): Partial<DoorOptions> {
   const { proxyAddresses, maxProxyConnections: most } = config
-  // who may connect the file of the socket says, or the platform, and all come from the same place
+  // the permissions of the socket file, or the platform, decide who can connect, and all connections have the same origin
   if (!hasTls(config))
     return {
       from: proxyAddresses,
@@ -168,7 +168,7 @@ async function openProxyTrust(
     ciphers,
   }
   const trust = await openTrust(files, {
-    // its gauges are about the files of devices
+    // its gauges describe the files for devices
     meter: silentMeter,
     onReload: createTrustLog(log, 'certificate files of the proxy'),
     onUseless(reason) {
@@ -185,7 +185,7 @@ async function openProxyTrust(
   )
 }
 
-/** A device that comes here by itself has the wrong door, and must not be taken for the proxy whatever it is called. */
+/** Refuses a device that connects directly: it must not be taken for the proxy, whatever its name is. */
 function deviceProblem(socket: TLSSocket, trust: Trust): GatewayError | null {
   const shown = socket.getPeerX509Certificate()
   if (!shown) return null
@@ -199,7 +199,7 @@ function deviceProblem(socket: TLSSocket, trust: Trust): GatewayError | null {
 }
 
 function toProxyRefusal(refusal: GatewayError | null): GatewayError | null {
-  // its CN is another one
+  // its CN is not the name of the proxy
   return refusal?.code === 'identity_unusable'
     ? new GatewayError(
         'certificate_untrusted',

@@ -10,14 +10,14 @@ export type ReasonOf = () => string | null
 
 export interface Watched {
   readonly doors: OpenDoors
-  /** Files that are followed, by what the metrics call them. */
+  /** The files that are followed, by their names in the metrics. */
   readonly files: Readonly<Record<string, ReasonOf>>
   /** The bridge to another broker; null without one. */
   readonly bridge: { readonly outage: ReasonOf } | null
   readonly isStopping: () => boolean
 }
 
-/** What `/readyz` says of a gateway. */
+/** The checks of `/readyz`. */
 export function createReadiness(
   config: Config,
   { broker, devices: { trust } }: Pick<House, 'broker' | 'devices'>,
