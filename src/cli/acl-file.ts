@@ -26,7 +26,7 @@ export const CLIENT_ID = {
   help: 'explain: what "%c" in a pattern stands for [the WoTT ID, as over HTTP]',
 } as const
 
-/** Which file to ask. */
+/** The ACL file to use. */
 export function whichFile(given: string | undefined): string {
   const named = given ?? process.env.WOTT_ACL_FILE
   if (named) return named

@@ -17,7 +17,7 @@ const FLAGS = {
   json: JSON_LINES,
 } as const
 
-/** `acl lint`: what is wrong with a file, or looks so. */
+/** `acl lint`: errors in a file, and lines that are probably mistakes. */
 export async function lint(args: readonly string[]): Promise<number> {
   const { values, words } = readArguments(args, FLAGS)
   requireNoWords(words, 'acl-file')
@@ -32,7 +32,7 @@ export async function lint(args: readonly string[]): Promise<number> {
   return errors > 0 || (values.strict && warnings > 0) ? 1 : 0
 }
 
-/** Somebody may look after the ACL file who may not see the CA. */
+/** Null without access to the CA: a person who manages the ACL file may not have it. */
 async function knownTo(directory: string | undefined): Promise<KnownUsers | null> {
   if (directory !== undefined) return knownUsers(directory)
   if (!exists(layoutOf(USUAL_DIRECTORY).authority.ledger)) return null

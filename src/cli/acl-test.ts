@@ -8,7 +8,7 @@ import { readArguments, requireNoWords } from './arguments.ts'
 import { say } from './command.ts'
 import { type InputLine, linesIn } from './input-lines.ts'
 
-/** A topic has at most 65,535 bytes, and JSON may write each as six. */
+/** A topic has at most 65,535 bytes, each of which JSON may write as six. */
 const LONGEST_LINE = 1024 * 1024
 
 interface Tally {
@@ -17,7 +17,7 @@ interface Tally {
   malformed: number
 }
 
-/** `acl test`: one verdict a line for one question a line. */
+/** `acl test`: one verdict line for each question line. */
 export async function test(args: readonly string[]): Promise<number> {
   const { values, words } = readArguments(args, { 'acl-file': ACL_FILE })
   requireNoWords(words, 'acl-file')
@@ -34,7 +34,7 @@ export async function test(args: readonly string[]): Promise<number> {
   return malformed > 0 ? 2 : unmet > 0 ? 1 : 0
 }
 
-/** The line to write; a line that is no question gets one too, so that the n-th answer is for the n-th question. */
+/** The output line. An invalid question gets one too, so that the n-th answer is for the n-th question. */
 function ask(rules: AclRules, { number, text, problem }: InputLine, tally: Tally): string {
   if (problem === null && text.trim() === '') return ''
   const parsed = problem === null ? parseQuestion(text) : { ok: false as const, error: problem }

@@ -1,7 +1,7 @@
 import { ArgumentsError } from './arguments.ts'
 import { didYouMean } from './suggest.ts'
 
-/** What `wott-gateway COMMAND ACTION` means. Throws an ArgumentsError unless there is such an action. */
+/** The action of `wott-gateway COMMAND ACTION`. Throws an ArgumentsError if it does not exist. */
 export function pickAction<T>(
   command: string,
   actions: Readonly<Record<string, T>>,

@@ -12,7 +12,7 @@ export const SOCKET = {
   help: 'admin socket of the gateway [from WOTT_ADMIN_SOCKET, WOTT_BROKER or WOTT_VIEWERS_FILE; otherwise in .wott/data, .wott or data]',
 } as const
 
-/** The sockets on which the gateway that is meant may answer, the likeliest first. */
+/** The sockets at which the gateway may answer, the likeliest first. */
 export function whichSockets(given: string | undefined): string[] {
   if (given !== undefined) return [SETTINGS.adminSocket.parse(given) ?? given]
   const { WOTT_ADMIN_SOCKET, WOTT_BROKER, WOTT_VIEWERS_FILE } = process.env

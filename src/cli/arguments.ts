@@ -9,7 +9,7 @@ export interface Flag {
   /** May be given more than once. */
   readonly multiple?: boolean
   readonly default?: string
-  /** What stands for its value in `--help`. */
+  /** The placeholder for its value in `--help`. */
   readonly value?: string
   readonly help: string
 }
@@ -26,12 +26,12 @@ type Value<F extends Flag> = F extends { readonly type: 'boolean' }
 
 export type ArgumentValues<F extends Flags> = { readonly [N in keyof F]: Value<F[N]> }
 
-/** A command line that does not say what to do; the usage is printed with it. */
+/** An incomplete or wrong command line; the usage is printed with it. */
 export class ArgumentsError extends UsageError {}
 
 /**
- * Reads the words and flags of a command. Throws one ArgumentsError that names everything wrong. A word may be a
- * negative number, which a temperature often is; other words that begin with a dash go after `--`.
+ * Reads the words and flags of a command. Throws one ArgumentsError with every problem. A word may be a negative number, such
+ * as a temperature; other words that begin with a dash must follow `--`.
  */
 export function readArguments<const F extends Flags>(
   args: readonly string[],
@@ -70,7 +70,7 @@ export function readArguments<const F extends Flags>(
   return { values: values as ArgumentValues<F>, words }
 }
 
-/** Throws an ArgumentsError unless there is a word for each of `needed`, and no more than one for each of `optional`. */
+/** Throws an ArgumentsError unless every word of `needed` is given, and no more than those of `optional` in addition. */
 export function requireWords(
   words: readonly string[],
   needed: readonly string[],
@@ -88,7 +88,7 @@ export function requireWords(
     )
 }
 
-/** Throws an ArgumentsError unless there are no words; a single file among them is one for `flag`. */
+/** Throws an ArgumentsError if there are words; for a single word that is a file it suggests `flag`. */
 export function requireNoWords(words: readonly string[], flag: string | undefined): void {
   const [word = ''] = words
   if (flag !== undefined && words.length === 1 && (/[./]/.test(word) || existsSync(word)))
@@ -96,7 +96,7 @@ export function requireNoWords(words: readonly string[], flag: string | undefine
   requireWords(words, [])
 }
 
-/** The whole number that `text` says. Throws a UsageError otherwise. */
+/** The whole number in `text`. Throws a UsageError if there is none. */
 export function wholeNumber(flag: string, text: string, min: number, max: number): number {
   const value = Number(text)
   if (/^\d+$/.test(text) && value >= min && value <= max) return value
@@ -109,7 +109,7 @@ const NEGATIVE_NUMBER = /^-\.?\d/
 
 function valueProblem(flag: Flag, value: string | undefined, inline = false): string | null {
   if (flag.type === 'boolean') return value === undefined ? null : 'takes no value'
-  // "--certs --retain" has forgotten something, "--certs=--retain" has not
+  // in "--certs --retain" the value is missing, in "--certs=--retain" it is not
   const forgotten = value === undefined || (!inline && /^-[^\d]/.test(value))
   if (forgotten) return `needs a value: ${flag.value}`
   return value === '' ? 'must not be empty' : null

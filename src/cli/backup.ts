@@ -49,10 +49,10 @@ async function writeBackup(directory: string, file: string): Promise<void> {
   }
 }
 
-/** Where SQLite has the application id, and that of a store. */
+/** The position and value of SQLite's application id in a store. */
 const ID = { offset: 68, text: 'wott' } as const
 
-/** A slip of the hand is not to cost another file. */
+/** Stops a mistyped name from overwriting another file. */
 async function requireReplaceable(file: string): Promise<void> {
   const folder = dirname(file)
   if (!exists(folder)) throw new UsageError(`the folder ${folder} does not exist`)

@@ -104,7 +104,7 @@ async function rotate(args: readonly string[]): Promise<void> {
   print('devices move to it when they renew; after that run: wott-gateway ca rotate --finish')
 }
 
-/** The IDs of open invites, while a CA is replaced: until the end of that, each line has the fingerprint of the old one. */
+/** The IDs of open invites during a rotation: their command lines contain the fingerprint of the old CA. */
 async function invitesOfOldCa(directory: string): Promise<Set<string>> {
   const { authorities } = await caStatus(directory)
   if (authorities.length === 1) return new Set()

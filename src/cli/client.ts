@@ -5,7 +5,7 @@ import { exists } from '../disk/exists.ts'
 import { UsageError, whyUnreadable } from '../errors.ts'
 import { ArgumentsError, type ArgumentValues, type Flags, wholeNumber } from './arguments.ts'
 
-/** A device for trying things: which certificate it shows, to which gateway, over what. */
+/** The device that a command acts as: its certificate, the gateway and the protocol. */
 export interface DeviceClient {
   readonly ca: Buffer
   readonly cert: Buffer
@@ -31,7 +31,7 @@ const CLIENT_FLAGS = {
   port: { type: 'string', value: 'N', help: 'port of the gateway [8443 for https, 8883 for mqtt]' },
 } as const satisfies Flags
 
-/** The flags of a client that goes over `usual` unless told otherwise, and is `sample` unless it is somebody else. */
+/** The flags of a client; the default protocol is `usual`, and the default device is `sample`. */
 export function clientFlags<const V extends DeviceClient['via']>(usual: V, sample: string) {
   const usually = `${CLIENT_FLAGS.certs.help} [WOTT_CERTS_DIR, else .wott/devices/${sample}, else ${AGENT_DIRECTORY}]`
   return {
@@ -45,7 +45,7 @@ export function clientFlags<const V extends DeviceClient['via']>(usual: V, sampl
 const AGENT_DIRECTORY = '/opt/wott/certs'
 const PORTS = { https: 8443, mqtt: 8883 } as const
 
-/** `sample` is the device of a fresh `.wott/` that stands in when no directory is named. */
+/** `sample` is the device of a new `.wott/` that is used if no directory is given. */
 export async function openClient(
   values: ArgumentValues<ReturnType<typeof clientFlags>>,
   sample: 'sensor' | 'subscriber',
@@ -66,7 +66,7 @@ export async function openClient(
   return { ca, cert, key, host, via, port: wanted }
 }
 
-/** What `--certs` means when it is not said: the WoTT agent's folder, or a sample device made by `dev`. */
+/** The default of `--certs`: the WoTT agent's folder, or a sample device made by `dev`. */
 export function certsDirectory(sample: string): string {
   const made = join('.wott', 'devices', sample)
   return process.env.WOTT_CERTS_DIR || (exists(made) ? made : AGENT_DIRECTORY)
@@ -74,7 +74,7 @@ export function certsDirectory(sample: string): string {
 
 const NAME_IT = 'name the device\'s folder with --certs DIR ("wott-gateway init" makes some)'
 
-/** Throws a UsageError that ends in `advice` when the file cannot be read. */
+/** If the file cannot be read, throws a UsageError whose text ends in `advice`. */
 export async function readClientFile(path: string, advice: string): Promise<Buffer> {
   try {
     return await readFile(path)

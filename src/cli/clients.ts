@@ -92,7 +92,7 @@ function counted(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? '' : 's'}`
 }
 
-/** A client chooses its own id, and a terminal obeys what it is told. */
+/** Stops escape sequences: a client chooses its own id, and a terminal would obey them. */
 function shown(client: string): string {
   return /^[\w.:@/-]+$/.test(client) ? client : JSON.stringify(client).replace(/\p{C}/gu, '�')
 }

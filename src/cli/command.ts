@@ -2,13 +2,13 @@
 export interface CliCommand {
   /** What `wott-gateway COMMAND --help` prints. */
   readonly help: string
-  /** Whether it goes on when nobody reads its output any more, as a service does. */
+  /** Whether it continues when nobody reads its output any more, as a service does. */
   readonly outlivesReader?: boolean
-  /** Resolves when the command is done; with a number, that is the exit code. */
+  /** Resolves when the command is done; a number is the exit code. */
   run(args: readonly string[]): Promise<number | undefined>
 }
 
-/** What the command line asked for and could not be had: printed as it is, without a stack, exit code 1. */
+/** A request that could not be fulfilled: printed without a stack trace, exit code 1. */
 export class CommandFailure extends Error {
   override readonly name = 'CommandFailure'
 }
@@ -17,8 +17,8 @@ export function print(text: string): void {
   process.stdout.write(`${text}\n`)
 }
 
-/** For the person at the keyboard, not for the program that reads standard output. */
+/** Writes a message for the user to standard error, so that programs can read standard output. */
 export function say(text: string): void {
-  // what is indented goes on with the line before
+  // an indented line continues the line before
   process.stderr.write(`${text.startsWith(' ') ? '' : 'wott-gateway: '}${text}\n`)
 }

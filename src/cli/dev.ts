@@ -31,7 +31,7 @@ export const dev: CliCommand = {
     const { values, words } = readArguments(args, SETTING_FLAGS)
     requireNoWords(words, flagForFile(words[0]))
     const flags = settingsIn(values)
-    // what is wrong with the settings is said before anything is made
+    // reports wrong settings before anything is made
     loadConfig(process.env, { aclFile: USUAL_DIRECTORY, ...flags })
     const { layout, created } = await inDirectory(USUAL_DIRECTORY, () =>
       initDirectory(USUAL_DIRECTORY),
@@ -54,7 +54,7 @@ export const dev: CliCommand = {
       },
     )
     await runGateway(config, stop, async (gateway, log) => {
-      // not before every door is open: a start that fails leaves no invite behind
+      // only once every door is open, so that a failed start leaves no invite behind
       const code = gateway.doors.viewer
         ? await inviteViewer(config.viewersFile, SAMPLE_VIEWER, VIEWER_LASTS)
         : ''

@@ -29,7 +29,7 @@ export async function add(args: readonly string[]): Promise<void> {
     const layout = openLayout(values.dir)
     const aclFile = aclFileOf(layout, values['acl-file'])
     const granting = grantIn(aclFile, grants, `device add${name === undefined ? '' : ` ${name}`}`)
-    // before there is a device that lacks its rights; a name at random is a good one
+    // checked before the device exists, so that no device is left without its rights; a random name always passes
     await granting.check(name === undefined ? 'somebody' : toDeviceId(name))
     const added = await addDevice(values.dir, name, { days })
     await granting.write(added.id)
@@ -42,11 +42,11 @@ export async function add(args: readonly string[]): Promise<void> {
   })
 }
 
-/** A command line that publishes where the device may, else asks who it is. */
+/** A command line for a first try: it publishes if the device may, otherwise it asks who it is. */
 async function tryOut(layout: Layout, { id }: Device, rights: Rights): Promise<string> {
   const { ca, certificate, key } = deviceFiles(layout, toDeviceName(id))
   const own = await readOwn(layout.certs)
-  // the files are on this machine
+  // the files are on this machine, so localhost is preferred
   const host = isGoodFor(own, 'localhost') ? 'localhost' : (nameForOthers(own) ?? 'localhost')
   const [, port = '8443'] = /:(\d{1,5})$/.exec(process.env.WOTT_DEVICE_LISTEN ?? '') ?? []
   const origin = `https://${host.includes(':') ? `[${host}]` : host}:${port}`
@@ -57,7 +57,7 @@ async function tryOut(layout: Layout, { id }: Device, rights: Rights): Promise<s
   return `curl ${files} -d 21.5 ${shellWord(`${origin}/topics/${path}`)}`
 }
 
-/** A topic that it may publish to. */
+/** A topic to which the device may publish. */
 async function topicFor(id: string, { aclFile, may, problem }: Rights): Promise<string | null> {
   if (problem !== null) return null
   const rules = await loadRules(aclFile)

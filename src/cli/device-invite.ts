@@ -40,7 +40,7 @@ export async function invite(args: readonly string[]): Promise<void> {
     const { id, token, expires, isTaken } = await inviteDevice(values.dir, name, lasts)
     await granting.write(id)
     const rights = await rightsOf(aclFile, id)
-    // the one that has signed the enrol door's certificate, too
+    // the oldest CA, which signed the enrol door's certificate
     const [{ fingerprint: ca }] = await authoritiesInForce(layout)
     const warnings = nameWarnings(layout, certificate, url)
     const command = `wott-device enrol ${url} ${id} ${token} ${ca}`
@@ -61,12 +61,12 @@ export async function invite(args: readonly string[]): Promise<void> {
   })
 }
 
-/** The ACL file of the gateway that goes with the CA. */
+/** The ACL file of the gateway that uses this CA. */
 export function aclFileOf(layout: Layout, given: string | undefined): string {
   return given || process.env.WOTT_ACL_FILE || layout.acl
 }
 
-/** Where another machine reaches the enrol door, which shows the gateway's certificate. */
+/** The URL at which other machines reach the enrol door, from the names in the gateway's certificate. */
 function urlOf(layout: Layout, certificate: X509Certificate): string {
   const host = nameForOthers(certificate)
   if (host === null)
@@ -86,7 +86,7 @@ function linesOf(command: string, id: string, until: string): string[] {
   ]
 }
 
-/** The device would refuse a door whose certificate is for other names. */
+/** A device refuses a door whose certificate does not have its name. */
 function nameWarnings(layout: Layout, certificate: X509Certificate, url: string): string[] {
   const host = new URL(url).hostname.replace(/^\[|\]$/g, '')
   if (isGoodFor(certificate, host)) return []

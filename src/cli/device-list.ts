@@ -24,10 +24,10 @@ export async function list(args: readonly string[]): Promise<void> {
 /** When devices last published, by WoTT ID. */
 type Seen = Readonly<Record<string, number>>
 
-/** What the gateway that runs knows of it: by default the one whose store is beside the CA. */
+/** What the running gateway knows of the devices; by default the gateway whose store is beside the CA. */
 async function lastSeen(directory: string, store: string | undefined): Promise<Seen> {
   if (store !== undefined) return (await askOwner<Seen>(whichStore(store), 'seen')) ?? {}
-  // somebody may look after the CA who may not ask the gateway
+  // a person who manages the CA may not have access to the gateway
   for (const folder of [join(directory, 'data'), directory]) {
     const seen = await askOwner<Seen>(folder, 'seen').catch(() => null)
     if (seen) return seen
@@ -44,7 +44,7 @@ function toLine(entry: RosterEntry, seen: Seen): string {
     case 'approved':
       return `${entry.id}\tapproved, asked ${timeText(entry.since)}\tkey ${entry.fingerprint}`
     case 'waiting': {
-      // a stranger chose the name, and a terminal obeys what it is told
+      // stops escape sequences: a stranger chose the name, and a terminal would obey them
       const name = entry.id === null ? 'any name' : quote(entry.id)
       return `${name}\twaiting since ${timeText(entry.since)}\tkey ${entry.fingerprint}`
     }
@@ -64,7 +64,7 @@ function stateIn({ state, notAfter, revokedAt, reason }: Device): string {
   }
 }
 
-/** As the log says it by default. */
+/** The default of the log's warning. */
 const SOON_MS = 30 * 86_400_000
 
 function soonText(left: number): string {

@@ -13,7 +13,7 @@ export async function revoke(args: readonly string[]): Promise<void> {
   const [name = ''] = words
   const reason = reasonIn(values.reason)
   await inDirectory(values.dir, async () => {
-    // before the certificates: with an invite the device would be back at once
+    // before the certificates: with an open invite the device could return at once
     const withdrawn = await withdrawInvites(values.dir, name)
     if (withdrawn.length > 0) print(`withdrew the invite or approval of ${withdrawn[0]}`)
     const devices = await listDevices(values.dir)

@@ -15,7 +15,7 @@ export async function waiting(args: readonly string[]): Promise<void> {
     print(
       values.json
         ? JSON.stringify({ fingerprint: key, name: wanted, address, since: time, active: isTaken })
-        : // a stranger chose the name, and a terminal obeys what it is told
+        : // stops escape sequences: a stranger chose the name, and a terminal would obey them
           `${key}\t${wanted === null ? 'any name' : quote(wanted)}\tfrom ${address}\tsince ${time}${isTaken ? '\tthe name belongs to an active device' : ''}`,
     )
   }

@@ -2,17 +2,17 @@ import { join } from 'node:path'
 import { messageOf, UsageError } from '../errors.ts'
 import { ArgumentsError } from './arguments.ts'
 
-/** Where `init` puts what it makes unless it is told otherwise. */
+/** The default directory of `init`. */
 export const USUAL_DIRECTORY = '.wott'
 
-/** The list of viewers that belongs to what `init` made. */
+/** The list of viewers that belongs to a directory made by `init`. */
 export function viewersFileOf(directory: string): string {
   return join(directory, 'viewers.json')
 }
 
-/** Runs `work` on what `init` made. Throws a UsageError that names the directory where its files are damaged. */
+/** Runs `work` on a directory made by `init`. Throws a UsageError that names the directory if its files are damaged. */
 export async function inDirectory<T>(directory: string, work: () => Promise<T>): Promise<T> {
-  // an empty path would be the working directory
+  // an empty path would mean the working directory
   if (directory === '') throw new ArgumentsError('DIR must not be empty')
   try {
     return await work()
@@ -25,7 +25,7 @@ export async function inDirectory<T>(directory: string, work: () => Promise<T>):
   }
 }
 
-/** What crypto and JSON say of a file that is not what it was; a mistake in the program is something else. */
+/** Whether an error of crypto or JSON means a damaged file; other errors are mistakes in the program. */
 function isDamage(error: unknown): boolean {
   if (!(error instanceof Error) || error instanceof UsageError || 'syscall' in error) return false
   return error instanceof SyntaxError || 'code' in error || error.constructor === Error

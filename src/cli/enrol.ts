@@ -9,7 +9,7 @@ import { runService } from './service.ts'
 import { settingFlags, settingsHelp, settingsIn } from './settings.ts'
 import { stopSignal } from './signals.ts'
 
-/** The settings of the enrol door; those of the gateway alone may be for another user, or another machine. */
+/** The settings of the enrol door; the gateway's other settings may be meant for another user or another machine. */
 export const ENROL_SETTINGS: readonly SettingName[] = [
   ...(['enrolListen', 'enrolOpsListen', 'enrolDays', 'enrolApproval', 'opsHosts'] as const),
   ...(['tlsVersion', 'ciphers', 'inviteGuesses', 'strangerRequestRate'] as const),
@@ -68,7 +68,7 @@ function enrolConfig(
   return loadConfig(own, { certsDir: certs.directory, aclFile: acl, ...flags })
 }
 
-/** `dev` may be killed; its channel to this process then ends. */
+/** If `dev` is killed, its channel to this process ends, and so does this process. */
 function endWithParent(): void {
   process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
   process.channel?.unref()

@@ -1,16 +1,16 @@
-/** One event of a stream, as the HTML standard dispatches it. */
+/** One event of a stream, as in the HTML standard. */
 export interface StreamEvent {
-  /** `message` where the stream does not name it. */
+  /** `message` if the stream does not name it. */
   readonly event: string
   readonly data: string
 }
 
 export interface EventStream {
-  /** What to send as `Last-Event-ID` to go on after the last event; empty before the first. */
+  /** The `Last-Event-ID` with which to continue after the last event; empty before the first. */
   readonly lastEventId: string
   /** How long to wait before asking again, in milliseconds. */
   readonly retry: number
-  /** Takes the next piece of the stream, and gives the events that it completes. */
+  /** Takes the next piece of the stream, and yields the events that it completes. */
   push(text: string): Iterable<StreamEvent>
   /** Forgets a line that was cut off with the connection. */
   cut(): void

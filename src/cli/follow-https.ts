@@ -13,7 +13,7 @@ import { toCommandFailure } from './unreachable.ts'
 /** The gateway sends a comment every 20 seconds. */
 const SILENCE_MS = 60_000
 
-/** A refusal that would be the same again. */
+/** A refusal that would be repeated. */
 class Refused extends CommandFailure {}
 
 export const followHttps: Follow = async (client, filter, arrived, stop) => {
@@ -33,7 +33,7 @@ export const followHttps: Follow = async (client, filter, arrived, stop) => {
         }
     } catch (error) {
       if (stop.aborted) break
-      // what was reached before may come back
+      // a gateway that was reached before may come back
       if (!connected || error instanceof Refused) throw toCommandFailure(error, client)
     }
     stream.cut()

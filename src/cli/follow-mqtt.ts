@@ -30,7 +30,7 @@ function toJson(topic: string, payload: Buffer, packet: IPublishPacket): string 
 
 export const followMqtt: Follow = async (client, filter, arrived, stop) => {
   const refused = Promise.withResolvers<never>()
-  // it may come while nobody waits for it
+  // it may be rejected while nobody waits for it
   refused.promise.catch(() => {})
   const connection = await connectMqtt(client, {
     reconnectMs: RECONNECT_MS,
@@ -65,7 +65,7 @@ export const followMqtt: Follow = async (client, filter, arrived, stop) => {
     await connection.subscribeAsync(filter, { qos: 1 })
     await Promise.race([stopped(stop), refused.promise])
   } catch (error) {
-    // it has no packet where the connection was closed instead
+    // the error has no packet if the connection was closed instead
     if (error instanceof ErrorWithSubackPacket && error.packet) {
       const { granted, properties } = error.packet
       const reason = reasonText({ reasonCode: Number(granted[0]), properties })

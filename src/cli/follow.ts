@@ -3,7 +3,7 @@ import type { DeviceClient } from './client.ts'
 export interface Arrived {
   readonly topic: string
   readonly payload: Buffer
-  /** All that is known of it, as the data of a stream event has it, in one line. */
+  /** The message as JSON in one line, in the format of a stream event's data. */
   toJson(): string
 }
 

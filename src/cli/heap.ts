@@ -1,9 +1,11 @@
 import { setFlagsFromString } from 'node:v8'
 
-/** Garbage that may come upon what is used before all of it is looked for, in per cent; V8's own idea is up to three hundred. */
+/** Garbage on the heap, in per cent of live data, at which V8 collects it; V8's own limit goes up to three hundred. */
 const MOST_GARBAGE = 40
 
-/** Keeps the heap near to what is really held, also while a flood makes garbage: memory that it once took stays with the process. */
+/**
+ * Keeps the heap close to the size of its live data, even when a flood makes garbage: the process never gives back heap memory.
+ */
 export function keepHeapSmall(): void {
   setFlagsFromString(`--heap-growing-percent=${MOST_GARBAGE}`)
 }

@@ -1,16 +1,16 @@
 import type { Flag, Flags } from './arguments.ts'
 
-/** A word or flag on the left, what it is for on the right. */
+/** A word or flag on the left, its description on the right. */
 export type HelpLine = readonly [name: string, text: string]
 
 export interface Help {
-  /** After `wott-gateway`; a line for each way to use it. */
+  /** The text after `wott-gateway`; a line for each form of the command. */
   readonly usage: readonly string[]
   /** Paragraphs. */
   readonly about: readonly string[]
   readonly words?: readonly HelpLine[]
   readonly flags?: Flags
-  /** Whole command lines, as they are typed. */
+  /** Whole command lines to type. */
   readonly examples: readonly string[]
 }
 

@@ -8,19 +8,19 @@ import { createRecords } from './history-records.ts'
 import { refusalIn } from './publish-https.ts'
 import { toCommandFailure } from './unreachable.ts'
 
-/** The names and values of a query; undefined for those that it goes without. */
+/** The names and values of a query; undefined values are left out. */
 type Query = Readonly<Record<string, string | undefined>>
 
 export interface HistoryOutput {
   readonly format: 'ndjson' | 'csv' | 'json'
-  /** Most messages or buckets; null for all. */
+  /** The most messages or buckets; null for all. */
   readonly limit: number | null
   readonly isBuckets: boolean
 }
 
-/** As many messages as one answer may have. */
+/** The maximum of one answer. */
 const PAGE = 100_000
-/** Longer than the gateway works on one answer. */
+/** Longer than the gateway works on one answer, as silence means a lost connection. */
 const SILENCE_MS = 90_000
 const GAPS: Readonly<Record<string, string>> = {
   expired: 'the oldest messages of this time range are no longer kept',
@@ -42,7 +42,7 @@ export async function readHistory(
   let left = limit ?? Number.POSITIVE_INFINITY
   let printed = 0
 
-  /** Prints one answer, and returns what the next one goes on after. */
+  /** Prints one answer, and returns the `after` of the next one. */
   async function page(after: string | undefined): Promise<string | null> {
     const size = Math.min(left, PAGE)
     const records = createRecords(wanted, isBuckets)
@@ -72,7 +72,7 @@ export async function readHistory(
     return count === size && !isBuckets ? lastId : null
   }
 
-  /** In JSON all messages are one list. */
+  /** As JSON, all messages are one list. */
   function toText(record: string): string {
     return format === 'json' ? `${printed === 0 ? '[' : ',\n'}${record.trimEnd()}` : record
   }

@@ -1,26 +1,26 @@
-/** A line of an answer, with the end of line that it came with. */
+/** A line of an answer, with its line ending. */
 export type HistoryRecord =
   | { readonly kind: 'head'; readonly text: string }
   /** A message or a bucket; a message has an id. */
   | { readonly kind: 'entry'; readonly text: string; readonly id: string | null }
 
-/** What the last line of an answer says. */
+/** The last line of an answer. */
 export interface HistoryTrailer {
   readonly next: string | null
   readonly gaps: readonly { readonly reason: string }[]
 }
 
 export interface HistoryRecords {
-  /** Takes the next piece of the answer, and gives the records that it completes. */
+  /** Takes the next piece of the answer, and yields the records that it completes. */
   push(text: string): Iterable<HistoryRecord>
-  /** Null where the answer has no such line. */
+  /** Null if the answer has no such line. */
   end(): HistoryTrailer | null
 }
 
-/** Reads `GET /history` in lines of JSON or in CSV, whose cells may hold ends of lines (RFC 4180). */
+/** Reads `GET /history` as lines of JSON, or as CSV, whose cells may contain line endings (RFC 4180). */
 export function createRecords(format: 'ndjson' | 'csv', isBuckets: boolean): HistoryRecords {
   let rest = ''
-  /** Where in `rest` to look next, and whether that is inside of quotes. */
+  /** Where in `rest` to look next, and whether that is inside quotes. */
   let looked = 0
   let quoted = false
   let isFirst = true

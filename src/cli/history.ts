@@ -73,7 +73,7 @@ export const history: CliCommand = {
   },
 }
 
-/** `6h` as the gateway has it. */
+/** A time such as `6h` in the notation of the gateway. */
 function toTime(text: string | undefined): string | undefined {
   return text !== undefined && /^\d+[smhdw]$/.test(text) ? `-${text}` : text
 }

@@ -11,8 +11,8 @@ export interface InputLine {
 const LF = 0x0a
 
 /**
- * The lines of `input`, as many at a time as arrive together. Split at LF alone: `node:readline` also splits at U+2028,
- * which JSON may hold. Never holds more than `longest` bytes of a line.
+ * The lines of `input`, yielded in groups that arrive together. Splits at LF only: `node:readline` also splits at U+2028, which
+ * JSON may contain. Never holds more than `longest` bytes of a line.
  */
 export async function* linesIn(
   input: AsyncIterable<Buffer>,

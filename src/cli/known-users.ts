@@ -5,7 +5,7 @@ import { listRoster } from '../enrol/roster.ts'
 import { readBook } from '../viewer/book-file.ts'
 import { inDirectory, viewersFileOf } from './directory.ts'
 
-/** The devices of the CA in `directory`, also those that are invited or wait, and the viewers who are invited or logged in. */
+/** The devices of the CA in `directory`, including invited and waiting ones, and the viewers that are invited or logged in. */
 export async function knownUsers(directory: string): Promise<KnownUsers> {
   const viewersFile = process.env.WOTT_VIEWERS_FILE || viewersFileOf(directory)
   const roster = await inDirectory(directory, () => listRoster(directory))

@@ -4,7 +4,7 @@ import { type CliCommand, CommandFailure, say } from './command.ts'
 import { columns } from './help.ts'
 import { didYouMean } from './suggest.ts'
 
-/** Commands are loaded when they are asked for: `whoami` need not wait for a broker. */
+/** Commands are loaded on demand: `whoami` does not need to load a broker. */
 const COMMANDS: Record<string, [summary: string, load: () => Promise<CliCommand>]> = {
   serve: ['run the gateway', async () => (await import('./serve.ts')).serve],
   dev: [
@@ -114,7 +114,7 @@ function show(text: string): number {
   return 0
 }
 
-/** Who reads one line of many, as `head -1` does, has not failed; a full disk has. */
+/** A reader that stops early, as in `| head -1`, is not an error; a full disk is. */
 function outputFailed(error: unknown, command: CliCommand): void {
   if (command.outlivesReader) return
   if (codeOf(error) === 'EPIPE') process.exit()
@@ -122,7 +122,7 @@ function outputFailed(error: unknown, command: CliCommand): void {
   process.exit(1)
 }
 
-/** The exit code, and what to say: a stack only where nobody but a programmer can mend it. */
+/** The exit code and the message; a stack trace only for an error that needs a programmer. */
 function toProblem(error: unknown, command: string | undefined): [code: number, message: string] {
   if (error instanceof CommandFailure) return [1, error.message]
   if (error instanceof ArgumentsError)
@@ -144,7 +144,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'no such file',
 }
 
-/** What went wrong with a file that a command reads or writes, or null when that is not it. */
+/** The problem with a file that a command reads or writes; null for other errors. */
 function fileProblem(error: unknown): string | null {
   const { syscall, path } = (error ?? {}) as NodeJS.ErrnoException
   if (!(error instanceof Error) || syscall === undefined || path === undefined) return null

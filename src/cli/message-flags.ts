@@ -4,7 +4,7 @@ import { topicProblem } from '../topic/topic.ts'
 import { ArgumentsError, type ArgumentValues, type Flags, wholeNumber } from './arguments.ts'
 import type { DevicePublishOptions } from './publisher.ts'
 
-/** What MQTT 5 has to say of a message. */
+/** The flags for the MQTT 5 properties of a message. */
 export const MESSAGE_FLAGS = {
   'content-type': {
     type: 'string',
@@ -27,7 +27,7 @@ export const MESSAGE_FLAGS = {
   },
 } as const satisfies Flags
 
-/** The most that one of MQTT's strings holds, and the gateway takes of all of them together. */
+/** The most bytes of one MQTT string, and of all properties together in the gateway. */
 const MAX_BYTES = 65_535
 const FORMATS = ['bytes', 'utf8']
 const MAX_EXPIRY = 0xffff_ffff

@@ -8,15 +8,15 @@ import { closed, toCommandFailure } from './unreachable.ts'
 
 const CONNECT_TIMEOUT_MS = 10_000
 
-/** Server unavailable, server busy and quota exceeded: what refuses a CONNECT now may not do so later. */
+/** Server unavailable, server busy and quota exceeded: a later CONNECT may succeed. */
 const PASSING: ReadonlySet<number> = new Set([0x88, 0x89, 0x97])
 
 export interface MqttClientOptions {
-  /** After how long a connection that was lost is made again; never when 0. */
+  /** The delay before a lost connection is made again; 0 for never. */
   readonly reconnectMs: number
-  /** Called when the gateway refuses to have a lost connection made again, for a reason that does not pass. */
+  /** Called when the gateway refuses to reconnect, for a permanent reason. */
   readonly onRefused?: (failure: CommandFailure) => void
-  /** Gives up connecting. */
+  /** Stops connecting. */
   readonly stop?: AbortSignal | undefined
 }
 
@@ -28,7 +28,7 @@ export async function connectMqtt(
   const { ca, cert, key, host, port } = client
   const at = `${host}:${port}`
   let problem: unknown
-  // a socket of our own: mqtt.js does not pass on every reason for which one fails
+  // a socket of our own, because mqtt.js does not pass on every error of its own one
   const connection = new MqttClient(
     () =>
       connect({
@@ -49,7 +49,7 @@ export async function connectMqtt(
   connection.on('packetreceive', (packet) => {
     if (packet.cmd === 'connack') connack = packet
   })
-  // a CONNACK that refuses, or bytes that are no MQTT
+  // a refusing CONNACK, or bytes that are not MQTT
   connection.on('error', (error) => {
     if (!(error instanceof ErrorWithReasonCode)) {
       problem ??= new CommandFailure(`${at}: ${error.message}; is this the mqtt door?`)
@@ -58,7 +58,7 @@ export async function connectMqtt(
     const failure = new CommandFailure(`${at}: Connection refused: ${reasonText(connack ?? {})}`)
     problem ??= failure
     const passes = PASSING.has(error.code)
-    // it looks at this after the event
+    // mqtt.js reads this after the event
     connection.options.reconnectOnConnackError = connected && passes
     if (connected && !passes) onRefused?.(failure)
   })

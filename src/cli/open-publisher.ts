@@ -2,7 +2,7 @@ import type { DeviceClient } from './client.ts'
 import { overHttps } from './publish-https.ts'
 import type { DevicePublisher } from './publisher.ts'
 
-/** Publishes as the client's device, over a connection that is kept; `stop` ends what is under way. */
+/** Publishes as the client's device, over a connection that is kept; `stop` aborts pending messages. */
 export async function openPublisher(
   client: DeviceClient,
   stop?: AbortSignal,

@@ -20,7 +20,7 @@ const FLAGS = {
   ...clientFlags('https', 'sensor'),
 } as const satisfies Flags
 
-// no gateway takes a larger one (WOTT_MAX_PAYLOAD)
+// the maximum of WOTT_MAX_PAYLOAD
 const MAX_STDIN_BYTES = 64 * 1024 * 1024
 
 export const pub: CliCommand = {

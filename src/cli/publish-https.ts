@@ -59,7 +59,7 @@ function queryOf({ qos, retain, properties, messageExpiry, time }: DevicePublish
     .join('&')
 }
 
-/** As AWS IoT's publishers have them. */
+/** The headers of AWS IoT's publishers. */
 function headersOf({ properties }: DevicePublishOptions): Record<string, string> {
   const { payloadFormatIndicator, correlationData, userProperties } = properties ?? {}
   const headers: Record<string, string> = {}
@@ -75,7 +75,7 @@ function headersOf({ properties }: DevicePublishOptions): Record<string, string>
   return headers
 }
 
-/** What a problem says (RFC 9457), or whatever else was answered. */
+/** The text of a problem (RFC 9457), or of any other answer. */
 export function refusalIn(body: string, status: number | undefined): string {
   try {
     const { code, detail } = JSON.parse(body)

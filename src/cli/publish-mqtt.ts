@@ -8,7 +8,7 @@ import { CommandFailure } from './command.ts'
 import { connectMqtt } from './mqtt-client.ts'
 import type { DevicePublisher, DevicePublishOptions } from './publisher.ts'
 
-/** Publishes over MQTT 5, where nothing tells that the ACL denies a message with QoS 0. */
+/** Publishes over MQTT 5, where a QoS 0 message that the ACL denies is lost without an error. */
 export function overMqtt(client: DeviceClient, stop?: AbortSignal): DevicePublisher {
   const closed = `${client.host}:${client.port} closed the connection`
   let connection: MqttClient | null = null
@@ -55,7 +55,7 @@ function send(
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const said = time === null ? given : withTime(given, time)
   const properties = toPacketProperties({ properties: said, messageExpiry })
-  // publishAsync does not hand on the PUBACK of a refusal
+  // publishAsync does not return the PUBACK of a refusal
   mqtt.publish(topic, payload, { qos, retain, properties }, (error, packet) => {
     if (!error) return resolve()
     const why = packet?.cmd === 'puback' ? reasonText(packet) : messageOf(error)

@@ -1,7 +1,7 @@
 import type { MessageProperties } from '../topic/message.ts'
 
 export interface DevicePublisher extends AsyncDisposable {
-  /** Rejects with a CommandFailure when the message was refused or did not get there; the next one is tried anew. */
+  /** Rejects with a CommandFailure if the message was refused or lost; the next message tries again. */
   publish(topic: string, payload: Buffer, options: DevicePublishOptions): Promise<void>
 }
 
@@ -11,6 +11,6 @@ export interface DevicePublishOptions {
   readonly properties: MessageProperties | null
   /** Seconds; null for never. */
   readonly messageExpiry: number | null
-  /** When it was measured, in milliseconds since the Unix epoch; null where that is now. */
+  /** When it was measured, in milliseconds since the Unix epoch; null for now. */
   readonly time?: number | null
 }

@@ -5,11 +5,11 @@ import { UsageError } from '../errors.ts'
 import { loadRules } from './acl-file.ts'
 import { ArgumentsError } from './arguments.ts'
 
-/** What the ACL file lets somebody do. */
+/** The rights that the ACL file gives a user. */
 export interface Rights {
   readonly aclFile: string
   readonly may: readonly Grant[]
-  /** Why that is not known; null where it is. */
+  /** Why the rights are not known; null if they are. */
   readonly problem: string | null
 }
 
@@ -24,7 +24,7 @@ export async function rightsOf(aclFile: string, user: string): Promise<Rights> {
   }
 }
 
-/** For a person to read; `example` is a line that could be added. */
+/** The rights as text; `example` is a line that could be added. */
 export function rightLines(
   user: string,
   { aclFile, may, problem }: Rights,
@@ -39,7 +39,7 @@ export function rightLines(
   ]
 }
 
-/** What `--allow` says: a filter, or an access word before it, as after "topic" in the ACL file. */
+/** Reads `--allow`: a filter, or an access word and a filter, as after "topic" in the ACL file. */
 export function grantsIn<A extends NewGrant['access']>(
   texts: readonly string[],
   words: readonly [usual: A, ...others: A[]],
@@ -56,7 +56,7 @@ export function grantsIn<A extends NewGrant['access']>(
   })
 }
 
-/** Writes what `--allow` says into the ACL file, in two steps: `check` before anything else is done, then `write`. */
+/** Adds the rights of `--allow` to the ACL file in two steps: `check` before anything else is done, then `write`. */
 export function grantIn(aclFile: string, grants: readonly NewGrant[], command: string) {
   const additionFor = (user: string) => {
     const comment = `added by "wott-gateway ${command}" on ${new Date().toISOString().slice(0, 10)}`

@@ -4,11 +4,11 @@ import type { SettingName } from '../config/schema.ts'
 import { flagName } from '../config/schema.ts'
 import { ENROL_SETTINGS } from './enrol.ts'
 
-/** Milliseconds after which one that has ended is started again: doubled each time, up to the longest. */
+/** The first delay before an ended process is started again: it doubles each time, up to the longest. */
 const FIRST_PAUSE_MS = 1_000
 const LONGEST_PAUSE_MS = 60_000
 
-/** Runs `wott-gateway enrol` as a process of its own beside this one until `stop` is aborted; whenever it ends, it is started again. */
+/** Runs `wott-gateway enrol` as a separate process, and restarts it whenever it ends, until `stop` is aborted. */
 export function runEnroller(
   directory: string,
   flags: Readonly<Partial<Record<SettingName, string>>>,
@@ -24,7 +24,7 @@ export function runEnroller(
 
   function start(): void {
     if (stop.aborted) return
-    // the channel ends with this process, however that ends
+    // the channel closes when this process ends, even if it is killed
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
     const end = () => child.kill()
     stop.addEventListener('abort', end)

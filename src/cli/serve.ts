@@ -42,7 +42,7 @@ export async function runGateway(
   opened: (gateway: Gateway, log: Logger) => void | Promise<void> = () => {},
 ): Promise<void> {
   keepHeapSmall()
-  // meanwhile
+  // loads while the next step runs
   const loading = import('../gateway.ts')
   await runService(config, stop, async (log) => {
     const { openGateway } = await loading

@@ -4,24 +4,24 @@ import type { Config } from '../config/load.ts'
 import { suspectVariables } from './settings.ts'
 import { stopped } from './signals.ts'
 
-/** What runs until a signal ends it. */
+/** A process that runs until a signal ends it. */
 export interface Service {
-  /** Reads files again that it follows. */
+  /** Reads the files that it follows again. */
   reload(): Promise<void>
-  /** Takes nothing new, finishes what is in flight within `drainSeconds`, and closes. */
+  /** Accepts nothing new, finishes requests in flight within `drainSeconds`, and closes. */
   drain(): Promise<void>
 }
 
-/** Runs what `open` opens until `stop` is aborted. */
+/** Runs the service that `open` opens until `stop` is aborted. */
 export async function runService(
   config: Config,
   stop: AbortSignal,
   open: (log: Logger) => Promise<Service>,
 ): Promise<void> {
   let service: Service | undefined
-  // without a listener a SIGHUP that comes too early would end the process
+  // without a listener, an early SIGHUP would end the process
   process.on('SIGHUP', () => void service?.reload())
-  // here, and not above, so that help and wrong settings need not wait for it
+  // imported here, so that help and errors in settings do not wait for it
   const { createLogger } = await import('../log/logger.ts')
   const log = await createLogger(config.logLevel)
   for (const { variable, meant } of suspectVariables(process.env))
@@ -53,12 +53,15 @@ export async function runService(
 }
 
 const STUCK_MS = 2000
-/** What closing may take once the time to drain is over; supervisors kill at 15 seconds, and 10 of those are for draining. */
+/** The longest time for closing after the drain: supervisors kill after 15 seconds, 10 of which the drain may take. */
 const CLOSING_MS = 700
-/** Nothing is open any more, so nothing has to be waited for. */
+/** The time for the process to end by itself: nothing is open any more. */
 const LINGERING_MS = 250
 
-/** `opening`, whose gateway can then be drained; a start that hangs, on a network disk say, is ended by the signal. */
+/**
+ * The result of `opening`, which can then be drained. If the start hangs, for example on a network disk, the signal ends the
+ * process.
+ */
 async function unlessStuck<T>(opening: Promise<T>, stop: AbortSignal): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const giveUp = () => {

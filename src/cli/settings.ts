@@ -37,7 +37,7 @@ const FILE_FLAGS: Readonly<Record<string, SettingName>> = {
   '.conf': 'mosquittoConf',
 }
 
-/** The flag that takes a file of this name. */
+/** The flag for a file with this name. */
 export function flagForFile(path = ''): string | undefined {
   const name = FILE_FLAGS[extname(path)]
   return name && flagName(name)
@@ -57,11 +57,11 @@ export function settingsHelp(names: readonly SettingName[] = SETTING_NAMES): str
 
 const PREFIX = 'WOTT_'
 
-/** Variables of the environment that are perhaps misspelt, and what was perhaps meant. */
+/** Environment variables that are probably misspelt, with the likely names. */
 export function suspectVariables(
   environment: NodeJS.ProcessEnv,
 ): { readonly variable: string; readonly meant: string | undefined }[] {
-  // without what they all begin with, which brings none nearer
+  // without the common prefix, which would make all names look similar
   const known = SETTING_NAMES.map((name) => environmentName(name).slice(PREFIX.length))
   return unknownVariables(environment).map((variable) => {
     const meant = nearest(variable.slice(PREFIX.length), known)

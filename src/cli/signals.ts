@@ -1,4 +1,4 @@
-/** Aborted, with the signal's name, by the first SIGTERM or SIGINT; a second one ends the process as it does without us. */
+/** Aborted, with the signal's name, by the first SIGTERM or SIGINT; a second signal ends the process by default. */
 export function stopSignal(): AbortSignal {
   const stop = new AbortController()
   const heard = (signal: NodeJS.Signals) => {

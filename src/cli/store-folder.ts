@@ -13,7 +13,7 @@ export const STORE = {
   help: 'folder of the store [the one in WOTT_BROKER, else .wott/data, else data]',
 } as const
 
-/** The folder of the store that is meant. Throws a UsageError where `WOTT_BROKER` names none. */
+/** The folder of the store. Throws a UsageError if `WOTT_BROKER` names none. */
 export function whichStore(given: string | undefined): string {
   if (given === '') throw new ArgumentsError('DIR must not be empty')
   if (given !== undefined) return given
@@ -33,7 +33,7 @@ function folderOf(setting: string): string {
   )
 }
 
-/** Asks the gateway that has the store open; null where none has. */
+/** Asks the gateway that has the store open; null if no gateway has. */
 export async function askOwner<T>(directory: string, command: string): Promise<T | null> {
   try {
     return (await askGateway(join(directory, ADMIN_SOCKET), command)) as T | null

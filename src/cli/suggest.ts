@@ -1,4 +1,4 @@
-/** The one of `known` that was most likely meant by `word`, or undefined when none is near. */
+/** The word in `known` that is closest to `word`; undefined if none is close. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   const lower = word.toLowerCase()
   const begun = known.filter((name) => lower.startsWith(name) || name.startsWith(lower))
@@ -10,13 +10,13 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   return best && best.steps <= Math.ceil(best.name.length / 3) ? best.name : undefined
 }
 
-/** ` ; did you mean X?` for the end of a message, or nothing. */
+/** `; did you mean X?` for the end of a message, or an empty text. */
 export function didYouMean(word: string, known: readonly string[]): string {
   const meant = nearest(word, known)
   return meant === undefined ? '' : `; did you mean ${meant}?`
 }
 
-/** How many letters must be put in, left out, changed or swapped with their neighbour. */
+/** The number of letters to insert, delete, change or swap with a neighbour. */
 function distance(a: string, b: string): number {
   const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)]
   const at = (i: number, j: number) => rows[i]?.[j] ?? 0

@@ -8,7 +8,7 @@ type OpenDoor = NonNullable<Gateway['doors']['ops']>
 
 const TOPIC = 'wott/temperature'
 
-/** Command lines for the doors that are open and the sample devices that are there, ready to paste; `code` is an invite's. */
+/** Command lines for the open doors and the existing sample devices, ready to paste; `code` is an invite's. */
 export function thingsToTry(
   { doors }: Gateway,
   layout: Layout,
@@ -47,7 +47,7 @@ export function thingsToTry(
     .join('\n')
 }
 
-/** A sample device's files, unless somebody has taken them away. */
+/** A sample device's files, unless they were removed. */
 function filesOf(layout: Layout, name: string) {
   const files = deviceFiles(layout, name)
   return existsSync(files.certificate) && existsSync(files.key) ? files : null
@@ -64,7 +64,10 @@ function simulate(door: OpenDoor, directory: string): string {
   return `npx wott-gateway simulate${certs}${host}${port}`
 }
 
-/** The command itself knows only the usual port, and a name under which other machines reach the gateway. */
+/**
+ * An invite command, with the address where needed: the command assumes the default port, and a name by which other machines
+ * reach the gateway.
+ */
 function invite({ host, port }: NonNullable<Config['enrolListen']>): string {
   const command = 'npx wott-gateway device invite NAME'
   if (port === 0) return command
@@ -76,7 +79,7 @@ const LOOPBACK = ['localhost', '127.0.0.1', '::1']
 const EVERY = ['[::]', '0.0.0.0']
 const LOCAL = [...EVERY, '[::1]', '127.0.0.1']
 
-/** Under which name this machine reaches the door: `localhost`, which the certificate has, instead of those in `local`. */
+/** The name by which this machine reaches the door: `localhost`, which is in the certificate, for the addresses in `local`. */
 function hostOf({ address, port }: OpenDoor, local = LOCAL): string {
   const host = address.slice(0, -`:${port}`.length)
   return local.includes(host) ? 'localhost' : host

@@ -41,7 +41,7 @@ export const topics: CliCommand = {
   },
 }
 
-/** `topics lint`: what is wrong with a file. */
+/** `topics lint`: the errors in a file. */
 async function lint(args: readonly string[]): Promise<number> {
   const { values, words } = readArguments(args, FLAGS)
   requireNoWords(words, 'topics-file')
@@ -57,7 +57,7 @@ async function lint(args: readonly string[]): Promise<number> {
   }
 }
 
-/** `topics explain`: the pattern that holds for a topic. */
+/** `topics explain`: the pattern that applies to a topic. */
 async function explain(args: readonly string[]): Promise<undefined> {
   const { values, words } = readArguments(args, FLAGS)
   requireWords(words, ['TOPIC'])

@@ -2,7 +2,7 @@ import { codeOf, messageOf } from '../errors.ts'
 import type { DeviceClient } from './client.ts'
 import { CommandFailure } from './command.ts'
 
-/** What a TLS or network error means to the person at the keyboard. */
+/** A TLS or network error, explained to the user. */
 export function toCommandFailure(error: unknown, { host, port, via }: DeviceClient): Error {
   if (error instanceof CommandFailure) return error
   const at = `${host}:${port}`
@@ -40,7 +40,7 @@ export function toCommandFailure(error: unknown, { host, port, via }: DeviceClie
   return new CommandFailure(`${at}: ${messageOf(error).trim()}`)
 }
 
-/** A gateway that wants no more of a client closes the connection; over MQTT it cannot say why. */
+/** The message for a closed connection: over MQTT the gateway cannot say why it refuses a client. */
 export function closed(at: string, via: DeviceClient['via']): string {
   return via === 'https'
     ? `${at} closed the connection without an answer; is this the device door?`

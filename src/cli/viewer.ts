@@ -126,7 +126,7 @@ function besides(file: string): string {
   return layoutOf(dirname(file)).acl
 }
 
-/** The code is in the fragment, which no browser sends and no server logs. */
+/** The code is in the fragment, which browsers do not send and servers do not log. */
 export function inviteLink(origin: string, code: string): string {
   return `${origin}/#invite=${code}`
 }

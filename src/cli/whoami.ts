@@ -28,7 +28,7 @@ export const whoami: CliCommand = {
     const rules = { pattern: idPattern() }
     const objection = certificate.validFromDate > new Date() ? { reason: NOT_YET_VALID } : null
     const peer = { certificate: certificate.toLegacyObject(), objection }
-    // who it is, whenever it is valid
+    // the identity is shown even if it is not valid now
     const { id } = accepted(toIdentity({ ...peer, objection: null }, { ...rules, now: () => 0 }))
     print(id)
     accepted(toIdentity(peer, rules))
@@ -36,7 +36,7 @@ export const whoami: CliCommand = {
   },
 }
 
-/** Throws a CommandFailure with what the gateway would say. */
+/** Throws a CommandFailure with the gateway's refusal. */
 function accepted(identity: Identity | GatewayError): Identity {
   if (identity instanceof GatewayError)
     throw new CommandFailure(
