@@ -1,6 +1,6 @@
-// what template.yaml calls index.handler
+// exports the handler that template.yaml names (index.handler)
 import { createHandler } from 'wott-gateway/lambda'
 
 export const handler = createHandler()
-// while Lambda initialises the function, so that the first event need not wait
+// connects while Lambda initialises the function, so that the first event does not wait
 await handler.ready()

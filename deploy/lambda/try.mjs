@@ -1,4 +1,4 @@
-// Calls the function on this machine, as API Gateway (REST API) would for one POST:
+// Calls the function on this machine as a REST API of API Gateway does for one POST:
 //   node try.mjs CERTIFICATE TOPIC PAYLOAD
 import { readFile } from 'node:fs/promises'
 
@@ -16,5 +16,5 @@ const answer = await handler({
   isBase64Encoded: false,
 })
 process.stdout.write(`${answer.statusCode} ${answer.body}\n`)
-// the connection to the broker would keep Node running
+// needed because the connection to the broker keeps Node running
 process.exit(answer.statusCode === 200 ? 0 : 1)
