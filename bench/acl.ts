@@ -1,4 +1,4 @@
-// Loading, deciding and the worst decision: node --expose-gc bench/acl.ts
+// Measures how long loading and decisions take, also the slowest decisions: node --expose-gc bench/acl.ts
 import { createAccess } from '../src/acl/access.ts'
 import { couldReceive } from '../src/acl/could-receive.ts'
 import { decide } from '../src/acl/decide.ts'

@@ -1,4 +1,4 @@
-// Many readings in one request beside one each: node bench/batches.ts [--help]
+// Compares many readings in one request with one reading per request: node bench/batches.ts [--help]
 import { parseArgs } from 'node:util'
 import { report } from './support/findings.ts'
 import { createGround } from './support/ground.ts'
@@ -11,11 +11,11 @@ const READINGS = 500
 const GOAL = 12
 const HELP = `Usage: node bench/batches.ts [OPTIONS]
 
-NDJSON of ${READINGS} readings of 100 bytes with QoS 0 in each POST /topics, beside a POST /topics/… for each reading, to one gateway over
-kept-alive HTTP/1.1 connections. Readings a second of one core are what its CPU for one reading allows.
+Compares NDJSON with ${READINGS} readings in each POST /topics with one POST /topics/… per reading. Readings have 100 bytes and
+QoS 0, and go to one gateway over kept-alive HTTP/1.1 connections. "a core" is a second divided by the CPU time of a reading.
 
-  --rounds N    how often each is measured, in turn [7]
-  --seconds N   how long, each time [1]`
+  --rounds N    rounds; each round measures all in turn [7]
+  --seconds N   seconds of each measurement [1]`
 
 const { values } = parseArgs({
   options: {
@@ -53,7 +53,9 @@ async function compare(): Promise<void> {
     ['one in each POST', medianOf(single, 'cost'), medianOf(single, 'rate')],
     [`${READINGS} in each POST`, each, medianOf(batch, 'rate') * READINGS],
   ] as const
-  print('Microseconds of CPU for one reading, readings a second of one core, and those measured')
+  print(
+    'Microseconds of CPU per reading, readings per second that one core can take, and readings per second measured',
+  )
   printTable([
     ['', 'µs', 'a core', 'measured'],
     ...rows.map(([name, cost, rate]) => [name, cost.toFixed(2), aCore(cost), rate.toFixed(0)]),

@@ -1,4 +1,4 @@
-// All benchmarks, one after the other: npm run bench -- [NAMES] [--help]
+// Runs all benchmarks, one after the other: npm run bench -- [NAMES] [--help]
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -14,14 +14,14 @@ const NAMES = Object.keys(PARTS)
 const MINUTES = Object.values(PARTS).reduce((sum, { minutes }) => sum + minutes, 0)
 const HELP = `Usage: npm run bench -- [NAMES] [OPTIONS]
 
-Compares the gateway with what people would use instead, on this machine: each server has one core, its load the other, and
-they are measured in turns. Ratios mean something on a busy machine, too; figures on their own do not. All parts take about
-${MINUTES.toFixed(0)} minutes on two cores that nobody else uses; minutes of each:
+Compares the gateway with its alternatives on this machine. Each server has one core, its load generator has the other, and the
+servers are measured in turn. Ratios are also valid on a busy machine; absolute figures are not. All parts take about
+${MINUTES.toFixed(0)} minutes on two idle cores. Minutes of each part:
 
 ${NAMES.map((name) => `  ${PARTS[name]?.minutes.toFixed(1)}  ${name.padEnd(11)} ${PARTS[name]?.title}`).join('\n')}
 
-  --short       a first impression of each, in a few minutes
-  --out FILE    write the results into FILE, with the machine, the versions, the date and one table of everything`
+  --short       shorter runs of each part, a few minutes in all
+  --out FILE    write the results to FILE, with the machine, the versions, the date and a summary table`
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -32,7 +32,7 @@ const { values, positionals } = parseArgs({
   },
 })
 
-/** Runs one part in a process of its own, which prints as it goes. One that fails does not end the others. */
+/** Runs one part in a separate process that prints its results. If a part fails, the others still run. */
 async function run(name: string, { title, file, args, short }: Part): Promise<Section> {
   process.stdout.write(`\n## ${title}\n\n`)
   const directory = mkdtempSync(join(tmpdir(), 'wott-findings-'))
@@ -89,7 +89,7 @@ async function runAll(names: readonly string[]): Promise<void> {
       process.stderr.write(`${section.failed}\n`)
       process.exitCode = 1
     }
-    // after each part: what was measured is kept, whatever happens to the rest
+    // written after each part, so that a later crash does not lose results
     if (values.out) writeFileSync(values.out, `${toMarkdown(before, sections)}\n`)
   }
 }

@@ -1,4 +1,4 @@
-// Brokers against each other: node bench/broker.ts [--help]
+// Compares MQTT brokers: node bench/broker.ts [--help]
 import { parseArgs } from 'node:util'
 import type { BrokerJob, Measured, Scenario, Target } from './support/broker-load.ts'
 import { LOAD_CORE, SERVER_CORE, startWorker, type Worker } from './support/child.ts'
@@ -20,21 +20,21 @@ import { runSlow } from './support/slow.ts'
 
 const HELP = `Usage: node bench/broker.ts [OPTIONS]
 
-Mosquitto, stock aedes, stock aedes that asks our ACL, and the gateway, each a process on core ${SERVER_CORE},
-and a load generator on core ${LOAD_CORE}; 100-byte payloads over TLS with client certificates. What aedes cannot do
-is measured against Mosquitto alone.
+Compares Mosquitto, stock aedes, stock aedes with our ACL, and the gateway. Each is a process on core ${SERVER_CORE},
+the load generator is on core ${LOAD_CORE}. Payloads have 100 bytes, over TLS with client certificates. Scenarios that
+aedes does not support are only compared with Mosquitto.
 
   --only NAMES      scenarios, comma separated [all]: 1-1-q0, 1-1-q1, 1-200-q0, 1-200-q1,
                     200-1-q0, 200-1-q1; with MQTT 5: 5-1-1-q0, 5-1-1-q1, 5-1-200-q1, 5-shared, 5-alias
   --brokers NAMES   mosquitto, aedes, aedes+acl, gateway [all]
-  --rounds N        how often each is measured [5]
-  --seconds N       how long, each time [0.6]
-  --window N        messages that each publisher may have on their way [as the scenario says]
-  --profile DIR     write CPU profiles of the Node brokers to DIR and print where their time went
-  --slow            the slow subscriber test instead; with --rounds and --seconds [1 and 6]`
+  --rounds N        rounds [5]
+  --seconds N       seconds of each measurement [0.6]
+  --window N        messages that each publisher may have in flight [set by the scenario]
+  --profile DIR     write CPU profiles of the Node.js brokers to DIR, and print a summary
+  --slow            run the slow subscriber test instead; --rounds and --seconds are then 1 and 6 by default`
 
 const BROKERS: readonly ServerName[] = ['mosquitto', 'aedes', 'aedes+acl', 'gateway']
-/** What speaks MQTT 5. */
+/** The brokers that support MQTT 5. */
 const OF_MQTT_5: readonly ServerName[] = ['mosquitto', 'gateway']
 
 const { values } = parseArgs({
@@ -57,19 +57,19 @@ interface Effort {
 }
 
 const WARM_SECONDS = 1
-/** As for Mosquitto's queue: the default would drop what the window of the load generator lets through. */
+/** The default queue would drop messages, because the load generator has more in flight. Mosquitto has the same setting. */
 const GATEWAY_SETTINGS = { WOTT_CLIENT_BUFFER: '64MiB' }
 
 type Load = Worker<BrokerJob, Measured>
 
-/** By broker, what each round came to. */
+/** The result of each round, by broker. */
 type Results = Map<string, Measured[]>
 
 async function measure(ground: Ground, scenario: Scenario, effort: Effort): Promise<Results> {
   const { rounds, seconds } = effort
   const names = effort.names.filter((name) => scenario.version < 5 || OF_MQTT_5.includes(name))
   await using running = new AsyncDisposableStack()
-  // new ones for each scenario: what the last one left on their heaps is none of its business
+  // new processes for each scenario, so that the heap of the last one has no influence
   const options = { profile: values.profile, env: GATEWAY_SETTINGS }
   const servers = await Promise.all(names.map((name) => startServer(name, ground, options)))
   for (const server of servers) running.use(server)
@@ -87,7 +87,7 @@ async function measure(ground: Ground, scenario: Scenario, effort: Effort): Prom
       return [server, worker]
     }),
   )
-  // compiles what is hot, and is not counted
+  // warms up the JIT; not counted
   for (const [, worker] of loads) await worker.ask({ kind: 'run', seconds: WARM_SECONDS })
   const results: Results = new Map(servers.map(({ name }) => [name, []]))
   for (let round = 0; round < rounds; round++)
@@ -100,12 +100,12 @@ function column(results: Results, name: string, of: (one: Measured) => number): 
   return (results.get(name) ?? []).map(of)
 }
 
-/** Whom the others are compared with. */
+/** The broker with which the others are compared. */
 function yardstick({ version }: Scenario): ServerName {
   return version === 5 ? 'mosquitto' : 'aedes'
 }
 
-/** One row: the median of each broker, and by how much it differs from the yardstick in the same round. */
+/** One row: the median of each broker, and its ratio to the reference broker in the same round. */
 function row(
   scenario: Scenario,
   results: Results,
@@ -137,15 +137,17 @@ function printResults(all: [Scenario, Results][], names: readonly string[]): voi
   ): (readonly string[])[] =>
     all.map(([scenario, results]) => row(scenario, results, names, of, format))
 
-  print('Messages a second that subscribers got, and how many times that of stock aedes it is')
-  print('(with MQTT 5, that of Mosquitto)')
+  print('Messages per second that subscribers received, and the ratio to stock aedes')
+  print('(to Mosquitto with MQTT 5)')
   printTable([header('scenario'), ...rows(({ rate }) => rate, thousands)])
   print()
-  print("Microseconds of the broker's CPU for one of them: less moved by what else runs here")
+  print(
+    "Microseconds of the broker's CPU per message; other programs change this less than the rate",
+  )
   printTable([header('scenario'), ...rows(({ cost }) => cost, microseconds)])
   print()
-  print('Part of the time that the broker had its core, another program had it meanwhile,')
-  print('and the load generator had its own; messages lost, and surplus')
+  print('Share of the time that the broker ran, that it waited for its core,')
+  print('and that the load generator ran; lost messages + duplicates')
   printTable([
     ['scenario', ...names],
     ...all.map(([{ name }, results]) => [name, ...names.map((broker) => health(results, broker))]),
@@ -167,7 +169,7 @@ function health(results: Results, broker: string): string {
 
 const AT_LEAST = 0.9
 const FAN_IN_AT_LEAST = 5
-/** Of Mosquitto, where there is no aedes. */
+/** The goal against Mosquitto, for scenarios without aedes. */
 const OF_MOSQUITTO_AT_LEAST = 1
 
 function printGoals(all: [Scenario, Results][]): void {

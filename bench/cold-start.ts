@@ -1,4 +1,4 @@
-// From spawning `serve` to its first 200 on a publish, from a checkout and packed: node bench/cold-start.ts [RUNS]
+// Measures the time from spawning `serve` to its first 200 on a publish, from a checkout and packed: node bench/cold-start.ts [RUNS]
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
@@ -34,7 +34,7 @@ async function freePort(): Promise<number> {
   return port
 }
 
-/** Resolves with the status; rejects while nothing listens. */
+/** Resolves with the status; rejects if nothing listens yet. */
 function publish(port: number): Promise<number | undefined> {
   const { promise, resolve, reject } = Promise.withResolvers<number | undefined>()
   const agent = new Agent({ ca, cert, key } as { ca: Buffer; cert: Buffer; key: Buffer })
@@ -51,7 +51,7 @@ function publish(port: number): Promise<number | undefined> {
 
 interface Start {
   readonly wall: number
-  /** What the gateway computed meanwhile, which other programs on the machine do not add to; Linux only. */
+  /** CPU time of the gateway, which does not include other programs; Linux only. */
   readonly cpu: number
 }
 
@@ -90,7 +90,7 @@ async function coldStart({ program, env }: Form): Promise<Start> {
   }
 }
 
-/** Whether nothing listens yet, or what did before has just gone. */
+/** Whether nothing listens yet, or the last gateway has just closed the connection. */
 function isNotYet(error: unknown): boolean {
   return codeOf(error) === 'ECONNREFUSED' || codeOf(error) === 'ECONNRESET'
 }
@@ -115,7 +115,7 @@ try {
   const forms: Form[] = [
     { name: 'checkout (types are stripped)', program: source, env: cache },
     { name: 'packed', program: packed, env: cache },
-    // as in an instance of an image that has never run
+    // the first start of a new container has no compile cache
     { name: 'packed, first start', program: packed, env: { NODE_DISABLE_COMPILE_CACHE: '1' } },
   ]
   const starts = new Map(forms.map((form) => [form, [] as Start[]]))

@@ -1,4 +1,4 @@
-// POST with QoS 1 to a store on a disk beside one in memory: node bench/durable.ts [--help]
+// Compares POST with QoS 1 to a store on disk and to one in memory: node bench/durable.ts [--help]
 import { closeSync, fsyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,12 +14,12 @@ const GOAL = 0.5
 const GOAL_MS = 20
 const HELP = `Usage: node bench/durable.ts [OPTIONS]
 
-POST with QoS 1 and 100 bytes over ${IN_FLIGHT} kept-alive HTTP/1.1 connections: to a gateway with WOTT_BROKER=file: and WOTT_FSYNC=always, which
-answers when the reading is on the disk, and to one with memory:.
+Compares POST with QoS 1 and 100 bytes over ${IN_FLIGHT} kept-alive HTTP/1.1 connections to two gateways: one with
+WOTT_BROKER=file: and WOTT_FSYNC=always, which answers when the reading is on disk, and one with memory:.
 
-  --directory DIR   where the store is made; the speed of that disk is part of what is measured [${tmpdir()}]
-  --rounds N        how often each is measured, in turn [7]
-  --seconds N       how long, each time [1]`
+  --directory DIR   folder for the store; the speed of this disk influences the result [${tmpdir()}]
+  --rounds N        rounds; each round measures all in turn [7]
+  --seconds N       seconds of each measurement [1]`
 
 const { values } = parseArgs({
   options: {
@@ -30,7 +30,7 @@ const { values } = parseArgs({
   },
 })
 
-/** Milliseconds that the disk takes for 4 KiB more in a file, without a gateway. */
+/** Milliseconds of an fsync after 4 KiB were appended to a file, without a gateway. */
 function fsyncTime(directory: string): number {
   const file = openSync(join(directory, 'probe'), 'w')
   const page = Buffer.alloc(4096, 1)
@@ -63,9 +63,9 @@ async function compare(): Promise<void> {
   const [memory, disk] = sites as [(typeof sites)[number], (typeof sites)[number]]
   const speed = ratios(valuesOf(disk, 'rate'), valuesOf(memory, 'rate'))
   print(
-    `Answers a second, microseconds of CPU for one, and milliseconds to it; an fsync of this disk`,
+    'Answers per second, microseconds of CPU per answer, and milliseconds to the answer. An fsync',
   )
-  print(`alone takes ${fsync.toFixed(2)} ms`)
+  print(`of this disk alone takes ${fsync.toFixed(2)} ms.`)
   printTable([
     ['', 'rate', 'µs', 'p50', 'p99', 'p99 of all rounds'],
     ...[memory, disk].map((site) => [
@@ -77,7 +77,7 @@ async function compare(): Promise<void> {
       withSpread(valuesOf(site, 'p99'), 1),
     ]),
   ])
-  print(`file: has ${withSpread(speed)} of the rate of memory:`)
+  print(`The rate of file: is ${withSpread(speed)} times that of memory:`)
   report({
     what: `POST, QoS 1, file: with fsync always, ${IN_FLIGHT} in flight`,
     measured: `${medianOf(disk, 'rate').toFixed(0)}/s, p99 ${medianOf(disk, 'p99').toFixed(1)} ms`,

@@ -1,4 +1,4 @@
-// One POST to many event streams, and the memory that they take: node bench/fan-out.ts [--help]
+// Measures one POST to many event streams, and the memory of the streams: node bench/fan-out.ts [--help]
 import { readFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
@@ -14,15 +14,15 @@ import type { StreamJob, StreamMeasured, StreamTarget } from './support/stream-l
 
 const HELP = `Usage: node bench/fan-out.ts [OPTIONS]
 
-One POST after the other to a topic that many event streams follow, over mTLS: to the gateway, to nginx with nchan, and to bare
-Node.js, which writes the same bytes to each socket or stream and does nothing else. Microseconds of the server's CPU for one
-event to one reader and how the gateway's compare, milliseconds until the last reader has it, and KiB of memory for each stream.
+Sends one POST after the other to a topic that many event streams read, over mTLS. The servers are the gateway, nginx with
+nchan, and bare Node.js, which only writes the same bytes to each socket or stream. Prints the microseconds of CPU per event and
+reader and their ratios, the milliseconds until the last reader has an event, and the KiB of memory per stream.
 
-  --streams LIST   how many streams, with commas between them [1,100,1000,10000]
+  --streams LIST   numbers of streams, comma separated [1,100,1000,10000]
   --versions LIST  1 for HTTP/1.1, 2 for HTTP/2 [1,2]
-  --events N       deliveries of a round; at least five events [20000]
-  --rounds N       how often each is measured, in turn [5]
-  --profile DIR    write CPU profiles there, and print what they say`
+  --events N       deliveries per round; at least five events [20000]
+  --rounds N       rounds; each round measures all in turn [5]
+  --profile DIR    write CPU profiles to DIR, and print a summary`
 
 const { values } = parseArgs({
   options: {
@@ -40,7 +40,7 @@ interface Site {
   readonly server: Server
   readonly load: Worker<StreamJob, StreamMeasured>
   readonly rounds: StreamMeasured[]
-  /** KiB of memory for each stream. */
+  /** KiB of memory per stream. */
   memory: number
 }
 
@@ -77,10 +77,10 @@ async function open(server: Server, ground: Ground, version: 1 | 2, count: numbe
   )
   const before = memoryOf(server)
   await load.ask({ kind: 'open', target: targetOf(server, ground), version, count })
-  // what the handshakes leave behind is collected, or it is not
+  // waits, so that the garbage of the handshakes can be collected
   await setTimeout(3_000)
   const memory = (memoryOf(server) - before) / count
-  // compiles what is hot, and is not counted
+  // warms up the JIT; not counted
   await load.ask({ kind: 'publish', events: 20 })
   return { server, load, rounds: [], memory }
 }

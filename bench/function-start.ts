@@ -1,4 +1,4 @@
-// From the import of wott-gateway/lambda to its first answer, packed: node bench/function-start.ts [RUNS]
+// Measures the time from the import of wott-gateway/lambda to its first answer, packed: node bench/function-start.ts [RUNS]
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -28,7 +28,7 @@ try {
   )
   await using around = await startSurroundings()
   const { sensor } = around
-  // a function finds no compile cache
+  // a function has no compile cache
   const environment = { ...around.environment, NODE_DISABLE_COMPILE_CACHE: '1' }
 
   async function start(): Promise<Start> {

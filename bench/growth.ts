@@ -1,4 +1,4 @@
-// What a large log costs: node bench/growth.ts [--help]
+// Measures the cost of a large log: node bench/growth.ts [--help]
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,18 +13,18 @@ import { print } from './support/rounds.ts'
 const PARTS = ['opening', 'trimming', 'absent', 'reading']
 const HELP = `Usage: node bench/growth.ts [ENTRIES] [BYTES] [OPTIONS]
 
-What a store of ENTRIES messages [100000] of BYTES bytes [1000] costs. A million of 1,000 bytes are 1 GiB and take ten
-minutes.
+Measures the cost of a store with ENTRIES messages [100000] of BYTES bytes [1000]. A million messages of 1,000 bytes are 1 GiB and
+take ten minutes.
 
-  opening   time and memory of a gateway that starts
-  trimming  how long QoS 1 messages wait, a thousand a second, while half of the store is deleted or a backup is made
-  absent    a message that 1,000 sessions wait for which are away, and one that nobody waits for
-  reading   how long the event loop of a gateway stops, and how long its publishers wait, while a stream resumes over
+  opening   time and memory of a gateway at its start
+  trimming  how long QoS 1 messages wait, at 1,000 per second, while half of the store is deleted or a backup is made
+  absent    the cost of a message that is queued for 1,000 offline sessions, and of one without subscribers
+  reading   how long the event loop of a gateway is blocked, and how long publishers wait, while a stream resumes over
             100,000 messages and history is read; readers and publishers are in another process
 
   --only NAMES   parts, comma separated [all]
-  --rounds N     how often each thing is measured [5]
-  --short        two rounds, on a store of 20,000 messages unless told otherwise`
+  --rounds N     rounds of each measurement [5]
+  --short        two rounds, and 20,000 messages by default`
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -47,7 +47,7 @@ async function run(work: string): Promise<void> {
   const rounds = Number(values.rounds ?? (values.short ? 2 : 5))
   const only = values.only.split(',')
   if (only.includes('absent')) {
-    print('storing QoS 1 for sessions that are away')
+    print('storing QoS 1 messages for offline sessions')
     await measureAbsent(work, rounds)
   }
   const directory = mkdtempSync(join(work, 'store-'))
@@ -55,12 +55,12 @@ async function run(work: string): Promise<void> {
   print(`a store of ${entries} messages of ${bytes} bytes, ${sizeOf(directory)}`)
   if (only.includes('opening')) measureOpening(directory)
   if (only.includes('reading')) {
-    print('reading it, beside 1,000 QoS 1 messages a second')
+    print('reading it, with 1,000 QoS 1 messages per second at the same time')
     await measureReading(directory, entries, rounds)
   }
-  // the last one: it deletes messages
+  // trimming comes last, because it deletes messages
   if (!only.includes('trimming')) return
-  print('storing QoS 1, 1,000 a second, with fsync always')
+  print('storing 1,000 QoS 1 messages per second, with fsync always')
   await measureTrimming(directory, entries, bytes, values.short ? 3 : 8)
 }
 

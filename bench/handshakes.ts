@@ -1,4 +1,4 @@
-// A TLS handshake with a client certificate, and one POST: node bench/handshakes.ts [--help]
+// Measures a TLS handshake with a client certificate and one POST: node bench/handshakes.ts [--help]
 import { parseArgs } from 'node:util'
 import { startWorker } from './support/child.ts'
 import { report } from './support/findings.ts'
@@ -10,11 +10,11 @@ import { type Server, startBareHttps, startServer } from './support/servers.ts'
 
 const HELP = `Usage: node bench/handshakes.ts [OPTIONS]
 
-A connection with mutual TLS, one POST and the end of the connection, again and again: to the gateway, to node:https, and to
-nginx, which answers without doing anything. Connections a second of one core, and microseconds of the server's CPU for one.
+Opens a connection with mutual TLS, sends one POST and closes the connection, again and again. The servers are the gateway,
+node:https, and nginx with a fixed answer. Prints connections per second and microseconds of the server's CPU per connection.
 
-  --rounds N    how often each is measured, in turn [7]
-  --seconds N   how long, each time [1.5]`
+  --rounds N    rounds; each round measures all in turn [7]
+  --seconds N   seconds of each measurement [1.5]`
 
 const { values } = parseArgs({
   options: {
@@ -43,7 +43,7 @@ async function measure(ground: Ground, sites: readonly Site[], resumed: boolean)
       seconds,
       sensorDirectory: ground.sensor.directory,
     })
-  // compiles what is hot, and is not counted
+  // warms up the JIT; not counted
   for (const site of sites) await ask(site, 0.5)
   for (let round = 0; round < Number(values.rounds); round++)
     for (const site of rotated(sites, round))
@@ -92,12 +92,14 @@ async function compare(): Promise<void> {
   }
   const [full = [], resumed = []] = costs
   report({
-    what: 'resumed handshake beside a full one',
+    what: 'resumed handshake, compared with a full one',
     measured: `${median(resumed).toFixed(0)} µs`,
     against: `${median(full).toFixed(0)} µs; goal 3 x`,
     ratio: `${withSpread(ratios(full, resumed))} x`,
   })
-  print('Connections a second, and CPU for one; speed of the gateway by CPU beside the others')
+  print(
+    'Connections per second, CPU time per connection, and the speed of the gateway by CPU relative to the others',
+  )
   printTable([['', 'gateway', 'node:https', 'nginx', 'of node:https', 'of nginx'], ...rows])
 }
 

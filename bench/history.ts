@@ -1,4 +1,4 @@
-// A week of one topic out of a large log: node bench/history.ts [--help]
+// Measures reading a week of one topic from a large log: node bench/history.ts [--help]
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
@@ -19,12 +19,12 @@ const BYTES = 100
 const GOALS = { first: 50, whole: 1000, stop: 10 }
 const HELP = `Usage: node bench/history.ts [OPTIONS]
 
-GET /history of ${DAYS} days of one topic of ${TOPICS}, averaged by 5 minutes, from a store of many messages of ${BYTES} bytes, over a connection that is
-open already. Milliseconds to the first byte and to the last, and how long the event loop of the gateway stops meanwhile: by its CPU, and
-by the clock, which has in it what other programs take.
+Sends GET /history for ${DAYS} days of one of ${TOPICS} topics, averaged over 5 minutes, on an open connection. The store has many
+messages of ${BYTES} bytes. Prints the milliseconds to the first byte and to the last, and how long the event loop of the gateway is
+blocked: in CPU time, and by the clock, which includes other programs.
 
   --entries N   messages in the store [1000000]
-  --rounds N    how often it is asked, each time for another topic [15]`
+  --rounds N    requests, each for another topic [15]`
 
 const { values } = parseArgs({
   options: {
@@ -50,7 +50,7 @@ async function measure(
 ): Promise<Measured> {
   const { ca, certificate: cert, key } = reader
   await ask<Stops>('stops')
-  // so that the loop is idle when its probe begins
+  // lets the event loop become idle before its probe starts
   await setTimeout(100)
   await ask<Stops>('stops')
   const began = performance.now()
@@ -77,7 +77,7 @@ async function run(directory: string): Promise<void> {
   await using server = await startServer('gateway', ground, { env, probe })
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   const all: Measured[] = []
-  // the first one compiles what is hot
+  // the first round warms up the JIT
   await measure(server, ground, agent, topicOf(0))
   for (let round = 1; round <= Number(values.rounds); round++)
     all.push(await measure(server, ground, agent, topicOf(round)))
@@ -93,12 +93,12 @@ async function run(directory: string): Promise<void> {
     ['', 'median (least to most)', 'goal'],
     ['first byte', withSpread(first, 1), String(GOALS.first)],
     ['whole answer', withSpread(whole, 1), String(GOALS.whole)],
-    ['longest stop, CPU', withSpread(cpu, 1), String(GOALS.stop)],
-    ['longest stop, by the clock', withSpread(clock, 1), String(GOALS.stop)],
+    ['longest block, CPU', withSpread(cpu, 1), String(GOALS.stop)],
+    ['longest block, by the clock', withSpread(clock, 1), String(GOALS.stop)],
   ])
   report({
     what: `/history of ${DAYS} days, ${entries} entries, one topic of ${TOPICS}, by 5 minutes`,
-    measured: `first byte ${median(first).toFixed(1)} ms, whole ${median(whole).toFixed(0)} ms, longest stop ${Math.max(...cpu).toFixed(1)} ms`,
+    measured: `first byte ${median(first).toFixed(1)} ms, whole ${median(whole).toFixed(0)} ms, longest block ${Math.max(...cpu).toFixed(1)} ms`,
     against: `goals ${GOALS.first}, ${GOALS.whole} and ${GOALS.stop} ms`,
     ratio: '',
   })

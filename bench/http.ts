@@ -1,4 +1,4 @@
-// Publishing over HTTPS, and what Fastify alone would do: node bench/http.ts [--help]
+// Compares publishing over HTTPS with Fastify alone: node bench/http.ts [--help]
 import { parseArgs } from 'node:util'
 import { report } from './support/findings.ts'
 import { createGround } from './support/ground.ts'
@@ -10,16 +10,16 @@ import { startBareHttp, startBareHttps, startServer } from './support/servers.ts
 
 const HELP = `Usage: node bench/http.ts [OPTIONS]
 
-POST /topics/… with 100 bytes over kept-alive TLS connections with a client certificate: to the gateway,
-to a bare Fastify with the same TLS settings that answers the same JSON, and, over HTTP/1.1, to
-node:https with neither. HTTP/1.1 has as many connections as requests in flight, HTTP/2 one connection
-with as many streams. What answers cost is the median of all rounds, in brackets the least and the most.
+Sends POST /topics/… with 100 bytes over kept-alive TLS connections with a client certificate. The servers are
+the gateway, a bare Fastify with the same TLS settings and the same JSON answer, and, over HTTP/1.1,
+node:https alone. HTTP/1.1 uses one connection per request in flight, HTTP/2 one connection with a stream
+per request. Figures are medians of all rounds; the lowest and highest are in brackets.
 
   --only NAMES    scenarios, comma separated [all]: h1-q0-1, h1-q0-64, h1-q1-1, h1-q1-64, h2-q0-1, …
-  --rounds N      how often each is measured [5]
-  --seconds N     how long, each time [0.8]
-  --broker URL    the gateway's WOTT_BROKER [memory:]; mqtt://127.0.0.1:1883 for a Mosquitto that runs there
-  --profile DIR   write CPU profiles of both to DIR and print where their time went`
+  --rounds N      rounds [5]
+  --seconds N     seconds of each measurement [0.8]
+  --broker URL    the gateway's WOTT_BROKER [memory:]; mqtt://127.0.0.1:1883 for a running Mosquitto
+  --profile DIR   write CPU profiles of the gateway and Fastify to DIR, and print a summary`
 
 const SCENARIOS = new Map<string, HttpScenario>()
 for (const version of [1, 2] as const)
@@ -91,9 +91,9 @@ async function compare(): Promise<void> {
     }
   }
   print(
-    'Answers a second; microseconds of CPU for one, and speed by that; milliseconds to the answer;',
+    'Answers per second; microseconds of CPU per answer, and the speed by CPU; milliseconds to the answer;',
   )
-  print('and what part of the time the gateway had its core / another program had it')
+  print('share of the time that the gateway ran on its core / waited for it')
   const fastify = ['Fastify', 'gateway', 'ratio']
   printTable([
     [

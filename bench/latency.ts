@@ -1,4 +1,4 @@
-// From a POST to those who read it, at a steady rate: node bench/latency.ts [--help]
+// Measures the time from a POST to its readers at a steady rate: node bench/latency.ts [--help]
 import { parseArgs } from 'node:util'
 import { startWorker } from './support/child.ts'
 import { report } from './support/findings.ts'
@@ -10,12 +10,13 @@ import { type Server, startServer } from './support/servers.ts'
 
 const HELP = `Usage: node bench/latency.ts [OPTIONS]
 
-Milliseconds from the beginning of a POST until an MQTT subscriber, an event stream and the publisher itself hear of it, at a
-steady rate, for the gateway and for nginx with nchan. "own" is how late the load generator was, which no server can mend.
+Measures the milliseconds from the start of a POST until an MQTT subscriber and an event stream have the message, and until the
+publisher has its answer. The rate is steady. The servers are the gateway and nginx with nchan. "own" is the delay of the load
+generator itself, which is not the server's fault.
 
-  --rate N      readings a second [1000]
-  --rounds N    how often each is measured, in turn [5]
-  --seconds N   how long, each time [4]`
+  --rate N      readings per second [1000]
+  --rounds N    rounds; each round measures all in turn [5]
+  --seconds N   seconds of each measurement [4]`
 
 const { values } = parseArgs({
   options: {
@@ -40,7 +41,7 @@ async function measure(ground: Ground, server: Server): Promise<LatencyMeasured>
     readerDirectory: ground.reader.directory,
     rate: Number(values.rate),
   }
-  // compiles what is hot, and is not counted
+  // warms up the JIT; not counted
   await load.ask({ ...job, seconds: 1 })
   return await load.ask({ ...job, seconds: Number(values.seconds) })
 }
@@ -79,7 +80,7 @@ async function compare(): Promise<void> {
       against: `nchan ${shown(nchan, what)}; own lateness ${shown(gateway, 'own')}; goal ${GOAL}`,
       ratio: '',
     })
-  print(`${values.rate} readings a second; milliseconds, p50 / p99 / p99.9`)
+  print(`${values.rate} readings per second; milliseconds, p50 / p99 / p99.9`)
   printTable([
     ['', 'MQTT subscriber', 'event stream', 'answer', 'own', 'busy'],
     ...sites.map(({ server, rounds }) => [

@@ -1,4 +1,4 @@
-// How long answers take at 70 % of the load that a server can bear: node bench/load.ts [--help]
+// Measures how long answers take at 70 % of the capacity of a server: node bench/load.ts [--help]
 import { parseArgs } from 'node:util'
 import { startWorker } from './support/child.ts'
 import { report } from './support/findings.ts'
@@ -13,12 +13,12 @@ const CONNECTIONS = 64
 const GOAL = 3
 const HELP = `Usage: node bench/load.ts [OPTIONS]
 
-First, what one core of a server can bear: a second divided by its CPU for one POST with 100 bytes and QoS 0 over ${CONNECTIONS} kept-alive HTTP/1.1
-connections. Then POSTs at ${PART * 100} % of that, each when it is due and not when the one before is answered (an open loop). For the gateway and a
-bare Fastify.
+Compares the gateway with a bare Fastify. First measures the capacity of one core: a second divided by the CPU time of one POST
+with 100 bytes and QoS 0 over ${CONNECTIONS} kept-alive HTTP/1.1 connections. Then sends POSTs at ${PART * 100} % of that rate. Each POST starts when it
+is due, without waiting for earlier answers (an open loop).
 
-  --rounds N    how often each is measured, in turn [7]
-  --seconds N   how long, each time [2]`
+  --rounds N    rounds; each round measures all in turn [7]
+  --seconds N   seconds of each measurement [2]`
 
 const { values } = parseArgs({
   options: {
@@ -31,7 +31,7 @@ const seconds = Number(values.seconds)
 
 interface Site {
   readonly server: Server
-  /** POSTs a second of one core. */
+  /** POSTs per second that one core can answer. */
   readonly bears: number
   readonly rounds: OpenMeasured[]
 }
@@ -57,7 +57,7 @@ async function measure(ground: Ground, { server, bears }: Site): Promise<OpenMea
     connections: CONNECTIONS,
     rate: bears * PART,
   }
-  // compiles what is hot, and is not counted
+  // warms up the JIT; not counted
   await load.ask({ ...job, seconds: 0.5 })
   return await load.ask({ ...job, seconds })
 }
@@ -74,11 +74,13 @@ async function compare(): Promise<void> {
   for (let round = 0; round < Number(values.rounds); round++)
     for (const site of rotated(sites, round)) site.rounds.push(await measure(ground, site))
   print(
-    'POSTs a second that a core bears, those sent, and milliseconds from when one was due to its',
+    'Capacity of a core in POSTs per second, POSTs sent per second, and milliseconds from the due time',
   )
-  print('answer; "own" is how late the load generator was with 99 of 100, which no server can mend')
+  print(
+    'of a POST to its answer. "own" is the delay (p99) of the load generator, not of the server.',
+  )
   printTable([
-    ['', 'bears', 'sent', 'p50', 'p99', 'p99.9', 'p99 of p50', 'own', 'busy'],
+    ['', 'capacity', 'sent', 'p50', 'p99', 'p99.9', 'p99 / p50', 'own', 'busy'],
     ...sites.map(({ server, bears, rounds }) => {
       const of = (what: keyof OpenMeasured) => median(rounds.map((one) => one[what]))
       return [
@@ -100,7 +102,7 @@ async function compare(): Promise<void> {
   const [{ bears, rounds } = { bears: 0, rounds: [] }] = sites
   const of = (what: keyof OpenMeasured) => median(rounds.map((one) => one[what]))
   report({
-    what: `POST at ${PART * 100} % of what a core bears`,
+    what: `POST at ${PART * 100} % of the capacity of a core`,
     measured: `${(bears * PART).toFixed(0)}/s: p50 ${of('p50').toFixed(2)} ms, p99 ${of('p99').toFixed(2)} ms`,
     against: `goal: p99 under ${GOAL} x p50; own lateness ${of('own').toFixed(2)} ms`,
     ratio: `${withSpread(

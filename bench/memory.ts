@@ -1,4 +1,4 @@
-// The memory that idle clients take, and what is left of it when they are gone: node bench/memory.ts [--help]
+// Measures the memory of idle clients, and how much of it remains after they leave: node bench/memory.ts [--help]
 import { readFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
@@ -14,13 +14,13 @@ import type { StreamJob, StreamMeasured } from './support/stream-load.ts'
 
 const HELP = `Usage: node bench/memory.ts [OPTIONS]
 
-Resident memory of the gateway, of nginx with nchan and of Mosquitto: before clients connect, beside idle event streams or
-MQTT clients with one subscription each, for one of them, and a minute after they have left. Beside MQTT clients, node:tls
-alone shows what Node itself takes for a connection with mutual TLS, and what of that it gives back.
+Measures the resident memory of the gateway, of nginx with nchan and of Mosquitto: before clients connect, with idle event
+streams or MQTT clients with one subscription each, per client, and a minute after they have left. With MQTT clients, node:tls
+alone shows how much memory Node.js itself needs for a connection with mutual TLS, and how much it frees.
 
-  --clients N    how many [10000]
+  --clients N    number of clients [10000]
   --after N      seconds after they have left [60]
-  --only NAMES   parts, with commas between them: streams1, streams2, mqtt [all]`
+  --only NAMES   parts, comma separated: streams1, streams2, mqtt [all]`
 
 const { values } = parseArgs({
   options: {
@@ -110,7 +110,7 @@ const PARTS: Record<string, (ground: Ground) => Promise<string[][]>> = {
   },
 }
 
-/** What one client takes of the gateway and of its peer, and what is left. */
+/** Reports the memory per client of the gateway and of its peer, and how much remains. */
 function reportBoth([ours = [], peer = []]: readonly string[][]): void {
   const [[name = '', , , own = '', , left = ''], [other = '', , , theirs = '']] = [ours, peer]
   report({
@@ -133,7 +133,7 @@ async function compare(): Promise<void> {
     rows.push(...measured)
   }
   print(`${clients} idle clients`)
-  printTable([['', 'before', 'beside them', 'one takes', 'after', 'of before'], ...rows])
+  printTable([['', 'before', 'with clients', 'per client', 'after', 'after / before'], ...rows])
 }
 
 if (values.help) print(HELP)

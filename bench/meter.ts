@@ -1,4 +1,4 @@
-// What counting costs: node bench/meter.ts [--help]
+// Measures the cost of metrics: node bench/meter.ts [--help]
 import { parseArgs } from 'node:util'
 import type { BrokerJob, Scenario } from './support/broker-load.ts'
 import { startWorker, type Worker } from './support/child.ts'
@@ -10,18 +10,18 @@ import { type Server, startServer } from './support/servers.ts'
 
 const HELP = `Usage: node bench/meter.ts [OPTIONS]
 
-One gateway that counts in one round, and in the next does not (silentMeter in place of prom-client, and
-no reading is kept): microseconds of CPU for one message. Two processes would differ by more than that.
-Where a machine is too busy to show so little, what the calls to the meter take alone says it better.
+Measures the microseconds of CPU per message of one gateway, with metrics and without them (silentMeter instead
+of prom-client, and no readings). It is one gateway, because two processes would differ by more than this cost.
+On a busy machine the cost of the meter calls alone is the better figure.
 
   --only NAMES    scenarios, comma separated [all]: http-q0, http-q1, mqtt-q0, mqtt-q1
-  --rounds N      how often each is measured [15]
-  --seconds N     how long, each time [0.6]`
+  --rounds N      rounds [15]
+  --seconds N     seconds of each measurement [0.6]`
 
 const NUMBER = '21.5'
 const percent = (part: number) => `${(part * 100).toFixed(1)}%`
 
-/** Something that loads one server, and says what a message cost it. */
+/** Loads one server, and measures its CPU time per message. */
 type Load = Worker<{ readonly kind: 'run'; readonly seconds: number }, { readonly cost: number }>
 
 const SCENARIOS: Readonly<Record<string, (ground: Ground, server: Server) => Promise<Load>>> = {
@@ -75,7 +75,7 @@ const { values } = parseArgs({
   },
 })
 
-/** What a message cost while the gateway counted, and while it did not, in each round. */
+/** CPU time per message of each round, with and without counting. */
 async function measure(ground: Ground, open: (typeof SCENARIOS)[string]) {
   await using running = new AsyncDisposableStack()
   const preload = new URL('./support/switch-meter.ts', import.meta.url).href
@@ -84,7 +84,7 @@ async function measure(ground: Ground, open: (typeof SCENARIOS)[string]) {
   const load = running.use(await open(ground, server))
   const turn = () => void process.kill(server.pid, 'SIGUSR2')
   const cost = async () => (await load.ask({ kind: 'run', seconds: Number(values.seconds) })).cost
-  // compiles what is hot in both ways, and is not counted
+  // warms up the JIT with and without counting; not counted
   for (const _ of ['counting', 'silent', 'counting', 'silent']) {
     await load.ask({ kind: 'run', seconds: 1 })
     turn()
@@ -92,7 +92,7 @@ async function measure(ground: Ground, open: (typeof SCENARIOS)[string]) {
   const costs: Record<'counting' | 'silent', number[]> = { counting: [], silent: [] }
   let now: keyof typeof costs = 'counting'
   for (let round = 0; round < Number(values.rounds); round++) {
-    // the second of a round is the first of the next, so that neither always comes first
+    // alternates the order, so that neither always comes first
     costs[now].push(await cost())
     turn()
     now = now === 'counting' ? 'silent' : 'counting'
@@ -128,16 +128,16 @@ async function compare(): Promise<void> {
     }
   }
   print(
-    'Microseconds of CPU for one message in the quietest tenth of the rounds, by how much counting makes',
+    'Microseconds of CPU per message in the cheapest tenth of the rounds, and how much counting adds;',
   )
   print(
-    'them more, the same by the median of all rounds with its 95 % interval, and what the calls to the',
+    'how much it adds by the median of all rounds, with the 95 % interval; and the cost of the calls to',
   )
-  print('meter take alone')
+  print('the meter alone')
   printTable([['', 'counting', 'silent', '', 'median', '', 'calls', ''], ...rows])
 }
 
-/** What else runs on the machine only ever adds to a cost. */
+/** The median of the cheapest rounds: other programs can only add to a cost. */
 function quiet(costs: readonly number[]): number {
   const sorted = costs.toSorted((a, b) => a - b)
   return median(sorted.slice(0, Math.max(1, Math.round(costs.length / 10))))

@@ -1,4 +1,4 @@
-// What a request costs whose certificate comes in a header, beside one of the device itself: node bench/proxied.ts [--help]
+// Compares requests with the certificate in a header with direct requests of the device: node bench/proxied.ts [--help]
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,11 +14,11 @@ import { freePort, startServer } from './support/servers.ts'
 
 const HELP = `Usage: node bench/proxied.ts [OPTIONS]
 
-POST /topics/… with 100 bytes over kept-alive TLS connections to one gateway: to its device door with the
-certificate of a device, and to its proxy door with that of a proxy and the device's in Client-Cert.
+Sends POST /topics/… with 100 bytes over kept-alive TLS connections to one gateway: to its device door with the
+certificate of a device, and to its proxy door with the certificate of a proxy and the device's in Client-Cert.
 
-  --rounds N      how often each is measured [5]
-  --seconds N     how long, each time [0.8]`
+  --rounds N      rounds [5]
+  --seconds N     seconds of each measurement [0.8]`
 
 const SCENARIOS: Readonly<Record<string, HttpScenario>> = {
   'h1-1': { version: 1, qos: 0, inFlight: 1 },
@@ -42,7 +42,7 @@ async function compare(): Promise<void> {
   const proxy = await (await createPki(directory)).issue('proxy.example')
   const caFile = join(directory, 'ca.crt')
   await rename(proxy.caFile, caFile)
-  // what the load generator verifies the gateway by
+  // the CA with which the load generator verifies the gateway
   await writeFile(proxy.caFile, ground.server.ca)
   const port = await freePort()
   const env = {
@@ -66,7 +66,7 @@ async function compare(): Promise<void> {
       const worker = workers.use(startWorker<HttpJob, HttpMeasured>(url))
       const job = { target: { pid, ...target }, scenario: { ...scenario, headers } }
       await worker.ask({ kind: 'open', ...job })
-      // compiles what is hot, and is not counted
+      // warms up the JIT; not counted
       await worker.ask({ kind: 'run', seconds: 0.6 })
       loads.push([worker, []])
     }
@@ -77,7 +77,7 @@ async function compare(): Promise<void> {
       row(name, ...(loads.map(([, results]) => results) as [HttpMeasured[], HttpMeasured[]])),
     )
   }
-  print('Publishes a second, and microseconds of CPU for one; the ratio is of the CPU')
+  print('Publishes per second, and microseconds of CPU per publish; the ratio compares the CPU')
   printTable([['', 'device', 'proxy', 'device µs', 'proxy µs', ''], ...rows])
 }
 
@@ -90,7 +90,7 @@ function row(name: string, direct: HttpMeasured[], proxied: HttpMeasured[]): str
   report({
     what: `POST through a proxy, ${name}`,
     measured: `${shown(proxied, 'cost')} µs`,
-    against: `of the device itself ${shown(direct, 'cost')} µs`,
+    against: `direct POST of the device ${shown(direct, 'cost')} µs`,
     ratio: `${withSpread(compared)} x`,
   })
   return [

@@ -1,5 +1,5 @@
-// What a POST that nobody waits for costs beside streams on other topics: node bench/readers.ts [ROUNDS] [SECONDS]
-// Over HTTPS, one gateway for each number of streams, in turns; then with streams that come and go meanwhile.
+// Measures a POST to a topic without readers while streams of other topics are open: node bench/readers.ts [ROUNDS] [SECONDS]
+// It uses HTTPS and one gateway per number of streams, measured in turn; then again while streams open and close.
 import { once } from 'node:events'
 import type { ClientHttp2Session } from 'node:http2'
 import { setTimeout } from 'node:timers/promises'
@@ -20,7 +20,7 @@ interface Site {
   readonly server: Server
   readonly load: Worker<HttpJob, HttpMeasured>
   readonly sessions: readonly ClientHttp2Session[]
-  /** CPU that the heartbeats of the streams and the like take: seconds a second. */
+  /** CPU time of idle streams, such as for heartbeats: seconds per second. */
   idle: number
   readonly alone: number[]
   readonly beside: number[]
@@ -46,7 +46,7 @@ async function openSite(ground: Ground, count: number): Promise<Site> {
   return { server, load, sessions, idle: 0, alone: [], beside: [] }
 }
 
-/** Streams come and go until what is returned is called: half of the changes open one, half close one. */
+/** Opens and closes streams until the returned function is called; half of the changes open one, half close one. */
 function comeAndGo({ sessions }: Site): () => Promise<void> {
   const session = sessions[0] as ClientHttp2Session
   let isGoingOn = true
@@ -67,7 +67,7 @@ function comeAndGo({ sessions }: Site): () => Promise<void> {
   }
 }
 
-/** Seconds of CPU a second. */
+/** Seconds of CPU per second. */
 async function cpuDuring({ server }: Site, milliseconds: number): Promise<number> {
   const before = cpuOf(server.pid).busy
   const start = performance.now()
@@ -75,7 +75,7 @@ async function cpuDuring({ server }: Site, milliseconds: number): Promise<number
   return ((cpuOf(server.pid).busy - before) * 1000) / (performance.now() - start)
 }
 
-/** Microseconds of CPU that a POST takes on top of what is taken without it. */
+/** Microseconds of CPU per POST, without the CPU of the idle gateway. */
 async function costOf({ load }: Site, idle: number): Promise<number> {
   const { busy, rate } = await load.ask({ kind: 'run', seconds })
   return ((busy - idle) / rate) * 1e6
@@ -111,9 +111,9 @@ for (let round = 0; round < rounds; round++)
 const [few] = sites as [Site]
 const many = sites.at(-1) as Site
 report({
-  what: `POST beside ${COUNTS.at(-1)} streams of other topics, ${CHANGES_A_SECOND} of which come or go each second`,
+  what: `POST with ${COUNTS.at(-1)} streams of other topics, ${CHANGES_A_SECOND} of which open or close each second`,
   measured: `${median(many.beside).toFixed(1)} µs`,
-  against: `beside ${COUNTS[0]} streams ${median(few.alone).toFixed(1)} µs; goal 1`,
+  against: `with ${COUNTS[0]} streams ${median(few.alone).toFixed(1)} µs; goal 1`,
   ratio: medianRatio(many.beside, few.alone).toFixed(2),
 })
 const shown = (values: readonly number[], others: readonly number[]) => [
@@ -121,7 +121,7 @@ const shown = (values: readonly number[], others: readonly number[]) => [
   medianRatio(values, others).toFixed(3),
 ]
 printTable([
-  ['streams', 'a POST', 'of the first', `with ${CHANGES_A_SECOND} changes/s`, 'of the first'],
+  ['streams', 'per POST', 'ratio', `with ${CHANGES_A_SECOND} changes/s`, 'ratio'],
   ...sites.map(({ alone, beside }, index) => [
     String(COUNTS[index]),
     ...shown(alone, few.alone),

@@ -4,8 +4,8 @@ import { mqtt } from '../test/support/clients.ts'
 import { startGateway } from '../test/support/gateway.ts'
 
 /**
- * What reloading a large ACL file does to traffic: latencies and losses of a QoS 0 publisher, in the same
- * run without and with reloads.
+ * Measures how reloads of a large ACL file affect traffic: latencies and losses of a QoS 0 publisher, first without and then
+ * with reloads, in the same run.
  *
  *     node bench/reload.ts [USERS] [SECONDS]
  */

@@ -1,4 +1,4 @@
-// What a POST costs beside ever more connections, topics, streams and sessions: node bench/scale.ts [--help]
+// Measures a POST with more and more connections, topics, streams and sessions: node bench/scale.ts [--help]
 import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { cpuOf } from './support/child.ts'
@@ -15,14 +15,14 @@ const AT_ONCE = 16
 const LINES = 500
 const HELP = `Usage: node bench/scale.ts [OPTIONS]
 
-CPU that a POST to one topic takes, which nobody reads, beside many of what has nothing to do with it: connections that are idle, topics that have
-a retained message, event streams of other topics, and MQTT sessions of clients that are away and wait for other topics. Each compared
-with a gateway that has none, in turn; what the many take by themselves is taken off.
+Measures the CPU of a POST to a topic without readers, while the gateway holds many unrelated objects: idle connections, topics
+with a retained message, event streams of other topics, and MQTT sessions of offline clients with other topics. Each is compared
+with a gateway that holds none, in turn. The CPU of the idle gateway is subtracted.
 
-  --sizes LIST   how many of each, ascending [10,100,1000,10000]
+  --sizes LIST   numbers of objects, ascending [10,100,1000,10000]
   --only NAMES   connections, topics, streams, sessions [all]
-  --rounds N     how often each is measured [5]
-  --seconds N    how long, each time [0.5]`
+  --rounds N     rounds [5]
+  --seconds N    seconds of each measurement [0.5]`
 
 const { values } = parseArgs({
   options: {
@@ -41,7 +41,7 @@ const SETTINGS = {
   WOTT_MAX_SESSIONS_PER_DEVICE: '100000',
 }
 
-/** Adds those from one number to another, and returns what ends them. */
+/** Adds objects with the numbers `from` to `to`, and returns a function that removes them. */
 type Grow = (server: Server, ground: Ground, from: number, to: number) => Promise<() => void>
 
 const GROWTHS: Readonly<Record<string, Grow>> = {
@@ -100,7 +100,7 @@ async function inSteps<T>(
   return made
 }
 
-/** Seconds of CPU a second, while nobody publishes. */
+/** Seconds of CPU per second of the idle gateway. */
 async function idleOf({ pid }: Server): Promise<number> {
   const before = cpuOf(pid).busy
   const start = performance.now()
@@ -108,7 +108,7 @@ async function idleOf({ pid }: Server): Promise<number> {
   return ((cpuOf(pid).busy - before) * 1000) / (performance.now() - start)
 }
 
-/** Microseconds of CPU for each POST of each round, without what the server takes anyway. */
+/** Microseconds of CPU per POST in each round, without the CPU of the idle gateway. */
 function costsOf({ rounds }: HttpSite, idle: number): number[] {
   return rounds.map(({ busy, rate }) => ((busy - idle) / rate) * 1e6)
 }
@@ -136,9 +136,9 @@ async function measure(ground: Ground, name: string, grow: Grow): Promise<string
     rows.push([`${size} ${name}`, withSpread(costs, 1), compared, `${(idle * 100).toFixed(1)}%`])
     if (size === sizes.at(-1))
       report({
-        what: `POST beside ${size} ${name}`,
+        what: `POST with ${size} ${name}`,
         measured: `${withSpread(costs, 1)} µs`,
-        against: 'a gateway without them; goal 1',
+        against: 'gateway without them; goal 1',
         ratio: compared,
       })
   }
@@ -150,14 +150,14 @@ async function compare(): Promise<void> {
   const rows: string[][] = []
   for (const name of values.only.split(',')) {
     const grow = GROWTHS[name]
-    if (!grow) throw new Error(`there is no growth of "${name}"`)
+    if (!grow) throw new Error(`unknown name "${name}" in --only`)
     rows.push(...(await measure(ground, name, grow)))
   }
   print(
-    'Microseconds of CPU for a POST, that of a gateway that has none, and what the many take by',
+    'Microseconds of CPU per POST, the ratio to a gateway without these objects, and the share of a core',
   )
-  print('themselves, of a core')
-  printTable([['beside', 'a POST', 'of one without', 'idle'], ...rows])
+  print('that the idle gateway uses')
+  printTable([['with', 'per POST', 'ratio', 'idle'], ...rows])
 }
 
 if (values.help) print(HELP)

@@ -1,5 +1,5 @@
-// What the store costs: node --expose-gc bench/store.ts. Compare the ratios, the figures are the disk's;
-// how long turns of the event loop take is the 99th percentile.
+// Measures the store: node --expose-gc bench/store.ts. Compare ratios, because absolute figures depend on the disk.
+// Turns of the event loop are the 99th percentile.
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -51,7 +51,7 @@ function messageOf(topic: string, retain = false): Message {
   }
 }
 
-/** The database in this thread, as it would be without a worker. */
+/** Opens the database in this thread, without a worker. */
 function openOnMainThread(directory: string): Journal {
   const { db } = openSqliteFile(directory, { fsync: 'always' })
   const write = new Map(Object.entries(WRITE).map(([name, sql]) => [name, db.prepare(sql)]))
@@ -89,7 +89,7 @@ async function open(kind: Kind, directory = mkdtempSync(join(work, 'store-'))) {
   return openEmbedded({ store, log: pino({ level: 'silent' }) })
 }
 
-/** The session of a client that is away. */
+/** The session of an offline client. */
 async function sessionFor(filter: string, { sessions }: SessionBroker): Promise<Session> {
   const link: ClientLink = {
     deliver() {},
@@ -108,7 +108,7 @@ async function sessionFor(filter: string, { sessions }: SessionBroker): Promise<
   return opened.session
 }
 
-/** Runs `step` so many times, so many at once; returns how many a second. */
+/** Runs `step` `count` times, `atOnce` at a time; returns the rate per second. */
 async function rate(count: number, atOnce: number, step: () => Promise<void>): Promise<number> {
   const start = performance.now()
   let left = count
@@ -223,13 +223,13 @@ async function slowDisk(): Promise<void> {
 if (process.argv[2] === 'slow') {
   await throughput(['always', 'interval', 'always, on the main thread'], 50, 2_000)
 } else {
-  print('QoS 1 messages of 200 bytes stored for a session, 1 and 64 at once')
+  print('storing QoS 1 messages of 200 bytes for a session, 1 and 64 at once')
   await throughput(KINDS, 2_000, 40_000)
-  print('on the disk')
+  print('size on disk')
   await size()
-  print('opening with 50,000 retained and 100,000 queued')
+  print('opening a store with 50,000 retained and 100,000 queued messages')
   await recovery()
-  print('storing where each fsync takes 30 ms (needs gcc)')
+  print('storing on a disk whose fsync takes 30 ms (needs gcc)')
   await slowDisk()
 }
 rmSync(work, { recursive: true, force: true })

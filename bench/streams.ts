@@ -1,4 +1,4 @@
-// A thousand readers of one topic, with and without one that stops reading: node bench/streams.ts [READERS] [SECONDS]
+// Measures 1,000 readers of one topic, with and without one that stops reading: node bench/streams.ts [READERS] [SECONDS]
 import { once } from 'node:events'
 import { connect } from 'node:http2'
 import { request } from 'node:https'
@@ -14,7 +14,7 @@ const [readers = 1000, seconds = 4] = process.argv.slice(2).map(Number)
 const CONNECTIONS = 10
 const PAUSE_MS = 20
 const ROUNDS = 3
-/** Nothing for this long, and what is missing is lost. */
+/** After this long without an event, missing ones count as lost. */
 const SILENCE_MS = 5000
 
 interface Measured {
@@ -81,7 +81,7 @@ async function measure(ground: Ground, server: Server, stopped: boolean): Promis
   return { delivered, cpu, latencies }
 }
 
-/** Waits until as many have come. Throws where none comes for five seconds. */
+/** Waits for the expected number of events. Throws if none comes for five seconds. */
 async function allDelivered(delivered: () => number, expected: number): Promise<void> {
   let seen = -1
   let since = performance.now()
@@ -112,7 +112,7 @@ for (const [name, rounds] of Object.entries(all)) {
   const quantile = (q: number) => sorted[Math.floor(q * (sorted.length - 1))]?.toFixed(1)
   const each = median(rounds.map(({ cpu, delivered }) => (cpu / delivered) * 1e6))
   print(
-    `${readers} readers, ${name} one that stops: ${each.toFixed(1)} µs of CPU a delivery, ` +
+    `${readers} readers, ${name} one that stops reading: ${each.toFixed(1)} µs of CPU per delivery, ` +
       `latency p50 ${quantile(0.5)} p99 ${quantile(0.99)} longest ${quantile(1)} ms`,
   )
 }

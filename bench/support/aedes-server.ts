@@ -1,6 +1,6 @@
 // Stock aedes behind TLS: node aedes-server.ts DIRECTORY [ACL_FILE]
-// Its options are its defaults. Only noDelay is ours, without which Nagle's algorithm holds QoS 1 to
-// 85 messages a second and there would be nothing to compare with.
+// It has default options, except noDelay: without that, Nagle's algorithm limits QoS 1 to 85 messages per second, which is too
+// slow for a comparison.
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer as createHttpsServer } from 'node:https'
@@ -26,7 +26,7 @@ const context = {
 const ANSWER = '{"message":"OK"}'
 const aedes = await Aedes.createBroker(aclFile === undefined ? {} : obeying(aclFile))
 const mqtt = createServer(context, aedes.handle)
-// where the gateway publishes what comes over HTTP, this does too
+// also publishes messages that come over HTTP, as the gateway does
 const https = createHttpsServer(context, async (request, response) => {
   const url = new URL(request.url ?? '/', 'https://localhost')
   const packet = {
@@ -57,7 +57,7 @@ for (const [door, server] of [
 }
 process.once('SIGTERM', () => process.exit())
 
-/** The gateway's decisions in aedes' hooks, and nothing else of the gateway. */
+/** Uses only the gateway's ACL decisions, in the hooks of aedes. */
 function obeying(file: string): AedesOptions {
   const parsed = parseAcl(readFileSync(file))
   if (!parsed.ok) throw new Error(`${file} has errors`)

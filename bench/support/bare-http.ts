@@ -1,5 +1,5 @@
-// What Fastify costs without the gateway: node bare-http.ts DIRECTORY
-// The gateway's TLS settings, its answer, and nothing else of it.
+// Measures Fastify without the gateway: node bare-http.ts DIRECTORY
+// It has only the gateway's TLS settings and its answer.
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -28,7 +28,7 @@ app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => d
 app.post('/topics/*', async (request, reply) =>
   reply.type('application/json').send(JSON.stringify({ message: 'OK', traceId: request.id })),
 )
-// the gateway's, which Fastify's types do not know here; otherwise a connection that waits for its turn is closed
+// the same setting as in the gateway, missing in Fastify's types; otherwise idle connections are closed between their turns
 Object.assign(app.server, { keepAliveTimeout: 72_000 })
 await app.listen({ host: '127.0.0.1', port: 0 })
 const { port } = app.server.address() as { port: number }

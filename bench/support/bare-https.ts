@@ -1,5 +1,5 @@
-// What node:https costs without a framework: node bare-https.ts DIRECTORY
-// The gateway's TLS settings and an answer of its length.
+// Measures node:https without a framework: node bare-https.ts DIRECTORY
+// It has the gateway's TLS settings and an answer of the same length.
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:https'
@@ -20,7 +20,7 @@ const server = createServer(
     requestCert: true,
     rejectUnauthorized: true,
     noDelay: true,
-    // the gateway's; otherwise a connection that waits for its turn is closed
+    // the same setting as in the gateway; otherwise idle connections are closed between their turns
     keepAliveTimeout: 72_000,
   },
   (request, response) => {

@@ -1,5 +1,5 @@
-// What event streams cost Node.js itself: node bare-streams.ts DIRECTORY
-// The gateway's TLS settings; one buffer for each event, written to the sockets (HTTP/1.1) or the streams (HTTP/2), and nothing else.
+// Measures event streams of Node.js itself: node bare-streams.ts DIRECTORY
+// It has the gateway's TLS settings, and only writes one buffer per event to the sockets (HTTP/1.1) or streams (HTTP/2).
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createSecureServer } from 'node:http2'

@@ -13,15 +13,15 @@ export interface Scenario {
   readonly publishers: number
   readonly subscribers: number
   readonly qos: 0 | 1
-  /** Messages of one publisher that may be on their way, or with QoS 1 not acknowledged. */
+  /** Messages that one publisher may have in flight; with QoS 1, unacknowledged ones. */
   readonly window: number
   /** Messages in one write. */
   readonly batch: number
-  /** How many each message has. */
+  /** User properties of each message. */
   readonly userProperties?: number
   /** Whether the subscribers share one subscription: each message goes to one of them. */
   readonly isShared?: boolean
-  /** Whether an alias stands for the topic, except in the first message of each write. */
+  /** Whether messages use a topic alias, except the first one of each write. */
   readonly usesAlias?: boolean
 }
 
@@ -37,28 +37,28 @@ export type BrokerJob =
   | { readonly kind: 'run'; readonly seconds: number }
 
 export interface Measured {
-  /** Messages a second that subscribers got. */
+  /** Messages per second that subscribers received. */
   readonly rate: number
-  /** Microseconds of the broker's CPU for each of them. */
+  /** Microseconds of the broker's CPU per message received. */
   readonly cost: number
-  /** What part of the time the broker had its core, and what part somebody else had it meanwhile. */
+  /** Share of the time that the broker ran on its core, and that it waited while another program ran there. */
   readonly busy: number
   readonly waited: number
-  /** What part of the time this process had its core. */
+  /** Share of the time that this process ran on its core. */
   readonly loadBusy: number
-  /** Messages that never came, and that came twice. */
+  /** Messages that never came, and messages that came twice. */
   readonly lost: number
   readonly extra: number
 }
 
 const PAYLOAD_BYTES = 100
 const WARM_MS = 200
-/** Nothing for this long, and what is missing is lost. */
+/** After this long without an event, missing ones count as lost. */
 const SILENCE_MS = 5000
 
 interface Publisher {
   readonly socket: TLSSocket
-  /** Writes that repeat; with QoS 1 more messages than the window, so that no identifier is used twice at a time. */
+  /** Writes that repeat. With QoS 1 they have more messages than the window, so that no identifier is in use twice. */
   readonly writes: readonly Buffer[]
   next: number
   sent: number
@@ -68,7 +68,7 @@ interface Publisher {
 
 const publishers: Publisher[] = []
 let scenario: Scenario
-/** How many subscribers get each message. */
+/** Number of subscribers that receive each message. */
 let copies = 1
 let pid = 0
 let delivered = 0
@@ -163,7 +163,7 @@ function propertiesOf({ userProperties = 0, usesAlias = false }: Scenario) {
 }
 
 function listen(socket: TLSSocket): void {
-  // PUBACKs of one chunk go together
+  // sends the PUBACKs for one chunk together
   let acks = Buffer.alloc(4 * 1024)
   let used = 0
   function onPublish(bytes: Buffer, payload: number, _end: number, id: number): void {
@@ -260,7 +260,7 @@ function reading() {
   }
 }
 
-/** Waits until everything has come, or nothing comes any more. */
+/** Waits until all messages have come, or no more come. */
 async function settled(): Promise<void> {
   const isDone = ({ sent, acknowledged, delivered }: Publisher) =>
     delivered >= sent * copies && (scenario.qos === 0 || acknowledged >= sent)

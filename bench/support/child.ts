@@ -11,7 +11,7 @@ export interface ChildOptions {
   readonly stdio?: ('ignore' | 'inherit' | 'pipe' | 'ipc')[]
 }
 
-/** Starts a program that may use one core only. */
+/** Starts a program that may use only one core. */
 export function spawnOn(
   program: string,
   args: readonly string[],
@@ -23,7 +23,7 @@ export function spawnOn(
   })
 }
 
-/** Ends a child, if need be by force; a second SIGTERM is not heard by a gateway that drains. */
+/** Ends a child, if necessary with SIGKILL: a gateway that drains ignores a second SIGTERM. */
 export async function end(child: ChildProcess, signal?: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const gone = once(child, 'exit')
@@ -33,7 +33,7 @@ export async function end(child: ChildProcess, signal?: NodeJS.Signals): Promise
   clearTimeout(force)
 }
 
-/** A process of ours that answers one job at a time. */
+/** A child process that answers one job at a time. */
 export interface Worker<J, R> extends AsyncDisposable {
   ask(job: J): Promise<R>
 }
@@ -59,7 +59,7 @@ export function startWorker<J extends Serializable, R>(module: URL): Worker<J, R
   }
 }
 
-/** The other end of `startWorker`. */
+/** Answers the jobs of `startWorker` in the child process. */
 export function answerJobs<J, R>(answer: (job: J) => Promise<R>): void {
   process.on('message', (job) => {
     answer(job as J).then(
@@ -72,11 +72,11 @@ export function answerJobs<J, R>(answer: (job: J) => Promise<R>): void {
   })
 }
 
-/** Seconds since the start of a process. */
+/** CPU times of a process, in seconds since its start. */
 export interface CpuTime {
-  /** That all its threads had a CPU. */
+  /** CPU time of all its threads. */
   readonly busy: number
-  /** That its main thread could have run, while somebody else had its core. */
+  /** Time that its main thread waited for its core. */
   readonly waited: number
 }
 

@@ -4,12 +4,12 @@ import { appendFileSync } from 'node:fs'
 export interface Finding {
   readonly what: string
   readonly measured: string
-  /** What it is compared with: a goal, or a peer that was measured in the same run. */
+  /** The goal, or the result of another server in the same run. */
   readonly against: string
   readonly ratio: string
 }
 
-/** Adds a row to that table where bench/bench.ts runs this part. Whoever runs the part alone reads its own table. */
+/** Adds a row to that table if bench/bench.ts runs this part; does nothing if the part runs alone. */
 export function report(finding: Finding): void {
   const file = process.env.BENCH_FINDINGS
   if (file) appendFileSync(file, `${JSON.stringify(finding)}\n`)

@@ -1,14 +1,14 @@
 const PUBLISH = 3
 const PUBACK = 4
 
-/** What a client that only counts wants to know of the packets it gets. */
+/** Callbacks of a client that only counts its packets. */
 export interface FrameCounter {
-  /** `payload` is where the payload begins; `id` the packet identifier, 0 with QoS 0. */
+  /** `payload` is the offset of the payload; `id` is the packet identifier, 0 with QoS 0. */
   onPublish(bytes: Buffer, payload: number, end: number, id: number): void
   onPuback(): void
 }
 
-/** Reads MQTT packets from chunks without making an object of each: the load generator has to be faster than a broker. */
+/** Reads MQTT packets from chunks without an object per packet, because the load generator must be faster than a broker. */
 export function createFrameReader(
   { onPublish, onPuback }: FrameCounter,
   version: 4 | 5 = 4,

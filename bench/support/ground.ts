@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Credentials, createPki } from '../../test/support/pki.ts'
 
-/** What every server and load generator is given: a device CA, three certificates, and rules. */
+/** The files that all servers and load generators use: a device CA, three certificates, and rules. */
 export interface Ground extends AsyncDisposable {
   readonly directory: string
   readonly aclFile: string

@@ -9,7 +9,7 @@ type Opened = Awaited<ReturnType<typeof openBroker>>['broker']
 
 const SESSIONS = 1_000
 const BYTES = 200
-/** So that queues are full half of the time. */
+/** With this limit the queues are full half of the time. */
 const LIMITS = { queueMessages: 1_000, totalBytesPerDevice: 1e9 }
 const link: ClientLink = {
   deliver() {},
@@ -20,7 +20,7 @@ const link: ClientLink = {
   whereabouts: () => ({ door: 'mqtt' as const, address: undefined, protocol: '5', since: 0 }),
 }
 
-/** What a QoS 1 message costs that a thousand sessions wait for which are away, and one that nobody waits for. */
+/** Measures a QoS 1 message that is queued for 1,000 offline sessions, and one without subscribers. */
 export async function measureAbsent(work: string, rounds: number): Promise<void> {
   const rows = [
     ['', 'with none', `with ${SESSIONS}`, 'ratio', 'with none', `with ${SESSIONS}`, 'ratio'],
@@ -34,7 +34,7 @@ export async function measureAbsent(work: string, rounds: number): Promise<void>
       for (let round = 0; round <= rounds; round++)
         for (const [index, broker] of [none, many].entries()) {
           const cost = await publishing(broker, atOnce === 1 ? 150 : 600, atOnce)
-          // the first one compiles what is hot
+          // the first round warms up the JIT
           if (round === 0) continue
           cpu[index]?.push(cost.cpu)
           clock[index]?.push(cost.clock)
@@ -68,7 +68,7 @@ async function openFor(work: string, fsync: Fsync, sessions: number): Promise<Op
   return broker
 }
 
-/** Microseconds for each message: of CPU, of all threads, and by the clock. */
+/** Microseconds per message: CPU time of all threads, and time by the clock. */
 async function publishing(broker: Opened, count: number, atOnce: number) {
   const before = process.cpuUsage()
   const start = performance.now()

@@ -1,4 +1,4 @@
-// Opens the store of a directory in a process of its own, whose memory is all it has: growth-opening.ts DIRECTORY
+// Opens the store of a directory in a separate process, so that its memory can be measured: growth-opening.ts DIRECTORY
 import { execFileSync } from 'node:child_process'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'

@@ -7,7 +7,7 @@ import type { Ground } from './ground.ts'
 import { EPOCH } from './growth-store.ts'
 import type { Server } from './servers.ts'
 
-/** How long an answer took to begin and to end, in milliseconds, and its bytes. */
+/** Milliseconds to the first and the last byte of an answer, and its size in bytes. */
 export interface Answer {
   readonly first: number
   readonly whole: number
@@ -42,7 +42,7 @@ export async function readHistory(server: Server, ground: Ground, query: string)
 
 const ID = '\nid: '
 
-/** Resumes a stream from the first message on, until it has had so many events. Returns how many a second. */
+/** Resumes a stream from the first message until it has `events` events. Returns events per second. */
 export async function resume(
   server: Server,
   ground: Ground,
@@ -66,7 +66,7 @@ export async function resume(
   return (got / (performance.now() - start)) * 1000
 }
 
-/** How long QoS 1 messages at a thousand a second take to be acknowledged, while `isGoingOn`. */
+/** Measures how long QoS 1 messages wait for their PUBACK, at 1,000 per second, while `isGoingOn`. */
 export async function publishing(
   server: Server,
   { sensor: { ca, certificate, key } }: Ground,

@@ -6,10 +6,10 @@ import { median, print, printTable } from './rounds.ts'
 import { startServer } from './servers.ts'
 
 const LOOP_PROBE = new URL('./loop-probe.ts', import.meta.url)
-/** Events that one resume of one topic, and of all, has. */
+/** Events of one resume of one topic, and of all topics. */
 const RESUMED = 100_000
 
-/** What a gateway on the store of `directory` does while streams resume and history is read, and messages come. */
+/** Measures a gateway on the store of `directory` while streams resume, history is read and messages come. */
 export async function measureReading(
   directory: string,
   entries: number,
@@ -53,7 +53,7 @@ export async function measureReading(
       },
     ],
   ]
-  const rows = [['', 'speed', 'longest stop: CPU', 'by the clock', 'PUBACK: median', '99 of 100']]
+  const rows = [['', 'speed', 'longest block: CPU', 'by the clock', 'PUBACK: p50', 'p99']]
   for (const [name, work] of works) {
     const stops: { cpu: number; clock: number }[] = []
     const took: number[] = []
@@ -66,7 +66,7 @@ export async function measureReading(
       await server.ask<Stops>('stops')
       speed = await work()
       if (speed === '') await new Promise((resolve) => setTimeout(resolve, 1_500))
-      // the first one compiles what is hot
+      // the first round warms up the JIT
       if (round > 0) stops.push(await server.ask<Stops>('stops'))
       isDone = true
       const those = await published

@@ -13,9 +13,9 @@ export const topicOf = (n: number): string => `bench/${n % TOPICS}/t`
 export const deviceOf = (n: number): string => `d${n % 100}.d.wott.local`
 
 /**
- * A store of so many messages, each JSON with a number: a tenth on one topic, then the others on a thousand. The
- * last of each topic is retained, and ten thousand wait for a session. They came one every `step` milliseconds; the last one is two
- * minutes old.
+ * Fills a store with JSON messages that have a number: a tenth on one topic, then the others on 1,000 topics. The last message of
+ * each topic is retained, and 10,000 messages are queued for a session. The messages are `step` milliseconds apart, and the last
+ * one is two minutes old.
  */
 export function fillStore(directory: string, entries: number, bytes: number, step = STEP_MS): void {
   const { db } = openSqliteFile(directory, { fsync: 'never' })

@@ -10,7 +10,7 @@ import { print } from './rounds.ts'
 const RATE = 1_000
 const round = (value: number, digits = 0) => value.toFixed(digits).padStart(8)
 
-/** What whoever publishes waits for while a store is trimmed to half of what it has, and while it is copied. */
+/** Measures how long publishers wait while a store is trimmed to half its size, and while it is copied. */
 export async function measureTrimming(
   directory: string,
   count: number,
@@ -18,7 +18,7 @@ export async function measureTrimming(
   seconds: number,
 ): Promise<void> {
   const full = await openBroker(directory)
-  show('nothing to trim', await latencies(full.broker.publish, bytes, forSeconds(seconds)))
+  show('no trimming', await latencies(full.broker.publish, bytes, forSeconds(seconds)))
   await full.broker.close()
   const half = { ...DEFAULT_RETENTION, bytes: (count * (bytes + 110)) / 2 }
   const { store, broker } = await openBroker(directory, { retention: half })
@@ -29,7 +29,7 @@ export async function measureTrimming(
   const during = await latencies(broker.publish, bytes, forSeconds(seconds))
   const gone = (first + during.length - entries()) / ((performance.now() - start) / 1000)
   show('trimming', during)
-  print(`  trimmed           ${round(gone)} messages a second`)
+  print(`  trimmed           ${round(gone)} messages per second`)
   const copy = join(directory, 'copy.sqlite')
   let isCopied = false
   const copying = store.admin?.backup(copy).then(() => {
@@ -41,7 +41,7 @@ export async function measureTrimming(
   await broker.close()
 }
 
-/** How long QoS 1 messages take to be stored at a thousand a second, while `isGoingOn`. */
+/** Measures how long QoS 1 messages take to be stored, at 1,000 per second, while `isGoingOn`. */
 async function latencies(
   publish: (message: Message) => Promise<void> | undefined,
   bytes: number,
@@ -65,7 +65,7 @@ async function latencies(
 
 function show(name: string, took: readonly number[]): void {
   const at = (part: number) => round(took[Math.floor((took.length - 1) * part)] ?? 0, 1)
-  print(`  ${name.padEnd(17)} ${at(0.5)} ms, 99 of 100 ${at(0.99)} ms, slowest ${at(1)} ms`)
+  print(`  ${name.padEnd(17)} ${at(0.5)} ms, p99 ${at(0.99)} ms, slowest ${at(1)} ms`)
 }
 
 function forSeconds(seconds: number): () => boolean {

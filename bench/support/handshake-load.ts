@@ -1,4 +1,4 @@
-// The load generator of bench/handshakes.ts: a connection, one POST, the end of it, again and again.
+// The load generator of bench/handshakes.ts: it opens a connection, sends one POST and closes it, again and again.
 import { once } from 'node:events'
 import { type ConnectionOptions, connect, type SecureContext } from 'node:tls'
 import { answerJobs, cpuOf } from './child.ts'
@@ -15,11 +15,11 @@ export interface HandshakeJob {
 }
 
 export interface HandshakeMeasured {
-  /** Connections a second, each with one answered POST. */
+  /** Connections per second, each with one answered POST. */
   readonly rate: number
-  /** Microseconds of the server's CPU for one. */
+  /** Microseconds of the server's CPU per connection. */
   readonly cost: number
-  /** What part of the time the server had its core. */
+  /** Share of the time that the server ran on its core. */
   readonly busy: number
 }
 

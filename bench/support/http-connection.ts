@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, type SecureContext } from 'node:tls'
 
-/** A kept-alive HTTP/1.1 connection with one request at a time, which looks at nothing but status and length. */
+/** A kept-alive HTTP/1.1 connection with one request at a time. It reads only status and length of an answer. */
 export interface HttpConnection {
   send(request: Buffer, onAnswer: (status: number) => void): void
   close(): void
@@ -38,7 +38,7 @@ export async function connectHttp(port: number, context: SecureContext): Promise
   })
   socket.on('error', () => {})
   socket.on('close', () => {
-    // it would wait for ever
+    // otherwise the request would wait forever
     if (waiting) throw new Error('the server closed a connection instead of answering')
   })
   return {

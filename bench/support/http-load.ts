@@ -13,11 +13,11 @@ export interface HttpScenario {
   readonly version: 1 | 2
   readonly qos: 0 | 1
   readonly inFlight: number
-  /** A topic of one reading, unless told otherwise. */
+  /** By default a topic of one reading. */
   readonly path?: string
-  /** 100 bytes that are no number, unless told otherwise. */
+  /** By default 100 bytes that are not a number. */
   readonly body?: string
-  /** Besides those that every request has. */
+  /** Additional headers. */
   readonly headers?: Readonly<Record<string, string>>
 }
 
@@ -32,11 +32,11 @@ export type HttpJob =
   | { readonly kind: 'run'; readonly seconds: number }
 
 export interface HttpMeasured {
-  /** Answers a second. */
+  /** Answers per second. */
   readonly rate: number
-  /** Microseconds of the server's CPU for each. */
+  /** Microseconds of the server's CPU per answer. */
   readonly cost: number
-  /** What part of the time the server had its core, and what part somebody else had it meanwhile. */
+  /** Share of the time that the server ran on its core, and that it waited while another program ran there. */
   readonly busy: number
   readonly waited: number
   /** Milliseconds from request to answer. */

@@ -4,13 +4,13 @@ import type { HttpJob, HttpMeasured, HttpScenario } from './http-load.ts'
 import { median, rotated } from './rounds.ts'
 import type { Server } from './servers.ts'
 
-/** One scenario on one server, with a load generator of its own. */
+/** One scenario on one server, with its own load generator. */
 export interface HttpSite extends AsyncDisposable {
   readonly load: Worker<HttpJob, HttpMeasured>
   readonly rounds: HttpMeasured[]
 }
 
-/** Opens the connections, and sends until what is hot is compiled. */
+/** Opens the connections, and warms up the JIT. */
 export async function openSite(
   { pid, httpsPort }: Pick<Server, 'pid' | 'httpsPort'>,
   { sensor }: Pick<Ground, 'sensor'>,

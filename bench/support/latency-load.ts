@@ -1,4 +1,4 @@
-// The load generator of bench/latency.ts: readings at a steady rate, and one reader of each kind that notes when it has them.
+// The load generator of bench/latency.ts: it publishes at a steady rate, and measures when a reader of each kind has the message.
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { connect as connectHttp2 } from 'node:http2'
@@ -13,12 +13,12 @@ import { connectPeer, contextOf } from './peer.ts'
 export interface LatencyJob {
   readonly pid: number
   readonly httpsPort: number
-  /** 0 where nothing speaks MQTT. */
+  /** 0 for a server without MQTT. */
   readonly mqttPort: number
   readonly streamPath: string
   readonly sensorDirectory: string
   readonly readerDirectory: string
-  /** Readings a second. */
+  /** Readings per second. */
   readonly rate: number
   readonly seconds: number
 }
@@ -31,13 +31,13 @@ export interface Quantiles {
 }
 
 export interface LatencyMeasured {
-  /** Milliseconds from the beginning of a POST to an MQTT subscriber, to a stream, and to the answer. */
+  /** Milliseconds from the start of a POST to the MQTT subscriber, the stream, and the answer. */
   readonly mqtt: Quantiles
   readonly stream: Quantiles
   readonly answer: Quantiles
-  /** How late this process sent, which no server can be better than. */
+  /** The delay of this process itself, which is in every figure. */
   readonly own: Quantiles
-  /** What part of the time the server had its core. */
+  /** Share of the time that the server ran on its core. */
   readonly busy: number
 }
 

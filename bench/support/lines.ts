@@ -1,4 +1,4 @@
-/** Hands on each whole line of a text that comes in pieces, also one that is split over two of them. */
+/** Calls back with each complete line of a text that comes in chunks. */
 export function createLineReader(onLine: (line: string) => void): (text: string) => void {
   let rest = ''
   return (text) => {

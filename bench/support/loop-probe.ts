@@ -1,5 +1,5 @@
-// Loaded into a server by --import: tells its parent the longest stop of its event loop since it was asked last.
-// CPU time, as the core may belong to somebody else meanwhile; and the time by the clock, which has that in it.
+// Loaded into a server by --import: tells its parent how long the event loop was blocked at most since the last question.
+// It reports CPU time, and time by the clock, which includes other programs on the core.
 
 /** The longest turns of an event loop, in milliseconds. */
 export interface Stops {

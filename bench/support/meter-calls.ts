@@ -5,7 +5,7 @@ import type { Message } from '../../src/topic/message.ts'
 const CALLS = 100_000
 const TIMES = 20
 
-/** Microseconds of what the gateway asks its meter for one message, and nothing else, in the quickest of many tries. */
+/** Microseconds of the meter calls for one message, in the fastest of many tries. */
 export function meterCalls(door: 'device' | 'mqtt', payload: Buffer): number {
   const readings = createReadings({ series: 1000, ttl: 3_600_000 })
   const { meter } = createMetrics(readings, { version: '', node: '' })

@@ -7,7 +7,7 @@ import { connects, freePort, type Server } from './servers.ts'
 
 const CONNECTIONS = 40_000
 
-/** nginx with nchan over the gateway's TLS settings: POST /topics/NAME publishes, GET /stream/NAME follows as an event stream, POST /ok is answered at once. */
+/** nginx with nchan and the gateway's TLS settings: POST /topics/NAME publishes, GET /stream/NAME is an event stream, POST /ok has a fixed answer. */
 export async function startNginx(ground: Ground): Promise<Server> {
   const { directory, server, crlFile } = ground
   const port = await freePort()
@@ -15,7 +15,7 @@ export async function startNginx(ground: Ground): Promise<Server> {
   await mkdir(folder, { recursive: true })
   const file = join(folder, 'nginx.conf')
   await writeFile(file, configuration({ port, folder, server, crlFile }))
-  // one process, so that its CPU and memory are those of one
+  // a single process, so that CPU and memory can be measured
   const child = spawnOn('/usr/sbin/nginx', ['-c', file, '-p', folder, '-e', 'stderr'], {
     core: SERVER_CORE,
     stdio: ['ignore', 'ignore', 'inherit'],

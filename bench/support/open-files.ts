@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 
-/** What a process has open besides its clients. */
+/** Open files of a process besides its clients. */
 const OTHERS = 1_500
 
-/** Throws where no process of this shell may have that many clients: proc(5). */
+/** Throws if the limit of open files does not allow that many clients: proc(5). */
 export function requireOpenFiles(clients: number): void {
   const limits = readFileSync('/proc/self/limits', 'latin1')
   const most = Number(/^Max open files +\d+ +(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY)

@@ -1,4 +1,4 @@
-// The load generator of bench/load.ts: POSTs at a steady rate, whether or not the ones before are answered.
+// The load generator of bench/load.ts: it sends POSTs at a steady rate, without waiting for earlier answers.
 import { setImmediate } from 'node:timers/promises'
 import { answerJobs, cpuOf } from './child.ts'
 import { connectHttp, postRequest } from './http-connection.ts'
@@ -9,19 +9,19 @@ export interface OpenJob {
   readonly httpsPort: number
   readonly sensorDirectory: string
   readonly connections: number
-  /** POSTs a second. */
+  /** POSTs per second. */
   readonly rate: number
   readonly seconds: number
 }
 
 export interface OpenMeasured {
-  /** Milliseconds from when a POST was due to its answer, so that a server which stops is charged for all that it delays. */
+  /** Milliseconds from the due time of a POST to its answer; this includes POSTs that had to wait because the server was blocked. */
   readonly p50: number
   readonly p99: number
   readonly p999: number
-  /** How late this process itself was with 99 of 100, in milliseconds, though a connection was free. */
+  /** The delay (p99) of this process itself in milliseconds, although a connection was free. */
   readonly own: number
-  /** What part of the time the server had its core. */
+  /** Share of the time that the server ran on its core. */
   readonly busy: number
 }
 

@@ -5,7 +5,7 @@ import type { Server } from './servers.ts'
 
 const STREAMS_EACH_CONNECTION = 100
 
-/** Opens an event stream of `filter` that reads whatever comes. */
+/** Opens an event stream of `filter`, and reads all of it. */
 export async function openStream(
   session: ClientHttp2Session,
   filter: string,
@@ -17,7 +17,7 @@ export async function openStream(
   return stream.resume()
 }
 
-/** Streams over HTTP/2, each of another topic that nobody publishes to: numbers `from` to `to`, without the last. */
+/** Opens HTTP/2 streams `from` to `to` (exclusive), each of a different topic without messages. */
 export async function openOtherStreams(
   { httpsPort }: Server,
   { reader }: Ground,

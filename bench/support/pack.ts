@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 
-/** What npm installs, in a folder inside `folder`, but with the dependencies of the checkout. */
+/** Packs and unpacks the npm package below `folder`; it uses the dependencies of the checkout. */
 export async function installPacked(folder: string): Promise<string> {
   const execute = promisify(execFile)
   const packing = ['pack', '--json', '--pack-destination', folder]

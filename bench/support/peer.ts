@@ -18,14 +18,14 @@ export interface PeerOptions {
   readonly port: number
   readonly context: SecureContext
   readonly clientId: string
-  /** MQTT 3.1.1 unless it says otherwise. */
+  /** MQTT 3.1.1 by default. */
   readonly version?: 4 | 5
-  /** Whether its session stays when it leaves. */
+  /** Whether its session stays after it disconnects. */
   readonly stays?: boolean
   readonly subscribe?: { readonly topic: string; readonly qos: 0 | 1 }
 }
 
-/** An MQTT connection that has its CONNACK and SUBACK, and from which nothing was read after them. */
+/** An MQTT connection after CONNACK and SUBACK; nothing after them has been read. */
 export async function connectPeer(options: PeerOptions): Promise<TLSSocket> {
   const { port, context, clientId, subscribe, version = 4, stays = false } = options
   const socket = connect({ host: 'localhost', port, secureContext: context })

@@ -16,7 +16,7 @@ interface Profile {
 
 const ROOT = join(import.meta.dirname, '../..')
 
-/** Prints where the samples of the newest profile in `directory/name` were taken: by function, and by package. */
+/** Prints the samples of the newest profile in `directory/name`, by function and by package. */
 export async function printProfile(directory: string, name: string, most = 40): Promise<void> {
   const files = (await readdir(join(directory, name))).filter((file) =>
     file.endsWith('.cpuprofile'),

@@ -1,12 +1,12 @@
 import type { Finding } from './findings.ts'
 
-/** What one part has printed. */
+/** The output of one part. */
 export interface Section {
   readonly title: string
   readonly command: string
   readonly text: string
   readonly seconds: number
-  /** Why it has no result; null where it has one. */
+  /** Why it failed; null if it succeeded. */
   readonly failed: string | null
   readonly findings: readonly Finding[]
 }
@@ -16,18 +16,17 @@ export interface About {
   readonly commit: string
   readonly machine: string
   readonly versions: string
-  /** Programs that wanted a core when it began, on average of a minute. */
+  /** The load average over a minute at the start. */
   readonly load: string
   readonly isShort: boolean
 }
 
-const METHOD = `Each server is a process on the first core, its load generator one on the second, and both are on the same machine, so that no network is measured. All
-speak TLS with client certificates (P-256). Servers are measured in turn, a round of each after the other, and what is compared was measured
-in the same round. A figure is the median of all rounds; in brackets are the least and the most of them, and no round is left out. CPU is what the system
-says that the server had, with all of its threads, divided by what it did meanwhile. It moves less than a rate when other programs want
-the same core, so ratios are of CPU where it is given.`
+const METHOD = `Each server is a process on the first core, and its load generator is a process on the second core of the same machine. No network is measured. All
+use TLS with client certificates (P-256). Each round measures all servers in turn, and a ratio compares results of the same round. A figure is the median
+of all rounds; the lowest and highest are in brackets, and no round is left out. CPU is the CPU time of all threads of the server, divided by the number
+of requests or messages in that time. Other programs on the same core change it less than a rate, so ratios compare CPU where a CPU figure is given.`
 
-/** bench/RESULTS.md: how it was measured, one table of everything, and then what each part has printed. */
+/** bench/RESULTS.md: the method, a summary table, and the output of each part. */
 export function toMarkdown(about: About, sections: readonly Section[]): string {
   const rows = sections.flatMap(({ title, failed, findings }) => [
     ...findings.map(({ what, measured, against, ratio }) => [what, measured, against, ratio]),
@@ -40,8 +39,8 @@ export function toMarkdown(about: About, sections: readonly Section[]): string {
   ]
   return [
     '# Results',
-    `Made by \`npm run bench -- ${about.isShort ? '--short ' : ''}--out bench/RESULTS.md\`, and not edited by hand.`,
-    `- ${about.date}, commit ${about.commit}\n- ${about.machine}\n- ${about.versions}\n- load average when it began: ${about.load}`,
+    `Made by \`npm run bench -- ${about.isShort ? '--short ' : ''}--out bench/RESULTS.md\`, do not edit it by hand.`,
+    `- ${about.date}, commit ${about.commit}\n- ${about.machine}\n- ${about.versions}\n- load average at the start: ${about.load}`,
     METHOD,
     table.map((cells) => `| ${cells.map(escaped).join(' | ')} |`).join('\n'),
     ...sections.map(toSection),

@@ -7,7 +7,7 @@ export function median(values: readonly number[]): number {
   return (low + high) / 2
 }
 
-/** `values[n] / others[n]`: what was measured one after the other is compared with each other. */
+/** `values[n] / others[n]`: compares results of the same round. */
 export function ratios(values: readonly number[], others: readonly number[]): number[] {
   return values.map((value, round) => value / (others[round] ?? Number.NaN))
 }
@@ -16,28 +16,28 @@ export function medianRatio(values: readonly number[], others: readonly number[]
   return median(ratios(values, others))
 }
 
-/** The median, and in brackets the least and the most of all rounds. */
+/** The median, with the lowest and highest of all rounds in brackets. */
 export function withSpread(values: readonly number[], digits = 2): string {
   const shown = (value: number) => value.toFixed(digits)
   return `${shown(median(values))} (${shown(Math.min(...values))} to ${shown(Math.max(...values))})`
 }
 
-/** Where 95 of 100 times the median lies that more and more values would come to; by the values' order alone. */
+/** The 95 % confidence interval of the median, by order statistics. */
 export function medianInterval(values: readonly number[]): [number, number] {
   const sorted = values.toSorted((a, b) => a - b)
-  // the binomial distribution's, as the normal one has them
+  // uses the normal approximation of the binomial distribution
   const half = 0.98 * Math.sqrt(values.length)
   const low = Math.max(0, Math.floor(values.length / 2 - half))
   return [sorted[low] ?? Number.NaN, sorted.at(-1 - low) ?? Number.NaN]
 }
 
-/** `items` from another one on in each round, so that nobody always comes first. */
+/** Rotates `items` by `round`, so that none always comes first. */
 export function rotated<T>(items: readonly T[], round: number): T[] {
   const from = round % items.length
   return [...items.slice(from), ...items.slice(0, from)]
 }
 
-/** Lines up columns; the first one to the left, the others to the right. */
+/** Prints aligned columns: the first to the left, the others to the right. */
 export function printTable(rows: readonly (readonly string[])[]): void {
   const widths: number[] = []
   for (const row of rows)

@@ -3,7 +3,7 @@ import type { Scenario } from './broker-load.ts'
 const ONE_TO_ONE_Q0 = { publishers: 1, subscribers: 1, qos: 0, window: 4000, batch: 50 } as const
 const ONE_TO_ONE_Q1 = { publishers: 1, subscribers: 1, qos: 1, window: 1000, batch: 50 } as const
 const FAN_OUT = { publishers: 1, subscribers: 200, window: 200, batch: 20 } as const
-// the more all may have on their way, the longer the array that stock aedes shifts
+// a small window, because stock aedes shifts an array as long as the messages in flight
 const FAN_IN = { publishers: 200, subscribers: 1, window: 150, batch: 25 } as const
 
 /** What bench/broker.ts measures, by the name that `--only` takes. */

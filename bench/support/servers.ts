@@ -9,7 +9,7 @@ import type { Ground } from './ground.ts'
 
 export type ServerName = 'mosquitto' | 'aedes' | 'aedes+acl' | 'gateway'
 
-/** A server under test, a process of its own. */
+/** A server under test, in a separate process. */
 export interface Server extends AsyncDisposable {
   readonly name: string
   readonly pid: number
@@ -17,7 +17,7 @@ export interface Server extends AsyncDisposable {
   readonly port: number
   /** Publishing over HTTPS; 0 when it has none. */
   readonly httpsPort: number
-  /** What its probe answers; only where it was started with one. */
+  /** Asks its probe; only possible if it was started with one. */
   ask<T>(question: string): Promise<T>
   /** HTTPS for people; 0 when it has none. */
   readonly viewerPort: number
@@ -30,9 +30,9 @@ export interface StartOptions {
   readonly profile?: string | undefined
   /** Passed to the gateway: `WOTT_…`. */
   readonly env?: Record<string, string>
-  /** A module that it loads first, which answers questions of its parent. */
+  /** A module that it loads first and that answers questions of the parent. */
   readonly probe?: URL
-  /** Whether what the gateway warns of is not printed. */
+  /** Whether warnings of the gateway are hidden. */
   readonly isQuiet?: boolean
 }
 
@@ -63,17 +63,17 @@ export function startServer(
   }
 }
 
-/** A bare HTTPS server that answers what the gateway answers to a publish. */
+/** A bare Fastify server with the gateway's answer to a publish. */
 export function startBareHttp(ground: Ground, options: StartOptions = {}): Promise<Server> {
   return startModule('bare-http', 'bare-http.ts', [ground.directory], options)
 }
 
-/** `node:https` alone, with an answer as long. */
+/** `node:https` alone, with an answer of the same length. */
 export function startBareHttps(ground: Ground, options: StartOptions = {}): Promise<Server> {
   return startModule('bare-https', 'bare-https.ts', [ground.directory], options)
 }
 
-/** Node.js with event streams, and nothing else. */
+/** Only Node.js with event streams. */
 export function startBareStreams(ground: Ground, options: StartOptions = {}): Promise<Server> {
   return startModule('bare', 'bare-streams.ts', [ground.directory], options)
 }
@@ -95,14 +95,14 @@ async function startMosquitto({ directory, server, aclFile, crlFile }: Ground): 
     'require_certificate true',
     'use_identity_as_username true',
     `acl_file ${aclFile}`,
-    // its defaults would drop what the window of the load generator lets through
+    // with default limits it would drop messages, because the load generator has more in flight
     'max_inflight_messages 0',
     'max_queued_messages 0',
     'set_tcp_nodelay true',
     'persistence false',
     'sys_interval 0',
     'log_type none',
-    // otherwise it becomes another user, who cannot read the directory
+    // otherwise it switches to another user, who cannot read the directory
     'user root',
   ]
   await writeFile(file, `${lines.join('\n')}\n`)
@@ -133,7 +133,7 @@ export function startGateway(
   const main = new URL('../../src/cli/main.ts', import.meta.url).pathname
   const anyPort = '127.0.0.1:0'
   const env = {
-    // all clients have one address and come at once
+    // all clients have the same address and connect at the same time
     WOTT_HANDSHAKE_RATE_PER_ADDRESS: '0',
     WOTT_HANDSHAKE_RATE: '0',
     WOTT_BROKER: 'memory:',
@@ -159,7 +159,7 @@ function startModule(
   return startNode(name, [new URL(module, import.meta.url).pathname, ...args], options)
 }
 
-/** Runs what says where it listens as the gateway does: `{"door":"mqtt","address":"HOST:PORT"}`, `device` last. */
+/** Starts a server that logs its addresses as the gateway does: `{"door":"mqtt","address":"HOST:PORT"}`, `device` last. */
 async function startNode(
   name: string,
   args: readonly string[],
@@ -183,7 +183,7 @@ async function startNode(
     if (door === 'device') break
   }
   if (!ports.device) throw new Error(`${name} did not start`)
-  // nobody reads the log from here on, and a full pipe would stop the server
+  // keeps reading the log, because a full pipe would block the server
   if (!isQuiet) child.stdout.on('data', (chunk) => complain(name, chunk))
   child.stdout.resume()
   return {

@@ -1,4 +1,4 @@
-// A disk that takes SLOW_FSYNC_MS (30) for every flush, as an SD card does:
+// Makes every fsync take SLOW_FSYNC_MS (30), as on an SD card:
 //   gcc -shared -fPIC -o slow-fsync.so slow-fsync.c -ldl; LD_PRELOAD=./slow-fsync.so node …
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -15,22 +15,22 @@ export interface SlowJob {
   /** Connections that publish to big/#. */
   readonly publishers: number
   readonly over: 'mqtt' | 'http'
-  /** What the slow subscriber does: it is not slow, it stops, or it reads a little now and then. */
+  /** The behaviour of the slow subscriber: it reads normally, it stops, or it reads a little now and then. */
   readonly reads: 'reads' | 'stops' | 'trickles'
   readonly seconds: number
 }
 
 /** In milliseconds. */
 export interface SlowResult {
-  /** The longest time in which a healthy subscriber of big/# got nothing. */
+  /** The longest time without a message for a healthy subscriber of big/#. */
   readonly bigGap: number
-  /** The same for a subscriber of the topic with which the slow one has nothing to do. */
+  /** The same for a subscriber of the other topic, which the slow subscriber does not read. */
   readonly otherGap: number
-  /** The slowest answer to an HTTP publish to that topic; 0 without HTTP. */
+  /** The slowest answer to an HTTP publish to the other topic; 0 without HTTP. */
   readonly slowestAnswer: number
-  /** What part of the messages to big/# the healthy subscriber got. */
+  /** Share of the messages to big/# that the healthy subscriber received. */
   readonly bigDelivered: number
-  /** How late this process was at worst: a gap of that length is none of the broker's. */
+  /** The longest delay of this process itself, which the broker does not cause. */
   readonly ownLag: number
 }
 
@@ -44,12 +44,12 @@ const WARM_SECONDS = 2
 
 interface Gaps {
   longest(): number
-  /** Begins anew. */
+  /** Starts again from zero. */
   reset(): void
   readonly count: number
 }
 
-/** Publishes one message more, and says whether it could. */
+/** Publishes one more message; returns whether that was possible. */
 type Send = () => boolean
 
 answerJobs(async (job: SlowJob): Promise<SlowResult> => {
@@ -63,7 +63,7 @@ answerJobs(async (job: SlowJob): Promise<SlowResult> => {
   const [sendBig, sendOther, slowestAnswer] =
     job.over === 'mqtt' ? await publishOverMqtt(job) : await publishOverHttp(job)
 
-  /** Publishes at the two rates for some seconds. Returns how late this process was at worst. */
+  /** Publishes at the two rates for some seconds. Returns the longest delay of this process. */
   async function publishFor(seconds: number): Promise<number> {
     const started = performance.now()
     let lastTick = started
@@ -75,7 +75,7 @@ answerJobs(async (job: SlowJob): Promise<SlowResult> => {
       ownLag = Math.max(ownLag, now - lastTick - TICK_MS)
       lastTick = now
       const passed = (now - started) / 1000
-      // what could not be sent in its time is not made up for all at once
+      // late messages are not all sent at once
       for (let due = dueNow(passed, BIG_RATE, bigSent); due > 0 && sendBig(); due--) bigSent += 1
       for (let due = dueNow(passed, OTHER_RATE, otherSent); due > 0 && sendOther(); due--)
         otherSent += 1
@@ -86,7 +86,7 @@ answerJobs(async (job: SlowJob): Promise<SlowResult> => {
   }
 
   slow.resume()
-  // compiles what is hot, and is not counted
+  // warms up the JIT; not counted
   await publishFor(WARM_SECONDS)
   for (const { reset } of [big, other]) reset()
   slowestAnswer()
@@ -161,7 +161,7 @@ async function publishOverMqtt(job: SlowJob): Promise<Publishing> {
   let turn = 0
   return [
     () => {
-      // a publisher that the broker does not read from waits; the others go on
+      // a publisher waits if the broker does not read from it; the others continue
       for (let tried = 0; tried < sockets.length; tried++) {
         turn = (turn + 1) % sockets.length
         const socket = sockets[turn] as TLSSocket
@@ -201,7 +201,7 @@ async function publishOverHttp(job: SlowJob): Promise<Publishing> {
   return [big.send, other.send, other.slowest]
 }
 
-/** Sends the same request again and again, on whichever connection has its answer. */
+/** Sends the same request again and again, on any connection that has its answer. */
 function poolOf(connections: readonly HttpConnection[], request: Buffer) {
   const free = [...connections]
   const underway = new Set<number>()
@@ -210,7 +210,7 @@ function poolOf(connections: readonly HttpConnection[], request: Buffer) {
     send(): boolean {
       const connection = free.pop()
       if (!connection) return false
-      // a mark of its own for each, also of two that began in the same moment
+      // a unique key, also for two requests that start at the same time
       const started = performance.now() + underway.size * 1e-6
       underway.add(started)
       connection.send(request, (status) => {
@@ -221,7 +221,7 @@ function poolOf(connections: readonly HttpConnection[], request: Buffer) {
       })
       return true
     },
-    /** Milliseconds, since it was last asked. */
+    /** Milliseconds since the last call. */
     slowest() {
       const longest = Math.max(slowest, ...[...underway].map((since) => performance.now() - since))
       slowest = 0

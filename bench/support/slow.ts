@@ -9,10 +9,10 @@ type Mode = Pick<SlowJob, 'publishers' | 'over' | 'reads'> & { readonly name: st
 const PUBLISHING = [
   { who: '1 MQTT publisher', publishers: 1, over: 'mqtt' },
   { who: '60 MQTT publishers', publishers: 60, over: 'mqtt' },
-  // more of them than stock aedes' concurrency, as a fleet is
+  // more publishers than the concurrency of stock aedes, as in a real fleet
   { who: '200 HTTP publishers', publishers: 200, over: 'http' },
 ] as const
-// the one that reads shows what this machine does to gaps on its own
+// the mode that reads shows the gaps that the machine itself causes
 const READING = ['reads', 'stops', 'trickles'] as const
 const MODES: readonly Mode[] = PUBLISHING.flatMap(({ who, ...publishing }) =>
   READING.map((reads) => ({ ...publishing, reads, name: `${who}, it ${reads}` })),
@@ -25,7 +25,7 @@ export interface SlowOptions {
   readonly seconds: number
 }
 
-/** One subscriber of big/# that does not read, and what the others notice of it. */
+/** Measures how one subscriber of big/# that does not read affects the others. */
 export async function runSlow({ rounds, seconds }: SlowOptions): Promise<void> {
   await using ground = await createGround()
 
@@ -46,14 +46,16 @@ export async function runSlow({ rounds, seconds }: SlowOptions): Promise<void> {
     })
   }
 
-  print(`2 KB x 2,000/s to big/# for ${seconds} s with one subscriber that does not read, 100/s to`)
   print(
-    'another topic. Longest gap in milliseconds that a healthy subscriber saw: of big/# / of the',
+    `2,000 messages/s of 2 KB to big/# for ${seconds} s with one subscriber that does not read, and 100/s to`,
   )
   print(
-    'other topic; the slowest HTTP answer; how much of big/# arrived; how late the clients were',
+    'another topic. Longest gap in milliseconds of a healthy subscriber on big/# / on the other topic;',
   )
-  print('themselves, which no broker can be better than. Stock aedes has its drainTimeout of 60 s.')
+  print(
+    'the slowest HTTP answer; the share of big/# that arrived; "own" is the delay of the clients',
+  )
+  print('themselves, which is in every gap. Stock aedes has its default drainTimeout of 60 s.')
   const met: string[] = []
   const rows: string[][] = [['', ...SERVERS]]
   for (const mode of MODES) {
@@ -70,7 +72,7 @@ export async function runSlow({ rounds, seconds }: SlowOptions): Promise<void> {
     rows.push([mode.name, ...cells])
   }
   printTable(rows)
-  print(`\nGoal: the gateway's gap on the other topic is below ${GOAL_MS} ms`)
+  print(`\nGoal: the gateway's gap on the other topic is under ${GOAL_MS} ms`)
   for (const line of met) print(line)
 }
 

@@ -31,14 +31,14 @@ export type StreamJob =
   | { readonly kind: 'close' }
 
 export interface StreamMeasured {
-  /** Microseconds of the server's CPU for one event to one reader. */
+  /** Microseconds of the server's CPU per event and reader. */
   readonly cost: number
-  /** Microseconds of the server's CPU for one publish, whoever reads it. */
+  /** Microseconds of the server's CPU per publish, with all its readers. */
   readonly publish: number
   /** Milliseconds from the publish until the last reader has it. */
   readonly p50: number
   readonly p99: number
-  /** Events that did not come, of all readers. */
+  /** Missing events of all readers. */
   readonly lost: number
 }
 
@@ -71,7 +71,7 @@ answerJobs(async (job: StreamJob): Promise<StreamMeasured | null> => {
   }
 })
 
-/** Counts events, also one whose beginning is split over two chunks. */
+/** Counts events, also if the start of one is split over two chunks. */
 function createCounter(): (chunk: Buffer) => void {
   let tail = Buffer.alloc(0)
   return (chunk) => {

@@ -1,4 +1,4 @@
-// Preloaded into a gateway by bench/meter.ts, so that SIGUSR2 makes it stop counting, and count again.
+// Preloaded into a gateway by bench/meter.ts. SIGUSR2 switches its metrics off and on again.
 import { registerHooks } from 'node:module'
 
 const SWITCHED = new URL('switched-metrics.ts', import.meta.url).href

@@ -40,7 +40,7 @@ export function createMetrics(...args: Parameters<typeof createReal>): Metrics {
     commandDelivered: (isRepeated) => now().commandDelivered(isRepeated),
     commandAcknowledged: () => now().commandAcknowledged(),
     certificateForgotten: () => now().certificateForgotten(),
-    // gauges would go wrong
+    // gauges must always count, or they would be wrong
     ...gauges(metrics.meter),
   }
   return { ...metrics, meter }

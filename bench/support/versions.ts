@@ -7,7 +7,7 @@ const PEERS = [
   { name: 'Mosquitto', command: ['mosquitto', '-h'], version: /version ([\d.]+)/ },
 ] as const
 
-/** What is compared, in one line: `Node 26.10.0, OpenSSL …, Fastify …`. Throws where one of them is missing. */
+/** All versions in one line: `Node 26.10.0, OpenSSL …, Fastify …`. Throws if a program is missing. */
 export function versionsOf(): string {
   const own = [`Node ${process.versions.node}`, `OpenSSL ${process.versions.openssl}`]
   const packages = ['fastify', 'aedes'].map((name) => {
