@@ -15,7 +15,7 @@ export interface Experience {
   readonly http: Latency
   readonly mqtt: Latency
   readonly connect: Latency
-  /** Of the gateway while a reading was under way. */
+  /** CPU time of the gateway during a reading. */
   readonly work: Latency
   readonly failed: number
 }
@@ -26,26 +26,26 @@ export interface AttackReport {
   readonly attacked: Experience
   /** Bytes. */
   readonly peakMemory: number
-  /** What the gateway counted meanwhile, by metric and labels. */
+  /** Counters of the gateway during the attack, by metric and labels. */
   readonly counted: ReadonlyMap<string, number>
 }
 
 const RETAINED = 50_000
 const HONEST = 'honest.d.wott.local'
 const QUIET_SECONDS = 5
-/** Attackers connect, and use up what they may do at once. */
+/** Time for attackers to connect and to use up their burst allowance. */
 const SETTLE_SECONDS = 2
 
 export interface RunOptions {
   readonly seconds: number
   readonly quietSeconds?: number
-  /** Messages that are there before an attack that asks for retained ones. */
+  /** Retained messages for an attack that reads them. */
   readonly retained?: number
   readonly profile?: string | undefined
   readonly broker?: string | undefined
 }
 
-/** Attacks a gateway of its own for so many seconds, with an honest device beside. */
+/** Attacks a new gateway for some seconds while an honest device uses it. */
 export async function runAttack(
   name: string,
   { seconds, quietSeconds = QUIET_SECONDS, retained = RETAINED, ...options }: RunOptions,
@@ -58,7 +58,7 @@ export async function runAttack(
     new URL('./honest.ts', import.meta.url),
   )
   await honest.ask({ kind: 'open', ports: site.ports, pid: site.pid, directory, id: HONEST })
-  // compiles what is hot, and is not counted
+  // warms up the JIT; not counted
   await honest.ask({ kind: 'run', seconds: 1 })
   const quiet = toExperience(await honest.ask({ kind: 'run', seconds: quietSeconds }))
   const before = await site.counters()
@@ -100,30 +100,30 @@ async function countedSince(
 
 const HELP = `Usage: npm run attack -- [NAME ...] [--minutes N] [--broker URL] [--profile DIR]
 
-Floods a gateway with an honest device beside, and prints what that device sees:
-the time of its readings over HTTP (POST with QoS 1, to the answer) and over MQTT
-(publish to subscriber), and of a new connection, each with median and 99th
-percentile; how long the gateway worked on something while a reading was under way,
-which other programs on the machine do not change; what failed; the gateway's largest memory; and what the gateway
-counted as limited, refused or cut.
+Floods a gateway while an honest device uses it, and prints for that device the
+median and 99th percentile of: a reading over HTTP (POST with QoS 1 until the
+answer), a reading over MQTT (from publisher to subscriber), and a new connection.
+Also prints the CPU time of the gateway during a reading, which other programs do
+not change; the failures of the device; the highest memory of the gateway; and the
+counters of limited, refused and closed requests and connections.
 
-Each attack has a gateway of its own with default settings and a store on disk.
-The gateway has core 0; the honest device and the attackers share core 1, the
-attackers at a lower priority. It needs Linux and taskset.
+Each attack has its own gateway with default settings and a store on disk. The
+gateway runs on core 0. The honest device and the attackers run on core 1, the
+attackers with a lower priority. Needs Linux and taskset.
 
-Attacks (all of them, one after the other, when none is named):
+Attacks (by default all, one after the other):
 ${Object.entries(ATTACKS)
   .map(([name, { about }]) => `  ${name.padEnd(18)} ${about}`)
   .join('\n')}
-  ${ALL_AT_ONCE.padEnd(18)} all of these together, each by a device of its own
+  ${ALL_AT_ONCE.padEnd(18)} all of these at the same time, each by its own device
 
-  --minutes N        how long each attack goes on, 0.1 by default
-  --broker memory:   keeps messages in memory, so that a slow disk does not count
+  --minutes N        duration of each attack, 0.1 by default
+  --broker memory:   keeps messages in memory, so that a slow disk has no influence
   --profile DIR      writes a CPU profile of the gateway
   --help
 `
 
-/** Counters that say that something was limited, refused, dropped or cut. */
+/** Counters of limited, refused, dropped or closed requests and connections. */
 const LIMITED =
   /^wott_(connections_cut|connections_refused|publishes_delayed|turns_awaited|deliveries_dropped|streams_refused|store_limits_reached|\w*(limited|refused|reset|delayed|cut))\w*_total|result="(?!accepted|full|resumed)/
 
@@ -158,8 +158,8 @@ async function main(): Promise<void> {
   const names = positionals.length > 0 ? positionals : [...Object.keys(ATTACKS), ALL_AT_ONCE]
   const unknown = names.find((name) => name !== ALL_AT_ONCE && !ATTACKS[name])
   if (unknown) throw new Error(`There is no attack "${unknown}"; --help lists them.`)
-  print(`Milliseconds, median / 99th percentile, quiet and attacked. The gateway has one core,`)
-  print(`the honest device and the attackers share another.`)
+  print('Milliseconds, median / 99th percentile, without and with the attack. The gateway has one')
+  print('core; the honest device and the attackers share another.')
   const reports: AttackReport[] = []
   for (const name of names) {
     const { minutes, profile, broker } = values

@@ -1,4 +1,4 @@
-// One attacker, a process of its own: `attacker.ts NAME`, with a Target in JSON on standard input. It says when it has begun.
+// One attacker in a separate process: `attacker.ts NAME`, with a Target in JSON on standard input. It prints when it has started.
 import { json } from 'node:stream/consumers'
 import { ATTACKS } from './attacks.ts'
 import type { Target } from './flood.ts'

@@ -17,7 +17,7 @@ import { unreadAnswers } from './attacks/unread-answers.ts'
 import { wills } from './attacks/wills.ts'
 import type { Attack } from './flood.ts'
 
-/** Every attack by the name that the command line knows it by. */
+/** All attacks, by their name on the command line. */
 export const ATTACKS: Readonly<Record<string, Attack>> = {
   'publish-qos0': publishQos0,
   'publish-qos1': publishQos1,
@@ -41,5 +41,5 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   'big-filters': bigFilters,
 }
 
-/** Not an attack of its own: every one of them, each by a device of its own. */
+/** All attacks at the same time, each by its own device. */
 export const ALL_AT_ONCE = 'all-at-once'

@@ -5,12 +5,12 @@ import { join } from 'node:path'
 import { connect, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls'
 import mqttPacket, { type IConnectPacket } from 'mqtt-packet'
 
-/** What an attack is told of the gateway. */
+/** What an attack needs to know about the gateway. */
 export interface Target {
   readonly ports: { readonly device: number; readonly mqtt: number; readonly viewer: number }
-  /** Folder of the attacker's own certificate; strangers use only its `ca.crt`. */
+  /** Folder of the attacker's certificate; attackers without a certificate use only its `ca.crt`. */
   readonly directory: string
-  /** Its WoTT ID. It may publish and read `dev/ID/#`, and read what is public. */
+  /** Its WoTT ID. It may publish and read `dev/ID/#`, and read `public/#`. */
   readonly id: string
 }
 
@@ -21,9 +21,9 @@ export interface Attack {
   start(target: Target): void
 }
 
-/** All of 127.0.0.0/8 is this machine: the honest device has another address, as it has anywhere. */
+/** All of 127.0.0.0/8 is this machine, so the honest device can have another address than the attackers. */
 export const ATTACKERS_ADDRESS = '127.0.0.2'
-/** So that an attacker that is refused does not only spin. */
+/** A pause after a refusal, so that the attacker does not spin. */
 const RETRY_MS = 20
 
 const contexts = new Map<string, SecureContext>()
@@ -40,12 +40,12 @@ function contextFor({ directory }: Target, isKnown: boolean): SecureContext {
 
 export interface OpenOptions {
   readonly door?: keyof Target['ports']
-  /** Shows no certificate. */
+  /** Connects without a certificate. */
   readonly isStranger?: boolean
   readonly protocol?: string
 }
 
-/** A TLS connection of the attacker; rejects when it is refused. */
+/** Opens a TLS connection of the attacker; rejects if it is refused. */
 export async function open(target: Target, options: OpenOptions = {}): Promise<TLSSocket> {
   const { door = 'device', isStranger = false, protocol } = options
   const to: TcpNetConnectOpts = {
@@ -61,12 +61,12 @@ export async function open(target: Target, options: OpenOptions = {}): Promise<T
   })
   socket.setNoDelay(true)
   await once(socket, 'secureConnect')
-  // a reset at any later time is what an attacker expects
+  // ignores later resets, which an attacker expects
   socket.on('error', () => {})
   return socket
 }
 
-/** An MQTT connection that has its CONNACK. What comes after that is read and thrown away. */
+/** Opens an MQTT connection, and resolves after CONNACK. Later bytes are read and discarded. */
 export async function openMqtt(
   target: Target,
   more: Partial<IConnectPacket> & { readonly clientId: string },
@@ -87,7 +87,7 @@ export async function openMqtt(
   return socket
 }
 
-/** Writes what `next` says as fast as the gateway takes it; resolves once the connection has ended. */
+/** Writes the bytes of `next` as fast as the gateway reads them; resolves when the connection has ended. */
 export async function pour(socket: TLSSocket, next: () => Buffer): Promise<void> {
   const ended = ending(socket)
   while (!socket.destroyed) if (!socket.write(next())) await Promise.race([taken(socket), ended])
@@ -105,7 +105,7 @@ export function ending(socket: Socket): Promise<void> {
   })
 }
 
-/** Does `work` in so many lanes, each again and again, whatever becomes of it. */
+/** Runs `work` again and again, several times in parallel, also after failures. */
 export function inLanes(count: number, work: (lane: number) => Promise<unknown>): void {
   for (let lane = 0; lane < count; lane++) void forever(() => work(lane))
 }
@@ -119,17 +119,17 @@ async function forever(work: () => Promise<unknown>): Promise<never> {
   }
 }
 
-/** So many copies of `bytes` in one. */
+/** Repeats `bytes` in one buffer. */
 export function copies(bytes: Buffer, count: number): Buffer {
   return Buffer.concat(Array<Buffer>(count).fill(bytes))
 }
 
-/** Sends `request` on one HTTP/1.1 connection, each after the answer to the one before. */
+/** Sends `request` again and again on one HTTP/1.1 connection, each after the previous answer. */
 export async function post(target: Target, request: Buffer): Promise<void> {
   const socket = await open(target, { protocol: 'http/1.1' })
   let tail = ''
   socket.on('data', (chunk: Buffer) => {
-    // an answer of the gateway ends with the brace of its JSON
+    // an answer of the gateway is JSON and ends with a brace
     tail = chunk.toString('latin1', Math.max(0, chunk.length - 2)).trimEnd()
     if (tail.endsWith('}')) socket.write(request)
   })

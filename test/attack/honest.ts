@@ -1,4 +1,4 @@
-// The honest device, a process of its own that answers jobs: it publishes at a steady pace, and measures how long that takes.
+// The honest device, a separate process that answers jobs: it publishes at a steady rate, and measures how long that takes.
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { Agent, type RequestOptions, request } from 'node:https'
@@ -20,22 +20,22 @@ export type HonestJob =
   | { readonly kind: 'run'; readonly seconds: number }
 
 export interface HonestMeasured {
-  /** Milliseconds of each POST with QoS 1, from when it was due to its answer. */
+  /** Milliseconds of each POST with QoS 1, from its due time to its answer. */
   readonly http: number[]
-  /** Milliseconds of each MQTT message, from when it was due to the subscriber. */
+  /** Milliseconds of each MQTT message, from its due time to the subscriber. */
   readonly mqtt: number[]
   /** Milliseconds of each new connection with one request, from its first packet to its answer. */
   readonly connect: number[]
   /**
-   * Milliseconds that the gateway's main thread had a CPU while one of the first two was waited for: what its answer was behind,
-   * however busy the machine is with other programs.
+   * Milliseconds of CPU time of the gateway's main thread during one of the first two: the work that delayed its answer, which does
+   * not depend on other programs.
    */
   readonly work: number[]
-  /** What was not done: answers other than 200, messages that did not come, connections that ended. */
+  /** Failures: answers other than 200, missing messages, closed connections. */
   readonly failed: number
 }
 
-/** Between readings, over HTTP and over MQTT each. */
+/** Milliseconds between two readings over HTTP, and also over MQTT. */
 const PACE_MS = 20
 const CONNECT_MS = 500
 /** Longer than any bound on a healthy answer. */
@@ -66,7 +66,7 @@ async function openHost(job: HonestJob & { kind: 'open' }): Promise<Host> {
     reconnectPeriod: 100,
     keepalive: 600,
   })
-  // an acknowledgement would hold up the next message for 40 ms
+  // otherwise Nagle's algorithm holds the next message for up to 40 ms
   if ('setNoDelay' in client.stream) (client.stream as TLSSocket).setNoDelay(true)
   const topic = `dev/${job.id}/mqtt`
   await client.subscribeAsync(topic, { qos: 1 })
@@ -135,7 +135,7 @@ async function ask(options: RequestOptions, body?: string): Promise<void> {
   if (response.statusCode !== 200) throw new Error(`answered with ${response.statusCode}`)
 }
 
-/** Milliseconds that the main thread of a process has had a CPU. */
+/** CPU time of the main thread of a process, in milliseconds. */
 function busyOf(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/schedstat`, 'latin1').split(' ', 1)[0]) / 1e6
 }

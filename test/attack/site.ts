@@ -8,13 +8,13 @@ import { type Server, startGateway } from '../../bench/support/servers.ts'
 import { type Credentials, createPki } from '../support/pki.ts'
 import type { Target } from './flood.ts'
 
-/** A gateway under attack: in a process and on a core of its own, with the settings that it has when nobody says anything. */
+/** A gateway under attack, with default settings, in a separate process on its own core. */
 export interface Site extends AsyncDisposable {
   readonly ports: Target['ports']
   /** The gateway's process. */
   readonly pid: number
   issue(id: string): Promise<Credentials>
-  /** Starts an attacker, on the other core and behind everybody else there; resolves when it has begun. */
+  /** Starts an attacker on the other core with a low priority; resolves when it has started. */
   attack(name: string): Promise<void>
   /** Kills all attackers. */
   endAttacks(): Promise<void>
@@ -25,18 +25,18 @@ export interface Site extends AsyncDisposable {
 }
 
 export interface SiteOptions {
-  /** Retained messages that are there before the attack. */
+  /** Number of retained messages before the attack. */
   readonly retained?: number
   /** Where a CPU profile of the gateway is written when it ends. */
   readonly profile?: string | undefined
-  /** A `file:` store in a folder of its own, unless it says otherwise. */
+  /** WOTT_BROKER; by default a `file:` store in a new folder. */
   readonly broker?: string | undefined
 }
 
 const ACL = 'pattern readwrite dev/%u/#\ntopic read public/#\n'
-/** What one device may publish at once by default. */
+/** The default burst of messages of one device. */
 const BURST = 2000
-/** Below the honest device on the same core: that is measured, and not how long it waits for its core. */
+/** A lower priority than the honest device, so that the device does not wait for their common core. */
 const ATTACKERS_NICE = '15'
 
 export async function startSite({
@@ -95,9 +95,9 @@ function settings(directory: string, broker = `file:${directory}/data`): Record<
   return {
     WOTT_BROKER: broker,
     WOTT_VIEWERS_FILE: join(directory, 'viewers.json'),
-    // as the image and the systemd unit have it
+    // the same as in the image and the systemd unit
     NODE_OPTIONS: '--v8-pool-size=1',
-    // those of the benchmarks are others
+    // the benchmarks use other values
     WOTT_PUBLISH_RATE: '1000',
     WOTT_HANDSHAKE_RATE: '500',
     WOTT_HANDSHAKE_RATE_PER_ADDRESS: '100',
@@ -105,7 +105,7 @@ function settings(directory: string, broker = `file:${directory}/data`): Record<
   }
 }
 
-/** Has so many small messages retained by as many devices as it takes, each within its rate. */
+/** Publishes small retained messages with as many devices as the rate limit requires. */
 async function retain(
   count: number,
   port: number,

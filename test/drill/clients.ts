@@ -12,7 +12,7 @@ import type { KillableGateway } from './gateway.ts'
 const SILENCE_MS = 30_000
 export const HOUR_SECONDS = 3_600
 
-/** A client with a session, of MQTT 3.1.1 unless `options` say otherwise. It reconnects by itself, and repeats what was not acknowledged. */
+/** A client with a session, by default with MQTT 3.1.1. It reconnects by itself, and resends unacknowledged messages. */
 export function mqttClient(
   { device, ports }: { readonly device: Credentials; readonly ports: { readonly mqtts: number } },
   clientId: string,
@@ -36,7 +36,7 @@ export function mqttClient(
   return client
 }
 
-/** MQTT 5, with a session of so many seconds and, where there is a delay in seconds, a will that says the client's name. */
+/** Options of MQTT 5 with a session of some seconds and, if a delay is given, a will with the client's name as payload. */
 export function version5(clientId: string, expiry: number, willDelay?: number): IClientOptions {
   const properties = { sessionExpiryInterval: expiry }
   if (willDelay === undefined) return { protocolVersion: 5, properties }
@@ -48,7 +48,7 @@ export function version5(clientId: string, expiry: number, willDelay?: number): 
   }
 }
 
-/** A client of MQTT 5 that has its CONNACK, and does not reconnect. */
+/** Connects a client of MQTT 5 that does not reconnect. */
 export async function connected5(
   gateway: KillableGateway,
   clientId: string,
@@ -62,7 +62,7 @@ export async function connected5(
   return { ...reader, isPresent: sessionPresent }
 }
 
-/** Rejects where the client is not let in, and does not try again. */
+/** Rejects if the client is refused, and does not try again. */
 export async function connackOf(client: MqttClient): Promise<IConnackPacket> {
   const { promise, resolve, reject } = Promise.withResolvers<IConnackPacket>()
   client.once('connect', resolve)
@@ -71,7 +71,7 @@ export async function connackOf(client: MqttClient): Promise<IConnackPacket> {
   return promise
 }
 
-/** What one client received. */
+/** The messages that one client received. */
 export interface Reader {
   readonly client: MqttClient
   /** How often each payload came. */
@@ -99,7 +99,7 @@ export function follow(
 
   async function has(payloads: readonly string[]): Promise<void> {
     let missing = payloads.filter((payload) => !seen.has(payload))
-    // many take long, so only silence is a loss
+    // many messages take long, so only silence counts as a loss
     let deadline = Date.now() + SILENCE_MS
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const timer = setInterval(() => {
@@ -120,7 +120,7 @@ export function follow(
   return { client, seen, arrived, has }
 }
 
-/** Whether the gateway said 200. */
+/** Whether the gateway answered 200. */
 export async function httpPost(
   agent: Agent,
   port: number,
@@ -141,7 +141,7 @@ export async function httpPost(
   return promise
 }
 
-/** The retained payload; null where there is none. */
+/** The retained payload; null if there is none. */
 export async function httpGet(agent: Agent, port: number, topic: string): Promise<string | null> {
   const { promise, resolve, reject } = Promise.withResolvers<string | null>()
   request({ agent, host: 'localhost', port, path: `/topics/${topic}` }, async (response) => {

@@ -8,10 +8,10 @@ import { type Mosquitto, startMosquitto } from '../support/mosquitto.ts'
 import { type Credentials, createPki, type Pki } from '../support/pki.ts'
 import { createProcess, type KillableProcess } from './gateway.ts'
 
-/** Gateways that relay to one Mosquitto, and nginx in front of them, with the file of docs/scaling.md. */
+/** Gateways that relay to one Mosquitto, behind nginx with the configuration of docs/scaling.md. */
 export interface Cluster extends AsyncDisposable {
   readonly pki: Pki
-  /** Whose stream and subscription it is. */
+  /** The device that reads the stream and the subscription. */
   readonly device: Credentials
   /** nginx. */
   readonly ports: { readonly https: number }
@@ -20,7 +20,7 @@ export interface Cluster extends AsyncDisposable {
 }
 
 const PAGE = join(import.meta.dirname, '../../docs/scaling.md')
-/** The addresses of the page. */
+/** The addresses in docs/scaling.md. */
 const ADDRESSES = ['10.0.0.5:8443', '10.0.0.6:8443', '10.0.0.7:8443']
 const NGINX = `load_module /usr/lib/nginx/modules/ngx_stream_module.so;
 daemon off;
@@ -39,7 +39,7 @@ export async function startCluster(): Promise<Cluster> {
   const broker = stack.use(
     await startMosquitto({
       tls: { own },
-      // otherwise it drops what a subscriber cannot take at once
+      // otherwise it drops messages that a subscriber cannot take at once
       lines: ['max_queued_messages 0', 'max_inflight_messages 0'],
     }),
   )
@@ -54,7 +54,7 @@ export async function startCluster(): Promise<Cluster> {
     WOTT_VIEWER_LISTEN: 'off',
     WOTT_OPS_LISTEN: 'off',
     WOTT_LOG_LEVEL: 'info',
-    // all devices have one address here
+    // all devices have the same address here
     WOTT_HANDSHAKE_RATE_PER_ADDRESS: '0',
     WOTT_PUBLISH_RATE: '0',
   }

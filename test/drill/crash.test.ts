@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { crashDrill } from './drill.ts'
 
-it('kill -9 at random moments loses nothing acknowledged and invents nothing', async () => {
+it('loses no acknowledged message and invents none after kill -9 at random moments', async () => {
   const report = await crashDrill(4)
   for (const [kind, count] of Object.entries(report.acknowledged))
     assert.ok(count > 0, `nothing was acknowledged for ${kind}`)

@@ -10,8 +10,8 @@ export interface DrillReport extends TrafficReport, MortalsReport {
 
 /**
  * Kills a gateway with a `file:` store `rounds` times at random moments while devices publish over HTTP and MQTT, and while
- * clients come and go. Rejects when anything acknowledged was lost, anything came that nobody sent or after its time, a session
- * outlived its time, or a will did not come when it was due.
+ * clients come and go. Rejects if an acknowledged message was lost, a message came that nobody sent or that had expired, a session
+ * outlived its expiry, or a will did not come on time.
  */
 export async function crashDrill(rounds: number): Promise<DrillReport> {
   await using gateway = await startKillable()
@@ -31,9 +31,9 @@ export async function crashDrill(rounds: number): Promise<DrillReport> {
   return { rounds, ...(await traffic.check()), wills, sessions }
 }
 
-const HELP = `npm run drill -- [ROUNDS]
+const HELP = `Usage: npm run drill -- [ROUNDS]
 
-Kills a gateway ROUNDS times (200 by default) while devices publish, and checks that nothing acknowledged is lost.
+Kills a gateway ROUNDS times (200 by default) while devices publish, and checks that no acknowledged message is lost.
 `
 
 if (import.meta.main) {

@@ -18,20 +18,20 @@ import {
 } from './forgetful-disk.ts'
 
 const CHILD = fileURLToPath(new URL('../broker/store/crash-child.ts', import.meta.url))
-/** Changes up to which the power is cut while a store is opened. */
+/** The power is cut within this number of changes while a store is opened. */
 const OPENING = 40
-/** More than it takes to open any. */
+/** More changes than opening any store takes. */
 const ALL_OF_OPENING = 1_000
 
-/** What a broker did on its disk until its power was cut. */
+/** The disk trace of a broker up to its power cut. */
 export interface Run {
   /** Changes and flushes of its store. */
   readonly changes: readonly Change[]
-  /** What its clients wrote down. */
+  /** The records of its clients. */
   readonly said: readonly string[][]
 }
 
-/** A broker under traffic whose power is cut. It works in `work`, with its store in `work`/disk/store. */
+/** A broker under load whose power is cut. It works in `work`, with its store in `work`/disk/store. */
 export function createForgetfulBroker(work: string, fsync: Fsync) {
   const library = buildForgetfulDisk(work)
   const disk = join(work, 'disk')
@@ -47,7 +47,7 @@ export function createForgetfulBroker(work: string, fsync: Fsync) {
       DISK_TRACE: file,
       DISK_CUT: `${cut}`,
     }
-    // on the same disk, so that what clients hear has its place among the changes
+    // on the same disk, so that acknowledgements are ordered among the changes
     const args = [CHILD, join(disk, 'store'), `${round}`, join(disk, 'said'), fsync]
     const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'inherit'] })
     const [code, signal] = await once(child, 'exit')
@@ -61,7 +61,7 @@ export function createForgetfulBroker(work: string, fsync: Fsync) {
     return changes
   }
 
-  /** What it does until its store is open, for at most so many changes. */
+  /** Runs it until its store is open, with a limit of changes. */
   async function opening(before: Files, round: number, cut: number): Promise<Change[]> {
     const all = await trace(before, round, cut)
     const end = all.findIndex((change) => isSaid(change) && change.what === 'write')
@@ -70,7 +70,7 @@ export function createForgetfulBroker(work: string, fsync: Fsync) {
 
   return {
     disk,
-    /** Runs it on these files, for at most so many changes. */
+    /** Runs it on these files, with a limit of changes. */
     async run(before: Files, round: number, most: number): Promise<Run> {
       const all = await trace(before, round, upTo(most))
       const said = all.filter((change) => isSaid(change) && change.what === 'write')
@@ -79,11 +79,11 @@ export function createForgetfulBroker(work: string, fsync: Fsync) {
         said: said.map(({ data }) => String(data).trimEnd().split(' ')),
       }
     },
-    /** Opens a store, and cuts the power before that is done; resolves to what is left then. */
+    /** Opens a store, and cuts the power before it is open; resolves to the remaining files. */
     async cutWhileOpening(before: Files, round: number, survives: Survives): Promise<Files> {
       return cutPower(before, await opening(before, round, upTo(OPENING)), survives)
     },
-    /** Everything that it does to open a store. */
+    /** All changes that it makes to open a store. */
     open: (before: Files) => opening(before, 1, ALL_OF_OPENING),
   }
 }

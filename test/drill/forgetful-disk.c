@@ -1,5 +1,5 @@
-// Writes down every change and every flush of the files in a folder, in order, so that a power cut can be
-// worked out from it (forgetful-disk.ts), and cuts the power after so many of them:
+// Records every change and flush of the files in a folder, in order. forgetful-disk.ts computes from this trace what a power
+// cut leaves. The power is cut after DISK_CUT records:
 //   gcc -shared -fPIC -o forgetful-disk.so forgetful-disk.c -ldl
 //   DISK_ROOT=folder DISK_TRACE=file DISK_CUT=1000 LD_PRELOAD=./forgetful-disk.so node …
 // Each entry is a line "what name offset length", and after it the bytes of a write.
@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define DESCRIPTORS 65536
-// How long a flush takes: what does not wait for it comes before it.
+// The duration of a flush, so that a change that does not wait for it comes before it.
 #define FLUSH_NS 1000000L
 #define REAL(result, name, ...) \
   static result (*real)(__VA_ARGS__); \
@@ -29,7 +29,7 @@ static const char *root;
 static size_t root_length;
 static int trace = -1;
 static long left;
-/** The name in the folder that each descriptor has open. */
+/** The file name in the folder of each open descriptor. */
 static char *names[DESCRIPTORS];
 
 __attribute__((constructor)) static void start(void) {
@@ -41,7 +41,7 @@ __attribute__((constructor)) static void start(void) {
   trace = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
 
-/** The name in the folder, "." for the folder itself; null for what is elsewhere. */
+/** The name in the folder, "." for the folder itself, or null for a path elsewhere. */
 static const char *name_of(const char *path) {
   if (trace < 0 || strncmp(path, root, root_length) != 0) return NULL;
   if (path[root_length] == 0) return ".";
@@ -52,7 +52,7 @@ static const char *opened(int fd) {
   return fd >= 0 && fd < DESCRIPTORS ? names[fd] : NULL;
 }
 
-/** Called with the lock, which nobody gets any more once the power is off. */
+/** Called with the lock held; after the power cut the lock is never released. */
 static void note(const char *what, const char *name, off_t offset, const void *data, size_t length) {
   char line[512];
   int size = snprintf(line, sizeof line, "%s %s %lld %zu\n", what, name, (long long)offset, length);
@@ -138,7 +138,7 @@ PWRITE(pwrite64)
 TRUNCATE(ftruncate)
 TRUNCATE(ftruncate64)
 
-// The real disk need not be flushed: what counts is what was written down.
+// The real disk need not be flushed, because only the trace counts.
 #define FLUSH(function) \
   int function(int fd) { \
     REAL(int, #function, int); \

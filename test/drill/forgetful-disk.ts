@@ -3,10 +3,10 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** A sector is written whole or not at all. */
+/** A sector is written completely or not at all. */
 const SECTOR = 512
 
-/** What a change does to a file, or to the names in a folder. */
+/** A change of a file, or of the names in a folder. */
 export interface Change {
   readonly what: 'create' | 'mkdir' | 'unlink' | 'truncate' | 'write' | 'flush'
   readonly name: string
@@ -14,22 +14,22 @@ export interface Change {
   readonly data: Buffer
 }
 
-/** What is in a folder, by name; null is a folder. */
+/** The files of a folder by name; null is a folder. */
 export type Files = Map<string, Buffer | null>
 
-/** Decides whether something that was not flushed is on the disk all the same. */
+/** Decides whether unflushed data is on the disk anyway. */
 export type Survives = () => boolean
 
 export const NOTHING_SURVIVES: Survives = () => false
 export const ALL_SURVIVES: Survives = () => true
 
 interface File {
-  /** As it was at its last flush. */
+  /** Its content at the last flush. */
   bytes: Buffer
   unflushed: Change[]
 }
 
-/** Compiles the disk that forgets; returns the library to preload. Needs gcc. */
+/** Compiles the simulated disk; returns the library to preload. Needs gcc. */
 export function buildForgetfulDisk(directory: string): string {
   const source = fileURLToPath(new URL('./forgetful-disk.c', import.meta.url))
   const library = join(directory, 'forgetful-disk.so')
@@ -37,7 +37,7 @@ export function buildForgetfulDisk(directory: string): string {
   return library
 }
 
-/** Reads what the disk wrote down. */
+/** Reads the trace of the disk. */
 export function readTrace(file: string): Change[] {
   const trace = readFileSync(file)
   const changes: Change[] = []
@@ -53,8 +53,8 @@ export function readTrace(file: string): Change[] {
 }
 
 /**
- * What is in the folder after a power cut at the end of the trace, where `files` were there, and flushed, at its beginning:
- * what was flushed, and of the rest what `survives`. A name is flushed with its folder.
+ * Computes the folder after a power cut at the end of the trace, starting with the flushed `files`. It keeps flushed data, and of
+ * the rest the parts that `survives` chooses. A name is flushed with its folder.
  */
 export function cutPower(files: Files, trace: readonly Change[], survives: Survives): Files {
   const flushed = new Map<string, File | null>()
@@ -99,7 +99,7 @@ export function cutPower(files: Files, trace: readonly Change[], survives: Survi
   return left
 }
 
-/** Without its folder a file is gone too. */
+/** Removes files whose folder is gone. */
 function isReachable(name: string, files: ReadonlyMap<string, unknown>): boolean {
   const folder = dirname(name)
   return folder === '.' || (files.has(folder) && isReachable(folder, files))
@@ -131,7 +131,7 @@ function resize(bytes: Buffer, size: number): Buffer {
   return Buffer.from(bytes.buffer, 0, size).fill(0, bytes.length)
 }
 
-/** Has memory of its own, with room to grow. */
+/** Copies the bytes into a buffer that can grow. */
 function copyOf(bytes: Buffer, size: number): Buffer {
   const copy = Buffer.from(new ArrayBuffer(size * 2), 0, size)
   bytes.copy(copy)
@@ -148,7 +148,7 @@ export function readFiles(directory: string): Files {
   return files
 }
 
-/** Makes the directory hold these files and nothing else. */
+/** Makes the directory contain exactly these files. */
 export function writeFiles(directory: string, files: Files): void {
   rmSync(directory, { recursive: true, force: true })
   mkdirSync(directory, { mode: 0o700 })

@@ -9,7 +9,7 @@ import { type Credentials, createPki, type Pki } from '../support/pki.ts'
 
 const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts')
 
-/** When one process of the gateway was there, in milliseconds since the Unix epoch; `end` is Infinity until it is killed. */
+/** The lifetime of one gateway process, in milliseconds since the Unix epoch; `end` is Infinity until it is killed. */
 export interface Life {
   readonly start: number
   readonly end: number
@@ -18,9 +18,9 @@ export interface Life {
 /** `wott-gateway serve` in a process that can be killed. */
 export interface KillableProcess {
   readonly lives: readonly Life[]
-  /** Kills it; resolves once it is gone. */
+  /** Kills it; resolves when the process has ended. */
   kill(): Promise<void>
-  /** Ends it as an operator does; resolves once it is gone. */
+  /** Stops it as an operator does; resolves when the process has ended. */
   stop(): Promise<void>
   /** Starts it, for the first time or again; resolves once its doors are open. */
   restart(): Promise<void>
@@ -33,7 +33,7 @@ export interface KillableGateway extends KillableProcess, AsyncDisposable {
   readonly ports: { readonly https: number; readonly mqtts: number }
 }
 
-/** `more` are settings by their variables. */
+/** `more` has settings by the names of their variables. */
 export async function startKillable(more: Record<string, string> = {}): Promise<KillableGateway> {
   const directory = await mkdtemp(join(tmpdir(), 'wott-drill-'))
   const pki = await createPki(join(directory, 'pki'))
@@ -71,7 +71,7 @@ export async function startKillable(more: Record<string, string> = {}): Promise<
   }
 }
 
-/** Not started yet. It has started once it has logged each of these texts. */
+/** A process that is not started yet. It counts as started when it has logged each of these texts. */
 export function createProcess(
   settings: Record<string, string>,
   says: readonly string[] = ['"door":"device"'],

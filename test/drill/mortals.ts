@@ -4,12 +4,12 @@ import type { MqttClient } from 'mqtt'
 import { connackOf, connected5, follow, HOUR_SECONDS, mqttClient, version5 } from './clients.ts'
 import type { KillableGateway, Life } from './gateway.ts'
 
-/** A gateway that lives so long after something has it on disk. */
+/** If the gateway lives this long after something happens, the event is on disk. */
 const NOTED_MS = 500
-/** One that lives so long after something is due has done it. */
+/** If the gateway lives this long after something is due, it has done it. */
 const DONE_MS = 1_000
 const SLACK_MS = 3_000
-/** The least that subscribers have to come back in after a crash, before wills are published. */
+/** The shortest time that subscribers have to reconnect after a crash, before wills are published. */
 const AFTER_CRASH_MS = 2_000
 const WILL_SECONDS = 3
 const RETURN_SECONDS = 6
@@ -31,7 +31,7 @@ export interface MortalsReport {
   readonly sessions: { readonly expired: number; readonly kept: number }
 }
 
-/** Clients of MQTT 5 that vanish around each crash: some come back, some do not. */
+/** Clients of MQTT 5 that vanish around each crash. Some reconnect, some do not. */
 export async function startMortals(gateway: KillableGateway) {
   const watching = mqttClient(gateway, 'watcher', version5('watcher', HOUR_SECONDS))
   const watcher = follow(watching)
@@ -39,7 +39,7 @@ export async function startMortals(gateway: KillableGateway) {
   await watching.subscribeAsync('wills/#', { qos: 1 })
   const departed: Departed[] = []
   const returned: Departed[] = []
-  /** Came back when their wills were due, so that these may have been published or not. */
+  /** Clients that reconnected when their wills were due; these may have been published or not. */
   const late: Departed[] = []
   let returning: Departed[] = []
   let connected: MqttClient[] = []
@@ -53,14 +53,14 @@ export async function startMortals(gateway: KillableGateway) {
     return { name, at, delay: Math.min(expiry, willDelay) * 1000 }
   }
 
-  /** Has a session that lasts for so long, and leaves it. */
+  /** Opens a session with an expiry, and disconnects. */
   async function leave(name: string, expiry: number, filter: string): Promise<void> {
     const { client } = await connected5(gateway, name, expiry)
     await client.subscribeAsync(filter, { qos: 1 })
     await client.endAsync(Math.random() < 0.5)
   }
 
-  /** What is under way when the gateway is killed. */
+  /** Events that are pending when the gateway is killed. */
   async function beforeCrash(round: number): Promise<void> {
     connected = []
     const [vanished, short, back] = await Promise.all([
@@ -78,7 +78,7 @@ export async function startMortals(gateway: KillableGateway) {
     kept.push(`lasting-${round}`)
   }
 
-  /** Is connected until the gateway is killed. */
+  /** Stays connected until the gateway is killed. */
   async function struck(name: string, expiry: number, willDelay: number): Promise<void> {
     connected.push((await connected5(gateway, name, expiry, willDelay)).client)
   }
@@ -93,7 +93,7 @@ export async function startMortals(gateway: KillableGateway) {
     }
   }
 
-  /** Those who come back do, in time or not at all. */
+  /** Reconnects clients, either in time or not at all. */
   async function afterStart(round: number): Promise<void> {
     for (const one of returning) {
       const { client } = await connected5(gateway, one.name, HOUR_SECONDS)
@@ -134,7 +134,7 @@ export async function startMortals(gateway: KillableGateway) {
   }
 
   async function checkSessions(): Promise<MortalsReport['sessions']> {
-    // more than a second after the last start, from which they count at the latest
+    // later than a second after the last start, from which the time counts at the latest
     for (const name of expired) {
       const { client, isPresent } = await connected5(gateway, name, 0)
       assert.equal(isPresent, false, `the session of ${name} is there after its time`)
@@ -147,7 +147,7 @@ export async function startMortals(gateway: KillableGateway) {
   async function checkKept(name: string): Promise<void> {
     const { client, isPresent, has } = await connected5(gateway, name, 0)
     assert.equal(isPresent, true, `the session of ${name} is gone before its time`)
-    // published once it had left
+    // published after it had left
     await has([name])
     await client.endAsync()
   }
@@ -162,7 +162,7 @@ export async function startMortals(gateway: KillableGateway) {
   }
 }
 
-/** Between when a will has to come: exactly when it is due, unless the gateway was killed before it had that on disk. */
+/** The time span in which a will must come: exactly when it is due, unless the gateway was killed before the due time was on disk. */
 function dueWindow({ at, delay }: Departed, lives: readonly Life[]) {
   const isNoted = lives.some(({ start, end }) => start <= at && end - at >= NOTED_MS)
   const next = lives.find(({ start, end }) => start > at && end - start >= NOTED_MS)

@@ -4,9 +4,9 @@ import type { Cluster } from './cluster.ts'
 import type { Readings } from './readings.ts'
 import { eventsOf } from './streams.ts'
 
-/** A stream that comes back through the balancer, to whichever gateway, with the last id it has. */
+/** A stream that reconnects through the balancer to any gateway, with its last id. */
 export interface MovingStream extends Disposable {
-  /** What came, in its order; null for a gap. */
+  /** The events in order; null is a gap. */
   readonly events: readonly (string | null)[]
   /** Resolves once this one has come. */
   has(payload: string): Promise<void>
@@ -27,7 +27,7 @@ export function followThrough(cluster: Pick<Cluster, 'device' | 'ports'>): Movin
       const path = '/stream?filter=scale/%23'
       for await (const { event, id, data } of eventsOf(cluster, path, last, stop.signal)) {
         if (id) last = id
-        // the gateway says goodbye with "end"
+        // the gateway sends the event "end" before it stops
         if (event !== undefined && event !== 'gap') continue
         const came = event === 'gap' ? null : JSON.parse(data).payload
         events.push(came)
@@ -53,8 +53,8 @@ export function followThrough(cluster: Pick<Cluster, 'device' | 'ports'>): Movin
 }
 
 /**
- * Whether each acknowledged reading came or belongs to a gap: it can have been at the broker after the last one before the gap
- * and before the first one after it. Gives back how many belong to gaps.
+ * Checks that each acknowledged reading came or belongs to a gap. A reading belongs to a gap if it may have reached the broker
+ * between the last reading before the gap and the first one after it. Returns how many belong to gaps.
  */
 export function checkGaps({ events }: MovingStream, { all }: Readings): number {
   const came = new Set(events)

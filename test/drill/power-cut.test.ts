@@ -5,14 +5,14 @@ import { powerCutDrill } from './power-cut.ts'
 
 const mostChanges = [150, 1_500]
 
-it('a power cut loses nothing acknowledged where every commit is flushed', async () => {
+it('a power cut loses nothing acknowledged if every commit is flushed', async () => {
   const { failures } = await powerCutDrill(5, 'always', { mostChanges })
   assert.deepEqual(failures, [])
 })
 
-it('a power cut leaves a whole store where commits are flushed every second', async () => {
+it('a power cut leaves an intact store if commits are flushed every second', async () => {
   const { failures } = await powerCutDrill(3, 'interval', { mostChanges })
-  // the last commits may be lost, but all of each, and a number stays with its message
+  // the last commits may be lost, but only whole ones, and a number always belongs to the same message
   const worse = /given|another message now|never published|twice|missed|damaged|integrity|ended/
   assert.deepEqual(
     failures.filter((why) => worse.test(why)),
@@ -20,20 +20,20 @@ it('a power cut leaves a whole store where commits are flushed every second', as
   )
 })
 
-it('a power cut loses what was acknowledged where nothing is flushed', async () => {
+it('a power cut loses acknowledged messages if nothing is flushed', async () => {
   for (let round = 0; round < 10; round++) {
     const { failures } = await powerCutDrill(1, 'never', { mostChanges })
     if (failures.length > 0) return
   }
-  assert.fail('the disk of the drill forgets nothing')
+  assert.fail('the simulated disk lost nothing')
 })
 
-it('a power cut does not have a number given twice where nothing else is flushed', async () => {
+it('a power cut never makes the store use a number twice, even if nothing else is flushed', async () => {
   const { failures } = await powerCutDrill(6, 'never', { mostChanges, promised: 'numbers' })
   assert.deepEqual(failures, [])
 })
 
-it('the disk of the drill keeps what was flushed, and sectors of the rest', () => {
+it('the simulated disk keeps flushed data, and some sectors of the rest', () => {
   const change = (what: Change['what'], name: string, offset = 0, text = ''): Change => {
     return { what, name, offset, data: Buffer.from(text) }
   }

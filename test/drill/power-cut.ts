@@ -24,19 +24,19 @@ export interface PowerCutReport {
   readonly rounds: number
   readonly published: number
   readonly acknowledged: number
-  /** Changes of files, and flushes, up to the cuts. */
+  /** File changes and flushes up to the cuts. */
   readonly changes: number
   readonly flushes: number
   /** Cuts after or in a checkpoint, which moves pages from the log of the database to its file. */
   readonly checkpoints: number
-  /** What was left after a cut and was opened, twice in each round, and how often it lacked something that was written. */
+  /** Stores that were opened after a cut (two in each round), and how many of them had lost written data. */
   readonly opened: number
   readonly forgot: number
-  /** How often the power went once more while the store was opened again. */
+  /** Further power cuts while a store was opened again. */
   readonly cutsWhileOpening: number
-  /** Stores that were damaged, where only numbers are checked: nothing is promised of them. */
+  /** Damaged stores; only counted if just the numbers are checked, because nothing else is promised then. */
   readonly damaged: number
-  /** Rounds whose check failed, with what it said. */
+  /** Rounds whose check failed, with the reason. */
   readonly failures: readonly string[]
 }
 
@@ -48,17 +48,17 @@ interface Options {
 type Clients = ReturnType<typeof createClients>
 
 const limits = { queueMessages: 1e6, sessions: 1e6, sessionsPerDevice: 1e6 }
-/** Rounds on one store; the next ones begin without one. */
+/** Rounds on one store; the next round starts with an empty one. */
 const ROUNDS_ON_ONE = 10
-/** Changes up to which the power is cut, one by chance. The first commits of a new store are among the first hundred. */
+/** The power is cut at a random one of this number of changes. The first commits of a new store are in the first hundred. */
 const MOST = [150, 8_000, 8_000, 25_000]
 
-/** What is checked: that nothing acknowledged is lost and all is whole, or only that no number is given twice. */
+/** What is checked: that nothing acknowledged is lost and the store is intact, or only that no number is used twice. */
 export type Promised = 'all' | 'numbers'
 
 /**
- * Cuts the power of a broker under traffic `rounds` times, after a random change, flush or answer. Opens what is left twice:
- * with nothing but what was flushed, and with random sectors of the rest. Goes on with one of the two.
+ * Cuts the power of a broker under load `rounds` times, after a random change, flush or answer. Opens two versions of the
+ * remaining store: one with only flushed data, and one that also has random sectors of the rest. Continues with one of them.
  */
 export async function powerCutDrill(
   rounds: number,
@@ -118,11 +118,11 @@ export async function powerCutDrill(
   return { rounds, ...count, ...cuts, failures }
 }
 
-/** What a store is that says that it is damaged, or whose broker says so while it is under traffic. */
+/** Matches the errors of a damaged store when it is opened or used. */
 const DAMAGED =
   /is damaged|malformed|cannot read what|that no gateway wrote|ended by itself, with 1/
 
-/** Opens what a power cut left, as the next start does; publishers come back if `isKept`. */
+/** Opens the store after a power cut, as the next start does; publishers reconnect if `isKept`. */
 async function check(disk: string, clients: Clients, isKept: boolean): Promise<void> {
   const directory = join(disk, 'store')
   await withStore(directory, async (at) => {
@@ -152,7 +152,7 @@ async function withStore(
   }
 }
 
-/** Runs of sectors that are on the disk, and runs that are not. */
+/** Chooses random runs of sectors that are on the disk. */
 function someSurvives(): Survives {
   const steadiness = Math.random()
   let survives = Math.random() < 0.5

@@ -3,16 +3,16 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { HOUR_SECONDS, httpPost, mqttClient, version5 } from './clients.ts'
 import type { KillableGateway } from './gateway.ts'
 
-/** Publishers wait for this many of their own answers at once. */
+/** The most messages of one publisher that wait for an answer. */
 const IN_FLIGHT = 8
 const IN_FLIGHT_5 = 4
 const RETAINED_TOPICS = 20
 const FLEETING_PACE_MS = 20
 export const FLEETING_SECONDS = 1
-/** Longer than any outage: its client is always back before. */
+/** Longer than any outage: the client always reconnects earlier. */
 const WILL_SECONDS = 60
 
-/** What is known of all messages. Each payload says its kind, and is sent once. */
+/** A record of all messages. Each payload contains its kind, and is sent once. */
 export interface Ledger {
   readonly sent: ReadonlySet<string>
   /** When each was acknowledged, by kind. */
@@ -26,7 +26,7 @@ export interface Ledger {
 
 export interface Publishers extends Disposable {
   readonly ledger: Ledger
-  /** Lets each have its last answer. */
+  /** Stops after the last answer of each publisher. */
   stop(): Promise<void>
 }
 
@@ -116,7 +116,7 @@ function paced(send: Send): Send {
   }
 }
 
-/** Refused by the client itself while it reconnects, or by its gateway: nobody knows. */
+/** Refused by the client while it reconnects, or by the gateway; these cannot be told apart. */
 function isTaken(published: Promise<unknown>): Promise<boolean> {
   return published.then(
     () => true,

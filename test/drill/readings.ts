@@ -8,15 +8,15 @@ export interface Reading {
   acknowledged: number
 }
 
-/** Devices of which each posts one reading after the other with QoS 1, again and again until it is acknowledged. */
+/** Devices that post one reading after the other with QoS 1. Each repeats a reading until it is acknowledged. */
 export interface Readings extends Disposable {
-  /** By their payloads, each of which is sent by one device. */
+  /** Readings by payload; each payload is from one device. */
   readonly all: ReadonlyMap<string, Reading>
   /** How often a reading was sent again. */
   repeated(): number
-  /** Resolves once each device has had so many more acknowledgements. */
+  /** Resolves when each device has this number of further acknowledgements. */
   each(more: number): Promise<void>
-  /** Lets each have its last one. */
+  /** Stops after the last acknowledgement of each device. */
   stop(): Promise<void>
 }
 

@@ -24,7 +24,7 @@ describe('a stream that resumes with another process', () => {
     assert.ok(await httpPost(agent, gateway.ports.https, topic, payload, `qos=${qos}`), payload)
   }
 
-  /** What one connection brings until it has so many messages. */
+  /** Reads the events of one connection up to a number of messages. */
   async function read(topic: string, count: number, lastEventId?: string, onBegun = () => {}) {
     const events: StreamEvent[] = []
     let messages = 0
@@ -54,9 +54,9 @@ describe('a stream that resumes with another process', () => {
     return last
   }
 
-  it('gets all that was acknowledged before a kill -9, in order and once, and is told of a gap', async () => {
+  it('gets all messages acknowledged before a kill -9, in order and once, and is told of a gap', async () => {
     const lastEventId = await begin('killed')
-    // the clearing of the retained message comes too
+    // the message that clears the retained one comes too
     const expected = ['']
     for (let n = 0; n < 200; n++) {
       await publish('killed', `${n}`)
@@ -68,13 +68,13 @@ describe('a stream that resumes with another process', () => {
     const { payloads, gaps, last } = await read('killed', 202, lastEventId)
     assert.deepEqual(payloads, [...expected, 'after'])
     assert.deepEqual(gaps, [{ event: 'gap', lastEventId, reason: 'restart', qos: 0, seconds: 1 }])
-    // from there on nothing is missing
+    // nothing is missing after that
     await publish('killed', 'more')
     const { payloads: rest, gaps: none } = await read('killed', 1, last)
     assert.deepEqual([rest, none], [['more'], []])
   })
 
-  it('gets everything after a clean end, QoS 0 included, and no gap', async () => {
+  it('gets all messages after a clean stop, also QoS 0, and no gap', async () => {
     const lastEventId = await begin('stopped')
     const expected = ['']
     for (let n = 0; n < 200; n++) {
@@ -89,7 +89,7 @@ describe('a stream that resumes with another process', () => {
     assert.deepEqual(gaps, [])
   })
 
-  it('is told that an id of another store is not known here', async () => {
+  it('is told that the id of another store is unknown', async () => {
     await httpPost(agent, gateway.ports.https, 'kept', 'kept', 'qos=1&retain=true')
     for (const lastEventId of ['0123456789ab-5', 'no id']) {
       const { payloads, gaps } = await read('kept', 1, lastEventId)

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { scaleDrill } from './scale.ts'
 
-it('a gateway that is killed and a rolling restart lose nothing acknowledged', async () => {
+it('a killed gateway and a rolling restart lose no acknowledged reading', async () => {
   const { acknowledged, stream } = await scaleDrill(20)
   assert.ok(acknowledged > 20 * 30)
-  // it cannot know what another gateway had sent when its own ended
+  // a gateway cannot know what another one has sent to this stream
   assert.ok(stream.gaps > 0)
   assert.ok(stream.events > 0)
 })

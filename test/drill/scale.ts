@@ -9,9 +9,9 @@ import { type Readings, startReadings } from './readings.ts'
 export interface ScaleReport {
   readonly devices: number
   readonly acknowledged: number
-  /** Posted again, because there was no answer or it was 503. */
+  /** Readings that were posted again after no answer or a 503. */
   readonly repeated: number
-  /** Came to the broker more than once, as QoS 1 allows. */
+  /** Readings that reached the broker more than once, as QoS 1 allows. */
   readonly twice: number
   readonly stream: { readonly events: number; readonly gaps: number; readonly inGaps: number }
 }
@@ -21,8 +21,8 @@ const BETWEEN = 5
 
 /**
  * Three gateways behind nginx relay to one Mosquitto while devices post readings with QoS 1: one gateway is killed, then all are
- * restarted one after the other. Rejects when an acknowledged reading is not at the broker, when the broker has one that nobody
- * sent, or when a stream missed one and was told of no gap.
+ * restarted one after the other. Rejects if an acknowledged reading is not at the broker, if the broker has a reading that nobody
+ * sent, or if a stream missed a reading without a gap event.
  */
 export async function scaleDrill(devices: number): Promise<ScaleReport> {
   await using cluster = await startCluster()
@@ -71,7 +71,7 @@ async function disturb({ gateways }: Cluster, readings: Readings): Promise<void>
   await readings.each(BETWEEN)
 }
 
-/** Resolves once something that was published after everything else has come. */
+/** Publishes a last message, and resolves when it has come. */
 async function reaches({ device, ports }: Cluster, stream: MovingStream): Promise<void> {
   const { ca, certificate: cert, key } = device
   const agent = new Agent({ ca, cert, key, keepAlive: true })
@@ -80,10 +80,10 @@ async function reaches({ device, ports }: Cluster, stream: MovingStream): Promis
   agent.destroy()
 }
 
-const HELP = `npm run drill:scale -- [DEVICES]
+const HELP = `Usage: npm run drill:scale -- [DEVICES]
 
-Runs three gateways behind nginx and in front of one Mosquitto while so many devices (200 by default) post readings. Kills one
-gateway, restarts all of them one after the other, and checks that nothing acknowledged is lost. Needs nginx with its stream
+Runs three gateways between nginx and one Mosquitto while DEVICES devices (200 by default) post readings. Kills one gateway,
+then restarts all of them one after the other, and checks that no acknowledged reading is lost. Needs nginx with its stream
 module, and mosquitto.
 `
 

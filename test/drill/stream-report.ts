@@ -6,13 +6,13 @@ import { type StreamReader, startStream } from './streams.ts'
 export interface StreamReport {
   readonly events: number
   readonly gaps: number
-  /** What one that came back in the end for everything since the first event was given. */
+  /** The result of a stream that resumes from the first event at the end. */
   readonly readAgain: number
 }
 
 /**
- * Whether a stream that resumed after each crash has all that was acknowledged, in order and once, and so has one that comes
- * back in the end.
+ * Checks that a stream that resumed after each crash has all acknowledged messages, in order and once, and that a stream that
+ * resumes at the end has them too.
  */
 export async function checkStreams(
   gateway: KillableGateway,
@@ -25,7 +25,7 @@ export async function checkStreams(
   const crashes = gateway.lives.length - 1
   await reader.has(everything)
   checkReader(reader, ledger)
-  // it may have had no time to come back between two
+  // the stream may have had no time to reconnect between two crashes
   assert.ok(reader.gaps.length <= crashes && (crashes === 0 || reader.gaps.length > 0))
 
   const [firstPayload] = reader.seen.keys()
@@ -33,7 +33,7 @@ export async function checkStreams(
   await again.has(everything.filter((payload) => payload !== firstPayload))
   checkReader(again, ledger)
   assert.equal(again.gaps.length, Math.min(1, crashes))
-  // a QoS 0 message may have reached one and not the disk, and none of these has QoS 0
+  // only QoS 0 messages may reach a stream without being on disk, and these have a higher QoS
   assert.deepEqual(again.ids, reader.ids.slice(1))
   return { events: reader.ids.length, gaps: reader.gaps.length, readAgain: again.ids.length }
 }

@@ -8,7 +8,7 @@ import type { KillableGateway } from './gateway.ts'
 const SILENCE_MS = 30_000
 const RETRY_MS = 20
 
-/** The events of one connection, after the one with that id; ends with the connection, and is empty where there is none. */
+/** The events of one connection after the given id. Ends with the connection; empty if there is none. */
 export async function* eventsOf(
   {
     device,
@@ -34,20 +34,20 @@ export async function* eventsOf(
     const [response] = await once(sent.end(), 'response')
     yield* framesOf(response)
   } catch {
-    // the gateway is gone, or not there yet
+    // the gateway is not running
   } finally {
     sent.destroy()
   }
 }
 
-/** What one stream brought, over all its connections. */
+/** The events of one stream, over all its connections. */
 export interface StreamReader extends Disposable {
   /** How often each payload came. */
   readonly seen: ReadonlyMap<string, number>
   readonly faults: readonly string[]
   /** The ids of its messages, in order. */
   readonly ids: readonly string[]
-  /** Why something may be missing, of each gap that it was told. */
+  /** The reason of each gap event. */
   readonly gaps: readonly string[]
   /** Resolves once all of these have come. */
   has(payloads: Iterable<string>): Promise<void>
@@ -55,7 +55,7 @@ export interface StreamReader extends Disposable {
   begun(): Promise<void>
 }
 
-/** A stream of `drill/#` that resumes with the last id it has, whatever happens to the gateway. */
+/** A stream of `drill/#` that resumes with its last id after every crash of the gateway. */
 export function startStream(gateway: KillableGateway, lastEventId?: string): StreamReader {
   const seen = new Map<string, number>()
   const lastOf = new Map<string, number>()
@@ -81,7 +81,7 @@ export function startStream(gateway: KillableGateway, lastEventId?: string): Str
     seen.set(payload, (seen.get(payload) ?? 0) + 1)
     ids.push(id)
     if (numberOf(id) <= numberOf(before)) faults.push(`${id} came after ${before}`)
-    // one that was not acknowledged is sent again, before the next one
+    // an unacknowledged message is sent again before the next one
     const number = numberOf(payload)
     if (number < (lastOf.get(topic) ?? 0)) faults.push(`${payload} is out of order`)
     lastOf.set(topic, number)
@@ -112,7 +112,7 @@ export function startStream(gateway: KillableGateway, lastEventId?: string): Str
     async has(payloads) {
       for (const payload of payloads)
         while (!seen.has(payload))
-          await next().catch((error) => assert.fail(`${payload} never came: ${error.message}`))
+          await next().catch((error) => assert.fail(`${payload} did not come: ${error.message}`))
     },
     async begun() {
       while (ids.length === 0) await next()

@@ -22,18 +22,18 @@ const IDENTIFIER = 5
 
 export interface TrafficReport {
   readonly acknowledged: Record<string, number>
-  /** Sent, never acknowledged, and there all the same, as QoS 1 allows. */
+  /** Messages that were delivered although never acknowledged, as QoS 1 allows. */
   readonly unacknowledgedButKept: number
   readonly repeated: number
   readonly streams: StreamReport
 }
 
-/** Publishers and readers, and in the end whether these have what those sent. */
+/** Publishers and readers, with a check at the end that the readers have all messages. */
 export async function startTraffic(gateway: KillableGateway) {
   const { ca, certificate: cert, key } = gateway.device
   const agent = new Agent({ ca, cert, key, keepAlive: true })
   const faults: string[] = []
-  // one reader of each version is there all the time, the other one comes back at the end
+  // one reader of each version stays connected, the other one reconnects at the end
   const version = { 5: version5('reader', HOUR_SECONDS), 3: {} } as const
   const readers = [
     await subscribed(gateway, 'reader', version[3]),
@@ -54,7 +54,7 @@ export async function startTraffic(gateway: KillableGateway) {
       isFleeting(kind) ? [] : [...payloads.keys()],
     )
     for (const each of readers) await each.has(everything)
-    // after that, every fleeting message is gone
+    // after this time all short-lived messages have expired
     await pause(FLEETING_MS)
     for (const [clientId, options] of Object.entries(sleepers)) {
       const woken = follow(mqttClient(gateway, clientId, options), (packet) => {
@@ -100,7 +100,7 @@ async function subscribed(
   return reader
 }
 
-/** What MQTT 5 says of a message comes with it, however it came. */
+/** Checks that a message still has its MQTT 5 properties. */
 function checkProperties(
   { topic, payload, properties = {} }: IPublishPacket,
   faults: string[],

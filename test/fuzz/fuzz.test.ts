@@ -21,7 +21,7 @@ test('fails', () => fc.assert(fc.property(fc.nat(1e6), (number) => number < 100)
   })
   after(() => rm(folder, { recursive: true }))
 
-  it('says its seed, and fails again in the same way with FUZZ_SEED', async () => {
+  it('prints its seed, and fails again in the same way with FUZZ_SEED', async () => {
     const counterexample = async (seed: number) => {
       const { passed, said } = await runWith(seed, [file])
       assert.equal(passed, false)
@@ -33,7 +33,7 @@ test('fails', () => fc.assert(fc.property(fc.nat(1e6), (number) => number < 100)
     assert.equal(await counterexample(4711), first)
   })
 
-  it('is among those that the command runs', () => {
+  it('is one of the tests that the command runs', () => {
     const files = findRandomTests().map((path) => path.replace(/.*\/test\//, ''))
     for (const name of ['mqtt/fuzz', 'mqtt/aedes', 'acl/differential', 'topic/trie'])
       assert.ok(files.includes(`${name}.test.ts`), name)

@@ -11,14 +11,14 @@ const SEED_MODULE = new URL('../support/seed.ts', import.meta.url).href
 
 const HELP = `Usage: npm run fuzz -- [FILE ...] [--minutes N] [--seed S]
 
-Runs the tests that make up their own input, each time with another seed: damaged MQTT
-packets, conversations beside aedes, ACL files and mosquitto.conf beside Mosquitto, and
-the properties of pure functions. It stops at the first failure, prints it with the
-command that repeats it, and exits with 1.
+Runs the tests with random input again and again, each time with another seed: damaged
+MQTT packets, MQTT conversations compared with aedes, ACL files and mosquitto.conf
+compared with Mosquitto, and properties of pure functions. Stops at the first failure,
+prints it with the command that repeats it, and exits with 1.
 
-  FILE ...           test files; all those with random input when none is named
-  --minutes N        how long, 1 by default; at least one seed
-  --seed S           this seed only
+  FILE ...           test files; by default all with random input
+  --minutes N        duration, 1 by default; at least one seed
+  --seed S           runs only this seed
   --help
 `
 
@@ -30,13 +30,13 @@ export function findRandomTests(): string[] {
     .toSorted()
 }
 
-/** Runs test files with a seed; what they said, and whether they passed. */
+/** Runs test files with a seed; returns their output and whether they passed. */
 export async function runWith(
   seed: number,
   files: readonly string[],
 ): Promise<{ readonly passed: boolean; readonly said: string }> {
   const args = ['--import', SEED_MODULE, '--test', '--test-concurrency=1', ...files]
-  // a test of its own, also where a test runs it
+  // a separate test run, also if a test starts it
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
   const child = spawn(process.execPath, args, {
     env: { ...env, FUZZ_SEED: String(seed) },

@@ -1,4 +1,4 @@
-// Loaded into the gateway by --import: tells its parent what the process holds after a garbage collection.
+// Loaded into the gateway by --import: tells its parent which resources the process uses after a garbage collection.
 import { subscribe } from 'node:diagnostics_channel'
 import type { EventEmitter } from 'node:events'
 import { type Server, Socket } from 'node:net'
@@ -12,7 +12,7 @@ export interface Held {
   readonly rss: number
   /** Bytes of objects and of buffers. */
   readonly heap: number
-  /** Numbers by name: handles by their kind, listeners of the process and of each server, objects by their class. */
+  /** Counts by name: handles by kind, listeners of the process and of each server, objects by class. */
   readonly counts: Readonly<Record<string, number>>
 }
 
@@ -38,7 +38,7 @@ if (process.send) {
   })
 
   async function look(): Promise<Held> {
-    // what a finalizer frees is collected by the second one
+    // the second collection frees what finalizers released
     for (let time = 0; time < 2; time++) {
       collect()
       await nextTurn()
@@ -48,7 +48,7 @@ if (process.send) {
     for (const [index, server] of servers.entries())
       counts[`listeners of server ${index + 1}`] = count(server)
     for (const kind of process.getActiveResourcesInfo()) {
-      // no handles, but work that is under way: of the look itself, and of files that are watched
+      // pending work rather than handles: from this probe and from watched files
       if (/Immediate|Req/.test(kind)) continue
       counts[`handles ${kind}`] = (counts[`handles ${kind}`] ?? 0) + 1
     }
@@ -60,7 +60,7 @@ if (process.send) {
   process.on('message', (question) => {
     if (question === 'held') void look().then((held) => process.send?.(held))
   })
-  // a soak that was killed
+  // ends the gateway if the soak was killed
   process.on('disconnect', () => process.exit())
   process.channel?.unref()
 }

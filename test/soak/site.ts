@@ -12,12 +12,12 @@ import { type Credentials, createPki } from '../support/pki.ts'
 import type { Held } from './probe.ts'
 import { isBack, type State } from './trend.ts'
 
-/** A gateway in a process of its own, with a store on the disk. */
+/** A gateway in a separate process, with a store on disk. */
 export interface Site extends Reachable, AsyncDisposable {
   readonly aclFile: string
   readonly viewersFile: string
   readonly devices: readonly Credentials[]
-  /** What the gateway holds once every client is gone and the counts are no higher than `before`, or after a while all the same. */
+  /** Reads the gateway's resources when all clients are gone and no count is above `before`, or after a timeout. */
   settle(before: State | null): Promise<State>
 }
 
@@ -98,20 +98,20 @@ function settings(store: string, viewersFile: string): Record<string, string> {
     WOTT_INVITE_GUESSES: '1000000',
     WOTT_STRANGER_REQUEST_RATE: '0',
     WOTT_DRAIN_SECONDS: '1',
-    // the probe's, about counting objects
+    // hides the probe's warning about counting objects
     NODE_OPTIONS: '--disable-warning=ExperimentalWarning',
-    // full soon, so that what is kept on purpose does not look like a leak
+    // small limits that are reached soon, so that kept data does not look like a leak
     WOTT_HISTORY_BYTES: '262144',
   }
 }
 
-/** But for the look itself, on the ops door. */
+/** Ignores the ops door, which the probe itself uses. */
 function isEmpty({ counts }: State): boolean {
   const clients = /^wott_(connections|streams)(?!.*"ops")/
   return Object.entries(counts).every(([name, value]) => value === 0 || !clients.test(name))
 }
 
-/** On a connection of its own, which is gone when the descriptors are counted. */
+/** Uses a new connection, which is closed before the descriptors are counted. */
 async function metricsOf(port: number): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   get({ host: '127.0.0.1', port, path: '/metrics', agent: false }, (response) =>

@@ -2,16 +2,16 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runSoak } from './soak.ts'
 
-/** Two of them warm up. */
+/** The number of rounds; the first two warm up. */
 const ROUNDS = 5
-/** Far above what some rounds need: only a leak of the size of what clients send is found here. */
+/** Far above the need of a few rounds: this test only finds leaks as large as the data that clients send. */
 const MOST = { heap: 64 * 1024 ** 2, rss: 256 * 1024 ** 2 }
 
-test('a gateway whose clients have left holds what it held before', async () => {
+test('a gateway uses no more resources after its clients have left', async () => {
   const { rounds, grown } = await runSoak({ goesOn: (round) => round < ROUNDS, most: MOST })
   assert.deepEqual(grown, [])
   const held = JSON.stringify(rounds.at(-1)?.counts, null, 2)
-  // otherwise nothing was compared
+  // makes sure that these were compared
   for (const name of [
     ...['descriptors', 'sessions', 'handles TCPServerWrap', 'listeners of server 1'],
     ...['objects TLSSocket', 'objects ServerHttp2Session'],

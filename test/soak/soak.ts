@@ -12,7 +12,7 @@ export interface SoakReport {
 }
 
 export interface SoakOptions {
-  /** Whether another round is due after so many. */
+  /** Whether another round is due after this number of rounds. */
   readonly goesOn: (rounds: number) => boolean
   readonly most?: MemoryBounds
   readonly onRound?: (round: number, state: State) => void
@@ -20,10 +20,10 @@ export interface SoakOptions {
 
 const MIB = 1024 ** 2
 const MOST: MemoryBounds = { heap: 8 * MIB, rss: 64 * MIB }
-/** Of all rounds: code is compiled, caches fill. */
+/** Share of the rounds in which code is compiled and caches fill. */
 const WARM_UP = 1 / 4
 
-/** Lets clients of every kind come and leave in rounds, and compares what the gateway holds after each. */
+/** Connects and disconnects clients of every kind in rounds, and compares the gateway's resources after each round. */
 export async function runSoak({ goesOn, most = MOST, onRound }: SoakOptions): Promise<SoakReport> {
   await using site = await startSite()
   const states: State[] = []
@@ -47,19 +47,19 @@ async function stay(site: Site, lane: number): Promise<void> {
 
 const HELP = `Usage: npm run soak -- [--minutes N]
 
-Lets clients come and leave in rounds, at a gateway of its own with a store on disk:
+Starts a gateway with a store on disk, and connects and disconnects clients in rounds:
 devices over HTTP/1.1, HTTP/2, MQTT 3.1.1 and 5, and WebSocket, with sessions, wills
-and streams that resume; viewers who log in and out; strangers; and each round a new
-revocation list and ACL file. After each round, when everybody has left, it prints a
-line with what the gateway holds.
+and streams that resume; viewers who log in and out; and clients without a certificate.
+Each round also installs a new revocation list and ACL file. When all clients of a round
+have left, it prints the memory and the other resources that the gateway still uses.
 
-At the end it compares the last third of the rounds with the first, after a warm-up of
-${WARM_UP * 100} % of them, and names what grew: descriptors, handles, listeners, connections,
-streams, sessions, messages that wait, held bytes or sockets in memory that did not return
-to what they were; memory after a garbage collection by more than ${MOST.heap / MIB} MiB; resident memory by more
-than ${MOST.rss / MIB} MiB. Then the exit code is 1. It needs Linux and taskset.
+The first ${WARM_UP * 100} % of the rounds are a warm-up. At the end it compares the last third of the
+other rounds with their first third, and prints what grew: the number of descriptors,
+handles, listeners, connections, streams, sessions, waiting messages, held bytes or socket
+objects; memory after a garbage collection by more than ${MOST.heap / MIB} MiB; resident memory by more
+than ${MOST.rss / MIB} MiB. If anything grew, the exit code is 1. Needs Linux and taskset.
 
-  --minutes N        how long, 10 by default; at least 8 rounds
+  --minutes N        duration, 10 by default; at least 8 rounds
   --help
 `
 const LEAST_ROUNDS = 8

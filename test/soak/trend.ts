@@ -1,11 +1,11 @@
 import { median } from '../../bench/support/rounds.ts'
 
-/** What a gateway holds when nobody is connected. */
+/** Resources of a gateway without connected clients. */
 export interface State {
   /** Bytes after a garbage collection. */
   readonly heap: number
   readonly rss: number
-  /** Descriptors, handles, listeners, connections, sessions, held bytes and the like, by name; what is missing is 0. */
+  /** Descriptors, handles, listeners, connections, sessions, held bytes and so on, by name; a missing one is 0. */
   readonly counts: Readonly<Record<string, number>>
 }
 
@@ -22,8 +22,8 @@ export interface MemoryBounds {
 }
 
 /**
- * What grew between the first and the last third of the rounds: a count that was higher in all of the last than in any of the
- * first, and memory whose median is higher by more than its bound. At least three rounds.
+ * Returns what grew between the first and the last third of the rounds: a count that was higher in all of the last third than in
+ * any round of the first, and memory whose median grew by more than its bound. Needs at least three rounds.
  */
 export function findGrowth(rounds: readonly State[], most: MemoryBounds): Growth[] {
   const third = Math.floor(rounds.length / 3)

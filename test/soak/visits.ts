@@ -4,16 +4,16 @@ import { http1Visit, http2Visit, strangerVisit } from './visits/http.ts'
 import { mqtt3Visit, mqtt5Visit, queueVisit, webSocketVisit, willVisit } from './visits/mqtt.ts'
 import { http2StreamVisit, streamVisit, viewerVisit } from './visits/streams.ts'
 
-/** One of several who do the same at the same time. */
+/** One of several clients that do the same at the same time. */
 export interface Visitor {
   readonly site: Site
   readonly lane: number
   readonly device: Credentials
-  /** All that the device may read and write is below this. */
+  /** The device may read and write only below this topic. */
   readonly root: string
 }
 
-/** Comes, does what such a client does, and leaves; rejects when it was not served. */
+/** Connects, does what a typical client does, and disconnects; rejects if it was not served. */
 export type Visit = (visitor: Visitor) => Promise<void>
 
 export const VISITS: readonly Visit[] = [

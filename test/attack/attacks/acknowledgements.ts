@@ -5,7 +5,7 @@ const CONNECTIONS = 4
 const PACKETS = Buffer.from([0x40, 2, 0x12, 0x34, 0x70, 2, 0x12, 0x34, 0xc0, 0])
 
 export const acknowledgements: Attack = {
-  about: 'acknowledges over MQTT what was never sent, and pings',
+  about: 'acknowledges MQTT packets that were never sent, and pings',
   start(target) {
     const bytes = copies(PACKETS, 2000)
     inLanes(CONNECTIONS, async (lane) =>

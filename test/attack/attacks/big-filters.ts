@@ -6,7 +6,7 @@ const FILTERS = 4
 const LEVELS = 90
 
 export const bigFilters: Attack = {
-  about: 'fills session after session with filters of 60 KB',
+  about: 'opens more and more sessions, and fills them with filters of 60 KB',
   start(target) {
     let count = 0
     const rest = `/${'x'.repeat(660)}`.repeat(LEVELS)

@@ -8,7 +8,7 @@ const AT_ONCE = 8
 const HELD_MS = 30_000
 
 export const bareConnections: Attack = {
-  about: 'holds 1,000 TCP connections on which nothing is sent, and opens those that end again',
+  about: 'holds 1,000 silent TCP connections, and reopens those that the gateway closes',
   start({ ports }) {
     inLanes(BARE, async (lane) => {
       const port = lane % 2 === 0 ? ports.device : ports.mqtt
@@ -20,7 +20,7 @@ export const bareConnections: Attack = {
 }
 
 export const idleDevice: Attack = {
-  about: 'holds 400 connections of one device on which nothing is sent after the handshake',
+  about: 'holds 400 connections of one device that are silent after the handshake',
   start(target) {
     let opened = 0
     inLanes(AT_ONCE, async () => {
@@ -39,7 +39,7 @@ export const idleDevice: Attack = {
 }
 
 export const handshakes: Attack = {
-  about: 'does TLS handshakes without a certificate in eight lanes, each on a new connection',
+  about: 'does TLS handshakes without a certificate, eight at a time, each on a new connection',
   start(target) {
     inLanes(AT_ONCE, async () => {
       const socket = await open(target, { isStranger: true })

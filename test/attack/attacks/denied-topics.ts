@@ -5,7 +5,7 @@ const CONNECTIONS = 4
 const LEVELS = 90
 
 export const deniedTopics: Attack = {
-  about: 'publishes to denied topics of 60 KB over MQTT, each another one',
+  about: 'publishes over MQTT to denied topics of 60 KB, each a different one',
   start(target) {
     let count = 0
     const rest = `/${'x'.repeat(660)}`.repeat(LEVELS)

@@ -5,7 +5,7 @@ const CONNECTIONS = 4
 const FILTERS = 14_000
 
 export const filters: Attack = {
-  about: 'sends SUBSCRIBEs with 14,000 filters, and takes them back',
+  about: 'subscribes to 14,000 filters in one packet, and unsubscribes again',
   start(target) {
     const names = Array.from({ length: FILTERS }, (_, index) => `f/+/${index}/#`)
     const options = { qos: 1, nl: false, rap: false, rh: 0 } as const

@@ -8,7 +8,7 @@ const FIRST = Buffer.from([0x02, 0x80, 0, 0, 0, 0])
 const CONTINUATION = Buffer.from([0x00, 0x81, 0, 0, 0, 0, 0])
 
 export const fragments: Attack = {
-  about: 'sends WebSocket messages in fragments of one byte that never end',
+  about: 'sends WebSocket messages that never end, in fragments of one byte',
   start(target) {
     const bytes = copies(CONTINUATION, 500)
     inLanes(CONNECTIONS, async () => {

@@ -3,7 +3,7 @@ import { type Attack, inLanes, post } from '../flood.ts'
 const CONNECTIONS = 64
 
 export const posts: Attack = {
-  about: 'posts single readings on 64 connections, each after the answer to the one before',
+  about: 'posts single readings on 64 connections, each after the previous answer',
   start(target) {
     const path = `/topics/dev/${target.id}/flood?qos=1`
     const request = Buffer.from(

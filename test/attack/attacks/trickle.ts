@@ -7,7 +7,7 @@ const TRICKLE_MS = 200
 const BODY_BYTES = 100_000
 
 export const trickle: Attack = {
-  about: 'sends a thousand HTTP/2 bodies a byte at a time',
+  about: 'sends 1,000 HTTP/2 bodies one byte at a time',
   start(target) {
     inLanes(CONNECTIONS, async () => {
       const socket = await open(target, { protocol: 'h2' })

@@ -5,7 +5,7 @@ import { connect as connectTls } from 'node:tls'
 import { http1, http2, http2Session } from '../../support/clients.ts'
 import type { Visitor } from '../visits.ts'
 
-/** Publishes, is refused, reads and takes back, each on a connection of its own. */
+/** Publishes, is refused, reads, and clears the retained message, each on a new connection. */
 export async function http1Visit({ site, device, root }: Visitor): Promise<void> {
   const ask = async (status: number, path: string, body?: string) => {
     const method = body === undefined ? 'GET' : 'POST'
@@ -28,7 +28,7 @@ export async function http1Visit({ site, device, root }: Visitor): Promise<void>
   await ask(200, `/topics/${root}/kept?qos=1&retain=true`, '')
 }
 
-/** Does several requests on one connection, and breaks off in the middle of one. */
+/** Sends several requests on one connection, and stops in the middle of one. */
 export async function http2Visit({ site, device, root }: Visitor): Promise<void> {
   const session = http2Session(site, device)
   const path = `/topics/${root}/h2?qos=1`
@@ -44,7 +44,7 @@ export async function http2Visit({ site, device, root }: Visitor): Promise<void>
   await closed
 }
 
-/** Has no certificate, or does not even speak TLS. */
+/** Connects without a certificate, or without TLS. */
 export async function strangerVisit({ site }: Visitor): Promise<void> {
   const { status } = await http1(site, null, { path: '/whoami' })
   assert.equal(status, 401)

@@ -6,7 +6,7 @@ import type { Visitor } from '../visits.ts'
 
 const HOUR_SECONDS = 3600
 
-/** Gets back what it publishes with each QoS. */
+/** Publishes with each QoS, and receives its own messages. */
 async function echo(client: MqttClient, topic: string, filter = topic): Promise<void> {
   const messages = messagesOf(client)
   await client.subscribeAsync(filter, { qos: 2 })
@@ -21,7 +21,7 @@ export function closing(client: MqttClient): Promise<void> {
   return new Promise((resolve) => client.once('close', () => resolve()))
 }
 
-/** Leaves without DISCONNECT. */
+/** Closes the connection without DISCONNECT. */
 async function drop(client: MqttClient): Promise<void> {
   const closed = closing(client)
   client.stream.destroy()
@@ -36,14 +36,14 @@ export async function mqtt3Visit({ site, device, root }: Visitor): Promise<void>
   await client.endAsync()
 }
 
-/** With a shared subscription and topic aliases, and without DISCONNECT. */
+/** Uses a shared subscription and topic aliases, and leaves without DISCONNECT. */
 export async function mqtt5Visit({ site, device, root }: Visitor): Promise<void> {
   const client = await mqtt(site, device, { protocolVersion: 5, autoAssignTopicAlias: true })
   await echo(client, `${root}/mqtt5`, `$share/group/${root}/mqtt5`)
   await drop(client)
 }
 
-/** Two sessions that last: what came while their clients were away waits for them. */
+/** Two persistent sessions that queue messages while their clients are offline. */
 export async function queueVisit({ site, device, root, lane }: Visitor): Promise<void> {
   const topic = `${root}/queue`
   const connect = (version: 4 | 5) =>

@@ -6,7 +6,7 @@ import { closing } from './mqtt.ts'
 
 const ASK_MS = 50
 
-/** Has the gateway read a revocation list and an ACL file anew, and waits until both hold. */
+/** Makes the gateway reload a revocation list and an ACL file, and waits until it uses both. */
 export async function reload(site: Site, round: number): Promise<void> {
   const revoked = await site.pki.issue('revoked.d.wott.local')
   const client = await mqtt(site, revoked)
@@ -16,7 +16,7 @@ export async function reload(site: Site, round: number): Promise<void> {
   client.end(true)
   const [device] = site.devices
   if (!device) throw new Error('no device')
-  // a right that moves from one topic to the other
+  // moves a right from one topic to the other
   const topic = `turn/${round % 2}`
   await writeFile(site.aclFile, `${ACL}user device-0.d.wott.local\ntopic readwrite ${topic}\n`)
   const request = { path: `/topics/${topic}`, method: 'POST', body: '1' }

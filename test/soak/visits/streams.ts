@@ -19,7 +19,7 @@ async function publish({ site, device, root }: Visitor, payload: string): Promis
   assert.equal(status, 200, text)
 }
 
-/** The first event with that payload, after whatever came before. */
+/** Skips events up to the first one with this payload. */
 async function eventWith(events: Pick<Events, 'next'>, payload: string): Promise<StreamEvent> {
   for (;;) {
     const event = await events.next()
@@ -29,7 +29,7 @@ async function eventWith(events: Pick<Events, 'next'>, payload: string): Promise
 
 const pathOf = ({ root }: Visitor) => `/stream?filter=${encodeURIComponent(`${root}/stream`)}`
 
-/** Follows a stream, leaves, and resumes with what came meanwhile. */
+/** Reads a stream, leaves, and resumes with the missed events. */
 export async function streamVisit(visitor: Visitor): Promise<void> {
   const { site, device } = visitor
   let last = ''
@@ -43,7 +43,7 @@ export async function streamVisit(visitor: Visitor): Promise<void> {
   await eventWith(resumed, 'meanwhile')
 }
 
-/** Two streams on one connection: one is cancelled, the other ends with the connection. */
+/** Opens two streams on one connection: one is cancelled, the other ends with the connection. */
 export async function http2StreamVisit(visitor: Visitor): Promise<void> {
   const { site, device } = visitor
   const session = http2Session(site, device)
@@ -67,7 +67,7 @@ export async function http2StreamVisit(visitor: Visitor): Promise<void> {
   session.destroy()
 }
 
-/** Logs in with an invite, looks, and logs out, which ends its stream. */
+/** Logs in with an invite, reads a stream, and logs out, which ends the stream. */
 export async function viewerVisit(visitor: Visitor): Promise<void> {
   const { site, lane } = visitor
   const code = await inviteViewer(site.viewersFile, `viewer-${lane}`, HOUR_MS)
