@@ -33,7 +33,7 @@ describe('without a certificate', () => {
   })
   after(() => at[Symbol.asyncDispose]())
 
-  it('no request gets further than 401, however odd it is', async () => {
+  it('every request is answered 401, also malformed ones', async () => {
     for (const request of [
       'GET / HTTP/1.1\r\nHost: x\r\n\r\n',
       'GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n',
@@ -65,7 +65,7 @@ describe('without a certificate', () => {
     }
   })
 
-  it('no HTTP/2 request gets further than 401 either', async () => {
+  it('every HTTP/2 request is answered 401', async () => {
     for (const headers of [
       { ':method': 'BREW', ':path': '/whoami' },
       { ':method': 'GET', ':path': '/%zz' },
@@ -81,7 +81,7 @@ describe('without a certificate', () => {
     }
   })
 
-  it('no body is asked for', async () => {
+  it('no body is requested with 100 Continue', async () => {
     const text = await rawHttp(at, null, `${POST}Expect: 100-continue\r\nContent-Length: 9\r\n\r\n`)
     assert.deepEqual(
       text.map(({ status }) => status),
@@ -109,7 +109,7 @@ describe('the device door', () => {
   })
   after(() => at[Symbol.asyncDispose]())
 
-  it('lets nobody without a certificate reach a route, whichever there are', async () => {
+  it('does not let a client without a certificate reach any route', async () => {
     for (const route of ['POST /topics', 'POST /topics/*', 'GET /topics/*', 'GET /stream'])
       assert.ok(routes.includes(route), route)
     for (const route of routes) {
@@ -119,14 +119,14 @@ describe('the device door', () => {
     }
   })
 
-  it('lets nobody end the process by resetting the connection of a refused upgrade', async () => {
+  it('survives a reset of the connection of a refused upgrade', async () => {
     for (const length of ['', 'Content-Length: 5\r\n']) {
       const socket = await rawTls(at, null)
       socket.write(`GET /mqtt HTTP/1.1\r\nHost: localhost\r\n${length}${UPGRADE}\r\n`)
       await once(socket, 'readable')
       socket.tcp.resetAndDestroy()
     }
-    // and before its answer is on its way, which no client can be sure to hit
+    // before its answer is sent, which a client cannot time exactly
     const connection = new Duplex({ read() {}, write() {} })
     const request = { headers: {}, url: '/mqtt', socket: connection }
     app.server.emit('upgrade', request, connection, Buffer.alloc(0))
@@ -138,7 +138,7 @@ describe('the device door', () => {
   })
 })
 
-describe('a request that two servers could understand in two ways', () => {
+describe('an ambiguous request', () => {
   let at: TestGateway
   let device: Credentials
   let messages: { next(): Promise<ReceivedMessage> }
@@ -211,7 +211,7 @@ describe('a request that two servers could understand in two ways', () => {
     session.close()
   })
 
-  it('is not a GET with a body, whose body is no request', async () => {
+  it('does not include a GET with a body, and the body is not taken for a request', async () => {
     const [first, ...more] = await rawHttp(
       at,
       device,
@@ -221,7 +221,7 @@ describe('a request that two servers could understand in two ways', () => {
     assert.deepEqual(more, [])
   })
 
-  it('is not two requests sent at once, which are answered in their order', async () => {
+  it('does not include pipelined requests, which are answered in order', async () => {
     const [first, second, third] = await rawHttp(
       at,
       device,
@@ -232,7 +232,7 @@ describe('a request that two servers could understand in two ways', () => {
       ].join(''),
     )
     assert.deepEqual([first?.status, second?.status, third?.status], [200, 404, 200])
-    // and of all the smuggled ones above none has been published
+    // none of the smuggled requests above was published
     assert.equal((await messages.next()).payload, 'first')
     assert.equal((await messages.next()).payload, 'second')
   })
@@ -247,8 +247,8 @@ describe('with a certificate', () => {
   })
   after(() => at[Symbol.asyncDispose]())
 
-  it('bytes that are no HTTP get a problem, and the connection closes', async () => {
-    // a little more than is taken: what is still unread at the end would have the system drop the answer
+  it('bytes that are not HTTP get a problem document, and the connection closes', async () => {
+    // only a little more than is read: the system drops the answer if much is unread at the end
     const tooMuch = 'x'.repeat(214_000)
     const long = `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${tooMuch}\r\n\r\n`
     for (const [bytes, status, code] of [
@@ -269,7 +269,7 @@ describe('with a certificate', () => {
     }
   })
 
-  it('bytes that are no HTTP, sent into a stream, do not get into what it says', async () => {
+  it('bytes that are not HTTP, sent while a stream is open, do not appear in the stream', async () => {
     const socket = await rawTls(at, device)
     socket.write('GET /topics/a HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n')
     await once(socket, 'readable')
@@ -278,7 +278,7 @@ describe('with a certificate', () => {
     assert.match(text, /\r\n\r\nretry: 2000\n\n$/)
   })
 
-  it('no answer is taken for something else by a browser that guesses', async () => {
+  it('no answer lets a browser guess its content type', async () => {
     const get = (path: string) => http1(at, device, { path })
     for (const { headers } of [await get('/whoami'), await get('/topics/x'), await get('/x')])
       assert.equal(headers['x-content-type-options'], 'nosniff')
@@ -288,13 +288,13 @@ describe('with a certificate', () => {
     }
   })
 
-  it('a request in the absolute form means its path', async () => {
+  it('a request in absolute form is routed by its path', async () => {
     const request = `POST https://localhost:1/topics/absolute?retain=true HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1\r\n\r\n1`
     assert.equal((await rawHttp(at, device, request))[0]?.status, 200)
     assert.equal((await http1(at, device, { path: '/topics/absolute' })).text, '1')
   })
 
-  it('an expectation nobody knows is no reason to fail', async () => {
+  it('an unknown Expect header is ignored', async () => {
     const request = `${POST}Expect: tea\r\nConnection: close\r\nContent-Length: 1\r\n\r\n1`
     assert.equal((await rawHttp(at, device, request))[0]?.status, 200)
   })
@@ -308,7 +308,7 @@ describe('with a certificate', () => {
     assert.equal(rawAnswers(await untilClosed(socket))[0]?.status, 200)
   })
 
-  it('a thousand requests cancelled at once leave the gateway as it was', async () => {
+  it('a thousand requests cancelled at once leave nothing behind', async () => {
     const session = http2Session(at, device)
     const closed = Array.from({ length: 1000 }, (_, index) => {
       const path = index % 2 === 0 ? '/whoami' : '/topics/a'
@@ -325,7 +325,7 @@ describe('with a certificate', () => {
   })
 })
 
-describe('a page of another site', () => {
+describe('a web page of another site', () => {
   let at: TestGateway
   let device: Credentials
   before(async () => {
@@ -346,7 +346,7 @@ describe('a page of another site', () => {
     `https://localhost:${port}, https://evil.example`,
   ]
 
-  it('does not speak in the name of the device whose certificate the browser has', async () => {
+  it('cannot send requests with the device certificate of the browser', async () => {
     const session = http2Session(at, device)
     for (const origin of foreign(at.ports.device)) {
       const host = `localhost:${at.ports.device}`
@@ -379,7 +379,7 @@ describe('a page of another site', () => {
     assert.equal((await http1(at, device, { path: '/topics/a' })).json.code, 'not_retained')
   })
 
-  it('does not embed anything either', async () => {
+  it('cannot embed anything', async () => {
     for (const site of ['cross-site', 'same-site'])
       for (const mode of ['no-cors', 'cors', 'same-origin']) {
         const headers = { 'sec-fetch-site': site, 'sec-fetch-mode': mode }
@@ -402,7 +402,7 @@ describe('a page of another site', () => {
     }
   })
 
-  it('is not one that the browser says is of the same origin, behind a proxy that passes no Host on', async () => {
+  it('is recognised by Sec-Fetch-Site behind a proxy that does not forward Host', async () => {
     const headers = { host: 'gateway', origin: 'https://public.example' }
     const own = { ...headers, 'sec-fetch-site': 'same-origin' }
     const ask = (sent: Record<string, string>) =>
@@ -414,7 +414,7 @@ describe('a page of another site', () => {
     }
   })
 
-  it('is not one of the gateway itself, nor a program without an origin', async () => {
+  it('is neither a page of the gateway itself nor a program without Origin', async () => {
     const host = `localhost:${at.ports.device}`
     const headers = { origin: `https://${host}`, host }
     assert.equal((await http1(at, device, { path: '/whoami', headers })).status, 200)
@@ -430,7 +430,7 @@ describe('a page of another site', () => {
 })
 
 describe('a WebSocket', () => {
-  it('takes messages as large as any door', async () => {
+  it('accepts messages up to the same size as the other doors', async () => {
     const settings = { maxPayload: '4MiB' }
     await using at = await startGateway({ acl: 'pattern readwrite #\n', settings })
     const device = await at.pki.issue('device')
@@ -446,7 +446,7 @@ describe('a WebSocket', () => {
     await client.endAsync()
   })
 
-  it('is had at /mqtt and / only, for MQTT only', async () => {
+  it('is only available at /mqtt and /, and only for MQTT', async () => {
     await using at = await startGateway({ acl: 'pattern readwrite #\n' })
     const device = await at.pki.issue('device')
     const upgrade = (path: string, headers = UPGRADE) =>

@@ -49,7 +49,7 @@ async function renew(as: Pair, options: RequestFor & { readonly name?: string } 
   return site.ask(RENEW, { as, body: csr, headers: PEM })
 }
 
-/** Certificates that the ledger says were issued to a device. */
+/** Certificates of a device in the ledger. */
 async function issuedTo(id: string, at = site): Promise<number> {
   return (await at.ledger()).filter((line) => line.event === 'issued' && line.id === id).length
 }
@@ -61,7 +61,7 @@ function assertRefused({ status, body }: Answer, expected: number, why: RegExp):
 }
 
 describe('an invite', () => {
-  it('that was used is of no use to whoever stole it; replayed, it answers the same key alone', async () => {
+  it('that was used is useless for a thief; a replay is only answered for the same key', async () => {
     const token = await site.invite('victim')
     const { csr } = await site.request(null)
     assert.equal((await enrol(`victim:${token}`, csr)).status, 200)
@@ -69,7 +69,7 @@ describe('an invite', () => {
     assert.equal((await enrol(`victim:${token}`, csr)).status, 200)
   })
 
-  it('is not guessed, and is good for one name only', async () => {
+  it('cannot be guessed, and is valid for only one name', async () => {
     const token = await site.invite('guessed')
     assertRefused(
       await enrol('guessed:aaaaaaaaaaaaaaaaaaaaaaaaaa'),
@@ -87,7 +87,7 @@ describe('an invite', () => {
     assert.equal(await issuedTo('late.d.wott.local'), 0)
   })
 
-  it('is not tried more often by trying at the same time', async () => {
+  it('cannot be tried more often with parallel requests', async () => {
     await using strict = await startEnrolSite({ settings: { inviteGuesses: '3' } })
     const { csr } = await strict.request(null)
     const tries = Array.from({ length: 20 }, () => enrol('x:wrong', csr, strict))
@@ -96,7 +96,7 @@ describe('an invite', () => {
     assert.equal(answers.filter((status) => status === 429).length, 17)
   })
 
-  it('is tried a number of times a minute, and then only certificates count', async () => {
+  it('can be tried a limited number of times per minute; after that only certificates are accepted', async () => {
     await using strict = await startEnrolSite({ settings: { inviteGuesses: '3' } })
     const device = await strict.enrolled('honest')
     const { csr } = await strict.request(null)
@@ -105,7 +105,7 @@ describe('an invite', () => {
     const refused = await enrol(`waits:${token}`, csr, strict)
     assert.equal(refused.status, 429)
     assert.match(String(refused.headers['retry-after']), /^\d+$/)
-    // nor does the agent's API tell whether a token is right
+    // the API of the agent does not reveal whether a token is right either
     assert.equal((await strict.ask('/v0.2/generate-id', { basic: `waits:${token}` })).status, 429)
     assert.equal((await strict.ask(RENEW, { as: device, body: csr })).status, 200)
   })
@@ -140,7 +140,7 @@ describe('a certificate signing request', () => {
       assertRefused(await renew(asker, { name: id, req }), 400, /asks for/)
     })
 
-  it('that would be a CA gets a certificate that is none', async () => {
+  it('for a CA certificate gets a certificate that is not a CA', async () => {
     const req = ['-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=keyCertSign']
     const { status, body } = await renew(asker, { name: id, req })
     assert.equal(status, 200)
@@ -167,7 +167,7 @@ describe('a certificate signing request', () => {
     assertRefused(await enrol(`twin:${await site.invite('twin')}`, csr), 400, /revoked/)
   })
 
-  it('that its own key has not signed is refused', async () => {
+  it('that is not signed by its own key is refused', async () => {
     const { csr } = await site.request(id)
     const der = Buffer.from(csr.replace(/-----[^-]+-----/g, ''), 'base64')
     der.writeUInt8(der.readUInt8(der.length - 1) ^ 1, der.length - 1)
@@ -187,7 +187,7 @@ describe('a certificate signing request', () => {
     assert.equal(typeof JSON.parse(agent.body).detail, 'string')
   })
 
-  it('that is not one is refused', async () => {
+  it('that is invalid is refused', async () => {
     for (const body of [
       '',
       'x',
@@ -234,7 +234,7 @@ describe('a certificate signing request', () => {
     })
 })
 
-/** A request in base64 that holds a challenge password. */
+/** A signing request in base64 with a challenge password. */
 async function boundRequest(key: string, password: string): Promise<string> {
   const request = await Pkcs10CertificateRequestGenerator.create({
     keys: { privateKey: toSigningKey(key), publicKey: toPublicKey(key) as CryptoKey },
@@ -244,7 +244,7 @@ async function boundRequest(key: string, password: string): Promise<string> {
   return request.toString('base64')
 }
 
-/** What is forged of an expired certificate, for a key of the forger's; everybody has the CA's certificate to copy from. */
+/** A forged expired certificate for the forger's key. The forger can copy from the CA's certificate, which is public. */
 interface Forgery {
   readonly issuer: string
   /** PEM. */
@@ -277,10 +277,10 @@ async function forge({
   return { certificate: `${forged.toString('pem')}\n`, key }
 }
 
-describe('an expired certificate that nobody here has issued', () => {
+describe('a forged expired certificate', () => {
   const issuer = 'CN=WoTT device CA'
   const key = generateKey()
-  /** Whatever it asks for, it gets nothing; the connection may end in the handshake, too. */
+  /** Checks that it gets nothing; the connection may also end during the handshake. */
   async function assertUseless(as: Pair): Promise<void> {
     const before = await issuedTo('sensor.d.wott.local')
     const { csr } = await site.request('sensor.d.wott.local')
@@ -294,7 +294,7 @@ describe('an expired certificate that nobody here has issued', () => {
         const answer = await asking().catch(() => null)
         assert.ok(answer === null || [401, 403, 202].includes(answer.status), `${answer?.body}`)
       }
-    // it is not known for who it says it is: it may wait, as anybody may
+    // it is not identified, so it may only wait for approval, as anyone may
     assert.equal(await issuedTo('sensor.d.wott.local'), before)
     const shown = (await site.ledger()).filter((line) => line.event === 'presented')
     assert.ok(!shown.some((line) => line.id === 'sensor.d.wott.local'))
@@ -304,30 +304,30 @@ describe('an expired certificate that nobody here has issued', () => {
     await assertUseless(await forge({ issuer, signedBy: key, key }))
   })
 
-  it('comes from another CA of the same name', async () => {
+  it('is from another CA with the same name', async () => {
     const other = await createAuthority()
     const old = Date.now() - 37 * DAY_MS
     const options = { commonName: 'sensor.d.wott.local', days: 30, notBefore: old }
     await assertUseless(await issue(other, options))
   })
 
-  it("names the CA's key as the one that has signed it", async () => {
+  it("names the CA's key as its issuer key", async () => {
     const own = new PeculiarCertificate(site.ca).getExtension(SubjectKeyIdentifierExtension)
     const keyIdentifier = Buffer.from(own?.keyId ?? '', 'hex')
     await assertUseless(await forge({ issuer, signedBy: generateKey(), key, keyIdentifier }))
   })
 
-  it('is a copy, serial number and all, with another key', async () => {
+  it('is a copy with the same serial number and another key', async () => {
     const { serial } = await site.expired('original', 7)
     await assertUseless(await forge({ issuer, signedBy: generateKey(), serial, key }))
-    // ledgers of before 0.2 know certificates by their serial numbers alone
+    // ledgers before 0.2 have only the serial numbers of certificates
     const { ledger } = site.layout.authority
     const text = await readFile(ledger, 'utf8')
     await writeFile(ledger, text.replace(/("id":"original\..*),"fingerprint":"[^"]+"/, '$1'))
     await assertUseless(await forge({ issuer, signedBy: generateKey(), serial, key }))
   })
 
-  it('comes from the same CA, but is not in its ledger', async () => {
+  it('is from the same CA, but not in its ledger', async () => {
     const authority = await openAuthority(site.layout)
     const old = Date.now() - 37 * DAY_MS
     const options = { commonName: 'sensor.d.wott.local', days: 30, notBefore: old }
@@ -336,14 +336,14 @@ describe('an expired certificate that nobody here has issued', () => {
 })
 
 describe('a certificate', () => {
-  it('of another CA renews nothing', async () => {
+  it('of another CA cannot be renewed', async () => {
     const other = await createAuthority({ commonName: 'Another CA' })
     const stranger = await issue(other, { commonName: 'sensor.d.wott.local', days: 30 })
     assertRefused(await renew(stranger), 401, /from this CA/)
     assert.equal((await site.ask('/v0.2/hello', { as: stranger })).status, 403)
   })
 
-  it('that is revoked renews nothing, nor does its fallback token, nor an invite bring its key back', async () => {
+  it('that is revoked cannot be renewed, also not with its fallback token, and an invite does not accept its key', async () => {
     const token = await site.invite('gone')
     const { csr, key } = await site.request(null)
     const body = JSON.stringify({ csr })
@@ -360,21 +360,21 @@ describe('a certificate', () => {
     assertRefused(await site.ask('/v0.2/sign-expired-csr', { body: again }), 403, /revoked/)
   })
 
-  it('that was replaced renews nothing, and the log says that somebody may have a copy', async () => {
+  it('that was replaced cannot be renewed, and the log warns of a copy', async () => {
     const copied = await site.enrolled('copied')
     const { csr, key } = await site.request(null)
     const renewed = await site.ask(RENEW, { as: copied, body: csr, headers: PEM })
-    // not before the device has shown the new one: the answer may be lost
+    // the old one is valid until the device has used the new one, because the answer may be lost
     assert.equal((await renew(copied)).status, 200)
     await site.ask(CACERTS, { as: { certificate: renewed.body, key } })
-    // what was issued after it, to whoever had the key, is worth no more than it
+    // certificates that a holder of the old key got later are treated like the old one
     assertRefused(await renew(copied), 403, /newer certificate/)
     const line = await site.logged(({ reason }) => reason === 'certificate_superseded')
     assert.equal(line.device, 'copied.d.wott.local')
     assert.match(String(line.msg), /copy of the key/)
   })
 
-  it('is not taken from a header', async () => {
+  it('is not read from a header', async () => {
     const { certificate } = await site.enrolled('honest')
     const headers = {
       'ssl-client-verify': 'SUCCESS',
@@ -387,7 +387,7 @@ describe('a certificate', () => {
     assertRefused(await site.ask(RENEW, { headers, body: csr }), 401, /Show the certificate/)
   })
 
-  it('is issued to one device only so often', async () => {
+  it('is issued to one device at a limited rate', async () => {
     const eager = await site.enrolled('eager')
     const { csr } = await site.request(null)
     for (let n = 1; n < BURST; n += 1)
@@ -398,8 +398,8 @@ describe('a certificate', () => {
   })
 })
 
-describe('the queue of those who wait', () => {
-  it('takes a few of one address, and leaves room for those of others', async () => {
+describe('the queue of waiting devices', () => {
+  it('accepts a few devices from one address, and leaves room for other addresses', async () => {
     const waiting: number[] = []
     for (let n = 0; n <= MAX_WAITING_PER_ADDRESS; n += 1) {
       const { csr } = await site.request(`spam${n}`)
@@ -411,7 +411,7 @@ describe('the queue of those who wait', () => {
     assert.equal(other.status, 202)
   })
 
-  it('does not exist where approval is off', async () => {
+  it('does not exist if approval is off', async () => {
     await using strict = await startEnrolSite({ settings: { enrolApproval: 'off' } })
     const { csr } = await strict.request('shed')
     const { status, headers } = await strict.ask(ENROL, { body: csr })

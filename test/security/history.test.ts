@@ -32,7 +32,7 @@ describe('the history', () => {
   })
   after(() => at[Symbol.asyncDispose]())
 
-  it('shows nobody what is denied, by no filter, format or bucket', async () => {
+  it('never shows denied messages, with any filter, format or bucket', async () => {
     for (const filter of ['filter=a/secret', 'filter=a/%23', 'filter=+/secret', 'filter=%23'])
       for (const more of ['', '&format=csv', '&format=ndjson', '&every=1d', '&order=desc']) {
         const { text } = await get(`${filter}${more}&limit=5`, other)
@@ -45,7 +45,7 @@ describe('the history', () => {
     }
   })
 
-  it('refuses what is no query of it', async () => {
+  it('refuses invalid queries', async () => {
     const many = Array.from({ length: 65 }, () => 'filter=a').join('&')
     for (const [query, code] of [
       ['', 'query_invalid'],
@@ -68,7 +68,7 @@ describe('the history', () => {
       assert.equal((await get('filter=a/b', reader, method)).status, 405)
   })
 
-  it('stands payloads and members that nobody expects', async () => {
+  it('handles unexpected payloads and JSON members', async () => {
     for (const field of ['n', '__proto__', 'constructor.name.length', 'n.n.n.n'])
       for (const filter of ['a/deep', 'a/number']) {
         const { status, json } = await get(`filter=${filter}&every=1d&field=${field}`)
@@ -77,8 +77,8 @@ describe('the history', () => {
       }
   })
 
-  it('gives one reader so many answers at the same time, and all of them back', async () => {
-    // 20 MB are more than sockets hold
+  it('limits the parallel answers of one reader, and frees them at the end', async () => {
+    // 20 MB do not fit into the socket buffers
     const path = '/history?filter=a/large&limit=1000'
     const open = async () => {
       const sent = request({
@@ -116,7 +116,7 @@ describe('the history', () => {
     )
   })
 
-  it('is not waited for by those who publish', async () => {
+  it('does not delay publishers', async () => {
     const session = http2Session(at, reader)
     const reads = Array.from({ length: 8 }, () =>
       http2(session, { ':path': '/history?filter=a/%23&every=1s&field=n' }),

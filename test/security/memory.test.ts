@@ -14,7 +14,7 @@ import { until } from '../support/until.ts'
 
 const KIB = 1024
 
-describe('a device that has the gateway hold as much memory as it may', () => {
+describe('a device that uses up its memory limit in the gateway', () => {
   let at: TestGateway
   let device: Credentials
   let other: Credentials
@@ -30,7 +30,7 @@ describe('a device that has the gateway hold as much memory as it may', () => {
     at = await startGateway({ acl: 'pattern readwrite #\n', settings })
     device = await at.pki.issue('device.d.wott.local')
     other = await at.pki.issue('other.d.wott.local')
-    // what is left beside seven of them is room for requests, and for no answer
+    // the space left by seven of them is enough for requests, but not for an answer
     const body = Buffer.alloc(60 * KIB, 'x')
     assert.equal((await post(other, '/topics/large?retain=true', body)).status, 200)
   })
@@ -48,7 +48,7 @@ describe('a device that has the gateway hold as much memory as it may', () => {
     return samples.reduce((sum, [, bytes]) => sum + Number(bytes), 0)
   }
 
-  /** What `attack` has refused by this bound; meanwhile others are served, and then all is given back. */
+  /** Checks that `attack` is refused by this bound, that others are served meanwhile, and that all memory is freed afterwards. */
   async function refusesOnly(kind: string, attack: () => Promise<() => void>): Promise<void> {
     const before = (await refused(kind)) ?? 0
     const leave = await attack()
@@ -68,7 +68,7 @@ describe('a device that has the gateway hold as much memory as it may', () => {
     assert.equal((await post(device, '/topics/again', 'x')).status, 200)
   }
 
-  it('by bodies that do not end is answered 429', () =>
+  it('with unfinished bodies is answered 429', () =>
     refusesOnly('body', async () => {
       const session = http2Session(at, device)
       const headers = {
@@ -87,12 +87,12 @@ describe('a device that has the gateway hold as much memory as it may', () => {
       return () => session.destroy()
     }))
 
-  it('by a body is answered 429 over HTTP/1.1 too, with Retry-After', async () => {
+  it('with a body over HTTP/1.1 is answered 429 with Retry-After', async () => {
     const { status, json, headers } = await post(device, '/topics', '\n'.repeat(600 * KIB))
     assert.deepEqual([status, json.code, headers['retry-after']], [429, 'quota_exceeded', '1'])
   })
 
-  /** Asks on twenty connections, and reads nothing. */
+  /** Sends requests on twenty connections, and reads nothing. */
   async function askUnread(): Promise<() => void> {
     const sockets = await Promise.all(Array.from({ length: 20 }, () => rawTls(at, device)))
     for (const socket of sockets) {
@@ -104,12 +104,12 @@ describe('a device that has the gateway hold as much memory as it may', () => {
     }
   }
 
-  it('by answers that it does not read, over HTTP/1.1, is refused further ones, and cut off', () =>
+  it('with unread answers over HTTP/1.1 is refused, and its connection is closed', () =>
     refusesOnly('answer', askUnread))
 
-  it('by requests alone is cut off', () => refusesOnly('request', askUnread))
+  it('with requests alone is disconnected', () => refusesOnly('request', askUnread))
 
-  it('by answers that it leaves no window for, over HTTP/2, is answered 429', () =>
+  it('with answers over HTTP/2 without a window is answered 429', () =>
     refusesOnly('answer', async () => {
       const session = connectHttp2(`https://localhost:${at.ports.device}`, {
         ca: device.ca,
@@ -127,7 +127,7 @@ describe('a device that has the gateway hold as much memory as it may', () => {
       return () => session.destroy()
     }))
 
-  it('by streams that it does not read loses them', () =>
+  it('with unread streams loses them', () =>
     refusesOnly('stream', async () => {
       const sockets: TLSSocket[] = []
       for (let count = 0; count < 8; count++) {
@@ -147,7 +147,7 @@ describe('a device that has the gateway hold as much memory as it may', () => {
       }
     }))
 
-  it('by messages that it does not read goes without those of QoS 0', () =>
+  it('with unread messages loses those with QoS 0', () =>
     refusesOnly('delivery', async () => {
       using writer = await connectClient(at, other, 'writer')
       const readers: RawMqtt[] = []
@@ -168,7 +168,7 @@ describe('a device that has the gateway hold as much memory as it may', () => {
       }
     }))
 
-  it('by packets that do not end is cut off with 0x97', () =>
+  it('with unfinished packets is disconnected with 0x97', () =>
     refusesOnly('packet', async () => {
       const clients: RawMqtt[] = []
       for (let count = 0; count < 5; count++) {
@@ -189,7 +189,7 @@ describe('a device that has the gateway hold as much memory as it may', () => {
       }
     }))
 
-  it('by fragments of WebSocket messages is cut off', () =>
+  it('with fragments of WebSocket messages is disconnected', () =>
     refusesOnly('packet', async () => {
       const sockets: TLSSocket[] = []
       for (let count = 0; count < 3; count++) {
@@ -205,7 +205,7 @@ describe('a device that has the gateway hold as much memory as it may', () => {
       }
     }))
 
-  it('by topic aliases is cut off with 0x97', () =>
+  it('with topic aliases is disconnected with 0x97', () =>
     refusesOnly('alias', async () => {
       const clients: RawMqtt[] = []
       const before = (await refused('alias')) ?? 0
@@ -237,7 +237,7 @@ describe('a device that has the gateway hold as much memory as it may', () => {
     [5, 0x97],
     [4, 0x80],
   ] as const)
-    it(`by filters is granted no more: 0x${refusal.toString(16)} in SUBACK`, () =>
+    it(`with filters is granted no more: 0x${refusal.toString(16)} in SUBACK`, () =>
       refusesOnly('subscription', async () => {
         const client = await rawConnected(at, device, { protocolVersion })
         const granted: number[] = []
@@ -253,7 +253,7 @@ describe('a device that has the gateway hold as much memory as it may', () => {
         return () => client.socket.destroy()
       }))
 
-  it('by wills is refused the next: 0x97 in CONNACK', () =>
+  it('with wills is refused another one: 0x97 in CONNACK', () =>
     refusesOnly('will', async () => {
       const clients: RawMqtt[] = []
       const will = { topic: 'w', payload: Buffer.alloc(12_000), qos: 0, retain: false } as const
@@ -271,7 +271,7 @@ describe('a device that has the gateway hold as much memory as it may', () => {
       }
     }))
 
-  it('by sessions is refused the next: 0x97 in CONNACK, before MQTT 5 return code 3', async () => {
+  it('with sessions is refused another one: 0x97 in CONNACK, or return code 3 before MQTT 5', async () => {
     const expiry = (seconds: number) => ({ properties: { sessionExpiryInterval: seconds } })
     const names = Array.from({ length: 16 }, (_, index) => `${index}`.padEnd(12_000, 'x'))
     const open = async (clientId: string, more: object) => {
@@ -287,14 +287,14 @@ describe('a device that has the gateway hold as much memory as it may', () => {
     assert.equal(opened.length, 10)
     assert.equal(await open('late'.padEnd(12_000, 'x'), { clean: false, ...expiry(3600) }), 0x97)
     assert.equal(await open('old'.padEnd(12_000, 'x'), { clean: false, protocolVersion: 4 }), 3)
-    // one that goes on takes nothing more, and one that ends with its connection finds room
+    // resuming a session takes no more memory, and a session that ends with its connection still fits
     assert.equal(await open(opened[0] as string, { clean: false, ...expiry(3600) }), 0)
     assert.equal(await open('passing', { clean: true }), 0)
     for (const name of opened) assert.equal(await open(name, { clean: true, ...expiry(0) }), 0)
     await until(held, (bytes) => bytes === 0)
   })
 
-  it('by QoS 2 messages without PUBREL is cut off with 0x93', () =>
+  it('with QoS 2 messages without PUBREL is disconnected with 0x93', () =>
     refusesOnly('arrival', async () => {
       const clients: RawMqtt[] = []
       for (let packet: Packet | null = null; packet?.cmd !== 'disconnect'; ) {
@@ -324,8 +324,8 @@ describe('a device that has the gateway hold as much memory as it may', () => {
     }))
 })
 
-describe('several devices that fill what there is for all', () => {
-  it('leave room for those that hold little', async () => {
+describe('several devices that fill the common memory limit', () => {
+  it('leave room for devices that use little', async () => {
     const settings = { memoryBytes: '4MiB', memoryBytesPerDevice: '2MiB' }
     await using at = await startGateway({ acl: 'pattern readwrite #\n', settings })
     const kept = await at.pki.issue('other.d.wott.local')
@@ -345,7 +345,7 @@ describe('several devices that fill what there is for all', () => {
         const before = [await refused(), await held()]
         const stream = session.request({ ...path, ...type }).on('error', () => {})
         stream.write(Buffer.alloc(size * KIB, '\n'))
-        // until it is refused, or has all its room
+        // until it is refused or has used up its limit
         await until(
           async () => [await refused(), await held()],
           ([count, bytes = 0]) => count !== before[0] || bytes >= (before[1] ?? 0) + size * KIB,
@@ -373,7 +373,7 @@ const UPGRADE = [
   '',
 ].join('\r\n')
 
-/** The head of a fragment of `bytes` bytes that others follow, masked by zeros. */
+/** The header of a first fragment of `bytes` bytes, masked with zeros. */
 function frameHead(first: number, bytes: number): Buffer {
   const head = Buffer.alloc(14)
   head[0] = first

@@ -39,27 +39,27 @@ describe('attacks on the mqtt door', () => {
   })
   after(() => at[Symbol.asyncDispose]())
 
-  /** Sends bytes on a fresh connection, after CONNECT unless they are it, and expects to be cut off. */
+  /** Sends bytes on a new connection, after CONNECT unless they are a CONNECT, and expects the connection to end. */
   async function isCutOff(bytes: Buffer | Packet, connected = true): Promise<void> {
     using raw = connected ? await rawConnected(at, alice) : await rawMqtt(at, alice)
     raw.send(bytes)
     await raw.closed
   }
 
-  /** A PUBLISH whose topic is these bytes, which no library would write. */
+  /** A PUBLISH with these bytes as its topic, which no library would send. */
   function publishTo(topic: Buffer): Buffer {
     const length = Buffer.from([topic.length >> 8, topic.length & 0xff])
     return Buffer.concat([Buffer.from([0x30, topic.length + 3]), length, topic, Buffer.from('1')])
   }
 
   describe('by size and time', () => {
-    it('a CONNECT over 16 KiB is cut off at its header', () =>
+    it('a CONNECT over 16 KiB ends the connection at its header', () =>
       isCutOff(Buffer.from([0x10, 0xff, 0xff, 0x01]), false))
 
-    it('a PUBLISH beyond the largest packet is cut off at its header', () =>
+    it('a PUBLISH above the largest packet ends the connection at its header', () =>
       isCutOff(Buffer.from([0x30, 0xff, 0xff, 0xff, 0x7f])))
 
-    it('a remaining length of five bytes is cut off', () =>
+    it('a remaining length of five bytes ends the connection', () =>
       isCutOff(Buffer.from([0x30, 0x80, 0x80, 0x80, 0x80, 0x01])))
 
     it('a payload above the limit is acknowledged, dropped and counted', async () => {
@@ -76,7 +76,7 @@ describe('attacks on the mqtt door', () => {
       await raw.closed
     })
 
-    it('a packet that never ends is ended, however slowly it trickles', async () => {
+    it('a packet that never ends closes the connection, also if it comes slowly', async () => {
       using raw = await rawConnected(at, alice, { clientId: 'trickle' })
       raw.send(Buffer.from([0x30, 100]))
       const trickle = setInterval(() => raw.send(Buffer.from([0])), 200)
@@ -95,7 +95,7 @@ describe('attacks on the mqtt door', () => {
       await raw.closed
     })
 
-    it('a subscriber that takes nothing is cut off, at QoS 0 too', async () => {
+    it('a subscriber that reads nothing is disconnected, also with QoS 0', async () => {
       const settings = { clientBuffer: '16KiB', streamStall: '1', publishRate: '0' }
       await using short = await startGateway({ acl: ACL, settings })
       const device = await short.pki.issue('alice.d.wott.local')
@@ -107,12 +107,12 @@ describe('attacks on the mqtt door', () => {
       const payload = Buffer.alloc(64 * 1024)
       const open = () => short.metric('wott_connections{door="mqtt"}')
       assert.equal(await open(), 2)
-      // it does not hear of its end before it reads
+      // it notices the end of its connection only when it reads
       while ((await open()) !== 1) await publisher.publishAsync('flood', payload, { qos: 1 })
       await publisher.endAsync()
     })
 
-    it('a client may have only so many filters, with a session and without', async () => {
+    it('the number of filters of a client is limited, with and without a session', async () => {
       await using few = await startGateway({ acl: ACL, settings: { maxSubscriptions: '2' } })
       const device = await few.pki.issue('alice.d.wott.local')
       for (const clean of [true, false]) {
@@ -130,7 +130,7 @@ describe('attacks on the mqtt door', () => {
       assert.equal(await few.metric('wott_store_limits_reached_total{limit="subscriptions"}'), 4)
     })
 
-    it('a filter that was refused is not in the session either', async () => {
+    it('a refused filter is not in the session', async () => {
       const acl = 'user alice.d.wott.local\ntopic readwrite mine/#\n'
       await using strict = await startGateway({ acl, settings: { subscribe: 'check' } })
       const device = await strict.pki.issue('alice.d.wott.local')
@@ -195,14 +195,14 @@ describe('attacks on the mqtt door', () => {
 
     it('an empty client id without clean session gets CONNACK 2', async () => {
       using raw = await rawMqtt(at, alice)
-      // no library writes this: protocol level 4, no flag set, no client id
+      // no library sends this: protocol level 4, no flags, no client id
       raw.send(Buffer.from([0x10, 12, 0, 4, ...Buffer.from('MQTT'), 4, 0, 0, 60, 0, 0]))
       const connack = await raw.next()
       assert.deepEqual(pick(connack, 'cmd', 'returnCode'), { cmd: 'connack', returnCode: 2 })
       await raw.closed
     })
 
-    it('names that mean something to JavaScript are names like others', async () => {
+    it('names with a meaning in JavaScript are treated like other names', async () => {
       for (const name of ['__proto__', 'constructor', 'prototype', 'hasOwnProperty']) {
         using raw = await rawConnected(at, alice, { clientId: name, clean: false })
         raw.send(subscribe(1, [name, 1]))
@@ -236,7 +236,7 @@ describe('attacks on the mqtt door', () => {
       aliceOnline.socket.destroy()
       await aliceOnline.closed
 
-      // bob, with alice's client id, does not inherit what waits for her
+      // bob has alice's client id, but does not get her queue
       bobOnline.send(publish('isolated', { payload: 'for alice', qos: 1, messageId: 9 }))
       assert.equal((await bobOnline.next()).cmd, 'puback')
       using again = await rawMqtt(at, bob)
@@ -266,7 +266,7 @@ describe('attacks on the mqtt door', () => {
       assert.equal(((await raw.next()) as IPublishPacket).topic, 'clients/c7/x')
     })
 
-    it('$SYS can be neither written nor used to learn who else is there', async () => {
+    it('$SYS cannot be written, and does not reveal other clients', async () => {
       using raw = await rawConnected(at, alice, { clientId: 'curious' })
       raw.send(subscribe(1, ['$SYS/#', 0], ['seen', 0]))
       await raw.next()
@@ -301,7 +301,7 @@ describe('attacks on the mqtt door', () => {
       await watcher.endAsync()
     })
 
-    it('a will is asked about when it fires', async () => {
+    it('the ACL is checked for a will when it is published', async () => {
       const watcher = await mqtt(at, bob)
       const seen = messagesOf(watcher)
       await watcher.subscribeAsync('#')
@@ -318,7 +318,7 @@ describe('attacks on the mqtt door', () => {
       await watcher.endAsync()
     })
 
-    it("reading is decided on each delivery, retained messages and one's own included", async () => {
+    it('the right to read is checked at each delivery, also of retained and of own messages', async () => {
       using writer = await rawConnected(at, bob, { clientId: 'writer' })
       writer.send(
         publish('forbidden/kept', { payload: 'secret', qos: 1, messageId: 1, retain: true }),
@@ -340,7 +340,7 @@ describe('attacks on the mqtt door', () => {
   })
 
   describe('on other subscribers', () => {
-    it('one that stops reading holds up nobody: QoS 0 is dropped, QoS 1 disconnects', async () => {
+    it('one that stops reading delays nobody: QoS 0 is dropped, QoS 1 disconnects it', async () => {
       await using small = await startGateway({ acl: ACL, settings: { clientBuffer: '64KiB' } })
       const [writer, lazy] = [
         await small.pki.issue('bob.d.wott.local'),

@@ -12,7 +12,7 @@ import { suiteGateway } from '../support/suite-gateway.ts'
 const ACL = 'pattern readwrite #\n'
 const CUT = 'wott_connections_cut_total{door="mqtt",reason="slow_reader"}'
 const OPEN = 'wott_connections{door="mqtt"}'
-/** What a client that is told why its connection ends can send besides, with all that the system keeps of it. */
+/** Bytes that a client can still send before it notices the end of its connection, including the socket buffers. */
 const MOST_POURED = 32 * 1024 * 1024
 
 describe('a client that sends and does not read', () => {
@@ -35,7 +35,7 @@ describe('a client that sends and does not read', () => {
   async function flood({ socket }: RawMqtt, bytes: Buffer): Promise<void> {
     const piece = Buffer.concat(Array(Math.ceil(65_536 / bytes.length)).fill(bytes))
     socket.pause()
-    // not events.once, which a reset would make reject
+    // not events.once, which rejects after a reset
     const ended = new Promise((resolve) => socket.once('close', resolve))
     while (!socket.destroyed)
       if (!socket.write(piece))
@@ -49,16 +49,16 @@ describe('a client that sends and does not read', () => {
     ['QoS 1 messages', Buffer.from([0x32, 7, 0, 1, 0x61, 0, 1, 0, 0x78])],
     ['SUBSCRIBEs whose SUBACK is large', subscribeToNothing(20_000)],
   ] as const)
-    it(`is read no more, and cut off: ${what}`, async () => {
+    it(`is no longer read, and is disconnected: ${what}`, async () => {
       const before = (await at.metric(CUT)) ?? 0
       using raw = await rawConnected(at, device, { protocolVersion: 5 })
       await flood(raw, bytes)
       assert.equal(await at.metric(CUT), before + 1)
     })
 
-  it('is cut off where its session waits for it to read, with keep alive and without', async () => {
+  it('is disconnected if its session waits for it to read, with and without keep alive', async () => {
     for (const keepalive of [0, 60]) {
-      // a session that comes back has messages to take first
+      // a resumed session first gets its queued messages
       const name = `sleeps-${keepalive}`
       const before = (await at.metric(CUT)) ?? 0
       const session = { clean: false, properties: { sessionExpiryInterval: 3600 }, keepalive }
@@ -67,9 +67,9 @@ describe('a client that sends and does not read', () => {
       await reader.subscribe([{ topic: name, qos: 1 }])
       reader.socket.pause()
       const payload = 'x'.repeat(65_536)
-      // nothing more is published than what it cannot take: no delivery finds it stuck
+      // no further message is published, so no delivery notices that the client is stuck
       for (let count = 0; count < 300; count++) await writer.publish(name, payload, { qos: 1 })
-      // it does not hear of its end before it reads
+      // it notices the end of its connection only when it reads
       await at.until(CUT, (value) => value !== before)
       assert.equal(await at.metric(CUT), before + 1)
     }
@@ -80,7 +80,7 @@ describe('a client that sends without end', async () => {
   const settings = { connectTimeout: '1', packetTimeout: '1', publishRate: '0' }
   const { at, device } = await suiteGateway({ acl: ACL, settings })
 
-  it('acknowledgements of nothing cost nobody else anything', async () => {
+  it('acknowledges unknown packets, and does not slow down others', async () => {
     using raw = await rawConnected(at, device, { protocolVersion: 5, clientId: 'flood' })
     using other = await connectClient(at, device, 'other')
     await other.subscribe('fence')
@@ -99,13 +99,13 @@ describe('a client that sends without end', async () => {
     }
   })
 
-  it('is cut off when it goes on after its connection has failed', async () => {
+  it('is disconnected if it continues after its connection has failed', async () => {
     using raw = await rawConnected(at, device, { protocolVersion: 5 })
     raw.send(Buffer.from([0, 0]))
     assert.ok((await pouredUntilClosed(raw.socket, Buffer.alloc(65_536))) < MOST_POURED)
   })
 
-  it('a CONNECT that trickles is ended, however often a byte of it comes', async () => {
+  it('is disconnected if its CONNECT comes too slowly', async () => {
     const cut = 'wott_connections_cut_total{door="mqtt",reason="connect_timeout"}'
     const before = (await at.metric(cut)) ?? 0
     using raw = await rawMqtt(at, device)
@@ -115,7 +115,7 @@ describe('a client that sends without end', async () => {
     assert.equal(await at.metric(cut), before + 1)
   })
 
-  it('what comes with CONNECT waits for it, and is bounded like everything after it', async () => {
+  it('sends packets along with CONNECT, which wait and have the usual limits', async () => {
     using raw = await rawMqtt(at, device)
     const will = { topic: 'w', payload: Buffer.from('x'), qos: 0, retain: false } as const
     raw.send(
@@ -130,7 +130,7 @@ describe('a client that sends without end', async () => {
     await raw.closed
   })
 
-  it('what comes after DISCONNECT is not read', async () => {
+  it('sends packets after DISCONNECT, which are not read', async () => {
     using witness = await connectClient(at, device, 'witness')
     await witness.subscribe('after/#')
     using client = await connectClient(at, device, 'client')
@@ -146,7 +146,7 @@ describe('a client that sends without end', async () => {
     assert.deepEqual(await witness.receive(), plain('after/fence', 'x'))
   })
 
-  it('one that only ends its side is gone, and its will is said', async () => {
+  it('closes only its side, which ends the connection and publishes its will', async () => {
     using witness = await connectClient(at, device, 'witness')
     await witness.subscribe('last')
     const will = { topic: 'last', payload: Buffer.from('gone'), qos: 0, retain: false } as const
@@ -160,7 +160,7 @@ describe('a client that sends without end', async () => {
 describe('a client that publishes faster than it may', () => {
   const RATE = 10
 
-  it('is not cut off by its keep alive while it is made to wait, and waits no longer than it has to', async () => {
+  it('is not disconnected by its keep alive while it is delayed, and is not delayed longer than necessary', async () => {
     const settings = { publishRate: `${RATE}`, publishBurst: '1' }
     await using at = await startGateway({ acl: ACL, settings })
     const device = await at.pki.issue('device.d.wott.local')
@@ -176,7 +176,7 @@ describe('a client that publishes faster than it may', () => {
     assert.ok(seconds > 1.5 && seconds < 2 * (count / RATE), `${seconds} s`)
   })
 
-  it('and is gone while it waits leaves its turn to others', async () => {
+  it('and disconnects while it is delayed gives its turn to others', async () => {
     const settings = { publishRate: '1', publishBurst: '1' }
     await using at = await startGateway({ acl: ACL, settings })
     const device = await at.pki.issue('device.d.wott.local')
@@ -185,7 +185,7 @@ describe('a client that publishes faster than it may', () => {
     for (let count = 0; count < 20; count++) {
       const gone = await rawConnected(at, device, { clientId: `gone${count}` })
       gone.send(publishPacket('a', 'x'))
-      // it is read once the gateway has it: CONNACK came before
+      // the packet is read at once, because CONNACK came before it
       gone.socket.end()
       await gone.closed
     }
@@ -197,7 +197,7 @@ describe('a client that publishes faster than it may', () => {
   })
 })
 
-/** A SUBSCRIBE with so many filters that are not one. */
+/** A SUBSCRIBE with `count` invalid filters. */
 function subscribeToNothing(count: number): Buffer {
   const filters = Buffer.alloc(3 * count)
   const body = Buffer.concat([Buffer.from([0, 1, 0]), filters])

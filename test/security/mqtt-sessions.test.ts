@@ -23,14 +23,14 @@ describe('attacks with sessions', () => {
   })
   after(() => at[Symbol.asyncDispose]())
 
-  /** Sends one SUBSCRIBE, of packet identifier 9; the reason codes. */
+  /** Sends a SUBSCRIBE with packet identifier 9; returns the reason codes. */
   async function subscribeTo(client: PacketClient, filters: readonly string[]): Promise<number[]> {
     client.send(subscribeBytes(filters))
     return (await client.expect('suback')).granted as number[]
   }
 
   describe('by subscriptions', () => {
-    it('twenty thousand filters at once are as many as a session may have, and counted', async () => {
+    it('twenty thousand filters at once are limited to the maximum of a session, and the refusals are counted', async () => {
       using client = await connectClient(at, device, 'many')
       const before = (await at.metric(REFUSED)) ?? 0
       const codes = await subscribeTo(
@@ -39,11 +39,11 @@ describe('attacks with sessions', () => {
       )
       assert.deepEqual([codes.slice(0, 1000), codes.slice(1000)].map(onlyOne), [0, 0x97])
       assert.equal(await at.metric(REFUSED), before + 19_000)
-      // those that it has it may change
+      // it may change filters that it already has
       assert.deepEqual(await subscribeTo(client, ['m/0', 'm/1000']), [0, 0x97])
     })
 
-    it('the same one twenty thousand times is one', async () => {
+    it('the same filter twenty thousand times counts as one', async () => {
       using client = await connectClient(at, device, 'same', LASTING)
       assert.equal(onlyOne(await subscribeTo(client, Array(20_000).fill('same'))), 0)
       await client.publish('same', 'x')
@@ -53,7 +53,7 @@ describe('attacks with sessions', () => {
       assert.deepEqual([gone[0], onlyOne(gone.slice(1))], [0, 0x11])
     })
 
-    it('filters of 64 KB take from what all sessions of a device have together', async () => {
+    it('filters of 64 KB count towards the limit of all sessions of a device', async () => {
       const before = (await at.metric(REFUSED)) ?? 0
       const filters = Array.from({ length: 600 }, (_, index) => `${index}/${'x'.repeat(65_000)}`)
       const granted: number[] = []
@@ -67,16 +67,16 @@ describe('attacks with sessions', () => {
       const taken = granted.filter((code) => code === 0).length
       assert.ok(taken > 120 && taken < 140, `${taken}`)
       assert.equal(await at.metric(REFUSED), before + granted.length - taken)
-      // those of another device have their own
+      // sessions of another device have their own limit
       using elsewhere = await connectClient(at, other, 'hoard1')
       assert.deepEqual(await subscribeTo(elsewhere, filters.slice(0, 3)), [0, 0, 0])
-      // and it is theirs again when they end
+      // the space is free again when sessions end
       for (const client of hoards) await client.disconnect()
       using again = await connectClient(at, device, 'again')
       assert.deepEqual(await subscribeTo(again, filters.slice(0, 3)), [0, 0, 0])
     })
 
-    it('a thousand filters of one topic bring one copy, and their identifiers count in the queue', async () => {
+    it('a thousand filters for one topic deliver one copy, and their identifiers count in the queue', async () => {
       const settings = { queueBytesPerDevice: '100KiB' }
       await using at = await startGateway({ acl: ACL, settings })
       const device = await at.pki.issue('device.d.wott.local')
@@ -107,7 +107,7 @@ describe('attacks with sessions', () => {
     const groups = (count: number, from = 0) =>
       Array.from({ length: count }, (_, index) => `$share/g${from + index}/shared`)
 
-    it('a device has a thousand, so that a message becomes no more copies than that', async () => {
+    it('a device may have a thousand, so that a message has at most that many copies', async () => {
       using first = await connectClient(at, device, 'first')
       using second = await connectClient(at, device, 'second')
       using elsewhere = await connectClient(at, other, 'first')
@@ -129,7 +129,7 @@ describe('attacks with sessions', () => {
       }
     })
 
-    it('coming and going ten thousand times leaves nothing behind', async () => {
+    it('joining and leaving ten thousand times leaves nothing behind', async () => {
       using client = await connectClient(at, device, 'churn')
       using reader = await connectClient(at, other, 'reader')
       await reader.subscribe('$share/g/churn')
@@ -143,7 +143,7 @@ describe('attacks with sessions', () => {
       assert.deepEqual(await reader.receive(), plain('churn', 'x'))
     })
 
-    it('members without the right cost the others no message', async () => {
+    it('members without the right to read do not cost other members a message', async () => {
       const acl = `user reader.d.wott.local
 topic readwrite jobs
 `
@@ -171,7 +171,7 @@ topic readwrite jobs
   })
 
   describe('by QoS 2 messages that are never released', () => {
-    it('a device has as many as one session has packet identifiers for, and is cut off beyond', async () => {
+    it('a device may have as many as one session has packet identifiers; one more disconnects it', async () => {
       const sample = 'wott_connections_cut_total{door="mqtt",reason="receive_maximum"}'
       const before = (await at.metric(sample)) ?? 0
       using first = await connectClient(at, device, 'first', LASTING)
@@ -184,7 +184,7 @@ topic readwrite jobs
       assert.equal(await at.metric(sample), before + 1)
       using elsewhere = await connectClient(at, other, 'first', LASTING)
       assert.equal(await elsewhere.publish('a', 'x', { qos: 2 }), 0x10)
-      // what is released makes room
+      // a released message makes room
       first.send({ cmd: 'pubrel', messageId: 5, reasonCode: 0 })
       await first.expect('pubcomp')
       using third = await connectClient(at, device, 'third', LASTING)
@@ -193,7 +193,7 @@ topic readwrite jobs
   })
 
   describe('by taking over', () => {
-    it('fifty connections with one client id at once leave one, and its session', async () => {
+    it('fifty connections with one client id at once leave one connection and its session', async () => {
       using witness = await connectClient(at, other, 'witness')
       await witness.subscribe('storm/#')
       const will = {
@@ -209,7 +209,7 @@ topic readwrite jobs
           return raw
         }),
       )
-      // each has its CONNACK or was ended before it, and all but the last are ended
+      // each gets its CONNACK or is closed before it, and all but the last are closed
       const open = 'wott_connections{door="mqtt"}'
       await at.until(open, 2)
       await witness.publish('storm/fence', 'x')
@@ -222,7 +222,7 @@ topic readwrite jobs
       assert.equal(back.connack.sessionPresent, true)
     })
 
-    it('a will that its own session reads is said once', async () => {
+    it('a will that its own session reads is published once', async () => {
       const will = {
         topic: 'own/will',
         payload: Buffer.from('x'),
@@ -240,7 +240,7 @@ topic readwrite jobs
 })
 
 describe('attacks with sessions, on disk', () => {
-  it('clients that are gone before their SUBACK, PUBACK and PUBCOMP cost nothing but that', async () => {
+  it('clients that disconnect before their SUBACK, PUBACK and PUBCOMP lose only these', async () => {
     await using folder = await temporaryFolder()
     const settings = { broker: `file:${folder.path}`, publishRate: '0' }
     await using at = await startGateway({ acl: ACL, settings })

@@ -12,7 +12,7 @@ const TEXT = 1
 const BINARY = 2
 const PING = 9
 const PONG = 10
-/** What a client that is told why its connection ends can send besides, with all that the system keeps of it. */
+/** Bytes that a client can still send before it notices the end of its connection, including the socket buffers. */
 const MOST_POURED = 32 * 1024 * 1024
 
 describe('attacks on MQTT over WebSocket', async () => {
@@ -49,7 +49,7 @@ describe('attacks on MQTT over WebSocket', async () => {
     assert.equal(await at.metric(sample), before + 1)
   }
 
-  it('a message of text ends the connection, and is not read [MQTT-6.0.0-1]', async () => {
+  it('a text message ends the connection, and is not read [MQTT-6.0.0-1]', async () => {
     const connect = mqttPacket.generate(connectPacket({ clientId: 'text' }))
     await isCutOff(await open(), 'protocol_error', frame(TEXT, connect))
     await isCutOff(await connected(), 'protocol_error', frame(TEXT, Buffer.from([0xc0, 0])))
@@ -59,7 +59,7 @@ describe('attacks on MQTT over WebSocket', async () => {
     await isCutOff(await connected(), 'packet_size', header(BINARY, 0xffff_ffff))
   })
 
-  it('what is no frame ends the connection', async () => {
+  it('an invalid frame ends the connection', async () => {
     // reserved bits, an unknown kind, a control frame in pieces, and a message inside a message
     for (const bytes of [
       Buffer.from([0xf2, 0x80, 0, 0, 0, 0]),
@@ -76,13 +76,13 @@ describe('attacks on MQTT over WebSocket', async () => {
     await isCutOff(await connected(), 'packet_size', message)
   })
 
-  it('what goes on after that is cut off', async () => {
+  it('a client that continues after that is disconnected', async () => {
     const socket = await connected()
     socket.write(Buffer.from([0xf2, 0x80, 0, 0, 0, 0]))
     assert.ok((await pouredUntilClosed(socket, Buffer.alloc(65_536))) < MOST_POURED)
   })
 
-  it('a message whose fragments trickle, with pings between them, ends the connection', async () => {
+  it('a message with slow fragments and pings between them ends the connection', async () => {
     for (const begin of [frame(BINARY, Buffer.alloc(1), false), header(BINARY, 1000)]) {
       const socket = await connected()
       const isFrame = begin.length > 8
@@ -94,7 +94,7 @@ describe('attacks on MQTT over WebSocket', async () => {
     }
   })
 
-  it('a packet in many fragments, with pings between them, is a packet', async () => {
+  it('a packet in many fragments with pings between them is accepted', async () => {
     const socket = await connected()
     const packet = mqttPacket.generate({
       cmd: 'subscribe',
@@ -115,7 +115,7 @@ describe('attacks on MQTT over WebSocket', async () => {
     socket.destroy()
   })
 
-  it('pings without end by a client that reads no pong end the connection', async () => {
+  it('endless pings of a client that reads no pongs end the connection', async () => {
     const socket = await connected()
     const pings = Buffer.concat(Array(500).fill(frame(PING, Buffer.alloc(125))))
     socket.pause()
@@ -125,7 +125,7 @@ describe('attacks on MQTT over WebSocket', async () => {
         await Promise.race([new Promise((resolve) => socket.once('drain', resolve)), ended])
   })
 
-  it('pings and pongs are not CONNECT', async () => {
+  it('pings and pongs do not count as CONNECT', async () => {
     const socket = await open()
     const pings = setInterval(() => socket.write(frame(PING, Buffer.from('x'))), 100)
     await isCutOff(socket, 'connect_timeout', frame(PONG, Buffer.alloc(0))).finally(() =>

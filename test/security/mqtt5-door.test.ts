@@ -12,7 +12,7 @@ import { suiteGateway } from '../support/suite-gateway.ts'
 
 const ACL = 'pattern readwrite #\n'
 
-describe('attacks with what MQTT 5 adds', async () => {
+describe('attacks with features of MQTT 5', async () => {
   const { at, device } = await suiteGateway({ acl: ACL, settings: { publishRate: '0' } })
 
   async function cuts(reason: string): Promise<number> {
@@ -35,7 +35,7 @@ describe('attacks with what MQTT 5 adds', async () => {
   describe('by topic aliases', () => {
     const long = (begin: string) => begin + 'x'.repeat(60_000)
 
-    it('a hundred of them for topics of 60,000 characters each are not remembered', async () => {
+    it('a hundred aliases for topics of 60,000 characters are not stored', async () => {
       const before = await cuts('topic_alias')
       using client = await connectClient(at, device, 'hoards')
       for (let topicAlias = 1; topicAlias <= 100; topicAlias++)
@@ -43,7 +43,7 @@ describe('attacks with what MQTT 5 adds', async () => {
       assert.equal(await isCutOff(client, 0x94, 'topic_alias'), before + 1)
     })
 
-    it('one for a long topic after the other is remembered alone', async () => {
+    it('only the last of many aliases for long topics is stored', async () => {
       using client = await connectClient(at, device, 'changes')
       await client.subscribe('after')
       for (let count = 0; count < 100; count++)
@@ -59,7 +59,7 @@ describe('attacks with what MQTT 5 adds', async () => {
     const pairs = (count: number) =>
       userPropertyBytes(...Array.from({ length: count }, () => ['', ''] as const))
 
-    it('a hundred user properties are carried, and not one more', async () => {
+    it('a hundred user properties are accepted, and not one more', async () => {
       using client = await connectClient(at, device, 'many')
       const before = await refused(1, 'too_large')
       for (const [count, code] of [
@@ -74,7 +74,7 @@ describe('attacks with what MQTT 5 adds', async () => {
       assert.equal(await refused(1, 'too_large'), before + 3)
     })
 
-    it('64 KiB of them are carried, and no more', async () => {
+    it('64 KiB of user properties are accepted, and no more', async () => {
       using client = await connectClient(at, device, 'large')
       const before = await refused(1, 'too_large')
       const value = 'x'.repeat(65_000)
@@ -90,7 +90,7 @@ describe('attacks with what MQTT 5 adds', async () => {
       assert.equal(await refused(1, 'too_large'), before + 2)
     })
 
-    it('64 KiB of them in packets that nobody reads them of change nothing', async () => {
+    it('64 KiB of user properties in packets that ignore them have no effect', async () => {
       using client = await connectClient(at, device, 'odd')
       const properties = userPropertyBytes(...Array(13_000).fill(['', '']))
       const withProperties = (first: number, begin: number[], end: Buffer = Buffer.alloc(0)) => {
@@ -112,7 +112,7 @@ describe('attacks with what MQTT 5 adds', async () => {
       await client.closed
     })
 
-    it('16 KiB of them in CONNECT are read no further than that', async () => {
+    it('user properties in CONNECT are read up to 16 KiB', async () => {
       const before = await cuts('packet_size')
       using client = await rawMqtt(at, device)
       const userProperties = { name: Array(2000).fill('value') }
@@ -150,7 +150,7 @@ describe('attacks with what MQTT 5 adds', async () => {
         if (got[0]?.[0] === 0x20 && got[0][3] === 0) assert.equal(got.at(-1)?.[0], 0xe0)
       })
 
-    it('ends the connection where an answer is larger, with 0x95', async () => {
+    it('ends the connection with 0x95 if an answer is larger', async () => {
       const before = await cuts('packet_size')
       using client = await connectClient(at, device, 'small', {
         properties: { maximumPacketSize: 30 },
@@ -183,7 +183,7 @@ describe('attacks with what MQTT 5 adds', async () => {
     })
   })
 
-  describe('by authentication that is not asked for', () => {
+  describe('by unsolicited authentication', () => {
     it('a method in CONNECT is refused with 0x8C, AUTH ends the connection with 0x82', async () => {
       const before = await cuts('protocol_error')
       using client = await rawMqtt(at, device)

@@ -12,7 +12,7 @@ describe('attacks with the times of MQTT 5', async () => {
 
   const NEVER = 0xffff_ffff
 
-  it('a message expiry of 0 is past at once, but for those who are there', async () => {
+  it('a message with expiry 0 is only delivered to connected subscribers', async () => {
     const sleeper = await connectClient(at, device, 'sleeper', SESSION)
     await sleeper.subscribe([{ topic: 'past', qos: 1 }])
     await sleeper.disconnect()
@@ -57,12 +57,12 @@ describe('attacks with the times of MQTT 5', async () => {
     return got
   }
 
-  it('one of 0xFFFFFFFF is still one when the clock is set back', async (context) => {
+  it('a message expiry of 0xFFFFFFFF still works when the clock is set back', async (context) => {
     const got = await acrossJump(context, NEVER, -10_000)
     assert.deepEqual(got, [`sleeper ${NEVER}`, `late ${NEVER}`])
   })
 
-  it('one of a minute lasts a minute, also when the clock is set ahead by ten', async (context) => {
+  it('a message expiry of a minute lasts a minute, also when the clock is set ahead by ten minutes', async (context) => {
     const [first = '', second = ''] = await acrossJump(context, 60, 600_000)
     assert.match(first, /^sleeper (?:60|5\d)$/)
     assert.match(second, /^late (?:60|5\d)$/)
@@ -83,7 +83,7 @@ describe('attacks with the times of MQTT 5', async () => {
         assert.equal(again.connack.sessionPresent, Boolean(asked) && left !== 0)
       })
 
-  it('a will delay of 0xFFFFFFFF lasts as long as the session, and holds up no other will', async () => {
+  it('a will delay of 0xFFFFFFFF lasts as long as the session, and does not delay other wills', async () => {
     using witness = await connectClient(at, device, 'witness')
     await witness.subscribe('last/#')
     const leave = async (clientId: string, sessionExpiryInterval: number) => {

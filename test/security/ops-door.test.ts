@@ -34,7 +34,7 @@ describe('attacks on the ops door', () => {
       assert.equal(await ask(`Host: ${host}\r\n`), 200, host)
   })
 
-  it('a request that two servers could understand in two ways is answered 400', async () => {
+  it('an ambiguous request is answered 400', async () => {
     for (const headers of [
       'Host: localhost\r\nHost: localhost\r\n',
       'Host: localhost\r\nTransfer-Encoding: gzip, chunked\r\n',

@@ -11,7 +11,7 @@ import { until } from '../support/until.ts'
 
 const SETTINGS = { maxStrangers: '8', maxStrangersPerAddress: '4' }
 
-describe('whoever forgets TLS', () => {
+describe('a client without TLS', () => {
   let at: TestGateway
   let enrol: EnrolSite
   before(async () => {
@@ -41,7 +41,7 @@ describe('whoever forgets TLS', () => {
   }
 
   for (const door of ['device', 'viewer', 'enrol'] as const) {
-    it(`is told on the ${door} door that it speaks HTTPS`, async () => {
+    it(`is told on the ${door} door that the door speaks HTTPS`, async () => {
       const before = await cut(door)
       const url = `http://127.0.0.1:${portOf(door)}/topics/a`
       const { stdout } = await run('curl', ['-sS', '-i', '-d', '21.5', url])
@@ -54,7 +54,7 @@ describe('whoever forgets TLS', () => {
       assert.deepEqual([line.level, line.address], ['info', '127.0.0.1'])
     })
 
-    it(`hears it on the ${door} door whatever else comes, and is not listened to any longer`, async () => {
+    it(`is told so on the ${door} door whatever it sends, and its connection is closed`, async () => {
       for (const bytes of [PREFACE, `GET / HTTP/1.1\r\nX: ${'x'.repeat(1_000_000)}`, 'G']) {
         const socket = await send(portOf(door), bytes)
         const [answer] = rawAnswers(await untilClosed(socket))
@@ -63,7 +63,7 @@ describe('whoever forgets TLS', () => {
     })
   }
 
-  it('is said in the log of the mqtt door', async () => {
+  it('is logged on the mqtt door', async () => {
     const ran = await run('mosquitto_pub', [
       ...['-h', '127.0.0.1', '-p', String(at.ports.mqtt), '-t', 'a', '-m', 'b'],
     ])
@@ -74,7 +74,7 @@ describe('whoever forgets TLS', () => {
     assert.ok((await cut('mqtt')) > 0)
   })
 
-  it('is said in the log, too, of a load balancer with the PROXY protocol', async () => {
+  it('is also logged behind a load balancer with the PROXY protocol', async () => {
     const v2 = Buffer.from('\r\n\r\n\0\r\nQUIT\n\x20\0\0\0', 'latin1')
     for (const door of ['device', 'mqtt'] as const)
       for (const header of ['PROXY TCP4 192.0.2.1 192.0.2.2 5632 443\r\n', v2]) {
@@ -89,7 +89,7 @@ describe('whoever forgets TLS', () => {
       }
   })
 
-  it('has a place of a stranger, and keeps nobody out', async () => {
+  it('counts as a stranger, and does not keep others out', async () => {
     const before = await cut('device', 'max_strangers_per_address')
     const sockets: Socket[] = []
     for (let count = 0; count < 20; count++) sockets.push(await send(at.ports.device, 'G'))
@@ -99,7 +99,7 @@ describe('whoever forgets TLS', () => {
     for (const socket of sockets) socket.destroy()
   })
 
-  it('is not who only looks whether the port is open', async () => {
+  it('is not logged if it only checks whether the port is open', async () => {
     for (const door of ['device', 'mqtt', 'viewer', 'enrol'] as const) {
       const { length } = linesOf(door)
       const before = [await refused(door), await cut(door)]

@@ -17,7 +17,7 @@ import { until } from '../support/until.ts'
 
 const EVENTS = { accept: 'text/event-stream' }
 
-/** MQTT over WebSocket as the proxy passes it on for a device. */
+/** MQTT over WebSocket as the proxy forwards it for a device. */
 function mqttFor(at: ProxiedGateway, device: Credentials) {
   return connectAsync(`wss://localhost:${at.port}/mqtt`, {
     reconnectPeriod: 0,
@@ -31,7 +31,7 @@ function mqttFor(at: ProxiedGateway, device: Credentials) {
   })
 }
 
-/** How a WebSocket is refused. */
+/** The refusal of a WebSocket. */
 async function upgradeStatus(at: ProxiedGateway, device: Credentials) {
   const headers = {
     connection: 'Upgrade',
@@ -57,7 +57,7 @@ async function textOf(stream: ClientHttp2Stream): Promise<string> {
 }
 
 describe('when a certificate is revoked', () => {
-  it('its streams end within moments, and what others have on the same connection goes on', async () => {
+  it('its streams end at once, and those of others on the same connection continue', async () => {
     await using at = await startProxied()
     const [one, two] = [await at.pki.issue('one'), await at.pki.issue('two')]
     const session = http2Session(at.door, at.proxy)
@@ -79,7 +79,7 @@ describe('when a certificate is revoked', () => {
     session.destroy()
   })
 
-  it('its WebSocket ends, told why, and that of another does not', async () => {
+  it('its WebSocket ends with a reason, and that of another device stays open', async () => {
     await using at = await startProxied()
     const [one, two] = [await at.pki.issue('one'), await at.pki.issue('two')]
     const gone = await mqttFor(at, one)
@@ -99,11 +99,11 @@ describe('when a certificate is revoked', () => {
     assert.equal(await upgradeStatus(at, one), 401)
   })
 
-  it('a message whose body was still to come is not published', async () => {
+  it('a message whose body has not arrived is not published', async () => {
     await using at = await startProxied()
     const [one, two] = [await at.pki.issue('one'), await at.pki.issue('two')]
     const session = http2Session(at.door, at.proxy)
-    // so that there is a moment after which the revocation is known to hold
+    // so that the test knows when the revocation is in force
     const { stream } = await streamOn(session, one)
     const path = '/topics/a?retain=true'
     const post = session.request({ ':path': path, ':method': 'POST', ...passedOn(one) })
@@ -121,7 +121,7 @@ describe('when a certificate is revoked', () => {
   })
 })
 
-it('a certificate that leaves the list again is good again', async () => {
+it('a certificate that is removed from the list is valid again', async () => {
   await using at = await startProxied()
   const one = await at.pki.issue('one')
   const session = http2Session(at.door, at.proxy)
@@ -138,7 +138,7 @@ it('a certificate that leaves the list again is good again', async () => {
   session.destroy()
 })
 
-it('when a certificate ends, so do its streams', async () => {
+it('streams end when their certificate expires', async () => {
   await using at = await startProxied()
   const short = { days: 1, notBefore: Date.now() - 86_400_000 + 3000 }
   const device = await at.pki.issue('short', short)
@@ -151,8 +151,8 @@ it('when a certificate ends, so do its streams', async () => {
   session.destroy()
 })
 
-describe('a device that asks too much of the connection that others share', () => {
-  it('has as many requests and WebSockets under way as connections, and others have theirs', async () => {
+describe('a device that overuses the connection that others share', () => {
+  it('may have as many open requests and WebSockets as connections, and does not affect others', async () => {
     await using at = await startProxied({ settings: { maxConnectionsPerDevice: '2' } })
     const [one, two] = [await at.pki.issue('one'), await at.pki.issue('two')]
     const session = http2Session(at.door, at.proxy)
@@ -173,7 +173,7 @@ describe('a device that asks too much of the connection that others share', () =
     session.destroy()
   })
 
-  it('gets 408 for a body that does not come, and the connection goes on', async () => {
+  it('gets 408 for a body that does not arrive, and the connection stays open', async () => {
     await using at = await startProxied({ settings: { requestTimeout: '1' } })
     const [one, two] = [await at.pki.issue('one'), await at.pki.issue('two')]
     const session = http2Session(at.door, at.proxy)
@@ -192,7 +192,7 @@ describe('a device that asks too much of the connection that others share', () =
     session.destroy()
   })
 
-  it('does not read a large answer, and loses that answer alone', async () => {
+  it('loses only a large answer that it does not read', async () => {
     const settings = { streamStall: '1', requestRate: '0' }
     await using at = await startProxied({ settings })
     const [one, two] = [await at.pki.issue('one'), await at.pki.issue('two')]
@@ -200,7 +200,7 @@ describe('a device that asks too much of the connection that others share', () =
     const { stream, frames } = await streamOn(session, two)
     const post = { ':path': '/topics/large?retain=true', ':method': 'POST', ...passedOn(two) }
     assert.equal((await http2(session, post, 'x'.repeat(120_000))).status, 200)
-    // more than the client takes without being read
+    // more than the client buffers without reading
     const unread = session.request({ ':path': '/topics/large', ...passedOn(one) })
     unread.on('error', () => {})
     await once(unread, 'response')
@@ -212,7 +212,7 @@ describe('a device that asks too much of the connection that others share', () =
     session.destroy()
   })
 
-  it('holds all the memory that a device may, and others have theirs', async () => {
+  it('uses up its memory limit, and does not affect others', async () => {
     await using at = await startProxied({ settings: { memoryBytesPerDevice: '64KiB' } })
     const [one, two] = [await at.pki.issue('one'), await at.pki.issue('two')]
     const session = http2Session(at.door, at.proxy)
@@ -234,7 +234,7 @@ describe('a device that asks too much of the connection that others share', () =
     session.destroy()
   })
 
-  it('cancels more requests than a device alone may, and the connection goes on', async () => {
+  it('cancels more requests than a single device may, and the connection stays open', async () => {
     await using at = await startProxied({ settings: { streamResetBurst: '10' } })
     const [one, two] = [await at.pki.issue('one'), await at.pki.issue('two')]
     const session = http2Session(at.door, at.proxy)
@@ -252,7 +252,7 @@ describe('a device that asks too much of the connection that others share', () =
   })
 })
 
-it('what is not there any more is not counted any more', async () => {
+it('finished requests and streams are no longer counted', async () => {
   await using at = await startProxied({ settings: { maxConnectionsPerDevice: '1' } })
   const one = await at.pki.issue('one')
   for (let index = 0; index < 20; index += 1) {

@@ -25,12 +25,12 @@ describe('on the proxy door', () => {
   const whoami = (who: Credentials | null, headers: object = {}) =>
     http1(at.door, who, { path: '/whoami', headers: { ...headers } })
 
-  it('the proxy says who sends a request', async () => {
+  it('the proxy tells the identity of a request', async () => {
     const { status, json } = await whoami(at.proxy, passedOn(sensor))
     assert.deepEqual([status, json.id], [200, 'sensor'])
   })
 
-  it('a request without a certificate is answered 401, and its connection goes on', async () => {
+  it('a request without a certificate is answered 401, and its connection stays open', async () => {
     const get = (headers: string) => `GET /whoami HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n`
     const answers = await rawHttp(
       at.door,
@@ -48,7 +48,7 @@ describe('on the proxy door', () => {
     assert.equal(answers[0]?.headers.connection, 'keep-alive')
   })
 
-  it('so is a certificate of another CA, one that has expired, and one without a usable name', async () => {
+  it('a certificate of another CA, an expired one, and one without a usable name are answered 401 too', async () => {
     const other = await at.proxyPki.issue('sensor')
     const days = { days: 1, notBefore: Date.now() - 2 * 86_400_000 }
     const expired = await at.pki.issue('expired', days)
@@ -86,7 +86,7 @@ describe('on the proxy door', () => {
       socket.destroy()
     })
 
-  it('a request with more certificate than anybody has is refused', async () => {
+  it('a request with an oversized certificate is refused', async () => {
     const { status, json } = await whoami(at.proxy, { 'client-cert': `:${'A'.repeat(40_000)}:` })
     assert.deepEqual([status, json.code], [431, 'headers_too_large'])
   })
@@ -110,7 +110,7 @@ describe('on the proxy door', () => {
     session.close()
   })
 
-  it('a device that comes by itself is told that this is not its door', async () => {
+  it('a device that connects directly is told that this is the wrong door', async () => {
     for (const headers of [{}, passedOn(sensor)] as object[]) {
       const { status, json } = await whoami(sensor, headers)
       assert.deepEqual([status, json.code], [400, 'request_invalid'])
@@ -118,7 +118,7 @@ describe('on the proxy door', () => {
     }
   })
 
-  it('nobody passes for the proxy', async () => {
+  it('no other client is accepted as the proxy', async () => {
     const device = await at.pki.issue(PROXY)
     const other = await at.proxyPki.issue('other.example')
     const days = { days: 1, notBefore: Date.now() - 2 * 86_400_000 }
@@ -140,7 +140,7 @@ describe('on the proxy door', () => {
     }
   })
 
-  it('nor does a WebSocket', async () => {
+  it('no WebSocket is accepted without a valid identity', async () => {
     const upgrade = (headers: string) =>
       `GET /mqtt HTTP/1.1\r\nHost: localhost\r\n${headers}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n`
     const own = CLIENT_CERT(sensor)
@@ -176,7 +176,7 @@ describe('on the proxy door', () => {
 })
 
 describe('two devices on one connection of the proxy', () => {
-  it('are each themselves, and each has its own allowance', async () => {
+  it('keep their own identities and limits', async () => {
     await using at = await startProxied({
       settings: { publishRate: '1', publishBurst: '2' },
       acl: 'user one\ntopic readwrite one/#\nuser two\ntopic readwrite two/#\n',
@@ -239,7 +239,7 @@ describe('identity headers on the other doors', () => {
 })
 
 describe('the connections of the proxy', () => {
-  it('come from its addresses only, where these are named', async () => {
+  it('come only from its addresses, if these are set', async () => {
     await using at = await startProxied({ settings: { proxyAddresses: '192.0.2.1, 10.0.0.0/8' } })
     const sensor = await at.pki.issue('sensor')
     const asked = http1(at.door, at.proxy, { path: '/whoami', headers: passedOn(sensor) })
@@ -250,7 +250,7 @@ describe('the connections of the proxy', () => {
     assert.equal((await http1(same.door, same.proxy, request)).status, 200)
   })
 
-  it('are no strangers, and have a bound of their own', async () => {
+  it('do not count as strangers, and have their own limit', async () => {
     const settings = { maxConnections: '1', maxStrangers: '1', maxProxyConnections: '3' }
     await using at = await startProxied({ settings })
     const sensor = await at.pki.issue('sensor')

@@ -25,7 +25,7 @@ const SETTINGS = {
 }
 const PATHS = ['/', '/whoami', '/topics/a', '/topics/%23', '/stream?filter=a', '/history', '/docs']
 
-/** RFC 9440, as {client_cert_leaf} has it. */
+/** The format of RFC 9440, as in {client_cert_leaf}. */
 const passedOn = ({ certificate }: Credentials) => ({
   [HEADER]: `:${certificate.replace(/-----[A-Z ]+-----|\s/g, '')}:`,
 })
@@ -60,7 +60,7 @@ describe('behind the front end of a platform', () => {
     assert.deepEqual([line?.level, line?.door], ['warn', 'proxy'])
   })
 
-  it('the settings of the docs are all that it takes', async () => {
+  it('the settings in the docs are sufficient', async () => {
     const page = await readFile(join(import.meta.dirname, '../../docs/serverless.md'), 'utf8')
     const [, block = ''] = /^```sh\n(WOTT_PROXY_TRUST=.*?)^```$/ms.exec(page) ?? []
     const settings = Object.fromEntries(
@@ -74,7 +74,7 @@ describe('behind the front end of a platform', () => {
     assert.equal(config.proxyCertHeader, HEADER)
   })
 
-  it('nothing is reached without a certificate', async () => {
+  it('no route is reachable without a certificate', async () => {
     for (const path of PATHS) assert.deepEqual(await statuses(path, {}), [401, 401], path)
     const socket = connect(port, '127.0.0.1')
     socket.write(
@@ -83,14 +83,14 @@ describe('behind the front end of a platform', () => {
     assert.match(await untilClosed(socket), /^HTTP\/1\.1 401 /)
   })
 
-  it('nor with one of another CA, or with two', async () => {
+  it('no route is reachable with a certificate of another CA, or with two', async () => {
     const other = await at.pki.issue('elsewhere', {}, await createAuthority())
     const twice = Object.values(passedOn(sensor)).concat(Object.values(passedOn(sensor)))
     assert.deepEqual(await statuses('/whoami', passedOn(other)), [401, 401])
     assert.deepEqual(await statuses('/whoami', { [HEADER]: twice }), [400, 400])
   })
 
-  it('a device is who its certificate says', async () => {
+  it('a device is identified by its certificate', async () => {
     assert.deepEqual(await statuses('/whoami', passedOn(sensor)), [200, 200])
   })
 
@@ -103,7 +103,7 @@ describe('behind the front end of a platform', () => {
     await client.endAsync()
   })
 
-  it('the headers mean nothing on other doors', async () => {
+  it('the headers are ignored on other doors', async () => {
     const session = connectHttp2(`https://localhost:${at.ports.device}`, {
       ca: at.pki.authority.certificate,
     })
@@ -138,7 +138,7 @@ backend gateway
         curl(sensor, sensor.caFile, '--unix-socket', file('front.sock'), ...args)
       const published = await ask('-f', '-d', '21.5', 'https://localhost/topics/a?retain=true')
       assert.equal(published.code, 0, published.stderr)
-      // whatever the client says of itself
+      // whatever the client claims
       const forged = `${HEADER}: ${passedOn(await at.pki.issue('other'))[HEADER]}`
       const { stdout } = await ask('-H', forged, 'https://localhost/whoami')
       assert.equal(JSON.parse(stdout).id, 'sensor')

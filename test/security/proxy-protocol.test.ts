@@ -131,7 +131,7 @@ describe('behind a load balancer', () => {
     assert.equal(failed.address, '2001:db8:1:2::3')
   })
 
-  it('each client has places of its own', async () => {
+  it('each client has its own connection limit', async () => {
     const first = await send('device', v1Header('203.0.113.1', 1))
     const firstClosed = untilClosed(first)
     const others = [
@@ -147,11 +147,11 @@ describe('behind a load balancer', () => {
     for (const socket of others) socket.destroy()
   })
 
-  it('two clients that are said to be the same are told apart', async () => {
+  it('two clients with the same stated address are told apart', async () => {
     const one = secure(behind(await dial('device'), HEADERS.v1, 1), device)
     const other = secure(behind(await dial('device'), HEADERS.v1, 1), device)
     await Promise.all([once(one, 'secureConnect'), once(other, 'secureConnect')])
-    // as strangers they would have both places of their address
+    // as strangers they would use up both places of their address
     const before = await cut('device', 'max_strangers_per_address')
     const strangers = [await send('device', HEADERS.v1), await send('device', HEADERS.v1)]
     other.write(WHOAMI)
@@ -160,7 +160,7 @@ describe('behind a load balancer', () => {
     for (const socket of [one, ...strangers]) socket.destroy()
   })
 
-  it('nobody else may connect, whatever they send', async () => {
+  it('no other host may connect, whatever it sends', async () => {
     for (const bytes of [HEADERS.v1, HEADERS.v2, LOCAL_HEADER, 'x'])
       await untilClosed(await send('device', bytes, '127.0.0.2'))
     assert.equal(await cut('device', 'proxy_untrusted'), 4)
@@ -182,7 +182,7 @@ describe('behind a load balancer', () => {
       assert.deepEqual([line.level, line.address], ['warn', '127.0.0.1'])
     })
 
-  it('a header that is cut, or does not come in time, ends its connection', async () => {
+  it('a header that is incomplete or late ends its connection', async () => {
     const before = await cut('mqtt', 'proxy_header')
     const late = await send('mqtt', HEADERS.v2.subarray(0, 20))
     const silent = await send('mqtt', '')
@@ -194,7 +194,7 @@ describe('behind a load balancer', () => {
       await at.logged(({ door, reason }) => door === 'mqtt' && reason === fault)
   })
 
-  it('connections without their header have a bound of their own', async () => {
+  it('connections without a header yet have their own limit', async () => {
     const oldest = await dial('mqtt')
     const closed = untilClosed(oldest)
     const others = [await dial('mqtt'), await dial('mqtt'), await dial('mqtt')]
@@ -205,7 +205,7 @@ describe('behind a load balancer', () => {
     for (const socket of [tls, ...others]) socket.destroy()
   })
 
-  it('checks of its health are no attacks', async () => {
+  it('health checks do not count as attacks', async () => {
     const lines = at.log.length
     const refused = 'wott_handshakes_total{door="mqtt",result="refused"}'
     const before = [await cut('mqtt', 'proxy_header'), await at.metric(refused)]
@@ -220,19 +220,19 @@ describe('behind a load balancer', () => {
     assert.deepEqual(at.log.slice(lines), [])
   })
 
-  it('the balancer itself may connect, and is known by its own address', async () => {
+  it('the balancer itself may connect, and has its own address', async () => {
     const tls = secure(behind(await dial('device'), LOCAL_HEADER, 3), device)
     tls.write(WHOAMI)
     assert.match(await firstOf(tls), /^HTTP\/1\.1 200 /)
   })
 
-  it('doors that are not behind it are as they were', async () => {
+  it('doors that are not behind it do not change', async () => {
     const tls = secure(await dial('viewer', '127.0.0.3'), null)
     tls.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
     assert.match(await firstOf(tls), /^HTTP\/1\.1 200 /)
   })
 
-  it('a client that waits for its handshake cannot fill memory meanwhile', async () => {
+  it('a client that waits for its handshake cannot fill memory', async () => {
     const room = { proxyProtocolPending: '100', maxStrangersPerAddress: '100' }
     const settings = { ...SETTINGS, ...room, handshakeRatePerAddress: '1' }
     await using slow = await startGateway({ settings })
@@ -256,7 +256,7 @@ describe('behind a load balancer', () => {
     await closed
     const sample = 'wott_connections_cut_total{door="device",reason="protocol_error"}'
     assert.equal(await slow.metric(sample), 1)
-    // it has not come so far
+    // it has not reached this point
     assert.equal(await slow.metric(refused), before)
     for (const socket of others) socket.destroy()
   })

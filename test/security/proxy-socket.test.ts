@@ -45,7 +45,7 @@ describe('the proxy door on a Unix socket', () => {
     )
   })
 
-  it('has no more connections than the proxy may have', async () => {
+  it('limits the connections of the proxy', async () => {
     await using folder = await temporaryFolder()
     const path = join(folder.path, 'proxy.sock')
     await using at = await startOn(path, { maxProxyConnections: '1' })
@@ -58,7 +58,7 @@ describe('the proxy door on a Unix socket', () => {
     socket.destroy()
   })
 
-  it('takes the place of a socket that a killed gateway left, and of nothing else', async () => {
+  it('replaces a socket that a killed gateway left, and no other file', async () => {
     await using folder = await temporaryFolder()
     const path = join(folder.path, 'proxy.sock')
     const listening = createServer().listen(path)
@@ -74,7 +74,7 @@ describe('the proxy door on a Unix socket', () => {
     await assert.rejects(startOn(join(folder.path, 'none', 'proxy.sock')), nowhere)
   })
 
-  it('finishes what is under way when the gateway stops, and takes nothing new', async () => {
+  it('finishes open requests when the gateway stops, and accepts no new ones', async () => {
     await using folder = await temporaryFolder()
     const path = join(folder.path, 'proxy.sock')
     await using at = await startOn(path)

@@ -12,7 +12,7 @@ const whoami = { path: '/whoami' }
 const CUT = 'wott_connections_cut_total{door="device",reason="protocol_error"}'
 
 describe('a device that floods a connection with requests', () => {
-  it('and cancels them at once is cut off before most of them are looked at', async () => {
+  it('and cancels them at once is disconnected before most of them are handled', async () => {
     await using at = await startGateway({ acl: ACL })
     const socket = await rawTls(at, await at.pki.issue('device'), { ALPNProtocols: ['h2'] })
     // GET https://localhost/ in HPACK's own table: as many requests as fit into one read
@@ -29,7 +29,7 @@ describe('a device that floods a connection with requests', () => {
     assert.equal((await http1(at, await at.pki.issue('other'), whoami)).status, 200)
   })
 
-  it('and reads none of the answers is cut off once twenty wait', async () => {
+  it('and reads none of the answers is disconnected when twenty are waiting', async () => {
     await using at = await startGateway({ acl: ACL })
     const socket = await rawTls(at, await at.pki.issue('device'))
     const { stackTraceLimit } = Error

@@ -20,7 +20,7 @@ const POST = { ':method': 'POST', ':scheme': 'https', ':authority': 'x', ':path'
 const TRICKLE_MS = 100
 const DOORS = ['device', 'viewer', 'ops'] as const
 
-describe('whoever is slow', () => {
+describe('a slow client', () => {
   let at: TestGateway
   let device: Credentials
   before(async () => {
@@ -42,7 +42,7 @@ describe('whoever is slow', () => {
     return rawTls(at, who, { door, ...(protocol ? { ALPNProtocols: [protocol] } : {}) })
   }
 
-  /** Sends a byte again and again until the other end closes; what came from there. */
+  /** Sends a byte again and again until the other end closes; returns what it received. */
   async function trickle(socket: Socket, bytes: Buffer | string): Promise<string> {
     const timer = setInterval(() => socket.write(bytes), TRICKLE_MS)
     try {
@@ -52,7 +52,7 @@ describe('whoever is slow', () => {
     }
   }
 
-  // they wait for deadlines of a second, all at the same time
+  // the tests wait for deadlines of a second, so they run in parallel
   describe('on every door', { concurrency: true }, () => {
     for (const door of DOORS) {
       it(`with the headers of an HTTP/1.1 request is answered 408 on the ${door} door`, async () => {
@@ -67,7 +67,7 @@ describe('whoever is slow', () => {
         const path = { device: '/topics/a', viewer: '/session', ops: '/metrics' }[door]
         socket.write(`POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n`)
         const [answer] = rawAnswers(await trickle(socket, 'x'))
-        // nothing is taken on the ops door, whatever the body is
+        // the ops door accepts no bodies
         assert.ok(answer?.status === 408 || (door === 'ops' && answer?.status === 405), door)
       })
     }
@@ -89,23 +89,23 @@ describe('whoever is slow', () => {
         await closed
       })
 
-      it(`with an HTTP/2 connection that only pings is cut off on the ${door} door`, async () => {
+      it(`with an HTTP/2 connection that only pings is disconnected on the ${door} door`, async () => {
         const session = http2Session(at, door === 'device' ? device : null, door)
         const timer = setInterval(() => session.destroyed || session.ping(() => {}), TRICKLE_MS)
         await once(session, 'close')
         clearInterval(timer)
       })
 
-      it(`with the end of an HTTP/2 request's headers is cut off on the ${door} door`, async () => {
+      it(`with the end of an HTTP/2 request's headers is disconnected on the ${door} door`, async () => {
         const socket = await dial(door, 'h2')
         socket.write(Buffer.concat([PREFACE, frame(FRAME.HEADERS, 0, 1, hpack(POST))]))
-        // the length of a frame that comes byte by byte
+        // the length of a frame that comes one byte at a time
         socket.write(frame(9, 0, 1, Buffer.alloc(16_000)).subarray(0, 9))
         await trickle(socket, Buffer.alloc(1))
       })
     }
 
-    it('does not keep an HTTP/2 request that is answered half-open', async () => {
+    it('cannot keep an answered HTTP/2 request half-open', async () => {
       const session = http2Session(at, null, 'viewer')
       const stream = session.request({ ':path': '/nothing' }, { endStream: false })
       await once(stream.resume(), 'close')
@@ -113,12 +113,12 @@ describe('whoever is slow', () => {
       session.close()
     })
 
-    it('may be, with a body that arrives as fast as it has to', async () => {
+    it('is allowed with a body that arrives at the minimum rate', async () => {
       const socket = await rawTls(at, device)
       socket.write('POST /topics/a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n')
       socket.write(`Content-Length: 8193\r\n\r\n${'x'.repeat(8192)}`)
       const ended = untilClosed(socket)
-      // this one begins later and has no time left by then
+      // this one begins later, and has no time left by then
       const other = await dial('device')
       other.write('POST /topics/a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n1')
       assert.equal(rawAnswers(await untilClosed(other))[0]?.status, 408)
@@ -126,7 +126,7 @@ describe('whoever is slow', () => {
       assert.equal(rawAnswers(await ended)[0]?.status, 200)
     })
 
-    it('may be, with a stream, over HTTP/1.1 and over HTTP/2 with an open request', async () => {
+    it('is allowed with a stream, over HTTP/1.1 and over HTTP/2 with an open request', async () => {
       using events = await eventSource(at, device, '/topics/live')
       const session = http2Session(at, device)
       const request = { ':path': '/topics/live', accept: 'text/event-stream' }
@@ -146,7 +146,7 @@ describe('whoever is slow', () => {
       session.destroy()
     })
 
-    it('does not keep an answer that it does not read, over HTTP/1.1', async () => {
+    it('cannot keep an unread answer over HTTP/1.1', async () => {
       const path = '/topics/large'
       const body = 'x'.repeat(8 * 1024 * 1024)
       await http1(at, device, { path: `${path}?retain=true`, method: 'POST', body })
@@ -174,7 +174,7 @@ describe('whoever is slow', () => {
       socket.destroy()
     })
 
-    it('does not keep an answer of several pieces that it does not read, over HTTP/2', async () => {
+    it('cannot keep an unread answer of several chunks over HTTP/2', async () => {
       await using strict = await startGateway({
         acl: 'pattern readwrite #\n',
         settings: { ...SETTINGS, requestRate: '0' },
@@ -183,14 +183,14 @@ describe('whoever is slow', () => {
       const body = 'x'.repeat(100_000)
       await http1(strict, reader, { path: '/topics/large?retain=true', method: 'POST', body })
       const session = http2Session(strict, reader)
-      // the client takes what fits into its window, and leaves the rest
+      // the client receives what fits into its window, and leaves the rest
       session.request({ ':path': '/topics/large' }).on('error', () => {})
       await once(session, 'close')
       const sample = 'wott_connections_cut_total{door="device",reason="slow_reader"}'
       assert.equal(await strict.metric(sample), 1)
     })
 
-    it('does not keep an answer that it does not read, over HTTP/2', async () => {
+    it('cannot keep an unread answer over HTTP/2', async () => {
       const session = connectHttp2(`https://localhost:${at.ports.viewer}`, {
         ca: at.pki.authority.certificate,
         settings: { initialWindowSize: 0 },
@@ -204,8 +204,8 @@ describe('whoever is slow', () => {
     })
   })
 
-  it('is counted, but for headers over HTTP/1.1 that do not end', async () => {
-    // on the device door also two that stop in the middle of a body
+  it('is counted, except for unfinished headers over HTTP/1.1', async () => {
+    // on the device door, two more stop in the middle of a body
     assert.deepEqual(await Promise.all(DOORS.map((door) => cut(door))), [6, 4, 1])
   })
 })

@@ -13,7 +13,7 @@ const ACL = 'pattern readwrite #\n'
 const DOORS = ['device', 'mqtt', 'viewer'] as const
 const whoami = { path: '/whoami' }
 
-/** TCP connections on which nothing is ever sent. */
+/** Silent TCP connections. */
 async function bareConnections(port: number, count: number): Promise<Socket[]> {
   const sockets = Array.from({ length: count }, () => connect(port, '127.0.0.1').resume())
   for (const socket of sockets) socket.on('error', () => {})
@@ -25,13 +25,13 @@ const cut = (door: string, reason: string) =>
   `wott_connections_cut_total{door="${door}",reason="${reason}"}`
 
 describe('strangers', () => {
-  it('who open connections and say nothing keep nobody out', async () => {
+  it('with silent connections do not keep others out', async () => {
     const settings = { maxConnections: '4', maxStrangers: '20', maxStrangersPerAddress: '10' }
     await using at = await startGateway({ acl: ACL, settings })
     const device = await at.pki.issue('device')
     for (const door of DOORS) {
       const sockets = await bareConnections(at.ports[door], 300)
-      // those of one address that come after it take its place
+      // later ones of the same address take its place
       await at.until(cut(door, 'max_strangers_per_address'), (count) => count >= 290)
       if (door === 'device') assert.equal((await http1(at, device, whoami)).status, 200)
       else if (door === 'mqtt') await (await mqtt(at, device)).endAsync()
@@ -84,14 +84,14 @@ describe('strangers', () => {
     for (const client of clients) client.destroy()
   })
 
-  it('wait for their handshake where too many begin at once, and get it', async () => {
+  it('wait for their handshake if too many begin at once, and then get it', async () => {
     const settings = { handshakeRatePerAddress: '10' }
     await using at = await startGateway({ acl: ACL, settings })
     const device = await at.pki.issue('device')
     const agent = new Agent({ maxSockets: 20 })
     const answers = await Promise.all(Array.from({ length: 20 }, () => http1(at, device, whoami)))
     assert.ok(answers.every(({ status }) => status === 200))
-    // on a busy machine some begin only when others' wait is over
+    // on a busy machine some begin only after others have finished waiting
     const delayed = (await at.metric('wott_handshakes_delayed_total{door="device"}')) ?? 0
     assert.ok(delayed >= 1 && delayed <= 10, `${delayed} waited`)
     agent.destroy()
@@ -112,7 +112,7 @@ describe('strangers', () => {
       assert.equal(await at.metric(cut('device', reason)), 0)
   })
 
-  it('who reset the connection while they wait end nothing but that', async () => {
+  it('who reset the connection while they wait only end their own connection', async () => {
     await using at = await startGateway({ acl: ACL, settings: { handshakeRatePerAddress: '5' } })
     const device = await at.pki.issue('device')
     const sockets = await bareConnections(at.ports.device, 20)
@@ -124,7 +124,7 @@ describe('strangers', () => {
   })
 
   for (const door of ['device', 'viewer'] as const)
-    it(`who cancel each HTTP/2 request at once are cut off on the ${door} door`, async () => {
+    it(`who cancel each HTTP/2 request at once are disconnected on the ${door} door`, async () => {
       await using at = await startGateway({ acl: ACL })
       const socket = await rawTls(at, null, { door, ALPNProtocols: ['h2'] })
       const headers = hpack({
@@ -145,7 +145,7 @@ describe('strangers', () => {
       await once(socket.resume(), 'close')
     })
 
-  it('of an identity may not cancel without end either', async () => {
+  it('with an identity may not cancel requests without limit either', async () => {
     await using at = await startGateway({ acl: ACL, settings: { streamResetBurst: '50' } })
     const session = http2Session(at, await at.pki.issue('device'))
     session.on('error', () => {})
@@ -160,7 +160,7 @@ describe('strangers', () => {
     assert.equal((await http1(at, await at.pki.issue('other'), whoami)).status, 200)
   })
 
-  it('who guess invites are told to wait, and counted', async () => {
+  it('who guess invites must wait, and are counted', async () => {
     await using at = await startGateway({ acl: ACL, settings: { inviteGuesses: '3' } })
     const guess = (code: string) =>
       http1(at, null, {
@@ -177,14 +177,14 @@ describe('strangers', () => {
     assert.equal(await at.metric(sample), 1)
   })
 
-  it('who ask the viewer door for too much are told to wait, over HTTP/1.1 and HTTP/2', async () => {
+  it('who send too many requests to the viewer door must wait, over HTTP/1.1 and HTTP/2', async () => {
     await using at = await startGateway({ acl: ACL, settings: { strangerRequestRate: '1' } })
     const get = () => http1(at, null, { door: 'viewer', path: '/' })
     for (let n = 0; n < 5; n++) assert.equal((await get()).status, 200)
     const session = http2Session(at, null, 'viewer')
     const closed = once(session, 'close')
     await once(session, 'connect')
-    // all at the same time: one after the other they may be slow enough
+    // all at the same time, because one after the other could be within the limit
     const answers = await Promise.all(Array.from({ length: 10 }, get))
     const refused = answers.filter(({ status }) => status !== 200)
     const [answer] = refused
