@@ -65,7 +65,7 @@ describe('acl test', { concurrency: 2 }, () => {
     }
   })
 
-  it('says which expectations are not met, exit code 1', async () => {
+  it('reports expectations that are not met, exit code 1', async () => {
     const { code, stdout, stderr } = await test(
       question({ user: 'a', action: 'publish', topic: 'a/b', expect: false }) +
         allowed +
@@ -84,7 +84,7 @@ wott-gateway: 3 of 4 verdicts are not as expected
     assert.equal(code, 1)
   })
 
-  it('answers around lines that are no questions, exit code 2', async () => {
+  it('skips invalid lines and answers the others, exit code 2', async () => {
     const { code, stdout, stderr } = await test(
       Buffer.concat([
         Buffer.from(
@@ -167,7 +167,7 @@ describe('lines of standard input', () => {
     return lines.map(({ text, problem }) => (problem === null ? text : null))
   }
 
-  it('are the same however they arrive', async () => {
+  it('are the same in any chunks', async () => {
     const whole = 'one\n\ntwo\r\nGr\xc3\xbc\xc3\x9fe\xe2\x80\xa8!\nlast'
     const expected = ['one', '', 'two\r', 'Grüße\u2028!', 'last']
     assert.deepEqual(await read(99, whole), expected)
@@ -175,7 +175,7 @@ describe('lines of standard input', () => {
     assert.deepEqual(await read(99, `${whole}\n`), expected)
   })
 
-  it('are not kept beyond a bound, and must be UTF-8', async () => {
+  it('have a maximum length, and must be UTF-8', async () => {
     assert.deepEqual(await read(3, 'abc\nabcd\nab', 'cd\nx\n\xff\n'), [
       'abc',
       null,

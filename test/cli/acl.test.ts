@@ -18,7 +18,7 @@ function acl(args: readonly string[], options: Options = {}) {
 }
 
 describe('acl lint', { concurrency: 2 }, () => {
-  it('has nothing to say about a good file', async () => {
+  it('prints nothing for a good file', async () => {
     assert.deepEqual(
       await acl(['lint', '--acl-file', 'clean.acl'], {
         cwd: await withFile('clean.acl', 'user a\ntopic read a\n'),
@@ -86,7 +86,7 @@ describe('acl lint', { concurrency: 2 }, () => {
     assert.equal(unnamed.code, 2)
   })
 
-  it('says which flag takes a file that was named without it', async () => {
+  it('says which flag is missing before a file name', async () => {
     const made = await withFile('rules', '')
     for (const [action, word] of [
       ['lint', 'permission.acl'],
@@ -101,7 +101,7 @@ describe('acl lint', { concurrency: 2 }, () => {
     assert.match(stderr, /^wott-gateway: too many arguments: "x"; /)
   })
 
-  it('takes the flag, else the variable, else what init made', async () => {
+  it('uses the flag, else the variable, else the file of init', async () => {
     const made = await withFile('.wott/permission.acl', '')
     await writeFile(join(made, 'other.acl'), '')
     const env = { WOTT_ACL_FILE: 'other.acl' }
@@ -163,7 +163,7 @@ describe('acl explain', { concurrency: 2 }, () => {
     assert.match(sentences[0], /^User "a" may publish/)
   })
 
-  it('refuses what is no question', async () => {
+  it('refuses an invalid question', async () => {
     const ran = await Promise.all([
       explain('a', 'publsh', 'b'),
       explain('a', 'publish'),

@@ -16,7 +16,7 @@ before(async () => {
 after(() => folder[Symbol.asyncDispose]())
 
 describe('--allow', () => {
-  it('writes what a new device may, which is said with a line to try that works', async () => {
+  it('writes the rights of a new device, and prints them with a command that works', async () => {
     await using gateway = await startGateway(['dev', ...FREE_PORTS], { cwd })
     const env = { WOTT_DEVICE_LISTEN: `:${gateway.ports.device}` }
     const args = ['device', 'add', 'kitchen', '--allow', 'kitchen/#', '--allow', 'read house/+']
@@ -37,7 +37,7 @@ describe('--allow', () => {
     assert.match(String(tried.stdout), /"message":"OK"/)
   })
 
-  it('writes what an invited device and a viewer may', async () => {
+  it('writes the rights of an invited device and of a viewer', async () => {
     const device = await run(
       ['device', 'invite', 'porch', '--url', 'https://localhost:8444', '--allow', 'write porch/#'],
       { cwd },
@@ -57,7 +57,7 @@ describe('--allow', () => {
     assert.equal(lint.stdout, '.wott/permission.acl: no problems found\n')
   })
 
-  it('makes nobody where the line cannot be written', async () => {
+  it('creates nobody if the line cannot be written', async () => {
     const viewers = () => readFile(join(cwd, '.wott/viewers.json'), 'utf8')
     const [before, text] = [await viewers(), await readFile(aclFile, 'utf8')]
     await writeFile(aclFile, `${text}topc a\n`)

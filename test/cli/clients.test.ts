@@ -27,7 +27,7 @@ async function rows(at: TestGateway, ...args: string[]) {
 }
 
 describe('clients', () => {
-  it('lists who is connected, who is away and what waits for it', async () => {
+  it('lists connected and offline clients, and their queues', async () => {
     await using at = await startGateway({ acl: ACL })
     const [kitchen, reader] = [
       await at.pki.issue('kitchen.d.wott.local'),
@@ -141,7 +141,7 @@ describe('clients', () => {
     )
   })
 
-  it('is answered where WOTT_ADMIN_SOCKET says, and nowhere where that is off', async () => {
+  it('is answered on WOTT_ADMIN_SOCKET, and nowhere if that is off', async () => {
     await using folder = await temporaryFolder()
     const adminSocket = join(folder.path, 'here.sock')
     await using at = await startGateway({ acl: ACL, settings: { adminSocket } })

@@ -41,7 +41,7 @@ describe('a command line', () => {
     })
   })
 
-  it('has words that are negative numbers, and any others after --', () => {
+  it('accepts negative numbers as words, and any word after --', () => {
     const { words } = readArguments(['t', '-3.5', '-.5', '-1e3', '--', '--retain', '-h'], FLAGS)
     assert.deepEqual(words, ['t', '-3.5', '-.5', '-1e3', '--retain', '-h'])
     assert.equal(readArguments(['--certs', '-1'], FLAGS).values.certs, '-1')
@@ -127,7 +127,7 @@ describe('help', () => {
     )
   })
 
-  it('comes in whatever place it is asked for', async () => {
+  it('is printed for --help in any place', async () => {
     const [plain, ...others] = await Promise.all(
       [
         ['pub', '--help'],
@@ -225,7 +225,7 @@ describe('the program', () => {
     assert.match(stderr, /^Usage: /)
   })
 
-  it('ends quietly when nobody reads its help', async () => {
+  it('ends without an error when nobody reads its help', async () => {
     const { stderr, stdout } = await startAny('bash', [
       '-c',
       `"${process.execPath}" "${PROGRAM}" serve --help | true; echo "\${PIPESTATUS[0]}"`,
@@ -254,7 +254,7 @@ describe('an old Node', () => {
         name === 'node:module' ? { url: 'data:text/javascript,', shortCircuit: true } : next(name, context),
     })`
 
-  it('is told so, whatever else it cannot do', async () => {
+  it('prints that it is too old', async () => {
     const preload = `data:text/javascript,${encodeURIComponent(OLD)}`
     const { code, stderr } = await startAny(process.execPath, ['--import', preload, PROGRAM]).ended
     assert.deepEqual([code, stderr.split(';')[0]], [2, 'wott-gateway needs Node.js 24 or later'])

@@ -119,7 +119,7 @@ describe('dev', () => {
     assert.deepEqual(await readFile(join(cwd, '.wott/certs/client.crt')), certificate)
   })
 
-  it('invites nobody when it cannot start', async () => {
+  it('creates no invite when it cannot start', async () => {
     const invited = () => readFile(join(cwd, '.wott/viewers.json'), 'utf8')
     const before = await invited()
     const second = await run(['dev', ...samePorts(gateway), '--broker', 'memory:'], { cwd })
@@ -127,7 +127,7 @@ describe('dev', () => {
     assert.equal(await invited(), before)
   })
 
-  it('prints no line for a door that is closed or a device that is gone', async () => {
+  it('prints no line for a closed door or a deleted device', async () => {
     const sensor = join(cwd, '.wott/devices/sensor')
     assert.equal((await run(['device', 'revoke', 'sensor'], { cwd })).code, 0)
     await rm(sensor, { recursive: true })
@@ -159,7 +159,7 @@ describe('dev', () => {
     assert.match(lines.get('Metrics and health:') ?? '', /^curl http:\/\/localhost:\d+\/metrics$/)
   })
 
-  it('names everything that a line needs where it is not as usual', async () => {
+  it('prints all flags that a line needs with unusual settings', async () => {
     const env = { WOTT_CERTS_DIR: '/elsewhere' }
     await using other = await startGateway(['dev', ...FREE_PORTS, '--broker', 'memory:'], {
       cwd: join(cwd, '.wott'),
@@ -171,7 +171,7 @@ describe('dev', () => {
     )
   })
 
-  it('names the place of the enrol door where it is not as usual', async () => {
+  it('prints the address of the enrol door if it is unusual', async () => {
     const port = 20_000 + Math.floor(Math.random() * 10_000)
     for (const [host, line] of [
       ['127.0.0.1:0', 'npx wott-gateway device invite NAME'],
@@ -199,7 +199,7 @@ describe('dev', () => {
     )
   })
 
-  it('goes on when nobody reads what it prints', async () => {
+  it('continues when nobody reads its output', async () => {
     await using program = await startGateway(['dev', ...FREE_PORTS, '--broker', 'memory:'], {
       cwd: join(cwd, '.wott'),
       env: { WOTT_LOG_LEVEL: 'info' },
@@ -225,7 +225,7 @@ describe('the enrol door of dev', () => {
     return LISTENING.exec(await program.line(LISTENING, from))?.[1] ?? ''
   }
 
-  it('is a process of its own that is started again when it ends', async () => {
+  it('is a separate process that is restarted when it ends', async () => {
     const from = gateway.lines.length
     const pid = await listenerOn(await portOf(gateway))
     assert.notEqual(pid, gateway.process.pid)
@@ -234,7 +234,7 @@ describe('the enrol door of dev', () => {
     assert.notEqual(await listenerOn(await portOf(gateway, from)), pid)
   })
 
-  it('ends with dev, however that ends', async () => {
+  it('ends with dev in every case', async () => {
     await using own = await temporaryFolder()
     for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
       await using program = await startGateway(['dev', ...FREE_PORTS], { cwd: own.path })

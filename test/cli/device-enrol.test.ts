@@ -35,7 +35,7 @@ async function fingerprintOfCa(): Promise<string> {
 }
 
 describe('device invite', () => {
-  it('refuses a name that differs from an invited one in case alone', async () => {
+  it('refuses a name that differs from an invited one only in case', async () => {
     const dir = await initialised('spelling')
     await succeeds(['device', 'invite', 'Case', '--dir', dir])
     const { code, stderr } = await run(['device', 'invite', 'case', '--dir', dir], { cwd })
@@ -43,7 +43,7 @@ describe('device invite', () => {
     assert.match(stderr, /there is already a device Case\.d\.wott\.local: use that spelling/)
   })
 
-  it('prints a line to paste, the name, the end, and what the device may do', async () => {
+  it('prints the command for the device, the name, the expiry, and the rights of the device', async () => {
     const [title, line = '', name, ...rights] = (
       await succeeds(['device', 'invite', 'kitchen', '--ttl', '30m'])
     ).split('\n')
@@ -139,7 +139,7 @@ describe('device invite', () => {
     }
   })
 
-  it('is listed, and taken back', async () => {
+  it('is listed, and can be withdrawn', async () => {
     await succeeds(['device', 'invite', 'attic'])
     assert.match(await succeeds(['device', 'list']), /^attic\.d\.wott\.local\tinvited until \S+Z$/m)
     assert.equal(
@@ -150,7 +150,7 @@ describe('device invite', () => {
     assert.match(await readFile(join(cwd, '.wott/ca/issued.ndjson'), 'utf8'), /"withdrawn"/)
   })
 
-  it('is refused where no other machine reaches the gateway', async () => {
+  it('is refused if no other machine can reach the gateway', async () => {
     const path = join(cwd, 'inside')
     await succeeds(['init', path])
     // as init made it before it knew of such names
@@ -198,7 +198,7 @@ describe('a key that waits', () => {
     assert.match(await succeeds(['device', 'list']), /^"\\u001b\[2Jpump"\twaiting since/m)
   })
 
-  it('does not get the name of an active device by oversight', async () => {
+  it('does not get the name of an active device by mistake', async () => {
     await wait(key('f', 'sensor.d.wott.local', '192.0.2.9'), key('9', null, '192.0.2.9'))
     assert.match(
       await succeeds(['device', 'waiting']),
@@ -250,8 +250,8 @@ describe('a key that waits', () => {
   })
 })
 
-describe('a key that was decided about', () => {
-  it('can be decided about again, and says what was decided', async () => {
+describe('a key that was approved or denied', () => {
+  it('can be decided again, and the earlier decision is printed', async () => {
     await wait(key('1', 'porch.d.wott.local', '192.0.2.9'))
     const refused = async (action: string, message: RegExp) => {
       const { code, stderr } = await run(['device', action, '11111111'], { cwd })

@@ -81,7 +81,7 @@ describe('init', () => {
     assert.ok(gateway.ports.device > 0)
   })
 
-  it('means the same list of viewers as viewer invite', async () => {
+  it('uses the same list of viewers as viewer invite', async () => {
     const path = await mkdtemp(join(cwd, 'viewers-'))
     const said = await succeeds(['init'], { cwd: path })
     const { stderr } = await run(['viewer', 'invite', 'alice'], { cwd: path })
@@ -121,7 +121,7 @@ describe('init', () => {
     assert.match(await succeeds(['init', 'named', ...more]), /^named is complete; nothing was/)
   })
 
-  it('leaves a certificate of another CA to whoever put it there', async () => {
+  it('does not replace a certificate of another CA', async () => {
     await succeeds(['init', 'one'])
     await succeeds(['init', 'another'])
     await cp(join(cwd, 'another/certs'), join(cwd, 'one/certs'), { recursive: true })
@@ -133,7 +133,7 @@ describe('init', () => {
     assert.equal(code, 2)
   })
 
-  it('refuses a name that is none, exit code 2', async () => {
+  it('refuses an invalid name, exit code 2', async () => {
     const { code, stderr } = await run(['init', 'wrong', '--name', 'a b'], { cwd })
     assert.equal(stderr, 'wott-gateway: "a b" is neither a host name nor an IP address\n')
     assert.equal(code, 2)
@@ -189,7 +189,7 @@ describe('device', () => {
     assert.match(serial, /^[\dA-F]+$/)
   })
 
-  it('is revoked, and the gateway that runs knows it', async () => {
+  it('is revoked in the running gateway', async () => {
     const args = ['pub', 'wott/temperature', '1', '--port', String(gateway.ports.device)]
     await succeeds(args)
     const seen = gateway.lines.length
@@ -211,7 +211,7 @@ describe('device', () => {
     )
   })
 
-  it('is renewed, and the certificate from before stays good', async () => {
+  it('is renewed, and the old certificate stays valid', async () => {
     const certs = '.wott/devices/hall'
     await succeeds(['device', 'add', 'hall', '--days', '7'])
     await cp(join(cwd, certs), join(cwd, 'hall'), { recursive: true })
@@ -269,14 +269,14 @@ describe('device', () => {
     await succeeds(['device', 'renew', 'kitchen'], { cwd: path, uid: NOBODY })
   })
 
-  it('is who its certificate says', async () => {
+  it('is identified by its certificate', async () => {
     const env = { WOTT_CERTS_DIR: '.wott/devices/subscriber' }
     assert.equal(await succeeds(['whoami']), 'sensor.d.wott.local\n')
     assert.equal(await succeeds(['whoami'], { env }), 'subscriber.d.wott.local\n')
     assert.equal(await succeeds(['whoami', '.wott/certs'], { env }), 'gateway.d.wott.local\n')
   })
 
-  it('is not said to be missing where this user may not look', ROOT_ONLY, async () => {
+  it('is not reported as missing if this user may not read the folder', ROOT_ONLY, async () => {
     const path = await folderOf(0)
     await chmod(path, 0o755)
     await succeeds(['init'], { cwd: path })

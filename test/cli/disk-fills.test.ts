@@ -63,7 +63,7 @@ describe('a disk that fills up while the gateway runs', () => {
     }, /ENOSPC/)
   }
 
-  it('answers 200 for QoS 1 only while it can store it, though nobody waits for it', async () => {
+  it('answers 200 for QoS 1 only while it can store the message, also without subscribers', async () => {
     assert.equal(await publish(1), '200')
     await fill()
     assert.equal(await publish(1), '503')

@@ -13,7 +13,7 @@ import { createPki, type Pki } from '../support/pki.ts'
 
 const MQTT_5 = { protocolVersion: 5 } as const
 
-/** A broker that refuses, at will, as no gateway can be made to. */
+/** A broker that refuses on demand, which a gateway cannot do. */
 interface Refusing extends AsyncDisposable {
   readonly client: DeviceClient
   /** Reason codes of the CONNACKs that are still to come; after a 0 it closes the connection once there is a subscription. */
@@ -71,7 +71,7 @@ describe('sub over MQTT', () => {
   })
   after(() => rm(folder, { recursive: true }))
 
-  it('connects again after refusals that can pass', async () => {
+  it('reconnects after temporary refusals', async () => {
     const stop = new AbortController()
     await using at = await startRefusing(pki, [0, 0x88, 0x89, 0x97, 0], () => stop.abort())
     await followMqtt(at.client, 'a', () => {}, stop.signal)
@@ -91,7 +91,7 @@ describe('sub over MQTT', () => {
     assert.deepEqual(at.script, [0])
   })
 
-  it('ends where it is refused at once', async () => {
+  it('ends if it is refused at once', async () => {
     await using at = await startRefusing(pki, [0x97, 0], () => {})
     await assert.rejects(
       followMqtt(at.client, 'a', () => {}, new AbortController().signal),

@@ -53,7 +53,7 @@ describe('a full disk', () => {
     assert.equal(rest.at(-1), '0')
   })
 
-  it('is not written to where it is read-only: serve names it, exit code 2', async () => {
+  it('is reported by serve if it is read-only, exit code 2', async () => {
     const said = await onFullDisk(
       64,
       `mount -o remount,ro "$PWD"
@@ -79,7 +79,7 @@ describe('a full disk', () => {
     assert.equal((await run(['device', 'add', 'kitchen'], { cwd: folder.path })).code, 0)
   })
 
-  it('is no damage where it is the lock that cannot be written', async () => {
+  it('is not reported as damage if only the lock cannot be written', async () => {
     await using folder = await temporaryFolder()
     await initDirectory(join(folder.path, '.wott'))
     const { code, stderr } = await limited(0, 'device add kitchen', folder.path)
@@ -91,7 +91,7 @@ describe('a full disk', () => {
   })
 })
 
-describe('what a full disk or a person has spoilt', () => {
+describe('a file that a full disk or a person has damaged', () => {
   const leftovers = { 'cut off': '-----BEGIN CERT', empty: '' }
   for (const [what, text] of Object.entries(leftovers))
     it(`an unfinished certificate that is ${what} is cleared away`, async () => {
@@ -106,7 +106,7 @@ describe('what a full disk or a person has spoilt', () => {
       assert.deepEqual((await readdir(layout.devices)).sort(), ['kitchen', 'sensor', 'subscriber'])
     })
 
-  it('is named, with what to do', async () => {
+  it('is reported with the remedy', async () => {
     await using folder = await temporaryFolder()
     const layout = layoutOf(join(folder.path, '.wott'))
     await initDirectory(layout.directory)

@@ -26,7 +26,7 @@ async function mostBytes(before = ''): Promise<number> {
 }
 
 describe('the heap of a gateway', () => {
-  it('has less garbage in it than V8 would let it have', async () => {
+  it('has less garbage than V8 allows by default', async () => {
     const usual = await mostBytes()
     const small = await mostBytes(`(await import('${HEAP}')).keepHeapSmall()`)
     assert.ok(small < usual * 0.7, `${small} bytes, and ${usual} without`)

@@ -42,7 +42,7 @@ describe('history prints', () => {
     assert.equal((await history('wott/temperature/none', '--format', 'json')).stdout, '')
   })
 
-  it('so many of them, from either end', async () => {
+  it('a number of them, from either end', async () => {
     const { stdout } = await history(TOPIC, '--limit', '2', '--newest', '--format', 'json')
     const payloads = JSON.parse(stdout).map(({ payload }: { payload: string }) => payload)
     assert.deepEqual(payloads, ['warm,\n"very"\n# {}', '22'])

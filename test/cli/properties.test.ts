@@ -30,7 +30,7 @@ describe('pub and sub', () => {
   })
   after(() => at[Symbol.asyncDispose]())
 
-  it('carry when it was measured, from https and from mqtt', async () => {
+  it('carry the time of measurement, from https and from mqtt', async () => {
     const time = new Date(Date.now() - 60_000).toISOString()
     await using follower = start(['sub', TOPIC, ...at.via.https, '--json', '--count', '3'], at)
     await follower.line(/"payload":"ready"/)
@@ -44,7 +44,7 @@ describe('pub and sub', () => {
 
   for (const from of PROTOCOLS)
     for (const to of PROTOCOLS)
-      it(`carry what MQTT 5 says of a message, from ${from} to ${to}`, async () => {
+      it(`carry the MQTT 5 properties of a message, from ${from} to ${to}`, async () => {
         const args = ['sub', TOPIC, ...at.via[to], '--json', '--count', '2']
         await using follower = start(args, at)
         await follower.line(/"payload":"ready"/)

@@ -165,7 +165,7 @@ describe('serve that stops with attackers on every door', () => {
     flood.once('close', () => clearInterval(timer))
   }
 
-  it('is gone when the time to drain is over, and a second', async () => {
+  it('has ended a second after the drain time', async () => {
     await attack()
     const sent = performance.now()
     gateway.process.kill('SIGTERM')
@@ -194,14 +194,14 @@ describe('serve that stops, and something does not', () => {
     return { exit, signal, took: performance.now() - sent, lines: gateway.lines.join('\n') }
   }
 
-  it('is gone although something keeps the process alive', async () => {
+  it('ends although something keeps the process alive', async () => {
     const { exit, took, lines } = await stop('setInterval(() => {}, 1000)')
     assert.equal(exit, 0)
     assert.ok(took < 2000, `${Math.round(took)} ms`)
     assert.match(lines, /"kept":\[.*"Timeout".*did not end by itself/)
   })
 
-  it('is gone although closing never ends, by the signal it was sent', async () => {
+  it('ends by its signal although closing never ends', async () => {
     const { signal, took, lines } = await stop(
       "import net from 'node:net'; net.Server.prototype.close = function () { return this }",
     )

@@ -67,7 +67,7 @@ describe('serve that runs', () => {
     await gateway.line(/certificate files loaded/)
   })
 
-  it('ends on SIGTERM at once, whoever is connected', async () => {
+  it('ends on SIGTERM at once, with any clients connected', async () => {
     const socket = await connectAs('subscriber', gateway)
     socket.write('GET /stream?filter=wott/temperature HTTP/1.1\r\nHost: localhost\r\n\r\n')
     await once(socket, 'data')
@@ -134,7 +134,7 @@ describe('serve and signals', { concurrency: 2 }, () => {
     assert.equal((await program.ended).signal, 'SIGTERM')
   })
 
-  it('goes on when its log cannot be written', async () => {
+  it('continues when its log cannot be written', async () => {
     const port = await freePort()
     const args = site.serveBut({ '--ops-listen': `127.0.0.1:${port}` })
     await using program = startAny('bash', [
@@ -151,7 +151,7 @@ describe('serve and signals', { concurrency: 2 }, () => {
     assert.deepEqual([(await program.ended).code, (await program.ended).stderr], [0, ''])
   })
 
-  it('goes on when nobody reads its log any more', async () => {
+  it('continues when nobody reads its log any more', async () => {
     await using program = await startGateway(site.serveBut({}))
     program.process.stdout?.destroy()
     program.process.kill('SIGHUP')

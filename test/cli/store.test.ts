@@ -67,7 +67,7 @@ describe('store info', () => {
       assert.equal(stopped[what], running[what], what)
   })
 
-  it('is for people too, and also of what a crash left behind', async () => {
+  it('is readable for people, also for a store after a crash', async () => {
     await using at = await startDev()
     await publish(at, '20')
     at.program.process.kill('SIGKILL')
@@ -79,7 +79,7 @@ describe('store info', () => {
     assert.match(stdout, /\n {2}sensor\.d\.wott\.local\t1\t/)
   })
 
-  it('says where there is no store, and what stores nothing', async () => {
+  it('says that a folder has no store, and which brokers store nothing', async () => {
     await using at = await startDev()
     const cwd = at.cwd
     const none = await run(['store', 'info', 'nowhere'], { cwd })
@@ -126,7 +126,7 @@ describe('store repair', () => {
 })
 
 describe('backup and restore', () => {
-  it('bring back what a running gateway had, to another one', async () => {
+  it('copy the messages of a running gateway to another one', async () => {
     await using at = await startDev()
     await publish(at, '20', '21')
     const made = await run(['backup', 'b.sqlite'], { cwd: at.cwd })
@@ -191,7 +191,7 @@ describe('backup and restore', () => {
     assert.equal((await json(at.cwd)).entries, 1)
   })
 
-  it('do not overwrite a store, nor a file that is no backup', async () => {
+  it('do not overwrite a store, or a file that is not a backup', async () => {
     await using at = await startDev()
     const { cwd } = at
     await publish(at, '20')
@@ -214,7 +214,7 @@ describe('backup and restore', () => {
     assert.match(notes.stderr, /notes\.txt exists and is not a backup/)
   })
 
-  it('refuse what is damaged, cut off, of another program, or not there', async () => {
+  it('refuse a file that is damaged, truncated, of another program, or missing', async () => {
     await using at = await startDev()
     const { cwd } = at
     await publish(at, '20')
@@ -236,7 +236,7 @@ describe('backup and restore', () => {
 })
 
 describe('the admin socket', () => {
-  it('is for the user of the gateway alone, and knows only its commands', async () => {
+  it('is only for the user of the gateway, and accepts only its commands', async () => {
     await using at = await startDev()
     const path = join(at.cwd, DATA, 'admin.sock')
     assert.equal((await stat(path)).mode & 0o777, 0o600)

@@ -56,7 +56,7 @@ describe('sub and simulate', () => {
     }
   })
 
-  it('print JSON, a message a line', async () => {
+  it('print one JSON object per message and line', async () => {
     const messages = [Buffer.from('Grüße\n"zwei"'), Buffer.from([0, 255]), Buffer.alloc(0)]
     const shown = [{ payload: 'ready' }, { payload: 'Grüße\n"zwei"' }, { payloadBase64: 'AP8=' }]
     const followers = PROTOCOLS.map((protocol) =>
@@ -212,7 +212,7 @@ describe('sub and simulate', () => {
     assert.deepEqual([code, stdout], [1, ''])
   })
 
-  it('report each reading that does not get there, exit code 1 with --count', async () => {
+  it('report each reading that is not delivered, exit code 1 with --count', async () => {
     const args = ['simulate', '--count', '2', '--interval', '0.01', '--port', '1']
     const { code, stdout, stderr } = await run(args, at)
     assert.match(stdout, /^(Sending temperature \d+\n){2}$/)

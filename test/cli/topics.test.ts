@@ -32,7 +32,7 @@ describe('topics', { concurrency: 2 }, () => {
     })
   })
 
-  it('says which pattern holds for a topic, and what it says', async () => {
+  it('prints the pattern that applies to a topic, and its settings', async () => {
     const { code, stdout } = await topics(['explain', 'a/b', '--topics-file', 'good'])
     assert.equal(code, 0)
     assert.equal(stdout, 'good:2 a/+\nsilence: 60 s\nname A of b, unit V, max 5, class voltage\n')

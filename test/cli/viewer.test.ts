@@ -67,7 +67,7 @@ describe('the list of viewers', () => {
     assert.deepEqual((await readdir(path)).sort(), ['viewers.json', 'viewers.json.lock'])
   })
 
-  it('is left alone by a root that may give nothing away', ROOT_ONLY, async () => {
+  it('is not changed by root without the right to change owners', ROOT_ONLY, async () => {
     const path = await folderOf('kept', NOBODY)
     const file = join(path, 'viewers.json')
     await viewer(['invite', 'alice', '--file', file], { uid: NOBODY })
@@ -125,7 +125,7 @@ describe('the list of viewers', () => {
 })
 
 describe('viewer', () => {
-  it('revokes nobody where there is nobody, exit code 2', async () => {
+  it('refuses to revoke an unknown viewer, exit code 2', async () => {
     const file = join(folder.path, 'empty.json')
     const { code, stderr } = await viewer(['revoke', 'nobody', '--file', file])
     assert.equal(stderr, `wott-gateway: nobody has no invite and no session in ${file}\n`)

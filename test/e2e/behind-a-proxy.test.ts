@@ -139,7 +139,7 @@ for (const kind of ['nginx', 'haproxy', 'caddyfile'] as const)
       }
     })
 
-    it('nobody without a certificate of a device gets anything', async () => {
+    it('a client without a device certificate gets nothing', async () => {
       const stranger = await proxied.at.proxyPki.issue('one')
       for (const who of [null, stranger]) {
         const { stdout } = await whoami(who, '-H', `Client-Cert: ${passedOn(one)['client-cert']}`)
@@ -147,7 +147,7 @@ for (const kind of ['nginx', 'haproxy', 'caddyfile'] as const)
       }
     })
 
-    it('what a client forges is replaced, or refused', async () => {
+    it('forged headers of a client are replaced or refused', async () => {
       const { 'client-cert': sequence } = passedOn(two)
       const pem = encodeURIComponent(two.certificate)
       for (const forged of [
@@ -170,7 +170,7 @@ for (const kind of ['nginx', 'haproxy', 'caddyfile'] as const)
         }
     })
 
-    it('two devices share the connection of the proxy, and each is itself', async () => {
+    it('two devices share the connection of the proxy, and keep their own identities', async () => {
       const asked = Array.from({ length: 20 }, (_, index) =>
         ask(proxied, index % 2 === 0 ? one : two, { path: '/whoami' }),
       )
@@ -195,7 +195,7 @@ for (const kind of ['nginx', 'haproxy', 'caddyfile'] as const)
       assert.ok(made < 10, `${made} connections for 20 requests`)
     })
 
-    it('MQTT over WebSocket is that of the device', async () => {
+    it('MQTT over WebSocket has the identity of the device', async () => {
       const client = await mqttOverWebSocket(proxied.front, two)
       const messages = messagesOf(client)
       await client.subscribeAsync('b')

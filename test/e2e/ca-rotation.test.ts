@@ -24,7 +24,7 @@ async function deviceIn(directory: string, as: string): Promise<Credentials> {
   return { directory: copy, caFile, certFile, keyFile, ca, certificate, key } as Credentials
 }
 
-/** What becomes of a reading over HTTPS, on a connection of its own: 204, or why not. */
+/** The result of a reading over HTTPS on a new connection: 204, or the error. */
 async function overHttps(at: TestGateway, id: string, who: Credentials): Promise<unknown> {
   const { ca } = who
   const path = `/topics/devices/${id}`
@@ -54,7 +54,7 @@ function publishing(at: TestGateway, id: string, who: Credentials) {
     while (!isOver) outcomes.push(...(await both(at, id, who)))
   })()
   return {
-    /** Ends it; resolves with what was not taken. */
+    /** Stops it; resolves with the refused readings. */
     async failures(): Promise<unknown[]> {
       isOver = true
       await done
@@ -85,7 +85,7 @@ describe('a device CA that is replaced while devices publish', () => {
     await directory[Symbol.asyncDispose]()
   })
 
-  it('lets devices of both CAs in on every door, and none out until the end', async () => {
+  it('accepts devices of both CAs on every door, and disconnects none until the end', async () => {
     const { path, layout } = directory
     const folder = (name: string) => join(layout.devices, name)
     const old = await deviceIn(folder('sensor'), 'old')

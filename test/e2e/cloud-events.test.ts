@@ -39,7 +39,7 @@ describe('a CloudEvent on POST /topics/{topic}', () => {
     return { payload: String(payload), contentType, userProperties: { ...userProperties } }
   }
 
-  it('has its attributes in user properties, where it has them in headers', async () => {
+  it('has its attributes in user properties if it has them in headers', async () => {
     const time = new Date(Date.now() - 3_600_000).toISOString()
     const attributes = { ...EVENT, time, subject: 'Küche "1"', traceparent: '00-0af7-b7ad-01' }
     const headers = {
@@ -64,7 +64,7 @@ describe('a CloudEvent on POST /topics/{topic}', () => {
     assert.equal(quoted.contentType, 'text/x')
   })
 
-  it('stays as it is where it is one JSON text', async () => {
+  it('is unchanged if it is one JSON text', async () => {
     const time = new Date(Date.now() - 60_000).toISOString()
     const body = `{ "specversion":"1.0","id":"1","source":"/x","type":"t","time":"${time}", "data":21.50}`
     assert.deepEqual(await published({ 'content-type': STRUCTURED }, body), {
@@ -74,7 +74,7 @@ describe('a CloudEvent on POST /topics/{topic}', () => {
     })
   })
 
-  it('is measured at its time, where that is within the bounds', async () => {
+  it('has its time as the time of measurement, if that is within the bounds', async () => {
     const reader = await at.pki.issue('reader')
     /** When the message with this payload was measured, as the history has it. */
     async function timeOf(payload: string): Promise<string> {
@@ -102,7 +102,7 @@ describe('a CloudEvent on POST /topics/{topic}', () => {
     }
   })
 
-  it('is refused where an attribute is missing or wrong, by its name', async () => {
+  it('is refused with the name of a missing or wrong attribute', async () => {
     for (const name of ['id', 'source', 'type']) {
       const { [`ce-${name}`]: _, ...rest } = BINARY
       for (const { status, json } of [

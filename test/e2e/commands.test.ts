@@ -107,7 +107,7 @@ describe('commands to a device that asks over HTTP', () => {
     assert.equal((await post(`?command=1&ack=${second.command.id}`)).json.command, null)
   })
 
-  it('come to who prefers them, and to nobody who does not ask', async () => {
+  it('come only in answers to requests that ask for them', async () => {
     const { post, order } = await device('two')
     await order('1')
     const preferring = await post('', { prefer: 'respond-async, command' })
@@ -145,7 +145,7 @@ describe('commands to a device that asks over HTTP', () => {
     assert.equal((await many('?command=1', 'readings/many')).json.command, null)
   })
 
-  it('come with a repeat that publishes nothing again', async () => {
+  it('come with a repeated request that publishes nothing again', async () => {
     const { post, order } = await device('repeating')
     const key = { 'idempotency-key': 'one' }
     assert.equal((await post('?command=1', key)).json.command, null)
@@ -190,7 +190,7 @@ describe('commands to a device that asks over HTTP', () => {
     assert.deepEqual(await waiting(`?ack=${command?.id}`), [])
   })
 
-  it('are not waited for longer than was asked', async () => {
+  it('end a long poll after the requested time', async () => {
     const { read } = await device('five')
     const { status, json, headers } = await read('?wait=1')
     assert.deepEqual(
@@ -199,7 +199,7 @@ describe('commands to a device that asks over HTTP', () => {
     )
   })
 
-  it('are refused to a question that makes no sense', async () => {
+  it('are refused for an invalid request', async () => {
     const { read, call, post } = await device('six')
     for (const query of ['?wait=61', '?wait=-1', '?wait=a', '?limit=0', '?limit=101', '?a=1'])
       assert.equal((await read(query)).json.code, 'query_invalid', query)
@@ -211,7 +211,7 @@ describe('commands to a device that asks over HTTP', () => {
     assert.equal((await call('POST', '/commands/a-1/reply', '1')).json.code, 'not_found')
   })
 
-  it('take nothing on HEAD', async () => {
+  it('are not taken by HEAD', async () => {
     const { call, waiting, order } = await device('seven')
     await order('1')
     const { status, body } = await call('HEAD', '/commands?wait=60')
@@ -304,7 +304,7 @@ describe('commands to a device that asks over HTTP', () => {
     await client.endAsync()
   })
 
-  it('are no other device’s', async () => {
+  it('do not go to another device', async () => {
     const [one, other] = [await device('twelve'), await device('thirteen')]
     await one.order('1')
     const [command] = await one.waiting()
@@ -316,7 +316,7 @@ describe('commands to a device that asks over HTTP', () => {
     assert.equal((await one.waiting()).length, 1)
   })
 
-  it('leave the session that they wait in to no MQTT client', async () => {
+  it('wait in a session that no MQTT client can take over', async () => {
     const { who, waiting, order } = await device('fourteen')
     await assert.rejects(mqtt(at, who, { clientId: '$commands', protocolVersion: 5 }), {
       code: 133,
@@ -359,7 +359,7 @@ describe('commands to a device that asks over HTTP', () => {
 })
 
 describe('commands under an ACL that changes', () => {
-  it('are decided on when they are taken', async () => {
+  it('are checked when they are delivered', async () => {
     const acl = (right: string) =>
       `pattern readwrite readings/%u\n${right}user boss\ntopic write #\n`
     await using at = await startGateway({ acl: acl('') })
@@ -386,7 +386,7 @@ describe('commands under an ACL that changes', () => {
 })
 
 describe('requests that wait for commands', () => {
-  it('are as many as there may be', async () => {
+  it('are limited in number', async () => {
     const settings = { maxPolls: '2', maxPollsPerDevice: '1', drainSeconds: '3600' }
     await using at = await startGateway({ acl: ACL, settings })
     const [one, two, three] = await Promise.all(
@@ -415,7 +415,7 @@ describe('requests that wait for commands', () => {
       assert.deepEqual([status, json.commands], [200, []])
   })
 
-  it('end with their connection, and nothing is taken for them', async () => {
+  it('end with their connection, and take no command', async () => {
     // which is not that of the answer
     await using at = await startGateway({ acl: ACL, settings: { requestTimeout: '1' } })
     const boss = await at.pki.issue('boss')
@@ -501,7 +501,7 @@ describe('commands where nothing can wait', () => {
     assert.equal((await relayed.post('a', '1')).status, 200)
   })
 
-  it('are refused where they are off', async () => {
+  it('are refused if they are off', async () => {
     await using at = await startGateway({ acl: ACL, settings: { commandTopic: 'off' } })
     const who = await issue(at, 'one')
     const { json } = await sleeper(at, who).read()

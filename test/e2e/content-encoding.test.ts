@@ -18,7 +18,7 @@ describe('a compressed body', async () => {
     return http1(at, writer, { path, method: 'POST', body, headers })
   }
 
-  it('is published as what it was before', async () => {
+  it('is published uncompressed', async () => {
     const payload = Buffer.from(randomBytes(60_000).toString('base64'))
     for (const [encoding, body] of [
       ['gzip', gzipSync(payload)],
@@ -41,7 +41,7 @@ describe('a compressed body', async () => {
     assert.deepEqual([(await messages.next()).payload, (await messages.next()).payload], ['1', '2'])
   })
 
-  it('is refused where it is not what its header says', async () => {
+  it('is refused if it does not match its header', async () => {
     const whole = gzipSync('21.5')
     for (const [encoding, body] of [
       ['gzip', Buffer.from('21.5')],
@@ -57,7 +57,7 @@ describe('a compressed body', async () => {
     }
   })
 
-  it('is refused where nobody can read it, and not published as it is', async () => {
+  it('is refused with an unknown encoding, and not published compressed', async () => {
     for (const encoding of ['br', 'zstd', 'compress', 'gzip, gzip', 'aws-chunked'])
       for (const [path, type] of [
         ['/topics/a', undefined],
@@ -68,7 +68,7 @@ describe('a compressed body', async () => {
       }
   })
 
-  it('may be as large as it may be without, and a bomb is given up there', async () => {
+  it('has the same limit as an uncompressed body, and a compression bomb stops there', async () => {
     const most = Buffer.alloc(128 * 1024)
     assert.equal((await post('/topics/a', 'gzip', gzipSync(most))).status, 200)
     assert.equal((await messages.next()).payload.length, most.length)
@@ -87,7 +87,7 @@ describe('a compressed body', async () => {
     assert.equal((await messages.next()).payload, 'after')
   })
 
-  it('is counted as what it becomes', async () => {
+  it('is counted with its uncompressed size', async () => {
     // a body of its own is within the budget of 1 MiB, and what it becomes beside it is not
     const lines = '\n'.repeat(MiB - 1)
     const { status, json } = await post('/topics', 'gzip', gzipSync(lines), 'application/x-ndjson')
@@ -96,7 +96,7 @@ describe('a compressed body', async () => {
     assert.equal((await messages.next()).payload, 'after')
   })
 
-  it('is not taken by other paths', async () => {
+  it('is refused on other paths', async () => {
     const { status, json } = await http1(at, null, {
       door: 'viewer',
       path: '/session',

@@ -28,7 +28,7 @@ describe('/docs in Chromium', () => {
   const open = (page: Page, id: string) =>
     operation(page, id).locator('.opblock-summary-control').click()
 
-  it('shows every operation to anybody, with nothing from elsewhere', async () => {
+  it('shows every operation to everyone, and loads nothing from other sites', async () => {
     await using window = await visit(browser, 'about:blank')
     const { page, problems } = window
     const errors: string[] = []
@@ -54,7 +54,7 @@ describe('/docs in Chromium', () => {
     assert.deepEqual([...problems, ...errors], [])
   })
 
-  it('lets who is logged in try what their door has', async () => {
+  it('lets a logged-in viewer try the operations of that door', async () => {
     const sensor = await at.pki.issue('sensor')
     const path = '/topics/wott/temperature?retain=true'
     await http1(at, sensor, { path, method: 'POST', body: '21.5' })

@@ -50,7 +50,7 @@ describe('a gateway that stops', () => {
     assert.equal(String(Buffer.concat(await overHttp2)), 'retry: 2000\n\nretry: 2000\n\n')
   })
 
-  it('does not wait for connections that do nothing', async () => {
+  it('does not wait for idle connections', async () => {
     const { at, device } = await start()
     await using _ = at
     const agent = new Agent({ keepAlive: true })
@@ -114,7 +114,7 @@ describe('a gateway that stops', () => {
     await draining
   })
 
-  it('says that it is not ready, and accepts nobody', async () => {
+  it('reports that it is not ready, and accepts no connections', async () => {
     const { at, device } = await start()
     await using _ = at
     const busy = await halfSent(at, device)
@@ -143,7 +143,7 @@ describe('a gateway that stops', () => {
     await draining
   })
 
-  it('does not wait for ever for a request that never ends', async () => {
+  it('does not wait forever for a request that never ends', async () => {
     const { at, device } = await start({ drainSeconds: '1' })
     await using _ = at
     const busy = await halfSent(at, device)
@@ -152,7 +152,7 @@ describe('a gateway that stops', () => {
   })
 })
 
-/** The answer of /readyz as soon as it says no. */
+/** The first answer of /readyz that is not 200. */
 async function notReady({ ports }: TestGateway) {
   for (;;) {
     const response = await fetch(`http://127.0.0.1:${ports.ops}/readyz`)

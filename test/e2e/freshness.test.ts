@@ -39,7 +39,7 @@ describe('a device that falls silent', () => {
     assert.equal(status, 200, String(answer))
   }
 
-  it('is offline for whoever may read that, in the metrics too, until it is back', async () => {
+  it('is offline for readers with the right, and in the metrics, until it publishes again', async () => {
     await using at = await start()
     const client = await mqtt(at, await at.pki.issue('display'), { protocolVersion: 5 })
     const messages = messagesOf(client)
@@ -75,7 +75,7 @@ describe('a device that falls silent', () => {
     assert.equal(await at.metric('wott_topic_silent{device="sensor",topic="sensors/b"}'), undefined)
   })
 
-  it('has names, units and limits for whoever could read its topics', async () => {
+  it('has names, units and limits for everyone who may read its topics', async () => {
     await using at = await start({ silence: '3600' })
     const display = await at.pki.issue('display')
     const { body } = await http1(at, display, { path: '/topics-info' })
@@ -96,7 +96,7 @@ describe('a device that falls silent', () => {
     })
   })
 
-  it('is judged by the old file while the new one has a mistake, which is named', async () => {
+  it('is checked with the old file while the new one has a mistake, which is logged', async () => {
     await using at = await start()
     await writeFile(topicsFile, 'sensors/# silence 1\n')
     const line = await at.logged(({ msg }) => String(msg).startsWith('topics file not usable'))

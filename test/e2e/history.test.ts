@@ -88,7 +88,7 @@ describe('the history in the folder of the store', () => {
       assert.equal(`${event} ${JSON.parse(data).reason}`, 'gap expired')
     })
 
-  it('is nothing to a gateway that finds the folder in use', async () => {
+  it('is not touched by a gateway that finds the folder in use', async () => {
     await using folder = await temporaryFolder()
     const settings = { broker: `file:${folder.path}` }
     const acl = 'pattern readwrite #\n'

@@ -53,7 +53,7 @@ describe('the device door over HTTP/2', () => {
     await subscriber.endAsync()
   })
 
-  it('publishes nothing of a body that breaks off, however it does', async () => {
+  it('publishes nothing of an incomplete body', async () => {
     const session = http2Session(at, device)
     const path = '/topics/broken?retain=true&qos=1'
     const whole = await http2(session, { ':method': 'POST', ':path': path }, 'whole')
@@ -87,7 +87,7 @@ describe('the device door over HTTP/2', () => {
     session.close()
   })
 
-  it('takes a body byte by byte', async () => {
+  it('accepts a body in single bytes', async () => {
     const session = http2Session(at, device)
     const stream = session.request({ ':method': 'POST', ':path': '/topics/bytes?retain=true' })
     const text = 'byte by byte '.repeat(200)

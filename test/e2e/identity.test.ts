@@ -264,7 +264,7 @@ describe('the connection of a device', () => {
     )
   })
 
-  it('is not had while the gateway’s own certificate or list is outdated, which the log says', async () => {
+  it('is refused while the gateway’s own certificate or list has expired, which is logged', async () => {
     const names = ['localhost', '127.0.0.1']
     const lastWeek = { names, notBefore: Date.now() - 7 * DAY_MS }
     await at.pki.issue('gateway.d.wott.local', lastWeek)
@@ -289,7 +289,7 @@ describe('the connection of a device', () => {
     assert.notEqual(await shownBy(at, good), before)
   })
 
-  it('is judged by the old revocation list while the new one cannot be read', async () => {
+  it('is checked with the old revocation list while the new one cannot be read', async () => {
     const revoked = await at.pki.issue('revoked')
     await at.pki.revoke(revoked.serial)
     await at.gateway.reload()
@@ -337,7 +337,7 @@ describe('a certificate that is revoked while it is in use', () => {
   })
   after(() => at[Symbol.asyncDispose]())
 
-  it('loses every connection it has, and nobody else does', async () => {
+  it('loses all its connections, and no other device does', async () => {
     const [good, bad] = [await at.pki.issue('good'), await at.pki.issue('bad')]
     using kept = await eventSource(at, good, '/topics/a')
     const agent = new Agent({ keepAlive: true, cert: bad.certificate, key: bad.key, ca: bad.ca })
@@ -382,7 +382,7 @@ describe('a certificate that is revoked while it is in use', () => {
     assert.equal(await at.metric(accepted), before)
   })
 
-  it('is not let in again by the TLS session it had', async () => {
+  it('cannot reconnect with its old TLS session', async () => {
     const bad = await at.pki.issue('bad-again', { commonName: 'good' })
     const session = await tlsSession(at, bad, 'device')
     assert.deepEqual(await resumed(at, bad, session), {

@@ -104,7 +104,7 @@ describe('POST /api/v2/write', () => {
       assert.deepEqual((await opened.write('up value=1 1', path)).json.code, 'invalid', path)
   })
 
-  it('publishes what is right, and names the first line that is not', async () => {
+  it('publishes the valid lines, and names the first invalid one', async () => {
     const { status, json, headers } = await opened.write(
       'up value=1\n\nup value=\nup value=2\nup\n',
     )
@@ -230,7 +230,7 @@ describe('POST /api/v2/write', () => {
     assert.deepEqual([refused[0], refused[1].code], [403, 'forbidden'])
   })
 
-  it('answers what clients ask first', async () => {
+  it('answers the first requests of clients', async () => {
     for (const method of ['GET', 'HEAD']) {
       const ping = await http1(at, device, { path: '/ping', method })
       assert.deepEqual([ping.status, ping.text], [204, ''])

@@ -105,7 +105,7 @@ for (const program of ['haproxy', 'nginx'] as const)
       }
     })
 
-    it('each client has the places of its own address', async () => {
+    it('each client has the connection limit of its own address', async () => {
       await using at = await startGateway({ settings: SETTINGS })
       await using balancer = await startBalancer(program, at)
       for (const door of ['device', 'mqtt'] as const) {
@@ -125,7 +125,7 @@ for (const program of ['haproxy', 'nginx'] as const)
       }
     })
 
-    it('nobody gets past it', async () => {
+    it('no client can bypass it', async () => {
       await using at = await startGateway({ settings: SETTINGS })
       await using _balancer = await startBalancer(program, at)
       for (const door of ['device', 'mqtt'] as const) {

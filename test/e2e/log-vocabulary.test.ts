@@ -21,7 +21,7 @@ const WORDS: ReadonlySet<string> = new Set([
   ...['serial', 'authority'],
 ])
 
-it('the log calls whoever it is about by the same words in every line', async () => {
+it('the log uses the same fields for clients in every line', async () => {
   await using at = await startGateway({
     acl: ACL,
     settings: { maxPayload: '1024', maxConnectionsPerDevice: '4', certificateWarningDays: '30' },

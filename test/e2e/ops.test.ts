@@ -115,13 +115,13 @@ describe('the ops door', () => {
     assert.ok(seen !== undefined && seen >= earliest && seen <= Date.now() / 1000)
   })
 
-  it('lets no topic pass for anything but the value of its label', async () => {
+  it('escapes topics in labels', async () => {
     await post('a"} 7 wott_build_info{x="\\', '1')
     const line = (await at.metrics()).split('\n').find((text) => text.includes('topic="a'))
     assert.equal(line, 'wott_reading{device="device",topic="a\\"} 7 wott_build_info{x=\\"\\\\"} 1')
   })
 
-  it('says how the access control file fared', async () => {
+  it('reports the last reload of the access control file', async () => {
     const [rules, successful, time] = [
       'wott_acl_rules',
       'wott_acl_last_reload_successful',
@@ -149,7 +149,7 @@ describe('the ops door', () => {
     assert.ok(((await at.metric(time)) ?? 0) > before)
   })
 
-  it('says when certificates end', async () => {
+  it('reports when certificates expire', async () => {
     const ends = (certificate: string) =>
       at.metric(`wott_certificate_expiry_timestamp_seconds{certificate="${certificate}"}`)
     const own = await at.pki.issue('gateway.d.wott.local', { names: ['127.0.0.1', 'localhost'] })

@@ -53,7 +53,7 @@ async function publish(topic: string, query = '', body = 'grün'): Promise<void>
 
 const get = (path: string): Promise<Answer> => http1(at, sensor, { path })
 
-describe('what MQTT 5 says of a message, over HTTP', () => {
+describe('the MQTT 5 properties of a message, over HTTP', () => {
   it('arrives with a stream event, live, retained and from the history', async () => {
     using live = await eventSource(at, sensor, '/stream?filter=live')
     await publish('live', '&qos=1&retain=true')
@@ -116,7 +116,7 @@ describe('what MQTT 5 says of a message, over HTTP', () => {
   })
 })
 
-describe('what MQTT 5 says of a message, between HTTP and MQTT', () => {
+describe('the MQTT 5 properties of a message, between HTTP and MQTT', () => {
   const FORMAT = ['-V', 'mqttv5', '-F', '%t|%p|%C|%R|%D|%F|%P']
 
   it('goes from a POST to an MQTT 5 subscriber, its user properties in order', async () => {

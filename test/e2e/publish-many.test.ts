@@ -94,7 +94,7 @@ describe('POST /topics', async () => {
     assert.equal((await messages.next()).payload, 'after')
   })
 
-  it('refuses a line that is no such object, and says so', async () => {
+  it('refuses a line that is not such an object, with a reason', async () => {
     const lines = [
       ...['null', '1', '"ok/a"', '[]', '{}', '{"topic":"ok/a"}', '{"payload":"x"}', '{"topic"'],
       ...['{"topic":1,"payload":"x"}', '{"topic":null,"payload":"x"}', '{"topic":["ok/a"]}'],
@@ -123,7 +123,7 @@ describe('POST /topics', async () => {
     )
   })
 
-  it('does not take members from what every object inherits', async () => {
+  it('ignores inherited members of objects', async () => {
     const [fate] = await fates('{"__proto__":{"topic":"ok/a","payload":"x"}}')
     assert.equal(fate, 'body_invalid')
   })
@@ -136,12 +136,12 @@ describe('POST /topics', async () => {
     )
   })
 
-  it('takes a topic as it is, without decoding it', async () => {
+  it('uses a topic unchanged, without decoding it', async () => {
     await post('{"topic":"ok/%2Fa","payload":""}')
     assert.equal((await messages.next()).topic, 'ok/%2Fa')
   })
 
-  it('takes the last of a member that stands there twice, for all purposes', async () => {
+  it('always uses the last value of a repeated member', async () => {
     const [fate] = await fates('{"topic":"ok/a","topic":"forbidden","payload":"x"}')
     assert.equal(fate, 'publish_denied')
   })
@@ -214,7 +214,7 @@ describe('POST /topics', async () => {
     assert.equal((await messages.next()).payload, '2')
   })
 
-  it('takes nothing for nothing', async () => {
+  it('accepts an empty body', async () => {
     for (const body of ['', '\n', ' \r\n\r\n'])
       assert.deepEqual((await post(body)).json, { accepted: 0, refused: [] })
   })
@@ -241,12 +241,12 @@ describe('POST /topics', async () => {
     assert.match(json.detail, /1048576 bytes/)
   })
 
-  it('refuses a body that is no UTF-8', async () => {
+  it('refuses a body that is not UTF-8', async () => {
     const { status, json } = await post(Buffer.from('{"topic":"ok/a","payload":"\xff"}', 'latin1'))
     assert.deepEqual([status, json.code], [400, 'body_invalid'])
   })
 
-  it('wants to be told that it is NDJSON', async () => {
+  it('requires the content type of NDJSON', async () => {
     for (const type of ['application/json', 'text/plain', `${NDJSON}x`, '']) {
       const { status, json } = await post('{"topic":"ok/a","payload":"x"}', type)
       assert.deepEqual([status, json.code], [415, 'unsupported_media_type'], type)

@@ -88,7 +88,7 @@ describe('POST /topics/{topic}', async () => {
     }
   })
 
-  it('refuses what is no topic', async () => {
+  it('refuses an invalid topic', async () => {
     for (const path of [
       ...['', '?qos=1', '+', 'a/+/b', 'a+b', '%2B', 'a%2b', '%23', 'a/%23', '$SYS/x', '%24SYS'],
       ...['%00', 'a%00b', '%0a', 'a%0D%0Ab', '%1f', '%7F', '%C2%80', '%C2%9F', '%EF%BF%BF'],
@@ -208,7 +208,7 @@ describe('POST /topics/{topic}', async () => {
       assert.equal((await messages.next()).payload, payload)
   })
 
-  it('refuses a query that says something else', async () => {
+  it('refuses an invalid query', async () => {
     for (const query of [
       ...['qos=2', 'qos=-1', 'qos=01', 'qos=', 'qos', 'qos=1%20', 'retain=1', 'retain=TRUE'],
       ...[
@@ -240,7 +240,7 @@ describe('POST /topics/{topic}', async () => {
     assert.equal((await messages.next()).payload, '7')
   })
 
-  it('refuses what the access control file does not allow, spelt however', async () => {
+  it('refuses what the access control file does not allow, in any spelling', async () => {
     for (const topic of ['secret', 'secret/x', 'secret%2Fx', '%73ecret/x']) {
       const { status, json } = await post(`/topics/${topic}`)
       assert.deepEqual([status, json.code], [403, 'publish_denied'], topic)
@@ -302,7 +302,7 @@ describe('POST /topics/{topic}', async () => {
 })
 
 describe('POST /topics/{topic} is counted', () => {
-  it('by what came of it', async () => {
+  it('by its result', async () => {
     await using at = await startGateway({
       acl: 'pattern write a\n',
       settings: { publishRate: '1', publishBurst: '5', maxPayload: '10' },

@@ -240,7 +240,7 @@ for (const kind of ['memory:', 'file:'] as const)
       assert.equal(JSON.parse(nobody.stdout).code, 'session_required')
     })
 
-    it('is read by the rules of now, and under publishing', async () => {
+    it('is read with the present rules, also while messages are published', async () => {
       const { at, reader, sensor } = opened
       const { code } = JSON.parse((await opened.get('filter=wott/%23', sensor)).stdout)
       assert.equal(code, 'read_denied')
@@ -261,7 +261,7 @@ for (const kind of ['memory:', 'file:'] as const)
   })
 
 describe('the history', () => {
-  it('says what memory: no longer has', async () => {
+  it('reports messages that memory: no longer has', async () => {
     // each is 100 bytes, its topic and two digits
     const historyBytes = String(10 * (100 + 'wott/temperature'.length + 2))
     const opened = await open({ broker: 'memory:', historyBytes, historyBytesPerDevice: '1MiB' })
@@ -314,7 +314,7 @@ describe('the history', () => {
     assert.deepEqual({ id, ...JSON.parse(data) }, entries[1])
   })
 
-  it('outlives a restart of file:, and says what a crash may have taken', async () => {
+  it('survives a restart of file:, and reports what a crash may have lost', async () => {
     await using folder = await temporaryFolder()
     const settings = { broker: `file:${folder.path}`, history: '5' }
     const first = await open(settings)

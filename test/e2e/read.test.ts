@@ -94,7 +94,7 @@ describe('what is retained', () => {
     }
   })
 
-  it('is hidden from whoever may not read it, there or not', async () => {
+  it('is hidden from clients without the right, whether it exists or not', async () => {
     for (const route of ['topics', 'retainedMessage'])
       for (const topic of ['secret/x', 'secret/never', 'secret%2Fx', '%73ecret/x']) {
         const { status, json } = await get(`/${route}/${topic}`)

@@ -62,7 +62,7 @@ describe('when a reading was measured', () => {
       assert.equal(JSON.parse((await live.next()).data).time, time)
   })
 
-  it('is refused where it is no time or too far off', async () => {
+  it('is refused if it is invalid or too far away', async () => {
     for (const time of ['', 'noon', '12', ago(-10)]) {
       const { status, json } = await post(`/topics/refused?time=${time}`, '1')
       assert.deepEqual([status, json.code], [400, 'time_invalid'], time)
@@ -176,7 +176,7 @@ for (const kind of ['memory', 'file'] as const)
       )
     })
 
-    it('refuses what is no place in it', async () => {
+    it('refuses an invalid position', async () => {
       const { entries } = await read('&limit=1')
       for (const after of ['x', `${entries[0].id}.1`, `${entries[0].id}.1.x`, '1.2.3'])
         assert.equal((await read(`&after=${after}`)).code, 'query_invalid', after)

@@ -127,7 +127,7 @@ describe('a gateway in front of Mosquitto', () => {
     assert.equal(await at.metric('wott_uplink_publish_duration_seconds_count'), 1)
   })
 
-  it('hands on what its broker refuses as the right error', async () => {
+  it('answers a refusal of its broker with the right error', async () => {
     await using mosquitto = await startMosquitto({
       acl: 'topic readwrite open/#\n',
       lines: ['message_size_limit 10'],
@@ -152,7 +152,7 @@ describe('a gateway in front of Mosquitto', () => {
     assert.equal(await at.metric('wott_uplink_refusals_total{reason="denied"}'), 1)
   })
 
-  it('says so where the broker refuses its password', async () => {
+  it('reports that the broker refuses its password', async () => {
     await using mosquitto = await startMosquitto({ users: { gateway: 'correct horse' } })
     await using at = await startRelaying(mosquitto.port)
     await at.logged(({ msg }) => msg === 'the broker cannot be reached')
@@ -160,7 +160,7 @@ describe('a gateway in front of Mosquitto', () => {
     assert.equal(await at.metric('wott_uplink_connections_total{result="refused"}'), 1)
   })
 
-  it('answers 503 in time where the broker is slow', async () => {
+  it('answers 503 in time if the broker is slow', async () => {
     await using mosquitto = await startMosquitto()
     await using proxy = await startTcpProxy(mosquitto.port)
     await using at = await startRelaying(proxy.port, { brokerTimeout: '1' })

@@ -45,7 +45,7 @@ describe('a stream that resumes', () => {
     return seen
   }
 
-  it('gets everything since, without a gap or a repeat, while more is published', async () => {
+  it('gets all later messages, without a gap or a repeat, while more are published', async () => {
     let published = 0
     let publishing = true
     const work = (async () => {

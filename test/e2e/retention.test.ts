@@ -11,7 +11,7 @@ async function untilLogHas(entries: number, at: TestGateway): Promise<void> {
   await at.until('wott_log_entries', entries)
 }
 
-describe('messages past their time', () => {
+describe('expired messages', () => {
   it('leave the log; who resumes from before them is told, and gets the rest', async () => {
     await using folder = await temporaryFolder()
     const settings = { broker: `file:${folder.path}` }

@@ -101,7 +101,7 @@ describe('an event stream', () => {
     })
   })
 
-  it('has a payload that is no UTF-8 in base64', async () => {
+  it('has a payload that is not UTF-8 in base64', async () => {
     using events = await open('/topics/a')
     await post(at, writer, '/topics/a', Buffer.from([0, 255]))
     const { payload, payloadBase64 } = JSON.parse((await events.next()).data)
@@ -201,7 +201,7 @@ describe('an event stream', () => {
     }
   })
 
-  it('is refused where its question is none', async () => {
+  it('is refused for an invalid request', async () => {
     const many = (count: number) => Array(count).fill('filter=a').join('&')
     const wrong: [string, string][] = [
       ['/stream', 'query_invalid'],
@@ -230,7 +230,7 @@ describe('an event stream', () => {
     assert.equal(events.status, 200)
   })
 
-  it('is refused where no rule could ever allow anything', async () => {
+  it('is refused if no rule can allow anything', async () => {
     for (const path of ['/topics/secret/%23', '/topics/secret/x', '/stream?filter=secret/a/b'])
       assert.deepEqual(await refusal(path), [403, 'read_denied'], path)
     using events = await open('/stream?filter=secret/a&filter=a')
@@ -294,7 +294,7 @@ describe('an event stream', () => {
     session.destroy()
   })
 
-  it('is closed and forgotten when its reader goes away, in whatever manner', async () => {
+  it('is closed and freed when its reader leaves in any way', async () => {
     await openStreams(at, 0)
     const first = await open('/topics/a')
     const session = http2Session(at, reader)
@@ -315,7 +315,7 @@ describe('an event stream', () => {
     await openStreams(at, 0)
   })
 
-  it('obeys new rules as soon as they hold', async () => {
+  it('follows new rules at once', async () => {
     using events = await open('/topics/rules/%23')
     await post(at, writer, '/topics/rules/a', 'before')
     await writeFile(at.aclFile, ACL.replace('topic read #', 'topic read rules/b'))
@@ -331,7 +331,7 @@ describe('an event stream', () => {
 describe('a reader that does not read', () => {
   const BODY = Buffer.alloc(128 * 1024, 'x')
 
-  it('over HTTP/1.1 is cut off at the byte bound, and nobody else notices', async () => {
+  it('over HTTP/1.1 is closed at the byte limit, without an effect on others', async () => {
     await using at = await startGateway({ acl: ACL, settings: { streamBuffer: '64KiB' } })
     const [writer, reader] = [await at.pki.issue('writer'), await at.pki.issue('reader')]
     using other = await eventSource(at, reader, '/topics/a')
@@ -357,7 +357,7 @@ describe('a reader that does not read', () => {
     slow.destroy()
   })
 
-  it('over HTTP/2 is cut off alone, and the other streams of its connection go on', async () => {
+  it('over HTTP/2 is closed, and the other streams of its connection continue', async () => {
     await using at = await startGateway({ acl: ACL, settings: { streamBuffer: '64KiB' } })
     const [writer, reader] = [await at.pki.issue('writer'), await at.pki.issue('reader')]
     const session = http2Session(at, reader)
@@ -378,7 +378,7 @@ describe('a reader that does not read', () => {
     session.destroy()
   })
 
-  it('is cut off when it has taken nothing for long enough, however much may wait', async () => {
+  it('is closed after a time without reading, at any buffer size', async () => {
     await using at = await startGateway({
       acl: ACL,
       settings: { streamBuffer: '1GiB', streamStall: '1' },
@@ -399,7 +399,7 @@ describe('a reader that does not read', () => {
 })
 
 describe('the bound on waiting bytes', () => {
-  it('lets whoever keeps up have larger events, and more retained ones', async () => {
+  it('allows larger events and more retained ones for a reader that keeps up', async () => {
     await using at = await startGateway({
       acl: ACL,
       settings: { streamBuffer: '20KiB', maxPayload: '1MiB' },
@@ -440,7 +440,7 @@ describe('the bound on streams', () => {
     assert.deepEqual([first.status, third.status], [200, 200])
   })
 
-  it('leaves others room, whoever opens many', async () => {
+  it('leaves room for others if one reader opens many', async () => {
     const settings = { maxStreamsPerReader: '1' }
     await using at = await startGateway({ acl: 'pattern read #\n', settings })
     const reader = await at.pki.issue('reader')

@@ -28,7 +28,7 @@ interface TrustText {
   readonly lists?: string[]
 }
 
-/** Puts these files in force. */
+/** Installs these files. */
 async function trust(at: TestGateway, { authorities, lists }: TrustText): Promise<void> {
   if (authorities) {
     const text = authorities.map(({ certificate }) => certificate).join('')
@@ -116,7 +116,7 @@ describe('trust, when it changes', () => {
     assert.equal(await outcome(at, below), 'certificate_revoked')
   })
 
-  it('ends them when their list is over, with nothing being changed', async () => {
+  it('ends connections when their list expires, without any other change', async () => {
     const root = await makeCertificate('Root')
     const to = 3 / 86_400
     await trust(at, { authorities: [root], lists: [await makeList(root, { to })] })
@@ -241,7 +241,7 @@ describe('trust, when it changes', () => {
 })
 
 describe('trust in a late list', () => {
-  it('is had with WOTT_CRL_EXPIRED=allow, which /readyz says', async () => {
+  it('is kept with WOTT_CRL_EXPIRED=allow, which /readyz reports', async () => {
     await using at = await startGateway({ acl: ACL, settings: { crlExpired: 'allow' } })
     const root = await makeCertificate('Root')
     const [good, gone] = await Promise.all(

@@ -54,7 +54,7 @@ describe('a viewer', () => {
   const publish = (body: string) =>
     http1(at, sensor, { path: '/topics/a/b?retain=true', method: 'POST', body })
 
-  it('trades the code of an invite for a cookie that no script and no other site gets', async () => {
+  it('exchanges the code of an invite for a cookie that no script and no other site can read', async () => {
     const answer = await trade(await invite('alice', '30m'))
     assert.equal(answer.status, 200)
     assert.match(
@@ -82,7 +82,7 @@ describe('a viewer', () => {
     refusedWith(await ask('/topics/a/b', await logIn('bob')), 403, 'read_denied')
   })
 
-  it('does so over HTTP/2, whatever certificate its browser has', async () => {
+  it('also does so over HTTP/2, with any certificate in the browser', async () => {
     await publish('22')
     const session = http2Session(at, sensor, 'viewer')
     const code = JSON.stringify({ code: await invite('alice') })
@@ -132,7 +132,7 @@ describe('a viewer', () => {
       refusedWith(await ask(path), 401, 'session_required')
   })
 
-  it('cannot use a code twice, nor one that never was, nor one that has been taken back', async () => {
+  it('cannot use a code twice, an unknown code, or a withdrawn one', async () => {
     const code = await invite('alice')
     assert.equal((await trade(code)).status, 200)
     refusedWith(await trade(code), 401, 'invite_invalid')
@@ -148,7 +148,7 @@ describe('a viewer', () => {
     assert.equal(answers.filter(({ status }) => status === 200).length, 1)
   })
 
-  it('cannot make a cookie of its own', async () => {
+  it('cannot forge a cookie', async () => {
     const cookie = await logIn('bob')
     const [name, token = ''] = cookie.split('=')
     const [head = '', body = '', signature = ''] = token.split('.')
@@ -176,7 +176,7 @@ describe('a viewer', () => {
     assert.equal((await ask('/session', cookie)).status, 200)
   })
 
-  it('is refused a body that is none', async () => {
+  it('is refused an invalid body', async () => {
     for (const body of ['', 'x', '{}', '{"code":1}', '[]', 'null'])
       refusedWith(
         await http1(at, null, { door: 'viewer', path: '/session', method: 'POST', body }),
@@ -290,7 +290,7 @@ describe('a viewer', () => {
     assert.ok(!(await viewer('list')).includes(id))
   })
 
-  it('means nothing on the device door', async () => {
+  it('is not accepted on the device door', async () => {
     const cookie = await logIn('alice')
     refusedWith(
       await http1(at, null, { path: '/session', headers: { cookie } }),

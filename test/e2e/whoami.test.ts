@@ -17,7 +17,7 @@ describe('GET /whoami', () => {
   })
   after(() => at[Symbol.asyncDispose]())
 
-  it('says who the certificate makes the caller, and what the rules grant it', async () => {
+  it('returns the identity of the certificate, and its rights', async () => {
     const sensor = await at.pki.issue('sensor')
     const { fingerprint256, validToDate } = new X509Certificate(sensor.certificate)
     const session = http2Session(at, sensor)
@@ -41,7 +41,7 @@ describe('GET /whoami', () => {
     session.close()
   })
 
-  it('says at once what new rules grant, on the same connection', async () => {
+  it('returns new rights at once, on the same connection', async () => {
     const session = http2Session(at, await at.pki.issue('sensor'))
     const whoami = () => http2(session, { ':path': '/whoami' })
     assert.notDeepEqual((await whoami()).json.rules, [])
