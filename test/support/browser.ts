@@ -51,6 +51,12 @@ export async function visit(
 export async function barriersIn(page: Page, rules?: readonly string[]): Promise<string[]> {
   if (await page.evaluate('globalThis.axe === undefined'))
     await page.evaluate(await readFile(AXE, 'utf8'))
+  // while a color fades into another, a contrast is neither the old one nor the new one
+  await page.evaluate(
+    `Promise.allSettled(document.getAnimations()
+      .filter((one) => Number.isFinite(one.effect.getComputedTiming().endTime))
+      .map(({ finished }) => finished))`,
+  )
   const options = rules ? { runOnly: { type: 'rule', values: rules } } : {}
   const { violations } = await page.evaluate<{ violations: readonly Violation[] }>(
     `axe.run(${JSON.stringify(options)})`,
