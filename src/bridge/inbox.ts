@@ -1,7 +1,7 @@
 import { GatewayError } from '../errors.ts'
 import type { BridgeResult } from '../metrics/meter.ts'
 import type { Publisher, Relay } from '../relay/relay.ts'
-import type { UplinkMessage } from '../uplink/uplink.ts'
+import type { UplinkMessage } from '../uplink/message.ts'
 import type { Mapping } from './mapping.ts'
 
 /** The device name of messages from the other broker; no certificate can have it. */

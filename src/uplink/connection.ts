@@ -4,7 +4,9 @@ import { messageOf } from '../errors.ts'
 import type { Credentials } from './credentials.ts'
 import { ConnectFailure, closedEarly, toConnectFailure } from './failure.ts'
 import { createUplinkInbox } from './inbox.ts'
+import type { UplinkMessage, UplinkSubscription } from './message.ts'
 import { createOddCodes, type OddCodes } from './odd-codes.ts'
+import type { UplinkOptions } from './options.ts'
 import { createPings, type Pings } from './pings.ts'
 import { toPacketProperties } from './properties.ts'
 import { reasonText } from './reason.ts'
@@ -12,7 +14,6 @@ import { type RefusedMessage, toRefusedMessage, unavailable } from './refusals.t
 import { hostAndPort, openSocket } from './socket.ts'
 import { createUplinkSubscriber } from './subscriber.ts'
 import { toUplinkTerms, type UplinkTerms } from './terms.ts'
-import type { UplinkMessage, UplinkOptions, UplinkSubscription } from './uplink.ts'
 import { isAboutMessages, isReset, whyEnded } from './why-ended.ts'
 
 /** One connection to one broker. Messages that are unacknowledged when it ends are forgotten. */

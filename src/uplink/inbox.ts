@@ -1,8 +1,9 @@
 import type { Writable } from 'node:stream'
 import type { IPublishPacket } from 'mqtt'
 import { messageOf } from '../errors.ts'
+import type { UplinkMessage } from './message.ts'
+import type { UplinkOptions } from './options.ts'
 import { expiryIn, fromPacketProperties } from './properties.ts'
-import type { UplinkMessage, UplinkOptions } from './uplink.ts'
 
 export interface UplinkInboxOptions extends Pick<UplinkOptions, 'onMessage'> {
   /** Where acknowledgements go. */

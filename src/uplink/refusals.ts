@@ -1,9 +1,9 @@
 import { type ErrorCode, GatewayError } from '../errors.ts'
 import type { UplinkRefusal } from '../metrics/meter.ts'
 import { propertiesByteLength } from '../topic/properties.ts'
+import type { UplinkMessage } from './message.ts'
 import { type ReasonPacket, reasonText } from './reason.ts'
 import type { UplinkTerms } from './terms.ts'
-import type { UplinkMessage } from './uplink.ts'
 
 /** Seconds after which a client may try again. */
 const RETRY_AFTER = 2

@@ -1,6 +1,6 @@
 import type { MqttClient } from 'mqtt'
+import type { UplinkSubscription } from './message.ts'
 import type { UplinkTerms } from './terms.ts'
-import type { UplinkSubscription } from './uplink.ts'
 
 export interface UplinkSubscriber {
   subscribe(subscriptions: readonly UplinkSubscription[]): Promise<number[]>

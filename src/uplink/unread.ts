@@ -1,4 +1,4 @@
-import type { UplinkMessage } from './uplink.ts'
+import type { UplinkMessage } from './message.ts'
 
 /** Messages with QoS 0 that the broker may not have read yet: only its answers to later packets prove that it has. */
 export interface Unread {

@@ -1,80 +1,18 @@
 import type { BrokerUrl } from '../config/broker-url.ts'
 import { messageOf } from '../errors.ts'
-import type { Meter } from '../metrics/meter.ts'
-import type { MessageProperties, Qos } from '../topic/message.ts'
 import { createBackOff } from './back-off.ts'
 import { type Connection, connect } from './connection.ts'
-import type { ReadCredentials } from './credentials.ts'
 import { toConnectFailure } from './failure.ts'
+import type { UplinkMessage, UplinkSubscription } from './message.ts'
+import type { UplinkOptions } from './options.ts'
 import { createProtocols } from './protocols.ts'
 import { termsProblem, unavailable } from './refusals.ts'
 import { hostAndPort } from './socket.ts'
-import type { UplinkTerms } from './terms.ts'
 import { createWindow, type Window } from './window.ts'
 import { within } from './within.ts'
 
-/** A message on its way to or from the other broker. */
-export interface UplinkMessage {
-  readonly topic: string
-  readonly payload: Buffer
-  readonly qos: Qos
-  readonly retain: boolean
-  readonly dup: boolean
-  readonly properties: MessageProperties | null
-  /** Seconds; null for never. */
-  readonly messageExpiry: number | null
-  /** Which device it is from; the broker is not told. */
-  readonly sender?: string | null
-}
-
-export interface UplinkSubscription {
-  readonly filter: string
-  readonly qos: 0 | 1
-  /** These three hold with MQTT 5 only. */
-  readonly noLocal?: boolean
-  readonly retainAsPublished?: boolean
-  readonly retainHandling?: 0 | 1 | 2
-}
-
 /** `connecting`: until there was a first connection or a first failure; `away`: there is none, and it is tried again. */
 export type UplinkState = 'connecting' | 'connected' | 'away' | 'closed'
-
-/** The events that an uplink reports. */
-export type UplinkMeter = Pick<Meter, 'uplinkConnection' | 'uplinkPublishTook' | 'uplinkRefused'>
-
-export interface UplinkOptions {
-  /** How its settings begin, for sentences: `WOTT_BROKER`. */
-  readonly settings: string
-  /** Tried one after the other. */
-  readonly addresses: readonly BrokerUrl[]
-  readonly clientId: string
-  /** Called before each connection, so that the next one uses renewed files. */
-  readonly credentials: ReadCredentials
-  /** `kept`: the broker keeps subscriptions, and queues messages, while there is no connection. */
-  readonly session: 'clean' | 'kept'
-  /** Sets the bit by which MQTT 3.1.1 brokers know a bridge, and send it back nothing that it sent. */
-  readonly isBridge: boolean
-  /** Seconds. */
-  readonly keepAlive: number
-  /** Milliseconds within which a message must be acknowledged. */
-  readonly deadlineMs: number
-  /** The most messages, and bytes, that may wait for an acknowledgement. */
-  readonly maxPending: { readonly messages: number; readonly bytes: number }
-  /** Bytes of the largest packet that an MQTT 5 broker may send. */
-  readonly maxPacket: number
-  readonly meter: UplinkMeter
-  /** A message with QoS 1 is acknowledged to the broker when what this returns resolves; when it rejects, the connection ends. */
-  onMessage(message: UplinkMessage): void | Promise<void>
-  /** Subscribes. The state is `connected` once it resolves; when it rejects, the connection ends. */
-  onConnected(terms: UplinkTerms, at: BrokerUrl): void | Promise<void>
-  /**
-   * Called before `onConnected` when the broker closed the last connection, perhaps because of one of these messages, which it may
-   * not have read completely. Not called when the broker could not be reached at any address after that: then the reason was another one.
-   */
-  onCut?(underway: readonly UplinkMessage[]): void
-  /** Called for each connection that is lost or cannot be made. */
-  onAway(reason: string): void
-}
 
 /** The connection to another MQTT broker. A lost connection is made again. */
 export interface Uplink {

@@ -1,9 +1,10 @@
 import type { GatewayError } from '../errors.ts'
 import { propertiesByteLength } from '../topic/properties.ts'
 import type { Connection } from './connection.ts'
+import type { UplinkMessage } from './message.ts'
+import type { UplinkOptions } from './options.ts'
 import { type RefusedMessage, unavailable } from './refusals.ts'
 import { createUnread } from './unread.ts'
-import type { UplinkMessage, UplinkOptions } from './uplink.ts'
 
 export interface WindowOptions extends Pick<UplinkOptions, 'deadlineMs' | 'maxPending' | 'meter'> {
   readonly terms: Pick<Connection['terms'], 'receiveMaximum'>

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { UplinkMessage } from '../../src/uplink/uplink.ts'
+import type { UplinkMessage } from '../../src/uplink/message.ts'
 import { publishBytes, textBytes, userPropertyBytes } from '../support/publish-bytes.ts'
 import { type ScriptedBroker, startScriptedBroker } from './scripted-broker.ts'
 import { startUplink } from './site.ts'

@@ -1,11 +1,8 @@
 import { silentMeter } from '../../src/metrics/meter.ts'
 import { readCredentials } from '../../src/uplink/credentials.ts'
-import {
-  openUplink,
-  type Uplink,
-  type UplinkMessage,
-  type UplinkOptions,
-} from '../../src/uplink/uplink.ts'
+import type { UplinkMessage } from '../../src/uplink/message.ts'
+import type { UplinkOptions } from '../../src/uplink/options.ts'
+import { openUplink, type Uplink } from '../../src/uplink/uplink.ts'
 
 export interface TestUplink extends AsyncDisposable {
   readonly uplink: Uplink

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { UplinkMessage } from '../../src/uplink/uplink.ts'
+import type { UplinkMessage } from '../../src/uplink/message.ts'
 import { startMosquitto } from '../support/mosquitto.ts'
 import { message, startUplink } from './site.ts'
 

@@ -1,7 +1,8 @@
 import { setTimeout as startTimer } from 'node:timers'
 import type { GatewayError } from '../../errors.ts'
+import type { UplinkMessage } from '../../uplink/message.ts'
 import { type RefusedMessage, unavailable } from '../../uplink/refusals.ts'
-import type { Uplink, UplinkMessage } from '../../uplink/uplink.ts'
+import type { Uplink } from '../../uplink/uplink.ts'
 import type { SenderId } from './suspects.ts'
 
 export interface ApartOptions {

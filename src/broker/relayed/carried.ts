@@ -1,6 +1,6 @@
 import type { Message, MessageProperties } from '../../topic/message.ts'
 import { timedProperties, timeIn } from '../../topic/time.ts'
-import type { UplinkMessage } from '../../uplink/uplink.ts'
+import type { UplinkMessage } from '../../uplink/message.ts'
 
 /** The MQTT 5 user property that names the device of a message; null for none. */
 export type IdProperty = string | null

@@ -1,8 +1,10 @@
 import type { Logger } from 'pino'
 import type { LogLimit } from '../../log/log-limit.ts'
 import type { Meter } from '../../metrics/meter.ts'
+import type { UplinkMessage } from '../../uplink/message.ts'
+import type { UplinkOptions } from '../../uplink/options.ts'
 import { type RefusedMessage, unavailable } from '../../uplink/refusals.ts'
-import type { Uplink, UplinkMessage, UplinkOptions } from '../../uplink/uplink.ts'
+import type { Uplink } from '../../uplink/uplink.ts'
 import { createApart } from './apart.ts'
 import { createSuspects, type SenderId, type SuspectsOptions } from './suspects.ts'
 

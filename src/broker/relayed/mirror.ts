@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { overlaps, topicMatches } from '../../topic/match.ts'
 import type { Message } from '../../topic/message.ts'
-import type { UplinkMessage } from '../../uplink/uplink.ts'
+import type { UplinkMessage } from '../../uplink/message.ts'
 import type { Retained } from '../store/retained.ts'
 import { isCovered } from './cover.ts'
 import type { RetainedReader } from './retained-reader.ts'

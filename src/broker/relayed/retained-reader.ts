@@ -3,7 +3,9 @@ import { setTimeout } from 'node:timers/promises'
 import { GatewayError } from '../../errors.ts'
 import { topicMatches } from '../../topic/match.ts'
 import { hasWildcard } from '../../topic/topic.ts'
-import type { Uplink, UplinkMessage, UplinkOptions } from '../../uplink/uplink.ts'
+import type { UplinkMessage } from '../../uplink/message.ts'
+import type { UplinkOptions } from '../../uplink/options.ts'
+import type { Uplink } from '../../uplink/uplink.ts'
 
 /** Reads the other broker's retained messages over a separate connection, where they cannot be confused with live messages. */
 export interface RetainedReader {

@@ -1,4 +1,4 @@
-import type { UplinkMessage } from '../../uplink/uplink.ts'
+import type { UplinkMessage } from '../../uplink/message.ts'
 import {
   acquit,
   isForgotten,

@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises'
 import { createMirror, type MirrorOptions } from '../../../src/broker/relayed/mirror.ts'
 import { GatewayError } from '../../../src/errors.ts'
 import { topicMatches } from '../../../src/topic/match.ts'
-import type { UplinkMessage } from '../../../src/uplink/uplink.ts'
+import type { UplinkMessage } from '../../../src/uplink/message.ts'
 import { openMemory } from '../store/stores.ts'
 
 type Tell = (message: UplinkMessage) => void
