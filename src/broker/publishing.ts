@@ -1,17 +1,12 @@
 import type { Logger } from 'pino'
 import type { Message } from '../topic/message.ts'
 import type { Delivery, Mark } from './broker.ts'
+import type { Cohort } from './cohorts.ts'
 import { chooseMember, type Group } from './groups.ts'
 import { createNumbers } from './numbers.ts'
 import { createPublishOrder } from './publish-order.ts'
-import {
-  type Cohort,
-  type Route,
-  type RouteMatch,
-  type Routing,
-  toLocalMatch,
-  toMatch,
-} from './routing.ts'
+import { type RouteMatch, toLocalMatch, toMatch } from './route-match.ts'
+import type { Route, Routing } from './routing.ts'
 import type { Arrival, Origin, Session } from './session.ts'
 import type { QueueRecipient } from './store/queue-entry.ts'
 import type { Store } from './store/store.ts'

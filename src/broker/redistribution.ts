@@ -1,5 +1,5 @@
 import { chooseMember } from './groups.ts'
-import { toMatch } from './routing.ts'
+import { toMatch } from './route-match.ts'
 import type { Session } from './session.ts'
 import type { QueueEntry } from './store/queue.ts'
 import type { Store } from './store/store.ts'

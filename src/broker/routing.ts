@@ -1,9 +1,10 @@
 import { createFilteredTopicMemo } from '../topic/memo.ts'
 import { createTopicTrie } from '../topic/trie.ts'
 import type { Delivery } from './broker.ts'
+import { type Cohort, toCohorts } from './cohorts.ts'
 import { createGroup, type Group } from './groups.ts'
-import type { Match, Session, Subscription } from './session.ts'
-import type { Audience } from './store/bundles.ts'
+import { type RouteMatch, toMatch } from './route-match.ts'
+import type { Session, Subscription } from './session.ts'
 
 /** A subscriber inside the gateway. */
 export type DeliveryListener = (delivery: Delivery) => void
@@ -21,32 +22,6 @@ export interface Route {
   readonly hasStored: boolean
   /** Whether QoS 0 may have to be stored, too. */
   readonly hasQos0Stored: boolean
-}
-
-/**
- * Many stored sessions that get a topic's messages in the same way: for those that are away, a message is stored once for all.
- */
-export interface Cohort extends Pick<Match, 'qos' | 'retainAsPublished' | 'identifiers'> {
-  readonly matches: readonly RouteMatch[]
-  has(session: Session): boolean
-  /** The members that are connected and those that are away; recomputed when `version` has changed. */
-  now(version: number): Members
-}
-
-export interface Members {
-  readonly connected: readonly RouteMatch[]
-  readonly away: readonly RouteMatch[]
-  /** The members that get bundles now, null if none do; and the other members. */
-  bundled: { readonly audience: Audience | null; readonly apart: readonly RouteMatch[] } | null
-}
-
-/** The least number of sessions in a cohort. */
-const COHORT = 8
-
-export interface RouteMatch extends Match {
-  /** The subscriptions that do not want the messages of their own client. */
-  readonly notLocal: readonly Subscription[]
-  readonly subscriptions: readonly Subscription[]
 }
 
 /** Everybody who subscribes to one filter. */
@@ -173,7 +148,7 @@ function toRoute(
   const listeners = new Set(listeningToAll)
   for (const interest of interests)
     for (const listener of interest.listeners) listeners.add(listener)
-  const cohorts = matches.length < COHORT ? [] : toCohorts(matches)
+  const cohorts = toCohorts(matches)
   return {
     listeners: [...listeners],
     matches,
@@ -188,68 +163,4 @@ function toRoute(
       groups.some((group) => group.members().some(({ session }) => session.isStored)),
     hasQos0Stored: matches.some(({ session, qos }) => session.keepsQos0 && qos > 0),
   }
-}
-
-function toCohorts(matches: readonly RouteMatch[]): Cohort[] {
-  const alike = Map.groupBy(
-    matches.filter(
-      ({ session, qos, notLocal }) =>
-        session.isStored && !session.keepsQos0 && qos > 0 && notLocal.length === 0,
-    ),
-    ({ qos, retainAsPublished, identifiers }) => `${qos} ${retainAsPublished} ${identifiers}`,
-  )
-  return [...alike.values()]
-    .filter(({ length }) => length >= COHORT)
-    .map((members) => {
-      const { qos, retainAsPublished, identifiers } = members[0] as RouteMatch
-      const sessions = new Set(members.map(({ session }) => session))
-      return {
-        qos,
-        retainAsPublished,
-        identifiers,
-        matches: members,
-        has: (session: Session) => sessions.has(session),
-        now: createNow(members),
-      }
-    })
-}
-
-function createNow(matches: readonly RouteMatch[]): Cohort['now'] {
-  let found: Members | undefined
-  let at = 0
-  return (version) => {
-    if (found && at === version) return found
-    at = version
-    found = {
-      connected: matches.filter(({ session }) => session.link !== null),
-      away: matches.filter(({ session }) => session.link === null && !session.isClosed),
-      bundled: null,
-    }
-    return found
-  }
-}
-
-/** Merges a session's subscriptions to one topic: one copy with the highest QoS [MQTT-3.3.5-1] and all identifiers. */
-export function toMatch(
-  session: Session,
-  subscriptions: readonly Subscription[],
-  group: Group | null = null,
-): RouteMatch {
-  const identifiers = subscriptions.map(({ identifier }) => identifier).filter((id) => id > 0)
-  return {
-    session,
-    qos: subscriptions.reduce<Match['qos']>((most, { qos }) => (qos > most ? qos : most), 0),
-    retainAsPublished: subscriptions.some(({ retainAsPublished }) => retainAsPublished),
-    identifiers: identifiers.length > 0 ? identifiers : null,
-    group,
-    notLocal: subscriptions.filter(({ noLocal }) => noLocal),
-    subscriptions,
-  }
-}
-
-/** The match for a message of the session's own client; undefined if all its subscriptions exclude those. */
-export function toLocalMatch(match: RouteMatch): RouteMatch | undefined {
-  if (match.notLocal.length === 0) return match
-  const wanted = match.subscriptions.filter(({ noLocal }) => !noLocal)
-  return wanted.length === 0 ? undefined : toMatch(match.session, wanted)
 }

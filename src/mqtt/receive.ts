@@ -7,6 +7,7 @@ import type { Client, MqttWorld } from './client.ts'
 import { acknowledgementPacket } from './encode.ts'
 import type { Publish } from './packets.ts'
 import { ProtocolError, Reason } from './reasons.ts'
+import { PASSING_REFUSALS, REFUSAL_CODES } from './refusal-codes.ts'
 
 /** Takes what one client publishes. */
 export interface Receiver {
@@ -183,7 +184,7 @@ export function createReceiver(client: Client, world: MqttWorld, answers: Answer
       return version < 5 || qos === 0 || sessions.isHeard(topic)
         ? Reason.success
         : Reason.noMatchingSubscribers
-    const reason = REASONS[refusal.code] ?? Reason.implementationSpecificError
+    const reason = REFUSAL_CODES[refusal.code] ?? Reason.implementationSpecificError
     if (refusal.code === 'topic_invalid' || (qos === 0 && refusal.code === 'body_invalid')) {
       client.fail(
         new ProtocolError(reason, `published a message that is refused: ${refusal.message}`),
@@ -192,7 +193,7 @@ export function createReceiver(client: Client, world: MqttWorld, answers: Answer
     }
     if (version === 5) return reason
     // an acknowledgement would say that it is stored, and MQTT 3 has no other answer
-    if (PASSING.has(refusal.code) && qos > 0) {
+    if (PASSING_REFUSALS.has(refusal.code) && qos > 0) {
       client.fail(new ProtocolError(reason, `cannot be served: ${refusal.message}`))
       return null
     }
@@ -235,17 +236,5 @@ export function createReceiver(client: Client, world: MqttWorld, answers: Answer
 
   return { publish, release, end: () => leaveLine?.() }
 }
-
-/** The reason code of a refusal in PUBACK, PUBREC [MQTT 5 §3.4.2.1] or DISCONNECT. */
-const REASONS: Partial<Record<GatewayError['code'], number>> = {
-  topic_invalid: Reason.topicNameInvalid,
-  body_invalid: Reason.payloadFormatInvalid,
-  payload_too_large: Reason.quotaExceeded,
-  publish_denied: Reason.notAuthorized,
-  quota_exceeded: Reason.quotaExceeded,
-}
-
-/** Refusals after which the client should send the message again. */
-const PASSING: ReadonlySet<GatewayError['code']> = new Set(['broker_unavailable', 'quota_exceeded'])
 
 function nothing(): void {}

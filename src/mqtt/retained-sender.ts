@@ -1,4 +1,4 @@
-import { toMatch } from '../broker/routing.ts'
+import { toMatch } from '../broker/route-match.ts'
 import type { Subscription } from '../broker/session.ts'
 import type { Qos } from '../topic/message.ts'
 import { createTopicTrie, type TopicTrie } from '../topic/trie.ts'

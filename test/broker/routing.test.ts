@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import {
-  createRouting,
-  type DeliveryListener,
-  type RouteMatch,
-  toLocalMatch,
-} from '../../src/broker/routing.ts'
+import { type RouteMatch, toLocalMatch } from '../../src/broker/route-match.ts'
+import { createRouting, type DeliveryListener } from '../../src/broker/routing.ts'
 import type { Session, Subscription } from '../../src/broker/session.ts'
 import { toSubscription } from '../../src/broker/store/subscription.ts'
 import { covers, filter, topic } from '../topic/naive.ts'

@@ -1,4 +1,4 @@
-import type { Cohort, Members } from '../routing.ts'
+import type { Cohort, Members } from '../cohorts.ts'
 import type { Session } from '../session.ts'
 import type { BundleList } from './bundle-list.ts'
 import {

@@ -1,0 +1,33 @@
+import type { Group } from './groups.ts'
+import type { Match, Session, Subscription } from './session.ts'
+
+export interface RouteMatch extends Match {
+  /** The subscriptions that do not want the messages of their own client. */
+  readonly notLocal: readonly Subscription[]
+  readonly subscriptions: readonly Subscription[]
+}
+
+/** Merges a session's subscriptions to one topic: one copy with the highest QoS [MQTT-3.3.5-1] and all identifiers. */
+export function toMatch(
+  session: Session,
+  subscriptions: readonly Subscription[],
+  group: Group | null = null,
+): RouteMatch {
+  const identifiers = subscriptions.map(({ identifier }) => identifier).filter((id) => id > 0)
+  return {
+    session,
+    qos: subscriptions.reduce<Match['qos']>((most, { qos }) => (qos > most ? qos : most), 0),
+    retainAsPublished: subscriptions.some(({ retainAsPublished }) => retainAsPublished),
+    identifiers: identifiers.length > 0 ? identifiers : null,
+    group,
+    notLocal: subscriptions.filter(({ noLocal }) => noLocal),
+    subscriptions,
+  }
+}
+
+/** The match for a message of the session's own client; undefined if all its subscriptions exclude those. */
+export function toLocalMatch(match: RouteMatch): RouteMatch | undefined {
+  if (match.notLocal.length === 0) return match
+  const wanted = match.subscriptions.filter(({ noLocal }) => !noLocal)
+  return wanted.length === 0 ? undefined : toMatch(match.session, wanted)
+}
