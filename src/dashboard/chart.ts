@@ -233,6 +233,7 @@ export function createChart(topics: Topics, infos: Infos, moved: () => void): Ch
       plot.clear()
       if (!dialog.open) return
       showChosen()
+      picker.redraw()
       void draw()
     },
   }

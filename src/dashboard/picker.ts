@@ -9,6 +9,8 @@ export interface Picker {
   sources(): Source[]
   /** What somebody chose; null where nobody did. */
   chosen(): Source[] | null
+  /** Lists the fields again: their names may have changed. */
+  redraw(): void
 }
 
 /** Fields that are shown before anybody chooses. */
@@ -93,6 +95,7 @@ export function createPicker(
     },
     sources,
     chosen: () => picked && [...picked.values()],
+    redraw: () => void sources(),
   }
 }
 

@@ -81,4 +81,22 @@ describe('the dashboard with a topics file', () => {
     assert.equal(await page.locator('#chart-title').textContent(), 'Temperature of hall')
     assert.deepEqual(window.problems, [])
   })
+  it('names the fields of a chart that is open before the names have come', async () => {
+    await publish('rooms/attic/climate', '{"indoor":{"humidity":50,"pressure":1013}}')
+    const code = await inviteViewer(at.viewersFile, 'alice', 3_600_000)
+    await using window = await visit(browser, 'about:blank')
+    const { page } = window
+    const names = Promise.withResolvers<void>()
+    await page.route('**/topics-info', async (route) => {
+      await names.promise
+      await route.continue()
+    })
+    await page.goto(`https://localhost:${at.ports.viewer}/#invite=${code}`)
+    await card(page, 'rooms/attic/climate').click()
+    const field = page.locator('#fields li').first()
+    await page.locator('#fields summary').click()
+    await field.filter({ hasText: 'rooms/attic/climate indoor.humidity' }).waitFor()
+    names.resolve()
+    await field.filter({ hasText: 'Inside, attic (%)' }).waitFor()
+  })
 })
