@@ -51,11 +51,11 @@ test('revoking a viewer, or one session, leaves the others alone', () => {
   assert.deepEqual(ids('1'), ['2', '3'])
 })
 
-test('a text that is no list of viewers is refused', () => {
+test('a text that is not a list of viewers is refused', () => {
   for (const text of ['', '[]', 'null', '{}', '{"invites":[]}'])
-    assert.throws(() => parseBook(text), /not a list of viewers/)
+    assert.throws(() => parseBook(text), /not a viewers file, or it is damaged/)
   const wrong = { ...book({}), sessions: [{ id: 1 }] }
-  assert.throws(() => parseBook(JSON.stringify(wrong)), /not a list of viewers/)
+  assert.throws(() => parseBook(JSON.stringify(wrong)), /not a viewers file, or it is damaged/)
 })
 
 test('a session whose cookie an older gateway signed has ended, and invites stay', () => {
