@@ -9,7 +9,7 @@ import { createGround, type Ground } from './support/ground.ts'
 import type { HttpJob, HttpMeasured } from './support/http-load.ts'
 import { openOtherStreams, openStream } from './support/other-streams.ts'
 import { median, medianRatio, print, printTable, rotated } from './support/rounds.ts'
-import { type Server, startServer } from './support/servers.ts'
+import { MANY, type Server, startServer } from './support/servers.ts'
 
 const [rounds = 9, seconds = 1] = process.argv.slice(2).map(Number)
 const COUNTS = [20, 1_500, 10_000]
@@ -27,8 +27,7 @@ interface Site {
 }
 
 async function openSite(ground: Ground, count: number): Promise<Site> {
-  const env = { WOTT_MAX_STREAMS: '100000', WOTT_MAX_STREAMS_PER_READER: '100000' }
-  const server = await startServer('gateway', ground, { env })
+  const server = await startServer('gateway', ground, { env: MANY })
   const sessions = await openOtherStreams(server, ground, 0, count)
   const load = startWorker<HttpJob, HttpMeasured>(
     new URL('./support/http-load.ts', import.meta.url),
