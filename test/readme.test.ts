@@ -76,7 +76,12 @@ describe('the README', () => {
           while (!(await Promise.race([shown, null])))
             assert.match((await shell(script, folder)).stdout, /"message":"OK"/)
         } else {
+          // the gateway needs up to a second to see new rules
+          const loaded = script.includes('--allow')
+            ? gateway.line((line) => line.includes('access control file loaded'))
+            : null
           const { code, stdout, stderr } = await shell(script, folder)
+          await loaded
           assert.equal(code, 0, `${script}\n${stdout}${stderr}`)
           const expected = EXPECTED.find(([part]) => script.includes(part))
           if (expected) assert.match(stdout, expected[1])
