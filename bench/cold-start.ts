@@ -3,13 +3,13 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { Agent, request } from 'node:https'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { initDirectory } from '../src/ca/init.ts'
 import { deviceFiles } from '../src/ca/layout.ts'
 import { codeOf } from '../src/errors.ts'
+import { freePort } from '../test/support/free-port.ts'
 import { report } from './support/findings.ts'
 import { installPacked } from './support/pack.ts'
 
@@ -24,15 +24,6 @@ const sensor = deviceFiles(layout, 'sensor')
 const [ca, cert, key] = await Promise.all(
   [sensor.ca, sensor.certificate, sensor.key].map((file) => readFile(file)),
 )
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 /** Resolves with the status; rejects if nothing listens yet. */
 function publish(port: number): Promise<number | undefined> {

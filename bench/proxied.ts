@@ -3,6 +3,7 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { freePort } from '../test/support/free-port.ts'
 import { createPki } from '../test/support/pki.ts'
 import { passedOn } from '../test/support/proxied.ts'
 import { startWorker, type Worker } from './support/child.ts'
@@ -10,7 +11,7 @@ import { report } from './support/findings.ts'
 import { createGround } from './support/ground.ts'
 import type { HttpJob, HttpMeasured, HttpScenario } from './support/http-load.ts'
 import { median, print, printTable, ratios, rotated, withSpread } from './support/rounds.ts'
-import { freePort, startServer } from './support/servers.ts'
+import { startServer } from './support/servers.ts'
 
 const HELP = `Usage: node bench/proxied.ts [OPTIONS]
 

@@ -1,9 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { freePort } from '../../test/support/free-port.ts'
+import { isListening } from '../../test/support/listening.ts'
 import { end, SERVER_CORE, spawnOn } from './child.ts'
 import type { Ground } from './ground.ts'
-import { connects, freePort, type Server } from './servers.ts'
+import type { Server } from './servers.ts'
 
 const CONNECTIONS = 40_000
 
@@ -20,7 +22,7 @@ export async function startNginx(ground: Ground): Promise<Server> {
     core: SERVER_CORE,
     stdio: ['ignore', 'ignore', 'inherit'],
   })
-  while (!(await connects(port))) {
+  while (!(await isListening(port))) {
     if (child.exitCode !== null) throw new Error(`nginx ended with ${child.exitCode}`)
     await setTimeout(20)
   }

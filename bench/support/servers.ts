@@ -1,9 +1,10 @@
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
-import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout } from 'node:timers/promises'
+import { freePort } from '../../test/support/free-port.ts'
+import { isListening } from '../../test/support/listening.ts'
 import { end, SERVER_CORE, spawnOn } from './child.ts'
 import type { Ground } from './ground.ts'
 
@@ -110,7 +111,7 @@ async function startMosquitto({ directory, server, aclFile, crlFile }: Ground): 
     core: SERVER_CORE,
     stdio: ['ignore', 'ignore', 'ignore'],
   })
-  while (!(await connects(port))) {
+  while (!(await isListening(port))) {
     if (child.exitCode !== null) throw new Error(`mosquitto ended with ${child.exitCode}`)
     await setTimeout(20)
   }
@@ -206,25 +207,4 @@ async function startNode(
 function complain(name: string, chunk: Buffer): void {
   for (const line of chunk.toString().split('\n'))
     if (/"level":"(warn|error)"/.test(line)) process.stderr.write(`${name}: ${line}\n`)
-}
-
-export async function connects(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1')
-  try {
-    await once(socket, 'connect')
-    return true
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
-  }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -10,13 +10,14 @@ export async function untilListening(where: number | string, program: Program): 
     hasEnded = true
   })
   await until(
-    () => hasEnded || answers(where),
+    () => hasEnded || isListening(where),
     (isOver) => isOver,
   )
   if (hasEnded) throw new Error(program.lines.join('\n'))
 }
 
-async function answers(where: number | string): Promise<boolean> {
+/** Whether somebody listens there. */
+export async function isListening(where: number | string): Promise<boolean> {
   const socket = typeof where === 'number' ? connect(where, '127.0.0.1') : connect(where)
   try {
     await once(socket, 'connect')
