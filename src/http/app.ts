@@ -8,11 +8,11 @@ import { createBodyReader } from './body.ts'
 import type { App, Reply, Request } from './fastify.ts'
 import { holdFor, noRoom, SMALL_BYTES } from './memory.ts'
 import {
-  AWS_REQUEST_ID,
   problemAnswer,
   rawAnswer,
   toGatewayError,
   toParseProblem,
+  traceHeaders,
 } from './problem.ts'
 import { parseQueryText } from './query.ts'
 import { compileSchema } from './query-schema.ts'
@@ -106,11 +106,7 @@ export function createApp({ log, sendError, shortcut, ...serverOptions }: AppOpt
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', createBodyReader(serverOptions))
   app.addHook('onRequest', (request, reply, done) => {
-    reply.headers({
-      'x-request-id': request.id,
-      [AWS_REQUEST_ID]: request.id,
-      'x-content-type-options': 'nosniff',
-    })
+    reply.headers(traceHeaders(request.id))
     done()
   })
   app.addHook('onSend', (request, reply, payload, done) => {

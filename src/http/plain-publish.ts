@@ -10,7 +10,7 @@ import { arrivedBody, readBody } from './body.ts'
 import type { Gate } from './gate.ts'
 import { SMALL_BYTES } from './memory.ts'
 import { createPieces } from './pieces.ts'
-import { AWS_REQUEST_ID, problemAnswer, toGatewayError } from './problem.ts'
+import { problemAnswer, toGatewayError, traceHeaders } from './problem.ts'
 import { PUBLISH } from './publish-query.ts'
 import { PUBLISH_PREFIX, type PublishTarget, toReading, toTarget } from './publish-request.ts'
 import { parseQuery } from './query.ts'
@@ -128,9 +128,7 @@ function readingIn({ request, target, caller }: Publish, body: Buffer): Reading 
 function acceptance(traceId: string): ReturnType<typeof problemAnswer> {
   const body = `{"message":"OK","traceId":"${traceId}"}`
   const headers = {
-    'x-request-id': traceId,
-    [AWS_REQUEST_ID]: traceId,
-    'x-content-type-options': 'nosniff',
+    ...traceHeaders(traceId),
     'content-type': 'application/json; charset=utf-8',
     'content-length': body.length,
   }

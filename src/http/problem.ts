@@ -60,7 +60,16 @@ function isClientError(error: unknown): boolean {
 }
 
 /** The `traceId` again, in the header that AWS clients read. */
-export const AWS_REQUEST_ID = 'x-amzn-requestid'
+const AWS_REQUEST_ID = 'x-amzn-requestid'
+
+/** The headers of every answer. */
+export function traceHeaders(traceId: string) {
+  return {
+    'x-request-id': traceId,
+    [AWS_REQUEST_ID]: traceId,
+    'x-content-type-options': 'nosniff',
+  }
+}
 
 /** The AWS IoT error type for each status that AWS uses: its clients choose their error classes by it. */
 const AWS_ERROR_TYPES: Readonly<Record<number, string>> = {
@@ -94,9 +103,7 @@ export function problemAnswer(
     'content-type': PROBLEM_TYPE,
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-    'x-request-id': traceId,
-    [AWS_REQUEST_ID]: traceId,
+    ...traceHeaders(traceId),
     'x-amzn-errortype': awsErrorType(error.status),
     ...(error.retryAfter === undefined ? {} : { 'retry-after': error.retryAfter }),
   }

@@ -1,21 +1,17 @@
 import { createAlarm } from '../broker/alarm.ts'
-import type { Broker, BrokerLog, Delivery } from '../broker/broker.ts'
-import type { Catalog, TopicInfo } from '../catalog/catalog.ts'
+import type { Broker, Delivery } from '../broker/broker.ts'
+import type { TopicInfo } from '../catalog/catalog.ts'
 import { numberIn } from '../metrics/readings.ts'
 import { createHeardTopics, type HeardBounds, type HeardTopic } from './heard.ts'
-import { GATEWAY_NAME, type OwnMessages } from './own-messages.ts'
-import { restoreHeard } from './restoring.ts'
-import type { StatusTopics } from './status-topics.ts'
+import { GATEWAY_NAME } from './own-messages.ts'
+import { type RestoringOptions, restoreHeard } from './restoring.ts'
 import { createStatuses } from './statuses.ts'
 import { createWatches } from './watches.ts'
 
-export interface PresenceOptions extends HeardBounds {
+export interface PresenceOptions
+  extends HeardBounds,
+    Pick<RestoringOptions, 'readTopics' | 'catalog' | 'statusTopics' | 'own'> {
   readonly broker: Pick<Broker, 'follow' | 'retained'>
-  /** The first part of the topics of the log. */
-  readonly readTopics: BrokerLog['readTopics']
-  readonly catalog: () => Catalog
-  readonly statusTopics: StatusTopics
-  readonly own: Pick<OwnMessages, 'put'>
   /** Whether any topic can be watched; if not, older statuses are emptied. */
   readonly isUsed: boolean
   /** Whether topics that never fall silent are watched for their first number. */
