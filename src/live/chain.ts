@@ -1,37 +1,40 @@
-/** An item that can be in one chain at a time. */
-export interface Link<T> {
-  before: T | null
-  after: T | null
+import type { Column, Row } from './row.ts'
+
+/** Rows in the order in which they were added. A row can be in one chain at a time. */
+export interface Chain {
+  /** 0 if the chain is empty. */
+  first(): Row
+  add(row: Row): void
+  /** Removes a row of this chain. */
+  remove(row: Row): void
 }
 
-/** Items in the order in which they were added. A chain needs two fields of each item, and no other memory. */
-export interface Chain<T> {
-  first(): T | null
-  add(member: T): void
-  /** Removes a member of this chain. */
-  remove(member: T): void
+/** The neighbours of a row in its chain. */
+export interface Links {
+  readonly before: Column<Row>
+  readonly after: Column<Row>
 }
 
-export function createChain<T extends Link<T>>(): Chain<T> {
-  let first: T | null = null
-  let last: T | null = null
+/** A chain needs two fields of each row, and no other memory. */
+export function createChain({ before, after }: Links): Chain {
+  let first: Row = 0
+  let last: Row = 0
 
   return {
     first: () => first,
-    add(member) {
-      member.before = last
-      if (last) last.after = member
-      else first = member
-      last = member
+    add(row) {
+      before.set(row, last)
+      after.set(row, 0)
+      if (last) after.set(last, row)
+      else first = row
+      last = row
     },
-    remove(member) {
-      const { before, after } = member
-      if (before) before.after = after
-      else first = after
-      if (after) after.before = before
-      else last = before
-      member.before = null
-      member.after = null
+    remove(row) {
+      const [previous, next] = [before.get(row), after.get(row)]
+      if (previous) after.set(previous, next)
+      else first = next
+      if (next) before.set(next, previous)
+      else last = previous
     },
   }
 }

@@ -4,9 +4,10 @@ import type { Door } from '../door-table.ts'
 import type { GatewayError } from '../errors.ts'
 import { topicMatches } from '../topic/match.ts'
 import { createPace, type Pace } from '../turns/pace.ts'
+import { type Entry, toEntry } from './entry.ts'
 import type { EventFormat } from './event.ts'
 import type { EventIds } from './event-ids.ts'
-import { type Entry, type History, toEntry } from './history.ts'
+import type { History } from './history.ts'
 
 /** The reader of a stream, and the door that it uses. */
 export interface StreamOrigin {

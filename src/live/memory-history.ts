@@ -11,12 +11,22 @@ import type {
 } from '../broker/broker.ts'
 import type { LogState, Retention } from '../broker/store/retention.ts'
 import { createChain } from './chain.ts'
-import { frameOf, type History } from './history.ts'
-import { createLateEntries } from './late-entries.ts'
-import { type EntryOwner, type MemoryEntry, toMemoryEntry } from './memory-entry.ts'
+import { type Entry, frameOf } from './entry.ts'
+import type { History } from './history.ts'
+import { createLateRows } from './late-rows.ts'
 import { createOwners } from './memory-owners.ts'
-import { readEntries, readTopics, splitEntries } from './memory-pages.ts'
+import { readRows, readTopics, splitRows } from './memory-pages.ts'
 import { createNewest } from './newest.ts'
+import type { Row } from './row.ts'
+import {
+  createRows,
+  expiresOf,
+  KEPT,
+  RECENT,
+  type RowOwner,
+  type RowTopic,
+  SPARED,
+} from './rows.ts'
 import { createSorted } from './sorted.ts'
 import { compareTopics } from './topic-order.ts'
 
@@ -32,6 +42,10 @@ export interface MemoryHistory extends History {
 export interface MemoryBounds extends Retention {
   /** The number of newest messages with which a stream begins when all are requested. */
   readonly messages: number
+  /** The most messages in all; without a limit if it is absent. */
+  readonly entries?: number
+  /** The number before that of the first message. */
+  readonly start?: number
 }
 
 /** The possible error of a message's age. */
@@ -43,17 +57,19 @@ export function createMemoryHistory(
   idOf: (number: number) => string,
   now: () => number = () => performance.now(),
 ): MemoryHistory {
-  const { age, topicTtl, bytesPerDevice } = bounds
-  // all entries that are not `kept`, by number
-  const entries = createSorted<MemoryEntry>((one, other) => one.sequence - other.sequence)
-  const late = createLateEntries()
-  const kept = createChain<MemoryEntry>()
-  const latestOf = new Map<string, MemoryEntry>()
-  const topics = createSorted(compareTopics)
-  const owners = createOwners(bounds)
-  const newest = createNewest(bounds.messages)
+  const { age, topicTtl, bytesPerDevice, entries: mostRows = Number.POSITIVE_INFINITY } = bounds
+  const rows = createRows()
+  // all rows that are not `KEPT`, by number
+  const sorted = createSorted<Row>((one, other) => rows.sequence(one) - rows.sequence(other))
+  const late = createLateRows(rows)
+  const kept = createChain(rows)
+  // those with a latest message
+  const topicOf = new Map<string, RowTopic>()
+  const topics = createSorted<RowTopic>((one, other) => compareTopics(one.name, other.name))
+  const owners = createOwners(rows, bounds)
+  const newest = createNewest(bounds.messages, bounds.start ?? 0)
   let clock = { wall: Number.NEGATIVE_INFINITY, time: 0 }
-  let trimmed = 0
+  let trimmed = bounds.start ?? 0
   let thinned = 0
 
   /** Reads the clock once for all messages of a moment, because it takes as long as all the rest here. */
@@ -62,76 +78,103 @@ export function createMemoryHistory(
     return clock.time
   }
 
-  function add(delivery: Delivery): MemoryEntry {
+  function add(delivery: Delivery): Entry {
     const time = timeOf(delivery)
-    const before = latestOf.get(delivery.topic)
-    const entry = toMemoryEntry(delivery, before, time, owners.of(delivery.device))
+    const topic = topicOf.get(delivery.topic) ?? addTopic(delivery.topic)
+    const owner = owners.of(delivery.device)
+    const row = rows.add(delivery, topic, owner, time)
+    const entry = entryOf(row)
     newest.add(entry)
-    entries.add(entry)
-    late.add(entry)
-    owners.add(entry)
-    latestOf.set(entry.topic, entry)
-    if (!before) topics.add(entry.topic)
-    else replace(before)
-    trimShare(entry.owner, time)
+    sorted.add(row)
+    late.add(row)
+    owners.add(row)
+    const { latest } = topic
+    topic.latest = row
+    if (latest) replace(latest)
+    trimShare(owner, time)
     trim(time)
     return entry
   }
 
+  function addTopic(name: string): RowTopic {
+    const topic = { name, latest: 0 }
+    topicOf.set(name, topic)
+    topics.add(topic)
+    return topic
+  }
+
   /** Drops a message that stayed only because it was the latest of its topic. */
-  function replace(before: MemoryEntry): void {
-    if (before.standing === 'recent') return
-    if (before.standing === 'spared') thinned = Math.max(thinned, before.sequence)
-    drop(before)
+  function replace(row: Row): void {
+    const standing = rows.standing.get(row)
+    if (standing === RECENT) return
+    if (standing === SPARED) thinned = Math.max(thinned, rows.sequence(row))
+    drop(row)
   }
 
-  function drop(entry: MemoryEntry): void {
-    if (entry.standing === 'kept') kept.remove(entry)
+  function drop(row: Row): void {
+    if (rows.standing.get(row) === KEPT) kept.remove(row)
     else {
-      entries.delete(entry)
-      late.remove(entry)
+      sorted.delete(row)
+      late.remove(row)
     }
-    owners.remove(entry)
-    if (latestOf.get(entry.topic) !== entry) return
-    latestOf.delete(entry.topic)
-    topics.delete(entry.topic)
+    owners.remove(row)
+    const topic = rows.topic(row)
+    rows.remove(row)
+    if (topic.latest !== row) return
+    topic.latest = 0
+    topicOf.delete(topic.name)
+    topics.delete(topic)
   }
 
-  /** Whether an entry may stay because it is the latest of its topic. */
-  function mayStay(entry: MemoryEntry, time: number): boolean {
-    if (entry.stored <= time - topicTtl) return false
-    if (entry.standing !== 'recent') return true
-    return latestOf.get(entry.topic) === entry && owners.hold(entry)
+  /** Whether a row may stay because it is the latest of its topic. */
+  function mayStay(row: Row, time: number): boolean {
+    if (rows.stored(row) <= time - topicTtl) return false
+    if (rows.standing.get(row) !== RECENT) return true
+    return rows.topic(row).latest === row && owners.hold(row)
   }
 
   /** Reduces a device to its share. */
-  function trimShare(owner: EntryOwner, time: number): void {
+  function trimShare(owner: RowOwner, time: number): void {
     while (owner.bytes > bytesPerDevice) {
       const oldest = owner.recent.first()
       if (!oldest) return
-      if (mayStay(oldest, time)) oldest.standing = 'spared'
+      if (mayStay(oldest, time)) rows.standing.set(oldest, SPARED)
       else {
-        thinned = Math.max(thinned, oldest.sequence)
+        thinned = Math.max(thinned, rows.sequence(oldest))
         drop(oldest)
       }
     }
   }
 
+  function isTrimmed(row: Row, time: number): boolean {
+    return (
+      owners.total.bytes > bounds.bytes ||
+      owners.total.entries > mostRows ||
+      rows.stored(row) <= time - age
+    )
+  }
+
   function trim(time = now()): void {
-    for (let oldest = entries.first(); oldest; oldest = entries.first()) {
-      if (owners.total.bytes <= bounds.bytes && oldest.stored > time - age) break
-      trimmed = oldest.sequence
+    for (let oldest = sorted.first(); oldest; oldest = sorted.first()) {
+      if (!isTrimmed(oldest, time)) break
+      trimmed = rows.sequence(oldest)
       if (mayStay(oldest, time)) {
-        oldest.standing = 'kept'
-        entries.delete(oldest)
+        rows.standing.set(oldest, KEPT)
+        sorted.delete(oldest)
         late.remove(oldest)
         kept.add(oldest)
       } else drop(oldest)
     }
     for (let oldest = kept.first(); oldest; oldest = kept.first()) {
-      if (oldest.stored > time - topicTtl) break
+      if (rows.stored(oldest) > time - topicTtl) break
       drop(oldest)
     }
+  }
+
+  function entryOf(row: Row): Entry {
+    const message = rows.message(row)
+    const sequence = rows.sequence(row)
+    return { topic: message.topic, sequence, expires: expiresOf(message), message, frames: null }
   }
 
   const earliest = () => Math.max(newest.start(), trimmed)
@@ -141,17 +184,18 @@ export function createMemoryHistory(
     frame: (entry, format) => frameOf(entry, idOf, format),
     after(number) {
       if (number < earliest() || number > newest.latest()) return null
-      return [...entries.forward(({ sequence }) => sequence <= number)]
+      const later = sorted.forward((row) => rows.sequence(row) <= number)
+      return Array.from(later, (row) => newest.find(rows.sequence(row)) ?? entryOf(row))
     },
     latest: newest.latest,
     earliest,
     read(range) {
       trim()
-      return readEntries(entries, range)
+      return readRows(rows, sorted, range)
     },
     readTopics(range) {
       trim()
-      return readTopics(topics, latestOf, range)
+      return readTopics(rows, topics, range)
     },
     readLate(range) {
       trim()
@@ -159,13 +203,32 @@ export function createMemoryHistory(
     },
     split(time) {
       trim()
-      return splitEntries(entries, time, trimmed)
+      return splitRows(rows, sorted, time, trimmed)
     },
     state() {
       trim()
       return { trimmed, thinned, usage: { ...owners.total } }
     },
   }
+}
+
+/** The newest messages of a log on disk, after number `start`. `bytes` are counted as those of `Retention`. */
+export function createHistory(
+  start: number,
+  { messages, bytes }: { readonly messages: number; readonly bytes: number },
+  idOf: (number: number) => string,
+): History {
+  const bounds: MemoryBounds = {
+    start,
+    messages,
+    entries: messages,
+    bytes,
+    age: Number.POSITIVE_INFINITY,
+    bytesPerDevice: Number.POSITIVE_INFINITY,
+    topicTtl: 0,
+    topics: 0,
+  }
+  return createMemoryHistory(bounds, idOf)
 }
 
 /** The log of a broker without a disk: all its messages are in `history`. */

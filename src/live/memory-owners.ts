@@ -1,77 +1,83 @@
 import type { Retention } from '../broker/store/retention.ts'
 import { createChain } from './chain.ts'
-import { count, type EntryOwner, type EntryTally, type MemoryEntry } from './memory-entry.ts'
+import type { Row } from './row.ts'
+import { RECENT, type RowOwner, type Rows, type Tally } from './rows.ts'
 
-/** The entries of each device in memory, and of all devices together. */
+/** The rows of each device, and of all devices together. */
 export interface Owners {
-  of(device: string | null): EntryOwner
-  add(entry: MemoryEntry): void
-  remove(entry: MemoryEntry): void
+  of(device: string | null): RowOwner
+  add(row: Row): void
+  remove(row: Row): void
   /**
-   * Counts a recent entry as one that stays only as the latest of its topic. Returns false, and changes nothing, if there is no
+   * Counts a recent row as one that stays only as the latest of its topic. Returns false, and changes nothing, if there is no
    * room.
    */
-  hold(entry: MemoryEntry): boolean
-  readonly total: Readonly<EntryTally>
+  hold(row: Row): boolean
+  readonly total: Readonly<Tally>
 }
 
-export function createOwners({
-  bytes,
-  bytesPerDevice,
-  topics,
-}: Pick<Retention, 'bytes' | 'bytesPerDevice' | 'topics'>): Owners {
-  const owners = new Map<string | null, EntryOwner>()
-  const total: EntryTally = { entries: 0, bytes: 0 }
-  const held: EntryTally = { entries: 0, bytes: 0 }
+export function createOwners(
+  rows: Rows,
+  { bytes, bytesPerDevice, topics }: Pick<Retention, 'bytes' | 'bytesPerDevice' | 'topics'>,
+): Owners {
+  const owners = new Map<string | null, RowOwner>()
+  const total: Tally = { entries: 0, bytes: 0 }
+  const held: Tally = { entries: 0, bytes: 0 }
   // those take at most half of the room, so that the rest is left for recent messages
-  const mostHeld: EntryTally = { entries: topics, bytes: bytes / 2 }
-  const mostHeldOfOne: EntryTally = {
+  const mostHeld: Tally = { entries: topics, bytes: bytes / 2 }
+  const mostHeldOfOne: Tally = {
     entries: topics / 2,
     bytes: Math.min(bytes / 4, bytesPerDevice / 2),
+  }
+
+  function count(tally: Tally, row: Row, by: 1 | -1): void {
+    tally.entries += by
+    tally.bytes += by * rows.counted(row)
+  }
+
+  function fits(tally: Tally, row: Row, most: Tally): boolean {
+    return tally.entries < most.entries && tally.bytes + rows.counted(row) <= most.bytes
   }
 
   return {
     of(device) {
       const known = owners.get(device)
       if (known) return known
-      const owner: EntryOwner = {
+      const owner: RowOwner = {
         device,
         entries: 0,
         bytes: 0,
-        recent: createChain(),
+        recent: createChain(rows),
         held: { entries: 0, bytes: 0 },
       }
       owners.set(device, owner)
       return owner
     },
-    add(entry) {
-      entry.owner.recent.add(entry)
-      count(total, entry, 1)
-      count(entry.owner, entry, 1)
+    add(row) {
+      const owner = rows.owner(row)
+      owner.recent.add(row)
+      count(total, row, 1)
+      count(owner, row, 1)
     },
-    remove(entry) {
-      const { owner, standing } = entry
-      if (standing === 'recent') owner.recent.remove(entry)
+    remove(row) {
+      const owner = rows.owner(row)
+      if (rows.standing.get(row) === RECENT) owner.recent.remove(row)
       else {
-        count(held, entry, -1)
-        count(owner.held, entry, -1)
+        count(held, row, -1)
+        count(owner.held, row, -1)
       }
-      count(total, entry, -1)
-      count(owner, entry, -1)
+      count(total, row, -1)
+      count(owner, row, -1)
       if (owner.entries === 0) owners.delete(owner.device)
     },
-    hold(entry) {
-      const { owner } = entry
-      if (!fits(held, entry, mostHeld) || !fits(owner.held, entry, mostHeldOfOne)) return false
-      count(held, entry, 1)
-      count(owner.held, entry, 1)
-      owner.recent.remove(entry)
+    hold(row) {
+      const owner = rows.owner(row)
+      if (!fits(held, row, mostHeld) || !fits(owner.held, row, mostHeldOfOne)) return false
+      count(held, row, 1)
+      count(owner.held, row, 1)
+      owner.recent.remove(row)
       return true
     },
     total,
   }
-}
-
-function fits(tally: EntryTally, { bytes }: MemoryEntry, most: EntryTally): boolean {
-  return tally.entries < most.entries && tally.bytes + bytes <= most.bytes
 }

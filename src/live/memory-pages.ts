@@ -7,27 +7,31 @@ import type {
   TopicRange,
 } from '../broker/broker.ts'
 import { topicMatches } from '../topic/match.ts'
-import { deliveryOf, ENTRIES_READ, type Entry } from './history.ts'
+import type { Row } from './row.ts'
+import { type Rows, type RowTopic, readStored } from './rows.ts'
 import type { Sorted } from './sorted.ts'
 import { compareTopics } from './topic-order.ts'
+
+/** Rows that one read looks at: less than a millisecond. */
+export const ROWS_READ = 256
 
 /** Topics that one read looks at: less than a millisecond. */
 const TOPICS_READ = 250
 
-/** The first part of a range. */
-export function readEntries(entries: Sorted<Entry>, range: LogRange): LogPage {
+/** The first part of a range of `sorted`, which has rows by their numbers. */
+export function readRows(rows: Rows, sorted: Sorted<Row>, range: LogRange): LogPage {
   const { after, upTo, filters, newestFirst = false } = range
   const deliveries: Delivery[] = []
   let looked = 0
   const walk = newestFirst
-    ? entries.backward(({ sequence }) => sequence > upTo)
-    : entries.forward(({ sequence }) => sequence <= after)
-  for (const entry of walk) {
-    const { sequence, topic } = entry
+    ? sorted.backward((row) => rows.sequence(row) > upTo)
+    : sorted.forward((row) => rows.sequence(row) <= after)
+  for (const row of walk) {
+    const sequence = rows.sequence(row)
     if (newestFirst ? sequence <= after : sequence > upTo) break
     looked += 1
-    if (filters.some((filter) => topicMatches(filter, topic))) deliveries.push(deliveryOf(entry))
-    if (looked === ENTRIES_READ)
+    if (isCovered(rows.topic(row), filters)) deliveries.push(readStored(rows.message(row)))
+    if (looked === ROWS_READ)
       return { deliveries, looked, reached: newestFirst ? sequence - 1 : sequence }
   }
   return { deliveries, looked, reached: newestFirst ? after : upTo }
@@ -35,26 +39,36 @@ export function readEntries(entries: Sorted<Entry>, range: LogRange): LogPage {
 
 /** The latest message of each topic, for the first part of the topics. */
 export function readTopics(
-  topics: Sorted<string>,
-  latestOf: ReadonlyMap<string, Entry>,
+  rows: Rows,
+  sorted: Sorted<RowTopic>,
   { after, filters }: TopicRange,
 ): TopicPage {
   const deliveries: Delivery[] = []
   let looked = 0
-  for (const topic of topics.forward((other) => compareTopics(other, after) <= 0)) {
+  for (const topic of sorted.forward(({ name }) => compareTopics(name, after) <= 0)) {
     looked += 1
-    const entry = latestOf.get(topic)
-    if (entry && filters.some((filter) => topicMatches(filter, topic)))
-      deliveries.push(deliveryOf(entry))
-    if (looked === TOPICS_READ) return { deliveries, looked, reached: topic }
+    if (isCovered(topic, filters)) deliveries.push(readStored(rows.message(topic.latest)))
+    if (looked === TOPICS_READ) return { deliveries, looked, reached: topic.name }
   }
   return { deliveries, looked, reached: null }
 }
 
-/** Where a time of arrival falls among entries whose numbers are all above `trimmed`. */
-export function splitEntries(entries: Sorted<Entry>, time: number, trimmed: number): LogSplit {
-  const [from] = entries.forward(({ received }) => received < time)
-  const number = from?.sequence ?? Number.MAX_SAFE_INTEGER
-  const [before] = entries.backward(({ sequence }) => sequence >= number)
-  return { before: before?.sequence ?? trimmed, from: from?.sequence ?? null }
+/** Where a time of arrival falls among rows whose numbers are all above `trimmed`. */
+export function splitRows(
+  rows: Rows,
+  sorted: Sorted<Row>,
+  time: number,
+  trimmed: number,
+): LogSplit {
+  const [from] = sorted.forward((row) => rows.received(row) < time)
+  const number = from === undefined ? Number.MAX_SAFE_INTEGER : rows.sequence(from)
+  const [before] = sorted.backward((row) => rows.sequence(row) >= number)
+  return {
+    before: before === undefined ? trimmed : rows.sequence(before),
+    from: from === undefined ? null : number,
+  }
+}
+
+export function isCovered({ name }: RowTopic, filters: readonly string[]): boolean {
+  return filters.some((filter) => topicMatches(filter, name))
 }

@@ -1,4 +1,4 @@
-import type { Entry } from './history.ts'
+import type { Entry } from './entry.ts'
 
 /** Entries that keep their event; for older ones it is made again when it is needed. */
 const FORMATTED = 64
@@ -6,20 +6,22 @@ const FORMATTED = 64
 /** The newest messages, all of which a stream may request. */
 export interface Newest {
   add(entry: Entry): void
+  /** The entry with this number, if it is one of the last few. */
+  find(number: number): Entry | undefined
   /** The number of the latest message. */
   latest(): number
   /** The newest messages have greater numbers. */
   start(): number
 }
 
-/** Remembers the numbers of so many messages, and drops the events of all but the last few. */
-export function createNewest(messages: number): Newest {
+/** Remembers the numbers of so many messages after number `first`, and the events of the last few. */
+export function createNewest(messages: number, first: number): Newest {
   // both are rings
   const numbers = new Float64Array(messages)
   const formatted = new Array<Entry | undefined>(FORMATTED)
   let added = 0
-  let latest = 0
-  let start = 0
+  let latest = first
+  let start = first
 
   function addNumber(number: number): void {
     latest = number
@@ -32,18 +34,16 @@ export function createNewest(messages: number): Newest {
     numbers[place] = number
   }
 
-  function clearOldFrames(entry: Entry): void {
-    const place = added % FORMATTED
-    const old = formatted[place]
-    if (old) old.frames = null
-    formatted[place] = entry
-  }
-
   return {
     add(entry) {
       addNumber(entry.sequence)
-      clearOldFrames(entry)
+      formatted[added % FORMATTED] = entry
       added += 1
+    },
+    find(number) {
+      const oldest = formatted[added % FORMATTED]
+      if (oldest && oldest.sequence > number) return undefined
+      return formatted.find((entry) => entry?.sequence === number)
     },
     latest: () => latest,
     start: () => start,

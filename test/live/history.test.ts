@@ -2,13 +2,11 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import type { Delivery } from '../../src/broker/broker.ts'
+import { ENTRY_BYTES } from '../../src/broker/store/retention.ts'
+import { deliveryOf } from '../../src/live/entry.ts'
 import { createEventIds } from '../../src/live/event-ids.ts'
-import {
-  createHistory,
-  deliveryOf,
-  type History,
-  type HistoryBounds,
-} from '../../src/live/history.ts'
+import type { History } from '../../src/live/history.ts'
+import { createHistory } from '../../src/live/memory-history.ts'
 
 function delivery(sequence: number, bytes = 1): Delivery {
   const payload = Buffer.alloc(bytes)
@@ -31,7 +29,7 @@ const sequences = (entries: { sequence: number }[] | null) =>
 
 const ids = createEventIds('e1')
 
-function historyOf(bounds: HistoryBounds, start = 0): History {
+function historyOf(bounds: { messages: number; bytes: number }, start = 0): History {
   return createHistory(start, bounds, ids.of)
 }
 
@@ -81,17 +79,17 @@ describe('the history', () => {
   })
 
   it('keeps to its bound of bytes, and passes over what is larger than all of it', () => {
-    const history = historyOf({ messages: 100, bytes: 30 })
+    const history = historyOf({ messages: 100, bytes: 3 * (ENTRY_BYTES + 10) })
     for (const sequence of [1, 2, 3, 4]) history.add(delivery(sequence, 9))
     assert.deepEqual(sequences(history.after(1)), [2, 3, 4])
     assert.equal(history.after(0), null)
-    history.add(delivery(5, 100))
+    history.add(delivery(5, 1_000))
     assert.equal(history.after(4), null)
     assert.deepEqual(sequences(history.after(5)), [])
   })
 
   it('keeps the properties of a message, and counts their bytes', () => {
-    const history = historyOf({ messages: 100, bytes: 300 })
+    const history = historyOf({ messages: 100, bytes: 300 + 2 * ENTRY_BYTES })
     const properties = { contentType: 'x'.repeat(100), correlationData: Buffer.from([0, 255]) }
     const sent = { ...delivery(1), properties, expires: 5 }
     assert.deepEqual(deliveryOf(history.add(sent)), sent)
@@ -116,7 +114,7 @@ describe('the history', () => {
       fc.property(
         steps,
         fc.integer({ min: 0, max: 20 }),
-        fc.integer({ min: 1, max: 100 }),
+        fc.integer({ min: 1, max: 2_000 }),
         (all, messages, bytes) => {
           const history = historyOf({ messages, bytes })
           const added: number[] = []

@@ -9,10 +9,10 @@ import { openSqliteJournal } from '../../src/broker/store/sqlite-journal.ts'
 import { createIds } from '../../src/broker/store/store-context.ts'
 import { createUnlimitedLedger } from '../../src/budget/ledger.ts'
 import { createEventIds } from '../../src/live/event-ids.ts'
-import { createHistory } from '../../src/live/history.ts'
 import { openLatest } from '../../src/live/latest.ts'
 import { createLogReader, type LogReader } from '../../src/live/log-reader.ts'
 import {
+  createHistory,
   createMemoryHistory,
   logInMemory,
   type MemoryBounds,

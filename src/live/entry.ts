@@ -1,0 +1,33 @@
+import type { Delivery } from '../broker/broker.ts'
+import { type EventFormat, eventFrame } from './event.ts'
+import { readStored, type Stored } from './rows.ts'
+
+/** One delivered message, for readers of events. */
+export interface Entry {
+  readonly topic: string
+  readonly sequence: number
+  readonly expires: number | null
+  readonly message: Delivery | Stored
+  /** The event in each format: made when first needed, then shared by all readers. */
+  frames: Partial<Record<EventFormat, Buffer>> | null
+}
+
+export function toEntry(message: Delivery): Entry {
+  const { topic, sequence, expires } = message
+  return { topic, sequence, expires, message, frames: null }
+}
+
+export function deliveryOf({ message }: Entry): Delivery {
+  return 'page' in message ? readStored(message) : message
+}
+
+/** `idOf` makes the id of a message in events. */
+export function frameOf(
+  entry: Entry,
+  idOf: (number: number) => string,
+  format: EventFormat,
+): Buffer {
+  entry.frames ??= {}
+  entry.frames[format] ??= eventFrame(deliveryOf(entry), idOf(entry.sequence), format)
+  return entry.frames[format]
+}

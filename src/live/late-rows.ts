@@ -1,0 +1,56 @@
+import type { Delivery, LatePage, LatePlace, LateRange } from '../broker/broker.ts'
+import { isLate } from '../topic/time.ts'
+import { isCovered, ROWS_READ } from './memory-pages.ts'
+import type { Row } from './row.ts'
+import { type Rows, readStored } from './rows.ts'
+import { createSorted } from './sorted.ts'
+
+/** The late messages of a history, in the order of their own times. */
+export interface LateRows {
+  /** Adds a row, if its message is late. */
+  add(row: Row): void
+  /** Removes a row, if it is here. */
+  remove(row: Row): void
+  read(range: LateRange): LatePage
+}
+
+export function createLateRows(rows: Rows): LateRows {
+  const placeOf = (row: Row): LatePlace => ({ time: rows.time(row), number: rows.sequence(row) })
+  const sorted = createSorted<Row>((one, other) => comparePlaces(placeOf(one), placeOf(other)))
+
+  const isLateRow = (row: Row) => isLate({ time: rows.time(row), received: rows.received(row) })
+
+  function walk({ after, from, to, newestFirst }: LateRange): Iterable<Row> {
+    if (newestFirst)
+      return sorted.backward(
+        (row) => rows.time(row) >= to || comparePlaces(placeOf(row), after) >= 0,
+      )
+    return sorted.forward((row) => rows.time(row) < from || comparePlaces(placeOf(row), after) <= 0)
+  }
+
+  return {
+    add(row) {
+      if (isLateRow(row)) sorted.add(row)
+    },
+    remove(row) {
+      if (isLateRow(row)) sorted.delete(row)
+    },
+    read(range) {
+      const { from, to, filters } = range
+      const deliveries: Delivery[] = []
+      let looked = 0
+      for (const row of walk(range)) {
+        const time = rows.time(row)
+        if (time < from || time >= to) break
+        looked += 1
+        if (isCovered(rows.topic(row), filters)) deliveries.push(readStored(rows.message(row)))
+        if (looked === ROWS_READ) return { deliveries, looked, reached: placeOf(row) }
+      }
+      return { deliveries, looked, reached: null }
+    },
+  }
+}
+
+function comparePlaces(one: LatePlace, other: LatePlace): number {
+  return one.time - other.time || one.number - other.number
+}

@@ -1,0 +1,106 @@
+/**
+ * A part of memory outside V8's heap. Bytes are only ever added to it, so what refers to them stays valid for as long as somebody
+ * refers to the page.
+ */
+export interface Page {
+  readonly bytes: Buffer
+  /** The same bytes. */
+  readonly doubles: Float64Array
+  readonly integers: Int32Array
+  /** Bytes in use, from the start of the page. */
+  end: number
+  /** Bytes of them that belong to rows. */
+  live: number
+}
+
+/** Where a row is: `offset` is a multiple of 8. */
+export interface Place {
+  readonly page: Page
+  readonly offset: number
+}
+
+export interface Pages {
+  /** Reserves bytes, a multiple of 8, in a page. Returns the page; the bytes begin at its `end`, before `size` is added to it. */
+  reserve(size: number): Page
+  release(page: Page, size: number): void
+  /** The page that should be emptied, because a third or more of all memory belongs to no row; null while there is none. */
+  sparse(): Page | null
+  /** Takes out a page whose rows have moved. */
+  remove(page: Page): void
+  /** Bytes of all pages. */
+  size(): number
+}
+
+const PAGE_BYTES = 256 * 1024
+/** A row with more bytes has a page of its own, so that little is left over at the end of other pages. */
+const MOST_SHARED = PAGE_BYTES / 8
+/** Unused bytes that are always allowed. */
+const SLACK = 4 * PAGE_BYTES
+
+export function createPages(): Pages {
+  // oldest first
+  const pages = new Set<Page>()
+  let open = createPage(0)
+  let size = 0
+  let live = 0
+
+  function add(bytes: number): Page {
+    const page = createPage(bytes)
+    pages.add(page)
+    size += bytes
+    return page
+  }
+
+  function remove(page: Page): void {
+    if (pages.delete(page)) size -= page.bytes.length
+  }
+
+  function pageFor(bytes: number): Page {
+    if (bytes > MOST_SHARED) return add(bytes)
+    if (open.end + bytes > open.bytes.length) {
+      const full = open
+      open = add(PAGE_BYTES)
+      if (full.live === 0) remove(full)
+    }
+    return open
+  }
+
+  return {
+    reserve(bytes) {
+      const page = pageFor(bytes)
+      page.end += bytes
+      page.live += bytes
+      live += bytes
+      return page
+    },
+    release(page, bytes) {
+      page.live -= bytes
+      live -= bytes
+      if (page.live === 0 && page !== open) remove(page)
+    },
+    sparse() {
+      if (size <= live * 1.5 + SLACK) return null
+      const [oldest] = pages
+      if (!oldest || oldest === open) return null
+      if (oldest.live < oldest.end) return oldest
+      // nothing would be gained
+      pages.delete(oldest)
+      pages.add(oldest)
+      return null
+    },
+    remove,
+    size: () => size,
+  }
+}
+
+function createPage(size: number): Page {
+  const bytes = Buffer.allocUnsafeSlow(size)
+  const { buffer } = bytes
+  return {
+    bytes,
+    doubles: new Float64Array(buffer),
+    integers: new Int32Array(buffer),
+    end: 0,
+    live: 0,
+  }
+}
