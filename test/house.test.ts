@@ -7,6 +7,7 @@ import { circlesIn, fileGraph, readImports, roomGraph, roomOf, SRC } from './sup
 /** The rooms from the ground up, each with those below it that it may know. */
 const ROOMS: Record<string, readonly string[]> = {
   'errors.ts': [],
+  'chain.ts': [],
   'version.ts': [],
   'door-table.ts': [],
   log: [],
@@ -35,6 +36,7 @@ const ROOMS: Record<string, readonly string[]> = {
   acl: ['errors.ts', 'log', 'topic', 'disk', 'metrics'],
   broker: [
     'errors.ts',
+    'chain.ts',
     'door-table.ts',
     'log',
     'turns',
@@ -75,6 +77,7 @@ const ROOMS: Record<string, readonly string[]> = {
   commands: ['errors.ts', 'metrics', 'acl', 'broker', 'caller.ts'],
   http: [
     'errors.ts',
+    'chain.ts',
     'version.ts',
     'door-table.ts',
     'net',

@@ -1,3 +1,5 @@
+import { createChain, type Link } from '../chain.ts'
+
 /** One message's place in the order. */
 export interface PlaceInOrder {
   /** Runs `emit` as soon as all earlier messages are emitted or have left. */
@@ -17,13 +19,13 @@ export interface PublishOrder {
   join(topic: string): PlaceInOrder
 }
 
-interface Waiter {
+interface Waiter extends Link<Waiter> {
   readonly topic: string
   emit: (() => void) | null
 }
 
 export function createPublishOrder(): PublishOrder {
-  const waiters = new Set<Waiter>()
+  const waiters = createChain<Waiter>()
   // the number of waiting messages on each topic
   const topics = new Map<string, number>()
   let isAdvancing = false
@@ -38,11 +40,10 @@ export function createPublishOrder(): PublishOrder {
     if (isAdvancing) return
     isAdvancing = true
     try {
-      for (const waiter of waiters) {
-        if (!waiter.emit) break
-        waiters.delete(waiter)
-        count(waiter.topic, -1)
-        waiter.emit()
+      for (let first = waiters.first(); first?.emit; first = waiters.first()) {
+        waiters.remove(first)
+        count(first.topic, -1)
+        first.emit()
       }
     } finally {
       // an `emit` that throws must not block all later messages
@@ -56,7 +57,7 @@ export function createPublishOrder(): PublishOrder {
     },
     has: (topic) => topics.has(topic),
     join(topic) {
-      const waiter: Waiter = { topic, emit: null }
+      const waiter: Waiter = { topic, emit: null, before: null, after: null }
       waiters.add(waiter)
       count(topic, 1)
       const settle = (emit: () => void) => {

@@ -1,6 +1,7 @@
 import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Session } from 'node:http2'
 import type { Server } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { createChain, type Link } from '../chain.ts'
 
 export interface DeadlineSettings {
   /** Seconds that a request may take to arrive. */
@@ -22,7 +23,7 @@ export interface DeadlineOptions {
 }
 
 /** A request on its way in, or its answer on its way out. */
-interface Exchange {
+interface Exchange extends Link<Exchange> {
   readonly request: Http2ServerRequest
   readonly response: Http2ServerResponse
   readonly began: number
@@ -71,7 +72,7 @@ export function whenLate(request: object, refuse: (() => void) | null): void {
 export function watchDeadlines(server: Server, options: DeadlineOptions): void {
   const { refuse, onCut, isShared = false } = options
   const { requestTimeout, requestRate, streamStall } = options.settings
-  const open = new Set<Exchange>()
+  const open = createChain<Exchange>()
   const connections = new Map<ServerHttp2Session, Connection>()
 
   function begin(request: Http2ServerRequest, response: Http2ServerResponse | Duplex): void {
@@ -85,6 +86,8 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): void {
       onLate: null,
       lateSince: null,
       leaving: null,
+      before: null,
+      after: null,
     }
     ;(request as Part)[EXCHANGE] = exchange
     ;(response as Part)[EXCHANGE] = exchange
@@ -100,12 +103,12 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): void {
   function closed(this: Part): void {
     const exchange = this[EXCHANGE] as Exchange
     // over HTTP/1.1 the rest of the request may still arrive
-    if (exchange.request.complete || streamOf(exchange.request)) open.delete(exchange)
+    if (exchange.request.complete || streamOf(exchange.request)) open.remove(exchange)
   }
 
   function look(exchange: Exchange, now: number): void {
     const { request, response, began, arrived } = exchange
-    if (isGone(request)) open.delete(exchange)
+    if (isGone(request)) open.remove(exchange)
     else if (exchange.lateSince !== null) {
       if (now - exchange.lateSince > PARTING_MS) cut(request, isShared)
     } else if (!hasArrived(request) && (!response.headersSent || response.writableFinished)) {
@@ -116,7 +119,7 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): void {
       if (now - since <= allowed(streamStall, bytes)) return
       onCut('slow_reader')
       cut(request, isShared)
-    } else if (response.writableFinished && hasArrived(request)) open.delete(exchange)
+    } else if (response.writableFinished && hasArrived(request)) open.remove(exchange)
   }
 
   function allowed(seconds: number, bytes: number): number {
@@ -144,7 +147,7 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): void {
 
   function sweep(): void {
     const now = performance.now()
-    for (const exchange of open) look(exchange, now)
+    open.each((exchange) => look(exchange, now))
     for (const session of connections.keys()) lookAtConnection(session, now)
   }
 

@@ -1,5 +1,6 @@
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { Hold, Kind, Ledger } from '../budget/ledger.ts'
+import { type Chain, createChain, type Link } from '../chain.ts'
 import { GatewayError } from '../errors.ts'
 import type { Identity } from '../identity/identity.ts'
 import { addressGroup } from '../net/address.ts'
@@ -20,13 +21,13 @@ export const SMALL_BYTES = 2_048
 
 /** What the requests of one connection hold. */
 interface Connection {
-  readonly requests: Set<Holding>
+  readonly requests: Chain<Holding>
   /** Whether a refusal is on its way that the client has not read yet. */
   isRefused: boolean
 }
 
 /** What one request holds. */
-interface Holding {
+interface Holding extends Link<Holding> {
   readonly request: Http2ServerRequest
   readonly connection: Connection
   readonly holds: Hold[]
@@ -60,11 +61,11 @@ export function createRequestMemory({
     const carrier = carrierOf(request)
     const known = connections.get(carrier)
     if (known) return known
-    const made = { requests: new Set<Holding>(), isRefused: false }
+    const made = { requests: createChain<Holding>(), isRefused: false }
     connections.set(carrier, made)
     // answers that wait behind another one on an HTTP/1.1 connection do not report the end of the connection
     carrier.once('close', () => {
-      for (const holding of made.requests) release(holding)
+      made.requests.each(release)
     })
     return made
   }
@@ -88,7 +89,14 @@ export function createRequestMemory({
       })
       return noRoom()
     }
-    const holding: Holding = { request, connection, holds: [own], openFor }
+    const holding: Holding = {
+      request,
+      connection,
+      holds: [own],
+      openFor,
+      before: null,
+      after: null,
+    }
     ;(request as Part)[HOLDING] = holding
     ;(response as Part)[HOLDING] = holding
     connection.requests.add(holding)
@@ -100,7 +108,7 @@ export function createRequestMemory({
 /** A listener of a response; one function for all responses. */
 function closed(this: Part): void {
   const holding = this[HOLDING] as Holding
-  holding.connection.requests.delete(holding)
+  holding.connection.requests.remove(holding)
   release(holding)
 }
 

@@ -10,14 +10,14 @@ import type {
   TopicRange,
 } from '../broker/broker.ts'
 import type { LogState, Retention } from '../broker/store/retention.ts'
-import { createChain } from './chain.ts'
 import { type Entry, frameOf } from './entry.ts'
 import type { History } from './history.ts'
-import { createLateRows } from './late-rows.ts'
+import { createLateInMemory } from './late-in-memory.ts'
 import { createOwners } from './memory-owners.ts'
 import { readRows, readTopics, splitRows } from './memory-pages.ts'
 import { createNewest } from './newest.ts'
 import type { Row } from './row.ts'
+import { createRowChain } from './row-chain.ts'
 import {
   createRows,
   expiresOf,
@@ -61,8 +61,8 @@ export function createMemoryHistory(
   const rows = createRows()
   // all rows that are not `KEPT`, by number
   const sorted = createSorted<Row>((one, other) => rows.sequence(one) - rows.sequence(other))
-  const late = createLateRows(rows)
-  const kept = createChain(rows)
+  const late = createLateInMemory(rows)
+  const kept = createRowChain(rows)
   // those with a latest message
   const topicOf = new Map<string, RowTopic>()
   const topics = createSorted<RowTopic>((one, other) => compareTopics(one.name, other.name))

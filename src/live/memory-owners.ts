@@ -1,7 +1,7 @@
 import type { Retention } from '../broker/store/retention.ts'
-import { createChain } from './chain.ts'
 import type { Row } from './row.ts'
-import { RECENT, type RowOwner, type Rows, type Tally } from './rows.ts'
+import { createRowChain } from './row-chain.ts'
+import { RECENT, type RowOwner, type Rows, type RowTally } from './rows.ts'
 
 /** The rows of each device, and of all devices together. */
 export interface Owners {
@@ -13,7 +13,7 @@ export interface Owners {
    * room.
    */
   hold(row: Row): boolean
-  readonly total: Readonly<Tally>
+  readonly total: Readonly<RowTally>
 }
 
 export function createOwners(
@@ -21,21 +21,21 @@ export function createOwners(
   { bytes, bytesPerDevice, topics }: Pick<Retention, 'bytes' | 'bytesPerDevice' | 'topics'>,
 ): Owners {
   const owners = new Map<string | null, RowOwner>()
-  const total: Tally = { entries: 0, bytes: 0 }
-  const held: Tally = { entries: 0, bytes: 0 }
+  const total: RowTally = { entries: 0, bytes: 0 }
+  const held: RowTally = { entries: 0, bytes: 0 }
   // those take at most half of the room, so that the rest is left for recent messages
-  const mostHeld: Tally = { entries: topics, bytes: bytes / 2 }
-  const mostHeldOfOne: Tally = {
+  const mostHeld: RowTally = { entries: topics, bytes: bytes / 2 }
+  const mostHeldOfOne: RowTally = {
     entries: topics / 2,
     bytes: Math.min(bytes / 4, bytesPerDevice / 2),
   }
 
-  function count(tally: Tally, row: Row, by: 1 | -1): void {
+  function count(tally: RowTally, row: Row, by: 1 | -1): void {
     tally.entries += by
     tally.bytes += by * rows.counted(row)
   }
 
-  function fits(tally: Tally, row: Row, most: Tally): boolean {
+  function fits(tally: RowTally, row: Row, most: RowTally): boolean {
     return tally.entries < most.entries && tally.bytes + rows.counted(row) <= most.bytes
   }
 
@@ -47,7 +47,7 @@ export function createOwners(
         device,
         entries: 0,
         bytes: 0,
-        recent: createChain(rows),
+        recent: createRowChain(rows),
         held: { entries: 0, bytes: 0 },
       }
       owners.set(device, owner)

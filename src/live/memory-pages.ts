@@ -13,7 +13,7 @@ import type { Sorted } from './sorted.ts'
 import { compareTopics } from './topic-order.ts'
 
 /** Rows that one read looks at: less than a millisecond. */
-export const ROWS_READ = 256
+export const ROWS_A_READ = 256
 
 /** Topics that one read looks at: less than a millisecond. */
 const TOPICS_READ = 250
@@ -30,8 +30,8 @@ export function readRows(rows: Rows, sorted: Sorted<Row>, range: LogRange): LogP
     const sequence = rows.sequence(row)
     if (newestFirst ? sequence <= after : sequence > upTo) break
     looked += 1
-    if (isCovered(rows.topic(row), filters)) deliveries.push(readStored(rows.message(row)))
-    if (looked === ROWS_READ)
+    if (isAsked(rows.topic(row), filters)) deliveries.push(readStored(rows.message(row)))
+    if (looked === ROWS_A_READ)
       return { deliveries, looked, reached: newestFirst ? sequence - 1 : sequence }
   }
   return { deliveries, looked, reached: newestFirst ? after : upTo }
@@ -47,7 +47,7 @@ export function readTopics(
   let looked = 0
   for (const topic of sorted.forward(({ name }) => compareTopics(name, after) <= 0)) {
     looked += 1
-    if (isCovered(topic, filters)) deliveries.push(readStored(rows.message(topic.latest)))
+    if (isAsked(topic, filters)) deliveries.push(readStored(rows.message(topic.latest)))
     if (looked === TOPICS_READ) return { deliveries, looked, reached: topic.name }
   }
   return { deliveries, looked, reached: null }
@@ -69,6 +69,6 @@ export function splitRows(
   }
 }
 
-export function isCovered({ name }: RowTopic, filters: readonly string[]): boolean {
+export function isAsked({ name }: RowTopic, filters: readonly string[]): boolean {
   return filters.some((filter) => topicMatches(filter, name))
 }

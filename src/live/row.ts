@@ -2,7 +2,7 @@
 export type Row = number
 
 /** A field of rows. */
-export interface Column<T extends number> {
+export interface RowField<T extends number> {
   get(row: Row): T
   set(row: Row, value: T): void
 }

@@ -1,9 +1,9 @@
 import type { Delivery } from '../broker/broker.ts'
 import { ENTRY_BYTES } from '../broker/store/retention.ts'
 import { fromJsonProperties, toJsonProperties } from '../topic/properties.ts'
-import type { Chain, Links } from './chain.ts'
 import { createPages, type Page, type Place } from './pages.ts'
-import type { Column, Row } from './row.ts'
+import type { Row, RowField } from './row.ts'
+import type { Links, RowChain } from './row-chain.ts'
 
 /**
  * Why a message is in memory. `RECENT`: there is room for it. `SPARED`: its device has more than its share, but it is the latest of
@@ -12,7 +12,7 @@ import type { Column, Row } from './row.ts'
 export const RECENT = 0
 export const SPARED = 1
 export const KEPT = 2
-export type Standing = typeof RECENT | typeof SPARED | typeof KEPT
+export type RowStanding = typeof RECENT | typeof SPARED | typeof KEPT
 
 /** A topic of rows. */
 export interface RowTopic {
@@ -22,18 +22,18 @@ export interface RowTopic {
 }
 
 /** A number of rows, and their bytes. */
-export interface Tally {
+export interface RowTally {
   entries: number
   bytes: number
 }
 
 /** The rows of one device. */
-export interface RowOwner extends Tally {
+export interface RowOwner extends RowTally {
   readonly device: string | null
   /** Its recent messages, oldest first. */
-  readonly recent: Chain
+  readonly recent: RowChain
   /** Messages that stay only because they are the latest of their topics. */
-  readonly held: Tally
+  readonly held: RowTally
 }
 
 /** A message in memory, to be read when it is needed. It stays valid when its row moves or is removed. */
@@ -59,7 +59,7 @@ export interface Rows extends Links {
   /** Bytes that count towards the bounds. */
   counted(row: Row): number
   message(row: Row): Stored
-  readonly standing: Column<Standing>
+  readonly standing: RowField<RowStanding>
 }
 
 // a row in units of 8 bytes, then in units of 4, then its payload and the JSON of its properties
@@ -95,7 +95,7 @@ export function createRows(): Rows {
   const integer = (row: Row, field: number) =>
     (pageOf[row] as Page).integers[((offsetOf[row] as number) >> 2) + field] as number
 
-  function column<T extends number>(field: number): Column<T> {
+  function column<T extends number>(field: number): RowField<T> {
     return {
       get: (row) => integer(row, field) as T,
       set(row, value) {

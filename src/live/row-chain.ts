@@ -1,7 +1,7 @@
-import type { Column, Row } from './row.ts'
+import type { Row, RowField } from './row.ts'
 
 /** Rows in the order in which they were added. A row can be in one chain at a time. */
-export interface Chain {
+export interface RowChain {
   /** 0 if the chain is empty. */
   first(): Row
   add(row: Row): void
@@ -11,12 +11,12 @@ export interface Chain {
 
 /** The neighbours of a row in its chain. */
 export interface Links {
-  readonly before: Column<Row>
-  readonly after: Column<Row>
+  readonly before: RowField<Row>
+  readonly after: RowField<Row>
 }
 
 /** A chain needs two fields of each row, and no other memory. */
-export function createChain({ before, after }: Links): Chain {
+export function createRowChain({ before, after }: Links): RowChain {
   let first: Row = 0
   let last: Row = 0
 

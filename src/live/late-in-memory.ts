@@ -1,12 +1,12 @@
 import type { Delivery, LatePage, LatePlace, LateRange } from '../broker/broker.ts'
 import { isLate } from '../topic/time.ts'
-import { isCovered, ROWS_READ } from './memory-pages.ts'
+import { isAsked, ROWS_A_READ } from './memory-pages.ts'
 import type { Row } from './row.ts'
 import { type Rows, readStored } from './rows.ts'
 import { createSorted } from './sorted.ts'
 
 /** The late messages of a history, in the order of their own times. */
-export interface LateRows {
+export interface LateInMemory {
   /** Adds a row, if its message is late. */
   add(row: Row): void
   /** Removes a row, if it is here. */
@@ -14,7 +14,7 @@ export interface LateRows {
   read(range: LateRange): LatePage
 }
 
-export function createLateRows(rows: Rows): LateRows {
+export function createLateInMemory(rows: Rows): LateInMemory {
   const placeOf = (row: Row): LatePlace => ({ time: rows.time(row), number: rows.sequence(row) })
   const sorted = createSorted<Row>((one, other) => comparePlaces(placeOf(one), placeOf(other)))
 
@@ -43,8 +43,8 @@ export function createLateRows(rows: Rows): LateRows {
         const time = rows.time(row)
         if (time < from || time >= to) break
         looked += 1
-        if (isCovered(rows.topic(row), filters)) deliveries.push(readStored(rows.message(row)))
-        if (looked === ROWS_READ) return { deliveries, looked, reached: placeOf(row) }
+        if (isAsked(rows.topic(row), filters)) deliveries.push(readStored(rows.message(row)))
+        if (looked === ROWS_A_READ) return { deliveries, looked, reached: placeOf(row) }
       }
       return { deliveries, looked, reached: null }
     },

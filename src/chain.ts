@@ -1,0 +1,59 @@
+/** An item that can be in one chain at a time. */
+export interface Link<T> {
+  before: T | null
+  after: T | null
+}
+
+/**
+ * Items in the order in which they were added. For things that come and go with each request or message, instead of a `Set` or
+ * `Map`: a hash table that grows or is cleaned leaves its old table pointing to the new one, so once one of them is in V8's old
+ * generation, each keeps all entries of the next alive until a full collection, and every scavenge has to copy them.
+ */
+export interface Chain<T> {
+  first(): T | null
+  readonly size: number
+  add(item: T): void
+  /** Removes an item. Does nothing if it is in no chain. */
+  remove(item: T): void
+  /** Calls `act` with each item, which may remove that item. */
+  each(act: (item: T) => void): void
+}
+
+export function createChain<T extends Link<T>>(): Chain<T> {
+  let first: T | null = null
+  let last: T | null = null
+  let size = 0
+
+  return {
+    first: () => first,
+    get size() {
+      return size
+    },
+    add(item) {
+      item.before = last
+      if (last) last.after = item
+      else first = item
+      last = item
+      size += 1
+    },
+    remove(item) {
+      const { before, after } = item
+      if (!before && first !== item) return
+      if (before) before.after = after
+      else first = after
+      if (after) after.before = before
+      else last = before
+      // an item that is gone must keep no other one alive
+      item.before = null
+      item.after = null
+      size -= 1
+    },
+    each(act) {
+      for (let item = first; item; ) {
+        const next: T | null = item.after
+        act(item)
+        item = next
+      }
+    },
+  }
+}
