@@ -6,7 +6,7 @@ import { rulesOf } from './rules-of.ts'
 
 const who = { user: 'alice', clientId: 'c' }
 
-test('answers publishing and receiving apart', () => {
+test('an access decides publishing and receiving separately', () => {
   const source = { current: rulesOf('user alice\ntopic read in/#\ntopic write out/#\n') }
   const access = createAccess(source, who)
   for (let again = 0; again < 2; again++) {
@@ -24,7 +24,7 @@ test('answers publishing and receiving apart', () => {
   assert.equal(access.who, who)
 })
 
-test('new rules hold from the next question on', () => {
+test('new rules apply from the next question on', () => {
   const source = { current: rulesOf('user alice\ntopic a\n') }
   const access = createAccess(source, who)
   assert.equal(access.mayPublish('a'), true)
@@ -38,14 +38,14 @@ test('new rules hold from the next question on', () => {
   assert.deepEqual(access.grants().rules, [])
 })
 
-test('stays right when more topics are asked for than are remembered', () => {
+test('verdicts stay right when more topics are asked for than are remembered', () => {
   const access = createAccess({ current: rulesOf('user alice\ntopic even/+\n') }, who)
   for (let round = 0; round < 2; round++)
     for (let n = 0; n < 3000; n++)
       assert.equal(access.mayPublish(`${n % 2 ? 'odd' : 'even'}/${n}`), n % 2 === 0)
 })
 
-test('a verdict is found once', () => {
+test('a verdict is remembered, unless long topics push it out', () => {
   let reads = 0
   const rules = rulesOf('user alice\ntopic a\n')
   const counting: AclRules = {
@@ -58,7 +58,7 @@ test('a verdict is found once', () => {
   const access = createAccess({ current: counting }, who)
   for (let n = 0; n < 10; n++) access.mayPublish('a')
   assert.equal(reads, 1)
-  // long topics are not hoarded: these push the first one out
+  // the memory is bounded in bytes: these push the first topic out
   for (let n = 0; n < 10; n++) access.mayPublish(String(n).repeat(60_000))
   access.mayPublish('a')
   assert.equal(reads, 12)

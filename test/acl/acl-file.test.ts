@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isSame, parseGently } from '../../src/acl/acl-file.ts'
 
-/** How often the event loop turns while `work` is done. */
+/** How many times the event loop turns during `work`. */
 async function turnsDuring(work: Promise<unknown>): Promise<number> {
   let turns = 0
   let next = setImmediate(function turn() {
@@ -14,12 +14,12 @@ async function turnsDuring(work: Promise<unknown>): Promise<number> {
   return turns
 }
 
-test('the event loop goes on turning while a large file is read', async () => {
+test('reading a large file does not block the event loop', async () => {
   const rules = Array.from({ length: 30_000 }, (_, n) => `topic read ${n}/b\n`).join('')
   assert.ok((await turnsDuring(parseGently(Buffer.from(`user a\n${rules}`)))) > 5)
 })
 
-test('and while two large files are compared', async () => {
+test('comparing two large files does not block the event loop', async () => {
   const [a, b] = [Buffer.alloc(2 ** 23), Buffer.alloc(2 ** 23)]
   assert.ok((await turnsDuring(isSame(a, b))) > 5)
   assert.equal(await isSame(a, b), true)

@@ -16,7 +16,7 @@ after(() => rm(folder, { recursive: true }))
 
 const both = (filter: string): NewGrant => ({ access: 'readwrite', filter })
 
-/** What becomes of a file that has lines added. */
+/** The text of an ACL file after lines were added to it. */
 async function added(text: string, addition: Partial<Addition>): Promise<string> {
   const path = join(folder, 'permission.acl')
   await writeFile(path, text)
@@ -29,8 +29,8 @@ async function added(text: string, addition: Partial<Addition>): Promise<string>
   return readFile(path, 'utf8')
 }
 
-describe('lines that are added to an ACL file', () => {
-  it('come at its end for a new user, and below its own for one that is there', async () => {
+describe('adding lines to an ACL file', () => {
+  it('puts them at the end for a new user, and below the lines of a user that is there', async () => {
     const lines = '# new\nuser kitchen\ntopic readwrite kitchen/#\n'
     assert.equal(await added('', {}), lines)
     assert.equal(await added('user a\ntopic b', {}), `user a\ntopic b\n\n${lines}`)
@@ -44,7 +44,7 @@ describe('lines that are added to an ACL file', () => {
     )
   })
 
-  it('are left out where the file says so already', async () => {
+  it('adds nothing that the file already allows', async () => {
     for (const text of [
       'user kitchen\ntopic kitchen/#\n',
       'user kitchen\ntopic read kitchen/#\ntopic write kitchen/#',
@@ -57,7 +57,7 @@ describe('lines that are added to an ACL file', () => {
     )
   })
 
-  it('leave a file alone that has errors, and what no line could say', async () => {
+  it('refuses a file with errors, and names and filters that no line can hold', async () => {
     const bad = 'user a\ntopc b\n'
     await assert.rejects(added(bad, {}), (error: Error) => {
       assert.ok(error instanceof UsageError)
@@ -82,7 +82,7 @@ describe('lines that are added to an ACL file', () => {
     )
   })
 
-  it('take nothing from anybody and give nothing to others', () =>
+  it('does not change the rules of other users', () =>
     fc.assert(
       fc.asyncProperty(
         fc.array(
@@ -112,7 +112,7 @@ describe('lines that are added to an ACL file', () => {
       { numRuns: 100 },
     ))
 
-  it('keep the mode of the file, and a link', async () => {
+  it('keeps the mode of the file, and a symbolic link', async () => {
     const [path, link] = [join(folder, 'real.acl'), join(folder, 'link.acl')]
     await writeFile(path, '')
     await chmod(path, 0o640)
@@ -123,7 +123,7 @@ describe('lines that are added to an ACL file', () => {
     assert.equal(await readFile(link, 'utf8'), await readFile(path, 'utf8'))
   })
 
-  it('are all there when several are added at once', async () => {
+  it('loses none when several are added at once', async () => {
     const path = join(folder, 'many.acl')
     await writeFile(path, '')
     await Promise.all(

@@ -16,7 +16,7 @@ function toBits(numbers: readonly number[]): Bits {
   return bits
 }
 
-test('sets of bits do what sets do', () => {
+test('bit sets behave as sets of numbers', () => {
   fc.assert(
     fc.property(members, members, (a, b) => {
       const [x, y] = [toBits(a), toBits(b)]

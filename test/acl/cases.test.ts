@@ -15,10 +15,10 @@ interface Case {
     readonly clientId: string
     readonly action: 'publish' | 'receive' | 'retained'
     readonly topic: string
-    /** What was subscribed to, where it was not the topic itself. */
+    /** The filter of the subscription, unless it was the topic itself. */
     readonly filter?: string
     readonly expected: boolean
-    /** The broker closed the connection, because of what no wire may carry. */
+    /** Mosquitto closed the connection, because the packet was malformed. */
     readonly closed?: boolean
   }[]
 }
@@ -27,7 +27,7 @@ const { cases } = JSON.parse(
   readFileSync(new URL('mosquitto-cases.json', import.meta.url), 'utf8'),
 ) as { cases: readonly Case[] }
 
-// CONTRACT.md wins: a file with a NUL is refused, where Mosquitto forgets what follows it
+// a file with a NUL is refused here, where Mosquitto ignores what follows it
 const REFUSED = new Set(['h070-nul-in-line-noeol'])
 
 let checked = 0
@@ -41,7 +41,7 @@ for (const { id, acl, aclBase64, expectLoad, checks } of cases)
     for (const check of checks) {
       const { user, clientId, topic, filter = topic } = check
       const action = check.action === 'publish' ? 'publish' : 'receive'
-      // refused at CONNECT, before any rule is asked: the door's to do, not a verdict
+      // the door refuses it at CONNECT, before it asks any rule
       if (check.closed) continue
       const { allowed } = decide(parsed.rules, { user, clientId }, action, topic)
       assert.equal(allowed && topicMatches(filter, topic), check.expected, JSON.stringify(check))
@@ -49,6 +49,6 @@ for (const { id, acl, aclBase64, expectLoad, checks } of cases)
     }
   })
 
-test('all 1,763 recorded verdicts were compared but the four of the NUL file and two of closed connections', () => {
+test('all 1,763 recorded verdicts were compared, except four of the NUL file and two of closed connections', () => {
   assert.equal(checked, 1763 - 4 - 2)
 })

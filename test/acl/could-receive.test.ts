@@ -7,7 +7,7 @@ import { topicMatches } from '../../src/topic/match.ts'
 import { filter, goodFile, topic, who } from './generator.ts'
 import { rulesOf } from './rules-of.ts'
 
-test('is never false where some topic that the filter covers may be received', () => {
+test('couldReceive is true where some topic that the filter covers may be received', () => {
   let witnessed = 0
   fc.assert(
     fc.property(
@@ -28,7 +28,7 @@ test('is never false where some topic that the filter covers may be received', (
   assert.ok(witnessed > 1000)
 })
 
-// every topic of up to three levels of a small world: what none of them is, no topic is
+// all topics of up to three levels from a few words stand for every topic there could be
 const LEVELS = ['', 'a', 'b', 'alice', 'new']
 const WORLD = ['$a', '$new']
 for (const first of LEVELS) {
@@ -42,7 +42,7 @@ for (const first of LEVELS) {
   }
 }
 
-test('is true only where some topic that the filter covers may be received, denies and all', () => {
+test('couldReceive is true only where some topic that the filter covers may be received, with deny lines too', () => {
   const level = fc.constantFrom('a', 'b', '+', '+', '')
   const small = fc
     .tuple(
@@ -93,7 +93,7 @@ for (const [file, asked, expected] of [
   ['user alice\ntopic read a\nuser bob\ntopic read b', 'b', false],
   ['pattern deny a\nuser alice\ntopic read a', 'a', true],
 ] as const)
-  test(`${JSON.stringify(file)} ${expected ? 'opens' : 'does not open'} ${asked}`, () => {
+  test(`${JSON.stringify(file)} ${expected ? 'allows' : 'does not allow'} a subscription to ${asked}`, () => {
     const rules = rulesOf(
       file.startsWith('user') || file.includes('pattern') ? file : `user alice\n${file}`,
     )

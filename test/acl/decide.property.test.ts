@@ -6,7 +6,7 @@ import { goodFile, topic, who } from './generator.ts'
 import { referenceDecide } from './reference.ts'
 import { rulesOf } from './rules-of.ts'
 
-test('decides as the procedure taken step by step, line included', () => {
+test('decide gives the same verdict and line as a slow step-by-step reference', () => {
   const questions = fc.array(fc.tuple(who, fc.constantFrom('publish', 'receive'), topic), {
     minLength: 20,
     maxLength: 20,

@@ -16,15 +16,15 @@ function may(file: string, user: string | null, clientId: string, topic: string)
 const ALL = 'publish and receive'
 
 for (const [behaviour, file, user, clientId, topic, expected] of [
-  ['an empty user name is none', 'topic a', '', 'c', 'a', ALL],
-  ['no anonymous rules for a name', 'topic a', 'alice', 'c', 'a', 'nothing'],
+  ['an empty user name is anonymous', 'topic a', '', 'c', 'a', ALL],
+  ['anonymous rules do not apply to a named user', 'topic a', 'alice', 'c', 'a', 'nothing'],
   ['rights add up', 'topic read a\npattern write a', null, 'c', 'a', ALL],
-  ['an own deny beats an allow above it', 'topic a/b\ntopic deny a/#', null, 'c', 'a/b', 'nothing'],
-  ['an own allow beats a pattern deny', 'topic a\npattern deny a', null, 'c', 'a', ALL],
-  ['an own deny beats a pattern', 'topic deny a\npattern a', null, 'c', 'a', 'nothing'],
+  ["a user's deny beats an allow", 'topic a/b\ntopic deny a/#', null, 'c', 'a/b', 'nothing'],
+  ["a user's allow beats a pattern deny", 'topic a\npattern deny a', null, 'c', 'a', ALL],
+  ["a user's deny beats a pattern", 'topic deny a\npattern a', null, 'c', 'a', 'nothing'],
   ['"#" leaves out "$"', 'topic #\npattern #', 'alice', 'c', '$x', 'nothing'],
   ['"+" leaves out "$"', 'topic +/a', null, 'c', '$x/a', 'nothing'],
-  ['"$" inside is ordinary', 'topic a/+', null, 'c', 'a/$x', ALL],
+  ['"$" after the first character is ordinary', 'topic a/+', null, 'c', 'a/$x', ALL],
   ['$SYS can be read', 'topic $SYS/#', null, 'c', '$SYS/x', 'receive'],
   ['$SYS is a prefix', 'topic $SYSTEM', null, 'c', '$SYSTEM', 'receive'],
   [
@@ -36,34 +36,34 @@ for (const [behaviour, file, user, clientId, topic, expected] of [
     ALL,
   ],
   ['$share is a prefix', 'topic $shared/#', null, 'c', '$shared/x', 'nothing'],
-  ['names keep their bytes', 'pattern %u', '$&', 'c', '$&', ALL],
-  ['names are not scanned again', 'pattern %u', '%c', 'c', '%c', ALL],
-  ['names may add levels', 'pattern a/%u/+', 'b/c', 'd', 'a/b/c/d', ALL],
+  ['names are inserted as they are', 'pattern %u', '$&', 'c', '$&', ALL],
+  ['a placeholder in a name is not replaced again', 'pattern %u', '%c', 'c', '%c', ALL],
+  ['a name may add levels', 'pattern a/%u/+', 'b/c', 'd', 'a/b/c/d', ALL],
   ['... before a wildcard too', 'pattern %c/+/%u', 'u', 'a//b', 'a//b/x/u', ALL],
-  ['a name may bring a "$"', 'pattern read %u/#', '$SYS', 'c', '$SYS/x', 'receive'],
+  ['a name may begin with "$"', 'pattern read %u/#', '$SYS', 'c', '$SYS/x', 'receive'],
   ['no name, no %u', 'pattern deny %u\npattern #', null, 'c', '%u', ALL],
   ['an unknown client id is not an empty one', 'pattern a/%c', 'u', '', 'a/', 'nothing'],
-  ['... and does not undo other patterns', 'pattern deny a/%c\npattern a/#', 'u', '', 'a/', ALL],
-  ['a wildcard in a name undoes patterns', 'pattern a', 'u', 'c+', 'a', 'nothing'],
-  ['... but not own rules', 'topic a\npattern b', null, '#', 'a', ALL],
-  ['... and none is undone without patterns', 'user a+\ntopic a', 'a+', '#', 'a', ALL],
+  ['... and does not disable other patterns', 'pattern deny a/%c\npattern a/#', 'u', '', 'a/', ALL],
+  ['a wildcard in a name disables patterns', 'pattern a', 'u', 'c+', 'a', 'nothing'],
+  ["... but not the user's own rules", 'topic a\npattern b', null, '#', 'a', ALL],
+  ['... also where there are no patterns', 'user a+\ntopic a', 'a+', '#', 'a', ALL],
   ['a lone "%" stays', 'pattern a/%', 'u', 'c', 'a/%', ALL],
   ['"%%u" is "%" and a name', 'pattern %%u', 'u', 'c', '%u', ALL],
   ['a name that overlaps itself is found', 'pattern a%u', 'aab', 'c', 'aaab', ALL],
   ['... at the second try', 'pattern +/%uc', 'abab', 'c', 'x/ababc', ALL],
   ['... beside itself', 'pattern %u%u/%c%c', 'aa', 'aba', 'aaaa/abaaba', ALL],
   ['__proto__ is a name', 'user __proto__\ntopic a', '__proto__', 'c', 'a', ALL],
-  ['constructor is no section', 'user x\ntopic a', 'constructor', 'c', 'a', 'nothing'],
-  ['no topic is empty', 'topic #\npattern %c', null, 'c', '', 'nothing'],
-  ['no topic holds "+"', 'topic #\ntopic a/+', null, 'c', 'a/+', 'nothing'],
-  ['no topic holds "#"', 'topic #\ntopic a/#', null, 'c', 'a/#', 'nothing'],
-  ['levels of bytes, not of letters', 'topic größe/+', null, 'c', 'größe/é', ALL],
+  ['constructor is not a section', 'user x\ntopic a', 'constructor', 'c', 'a', 'nothing'],
+  ['an empty topic is denied', 'topic #\npattern %c', null, 'c', '', 'nothing'],
+  ['a topic with "+" is denied', 'topic #\ntopic a/+', null, 'c', 'a/+', 'nothing'],
+  ['a topic with "#" is denied', 'topic #\ntopic a/#', null, 'c', 'a/#', 'nothing'],
+  ['levels are compared by bytes', 'topic größe/+', null, 'c', 'größe/é', ALL],
 ] as const)
   test(`${behaviour}: ${expected}`, () => {
     assert.equal(may(file, user, clientId, topic), expected)
   })
 
-test('names the first of the lines that say the same, a deny before an allow', () => {
+test('a verdict names the first line that decides it, a deny before an allow', () => {
   const rules = rulesOf(
     'user a\ntopic x\ntopic read #\nuser b\nuser a\ntopic deny y\ntopic deny +\n',
   )
@@ -73,7 +73,7 @@ test('names the first of the lines that say the same, a deny before an allow', (
   assert.equal(line('z/z'), 3)
 })
 
-test('the longest filters that Mosquitto takes hold', () => {
+test('the longest filters that Mosquitto accepts are matched', () => {
   const deep = `${'a/'.repeat(200)}a`
   const long = 'x'.repeat(65_535)
   const rules = rulesOf(`topic ${deep}\ntopic ${long}\n`)

@@ -32,19 +32,19 @@ describe('denials', () => {
     assert.deepEqual(lines[5], { ...rest, device, repeated: 99 })
   })
 
-  it('are remembered within a bound, however many topics somebody invents', () => {
+  it('are remembered up to a bound, however many topics a client invents', () => {
     const { lines, note } = start()
     for (let count = 0; count < 20_000; count++) note({ ...DENIAL, topic: `t${count}` })
     note({ ...DENIAL, topic: 't19999' })
     note({ ...DENIAL, topic: 't0' })
-    // a hundred, and that there are more
+    // a hundred topics, then one line that says there are more
     assert.equal(lines.length, 101)
     assert.deepEqual(lines[100], { door: 'mqtt', device: 'alice', action: 'publish' })
     note({ ...DENIAL, id: 'bob' })
     assert.equal(lines.length, 102)
   })
 
-  it('are said again in the next minute', () => {
+  it('of new topics are logged again in the next minute', () => {
     const { lines, clock, note } = start()
     for (let count = 0; count < 200; count++) note({ ...DENIAL, topic: `t${count}` })
     clock.time += 60_000
@@ -52,7 +52,7 @@ describe('denials', () => {
     assert.equal(lines.at(-1)?.topic, 'new')
   })
 
-  it('show the beginning of a long topic, and know it from another', () => {
+  it('show only the beginning of a long topic, but tell two long topics apart', () => {
     const { lines, note } = start()
     for (const end of ['a', 'b', 'a']) note({ ...DENIAL, topic: `${'x'.repeat(60_000)}${end}` })
     assert.deepEqual(
@@ -62,7 +62,7 @@ describe('denials', () => {
   })
 })
 
-it('denials of every kind reach the log of a running gateway once', async () => {
+it('a running gateway logs each kind of denial once', async () => {
   await using at = await startGateway({ acl: 'user device.d.wott.local\ntopic write nothing\n' })
   const device = await at.pki.issue('device.d.wott.local')
   const client = await mqtt(at, device)

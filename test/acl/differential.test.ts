@@ -10,10 +10,10 @@ import { SEED } from '../support/seed.ts'
 import { anyFile, DOLLARS, goodFile, NAMES, oddFile, topic } from './generator.ts'
 import { rulesOf } from './rules-of.ts'
 
-// for a long night: ACL_DIFFERENTIAL_ROUNDS=1000; to repeat a failure: FUZZ_SEED
+// ACL_DIFFERENTIAL_ROUNDS=1000 makes a longer run; FUZZ_SEED repeats a failed one
 const rounds = Number(process.env.ACL_DIFFERENTIAL_ROUNDS ?? 40)
 
-// the test's own client, which may do all that anybody may
+// the test's own client, which may do everything
 const CONTROL: Who = { user: 'control', clientId: 'control' }
 const roots = [
   '#',
@@ -55,7 +55,7 @@ test('a real Mosquitto publishes and delivers exactly what decide allows', async
         assert.equal(got.has(`${who.clientId} ${index}`), mayPublish, `publish ${question}`)
         asked += 1
         allowed += Number(mayPublish)
-        // such a name can be received, but nobody here can send to it
+        // such a name can be received, but no client here can publish to it
         if (isReserved('publish', name)) continue
         const mayReceive = decide(rules, who, 'receive', name).allowed
         assert.equal(own.has(`live ${index}`), mayReceive, `receive ${question}`)
@@ -70,7 +70,7 @@ test('a real Mosquitto publishes and delivers exactly what decide allows', async
 test('a real Mosquitto loads exactly the files that parse', async (t) => {
   t.diagnostic(`FUZZ_SEED=${SEED}`)
   await using broker = await startMosquitto({ acl: '' })
-  // no rule here covers this name: it gets through only where a bad file has left everything open
+  // no rule here covers this topic: it arrives only where Mosquitto refused a bad file and allows everything
   await using nobody = await connectTo(broker, { user: 'nobody', clientId: 'nobody' })
   let refused = 0
   const files = fc.oneof(anyFile, oddFile)
@@ -84,7 +84,7 @@ test('a real Mosquitto loads exactly the files that parse', async (t) => {
   t.diagnostic(`${rounds * 5} files, ${refused} of them refused`)
 })
 
-test('a last line that fills the buffer of a real Mosquitto to the byte is lost, to decide too', async () => {
+test('a last line that exactly fills the buffer of a real Mosquitto is ignored, here too', async () => {
   const deny = (length: number) => `topic deny ${'x/'.repeat(100)}${'x'.repeat(length - 211)}`
   const head = [
     'user control',
@@ -110,9 +110,9 @@ test('a last line that fills the buffer of a real Mosquitto to the byte is lost,
 
 interface Client extends AsyncDisposable {
   readonly who: Who
-  /** Resolves when the broker has acknowledged it, as it does what it refuses. */
+  /** Resolves when the broker has acknowledged it; it acknowledges denied messages too. */
   publish(topic: string, payload: string): Promise<unknown>
-  /** What has come since the last time, once all that is on its way has come. */
+  /** The payloads received since the last call, including those still on their way. */
   received(): Promise<Set<string>>
 }
 
@@ -131,7 +131,7 @@ async function connectTo({ port }: Mosquitto, who: Who): Promise<Client> {
     who,
     publish: (name, payload) => client.publishAsync(name, payload, { qos: 1 }),
     async received() {
-      // a SUBACK comes after every message that the broker has already sent here
+      // a SUBACK arrives after every message that the broker sent before it
       await client.subscribeAsync('fence')
       const since = payloads
       payloads = new Set()

@@ -25,14 +25,14 @@ function sentences(
   return [...explain(rules, { user, clientId }, action, name).sentences]
 }
 
-test('names the line that allows', () => {
+test('an explanation names the line that allows', () => {
   assert.deepEqual(sentences('sensor', 'publish', 'wott/temperature'), [
     'User "sensor" may publish to "wott/temperature".',
     'It is allowed by line 4, "topic write wott/temperature".',
   ])
 })
 
-test('names the line that denies, and the one that would allow', () => {
+test('an explanation names the line that denies, and the one that would allow', () => {
   assert.deepEqual(sentences('sensor', 'receive', 'wott/secret'), [
     'User "sensor" may not receive "wott/secret".',
     'It is denied by line 5, "topic deny wott/secret"; a deny line overrides every line that allows.',
@@ -44,7 +44,7 @@ test('names the line that denies, and the one that would allow', () => {
   ])
 })
 
-test('names the line that is missing', () => {
+test('an explanation names the line that is missing', () => {
   assert.deepEqual(sentences('sensor', 'publish', 'wott/humidity'), [
     'User "sensor" may not publish to "wott/humidity".',
     'Only line 3, "topic read wott/#" matches it, and that does not allow anybody to publish.',
@@ -61,14 +61,14 @@ test('names the line that is missing', () => {
   )
 })
 
-test('says why patterns were not asked', () => {
+test('an explanation says why pattern lines do not apply', () => {
   assert.deepEqual(sentences('bob', 'publish', 'dev/bob/x', 'c#').slice(1, 3), [
     'No line that applies to this client matches it.',
     'Pattern lines do not apply, because the user name or the client id contains "+" or "#".',
   ])
 })
 
-test('says what no line can change', () => {
+test('an explanation says what no line can change', () => {
   assert.deepEqual(sentences('sensor', 'publish', '$SYS/x'), [
     '"$SYS/x" is a reserved name: no line can allow anybody to publish to it.',
   ])
@@ -86,7 +86,7 @@ test('says what no line can change', () => {
   )
 })
 
-test('says what the gateway does not carry though Mosquitto would', () => {
+test('an explanation says what the gateway refuses although Mosquitto would not', () => {
   const deep = `public${'/a'.repeat(100)}`
   assert.match(
     sentences(null, 'receive', deep).at(-1) ?? '',
@@ -94,7 +94,7 @@ test('says what the gateway does not carry though Mosquitto would', () => {
   )
 })
 
-test('its verdict is that of decide, and its sentences are never wanting', () => {
+test('an explanation has the verdict of decide, and always sentences', () => {
   fc.assert(
     fc.property(
       goodFile,

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import type { Who } from '../../src/acl/rules.ts'
 
-// few words, so that files, names and topics keep meeting one another
+// few words, so that rules, names and topics often match
 const WORDS = ['a', 'b', 'wott', 'größe', 'x y', 'alice', 'c1', '', 'deny', '%', '%x', '$x']
 export const DOLLARS = [
   '$x',
@@ -15,7 +15,7 @@ export const DOLLARS = [
 ]
 const PLACEHOLDERS = ['%u', '%c', 'dev-%u', '%u%c', '%%u', '%cx']
 
-/** Clients, each with an id of its own so that all can be connected at once. */
+/** Clients, each with its own id so that all can be connected at once. */
 export const NAMES: readonly Who[] = [
   { user: null, clientId: 'c1' },
   { user: null, clientId: 'c+' },
@@ -46,7 +46,7 @@ function path(level: fc.Arbitrary<string>): fc.Arbitrary<string> {
 const word = fc.constantFrom(...WORDS)
 const name = fc.constantFrom(...NAMES.flatMap(({ user, clientId }) => [user ?? 'a', clientId]))
 
-/** A topic that a wire can carry. */
+/** A topic that a PUBLISH may carry. */
 export const topic = path(
   fc.oneof(
     { weight: 5, arbitrary: word },
@@ -132,7 +132,7 @@ const goodLine = fc.oneof(
 
 const joined = (lines: readonly string[], end: string) => lines.join('\n') + end
 
-/** A file that loads; with many lines, so that sections are divided, or with few. */
+/** A file that loads, with few lines or with so many that sections are divided. */
 export const goodFile = fc
   .tuple(
     fc.oneof(
@@ -143,7 +143,7 @@ export const goodFile = fc
   )
   .map(([lines, end]) => joined(lines, end))
 
-/** A file of which one line may be wrong. */
+/** A file in which one line may be wrong. */
 export const anyFile = fc
   .tuple(
     fc.array(goodLine, { maxLength: 4 }),
@@ -202,7 +202,7 @@ const oddLine = fc
   )
   .map((pieces) => pieces.join(''))
 const lineEnd = fc.constantFrom('\n', '\n', '\n', '\r\n', '\n\n', '\n\r', '\r')
-/** To the byte as long as what a real Mosquitto's buffer holds, or nearly. */
+/** Lines about as long as the buffer of a real Mosquitto, to the byte. */
 const lastLine = fc
   .tuple(
     fc.constantFrom('#', 'topic deny ', 'user ', ' ', 'topic a '),

@@ -14,7 +14,7 @@ user alice
 topic write again
 `)
 
-test('own rules first, then the patterns with the names in them', () => {
+test("grants list the user's rules first, then the patterns with the names filled in", () => {
   assert.deepEqual(grantsOf(rules, { user: 'alice', clientId: '%u' }).rules, [
     { access: 'deny', topic: 'secret' },
     { access: 'readwrite', topic: 'a/b' },
@@ -25,7 +25,7 @@ test('own rules first, then the patterns with the names in them', () => {
   ])
 })
 
-test('a pattern that wants a name which the client has not is left out', () => {
+test('grants leave out a pattern whose placeholder the client has no name for', () => {
   assert.deepEqual(grantsOf(rules, { user: null, clientId: 'c' }).rules, [
     { access: 'read', topic: 'public' },
     { access: 'read', topic: 'id/c' },
@@ -35,17 +35,17 @@ test('a pattern that wants a name which the client has not is left out', () => {
   ])
 })
 
-test('no pattern holds for a name with a wildcard', () => {
+test('grants hold no pattern for a name with a wildcard', () => {
   assert.deepEqual(grantsOf(rules, { user: 'bob', clientId: 'c#' }).rules, [])
 })
 
-test('names are put in as they are, whatever String.replace makes of them', () => {
+test('names are filled in as they are, also where String.replace would interpret them', () => {
   assert.deepEqual(grantsOf(rulesOf('pattern read %u'), { user: "$&$'$$", clientId: '' }).rules, [
     { access: 'read', topic: "$&$'$$" },
   ])
 })
 
-test('says how much it leaves out', () => {
+test('grants are bounded, and say how many are left out', () => {
   const many = rulesOf(`user bob\n${'topic read a\n'.repeat(1500)}`)
   const { rules: listed, omitted } = grantsOf(many, { user: 'bob', clientId: '' })
   assert.deepEqual([listed.length, omitted], [1000, 500])

@@ -6,8 +6,8 @@ import { grantsOf } from '../../src/acl/grants.ts'
 import { hostile } from './hostile.ts'
 import { rulesOf } from './rules-of.ts'
 
-// ten times what bench/acl.ts measures, for machines that do other things: the attacks are on the power of
-// growth, and what they would cost is seconds
+// ten times what bench/acl.ts measures, for busy machines; an attack that worked would grow faster
+// than linearly and take seconds
 const BOUND_MS = 100
 
 function quickest(run: () => unknown): number {
@@ -20,13 +20,13 @@ function quickest(run: () => unknown): number {
 }
 
 for (const { name, bytes, who, topic, filter } of hostile())
-  test(`holds nobody up: ${name}`, () => {
+  test(`decides quickly: ${name}`, () => {
     const rules = rulesOf(bytes)
     assert.ok(quickest(() => decide(rules, who, 'receive', topic)) < BOUND_MS)
     assert.ok(quickest(() => couldReceive(rules, who, [filter])) < BOUND_MS)
   })
 
-test('whoami with names that make patterns longer than any topic leaves those out', () => {
+test('grants leave out patterns that a long name makes longer than any topic', () => {
   const rules = rulesOf(`pattern read ${'%c'.repeat(30_000)}\npattern read %c/#\n`)
   assert.deepEqual(grantsOf(rules, { user: 'u', clientId: 'x'.repeat(60_000) }).rules, [
     { access: 'read', topic: `${'x'.repeat(60_000)}/#` },

@@ -9,10 +9,10 @@ export interface Hostile {
   readonly filter: string
 }
 
-// what the doors let in
+// the most that the doors accept
 const LEVELS = MAX_TOPIC_LEVELS
 
-/** Files, names and topics made to be slow: each goes on matching as long as it can, and then does not. */
+/** Files, names and topics made to be slow: each matches as far as possible and then fails. */
 export function* hostile(): Generator<Hostile> {
   const short = { user: 'u', clientId: 'c' }
   const levels = (n: number) =>

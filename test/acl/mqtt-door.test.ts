@@ -31,7 +31,7 @@ interface Case {
 const WOTT_ID = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
 const OBSERVER = 'observer.d.wott.local'
 
-/** What a certificate can express, and what a second client may provoke and watch. */
+/** Whether a certificate can hold the user name, and a second client can cause and see the result. */
 function isExpressible({ user, clientId, action, topic, needs, closed }: Check): boolean {
   if (
     user === null ||
@@ -58,11 +58,11 @@ before(async () => {
 })
 after(() => at[Symbol.asyncDispose]())
 
-it('the mqtt door gives the verdicts of a real Mosquitto', async () => {
+it('the mqtt door gives the same verdicts as a real Mosquitto', async () => {
   let asked = 0
   for (const { id, acl, aclBase64, expectLoad, exactFile, checks } of cases) {
     const questions = checks.filter(isExpressible)
-    // the observer's lines would change what such a file is about
+    // adding the observer's lines would change the meaning of such a file
     if (expectLoad !== 'ok' || exactFile || questions.length === 0) continue
     const file = aclBase64 ? Buffer.from(aclBase64, 'base64') : Buffer.from(acl ?? '')
     await writeFile(at.aclFile, Buffer.concat([file, Buffer.from(observerLines(questions))]))
@@ -126,7 +126,7 @@ async function ask(
   client.send(subscribe(filter))
   await next(client, 'suback')
   if (!retain) await until(observer, () => published(observer, topic, 'question'))
-  // what was to be delivered is on its way before the answer to a PINGREQ
+  // everything to be delivered is sent before the answer to a PINGREQ
   const arrived = await pinged(client)
   client.send({ cmd: 'unsubscribe', messageId: 2, unsubscriptions: [filter] })
   await next(client, 'unsuback')
@@ -144,7 +144,7 @@ async function published(
   return next(client, 'puback')
 }
 
-/** Does `work`, and takes everything that came to the observer up to its end. */
+/** Does `work` and returns all payloads that the observer received by its end. */
 async function until(observer: RawMqtt, work: () => Promise<string[]>): Promise<string[]> {
   return [...(await work()), ...(await pinged(observer))]
 }

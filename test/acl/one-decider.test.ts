@@ -24,7 +24,7 @@ user other.d.wott.local
 topic readwrite #
 `
 
-describe('one decider, asked by every way in and every way out', () => {
+describe('the same rules decide for every way in and every way out', () => {
   let at: TestGateway
   let device: Credentials
   let other: Credentials
@@ -36,7 +36,7 @@ describe('one decider, asked by every way in and every way out', () => {
   })
   after(() => at[Symbol.asyncDispose]())
 
-  /** Each way in publishes its own name to a topic. */
+  /** Each way in publishes its own name as the payload. */
   const waysIn: Record<string, (topic: string) => Promise<unknown>> = {
     'HTTP/1.1': (topic) =>
       http1(at, device, { method: 'POST', path: `/topics/${topic}`, body: 'x' }),
@@ -96,13 +96,13 @@ describe('one decider, asked by every way in and every way out', () => {
   }
 
   for (const [name, publish] of Object.entries(waysIn))
-    it(`in: ${name}`, async () => {
+    it(`decide for a publish by ${name}`, async () => {
       const observer = await mqtt(at, other)
       const seen = messagesOf(observer)
       await observer.subscribeAsync('in/#', { qos: 1 })
       await publish('in/no/x')
       await publish('in/yes/x')
-      // of the two only the one that is allowed gets out
+      // of the two messages only the allowed one is delivered
       let { topic, retain } = await seen.next()
       while (retain) ({ topic, retain } = await seen.next())
       assert.equal(topic, 'in/yes/x')
@@ -164,7 +164,7 @@ describe('one decider, asked by every way in and every way out', () => {
     },
   }
 
-  it('out: the list of retained messages', async () => {
+  it('decide for the list of retained messages', async () => {
     const publisher = await mqtt(at, other)
     const topics = ['out/no/x', 'out/yes/fence']
     for (const topic of topics) await publisher.publishAsync(topic, 'x', { qos: 1, retain: true })
@@ -177,7 +177,7 @@ describe('one decider, asked by every way in and every way out', () => {
     await publisher.endAsync()
   })
 
-  it('out: commands', async () => {
+  it('decide for commands', async () => {
     const publisher = await mqtt(at, other)
     for (const level of ['no', 'yes'])
       await publisher.publishAsync(`cmd/device.d.wott.local/${level}/x`, 'x', { qos: 1 })
@@ -215,7 +215,7 @@ describe('one decider, asked by every way in and every way out', () => {
   }
 
   for (const [name, receive] of Object.entries(waysOut))
-    it(`out: ${name}`, async () => {
+    it(`decide for a delivery by ${name}`, async () => {
       const publisher = await mqtt(at, other)
       const topics = await receive(async (retain) => {
         for (const topic of ['out/no/x', 'out/yes/fence'])
@@ -227,20 +227,20 @@ describe('one decider, asked by every way in and every way out', () => {
       await publisher.endAsync()
     })
 
-  it('knows every place where messages enter or leave: who adds one adds it above', async () => {
+  it('are asked at every place where messages enter or leave (add new places to the tables above)', async () => {
     assert.deepEqual(await placesOf(/\bbroker\.publish\(/), [
-      // waits for its connection, and hands on what the relay has let through
+      // waits for its connection, and passes on what the relay has allowed
       'lambda/patient-broker.ts',
-      // what the gateway says itself of topics that fall silent
+      // the gateway's own messages about topics that fall silent
       'presence/own-messages.ts',
       'relay/relay.ts',
     ])
     assert.deepEqual(await placesOf(/\bbroker\.(?:subscribe|follow)\b/), [
-      // counts what waits, and passes on what its topics say
+      // counts the messages that wait, and forwards those of its topics
       'bridge/bridge.ts',
-      // gives each stream what it subscribes to, after asking for its reader
+      // checks each delivery for the reader of the stream
       'live/live.ts',
-      // hears which topics are not silent
+      // notes when each topic was last published to
       'presence/presence.ts',
       // what devices publish, for metrics and the list of topics
       'presence/readings.ts',
@@ -250,12 +250,12 @@ describe('one decider, asked by every way in and every way out', () => {
       'home-assistant/home-assistant.ts',
       'http/read.ts',
       'http/retained-list.ts',
-      // a stream asks about each message before it writes it
+      // a stream checks each message before it writes it
       'live/catch-up.ts',
       'presence/restoring.ts',
     ])
     assert.deepEqual(await placesOf(/\brelay\.publish\(/), [
-      // what comes from the other broker of a bridge
+      // messages from the other broker of a bridge
       'bridge/inbox.ts',
       'http/commands.ts',
       'http/influx/routes.ts',

@@ -41,13 +41,13 @@ for (const [line, place, advice] of [
   ['\ufeffuser a', '1:1 byte_order_mark', /without a BOM/],
   ['# a \0', '1:5 nul_byte', /NUL/],
 ] as const)
-  test(`names the place and the cure of ${JSON.stringify(line.slice(0, 30))}`, () => {
+  test(`an error names the place and the remedy: ${JSON.stringify(line.slice(0, 30))}`, () => {
     const { places, messages } = errorsOf(`${line}\n`)
     assert.deepEqual(places, [place])
     assert.match(messages[0] ?? '', advice)
   })
 
-test('names every bad line', () => {
+test('every bad line is reported', () => {
   const file = 'topic a b\ntopic read c\nuser\n\n# fine\r\nTOPIC x\n\0\ntopic \0 # a'
   assert.deepEqual(errorsOf(file).places, [
     '1:7 access_unknown',
@@ -58,7 +58,7 @@ test('names every bad line', () => {
   ])
 })
 
-test('a message cannot write to the terminal, nor fill it', () => {
+test('an error message holds no control characters and is short', () => {
   const sequence = '\u001b]0;owned\u0007\u202e\u009b31m'
   const { messages } = errorsOf(`${sequence}${'x'.repeat(10_000)} y`)
   assert.doesNotMatch(messages.join(), /\p{C}/u)
@@ -70,7 +70,7 @@ test('a file in UTF-16 is refused on its first line', () => {
   assert.equal(places[0], '1:4 nul_byte')
 })
 
-test('counts topic and pattern lines, and knows the line of each', () => {
+test('rules count topic and pattern lines, and know the line number of each', () => {
   const rules = rulesOf(
     '# one\r\n\r\n  topic read a \t\r\nuser bob\r\ntopic read b c\r\npattern %u',
   )
@@ -81,7 +81,7 @@ test('counts topic and pattern lines, and knows the line of each', () => {
   assert.deepEqual(verdict('bob', 'bob'), { allowed: true, line: 6, rule: 'pattern %u' })
 })
 
-test('a name or a filter that is not UTF-8 is nobody and covers nothing, however it is decoded', () => {
+test('a name that is not UTF-8 matches no user, and such a filter no topic', () => {
   const latin1 = Buffer.from('user caf\xe9\ntopic read a\nuser bob\ntopic read caf\xe9\n', 'latin1')
   const rules = rulesOf(latin1)
   assert.equal(rules.size, 2)
@@ -92,22 +92,22 @@ test('a name or a filter that is not UTF-8 is nobody and covers nothing, however
   }
 })
 
-test('U+FFFD in a file is a character like another', () => {
+test('U+FFFD in a file is an ordinary character', () => {
   const rules = rulesOf('user caf\ufffd\ntopic read \ufffd\n')
   const who = { user: 'caf\ufffd', clientId: 'c' }
   assert.equal(decide(rules, who, 'receive', '\ufffd').allowed, true)
-  // what has no bytes of its own must not become those of U+FFFD
+  // a lone surrogate has no UTF-8 bytes and must not match U+FFFD
   assert.equal(decide(rules, who, 'receive', '\ud800').allowed, false)
 })
 
-test('the rules do not change with the bytes they came from', () => {
+test('rules do not change when the buffer they were read from changes', () => {
   const bytes = Buffer.from('topic read a')
   const rules = rulesOf(bytes)
   bytes.fill('x')
   assert.equal(decide(rules, { user: null, clientId: 'c' }, 'receive', 'a').allowed, true)
 })
 
-test('any bytes are either rules or errors in their lines', () => {
+test('any bytes give either rules, or errors with the numbers of their lines', () => {
   const words = fc.constantFrom(
     'user ',
     'topic ',
@@ -135,6 +135,7 @@ test('any bytes are either rules or errors in their lines', () => {
     fc.property(bytes, (file) => {
       const parsed = parseAcl(file)
       if (parsed.ok) return
+      assert.ok(parsed.errors.length > 0)
       const lines = file.toString().split('\n')
       for (const { line, column } of parsed.errors)
         assert.ok(column >= 1 && column <= (lines[line - 1]?.length ?? -1) + 1)
@@ -143,14 +144,14 @@ test('any bytes are either rules or errors in their lines', () => {
   )
 })
 
-test('refuses what would make a single decision slow, at the section that would, and nothing else', () => {
+test('a file that would make a decision slow is refused, naming the section', () => {
   const deep = (count: number, keyword: string) =>
     Array.from({ length: count }, (_, n) => {
       const levels = Array.from({ length: 100 }, (_, k) => ((n >> (k % 16)) & 1 ? '+' : 'a'))
       return `${keyword} read ${levels.join('/')}\n`
     }).join('')
   const names = (count: number) =>
-    `pattern read ${'%c'.repeat(30_000)}/x\n`.repeat(1) +
+    `pattern read ${'%c'.repeat(30_000)}/x\n` +
     Array.from({ length: count }, (_, n) => `pattern read ${'%c'.repeat(30_000)}${n + 100}\n`).join(
       '',
     )
@@ -178,19 +179,19 @@ test('refuses what would make a single decision slow, at the section that would,
   }
 })
 
-test('says that it stops at a thousand errors', () => {
+test('a file with more than a thousand errors has the rest left out, and says so', () => {
   const { places } = errorsOf('nonsense\n'.repeat(5000))
   assert.equal(places.length, 1001)
   assert.equal(places.at(-1), '1000:1 too_many_errors')
 })
 
-test('refuses a line that is longer than any can have to be, unless it is a comment', () => {
+test('a line longer than any rule needs is refused, unless it is a comment', () => {
   const long = 'x'.repeat(2 ** 20)
   assert.ok(parseAcl(Buffer.from(`#${long}\ntopic read a\n`)).ok)
   assert.deepEqual(errorsOf(`topic read a\nuser ${long}\n`).places, ['2:1 line_too_long'])
 })
 
-test('reads a file in steps, whether its lines are short, long, or all of one user', () => {
+test('a file is read in steps, whether its lines are short, long, or all of one user', () => {
   for (const [lines, atLeast] of [
     ['\n'.repeat(1_000_000), 15],
     [`# ${'a'.repeat(60_000)}\n`.repeat(100), 45],

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { answer, parseQuestion } from '../../src/acl/questions.ts'
 import { rulesOf } from './rules-of.ts'
 
-test('reads a question', () => {
+test('a question is read from JSON', () => {
   assert.deepEqual(
     parseQuestion(
       '{"user":"alice","clientId":"c1","action":"publish","topic":"a/b","expect":true}',
@@ -20,7 +20,7 @@ test('reads a question', () => {
   )
 })
 
-test('the client id and the expectation may be left out, and other members stand by', () => {
+test('the client id and the expectation are optional, and other members are ignored', () => {
   assert.deepEqual(parseQuestion('{"user":null,"action":"receive","topic":"a","expected":true}'), {
     ok: true,
     question: {
@@ -59,13 +59,13 @@ for (const [line, error] of [
   ['{"user":"a","action":"publish"}', /"topic" must be a string/],
   ['{"user":"a","action":"publish","topic":"a","expect":"yes"}', /"expect" must be/],
 ] as const)
-  test(`names what is wrong with ${line}`, () => {
+  test(`an error names what is wrong with ${line}`, () => {
     const parsed = parseQuestion(line)
     assert.ok(!parsed.ok)
     assert.match(parsed.error, error)
   })
 
-test('an answer is written as the contract words it', () => {
+test('an answer is JSON with the verdict, the line and the rule', () => {
   const rules = rulesOf('user alice\n\n  topic readwrite a/#\n')
   const question = (topic: string) => {
     const parsed = parseQuestion(JSON.stringify({ user: 'alice', action: 'publish', topic }))

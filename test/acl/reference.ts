@@ -6,7 +6,7 @@ interface Rule {
   readonly filter: string
 }
 
-/** What Mosquitto 2.0 does with an ACL file, step by step and with no thought of speed; for files without errors. */
+/** What Mosquitto 2.0 does with an ACL file without errors, step by step and slowly. */
 export function referenceDecide(
   file: string,
   { user, clientId }: Who,
@@ -53,7 +53,7 @@ export function referenceDecide(
   return first(asked, fill) ?? refused
 }
 
-/** Level by level, as the standard words it. */
+/** Compares level by level, as MQTT 4.7 describes it. */
 export function referenceMatches(filter: string, topic: string): boolean {
   if (filter === '' || topic === '' || filter.startsWith('$') !== topic.startsWith('$'))
     return false

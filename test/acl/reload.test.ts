@@ -70,7 +70,7 @@ async function follow(t: TestContext, path: string, watch: boolean, directory: s
   }
 }
 
-test('a first load that fails names every bad line', async (t) => {
+test('a first load that fails reports every bad line', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'wott-acl-'))
   t.after(() => rm(directory, { recursive: true }))
   const path = join(directory, 'acl')
@@ -109,7 +109,7 @@ test('look() reads the file only when it has changed', async (t) => {
   assert.equal(reloads.length, 1)
 })
 
-test('reload() puts the new rules in force and tells of it', async (t) => {
+test('reload() applies the new rules and notifies listeners', async (t) => {
   const { path, source, reads, reloads } = await open(t, SECRET, false)
   let changes = 0
   const stop = source.onChange(() => {
@@ -139,7 +139,7 @@ test('reload() of an unchanged file keeps the very same rules', async (t) => {
   assert.equal(reloads.length, 1)
 })
 
-test('no reload that fails opens anything, and the next good one holds', async (t) => {
+test('a failed reload keeps the rules, and the next good one applies', async (t) => {
   const { path, source, reads } = await open(t, SECRET, false)
   const before = source.current
   const refused = async (reason: RegExp) => {
@@ -164,13 +164,13 @@ test('no reload that fails opens anything, and the next good one holds', async (
   assert.equal(reads('secret'), true)
 })
 
-test('a file found empty while it is being written again is not believed', async (t) => {
+test('a file that is empty while it is rewritten does not replace the rules', async (t) => {
   const { path, source, reads, reloads } = await open(t, SECRET, false)
   const before = source.current
   await truncate(path)
   await utimes(path, 0, 0)
   const reload = source.reload()
-  // an editor that takes its time
+  // an editor that truncates first and writes later
   await pauseFor(100)
   assert.equal(source.current, before)
   await writeFile(path, `${SECRET}topic deny other\n`)
@@ -180,7 +180,7 @@ test('a file found empty while it is being written again is not believed', async
   assert.equal(reloads.length, 1)
 })
 
-test('half a file is not believed while the other half is being written', async (t) => {
+test('half a written file does not replace the rules', async (t) => {
   const { path, source, reads, reloads } = await open(t, SECRET, false)
   await writeFile(path, 'user alice\ntopic read #\n')
   const reload = source.reload()
@@ -193,7 +193,7 @@ test('half a file is not believed while the other half is being written', async 
   assert.equal(reloads.length, 1)
 })
 
-test('a file emptied on purpose is believed after a moment, and denies everything', async (t) => {
+test('a file that stays empty replaces the rules after a moment, and denies everything', async (t) => {
   const { path, reads, next } = await open(t, SECRET)
   await truncate(path)
   assert.deepEqual(await next(), { ok: true, rules: 0 })
@@ -207,7 +207,7 @@ test('notices a file written in place', async (t) => {
   await writeFile(path, 'user alice\ntopic read secret\n')
   assert.deepEqual(await next(), { ok: true, rules: 1 })
   assert.equal(reads('secret'), true)
-  // as many bytes as before
+  // the same size as before
   await writeFile(path, 'user alice\ntopic read sesame\n')
   assert.deepEqual(await next(), { ok: true, rules: 1 })
   assert.equal(reads('sesame'), true)
@@ -221,7 +221,7 @@ test('notices a file renamed into its place', async (t) => {
   assert.equal(reads('secret'), true)
 })
 
-test('notices how Kubernetes swaps a ConfigMap', async (t) => {
+test('notices a ConfigMap that Kubernetes swaps', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'wott-acl-'))
   const version = async (name: string, content: string) => {
     await mkdir(join(directory, name))
@@ -239,7 +239,7 @@ test('notices how Kubernetes swaps a ConfigMap', async (t) => {
   assert.equal(reads('secret'), true)
 })
 
-test('a bad file is told of once, and so is the good one after it, even if nothing has changed then', async (t) => {
+test('a bad file is reported once, and so is the good one after it, even if the rules are as before', async (t) => {
   const { path, source, next, reloads } = await open(t, SECRET)
   const before = source.current
   await writeFile(path, 'topic\n')
@@ -252,7 +252,7 @@ test('a bad file is told of once, and so is the good one after it, even if nothi
   assert.equal(reloads.length, 3)
 })
 
-test('nothing is told or changed once it is closed', async (t) => {
+test('a closed file reports and changes nothing', async (t) => {
   const { path, source, reloads } = await open(t, SECRET)
   const before = source.current
   await truncate(path)

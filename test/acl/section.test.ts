@@ -5,7 +5,7 @@ import { decide } from '../../src/acl/decide.ts'
 import { referenceDecide } from './reference.ts'
 import { rulesOf } from './rules-of.ts'
 
-// so few levels that hundreds of rules share them, and some are the same
+// so few words that hundreds of rules share levels, and some rules are the same
 const level = fc.constantFrom('a', 'b', '+', '')
 const filter = fc
   .tuple(fc.array(level, { minLength: 1, maxLength: 4 }), fc.constantFrom('', '', '/#'))
@@ -17,7 +17,7 @@ const topic = fc
   .filter((text) => text !== '')
 
 for (const keyword of ['topic', 'pattern'])
-  test(`hundreds of ${keyword} lines are decided as each by itself`, () => {
+  test(`hundreds of ${keyword} lines decide as each line by itself would`, () => {
     const line = fc
       .tuple(fc.constantFrom('read', 'write', 'readwrite', 'deny'), filter)
       .map(
