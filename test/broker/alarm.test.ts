@@ -6,7 +6,7 @@ describe('the alarm', () => {
   beforeEach(() => mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 0 }))
   afterEach(() => mock.timers.reset())
 
-  /** An alarm over a list of due times, and when it looked. */
+  /** An alarm over a list of due times, and the times at which it looked. */
   function alarmOf(due: number[]) {
     const looked: number[] = []
     const alarm = createAlarm(() => {
@@ -17,7 +17,7 @@ describe('the alarm', () => {
     return { alarm, looked }
   }
 
-  /** In steps, as a clock goes. */
+  /** Moves the clock on in steps of 10 ms, as real time does. */
   function pass(milliseconds: number): void {
     for (let step = 0; step < milliseconds; step += 10) mock.timers.tick(10)
   }
@@ -29,7 +29,7 @@ describe('the alarm', () => {
     assert.deepEqual(looked, [1_000, 3_000])
   })
 
-  it('looks earlier when something earlier comes, and not later when something later does', () => {
+  it('looks earlier for an earlier due time, but not later for a later one', () => {
     const { alarm, looked } = alarmOf([500, 1_000])
     alarm.at(1_000)
     alarm.at(2_000)
@@ -38,14 +38,14 @@ describe('the alarm', () => {
     assert.deepEqual(looked, [500])
   })
 
-  it('looks once at things that are due at nearly the same time, and at once at none', () => {
+  it('looks once for times that are nearly the same, and never synchronously', () => {
     const { alarm, looked } = alarmOf([0, 20, 40])
     for (const due of [0, 20, 40]) alarm.at(due)
     pass(200)
     assert.deepEqual(looked, [50])
   })
 
-  it('looks every minute while it waits for something far away, so that a clock may be set', () => {
+  it('looks every minute while it waits for a distant time, as the clock may be set', () => {
     const due = [10 * 365 * 86_400_000]
     const { alarm, looked } = alarmOf(due)
     alarm.at(due[0] as number)
@@ -63,7 +63,7 @@ describe('the alarm', () => {
     assert.deepEqual(looked, [500])
   })
 
-  it('is silent once it is stopped', () => {
+  it('does not look once it is stopped', () => {
     const { alarm, looked } = alarmOf([100, 200])
     alarm.at(100)
     alarm.stop()

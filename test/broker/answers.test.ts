@@ -15,7 +15,7 @@ const identity = {
   notAfter: Number.POSITIVE_INFINITY,
 }
 
-/** A client that has its CONNACK and takes nothing after it until it is let. */
+/** A client that has its CONNACK and reads nothing more until the test lets it. */
 async function deafClient() {
   let taking = true
   let take = () => {}
@@ -42,7 +42,7 @@ async function deafClient() {
   }
 }
 
-describe('a client that reads none of its answers is not read from for ever, but again once it reads:', () => {
+describe('the gateway stops reading from a client that reads none of its answers, until it does:', () => {
   after(() => broker.close())
 
   const CHUNKS = 200
@@ -72,12 +72,12 @@ describe('a client that reads none of its answers is not read from for ever, but
       )
       for (let n = 0; n < CHUNKS; n++) stream.push(chunk)
       let left = -1
-      // it has stopped when a turn of the loop takes nothing
+      // the gateway has stopped once a turn of the loop reads nothing
       while (stream.readableLength !== left) {
         left = stream.readableLength
         for (let turn = 0; turn < 10; turn++) await setImmediate()
       }
-      assert.ok(left > 0, 'all of it was read')
+      assert.ok(left > 0, 'the gateway read everything')
       listen()
       const all = CHUNKS * PER_CHUNK * answerBytes
       while (answered() - before < all) await setImmediate()

@@ -11,7 +11,7 @@ export function willOf(payload: string, delay = 0): Will {
   return { message: { ...message, properties: null }, messageExpiry: null, delay }
 }
 
-/** Starts to publish wills. Writes down which are published, and when after the start; the broker takes them while `works` says so. */
+/** Starts publishing wills, and lists each with its seconds after `START`. The broker takes them while `works` returns true. */
 export function watchWills({ broker }: TestBroker, works: () => boolean = () => true) {
   const said: string[] = []
   broker.sessions.publishWillsBy(async ({ device, clientId }, { message }) => {
@@ -23,7 +23,7 @@ export function watchWills({ broker }: TestBroker, works: () => boolean = () => 
   return said
 }
 
-/** Lets seconds pass on the test's clock. */
+/** Moves the test's clock on by seconds. */
 export async function pass(seconds: number): Promise<void> {
   await nextTurn()
   for (let step = 0; step < seconds * 4; step++) {
@@ -32,7 +32,7 @@ export async function pass(seconds: number): Promise<void> {
   }
 }
 
-/** Sets the clock of the test, which stands still from then on. */
+/** Stops the clock of the test at `START`. */
 export function stopClock(): void {
   mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'Date'], now: START })
 }

@@ -6,9 +6,9 @@ import { copyOf, KINDS, openFile, openMemory, temporaryDirectory } from './store
 
 const COMMANDS = `device/${COMMANDS_CLIENT_ID}`
 
-describe('the session that commands wait in', () => {
+describe('the session in which commands wait', () => {
   for (const { name, open } of KINDS)
-    it(`keeps QoS 0 messages, in order with the others and retained or not, in a ${name} store`, async () => {
+    it(`keeps QoS 0 messages in order with the others, retained or not, in a ${name} store`, async () => {
       const { connect, publish } = await open()
       const commands = await connect(COMMANDS)
       const other = await connect('device/other')
@@ -22,7 +22,7 @@ describe('the session that commands wait in', () => {
       assert.deepEqual((await connect('device/other')).queued(), ['2'])
     })
 
-  it('has them after a crash', async () => {
+  it('keeps QoS 0 messages over a crash', async () => {
     const folder = temporaryDirectory()
     const { connect, publish } = await openFile(folder)
     const before = await connect(COMMANDS)
@@ -34,7 +34,7 @@ describe('the session that commands wait in', () => {
     assert.deepEqual((await again.connect(COMMANDS)).queued(), ['1', '2'])
   })
 
-  it('has them where many sessions get the same', async () => {
+  it('keeps QoS 0 messages that many sessions receive', async () => {
     const { connect, publish } = await openMemory()
     const names = Array.from({ length: 10 }, (_, index) => `device${index}/${COMMANDS_CLIENT_ID}`)
     for (const name of names) {
@@ -46,7 +46,7 @@ describe('the session that commands wait in', () => {
     for (const name of names) assert.deepEqual((await connect(name)).queued(), ['1'])
   })
 
-  it('is told of a QoS 0 message once it waits', async () => {
+  it('is woken once a QoS 0 message waits', async () => {
     const { connect, publish } = await openMemory()
     const { link, subscribe, queued } = await connect(COMMANDS)
     await subscribe('cmd/#', 1)
@@ -54,7 +54,7 @@ describe('the session that commands wait in', () => {
     assert.deepEqual([link.woken, link.delivered, queued()], [1, [], ['1']])
   })
 
-  it('has what was sent sent again on the same connection, first and in its order', async () => {
+  it('repeats what was sent on the same connection, first and in order', async () => {
     const { broker, connect, publish } = await openMemory()
     const { session, subscribe, send, acknowledge } = await connect(COMMANDS)
     await subscribe('cmd/#', 1)

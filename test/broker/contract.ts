@@ -3,22 +3,22 @@ import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { Broker, Delivery } from '../../src/broker/broker.ts'
 import type { Message } from '../../src/topic/message.ts'
 
-/** As it was published: without the number that the broker gave it. */
+/** The message as it was published, without the number that the broker gave it. */
 export function asPublished({ sequence: _sequence, ...sent }: Delivery): Message {
   return sent
 }
 
-/** What a broker in front of another one cannot promise, because MQTT does not carry it or the other one does not keep it. */
+/** What a broker in front of another one may be unable to promise: MQTT does not carry it, or the other one does not keep it. */
 export interface ContractAbilities {
   /** The time at which a message was taken. */
   readonly times: boolean
   /** Who published it. */
   readonly devices: boolean
-  /** Whether a message of now was published to be retained, and by which number that was handed on. */
+  /** Whether a live message was published with RETAIN, and the number it was delivered with. */
   readonly retainFlags: boolean
   /** The order of a topic's messages of different QoS. */
   readonly qosOrder: boolean
-  /** Names that start with "$". */
+  /** Topics that start with "$". */
   readonly dollarNames: boolean
 }
 
@@ -37,7 +37,7 @@ export const ARRIVED = 'contract/arrived'
 
 export interface OpenedBroker {
   readonly broker: Broker
-  /** Resolves when all that was published so far was handed on; undefined where it is when it was published. */
+  /** Resolves when all messages published so far are delivered; undefined where `publish` already waits for that. */
   arrived?(): Promise<void>
   /** Closes the broker and opens its store again; undefined where nothing is stored. */
   reopen?(): Promise<Broker>
@@ -64,13 +64,13 @@ export function message(
   }
 }
 
-/** What every broker promises, whatever is behind it. */
+/** What every broker promises, whatever its engine. */
 export function brokerContract(
   kind: string,
   open: () => Promise<OpenedBroker>,
   abilities: ContractAbilities = EVERYTHING,
 ): void {
-  /** What of a message the broker hands on. */
+  /** The message without the fields that this broker cannot carry. */
   function carried(sent: Message): Message {
     return {
       ...sent,
@@ -89,7 +89,7 @@ export function brokerContract(
     })
     afterEach(() => opened.remove())
 
-    /** Everything delivered to `filter`, and a promise of the first `count` of it. */
+    /** All deliveries to `filter`, and a promise of the first `count`. */
     async function collect(filter: string, count: number) {
       const seen: Delivery[] = []
       const enough = Promise.withResolvers<Delivery[]>()
@@ -100,7 +100,7 @@ export function brokerContract(
       return { seen, enough: enough.promise, unsubscribe }
     }
 
-    it('hands a message on as it was published', async () => {
+    it('delivers a message as it was published', async () => {
       const { enough } = await collect('a/b', 1)
       const sent = message('a/b', Buffer.from([0, 255, 10, 13]), { qos: 1 })
       await broker.publish(sent)
@@ -138,7 +138,7 @@ export function brokerContract(
       const { enough } = await collect('a/b', 3)
       await broker.publish(message('a/b', '1'))
       await broker.publish(message('z', '2', { qos: 1 }))
-      // the same function again: a subscription of its own
+      // the same function again makes a second subscription
       const stopOther = await broker.subscribe(['a/b'], note)
       await broker.publish(message('a/b', '3'))
       await opened.arrived?.()
@@ -149,7 +149,7 @@ export function brokerContract(
       await stopOther()
     })
 
-    it('hands every message to those who follow all, and to them first', async () => {
+    it('delivers every message to followers, before subscribers', async () => {
       const seen: string[] = []
       await broker.subscribe(['#'], ({ topic }) => seen.push(`subscriber: ${topic}`))
       const stop = await broker.follow(({ topic }) => seen.push(`follower: ${topic}`))
@@ -169,7 +169,7 @@ export function brokerContract(
       ])
     })
 
-    it('keeps names that start with "$" from wildcards, and from everybody where it does not have them', async () => {
+    it('hides topics that start with "$" from wildcards, and from everybody where it does not carry them', async () => {
       const wild = await collect('#', 1)
       const named = await collect('$x/#', 1)
       await broker.publish(message('$x/y', '1', { retain: true }))
@@ -186,7 +186,7 @@ export function brokerContract(
       )
     })
 
-    it('delivers one topic in the order of publishing, whatever the QoS and whether retained', async () => {
+    it('delivers one topic in the order of publishing, with any QoS and RETAIN', async () => {
       const count = 300
       const { enough } = await collect('a', count)
       await Promise.all(
@@ -232,7 +232,7 @@ export function brokerContract(
       assert.equal(gone.seen.length, 1)
     })
 
-    it('is not troubled by a subscriber that throws', async () => {
+    it('delivers to the others when a subscriber throws', async () => {
       await broker.subscribe(['a'], () => {
         throw new Error('a careless subscriber')
       })
@@ -241,7 +241,7 @@ export function brokerContract(
       assert.equal((await enough).length, 1)
     })
 
-    it('keeps the last retained message of a topic, until an empty one clears it', async () => {
+    it('keeps the last retained message of a topic until an empty one clears it', async () => {
       await broker.publish(message('a/b', '1', { retain: true }))
       await broker.publish(message('a/b', '2', { retain: true, qos: 1, ...LATER }))
       await broker.publish(message('a/b', '3'))
@@ -262,7 +262,7 @@ export function brokerContract(
       assert.deepEqual(await broker.retained('a/b'), [])
     })
 
-    it('gives a retained message by the number it was handed on by, where it knows it', async () => {
+    it('returns a retained message with the number of its delivery, where it knows it', async () => {
       const { enough } = await collect('#', 3)
       await broker.publish(message('a', '1', { retain: true }))
       await broker.publish(message('b', '2', { retain: true, qos: 1 }))
@@ -274,7 +274,7 @@ export function brokerContract(
       assert.deepEqual(kept.sort(), handedOn)
     })
 
-    it('never gives a number twice, also when its store is opened again', async () => {
+    it('never uses a number twice, also when its store is opened again', async () => {
       const { reopen } = opened
       const seen: number[] = []
       const publish = async (open: Broker) => {
@@ -309,7 +309,7 @@ export function brokerContract(
       )
     })
 
-    it('takes names that mean something to JavaScript', async () => {
+    it('takes topics with names of JavaScript properties', async () => {
       const { enough } = await collect('#', 3)
       for (const topic of ['__proto__', 'constructor/prototype', 'toString'])
         await broker.publish(message(topic, topic, { qos: 1, retain: true }))
@@ -318,7 +318,7 @@ export function brokerContract(
       assert.equal((await broker.retained('__proto__')).length, 1)
     })
 
-    it('publishes nothing after it has ended, and may be ended and closed again', async () => {
+    it('refuses to publish once it has ended, and can be ended and closed again', async () => {
       assert.equal(broker.outage(), null)
       for (const over of [broker.end, broker.end, broker.close, broker.close]) {
         await over()

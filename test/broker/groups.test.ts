@@ -26,7 +26,7 @@ const waiting = (members: readonly TestClient[]) =>
   members.map(({ session }) => session.queue.length())
 
 describe('a group that shares a subscription', () => {
-  it('gives each message to one member, each in its turn', async () => {
+  it('gives each message to one member, in turn', async () => {
     const { members, ...at } = await groupOf(['a', 'b', 'c'])
     await publishMany(at, 9)
     assert.deepEqual(waiting(members), [3, 3, 3])
@@ -37,7 +37,7 @@ describe('a group that shares a subscription', () => {
     )
   })
 
-  it('passes over members without room while another has some, and loses nothing without any', async () => {
+  it('skips members without room while another has some, and loses nothing when none has', async () => {
     const { members, ...at } = await groupOf(['a', 'b', 'c'])
     const [a, b, c] = members as [TestClient, TestClient, TestClient]
     a.link.hasRoom = () => false
@@ -53,7 +53,7 @@ describe('a group that shares a subscription', () => {
     )
   })
 
-  it('passes over members that may not read the message, by the rules of the moment', async () => {
+  it('skips members that may not read the message by the current rules', async () => {
     const rules = 'pattern readwrite open/#\nuser a\ntopic readwrite #\n'
     const { members, ...at } = await groupOf(['a', 'b'], { rules })
     await publishMany(at, 4, 'open/x')
@@ -67,7 +67,7 @@ describe('a group that shares a subscription', () => {
     assert.deepEqual(waiting(members), [0, 2])
   })
 
-  it('prefers who is there to who is away, and keeps for who is away what nobody else can have', async () => {
+  it('prefers connected members, and queues for absent ones what no connected one can have', async () => {
     const at = await openMemory()
     const [away, later] = [await at.connect('away'), await at.connect('later')]
     for (const member of [away, later]) await member.subscribe('$share/g/#', 1)
@@ -82,7 +82,7 @@ describe('a group that shares a subscription', () => {
     assert.deepEqual(waiting([away, later]), [2, 2])
   })
 
-  it('drops what comes with QoS 0 while everybody is away, or could have it only so', async () => {
+  it('drops a message of QoS 0 while all members are away', async () => {
     const at = await openMemory()
     const [away, qos0] = [await at.connect('away'), await at.connect('qos0')]
     await away.subscribe('$share/g/#', 1)
@@ -93,7 +93,7 @@ describe('a group that shares a subscription', () => {
     assert.deepEqual([away.queued(), qos0.queued()], [['2'], []])
   })
 
-  it('is one for each name and filter, and apart from what its members subscribe to themselves', async () => {
+  it('is separate for each name and filter, and from the ordinary subscriptions of its members', async () => {
     const at = await openMemory()
     const client = await at.connect('a')
     await client.subscribe('$share/g/#', 1, { identifier: 1 })
@@ -111,7 +111,7 @@ describe('a group that shares a subscription', () => {
 })
 
 describe('the name of a shared subscription', () => {
-  it('is taken apart into what it was put together of', () => {
+  it('is split into group and filter', () => {
     const share = fc.string({ minLength: 1 }).filter((name) => !name.includes('/'))
     fc.assert(
       fc.property(share, fc.string(), (share, filter) => {
@@ -120,7 +120,7 @@ describe('the name of a shared subscription', () => {
     )
   })
 
-  it('may lack its filter, and an ordinary filter is none', () => {
+  it('may lack its filter; an ordinary filter is not one', () => {
     assert.deepEqual(parseShared('$share/g'), { share: 'g', filter: '' })
     assert.deepEqual(parseShared('$share//x'), { share: '', filter: 'x' })
     for (const filter of ['$share', '$shared/g/x', 'share/g/x', '/$share/g/x', '#'])

@@ -52,7 +52,7 @@ describe('MQTT 3.1.1 on the mqtt door', () => {
     await Promise.all([client.endAsync(), publisher.endAsync()])
   })
 
-  it('reads small and large packets in one stream, wherever it is divided, with nobody subscribed and with somebody', async () => {
+  it('reads small and large packets wherever the stream is split, with and without subscribers', async () => {
     const large = Buffer.alloc(64 * 1024, 'x')
     const publisher = await mqtt(at, device)
     let lost = 0
@@ -90,7 +90,7 @@ describe('MQTT 3.1.1 on the mqtt door', () => {
     }
   })
 
-  it('keeps what arrives for a session that is away, in order, and drops it with the session', async () => {
+  it('queues messages for an absent session in order, and drops them with the session', async () => {
     const clientId = 'away'
     const { client } = await subscriber(
       { 'away/#': { qos: 1 }, 'away/x': { qos: 2 } },
@@ -136,7 +136,7 @@ describe('MQTT 3.1.1 on the mqtt door', () => {
   })
 
   it('sends a session that comes back nothing before its CONNACK [MQTT-3.2.0-1]', async () => {
-    // a will is stored first, which gives what is published meanwhile its time
+    // storing the will takes a moment, in which the messages below are published
     await using folder = await temporaryFolder()
     const settings = { broker: `file:${folder.path}` }
     await using stored = await startGateway({ acl: ACL, settings })
@@ -152,7 +152,7 @@ describe('MQTT 3.1.1 on the mqtt door', () => {
       }, 0)
       assert.equal((await raw.next()).cmd, 'connack')
       raw.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'flood', qos: 0 }] })
-      // it is there, and gets what comes
+      // the session is connected and receives new messages
       while ((await raw.next()).cmd !== 'publish');
       clearInterval(flood)
       raw.socket.destroy()
@@ -161,7 +161,7 @@ describe('MQTT 3.1.1 on the mqtt door', () => {
     await publisher.endAsync()
   })
 
-  it('repeats what was not acknowledged with DUP set, under the same identifier', async () => {
+  it('repeats what was not acknowledged with DUP set and the same identifier', async () => {
     const clientId = 'forgetful'
     const first = await rawConnected(at, device, { clientId, clean: false })
     first.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'dup', qos: 1 }] })
@@ -189,7 +189,7 @@ describe('MQTT 3.1.1 on the mqtt door', () => {
     await publisher.endAsync()
   })
 
-  it('never has two messages in flight under one identifier, retained or not [MQTT-2.3.1-4]', async () => {
+  it('never uses one identifier for two messages in flight, retained or not [MQTT-2.3.1-4]', async () => {
     const publisher = await mqtt(at, device)
     const topics = Array.from({ length: 5 }, (_, index) => `ids/${index}`)
     for (const topic of topics) await publisher.publishAsync(topic, 'x', { qos: 1, retain: true })
@@ -207,7 +207,7 @@ describe('MQTT 3.1.1 on the mqtt door', () => {
     await publisher.endAsync()
   })
 
-  it('has only so many messages in flight to one session, and sends the next on each acknowledgement', async () => {
+  it('bounds the messages in flight to one session, and sends the next on each acknowledgement', async () => {
     using raw = await rawConnected(at, device, { clientId: 'window', clean: false })
     raw.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'window', qos: 1 }] })
     await raw.next()
@@ -221,7 +221,7 @@ describe('MQTT 3.1.1 on the mqtt door', () => {
     const received: IPublishPacket[] = []
     for (let index = 0; index < INFLIGHT; index++)
       received.push((await raw.next()) as IPublishPacket)
-    // the answer to a PINGREQ comes after everything that was to be sent
+    // the answer to a PINGREQ comes after everything that is sent
     raw.send({ cmd: 'pingreq' })
     assert.equal((await raw.next()).cmd, 'pingresp')
     for (let index = 0; index < count; index++) {
@@ -235,7 +235,7 @@ describe('MQTT 3.1.1 on the mqtt door', () => {
     await publisher.endAsync()
   })
 
-  it('takes as many QoS 2 messages that wait for their PUBREL as there are identifiers for', async () => {
+  it('takes 1,500 QoS 2 messages before the first PUBREL', async () => {
     using raw = await rawConnected(at, device, { clientId: 'unreleased' })
     const count = 1500
     for (let messageId = 1; messageId <= count; messageId++)
@@ -256,7 +256,7 @@ describe('MQTT 3.1.1 on the mqtt door', () => {
     }
   })
 
-  it('acknowledges QoS 1 in the order of publishing, stored, for nobody or denied [MQTT-4.6.0-2]', async () => {
+  it('acknowledges QoS 1 in the order of publishing, whether stored, unread or denied [MQTT-4.6.0-2]', async () => {
     const acl = 'pattern readwrite acks/#\n'
     await using folder = await temporaryFolder()
     await using stored = await startGateway({ acl, settings: { broker: `file:${folder.path}` } })
@@ -282,7 +282,7 @@ describe('MQTT 3.1.1 on the mqtt door', () => {
     await keeper.endAsync()
   })
 
-  it('has no message lost or twice while a persistent session changes its filters', async () => {
+  it('loses and doubles no message while a persistent session changes its filters', async () => {
     const { client, next } = await subscriber({ 'change/#': { qos: 0 } }, 'changing', false)
     const publisher = await mqtt(at, device)
     let changing = true
@@ -303,7 +303,7 @@ describe('MQTT 3.1.1 on the mqtt door', () => {
     await Promise.all([client.endAsync(), publisher.endAsync()])
   })
 
-  it('takes an UNSUBSCRIBE and the SUBSCRIBE after it in their order', async () => {
+  it('handles an UNSUBSCRIBE and the SUBSCRIBE after it in order', async () => {
     for (const clean of [true, false]) {
       const clientId = `again-${clean}`
       const { client, next } = await subscriber({ again: { qos: 1 } }, clientId, clean)
@@ -325,10 +325,10 @@ describe('MQTT 3.1.1 on the mqtt door', () => {
     }
   })
 
-  describe('loses and reorders no live message, however differently they are stored', () => {
+  describe('loses and reorders no live message, whether it is stored or not', () => {
     const COUNT = 500
 
-    /** Publishes `COUNT` messages from each source at once, and checks what arrives. */
+    /** Publishes `COUNT` messages from each source at the same time, and checks what arrives. */
     async function check(
       clean: boolean,
       sources: ((index: number) => Promise<unknown>)[],
@@ -341,7 +341,7 @@ describe('MQTT 3.1.1 on the mqtt door', () => {
       const last = new Map<string, number>()
       for (let received = 0; received < COUNT * sources.length; received++) {
         let message = await next()
-        // kept from an earlier row
+        // a message that an earlier row retained
         while (message.retain) message = await next()
         const key = keyOf(message)
         const number = Number(message.payload)
@@ -355,7 +355,7 @@ describe('MQTT 3.1.1 on the mqtt door', () => {
     const over = (client: MqttClient, topic: string, qos: 0 | 1) => (index: number) =>
       client.publishAsync(topic, String(index), { qos })
 
-    it('one publisher, alternately retained and plain, at QoS 1 to a persistent session', async () => {
+    it('of one publisher, alternately retained and plain, at QoS 1 to a persistent session', async () => {
       const client = await mqtt(at, device)
       await check(
         false,
@@ -368,7 +368,7 @@ describe('MQTT 3.1.1 on the mqtt door', () => {
       await client.endAsync()
     })
 
-    it('one publisher, alternately retained and plain', async () => {
+    it('of one publisher, alternately retained and plain', async () => {
       const client = await mqtt(at, device)
       await check(
         true,
@@ -381,7 +381,7 @@ describe('MQTT 3.1.1 on the mqtt door', () => {
       await client.endAsync()
     })
 
-    it('a QoS 1 and a QoS 0 publisher, for a persistent session', async () => {
+    it('of a QoS 1 and a QoS 0 publisher, to a persistent session', async () => {
       const clients = [await mqtt(at, device), await mqtt(at, device)] as const
       await check(
         false,
@@ -391,7 +391,7 @@ describe('MQTT 3.1.1 on the mqtt door', () => {
       await Promise.all(clients.map((client) => client.endAsync()))
     })
 
-    it('two QoS 1 publishers, one topic with fifty sessions that are away', async () => {
+    it('of two QoS 1 publishers, one with fifty absent sessions on its topic', async () => {
       for (let index = 0; index < 50; index++) {
         const { client } = await subscriber({ 'row/busy': { qos: 1 } }, `away${index}`, false)
         await client.endAsync()
@@ -405,10 +405,10 @@ describe('MQTT 3.1.1 on the mqtt door', () => {
       await Promise.all(clients.map((client) => client.endAsync()))
     })
 
-    it('HTTP QoS 1 and retained, and MQTT QoS 0', async () => {
+    it('of HTTP at QoS 1 and retained, and of MQTT at QoS 0', async () => {
       const client = await mqtt(at, device)
       const session = http2Session(at, device)
-      // HTTP/2 keeps the order of requests, and so does the gateway
+      // HTTP/2 keeps the order of the requests, and the gateway handles them in it
       const post = (query: string, topic: string) => (index: number) =>
         http2(session, { ':method': 'POST', ':path': `/topics/${topic}?${query}` }, String(index))
       await check(

@@ -4,12 +4,12 @@ import fc from 'fast-check'
 import { createNumbers } from '../../src/broker/numbers.ts'
 
 describe('numbers', () => {
-  it('are given one after another where nothing is stored', () => {
+  it('are consecutive where nothing is stored', () => {
     const numbers = createNumbers(7)
     assert.deepEqual([numbers.next(), numbers.next(), numbers.next()], [8, 9, 10])
   })
 
-  it('are handed on in rising order and never twice, whatever is stored between', () => {
+  it('rise and never repeat, whatever is stored in between', () => {
     const steps = fc.array(fc.constantFrom('next', 'reserve', 'settle', 'many'), { maxLength: 200 })
     fc.assert(
       fc.property(steps, fc.nat(2 ** 40), (all, start) => {
@@ -20,7 +20,7 @@ describe('numbers', () => {
           const number = numbers.next()
           const [first] = reserved
           if (number === undefined) {
-            // only a reserved one that comes next is a reason to have none
+            // there is none only where the very next number is reserved
             assert.equal(first, (handedOn.at(-1) ?? 0) + 1)
             return
           }
@@ -47,7 +47,7 @@ describe('numbers', () => {
     )
   })
 
-  it('has none left below a reserved one once all between are given, until that is handed on', () => {
+  it('run out below a reserved one, until that is settled', () => {
     const numbers = createNumbers(0)
     const reserved = numbers.reserve()
     for (let number = 1; number < reserved; number++) assert.equal(numbers.next(), number)

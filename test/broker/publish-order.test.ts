@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { createPublishOrder, type PlaceInOrder } from '../../src/broker/publish-order.ts'
 
 describe('the publish order', () => {
-  it('emits in the order of joining, each once, whatever is ready when', () => {
+  it('emits each message once in the order of joining, whichever is ready first', () => {
     const joining = fc.array(fc.tuple(fc.constantFrom('a', 'b', 'c'), fc.boolean(), fc.nat()), {
       maxLength: 50,
     })
@@ -39,7 +39,7 @@ describe('the publish order', () => {
     )
   })
 
-  it('takes who joins and is ready while another is emitted after those who wait', () => {
+  it('emits one that joins during an emit after those that wait', () => {
     const order = createPublishOrder()
     const [first, second] = [order.join('a'), order.join('a')]
     const emitted: string[] = []
@@ -52,7 +52,7 @@ describe('the publish order', () => {
     assert.equal(order.has('a'), false)
   })
 
-  it('goes on after one that throws', () => {
+  it('continues after one that throws', () => {
     const order = createPublishOrder()
     const [first, second] = [order.join('a'), order.join('a')]
     const emitted: string[] = []

@@ -6,7 +6,7 @@ import { openManual, openMemory } from './store/stores.ts'
 
 const unavailable = { code: 'broker_unavailable' }
 
-/** What listeners are handed, in order. */
+/** Subscribes, and collects the deliveries in order. */
 async function listen(broker: Broker, filter = '#') {
   const deliveries: Delivery[] = []
   await broker.subscribe([filter], (delivery) => deliveries.push(delivery))
@@ -25,7 +25,7 @@ async function opened() {
 }
 
 describe('publishing', () => {
-  it('numbers messages as they are handed on: one that waits for the disk keeps its topic waiting, and no other', async () => {
+  it('numbers messages as it delivers them: one that waits for the disk delays its own topic only', async () => {
     const { publish, next, deliveries, payloads } = await opened()
     const first = publish('a', '1')
     const second = publish('a', '2', { qos: 0 })
@@ -39,7 +39,7 @@ describe('publishing', () => {
     assert.ok(before && one && two && before < one && one < two, `${before} ${one} ${two}`)
   })
 
-  it('hands a message on once it is stored, to the queue and to whoever listens', async () => {
+  it('delivers a message once it is stored, to queues and listeners', async () => {
     const { publish, next, client, payloads } = await opened()
     const published = publish('a', '1')
     const commit = await next()
@@ -50,7 +50,7 @@ describe('publishing', () => {
     assert.deepEqual(client.link.delivered, [])
   })
 
-  it('hands on nothing that could not be stored, and goes on with its topic', async () => {
+  it('does not deliver what could not be stored, and continues with its topic', async () => {
     const { broker, publish, next, client, payloads } = await opened()
     const lost = publish('a', '1')
     const after = publish('a', '2', { qos: 0 })
@@ -66,14 +66,14 @@ describe('publishing', () => {
     assert.equal(broker.outage(), 'full')
   })
 
-  it('does not wait where there is nothing to store', async () => {
+  it('delivers at once where there is nothing to store', async () => {
     const { broker } = await openMemory()
     const { payloads } = await listen(broker)
     assert.equal(broker.publish(message('b', '1', { qos: 1 })), undefined)
     assert.deepEqual(payloads(), ['1'])
   })
 
-  it('reaches a subscription that came while the message was being stored with QoS 0', async () => {
+  it('delivers with QoS 0 to a subscription that came while the message was being stored', async () => {
     const { broker, connect, publish, next } = await opened()
     const published = publish('a', '1')
     const commit = await next()
@@ -88,7 +88,7 @@ describe('publishing', () => {
     assert.deepEqual(payloads(), ['1'])
   })
 
-  it('has listeners come and go while a message is handed on', async () => {
+  it('allows listeners to come and go during a delivery', async () => {
     const { broker, publish } = await openMemory()
     const seen: string[] = []
     const stop = await broker.subscribe(['a'], () => {
@@ -104,7 +104,7 @@ describe('publishing', () => {
     assert.deepEqual(seen.toSorted(), ['second', 'third'])
   })
 
-  it('hands a message to each session once, however many of its filters cover it', async () => {
+  it('delivers a message to each session once, however many of its filters cover it', async () => {
     const { connect, publish } = await openMemory()
     const client = await connect('client', { expiry: 0 })
     for (const filter of ['a', '+', '#']) await client.subscribe(filter, 0)
@@ -112,17 +112,17 @@ describe('publishing', () => {
     assert.equal(client.link.delivered.length, 1)
   })
 
-  it('keeps a message from a session that does not want what its own client published', async () => {
+  it('does not deliver to a No Local subscription what its own client published', async () => {
     const { connect, publish } = await openMemory()
     const client = await connect('client', { expiry: 0 })
     await client.subscribe('a', 1, { noLocal: true })
     await publish('a', '1', {}, { session: client.session, arrival: null })
-    // and a will is another's
+    // a will does not count as published by its client
     await publish('a', '2', {}, { session: null, arrival: null })
     assert.deepEqual(client.queued(), ['2'])
   })
 
-  it('marks what is retained for those who want that as published', async () => {
+  it('keeps RETAIN for subscriptions with Retain As Published', async () => {
     const { connect, publish } = await openMemory()
     const clients = [await connect('plain'), await connect('bridge')]
     await clients[0]?.subscribe('#', 0)
@@ -138,7 +138,7 @@ describe('publishing', () => {
     )
   })
 
-  it('is done before the broker has ended', async () => {
+  it('finishes before the broker has ended', async () => {
     const { broker, publish, next, payloads } = await opened()
     const published = publish('a', '1')
     let ended = false

@@ -23,7 +23,7 @@ async function memberOf(at: TestBroker, name: string, expiry = 3_600): Promise<T
   return member
 }
 
-/** A member alone in its group that has two messages in flight and two that wait. */
+/** The only member of its group, with two messages in flight and two that wait. */
 async function holderIn(at: TestBroker, expiry = 3_600, qos: 1 | 2 = 1): Promise<TestClient> {
   const holder = await memberOf(at, 'holder', expiry)
   for (const payload of ['1', '2', '3', '4']) await at.publish('x', payload, { qos })
@@ -31,7 +31,7 @@ async function holderIn(at: TestBroker, expiry = 3_600, qos: 1 | 2 = 1): Promise
   return holder
 }
 
-/** Resolves once what moves has moved. */
+/** Resolves once messages that move to another member have moved. */
 async function moved({ store }: TestBroker): Promise<void> {
   await store.stored()
   await nextTurn()
@@ -42,12 +42,12 @@ for (const { name, open } of KINDS)
     ['that goes on', 3_600],
     ['that ends', 0],
   ] as const)
-    describe(`what a member whose session is one ${kind} did not acknowledge, ${name}`, () => {
+    describe(`an unacknowledged message of a member with a session ${kind}, ${name}`, () => {
       for (const [other, otherExpiry] of [
         ['with a session', 3_600],
-        ['without', 0],
+        ['without a session', 0],
       ] as const)
-        it(`goes to another when it leaves, in order, with all that was said: one ${other}`, async () => {
+        it(`goes to another member ${other} when its member leaves, in order and with its properties`, async () => {
           const at = await open()
           const holder = await holderIn(at, expiry)
           const properties = { contentType: 'text/plain' }
@@ -64,7 +64,7 @@ for (const { name, open } of KINDS)
           assert.equal(at.store.stats().queuedBytes, 0)
         })
 
-      it('stays with it, or goes with its session, where it was sent with QoS 2 [MQTT-4.8.2-5]', async () => {
+      it('stays in the session, or ends with it, where it was sent with QoS 2 [MQTT-4.8.2-5]', async () => {
         const at = await open()
         const holder = await holderIn(at, expiry, 2)
         const next = await memberOf(at, 'next')
@@ -75,8 +75,8 @@ for (const { name, open } of KINDS)
       })
     })
 
-describe('what a member did not acknowledge', () => {
-  it('waits for it while nobody else is there, and goes to who is away only when its session ends', async () => {
+describe('an unacknowledged message of a group', () => {
+  it('waits for its member while no other is connected, and goes to an absent one only when the session ends', async () => {
     const at = await openMemory()
     const holder = await holderIn(at)
     const away = await memberOf(at, 'away')
@@ -91,7 +91,7 @@ describe('what a member did not acknowledge', () => {
     assert.deepEqual(away.queued(), ['1', '2', '3', '4'])
   })
 
-  it('stays with it when a new connection takes its session over', async () => {
+  it('stays with its member when a new connection takes the session over', async () => {
     const at = await openMemory()
     await holderIn(at)
     const next = await memberOf(at, 'next')
@@ -100,7 +100,7 @@ describe('what a member did not acknowledge', () => {
     assert.deepEqual([again.queued().length, next.queued().length], [4, 0])
   })
 
-  it('goes to who may read it and wants it with QoS 1 or 2, or nowhere', async () => {
+  it('goes only to a member that may read it and subscribed with QoS 1 or 2', async () => {
     const rules =
       'pattern readwrite x\nuser holder\ntopic readwrite y\nuser qos0\ntopic readwrite y\n'
     const at = await openMemory({ rules })
@@ -132,7 +132,7 @@ describe('what a member did not acknowledge', () => {
     )
   })
 
-  it('stays with it where the other one has no room for it', async () => {
+  it('stays with its member where the other one has no room for it', async () => {
     const { counts, onBound } = createTally()
     const limits = { queueMessages: 6, whenFull: 'refuse' } as const
     const at = await openMemory({ limits, onBound })
@@ -149,8 +149,8 @@ describe('what a member did not acknowledge', () => {
   })
 })
 
-describe('while a message is given to another member', () => {
-  /** A holder with one message sent and one that waits, and another member; the test answers the commits. */
+describe('a message that moves to another member', () => {
+  /** A member that has left with one message sent and one unsent, and another member; the test answers the commits. */
   async function moving(qos: 1 | 2) {
     const at = await openManual()
     const holder = await at.connect('holder')
@@ -163,7 +163,7 @@ describe('while a message is given to another member', () => {
     return { ...at, holder, next: next, commit: await at.next() }
   }
 
-  it('it is with both in the store before it is with one: a crash repeats it, and does not lose it', async () => {
+  it('is stored for both members before it leaves one, so that a crash repeats it rather than loses it', async () => {
     const { commit, store, through } = await moving(1)
     const names = commit.changes.map(([name]) => name)
     assert.equal(names.filter((name) => name === 'enqueue').length, 2)
@@ -172,7 +172,7 @@ describe('while a message is given to another member', () => {
     await through(store.stored())
   })
 
-  it('it is not sent to its member that comes back, so that nobody has QoS 2 twice', async () => {
+  it('is not sent to its old member that comes back, as QoS 2 would arrive twice', async () => {
     const { commit, connect, holder, next, store, through } = await moving(2)
     const again = await connect('holder')
     assert.deepEqual(payloadsOf(again.send()), ['sent'])
@@ -182,7 +182,7 @@ describe('while a message is given to another member', () => {
     assert.deepEqual([holder.queued(), next.queued()], [['sent'], ['unsent']])
   })
 
-  it('it is given once, though its session ends meanwhile', async () => {
+  it('moves once, though its old session ends meanwhile', async () => {
     const { commit, connect, next, store, through } = await moving(2)
     await connect('holder', { cleanStart: true })
     commit.done()
@@ -192,7 +192,7 @@ describe('while a message is given to another member', () => {
   })
 
   for (const isBack of [false, true])
-    it(`it stays with its member when it cannot be stored, ${isBack ? 'which is back' : 'which is away'}`, async () => {
+    it(`stays with its old member, ${isBack ? 'back again' : 'still away'}, when the move cannot be stored`, async () => {
       const { commit, connect, holder, next, store, through } = await moving(2)
       const again = isBack ? await connect('holder') : holder
       commit.fail(new Error('full'))
@@ -204,7 +204,7 @@ describe('while a message is given to another member', () => {
       assert.equal(store.stats().queuedBytes, 'xsentxunsent'.length)
     })
 
-  it('and its new member ends, it goes on to a third', async () => {
+  it('goes to a third member when the session of the second ends meanwhile', async () => {
     const { commit, connect, next, store, through, holder } = await moving(1)
     const third = await connect('third')
     const subscribed = third.subscribe(NAME, 1)
@@ -216,12 +216,12 @@ describe('while a message is given to another member', () => {
   })
 })
 
-describe('a message on its way to a member whose session ends', () => {
+describe('a message that is being stored for a member whose session ends', () => {
   for (const [other, expiry] of [
     ['with a session', 3_600],
-    ['without', 0],
+    ['without a session', 0],
   ] as const)
-    it(`goes to another, ${other}`, async () => {
+    it(`goes to another member ${other}`, async () => {
       const at = await openManual()
       const first = await at.connect('first')
       await at.through(first.subscribe(NAME, 1))
@@ -238,7 +238,7 @@ describe('a message on its way to a member whose session ends', () => {
 })
 
 describe('shared messages when the gateway stops', () => {
-  it('stay with the sessions that go on, and come to them from those that end', async () => {
+  it('stay with the sessions that go on, which also take those of sessions that end', async () => {
     const directory = temporaryDirectory()
     const before = await openFile(directory)
     const kept = await memberOf(before, 'kept')
@@ -253,7 +253,7 @@ describe('shared messages when the gateway stops', () => {
     assert.deepEqual((await at.connect('kept')).queued(), ['1', '2', '3'])
   })
 
-  it('are with somebody after a crash, whenever it comes', async () => {
+  it('are in some queue after a crash, whenever it comes', async () => {
     const directory = temporaryDirectory()
     const before = await openFile(join(directory, 'before'))
     const holder = await holderIn(before)

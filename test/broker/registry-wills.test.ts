@@ -13,7 +13,7 @@ describe('a will', () => {
     return { ...at, said: watchWills(at) }
   }
 
-  it('is published when its client vanishes, and not when it parts', async () => {
+  it('is published when its client vanishes, and not when it disconnects', async () => {
     const { said, connect, store } = await opened()
     ;(await connect('d/vanishes', { will: willOf('1') })).leave()
     ;(await connect('d/parts', { will: willOf('2') })).leave({ sendsWill: false })
@@ -22,7 +22,7 @@ describe('a will', () => {
     assert.deepEqual([...store.wills.all()], [])
   })
 
-  it('with a delay is published when that is over, exactly', async () => {
+  it('is published exactly at the end of its delay', async () => {
     const { said, connect } = await opened()
     ;(await connect('d/a', { will: willOf('1', 5) })).leave()
     ;(await connect('d/b', { will: willOf('2', 3) })).leave()
@@ -44,7 +44,7 @@ describe('a will', () => {
     assert.deepEqual(said, ['d/short 2 0', 'd/shortened 3 0', 'd/cleaned 4 2', 'd/expires 1 3'])
   })
 
-  it('is not published when its client comes back before', async () => {
+  it('is not published when its client comes back in time', async () => {
     const { said, connect, store } = await opened()
     ;(await connect('d/a', { will: willOf('1', 5) })).leave()
     await pass(4)
@@ -56,7 +56,7 @@ describe('a will', () => {
     assert.deepEqual([...store.wills.all()], [])
   })
 
-  it('is gone from the store before its client that came back is told so', async () => {
+  it('is removed from the store before its client that came back has its CONNACK', async () => {
     const at = await openManual()
     const said = watchWills(at)
     const client = await at.through(at.connect('d/a', { will: willOf('1', 5) }))
@@ -75,7 +75,7 @@ describe('a will', () => {
     assert.deepEqual(said, [])
   })
 
-  it('of the connection before is published when another takes over, but for one with a delay', async () => {
+  it('is published when another connection takes over, unless it has a delay', async () => {
     const { said, connect } = await opened()
     for (const [client, delay] of [
       ['d/now', 0],
@@ -99,7 +99,7 @@ describe('a will', () => {
     assert.deepEqual(said, [])
   })
 
-  it('is tried again while the broker does not take it, and is in the store until it does', async () => {
+  it('is tried again while the broker does not take it, and stays in the store until it does', async () => {
     let works = false
     const at = await openMemory()
     const said = watchWills(at, () => works)
@@ -114,7 +114,7 @@ describe('a will', () => {
     assert.equal(said.length, 1)
   })
 
-  it('that is on its way leaves the next connection and its will alone', async () => {
+  it('does not affect the next connection and its will while it is being published', async () => {
     const { said, connect, store } = await opened()
     ;(await connect('d/a', { will: willOf('1') })).leave()
     const back = await connect('d/a', { will: willOf('2') })
@@ -126,7 +126,7 @@ describe('a will', () => {
     assert.deepEqual(said, ['d/a 1 0', 'd/a 2 1'])
   })
 
-  it('is published when the gateway stops, before it has stopped', async () => {
+  it('is published before the gateway has stopped', async () => {
     const { said, broker, connect, store } = await opened()
     const clients = [
       await connect('d/a', { will: willOf('1') }),
@@ -139,7 +139,7 @@ describe('a will', () => {
       clients.map(({ link }) => link.ends),
       [['shutting_down'], ['shutting_down'], ['shutting_down']],
     )
-    // its time goes on while the gateway is away
+    // its delay goes on while the gateway is down
     assert.deepEqual(
       [...store.wills.all()].map(({ client, due }) => [client, due]),
       [['d/c', START + 5 * SECOND]],
@@ -148,7 +148,7 @@ describe('a will', () => {
 })
 
 describe('a will that a crash left behind', () => {
-  /** A broker that starts `seconds` after one that had a crash. */
+  /** A broker that starts `seconds` after another one crashed. */
   async function afterCrash(seconds: number, prepare: (before: TestBroker) => Promise<void>) {
     const directory = temporaryDirectory()
     const before = await openFile(directory)
@@ -191,7 +191,7 @@ describe('a will that a crash left behind', () => {
     assert.deepEqual([...store.wills.all()], [])
   })
 
-  it('and waited for its delay by then keeps its time', async () => {
+  it('keeps the end of its delay, where that had begun', async () => {
     const { said } = await afterCrash(10, async ({ connect }) => {
       ;(await connect('d/over', { will: willOf('1', 5) })).leave()
       ;(await connect('d/later', { will: willOf('2', 15) })).leave()
@@ -201,7 +201,7 @@ describe('a will that a crash left behind', () => {
     assert.deepEqual(said, ['d/over 1 10.25', 'd/expires 3 12', 'd/later 2 15'])
   })
 
-  it('is not published again by the gateway after the next', async () => {
+  it('is not published again after a second crash', async () => {
     const directory = temporaryDirectory()
     const first = await openFile(directory)
     await first.connect('d/a', { will: willOf('1') })

@@ -7,20 +7,20 @@ beforeEach(stopClock)
 afterEach(() => mock.timers.reset())
 
 describe('a client id', () => {
-  it('is of one connection at a time: the one before is ended, and has no session any more', async () => {
+  it('belongs to one connection at a time: a new one ends the old one and takes its session', async () => {
     const at = await openMemory()
     const first = await at.connect('d/a')
     const second = await at.connect('d/a')
     assert.deepEqual([first.link.ends, second.link.ends], [['taken_over'], []])
     assert.equal(second.session, first.session)
     assert.equal(second.isPresent, true)
-    // its connection comes to its end only now
+    // the old connection closes only now
     first.leave({ expiry: 0 })
     assert.equal(second.session.link, second.link)
     assert.equal(second.session.isClosed, false)
   })
 
-  it('of a session that ends with its connection is a new session for the next one', async () => {
+  it('gets a new session where the old one ended with its connection', async () => {
     const at = await openMemory()
     const first = await at.connect('d/a', { expiry: 0 })
     await first.subscribe('#', 1)
@@ -31,7 +31,7 @@ describe('a client id', () => {
     assert.deepEqual([first.queued(), second.queued()], [[], []])
   })
 
-  it('belongs to its device: another device has a session of its own', async () => {
+  it('belongs to its device: the same id of another device is another session', async () => {
     const at = await openMemory()
     const first = await at.connect('d/a')
     const second = await at.connect('e/a')
@@ -41,7 +41,7 @@ describe('a client id', () => {
 })
 
 describe('a session', () => {
-  it('lasts for its seconds from the end of its connection', async () => {
+  it('lasts for its expiry interval after its connection ends', async () => {
     const { counts, onBound } = createTally()
     const at = await openMemory({ onBound })
     watchWills(at)
@@ -57,7 +57,7 @@ describe('a session', () => {
     assert.equal((await at.connect('d/a')).isPresent, false)
   })
 
-  it('ends at once with 0, which is no expiry', async () => {
+  it('ends with its connection where the interval is 0, which counts as no expiry', async () => {
     const { counts, onBound } = createTally()
     const at = await openMemory({ onBound })
     const client = await at.connect('d/a', { expiry: 0 })
@@ -69,7 +69,7 @@ describe('a session', () => {
     assert.deepEqual(counts, {})
   })
 
-  it('takes its subscriptions and its queue with it', async () => {
+  it('ends together with its subscriptions and its queue', async () => {
     const at = await openMemory()
     watchWills(at)
     const client = await at.connect('d/a', { expiry: 10 })
@@ -82,7 +82,7 @@ describe('a session', () => {
     assert.equal(at.store.stats().queuedBytes, 0)
   })
 
-  it('of 0xFFFFFFFF seconds outlasts a year', async () => {
+  it('does not expire where the interval is 0xFFFFFFFF seconds (MQTT 5 §3.1.2.11.2)', async () => {
     const at = await openMemory()
     watchWills(at)
     const client = await at.connect('d/a', { expiry: 0xffff_ffff })
@@ -91,7 +91,7 @@ describe('a session', () => {
     assert.equal(client.session.isClosed, false)
   })
 
-  it('that expired while the gateway was away is gone soon after its start', async () => {
+  it('is removed soon after the start where it expired while the gateway was down', async () => {
     const directory = temporaryDirectory()
     const before = await openFile(directory)
     ;(await before.connect('d/a', { expiry: 10 })).leave()
@@ -101,7 +101,7 @@ describe('a session', () => {
     const at = await openFile(directory)
     watchWills(at)
     await pass(1)
-    // who was connected has its time from the start on
+    // the interval of a client that was connected begins at the start
     assert.deepEqual(
       [...at.store.sessions.all()].map(({ client }) => client),
       ['d/there'],
@@ -110,7 +110,7 @@ describe('a session', () => {
     assert.equal(at.store.stats().sessions, 0)
   })
 
-  it('is refused where there is no room for it', async () => {
+  it('is refused where the bound on sessions is reached', async () => {
     const at = await openMemory({ limits: { sessions: 1 } })
     await at.connect('d/a')
     const { link } = await at.connect('d/b', { expiry: 0 })

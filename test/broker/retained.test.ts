@@ -11,10 +11,10 @@ import { type RawMqtt, rawConnected } from '../support/raw-mqtt.ts'
 const BUFFER = 64 * 1024
 const QUEUE = 20
 const LARGE = Buffer.alloc(16 * 1024, 'x')
-/** Far more than a socket's buffers take. */
+/** Far more than the buffers of a socket hold. */
 const MANY = 1_000
 
-describe('what a new MQTT subscription brings', () => {
+describe('the retained messages of a new MQTT subscription', () => {
   let at: TestGateway
   let device: Credentials
   let publisher: MqttClient
@@ -62,9 +62,9 @@ describe('what a new MQTT subscription brings', () => {
 
   for (const clean of [true, false])
     for (const qos of [0, 1] as const)
-      it(`is all there, however much and however slowly it is read: QoS ${qos}, ${clean ? 'clean' : 'persistent'}`, async () => {
+      it(`all arrive, also at a slow reader: QoS ${qos}, ${clean ? 'clean' : 'persistent'}`, async () => {
         using raw = await subscribed(`slow-${qos}`, clean, qos, 'many/+')
-        // the gateway has written what it can before anything is read
+        // the gateway fills the buffers before the client reads anything
         raw.socket.pause()
         await publisher.publishAsync('fence', '', { qos: 1 })
         raw.socket.resume()
@@ -78,7 +78,7 @@ describe('what a new MQTT subscription brings', () => {
         assert.equal(await dropped(), 0)
       })
 
-  it('is never older than what was published meanwhile', async () => {
+  it('are never older than what was published meanwhile', async () => {
     using raw = await subscribed('meanwhile', true, 0, 'many/+')
     raw.socket.pause()
     const last = `many/${MANY - 1}`
@@ -95,7 +95,7 @@ describe('what a new MQTT subscription brings', () => {
     await publisher.publishAsync(last, LARGE, { qos: 1, retain: true })
   })
 
-  it('is repeated to a session that did not acknowledge it, with RETAIN and DUP', async () => {
+  it('are repeated with RETAIN and DUP to a session that did not acknowledge them', async () => {
     await publisher.publishAsync('kept', 'value', { qos: 1, retain: true })
     const first = await subscribed('repeated', false, 1, 'kept')
     assert.equal((await first.next()).cmd, 'suback')
@@ -109,16 +109,16 @@ describe('what a new MQTT subscription brings', () => {
       [String(again.payload), again.retain, again.dup, again.messageId],
       ['value', true, true, sent.messageId],
     )
-    // and what comes to an established subscription is not marked [MQTT-3.3.1-9]
+    // live messages of an established subscription have no RETAIN [MQTT-3.3.1-9]
     await publisher.publishAsync('kept', 'next', { qos: 1, retain: true })
     const live = await received(second)
     assert.deepEqual([String(live.payload), live.retain], ['next', false])
   })
 
-  it('leaves room in the queue for what is live', async () => {
+  it('leave room in the queue for live messages', async () => {
     const raw = await subscribed('half', false, 1, 'many/+')
     assert.equal((await raw.next()).cmd, 'suback')
-    // fewer than it may have in flight, so that the queue is as full as it gets
+    // fewer than may be in flight, so that the queue is as full as it can be
     await raw.next()
     for (let n = 0; n < QUEUE / 2; n++)
       await publisher.publishAsync('many/live', String(n), { qos: 1 })

@@ -26,7 +26,7 @@ function subscriptionOf(
 const namesOf = (matches: readonly RouteMatch[]) => matches.map(({ session }) => session.client)
 
 describe('routing', () => {
-  it('leads from a topic to whoever asked for it', async () => {
+  it('finds the sessions and listeners that asked for a topic', async () => {
     const routing = createRouting()
     const [a, b] = [await sessionOf('a'), await sessionOf('b')]
     const listener = () => {}
@@ -45,7 +45,7 @@ describe('routing', () => {
     assert.deepEqual(routing.of('$SYS/x').listeners, [])
   })
 
-  it('follows what comes and goes, though it remembers its answers', async () => {
+  it('forgets remembered answers when subscriptions come and go', async () => {
     const routing = createRouting()
     const session = await sessionOf('a')
     const [plain, shared] = [subscriptionOf(session, 'x'), subscriptionOf(session, '$share/g/x')]
@@ -70,7 +70,7 @@ describe('routing', () => {
     assert.deepEqual(seen, ['100', '110', '111', '111', '011', '001', '000'])
   })
 
-  it('has the answers of one that was never asked before, whatever came and went', () => {
+  it('answers the same as a new one, whatever came and went', () => {
     const steps = fc.array(fc.record({ filters: fc.array(filter), listens: fc.boolean() }))
     fc.assert(
       fc.property(steps, fc.array(topic, { minLength: 1 }), (steps, topics) => {
@@ -97,7 +97,7 @@ describe('routing', () => {
     )
   })
 
-  it('comes to one match for each session, with what all of its filters say', async () => {
+  it('gives one match per session, which combines all its filters', async () => {
     const routing = createRouting()
     const session = await sessionOf('a')
     routing.add(subscriptionOf(session, '#', { identifier: 1, noLocal: true }))
@@ -110,7 +110,7 @@ describe('routing', () => {
       [match.qos, match.retainAsPublished, match.identifiers?.toSorted(), match.group],
       [2, true, [1, 2], null],
     )
-    // what its own client publishes
+    // for messages that its own client publishes
     const local = toLocalMatch(match)
     assert.deepEqual([local?.qos, local?.identifiers], [2, [2]])
     routing.remove(subscriptionOf(session, 'x'))
@@ -128,7 +128,7 @@ describe('routing', () => {
     assert.deepEqual([match?.qos, match?.identifiers, more], [1, null, []])
   })
 
-  it('knows whether a message may have to be stored', async () => {
+  it('says whether a message may have to be stored', async () => {
     const stored = await sessionOf('a')
     const passing = await sessionOf('passing', 0)
     for (const [subscription, hasStored] of [

@@ -10,7 +10,7 @@ import { type RequestedSubscription, toSubscription } from '../../src/broker/sto
 import { createSubscribing } from '../../src/broker/subscribing.ts'
 import { createLedger, createUnlimitedLedger } from '../../src/budget/ledger.ts'
 
-/** A store that says what it writes down. */
+/** A store, and the changes that it writes. */
 async function open(
   limits: Partial<Limits> = {},
   recover: (restore: Restore) => void = () => {},
@@ -36,15 +36,15 @@ function asking(name: string): RequestedSubscription {
   return { name, qos: 1, noLocal: false, retainAsPublished: false, identifier: 0 }
 }
 
-describe('what the sessions of one device have together', () => {
-  it('is theirs again when a session ends, and not before', async () => {
+describe('the room that the sessions of one device share', () => {
+  it('is free again when a session ends, and not before', async () => {
     const memory = createLedger({ total: 1e6, perOwner: 40_000 })
     const { store, subscribe, unsubscribe } = await open(
       { sharedSubscriptionsPerDevice: 5 },
       () => {},
       memory,
     )
-    // half of it may last
+    // at most half of it may be used by sessions that last
     const most = 20_000
     const bytes = (...clients: string[]) =>
       clients.reduce((sum, client) => sum + sessionBytes(client), 0)
@@ -55,7 +55,7 @@ describe('what the sessions of one device have together', () => {
     ) as [Session, Session, Session]
     await subscribe(lasting, [asking('a'), asking('$share/g/a')]).stored
     await subscribe(passing, [asking('bb'), asking('$share/g/a')]).stored
-    // the same again
+    // the same filter again
     await subscribe(lasting, [asking('a'), asking('$share/g/a')]).stored
     const taken = 4 * 1024 + 2 * (1 + 10 + 2 + 10) + bytes('device/a')
     assert.deepEqual(room(lasting), [most - taken, 3])
@@ -72,7 +72,7 @@ describe('what the sessions of one device have together', () => {
     assert.equal(memory.owners(), 0)
   })
 
-  it('counts QoS 2 messages until they are released, across restarts too', async () => {
+  it('counts QoS 2 messages until they are released, over restarts too', async () => {
     const { store } = await open({ arrivalsPerDevice: 3 }, (restore) => {
       restore.session(1, 'device/a', Date.now(), 0, 60)
       restore.receive('device/a', 7)
@@ -93,7 +93,7 @@ describe('what the sessions of one device have together', () => {
 })
 
 describe('the store', () => {
-  it('is told once of a filter that comes twice, and not of one that is there', async () => {
+  it('writes a filter that comes twice once, and one that it has not again', async () => {
     const { store, written, subscribe, unsubscribe } = await open()
     const session = store.sessions.create('device/a', 60) as Session
     written.length = 0
@@ -106,7 +106,7 @@ describe('the store', () => {
     )
   })
 
-  it('loses a session that was to end with its connection when a crash was before that', async () => {
+  it('drops a session that ends with its connection after a crash', async () => {
     const { store, written } = await open({}, (restore) => {
       restore.session(1, 'device/a', Date.now(), 1, 0)
       restore.subscribe(1, 'a', 1, '{}')
@@ -119,8 +119,8 @@ describe('the store', () => {
   })
 })
 
-describe('what is remembered of routes', () => {
-  it('is less, the more filters ask for each', async () => {
+describe('the memory of routes', () => {
+  it('holds fewer routes, the more filters match each', async () => {
     const { store, routing } = await open()
     const session = store.sessions.create('device/a', 0) as Session
     const levels = 'abcdefghij'.split('')

@@ -5,7 +5,7 @@ import { DEFAULT_RETENTION } from '../../src/broker/store/retention.ts'
 import { toLimits, toRetention } from '../../src/broker/store-settings.ts'
 import { loadConfig } from '../../src/config/load.ts'
 
-test('a store without settings has the limits that are the defaults of the settings', () => {
+test('the limits of a store without settings are the defaults of the settings', () => {
   const config = loadConfig({}, { aclFile: 'permission.acl', broker: 'file:./data' })
   const limits = toLimits(config)
   assert.deepEqual({ ...DEFAULT_LIMITS, ...limits }, DEFAULT_LIMITS)

@@ -43,7 +43,7 @@ describe('a client id that several connections ask for [MQTT-3.1.4-2]', () => {
   }
 
   for (const clean of [true, false])
-    it(`is the last one's, though one in between broke off while it connected, ${clean ? 'clean' : 'persistent'}`, async () => {
+    it(`belongs to the last one, though one in between closed while it connected, ${clean ? 'clean' : 'persistent'}`, async () => {
       for (let round = 0; round < 20; round++) {
         const clientId = `broken-${clean}-${round}`
         const first = await rawConnected(at, device, { clientId, clean })
@@ -58,7 +58,7 @@ describe('a client id that several connections ask for [MQTT-3.1.4-2]', () => {
       }
     })
 
-  it('is one connection’s when many come at once', async () => {
+  it('belongs to one connection when many come at once', async () => {
     for (const clean of [true, false]) {
       const clientId = `at-once-${clean}`
       const connections = [await rawConnected(at, device, { clientId, clean })]
@@ -71,14 +71,14 @@ describe('a client id that several connections ask for [MQTT-3.1.4-2]', () => {
     }
   })
 
-  it('leaves the will of whoever has it now in the store, for a crash', async () => {
+  it('keeps the will of the newest connection in the store, for a crash', async () => {
     const first = await rawConnected(at, device, { clientId: 'heir', will: WILL })
     using second = await rawConnected(at, device, { clientId: 'heir', will: WILL })
     await first.closed
     const watcher = await mqtt(at, device)
     const messages = messagesOf(watcher)
     await watcher.subscribeAsync('will', { qos: 1 })
-    // what the first one left undone is done by now
+    // the first connection is cleaned up by now
     await watcher.publishAsync('will', 'fence', { qos: 1 })
     while ((await messages.next()).payload !== 'fence');
     const stored = await storedWills(folder.path)
@@ -89,9 +89,9 @@ describe('a client id that several connections ask for [MQTT-3.1.4-2]', () => {
   })
 })
 
-/** Whose wills are in the store; read from a copy, for the gateway has the file open. */
+/** The clients whose wills are stored; read from a copy, as the gateway has the file open. */
 async function storedWills(folder: string): Promise<string[]> {
-  // what nobody waits for is written within a tenth of a second
+  // changes that nothing waits for are written within 100 ms
   await setTimeout(300)
   const copy = await mkdtemp(`${folder}/copy-`)
   for (const name of await readdir(folder))
@@ -104,7 +104,7 @@ async function storedWills(folder: string): Promise<string[]> {
 }
 
 describe('a gateway that stops', () => {
-  it('has published the wills of its clients, to absent sessions too, and keeps none of them', async () => {
+  it('publishes the wills of its clients, to absent sessions too, and keeps none of them', async () => {
     await using folder = await temporaryFolder()
     const settings = { broker: `file:${folder.path}` }
     const first = await startGateway({ acl: ACL, settings })

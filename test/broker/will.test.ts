@@ -16,7 +16,7 @@ const ALLOWED = 'user mortal.d.wott.local\ntopic write last/words\n'
 const IDENTITY = { id: 'mortal.d.wott.local', serial: '01', fingerprint256: '', notAfter: Infinity }
 
 describe('the will of a client whose gateway crashed', () => {
-  it('is published by the next one, in the name of its device', async () => {
+  it('is published by the next gateway, in the name of its device', async () => {
     const [will] = await afterCrash(ALLOWED)
     assert.deepEqual(
       [will?.topic, String(will?.payload), will?.device],
@@ -38,7 +38,7 @@ describe('the will of a client whose gateway crashed', () => {
     assert.ok(performance.now() - start < 5000)
   })
 
-  it('is dropped where the rules no longer allow it, and the gateway lives', async () => {
+  it('is dropped where the rules no longer allow it, and other wills are still published', async () => {
     const deliveries = await afterCrash('user mortal.d.wott.local\ntopic write allowed/words\n', [
       'last/words',
       'allowed/words',
@@ -51,7 +51,7 @@ describe('the will of a client whose gateway crashed', () => {
 })
 
 describe('the will of a connected client', () => {
-  it('is not taken for one left behind, however the clock is set', async (t) => {
+  it('is not published as one left by a crash, however the clock is set', async (t) => {
     const deliveries = await afterCrash(ALLOWED, ['last/words'], async (next) => {
       const client = await connect(next, 'alive')
       let time = Date.now()
@@ -79,7 +79,7 @@ async function connect(host: MqttHost, clientId: string, topic = 'last/words'): 
   return client
 }
 
-/** What is delivered by a broker that opens what another one with a connected client left behind. */
+/** The deliveries of a broker that opens the store of one that crashed with clients connected. */
 async function afterCrash(
   acl: string,
   topics: readonly string[] = ['last/words'],
@@ -89,7 +89,7 @@ async function afterCrash(
   const [before, after] = [join(directory, 'before'), join(directory, 'after')]
   const crashed = await openMqtt(`file:${before}`, ALLOWED)
   for (const topic of topics) await connect(crashed.host, topic, topic)
-  // what is on disk at this moment is what a crash would leave
+  // a crash at this moment would leave what is on disk now
   await cp(before, after, { recursive: true })
 
   const deliveries: Delivery[] = []
@@ -101,7 +101,7 @@ async function afterCrash(
     first.resolve()
   })
   await first.promise
-  // one that came with it would be here by the next turn
+  // another delivery at the same time would arrive by the next turn
   await nextTurn()
   const delivered = [...deliveries]
   await Promise.all([crashed.broker.close(), next.broker.close()])

@@ -7,8 +7,8 @@ import { startTcpProxy } from '../../support/tcp-proxy.ts'
 
 const RETAINED = { retain: true, qos: 1 } as const
 
-describe('a broker in front of Mosquitto that does not follow it', () => {
-  it('reads what is retained each time, also after its connections were forgotten', async () => {
+describe('a broker in front of Mosquitto that follows no topics there', () => {
+  it('reads retained messages afresh each time, also after its connections broke', async () => {
     await using mosquitto = await startMosquitto()
     await using wire = await startTcpProxy(mosquitto.port)
     await using there = await clientOf(mosquitto.port)

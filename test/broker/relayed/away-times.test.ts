@@ -3,7 +3,7 @@ import { it } from 'node:test'
 import fc from 'fast-check'
 import { createAwayTimes } from '../../../src/broker/relayed/away-times.ts'
 
-it('counts the seconds of all times after a number, and never fewer', () => {
+it('the seconds that a broker was away after a number are counted, never too few', () => {
   const times = fc.array(fc.record({ step: fc.nat(5), seconds: fc.nat(100) }), { maxLength: 150 })
   fc.assert(
     fc.property(times, fc.nat(700), (all, number) => {
@@ -22,7 +22,7 @@ it('counts the seconds of all times after a number, and never fewer', () => {
   )
 })
 
-it('says that the broker was never away where it was not', () => {
+it('a broker that was never away counts no seconds', () => {
   const away = createAwayTimes()
   assert.equal(away.after(0), 0)
   away.add(7, 0.2)

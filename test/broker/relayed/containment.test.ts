@@ -8,7 +8,7 @@ import { type RelayedGateway, startRelayed } from '../../support/relayed.ts'
 import { startTcpProxy } from '../../support/tcp-proxy.ts'
 import { type Peer, puback, startScriptedBroker } from '../../uplink/scripted-broker.ts'
 
-/** How often the broker may end the connection that all share because of one device: the second time it is known. */
+/** How often the broker ends the shared connection because of one device until that device is known. */
 const TOLD_APART = 2
 
 function post(
@@ -20,7 +20,7 @@ function post(
   return http1(at, who, { path: `/topics/${topic}?qos=${qos}`, method: 'POST', body: '1' })
 }
 
-/** Posts again and again, as soon as the answer is there, until `enough`; gives back the answers. */
+/** Posts again as soon as an answer is there, until `enough`; returns the answers. */
 async function keepPosting(
   relayed: RelayedGateway,
   who: Credentials,
@@ -33,7 +33,7 @@ async function keepPosting(
   return answers
 }
 
-/** Ends the connection over topics that begin with "bad". */
+/** A broker that closes the connection on topics that begin with "bad". */
 function poisonable(qos1: (packet: IPublishPacket, peer: Peer) => void = () => {}) {
   const ended: string[] = []
   return {
@@ -54,9 +54,9 @@ function connections(relayed: RelayedGateway): Promise<number | undefined> {
   return relayed.at.metric('wott_uplink_connections_total{result="connected"}')
 }
 
-describe('a device over whose messages the broker ends the connection', () => {
+describe('a device whose messages make the broker close the connection', () => {
   for (const qos of [0, 1] as const)
-    it(`with QoS ${qos} stops the others twice, and no more`, async () => {
+    it(`interrupts the others twice at most, with QoS ${qos}`, async () => {
       const { ended, onPublish } = poisonable()
       await using broker = await startScriptedBroker({ onPublish })
       await using relayed = await startRelayed(broker.port, { brokerSubscribe: 'off' })
@@ -71,7 +71,7 @@ describe('a device over whose messages the broker ends the connection', () => {
       await relayed.connected(TOLD_APART + 1)
       assert.equal(await connections(relayed), TOLD_APART + 1)
       assert.ok(bad.every(({ status }) => status === 503 || (qos === 0 && status === 200)))
-      // while it is told apart, the others' messages are under way with it
+      // until it is known, messages of the others are lost with its connection
       const refused = good.filter(({ status }) => status !== 200)
       assert.ok(refused.every(({ status }) => status === 503))
       assert.ok(good.length - refused.length > 0)
@@ -102,7 +102,7 @@ describe('a device over whose messages the broker ends the connection', () => {
     assert.equal(await relayed.at.metric('wott_uplink_refusals_total{reason="suspect"}'), 1)
   })
 
-  it('does not take along those who were under way with it', async () => {
+  it('is separated from others whose messages were in flight at the same time', async () => {
     const held: (() => void)[] = []
     let hold = true
     let under = Promise.withResolvers<void>()
@@ -127,14 +127,14 @@ describe('a device over whose messages the broker ends the connection', () => {
     }
     assert.equal(await relayed.at.metric('wott_uplink_suspects'), 2)
     hold = false
-    // its own topic is acknowledged, and it is with the others again
+    // its own topic is acknowledged, so it uses the shared connection again
     assert.equal((await post(relayed, honest, 'good')).status, 200)
     assert.equal(await relayed.at.metric('wott_uplink_suspects'), 1)
     assert.equal(broker.connects.filter(({ clientId }) => clientId?.endsWith('-apart')).length, 1)
   })
 })
 
-it('nobody is a suspect where the broker was away', async () => {
+it('no device is a suspect where the broker was away', async () => {
   let came = Promise.withResolvers<void>()
   await using broker = await startScriptedBroker({ onPublish: () => came.resolve() })
   await using proxy = await startTcpProxy(broker.port)
@@ -154,7 +154,7 @@ it('nobody is a suspect where the broker was away', async () => {
   assert.equal(await relayed.at.metric('wott_uplink_suspects'), 0)
 })
 
-it('in front of NATS, a topic that it does not take stops one device', async () => {
+it('in front of NATS, a topic that it refuses stops only the device that sent it', async () => {
   await using nats = await startNats()
   await using relayed = await startRelayed(nats.port, { brokerSubscribe: 'off' })
   const honest = await relayed.at.pki.issue('honest.d.wott.local')

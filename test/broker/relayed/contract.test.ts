@@ -1,17 +1,16 @@
 import type { Broker } from '../../../src/broker/broker.ts'
-import type { OpenedBroker as Opened } from '../../../src/broker/open.ts'
 import { openMqtt } from '../../support/broker.ts'
 import { startMosquitto } from '../../support/mosquitto.ts'
 import { startNats } from '../../support/nats.ts'
 import { ARRIVED, brokerContract, EVERYTHING, message, type OpenedBroker } from '../contract.ts'
 
-/** In front of another broker, which is started for it. */
+/** A broker in front of another one, which is started for it. */
 async function open(
   start: () => Promise<AsyncDisposable & { readonly port: number }>,
 ): Promise<OpenedBroker> {
   const other = await start()
   const { broker } = await openMqtt(`mqtt://127.0.0.1:${other.port}`, '')
-  await connected(broker as Opened)
+  await broker.uplink?.connected(5_000)
   return {
     broker,
     arrived: () => arrived(broker),
@@ -22,11 +21,7 @@ async function open(
   }
 }
 
-async function connected(broker: Opened): Promise<void> {
-  while (broker.outage() !== null) await new Promise((resolve) => setTimeout(resolve, 5))
-}
-
-/** What one connection publishes comes back in its order. */
+/** Resolves when a marker comes back: messages of one connection come back in order. */
 async function arrived(broker: Broker): Promise<void> {
   const came = Promise.withResolvers<void>()
   const stop = await broker.subscribe([ARRIVED], () => came.resolve())

@@ -12,7 +12,7 @@ function cover(inUse: readonly string[], refused: readonly string[] = [], most =
 }
 
 describe('the filters to subscribe to for the filters in use', () => {
-  it('cover every topic that one in use covers, and no topic twice', () => {
+  it('cover every topic that a filter in use covers, and no topic twice', () => {
     fc.assert(
       fc.property(some, (inUse) => {
         const { filters, left } = cover(inUse)
@@ -28,7 +28,7 @@ describe('the filters to subscribe to for the filters in use', () => {
     )
   })
 
-  it('are the same in whatever order they come', () => {
+  it('are the same for any order of the filters in use', () => {
     fc.assert(
       fc.property(some, (inUse) => {
         const there = cover(inUse).filters.map(plain)
@@ -39,7 +39,7 @@ describe('the filters to subscribe to for the filters in use', () => {
     )
   })
 
-  it('hold none that is refused, and cover all others but those that need it', () => {
+  it('hold no refused filter, and cover all except those that need one', () => {
     fc.assert(
       fc.property(some, some, (inUse, refused) => {
         const { filters, left } = cover(inUse, refused)
@@ -59,7 +59,7 @@ describe('the filters to subscribe to for the filters in use', () => {
     )
   })
 
-  it('are the same when some are not in use any more as if they had never been', () => {
+  it('are the same after some filters are given up as if they had never been used', () => {
     fc.assert(
       fc.property(some, some, (inUse, gone) => {
         const before = cover([...inUse, ...gone])
@@ -84,7 +84,7 @@ describe('the filters to subscribe to for the filters in use', () => {
     [['a/+', '+/b'], ['+/+']],
     [['a/#', '+/b'], ['#']],
     [['a/b/#', 'a/+'], ['a/+/#']],
-    // the wider one meets the third
+    // the filter that covers two of them overlaps a third
     [
       ['x/a', 'a/+/c', 'a/b/+', 'a/q/z'],
       ['x/a', 'a/+/+'],
@@ -105,14 +105,14 @@ describe('the filters to subscribe to for the filters in use', () => {
     })
   })
 
-  it('are as many as there may be, and filters that they cover are not left out', () => {
+  it('stay below their bound, and filters that they cover anyway are kept', () => {
     assert.deepEqual(cover(['a/+', 'b', 'a/c', 'a/#', 'c'], [], 2), {
       filters: ['b', 'a/#'],
       left: new Map([['c', 'c']]),
     })
   })
 
-  it('are found soon where there are thousands', () => {
+  it('are found quickly for thousands of filters', () => {
     const inUse = Array.from({ length: 8_000 }, (_, index) => `a/${index}/+/b/c/d/e/f`)
     const started = process.cpuUsage()
     const { filters, left } = cover(inUse, ['#'], 1_000)

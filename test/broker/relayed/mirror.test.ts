@@ -21,7 +21,7 @@ function came(topic: string, payload: string): UplinkMessage {
   }
 }
 
-/** A mirror of a broker that retains `there`; a reading goes on once it is let. */
+/** A mirror of a broker that retains `there`; `hold` delays a reading. */
 async function open(options: Partial<MirrorOptions> = {}) {
   const { store } = await openMemory()
   const there = new Map<string, string>()
@@ -84,7 +84,7 @@ async function open(options: Partial<MirrorOptions> = {}) {
 }
 
 describe('the mirror of what another broker retains', () => {
-  it('is read once, by all who wait for it, and then followed', async () => {
+  it('is read once for all that wait for it, and then followed', async () => {
     const { mirror, there, readings, kept } = await open()
     there.set('a', '1').set('b/c', '2')
     mirror.follow(['#'])
@@ -93,7 +93,7 @@ describe('the mirror of what another broker retains', () => {
     assert.deepEqual([readings, await kept()], [['#'], ['a 1', 'b/c 2']])
   })
 
-  it('leaves what is newer than the reading', async () => {
+  it('keeps a message that is newer than the reading', async () => {
     const { mirror, there, kept, hold } = await open()
     there.set('a', 'old').set('b', 'old')
     const go = hold()
@@ -104,7 +104,7 @@ describe('the mirror of what another broker retains', () => {
     assert.deepEqual(await kept(), ['b old'])
   })
 
-  it('is read again where reading failed, by who asks', async () => {
+  it('is read again after a failure, when somebody asks', async () => {
     const { mirror, there, readings, kept, fail } = await open()
     there.set('a', '1')
     fail(new GatewayError('broker_unavailable', 'It is away.'))
@@ -116,7 +116,7 @@ describe('the mirror of what another broker retains', () => {
     assert.deepEqual([readings, await kept()], [['a b', 'a', 'a'], ['a 1']])
   })
 
-  it('hands on what has changed while messages were missed, and forgets what is gone', async () => {
+  it('delivers what changed while messages were missed, and forgets what is gone', async () => {
     const { mirror, there, kept, handedOn, away } = await open()
     there.set('same', '1').set('changed', '1').set('gone', '1')
     mirror.follow(['#'])
@@ -132,7 +132,7 @@ describe('the mirror of what another broker retains', () => {
     assert.deepEqual(await kept('same'), ['same 1'])
   })
 
-  it('hands on nothing of what was not followed before', async () => {
+  it('delivers nothing of filters that it did not follow before', async () => {
     const { mirror, there, kept, handedOn, away } = await open()
     mirror.follow(['a'])
     await mirror.ready(['a'])
@@ -145,7 +145,7 @@ describe('the mirror of what another broker retains', () => {
     assert.deepEqual([handedOn, await kept()], [['a 1'], ['b 1']])
   })
 
-  it('does not take a reading for complete that began before messages were missed', async () => {
+  it('repeats a reading that began before messages were missed', async () => {
     const { mirror, there, readings, kept, hold, away } = await open()
     there.set('a', '1')
     const go = hold()
@@ -159,7 +159,7 @@ describe('the mirror of what another broker retains', () => {
     assert.deepEqual([readings, await kept()], [['#', '#'], ['a 1']])
   })
 
-  it('forgets what is released, but for what others still cover', async () => {
+  it('forgets what is released, unless other filters still cover it', async () => {
     const { mirror, there, kept } = await open()
     there.set('a', '1').set('b', '1')
     mirror.follow(['+'])
@@ -169,7 +169,7 @@ describe('the mirror of what another broker retains', () => {
     assert.deepEqual(await kept(), ['b 1'])
   })
 
-  it('is read for everybody who asks where it cannot be followed', async () => {
+  it('is read each time where it cannot be followed', async () => {
     const { mirror, there, readings, kept } = await open({ isFollowed: () => false })
     mirror.follow(['#'])
     there.set('a', '1')

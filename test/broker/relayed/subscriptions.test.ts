@@ -9,7 +9,7 @@ import {
 
 const opened: Subscriptions[] = []
 
-/** A broker that notes what it is asked, answers when it is let, and refuses `refused`. */
+/** Subscriptions at a broker that lists what it is asked, answers when the test lets it, and refuses `refused`. */
 function open(options: Partial<SubscriptionsOptions> = {}) {
   const asked: string[] = []
   const refused = new Set<string>()
@@ -70,7 +70,7 @@ describe('the subscriptions at another broker', () => {
     for (const subscriptions of opened.splice(0)) subscriptions.stop()
   })
 
-  it('are one for filters that overlap, the wider one before the narrower one goes', async () => {
+  it('are one for overlapping filters, and the wider one is made before the narrower one ends', async () => {
     const { subscriptions, asked, granted, released } = open()
     subscriptions.use('a/b')
     await subscriptions.connected()
@@ -85,7 +85,7 @@ describe('the subscriptions at another broker', () => {
     assert.deepEqual(subscriptions.granted(), ['+/+'])
   })
 
-  it('are given up some time after their last use', async (context) => {
+  it('end some time after their last use', async (context) => {
     const pass = withTimers(context)
     const { subscriptions, asked } = open({ always: ['always'] })
     await subscriptions.connected()
@@ -105,7 +105,7 @@ describe('the subscriptions at another broker', () => {
     assert.deepEqual(subscriptions.granted(), ['always'])
   })
 
-  it('are waited for by who needs them, until the broker goes away', async () => {
+  it('can be waited for, until the broker goes away', async () => {
     const { subscriptions, hold } = open()
     await subscriptions.connected()
     const answer = hold()
@@ -123,7 +123,7 @@ describe('the subscriptions at another broker', () => {
     assert.deepEqual(subscriptions.granted(), ['a'])
   })
 
-  it('that are refused are named to who needs them, and keep nobody else from reading', async () => {
+  it('are named where refused, and do not keep others from reading', async () => {
     const { subscriptions, refused, refusals } = open()
     for (const filter of ['#', '+/+']) refused.add(filter)
     await subscriptions.connected()
@@ -139,14 +139,14 @@ describe('the subscriptions at another broker', () => {
     for (const filter of ['#', '+/b']) subscriptions.leave(filter)
     assert.equal(subscriptions.outage(), null)
     await subscriptions.ready(['a/+'])
-    // who comes later asks again
+    // a later use asks again
     refused.clear()
     subscriptions.use('#')
     await subscriptions.ready(['#'])
     assert.deepEqual(subscriptions.granted(), ['#'])
   })
 
-  it('that were refused are asked for again after a while', async (context) => {
+  it('are asked for again some time after they were refused', async (context) => {
     const pass = withTimers(context)
     const { subscriptions, refused } = open({ always: ['a'] })
     refused.add('a')
@@ -157,7 +157,7 @@ describe('the subscriptions at another broker', () => {
     assert.deepEqual([subscriptions.granted(), subscriptions.outage()], [['a'], null])
   })
 
-  it('are all made again with each connection, and what is not granted any more is released', async () => {
+  it('are all made again with each connection, and released where no longer granted', async () => {
     const { subscriptions, asked, refused, released } = open({ always: ['a', 'b'] })
     await subscriptions.connected()
     subscriptions.away()

@@ -12,20 +12,20 @@ import {
 
 const LONGEST = 600_000
 
-/** Suspected at each of these milliseconds. */
+/** A device that was suspected at each of these milliseconds. */
 function suspected(times: readonly number[], evidence: 'alone' | 'together' = 'together') {
   let suspicion: Suspicion | undefined
   for (const now of times) suspicion = suspect(suspicion, ['a'], evidence, now)
   return suspicion as Suspicion
 }
 
-describe('a device whose messages were under way when the connection ended', () => {
-  it('is trusted after the first time, which is an accident', () => {
+describe('a device whose messages were in flight when the connection ended', () => {
+  it('is trusted after the first time, which may be an accident', () => {
     assert.equal(standingOf(undefined, 0, LONGEST), 'trusted')
     assert.equal(standingOf(suspected([0]), 0, LONGEST), 'trusted')
   })
 
-  it('is apart from the second time on, until the topic is acknowledged', () => {
+  it('is separated from the second time on, until the topic is acknowledged', () => {
     const suspicion = suspected([0, 0])
     assert.equal(standingOf(suspicion, 0, LONGEST), 'apart')
     assert.equal(standingOf(acquit(suspicion, 'other'), 0, LONGEST), 'apart')
@@ -40,7 +40,7 @@ describe('a device whose messages were under way when the connection ended', () 
     assert.equal(standingOf(suspected(Array(20).fill(0)), LONGEST, LONGEST), 'trusted')
   })
 
-  it('comes back more slowly each time though its topics are acknowledged', () => {
+  it('is separated for longer each time, though its topics are acknowledged', () => {
     const third = acquit(suspected([0, 0, 0]), 'a')
     assert.equal(standingOf(third, 999, LONGEST), 'apart')
     assert.equal(standingOf(third, 1_000, LONGEST), 'trusted')
@@ -49,7 +49,7 @@ describe('a device whose messages were under way when the connection ended', () 
     assert.equal(standingOf(late, 60_000, LONGEST), 'trusted')
   })
 
-  it('is paused for a time that doubles where it was its message alone, again', () => {
+  it('is paused for a time that doubles where only its message was in flight, again', () => {
     assert.equal(pauseMs(suspected([0, 0])), 0)
     assert.equal(pauseMs(suspected([0], 'alone')), 0)
     assert.equal(standingOf(suspected([0, 0], 'alone'), 999, LONGEST), 'paused')
@@ -59,17 +59,17 @@ describe('a device whose messages were under way when the connection ended', () 
     assert.equal(pauseMs(acquit(suspected([0, 0, 0], 'alone'), 'a')), 0)
   })
 
-  it('is remembered for longer than it is apart', () => {
+  it('is remembered for longer than it is separated', () => {
     const suspicion = suspected([0, 0])
     assert.ok(!isForgotten(suspicion, 2 * LONGEST - 1, LONGEST))
     assert.ok(isForgotten(suspicion, 2 * LONGEST, LONGEST))
   })
 
-  it('is never apart where the longest time is 0', () => {
+  it('is never separated where the longest time is 0', () => {
     assert.equal(standingOf(suspected([0, 0, 0], 'alone'), 0, 0), 'trusted')
   })
 
-  it('has no more topics remembered than 100, and then comes back by time alone', () => {
+  it('has at most 100 topics remembered, and beyond that is trusted again only by time', () => {
     const topics = Array.from({ length: 101 }, (_, index) => `t/${index}`)
     let suspicion = suspect(suspected([0]), topics, 'together', 0)
     assert.equal(suspicion.topics, null)

@@ -4,7 +4,7 @@ import { createTally, KINDS } from './stores.ts'
 
 for (const { name, open } of KINDS)
   describe(`the bounds of queues, ${name}`, () => {
-    test('a full queue gives up its oldest unsent message', async () => {
+    test('a full queue drops its oldest unsent message', async () => {
       const { counts, onBound } = createTally()
       const { connect, publish } = await open({ limits: { queueMessages: 3 }, onBound })
       const a = await connect('a')
@@ -14,14 +14,14 @@ for (const { name, open } of KINDS)
       for (const payload of ['2', '3', '4', '5']) await publish('x', payload)
       assert.deepEqual(a.queued(), ['1', '4', '5'])
       assert.deepEqual(counts, { queue_messages: 2 })
-      // all in flight: the new one is the oldest unsent
+      // all others are in flight, so the new one is the oldest unsent
       a.send()
       await publish('x', '6')
       assert.deepEqual(a.queued(), ['1', '4', '5'])
       assert.deepEqual(counts, { queue_messages: 3 })
     })
 
-    test('or does without the new one', async () => {
+    test('a full queue drops the new message, with whenFull refuse', async () => {
       const { counts, onBound } = createTally()
       const limits = { queueMessages: 2, whenFull: 'refuse' } as const
       const { connect, publish } = await open({ limits, onBound })
@@ -35,7 +35,7 @@ for (const { name, open } of KINDS)
     })
 
     for (const whenFull of ['drop-oldest', 'refuse'] as const)
-      test(`the bytes of a queue and of all are bounded, ${whenFull}`, async () => {
+      test(`the bytes of a queue and of all queues are bounded, ${whenFull}`, async () => {
         const { counts, onBound } = createTally()
         const limits = { queueBytes: 10, totalBytes: 17, whenFull }
         const { connect, publish } = await open({ limits, onBound })
@@ -60,14 +60,14 @@ for (const { name, open } of KINDS)
       await a.subscribe('#', 1)
       const properties = { contentType: 'text', userProperties: [['a', 'b']] } as const
       await publish('x', '12345678', { properties })
-      // topic, payload, content type, and a user property with the five bytes around it
+      // topic, payload, content type, and a user property with its five bytes of lengths
       assert.equal(store.stats().queuedBytes, 1 + 8 + 4 + 7)
       await publish('x', '')
       assert.deepEqual(a.queued(), ['12345678'])
       assert.deepEqual(counts, { queue_bytes: 1 })
     })
 
-    test('the sessions of one device leave room for those of others', async () => {
+    test('the queues of one device leave room for those of others', async () => {
       const { counts, onBound } = createTally()
       const { connect, publish } = await open({ limits: { totalBytesPerDevice: 10 }, onBound })
       const first = await connect('greedy/1')
@@ -77,7 +77,7 @@ for (const { name, open } of KINDS)
       await modest.subscribe('modest', 1)
       await publish('greedy', 'xx')
       await publish('modest', 'yy')
-      // eight bytes each, topic included, and only one of the two fits
+      // each takes eight bytes with its topic, and only one of them fits
       assert.deepEqual(
         [first, second, modest].map((client) => client.queued()),
         [['xx'], [], ['yy']],
@@ -89,7 +89,7 @@ for (const { name, open } of KINDS)
       assert.deepEqual(second.queued(), ['zz'])
     })
 
-    test('what is on its way into a queue counts in it', async () => {
+    test('a message that is being stored counts as queued', async () => {
       const limits = { totalBytesPerDevice: 10, totalBytes: 20, whenFull: 'refuse' } as const
       const { store, connect, publish } = await open({ limits })
       const a = await connect('a/1')

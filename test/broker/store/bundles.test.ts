@@ -7,7 +7,7 @@ import type { TestBroker } from './test-broker.ts'
 
 const MEMBERS = Array.from({ length: 9 }, (_, n) => `member${n}`)
 
-/** Sessions that ask for all alike. */
+/** Sessions with the same subscription. */
 async function join(at: TestBroker, names: readonly string[] = MEMBERS): Promise<TestClient[]> {
   const clients = await Promise.all(names.map((name) => at.connect(name)))
   await Promise.all(clients.map((client) => client.subscribe('#', 1)))
@@ -26,8 +26,8 @@ async function queuedBy(at: TestBroker, name: string): Promise<string[]> {
 }
 
 for (const { name, open } of KINDS)
-  describe(`what many wait for that are away, ${name}`, () => {
-    test('waits for each of them, in its order', async () => {
+  describe(`a message that waits for many absent sessions, ${name}`, () => {
+    test('is in the queue of each, in order', async () => {
       const at = await open()
       await joinAndLeave(at)
       for (const payload of ['1', '2', '3']) await at.publish('x', payload)
@@ -44,7 +44,7 @@ for (const { name, open } of KINDS)
         assert.deepEqual(await queuedBy(at, member), ['1', '2', '3', '4', '5'])
     })
 
-    test('is given up, oldest first, where a queue is full, and counted', async () => {
+    test('is dropped, oldest first, where a queue is full, and counted', async () => {
       const { counts, onBound } = createTally()
       const at = await open({ limits: { queueMessages: 3 }, onBound })
       await joinAndLeave(at)
@@ -54,7 +54,7 @@ for (const { name, open } of KINDS)
       assert.equal(at.store.stats().queuedBytes, 6)
     })
 
-    test('is refused to each where queues refuse, and where it is too large', async () => {
+    test('is refused by each queue where queues refuse, and where it is too large', async () => {
       const { counts, onBound } = createTally()
       const limits = { queueMessages: 1, queueBytes: 5, whenFull: 'refuse' } as const
       const at = await open({ limits, onBound })
@@ -64,7 +64,7 @@ for (const { name, open } of KINDS)
       assert.deepEqual(counts, { queue_bytes: MEMBERS.length, queue_messages: MEMBERS.length })
     })
 
-    test('expires for all of them at once', async () => {
+    test('expires in all queues at once', async () => {
       const { counts, onBound } = createTally()
       let time = 1_000
       const at = await open({ limits: { messageExpiry: 500 }, onBound, now: () => time })
@@ -84,7 +84,7 @@ for (const { name, open } of KINDS)
       assert.equal(at.store.stats().queuedBytes, 0)
     })
 
-    test('is let go with the last session that waits', async () => {
+    test('is freed with the last session that it waits for', async () => {
       const at = await open()
       await joinAndLeave(at)
       await at.publish('x', '1')
@@ -92,7 +92,7 @@ for (const { name, open } of KINDS)
       assert.equal(at.store.stats().queuedBytes, 0)
     })
 
-    test('does not take more than the share of a device', async () => {
+    test('counts against the share of each device', async () => {
       const { counts, onBound } = createTally()
       const at = await open({ limits: { totalBytesPerDevice: 4 }, onBound })
       const names = MEMBERS.map((member, n) => `${n < 2 ? 'device' : `device${n}`}/${member}`)
@@ -106,8 +106,8 @@ for (const { name, open } of KINDS)
     })
   })
 
-describe('what many wait for that are away', () => {
-  test('is one row, and with the first one who they are', async () => {
+describe('a message that waits for many absent sessions', () => {
+  test('is stored as one row; only the first also stores the list of sessions', async () => {
     const at = await openManual()
     const members = await at.through(join(at))
     for (const client of members) client.leave()
@@ -123,7 +123,7 @@ describe('what many wait for that are away', () => {
     assert.deepEqual(await publish('2'), ['append', 'bundle'])
   })
 
-  test('is not there where it is not stored, and the next one says again who they are', async () => {
+  test('is in no queue where it could not be stored, and the next one is', async () => {
     const at = await openManual()
     for (const client of await at.through(join(at))) client.leave()
     await at.through(at.store.stored())
@@ -135,17 +135,11 @@ describe('what many wait for that are away', () => {
     assert.equal(at.store.stats().queuedBytes, 0)
     assert.deepEqual([back.queued(), back.session.queue.length()], [[], 0])
     back.leave()
-    const stored = at.publish('x', '2')
-    const names: string[] = []
-    await at.through(
-      stored.finally(() => {
-        names.push('stored')
-      }),
-    )
+    await at.through(at.publish('x', '2'))
     assert.deepEqual(await at.through(queuedBy(at, 'member1')), ['2'])
   })
 
-  test('says who they are until that is known to be stored', async () => {
+  test('stores the list of sessions again until that has succeeded', async () => {
     const at = await openManual()
     for (const client of await at.through(join(at))) client.leave()
     await at.through(at.store.stored())
@@ -164,7 +158,7 @@ describe('what many wait for that are away', () => {
     await stored
   })
 
-  test('does not come back after a restart to who had no room for it', async () => {
+  test('does not come back after a restart to a session that had no room for it', async () => {
     const directory = temporaryDirectory()
     const limits = { queueMessages: 3 }
     const before = await openFile(directory, { limits })
@@ -183,7 +177,7 @@ describe('what many wait for that are away', () => {
     assert.deepEqual(await queuedBy(after, 'member1'), ['all'])
   })
 
-  test('comes to who is back before it is stored, once it is', async () => {
+  test('reaches a session that comes back while it is being stored', async () => {
     const at = await openManual()
     for (const client of await at.through(join(at))) client.leave()
     await at.through(at.store.stored())
@@ -198,7 +192,7 @@ describe('what many wait for that are away', () => {
     assert.deepEqual([back.queued(), back.link.woken], [['1'], woken + 1])
   })
 
-  test('is what lists would hold, whoever comes, leaves and answers, across restarts', async () => {
+  test('is queued as in plain lists, whatever sessions do, over restarts too', async () => {
     const step = fc.record({ name: fc.constantFrom(...Object.keys(STEPS)), pick: fc.nat(100) })
     await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 40, size: 'max' }), runSteps), {
       numRuns: 25,
@@ -206,7 +200,7 @@ describe('what many wait for that are away', () => {
   })
 })
 
-/** What each member should have, oldest first. */
+/** What each member should have queued, oldest first. */
 interface Model {
   at: TestBroker
   readonly directory: string

@@ -12,37 +12,37 @@ import type { Qos } from '../../../src/topic/message.ts'
 
 const HOUR_SECONDS = 3_600
 
-/** A connection that writes down what its session is told. */
+/** A connection that records what the broker tells it. */
 export interface RecordingLink extends ClientLink {
   isOpen: () => boolean
   hasRoom: () => boolean
-  /** What came with QoS 0. */
+  /** Deliveries with QoS 0. */
   readonly delivered: Delivery[]
-  /** How often it was told that something waits in its queue. */
+  /** How many times it was told that its queue has something to send. */
   woken: number
   readonly ends: EndReason[]
 }
 
-/** A client without a wire: what it does is what `mqtt/` asks of the broker for one. */
+/** A client without a socket: it calls the broker as `mqtt/` does. */
 export interface TestClient {
   readonly session: Session
-  /** Whether its session was there before. */
+  /** Whether its session existed before. */
   readonly isPresent: boolean
   readonly link: RecordingLink
   subscribe(name: string, qos: Qos, options?: Partial<SubscriptionOptions>): Promise<void>
   unsubscribe(...names: string[]): Promise<void>
-  /** What waits for it, in the order in which it is sent. */
+  /** Its queue, in the order of sending. */
   entries(): QueueEntry[]
-  /** The same as payloads; PUBREL where that is all that is left. */
+  /** The payloads of its queue; `PUBREL` where only that is left. */
   queued(): string[]
-  /** Sends what waits, with at most `window` in flight. */
+  /** Sends from its queue, with at most `window` in flight. */
   send(window?: number): QueueEntry[]
   acknowledge(...entries: QueueEntry[]): void
-  /** Its connection ends: without DISCONNECT, unless `request` says otherwise. */
+  /** Ends its connection, without DISCONNECT unless `request` says otherwise. */
   leave(request?: Partial<CloseRequest>): void
 }
 
-/** Rejects where the broker has no room for its session. */
+/** Connects; rejects where the broker has no room for the session. */
 export async function connectClient(
   sessions: BrokerSessions,
   client: string,

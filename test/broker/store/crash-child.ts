@@ -1,5 +1,5 @@
-// Works on a store until it is killed. Writes down what it tries, before, and what was answered,
-// after, in the words that crash-clients.ts reads: into a file, as only that is there when it returns.
+// Works on a store until it is killed. Before each try and after each answer it writes a line that
+// crash-clients.ts reads: into a file, because a write to a pipe may be lost when the process is killed.
 import { openSync, writeSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Fsync } from '../../../src/broker/store/sqlite-file.ts'
@@ -36,7 +36,7 @@ for (const filter of ['#', '$x/#'])
   })
 say('open', at.broker.log.epoch())
 
-/** QoS 1, each publisher waiting for its PUBACK. */
+/** Publishes with QoS 1, and waits for each PUBACK. */
 async function publishQos1(publisher: number): Promise<void> {
   for (;;) {
     const n = next()
@@ -46,7 +46,7 @@ async function publishQos1(publisher: number): Promise<void> {
   }
 }
 
-/** QoS 0, which waits for nothing. */
+/** Publishes with QoS 0. */
 async function publishQos0(): Promise<void> {
   for (;;) {
     const n = next()
@@ -56,7 +56,7 @@ async function publishQos0(): Promise<void> {
   }
 }
 
-/** QoS 2 from the PUBLISH to the PUBCOMP, with the same identifier again and again. */
+/** Publishes with QoS 2, each from PUBLISH to PUBCOMP, always with the same identifier. */
 async function publishQos2(publisher: number): Promise<void> {
   const client = await at.connect(`publisher${publisher}`)
   for (;;) {
@@ -91,12 +91,12 @@ async function subscribeAndWill(): Promise<void> {
   }
 }
 
-/** Receives as a client does, and answers what it received. */
+/** Receives and acknowledges messages as a client does. */
 async function consume(): Promise<void> {
   for (;;) {
     for (const entry of consumer.send(100)) {
       const n = String(entry.message?.payload ?? 'PUBREL')
-      // what waits for its identifier to be stored before it is sent
+      // the identifier of a QoS 2 message is stored before the message is sent
       if (entry.qos === 2) await sessions.stored()
       if (!entry.isReleased) say('received', n, entry.qos, entry.packetId)
       if (entry.qos === 2) {
@@ -110,7 +110,7 @@ async function consume(): Promise<void> {
   }
 }
 
-/** Comes back now and then, receives some of what waits, and leaves. */
+/** Comes back at random times, receives part of its queue, and leaves. */
 async function comeAndGo(name: string): Promise<void> {
   for (;;) {
     await pause(Math.random() * 50)

@@ -7,7 +7,7 @@ import { receive, release } from './traffic.ts'
 const STORED = new Set(['puback', 'pubrec', 'retained'])
 const TRIED = new Set(['publish', 'publish2', 'publish0', 'retain'])
 
-/** Clients that are away, but for two that come and go. */
+/** Clients that are away, except two that come and go. */
 export const CROWD = Array.from({ length: 12 }, (_, n) => `crowd${n}`)
 
 /** What clients know of the numbered messages of crash-child.ts, over all rounds. */
@@ -18,14 +18,14 @@ export function createClients() {
   const stored = new Set<string>()
   const received = new Map<string, { qos: string; packetId: number }>()
   const released = new Set<string>()
-  /** What each of the crowd received. */
+  /** What each client of the crowd received. */
   const got = new Set<string>()
-  /** The last QoS 2 exchange of each publisher, and whether it had its PUBREC. */
+  /** The last QoS 2 exchange of each publisher, and whether it has its PUBREC. */
   const exchanges = new Map<string, { n: string; pubrec: boolean }>()
   const retained = new Map<string, { tried: number; answered: number }>()
   const subscribed: string[] = []
   const wills: string[] = []
-  /** What came with each number that the broker gave, by the numbering that it said when it was open. */
+  /** The message of each sequence number, by the epoch that the broker had. */
   const givenBy = new Map<string, Map<number, string>>()
   let given = new Map<number, string>()
 
@@ -59,7 +59,7 @@ export function createClients() {
     }
   }
 
-  /** What waits for a client, by its number. */
+  /** The queue of a client, by the payloads. */
   function waiting({ store }: TestBroker, client: string): Map<string, QueueEntry> {
     const found = new Map<string, QueueEntry>()
     const session = store.sessions.find(client)
@@ -110,7 +110,7 @@ export function createClients() {
     }
   }
 
-  /** It has what the collector has, in the same order, but for what it received. */
+  /** Checks that it has what the collector has, in the same order, except what it received. */
   function checkCrowd(
     client: string,
     collected: ReadonlyMap<string, QueueEntry>,
@@ -127,7 +127,7 @@ export function createClients() {
     }
   }
 
-  /** All that is acknowledged is in the log, once, by the number it was handed on with, and nothing that nobody sent. */
+  /** Checks that the log holds every acknowledged message once, and nothing that nobody sent. */
   async function checkLog(at: TestBroker): Promise<void> {
     await checkNumbers(at)
     const { log } = at.broker
@@ -142,12 +142,12 @@ export function createClients() {
     for (const n of stored) assert.ok(logged.has(n), `${n} was acknowledged and is not in the log`)
   }
 
-  /** No number is given again, or to another message. */
+  /** Checks that no number is used again or for another message. */
   async function checkNumbers({ broker: { log } }: TestBroker): Promise<void> {
     const numbers = givenBy.get(log.epoch()) ?? new Map<number, string>()
     givenBy.set(log.epoch(), numbers)
     for (const number of numbers.keys())
-      assert.ok(number <= log.start(), `${number} is given again`)
+      assert.ok(number <= log.start(), `${number} would be used again`)
     for await (const { sequence, topic, payload } of readLog(log)) {
       if (topic === 'gone') continue
       const n = String(payload)
@@ -156,7 +156,7 @@ export function createClients() {
     }
   }
 
-  /** Publishers come back: without a PUBREC they send their DUP, with one their PUBREL. */
+  /** Publishers come back: they repeat their PUBLISH with DUP, or after a PUBREC send their PUBREL. */
   async function reconnect(at: TestBroker): Promise<void> {
     const before = waiting(at, 'collector')
     for (const [name, { n, pubrec }] of exchanges) {

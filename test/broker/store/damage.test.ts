@@ -16,8 +16,8 @@ function flip(file: string, text: string): void {
   writeFileSync(file, bytes)
 }
 
-describe('a byte that the disk has changed', () => {
-  test('is not served: the read leaves the message out, and names it', async () => {
+describe('a byte that the disk changed', () => {
+  test('is not served: the read leaves the message out, and reports it', async () => {
     const directory = temporaryDirectory()
     const before = await openFile(directory)
     for (const name of ['first', 'second', 'third']) await before.publish('t', `${name} payload`)
@@ -36,7 +36,7 @@ describe('a byte that the disk has changed', () => {
       }
     assert.equal(damage.length, 1)
     assert.match(at.store.damage() ?? '', /^1 messages of the log are damaged .* store repair"$/)
-    // whoever resumes from before it hears that it is missing, after a restart too
+    // a stream that resumes before it is told that it is missing, after a restart too
     const gaps = at.store.log.gapsAfter(0)
     assert.deepEqual(gaps, ['damaged'])
     assert.deepEqual(at.store.log.gapsAfter(damage[0] as number), [])
@@ -64,7 +64,7 @@ describe('a byte that the disk has changed', () => {
     ['is retained', true],
     ['waits for a session', false],
   ] as const)
-    test(`is an error at the start in a message that ${what}`, async () => {
+    test(`is an error at the start, in a message that ${what}`, async () => {
       const directory = temporaryDirectory()
       const before = await openFile(directory)
       await (await before.connect('a')).subscribe('waits', 1)
@@ -82,7 +82,7 @@ describe('a byte that the disk has changed', () => {
       assert.deepEqual(readFileSync(file), damaged)
     })
 
-  test('is found in what stays of a store of schema 4 only in new messages', async () => {
+  test('is found only in new messages in a store upgraded from schema 4, which had no checksums', async () => {
     const directory = temporaryDirectory()
     const before = await openFile(directory)
     await before.publish('t', 'an old payload')

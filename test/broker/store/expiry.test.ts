@@ -5,7 +5,7 @@ import { START, stopClock } from '../clock.ts'
 import { createTally, KINDS, openFile, openMemory, temporaryDirectory } from './stores.ts'
 
 for (const { name, open } of KINDS)
-  describe(`messages past their time, ${name}`, () => {
+  describe(`expired messages, ${name}`, () => {
     /** A store with a clock that the test sets, and a client that subscribes to everything. */
     async function opened(limits: Partial<Limits> = {}) {
       const { counts, onBound } = createTally()
@@ -16,7 +16,7 @@ for (const { name, open } of KINDS)
       return { ...at, counts, clock, client }
     }
 
-    test('leave a queue unsent, after the time that the store gives them', async () => {
+    test('leave a queue unsent, after the time that the store allows', async () => {
       const { store, counts, clock, client, publish } = await opened({ messageExpiry: 10 })
       await publish('x', '1')
       client.send()
@@ -34,7 +34,7 @@ for (const { name, open } of KINDS)
       assert.deepEqual(counts, { message_expired: 2 })
     })
 
-    test('wait as long as others where a new subscription brought them, however old they are', async () => {
+    test('are not retained ones that a new subscription queued, however old they are', async () => {
       const { broker, counts, clock, client, publish } = await opened({ messageExpiry: 10 })
       await publish('$x/y', '1', { qos: 1, retain: true, time: 0 })
       clock.time = 1_000
@@ -45,7 +45,7 @@ for (const { name, open } of KINDS)
       assert.deepEqual(counts, {})
     })
 
-    test('leave a queue at the time that their publisher gave them, sent or not', async () => {
+    test('leave a queue at the time that their publisher set, sent or not', async () => {
       const { store, counts, clock, client, connect, publish } = await opened()
       await publish('x', '1', { expires: 10 })
       await publish('x', '2')
@@ -58,7 +58,7 @@ for (const { name, open } of KINDS)
         ['4'],
       )
       assert.deepEqual(client.queued(), ['1', '2', '4'])
-      // nobody is sent again what has expired
+      // an expired message is not sent again
       const again = await connect('a')
       assert.deepEqual(
         again.send().map(({ message }) => String(message?.payload)),
@@ -67,11 +67,11 @@ for (const { name, open } of KINDS)
       assert.deepEqual(counts, { message_expired: 2 })
       clock.time = 11
       store.expireMessages()
-      // it is in the hands of its receiver
+      // it has been sent, so it stays until it is acknowledged
       assert.deepEqual(again.queued(), ['2', '4'])
     })
 
-    test('free the room that they took in a queue', async () => {
+    test('free their room in a queue', async () => {
       const { store, counts, clock, client, publish } = await opened({ queueMessages: 2 })
       await publish('x', '1')
       await publish('x', '2', { expires: 10 })
@@ -85,7 +85,7 @@ for (const { name, open } of KINDS)
     })
 
     for (const whenFull of ['drop-oldest', 'refuse'] as const)
-      test(`make room for others, wherever in the queue they are: ${whenFull}`, async () => {
+      test(`make room for others, wherever they are in the queue: ${whenFull}`, async () => {
         const { counts, clock, client, publish } = await opened({ queueMessages: 3, whenFull })
         await publish('x', 'lasts')
         for (const expires of [10, 20]) await publish('x', `until ${expires}`, { expires })
@@ -102,7 +102,7 @@ for (const { name, open } of KINDS)
         assert.deepEqual(counts, { message_expired: 2, queue_messages: 1 })
       })
 
-    test('are retained for nobody, and free the room that they took', async () => {
+    test('are no longer retained, and free their room', async () => {
       const limits = { retainedMessages: 1, retainedBytesPerDevice: 2 }
       const { broker, store, counts, clock, publish } = await opened(limits)
       await publish('x', '1', { qos: 0, retain: true, expires: 10 })
@@ -120,7 +120,7 @@ for (const { name, open } of KINDS)
       assert.deepEqual(counts, {})
     })
 
-    test('are not retained in the place of what came later', async () => {
+    test('do not replace a later retained message', async () => {
       const { broker, store, clock, publish } = await opened()
       await publish('x', '1', { retain: true, expires: 10 })
       await publish('x', '2', { retain: true })
@@ -135,7 +135,7 @@ for (const { name, open } of KINDS)
     })
   })
 
-test('the time of messages goes on over a restart', async () => {
+test('messages expire at the same time over a restart', async () => {
   const directory = temporaryDirectory()
   let time = 0
   const settings = { limits: { messageExpiry: 100 }, now: () => time }
@@ -166,13 +166,13 @@ test('the time of messages goes on over a restart', async () => {
   assert.deepEqual(again.send(), [])
   await store.broker.close()
 
-  // what expired was taken out of the file too
+  // the expired message was removed from the file too
   const last = await openFile(directory, settings)
   assert.equal(last.store.stats().retained, 1)
   assert.deepEqual((await last.connect('a')).queued(), ['2'])
 })
 
-test('the broker takes out every minute what is past its time', async (t) => {
+test('the broker removes expired messages every minute', async (t) => {
   stopClock()
   t.after(() => mock.timers.reset())
   const { broker, store, connect, publish } = await openMemory()

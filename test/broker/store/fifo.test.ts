@@ -5,7 +5,7 @@ import { createFifo } from '../../../src/broker/store/fifo.ts'
 
 const MEMBERS = Array.from({ length: 6 }, (_, number) => ({ number }))
 
-test('a set in the order of adding is what a list would be, whatever is added and deleted', () => {
+test('a fifo set behaves as a list, whatever is added and deleted', () => {
   const step = fc.tuple(
     fc.constantFrom('add', 'delete', 'delete first', 'look'),
     fc.constantFrom(...MEMBERS),
@@ -23,7 +23,7 @@ test('a set in the order of adding is what a list would be, whatever is added an
           assert.equal(fifo.delete(gone), list.includes(gone))
           list = list.filter((one) => one !== gone)
         }
-        // sometimes nobody asks for the first between two changes
+        // sometimes the first is not read between two changes
         if (what !== 'delete') assert.equal(fifo.first(), list[0])
         assert.equal(fifo.size(), list.length)
         assert.deepEqual([...fifo.values()], list)

@@ -4,8 +4,8 @@ import { openFile, openManual, temporaryDirectory } from './stores.ts'
 
 const FORWARDED = { filters: ['out/#'], except: '$bridge' }
 
-describe('how far the log was forwarded', () => {
-  test('begins with what is published from now on', async () => {
+describe('the position up to which the log was forwarded', () => {
+  test('begins after what is already in the log', async () => {
     const directory = temporaryDirectory()
     const first = await openFile(directory)
     await first.publish('out/a', '1')
@@ -17,7 +17,7 @@ describe('how far the log was forwarded', () => {
     assert.equal(await forwarding.count(forwarding.position(), 1e15), 1)
   })
 
-  test('is the same after a crash before anything went, also in a new store', async () => {
+  test('survives a crash before anything was forwarded, also in a new store', async () => {
     const directory = temporaryDirectory()
     const first = await openFile(directory)
     const { position } = await first.store.forwarding(FORWARDED)
@@ -29,7 +29,7 @@ describe('how far the log was forwarded', () => {
     assert.equal(await forwarding.count(forwarding.position(), 1e15), 1)
   })
 
-  test('survives a restart where it was moved to', async () => {
+  test('survives a restart', async () => {
     const directory = temporaryDirectory()
     const first = await openFile(directory)
     const forwarding = await first.store.forwarding(FORWARDED)
@@ -48,7 +48,7 @@ describe('how far the log was forwarded', () => {
       for (let position = 1; position <= 100; position++) forwarding.moveTo(position)
       mock.timers.tick(999)
       assert.equal(isAsked(), false)
-      // with the next commit, or soon
+      // with the next commit, or within a second
       mock.timers.tick(1)
       mock.timers.tick(100)
       const { changes, done } = await next()
@@ -59,7 +59,7 @@ describe('how far the log was forwarded', () => {
     }
   })
 
-  test('counts what the filters cover, but not what came from the other broker', async () => {
+  test('counts messages that the filters cover, except those from the other broker', async () => {
     const at = await openFile(temporaryDirectory())
     const forwarding = await at.store.forwarding(FORWARDED)
     for (let count = 0; count < 300; count++) {

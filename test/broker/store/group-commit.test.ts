@@ -10,7 +10,7 @@ const three: Change = ['unretain', 'three']
 const full = new Error('database or disk is full')
 const unavailable = { code: 'broker_unavailable' }
 
-test('what comes while a commit runs goes into the next one', async () => {
+test('changes that come during a commit go into the next one', async () => {
   const { disk, next, isAsked } = createManualDisk()
   const journal = createGroupCommit(disk)
   const first = [journal.append([one]), journal.append([two])]
@@ -26,7 +26,7 @@ test('what comes while a commit runs goes into the next one', async () => {
   await Promise.all(second)
 })
 
-test('appending nothing waits for what came before', async () => {
+test('appending nothing waits for the changes before it', async () => {
   const { disk, next } = createManualDisk()
   const journal = createGroupCommit(disk)
   await journal.append([])
@@ -42,7 +42,7 @@ test('appending nothing waits for what came before', async () => {
   await waited
 })
 
-test('later changes go by themselves, the last one for a key in the place of the first', async () => {
+test('later changes are committed unasked, the last of a key in the place of its first', async () => {
   const { disk, next } = createManualDisk()
   const journal = createGroupCommit(disk)
   journal.later('a', one)
@@ -51,7 +51,7 @@ test('later changes go by themselves, the last one for a key in the place of the
   assert.deepEqual((await next()).changes, [three, two])
 })
 
-test('a failed commit rejects who waits and keeps what nobody waits for', async () => {
+test('a failed commit rejects appended changes and keeps later ones', async () => {
   const { disk, next } = createManualDisk()
   const journal = createGroupCommit(disk)
   journal.later('a', one)
@@ -64,14 +64,14 @@ test('a failed commit rejects who waits and keeps what nobody waits for', async 
   assert.equal(journal.outage(), full.message)
   const stored = journal.append([one])
   const commit = await next()
-  // 'a' was superseded meanwhile and is in its old place
+  // 'a' was replaced meanwhile and keeps its place
   assert.deepEqual(commit.changes, [three, two, one])
   commit.done()
   await stored
   assert.equal(journal.outage(), null)
 })
 
-test('after a failure it finds out by itself when it works again', async () => {
+test('after a failure a probe finds out when the disk works again', async () => {
   const { disk, next } = createManualDisk()
   const journal = createGroupCommit(disk)
   const lost = journal.append([one])
@@ -84,7 +84,7 @@ test('after a failure it finds out by itself when it works again', async () => {
   assert.equal(journal.outage(), null)
 })
 
-test('closing stores what waits, and refuses what comes after', async () => {
+test('closing stores what waits, and refuses later changes', async () => {
   const { disk, next, isClosed } = createManualDisk()
   const journal = createGroupCommit(disk)
   const before = journal.append([one])
@@ -99,7 +99,7 @@ test('closing stores what waits, and refuses what comes after', async () => {
   assert.equal(isClosed(), true)
 })
 
-test('closing a disk that fails tells who waits and ends', async () => {
+test('closing a disk that fails rejects what waits, and ends', async () => {
   const { disk, next, isClosed } = createManualDisk()
   const journal = createGroupCommit(disk)
   const lost = journal.append([one])

@@ -7,7 +7,7 @@ const unavailable = { code: 'broker_unavailable' }
 
 for (const { name, open } of KINDS)
   describe(`incoming QoS 2, ${name}`, () => {
-    test('a DUP is not published again until its PUBREL', async () => {
+    test('a DUP is not published again before its PUBREL', async () => {
       const at = await open()
       const subscriber = await at.connect('a')
       await subscriber.subscribe('#', 2)
@@ -21,7 +21,7 @@ for (const { name, open } of KINDS)
       assert.deepEqual(subscriber.queued(), ['1', '2', '3'])
     })
 
-    test('a DUP on another connection is not published again either', async () => {
+    test('a DUP on another connection is not published again', async () => {
       const at = await open()
       const publisher = await at.connect('publisher')
       await receive(at, publisher, 7, '1')
@@ -29,7 +29,7 @@ for (const { name, open } of KINDS)
       assert.equal(await receive(at, await at.connect('publisher'), 7, '1'), false)
     })
 
-    test('a clean start forgets, and so does the end of the session', async () => {
+    test('a clean start forgets arrivals, and so does the end of the session', async () => {
       const at = await open()
       await receive(at, await at.connect('publisher'), 7, '1')
       const again = await at.connect('publisher', { cleanStart: true })
@@ -49,7 +49,7 @@ async function opened(expiry = 3600) {
   return { ...at, publisher, subscriber }
 }
 
-test('an arrival is in the commit of its fan-out, and a DUP waits for that', async () => {
+test('an arrival is in the same commit as its message, and a DUP waits for that', async () => {
   const at = await opened()
   const received = receive(at, at.publisher, 7, '1')
   const commit = await at.next()
@@ -67,14 +67,14 @@ test('an arrival is in the commit of its fan-out, and a DUP waits for that', asy
 })
 
 for (const retain of [false, true])
-  test(`of a fan-out that could not be stored nothing is left, and the DUP is published: ${retain ? 'retained' : 'plain'}`, async () => {
+  test(`a message that could not be stored leaves nothing, and its DUP is published: ${retain ? 'retained' : 'plain'}`, async () => {
     const at = await opened()
     const received = receive(at, at.publisher, 7, '1', { retain })
     const commit = await at.next()
     const dup = receive(at, at.publisher, 7, '1', { retain })
     commit.fail(new Error('full'))
     await assert.rejects(received, unavailable)
-    // its client is told so, and sends it again
+    // the client learns of that, and sends it again
     await assert.rejects(dup)
     assert.deepEqual(at.subscriber.queued(), [])
     assert.deepEqual(await at.broker.retained('#'), [])
@@ -84,7 +84,7 @@ for (const retain of [false, true])
     assert.equal((await at.broker.retained('#')).length, retain ? 1 : 0)
   })
 
-test('of a session that ends with its connection only the message is written', async () => {
+test('an arrival in a session that ends with its connection is not stored', async () => {
   const at = await opened(0)
   const received = receive(at, at.publisher, 7, '1', { topic: '$x' })
   const commit = await at.next()

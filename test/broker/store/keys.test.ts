@@ -12,7 +12,7 @@ function begin(keys: Taking, device: string, key: string, fingerprint = 'f'): Ke
   return begun
 }
 
-/** A request that publishes one reading, and ends. */
+/** Runs a request that publishes one reading. */
 function publish(keys: Taking, device: string, key: string): void {
   const request = begin(keys, device, key)
   request.published(1)
@@ -26,8 +26,8 @@ function isKnown(keys: Taking, device: string, key: string): boolean {
   return found
 }
 
-describe('a key', () => {
-  test('is that of one request of one device, while it is under way and after it', () => {
+describe('an idempotency key', () => {
+  test('belongs to one request of one device, during the request and after it', () => {
     const keys = openKeys()
     const first = begin(keys, 'a', 'k')
     assert.equal(keys.take('a', 'k', 'f'), 'underway')
@@ -39,7 +39,7 @@ describe('a key', () => {
     assert.ok(isKnown(keys, 'a', 'k'))
   })
 
-  test('is free again where its request has published nothing', () => {
+  test('is free again where its request published nothing', () => {
     const keys = openKeys()
     begin(keys, 'a', 'k').release()
     begin(keys, 'a', 'k', 'other').release()
@@ -55,7 +55,7 @@ describe('a key', () => {
     assert.equal(isKnown(keys, 'a', 'k'), false)
   })
 
-  test('is forgotten in time, however many are past theirs', () => {
+  test('is forgotten in time, however many have expired', () => {
     let now = 0
     const keys = openKeys({ limits: { keyTtl: 100 }, now: () => now })
     for (let n = 0; n < 2_000; n++) publish(keys, 'a', String(n))
@@ -63,7 +63,7 @@ describe('a key', () => {
     assert.equal(isKnown(keys, 'a', '1999'), false)
   })
 
-  test('goes where there are too many, the oldest of its device first, never one under way', () => {
+  test('is dropped where there are too many: the oldest of its device first, never one in use', () => {
     let forgotten = 0
     const onBound = () => void forgotten++
     const keys = openKeys({ limits: { keys: 4, keysPerDevice: 3 }, onBound })
@@ -72,7 +72,7 @@ describe('a key', () => {
     assert.equal(forgotten, 1)
     publish(keys, 'b', '1')
     assert.equal(forgotten, 1)
-    // there is no room for one more: of its own device where that has one
+    // there is no room for one more; one of the same device goes first
     publish(keys, 'b', '2')
     assert.equal(forgotten, 2)
     publish(keys, 'c', '1')
@@ -84,7 +84,7 @@ describe('a key', () => {
     assert.ok(isKnown(keys, 'c', '1'))
   })
 
-  test('goes where its answers take too many bytes', async () => {
+  test('is dropped where answers take too many bytes', async () => {
     const keys = openKeys({ limits: { keyBytesPerDevice: 10_000 } })
     const answers = ['1', '2', '3']
     for (const key of answers) {
@@ -98,7 +98,7 @@ describe('a key', () => {
   })
 })
 
-test('keys are there after a crash with what was published, and without what was not', async () => {
+test('idempotency keys survive a crash with what was published, and nothing else', async () => {
   const directory = temporaryDirectory()
   const before = await openFile(directory)
   const { keys } = before.store

@@ -9,14 +9,14 @@ import type { TestBroker } from './test-broker.ts'
 const MIB = 1024 * 1024
 const qos0 = { qos: 0 } as const
 
-/** The numbers of all that is handed on. */
+/** The numbers of all deliveries. */
 async function numbersOf({ broker }: TestBroker): Promise<number[]> {
   const numbers: number[] = []
   await broker.subscribe(['#'], ({ sequence }) => numbers.push(sequence))
   return numbers
 }
 
-/** All that the log has after a number. */
+/** All messages of the log after a number. */
 async function readAll(
   { store }: TestBroker,
   after = 0,
@@ -36,7 +36,7 @@ const payloads = (deliveries: readonly Delivery[]) =>
   deliveries.map(({ payload }) => String(payload))
 
 describe('the log', () => {
-  test('has every message once, in the order and with the number of its handing on', async () => {
+  test('holds every message once, in the order and with the number of its delivery', async () => {
     const directory = temporaryDirectory()
     const at = await openFile(directory)
     const numbers = await numbersOf(at)
@@ -61,7 +61,7 @@ describe('the log', () => {
     assert.deepEqual(await readAll(await openFile(directory)), found)
   })
 
-  test('has on disk within a second what nobody waits for', async () => {
+  test('writes messages of QoS 0 to disk within a second', async () => {
     const { next, publish } = await openManual()
     mock.timers.enable({ apis: ['setTimeout'] })
     try {
@@ -81,7 +81,7 @@ describe('the log', () => {
     }
   })
 
-  test('stores what was noted before what is stored at once', async () => {
+  test('stores messages of QoS 0 before a later one of QoS 1', async () => {
     const directory = temporaryDirectory()
     const at = await openFile(directory)
     await at.publish('a', 'noted', { qos: 0, retain: true })
@@ -101,10 +101,10 @@ describe('the log', () => {
     assert.deepEqual(payloads(await readAll(again)), ['noted', 'stored', 'stored', 'noted'])
   })
 
-  test('is read with all that was handed on, also while that is on its way to the disk', async () => {
+  test('is read only once earlier deliveries are on disk', async () => {
     const at = await openManual()
     const stored = at.publish('a', '1', { qos: 1, retain: true })
-    // it waits for the one before it, and for no disk of its own
+    // it waits for the message before it, but not for a commit of its own
     const noted = at.publish('a', '2', { qos: 0, retain: true })
     const first = await at.next()
     let isRead = false
@@ -118,7 +118,7 @@ describe('the log', () => {
     await at.through(Promise.all([reading, noted]))
   })
 
-  test('leaves out what comes faster than the disk takes it, and says so', async () => {
+  test('leaves out messages that come faster than the disk takes them, and records the gap', async () => {
     const { counts, onBound } = createTally()
     const at = await openManual({ onBound })
     const numbers = await numbersOf(at)
@@ -133,7 +133,7 @@ describe('the log', () => {
     assert.equal(counts.log_overload, 4)
   })
 
-  test('says so, too, where the disk did not take what was noted', async () => {
+  test('records a gap where a commit of QoS 0 messages failed', async () => {
     const { counts, onBound } = createTally()
     const at = await openManual({ onBound })
     const numbers = await numbersOf(at)
@@ -148,7 +148,7 @@ describe('the log', () => {
 })
 
 describe('the numbering', () => {
-  test('goes on after a clean end, and nothing is missing', async () => {
+  test('goes on after a clean end, without a gap', async () => {
     const directory = temporaryDirectory()
     const before = await openFile(directory)
     const numbers = await numbersOf(before)
@@ -161,7 +161,7 @@ describe('the numbering', () => {
     assert.equal(at.store.log.oldest(), 0)
   })
 
-  test('goes on above all that may have been given after a crash, and says what may be missing', async () => {
+  test('goes on above any number in use before a crash, and records a gap', async () => {
     let directory = temporaryDirectory()
     let at = await openFile(directory)
     const epoch = at.store.log.epoch()
@@ -169,7 +169,7 @@ describe('the numbering', () => {
     for (let crash = 1; crash <= 3; crash++) {
       const numbers = await numbersOf(at)
       await at.publish('a', `stored ${crash}`)
-      // on no disk when the copy is made
+      // not yet on disk when the copy is made
       for (let n = 0; n < 50; n++) await at.publish('a', 'noted', qos0)
       directory = copyOf(directory)
       await at.publish('a', 'after the crash')
@@ -180,7 +180,7 @@ describe('the numbering', () => {
       assert.equal(log.epoch(), epoch)
       assert.ok(log.start() >= highest)
       assert.deepEqual(log.gapsAfter(numbers[0] as number), ['restart'])
-      // whoever begins now has missed nothing
+      // a reader that begins now has missed nothing
       assert.deepEqual(log.gapsAfter(log.start()), [])
       const found = payloads(await readAll(at))
       assert.deepEqual(
@@ -188,7 +188,7 @@ describe('the numbering', () => {
         Array.from({ length: crash }, (_, n) => `stored ${n + 1}`),
       )
     }
-    // a clean end makes no new gap, and does not take back the old one
+    // a clean end makes no new gap and keeps the old one
     await at.publish('a', 'last')
     const last = (await readAll(at)).at(-1)?.sequence ?? 0
     await at.broker.close()
@@ -196,7 +196,7 @@ describe('the numbering', () => {
     assert.deepEqual([log.gapsAfter(1), log.gapsAfter(last)], [['restart'], []])
   })
 
-  test('is another one in another store', async () => {
+  test('has another epoch in another store', async () => {
     const [one, other] = [
       await openFile(temporaryDirectory()),
       await openFile(temporaryDirectory()),
@@ -207,7 +207,7 @@ describe('the numbering', () => {
 })
 
 describe('a page of the log', () => {
-  test('has what any of the filters covers, while more is stored', async () => {
+  test('holds what any of the filters covers, while more is stored', async () => {
     const directory = temporaryDirectory()
     const at = await openFile(directory)
     const writing = (async () => {
@@ -233,7 +233,7 @@ describe('a page of the log', () => {
         filters: ['sparse/+', 'sparse/#', '+/y'],
       })
       found.push(...page.deliveries)
-      // more may still come below what is being stored now
+      // messages that are being stored now may still come below
       if (!isWriting) reached = page.reached
       else reached = found.at(-1)?.sequence ?? reached
       reads += 1
@@ -262,7 +262,7 @@ describe('a page of the log', () => {
   })
 })
 
-test('a message is one row, however many wait for it', async () => {
+test('a message is one row, however many queues hold it', async () => {
   const directory = temporaryDirectory()
   const at = await openFile(directory)
   for (let n = 0; n < 20; n++) await (await at.connect(`c/${n}`)).subscribe('#', 1)

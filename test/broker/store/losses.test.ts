@@ -15,7 +15,7 @@ const MESSAGES = 200
 const FILE = 'broker.sqlite'
 const WAL = 'broker.sqlite-wal'
 
-/** A store with 200 messages, and what kill -9 leaves of it. */
+/** What kill -9 leaves of a store with 200 messages, and an older copy of it. */
 async function killed(fsync: Fsync = 'always'): Promise<{ directory: string; older: string }> {
   const directory = temporaryDirectory()
   const at = await openOn(await openSqliteJournal(directory, { fsync }))
@@ -24,7 +24,7 @@ async function killed(fsync: Fsync = 'always'): Promise<{ directory: string; old
   for (let n = 0; n < MESSAGES; n++) await at.publish(`t/${n}`, `payload ${n}`)
   const last = await at.store.log.read({ after: 0, upTo: 1e15, filters: ['t/199'] })
   const number = last.deliveries[0]?.sequence
-  // what the write-ahead log holds is written down a moment later
+  // the position file is written a moment after the write-ahead log
   const isNoted = () => {
     const position = readPosition(directory)
     return position?.number === number && (position?.wal?.frames ?? 0) > MESSAGES * 2
@@ -66,7 +66,7 @@ const DAMAGES: Record<string, { damage: Damage; says: RegExp; keeps: (count: num
     'an empty database': {
       damage: (directory) => truncateSync(join(directory, FILE), 0),
       says: /broker\.sqlite is empty or missing, but messages up to number \d+ were stored/,
-      // all of a young store is in the write-ahead log
+      // everything in a new store is still in the write-ahead log
       keeps: (count) => count === MESSAGES,
     },
     'no database': {
@@ -115,7 +115,7 @@ const DAMAGES: Record<string, { damage: Damage; says: RegExp; keeps: (count: num
     },
   }
 
-describe('a store that has lost what was stored', () => {
+describe('a store that lost data', () => {
   for (const [what, { damage, says, keeps }] of Object.entries(DAMAGES))
     test(`is an error at the start, and is repaired: ${what}`, async () => {
       const { directory, older } = await killed()
@@ -140,7 +140,7 @@ describe('a store that has lost what was stored', () => {
       const again = await openFile(directory)
       const left = await payloadsIn(again)
       assert.deepEqual(left, before.slice(0, repaired.kept))
-      // whoever resumes hears that messages are missing, and no number is given twice
+      // a stream that resumes is told of the gap, and no number is used twice
       assert.ok(again.store.log.gapsAfter(repaired.stored).includes('damaged'))
       assert.deepEqual(again.store.log.gapsAfter(again.store.log.start()), [])
       assert.ok(again.store.log.start() > repaired.stored)
@@ -159,7 +159,7 @@ describe('a store that has lost what was stored', () => {
     }
   })
 
-  test('is found where the position itself is damaged', async () => {
+  test('is found where the position file itself is damaged', async () => {
     const directory = temporaryDirectory()
     await (await openFile(directory)).broker.close()
     writeFileSync(join(directory, 'broker.sqlite-position'), 'x'.repeat(1024))
@@ -170,7 +170,7 @@ describe('a store that has lost what was stored', () => {
 })
 
 describe('store repair', () => {
-  test('leaves a whole store as it is, and refuses one that is in use', async () => {
+  test('leaves an intact store as it is, and refuses one that is in use', async () => {
     const { directory } = await killed()
     const before = filesIn(directory)
     assert.equal(await repairStore(directory), null)
@@ -181,7 +181,7 @@ describe('store repair', () => {
     await assert.rejects(repairStore(temporaryDirectory()), /there is no store/)
   })
 
-  test('keeps all but what pages and messages the disk has damaged', async () => {
+  test('keeps everything except damaged pages and messages', async () => {
     const directory = temporaryDirectory()
     const at = await openFile(directory)
     await (await at.connect('a')).subscribe('none', 1)
@@ -190,7 +190,7 @@ describe('store repair', () => {
     await at.broker.close()
     const file = join(directory, FILE)
     const bytes = readFileSync(file)
-    // one payload, and the page of another
+    // damages one payload, and the page of another
     bytes.write('y', bytes.indexOf('message 300 ') + 50)
     const page = Math.floor(bytes.indexOf('message 700 ') / 4096) * 4096
     bytes.fill(7, page, page + 100)

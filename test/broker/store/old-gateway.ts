@@ -5,24 +5,24 @@ import { gunzipSync } from 'node:zlib'
 
 export const RELEASES = ['schema-2', 'schema-3'] as const
 
-/** An event as a stream of the old gateway had it. */
+/** An event that a stream of the old gateway sent. */
 export interface OldEvent {
   readonly id: string
   readonly topic: string
   readonly payload: string
 }
 
-/** What an old gateway left. */
+/** What an old gateway sent and left. */
 export interface OldStore {
-  /** All that its last two runs sent to a stream; the first of them are no longer in its history. */
+  /** All events that its last two runs sent; the first ones are no longer in its history. */
   readonly events: readonly OldEvent[]
-  /** The first event that is. */
+  /** The index of the first event that its history still holds. */
   readonly first: number
 }
 
 const FOLDER = join(import.meta.dirname, 'old-stores')
 
-/** Puts what old-stores/make.ts made into `directory`, as if it had been just now. */
+/** Copies what old-stores/make.ts made into `directory`, with times as if it were made just now. */
 export function leaveOldStore(release: (typeof RELEASES)[number], directory: string): OldStore {
   const read = (name: string) => readFileSync(join(FOLDER, release, name))
   const [head = '', ...lines] = `${read('history.ndjson')}`.trimEnd().split('\n')

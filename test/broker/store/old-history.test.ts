@@ -22,7 +22,7 @@ import { openFile, temporaryDirectory } from './stores.ts'
 import { openOn, type TestBroker } from './test-broker.ts'
 
 const AWAY = 'away.d.wott.local/away.d.wott.local/1'
-/** What waits for `AWAY`. */
+/** The topics in the queue of `AWAY`. */
 const WAITING = [
   'waits/a',
   'waits/kept',
@@ -33,7 +33,7 @@ const WAITING = [
   'waits/d',
 ]
 const RETAINED = ['kept/a', 'kept/b', 'kept/c', 'waits/kept', 'waits/kept-too']
-/** Messages that are in the store and no longer in the history. */
+/** Topics of messages in the store that the history no longer holds. */
 const ONLY_STORED = ['waits/a', 'waits/kept', 'waits/b', 'kept/a', 'kept/b']
 
 const saying = ({ topic, payload }: { topic: string; payload: unknown }) => `${topic} ${payload}`
@@ -53,7 +53,7 @@ function numberOf({ store: { log } }: TestBroker, id: string): number {
   return number
 }
 
-/** All that the old gateway had is there, once, and its ids are known. */
+/** Checks that everything the old gateway had is there once, and that its event ids are known. */
 async function check(
   at: TestBroker,
   { events, first }: OldStore,
@@ -83,7 +83,7 @@ async function check(
 
 describe('the history file of an older gateway', () => {
   for (const release of RELEASES)
-    it(`is in the log, once, and its ids are known: ${release}`, async () => {
+    it(`is taken over into the log, with its event ids: ${release}`, async () => {
       const directory = temporaryDirectory()
       const old = leaveOldStore(release, directory)
       for (let start = 0; start < 2; start++) {
@@ -100,7 +100,7 @@ describe('the history file of an older gateway', () => {
       assert.deepEqual(page.deliveries.map(saying), ['new 1'])
     })
 
-  it('says what was damaged or missing in it, and streams hear of that', async () => {
+  it('is reported where it was damaged or incomplete, and streams are told of the gap', async () => {
     const directory = temporaryDirectory()
     const { events, first } = leaveOldStore('schema-3', directory)
     const file = join(directory, 'history.ndjson')
@@ -128,7 +128,7 @@ describe('the history file of an older gateway', () => {
     assert.ok(!existsSync(file))
   })
 
-  it('is taken over without its first line, but for its ids', async () => {
+  it('is taken over without its event ids where its first line is missing', async () => {
     const directory = temporaryDirectory()
     const { events, first } = leaveOldStore('schema-3', directory)
     const file = join(directory, 'history.ndjson')
@@ -142,7 +142,7 @@ describe('the history file of an older gateway', () => {
     await at.broker.close()
   })
 
-  it('loses and doubles nothing wherever kill -9 or a power cut ends the start', async (t) => {
+  it('is taken over without loss or doubles wherever kill -9 or a power cut ends the start', async (t) => {
     const work = realpathSync(mkdtempSync(join(tmpdir(), 'wott-upgrade-')))
     t.after(() => rmSync(work, { recursive: true, force: true }))
     const broker = createForgetfulBroker(work, 'never')

@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite'
 
-/** What the first gateways wrote, word for word. */
+/** The SQL that the first gateways ran, unchanged. */
 const SCHEMA_1 = `
   PRAGMA auto_vacuum = INCREMENTAL;
   PRAGMA journal_mode = WAL;
@@ -87,7 +87,7 @@ const ROWS = `
     ('d3/clean', 'boot1', 'gone/too', x'3138', 0, 0, 'd3', NULL);
   INSERT INTO probe VALUES (1, 5);`
 
-/** The same, with what only MQTT 5 says. */
+/** The same, with the fields that MQTT 5 added. */
 const ROWS_3 = `
   INSERT INTO retained VALUES
     ('a', x'31', 1, 'd1', 1700000000000, '{"contentType":"text/plain"}', 9000000000000),
@@ -113,7 +113,7 @@ const ROWS_3 = `
 
 export type OldSchema = 1 | 2 | 3
 
-/** Writes the store of an older gateway, with all that there can be in one. */
+/** Writes the store of an older gateway, with a row of every kind. */
 export function writeOldStore(file: string, schema: OldSchema, now: number): void {
   const db = new DatabaseSync(file)
   db.exec({ 1: SCHEMA_1, 2: SCHEMA_2, 3: SCHEMA_3 }[schema])
@@ -122,7 +122,7 @@ export function writeOldStore(file: string, schema: OldSchema, now: number): voi
   db.close()
 }
 
-/** Makes of a store what the gateways of schema 6 left. */
+/** Turns a store into one of schema 6. */
 export function asSchema6(file: string): void {
   const db = new DatabaseSync(file)
   db.exec(`DROP INDEX log_late; ALTER TABLE log DROP COLUMN own_time;
@@ -130,7 +130,7 @@ export function asSchema6(file: string): void {
   db.close()
 }
 
-/** Makes of a store what the gateways of schema 4 left. */
+/** Turns a store into one of schema 4. */
 export function asSchema4(file: string): void {
   asSchema6(file)
   const db = new DatabaseSync(file)

@@ -20,7 +20,7 @@ for (const { name, open } of KINDS)
       assert.equal(c.link.delivered.length, 1)
     })
 
-    test('and every identifier of theirs that there is', async () => {
+    test('overlapping filters keep the identifiers of all subscriptions', async () => {
       const { connect, publish } = await open()
       const a = await connect('a')
       await a.subscribe('#', 1, { identifier: 5 })
@@ -35,7 +35,7 @@ for (const { name, open } of KINDS)
       )
     })
 
-    test('a filter that overlaps can go without the others', async () => {
+    test('an overlapping filter can be removed on its own', async () => {
       const { connect, publish } = await open()
       const a = await connect('a')
       await a.subscribe('#', 1)
@@ -48,7 +48,7 @@ for (const { name, open } of KINDS)
       assert.deepEqual(a.queued(), ['1', '2'])
     })
 
-    test('what a client published itself is queued for it, unless it wants none of that', async () => {
+    test('a message of the client itself is queued for it, unless it asked for No Local', async () => {
       const { connect, publish } = await open()
       const a = await connect('a')
       const origin = { session: a.session, arrival: null }
@@ -82,7 +82,7 @@ for (const { name, open } of KINDS)
       )
     })
 
-    test('who wants RETAIN as it was published has it, also when queued', async () => {
+    test('a message queued with Retain As Published keeps its RETAIN', async () => {
       const { connect, publish } = await open()
       const bridge = await connect('bridge')
       await bridge.subscribe('#', 1, { retainAsPublished: true })
@@ -94,7 +94,7 @@ for (const { name, open } of KINDS)
       )
     })
 
-    test('what a new subscription brings is queued with RETAIN, and has half of the queue', async () => {
+    test('retained messages of a new subscription are queued with RETAIN, in half of the queue at most', async () => {
       const { broker, connect, publish } = await open({ limits: { queueMessages: 4 } })
       const { sessions } = broker
       const a = await connect('a')
@@ -122,12 +122,12 @@ for (const { name, open } of KINDS)
           ['2', 1, false, null],
         ],
       )
-      // and each is a message of its own
+      // each is queued on its own
       a.acknowledge(...a.entries().slice(0, 1))
       assert.deepEqual(a.queued(), ['1', '2'])
     })
 
-    test('all that its publisher said of a message is kept', async () => {
+    test('a queued message keeps all properties that its publisher set', async () => {
       const { broker, connect, publish } = await open()
       const a = await connect('a')
       await a.subscribe('#', 1)
@@ -155,7 +155,7 @@ for (const { name, open } of KINDS)
       }
     })
 
-    test('a message is held once for all who wait for it, and as a copy', async () => {
+    test('a message is held once for all queues, as a copy', async () => {
       const { store, connect, publish } = await open()
       const clients = [await connect('a'), await connect('b'), await connect('c')]
       for (const client of clients) await client.subscribe('#', 1)
@@ -173,7 +173,7 @@ for (const { name, open } of KINDS)
       assert.equal(store.stats().queuedBytes, 0)
     })
 
-    test('what was sent on an earlier connection comes first, with its identifier', async () => {
+    test('messages sent on an earlier connection come first, with their identifiers', async () => {
       const { connect, publish } = await open()
       const a = await connect('a')
       await a.subscribe('#', 1)
@@ -183,7 +183,7 @@ for (const { name, open } of KINDS)
       await publish('x', '4')
       const again = await connect('a')
       assert.equal(again.isPresent, true)
-      // its PUBACK was on its way
+      // the PUBACK of the first was on its way
       again.acknowledge(again.session.queue.byPacketId(first ?? 0) ?? assert.fail())
       assert.deepEqual(
         again.entries().map(({ packetId }) => packetId),
@@ -196,7 +196,7 @@ for (const { name, open } of KINDS)
       )
     })
 
-    test('a window is sent at a time, each message once', async () => {
+    test('at most a window is in flight, and each message is sent once', async () => {
       const { broker, connect, publish } = await open()
       const { sessions } = broker
       const a = await connect('a')
@@ -216,7 +216,7 @@ for (const { name, open } of KINDS)
       assert.deepEqual(a.queued(), ['2', '3', '4'])
     })
 
-    test('a message that the client may not have any more is taken out before it is sent', async () => {
+    test('a message can be settled before it is sent, as when the rules deny it meanwhile', async () => {
       const { store, connect, publish } = await open()
       const a = await connect('a')
       await a.subscribe('#', 1)
@@ -236,7 +236,7 @@ for (const { name, open } of KINDS)
       for (let twice = 0; twice < 2; twice++) await broker.sessions.release(a.session, sent)
       assert.deepEqual(a.queued(), ['PUBREL'])
       assert.equal(store.stats().queuedBytes, 0)
-      // and that is sent again on another connection
+      // the PUBREL is sent again on another connection
       const again = await connect('a')
       const [released = assert.fail(), ...more] = again.send()
       assert.deepEqual([released.packetId, released.isReleased, more], [packetId, true, []])

@@ -9,7 +9,7 @@ import { temporaryFolder } from '../../cli/program.ts'
 
 const RAISE = 'const os = require("node:os"); os.setPriority(os.getPriority() - 5)'
 
-/** Whether a process of this user may have a higher priority than it has. */
+/** Whether this user may raise the priority of a process. */
 async function mayGoFirst(): Promise<boolean> {
   return promisify(execFile)(process.execPath, ['--eval', RAISE]).then(
     () => true,
@@ -17,7 +17,7 @@ async function mayGoFirst(): Promise<boolean> {
   )
 }
 
-/** How nice the threads of this process are that have a name. */
+/** The nice values of the threads of this process with a name. */
 async function niceOf(name: string): Promise<number[]> {
   const found: number[] = []
   for (const thread of await readdir('/proc/self/task')) {
@@ -29,7 +29,7 @@ async function niceOf(name: string): Promise<number[]> {
 }
 
 describe('the thread of the store', () => {
-  it('goes before the others where the system lets it', async () => {
+  it('has a higher priority than the others where the system allows it', async () => {
     await using folder = await temporaryFolder()
     const journal = await openSqliteJournal(`${folder.path}/data`, { fsync: 'never' })
     const own = getPriority()

@@ -34,16 +34,16 @@ function entryOf(more: Partial<QueueEntry> = {}): QueueEntry {
   }
 }
 
-/** What a queue should hold, in lists. */
+/** What a queue should hold, as plain lists. */
 interface Model {
   reserved: QueueEntry[]
   unsent: QueueEntry[]
   sent: QueueEntry[]
-  /** Sent on an earlier connection, and not yet on this one. */
+  /** Sent on an earlier connection, but not yet on this one. */
   repeats: QueueEntry[]
 }
 
-/** Something that happens to a queue; where the model has no entry for it, nothing does. */
+/** A change of a queue and its model; does nothing where the model has no entry for it. */
 type Step = (model: Model, queue: Queue, pick: number) => void
 
 function take(list: QueueEntry[], entry: QueueEntry): void {
@@ -148,11 +148,11 @@ function check({ reserved, unsent, sent, repeats }: Model, queue: Queue, share: 
 }
 
 describe('a queue', () => {
-  test('holds what lists would, whatever happens to it', () => {
+  test('holds the same as plain lists, whatever happens to it', () => {
     const step = fc.record({ name: fc.constantFrom(...Object.keys(STEPS)), pick: fc.nat(20) })
     fc.assert(
       fc.property(fc.array(step, { maxLength: 100, size: 'max' }), (steps) => {
-        // what other queues of the device have
+        // the bytes of other queues of the device
         const share = { bytes: 1_000 }
         const queue = createQueue(share)
         const model: Model = { reserved: [], unsent: [], sent: [], repeats: [] }
@@ -165,7 +165,7 @@ describe('a queue', () => {
     )
   })
 
-  test('gives no packet identifier that is in use a second time [MQTT-2.3.1-4]', () => {
+  test('gives no packet identifier twice while it is in use [MQTT-2.3.1-4]', () => {
     const queue = createQueue({ bytes: 0 })
     const send = () => {
       const entry = entryOf()
@@ -180,7 +180,7 @@ describe('a queue', () => {
       assert.equal(entry.packetId, packetId)
       queue.remove(entry)
     }
-    // once around, 1 is still in flight
+    // after all identifiers were used, 1 is still in flight
     assert.equal(send().packetId, 2)
     queue.remove(stays)
     assert.equal(send().packetId, 3)
@@ -200,7 +200,7 @@ describe('a queue', () => {
     assert.equal(last.packetId, 700)
   })
 
-  test('that is restored goes on behind the identifiers that are in use', () => {
+  test('continues after the highest identifier in use when it is restored', () => {
     const queue = createQueue({ bytes: 0 })
     const restored = [
       entryOf({ packetId: 2 }),

@@ -15,7 +15,7 @@ const properties = {
     ['b', '2'],
   ],
 } as const
-/** All that may be said of a message. */
+/** All optional fields of a message. */
 const said = {
   device: 'a.d.wott.local',
   time: 1_700_000_000_000,
@@ -40,7 +40,7 @@ test('queues keep their order over restarts', async () => {
 })
 
 for (const end of ['a restart', 'a crash'])
-  test(`what was sent is sent again with its identifier, and released stays released, after ${end}`, async () => {
+  test(`messages in flight are repeated with their identifiers, and released ones stay released, after ${end}`, async () => {
     const directory = temporaryDirectory()
     const before = await openFile(directory)
     const a = await before.connect('a')
@@ -72,14 +72,14 @@ for (const end of ['a restart', 'a crash'])
     const { sequence } = third.message as Delivery
     assert.deepEqual(rest, { ...said, qos: 2, retain: false, sequence })
     assert.deepEqual([unsent.qos, unsent.identifiers], [1, [7]])
-    // and its identifier is none of those that are in use
+    // the new message has an identifier that is not in use
     assert.equal(new Set([released, sent, unsent].map(({ packetId }) => packetId)).size, 3)
-    // and the exchange goes on
+    // the exchange continues
     again.acknowledge(released)
     assert.deepEqual(again.queued(), ['3', '4'])
   })
 
-test('a message is stored once however many wait for it, and stays when nobody does', async () => {
+test('a message is stored once for all queues, and stays in the log afterwards', async () => {
   const directory = temporaryDirectory()
   const at = await openFile(directory)
   const clients = [await at.connect('a'), await at.connect('b'), await at.connect('c')]
@@ -94,7 +94,7 @@ test('a message is stored once however many wait for it, and stays when nobody d
   db.close()
 })
 
-test('what a new subscription brought is still that after a restart', async () => {
+test('a queued retained message keeps its RETAIN over a restart', async () => {
   const directory = temporaryDirectory()
   const before = await openFile(directory)
   const { sessions } = before.broker
@@ -115,7 +115,7 @@ test('what a new subscription brought is still that after a restart', async () =
   assert.deepEqual(entry?.message?.properties, properties)
 })
 
-test('retained messages are there after a restart, with all that was said of them', async () => {
+test('retained messages survive a restart with all their fields', async () => {
   const directory = temporaryDirectory()
   const before = await openFile(directory)
   await before.publish('a', '1', { retain: true, ...said })

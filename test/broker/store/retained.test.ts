@@ -18,7 +18,7 @@ for (const { name, open } of KINDS)
       assert.deepEqual(await topics('$SYS/#'), ['$SYS/uptime'])
     })
 
-    test('filters that overlap give a message once', async () => {
+    test('overlapping filters give a message once', async () => {
       const { broker, publish } = await open()
       await publish('a/b', '1', kept)
       const found = await Array.fromAsync(broker.sessions.retainedBy(['a/#', 'a/b', '+/b', 'c']))
@@ -35,7 +35,7 @@ for (const { name, open } of KINDS)
       assert.equal(found?.payload.buffer.byteLength, 5)
     })
 
-    test('the last one published is kept, whatever the order of QoS', async () => {
+    test('the message published last is kept, whatever its QoS', async () => {
       const { broker, store, publish } = await open()
       const order = [1, 0, 2, 1, 0] as const
       await Promise.all(order.map((qos, n) => publish('a', `${n}`, { qos, retain: true })))
@@ -51,7 +51,7 @@ for (const { name, open } of KINDS)
       assert.equal(store.stats().retainedBytes, 0)
     })
 
-    test('QoS 0 is there at once', async () => {
+    test('a retained message of QoS 0 can be read at once', async () => {
       const { broker, publish } = await open()
       const published = publish('a', '1', { qos: 0, retain: true })
       assert.equal(String(broker.sessions.retainedOn('a')?.payload), '1')
@@ -59,13 +59,13 @@ for (const { name, open } of KINDS)
       await published
     })
 
-    test('what one device had retained leaves room for others', async () => {
+    test('the retained messages of one device leave room for others', async () => {
       const { counts, onBound } = createTally()
       const { broker, publish } = await open({ limits: { retainedBytesPerDevice: 10 }, onBound })
       await publish('a', '12345', { ...kept, device: 'greedy' })
       await publish('b', '12345', { ...kept, device: 'greedy' })
       await publish('c', '12345', { ...kept, device: 'modest' })
-      // in the place of its own it has room, and of another's too
+      // it has room to replace its own message, and another's
       await publish('a', '123456789', { ...kept, device: 'greedy' })
       await publish('a', '123', { ...kept, device: 'modest' })
       await publish('b', '12345', { ...kept, device: 'greedy' })
@@ -85,7 +85,7 @@ for (const { name, open } of KINDS)
       const properties = { contentType: 'x'.repeat(10) }
       await publish('b', 'x'.repeat(10), { ...kept, properties })
       assert.deepEqual(counts, { retained_messages: 1, retained_bytes: 1 })
-      // 'b' could not be brought up to date, and nobody is told the old value for the last one
+      // 'b' had no room for its new value, and the old one must not be returned as the latest
       assert.deepEqual(
         (await broker.retained('#')).map(({ payload }) => String(payload)),
         ['2'],
@@ -94,7 +94,7 @@ for (const { name, open } of KINDS)
       assert.equal(store.stats().retained, 2)
     })
 
-    test('a long look-up lets others have their turn', async () => {
+    test('a long look-up does not block the event loop', async () => {
       const { broker, publish } = await open()
       for (let n = 0; n < 5_000; n++) await publish(`a/${n}`, '1', { qos: 0, retain: true })
       for (const filter of ['#', '+/+/nothing']) {
@@ -112,7 +112,7 @@ for (const { name, open } of KINDS)
     })
   })
 
-test('the latest is known while it is on its way into the store, and forgotten when that fails', async () => {
+test('a retained message can be read while it is being stored, and not after that fails', async () => {
   const { broker, publish, next } = await openManual()
   const { sessions } = broker
   for (const [payload, works] of [
@@ -132,14 +132,14 @@ test('the latest is known while it is on its way into the store, and forgotten w
   }
 })
 
-test('the last one of QoS 0 is tried until it is stored, and no older one takes its place', async () => {
+test('a retained message of QoS 0 is written again until it is stored, and not replaced by an older one', async () => {
   const { publish, next, store } = await openManual()
   const qos0 = { ...kept, qos: 0 } as const
   await publish('a', 'a1', qos0)
   await publish('b', 'b1', qos0)
   store.log.flush()
   const first = await next()
-  // while that is on its way
+  // published during that commit
   await publish('b', 'b2', qos0)
   first.fail(new Error('full'))
   await new Promise(setImmediate)
@@ -157,7 +157,7 @@ test('the last one of QoS 0 is tried until it is stored, and no older one takes 
   done()
 })
 
-test('one of QoS 0 waits where the disk does not keep up', async () => {
+test('a retained message of QoS 0 waits where the disk is too slow', async () => {
   const { broker, publish, through } = await openManual()
   const qos0 = { ...kept, qos: 0 } as const
   for (let n = 0; n < 16; n++) await publish(`a/${n}`, 'x'.repeat(1024 * 1024), qos0)

@@ -21,7 +21,7 @@ for (const { name, open } of KINDS)
       assert.deepEqual(again.queued(), [])
     })
 
-    test('a session that goes on has its subscriptions and what was queued [MQTT-3.1.2-5]', async () => {
+    test('a session that is resumed has its subscriptions and its queue [MQTT-3.1.2-5]', async () => {
       const { connect, publish } = await open()
       const a = await connect('a')
       await a.subscribe('#', 1)
@@ -33,7 +33,7 @@ for (const { name, open } of KINDS)
       assert.deepEqual(again.queued(), ['1'])
     })
 
-    test('what was on its way to a session that ended is gone with it', async () => {
+    test('a message that is being stored for a session ends with it', async () => {
       const { store, connect, publish } = await open()
       const a = await connect('a')
       await a.subscribe('#', 1)
@@ -52,7 +52,7 @@ for (const { name, open } of KINDS)
       const first = await connect('a/1')
       await assert.rejects(connect('a/2'), /no room/)
       await connect('b/1')
-      // and those that end with their connection are not counted
+      // sessions that end with their connection are not counted
       await connect('a/2', { expiry: 0 })
       first.leave({ expiry: 0 })
       await connect('a/2', { cleanStart: true })
@@ -75,13 +75,13 @@ for (const { name, open } of KINDS)
           ['y', 1],
         ],
       )
-      // nor is room taken by one that is continued
+      // a session that is resumed takes no more room
       assert.equal((await connect('a')).isPresent, true)
       assert.equal(store.stats().sessions, 1)
     })
   })
 
-test('a subscription that could not be stored is not there, and one that was stays', async () => {
+test('a subscription that could not be stored is not made, and a stored one stays', async () => {
   const { store, connect, publish, next, through } = await openManual()
   const a = await connect('a')
   await through(a.subscribe('x', 1))
@@ -107,7 +107,7 @@ test('a subscription that could not be stored is not there, and one that was sta
   assert.equal(store.outage(), null)
 })
 
-test('sessions and subscriptions are there after a restart, and expire', async () => {
+test('sessions and subscriptions survive a restart, and expire', async () => {
   const directory = temporaryDirectory()
   let time = 0
   const settings = { now: () => time }
@@ -131,7 +131,7 @@ test('sessions and subscriptions are there after a restart, and expire', async (
   time = 2 * HOUR * 1000
   const at = await openFile(directory, settings)
   assert.equal(at.store.stats().sessions, 2)
-  // 'a' was connected when the gateway ended, so its time runs from the restart
+  // 'a' was connected when the gateway stopped, so its expiry begins at the restart
   assert.equal((await at.connect('b')).isPresent, false)
   const again = await at.connect('a', { expiry: HOUR })
   assert.equal(again.isPresent, true)
@@ -181,7 +181,7 @@ test('sessions and subscriptions are there after a restart, and expire', async (
   assert.equal((await (await openFile(directory, settings)).connect('a')).isPresent, false)
 })
 
-test('a session lasts as long as its client last asked for, over a restart too', async () => {
+test('a session lasts as long as its client asked for last, over a restart too', async () => {
   const directory = temporaryDirectory()
   let time = 0
   const settings = { now: () => time }

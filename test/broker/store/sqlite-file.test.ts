@@ -30,7 +30,7 @@ async function openElsewhere(directory: string): Promise<string> {
   return said.trim()
 }
 
-test('directories are made, and files are for their owner alone', async () => {
+test('missing directories are made, and only the owner can read the files', async () => {
   const directory = join(temporaryDirectory(), 'a', 'b')
   const { connect } = await openFile(directory)
   await (await connect('a')).subscribe('#', 1)
@@ -39,19 +39,19 @@ test('directories are made, and files are for their owner alone', async () => {
   assert.deepEqual(modes, ['700', '600', '600'])
 })
 
-test('what is in use by another process, or by this one, is refused', async () => {
+test('a store that is in use, by another process or this one, is refused', async () => {
   const directory = temporaryDirectory()
   await (await openFile(directory)).broker.close()
   const { broker } = await openFile(directory)
   assert.match(await openElsewhere(directory), /in use by another process/)
   await refused(directory, /in use by another process.*Stop the other gateway.*pgrep/)
-  // having tried here must not have unlocked it
+  // the attempt must not have unlocked it
   assert.match(await openElsewhere(directory), /in use by another process/)
   await broker.close()
   assert.equal(await openElsewhere(directory), 'opened')
 })
 
-test('what is not a store is refused and left as it is', async () => {
+test('a file that is not a store is refused and left as it is', async () => {
   const directory = temporaryDirectory()
   writeFileSync(fileIn(directory), 'Dear diary, today I learned what a database is. '.repeat(100))
   const before = readFileSync(fileIn(directory))
@@ -106,7 +106,7 @@ for (const [what, sql] of [
     "INSERT INTO sessions VALUES (1, 'a', 1, 0, 60, 0); INSERT INTO subscriptions VALUES (1, 'x', 1, '')",
   ],
 ] as const)
-  test(`a store that somebody else wrote ${what} into is refused`, async () => {
+  test(`a store into which something else wrote ${what} is refused`, async () => {
     const directory = temporaryDirectory()
     await (await openFile(directory)).broker.close()
     const db = new DatabaseSync(fileIn(directory))
@@ -115,7 +115,7 @@ for (const [what, sql] of [
     await refused(directory, /contains data that no gateway wrote/)
   })
 
-test('a directory that cannot be one is refused', async () => {
+test('a path that cannot be a directory is refused', async () => {
   const directory = temporaryDirectory()
   writeFileSync(join(directory, 'file'), '')
   await refused(join(directory, 'file'), /cannot hold a store: EEXIST/)
@@ -124,7 +124,7 @@ test('a directory that cannot be one is refused', async () => {
   await refused(directory, /broker\.sqlite cannot be opened/)
 })
 
-test('a full disk takes nothing in, keeps what it has, and works again when there is room', async () => {
+test('a full disk refuses messages, keeps the stored ones, and works again when there is room', async () => {
   const directory = temporaryDirectory()
   const said: (string | null)[] = []
   const options = { fsync: 'always', maxBytes: 400_000 } as const

@@ -4,7 +4,7 @@ import { openSqliteFile } from '../../../src/broker/store/sqlite-file.ts'
 import { READ_LOG, READ_TOPICS, SPLIT_LOG } from '../../../src/broker/store/sqlite-statements.ts'
 import { temporaryDirectory } from './stores.ts'
 
-/** What goes through a range of the log on purpose is bounded where it is read. */
+/** Statements that read a range of the log on purpose; their readers bound it. */
 const STATEMENTS = {
   ...SPLIT_LOG,
   ...READ_TOPICS,

@@ -32,7 +32,7 @@ function toReceiver({ session }: TestClient): QueueRecipient {
 
 let last = 0
 
-/** A message as the broker numbers it before it is stored. */
+/** A message with the number that the broker gives it before it is stored. */
 function numbered(...as: Parameters<typeof message>): Delivery {
   last += 1
   return { ...message(...as), sequence: last }
@@ -40,13 +40,13 @@ function numbered(...as: Parameters<typeof message>): Delivery {
 
 const retained = numbered('x', '1', { qos: 2, retain: true })
 
-test('what is retained, the places in queues and the arrival of a message are one commit', async () => {
+test('a message, its retained value, its places in queues and its arrival are one commit', async () => {
   const { broker, store, clients, from, next } = await opened()
   const stored = store.storeMessage(retained, clients.map(toReceiver), from)
   const commit = await next()
   const names = commit.changes.map(([name]) => name)
   assert.deepEqual(names.toSorted(), ['append', 'enqueue', 'enqueue', 'receive', 'retain'])
-  // and nothing of it is there before
+  // nothing of it can be seen before
   assert.deepEqual(
     clients.map((client) => client.queued()),
     [[], []],
@@ -63,7 +63,7 @@ test('what is retained, the places in queues and the arrival of a message are on
   assert.equal(store.stats().queuedBytes, 2)
 })
 
-test('also when that commit is full', async () => {
+test('they are one commit also when that is already full', async () => {
   const { store, clients, from, next } = await opened()
   const [a] = clients as [TestClient]
   const before = Array.from({ length: 4_095 }, (_, n) => a.subscribe(`${n}`, 1))
@@ -78,7 +78,7 @@ test('also when that commit is full', async () => {
   await Promise.all([...before, stored])
 })
 
-test('of one that could not be stored nothing is there', async () => {
+test('a message that could not be stored leaves nothing', async () => {
   const { broker, store, clients, from, next } = await opened()
   const stored = store.storeMessage(retained, clients.map(toReceiver), from)
   ;(await next()).fail(new Error('full'))
@@ -96,7 +96,7 @@ test('of one that could not be stored nothing is there', async () => {
   )
 })
 
-test('an empty message that clears nothing is stored for those who wait for it', async () => {
+test('an empty retained message that clears nothing is still queued', async () => {
   const { store, clients, from, next } = await opened()
   const empty = numbered('x', '', { qos: 2, retain: true })
   const stored = store.storeMessage(empty, clients.map(toReceiver), from)
@@ -109,7 +109,7 @@ test('an empty message that clears nothing is stored for those who wait for it',
   assert.deepEqual(clients[0]?.queued(), [''])
 })
 
-test('a message that nobody waits for is only in the log, and with QoS 0 nobody waits for that', async () => {
+test('a message without queues is only in the log, and with QoS 0 is not waited for', async () => {
   const { broker, store, next, isAsked } = await opened()
   const [qos0, qos1] = [0, 1].map((qos) => numbered('x', '1', { qos: qos as 0 | 1, retain: true }))
   assert.ok(qos0 && qos1)
@@ -126,7 +126,7 @@ test('a message that nobody waits for is only in the log, and with QoS 0 nobody 
   await stored
 })
 
-test('what is stored later comes later in each queue', async () => {
+test('messages are in each queue in the order in which they were stored', async () => {
   const { store, clients, next } = await opened()
   const [a, b] = clients.map(toReceiver) as [QueueRecipient, QueueRecipient]
   const stored = [

@@ -11,11 +11,11 @@ import { openOn, type Settings, type TestBroker } from './test-broker.ts'
 
 interface Kind {
   readonly name: 'memory' | 'file'
-  /** A new and empty one, closed when the tests of this file are done. */
+  /** Opens a new, empty store, which is closed after the tests of the file. */
   open(settings?: Settings): Promise<TestBroker>
 }
 
-/** The kinds of store, which have to behave alike. */
+/** The kinds of store, which must behave the same. */
 export const KINDS: readonly Kind[] = [
   { name: 'memory', open: (settings) => openMemory(settings) },
   { name: 'file', open: (settings) => openFile(temporaryDirectory(), settings) },
@@ -37,10 +37,10 @@ export async function openFile(directory: string, settings?: Settings): Promise<
 export async function openManual(settings?: Settings) {
   const { disk, next, isAsked } = createManualDisk()
   const opening = openOn(createGroupCommit(disk), settings)
-  // the numbering, which every start stores before anything else
+  // every start stores the numbering before anything else
   ;(await next()).done()
   const at = await opening
-  /** Lets this one go through, and every other commit that it takes. */
+  /** Completes all commits until `work` is done. */
   async function through<T>(work: Promise<T>): Promise<T> {
     let isDone = false
     const done = work.finally(() => {
@@ -58,14 +58,14 @@ export async function openManual(settings?: Settings) {
 const opened: Broker[] = []
 const directories: string[] = []
 
-/** A directory that is gone when the tests of this file are done. */
+/** A directory that is removed after the tests of the file. */
 export function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'wott-store-'))
   directories.push(directory)
   return directory
 }
 
-/** What kill -9 would leave of a store that is open. */
+/** A copy of an open store, which is what kill -9 would leave of it. */
 export function copyOf(directory: string): string {
   const copy = temporaryDirectory()
   cpSync(directory, copy, { recursive: true })
@@ -77,7 +77,7 @@ after(async () => {
   for (const directory of directories) rmSync(directory, { recursive: true, force: true })
 })
 
-/** Counts what a store reports of its bounds. */
+/** Counts how often a store reports each bound. */
 export function createTally() {
   const counts: Record<string, number> = {}
   return {

@@ -13,7 +13,7 @@ import { message } from '../contract.ts'
 import { connectClient, type TestClient } from './clients.ts'
 
 export interface Settings extends Omit<StoreOptions, 'journal' | 'accessOf'> {
-  /** The text of an ACL file; everything is allowed where it is left out. */
+  /** The text of an ACL file; by default everything is allowed. */
   readonly rules?: string
 }
 
@@ -21,7 +21,7 @@ export interface Settings extends Omit<StoreOptions, 'journal' | 'accessOf'> {
 export interface TestBroker {
   readonly broker: Broker & SessionBroker
   readonly store: Store
-  /** A client whose session lasts for an hour, unless `terms` say otherwise. */
+  /** Connects a client whose session lasts for an hour, unless `terms` say otherwise. */
   connect(client: string, terms?: Partial<OpenRequest>): Promise<TestClient>
   /** Publishes with QoS 1, unless `more` says otherwise. */
   publish(
@@ -31,7 +31,7 @@ export interface TestBroker {
     origin?: Origin | null,
     mark?: Mark,
   ): Promise<void>
-  /** Leaves in the store what a crash would leave there. */
+  /** Closes the store alone, which leaves there what a crash would. */
   crash(): Promise<void>
 }
 
@@ -41,7 +41,7 @@ export async function openOn(
 ): Promise<TestBroker> {
   const acl = aclOf(rules)
   const accessOf = (user: string, clientId: string) => createAccess(acl, { user, clientId })
-  // time passes as the test's clock says
+  // time passes as the clock of the test does
   const steady = settings.now ?? Date.now
   const store = await openStore({ steady, ...settings, journal, accessOf })
   const broker = openEmbedded({ store, log: pino({ level: 'silent' }) })

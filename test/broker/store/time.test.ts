@@ -8,7 +8,7 @@ const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 const START = 1_800_000_000_000
 
-/** A clock that tells how much time passes, and one that somebody can set besides. */
+/** A steady clock, and a wall clock that can also be set. */
 function createClocks() {
   let passed = 0
   let wall = START
@@ -24,7 +24,7 @@ function createClocks() {
   }
 }
 
-/** A session that has left, with an hour and a message to wait; a message that expires in an hour; and one that is retained for that long. */
+/** Leaves an absent session that expires in an hour, with a lasting message and one that expires in an hour, and a retained one that does. */
 async function leave({ store, connect, publish }: TestBroker): Promise<void> {
   const client = await connect('a', { expiry: HOUR / 1000 })
   await client.subscribe('#', 1)
@@ -51,7 +51,7 @@ for (const { name, open } of KINDS)
       ['forward', 30 * DAY],
       ['back', -30 * DAY],
     ] as const)
-      test(`${what} by 30 days drops nothing that waited for seconds`, async () => {
+      test(`${what} by 30 days expires nothing early or late`, async () => {
         const { settings, set, pass } = createClocks()
         const at = await open(settings)
         await leave(at)
@@ -67,10 +67,10 @@ for (const { name, open } of KINDS)
       })
   })
 
-describe('time over a restart', () => {
+describe('the time of a store over a restart', () => {
   const limits = { countedDowntime: 40 * MINUTE }
 
-  test('goes on by the clock, but for no longer than is trusted', async () => {
+  test('goes on by the wall clock, but no further than the trusted downtime', async () => {
     const { settings, set } = createClocks()
     const directory = temporaryDirectory()
     const first = await openFile(directory, { ...settings, limits })
@@ -82,12 +82,12 @@ describe('time over a restart', () => {
     assert.deepEqual(await leftIn(second), ALL)
     await second.broker.close()
 
-    // the clock is right now, and 20 more minutes make an hour
+    // 40 minutes of the downtime counted, so 20 more make an hour
     set(20 * MINUTE)
     assert.equal(await leftIn(await openFile(directory, { ...settings, limits })), 'no session')
   })
 
-  test('does not go back where the clock was set back', async () => {
+  test('does not go back where the wall clock was set back', async () => {
     const { settings, set, pass } = createClocks()
     const directory = temporaryDirectory()
     const first = await openFile(directory, { ...settings, limits })
@@ -102,7 +102,7 @@ describe('time over a restart', () => {
     assert.equal(await leftIn(second), 'no session')
   })
 
-  test('goes on after a crash from the last commit, or a minute before it', async () => {
+  test('goes on after a crash from the last commit, or at most a minute before it', async () => {
     const { settings, pass, set } = createClocks()
     const directory = temporaryDirectory()
     const first = await openFile(directory, { ...settings, limits })

@@ -4,7 +4,7 @@ import type { TestClient } from './clients.ts'
 import type { TestBroker } from './test-broker.ts'
 
 /**
- * Takes a QoS 2 PUBLISH as `mqtt/` does; resolves before its PUBREC, to whether it was a new message. Rejects where that
+ * Takes a QoS 2 PUBLISH as `mqtt/` does, up to its PUBREC. Resolves to whether it is a new message; rejects where it
  * could not be stored.
  */
 export async function receive(
@@ -18,7 +18,7 @@ export async function receive(
   if (known) {
     await known.stored
     if (session.arrivals.get(packetId) === known) return false
-    throw new Error('what this one repeats was not stored')
+    throw new Error('the message that this one repeats was not stored')
   }
   const { sessions } = at.broker
   const arrival = sessions.arrive(session, packetId)
@@ -34,7 +34,7 @@ export async function receive(
   return true
 }
 
-/** Takes the PUBREL; resolves before its PUBCOMP. */
+/** Takes the PUBREL, up to its PUBCOMP. */
 export async function release(
   { broker }: TestBroker,
   { session }: TestClient,

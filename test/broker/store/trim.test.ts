@@ -31,7 +31,7 @@ interface Given {
   readonly bytes?: number
 }
 
-/** A log of these messages, numbered from 1, in the order given. */
+/** A log of these messages, numbered from 1. */
 function openLog(rows: readonly Given[]) {
   const { db } = openSqliteFile(temporaryDirectory(), { fsync: 'never' })
   opened.push(db)
@@ -60,7 +60,7 @@ function openLog(rows: readonly Given[]) {
   }
 }
 
-/** Until there is nothing more to do at a time `later`. A slow machine sweeps in parts, of which each has a second of its own. */
+/** Trims until nothing is left to do `later`. A slow machine needs several parts, each a second after the other. */
 function run(trim: Trim, later = 0): void {
   for (let round = 9; round >= 0; round--)
     for (let steps = 0; trim.step(NOW + later - (round % 2) * 1_000); steps++)
@@ -68,7 +68,7 @@ function run(trim: Trim, later = 0): void {
 }
 
 describe('trimming the log', () => {
-  it('deletes what is past its age, but for the latest of each topic', () => {
+  it('deletes messages past their age, except the latest of each topic', () => {
     const { db, numbers } = openLog([
       { topic: 'a', age: 9 * DAY },
       { topic: 'b', age: 9 * DAY },
@@ -86,7 +86,7 @@ describe('trimming the log', () => {
     })
   })
 
-  it('deletes the latest of a topic once that is past its own time, or superseded', () => {
+  it('deletes the latest of a topic once that has expired or is replaced', () => {
     const { db, add, numbers } = openLog([
       { topic: 'a', age: 29 * DAY },
       { topic: 'b', age: 20 * DAY },
@@ -102,7 +102,7 @@ describe('trimming the log', () => {
     assert.equal(trim.usage.total.entries, 2)
   })
 
-  it('goes by when a message was stored, whatever the clock said then', () => {
+  it('counts age from when a message was stored, whatever the wall clock was', () => {
     const { db, numbers } = openLog([{ age: 30 * DAY }, { age: -30 * DAY }, { age: 0 }])
     db.prepare('UPDATE log SET stored = ?').run(NOW - DAY)
     const trim = createTrim(db, RETENTION)
@@ -112,12 +112,12 @@ describe('trimming the log', () => {
     assert.deepEqual(numbers(), [3])
   })
 
-  describe('with messages that go to another broker', () => {
+  describe('with messages to be forwarded to another broker', () => {
     const FORWARDED = { filters: ['out/#'], except: '$bridge' }
     const passedOn = (trim: Trim, number: number) =>
       trim.stored([['meta', 'forwarded', String(number)]])
 
-    it('keeps what has not gone there beyond its age', () => {
+    it('keeps messages past their age until they are forwarded', () => {
       const { db, numbers } = openLog([
         ...[1, 2, 3, 4].map(() => ({ topic: 'out/a', age: 9 * DAY, bytes: 9 })),
         { topic: 'out/a', age: DAY, bytes: 9 },
@@ -132,7 +132,7 @@ describe('trimming the log', () => {
       assert.equal(trim.takeUnforwarded(), 0)
     })
 
-    it('keeps it beyond the time of its topic', () => {
+    it('keeps them past the time of their topic', () => {
       const { db, numbers } = openLog([
         { topic: 'out/a', age: 29 * DAY, bytes: 9 },
         { topic: 'other', age: 29 * DAY, bytes: 9 },
@@ -140,7 +140,7 @@ describe('trimming the log', () => {
       db.exec("REPLACE INTO meta VALUES ('forwarded', '2')")
       const trim = createTrim(db, RETENTION, FORWARDED)
       run(trim)
-      // as if a copy of an older store had been put in its place
+      // as after an older copy of the store was restored
       passedOn(trim, 0)
       run(trim, 2 * DAY)
       assert.deepEqual(numbers(), [1])
@@ -150,7 +150,7 @@ describe('trimming the log', () => {
       assert.equal(trim.takeUnforwarded(), 0)
     })
 
-    it('deletes it where there is no room, and counts what was to go there', () => {
+    it('deletes them where there is no room, and counts those', () => {
       const bytes = 1_000
       const { db, numbers } = openLog([
         { topic: 'out/a', age: HOUR, bytes },
@@ -168,7 +168,7 @@ describe('trimming the log', () => {
       assert.equal(trim.takeUnforwarded(), 0)
     })
 
-    it('counts what a device with more than its share loses', () => {
+    it('counts those of a device with more than its share', () => {
       const bytes = 1_000
       const { db, numbers } = openLog(
         [1, 2, 3, 4].map(() => ({ topic: 'out/a', age: HOUR, bytes })),
@@ -180,7 +180,7 @@ describe('trimming the log', () => {
       assert.equal(trim.takeUnforwarded(), 2)
     })
 
-    it('is trimmed as ever where nothing goes there any more', () => {
+    it('trims as usual once nothing is forwarded any more', () => {
       const { db, numbers } = openLog([
         { topic: 'out/a', age: 9 * DAY, bytes: 9 },
         { topic: 'out/a', age: DAY, bytes: 9 },
@@ -191,7 +191,7 @@ describe('trimming the log', () => {
     })
   })
 
-  it('keeps what is retained or waits in a queue for as long as it does', () => {
+  it('keeps messages while they are retained or in a queue', () => {
     const { db, numbers } = openLog([
       { age: 40 * DAY },
       { age: 40 * DAY },
@@ -210,19 +210,19 @@ describe('trimming the log', () => {
     assert.deepEqual(numbers(), [4])
   })
 
-  it('deletes the oldest beyond the bytes, but nothing of the last minute', () => {
+  it('deletes the oldest beyond the bound of bytes, but nothing of the last minute', () => {
     const rows = Array.from({ length: 100 }, (_, n) => ({ age: (100 - n) * 1_000, bytes: 900 }))
     const { db, numbers } = openLog(rows)
     const trim = createTrim(db, { ...RETENTION, bytes: 50 * 1_000 })
     run(trim)
-    // those of 60 s and more are due, and 50 fit
+    // messages of 60 s and more may go, and 50 fit
     assert.equal(numbers().length, 59)
     run(trim, MINUTE)
     assert.equal(numbers().length, 50)
     assert.equal(trim.state().usage?.bytes, 50 * 1_000)
   })
 
-  it('counts what is stored while it runs', () => {
+  it('counts messages that are stored while it runs', () => {
     const { db, add, numbers } = openLog([])
     const trim = createTrim(db, { ...RETENTION, bytes: 10 * 1_000 })
     for (let n = 0; n < 30; n++) trim.usage.stored([add({ age: HOUR, bytes: 900 })])
@@ -230,7 +230,7 @@ describe('trimming the log', () => {
     assert.deepEqual(numbers(), [21, 22, 23, 24, 25, 26, 27, 28, 29, 30])
   })
 
-  it('deletes of a device that has more than its share, and of nobody else', () => {
+  it('deletes only from a device that has more than its share', () => {
     const rows = Array.from({ length: 200 }, (_, n) => ({
       age: DAY,
       bytes: 900,
@@ -264,7 +264,7 @@ describe('trimming the log', () => {
     assert.ok(numbers().length <= 101)
   })
 
-  it('keeps the latest of no more topics than it may, and of one device half of them', () => {
+  it('bounds the topics whose latest it keeps, with half of them for one device at most', () => {
     const topics = (device: string) =>
       Array.from({ length: 80 }, (_, n) => ({
         topic: `${device}${n}`,
@@ -279,7 +279,7 @@ describe('trimming the log', () => {
     assert.equal(numbers().length, 60)
   })
 
-  it('goes on where it was, and remembers what is gone', () => {
+  it('continues where it stopped, and remembers what it deleted', () => {
     const { db, numbers } = openLog([
       { topic: 'a', age: 9 * DAY },
       { topic: 'b', age: 9 * DAY },

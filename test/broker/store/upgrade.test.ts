@@ -13,7 +13,7 @@ const NOW = 1_800_000_000_000
 const settings = { now: () => NOW, limits: { sessionExpiry: HOUR } }
 
 for (const schema of [1, 2, 3] as const)
-  test(`the store of an older gateway is taken over, with all that is in it: schema ${schema}`, async () => {
+  test(`the store of an older gateway is upgraded with all its content: schema ${schema}`, async () => {
     const directory = temporaryDirectory()
     const file = join(directory, 'broker.sqlite')
     writeOldStore(file, schema, NOW)
@@ -24,7 +24,7 @@ for (const schema of [1, 2, 3] as const)
     checkWills(before, schema)
     await before.crash()
 
-    // and once it is taken over it is a store like any other
+    // the upgraded store is like a new one
     const db = new DatabaseSync(file)
     assert.equal(db.prepare('PRAGMA user_version').get()?.user_version, 7)
     const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all()
@@ -34,7 +34,7 @@ for (const schema of [1, 2, 3] as const)
     await checkUse(directory)
   })
 
-test('messages of schema 6 keep all that they have, and were measured when they came', async () => {
+test('messages of schema 6 keep all their fields, and count as measured when they arrived', async () => {
   const directory = temporaryDirectory()
   const file = join(directory, 'broker.sqlite')
   const before = await openFile(directory, settings)
@@ -65,12 +65,12 @@ test('messages of schema 6 keep all that they have, and were measured when they 
   )
 })
 
-/** What MQTT 5 said of some of the messages. */
+/** The MQTT 5 properties of some of the messages. */
 const plain = (schema: OldSchema) => (schema === 3 ? { contentType: 'text/plain' } : null)
 
 async function checkRetained({ broker, store }: TestBroker, schema: OldSchema): Promise<void> {
   const found = await broker.retained('#')
-  // by the time they came, which was not always known
+  // by their time, which was not always known
   assert.deepEqual(found.map(asPublished), [
     {
       topic: 'b',
@@ -95,7 +95,7 @@ async function checkRetained({ broker, store }: TestBroker, schema: OldSchema): 
       expires: schema === 3 ? 9e12 : null,
     },
   ])
-  // in the log after all that waits, and before all that comes
+  // in the log after all queued messages, and before all new ones
   const numbers = [14, ...found.map(({ sequence }) => sequence), store.log.start() + 1]
   assert.deepEqual(
     numbers,
@@ -115,7 +115,7 @@ async function checkSessions({ store }: TestBroker): Promise<void> {
     ['x', 1, true, true, 5, null],
   ])
   assert.deepEqual(subscriptions('d1/there'), [['y/+', 0, false, false, 0, null]])
-  // they had one expiry for all, and who was connected is taken as seen just now
+  // all sessions had the same expiry; for connected ones it begins now
   const lasting = [...store.sessions.all()].map((session) => [
     ...[session.client, session.expiry, store.sessions.isExpired(session)],
   ])
@@ -146,7 +146,7 @@ async function checkQueues(at: TestBroker, schema: OldSchema): Promise<void> {
   const there = await at.connect('d1/there')
   assert.equal(there.isPresent, true)
   assert.deepEqual(there.queued(), ['14'])
-  // topics and payloads, held once
+  // topics and payloads, each counted once
   assert.equal(at.store.stats().queuedBytes, schema === 3 ? 9 + 'text/plain'.length : 9)
   assert.equal(await receive(at, there, 7, 'a DUP'), false)
   await release(at, there, 7)
@@ -159,7 +159,7 @@ function checkWills({ store }: TestBroker, schema: OldSchema): void {
     ...[client, String(will.message.payload), will.message.qos, will.message.retain],
     ...[will.message.properties, will.messageExpiry, will.delay, due],
   ])
-  // that of who came back is gone
+  // the will of the client that came back is gone
   assert.deepEqual(wills, [
     [
       'd3/clean',
@@ -172,7 +172,7 @@ function checkWills({ store }: TestBroker, schema: OldSchema): void {
   ])
 }
 
-/** Everything that can be written is, and read again. */
+/** Checks that everything can be written and read again. */
 async function checkUse(directory: string): Promise<void> {
   const before = await openFile(directory, settings)
   const properties = { contentType: 'text/plain' }

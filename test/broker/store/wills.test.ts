@@ -14,7 +14,7 @@ function willOf(payload: string, more: Partial<Will> = {}): Will {
   return { message: { ...message, properties }, messageExpiry: 60, delay: 30, ...more }
 }
 
-test('wills are there after a restart, with all that is said of them and when they are due', async () => {
+test('wills survive a restart with all their fields and when they are due', async () => {
   const directory = temporaryDirectory()
   const before = await openFile(directory)
   await before.connect('connected', { will: willOf('1') })
@@ -58,7 +58,7 @@ test('the payload and properties of a will are copies', async () => {
   )
 })
 
-test('a will that could not be stored is not there, and its client is not connected', async () => {
+test('a client whose will could not be stored is not connected', async () => {
   const { store, connect, next } = await openManual()
   const connected = connect('a', { will: willOf('1') })
   ;(await next()).fail(new Error('full'))
@@ -67,7 +67,7 @@ test('a will that could not be stored is not there, and its client is not connec
   assert.equal(store.sessions.find('a')?.link, null)
 })
 
-test('an older will does not change the one that took its place', async () => {
+test('an older will does not change the one that replaced it', async () => {
   const directory = temporaryDirectory()
   const before = await openFile(directory)
   const { wills } = before.store

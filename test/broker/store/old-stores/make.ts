@@ -1,6 +1,6 @@
-// Made the stores in this folder. Runs in a checkout of an older gateway, one before it had a log, at this same path:
+// Made the stores in this folder. To run it, copy it to this path in a checkout of a gateway that had no log yet:
 //   node test/broker/store/old-stores/make.ts FOLDER
-// and writes there what that gateway leaves when it stops, and all that a stream was sent by it.
+// It writes to FOLDER the store that the gateway leaves when it stops, and all events that it sent to a stream.
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -29,7 +29,7 @@ async function live(n: number, act: (at: TestGateway, publish: Publish) => Promi
   const publish: Publish = async (topic, payload, qos, retain = false) => {
     await client.publishAsync(topic, payload, { qos, retain })
   }
-  // what is retained comes first
+  // retained messages come first
   const heard = (async () => {
     for (let hasBegun = false; ; ) {
       const { id = '', data } = await events.next()
@@ -57,7 +57,7 @@ await live(1, async (at, publish) => {
   await publish('kept/a', 'lost from the history', 1, true)
   await publish('waits/kept', 'lost from the history', 1, true)
 })
-// as after a crash
+// as a crash would leave it
 rmSync(join(work, 'history.ndjson'))
 sent.length = 0
 await live(2, async (_, publish) => {
