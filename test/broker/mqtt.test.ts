@@ -135,32 +135,6 @@ describe('MQTT 3.1.1 on the mqtt door', () => {
     await publisher.endAsync()
   })
 
-  it('sends a session that comes back nothing before its CONNACK [MQTT-3.2.0-1]', async () => {
-    // storing the will takes a moment, in which the messages below are published
-    await using folder = await temporaryFolder()
-    const settings = { broker: `file:${folder.path}` }
-    await using stored = await startGateway({ acl: ACL, settings })
-    const device = await stored.pki.issue('device.d.wott.local')
-    const publisher = await mqtt(stored, device)
-    const will = { topic: 'will', payload: Buffer.from('x'), qos: 0, retain: false } as const
-    const session = { clientId: 'back', clean: false, will }
-    for (let round = 0; round < 20; round++) {
-      const raw = await rawMqtt(stored, device)
-      raw.send(connectPacket(session))
-      const flood = setInterval(() => {
-        for (let n = 0; n < 100; n++) publisher.publish('flood', 'x')
-      }, 0)
-      assert.equal((await raw.next()).cmd, 'connack')
-      raw.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'flood', qos: 0 }] })
-      // the session is connected and receives new messages
-      while ((await raw.next()).cmd !== 'publish');
-      clearInterval(flood)
-      raw.socket.destroy()
-      await raw.closed
-    }
-    await publisher.endAsync()
-  })
-
   it('repeats what was not acknowledged with DUP set and the same identifier', async () => {
     const clientId = 'forgetful'
     const first = await rawConnected(at, device, { clientId, clean: false })

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type Duplex, duplexPair } from 'node:stream'
 import { describe, it, type TestContext } from 'node:test'
-import mqttPacket, { type IConnectPacket, type Packet } from 'mqtt-packet'
+import mqttPacket, { type IConnectPacket, type IPublishPacket, type Packet } from 'mqtt-packet'
 import type { OpenedSession } from '../../src/broker/registry.ts'
 import { type CutReason, silentMeter } from '../../src/metrics/meter.ts'
 import type { MqttConnection } from '../../src/mqtt/connection.ts'
 import { LateMessage } from '../../src/mqtt/web-socket.ts'
+import { message } from '../broker/contract.ts'
 import { openMqtt } from '../support/broker.ts'
 import { collectLog } from '../support/log.ts'
 import { connectPacket } from '../support/raw-mqtt.ts'
@@ -17,12 +18,12 @@ const MQTT5 = { protocolVersion: 5 } as const
 
 type Answer = () => Promise<OpenedSession | null>
 
-/** A broker whose sessions are opened when the test says so. */
+/** A broker that opens a session when the test says so. */
 async function openSite(context: TestContext) {
   const { log, lines, logged } = collectLog()
   const cuts: CutReason[] = []
   const published: string[] = []
-  const asked: ((answer: 'as usual' | 'none' | Error) => Promise<void>)[] = []
+  const asked: ((answer: 'as usual' | 'none' | Error, sent?: Promise<void>) => Promise<void>)[] = []
   const places: { go: () => void; hasLeft: boolean }[] = []
   let isPaced = false
   const { broker, host } = await openMqtt('memory:', 'pattern readwrite #\n', (options) => ({
@@ -32,10 +33,13 @@ async function openSite(context: TestContext) {
       ...options.sessions,
       open(request) {
         const { promise, resolve } = Promise.withResolvers<Answer>()
-        asked.push(async (answer) => {
+        asked.push(async (answer, sent) => {
           resolve(async () => {
             if (answer instanceof Error) throw answer
-            return answer === 'none' ? null : options.sessions.open(request)
+            if (answer === 'none') return null
+            const session = await options.sessions.open(request)
+            await sent
+            return session
           })
           await promise
         })
@@ -66,9 +70,9 @@ async function openSite(context: TestContext) {
     pace: () => {
       isPaced = true
     },
-    /** Lets the broker answer the oldest request for a session. */
-    async answer(answer: 'as usual' | 'none' | Error = 'as usual') {
-      await asked.shift()?.(answer)
+    /** Answers the oldest request for a session; the connection is told of it once `sent` resolves. */
+    async answer(answer: 'as usual' | 'none' | Error = 'as usual', sent?: Promise<void>) {
+      await asked.shift()?.(answer, sent)
     },
     asked: () => asked.length,
     connect: () => connectTo((stream) => host.accept(stream, IDENTITY, 'mqtt')),
@@ -97,9 +101,9 @@ function connectTo(accept: (stream: Duplex) => MqttConnection) {
       const first = packets.shift()
       return first ? Promise.resolve(first) : new Promise<Packet>((resolve) => wanted.push(resolve))
     },
-    /** As when the network loses it: what is paused does not hear of an end. */
+    /** Destroys the socket, as a lost network does: a paused stream is not told of an end. */
     lose: () => void other.destroy(),
-    /** What is wrong with its stream. */
+    /** The errors of its stream. */
     fault: (error: Error) => void other.emit('error', error),
     ended: Promise.race([once(own, 'end'), once(other, 'close')]),
   }
@@ -108,10 +112,13 @@ function connectTo(accept: (stream: Duplex) => MqttConnection) {
 const connect = (more: Partial<IConnectPacket> = {}): Packet =>
   connectPacket({ ...MQTT5, clientId: 'c', clean: true, ...more })
 
-/** How an open connection begins. */
-async function opened(site: Awaited<ReturnType<typeof openSite>>) {
+/** Opens a connection up to its CONNACK. */
+async function opened(
+  site: Awaited<ReturnType<typeof openSite>>,
+  more: Partial<IConnectPacket> = {},
+) {
   const client = site.connect()
-  client.send(connect())
+  client.send(connect(more))
   await turn()
   await site.answer()
   assert.equal((await client.next()).cmd, 'connack')
@@ -121,7 +128,7 @@ async function opened(site: Awaited<ReturnType<typeof openSite>>) {
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 describe('a connection that awaits CONNECT', () => {
-  it('opens with it, and what comes behind it waits until it is open', async (context) => {
+  it('opens with it, and packets behind it wait until it is open', async (context) => {
     const site = await openSite(context)
     const client = site.connect()
     client.send(connect(), { cmd: 'pingreq' })
@@ -132,7 +139,7 @@ describe('a connection that awaits CONNECT', () => {
     assert.equal((await client.next()).cmd, 'pingresp')
   })
 
-  it('ends for another packet, and asks for no session', async (context) => {
+  it('ends with any other packet, and asks for no session', async (context) => {
     const site = await openSite(context)
     const client = site.connect()
     client.send({ cmd: 'pingreq' })
@@ -140,7 +147,7 @@ describe('a connection that awaits CONNECT', () => {
     assert.deepEqual([site.asked(), site.cuts], [0, ['protocol_error']])
   })
 
-  it('ends with its stream, and leaves no word in the log', async (context) => {
+  it('ends with its stream, without a line in the log', async (context) => {
     const site = await openSite(context)
     const client = site.connect()
     client.own.end()
@@ -162,7 +169,7 @@ describe('a connection that is opening', () => {
     ['stream', ({ lose }) => lose()],
     ['certificate', ({ connection }) => connection.dismiss('is revoked')],
   ] as readonly [string, (client: ReturnType<typeof connectTo>) => void][])
-    it(`ends with its ${what}, and the session that comes then is given back`, async (context) => {
+    it(`ends with its ${what}, and gives back a session that is opened afterwards`, async (context) => {
       const site = await openSite(context)
       const client = site.connect()
       client.send(connect({ will: WILL }))
@@ -176,7 +183,7 @@ describe('a connection that is opening', () => {
       assert.deepEqual(site.published, [])
     })
 
-  it('ends where the store gives no session, and says so', async (context) => {
+  it('ends where the store fails to open its session, with a reason code', async (context) => {
     const site = await openSite(context)
     const client = site.connect()
     client.send(connect())
@@ -187,7 +194,7 @@ describe('a connection that is opening', () => {
     await site.logged(({ msg }) => msg === 'an MQTT connection failed')
   })
 
-  it('ends where there are as many sessions as there may be, and says so', async (context) => {
+  it('ends where the bound on sessions is reached, with a reason code', async (context) => {
     const site = await openSite(context)
     const client = site.connect()
     client.send(connect())
@@ -197,7 +204,7 @@ describe('a connection that is opening', () => {
     await client.ended
   })
 
-  it('asks for its session once its will has had its turn', async (context) => {
+  it('asks for its session once the rate limit allows its will', async (context) => {
     const site = await openSite(context)
     site.pace()
     const client = site.connect()
@@ -210,7 +217,7 @@ describe('a connection that is opening', () => {
     assert.equal((await client.next()).cmd, 'connack')
   })
 
-  it('gives up the turn of its will where it ends', async (context) => {
+  it('gives up its place in the rate limit when it ends', async (context) => {
     const site = await openSite(context)
     site.pace()
     const client = site.connect()
@@ -221,7 +228,7 @@ describe('a connection that is opening', () => {
     assert.deepEqual([site.places[0]?.hasLeft, site.asked()], [true, 0])
   })
 
-  it('ends where another connection of the same client id comes, and that one opens', async (context) => {
+  it('ends when another connection with the same client id comes, which opens', async (context) => {
     const site = await openSite(context)
     const [first, second] = [site.connect(), site.connect()]
     first.send(connect())
@@ -232,6 +239,56 @@ describe('a connection that is opening', () => {
     await first.ended
     assert.equal([...site.broker.sessions.all()].length, 1)
   })
+})
+
+describe('a connection that is opening beside others', () => {
+  const lasting = { clean: false, properties: { sessionExpiryInterval: 60 } }
+
+  it('receives nothing before its CONNACK [MQTT-3.2.0-1]', async (context) => {
+    const site = await openSite(context)
+    const before = await opened(site, lasting)
+    const subscriptions = [{ topic: 'news', qos: 1 }] as const
+    before.send({ cmd: 'subscribe', messageId: 1, subscriptions: [...subscriptions] })
+    assert.equal((await before.next()).cmd, 'suback')
+    before.own.end()
+    await before.ended
+    const client = site.connect()
+    client.send(connect(lasting))
+    await turn()
+    const connack = Promise.withResolvers<void>()
+    await site.answer('as usual', connack.promise)
+    await turn()
+    for (const qos of [0, 1] as const) await site.broker.publish(message('news', `${qos}`, { qos }))
+    await turn()
+    assert.deepEqual(client.packets, [])
+    connack.resolve()
+    assert.partialDeepStrictEqual(await client.next(), { cmd: 'connack', sessionPresent: true })
+    const queued = await client.next()
+    assert.deepEqual([queued.cmd, String((queued as IPublishPacket).payload)], ['publish', '1'])
+  })
+
+  for (const [what, terms] of [
+    ['clean', { clean: true }],
+    ['persistent', lasting],
+  ] as const)
+    it(`has no part in the session once it has ended, ${what} [MQTT-3.1.4-2]`, async (context) => {
+      const site = await openSite(context)
+      const first = await opened(site, terms)
+      const [broken, last] = [site.connect(), site.connect()]
+      broken.send(connect({ ...terms, will: WILL }))
+      await turn()
+      broken.lose()
+      last.send(connect(terms))
+      await turn()
+      await Promise.all([site.answer(), site.answer()])
+      assert.equal((await last.next()).cmd, 'connack')
+      await first.ended
+      last.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'news', qos: 1 }] })
+      assert.equal((await last.next()).cmd, 'suback')
+      await site.broker.publish(message('news', '1', { qos: 1 }))
+      assert.equal((await last.next()).cmd, 'publish')
+      assert.deepEqual([broken.packets, site.published], [[], ['news']])
+    })
 })
 
 describe('a connection that is open', () => {
@@ -247,10 +304,14 @@ describe('a connection that is open', () => {
       ({ connection }) => connection.dismiss('is revoked'),
       'has a certificate that is revoked',
     ],
-    ['what it may not send', ({ send }) => send(connect()), 'sent a second CONNECT [MQTT-3.1.0-2]'],
+    [
+      'a packet that it may not send',
+      ({ send }) => send(connect()),
+      'sent a second CONNECT [MQTT-3.1.0-2]',
+    ],
   ]
   for (const [what, end, reason] of reasons)
-    it(`ends once with ${what}, and gives its session back`, async (context) => {
+    it(`ends once with ${what}, and gives back its session`, async (context) => {
       const site = await openSite(context)
       const client = await opened(site)
       end(client)
@@ -273,7 +334,7 @@ describe('a connection that is open', () => {
   })
 })
 
-it('a connection that has ended takes nothing more, and is counted once', async (context) => {
+it('a connection that has ended reads no more packets, and is counted once', async (context) => {
   const site = await openSite(context)
   const client = await opened(site)
   client.send(connect(), connect(), { cmd: 'pingreq' })
