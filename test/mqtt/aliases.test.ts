@@ -6,10 +6,10 @@ import { ProtocolError, Reason } from '../../src/mqtt/reasons.ts'
 
 const MOST = 3
 const AVERAGE = 1024
-/** As many characters as the topics of three aliases may have together. */
+/** The number of characters that the topics of three aliases may have together. */
 const ROOM = 65_535
 
-/** What a client's PUBLISH with this topic and this alias is for. */
+/** Resolves the topic of a client's PUBLISH with this topic and this alias. */
 function resolver(most: number, isRoom: (length: number) => boolean = () => true) {
   const held: number[] = []
   const resolve = createTopicResolver(most, {
@@ -27,7 +27,7 @@ const refusedWith = (reason: number) => (error: unknown) =>
   error instanceof ProtocolError && error.reason === reason
 
 describe('topic aliases of a client [MQTT 5 §3.3.2.3.4]', () => {
-  it('stand for the topic that they were sent with last', () => {
+  it('stand for the last topic that they were sent with', () => {
     const { topic } = resolver(MOST)
     assert.equal(topic('a', 1), 'a')
     assert.equal(topic('b', 3), 'b')
@@ -48,7 +48,7 @@ describe('topic aliases of a client [MQTT 5 §3.3.2.3.4]', () => {
     assert.throws(() => topic('', 2), refusedWith(Reason.protocolError))
   })
 
-  it('hold as much memory as the topics that they stand for now', () => {
+  it('count the memory of their current topics', () => {
     const { topic, held } = resolver(MOST)
     topic('abc', 1)
     topic('de', 2)
@@ -57,7 +57,7 @@ describe('topic aliases of a client [MQTT 5 §3.3.2.3.4]', () => {
     assert.deepEqual(held, [3, 5, 3])
   })
 
-  it('are refused where their topics are too long together, or the device has no memory left', () => {
+  it('are refused where their topics are too long together, or the budget of the device is used up', () => {
     const { topic } = resolver(MOST)
     topic('x'.repeat(ROOM - 1), 1)
     topic('y', 2)
@@ -70,7 +70,7 @@ describe('topic aliases of a client [MQTT 5 §3.3.2.3.4]', () => {
 })
 
 describe('topic aliases for a client', () => {
-  it('are given to the first topics, which are sent once', () => {
+  it('are given to the first topics, which are then sent once', () => {
     const { of } = createTopicAliases(2)
     assert.deepEqual(of('a'), { topic: 'a', topicAlias: 1 })
     assert.deepEqual(of('b'), { topic: 'b', topicAlias: 2 })
@@ -91,7 +91,7 @@ describe('topic aliases for a client', () => {
     assert.equal(of('x'.repeat(AVERAGE)).topicAlias, 1)
   })
 
-  it('are set by the next packet where the one that was to set them is not sent', () => {
+  it('are set by the next packet where the packet that would set them is not sent', () => {
     const { of, takeBack } = createTopicAliases(2)
     of('a')
     takeBack('a')

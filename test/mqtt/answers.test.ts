@@ -4,7 +4,7 @@ import { createAnswers } from '../../src/mqtt/answers.ts'
 import type { Client } from '../../src/mqtt/client.ts'
 import type { ProtocolError } from '../../src/mqtt/reasons.ts'
 
-/** Answers to a client that takes packets of up to 100 bytes. */
+/** The answers to a client with a Maximum Packet Size of 100 bytes. */
 function open() {
   const written: string[] = []
   const failures: number[] = []
@@ -33,7 +33,7 @@ function open() {
 }
 
 describe('the answers to a client', () => {
-  it('leave in the order in which they were expected', () => {
+  it('are sent in the order of the packets they answer', () => {
     const { answers, written } = open()
     const [first, second, third] = [answers.expect(), answers.expect(), answers.expect()]
     second(Buffer.from('b'))
@@ -44,7 +44,7 @@ describe('the answers to a client', () => {
     assert.deepEqual(written, ['a', 'b', 'c'])
   })
 
-  it('hold the client up while a thousand are coming', () => {
+  it('stop reading from the client while a thousand are pending', () => {
     const { answers, holds } = open()
     const coming = Array.from({ length: 1000 }, answers.expect)
     assert.equal(holds(), 1)
@@ -54,7 +54,7 @@ describe('the answers to a client', () => {
     assert.equal(holds(), 0)
   })
 
-  it('hold the client up while a thousand that are there wait for one', () => {
+  it('stop reading from the client while a thousand wait for an earlier one', () => {
     const { answers, written, holds } = open()
     const first = answers.expect()
     for (let count = 1; count < 1000; count++) answers.give(Buffer.from('b'))
@@ -63,7 +63,7 @@ describe('the answers to a client', () => {
     assert.deepEqual([written.length, holds()], [1000, 0])
   })
 
-  it('hold the client up while it leaves a thousand unread', () => {
+  it('stop reading from the client while a thousand are unread', () => {
     const { answers, holds, behind } = open()
     for (let count = 0; count < 1024; count++) answers.expect()(Buffer.from('a'))
     assert.deepEqual([holds(), behind()], [0, 0])
@@ -73,7 +73,7 @@ describe('the answers to a client', () => {
     assert.equal(holds(), 0)
   })
 
-  it('end the connection where one is larger than the client takes [MQTT-3.1.2-24]', () => {
+  it('end the connection where one exceeds the Maximum Packet Size [MQTT-3.1.2-24]', () => {
     const { answers, written, failures } = open()
     answers.expect()(Buffer.alloc(100, 'a'))
     answers.expect()(Buffer.alloc(101))

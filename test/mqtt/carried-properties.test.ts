@@ -55,7 +55,7 @@ describe('the properties of a message [MQTT 5 §3.3.2.3]', async () => {
     )
   })
 
-  it('stay when they are empty or 0 [MQTT-3.3.2-4] [MQTT-3.3.2-16] [MQTT-3.3.2-20]', async () => {
+  it('are kept when they are empty or 0 [MQTT-3.3.2-4] [MQTT-3.3.2-16] [MQTT-3.3.2-20]', async () => {
     using reader = await connectClient(at, device, 'reader')
     using writer = await connectClient(at, device, 'writer')
     await reader.subscribe('empty')
@@ -68,7 +68,7 @@ describe('the properties of a message [MQTT 5 §3.3.2.3]', async () => {
     assert.deepEqual(await reader.receive(), plain('empty', '', { properties }))
   })
 
-  it('user properties keep their order, equal and empty ones too [MQTT-3.3.2-18]', async () => {
+  it('include user properties in order, equal and empty ones too [MQTT-3.3.2-18]', async () => {
     using reader = await connectClient(at, device, 'reader')
     using writer = await connectClient(at, device, 'writer')
     await reader.subscribe('ordered')
@@ -76,7 +76,7 @@ describe('the properties of a message [MQTT 5 §3.3.2.3]', async () => {
     assert.deepEqual(await nextPropertyBytes(reader), ORDERED)
   })
 
-  it('user properties keep their order in a session and in a retained message', async () => {
+  it('include user properties in order for a session and a retained message', async () => {
     const { disconnect, subscribe } = await connectClient(at, device, 'sleeper', SESSION)
     await subscribe('kept')
     await disconnect()
@@ -90,7 +90,7 @@ describe('the properties of a message [MQTT 5 §3.3.2.3]', async () => {
     assert.deepEqual(await lateProperties(late, 'kept'), ORDERED)
   })
 
-  it('a hundred user properties are carried, one more is refused with 0x97', async () => {
+  it('include at most a hundred user properties; one more is refused with 0x97', async () => {
     using reader = await connectClient(at, device, 'reader')
     using writer = await connectClient(at, device, 'writer')
     await reader.subscribe('many')
@@ -105,7 +105,7 @@ describe('the properties of a message [MQTT 5 §3.3.2.3]', async () => {
     assert.deepEqual(await nextPropertyBytes(reader), userPropertyBytes(...many))
   })
 
-  it('are not sent to MQTT 3.1.1, whose publishers give none', async () => {
+  it('are not sent to MQTT 3.1.1 clients, and absent from their messages', async () => {
     using old = await connectClient(at, device, 'old', { version: 4 })
     using now = await connectClient(at, device, 'new')
     await Promise.all([old.subscribe('mixed'), now.subscribe('mixed')])
@@ -117,7 +117,7 @@ describe('the properties of a message [MQTT 5 §3.3.2.3]', async () => {
     assert.deepEqual(await now.receive(), plain('mixed', 'from 4'))
   })
 
-  it('reach mqtt.js as they were given to mqtt.js', async () => {
+  it('reach mqtt.js as mqtt.js sent them', async () => {
     const [reader, writer] = await Promise.all([
       mqtt(at, device, { protocolVersion: 5 }),
       mqtt(at, device, { protocolVersion: 5 }),
@@ -133,7 +133,7 @@ describe('the properties of a message [MQTT 5 §3.3.2.3]', async () => {
 })
 
 describe('the properties of a message, across a restart', () => {
-  it('are those of the retained message and of what waits for a session', async () => {
+  it('are kept for retained and queued messages', async () => {
     await using folder = await temporaryFolder()
     const settings = { broker: `file:${folder.path}` }
     {
@@ -160,7 +160,7 @@ describe('the properties of a message, across a restart', () => {
   })
 })
 
-describe('a payload that its publisher calls UTF-8 and is not [MQTT 5 §3.3.2.3.2]', async () => {
+describe('a payload that is marked as UTF-8 [MQTT 5 §3.3.2.3.2]', async () => {
   const { at, device } = await suiteGateway({ acl: ACL })
 
   const payload = Buffer.from([0x7b, 0xc3, 0x28])
@@ -170,7 +170,7 @@ describe('a payload that its publisher calls UTF-8 and is not [MQTT 5 §3.3.2.3.
     [1, 'puback'],
     [2, 'pubrec'],
   ] as const)
-    it(`is refused with 0x99 and goes to nobody, with QoS ${qos}`, async () => {
+    it(`is refused with 0x99 where it is not UTF-8, with QoS ${qos}`, async () => {
       using reader = await connectClient(at, device, 'reader')
       using writer = await connectClient(at, device, 'writer')
       await reader.subscribe('text')
@@ -190,7 +190,7 @@ describe('a payload that its publisher calls UTF-8 and is not [MQTT 5 §3.3.2.3.
       assert.deepEqual(await reader.receive(), plain('text', 'fence'))
     })
 
-  it('ends the connection with 0x99, with QoS 0', async () => {
+  it('ends the connection with 0x99 where it is not UTF-8, with QoS 0', async () => {
     using reader = await connectClient(at, device, 'reader')
     using writer = await connectClient(at, device, 'writer')
     await reader.subscribe('text')
@@ -208,7 +208,7 @@ describe('a payload that its publisher calls UTF-8 and is not [MQTT 5 §3.3.2.3.
     await reader.ping()
   })
 
-  it('may be any text in UTF-8, and without the indicator any bytes', async () => {
+  it('may be any UTF-8 text; an unmarked one may be any bytes', async () => {
     using reader = await connectClient(at, device, 'reader')
     using writer = await connectClient(at, device, 'writer')
     await reader.subscribe('text')

@@ -10,12 +10,12 @@ import type { Credentials } from '../support/pki.ts'
 
 const ANSWER_DEADLINE_MS = 30_000
 
-/** Whether each piece is on its way before the next is sent, or all of them arrive at once. */
+/** Whether the gateway has read each piece before the next is sent, or all arrive together. */
 export type Pace = 'apart' | 'together'
 
-/** A connection whose bytes are divided as the test says. */
+/** A connection whose bytes are split as the test says. */
 export interface Channel extends Disposable {
-  /** Sends each piece in a TLS record or a WebSocket message of its own; messages that go together, in one record. */
+  /** Sends each piece in its own TLS record or WebSocket message; messages that go `together`, in one record. */
   send(pieces: readonly Buffer[], pace: Pace): Promise<void>
   /** All packets so far, once there are `count`. Rejects when the connection closes first, or after ten seconds. */
   answers(count: number): Promise<readonly Packet[]>
@@ -52,7 +52,7 @@ export async function webSocketChannel(at: TestGateway, who: Credentials): Promi
   webSocket.on('message', received.bytes)
   webSocket.on('close', received.closed)
   await once(webSocket, 'open')
-  // a connection that the gateway ends would be an unhandled error
+  // otherwise a connection that the gateway ends would be an unhandled error
   webSocket.on('error', () => {})
   const write = (piece: Buffer) => new Promise<void>((sent) => webSocket.send(piece, () => sent()))
   return {
@@ -74,7 +74,7 @@ async function oneByOne(
 ): Promise<void> {
   for (const piece of pieces) {
     await write(piece)
-    // the gateway is in this process, and reads in the poll phase before this
+    // the gateway runs in this process and reads in the poll phase, which comes before setImmediate
     await setImmediate()
   }
 }
@@ -107,14 +107,14 @@ function receive(): Received {
 
 interface Opened {
   readonly socket: TLSSocket
-  /** Runs `write`, and sends the records that it makes in one TCP segment, or as few as they fit into. */
+  /** Runs `write`, and sends the TLS records that it makes in as few TCP segments as possible. */
   inOneSegment(write: () => Promise<void>): Promise<void>
 }
 
 async function openSocket(port: number, who: Credentials): Promise<Opened> {
   const tcp = connectTcp({ host: '127.0.0.1', port, noDelay: true })
   let held: Buffer[] | null = null
-  // Node writes the records of a TLSSocket on a net.Socket past its write(), so they are caught here
+  // a TLSSocket on a net.Socket does not call its write(), but it does on a Duplex like this one
   const records = new Duplex({
     read: () => void tcp.resume(),
     write(record: Buffer, _encoding, done) {

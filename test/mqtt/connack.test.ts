@@ -25,7 +25,7 @@ describe('CONNACK of MQTT 5 [MQTT 5 §3.2]', async () => {
     return connack.properties ?? {}
   }
 
-  it('says what the gateway takes, and nothing that is as MQTT has it anyway', async () => {
+  it('states the limits of the gateway, and leaves out defaults', async () => {
     const { maximumPacketSize = 0, ...others } = await propertiesFor({})
     assert.ok(maximumPacketSize > 128 * 1024, `${maximumPacketSize}`)
     const available = {
@@ -34,14 +34,14 @@ describe('CONNACK of MQTT 5 [MQTT 5 §3.2]', async () => {
       sharedSubscriptionAvailable: true,
       retainAvailable: true,
     }
-    // each of these may be left out where it is true
+    // each of these is left out where it is true
     assert.deepEqual(
       { ...available, ...others },
       { ...available, receiveMaximum: 33, topicAliasMaximum: 7 },
     )
   })
 
-  it('has no response information, also for those who request it [MQTT 5 §3.2.2.3.15]', async () => {
+  it('has no response information, also where it is requested [MQTT 5 §3.2.2.3.15]', async () => {
     const asked = await propertiesFor({ properties: { requestResponseInformation: true } })
     assert.deepEqual(asked, await propertiesFor({}))
   })
@@ -56,7 +56,7 @@ describe('CONNACK of MQTT 5 [MQTT 5 §3.2]', async () => {
       return connack.properties?.assignedClientIdentifier
     }
 
-    it('is assigned where there is none, to each client another [MQTT-3.2.2-16]', async () => {
+    it('is assigned where it is empty, a different one each time [MQTT-3.2.2-16]', async () => {
       const ids = [
         (await propertiesFor({ clientId: '' })).assignedClientIdentifier,
         (await propertiesFor({ clientId: '' })).assignedClientIdentifier,
@@ -69,7 +69,7 @@ describe('CONNACK of MQTT 5 [MQTT 5 §3.2]', async () => {
       assert.equal(new Set(ids).size, 3)
     })
 
-    it('that was assigned leads back to its session', async () => {
+    it('can be used again to resume the session, once assigned', async () => {
       const first = await connectClient(at, device, '', SESSION)
       const { assignedClientIdentifier: clientId = '' } = first.connack.properties ?? {}
       await first.disconnect()
@@ -96,7 +96,7 @@ describe('CONNACK of MQTT 5 [MQTT 5 §3.2]', async () => {
     })
   })
 
-  it('the keep alive is the one that was asked for, up to the setting [MQTT-3.1.2-21]', async () => {
+  it('shortens a keep alive that is above the setting [MQTT-3.1.2-21]', async () => {
     for (const [keepalive, told] of [
       [1, undefined],
       [60, undefined],
@@ -107,7 +107,7 @@ describe('CONNACK of MQTT 5 [MQTT 5 §3.2]', async () => {
       assert.equal((await propertiesFor({ keepalive })).serverKeepAlive, told, `${keepalive}`)
   })
 
-  it('no keep alive is too long without that setting', async () => {
+  it('accepts any keep alive without that setting', async () => {
     await using free = await startGateway({ acl: ACL, settings: { maxKeepAlive: '0' } })
     const who = await free.pki.issue('device.d.wott.local')
     for (const keepalive of [0, 65_535]) {
@@ -116,7 +116,7 @@ describe('CONNACK of MQTT 5 [MQTT 5 §3.2]', async () => {
     }
   })
 
-  it('session present is 0 with a clean start, 1 with a session [MQTT-3.2.2-2] [MQTT-3.2.2-3]', async () => {
+  it('has session present 0 for a clean start, 1 for a resumed session [MQTT-3.2.2-2] [MQTT-3.2.2-3]', async () => {
     for (const [clean, present] of [
       [true, false],
       [false, true],
@@ -184,7 +184,7 @@ describe('CONNACK of MQTT 5 [MQTT 5 §3.2]', async () => {
       assert.equal(await refused(connectPacket({ protocolVersion: 5, will })), 0x90)
     })
 
-    it('MQTT 6 with 1, as MQTT 3.1.1 has it', async () => {
+    it('MQTT 6 with return code 1, as MQTT 3.1.1 does', async () => {
       using client = await rawMqtt(at, device)
       client.send(Buffer.from('100e00044d5154540602000000000178', 'hex'))
       assert.equal((await client.nextBytes()).toString('hex'), '20020001')
@@ -192,7 +192,7 @@ describe('CONNACK of MQTT 5 [MQTT 5 §3.2]', async () => {
     })
   })
 
-  it('mqtt.js gets it, over TLS and over WebSocket', async () => {
+  it('is understood by mqtt.js, over TLS and over WebSocket', async () => {
     const terms = { protocolVersion: 5, clientId: '', keepalive: 600, ...SESSION } as const
     const keys = { ca: device.ca, cert: device.certificate, key: device.key }
     for (const [url, more] of [

@@ -3,9 +3,9 @@ import type { Qos } from '../../src/topic/message.ts'
 import { TOPICS } from './random-conversations.ts'
 import type { Command, Connect, Request, Sent } from './talk.ts'
 
-/** What a conversation has come to. */
+/** The state of a conversation so far. */
 export interface Model {
-  /** The command as far as it makes sense now, and aedes does as MQTT says; null where it does not. */
+  /** The part of the command that makes sense now and that aedes does as MQTT says; null where there is none. */
   possible(command: Command): Command | null
   /** Whether the client's session has filters. */
   hasFilters(client: string): boolean
@@ -46,12 +46,12 @@ export function createModel(): Model {
   }
 }
 
-/** Whether the client, taken over, hears of its own will: on which connection is for each broker to say. */
+/** Whether a client that is taken over receives its own will. Brokers may differ in which connection that is. */
 function isOwnWill({ will, filters }: Known): boolean {
   return will !== null && [...filters.keys()].some((one) => topicMatches(one, will.topic))
 }
 
-/** Without those that overlap with one before them: aedes sends twice what is retained. */
+/** Drops requests that overlap with an earlier one: aedes sends retained messages twice for them. */
 function apart(requests: readonly Request[]): Request[] {
   const kept: Request[] = []
   for (const one of requests)
@@ -60,8 +60,8 @@ function apart(requests: readonly Request[]): Request[] {
 }
 
 /**
- * Whether a filter overlaps with no other of its session: aedes takes the QoS of the one it finds first, and queues a message
- * once for each. What can be compared is the one copy that a connected client gets if they have the same QoS.
+ * Whether a filter overlaps with no other of its session. For overlapping ones aedes uses the QoS of any, and queues a message
+ * once for each. Only the copy for a connected client with one QoS can be compared.
  */
 function fits({ topic, qos }: Request, { clean, filters }: Known): boolean {
   for (const [other, otherQos] of filters)

@@ -7,14 +7,14 @@ import type { Divide } from './divide.ts'
 
 export interface Sent {
   readonly qos: 0 | 1 | 2
-  /** Different in each message of a conversation. */
+  /** Different for each message of a conversation. */
   readonly payload: string | Buffer
 }
 
 export interface Conversation {
   readonly topic: string
   readonly session: 'clean' | 'persistent'
-  /** The answer before which nothing more is sent, or null to send all at once. */
+  /** The answer to wait for before the rest is sent, or null to send everything at once. */
   readonly waitsFor: 'connack' | 'suback' | null
   readonly messages: readonly Sent[]
   readonly divide: Divide
@@ -48,7 +48,7 @@ export function opening({
   )
 }
 
-/** Asserts that everything is answered, in order, and every message delivered back, once. */
+/** Asserts that every packet is answered in order, and every message delivered back once. */
 export async function converse(channel: Channel, conversation: Conversation): Promise<void> {
   const { waitsFor, messages, divide, pace } = conversation
   const numbered = messages.map((message, index) => ({ ...message, messageId: index + 1 }))
@@ -62,7 +62,7 @@ export async function converse(channel: Channel, conversation: Conversation): Pr
     await channel.answers(alone[waitsFor])
   }
   await channel.send(divide(packets), pace)
-  // CONNACK, SUBACK, PINGRESP, and PUBACKs, PUBRECs and deliveries; those of QoS 2 may wait for PUBREL
+  // CONNACK, SUBACK, PINGRESP, PUBACKs, PUBRECs and deliveries; those of QoS 2 may come after PUBREL
   const due = 3 + sent(0).length + 2 * sent(1).length + sent(2).length
   const delivered = (await channel.answers(due)).filter(({ cmd }) => cmd === 'publish')
   const closing = toBytes(
@@ -73,7 +73,7 @@ export async function converse(channel: Channel, conversation: Conversation): Pr
     { cmd: 'pingreq' },
   )
   await channel.send(divide(closing), pace)
-  // PINGRESP, and for each of QoS 2 its PUBCOMP and its delivery
+  // PINGRESP, and a PUBCOMP and a delivery for each message of QoS 2
   const answers = await channel.answers(due + 1 + 2 * sent(2).length)
 
   assert.equal(answers[0]?.cmd, 'connack')

@@ -6,7 +6,7 @@ const NONE = 0
 describe('a string', () => {
   const topic = (...content: number[]) => bytes([0, content.length], content)
 
-  it('may be any UTF-8 but U+0000, control characters and a byte order mark included', () => {
+  it('may be any UTF-8 without U+0000, also control characters and a byte order mark', () => {
     for (const text of [
       '\u0001',
       '\u007f',
@@ -23,7 +23,7 @@ describe('a string', () => {
     assertDecoded(4, 0x30, bytes(long), { topic: long })
   })
 
-  it('that is not UTF-8 makes its packet malformed, in every version [MQTT-1.5.4-1]', () => {
+  it('makes its packet malformed where it is not UTF-8, in every version [MQTT-1.5.4-1]', () => {
     const wrong: Record<string, number[]> = {
       'a single continuation byte': [0x61, 0x80],
       'a character cut short': [0x61, 0xe2, 0x82],
@@ -43,7 +43,7 @@ describe('a string', () => {
         assertRefused(version, 0x30, bytes(topic(...content), NONE), 'malformedPacket')
   })
 
-  it('cut short makes its packet malformed', () => {
+  it('makes its packet malformed where it is cut short', () => {
     for (const body of [bytes(), bytes(0), bytes([0, 1]), bytes([0, 3], [0x61, 0x62])])
       for (const version of VERSIONS) assertRefused(version, 0x30, body, 'malformedPacket')
   })

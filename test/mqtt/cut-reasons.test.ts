@@ -10,7 +10,7 @@ describe('a connection that ends because of what its client sent', async () => {
 
   async function counts(): Promise<Record<string, number | undefined>> {
     const counted: Record<string, number | undefined> = {}
-    // one by one: the ops door has places for thirty-two
+    // one at a time, as the ops door accepts 32 connections
     for (const reason of CUT_REASONS)
       counted[reason] = await at.metric(
         `wott_connections_cut_total{door="mqtt",reason="${reason}"}`,

@@ -7,7 +7,7 @@ import { assertDecoded, bytes, itRefuses, type Part, properties, type Refusals }
 
 const NO_PROPERTIES = 0
 
-/** A CONNECT of MQTT 5 whose flags and payload are given. */
+/** A CONNECT of MQTT 5 with these flags and this payload. */
 function connect5(flags: number, ...payload: readonly Part[]): Buffer {
   return bytes('MQTT', 5, flags, 0, 60, NO_PROPERTIES, ...payload)
 }
@@ -45,12 +45,12 @@ describe('CONNECT', () => {
     assert.deepEqual(decode('MQTT', 5, 2, 1, 2, 0, 'id'), { ...defaults, version: 5 })
   })
 
-  it('tells a Mosquitto bridge by bit 7 of the protocol level', () => {
+  it('recognises a Mosquitto bridge by bit 7 of the protocol level', () => {
     assertDecoded(null, 0x10, bytes('MQIsdp', 0x83, 2, 0, 60, 'id'), { version: 3, bridge: true })
     assertDecoded(null, 0x10, bytes('MQTT', 0x84, 2, 0, 60, 'id'), { version: 4, bridge: true })
   })
 
-  it('has its properties', () => {
+  it('is decoded with its properties', () => {
     const terms = withTerms(
       bytes(0x11, [0xff, 0xff, 0xff, 0xff]),
       bytes(0x21, [0, 20]),
@@ -74,7 +74,7 @@ describe('CONNECT', () => {
     })
   })
 
-  it('has its will', () => {
+  it('is decoded with its will', () => {
     const will = withWill(
       bytes(0x18, [0, 0, 0, 9]),
       bytes(0x02, [0, 0, 0, 8]),
@@ -125,18 +125,18 @@ describe('CONNECT', () => {
     assertDecoded(null, 0x10, connect5(0x42, 'id', 'secret'), { clientId: 'id' })
   })
 
-  it('takes any bytes for a password, and any for the payload of a will', () => {
+  it('may have any bytes as password and as payload of a will', () => {
     assertDecoded(null, 0x10, connect5(0xc2, 'id', 'user', [0, 1, 0xff]), { clientId: 'id' })
     assertDecoded(null, 0x10, connect5(0x06, 'id', 0, 'w', [0, 1, 0xff]), { clientId: 'id' })
   })
 
-  it('of MQTT 3.1 may have meaningless flags, and lack the user name they announce', () => {
+  it('may have meaningless flags in MQTT 3.1, and lack the user name that they announce', () => {
     for (const flags of [0x03, 0x22, 0x1a, 0x82, 0xc2])
       assertDecoded(null, 0x10, bytes('MQIsdp', 3, flags, 0, 60, 'id'), { version: 3, will: null })
     assertDecoded(null, 0x10, bytes('MQIsdp', 3, 0xc2, 0, 60, 'id', 'user'), { clientId: 'id' })
   })
 
-  it('names its version, whatever else is wrong with it', () => {
+  it('has a version that can be read whatever else is wrong', () => {
     assert.equal(versionOf(bytes('MQTT', 5, 0xff)), 5)
     assert.equal(versionOf(bytes('MQTT', 4)), 4)
     assert.equal(versionOf(bytes('MQIsdp', 0x83)), 3)

@@ -34,7 +34,7 @@ describe('PUBLISH', () => {
     })
   })
 
-  it('has its properties, user properties in their order [MQTT-3.3.2-18]', () => {
+  it('is decoded with its properties, user properties in order [MQTT-3.3.2-18]', () => {
     const carried = properties(
       bytes(0x26, 'b', '2'),
       bytes(0x01, 0),
@@ -72,7 +72,7 @@ describe('PUBLISH', () => {
     assertDecoded(5, 0x30, bytes('', properties(0x23, [0, 1])), { topic: '', topicAlias: 1 })
   })
 
-  it('shares the memory of its body', () => {
+  it('is decoded without a copy of its payload', () => {
     const body = bytes('t', properties(0x09, 'x'), [1, 2])
     const packet = decodePacket(0x30, body, 5)
     assert.ok(packet.type === 'publish' && packet.properties?.correlationData)

@@ -44,7 +44,7 @@ describe('SUBSCRIBE and UNSUBSCRIBE', () => {
     })
   })
 
-  it('of MQTT 3.1 may have DUP, as PUBREL may [3.1 §2.1]', () => {
+  it('may have DUP in MQTT 3.1, as PUBREL may [3.1 §2.1]', () => {
     assertDecoded(3, 0x8a, bytes([0, 1], 'a', 0), { type: 'subscribe' })
     assertDecoded(3, 0xaa, bytes([0, 1], 'a'), { type: 'unsubscribe' })
     assertDecoded(3, 0x6a, bytes([0, 1]), { type: 'pubrel' })

@@ -27,7 +27,7 @@ describe('acknowledgements', () => {
         })
   })
 
-  it('of MQTT 5 may have a reason code, and properties [§3.4.2]', () => {
+  it('may have a reason code and properties in MQTT 5 [§3.4.2]', () => {
     for (const [type, first] of Object.entries(FIRST)) {
       const reason = type === 'puback' || type === 'pubrec' ? 0x97 : 0x92
       for (const rest of [[], [NONE], properties(0x1f, 'why', 0x26, 'a', 'b')])
@@ -51,7 +51,7 @@ describe('acknowledgements', () => {
       assertRefused(5, first, bytes([0, 1, 0x42]), 'protocolError')
       assertRefused(5, first, bytes([0, 1, 0, 0, 0]), 'malformedPacket')
       assertRefused(5, first, bytes([0, 1, 0, 5, 0x1f]), 'malformedPacket')
-      // 0x11 means something in UNSUBACK only
+      // 0x11 is a reason code of UNSUBACK only
       assertRefused(5, first, bytes([0, 1, 0x11]), 'protocolError')
     }
     assertRefused(5, 0x40, bytes([0, 1, 0x92]), 'protocolError')

@@ -13,7 +13,7 @@ import { bytes, properties, VERSIONS } from './wire.ts'
 
 const RUNS = 40_000
 
-/** What mqtt-packet 9.0.2 takes although MQTT forbids it: version, first byte and body. */
+/** Packets that mqtt-packet 9.0.2 accepts although MQTT forbids them: version, first byte and body. */
 const FAULTS: Record<string, readonly [version: Version, first: number, body: Buffer]> = {
   'a property in a wrong packet': [5, 0x30, bytes('a', properties(0x13, [0, 1]))],
   'a doubled property, of which it makes an array': [
@@ -42,12 +42,12 @@ const FAULTS: Record<string, readonly [version: Version, first: number, body: Bu
 
 describe('mqtt-packet', () => {
   for (const [title, [version, first, body]] of Object.entries(FAULTS))
-    it(`takes ${title}, and we do not`, () => {
-      assert.ok(parse(toBytes({ first, body }), version), 'it is mended: compare it too')
+    it(`accepts ${title}, and the gateway does not`, () => {
+      assert.ok(parse(toBytes({ first, body }), version), 'mqtt-packet is mended: delete this row')
       assert.equal(decodeOrNull({ first, body }, first >> 4 === 1 ? null : version), null)
     })
 
-  it('loses the order of user properties, and some that are empty, and we do not', () => {
+  it('loses the order of user properties and some empty ones, and the gateway does not', () => {
     const pairs = [
       ['b', ''],
       ['a', '1'],
@@ -64,7 +64,7 @@ describe('mqtt-packet', () => {
     assert.deepEqual(ours.properties?.userProperties, pairs)
   })
 
-  it('reads the next packet as properties of a DISCONNECT without any, and we do not', () => {
+  it('reads the next packet as properties of a DISCONNECT without any, and the gateway does not', () => {
     const stream = bytes([0xe0, 0], [0xc0, 0])
     const theirs: string[] = []
     const parser = mqttPacket.parser({ protocolVersion: 5 })
@@ -80,7 +80,7 @@ describe('mqtt-packet', () => {
   })
 
   for (const version of VERSIONS)
-    it(`reads what both accept as we do (version ${version})`, (t) => {
+    it(`reads what both accept as the gateway does (version ${version})`, (t) => {
       t.diagnostic(`FUZZ_SEED=${SEED}`)
       const packets = samplePackets(version, 500, SEED)
       const { stackTraceLimit } = Error
@@ -122,7 +122,7 @@ function toBytes({ first, body }: Sent): Buffer {
   return bytes(first, length, body)
 }
 
-/** What mqtt-packet 9.0.2 refuses although MQTT allows it. */
+/** Whether mqtt-packet 9.0.2 refuses a packet although MQTT allows it. */
 function onlyWeTake(ours: ClientPacket, { first, body }: Sent): boolean {
   // AUTH without a reason code [§3.15.2.1]
   if (ours.type === 'auth') return body.length === 0

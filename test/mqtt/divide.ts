@@ -1,7 +1,7 @@
-/** How the bytes of some packets are divided into TLS records or WebSocket messages. */
+/** Divides the bytes of packets into TLS records or WebSocket messages. */
 export type Divide = (packets: readonly Buffer[]) => readonly Buffer[]
 
-/** In two or more, at these offsets; one beyond the end is counted on from the start. */
+/** Cuts at these offsets; one beyond the end is taken modulo the length. */
 export function cutAt(...offsets: number[]): Divide {
   return (packets) => {
     const bytes = Buffer.concat(packets)
@@ -11,7 +11,7 @@ export function cutAt(...offsets: number[]): Divide {
   }
 }
 
-/** In pieces of these sizes, in turn. */
+/** Cuts into pieces of these sizes, in turn. */
 export function sized(...sizes: number[]): Divide {
   return (packets) => {
     const bytes = Buffer.concat(packets)
@@ -25,7 +25,7 @@ export function sized(...sizes: number[]): Divide {
   }
 }
 
-/** Between packets: packet n + 1 is in one piece with packet n where bit n of `together` is set. */
+/** Cuts between packets; packet n + 1 is in the same piece as packet n where bit n of `together` is set. */
 export function glued(together: number): Divide {
   return (packets) => {
     const pieces: Buffer[] = []
@@ -38,7 +38,7 @@ export function glued(together: number): Divide {
   }
 }
 
-/** 1, 2, … up to `end`, without it. */
+/** The numbers from 1 to below `end`. */
 export function offsets(end: number): number[] {
   return Array.from({ length: end - 1 }, (_, index) => index + 1)
 }

@@ -35,8 +35,8 @@ describe('PUBLISH', () => {
     subscriptionIdentifiers: NO_IDENTIFIERS,
   } as const
 
-  it('below MQTT 5 has the bytes that mqtt-packet gives it', () => {
-    // around each number of bytes that the remaining length can have
+  it('has the same bytes as mqtt-packet writes, below MQTT 5', () => {
+    // payload sizes around each change of the number of bytes of the remaining length
     const length = fc.oneof(
       fc.integer({ min: 100, max: 130 }),
       fc.integer({ min: 16_300, max: 16_390 }),
@@ -57,7 +57,7 @@ describe('PUBLISH', () => {
       )
   })
 
-  it('has as many bytes for its length as it takes', () => {
+  it('has the shortest remaining length', () => {
     for (const edge of [128, 16_384, 2_097_152])
       for (const remaining of [edge - 1, edge]) {
         const payload = Buffer.alloc(remaining - 3)
@@ -66,7 +66,7 @@ describe('PUBLISH', () => {
       }
   })
 
-  it('has as many bytes for the length of its properties as it takes', () => {
+  it('has the shortest property length', () => {
     for (const length of [127, 128, 16_383, 16_384]) {
       const properties = { contentType: 'x'.repeat(length - 3) }
       const encoded = publishPacket(5, { ...PLAIN, properties })
@@ -75,7 +75,7 @@ describe('PUBLISH', () => {
     }
   })
 
-  it('is read by our decoder with the same fields', () => {
+  it('is read by the decoder of the gateway with the same fields', () => {
     for (const version of VERSIONS)
       fc.assert(
         fc.property(publish(version), (packet) => {
@@ -132,7 +132,7 @@ describe('PUBLISH', () => {
     )
   })
 
-  it('is not sent with a string that is too long for its length', () => {
+  it('cannot be written with a string of more than 65,535 bytes', () => {
     const contentType = 'x'.repeat(65_536)
     assert.throws(() => publishPacket(5, { ...PLAIN, properties: { contentType } }), RangeError)
     assert.throws(() => publishPacket(4, { ...PLAIN, topic: contentType }), RangeError)
@@ -140,7 +140,7 @@ describe('PUBLISH', () => {
 })
 
 describe('CONNACK', () => {
-  it('below MQTT 5 has a return code [3.1.1 §3.2.2.3]', () => {
+  it('has a return code below MQTT 5 [3.1.1 §3.2.2.3]', () => {
     const codes = [
       [Reason.success, 0],
       [Reason.unsupportedProtocolVersion, 1],
@@ -157,7 +157,7 @@ describe('CONNACK', () => {
         )
   })
 
-  it('says that a session is present where it may [MQTT-3.2.2-6]', () => {
+  it('has session present only where it is allowed [MQTT-3.2.2-6]', () => {
     const connack = (version: 3 | 4 | 5, reason: number) =>
       connackPacket(version, { reason, sessionPresent: true, properties: {} })[2]
     assert.equal(connack(5, 0), 1)
@@ -209,7 +209,7 @@ describe('CONNACK', () => {
     })
   })
 
-  it('is read by mqtt-packet whatever its properties are', () => {
+  it('is read by mqtt-packet with any properties', () => {
     const some = fc.record(
       {
         sessionExpiry: uint32,
@@ -242,7 +242,7 @@ describe('CONNACK', () => {
 })
 
 describe('acknowledgements', () => {
-  it('without a reason have four bytes', () => {
+  it('have four bytes without a reason', () => {
     for (const version of VERSIONS)
       for (const type of TYPES)
         assert.deepEqual(acknowledgementPacket(version, type, 258), bytes([FIRST[type], 2, 1, 2]))
@@ -263,7 +263,7 @@ describe('acknowledgements', () => {
     }
   })
 
-  it('are read by mqtt-packet and by our decoder', () => {
+  it('are read by mqtt-packet and by the decoder of the gateway', () => {
     const reasonString = fc.option(text, { nil: undefined })
     fc.assert(
       fc.property(fc.constantFrom(...TYPES), packetId, reasonString, (type, id, why) => {
@@ -284,7 +284,7 @@ describe('acknowledgements', () => {
 })
 
 describe('SUBACK and UNSUBACK', () => {
-  it('below MQTT 5 know only 0x80, or no codes at all', () => {
+  it('have only the code 0x80 below MQTT 5, or no codes at all', () => {
     for (const version of BELOW_5) {
       assert.deepEqual(
         subackPacket(version, 258, [0, 1, 2, 0x87, 0x80], 'why'),
@@ -320,7 +320,7 @@ describe('SUBACK and UNSUBACK', () => {
 })
 
 describe('PINGRESP and DISCONNECT', () => {
-  it('are as short as can be', () => {
+  it('have two bytes where there is nothing to add', () => {
     assert.deepEqual(PINGRESP, bytes([0xd0, 0]))
     assert.deepEqual(disconnectPacket(0), bytes([0xe0, 0]))
     assert.deepEqual(disconnectPacket(0x8e), bytes([0xe0, 1, 0x8e]))

@@ -17,7 +17,7 @@ function packet(first: number, body: Buffer): Buffer {
   return Buffer.concat([Buffer.from(header), body])
 }
 
-/** Bytes that differ from each other, so that none can stand for another. */
+/** Bytes that differ from their neighbours, so that a wrong offset is noticed. */
 function body(length: number, seed: number): Buffer {
   return Buffer.from(Uint8Array.from({ length }, (_, index) => index * 31 + seed))
 }
@@ -31,7 +31,7 @@ function drain(frames: Frames, found: Frame[] = []): Frame[] {
   return found
 }
 
-/** The same, read in the simplest way from the whole stream: its packets, and why it cannot be read any further. */
+/** A simple reference reader of a whole stream: its packets, and the error at which it stops. */
 function readWhole(stream: Buffer): [Frame[], string] {
   const found: Frame[] = []
   let rest = stream
@@ -48,7 +48,7 @@ function readWhole(stream: Buffer): [Frame[], string] {
   }
 }
 
-/** What is read of `stream` when it comes in chunks that end at these places. */
+/** Reads `stream` in chunks that end at these places. */
 function readSplit(stream: Buffer, ends: readonly number[]): Frame[] {
   const frames = createFrames(LIMITS)
   frames.connected(5)
@@ -69,7 +69,7 @@ function refusal(run: () => unknown): number {
     assert.ok(error instanceof ProtocolError, String(error))
     return error.reason
   }
-  return assert.fail('it was not refused')
+  return assert.fail('the packet was not refused')
 }
 
 describe('packets', () => {
@@ -78,7 +78,7 @@ describe('packets', () => {
       assert.deepEqual(readSplit(STREAM, [end]), FRAMES)
   })
 
-  it('are the same in chunks of any one size', () => {
+  it('are the same in chunks of any size', () => {
     for (let size = 1; size < STREAM.length; size++) {
       const ends = Array.from({ length: Math.floor(STREAM.length / size) }, (_, i) => i * size)
       assert.deepEqual(readSplit(STREAM, ends), FRAMES)
@@ -99,7 +99,7 @@ describe('packets', () => {
     )
   })
 
-  it('are those of the plainest reader, in whatever bytes', () => {
+  it('are those of a simple reference reader, for any bytes', () => {
     const small = fc.oneof(fc.constantFrom(0, 1, 2, 0x7f, 0x80, 0x81, 0xff), fc.nat(255))
     const chunk = fc.array(small, { maxLength: 12 }).map((bytes) => Buffer.from(bytes))
     fc.assert(
@@ -126,7 +126,7 @@ describe('packets', () => {
     )
   })
 
-  it('may be taken later than they came, one at a time', () => {
+  it('may be taken later than they arrive, one at a time', () => {
     fc.assert(
       fc.property(fc.array(fc.boolean(), { maxLength: 200, size: 'max' }), (steps) => {
         const frames = createFrames(LIMITS)
@@ -146,7 +146,7 @@ describe('packets', () => {
     )
   })
 
-  it('share the memory of the chunk that they come in', () => {
+  it('are not copied from a chunk that holds them whole', () => {
     const chunk = Buffer.concat([packet(0x30, body(9, 1)), packet(0x30, body(0, 1))])
     const frames = createFrames(LIMITS)
     frames.push(chunk)
@@ -155,7 +155,7 @@ describe('packets', () => {
     assert.equal(first?.body.byteOffset, chunk.byteOffset + 2)
   })
 
-  it('do not change when the next ones come', () => {
+  it('do not change when the next ones arrive', () => {
     const frames = createFrames(LIMITS)
     const found: Frame[] = []
     for (const byte of STREAM) {
@@ -167,7 +167,7 @@ describe('packets', () => {
 })
 
 describe('an incomplete packet', () => {
-  it('shows from its first byte to its last but one', () => {
+  it('is reported as incomplete from its first byte to its last but one', () => {
     const frames = createFrames(LIMITS)
     assert.equal(frames.isPartial(), false)
     const stream = packet(0x30, body(200, 1))
@@ -186,9 +186,9 @@ describe('an incomplete packet', () => {
 describe('a packet that is too large', () => {
   const header = (length: number) => packet(0x10, Buffer.alloc(length)).subarray(0, 4)
 
-  it('is refused as soon as its header is there', () => {
+  it('is refused as soon as its header has arrived', () => {
     const frames = createFrames({ connectBytes: 20_000, packetBytes: 50_000 })
-    // with its fixed header of four bytes
+    // the limit includes the fixed header of four bytes
     frames.push(header(19_997))
     assert.equal(refusal(frames.next), Reason.packetTooLarge)
   })
@@ -204,7 +204,7 @@ describe('a packet that is too large', () => {
     assert.equal(refusal(frames.next), Reason.packetTooLarge)
   })
 
-  it('is measured by the limit at the time its header is read', () => {
+  it('is checked against the limit at the time its header is read', () => {
     const frames = createFrames({ connectBytes: 100, packetBytes: 1000 })
     frames.push(Buffer.concat([packet(0x10, Buffer.alloc(50)), packet(0x30, Buffer.alloc(500))]))
     assert.equal(frames.next()?.body.length, 50)
@@ -240,7 +240,7 @@ describe('a length', () => {
     assert.equal(read(4, 0x30, 0xff, 0xff, 0xff), null)
   })
 
-  it('longer than it has to be is malformed from MQTT 5 on [MQTT-1.5.5-1]', () => {
+  it('with more bytes than needed is malformed from MQTT 5 on [MQTT-1.5.5-1]', () => {
     assert.deepEqual(read(4, 0xc0, 0x80, 0x00), { first: 0xc0, body: Buffer.alloc(0) })
     assert.deepEqual(read(4, 0x40, 0x82, 0x80, 0x00, 0, 1), {
       first: 0x40,
@@ -258,7 +258,7 @@ describe('a length', () => {
 })
 
 describe('a packet that comes byte by byte', () => {
-  it('takes memory for what has come, and work in proportion to it', (t) => {
+  it('takes memory and work in proportion to the bytes received', (t) => {
     const size = 128 * KIB
     const stream = packet(0x30, body(size, 1))
     const frames = createFrames(LIMITS)
@@ -293,7 +293,7 @@ describe('a packet that comes byte by byte', () => {
     assert.ok(copied <= 3 * size, `copied ${copied}`)
   })
 
-  it('costs nothing but its header until its body comes', (t) => {
+  it('takes no memory beyond its header before its body arrives', (t) => {
     const frames = createFrames({ connectBytes: 300_000_000, packetBytes: 300_000_000 })
     const { mock } = t.mock.method(Buffer, 'allocUnsafeSlow')
     frames.push(Buffer.from([0x30, 0xff, 0xff, 0xff, 0x7f]))

@@ -13,10 +13,10 @@ const SAMPLES = 1_000
 
 const REASONS: readonly number[] = Object.values(Reason)
 
-describe('of half a million damaged packets', () => {
-  it('every one is refused by a ProtocolError or decoded to a well-formed packet', (t) => {
+describe('half a million damaged packets', () => {
+  it('are each refused by a ProtocolError or decoded to a well-formed packet', (t) => {
     t.diagnostic(`FUZZ_SEED=${SEED}`)
-    // nobody looks at the stacks, and they take most of the time
+    // stack traces would take most of the time
     const { stackTraceLimit } = Error
     Error.stackTraceLimit = 0
     t.after(() => {
@@ -38,13 +38,13 @@ describe('of half a million damaged packets', () => {
             )
         }
       }
-      // damage that is too heavy would test nothing but the first check
+      // heavier damage would only test the first check
       assert.ok(decoded > share / 10, `only ${decoded} of ${share} were decoded`)
     }
   })
 })
 
-/** Null when it is decoded and well-formed, "refused" when it is refused as it should be, otherwise what is wrong. */
+/** Null where the packet is decoded and well-formed, "refused" where it is refused properly, otherwise what is wrong. */
 function problemWith(first: number, body: Buffer, version: Version | null): string | null {
   let packet: ClientPacket
   try {

@@ -19,7 +19,7 @@ const STATE = 'zigbee2mqtt/bridge/state'
 const ONLINE = '{"state":"online"}'
 const OFFLINE = '{"state":"offline"}'
 
-/** What zigbee2mqtt announces of a device, which can be long. */
+/** The discovery message of zigbee2mqtt for a device, which can be long. */
 function discovery(name: string): [topic: string, config: string] {
   const config = {
     availability: [{ topic: STATE, value_template: '{{ value_json.state }}' }],
@@ -46,12 +46,12 @@ for (const version of [4, 5] as const)
     })
     after(() => at[Symbol.asyncDispose]())
 
-    it('find each other, pass states and commands, and outlive each other', async () => {
+    it('find each other, exchange states and commands, and survive each other', async () => {
       const names = ['lamp', 'plug', 'door']
       let bridge = await startBridge(at, bridgeDevice, version, names)
       let assistant = await startAssistant(at, hass, names)
 
-      // the birth message has zigbee2mqtt publish its states
+      // zigbee2mqtt publishes its states after the birth message
       assert.deepEqual(await bridge.next(), ['homeassistant/status', 'online'])
       for (const name of names)
         await bridge.client.publishAsync(`zigbee2mqtt/${name}`, '{"state":"OFF"}', {
@@ -67,16 +67,16 @@ for (const version of [4, 5] as const)
         qos: 0,
         retain: true,
       })
-      // its own command does not come back: it follows states only
+      // its own command does not come back, as it subscribes to states only
       assert.deepEqual(await assistant.next(), said('zigbee2mqtt/lamp', '{"state":"ON"}'))
 
-      // Home Assistant is killed: its will tells of it, and the next one finds all that is retained
+      // Home Assistant is killed: its will is published, and the next one finds all retained messages
       await assistant.kill()
       assert.deepEqual(await bridge.next(), ['homeassistant/status', 'offline'])
       assistant = await startAssistant(at, hass, names, { lamp: 'ON', plug: 'OFF', door: 'OFF' })
       assert.deepEqual(await bridge.next(), ['homeassistant/status', 'online'])
 
-      // zigbee2mqtt crashes: everything it announced becomes unavailable, for those who come later too
+      // zigbee2mqtt crashes: its devices become unavailable, also for later subscribers
       bridge.client.stream.destroy()
       assert.deepEqual(await assistant.next(), said(STATE, OFFLINE, { qos: 0 }))
       await using late = await paho(at, hass, { clientId: 'late' })
@@ -91,7 +91,7 @@ for (const version of [4, 5] as const)
         names.map((name) => said(...discovery(name))),
       )
 
-      // a device is removed: its discovery is cleared, and stays so
+      // a device is removed: its discovery message is cleared and does not come back
       const [topic] = discovery('door')
       await bridge.client.publishAsync(topic, '', { qos: 1, retain: true })
       assert.deepEqual(await assistant.next(), said(topic, ''))
@@ -102,7 +102,7 @@ for (const version of [4, 5] as const)
         ['lamp', 'plug'].map((name) => discovery(name)[0]),
       )
 
-      // it is stopped in good order: it says so itself, and leaves no will
+      // zigbee2mqtt stops in good order: it publishes "offline" itself and leaves no will
       await bridge.client.publishAsync(STATE, OFFLINE, { qos: 1, retain: true })
       await bridge.client.endAsync()
       assert.deepEqual(await assistant.next(), said(STATE, OFFLINE))
@@ -113,7 +113,7 @@ for (const version of [4, 5] as const)
   })
 
 describe('Home Assistant and zigbee2mqtt after a restart of the gateway', () => {
-  it('find discovery, states and availability as they were', async () => {
+  it('find discovery, states and availability as before', async () => {
     await using folder = await temporaryFolder()
     const settings = { broker: `file:${folder.path}` }
     const names = ['lamp', 'plug']
@@ -137,11 +137,11 @@ describe('Home Assistant and zigbee2mqtt after a restart of the gateway', () => 
 
 interface Bridge {
   readonly client: MqttClient
-  /** The next message for it. */
+  /** The next message that it receives. */
   next(): Promise<[topic: string, payload: string]>
 }
 
-/** zigbee2mqtt as it starts: will, availability, discovery, and what it listens to. */
+/** Starts zigbee2mqtt: will, availability, discovery and its subscriptions. */
 async function startBridge(
   at: TestGateway,
   who: Credentials,
@@ -173,7 +173,7 @@ async function startBridge(
   }
 }
 
-/** Home Assistant as it starts: it looks for discovery, availability and states, all retained, and says that it is there. */
+/** Starts Home Assistant: it reads retained discovery, availability and states, and publishes its birth message. */
 async function startAssistant(
   at: TestGateway,
   who: Credentials,

@@ -5,10 +5,10 @@ import { suiteGateway } from '../support/suite-gateway.ts'
 
 const ACL = 'user device.d.wott.local\ntopic readwrite mine/#\n'
 
-describe('what the log says of an MQTT client', async () => {
+describe('the log', async () => {
   const { at, device } = await suiteGateway({ acl: ACL })
 
-  it('names a filter that no rule could ever fulfil, and none that one could', async () => {
+  it('names a filter that no rule can match, and no other', async () => {
     using client = await connectClient(at, device, 'hopeful')
     assert.deepEqual(await client.subscribe([{ topic: '#' }, { topic: 'mine/a' }]), [2, 2])
     assert.deepEqual(await client.subscribe([{ topic: '$share/g/theirs/#' }]), [2])
@@ -19,7 +19,7 @@ describe('what the log says of an MQTT client', async () => {
     )
   })
 
-  it('names both parts of a name that two connections have', async () => {
+  it('names device and client id when a second connection takes a session over', async () => {
     using first = await connectClient(at, device, 'twice')
     using _second = await connectClient(at, device, 'twice')
     const { reasonCode, properties } = await first.expect('disconnect')
@@ -31,7 +31,7 @@ describe('what the log says of an MQTT client', async () => {
     assert.deepEqual([line.device, line.client], ['device.d.wott.local', 'twice'])
   })
 
-  it('names a message that is refused for its size, with the limit, and so does the reason string', async () => {
+  it('names a message that is too large and the limit, as the reason string does', async () => {
     using client = await connectClient(at, device, 'large')
     client.send({
       cmd: 'publish',

@@ -10,13 +10,13 @@ import { suiteGateway } from '../support/suite-gateway.ts'
 const ACL = 'pattern readwrite #\n'
 const SESSION = { properties: { sessionExpiryInterval: 3600 } }
 
-/** Longer than one second, which is the only way for a message to expire. */
+/** Longer than one second, the shortest expiry interval. */
 const PAST_A_SECOND = 1100
 
 describe('message expiry [MQTT 5 §3.3.2.3.3]', async () => {
   const { at, device } = await suiteGateway({ acl: ACL })
 
-  it('reaches a subscriber that is there', async () => {
+  it('is passed to a connected subscriber', async () => {
     using reader = await connectClient(at, device, 'reader')
     using writer = await connectClient(at, device, 'writer')
     await reader.subscribe('live')
@@ -26,7 +26,7 @@ describe('message expiry [MQTT 5 §3.3.2.3.3]', async () => {
     assertCountedDown(await reader.receive(), 1000, clock.waited())
   })
 
-  it('ends the wait in a session, and is counted down [MQTT-3.3.2-5] [MQTT-3.3.2-6]', async () => {
+  it('removes a message from a queue, and is counted down [MQTT-3.3.2-5] [MQTT-3.3.2-6]', async () => {
     const sleeper = await connectClient(at, device, 'sleeper', SESSION)
     await sleeper.subscribe('queued/#')
     await sleeper.disconnect()
@@ -46,7 +46,7 @@ describe('message expiry [MQTT 5 §3.3.2.3.3]', async () => {
     assert.deepEqual(await awake.receive(), plain('queued/ever', 'x', { qos: 1 }))
   })
 
-  it('ends a retained message for everybody, and is counted down', async () => {
+  it('removes a retained message, and is counted down', async () => {
     using writer = await connectClient(at, device, 'writer')
     using late = await connectClient(at, device, 'late')
     const clock = createClock()
@@ -61,7 +61,7 @@ describe('message expiry [MQTT 5 §3.3.2.3.3]', async () => {
     await late.ping()
   })
 
-  it('ends the wait for room in the window of a client', async () => {
+  it('removes a message that waits for the Receive Maximum of a client', async () => {
     using reader = await connectClient(at, device, 'reader', { properties: { receiveMaximum: 1 } })
     using writer = await connectClient(at, device, 'writer')
     await reader.subscribe('delayed')
@@ -77,7 +77,7 @@ describe('message expiry [MQTT 5 §3.3.2.3.3]', async () => {
     assertCountedDown(await reader.receive(), 1000, clock.waited())
   })
 
-  it('holds for MQTT 3.1.1 subscribers, who are not told of it', async () => {
+  it('applies to MQTT 3.1.1 subscribers, who do not see it', async () => {
     const sleeper = await connectClient(at, device, 'old', { version: 4, clean: false })
     await sleeper.subscribe('old')
     await sleeper.disconnect()
@@ -92,7 +92,7 @@ describe('message expiry [MQTT 5 §3.3.2.3.3]', async () => {
 })
 
 describe('message expiry, outside MQTT', () => {
-  it('ends a retained message over HTTP', async () => {
+  it('removes a retained message over HTTP', async () => {
     await using at = await startGateway({ acl: ACL })
     const device = await at.pki.issue('device.d.wott.local')
     using writer = await connectClient(at, device, 'writer')
@@ -104,7 +104,7 @@ describe('message expiry, outside MQTT', () => {
     assert.deepEqual([after.status, after.json.code], [404, 'not_retained'])
   })
 
-  it('goes on while the gateway is away', async () => {
+  it('goes on while the gateway is down', async () => {
     await using folder = await temporaryFolder()
     const settings = { broker: `file:${folder.path}` }
     const clock = createClock()
@@ -132,7 +132,7 @@ describe('message expiry, outside MQTT', () => {
   })
 })
 
-/** Publishes a message that says for how long it is good. */
+/** Publishes a message with an expiry interval. */
 async function publish(
   writer: PacketClient,
   topic: string,
@@ -144,7 +144,7 @@ async function publish(
   assert.ok(code === 0 || code === 0x10, `${code}`)
 }
 
-/** How many whole seconds a message can have waited, at least and at most. */
+/** Measures how many whole seconds a message can have waited, at least and at most. */
 function createClock() {
   const start = performance.now()
   let end = start

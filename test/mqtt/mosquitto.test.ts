@@ -21,7 +21,7 @@ function packet(first: number, ...parts: readonly Part[]): Buffer {
   return bytes(first, body.length, body)
 }
 
-/** What clients of this version send, and in MQTT 5 without properties. */
+/** What clients of this version send, without properties in MQTT 5. */
 function conversations(version: Version): Record<string, readonly Buffer[]> {
   const none = version === 5 ? [0] : []
   const opening = (flags: number, ...payload: readonly Part[]) =>
@@ -58,12 +58,12 @@ const UNKNOWN: Record<string, readonly Buffer[]> = {
   'the name of no protocol': [packet(CONNECT, 'MQTX', 4, CLEAN, 0, 60, 'id')],
 }
 
-/** Where the gateway answers otherwise than Mosquitto: both answers. */
+/** Where the gateway and Mosquitto differ: both answers. */
 const DIFFERENCES: Readonly<Record<string, readonly [gateway: string, mosquitto: string]>> = {
-  // MQTT 3.1 says nothing of either; later versions forbid both
+  // MQTT 3.1 does not mention either; later versions forbid both
   'MQTT 3: SUBSCRIBE of nothing': ['connack 0, closed', 'connack 0, suback, pingresp'],
   'MQTT 3: UNSUBSCRIBE of nothing': ['connack 0, closed', 'connack 0, unsuback, pingresp'],
-  // protocol errors [MQTT-2.2.1-3, MQTT-3.8.3-2, MQTT-3.10.3-2], which it calls malformed
+  // protocol errors [MQTT-2.2.1-3, MQTT-3.8.3-2, MQTT-3.10.3-2], which Mosquitto reports as malformed
   ...Object.fromEntries(
     ['SUBSCRIBE', 'UNSUBSCRIBE'].flatMap((name) =>
       [`${name} with packet identifier 0`, `${name} of nothing`].map((what) => [
@@ -72,7 +72,7 @@ const DIFFERENCES: Readonly<Record<string, readonly [gateway: string, mosquitto:
       ]),
     ),
   ),
-  // [MQTT-4.8.2-2]; Mosquitto grants what never brings anything
+  // [MQTT-4.8.2-2]; Mosquitto grants a filter that no message can match
   ...Object.fromEntries(
     VERSIONS.map((version) => [
       `MQTT ${version}: a shared subscription without a filter`,
@@ -86,10 +86,10 @@ const DIFFERENCES: Readonly<Record<string, readonly [gateway: string, mosquitto:
   'the name of no protocol': ['connack 1, closed', 'closed'],
 }
 
-describe('the gateway answers as a real Mosquitto does', () => {
+describe('the gateway answers like a real Mosquitto', () => {
   const all = { ...Object.assign({}, ...VERSIONS.map(conversations)), ...UNKNOWN }
 
-  it('to what it refuses, to client ids and to shared subscriptions', async () => {
+  it('to malformed packets, client ids and shared subscriptions', async () => {
     const [ours, theirs] = await answersOf(async (broker) => {
       const answers: Record<string, string> = {}
       for (const [what, packets] of Object.entries<readonly Buffer[]>(all))
@@ -100,7 +100,7 @@ describe('the gateway answers as a real Mosquitto does', () => {
       const [gateway = theirs[what], mosquitto = theirs[what]] = DIFFERENCES[what] ?? []
       assert.deepEqual([ours[what], theirs[what]], [gateway, mosquitto], what)
     }
-    // so that a fault of both is seen
+    // fixed expectations, in case both are wrong
     assert.equal(ours['protocol level 6'], 'connack 1, closed')
     assert.equal(ours['MQTT 3: no client id and a clean session'], 'connack 2, closed')
     assert.equal(ours['MQTT 4: a password without a user name'], 'closed')
@@ -128,7 +128,7 @@ describe('the gateway answers as a real Mosquitto does', () => {
   })
 })
 
-/** What `ask` finds out of the gateway, and of Mosquitto. */
+/** What `ask` returns for the gateway and for Mosquitto. */
 async function answersOf<Answers>(
   ask: (broker: Broker) => Promise<Answers>,
 ): Promise<readonly [ours: Answers, theirs: Answers]> {
@@ -142,7 +142,7 @@ async function answersOf<Answers>(
   return [ours as Answers, theirs as Answers]
 }
 
-/** What comes back for the packets and a PINGREQ behind them, in words. */
+/** Describes the answers to the packets and a PINGREQ after them. */
 async function converse({ port, device }: Broker, packets: readonly Buffer[]): Promise<string> {
   const version = packets[0]?.includes('MQTT\x05') ? 5 : 4
   using client = await rawMqtt({ ports: { mqtt: port } }, device, version)

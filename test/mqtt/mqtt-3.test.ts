@@ -15,17 +15,17 @@ const VERSIONS = [
 ] as const
 
 for (const { name, version, terms } of VERSIONS)
-  describe(`${name}, byte by byte, is as it was`, async () => {
+  describe(`${name}, byte by byte`, async () => {
     const connecting = { version, ...terms } as const
     const { at, device } = await suiteGateway({ acl: ACL })
 
-    it('CONNACK has a flag and a return code, and nothing else', async () => {
+    it('has only a flag and a return code in CONNACK', async () => {
       using client = await rawMqtt(at, device)
       client.send(connectPacket({ protocolVersion: version, ...terms }))
       assert.equal((await client.nextBytes()).toString('hex'), '20020000')
     })
 
-    it('a session that is there is told of where the version has a flag for it', async () => {
+    it('has session present in CONNACK where the version knows the flag', async () => {
       const more = { ...connecting, clean: false }
       await (await connectClient(at, device, 'present', more)).disconnect()
       using client = await rawMqtt(at, device)
@@ -38,7 +38,7 @@ for (const { name, version, terms } of VERSIONS)
       )
     })
 
-    it('a publish that is denied is acknowledged and dropped, and the connection stays', async () => {
+    it('acknowledges and drops a denied publish, and keeps the connection', async () => {
       using client = await connectClient(at, device, 'client', connecting)
       using reader = await connectClient(at, device, 'reader')
       await reader.subscribe('#')
@@ -54,13 +54,13 @@ for (const { name, version, terms } of VERSIONS)
       assert.deepEqual(await reader.receive(), plain('open/x', 'fence', { qos: 1 }))
     })
 
-    it('nobody who subscribes makes no difference to PUBACK', async () => {
+    it('has the same PUBACK with and without subscribers', async () => {
       using client = await connectClient(at, device, 'client', connecting)
       client.send(publishPacket('open/nobody', 'x', { qos: 1, messageId: 1 }))
       assert.equal((await client.nextBytes()).toString('hex'), '40020001')
     })
 
-    it('SUBACK and UNSUBACK have no properties, and UNSUBACK no codes', async () => {
+    it('has no properties in SUBACK and UNSUBACK, and no codes in UNSUBACK', async () => {
       using client = await connectClient(at, device, 'client', connecting)
       const subscriptions = [
         { topic: 'open/a', qos: 2 } as const,
@@ -72,7 +72,7 @@ for (const { name, version, terms } of VERSIONS)
       assert.equal((await client.nextBytes()).toString('hex'), 'b0020002')
     })
 
-    it('a message of MQTT 5 comes without its properties', async () => {
+    it('delivers a message of MQTT 5 without its properties', async () => {
       using client = await connectClient(at, device, 'client', connecting)
       using writer = await connectClient(at, device, 'writer')
       await client.subscribe([{ topic: 'open/a', qos: 1 }])
@@ -89,14 +89,14 @@ for (const { name, version, terms } of VERSIONS)
       assert.equal(bytes.toString('hex'), `320d0006${topic}${bytes.toString('hex', 10, 12)}78797a`)
     })
 
-    it('the own messages of a client come back to it, and RETAIN is cleared', async () => {
+    it("delivers a client's own messages to it, with RETAIN cleared", async () => {
       using client = await connectClient(at, device, 'client', connecting)
       await client.subscribe([{ topic: 'open/own', qos: 0 }])
       await client.publish('open/own', 'x', { retain: true })
       assert.deepEqual(await client.receive(), plain('open/own', 'x'))
     })
 
-    it('a connection ends without DISCONNECT from the gateway', async () => {
+    it('ends a connection without DISCONNECT from the gateway', async () => {
       using taken = await connectClient(at, device, 'taken', connecting)
       using _by = await connectClient(at, device, 'taken', connecting)
       await assert.rejects(taken.next(), /closed/)
@@ -112,13 +112,13 @@ for (const { name, version, terms } of VERSIONS)
       wrong.send(Buffer.from('360500016100' + '01', 'hex'))
       await assert.rejects(wrong.next(), /closed/)
 
-      // what MQTT 5 answers with a DISCONNECT of bytes that would mean something else here
+      // MQTT 5 would send a DISCONNECT, whose bytes mean something else here
       using alias = await connectClient(at, device, 'no-topic', connecting)
       alias.send(Buffer.from('30030000' + '78', 'hex'))
       await assert.rejects(alias.next(), /closed/)
     })
 
-    it('a clean session takes nothing along, another everything', async () => {
+    it('drops a clean session, and keeps a persistent one', async () => {
       const kept = await connectClient(at, device, 'kept', { ...connecting, clean: false })
       await kept.subscribe([{ topic: 'open/kept', qos: 1 }])
       await kept.disconnect()
@@ -147,7 +147,7 @@ describe('an empty client id of MQTT 3.1.1', () => {
     }
   })
 
-  it('an unknown version is refused with 1 [MQTT-3.1.2-2]', async () => {
+  it('is refused with return code 1 with an unknown version [MQTT-3.1.2-2]', async () => {
     await using at = await startGateway({ acl: ACL })
     const device = await at.pki.issue('device.d.wott.local')
     using client = await rawMqtt(at, device)

@@ -5,7 +5,7 @@ import { asKept } from './mqtt-packet.ts'
 
 type Fields = Record<string, unknown>
 
-/** Our fields, but user properties as mqtt-packet keeps them: it loses their order, and some that are empty. */
+/** The gateway's fields, with user properties as mqtt-packet keeps them: it loses their order and some empty ones. */
 export function ourFields(packet: ClientPacket): Fields {
   if (packet.type === 'publish') return { ...packet, properties: keptProperties(packet) }
   if (packet.type !== 'connect') return { ...packet }
@@ -18,7 +18,7 @@ function keptProperties({ properties }: Publish | ConnectWill): Fields | null {
   return { ...properties, userProperties: asKept(properties.userProperties) }
 }
 
-/** What mqtt-packet read, in our words. */
+/** What mqtt-packet read, as fields of the gateway. */
 export function theirFields(packet: Packet, ours: ClientPacket): Fields {
   const properties: Fields = 'properties' in packet ? { ...packet.properties } : {}
   switch (packet.cmd) {
@@ -103,7 +103,7 @@ function connectFields(packet: IConnectPacket, properties: Fields): Fields {
   }
 }
 
-/** The properties that travel on with a message, or null without any. */
+/** The properties that are carried with a message, or null without any. */
 function carriedBy(properties: Fields): Fields | null {
   const { payloadFormatIndicator } = properties
   const carried = Object.entries({

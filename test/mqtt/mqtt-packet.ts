@@ -4,7 +4,7 @@ import type { UserProperty } from '../../src/topic/message.ts'
 
 type Fields = Record<string, unknown>
 
-/** How mqtt-packet gives user properties back: without their order, and without some that are empty. */
+/** User properties as mqtt-packet returns them: without their order and some empty ones. */
 export function asKept(pairs: readonly UserProperty[]): Record<string, string | string[]> {
   const kept: Record<string, string | string[]> = Object.create(null)
   for (const [name, value] of pairs) {
@@ -16,7 +16,7 @@ export function asKept(pairs: readonly UserProperty[]): Record<string, string | 
   return kept
 }
 
-/** How mqtt-packet takes user properties: those of one name together. */
+/** User properties as mqtt-packet takes them, grouped by name. */
 function grouped(pairs: readonly UserProperty[] | undefined): Fields {
   if (pairs === undefined) return {}
   const groups = Object.groupBy(pairs, ([name]) => name)
@@ -27,7 +27,7 @@ function grouped(pairs: readonly UserProperty[] | undefined): Fields {
   return { userProperties: Object.fromEntries(values) }
 }
 
-/** Leaves out what has its default value, as a client does. */
+/** Leaves out default values, as a client does. */
 function stated(values: Fields, defaults: Fields): Fields {
   return Object.fromEntries(
     Object.entries(values).filter(([name, value]) => value !== (defaults[name] ?? null)),
@@ -46,7 +46,7 @@ function carried({ properties, messageExpiry }: Publish | ConnectWill): Fields {
   }
 }
 
-/** What mqtt-packet makes of `packet`. */
+/** The bytes that mqtt-packet writes for `packet`. */
 export function generate(packet: ClientPacket, version: Version): Buffer {
   const fields = { cmd: packet.type, ...fieldsOf(packet) }
   return mqttPacket.generate(fields as unknown as Packet, { protocolVersion: version })
@@ -126,7 +126,7 @@ function fieldsOf(packet: ClientPacket): Fields {
   }
 }
 
-/** What mqtt-packet reads, or null where it refuses. */
+/** The packet that mqtt-packet reads, or null where it refuses. */
 export function parse(bytes: Buffer, version: Version): Packet | null {
   let found: Packet | null = null
   let failed = false
@@ -140,7 +140,7 @@ export function parse(bytes: Buffer, version: Version): Packet | null {
   try {
     parser.parse(bytes)
   } catch {
-    // it does so where a number is cut short
+    // it throws a RangeError where a number is cut short
     return null
   }
   return failed ? null : found

@@ -12,7 +12,7 @@ export interface Sent {
 /** A number from 0 to below `limit`. */
 export type Random = (limit: number) => number
 
-/** The same numbers for the same seed (mulberry32). */
+/** Repeatable random numbers (mulberry32). */
 export function createRandom(seed: number): Random {
   let state = seed | 0
   return (limit) => {
@@ -23,7 +23,7 @@ export function createRandom(seed: number): Random {
   }
 }
 
-/** Valid packets of each kind, the same for the same seed. */
+/** Valid packets of every kind, repeatable by seed. */
 export function samplePackets(version: Version, count: number, seed: number): Sent[] {
   return fc.sample(clientPacket(version), { numRuns: count, seed }).map((packet) => {
     const bytes = generate(packet, version)
@@ -31,14 +31,14 @@ export function samplePackets(version: Version, count: number, seed: number): Se
   })
 }
 
-/** Bytes at the edges of lengths, of flags and of UTF-8. */
+/** Bytes at the limits of lengths, flags and UTF-8. */
 const EDGES = [0, 1, 2, 3, 5, 0x0b, 0x23, 0x26, 0x7f, 0x80, 0xc0, 0xe2, 0xed, 0xef, 0xf4, 0xff]
 
-/** One of `packets` with one to four faults, some of which do no harm. */
+/** One of `packets` with one to four changed bytes, some of them harmless. */
 export function mutate(packets: readonly Sent[], random: Random): Sent {
   const any = () => packets[random(packets.length)] as Sent
   let { first, body } = any()
-  // some are only given another first byte, so that a valid body stands in a wrong packet
+  // some only get another first byte, so that a valid body is in the wrong packet
   if (random(8) === 0) first = random(256)
   for (let faults = random(4); faults >= 0; faults--) body = damage(body, any().body, random)
   return { first, body }

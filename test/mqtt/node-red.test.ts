@@ -8,15 +8,15 @@ import type { Credentials } from '../support/pki.ts'
 
 const ACL = 'pattern readwrite #\n'
 
-/** Node-RED's MQTT nodes are mqtt.js with the options of their mqtt-broker node, and subscribe anew at each `connect`. */
+/** MQTT nodes of Node-RED: mqtt.js with the options of their mqtt-broker node, which subscribe again at each `connect`. */
 interface Flow {
   readonly client: MqttClient
-  /** Of CONNACK, one for each connection. */
+  /** Session present of each CONNACK. */
   nextConnection(): Promise<{ sessionPresent: boolean }>
 }
 
 for (const protocolVersion of [4, 5] as const)
-  describe(`Node-RED's traffic with protocol version ${protocolVersion}`, () => {
+  describe(`Node-RED with protocol version ${protocolVersion}`, () => {
     let at: TestGateway
     let device: Credentials
     let witness: MqttClient
@@ -78,7 +78,7 @@ for (const protocolVersion of [4, 5] as const)
       ...more,
     })
 
-    it('birth, close and will messages reach who follows them', async () => {
+    it('has its birth, close and will messages delivered', async () => {
       const seen = messagesOf(witness)
       await witness.subscribeAsync('flow/+', { qos: 1 })
       const will = {
@@ -108,20 +108,20 @@ for (const protocolVersion of [4, 5] as const)
       await witness.unsubscribeAsync('flow/+')
     })
 
-    it('a clean session subscribes again after each reconnection', async () => {
+    it('subscribes again after each reconnection with a clean session', async () => {
       const { client, nextConnection } = deploy({ clientId: 'nodered_b' }, ['in/#', 'in/x'])
       const seen = messagesOf(client)
       for (let round = 0; round < 3; round++) {
         assert.deepEqual(await nextConnection(), { sessionPresent: false })
         await witness.publishAsync('in/x', `${round}`, { qos: 1 })
-        // two filters that overlap, one copy
+        // two overlapping filters, one copy
         assert.deepEqual(await seen.next(), message('in/x', `${round}`))
         if (round < 2) client.stream.destroy()
       }
       await client.endAsync()
     })
 
-    it('a session that is not clean gets what it missed, once, and sends what waited', async () => {
+    it('receives what it missed once with a persistent session, and sends what it queued', async () => {
       const more = protocolVersion === 5 ? { properties: { sessionExpiryInterval: 3600 } } : {}
       const { client, nextConnection } = deploy({ clientId: 'nodered_c', clean: false, ...more }, [
         'kept/#',
@@ -131,7 +131,7 @@ for (const protocolVersion of [4, 5] as const)
       const answers = messagesOf(witness)
       await witness.subscribeAsync('out', { qos: 1 })
       client.stream.destroy()
-      // mqtt.js keeps it until it is connected again
+      // mqtt.js queues it until it is connected again
       const waited = client.publishAsync('out', 'waited', { qos: 1 })
       await witness.publishAsync('kept/a', 'missed', { qos: 1 })
       assert.deepEqual(await nextConnection(), { sessionPresent: true })
@@ -147,7 +147,7 @@ for (const protocolVersion of [4, 5] as const)
     })
 
     if (protocolVersion === 5)
-      it('options and properties of its nodes', async () => {
+      it('can use the options and properties of its nodes', async () => {
         const properties = {
           sessionExpiryInterval: 60,
           receiveMaximum: 10,

@@ -15,7 +15,7 @@ describe('maximum packet size', async () => {
     const SIZE = 200
     const terms = { properties: { maximumPacketSize: SIZE, receiveMaximum: 1 } }
 
-    /** A payload that makes the PUBLISH have this many bytes. */
+    /** A payload with which the PUBLISH has this many bytes. */
     function payloadFor(bytes: number, topic: string, more: Partial<IPublishPacket>): string {
       const messageId = more.qos ? { messageId: 1 } : {}
       const packet = publishPacket(topic, '', { ...more, ...messageId })
@@ -25,7 +25,7 @@ describe('maximum packet size', async () => {
     }
 
     for (const qos of [0, 1, 2] as const)
-      it(`a message of that size is sent, a larger one is not and holds up nothing, with QoS ${qos} [MQTT-3.1.2-25]`, async () => {
+      it(`lets a message of that size through and drops a larger one, with QoS ${qos} [MQTT-3.1.2-25]`, async () => {
         using reader = await connectClient(at, device, 'reader', terms)
         using writer = await connectClient(at, device, 'writer')
         await reader.subscribe('size')
@@ -38,7 +38,7 @@ describe('maximum packet size', async () => {
         assert.deepEqual(await reader.receive(), plain('size', 'fence', { qos }))
       })
 
-    it('counts properties, and the identifier of the subscription', async () => {
+    it('includes properties and the subscription identifier', async () => {
       using reader = await connectClient(at, device, 'reader', terms)
       using writer = await connectClient(at, device, 'writer')
       await reader.subscribe('properties', 1000)
@@ -53,7 +53,7 @@ describe('maximum packet size', async () => {
       )
     })
 
-    it('holds for what waits in a session and for retained messages', async () => {
+    it('applies to queued and retained messages', async () => {
       const session = { ...terms.properties, sessionExpiryInterval: 3600 }
       const sleeper = await connectClient(at, device, 'sleeper', { properties: session })
       await sleeper.subscribe('waits/#')
@@ -71,7 +71,7 @@ describe('maximum packet size', async () => {
       await awake.ping()
     })
 
-    it('0 is refused with 0x82 [MQTT 5 §3.1.2.11.4]', async () => {
+    it('is refused with 0x82 where it is 0 [MQTT 5 §3.1.2.11.4]', async () => {
       using client = await rawMqtt(at, device)
       client.send(connectPacket({ protocolVersion: 5, properties: { maximumPacketSize: 0 } }))
       const connack = await client.next()
@@ -88,7 +88,7 @@ describe('maximum packet size', async () => {
       return size
     }
 
-    it('leaves room for the largest payload', async () => {
+    it('allows the largest payload', async () => {
       using client = await connectClient(at, device, 'client')
       const largest = 128 * 1024
       assert.ok(sizeOf(client) > largest)
@@ -97,9 +97,9 @@ describe('maximum packet size', async () => {
       assert.equal((await client.receive()).payload.length, largest)
     })
 
-    it('a packet above it ends the connection with 0x95, at its header', async () => {
+    it('ends the connection with 0x95 at the header of a larger packet', async () => {
       using client = await connectClient(at, device, 'client')
-      // this length has three bytes, so that the whole packet has one byte too many
+      // with this length of three bytes the whole packet has one byte too many
       const length = variableLength(sizeOf(client) - 3)
       assert.equal(length.length, 3)
       client.send(Buffer.concat([Buffer.from([0x30]), length]))
@@ -107,7 +107,7 @@ describe('maximum packet size', async () => {
       await client.closed
     })
 
-    it('a payload above its own limit is refused with 0x97 and goes to nobody', async () => {
+    it('refuses a payload above its own limit with 0x97', async () => {
       using client = await connectClient(at, device, 'client')
       await client.subscribe('large')
       const payload = 'x'.repeat(128 * 1024 + 1)

@@ -14,7 +14,7 @@ import type {
 } from '../../src/mqtt/packets.ts'
 import type { MessageProperties, Qos, UserProperty } from '../../src/topic/message.ts'
 
-/** As `fc.record`, of plain objects. */
+/** `fc.record` with plain objects. */
 function record<Value>(model: { [Key in keyof Value]: Arbitrary<Value[Key]> }): Arbitrary<Value> {
   return fc.record<Value>(model, { noNullPrototype: true })
 }
@@ -33,7 +33,7 @@ export const packetId = fc.integer({ min: 1, max: 0xffff })
 const uint16 = fc.nat(0xffff)
 export const uint32 = fc.oneof(fc.nat(100), fc.integer({ min: 0, max: 0xffff_ffff }))
 
-/** mqtt-packet writes user properties name by name, and names that are numbers first: those are left out. */
+/** User properties without names that are numbers, which mqtt-packet would write first. */
 export const userProperties: Arbitrary<UserProperty[]> = fc
   .uniqueArray(
     fc.tuple(
@@ -46,7 +46,7 @@ export const userProperties: Arbitrary<UserProperty[]> = fc
     groups.flatMap(([name, values]) => values.map((value) => [name, value] as const)),
   )
 
-/** Null where there are none, and always below MQTT 5. */
+/** Properties of a message; null where there are none, and always below MQTT 5. */
 export function messageProperties(version: Version): Arbitrary<MessageProperties | null> {
   if (version < 5) return fc.constant(null)
   return fc
@@ -87,7 +87,7 @@ function connect(version: Version): Arbitrary<Connect> {
     bridge: version === 5 ? fc.constant(false) : fc.boolean(),
     cleanStart: fc.boolean(),
     keepAlive: uint16,
-    // mqtt-packet does not write an empty one where no server takes it
+    // mqtt-packet does not write an empty client id without clean start
     clientId: text.map((id) => id || 'client'),
     will: fc.option(will(version)),
     sessionExpiry: from5<number | null>(version, uint32, null),

@@ -20,7 +20,7 @@ function assertRefused(packet: string, body: Buffer, reason: number): void {
   )
 }
 
-/** A value of each type, on the wire and as it is read. */
+/** A value of each type: its bytes and the decoded value. */
 const VALUES: Record<PropertyType, readonly [wire: readonly Part[], value: unknown]> = {
   bit: [[1], 1],
   uint16: [[[1, 2]], 258],
@@ -34,7 +34,7 @@ const VALUES: Record<PropertyType, readonly [wire: readonly Part[], value: unkno
 
 const PACKETS = [...new Set(PROPERTIES.flatMap(({ packets }) => packets))]
 
-/** Table 2-4: which packets have which property. */
+/** Which packets may have which property (MQTT 5 table 2-4). */
 const TABLE: Record<number, string> = {
   1: 'PUBLISH, will',
   2: 'PUBLISH, will',
@@ -69,13 +69,13 @@ const TABLE: Record<number, string> = {
 }
 
 describe('the table of properties', () => {
-  it('is that of MQTT 5 [§2.2.2.2]', () => {
+  it('is the table of MQTT 5 [§2.2.2.2]', () => {
     const table = PROPERTIES.map(({ id, packets }) => [id, packets.toSorted().join(', ')])
     assert.deepEqual(Object.fromEntries(table), TABLE)
   })
 })
 
-/** Runs `check` for every property, in every packet that may have it (but one from a client alone). */
+/** Runs `check` for every property in every packet from a client that may have it. */
 function everywhere(check: (property: Property, packet: string, wire: readonly Part[]) => void) {
   for (const property of PROPERTIES)
     for (const packet of property.packets)
@@ -84,7 +84,7 @@ function everywhere(check: (property: Property, packet: string, wire: readonly P
 }
 
 describe('a property', () => {
-  it('is read in the packets that may have it', () => {
+  it('is decoded in the packets that may have it', () => {
     everywhere(({ name, type }, packet, wire) => {
       const body = bytes(properties(...wire), 0xee)
       const { values, at } = read(packet, body)
@@ -100,14 +100,14 @@ describe('a property', () => {
           assertRefused(packet, properties(id, ...VALUES[type][0]), Reason.malformedPacket)
   })
 
-  it('that does not exist makes a packet malformed', () => {
+  it('makes a packet malformed where it is unknown', () => {
     for (let id = 0; id < 128; id++)
       if (TABLE[id] === undefined)
         assertRefused('CONNECT', properties(id, [0, 1, 0, 1]), Reason.malformedPacket)
     assertRefused('PUBLISH', properties([0xff, 0xff, 0xff, 0x7f], 1), Reason.malformedPacket)
   })
 
-  it('stands only once, but user properties as often as they like', () => {
+  it('may come only once, except user properties', () => {
     everywhere(({ type }, packet, wire) => {
       const body = properties(...wire, ...wire)
       if (type !== 'pair') assertRefused(packet, body, Reason.protocolError)
@@ -129,7 +129,7 @@ describe('a property', () => {
     })
   })
 
-  it('that is a choice is 0 or 1', () => {
+  it('may only be 0 or 1 where it is a flag', () => {
     everywhere(({ type, name }, packet, [id]) => {
       if (type !== 'bit') return
       assert.deepEqual(read(packet, properties(id as number, 0)).values, { [name]: 0 })
@@ -138,7 +138,7 @@ describe('a property', () => {
     })
   })
 
-  it('may be 0, but for the four that must not', () => {
+  it('may be 0, except four of them', () => {
     const zeros = { uint16: [0, 0], uint32: [0, 0, 0, 0], varint: [0] }
     const refused: Record<string, number> = {
       subscriptionIdentifier: Reason.protocolError,
@@ -159,12 +159,12 @@ describe('a property', () => {
 })
 
 describe('properties', () => {
-  it('must not be longer than their packet', () => {
+  it('may not be longer than their packet', () => {
     for (const body of [bytes(), bytes(1), bytes(3, 0x01, 0), bytes([0x80]), bytes([0xff, 0xff])])
       assertRefused('PUBLISH', body, Reason.malformedPacket)
   })
 
-  it('have a length of at most four bytes, and no longer than it has to be [MQTT-1.5.5-1]', () => {
+  it('have a length of at most four bytes, and no more than needed [MQTT-1.5.5-1]', () => {
     for (const length of [
       [0x80, 0],
       [0x82, 0x80, 0],
@@ -176,16 +176,16 @@ describe('properties', () => {
     assert.equal(read('PUBLISH', bytes([0xa3, 0x9c, 0x01], long)).at, 3 + long.length)
   })
 
-  it('of a PUBLISH from a client name no subscription [MQTT-3.3.4-6]', () => {
+  it('may not hold a subscription identifier in a PUBLISH from a client [MQTT-3.3.4-6]', () => {
     assertRefused('PUBLISH', properties(0x0b, 1), Reason.protocolError)
   })
 
-  it('have a response topic that is a topic name [MQTT-3.3.2-14]', () => {
+  it('may only hold a response topic without wildcards [MQTT-3.3.2-14]', () => {
     for (const topic of ['a/+', '#', ''])
       assertRefused('PUBLISH', properties(0x08, topic), Reason.protocolError)
   })
 
-  it('have strings of UTF-8 [MQTT-1.5.4-1]', () => {
+  it('may only hold strings in UTF-8 [MQTT-1.5.4-1]', () => {
     for (const text of [
       [0, 1, 0xff],
       [0, 1, 0],

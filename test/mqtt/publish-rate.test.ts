@@ -10,7 +10,7 @@ const BURST = 5
 const SENT = 15
 const DELAYED = 'wott_publishes_delayed_total{door="mqtt"}'
 
-describe('a device that publishes over MQTT faster than it may', () => {
+describe('a device that exceeds its publish rate over MQTT', () => {
   let at: TestGateway
   let fast: Credentials
   let other: Credentials
@@ -28,7 +28,7 @@ describe('a device that publishes over MQTT faster than it may', () => {
     [4, 1],
     [5, 1],
   ] as const)
-    it(`waits and loses nothing: MQTT ${version}, QoS ${qos}`, async () => {
+    it(`is slowed down and loses nothing: MQTT ${version}, QoS ${qos}`, async () => {
       const reader = await mqtt(at, other)
       const messages = messagesOf(reader)
       await reader.subscribeAsync(`fast/${version}/${qos}`)
@@ -59,7 +59,7 @@ describe('a device that publishes over MQTT faster than it may', () => {
       await reader.endAsync()
     })
 
-  it('waits for its CONNACK where it connects with wills', async () => {
+  it('waits for its CONNACK where it connects with wills too often', async () => {
     const will = { topic: 'fast/gone', payload: Buffer.from('x'), qos: 0, retain: false } as const
     const delayed = (await at.metric(DELAYED)) ?? 0
     const clients = await Promise.all(Array.from({ length: SENT }, () => rawMqtt(at, fast)))
@@ -73,7 +73,7 @@ describe('a device that publishes over MQTT faster than it may', () => {
     assert.ok(((await at.metric(DELAYED)) ?? 0) > delayed)
   })
 
-  it('waits longer where its topics are long', async () => {
+  it('is slowed down more where its topics are long', async () => {
     const topic = 'x'.repeat(10 * 1024)
     using raw = await rawConnected(at, fast)
     const start = performance.now()
@@ -92,7 +92,7 @@ describe('a device that publishes over MQTT faster than it may', () => {
     assert.ok(seconds >= (2 * 10 - BURST) / RATE, `${seconds} s`)
   })
 
-  it('has one allowance over MQTT and HTTP, and others have their own', async () => {
+  it('has one rate for MQTT and HTTP, and does not slow others down', async () => {
     using raw = await rawConnected(at, fast)
     for (let n = 1; n <= 2 * BURST; n++)
       raw.send({

@@ -4,11 +4,11 @@ import type { IConnackPacket } from 'mqtt-packet'
 import { connectPacket, rawConnected, rawMqtt, type Version } from '../support/raw-mqtt.ts'
 import { suiteGateway } from '../support/suite-gateway.ts'
 
-describe('what there may be only so many of', async () => {
+describe('quotas', async () => {
   const settings = { maxSessions: '1', maxSubscriptions: '1' }
   const { at, device } = await suiteGateway({ acl: 'pattern readwrite #\n', settings })
 
-  /** CONNACK for a session that outlives its connection. */
+  /** The CONNACK of a session that outlives its connection. */
   async function lasting(protocolVersion: Version, clientId: string): Promise<IConnackPacket> {
     using raw = await rawMqtt(at, device)
     const properties = { sessionExpiryInterval: 3600 }
@@ -23,7 +23,7 @@ describe('what there may be only so many of', async () => {
     return (await raw.next()) as IConnackPacket
   }
 
-  it('sessions that outlive their connections: CONNACK 0x97, before MQTT 5 return code 3', async () => {
+  it('of sessions are answered with CONNACK 0x97, before MQTT 5 with return code 3', async () => {
     assert.equal((await lasting(5, 'first')).reasonCode, 0)
     assert.equal((await lasting(5, 'second')).reasonCode, 0x97)
     assert.equal((await lasting(4, 'second')).returnCode, 3)
@@ -34,7 +34,7 @@ describe('what there may be only so many of', async () => {
     assert.equal(await at.metric('wott_store_limits_reached_total{limit="sessions"}'), 2)
   })
 
-  it('filters of a session: SUBACK 0x97, before MQTT 5 0x80', async () => {
+  it('of filters are answered with SUBACK 0x97, before MQTT 5 with 0x80', async () => {
     for (const [protocolVersion, refusal] of [
       [5, 0x97],
       [4, 0x80],
@@ -49,7 +49,7 @@ describe('what there may be only so many of', async () => {
     assert.equal(await at.metric('wott_store_limits_reached_total{limit="subscriptions"}'), 2)
   })
 
-  it('bytes of a packet to a client that says so: it is not sent, and counted', async () => {
+  it('of bytes per packet, set by the client, drop and count a larger message', async () => {
     const properties = { maximumPacketSize: 64 }
     using raw = await rawConnected(at, device, { protocolVersion: 5, properties })
     raw.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'a', qos: 1 }] })

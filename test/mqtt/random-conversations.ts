@@ -6,12 +6,12 @@ export const TOPICS = ['a', 'a/b', 'a/b/c', 'd/b', 'd'] as const
 const WILDCARDS = ['#', '+', 'a/#', 'a/+', '+/b', 'd/+'] as const
 const CLIENTS = ['one', 'two', 'three'] as const
 
-/** What may be said in one conversation: not all at once, for what aedes does not do as MQTT says is left out. */
+/** What one kind of conversation may contain. The kinds avoid what aedes does not do as MQTT says. */
 interface Kind {
   readonly clean: fc.Arbitrary<boolean>
   readonly acknowledges: fc.Arbitrary<boolean>
   readonly message: fc.Arbitrary<Sent>
-  /** QoS of filters without wildcards. */
+  /** The QoS of filters without wildcards. */
   readonly subscribed: readonly Qos[]
 }
 
@@ -24,7 +24,7 @@ function live(...qos: Qos[]): fc.Arbitrary<Sent> {
   return fc.record({ topic, qos: fc.constantFrom(...qos), retain: fc.constant(false) })
 }
 
-// not with QoS 2, whose PUBREC aedes does not take
+// without QoS 2, as aedes ignores the PUBREC of a retained message
 const retained = fc.record({
   topic,
   qos: fc.constantFrom<Qos>(0, 1),
@@ -40,7 +40,7 @@ const KINDS: readonly Kind[] = [
   },
   {
     clean: fc.boolean(),
-    // aedes sends no retained message again
+    // aedes does not repeat retained messages
     acknowledges: fc.constant(true),
     message: fc.oneof(live(0, 1), retained),
     subscribed: [0, 1, 2],
@@ -48,7 +48,7 @@ const KINDS: readonly Kind[] = [
   {
     clean: fc.boolean(),
     acknowledges: fc.boolean(),
-    // not with QoS 2, which aedes does not lower to QoS 1 in a session's queue
+    // without QoS 2, which aedes does not lower to QoS 1 in the queue of a session
     message: live(0, 1),
     subscribed: [0, 1, 2],
   },
@@ -73,13 +73,13 @@ function connecting({ clean, message, acknowledges }: Kind) {
 function subscribing({ subscribed }: Kind) {
   const request = fc.oneof(
     fc.record({ topic, qos: fc.constantFrom(...subscribed) }),
-    // aedes does not lower the QoS of what a wildcard brings
+    // aedes does not lower the QoS of retained messages of a wildcard
     fc.record({ topic: wildcard, qos: fc.constant<Qos>(2) }),
   )
   return fc.record({
     do: fc.constant('subscribe' as const),
     client,
-    // to a filter that comes twice aedes answers once
+    // aedes answers once to a filter that comes twice
     subscriptions: fc.uniqueArray(request, {
       selector: (one) => one.topic,
       minLength: 1,
@@ -88,7 +88,7 @@ function subscribing({ subscribed }: Kind) {
   })
 }
 
-/** All of a burst are of one kind: aedes loses what others overtake. Of QoS 2 it sends all but the first again. */
+/** Messages of a burst are of one kind, as aedes loses those that are overtaken. With QoS 2 it repeats all but the first. */
 function publishing({ message }: Kind) {
   return fc.record({
     do: fc.constant('publish' as const),

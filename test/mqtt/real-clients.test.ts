@@ -37,7 +37,7 @@ describe('Mosquitto’s clients with MQTT 5', async () => {
     }
   })
 
-  it('give and get properties', async () => {
+  it('send and receive properties', async () => {
     await using reader = await subscribe(
       ...(['properties', '-F', '%C|%D|%E|%F|%R|%P|%S|%p'] as const),
       ...['-D', 'subscribe', 'subscription-identifier', '7'],
@@ -53,7 +53,7 @@ describe('Mosquitto’s clients with MQTT 5', async () => {
       ...['-D', 'publish', 'user-property', 'a', ''],
       ...['-D', 'publish', 'user-property', 'z', '1'],
     )
-    // what is left of the expiry depends on how long it took
+    // the rest of the expiry depends on how long the delivery took
     const [contentType, correlation, expiry, ...others] = (await reader.next()).split('|')
     assert.ok(Number(expiry) > 999_990 && Number(expiry) <= 1_000_000, `${expiry}`)
     assert.deepEqual(
@@ -62,7 +62,7 @@ describe('Mosquitto’s clients with MQTT 5', async () => {
     )
   })
 
-  it('keep and clear a retained message', async () => {
+  it('set and clear a retained message', async () => {
     await publish('kept', 'old', '-q', '1', '-r')
     await publish('kept', 'new', '-q', '1', '-r')
     {
@@ -99,13 +99,13 @@ describe('Mosquitto’s clients with MQTT 5', async () => {
     assert.equal(await reader.next(), 'wills/mortal|0|text/plain|a:b|gone')
   })
 
-  it('come back to a session', async () => {
+  it('resume a session', async () => {
     const session = ['-i', 'sleeper', '-c', '-x', '3600', '-F', '%q %p']
     await (await subscribe('session', ...session))[Symbol.asyncDispose]()
     await publish('session', 'one', '-q', '1')
     await publish('session', 'two', '-q', '2')
     await publish('session', 'zero', '-q', '0')
-    // without -d, whose lines would have to be waited for: what was missed may come before SUBACK
+    // without -d, whose lines would mix with the messages: missed ones may come before SUBACK
     await using back = follow('stdbuf', [
       ...['-oL', 'mosquitto_sub', ...mosquittoArgs(at, device), ...V5],
       ...['-t', 'session', '-q', '2', ...session],
@@ -124,7 +124,7 @@ describe('Mosquitto’s clients with MQTT 5', async () => {
     assert.deepEqual(got.sort(), ['a', 'b', 'c', 'd'])
   })
 
-  it('ask with mosquitto_rr and are answered', async () => {
+  it('send a request with mosquitto_rr and receive the response', async () => {
     const answers = await mqtt(at, device, { protocolVersion: 5 })
     answers.on('message', (_topic, payload, { properties }) => {
       const { responseTopic = '', correlationData } = properties ?? {}
@@ -164,7 +164,7 @@ for (const version of [5, 4] as const)
         await client.end()
       })
 
-      it('comes back to a session, and leaves a will', async () => {
+      it('resumes a session, and leaves a will', async () => {
         await using witness = await paho(at, device, as('witness'))
         await witness.subscribe({ 'wills/paho': 1 })
         const session = {
@@ -185,7 +185,7 @@ for (const version of [5, 4] as const)
     })
 
 describe('Paho for Python with MQTT 5', () => {
-  it('gives and gets properties, options and subscription identifiers', async () => {
+  it('sends and receives properties, options and subscription identifiers', async () => {
     await using at = await startGateway({ acl: ACL })
     const device = await at.pki.issue('device.d.wott.local')
     await using reader = await paho(at, device, { clientId: 'reader' })

@@ -15,7 +15,7 @@ describe('reason codes of acknowledgements [MQTT 5 §2.4]', async () => {
   for (const qos of [1, 2] as const) {
     const acknowledgement = qos === 1 ? 'PUBACK' : 'PUBREC'
 
-    it(`${acknowledgement} 0x10: nobody subscribes, though the gateway itself follows everything`, async () => {
+    it(`${acknowledgement} 0x10: no client subscribes (the gateway itself does not count)`, async () => {
       using client = await connectClient(at, device, 'client')
       assert.equal(await client.publish('open/nobody', 'x', { qos }), 0x10)
       await client.subscribe('open/+')
@@ -25,7 +25,7 @@ describe('reason codes of acknowledgements [MQTT 5 §2.4]', async () => {
       assert.equal(await client.publish('open/nobody', 'x', { qos }), 0x10)
     })
 
-    it(`${acknowledgement} 0: a session that is away subscribes`, async () => {
+    it(`${acknowledgement} 0: an absent session subscribes`, async () => {
       const properties = { sessionExpiryInterval: 3600 }
       const sleeper = await connectClient(at, device, `sleeper-${qos}`, { properties })
       await sleeper.subscribe(`open/asleep/${qos}`)
@@ -34,7 +34,7 @@ describe('reason codes of acknowledgements [MQTT 5 §2.4]', async () => {
       assert.equal(await client.publish(`open/asleep/${qos}`, 'x', { qos }), 0)
     })
 
-    it(`${acknowledgement} 0x87: the access file does not let the device, and its identifier is free again`, async () => {
+    it(`${acknowledgement} 0x87: the rules deny it, and its packet identifier is free again`, async () => {
       using client = await connectClient(at, device, 'client')
       using reader = await connectClient(at, device, 'reader')
       await reader.subscribe([{ topic: '#' }])
@@ -45,7 +45,7 @@ describe('reason codes of acknowledgements [MQTT 5 §2.4]', async () => {
     })
   }
 
-  it('QoS 0 that the access file does not allow is dropped, and the connection stays', async () => {
+  it('none for a denied QoS 0 message, which is dropped while the connection stays', async () => {
     using client = await connectClient(at, device, 'client')
     await client.subscribe('#')
     await client.publish('mine/x', 'x')
@@ -61,17 +61,17 @@ describe('reason codes of acknowledgements [MQTT 5 §2.4]', async () => {
     client.send({ cmd: 'pubrec', messageId: 78, reasonCode: 0 })
     const pubrel = await client.expect('pubrel')
     assert.deepEqual([pubrel.messageId, pubrel.reasonCode], [78, 0x92])
-    // these two have no answer
+    // PUBACK and PUBCOMP have no answer
     client.send({ cmd: 'puback', messageId: 79, reasonCode: 0 })
     client.send({ cmd: 'pubcomp', messageId: 80, reasonCode: 0 })
     await client.ping()
   })
 
-  it('SUBACK has one for each filter, in order [MQTT-3.9.3-1]', async () => {
+  it('SUBACK: one for each filter, in order [MQTT-3.9.3-1]', async () => {
     using client = await connectClient(at, device, 'client')
     const subscriptions = [
       ...([2, 0, 1] as const).map((qos) => ({ topic: `open/${qos}`, qos })),
-      // the same once more: the later one counts [MQTT-3.8.4-3]
+      // the same filter again replaces the first [MQTT-3.8.4-3]
       { topic: 'open/2', qos: 1 } as const,
     ]
     assert.deepEqual(await client.subscribe(subscriptions), [2, 0, 1, 1])
@@ -79,7 +79,7 @@ describe('reason codes of acknowledgements [MQTT 5 §2.4]', async () => {
     assert.equal((await client.receive()).qos, 1)
   })
 
-  it('SUBACK 0x8F: the filter is not valid, and the others hold', async () => {
+  it('SUBACK 0x8F: the filter is not valid, and the others are granted', async () => {
     using client = await connectClient(at, device, 'client')
     const filters = ['open/x#', 'open/#/x', 'open/+x', 'open/y']
     const subscriptions = filters.map((topic) => ({ topic }))
@@ -89,14 +89,14 @@ describe('reason codes of acknowledgements [MQTT 5 §2.4]', async () => {
     assert.deepEqual(await client.receive(), plain('open/y', 'y'))
   })
 
-  it('UNSUBACK 0x11: there was no such subscription, or no longer [MQTT-3.10.4-6]', async () => {
+  it('UNSUBACK 0x11: there is no such subscription, or no longer [MQTT-3.10.4-6]', async () => {
     using client = await connectClient(at, device, 'client')
     await client.subscribe([{ topic: 'open/a' }, { topic: 'open/#' }])
     const filters = ['open/a', 'open/a', 'open/+', 'open/#']
     assert.deepEqual(await client.unsubscribe(...filters), [0, 0x11, 0x11, 0])
   })
 
-  describe('SUBACK where the access file could never let anything through', () => {
+  describe('SUBACK where no rule can match the filter', () => {
     it('grants, as Mosquitto does', async () => {
       using client = await connectClient(at, device, 'client')
       assert.deepEqual(await client.subscribe('other/#'), [2])
@@ -130,7 +130,7 @@ describe('reason codes of acknowledgements [MQTT 5 §2.4]', async () => {
   })
 
   describe('reason strings and user properties', () => {
-    /** Whether each packet that may explain itself does. */
+    /** The reason string and user properties of each packet that may have them. */
     async function explanations(client: PacketClient): Promise<unknown[]> {
       client.send(publishPacket('mine/x', 'x', { qos: 1, messageId: 1 }))
       const puback = await client.expect('puback')
@@ -145,13 +145,13 @@ describe('reason codes of acknowledgements [MQTT 5 §2.4]', async () => {
       return [puback, pubrec, pubcomp, suback, unsuback].map(({ properties }) => properties)
     }
 
-    it('are absent where the client does not want to know [MQTT-3.1.2-29]', async () => {
+    it('are absent where the client does not request them [MQTT-3.1.2-29]', async () => {
       const properties = { requestProblemInformation: false }
       using client = await connectClient(at, device, 'client', { properties })
       assert.deepEqual(await explanations(client), Array(5).fill(undefined))
     })
 
-    it('say no more than a client may know: no line and no path of the access file', async () => {
+    it('do not reveal lines or the path of the ACL file', async () => {
       using client = await connectClient(at, device, 'client')
       for (const properties of await explanations(client))
         assert.doesNotMatch(JSON.stringify(properties ?? {}), /line|permission\.acl|tmp/)

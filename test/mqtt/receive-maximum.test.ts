@@ -17,7 +17,7 @@ describe('receive maximum [MQTT 5 §4.9]', async () => {
     await writer.ping()
   }
 
-  /** Takes this many messages and no more; the packet identifier of each. */
+  /** Receives exactly these messages without acknowledging; returns their packet identifiers. */
   async function takeOnly(client: PacketClient, ...payloads: string[]): Promise<number[]> {
     const ids: number[] = []
     for (const payload of payloads) {
@@ -58,7 +58,7 @@ describe('receive maximum [MQTT 5 §4.9]', async () => {
       await takeOnly(reader, 'm3')
     })
 
-    it('QoS 0 is not held back', async () => {
+    it('does not limit QoS 0', async () => {
       using reader = await connectClient(at, device, 'reader', terms)
       await reader.subscribe('full')
       await reader.subscribe('free')
@@ -68,7 +68,7 @@ describe('receive maximum [MQTT 5 §4.9]', async () => {
       await takeOnly(reader, 'm0', 'm1', 'm2')
     })
 
-    it('holds for retained messages, and for what waits in a session', async () => {
+    it('applies to retained and queued messages', async () => {
       const session = { ...terms.properties, sessionExpiryInterval: 3600 }
       const sleeper = await connectClient(at, device, 'sleeper', { properties: session })
       await sleeper.subscribe('waits')
@@ -88,7 +88,7 @@ describe('receive maximum [MQTT 5 §4.9]', async () => {
       await takeOnly(awake, 'm2')
     })
 
-    it('is the lower one when a session comes back with less room', async () => {
+    it('may be lower when a session comes back', async () => {
       const terms = (receiveMaximum: number) => ({
         properties: { receiveMaximum, sessionExpiryInterval: 3600 },
       })
@@ -117,12 +117,12 @@ describe('receive maximum [MQTT 5 §4.9]', async () => {
   })
 
   describe('of the gateway [MQTT-3.3.4-7]', () => {
-    it('is what CONNACK says', async () => {
+    it('is stated in CONNACK', async () => {
       using client = await connectClient(at, device, 'writer')
       assert.equal(client.connack.properties?.receiveMaximum, MOST)
     })
 
-    it('takes as many QoS 2 messages as it says, and ends the connection at one more with 0x93', async () => {
+    it('allows that many QoS 2 messages, and ends the connection at one more with 0x93', async () => {
       using writer = await connectClient(at, device, 'writer')
       const messages = Array.from({ length: MOST }, (_, index) =>
         publishPacket('in', 'x', { qos: 2, messageId: index + 1 }),
@@ -130,7 +130,7 @@ describe('receive maximum [MQTT 5 §4.9]', async () => {
       writer.send(...messages)
       for (const { messageId } of messages)
         assert.equal((await writer.expect('pubrec')).messageId, messageId)
-      // PUBREL is not enough to make room, PUBCOMP is
+      // room is made by PUBCOMP, not by PUBREL
       writer.send({ cmd: 'pubrel', messageId: 1, reasonCode: 0 })
       assert.equal((await writer.expect('pubcomp')).messageId, 1)
       writer.send(publishPacket('in', 'x', { qos: 2, messageId: 1 }))
@@ -140,7 +140,7 @@ describe('receive maximum [MQTT 5 §4.9]', async () => {
       await writer.closed
     })
 
-    it('counts a message that comes again once', async () => {
+    it('counts a repeated message once', async () => {
       using writer = await connectClient(at, device, 'writer')
       for (let index = 1; index <= MOST; index++)
         writer.send(publishPacket('in', 'x', { qos: 2, messageId: index }))
@@ -158,7 +158,7 @@ describe('receive maximum [MQTT 5 §4.9]', async () => {
       await writer.ping()
     })
 
-    it('does not hold for MQTT 3.1.1, which cannot know it', async () => {
+    it('does not apply to MQTT 3.1.1, which does not know it', async () => {
       using writer = await connectClient(at, device, 'old', { version: 4 })
       for (let index = 1; index <= MOST + 5; index++)
         writer.send(publishPacket('in', 'x', { qos: 2, messageId: index }))

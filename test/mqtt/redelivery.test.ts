@@ -25,7 +25,7 @@ for (const { name, terms } of VERSIONS)
       for (const payload of payloads) await writer.publish(topic, payload, { qos })
     }
 
-    it('QoS 1: what was sent comes again with DUP, its packet identifier and in order, before what was not [MQTT-4.4.0-1] [MQTT-4.6.0-1]', async () => {
+    it('QoS 1: repeats sent messages with DUP and their identifiers, in order and before new ones [MQTT-4.4.0-1] [MQTT-4.6.0-1]', async () => {
       const first = await connectClient(at, device, 'one', resumed)
       await first.subscribe('one')
       await publish('one', 1, 'a', 'b', 'c')
@@ -47,14 +47,14 @@ for (const { name, terms } of VERSIONS)
         assert.deepEqual(await second.receive(), plain('one', payload, { qos: 1 }))
     })
 
-    it('QoS 1: what was acknowledged does not come again', async () => {
+    it('QoS 1: does not repeat acknowledged messages', async () => {
       const first = await connectClient(at, device, 'acked', resumed)
       await first.subscribe('acked')
       await publish('acked', 1, 'a', 'b', 'c')
       const ids = [await first.take(), await first.take(), await first.take()].map(
         ({ messageId }) => messageId,
       )
-      // out of order: a server has to take that
+      // out of order, which a server must accept
       first.send({ cmd: 'puback', messageId: ids[1] ?? 0 })
       await first.ping()
       await first.disconnect()
@@ -64,7 +64,7 @@ for (const { name, terms } of VERSIONS)
       await second.ping()
     })
 
-    it('QoS 2: PUBLISH before PUBREC, PUBREL after it [MQTT-4.3.3-6]', async () => {
+    it('QoS 2: repeats PUBLISH before PUBREC, and PUBREL after it [MQTT-4.3.3-6]', async () => {
       const first = await connectClient(at, device, 'two', resumed)
       await first.subscribe('two')
       await publish('two', 2, 'a', 'b')
@@ -90,7 +90,7 @@ for (const { name, terms } of VERSIONS)
       await third.ping()
     })
 
-    it('nothing comes again while the connection lasts', async () => {
+    it('repeats nothing while the connection lasts', async () => {
       using reader = await connectClient(at, device, 'lasts', resumed)
       await reader.subscribe('lasts')
       await publish('lasts', 1, 'a')
@@ -100,7 +100,7 @@ for (const { name, terms } of VERSIONS)
       await reader.ping()
     })
 
-    it('a takeover is a reconnection', async () => {
+    it('treats a takeover as a reconnection', async () => {
       using first = await connectClient(at, device, 'taken', resumed)
       await first.subscribe('taken')
       await publish('taken', 1, 'a')
@@ -109,7 +109,7 @@ for (const { name, terms } of VERSIONS)
       assert.deepEqual(await second.receive(), plain('taken', 'a', { qos: 1, dup: true }))
     })
 
-    it('a client that sends a QoS 2 message again has it delivered once, on this connection and the next', async () => {
+    it('delivers a QoS 2 message once where its client repeats it, on the same connection and the next', async () => {
       using reader = await connectClient(at, device, 'reader')
       await reader.subscribe('once')
       const first = await connectClient(at, device, 'sender', resumed)
@@ -121,7 +121,7 @@ for (const { name, terms } of VERSIONS)
       assert.equal((await second.expect('pubrec')).messageId, 9)
       second.send({ cmd: 'pubrel', messageId: 9, reasonCode: 0 })
       assert.equal((await second.expect('pubcomp')).messageId, 9)
-      // the identifier is free: this is another message [MQTT-4.3.3-12]
+      // the identifier is free again, so this is a new message [MQTT-4.3.3-12]
       await second.publish('once', 'b', { qos: 2, messageId: 9 })
       assert.deepEqual(await reader.receive(), plain('once', 'a', { qos: 2 }))
       assert.deepEqual(await reader.receive(), plain('once', 'b', { qos: 2 }))

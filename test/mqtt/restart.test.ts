@@ -41,7 +41,7 @@ for (const [name, terms] of [
       await folder[Symbol.asyncDispose]()
     })
 
-    it('is sent what was published while its client was away, in order', async () => {
+    it('receives what was published while its client was away, in order', async () => {
       const client = await connect()
       assert.equal(client.connack.sessionPresent, false)
       await client.subscribe([
@@ -68,7 +68,7 @@ for (const [name, terms] of [
       ])
     })
 
-    it('is sent what it did not acknowledge again, as a DUP of the same packet', async () => {
+    it('receives what it did not acknowledge again, with DUP and the same identifier', async () => {
       const taken = async (client: PacketClient) => {
         const packets = [await client.take(), await client.take()]
         return packets.map(({ payload, messageId, dup }) => ({ payload, messageId, dup }))
@@ -95,7 +95,7 @@ for (const [name, terms] of [
       assert.deepEqual(await taken(third), repeated)
     })
 
-    it('has nothing more of an exchange of QoS 2 that ended', async () => {
+    it('receives nothing more of a completed QoS 2 exchange', async () => {
       const client = await connect()
       await client.subscribe('#')
       await publish('x', '1', 2)

@@ -7,7 +7,7 @@ import { clientPacket } from './packets.ts'
 import { bodyOf, VERSIONS } from './wire.ts'
 
 for (const version of VERSIONS)
-  test(`what mqtt-packet writes for a client is read with the same fields (version ${version})`, () => {
+  test(`a packet that mqtt-packet writes is decoded with the same fields (version ${version})`, () => {
     fc.assert(
       fc.property(clientPacket(version), (packet) => {
         const bytes = generate(packet, version)

@@ -30,7 +30,7 @@ describe('session expiry [MQTT 5 §3.1.2.11.2]', async () => {
     return client
   }
 
-  /** The QoS 1 messages that wait for a client, oldest first; null where it has no session. */
+  /** The queued QoS 1 messages of a client, oldest first; null where it has no session. */
   async function waiting(
     clientId: string,
     terms: Parameters<typeof connectClient>[3],
@@ -54,28 +54,28 @@ describe('session expiry [MQTT 5 §3.1.2.11.2]', async () => {
     ['absent', {}],
     ['zero', lasting(0)],
   ] as const)
-    it(`${clientId}: the session ends with its connection`, async () => {
+    it(`${clientId}: ends the session with its connection`, async () => {
       const client = await subscribed(clientId, { ...terms, clean: false })
       await client.disconnect()
       await publish(clientId, 'missed')
       assert.equal(await waiting(clientId, terms), null)
     })
 
-  it('the session goes on within its time, with what it missed [MQTT-3.1.2-5] [MQTT-3.1.2-23]', async () => {
+  it('keeps the session and its queue within the interval [MQTT-3.1.2-5] [MQTT-3.1.2-23]', async () => {
     const client = await subscribed('goes-on', lasting(3600))
     await client.disconnect()
     await publish('goes-on', 'missed')
     assert.deepEqual(await waiting('goes-on', lasting(3600)), ['missed'])
   })
 
-  it('the session goes on after a connection that broke off', async () => {
+  it('keeps the session after a broken connection', async () => {
     const client = await subscribed('broken', lasting(3600))
     client.socket.destroy()
     await publish('broken', 'missed')
     assert.deepEqual(await waiting('broken', lasting(3600)), ['missed'])
   })
 
-  it('the session is gone after its time', async () => {
+  it('ends the session after the interval', async () => {
     const client = await subscribed('short', lasting(1))
     await client.disconnect()
     await setTimeout(PAST_A_SECOND)
@@ -90,7 +90,7 @@ describe('session expiry [MQTT 5 §3.1.2.11.2]', async () => {
     assert.deepEqual(await waiting('long-connection', lasting(2)), ['missed'])
   })
 
-  it('is what the last CONNECT asks for', async () => {
+  it('is set by the last CONNECT', async () => {
     await (await subscribed('last', lasting(3600))).disconnect()
     const second = await connectClient(at, device, 'last', { clean: false })
     assert.equal(second.connack.sessionPresent, true)
@@ -98,13 +98,13 @@ describe('session expiry [MQTT 5 §3.1.2.11.2]', async () => {
     assert.equal(await waiting('last', {}), null)
   })
 
-  it('0xFFFFFFFF lasts', async () => {
+  it('never ends a session with 0xFFFFFFFF', async () => {
     await (await subscribed('never', lasting(NEVER))).disconnect()
     await publish('never', 'missed')
     assert.deepEqual(await waiting('never', lasting(NEVER)), ['missed'])
   })
 
-  it('a clean start ends the session before and begins one [MQTT-3.1.2-4] [MQTT-3.2.2-2]', async () => {
+  it('does not matter to a clean start, which ends the old session [MQTT-3.1.2-4] [MQTT-3.2.2-2]', async () => {
     await (await subscribed('fresh', lasting(3600))).disconnect()
     await publish('fresh', 'missed')
     const fresh = await connectClient(at, device, 'fresh', { clean: true, ...lasting(3600) })
@@ -116,7 +116,7 @@ describe('session expiry [MQTT 5 §3.1.2.11.2]', async () => {
   })
 
   describe('of DISCONNECT [MQTT 5 §3.14.2.2.2]', () => {
-    it('0 ends a session that was to last', async () => {
+    it('ends a lasting session where it is 0', async () => {
       const client = await subscribed('to-0', lasting(3600))
       await client.disconnect(0, 0)
       assert.equal(await waiting('to-0', {}), null)
@@ -137,7 +137,7 @@ describe('session expiry [MQTT 5 §3.1.2.11.2]', async () => {
       assert.deepEqual(await waiting('to-n', {}), ['missed'])
     })
 
-    it('cannot make last what was to end: 0x82, and the will is published', async () => {
+    it('may not prolong a session with expiry 0: 0x82, and the will is published', async () => {
       using witness = await connectClient(at, device, 'witness')
       await witness.subscribe('last/words')
       const will = { topic: 'last/words', payload: 'gone', qos: 1, retain: false } as const
@@ -150,7 +150,7 @@ describe('session expiry [MQTT 5 §3.1.2.11.2]', async () => {
     })
   })
 
-  it('a session of MQTT 3.1.1 is continued by MQTT 5, and back', async () => {
+  it('allows MQTT 5 to resume a session of MQTT 3.1.1, and the reverse', async () => {
     const v4 = { version: 4, clean: false } as const
     await (await subscribed('both', v4)).disconnect()
     await publish('both', 'one')
@@ -158,14 +158,14 @@ describe('session expiry [MQTT 5 §3.1.2.11.2]', async () => {
     await publish('both', 'two')
     assert.deepEqual(await waiting('both', v4), ['two'])
     await publish('both', 'three')
-    // MQTT 5 says nothing of expiry, so the session ends with this connection
+    // without an expiry interval the session ends with this connection of MQTT 5
     assert.deepEqual(await waiting('both', {}), ['three'])
     assert.equal(await waiting('both', v4), null)
   })
 })
 
-describe('session expiry beyond what the gateway allows', () => {
-  it('CONNACK tells the client of it, and only then [MQTT 5 §3.2.2.3.2]', async () => {
+describe('a session expiry above the maximum of the gateway', () => {
+  it('is shortened, and only then stated in CONNACK [MQTT 5 §3.2.2.3.2]', async () => {
     await using at = await startGateway({ acl: ACL, settings: { sessionExpiry: '60' } })
     const device = await at.pki.issue('device.d.wott.local')
     for (const [asked, told] of [
@@ -185,7 +185,7 @@ describe('session expiry beyond what the gateway allows', () => {
 })
 
 describe('session expiry, across a restart', () => {
-  it('keeps the sessions that last, and no other', async () => {
+  it('keeps lasting sessions only', async () => {
     await using folder = await temporaryFolder()
     const settings = { broker: `file:${folder.path}` }
     {

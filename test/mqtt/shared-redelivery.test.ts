@@ -8,7 +8,7 @@ const SESSION = { properties: { sessionExpiryInterval: 3600 } }
 describe('a message that a member of a shared subscription did not acknowledge [MQTT 5 §4.8.2]', async () => {
   const { at, device } = await suiteGateway({ acl: 'pattern readwrite #\n' })
 
-  /** A member alone in a group that has `first` in flight and, behind its window of one, `second`. */
+  /** The only member of a group, with `first` in flight and `second` behind its window of one. */
   async function holder(topic: string, expiry: number, qos: 1 | 2): Promise<PacketClient> {
     const properties = { sessionExpiryInterval: expiry, receiveMaximum: 1 }
     const client = await connectClient(at, device, `holder-${topic}`, { properties })
@@ -25,7 +25,7 @@ describe('a message that a member of a shared subscription did not acknowledge [
     return client
   }
 
-  it('goes to another when the session ends with its connection, in order', async () => {
+  it('goes to another member when the session ends with its connection, in order', async () => {
     using gone = await holder('drop', 0, 1)
     assert.equal((await gone.take()).payload, 'first')
     using next = await successor('drop')
@@ -34,7 +34,7 @@ describe('a message that a member of a shared subscription did not acknowledge [
     assert.deepEqual(await next.receive(), plain('drop', 'second', { qos: 1 }))
   })
 
-  it('goes to another when DISCONNECT ends the session', async () => {
+  it('goes to another member when DISCONNECT ends the session', async () => {
     using gone = await holder('disconnect', 3600, 1)
     assert.equal((await gone.take()).payload, 'first')
     using next = await successor('disconnect')
@@ -43,7 +43,7 @@ describe('a message that a member of a shared subscription did not acknowledge [
     assert.deepEqual(await next.receive(), plain('disconnect', 'second', { qos: 1 }))
   })
 
-  it('goes to another when a clean start ends the session', async () => {
+  it('goes to another member when a clean start ends the session', async () => {
     const gone = await holder('clean', 3600, 1)
     assert.equal((await gone.take()).payload, 'first')
     using next = await successor('clean')
@@ -54,7 +54,7 @@ describe('a message that a member of a shared subscription did not acknowledge [
     assert.deepEqual(await next.receive(), plain('clean', 'second', { qos: 1 }))
   })
 
-  it('goes to another when the member is gone for longer than its session may last', async () => {
+  it('goes to another member when the session expires', async () => {
     const gone = await holder('expiry', 1, 1)
     assert.equal((await gone.take()).payload, 'first')
     using next = await successor('expiry')
@@ -63,7 +63,7 @@ describe('a message that a member of a shared subscription did not acknowledge [
     assert.deepEqual(await next.receive(), plain('expiry', 'second', { qos: 1 }))
   })
 
-  it('comes again to the same member when its session goes on', async () => {
+  it('is repeated to the same member when its session is resumed', async () => {
     const back = await holder('back', 3600, 1)
     assert.equal((await back.take()).payload, 'first')
     await back.disconnect()
@@ -72,7 +72,7 @@ describe('a message that a member of a shared subscription did not acknowledge [
     assert.deepEqual(await again.receive(), plain('back', 'second', { qos: 1 }))
   })
 
-  it('of QoS 2 goes to nobody else, what was not sent yet does [MQTT-4.8.2-5]', async () => {
+  it('goes to nobody else with QoS 2, unless it was not sent yet [MQTT-4.8.2-5]', async () => {
     using gone = await holder('twice', 0, 2)
     assert.equal((await gone.take()).payload, 'first')
     using next = await successor('twice')
@@ -82,7 +82,7 @@ describe('a message that a member of a shared subscription did not acknowledge [
     assert.deepEqual(await next.receive(), plain('twice', 'fence', { qos: 1 }))
   })
 
-  it('and refused goes to nobody else [MQTT-4.8.2-6]', async () => {
+  it('goes to nobody else once it was refused [MQTT-4.8.2-6]', async () => {
     using refuses = await holder('refused', 0, 1)
     const { messageId, payload } = await refuses.take()
     assert.equal(payload, 'first')

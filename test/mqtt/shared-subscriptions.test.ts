@@ -24,7 +24,7 @@ describe('shared subscriptions [MQTT 5 §4.8.2]', () => {
   })
   after(() => at[Symbol.asyncDispose]())
 
-  /** Publishes `m0`, `m1` … to a topic, each once the one before is acknowledged. */
+  /** Publishes `m0`, `m1` … to a topic, each after the one before is acknowledged. */
   async function publishMany(topic: string, count: number, qos: 0 | 1 | 2 = 1): Promise<string[]> {
     using writer = await connectClient(at, device, 'writer')
     const payloads = Array.from({ length: count }, (_, index) => `m${index}`)
@@ -33,7 +33,7 @@ describe('shared subscriptions [MQTT 5 §4.8.2]', () => {
     return payloads
   }
 
-  /** The payloads of all that a client gets before what is published to its `fence/…` now. */
+  /** The payloads that a client receives before a message that is now published to its `fence/…`. */
   async function untilFence(client: PacketClient): Promise<string[]> {
     using writer = await connectClient(at, device, 'fence')
     await writer.publish(`fence/${client.clientId}`, '', { qos: 1 })
@@ -45,7 +45,7 @@ describe('shared subscriptions [MQTT 5 §4.8.2]', () => {
     }
   }
 
-  /** A member of a group, which also gets its own `fence/…`. */
+  /** A member of a group, which also subscribes to its own `fence/…`. */
   async function member(
     clientId: string,
     filter: string,
@@ -59,7 +59,7 @@ describe('shared subscriptions [MQTT 5 §4.8.2]', () => {
   }
 
   for (const qos of [0, 1, 2] as const)
-    it(`give each message to one member, each in its turn, with QoS ${qos}`, async () => {
+    it(`give each message to one member in turn, with QoS ${qos}`, async () => {
       using a = await member('a', `$share/turns/turn/${qos}`)
       using b = await member('b', `$share/turns/turn/${qos}`)
       using c = await member('c', `$share/turns/turn/${qos}`)
@@ -72,7 +72,7 @@ describe('shared subscriptions [MQTT 5 §4.8.2]', () => {
       assert.deepEqual(got.flat().sort(), sent.sort())
     })
 
-  it('give each group, and each ordinary subscription, a copy of its own', async () => {
+  it('give each group and each ordinary subscription a copy', async () => {
     using one = await member('one', '$share/one/copies/#')
     using two = await member('two', '$share/two/copies/#')
     using plainly = await member('plainly', 'copies/#')
@@ -83,7 +83,7 @@ describe('shared subscriptions [MQTT 5 §4.8.2]', () => {
     assert.deepEqual((await untilFence(both)).sort(), [...sent, ...sent].sort())
   })
 
-  it('are of one group and one filter: same group, other filter is another', async () => {
+  it('with the same group name and another filter are another group', async () => {
     using one = await member('one', '$share/g/filters/+')
     using other = await member('other', '$share/g/filters/#')
     const sent = await publishMany('filters/x', 4)
@@ -91,7 +91,7 @@ describe('shared subscriptions [MQTT 5 §4.8.2]', () => {
     assert.deepEqual(await untilFence(other), sent)
   })
 
-  it('pass over a member that may not read the message, and lose nothing', async () => {
+  it('skip a member that may not read the message, and lose nothing', async () => {
     using hears = await member('hears', '$share/rights/secret')
     using hears2 = await member('hears2', '$share/rights/secret')
     using nothing = await member('deaf', '$share/rights/secret', { who: deaf })
@@ -112,7 +112,7 @@ describe('shared subscriptions [MQTT 5 §4.8.2]', () => {
     assert.deepEqual(await untilFence(one), [])
   })
 
-  it('carry their identifier, and the message as the publisher sent it', async () => {
+  it('deliver their identifier, and the message with its properties', async () => {
     using one = await connectClient(at, device, 'one')
     assert.deepEqual(await one.subscribe('$share/g/id/+', 300), [2])
     const properties = { contentType: 'text/plain', userProperties: { a: 'b' } }
@@ -121,7 +121,7 @@ describe('shared subscriptions [MQTT 5 §4.8.2]', () => {
     assert.deepEqual(await one.receive(), plain('id/x', 'x', { qos: 1, properties: expected }))
   })
 
-  it('are for MQTT 3.1.1 clients too, in the same group', async () => {
+  it('accept MQTT 3.1.1 clients in the same group', async () => {
     using now = await member('now', '$share/versions/versions')
     using old = await member('old', '$share/versions/versions', { version: 4 })
     const sent = await publishMany('versions', 6)
@@ -133,7 +133,7 @@ describe('shared subscriptions [MQTT 5 §4.8.2]', () => {
     assert.deepEqual(got.flat().sort(), sent)
   })
 
-  it('go on without a member that unsubscribes', async () => {
+  it('continue without a member that unsubscribes', async () => {
     using leaves = await member('leaves', '$share/g/leave')
     using stays = await member('stays', '$share/g/leave')
     assert.deepEqual(
@@ -179,7 +179,7 @@ describe('shared subscriptions [MQTT 5 §4.8.2]', () => {
         assert.deepEqual(await old.subscribe(subscriptions), [2, 0x80])
       })
 
-    it('no local is a protocol error [MQTT-3.8.3-4]', async () => {
+    it('are a protocol error with no local [MQTT-3.8.3-4]', async () => {
       using client = await connectClient(at, device, 'bad')
       const subscriptions = [{ topic: '$share/g/a', qos: 0, nl: true, rap: false, rh: 0 } as const]
       client.send({ cmd: 'subscribe', messageId: 1, subscriptions })

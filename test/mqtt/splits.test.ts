@@ -12,7 +12,7 @@ import { type Conversation, converse, opening, type Sent, toBytes } from './conv
 import { cutAt, type Divide, glued, offsets, sized } from './divide.ts'
 
 const AT_ONCE = 16
-/** More say nothing new, and each waits for its deadline. */
+/** More would show nothing new, and each waits for its deadline. */
 const FAILURES_ENOUGH = 32
 const LARGE = Buffer.alloc(100_000, 'a payload that fills many records, ')
 
@@ -29,7 +29,7 @@ const SMALL_AND_LARGE: readonly Sent[] = [
   { qos: 1, payload: 'after' },
 ]
 
-/** Several records of many packets each. */
+/** Enough messages for several TLS records of many packets each. */
 const MANY: readonly Sent[] = Array.from({ length: 500 }, (_, index) => ({
   qos: index % 5 === 0 ? 0 : 1,
   payload: String(index).padEnd(150),
@@ -84,18 +84,18 @@ const IN_SIZES = SIZES.map((sizes) => ({
 const WITH_LARGE = IN_SIZES.map((way): Way => ({ ...way, messages: SMALL_AND_LARGE }))
 const WITH_MANY = IN_SIZES.map((way): Way => ({ ...way, messages: MANY }))
 
-/** A subscription that is stored is only known to hold once SUBACK says so. */
+/** A stored subscription is only active after SUBACK, so these wait for it. */
 const PERSISTENT = [...IN_TWO, ...BYTE_BY_BYTE, ...WITH_LARGE].map(
   (way): Way => ({ ...way, session: 'persistent', waitsFor: null }),
 )
 
-/** Of the same length for each. */
+/** Topics of the same length. */
 function topicOf(number: number): string {
   return `t/${String(number).padStart(4, '0')}`
 }
 
 for (const store of ['memory', 'file'])
-  describe(`packets, however they are divided, with a ${store} store`, () => {
+  describe(`packets are read wherever they are split, with a ${store} store`, () => {
     const resources = new AsyncDisposableStack()
     let at: TestGateway
     let device: Credentials
@@ -126,23 +126,23 @@ for (const store of ['memory', 'file'])
       assert.deepEqual(failures, [])
     }
 
-    it('two TLS records, at every byte', () => converseIn(IN_TWO, tlsChannel))
-    it('three WebSocket messages', () => converseIn(IN_THREE, webSocketChannel))
-    it('CONNECT in three WebSocket messages and nothing after it', () =>
+    it('in two TLS records, split at every byte', () => converseIn(IN_TWO, tlsChannel))
+    it('in three WebSocket messages', () => converseIn(IN_THREE, webSocketChannel))
+    it('of CONNECT in three WebSocket messages, with nothing after it', () =>
       converseIn(CONNECT_IN_THREE, webSocketChannel))
 
     for (const [pieces, open] of [
       ['TLS records', tlsChannel],
       ['WebSocket messages', webSocketChannel],
     ] as const) {
-      it(`${pieces} of one byte`, () => converseIn(BYTE_BY_BYTE, open))
-      it(`${pieces} with one packet or more`, () => converseIn(GLUED, open))
-      it(`${pieces} with a large PUBLISH and others`, () => converseIn(WITH_LARGE, open))
-      it(`${pieces} with many packets`, () => converseIn(WITH_MANY, open))
+      it(`in ${pieces} of one byte`, () => converseIn(BYTE_BY_BYTE, open))
+      it(`in ${pieces} with one packet or more`, () => converseIn(GLUED, open))
+      it(`in ${pieces} with a large PUBLISH and others`, () => converseIn(WITH_LARGE, open))
+      it(`in ${pieces} with many packets`, () => converseIn(WITH_MANY, open))
       if (store === 'file')
-        it(`${pieces} of a persistent session`, () => converseIn(PERSISTENT, open))
+        it(`in ${pieces} of a persistent session`, () => converseIn(PERSISTENT, open))
 
-      it(`${pieces} with a large PUBLISH right after CONNECT`, async () => {
+      it(`in ${pieces} with a large PUBLISH right after CONNECT`, async () => {
         const watcher = await mqtt(at, device)
         const messages = messagesOf(watcher)
         await watcher.subscribeAsync('eager')
@@ -171,7 +171,7 @@ for (const store of ['memory', 'file'])
       })
     }
 
-    it('mosquitto_pub -q 1 with a file of 100 KB, 20 times, four at once', async () => {
+    it('from mosquitto_pub -q 1 with a file of 100 KB, 20 times, four at once', async () => {
       await using folder = await temporaryFolder()
       const watcher = await mqtt(at, device)
       const messages = messagesOf(watcher)

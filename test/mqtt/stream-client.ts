@@ -2,29 +2,29 @@ import { type Duplex, duplexPair } from 'node:stream'
 import mqttPacket, { type IConnectPacket, type IPublishPacket, type Packet } from 'mqtt-packet'
 import { connectPacket } from '../support/raw-mqtt.ts'
 
-/** Takes one end of a stream as a new connection. */
+/** Accepts one end of a stream as a new connection. */
 export type Accept = (stream: Duplex) => void
 
 /** An MQTT 3.1.1 client on a stream inside this process. */
 export interface StreamClient {
   readonly isOpen: () => boolean
   send(packet: Packet): void
-  /** Publishes; the other packets of QoS 2 are sent as they are due. */
+  /** Publishes; sends the PUBREL of QoS 2 when it is due. */
   publish(packet: Omit<IPublishPacket, 'cmd' | 'dup' | 'messageId'>): void
-  /** What came since this was called last. */
+  /** The packets received since the last call. */
   taken(): Packet[]
   /** Closes the connection without a DISCONNECT. */
   drop(): void
 }
 
 export interface StreamClientOptions {
-  /** Whether it acknowledges what it gets. */
+  /** Whether it acknowledges what it receives. */
   readonly acknowledges: boolean
-  /** Called whenever something comes. */
+  /** Called for each packet received. */
   onMove(): void
 }
 
-/** Connects; its CONNACK is among what comes. */
+/** Connects; its CONNACK is the first packet received. */
 export function connectStream(
   accept: Accept,
   connect: Partial<IConnectPacket>,
@@ -47,7 +47,7 @@ export function connectStream(
     write()
   }
 
-  /** All that waits in one chunk, once the last one was read: aedes 1.2.0 loses its place where a chunk comes while it reads another. */
+  /** Writes all that waits in one chunk, once the last one is read: aedes 1.2.0 fails where a chunk comes while it reads another. */
   function write(): void {
     if (isWriting || waiting.length === 0 || !isOpen) return
     isWriting = true

@@ -13,7 +13,7 @@ describe('subscription identifiers [MQTT 5 §3.8.2.1.2]', async () => {
   const { at, device } = await suiteGateway({ acl: ACL })
 
   for (const identifier of [1, 127, 128, 16_384, LARGEST])
-    it(`${identifier} comes with what its filter matches [MQTT-3.3.4-3]`, async () => {
+    it(`${identifier} is in messages that its filter matches [MQTT-3.3.4-3]`, async () => {
       using reader = await connectClient(at, device, 'reader')
       assert.deepEqual(await reader.subscribe('one', identifier), [2])
       await reader.publish('one', 'x', { qos: 1 })
@@ -27,7 +27,7 @@ describe('subscription identifiers [MQTT 5 §3.8.2.1.2]', async () => {
     assert.deepEqual(await reader.receive(), plain('none', 'x'))
   })
 
-  it('is one for all filters of a SUBSCRIBE', async () => {
+  it('is the same for all filters of a SUBSCRIBE', async () => {
     using reader = await connectClient(at, device, 'reader')
     await reader.subscribe([{ topic: 'several/a' }, { topic: 'several/+/b' }], 5)
     await reader.publish('several/a', 'x')
@@ -36,7 +36,7 @@ describe('subscription identifiers [MQTT 5 §3.8.2.1.2]', async () => {
     assert.deepEqual(await identifiersOfNext(reader), [5])
   })
 
-  it('comes with retained messages of that filter, alone', async () => {
+  it('is the only one in retained messages of that filter', async () => {
     using reader = await connectClient(at, device, 'reader')
     await reader.publish('kept/a', 'x', { qos: 1, retain: true })
     for (const [filter, identifier] of [
@@ -50,7 +50,7 @@ describe('subscription identifiers [MQTT 5 §3.8.2.1.2]', async () => {
     }
   })
 
-  it('goes to its own subscriber only, and not to MQTT 3.1.1', async () => {
+  it('is sent to its own subscriber only, and not to MQTT 3.1.1', async () => {
     using one = await connectClient(at, device, 'one')
     using other = await connectClient(at, device, 'other')
     using old = await connectClient(at, device, 'old', { version: 4 })
@@ -63,7 +63,7 @@ describe('subscription identifiers [MQTT 5 §3.8.2.1.2]', async () => {
     assert.deepEqual(await old.receive(), plain('shared/topic', 'x'))
   })
 
-  it('is replaced, or taken away, by the next SUBSCRIBE with that filter', async () => {
+  it('is replaced or removed by the next SUBSCRIBE with that filter', async () => {
     using reader = await connectClient(at, device, 'reader')
     for (const identifier of [1, 2, undefined]) {
       await reader.subscribe('replaced', identifier)
@@ -75,7 +75,7 @@ describe('subscription identifiers [MQTT 5 §3.8.2.1.2]', async () => {
     }
   })
 
-  it('0 is a protocol error', async () => {
+  it('is a protocol error where it is 0', async () => {
     using reader = await connectClient(at, device, 'reader')
     // packet identifier 1, property 0x0b 0x00, filter "a"
     reader.send(Buffer.from('82090001020b0000016100', 'hex'))
@@ -83,7 +83,7 @@ describe('subscription identifiers [MQTT 5 §3.8.2.1.2]', async () => {
     await reader.closed
   })
 
-  it('of a publisher is a protocol error [MQTT-3.3.4-6]', async () => {
+  it('is a protocol error in a PUBLISH from a client [MQTT-3.3.4-6]', async () => {
     using writer = await connectClient(at, device, 'writer')
     const properties = { subscriptionIdentifier: 1 }
     writer.send({
@@ -103,7 +103,7 @@ describe('subscription identifiers [MQTT 5 §3.8.2.1.2]', async () => {
 describe('filters that overlap [MQTT-3.3.4-2] [MQTT-3.3.4-4]', async () => {
   const { at, device } = await suiteGateway({ acl: ACL })
 
-  it('bring one copy with the highest QoS and every identifier', async () => {
+  it('give one copy with the highest QoS and every identifier', async () => {
     using reader = await connectClient(at, device, 'reader')
     await overlap(reader)
     await reader.publish('a/b', 'x', { qos: 2 })
@@ -113,7 +113,7 @@ describe('filters that overlap [MQTT-3.3.4-2] [MQTT-3.3.4-4]', async () => {
     await reader.ping()
   })
 
-  it('bring the same from the queue of a session', async () => {
+  it('give the same from the queue of a session', async () => {
     const sleeper = await connectClient(at, device, 'sleeper', SESSION)
     await overlap(sleeper)
     await sleeper.disconnect()
@@ -128,7 +128,7 @@ describe('filters that overlap [MQTT-3.3.4-2] [MQTT-3.3.4-4]', async () => {
     await awake.ping()
   })
 
-  it('name an identifier once for each filter that has it [§3.3.4]', async () => {
+  it('give an identifier once for each filter that has it [§3.3.4]', async () => {
     using reader = await connectClient(at, device, 'reader')
     await reader.subscribe('twice/a', 7)
     await reader.subscribe('twice/+', 7)
@@ -137,7 +137,7 @@ describe('filters that overlap [MQTT-3.3.4-2] [MQTT-3.3.4-4]', async () => {
     await reader.ping()
   })
 
-  it('bring MQTT 3.1.1 one copy with the highest QoS', async () => {
+  it('give MQTT 3.1.1 one copy with the highest QoS', async () => {
     using reader = await connectClient(at, device, 'old', { version: 4 })
     await overlap(reader)
     await reader.publish('a/b', 'x', { qos: 2 })
@@ -145,7 +145,7 @@ describe('filters that overlap [MQTT-3.3.4-2] [MQTT-3.3.4-4]', async () => {
     await reader.ping()
   })
 
-  it('without one of them, bring what the rest asks for', async () => {
+  it('give what the others ask for after one is removed', async () => {
     using reader = await connectClient(at, device, 'reader')
     await overlap(reader)
     assert.deepEqual(await reader.unsubscribe('a/b'), [0])
@@ -173,7 +173,7 @@ async function identifiersOfNext(client: PacketClient): Promise<number[]> {
   return (await copyOfNext(client))[2]
 }
 
-/** Their order means nothing. */
+/** The order of identifiers has no meaning. */
 function sorted(identifiers: number | number[] = []): number[] {
   return [identifiers].flat().sort((a, b) => a - b)
 }

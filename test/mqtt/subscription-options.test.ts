@@ -13,7 +13,7 @@ describe('subscription options [MQTT 5 §3.8.3.1]', async () => {
 
   describe('no local [MQTT-3.8.3-3]', () => {
     for (const qos of [0, 1, 2] as const)
-      it(`keeps a client's own messages from it, and only those, with QoS ${qos}`, async () => {
+      it(`stops a client's own messages, and only those, with QoS ${qos}`, async () => {
         const topic = `own/${qos}`
         using one = await connectClient(at, device, `one-${qos}`)
         using other = await connectClient(at, device, `other-${qos}`)
@@ -26,7 +26,7 @@ describe('subscription options [MQTT 5 §3.8.3.1]', async () => {
         assert.deepEqual(await other.receive(), plain(topic, 'of the other', { qos }))
       })
 
-    it('holds for one filter, not for another that also matches', async () => {
+    it('applies to one filter, not to another that also matches', async () => {
       using one = await connectClient(at, device, 'one')
       await one.subscribe([{ topic: 'both/+', nl: true }], 1)
       await one.subscribe([{ topic: 'both/#', nl: false }], 2)
@@ -37,7 +37,7 @@ describe('subscription options [MQTT 5 §3.8.3.1]', async () => {
   })
 
   describe('retain as published', () => {
-    it('0 clears RETAIN, 1 keeps it as it was [MQTT-3.3.1-12] [MQTT-3.3.1-13]', async () => {
+    it('0 clears RETAIN, 1 keeps it [MQTT-3.3.1-12] [MQTT-3.3.1-13]', async () => {
       using cleared = await connectClient(at, device, 'cleared')
       using kept = await connectClient(at, device, 'kept')
       using writer = await connectClient(at, device, 'writer')
@@ -77,7 +77,7 @@ describe('subscription options [MQTT 5 §3.8.3.1]', async () => {
       )
     })
 
-    it('does not matter to what was retained before: RETAIN is set', async () => {
+    it('does not apply to messages retained before, which always have RETAIN', async () => {
       using writer = await connectClient(at, device, 'writer')
       await writer.publish('rap/before', 'x', { qos: 1, retain: true })
       using reader = await connectClient(at, device, 'reader')
@@ -114,7 +114,7 @@ describe('subscription options [MQTT 5 §3.8.3.1]', async () => {
       assert.deepEqual(await reader.receive(), kept)
     })
 
-    it('1 sends nothing for the subscription of a session that goes on', async () => {
+    it('1 sends none for the subscription of a resumed session', async () => {
       const first = await connectClient(at, device, 'resumes', SESSION)
       await first.subscribe([{ topic: 'rh', rh: 1 }])
       assert.deepEqual(await first.receive(), kept)
@@ -140,7 +140,7 @@ describe('subscription options [MQTT 5 §3.8.3.1]', async () => {
     })
   })
 
-  it('are those of the last SUBSCRIBE with that filter [MQTT-3.8.4-3]', async () => {
+  it('are set by the last SUBSCRIBE with that filter [MQTT-3.8.4-3]', async () => {
     using reader = await connectClient(at, device, 'reader')
     const topic = 'replaced'
     assert.deepEqual(await reader.subscribe([{ topic, qos: 2, nl: true, rap: true }]), [2])
@@ -152,7 +152,7 @@ describe('subscription options [MQTT 5 §3.8.3.1]', async () => {
     await reader.ping()
   })
 
-  it('mqtt.js asks for them', async () => {
+  it('work with mqtt.js', async () => {
     const [reader, writer] = await Promise.all([
       mqtt(at, device, { protocolVersion: 5 }),
       mqtt(at, device, { protocolVersion: 5 }),

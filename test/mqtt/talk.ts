@@ -17,20 +17,20 @@ export interface Connect {
   readonly client: string
   readonly clean: boolean
   readonly will: Sent | null
-  /** Whether it acknowledges what it gets. */
+  /** Whether it acknowledges what it receives. */
   readonly acknowledges: boolean
 }
 
 export interface Publish {
   readonly do: 'publish'
   readonly client: string
-  /** All at once, each with another payload. */
+  /** Published at once, each with another payload. */
   readonly messages: readonly Sent[]
   /** Whether their payloads are empty instead. */
   readonly areEmpty: boolean
 }
 
-/** What one client does. */
+/** One action of a client. */
 export type Command =
   | Connect
   | Publish
@@ -43,14 +43,14 @@ export type Command =
     }
   | { readonly do: 'unsubscribe'; readonly client: string; readonly filters: readonly string[] }
 
-/** What one client got, of each topic in its order. */
+/** What one client received, in order for each topic. */
 export interface Got {
   readonly isOpen: boolean
   readonly answers: readonly string[]
   readonly messages: Readonly<Record<string, readonly string[]>>
 }
 
-/** What is not looked at. */
+/** Details that are not compared. */
 export interface Blind {
   readonly dup: boolean
   readonly retain: boolean
@@ -60,7 +60,7 @@ export interface Blind {
 /** The clients of one conversation with one broker. */
 export interface Talk {
   run(command: Command): void
-  /** By client, what it got since this was called last. */
+  /** What each client received since the last call. */
   got(blind: Blind): Record<string, Got>
 }
 

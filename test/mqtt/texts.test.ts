@@ -3,8 +3,8 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { createTexts } from '../../src/mqtt/texts.ts'
 
-describe('texts that were seen before', () => {
-  it('are those of the bytes, whatever has the same hash', () => {
+describe('the cache of decoded texts', () => {
+  it('returns the text of the bytes, also where hashes collide', () => {
     const text = fc.string({ unit: 'binary-ascii', maxLength: 70 })
     fc.assert(
       fc.property(fc.array(fc.tuple(text, fc.nat(3))), fc.nat(3), (all, before) => {
@@ -17,7 +17,7 @@ describe('texts that were seen before', () => {
     )
   })
 
-  it('do not change with the memory that they were read from', () => {
+  it('returns the same text after its buffer has changed', () => {
     const texts = createTexts()
     const bytes = Buffer.from('topic')
     const text = texts.of(bytes, 0, 5, 1)

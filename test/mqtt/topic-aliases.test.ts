@@ -34,13 +34,13 @@ describe('topic aliases of a client [MQTT 5 §3.3.2.3.4]', async () => {
     return reader
   }
 
-  it('are as many as CONNACK says', async () => {
+  it('are bounded by CONNACK', async () => {
     using client = await connectClient(at, device, 'client')
     assert.equal(client.connack.properties?.topicAliasMaximum, MOST)
   })
 
   for (const qos of [0, 1, 2] as const)
-    it(`stand for their topic, and do not reach subscribers, with QoS ${qos}`, async () => {
+    it(`stand for their topic, and are not sent to subscribers, with QoS ${qos}`, async () => {
       using reader = await readerOf(`stand/${qos}`)
       using writer = await connectClient(at, device, 'writer')
       await writer.publish(`stand/${qos}`, 'first', { qos, properties: { topicAlias: MOST } })
@@ -49,7 +49,7 @@ describe('topic aliases of a client [MQTT 5 §3.3.2.3.4]', async () => {
       assert.deepEqual(await reader.receive(), plain(`stand/${qos}`, 'second', { qos }))
     })
 
-  it('can be given to another topic', async () => {
+  it('can be set to another topic', async () => {
     using reader = await readerOf('again/+')
     using writer = await connectClient(at, device, 'writer')
     writer.send(aliased('again/a', 1), aliased('', 1), aliased('again/b', 1), aliased('', 1))
@@ -57,7 +57,7 @@ describe('topic aliases of a client [MQTT 5 §3.3.2.3.4]', async () => {
       assert.deepEqual(await reader.receive(), plain(topic, 'x'))
   })
 
-  it('can be several for one topic', async () => {
+  it('can share one topic', async () => {
     using reader = await readerOf('several')
     using writer = await connectClient(at, device, 'writer')
     writer.send(aliased('several', 1), aliased('several', 2), aliased('', 1), aliased('', 2))
@@ -65,7 +65,7 @@ describe('topic aliases of a client [MQTT 5 §3.3.2.3.4]', async () => {
       assert.deepEqual(await reader.receive(), plain('several', 'x'))
   })
 
-  it('are set by a message that is refused as well', async () => {
+  it('are also set by a message that is refused', async () => {
     using writer = await connectClient(at, device, 'writer')
     for (const topic of ['forbidden/x', '']) {
       const properties = { topicAlias: 3 }
@@ -73,7 +73,7 @@ describe('topic aliases of a client [MQTT 5 §3.3.2.3.4]', async () => {
     }
   })
 
-  it('clear and set retained messages of their topic', async () => {
+  it('can set and clear the retained message of their topic', async () => {
     using writer = await connectClient(at, device, 'writer')
     const more = { qos: 1, retain: true, properties: { topicAlias: 1 } } as const
     await writer.publish('kept', 'old', more)
@@ -96,14 +96,14 @@ describe('topic aliases of a client [MQTT 5 §3.3.2.3.4]', async () => {
       await writer.closed
     })
 
-  it('no topic and no alias is a protocol error [MQTT 5 §3.3.2.1]', async () => {
+  it('are a protocol error to leave out without a topic [MQTT 5 §3.3.2.1]', async () => {
     using writer = await connectClient(at, device, 'writer')
     writer.send(publishPacket('', 'x'))
     assert.equal((await writer.expect('disconnect')).reasonCode, 0x82)
     await writer.closed
   })
 
-  it('are of one connection: a session does not keep them [MQTT-3.3.2-7]', async () => {
+  it('end with the connection, not with the session [MQTT-3.3.2-7]', async () => {
     const session = { properties: { sessionExpiryInterval: 3600 } }
     const first = await connectClient(at, device, 'writer', session)
     first.send(aliased('a', 1))
@@ -116,7 +116,7 @@ describe('topic aliases of a client [MQTT 5 §3.3.2.3.4]', async () => {
     assert.equal((await second.expect('disconnect')).reasonCode, 0x82)
   })
 
-  it('are given by mqtt.js by itself', async () => {
+  it('can be used by mqtt.js, which sets them itself', async () => {
     const [reader, writer] = await Promise.all([
       mqtt(at, device, { protocolVersion: 5 }),
       mqtt(at, device, { protocolVersion: 5, autoAssignTopicAlias: true }),
@@ -135,7 +135,7 @@ describe('topic aliases of a client [MQTT 5 §3.3.2.3.4]', async () => {
 })
 
 describe('topic aliases of the gateway', () => {
-  it('are not used unless a setting says so, however many the client takes', async () => {
+  it('are only used with a setting, however many the client allows', async () => {
     await using at = await startGateway({ acl: ACL })
     const device = await at.pki.issue('device.d.wott.local')
     using client = await connectClient(at, device, 'client', {
@@ -148,7 +148,7 @@ describe('topic aliases of the gateway', () => {
     }
   })
 
-  it('are at most as many as client and setting allow, and set before they are used', async () => {
+  it('are bounded by client and setting, and set before they are used', async () => {
     await using at = await startGateway({ acl: ACL, settings: { topicAliasesOut: '2' } })
     const device = await at.pki.issue('device.d.wott.local')
     using client = await connectClient(at, device, 'client', {
@@ -175,7 +175,7 @@ describe('topic aliases of the gateway', () => {
     assert.deepEqual(got[1], ['', got[0]?.[1]])
   })
 
-  it('are not set by a message that is larger than the client takes', async () => {
+  it('are not set by a message that is too large for the client', async () => {
     await using at = await startGateway({ acl: ACL, settings: { topicAliasesOut: '2' } })
     const device = await at.pki.issue('device.d.wott.local')
     using client = await connectClient(at, device, 'client', {
@@ -192,7 +192,7 @@ describe('topic aliases of the gateway', () => {
     }
   })
 
-  it('are not set by a message that may wait for the disk, which others pass', () => {
+  it('are not set by a message that waits for the disk, as later ones may overtake it', () => {
     const terms = { version: 5, topicAliases: 10, maximumPacketSize: Number.POSITIVE_INFINITY }
     const client = { terms, session: { isStored: true } } as Client
     const toPacket = createToPacket(client, createSharedFrames(Date.now))

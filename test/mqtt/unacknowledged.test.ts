@@ -8,7 +8,7 @@ import { openMqtt } from '../support/broker.ts'
 import { connectPacket } from '../support/raw-mqtt.ts'
 
 const IDENTITY = { id: 'mute.d.wott.local', serial: '01', fingerprint256: '', notAfter: Infinity }
-/** Of one byte in the 4 MiB that WOTT_CLIENT_BUFFER has room for: each takes 256 bytes besides its topic and payload. */
+/** The messages of one byte that fit into a WOTT_CLIENT_BUFFER of 4 MiB: each counts 256 bytes besides topic and payload. */
 const MOST_WAITING = Math.floor((4 * 1024 * 1024) / (256 + 'takes-10'.length + 1))
 const MAX_PACKET_ID = 65_535
 
@@ -53,7 +53,7 @@ describe('a client that reads and never acknowledges', async () => {
     for (let turn = 0; turn < 10; turn++) await nextTurn()
   }
 
-  it('gets what its window holds, and is disconnected when more wait than its buffer holds', async () => {
+  it('receives up to its window, and is disconnected when more wait than its buffer holds', async () => {
     const { topic, packets } = await subscriber(10)
     await publish(topic, 10 + MOST_WAITING)
     assert.deepEqual(new Set(packets().map(({ cmd }) => cmd)), new Set(['publish']))
@@ -62,7 +62,7 @@ describe('a client that reads and never acknowledges', async () => {
     assert.partialDeepStrictEqual(packets().slice(10), [{ cmd: 'disconnect', reasonCode: 0x97 }])
   })
 
-  it('gets as many as there are packet identifiers, each once, and keeps its connection', async () => {
+  it('receives as many as there are packet identifiers, each once, and stays connected', async () => {
     const { topic, packets } = await subscriber(MAX_PACKET_ID)
     await publish(topic, MAX_PACKET_ID + 1)
     const ids = packets().map(({ messageId }) => messageId)

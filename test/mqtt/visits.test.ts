@@ -9,7 +9,7 @@ import { connectClient } from '../support/packet-client.ts'
 const ID = 'device.d.wott.local'
 
 describe('the log of an MQTT client', () => {
-  it('says when it came, how, when it left and why', async () => {
+  it('says when and how it connected, and when and why it left', async () => {
     await using at = await startGateway({ acl: `user ${ID}\ntopic readwrite mine/#\n` })
     const device = await at.pki.issue(ID)
     const reasonOf = async (client: string) => {
@@ -59,7 +59,7 @@ describe('the log of an MQTT client', () => {
     assert.equal(await reasonOf('revoked'), 'has a certificate that has expired or is revoked')
   })
 
-  it('says of each that the gateway stopped', async () => {
+  it('says that the gateway stopped', async () => {
     await using at: TestGateway = await startGateway({ acl: 'pattern readwrite #\n' })
     using _client = await connectClient(at, await at.pki.issue(ID), 'last')
     await at.gateway.drain()
@@ -67,7 +67,7 @@ describe('the log of an MQTT client', () => {
     assert.equal(line.reason, 'was disconnected because the gateway is stopping')
   })
 
-  it('has ten lines of each kind a minute of one device, and how many went unsaid', () => {
+  it('has at most ten lines of a kind per device and minute, and counts the rest', () => {
     const { log, lines } = collectLog()
     const clock = { time: 0 }
     const visits = createVisits(log, () => clock.time)

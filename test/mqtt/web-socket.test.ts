@@ -7,7 +7,7 @@ import { http1 } from '../support/clients.ts'
 import { startGateway } from '../support/gateway.ts'
 import { connectPacket } from '../support/raw-mqtt.ts'
 
-it('each WebSocket message holds whole packets, however many and large they are', async () => {
+it('each WebSocket message from the gateway holds whole packets, however many and large', async () => {
   await using at = await startGateway({ acl: 'pattern readwrite #\n' })
   const device = await at.pki.issue('device')
   const socket = new WebSocket(`wss://localhost:${at.ports.device}/mqtt`, 'mqtt', {
@@ -48,7 +48,7 @@ it('each WebSocket message holds whole packets, however many and large they are'
   await done.promise
 })
 
-it('is to be had at / and /mqtt, and a refused one is logged with who asked and why', async () => {
+it('a WebSocket is accepted at / and /mqtt, and a refused one is logged with device and reason', async () => {
   await using at = await startGateway({ acl: 'pattern readwrite #\n' })
   const device = await at.pki.issue('device')
   const open = (path: string, protocol: string) =>

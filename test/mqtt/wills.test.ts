@@ -19,7 +19,7 @@ topic deny forbidden/#
 `
 type Will = NonNullable<IConnectPacket['will']>
 
-/** What a client says that is to leave a will. */
+/** The CONNECT of a client with a will. */
 function leaving(
   topic: string,
   {
@@ -34,12 +34,12 @@ function leaving(
   return { clean, will, properties: { sessionExpiryInterval: expiry } }
 }
 
-/** What a promise that takes more than a second resolves with. */
+/** Asserts that a promise takes at least a second, and returns its value. */
 async function afterOneSecond<T>(event: Promise<T>): Promise<T> {
   const start = performance.now()
   const value = await event
   const waited = performance.now() - start
-  // counted from when the client saw its connection closed, and timers are in whole milliseconds
+  // counted from when the client saw its connection close; timers round to milliseconds
   assert.ok(waited > 950, `${waited} ms`)
   return value
 }
@@ -62,7 +62,7 @@ describe('a will of MQTT 5 [MQTT 5 §3.1.3.2]', () => {
 
   const gone = (topic: string) => plain(topic, 'gone', { qos: 1 })
 
-  it('has its properties, and QoS', async () => {
+  it('is published with its properties and QoS', async () => {
     const properties = {
       payloadFormatIndicator: true,
       contentType: 'text/plain',
@@ -77,7 +77,7 @@ describe('a will of MQTT 5 [MQTT 5 §3.1.3.2]', () => {
     }
   })
 
-  it('has its user properties in their order', async () => {
+  it('is published with its user properties in order', async () => {
     const ordered = userPropertyBytes(['z', '1'], ['a', ''], ['z', ''], ['z', '1'], ['', ''])
     using mortal = await rawMqtt(at, device, 5)
     mortal.send(connectBytes('ordered', ordered))
@@ -86,7 +86,7 @@ describe('a will of MQTT 5 [MQTT 5 §3.1.3.2]', () => {
     assert.deepEqual(await nextPropertyBytes(witness), ordered)
   })
 
-  it('expires from when it is published on', async () => {
+  it('has an expiry that begins when it is published', async () => {
     const properties = { messageExpiryInterval: 60 }
     const terms = leaving('expires', { delay: 1, expiry: 10, properties })
     await (await connectClient(at, device, 'mortal', terms)).drop()
@@ -95,7 +95,7 @@ describe('a will of MQTT 5 [MQTT 5 §3.1.3.2]', () => {
     assert.ok(left === 60 || left === 59, `${left}`)
   })
 
-  it('is retained where it asks for that', async () => {
+  it('is retained with will retain', async () => {
     const mortal = await connectClient(at, device, 'mortal', leaving('kept', { retain: true }))
     await mortal.drop()
     assert.deepEqual(await witness.receive(), gone('kept'))
@@ -104,26 +104,26 @@ describe('a will of MQTT 5 [MQTT 5 §3.1.3.2]', () => {
     assert.deepEqual(await late.receive(), { ...gone('kept'), retain: true })
   })
 
-  it('is not published after DISCONNECT with 0x00, and is after 0x04 [MQTT-3.14.4-3]', async () => {
+  it('is not published after DISCONNECT 0x00, but after 0x04 [MQTT-3.14.4-3]', async () => {
     await (await connectClient(at, device, 'mortal', leaving('normal'))).disconnect(0)
     await (await connectClient(at, device, 'mortal', leaving('with-will'))).disconnect(4)
     assert.deepEqual(await witness.receive(), gone('with-will'))
   })
 
-  it('is not published where the access file does not let its device', async () => {
+  it('is not published where the rules deny it', async () => {
     await (await connectClient(at, device, 'mortal', leaving('forbidden/w'))).disconnect(4)
     await (await connectClient(at, device, 'mortal', leaving('allowed'))).disconnect(4)
     assert.deepEqual(await witness.receive(), gone('allowed'))
   })
 
-  it('comes after a keep alive that ran out', async () => {
+  it('is published when the keep alive runs out', async () => {
     const terms = { ...leaving('silent'), keepalive: 1 }
     using mortal = await connectClient(at, device, 'mortal', terms)
     assert.equal((await mortal.expect('disconnect')).reasonCode, 0x8d)
     assert.deepEqual(await witness.receive(), gone('silent'))
   })
 
-  it('comes after a protocol error', async () => {
+  it('is published after a protocol error', async () => {
     using mortal = await connectClient(at, device, 'mortal', leaving('wrong'))
     mortal.send({ cmd: 'pubrel', messageId: 0 })
     await mortal.closed
@@ -131,19 +131,19 @@ describe('a will of MQTT 5 [MQTT 5 §3.1.3.2]', () => {
   })
 
   describe('with a delay [MQTT-3.1.3-9]', () => {
-    it('comes when that is over', async () => {
+    it('is published at the end of the delay', async () => {
       const terms = leaving('late', { delay: 1, expiry: 3600 })
       await (await connectClient(at, device, 'late', terms)).drop()
       assert.deepEqual(await afterOneSecond(witness.receive()), gone('late'))
     })
 
-    it('comes when the session ends before', async () => {
+    it('is published when the session ends before the delay', async () => {
       const terms = leaving('ends', { delay: 3600, expiry: 1 })
       await (await connectClient(at, device, 'ends', terms)).drop()
       assert.deepEqual(await afterOneSecond(witness.receive()), gone('ends'))
     })
 
-    it('comes at once when the session ends with the connection', async () => {
+    it('is published at once when the session ends with the connection', async () => {
       await (await connectClient(at, device, 'no-session', leaving('a', { delay: 3600 }))).drop()
       assert.deepEqual(await witness.receive(), gone('a'))
       const terms = leaving('b', { delay: 3600, expiry: 3600 })
@@ -151,26 +151,26 @@ describe('a will of MQTT 5 [MQTT 5 §3.1.3.2]', () => {
       assert.deepEqual(await witness.receive(), gone('b'))
     })
 
-    it('comes at once when a clean start ends the session', async () => {
+    it('is published at once when a clean start ends the session', async () => {
       const terms = leaving('clean', { delay: 3600, expiry: 3600 })
       await (await connectClient(at, device, 'cleans', terms)).disconnect(4)
       using _next = await connectClient(at, device, 'cleans', { clean: true })
       assert.deepEqual(await witness.receive(), gone('clean'))
     })
 
-    it('does not come when the client is back in time', async () => {
+    it('is not published when the client is back in time', async () => {
       const terms = leaving('back', { delay: 2, expiry: 3600 })
       await (await connectClient(at, device, 'comes-back', terms)).drop()
       using back = await connectClient(at, device, 'comes-back', { clean: false })
       assert.equal(back.connack.sessionPresent, true)
-      // a will with the same delay that is left later
+      // a will with the same delay, which begins later
       await (
         await connectClient(at, device, 'fence', leaving('fence', { delay: 2, expiry: 10 }))
       ).drop()
       assert.deepEqual(await witness.receive(), gone('fence'))
     })
 
-    it('does not come when another connection takes the session over, and without a delay it does', async () => {
+    it('is not published when another connection takes the session over, unlike one without a delay', async () => {
       using first = await connectClient(
         at,
         device,
@@ -197,7 +197,7 @@ describe('a will of MQTT 5 [MQTT 5 §3.1.3.2]', () => {
 })
 
 describe('a will with a delay, across a restart', () => {
-  it('comes when the delay is over, unless the client is back', async () => {
+  it('is published at the end of the delay, unless the client is back', async () => {
     await using folder = await temporaryFolder()
     const settings = { broker: `file:${folder.path}` }
     {
@@ -220,7 +220,7 @@ describe('a will with a delay, across a restart', () => {
   })
 })
 
-/** A CONNECT with a will of these properties, whose order mqtt-packet would lose. */
+/** A CONNECT with a will of these properties; mqtt-packet would lose their order. */
 function connectBytes(topic: string, willProperties: Buffer): Buffer {
   const body = Buffer.concat([
     // clean start, will flag, will QoS 1; no keep alive; no properties

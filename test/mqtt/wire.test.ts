@@ -5,7 +5,7 @@ import { setImmediate } from 'node:timers/promises'
 import { createWire } from '../../src/mqtt/wire.ts'
 import { UNLIMITED } from '../support/memory.ts'
 
-/** A wire to somebody who takes what comes only when let. */
+/** A wire to a client that reads only when the test lets it. */
 function open() {
   const writes: string[] = []
   let take = () => {}
@@ -28,7 +28,7 @@ function open() {
 }
 
 describe('the wire', () => {
-  it('sends what is written in one turn as one', async () => {
+  it('sends the writes of one turn as one', async () => {
     const { wire, writes, take, taken } = open()
     for (const text of ['a', 'b', 'c']) wire.write(Buffer.from(text))
     assert.deepEqual([writes, wire.waiting()], [[], 3])
@@ -39,13 +39,13 @@ describe('the wire', () => {
     assert.deepEqual([wire.waiting(), taken()], [0, 1])
   })
 
-  it('does not wait for the end of the turn when there is much', () => {
+  it('does not wait for the end of the turn with many bytes', () => {
     const { wire, writes } = open()
     wire.write(Buffer.alloc(65_536))
     assert.equal(writes[0]?.length, 65_536)
   })
 
-  it('gives the stream a piece at a time, so that whoever takes it slowly is seen to take it', async () => {
+  it('writes one piece at a time, so that the progress of a slow reader is seen', async () => {
     const { wire, writes, take, taken } = open()
     for (let count = 0; count < 40; count++) wire.write(Buffer.alloc(10_000, count))
     await setImmediate()
@@ -59,7 +59,7 @@ describe('the wire', () => {
     assert.equal(writes.join(''), [...Array(40).keys()].map(chunkOf).join(''))
   })
 
-  it('keeps the order of many small writes that wait, and of what comes after them', async () => {
+  it('keeps the order of many small writes that wait, and of later ones', async () => {
     const { wire, writes, take } = open()
     const written: string[] = []
     for (let count = 0; count < 1000; count++) {
@@ -75,13 +75,13 @@ describe('the wire', () => {
     assert.equal(writes.join(''), written.join(''))
   })
 
-  it('takes little more for small writes that wait than for their bytes', async () => {
+  it('takes little more memory than their bytes for small writes that wait', async () => {
     const { wire, writes, take } = open()
     for (let count = 0; count < 1000; count++) {
       wire.write(Buffer.from('packet'))
       await setImmediate()
     }
-    // all that waits is one write, since it is less than a piece
+    // everything that waits is one write, as it is less than a piece
     take()
     await setImmediate()
     take()

@@ -9,7 +9,7 @@ export const BELOW_5: readonly Version[] = [3, 4]
 
 export type Part = number | string | readonly number[] | Uint8Array
 
-/** Numbers are single bytes; a string has its length of two bytes before it, as in MQTT. */
+/** Joins parts: a number is one byte, a string is preceded by its length in two bytes, as in MQTT. */
 export function bytes(...parts: readonly Part[]): Buffer {
   return Buffer.concat(
     parts.map((part) => {
@@ -21,7 +21,7 @@ export function bytes(...parts: readonly Part[]): Buffer {
   )
 }
 
-/** Properties with their length (of one byte) before them. */
+/** Properties, preceded by their length in one byte. */
 export function properties(...parts: readonly Part[]): Buffer {
   const content = bytes(...parts)
   assert.ok(content.length < 128)
@@ -36,7 +36,7 @@ export function bodyOf(packet: Buffer): Buffer {
 
 type ReasonName = keyof typeof Reason
 
-/** What the decoder refuses: by reason code, then by what is wrong. */
+/** Packets that the decoder refuses, by reason code and then by fault. */
 export type Refusals = {
   readonly [Name in ReasonName]?: Readonly<
     Record<string, readonly [version: Version | null, first: number, body: Buffer]>
@@ -61,7 +61,7 @@ export function assertRefused(
     (error) => {
       assert.ok(error instanceof ProtocolError, String(error))
       assert.equal(nameOf(error.reason), reason, error.message)
-      // a sentence without its subject
+      // the message is a sentence without its subject
       assert.match(error.message, /^(sent|uses) /)
       return true
     },
@@ -72,7 +72,7 @@ function nameOf(reason: number): string | undefined {
   return Object.entries(Reason).find(([, code]) => code === reason)?.[0]
 }
 
-/** Asserts some fields of what is decoded. */
+/** Asserts some fields of a decoded packet. */
 export function assertDecoded(
   version: Version | null,
   first: number,
