@@ -21,7 +21,7 @@ const NEXT_START = `
   await listDevices(process.argv[1])
 `
 
-test('a start with nothing to sign does not load the certificate library', async () => {
+test('a start that signs nothing does not load the certificate library', async () => {
   await using directory = await temporaryDirectory()
   await initDirectory(directory.path)
   const { stdout } = start(NEXT_START, directory.path)

@@ -16,7 +16,7 @@ const WORK = `
   await revokeDevice(directory, name + 2)
 `
 
-test('several processes at once lose nothing', async () => {
+test('several processes that add and revoke devices at once lose nothing', async () => {
   await using directory = await initialisedDirectory()
   const { layout } = directory
   const children = ['a', 'b'].map((name) => start(WORK, directory.path, name))
@@ -39,7 +39,7 @@ test('several processes at once lose nothing', async () => {
   assert.deepEqual([...crl.revoked.keys()].sort(), revoked.map(({ serial }) => serial).sort())
 })
 
-test('of two who want one name, one gets it', async () => {
+test('only one of two processes that want the same name gets it', async () => {
   await using directory = await initialisedDirectory()
   const results = await Promise.allSettled(
     [1, 2, 3].map(() => addDevice(directory.path, 'kitchen')),
@@ -49,7 +49,7 @@ test('of two who want one name, one gets it', async () => {
   for (const { reason } of refused) assert.ok(reason instanceof UsageError)
 })
 
-test('two inits at once make one directory', async () => {
+test('two inits at the same time make one directory', async () => {
   await using directory = await temporaryDirectory()
   const results = await Promise.all([1, 2].map(() => initDirectory(directory.path)))
   assert.deepEqual(results.map(({ created }) => created.length).sort(), [0, 6])

@@ -15,7 +15,7 @@ const INIT = `
   await initDirectory(process.argv[1])
 `
 
-test('an init that is killed anywhere is completed by the next one', async () => {
+test('an init that is killed is completed by the next one', async () => {
   for (const [watched, file] of [
     ['.', '.new-ca'],
     ['.', 'certs'],
@@ -54,7 +54,7 @@ test('an init that is killed anywhere is completed by the next one', async () =>
   }
 })
 
-test('a device that is in the ledger, but not yet in its place, is put there', async () => {
+test('a device in the ledger whose files are not in their place yet is moved there', async () => {
   await using directory = await initialisedDirectory()
   const kitchen = await addDevice(directory.path, 'kitchen')
   await rename(kitchen.directory, join(directory.path, 'devices/.new-kitchen'))
@@ -62,7 +62,7 @@ test('a device that is in the ledger, but not yet in its place, is put there', a
   assert.equal((await readdir(kitchen.directory)).length, 4)
 })
 
-test('a device that is not in the ledger leaves nothing behind', async () => {
+test('the files of a device that is not in the ledger are removed', async () => {
   await using directory = await initialisedDirectory()
   const { layout } = directory
   const ledger = await readFile(layout.authority.ledger, 'utf8')
@@ -74,7 +74,7 @@ test('a device that is not in the ledger leaves nothing behind', async () => {
   assert.deepEqual((await readdir(layout.devices)).sort(), ['kitchen', 'sensor', 'subscriber'])
 })
 
-test('a revocation that is on the list, but not yet in the ledger, holds', async () => {
+test('a revocation that is on the list but not yet in the ledger is valid', async () => {
   await using directory = await initialisedDirectory()
   const { layout } = directory
   const ledger = await readFile(layout.authority.ledger, 'utf8')
@@ -87,7 +87,7 @@ test('a revocation that is on the list, but not yet in the ledger, holds', async
   assert.match(await readFile(layout.authority.ledger, 'utf8'), /"event":"revoked"/)
 })
 
-test('a line of the ledger that a crash cut short is forgotten', async () => {
+test('a line of the ledger that a crash cut short is dropped', async () => {
   await using directory = await initialisedDirectory()
   const { layout } = directory
   await appendFile(layout.authority.ledger, '{"event":"issued","time":"2026-1')
@@ -96,7 +96,7 @@ test('a line of the ledger that a crash cut short is forgotten', async () => {
   assert.equal((await listDevices(directory.path)).length, 3)
 })
 
-test('a spoilt ledger or list is reported by name and line', async () => {
+test('a damaged ledger or list is reported by name and line', async () => {
   await using directory = await initialisedDirectory()
   const { layout } = directory
   const ledger = await readFile(layout.authority.ledger, 'utf8')
@@ -110,7 +110,7 @@ test('a spoilt ledger or list is reported by name and line', async () => {
   }
   await writeFile(layout.authority.ledger, ledger)
   await writeFile(layout.authority.crl, 'nonsense')
-  // signing a new one instead would forget what only the spoilt one knew
+  // signing a new list instead would lose what only the damaged one held
   for (const attempt of [
     () => listDevices(directory.path),
     () => revokeDevice(directory.path, 'sensor'),

@@ -14,7 +14,7 @@ import { temporaryDirectory } from './temporary.ts'
 const authority = await createAuthority()
 const NOON = Date.UTC(2026, 10, 23, 12)
 
-test('OpenSSL reads a list as one of version 2, numbered and signed by the authority', async () => {
+test('OpenSSL reads a list of version 2 with a number and the signature of the CA', async () => {
   await using directory = await temporaryDirectory()
   const [ca, crl] = [join(directory.path, 'ca.crt'), join(directory.path, 'crl.pem')] as const
   await writeFile(ca, authority.certificate)
@@ -33,7 +33,7 @@ test('OpenSSL reads a list as one of version 2, numbered and signed by the autho
     assert.ok(output.includes(fact), `${fact} is not in\n${output}`)
 })
 
-test('what a list revokes stays revoked on the next one, with its date', async () => {
+test('the next list keeps all revocations with their dates', async () => {
   const first = await createCrl(authority, { revoked: new Map([['0A', NOON]]) })
   const revoked = new Map([
     ['0A', NOON + 60_000],
@@ -43,7 +43,7 @@ test('what a list revokes stays revoked on the next one, with its date', async (
   assert.deepEqual(Object.fromEntries(second.revoked), { '0A': NOON, '0B': NOON + 60_000 })
 })
 
-test('the number goes on from that of a list that OpenSSL made, beyond one octet', async () => {
+test('the number continues from a list that OpenSSL made, beyond one octet', async () => {
   await using directory = await temporaryDirectory()
   const crl = join(directory.path, 'crl.pem')
   for (const [before, after] of [
@@ -62,13 +62,13 @@ test('the number goes on from that of a list that OpenSSL made, beyond one octet
   assert.match(output, /crlNumber=(0x)?0?1\n/)
 })
 
-test('a list lasts as long as the authority', async () => {
+test('a list is valid as long as the CA', async () => {
   assert.equal(readCrl(await createCrl(authority)).nextUpdate, authority.notAfter)
   const late = await createAuthority({ notBefore: Date.UTC(2045, 0, 1) })
   assert.equal(readCrl(await createCrl(late)).nextUpdate, late.notAfter)
 })
 
-test('every serial number that is revoked is found, and no other', async () => {
+test('every revoked serial number is found, and no other', async () => {
   const hexSerial = fc
     .uint8Array({ minLength: 1, maxLength: 20 })
     .filter((bytes) => bytes[0] !== 0 && (bytes[0] ?? 0) < 0x80)
@@ -111,11 +111,11 @@ test('lists that OpenSSL made are read: both versions, several in one file', asy
   const own = await createCrl(authority, { thisUpdate: old, revoked: new Map([['0B', NOON]]) })
   const both = readCrl(`${own}${lists[0]}`)
   assert.ok(both.isRevoked('0B') && both.isRevoked('FF01'))
-  assert.ok(both.nextUpdate < authority.notAfter, 'the earlier of the two')
+  assert.ok(both.nextUpdate < authority.notAfter, 'nextUpdate is not the earlier of the two')
   assert.equal(both.thisUpdate, readCrl(lists[0] as string).thisUpdate)
 })
 
-test('what is no list is an error, however it is damaged', async () => {
+test('a damaged list is an error', async () => {
   assert.throws(() => readCrl(''), /X509 CRL/)
   assert.throws(() => readCrl(authority.certificate), /X509 CRL/)
   const pem = (der: Uint8Array) =>
@@ -139,7 +139,7 @@ test('what is no list is an error, however it is damaged', async () => {
   )
 })
 
-/** A list for 7 days that revokes `FF01`; of version 1, unless it has a number. */
+/** A list for 7 days that revokes `FF01`, made by OpenSSL; of version 1 unless it has a number. */
 async function opensslCrl(directory: string, { number }: { number?: string } = {}) {
   const at = (name: string) => join(directory, name)
   const revoked = 'R\t361231235959Z\t261123120000Z\tFF01\tunknown\t/CN=x\n'
@@ -166,7 +166,7 @@ async function opensslCrl(directory: string, { number }: { number?: string } = {
   return output
 }
 
-test('a list says why each certificate is revoked, and goes on saying it', async () => {
+test('a list holds the reason of each revocation, and so does the next one', async () => {
   await using directory = await temporaryDirectory()
   const file = join(directory.path, 'crl.pem')
   const reasons = new Map(REVOCATION_REASONS.map((reason, n) => [`0${n + 1}`, reason]))

@@ -11,7 +11,7 @@ import { handshake } from './handshake.ts'
 import { openssl } from './openssl.ts'
 import { initialisedDirectory, temporaryDirectory } from './temporary.ts'
 
-test('a short name is one under d.wott.local, a full ID is taken as it is', async () => {
+test('a short name gets the suffix d.wott.local, a full ID is kept', async () => {
   await using directory = await initialisedDirectory()
   const ids = { kitchen: 'kitchen.d.wott.local', 'pump-7.example.org': 'pump-7.example.org' }
   for (const [name, id] of Object.entries(ids)) {
@@ -33,14 +33,14 @@ test('a short name is one under d.wott.local, a full ID is taken as it is', asyn
   assert.equal(deep.name, 'a.hall.d.wott.local')
 })
 
-test('without a name a device gets one like the WoTT service’s', async () => {
+test('a device without a name gets a random one, as in the WoTT service', async () => {
   await using directory = await initialisedDirectory()
   const { id, name } = await addDevice(directory.path)
   assert.match(name, /^[0-9a-f]{12}$/)
   assert.equal(id, `${name}.d.wott.local`)
 })
 
-test('the days are the person’s, within reason', async () => {
+test('the number of days can be chosen within bounds', async () => {
   await using directory = await initialisedDirectory()
   const { notAfter } = await addDevice(directory.path, 'short', { days: 7 })
   assert.ok(Math.abs(notAfter - Date.now() - 7 * DAY_MS) < 10 * 60_000)
@@ -48,7 +48,7 @@ test('the days are the person’s, within reason', async () => {
     await assert.rejects(addDevice(directory.path, 'other', { days }), UsageError)
 })
 
-test('names that are none are refused', async () => {
+test('invalid names are refused', async () => {
   await using directory = await initialisedDirectory()
   const before = await readdir(directory.path, { recursive: true })
   for (const name of [
@@ -81,13 +81,13 @@ test('names that are none are refused', async () => {
   assert.equal((await addDevice(directory.path, 'x'.repeat(51))).id.length, 64)
 })
 
-test('names that are taken are refused', async () => {
+test('names in use are refused', async () => {
   await using directory = await initialisedDirectory()
   for (const name of ['sensor', 'SENSOR', 'sensor.d.wott.local', 'gateway', 'Gateway.d.wott.local'])
     await assert.rejects(addDevice(directory.path, name), UsageError, name)
 })
 
-test('a revoked device is on the list at once, and its name is free again', async () => {
+test('a revoked device is on the list at once, and its name can be used again', async () => {
   await using directory = await initialisedDirectory()
   const first = await addDevice(directory.path, 'kitchen')
   assert.deepEqual(await revokeDevice(directory.path, 'kitchen'), {
@@ -112,7 +112,7 @@ test('a revoked device is on the list at once, and its name is free again', asyn
   assert.ok(crl.isRevoked(first.serial) && crl.isRevoked(second.serial))
 })
 
-test('revoking twice is not an error, and changes nothing', async () => {
+test('revoking twice is not an error and changes nothing', async () => {
   await using directory = await initialisedDirectory()
   await revokeDevice(directory.path, 'sensor')
   const before = await readFile(directory.layout.authority.crl, 'utf8')
@@ -120,7 +120,7 @@ test('revoking twice is not an error, and changes nothing', async () => {
   assert.equal(await readFile(directory.layout.authority.crl, 'utf8'), before)
 })
 
-test('an unknown device cannot be revoked, nor the gateway', async () => {
+test('an unknown device and the gateway cannot be revoked', async () => {
   await using directory = await initialisedDirectory()
   await assert.rejects(revokeDevice(directory.path, 'snesor'), (error) => {
     assert.ok(error instanceof UsageError)
@@ -131,7 +131,7 @@ test('an unknown device cannot be revoked, nor the gateway', async () => {
     await assert.rejects(revokeDevice(directory.path, name), UsageError)
 })
 
-test('the list has every device once, with its state', async () => {
+test('the list of devices has each once, with its state', async () => {
   await using directory = await initialisedDirectory()
   await addDevice(directory.path, 'kitchen')
   const now = Date.now()
@@ -146,7 +146,7 @@ test('the list has every device once, with its state', async () => {
   )
 })
 
-test('a device’s own files are not deleted with a certificate that is used up', async () => {
+test('other files of a device are not deleted with its old certificate', async () => {
   await using directory = await initialisedDirectory()
   const { directory: kitchen } = await addDevice(directory.path, 'kitchen')
   await revokeDevice(directory.path, 'kitchen')
@@ -154,7 +154,7 @@ test('a device’s own files are not deleted with a certificate that is used up'
   await assert.rejects(addDevice(directory.path, 'kitchen'), /notes\.txt/)
 })
 
-test('a directory that came from elsewhere is not touched', async () => {
+test('a device directory from elsewhere is not touched', async () => {
   await using directory = await initialisedDirectory()
   const elsewhere = join(directory.path, 'devices/kitchen')
   await mkdir(elsewhere)
@@ -163,14 +163,14 @@ test('a directory that came from elsewhere is not touched', async () => {
   assert.equal(await readFile(join(elsewhere, 'client.key'), 'utf8'), 'precious')
 })
 
-test('an expired certificate leaves the name free', async () => {
+test('a name can be used again once its certificate has expired', async () => {
   await using directory = await initialisedDirectory()
   await addDevice(directory.path, 'kitchen', { days: 1, now: Date.now() - 2 * DAY_MS })
   const renewed = await addDevice(directory.path, 'kitchen')
   assert.ok(renewed.notAfter > Date.now())
 })
 
-test('without init there is a hint', async () => {
+test('every command without init gives a hint', async () => {
   await using directory = await temporaryDirectory()
   for (const attempt of [
     () => addDevice(directory.path, 'kitchen'),
@@ -185,7 +185,7 @@ test('without init there is a hint', async () => {
   assert.deepEqual(await readdir(directory.path), [])
 })
 
-test('a revocation takes superseded certificates along, but not those that have ended', async () => {
+test('a revocation includes superseded certificates, but not expired ones', async () => {
   await using directory = await initialisedDirectory()
   const now = Date.now()
   const ended = await addDevice(directory.path, 'kitchen', { days: 1, now: now - 9 * DAY_MS })
@@ -208,7 +208,7 @@ test('a revocation takes superseded certificates along, but not those that have 
   assert.equal(ledger.match(/"event":"revoked".*"reason":"keyCompromise"/g)?.length, 3)
 })
 
-test('an old ledger’s lines and new ones are about the same CA', async () => {
+test('old ledger lines without a CA belong to the same CA as new ones', async () => {
   await using directory = await initialisedDirectory()
   const { ledger } = directory.layout.authority
   const old = (await readFile(ledger, 'utf8')).replaceAll(/,"issuer":"\w+"/g, '')

@@ -8,7 +8,7 @@ import { temporaryFolder } from '../cli/program.ts'
 const lineOf = (id: string) =>
   `${JSON.stringify({ event: 'invited', time: '2030-01-01T00:00:00Z', id })}\n`
 
-it('each whole line that the ledger gets is told once, also after an older copy was put back', async () => {
+it('each whole line of the ledger is reported once, also after an older copy was restored', async () => {
   await using folder = await temporaryFolder()
   const path = join(folder.path, 'issued.ndjson')
   await writeFile(path, lineOf('before'))

@@ -30,7 +30,7 @@ async function certificateFor(names: readonly string[]): Promise<X509Certificate
   return new X509Certificate(certificate)
 }
 
-test('addresses of the network are those of cards, not of the machine or the cable alone', () => {
+test('network addresses exclude loopback and link-local ones', () => {
   const addresses = lanAddresses({
     docker0: [card('172.17.0.1')],
     lo: [card('127.0.0.1', true), card('::1', true)],
@@ -43,27 +43,27 @@ test('addresses of the network are those of cards, not of the machine or the cab
   assert.equal(lanAddresses({ eth0: many }).length, 16)
 })
 
-test('this machine has a name that multicast DNS knows', () => {
+test('this machine has a name under .local', () => {
   assert.match(thisMachine().localName, /^[^.]+\.local$/)
 })
 
-test('the gateway’s certificate is for what other machines call it, and each name once', () => {
+test('the certificate of the gateway holds every name that other machines use, once', () => {
   assert.deepEqual(gatewayNames(['gw.example', '192.168.1.5'], PI), [
     ...['localhost', 'pi', 'gw.example', '192.168.1.5', 'pi.local', 'fd00::5'],
     ...['127.0.0.1', '::1'],
   ])
 })
 
-test('the name for other machines is in the certificate', async () => {
+test('the name for other machines is the first useful one in the certificate', async () => {
   const cases: [names: string[], expected: string | null][] = [
     [gatewayNames(['gw.example'], PI), 'gw.example'],
     [gatewayNames(['203.0.113.9'], PI), '192.168.1.5'],
     [gatewayNames([], PI), '192.168.1.5'],
-    // the machine has moved since
+    // the machine has another address since
     [gatewayNames([], { ...PI, addresses: ['10.0.0.5'] }), 'pi.local'],
     [['localhost', 'FD00::5'], 'fd00::5'],
     [['localhost', '10.0.0.5', '127.0.0.1'], '10.0.0.5'],
-    // as init made it before there were such names
+    // as an older init made it, without such names
     [['localhost', 'pi', '127.0.0.1', '::1'], null],
   ]
   for (const [names, expected] of cases)

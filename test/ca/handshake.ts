@@ -2,15 +2,15 @@ import { once } from 'node:events'
 import { connect, createServer, type SecureContextOptions, type TLSSocket } from 'node:tls'
 
 export interface Handshake {
-  /** What the server holds against the client's certificate; null if nothing. */
+  /** Why the server rejects the client's certificate; null if it does not. */
   readonly refusal: string | null
-  /** What the client holds against the server's; null if nothing. */
+  /** Why the client rejects the server's certificate; null if it does not. */
   readonly mistrust: string | null
-  /** CN of the client as the server sees it. */
+  /** The CN of the client that the server sees. */
   readonly commonName: unknown
 }
 
-/** A mutual TLS handshake on loopback, each side asked what it makes of the other. */
+/** Makes a mutual TLS handshake on loopback, and returns the verdict of each side. */
 export async function handshake(
   server: SecureContextOptions,
   client: SecureContextOptions,

@@ -24,7 +24,7 @@ async function contents(directory: string): Promise<Map<string, string>> {
   return new Map((await Promise.all(texts)).sort())
 }
 
-test('init makes everything, keys for the owner alone', async () => {
+test('init makes everything, with keys that only the owner can read', async () => {
   await using directory = await temporaryDirectory()
   const root = join(directory.path, 'deep', '.wott')
   const { created, layout } = await initDirectory(root)
@@ -57,7 +57,7 @@ test('init makes everything, keys for the owner alone', async () => {
   }
 })
 
-test('a loose umask does not open the keys', async () => {
+test('init protects the keys with a loose umask too', async () => {
   await using directory = await temporaryDirectory()
   const before = process.umask(0)
   try {
@@ -70,7 +70,7 @@ test('a loose umask does not open the keys', async () => {
   }
 })
 
-test('the certificates are the tutorial’s, and work with OpenSSL and in a handshake', async () => {
+test('the certificates have the names of the tutorial, and work with OpenSSL and in a handshake', async () => {
   await using directory = await temporaryDirectory()
   const { layout } = await initDirectory(directory.path, { names: ['gw.example.org', '192.0.2.7'] })
   const at = (path: string) => join(directory.path, path)
@@ -88,7 +88,7 @@ test('the certificates are the tutorial’s, and work with OpenSSL and in a hand
     assert.ok(gateway.checkHost(name), name)
   for (const ip of ['127.0.0.1', '::1', '192.0.2.7']) assert.ok(gateway.checkIP(ip), ip)
 
-  // as `curl --cert combined.pem` and Mosquitto's certfile read it
+  // the file that `curl --cert combined.pem` and Mosquitto's certfile read
   const combined = await readFile(at('devices/sensor/combined.pem'), 'utf8')
   const ca = await readFile(at('devices/sensor/ca.crt'), 'utf8')
   const crl = await readFile(layout.authority.crl, 'utf8')
@@ -108,7 +108,7 @@ test('a second init changes nothing', async () => {
   assert.deepEqual(await contents(directory.path), before)
 })
 
-test('what was deleted is made again, and nothing else', async () => {
+test('a second init makes deleted files again, and nothing else', async () => {
   await using directory = await initialisedDirectory()
   const { layout } = directory
   await revokeDevice(directory.path, 'subscriber')
@@ -123,13 +123,13 @@ test('what was deleted is made again, and nothing else', async () => {
   const { created } = await initDirectory(directory.path)
   assert.deepEqual([...created].sort(), [...gone].sort())
   const after = await contents(directory.path)
-  // the list is signed anew, so its bytes differ; that it still revokes is the next test
+  // the list is signed again, so its bytes differ; the next test checks its content
   before.delete('ca/crl.pem')
   after.delete('ca/crl.pem')
   assert.deepEqual(after, before)
 })
 
-test('a lost or outdated revocation list is signed again from the ledger', async () => {
+test('a second init signs a lost or outdated revocation list again from the ledger', async () => {
   await using directory = await initialisedDirectory()
   const { layout } = directory
   const old = await readFile(layout.authority.crl, 'utf8')
@@ -154,7 +154,7 @@ test('a sample device that was revoked and deleted does not come back', async ()
   assert.deepEqual((await initDirectory(directory.path)).created, [])
 })
 
-test('a sample device whose files were moved away gets new ones', async () => {
+test('a sample device whose files were moved away gets new files', async () => {
   await using directory = await initialisedDirectory()
   const sensor = join(directory.path, 'devices/sensor')
   const [before] = await listDevices(directory.path)
@@ -165,7 +165,7 @@ test('a sample device whose files were moved away gets new ones', async () => {
   assert.notEqual(after?.serial, before?.serial)
 })
 
-test('what cannot be made again is reported, and nothing is overwritten', async () => {
+test('init reports what it cannot make again, and overwrites nothing', async () => {
   for (const lost of [
     'ca',
     'ca/ca.key',
@@ -186,14 +186,14 @@ test('what cannot be made again is reported, and nothing is overwritten', async 
   }
 })
 
-test('devices of an authority that is gone are not mixed with those of a new one', async () => {
+test('devices of a lost CA are not mixed with those of a new one', async () => {
   await using directory = await initialisedDirectory()
   for (const gone of ['ca', 'certs', 'devices/sensor'])
     await rm(join(directory.path, gone), { recursive: true })
   await assert.rejects(initDirectory(directory.path), /devices\/subscriber/)
 })
 
-test('a directory of one’s own, and its mode, stay as they are', async () => {
+test('init keeps an existing directory and its mode', async () => {
   await using directory = await temporaryDirectory()
   const root = join(directory.path, 'mine')
   await mkdir(root, { mode: 0o755 })

@@ -15,14 +15,14 @@ const authority = await createAuthority()
 const server = await issue(authority, { commonName: 'gateway', names: ['localhost'], days: 1 })
 const trust = { ca: authority.certificate }
 
-// OpenSSL's default way of printing names changed in 3.2
+// the default format in which OpenSSL prints names changed in 3.2
 const RFC2253 = ['-nameopt', 'RFC2253']
 
 function pair({ certificate, key }: { certificate: string; key: string }) {
   return { cert: certificate, key }
 }
 
-test('OpenSSL takes a device certificate for a client and for a server, in strict mode', async () => {
+test('OpenSSL accepts a device certificate for a client and a server, in strict mode', async () => {
   await using directory = await temporaryDirectory()
   const [ca, crt, crl] = ['ca.crt', 'client.crt', 'crl.pem'].map((f) =>
     join(directory.path, f),
@@ -86,7 +86,7 @@ test('a device certificate has the fields of the contract', async () => {
   assert.ok(backdated >= 5 * 60_000 && backdated < 6 * 60_000, `${backdated} ms`)
 })
 
-test('an authority can sign certificates and lists, and no other authority', async () => {
+test('a CA can sign certificates and lists, but no other CA', async () => {
   await using directory = await temporaryDirectory()
   const file = join(directory.path, 'ca.crt')
   await writeFile(file, authority.certificate)
@@ -113,7 +113,7 @@ test('a mutual handshake succeeds', async () => {
   )
 })
 
-test('the odd certificates that a door has to refuse can be made', async () => {
+test('certificates that a door must refuse can be made', async () => {
   const day = { days: 1 }
   const past = { notBefore: Date.now() - 2 * DAY_MS }
   const future = { notBefore: Date.now() + DAY_MS }
@@ -134,12 +134,12 @@ test('the odd certificates that a door has to refuse can be made', async () => {
   const two = await issue(authority, { commonName: ['a', 'b'], ...day })
   assert.deepEqual(await look(two), ['a', 'b'])
   assert.equal(await look(await issue(authority, { commonName: [], ...day })), undefined)
-  // longer than X.509 allows, but OpenSSL reads it
+  // longer than X.509 allows, but OpenSSL accepts it
   const long = 'a'.repeat(253)
   assert.equal(await look(await issue(authority, { commonName: long, ...day })), long)
 })
 
-test('no certificate outlives its authority', async () => {
+test('a certificate ends with its CA at the latest', async () => {
   const short = await createAuthority({ days: 2 })
   const { notAfter } = await issue(short, { commonName: 'a', days: 365 })
   assert.equal(notAfter, short.notAfter)
@@ -156,7 +156,7 @@ test('a certificate can be renewed for the same key', async () => {
   assert.equal(keys[0], keys[1])
 })
 
-test('an authority is loaded from its PEMs, and only from ones that fit', async () => {
+test('a CA is loaded from its PEM files only if certificate and key match', async () => {
   const loaded = loadAuthority(authority.certificate, authority.key)
   const { certificate } = await issue(loaded, { commonName: 'a', days: 1 })
   assert.ok(
@@ -169,7 +169,7 @@ test('an authority is loaded from its PEMs, and only from ones that fit', async 
   assert.throws(() => loadAuthority(authority.certificate, ''))
 })
 
-test('validity beyond 2049 is readable', async () => {
+test('dates beyond 2049 are written so that OpenSSL reads them', async () => {
   const late = await createAuthority({ notBefore: Date.UTC(2045, 0, 1) })
   assert.equal(new Date(late.notAfter).getUTCFullYear(), 2054)
 })

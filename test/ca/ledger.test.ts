@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { appendToLedger } from '../../src/ca/ledger.ts'
 import { temporaryDirectory } from './temporary.ts'
 
-test('what is added follows the last whole line, however long the file and what a crash cut short are', async () => {
+test('a new line follows the last whole line, after a crash in a file of any length', async () => {
   await using directory = await temporaryDirectory()
   const path = join(directory.path, 'issued.ndjson')
   const entry = { event: 'invited', time: '2026-11-26T12:00:00Z' } as const

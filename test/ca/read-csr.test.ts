@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { readCsr } from '../../src/ca/read-csr.ts'
 import { temporaryDirectory } from './temporary.ts'
 
-test('a key is the same one however its point is written', async () => {
+test('a key is the same with a compressed and an uncompressed point', async () => {
   await using directory = await temporaryDirectory()
   const file = (name: string) => join(directory.path, name)
   const run = (...args: string[]) => execFileSync('openssl', args, { stdio: 'pipe' })
@@ -22,7 +22,7 @@ test('a key is the same one however its point is written', async () => {
     return { der, csr: await readCsr(der) }
   }
   const [one, other] = [await read('uncompressed'), await read('compressed')]
-  assert.ok(other.der.length < one.der.length, 'it is written in another way')
+  assert.ok(other.der.length < one.der.length, 'both are written in the same form')
   assert.equal(other.csr.key, one.csr.key)
   assert.deepEqual(other.csr.publicKey, one.csr.publicKey)
 })

@@ -17,13 +17,13 @@ const START = Date.now()
 const after = (days: number) => ({ now: START + days * DAY_MS })
 const ids = (renewed: readonly { id: string }[]) => renewed.map(({ id }) => id)
 
-test('what still lasts is kept', async () => {
+test('certificates that are valid long enough are kept', async () => {
   await using directory = await temporaryDirectory()
   await initDirectory(directory.path, after(0))
   assert.deepEqual(await renewExpiring(directory.path, after(330)), [])
 })
 
-test('what ends within 30 days, or has ended, is renewed once, for the same key and names', async () => {
+test('certificates that end within 30 days are renewed once, for the same key and names', async () => {
   await using directory = await temporaryDirectory()
   const { layout } = await initDirectory(directory.path, { names: ['gw.example.org'], ...after(0) })
   await addDevice(directory.path, 'kitchen', after(0))
@@ -50,7 +50,7 @@ test('what ends within 30 days, or has ended, is renewed once, for the same key 
   assert.equal((await stat(layout.certs.combined)).mode & 0o777, 0o600)
 })
 
-test('revoking a renewed device revokes the certificates from before, too', async () => {
+test('revoking a renewed device also revokes its earlier certificates', async () => {
   await using directory = await temporaryDirectory()
   const { layout } = await initDirectory(directory.path, after(0))
   const [first] = await listDevices(directory.path)
@@ -73,7 +73,7 @@ test('a revoked device is not renewed, nor one whose files were moved away', asy
   assert.equal((await listDevices(directory.path)).length, 2)
 })
 
-test('a certificate of another authority is left to whoever put it there', async () => {
+test('a certificate of another CA is not renewed', async () => {
   await using directory = await temporaryDirectory()
   const { layout } = await initDirectory(directory.path, after(0))
   const other = await issue(await createAuthority(), { commonName: 'gw.example.org', days: 1 })
@@ -82,7 +82,7 @@ test('a certificate of another authority is left to whoever put it there', async
   assert.deepEqual(await renewExpiring(directory.path, after(2)), [])
 })
 
-test('towards the authority’s end nothing is renewed in vain, and after it there is a hint', async () => {
+test('nothing is renewed in vain near the end of the CA, and after it there is a hint', async () => {
   await using directory = await temporaryDirectory()
   await initDirectory(directory.path, after(0))
   const late = await renewExpiring(directory.path, after(3640))

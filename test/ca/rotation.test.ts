@@ -20,12 +20,12 @@ import { start } from './child.ts'
 import { openssl } from './openssl.ts'
 import { initialisedDirectory, temporaryDirectory } from './temporary.ts'
 
-/** So long ago that every gateway has read its files since. */
+/** A time so long ago that every gateway has read its files since. */
 function earlier(): number {
   return Date.now() - 10_000
 }
 
-/** What OpenSSL says of a certificate, by what `serve` trusts: `OK`, or its objection. */
+/** The verdict of OpenSSL on a certificate, with the CAs that `serve` trusts: `OK` or its error. */
 async function verdict(layout: Layout, certificate: string): Promise<string> {
   const { code, output } = await openssl(
     ...['verify', '-crl_check', '-CRLfile', layout.authority.crl],
@@ -42,7 +42,7 @@ function certificateOf(layout: Layout, name: string): string {
   return join(layout.devices, name, 'client.crt')
 }
 
-/** The certificate that a device has, which does not change with the files here. */
+/** A copy of a certificate, which does not change with the files here. */
 async function copyOf(layout: Layout, name: string): Promise<string> {
   const copy = join(layout.directory, `${name}-before.crt`)
   await cp(certificateOf(layout, name), copy)
@@ -56,7 +56,7 @@ async function caCounts(layout: Layout): Promise<number[]> {
   return texts.map((text) => certificatesIn(text).length)
 }
 
-test('a rotation puts both CAs in force, and its end leaves the new one', async () => {
+test('a rotation puts both CAs in force, and its end only the new one', async () => {
   await using directory = await initialisedDirectory()
   const { path, layout } = directory
   const sensor = await copyOf(layout, 'sensor')
@@ -96,7 +96,7 @@ test('a rotation puts both CAs in force, and its end leaves the new one', async 
   assert.equal((await openAuthority(layout)).issuer.subject, 'CN=WoTT device CA 3')
 })
 
-test('the end is refused while it would lock a device out, and names it', async () => {
+test('the end of a rotation is refused while it would lock out a device, which is named', async () => {
   await using directory = await initialisedDirectory()
   const { path, layout } = directory
   await assert.rejects(finishRotation(path), /start with "wott-gateway ca rotate"/)
@@ -128,7 +128,7 @@ test('the end is refused while it would lock a device out, and names it', async 
     ],
   )
 
-  // issued over the network, where the answer may have been lost
+  // issued over the network, where the device may not have received the answer
   await renewDevice(path, 'sensor')
   const ledger = await readFile(layout.authority.ledger, 'utf8')
   const lines = ledger.trimEnd().split('\n')
@@ -139,11 +139,11 @@ test('the end is refused while it would lock a device out, and names it', async 
   const time = new Date().toISOString()
   await appendToLedger(layout.authority.ledger, [{ event: 'presented', time, id, serial, issuer }])
   assert.deepEqual(await finishRotation(path), [])
-  // also when it is asked for again
+  // also when the end is requested again
   assert.deepEqual(await finishRotation(path), [])
 })
 
-test('devices that are locked out by force are named, and can be added anew', async () => {
+test('devices that are locked out by force are named, and can be added again', async () => {
   await using directory = await initialisedDirectory()
   const { path, layout } = directory
   await startRotation(path, earlier())
@@ -161,7 +161,7 @@ test('devices that are locked out by force are named, and can be added anew', as
   assert.equal(await verdict(layout, certificateOf(layout, 'subscriber')), 'OK')
 })
 
-test('each CA revokes what it has issued, and a serial number of one is not that of the other', async () => {
+test('each CA revokes only its own certificates, also where serial numbers are the same', async () => {
   await using directory = await initialisedDirectory()
   const { path, layout } = directory
   const [sensor, subscriber] = [await copyOf(layout, 'sensor'), await copyOf(layout, 'subscriber')]
@@ -174,7 +174,7 @@ test('each CA revokes what it has issued, and a serial number of one is not that
   for (const certificate of [subscriber, certificateOf(layout, 'subscriber')])
     assert.equal(await verdict(layout, certificate), 'OK')
 
-  // as if the new CA had given the old one's number again
+  // as if the new CA had used a serial number of the old one
   const issued = await readIssued(layout)
   const [old] = issued.filter(({ id }) => id === 'sensor.d.wott.local')
   assert.ok(old)
@@ -200,7 +200,7 @@ test('a list that was lost during a rotation is signed again by both CAs', async
   await renewDevice(path, 'sensor')
   await revokeDevice(path, 'sensor')
   const { authority } = layout
-  // as an old copy has it
+  // as in an old copy
   const old = loadAuthority(
     await readFile(authority.certificate, 'utf8'),
     await readFile(authority.key, 'utf8'),
@@ -211,7 +211,7 @@ test('a list that was lost during a rotation is signed again by both CAs', async
     assert.equal(await verdict(layout, certificate), 'certificate revoked')
 })
 
-test('the sample devices move by themselves where dev renews them', async () => {
+test('the sample devices get certificates of the new CA when dev renews them', async () => {
   await using directory = await initialisedDirectory()
   await startRotation(directory.path, earlier())
   const renewed = await renewExpiring(directory.path)
@@ -223,7 +223,7 @@ test('the sample devices move by themselves where dev renews them', async () => 
   assert.deepEqual(await finishRotation(directory.path), [])
 })
 
-test('CAs that a person added, and a certificate of the gateway from elsewhere, stay', async () => {
+test('a rotation keeps CAs that a person added, and a gateway certificate from elsewhere', async () => {
   await using directory = await initialisedDirectory()
   await using other = await temporaryDirectory()
   const { path, layout } = directory
@@ -241,7 +241,7 @@ test('CAs that a person added, and a certificate of the gateway from elsewhere, 
   assert.equal(await readFile(layout.certs.certificate, 'utf8'), own)
 })
 
-/** Does `work` on a directory, and is killed before the change of a file with that number. */
+/** The code of a child that does `work` on a directory and is killed before the change with a given number. */
 function killedAt(work: string): string {
   return `
     import fs from 'node:fs'
@@ -251,7 +251,7 @@ function killedAt(work: string): string {
     for (const name of ['rename', 'rm', 'open']) {
       const original = files[name]
       files[name] = (...args) => {
-        // a file that is opened to be read, and one that nobody sees yet, are no steps
+        // opening a file to read it, or one that nobody sees yet, is not a change
         const isStep = name === 'open' ? args[1] === 'r+' : name === 'rename' || !args[1]?.force
         if (isStep && left-- === 0) process.kill(process.pid, 'SIGKILL')
         return original(...args)
@@ -266,7 +266,7 @@ function killedAt(work: string): string {
 }
 
 for (const work of ['startRotation', 'finishRotation'] as const)
-  test(`a ${work} that is killed anywhere is undone or completed by the next command`, async () => {
+  test(`a ${work} that is killed at any change is undone or completed by the next command`, async () => {
     await using directory = await initialisedDirectory()
     if (work === 'finishRotation') {
       await startRotation(directory.path, earlier())
@@ -285,7 +285,7 @@ for (const work of ['startRotation', 'finishRotation'] as const)
         ...[layout.certs.certificate, certificateOf(layout, 'sensor')],
         certificateOf(layout, 'subscriber'),
       ]
-      // a gateway that starts in between lets in whoever it let in before
+      // a gateway that starts in between accepts the same devices as before
       assert.deepEqual(await verdicts(layout, good), ['OK', 'OK', 'OK'], `step ${step}`)
       if (child.signalCode === null) break
 

@@ -5,7 +5,7 @@ import { after } from 'node:test'
 import { initDirectory } from '../../src/ca/init.ts'
 import { layoutOf } from '../../src/ca/layout.ts'
 
-/** An empty directory that is gone at the end of the block. */
+/** An empty directory, which is removed at the end of the block. */
 export function temporaryDirectory(): ReturnType<typeof mkdtempDisposable> {
   return mkdtempDisposable(join(tmpdir(), 'wott-ca-'))
 }
@@ -14,7 +14,7 @@ const original = await temporaryDirectory()
 after(() => original.remove())
 let initialised: Promise<unknown> | undefined
 
-/** A directory as `init` makes it, gone at the end of the block: a copy, since copies need no signing. */
+/** A directory as `init` makes it, removed at the end of the block. It is a copy, as signing takes time. */
 export async function initialisedDirectory() {
   initialised ??= initDirectory(original.path)
   await initialised

@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import { type Answer, type EnrolSite, type Pair, startEnrolSite } from './site.ts'
 
-// the calls of the WoTT agent 0.1.5, in its order and with its headers: HTTP/1.1, JSON both ways, the token unasked with every call
+// the calls of the WoTT agent 0.1.5 in its order: HTTP/1.1, JSON both ways, and its token in every call
 
 let site: EnrolSite
 before(async () => {
@@ -35,7 +35,7 @@ async function call(path: string, { body, ...rest }: Call = {}): Promise<Answer 
   return { ...answer, json: JSON.parse(answer.body) }
 }
 
-/** A request as the agent makes it: a new key each time. */
+/** A certificate request as the agent makes it, with a new key each time. */
 async function requestOf(id: string) {
   return site.request(id, {
     subject: `/CN=${id}/C=UK/ST=London/O=Web of Trusted Things, Ltd.`,
@@ -64,7 +64,7 @@ describe('the WoTT agent', () => {
     basic = `pi:${await site.invite('pi')}`
   })
 
-  it('is told its name and the CA, and gets a certificate with its invite', async () => {
+  it('gets its name, the CA and, with its invite, a certificate', async () => {
     assert.deepEqual((await call('generate-id', { basic })).json, { device_id: id })
     assert.equal((await call('ca-bundle', { basic })).json.ca_bundle, site.ca)
     const { csr, key } = await requestOf(id)
@@ -77,7 +77,7 @@ describe('the WoTT agent', () => {
     fallbackToken = json.fallback_token
   })
 
-  it('pings, and says what its machine is like, with its spent token in every call', async () => {
+  it('pings and sends facts about its machine, with its used token in every call', async () => {
     const ping = await call('ping', { basic, as: held })
     assert.deepEqual(ping.json, {
       block_networks: [],
@@ -97,7 +97,7 @@ describe('the WoTT agent', () => {
     assert.deepEqual((await call('device-metadata', { as: held })).json, {})
   })
 
-  it('is claimed with its claim token, and with no other', async () => {
+  it('is claimed with its claim token only', async () => {
     const claim = { key: 'any', device_id: id, claim_token: claimToken }
     assert.equal((await call('enroll-device', { body: claim })).status, 200)
     const wrong = await call('enroll-device', { body: { ...claim, claim_token: 'wrong' } })
@@ -105,7 +105,7 @@ describe('the WoTT agent', () => {
     assert.deepEqual(Object.keys(wrong.json), ['claim_token'])
   })
 
-  it('renews with its certificate and a new key, its spent token beside it', async () => {
+  it('renews with its certificate and a new key, although it sends its used token too', async () => {
     const { csr, key } = await requestOf(id)
     const { status, json } = await call('sign-csr', {
       basic,
@@ -120,7 +120,7 @@ describe('the WoTT agent', () => {
     assert.equal((await call('ping', { as: held })).status, 200)
   })
 
-  it('renews with its fallback token where it believes its certificate to have ended', async () => {
+  it('renews with its fallback token when its certificate has expired by its clock', async () => {
     const { csr, key } = await requestOf(id)
     const body = { csr, ...machine(id), fallback_token: fallbackToken }
     const { status, json } = await call('sign-expired-csr', { body })
@@ -132,7 +132,7 @@ describe('the WoTT agent', () => {
     assert.match(again.json.detail, /newer certificate/)
   })
 
-  it('has a certificate as soon as its token is used, so a thief who renews by tokens is found out', async () => {
+  it('cannot renew by token once another one did, so that a stolen token is noticed', async () => {
     const original = await site.enrolled('copied')
     const name = 'copied.d.wott.local'
     const first = await call('sign-csr', { as: original, body: await signing(name) })
@@ -145,14 +145,14 @@ describe('the WoTT agent', () => {
     assert.match(theirs.json.detail, /somebody has a copy of its key/)
   })
 
-  it('is refused, and nothing fails, where its JSON holds no text', async () => {
+  it('is refused without an error where its JSON holds no strings', async () => {
     const strange = { toString: 1 }
     const body = { csr: strange, device_id: strange, claim_token: strange, fallback_token: 'x' }
     for (const path of ['sign-csr', 'sign-expired-csr', 'enroll-device'])
       assert.equal((await call(path, { body })).status, 400, path)
   })
 
-  it('is refused with an object that says why', async () => {
+  it('is refused with a JSON object that gives the reason', async () => {
     const { csr } = await requestOf('other.d.wott.local')
     const other = { csr, ...machine('other.d.wott.local') }
     assert.equal((await call('sign-csr', { basic: 'other:wrong', body: other })).status, 401)

@@ -8,7 +8,7 @@ import { after, before, describe, it } from 'node:test'
 import { approveKey, listWaiting } from '../../src/enrol/waiting-keys.ts'
 import { CACERTS, ENROL, type EnrolSite, RENEW, runProgram, startEnrolSite } from './site.ts'
 
-// what people have: strongSwan's EST client, and curl with openssl
+// the clients that people use: strongSwan's EST client, and curl with openssl
 
 let site: EnrolSite
 let caFile: string
@@ -18,7 +18,7 @@ before(async () => {
 })
 after(() => site[Symbol.asyncDispose]())
 
-/** Runs a line of shell that has to succeed; what it printed. */
+/** Runs a shell command that must succeed, and returns its output. */
 async function shell(line: string, variables: Record<string, string> = {}): Promise<string> {
   const set = Object.entries(variables).map(([name, value]) => `${name}='${value}'; `)
   const script = `set -euo pipefail; ${set.join('')}${line}`
@@ -69,7 +69,7 @@ describe("strongSwan's pki", () => {
       pki --req --type priv --in heron.key --dn CN=heron.d.wott.local --outform pem > heron.csr`,
     )
     const ask = ['--est', '--url', site.url, '--cacert', caFile, '--in', 'heron.csr']
-    // it would ask again after the 60 seconds that it is told
+    // pki would try again after the 60 seconds of Retry-After
     const first = spawn('pki', ask, { cwd: site.path, stdio: 'ignore' })
     const ended = once(first, 'exit')
     await site.logged(({ msg }) => msg === 'a key waits for approval')
@@ -103,7 +103,7 @@ describe('curl and openssl', () => {
     assert.equal(await nameIn('curl2.crt'), 'CN=curl.d.wott.local')
   })
 
-  it('enrol and renew with PKCS #7, as the RFC has it', async () => {
+  it('enrol and renew with PKCS #7 (RFC 7030)', async () => {
     const TOKEN = await site.invite('pkcs7')
     const output = await shell(
       `ASK="-H Content-Type:application/pkcs10 --data-binary @pkcs7.b64"
@@ -120,7 +120,7 @@ describe('curl and openssl', () => {
     assert.match(output, /prime256v1/)
   })
 
-  it('get a sentence where they are refused', async () => {
+  it('are refused with a sentence that gives the reason', async () => {
     await writeFile(join(site.path, 'none.csr'), (await site.request('none')).csr)
     const { code, output } = await runProgram(
       'curl',
@@ -145,7 +145,7 @@ describe('curl and openssl', () => {
     ['1.2', 'ECDHE-ECDSA-AES128-GCM-SHA256'],
     ['1.3', 'DEFAULT'],
   ])
-    it(`come through with TLS ${version}, HTTP/1.1 and no ALPN`, async () => {
+    it(`can connect with TLS ${version}, HTTP/1.1 and no ALPN`, async () => {
       const output = await shell(
         `${CURL} --tlsv${version} --tls-max ${version} --ciphers ${cipher} --http1.1 --no-alpn $URL/ca.crt`,
         { URL: site.url, CA: caFile },

@@ -67,7 +67,7 @@ describe('an invite', () => {
   const book: EnrolBook = { invites: [newInvite(KITCHEN, 'token', NOW + 60_000)], keys: [] }
   const invite = (token: string, name = ''): Credential => ({ kind: 'invite', name, token })
 
-  it('is good once, and then for ten minutes for the key that took it', () => {
+  it('can be used once, and for ten more minutes by the same key', () => {
     const first = ask(invite('token', 'kitchen'), state({ book }))
     assert.ok(first.kind === 'issue')
     assert.equal(first.id, KITCHEN)
@@ -79,7 +79,7 @@ describe('an invite', () => {
     assert.equal(reasonOf(ask(invite('token'), spent, csr({ key: 'other' }))), 'invite_spent')
   })
 
-  it('is refused when it is guessed, late, or for another name', () => {
+  it('is refused when it is wrong, expired or for another name', () => {
     assert.equal(reasonOf(ask(invite('guess'), state({ book }))), 'invite_unknown')
     assert.equal(reasonOf(ask(invite('token', 'hall'), state({ book }))), 'invite_unknown')
     const late = NOW + 60_000
@@ -105,7 +105,7 @@ describe('an invite', () => {
 })
 
 describe('a certificate', () => {
-  it('renews itself until thirty days after its end', () => {
+  it('can be renewed until thirty days after it expires', () => {
     const old = issued('1', { notAfter: NOW - GRACE_MS + 1 })
     assert.equal(reasonOf(ask(shown('1'), state({ issued: [old] }))), 'issue')
     assert.equal(
@@ -114,7 +114,7 @@ describe('a certificate', () => {
     )
   })
 
-  it('is superseded by a newer one that was shown, not by one that was issued', () => {
+  it('is superseded once a newer one is used, not when that is issued', () => {
     const lost = state({ issued: [issued('1'), issued('2')] })
     assert.equal(reasonOf(ask(shown('1'), lost)), 'issue')
     const arrived = state({ issued: [issued('1'), issued('2', { presentedAt: NOW })] })
@@ -128,7 +128,7 @@ describe('a certificate', () => {
     assert.equal(reasonOf(ask(fallback, arrived)), 'certificate_superseded')
   })
 
-  it('renews nothing once it is revoked, nor does its fallback token or its key', () => {
+  it('cannot be renewed once it is revoked, nor with its fallback token or its key', () => {
     const revoked = state({ issued: [issued('1', { revokedAt: NOW })] })
     assert.equal(reasonOf(ask(shown('1'), revoked)), 'certificate_revoked')
     const fallback: Credential = {
@@ -144,7 +144,7 @@ describe('a certificate', () => {
     assert.equal(reasonOf(ask(again, { ...revoked, book })), 'issue')
   })
 
-  it('is nobody’s where the ledger does not have it, though a serial number is the same', () => {
+  it('is unknown where the ledger does not hold it, even if a serial number is the same', () => {
     const decision = ask(shown('2'), state({ issued: [issued('1')] }))
     assert.equal(reasonOf(decision), 'certificate_unknown')
     const forged: Credential = {
@@ -158,7 +158,7 @@ describe('a certificate', () => {
 describe('a key without a credential', () => {
   const none: Credential = { kind: 'none' }
 
-  it('is refused, or waits until somebody approves or denies it', () => {
+  it('is refused, or waits until an operator approves or denies it', () => {
     assert.equal(reasonOf(ask(none, state())), 'credential_required')
     const waiting = ask(none, state({ mayWait: true }))
     assert.ok(waiting.kind === 'wait')
@@ -198,7 +198,7 @@ describe('a key without a credential', () => {
     assert.equal(decideEnrolment(elsewhere, state({ book, mayWait: true }), NOW).kind, 'wait')
   })
 
-  it('is bounded for a whole network of IPv6, which one machine may have', () => {
+  it('is bounded per IPv6 network, which one machine may own', () => {
     let book = EMPTY_BOOK
     const none: Credential = { kind: 'none' }
     const from = (n: number) => {
@@ -218,8 +218,8 @@ describe('a key without a credential', () => {
   })
 })
 
-describe('the certificates of one device', () => {
-  it('are twenty at once, and then one in ten minutes', () => {
+describe('the certificates issued to one device', () => {
+  it('are at most twenty at once, and then one in ten minutes', () => {
     const times: number[] = []
     for (let n = 0; n < BURST; n++) {
       assert.equal(waitForNext(times, NOW), 0)
@@ -230,7 +230,7 @@ describe('the certificates of one device', () => {
     assert.equal(waitForNext([...times, NOW + REFILL_MS], NOW + REFILL_MS), REFILL_MS)
   })
 
-  it('never exceed that in any stretch of time', () => {
+  it('never exceed that in any period', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(REFILL_MS), { maxLength: 100 }), (pauses) => {
         const times: number[] = []
@@ -248,7 +248,7 @@ describe('the certificates of one device', () => {
 })
 
 describe("the gateway's own certificate", () => {
-  it('does not renew itself here', () => {
+  it('cannot be renewed at the enrol door', () => {
     const own = issued('1', { id: 'gateway.d.wott.local' })
     const decision = ask(shown('1'), state({ issued: [own] }), csr())
     assert.equal(reasonOf(decision), 'certificate_unknown')

@@ -14,7 +14,7 @@ before(async () => {
 after(() => site[Symbol.asyncDispose]())
 
 describe('the enrol door', () => {
-  it('gives an invited device a certificate for the name of its invite, which renews itself', async () => {
+  it('gives an invited device a certificate for the name of its invite, and renews it', async () => {
     const kitchen = await site.enrolled('kitchen')
     const { subject, subjectAltName, ca } = new X509Certificate(kitchen.certificate)
     assert.deepEqual(
@@ -33,7 +33,7 @@ describe('the enrol door', () => {
     )
   })
 
-  it('notes that a device has its certificate when it fetches the CA with it', async () => {
+  it('notes that a device has received its certificate when it fetches the CA with it', async () => {
     const cellar = await site.enrolled('cellar')
     assert.equal((await site.ask(CACERTS, { as: cellar })).status, 200)
     const { serialNumber } = new X509Certificate(cellar.certificate)
@@ -43,12 +43,12 @@ describe('the enrol door', () => {
     assert.equal(shown.length, 1)
   })
 
-  it('gives the CA and its revocation list to everybody', async () => {
+  it('serves the CA and its revocation list to everybody', async () => {
     assert.equal((await site.ask('/ca.crt')).body, site.ca)
     assert.match((await site.ask('/crl.pem')).body, /^-----BEGIN X509 CRL-----/)
   })
 
-  it('answers in the form that each of its clients reads', async () => {
+  it('answers in the format of each kind of client', async () => {
     const est = await site.ask('/.well-known/est/serverkeygen')
     assert.deepEqual([est.status, est.headers['content-type']], [404, 'text/plain; charset=utf-8'])
     const agent = await site.ask('/v0.2/nothing')
@@ -68,7 +68,7 @@ describe('the enrol door', () => {
     )
   })
 
-  it('has a key without a credential wait, and says so', async () => {
+  it('lets a key without a credential wait, with 202 and a log line', async () => {
     const { csr } = await site.request('shed')
     const { status, headers, body } = await site.ask(ENROL, { body: csr })
     assert.equal(status, 202)
@@ -76,7 +76,7 @@ describe('the enrol door', () => {
     assert.match(body, /approve/)
   })
 
-  it('logs which key waits, and that its certificate is by approval', async () => {
+  it('logs which key waits, and that its certificate was approved', async () => {
     const { csr } = await site.request('porch.d.wott.local')
     assert.equal((await site.ask(ENROL, { body: csr })).status, 202)
     const isMeant = ({ msg, wanted }: Record<string, unknown>) =>
@@ -117,7 +117,7 @@ describe('the enrol door', () => {
 })
 
 describe('the metrics of the enrol door', () => {
-  it('count each request by its credential, what came of it and why, from zero on', async () => {
+  it('count each request by credential, result and reason, starting at zero', async () => {
     await using own = await startEnrolSite()
     const enrolments = (via: string, result: string) =>
       own.metric(`wott_enrolments_total{via="${via}",result="${result}"}`)

@@ -10,7 +10,7 @@ import { PROGRAM, start, startAny, temporaryFolder } from '../cli/program.ts'
 import { ENROL, PEM, RENEW, runProgram, startEnrolSite } from './site.ts'
 
 describe('a damaged file', () => {
-  it('of invites or of the ledger lets nobody have a certificate until it is put back', async () => {
+  it('of invites or of the ledger stops all certificates until it is restored', async () => {
     await using site = await startEnrolSite()
     const device = await site.enrolled('device')
     const token = await site.invite('kitchen')
@@ -37,7 +37,7 @@ describe('a damaged file', () => {
   })
 })
 
-/** Runs an enrol door on a small disk of its own, and `commands` beside it; what they printed. */
+/** Runs an enrol door and `commands` on a small disk, and returns the output of the commands. */
 async function onSmallDisk(commands: string): Promise<string> {
   await using folder = await temporaryFolder()
   const script = `set -eu
@@ -64,10 +64,10 @@ async function onSmallDisk(commands: string): Promise<string> {
   return String(stdout)
 }
 
-describe('a disk', () => {
-  // with a little room the book of invites still fits, and the ledger does not
+describe('the disk of an enrol door', () => {
+  // with a little room the file of invites still fits, but the ledger does not
   for (const spare of [0, 4, 8])
-    it(`that is full but for ${spare} KiB has nothing issued that is not in the ledger, and all is well once there is room`, async () => {
+    it(`issues nothing that is not in the ledger with ${spare} KiB left, and works again once there is room`, async () => {
       const said = await onSmallDisk(`cat /dev/zero > zeros 2>/dev/null || true
         truncate -s -${spare}K zeros
         enrol
@@ -76,7 +76,7 @@ describe('a disk', () => {
       assert.match(said, spare === 0 ? /^500\n0\n200\n1\n$/ : /^(500\n0\n200\n1|200\n1\n200\n2)\n$/)
     })
 
-  it('that is read-only likewise', async () => {
+  it('issues nothing while it is read-only, and works again afterwards', async () => {
     const said = await onSmallDisk(`mount -o remount,ro "$PWD"
       curl -sS -o /dev/null -w '%{http_code}\\n' --cacert .wott/ca/ca.crt -u kitchen:$TOKEN \\
         --data-binary @csr https://localhost:$PORT${ENROL}
@@ -86,8 +86,8 @@ describe('a disk', () => {
   })
 })
 
-describe('kill -9 once a certificate is issued, and before it is answered perhaps', () => {
-  it('loses no device: the same key gets one with the same invite', async () => {
+describe('kill -9 after a certificate is issued, perhaps before the answer', () => {
+  it('leaves the invite usable for the same key', async () => {
     await using directory = await initialisedDirectory()
     const cwd = directory.path
     const { ledger, certificate } = layoutOf(cwd).authority

@@ -27,7 +27,7 @@ after(async () => {
   await site[Symbol.asyncDispose]()
 })
 
-/** Publishes over HTTPS on a connection of its own; the status. */
+/** Publishes over HTTPS on a new connection, and returns the status. */
 async function publish(who: Pair, id: string): Promise<number> {
   const path = `/topics/${id}/temperature?qos=1`
   const sent = request({
@@ -57,14 +57,14 @@ async function renew(who: Pair, id: string): Promise<Pair> {
 }
 
 describe('a device whose certificate is short-lived', () => {
-  it('renews it three times in a row, and no reading fails', async () => {
+  it('renews it three times in a row without a failed reading', async () => {
     const id = 'brief.d.wott.local'
     let held = await site.enrolled('brief')
     const statuses: number[] = []
     for (let renewals = 0; renewals < 3; renewals += 1) {
       const due = new X509Certificate(held.certificate).validToDate.getTime() - LIFE_MS / 3
       let renewed: Pair | undefined
-      // at two thirds of its life, while it goes on to publish
+      // renews at two thirds of its life while it publishes
       const renewing = async () => {
         renewed = await renew(held, id)
       }
@@ -84,15 +84,15 @@ describe('a device whose certificate is short-lived', () => {
   })
 })
 
-describe('a device that was off', () => {
-  it('comes back by itself a week after its certificate has ended', async () => {
+describe('a device that was switched off', () => {
+  it('renews by itself a week after its certificate has expired', async () => {
     const held = await site.expired('cottage', 7)
     assert.equal(await publish(held, 'cottage.d.wott.local'), 401)
     const renewed = await renew(held, 'cottage.d.wott.local')
     assert.equal(await publish(renewed, 'cottage.d.wott.local'), 200)
   })
 
-  it('needs an invite a month after', async () => {
+  it('needs an invite a month after its certificate has expired', async () => {
     const held = await site.expired('ruin', 31)
     const { csr } = await site.request(null)
     const { status, body } = await site.ask(RENEW, { as: held, body: csr })
@@ -102,7 +102,7 @@ describe('a device that was off', () => {
 })
 
 describe('a device that is revoked', () => {
-  it('is out on every door within seconds, and does not renew', async () => {
+  it('is disconnected from every door within seconds, and cannot renew', async () => {
     const id = 'thief.d.wott.local'
     const held = await site.expired('thief', -1)
     assert.equal(await publish(held, id), 200)

@@ -10,8 +10,8 @@ before(async () => {
 })
 after(() => site[Symbol.asyncDispose]())
 
-describe('a CA that is replaced', () => {
-  it('is left by a device at its renewal, and nobody is locked out by a lost answer', async () => {
+describe('a device during a CA rotation', () => {
+  it('moves to the new CA at its renewal, and is not locked out by a lost answer', async () => {
     const before = await site.enrolled('kitchen')
     const [old] = certificatesIn((await site.ask(CACERTS, { headers: PEM })).body)
     assert.ok(old)
@@ -27,7 +27,7 @@ describe('a CA that is replaced', () => {
       finishRotation(site.path),
       /kitchen\.d\.wott\.local was issued a certificate of the new CA, but has not used it/,
     )
-    // the old one still renews, had that answer been lost
+    // the old certificate can still be renewed, in case the answer was lost
     const again = await site.request('kitchen.d.wott.local')
     const { status } = await site.ask(RENEW, { as: before, body: again.csr, headers: PEM })
     assert.equal(status, 200)

@@ -30,16 +30,16 @@ export interface Answer {
 }
 
 export interface Asking extends Pick<RequestOptions, 'headers' | 'maxVersion' | 'localAddress'> {
-  /** What is shown as client certificate. */
+  /** The client certificate. */
   readonly as?: Pair | undefined
   readonly body?: string | Buffer
   /** By default POST with a body, GET without. */
   readonly method?: string
-  /** Sends `NAME:TOKEN` as Basic. */
+  /** Sends `NAME:TOKEN` as HTTP Basic credentials. */
   readonly basic?: string
 }
 
-/** An enrol door on a free loopback port, with a directory of its own. */
+/** An enrol door on a free loopback port, with its own directory. */
 export interface EnrolSite extends AsyncDisposable, CollectedLog {
   readonly path: string
   readonly layout: Layout
@@ -49,29 +49,29 @@ export interface EnrolSite extends AsyncDisposable, CollectedLog {
   /** The value of one sample of its metrics; undefined when absent. */
   metric(sample: string): Promise<number | undefined>
   ask(path: string, asking?: Asking): Promise<Answer>
-  /** The token of a new invite. */
+  /** Makes an invite, and returns its token. */
   invite(name: string, lasts?: number): Promise<string>
-  /** A key, and a request that openssl has made for it. */
+  /** Makes a key and a certificate request with openssl. */
   request(name: string | null, options?: RequestFor): Promise<KeyAndRequest>
   /** Invites and enrols a device. */
   enrolled(name: string): Promise<Pair>
-  /** A device whose certificate, of 30 days, ended so many days ago; it is in the ledger. */
+  /** Adds a device to the ledger whose certificate, valid for 30 days, expired so many days ago. */
   expired(name: string, daysAgo: number): Promise<Pair & { readonly serial: string }>
-  /** Every line of the ledger. */
+  /** All lines of the ledger. */
   ledger(): Promise<Record<string, unknown>[]>
   /** Reads the certificate files again, and waits until they are in force. */
   reload(): Promise<void>
-  /** Closes the door and opens it again, on another port perhaps. */
+  /** Closes the door and opens it again, perhaps on another port. */
   restart(): Promise<void>
 }
 
 export interface RequestFor {
-  /** As `-subj` takes it, in the place of the name alone. */
+  /** A subject in the form of `-subj`, instead of only the name. */
   readonly subject?: string
   /** Arguments of `openssl req` or `openssl genpkey`. */
   readonly req?: readonly string[]
   readonly key?: readonly string[]
-  /** A file with a key that is there. */
+  /** The file of an existing key. */
   readonly keyFile?: string
 }
 
@@ -226,7 +226,7 @@ function ask({ port, ca }: EnrolSite, path: string, asking: Asking): Promise<Ans
   })
 }
 
-/** Runs a program in `cwd`; its exit code and all that it printed. Rejects where it is not installed. */
+/** Runs a program in `cwd`, and returns its exit code and output. Rejects where it is not installed. */
 export function runProgram(
   program: string,
   args: readonly string[],
