@@ -9,7 +9,7 @@ topic deny a/secret
 pattern write dev/%c/x
 `
 
-/** A folder with `good.acl`, `bad.acl`, which has two errors, and `odd.acl`, which lets `a` do everything. */
+/** A folder with `good.acl`, `bad.acl` with two errors, and `odd.acl`, which allows `a` everything. */
 export async function aclFolder(): Promise<Folder> {
   const folder = await temporaryFolder()
   const write = (name: string, text: string) => writeFile(join(folder.path, name), text)

@@ -24,7 +24,7 @@ describe('acl test', { concurrency: 2 }, () => {
   const question = (members: object) => `${JSON.stringify(members)}\n`
   const allowed = question({ user: 'a', clientId: 'c', action: 'publish', topic: 'a/b' })
 
-  it('answers in order, in the format that is promised', async () => {
+  it('answers in order, in the documented format', async () => {
     const { code, stdout, stderr } = await test(
       allowed +
         question({ user: 'a', action: 'receive', topic: 'a/secret', expect: false }) +
@@ -112,18 +112,18 @@ wott-gateway: 3 of 4 verdicts are not as expected
     assert.equal(code, 2)
   })
 
-  it('does not ask a file with errors', async () => {
+  it('answers nothing with an ACL file that has errors', async () => {
     const { code, stdout, stderr } = await test(allowed, 'bad.acl')
     assert.deepEqual([code, stdout], [2, ''])
     assert.match(stderr, /^wott-gateway: bad\.acl:2:1 .*\nwott-gateway: bad\.acl:3:\d+ .*\n$/)
   })
 
-  it('answers nothing for no questions', async () => {
+  it('answers nothing without questions', async () => {
     assert.deepEqual(await test(''), { code: 0, stdout: '', stderr: '' })
     assert.deepEqual(await test('\n\r\n'), { code: 0, stdout: '', stderr: '' })
   })
 
-  it('answers each question before it has read the next', async () => {
+  it('answers each question before it reads the next', async () => {
     await using program = start(['acl', 'test', '--acl-file', 'good.acl'], { cwd, input: null })
     const { stdin } = program.process
     for (const topic of ['a/1', 'b/1', 'a/2']) {
@@ -136,7 +136,7 @@ wott-gateway: 3 of 4 verdicts are not as expected
     assert.equal((await program.ended).code, 0)
   })
 
-  it('answers 100,000 questions in a few seconds and little memory', async () => {
+  it('answers 100,000 questions in a few seconds with little memory', async () => {
     const many = Array.from({ length: 100_000 }, (_, n) =>
       question({ user: 'a', clientId: 'c', action: 'publish', topic: `a/${n}`, expect: true }),
     )
@@ -167,7 +167,7 @@ describe('lines of standard input', () => {
     return lines.map(({ text, problem }) => (problem === null ? text : null))
   }
 
-  it('are the same in any chunks', async () => {
+  it('are the same however the input is split', async () => {
     const whole = 'one\n\ntwo\r\nGr\xc3\xbc\xc3\x9fe\xe2\x80\xa8!\nlast'
     const expected = ['one', '', 'two\r', 'Grüße\u2028!', 'last']
     assert.deepEqual(await read(99, whole), expected)

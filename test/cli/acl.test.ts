@@ -40,7 +40,7 @@ describe('acl lint', { concurrency: 2 }, () => {
     assert.deepEqual([code, stderr], [1, ''])
   })
 
-  it('warns, exit code 0 unless it is strict', async () => {
+  it('warns, exit code 0 without --strict', async () => {
     const lax = await acl(['lint', '--acl-file', 'odd.acl'])
     assert.match(
       lax.stdout,
@@ -51,7 +51,7 @@ describe('acl lint', { concurrency: 2 }, () => {
     assert.deepEqual([strict.code, strict.stdout], [1, lax.stdout])
   })
 
-  it('writes one JSON object a line', async () => {
+  it('writes one JSON object per line', async () => {
     const { code, stdout } = await acl(['lint', '--json', '--acl-file', 'bad.acl'])
     const [first, ...more] = stdout
       .trim()
@@ -86,7 +86,7 @@ describe('acl lint', { concurrency: 2 }, () => {
     assert.equal(unnamed.code, 2)
   })
 
-  it('says which flag is missing before a file name', async () => {
+  it('names the flag for a file name without one', async () => {
     const made = await withFile('rules', '')
     for (const [action, word] of [
       ['lint', 'permission.acl'],
@@ -101,7 +101,7 @@ describe('acl lint', { concurrency: 2 }, () => {
     assert.match(stderr, /^wott-gateway: too many arguments: "x"; /)
   })
 
-  it('uses the flag, else the variable, else the file of init', async () => {
+  it('reads the file of the flag, else of the variable, else of init', async () => {
     const made = await withFile('.wott/permission.acl', '')
     await writeFile(join(made, 'other.acl'), '')
     const env = { WOTT_ACL_FILE: 'other.acl' }
@@ -141,18 +141,18 @@ describe('acl explain', { concurrency: 2 }, () => {
     assert.equal(denied.code, 0)
   })
 
-  it('says what would have to change', async () => {
+  it('names the line that would allow it', async () => {
     const { stdout } = await explain('b', 'publish', 'b')
     assert.match(stdout, /^denied\n(.*\n)*.*"topic write b" below "user b"/)
   })
 
-  it('takes the WoTT ID for the client id unless there is another', async () => {
+  it('uses the WoTT ID as client id unless one is given', async () => {
     assert.match((await explain('b', 'publish', 'dev/b/x')).stdout, /^allowed by good\.acl:5 /)
     const other = await explain('b', 'publish', 'dev/b/x', '--client-id', 'c')
     assert.match(other.stdout, /^denied\n/)
   })
 
-  it('knows clients without a name', async () => {
+  it('explains anonymous clients', async () => {
     assert.match((await explain('', 'receive', 'public')).stdout, /^allowed by good\.acl:1 /)
   })
 

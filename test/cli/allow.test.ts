@@ -16,7 +16,7 @@ before(async () => {
 after(() => folder[Symbol.asyncDispose]())
 
 describe('--allow', () => {
-  it('writes the rights of a new device, and prints them with a command that works', async () => {
+  it('writes the rules of a new device, and prints them with a command that works', async () => {
     await using gateway = await startGateway(['dev', ...FREE_PORTS], { cwd })
     const env = { WOTT_DEVICE_LISTEN: `:${gateway.ports.device}` }
     const args = ['device', 'add', 'kitchen', '--allow', 'kitchen/#', '--allow', 'read house/+']
@@ -37,7 +37,7 @@ describe('--allow', () => {
     assert.match(String(tried.stdout), /"message":"OK"/)
   })
 
-  it('writes the rights of an invited device and of a viewer', async () => {
+  it('writes the rules of an invited device and of a viewer', async () => {
     const device = await run(
       ['device', 'invite', 'porch', '--url', 'https://localhost:8444', '--allow', 'write porch/#'],
       { cwd },
@@ -57,7 +57,7 @@ describe('--allow', () => {
     assert.equal(lint.stdout, '.wott/permission.acl: no problems found\n')
   })
 
-  it('creates nobody if the line cannot be written', async () => {
+  it('creates no device and no viewer if the rule cannot be written', async () => {
     const viewers = () => readFile(join(cwd, '.wott/viewers.json'), 'utf8')
     const [before, text] = [await viewers(), await readFile(aclFile, 'utf8')]
     await writeFile(aclFile, `${text}topc a\n`)
@@ -83,7 +83,7 @@ describe('--allow', () => {
 })
 
 describe('acl lint', () => {
-  it('names users that are neither a device nor a viewer', async () => {
+  it('warns of users that are neither a device nor a viewer', async () => {
     await writeFile(
       join(cwd, 'other.acl'),
       'user sensor.d.wott.local\ntopic a\nuser alice\ntopic a\nuser bob\ntopic a\nuser attic.d.wott.local\ntopic a\n',

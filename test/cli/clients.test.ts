@@ -96,7 +96,7 @@ describe('clients', () => {
     assert.equal((await stat(socketOf(at))).mode & 0o777, 0o600)
   })
 
-  it('lists a device that asks for its commands', async () => {
+  it('lists a device that polls for commands', async () => {
     await using at = await startGateway({ acl: ACL })
     const device = await at.pki.issue('sleeper')
     const answer = await http1(at, device, { path: '/commands?wait=0' })
@@ -105,7 +105,7 @@ describe('clients', () => {
     assert.deepEqual([row.kind, row.device, row.queue.messages], ['commands', 'sleeper', 0])
   })
 
-  it('lists devices that come through a proxy', async () => {
+  it('lists devices behind a proxy', async () => {
     await using at = await startProxied({ acl: ACL })
     const device = await at.pki.issue('kitchen')
     const headers = passedOn(device)
@@ -124,7 +124,7 @@ describe('clients', () => {
     assert.ok(Date.now() - Date.parse(listed[1].since) < 60_000)
   })
 
-  it('finds the gateway of npm start, with a store or without, and says where there is none', async () => {
+  it('finds the gateway of npm start with and without a store, and reports where there is none', async () => {
     for (const more of [[], ['--broker', 'memory:']]) {
       await using folder = await temporaryFolder()
       const cwd = folder.path
@@ -141,14 +141,14 @@ describe('clients', () => {
     )
   })
 
-  it('is answered on WOTT_ADMIN_SOCKET, and nowhere if that is off', async () => {
+  it('uses WOTT_ADMIN_SOCKET, and fails if that is off', async () => {
     await using folder = await temporaryFolder()
     const adminSocket = join(folder.path, 'here.sock')
     await using at = await startGateway({ acl: ACL, settings: { adminSocket } })
     using _client = await connectClient(at, await at.pki.issue('a'), 'x')
     const { stdout } = await run(['clients', 'x'], { env: { WOTT_ADMIN_SOCKET: adminSocket } })
     assert.match(stdout, /^a\tx\tmqtt 5\tconnected since/)
-    // the first one goes on answering
+    // the first gateway keeps the socket
     await using second = await startGateway({ acl: ACL, settings: { adminSocket } })
     await second.logged(({ reason }) => reason === 'another gateway is running with it')
     assert.match((await run(['clients', '--socket', adminSocket])).stdout, /^a\tx\t/)

@@ -71,7 +71,7 @@ describe('a command line', () => {
     requireWords(['a', 'b'], ['A'], ['B'])
   })
 
-  it('is compared with what there is', () => {
+  it('is compared with known commands and flags for a suggestion', () => {
     assert.equal(nearest('sevre', COMMANDS), 'serve')
     assert.equal(nearest('publish', COMMANDS), 'pub')
     assert.equal(nearest('SUB', COMMANDS), 'sub')
@@ -93,7 +93,7 @@ describe('help', () => {
     )
   })
 
-  it('is there for every command, with examples', async () => {
+  it('exists for every command, with examples', async () => {
     const { stdout } = await run(['--help'])
     const named = [...stdout.matchAll(/^ {2}(\w+) +\S/gm)].map(([, name]) => name)
     assert.deepEqual(named, COMMANDS)
@@ -111,7 +111,7 @@ describe('help', () => {
   it('has examples that work', async () => {
     await using folder = await temporaryFolder()
     const examples = []
-    // the others need a gateway, and are run by the tests of their commands
+    // the other examples need a gateway; the tests of their commands run them
     for (const name of ['init', 'device', 'viewer', 'whoami', 'acl']) {
       const { stdout } = await run([name, '--help'])
       examples.push(/\nExamples:\n([\s\S]*?)\n(\n|$)/.exec(stdout)?.[1])
@@ -147,7 +147,7 @@ describe('the program', () => {
   })
   after(() => folder[Symbol.asyncDispose]())
 
-  it('says its version', async () => {
+  it('prints its version', async () => {
     const { code, stdout } = await run(['--version'])
     assert.equal(code, 0)
     assert.match(stdout, /^\d+\.\d+\.\d+\n$/)
@@ -210,7 +210,7 @@ describe('the program', () => {
       'there is no device CA in .wott: create one with "wott-gateway init .wott"',
     ],
   ]
-  it('says what is wrong with a command line, exit code 2', async () => {
+  it('reports what is wrong with a command line, exit code 2', async () => {
     const ran = await Promise.all(wrong.map(([args]) => run(args, { cwd: folder.path })))
     for (const [n, result] of ran.entries()) {
       const said = wrong[n]?.[1].replace(/^/gm, 'wott-gateway: ')
@@ -218,7 +218,7 @@ describe('the program', () => {
     }
   })
 
-  it('without a command shows help on standard error', async () => {
+  it('shows help on standard error without a command', async () => {
     const { code, stdout, stderr } = await run([])
     assert.equal(code, 2)
     assert.equal(stdout, '')
@@ -234,7 +234,7 @@ describe('the program', () => {
     assert.equal(String(stdout), '0\n')
   })
 
-  it('says that the disk is full', async () => {
+  it('reports a full disk', async () => {
     const { stderr, stdout } = await startAny('bash', [
       '-c',
       `"${process.execPath}" "${PROGRAM}" init "${folder.path}/full" > /dev/full; echo $?`,
@@ -245,7 +245,7 @@ describe('the program', () => {
 })
 
 describe('an old Node', () => {
-  /** Node 20 as far as the program sees it: its version, and a module that lacks what is newer. */
+  /** Makes this Node look like version 20: its version number, and a module without newer functions. */
   const OLD = `
     import { registerHooks } from 'node:module'
     Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.20.2' } })
@@ -254,7 +254,7 @@ describe('an old Node', () => {
         name === 'node:module' ? { url: 'data:text/javascript,', shortCircuit: true } : next(name, context),
     })`
 
-  it('prints that it is too old', async () => {
+  it('is refused with a message', async () => {
     const preload = `data:text/javascript,${encodeURIComponent(OLD)}`
     const { code, stderr } = await startAny(process.execPath, ['--import', preload, PROGRAM]).ended
     assert.deepEqual([code, stderr.split(';')[0]], [2, 'wott-gateway needs Node.js 24 or later'])

@@ -8,7 +8,7 @@ import { deviceFiles } from '../../src/ca/layout.ts'
 import { PROGRAM, run, startAny } from './program.ts'
 import { createSite } from './site.ts'
 
-test('a flood of connections leaves descriptors for the disk, and a device can still be revoked', async () => {
+test('a flood of connections leaves file descriptors for the disk, so that a device can still be revoked', async () => {
   await using site = await createSite()
   const limited = ['-c', 'ulimit -n 200; exec "$0" "$@"', process.execPath, PROGRAM]
   await using gateway = startAny('sh', [...limited, ...site.serveBut({})])

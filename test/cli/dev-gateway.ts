@@ -11,16 +11,16 @@ import {
 
 type Protocol = 'https' | 'mqtt'
 
-/** `wott-gateway dev` in a folder of its own. */
+/** `wott-gateway dev` in its own folder. */
 export interface DevGateway extends AsyncDisposable {
-  /** Where clients find the sample devices. */
+  /** The folder with the sample devices. */
   readonly cwd: string
   readonly program: Running
-  /** The flags of a client that goes there. */
+  /** The flags with which a client connects to it. */
   readonly via: Readonly<Record<Protocol, string[]>>
   /** Publishes as the sample sensor. */
   pub(...args: string[]): Promise<void>
-  /** Stops it, and starts it on the same ports once `whileItIsAway` has resolved. */
+  /** Stops it, and starts it on the same ports after `whileItIsAway`. */
   restart(whileItIsAway: () => Promise<unknown>): Promise<void>
 }
 

@@ -47,12 +47,12 @@ async function linesToTry(program: Program): Promise<Map<string, string>> {
 function paste(title: string): Program {
   const line = printed.get(title)
   assert.ok(line, title)
-  // stdbuf for programs that tell a pipe nothing before their buffer is full
+  // stdbuf, as some programs write to a pipe only when their buffer is full
   return startAny('bash', ['-c', `exec stdbuf -oL ${line}`], { cwd })
 }
 
 describe('the lines that dev prints', () => {
-  it('are these', () => {
+  it('have these titles', () => {
     assert.deepEqual(
       [...printed.keys()],
       [
@@ -67,7 +67,7 @@ describe('the lines that dev prints', () => {
     )
   })
 
-  it('work as they are', async () => {
+  it('work when they are pasted', async () => {
     await using https = paste('Follow it over HTTPS:')
     await using mqtt = paste('Follow it over MQTT:')
     await using sensor = paste('Publish a random temperature every two seconds:')
@@ -85,7 +85,7 @@ describe('the lines that dev prints', () => {
     assert.match(String(metrics.stdout), /^wott_reading\{.*\} \d/m)
   })
 
-  it('end in a page for browsers', async () => {
+  it('include a link that opens the dashboard in a browser', async () => {
     const url = printed.get('In a browser (the link works once):') as string
     const args = [
       '-sS',
@@ -103,7 +103,7 @@ describe('the lines that dev prints', () => {
 })
 
 describe('dev', () => {
-  it('says what it made, and makes it once', async () => {
+  it('reports what it made, and makes it once', async () => {
     assert.match(gateway.lines[0] ?? '', /^made \.wott\/ca, \.wott\/certs, .*permission\.acl/)
     const certificate = await readFile(join(cwd, '.wott/certs/client.crt'))
     gateway.process.kill('SIGINT')
@@ -111,7 +111,7 @@ describe('dev', () => {
     assert.deepEqual([code, stderr], [0, ''])
     gateway = await startGateway(['dev', ...samePorts(gateway)], { cwd })
     const again = await linesToTry(gateway)
-    // every start has an invite of its own
+    // every start makes a new invite
     const link = 'In a browser (the link works once):'
     assert.notEqual(again.get(link), printed.get(link))
     assert.deepEqual(new Map([...again, [link, printed.get(link) ?? '']]), printed)
@@ -119,7 +119,7 @@ describe('dev', () => {
     assert.deepEqual(await readFile(join(cwd, '.wott/certs/client.crt')), certificate)
   })
 
-  it('creates no invite when it cannot start', async () => {
+  it('makes no invite when it cannot start', async () => {
     const invited = () => readFile(join(cwd, '.wott/viewers.json'), 'utf8')
     const before = await invited()
     const second = await run(['dev', ...samePorts(gateway), '--broker', 'memory:'], { cwd })
@@ -199,7 +199,7 @@ describe('dev', () => {
     )
   })
 
-  it('continues when nobody reads its output', async () => {
+  it('continues when its output is closed', async () => {
     await using program = await startGateway(['dev', ...FREE_PORTS, '--broker', 'memory:'], {
       cwd: join(cwd, '.wott'),
       env: { WOTT_LOG_LEVEL: 'info' },
@@ -234,13 +234,13 @@ describe('the enrol door of dev', () => {
     assert.notEqual(await listenerOn(await portOf(gateway, from)), pid)
   })
 
-  it('ends with dev in every case', async () => {
+  it('ends with dev, also when dev is killed', async () => {
     await using own = await temporaryFolder()
     for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
       await using program = await startGateway(['dev', ...FREE_PORTS], { cwd: own.path })
       const port = await portOf(program)
       program.process.kill(signal)
-      // its outputs are closed once the other one has ended, too
+      // the outputs are closed once both processes have ended
       await program.ended
       assert.equal(await listenerOn(port), Number.NaN)
     }

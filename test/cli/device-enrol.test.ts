@@ -65,7 +65,7 @@ describe('device invite', () => {
       ...['', '  user kitchen.d.wott.local', '  topic readwrite kitchen/#', ''],
     ])
 
-    // what it says to add is understood, and is then what it says
+    // the lines it suggests are valid, and are shown as rights once they are added
     await appendFile(join(cwd, '.wott/permission.acl'), rights.slice(1).join('\n'))
     await succeeds(['acl', 'lint'])
     assert.match(
@@ -74,7 +74,7 @@ describe('device invite', () => {
     )
   })
 
-  it('tells a program the same', async () => {
+  it('prints the same as JSON', async () => {
     const env = { WOTT_ACL_FILE: 'other.acl', WOTT_ENROL_LISTEN: '[::]:18444' }
     await writeFile(join(cwd, 'other.acl'), 'pattern write devices/%u/#\n')
     const invite = async (...more: string[]) =>
@@ -98,7 +98,7 @@ describe('device invite', () => {
     assert.ok(!book.includes(token))
   })
 
-  it('says that a URL is of a name which the gateway’s certificate lacks', async () => {
+  it('warns of a URL whose host is not in the gateway’s certificate', async () => {
     const said = (url: string) => succeeds(['device', 'invite', 'hall', '--url', url])
     for (const [host, url] of [
       ['other.example', 'https://other.example:8444'],
@@ -112,7 +112,7 @@ describe('device invite', () => {
       assert.doesNotMatch(await said(url), /certificate does not contain/)
   })
 
-  it('is possible for the name of an active device, and says so', async () => {
+  it('allows the name of an active device, with a note', async () => {
     assert.match(
       await succeeds(['device', 'invite', 'sensor']),
       /\nWarning: the name sensor\.d\.wott\.local already belongs to an active device\. /,
@@ -126,7 +126,7 @@ describe('device invite', () => {
     )
   })
 
-  it('is possible while the ACL file cannot be used, and says so', async () => {
+  it('works while the ACL file cannot be read, with a note', async () => {
     for (const [text, problem] of [
       ['nonsense x\n', 'it has errors'],
       [null, 'no such file'],
@@ -139,7 +139,7 @@ describe('device invite', () => {
     }
   })
 
-  it('is listed, and can be withdrawn', async () => {
+  it('makes an invite that is listed and can be withdrawn', async () => {
     await succeeds(['device', 'invite', 'attic'])
     assert.match(await succeeds(['device', 'list']), /^attic\.d\.wott\.local\tinvited until \S+Z$/m)
     assert.equal(
@@ -153,7 +153,7 @@ describe('device invite', () => {
   it('is refused if no other machine can reach the gateway', async () => {
     const path = join(cwd, 'inside')
     await succeeds(['init', path])
-    // as init made it before it knew of such names
+    // as an older init made it, without such names
     const old = await issue(await createAuthority(), {
       commonName: GATEWAY_ID,
       names: [GATEWAY_ID, 'localhost', '127.0.0.1', '::1'],
@@ -180,7 +180,7 @@ async function wait(...keys: WaitingKey[]): Promise<void> {
 }
 
 describe('a key that waits', () => {
-  it('is listed, with a name that cannot change the terminal', async () => {
+  it('is listed without control characters in its name', async () => {
     await wait(key('a', '\x1b[2Jpump', '192.0.2.9'), key('b', null, '192.0.2.8'))
     assert.match(
       await succeeds(['device', 'waiting']),
@@ -198,7 +198,7 @@ describe('a key that waits', () => {
     assert.match(await succeeds(['device', 'list']), /^"\\u001b\[2Jpump"\twaiting since/m)
   })
 
-  it('does not get the name of an active device by mistake', async () => {
+  it('is not approved by mistake for the name of an active device', async () => {
     await wait(key('f', 'sensor.d.wott.local', '192.0.2.9'), key('9', null, '192.0.2.9'))
     assert.match(
       await succeeds(['device', 'waiting']),
@@ -275,7 +275,7 @@ describe('a key that was approved or denied', () => {
 })
 
 describe('ca', () => {
-  it('says what is in force, and replaces the CA', async () => {
+  it('shows the CAs in force, and replaces the CA', async () => {
     const dir = 'rotated'
     await succeeds(['init', dir])
     assert.match(

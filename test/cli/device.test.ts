@@ -17,16 +17,15 @@ import { layoutOf } from '../../src/ca/layout.ts'
 import {
   type Folder,
   FREE_PORTS,
+  NOBODY,
   type Options,
+  ROOT_ONLY,
   type Running,
   run,
   startAny,
   startGateway,
   temporaryFolder,
 } from './program.ts'
-
-const NOBODY = 65_534
-const ROOT_ONLY = { skip: process.getuid?.() !== 0 && 'not root' }
 
 let folder: Folder
 let cwd: string
@@ -45,14 +44,14 @@ async function folderOf(uid: number): Promise<string> {
 
 async function succeeds(args: string[], options: Options = {}): Promise<string> {
   const { code, stdout, stderr } = await run(args, { cwd, ...options })
-  // what a new device may do is for people
+  // the rights of a new device are printed for people on standard error
   const isSaid = args[0] === 'device' && args[1] === 'add'
   assert.deepEqual([code, isSaid ? '' : stderr], [0, ''])
   return stdout
 }
 
 describe('init', () => {
-  it('says what it made, and a line that runs it', async () => {
+  it('prints what it made, and a command that runs the gateway', async () => {
     const directory = "my site's"
     const lines = (
       await succeeds(['init', directory, '--name', 'gw.example', '--name', '192.0.2.7'])
@@ -89,7 +88,7 @@ describe('init', () => {
     assert.match(said, new RegExp(` --viewers-file ${file}\n$`))
   })
 
-  it('leaves what is there as it is', async () => {
+  it('keeps existing files', async () => {
     await succeeds(['init', 'twice'])
     const before = await readFile(join(cwd, 'twice/certs/client.crt'))
     assert.match(
@@ -99,7 +98,7 @@ describe('init', () => {
     assert.deepEqual(await readFile(join(cwd, 'twice/certs/client.crt')), before)
   })
 
-  it('issues the gateway’s certificate anew for a name that it lacks, and nothing else', async () => {
+  it('only renews the certificate of the gateway when it lacks a name', async () => {
     await succeeds(['init', 'named', '--name', 'gw.example'])
     const read = async (path: string) => readFile(join(cwd, 'named', path), 'utf8')
     const kept = ['ca/ca.crt', 'ca/crl.pem', 'certs/client.key', 'devices/sensor/client.crt']
@@ -160,7 +159,7 @@ describe('device', () => {
     assert.ok(Math.abs(validToDate.getTime() - Date.now() - 7 * 86_400_000) < 3_600_000)
   })
 
-  it('gets a name when it has none', async () => {
+  it('gets a random name without NAME', async () => {
     assert.match(
       await succeeds(['device', 'add']),
       /^([\da-f]{12})\.d\.wott\.local\t\.wott\/devices\/\1\n$/,
@@ -189,7 +188,7 @@ describe('device', () => {
     assert.match(serial, /^[\dA-F]+$/)
   })
 
-  it('is revoked in the running gateway', async () => {
+  it('is revoked in a running gateway', async () => {
     const args = ['pub', 'wott/temperature', '1', '--port', String(gateway.ports.device)]
     await succeeds(args)
     const seen = gateway.lines.length
@@ -211,7 +210,7 @@ describe('device', () => {
     )
   })
 
-  it('is renewed, and the old certificate stays valid', async () => {
+  it('is renewed while the old certificate stays valid', async () => {
     const certs = '.wott/devices/hall'
     await succeeds(['device', 'add', 'hall', '--days', '7'])
     await cp(join(cwd, certs), join(cwd, 'hall'), { recursive: true })
@@ -246,7 +245,7 @@ describe('device', () => {
       assert.match((await run([...pub, device], { cwd })).stderr, /\(certificate_revoked\)\n$/)
   })
 
-  it('has its new files also after a crash in the middle of its renewal', async () => {
+  it('has its new files also after a crash during its renewal', async () => {
     const { devices } = layoutOf(join(cwd, '.wott'))
     await succeeds(['device', 'add', 'attic'])
     await cp(join(devices, 'attic'), join(cwd, 'attic'), { recursive: true })
@@ -259,7 +258,7 @@ describe('device', () => {
     assert.ok(!(await readdir(devices)).includes('.new-attic'))
   })
 
-  it('is its folder’s owner’s when root adds it', ROOT_ONLY, async () => {
+  it('belongs to the owner of its folder when root adds it', ROOT_ONLY, async () => {
     const path = await folderOf(NOBODY)
     await succeeds(['init', '.wott'], { cwd: path, uid: NOBODY })
     await succeeds(['device', 'add', 'kitchen'], { cwd: path })
@@ -269,33 +268,37 @@ describe('device', () => {
     await succeeds(['device', 'renew', 'kitchen'], { cwd: path, uid: NOBODY })
   })
 
-  it('is identified by its certificate', async () => {
+  it('is named by whoami', async () => {
     const env = { WOTT_CERTS_DIR: '.wott/devices/subscriber' }
     assert.equal(await succeeds(['whoami']), 'sensor.d.wott.local\n')
     assert.equal(await succeeds(['whoami'], { env }), 'subscriber.d.wott.local\n')
     assert.equal(await succeeds(['whoami', '.wott/certs'], { env }), 'gateway.d.wott.local\n')
   })
 
-  it('is not reported as missing if this user may not read the folder', ROOT_ONLY, async () => {
-    const path = await folderOf(0)
-    await chmod(path, 0o755)
-    await succeeds(['init'], { cwd: path })
-    const unread: [string[], string][] = [
-      [['device', 'list'], '.wott/ca'],
-      [['device', 'add', 'kitchen'], '.wott/ca'],
-      [['acl', 'lint'], '.wott/permission.acl'],
-      [['whoami'], '.wott/devices/sensor'],
-      [['viewer', 'list'], '.wott/viewers.json'],
-    ]
-    for (const [args, what] of unread) {
-      const { code, stderr } = await run(args, { cwd: path, uid: NOBODY })
-      assert.ok(
-        stderr.startsWith(`wott-gateway: this user has no permission to read ${what}: `),
-        stderr,
-      )
-      assert.equal(code, 2)
-    }
-  })
+  it(
+    'is reported as unreadable, not as missing, where the user may not read the folder',
+    ROOT_ONLY,
+    async () => {
+      const path = await folderOf(0)
+      await chmod(path, 0o755)
+      await succeeds(['init'], { cwd: path })
+      const unread: [string[], string][] = [
+        [['device', 'list'], '.wott/ca'],
+        [['device', 'add', 'kitchen'], '.wott/ca'],
+        [['acl', 'lint'], '.wott/permission.acl'],
+        [['whoami'], '.wott/devices/sensor'],
+        [['viewer', 'list'], '.wott/viewers.json'],
+      ]
+      for (const [args, what] of unread) {
+        const { code, stderr } = await run(args, { cwd: path, uid: NOBODY })
+        assert.ok(
+          stderr.startsWith(`wott-gateway: this user has no permission to read ${what}: `),
+          stderr,
+        )
+        assert.equal(code, 2)
+      }
+    },
+  )
 
   const refused: [string[], string][] = [
     [['add', 'a/b'], '"a/b" cannot be the name of a device'],
@@ -319,7 +322,7 @@ describe('device', () => {
     [['list', '--dir', 'none'], 'there is no device CA in none: create one with'],
     [['list', '--dir', ''], '--dir must not be empty'],
   ]
-  it('is refused with a reason, exit code 2', async () => {
+  it('cannot be added, renewed, revoked or invited with wrong arguments, exit code 2', async () => {
     const ran = await Promise.all(refused.map(([args]) => run(['device', ...args], { cwd })))
     for (const [n, { code, stdout, stderr }] of ran.entries()) {
       assert.ok(stderr.startsWith(`wott-gateway: ${refused[n]?.[1]}`), stderr)

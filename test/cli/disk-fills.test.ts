@@ -18,7 +18,7 @@ const SERVE = `serve --certs-dir .wott/certs --acl-file .wott/permission.acl --b
 describe('a disk that fills up while the gateway runs', () => {
   let outside: Folder
   let gateway: Running
-  /** The folder of the gateway, on a small disk that only its own processes see. */
+  /** The folder of the gateway, on a small disk that only its processes see. */
   let folder: string
   let cookie: string
   before(async () => {
@@ -40,7 +40,7 @@ describe('a disk that fills up while the gateway runs', () => {
     await outside[Symbol.asyncDispose]()
   })
 
-  /** The answer to a request of the sensor or, on the viewer door, of whoever has the cookie. */
+  /** The answer to a request of the sensor, or of a viewer on the viewer door. */
   async function ask(door: 'device' | 'viewer', path: string, ...args: string[]): Promise<string> {
     const own = `${folder}/.wott/devices/sensor/client`
     const who =
@@ -63,7 +63,7 @@ describe('a disk that fills up while the gateway runs', () => {
     }, /ENOSPC/)
   }
 
-  it('answers 200 for QoS 1 only while it can store the message, also without subscribers', async () => {
+  it('makes the gateway refuse QoS 1 while it cannot store the message, also without subscribers', async () => {
     assert.equal(await publish(1), '200')
     await fill()
     assert.equal(await publish(1), '503')
@@ -74,7 +74,7 @@ describe('a disk that fills up while the gateway runs', () => {
     assert.equal(await publish(1), '200')
   })
 
-  it('logs out at once, says that it could not store it, and stores it when there is room', async () => {
+  it('lets a viewer log out at once, with an error, and stores that later', async () => {
     const session = () => ask('viewer', '/session', ...STATUS)
     assert.equal(await session(), '200')
     await fill()

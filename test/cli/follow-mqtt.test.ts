@@ -13,10 +13,10 @@ import { createPki, type Pki } from '../support/pki.ts'
 
 const MQTT_5 = { protocolVersion: 5 } as const
 
-/** A broker that refuses on demand, which a gateway cannot do. */
+/** A broker that refuses connections as scripted, which a gateway cannot do. */
 interface Refusing extends AsyncDisposable {
   readonly client: DeviceClient
-  /** Reason codes of the CONNACKs that are still to come; after a 0 it closes the connection once there is a subscription. */
+  /** Reason codes of the next CONNACKs; after a 0 it closes the connection at the first subscription. */
   readonly script: number[]
 }
 
@@ -78,7 +78,7 @@ describe('sub over MQTT', () => {
     assert.deepEqual(at.script, [])
   })
 
-  it('ends after another refusal, and says why', async () => {
+  it('ends after a permanent refusal, with the reason', async () => {
     const stop = new AbortController()
     await using at = await startRefusing(pki, [0, 0x97, 0x87, 0], () => stop.abort())
     await assert.rejects(
@@ -91,7 +91,7 @@ describe('sub over MQTT', () => {
     assert.deepEqual(at.script, [0])
   })
 
-  it('ends if it is refused at once', async () => {
+  it('ends if its first connection is refused', async () => {
     await using at = await startRefusing(pki, [0x97, 0], () => {})
     await assert.rejects(
       followMqtt(at.client, 'a', () => {}, new AbortController().signal),

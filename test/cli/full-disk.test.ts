@@ -6,7 +6,7 @@ import { initDirectory } from '../../src/ca/init.ts'
 import { layoutOf } from '../../src/ca/layout.ts'
 import { FREE_PORTS, PROGRAM, run, startAny, temporaryFolder } from './program.ts'
 
-/** What `commands` say, one after the other, in a folder after init whose disk has `spare` KiB left. */
+/** The output of `commands` in a folder after init on a disk with `spare` KiB left. */
 async function onFullDisk(spare: number, commands: string): Promise<string[]> {
   await using folder = await temporaryFolder()
   const script = `
@@ -21,7 +21,7 @@ async function onFullDisk(spare: number, commands: string): Promise<string[]> {
   return String(stdout).trim().split('\n')
 }
 
-/** `wott-gateway ARGS` where no file may grow beyond `blocks` KiB, which any user can have. */
+/** Runs `wott-gateway ARGS` with a limit of `blocks` KiB per file, which any user can set. */
 function limited(blocks: number, args: string, cwd: string) {
   const script = `ulimit -f ${blocks}; exec "${process.execPath}" "${PROGRAM}" ${args}`
   return startAny('bash', ['-c', script], { cwd }).ended
@@ -31,7 +31,7 @@ const SERVE = `serve --certs-dir .wott/certs --acl-file .wott/permission.acl ${F
 const NO_SPACE = /^wott-gateway: the disk of .* is full /
 
 describe('a full disk', () => {
-  it('is named by device, viewer and serve, exit code 2, and harms nothing', async () => {
+  it('is reported by device, viewer and serve, exit code 2, and damages nothing', async () => {
     const said = await onFullDisk(
       0,
       `wott-gateway device add kitchen
@@ -64,7 +64,7 @@ describe('a full disk', () => {
     assert.equal(code, '2')
   })
 
-  it('has an issued certificate in the ledger as a whole, or issues none', async () => {
+  it('leaves a whole line in the ledger, or issues no certificate', async () => {
     await using folder = await temporaryFolder()
     const layout = layoutOf(join(folder.path, '.wott'))
     await initDirectory(layout.directory)
@@ -91,10 +91,10 @@ describe('a full disk', () => {
   })
 })
 
-describe('a file that a full disk or a person has damaged', () => {
+describe('a damaged file', () => {
   const leftovers = { 'cut off': '-----BEGIN CERT', empty: '' }
   for (const [what, text] of Object.entries(leftovers))
-    it(`an unfinished certificate that is ${what} is cleared away`, async () => {
+    it(`that is an unfinished certificate, ${what}, is removed`, async () => {
       await using folder = await temporaryFolder()
       const layout = layoutOf(join(folder.path, '.wott'))
       await initDirectory(layout.directory)
@@ -106,7 +106,7 @@ describe('a file that a full disk or a person has damaged', () => {
       assert.deepEqual((await readdir(layout.devices)).sort(), ['kitchen', 'sensor', 'subscriber'])
     })
 
-  it('is reported with the remedy', async () => {
+  it('is reported with a remedy', async () => {
     await using folder = await temporaryFolder()
     const layout = layoutOf(join(folder.path, '.wott'))
     await initDirectory(layout.directory)

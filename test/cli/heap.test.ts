@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 
 const HEAP = new URL('../../src/cli/heap.ts', import.meta.url).href
 
-/** Replaces what it holds again and again; prints the most bytes that its heap had of what lives long. */
+/** A program that keeps replacing its objects, and prints the most bytes of old space it had. */
 const CHURN = `
   const { getHeapSpaceStatistics } = await import('node:v8')
   const make = () => Array.from({ length: 1000 }, (_, i) => ({ i, text: \`text \${i}\` }))

@@ -5,7 +5,7 @@ import { run } from './program.ts'
 
 const TOPIC = 'wott/temperature'
 
-describe('history prints', () => {
+describe('history', () => {
   let at: DevGateway
   before(async () => {
     at = await startDev()
@@ -17,7 +17,7 @@ describe('history prints', () => {
   const https = () => at.via.https.filter((word) => word !== '--via' && word !== 'https')
   const history = (...args: string[]) => run(['history', ...args, ...https()], at)
 
-  it('messages as lines of JSON, in CSV, and as one list', async () => {
+  it('prints messages as NDJSON, CSV and JSON', async () => {
     const { code, stdout, stderr } = await history(TOPIC, '--since', '1h')
     assert.deepEqual([code, stderr], [0, ''])
     const lines = stdout.trimEnd().split('\n')
@@ -42,13 +42,13 @@ describe('history prints', () => {
     assert.equal((await history('wott/temperature/none', '--format', 'json')).stdout, '')
   })
 
-  it('a number of them, from either end', async () => {
+  it('prints a number of messages, from either end', async () => {
     const { stdout } = await history(TOPIC, '--limit', '2', '--newest', '--format', 'json')
     const payloads = JSON.parse(stdout).map(({ payload }: { payload: string }) => payload)
     assert.deepEqual(payloads, ['warm,\n"very"\n# {}', '22'])
   })
 
-  it('buckets', async () => {
+  it('prints buckets', async () => {
     const { stdout } = await history(TOPIC, '--every', '366d', '--format', 'csv')
     assert.match(
       stdout,
@@ -66,7 +66,7 @@ describe('history prints', () => {
     [[], 2, /FILTER is missing/],
     [[TOPIC, '--via', 'mqtt'], 2, /unknown option --via/],
   ]
-  it('why it cannot', async () => {
+  it('reports errors', async () => {
     for (const [args, code, said] of refused) {
       const ran = await history(...args)
       assert.match(ran.stderr, said)

@@ -14,13 +14,18 @@ const OF_ENROLLER = ['enrol', 'enrol-ops'] as const
 const anyPort = (door: Door) => [`--${door}-listen`, '127.0.0.1:0']
 export const FREE_PORTS = [...OF_GATEWAY, ...OF_ENROLLER].flatMap(anyPort)
 
+/** A user without any rights, for `Options.uid`. */
+export const NOBODY = 65_534
+/** For tests with a second user: only root can run a program as another one. */
+export const ROOT_ONLY = { skip: process.getuid?.() !== 0 && 'not root' }
+
 export interface Options {
   readonly cwd?: string
-  /** Added to an environment without any WOTT_ variable. */
+  /** Added to an environment without WOTT_ variables. */
   readonly env?: Readonly<Record<string, string>>
   /** Standard input; null leaves it open for the test to write to. */
   readonly input?: string | Buffer | null
-  /** Whose rights the program has; only root may choose. */
+  /** The user that runs the program; only root can choose one. */
   readonly uid?: number
 }
 
@@ -34,19 +39,19 @@ export interface Ended {
 export interface Program extends AsyncDisposable {
   readonly process: ChildProcess
   readonly ended: Promise<Ended>
-  /** Every line of both outputs so far. */
+  /** All lines of both outputs so far. */
   readonly lines: readonly string[]
-  /** Resolves with the first of them, from the one with that index on, past or future, that `matches`; rejects when the program ends before. */
+  /** Resolves with the first line from that index on that `matches`, once there is one; rejects when the program ends first. */
   line(matches: RegExp, from?: number): Promise<string>
 }
 
-// a test that runs out of time leaves its programs behind
+// a test that times out leaves its programs behind
 const running = new Set<ChildProcess>()
 after(() => {
   for (const child of running) killAll(child)
 })
 
-/** With what it has started, as npx does. */
+/** Kills a process and those that it started, as npx does. */
 function killAll({ pid }: ChildProcess): void {
   try {
     if (pid !== undefined) process.kill(-pid, 'SIGKILL')
@@ -136,7 +141,7 @@ export interface Running extends Program {
   readonly ports: Readonly<Record<GatewayDoor, number>>
 }
 
-/** A gateway whose every door listens. */
+/** Starts a gateway; resolves once every door listens. */
 export function startGateway(args: readonly string[], options: Options = {}): Promise<Running> {
   return listening(start(args, options))
 }
@@ -161,7 +166,7 @@ export async function listening(program: Program): Promise<Running> {
   }
 }
 
-/** For a gateway that is started again on the `samePorts`, which nobody else gets meanwhile. */
+/** The flags of a gateway that will start again on the `samePorts`, which no other program gets meanwhile. */
 export async function lastingPorts(): Promise<string[]> {
   const chosen = OF_GATEWAY.map(async (door) => [
     `--${door}-listen`,
@@ -170,7 +175,7 @@ export async function lastingPorts(): Promise<string[]> {
   return [...(await Promise.all(chosen)).flat(), ...OF_ENROLLER.flatMap(anyPort)]
 }
 
-/** A gateway on the same ports as one before. */
+/** The flags of a gateway on the same ports as an earlier one. */
 export function samePorts({ ports }: Running): string[] {
   const same = OF_GATEWAY.flatMap((door) => [`--${door}-listen`, `127.0.0.1:${ports[door]}`])
   return [...same, ...OF_ENROLLER.flatMap(anyPort)]

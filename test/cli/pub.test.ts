@@ -15,7 +15,7 @@ describe('pub', { concurrency: 2 }, () => {
   })
   after(() => at[Symbol.asyncDispose]())
 
-  /** Exactly this on standard error and nothing on standard output. */
+  /** Asserts the exit code, the whole of standard error, and an empty standard output. */
   async function fails(args: string[], code: number, said: RegExp, input?: Buffer) {
     const options = { cwd: at.cwd, ...(input ? { input } : {}) }
     const ran = await run(['pub', ...args], options)
@@ -23,7 +23,7 @@ describe('pub', { concurrency: 2 }, () => {
     assert.deepEqual([ran.code, ran.stdout], [code, ''])
   }
 
-  it('keeps and clears a retained message', async () => {
+  it('sets and clears a retained message', async () => {
     const acl = join(at.cwd, '.wott', 'permission.acl')
     const rules = 'user sensor.d.wott.local\ntopic readwrite kept\n'
     await writeFile(acl, `${await readFile(acl, 'utf8')}\n${rules}`)
@@ -32,7 +32,7 @@ describe('pub', { concurrency: 2 }, () => {
     await at.pub('kept', '-3.5', '--retain', ...at.via.mqtt)
     assert.equal((await run(args, at)).stdout, 'kept -3.5\n')
     await at.pub('kept', '', '--retain', ...at.via.https)
-    // nothing is kept now, so the first message is a new one
+    // nothing is retained now, so the first message is a new one
     await using follower = start(args, at)
     let ended = false
     void follower.ended.then(() => {
@@ -42,14 +42,14 @@ describe('pub', { concurrency: 2 }, () => {
     assert.deepEqual(follower.lines, ['kept new'])
   })
 
-  it('says that a message is refused, exit code 1', () =>
+  it('reports a refused message, exit code 1', () =>
     fails(
       ['other', '1', ...at.via.https],
       1,
       /^wott-gateway: refused: The ACL file does not allow sensor\.d\.wott\.local to publish to other\. \(publish_denied\)\n$/,
     ))
 
-  it('says which of the flags of MQTT 5 is wrong, exit code 2', async () => {
+  it('reports a wrong flag for MQTT 5, exit code 2', async () => {
     const wrong: [string[], RegExp][] = [
       [['--message-expiry', '0'], /--message-expiry must be a whole number from 1 to 4294967295/],
       [['--message-expiry', 'x'], /--message-expiry must be a whole number/],
@@ -63,7 +63,7 @@ describe('pub', { concurrency: 2 }, () => {
     for (const [flags, said] of wrong) await fails([TOPIC, '1', ...flags], 2, said)
   })
 
-  it('sends what MQTT 5 has to say where the gateway looks for it', async () => {
+  it('sends MQTT 5 properties in the headers that the gateway reads', async () => {
     const flags = [
       ...['--content-type', 'text/plain; charset=utf-8', '--message-expiry', '60'],
       ...['--response-topic', 'answers/a b&c', '--correlation-data', 'ü=1'],
@@ -78,14 +78,14 @@ describe('pub', { concurrency: 2 }, () => {
     await fails([TOPIC, '1', ...pairs, ...at.via.https], 1, many)
   })
 
-  it('says so over MQTT, too, but not with QoS 0, which has no answer', async () => {
+  it('reports a refused message over MQTT, except with QoS 0, which has no answer', async () => {
     const denied =
       /^wott-gateway: not published: Not authorized: .* does not allow sensor\.d\.wott\.local to publish to other\n$/
     await fails(['other', '1', '--qos', '1', ...at.via.mqtt], 1, denied)
     await at.pub('other', '1', ...at.via.mqtt)
   })
 
-  it('says that a message is too large', async () => {
+  it('reports a message that is too large', async () => {
     const large = Buffer.alloc(300_000)
     const refused = /^wott-gateway: refused: .*\(payload_too_large\)\n$/
     await fails([TOPIC, ...at.via.https], 1, refused, large)
@@ -95,7 +95,7 @@ describe('pub', { concurrency: 2 }, () => {
   })
 
   for (const protocol of ['https', 'mqtt'] as const)
-    it(`says that nothing listens (${protocol})`, () =>
+    it(`reports that nothing listens (${protocol})`, () =>
       fails(
         ['a', 'b', '--via', protocol, '--port', '1'],
         1,
@@ -104,7 +104,7 @@ describe('pub', { concurrency: 2 }, () => {
         ),
       ))
 
-  it('says that it is at the wrong door', async () => {
+  it('reports a wrong door', async () => {
     const { device, mqtt, ops } = at.program.ports
     const crossed: [protocol: string, port: number][] = [
       ['https', mqtt],
@@ -120,7 +120,7 @@ describe('pub', { concurrency: 2 }, () => {
       )
   })
 
-  it('says that it does not know the gateway', async () => {
+  it('reports a gateway with a certificate of an unknown CA', async () => {
     const { layout } = await initDirectory(join(at.cwd, 'other'))
     for (const via of [at.via.https, at.via.mqtt])
       await fails(
@@ -130,7 +130,7 @@ describe('pub', { concurrency: 2 }, () => {
       )
   })
 
-  it('says that the gateway does not know it', async () => {
+  it('reports that the gateway does not know its certificate', async () => {
     const { layout } = await initDirectory(join(at.cwd, 'stranger'))
     const certs = join(layout.devices, 'sensor')
     await copyFile(join(at.cwd, '.wott/ca/ca.crt'), join(certs, 'ca.crt'))
@@ -140,7 +140,7 @@ describe('pub', { concurrency: 2 }, () => {
     await fails([TOPIC, '1', '--certs', certs, ...at.via.mqtt], 1, closed)
   })
 
-  it('says that the gateway goes by another name', async () => {
+  it('reports that the certificate of the gateway is for another name', async () => {
     await using misnamed = await startGateway(
       ['dev', ...FREE_PORTS, '--certs-dir', '.wott/devices/sensor', '--broker', 'memory:'],
       at,
@@ -156,7 +156,7 @@ describe('pub', { concurrency: 2 }, () => {
       )
   })
 
-  it('says what is wrong with its own files, exit code 2', async () => {
+  it('reports what is wrong with its own files, exit code 2', async () => {
     const certs = join(at.cwd, 'damaged')
     await cp(join(at.cwd, '.wott/devices/sensor'), certs, { recursive: true })
     const key = join(certs, 'client.key')

@@ -9,10 +9,8 @@ import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
 import { initDirectory } from '../../src/ca/init.ts'
 import { deviceFiles, type Layout } from '../../src/ca/layout.ts'
-import { FREE_PORTS, type Options, run } from './program.ts'
+import { FREE_PORTS, NOBODY, type Options, ROOT_ONLY, run } from './program.ts'
 import { createSite, type Site } from './site.ts'
-
-const NOBODY = 65_534
 
 let site: Site
 before(async () => {
@@ -20,8 +18,8 @@ before(async () => {
 })
 after(() => site[Symbol.asyncDispose]())
 
-describe('serve that cannot start says why, exit code 2', { concurrency: 2 }, () => {
-  /** Exactly `message` on standard error, and nothing left running. */
+describe('serve refuses to start with the reason, exit code 2, where', { concurrency: 2 }, () => {
+  /** Asserts exactly `message` on standard error, and that nothing is left running. */
   async function refuses(args: string[], message: string | RegExp, options: Options = {}) {
     const { code, stderr } = await run(args, { cwd: site.path, ...options })
     if (typeof message === 'string') assert.equal(stderr, `${message}\n`)
@@ -36,7 +34,7 @@ describe('serve that cannot start says why, exit code 2', { concurrency: 2 }, ()
       'wott-gateway: wrong settings:\n  WOTT_ACL_FILE is not set: name the Mosquitto acl_file that says who may publish and read what (an empty file denies everything)',
     ))
 
-  it('settings are wrong: all at once, by the name that was used', () =>
+  it('settings are wrong: all of them, by the names that were used', () =>
     refuses(
       ['serve', '--device-listen', 'nope', '--drain-seconds', '-1'],
       `wott-gateway: wrong settings:
@@ -51,7 +49,7 @@ describe('serve that cannot start says why, exit code 2', { concurrency: 2 }, ()
           WOTT_ID_PATTERN: 'a',
           WOTT_MAX_PAYLOAD: '1TB',
           WOTT_LOG_LEVEL: 'loud',
-          // what docker compose makes of a variable that is not set
+          // docker compose passes a variable that is not set as an empty string
           WOTT_ACL_FILE: '',
           WOTT_MQTT_LISTEN: '',
         },
@@ -105,13 +103,13 @@ describe('serve that cannot start says why, exit code 2', { concurrency: 2 }, ()
     )
   })
 
-  it('there are no such cipher suites', () =>
+  it('a cipher suite does not exist', () =>
     refuses(
       site.serveBut({ '--ciphers': 'NONE-SUCH' }),
       /^wott-gateway: wrong settings:\n {2}--ciphers must be OpenSSL names .*, not "NONE-SUCH"\n$/,
     ))
 
-  it('a mosquitto.conf asks for what cannot be', async () => {
+  it('a mosquitto.conf asks for something unsupported', async () => {
     const conf = await site.file('old.conf', 'plugin p.so\npassword_file p\n')
     await refuses(
       site.serveBut({ '--mosquitto-conf': conf }),
@@ -152,9 +150,7 @@ describe('serve that cannot start says why, exit code 2', { concurrency: 2 }, ()
       /^wott-gateway: \/none\.acl cannot be read: .*\n$/,
     ))
 
-  it('the ACL file may not be read: it names the user', {
-    skip: process.getuid?.() !== 0 && 'not root',
-  }, async () => {
+  it('the ACL file may not be read: it names the user', ROOT_ONLY, async () => {
     const acl = await site.file('mine.acl', '')
     await chmod(acl, 0o600)
     await refuses(
@@ -164,20 +160,20 @@ describe('serve that cannot start says why, exit code 2', { concurrency: 2 }, ()
     )
   })
 
-  it('there is no broker in the folder that it names', async () =>
+  it('a folder of a broker holds something else', async () =>
     refuses(
       site.serveBut({ '--broker': `file:${await site.file('no-folder', '')}` }),
       /^wott-gateway: .*no-folder .*\n$/,
     ))
 
-  it('the broker’s folder is written as a URL with a host', () =>
+  it('the folder of the broker is written as a URL with a host', () =>
     refuses(
       site.serveBut({ '--broker': 'file://data' }),
       'wott-gateway: wrong settings:\n  --broker must be file:data (a folder in the working directory) or file:/data (an absolute path), not "file://data"',
     ))
 
-  it('no folder can be made', async () => {
-    // Linux: there is /proc, and nothing can be made in it
+  it('the folder of the broker cannot be made', async () => {
+    // on Linux, nothing can be made in /proc
     await refuses(
       site.serveBut({ '--broker': 'file:/proc/x/y' }),
       /^wott-gateway: \/proc\/x\/y cannot hold a store: .*\n$/,
@@ -193,7 +189,7 @@ describe('serve that cannot start says why, exit code 2', { concurrency: 2 }, ()
     await refuses(['serve', 'permission'], /^wott-gateway: too many arguments: "permission"; /)
   })
 
-  it('a file may not be read', { skip: process.getuid?.() !== 0 && 'not root' }, async () => {
+  it('a file may not be read', ROOT_ONLY, async () => {
     const key = await site.file('mine.key', await readFile(site.layout.certs.key))
     await chmod(key, 0o600)
     const own = { '--cert-file': site.layout.certs.certificate, '--key-file': key }
@@ -205,7 +201,7 @@ describe('serve that cannot start says why, exit code 2', { concurrency: 2 }, ()
     )
   })
 
-  it('.wott cannot be written', { skip: process.getuid?.() !== 0 && 'not root' }, async () => {
+  it('.wott cannot be written', ROOT_ONLY, async () => {
     const cwd = join(site.path, 'not-mine')
     await mkdir(cwd)
     await refuses(['dev', ...FREE_PORTS], 'wott-gateway: .wott: permission denied (mkdir)', {
@@ -215,7 +211,7 @@ describe('serve that cannot start says why, exit code 2', { concurrency: 2 }, ()
   })
 })
 
-describe('dev with a .wott that is not what it was', { concurrency: 2 }, () => {
+describe('dev with a damaged .wott', { concurrency: 2 }, () => {
   const damaged: [string, (layout: Layout) => string, RegExp][] = [
     ['certificate', ({ certs }) => certs.certificate, /\.wott|client\.crt/],
     ['key', ({ certs }) => certs.key, /certs\/client\.key/],
@@ -225,7 +221,7 @@ describe('dev with a .wott that is not what it was', { concurrency: 2 }, () => {
     ['ACL file', ({ acl }) => acl, /permission\.acl:1:1/],
   ]
   for (const [what, fileOf, message] of damaged)
-    it(`says so: ${what}`, async () => {
+    it(`reports it: ${what}`, async () => {
       const cwd = join(site.path, `damaged ${what}`)
       const made = await initDirectory(join(cwd, '.wott'))
       await writeFile(fileOf(made.layout), 'garbage\n')

@@ -14,10 +14,10 @@ import { createSite, type Site } from './site.ts'
 
 const DRAIN_SECONDS = 2
 const TOPIC = 'wott/temperature'
-/** More than the buffers of the system on both sides take. */
+/** More than the buffers of the system hold on both sides. */
 const MUCH = 400
 
-describe('serve that stops with attackers on every door', () => {
+describe('serve that is stopped with attackers on every door', () => {
   let site: Site
   let gateway: Running
   let own: Pick<ConnectionOptions, 'ca' | 'cert' | 'key'>
@@ -84,10 +84,10 @@ describe('serve that stops with attackers on every door', () => {
       payload,
     ])
 
-  /** Whoever keeps something of the gateway busy. */
+  /** Opens connections of every kind that keep the gateway busy. */
   async function attack(): Promise<void> {
     const subscription = { subscriptions: [{ topic: TOPIC, qos: 1 as const }] }
-    // nothing, half a handshake, half a request, half a packet
+    // silence, half a handshake, half a request, half a packet
     for (const door of ['device', 'mqtt', 'viewer', 'ops'] as const) {
       await tcp(door)
       ;(await tcp(door)).write(Buffer.from([22, 3, 1, 2]))
@@ -125,12 +125,12 @@ describe('serve that stops with attackers on every door', () => {
     )
     await once(deaf, 'data')
     deaf.pause()
-    // a frame that is not allowed, and then nothing, and half a message
+    // an invalid frame and then silence, and half a message
     const wrong = await webSocket()
     wrong.pause()
     wrong.write(Buffer.from([0xf2, 0x80, 0, 0, 0, 0]))
     ;(await webSocket()).write(masked(0x02, Buffer.alloc(300)))
-    // much for all of them, from one that keeps sending
+    // many messages for all of them, from a client that keeps sending
     const flood = await tls('mqtt', publisher)
     send(flood, connectPacket({ clientId: 'flood' }))
     await once(flood, 'data')
@@ -165,7 +165,7 @@ describe('serve that stops with attackers on every door', () => {
     flood.once('close', () => clearInterval(timer))
   }
 
-  it('has ended a second after the drain time', async () => {
+  it('ends within a second after the drain time', async () => {
     await attack()
     const sent = performance.now()
     gateway.process.kill('SIGTERM')
@@ -176,14 +176,14 @@ describe('serve that stops with attackers on every door', () => {
   })
 })
 
-describe('serve that stops, and something does not', () => {
+describe('serve that is stopped while something hangs', () => {
   let site: Site
   before(async () => {
     site = await createSite()
   })
   after(() => site[Symbol.asyncDispose]())
 
-  /** Stops a gateway in whose process `code` runs first; how it ended, and after how long. */
+  /** Stops a gateway in whose process `code` ran first; returns how it ended and after how long. */
   async function stop(code: string) {
     await using gateway = await startGateway(site.serveBut({ '--drain-seconds': '1' }), {
       env: { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(code)}` },

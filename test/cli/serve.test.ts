@@ -18,7 +18,7 @@ before(async () => {
 })
 after(() => site[Symbol.asyncDispose]())
 
-/** A device's connection to the device door. */
+/** Connects a device to the device door. */
 async function connectAs(name: string, { ports }: Running): Promise<TLSSocket> {
   const { ca, certificate, key } = deviceFiles(site.layout, name)
   const read = (path: string) => readFile(path)
@@ -32,7 +32,7 @@ async function connectAs(name: string, { ports }: Running): Promise<TLSSocket> {
   }).on('error', () => {})
 }
 
-describe('serve that runs', () => {
+describe('serve', () => {
   let gateway: Running
 
   before(async () => {
@@ -50,7 +50,7 @@ describe('serve that runs', () => {
   })
   after(() => gateway[Symbol.asyncDispose]())
 
-  it('takes settings from flags, then variables, then defaults', async () => {
+  it('reads settings from flags, then variables, then defaults', async () => {
     for (const port of Object.values(gateway.ports)) assert.ok(port > 0)
     const suspect = async (variable: string) => {
       const line = await gateway.line(new RegExp(`"${variable}".*unknown environment variable`))
@@ -67,14 +67,14 @@ describe('serve that runs', () => {
     await gateway.line(/certificate files loaded/)
   })
 
-  it('ends on SIGTERM at once, with any clients connected', async () => {
+  it('ends on SIGTERM at once, also with clients connected', async () => {
     const socket = await connectAs('subscriber', gateway)
     socket.write('GET /stream?filter=wott/temperature HTTP/1.1\r\nHost: localhost\r\n\r\n')
     await once(socket, 'data')
     const sent = performance.now()
     gateway.process.kill('SIGTERM')
     const { code, stderr } = await gateway.ended
-    // without the time to drain, of 8 seconds
+    // less than the drain time of 8 seconds
     assert.ok(performance.now() - sent < 5_000)
     assert.deepEqual([code, stderr], [0, ''])
     await gateway.line(/"signal":"SIGTERM".*"stopping"/)
@@ -83,7 +83,7 @@ describe('serve that runs', () => {
 })
 
 describe('serve and signals', { concurrency: 2 }, () => {
-  /** Resolves once the process listens for SIGHUP, which it does last; SIGTERM and SIGINT Node catches itself. */
+  /** Resolves once the process handles SIGHUP, the last of its signals; Node itself catches SIGTERM and SIGINT. */
   async function listensForSignals({ process: { pid } }: Program): Promise<void> {
     for (;;) {
       const status = await readFile(`/proc/${pid}/status`, 'utf8')
@@ -110,17 +110,17 @@ describe('serve and signals', { concurrency: 2 }, () => {
     assert.equal((await program.ended).code, 0)
   })
 
-  it('ends even when a file system does not answer', async () => {
+  it('ends also when a file system does not answer', async () => {
     const fifo = join(site.path, 'stuck.crt')
     await promisify(execFile)('mkfifo', [fifo])
     await using program = start(site.serveBut({ '--cert-file': fifo }))
-    // open as soon as the gateway reads, and never written to
+    // a pipe that opens when the gateway reads it, and is never written to
     await using _writer = await open(fifo, 'w')
     program.process.kill('SIGTERM')
     assert.equal((await program.ended).signal, 'SIGTERM')
   })
 
-  it('is killed by a second signal while it waits for what is in flight', async () => {
+  it('is killed by a second signal while it waits for requests in flight', async () => {
     await using program = await startGateway(site.serveBut({}))
     const socket = await connectAs('sensor', program)
     socket.write(
@@ -151,7 +151,7 @@ describe('serve and signals', { concurrency: 2 }, () => {
     assert.deepEqual([(await program.ended).code, (await program.ended).stderr], [0, ''])
   })
 
-  it('continues when nobody reads its log any more', async () => {
+  it('continues when its log is closed', async () => {
     await using program = await startGateway(site.serveBut({}))
     program.process.stdout?.destroy()
     program.process.kill('SIGHUP')

@@ -4,11 +4,11 @@ import { initDirectory } from '../../src/ca/init.ts'
 import type { Layout } from '../../src/ca/layout.ts'
 import { FREE_PORTS, temporaryFolder } from './program.ts'
 
-/** What `serve` needs, made by `init` in a folder that everybody may enter. */
+/** The files that `serve` needs, made by `init` in a folder that every user may enter. */
 export interface Site extends AsyncDisposable {
   readonly path: string
   readonly layout: Layout
-  /** `serve` on free ports with good settings but for some of its flags. */
+  /** The arguments of `serve` on free ports with good settings, except these flags. */
   serveBut(flags: Readonly<Record<string, string>>): string[]
   file(name: string, content: string | Buffer): Promise<string>
 }

@@ -27,7 +27,7 @@ async function stop(at: DevGateway): Promise<void> {
 }
 
 describe('device list', () => {
-  it('says when devices were last seen by the gateway that runs', async () => {
+  it('shows when a running gateway last saw devices', async () => {
     await using at = await startDev()
     const list = async (...args: string[]) => {
       const { code, stdout, stderr } = await run(['device', 'list', ...args], { cwd: at.cwd })
@@ -51,7 +51,7 @@ describe('device list', () => {
 })
 
 describe('store info', () => {
-  it('says the same of a store that is in use and of one that is not', async () => {
+  it('prints the same for a store in use and one not in use', async () => {
     await using at = await startDev()
     await publish(at, '20', '21')
     await at.pub(TOPIC, '22', '--retain', '--qos', '1', ...at.via.https)
@@ -67,7 +67,7 @@ describe('store info', () => {
       assert.equal(stopped[what], running[what], what)
   })
 
-  it('is readable for people, also for a store after a crash', async () => {
+  it('prints text, also for a store after a crash', async () => {
     await using at = await startDev()
     await publish(at, '20')
     at.program.process.kill('SIGKILL')
@@ -79,7 +79,7 @@ describe('store info', () => {
     assert.match(stdout, /\n {2}sensor\.d\.wott\.local\t1\t/)
   })
 
-  it('says that a folder has no store, and which brokers store nothing', async () => {
+  it('reports a folder without a store, and brokers that store nothing', async () => {
     await using at = await startDev()
     const cwd = at.cwd
     const none = await run(['store', 'info', 'nowhere'], { cwd })
@@ -95,7 +95,7 @@ describe('store info', () => {
 })
 
 describe('store repair', () => {
-  it('has a gateway go on whose database is empty', async () => {
+  it('lets a gateway start again whose database is empty', async () => {
     await using at = await startDev()
     await publish(at, '20', '21')
     const inUse = await run(['store', 'repair'], { cwd: at.cwd })
@@ -157,7 +157,7 @@ describe('backup and restore', () => {
     assert.ok(second)
   })
 
-  it('work where the path of the store is too long for a socket', async () => {
+  it('work with a path that is too long for a socket', async () => {
     await using at = await startDev()
     await stop(at)
     const store = join(at.cwd, 'long'.repeat(20), 'path'.repeat(20))
@@ -174,18 +174,18 @@ describe('backup and restore', () => {
     assert.equal((await json(at.cwd, store)).running, true)
     program.process.kill('SIGTERM')
     assert.equal((await program.ended).code, 0)
-    // nothing of it is left
+    // nothing of the store is left
     assert.ok(!(await readdir(store)).includes('admin.sock'))
     assert.equal((await json(at.cwd, store)).running, false)
   })
 
-  it('copy a store that no gateway runs with', async () => {
+  it('copy a store that no gateway uses', async () => {
     await using at = await startDev()
     await publish(at, '20')
     await stop(at)
     assert.equal((await run(['backup', 'b.sqlite'], { cwd: at.cwd })).code, 0)
     assert.equal((await run(['restore', 'b.sqlite', '--store', 'new'], { cwd: at.cwd })).code, 0)
-    // above all numbers that the first one may have given since
+    // above all numbers that the first gateway may have used since
     assert.ok(mark(join(at.cwd, 'new')) > mark(join(at.cwd, DATA)))
     assert.equal((await json(at.cwd, 'new')).entries, 1)
     assert.equal((await json(at.cwd)).entries, 1)
@@ -236,7 +236,7 @@ describe('backup and restore', () => {
 })
 
 describe('the admin socket', () => {
-  it('is only for the user of the gateway, and accepts only its commands', async () => {
+  it('can only be used by the user of the gateway, and only for its commands', async () => {
     await using at = await startDev()
     const path = join(at.cwd, DATA, 'admin.sock')
     assert.equal((await stat(path)).mode & 0o777, 0o600)

@@ -18,14 +18,14 @@ describe('sub and simulate', () => {
   })
   after(() => at[Symbol.asyncDispose]())
 
-  /** `sub` that has its subscription: it has printed the retained message. */
+  /** Starts `sub`; resolves once it is subscribed, as it has printed the retained message. */
   async function following(protocol: Protocol, ...more: string[]): Promise<Program> {
     const program = start(['sub', TOPIC, ...at.via[protocol], ...more], at)
     await program.line(/^wott\/temperature ready$/)
     return program
   }
 
-  it('print what mosquitto_sub -v prints, byte for byte', async () => {
+  it('print the same as mosquitto_sub -v, byte for byte', async () => {
     const messages = [Buffer.from('21.5'), Buffer.alloc(0), Buffer.from('Grüße\nzwei')]
     messages.push(Buffer.from([0, 1, 0xff, 0x0a, 0xfe, 0x0d]), Buffer.alloc(100_000, 0xc3))
     const count = String(messages.length + 1)
@@ -56,7 +56,7 @@ describe('sub and simulate', () => {
     }
   })
 
-  it('print one JSON object per message and line', async () => {
+  it('print one JSON object per line with --json', async () => {
     const messages = [Buffer.from('Grüße\n"zwei"'), Buffer.from([0, 255]), Buffer.alloc(0)]
     const shown = [{ payload: 'ready' }, { payload: 'Grüße\n"zwei"' }, { payloadBase64: 'AP8=' }]
     const followers = PROTOCOLS.map((protocol) =>
@@ -97,7 +97,7 @@ describe('sub and simulate', () => {
     }
   })
 
-  it('run until nobody reads them', async () => {
+  it('run until their output is closed', async () => {
     for (const protocol of PROTOCOLS) {
       const args = [process.execPath, PROGRAM, 'sub', TOPIC, ...at.via[protocol]]
       const script = '"$@" | head -1; echo $PIPESTATUS'
@@ -132,7 +132,7 @@ describe('sub and simulate', () => {
     }
   })
 
-  it('find a gateway that restarts', async () => {
+  it('reconnect to a gateway that restarts', async () => {
     await using mqtt = await following('mqtt')
     await using https = await following('https')
     await using stoppedMeanwhile = await following('mqtt')
@@ -192,7 +192,7 @@ describe('sub and simulate', () => {
       /^wott-gateway: nothing is listening/,
     ],
   ]
-  it('say why they cannot go on', async () => {
+  it('report why they cannot go on', async () => {
     for (const [args, more, code, said] of refused) {
       const ran = await run([...args, ...more(at.via)], at)
       assert.match(ran.stderr, said)
@@ -200,7 +200,7 @@ describe('sub and simulate', () => {
     }
   })
 
-  it('say which filter the gateway refuses, and why', async () => {
+  it('report which filter the gateway refuses, and why', async () => {
     const flags = ['--subscribe', 'check', '--broker', 'memory:']
     await using strict = await startGateway(['dev', ...FREE_PORTS, ...flags], at)
     const args = ['sub', 'secret', '--port', String(strict.ports.mqtt)]

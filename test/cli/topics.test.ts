@@ -18,7 +18,7 @@ describe('topics', { concurrency: 2 }, () => {
   const topics = (args: readonly string[], env: Record<string, string> = {}) =>
     run(['topics', ...args], { cwd: folder.path, env })
 
-  it('names every line that does not load, exit code 1', async () => {
+  it('reports every bad line, exit code 1', async () => {
     assert.deepEqual(await topics(['lint', '--topics-file', 'bad']), {
       code: 1,
       stdout:
@@ -40,7 +40,7 @@ describe('topics', { concurrency: 2 }, () => {
     assert.equal(other.stdout, 'good:3 #\nsilence: as WOTT_SILENCE says\nname b, unit x\n')
   })
 
-  it('says which file it needs, and why it cannot be read, exit code 2', async () => {
+  it('reports a missing or unreadable file, exit code 2', async () => {
     const unnamed = await topics(['lint'])
     assert.deepEqual([unnamed.code, unnamed.stdout], [2, ''])
     assert.match(unnamed.stderr, /--topics-file FILE or WOTT_TOPICS_FILE/)

@@ -2,10 +2,17 @@ import assert from 'node:assert/strict'
 import { chmod, chown, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { type Folder, type Options, PROGRAM, run, startAny, temporaryFolder } from './program.ts'
+import {
+  type Folder,
+  NOBODY,
+  type Options,
+  PROGRAM,
+  ROOT_ONLY,
+  run,
+  startAny,
+  temporaryFolder,
+} from './program.ts'
 
-const NOBODY = 65_534
-const ROOT_ONLY = { skip: process.getuid?.() !== 0 && 'not root' }
 const LINK = /^https:\/\/localhost:9443\/#invite=\S+\n$/
 
 let folder: Folder
@@ -15,7 +22,7 @@ before(async () => {
 })
 after(() => folder[Symbol.asyncDispose]())
 
-/** A new folder of that user, who may be anybody where root runs the test. */
+/** A new folder that belongs to this user. */
 async function folderOf(name: string, uid: number): Promise<string> {
   const path = join(folder.path, name)
   await mkdir(path)
@@ -27,7 +34,7 @@ const owner = async (path: string) => (await stat(path)).uid
 const viewer = (args: string[], options: Options = {}) => run(['viewer', ...args], options)
 
 describe('the list of viewers', () => {
-  it('stays its owner’s when root changes it', ROOT_ONLY, async () => {
+  it('keeps its owner when root changes it', ROOT_ONLY, async () => {
     const file = join(await folderOf('theirs', NOBODY), 'viewers.json')
     await viewer(['invite', 'alice', '--file', file], { uid: NOBODY })
     for (const args of [
@@ -40,16 +47,20 @@ describe('the list of viewers', () => {
     assert.match(stdout, /^alice\tinvited\t\S+\n$/)
   })
 
-  it('is its folder’s owner’s when root makes it, and so is its lock', ROOT_ONLY, async () => {
-    const path = await folderOf('new', NOBODY)
-    const file = join(path, 'viewers.json')
-    assert.equal((await viewer(['invite', 'alice', '--file', file])).code, 0)
-    for (const name of await readdir(path)) assert.equal(await owner(join(path, name)), NOBODY)
-    const { code } = await viewer(['invite', 'bob', '--file', file], { uid: NOBODY })
-    assert.equal(code, 0)
-  })
+  it(
+    'belongs to the owner of its folder when root makes it, and so does its lock',
+    ROOT_ONLY,
+    async () => {
+      const path = await folderOf('new', NOBODY)
+      const file = join(path, 'viewers.json')
+      assert.equal((await viewer(['invite', 'alice', '--file', file])).code, 0)
+      for (const name of await readdir(path)) assert.equal(await owner(join(path, name)), NOBODY)
+      const { code } = await viewer(['invite', 'bob', '--file', file], { uid: NOBODY })
+      assert.equal(code, 0)
+    },
+  )
 
-  it('is not taken over by another user', ROOT_ONLY, async () => {
+  it('cannot be replaced by another user', ROOT_ONLY, async () => {
     const path = await folderOf('mine', 0)
     await chmod(path, 0o777)
     const file = join(path, 'viewers.json')
@@ -67,35 +78,43 @@ describe('the list of viewers', () => {
     assert.deepEqual((await readdir(path)).sort(), ['viewers.json', 'viewers.json.lock'])
   })
 
-  it('is not changed by root without the right to change owners', ROOT_ONLY, async () => {
-    const path = await folderOf('kept', NOBODY)
-    const file = join(path, 'viewers.json')
-    await viewer(['invite', 'alice', '--file', file], { uid: NOBODY })
-    const before = await readFile(file)
-    const powerless = ['--bounding-set', '-chown', process.execPath, PROGRAM]
-    const invite = ['viewer', 'invite', 'bob', '--file', file]
-    const { code, stderr } = await startAny('setpriv', [...powerless, ...invite]).ended
-    assert.match(
-      stderr,
-      /^wott-gateway: \S+ cannot be given to user 65534 .*: run this command as that user\n$/,
-    )
-    assert.equal(code, 2)
-    assert.deepEqual(await readFile(file), before)
-    assert.deepEqual((await readdir(path)).sort(), ['viewers.json', 'viewers.json.lock'])
-  })
+  it(
+    'cannot be changed by root without CAP_CHOWN, which would change its owner',
+    ROOT_ONLY,
+    async () => {
+      const path = await folderOf('kept', NOBODY)
+      const file = join(path, 'viewers.json')
+      await viewer(['invite', 'alice', '--file', file], { uid: NOBODY })
+      const before = await readFile(file)
+      const powerless = ['--bounding-set', '-chown', process.execPath, PROGRAM]
+      const invite = ['viewer', 'invite', 'bob', '--file', file]
+      const { code, stderr } = await startAny('setpriv', [...powerless, ...invite]).ended
+      assert.match(
+        stderr,
+        /^wott-gateway: \S+ cannot be given to user 65534 .*: run this command as that user\n$/,
+      )
+      assert.equal(code, 2)
+      assert.deepEqual(await readFile(file), before)
+      assert.deepEqual((await readdir(path)).sort(), ['viewers.json', 'viewers.json.lock'])
+    },
+  )
 
-  it('is not to be moved away where a user may not read it', ROOT_ONLY, async () => {
-    const file = join(await folderOf('closed', 0), 'viewers.json')
-    await viewer(['invite', 'alice', '--file', file])
-    const { code, stderr } = await viewer(['list', '--file', file], { uid: NOBODY })
-    assert.match(
-      stderr,
-      /^wott-gateway: this user has no permission to read \S+viewers\.json: .*\n$/,
-    )
-    assert.equal(code, 2)
-  })
+  it(
+    'is reported as unreadable, without advice to move it, where the user may not read it',
+    ROOT_ONLY,
+    async () => {
+      const file = join(await folderOf('closed', 0), 'viewers.json')
+      await viewer(['invite', 'alice', '--file', file])
+      const { code, stderr } = await viewer(['list', '--file', file], { uid: NOBODY })
+      assert.match(
+        stderr,
+        /^wott-gateway: this user has no permission to read \S+viewers\.json: .*\n$/,
+      )
+      assert.equal(code, 2)
+    },
+  )
 
-  it('is said to be new, once', async () => {
+  it('is reported once when it is new', async () => {
     const file = join(folder.path, 'first.json')
     const first = await viewer(['invite', 'alice', '--file', file])
     const isNew = `wott-gateway: created ${file}: the link works only with a gateway whose WOTT_VIEWERS_FILE is this file\n`
@@ -110,7 +129,7 @@ describe('the list of viewers', () => {
     assert.match(second.stdout, LINK)
   })
 
-  it('needs a folder that is there', async () => {
+  it('needs an existing folder', async () => {
     const file = join(folder.path, 'none/viewers.json')
     for (const action of ['invite', 'revoke']) {
       const { code, stdout, stderr } = await viewer([action, 'alice', '--file', file])
@@ -133,7 +152,7 @@ describe('viewer', () => {
     await assert.rejects(stat(file), { code: 'ENOENT' })
   })
 
-  it('names the longest time that it gives', async () => {
+  it('names the maximum of --ttl', async () => {
     const file = join(folder.path, 'long.json')
     await writeFile(file, '')
     const { code, stderr } = await viewer(['invite', 'alice', '--ttl', '100d', '--file', file])

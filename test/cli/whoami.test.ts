@@ -15,7 +15,7 @@ before(async () => {
 })
 after(() => folder[Symbol.asyncDispose]())
 
-/** `whoami` in the folder of a device that was issued such a certificate. */
+/** Runs `whoami` in the folder of a device with such a certificate. */
 async function whoami(name: string, certificate: IssueOptions, options: Options = {}) {
   const path = join(folder.path, name)
   await mkdir(path)
@@ -26,7 +26,7 @@ async function whoami(name: string, certificate: IssueOptions, options: Options 
 
 const REFUSED = 'wott-gateway: the gateway would refuse this certificate: '
 
-describe('whoami says who it is, and why the gateway would refuse it', () => {
+describe('whoami names the device, and why the gateway would refuse its certificate:', () => {
   const commonName = 'kitchen.d.wott.local'
 
   it('expired', async () => {
@@ -49,7 +49,7 @@ describe('whoami says who it is, and why the gateway would refuse it', () => {
     assert.equal(code, 1)
   })
 
-  it('a CN that is no WoTT ID', async () => {
+  it('a CN that is not a WoTT ID', async () => {
     const { code, stdout, stderr } = await whoami('odd', { commonName: 'a b', names: [], days: 1 })
     assert.ok(stderr.startsWith(`${REFUSED}The client certificate has no valid WoTT ID`), stderr)
     assert.deepEqual([code, stdout], [1, ''])
@@ -61,7 +61,7 @@ describe('whoami says who it is, and why the gateway would refuse it', () => {
     assert.deepEqual([two.code, two.stdout], [1, ''])
   })
 
-  it('and by whose pattern', async () => {
+  it('not a CN that WOTT_ID_PATTERN allows', async () => {
     const odd = { commonName: 'a b', names: [], days: 1 }
     const env = { WOTT_ID_PATTERN: '^[a-z ]+$' }
     const allowed = { code: 0, stdout: 'a b\n', stderr: '' }
