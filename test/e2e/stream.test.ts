@@ -10,7 +10,7 @@ import { rawTls } from '../support/raw.ts'
 const STREAMS = 'wott_streams{door="device"}'
 const CUT_OFF = 'wott_deliveries_dropped_total{door="device",reason="slow_reader"}'
 const ACL =
-  'user writer\ntopic write #\nuser reader\ntopic read #\ntopic read $SYS/#\ntopic deny secret/#\n'
+  'user writer\ntopic write #\ntopic write $x/#\nuser reader\ntopic read #\ntopic read $x/#\ntopic deny secret/#\n'
 
 function post(at: TestGateway, who: Credentials, path: string, body: string | Buffer = '1') {
   return http1(at, who, { path, method: 'POST', body })
@@ -44,7 +44,7 @@ describe('an event stream', () => {
     return [answer.status, answer.json.code]
   }
 
-  it('starts with how long to wait before the next attempt, under headers that no proxy buffers', async () => {
+  it('starts with a reconnection time, and has headers against buffering in proxies', async () => {
     const socket = await rawTls(at, reader)
     socket.write('GET /topics/a HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n')
     let text = ''
@@ -57,7 +57,7 @@ describe('an event stream', () => {
     assert.match(head, /^x-accel-buffering: no$/m)
     assert.match(head, /^x-content-type-options: nosniff$/m)
     assert.match(head, /^x-request-id: [\da-f-]{36}$/m)
-    // it ends with its connection: RFC 9112 §6.3
+    // the body ends with the connection: RFC 9112 §6.3
     assert.match(head, /^connection: close$/m)
     assert.doesNotMatch(head, /^transfer-encoding/im)
     assert.equal(body, 'retry: 2000\n\n')
@@ -84,7 +84,7 @@ describe('an event stream', () => {
     assert.match(text, /cmd\/reader\/now.*text\/event-stream.*"first".*"second"/s)
   })
 
-  it('has an id, no name, and one line of JSON an event', async () => {
+  it('has events with an id, no name, and one line of JSON', async () => {
     using events = await open('/topics/a/b')
     await post(at, writer, '/topics/a/b?qos=1', '21.5')
     const { id, event, data } = await events.next()
@@ -101,14 +101,14 @@ describe('an event stream', () => {
     })
   })
 
-  it('has a payload that is not UTF-8 in base64', async () => {
+  it('has payloads that are not UTF-8 in base64', async () => {
     using events = await open('/topics/a')
     await post(at, writer, '/topics/a', Buffer.from([0, 255]))
     const { payload, payloadBase64 } = JSON.parse((await events.next()).data)
     assert.deepEqual([payload, payloadBase64], [undefined, 'AP8='])
   })
 
-  it('has what is retained first, then what is live', async () => {
+  it('has retained messages first, then live ones', async () => {
     await post(at, writer, '/topics/first/1?retain=true', 'kept 1')
     await post(at, writer, '/topics/first/2?retain=true', 'kept 2')
     using events = await open('/topics/first/%23')
@@ -118,7 +118,7 @@ describe('an event stream', () => {
     assert.deepEqual([live.payload, live.retain], ['live', false])
   })
 
-  it('has no gap and no repeat where it begins, even while its topic is written to', async () => {
+  it('begins without a gap or a repeat, even while its topic is published to', async () => {
     const session = http2Session(at, writer)
     const last = 150
     const streams: Promise<number[]>[] = []
@@ -143,7 +143,7 @@ describe('an event stream', () => {
     session.close()
   })
 
-  it('follows several filters, and has a message once that more than one of them covers', async () => {
+  it('follows several filters, and has each message once', async () => {
     await post(at, writer, '/topics/several/a/b?retain=true', 'kept')
     const filters = ['several/a/+', 'several/%23', '+/a/b', 'other/x'].map((f) => `filter=${f}`)
     using events = await open(`/stream?${filters.join('&')}`)
@@ -154,7 +154,7 @@ describe('an event stream', () => {
     assert.deepEqual(await payloads(events, 2), ['1', '3'])
   })
 
-  it('takes wildcards raw and escaped', async () => {
+  it('accepts raw and escaped wildcards', async () => {
     for (const path of [
       ...['/topics/wild/+/x', '/topics/wild/%2B/x', '/topics/wild%2F%2b%2Fx', '/topics/wild/%23'],
       ...['/stream?filter=wild/+/x', '/stream?filter=wild/%2B/x', '/stream?filter=wild%2F%23'],
@@ -165,7 +165,7 @@ describe('an event stream', () => {
     }
   })
 
-  it('answers whoever asks as EventSource does, alone or among other types', async () => {
+  it('is answered for the Accept header of EventSource, alone or among other types', async () => {
     for (const accept of [
       'text/event-stream',
       'text/event-stream, */*;q=0.1',
@@ -180,7 +180,7 @@ describe('an event stream', () => {
     assert.equal(events.headers['content-type'], 'text/event-stream')
   })
 
-  it('in raw format has the payload alone, line by line, and nobody adds an event to it', async () => {
+  it('has only payloads in raw format, which cannot add events', async () => {
     using events = await open('/topics/raw?format=raw')
     await post(at, writer, '/topics/raw', 'a\nb\r\nc\rd\n')
     assert.equal((await events.next()).data, 'a\nb\nc\nd\n')
@@ -191,7 +191,7 @@ describe('an event stream', () => {
     assert.equal(data, '1\n\nevent: gap\nid: 7\n\ndata: 2\nretry: 1')
   })
 
-  it('has an event named heartbeat without an id where one is asked for', async () => {
+  it('has heartbeat events without an id on request', async () => {
     for (const path of ['/topics/quiet?heartbeat=1', '/stream?filter=quiet&heartbeat=1']) {
       using events = await open(path)
       const { id, event, data } = await events.next()
@@ -237,7 +237,7 @@ describe('an event stream', () => {
     assert.equal(events.status, 200)
   })
 
-  it('has only what may be read, however wide its filter', async () => {
+  it('has only messages that may be read, however wide its filter', async () => {
     await post(at, writer, '/topics/secret/kept?retain=true', 'hidden')
     await post(at, writer, '/topics/wide/kept?retain=true', 'kept')
     using events = await open('/stream?filter=secret/%23&filter=wide/%23')
@@ -246,18 +246,20 @@ describe('an event stream', () => {
     assert.deepEqual(await payloads(events, 2), ['kept', 'live'])
   })
 
-  it('does not have the broker’s own messages for a filter that starts with a wildcard', async () => {
-    using events = await open('/topics/%23')
-    // aedes tells of every client
-    await (await mqtt(at, reader)).endAsync()
-    await post(at, writer, '/topics/end')
+  it('has topics that start with "$" only for a filter that does [MQTT-4.7.2-1]', async () => {
+    using wild = await open('/topics/%23')
+    using named = await open('/stream?filter=%24x/%23')
+    const publisher = await mqtt(at, writer)
+    for (const topic of ['$x/a', 'end']) await publisher.publishAsync(topic, topic, { qos: 1 })
+    assert.deepEqual(await payloads(named, 1), ['$x/a'])
     for (let topic = ''; topic !== 'end'; ) {
-      topic = JSON.parse((await events.next()).data).topic
+      topic = JSON.parse((await wild.next()).data).topic
       assert.doesNotMatch(topic, /^\$/)
     }
+    await publisher.endAsync()
   })
 
-  it('comes over HTTP/2, several on one connection', async () => {
+  it('works over HTTP/2, several on one connection', async () => {
     const session = http2Session(at, reader)
     const streams = await Promise.all(
       ['h2/a', 'h2/b', 'h2/%23'].map(async (filter) => {
@@ -301,7 +303,7 @@ describe('an event stream', () => {
     const ask = { ':path': '/topics/a', accept: 'text/event-stream' }
     const [reset, left] = [session.request(ask), session.request(ask)]
     await Promise.all([once(reset, 'response'), once(left, 'response')])
-    // gone before it is answered
+    // the reader leaves before it is answered
     const gone = session.request(ask)
     gone.close(8)
     await once(gone, 'close').catch(() => {})
@@ -315,7 +317,7 @@ describe('an event stream', () => {
     await openStreams(at, 0)
   })
 
-  it('follows new rules at once', async () => {
+  it('applies new rules at once', async () => {
     using events = await open('/topics/rules/%23')
     await post(at, writer, '/topics/rules/a', 'before')
     await writeFile(at.aclFile, ACL.replace('topic read #', 'topic read rules/b'))
@@ -331,7 +333,7 @@ describe('an event stream', () => {
 describe('a reader that does not read', () => {
   const BODY = Buffer.alloc(128 * 1024, 'x')
 
-  it('over HTTP/1.1 is closed at the byte limit, without an effect on others', async () => {
+  it('is disconnected at the byte limit over HTTP/1.1, without an effect on others', async () => {
     await using at = await startGateway({ acl: ACL, settings: { streamBuffer: '64KiB' } })
     const [writer, reader] = [await at.pki.issue('writer'), await at.pki.issue('reader')]
     using other = await eventSource(at, reader, '/topics/a')
@@ -357,7 +359,7 @@ describe('a reader that does not read', () => {
     slow.destroy()
   })
 
-  it('over HTTP/2 is closed, and the other streams of its connection continue', async () => {
+  it('is disconnected over HTTP/2, and the other streams of its connection continue', async () => {
     await using at = await startGateway({ acl: ACL, settings: { streamBuffer: '64KiB' } })
     const [writer, reader] = [await at.pki.issue('writer'), await at.pki.issue('reader')]
     const session = http2Session(at, reader)
@@ -367,7 +369,7 @@ describe('a reader that does not read', () => {
     await Promise.all([once(slow, 'response'), once(other, 'response')])
     slow.on('error', () => {})
     const cut = once(slow, 'close')
-    // nothing takes its data, so its flow control window stays shut
+    // nothing reads its data, so its flow control window stays closed
     slow.pause()
     while ((await at.metric(STREAMS)) !== 1) await post(at, writer, '/topics/big', BODY)
     slow.resume()
@@ -378,7 +380,7 @@ describe('a reader that does not read', () => {
     session.destroy()
   })
 
-  it('is closed after a time without reading, at any buffer size', async () => {
+  it('is disconnected after a time without reading, at any buffer size', async () => {
     await using at = await startGateway({
       acl: ACL,
       settings: { streamBuffer: '1GiB', streamStall: '1' },
@@ -399,7 +401,7 @@ describe('a reader that does not read', () => {
 })
 
 describe('the bound on waiting bytes', () => {
-  it('allows larger events and more retained ones for a reader that keeps up', async () => {
+  it('allows larger events and more retained messages to a reader that keeps up', async () => {
     await using at = await startGateway({
       acl: ACL,
       settings: { streamBuffer: '20KiB', maxPayload: '1MiB' },
@@ -440,7 +442,7 @@ describe('the bound on streams', () => {
     assert.deepEqual([first.status, third.status], [200, 200])
   })
 
-  it('leaves room for others if one reader opens many', async () => {
+  it('leaves room for others when one reader opens many', async () => {
     const settings = { maxStreamsPerReader: '1' }
     await using at = await startGateway({ acl: 'pattern read #\n', settings })
     const reader = await at.pki.issue('reader')
