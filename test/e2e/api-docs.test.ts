@@ -10,7 +10,7 @@ import { startGateway } from '../support/gateway.ts'
 
 const execute = promisify(execFile)
 
-it('the curl commands of docs/api.md publish, once and many', async () => {
+it('the curl commands of docs/api.md publish one message and many', async () => {
   await using folder = await temporaryFolder()
   const cwd = folder.path
   await using at = await startGateway({

@@ -22,7 +22,7 @@ const PAGE = resolve(import.meta.dirname, '../../docs/behind-a-proxy.md')
 
 type Kind = 'nginx' | 'haproxy' | 'caddyfile'
 
-/** The configuration that the page shows, for these ports and the files of `folder`. */
+/** The configuration from the docs page, with these ports and the files of `folder`. */
 async function configuration(
   kind: Kind,
   { path }: Folder,
@@ -63,7 +63,7 @@ const RUN: Record<Kind, (folder: Folder, text: string) => Promise<Program>> = {
   },
 }
 
-/** What a program needs beside its configuration. */
+/** Writes the files that a proxy needs besides its configuration. */
 async function layOut({ path }: Folder, at: ProxiedGateway): Promise<void> {
   const own = await at.pki.issue('public', { names: ['localhost', '127.0.0.1'] })
   const file = (name: string) => join(path, name)
@@ -81,7 +81,7 @@ async function layOut({ path }: Folder, at: ProxiedGateway): Promise<void> {
 
 interface Proxied extends AsyncDisposable {
   readonly at: ProxiedGateway
-  /** What a device sees: the proxy in place of a device door. */
+  /** The proxy as a device sees it, in place of a device door. */
   readonly front: Reachable
   readonly program: Program
 }
@@ -109,14 +109,14 @@ async function startProxy(kind: Kind, change = (text: string) => text): Promise<
   return { at, front, program, [Symbol.asyncDispose]: () => stack.disposeAsync() }
 }
 
-/** The name that the certificate of the proxy is for, which Caddy insists on. */
+/** The name in the certificate of the proxy, which Caddy requires as Host. */
 const host = ({ front }: Proxied) => ({ host: `localhost:${front.ports.device}` })
 
 const ask = (proxied: Proxied, who: Credentials, options: Parameters<typeof http1>[2]) =>
   http1(proxied.front, who, { headers: host(proxied), ...options })
 
 for (const kind of ['nginx', 'haproxy', 'caddyfile'] as const)
-  describe(`through ${kind === 'caddyfile' ? 'caddy' : kind} as the page sets it up`, () => {
+  describe(`through ${kind === 'caddyfile' ? 'caddy' : kind} as set up in the docs`, () => {
     let proxied: Proxied
     let [one, two] = [] as unknown as [Credentials, Credentials]
     before(async () => {
@@ -130,7 +130,7 @@ for (const kind of ['nginx', 'haproxy', 'caddyfile'] as const)
     const whoami = (who: Credentials | null, ...args: string[]) =>
       curl(who, one.caFile, '-w', '\n%{http_code}', ...args, `${base()}/whoami`)
 
-    it('curl publishes as its device, over HTTP/1.1 and HTTP/2', async () => {
+    it('curl publishes with the identity of its device, over HTTP/1.1 and HTTP/2', async () => {
       for (const version of ['--http1.1', '--http2']) {
         const { stdout, stderr } = await whoami(one, version)
         assert.match(stdout, /"id":"one"[\s\S]*\n200$/, stderr + proxied.program.lines.join('\n'))
@@ -139,7 +139,7 @@ for (const kind of ['nginx', 'haproxy', 'caddyfile'] as const)
       }
     })
 
-    it('a client without a device certificate gets nothing', async () => {
+    it('a client without a device certificate is refused', async () => {
       const stranger = await proxied.at.proxyPki.issue('one')
       for (const who of [null, stranger]) {
         const { stdout } = await whoami(who, '-H', `Client-Cert: ${passedOn(one)['client-cert']}`)
@@ -147,7 +147,7 @@ for (const kind of ['nginx', 'haproxy', 'caddyfile'] as const)
       }
     })
 
-    it('forged headers of a client are replaced or refused', async () => {
+    it('identity headers that a client forges are replaced or refused', async () => {
       const { 'client-cert': sequence } = passedOn(two)
       const pem = encodeURIComponent(two.certificate)
       for (const forged of [
@@ -170,7 +170,7 @@ for (const kind of ['nginx', 'haproxy', 'caddyfile'] as const)
         }
     })
 
-    it('two devices share the connection of the proxy, and keep their own identities', async () => {
+    it('two devices share a connection of the proxy with separate identities', async () => {
       const asked = Array.from({ length: 20 }, (_, index) =>
         ask(proxied, index % 2 === 0 ? one : two, { path: '/whoami' }),
       )
@@ -190,7 +190,7 @@ for (const kind of ['nginx', 'haproxy', 'caddyfile'] as const)
           assert.equal((await http2(client, { ':path': '/whoami' })).json.id, id)
       session.close()
       other.close()
-      // fewer than requests: the proxy keeps its connections, and sends on them whatever comes
+      // fewer connections than requests, as the proxy uses each for any device
       const made = (await handshakes(proxied)) - before
       assert.ok(made < 10, `${made} connections for 20 requests`)
     })
@@ -204,7 +204,7 @@ for (const kind of ['nginx', 'haproxy', 'caddyfile'] as const)
       await client.endAsync()
     })
 
-    it('events come at once, and a stream ends when its device is revoked', async () => {
+    it('events arrive at once, and a stream ends when its device is revoked', async () => {
       const third = await proxied.at.pki.issue('third')
       using events = await eventSource(proxied.front, third, '/topics/c', host(proxied))
       using stays = await eventSource(proxied.front, two, '/topics/c', host(proxied))
@@ -222,7 +222,7 @@ for (const kind of ['nginx', 'haproxy', 'caddyfile'] as const)
     })
   })
 
-/** Connections that the proxy has made so far. */
+/** The number of connections that the proxy has made so far. */
 async function handshakes({ at }: Proxied): Promise<number> {
   const results = ['full', 'resumed'].map((result) =>
     at.metric(`wott_handshakes_total{door="proxy",result="${result}"}`),
@@ -230,7 +230,7 @@ async function handshakes({ at }: Proxied): Promise<number> {
   return (await Promise.all(results)).reduce<number>((sum, count = 0) => sum + count, 0)
 }
 
-/** The changes that the page names for a Unix socket. */
+/** The changes that the docs page gives for a Unix socket. */
 const ON_A_SOCKET: Record<Kind, (text: string) => string> = {
   nginx: (text) =>
     text

@@ -16,7 +16,7 @@ describe("boto3's iot-data, with a client certificate", () => {
   })
   after(() => at[Symbol.asyncDispose]())
 
-  /** What Debian's python3-boto3 has for each call. */
+  /** Makes calls with Debian's python3-boto3, and returns their results. */
   // biome-ignore lint/suspicious/noExplicitAny: whatever the gateway answered is then asserted
   async function call(...calls: Call[]): Promise<any[]> {
     const client = join(import.meta.dirname, '../support/boto3-client.py')
@@ -29,7 +29,7 @@ describe("boto3's iot-data, with a client certificate", () => {
       .map((line) => JSON.parse(line))
   }
 
-  it('publishes, with all that MQTT 5 has', async () => {
+  it('publishes with all MQTT 5 properties', async () => {
     const pairs = [{ room: 'kitchen' }, { floor: '1' }]
     const more = { topic: 'dt/a b/ü', qos: 1, retain: true, payload: '21.5' }
     const properties = {
@@ -43,7 +43,7 @@ describe("boto3's iot-data, with a client certificate", () => {
     const [published, got, text] = await call(
       ['publish', { ...more, ...properties }],
       ['get_retained_message', { topic: more.topic }],
-      // its users may give text as well
+      // user properties may also be given as text
       ['publish', { ...more, topic: 'dt/text', userProperties: JSON.stringify(pairs) }],
     )
     for (const { ResponseMetadata } of [published, text]) {
@@ -52,7 +52,7 @@ describe("boto3's iot-data, with a client certificate", () => {
     }
     assert.deepEqual([got.topic, got.qos], [more.topic, 1])
     assert.equal(Buffer.from(got.payload, 'base64').toString(), '21.5')
-    // Debian's boto3 is older than this member of the answer
+    // Debian's boto3 is too old for this member of the answer
     for (const topic of [more.topic, 'dt/text']) {
       const path = `/retainedMessage/${encodeURIComponent(topic)}`
       const { json } = await http1(at, device, { path })
@@ -61,7 +61,7 @@ describe("boto3's iot-data, with a client certificate", () => {
     }
   })
 
-  it('lists what is retained, page by page', async () => {
+  it('lists retained messages page by page', async () => {
     const topics = Array.from({ length: 7 }, (_, index) => `dt/list/${index}`)
     const retain = (topic: string): Call => ['publish', { topic, retain: true, payload: 'x' }]
     await call(...topics.map(retain), retain('secret'))
@@ -82,7 +82,7 @@ describe("boto3's iot-data, with a client certificate", () => {
     assert.deepEqual(small.topics, all.topics)
   })
 
-  it('has the errors of its own', async () => {
+  it('raises its own errors', async () => {
     const answers = await call(
       ['publish', { topic: 'elsewhere', payload: '1' }],
       ['publish', { topic: 'a/+', payload: '1' }],

@@ -11,7 +11,7 @@ import type { Credentials } from '../support/pki.ts'
 
 const ACL = 'pattern write devices/%u\n'
 
-/** A device as it is, with what it trusts; later changes of its files do not reach it. */
+/** The files of a device as they are now; later changes of them do not reach it. */
 async function deviceIn(directory: string, as: string): Promise<Credentials> {
   const copy = join(dirname(dirname(directory)), as)
   await cp(directory, copy, { recursive: true })
@@ -46,7 +46,7 @@ function both(at: TestGateway, id: string, who: Credentials): Promise<unknown[]>
   return Promise.all([overHttps(at, id, who), overMqtt(at, id, who)])
 }
 
-/** A device that publishes on one new connection after another. */
+/** Starts a device that publishes on one new connection after another. */
 function publishing(at: TestGateway, id: string, who: Credentials) {
   const outcomes: unknown[] = []
   let isOver = false
@@ -54,7 +54,7 @@ function publishing(at: TestGateway, id: string, who: Credentials) {
     while (!isOver) outcomes.push(...(await both(at, id, who)))
   })()
   return {
-    /** Stops it; resolves with the refused readings. */
+    /** Stops it, and resolves with the refused readings. */
     async failures(): Promise<unknown[]> {
       isOver = true
       await done
@@ -92,7 +92,7 @@ describe('a device CA that is replaced while devices publish', () => {
     using traffic = publishing(at, SENSOR, old)
 
     await startRotation(path)
-    // at once, and yet a gateway that watches its files knows the CA by then
+    // without a pause, as a gateway that watches its files already knows the CA
     await renewDevice(path, 'sensor')
     const moved = await deviceIn(folder('sensor'), 'moved')
     await addDevice(path, 'kitchen')
@@ -119,13 +119,13 @@ describe('a device CA that is replaced while devices publish', () => {
 
     assert.deepEqual(await traffic.failures(), [])
 
-    // what the moved ones know is enough for the gateway's new certificate
+    // devices that have moved can verify the gateway's new certificate
     using later = publishing(at, SENSOR, moved)
     await finishRotation(path)
     await at.gateway.reload()
     assert.deepEqual(await both(at, KITCHEN, young), TAKEN)
     assert.deepEqual(await later.failures(), [])
-    // the old one does not even know the gateway any more, and would be a stranger to it
+    // a device of the old CA can no longer verify the gateway, which would refuse it too
     assert.notDeepEqual(await both(at, SENSOR, old), TAKEN)
     const trusting = { ...old, ca: moved.ca, caFile: moved.caFile }
     assert.equal(await overHttps(at, SENSOR, trusting), 'certificate_untrusted')

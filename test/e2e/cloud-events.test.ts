@@ -28,7 +28,7 @@ describe('a CloudEvent on POST /topics/{topic}', () => {
   const post = (headers: object, body: string | Buffer, path = '/topics/a/b'): Promise<Answer> =>
     http1(at, device, { path, method: 'POST', body, headers: { ...headers } })
 
-  /** What a subscriber gets of an event. */
+  /** Publishes an event, and returns what a subscriber receives. */
   async function published(headers: object, body: string, query = '') {
     const arrived = once(subscriber as never, 'message')
     const answer = await post(headers, body, `/topics/a/b${query}`)
@@ -39,7 +39,7 @@ describe('a CloudEvent on POST /topics/{topic}', () => {
     return { payload: String(payload), contentType, userProperties: { ...userProperties } }
   }
 
-  it('has its attributes in user properties if it has them in headers', async () => {
+  it('is published with its attributes as user properties in binary mode', async () => {
     const time = new Date(Date.now() - 3_600_000).toISOString()
     const attributes = { ...EVENT, time, subject: 'Küche "1"', traceparent: '00-0af7-b7ad-01' }
     const headers = {
@@ -54,7 +54,7 @@ describe('a CloudEvent on POST /topics/{topic}', () => {
       contentType: 'application/json',
       userProperties: attributes,
     })
-    // a quoted value, and a content type that the query gives
+    // a quoted value, and a content type given in the query
     const quoted = await published(
       { ...BINARY, 'ce-subject': '"a \\"b\\""' },
       '1',
@@ -64,7 +64,7 @@ describe('a CloudEvent on POST /topics/{topic}', () => {
     assert.equal(quoted.contentType, 'text/x')
   })
 
-  it('is unchanged if it is one JSON text', async () => {
+  it('is published unchanged in structured mode', async () => {
     const time = new Date(Date.now() - 60_000).toISOString()
     const body = `{ "specversion":"1.0","id":"1","source":"/x","type":"t","time":"${time}", "data":21.50}`
     assert.deepEqual(await published({ 'content-type': STRUCTURED }, body), {
@@ -74,9 +74,9 @@ describe('a CloudEvent on POST /topics/{topic}', () => {
     })
   })
 
-  it('has its time as the time of measurement, if that is within the bounds', async () => {
+  it('gives its time as the time of measurement, if that is within the bounds', async () => {
     const reader = await at.pki.issue('reader')
-    /** When the message with this payload was measured, as the history has it. */
+    /** The time of measurement of the message with this payload, from the history. */
     async function timeOf(payload: string): Promise<string> {
       const path = '/history?filter=a/%23&from=-2d&format=ndjson'
       const { text } = await http1(at, reader, { path })
@@ -96,7 +96,7 @@ describe('a CloudEvent on POST /topics/{topic}', () => {
       const structured = await published({ 'content-type': STRUCTURED }, json)
       for (const { payload, userProperties } of [binary, structured]) {
         assert.equal(Date.parse(await timeOf(payload)) === Date.parse(time), isTaken)
-        // it is handed on either way
+        // the message is published either way
         assert.equal(userProperties.time, time)
       }
     }
@@ -137,7 +137,7 @@ describe('a CloudEvent on POST /topics/{topic}', () => {
     }
   })
 
-  it('is one, and in JSON', async () => {
+  it('must be one event, and in JSON', async () => {
     for (const [type, path] of [
       ['application/cloudevents-batch+json', '/topics/a/b'],
       ['application/cloudevents-batch+json', '/topics'],
@@ -148,7 +148,7 @@ describe('a CloudEvent on POST /topics/{topic}', () => {
     }
   })
 
-  it('comes over HTTP/2, and is another one where only an attribute differs', async () => {
+  it('is published over HTTP/2, and again where only an attribute differs', async () => {
     const session = http2Session(at, device)
     const ask = (id: string) =>
       http2(

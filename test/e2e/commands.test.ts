@@ -46,7 +46,7 @@ async function issue({ pki }: Reachable, name: string): Promise<Named> {
   return { ...(await pki.issue(name)), name }
 }
 
-/** A device that only speaks HTTP. */
+/** A device that speaks only HTTP. */
 function sleeper(at: Reachable, who: Named) {
   const call = (method: string, path: string, body?: string, headers = {}): Promise<Answer> =>
     http1(at, who, { method, path, headers, ...(body === undefined ? {} : { body }) })
@@ -63,14 +63,14 @@ function sleeper(at: Reachable, who: Named) {
   }
 }
 
-/** Resolves once it waits for its device, as PUBACK says. */
+/** Sends a command; resolves once it is stored for its device, with PUBACK. */
 function send(at: Reachable, by: Credentials, topic: string, payload: string, ...more: string[]) {
   return mosquittoPub(at, by, topic, payload, '-q', '1', ...more)
 }
 
 const payloads = (commands: readonly Waiting[]) => commands.map(({ payload }) => payload)
 
-describe('commands to a device that asks over HTTP', () => {
+describe('commands to a device that polls over HTTP', () => {
   let at: TestGateway
   let boss: Credentials
   before(async () => {
@@ -79,7 +79,7 @@ describe('commands to a device that asks over HTTP', () => {
   })
   after(() => at[Symbol.asyncDispose]())
 
-  /** A device whose commands wait from now on, and who sends them. */
+  /** A device whose commands are stored from now on, and a function that sends them. */
   async function device(name: string) {
     const who = await issue(at, name)
     const client = sleeper(at, who)
@@ -89,7 +89,7 @@ describe('commands to a device that asks over HTTP', () => {
     return { ...client, who, order }
   }
 
-  it('come with the answer to a reading, the oldest first, until they are acknowledged', async () => {
+  it('are in the answer to a reading, the oldest first, until they are acknowledged', async () => {
     const { post, order } = await device('one')
     const none = await post('?command=1')
     assert.deepEqual([none.json.message, none.json.command, none.json.more], ['OK', null, false])
@@ -101,13 +101,13 @@ describe('commands to a device that asks over HTTP', () => {
     )
     const again = (await post('?command=1')).json.command
     assert.deepEqual(again, { ...first.command, redelivered: true })
-    // the next request acknowledges it and gets the next
+    // the next request acknowledges the first and returns the second
     const second = (await post(`?command=1&ack=${again.id}`)).json
     assert.deepEqual([second.command.payload, second.more], ['2', false])
     assert.equal((await post(`?command=1&ack=${second.command.id}`)).json.command, null)
   })
 
-  it('come only in answers to requests that ask for them', async () => {
+  it('are only in answers to requests that ask for them', async () => {
     const { post, order } = await device('two')
     await order('1')
     const preferring = await post('', { prefer: 'respond-async, command' })
@@ -126,7 +126,7 @@ describe('commands to a device that asks over HTTP', () => {
     assert.equal((await post('?command=1')).json.command, null)
   })
 
-  it('come with the answer to many readings, where some are published', async () => {
+  it('are in the answer to many readings, where some are published', async () => {
     const { call, order } = await device('many')
     await order('1')
     const many = (query: string, ...topics: string[]) =>
@@ -145,7 +145,7 @@ describe('commands to a device that asks over HTTP', () => {
     assert.equal((await many('?command=1', 'readings/many')).json.command, null)
   })
 
-  it('come with a repeated request that publishes nothing again', async () => {
+  it('are in the answer to a repeated request that publishes nothing again', async () => {
     const { post, order } = await device('repeating')
     const key = { 'idempotency-key': 'one' }
     assert.equal((await post('?command=1', key)).json.command, null)
@@ -154,7 +154,7 @@ describe('commands to a device that asks over HTTP', () => {
     assert.deepEqual([headers['idempotency-replayed'], json.command.payload], ['true', '1'])
   })
 
-  it('wait whatever their QoS, in order, and are read and acknowledged by curl', async () => {
+  it('wait in order with any QoS, and can be read and acknowledged with curl', async () => {
     const { who } = await device('three')
     const sender = await mqtt(at, boss)
     await Promise.all(
@@ -176,7 +176,7 @@ describe('commands to a device that asks over HTTP', () => {
     assert.deepEqual(payloads(JSON.parse(rest.stdout).commands), ['2'])
   })
 
-  it('end a long poll as they come, for every poll of the device', async () => {
+  it('end every long poll of the device when they arrive', async () => {
     const { read, waiting, order } = await device('four')
     const polls = [read('?wait=60'), read('?wait=60')]
     await at.until(POLLS, 2)
@@ -186,11 +186,11 @@ describe('commands to a device that asks over HTTP', () => {
     await at.until(POLLS, 0)
     const [command] = await waiting()
     assert.equal(command?.redelivered, true)
-    // one acknowledges for both
+    // one acknowledgement is enough for both
     assert.deepEqual(await waiting(`?ack=${command?.id}`), [])
   })
 
-  it('end a long poll after the requested time', async () => {
+  it('do not keep a long poll longer than requested', async () => {
     const { read } = await device('five')
     const { status, json, headers } = await read('?wait=1')
     assert.deepEqual(
@@ -206,12 +206,12 @@ describe('commands to a device that asks over HTTP', () => {
     assert.equal((await read(`?${'ack=a&'.repeat(101)}`)).json.code, 'query_invalid')
     for (const query of ['?command=2', '?command=1&command=1'])
       assert.equal((await post(query)).json.code, 'query_invalid', query)
-    // what was never there is not there
+    // an unknown command is not found
     assert.equal((await call('DELETE', '/commands/a-1')).json.acknowledged, false)
     assert.equal((await call('POST', '/commands/a-1/reply', '1')).json.code, 'not_found')
   })
 
-  it('are not taken by HEAD', async () => {
+  it('are not delivered by HEAD', async () => {
     const { call, waiting, order } = await device('seven')
     await order('1')
     const { status, body } = await call('HEAD', '/commands?wait=60')
@@ -219,7 +219,7 @@ describe('commands to a device that asks over HTTP', () => {
     assert.equal((await waiting())[0]?.redelivered, false)
   })
 
-  it('bring what is retained with the first request only, and nothing that clears it', async () => {
+  it('include retained messages in the first answer only, and no empty ones', async () => {
     const who = await issue(at, 'eight')
     const { waiting } = sleeper(at, who)
     await send(at, boss, 'cmd/eight/a', 'kept', '-r')
@@ -239,14 +239,14 @@ describe('commands to a device that asks over HTTP', () => {
     assert.deepEqual(payloads(await waiting()), ['later'])
   })
 
-  it('expire as their sender says', async () => {
+  it('expire at the time that their sender sets', async () => {
     const { waiting, order } = await device('nine')
     const expiring = ['-V', '5', '-D', 'publish', 'message-expiry-interval', '1']
     await order('soon over', ...expiring)
     await order('lasting')
     const [first] = await waiting()
     assert.equal(first?.payload, 'soon over')
-    // an answer that was given does not keep it
+    // having been in an answer does not keep it
     await until(waiting, ({ length }) => length <= 1)
     assert.deepEqual(payloads(await waiting()), ['lasting'])
   })
@@ -272,7 +272,7 @@ describe('commands to a device that asks over HTTP', () => {
     assert.deepEqual((await read()).json.commands, [])
   })
 
-  it('are replied to with what mqtt.js correlates by, under the ACL', async () => {
+  it('can be replied to with the correlation data of mqtt.js, under the ACL', async () => {
     const { call, waiting } = await device('eleven')
     const client = await mqtt(at, boss, { protocolVersion: 5 })
     await client.subscribeAsync('#', { qos: 1 })
@@ -290,7 +290,7 @@ describe('commands to a device that asks over HTTP', () => {
     const [forbidden, allowed] = await waiting()
     const refused = await call('POST', `/commands/${forbidden?.id}/reply`, '1')
     assert.equal(refused.json.code, 'publish_denied')
-    // not acknowledged
+    // the command stays, as it was not acknowledged
     assert.equal((await waiting()).length, 2)
     const reply = await call('POST', `/commands/${allowed?.id}/reply`, '1', {
       'x-amz-mqtt5-user-properties': Buffer.from('[{"a":"1"}]').toString('base64'),
@@ -304,7 +304,7 @@ describe('commands to a device that asks over HTTP', () => {
     await client.endAsync()
   })
 
-  it('do not go to another device', async () => {
+  it('are not delivered to another device', async () => {
     const [one, other] = [await device('twelve'), await device('thirteen')]
     await one.order('1')
     const [command] = await one.waiting()
@@ -325,7 +325,7 @@ describe('commands to a device that asks over HTTP', () => {
     assert.equal((await waiting()).length, 1)
   })
 
-  it('come over MQTT, too, to a device that has both', async () => {
+  it('also reach an MQTT subscription of the same device', async () => {
     const { who, order, waiting } = await device('fifteen')
     const client = await mqtt(at, who)
     const messages = messagesOf(client)
@@ -398,7 +398,7 @@ describe('requests that wait for commands', () => {
     const own = await one.read('?wait=60')
     assert.deepEqual([own.status, own.json.code], [503, 'too_many_polls'])
     assert.ok(own.headers['retry-after'])
-    // who does not wait is answered
+    // a request that does not wait is answered
     assert.deepEqual(await one.waiting(), [])
     polls.push(two.read('?wait=60'))
     await at.until(POLLS, 2)
@@ -409,14 +409,14 @@ describe('requests that wait for commands', () => {
       said.map(({ device }) => device),
       ['one', 'three'],
     )
-    // and all are answered by a gateway that stops
+    // a gateway that stops answers all of them
     await at.gateway.drain()
     for (const { status, json } of await Promise.all(polls))
       assert.deepEqual([status, json.commands], [200, []])
   })
 
   it('end with their connection, and take no command', async () => {
-    // which is not that of the answer
+    // the request connection, not that of an earlier answer
     await using at = await startGateway({ acl: ACL, settings: { requestTimeout: '1' } })
     const boss = await at.pki.issue('boss')
     const who = await issue(at, 'one')
@@ -447,7 +447,7 @@ describe('requests that wait for commands', () => {
     assert.equal((await waiting())[0]?.redelivered, false)
   })
 
-  it('are told of a revoked certificate by a proxy', async () => {
+  it('end when the certificate is revoked, behind a proxy', async () => {
     await using at = await startProxied({ acl: ACL })
     const who = await at.pki.issue('one')
     const poll = http1(at.door, at.proxy, { path: '/commands?wait=60', headers: passedOn(who) })
@@ -487,7 +487,7 @@ describe('commands from the other broker of a bridge', () => {
   })
 })
 
-describe('commands where nothing can wait', () => {
+describe('commands where nothing can be stored', () => {
   it('are refused in front of another broker, before anything is published', async () => {
     await using mosquitto = await startMosquitto()
     await using relayed = await startRelayed(mosquitto.port)
@@ -531,7 +531,7 @@ describe('commands in a store that is killed', () => {
   })
   after(() => killable[Symbol.asyncDispose]())
 
-  it('are there again until they are acknowledged, by the same ids', async () => {
+  it('are delivered again with the same ids until they are acknowledged', async () => {
     const { pki, ports, device } = killable
     const at = { pki, ports: { device: ports.https, mqtt: ports.mqtts, viewer: 0, ops: 0 } }
     const who = { ...device, name: 'device.d.wott.local' }
@@ -553,7 +553,7 @@ describe('commands in a store that is killed', () => {
     assert.equal(next.json.command.payload, '2')
     await restart()
     assert.deepEqual(payloads(await waiting()), ['2', '3'])
-    // an acknowledgement that is sent again is of nothing else
+    // a repeated acknowledgement does not acknowledge another command
     assert.deepEqual(payloads(await waiting(`?limit=100&ack=${first?.id}`)), ['2', '3'])
   })
 })

@@ -31,7 +31,7 @@ describe('a compressed body', async () => {
     }
   })
 
-  it('is read over HTTP/2, and with many readings in it', async () => {
+  it('is accepted over HTTP/2, and with many readings', async () => {
     const session = http2Session(at, writer)
     const ask = { ':method': 'POST', ':path': '/topics', 'content-type': 'application/x-ndjson' }
     const lines = '{"topic":"a","payload":1}\n{"topic":"b","payload":2}\n'
@@ -68,7 +68,7 @@ describe('a compressed body', async () => {
       }
   })
 
-  it('has the same limit as an uncompressed body, and a compression bomb stops there', async () => {
+  it('has the same limit as an uncompressed body, at which a compression bomb stops', async () => {
     const most = Buffer.alloc(128 * 1024)
     assert.equal((await post('/topics/a', 'gzip', gzipSync(most))).status, 200)
     assert.equal((await messages.next()).payload.length, most.length)
@@ -88,7 +88,7 @@ describe('a compressed body', async () => {
   })
 
   it('is counted with its uncompressed size', async () => {
-    // a body of its own is within the budget of 1 MiB, and what it becomes beside it is not
+    // the compressed body fits into the budget of 1 MiB, but not together with the uncompressed one
     const lines = '\n'.repeat(MiB - 1)
     const { status, json } = await post('/topics', 'gzip', gzipSync(lines), 'application/x-ndjson')
     assert.deepEqual([status, json.code], [429, 'quota_exceeded'])

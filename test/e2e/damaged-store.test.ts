@@ -8,11 +8,11 @@ import { startGateway, type TestGateway } from '../support/gateway.ts'
 import type { Credentials } from '../support/pki.ts'
 
 const MESSAGES = 3_000
-/** One of the first thousand, which are read from the disk at once. */
+/** A message among the first thousand, which are read from the disk together. */
 const DAMAGED = 100
 const PAGE_BYTES = 4_096
 
-/** Makes the page of the database that a message is on one that SQLite never wrote. */
+/** Overwrites the page of the database that holds a message. */
 function damage(file: string, marker: string): void {
   const bytes = readFileSync(file)
   const at = bytes.indexOf(marker)
@@ -48,7 +48,7 @@ describe('a store with a damaged page', () => {
   const ask = (query: string) => http1(at, device, { path: `/history?filter=log&${query}` })
 
   for (const query of ['format=json', 'format=ndjson', 'format=csv', 'every=1m'])
-    it(`answers with 503 where nothing was sent yet: ${query}`, async () => {
+    it(`answers 503 where nothing was sent yet: ${query}`, async () => {
       const errors = (await at.metric('wott_store_read_errors_total')) ?? 0
       const { status, headers, json, text } = await ask(`limit=10000&${query}`)
       assert.equal(status, 503)
@@ -71,7 +71,7 @@ describe('a store with a damaged page', () => {
       session.close()
     })
 
-  it('breaks off a stream that resumes over it, and takes messages as before', async () => {
+  it('breaks off a stream that resumes over it, and accepts messages as before', async () => {
     using resumed = await eventSource(at, device, '/topics/log', { 'last-event-id': firstId })
     await assert.rejects(resumed.next(), /ended before its next event/)
     using live = await eventSource(at, device, '/topics/new')

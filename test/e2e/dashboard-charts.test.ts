@@ -26,7 +26,7 @@ describe('a chart', () => {
       qos: 1,
       ...(time ? { properties: { userProperties: { time: new Date(time).toISOString() } } } : {}),
     })
-  /** A payload with numbers and texts, one of them nested, every 10 s of the last 5 minutes. */
+  /** Publishes payloads with numbers, texts and a nested number for every 10 s of the last 5 minutes. */
   async function climate(): Promise<void> {
     for (let n = 30; n >= 0; n--)
       await publish(
@@ -44,7 +44,7 @@ describe('a chart', () => {
     )
     return { from: Date.parse(from), to: Date.parse(to) }
   }
-  /** Waits for what holds after some frame; the policy of the page forbids what waitForFunction does. */
+  /** Waits until a condition is true; the CSP of the page forbids waitForFunction. */
   const until = async (page: Page, condition: string) => {
     while (!(await page.evaluate(condition)))
       await page.evaluate('new Promise(requestAnimationFrame)')
@@ -55,7 +55,7 @@ describe('a chart', () => {
       `${what} is ${new Date(time)}, not ${new Date(expected)}`,
     )
 
-  it('of a first reading has the range that was chosen as its axis', async () => {
+  it('shows the chosen range also for a first reading', async () => {
     await publish('axis/first', '1')
     await using page = await open('?topic=axis/first&range=600')
     await ready(page)
@@ -78,7 +78,7 @@ describe('a chart', () => {
     await using page = await open('?topic=gap/a&range=600')
     await ready(page)
     await page.locator('#plot canvas').waitFor()
-    // of a column of the plot, whether a pixel has the color of the line
+    // whether a column of the plot has a pixel in the color of the line
     const isDrawn = (part: number) =>
       page.evaluate<boolean>(`(() => {
         const canvas = document.querySelector('#plot canvas')
@@ -94,7 +94,7 @@ describe('a chart', () => {
     assert.equal(await isDrawn(0.5), false)
   })
 
-  it('keeps what one zoomed and panned to while data arrives', async () => {
+  it('keeps its zoom and position while data arrives', async () => {
     await using page = await open('?topic=hall/climate&range=600')
     await ready(page)
     const over = page.locator('#plot .u-over')
@@ -126,7 +126,7 @@ describe('a chart', () => {
     )
     const panned = await axis(page)
     assert.ok(Math.abs(zoomed.from - panned.from - length / 2) <= 2)
-    // and whoever is sent the link sees the same
+    // the link shows the same to somebody else
     await using other = await open(new URL(page.url()).search)
     await ready(other)
     assert.deepEqual(await axis(other), panned)
@@ -134,7 +134,7 @@ describe('a chart', () => {
     await until(page, `Date.parse(document.querySelector('#plot').dataset.to) > Date.now() - 20000`)
   })
 
-  it('has the fields of a JSON payload by their paths, with min, mean and max', async () => {
+  it('shows the fields of a JSON payload by their paths, with min, mean and max', async () => {
     const asked: string[] = []
     await using page = await open('')
     page.on('request', (request) => asked.push(new URL(request.url()).search))
@@ -147,13 +147,13 @@ describe('a chart', () => {
     assert.deepEqual(await row.allTextContents(), ['hall/climate in.h%', '50', '50', '50', '31'])
   })
 
-  it('shows texts as a timeline of states, those of the log too', async () => {
+  it('shows texts as a timeline of states, also from the log', async () => {
     await using page = await open('?topic=hall/climate&range=600')
     await ready(page)
     const states = page.locator('.timeline-row', { hasText: 'in.door' }).locator('li')
     await states.nth(1).waitFor()
     assert.deepEqual(await states.allTextContents(), ['open', 'closed'])
-    // time goes on between one look and the next
+    // time passes between two reads
     await page.locator('#pause').click()
     const [first, second] = await Promise.all([
       states.first().boundingBox(),
@@ -161,7 +161,7 @@ describe('a chart', () => {
     ])
     const over = await page.locator('#plot .u-over').boundingBox()
     assert.ok(first && second && over)
-    // below the lines, at the same time
+    // below the lines, with the same time axis
     assert.ok(Math.abs(second.x + second.width - over.x - over.width) < 3)
     assert.ok(Math.abs(first.x + first.width - second.x) < 2)
     await page.locator('#pause').click()
@@ -169,7 +169,7 @@ describe('a chart', () => {
     await states.getByText('ajar').waitFor()
   })
 
-  it('of forty fields shows eight, says so, and lets one choose any', async () => {
+  it('shows eight of forty fields, says so, and lets the viewer choose', async () => {
     const fields = Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`n${n}`, n]))
     await publish('forty', JSON.stringify(fields))
     await using page = await open('')
@@ -190,7 +190,7 @@ describe('a chart', () => {
     await other.locator('.u-legend .u-label:text-is("forty n39")').waitFor()
   })
 
-  it('is loaded in steps, the newest first, under a progress mark', async () => {
+  it('loads in steps, the newest first, with a progress indicator', async () => {
     for (let n = 280; n > 0; n--) await publish('steps', String(n), Date.now() - n * 2 * SECOND)
     await using page = await open('')
     const held = Promise.withResolvers<void>()
@@ -218,7 +218,7 @@ describe('a chart', () => {
     assert.equal(await page.locator('#summaries td:last-child').textContent(), '280')
   })
 
-  it('gives its messages as CSV', async () => {
+  it('offers its messages as CSV', async () => {
     await using page = await open('?topic=hall/climate&range=3600')
     await ready(page)
     const [download] = await Promise.all([
@@ -230,7 +230,7 @@ describe('a chart', () => {
     assert.ok(lines.length > 31)
   })
 
-  it('on a phone breaks no text every few characters, and nothing is wider than the window', async () => {
+  it('fits a phone, without text that breaks after a few characters', async () => {
     await using page = await open('?topic=hall/climate&topic=forty&range=600', {
       width: 375,
       height: 740,

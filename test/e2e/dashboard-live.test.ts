@@ -6,7 +6,7 @@ import { startDev } from '../cli/dev-gateway.ts'
 import { openBrowser, visit } from '../support/browser.ts'
 
 describe('the state of the dashboard', () => {
-  it('is not Live within 30 s of a gateway that is frozen, and Live again without a message lost', async () => {
+  it('is no longer Live within 30 s of a frozen gateway, and Live again without a lost message', async () => {
     await using dev = await startDev()
     const certificate = await readFile(join(dev.cwd, '.wott/certs/client.crt'), 'utf8')
     await using browser = await openBrowser(certificate)

@@ -24,7 +24,7 @@ describe('the topics of the dashboard', () => {
   const names = (page: Page) => page.locator('.card .topic bdi').allTextContents()
   const counted = (page: Page, text: string) => page.locator(`#count:text-is("${text}")`).waitFor()
 
-  it('are none at first, then one', async () => {
+  it('show a hint at first, then the first topic', async () => {
     const { page } = window
     await live(page)
     await page.locator('#none:text-matches("^No readings yet")').waitFor()
@@ -33,7 +33,7 @@ describe('the topics of the dashboard', () => {
     assert.equal(await page.locator('#none').isHidden(), true)
   })
 
-  it('are found by several words and by MQTT wildcards, and the address keeps the filter', async () => {
+  it('can be filtered by words and MQTT wildcards, which the address keeps', async () => {
     for (const topic of ['cellar/door', 'kitchen/oven/temperature', 'kitchen/temperature'])
       await publish(topic)
     await using page = await open('')
@@ -47,10 +47,10 @@ describe('the topics of the dashboard', () => {
     ] as const) {
       await filter.fill(text)
       await counted(page, `${expected.length} of 4 topics`)
-      // at once, and in the order in which they are seen
+      // at once, and in the order on the screen
       assert.deepEqual(await names(page), expected)
     }
-    // the cards change in the same moment as what is said of them
+    // the cards and the count change in the same frame
     const together = await page.evaluate<unknown[]>(`(() => {
       const filter = document.querySelector('#filter')
       filter.value = '+/door'
@@ -67,7 +67,7 @@ describe('the topics of the dashboard', () => {
     await counted(typed, '2 of 4 topics')
   })
 
-  it('have buttons that lead down their levels and up again', async () => {
+  it('have buttons that go down their levels and up again', async () => {
     await using page = await open('')
     const levels = page.locator('#levels button')
     await page.locator('#levels button:text-is("kitchen (3)")').click()
@@ -85,7 +85,7 @@ describe('the topics of the dashboard', () => {
     await counted(page, '4 topics')
   })
 
-  it('are in the order of the screen for the keyboard too, in whatever order they came', async () => {
+  it('are reached by keyboard in the order of the screen, in whatever order they came', async () => {
     await using page = await open('?filter=order/%23')
     await live(page)
     for (const name of ['c', 'a', 'd', 'b']) {
@@ -138,14 +138,14 @@ describe('the topics of the dashboard', () => {
     }
   })
 
-  it('may be 2,000 with 1,000 readings a second, and the page keeps up', async () => {
+  it('may be 2,000 with 1,000 readings a second without a slow page', async () => {
     const at = (n: number) => `many/${n % 20}/${n}`
     await Promise.all(Array.from({ length: MANY }, (_, n) => publish(at(n), '0')))
     await using page = await open(`?topic=${encodeURIComponent(at(0))}&range=600`)
     await page.locator('#chart[open] #chart-note[data-state=ready]').waitFor()
     await counted(page, `${MANY + 13} topics`)
     const session = await page.context().newCDPSession(page)
-    // the time that its thread computes, not what it waits for a processor
+    // the time that its thread computes, without the time that it waits for a processor
     await session.send('Performance.enable', { timeDomain: 'threadTicks' })
     const busy = async () => {
       const { metrics } = await session.send('Performance.getMetrics')

@@ -14,7 +14,7 @@ const SCHEMES = ['light', 'dark'] as const
 
 type Kept = readonly [width: number, scheme: (typeof SCHEMES)[number]]
 
-/** Of each state, the width and the scheme that are kept as pictures. */
+/** The widths and color schemes of each state that are kept as pictures. */
 const KEPT: Readonly<Record<State, readonly [Kept, ...Kept[]]>> = {
   cards: [
     [375, 'light'],
@@ -46,7 +46,7 @@ describe('each state of the dashboard', () => {
   after(() => site[Symbol.asyncDispose]())
 
   for (const state of Object.keys(STATES) as State[])
-    it(`looks as it did, and axe has nothing serious against it: ${state}`, async () => {
+    it(`looks as before, and axe finds no serious problem: ${state}`, async () => {
       const page = await site.show(state, KEPT[state][0][0])
       const wrong: (string | null)[] = []
       for (const scheme of SCHEMES) {
@@ -58,7 +58,7 @@ describe('each state of the dashboard', () => {
           const scrollWidth = await page.evaluate<number>('document.documentElement.scrollWidth')
           assert.ok(scrollWidth <= width, `${scrollWidth} pixels do not fit into ${width}`)
         }
-        // in the other scheme only the colors are others
+        // in the other scheme only the colors differ
         const rules = scheme === 'light' ? undefined : ['color-contrast']
         wrong.push(...(await barriersIn(page, rules)))
       }

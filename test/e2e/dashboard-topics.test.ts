@@ -44,7 +44,7 @@ describe('the dashboard with a topics file', () => {
   const card = (page: Page, title: string) =>
     page.locator('.card').filter({ has: page.locator(`.topic bdi:text-is("${title}")`) })
 
-  it('shows names, units, what is beyond its limits and for how long it has been silent', async () => {
+  it('shows names, units, values beyond their limits and how long topics have been silent', async () => {
     await publish('rooms/hall/temperature', '31.5')
     await publish('rooms/hall/humidity', '55')
     await publish('other', '1')
@@ -81,7 +81,7 @@ describe('the dashboard with a topics file', () => {
     assert.equal(await page.locator('#chart-title').textContent(), 'Temperature of hall')
     assert.deepEqual(window.problems, [])
   })
-  it('names the fields of a chart that is open before the names have come', async () => {
+  it('names the fields of a chart that opens before the topics file is loaded', async () => {
     await publish('rooms/attic/climate', '{"indoor":{"humidity":50,"pressure":1013}}')
     const code = await inviteViewer(at.viewersFile, 'alice', 3_600_000)
     await using window = await visit(browser, 'about:blank')

@@ -44,7 +44,7 @@ describe('the view of a viewer', () => {
   const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true })
   const focused = (page: Page) => page.evaluate<string>('document.activeElement.id')
 
-  it('is what they chose, here and on their phone, until they forget it', async () => {
+  it('is the one they chose, also on another device, until they forget it', async () => {
     const { page } = alice
     await counted(page, '3 topics')
     assert.equal(await page.locator('#keep').isHidden(), true)
@@ -62,7 +62,7 @@ describe('the view of a viewer', () => {
     await using other = await invited('bob')
     await counted(other.page, '1 topic')
 
-    // back to everything, which a reload keeps, and to the view again
+    // shows everything, which a reload keeps, and then the view again
     await button(page, 'Everything').press('Enter')
     await counted(page, '3 topics')
     assert.equal(await focused(page), 'filter')
@@ -70,7 +70,7 @@ describe('the view of a viewer', () => {
     await counted(page, '3 topics')
     await button(page, 'My view').click()
     await counted(page, '2 of 3 topics')
-    // a link says what it shows, whatever the view
+    // a link shows its own content, whatever the view
     await page.goto(`${home()}?filter=cellar`)
     await counted(page, '1 of 3 topics')
     await page.goto(home())
@@ -82,7 +82,7 @@ describe('the view of a viewer', () => {
     assert.deepEqual([...alice.problems, ...second.problems, ...other.problems], [])
   })
 
-  it('may be a chart, or a wall', async () => {
+  it('may be a chart or a wall', async () => {
     const { page } = alice
     await page.goto(`${home()}?topic=cellar/temperature&range=600`)
     await page.locator('#chart-keep:text-is("Make this my view")').click()
@@ -98,14 +98,14 @@ describe('the view of a viewer', () => {
     assert.equal(queryOf(page), '?filter=kitchen&wall')
   })
 
-  it('is not stored where it is too long, and the page says so', async () => {
+  it('is not stored where it is too long, with a message', async () => {
     const { page } = alice
     await page.goto(`${home()}?filter=${'x'.repeat(2100)}`)
     await button(page, 'Make this my view').click()
     await page.locator('#kept:text-matches("at most 2048 characters")').waitFor()
   })
 
-  it('is no secret: a chart shared by link says what somebody else may not read', async () => {
+  it('reveals nothing: a chart shared by link names the topics that another viewer may not read', async () => {
     const shared = (...topics: string[]) =>
       `?${topics.map((topic) => `topic=${topic}&`).join('')}range=600`
     await using bob = await invited('bob', shared('kitchen/temperature', 'cellar/temperature'))

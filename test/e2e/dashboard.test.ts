@@ -51,7 +51,7 @@ describe('the dashboard in Chromium', () => {
     page.locator('.card').filter({ has: page.locator(`.topic bdi:text-is("${topic}")`) })
   const live = (page: Page) => page.locator('#state[data-state=live]').waitFor()
 
-  it('logs in by an invite, shows what came before, and moves when curl publishes', async () => {
+  it('logs in by an invite, shows earlier messages, and updates when curl publishes', async () => {
     await publish('wott/temperature', '-d', '20')
     await using window = await invited('alice')
     const { page } = window
@@ -70,7 +70,7 @@ describe('the dashboard in Chromium', () => {
     await page.locator('#messages td:text-is("22")').waitFor()
     const payloads = page.locator('#messages tr td:last-child')
     assert.deepEqual(await payloads.allTextContents(), ['22', '21.5', '20'])
-    // nothing but the legend tells what a canvas shows
+    // only the legend shows in text what is on the canvas
     await page.locator('#pause').click()
     await publish('wott/temperature', '-d', '23')
     await card(page, 'wott/temperature').locator('.value:text-is("23")').waitFor()
@@ -87,7 +87,7 @@ describe('the dashboard in Chromium', () => {
     assert.deepEqual(window.problems, [])
   })
 
-  it('shows numbers, JSON, text and bytes as what they are, and nothing that may not be read', async () => {
+  it('shows numbers, JSON, text and bytes each in its own way, and nothing that may not be read', async () => {
     await publish('kinds/json', '-d', '{"t":21.5,"ok":true}')
     await publish('kinds/text', '-d', 'hello')
     for (const number of ['1795690123', '99999.99', '21.50', '12345678901234567890'])
@@ -115,7 +115,7 @@ describe('the dashboard in Chromium', () => {
     assert.equal(await card(page, 'kinds/text').count(), 0)
   })
 
-  it('takes topics and payloads for text, whatever stands in them', async () => {
+  it('shows topics and payloads as text, whatever they contain', async () => {
     const client = await mqtt(at, sensor)
     const attacks = [
       '<img src=x onerror=alert(1)>',
@@ -144,7 +144,7 @@ describe('the dashboard in Chromium', () => {
     assert.deepEqual(window.problems, [])
   })
 
-  it('puts a revoked viewer out at once, and says so', async () => {
+  it('logs out a revoked viewer at once, with a message', async () => {
     await using window = await invited('alice')
     await live(window.page)
     const { code } = await wott(['viewer', 'revoke', 'alice', '--file', at.viewersFile])
@@ -161,7 +161,7 @@ describe('the dashboard in Chromium', () => {
     assert.deepEqual(await window.page.context().cookies(), [])
   })
 
-  it('says which lines would change it when nothing may be read, and when an invite is no good', async () => {
+  it('shows the missing ACL lines when nothing may be read, and an error for a bad invite', async () => {
     await using window = await invited('nobody')
     await window.page
       .locator('#trouble-title:text-is("The ACL file lets you read nothing")')
@@ -174,7 +174,7 @@ describe('the dashboard in Chromium', () => {
     await other.page.locator('#trouble-title:text-is("This invite does not work")').waitFor()
   })
 
-  it('asks before a link makes somebody else of who is logged in', async () => {
+  it('asks before an invite logs in as another viewer', async () => {
     await using window = await invited('alice')
     const { page } = window
     await live(page)
@@ -199,7 +199,7 @@ describe('the dashboard in Chromium', () => {
     await publish('wott/temperature', '-d', '19')
     const origin = `https://localhost:${at.ports.device}`
     const clientCertificates = [{ origin, certPath: wall.certFile, keyPath: wall.keyFile }]
-    // here Playwright speaks TLS for the browser, and knows no list of keys
+    // Playwright makes the TLS connections here, and does not accept a list of keys
     await using window = await visit(browser, `${origin}/`, {
       clientCertificates,
       ignoreHTTPSErrors: true,
@@ -211,12 +211,12 @@ describe('the dashboard in Chromium', () => {
     assert.deepEqual(window.problems, [])
   })
 
-  it('can be used by keyboard alone', async () => {
+  it('can be used with the keyboard only', async () => {
     await using window = await invited('alice')
     const { page } = window
     await publish('keys/a', '-d', '1')
     await publish('keys/b', '-d', '1')
-    // all of them are here: one that comes later may come between
+    // waits for all cards, as a later one may come in between
     await page.locator('#filter').fill('keys/')
     await page.locator('#count:text-matches("^2 of")').waitFor()
     await page.locator('.card').first().focus()
@@ -232,7 +232,7 @@ describe('the dashboard in Chromium', () => {
     assert.equal(await topicOf(), first)
   })
 
-  it('keeps no more cards than are in sight, of 5,000 topics', async () => {
+  it('keeps only visible cards of 5,000 topics', async () => {
     const client = await mqtt(at, sensor)
     await Promise.all(
       Array.from({ length: 5000 }, (_, n) =>
@@ -308,7 +308,7 @@ describe('charts of a gateway whose memory is short', () => {
   const note = (page: Page) => page.locator('#chart-note')
   const isHistory = (url: URL) => url.pathname === '/history' && url.searchParams.has('every')
 
-  it('are made of the log, in buckets that go with the range', async () => {
+  it('are made from the log, in buckets that fit the range', async () => {
     const asked: string[] = []
     let answered = Promise.withResolvers<{ buckets: { count: number }[] }>()
     await using window = await open(LONG, async (page) => {
@@ -358,7 +358,7 @@ describe('charts of a gateway whose memory is short', () => {
     assert.doesNotMatch((await note(page).textContent()) ?? '', /shown from when/)
   })
 
-  it('say that they load, why they cannot, and try again when the gateway says so', async () => {
+  it('say that they load or why they cannot, and try again after Retry-After', async () => {
     let failures = 1
     const held = Promise.withResolvers<void>()
     await using window = await open(LONG, (page) =>
@@ -394,7 +394,7 @@ describe('charts of a gateway whose memory is short', () => {
       .waitFor()
   })
 
-  it('let go of a range that is not wanted any more', async () => {
+  it('stop loading a range that is no longer shown', async () => {
     const held = Promise.withResolvers<void>()
     await using window = await open(LONG, (page) =>
       page.route(isHistory, async (route) => {
@@ -415,7 +415,7 @@ describe('charts of a gateway whose memory is short', () => {
 })
 
 describe('quiet topics', () => {
-  it('are shown after a restart and a reload, whatever memory holds', async () => {
+  it('are shown after a restart and a reload, from the log', async () => {
     await using folder = await temporaryFolder()
     const settings = { broker: `file:${folder.path}`, history: '10' }
     {
@@ -451,8 +451,8 @@ describe('quiet topics', () => {
 })
 
 describe('the picture in the README', () => {
-  // npm run screenshot keeps it
-  it('is taken of this page', async () => {
+  // npm run screenshot stores it
+  it('shows this page', async () => {
     await using folder = await temporaryFolder()
     const topicsFile = join(folder.path, 'topics')
     await writeFile(
@@ -490,7 +490,7 @@ describe('the picture in the README', () => {
 })
 
 describe('the dashboard of npm start', () => {
-  it('goes on when the gateway restarts, with every point, and says when some are missing', async () => {
+  it('continues after a restart of the gateway with every point, and says when some are missing', async () => {
     await using dev = await startDev()
     const certificate = await readFile(join(dev.cwd, '.wott/certs/client.crt'), 'utf8')
     await using browser = await openBrowser(certificate)

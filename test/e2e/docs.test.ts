@@ -54,7 +54,7 @@ describe('/docs in Chromium', () => {
     assert.deepEqual([...problems, ...errors], [])
   })
 
-  it('lets a logged-in viewer try the operations of that door', async () => {
+  it('lets a logged-in viewer try the operations of the viewer door', async () => {
     const sensor = await at.pki.issue('sensor')
     const path = '/topics/wott/temperature?retain=true'
     await http1(at, sensor, { path, method: 'POST', body: '21.5' })

@@ -15,7 +15,7 @@ import { startGateway, type TestGateway } from '../support/gateway.ts'
 import type { Credentials } from '../support/pki.ts'
 import { rawTls, untilClosed } from '../support/raw.ts'
 
-/** Longer than any test may take: what drains by itself does so long before. */
+/** A drain time longer than any test may take, so that only a drain that ends early passes. */
 const PATIENT = { drainSeconds: '3600' }
 const HALF = 'POST /topics/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n12345'
 
@@ -24,17 +24,17 @@ async function start(settings: Record<string, string> = PATIENT) {
   return { at, device: await at.pki.issue('device') }
 }
 
-/** A publish whose second half has not been sent, and which the gateway has begun to read. */
+/** A publish that the gateway has begun to read, without its second half. */
 async function halfSent(at: TestGateway, device: Credentials) {
   const socket = await rawTls(at, device)
-  // `100 Continue` tells that it is being read
+  // `100 Continue` shows that it is being read
   socket.write(HALF.replace('Host', 'Expect: 100-continue\r\nHost'))
   assert.match(String((await once(socket, 'data'))[0]), /^HTTP\/1\.1 100 Continue\r\n/)
   return socket
 }
 
 describe('a gateway that stops', () => {
-  it('ends streams with the time to wait before the next attempt, over HTTP/1.1 and HTTP/2', async () => {
+  it('ends streams with a reconnection time, over HTTP/1.1 and HTTP/2', async () => {
     const { at, device } = await start()
     await using _ = at
     const socket = await rawTls(at, device)
@@ -72,7 +72,7 @@ describe('a gateway that stops', () => {
     await allEnded
   })
 
-  it('finishes what is in flight, and then closes its connection', async () => {
+  it('finishes requests in flight, and then closes their connections', async () => {
     const { at, device } = await start()
     await using _ = at
     const { certificate: cert, key, ca } = device
@@ -152,7 +152,7 @@ describe('a gateway that stops', () => {
   })
 })
 
-/** The first answer of /readyz that is not 200. */
+/** Resolves with the first answer of /readyz that is not 200. */
 async function notReady({ ports }: TestGateway) {
   for (;;) {
     const response = await fetch(`http://127.0.0.1:${ports.ops}/readyz`)

@@ -39,7 +39,7 @@ describe('a device that falls silent', () => {
     assert.equal(status, 200, String(answer))
   }
 
-  it('is offline for readers with the right, and in the metrics, until it publishes again', async () => {
+  it('is reported offline to readers that may know, and in the metrics, until it publishes again', async () => {
     await using at = await start()
     const client = await mqtt(at, await at.pki.issue('display'), { protocolVersion: 5 })
     const messages = messagesOf(client)
@@ -66,7 +66,7 @@ describe('a device that falls silent', () => {
     await client.endAsync()
   })
 
-  it('is watched on as many topics as there may be, and the others are counted', async () => {
+  it('is watched on a bounded number of topics, and the others are counted', async () => {
     await using at = await start({ silence: '60', silenceTopics: '1' })
     await publish(at, 'sensors/a', '1')
     await publish(at, 'sensors/b', '1')
@@ -75,7 +75,7 @@ describe('a device that falls silent', () => {
     assert.equal(await at.metric('wott_topic_silent{device="sensor",topic="sensors/b"}'), undefined)
   })
 
-  it('has names, units and limits for everyone who may read its topics', async () => {
+  it('has names, units and limits for readers of its topics', async () => {
     await using at = await start({ silence: '3600' })
     const display = await at.pki.issue('display')
     const { body } = await http1(at, display, { path: '/topics-info' })
@@ -96,7 +96,7 @@ describe('a device that falls silent', () => {
     })
   })
 
-  it('is checked with the old file while the new one has a mistake, which is logged', async () => {
+  it('is checked with the old topics file while the new one has an error, which is logged', async () => {
     await using at = await start()
     await writeFile(topicsFile, 'sensors/# silence 1\n')
     const line = await at.logged(({ msg }) => String(msg).startsWith('topics file not usable'))

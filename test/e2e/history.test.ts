@@ -9,11 +9,11 @@ import { startGateway as startHere } from '../support/gateway.ts'
 
 const TOPIC = 'wott/temperature'
 
-describe('sub over HTTPS, and the gateway ends', () => {
+describe('sub over HTTPS, when the gateway restarts', () => {
   const publish = async (at: DevGateway, from: number, to: number) => {
     for (let n = from; n <= to; n++) await at.pub(TOPIC, String(n), ...at.via.https)
   }
-  /** A follower that has its subscription. */
+  /** Starts `sub`; resolves once it is subscribed. */
   async function follow(at: DevGateway) {
     await at.pub(TOPIC, 'ready', '--retain', ...at.via.https)
     const program = start(['sub', TOPIC, ...at.via.https], at)
@@ -21,7 +21,7 @@ describe('sub over HTTPS, and the gateway ends', () => {
     return program
   }
 
-  it('cleanly: it prints every message once, in order, and nothing is missing', async () => {
+  it('after a clean end prints every message once, in order, without a gap', async () => {
     await using at = await startDev()
     await using program = await follow(at)
     await publish(at, 1, 3)
@@ -36,7 +36,7 @@ describe('sub over HTTPS, and the gateway ends', () => {
     assert.doesNotMatch(stderr, /missing|no longer in the history/)
   })
 
-  it('by kill -9: it is told of a gap, and prints nothing twice', async () => {
+  it('after kill -9 reports a gap, and prints nothing twice', async () => {
     await using at = await startDev()
     await using program = await follow(at)
     await publish(at, 1, 3)
@@ -57,7 +57,7 @@ describe('sub over HTTPS, and the gateway ends', () => {
 
 describe('the history in the folder of the store', () => {
   for (const release of RELEASES)
-    it(`goes on for a browser that stays open over the update of an older gateway: ${release}`, async () => {
+    it(`continues for a browser that stays open over the update of an older gateway: ${release}`, async () => {
       await using folder = await temporaryFolder()
       const { events, first } = leaveOldStore(release, folder.path)
       await using at = await startHere({
@@ -88,7 +88,7 @@ describe('the history in the folder of the store', () => {
       assert.equal(`${event} ${JSON.parse(data).reason}`, 'gap expired')
     })
 
-  it('is not touched by a gateway that finds the folder in use', async () => {
+  it('is not changed by a gateway that finds the folder in use', async () => {
     await using folder = await temporaryFolder()
     const settings = { broker: `file:${folder.path}` }
     const acl = 'pattern readwrite #\n'

@@ -16,7 +16,7 @@ describe('the details of HTTP', () => {
   })
   after(() => at[Symbol.asyncDispose]())
 
-  it("HTTP/1.1 is spoken with AWS IoT's name of it, and with none", async () => {
+  it("HTTP/1.1 is spoken with AWS IoT's ALPN name, and without ALPN", async () => {
     for (const [offered, chosen] of [
       [['x-amzn-http-ca'], 'x-amzn-http-ca'],
       [['x-amzn-http-ca', 'http/1.1'], 'http/1.1'],
@@ -35,7 +35,7 @@ describe('the details of HTTP', () => {
     await assert.rejects(rawTls(at, device, { ALPNProtocols: ['mqtt'] }))
   })
 
-  it('HEAD is answered wherever GET is, with the same headers and no body', async () => {
+  it('HEAD is answered like GET, with the same headers and no body', async () => {
     const session = http2Session(at, device)
     const changing = new Set([
       ...['date', 'x-request-id', 'x-amzn-requestid', 'age', 'connection', 'keep-alive'],
@@ -63,7 +63,7 @@ describe('the details of HTTP', () => {
     session.close()
   })
 
-  it('HEAD of a stream is its headers, and opens none', async () => {
+  it('HEAD of a stream is answered with its headers, and opens no stream', async () => {
     const session = http2Session(at, device)
     for (const path of ['/stream?filter=a', '/topics/a']) {
       const headers = { accept: 'text/event-stream' }
@@ -76,12 +76,12 @@ describe('the details of HTTP', () => {
     session.close()
   })
 
-  it('HEAD of the history is an answer without a body', async () => {
+  it('HEAD of the history is answered without a body', async () => {
     const answer = await http1(at, device, { path: '/history?filter=a', method: 'HEAD' })
     assert.deepEqual([answer.status, answer.text], [200, ''])
   })
 
-  it('an upgrade to HTTP/2 is not asked for, and the request is served', async () => {
+  it('an Upgrade to HTTP/2 is ignored, and the request is served', async () => {
     for (const door of ['device', 'viewer'] as const) {
       const request = `POST /${door === 'device' ? 'topics/h2c?retain=true' : 'session'} HTTP/1.1
 Host: localhost
@@ -98,7 +98,7 @@ Content-Length: 1
     assert.equal((await http1(at, device, { path: '/topics/h2c' })).text, '1')
   })
 
-  it('100 Continue is not sent to HTTP/1.0, nor before a sure refusal, and the connection ends then', async () => {
+  it('100 Continue is not sent to HTTP/1.0, nor before a certain refusal, which closes the connection', async () => {
     const old = 'POST /topics/a HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n1'
     const [answer] = await rawHttp(at, device, old)
     assert.equal(answer?.status, 200)
@@ -114,7 +114,7 @@ Content-Length: 1
     }
   })
 
-  it('100 Continue comes over HTTP/2 too, and not before a sure refusal', async () => {
+  it('100 Continue is sent over HTTP/2 too, but not before a certain refusal', async () => {
     const session = http2Session(at, device)
     const request = { ':method': 'POST', ':path': '/topics/a', expect: '100-continue' }
     const stream = session.request(request)
@@ -132,7 +132,7 @@ Content-Length: 1
     session.destroy()
   })
 
-  it('a body that is too large is said in the log, once a minute for a device', async () => {
+  it('a body that is too large is logged once a minute per device', async () => {
     const body = Buffer.alloc(256 * 1024)
     for (const _ of [1, 2]) {
       const answer = await http1(at, device, { path: '/topics/a', method: 'POST', body })

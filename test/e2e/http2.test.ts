@@ -19,7 +19,7 @@ describe('the device door over HTTP/2', () => {
   })
   after(() => at[Symbol.asyncDispose]())
 
-  it('is what curl and ALPN choose, with HTTP/1.1 for whoever knows no more', async () => {
+  it('is chosen by curl with ALPN, and HTTP/1.1 by clients without it', async () => {
     const url = `https://localhost:${at.ports.device}/whoami`
     for (const [asked, spoken] of [
       ['--http2', '2'],
@@ -31,7 +31,7 @@ describe('the device door over HTTP/2', () => {
     }
   })
 
-  it('publishes a hundred readings at once on one connection, in their order', async () => {
+  it('publishes a hundred readings at once on one connection, in order', async () => {
     const subscriber = await mqtt(at, device)
     const messages = messagesOf(subscriber)
     await subscriber.subscribeAsync('many')
@@ -65,7 +65,7 @@ describe('the device door over HTTP/2', () => {
       ['21', (socket: TLSSocket) => socket.write(cancel)],
       ['21', (socket: TLSSocket) => socket.end()],
       ['21', (socket: TLSSocket) => socket.destroy()],
-      // an empty body would clear what is retained
+      // an empty body would clear the retained message
       ['', (socket: TLSSocket) => socket.destroy()],
       ['', (socket: TLSSocket) => socket.write(cancel)],
     ] as const) {
@@ -74,7 +74,7 @@ describe('the device door over HTTP/2', () => {
       socket.write(Buffer.concat([PREFACE, frame(FRAME.HEADERS, END_HEADERS, 1, hpack(headers))]))
       if (body !== '') socket.write(frame(FRAME.DATA, 0, 1, Buffer.from(body)))
       socket.write(frame(FRAME.PING, 0, 0, Buffer.alloc(8)))
-      // the answer to the PING comes after what was before it is taken
+      // the answer to the PING comes after everything before it was read
       let answers = Buffer.alloc(0)
       while (!answers.includes(PONG))
         answers = Buffer.concat([answers, (await once(socket, 'data'))[0]])
@@ -99,14 +99,14 @@ describe('the device door over HTTP/2', () => {
     session.close()
   })
 
-  it('has 250 requests under way on one connection, and no more', async () => {
+  it('allows 250 concurrent requests on one connection', async () => {
     const session = http2Session(at, device)
     const [settings] = await once(session, 'remoteSettings')
     assert.equal(settings.maxConcurrentStreams, 250)
     session.close()
   })
 
-  it('takes the longest topic', async () => {
+  it('accepts the longest topic', async () => {
     const session = connect(`https://localhost:${at.ports.device}`, {
       ca: device.ca,
       cert: device.certificate,
@@ -120,7 +120,7 @@ describe('the device door over HTTP/2', () => {
     session.close()
   })
 
-  it('answers what it does not know with a problem, and stays open', async () => {
+  it('answers unknown requests with a problem, and stays open', async () => {
     const session = http2Session(at, device)
     for (const [method, path, code, allow] of [
       ['GET', '/nothing', 'not_found'],
@@ -161,7 +161,7 @@ describe('the device door over HTTP/2', () => {
     }
   })
 
-  it('reads on after a body that was too large', async () => {
+  it('stays open after a body that was too large', async () => {
     const session = http2Session(at, device)
     const request = { ':method': 'POST', ':path': '/topics/a' }
     const refused = await http2(session, request, Buffer.alloc(1024 * 1024))
@@ -170,7 +170,7 @@ describe('the device door over HTTP/2', () => {
     session.close()
   })
 
-  it('ends a connection that speaks it wrongly, and no other', async () => {
+  it('ends a connection after a protocol error, and no other', async () => {
     const session = http2Session(at, device)
     assert.equal((await http2(session, { ':path': '/whoami' })).status, 200)
     const socket = await rawTls(at, device, { ALPNProtocols: ['h2'] })

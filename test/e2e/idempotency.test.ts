@@ -30,7 +30,7 @@ function client(at: Reachable, who: KillableGateway['device']) {
 const isReplayed = ({ headers }: Answer) => headers['idempotency-replayed'] === 'true'
 
 for (const broker of ['memory:', 'file:'] as const)
-  describe(`a request that names a key, with ${broker}`, () => {
+  describe(`a request with an idempotency key, with ${broker}`, () => {
     let killable: KillableGateway | null = null
     let at: Reachable
     let device: KillableGateway['device']
@@ -52,7 +52,7 @@ for (const broker of ['memory:', 'file:'] as const)
     })
     after(() => running[Symbol.asyncDispose]())
 
-    it('publishes its reading once, and is answered as the first time', async () => {
+    it('publishes its reading once, and a repeat has the same answer', async () => {
       const { post, payloads } = client(at, device)
       const first = await post('/topics/once?qos=1', '21.5', '"a key"')
       assert.deepEqual([first.status, isReplayed(first)], [200, false])
@@ -63,14 +63,14 @@ for (const broker of ['memory:', 'file:'] as const)
       assert.deepEqual(await payloads('once'), ['21.5'])
     })
 
-    it('takes a key with or without quotes for the same', async () => {
+    it('may have the key with or without quotes', async () => {
       const { post, payloads } = client(at, device)
       await post('/topics/quotes', '1', 'plain-key')
       assert.ok(isReplayed(await post('/topics/quotes', '1', '"plain-key"')))
       assert.deepEqual(await payloads('quotes'), ['1'])
     })
 
-    it('is refused where the key stands for another one', async () => {
+    it('is refused where another request used the key', async () => {
       const { post, many, payloads } = client(at, device)
       await post('/topics/other?qos=1', '1', 'other')
       for (const answer of [
@@ -83,7 +83,7 @@ for (const broker of ['memory:', 'file:'] as const)
       assert.deepEqual(await payloads('other'), ['1'])
     })
 
-    it('is refused where the key is none', async () => {
+    it('is refused with an invalid key', async () => {
       const { post } = client(at, device)
       const spaced = await post('/topics/none', '1', 'a b')
       assert.match(spaced.json.detail, /in quotes if there is a space/)
@@ -94,7 +94,7 @@ for (const broker of ['memory:', 'file:'] as const)
       assert.equal((await post('/topics/none', '1', `"${'\\"'.repeat(255)}"`)).status, 200)
     })
 
-    it('may be sent again where nothing was published', async () => {
+    it('may use a key again whose request published nothing', async () => {
       const { post, payloads } = client(at, device)
       const refused = await post('/topics/again?time=12', '1', 'again')
       assert.equal(refused.json.code, 'time_invalid')
@@ -102,7 +102,7 @@ for (const broker of ['memory:', 'file:'] as const)
       assert.deepEqual(await payloads('again'), ['1'])
     })
 
-    it('publishes each of many lines once, and is answered as the first time', async () => {
+    it('publishes each of many lines once, and a repeat has the same answer', async () => {
       const { many, payloads } = client(at, device)
       const lines = [
         { topic: 'many', payload: 1 },
@@ -124,7 +124,7 @@ for (const broker of ['memory:', 'file:'] as const)
         await killable?.restart()
       }
 
-      it('is known after a crash', async () => {
+      it('is recognised after a crash', async () => {
         const { post, many, payloads } = client(at, device)
         const lines = [
           { topic: 'crash', payload: 'x' },
@@ -147,7 +147,7 @@ for (const broker of ['memory:', 'file:'] as const)
         assert.deepEqual(await payloads('crash'), ['1', '0', 'r', 'x'])
       })
 
-      it('goes on after a crash in the middle, and publishes each line once', async () => {
+      it('continues after a crash in the middle, and publishes each line once', async () => {
         const { many, payloads } = client(at, device)
         for (const [round, seen] of [1, 40, 400, 700, 1000].entries()) {
           const topic = `middle-${round}`
@@ -170,7 +170,7 @@ for (const broker of ['memory:', 'file:'] as const)
     }
   })
 
-it('a key is one of its device, and goes on where the rate limit stopped', async () => {
+it('an idempotency key belongs to its device, and continues where the rate limit stopped', async () => {
   await using at = await startGateway({
     acl: 'pattern readwrite #\n',
     settings: { publishRate: '4', publishBurst: '5', idempotencyKeysPerDevice: '2' },
@@ -189,7 +189,7 @@ it('a key is one of its device, and goes on where the rate limit stopped', async
   assert.deepEqual([answer.status, answer.json], [200, { accepted: 8, refused: [] }])
   const found = (await payloads('limited')).map(Number).toSorted((a, b) => a - b)
   assert.deepEqual(found, [0, 1, 2, 3, 4, 5, 6, 7, 8])
-  // the oldest goes, and that is counted
+  // the oldest key is dropped and counted
   for (const key of ['b', 'c']) {
     let status = 0
     while (status !== 200) status = (await post('/topics/limited', key, key)).status

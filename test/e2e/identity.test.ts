@@ -37,11 +37,11 @@ const UPGRADE = [
   'Sec-WebSocket-Protocol: mqtt',
   '\r\n',
 ].join('\r\n')
-/** MQTT 3.1.1 CONNECT of a client "a". */
+/** An MQTT 3.1.1 CONNECT of a client "a". */
 const CONNECT = Buffer.from('100d00044d5154540402003c000161', 'hex')
 
-describe('a certificate that signed itself', () => {
-  it('is told so, whatever else is wrong with it and also where WOTT_CA_FILE has it', async () => {
+describe('a self-signed certificate', () => {
+  it('is refused as self-signed, whatever else is wrong, and also where WOTT_CA_FILE holds it', async () => {
     await using at = await startGateway({ acl: ACL })
     const good = await at.pki.issue('good')
     const own = await makeCertificate('own', { authority: false })
@@ -58,7 +58,7 @@ describe('a certificate that signed itself', () => {
 
 type Refused = readonly [code: string, what: string, who: Credentials | null]
 
-describe('a certificate that is not good enough', () => {
+describe('a certificate that is refused', () => {
   let at: TestGateway
   let refused: Refused[]
 
@@ -139,7 +139,7 @@ describe('a certificate that is not good enough', () => {
     }
   })
 
-  it('gets nothing on the mqtt door', async () => {
+  it('fails in the handshake on the mqtt door', async () => {
     for (const [, what, who] of refused) {
       const answered = await rawTls(at, who, { door: 'mqtt' }).then(
         (socket) => {
@@ -165,7 +165,7 @@ describe('a certificate that is not good enough', () => {
     }
   })
 
-  it('is counted, and named in the log once a minute', async () => {
+  it('is counted, and logged once a minute', async () => {
     const count = 'wott_handshakes_total{door="device",result="refused"}'
     const before = (await at.metric(count)) ?? 0
     for (const [, , who] of refused) await rawHttp(at, who, WHOAMI)
@@ -191,7 +191,7 @@ describe('a certificate that is not good enough', () => {
       )
   })
 
-  it('gets an answer from curl that says what to do', async () => {
+  it('gets an answer that says what to do', async () => {
     const { stdout } = await curl(
       null,
       join(at.pki.directory, 'revoked', 'ca.crt'),
@@ -211,13 +211,13 @@ describe('the connection of a device', () => {
   })
   after(() => at[Symbol.asyncDispose]())
 
-  it('has a name of at most 253 bytes', async () => {
+  it('has a WoTT ID of at most 253 bytes', async () => {
     const id = 'a'.repeat(253)
     const longest = await at.pki.issue('longest', { commonName: id, names: ['longest'] })
     assert.equal((await http1(at, longest, { path: '/whoami' })).json.id, id)
   })
 
-  it('speaks TLS 1.2 at least, on every door', async () => {
+  it('has TLS 1.2 at least, on every door', async () => {
     for (const door of ['device', 'mqtt', 'viewer'] as const) {
       const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1' } as const
       await assert.rejects(
@@ -244,7 +244,7 @@ describe('the connection of a device', () => {
     await client.endAsync()
   })
 
-  it('survives that the certificate files are replaced, and the next one sees the new certificate', async () => {
+  it('stays open when the certificate files are replaced, and the next one has the new certificate', async () => {
     using stream = await eventSource(at, good, '/topics/a')
     const before = await shownBy(at, good)
     await issueOwn(at)
@@ -254,17 +254,17 @@ describe('the connection of a device', () => {
     assert.equal(JSON.parse((await stream.next()).data).payload, 'still here')
   })
 
-  it('notices replaced files by itself', async () => {
+  it('has the new certificate once the files are replaced, without a reload', async () => {
     const before = await shownBy(at, good)
     await issueOwn(at)
-    // it may also load between two of the files, which log lines do not tell
+    // the gateway may also load between two files, which log lines do not show
     await until(
       () => shownBy(at, good),
       (shown) => shown !== before,
     )
   })
 
-  it('is refused while the gateway’s own certificate or list has expired, which is logged', async () => {
+  it('is refused while the gateway’s certificate or list has expired, which is logged', async () => {
     const names = ['localhost', '127.0.0.1']
     const lastWeek = { names, notBefore: Date.now() - 7 * DAY_MS }
     await at.pki.issue('gateway.d.wott.local', lastWeek)
@@ -276,7 +276,7 @@ describe('the connection of a device', () => {
     assert.equal(at.log.filter(said).length, 1)
   })
 
-  it('sees the old certificate while only half of a new pair is there', async () => {
+  it('has the old certificate while only half of a new pair is written', async () => {
     const own = ownDirectory(at)
     const before = await shownBy(at, good)
     const next = await at.pki.issue('next', { names: ['localhost', '127.0.0.1'] })
@@ -300,14 +300,14 @@ describe('the connection of a device', () => {
   })
 })
 
-describe('a device CA that another one follows', () => {
-  it('lets the devices of both in, once the list in WOTT_CRL_FILE is of both too', async () => {
+describe('a device CA beside its successor', () => {
+  it('accepts the devices of both, once WOTT_CRL_FILE holds a list of both', async () => {
     await using at = await startGateway({ acl: ACL })
     const { authority, crlFile } = at.pki
     const authorities = join(ownDirectory(at), 'ca.crt')
     const list = await readFile(crlFile, 'utf8')
     const old = await at.pki.issue('old')
-    // of the same name, as `init` gives it, and of another
+    // with the same name, as `init` gives it, and with another
     for (const commonName of ['WoTT device CA', 'Next CA']) {
       const next = await createAuthority({ commonName })
       const young = await at.pki.issue('young', {}, next)
@@ -337,7 +337,7 @@ describe('a certificate that is revoked while it is in use', () => {
   })
   after(() => at[Symbol.asyncDispose]())
 
-  it('loses all its connections, and no other device does', async () => {
+  it('ends all connections of its device, and no others', async () => {
     const [good, bad] = [await at.pki.issue('good'), await at.pki.issue('bad')]
     using kept = await eventSource(at, good, '/topics/a')
     const agent = new Agent({ keepAlive: true, cert: bad.certificate, key: bad.key, ca: bad.ca })
@@ -359,14 +359,14 @@ describe('a certificate that is revoked while it is in use', () => {
         (client) => new Promise<void>((resolve) => client.once('close', () => resolve())),
       ),
     ])
-    // no reload: the file is watched
+    // no reload, as the file is watched
     await at.pki.revoke(bad.serial)
     await ended
     await http1(at, good, { path: '/topics/a', method: 'POST', body: 'still here' })
     assert.equal(JSON.parse((await kept.next()).data).payload, 'still here')
   })
 
-  it('is told so over MQTT 5 (0x98), and what it still sends is not taken', async () => {
+  it('ends an MQTT 5 connection with 0x98, and later packets are not read', async () => {
     const bad = await at.pki.issue('bad-five')
     using client = await connectClient(at, bad, 'five')
     await at.pki.revoke(bad.serial)
@@ -405,7 +405,7 @@ describe('a certificate that expires while it is in use', () => {
   })
   after(() => at[Symbol.asyncDispose]())
 
-  it('loses its connection, and its TLS session lets it in at no door', async () => {
+  it('ends its connection, and its TLS session cannot be resumed at any door', async () => {
     const notBefore = Date.now() - DAY_MS + 2500
     const brief = await at.pki.issue('brief', { commonName: 'good', notBefore, days: 1 })
     const session = await tlsSession(at, brief, 'device')
@@ -424,7 +424,7 @@ describe('a certificate that expires while it is in use', () => {
   })
 })
 
-/** A session of `who` that could be resumed: TLS 1.3 hands it out after the handshake. */
+/** A TLS session of `who` for resumption, which TLS 1.3 sends after the handshake. */
 async function tlsSession(
   at: TestGateway,
   who: Credentials,
@@ -454,7 +454,7 @@ async function resumed(at: TestGateway, who: Credentials, session: Buffer) {
   }
 }
 
-/** The fingerprint of the certificate that the device door shows now. */
+/** The fingerprint of the current certificate of the device door. */
 async function shownBy(at: TestGateway, who: Credentials): Promise<string> {
   const socket = await rawTls(at, who)
   const { fingerprint256 } = socket.getPeerCertificate()

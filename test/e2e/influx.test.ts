@@ -23,7 +23,7 @@ user reader
 topic read #
 `
 
-/** A gateway, a device that writes, and what arrives. */
+/** A gateway, a device that writes lines, and a subscriber. */
 async function open(settings: TestGatewayOptions['settings'] = {}) {
   const at = await startGateway({ acl: ACL, settings })
   const device = await at.pki.issue('gw')
@@ -55,7 +55,7 @@ describe('POST /api/v2/write', () => {
   })
   after(() => at[Symbol.asyncDispose]())
 
-  it('publishes each field on a topic of its own, with QoS 1', async () => {
+  it('publishes each field on its own topic, with QoS 1', async () => {
     const { status, text } = await opened.write(
       '# a comment\n\nclimate,room=kitchen,floor=1 temperature=21.50,humidity=55i,name="a \\"b\\"",ok=t\nup value=1\n',
     )
@@ -78,7 +78,7 @@ describe('POST /api/v2/write', () => {
     ])
   })
 
-  it('takes the time of each line, in the precision of the request', async () => {
+  it('reads the time of each line, in the precision of the request', async () => {
     const now = Math.floor(Date.now() / 1000) * 1000 - 5000
     let value = 0
     for (const [path, digits] of [
@@ -122,7 +122,7 @@ describe('POST /api/v2/write', () => {
     assert.equal(all.json.message, "unable to parse 'up': missing fields")
   })
 
-  it('asks the ACL file for each topic', async () => {
+  it('checks the ACL for each topic', async () => {
     const some = await opened.write('up value=1\nsecret value=2\n')
     assert.deepEqual([some.status, some.json.code, some.json.line], [400, 'invalid', 2])
     assert.match(
@@ -134,7 +134,7 @@ describe('POST /api/v2/write', () => {
     assert.deepEqual(await opened.next(1), ['gw/up/value 1'])
   })
 
-  it('keeps names that would be levels or wildcards in one level', async () => {
+  it('escapes names with slashes or wildcards to keep them in one level', async () => {
     const { status } = await opened.write('disk,path=/a/../b,x=+# used%=1\n')
     assert.equal(status, 204)
     assert.deepEqual(await opened.next(1), ['gw/disk/path=%2Fa%2F..%2Fb/x=%2B%23/used%25 1'])
@@ -146,13 +146,13 @@ describe('POST /api/v2/write', () => {
     assert.equal((await opened.write(body)).status, 204)
     const again = await opened.write(body)
     assert.deepEqual([again.status, again.headers['idempotency-replayed']], [204, 'true'])
-    // without a time it is another reading
+    // without a time, a repeat is another reading
     for (let count = 0; count < 2; count++)
       assert.equal((await opened.write('up value=8\n')).status, 204)
     assert.deepEqual(await opened.next(3), ['gw/up/value 7', 'gw/up/value 8', 'gw/up/value 8'])
   })
 
-  it('refuses in the shape of InfluxDB', async () => {
+  it('refuses with errors in the format of InfluxDB', async () => {
     const line = 'up value=1\n'
     for (const [body, headers, status, code] of [
       [line.repeat(10_001), {}, 413, 'request too large'],
@@ -179,8 +179,8 @@ describe('POST /api/v2/write', () => {
     assert.equal((await opened.write('')).status, 204)
   })
 
-  it('takes what Telegraf sends', async () => {
-    // plugins/outputs/influxdb_v2/http.go: a body without a length, over HTTP/2 where the server has it
+  it('accepts what Telegraf sends', async () => {
+    // as in plugins/outputs/influxdb_v2/http.go: a body without a length, over HTTP/2 where possible
     const headers = {
       'user-agent': 'Telegraf/1.36.1 Go/1.25.1',
       'content-encoding': 'gzip',
@@ -208,7 +208,7 @@ describe('POST /api/v2/write', () => {
     assert.deepEqual(await opened.next(1), ['gw/mem/host=attic/used 1025'])
   })
 
-  it("takes what Debian's python3-influxdb sends", async () => {
+  it("accepts what Debian's python3-influxdb sends", async () => {
     const client = join(import.meta.dirname, '../support/influx-client.py')
     const ca = device.caFile
     const python = async (points: object[]) => {
@@ -242,7 +242,7 @@ describe('POST /api/v2/write', () => {
 })
 
 describe('line protocol', () => {
-  it('goes on where the rate limit stopped it, when the same body comes again', async () => {
+  it('continues where the rate limit stopped it, when the same body is sent again', async () => {
     const { at, write, next } = await open({ publishRate: '20', publishBurst: '5' })
     await using _ = at
     const time = `${Date.now()}000000`
@@ -257,7 +257,7 @@ describe('line protocol', () => {
     assert.match(first.json.message, /^partial write error \(5 accepted\)/)
     assert.ok(Number(first.headers['retry-after']) >= 1)
     let status = first.status
-    // as long as it is told to
+    // waits for as long as Retry-After says
     while (status === 429) status = (await write(body)).status
     assert.equal(status, 204)
     assert.deepEqual(
@@ -266,7 +266,7 @@ describe('line protocol', () => {
     )
   })
 
-  it('makes one message in JSON of a line, and retains it, where the settings say so', async () => {
+  it('becomes one retained JSON message per line with these settings', async () => {
     const { at, write, next } = await open({
       influxTopic: '{measurement}/{tag:host}/{tags}',
       influxRetain: 'on',

@@ -31,7 +31,7 @@ interface Balancer extends AsyncDisposable {
   readonly ports: { readonly device: number; readonly mqtt: number }
 }
 
-/** One of the balancers with its configuration from the page, in front of both doors. */
+/** Starts a load balancer with the configuration from the docs, in front of both doors. */
 async function startBalancer(
   program: keyof typeof BALANCERS,
   { ports }: TestGateway,
@@ -82,14 +82,14 @@ for (const program of ['haproxy', 'nginx'] as const)
           const sample = `wott_connections_cut_total{door="${door}",reason="${reason}"}`
           assert.equal(await at.metric(sample), 0)
         }
-      // nor is anything said of the balancer's checks
+      // health checks of the balancer are not logged either
       assert.deepEqual(
         at.log.filter(({ level }) => level === 'warn'),
         [],
       )
     })
 
-    it('the log has the addresses of clients', async () => {
+    it('the log shows the addresses of clients', async () => {
       await using at = await startGateway({ settings: SETTINGS })
       await using balancer = await startBalancer(program, at)
       const stranger = await at.pki.issue('device', {}, await createAuthority())
@@ -105,7 +105,7 @@ for (const program of ['haproxy', 'nginx'] as const)
       }
     })
 
-    it('each client has the connection limit of its own address', async () => {
+    it('the connection limit counts the addresses of clients', async () => {
       await using at = await startGateway({ settings: SETTINGS })
       await using balancer = await startBalancer(program, at)
       for (const door of ['device', 'mqtt'] as const) {

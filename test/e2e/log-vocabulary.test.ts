@@ -12,7 +12,7 @@ import { rawTls } from '../support/raw.ts'
 const ID = 'device.d.wott.local'
 const ACL = `user ${ID}\ntopic readwrite mine/#\nuser alice\ntopic read mine/#\n`
 
-/** Every member of a line that tells who, where, when and why, and what else each line may have. */
+/** The fields of log lines that say who, where, when and why, and others that lines may have. */
 const WORDS: ReadonlySet<string> = new Set([
   ...['level', 'time', 'msg', 'repeated'],
   ...['device', 'client', 'viewer', 'door', 'address', 'reason', 'detail'],
@@ -67,7 +67,7 @@ it('the log uses the same fields for clients in every line', async () => {
   const lost = await said('has lost rights with the new access control file')
   assert.deepEqual([lost.device, lost.lost], [ID, ['publish mine/#']])
 
-  // people and devices that are thrown out
+  // viewers and devices that are disconnected
   await changeBook(at.viewersFile, Date.now(), (book) => ({
     book: revokeViewer(book, 'alice'),
     result: null,

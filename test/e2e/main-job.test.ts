@@ -11,7 +11,7 @@ import {
 import { startGateway, type TestGateway, TUTORIAL_ACL } from '../support/gateway.ts'
 import type { Credentials } from '../support/pki.ts'
 
-describe('a device posts a temperature, and everybody who may sees it', () => {
+describe('a reading reaches every reader that is allowed,', () => {
   let at: TestGateway
   let sensor: Credentials
   let subscriber: Credentials
@@ -61,7 +61,7 @@ describe('a device posts a temperature, and everybody who may sees it', () => {
     assert.equal(JSON.parse((await stream.next()).data).payload, '40')
   })
 
-  it('whatever the bytes are', async () => {
+  it('with any bytes', async () => {
     const bytes = Buffer.from(Array.from({ length: 256 }, (_, index) => index))
     using stream = await eventSource(at, subscriber, '/topics/wott/temperature')
     const sent = await curl(
@@ -81,7 +81,7 @@ describe('a device posts a temperature, and everybody who may sees it', () => {
     assert.deepEqual(Buffer.from(payloadBase64, 'base64'), bytes)
   })
 
-  it('but a device without the right gets 403, and nobody sees anything', async () => {
+  it('but a device without the right gets 403, and nothing is delivered', async () => {
     await using terminal = await mosquittoSub(at, subscriber, 'wott/temperature')
     const refused = await curl(
       subscriber,

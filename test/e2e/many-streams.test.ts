@@ -11,7 +11,7 @@ import { rawTls } from '../support/raw.ts'
 const READERS = 1000
 const CONNECTIONS = 10
 const MESSAGES = 100
-/** More than the kernel keeps for a connection that nobody reads. */
+/** More than the kernel buffers for a connection that nobody reads. */
 const FLOOD = 160
 
 describe('a thousand streams', () => {
@@ -33,7 +33,7 @@ describe('a thousand streams', () => {
   })
   after(() => at[Symbol.asyncDispose]())
 
-  it('get every message while one of them stops reading, which is cut off, counted, and can resume', async () => {
+  it('get every message while one stops reading, which is closed and counted, and can resume', async () => {
     const sessions = Array.from({ length: CONNECTIONS }, () => http2Session(at, device))
     const readers = await Promise.all(
       Array.from({ length: READERS - 1 }, async (_, n) => {
@@ -107,7 +107,7 @@ describe('a thousand streams', () => {
   })
 })
 
-/** The numbers that a raw stream brings, when all are there. */
+/** The numbers that a raw stream delivers, once all have arrived. */
 async function numbersOf(stream: ClientHttp2Stream): Promise<number[]> {
   const numbers: number[] = []
   let text = ''

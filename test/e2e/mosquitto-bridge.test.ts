@@ -27,13 +27,13 @@ describe('a Mosquitto with a bridge to the gateway', () => {
     const here = await mqttClient.connectAsync(`mqtt://127.0.0.1:${mosquitto.port}`)
     const [seenThere, seenHere] = [messagesOf(there), messagesOf(here)]
     await Promise.all([there.subscribeAsync('#', { qos: 1 }), here.subscribeAsync('#', { qos: 1 })])
-    // retained, so it gets here as soon as the bridge has subscribed
+    // retained, so that it arrives as soon as the bridge has subscribed
     await there.publishAsync('open', 'v', { qos: 1, retain: true })
     assert.deepEqual(await topicsOf(seenHere, 1), ['open'])
     await here.publishAsync('from/here', 'x', { qos: 1 })
     await there.publishAsync('from/there', 'y', { qos: 1 })
     assert.deepEqual(await topicsOf(seenHere, 2), ['from/here', 'from/there'])
-    // a message that came back would come before the fence
+    // a message that came back would arrive before the fence
     await here.publishAsync('fence', 'z', { qos: 1 })
     assert.deepEqual(await topicsOf(seenHere, 1), ['fence'])
     assert.deepEqual(await topicsOf(seenThere, 4), ['fence', 'from/here', 'from/there', 'open'])

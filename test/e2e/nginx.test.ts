@@ -10,7 +10,7 @@ import { freePort } from '../support/free-port.ts'
 import { startGateway } from '../support/gateway.ts'
 import { untilListening } from '../support/listening.ts'
 
-it('events come at once through nginx as it comes, which buffers', async () => {
+it('events arrive at once through nginx with its default buffering', async () => {
   await using folder = await temporaryFolder()
   await using at = await startGateway({ acl: 'pattern readwrite #\n' })
   const nginx = await at.pki.issue('nginx')
@@ -56,7 +56,7 @@ http {
   const chunks = response.setEncoding('utf8')[Symbol.asyncIterator]()
   for (const value of ['1', '2', '3']) {
     await http1(at, sensor, { path: '/topics/a', method: 'POST', body: value })
-    // if it waited for more, it would wait for ever: nothing more is published before this is here
+    // nothing more is published before this arrives, so nginx cannot be waiting for more
     let text = ''
     while (!text.includes(`"payload":"${value}"`)) text += (await chunks.next()).value
   }

@@ -25,10 +25,10 @@ topic write flow/birth
 user witness
 topic readwrite #
 `
-/** Node-RED publishes it after it has subscribed. */
+/** The topic that Node-RED publishes after it has subscribed. */
 const BIRTH = { birthTopic: 'flow/birth', birthPayload: 'online', birthQos: '1' }
 
-/** Converts each reading, and tells the device to cool where it is too warm. */
+/** A flow that converts each reading, and sends a command to cool where it is too warm. */
 const THERMOSTAT: FlowNode[] = [
   { id: 'in', type: 'mqtt in', topic: 'readings/+', qos: '1', wires: [['convert']] },
   {
@@ -83,7 +83,7 @@ describe('Node-RED itself', () => {
       await using _running = await program.start()
       assert.equal(await seen.next(), 'flow/birth online')
 
-      // commands wait from the first request on
+      // commands are stored from the first request on
       const path = `/topics/readings/${SENSOR}?command=1`
       const first = await call('POST', path, '21.5')
       assert.deepEqual([first.status, first.json.command], [200, null], first.text)
@@ -100,7 +100,7 @@ describe('Node-RED itself', () => {
       )
     })
 
-  it('asks a device that sleeps with the flow of the docs, and is answered', async () => {
+  it('sends a request to a sleeping device with the flow of the docs, and gets its reply', async () => {
     const { acl, nodes } = await flowOfTheDocs()
     await using at = await startGateway({
       acl: `${acl}topic write readings/+\nuser ${NODE_RED}\ntopic write flow/birth\nuser witness\ntopic read flow/#\n`,
@@ -129,8 +129,8 @@ describe('Node-RED itself', () => {
   })
 
   for (const [autoUnsubscribe, name] of [
-    [false, 'gets what it missed while it was stopped, when it keeps its subscriptions'],
-    [true, 'gets nothing that came while it was stopped, when it unsubscribes'],
+    [false, 'receives what it missed while it was stopped, when it keeps its subscriptions'],
+    [true, 'receives nothing from while it was stopped, when it unsubscribes'],
   ] as const)
     it(name, async () => {
       await using at = await startGateway({ acl: ACL })

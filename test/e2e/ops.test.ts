@@ -18,7 +18,7 @@ describe('the ops door', () => {
   const post = (topic: string, body: string) =>
     http1(at, device, { path: `/topics/${encodeURIComponent(topic)}`, method: 'POST', body })
 
-  it('tells Prometheus in its own format', async () => {
+  it('serves metrics in the Prometheus format', async () => {
     const response = await get('/metrics')
     assert.equal(response.status, 200)
     assert.equal(response.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8')
@@ -28,7 +28,7 @@ describe('the ops door', () => {
       assert.match(line, /^(# (HELP|TYPE) \w+ \S.*|\w+(\{.*\})? (-?[\d.e+-]+|NaN|\+Inf|-Inf))$/)
   })
 
-  it('has every metric that is promised, of its type', async () => {
+  it('has every documented metric with its type', async () => {
     const text = await at.metrics()
     for (const [name, type] of [
       ['wott_build_info', 'gauge'],
@@ -51,7 +51,7 @@ describe('the ops door', () => {
       assert.ok(text.includes(`# TYPE ${name} ${type}\n`), name)
   })
 
-  it('names what is running', async () => {
+  it('reports the version that is running', async () => {
     assert.match(
       await at.metrics(),
       new RegExp(`^wott_build_info\\{version="[\\d.]+[^"]*",node="${process.version}"\\} 1$`, 'm'),
@@ -99,7 +99,7 @@ describe('the ops door', () => {
     assert.notEqual(await at.metric(took), 0)
   })
 
-  it('shows the last number of each device and topic, and when the device was heard', async () => {
+  it('shows the last number of each device and topic, and when each device was last heard', async () => {
     const earliest = Date.now() / 1000
     await post('wott/temperature', '21.5')
     await post('wott/temperature', ' 22.5\n')
@@ -134,7 +134,7 @@ describe('the ops door', () => {
     await at.gateway.reload()
     assert.deepEqual([await at.metric(rules), await at.metric(successful)], [2, 0])
     assert.equal(await at.metric(time), before)
-    // it goes on with the rules from before, and says so
+    // it continues with the old rules, and reports that
     const pending = 'wott_reload_pending{file="acl"}'
     assert.equal(await at.metric(pending), 1)
     const ready = await get('/readyz')
@@ -159,7 +159,7 @@ describe('the ops door', () => {
     assert.equal(await ends('crl'), at.pki.authority.notAfter / 1000)
   })
 
-  it('is alive, and ready', async () => {
+  it('reports alive and ready', async () => {
     const alive = await get('/livez')
     assert.equal(alive.status, 200)
     assert.match(String(alive.headers.get('content-type')), /^application\/json\b/)
@@ -179,7 +179,7 @@ describe('the ops door', () => {
     })
   })
 
-  it('answers everything else with a problem', async () => {
+  it('answers any other request with a problem', async () => {
     for (const [path, init, status, expected] of [
       ['/', {}, 404, 'not_found'],
       ['/%zz', {}, 404, 'not_found'],

@@ -38,7 +38,7 @@ before(async () => {
 })
 after(() => at[Symbol.asyncDispose]())
 
-/** Publishes as AWS IoT's publishers do, with curl. */
+/** Publishes with curl and the headers of AWS IoT. */
 async function publish(topic: string, query = '', body = 'grün'): Promise<void> {
   const { stdout } = await curl(
     sensor,
@@ -53,8 +53,8 @@ async function publish(topic: string, query = '', body = 'grün'): Promise<void>
 
 const get = (path: string): Promise<Answer> => http1(at, sensor, { path })
 
-describe('the MQTT 5 properties of a message, over HTTP', () => {
-  it('arrives with a stream event, live, retained and from the history', async () => {
+describe('the MQTT 5 properties of a message over HTTP', () => {
+  it('are in stream events, live, retained and from the history', async () => {
     using live = await eventSource(at, sensor, '/stream?filter=live')
     await publish('live', '&qos=1&retain=true')
     const event = await live.next()
@@ -73,7 +73,7 @@ describe('the MQTT 5 properties of a message, over HTTP', () => {
     }
   })
 
-  it('is read with what is retained, for as long as it holds', async () => {
+  it('are returned with a retained message until it expires', async () => {
     await publish('read', '&retain=true&messageExpiry=3600')
     const { status, headers, text } = await get('/topics/read')
     assert.deepEqual([status, text], [200, 'grün'])
@@ -86,7 +86,7 @@ describe('the MQTT 5 properties of a message, over HTTP', () => {
     assert.equal((await get('/retainedMessage/read')).json.userProperties, USER_PROPERTIES)
   })
 
-  it('comes in lines of many readings, too', async () => {
+  it('can be set in lines of many readings', async () => {
     using live = await eventSource(at, sensor, '/stream?filter=line')
     const line = { topic: 'line', payload: 'grün', messageExpiry: 3600, ...PROPERTIES }
     const { json } = await http1(at, sensor, {
@@ -99,7 +99,7 @@ describe('the MQTT 5 properties of a message, over HTTP', () => {
     assert.deepEqual(JSON.parse((await live.next()).data).properties, PROPERTIES)
   })
 
-  it('may say when it is gone, for those who read and for those who follow', async () => {
+  it('include an expiry, for GET and for streams', async () => {
     await publish('short', '&retain=true&messageExpiry=1')
     assert.equal((await get('/topics/short')).text, 'grün')
     await until(
@@ -116,10 +116,10 @@ describe('the MQTT 5 properties of a message, over HTTP', () => {
   })
 })
 
-describe('the MQTT 5 properties of a message, between HTTP and MQTT', () => {
+describe('the MQTT 5 properties of a message between HTTP and MQTT', () => {
   const FORMAT = ['-V', 'mqttv5', '-F', '%t|%p|%C|%R|%D|%F|%P']
 
-  it('goes from a POST to an MQTT 5 subscriber, its user properties in order', async () => {
+  it('are delivered from a POST to an MQTT 5 subscriber, user properties in order', async () => {
     await using subscriber = await mosquittoSub(at, sensor, 'post', ...FORMAT, '-q', '1')
     await publish('post', '&qos=1')
     assert.equal(
@@ -128,14 +128,14 @@ describe('the MQTT 5 properties of a message, between HTTP and MQTT', () => {
     )
   })
 
-  it('is told an MQTT 5 subscriber with the seconds that are left', async () => {
+  it('include the remaining seconds of the expiry for an MQTT 5 subscriber', async () => {
     await publish('left', '&retain=true&messageExpiry=3600')
     await using subscriber = await mosquittoSub(at, sensor, 'left', '-V', 'mqttv5', '-F', '%E')
     const left = Number(await subscriber.next())
     assert.ok(left > 3500 && left <= 3600, `${left}`)
   })
 
-  it('goes from an MQTT 5 publisher to a stream and to whoever reads', async () => {
+  it('are delivered from an MQTT 5 publisher to a stream and to GET', async () => {
     using live = await eventSource(at, sensor, '/stream?filter=mqtt')
     const properties = [
       ...['content-type', PROPERTIES.contentType, 'response-topic', 'answers/1'],
@@ -156,7 +156,7 @@ describe('the MQTT 5 properties of a message, between HTTP and MQTT', () => {
   })
 })
 
-describe('what a device publishes, in the browser of a viewer', () => {
+describe('a retained message in the browser of a viewer', () => {
   let browser: Browser & AsyncDisposable
   before(async () => {
     browser = await openBrowser(at.certificate)
@@ -176,7 +176,7 @@ describe('what a device publishes, in the browser of a viewer', () => {
     return window
   }
 
-  it('is a page that runs nothing, loads nothing and speaks in nobody’s name', async () => {
+  it('runs no script, loads nothing and cannot use the session, as HTML', async () => {
     const attack = `document.title = 'attacked'; fetch('/session', { method: 'DELETE' })`
     const html = `<title>page</title><h1>hello</h1><script>${attack}</script><img src=/ onerror="${attack}"><script src=/topics/x/script></script>`
     const xml = `<html xmlns="http://www.w3.org/1999/xhtml"><head><title>page</title></head><body><h1>hello</h1><script>${attack}</script></body></html>`
@@ -194,11 +194,11 @@ describe('what a device publishes, in the browser of a viewer', () => {
       assert.equal(await page.evaluate('origin'), 'null')
     }
     assert.ok(window.problems.length > 0)
-    // the session is still there
+    // the session still exists
     assert.equal((await page.goto(`${door()}/session`))?.status(), 200)
   })
 
-  it('is no script and no style sheet of the dashboard’s, by whatever name', async () => {
+  it('cannot be loaded as a script or style sheet by the dashboard', async () => {
     await using window = await logIn()
     const { page } = window
     for (const [name, type] of [
@@ -227,7 +227,7 @@ describe('what a device publishes, in the browser of a viewer', () => {
     assert.equal(await page.evaluate('globalThis.attacked'), undefined)
   })
 
-  it('is shown as JSON where its publisher calls it so', async () => {
+  it('is shown as JSON with a JSON content type', async () => {
     await retain('z/json', 'application/json', '"<b>x</b>"')
     await retain('z/senml', 'application/senml+json', '{"n":"<i>t</i>","v":21.5}')
     await using window = await logIn()

@@ -9,7 +9,7 @@ import { blockWith, settingsIn } from '../support/docs.ts'
 
 const execute = promisify(execFile)
 
-it('the CA and the settings of docs/behind-a-proxy.md let the proxy in, and nobody else', async () => {
+it('the CA and the settings of docs/behind-a-proxy.md accept the proxy, and nobody else', async () => {
   await using folder = await temporaryFolder()
   const cwd = folder.path
   assert.equal((await run(['init'], { cwd })).code, 0)

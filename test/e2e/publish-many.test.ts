@@ -24,7 +24,7 @@ describe('POST /topics', async () => {
     return http1(at, writer, { path: '/topics', method: 'POST', body, headers })
   }
 
-  /** What became of each line: its payload as it arrived, or the code of its refusal. */
+  /** The result of each line: its payload as it was delivered, or its error code. */
   async function fates(...lines: string[]): Promise<string[]> {
     const { status, json } = await post(lines.join('\n'))
     const refused = new Map<number, string>()
@@ -41,7 +41,7 @@ describe('POST /topics', async () => {
     return found
   }
 
-  it('publishes every line, with its own QoS and retain', async () => {
+  it('publishes every line with its own QoS and retain', async () => {
     const { status, json } = await post(
       [
         '{"topic":"ok/a","payload":"1"}',
@@ -67,7 +67,7 @@ describe('POST /topics', async () => {
     assert.equal((await http1(at, writer, { path: '/topics/ok/d' })).status, 404)
   })
 
-  it('reports a bad line by its number, and publishes all others', async () => {
+  it('reports a bad line by its number, and publishes the others', async () => {
     const { json } = await post(
       [
         '{"topic":"ok/a","payload":"before"}',
@@ -94,7 +94,7 @@ describe('POST /topics', async () => {
     assert.equal((await messages.next()).payload, 'after')
   })
 
-  it('refuses a line that is not such an object, with a reason', async () => {
+  it('refuses an invalid line with a reason', async () => {
     const lines = [
       ...['null', '1', '"ok/a"', '[]', '{}', '{"topic":"ok/a"}', '{"payload":"x"}', '{"topic"'],
       ...['{"topic":1,"payload":"x"}', '{"topic":null,"payload":"x"}', '{"topic":["ok/a"]}'],
@@ -128,7 +128,7 @@ describe('POST /topics', async () => {
     assert.equal(fate, 'body_invalid')
   })
 
-  it('refuses a topic that is no Unicode, or not one to publish to', async () => {
+  it('refuses a topic that is invalid, or not valid Unicode', async () => {
     const topics = ['\\ud800', '', '$SYS/x', 'a/#', '\\u0000', 'a\\u000ab', 'a/'.repeat(100)]
     assert.deepEqual(
       await fates(...topics.map((topic) => `{"topic":"${topic}","payload":"x"}`)),
@@ -146,7 +146,7 @@ describe('POST /topics', async () => {
     assert.equal(fate, 'publish_denied')
   })
 
-  it('takes a number as it is written', async () => {
+  it('publishes a number as it is written', async () => {
     const numbers = ['21.5', '21.50', '-0', '1e400', '12345678901234567890', '0.1000']
     assert.deepEqual(
       await fates(...numbers.map((number) => `{"topic":"ok/a","payload":${number}}`)),
@@ -154,7 +154,7 @@ describe('POST /topics', async () => {
     )
   })
 
-  it('takes any other JSON value as it is written', async () => {
+  it('publishes any other JSON value as it is written', async () => {
     const values = [
       ...['null', 'true', 'false', '{}', '[]', '{"t":21.50,"n":12345678901234567890}'],
       ...['[1, 1.10, "a\\u00e4\\"}]"]', '{ "payload" : {"payload":[1.0]} }'],
@@ -167,7 +167,7 @@ describe('POST /topics', async () => {
     assert.deepEqual(await fates(twice), ['{"t":2.0}'])
   })
 
-  it('says with its status that all lines were refused', async () => {
+  it('answers with the common error when all lines were refused', async () => {
     const denied = '{"topic":"forbidden","payload":"x"}'
     const large = `{"topic":"ok/a","payload":"${'x'.repeat(128 * 1024 + 1)}"}`
     const cases: [string[], number, string][] = [
@@ -188,7 +188,7 @@ describe('POST /topics', async () => {
     }
   })
 
-  it('takes every byte in base64, and an empty payload', async () => {
+  it('accepts every byte in base64, and an empty payload', async () => {
     const subscriber = await mqtt(at, await at.pki.issue('reader'))
     const arrived = new Promise<Buffer>((resolve) =>
       subscriber.on('message', (_topic, payload) => resolve(payload)),
@@ -201,7 +201,7 @@ describe('POST /topics', async () => {
     assert.deepEqual(await fates('{"topic":"ok/a","payloadBase64":""}'), [''])
   })
 
-  it('takes blank lines, CRLF, and a last line with or without its end', async () => {
+  it('accepts blank lines, CRLF, and a last line with or without a line end', async () => {
     const { json } = await post(
       '\r\n{"topic":"ok/a","payload":"1"}\r\n\r\n  \n{"topic":"ok/a","payload":"2"}\r\nx\r\n',
     )
@@ -219,7 +219,7 @@ describe('POST /topics', async () => {
       assert.deepEqual((await post(body)).json, { accepted: 0, refused: [] })
   })
 
-  it('keeps the order of 1,000 lines, and takes no more', async () => {
+  it('keeps the order of 1,000 lines, and accepts no more', async () => {
     for (const qos of [0, 1]) {
       const lines = Array.from(
         { length: 1000 },
@@ -232,7 +232,7 @@ describe('POST /topics', async () => {
     await fates('{"topic":"ok/a","payload":"the next to arrive"}')
   })
 
-  it('takes 1 MiB, and no more', async () => {
+  it('accepts 1 MiB, and no more', async () => {
     const line = '{"topic":"ok/a","payload":"1"}'
     assert.equal((await post(line.padEnd(MiB, ' '))).json.accepted, 1)
     assert.equal((await messages.next()).payload, '1')
@@ -257,7 +257,7 @@ describe('POST /topics', async () => {
     await messages.next()
   })
 
-  it('works over HTTP/2, without a length', async () => {
+  it('accepts a body over HTTP/2 without a length', async () => {
     const session = http2Session(at, writer)
     const { json } = await http2(
       session,
@@ -270,7 +270,7 @@ describe('POST /topics', async () => {
   })
 })
 
-it('POST /topics counts its lines, and the rate limit does too', async () => {
+it('POST /topics is counted, and limited in rate, by its lines', async () => {
   await using at = await startGateway({
     acl: 'user writer\ntopic write ok\n',
     settings: { publishRate: '1', publishBurst: '5', maxPayload: '2' },
@@ -294,7 +294,7 @@ it('POST /topics counts its lines, and the rate limit does too', async () => {
       headers: { 'content-type': NDJSON },
     })
   const { status, json, headers } = await send(0)
-  // it ends with the line that is too much: what came before is told, and none after it is tried
+  // it stops at the line that exceeds the rate: earlier lines are reported, later ones not tried
   assert.deepEqual([status, json.code, json.accepted, json.next], [429, 'rate_limited', 2, 6])
   assert.ok(Number(headers['retry-after']) >= 1)
   assert.equal(json.refused.length, 3)

@@ -51,7 +51,7 @@ describe('POST /topics/{topic}', async () => {
     )
   })
 
-  it('takes the request of an AWS IoT publisher as it is', async () => {
+  it('accepts the request of an AWS IoT publisher', async () => {
     const query = 'qos=1&contentType=text%2Fplain&messageExpiry=60&responseTopic=answers'
     const { status, json } = await post(`/topics/aws/iot?${query}`, '{"t":1}')
     assert.deepEqual([status, json.message, Object.keys(json)], [200, 'OK', ['message', 'traceId']])
@@ -59,7 +59,7 @@ describe('POST /topics/{topic}', async () => {
     assert.deepEqual({ topic, payload, qos }, { topic: 'aws/iot', payload: '{"t":1}', qos: 1 })
   })
 
-  it('takes slashes raw and escaped, and decodes a topic exactly once', async () => {
+  it('accepts raw and escaped slashes, and decodes a topic exactly once', async () => {
     const topics = {
       'a/b': 'a/b',
       'a%2Fb': 'a/b',
@@ -97,7 +97,7 @@ describe('POST /topics/{topic}', async () => {
       assert.deepEqual(await refusal(`/topics/${path}`), [400, 'topic_invalid'], path)
   })
 
-  it('takes a topic of 65,535 bytes, escaped or not, and no longer one', async () => {
+  it('accepts a topic of 65,535 bytes, escaped or not, and no longer one', async () => {
     const longest = `${'é'.repeat(32_767)}x`
     assert.equal((await post(`/topics/${encodeURIComponent(longest)}`)).status, 200)
     assert.equal((await messages.next()).topic, longest)
@@ -108,7 +108,7 @@ describe('POST /topics/{topic}', async () => {
       assert.deepEqual(await refusal(`/topics/${topic}`), [400, 'topic_invalid'])
   })
 
-  it('takes 100 levels, and no more', async () => {
+  it('accepts 100 levels, and no more', async () => {
     const deepest = Array(100).fill('l').join('/')
     assert.equal((await post(`/topics/${deepest}`)).status, 200)
     assert.equal((await messages.next()).topic, deepest)
@@ -116,7 +116,7 @@ describe('POST /topics/{topic}', async () => {
     assert.deepEqual(await refusal(`/topics/${'%2F'.repeat(100)}`), [400, 'topic_invalid'])
   })
 
-  it('takes any content type, and none, over HTTP/1.1 and HTTP/2', async () => {
+  it('accepts any content type, and none, over HTTP/1.1 and HTTP/2', async () => {
     const body = '{"not":"parsed"'
     const session = http2Session(at, writer)
     for (const type of [
@@ -143,7 +143,7 @@ describe('POST /topics/{topic}', async () => {
     session.close()
   })
 
-  it('takes what curl sends by itself', async () => {
+  it('accepts the form content type that curl sends by default', async () => {
     const url = `https://localhost:${at.ports.device}/topics/a`
     for (const version of ['--http1.1', '--http2']) {
       const { stdout } = await curl(writer, writer.caFile, version, '-d', '21.5', url)
@@ -152,12 +152,12 @@ describe('POST /topics/{topic}', async () => {
     }
   })
 
-  it('takes a chunked body', async () => {
+  it('accepts a chunked body', async () => {
     assert.equal((await post('/topics/a', 'abc', { 'transfer-encoding': 'chunked' })).status, 200)
     assert.equal((await messages.next()).payload, 'abc')
   })
 
-  it('takes no body for an empty payload', async () => {
+  it('publishes an empty payload without a body', async () => {
     const [answer] = await rawHttp(
       at,
       writer,
@@ -172,7 +172,7 @@ describe('POST /topics/{topic}', async () => {
     session.close()
   })
 
-  it('takes a payload of 128 KiB, and no larger one, chunked or not', async () => {
+  it('accepts a payload of 128 KiB, and no larger one, chunked or not', async () => {
     const session = http2Session(at, writer)
     const chunked = { 'transfer-encoding': 'chunked' }
     const overHttp2 = { ':method': 'POST', ':path': '/topics/a' }
@@ -198,7 +198,7 @@ describe('POST /topics/{topic}', async () => {
     assert.equal((await messages.next()).qos, 0)
   })
 
-  it('retains where asked, and an empty body clears what is retained', async () => {
+  it('retains with retain=true, and an empty body clears the retained message', async () => {
     await post('/topics/kept?retain=true', 'first')
     await post('/topics/kept?retain=false', 'second')
     assert.equal((await http1(at, writer, { path: '/topics/kept' })).text, 'first')
@@ -226,21 +226,21 @@ describe('POST /topics/{topic}', async () => {
       assert.deepEqual(await refusal(`/topics/a?${query}`), [400, 'query_invalid'], query)
   })
 
-  it('reads an escaped query, and an empty one', async () => {
+  it('accepts an escaped query, and an empty one', async () => {
     for (const query of ['', '&', '%71os=%31', 'qos=1&']) {
       assert.equal((await post(`/topics/a?${query}`)).status, 200, query)
       assert.equal((await messages.next()).qos, query.includes('1') ? 1 : 0, query)
     }
   })
 
-  it("takes the names that AWS IoT's publishers send", async () => {
+  it('accepts the parameter names of AWS IoT', async () => {
     const query =
       'qos=1&retain=false&contentType=text%2Fplain&messageExpiry=60&responseTopic=re%2Fply'
     assert.equal((await post(`/topics/a?${query}`, '7')).status, 200)
     assert.equal((await messages.next()).payload, '7')
   })
 
-  it('refuses what the access control file does not allow, in any spelling', async () => {
+  it('refuses a topic that no rule allows, in any spelling', async () => {
     for (const topic of ['secret', 'secret/x', 'secret%2Fx', '%73ecret/x']) {
       const { status, json } = await post(`/topics/${topic}`)
       assert.deepEqual([status, json.code], [403, 'publish_denied'], topic)
@@ -248,7 +248,7 @@ describe('POST /topics/{topic}', async () => {
     }
   })
 
-  it('says everything that goes wrong in the same words', async () => {
+  it('answers every error in the same format', async () => {
     const answers = [
       await post('/topics/+'),
       await post('/topics/a?qos=2'),
@@ -291,7 +291,7 @@ describe('POST /topics/{topic}', async () => {
     )
   })
 
-  it('gives its own trace id, whatever the client calls its request', async () => {
+  it('makes its own trace id, whatever id the client sends', async () => {
     const { headers } = await post('/topics/a', '1', {
       'x-request-id': 'mine',
       'request-id': 'mine',
@@ -338,7 +338,7 @@ describe('POST /topics/{topic} is counted', () => {
 })
 
 describe('the rate limit', () => {
-  it('is one device’s own', async () => {
+  it('applies to each device separately', async () => {
     await using at = await startGateway({
       acl: 'pattern write #\n',
       settings: { publishRate: '1', publishBurst: '1' },

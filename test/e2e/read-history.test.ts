@@ -40,7 +40,7 @@ async function open(settings: Record<string, string>) {
       return JSON.parse(stdout)
     },
     publish: (lines: readonly object[]) => publishAs(sensor, lines),
-    /** What publishes as another device. */
+    /** Another device that publishes. */
     async as(id: string) {
       const device = await at.pki.issue(id)
       return (lines: readonly object[]) => publishAs(device, lines)
@@ -70,7 +70,7 @@ for (const kind of ['memory:', 'file:'] as const)
     let opened: Opened
     before(async () => {
       folder = await temporaryFolder()
-      // on the disk there is more than in memory
+      // with file: more messages are stored than memory holds
       opened = await open(
         kind === 'file:'
           ? { broker: `file:${folder.path}`, history: '10' }
@@ -88,7 +88,7 @@ for (const kind of ['memory:', 'file:'] as const)
       await folder[Symbol.asyncDispose]()
     })
 
-    it('has every message once, in order, with its id', async () => {
+    it('returns every message once, in order, with its id', async () => {
       const answer = await opened.json('filter=wott/temperature')
       assert.deepEqual(payloads(answer), numbers(1, 50))
       assert.deepEqual([answer.truncated, answer.next], [null, null])
@@ -107,7 +107,7 @@ for (const kind of ['memory:', 'file:'] as const)
       assert.equal(all.entries.length, 53)
     })
 
-    it('has the latest message of each topic, in parts too', async () => {
+    it('returns the latest message of each topic, also in pages', async () => {
       const all = ['{"in":{"temperature":23}}', '50', '=1+1']
       const answer = await opened.json('filter=%23&latest=true')
       assert.deepEqual(payloads(answer), all)
@@ -119,7 +119,7 @@ for (const kind of ['memory:', 'file:'] as const)
       assert.deepEqual(payloads(await opened.json('filter=wott/text&latest=true')), ['=1+1'])
     })
 
-    it('goes on where a part of it ended, from either end', async () => {
+    it('continues after a page, from either end', async () => {
       for (const [order, expected] of [
         ['asc', numbers(1, 50)],
         ['desc', numbers(1, 50).reverse()],
@@ -145,7 +145,7 @@ for (const kind of ['memory:', 'file:'] as const)
           }
     })
 
-    it('is told by time', async () => {
+    it('can be bounded by time', async () => {
       const { entries } = await opened.json('filter=%23')
       for (const index of [0, 20, 52]) {
         const { time } = entries[index]
@@ -163,7 +163,7 @@ for (const kind of ['memory:', 'file:'] as const)
       assert.equal((await opened.json('filter=%23&from=0&to=now')).entries.length, 53)
     })
 
-    it('counts numbers in buckets', async () => {
+    it('returns numbers in buckets', async () => {
       const own = await opened.json('filter=wott/%23&every=1d')
       const total = own.buckets.reduce(
         (sum: number, { count }: { count: number }) => sum + count,
@@ -185,7 +185,7 @@ for (const kind of ['memory:', 'file:'] as const)
       })
     })
 
-    it('comes in lines of JSON', async () => {
+    it('can be NDJSON', async () => {
       const { stdout } = await opened.get('filter=wott/temperature&format=ndjson&limit=3')
       const lines = stdout.trimEnd().split('\n')
       assert.deepEqual(
@@ -194,7 +194,7 @@ for (const kind of ['memory:', 'file:'] as const)
       )
     })
 
-    it('comes in CSV that no spreadsheet runs', async () => {
+    it('can be CSV without formulas that a spreadsheet would run', async () => {
       const ran = await opened.get('filter=wott/text&format=csv', opened.reader, '-i')
       assert.match(ran.stdout, /^content-type: text\/csv; charset=utf-8; header=present\r$/im)
       const [, body = ''] = ran.stdout.split('\r\n\r\n')
@@ -207,7 +207,7 @@ for (const kind of ['memory:', 'file:'] as const)
       assert.deepEqual(rest, [''])
     })
 
-    it('says that a limit nobody asked for was reached', async () => {
+    it('reports when the default limit was reached', async () => {
       await opened.publish(readings(51, 1000))
       await opened.publish(readings(1001, 1001))
       const { stdout } = await opened.get('filter=wott/temperature&format=ndjson')
@@ -222,7 +222,7 @@ for (const kind of ['memory:', 'file:'] as const)
       assert.match(csv.stdout, /\r\n# \{"truncated":"limit","next":"[^"]+","gaps":\[.*\]\}\r\n$/)
     })
 
-    it('shows a viewer what the viewer may read', async () => {
+    it('returns only what a viewer may read', async () => {
       await opened.publish([{ topic: 'wott/secret', payload: 'x' }])
       const { at } = opened
       const code = await inviteViewer(at.viewersFile, 'alice', 3_600_000)
@@ -240,7 +240,7 @@ for (const kind of ['memory:', 'file:'] as const)
       assert.equal(JSON.parse(nobody.stdout).code, 'session_required')
     })
 
-    it('is read with the present rules, also while messages are published', async () => {
+    it('is checked with the current rules, also while messages are published', async () => {
       const { at, reader, sensor } = opened
       const { code } = JSON.parse((await opened.get('filter=wott/%23', sensor)).stdout)
       assert.equal(code, 'read_denied')
@@ -261,8 +261,8 @@ for (const kind of ['memory:', 'file:'] as const)
   })
 
 describe('the history', () => {
-  it('reports messages that memory: no longer has', async () => {
-    // each is 100 bytes, its topic and two digits
+  it('reports messages that memory: no longer holds', async () => {
+    // each message has 100 bytes with its topic of two digits
     const historyBytes = String(10 * (100 + 'wott/temperature'.length + 2))
     const opened = await open({ broker: 'memory:', historyBytes, historyBytesPerDevice: '1MiB' })
     await using _ = opened.at
@@ -279,7 +279,7 @@ describe('the history', () => {
   })
 
   for (const kind of ['memory:', 'file:'])
-    it(`has what others sent, however much one device sends: ${kind}`, async () => {
+    it(`keeps messages of others, however much one device sends: ${kind}`, async () => {
       await using folder = await temporaryFolder()
       const broker = kind === 'file:' ? `file:${folder.path}` : kind
       const opened = await open({ broker, historyBytes: '100KiB', historyBytesPerDevice: '50KiB' })
@@ -298,12 +298,12 @@ describe('the history', () => {
       assert.deepEqual(payloads(answer), [...numbers(1, 10), 'still here'])
       const { entries } = await opened.json('filter=wott/loud&limit=1000')
       assert.ok(entries.length > 20)
-      // with file: only what is older than a minute goes
+      // file: deletes only messages older than a minute
       const most = kind === 'memory:' ? 60 * 1024 : Number.POSITIVE_INFINITY
       assert.ok(((await at.metric('wott_log_bytes')) ?? most) <= most)
     })
 
-  it('has the ids of streams', async () => {
+  it('uses the same ids as streams', async () => {
     const opened = await open({ broker: 'memory:' })
     await using _ = opened.at
     await opened.publish(readings(1, 3))
@@ -329,7 +329,7 @@ describe('the history', () => {
     await first.at[Symbol.asyncDispose]()
   })
 
-  it('leaves out what has expired', async () => {
+  it('leaves out expired messages', async () => {
     const opened = await open({ broker: 'memory:' })
     await using _ = opened.at
     const url = `https://localhost:${opened.at.ports.device}/topics/wott/a`

@@ -7,7 +7,7 @@ import type { Credentials } from '../support/pki.ts'
 
 const BYTES = Buffer.from(Array.from({ length: 256 }, (_, index) => index))
 
-describe('what is retained', () => {
+describe('a retained message', () => {
   let at: TestGateway
   let writer: Credentials
   let reader: Credentials
@@ -32,7 +32,7 @@ describe('what is retained', () => {
 
   const get = (path: string): Promise<Answer> => http1(at, reader, { path })
 
-  it('is read byte for byte, over HTTP/1.1 and HTTP/2', async () => {
+  it('is returned byte for byte, over HTTP/1.1 and HTTP/2', async () => {
     const session = http2Session(at, reader)
     for (const answer of [
       await get('/topics/open/bytes'),
@@ -47,12 +47,12 @@ describe('what is retained', () => {
     session.close()
   })
 
-  it('is read with curl', async () => {
+  it('can be read with curl', async () => {
     const url = `https://localhost:${at.ports.device}/topics/open/qos1`
     assert.equal((await curl(reader, reader.caFile, url)).stdout, '21.5')
   })
 
-  it('is listed in the shape of AWS IoT, as far as it may be read', async () => {
+  it('is listed in the format of AWS IoT, if it may be read', async () => {
     const { status, headers, json } = await get('/retainedMessage')
     assert.equal(status, 200)
     assert.equal(headers['cache-control'], 'no-store')
@@ -74,7 +74,7 @@ describe('what is retained', () => {
       assert.equal((await get(`/retainedMessage?${query}`)).json.code, 'query_invalid', query)
   })
 
-  it('comes in the shape of AWS IoT', async () => {
+  it('is returned in the format of AWS IoT', async () => {
     const earliest = Date.now()
     await retain('open/aws', BYTES, '&qos=1')
     const { status, headers, json } = await get('/retainedMessage/open/aws')
@@ -87,7 +87,7 @@ describe('what is retained', () => {
     assert.equal((await get('/retainedMessage/open%2Faws')).json.topic, 'open/aws')
   })
 
-  it('is not there where nothing was retained', async () => {
+  it('is not found where there is none', async () => {
     for (const route of ['topics', 'retainedMessage']) {
       const { status, json } = await get(`/${route}/open/never`)
       assert.deepEqual([status, json.code], [404, 'not_retained'])
@@ -103,7 +103,7 @@ describe('what is retained', () => {
       }
   })
 
-  it('has one topic, not a filter', async () => {
+  it('is read by its topic, not by a filter', async () => {
     for (const route of ['topics', 'retainedMessage'])
       for (const topic of ['open/+', 'open/%23', '', '%00', '%zz', '$SYS/x', '%FF']) {
         const { status, json } = await get(`/${route}/${topic}`)
@@ -111,7 +111,7 @@ describe('what is retained', () => {
       }
   })
 
-  it('is hidden again as soon as the rules say so', async () => {
+  it('is hidden as soon as new rules deny it', async () => {
     assert.equal((await get('/topics/open/qos1')).status, 200)
     await writeFile(at.aclFile, 'user reader\ntopic read other\n')
     await at.gateway.reload()

@@ -23,8 +23,8 @@ const post = (path: string, body: string, headers = {}): Promise<Answer> =>
 
 const ago = (minutes: number) => new Date(Date.now() - minutes * MINUTE).toISOString()
 
-describe('when a reading was measured', () => {
-  it('is told with one reading, and by streams with its arrival', async () => {
+describe('the time of measurement', () => {
+  it('can be sent with one reading, and is in streams beside its arrival', async () => {
     using live = await eventSource(at, sensor, '/stream?filter=one')
     const time = ago(90)
     const started = Date.now()
@@ -38,7 +38,7 @@ describe('when a reading was measured', () => {
     assert.equal(JSON.parse((await live.next()).data).received, undefined)
   })
 
-  it('is told with each line of many', async () => {
+  it('can be sent with each line of many', async () => {
     using live = await eventSource(at, sensor, '/stream?filter=lines')
     const time = ago(5)
     const lines = [time, Date.parse(time), 'noon', ago(-60), ago(60 * 24 * 31)].map((time) =>
@@ -62,7 +62,7 @@ describe('when a reading was measured', () => {
       assert.equal(JSON.parse((await live.next()).data).time, time)
   })
 
-  it('is refused if it is invalid or too far away', async () => {
+  it('is refused if it is invalid or out of bounds', async () => {
     for (const time of ['', 'noon', '12', ago(-10)]) {
       const { status, json } = await post(`/topics/refused?time=${time}`, '1')
       assert.deepEqual([status, json.code], [400, 'time_invalid'], time)
@@ -70,7 +70,7 @@ describe('when a reading was measured', () => {
     assert.equal((await post('/topics/refused?time=1&time=2', '1')).json.code, 'query_invalid')
   })
 
-  it('goes to MQTT 5 subscribers, and comes from MQTT 5 publishers', async () => {
+  it('is sent to MQTT 5 subscribers, and read from MQTT 5 publishers', async () => {
     await using subscriber = await mosquittoSub(
       ...([at, sensor, 'mqtt', '-V', 'mqttv5', '-F', '%p|%P'] as const),
     )
@@ -95,7 +95,7 @@ describe('when a reading was measured', () => {
 })
 
 for (const kind of ['memory', 'file'] as const)
-  describe(`the history of what was measured, in ${kind}:`, () => {
+  describe(`the history by time of measurement, in ${kind}`, () => {
     const HOUR = 60
     let folder: string
     let there: TestGateway
@@ -124,7 +124,7 @@ for (const kind of ['memory', 'file'] as const)
     const payloads = async (query: string) =>
       (await read(query)).entries.map(({ payload }: { payload: string }) => Number(payload))
 
-    it('goes by when it was measured, whenever it came', async () => {
+    it('is ordered by measurement, whenever readings arrived', async () => {
       const day = ago(24 * HOUR)
       await send(5)
       for (const [payload, minutes] of [
@@ -142,7 +142,7 @@ for (const kind of ['memory', 'file'] as const)
       assert.deepEqual(await payloads('&from=-3h'), [3, 4, 5, 6])
     })
 
-    it('goes on where an answer ended, in either order', async () => {
+    it('continues where an answer ended, in either order', async () => {
       for (const order of ['asc', 'desc']) {
         const found: number[] = []
         for (let after = ''; ; ) {
@@ -155,7 +155,7 @@ for (const kind of ['memory', 'file'] as const)
       }
     })
 
-    it('is counted in the bucket of its time, and none is split', async () => {
+    it('counts each reading in the bucket of its time, and splits no bucket', async () => {
       const found: [number, number][] = []
       for (let after = ''; ; ) {
         const { buckets, next } = await read(`&every=1h&limit=2${after}`)

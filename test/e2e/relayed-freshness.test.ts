@@ -5,7 +5,7 @@ import { startMosquitto } from '../support/mosquitto.ts'
 import { clientOf, startRelayed } from '../support/relayed.ts'
 
 describe('in front of another broker', () => {
-  it('silence is said there, by its own client as by a device, and known after a restart', async () => {
+  it('status messages about silent topics are published there, and known after a restart', async () => {
     await using mosquitto = await startMosquitto()
     await using there = await clientOf(mosquitto.port)
     const messages = messagesOf(there)
@@ -23,7 +23,7 @@ describe('in front of another broker', () => {
     }
     await using relayed = await startRelayed(mosquitto.port, { silence: '1' })
     const silent = 'wott_topic_silent{device="a.d.wott.local",topic="t/1"}'
-    // what is retained does not wake it
+    // a retained message does not count as a sign of life
     await relayed.at.until(silent, 1)
     await relayed.post('t/1', '2')
     assert.deepEqual([await next(), await next()], [`${status}/t/1 online`, `${status} online`])

@@ -20,7 +20,7 @@ describe('an MQTT client in front of another broker', () => {
   const connect = (...args: [clientId: string, terms?: Parameters<typeof connectClient>[3]]) =>
     connectClient(relayed.at, relayed.device, ...args)
 
-  it('is told in CONNACK what is not kept', async () => {
+  it('is told in CONNACK what is not available', async () => {
     const client = await connect('a', { properties: { sessionExpiryInterval: 100 } })
     const { properties } = client.connack
     assert.equal(properties?.maximumQoS, 1)
@@ -32,7 +32,7 @@ describe('an MQTT client in front of another broker', () => {
     await again.disconnect()
   })
 
-  it('is granted QoS 1 at most, no shared subscription, and no subscription without its own messages', async () => {
+  it('is granted QoS 1 at most, no shared subscription, and no No Local', async () => {
     const asBridge: object = { version: 4, bridgeMode: true }
     const client = await connect('b')
     assert.deepEqual(
@@ -83,7 +83,7 @@ describe('an MQTT client in front of another broker', () => {
     await relayed.at.logged(({ reason }) => /clean session/.test(String(reason)))
   })
 
-  it('has its will published there, and what it sends acknowledged after that broker has', async () => {
+  it('has its will published there, and its messages acknowledged after that broker has', async () => {
     await using there = await clientOf(mosquitto.port)
     const messages = messagesOf(there)
     await there.subscribeAsync('#', { qos: 1 })
@@ -97,13 +97,13 @@ describe('an MQTT client in front of another broker', () => {
     assert.deepEqual([second.topic, second.payload], ['will', 'last'])
   })
 
-  it('hears why that broker refuses its message', async () => {
+  it('is told why that broker refuses its message', async () => {
     const client = await connect('f')
     assert.equal(await client.publish('forbidden', '1', { qos: 1 }), 0x87)
     await client.disconnect()
   })
 
-  it('keeps its connection while that broker is away, but for what MQTT 3 cannot say', async () => {
+  it('keeps its connection while that broker is away, unless MQTT 3 has no error code for it', async () => {
     await using own = await startMosquitto()
     await using front = await startRelayed(own.port)
     const now = await connectClient(front.at, front.device, 'g5')

@@ -14,7 +14,7 @@ const DENIES_SECRET = [
 const BURST = 5_000
 
 describe('a reader in front of another broker', () => {
-  it('gets what others publish there, with the device that the property names and without the property', async () => {
+  it('receives what others publish there, with the device from the user property, which is removed', async () => {
     await using mosquitto = await startMosquitto()
     await using there = await clientOf(mosquitto.port)
     await using relayed = await startRelayed(mosquitto.port)
@@ -53,7 +53,7 @@ describe('a reader in front of another broker', () => {
     assert.equal(await relayed.at.metric('wott_reading{device="b.d.wott.local",topic="x/1"}'), 1)
   })
 
-  it('gets nothing whose topic or size the gateway would refuse, which is counted', async () => {
+  it('does not receive messages whose topic or size the gateway refuses, which are counted', async () => {
     await using mosquitto = await startMosquitto()
     await using there = await clientOf(mosquitto.port)
     await using relayed = await startRelayed(mosquitto.port, { maxPayload: '1KiB' })
@@ -70,7 +70,7 @@ describe('a reader in front of another broker', () => {
     ['Mosquitto', startMosquitto],
     ['NATS', startNats],
   ] as const)
-    it(`gets each message once though filters overlap, and by subscriptions that end later, of ${name}`, async () => {
+    it(`receives each message once though filters overlap, by subscriptions at ${name} that end later`, async () => {
       await using other = await start()
       await using relayed = await startRelayed(other.port, {
         brokerSubscribe: 'off',
@@ -90,7 +90,7 @@ describe('a reader in front of another broker', () => {
       await relayed.post('a/b', '2')
       for (const stream of [one, other1])
         assert.deepEqual([await stream.next(), await stream.next()], ['1', '2'])
-      // "#" alone: "a/#" and "+/b" overlap in part, and no filter of two levels covers both
+      // "#" is the only filter that covers both "a/#" and "+/b", which overlap in part
       await relayed.at.until(subscriptions, 1)
       await relayed.post('a/b', '3')
       assert.deepEqual([await one.next(), await other1.next()], ['3', '3'])
@@ -104,7 +104,7 @@ describe('a reader in front of another broker', () => {
       await relayed.at.until(subscriptions, 0)
     })
 
-  it('hears of a time in which the broker was away, at once and when it resumes', async () => {
+  it('is told of a gap when the broker was away, at once and when it resumes', async () => {
     await using mosquitto = await startMosquitto()
     await using relayed = await startRelayed(mosquitto.port)
     using stream = await relayed.follow('filter=%23')
@@ -131,7 +131,7 @@ describe('a reader in front of another broker', () => {
     assert.equal(await fresh.next(), 'now')
   })
 
-  it('is told by name where the broker refuses, and others read on', async () => {
+  it('is told which filter the broker refuses, and others continue', async () => {
     await using nats = await startNats(DENIES_SECRET)
     await using relayed = await startRelayed(nats.port, { brokerSubscribe: 'open/#,secret/#' })
     const ready = await fetch(`http://127.0.0.1:${relayed.at.ports.ops}/readyz`)
@@ -156,7 +156,7 @@ describe('a reader in front of another broker', () => {
     assert.ok(relayed.at.log.some(({ msg }) => msg === 'the broker refuses a subscription'))
   })
 
-  it('is told by name where the broker that it comes to next refuses', async () => {
+  it('is told which filter the broker refuses after a reconnection', async () => {
     await using one = await startNats()
     await using other = await startNats(DENIES_SECRET)
     await using proxy = await startTcpProxy(one.port)
@@ -175,7 +175,7 @@ describe('a reader in front of another broker', () => {
     assert.equal(await open.next(), '2')
   })
 
-  it('gets all of a burst that the broker may queue', async () => {
+  it('receives all of a burst that the broker queues', async () => {
     await using mosquitto = await startMosquitto({
       lines: ['max_queued_messages 0', 'max_inflight_messages 1000'],
     })
@@ -202,7 +202,7 @@ describe('a reader in front of another broker', () => {
     await client.endAsync()
   })
 
-  it('is refused beyond as many subscriptions as there may be', async () => {
+  it('is refused beyond the bound on subscriptions', async () => {
     await using mosquitto = await startMosquitto()
     await using relayed = await startRelayed(mosquitto.port, {
       brokerSubscribe: 'a/#',

@@ -11,11 +11,11 @@ const RETAINED = { qos: 1, retain: true } as const
 
 for (const [name, start, brokerSubscribe] of [
   ['Mosquitto', startMosquitto, '#'],
-  ['Mosquitto, of which nothing is followed,', startMosquitto, 'off'],
-  ['NATS, whose messages do not say that they are retained,', startNats, '#'],
+  ['Mosquitto, with WOTT_BROKER_SUBSCRIBE=off,', startMosquitto, 'off'],
+  ['NATS, which does not mark them as retained,', startNats, '#'],
 ] as const)
-  describe(`what ${name} retains`, () => {
-    it('is read by all who ask, as it is now', async () => {
+  describe(`retained messages of ${name}`, () => {
+    it('are read as they are now', async () => {
       await using other = await start()
       await using there = await clientOf(other.port, start === startNats ? 4 : 5)
       await there.publishAsync('r/1', 'old', RETAINED)
@@ -45,8 +45,8 @@ for (const [name, start, brokerSubscribe] of [
     })
   })
 
-describe('what another broker retains', () => {
-  it('is all read, however much it is', async () => {
+describe('the retained messages of another broker', () => {
+  it('are all read, however many', async () => {
     await using mosquitto = await startMosquitto()
     await using there = await clientOf(mosquitto.port)
     for (let from = 0; from < MANY; from += 500)
@@ -61,7 +61,7 @@ describe('what another broker retains', () => {
     while (seen.size < MANY) seen.add(await stream.next())
   })
 
-  it('is what it was while that broker is away, and all that changed meanwhile is handed on', async () => {
+  it('stay readable while that broker is away, and changes are delivered afterwards', async () => {
     await using mosquitto = await startMosquitto()
     await using there = await clientOf(mosquitto.port)
     await using proxy = await startTcpProxy(mosquitto.port)
@@ -96,7 +96,7 @@ describe('what another broker retains', () => {
     assert.equal(await stream.next(), 'last')
   })
 
-  it('is gone when that broker comes back empty', async () => {
+  it('are gone when that broker comes back empty', async () => {
     await using mosquitto = await startMosquitto()
     await using relayed = await startRelayed(mosquitto.port)
     await relayed.post('a', '1', 'qos=1&retain=true')
@@ -108,7 +108,7 @@ describe('what another broker retains', () => {
     assert.equal((await relayed.get('/topics/a')).status, 404)
   })
 
-  it('cannot be read while it is away where it was not read before: 503, and an MQTT client has it later', async () => {
+  it('cannot be read with 503 while that broker is away and they were never read; an MQTT client gets them later', async () => {
     await using nats = await startNats()
     await using proxy = await startTcpProxy(nats.port)
     await using relayed = await startRelayed(proxy.port, { brokerTimeout: '1' })
@@ -125,7 +125,7 @@ describe('what another broker retains', () => {
     await client.endAsync()
   })
 
-  it('is kept here within bounds, and what finds no room is counted', async () => {
+  it('are kept within bounds, and those without room are counted', async () => {
     await using mosquitto = await startMosquitto()
     await using there = await clientOf(mosquitto.port)
     for (const topic of ['a', 'b', 'c']) await there.publishAsync(topic, '1', RETAINED)

@@ -22,13 +22,13 @@ function post(
   return http1(at, who, { path: `/topics/${topic}?qos=1${query}`, method: 'POST', body })
 }
 
-/** Posts until it is taken, as devices do; gives back how often it was refused. */
+/** Posts until the message is accepted, as devices do; returns how often it was refused. */
 async function postUntilTaken(at: TestGateway, who: Credentials, topic: string): Promise<number> {
   for (let refused = 0; ; refused += 1) {
     const { status, headers } = await post(at, who, topic, '1', '&retain=true')
     if (status === 200) return refused
     assert.deepEqual([status, headers['retry-after']], [503, '2'])
-    // sooner than it was asked to
+    // sooner than Retry-After says
     await setTimeout(20)
   }
 }
@@ -37,7 +37,7 @@ function ready(at: TestGateway): Promise<Response> {
   return fetch(`http://127.0.0.1:${at.ports.ops}/readyz`)
 }
 
-/** Resolves once the gateway has connected so often. */
+/** Resolves once the gateway has connected that many times. */
 function connected(at: TestGateway, times = 1): Promise<unknown> {
   let count = 0
   const counted = new Set<unknown>()
@@ -65,7 +65,7 @@ async function retained(port: number): Promise<Set<string>> {
     }),
   )
   await client.subscribeAsync('#')
-  // comes after what is retained
+  // arrives after retained messages
   await client.publishAsync('fence', '', { qos: 1 })
   await fence
   await client.endAsync()
@@ -73,7 +73,7 @@ async function retained(port: number): Promise<Set<string>> {
 }
 
 describe('a gateway in front of Mosquitto', () => {
-  it('publishes there, and says whose message it is', async () => {
+  it('publishes there with the device in a user property', async () => {
     await using mosquitto = await startMosquitto()
     const there = await connectAsync(`mqtt://127.0.0.1:${mosquitto.port}`, { protocolVersion: 5 })
     const came = new Promise<IPublishPacket>((resolve) =>
@@ -83,7 +83,7 @@ describe('a gateway in front of Mosquitto', () => {
     await using at = await startRelaying(mosquitto.port)
     await connected(at)
     const device = await at.pki.issue('a.d.wott.local')
-    // another device's name is what an attacker would say
+    // an attacker would send the name of another device
     const userProperties = JSON.stringify([{ 'wott-id': 'other' }, { unit: 'C' }])
     const { status } = await http1(at, device, {
       path: '/topics/x/y?qos=1&retain=true&messageExpiry=100',
@@ -106,7 +106,7 @@ describe('a gateway in front of Mosquitto', () => {
     await late.endAsync()
   })
 
-  it('starts while it is away, refuses meanwhile, and recovers by itself', async () => {
+  it('starts while that is away, refuses messages meanwhile, and recovers by itself', async () => {
     const port = await freePort()
     await using at = await startRelaying(port)
     await at.logged(({ msg }) => msg === 'the broker cannot be reached')
@@ -127,7 +127,7 @@ describe('a gateway in front of Mosquitto', () => {
     assert.equal(await at.metric('wott_uplink_publish_duration_seconds_count'), 1)
   })
 
-  it('answers a refusal of its broker with the right error', async () => {
+  it('answers a refusal of that broker with the right error', async () => {
     await using mosquitto = await startMosquitto({
       acl: 'topic readwrite open/#\n',
       lines: ['message_size_limit 10'],
@@ -174,7 +174,7 @@ describe('a gateway in front of Mosquitto', () => {
     assert.equal((await post(at, device, 'x')).status, 200)
   })
 
-  it('loses nothing acknowledged while the broker is ended and started in mid-traffic', async () => {
+  it('loses nothing acknowledged while the broker is restarted under load', async () => {
     await using mosquitto = await startMosquitto({ persistent: true })
     await using at = await startRelaying(mosquitto.port)
     await connected(at)

@@ -45,7 +45,7 @@ describe('a stream that resumes', () => {
     return seen
   }
 
-  it('gets all later messages, without a gap or a repeat, while more are published', async () => {
+  it('receives all later messages without a gap or a repeat, while more are published', async () => {
     let published = 0
     let publishing = true
     const work = (async () => {
@@ -73,7 +73,7 @@ describe('a stream that resumes', () => {
     await work
   })
 
-  it('begins with the whole history when asked for the earliest, each message once, older retained ones first', async () => {
+  it('begins with the whole history for "earliest", each message once, older retained ones first', async () => {
     await publish('whole/kept', 'old', true)
     for (let n = 0; n < HISTORY; n++) await publish('whole/a', `passed ${n}`)
     for (const payload of ['1', '2']) await publish('whole/a', payload)
@@ -87,14 +87,14 @@ describe('a stream that resumes', () => {
     assert.equal(seen.payloads[0], 'old')
     assert.deepEqual(seen.payloads.slice(-4), [`passed ${HISTORY - 1}`, '1', '2', '3'])
     assert.equal(new Set(seen.payloads).size, HISTORY + 1)
-    // whoever lost the connection after the first of them gets the rest
+    // a stream that broke off after the first of them receives the rest
     using again = await eventSource(at, reader, '/stream?filter=whole/%23', {
       'last-event-id': seen.ids[1] ?? '',
     })
     assert.equal((await payloads(again, HISTORY)).ids.at(-1), id)
   })
 
-  it('takes the id from the header before the one in the address', async () => {
+  it('reads the id from the header before the one in the URL', async () => {
     using first = await eventSource(at, reader, '/topics/order')
     for (const payload of ['1', '2', '3']) await publish('order', payload)
     const { ids } = await payloads(first, 3)
@@ -106,7 +106,7 @@ describe('a stream that resumes', () => {
     assert.deepEqual((await payloads(third, 1)).payloads, ['3'])
   })
 
-  it('is told of a gap where the history no longer reaches, and goes on from the retained messages', async () => {
+  it('receives a gap event where the history is too short, and then retained messages', async () => {
     using first = await eventSource(at, reader, '/topics/gap')
     await publish('gap', 'before')
     const { ids } = await payloads(first, 1)
@@ -118,7 +118,7 @@ describe('a stream that resumes', () => {
       assert.equal(gap.event, 'gap')
       assert.equal(JSON.parse(gap.data).lastEventId, id)
       assert.deepEqual((await payloads(again, 1)).payloads, ['kept'])
-      // the id of the gap is a place to resume from like any other, and these are still to come there
+      // the id of the gap can be resumed from, and these messages come after it
       using resumed = await eventSource(at, reader, '/topics/gap', {
         'last-event-id': gap.id as string,
       })
@@ -128,7 +128,7 @@ describe('a stream that resumes', () => {
     await publish('gap', '', true)
   })
 
-  it('starts the retained messages again when it broke off among them', async () => {
+  it('receives the retained messages again when it broke off among them', async () => {
     for (const name of ['a', 'b', 'c']) await publish(`kept/${name}`, name, true)
     using first = await eventSource(at, reader, '/topics/kept/%23')
     const { ids } = await payloads(first, 3)
@@ -144,7 +144,7 @@ describe('a stream that resumes', () => {
     for (const name of ['a', 'b', 'c']) await publish(`kept/${name}`, '', true)
   })
 
-  it('is asked about every replayed message again', async () => {
+  it('checks every replayed message with the current rules', async () => {
     using first = await eventSource(at, reader, '/topics/rights/%23')
     await publish('rights/start', '0')
     const { ids } = await payloads(first, 1)
@@ -160,7 +160,7 @@ describe('a stream that resumes', () => {
     await at.gateway.reload()
   })
 
-  it('ends with a reason when new rules leave it nothing, and follows them at once otherwise', async () => {
+  it('ends with a reason when new rules allow nothing, and applies other new rules at once', async () => {
     using hopeless = await eventSource(at, reader, '/topics/lost/%23')
     using narrowed = await eventSource(at, reader, '/stream?filter=lost/%23&filter=held')
     await writeFile(at.aclFile, `${WRITER}${READER}topic read held\n`)

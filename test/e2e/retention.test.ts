@@ -12,7 +12,7 @@ async function untilLogHas(entries: number, at: TestGateway): Promise<void> {
 }
 
 describe('expired messages', () => {
-  it('leave the log; who resumes from before them is told, and gets the rest', async () => {
+  it('leave the log; a stream that resumes before them is told of the gap, and receives the rest', async () => {
     await using folder = await temporaryFolder()
     const settings = { broker: `file:${folder.path}` }
     const acl = 'pattern readwrite #\n'

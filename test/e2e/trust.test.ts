@@ -15,7 +15,7 @@ import { rawTls, untilClosed } from '../support/raw.ts'
 
 const ACL = 'pattern readwrite #\n'
 
-/** A device's files as the clients of the tests take them, with the authorities that it sends. */
+/** The credentials of a device for the test clients, with the CA certificates that it sends. */
 function device({ pki }: TestGateway, made: Made, ...sent: Made[]): Credentials {
   const certificate = [made, ...sent].map((one) => one.certificate).join('')
   const files = { directory: '', caFile: '', certFile: '', keyFile: '' }
@@ -38,7 +38,7 @@ async function trust(at: TestGateway, { authorities, lists }: TrustText): Promis
   await at.gateway.reload()
 }
 
-/** One connection of each kind; resolves, for each, when it has ended. */
+/** Opens one connection of each kind; each promise resolves when its connection has ended. */
 async function everyConnection(at: TestGateway, who: Credentials) {
   const closed = (client: { once(event: 'close', heard: () => void): unknown }) =>
     new Promise<void>((resolve) => client.once('close', resolve))
@@ -77,14 +77,14 @@ async function readiness(at: TestGateway): Promise<Record<string, unknown>> {
   return { code: response.status, status, ...checks }
 }
 
-describe('trust, when it changes', () => {
+describe('a change of trust', () => {
   let at: TestGateway
   before(async () => {
     at = await startGateway({ acl: ACL })
   })
   after(() => at[Symbol.asyncDispose]())
 
-  it('ends every connection below a CA that is taken out, and no other', async () => {
+  it('ends every connection below a CA that is removed, and no other', async () => {
     const [old, next] = [await makeCertificate('Old'), await makeCertificate('Next')]
     const lists = [await makeList(old), await makeList(next)]
     await trust(at, { authorities: [old, next], lists })
@@ -97,7 +97,7 @@ describe('trust, when it changes', () => {
     kept.close()
   })
 
-  it('ends every connection below an authority that is revoked, and no other', async () => {
+  it('ends every connection below a CA that is revoked, and no other', async () => {
     const root = await makeCertificate('Root')
     const [bad, good] = await Promise.all(
       ['Bad', 'Good'].map((name) => makeCertificate(name, { by: root })),
@@ -139,7 +139,7 @@ describe('trust, when it changes', () => {
     assert.equal(await outcome(at, device(at, await leaf(b))), 'seven-of-B')
   })
 
-  it('lets devices in by the list of the CA that issued them alone, PEM or DER, and by one for users', async () => {
+  it('accepts devices with the list of their own CA only, in PEM or DER, and with one for end users', async () => {
     const root = await makeCertificate('Root')
     const issuing = await makeCertificate('Issuing', { by: root })
     const made = await makeCertificate('device', { by: issuing, authority: false })
@@ -165,7 +165,7 @@ describe('trust, when it changes', () => {
     }
   })
 
-  it('is not ready while no list can let anybody in, and says which is missing', async () => {
+  it('makes /readyz fail while every list is missing, which it names', async () => {
     const root = await makeCertificate('Root', { pathLength: 0 })
     const other = await makeCertificate('Other')
     await trust(at, { authorities: [root], lists: [await makeList(other)] })
@@ -178,7 +178,7 @@ describe('trust, when it changes', () => {
     assert.equal((await readiness(at)).code, 200)
   })
 
-  it('names a CA that has expired, and not the device', async () => {
+  it('reports an expired CA, not the device', async () => {
     const late = await makeCertificate('Late CA', { from: -20, to: -1 })
     const fresh = await makeCertificate('Fresh CA')
     const lists = [await makeList(late), await makeList(fresh)]
@@ -191,7 +191,7 @@ describe('trust, when it changes', () => {
     const failing = await readiness(at)
     assert.equal(failing.code, 503)
     assert.match(String(failing.certificates), /"Late CA" was valid until/)
-    // where another one lets devices in, it is only said
+    // where another CA is valid, it is only reported
     await trust(at, { authorities: [late, fresh] })
     const degraded = await readiness(at)
     assert.deepEqual([degraded.code, degraded.status], [200, 'degraded'])
@@ -203,7 +203,7 @@ describe('trust, when it changes', () => {
     assert.equal(await outcome(at, ours), 'certificate_expired')
   })
 
-  it('has a certificate of a CA of our name, but not ours, for a stranger’s, also when it has expired', async () => {
+  it('treats a certificate of another CA with the same name as untrusted, also when it has expired', async () => {
     const root = await makeCertificate('Root')
     await trust(at, { authorities: [root], lists: [await makeList(root)] })
     const impostor = await makeCertificate('Root')
@@ -212,7 +212,7 @@ describe('trust, when it changes', () => {
     assert.equal(await outcome(at, who), 'certificate_untrusted')
   })
 
-  it('lets a TLS session with an authority that was sent be resumed', async () => {
+  it('allows a TLS session with an intermediate CA to be resumed', async () => {
     const root = await makeCertificate('Root')
     const issuing = await makeCertificate('Issuing', { by: root })
     await trust(at, { authorities: [root], lists: [await makeList(issuing)] })
@@ -233,15 +233,15 @@ describe('trust, when it changes', () => {
     assert.match(await untilClosed(again), /^HTTP\/1\.1 200 /)
   })
 
-  it('has no objection of OpenSSL’s in the log where no certificate was sent', async () => {
+  it('logs no OpenSSL error where no certificate was sent', async () => {
     assert.equal(await outcome(at, null), 'certificate_required')
     const line = await at.logged(({ reason }) => reason === 'certificate_required')
     assert.equal(line.objection, undefined)
   })
 })
 
-describe('trust in a late list', () => {
-  it('is kept with WOTT_CRL_EXPIRED=allow, which /readyz reports', async () => {
+describe('an expired list', () => {
+  it('is still used with WOTT_CRL_EXPIRED=allow, which /readyz reports', async () => {
     await using at = await startGateway({ acl: ACL, settings: { crlExpired: 'allow' } })
     const root = await makeCertificate('Root')
     const [good, gone] = await Promise.all(
@@ -258,8 +258,8 @@ describe('trust in a late list', () => {
   })
 })
 
-describe('trust in a folder of CA certificates', () => {
-  it('follows a file of it that is edited in place', async () => {
+describe('a folder of CA certificates', () => {
+  it('is read again when a file in it is edited in place', async () => {
     await using at = await startGateway({ acl: ACL })
     const folder = join(at.pki.directory, 'gateway.d.wott.local', 'ca.crt')
     execFileSync('rm', [folder])
@@ -276,8 +276,8 @@ describe('trust in a folder of CA certificates', () => {
   })
 })
 
-describe('a change that could not be read because all descriptors were taken', () => {
-  it('is made as soon as there are some again, and is said and counted meanwhile', async () => {
+describe('a change that cannot be read because all file descriptors are in use', () => {
+  it('is applied as soon as some are free, and logged and counted meanwhile', async () => {
     await using at = await startGateway({ acl: ACL })
     const who = await at.pki.issue('device')
     const lost = await everyConnection(at, who)
@@ -285,7 +285,7 @@ describe('a change that could not be read because all descriptors were taken', (
     const hard = /Max open files\s+\d+\s+(\d+)/.exec(
       execFileSync('cat', [`/proc/${process.pid}/limits`], { encoding: 'utf8' }),
     )?.[1]
-    // it is there before, since nothing can be started any more once the limit is low
+    // started before, as nothing can be started once the limit is low
     const shell = spawn(
       'sh',
       ['-c', `read _; ${limit(3)}; echo low; read _; ${limit(hard ?? '')}`],

@@ -18,7 +18,7 @@ let port: number
 let broker: Credentials
 const devices = new Map<string, Credentials>()
 
-/** The tutorial's mosquitto.conf, with what it leaves commented out. */
+/** The tutorial's mosquitto.conf, with the lines that it has commented out. */
 function tutorialConf(certs: string, acl: string): string {
   return `# =================================================================
 # Default listener
@@ -65,7 +65,7 @@ before(async () => {
   await writeFile(acl, ACL)
   conf = join(folder, 'mosquitto.conf')
   await writeFile(conf, tutorialConf(broker.directory, acl))
-  // a Mosquitto that root starts becomes another user
+  // a Mosquitto that root starts changes to another user
   await promisify(execFile)('chmod', ['-R', 'a+rX', folder])
 })
 after(() => rm(folder, { recursive: true, force: true }))
@@ -75,7 +75,7 @@ function options(who: Credentials | undefined): string[] {
   return ['--cafile', broker.caFile, ...own, '-h', 'localhost', '-p', String(port)]
 }
 
-/** What each of the tutorial's devices can do. */
+/** The verdicts for each device of the tutorial. */
 async function verdicts() {
   const publish = (who: string, message: string) =>
     run('mosquitto_pub', [

@@ -12,7 +12,7 @@ import { freePort } from '../support/free-port.ts'
 const ROOT = resolve(import.meta.dirname, '../..')
 const DOORS = { '8883': 'MQTT', '8443': 'DEVICE', '9443': 'VIEWER', '9464': 'OPS' } as const
 
-/** What a reader is told to expect, by a part of the command. */
+/** The output that the page promises, by a part of the command. */
 const EXPECTED: [string, RegExp][] = [
   ['whoami', /^publisher\.d\.wott\.local$/m],
   ['-d 41', /"message":"OK"/],
@@ -21,7 +21,7 @@ const EXPECTED: [string, RegExp][] = [
   ['grep wott_reading', /wott_reading\{.*\} 41$/m],
 ]
 
-/** A copy of deploy/ whose Prometheus looks where this gateway is, and often. */
+/** Changes a copy of deploy/ so that Prometheus scrapes this gateway, and often. */
 async function usePorts(deploy: string, env: Readonly<Record<string, string>>): Promise<void> {
   await cp(join(ROOT, 'deploy'), deploy, { recursive: true })
   const file = join(deploy, 'prometheus/prometheus.yml')
@@ -30,7 +30,7 @@ async function usePorts(deploy: string, env: Readonly<Record<string, string>>): 
   await writeFile(file, here)
 }
 
-/** Asks again until a scrape has been: there is no event for one. */
+/** Polls until Prometheus has scraped, as there is no event for that. */
 async function seesReading(prometheus: Program): Promise<void> {
   const address = /address=(127[.\d:]+)/.exec(await prometheus.line(/Listening on/))?.[1]
   await prometheus.line(/Server is ready/)
@@ -38,7 +38,7 @@ async function seesReading(prometheus: Program): Promise<void> {
   while (!(await (await fetch(query)).text()).includes('"41"')) await setTimeout(100)
 }
 
-/** What `npm start`, which the README begins with, leaves in a checkout. */
+/** Makes the files that `npm start`, as in the README, leaves in a checkout. */
 async function leaveFromReadme(directory: string): Promise<void> {
   await initDirectory(directory)
   await inviteViewer(join(directory, 'viewers.json'), 'viewer', 3_600_000)
@@ -53,8 +53,8 @@ async function login(link: string, port: string, ca: string): Promise<string> {
 }
 
 describe('docs/tutorial.md', () => {
-  it('names commands that work, in its order', () => commandsWork(async () => {}))
-  it('names commands that work after the README in the same checkout', () =>
+  it('has commands that work in order', () => commandsWork(async () => {}))
+  it('has commands that work after those of the README in the same checkout', () =>
     commandsWork(leaveFromReadme))
 
   async function commandsWork(before: (directory: string) => Promise<void>): Promise<void> {
@@ -64,7 +64,7 @@ describe('docs/tutorial.md', () => {
       await symlink(join(ROOT, name), join(folder.path, name))
     let text = await readFile(join(ROOT, 'docs/tutorial.md'), 'utf8')
     const env: Record<string, string> = {}
-    // other tests have the usual ports
+    // other tests may use the default ports
     for (const [usual, door] of Object.entries(DOORS)) {
       const port = await freePort()
       text = text.replaceAll(usual, String(port))
@@ -87,7 +87,7 @@ describe('docs/tutorial.md', () => {
       else if (kind === 'serve') await program.line(/"door":"device".*"listening"/)
       else if (kind === 'follow') subscriber = program
       else if (kind === 'publish') {
-        // as a person would: again until the other terminal shows it
+        // repeats as a person would, until the other terminal shows it
         const shown = subscriber?.line(/^wott\/temperature 40$/)
         while (!(await Promise.race([shown, null])))
           assert.equal((await begin(script).ended).code, 0)

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { follow } from '../support/clients.ts'
 import { startGateway } from '../support/gateway.ts'
 
-/** What the tutorial's containers run, with the variables that it sets; counted instead of drawn by lot, so that a loss shows. */
+/** The commands of the tutorial's containers, with its variables; counted instead of random values, so that a loss is seen. */
 const OPTIONS =
   '--cafile "$CERTS/ca.crt" --cert "$CERTS/client.crt" --key "$CERTS/client.key" -h "$MQTT_SERVER" -p "$MQTT_PORT"'
 const SUBSCRIBE = `stdbuf -oL mosquitto_sub -v ${OPTIONS} -t "$MQTT_TOPIC"`
@@ -26,8 +26,8 @@ topic read wott/temperature
 `
 
 describe("the tutorial's own clients", () => {
-  it('find the gateway in place of their broker, whose device certificate is its server certificate', async () => {
-    // one identity certificate, with nothing but its own name, serves both ways
+  it('work with the gateway in place of their broker, with a device certificate as server certificate', async () => {
+    // one identity certificate with only its own name is used for both roles
     await using at = await startGateway({ acl: PERMISSIONS, id: 'localhost' })
     const publisher = await at.pki.issue('publisher.d.wott.local')
     const subscriber = await at.pki.issue('subscriber.d.wott.local')
@@ -42,7 +42,7 @@ describe("the tutorial's own clients", () => {
     ])
     const [, first] = /^wott\/temperature (\d+)$/.exec(await subscribing.next()) ?? []
     assert.ok(first)
-    // every temperature that was announced since arrives, in order
+    // every temperature published since then arrives, in order
     let sent = await publishing.next()
     while (sent !== `Sending temperature ${first}`) sent = await publishing.next()
     for (let round = 0; round < 3; round++)

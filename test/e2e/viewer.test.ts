@@ -69,7 +69,7 @@ describe('a viewer', () => {
     assert.deepEqual(session.json, answer.json)
   })
 
-  it('reads what the ACL file lets its name read, and nothing else', async () => {
+  it('reads what the rules of its name allow, and nothing else', async () => {
     await publish('21.5')
     const cookie = await logIn('alice')
     assert.equal((await ask('/topics/a/b', cookie)).text, '21.5')
@@ -82,7 +82,7 @@ describe('a viewer', () => {
     refusedWith(await ask('/topics/a/b', await logIn('bob')), 403, 'read_denied')
   })
 
-  it('also does so over HTTP/2, with any certificate in the browser', async () => {
+  it('reads the same over HTTP/2, with any certificate in the browser', async () => {
     await publish('22')
     const session = http2Session(at, sensor, 'viewer')
     const code = JSON.stringify({ code: await invite('alice') })
@@ -97,7 +97,7 @@ describe('a viewer', () => {
     session.close()
   })
 
-  it('loses what a new ACL file takes away, in the middle of a stream', async () => {
+  it('loses rights with a new ACL file in the middle of a stream', async () => {
     const before = await readFile(at.aclFile, 'utf8')
     const cookie = await logIn('alice')
     using events = await follow(cookie)
@@ -112,7 +112,7 @@ describe('a viewer', () => {
     await at.gateway.reload()
   })
 
-  it('publishes nothing', async () => {
+  it('cannot publish', async () => {
     const cookie = await logIn('alice')
     refusedWith(
       await ask('/topics/a/b', cookie, { method: 'POST', body: '1' }),
@@ -121,7 +121,7 @@ describe('a viewer', () => {
     )
   })
 
-  it('is nobody without a session', async () => {
+  it('is refused without a session', async () => {
     for (const path of [
       '/session',
       '/whoami',
@@ -142,7 +142,7 @@ describe('a viewer', () => {
     refusedWith(await trade(other), 401, 'invite_invalid')
   })
 
-  it('gets one session of one code, even from a hundred requests at once', async () => {
+  it('gets only one session for a code, even with a hundred requests at once', async () => {
     const code = await invite('alice')
     const answers = await Promise.all(Array.from({ length: 100 }, () => trade(code)))
     assert.equal(answers.filter(({ status }) => status === 200).length, 1)
@@ -164,7 +164,7 @@ describe('a viewer', () => {
       assert.equal((await ask('/session', `${name}=${forged}`)).status, 401)
   })
 
-  it('is sent no page of another site', async () => {
+  it('cannot be used by requests that another site makes', async () => {
     const code = await invite('alice')
     const evil = { origin: 'https://evil.example' }
     refusedWith(await trade(code, evil), 403, 'origin_denied')
@@ -224,7 +224,7 @@ describe('a viewer', () => {
     assert.equal((await ask('/session', cookie)).status, 401)
   })
 
-  it('keeps its session over a restart of the gateway, which is in a file for its owner alone', async () => {
+  it('keeps its session over a restart, in a file that only its owner can read', async () => {
     const cookie = await logIn('alice')
     assert.equal((await stat(at.viewersFile)).mode & 0o777, 0o600)
     await using second = await startGateway({ settings: { viewersFile: at.viewersFile } })
@@ -236,7 +236,7 @@ describe('a viewer', () => {
     assert.equal(answer.json.id, 'alice')
   })
 
-  it('is locked out while the list of viewers is damaged, and let in again', async () => {
+  it('cannot log in while the list of viewers is damaged, and can again afterwards', async () => {
     const cookie = await logIn('alice')
     const book = await readFile(at.viewersFile)
     await writeFile(at.viewersFile, 'x')
@@ -247,7 +247,7 @@ describe('a viewer', () => {
     assert.equal((await ask('/session', cookie)).status, 200)
   })
 
-  it('keeps what the dashboard shows first, for each of its sessions, until it is revoked', async () => {
+  it('keeps its view of the dashboard for all its sessions, until it is revoked', async () => {
     const cookie = await logIn('alice')
     const viewOf = async (of: string) => (await ask('/session', of)).json.view
     const keep = (body: string, of = cookie) => ask('/view', of, { method: 'PUT', body })
@@ -301,7 +301,7 @@ describe('a viewer', () => {
     assert.deepEqual([json.id, json.kind], ['sensor', 'certificate'])
   })
 
-  it('gets a page that may run nothing inline and show nothing from elsewhere', async () => {
+  it('gets a page whose CSP forbids inline scripts and other sites', async () => {
     const { headers } = await ask('/')
     assert.equal(
       headers['content-security-policy'],
@@ -314,7 +314,7 @@ describe('a viewer', () => {
 })
 
 describe('viewer', () => {
-  it('says what is wrong with what was asked of it', async () => {
+  it('reports wrong arguments', async () => {
     for (const [args, message] of [
       [['invite', 'a b'], /"a b" cannot be the name of a viewer/],
       [

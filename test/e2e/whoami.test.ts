@@ -17,7 +17,7 @@ describe('GET /whoami', () => {
   })
   after(() => at[Symbol.asyncDispose]())
 
-  it('returns the identity of the certificate, and its rights', async () => {
+  it('returns the identity of the certificate and its rights', async () => {
     const sensor = await at.pki.issue('sensor')
     const { fingerprint256, validToDate } = new X509Certificate(sensor.certificate)
     const session = http2Session(at, sensor)
