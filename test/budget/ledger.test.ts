@@ -7,7 +7,7 @@ const LIMITS = { total: 4096, perOwner: 2048 }
 const LASTING: readonly Kind[] = ['session', 'subscription', 'will']
 
 describe('the ledger of memory', () => {
-  it('never holds less than nothing or more than it may, and adds up', () => {
+  it('stays within its bounds, and has correct sums', () => {
     const step = fc.record({
       owner: fc.constantFrom('a', 'b', 'c', 'd'),
       kind: fc.constantFrom(...KINDS),
@@ -49,7 +49,7 @@ describe('the ledger of memory', () => {
     )
   })
 
-  it('counts each refusal, by kind, and says whose it is', () => {
+  it('reports each refusal with its kind and owner', () => {
     const told: string[] = []
     const ledger = createLedger(LIMITS, (owner, kind) => told.push(`${owner} ${kind}`))
     const hold = ledger.open('a', 'body')
@@ -62,7 +62,7 @@ describe('the ledger of memory', () => {
     assert.equal(ledger.held('body'), 1)
   })
 
-  it('keeps a quarter for owners that hold at most a 128th of what one may', () => {
+  it('reserves a quarter for owners that hold at most a 128th of their limit', () => {
     const ledger = createLedger(LIMITS)
     const holds = ['a', 'b', 'c'].map((owner) => ledger.open(owner, 'body'))
     for (const hold of holds) assert.ok(hold.resize(1024))
@@ -73,7 +73,7 @@ describe('the ledger of memory', () => {
     assert.ok(!small[0]?.resize(17))
   })
 
-  it('leaves half of everything to what does not last', () => {
+  it('reserves half of everything for memory that is not lasting', () => {
     const ledger = createLedger(LIMITS)
     assert.equal(ledger.room('a', 'will'), 1024)
     assert.ok(ledger.open('a', 'will').resize(1024))
@@ -81,7 +81,7 @@ describe('the ledger of memory', () => {
     assert.equal(ledger.room('a', 'body'), 1024)
   })
 
-  it('counts what is there already, and has no room until it is less', () => {
+  it('counts memory in use at the start, and has no room until that is freed', () => {
     const ledger = createLedger(LIMITS)
     const restored = ledger.open('a', 'subscription')
     restored.force(5000)

@@ -15,7 +15,7 @@ function limit(rate: number, burst: number) {
 }
 
 describe('the rate limit', () => {
-  it('allows a burst, and then one whenever its time has come', () => {
+  it('allows a burst, and then one per interval', () => {
     const { take, wait } = limit(10, 3)
     assert.deepEqual([take(), take(), take()], [0, 0, 0])
     assert.equal(take(), 0.1)
@@ -26,7 +26,7 @@ describe('the rate limit', () => {
     assert.notEqual(take(), 0)
   })
 
-  it('says how long to wait, and lets in whoever waits that long', () => {
+  it('returns how long to wait, and allows the next one after that', () => {
     const { take, wait } = limit(4, 1)
     take()
     wait(100)
@@ -36,7 +36,7 @@ describe('the rate limit', () => {
     assert.equal(take(), 0)
   })
 
-  it('lets in what costs more than is left, and makes what comes after it wait', () => {
+  it('allows one that costs more than is left, and delays the next', () => {
     const { take, wait } = limit(10, 3)
     assert.equal(take('a', 5), 0)
     assert.equal(take(), 0.3)
@@ -45,7 +45,7 @@ describe('the rate limit', () => {
     assert.notEqual(take(), 0)
   })
 
-  it('does not count what it refused', () => {
+  it('does not count refusals', () => {
     const { take, wait } = limit(1, 1)
     take()
     for (let tries = 0; tries < 100; tries++) assert.notEqual(take(), 0)
@@ -53,7 +53,7 @@ describe('the rate limit', () => {
     assert.equal(take(), 0)
   })
 
-  it('gives everybody an allowance of their own', () => {
+  it('has a separate allowance per key', () => {
     const { take } = limit(1, 1)
     assert.deepEqual([take('a'), take('b'), take('__proto__')], [0, 0, 0])
     assert.notEqual(take('a'), 0)
@@ -64,7 +64,7 @@ describe('the rate limit', () => {
     for (let tries = 0; tries < 1000; tries++) assert.equal(take(), 0)
   })
 
-  it('allows what a bucket of the burst, filled at the rate, would have', () => {
+  it('allows the same as a token bucket', () => {
     const steps = fc.array(fc.record({ pause: fc.nat(400), tries: fc.integer({ min: 1, max: 5 }) }))
     fc.assert(
       fc.property(
@@ -88,7 +88,7 @@ describe('the rate limit', () => {
     )
   })
 
-  it('goes on limiting while it forgets the keys of a thousand others', () => {
+  it('keeps limiting while it forgets a thousand other keys', () => {
     const { take, wait } = limit(1, 1)
     for (let round = 0; round < 3; round++) {
       assert.equal(take('me'), 0)

@@ -3,8 +3,8 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { createRecent } from '../../src/budget/recent.ts'
 
-describe('the values that were used last', () => {
-  it('are as many as there may be, and the one used longest ago goes first', () => {
+describe('the recently used values', () => {
+  it('are bounded, and the least recently used one is dropped first', () => {
     let forgotten = 0
     const recent = createRecent<number>(2, () => {
       forgotten += 1
@@ -17,7 +17,7 @@ describe('the values that were used last', () => {
     assert.equal(forgotten, 1)
   })
 
-  it('are what a list in the order of use would hold', () => {
+  it('are the same as in a list in the order of use', () => {
     const key = fc.constantFrom('a', 'b', 'c', 'd', 'e')
     const step = fc.tuple(fc.constantFrom('get', 'set', 'delete'), key)
     fc.assert(

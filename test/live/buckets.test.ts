@@ -28,7 +28,7 @@ function fill(all: readonly Sample[], options = OPTIONS) {
 }
 
 describe('buckets', () => {
-  it('are what counting each by itself comes to', () => {
+  it('are the same as when each is counted on its own', () => {
     fc.assert(
       fc.property(samples, fc.integer({ min: 1, max: 500 }), (all, every) => {
         const rows = fill(all, { ...OPTIONS, every }).buckets.rows(false)
@@ -53,7 +53,7 @@ describe('buckets', () => {
     )
   })
 
-  it('are in order, and the reverse', () => {
+  it('come in order and in reverse order', () => {
     fc.assert(
       fc.property(samples, (all) => {
         const { buckets } = fill(all)
@@ -67,7 +67,7 @@ describe('buckets', () => {
     )
   })
 
-  it('are the same from whichever end they are read', () => {
+  it('are the same from either end', () => {
     fc.assert(
       fc.property(samples, (all) => {
         const reversed = createBuckets<number>(OPTIONS)
@@ -82,7 +82,7 @@ describe('buckets', () => {
     )
   })
 
-  it('have no more room than they are given', () => {
+  it('stay within their room', () => {
     fc.assert(
       fc.property(samples, fc.nat(5), fc.nat(3), (all, most, mostCharacters) => {
         const { buckets, taken } = fill(all, { ...OPTIONS, most, mostCharacters })
@@ -95,13 +95,13 @@ describe('buckets', () => {
     )
   })
 
-  it('have the number that was measured last, whichever came last', () => {
+  it('have the last number by measurement, not by arrival', () => {
     const at = (value: number, time: number) => ({ topic: 'a', value, time })
     const { buckets } = fill([at(1, 10), at(2, 30), at(3, 20)])
     assert.equal(buckets.rows(false)[0]?.last, 2)
   })
 
-  it('that are not finished are left to the next answer', () => {
+  it('are left to the next answer while they are incomplete', () => {
     const at = (time: number) => ({ topic: 'a', value: 1, time })
     const { buckets } = fill([at(10), at(110), at(120)])
     assert.deepEqual(buckets.forgetUnfinished(), 1)
@@ -110,7 +110,7 @@ describe('buckets', () => {
       [[0, 1]],
     )
     assert.equal(fill([at(10), at(20)]).buckets.forgetUnfinished(), null)
-    // the clock was set back and forth: going on before the first message would never end
+    // the clock was set back and forth; continuing before the first message would never end
     assert.equal(fill([at(110), at(10), at(120)]).buckets.forgetUnfinished(), null)
   })
 })
@@ -118,7 +118,7 @@ describe('buckets', () => {
 describe('a member of a JSON payload', () => {
   const member = (payload: string, path: string) => memberIn(Buffer.from(payload), path.split('.'))
 
-  it('is found by its path, and only if it is an own number', () => {
+  it('is found by its path, only if it is an own number', () => {
     assert.equal(member('{"a":{"b":[1,2.5]}}', 'a.b.1'), 2.5)
     for (const [payload, path] of [
       ['{"a":"1"}', 'a'],

@@ -14,7 +14,7 @@ import {
 afterEach(closeStreams)
 
 describe('what a stream sends before live events', () => {
-  it('sends what comes while the retained messages are read after them, in order', async () => {
+  it('sends messages that arrive while retained ones are read after those, in order', async () => {
     const old = delivery('old', { topic: 'b' })
     const reading = Promise.withResolvers<Delivery[]>()
     const { stream, hub, payloads } = prepareStream({ retained: reading.promise })
@@ -29,7 +29,7 @@ describe('what a stream sends before live events', () => {
     assert.deepEqual(payloads().at(-1), '3')
   })
 
-  it('has what comes while the broker takes its subscription, once', async () => {
+  it('sends messages that arrive during its subscription once', async () => {
     const { stream, hub, payloads } = prepareStream()
     const coming = [delivery('before'), delivery('after')]
     hub.whileSubscribing = () => {
@@ -41,7 +41,7 @@ describe('what a stream sends before live events', () => {
     assert.deepEqual(payloads(), ['before', 'after', 'live'])
   })
 
-  it('has names that start with "$" where it asks for them, and resumes from them', async () => {
+  it('sends topics that start with "$" where it asks for them, and resumes from them', async () => {
     const filters = ['$a/#']
     const access = accessTo('$a/#')
     const hub = newHub()
@@ -66,7 +66,7 @@ describe('what a stream sends before live events', () => {
     assert.deepEqual(payloads(), ['both'])
   })
 
-  it('keeps the order of two messages on one topic while what is retained is read', async () => {
+  it('keeps the order of two messages on one topic while retained ones are read', async () => {
     const reading = Promise.withResolvers<Delivery[]>()
     const { stream, hub, payloads } = prepareStream({ retained: reading.promise })
     const [first, second] = [delivery('1'), delivery('2')]
@@ -86,12 +86,12 @@ describe('what a stream sends before live events', () => {
     assert.deepEqual(payloads(), [])
     hub.deliver(late)
     assert.deepEqual(payloads(), ['late'])
-    // one that says the same is another one
+    // another message with the same content
     hub.deliver(delivery('late'))
     assert.deepEqual(payloads(), ['late', 'late'])
   })
 
-  it('reads from the log what is no longer in memory, until it reaches memory, which moves on', async () => {
+  it('reads from the log until it reaches the messages in memory, which move on', async () => {
     const hub = newHub(3)
     const all = ['1', '2', '3', '4', '5', '6'].map((payload) => delivery(payload))
     const [first] = all as [Delivery]
@@ -101,7 +101,7 @@ describe('what a stream sends before live events', () => {
       oldest: () => 0,
       async read({ after, upTo }): Promise<LogPage> {
         asked.push(after)
-        // two while the first page is read
+        // two arrive while the first page is read
         if (asked.length === 1)
           for (const payload of ['7', '8']) {
             all.push(delivery(payload))
@@ -120,7 +120,7 @@ describe('what a stream sends before live events', () => {
     assert.doesNotMatch(raw(), /event: gap/)
   })
 
-  it('says what may be missing, and begins again only where it does not know the id', async () => {
+  it('reports gaps, and begins again only with an unknown id', async () => {
     const kept = delivery('kept')
     const hub = newHub()
     const [first, second] = [delivery('1'), delivery('2')]
@@ -144,7 +144,7 @@ describe('what a stream sends before live events', () => {
     assert.deepEqual(await openAt(ids.of(first.sequence), log), [['2'], 'restart'])
   })
 
-  it('says when and for how long the broker was away, to who is there and to who resumes', async () => {
+  it('reports when and for how long the broker was away, live and to a stream that resumes', async () => {
     const hub = newHub()
     const first = delivery('1')
     hub.deliver(first)
@@ -165,7 +165,7 @@ describe('what a stream sends before live events', () => {
     assert.deepEqual(back.payloads().at(-1), '2')
   })
 
-  it('does not replay what has expired meanwhile', async (context) => {
+  it('does not replay messages that have expired', async (context) => {
     context.mock.timers.enable({ apis: ['Date'], now: 1000 })
     const { stream, hub, payloads } = prepareStream({ lastEventId: 'earliest' })
     hub.deliver(delivery('short', { retain: false, expires: 2000 }))
@@ -176,7 +176,7 @@ describe('what a stream sends before live events', () => {
     assert.deepEqual(payloads(), ['long', 'for ever'])
   })
 
-  it('gives retained messages the id from before what waits, so that nobody who resumes misses it', async () => {
+  it('gives retained messages the id before the waiting ones, so that a resumed stream misses none', async () => {
     const old = delivery('old', { topic: 'b' })
     const reading = Promise.withResolvers<Delivery[]>()
     const { stream, hub, raw } = prepareStream({ retained: reading.promise })
@@ -190,7 +190,7 @@ describe('what a stream sends before live events', () => {
     )
   })
 
-  it('waits for a reader that is slow to take what is retained, whatever its bound', async () => {
+  it('waits for a slow reader of retained messages, beyond its bound', async () => {
     const all = Array.from({ length: 50 }, (_, index) =>
       delivery(`${index}`, { topic: `t/${index}` }),
     )

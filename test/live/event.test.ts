@@ -19,13 +19,13 @@ interface Parsed {
   readonly data: string
 }
 
-/** "Interpreting an event stream" of the HTML standard, word for word. */
+/** "Interpreting an event stream" of the HTML standard, step by step. */
 function parse(stream: string): { events: Parsed[]; retry: number | null } {
   const events: Parsed[] = []
   let [id, event, data] = ['', '', '']
   let retry: number | null = null
   const lines = stream.replace(/^\ufeff/, '').split(/\r\n|\r|\n/)
-  lines.pop() // what has no end is not dispatched
+  lines.pop() // an incomplete line is not dispatched
   for (const line of lines) {
     if (line === '') {
       if (data !== '') events.push({ id, event, data: data.replace(/\n$/, '') })
@@ -71,7 +71,7 @@ function message(more: Partial<Message>): Message {
 }
 
 describe('an event', () => {
-  it('says in JSON what the message says, and nothing more, whatever that is', () => {
+  it('has exactly the fields of the message in JSON, whatever they contain', () => {
     fc.assert(
       fc.property(hostile, fc.uint8Array({ maxLength: 20 }), hostile, (topic, bytes, device) => {
         for (const payload of [Buffer.from(bytes), Buffer.from(topic)]) {
@@ -100,7 +100,7 @@ describe('an event', () => {
     )
   })
 
-  it('says when the message was measured and, where that is not the same, when it came', () => {
+  it('has the time of measurement and, if that differs, of arrival', () => {
     const [event] = parse(
       eventFrame(message({ time: 1, received: 2 }), 'e-1', 'json').toString(),
     ).events
@@ -108,7 +108,7 @@ describe('an event', () => {
     assert.deepEqual([time, received], ['1970-01-01T00:00:00.001Z', '1970-01-01T00:00:00.002Z'])
   })
 
-  it('has the properties of the message in JSON, where there are any', () => {
+  it('has the properties of the message in JSON, if any', () => {
     const frame = (properties: Message['properties']) =>
       eventFrame(message({ properties, expires: 1 }), 'e-1', 'json').toString()
     const [event] = parse(
@@ -148,7 +148,7 @@ describe('an event', () => {
     assert.equal(raw.toString(), 'id: e-1\ndata: 1\n\n')
   })
 
-  it('is one in raw format too, its lines those of the payload', () => {
+  it('has the lines of the payload in raw format', () => {
     fc.assert(
       fc.property(hostile, (text) => {
         const sent = message({ payload: Buffer.from(text) })
@@ -170,7 +170,7 @@ describe('an event', () => {
   })
 })
 
-it('a gap and an end are one event each, whatever id the reader came with', () => {
+it('a gap and an end are one event each, whatever id the reader sent', () => {
   fc.assert(
     fc.property(hostile, (text) => {
       const gap = parse(gapFrame('e-1', text, 'expired').toString())
@@ -183,7 +183,7 @@ it('a gap and an end are one event each, whatever id the reader came with', () =
   )
 })
 
-it('a gap says why, and how much can be missing where that is known', () => {
+it('a gap has its reason, and how much may be missing if that is known', () => {
   const dataOf = (reason: GapCause) => {
     const { message, ...rest } = JSON.parse(
       String(parse(String(gapFrame('e-1', 'e-0', reason))).events[0]?.data),
@@ -198,7 +198,7 @@ it('a gap says why, and how much can be missing where that is known', () => {
   assert.deepEqual(dataOf('overload'), { lastEventId, reason: 'overload', qos: 0 })
 })
 
-it('a gap in the middle of a stream has no id, so that resuming begins where it would without', () => {
+it('a gap in the middle of a stream has no id, so that a resume begins at the last message', () => {
   const frame = String(gapFrameWithin('e-7', 'broker_away', 3))
   assert.doesNotMatch(frame, /^id:/m)
   const [{ event, data } = assert.fail()] = parse(frame).events
@@ -208,7 +208,7 @@ it('a gap in the middle of a stream has no id, so that resuming begins where it 
   assert.deepEqual(rest, { lastEventId: 'e-7', reason: 'broker_away', seconds: 3 })
 })
 
-it('between events there is a comment, and before them how long to wait', () => {
+it('a stream begins with the reconnection time, and has comments between events', () => {
   assert.deepEqual(parse(String(HEARTBEAT)), { events: [], retry: null })
   assert.match(String(HEARTBEAT), /^:/)
   const { events } = parse(String(heartbeatFrame(0)))

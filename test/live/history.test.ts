@@ -34,7 +34,7 @@ function historyOf(bounds: { messages: number; bytes: number }, start = 0): Hist
 }
 
 describe('the ids of events', () => {
-  it('have a number, and none where they are of another numbering or not ids', () => {
+  it('have a number, unless they belong to another store or are not ids', () => {
     assert.equal(ids.numberOf(ids.of(5)), 5)
     for (const id of [
       'e2-2',
@@ -52,7 +52,7 @@ describe('the ids of events', () => {
 })
 
 describe('the history', () => {
-  it('begins where the log was when it was opened', () => {
+  it('begins at the end of the log when it is opened', () => {
     const history = historyOf({ messages: 10, bytes: 1000 }, 7)
     assert.deepEqual([history.earliest(), history.latest()], [7, 7])
     assert.deepEqual(sequences(history.after(7)), [])
@@ -61,7 +61,7 @@ describe('the history', () => {
     assert.deepEqual(sequences(history.after(7)), [9])
   })
 
-  it('gives what came after a number, and nothing to somebody who has it all', () => {
+  it('returns the messages after a number, and none after the last', () => {
     const history = historyOf({ messages: 10, bytes: 1000 })
     for (const sequence of [1, 2, 5]) history.add(delivery(sequence))
     assert.deepEqual(sequences(history.after(1)), [2, 5])
@@ -70,7 +70,7 @@ describe('the history', () => {
     assert.deepEqual([history.earliest(), history.latest()], [0, 5])
   })
 
-  it('says so when some of it is gone or was never here', () => {
+  it('returns null when some of them are gone or unknown', () => {
     const history = historyOf({ messages: 2, bytes: 1000 })
     for (const sequence of [1, 2, 3]) history.add(delivery(sequence))
     for (const number of [0, 4]) assert.equal(history.after(number), null, `${number}`)
@@ -78,7 +78,7 @@ describe('the history', () => {
     assert.deepEqual([history.earliest(), history.latest()], [1, 3])
   })
 
-  it('keeps to its bound of bytes, and passes over what is larger than all of it', () => {
+  it('keeps its bound of bytes, and skips a message larger than that', () => {
     const history = historyOf({ messages: 100, bytes: 3 * (ENTRY_BYTES + 10) })
     for (const sequence of [1, 2, 3, 4]) history.add(delivery(sequence, 9))
     assert.deepEqual(sequences(history.after(1)), [2, 3, 4])
@@ -100,7 +100,7 @@ describe('the history', () => {
     assert.deepEqual(sequences(history.after(1)), [2, 3])
   })
 
-  it('formats an entry once, however many ask', () => {
+  it('formats an entry once for all readers', () => {
     const history = historyOf({ messages: 10, bytes: 1000 })
     const entry = history.add(delivery(1))
     assert.equal(history.frame(entry, 'json'), history.frame(entry, 'json'))
@@ -108,7 +108,7 @@ describe('the history', () => {
     assert.match(String(history.frame(entry, 'raw')), /^id: e1-1\n/)
   })
 
-  it('never gives a wrong answer, whatever comes', () => {
+  it('returns the same as a simple list, whatever is added', () => {
     const steps = fc.array(fc.record({ skip: fc.nat(3), bytes: fc.nat(20) }), { maxLength: 200 })
     fc.assert(
       fc.property(

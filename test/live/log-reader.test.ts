@@ -34,7 +34,7 @@ const ALL: ReplayRequest = {
   mayReceive: () => true,
 }
 
-/** A log with these messages, of which memory has the last ones. */
+/** A log with these messages, the last of them also in memory. */
 async function open(journal: Journal, deliveries: readonly Delivery[], inMemory: number) {
   const log = createMessageLog({
     journal,
@@ -86,7 +86,7 @@ const messages = fc
       topic: fc.constantFrom('a', 'a/b', 'c', '$SYS/x', 'a/\u{1f600}', 'a/\ufb01'),
       step: fc.integer({ min: 1, max: 5000 }),
       later: fc.integer({ min: 0, max: 120_000 }),
-      // how far its own time is from its arrival
+      // how far its time of measurement is from its arrival
       away: fc.constantFrom(0, 0, 0, -1000, 25_000, -31_000, 40_000, -600_000, -3_000_000),
       expires: fc.constantFrom(null, 1, 8e15),
       size: fc.constantFrom(1, 1, 10, 100_000),
@@ -124,7 +124,7 @@ const questions = fc.record({
   along: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
 })
 
-/** What a reader finds, in several answers if one is not enough, is what a walk through all of it finds. */
+/** Asserts that a reader finds the same, in one or several answers, as a walk through all messages. */
 async function compare(
   reader: LogReader,
   deliveries: readonly Delivery[],
@@ -155,7 +155,7 @@ async function compare(
   }
   if (newestFirst) expected.reverse()
   assert.deepEqual(found, expected)
-  // and from any of them on
+  // also from any message on
   const index = Math.floor(expected.length * along)
   const number = expected[index]
   if (number === undefined) return
@@ -163,7 +163,7 @@ async function compare(
   assert.deepEqual(rest, expected.slice(index + 1))
 }
 
-/** As they were measured; those that are not late as they came. */
+/** In the order of measurement; messages that are not late in the order of arrival. */
 function inOrder(deliveries: readonly Delivery[]): Delivery[] {
   const key = (delivery: Delivery) => (isLate(delivery) ? delivery.time : delivery.received)
   return deliveries.toSorted(
@@ -174,7 +174,7 @@ function inOrder(deliveries: readonly Delivery[]): Delivery[] {
   )
 }
 
-/** The latest message of each topic, in several answers, is what a walk through all of it finds. */
+/** Asserts the same for the latest message of each topic. */
 async function compareLatest(
   reader: LogReader,
   deliveries: readonly Delivery[],
@@ -213,7 +213,7 @@ describe('a log is read', () => {
     )
   })
 
-  it('from the disk, and from memory where it is in memory', async () => {
+  it('from the disk, and from memory for the latest messages', async () => {
     await fc.assert(
       fc.asyncProperty(
         messages,
@@ -242,7 +242,7 @@ describe('a log is read', () => {
     )
   })
 
-  it('and says what went while it was read', async () => {
+  it('and reports messages that were deleted meanwhile', async () => {
     const delivery = (sequence: number): Delivery => ({
       topic: 'a',
       payload: Buffer.from('1'),
@@ -255,7 +255,7 @@ describe('a log is read', () => {
       expires: null,
       sequence,
     })
-    // room for 600 of them
+    // room for 600 messages
     const { history, reader } = await openInMemory({ bytes: 600 * 102 })
     for (let number = 1; number <= 600; number++) history.add(delivery(number))
     const bounds = { looked: 1e9, milliseconds: 1e9 }

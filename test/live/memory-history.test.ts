@@ -6,10 +6,10 @@ import { createMemoryHistory, type MemoryBounds } from '../../src/live/memory-hi
 
 const SECOND = 1_000
 const ALL = { after: 0, upTo: 1e9, filters: ['#'] }
-/** What one message of these tests counts for. */
+/** The size that one message of these tests counts as. */
 const EACH = ENTRY_BYTES + 2
 
-/** A log with room for so many messages, and a clock that the test sets. */
+/** A log with room for that many messages, and a test clock. */
 function open(messages: number, more: Partial<MemoryBounds> = {}) {
   const clock = { now: 1e12 }
   const retention = {
@@ -59,7 +59,7 @@ function open(messages: number, more: Partial<MemoryBounds> = {}) {
 }
 
 describe('the history of a broker without a disk', () => {
-  it('forgets the oldest beyond its bytes and its age, but not the latest of a topic', () => {
+  it('drops the oldest beyond its bytes and age, but not the latest of a topic', () => {
     const { log, clock, publish, rows, latest } = open(10)
     publish('q')
     for (let count = 0; count < 20; count++) publish('a')
@@ -84,7 +84,7 @@ describe('the history of a broker without a disk', () => {
     assert.deepEqual(log.state().usage, { entries: 0, bytes: 0 })
   })
 
-  it('has no more than its share of one device, and of another all', () => {
+  it('keeps only the share of one device, and everything of another', () => {
     const { log, clock, publish, rows, latest } = open(10, { bytesPerDevice: 4 * EACH })
     publish('a', 'quiet')
     publish('b', 'loud')
@@ -93,7 +93,7 @@ describe('the history of a broker without a disk', () => {
       clock.now += SECOND
       publish('d', 'loud')
     }
-    // its latest of b is spared
+    // the latest message of b is kept
     assert.deepEqual(rows(), [1, 2, 3, 101, 102, 103])
     assert.deepEqual(latest(), [
       ['a', 1],
@@ -107,7 +107,7 @@ describe('the history of a broker without a disk', () => {
     assert.deepEqual(rows(), [1, 3, 101, 102, 103, 104])
   })
 
-  it('keeps no more topics of one device than half of them', () => {
+  it('keeps at most half of the topics for one device', () => {
     const { publish, latest } = open(100, { topics: 20 })
     publish('a', 'quiet')
     for (let count = 0; count < 1_000; count++) publish(`t/${count}`, 'loud')
@@ -116,7 +116,7 @@ describe('the history of a broker without a disk', () => {
     assert.equal(kept.filter(([, number]) => number <= 900).length, 1 + 10)
   })
 
-  it('is within its bounds, and has the latest of each topic, whatever comes', () => {
+  it('stays within its bounds and keeps the latest of each topic, whatever is added', () => {
     const steps = fc.array(
       fc.record({
         topic: fc.constantFrom('a', 'b', 'c/\u{1f600}', 'c/\ufb01'),
@@ -145,7 +145,7 @@ describe('the history of a broker without a disk', () => {
     )
   })
 
-  it('has the newest ready, and gives what came after one of them', () => {
+  it('has the newest messages formatted, and returns those after a given one', () => {
     const { log, publish } = open(10)
     for (let count = 0; count < 8; count++) publish('a')
     assert.deepEqual([log.earliest(), log.latest()], [3, 8])

@@ -5,7 +5,7 @@ import { createSorted } from '../../src/live/sorted.ts'
 
 const number = fc.nat(3_000)
 
-it('items that are added and removed in any order are there once, in order, from either end', () => {
+it('a sorted list holds each item once and in order, whatever is added and removed', () => {
   fc.assert(
     fc.property(
       fc.array(fc.tuple(fc.constantFrom('add', 'add', 'delete', 'first', 'run'), number), {

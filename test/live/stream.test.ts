@@ -24,7 +24,7 @@ function withTimers(context: TestContext) {
   return context.mock.timers
 }
 
-/** Access of a reader whom the rules let read some topics, which the test may change. */
+/** Access of a reader to topics that the test may change. */
 function changingAccess(readable: string[]) {
   return {
     ...accessTo('#'),
@@ -33,7 +33,7 @@ function changingAccess(readable: string[]) {
   }
 }
 
-/** A stream that waits for what is retained, and so replays. */
+/** A stream that is replaying, as it waits for retained messages. */
 function replaying(options: Parameters<typeof prepareStream>[0] = {}) {
   const { promise: retained, resolve } = Promise.withResolvers<Delivery[]>()
   const prepared = prepareStream({ ...options, retained })
@@ -41,7 +41,7 @@ function replaying(options: Parameters<typeof prepareStream>[0] = {}) {
 }
 
 describe('a stream that joins', () => {
-  it('ends at once where the gateway stops', async () => {
+  it('ends at once if the gateway is stopping', async () => {
     const hub = newHub()
     hub.endAll()
     const { stream, raw, counted, sink } = prepareStream({ hub })
@@ -52,7 +52,7 @@ describe('a stream that joins', () => {
     assert.equal(hub.size, 0)
   })
 
-  it('ends for good where the session of its reader is over', async () => {
+  it('ends without a reconnection if the session of its reader is over', async () => {
     const { stream, hub, raw, counted } = prepareStream({ ended: AbortSignal.abort(OVER) })
     await stream()
     assert.match(raw(), /^event: end\ndata: \{"code":"session_required"/)
@@ -60,7 +60,7 @@ describe('a stream that joins', () => {
     assert.equal(hub.size, 0)
   })
 
-  it('replays once it has said where it begins', async () => {
+  it('replays once it has sent its start', async () => {
     const { opened, resolve, raw, hub } = replaying({ lastEventId: 'f-1' })
     assert.match(raw(), /^retry: 2000\n\nevent: gap\nid: e-\d+-r\ndata: .*"unknown_id"/)
     assert.equal(hub.size, 1)
@@ -72,7 +72,7 @@ describe('a stream that joins', () => {
 })
 
 describe('a stream that replays', () => {
-  it('is live once all that came before is written, what waited last', async () => {
+  it('is live once earlier messages are written, those that waited last', async () => {
     const hub = newHub()
     const missed = Array.from({ length: 50 }, (_, n) => delivery(`missed ${n}`))
     const lastEventId = ids.of(latestNumber() - 50)
@@ -90,7 +90,7 @@ describe('a stream that replays', () => {
     assert.equal(payloads().at(-1), 'live')
   })
 
-  it('asks about what waited again, for the rules may have changed', async () => {
+  it('checks messages that waited again, as the rules may have changed', async () => {
     const readable = ['a', 'secret']
     const { opened, hub, payloads, resolve } = replaying({ access: changingAccess(readable) })
     hub.deliver(delivery('1'))
@@ -101,7 +101,7 @@ describe('a stream that replays', () => {
     assert.deepEqual(payloads(), ['1'])
   })
 
-  it('has nothing wait in memory of its own while the retained messages are read', async () => {
+  it('keeps no own copy of waiting messages while retained ones are read', async () => {
     const { opened, resolve, hub, counted, payloads } = replaying({ buffer: 1000 })
     for (let count = 0; count < 200; count++) hub.deliver(delivery('x'.repeat(10)))
     resolve([])
@@ -110,7 +110,7 @@ describe('a stream that replays', () => {
     assert.deepEqual(counted, ['opened'])
   })
 
-  it('is cut off when more waits for what it missed than may, however small each is', async () => {
+  it('is disconnected when too many messages wait behind the replay, however small', async () => {
     const hub = newHub()
     const lastEventId = ids.of(latestNumber())
     for (let count = 0; count < 50; count++) hub.deliver(delivery('missed'))
@@ -122,7 +122,7 @@ describe('a stream that replays', () => {
     assert.deepEqual(counted, ['opened', 'slow_reader', 'device reader', 'closed'])
   })
 
-  it('ends for good where the broker refuses its subscription', async () => {
+  it('ends without a reconnection if the broker refuses its subscription', async () => {
     const hub = newHub()
     hub.whileSubscribing = () => {
       throw new GatewayError('subscription_refused', 'The broker refuses it.')
@@ -134,7 +134,7 @@ describe('a stream that replays', () => {
     assert.ok(sink.writableEnded)
   })
 
-  it('ends when its reader goes, even before anything was read', async () => {
+  it('ends when its reader leaves, even before anything was read', async () => {
     const { opened, resolve, hub, counted, sink, payloads } = replaying()
     sink.destroy()
     await once(sink, 'close')
@@ -146,7 +146,7 @@ describe('a stream that replays', () => {
     assert.deepEqual(hub.subscribed, [])
   })
 
-  it('ends when its reader goes while the broker takes the subscription, and leaves none', async () => {
+  it('ends when its reader leaves during the subscription, and leaves no subscription', async () => {
     const hub = newHub()
     const { stream, sink } = prepareStream({ hub })
     hub.whileSubscribing = () => sink.emit('close')
@@ -189,14 +189,14 @@ describe('a stream that is live', () => {
     assert.equal(raw().slice(before), ':\n\n:\n\n')
   })
 
-  it('has a message once, however many of its filters cover it', async () => {
+  it('sends a message once, however many of its filters cover it', async () => {
     const { stream, hub, payloads } = prepareStream({ filters: ['a/+', '#', 'a/b', 'a/b'] })
     await stream()
     for (const topic of ['a/b', 'b', '$a/b']) hub.deliver(delivery(topic, { topic }))
     assert.deepEqual(payloads(), ['a/b', 'b'])
   })
 
-  it('ends when its reader goes, and leaves no subscription behind', async () => {
+  it('ends when its reader leaves, and leaves no subscription', async () => {
     const { stream, hub, sink, counted } = prepareStream()
     await stream()
     assert.equal(hub.subscribed.length, 1)
@@ -206,7 +206,7 @@ describe('a stream that is live', () => {
     assert.deepEqual(counted, ['opened', 'closed'])
   })
 
-  it('is cut off when more waits than may', async () => {
+  it('is disconnected when too much waits', async () => {
     const { stream, hub, counted, shut, sink } = prepareStream({ buffer: 200 })
     await stream()
     shut()
@@ -218,7 +218,7 @@ describe('a stream that is live', () => {
     assert.equal(hub.size, 0)
   })
 
-  it('is cut off when its full sink takes nothing for long enough', async (context) => {
+  it('is disconnected when its full sink accepts nothing for long enough', async (context) => {
     const timers = withTimers(context)
     const { stream, hub, counted, shut, letGo } = prepareStream({ stall: 1000 })
     await stream()
@@ -236,7 +236,7 @@ describe('a stream that is live', () => {
     assert.deepEqual(counted, ['opened', 'slow_reader', 'device reader', 'closed'])
   })
 
-  it('ends for good with the session of its reader, and with its right to read', async () => {
+  it('ends without a reconnection with the session of its reader, and with its right to read', async () => {
     const session = new AbortController()
     const dismissed = prepareStream({ ended: session.signal })
     await dismissed.stream()

@@ -23,7 +23,7 @@ function open() {
 }
 
 describe('the metrics', () => {
-  it('have each event under its name and labels', async () => {
+  it('count each event under its name and labels', async () => {
     const { meter, sample } = open()
     meter.published('mqtt', 1, 'failed')
     meter.published('mqtt', 1, 'failed')
@@ -53,7 +53,7 @@ describe('the metrics', () => {
       assert.equal(await sample(name), value, name)
   })
 
-  it('keep the rules that are in force when a file could not be used', async () => {
+  it('keep the number of rules when a new file cannot be used', async () => {
     const { meter, sample } = open()
     meter.aclLoaded(7)
     const time = await sample('wott_acl_last_reload_success_timestamp_seconds')
@@ -63,7 +63,7 @@ describe('the metrics', () => {
     assert.equal(await sample('wott_acl_last_reload_success_timestamp_seconds'), time)
   })
 
-  it('are there before anything has happened, so that the first event shows', async () => {
+  it('begin at zero, so that the first event is seen', async () => {
     const { sample } = open()
     for (const name of [
       'wott_publishes_total{door="mqtt",qos="2",result="denied"}',
@@ -76,7 +76,7 @@ describe('the metrics', () => {
       assert.equal(await sample(name), 0, name)
   })
 
-  it('have a start and an end for each certificate there is', async () => {
+  it('have a start and an end for each certificate', async () => {
     const { meter, sample } = open()
     const start = 'wott_certificate_not_before_timestamp_seconds{certificate="crl"}'
     const end = 'wott_certificate_expiry_timestamp_seconds{certificate="crl"}'
@@ -86,7 +86,7 @@ describe('the metrics', () => {
     assert.deepEqual([await sample(start), await sample(end)], [undefined, undefined])
   })
 
-  it('have a reading for as long as it lives', async () => {
+  it('have a reading until it expires', async () => {
     const { readings, sample, wait, now } = open()
     const message = {
       payload: Buffer.from('21.5'),
@@ -106,7 +106,7 @@ describe('the metrics', () => {
     assert.equal(await sample('wott_readings_overflowed_total'), 1)
   })
 
-  it('are one gateway’s own', async () => {
+  it('belong to one gateway each', async () => {
     const [one, other] = [open(), open()]
     one.meter.connectionOpened('ops')
     assert.equal(await other.sample('wott_connections{door="ops"}'), 0)

@@ -46,20 +46,20 @@ describe('readings', () => {
     assert.deepEqual(shown(), { 'a t': 2, 'a u': 3, 'b t': 4 })
   })
 
-  it('stay what they were when something else than a number comes', () => {
+  it('do not change with a payload that is not a number', () => {
     const { note, shown } = open()
     note('a', 't', '1')
     note('a', 't', 'on')
     assert.deepEqual(shown(), { 'a t': 1 })
   })
 
-  it('do not give way to older ones that come late', () => {
+  it('are not replaced by older ones that arrive late', () => {
     const { note, shown, wait, readings } = open()
     note('a', 't', '1')
     wait(1000)
     note('a', 't', '2', { time: NOON - 1 })
     assert.deepEqual(shown(), { 'a t': 1 })
-    // the device was heard all the same
+    // the device counts as heard nevertheless
     assert.equal(readings.lastSeen().get('a'), NOON + 1000)
     note('a', 't', '3', { time: NOON + 500 })
     assert.deepEqual(shown(), { 'a t': 3 })
@@ -67,7 +67,7 @@ describe('readings', () => {
     assert.deepEqual(shown(), { 'a t': 3 })
   })
 
-  it('give way to what arrives now, even where the clock was set back', () => {
+  it('are replaced by new ones, even if the clock was set back', () => {
     const { note, shown, wait } = open()
     note('a', 't', '1')
     wait(-10_000)
@@ -75,7 +75,7 @@ describe('readings', () => {
     assert.deepEqual(shown(), { 'a t': 2 })
   })
 
-  it('are gone when their TTL is over, and not before', () => {
+  it('expire after their TTL, and not before', () => {
     const { note, shown, wait, readings } = open()
     note('a', 't', '1')
     wait(TTL)
@@ -86,7 +86,7 @@ describe('readings', () => {
     assert.deepEqual([...readings.lastSeen().keys()], ['b'])
   })
 
-  it('are as many as there may be, the rest counted, until there is room again', () => {
+  it('are bounded, and others are counted until there is room', () => {
     const { note, shown, wait, readings } = open(2)
     note('a', '1', '1')
     note('a', '2', '2')
@@ -100,7 +100,7 @@ describe('readings', () => {
     assert.equal(readings.overflowed, 1)
   })
 
-  it('of one device are at most its share, and leave the rest to others', () => {
+  it('are bounded per device, which leaves room for others', () => {
     const { note, shown, wait, readings } = open(3, 2)
     for (let count = 0; count < 1000; count++) note('a', String(count), '1')
     note('b', 't', '2')
@@ -111,7 +111,7 @@ describe('readings', () => {
     assert.deepEqual(shown(), { 'a later': 3 })
   })
 
-  it('leave out a topic that would be too long a label, and count it', () => {
+  it('leave out and count a topic that is too long for a label', () => {
     const { note, shown, readings } = open(2)
     note('a', 't'.repeat(513), '1')
     note('a', 't'.repeat(512), '2')
@@ -119,13 +119,13 @@ describe('readings', () => {
     assert.equal(readings.overflowed, 1)
   })
 
-  it('are none where none may be', () => {
+  it('are off with a bound of 0', () => {
     const { note, shown, readings } = open(0)
     note('a', 't', '1')
     assert.deepEqual([shown(), readings.overflowed, readings.lastSeen().size], [{}, 1, 0])
   })
 
-  it('say when each device was heard, number or not, as long as they are kept', () => {
+  it('have the time when each device was last heard, with or without a number', () => {
     const { note, readings, wait } = open(2)
     note('a', 't', 'on')
     wait(1000)
@@ -137,13 +137,13 @@ describe('readings', () => {
     assert.deepEqual(seen, { a: NOON + 2000, b: NOON + 1000 })
   })
 
-  it('have a device, or are none', () => {
+  it('leave out messages without a device', () => {
     const { note, shown, readings } = open()
     note(null, 't', '1')
     assert.deepEqual([shown(), readings.lastSeen().size], [{}, 0])
   })
 
-  it('do not mix devices and topics up, whatever they are called', () => {
+  it('tell devices and topics apart, whatever their names', () => {
     const { note, shown } = open()
     note('a', 'b t', '1')
     note('a b', 't', '2')
@@ -153,7 +153,7 @@ describe('readings', () => {
 })
 
 describe('a number', () => {
-  it('is what a decimal number is, with space around it', () => {
+  it('is a decimal number, with or without space around it', () => {
     for (const [text, value] of [
       ...[
         ['0', 0],
@@ -183,7 +183,7 @@ describe('a number', () => {
       assert.equal(numberIn(Buffer.from(text)), null, JSON.stringify(text))
   })
 
-  it('is found again however JavaScript writes it', () => {
+  it('is read in every notation that JavaScript writes', () => {
     const finite = fc.double({ noNaN: true, noDefaultInfinity: true })
     fc.assert(
       fc.property(finite, (value) => {
@@ -193,7 +193,7 @@ describe('a number', () => {
     )
   })
 
-  it('is what JavaScript reads, however many digits', () => {
+  it('has the value that JavaScript reads, with any number of digits', () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[+-]?\d{1,17}(\.\d{0,17})?$/), (text) => {
         assert.equal(numberIn(Buffer.from(text)), Number(text))
@@ -201,7 +201,7 @@ describe('a number', () => {
     )
   })
 
-  it('takes no time to be none, however hostile', () => {
+  it('is refused quickly, however hostile the text', () => {
     const bytes = fc.uint8Array({ minLength: 0, maxLength: 60 })
     fc.assert(
       fc.property(bytes, (payload) => {
@@ -212,8 +212,8 @@ describe('a number', () => {
   })
 })
 
-describe('the ends of certificates', () => {
-  it('are those of devices that were heard of, and no more than there may be', () => {
+describe('the expiry of certificates', () => {
+  it('is kept for devices that were heard, up to a bound', () => {
     const { readings, note, wait } = open(2)
     const ends = () => [...readings.certificateEnds()]
     readings.noteCertificate('a', 1)
@@ -221,7 +221,7 @@ describe('the ends of certificates', () => {
     assert.deepEqual(ends(), [])
     note('a', 't', '1')
     assert.deepEqual(ends(), [['a', 1]])
-    // room is made of those that only connected
+    // devices that only connected make room first
     readings.noteCertificate('c', 3)
     note('c', 't', '1')
     readings.noteCertificate('a', 4)

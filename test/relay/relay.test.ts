@@ -63,21 +63,21 @@ function open(publish: Broker['publish'] = async () => {}) {
 }
 
 describe('a reading', () => {
-  it('is published in the name of its device, with the time it was taken', async () => {
+  it('is published in the name of its device, with its arrival time', async () => {
     const { send, published, counted } = open()
     const earliest = Date.now()
     assert.equal(await send(), null)
     const [{ time = 0, received = 0, expires = null, ...rest } = {}] = published
     const { messageExpiry: _, ...message } = READING
     assert.deepEqual(rest, { ...message, device: 'device' })
-    // by the broker's clock
+    // of the broker's clock
     assert.equal(expires, 1_000_000 + 60_000)
     assert.ok(time >= earliest && time <= Date.now())
     assert.equal(received, time)
     assert.deepEqual(counted, ['device 1 accepted'])
   })
 
-  it('has the time that its device says, within bounds', async () => {
+  it('has the time that its device sends, within bounds', async () => {
     const { send, published } = open()
     const now = Date.now()
     assert.equal(await send({ time: now - 50_000 }), null)
@@ -94,7 +94,7 @@ describe('a reading', () => {
     assert.equal(published.length, 1)
   })
 
-  it('has the time of its user property where that is one, and otherwise its arrival', async () => {
+  it('has the time of its user property if that is valid, and otherwise its arrival time', async () => {
     const { send, published } = open()
     const now = Date.now()
     const said = (time: number | string) => ({ userProperties: [['time', String(time)] as const] })
@@ -106,7 +106,7 @@ describe('a reading', () => {
     assert.deepEqual(own?.properties, said(now - 5_000))
   })
 
-  it('costs one, and one more for each KiB of topic and properties after the first, published or not', async () => {
+  it('costs one plus one per KiB of topic and properties after the first, published or not', async () => {
     const { send, costs } = open()
     const properties = (bytes: number) => ({ correlationData: Buffer.alloc(bytes) })
     await send()
@@ -119,13 +119,13 @@ describe('a reading', () => {
     assert.deepEqual(costs, [1, 1, 1, 2, 60, 2, 1])
   })
 
-  it('costs one more for each 4 KiB of payload after the first', async () => {
+  it('costs one more per 4 KiB of payload after the first', async () => {
     const { send, costs } = open()
     for (const bytes of [4096, 4097, 8192, 100_000]) await send({ payload: Buffer.alloc(bytes) })
     assert.deepEqual(costs, [1, 2, 2, 25])
   })
 
-  it('costs one where it cannot be read', () => {
+  it('costs one if it cannot be parsed', () => {
     const { refuse, limit, counted, costs } = open()
     const reason = new GatewayError(
       'body_invalid',
@@ -138,7 +138,7 @@ describe('a reading', () => {
     assert.deepEqual(counted, ['device 0 invalid', 'device 0 rate_limited'])
   })
 
-  it('is refused and counted once, and what is refused is not published', async () => {
+  it('is counted once and not published where it is refused', async () => {
     for (const [reading, code, result] of [
       [{ topic: 'a/+' }, 'topic_invalid', 'invalid'],
       [{ topic: '$SYS/x' }, 'topic_invalid', 'invalid'],

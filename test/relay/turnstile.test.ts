@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { createRateLimit } from '../../src/budget/rate-limit.ts'
 import { createTurnstile } from '../../src/relay/turnstile.ts'
 
-/** A turnstile on a clock of its own. */
+/** A turnstile with a test clock. */
 function open({ rate = 10, burst = 1 } = {}) {
   let time = 0
   let takes = 0
@@ -19,7 +19,7 @@ function open({ rate = 10, burst = 1 } = {}) {
     enter: (name: string, key = 'a') => enter(key, 1, () => gone.push(name)),
     gone,
     takes: () => takes,
-    /** Lets that much time pass, on the clock and for timers. */
+    /** Advances the clock and timers. */
     pass(context: { mock: { timers: { tick(milliseconds: number): void } } }, ms: number) {
       time += ms
       context.mock.timers.tick(ms)
@@ -28,7 +28,7 @@ function open({ rate = 10, burst = 1 } = {}) {
 }
 
 describe('the turnstile', () => {
-  it('lets those who wait through at the rate, in their order', (context) => {
+  it('lets waiting publishers through at the rate, in order', (context) => {
     context.mock.timers.enable({ apis: ['setTimeout'] })
     const { enter, gone, pass } = open()
     assert.equal(enter('first'), null)
@@ -38,7 +38,7 @@ describe('the turnstile', () => {
     assert.deepEqual(gone, [])
     pass(context, 1)
     assert.deepEqual(gone, ['b'])
-    // nobody passes those who wait
+    // a new publisher does not overtake those that wait
     assert.notEqual(enter('e'), null)
     for (let count = 0; count < 3; count++) pass(context, 100)
     assert.deepEqual(gone, ['b', 'c', 'd', 'e'])
@@ -46,7 +46,7 @@ describe('the turnstile', () => {
     assert.equal(enter('f'), null)
   })
 
-  it('gives no turn to who has left', (context) => {
+  it('gives no turn to a publisher that has left', (context) => {
     context.mock.timers.enable({ apis: ['setTimeout'] })
     const { enter, gone, pass } = open()
     enter('first')
@@ -57,7 +57,7 @@ describe('the turnstile', () => {
     assert.deepEqual(gone, ['stays'])
   })
 
-  it('asks once for each turn, however many wait', (context) => {
+  it('asks the rate limit once per turn, however many wait', (context) => {
     context.mock.timers.enable({ apis: ['setTimeout'] })
     const { enter, gone, pass, takes } = open()
     for (let count = 0; count <= 5000; count++) enter(`${count}`)

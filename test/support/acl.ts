@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { parseAcl } from '../../src/acl/parse.ts'
 import type { AclSource } from '../../src/acl/reload.ts'
 
-/** Rules that never change, from the text of an ACL file. */
+/** Fixed rules from the text of an ACL file. */
 export function aclOf(text: string): AclSource {
   const parsed = parseAcl(Buffer.from(text))
   assert.ok(parsed.ok, 'this ACL text has errors')

@@ -11,8 +11,8 @@ import { createTurns } from '../../src/turns/turns.ts'
 import { aclOf } from './acl.ts'
 
 /**
- * A broker and its MQTT side without doors: an address as in `WOTT_BROKER`, and the text of an ACL file. `change` replaces
- * parts of what the MQTT side is made of.
+ * Opens a broker (`address` as in `WOTT_BROKER`) and its MQTT side, without doors. `rules` is the text of an ACL file; `change`
+ * replaces options of the MQTT side.
  */
 export async function openMqtt(
   address: string,

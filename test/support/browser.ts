@@ -7,7 +7,7 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from 'p
 const CHROMIUM = '/usr/bin/chromium'
 const AXE = resolve(import.meta.dirname, '../../node_modules/axe-core/axe.min.js')
 
-/** Debian's Chromium, which trusts this one certificate besides those that it trusts anyway. */
+/** Debian's Chromium, which also trusts this certificate. */
 export async function openBrowser(certificate: string): Promise<Browser & AsyncDisposable> {
   if (!existsSync(CHROMIUM))
     throw new Error(`there is no ${CHROMIUM}, which these tests drive: apt-get install chromium`)
@@ -26,11 +26,11 @@ export async function openBrowser(certificate: string): Promise<Browser & AsyncD
 
 export interface Visit extends AsyncDisposable {
   readonly page: Page
-  /** What went wrong in the page: its errors, and what its policy forbade. */
+  /** The script errors and CSP violations of the page. */
   readonly problems: readonly string[]
 }
 
-/** A page in a profile of its own. */
+/** Opens a page in a new profile. */
 export async function visit(
   browser: Browser,
   url: string,
@@ -47,11 +47,11 @@ export async function visit(
   return { page, problems, [Symbol.asyncDispose]: () => context.close() }
 }
 
-/** What axe finds serious or critical in the page as it is now, by all of its rules or by these. */
+/** The serious and critical problems that axe finds in the current page, by all rules or by these. */
 export async function barriersIn(page: Page, rules?: readonly string[]): Promise<string[]> {
   if (await page.evaluate('globalThis.axe === undefined'))
     await page.evaluate(await readFile(AXE, 'utf8'))
-  // while a color fades into another, a contrast is neither the old one nor the new one
+  // waits for animations to end, as the contrast is wrong while colors fade
   await page.evaluate(
     `Promise.allSettled(document.getAnimations()
       .filter((one) => Number.isFinite(one.effect.getComputedTiming().endTime))

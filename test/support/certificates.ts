@@ -16,7 +16,7 @@ import {
 } from '../../src/ca/x509.ts'
 import { toPem } from '../../src/x509/pem.ts'
 
-/** A certificate that a test made, and what signs in its name. */
+/** A certificate made by a test, with its key. */
 export interface Made {
   /** PEM. */
   readonly certificate: string
@@ -28,9 +28,9 @@ export interface Made {
 }
 
 export interface MakeOptions {
-  /** Who signs it; itself if nobody is named. */
+  /** The issuer; self-signed by default. */
   readonly by?: Made
-  /** An authority, unless this is false. */
+  /** Whether it is a CA; true by default. */
   readonly authority?: boolean
   readonly pathLength?: number
   readonly usages?: KeyUsageFlags
@@ -43,7 +43,7 @@ export interface MakeOptions {
   readonly extensions?: Extension[]
 }
 
-/** A certificate of any kind, also of those that our own CA never issues. */
+/** Makes a certificate of any kind, also kinds that the gateway's CA never issues. */
 export async function makeCertificate(name: string, options: MakeOptions = {}): Promise<Made> {
   const { by, authority = true, from = -1, to = 10, key = generateKey() } = options
   const publicKey = toPublicKey(key)

@@ -17,7 +17,7 @@ export interface Answer {
   readonly json: any
 }
 
-/** What a client needs to know of a gateway. */
+/** The parts of a gateway that a client needs. */
 export type Reachable = Pick<TestGateway, 'pki' | 'ports'>
 
 export interface Ran {
@@ -43,13 +43,13 @@ export async function run(
   return { code, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() }
 }
 
-/** curl with a device's certificate. */
+/** Runs curl with a device's certificate. */
 export function curl(who: Credentials | null, caFile: string, ...args: string[]): Promise<Ran> {
   const own = who ? ['--cert', who.certFile, '--key', who.keyFile] : []
   return run('curl', ['-sS', '--max-time', '20', '--cacert', caFile, ...own, ...args])
 }
 
-/** One HTTP/1.1 request on a connection of its own. */
+/** One HTTP/1.1 request on a new connection. */
 export async function http1(
   { ports, pki }: Reachable,
   who: Credentials | null,
@@ -67,7 +67,7 @@ export async function http1(
       ...rest,
     },
     (response) => {
-      // rejects where the answer breaks off
+      // rejects if the answer breaks off
       Array.fromAsync<Buffer>(response).then(
         (parts) =>
           resolve(toAnswer(response.statusCode ?? 0, response.headers, Buffer.concat(parts))),
@@ -124,7 +124,7 @@ export interface Lines extends AsyncDisposable {
   next(): Promise<string>
 }
 
-/** A program that prints lines until it is disposed of. */
+/** Starts a program that prints lines until it is disposed of. */
 export function follow(program: string, args: readonly string[]): Lines {
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
@@ -158,14 +158,14 @@ export function mosquittoArgs({ ports }: Reachable, who: Credentials): string[] 
   ]
 }
 
-/** `mosquitto_sub -v` that has its SUBACK. */
+/** Starts `mosquitto_sub -v`; resolves after its SUBACK. */
 export async function mosquittoSub(
   at: Reachable,
   who: Credentials,
   filter: string,
   ...more: string[]
 ): Promise<Lines> {
-  // -d tells when the subscription holds, and into a pipe it would tell nothing before its buffer is full
+  // -d prints the SUBACK, and stdbuf makes it write to a pipe at once
   const lines = follow('stdbuf', [
     ...['-oL', 'mosquitto_sub', '-d', '-v'],
     ...[...mosquittoArgs(at, who), '-t', filter, ...more],
@@ -192,7 +192,7 @@ export function mosquittoPub(
   return run('mosquitto_pub', [...mosquittoArgs(at, who), '-t', topic, '-m', message, ...more])
 }
 
-/** mqtt.js on the mqtt door. */
+/** Connects mqtt.js to the mqtt door. */
 export function mqtt(
   at: Reachable,
   who: Credentials,
@@ -210,7 +210,7 @@ export function mqtt(
   })
 }
 
-/** mqtt.js over WebSocket on the device door. */
+/** Connects mqtt.js over WebSocket to the device door. */
 export function mqttOverWebSocket(
   at: Reachable,
   who: Credentials,
@@ -231,7 +231,7 @@ export interface ReceivedMessage {
   readonly dup: boolean
 }
 
-/** The messages that an mqtt.js client gets from now on, in order. */
+/** The messages that an mqtt.js client receives from now on, in order. */
 export function messagesOf(client: MqttClient): { next(): Promise<ReceivedMessage> } {
   const arrived: ReceivedMessage[] = []
   const wanted: ((message: ReceivedMessage) => void)[] = []

@@ -1,4 +1,4 @@
-/** Milliseconds of CPU that this process spends on `work`: unlike those of a clock, the same on a busy machine. */
+/** Milliseconds of CPU time that this process spends on `work`, which a busy machine does not change. */
 export function cpuTime(work: () => void): number {
   const before = process.cpuUsage()
   work()

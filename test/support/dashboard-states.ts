@@ -9,9 +9,9 @@ import { startGateway, type TestGateway } from './gateway.ts'
 
 const STYLE = resolve(import.meta.dirname, '../../src/dashboard/style.css')
 const MINUTE = 60_000
-/** What the clock of every page says, for ever. */
+/** The fixed time of every page. */
 const NOW = Date.UTC(2026, 0, 15, 12)
-/** As far as readings may go back, so that NOW can be long ago. */
+/** The longest age of readings, as `NOW` is long ago. */
 const READING_PAST = '315360000'
 
 const ACL = `user sensor
@@ -30,12 +30,12 @@ house/+/climate  field humidity unit %
 `
 
 export interface StatesSite extends AsyncDisposable {
-  /** A page that shows this state, at this width; it goes with the site. */
+  /** A page that shows this state at this width; closed with the site. */
   show(state: State, width: number): Promise<Page>
   readonly browser: Awaited<ReturnType<typeof openBrowser>>
 }
 
-/** What the dashboard may look like, and how it gets there. */
+/** The states of the dashboard, and how to reach them. */
 export const STATES = {
   cards: { as: 'alice', path: '', until: '#count:text-is("7 topics")' },
   filtered: { as: 'alice', path: '?filter=house/kitchen/%23', until: '#everything:visible' },
@@ -43,7 +43,7 @@ export const STATES = {
     as: 'alice',
     path: '?topic=house/kitchen/temperature&topic=house/hall/climate&field=0:&field=1:humidity&field=1:pressure&range=3600',
     until: '#chart[open] #chart-note[data-state=ready]',
-    // a click would scroll to it
+    // a click would scroll the page
     act: (page) => page.evaluate('document.querySelector("#fields").open = true'),
   },
   timeline: {
@@ -82,15 +82,15 @@ export type State = keyof typeof STATES
 
 interface Definition {
   readonly as: string | null
-  /** What follows the address of the door. */
+  /** The part of the URL after the origin. */
   readonly path: string
-  /** What is there once the state is. */
+  /** A selector that matches once the state is reached. */
   readonly until: string
   before?(page: Page): Promise<unknown>
   act?(page: Page, at: TestGateway): Promise<unknown>
 }
 
-/** A gateway with the same readings each time, and a browser. */
+/** Opens a gateway with the same readings each time, and a browser. */
 export async function openStates(): Promise<StatesSite> {
   await using building = new AsyncDisposableStack()
   const topicsFile = join(building.use(await temporaryFolder()).path, 'topics')
@@ -102,7 +102,7 @@ export async function openStates(): Promise<StatesSite> {
   const home = `https://localhost:${at.ports.viewer}/`
   const contexts = new Map<string | null, BrowserContext>()
 
-  /** Logged in once for each name. */
+  /** A browser context per name, which logs in once. */
   async function contextOf(name: string | null): Promise<BrowserContext> {
     const known = contexts.get(name)
     if (known) return known
@@ -113,7 +113,7 @@ export async function openStates(): Promise<StatesSite> {
       reducedMotion: 'reduce',
     })
     contexts.set(name, context)
-    // the same on each machine; it comes with Debian's fontconfig
+    // a font that is the same on each machine; it comes with Debian's fontconfig
     await context.route('**/assets/style.css', async (route) => {
       const style = await readFile(STYLE, 'utf8')
       const body = `${style}\n:root { font-family: "DejaVu Sans" }`
@@ -157,7 +157,7 @@ export async function resize(page: Page, width: number): Promise<void> {
   )
 }
 
-/** The last hour of a house. */
+/** Publishes readings of the last hour of a house. */
 async function publishAll(at: TestGateway): Promise<void> {
   const client = await mqtt(at, await at.pki.issue('sensor'), { protocolVersion: 5 })
   const publish = (topic: string, payload: string, minutes: number) =>

@@ -7,11 +7,11 @@ import { startGateway } from './gateway.ts'
 
 const ACL = 'user sensor\ntopic write #\nuser alice\ntopic read #\n'
 
-/** A gateway, a sensor that publishes to it, and a browser in which alice has logged in. */
+/** A gateway, a sensor that publishes, and a browser in which alice is logged in. */
 export interface DashboardSite extends AsyncDisposable {
   readonly client: MqttClient
   readonly home: string
-  /** Logged in; pages that are opened are further windows of it. */
+  /** The logged-in context; its pages share the session. */
   readonly window: Visit
   open(
     query: string,

@@ -5,21 +5,21 @@ import { parseEnv } from 'node:util'
 
 const DOCS = resolve(import.meta.dirname, '../../docs')
 
-/** The blocks of one language on a page of docs/, in their order. */
+/** The code blocks of one language on a page of docs/, in order. */
 export async function blocksOf(page: string, language: string): Promise<string[]> {
   const text = await readFile(resolve(DOCS, page), 'utf8')
   const blocks = [...text.matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\``, 'gm'))]
   return blocks.map(([, block = '']) => block)
 }
 
-/** The first block that has this text. */
+/** The first code block that contains this text. */
 export async function blockWith(page: string, language: string, text: string): Promise<string> {
   const block = (await blocksOf(page, language)).find((one) => one.includes(text))
   assert.ok(block !== undefined, `no \`\`\`${language} with ${text} in docs/${page}`)
   return block
 }
 
-/** The settings in a block, as `node --env-file` reads them. */
+/** The settings in a code block, as `node --env-file` reads them. */
 export function settingsIn(block: string): Record<string, string> {
   return { ...parseEnv(block) } as Record<string, string>
 }

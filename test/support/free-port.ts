@@ -2,13 +2,13 @@ import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 
-/** Below the ports that systems give to connections and to listeners on port 0. */
+/** Ports below those that systems assign to connections and to listeners on port 0. */
 const LOWEST = 20_000
 const HIGHEST = 30_000
 
 /**
- * A port of the loopback interface on which nobody listens. It is also free later, while what listens on it is restarted:
- * only who asks for it by its number gets it.
+ * A free port of the loopback interface. It stays free while its listener is restarted, as systems do not
+ * assign it.
  */
 export async function freePort(): Promise<number> {
   for (;;) {

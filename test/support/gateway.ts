@@ -11,7 +11,7 @@ import { until } from './until.ts'
 export interface TestGateway extends AsyncDisposable {
   readonly gateway: Gateway
   readonly pki: Pki
-  /** The gateway's own, in PEM. */
+  /** The gateway's own certificate, PEM. */
   readonly certificate: string
   readonly aclFile: string
   readonly viewersFile: string
@@ -21,25 +21,25 @@ export interface TestGateway extends AsyncDisposable {
     readonly viewer: number
     readonly ops: number
   }
-  /** Every log line so far. */
+  /** All log lines so far. */
   readonly log: Record<string, unknown>[]
   readonly logged: CollectedLog['logged']
-  /** The exposition of the ops door. */
+  /** The metrics of the ops door. */
   metrics(): Promise<string>
-  /** The value of one sample of it, written as Prometheus does: `name{label="value"}`; undefined when absent. */
+  /** The value of one sample, written as in Prometheus: `name{label="value"}`; undefined when absent. */
   metric(sample: string): Promise<number | undefined>
-  /** Resolves once that sample is there and is this number, or one that fits. */
+  /** Resolves once that sample has this value, or one that fits. */
   until(sample: string, wanted: number | ((value: number) => boolean)): Promise<void>
 }
 
 export interface TestGatewayOptions {
   readonly acl?: string
   readonly settings?: Partial<Record<SettingName, string>>
-  /** The WoTT ID of the gateway's own certificate, and all that it is good for, where a test cares. */
+  /** The WoTT ID of the gateway's own certificate, and its other names, where a test cares. */
   readonly id?: string
 }
 
-/** A whole gateway on free loopback ports, with a device CA of its own. */
+/** Starts a whole gateway on free loopback ports, with a new device CA. */
 export async function startGateway({
   acl = '',
   settings = {},
@@ -116,7 +116,7 @@ export async function startGateway({
   }
 }
 
-/** The tutorial's two devices and a bystander without any right. */
+/** The two devices of the tutorial, and one without any right. */
 export const TUTORIAL_ACL = `user sensor.d.wott.local
 topic write wott/temperature
 user subscriber.d.wott.local

@@ -1,4 +1,4 @@
-// Files made from what the code says of itself: node test/support/generated.ts writes them, a test compares.
+// The files that are generated from the code: node test/support/generated.ts writes them, a test compares them.
 import { readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { describeSections, toEnvExample, toMarkdownTables } from '../../src/config/describe.ts'
@@ -13,7 +13,7 @@ import { openapi } from './openapi.ts'
 
 export const ROOT = resolve(import.meta.dirname, '../..')
 
-/** What each generated file should hold, by its path from the root. */
+/** The content of each generated file, by its path from the root. */
 export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
   const sections = describeSections()
   return new Map([
@@ -32,7 +32,7 @@ export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
   ])
 }
 
-/** The import graph of the rooms as text, those at the top of the house first. */
+/** The import graph of the rooms as text, the top rooms first. */
 async function roomList(): Promise<string> {
   const graph = shortened(roomGraph(await readImports()))
   const placed = new Map<string, number>()
@@ -53,7 +53,7 @@ async function roomList(): Promise<string> {
   return ['```', ...lines, '```'].join('\n')
 }
 
-/** A page with `table` in the place that it keeps for it. */
+/** A page with `table` between its two marks. */
 async function page(path: string, name: string, table: string): Promise<[string, string]> {
   const [begin, end] = [`<!-- ${name}: written by npm run docs -->`, `<!-- end of ${name} -->`]
   const [head, ...rest] = (await readFile(join(ROOT, path), 'utf8')).split(begin)
@@ -63,7 +63,7 @@ async function page(path: string, name: string, table: string): Promise<[string,
   return [path, `${head}${begin}\n\n${table}\n\n${end}${tail}`]
 }
 
-/** The alerts as the Prometheus operator takes them. */
+/** The alerts in the format of the Prometheus operator. */
 async function prometheusRule(): Promise<string> {
   const source = 'deploy/prometheus/wott-gateway.rules.yml'
   const rules = await readFile(join(ROOT, source), 'utf8')

@@ -6,7 +6,7 @@ import { createQueryReader } from '../../src/http/query-schema.ts'
 
 const read = createQueryReader(HISTORY)
 
-/** What the gateway reads in the URL of a `GET /history`. Throws the refusal. */
+/** Parses the URL of a `GET /history` as the gateway does. Throws the refusal. */
 export function parseHistoryQuery(url: string, now: number): HistoryQuery {
   const values = read(parseQuery(url))
   if (values instanceof GatewayError) throw values

@@ -1,4 +1,4 @@
-/** Bounds of an HTTP server that no test reaches by chance. */
+/** Limits of an HTTP server that no test reaches by accident. */
 export const HTTP_LIMITS = {
   settings: {
     requestTimeout: 30,

@@ -5,9 +5,9 @@ import { dirname, join, relative, resolve, sep } from 'node:path'
 export const SRC = resolve(import.meta.dirname, '../../src')
 
 export interface Import {
-  /** A file, by its path from `src`. */
+  /** The path of a file from `src`. */
   readonly from: string
-  /** A file, or the name of a package. */
+  /** The path of a file from `src`, or the name of a package. */
   readonly to: string
 }
 
@@ -25,20 +25,20 @@ export async function readImports(): Promise<Import[]> {
   return found
 }
 
-/** A folder of `src`, or a file that lies in none. */
+/** The room of a file: its folder below `src`, or the file itself. */
 export function roomOf(file: string): string {
   return file.split(sep)[0] as string
 }
 
-/** What each node has arrows to. */
+/** The nodes that each node has arrows to. */
 export type Graph = ReadonlyMap<string, ReadonlySet<string>>
 
-/** Which file imports which. */
+/** The files that each file imports. */
 export function fileGraph(imports: readonly Import[]): Graph {
   return graphOf(imports.filter(({ to }) => to.endsWith('.ts')))
 }
 
-/** Which room imports from which. */
+/** The rooms that each room imports from. */
 export function roomGraph(imports: readonly Import[]): Graph {
   const rooms = imports
     .filter(({ to }) => to.endsWith('.ts'))
@@ -62,7 +62,7 @@ export function circlesIn(graph: Graph): string[][] {
   const numbers = new Map<string, number>()
   const done = new Set<string>()
 
-  /** The lowest number that `node` leads to. */
+  /** The lowest number that `node` reaches. */
   function visit(node: string): number {
     const number = numbers.size
     numbers.set(node, number)
@@ -81,7 +81,7 @@ export function circlesIn(graph: Graph): string[][] {
   return circles
 }
 
-/** The arrows that no other way replaces: whoever imports from B and C, where B imports from C, has an arrow to B alone. */
+/** The graph without arrows that a longer path replaces (the transitive reduction). */
 export function shortened(graph: Graph): Graph {
   const reach = new Map<string, Set<string>>()
   function reachedFrom(node: string): Set<string> {

@@ -11,7 +11,7 @@ export interface KeyOptions {
   readonly journal?: Journal
 }
 
-/** The keys of a store without the rest of it. */
+/** The idempotency keys of a store, without the rest of the store. */
 export function openKeys({
   limits,
   now = Date.now,

@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import type { Program } from '../cli/program.ts'
 import { until } from './until.ts'
 
-/** Resolves as soon as somebody listens on a loopback port or a Unix socket; rejects if the program that should has ended. */
+/** Resolves once a program listens on a loopback port or a Unix socket; rejects if it has ended. */
 export async function untilListening(where: number | string, program: Program): Promise<void> {
   let hasEnded = false
   void program.ended.then(() => {
@@ -16,7 +16,7 @@ export async function untilListening(where: number | string, program: Program): 
   if (hasEnded) throw new Error(program.lines.join('\n'))
 }
 
-/** Whether somebody listens there. */
+/** Whether a program listens there. */
 export async function isListening(where: number | string): Promise<boolean> {
   const socket = typeof where === 'number' ? connect(where, '127.0.0.1') : connect(where)
   try {

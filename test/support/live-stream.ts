@@ -13,7 +13,7 @@ import { UNLIMITED } from './memory.ts'
 
 const sinks: Writable[] = []
 
-/** One that is open keeps the process from ending. */
+/** Closes all streams, as an open one keeps the process from ending. */
 export async function closeStreams(): Promise<void> {
   for (const sink of sinks.splice(0)) sink.destroy()
   // "close" comes a turn later
@@ -25,7 +25,7 @@ let sequence = 0
 /** The number of the latest message. */
 export const latestNumber = () => sequence
 
-/** The next message of all tests in a file. */
+/** A message with the next number of this test file. */
 export function delivery(payload: string, more: Partial<Delivery> = {}): Delivery {
   sequence += 1
   const now = Date.now()
@@ -44,7 +44,7 @@ export function delivery(payload: string, more: Partial<Delivery> = {}): Deliver
   }
 }
 
-/** What the ACL lets somebody read. */
+/** Access of a reader that may read what `filter` covers. */
 export function accessTo(filter: string): Access {
   return createAccess(aclOf(`topic read ${filter}\n`), { user: null, clientId: '' })
 }
@@ -62,15 +62,15 @@ interface Options extends Pick<StreamRequest, 'ended' | 'heartbeat' | 'lastEvent
 export const ids = createEventIds('e')
 
 export interface FedHub extends Hub {
-  /** What the broker does with a message. */
+  /** Delivers a message as the broker does. */
   deliver(delivery: Delivery): void
   /** Called while the broker takes a subscription. */
   whileSubscribing(): void
-  /** The filters that somebody subscribed to. */
+  /** The filters that were subscribed to. */
   readonly subscribed: readonly (readonly string[])[]
 }
 
-/** A hub after all messages so far, which keeps that many in memory. */
+/** A hub that begins after all messages so far, and keeps that many in memory. */
 export function newHub(messages = 10_000): FedHub {
   const routing = createRouting()
   const history = createHistory(sequence, { messages, bytes: 1_000_000 }, ids.of)
@@ -98,7 +98,7 @@ export function newHub(messages = 10_000): FedHub {
   return hub
 }
 
-/** A stream of all there is, which `stream` opens, into a sink that takes what it is let take. */
+/** Prepares a stream of all topics, which `stream` opens, into a sink that accepts as much as the test allows. */
 export function prepareStream(options: Options = {}) {
   const {
     retained = Promise.resolve([]),
@@ -112,7 +112,7 @@ export function prepareStream(options: Options = {}) {
     heartbeat = null,
     lastEventId,
   } = options
-  // without more, all that is left is in memory
+  // by default everything else is in memory
   const brokerLog = { oldest: hub.earliest, gapsAfter: () => [], now: Date.now, ...log }
   const counted: string[] = []
   const taken: string[] = []

@@ -4,7 +4,7 @@ export type LogLine = Record<string, unknown>
 
 export interface CollectedLog {
   readonly log: Logger
-  /** Every line so far. */
+  /** All lines so far. */
   readonly lines: LogLine[]
   /** Resolves with the first line, past or future, that `matches`. */
   logged(matches: (line: LogLine) => boolean): Promise<LogLine>

@@ -1,4 +1,4 @@
 import { createUnlimitedLedger } from '../../src/budget/ledger.ts'
 
-/** As much memory as anybody likes. */
+/** A budget without a limit. */
 export const UNLIMITED = { memory: createUnlimitedLedger(), strangers: createUnlimitedLedger() }

@@ -11,16 +11,16 @@ import type { Credentials } from './pki.ts'
 
 export const MOSQUITTO = '/usr/sbin/mosquitto'
 
-/** A real broker on the loopback interface. */
+/** A real Mosquitto on the loopback interface. */
 export interface Mosquitto {
   readonly port: number
-  /** Reloads with another ACL file. If that is a bad one, the broker allows everything from then on. */
+  /** Reloads with another ACL file. With a bad one, Mosquitto allows everything from then on. */
   use(acl: string): Promise<void>
-  /** Ends it; what is persistent is in its file. */
+  /** Stops it; persistent data is in its file. */
   stop(): Promise<void>
   /** As `kill -9`. */
   kill(): Promise<void>
-  /** Runs it again on the same port, without what it knew unless it is persistent. */
+  /** Starts it again on the same port, without its data unless it is persistent. */
   start(): Promise<void>
   /** Resolves once it logs a line with this text. */
   says(text: string): Promise<void>
@@ -30,13 +30,13 @@ export interface Mosquitto {
 export interface MosquittoOptions {
   readonly port?: number
   readonly acl?: string
-  /** Its own certificate, and whether it wants one of its clients. */
+  /** Its own certificate, and whether it requires one from clients. */
   readonly tls?: { readonly own: Credentials; readonly clients?: boolean }
-  /** Passwords by user names; without them everybody may connect. */
+  /** Passwords by user name; without any, everybody may connect. */
   readonly users?: Readonly<Record<string, string>>
-  /** Keeps what it knows in a file when it is ended, but not when it is killed. */
+  /** Whether it stores its data in a file when it is stopped (not when it is killed). */
   readonly persistent?: boolean
-  /** More lines of its configuration. */
+  /** Further lines of its configuration. */
   readonly lines?: readonly string[]
 }
 
@@ -63,9 +63,9 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
       await writeFile(aclFile, changed)
       const reloading = says(running.log, 'Reloading config')
       running.child.kill('SIGHUP')
-      // otherwise it may sleep on for 100 ms
+      // otherwise it may sleep for another 100 ms
       const knock = connect(port, '127.0.0.1').on('connect', () => knock.destroy())
-      // it reads the file before it reads anything more from a socket
+      // it reloads the file before it reads from a socket again
       await reloading
     },
     stop: () => end('SIGTERM'),
@@ -75,7 +75,7 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
     },
     says: (text) => says(running.log, text),
     async [Symbol.asyncDispose]() {
-      // it forgets a SIGTERM that comes before its loop has begun
+      // it ignores a SIGTERM before its loop has begun
       await end('SIGKILL')
       await rm(directory, { recursive: true })
     },
@@ -91,7 +91,7 @@ async function linesOf(
   return [
     `listener ${port} 127.0.0.1`,
     `acl_file ${aclFile}`,
-    // otherwise it becomes another user, who cannot read the directory
+    // otherwise it switches to another user, who cannot read the directory
     'user root',
     'log_dest stderr',
     'log_type information',

@@ -13,7 +13,7 @@ export interface Nats extends AsyncDisposable {
   readonly port: number
 }
 
-/** `more` are lines of its configuration. */
+/** `more` are further lines of its configuration. */
 export async function startNats(more: readonly string[] = []): Promise<Nats> {
   await access(NATS).catch(() => {
     throw new Error(`${NATS} is needed for this test: apt-get install nats-server`)

@@ -6,7 +6,7 @@ import { freePort } from './free-port.ts'
 import type { TestGateway } from './gateway.ts'
 import type { Credentials } from './pki.ts'
 
-/** With a package.json and a lock file of its own, so that the gateway's `npm ci` stays light. */
+/** The folder has its own package.json and lock file, so that the gateway's `npm ci` stays small. */
 const HOME = resolve(import.meta.dirname, '../node-red')
 const TAB = { id: 'tab', type: 'tab', label: 'test' }
 
@@ -24,27 +24,27 @@ export interface BrokerFields {
 }
 
 export interface RunningNodeRed extends AsyncDisposable {
-  /** The next line of its log from now on, or a past one, that matches. */
+  /** Resolves with the first line of its log, past or future, that matches. */
   line(matches: RegExp): Promise<string>
-  /** Every line of its log so far. */
+  /** All lines of its log so far. */
   readonly lines: readonly string[]
   /** Presses the button of an `inject` node, as the editor does. */
   press(id: string): Promise<void>
-  /** Ends it as a service manager does. */
+  /** Stops it as a service manager does. */
   stop(): Promise<void>
 }
 
-/** Node-RED's folder with its flow; it keeps them while it is stopped. */
+/** A Node-RED installation with its flow, which can be started several times. */
 export interface NodeRed extends AsyncDisposable {
-  /** Resolves once the flow runs, which may be before it is connected. */
+  /** Starts it; resolves once the flow runs, perhaps before it is connected. */
   start(): Promise<RunningNodeRed>
 }
 
-/** Installs Node-RED where it is missing or another version is there. */
+/** Installs Node-RED if it is missing or has another version. */
 export async function installNodeRed(): Promise<void> {
   const json = async (file: string) => JSON.parse(await readFile(join(HOME, file), 'utf8'))
   const wanted = (await json('package.json')).dependencies['node-red']
-  // npm writes this file when all else is there
+  // npm writes this file last
   const installed = await json('node_modules/.package-lock.json').catch(() => null)
   if (installed?.packages['node_modules/node-red']?.version === wanted) return
   const { code, stderr } = await run('npm', ['ci', '--prefix', HOME])
@@ -64,7 +64,7 @@ export function flowWith(
     TAB,
     { id: 'tls', type: 'tls-config', ...tls, verifyservercert: true },
     { id: 'server', type: 'mqtt-broker', ...server, keepalive: '60', ...fields },
-    // the position is what tells Node-RED that it is not a configuration node
+    // Node-RED takes a node without a position for a configuration node
     ...nodes.map((node) => ({
       x: 0,
       y: 0,

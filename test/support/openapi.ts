@@ -1,4 +1,4 @@
-// openapi/openapi.json: the routes that the doors really have, each with what the reference says of it.
+// Makes openapi/openapi.json from the routes of the doors, each with its operation in the reference.
 import { isDeepStrictEqual } from 'node:util'
 import swagger from '@fastify/swagger'
 import Fastify from 'fastify'
@@ -14,7 +14,7 @@ import { type DescribedRoute, describeRoutes } from './routes.ts'
 
 type Named = Record<string, unknown>
 
-/** Those parts of an operation in OpenAPI that something is added to. */
+/** The parts of an OpenAPI operation that are changed here. */
 interface Operation {
   description?: string
   parameters?: Named[]
@@ -46,7 +46,7 @@ export async function openapi(): Promise<object> {
   return document
 }
 
-/** What @fastify/swagger makes of routes, in an app that nobody calls. */
+/** The document that @fastify/swagger makes of routes. */
 async function bookOf(routes: readonly DescribedRoute[]): Promise<Document> {
   const book = Fastify()
   book.setValidatorCompiler(() => () => true)
@@ -79,13 +79,13 @@ async function bookOf(routes: readonly DescribedRoute[]): Promise<Document> {
   return book.swagger() as unknown as Document
 }
 
-/** Adds where an operation is served, who may call it, and what it refuses. */
+/** Adds the servers, security and refusals of an operation. */
 function complete(described: Operation, route: DescribedRoute): void {
   const { doors, operation } = route
   const where = `On the ${doors.join(' and ')} ${doors.length > 1 ? 'doors' : 'door'}.`
   described.description = described.description ? `${described.description}\n\n${where}` : where
   if (doors.length === 1) described.servers = doors.map((door) => DOORS[door].server)
-  // @fastify/swagger takes every body for required
+  // @fastify/swagger marks every body as required
   if (described.requestBody && operation.bodyOptional) described.requestBody.required = false
   described.security = securityOf(route)
   if (!doors.includes('ops'))
@@ -99,7 +99,7 @@ function complete(described: Operation, route: DescribedRoute): void {
   }
 }
 
-/** Makes components of the parameters that several operations have, so that each is read once. */
+/** Moves parameters that several operations share to components. */
 function shareParameters({ paths }: Document): Named {
   const operations = Object.values(paths).flatMap((path) => Object.values(path))
   const all = operations.flatMap(({ parameters = [] }) => parameters)

@@ -4,7 +4,7 @@ import type { TestGateway } from './gateway.ts'
 import type { Credentials } from './pki.ts'
 import { connectPacket, type RawMqtt, rawMqtt, type Version } from './raw-mqtt.ts'
 
-/** What a PUBLISH says, without its packet identifier. */
+/** A PUBLISH without its packet identifier. */
 export interface Said {
   readonly topic: string
   readonly payload: string
@@ -14,7 +14,7 @@ export interface Said {
   readonly properties: NonNullable<IPublishPacket['properties']>
 }
 
-/** QoS 2, without no local or retain as published, and with retain handling 0 where it does not say otherwise. */
+/** By default QoS 2, retain handling 0, and neither no local nor retain as published. */
 export interface Subscription {
   readonly topic: string
   readonly qos?: QoS
@@ -23,25 +23,25 @@ export interface Subscription {
   readonly rh?: 0 | 1 | 2
 }
 
-/** A raw client after its CONNACK, which waits for the answers to what it sends. */
+/** A raw client after its CONNACK, which waits for the answers to its packets. */
 export interface PacketClient extends RawMqtt {
   readonly connack: IConnackPacket
   readonly clientId: string
-  /** The next packet, which has to be of this kind. */
+  /** The next packet, which must be of this kind. */
   expect<C extends Packet['cmd']>(cmd: C): Promise<Extract<Packet, { cmd: C }>>
-  /** Sends a SUBSCRIBE; the reason code of each filter. */
+  /** Sends a SUBSCRIBE, and returns the reason code of each filter. */
   subscribe(
     subscriptions: string | readonly Subscription[],
     identifier?: number,
   ): Promise<readonly number[]>
   unsubscribe(...filters: string[]): Promise<readonly number[]>
-  /** Sends a PUBLISH and all that follows it; the reason code of its PUBACK or PUBREC, 0 for QoS 0. */
+  /** Sends a PUBLISH and completes its exchange; returns the reason code of its PUBACK or PUBREC, 0 for QoS 0. */
   publish(topic: string, payload: string, more?: Partial<IPublishPacket>): Promise<number>
-  /** The next packet, a PUBLISH, which is acknowledged. */
+  /** Receives the next packet, a PUBLISH, and acknowledges it. */
   receive(): Promise<Said>
-  /** The next packet, a PUBLISH, which is not acknowledged. */
+  /** Receives the next packet, a PUBLISH, without an acknowledgement. */
   take(): Promise<Said & { readonly messageId: number }>
-  /** Resolves when the gateway has taken all that was sent, and has nothing more for this client. */
+  /** Resolves when the gateway has read all packets, and has nothing more for this client. */
   ping(): Promise<void>
   /** Sends DISCONNECT and waits until the connection is closed. */
   disconnect(reasonCode?: number, sessionExpiryInterval?: number): Promise<void>
@@ -53,7 +53,7 @@ export interface ConnectTerms extends Partial<Omit<IConnectPacket, 'clientId'>> 
   readonly version?: Version
 }
 
-/** A client that has its CONNACK, with MQTT 5 unless `version` says otherwise. */
+/** Connects a client up to its CONNACK, with MQTT 5 unless `version` says otherwise. */
 export async function connectClient(
   at: Pick<TestGateway, 'ports'>,
   who: Credentials,
@@ -75,7 +75,7 @@ function createPacketClient(
 ): PacketClient {
   let lastId = 0
   const nextId = () => ++lastId
-  /** What came before an answer that was waited for. */
+  /** Packets that came before an expected answer. */
   const skipped: Packet[] = []
   const next = async () => skipped.shift() ?? client.next()
 
@@ -191,7 +191,7 @@ export function saidBy({
     qos,
     retain,
     dup,
-    // mqtt-packet's have no prototype
+    // the user properties of mqtt-packet have no prototype
     properties: userProperties ? { ...others, userProperties: { ...userProperties } } : others,
   }
 }

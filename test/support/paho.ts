@@ -5,10 +5,10 @@ import { createInterface } from 'node:readline'
 import type { TestGateway } from './gateway.ts'
 import type { Credentials } from './pki.ts'
 
-/** Debian's own, for which `python3-paho-mqtt` is. */
+/** Debian's Python, which has the package `python3-paho-mqtt`. */
 const PYTHON = '/usr/bin/python3'
 
-/** Properties by Paho's names, such as `ContentType`; binary ones in Latin-1. */
+/** Properties by their names in Paho, such as `ContentType`; binary ones in Latin-1. */
 export type PahoProperties = Record<string, unknown>
 
 export interface PahoOptions {
@@ -37,11 +37,11 @@ export interface PahoMessage {
 /** A connected client of Paho's Python library. */
 export interface Paho extends AsyncDisposable {
   readonly sessionPresent: boolean
-  /** Of CONNACK. */
+  /** The properties of CONNACK. */
   readonly properties: PahoProperties
-  /** Sends one SUBSCRIBE, of topics and QoS, or Paho's options of MQTT 5; the code of each. */
+  /** Sends one SUBSCRIBE of filters with their QoS or Paho options; returns the code of each. */
   subscribe(subscriptions: Record<string, number | object>): Promise<readonly number[]>
-  /** Resolves when the message is acknowledged, or with QoS 0 sent. */
+  /** Resolves when the message is acknowledged, or sent with QoS 0. */
   publish(
     topic: string,
     payload: string,
@@ -55,7 +55,7 @@ export interface Paho extends AsyncDisposable {
   kill(): Promise<void>
 }
 
-/** Rejects where CONNACK refuses. Debian: `apt-get install python3-paho-mqtt`. */
+/** Connects; rejects if CONNACK refuses. Debian: `apt-get install python3-paho-mqtt`. */
 export async function paho(
   at: Pick<TestGateway, 'ports'>,
   who: Credentials,
@@ -105,7 +105,7 @@ export async function paho(
   }
 }
 
-/** Events by their kind, each kind in order. */
+/** The events of each kind, in order. */
 function followEvents(output: NodeJS.ReadableStream) {
   // biome-ignore lint/suspicious/noExplicitAny: whatever the program tells is then asserted
   type Told = any

@@ -4,23 +4,23 @@ import type { Browser, Page } from 'playwright-core'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 const PICTURES = join(ROOT, 'test/pictures')
-/** Where the pictures of tests that failed are; not committed. */
+/** The folder for pictures of failed tests; not committed. */
 const SEEN = join(PICTURES, 'seen')
-/** What a picture is compared by: squares of so many pixels, as edges of letters differ between machines. */
+/** The side of the squares that are compared, in pixels; edges of letters differ between machines. */
 const SQUARE = 8
-/** By how much the mean of a square may differ, of 255. */
+/** The largest difference of the mean of a square, of 255. */
 const TOLERANCE = 12
-/** How many squares may differ by more, of all. */
+/** The largest share of squares that may differ by more. */
 const MOST_DIFFERENT = 0.0005
-/** Looks at a page that does not look as it did: it may still draw. */
+/** The number of looks at a page that differs, as it may still be drawing. */
 const MOST_LOOKS = 20
 
 export interface Pictures {
-  /** Resolves with what is wrong with the look of a page, which names the picture that was seen; null when it is as it was. */
+  /** Compares a page with its picture. Resolves with the difference and the file of the new picture; null if they are alike. */
   compare(page: Page, name: string): Promise<string | null>
 }
 
-/** The pictures in test/pictures/; with WOTT_PICTURES=renew each becomes what is seen now. */
+/** Opens the pictures in test/pictures/; WOTT_PICTURES=renew replaces each by the current look. */
 export async function openPictures(browser: Browser): Promise<Pictures> {
   const desk = await browser.newPage()
   await rm(SEEN, { recursive: true, force: true })
@@ -62,7 +62,7 @@ function pictureOf(page: Page): Promise<Buffer> {
   return page.screenshot({ animations: 'disabled', caret: 'hide' })
 }
 
-/** What a page looks like once several looks in a row are the same. */
+/** The picture of a page once several looks in a row are the same. */
 async function steadyPicture(page: Page): Promise<Buffer> {
   let picture = await pictureOf(page)
   for (let same = 0; same < 3; ) {
@@ -75,7 +75,7 @@ async function steadyPicture(page: Page): Promise<Buffer> {
 
 interface Compared {
   readonly sizes: readonly [string, string]
-  /** Of the squares. */
+  /** The share of squares that differ. */
   readonly part: number
 }
 

@@ -17,7 +17,7 @@ export interface Pki {
   readonly directory: string
   readonly authority: Authority
   readonly crlFile: string
-  /** Issues from the device CA, or from a CA that the gateway has never heard of, and writes the files. */
+  /** Issues a certificate from the device CA, or from a CA unknown to the gateway, and writes the files. */
   issue(name: string, options?: Partial<IssueOptions>, by?: Authority): Promise<Credentials>
   /** Writes a revocation list with these serial numbers. */
   revoke(...serials: string[]): Promise<void>

@@ -10,15 +10,15 @@ export const PROXY = 'proxy.example'
 export interface ProxiedGateway extends TestGateway {
   /** The CA of the proxy alone. */
   readonly proxyPki: Pki
-  /** What the proxy shows. */
+  /** The credentials of the proxy. */
   readonly proxy: Credentials
-  /** Of the proxy door. */
+  /** The port of the proxy door. */
   readonly port: number
-  /** The same gateway for clients that only know a device door: theirs is the proxy door. */
+  /** The same gateway with the proxy door in place of the device door, for the test clients. */
   readonly door: TestGateway
 }
 
-/** A gateway with a proxy door on a free loopback port, which takes RFC 9440 unless settings say otherwise. */
+/** Starts a gateway with a proxy door on a free loopback port, which accepts RFC 9440 by default. */
 export async function startProxied({
   settings = {},
   ...options

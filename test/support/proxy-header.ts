@@ -7,7 +7,7 @@ export function v1Header(source: string, port: number): Buffer {
   return Buffer.from(`PROXY ${family} ${source} ${destination} ${port} 443\r\n`)
 }
 
-/** A header of version 2 around what follows its length. */
+/** A header of version 2 with these bytes after its length. */
 export function rawV2Header(command: number, family: number, rest: Buffer): Buffer {
   const fixed = Buffer.from([command, family, 0, 0])
   fixed.writeUInt16BE(rest.length, 2)

@@ -25,7 +25,7 @@ export function publishBytes({ topic, properties, retain = false }: PublishBytes
   return Buffer.concat([Buffer.from([retain ? 0x33 : 0x32]), variableLength(body.length), body])
 }
 
-/** The bytes of the properties of the next packet, a PUBLISH. */
+/** The property bytes of the next packet, which must be a PUBLISH. */
 export async function nextPropertyBytes(client: RawMqtt): Promise<Buffer> {
   const bytes = await client.nextBytes()
   const header = bytes.readUInt8(0)

@@ -1,4 +1,4 @@
-/** HTTP/2 as bytes, for what no client would send. */
+/** HTTP/2 as bytes, for requests that no client library would send. */
 export const FRAME = { DATA: 0, HEADERS: 1, RST_STREAM: 3, SETTINGS: 4, PING: 6 }
 export const END_HEADERS = 4
 const ACK = 1
@@ -18,7 +18,7 @@ export const PREFACE = Buffer.concat([
 ])
 export const PONG = frame(FRAME.PING, ACK, 0, Buffer.alloc(8))
 
-/** Each as a literal without indexing (RFC 7541 §6.2.2). */
+/** Encodes each header as a literal without indexing (RFC 7541 §6.2.2). */
 export function hpack(headers: Record<string, string>): Buffer {
   const parts = Object.entries(headers).map(([name, value]) =>
     Buffer.concat([

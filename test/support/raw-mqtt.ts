@@ -6,20 +6,20 @@ import type { Credentials } from './pki.ts'
 
 export type Version = 3 | 4 | 5
 
-/** An MQTT client that does what no library would. */
+/** An MQTT client that can send what no library would. */
 export interface RawMqtt extends Disposable {
   readonly socket: TLSSocket
-  /** Speaks the version of the last CONNECT that was sent as a packet. */
+  /** Sends a packet in the version of the last CONNECT that was sent as a packet. */
   send(...packets: (Packet | Buffer)[]): void
   /** The next packet; rejects when the connection closes first. */
   next(): Promise<Packet>
-  /** The bytes of the next packet, which show what mqtt-packet does not: the order of user properties. */
+  /** The bytes of the next packet, with the order of user properties, which mqtt-packet loses. */
   nextBytes(): Promise<Buffer>
   /** Resolves when the gateway has closed the connection. */
   readonly closed: Promise<unknown>
 }
 
-/** `version` is for those who write their CONNECT themselves. */
+/** Opens a TLS connection; `version` is for tests that send their CONNECT as bytes. */
 export async function rawMqtt(
   at: { readonly ports: Pick<TestGateway['ports'], 'mqtt'> },
   who: Credentials,
@@ -48,7 +48,7 @@ export async function rawMqtt(
       else arrived.push(bytes)
     }
   })
-  // not events.once, which a reset would make reject
+  // not events.once, which rejects after a reset
   const closed = new Promise<void>((resolve) => {
     socket.once('close', () => {
       for (const want of wanted) want.reject(new Error('the connection was closed'))
@@ -82,7 +82,7 @@ export async function rawMqtt(
   }
 }
 
-/** Bytes of the packet that `bytes` begins with; 0 while they are not all there. */
+/** The length of the first packet in `bytes`; 0 while it is incomplete. */
 function packetLength(bytes: Buffer): number {
   let length = 0
   for (let index = 1; index < Math.min(bytes.length, 5); index++) {
@@ -120,7 +120,7 @@ export function connectPacket(more: Partial<IConnectPacket> = {}): IConnectPacke
   }
 }
 
-/** A raw client that has its CONNACK. */
+/** Connects a raw client up to its CONNACK. */
 export async function rawConnected(
   at: Pick<TestGateway, 'ports'>,
   who: Credentials,

@@ -6,7 +6,7 @@ import type { Credentials } from './pki.ts'
 
 type Pair = Pick<Credentials, 'certificate' | 'key'>
 
-/** A TLS connection without any HTTP in it, as attackers and broken clients have. Errors show in what is read. */
+/** A TLS connection without HTTP, as attackers and broken clients use. Errors end what is read. */
 export async function rawTls(
   { ports, pki }: Pick<TestGateway, 'ports' | 'pki'>,
   who: Pair | null,
@@ -31,7 +31,7 @@ export async function rawTls(
     ...(who ? { cert: who.certificate, key: who.key } : {}),
     ...options,
   })
-  // TLS 1.3 refuses a client's certificate after the client's own part of the handshake
+  // with TLS 1.3 a client certificate is refused after the client has finished the handshake
   socket.on('error', () => {})
   await once(socket, 'secureConnect')
   return Object.assign(socket, { tcp })
@@ -39,12 +39,12 @@ export async function rawTls(
 
 export interface RawAnswer {
   readonly status: number
-  /** Names in lower case. */
+  /** With lower-case names. */
   readonly headers: Record<string, string>
   readonly body: string
 }
 
-/** All that comes until the other end closes the connection, in UTF-8. */
+/** Everything received until the other end closes the connection, in UTF-8. */
 export async function untilClosed(socket: Socket): Promise<string> {
   const chunks: Buffer[] = []
   socket.on('data', (chunk: Buffer) => chunks.push(chunk))
@@ -54,14 +54,14 @@ export async function untilClosed(socket: Socket): Promise<string> {
   return Buffer.concat(chunks).toString()
 }
 
-/** Sends `bytes` again and again, as fast as the other end takes them, until that closes the connection; how many those were. */
+/** Sends `bytes` repeatedly, as fast as the other end reads, until it closes the connection. Returns the number of bytes. */
 export async function pouredUntilClosed(socket: Socket, bytes: Buffer): Promise<number> {
   let poured = 0
-  // a client that hears of its end, and does not care
+  // ignores errors of the connection
   socket.allowHalfOpen = true
   socket.on('error', () => {})
   socket.resume()
-  // not events.once, which a reset would make reject
+  // not events.once, which rejects after a reset
   const closed = new Promise((resolve) => socket.once('close', resolve))
   while (!socket.destroyed) {
     poured += bytes.length
@@ -71,7 +71,7 @@ export async function pouredUntilClosed(socket: Socket, bytes: Buffer): Promise<
   return poured
 }
 
-/** Sends `bytes` on a connection of their own; the answers, when the other end has closed it. */
+/** Sends `bytes` on a new connection, and returns the answers once the other end has closed it. */
 export async function rawHttp(
   at: Pick<TestGateway, 'ports' | 'pki'>,
   who: Pair | null,
@@ -83,7 +83,7 @@ export async function rawHttp(
   return rawAnswers(await untilClosed(socket))
 }
 
-/** HTTP/1.1 answers that have a Content-Length, one after the other. */
+/** Parses consecutive HTTP/1.1 answers with a Content-Length. */
 export function rawAnswers(text: string): RawAnswer[] {
   const answers: RawAnswer[] = []
   for (let rest = text; rest !== ''; ) {

@@ -5,12 +5,12 @@ import type { Operation } from '../../src/reference/operation.ts'
 import { PROBLEMS } from '../../src/reference/problems.ts'
 import type { DescribedRoute } from './routes.ts'
 
-/** Whether this door refuses who does not say who they are. */
+/** Whether this door refuses an anonymous caller of the operation. */
 function insists(door: HttpDoor, { session }: Operation): boolean {
   return DOORS[door].security !== null && !(door === 'viewer' && session)
 }
 
-/** Who may call, in OpenAPI's words: nobody has to say who they are where the list is empty, or has `{}`. */
+/** The security of a route in OpenAPI; anonymous callers are allowed where the list is empty or contains `{}`. */
 export function securityOf({ operation, doors }: DescribedRoute): object[] {
   const ways = doors.flatMap((door) => {
     const { security } = DOORS[door]
@@ -20,7 +20,7 @@ export function securityOf({ operation, doors }: DescribedRoute): object[] {
   return ways.some((way) => Object.keys(way).length > 0) ? ways : []
 }
 
-/** Everything that a route, or a door before it, may refuse a request with: an answer for each status. */
+/** The refusals of a route and of the doors before it, one per status. */
 export function refusalsOf({ operation, doors }: DescribedRoute): Record<string, Refusal> {
   const codes = new Set<ErrorCode>([
     ...doors.flatMap((door) => (insists(door, operation) ? DOORS[door].unidentified : [])),

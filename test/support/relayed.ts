@@ -8,16 +8,16 @@ import type { Credentials } from './pki.ts'
 export interface RelayedGateway extends AsyncDisposable {
   readonly at: TestGateway
   readonly device: Credentials
-  /** Resolves once it has connected so many times. */
+  /** Resolves once it has connected that many times. */
   connected(times: number): Promise<void>
   get(path: string): Promise<Answer>
   post(topic: string, body: string, query?: string): Promise<Answer>
-  /** Follows filters; the payloads of messages, and reasons of gaps and ends. */
+  /** Follows filters: payloads of messages, and reasons of gaps and ends. */
   follow(query: string, headers?: Record<string, string>): Promise<Following>
 }
 
 export interface Following extends Disposable {
-  /** What comes next, in one word. */
+  /** The next event, in one word. */
   next(): Promise<string>
   event(): Promise<StreamEvent>
 }
@@ -62,7 +62,7 @@ export async function startRelayed(
   }
 }
 
-/** A client of the other broker itself. */
+/** A client of the other broker. */
 export async function clientOf(
   port: number,
   protocolVersion: 4 | 5 = 5,

@@ -12,7 +12,7 @@ import type { Operation } from '../../src/reference/operation.ts'
 import { OPERATIONS, type OperationId } from '../../src/reference/reference.ts'
 import { HTTP_LIMITS } from './http-limits.ts'
 
-// routes are registered and never called, so what they work with need not be there
+// the routes are registered but never called, so their dependencies can be missing
 const NOTHING = {
   log: pino({ level: 'silent' }),
   trust: { context: {} },
@@ -26,7 +26,7 @@ const OPEN: Record<HttpDoor, () => { ready(): unknown; close(): unknown }> = {
   ops: () => createOpsDoor(NOTHING),
 }
 
-/** The routes of a door, as Fastify comes to know them. */
+/** The routes of a door as Fastify knows them. */
 async function routesOf(door: HttpDoor): Promise<RouteOptions[]> {
   const routes: RouteOptions[] = []
   const initialization = channel('fastify.initialization')
@@ -39,15 +39,15 @@ async function routesOf(door: HttpDoor): Promise<RouteOptions[]> {
   initialization.unsubscribe(note)
   await app.ready()
   await app.close()
-  // that GET implies HEAD goes without saying
+  // HEAD is left out, as every GET implies it
   return routes.filter(({ method }) => method !== 'HEAD')
 }
 
-/** An operation of the reference, and the route that is it. */
+/** An operation of the reference with its route. */
 export interface DescribedRoute {
   readonly id: OperationId
   readonly operation: Operation
-  /** What Fastify checks queries by; undefined for one that it does not check. */
+  /** The schema that Fastify validates queries with; undefined without one. */
   readonly querystring: QuerySchema | undefined
   readonly method: 'GET' | 'POST' | 'DELETE'
   /** `/topics/{topic}` */
@@ -55,7 +55,7 @@ export interface DescribedRoute {
   readonly doors: readonly HttpDoor[]
 }
 
-/** In the order of the reference. Throws at a route without an operation, and at an operation without a route. */
+/** All operations with their routes, in the order of the reference. Throws at a route without an operation and the reverse. */
 export async function describeRoutes(): Promise<DescribedRoute[]> {
   const found = new Map<OperationId, DescribedRoute>()
   for (const door of Object.keys(DOORS) as HttpDoor[])

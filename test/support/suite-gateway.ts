@@ -3,7 +3,7 @@ import { messagesOf, mqtt } from './clients.ts'
 import { startGateway, type TestGateway, type TestGatewayOptions } from './gateway.ts'
 import type { Credentials } from './pki.ts'
 
-/** A gateway and a device for the tests of one suite, whose function awaits them; closed after the last test. */
+/** Starts a gateway and a device for the tests of one suite; closed after its last test. */
 export async function suiteGateway(
   options: TestGatewayOptions = {},
 ): Promise<{ readonly at: TestGateway; readonly device: Credentials }> {
@@ -12,7 +12,7 @@ export async function suiteGateway(
   return { at, device: await at.pki.issue('device.d.wott.local') }
 }
 
-/** A gateway, its device `writer`, and what reaches a subscriber of everything, whose name is `reader`. */
+/** The same with a device `writer`, and the messages that a subscriber `reader` of all topics receives. */
 export async function suitePublishing(options: TestGatewayOptions): Promise<{
   readonly at: TestGateway
   readonly writer: Credentials

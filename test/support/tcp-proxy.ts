@@ -5,17 +5,17 @@ import { setTimeout } from 'node:timers/promises'
 /** A TCP proxy on the loopback interface that can be made to misbehave. */
 export interface TcpProxy extends AsyncDisposable {
   readonly port: number
-  /** Milliseconds by which what the server sends comes later. */
+  /** Milliseconds by which data from the server is delayed. */
   delay: number
-  /** Passes nothing on any more, and keeps every connection open. */
+  /** Whether it passes nothing on, and keeps every connection open. */
   stalled: boolean
-  /** How many connections there have been. */
+  /** The number of connections so far. */
   readonly connections: number
-  /** Passes nothing on any more over the connections that there are, which stay open, as a NAT does that has forgotten them. */
+  /** Stops passing data over the current connections, which stay open, like a NAT that has forgotten them. */
   forget(): void
-  /** Keeps back what the server sends, until `release`. */
+  /** Holds back data from the server until `release`. */
   hold(): void
-  /** Resolves once so many pieces are kept back. */
+  /** Resolves once that many chunks are held back. */
   held(count: number): Promise<void>
   release(): void
   /** Resets every connection, and each new one until `restore`. */
@@ -24,7 +24,7 @@ export interface TcpProxy extends AsyncDisposable {
 }
 
 export interface TcpProxyOptions {
-  /** Looks at what one client sends before it is passed on; false resets the connection instead. Called for each connection. */
+  /** Called for each connection; inspects data of the client before it is passed on. False resets the connection instead. */
   inspect?(): (chunk: Buffer) => boolean
 }
 

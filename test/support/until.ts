@@ -1,11 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
-/** Often enough for a test, seldom enough for the gateway that is asked, mostly in the same process. */
+/** Short enough for a test, long enough for the gateway, which is mostly in the same process. */
 const INTERVAL_MS = 20
-/** Far above what anything takes on a busy machine. */
+/** Longer than anything takes on a busy machine. */
 const LIMIT_MS = 60_000
 
-/** Asks again and again, where no event tells; resolves with the first answer that `isIt`, and rejects after a minute. */
+/** Polls where there is no event: resolves with the first answer that `isIt`, and rejects after a minute. */
 export async function until<T>(
   ask: () => T | Promise<T>,
   isIt: (answer: T) => boolean,
