@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { Broker, Delivery } from '../../src/broker/broker.ts'
 import type { Message } from '../../src/topic/message.ts'
+import { message } from '../support/message.ts'
 
 /** The message as it was published, without the number that the broker gave it. */
 export function asPublished({ sequence: _sequence, ...sent }: Delivery): Message {
@@ -43,25 +44,6 @@ export interface OpenedBroker {
   reopen?(): Promise<Broker>
   /** Closes the broker and removes what it left on disk. */
   remove(): Promise<void>
-}
-
-export function message(
-  topic: string,
-  payload: string | Buffer,
-  more: Partial<Message> = {},
-): Message {
-  return {
-    topic,
-    payload: Buffer.from(payload),
-    qos: 0,
-    retain: false,
-    device: 'sensor.d.wott.local',
-    time: 1_700_000_000_000,
-    received: 1_700_000_000_000,
-    properties: null,
-    expires: null,
-    ...more,
-  }
 }
 
 /** What every broker promises, whatever its engine. */

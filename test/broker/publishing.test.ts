@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Broker, Delivery } from '../../src/broker/broker.ts'
-import { message } from './contract.ts'
+import { message } from '../support/message.ts'
 import { openManual, openMemory } from './store/stores.ts'
 
 const unavailable = { code: 'broker_unavailable' }

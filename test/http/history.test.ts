@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import type { Delivery } from '../../src/broker/broker.ts'
 import { GatewayError } from '../../src/errors.ts'
 import { createHistoryWriter, toCell } from '../../src/http/history-format.ts'
 import { parseHistoryQuery } from '../support/history-query.ts'
+import { delivery } from '../support/message.ts'
 
 const NOW = Date.UTC(2026, 10, 24, 8)
 const parse = (query: string) => parseHistoryQuery(`/history?filter=a&${query}`, NOW)
@@ -95,18 +95,8 @@ describe('the query of /history', () => {
   })
 })
 
-const delivery = (payload: Buffer, topic = 'a'): Delivery => ({
-  topic,
-  payload,
-  qos: 1,
-  retain: false,
-  device: 'd',
-  time: NOW,
-  received: NOW,
-  sequence: 7,
-  properties: null,
-  expires: null,
-})
+const measured = (payload: Buffer, topic = 'a') =>
+  delivery(7, topic, payload, { qos: 1, device: 'd', time: NOW, received: NOW })
 
 /** RFC 4180, by its grammar. */
 function readCsv(text: string): string[][] {
@@ -125,7 +115,7 @@ describe('an answer of /history', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (payload) => {
         const writer = createHistoryWriter('csv', 'entries')
-        const text = writer.begin() + writer.entry(delivery(Buffer.from(payload)), 'e-7')
+        const text = writer.begin() + writer.entry(measured(Buffer.from(payload)), 'e-7')
         const [head = [], row = [], ...more] = readCsv(text)
         assert.deepEqual([head.length, row.length, more], [10, 10, []])
         const shown = Buffer.from(payload).toString()
@@ -156,11 +146,11 @@ describe('an answer of /history', () => {
     ])
       assert.equal(toCell(text), `'${text}`)
     const writer = createHistoryWriter('csv', 'entries')
-    const row = writer.entry(delivery(Buffer.from('=1,2'), '@a'), 'e-7')
+    const row = writer.entry(measured(Buffer.from('=1,2'), '@a'), 'e-7')
     assert.equal(row, `e-7,2026-11-24T08:00:00.000Z,'@a,"'=1,2",,d,1,false,,\r\n`)
-    const late = writer.entry({ ...delivery(Buffer.from('1')), time: NOW - 1 }, 'e-7')
+    const late = writer.entry({ ...measured(Buffer.from('1')), time: NOW - 1 }, 'e-7')
     assert.ok(late.endsWith(`,${new Date(NOW).toISOString()}\r\n`), late)
-    assert.match(writer.entry(delivery(Buffer.from([0xff])), 'e-7'), /,a,,\/w==,d,/)
+    assert.match(writer.entry(measured(Buffer.from([0xff])), 'e-7'), /,a,,\/w==,d,/)
   })
 
   it('in JSON is JSON, with one entry, several and none', () => {
@@ -168,7 +158,7 @@ describe('an answer of /history', () => {
       const writer = createHistoryWriter('json', 'entries')
       let text = writer.begin()
       for (let left = count; left > 0; left--)
-        text += writer.entry(delivery(Buffer.from('"')), 'e-7')
+        text += writer.entry(measured(Buffer.from('"')), 'e-7')
       text += writer.end({ gaps: ['expired'], truncated: 'limit', next: 'e-7' }, true)
       const { entries, truncated, next, gaps } = JSON.parse(text)
       assert.deepEqual(

@@ -12,21 +12,12 @@ import { createTurns } from '../../src/turns/turns.ts'
 import { aclOf } from '../support/acl.ts'
 import { HTTP_LIMITS } from '../support/http-limits.ts'
 import { UNLIMITED } from '../support/memory.ts'
+import { message } from '../support/message.ts'
 
 /** What a reader is answered about a retained message. */
 async function read(path: string, more: Partial<Message>) {
-  const message: Message = {
-    topic: 'a',
-    payload: Buffer.from('21.5'),
-    qos: 1,
-    retain: true,
-    device: 'd',
-    time: Date.now(),
-    received: Date.now(),
-    properties: null,
-    expires: null,
-    ...more,
-  }
+  const now = { time: Date.now(), received: Date.now() }
+  const retained = message('a', '21.5', { qos: 1, retain: true, device: 'd', ...now, ...more })
   const app = createApp({
     ...HTTP_LIMITS,
     trust: { context: {} } as Trust,
@@ -43,7 +34,7 @@ async function read(path: string, more: Partial<Message>) {
     nameCaller(request, { identity, access, door: 'viewer' })
   })
   const log = { now: () => Date.now() }
-  const broker = { retained: async () => [message], log } as unknown as Broker
+  const broker = { retained: async () => [retained], log } as unknown as Broker
   const denials = { note: () => {} } as never
   readRoutes(app, { broker, denials, turns: createTurns() }, { openOne: () => {} })
   const { statusCode, headers, body, json } = await app.inject({ url: path })

@@ -12,6 +12,7 @@ import {
   RETRY,
 } from '../../src/live/event.ts'
 import type { Message } from '../../src/topic/message.ts'
+import { message } from '../support/message.ts'
 
 interface Parsed {
   readonly id: string
@@ -55,27 +56,15 @@ const hostile = fc
   )
   .map((parts) => parts.join('').toWellFormed())
 
-function message(more: Partial<Message>): Message {
-  return {
-    topic: 'a',
-    payload: Buffer.from('1'),
-    qos: 0,
-    retain: false,
-    device: null,
-    time: 0,
-    received: 0,
-    properties: null,
-    expires: null,
-    ...more,
-  }
-}
+const plain = (more: Partial<Message>) =>
+  message('a', '1', { device: null, time: 0, received: 0, ...more })
 
 describe('an event', () => {
   it('has exactly the fields of the message in JSON, whatever they contain', () => {
     fc.assert(
       fc.property(hostile, fc.uint8Array({ maxLength: 20 }), hostile, (topic, bytes, device) => {
         for (const payload of [Buffer.from(bytes), Buffer.from(topic)]) {
-          const sent = message({
+          const sent = plain({
             topic,
             payload,
             device,
@@ -102,7 +91,7 @@ describe('an event', () => {
 
   it('has the time of measurement and, if that differs, of arrival', () => {
     const [event] = parse(
-      eventFrame(message({ time: 1, received: 2 }), 'e-1', 'json').toString(),
+      eventFrame(plain({ time: 1, received: 2 }), 'e-1', 'json').toString(),
     ).events
     const { time, received } = JSON.parse(String(event?.data))
     assert.deepEqual([time, received], ['1970-01-01T00:00:00.001Z', '1970-01-01T00:00:00.002Z'])
@@ -110,7 +99,7 @@ describe('an event', () => {
 
   it('has the properties of the message in JSON, if any', () => {
     const frame = (properties: Message['properties']) =>
-      eventFrame(message({ properties, expires: 1 }), 'e-1', 'json').toString()
+      eventFrame(plain({ properties, expires: 1 }), 'e-1', 'json').toString()
     const [event] = parse(
       frame({
         contentType: 'a\nb',
@@ -144,14 +133,14 @@ describe('an event', () => {
       },
     })
     assert.doesNotMatch(frame(null), /properties/)
-    const raw = eventFrame(message({ properties: { contentType: 'x' } }), 'e-1', 'raw')
+    const raw = eventFrame(plain({ properties: { contentType: 'x' } }), 'e-1', 'raw')
     assert.equal(raw.toString(), 'id: e-1\ndata: 1\n\n')
   })
 
   it('has the lines of the payload in raw format', () => {
     fc.assert(
       fc.property(hostile, (text) => {
-        const sent = message({ payload: Buffer.from(text) })
+        const sent = plain({ payload: Buffer.from(text) })
         const { events, retry } = parse(eventFrame(sent, 'e-1', 'raw').toString())
         assert.deepEqual(events, [{ id: 'e-1', event: '', data: text.replace(/\r\n|\r/g, '\n') }])
         assert.equal(retry, null)
@@ -160,12 +149,12 @@ describe('an event', () => {
   })
 
   it('has one line of data in JSON', () => {
-    const frame = eventFrame(message({ payload: Buffer.from('a\nb') }), 'e-1', 'json')
+    const frame = eventFrame(plain({ payload: Buffer.from('a\nb') }), 'e-1', 'json')
     assert.match(frame.toString(), /^id: e-1\ndata: \{.*\}\n\n$/)
   })
 
   it('has one line of data in raw format where the payload is empty', () => {
-    const frame = eventFrame(message({ payload: Buffer.alloc(0) }), 'e-1', 'raw')
+    const frame = eventFrame(plain({ payload: Buffer.alloc(0) }), 'e-1', 'raw')
     assert.equal(frame.toString(), 'id: e-1\ndata: \n\n')
   })
 })

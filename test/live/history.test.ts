@@ -1,28 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import type { Delivery } from '../../src/broker/broker.ts'
 import { ENTRY_BYTES } from '../../src/broker/store/retention.ts'
 import { deliveryOf } from '../../src/live/entry.ts'
 import { createEventIds } from '../../src/live/event-ids.ts'
 import type { History } from '../../src/live/history.ts'
 import { createHistory } from '../../src/live/memory-history.ts'
+import { delivery } from '../support/message.ts'
 
-function delivery(sequence: number, bytes = 1): Delivery {
-  const payload = Buffer.alloc(bytes)
-  return {
-    topic: 't',
-    payload,
-    qos: 0,
-    retain: false,
-    device: null,
-    time: 0,
-    received: 0,
-    properties: null,
-    expires: null,
-    sequence,
-  }
-}
+const numbered = (sequence: number, bytes = 1) =>
+  delivery(sequence, 't', Buffer.alloc(bytes), { device: null })
 
 const sequences = (entries: { sequence: number }[] | null) =>
   entries?.map(({ sequence }) => sequence) ?? null
@@ -56,14 +43,14 @@ describe('the history', () => {
     const history = historyOf({ messages: 10, bytes: 1000 }, 7)
     assert.deepEqual([history.earliest(), history.latest()], [7, 7])
     assert.deepEqual(sequences(history.after(7)), [])
-    history.add(delivery(9))
+    history.add(numbered(9))
     assert.equal(history.after(6), null)
     assert.deepEqual(sequences(history.after(7)), [9])
   })
 
   it('returns the messages after a number, and none after the last', () => {
     const history = historyOf({ messages: 10, bytes: 1000 })
-    for (const sequence of [1, 2, 5]) history.add(delivery(sequence))
+    for (const sequence of [1, 2, 5]) history.add(numbered(sequence))
     assert.deepEqual(sequences(history.after(1)), [2, 5])
     assert.deepEqual(sequences(history.after(3)), [5])
     assert.deepEqual(sequences(history.after(5)), [])
@@ -72,7 +59,7 @@ describe('the history', () => {
 
   it('returns null when some of them are gone or unknown', () => {
     const history = historyOf({ messages: 2, bytes: 1000 })
-    for (const sequence of [1, 2, 3]) history.add(delivery(sequence))
+    for (const sequence of [1, 2, 3]) history.add(numbered(sequence))
     for (const number of [0, 4]) assert.equal(history.after(number), null, `${number}`)
     assert.deepEqual(sequences(history.after(1)), [2, 3])
     assert.deepEqual([history.earliest(), history.latest()], [1, 3])
@@ -80,10 +67,10 @@ describe('the history', () => {
 
   it('keeps its bound of bytes, and skips a message larger than that', () => {
     const history = historyOf({ messages: 100, bytes: 3 * (ENTRY_BYTES + 10) })
-    for (const sequence of [1, 2, 3, 4]) history.add(delivery(sequence, 9))
+    for (const sequence of [1, 2, 3, 4]) history.add(numbered(sequence, 9))
     assert.deepEqual(sequences(history.after(1)), [2, 3, 4])
     assert.equal(history.after(0), null)
-    history.add(delivery(5, 1_000))
+    history.add(numbered(5, 1_000))
     assert.equal(history.after(4), null)
     assert.deepEqual(sequences(history.after(5)), [])
   })
@@ -91,7 +78,7 @@ describe('the history', () => {
   it('keeps the properties of a message, and counts their bytes', () => {
     const history = historyOf({ messages: 100, bytes: 300 + 2 * ENTRY_BYTES })
     const properties = { contentType: 'x'.repeat(100), correlationData: Buffer.from([0, 255]) }
-    const sent = { ...delivery(1), properties, expires: 5 }
+    const sent = { ...numbered(1), properties, expires: 5 }
     assert.deepEqual(deliveryOf(history.add(sent)), sent)
     history.add({ ...sent, sequence: 2 })
     assert.deepEqual(sequences(history.after(0)), [1, 2])
@@ -102,7 +89,7 @@ describe('the history', () => {
 
   it('formats an entry once for all readers', () => {
     const history = historyOf({ messages: 10, bytes: 1000 })
-    const entry = history.add(delivery(1))
+    const entry = history.add(numbered(1))
     assert.equal(history.frame(entry, 'json'), history.frame(entry, 'json'))
     assert.notEqual(history.frame(entry, 'json'), history.frame(entry, 'raw'))
     assert.match(String(history.frame(entry, 'raw')), /^id: e1-1\n/)
@@ -121,7 +108,7 @@ describe('the history', () => {
           let sequence = 0
           for (const step of all) {
             sequence += 1 + step.skip
-            history.add(delivery(sequence, step.bytes))
+            history.add(numbered(sequence, step.bytes))
             added.push(sequence)
           }
           for (let known = 0; known <= sequence + 1; known++) {

@@ -24,6 +24,7 @@ import { topicMatches } from '../../src/topic/match.ts'
 import { isLate } from '../../src/topic/time.ts'
 import { createPace } from '../../src/turns/pace.ts'
 import { temporaryDirectory } from '../broker/store/stores.ts'
+import { delivery } from '../support/message.ts'
 
 const ALL: ReplayRequest = {
   filters: ['#'],
@@ -243,21 +244,11 @@ describe('a log is read', () => {
   })
 
   it('and reports messages that were deleted meanwhile', async () => {
-    const delivery = (sequence: number): Delivery => ({
-      topic: 'a',
-      payload: Buffer.from('1'),
-      qos: 0,
-      retain: false,
-      device: 'd',
-      time: Date.now(),
-      received: Date.now(),
-      properties: null,
-      expires: null,
-      sequence,
-    })
+    const now = { time: Date.now(), received: Date.now() }
+    const numbered = (sequence: number) => delivery(sequence, 'a', '1', { device: 'd', ...now })
     // room for 600 messages
     const { history, reader } = await openInMemory({ bytes: 600 * 102 })
-    for (let number = 1; number <= 600; number++) history.add(delivery(number))
+    for (let number = 1; number <= 600; number++) history.add(numbered(number))
     const bounds = { looked: 1e9, milliseconds: 1e9 }
     const replay = await openReplay(reader, ALL, bounds, createPace(256))
     assert.deepEqual(replay.gaps, ['restart'])
@@ -265,7 +256,7 @@ describe('a log is read', () => {
     for await (const { sequence } of replay.deliveries()) {
       found.push(sequence)
       if (sequence === 1)
-        for (let number = 601; number <= 1000; number++) history.add(delivery(number))
+        for (let number = 601; number <= 1000; number++) history.add(numbered(number))
     }
     assert.ok(replay.lost().includes('expired'))
     assert.deepEqual([found[0], found[255], found[256], found.at(-1)], [1, 256, 401, 600])

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { ENTRY_BYTES } from '../../src/broker/store/retention.ts'
 import { createMemoryHistory, type MemoryBounds } from '../../src/live/memory-history.ts'
+import { delivery } from '../support/message.ts'
 
 const SECOND = 1_000
 const ALL = { after: 0, upTo: 1e9, filters: ['#'] }
@@ -29,18 +30,7 @@ function open(messages: number, more: Partial<MemoryBounds> = {}) {
   let number = 0
   const publish = (topic: string, device = 'd') => {
     number += 1
-    return log.add({
-      sequence: number,
-      topic,
-      payload: Buffer.from('x'),
-      qos: 0,
-      retain: false,
-      device,
-      time: clock.now,
-      received: clock.now,
-      properties: null,
-      expires: null,
-    })
+    return log.add(delivery(number, topic, 'x', { device, time: clock.now, received: clock.now }))
   }
   const rows = () =>
     log.read({ ...ALL, after: log.state().trimmed }).deliveries.map(({ sequence }) => sequence)

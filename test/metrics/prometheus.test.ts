@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { createMetrics } from '../../src/metrics/prometheus.ts'
 import { createReadings } from '../../src/metrics/readings.ts'
+import { message } from '../support/message.ts'
 
 function open() {
   let time = 1_000_000
@@ -88,15 +89,8 @@ describe('the metrics', () => {
 
   it('have a reading until it expires', async () => {
     const { readings, sample, wait, now } = open()
-    const message = {
-      payload: Buffer.from('21.5'),
-      qos: 0,
-      retain: false,
-      properties: null,
-      expires: null,
-    } as const
-    readings.note({ ...message, topic: 't', device: 'd', time: now(), received: now() })
-    readings.note({ ...message, topic: 'u', device: 'd', time: now(), received: now() })
+    for (const topic of ['t', 'u'])
+      readings.note(message(topic, '21.5', { device: 'd', time: now(), received: now() }))
     assert.equal(await sample('wott_reading{device="d",topic="t"}'), 21.5)
     assert.equal(await sample('wott_device_last_seen_timestamp_seconds{device="d"}'), 1000)
     assert.equal(await sample('wott_readings_overflowed_total'), 1)

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { createReadings, numberIn } from '../../src/metrics/readings.ts'
 import type { Message } from '../../src/topic/message.ts'
+import { message } from '../support/message.ts'
 
 const NOON = Date.parse('2026-11-23T12:00:00Z')
 const TTL = 60_000
@@ -16,18 +17,7 @@ function open(series = 10, perDevice = series) {
       time += milliseconds
     },
     note(device: string | null, topic: string, payload: string, more: Partial<Message> = {}) {
-      readings.note({
-        device,
-        topic,
-        payload: Buffer.from(payload),
-        qos: 0,
-        retain: false,
-        time,
-        received: time,
-        properties: null,
-        expires: null,
-        ...more,
-      })
+      readings.note(message(topic, payload, { device, time, received: time, ...more }))
     },
     shown: () =>
       Object.fromEntries(

@@ -7,9 +7,9 @@ import type { OpenedSession } from '../../src/broker/registry.ts'
 import { type CutReason, silentMeter } from '../../src/metrics/meter.ts'
 import type { MqttConnection } from '../../src/mqtt/connection.ts'
 import { LateMessage } from '../../src/mqtt/web-socket.ts'
-import { message } from '../broker/contract.ts'
 import { openMqtt } from '../support/broker.ts'
 import { collectLog } from '../support/log.ts'
+import { message } from '../support/message.ts'
 import { connectPacket } from '../support/raw-mqtt.ts'
 
 const IDENTITY = { id: 'sensor', serial: '01', fingerprint256: '', notAfter: Infinity }

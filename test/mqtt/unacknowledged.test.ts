@@ -3,8 +3,8 @@ import { duplexPair } from 'node:stream'
 import { after, describe, it } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import mqttPacket, { type Packet } from 'mqtt-packet'
-import type { Message } from '../../src/topic/message.ts'
 import { openMqtt } from '../support/broker.ts'
+import { message } from '../support/message.ts'
 import { connectPacket } from '../support/raw-mqtt.ts'
 
 const IDENTITY = { id: 'mute.d.wott.local', serial: '01', fingerprint256: '', notAfter: Infinity }
@@ -35,19 +35,10 @@ describe('a client that reads and never acknowledges', async () => {
   }
 
   async function publish(topic: string, count: number): Promise<void> {
-    const message: Message = {
-      topic,
-      payload: Buffer.from('x'),
-      qos: 1,
-      retain: false,
-      device: null,
-      time: Date.now(),
-      received: Date.now(),
-      properties: null,
-      expires: null,
-    }
+    const now = { time: Date.now(), received: Date.now() }
+    const sent = message(topic, 'x', { qos: 1, device: null, ...now })
     for (let n = 0; n < count; n++) {
-      await broker.publish(message)
+      await broker.publish(sent)
       if (n % 1000 === 0) await nextTurn()
     }
     for (let turn = 0; turn < 10; turn++) await nextTurn()

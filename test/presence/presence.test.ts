@@ -7,6 +7,7 @@ import { openPresence } from '../../src/presence/presence.ts'
 import { createStatusTopics } from '../../src/presence/status-topics.ts'
 import { temporaryFolder } from '../cli/program.ts'
 import { openMqtt } from '../support/broker.ts'
+import { message } from '../support/message.ts'
 
 const entry = (pattern: string, silence: number | null): TopicEntry => ({
   pattern,
@@ -63,26 +64,17 @@ async function start({
     deliveries,
     async publish(device: string, topic: string, payload = '1', more: Partial<Delivery> = {}) {
       const now = Date.now()
-      await broker.publish({
-        topic,
-        device,
-        payload: Buffer.from(payload),
-        qos: 1,
-        retain: false,
-        time: now,
-        received: now,
-        properties: null,
-        expires: null,
-        ...more,
-      })
+      await broker.publish(
+        message(topic, payload, { device, qos: 1, time: now, received: now, ...more }),
+      )
     },
-    /** All that was said once so many things were. */
+    /** The next status messages, once there are that many. */
     async heard(count: number): Promise<string[]> {
       while (said.length < count)
         await new Promise<void>((resolve) => {
           wake = resolve
         })
-      return said.splice(0)
+      return said.splice(0, count)
     },
     change(next: Catalog) {
       current = next

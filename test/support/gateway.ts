@@ -35,7 +35,7 @@ export interface TestGateway extends AsyncDisposable {
 export interface TestGatewayOptions {
   readonly acl?: string
   readonly settings?: Partial<Record<SettingName, string>>
-  /** The WoTT ID of the gateway's own certificate, and its other names, where a test cares. */
+  /** The only name in the gateway's own certificate, a WoTT ID; by default it has the local names too. */
   readonly id?: string
 }
 

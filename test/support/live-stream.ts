@@ -10,6 +10,7 @@ import { openStream, type StreamRequest } from '../../src/live/stream.ts'
 import { silentMeter } from '../../src/metrics/meter.ts'
 import { aclOf } from './acl.ts'
 import { UNLIMITED } from './memory.ts'
+import { delivery as numbered } from './message.ts'
 
 const sinks: Writable[] = []
 
@@ -29,19 +30,8 @@ export const latestNumber = () => sequence
 export function delivery(payload: string, more: Partial<Delivery> = {}): Delivery {
   sequence += 1
   const now = Date.now()
-  return {
-    topic: 'a',
-    payload: Buffer.from(payload),
-    qos: 0,
-    retain: true,
-    device: 'd',
-    time: now,
-    received: now,
-    properties: null,
-    expires: null,
-    sequence,
-    ...more,
-  }
+  const live = { device: 'd', retain: true, time: now, received: now }
+  return { ...numbered(sequence, 'a', payload, live), ...more }
 }
 
 /** Access of a reader that may read what `filter` covers. */

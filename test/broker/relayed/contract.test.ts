@@ -1,8 +1,9 @@
 import type { Broker } from '../../../src/broker/broker.ts'
 import { openMqtt } from '../../support/broker.ts'
+import { message } from '../../support/message.ts'
 import { startMosquitto } from '../../support/mosquitto.ts'
 import { startNats } from '../../support/nats.ts'
-import { ARRIVED, brokerContract, EVERYTHING, message, type OpenedBroker } from '../contract.ts'
+import { ARRIVED, brokerContract, EVERYTHING, type OpenedBroker } from '../contract.ts'
 
 /** A broker in front of another one, which is started for it. */
 async function open(

@@ -7,7 +7,7 @@ import {
   type Queue,
   type QueueEntry,
 } from '../../../src/broker/store/queue.ts'
-import { message } from '../contract.ts'
+import { message } from '../../support/message.ts'
 
 let lastId = 0
 

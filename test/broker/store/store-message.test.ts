@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Delivery } from '../../../src/broker/broker.ts'
 import type { QueueRecipient } from '../../../src/broker/store/queue-entry.ts'
-import { message } from '../contract.ts'
+import { message } from '../../support/message.ts'
 import type { TestClient } from './clients.ts'
 import { openManual } from './stores.ts'
 

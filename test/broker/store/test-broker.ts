@@ -9,7 +9,7 @@ import type { Journal } from '../../../src/broker/store/journal.ts'
 import { openStore, type Store, type StoreOptions } from '../../../src/broker/store/store.ts'
 import type { Message } from '../../../src/topic/message.ts'
 import { aclOf } from '../../support/acl.ts'
-import { message } from '../contract.ts'
+import { message } from '../../support/message.ts'
 import { connectClient, type TestClient } from './clients.ts'
 
 export interface Settings extends Omit<StoreOptions, 'journal' | 'accessOf'> {

@@ -1,0 +1,34 @@
+import type { Delivery } from '../../src/broker/broker.ts'
+import type { Message } from '../../src/topic/message.ts'
+
+const TIME = 1_700_000_000_000
+
+/** A message of QoS 0 that a device sent at a fixed time, unless `more` says otherwise. */
+export function message(
+  topic: string,
+  payload: string | Buffer,
+  more: Partial<Message> = {},
+): Message {
+  return {
+    topic,
+    payload: Buffer.from(payload),
+    qos: 0,
+    retain: false,
+    device: 'sensor.d.wott.local',
+    time: TIME,
+    received: TIME,
+    properties: null,
+    expires: null,
+    ...more,
+  }
+}
+
+/** The same as the broker delivers it, with this number. */
+export function delivery(
+  sequence: number,
+  topic: string,
+  payload: string | Buffer,
+  more: Partial<Message> = {},
+): Delivery {
+  return { ...message(topic, payload, more), sequence }
+}
