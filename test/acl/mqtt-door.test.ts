@@ -1,38 +1,18 @@
 import assert from 'node:assert/strict'
-import { readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { writeFile } from 'node:fs/promises'
 import { after, before, it } from 'node:test'
 import type { Packet } from 'mqtt-packet'
 import { topicProblem } from '../../src/topic/topic.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import type { Credentials } from '../support/pki.ts'
 import { type RawMqtt, rawConnected } from '../support/raw-mqtt.ts'
-
-interface Check {
-  readonly user: string | null
-  readonly clientId: string
-  readonly action: 'publish' | 'receive' | 'retained'
-  readonly topic: string
-  readonly filter?: string
-  readonly expected: boolean
-  readonly needs?: readonly string[]
-  readonly closed?: boolean
-}
-
-interface Case {
-  readonly id: string
-  readonly acl?: string
-  readonly aclBase64?: string
-  readonly expectLoad: string
-  readonly exactFile?: boolean
-  readonly checks: readonly Check[]
-}
+import { CASES, fileOf, type RecordedCheck } from './mosquitto-cases.ts'
 
 const WOTT_ID = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
 const OBSERVER = 'observer.d.wott.local'
 
 /** Whether a certificate can hold the user name, and a second client can cause and see the result. */
-function isExpressible({ user, clientId, action, topic, needs, closed }: Check): boolean {
+function isExpressible({ user, clientId, action, topic, needs, closed }: RecordedCheck): boolean {
   if (
     user === null ||
     user.length > 253 ||
@@ -46,10 +26,6 @@ function isExpressible({ user, clientId, action, topic, needs, closed }: Check):
   return action === 'publish' || !/^\$(SYS|share)/.test(topic)
 }
 
-const { cases }: { cases: Case[] } = JSON.parse(
-  await readFile(join(import.meta.dirname, 'mosquitto-cases.json'), 'utf8'),
-)
-
 let at: TestGateway
 const certificates = new Map<string, Credentials>()
 
@@ -60,12 +36,15 @@ after(() => at[Symbol.asyncDispose]())
 
 it('the mqtt door gives the same verdicts as a real Mosquitto', async () => {
   let asked = 0
-  for (const { id, acl, aclBase64, expectLoad, exactFile, checks } of cases) {
+  for (const recorded of CASES) {
+    const { id, expectLoad, exactFile, checks } = recorded
     const questions = checks.filter(isExpressible)
     // adding the observer's lines would change the meaning of such a file
     if (expectLoad !== 'ok' || exactFile || questions.length === 0) continue
-    const file = aclBase64 ? Buffer.from(aclBase64, 'base64') : Buffer.from(acl ?? '')
-    await writeFile(at.aclFile, Buffer.concat([file, Buffer.from(observerLines(questions))]))
+    await writeFile(
+      at.aclFile,
+      Buffer.concat([fileOf(recorded), Buffer.from(observerLines(questions))]),
+    )
     await at.gateway.reload()
     const observer = await rawConnected(at, await certificateOf(OBSERVER), { clientId: 'observer' })
     observer.send(subscribe('#'), ...dollarTopics(questions).map(subscribe))
@@ -85,11 +64,11 @@ it('the mqtt door gives the same verdicts as a real Mosquitto', async () => {
   assert.ok(asked > 500, `${asked} checks were asked`)
 })
 
-function dollarTopics(questions: readonly Check[]): string[] {
+function dollarTopics(questions: readonly RecordedCheck[]): string[] {
   return [...new Set(questions.map(({ topic }) => topic))].filter((topic) => topic.startsWith('$'))
 }
 
-function observerLines(questions: readonly Check[]): string {
+function observerLines(questions: readonly RecordedCheck[]): string {
   const lines = ['#', ...dollarTopics(questions)].map((topic) => `topic readwrite ${topic}\n`)
   return `\nuser ${OBSERVER}\n${lines.join('')}`
 }
@@ -101,7 +80,7 @@ async function certificateOf(user: string): Promise<Credentials> {
 }
 
 async function clientOf(
-  { user, clientId }: Check,
+  { user, clientId }: RecordedCheck,
   clients: Map<string, RawMqtt>,
 ): Promise<RawMqtt> {
   const key = `${user} ${clientId}`
@@ -113,7 +92,7 @@ async function clientOf(
 
 /** Whether the message got out (publish) or arrived (receive, retained). */
 async function ask(
-  { action, topic, filter = topic }: Check,
+  { action, topic, filter = topic }: RecordedCheck,
   client: RawMqtt,
   observer: RawMqtt,
 ): Promise<boolean> {

@@ -1,22 +1,13 @@
 import assert from 'node:assert/strict'
-import { readFile, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
 import { linesIn } from '../../src/cli/input-lines.ts'
-import { aclFolder } from './acl-folder.ts'
-import { type Folder, type Options, run, start } from './program.ts'
+import { CASES, fileOf } from '../acl/mosquitto-cases.ts'
+import { useAclFolder } from './acl-folder.ts'
+import { start } from './program.ts'
 
-let folder: Folder
-let cwd: string
-before(async () => {
-  folder = await aclFolder()
-  cwd = folder.path
-})
-after(() => folder[Symbol.asyncDispose]())
-
-function acl(args: readonly string[], options: Options = {}) {
-  return run(['acl', ...args], { cwd, ...options })
-}
+const { path, acl } = useAclFolder()
 
 describe('acl test', { concurrency: 2 }, () => {
   const test = (input: string | Buffer, file = 'good.acl') =>
@@ -43,14 +34,12 @@ describe('acl test', { concurrency: 2 }, () => {
   })
 
   it('agrees with a real Mosquitto', async () => {
-    const recorded = resolve(import.meta.dirname, '../acl/mosquitto-cases.json')
-    const { cases }: { cases: RecordedCase[] } = JSON.parse(await readFile(recorded, 'utf8'))
-    const most = cases
-      .filter(({ acl, expectLoad }) => acl !== undefined && expectLoad === 'ok')
-      .sort((a, b) => b.checks.length - a.checks.length)
+    const most = CASES.filter(({ acl, expectLoad }) => acl !== undefined && expectLoad === 'ok')
+      .toSorted((a, b) => b.checks.length - a.checks.length)
       .slice(0, 3)
-    for (const { id, acl: text = '', checks } of most) {
-      await writeFile(join(cwd, id), text)
+    for (const recorded of most) {
+      const { id, checks } = recorded
+      await writeFile(join(path(), id), fileOf(recorded))
       const asked = checks.filter(
         ({ action, filter, closed }) => action !== 'retained' && !filter && !closed,
       )
@@ -124,7 +113,10 @@ wott-gateway: 3 of 4 verdicts are not as expected
   })
 
   it('answers each question before it reads the next', async () => {
-    await using program = start(['acl', 'test', '--acl-file', 'good.acl'], { cwd, input: null })
+    await using program = start(['acl', 'test', '--acl-file', 'good.acl'], {
+      cwd: path(),
+      input: null,
+    })
     const { stdin } = program.process
     for (const topic of ['a/1', 'b/1', 'a/2']) {
       const asked = program.lines.length
@@ -185,15 +177,3 @@ describe('lines of standard input', () => {
     ])
   })
 })
-
-interface RecordedCase {
-  readonly id: string
-  readonly acl?: string
-  readonly expectLoad: 'ok' | 'error'
-  readonly checks: readonly {
-    readonly action: string
-    readonly filter?: string
-    readonly closed?: boolean
-    readonly expected: boolean
-  }[]
-}

@@ -1,21 +1,10 @@
 import assert from 'node:assert/strict'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
-import { aclFolder } from './acl-folder.ts'
-import { type Folder, type Options, run } from './program.ts'
+import { describe, it } from 'node:test'
+import { useAclFolder } from './acl-folder.ts'
 
-let folder: Folder
-let cwd: string
-before(async () => {
-  folder = await aclFolder()
-  cwd = folder.path
-})
-after(() => folder[Symbol.asyncDispose]())
-
-function acl(args: readonly string[], options: Options = {}) {
-  return run(['acl', ...args], { cwd, ...options })
-}
+const { path, acl } = useAclFolder()
 
 describe('acl lint', { concurrency: 2 }, () => {
   it('prints nothing for a good file', async () => {
@@ -119,7 +108,7 @@ describe('acl lint', { concurrency: 2 }, () => {
   })
 
   async function withFile(name: string, text: string): Promise<string> {
-    const made = join(cwd, name.replaceAll(/\W/g, '-'))
+    const made = join(path(), name.replaceAll(/\W/g, '-'))
     await mkdir(join(made, name, '..'), { recursive: true })
     await writeFile(join(made, name), text)
     return made
