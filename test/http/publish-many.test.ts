@@ -1,39 +1,24 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { pino } from 'pino'
-import { createAccess } from '../../src/acl/access.ts'
 import { createNoCommands } from '../../src/commands/commands.ts'
 import type { GatewayError } from '../../src/errors.ts'
-import { createApp } from '../../src/http/app.ts'
-import { nameCaller } from '../../src/http/caller.ts'
 import { createRequestMemory } from '../../src/http/memory.ts'
 import { publishManyRoute } from '../../src/http/publish-many.ts'
-import type { Trust } from '../../src/identity/trust.ts'
 import { silentMeter } from '../../src/metrics/meter.ts'
 import type { Reading } from '../../src/relay/relay.ts'
 import { createTurns } from '../../src/turns/turns.ts'
-import { aclOf } from '../support/acl.ts'
-import { HTTP_LIMITS } from '../support/http-limits.ts'
+import { appFor } from '../support/http-app.ts'
 import { openKeys } from '../support/keys.ts'
 import { UNLIMITED } from '../support/memory.ts'
 
 /** What the relay got of some lines, and what was refused before it. */
 async function publish(...lines: string[]) {
   const readings: Reading[] = []
-  const app = createApp({
-    ...HTTP_LIMITS,
-    trust: { context: {} } as Trust,
-    requestCert: true,
-    log: pino({ level: 'silent' }),
-    ...UNLIMITED,
-  })
-  const identity = { id: 'device', serial: '', fingerprint256: '', notAfter: 0 }
-  const access = createAccess(aclOf('topic write #\n'), { user: 'device', clientId: 'device' })
+  const app = appFor({ id: 'device', door: 'device', rules: 'topic write #\n' })
   const count = createRequestMemory({ ...UNLIMITED, isShared: false })
   app.addHook('onRequest', async (request, reply) => {
-    // as the server does, which `inject` passes by
+    // the server counts memory, but `inject` does not go through it
     count(request.raw, reply.raw)
-    nameCaller(request, { identity, access, door: 'device' })
   })
   const relay = {
     async publish(_caller: unknown, reading: Reading) {

@@ -1,35 +1,20 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { pino } from 'pino'
-import { createAccess } from '../../src/acl/access.ts'
 import { createNoCommands } from '../../src/commands/commands.ts'
 import { GatewayError } from '../../src/errors.ts'
-import { createApp } from '../../src/http/app.ts'
-import { nameCaller } from '../../src/http/caller.ts'
 import { publishRoute } from '../../src/http/publish.ts'
-import type { Trust } from '../../src/identity/trust.ts'
 import { silentMeter } from '../../src/metrics/meter.ts'
 import type { Reading, Relay } from '../../src/relay/relay.ts'
-import { aclOf } from '../support/acl.ts'
-import { HTTP_LIMITS } from '../support/http-limits.ts'
+import { appFor } from '../support/http-app.ts'
 import { openKeys } from '../support/keys.ts'
-import { UNLIMITED } from '../support/memory.ts'
 
 function open(publish: Relay['publish'], named = true) {
   const logged: string[] = []
   const counted: string[] = []
-  const app = createApp({
-    ...HTTP_LIMITS,
-    trust: { context: {} } as Trust,
-    requestCert: true,
-    ...UNLIMITED,
-    log: pino({}, { write: (line: string) => logged.push(line) }),
-  })
-  const identity = { id: 'device', serial: '', fingerprint256: '', notAfter: 0 }
-  const access = createAccess(aclOf('topic write #\n'), { user: 'device', clientId: 'device' })
-  app.addHook('onRequest', async (request) => {
-    if (named) nameCaller(request, { identity, access, door: 'device' })
-  })
+  const caller = { id: 'device', door: 'device', rules: 'topic write #\n' } as const
+  const log = pino({}, { write: (line: string) => logged.push(line) })
+  const app = appFor(named ? caller : null, log)
   publishRoute(app, {
     relay: { publish },
     keys: openKeys(),

@@ -1,38 +1,17 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { pino } from 'pino'
-import { createAccess } from '../../src/acl/access.ts'
 import type { Broker } from '../../src/broker/broker.ts'
-import { createApp } from '../../src/http/app.ts'
-import { nameCaller } from '../../src/http/caller.ts'
 import { readRoutes } from '../../src/http/read.ts'
-import type { Trust } from '../../src/identity/trust.ts'
 import type { Message } from '../../src/topic/message.ts'
 import { createTurns } from '../../src/turns/turns.ts'
-import { aclOf } from '../support/acl.ts'
-import { HTTP_LIMITS } from '../support/http-limits.ts'
-import { UNLIMITED } from '../support/memory.ts'
+import { appFor } from '../support/http-app.ts'
 import { message } from '../support/message.ts'
 
 /** What a reader is answered about a retained message. */
 async function read(path: string, more: Partial<Message>) {
   const now = { time: Date.now(), received: Date.now() }
   const retained = message('a', '21.5', { qos: 1, retain: true, device: 'd', ...now, ...more })
-  const app = createApp({
-    ...HTTP_LIMITS,
-    trust: { context: {} } as Trust,
-    requestCert: true,
-    log: pino({ level: 'silent' }),
-    ...UNLIMITED,
-  })
-  const identity = { id: 'reader', notAfter: 0 }
-  const access = createAccess(aclOf('user reader\ntopic read #\n'), {
-    user: 'reader',
-    clientId: 'reader',
-  })
-  app.addHook('onRequest', async (request) => {
-    nameCaller(request, { identity, access, door: 'viewer' })
-  })
+  const app = appFor({ id: 'reader', door: 'viewer', rules: 'user reader\ntopic read #\n' })
   const log = { now: () => Date.now() }
   const broker = { retained: async () => [retained], log } as unknown as Broker
   const denials = { note: () => {} } as never
