@@ -1,7 +1,20 @@
 import type { Delivery } from '../../src/broker/broker.ts'
-import type { Message } from '../../src/topic/message.ts'
+import type { Message, MessageProperties } from '../../src/topic/message.ts'
 
 const TIME = 1_700_000_000_000
+
+/** Every MQTT 5 property that a message can carry. */
+export const EVERY_PROPERTY = {
+  payloadFormatIndicator: 1,
+  contentType: 'text/plain',
+  responseTopic: 'answers',
+  correlationData: Buffer.from([0, 255]),
+  userProperties: [
+    ['b', '2'],
+    ['a', '1'],
+    ['b', '2'],
+  ],
+} as const satisfies MessageProperties
 
 /** A message of QoS 0 that a device sent at a fixed time, unless `more` says otherwise. */
 export function message(

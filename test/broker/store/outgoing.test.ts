@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { EVERY_PROPERTY } from '../../support/message.ts'
 import { payloadsOf } from './clients.ts'
 import { KINDS } from './stores.ts'
 
@@ -136,17 +137,7 @@ for (const { name, open } of KINDS)
         time: 5,
         received: 6,
         expires: 9_000_000_000_000,
-        properties: {
-          payloadFormatIndicator: 1,
-          contentType: 'text/plain',
-          responseTopic: 'answers',
-          correlationData: Buffer.from([0, 255]),
-          userProperties: [
-            ['b', '2'],
-            ['a', '1'],
-            ['b', '2'],
-          ],
-        },
+        properties: EVERY_PROPERTY,
       } as const
       await publish('x', '1', { ...said, retain: true })
       for (const message of [a.entries()[0]?.message, (await broker.retained('x'))[0]]) {

@@ -2,26 +2,16 @@ import assert from 'node:assert/strict'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import type { Delivery } from '../../../src/broker/broker.ts'
+import { EVERY_PROPERTY } from '../../support/message.ts'
 import { openFile, temporaryDirectory } from './stores.ts'
 
-const properties = {
-  payloadFormatIndicator: 1,
-  contentType: 'text/plain',
-  responseTopic: 'answers',
-  correlationData: Buffer.from([0, 255]),
-  userProperties: [
-    ['b', '2'],
-    ['a', '1'],
-    ['b', '2'],
-  ],
-} as const
 /** All optional fields of a message. */
 const said = {
   device: 'a.d.wott.local',
   time: 1_700_000_000_000,
   received: 1_700_000_000_500,
   expires: 9e12,
-  properties,
+  properties: EVERY_PROPERTY,
 }
 
 test('queues keep their order over restarts', async () => {
@@ -112,7 +102,7 @@ test('a queued retained message keeps its RETAIN over a restart', async () => {
     [String(entry?.message?.payload), entry?.retain, entry?.identifiers],
     ['1', true, [3, 4]],
   )
-  assert.deepEqual(entry?.message?.properties, properties)
+  assert.deepEqual(entry?.message?.properties, EVERY_PROPERTY)
 })
 
 test('retained messages survive a restart with all their fields', async () => {
