@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import type { Broker, Delivery } from '../broker/broker.ts'
+import type { Broker } from '../broker/broker.ts'
+import type { Delivery } from '../broker/delivery.ts'
 import { toUplinkMessage } from '../broker/relayed/carried.ts'
 import type { Forwarding } from '../broker/store/forwarding.ts'
 import type { Config } from '../config/load.ts'

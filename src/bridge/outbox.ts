@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import type { BrokerLog, Delivery } from '../broker/broker.ts'
+import type { BrokerLog } from '../broker/broker.ts'
+import type { Delivery } from '../broker/delivery.ts'
 import { byteLength, ownMessage } from '../broker/store/columns.ts'
 import { type Forwarded, type Forwarding, isForwarded } from '../broker/store/forwarding.ts'
 import type { BridgeLoss } from '../metrics/meter.ts'

@@ -1,12 +1,7 @@
 import type { GatewayError } from '../errors.ts'
 import type { Message } from '../topic/message.ts'
+import type { Delivery } from './delivery.ts'
 import type { Origin } from './session.ts'
-
-/** A message as the broker delivers it, with its number: all subscribers get messages in the order of the numbers. */
-export interface Delivery extends Message {
-  /** Greater than that of the message before, by at least one, while the broker is open. */
-  readonly sequence: number
-}
 
 /**
  * Why messages may be missing from the log: they expired or found no room, a crash lost the last ones of QoS 0, the disk was

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { GatewayError } from '../errors.ts'
-import type { Broker, Delivery } from './broker.ts'
+import type { Broker } from './broker.ts'
+import type { Delivery } from './delivery.ts'
 import { createPublishing } from './publishing.ts'
 import { createRegistry } from './registry.ts'
 import { createRouting, type Demand } from './routing.ts'

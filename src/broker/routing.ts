@@ -1,7 +1,7 @@
 import { createFilteredTopicMemo } from '../topic/memo.ts'
 import { createTopicTrie } from '../topic/trie.ts'
-import type { Delivery } from './broker.ts'
 import { type Cohort, toCohorts } from './cohorts.ts'
+import type { Delivery } from './delivery.ts'
 import { createGroup, type Group } from './groups.ts'
 import { type RouteMatch, toMatch } from './route-match.ts'
 import type { Session, Subscription } from './session.ts'

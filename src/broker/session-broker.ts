@@ -1,4 +1,4 @@
-import type { Delivery } from './broker.ts'
+import type { Delivery } from './delivery.ts'
 import type { CloseRequest, OpenedSession, OpenRequest, PublishWill } from './registry.ts'
 import type { Arrival, ClientLink, Match, Session } from './session.ts'
 import type { QueueEntry } from './store/queue.ts'

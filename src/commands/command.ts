@@ -1,4 +1,4 @@
-import type { Delivery } from '../broker/broker.ts'
+import type { Delivery } from '../broker/delivery.ts'
 
 /** A message that waits for a device until the device acknowledges it. */
 export interface Command {

@@ -1,5 +1,5 @@
 import type { Denials } from '../acl/denials.ts'
-import type { Delivery } from '../broker/broker.ts'
+import type { Delivery } from '../broker/delivery.ts'
 import type { Session } from '../broker/session.ts'
 import type { BrokerSessions } from '../broker/session-broker.ts'
 import type { QueueEntry } from '../broker/store/queue.ts'

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import type { Delivery } from '../broker/broker.ts'
+import type { Delivery } from '../broker/delivery.ts'
 import type { Bucket } from '../live/buckets.ts'
 import { type GapCause, toJson } from '../live/event.ts'
 import { toJsonProperties } from '../topic/properties.ts'

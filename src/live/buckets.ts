@@ -1,4 +1,4 @@
-import type { Delivery } from '../broker/broker.ts'
+import type { Delivery } from '../broker/delivery.ts'
 import { numberIn } from '../metrics/readings.ts'
 
 /** The numbers of one topic in one span of time. */

@@ -1,4 +1,5 @@
-import type { Broker, Delivery } from '../broker/broker.ts'
+import type { Broker } from '../broker/broker.ts'
+import type { Delivery } from '../broker/delivery.ts'
 import { isExpired } from '../topic/message.ts'
 import { type Beginning, RETAINED_SUFFIX } from './beginning.ts'
 import { type EventFormat, eventFrame, gapFrame } from './event.ts'

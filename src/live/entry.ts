@@ -1,4 +1,4 @@
-import type { Delivery } from '../broker/broker.ts'
+import type { Delivery } from '../broker/delivery.ts'
 import { type EventFormat, eventFrame } from './event.ts'
 import { readStored, type Stored } from './rows.ts'
 

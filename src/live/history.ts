@@ -1,4 +1,5 @@
-import type { Delivery, LogPage, LogRange } from '../broker/broker.ts'
+import type { LogPage, LogRange } from '../broker/broker.ts'
+import type { Delivery } from '../broker/delivery.ts'
 import type { Entry } from './entry.ts'
 import type { EventFormat } from './event.ts'
 

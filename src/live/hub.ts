@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
-import type { Broker, Delivery, EndSubscription } from '../broker/broker.ts'
+import type { Broker, EndSubscription } from '../broker/broker.ts'
+import type { Delivery } from '../broker/delivery.ts'
 import type { Door } from '../door-table.ts'
 import type { GatewayError } from '../errors.ts'
 import { topicMatches } from '../topic/match.ts'

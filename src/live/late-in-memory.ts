@@ -1,4 +1,5 @@
-import type { Delivery, LatePage, LatePlace, LateRange } from '../broker/broker.ts'
+import type { LatePage, LatePlace, LateRange } from '../broker/broker.ts'
+import type { Delivery } from '../broker/delivery.ts'
 import { isLate } from '../topic/time.ts'
 import { isAsked, ROWS_A_READ } from './memory-pages.ts'
 import type { Row } from './row.ts'

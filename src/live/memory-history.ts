@@ -1,6 +1,5 @@
 import type {
   BrokerLog,
-  Delivery,
   LatePage,
   LateRange,
   LogPage,
@@ -9,6 +8,7 @@ import type {
   TopicPage,
   TopicRange,
 } from '../broker/broker.ts'
+import type { Delivery } from '../broker/delivery.ts'
 import type { LogState, Retention } from '../broker/store/retention.ts'
 import { type Entry, frameOf } from './entry.ts'
 import type { History } from './history.ts'

@@ -1,11 +1,5 @@
-import type {
-  Delivery,
-  LogPage,
-  LogRange,
-  LogSplit,
-  TopicPage,
-  TopicRange,
-} from '../broker/broker.ts'
+import type { LogPage, LogRange, LogSplit, TopicPage, TopicRange } from '../broker/broker.ts'
+import type { Delivery } from '../broker/delivery.ts'
 import { topicMatches } from '../topic/match.ts'
 import type { Row } from './row.ts'
 import { type Rows, type RowTopic, readStored } from './rows.ts'

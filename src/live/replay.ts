@@ -1,4 +1,4 @@
-import type { Delivery } from '../broker/broker.ts'
+import type { Delivery } from '../broker/delivery.ts'
 import { isExpired } from '../topic/message.ts'
 import { isLate } from '../topic/time.ts'
 import type { Pace } from '../turns/pace.ts'

@@ -1,4 +1,4 @@
-import type { Delivery } from '../broker/broker.ts'
+import type { Delivery } from '../broker/delivery.ts'
 import { ENTRY_BYTES } from '../broker/store/retention.ts'
 import { fromJsonProperties, toJsonProperties } from '../topic/properties.ts'
 import { createPages, type Page, type Place } from './pages.ts'

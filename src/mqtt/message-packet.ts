@@ -1,4 +1,4 @@
-import type { Delivery } from '../broker/broker.ts'
+import type { Delivery } from '../broker/delivery.ts'
 import type { Qos } from '../topic/message.ts'
 import { timedProperties } from '../topic/time.ts'
 import { createTopicAliases } from './aliases.ts'

@@ -1,4 +1,4 @@
-import type { Delivery } from '../broker/broker.ts'
+import type { Delivery } from '../broker/delivery.ts'
 import type { Match } from '../broker/session.ts'
 import type { QueueEntry } from '../broker/store/queue.ts'
 import type { Qos } from '../topic/message.ts'

@@ -1,5 +1,6 @@
 import { createAlarm } from '../broker/alarm.ts'
-import type { Broker, Delivery } from '../broker/broker.ts'
+import type { Broker } from '../broker/broker.ts'
+import type { Delivery } from '../broker/delivery.ts'
 import type { TopicInfo } from '../catalog/catalog.ts'
 import { numberIn } from '../metrics/readings.ts'
 import { createHeardTopics, type HeardBounds, type HeardTopic } from './heard.ts'

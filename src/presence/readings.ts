@@ -1,4 +1,5 @@
-import type { Broker, Delivery } from '../broker/broker.ts'
+import type { Broker } from '../broker/broker.ts'
+import type { Delivery } from '../broker/delivery.ts'
 import { GATEWAY_NAME } from './own-messages.ts'
 
 /** Has `note` told of everything that devices publish; nothing has to be asked for. */

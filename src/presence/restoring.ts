@@ -1,4 +1,5 @@
-import type { Broker, BrokerLog, Delivery } from '../broker/broker.ts'
+import type { Broker, BrokerLog } from '../broker/broker.ts'
+import type { Delivery } from '../broker/delivery.ts'
 import type { Catalog, TopicInfo } from '../catalog/catalog.ts'
 import type { HeardTopic, HeardTopics } from './heard.ts'
 import { GATEWAY_NAME, type OwnMessages } from './own-messages.ts'

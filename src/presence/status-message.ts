@@ -1,4 +1,4 @@
-import type { Delivery } from '../broker/broker.ts'
+import type { Delivery } from '../broker/delivery.ts'
 import type { HeardTopic } from './heard.ts'
 import { GATEWAY_NAME, type OwnMessage } from './own-messages.ts'
 

@@ -1,4 +1,4 @@
-import type { Delivery } from '../broker/broker.ts'
+import type { Delivery } from '../broker/delivery.ts'
 import { PROPERTY_SCHEMAS } from '../http/properties-schema.ts'
 import { endFrame, eventFrame, GAP_CAUSES, gapFrame, heartbeatFrame, RETRY } from '../live/event.ts'
 import { HEARTBEAT_MS } from '../live/heartbeat.ts'

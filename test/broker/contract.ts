@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
-import type { Broker, Delivery } from '../../src/broker/broker.ts'
+import type { Broker } from '../../src/broker/broker.ts'
+import type { Delivery } from '../../src/broker/delivery.ts'
 import type { Message } from '../../src/topic/message.ts'
 import { message } from '../support/message.ts'
 

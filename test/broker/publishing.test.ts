@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Broker, Delivery } from '../../src/broker/broker.ts'
+import type { Broker } from '../../src/broker/broker.ts'
+import type { Delivery } from '../../src/broker/delivery.ts'
 import { message } from '../support/message.ts'
 import { openManual, openMemory } from './store/stores.ts'
 

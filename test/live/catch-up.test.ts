@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
-import type { BrokerLog, Delivery, LogPage } from '../../src/broker/broker.ts'
+import type { BrokerLog, LogPage } from '../../src/broker/broker.ts'
+import type { Delivery } from '../../src/broker/delivery.ts'
 import {
   accessTo,
   closeStreams,

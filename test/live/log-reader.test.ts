@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import type { Delivery } from '../../src/broker/broker.ts'
+import type { Delivery } from '../../src/broker/delivery.ts'
 import { createSilentJournal, type Journal } from '../../src/broker/store/journal.ts'
 import { createMessageLog } from '../../src/broker/store/log.ts'
 import { DEFAULT_RETENTION } from '../../src/broker/store/retention.ts'

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { afterEach, describe, it, type TestContext } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
-import type { Delivery } from '../../src/broker/broker.ts'
+import type { Delivery } from '../../src/broker/delivery.ts'
 import { GatewayError } from '../../src/errors.ts'
 import {
   accessTo,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { IPublishPacket } from 'mqtt-packet'
-import type { Delivery } from '../../src/broker/broker.ts'
+import type { Delivery } from '../../src/broker/delivery.ts'
 import type { Client } from '../../src/mqtt/client.ts'
 import { decodePacket } from '../../src/mqtt/decode.ts'
 import { createToPacket } from '../../src/mqtt/message-packet.ts'

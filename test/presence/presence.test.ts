@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Delivery } from '../../src/broker/broker.ts'
+import type { Delivery } from '../../src/broker/delivery.ts'
 import { type Catalog, createCatalog, type TopicEntry } from '../../src/catalog/catalog.ts'
 import { createOwnMessages, GATEWAY_NAME } from '../../src/presence/own-messages.ts'
 import { openPresence } from '../../src/presence/presence.ts'

@@ -1,4 +1,4 @@
-import type { Delivery } from '../../src/broker/broker.ts'
+import type { Delivery } from '../../src/broker/delivery.ts'
 import type { Message, MessageProperties } from '../../src/topic/message.ts'
 
 const TIME = 1_700_000_000_000

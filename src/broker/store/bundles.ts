@@ -1,4 +1,4 @@
-import type { Delivery } from '../broker.ts'
+import type { Delivery } from '../delivery.ts'
 import type { Session } from '../session.ts'
 import { type BundleList, createBundleList } from './bundle-list.ts'
 import type { Change } from './changes.ts'

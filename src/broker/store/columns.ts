@@ -4,7 +4,7 @@ import {
   propertiesByteLength,
   toJsonProperties,
 } from '../../topic/properties.ts'
-import type { Delivery } from '../broker.ts'
+import type { Delivery } from '../delivery.ts'
 import type { Changes, LogRow } from './changes.ts'
 
 /** The properties as their column holds them. */

@@ -1,5 +1,5 @@
-import type { Delivery } from '../broker.ts'
 import type { Cohort } from '../cohorts.ts'
+import type { Delivery } from '../delivery.ts'
 import type { Session } from '../session.ts'
 import type { Absent } from './absent.ts'
 import { type Bundle, changesOf } from './bundles.ts'

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import type {
-  Delivery,
   GapReason,
   LatePage,
   LateRange,
@@ -11,6 +10,7 @@ import type {
   TopicPage,
   TopicRange,
 } from '../broker.ts'
+import type { Delivery } from '../delivery.ts'
 import type { Change, MetaKey } from './changes.ts'
 import { byteLength, fromAppend, toCharacters, toColumn } from './columns.ts'
 import type { StoreContext } from './store-context.ts'

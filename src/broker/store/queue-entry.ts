@@ -1,4 +1,4 @@
-import type { Delivery } from '../broker.ts'
+import type { Delivery } from '../delivery.ts'
 import type { Match, Session } from '../session.ts'
 import type { Change } from './changes.ts'
 import type { QueueEntry } from './queue.ts'

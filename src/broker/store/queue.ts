@@ -1,4 +1,4 @@
-import type { Delivery } from '../broker.ts'
+import type { Delivery } from '../delivery.ts'
 import type { Group } from '../groups.ts'
 import type { Bundle } from './bundles.ts'
 import { createFifo } from './fifo.ts'

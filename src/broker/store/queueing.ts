@@ -1,4 +1,4 @@
-import type { Delivery } from '../broker.ts'
+import type { Delivery } from '../delivery.ts'
 import type { Session } from '../session.ts'
 import { createAbsent } from './absent.ts'
 import { createBundles } from './bundles.ts'

@@ -1,6 +1,6 @@
 import { createTopicTrie } from '../../topic/trie.ts'
 import { createPace } from '../../turns/pace.ts'
-import type { Delivery } from '../broker.ts'
+import type { Delivery } from '../delivery.ts'
 import type { Change, LogRow } from './changes.ts'
 import { byteLength, fromRow, ownMessage } from './columns.ts'
 import type { MessageLog } from './log.ts'

@@ -1,4 +1,4 @@
-import type { Delivery } from '../broker.ts'
+import type { Delivery } from '../delivery.ts'
 import type { LogRow } from './changes.ts'
 import { byteLength, fromRow, ownMessage } from './columns.ts'
 

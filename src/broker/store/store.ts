@@ -1,6 +1,7 @@
 import { createUnlimitedLedger, type Ledger } from '../../budget/ledger.ts'
-import type { Delivery, Mark } from '../broker.ts'
+import type { Mark } from '../broker.ts'
 import type { Cohort } from '../cohorts.ts'
+import type { Delivery } from '../delivery.ts'
 import type { Arrival, Session } from '../session.ts'
 import type { Change, Restore } from './changes.ts'
 import { createClock } from './clock.ts'

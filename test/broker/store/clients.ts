@@ -1,4 +1,4 @@
-import type { Delivery } from '../../../src/broker/broker.ts'
+import type { Delivery } from '../../../src/broker/delivery.ts'
 import type { CloseRequest, OpenRequest } from '../../../src/broker/registry.ts'
 import type {
   ClientLink,

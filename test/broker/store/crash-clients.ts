@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import type { BrokerLog, Delivery } from '../../../src/broker/broker.ts'
+import type { BrokerLog } from '../../../src/broker/broker.ts'
+import type { Delivery } from '../../../src/broker/delivery.ts'
 import type { QueueEntry } from '../../../src/broker/store/queue.ts'
 import type { TestBroker } from './test-broker.ts'
 import { receive, release } from './traffic.ts'

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, mock, test } from 'node:test'
-import type { Delivery } from '../../../src/broker/broker.ts'
+import type { Delivery } from '../../../src/broker/delivery.ts'
 import { copyOf, createTally, openFile, openManual, temporaryDirectory } from './stores.ts'
 import type { TestBroker } from './test-broker.ts'
 

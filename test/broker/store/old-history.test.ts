@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileS
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import type { Delivery } from '../../../src/broker/broker.ts'
+import type { Delivery } from '../../../src/broker/delivery.ts'
 import { openSqliteJournal } from '../../../src/broker/store/sqlite-journal.ts'
 import type { TakenOver } from '../../../src/broker/store/sqlite-upgrade.ts'
 import { createEventIds } from '../../../src/live/event-ids.ts'

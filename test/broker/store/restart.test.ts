@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
-import type { Delivery } from '../../../src/broker/broker.ts'
+import type { Delivery } from '../../../src/broker/delivery.ts'
 import { EVERY_PROPERTY } from '../../support/message.ts'
 import { openFile, temporaryDirectory } from './stores.ts'
 

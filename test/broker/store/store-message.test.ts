@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Delivery } from '../../../src/broker/broker.ts'
+import type { Delivery } from '../../../src/broker/delivery.ts'
 import type { QueueRecipient } from '../../../src/broker/store/queue-entry.ts'
 import { message } from '../../support/message.ts'
 import type { TestClient } from './clients.ts'
