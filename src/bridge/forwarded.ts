@@ -1,4 +1,4 @@
-import type { Forwarded } from '../broker/store/forwarding.ts'
+import type { Forwarded } from '../broker/store/forwarded.ts'
 import type { Config } from '../config/load.ts'
 import { BRIDGE } from './inbox.ts'
 import { createMapping } from './mapping.ts'

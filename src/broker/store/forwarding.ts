@@ -1,21 +1,6 @@
-import { topicMatches } from '../../topic/match.ts'
+import type { Forwarded } from './forwarded.ts'
 import type { MessageLog } from './log.ts'
 import type { StoreContext } from './store-context.ts'
-
-/** The messages of the log that go to another broker: those that a filter covers, except those of one device. */
-export interface Forwarded {
-  readonly filters: readonly string[]
-  /** That device. */
-  readonly except: string
-}
-
-export function isForwarded(
-  { filters, except }: Forwarded,
-  topic: string,
-  device: string | null,
-): boolean {
-  return device !== except && filters.some((filter) => topicMatches(filter, topic))
-}
 
 /** The position up to which the log is forwarded to another broker. */
 export interface Forwarding {

@@ -9,7 +9,7 @@ import type {
 } from '../broker.ts'
 import type { StoreAdmin } from './admin.ts'
 import type { Change, Changes, Restore } from './changes.ts'
-import type { Forwarded } from './forwarding.ts'
+import type { Forwarded } from './forwarded.ts'
 import type { LogState } from './retention.ts'
 
 /** A `LogPage` as the database thread sends it: text is copied to this thread in less time than buffers. */

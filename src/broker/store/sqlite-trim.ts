@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Change } from './changes.ts'
-import { type Forwarded, isForwarded } from './forwarding.ts'
+import { type Forwarded, isForwarded } from './forwarded.ts'
 import { createLogUsage, type LogUsage, ROW_BYTES } from './log-usage.ts'
 import type { LogState, Retention } from './retention.ts'
 import { createTopicsKept, type TopicsKept } from './topics-kept.ts'

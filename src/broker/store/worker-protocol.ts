@@ -1,6 +1,6 @@
 import type { LateRange, LogRange, TopicRange } from '../broker.ts'
 import type { Change, RestoredName } from './changes.ts'
-import type { Forwarded } from './forwarding.ts'
+import type { Forwarded } from './forwarded.ts'
 import type { CountRange } from './journal.ts'
 import type { LogState, Retention } from './retention.ts'
 import type { SqliteOptions } from './sqlite-file.ts'

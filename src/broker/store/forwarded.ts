@@ -1,0 +1,16 @@
+import { topicMatches } from '../../topic/match.ts'
+
+/** The messages of the log that go to another broker: those that a filter covers, except those of one device. */
+export interface Forwarded {
+  readonly filters: readonly string[]
+  /** That device. */
+  readonly except: string
+}
+
+export function isForwarded(
+  { filters, except }: Forwarded,
+  topic: string,
+  device: string | null,
+): boolean {
+  return device !== except && filters.some((filter) => topicMatches(filter, topic))
+}
