@@ -1,6 +1,6 @@
 import type { RouteMatch } from './route-match.ts'
 import type { Match, Session } from './session.ts'
-import type { Audience } from './store/bundles.ts'
+import type { Audience } from './store/queue-types.ts'
 
 /**
  * Many stored sessions that get a topic's messages in the same way: for those that are away, a message is stored once for all.

@@ -1,20 +1,11 @@
-import type { Session, Subscription } from './session.ts'
+import type { Group, Session, Subscription } from './session.ts'
 
-/** The sessions that share one filter under one name: each message goes to one of them [MQTT 5 §4.8.2]. */
-export interface Group {
-  /** Replaces the subscription of the same session. */
-  add(subscription: Subscription): void
-  remove(session: Session): void
-  members(): readonly Subscription[]
-  /** The number of the next message: members take turns by it. */
-  turn(): number
-}
-
-export function createGroup(): Group {
+export function createGroup(name: string): Group {
   const bySession = new Map<Session, Subscription>()
   let members: readonly Subscription[] | undefined
   let turns = 0
   return {
+    name,
     add(subscription) {
       bySession.set(subscription.session, subscription)
       members = undefined

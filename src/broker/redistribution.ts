@@ -1,7 +1,8 @@
 import { chooseMember } from './groups.ts'
 import { toMatch } from './route-match.ts'
+import type { Routing } from './routing.ts'
 import type { Session } from './session.ts'
-import type { QueueEntry } from './store/queue.ts'
+import type { QueueEntry } from './store/queue-types.ts'
 import type { Store } from './store/store.ts'
 
 /**
@@ -12,22 +13,25 @@ import type { Store } from './store/store.ts'
 export function redistribute(
   session: Session,
   store: Store,
+  routing: Pick<Routing, 'group'>,
   onFailure: (error: unknown) => void,
 ): void {
   // a session that has ended also gives away messages that are still being stored, which would be lost with it
   const entries = session.isClosed ? session.queue.all() : session.queue.admitted()
   for (const entry of entries)
     if (!entry.isMoving && (entry.qos === 1 || entry.packetId === 0))
-      move(session, entry, store, onFailure)
+      move(session, entry, store, routing, onFailure)
 }
 
 function move(
   session: Session,
   entry: QueueEntry,
   store: Store,
+  routing: Pick<Routing, 'group'>,
   onFailure: (error: unknown) => void,
 ): void {
-  const { group, message } = entry
+  const { sharedName, message } = entry
+  const group = sharedName === null ? undefined : routing.group(sharedName)
   const member = group && message && chooseMember(group, message.topic, session)
   if (!member || member.qos === 0) return
   if (!session.isClosed && !member.session.link) return

@@ -120,7 +120,7 @@ export function createRegistry(store: Store, routing: Routing, log: Logger): Reg
   function close(session: Session, link: ClientLink, request: CloseRequest): void {
     if (session.link !== link) return
     detach(session, request)
-    if (!session.isClosed) redistribute(session, store, notMoved)
+    if (!session.isClosed) redistribute(session, store, routing, notMoved)
   }
 
   function detach(session: Session, { sendsWill, expiry }: CloseRequest): void {
@@ -171,7 +171,7 @@ export function createRegistry(store: Store, routing: Routing, log: Logger): Reg
   function endSession(session: Session): void {
     for (const subscription of session.subscriptions.values()) routing.remove(subscription)
     sessions.drop(session)
-    redistribute(session, store, notMoved)
+    redistribute(session, store, routing, notMoved)
     queueing.discardAll(session)
     const will = wills.get(session.client)
     if (will && will.due !== null) sayWill(will)

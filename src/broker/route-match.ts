@@ -1,5 +1,4 @@
-import type { Group } from './groups.ts'
-import type { Match, Session, Subscription } from './session.ts'
+import type { Group, Match, Session, Subscription } from './session.ts'
 
 export interface RouteMatch extends Match {
   /** The subscriptions that do not want the messages of their own client. */

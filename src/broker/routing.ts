@@ -2,9 +2,9 @@ import { createFilteredTopicMemo } from '../topic/memo.ts'
 import { createTopicTrie } from '../topic/trie.ts'
 import { type Cohort, toCohorts } from './cohorts.ts'
 import type { Delivery } from './delivery.ts'
-import { createGroup, type Group } from './groups.ts'
+import { createGroup, parseShared } from './groups.ts'
 import { type RouteMatch, toMatch } from './route-match.ts'
-import type { Session, Subscription } from './session.ts'
+import type { Group, Session, Subscription } from './session.ts'
 
 /** A subscriber inside the gateway. */
 export type DeliveryListener = (delivery: Delivery) => void
@@ -48,6 +48,8 @@ export interface Routing {
   listenToAll(listener: DeliveryListener): void
   unlistenToAll(listener: DeliveryListener): void
   of(topic: string): Route
+  /** The group with this name, `$share/GROUP/FILTER`, if it has members. */
+  group(name: string): Group | undefined
 }
 
 const REMEMBERED = { topics: 10_000, size: 1_000_000 }
@@ -98,7 +100,7 @@ export function createRouting(demand?: Demand): Routing {
           subscriptions.set(session, subscription)
           return
         }
-        const group = groups.get(share) ?? createGroup()
+        const group = groups.get(share) ?? createGroup(subscription.name)
         group.add(subscription)
         groups.set(share, group)
       })
@@ -129,6 +131,11 @@ export function createRouting(demand?: Demand): Routing {
       routes.forget()
     },
     of: routes.of,
+    group(name) {
+      const { share, filter } = parseShared(name) ?? {}
+      if (share === undefined || filter === undefined) return undefined
+      return interests.get(filter)?.groups.get(share)
+    },
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Delivery } from './delivery.ts'
 import type { CloseRequest, OpenedSession, OpenRequest, PublishWill } from './registry.ts'
 import type { Arrival, ClientLink, Match, Session } from './session.ts'
-import type { QueueEntry } from './store/queue.ts'
+import type { QueueEntry } from './store/queue-types.ts'
 import type { RequestedSubscription } from './store/subscription.ts'
 
 /** A change of a session's subscriptions, which takes effect at once. */

@@ -3,9 +3,7 @@ import type { Hold } from '../budget/ledger.ts'
 import type { Door } from '../door-table.ts'
 import type { Message, Qos } from '../topic/message.ts'
 import type { Delivery } from './delivery.ts'
-import type { Group } from './groups.ts'
-import type { Audience } from './store/bundles.ts'
-import type { Queue } from './store/queue.ts'
+import type { QueuedSession } from './store/queue-types.ts'
 
 /**
  * The client id of the session in which commands wait for a device that fetches them over HTTP. Messages of any QoS wait in it.
@@ -31,6 +29,18 @@ export interface Subscription extends SubscriptionOptions {
   readonly filter: string
   /** The name of the group that shares the filter, or null. */
   readonly share: string | null
+}
+
+/** The sessions that share one filter under one name: each message goes to one of them [MQTT 5 §4.8.2]. */
+export interface Group {
+  /** `$share/GROUP/FILTER`. */
+  readonly name: string
+  /** Replaces the subscription of the same session. */
+  add(subscription: Subscription): void
+  remove(session: Session): void
+  members(): readonly Subscription[]
+  /** The number of the next message: members take turns by it. */
+  turn(): number
 }
 
 /** How one session gets one message: the merge of its subscriptions to the topic. */
@@ -115,19 +125,8 @@ export interface Arrival {
   stored: Promise<void> | null
 }
 
-/** The copies in bundles for a session that is away. */
-export interface Away {
-  /** The audiences whose bundles have copies for it. */
-  readonly audiences: Set<Audience>
-  /** No copy in bundles up to this one waits any more: each was dropped, or is in the queue. */
-  mark: number
-  /** All copies in bundles before this one are gone, except those with rows of their own. */
-  floor: number
-}
-
 /** The broker's state for a client: kept while it is connected, and for `expiry` seconds after that. */
-export interface Session {
-  readonly id: number
+export interface Session extends QueuedSession {
   /**
    * `DEVICE/CLIENT_ID`: a session belongs to an identity, and the same client id with another certificate is another session.
    */
@@ -135,22 +134,18 @@ export interface Session {
   readonly device: string
   readonly clientId: string
   readonly access: Access
-  /** Whether it outlives its connection, so that it is stored. */
-  readonly isStored: boolean
   /** Whether messages of QoS 0 wait too, with the QoS of its subscriptions. */
   readonly keepsQos0: boolean
   /** Seconds that it outlives its last connection. */
   expiry: number
   /** By name. */
   readonly subscriptions: Map<string, Subscription>
-  readonly queue: Queue
   /** By packet identifier. */
   readonly arrivals: Map<number, Arrival>
   readonly owner: Owner
   link: ClientLink | null
   /** When its last connection ended or, while it is connected, began. */
   lastSeen: number
-  readonly away: Away
   isClosed: boolean
 }
 

@@ -1,6 +1,6 @@
 import type { Delivery } from '../broker/delivery.ts'
 import type { Match } from '../broker/session.ts'
-import type { QueueEntry } from '../broker/store/queue.ts'
+import type { QueueEntry } from '../broker/store/queue-types.ts'
 import type { Qos } from '../topic/message.ts'
 import type { Answers } from './answers.ts'
 import type { Client, MqttWorld } from './client.ts'

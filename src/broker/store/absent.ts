@@ -1,15 +1,7 @@
 import type { Cohort, Members } from '../cohorts.ts'
-import type { Session } from '../session.ts'
 import type { BundleList } from './bundle-list.ts'
-import {
-  type Audience,
-  type Bundle,
-  type Bundles,
-  type CopyTerms,
-  toCopy,
-  waitsFor,
-} from './bundles.ts'
-import type { QueueEntry } from './queue.ts'
+import { type Bundles, type CopyTerms, toCopy, waitsFor } from './bundles.ts'
+import type { Audience, Bundle, QueuedSession, QueueEntry } from './queue-types.ts'
 import type { Sessions } from './sessions.ts'
 import type { SharedMessage } from './shared-messages.ts'
 import type { StoreContext } from './store-context.ts'
@@ -27,7 +19,7 @@ export function createAbsent(
   { journal, limits, onBound }: StoreContext,
   sessions: Sessions,
   bundles: Bundles,
-  makeRoom: (session: Session) => void,
+  makeRoom: (session: QueuedSession) => void,
 ) {
   const most = Math.min(COUNTED_AT_ONCE, limits.queueMessages / PART)
   const mostBytes = Math.min(
@@ -38,7 +30,7 @@ export function createAbsent(
   let uncounted = 0
   let uncountedBytes = 0
 
-  function hasShare({ owner }: Session): boolean {
+  function hasShare({ owner }: QueuedSession): boolean {
     return owner.bytes < limits.totalBytesPerDevice
   }
 
@@ -93,7 +85,7 @@ export function createAbsent(
     if (isOver) sessions.changed()
   }
 
-  function countIn(session: Session, those: readonly Bundle[], bytes: number): void {
+  function countIn(session: QueuedSession, those: readonly Bundle[], bytes: number): void {
     const { queue } = session
     const [first] = those
     if (first && waitsFor(session, first)) queue.count(those.length, bytes)
@@ -105,8 +97,8 @@ export function createAbsent(
    * one would be most of the work when thousands of full queues get a message.
    */
   function dropMany(
-    { away, queue }: Session,
-    list: BundleList,
+    { away, queue }: QueuedSession,
+    list: BundleList<Bundle>,
     dropped: { readonly bundle: Bundle; copies: number }[],
   ): void {
     const over = queue.length() - limits.queueMessages
@@ -125,7 +117,7 @@ export function createAbsent(
   }
 
   /** The oldest bundle that waits for a session. */
-  function oldest({ away }: Session): Bundle | undefined {
+  function oldest({ away }: QueuedSession): Bundle | undefined {
     let found: Bundle | undefined
     for (const { bundles: list } of away.audiences) {
       const bundle = list.at(list.after(away.mark))
@@ -135,7 +127,7 @@ export function createAbsent(
   }
 
   /** Returns the waiting bundles in the order of their ids, and marks all of them as taken. */
-  function takeAll(session: Session): Bundle[] {
+  function takeAll(session: QueuedSession): Bundle[] {
     const { away, queue } = session
     const lists = [...away.audiences].map(({ bundles: list }) => {
       const from = list.after(away.mark)
@@ -148,7 +140,7 @@ export function createAbsent(
   }
 
   /** Turns the copies that wait for a session into entries of its queue. */
-  function unpack(session: Session): void {
+  function unpack(session: QueuedSession): void {
     if (session.away.audiences.size === 0) return
     const stored: QueueEntry[] = []
     for (const bundle of takeAll(session)) {
@@ -179,7 +171,7 @@ export function createAbsent(
   }
 
   /** Stores up to which bundle a session has its copies, while other sessions still wait for theirs. */
-  function storeFloor({ id, away, queue }: Session): void {
+  function storeFloor({ id, away, queue }: QueuedSession): void {
     let { floor } = away
     if (floor === 0) return
     // an unsent copy has no row of its own, and would be lost below the floor
@@ -189,7 +181,7 @@ export function createAbsent(
   }
 
   /** Stored when the session comes back, or with the removal of the bundle. */
-  function dropOldest(session: Session, bundle: Bundle): void {
+  function dropOldest(session: QueuedSession, bundle: Bundle): void {
     session.away.mark = bundle.id
     session.away.floor = bundle.id + 1
     if (bundle.isCounted) session.queue.count(-1, -bundle.bytes)
@@ -223,7 +215,7 @@ export function createAbsent(
     storeFloor,
     expire,
     /** For a session that has ended. */
-    dropAll(session: Session): void {
+    dropAll(session: QueuedSession): void {
       for (const bundle of takeAll(session)) bundles.drop(bundle)
     },
     /** A bundle is stored. */

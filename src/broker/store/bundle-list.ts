@@ -1,7 +1,5 @@
-import type { Bundle } from './bundles.ts'
-
 /** Bundles in the order of their ids. */
-export interface BundleList {
+export interface BundleList<Bundle> {
   readonly size: number
   add(bundle: Bundle): void
   delete(bundle: Bundle): void
@@ -14,7 +12,7 @@ export interface BundleList {
 /** Empty places at the front before the array is compacted. */
 const EMPTY_PLACES = 256
 
-export function createBundleList(): BundleList {
+export function createBundleList<Bundle extends { readonly id: number }>(): BundleList<Bundle> {
   let bundles: Bundle[] = []
   let first = 0
 

@@ -1,6 +1,5 @@
-import type { Session } from '../session.ts'
-import { type Audience, type Bundle, type Bundles, createAudience, toCopy } from './bundles.ts'
-import type { QueueEntry } from './queue.ts'
+import { type Bundles, createAudience, toCopy } from './bundles.ts'
+import type { Audience, Bundle, QueuedSession, QueueEntry } from './queue-types.ts'
 import type { Sessions } from './sessions.ts'
 import type { SharedMessages } from './shared-messages.ts'
 import type { Ids } from './store-context.ts'
@@ -30,7 +29,7 @@ export function createRestoredBundles(
   }
 
   /** Copies that are older than one that was sent or is gone become entries, all others wait. */
-  function restoreCopies(bundle: Bundle, entries: Map<Session, QueueEntry[]>): void {
+  function restoreCopies(bundle: Bundle, entries: Map<QueuedSession, QueueEntry[]>): void {
     for (const [place, session] of bundle.audience.sessions.entries()) {
       if (!session || apart.has(bundle.id + place) || bundle.id < session.away.floor) continue
       bundle.left += 1
@@ -77,7 +76,7 @@ export function createRestoredBundles(
       return bundle
     },
     end(): void {
-      const entries = new Map<Session, QueueEntry[]>()
+      const entries = new Map<QueuedSession, QueueEntry[]>()
       for (const bundle of restored) {
         restoreCopies(bundle, entries)
         bundle.left += 1

@@ -1,51 +1,8 @@
-import type { Delivery } from '../delivery.ts'
-import type { Session } from '../session.ts'
-import { type BundleList, createBundleList } from './bundle-list.ts'
+import { createBundleList } from './bundle-list.ts'
 import type { Change } from './changes.ts'
-import type { QueueEntry } from './queue.ts'
+import type { Audience, Bundle, QueuedSession, QueueEntry } from './queue-types.ts'
 import type { SharedMessage, SharedMessages } from './shared-messages.ts'
 import type { StoreContext } from './store-context.ts'
-
-/** The sessions that share bundles. Stored as long as any of its bundles is. */
-export interface Audience {
-  readonly id: number
-  /** By place; undefined for one that ended before a restart. */
-  readonly sessions: readonly (Session | undefined)[]
-  /** The bundles that a session may still be waiting for. */
-  readonly bundles: BundleList
-  /** How many bundles have copies that are neither acknowledged nor dropped. */
-  live: number
-  /** The newest bundles, which are not yet counted in the queues of the sessions. */
-  uncounted: Bundle[]
-  isStored: boolean
-  place(session: Session): number
-}
-
-/**
- * The copies of one message for many sessions that are away: one row of the store, and no memory per session. When a session
- * comes back, its copies become entries of its queue.
- */
-export interface Bundle {
-  /** The id of the first session's copy; the ids of the other copies follow. */
-  readonly id: number
-  readonly audience: Audience
-  readonly qos: 1 | 2
-  readonly retain: boolean
-  readonly identifiers: readonly number[] | null
-  readonly message: Delivery
-  readonly shared: SharedMessage
-  readonly since: number
-  /** Bytes counted for each copy. */
-  readonly bytes: number
-  readonly packetId: 0
-  /** Copies that are neither acknowledged nor dropped. */
-  left: number
-  isStored: boolean
-  /** Whether its copies are counted in the queues of the sessions that they wait for. */
-  isCounted: boolean
-  /** The copies of sessions that came back before it was stored. */
-  readonly early: Map<Session, QueueEntry>
-}
 
 export type Bundles = ReturnType<typeof createBundles>
 
@@ -58,7 +15,7 @@ export function createBundles({ journal, ids, now }: StoreContext, messages: Sha
   /** Those with bundles. */
   const inUse = new Set<Audience>()
 
-  function audienceOf(sessions: readonly Session[]): Audience {
+  function audienceOf(sessions: readonly QueuedSession[]): Audience {
     const sum = sumOf(sessions)
     const found = known.get(sum)
     const isSame = found?.sessions.length === sessions.length
@@ -134,10 +91,10 @@ export function createBundles({ journal, ids, now }: StoreContext, messages: Sha
 
 export function createAudience(
   id: number,
-  sessions: readonly (Session | undefined)[],
+  sessions: readonly (QueuedSession | undefined)[],
   isStored = false,
 ): Audience {
-  let places: Map<Session | undefined, number> | undefined
+  let places: Map<QueuedSession | undefined, number> | undefined
   return {
     id,
     sessions,
@@ -174,14 +131,14 @@ export function changesOf(bundle: Bundle): Change[] {
 }
 
 /** A session's copy as an entry of its queue. */
-export function toCopy(bundle: Bundle, session: Session): QueueEntry {
+export function toCopy(bundle: Bundle, session: QueuedSession): QueueEntry {
   const { id, audience, qos, retain, identifiers, message, shared, since, bytes } = bundle
   return {
     id: id + audience.place(session),
     qos,
     retain,
     identifiers,
-    group: null,
+    sharedName: null,
     message,
     shared,
     bundle,
@@ -194,7 +151,7 @@ export function toCopy(bundle: Bundle, session: Session): QueueEntry {
 }
 
 /** Whether a copy of the bundle waits for the session to come back. */
-export function waitsFor({ isClosed, away }: Session, { id }: Bundle): boolean {
+export function waitsFor({ isClosed, away }: QueuedSession, { id }: Bundle): boolean {
   return !isClosed && id > away.mark
 }
 
@@ -202,7 +159,7 @@ function lastOf({ id, audience }: Bundle): number {
   return id + audience.sessions.length - 1
 }
 
-function sumOf(sessions: readonly (Session | undefined)[]): number {
+function sumOf(sessions: readonly (QueuedSession | undefined)[]): number {
   let sum = 0
   for (const session of sessions) sum = (Math.imul(sum, 31) + (session?.id ?? 0)) | 0
   return sum

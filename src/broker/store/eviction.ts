@@ -1,7 +1,6 @@
-import type { Session } from '../session.ts'
 import type { Absent } from './absent.ts'
-import type { Bundle, Bundles } from './bundles.ts'
-import type { QueueEntry } from './queue.ts'
+import type { Bundles } from './bundles.ts'
+import type { Bundle, QueuedSession, QueueEntry } from './queue-types.ts'
 import type { SharedMessages } from './shared-messages.ts'
 import type { StoreContext } from './store-context.ts'
 
@@ -15,7 +14,7 @@ export function createEviction(
   absent: Pick<Absent, 'oldest' | 'dropOldest'>,
 ) {
   /** Drops the oldest messages until the queue is within its limits; a message that was sent stays. */
-  function makeRoom(session: Session): void {
+  function makeRoom(session: QueuedSession): void {
     const { queue } = session
     for (;;) {
       const tooMany = queue.length() > limits.queueMessages
@@ -32,18 +31,18 @@ export function createEviction(
   }
 
   /** The oldest message that was never sent. */
-  function oldestOf(session: Session): QueueEntry | Bundle | undefined {
+  function oldestOf(session: QueuedSession): QueueEntry | Bundle | undefined {
     const entry = session.queue.oldestUnsent()
     const bundle = absent.oldest(session)
     return entry && (!bundle || entry.id < bundle.id) ? entry : bundle
   }
 
-  function discardOldest(session: Session, oldest: QueueEntry | Bundle): void {
+  function discardOldest(session: QueuedSession, oldest: QueueEntry | Bundle): void {
     if ('audience' in oldest) absent.dropOldest(session, oldest)
     else discard(session, oldest)
   }
 
-  function discard({ queue, isStored }: Session, entry: QueueEntry): void {
+  function discard({ queue, isStored }: QueuedSession, entry: QueueEntry): void {
     const { id, bundle } = entry
     releaseMessage(entry)
     queue.remove(entry)
@@ -61,7 +60,7 @@ export function createEviction(
   }
 
   /** Drops and counts the expired messages of a session. */
-  function expire(session: Session): void {
+  function expire(session: QueuedSession): void {
     const { queue } = session
     let count = 0
     for (const entry of queue.expired(now())) {

@@ -1,7 +1,7 @@
 import type { Delivery } from '../delivery.ts'
 import type { Match, Session } from '../session.ts'
 import type { Change } from './changes.ts'
-import type { QueueEntry } from './queue.ts'
+import type { QueueEntry } from './queue-types.ts'
 import type { SharedMessage } from './shared-messages.ts'
 import type { StoreContext } from './store-context.ts'
 
@@ -28,7 +28,7 @@ export function createEntry(
     retain,
     // an entry can have thousands of them, and needs none if the message cannot be sent again
     identifiers: message === null ? null : identifiers,
-    group,
+    sharedName: group?.name ?? null,
     message,
     shared,
     bundle: null,

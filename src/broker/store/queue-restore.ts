@@ -63,7 +63,7 @@ export function createQueueRestore(
         qos: qos as 1 | 2,
         retain: retain === 1,
         identifiers: list,
-        group: null,
+        sharedName: null,
         message: shared?.message ?? null,
         shared: shared ?? null,
         bundle,

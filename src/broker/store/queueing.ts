@@ -4,9 +4,9 @@ import { createAbsent } from './absent.ts'
 import { createBundles } from './bundles.ts'
 import { createEnqueueing } from './enqueueing.ts'
 import { createEviction } from './eviction.ts'
-import type { QueueEntry } from './queue.ts'
 import { createEntry, enqueueChange, type QueueRecipient } from './queue-entry.ts'
 import { createQueueRestore } from './queue-restore.ts'
+import type { QueueEntry } from './queue-types.ts'
 import type { Sessions } from './sessions.ts'
 import { createSharedMessages } from './shared-messages.ts'
 import type { StoreContext } from './store-context.ts'
@@ -64,7 +64,7 @@ export function createQueueing(context: StoreContext, sessions: Sessions) {
       else if (isNew && session.isStored)
         journal.later(`queue ${entry.id}`, ['sent', entry.packetId, entry.id])
       // no other session can get it
-      if (!session.isStored && !entry.group) session.queue.dropMessage(entry)
+      if (!session.isStored && entry.sharedName === null) session.queue.dropMessage(entry)
     },
     /** A PUBREC came: the receiver has the message, and only the PUBREL is left to send. */
     release(session: Session, entry: QueueEntry): void {

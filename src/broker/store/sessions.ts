@@ -1,7 +1,6 @@
 import type { Access } from '../../acl/access.ts'
 import type { Qos } from '../../topic/message.ts'
 import {
-  type Away,
   COMMANDS_CLIENT_ID,
   type Owner,
   type Session,
@@ -11,6 +10,7 @@ import {
 import { countArrivals } from './incoming.ts'
 import { countSession, countSubscription, createOwner, deviceOf } from './owner.ts'
 import { createQueue } from './queue.ts'
+import type { Away } from './queue-types.ts'
 import type { StoreContext } from './store-context.ts'
 import { isUnchanged, restoredSubscription, subscribeChange } from './subscription.ts'
 

@@ -7,7 +7,7 @@ import type {
   SubscriptionOptions,
 } from '../../../src/broker/session.ts'
 import type { BrokerSessions } from '../../../src/broker/session-broker.ts'
-import type { QueueEntry } from '../../../src/broker/store/queue.ts'
+import type { QueueEntry } from '../../../src/broker/store/queue-types.ts'
 import type { Qos } from '../../../src/topic/message.ts'
 
 const HOUR_SECONDS = 3_600

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { BrokerLog } from '../../../src/broker/broker.ts'
 import type { Delivery } from '../../../src/broker/delivery.ts'
-import type { QueueEntry } from '../../../src/broker/store/queue.ts'
+import type { QueueEntry } from '../../../src/broker/store/queue-types.ts'
 import type { TestBroker } from './test-broker.ts'
 import { receive, release } from './traffic.ts'
 

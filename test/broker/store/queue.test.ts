@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import {
-  createQueue,
-  MAX_PACKET_ID,
-  type Queue,
-  type QueueEntry,
-} from '../../../src/broker/store/queue.ts'
+import { createQueue, MAX_PACKET_ID } from '../../../src/broker/store/queue.ts'
+import type { Queue, QueueEntry } from '../../../src/broker/store/queue-types.ts'
 import { message } from '../../support/message.ts'
 
 let lastId = 0
@@ -18,7 +14,7 @@ function entryOf(more: Partial<QueueEntry> = {}): QueueEntry {
     qos: 1,
     retain: false,
     identifiers: null,
-    group: null,
+    sharedName: null,
     message: {
       ...message('x', String(lastId), { expires: lastId % 3 === 0 ? null : lastId % 7 }),
       sequence: lastId,
