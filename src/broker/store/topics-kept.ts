@@ -1,5 +1,5 @@
 import type { Retention } from './retention.ts'
-import type { TrimRow } from './sqlite-trim.ts'
+import type { TrimRow } from './trim-rows.ts'
 
 /** Counts messages that are kept beyond their time only because they are the latest of their topic. */
 export interface TopicsKept {
