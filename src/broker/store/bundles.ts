@@ -150,11 +150,6 @@ export function toCopy(bundle: Bundle, session: QueuedSession): QueueEntry {
   }
 }
 
-/** Whether a copy of the bundle waits for the session to come back. */
-export function waitsFor({ isClosed, away }: QueuedSession, { id }: Bundle): boolean {
-  return !isClosed && id > away.mark
-}
-
 function lastOf({ id, audience }: Bundle): number {
   return id + audience.sessions.length - 1
 }

@@ -1,4 +1,4 @@
-import type { Absent } from './absent.ts'
+import { oldestBundle } from './away.ts'
 import type { Bundles } from './bundles.ts'
 import type { Bundle, QueuedSession, QueueEntry } from './queue-types.ts'
 import type { SharedMessages } from './shared-messages.ts'
@@ -11,7 +11,6 @@ export function createEviction(
   { journal, limits, onBound, now }: StoreContext,
   messages: SharedMessages,
   bundles: Bundles,
-  absent: Pick<Absent, 'oldest' | 'dropOldest'>,
 ) {
   /** Drops the oldest messages until the queue is within its limits; a message that was sent stays. */
   function makeRoom(session: QueuedSession): void {
@@ -33,13 +32,21 @@ export function createEviction(
   /** The oldest message that was never sent. */
   function oldestOf(session: QueuedSession): QueueEntry | Bundle | undefined {
     const entry = session.queue.oldestUnsent()
-    const bundle = absent.oldest(session)
+    const bundle = oldestBundle(session)
     return entry && (!bundle || entry.id < bundle.id) ? entry : bundle
   }
 
   function discardOldest(session: QueuedSession, oldest: QueueEntry | Bundle): void {
-    if ('audience' in oldest) absent.dropOldest(session, oldest)
+    if ('audience' in oldest) dropCopy(session, oldest)
     else discard(session, oldest)
+  }
+
+  /** Drops the oldest copy in bundles. That is stored when the session comes back, or with the removal of the bundle. */
+  function dropCopy({ away, queue }: QueuedSession, bundle: Bundle): void {
+    away.mark = bundle.id
+    away.floor = bundle.id + 1
+    if (bundle.isCounted) queue.count(-1, -bundle.bytes)
+    bundles.drop(bundle)
   }
 
   function discard({ queue, isStored }: QueuedSession, entry: QueueEntry): void {

@@ -1,6 +1,7 @@
 import type { Delivery } from '../delivery.ts'
 import type { Session } from '../session.ts'
 import { createAbsent } from './absent.ts'
+import { createAwayCopies } from './away.ts'
 import { createBundles } from './bundles.ts'
 import { createEnqueueing } from './enqueueing.ts'
 import { createEviction } from './eviction.ts'
@@ -16,9 +17,10 @@ export function createQueueing(context: StoreContext, sessions: Sessions) {
   const { journal, limits, onBound, ids } = context
   const messages = createSharedMessages()
   const bundles = createBundles(context, messages)
-  const absent = createAbsent(context, sessions, bundles, (session) => eviction.makeRoom(session))
-  const eviction = createEviction(context, messages, bundles, absent)
-  const { discard, releaseMessage, isExpired } = eviction
+  const eviction = createEviction(context, messages, bundles)
+  const { discard, releaseMessage, isExpired, makeRoom } = eviction
+  const away = createAwayCopies(context, bundles, makeRoom)
+  const absent = createAbsent(context, sessions, bundles, makeRoom)
   const restoring = createQueueRestore(ids, sessions, messages, bundles)
 
   return {
@@ -78,22 +80,22 @@ export function createQueueing(context: StoreContext, sessions: Sessions) {
     expire: eviction.expire,
     discardAll(session: Session): void {
       for (const entry of session.queue.all()) discard(session, entry)
-      absent.dropAll(session)
+      away.dropAll(session)
     },
     /** The client is back: unacknowledged messages are sent again first, then those that wait. */
     resume(session: Session): void {
-      absent.storeFloor(session)
-      absent.unpack(session)
+      away.storeFloor(session)
+      away.unpack(session)
       session.queue.rewind()
     },
-    unpack: absent.unpack,
+    unpack: away.unpack,
     /** Drops and counts the expired messages of sessions that are away. */
     expireBundles(): void {
       const copies = absent.expire(isExpired)
       if (copies > 0) onBound('message_expired', copies)
     },
     storeFloors(): void {
-      for (const session of sessions.all()) absent.storeFloor(session)
+      for (const session of sessions.all()) away.storeFloor(session)
     },
     restoreAudience: restoring.audience,
     restoreBundle: restoring.bundle,
@@ -101,7 +103,7 @@ export function createQueueing(context: StoreContext, sessions: Sessions) {
     endRestore(): void {
       restoring.end()
       // drops again what had no room while the sessions were away
-      for (const session of sessions.all()) eviction.makeRoom(session)
+      for (const session of sessions.all()) makeRoom(session)
     },
   }
 }
