@@ -5,7 +5,7 @@ import {
   toJsonProperties,
 } from '../../topic/properties.ts'
 import type { Delivery } from '../delivery.ts'
-import type { Changes, LogRow } from './changes.ts'
+import type { Append, Changes, LogRow } from './changes.ts'
 
 /** The properties as their column holds them. */
 export function toColumn(properties: MessageProperties | null): string | null {
@@ -42,6 +42,25 @@ export function fromRow(...row: LogRow): Delivery {
     properties: fromColumn(properties),
     expires,
   }
+}
+
+/** The change that stores a message. */
+export function toAppend(delivery: Delivery): Append {
+  const { sequence, topic, payload, qos, retain, device, time, received, properties, expires } =
+    delivery
+  return [
+    'append',
+    sequence,
+    topic,
+    toCharacters(payload),
+    qos,
+    retain ? 1 : 0,
+    device,
+    received,
+    toColumn(properties),
+    expires,
+    time === received ? null : time,
+  ]
 }
 
 /** The message in an `append`. */

@@ -24,7 +24,8 @@ export async function openForwarding(
   log: MessageLog,
   forwarded: Forwarded,
 ): Promise<Forwarding> {
-  let position = log.hasRestored('forwarded') ? log.restored('forwarded') : log.start()
+  let position =
+    log.meta.text('forwarded') === undefined ? log.start() : log.meta.number('forwarded')
   let timer: NodeJS.Timeout | undefined
   // stored now: after a crash in the first second the next start must not skip messages
   await journal.append([toChange()])

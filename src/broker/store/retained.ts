@@ -2,7 +2,7 @@ import { createTopicTrie } from '../../topic/trie.ts'
 import { createPace } from '../../turns/pace.ts'
 import type { Delivery } from '../delivery.ts'
 import type { Change, LogRow } from './changes.ts'
-import { byteLength, fromRow, ownMessage } from './columns.ts'
+import { byteLength, fromRow, ownMessage, toAppend } from './columns.ts'
 import type { MessageLog } from './log.ts'
 import type { StoreContext } from './store-context.ts'
 
@@ -31,7 +31,7 @@ export function createRetained({ journal, limits, onBound, now }: StoreContext) 
   async function store(
     message: Delivery,
     append: (changes: Change[]) => Promise<unknown>,
-    log: Pick<MessageLog, 'note' | 'hasRoom' | 'leaveOut' | 'toChange'>,
+    log: Pick<MessageLog, 'note' | 'hasRoom' | 'leaveOut'>,
     isPromised: boolean,
   ): Promise<void> {
     const { topic, sequence } = message
@@ -49,7 +49,7 @@ export function createRetained({ journal, limits, onBound, now }: StoreContext) 
       log.note(message, change, () => {
         // otherwise a restart would restore an older message as the latest
         if (underway.has(topic) || topics.get(topic) !== (kept ?? undefined)) return
-        if (kept) journal.later(`retained ${topic}`, log.toChange(kept), change)
+        if (kept) journal.later(`retained ${topic}`, toAppend(kept), change)
         else journal.later(`retained ${topic}`, change)
       })
       return

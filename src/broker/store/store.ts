@@ -5,6 +5,7 @@ import type { Delivery } from '../delivery.ts'
 import type { Arrival, Session } from '../session.ts'
 import type { Change, Restore } from './changes.ts'
 import { createClock } from './clock.ts'
+import { toAppend } from './columns.ts'
 import type { Forwarded } from './forwarded.ts'
 import { openForwarding } from './forwarding.ts'
 import { createIncoming } from './incoming.ts'
@@ -73,7 +74,7 @@ export async function openStore({
   const keys = createKeys(context)
 
   const restore: Restore = {
-    meta: log.restoreMeta,
+    meta: log.meta.restore,
     session: sessions.restoreSession,
     subscribe: sessions.restoreSubscription,
     message: queueing.messages.restore,
@@ -96,7 +97,7 @@ export async function openStore({
     await journal.close()
     throw error
   }
-  clock.start(log.restored)
+  clock.start(log.meta.number)
   queueing.endRestore()
   sessions.endRestore()
   await log.begin()
@@ -131,7 +132,7 @@ export async function openStore({
       const append = (changes: Change[]) => {
         // earlier messages must be stored first
         log.flush()
-        const all = [log.toChange(message), ...arrived, ...marked, ...changes]
+        const all = [toAppend(message), ...arrived, ...marked, ...changes]
         return queueing.enqueue(message, receivers, all, cohorts)
       }
       const isPromised = message.qos > 0 || mark !== null || receivers.length > 0
