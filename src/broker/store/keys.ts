@@ -1,88 +1,23 @@
 import type { KeyedRequest, Keys, Mark } from '../broker.ts'
 import type { Change, Changes } from './changes.ts'
+import { createKeyEntries, type KeyDevice, type KeyEntry } from './key-entries.ts'
 import type { StoreContext } from './store-context.ts'
 
-interface KeyEntry {
-  readonly id: number
-  readonly owner: Owner
-  readonly key: string
-  readonly fingerprint: string
-  /** By the store's clock. */
-  readonly expires: number
-  /** Of a request that has come to its end. */
-  answer: string | null
-  /** Whose readings are published. */
-  readonly lines: Set<number>
-  isUnderway: boolean
-  bytes: number
-}
-
-interface Owner {
-  readonly device: string
-  readonly entries: Map<string, KeyEntry>
-  bytes: number
-}
-
-/** What an entry takes in memory besides its texts, and each of its lines. */
-const ENTRY_BYTES = 300
-const LINE_BYTES = 16
-/** Less than a millisecond; the others go with the next request that names a key, or later. */
+/** Less than a millisecond; the others are forgotten with the next request that has a key, or later. */
 const EXPIRED_AT_ONCE = 256
 
-/** Remembers requests with an idempotency key, oldest first; the oldest are forgotten when there is no room. */
+/** Remembers requests with an idempotency key; the oldest are forgotten when there is no room. */
 export function createKeys({ journal, limits, onBound, now, ids }: StoreContext) {
-  const entries = new Map<number, KeyEntry>()
-  const owners = new Map<string, Owner>()
-  let bytes = 0
+  const entries = createKeyEntries()
 
-  function ownerOf(device: string): Owner {
-    const known = owners.get(device)
-    if (known) return known
-    const owner = { device, entries: new Map<string, KeyEntry>(), bytes: 0 }
-    owners.set(device, owner)
-    return owner
-  }
-
-  function add(...[id, device, key, fingerprint, expires]: Changes['key']): KeyEntry {
-    const owner = ownerOf(device)
-    const entry: KeyEntry = {
-      id,
-      owner,
-      key,
-      fingerprint,
-      expires,
-      answer: null,
-      lines: new Set<number>(),
-      isUnderway: false,
-      bytes: 0,
-    }
-    owner.entries.set(key, entry)
-    entries.set(id, entry)
-    count(entry, ENTRY_BYTES + key.length + fingerprint.length)
-    return entry
-  }
-
-  function count(entry: KeyEntry, by: number): void {
-    entry.bytes += by
-    entry.owner.bytes += by
-    bytes += by
-  }
-
-  function remove(entry: KeyEntry): void {
-    const { id, owner, key } = entry
-    count(entry, -entry.bytes)
-    entries.delete(id)
-    owner.entries.delete(key)
-    if (owner.entries.size === 0) owners.delete(owner.device)
-  }
-
-  /** Nobody waits for it: what a crash brings back is only remembered for longer. */
+  /** Nobody waits until this is stored: after a crash, the request is only remembered for longer. */
   function forget(entry: KeyEntry): void {
-    remove(entry)
+    entries.remove(entry)
     journal.later(`key ${entry.id}`, ['dropKey', entry.id], ['dropKeyLines', entry.id])
   }
 
-  function forgetFirst(of: Map<unknown, KeyEntry>): boolean {
+  /** Forgets the oldest of these; returns whether there was one. */
+  function forgetOldest(of: ReadonlyMap<unknown, KeyEntry>): boolean {
     for (const entry of of.values()) {
       if (entry.isUnderway) continue
       forget(entry)
@@ -92,59 +27,57 @@ export function createKeys({ journal, limits, onBound, now, ids }: StoreContext)
     return false
   }
 
-  function makeRoom(own: Owner): void {
+  /** Makes room within the limits of a device, and then of all devices. */
+  function makeRoom(device: KeyDevice): void {
     const { keys, keysPerDevice, keyBytes, keyBytesPerDevice } = limits
-    while (own.entries.size > keysPerDevice || own.bytes > keyBytesPerDevice)
-      if (!forgetFirst(own.entries)) break
-    while (entries.size > keys || bytes > keyBytes)
-      if (!forgetFirst(own.entries) && !forgetFirst(entries)) break
+    while (device.entries.size > keysPerDevice || device.bytes > keyBytesPerDevice)
+      if (!forgetOldest(device.entries)) break
+    while (entries.all.size > keys || entries.bytes() > keyBytes)
+      if (!forgetOldest(device.entries) && !forgetOldest(entries.all)) break
   }
 
   function toRequest(entry: KeyEntry): KeyedRequest {
+    const { id } = entry
     entry.isUnderway = true
     return {
       answer: entry.answer,
       isPublished: (line) => entry.lines.has(line),
-      mark: (line) => ({ id: entry.id, line }),
-      published(line) {
-        entry.lines.add(line)
-        count(entry, LINE_BYTES)
-      },
+      mark: (line) => ({ id, line }),
+      published: (line) => entries.addLine(entry, line),
       async finish(answer) {
-        entry.answer = answer
-        count(entry, answer.length - entry.lines.size * LINE_BYTES)
-        entry.lines.clear()
+        entries.setAnswer(entry, answer)
         // without the answer, a repeated request still finds which lines are published
         await journal
           .append([
-            ['keyAnswer', answer, entry.id],
-            ['dropKeyLines', entry.id],
+            ['keyAnswer', answer, id],
+            ['dropKeyLines', id],
           ])
           .catch(() => {})
       },
       release() {
         entry.isUnderway = false
-        if (entry.answer === null && entry.lines.size === 0) remove(entry)
-        else makeRoom(entry.owner)
+        if (entry.answer === null && entry.lines.size === 0) entries.remove(entry)
+        else makeRoom(entry.device)
       },
     }
   }
 
-  function isOver({ expires, isUnderway }: KeyEntry): boolean {
+  function isExpired({ expires, isUnderway }: KeyEntry): boolean {
     return expires <= now() && !isUnderway
   }
 
+  /** Forgets the oldest expired requests. */
   function expire(): void {
     let left = EXPIRED_AT_ONCE
-    for (const entry of entries.values()) {
+    for (const entry of entries.all.values()) {
       if (entry.expires > now() || left-- === 0) return
-      if (isOver(entry)) forget(entry)
+      if (isExpired(entry)) forget(entry)
     }
   }
 
   function find(device: string, key: string): KeyEntry | undefined {
-    const found = owners.get(device)?.entries.get(key)
-    if (!found || !isOver(found)) return found
+    const found = entries.find(device, key)
+    if (!found || !isExpired(found)) return found
     forget(found)
     return undefined
   }
@@ -155,9 +88,9 @@ export function createKeys({ journal, limits, onBound, now, ids }: StoreContext)
     if (known && known.fingerprint !== fingerprint) return 'reused'
     if (known?.isUnderway) return 'underway'
     if (known) return toRequest(known)
-    const entry = add(ids.next(), device, key, fingerprint, now() + limits.keyTtl)
+    const entry = entries.add(ids.next(), device, key, fingerprint, now() + limits.keyTtl)
     const request = toRequest(entry)
-    makeRoom(entry.owner)
+    makeRoom(entry.device)
     return request
   }
 
@@ -168,9 +101,9 @@ export function createKeys({ journal, limits, onBound, now, ids }: StoreContext)
     toChanges({ id, line }: Mark): Change[] {
       const entry = entries.get(id)
       if (!entry) return []
-      const { owner, key, fingerprint, expires } = entry
+      const { device, key, fingerprint, expires } = entry
       return [
-        ['key', id, owner.device, key, fingerprint, expires],
+        ['key', id, device.name, key, fingerprint, expires],
         ['keyLine', id, line],
       ]
     },
@@ -178,15 +111,12 @@ export function createKeys({ journal, limits, onBound, now, ids }: StoreContext)
       ...[id, device, key, fingerprint, expires, answer]: [...Changes['key'], string | null]
     ) {
       ids.passed(id)
-      const entry = add(id, device, key, fingerprint, expires)
-      entry.answer = answer
-      count(entry, answer?.length ?? 0)
+      const entry = entries.add(id, device, key, fingerprint, expires)
+      if (answer !== null) entries.setAnswer(entry, answer)
     },
     restoreLine(id: number, line: number): void {
       const entry = entries.get(id)
-      if (!entry) return
-      entry.lines.add(line)
-      count(entry, LINE_BYTES)
+      if (entry) entries.addLine(entry, line)
     },
   }
 }
