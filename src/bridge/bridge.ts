@@ -17,7 +17,8 @@ import { openUplink, type Uplink } from '../uplink/uplink.ts'
 import { forwardedBy } from './forwarded.ts'
 import { createInbox } from './inbox.ts'
 import { createMapping, type Mapping } from './mapping.ts'
-import { createOutbox, type Loss } from './outbox.ts'
+import { createOutbox } from './outbox.ts'
+import type { Loss } from './outbox-queue.ts'
 
 export type BridgeSettings = Pick<
   Config,

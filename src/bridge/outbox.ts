@@ -1,22 +1,10 @@
-import { setTimeout as wait } from 'node:timers/promises'
-import type { BrokerLog } from '../broker/broker.ts'
 import type { Delivery } from '../broker/delivery.ts'
-import { byteLength, ownMessage } from '../broker/store/columns.ts'
-import { type Forwarded, isForwarded } from '../broker/store/forwarded.ts'
-import type { Forwarding } from '../broker/store/forwarding.ts'
-import type { BridgeLoss } from '../metrics/meter.ts'
-import { createBacklog } from './backlog.ts'
+import { byteLength } from '../broker/store/columns.ts'
 import { createCulprit } from './culprit.ts'
+import { createInFlight, type SentMessage } from './in-flight.ts'
+import { createOutboxQueue, type Loss, type OutboxQueueOptions } from './outbox-queue.ts'
 
-/** Why a message that was read from the log is not sent to the other broker. */
-export type Loss = Exclude<BridgeLoss, 'no_room'>
-
-export interface OutboxOptions {
-  readonly log: Pick<BrokerLog, 'read' | 'now'>
-  readonly forwarding: Forwarding
-  readonly forwarded: Forwarded
-  /** Messages, and bytes of them, that may be unacknowledged; one message may be larger. */
-  readonly window: { readonly messages: number; readonly bytes: number }
+export interface OutboxOptions extends OutboxQueueOptions {
   /**
    * Resolves when the other broker has acknowledged the message, or with the reason why it always refuses it. Rejects when it may
    * accept it later. `carefully`: only after the broker has answered a PINGREQ.
@@ -24,10 +12,6 @@ export interface OutboxOptions {
   send(delivery: Delivery, how?: 'carefully'): Promise<Error | null>
   isConnected(): boolean
   onForwarded(): void
-  /** The delivery is null when it cannot be read. */
-  onLost(loss: Loss, delivery: Delivery | null, reason?: Error): void
-  /** The log cannot be read now; it is tried again. */
-  onUnreadable(error: unknown): void
 }
 
 /** Sends the log to the other broker, in order, from the last acknowledged message on. */
@@ -48,44 +32,30 @@ export interface Outbox {
   close(): Promise<void>
 }
 
-interface Sent {
-  readonly delivery: Delivery
-  readonly bytes: number
-  state: 'sent' | 'done' | 'failed'
-}
-
 const ENDS_CONNECTIONS = new Error('it closes each connection because of this message')
 
 /** The pause before a failed message is sent again over the same connection. */
 const RETRY_MS = 1_000
 
 export function createOutbox(options: OutboxOptions): Outbox {
-  const { log, forwarding, forwarded, window, onLost } = options
-  /** The log is read up to here: each message to send is in `queue` or `sent`. */
-  let read = forwarding.position()
-  let latest = forwarding.latest()
-  let isReading = false
-  let queue: Delivery[] = []
-  let sent: Sent[] = []
-  let sentBytes = 0
+  const { log, forwarding, window, onLost } = options
+  const stop = new AbortController()
+  const queue = createOutboxQueue(options, stop.signal)
+  const inFlight = createInFlight()
+  const culprit = createCulprit()
   // `failed`: nothing is sent until all that was sent is settled; `resting`: nor until there is a reason to try again
   let state: 'sending' | 'failed' | 'resting' | 'closed' = 'sending'
   let awake = Promise.withResolvers<void>()
   let retry: NodeJS.Timeout | undefined
-  const stop = new AbortController()
-  const backlog = createBacklog()
-  const culprit = createCulprit()
-  forwarding.count(read, latest).then(backlog.startWith, options.onUnreadable)
-
-  const isWanted = ({ topic, device }: Delivery) => isForwarded(forwarded, topic, device)
 
   async function run(): Promise<void> {
     while (!isClosed()) {
       awake = Promise.withResolvers()
-      if (queue.length === 0 && read < latest) await readOn()
+      // also without a connection, because the metrics show the age of the oldest message
+      if (queue.messages().length === 0 && !queue.isAllRead()) await queue.read()
       sendSome()
       advance()
-      if (!isClosed() && (queue.length > 0 || read === latest)) await awake.promise
+      if (!isClosed() && (queue.messages().length > 0 || queue.isAllRead())) await awake.promise
     }
   }
 
@@ -93,111 +63,70 @@ export function createOutbox(options: OutboxOptions): Outbox {
     return state === 'closed'
   }
 
-  /** Reads the next part of the log; also without a connection, because the metrics show the age of the oldest message. */
-  async function readOn(): Promise<void> {
-    const upTo = latest
-    isReading = true
-    backlog.beginReading()
-    try {
-      const page = await log.read({ after: read, upTo, filters: forwarded.filters })
-      const damaged = page.damaged?.length ?? 0
-      for (let count = 0; count < damaged; count++) onLost('damaged', null)
-      queue = page.deliveries.filter(isWanted)
-      read = page.reached
-      backlog.endReading(queue.length + damaged, read >= upTo)
-    } catch (error) {
-      options.onUnreadable(error)
-      await wait(RETRY_MS, null, { signal: stop.signal }).catch(() => {})
-    } finally {
-      isReading = false
-    }
-  }
-
   function sendSome(): void {
-    if (state === 'failed' && !sent.some((one) => one.state === 'sent')) goBack()
+    if (state === 'failed' && !inFlight.isAwaited()) goBack()
     if (state !== 'sending' || !options.isConnected()) return
     const isCareful = culprit.isSought(forwarding.position())
     const most = isCareful ? 1 : window.messages
     let taken = 0
-    for (const delivery of queue) {
+    for (const delivery of queue.messages()) {
       const bytes = byteLength(delivery)
-      if (sent.length >= most) break
-      if (sent.length > 0 && sentBytes + bytes > window.bytes) break
+      if (inFlight.length() >= most) break
+      if (inFlight.length() > 0 && inFlight.bytes() + bytes > window.bytes) break
       taken += 1
       sendOne({ delivery, bytes, state: 'sent' }, isCareful ? 'carefully' : undefined)
     }
-    queue.splice(0, taken)
+    queue.drop(taken)
   }
 
   /** Puts unacknowledged messages, and all that were sent after them, back into the queue, so that each topic keeps its order. */
   function goBack(): void {
     advance()
-    queue.unshift(...sent.map(({ delivery }) => delivery))
-    sent = []
-    sentBytes = 0
+    queue.putBack(inFlight.takeAll())
     state = 'resting'
-    wakeLater()
+    clearTimeout(retry)
+    retry = setTimeout(tryAgain, RETRY_MS)
   }
 
-  function sendOne(one: Sent, how?: 'carefully'): void {
-    const { delivery, bytes } = one
-    sent.push(one)
-    sentBytes += bytes
-    if (delivery.expires !== null && delivery.expires <= log.now()) leaveOut(one, 'expired')
-    else if (culprit.isFound(delivery.sequence)) leaveOut(one, 'refused', ENDS_CONNECTIONS)
-    else hand(one, how)
+  function sendOne(message: SentMessage, how?: 'carefully'): void {
+    const { expires, sequence } = message.delivery
+    inFlight.add(message)
+    if (expires !== null && expires <= log.now()) leaveOut(message, 'expired')
+    else if (culprit.isFound(sequence)) leaveOut(message, 'refused', ENDS_CONNECTIONS)
+    else void awaitAnswer(message, options.send(message.delivery, how))
   }
 
-  function hand(one: Sent, how?: 'carefully'): void {
-    const { delivery } = one
-    options.send(delivery, how).then(
-      (refusal) => {
-        if (refusal) onLost('refused', delivery, refusal)
-        else options.onForwarded()
-        one.state = 'done'
-        settled()
-      },
-      () => {
-        one.state = 'failed'
-        if (state === 'sending') state = 'failed'
-        settled()
-      },
-    )
-  }
-
-  function leaveOut(one: Sent, loss: Loss, reason?: Error): void {
-    onLost(loss, one.delivery, reason)
-    one.state = 'done'
-    // its place is free again
+  async function awaitAnswer(message: SentMessage, answer: Promise<Error | null>): Promise<void> {
+    try {
+      const refusal = await answer
+      if (refusal) onLost('refused', message.delivery, refusal)
+      else options.onForwarded()
+      message.state = 'done'
+    } catch {
+      message.state = 'failed'
+      if (state === 'sending') state = 'failed'
+    }
+    advance()
     awake.resolve()
   }
 
-  function settled(): void {
-    advance()
+  function leaveOut(message: SentMessage, loss: Loss, reason?: Error): void {
+    onLost(loss, message.delivery, reason)
+    message.state = 'done'
+    // its place is free again
     awake.resolve()
   }
 
   /** Moves the position forward over messages that are done. */
   function advance(): void {
-    let count = 0
-    while (sent[count]?.state === 'done') {
-      sentBytes -= sent[count]?.bytes ?? 0
-      count += 1
-    }
-    const [last] = sent.splice(0, count).slice(-1)
-    const isAll = sent.length === 0 && queue.length === 0
-    const position = isAll ? read : last?.delivery.sequence
+    const last = inFlight.takeDone()
+    const isAll = inFlight.length() === 0 && queue.messages().length === 0
+    const position = isAll ? queue.readUpTo() : last?.sequence
     if (position !== undefined && position > forwarding.position()) forwarding.moveTo(position)
   }
 
-  /** That is not acknowledged. */
-  function first(): Delivery | undefined {
-    return sent.find(({ state: its }) => its !== 'done')?.delivery ?? queue[0]
-  }
-
-  function wakeLater(): void {
-    clearTimeout(retry)
-    retry = setTimeout(tryAgain, RETRY_MS)
+  function firstUnacknowledged(): Delivery | undefined {
+    return inFlight.first() ?? queue.messages()[0]
   }
 
   function tryAgain(): void {
@@ -209,33 +138,21 @@ export function createOutbox(options: OutboxOptions): Outbox {
   const running = run()
   return {
     note(delivery) {
-      const isNext = read === latest && !isReading
-      const isSmall = delivery.payload.length <= window.bytes / window.messages
-      latest = delivery.sequence
-      const wanted = isWanted(delivery)
-      // nothing is between it and what was read, so it need not be read again
-      const isRead = isNext && (!wanted || (isSmall && queue.length < window.messages))
-      if (isRead) read = latest
-      if (wanted && isRead) queue.push(ownMessage(delivery))
-      if (wanted && !isRead) backlog.note()
-      if (wanted || !isRead) awake.resolve()
+      if (queue.note(delivery)) awake.resolve()
       else advance()
     },
-    noteDeleted: backlog.lost,
+    noteDeleted: queue.noteDeleted,
     connected: tryAgain,
     cut(underway) {
-      // where messages go one at a time it is the first that is not acknowledged
-      const alone = underway === 1 ? first()?.sequence : undefined
+      // if messages are sent one at a time, it is the first that is not acknowledged
+      const alone = underway === 1 ? firstUnacknowledged()?.sequence : undefined
       culprit.cut(forwarding.position(), alone ?? null)
     },
     lag() {
-      const count = backlog.count()
-      if (count === null) return null
-      return count + queue.length + sent.filter(({ state: its }) => its !== 'done').length
+      const waiting = queue.length()
+      return waiting === null ? null : waiting + inFlight.unfinished()
     },
-    oldest() {
-      return first()?.received ?? null
-    },
+    oldest: () => firstUnacknowledged()?.received ?? null,
     async close() {
       state = 'closed'
       stop.abort()
