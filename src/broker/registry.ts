@@ -5,7 +5,7 @@ import { redistribute } from './redistribution.ts'
 import type { Routing } from './routing.ts'
 import type { ClientLink, EndReason, Session, Will } from './session.ts'
 import type { Store } from './store/store.ts'
-import type { KeptWill } from './store/wills.ts'
+import { createWillPublishing, type PublishWill } from './will-publishing.ts'
 
 export interface OpenRequest {
   /** `DEVICE/CLIENT_ID`. */
@@ -30,12 +30,6 @@ export interface CloseRequest {
   readonly expiry: number | null
 }
 
-/** Resolves once the will is published, or has been refused for good. */
-export type PublishWill = (
-  session: { device: string; clientId: string },
-  will: Will,
-) => Promise<void>
-
 /** Knows the connection of each client id; ends sessions and publishes wills when connections are gone. */
 export interface Registry {
   /**
@@ -53,18 +47,11 @@ export interface Registry {
   stop(): void
 }
 
-/** After a crash, clients have this long to reconnect before the wills that it left behind are published. */
-const AFTER_CRASH_SECONDS = 2
-/** The pause before a will that could not be stored is published again. */
-const RETRY_MS = 5_000
-
 export function createRegistry(store: Store, routing: Routing, log: Logger): Registry {
   const { sessions, queueing, wills, now } = store
-  // wills that are being published
-  const saying = new Map<KeptWill, Promise<void>>()
   const logLimited = createLogLimit()
   const alarm = createAlarm(check, now)
-  let publishWill: PublishWill | null = null
+  const willPublishing = createWillPublishing(store, alarm, log)
 
   function notMoved(error: unknown): void {
     logLimited('shared', (repeated) =>
@@ -73,19 +60,12 @@ export function createRegistry(store: Store, routing: Routing, log: Logger): Reg
   }
 
   async function open(request: OpenRequest): Promise<OpenedSession | null> {
-    const { client, cleanStart, expiry, will, link } = request
+    const { client, expiry, will, link } = request
     if (will && !wills.hasRoom(client, will)) return null
-    const before = sessions.find(client)
-    if (before) endLink(before, 'taken_over')
-    const kept = sessions.find(client)
-    if (kept && (cleanStart || sessions.isExpired(kept))) endSession(kept)
-    const present = sessions.find(client)
-    const session = present ?? sessions.create(client, expiry)
-    if (!session) return null
-    // a will that waits for the client to stay away [MQTT-3.1.3-9]
-    const waiting = wills.get(client)
-    const isCancelled = waiting !== undefined && !saying.has(waiting)
-    if (isCancelled) wills.remove(waiting)
+    const opened = takeSession(request)
+    if (!opened) return null
+    const { session } = opened
+    const isCancelled = cancelWill(client)
     session.link = link
     session.expiry = expiry
     queueing.resume(session)
@@ -98,7 +78,26 @@ export function createRegistry(store: Store, routing: Routing, log: Logger): Reg
       close(session, link, { sendsWill: false, expiry: null })
       throw error
     }
-    return { session, isPresent: present !== undefined }
+    return opened
+  }
+
+  /** Ends the client's other connection; returns its session, or a new one. Null if there is no room for one. */
+  function takeSession({ client, cleanStart, expiry }: OpenRequest): OpenedSession | null {
+    const before = sessions.find(client)
+    if (before) endLink(before, 'taken_over')
+    const kept = sessions.find(client)
+    if (kept && (cleanStart || sessions.isExpired(kept))) endSession(kept)
+    const present = sessions.find(client)
+    const session = present ?? sessions.create(client, expiry)
+    return session ? { session, isPresent: present !== undefined } : null
+  }
+
+  /** Removes a will that waits for the client to stay away [MQTT-3.1.3-9]; returns whether there was one. */
+  function cancelWill(client: string): boolean {
+    const waiting = wills.get(client)
+    if (!waiting || willPublishing.isUnderway(waiting)) return false
+    wills.remove(waiting)
+    return true
   }
 
   async function keepWill(session: Session, link: ClientLink, will: Will): Promise<void> {
@@ -128,44 +127,10 @@ export function createRegistry(store: Store, routing: Routing, log: Logger): Reg
     if (expiry !== null) session.expiry = expiry
     const will = wills.get(session.client)
     if (will && !sendsWill) wills.remove(will)
-    else if (will) awaitWill(will, session.expiry)
+    else if (will) willPublishing.publishLater(will, session.expiry)
     sessions.touch(session)
     if (session.expiry === 0) endSession(session)
     else alarm.at(now() + session.expiry * 1000)
-  }
-
-  /**
-   * Waits for the end of the will's delay or of the session, whichever is first [MQTT-3.1.3-9], but at least `least` seconds.
-   */
-  function awaitWill(kept: KeptWill, expiry: number, least = 0): void {
-    const seconds = Math.max(least, Math.min(kept.will.delay, expiry))
-    if (seconds === 0) {
-      sayWill(kept)
-      return
-    }
-    wills.postpone(kept, now() + seconds * 1000)
-    alarm.at(now() + seconds * 1000)
-  }
-
-  function sayWill(kept: KeptWill): void {
-    if (!publishWill || saying.has(kept)) return
-    const said = publishWill(toNames(kept.client), kept.will)
-      // it stays in the store until it is published: after a crash it is published again rather than lost
-      .then(() => wills.remove(kept))
-      .catch((error) => {
-        const { device, clientId } = toNames(kept.client)
-        // all waiting wills fail together with the store, every few seconds
-        logLimited('will', (repeated) =>
-          log.error(
-            { err: error, device, client: clientId, ...repeated },
-            'cannot publish a will yet',
-          ),
-        )
-        wills.postpone(kept, now() + RETRY_MS)
-        alarm.at(now() + RETRY_MS)
-      })
-      .finally(() => saying.delete(kept))
-    saying.set(kept, said)
   }
 
   function endSession(session: Session): void {
@@ -174,7 +139,7 @@ export function createRegistry(store: Store, routing: Routing, log: Logger): Reg
     redistribute(session, store, routing, notMoved)
     queueing.discardAll(session)
     const will = wills.get(session.client)
-    if (will && will.due !== null) sayWill(will)
+    if (will && will.due !== null) willPublishing.publish(will)
   }
 
   /** Ends expired sessions and publishes the wills that are due. Returns the time of the next check. */
@@ -187,37 +152,19 @@ export function createRegistry(store: Store, routing: Routing, log: Logger): Reg
         store.noteExpiredSession()
       } else next = Math.min(next, session.lastSeen + session.expiry * 1000)
     }
-    for (const will of [...wills.all()]) {
-      if (will.due === null || saying.has(will)) continue
-      if (will.due <= now()) sayWill(will)
-      else next = Math.min(next, will.due)
-    }
-    return next
+    return Math.min(next, willPublishing.publishDue())
   }
 
   return {
     open,
     close,
-    publishWillsBy(publish) {
-      publishWill = publish
-      for (const will of [...wills.all()]) {
-        if (will.due !== null) continue
-        const session = sessions.find(will.client)
-        awaitWill(will, session?.expiry ?? 0, AFTER_CRASH_SECONDS)
-      }
-      alarm.at(now())
-    },
+    publishWillsBy: willPublishing.start,
     async endAll(reason) {
       // sessions that outlive the connection come last: they inherit shared messages from the others
       const all = [...sessions.all()].sort((a, b) => a.expiry - b.expiry)
       for (const session of all) endLink(session, reason)
-      await Promise.all(saying.values())
+      await willPublishing.settled()
     },
     stop: alarm.stop,
   }
-}
-
-function toNames(client: string): { device: string; clientId: string } {
-  const device = client.split('/', 1)[0] ?? ''
-  return { device, clientId: client.slice(device.length + 1) }
 }

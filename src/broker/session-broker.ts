@@ -1,8 +1,9 @@
 import type { Delivery } from './delivery.ts'
-import type { CloseRequest, OpenedSession, OpenRequest, PublishWill } from './registry.ts'
+import type { CloseRequest, OpenedSession, OpenRequest } from './registry.ts'
 import type { Arrival, ClientLink, Match, Session } from './session.ts'
 import type { QueueEntry } from './store/queue-types.ts'
 import type { RequestedSubscription } from './store/subscription.ts'
+import type { PublishWill } from './will-publishing.ts'
 
 /** A change of a session's subscriptions, which takes effect at once. */
 export interface Changed {
