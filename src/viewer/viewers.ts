@@ -1,10 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { stateOf } from '../disk/state.ts'
-import { watchFile } from '../disk/watched-file.ts'
-import { type GatewayError, messageOf } from '../errors.ts'
-import { type Book, keepView, redeem, revokeViewer, type ViewerSession } from './book.ts'
-import { changeBook, EMPTY, readBook } from './book-file.ts'
-import { type BookChange, changesBetween } from './changes.ts'
+import type { GatewayError } from '../errors.ts'
+import { keepView, redeem, revokeViewer, type ViewerSession } from './book.ts'
+import type { BookChange } from './changes.ts'
+import { followBook } from './followed-book.ts'
 import { hashOf } from './invite.ts'
 import {
   inviteInvalid,
@@ -28,9 +26,9 @@ export interface Viewers {
   find(token: string): OpenSession | GatewayError
   /** Logs out at once; resolves to why that is not stored yet, or null. Storing it is tried again until it works. */
   end(id: string): Promise<GatewayError | null>
-  /** The query of what the viewer `name` sees first; empty for everything. */
+  /** The stored view of the viewer `name`, as the query of an address; empty for none. */
   viewOf(name: string): string
-  /** Makes it another one; resolves to why that could not be stored, or null. */
+  /** Stores another view; resolves to why that failed, or null. */
   keepView(name: string, query: string): Promise<GatewayError | null>
   /** Why the book cannot be used; null when it can. */
   failure(): string | null
@@ -38,15 +36,15 @@ export interface Viewers {
 }
 
 export interface ViewersOptions {
-  /** Told when the file cannot be used, and null when it can again. */
+  /** Called when the file cannot be used, and with null when it can again. */
   readonly onOutage: (reason: string | null) => void
-  /** Told of every attempt to read it that fails. */
+  /** Called for every attempt to read it that fails. */
   readonly onFailure?: (error: unknown) => void
-  /** Told of what others change in it. */
+  /** Called for each change that others make in it. */
   readonly onChange?: (change: BookChange) => void
-  /** Told the viewer's name when a session expires. */
+  /** Called with the viewer's name when a session expires. */
   readonly onExpired?: (viewer: string) => void
-  /** How often to look whether the file has changed, in milliseconds. */
+  /** Milliseconds between two checks whether the file has changed. */
   readonly intervalMs?: number
 }
 
@@ -55,53 +53,46 @@ const RETRY_MS = 2_000
 const TOKEN_BYTES = 32
 
 /**
- * The viewers in the book at `path`, which `viewer invite` and `viewer revoke` change from outside. Nobody is let in, and
- * everybody out, while it cannot be read.
+ * The viewers in the book at `path`, which the commands `viewer invite` and `viewer revoke` change, too. While the book cannot be
+ * read, nobody is let in and all sessions end.
  */
 export async function openViewers(
   path: string,
   { onOutage, onFailure, onChange, onExpired, intervalMs = INTERVAL_MS }: ViewersOptions,
 ): Promise<Viewers> {
-  let book: Book | null = null
-  // the last one that could be read
-  let known: Book | null = null
-  let outage: string | null = null
   const controllers = new Map<string, AbortController>()
-  // sessions that logged out while the disk was full, say: the book still has them
+  // sessions that logged out, and are still in the book: the disk may be full
   const loggedOut = new Set<string>()
   let retryAt = 0
   // whose view is being stored: one at a time, so that nobody keeps the disk busy
   const keeping = new Set<string>()
+  const { book, change, reloadIfChanged, failure, close } = followBook(path, {
+    onOutage,
+    onFailure,
+    onChange: onChange && reportChange,
+    onChecked: endSessions,
+    intervalMs,
+  })
 
-  async function load(): Promise<void> {
-    try {
-      book = await readBook(path)
-      noteChanges(book ?? EMPTY)
-    } catch (error) {
-      book = null
-      noteOutage(messageOf(error))
-      throw error
-    }
-    noteOutage(null)
+  function reportChange(change: BookChange): void {
+    if (change.kind !== 'revoked' || !loggedOut.has(change.session)) onChange?.(change)
   }
 
-  function noteChanges(next: Book): void {
-    const changes = known && onChange ? changesBetween(known, next, Date.now()) : []
-    known = next
-    for (const change of changes)
-      if (change.kind !== 'revoked' || !loggedOut.has(change.session)) onChange?.(change)
+  function sessionWith(is: (one: ViewerSession) => boolean): ViewerSession | undefined {
+    return book()?.sessions.find((one) => is(one) && !loggedOut.has(one.id))
   }
 
-  function noteOutage(found: string | null): void {
-    if (found !== outage) onOutage(found)
-    outage = found
+  function endSessions(): void {
+    endInvalid()
+    // if it fails, it is tried again
+    if (loggedOut.size > 0 && performance.now() >= retryAt) void storeEnds().catch(() => {})
   }
 
   /** Ends the open sessions that are no longer in the book, or whose time is over. */
-  function endSome(): void {
+  function endInvalid(): void {
     const now = Date.now()
     for (const [id, controller] of controllers) {
-      const session = sessionIn(book, (one) => one.id === id)
+      const session = sessionWith((one) => one.id === id)
       if (session && session.expires > now) continue
       controllers.delete(id)
       if (session) onExpired?.(session.name)
@@ -109,91 +100,59 @@ export async function openViewers(
     }
   }
 
-  function sessionIn(
-    from: Book | null,
-    is: (one: ViewerSession) => boolean,
-  ): ViewerSession | undefined {
-    return from?.sessions.find((one) => is(one) && !loggedOut.has(one.id))
-  }
-
-  function viewOf(name: string): string {
-    return book?.views.find((view) => view.name === name)?.query ?? ''
-  }
-
-  let changing: Promise<unknown> = Promise.resolve()
-  /** One at a time: each change that waits for the lock would keep its file open. */
-  function change<T>(work: Parameters<typeof changeBook<T>>[2]): Promise<T> {
-    const changed = changing.then(() => changeBook(path, Date.now(), work))
-    changing = changed.catch(() => {})
-    return changed
-  }
-
-  function opened(session: ViewerSession): OpenSession {
-    let controller = controllers.get(session.id)
-    if (!controller) {
-      controller = new AbortController()
-      controllers.set(session.id, controller)
-    }
-    return { ...session, ended: controller.signal }
-  }
-
   /** Deletes the sessions that logged out from the book. */
   async function storeEnds(): Promise<void> {
     const ids = [...loggedOut]
     retryAt = performance.now() + RETRY_MS
     await change((before) => ({ book: ids.reduce(revokeViewer, before), result: undefined }))
-    await watched.reloadIfChanged()
+    await reloadIfChanged()
     for (const id of ids) loggedOut.delete(id)
   }
 
-  function looked(): void {
-    endSome()
-    // where it fails, it is tried again
-    if (loggedOut.size > 0 && performance.now() >= retryAt) void storeEnds().catch(() => {})
+  function toOpen(session: ViewerSession): OpenSession {
+    const controller = controllers.get(session.id) ?? new AbortController()
+    controllers.set(session.id, controller)
+    return { ...session, ended: controller.signal }
   }
 
-  const watched = watchFile({
-    load,
-    intervalMs,
-    onFailure,
-    onChecked: looked,
-    state: () => stateOf(path),
-  })
-  await watched.reloadIfChanged()
+  function viewOf(name: string): string {
+    return book()?.views.find((view) => view.name === name)?.query ?? ''
+  }
 
+  await reloadIfChanged()
   return {
     async trade(code) {
-      const hash = hashOf(code)
-      await watched.reloadIfChanged()
+      const codeHash = hashOf(code)
+      await reloadIfChanged()
       // looked up here first: a stranger's guesses must not wait for the lock, nor others for them
-      if (!book?.invites.some(({ codeHash }) => codeHash === hash)) return inviteInvalid()
+      if (!book()?.invites.some((invite) => invite.codeHash === codeHash)) return inviteInvalid()
       const token = randomBytes(TOKEN_BYTES).toString('base64url')
-      const named = { id: randomUUID(), tokenHash: hashOf(token) }
+      const names = { id: randomUUID(), tokenHash: hashOf(token) }
       const session = await change((before) => {
-        const traded = redeem(before, hash, named, Date.now())
+        const traded = redeem(before, codeHash, names, Date.now())
         return { book: traded?.book ?? before, result: traded?.session ?? null }
       })
-      await watched.reloadIfChanged()
-      if (!session || !book) return inviteInvalid()
-      return { session: opened(session), token }
+      await reloadIfChanged()
+      if (!session || !book()) return inviteInvalid()
+      return { session: toOpen(session), token }
     },
 
     find(token) {
-      const hash = hashOf(token)
-      const session = sessionIn(book, (one) => one.tokenHash === hash)
+      const tokenHash = hashOf(token)
+      const session = sessionWith((one) => one.tokenHash === tokenHash)
       if (!session) return sessionEnded()
-      return session.expires > Date.now() ? opened(session) : sessionExpired()
+      return session.expires > Date.now() ? toOpen(session) : sessionExpired()
     },
 
     async end(id) {
       loggedOut.add(id)
-      endSome()
+      endInvalid()
       try {
         await storeEnds()
       } catch (error) {
         return sessionNotStored(error)
       } finally {
-        await watched.reloadIfChanged()
+        await reloadIfChanged()
       }
       return null
     },
@@ -206,7 +165,7 @@ export async function openViewers(
       keeping.add(name)
       try {
         await change((before) => ({ book: keepView(before, name, query), result: undefined }))
-        await watched.reloadIfChanged()
+        await reloadIfChanged()
       } catch (error) {
         return viewNotStored(error)
       } finally {
@@ -215,7 +174,7 @@ export async function openViewers(
       return null
     },
 
-    failure: watched.failure,
-    close: watched.close,
+    failure,
+    close,
   }
 }
