@@ -7,7 +7,8 @@ import { createHeardTopics, type HeardBounds, type HeardTopic } from './heard.ts
 import { GATEWAY_NAME } from './own-messages.ts'
 import { type RestoringOptions, restoreHeard } from './restoring.ts'
 import { createStatuses } from './statuses.ts'
-import { createWatches } from './watches.ts'
+import { createTransitions } from './transitions.ts'
+import { createWatches, type TopicWatch } from './watches.ts'
 
 export interface PresenceOptions
   extends HeardBounds,
@@ -38,8 +39,6 @@ export interface Presence {
   close(): Promise<void>
 }
 
-const SWEEP_MS = 60_000
-
 export async function openPresence(options: PresenceOptions): Promise<Presence> {
   const { broker, catalog, statusTopics, own, ttl, watchesNumbers } = options
   const { now = () => performance.now() } = options
@@ -47,7 +46,16 @@ export async function openPresence(options: PresenceOptions): Promise<Presence> 
   const statuses = createStatuses(heard, statusTopics, own)
   const watches = createWatches(catalog, statusTopics, watchesNumbers)
   const listeners: ((device: string, topic: string) => void)[] = []
-  const alarm = createAlarm(sweep, now)
+  const alarm = createAlarm(() => transitions.sweep(), now)
+  const transitions = createTransitions({
+    heard,
+    statuses,
+    alarm,
+    ttl,
+    watchOf: watches.of,
+    onChange: callListeners,
+    now,
+  })
 
   /** Called for every message, so it does as little as it can. */
   function note(delivery: Delivery): void {
@@ -55,26 +63,31 @@ export async function openPresence(options: PresenceOptions): Promise<Presence> 
     if (device === null || device === GATEWAY_NAME) return
     const watch = watches.of(topic)
     if (watch.kind === 'other') return
+    const isEmptied = payload.length === 0 && delivery.retain
     if (watch.kind === 'status') {
-      if (payload.length === 0 && delivery.retain) forgetCleared(topic)
+      if (isEmptied) forgetCleared(topic)
       return
     }
     // whoever empties a retained topic need not be the device
-    if (payload.length === 0 && delivery.retain) return
+    if (isEmptied) return
     const known = watch.last?.device === device ? watch.last : heard.get(device, topic)
-    if (known === undefined) {
-      const fresh = toHeard(delivery, watch.info)
-      if (!heard.add(fresh)) return
-      noteNumber(fresh, payload)
-      markOnline(fresh)
-      callListeners(fresh)
-      return
-    }
-    watch.last = known
-    known.heardAt = now()
-    known.received = delivery.received
-    if (noteNumber(known, payload)) callListeners(known)
-    if (known.state === 'offline' || known.published === null) markOnline(known)
+    if (known) noteAgain(known, watch, delivery)
+    else noteNew(toHeard(delivery, watch.info), payload)
+  }
+
+  function noteNew(topic: HeardTopic, payload: Buffer): void {
+    if (!heard.add(topic)) return
+    noteNumber(topic, payload)
+    transitions.markOnline(topic)
+    callListeners(topic)
+  }
+
+  function noteAgain(topic: HeardTopic, watch: TopicWatch, { received, payload }: Delivery): void {
+    watch.last = topic
+    topic.heardAt = now()
+    topic.received = received
+    if (noteNumber(topic, payload)) callListeners(topic)
+    if (topic.state === 'offline' || topic.published === null) transitions.markOnline(topic)
   }
 
   function toHeard({ device, topic, received }: Delivery, info: TopicInfo): HeardTopic {
@@ -91,9 +104,9 @@ export async function openPresence(options: PresenceOptions): Promise<Presence> 
   }
 
   /** Returns whether it is the topic's first number. */
-  function noteNumber(one: HeardTopic, payload: Buffer): boolean {
-    if (one.isNumber || !watchesNumbers || numberIn(payload) === null) return false
-    one.isNumber = true
+  function noteNumber(topic: HeardTopic, payload: Buffer): boolean {
+    if (topic.isNumber || !watchesNumbers || numberIn(payload) === null) return false
+    topic.isNumber = true
     return true
   }
 
@@ -101,63 +114,13 @@ export async function openPresence(options: PresenceOptions): Promise<Presence> 
     for (const listener of listeners) listener(device, topic)
   }
 
-  function markOnline(one: HeardTopic): void {
-    one.state = 'online'
-    if (one.info.silence === null) return
-    alarm.at(one.heardAt + one.info.silence)
-    statuses.publish(one)
-  }
-
-  /** Marks topics that have fallen silent, and forgets those that are silent for too long. Returns when to sweep again. */
-  function sweep(): number {
-    const at = now()
-    const oldest = Date.now() - ttl
-    let next = Number.POSITIVE_INFINITY
-    for (const one of heard.all()) {
-      const { silence } = one.info
-      if (one.state === 'offline' || silence === null) {
-        if (one.received < oldest) forget(one)
-        continue
-      }
-      if (one.heardAt + silence > at) {
-        next = Math.min(next, one.heardAt + silence)
-        continue
-      }
-      one.state = 'offline'
-      statuses.publish(one)
-    }
-    return Math.min(next, at + SWEEP_MS)
-  }
-
-  function forget(one: HeardTopic): void {
-    heard.remove(one)
-    watches.of(one.topic).last = null
-    statuses.clear(one)
-    callListeners(one)
-  }
-
   /** Somebody has emptied a status topic: that of a device or topic which is gone for good. */
   function forgetCleared(statusTopic: string): void {
     const status = statusTopics.parse(statusTopic)
     if (status === null) return
-    const cleared = status.topic === null ? [...heard.of(status.device)] : []
-    const one = status.topic === null ? undefined : heard.get(status.device, status.topic)
-    for (const each of one ? [one] : cleared) forget(each)
-  }
-
-  function recheck(one: HeardTopic): void {
-    const { info, kind } = watches.of(one.topic)
-    one.info = info
-    if (kind !== 'watched') forget(one)
-    else if (info.silence !== null) {
-      one.state = one.heardAt + info.silence > now() ? 'online' : one.state
-      statuses.publish(one)
-    } else if (one.published !== null) {
-      statuses.clear(one)
-      one.published = null
-      one.state = 'online'
-    }
-    callListeners(one)
+    const { device, topic } = status
+    const gone = topic === null ? [...heard.of(device)] : [heard.get(device, topic)]
+    for (const one of gone) if (one) transitions.forget(one)
   }
 
   const unfollow = options.isUsed ? await broker.follow(note) : null
@@ -177,15 +140,15 @@ export async function openPresence(options: PresenceOptions): Promise<Presence> 
         noteNumber,
         now,
       })
-      for (const one of heard.all()) {
-        callListeners(one)
-        if (one.info.silence !== null) statuses.publish(one)
+      for (const topic of heard.all()) {
+        callListeners(topic)
+        if (topic.info.silence !== null) statuses.publish(topic)
       }
       alarm.at(now())
     },
     recheck() {
       watches.forget()
-      for (const one of [...heard.all()]) recheck(one)
+      for (const topic of [...heard.all()]) transitions.recheck(topic)
       alarm.at(now())
     },
     all: heard.all,
