@@ -1,11 +1,10 @@
 import type { BrokerUrl } from '../config/broker-url.ts'
 import { messageOf } from '../errors.ts'
+import { createAttempts } from './attempts.ts'
 import { createBackOff } from './back-off.ts'
-import { type Connection, connect } from './connection.ts'
-import { toConnectFailure } from './failure.ts'
+import type { Connection } from './connection.ts'
 import type { UplinkMessage, UplinkSubscription } from './message.ts'
 import type { UplinkOptions } from './options.ts'
-import { createProtocols } from './protocols.ts'
 import { termsProblem, unavailable } from './refusals.ts'
 import { hostAndPort } from './socket.ts'
 import { createWindow, type Window } from './window.ts'
@@ -51,20 +50,19 @@ const NOTHING_PENDING = { messages: 0, bytes: 0 } as const
 /** Begins to connect, and returns without waiting for it. */
 export function openUplink(options: UplinkOptions): Uplink {
   const { addresses, meter, deadlineMs, maxPending } = options
-  const protocols = createProtocols()
   const backOff = createBackOff()
+  const stop = new AbortController()
+  const attempts = createAttempts(options, stop.signal, (failures) => {
+    if (failures >= addresses.length) cut = []
+  })
   let state: UplinkState = 'connecting'
   let outage = 'there was no connection yet'
   let current: { readonly connection: Connection; readonly window: Window } | null = null
   let closing: Promise<void> | undefined
-  /** Unacknowledged when the broker closed the last connection. */
+  /** Unacknowledged when the broker closed the last connection; empty once no address can be reached. */
   let cut: readonly UplinkMessage[] = []
-  /** Attempts to connect since then. */
-  let failures = 0
-  const stop = new AbortController()
   /** Aborted to end the pause, when somebody needs the connection now. */
   let hurry = new AbortController()
-  let attempting: { readonly since: number; readonly giveUp: AbortController } | undefined
   let online = Promise.withResolvers<void>()
 
   async function run(): Promise<void> {
@@ -85,31 +83,10 @@ export function openUplink(options: UplinkOptions): Uplink {
     hurry = new AbortController()
   }
 
-  /** Connects, and resolves with the reason once that has failed or is over. */
+  /** Connects, and resolves with the reason once that has failed or the connection has ended. */
   async function attempt(at: BrokerUrl): Promise<string> {
-    const protocol = protocols.of(at)
-    let connection: Connection
-    // by the system's clock: the monotonic one may stop while the machine is suspended
-    const giveUp = new AbortController()
-    attempting = { since: Date.now(), giveUp }
-    const given = AbortSignal.any([stop.signal, giveUp.signal])
-    try {
-      const credentials = await options.credentials()
-      if (stop.signal.aborted) return outage
-      connection = await connect({ ...options, at, protocol, stop: given, credentials })
-    } catch (error) {
-      attempting = undefined
-      failures += 1
-      if (failures >= addresses.length) cut = []
-      const { kind, message } = toConnectFailure(error, hostAndPort(at), options.settings)
-      meter.uplinkConnection(kind === 'refused' ? 'refused' : 'failed')
-      return protocols.noteFailure(at, kind) && protocols.of(at) !== protocol
-        ? attempt(at)
-        : message
-    }
-    attempting = undefined
-    protocols.noteConnection(at)
-    return use(connection, at)
+    const connection = await attempts.connect(at)
+    return typeof connection === 'string' ? connection : use(connection, at)
   }
 
   async function use(connection: Connection, at: BrokerUrl): Promise<string> {
@@ -140,7 +117,6 @@ export function openUplink(options: UplinkOptions): Uplink {
     outage = reason
     backOff.noteConnection(performance.now() - since, window.hasAcknowledged())
     cut = connection.isCut() ? window.underway() : []
-    failures = 0
     window.fail(unavailable('away', reason))
     return reason
   }
@@ -178,8 +154,7 @@ export function openUplink(options: UplinkOptions): Uplink {
     connected(ms) {
       if (state !== 'connected') {
         hurry.abort()
-        if (attempting && Math.abs(Date.now() - attempting.since) > ms)
-          attempting.giveUp.abort(new Error('it took too long to connect'))
+        attempts.giveUpAfter(ms)
       }
       return within(ms, online.promise, () => unavailable('away', outage).error)
     },
