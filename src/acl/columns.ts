@@ -1,7 +1,14 @@
 import { hash } from 'node:crypto'
 import { DOLLAR, HASH, LOWER_C, LOWER_U, PERCENT, PLUS, SLASH } from './ascii.ts'
 import { addTo, type Bits } from './bits.ts'
-import { type Column, type NamesHeld, type Part, permits, type Rule, type Table } from './rules.ts'
+import {
+  type Column,
+  type NamesHeld,
+  type PatternPart,
+  permits,
+  type Rule,
+  type Table,
+} from './rules.ts'
 
 const NO_NAMES: NamesHeld = { users: 0, clientIds: 0 }
 // shared until something is entered: most levels need one of both, or none
@@ -18,7 +25,7 @@ export function levelKey(bytes: Buffer, from: number, to: number): string {
 type Draft<T> = { -readonly [K in keyof T]: T[K] extends Bits ? number[] : T[K] }
 interface DraftColumn extends Draft<Omit<Column, 'literals' | 'parts'>> {
   literals: Map<string, number[]>
-  parts: Map<string, Draft<Part>>
+  parts: Map<string, Draft<PatternPart>>
   /** What the parts of each length may cost. */
   effortAlike: Map<number, number>
 }

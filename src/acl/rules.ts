@@ -60,7 +60,7 @@ export interface Column {
   /** By the level as `keyOf` gives it. */
   readonly literals: ReadonlyMap<string, Bits>
   /** Levels of patterns that names are put in. */
-  readonly parts: ReadonlyMap<string, Part>
+  readonly parts: ReadonlyMap<string, PatternPart>
   /** How often each part holds a name. */
   readonly names: NamesHeld
   /** Rules that end before this level. */
@@ -73,7 +73,7 @@ export interface Column {
   readonly partsEffort: number
 }
 
-export interface Part {
+export interface PatternPart {
   /** Where the first of them stands in the file. */
   readonly filter: number
   readonly end: number

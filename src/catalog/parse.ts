@@ -74,16 +74,16 @@ function parseLine(bytes: Buffer, line: number): Statement | null {
       'the pattern must not start with "$": such topics are reserved for the broker',
       1,
     )
-  const said = pairsOf(rest)
-  const unit = said.get('unit', textOf(20)) ?? null
-  const field = said.get('field', fieldOf) ?? null
-  const name = said.get('name', (word) => nameIn(word, pattern)) ?? null
-  const deviceClass = said.get('class', deviceClassIn) ?? deviceClassOf(unit)
-  const min = said.get('min', numberOf) ?? null
-  const max = said.get('max', numberOf) ?? null
+  const pairs = pairsOf(rest)
+  const unit = pairs.get('unit', textOf(20)) ?? null
+  const field = pairs.get('field', fieldOf) ?? null
+  const name = pairs.get('name', (word) => nameIn(word, pattern)) ?? null
+  const deviceClass = pairs.get('class', deviceClassIn) ?? deviceClassOf(unit)
+  const min = pairs.get('min', numberOf) ?? null
+  const max = pairs.get('max', numberOf) ?? null
   if (min !== null && max !== null && min > max)
     throw new Fault(`min ${min} is above max ${max}`, first.column)
-  const silence = said.get('silence', silenceOf)
+  const silence = pairs.get('silence', silenceOf)
   return { line, pattern, field, name, unit, deviceClass, min, max, silence }
 }
 

@@ -1,7 +1,7 @@
 import type { SettingName, Settings } from './schema.ts'
 
 /** The services that pass requests to a function. */
-const GIVERS: ReadonlySet<string | undefined> = new Set([undefined, 'aws-apigw', 'alb'])
+const SERVICES: ReadonlySet<string | undefined> = new Set([undefined, 'aws-apigw', 'alb'])
 
 /** Problems of the settings of a function, which has no doors and stores nothing. */
 export function* functionProblems(
@@ -11,6 +11,6 @@ export function* functionProblems(
   const { broker, proxyIdentity } = values as Partial<Settings>
   if (broker && broker.kind !== 'mqtt')
     yield `${called('broker')} must be mqtts://HOST:PORT in a function: a function cannot keep messages, because it may stop at any time`
-  if (!GIVERS.has(proxyIdentity))
+  if (!SERVICES.has(proxyIdentity))
     yield `${called('proxyIdentity')} must be aws-apigw or alb in a function`
 }

@@ -14,7 +14,7 @@ export const THE_END = -1
 const MOST_STATES = 600
 
 /** A part of the pattern: adds its states in front of `next`, and returns the first. */
-type Part = (next: number) => number
+type Fragment = (next: number) => number
 
 const CLASS = /^\[(?:\\.|[^\]\\])*\]/su
 const ESCAPE =
@@ -27,21 +27,21 @@ export function readPattern(source: string): { readonly states: State[]; readonl
   let at = 0
   let copies = 0
 
-  function choice(): Part {
+  function choice(): Fragment {
     const branches = [sequence()]
     while (take('|')) branches.push(sequence())
-    if (branches.length === 1) return branches[0] as Part
+    if (branches.length === 1) return branches[0] as Fragment
     return (next) => add({ kind: 'split', next: branches.map((branch) => branch(next)) })
   }
 
-  function sequence(): Part {
-    const parts: Part[] = []
+  function sequence(): Fragment {
+    const parts: Fragment[] = []
     while (at < source.length && source[at] !== '|' && source[at] !== ')')
       parts.push(repeated(atom()))
     return (next) => parts.reduceRight((after, part) => part(after), next)
   }
 
-  function atom(): Part {
+  function atom(): Fragment {
     if (take('^')) return (next) => add({ kind: 'start', next })
     if (take('$')) return (next) => add({ kind: 'end', next })
     if (take('(')) return group()
@@ -50,7 +50,7 @@ export function readPattern(source: string): { readonly states: State[]; readonl
     return (next) => add({ kind: 'one', accepts, next })
   }
 
-  function group(): Part {
+  function group(): Fragment {
     const rest = source.slice(at)
     const [opening = ''] = /^\?(?:<[=!]|<[^>]*>|.)/su.exec(rest) ?? []
     if (/^\?<?[=!]/.test(opening)) throw unsupported(`(${opening}`, 'looks ahead or behind')
@@ -72,7 +72,7 @@ export function readPattern(source: string): { readonly states: State[]; readonl
     return text
   }
 
-  function repeated(part: Part): Part {
+  function repeated(part: Fragment): Fragment {
     const [text, , from, comma, to] = REPETITION.exec(source.slice(at)) ?? []
     if (text === undefined) return part
     at += text.length
@@ -84,21 +84,21 @@ export function readPattern(source: string): { readonly states: State[]; readonl
       : (next) => copied(part, least, optional(part, most - least, next))
   }
 
-  function loop(part: Part, next: number): number {
+  function loop(part: Fragment, next: number): number {
     const ways = [next]
     const start = add({ kind: 'split', next: ways })
     ways.push(part(start))
     return start
   }
 
-  function optional(part: Part, times: number, next: number): number {
+  function optional(part: Fragment, times: number, next: number): number {
     let after = next
     for (let count = 0; count < times; count += 1)
       after = add({ kind: 'split', next: [next, part(after)] })
     return after
   }
 
-  function copied(part: Part, times: number, next: number): number {
+  function copied(part: Fragment, times: number, next: number): number {
     let after = next
     for (let count = 0; count < times; count += 1) {
       // counts copies rather than states, because a part may have no state: (){1000000}

@@ -131,7 +131,7 @@ function unfinishedOf(path: string): string {
   return join(dirname(path), UNFINISHED_PREFIX + basename(path))
 }
 
-async function writeNew({ path, text, mode }: NewFile, owner: Owner | null): Promise<void> {
+async function writeNew({ path, text, mode }: NewFile, owner: FileOwner | null): Promise<void> {
   // the mode comes with the file's creation: set later, a key could be read in between
   await using handle = await open(path, 'wx', mode)
   try {
@@ -144,13 +144,13 @@ async function writeNew({ path, text, mode }: NewFile, owner: Owner | null): Pro
   }
 }
 
-interface Owner {
+interface FileOwner {
   readonly uid: number
   readonly gid: number
 }
 
 /** The owner that a file written at `path` must be given to; null when this process is the right owner. */
-async function ownerFor(path: string): Promise<Owner | null> {
+async function ownerFor(path: string): Promise<FileOwner | null> {
   const [uid, gid] = [process.geteuid?.(), process.getegid?.()]
   if (uid === undefined) return null
   const present = await stat(path).catch(() => null)
@@ -165,7 +165,7 @@ async function ownerFor(path: string): Promise<Owner | null> {
   return owner.uid === uid && owner.gid === gid ? null : owner
 }
 
-async function give(handle: FileHandle, path: string, owner: Owner): Promise<void> {
+async function give(handle: FileHandle, path: string, owner: FileOwner): Promise<void> {
   try {
     await handle.chown(owner.uid, owner.gid)
   } catch (error) {

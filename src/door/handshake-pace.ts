@@ -19,7 +19,7 @@ export interface HandshakePaceOptions {
   readonly now?: () => number
 }
 
-interface Waiting {
+interface WaitingHandshake {
   readonly begin: () => void
 }
 
@@ -33,7 +33,7 @@ export function createHandshakePace({
   const tolerance = 1000 - interval
   let arrival = 0
   // addresses in the order of their turns
-  const queues = new Map<string, Set<Waiting>>()
+  const queues = new Map<string, Set<WaitingHandshake>>()
   let timer: NodeJS.Timeout | undefined
 
   function wait(): number {
@@ -45,7 +45,7 @@ export function createHandshakePace({
   }
 
   /** The next connection whose address has its turn and may begin; otherwise the milliseconds until one may. */
-  function next(): Waiting | number {
+  function next(): WaitingHandshake | number {
     let soonest = Number.POSITIVE_INFINITY
     for (const [address, queue] of queues) {
       const [first] = queue

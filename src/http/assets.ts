@@ -10,10 +10,10 @@ export interface Asset {
   readonly etag: string
 }
 
-const OURS = new URL('../dashboard/', import.meta.url)
+const DASHBOARD = new URL('../dashboard/', import.meta.url)
 const DOCUMENTS = new URL('../../openapi/', import.meta.url)
 /** Files from other packages. Those that exist only in a checkout are copied beside our own in the built package. */
-const THEIRS = {
+const PACKAGE_FILES = {
   '/assets/uplot.js': 'uplot/dist/uPlot.iife.min.js',
   '/assets/uplot.css': 'uplot/dist/uPlot.min.css',
   '/assets/swagger-ui-bundle.js': 'swagger-ui-dist/swagger-ui-bundle.js',
@@ -31,12 +31,12 @@ const TYPES: Readonly<Record<string, string>> = {
 /** Every file that a browser may load, by its path. */
 export async function findFiles(): Promise<ReadonlyMap<string, URL>> {
   const files = new Map<string, URL>()
-  for (const name of await readdir(OURS))
-    if (/\.(ts|js|css|svg|html)$/.test(name)) files.set(pathOf(name), new URL(name, OURS))
+  for (const name of await readdir(DASHBOARD))
+    if (/\.(ts|js|css|svg|html)$/.test(name)) files.set(pathOf(name), new URL(name, DASHBOARD))
   for (const name of ['openapi.json', 'asyncapi.json'])
     files.set(`/${name}`, new URL(name, DOCUMENTS))
   const { resolve } = createRequire(import.meta.url)
-  for (const [path, file] of Object.entries(THEIRS))
+  for (const [path, file] of Object.entries(PACKAGE_FILES))
     if (!files.has(path)) files.set(path, pathToFileURL(resolve(file)))
   return files
 }

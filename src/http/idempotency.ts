@@ -50,10 +50,10 @@ function keyIn(header: string): string {
 
 /** The parts by which requests differ: URL, body, and the headers that describe the body. */
 function fingerprintOf({ originalUrl, headers, body }: Request): string {
-  const said = Object.values(HEADERS).map((name) => headers[name] ?? null)
+  const headerValues = Object.values(HEADERS).map((name) => headers[name] ?? null)
   // the attributes of a CloudEvent; without any, the fingerprint is that of older gateways
   const event = Object.entries(headers).filter(([name]) => name.startsWith('ce-'))
-  const hash = createHash('sha256').update(JSON.stringify([originalUrl, said, ...event]))
+  const hash = createHash('sha256').update(JSON.stringify([originalUrl, headerValues, ...event]))
   if (body instanceof Buffer) hash.update(body)
   return hash.digest('base64url')
 }

@@ -36,7 +36,7 @@ interface Holding extends Link<Holding> {
 
 /** The key under which a request or response holds its `Holding`: cheaper for each request than a map. */
 const HOLDING = Symbol('holding')
-type Part = { [HOLDING]?: Holding }
+type WithHolding = { [HOLDING]?: Holding }
 
 export interface RequestMemoryOptions extends HttpMemory {
   /** Who sends a request; without it every client counts as one without an identity. */
@@ -97,8 +97,8 @@ export function createRequestMemory({
       before: null,
       after: null,
     }
-    ;(request as Part)[HOLDING] = holding
-    ;(response as Part)[HOLDING] = holding
+    ;(request as WithHolding)[HOLDING] = holding
+    ;(response as WithHolding)[HOLDING] = holding
     connection.requests.add(holding)
     response.on('close', closed)
     return null
@@ -106,7 +106,7 @@ export function createRequestMemory({
 }
 
 /** A listener of a response; one function for all responses. */
-function closed(this: Part): void {
+function closed(this: WithHolding): void {
   const holding = this[HOLDING] as Holding
   holding.connection.requests.remove(holding)
   release(holding)
@@ -122,7 +122,7 @@ export function holdFor(
   { memory }: Pick<HttpMemory, 'memory'>,
   kind: Kind,
 ): Hold {
-  const holding = (request.raw as Part)[HOLDING]
+  const holding = (request.raw as WithHolding)[HOLDING]
   if (!holding) throw new Error('a request reached a route without being counted')
   const caller = callerIn(request)
   const hold =

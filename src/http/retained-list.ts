@@ -93,8 +93,8 @@ function placeOf(topic: string, sorted: readonly Message[]): number {
 }
 
 /** The topic after which the list continues. */
-function tokenIn(said: string): string {
-  const bytes = Buffer.from(said, 'base64url')
-  if (bytes.toString('base64url') === said) return bytes.toString('utf8')
+function tokenIn(token: string): string {
+  const bytes = Buffer.from(token, 'base64url')
+  if (bytes.toString('base64url') === token) return bytes.toString('utf8')
   throw new GatewayError('query_invalid', 'nextToken must come from an earlier answer.')
 }

@@ -126,9 +126,9 @@ export function createRelay({
 
   function timeOf({ time = null, properties }: Reading, received: number): number {
     if (time !== null) return time
-    const said = timeIn(properties)
+    const claimed = timeIn(properties)
     // the property is not reserved, so other programs may use its name for something else
-    return said !== null && isWithin(said, received, timeBounds) ? said : received
+    return claimed !== null && isWithin(claimed, received, timeBounds) ? claimed : received
   }
 
   async function settle(taken: Promise<void>, door: Source, qos: Qos): Promise<Outcome> {

@@ -9,16 +9,16 @@ export interface Turnstile {
   enter(key: string, cost: number, go: () => void): (() => void) | null
 }
 
-interface Waiting {
+interface WaitingMessage {
   readonly cost: number
   readonly go: () => void
 }
 
 /** One timer for each key, however many wait: a device can have thousands of connections. */
 export function createTurnstile(limit: Pick<RateLimit, 'take'>): Turnstile {
-  const lines = new Map<string, Set<Waiting>>()
+  const lines = new Map<string, Set<WaitingMessage>>()
 
-  function advance(key: string, line: Set<Waiting>): void {
+  function advance(key: string, line: Set<WaitingMessage>): void {
     for (const waiting of line) {
       const wait = limit.take(key, waiting.cost)
       if (wait > 0) {
@@ -31,7 +31,7 @@ export function createTurnstile(limit: Pick<RateLimit, 'take'>): Turnstile {
     lines.delete(key)
   }
 
-  function advanceIn(seconds: number, key: string, line: Set<Waiting>): void {
+  function advanceIn(seconds: number, key: string, line: Set<WaitingMessage>): void {
     setTimeout(advance, seconds * 1000, key, line).unref()
   }
 

@@ -10,13 +10,13 @@ export interface TopicNames {
 }
 
 /** A part of a level: text as it stands, or the name of what stands there. */
-type Part =
+type LevelPart =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'device' | 'measurement' | 'field' }
   | { readonly kind: 'tag'; readonly name: string }
 
 type Level =
-  | { readonly kind: 'parts'; readonly parts: readonly Part[] }
+  | { readonly kind: 'parts'; readonly parts: readonly LevelPart[] }
   /** No level where there is no such tag. */
   | { readonly kind: 'optional'; readonly name: string }
   /** A level `name=value` for each tag that the template does not name, in the order of their names. */
@@ -50,7 +50,7 @@ function levelOf(text: string): Level {
   if (text === '{tags}') return { kind: 'tags' }
   const [, optional] = /^\{tag:([^{}/?]+)\?\}$/.exec(text) ?? []
   if (optional !== undefined) return { kind: 'optional', name: optional }
-  const parts: Part[] = []
+  const parts: LevelPart[] = []
   let rest = text
   while (rest !== '') {
     const [found, name, tag] = PLACEHOLDER.exec(rest) ?? []
@@ -82,7 +82,7 @@ export function fillTemplate(template: TopicTemplate, names: TopicNames): string
   return levels.join('/')
 }
 
-function fill(part: Part, { device, measurement, tags, field }: TopicNames): string {
+function fill(part: LevelPart, { device, measurement, tags, field }: TopicNames): string {
   switch (part.kind) {
     case 'text':
       return part.text

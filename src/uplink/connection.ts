@@ -176,8 +176,8 @@ function send(
   { topic, payload, qos, retain, properties, messageExpiry }: UplinkMessage,
   done: (refusal: RefusedMessage | null) => void,
 ): void {
-  const said = oddCodes ? { properties: toPacketProperties({ properties, messageExpiry }) } : {}
-  client.publish(topic, payload, { qos, retain, ...said }, (error, packet) => {
+  const mqtt5 = oddCodes ? { properties: toPacketProperties({ properties, messageExpiry }) } : {}
+  client.publish(topic, payload, { qos, retain, ...mqtt5 }, (error, packet) => {
     if (!error) done(null)
     else if (packet && 'reasonCode' in packet) {
       const reasonCode = oddCodes?.take(packet.messageId ?? 0) ?? packet.reasonCode

@@ -42,7 +42,7 @@ export function createUplinkInbox({
     }
   }
 
-  function handOn(packet: IPublishPacket): void | Promise<void> {
+  function deliver(packet: IPublishPacket): void | Promise<void> {
     try {
       return onMessage(toMessage(packet))
     } catch (error) {
@@ -72,16 +72,16 @@ export function createUplinkInbox({
     take(packet, proceed) {
       const arrived = packet.qos === 1 ? { id: packet.messageId as number, isTaken: false } : null
       if (arrived) unacknowledged.push(arrived)
-      const taken = handOn(packet)
+      const taken = deliver(packet)
       if (taken) void settle(taken, arrived)
       else if (arrived) {
         arrived.isTaken = true
         acknowledge()
       }
       // given an error, mqtt.js does not acknowledge the message itself
-      const goOn = () => proceed(arrived ? OURS : undefined)
-      if (underway < MOST_UNDERWAY) goOn()
-      else whenRoom = goOn
+      const resume = () => proceed(arrived ? OURS : undefined)
+      if (underway < MOST_UNDERWAY) resume()
+      else whenRoom = resume
     },
   }
 }

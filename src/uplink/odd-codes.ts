@@ -13,7 +13,7 @@ export interface OddCodes {
 }
 
 /** The part of a packet that comes next: its first byte, its length, or its body. */
-type Part = 'type' | 'length' | 'body'
+type PacketPart = 'type' | 'length' | 'body'
 
 /**
  * mqtt.js ends the connection on reason codes that the standard does not name in these packets, and Mosquitto refuses a payload
@@ -21,21 +21,21 @@ type Part = 'type' | 'length' | 'body'
  */
 export function createOddCodes(): OddCodes {
   const codes = new Map<number, number>()
-  let part: Part = 'type'
+  let part: PacketPart = 'type'
   let type = 0
   let length = 0
   let shift = 0
   let passed = 0
   let packetId = 0
 
-  function begin(byte: number): void {
+  function beginPacket(byte: number): void {
     type = byte >> 4
     length = 0
     shift = 0
     part = 'length'
   }
 
-  function lengthen(byte: number): void {
+  function readLengthByte(byte: number): void {
     length += (byte & 0x7f) * 2 ** shift
     shift += 7
     if (byte >= 0x80) return
@@ -45,7 +45,7 @@ export function createOddCodes(): OddCodes {
   }
 
   /** Reads the rest of the packet from `at` on, as far as it has arrived. Returns where the next packet begins. */
-  function pass(chunk: Buffer, at: number): number {
+  function readBody(chunk: Buffer, at: number): number {
     const end = Math.min(chunk.length, at + length - passed)
     if (type === PUBACK || type === PUBREC)
       for (let index = at; index < end && passed + index - at <= CODE_AT; index += 1)
@@ -69,11 +69,11 @@ export function createOddCodes(): OddCodes {
   return {
     read(chunk) {
       for (let at = 0; at < chunk.length; )
-        if (part === 'body') at = pass(chunk, at)
+        if (part === 'body') at = readBody(chunk, at)
         else {
           const byte = chunk[at] as number
-          if (part === 'type') begin(byte)
-          else lengthen(byte)
+          if (part === 'type') beginPacket(byte)
+          else readLengthByte(byte)
           at += 1
         }
     },

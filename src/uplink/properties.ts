@@ -4,14 +4,17 @@ import type { MessageProperties, UserProperty } from '../topic/message.ts'
 type PacketProperties = NonNullable<IPublishPacket['properties']>
 
 /** What MQTT 5 says about a message besides its topic and flags. */
-interface Said {
+interface PropertiesAndExpiry {
   readonly properties: MessageProperties | null
   /** Seconds; null for none. */
   readonly messageExpiry: number | null
 }
 
 /** The properties as mqtt.js sends them. */
-export function toPacketProperties({ properties, messageExpiry }: Said): PacketProperties {
+export function toPacketProperties({
+  properties,
+  messageExpiry,
+}: PropertiesAndExpiry): PacketProperties {
   const { payloadFormatIndicator, userProperties, ...rest } = properties ?? {}
   const packet: PacketProperties = rest
   if (messageExpiry !== null) packet.messageExpiryInterval = messageExpiry

@@ -10,14 +10,14 @@ export interface Protocols {
 }
 
 /** `5`: speaks it or may; `doubtful`: closed once without an answer; `try 4`: closed twice; `4`: refused MQTT 5 by name, or took 3.1.1 after that. */
-type Known = '5' | 'doubtful' | 'try 4' | '4'
+type Support = '5' | 'doubtful' | 'try 4' | '4'
 
 /**
  * A broker that refuses MQTT 5 by name is known for good. One that only closes the connection may have been about to stop,
  * so it is asked twice, and again with MQTT 5 at the next connection.
  */
 export function createProtocols(): Protocols {
-  const known = new Map<BrokerUrl, Known>()
+  const known = new Map<BrokerUrl, Support>()
   return {
     of(at) {
       const now = known.get(at)

@@ -12,7 +12,7 @@ export interface Unread {
   recent(): UplinkMessage[]
 }
 
-interface Sent {
+interface UnreadMessage {
   readonly message: UplinkMessage
   readonly place: number
   readonly at: number
@@ -23,7 +23,7 @@ const MOST_REMEMBERED = 1_000
 /** `recentMs`: a broker has read what is older. */
 export function createUnread(recentMs: number): Unread {
   /** In the order of their places. */
-  const unread = new Set<Sent>()
+  const unread = new Set<UnreadMessage>()
   let places = 0
 
   function read(place: number): void {

@@ -110,7 +110,7 @@ export function createWindow(options: WindowOptions): Window {
       }
     }
     checkIdle()
-    lookLater()
+    checkLater()
   }
 
   function giveUp(entry: WindowEntry): void {
@@ -124,7 +124,7 @@ export function createWindow(options: WindowOptions): Window {
   }
 
   /** Every entry has the same time, so the oldest that somebody waits for is due first. */
-  function lookLater(): void {
+  function checkLater(): void {
     if (timer) return
     for (const entry of entries) {
       if (entry.state === 'late') continue
@@ -161,7 +161,7 @@ export function createWindow(options: WindowOptions): Window {
         waiting.add(entry)
         bytes += size
         if (waiting.size === 1) pump()
-        lookLater()
+        checkLater()
       })
     },
     pending: () => ({ messages: entries.size, bytes }),

@@ -17,19 +17,19 @@ export const brokerUrls: Parse<readonly BrokerUrl[]> = parse(
 export const brokerAddress: Parse<BrokerAddress> = parse(
   'URL',
   'memory:, file:PATH, mqtt://HOST:PORT or mqtts://HOST:PORT (several broker addresses are separated by commas)',
-  (said) => {
-    if (said === 'memory:') return { kind: 'memory' }
-    if (/^(redis|valkey)s?:/i.test(said))
+  (text) => {
+    if (text === 'memory:') return { kind: 'memory' }
+    if (/^(redis|valkey)s?:/i.test(text))
       throw new Error(
         'must be file:PATH for one gateway, or mqtts://HOST:PORT of an MQTT broker or cluster for several (Redis is not supported: it loses acknowledged messages when its replica takes over)',
       )
-    const urls = parseBrokerUrls(said)
+    const urls = parseBrokerUrls(text)
     if (urls) return { kind: 'mqtt', urls }
-    const [, rest] = /^file:\/\/([^/].*)$/.exec(said) ?? []
+    const [, rest] = /^file:\/\/([^/].*)$/.exec(text) ?? []
     if (rest !== undefined)
       throw new Error(
         `must be file:${rest} (a folder in the working directory) or file:/${rest} (an absolute path)`,
       )
-    return /^file:./.test(said) ? { kind: 'file', path: resolve(said.slice(5)) } : undefined
+    return /^file:./.test(text) ? { kind: 'file', path: resolve(text.slice(5)) } : undefined
   },
 )

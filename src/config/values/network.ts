@@ -77,8 +77,8 @@ function addNetwork(list: BlockList, text: string): boolean {
 }
 
 /** The beginning of a URL's path. */
-export const urlPath: Parse<string> = parse('PATH', 'a path such as /iot', (said) =>
-  /^\/[^\s?#]*$/.test(said) ? said : undefined,
+export const urlPath: Parse<string> = parse('PATH', 'a path such as /iot', (text) =>
+  /^\/[^\s?#]*$/.test(text) ? text : undefined,
 )
 
 /** A list in OpenSSL's format; OpenSSL ignores unknown names, except of TLS 1.3 suites. */

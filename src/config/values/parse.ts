@@ -27,7 +27,7 @@ export function parse<T>(
 
 /** The values of another parser, or `off`, which gives null. */
 export function orOff<T>(other: Parse<T>): Parse<T | null> {
-  return parse(other.form, `${other.allowed}, or off`, (said) =>
-    said === 'off' ? null : other(said),
+  return parse(other.form, `${other.allowed}, or off`, (text) =>
+    text === 'off' ? null : other(text),
   )
 }

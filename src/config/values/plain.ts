@@ -52,8 +52,8 @@ export function listOf<const T extends string>(...allowed: readonly T[]): Parse<
 
 /** Text with a limited number of characters, unchanged. */
 export function text(min: number, max: number): Parse<string> {
-  return parse('TEXT', `text of ${min} to ${max} characters`, (said) =>
-    said.length >= min && said.length <= max ? said : undefined,
+  return parse('TEXT', `text of ${min} to ${max} characters`, (text) =>
+    text.length >= min && text.length <= max ? text : undefined,
   )
 }
 

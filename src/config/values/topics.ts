@@ -7,8 +7,8 @@ import { type Parse, parse } from './parse.ts'
 export const topicFilters: Parse<readonly string[]> = parse(
   'FILTERS',
   'MQTT topic filters, separated by commas',
-  (said) => {
-    const filters = said.split(/ *, */)
+  (text) => {
+    const filters = text.split(/ *, */)
     return filters.every((filter) => filterProblem(filter) === null) ? filters : undefined
   },
 )
@@ -20,8 +20,8 @@ export const topicTemplate: Parse<TopicTemplate> = parse('TEMPLATE', FORM, parse
 export const commandTopics: Parse<readonly string[]> = parse(
   'FILTERS',
   'MQTT topic filters, separated by commas, each with %u as one of its levels',
-  (said) => {
-    const filters = said.split(/ *, */)
+  (text) => {
+    const filters = text.split(/ *, */)
     const isOwn = (filter: string) =>
       filterProblem(filter) === null && !filter.startsWith('$') && filter.split('/').includes('%u')
     return filters.every(isOwn) ? filters : undefined
@@ -32,25 +32,25 @@ export const commandTopics: Parse<readonly string[]> = parse(
 export const topicName: Parse<string> = parse(
   'TOPIC',
   'a topic such as homeassistant, without wildcards, that does not start with "$"',
-  (said) => (readingTopicProblem(said) === null ? said : undefined),
+  (text) => (readingTopicProblem(text) === null ? text : undefined),
 )
 
 /** A topic with a level `%u` for the WoTT ID. */
 export const topicOfDevice: Parse<string> = parse(
   'TOPIC',
   'a topic with one level %u for the WoTT ID, such as status/%u, without wildcards, that does not start with "$"',
-  (said) =>
-    readingTopicProblem(said) === null &&
-    said.split('/').filter((level) => level === '%u').length === 1
-      ? said
+  (text) =>
+    readingTopicProblem(text) === null &&
+    text.split('/').filter((level) => level === '%u').length === 1
+      ? text
       : undefined,
 )
 
 export const bridgeTopics: Parse<readonly BridgeTopic[]> = parse(
   'TOPICS',
   'topics such as PATTERN out|in|both QOS LOCAL_PREFIX REMOTE_PREFIX, separated by semicolons',
-  (said) => {
-    const topics = parseBridgeTopics(said)
+  (text) => {
+    const topics = parseBridgeTopics(text)
     return topics.length > 0 ? topics : undefined
   },
 )
