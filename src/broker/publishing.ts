@@ -116,7 +116,7 @@ export function createPublishing(store: Store, routing: Routing, logger: Logger)
     queued: Queued,
     origin: Origin | null,
   ): void {
-    store.log.passed(delivery.sequence)
+    store.log.noteGiven(delivery.sequence)
     for (const listener of route.listeners) {
       try {
         listener(delivery)
@@ -130,11 +130,12 @@ export function createPublishing(store: Store, routing: Routing, logger: Logger)
     for (const cohort of route.cohorts)
       for (const match of cohort.now(store.sessions.version()).connected)
         deliverTo(match, delivery, isQueued, origin)
-    for (const match of chosen) deliverTo(stillThere(match, delivery), delivery, isQueued, origin)
+    for (const match of chosen)
+      deliverTo(withPresentMember(match, delivery), delivery, isQueued, origin)
   }
 
   /** The match, or that of another member of its group if its session ended while the message was being stored. */
-  function stillThere(match: RouteMatch, { topic }: Message): RouteMatch {
+  function withPresentMember(match: RouteMatch, { topic }: Message): RouteMatch {
     if (!match.session.isClosed || match.group === null) return match
     const member = chooseMember(match.group, topic)
     return member ? toMatch(member.session, [member], match.group) : match

@@ -53,7 +53,7 @@ export function createRegistry(store: Store, routing: Routing, log: Logger): Reg
   const alarm = createAlarm(check, now)
   const willPublishing = createWillPublishing(store, alarm, log)
 
-  function notMoved(error: unknown): void {
+  function logNotMoved(error: unknown): void {
     logLimited('shared', (repeated) =>
       log.error({ err: error, ...repeated }, 'cannot pass a shared message to another member'),
     )
@@ -119,7 +119,7 @@ export function createRegistry(store: Store, routing: Routing, log: Logger): Reg
   function close(session: Session, link: ClientLink, request: CloseRequest): void {
     if (session.link !== link) return
     detach(session, request)
-    if (!session.isClosed) redistribute(session, store, routing, notMoved)
+    if (!session.isClosed) redistribute(session, store, routing, logNotMoved)
   }
 
   function detach(session: Session, { sendsWill, expiry }: CloseRequest): void {
@@ -136,7 +136,7 @@ export function createRegistry(store: Store, routing: Routing, log: Logger): Reg
   function endSession(session: Session): void {
     for (const subscription of session.subscriptions.values()) routing.remove(subscription)
     sessions.drop(session)
-    redistribute(session, store, routing, notMoved)
+    redistribute(session, store, routing, logNotMoved)
     queueing.discardAll(session)
     const will = wills.get(session.client)
     if (will && will.due !== null) willPublishing.publish(will)

@@ -87,7 +87,7 @@ export interface ClientLink {
 }
 
 /** The totals of all sessions of one device. */
-export interface Owner {
+export interface DeviceTotals {
   /** Sessions that outlive their connections. */
   sessions: number
   /** Sessions that end with their connections. */
@@ -142,7 +142,7 @@ export interface Session extends QueuedSession {
   readonly subscriptions: Map<string, Subscription>
   /** By packet identifier. */
   readonly arrivals: Map<number, Arrival>
-  readonly owner: Owner
+  readonly totals: DeviceTotals
   link: ClientLink | null
   /** When its last connection ended or, while it is connected, began. */
   lastSeen: number

@@ -16,11 +16,11 @@ export function createSubscribing(sessions: Sessions, routing: Routing): Subscri
   function put(session: Session, name: string, after: Subscription | undefined): void {
     const before = session.subscriptions.get(name)
     if (after) {
-      sessions.put(after)
+      sessions.addSubscription(after)
       // a closed session gets no more messages
       if (!session.isClosed) routing.add(after)
     } else if (before) {
-      sessions.take(before)
+      sessions.removeSubscription(before)
       routing.remove(before)
     }
   }

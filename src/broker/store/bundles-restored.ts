@@ -15,9 +15,9 @@ export function createRestoredBundles(
   /** In the order of their ids. */
   const restored: Bundle[] = []
   /** Copies that have rows of their own: they were sent, or are gone. */
-  const apart = new Set<number>()
+  const withOwnRow = new Set<number>()
 
-  function around(id: number): Bundle | undefined {
+  function bundleOfCopy(id: number): Bundle | undefined {
     let [low, high] = [0, restored.length]
     while (low < high) {
       const middle = (low + high) >> 1
@@ -31,7 +31,7 @@ export function createRestoredBundles(
   /** Copies that are older than one that was sent or is gone become entries, all others wait. */
   function restoreCopies(bundle: Bundle, entries: Map<QueuedSession, QueueEntry[]>): void {
     for (const [place, session] of bundle.audience.sessions.entries()) {
-      if (!session || apart.has(bundle.id + place) || bundle.id < session.away.floor) continue
+      if (!session || withOwnRow.has(bundle.id + place) || bundle.id < session.away.floor) continue
       bundle.left += 1
       if (bundle.id > session.away.mark) {
         session.queue.count(1, bundle.bytes)
@@ -45,12 +45,12 @@ export function createRestoredBundles(
 
   return {
     audience(id: number, numbers: string): void {
-      ids.passed(id)
-      const those = numbers.split(',').map((number) => {
-        ids.passed(Number(number))
-        return sessions.numbered(Number(number))
+      ids.skipPast(id)
+      const members = numbers.split(',').map((number) => {
+        ids.skipPast(Number(number))
+        return sessions.byId(Number(number))
       })
-      audiences.set(id, createAudience(id, those, true))
+      audiences.set(id, createAudience(id, members, true))
     },
     bundle(
       row: Omit<Bundle, 'audience' | 'message' | 'shared'>,
@@ -61,16 +61,16 @@ export function createRestoredBundles(
       const shared = messages.restored(messageId)
       // the removal of this row was not stored before the gateway ended
       if (!audience || !shared) return
-      ids.passed(row.id + audience.sessions.length - 1)
+      ids.skipPast(row.id + audience.sessions.length - 1)
       const bundle = { ...row, audience, shared, message: shared.message }
       restored.push(bundle)
       bundles.add(bundle)
     },
     /** The bundle of the copy that has this row of its own, or null. */
-    setApart(id: number): Bundle | null {
-      const bundle = around(id)
+    noteOwnRow(id: number): Bundle | null {
+      const bundle = bundleOfCopy(id)
       if (!bundle) return null
-      apart.add(id)
+      withOwnRow.add(id)
       const away = bundle.audience.sessions[id - bundle.id]?.away
       if (away) away.mark = Math.max(away.mark, bundle.id)
       return bundle
@@ -84,7 +84,7 @@ export function createRestoredBundles(
       }
       for (const [session, own] of entries) session.queue.admitInOrder(own)
       restored.length = 0
-      apart.clear()
+      withOwnRow.clear()
       audiences.clear()
     },
   }

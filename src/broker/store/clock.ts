@@ -23,13 +23,13 @@ export interface ClockOptions {
   /** Milliseconds that pass evenly. */
   readonly steady: () => number
   /** Most milliseconds without a gateway that count: the wall clock may have been set meanwhile. */
-  readonly mostStopped: number
+  readonly maxDowntime: number
 }
 
 const DUE_MS = 60_000
 const OVERDUE_MS = 60 * 60_000
 
-export function createClock({ wall, steady, mostStopped }: ClockOptions): Clock {
+export function createClock({ wall, steady, maxDowntime }: ClockOptions): Clock {
   let base = wall()
   let since = steady()
   let marked = Number.NEGATIVE_INFINITY
@@ -42,7 +42,7 @@ export function createClock({ wall, steady, mostStopped }: ClockOptions): Clock 
       const time = saved('time')
       // a new store, or one of a gateway that went by the wall clock
       if (time === 0) return
-      const stopped = Math.min(Math.max(0, wall() - saved('wall')), mostStopped)
+      const stopped = Math.min(Math.max(0, wall() - saved('wall')), maxDowntime)
       base = time + stopped
       since = steady()
     },

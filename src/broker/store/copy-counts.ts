@@ -55,7 +55,7 @@ export function createCopyCounts(
       }
       for (const { bundle, copies } of dropped) if (copies > 0) bundles.drop(bundle, copies)
     }
-    if (isAnyOver) sessions.changed()
+    if (isAnyOver) sessions.noteChange()
   }
 
   /**
@@ -97,8 +97,8 @@ export function createCopyCounts(
 }
 
 /** Whether the queues of the session's device are below its limit. */
-export function hasShare({ owner }: QueuedSession, limits: Limits): boolean {
-  return owner.bytes < limits.totalBytesPerDevice
+export function hasShare({ totals }: QueuedSession, limits: Limits): boolean {
+  return totals.bytes < limits.totalBytesPerDevice
 }
 
 function countIn(session: QueuedSession, added: readonly Bundle[], bytes: number): void {

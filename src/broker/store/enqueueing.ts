@@ -23,21 +23,21 @@ export function createEnqueueing(
     message: Delivery,
     recipients: readonly QueueRecipient[],
     cohorts: readonly Cohort[],
-  ): { places: [Session, QueueEntry][]; packed: Bundle[] } {
-    if (recipients.length + cohorts.length === 0) return { places: [], packed: [] }
+  ): { places: [Session, QueueEntry][]; bundles: Bundle[] } {
+    if (recipients.length + cohorts.length === 0) return { places: [], bundles: [] }
     const shared = messages.create(message)
     if (messages.bytes + shared.bytes > limits.totalBytes) {
       const members = cohorts.reduce((sum, { matches }) => sum + matches.length, 0)
       onBound('total_bytes', recipients.length + members)
-      return { places: [], packed: [] }
+      return { places: [], bundles: [] }
     }
-    const packed: Bundle[] = []
+    const bundles: Bundle[] = []
     const others = [...recipients]
     for (const cohort of cohorts) {
       const bundle = pack(shared, cohort, others)
-      if (bundle) packed.push(bundle)
+      if (bundle) bundles.push(bundle)
     }
-    return { places: findPlaces(shared, others), packed }
+    return { places: findPlaces(shared, others), bundles }
   }
 
   /** One bundle for the members that are away; adds the others to `others`. */
@@ -47,8 +47,8 @@ export function createEnqueueing(
     const retain = retainAsPublished && shared.message.retain
     const bytes = entryBytes(shared.bytes, identifiers)
     // whether a queue refuses the message has to be found out one by one
-    const isEach = limits.whenFull === 'refuse' || bytes > limits.queueBytes
-    const { audience, apart } = isEach
+    const isOneByOne = limits.whenFull === 'refuse' || bytes > limits.queueBytes
+    const { audience, apart } = isOneByOne
       ? { audience: null, apart: matches }
       : absent.membersOf(cohort)
     for (const match of apart) others.push({ match, qos, retain })
@@ -73,8 +73,8 @@ export function createEnqueueing(
   }
 
   /** The sessions of one device must not take the memory that is for all. */
-  function hasShare({ owner }: Session, bytes: number): boolean {
-    if (owner.bytes + bytes <= limits.totalBytesPerDevice) return true
+  function hasShare({ totals }: Session, bytes: number): boolean {
+    if (totals.bytes + bytes <= limits.totalBytesPerDevice) return true
     onBound('total_bytes', 1)
     return false
   }
@@ -103,9 +103,9 @@ export function createEnqueueing(
     changes: Change[],
     cohorts: readonly Cohort[] = [],
   ): Promise<number> {
-    const { places, packed } = findRoom(message, recipients, cohorts)
+    const { places, bundles } = findRoom(message, recipients, cohorts)
     for (const [session, entry] of places) changes.push(enqueueChange(session, entry))
-    for (const bundle of packed) changes.push(...changesOf(bundle))
+    for (const bundle of bundles) changes.push(...changesOf(bundle))
     if (changes.length === 0) return 0
     try {
       await journal.append(changes)
@@ -114,10 +114,10 @@ export function createEnqueueing(
         eviction.releaseMessage(entry)
         session.queue.remove(entry)
       }
-      for (const bundle of packed) absent.undo(bundle)
+      for (const bundle of bundles) absent.undo(bundle)
       throw error
     }
-    for (const bundle of packed) absent.settle(bundle)
+    for (const bundle of bundles) absent.settle(bundle)
     for (const [session, entry] of places) {
       // a session that was closed meanwhile gets nothing
       if (session.isClosed) continue

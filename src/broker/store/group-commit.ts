@@ -131,12 +131,12 @@ export function createGroupCommit(
   }
 
   function giveBack(batch: [unknown, Group][], error: unknown): void {
-    const untold = batch.filter(([, { waiter }]) => {
+    const unawaited = batch.filter(([, { waiter }]) => {
       waiter?.reject(unavailable(messageOf(error), error))
       return !waiter
     })
     // in front again, unless a later change has replaced them
-    waiting = new Map<unknown, Group>([...untold, ...waiting])
+    waiting = new Map<unknown, Group>([...unawaited, ...waiting])
     // a change to try whether the disk works again
     if (waiting.size === 0 && !closing) later('probe', ['probe', Date.now()])
   }

@@ -9,18 +9,18 @@ import type { StoreContext } from './store-context.ts'
 /** Bytes of an arrival, with its place in its session. */
 const ARRIVAL_BYTES = 256
 
-export function countArrivals({ owner }: Session, by: number): void {
-  owner.arrivals += by
-  owner.holds.arrival.force(owner.arrivals * ARRIVAL_BYTES)
+export function countArrivals({ totals }: Session, by: number): void {
+  totals.arrivals += by
+  totals.holds.arrival.force(totals.arrivals * ARRIVAL_BYTES)
 }
 
 export function createIncoming({ journal, limits }: StoreContext) {
-  function hold(session: Session, arrival: Arrival): void {
+  function remember(session: Session, arrival: Arrival): void {
     session.arrivals.set(arrival.packetId, arrival)
     countArrivals(session, 1)
   }
 
-  function letGo(session: Session, arrival: Arrival): void {
+  function forget(session: Session, arrival: Arrival): void {
     if (session.arrivals.get(arrival.packetId) !== arrival) return
     session.arrivals.delete(arrival.packetId)
     if (!session.isClosed) countArrivals(session, -1)
@@ -31,11 +31,11 @@ export function createIncoming({ journal, limits }: StoreContext) {
      * Remembers the packet identifier. Null when the device has too many that wait for PUBREL.
      */
     add(session: Session, packetId: number): Arrival | null {
-      const { arrivals, holds } = session.owner
+      const { arrivals, holds } = session.totals
       if (arrivals >= limits.arrivalsPerDevice) return null
       if (!holds.arrival.fits((arrivals + 1) * ARRIVAL_BYTES)) return null
       const arrival = { packetId, isRecorded: false, stored: null }
-      hold(session, arrival)
+      remember(session, arrival)
       return arrival
     },
     /** The changes to store in the commit of the message. */
@@ -48,12 +48,12 @@ export function createIncoming({ journal, limits }: StoreContext) {
     async release(session: Session, arrival: Arrival): Promise<void> {
       await arrival.stored
       if (arrival.isRecorded) await journal.append([['forget', session.client, arrival.packetId]])
-      letGo(session, arrival)
+      forget(session, arrival)
     },
     /** The message was not stored, so a repeated PUBLISH is a new message. */
-    forget: letGo,
+    forget,
     restore(session: Session, packetId: number): void {
-      hold(session, { packetId, isRecorded: true, stored: null })
+      remember(session, { packetId, isRecorded: true, stored: null })
     },
   }
 }

@@ -110,7 +110,7 @@ export function createKeys({ journal, limits, onBound, now, ids }: StoreContext)
     restore(
       ...[id, device, key, fingerprint, expires, answer]: [...Changes['key'], string | null]
     ) {
-      ids.passed(id)
+      ids.skipPast(id)
       const entry = entries.add(id, device, key, fingerprint, expires)
       if (answer !== null) entries.setAnswer(entry, answer)
     },

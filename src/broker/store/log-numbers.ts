@@ -43,7 +43,7 @@ export function createLogNumbers({ journal }: Pick<StoreContext, 'journal'>, met
     /** The number of the latest delivered message. */
     latest: () => latest,
     /** Notes that a number was given. */
-    passed(number: number): void {
+    noteGiven(number: number): void {
       latest = number
       if (number <= renewAt) return
       renewAt = number + BLOCK / 2

@@ -40,12 +40,12 @@ export function requireMessages(
 ): void {
   if (!position) return
   const isEmpty = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'log'").get() === undefined
-  const held = isEmpty ? 0 : highestNumber(db)
-  if (held >= position.number) return
+  const highest = isEmpty ? 0 : highestNumber(db)
+  if (highest >= position.number) return
   const count = isEmpty ? 0 : db.prepare('SELECT count(*) AS n FROM log').get()?.n
   throw lost(
     directory,
-    `${file} holds ${count} messages up to number ${held}, but messages up to number ${position.number} were stored: ${file}-wal was deleted, or the file was replaced by an older one`,
+    `${file} holds ${count} messages up to number ${highest}, but messages up to number ${position.number} were stored: ${file}-wal was deleted, or the file was replaced by an older one`,
   )
 }
 

@@ -49,9 +49,9 @@ export function createQueueRestore(
       identifiers: string | null,
       since: number,
     ): void {
-      ids.passed(id)
-      const bundle = restored.setApart(id)
-      const session = sessionId === null ? undefined : sessions.numbered(sessionId)
+      ids.skipPast(id)
+      const bundle = restored.noteOwnRow(id)
+      const session = sessionId === null ? undefined : sessions.byId(sessionId)
       const shared = messageId === null ? undefined : messages.restored(messageId)
       // the gateway ended before it stored the removal of this row
       if (!session || (messageId !== null && !shared)) return

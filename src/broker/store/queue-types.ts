@@ -11,7 +11,7 @@ export interface QueuedSession {
   readonly queue: Queue
   readonly away: Away
   /** Bytes in the queues of its device. */
-  readonly owner: { readonly bytes: number }
+  readonly totals: { readonly bytes: number }
 }
 
 /** The outgoing messages of one session: being stored, waiting to be sent, or sent and not yet acknowledged. */

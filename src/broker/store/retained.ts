@@ -54,15 +54,15 @@ export function createRetained({ journal, limits, onBound, now }: StoreContext) 
       })
       return
     }
-    const ours = earlier ?? { changes: 0, latest: null }
-    ours.changes += 1
-    ours.latest = kept
-    underway.set(topic, ours)
+    const pending = earlier ?? { changes: 0, latest: null }
+    pending.changes += 1
+    pending.latest = kept
+    underway.set(topic, pending)
     const stored = append([change])
       .then(() => apply(topic, kept))
       .finally(() => {
-        ours.changes -= 1
-        if (ours.changes === 0) underway.delete(topic)
+        pending.changes -= 1
+        if (pending.changes === 0) underway.delete(topic)
       })
     await (isPromised ? stored : stored.catch(() => log.leaveOut(sequence)))
   }

@@ -1,5 +1,5 @@
 import type { Session, Subscription } from '../session.ts'
-import { countSubscription } from './owner.ts'
+import { countSubscription } from './device-totals.ts'
 import type { StoreContext } from './store-context.ts'
 import { isUnchanged, subscribeChange } from './subscription.ts'
 
@@ -20,21 +20,21 @@ export function createSessionSubscriptions({
         await journal.append(names.map((name) => ['unsubscribe', session.id, name]))
     },
     /** Replaces the session's subscription of the same name. */
-    put(subscription: Subscription): void {
+    addSubscription(subscription: Subscription): void {
       const { session, name } = subscription
       const before = session.subscriptions.get(name)
       if (before) countSubscription(before, -1)
       session.subscriptions.set(name, subscription)
       countSubscription(subscription, 1)
     },
-    take(subscription: Subscription): void {
+    removeSubscription(subscription: Subscription): void {
       const { session, name } = subscription
       if (session.subscriptions.delete(name)) countSubscription(subscription, -1)
     },
     /** The room for new subscriptions of the session's device. */
-    subscriptionRoom: ({ owner, device }: Session) => ({
+    subscriptionRoom: ({ totals, device }: Session) => ({
       bytes: memory.room(device, 'subscription'),
-      shared: limits.sharedSubscriptionsPerDevice - owner.sharedSubscriptions,
+      shared: limits.sharedSubscriptionsPerDevice - totals.sharedSubscriptions,
     }),
     /** Counts a subscription that was refused for lack of memory. */
     refuseSubscription: ({ device }: Session) => memory.refuse(device, 'subscription'),

@@ -1,8 +1,8 @@
 import type { Access } from '../../acl/access.ts'
 import type { Qos } from '../../topic/message.ts'
-import { COMMANDS_CLIENT_ID, type Owner, type Session } from '../session.ts'
-import { deviceOf } from './owner.ts'
-import { createOwners } from './owners.ts'
+import { COMMANDS_CLIENT_ID, type DeviceTotals, type Session } from '../session.ts'
+import { createAllTotals } from './all-totals.ts'
+import { deviceOf } from './device-totals.ts'
 import { createQueue } from './queue.ts'
 import type { Away } from './queue-types.ts'
 import { createSessionSubscriptions } from './session-subscriptions.ts'
@@ -19,17 +19,17 @@ type Lifetime = Pick<Session, 'isStored' | 'expiry' | 'lastSeen'> & Pick<Away, '
 /** The MQTT sessions by client, with their subscriptions. */
 export function createSessions(context: StoreContext, accessOf: AccessOf) {
   const { journal, limits, onBound, now, ids } = context
-  const owners = createOwners(context)
+  const allTotals = createAllTotals(context)
   const subscriptions = createSessionSubscriptions(context)
   const sessions = new Map<string, Session>()
-  const numbered = new Map<number, Session>()
+  const byId = new Map<number, Session>()
   const wereConnected: Session[] = []
   let version = 0
 
   /** Undefined if there is no room for another session, which is counted. */
   function create(client: string, expiry: number): Session | undefined {
     const isStored = expiry > 0
-    if (!owners.hasRoom(client, isStored)) {
+    if (!allTotals.hasRoom(client, isStored)) {
       onBound('sessions', 1)
       return undefined
     }
@@ -41,21 +41,21 @@ export function createSessions(context: StoreContext, accessOf: AccessOf) {
   }
 
   function add(id: number, client: string, lifetime: Lifetime): Session {
-    const owner = owners.of(deviceOf(client))
-    const session = toSession(id, client, lifetime, owner, accessOf)
-    owners.add(session)
+    const totals = allTotals.of(deviceOf(client))
+    const session = toSession(id, client, lifetime, totals, accessOf)
+    allTotals.add(session)
     sessions.set(client, session)
-    numbered.set(id, session)
+    byId.set(id, session)
     return session
   }
 
   /** Removes the session. The caller discards its queue. */
   function drop(session: Session): void {
     const { id, client, isStored, arrivals } = session
-    owners.remove(session)
+    allTotals.remove(session)
     session.isClosed = true
     version += 1
-    numbered.delete(id)
+    byId.delete(id)
     if (sessions.get(client) === session) sessions.delete(client)
     if (!isStored) return
     journal.later(`session ${id}`, ['dropSession', id])
@@ -78,10 +78,10 @@ export function createSessions(context: StoreContext, accessOf: AccessOf) {
     },
     all: () => sessions.values(),
     find: (client: string) => sessions.get(client),
-    numbered: (id: number) => numbered.get(id),
+    byId: (id: number) => byId.get(id),
     /** Changes whenever a session ends, or a client connects or leaves. */
     version: () => version,
-    changed(): void {
+    noteChange(): void {
       version += 1
     },
     create,
@@ -98,7 +98,7 @@ export function createSessions(context: StoreContext, accessOf: AccessOf) {
       expiry: number | null,
       floor = 0,
     ): void {
-      ids.passed(id)
+      ids.skipPast(id)
       // older gateways had one expiry time for all sessions
       const session = add(id, client, {
         isStored: true,
@@ -109,8 +109,8 @@ export function createSessions(context: StoreContext, accessOf: AccessOf) {
       if (connected === 1) wereConnected.push(session)
     },
     restoreSubscription(id: number, name: string, qos: Qos, options: string): void {
-      const session = numbered.get(id)
-      if (session) subscriptions.put(restoredSubscription(session, name, qos, options))
+      const session = byId.get(id)
+      if (session) subscriptions.addSubscription(restoredSubscription(session, name, qos, options))
     },
     /** Clients that were connected when the gateway ended count as seen just now. */
     endRestore(): void {
@@ -123,7 +123,7 @@ function toSession(
   id: number,
   client: string,
   { isStored, expiry, lastSeen, floor }: Lifetime,
-  owner: Owner,
+  totals: DeviceTotals,
   accessOf: AccessOf,
 ): Session {
   const device = deviceOf(client)
@@ -138,9 +138,9 @@ function toSession(
     keepsQos0: isStored && clientId === COMMANDS_CLIENT_ID,
     expiry,
     subscriptions: new Map(),
-    queue: createQueue(isStored ? owner : { bytes: 0 }),
+    queue: createQueue(isStored ? totals : { bytes: 0 }),
     arrivals: new Map(),
-    owner,
+    totals,
     link: null,
     lastSeen,
     away: { audiences: new Set(), mark: floor - 1, floor },

@@ -45,8 +45,8 @@ export async function openSqliteJournal(
   // without this process's own flags, and without Node 24's warning that its SQLite is experimental
   const execArgv = ['--disable-warning=ExperimentalWarning']
   const worker = new Worker(WORKER, { workerData, execArgv, name: 'store' })
-  let asked = Promise.withResolvers<void>()
-  let tell: (reply: Extract<WorkerReply, { name: unknown }>) => void = () => {}
+  let pending = Promise.withResolvers<void>()
+  let restoreRows: (reply: Extract<WorkerReply, { name: unknown }>) => void = () => {}
   let ended: Error | undefined
   const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
 
@@ -67,16 +67,16 @@ export async function openSqliteJournal(
     else if ('takenOver' in reply) onTakenOver?.(reply.takenOver)
     else if ('rows' in reply) {
       try {
-        tell(reply)
+        restoreRows(reply)
       } catch (error) {
-        asked.reject(
+        pending.reject(
           new UsageError(`${directory} contains data that no gateway wrote: ${messageOf(error)}`),
         )
       }
-    } else if (!reply.error) asked.resolve()
+    } else if (!reply.error) pending.resolve()
     else {
       const { usage, message } = reply.error
-      asked.reject(usage ? new UsageError(message) : new Error(message))
+      pending.reject(usage ? new UsageError(message) : new Error(message))
     }
   })
   worker.on('error', (error) => {
@@ -84,16 +84,16 @@ export async function openSqliteJournal(
   })
   worker.on('exit', () => {
     ended ??= new Error('its thread has ended')
-    asked.reject(ended)
+    pending.reject(ended)
     for (const { reject } of tasks.values()) reject(ended)
     tasks.clear()
   })
 
   function ask(request: WorkerRequest): Promise<void> {
     if (ended) return Promise.reject(ended)
-    asked = Promise.withResolvers()
+    pending = Promise.withResolvers()
     worker.postMessage(request)
-    return asked.promise
+    return pending.promise
   }
 
   function doTask<T>(toTask: (task: number) => Task): Promise<T> {
@@ -106,7 +106,7 @@ export async function openSqliteJournal(
   }
 
   try {
-    await asked.promise
+    await pending.promise
   } catch (error) {
     await exited
     throw error
@@ -114,7 +114,7 @@ export async function openSqliteJournal(
 
   const disk: Disk = {
     recover(restore: Restore) {
-      tell = ({ name, rows }) => {
+      restoreRows = ({ name, rows }) => {
         const row = restore[name] as (...columns: unknown[]) => void
         for (const columns of rows) row(...columns)
       }

@@ -3,7 +3,7 @@ import { topicMatches } from '../../topic/match.ts'
 import type { LateRange } from '../broker.ts'
 import type { CheckedRow } from './checksum.ts'
 import type { LateRows } from './journal.ts'
-import { createFound, prepare, ROWS_READ } from './sqlite-log.ts'
+import { createRowCollector, prepare, ROWS_READ } from './sqlite-log.ts'
 import { READ_LATE } from './sqlite-statements.ts'
 
 /** Reads the late messages in a span of time part by part, by an index that has no others. */
@@ -16,7 +16,7 @@ export function createLateReader(db: DatabaseSync): (range: LateRange) => LateRo
 
   return (range) => {
     const { filters, newestFirst } = range
-    const found = createFound()
+    const found = createRowCollector()
     let looked = 0
     for (const [checked, time] of rowsOf(range, statements[newestFirst ? 'DESC' : 'ASC'])) {
       const [number, topic] = checked

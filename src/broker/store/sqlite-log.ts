@@ -30,7 +30,7 @@ export function createSqliteLogReader(db: DatabaseSync): (range: LogRange) => Lo
 
   function read(range: LogRange): LogRows {
     const { after, upTo, filters, newestFirst } = range
-    const found = createFound()
+    const found = createRowCollector()
     let looked = 0
     for (const entry of rowsOf(range)) {
       const checked = entry as CheckedRow
@@ -55,7 +55,7 @@ export function createSqliteLogReader(db: DatabaseSync): (range: LogRange) => Lo
 }
 
 /** Collects rows, and the numbers of those that are damaged. */
-export function createFound() {
+export function createRowCollector() {
   const rows: Changes['append'][] = []
   const damaged: number[] = []
   let bytes = 0
@@ -89,7 +89,7 @@ export function createTopicReader(db: DatabaseSync): (range: TopicRange) => Topi
   const latest = prepare(db, READ_TOPICS.latest)
 
   return ({ after, filters }) => {
-    const found = createFound()
+    const found = createRowCollector()
     let reached = after
     let looked = 0
     while (looked < TOPICS_READ && !found.isFull()) {

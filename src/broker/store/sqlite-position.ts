@@ -7,7 +7,7 @@ import type { Fsync } from './sqlite-file.ts'
 import { findWalEnd, type WalEnd } from './wal.ts'
 
 /** How often to look for the end of the write-ahead log, which takes 0.1 ms. */
-const LOOK_MS = 50
+const CHECK_MS = 50
 
 /** Keeps the position file of a store: it only records what is certainly on the disk. */
 export interface PositionKeeper {
@@ -40,9 +40,9 @@ export function keepPosition(
   let number = before?.number ?? 0
   let wal = fsync === 'never' ? null : (before?.wal ?? null)
   /** The generation of the write-ahead log that contains frames of a failed commit. */
-  let spoilt: string | null = null
+  let unusableSalt: string | null = null
   let isBehind = false
-  let nextLook = 0
+  let nextCheck = 0
 
   function write(upTo: number): void {
     number = upTo
@@ -51,7 +51,7 @@ export function keepPosition(
 
   function findEnd(): WalEnd | null {
     const end = findWalEnd(`${file}-wal`)
-    return end?.salt === spoilt ? null : end
+    return end?.salt === unusableSalt ? null : end
   }
 
   // without flushes its pages may reach the disk in any order, so its end proves nothing
@@ -70,14 +70,14 @@ export function keepPosition(
         if (name === 'append') stored = Math.max(stored, value as number)
       if (fsync !== 'always') return
       const now = performance.now()
-      if (now >= nextLook) {
-        nextLook = now + LOOK_MS
+      if (now >= nextCheck) {
+        nextCheck = now + CHECK_MS
         wal = findEnd()
         write(stored)
       } else if (stored > number) write(stored)
     },
     failed() {
-      spoilt = findWalEnd(`${file}-wal`)?.salt ?? null
+      unusableSalt = findWalEnd(`${file}-wal`)?.salt ?? null
       wal = null
       write(number)
     },

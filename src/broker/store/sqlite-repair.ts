@@ -49,7 +49,7 @@ export async function repairStore(directory: string): Promise<Repair | null> {
   try {
     mkdirSync(work, { mode: 0o700 })
     using _lock = lock(file, work)
-    const { position, problem } = lookAt(directory, file)
+    const { position, problem } = inspect(directory, file)
     const repaired = build(copyOf(file, work), join(work, 'new'), position)
     if (problem === null && repaired.isWhole) return null
     giveToOwner(storeFile(join(work, 'new')), directory)
@@ -66,7 +66,7 @@ export async function repairStore(directory: string): Promise<Repair | null> {
 const NOTHING: Position = { number: 0, wal: null }
 
 /** What is known to be stored, and what is missing according to the files. */
-function lookAt(directory: string, file: string): { position: Position; problem: string | null } {
+function inspect(directory: string, file: string): { position: Position; problem: string | null } {
   let position = NOTHING
   try {
     position = readPosition(directory) ?? NOTHING

@@ -1,10 +1,10 @@
 import { closeSync, fdatasyncSync, openSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import { attempt } from './attempt.ts'
-import type { HeardClock } from './heard-clock.ts'
 import { isDamage } from './sqlite-file.ts'
 import type { PositionKeeper } from './sqlite-position.ts'
 import type { Trim } from './sqlite-trim.ts'
+import type { ThreadClock } from './thread-clock.ts'
 import type { WorkerReply } from './worker-protocol.ts'
 
 const UPKEEP_MS = 1_000
@@ -21,7 +21,7 @@ export function startUpkeep(
   { db, file }: { readonly db: DatabaseSync; readonly file: string },
   position: PositionKeeper,
   trim: Trim,
-  clock: HeardClock,
+  clock: ThreadClock,
   send: (reply: WorkerReply) => void,
 ) {
   let trimming: NodeJS.Timeout | undefined

@@ -4,7 +4,6 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { messageOf, UsageError } from '../../errors.ts'
 import { attempt } from './attempt.ts'
 import type { Change } from './changes.ts'
-import { createHeardClock } from './heard-clock.ts'
 import { asUsageError, commitForGood, inTransaction, openSqliteFile } from './sqlite-file.ts'
 import { toInput } from './sqlite-input.ts'
 import { keepPosition } from './sqlite-position.ts'
@@ -13,11 +12,12 @@ import { WRITE } from './sqlite-statements.ts'
 import { createTasks } from './sqlite-tasks.ts'
 import { createTrim } from './sqlite-trim.ts'
 import { startUpkeep } from './sqlite-upkeep.ts'
+import { createThreadClock } from './thread-clock.ts'
 import type { Task, WorkerData, WorkerReply, WorkerRequest } from './worker-protocol.ts'
 
 /** How much lower the priority of the other threads is: otherwise commits would wait for them on a busy core. */
-const AHEAD = 5
-const FIRST = -20
+const PRIORITY_STEPS = 5
+const HIGHEST_PRIORITY = -20
 
 /** Opens the database, and serves requests at `port` until it is closed. */
 function open(port: MessagePort, options: WorkerData): void {
@@ -30,7 +30,7 @@ function open(port: MessagePort, options: WorkerData): void {
   const trim = reading(() => createTrim(db, retention, forwarded))
   const tasks = createTasks(db, trim.usage)
   const position = keepPosition(db, directory, file, fsync)
-  const clock = createHeardClock()
+  const clock = createThreadClock()
   const upkeep = startUpkeep({ db, file }, position, trim, clock, send)
 
   /** Turns the error of a failed read into one that tells the operator what to do. */
@@ -105,14 +105,14 @@ function answer(port: MessagePort, work: () => void): void {
 }
 
 /** Raises the priority of this thread if the system allows it. */
-function goFirst(): void {
+function raisePriority(): void {
   // on other systems this would change the whole process
   if (process.platform === 'linux')
-    attempt(() => setPriority(Math.max(FIRST, getPriority() - AHEAD)))
+    attempt(() => setPriority(Math.max(HIGHEST_PRIORITY, getPriority() - PRIORITY_STEPS)))
 }
 
 if (parentPort) {
   const port = parentPort
-  goFirst()
+  raisePriority()
   answer(port, () => open(port, workerData))
 }

@@ -21,7 +21,7 @@ export interface Ids {
   /** Takes `count` consecutive numbers, and returns the first. */
   take(count: number): number
   /** All further numbers are greater than `id`. */
-  passed(id: number): void
+  skipPast(id: number): void
 }
 
 export function createIds(): Ids {
@@ -32,7 +32,7 @@ export function createIds(): Ids {
       last += count
       return last - count + 1
     },
-    passed: (id) => {
+    skipPast: (id) => {
       last = Math.max(last, id)
     },
   }

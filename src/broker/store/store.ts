@@ -51,7 +51,7 @@ export async function openStore({
   steady = () => performance.now(),
 }: StoreOptions) {
   const allLimits = { ...DEFAULT_LIMITS, ...limits }
-  const clock = createClock({ wall, steady, mostStopped: allLimits.countedDowntime })
+  const clock = createClock({ wall, steady, maxDowntime: allLimits.countedDowntime })
   const context: StoreContext = {
     journal: { ...journal, append: (changes) => journal.append(withTime(changes)) },
     limits: allLimits,

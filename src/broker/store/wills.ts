@@ -2,7 +2,7 @@ import type { Hold } from '../../budget/ledger.ts'
 import type { Qos } from '../../topic/message.ts'
 import type { Will } from '../session.ts'
 import { byteLength, fromColumn, ownMessage, toBuffer, toColumn } from './columns.ts'
-import { deviceOf } from './owner.ts'
+import { deviceOf } from './device-totals.ts'
 import type { StoreContext } from './store-context.ts'
 
 /** A will in the store. */

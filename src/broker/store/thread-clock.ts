@@ -1,7 +1,7 @@
-export type HeardClock = ReturnType<typeof createHeardClock>
+export type ThreadClock = ReturnType<typeof createThreadClock>
 
 /** The store's clock in the database thread: the main thread sends the time now and then, and it is counted on from there. */
-export function createHeardClock() {
+export function createThreadClock() {
   let offset: number | null = null
   return {
     isSet: () => offset !== null,

@@ -1,6 +1,6 @@
 import type { Ledger } from '../../budget/ledger.ts'
 import {
-  type Owner,
+  type DeviceTotals,
   type Session,
   type Subscription,
   sessionBytes,
@@ -8,7 +8,7 @@ import {
 } from '../session.ts'
 
 /** The totals of a device that has no session yet; `memory` counts them, too. */
-export function createOwner(device: string, memory: Ledger): Owner {
+export function createDeviceTotals(device: string, memory: Ledger): DeviceTotals {
   return {
     sessions: 0,
     passing: 0,
@@ -34,19 +34,19 @@ export function deviceOf(client: string): string {
 }
 
 /** Adds the session's own memory to that of its device, or subtracts it. */
-export function countSession({ owner, client, isStored }: Session, by: 1 | -1): void {
+export function countSession({ totals, client, isStored }: Session, by: 1 | -1): void {
   const bytes = by * sessionBytes(client)
-  if (isStored) owner.sessionBytes += bytes
-  else owner.passingBytes += bytes
-  owner.holds.session.force(owner.sessionBytes)
-  owner.holds.connection.force(owner.passingBytes)
+  if (isStored) totals.sessionBytes += bytes
+  else totals.passingBytes += bytes
+  totals.holds.session.force(totals.sessionBytes)
+  totals.holds.connection.force(totals.passingBytes)
 }
 
 export function countSubscription({ session, name, share }: Subscription, by: 1 | -1): void {
   // the subscriptions of a closed session were subtracted before
   if (session.isClosed) return
-  const { owner } = session
-  owner.subscriptionBytes += by * subscriptionBytes(name)
-  owner.holds.subscription.force(owner.subscriptionBytes)
-  if (share !== null) owner.sharedSubscriptions += by
+  const { totals } = session
+  totals.subscriptionBytes += by * subscriptionBytes(name)
+  totals.holds.subscription.force(totals.subscriptionBytes)
+  if (share !== null) totals.sharedSubscriptions += by
 }

@@ -1,16 +1,16 @@
-import { type Owner, type Session, sessionBytes } from '../session.ts'
+import { type DeviceTotals, type Session, sessionBytes } from '../session.ts'
+import { countSession, countSubscription, createDeviceTotals, deviceOf } from './device-totals.ts'
 import { countArrivals } from './incoming.ts'
-import { countSession, countSubscription, createOwner, deviceOf } from './owner.ts'
 import type { StoreContext } from './store-context.ts'
 
 /** The totals of each device that has sessions, and whether there is room for more of them. */
-export function createOwners({ limits, memory }: Pick<StoreContext, 'limits' | 'memory'>) {
-  const owners = new Map<string, Owner>()
+export function createAllTotals({ limits, memory }: Pick<StoreContext, 'limits' | 'memory'>) {
+  const byDevice = new Map<string, DeviceTotals>()
   /** How many sessions of all devices are stored. */
   let stored = 0
 
   function mayStore(device: string): boolean {
-    const { sessions = 0 } = owners.get(device) ?? {}
+    const { sessions = 0 } = byDevice.get(device) ?? {}
     return stored < limits.sessions && sessions < limits.sessionsPerDevice
   }
 
@@ -27,29 +27,29 @@ export function createOwners({ limits, memory }: Pick<StoreContext, 'limits' | '
       const device = deviceOf(client)
       return (!isStored || mayStore(device)) && hasMemory(device, client, isStored)
     },
-    of(device: string): Owner {
-      const owner = owners.get(device) ?? createOwner(device, memory)
-      owners.set(device, owner)
-      return owner
+    of(device: string): DeviceTotals {
+      const totals = byDevice.get(device) ?? createDeviceTotals(device, memory)
+      byDevice.set(device, totals)
+      return totals
     },
     add(session: Session): void {
       if (session.isStored) {
-        session.owner.sessions += 1
+        session.totals.sessions += 1
         stored += 1
-      } else session.owner.passing += 1
+      } else session.totals.passing += 1
       countSession(session, 1)
     },
     /** Subtracts the session and all that belongs to it, before it is closed. */
     remove(session: Session): void {
-      const { owner, device, isStored } = session
+      const { totals, device, isStored } = session
       for (const subscription of session.subscriptions.values()) countSubscription(subscription, -1)
       countArrivals(session, -session.arrivals.size)
       countSession(session, -1)
       if (isStored) {
-        owner.sessions -= 1
+        totals.sessions -= 1
         stored -= 1
-      } else owner.passing -= 1
-      if (owner.sessions + owner.passing === 0) owners.delete(device)
+      } else totals.passing -= 1
+      if (totals.sessions + totals.passing === 0) byDevice.delete(device)
     },
   }
 }
