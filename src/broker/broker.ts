@@ -22,8 +22,8 @@ export interface LogPage {
   readonly deliveries: readonly Delivery[]
   /** The last number that was read; with `newestFirst`, the lowest one. */
   readonly reached: number
-  /** How many messages were read for it. */
-  readonly looked: number
+  /** How many messages were read, whether or not a filter covers them. */
+  readonly scanned: number
   /** Numbers of messages that are missing because they are damaged on the disk. */
   readonly damaged?: readonly number[]
 }
@@ -60,8 +60,8 @@ export interface LatePage {
   readonly deliveries: readonly Delivery[]
   /** The last place that was read; null when no messages are left. */
   readonly reached: LatePlace | null
-  /** How many messages were read for it. */
-  readonly looked: number
+  /** How many messages were read, whether or not a filter covers them. */
+  readonly scanned: number
   /** Numbers of messages that are missing because they are damaged on the disk. */
   readonly damaged?: readonly number[]
 }
@@ -79,8 +79,8 @@ export interface TopicPage {
   readonly deliveries: readonly Delivery[]
   /** The last topic that was read; null when none are left. */
   readonly reached: string | null
-  /** How many topics were read for it. */
-  readonly looked: number
+  /** How many topics were read, whether or not a filter covers them. */
+  readonly scanned: number
   /** Numbers of messages that are missing because they are damaged on the disk. */
   readonly damaged?: readonly number[]
 }

@@ -39,15 +39,15 @@ export function createLateInMemory(rows: Rows): LateInMemory {
     read(range) {
       const { from, to, filters } = range
       const deliveries: Delivery[] = []
-      let looked = 0
+      let scanned = 0
       for (const row of walk(range)) {
         const time = rows.time(row)
         if (time < from || time >= to) break
-        looked += 1
+        scanned += 1
         if (isAsked(rows.topic(row), filters)) deliveries.push(readStored(rows.message(row)))
-        if (looked === ROWS_A_READ) return { deliveries, looked, reached: placeOf(row) }
+        if (scanned === ROWS_A_READ) return { deliveries, scanned, reached: placeOf(row) }
       }
-      return { deliveries, looked, reached: null }
+      return { deliveries, scanned, reached: null }
     },
   }
 }

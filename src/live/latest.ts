@@ -27,7 +27,7 @@ export interface Latest {
   position(): string
 }
 
-/** Reads the messages that `request` asks for. In `bounds`, `looked` counts topics. */
+/** Reads the messages that `request` asks for. In `bounds`, `scanned` counts topics. */
 export function openLatest(
   reader: LogReader,
   { filters, after, mayReceive }: LatestRequest,
@@ -45,7 +45,7 @@ export function openLatest(
     !isExpired(delivery, reader.now) && mayReceive(delivery.topic)
 
   async function* deliveries(): AsyncGenerator<Delivery, void> {
-    let looked = 0
+    let scanned = 0
     for (;;) {
       const page = await reader.readTopics({ after: position, filters })
       if (page.damaged?.length) lost.add('damaged')
@@ -56,8 +56,8 @@ export function openLatest(
       }
       if (page.reached === null) return
       position = page.reached
-      looked += page.looked
-      if (looked >= bounds.looked) cut = 'work'
+      scanned += page.scanned
+      if (scanned >= bounds.scanned) cut = 'work'
       else if (performance.now() > deadline) cut = 'time'
       if (cut) return
     }

@@ -16,19 +16,19 @@ const TOPICS_READ = 250
 export function readRows(rows: Rows, sorted: Sorted<Row>, range: LogRange): LogPage {
   const { after, upTo, filters, newestFirst = false } = range
   const deliveries: Delivery[] = []
-  let looked = 0
+  let scanned = 0
   const walk = newestFirst
     ? sorted.backward((row) => rows.sequence(row) > upTo)
     : sorted.forward((row) => rows.sequence(row) <= after)
   for (const row of walk) {
     const sequence = rows.sequence(row)
     if (newestFirst ? sequence <= after : sequence > upTo) break
-    looked += 1
+    scanned += 1
     if (isAsked(rows.topic(row), filters)) deliveries.push(readStored(rows.message(row)))
-    if (looked === ROWS_A_READ)
-      return { deliveries, looked, reached: newestFirst ? sequence - 1 : sequence }
+    if (scanned === ROWS_A_READ)
+      return { deliveries, scanned, reached: newestFirst ? sequence - 1 : sequence }
   }
-  return { deliveries, looked, reached: newestFirst ? after : upTo }
+  return { deliveries, scanned, reached: newestFirst ? after : upTo }
 }
 
 /** The latest message of each topic, for the first part of the topics. */
@@ -38,13 +38,13 @@ export function readTopics(
   { after, filters }: TopicRange,
 ): TopicPage {
   const deliveries: Delivery[] = []
-  let looked = 0
+  let scanned = 0
   for (const topic of sorted.forward(({ name }) => compareTopics(name, after) <= 0)) {
-    looked += 1
+    scanned += 1
     if (isAsked(topic, filters)) deliveries.push(readStored(rows.message(topic.latest)))
-    if (looked === TOPICS_READ) return { deliveries, looked, reached: topic.name }
+    if (scanned === TOPICS_READ) return { deliveries, scanned, reached: topic.name }
   }
-  return { deliveries, looked, reached: null }
+  return { deliveries, scanned, reached: null }
 }
 
 /** Where a time of arrival falls among rows whose numbers are all above `trimmed`. */

@@ -10,7 +10,7 @@ import { type ReplayRequest, rangeOf } from './replay-range.ts'
 /** The limits of one replay. */
 export interface ReplayBounds {
   /** Messages that it may look at. */
-  readonly looked: number
+  readonly scanned: number
   readonly milliseconds: number
 }
 
@@ -50,7 +50,7 @@ export async function openReplay(
   const deadline = performance.now() + bounds.milliseconds
   let { after, upTo, late } = range
   let number = newestFirst ? upTo + 1 : after
-  let looked = 0
+  let scanned = 0
   let hasLate = request.after?.late !== undefined
   const lost = new Set<GapCause>()
   let cut: Cut | null = null
@@ -66,9 +66,9 @@ export async function openReplay(
       while (!pace.take()) await pace.turn()
   }
 
-  function worked(page: { readonly looked: number }, isMore: boolean): void {
-    looked += page.looked
-    if (isMore && looked >= bounds.looked) cut = 'work'
+  function worked(page: { readonly scanned: number }, isMore: boolean): void {
+    scanned += page.scanned
+    if (isMore && scanned >= bounds.scanned) cut = 'work'
     else if (isMore && performance.now() > deadline) cut = 'time'
   }
 
@@ -105,7 +105,7 @@ export async function openReplay(
     for (;;) {
       const page = await reader.readLate({ ...span, after: late, filters, newestFirst })
       if (page.damaged?.length) lost.add('damaged')
-      if (page.looked > 0) hasLate = true
+      if (page.scanned > 0) hasLate = true
       for (const delivery of page.deliveries) {
         await step(delivery)
         // of the older ones the log has only the latest of each topic

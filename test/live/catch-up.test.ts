@@ -109,7 +109,7 @@ describe('what a stream sends before live events', () => {
             hub.deliver(all.at(-1) as Delivery)
           }
         const [next] = all.filter((each) => each.sequence > after && each.sequence <= upTo)
-        return { deliveries: next ? [next] : [], looked: 1, reached: next?.sequence ?? upTo }
+        return { deliveries: next ? [next] : [], scanned: 1, reached: next?.sequence ?? upTo }
       },
     }
     const lastEventId = ids.of(first.sequence)

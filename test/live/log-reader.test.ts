@@ -74,8 +74,8 @@ async function openInMemory(more: Partial<MemoryBounds> = {}) {
   return { history, reader: createLogReader(logInMemory(log, history), history, ids) }
 }
 
-async function read(reader: LogReader, request: Partial<ReplayRequest>, looked = 1e9) {
-  const bounds = { looked, milliseconds: 1e9 }
+async function read(reader: LogReader, request: Partial<ReplayRequest>, scanned = 1e9) {
+  const bounds = { scanned, milliseconds: 1e9 }
   const replay = await openReplay(reader, { ...ALL, ...request }, bounds, createPace(256))
   const found = await Array.fromAsync(replay.deliveries(), ({ sequence }) => sequence)
   return { found, replay }
@@ -121,7 +121,7 @@ const questions = fc.record({
   from: fc.option(fc.integer({ min: 1e12 - 1000, max: 1e12 + 3_000_000 })),
   to: fc.option(fc.integer({ min: 1e12 - 1000, max: 1e12 + 3_000_000 })),
   newestFirst: fc.boolean(),
-  looked: fc.integer({ min: 1, max: 30 }),
+  scanned: fc.integer({ min: 1, max: 30 }),
   along: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
 })
 
@@ -130,11 +130,11 @@ async function compare(
   reader: LogReader,
   deliveries: readonly Delivery[],
   question: Omit<ReplayRequest, 'after' | 'mayReceive'> & {
-    readonly looked: number
+    readonly scanned: number
     readonly along: number
   },
 ): Promise<void> {
-  const { filters, from, to, newestFirst, looked, along } = question
+  const { filters, from, to, newestFirst, scanned, along } = question
   const mayReceive = (topic: string) => topic !== 'c'
   const expected = inOrder(deliveries)
     .filter(
@@ -148,7 +148,7 @@ async function compare(
     .map(({ sequence }) => sequence)
   const found: number[] = []
   for (let after: ReplayPlace | null = null; ; ) {
-    const { found: part, replay } = await read(reader, { ...question, mayReceive, after }, looked)
+    const { found: part, replay } = await read(reader, { ...question, mayReceive, after }, scanned)
     found.push(...part)
     if (replay.cut() === null) break
     assert.notDeepEqual(after, replay.position())
@@ -190,7 +190,7 @@ async function compareLatest(
     )
     .toSorted((a, b) => Buffer.from(a.topic).compare(Buffer.from(b.topic)))
     .map(({ sequence }) => sequence)
-  const bounds = { looked: 1, milliseconds: 1e9 }
+  const bounds = { scanned: 1, milliseconds: 1e9 }
   const found: number[] = []
   for (let after = ''; ; ) {
     const latest = openLatest(reader, { filters, after, mayReceive }, bounds, createPace(2))
@@ -249,7 +249,7 @@ describe('a log is read', () => {
     // room for 600 messages
     const { history, reader } = await openInMemory({ bytes: 600 * 102 })
     for (let number = 1; number <= 600; number++) history.add(numbered(number))
-    const bounds = { looked: 1e9, milliseconds: 1e9 }
+    const bounds = { scanned: 1e9, milliseconds: 1e9 }
     const replay = await openReplay(reader, ALL, bounds, createPace(256))
     assert.deepEqual(replay.gaps, ['restart'])
     const found: number[] = []

@@ -17,15 +17,15 @@ export function createLateReader(db: DatabaseSync): (range: LateRange) => LateRo
   return (range) => {
     const { filters, newestFirst } = range
     const found = createRowCollector()
-    let looked = 0
+    let scanned = 0
     for (const [checked, time] of rowsOf(range, statements[newestFirst ? 'DESC' : 'ASC'])) {
       const [number, topic] = checked
-      looked += 1
+      scanned += 1
       if (filters.some((filter) => topicMatches(filter, topic))) found.add(checked)
-      if (looked === ROWS_READ || found.isFull())
-        return { ...found.rows, looked, reached: { time, number } }
+      if (scanned === ROWS_READ || found.isFull())
+        return { ...found.rows, scanned, reached: { time, number } }
     }
-    return { ...found.rows, looked, reached: null }
+    return { ...found.rows, scanned, reached: null }
   }
 }
 

@@ -31,16 +31,16 @@ export function createSqliteLogReader(db: DatabaseSync): (range: LogRange) => Lo
   function read(range: LogRange): LogRows {
     const { after, upTo, filters, newestFirst } = range
     const found = createRowCollector()
-    let looked = 0
+    let scanned = 0
     for (const entry of rowsOf(range)) {
       const checked = entry as CheckedRow
       const [number, topic] = checked
-      looked += 1
+      scanned += 1
       if (filters.some((filter) => topicMatches(filter, topic))) found.add(checked)
-      if (looked === ROWS_READ || found.isFull())
-        return { ...found.rows, looked, reached: newestFirst ? number - 1 : number }
+      if (scanned === ROWS_READ || found.isFull())
+        return { ...found.rows, scanned, reached: newestFirst ? number - 1 : number }
     }
-    return { ...found.rows, looked, reached: newestFirst ? after : upTo }
+    return { ...found.rows, scanned, reached: newestFirst ? after : upTo }
   }
 
   return (range) => {
@@ -91,17 +91,17 @@ export function createTopicReader(db: DatabaseSync): (range: TopicRange) => Topi
   return ({ after, filters }) => {
     const found = createRowCollector()
     let reached = after
-    let looked = 0
-    while (looked < TOPICS_READ && !found.isFull()) {
+    let scanned = 0
+    while (scanned < TOPICS_READ && !found.isFull()) {
       const one = next.get(reached) as unknown as [string] | undefined
-      if (!one) return { ...found.rows, looked, reached: null }
+      if (!one) return { ...found.rows, scanned, reached: null }
       const [topic] = one
       reached = topic
-      looked += 1
+      scanned += 1
       if (filters.some((filter) => topicMatches(filter, topic)))
         found.add(latest.get(topic) as unknown as CheckedRow)
     }
-    return { ...found.rows, looked, reached }
+    return { ...found.rows, scanned, reached }
   }
 }
 

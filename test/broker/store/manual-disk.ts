@@ -19,9 +19,9 @@ export function createManualDisk() {
         asked.push({ changes, done, fail })
         arrived.resolve()
       }),
-    read: async ({ upTo }) => ({ rows: [], damaged: [], looked: 0, reached: upTo }),
-    readTopics: async () => ({ rows: [], damaged: [], looked: 0, reached: null }),
-    readLate: async () => ({ rows: [], damaged: [], looked: 0, reached: null }),
+    read: async ({ upTo }) => ({ rows: [], damaged: [], scanned: 0, reached: upTo }),
+    readTopics: async () => ({ rows: [], damaged: [], scanned: 0, reached: null }),
+    readLate: async () => ({ rows: [], damaged: [], scanned: 0, reached: null }),
     split: async () => ({ before: 0, from: null }),
     count: async () => 0,
     async close() {
