@@ -9,8 +9,8 @@ import {
   BRIDGE_LOSSES,
   BRIDGE_RESULTS,
   CUT_REASONS,
+  type DropReason,
   QUEUE_REASONS,
-  SEND_REASONS,
   STORE_LIMITS,
   UPLINK_DROPS,
   UPLINK_REFUSALS,
@@ -21,6 +21,8 @@ import { createReadings } from '../src/metrics/readings.ts'
 import { aclOf } from './support/acl.ts'
 
 const DOCS = resolve(import.meta.dirname, '../docs')
+
+const SEND_REASONS: readonly DropReason[] = ['slow_reader', 'packet_too_large']
 
 describe('the docs', () => {
   it('say of each error code what it means and what to do', async () => {

@@ -2,7 +2,15 @@ import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { circlesIn, fileGraph, readImports, roomGraph, roomOf, SRC } from './support/imports.ts'
+import {
+  circlesIn,
+  fileGraph,
+  namesImported,
+  readImports,
+  roomGraph,
+  roomOf,
+  SRC,
+} from './support/imports.ts'
 
 /** The rooms from the ground up, each with those below it that it may know. */
 const ROOMS: Record<string, readonly string[]> = {
@@ -200,6 +208,16 @@ const PACKAGES: Record<string, readonly string[]> = {
   mqtt: ['uplink', 'cli'],
 }
 
+/** Files outside of `src` that use it as it is: what starts the programs, and what writes the documents. */
+const USERS = [
+  'bin/wott-gateway.js',
+  'deploy/lambda/index.mjs',
+  'test/support/generated.ts',
+  'test/support/openapi.ts',
+  'test/support/refusals.ts',
+  'test/config/generator.ts',
+]
+
 describe('the house', async () => {
   const imports = await readImports()
 
@@ -243,6 +261,20 @@ describe('the house', async () => {
       several.map(([name, files]) => [name, ...files]),
       [],
     )
+  })
+
+  it('exports no value that only tests use', async () => {
+    const exported = /^export (?:async )?(?:class|function\*?|const|let) (\w+)/gm
+    const imported = await namesImported(USERS)
+    const wrong: string[] = []
+    for (const file of await readdir(SRC, { recursive: true })) {
+      // the tests of the dashboard cannot run it as a whole: it needs a browser
+      if (!file.endsWith('.ts') || roomOf(file) === 'dashboard') continue
+      for (const [, name = ''] of (await readFile(join(SRC, file), 'utf8')).matchAll(exported))
+        if (!imported.has(`${file} ${name}`) && !imported.has(`${file} *`))
+          wrong.push(`${file} ${name}`)
+    }
+    assert.deepEqual(wrong, [])
   })
 
   it('spreads objects only to copy them', async () => {

@@ -38,12 +38,7 @@ export function isAllowed(rules: AclRules, who: Who, action: Action, topic: stri
 }
 
 /** The rule that allows or denies, or null where everything is denied for want of one. */
-export function decidingRule(
-  rules: AclRules,
-  who: Who,
-  action: Action,
-  topic: string,
-): Rule | null {
+function decidingRule(rules: AclRules, who: Who, action: Action, topic: string): Rule | null {
   if (isReserved(action, topic) || !isTopic(topic)) return null
   const asked = toTopicBytes(topic)
   const own = ownSection(rules, who)

@@ -20,7 +20,7 @@ export function parseAcl(bytes: Uint8Array): ParsedAcl {
 }
 
 /** Bytes of the file that one step reads, a longer line aside. */
-export const BYTES_A_STEP = 16_384
+const BYTES_A_STEP = 16_384
 // what a line costs even if it is empty
 const BYTES_A_LINE = 64
 const USERS_A_STEP = 64

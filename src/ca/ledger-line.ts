@@ -1,13 +1,5 @@
 /** How a certificate was issued; `init`, `add` and `renew` are commands. */
-export const VIAS = [
-  'init',
-  'add',
-  'renew',
-  'invite',
-  'approval',
-  'certificate',
-  'fallback',
-] as const
+const VIAS = ['init', 'add', 'renew', 'invite', 'approval', 'certificate', 'fallback'] as const
 
 export type Via = (typeof VIAS)[number]
 

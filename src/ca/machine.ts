@@ -10,10 +10,12 @@ export interface Machine {
   readonly addresses: readonly string[]
 }
 
-export function thisMachine(): Machine {
+type NetworkInterfaces = Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>
+
+export function thisMachine(interfaces: NetworkInterfaces = networkInterfaces()): Machine {
   const hostName = hostname()
   const [label = hostName] = hostName.split('.')
-  return { hostName, localName: `${label}.local`, addresses: lanAddresses(networkInterfaces()) }
+  return { hostName, localName: `${label}.local`, addresses: lanAddresses(interfaces) }
 }
 
 /** A host of containers has a bridge for each of their networks, so there can be many addresses. */
@@ -26,9 +28,7 @@ linkLocal.addSubnet('169.254.0.0', 16, 'ipv4')
 linkLocal.addSubnet('fe80::', 10, 'ipv6')
 
 /** Addresses that other machines can reach: IPv4 first, those of containers' networks last. */
-export function lanAddresses(
-  interfaces: Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>,
-): string[] {
+function lanAddresses(interfaces: NetworkInterfaces): string[] {
   const found = Object.entries(interfaces).flatMap(([name, infos = []]) =>
     infos
       .filter(({ internal }) => !internal)

@@ -11,7 +11,7 @@ export interface OwnIdentity {
 }
 
 /** The devices that `init` makes, by name, as in the tutorial. */
-export const SAMPLE_DEVICES = ['sensor', 'subscriber'] as const
+const SAMPLE_DEVICES = ['sensor', 'subscriber'] as const
 
 // The WoTT service issued for 7 days, and the agent renewed in the last 3 of them. Nothing here renews by itself, so a
 // certificate has to last until a person does it.

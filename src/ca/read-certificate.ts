@@ -4,7 +4,7 @@ import { UsageError } from '../errors.ts'
 import type { IdentityFiles } from './identity-files.ts'
 
 /** The certificate in a PEM file. If there is none, rejects with a `UsageError` whose text ends in `advice`. */
-export async function readCertificateFile(
+async function readCertificateFile(
   path: string,
   advice = 'restore a copy of the file',
 ): Promise<X509Certificate> {

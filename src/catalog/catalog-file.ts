@@ -33,7 +33,7 @@ export interface CatalogOptions {
 }
 
 /** Bytes of the largest file. */
-export const LARGEST = 2 ** 20
+const LARGEST = 2 ** 20
 const INTERVAL_MS = 500
 
 /** Loads the file and reloads it when it changes; while it cannot be used, the old catalog stays in use. Rejects with a UsageError that lists every bad line. */

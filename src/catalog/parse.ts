@@ -16,7 +16,7 @@ export type ParsedTopics =
   | { readonly ok: false; readonly errors: readonly TopicsError[] }
 
 /** Lines that are neither empty nor comments. */
-export const MAX_CATALOG_LINES = 2_000
+const MAX_CATALOG_LINES = 2_000
 const MOST_ERRORS = 100
 const LF = 0x0a
 

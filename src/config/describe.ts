@@ -14,9 +14,7 @@ export interface DescribedSetting {
 }
 
 /** Describes settings, by default all, for help, `.env.example` and the docs. */
-export function describeSettings(
-  names: readonly SettingName[] = SETTING_NAMES,
-): DescribedSetting[] {
+function describeSettings(names: readonly SettingName[] = SETTING_NAMES): DescribedSetting[] {
   return names.map((name) => {
     const { parse, fallback, help } = SETTINGS[name]
     return {

@@ -15,7 +15,7 @@ export interface Picker {
 
 /** Fields that are shown before anybody chooses. */
 const FIRST = 8
-export const MOST_LINES = 16
+const MOST_LINES = 16
 /** With more fields than this there is a search. */
 const FEW = 12
 

@@ -17,7 +17,7 @@ export interface States {
 }
 
 const FEW_RUNS = 32
-export const MOST_RUNS = 512
+const MOST_RUNS = 512
 
 export function createStates(most = FEW_RUNS): States {
   const runs: { from: number; last: number; text: string | null }[] = []

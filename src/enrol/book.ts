@@ -44,7 +44,7 @@ export const EMPTY_BOOK: EnrolBook = { invites: [], keys: [] }
 /** How long a used invite still works for the same key, in case the answer was lost on its way. */
 export const SPENT_LASTS_MS = 10 * 60_000
 export const WAITING_LASTS_MS = 24 * 3_600_000
-export const MAX_INVITES = 1_000
+const MAX_INVITES = 1_000
 export const MAX_WAITING = 100
 export const MAX_WAITING_PER_ADDRESS = 5
 

@@ -20,7 +20,7 @@ export function isShown(entry: IssuedEntry, { fingerprint, serial }: ShownCertif
 }
 
 /** How long after its expiry a certificate can still be renewed. */
-export const GRACE_MS = 30 * 86_400_000
+const GRACE_MS = 30 * 86_400_000
 
 /** Whether a certificate can be renewed, or why not. */
 export type CertificateStanding = 'good' | 'superseded' | 'revoked' | 'past grace'
@@ -44,8 +44,8 @@ export function certificateStanding(
 }
 
 /** So many certificates a device gets at once, and one more each {@link REFILL_MS}: a failing agent is restarted every second. */
-export const BURST = 20
-export const REFILL_MS = 10 * 60_000
+const BURST = 20
+const REFILL_MS = 10 * 60_000
 
 /** Milliseconds until a device that got certificates at these times, in order, may get another; 0 for now. */
 export function waitForNext(times: readonly number[], now: number): number {

@@ -2,7 +2,7 @@ import { createGunzip, createInflate, type Gunzip, type Inflate } from 'node:zli
 import { GatewayError } from '../errors.ts'
 
 /** The content codings of bodies that are decoded (RFC 9110 §8.4.1). */
-export const CODINGS = ['gzip', 'deflate'] as const
+const CODINGS = ['gzip', 'deflate'] as const
 export type Coding = (typeof CODINGS)[number]
 
 /** Bytes that are decoded in one step. */

@@ -3,7 +3,7 @@ import type { Caller } from '../caller.ts'
 import { GatewayError } from '../errors.ts'
 import { filterProblem } from '../topic/topic.ts'
 
-export const MAX_FILTERS = 64
+const MAX_FILTERS = 64
 
 /** The `filter` of a query, which may come several times. */
 export const FILTERS = {

@@ -119,6 +119,6 @@ function quoted(text: string): string {
 const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/
 
 /** Text that a spreadsheet would run as a formula (CWE-1236) gets an apostrophe in front; a number stays a number. */
-export function toCell(text: string): string {
+function toCell(text: string): string {
   return /^[=+\-@\t\r\n]/.test(text) && !NUMBER.test(text) ? `'${text}` : text
 }

@@ -22,7 +22,7 @@ export interface HistoryRouteOptions extends Pick<HttpMemory, 'memory'> {
 }
 
 /** The most messages that one answer looks at, and the longest time that it takes; the next answer continues. */
-export const WORK = { scanned: 1_000_000, milliseconds: 30_000 } as const
+const WORK = { scanned: 1_000_000, milliseconds: 30_000 } as const
 const STEPS_EACH_TURN = 256
 /** Memory of an answer: a page of the log, and the text made of it. */
 const ANSWER_BYTES = 256 * 1024

@@ -5,7 +5,7 @@ import { callerOf } from './caller.ts'
 import type { Request } from './fastify.ts'
 import { HEADERS } from './request-properties.ts'
 
-export const IDEMPOTENCY_KEY = 'idempotency-key'
+const IDEMPOTENCY_KEY = 'idempotency-key'
 /** The header that marks the stored answer of an earlier request. */
 export const REPLAYED = 'idempotency-replayed'
 const LONGEST_KEY = 255

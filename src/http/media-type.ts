@@ -16,7 +16,7 @@ const MEDIA_TYPE = new RegExp(
 const UNSAFE =
   /^(?:(?:application|text)\/(?:x-)?(?:ecmascript|javascript)|text\/(?:javascript1\.[0-5]|jscript|livescript|css|event-stream)|multipart\/.*)$/i
 
-export const BYTES = 'application/octet-stream'
+const BYTES = 'application/octet-stream'
 
 /** The content type of an answer whose body is a payload: the publisher's content type, where it is safe. */
 export function answerType(contentType: string | undefined): string {

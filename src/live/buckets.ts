@@ -145,7 +145,7 @@ function count(bucket: Numbered, value: number, time: number, sequence: number):
 const isMember = Object.prototype.propertyIsEnumerable
 
 /** The number at the end of a path of own members in a JSON payload, or null. */
-export function memberIn(payload: Buffer, path: readonly string[]): number | null {
+function memberIn(payload: Buffer, path: readonly string[]): number | null {
   let value: unknown
   try {
     value = JSON.parse(payload.toString('utf8'))

@@ -4,7 +4,7 @@ import { type Meter, silentMeter } from './meter.ts'
 import { type Exposition, MISNAMED } from './prometheus.ts'
 
 /** By what certificates are asked for, and what comes of it. */
-export const ENROL_RESULTS = ['issued', 'waiting', 'refused', 'failed'] as const
+const ENROL_RESULTS = ['issued', 'waiting', 'refused', 'failed'] as const
 export type EnrolResult = (typeof ENROL_RESULTS)[number]
 
 export interface EnrolMetricsOptions {

@@ -21,8 +21,7 @@ export const QUEUE_REASONS = [
 ] as const
 export type QueueReason = (typeof QUEUE_REASONS)[number]
 /** Why a message did not get to a connected subscriber. */
-export const SEND_REASONS = ['slow_reader', 'packet_too_large'] as const
-export type DropReason = (typeof SEND_REASONS)[number] | QueueReason
+export type DropReason = 'slow_reader' | 'packet_too_large' | QueueReason
 /** A limit of the store that had an effect other than a lost delivery. */
 export const STORE_LIMITS = [
   'retained_messages',

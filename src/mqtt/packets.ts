@@ -3,9 +3,6 @@ import type { MessageProperties, Qos, UserProperty } from '../topic/message.ts'
 /** 3 is MQTT 3.1, 4 is MQTT 3.1.1, 5 is MQTT 5. */
 export type Version = 3 | 4 | 5
 
-/** Of CONNECT and DISCONNECT: 0xFFFFFFFF for a session that never expires. */
-export const NEVER_EXPIRES = 0xffff_ffff
-
 export interface ConnectWill {
   readonly topic: string
   readonly payload: Buffer

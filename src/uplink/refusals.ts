@@ -67,13 +67,7 @@ function unsupported(what: string): RefusedMessage {
 }
 
 /** Bytes of the message as a PUBLISH of MQTT 5. */
-export function packetSize({
-  topic,
-  payload,
-  qos,
-  properties,
-  messageExpiry,
-}: UplinkMessage): number {
+function packetSize({ topic, payload, qos, properties, messageExpiry }: UplinkMessage): number {
   let said = propertiesByteLength(properties) + (messageExpiry === null ? 0 : 5)
   // propertiesByteLength counts texts and user properties without their identifiers
   if (properties?.payloadFormatIndicator !== undefined) said += 2

@@ -24,11 +24,8 @@ export interface EndingOptions {
   readonly log: Pick<Logger, 'warn'>
 }
 
-/** Names the certificates that end soon, and those that have ended, one a line: the gateway's own first. */
-export function logEndingCertificates(
-  { ends, own, days, log }: EndingOptions,
-  now = Date.now(),
-): void {
+function logEndingCertificates({ ends, own, days, log }: EndingOptions): void {
+  const now = Date.now()
   const isSoon = (end: number) => end - now <= days * DAY_MS
   const verb = (end: number) => (end <= now ? 'has expired' : 'expires soon')
   for (const { authority, end } of own().filter((one) => isSoon(one.end))) {
@@ -63,12 +60,15 @@ export function ownCertificates({
   ]
 }
 
-/** Does so once a day; returns what stops it. */
+/**
+ * Logs the certificates that end soon and those that have ended, once a day, a line for each and the gateway's own first. Returns
+ * a function that stops it.
+ */
 export function watchEndingCertificates(options: EndingOptions): () => void {
   if (options.days === 0) return () => {}
-  const look = () => logEndingCertificates(options)
-  const daily = setInterval(look, DAY_MS).unref()
-  const first = setTimeout(look, FIRST_MS).unref()
+  const log = () => logEndingCertificates(options)
+  const daily = setInterval(log, DAY_MS).unref()
+  const first = setTimeout(log, FIRST_MS).unref()
   return () => {
     clearInterval(daily)
     clearTimeout(first)

@@ -74,7 +74,7 @@ type Granted = ReturnType<typeof grantsOf>['rules']
 const MOST_COMPARISONS = 20_000
 
 /** As `ACTION FILTER`, or `deny FILTER` for a line that takes something back. */
-export function lostBetween(before: Granted, after: Granted): string[] {
+function lostBetween(before: Granted, after: Granted): string[] {
   const lost: string[] = []
   let left = MOST_COMPARISONS
   const isIncluded = (wider: readonly string[], levels: readonly string[]) =>

@@ -6,7 +6,7 @@ import { createAuthority } from '../../src/ca/authority.ts'
 import { GATEWAY_ID } from '../../src/ca/device-id.ts'
 import { gatewayNames, nameForOthers } from '../../src/ca/gateway-names.ts'
 import { issue } from '../../src/ca/issue.ts'
-import { lanAddresses, type Machine, thisMachine } from '../../src/ca/machine.ts'
+import { type Machine, thisMachine } from '../../src/ca/machine.ts'
 
 const authority = await createAuthority()
 const PI: Machine = {
@@ -31,7 +31,7 @@ async function certificateFor(names: readonly string[]): Promise<X509Certificate
 }
 
 test('network addresses exclude loopback and link-local ones', () => {
-  const addresses = lanAddresses({
+  const { addresses } = thisMachine({
     docker0: [card('172.17.0.1')],
     lo: [card('127.0.0.1', true), card('::1', true)],
     eth0: [card('fd00::5'), card('fe80::1'), card('192.168.1.5'), card('169.254.7.7')],
@@ -40,7 +40,7 @@ test('network addresses exclude loopback and link-local ones', () => {
   })
   assert.deepEqual(addresses, ['192.168.1.5', '10.0.0.5', 'fd00::5', '172.17.0.1'])
   const many = Array.from({ length: 99 }, (_, n) => card(`10.0.0.${n + 1}`))
-  assert.equal(lanAddresses({ eth0: many }).length, 16)
+  assert.equal(thisMachine({ eth0: many }).addresses.length, 16)
 })
 
 test('this machine has a name under .local', () => {

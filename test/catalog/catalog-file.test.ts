@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { type CatalogLoad, LARGEST, openCatalog } from '../../src/catalog/catalog-file.ts'
+import { type CatalogLoad, openCatalog } from '../../src/catalog/catalog-file.ts'
 import { PUBLIC_FILE, replaceFile } from '../../src/disk/files.ts'
 import { UsageError } from '../../src/errors.ts'
 import { temporaryFolder } from '../cli/program.ts'
@@ -58,12 +58,10 @@ describe('the topics file in use', () => {
     )
     await writeFile(path, 'a b c\nd e\n')
     await assert.rejects(openCatalog(path, options), /topics:1:3 "b" is not.*\n.*topics:2:3 "e" is/)
-    await writeFile(path, '#'.repeat(LARGEST + 1))
+    await writeFile(path, '#'.repeat(1_048_577))
     await assert.rejects(
       openCatalog(path, options),
-      refused(
-        `${path} cannot be read: it has ${LARGEST + 1} bytes; at most ${LARGEST} are allowed`,
-      ),
+      refused(`${path} cannot be read: it has 1048577 bytes; at most 1048576 are allowed`),
     )
     await assert.rejects(openCatalog(folder.path, options), /it is not a regular file/)
   })

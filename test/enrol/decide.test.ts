@@ -6,8 +6,14 @@ import type { Csr } from '../../src/ca/read-csr.ts'
 import { EMPTY_BOOK, type EnrolBook, newInvite, SPENT_LASTS_MS } from '../../src/enrol/book.ts'
 import { decideEnrolment } from '../../src/enrol/decide.ts'
 import type { Credential, EnrolState } from '../../src/enrol/decision.ts'
-import { BURST, GRACE_MS, REFILL_MS, waitForNext } from '../../src/enrol/standing.ts'
+import { waitForNext } from '../../src/enrol/standing.ts'
 import { fallbackToken } from '../../src/enrol/tokens.ts'
+
+/** How long after its end a certificate can still be renewed. */
+const GRACE_MS = 30 * 86_400_000
+/** Certificates that a device gets at once, and how long it waits for another one. */
+const BURST = 20
+const REFILL_MS = 600_000
 
 const NOW = Date.parse('2026-11-26T12:00:00Z')
 const DAY = 86_400_000

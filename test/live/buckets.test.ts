@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { type BucketOptions, createBuckets, memberIn } from '../../src/live/buckets.ts'
+import { type BucketOptions, createBuckets } from '../../src/live/buckets.ts'
 
 const OPTIONS: BucketOptions = { every: 100, field: null, most: 1000, mostCharacters: 1000 }
 
@@ -116,7 +116,12 @@ describe('buckets', () => {
 })
 
 describe('a member of a JSON payload', () => {
-  const member = (payload: string, path: string) => memberIn(Buffer.from(payload), path.split('.'))
+  /** The number at `path`, as a bucket takes it; null if there is none. */
+  function member(payload: string, path: string): number | null {
+    const buckets = createBuckets<number>({ ...OPTIONS, field: path.split('.') })
+    buckets.add({ topic: 'a', time: 0, sequence: 1, payload: Buffer.from(payload) }, 1)
+    return buckets.rows(false)[0]?.last ?? null
+  }
 
   it('is found by its path, only if it is an own number', () => {
     assert.equal(member('{"a":{"b":[1,2.5]}}', 'a.b.1'), 2.5)

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { decodePacket } from '../../src/mqtt/decode.ts'
 import { versionOf } from '../../src/mqtt/decode-connect.ts'
-import { NEVER_EXPIRES } from '../../src/mqtt/packets.ts'
 import { assertDecoded, bytes, itRefuses, type Part, properties, type Refusals } from './wire.ts'
 
 const NO_PROPERTIES = 0
@@ -64,7 +63,7 @@ describe('CONNECT', () => {
       bytes(0x26, 'name', 'value'),
     )
     assertDecoded(null, 0x10, terms, {
-      sessionExpiry: NEVER_EXPIRES,
+      sessionExpiry: 0xffff_ffff,
       receiveMaximum: 20,
       maximumPacketSize: 0x8000_0001,
       topicAliasMaximum: 65_535,

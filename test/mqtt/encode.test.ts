@@ -11,7 +11,7 @@ import {
   unsubackPacket,
 } from '../../src/mqtt/encode.ts'
 import { publishPacket } from '../../src/mqtt/encode-publish.ts'
-import { type ConnackProperties, NEVER_EXPIRES } from '../../src/mqtt/packets.ts'
+import type { ConnackProperties } from '../../src/mqtt/packets.ts'
 import { Reason } from '../../src/mqtt/reasons.ts'
 import { asKept, generate, parse } from './mqtt-packet.ts'
 import { data, packetId, publish, text, uint32, userProperties } from './packets.ts'
@@ -169,7 +169,7 @@ describe('CONNACK', () => {
 
   it('has its properties', () => {
     const all: ConnackProperties = {
-      sessionExpiry: NEVER_EXPIRES,
+      sessionExpiry: 0xffff_ffff,
       receiveMaximum: 20,
       maximumQos: 1,
       retainAvailable: false,
@@ -192,7 +192,7 @@ describe('CONNACK', () => {
     assert.ok(read?.cmd === 'connack')
     assert.deepEqual([read.reasonCode, read.sessionPresent], [0, true])
     assert.deepEqual(read.properties, {
-      sessionExpiryInterval: NEVER_EXPIRES,
+      sessionExpiryInterval: 0xffff_ffff,
       receiveMaximum: 20,
       maximumQoS: 1,
       retainAvailable: false,

@@ -19,7 +19,6 @@ import {
   X509CertificateGenerator,
 } from '../../src/ca/x509.ts'
 import { MAX_WAITING_PER_ADDRESS } from '../../src/enrol/book.ts'
-import { BURST } from '../../src/enrol/standing.ts'
 import {
   type Answer,
   CACERTS,
@@ -32,6 +31,9 @@ import {
   startEnrolSite,
 } from '../enrol/site.ts'
 import { rawAnswers, untilClosed } from '../support/raw.ts'
+
+/** Certificates that a device gets at once. */
+const BURST = 20
 
 let site: EnrolSite
 before(async () => {

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { logEndingCertificates } from '../../src/visitors/ending-certificates.ts'
+import { watchEndingCertificates } from '../../src/visitors/ending-certificates.ts'
 import { collectLog } from '../support/log.ts'
 
 const DAY_MS = 86_400_000
 
-it('certificates are named from some days before their end on, those that end first first, the own ones before', () => {
+it('certificates are named from some days before their end on, those that end first first, the own ones before', (t) => {
   const { log, lines } = collectLog()
   const now = Date.UTC(2030, 0, 1)
+  t.mock.timers.enable({ apis: ['Date', 'setInterval', 'setTimeout'], now })
   const ends = new Map([
     ['later', now + 31 * DAY_MS],
     ['soon', now + 30 * DAY_MS],
@@ -18,8 +19,8 @@ it('certificates are named from some days before their end on, those that end fi
     { authority: 'Old CA', end: now - 1 },
     { authority: 'New CA', end: now + 31 * DAY_MS },
   ]
-  const options = { ends: () => ends, own, days: 30, log }
-  logEndingCertificates(options, now)
+  const stop = watchEndingCertificates({ ends: () => ends, own, days: 30, log })
+  t.mock.timers.tick(60_000)
   assert.deepEqual(
     lines.map(({ device, authority, expires, msg }) => [device ?? authority, expires, msg]),
     [
@@ -30,7 +31,9 @@ it('certificates are named from some days before their end on, those that end fi
     ],
   )
   for (let n = 0; n < 1000; n++) ends.set(`d${n}`, now)
-  logEndingCertificates(options, now)
-  assert.equal(lines.length, 4 + 2 + 51)
-  assert.equal(lines.at(-1)?.count, 1002 - 50)
+  // a day later, the others end soon, too
+  t.mock.timers.tick(DAY_MS - 60_000)
+  assert.equal(lines.length, 4 + 3 + 51)
+  assert.equal(lines.at(-1)?.count, 1003 - 50)
+  stop()
 })

@@ -1,27 +1,45 @@
 import assert from 'node:assert/strict'
+import { Socket } from 'node:net'
 import { it } from 'node:test'
-import { grantsOf } from '../../src/acl/grants.ts'
-import { lostBetween } from '../../src/visitors/lost-rights.ts'
+import { TLSSocket } from 'node:tls'
+import { logLostRights } from '../../src/visitors/lost-rights.ts'
 import { aclOf } from '../support/acl.ts'
+import { collectLog } from '../support/log.ts'
 
-const WHO = { user: 'a', clientId: 'a' }
-
-function lost(before: string, after: string): string[] {
-  const [old, next] = [before, after].map((text) => grantsOf(aclOf(text).current, WHO).rules)
-  return lostBetween(old ?? [], next ?? [])
+/** The one who is connected. */
+const present = {
+  sessions: { all: () => [].values() },
+  hub: { readers: () => [].values() },
+  connections: {
+    all: () => [
+      {
+        id: 'a',
+        door: 'device' as const,
+        since: 0,
+        speaksMqtt: false,
+        socket: new TLSSocket(new Socket()),
+      },
+    ],
+  },
 }
 
-it('rights are lost where no line gives them any more, or one denies', () => {
-  assert.deepEqual(lost('user a\ntopic x\n', 'user a\ntopic x\n'), [])
-  assert.deepEqual(lost('user a\ntopic x\n', 'user a\ntopic read x\n'), ['publish x'])
-  assert.deepEqual(lost('user a\ntopic x/y\n', 'user a\ntopic x/#\n'), [])
-  assert.deepEqual(lost('user a\ntopic x/#\n', 'user a\ntopic x/y\n'), [
+async function lost(before: string, after: string): Promise<unknown> {
+  const { log, lines } = collectLog()
+  await logLostRights(present, aclOf(before).current, aclOf(after).current, log)
+  return lines[0]?.lost ?? []
+}
+
+it('rights are lost where no line gives them any more, or one denies', async () => {
+  assert.deepEqual(await lost('user a\ntopic x\n', 'user a\ntopic x\n'), [])
+  assert.deepEqual(await lost('user a\ntopic x\n', 'user a\ntopic read x\n'), ['publish x'])
+  assert.deepEqual(await lost('user a\ntopic x/y\n', 'user a\ntopic x/#\n'), [])
+  assert.deepEqual(await lost('user a\ntopic x/#\n', 'user a\ntopic x/y\n'), [
     'publish x/#',
     'receive x/#',
   ])
-  assert.deepEqual(lost('user a\ntopic read x\n', 'user a\ntopic read x\ntopic deny x\n'), [
+  assert.deepEqual(await lost('user a\ntopic read x\n', 'user a\ntopic read x\ntopic deny x\n'), [
     'deny x',
   ])
-  assert.deepEqual(lost('pattern read %u/#\n', 'user a\ntopic read a/#\n'), [])
-  assert.deepEqual(lost('pattern read %u/#\n', ''), ['receive a/#'])
+  assert.deepEqual(await lost('pattern read %u/#\n', 'user a\ntopic read a/#\n'), [])
+  assert.deepEqual(await lost('pattern read %u/#\n', ''), ['receive a/#'])
 })

@@ -229,7 +229,7 @@ function toError(filter: string, missing: string, code: number | null): GatewayE
   )
 }
 
-export function subackReason(code: number): string {
+function subackReason(code: number): string {
   if (code === NOT_AUTHORIZED) return 'not authorized'
   if (code === QUOTA_EXCEEDED) return 'quota exceeded'
   return `reason code 0x${code.toString(16)}`

@@ -70,7 +70,7 @@ export function createLogUsage(db: DatabaseSync): LogUsage {
 }
 
 /** The bytes that a message counts for: as `ROW_BYTES`. */
-export function bytesOf(change: Append): number {
+function bytesOf(change: Append): number {
   const [, , topic, characters, , , , , properties] = change
   return (
     ENTRY_BYTES +

@@ -1,7 +1,7 @@
 import { createFifo } from './fifo.ts'
 import type { Queue, QueueEntry } from './queue-types.ts'
 
-export const MAX_PACKET_ID = 65_535
+const MAX_PACKET_ID = 65_535
 
 /** `share` is the total of all queues of one device; this queue adds and subtracts its own bytes. */
 export function createQueue(share: { bytes: number }): Queue {

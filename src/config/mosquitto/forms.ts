@@ -98,7 +98,7 @@ const TEXTS = of(
 )
 
 /** The forms of the options of bridges, except plain texts. */
-export const BRIDGE_FORMS: Readonly<Record<string, Form>> = {
+const BRIDGE_FORMS: Readonly<Record<string, Form>> = {
   ...of(
     onOff,
     `bridge_attempt_unsubscribe bridge_insecure bridge_outgoing_retain bridge_require_ocsp cleansession local_cleansession

@@ -30,7 +30,7 @@ export function readLines(file: string): ReadLines {
 }
 
 /** As in Mosquitto, `#` begins a comment only as the first character, and only a space separates name and value. */
-export function parseLines(text: string, file: string): ConfLine[] {
+function parseLines(text: string, file: string): ConfLine[] {
   return text.split('\n').flatMap((raw, index) => {
     if (raw.startsWith('#') || raw.startsWith('\r')) return []
     const [, name, value = ''] = /^ *([^ ]+)(?: (.*))?$/s.exec(raw.replace(/\r+$/, '')) ?? []

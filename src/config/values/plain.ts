@@ -23,7 +23,7 @@ export function bytes(min: number, max: number): Parse<number> {
   return parse('SIZE', allowed, read, { least: bytesText(min), most: bytesText(max) })
 }
 
-export function bytesText(value: number): string {
+function bytesText(value: number): string {
   for (const unit of ['GiB', 'MiB', 'KiB'] as const)
     if (value >= BYTE_UNITS[unit] && value % BYTE_UNITS[unit] === 0)
       return `${value / BYTE_UNITS[unit]}${unit}`

@@ -25,7 +25,7 @@ const IGNORED = {
   v1: ['db', 'rp', 'u', 'p', 'consistency'],
 } as const
 
-export const QUERY_NAMES = {
+const QUERY_NAMES = {
   v2: ['precision', ...IGNORED.v2],
   v1: ['precision', ...IGNORED.v1],
 } as const

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { createQueue, MAX_PACKET_ID } from '../../../src/broker/store/queue.ts'
+import { createQueue } from '../../../src/broker/store/queue.ts'
 import type { Queue, QueueEntry } from '../../../src/broker/store/queue-types.ts'
 import { message } from '../../support/message.ts'
+
+const MAX_PACKET_ID = 65_535
 
 let lastId = 0
 
