@@ -208,13 +208,14 @@ const PACKAGES: Record<string, readonly string[]> = {
   mqtt: ['uplink', 'cli'],
 }
 
-/** Files outside of `src` that use it as it is: what starts the programs, and what writes the documents. */
-const USERS = [
-  'bin/wott-gateway.js',
-  'deploy/lambda/index.mjs',
+/** What other programs start: each a file, and a name or all. */
+const ENTRY_POINTS = ['cli/main.ts main', 'lambda/handler.ts *']
+/** What writes the documents and configurations that tests compare. */
+const WRITERS = [
   'test/support/generated.ts',
   'test/support/openapi.ts',
   'test/support/refusals.ts',
+  'test/support/routes.ts',
   'test/config/generator.ts',
 ]
 
@@ -265,7 +266,7 @@ describe('the house', async () => {
 
   it('exports no value that only tests use', async () => {
     const exported = /^export (?:async )?(?:class|function\*?|const|let) (\w+)/gm
-    const imported = await namesImported(USERS)
+    const imported = (await namesImported(WRITERS)).union(new Set(ENTRY_POINTS))
     const wrong: string[] = []
     for (const file of await readdir(SRC, { recursive: true })) {
       // the tests of the dashboard cannot run it as a whole: it needs a browser

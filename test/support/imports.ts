@@ -25,6 +25,47 @@ export async function readImports(): Promise<Import[]> {
   return found
 }
 
+/** Every name that a file of `src` or one of `others` imports from `src`: `FILE NAME`, or `FILE *` for all of a file. */
+export async function namesImported(others: readonly string[]): Promise<ReadonlySet<string>> {
+  const own = (await readdir(SRC, { recursive: true })).map((file) => join(SRC, file))
+  const files = [...own, ...others.map((file) => join(SRC, '..', file))]
+  const found = new Set<string>()
+  for (const file of files.filter((one) => one.endsWith('.ts'))) {
+    const text = await readFile(file, 'utf8')
+    for (const [names, from] of importsIn(text)) {
+      const imported = relative(SRC, join(dirname(file), from))
+      for (const name of names) found.add(`${imported} ${name}`)
+    }
+  }
+  return found
+}
+
+function* importsIn(text: string): Generator<[names: readonly string[], from: string]> {
+  for (const [, list = '', from = ''] of text.matchAll(
+    /import (?:type )?\{([^}]*)\} from '(\.[^']+)'/g,
+  ))
+    yield [namesOf(list, ' as '), from]
+  for (const [, from = ''] of text.matchAll(/import \* as \w+ from '(\.[^']+)'/g))
+    yield [['*'], from]
+  for (const [, list = '', from = ''] of text.matchAll(
+    /\{([^{}]*)\} = await import\('(\.[^']+)'\)/g,
+  ))
+    yield [namesOf(list, ':'), from]
+  for (const [, from = '', name = ''] of text.matchAll(/\(await import\('(\.[^']+)'\)\)\.(\w+)/g))
+    yield [[name], from]
+  for (const [, from = ''] of text.matchAll(/= import\('(\.[^']+)'\)/g)) yield [['*'], from]
+}
+
+function namesOf(list: string, renaming: string): string[] {
+  return list.split(',').map((one) =>
+    one
+      .replace(/^\s*type /, '')
+      .split(renaming, 1)
+      .join('')
+      .trim(),
+  )
+}
+
 /** The room of a file: its folder below `src`, or the file itself. */
 export function roomOf(file: string): string {
   return file.split(sep)[0] as string
