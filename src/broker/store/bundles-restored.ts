@@ -14,7 +14,7 @@ export function createRestoredBundles(
   const audiences = new Map<number, Audience>()
   /** In the order of their ids. */
   const restored: Bundle[] = []
-  /** Copies that have rows of their own: they were sent, or are gone. */
+  /** The ids of copies that have rows of their own: they were sent or removed. */
   const withOwnRow = new Set<number>()
 
   function bundleOfCopy(id: number): Bundle | undefined {
@@ -28,7 +28,7 @@ export function createRestoredBundles(
     return bundle && id < bundle.id + bundle.audience.sessions.length ? bundle : undefined
   }
 
-  /** Copies that are older than one that was sent or is gone become entries, all others wait. */
+  /** Makes queue entries of the copies that are older than one that was sent or removed. All others wait. */
   function restoreCopies(bundle: Bundle, entries: Map<QueuedSession, QueueEntry[]>): void {
     for (const [place, session] of bundle.audience.sessions.entries()) {
       if (!session || withOwnRow.has(bundle.id + place) || bundle.id < session.away.floor) continue

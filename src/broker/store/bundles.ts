@@ -10,7 +10,7 @@ export type Bundles = ReturnType<typeof createBundles>
 export type CopyTerms = Pick<Bundle, 'qos' | 'retain' | 'identifiers' | 'bytes'>
 
 export function createBundles({ journal, ids, now }: StoreContext, messages: SharedMessages) {
-  // by a sum over the numbers of their sessions
+  // by a checksum over the ids of their sessions
   const known = new Map<number, Audience>()
   /** Those with bundles. */
   const inUse = new Set<Audience>()

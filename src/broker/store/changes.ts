@@ -1,16 +1,16 @@
 import type { Qos } from '../../topic/message.ts'
 
 type Flag = 0 | 1
-/** What MQTT 5 says of a message, as JSON; null for nothing. */
+/** The MQTT 5 properties of a message, as JSON; null if there are none. */
 type Properties = string | null
 
 /**
- * What can change in the store, by name, with the columns it takes. A journal writes these, and
- * tells a recovered store in the same words. Times are milliseconds by the store's clock, but for those of a message, which
- * are the system's and its device's.
+ * The changes of the store, by name, with their columns. A journal stores them, and passes almost the same ones to a store that
+ * is restored. Times are milliseconds by the store's clock, except those of a message: they are by the clocks of the system and
+ * of the device.
  */
 export interface Changes {
-  /** A message enters the log; its payload has a character for each byte. */
+  /** Adds a message to the log; its payload has one character for each byte. */
   append: [
     number: number,
     topic: string,
@@ -21,21 +21,21 @@ export interface Changes {
     received: number,
     properties: Properties,
     expires: number | null,
-    /** When it was measured, where its device says so. */
+    /** When it was measured, if the device has sent that. */
     ownTime: number | null,
   ]
   meta: [key: MetaKey, value: string]
   retain: [topic: string, number: number]
   unretain: [topic: string]
   session: [id: number, client: string, lastSeen: number, connected: Flag, expirySeconds: number]
-  /** The copies that a session has of bundles below an id are gone. */
+  /** The session needs no copies of bundles below this id any more. */
   floor: [floor: number, session: number]
   touch: [lastSeen: number, connected: Flag, expirySeconds: number, id: number]
   dropSession: [id: number]
   subscribe: [session: number, filter: string, qos: Qos, options: string]
   unsubscribe: [session: number, filter: string]
   dropSubscriptions: [session: number]
-  /** Without a message it is a PUBREL that waits for its PUBCOMP. */
+  /** Without a message, the entry is a PUBREL that waits for its PUBCOMP. */
   enqueue: [
     id: number,
     session: number | null,
@@ -46,10 +46,10 @@ export interface Changes {
     identifiers: string | null,
     since: number,
   ]
-  /** The numbers of sessions, in the order of their copies. */
+  /** The ids of the sessions, in the order of their copies. */
   audience: [id: number, sessions: string]
   dropAudience: [id: number]
-  /** Copies of one message, with ids from the first to the last; a row of the queue goes before one of these. */
+  /** Copies of one message, with ids from the first to the last. A row of the queue with such an id replaces the copy. */
   bundle: [
     id: number,
     last: number,
@@ -61,9 +61,9 @@ export interface Changes {
     since: number,
   ]
   dropBundle: [id: number]
-  /** One copy of a bundle is gone. */
+  /** Removes one copy of a bundle, by a row of the queue without a session. */
   takeCopy: [id: number]
-  /** Forgets what became of a bundle's copies. */
+  /** Removes the rows of the queue that replace copies of a bundle. */
   dropCopies: [first: number, last: number]
   sent: [packetId: number, id: number]
   released: [packetId: number, id: number]
@@ -84,14 +84,14 @@ export interface Changes {
   ]
   dueWill: [due: number, client: string]
   dropWill: [client: string]
-  /** A request that names a key has published something. */
+  /** A request with an idempotency key has published something. */
   key: [id: number, device: string, key: string, fingerprint: string, expires: number]
-  /** The reading of one of its lines. */
+  /** The reading in this line of the request is published. */
   keyLine: [key: number, line: number]
   keyAnswer: [answer: string, id: number]
   dropKey: [id: number]
   dropKeyLines: [key: number]
-  /** Nothing but a write, to find out whether one works. */
+  /** Finds out whether the disk can be written. */
   probe: [time: number]
 }
 
@@ -99,7 +99,7 @@ export type ChangeName = keyof Changes
 export type Append = readonly ['append', ...Changes['append']]
 export type Change = { [Name in ChangeName]: readonly [Name, ...Changes[Name]] }[ChangeName]
 
-/** A message as the log has it. */
+/** A row of the log. */
 export type LogRow = [
   number: number,
   topic: string,
@@ -113,16 +113,16 @@ export type LogRow = [
   ownTime: number | null,
 ]
 
-/** What a recovered store is told, in an order in which each finds what it refers to. */
+/** The rows that a store is restored from, in this order: each row refers only to rows before it. */
 export interface Restored {
   meta: Changes['meta']
   session: [...Changes['session'], floor?: number]
   subscribe: Changes['subscribe']
-  /** Those that wait in queues. */
+  /** The messages that wait in queues. */
   message: LogRow
   audience: Changes['audience']
   bundle: Changes['bundle']
-  /** Without a session it is a copy of a bundle, and gone. */
+  /** A row without a session stands for a copy of a bundle that was removed. */
   enqueue: Changes['enqueue']
   receive: Changes['receive']
   will: Changes['will']
@@ -134,30 +134,34 @@ export interface Restored {
 export type RestoredName = keyof Restored
 export type Restore = { readonly [Name in RestoredName]: (...columns: Restored[Name]) => void }
 
-/**
- * `epoch` names the numbering; `mark` is above all numbers given so far, `last` the highest in the log; `clean` is 1 when the
- * last gateway stored all it had. Up to `trimmed` all but the latest of each topic may be gone, up to `thinned` messages of a
- * device that had more than its share. Before the numbers `restart` and `overload` messages of QoS 0 may be missing, which a crash took or the disk could not.
- * A bridge has passed on all up to `forwarded`, where there ever was one.
- * `damaged` is the highest number of a message that the disk has damaged. `time` and `wall` say how late it was by the store's clock
- * and by the system's, at the same moment.
- * `oldEpoch` names the numbering before there was a log: its numbers, up to `oldLatest`, are `oldOffset` below those of the log.
- * `historyFile` is there while the file of that numbering is still to be moved out of the way.
- */
+/** What the store remembers about its log. Numbers are those of messages. */
 export type MetaKey =
+  /** Identifies the numbering. */
   | 'epoch'
+  /** Above all numbers that were ever given. */
   | 'mark'
+  /** The highest number in the log. */
   | 'last'
+  /** 1 if the last gateway stored everything before it ended. */
   | 'clean'
+  /** Up to this number, only the latest messages of topics are left. */
   | 'trimmed'
+  /** Up to this number, messages of devices that exceeded their share may be missing. */
   | 'thinned'
+  /** Before this number, messages of QoS 0 may be missing because of a crash. */
   | 'restart'
+  /** Before this number, messages of QoS 0 may be missing because the disk was too slow. */
   | 'overload'
+  /** The highest number of a message that the disk has damaged. */
   | 'damaged'
+  /** Up to this number, the bridge has forwarded all messages; missing if there never was a bridge. */
   | 'forwarded'
+  /** The time by the store's clock, and by the system's clock at the same moment. */
   | 'time'
   | 'wall'
+  /** The numbering from before there was a log, its last number, and the difference to the numbers of the log. */
   | 'oldEpoch'
   | 'oldOffset'
   | 'oldLatest'
+  /** Present until the history file of that numbering is moved away. */
   | 'historyFile'

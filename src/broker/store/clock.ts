@@ -1,13 +1,13 @@
 import type { Change, MetaKey } from './changes.ts'
 
 /**
- * A clock that runs evenly across restarts, whatever the system's clock is set to: messages expire by it, and never because
- * somebody has set the clock.
+ * A clock that runs evenly, also across restarts. Messages expire by it, so they do not expire because somebody has set the
+ * system's clock.
  */
 export interface Clock {
-  /** Milliseconds; since the Unix epoch, as long as the wall clock is never set. */
+  /** Milliseconds since the Unix epoch, if the system's clock was never set. */
   now(): number
-  /** Goes on from where the last gateway ended. What passed since then only the wall clock can tell. */
+  /** Continues from the stored time. How long no gateway ran is known only by the system's clock. */
   start(saved: (key: MetaKey) => number): void
   /** The changes that store its time. */
   marks(): Change[]
@@ -18,11 +18,11 @@ export interface Clock {
 }
 
 export interface ClockOptions {
-  /** Milliseconds since the Unix epoch, as the system says. */
+  /** Milliseconds since the Unix epoch, by the system's clock. */
   readonly wall: () => number
-  /** Milliseconds that pass evenly. */
+  /** Milliseconds of a monotonic clock. */
   readonly steady: () => number
-  /** Most milliseconds without a gateway that count: the wall clock may have been set meanwhile. */
+  /** The most milliseconds without a running gateway that count: the system's clock may have been set in the meantime. */
   readonly maxDowntime: number
 }
 
@@ -36,11 +36,11 @@ export function createClock({ wall, steady, maxDowntime }: ClockOptions): Clock 
   const now = () => base + (steady() - since)
 
   return {
-    // whole, as the database keeps it
+    // a whole number, as in the database
     now: () => Math.floor(now()),
     start(saved) {
       const time = saved('time')
-      // a new store, or one of a gateway that went by the wall clock
+      // a new store, or one of an older gateway without this clock
       if (time === 0) return
       const stopped = Math.min(Math.max(0, wall() - saved('wall')), maxDowntime)
       base = time + stopped

@@ -7,12 +7,12 @@ import {
 import type { Delivery } from '../delivery.ts'
 import type { Append, Changes, LogRow } from './changes.ts'
 
-/** The properties as their column holds them. */
+/** The properties as the content of their column. */
 export function toColumn(properties: MessageProperties | null): string | null {
   return properties === null ? null : JSON.stringify(toJsonProperties(properties))
 }
 
-/** Throws an Error where no gateway wrote the column. */
+/** The properties in a column. Throws an Error if no gateway wrote it. */
 export function fromColumn(column: string | null): MessageProperties | null {
   return column === null ? null : fromJsonProperties(JSON.parse(column))
 }

@@ -6,11 +6,11 @@ import type { StoreContext } from './store-context.ts'
 export interface Forwarding {
   /** All messages up to this number are forwarded, or need not be. The log keeps later ones as long as it has room. */
   position(): number
-  /** The number of the latest message that was handed on. */
+  /** The number of the latest delivered message. */
   latest(): number
   /** Moves the position. It is stored within about a second, so after a crash some messages are forwarded again. */
   moveTo(position: number): void
-  /** How many messages from after one number up to another are to be passed on. */
+  /** How many messages after one number, up to another, are to be forwarded. */
   count(after: number, upTo: number): Promise<number>
   /** The position is stored before the store closes. */
   end(): void
@@ -18,7 +18,7 @@ export interface Forwarding {
 
 const STORED_EVERY_MS = 1_000
 
-/** A log that was never forwarded begins with what is published from now on. */
+/** Continues at the stored position. A log that was never forwarded is forwarded from its end on. */
 export async function openForwarding(
   { journal }: StoreContext,
   log: MessageLog,

@@ -2,18 +2,19 @@ import type { Arrival, Session } from '../session.ts'
 import type { Change } from './changes.ts'
 import type { StoreContext } from './store-context.ts'
 
-/**
- * Incoming QoS 2 messages. An arrival is stored in the same commit as its message. After a crash either both are there, and a
- * repeated PUBLISH is only acknowledged, or none is, and it is a new message.
- */
-/** Bytes of an arrival, with its place in its session. */
+/** Memory of an arrival, and of its place in its session. */
 const ARRIVAL_BYTES = 256
 
+/** Adds to the arrivals of the session's device. */
 export function countArrivals({ totals }: Session, by: number): void {
   totals.arrivals += by
   totals.holds.arrival.force(totals.arrivals * ARRIVAL_BYTES)
 }
 
+/**
+ * Incoming QoS 2 messages. An arrival is stored in the same commit as its message. After a crash, either both are there and a
+ * repeated PUBLISH is only acknowledged, or neither is there and it is a new message.
+ */
 export function createIncoming({ journal, limits }: StoreContext) {
   function remember(session: Session, arrival: Arrival): void {
     session.arrivals.set(arrival.packetId, arrival)
@@ -27,9 +28,7 @@ export function createIncoming({ journal, limits }: StoreContext) {
   }
 
   return {
-    /**
-     * Remembers the packet identifier. Null when the device has too many that wait for PUBREL.
-     */
+    /** Remembers the packet identifier. Null if the device has too many that wait for PUBREL. */
     add(session: Session, packetId: number): Arrival | null {
       const { arrivals, holds } = session.totals
       if (arrivals >= limits.arrivalsPerDevice) return null
@@ -44,7 +43,7 @@ export function createIncoming({ journal, limits }: StoreContext) {
       arrival.isRecorded = true
       return [['receive', client, arrival.packetId]]
     },
-    /** Resolves once the identifier is free again: the PUBCOMP that follows says so. */
+    /** Resolves once it is stored that the identifier is free again, as the PUBCOMP will say. */
     async release(session: Session, arrival: Arrival): Promise<void> {
       await arrival.stored
       if (arrival.isRecorded) await journal.append([['forget', session.client, arrival.packetId]])

@@ -12,25 +12,25 @@ import type { Change, Changes, Restore } from './changes.ts'
 import type { Forwarded } from './forwarded.ts'
 import type { LogState } from './retention.ts'
 
-/** A `LogPage` as the database thread sends it: text is copied to this thread in less time than buffers. */
+/** A `LogPage` as the database thread sends it: strings are copied to another thread faster than buffers. */
 export interface LogRows extends Omit<LogPage, 'deliveries'> {
   readonly rows: readonly Changes['append'][]
   readonly damaged: readonly number[]
 }
 
-/** A `TopicPage`, likewise. */
+/** A `TopicPage` as the database thread sends it. */
 export interface TopicRows extends Omit<TopicPage, 'deliveries'> {
   readonly rows: readonly Changes['append'][]
   readonly damaged: readonly number[]
 }
 
-/** A `LatePage`, likewise. */
+/** A `LatePage` as the database thread sends it. */
 export interface LateRows extends Omit<LatePage, 'deliveries'> {
   readonly rows: readonly Changes['append'][]
   readonly damaged: readonly number[]
 }
 
-/** A part of the log, and which of its messages count. */
+/** A part of the log, and which of its messages are counted. */
 export interface CountRange {
   readonly after: number
   readonly upTo: number
@@ -42,38 +42,38 @@ export interface Journal {
   /** Passes everything that is stored to `restore`; called once, before the first change. */
   recover(restore: Restore): Promise<void>
   /**
-   * Resolves once these changes and all before them are stored; rejects with `broker_unavailable`
-   * when none of these is. Without changes: resolves once all before are stored.
+   * Resolves once these changes and all earlier ones are stored. Rejects with `broker_unavailable` if none of these changes is
+   * stored. Without changes, it resolves once all earlier ones are stored.
    */
   append(changes: readonly Change[]): Promise<void>
   /**
-   * Stores changes that nobody waits for, with the next commit or soon, and tries until they are stored. They replace earlier
+   * Stores changes that nobody waits for, soon or with the next commit; if that fails, it is tried again. They replace earlier
    * changes with the same key that are not stored yet.
    */
   later(key: string, ...changes: Change[]): void
-  /** The first part of a range of the log. Sees what is stored. */
+  /** The first part of a range of the log, as far as it is stored; so are the results of the next methods. */
   read(range: LogRange): Promise<LogRows>
-  /** The first part of the topics: the latest row of each. Sees what is stored. */
+  /** The first part of the topics: the latest row of each. */
   readTopics(range: TopicRange): Promise<TopicRows>
-  /** The first part of the late rows. Sees what is stored. */
+  /** The first part of the late rows. */
   readLate(range: LateRange): Promise<LateRows>
-  /** Where a time falls in the log. Sees what is stored. */
+  /** The place of a time of arrival in the log. */
   split(time: number): Promise<LogSplit>
-  /** How many messages of a part of the log are to be passed on. Sees what is stored. */
+  /** How many messages of a part of the log are to be forwarded. */
   count(range: CountRange): Promise<number>
-  /** What the log holds and what is gone from it; null where that is not known yet, and without a log. */
+  /** The state of the log; null if it is not known yet, or there is no log. */
   logState(): LogState | null
-  /** Null without a disk. */
+  /** Null if nothing is stored on a disk. */
   readonly admin: StoreAdmin | null
   /** Whether changes survive a restart. */
   readonly isDurable: boolean
-  /** Why changes cannot be stored now; null when they can. */
+  /** Why changes cannot be stored now; null if they can. */
   outage(): string | null
-  /** Stores the changes that wait, and closes the file. May be called again. */
+  /** Stores all pending changes, and closes the file. May be called again. */
   close(): Promise<void>
 }
 
-/** The journal of `memory:`, which writes nothing. */
+/** The journal of a broker in memory, which stores nothing. */
 export function createSilentJournal(): Journal {
   return {
     async recover() {},

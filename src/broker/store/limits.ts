@@ -19,15 +19,15 @@ export interface Limits {
   readonly retainedBytesPerDevice: number
   readonly sessions: number
   readonly sessionsPerDevice: number
-  /** A message goes to one session once however many of its filters cover it, but to each of its groups. */
+  /** A session gets a message once for all its ordinary subscriptions, but once more for each of its shared ones. */
   readonly sharedSubscriptionsPerDevice: number
-  /** QoS 2 messages of one device that came and wait for their PUBREL: as many as one session has packet identifiers for. */
+  /** QoS 2 messages of one device that wait for their PUBREL: as many as one session has packet identifiers for. */
   readonly arrivalsPerDevice: number
   /** Seconds that a session may outlive its last connection. */
   readonly sessionExpiry: number
   /** How long a message waits to be sent. */
   readonly messageExpiry: number
-  /** Requests that name a key, remembered so that a repeat publishes nothing again; and bytes of them and their answers. */
+  /** Requests with an idempotency key that are remembered, and bytes of them and their answers. */
   readonly keys: number
   readonly keysPerDevice: number
   readonly keyBytes: number
