@@ -1,4 +1,5 @@
 import type { ChartView } from './address.ts'
+import { createChosenTopics } from './chosen-topics.ts'
 import { find } from './find.ts'
 import type { Infos } from './infos.ts'
 import { createLines } from './lines.ts'
@@ -7,7 +8,8 @@ import { csvUrl } from './past.ts'
 import { createPicker } from './picker.ts'
 import { createPlot, NO_EDGES } from './plot.ts'
 import { keyOf } from './source.ts'
-import { type Fixed, marked, panned, type Span, zoomed } from './span.ts'
+import { marked, type Span } from './span.ts'
+import { createSpanControls } from './span-controls.ts'
 import { drawSummaries } from './summary-table.ts'
 import { drawTimeline } from './timeline.ts'
 import type { Topic, Topics } from './topics.ts'
@@ -39,31 +41,39 @@ export function createChart(topics: Topics, infos: Infos, moved: () => void): Ch
   const dialog = find<HTMLDialogElement>('#chart')
   const element = find('#plot')
   const plot = createPlot(element, {
-    onMark: (from, to) => look(marked(from, to)),
-    onReset: () => look({ last: Number(range.dataset.last) }),
+    onMark: (from, to) => showSpan(marked(from, to)),
+    onReset: () => showSpan(controls.lastOffered()),
   })
   const note = find('#chart-note')
   const progress = find<HTMLProgressElement>('#chart-progress')
-  const range = find<HTMLSelectElement>('#range')
   const pause = find<HTMLButtonElement>('#pause')
-  const add = find<HTMLInputElement>('#add')
   const messages = createMessages(find('#messages'))
   const picker = createPicker(find('#fields'), infos.labelOf, () => {
     load()
     moved()
   })
-  let chosen: Topic[] = []
-  let span: Span = { last: Number(range.value) }
+  const lines = createLines(() => {
+    if (dialog.open) void draw()
+  }, infos.labelOf)
+  const controls = createSpanControls(lines.shown, showSpan)
+  const chosen = createChosenTopics({
+    topics,
+    infos,
+    most: MOST_TOPICS,
+    onTake: (left) => choose(left),
+    onAdd(topic) {
+      const before = picker.chosen()
+      const field = [...topic.fields][0] ?? ''
+      choose([...chosen.all(), topic], before && [...before, { topic, field }].map(toField))
+    },
+  })
   let loaded = ''
   let remark = ''
   let paused = false
   let timer: ReturnType<typeof setTimeout> | undefined
   let wait = REFRESH_MS
-  const lines = createLines(() => {
-    if (dialog.open) void draw()
-  }, infos.labelOf)
 
-  function later(): void {
+  function refreshLater(): void {
     if (!dialog.open || paused) return
     timer ??= setTimeout(async () => {
       timer = undefined
@@ -79,16 +89,16 @@ export function createChart(topics: Topics, infos: Infos, moved: () => void): Ch
   function load(): void {
     const sources = picker.sources()
     loaded = sources.map(keyOf).join('\n')
-    lines.load(sources, span)
+    lines.load(sources, controls.span())
   }
 
   async function draw(): Promise<void> {
-    messages.show(chosen)
+    messages.show(chosen.all())
     const [shown, rows] = [lines.lines(), lines.rows()]
     const isEmpty = shown.length === 0
     const time = lines.shown()
     find<HTMLAnchorElement>('#csv').href = csvUrl(
-      chosen.map(({ name }) => name),
+      chosen.all().map(({ name }) => name),
       time,
     )
     drawSummaries(find('#summaries'), shown)
@@ -96,10 +106,10 @@ export function createChart(topics: Topics, infos: Infos, moved: () => void): Ch
     if (isEmpty) plot.clear()
     const edges = isEmpty ? NO_EDGES : await plot.draw(shown, time)
     drawTimeline(find('#timeline'), rows, time, edges)
-    say(isEmpty && rows.length === 0)
+    showState(isEmpty && rows.length === 0)
   }
 
-  function say(isEmpty: boolean): void {
+  function showState(isEmpty: boolean): void {
     const state = lines.state()
     note.dataset.state = state.kind
     const nothing = isEmpty && state.kind === 'ready'
@@ -111,50 +121,22 @@ export function createChart(topics: Topics, infos: Infos, moved: () => void): Ch
     progress.value = state.progress
   }
 
-  function showChosen(): void {
-    const [first] = chosen
-    find('#chart-title').textContent =
-      chosen.length === 1 && first ? infos.titleOf(first.name) : `${chosen.length} topics`
-    const buttons = chosen.map((topic) => {
-      const button = document.createElement('button')
-      button.type = 'button'
-      const title = infos.titleOf(topic.name)
-      button.textContent = `${title} ✕`
-      button.setAttribute('aria-label', `Take away ${title}`)
-      button.addEventListener('click', () => choose(chosen.filter((one) => one !== topic)))
-      return button
-    })
-    find('#chosen').replaceChildren(...(chosen.length > 1 ? buttons : []))
-  }
-
-  function choose(next: Topic[], fields: ChartView['fields'] = null): void {
-    chosen = next
+  function choose(next: readonly Topic[], fields: ChartView['fields'] = null): void {
+    chosen.set(next)
     remark = ''
-    showChosen()
     const sources = fields?.flatMap(({ topic: name, field }) => {
       const topic = topics.get(name)
       return topic ? [{ topic, field }] : []
     })
-    picker.begin(chosen, sources ?? null)
+    picker.begin(chosen.all(), sources ?? null)
     load()
     moved()
   }
 
-  function look(next: Span): void {
-    setSpan(next)
+  function showSpan(next: Span): void {
+    controls.show(next)
     load()
     moved()
-  }
-
-  function setSpan(next: Span): void {
-    const isOffered =
-      'from' in next || [...range.options].some(({ value }) => value === String(next.last))
-    span = isOffered ? next : { last: Number(range.dataset.last) }
-    const isFixed = 'from' in span
-    find('#fixed').hidden = !isFixed
-    if ('last' in span) range.dataset.last = String(span.last)
-    range.value = 'last' in span ? String(span.last) : 'fixed'
-    find('#fixed').textContent = 'from' in span ? timesOf(span) : ''
   }
 
   function setPaused(next: boolean): void {
@@ -167,36 +149,12 @@ export function createChart(topics: Topics, infos: Infos, moved: () => void): Ch
   function openWith(view: ChartView): void {
     const known = view.topics.flatMap((name) => topics.get(name) ?? []).slice(0, MOST_TOPICS)
     if (!dialog.open) dialog.showModal()
-    setSpan(view.span)
+    controls.show(view.span)
     choose(known, view.fields)
     setPaused(false)
   }
 
   pause.addEventListener('click', () => setPaused(!paused))
-  range.addEventListener('change', () => look({ last: Number(range.value) }))
-  const moves = {
-    '#earlier': (shown: Fixed) => panned(shown, -0.5, Date.now()),
-    '#later': (shown: Fixed) => panned(shown, 0.5, Date.now()),
-    '#closer': (shown: Fixed) => zoomed(shown, 0.5),
-    '#wider': (shown: Fixed) => zoomed(shown, 2),
-  }
-  for (const [selector, move] of Object.entries(moves))
-    find(selector).addEventListener('click', () => look(move(lines.shown())))
-  find('#now').addEventListener('click', () => look({ last: Number(range.dataset.last) }))
-  add.addEventListener('focus', () => {
-    const options = topics.matching('').slice(0, 500)
-    find('#add-topics').replaceChildren(...options.map(({ name }) => new Option(name, name)))
-  })
-  add.addEventListener('change', () => {
-    const topic = topics.get(add.value)
-    if (!topic || chosen.includes(topic) || chosen.length === MOST_TOPICS) return
-    add.value = ''
-    const before = picker.chosen()
-    choose(
-      [...chosen, topic],
-      before && [...before, { topic, field: [...topic.fields][0] ?? '' }].map(toField),
-    )
-  })
   find('#chart-close').addEventListener('click', () => dialog.close())
   dialog.addEventListener('close', () => {
     clearTimeout(timer)
@@ -207,8 +165,7 @@ export function createChart(topics: Topics, infos: Infos, moved: () => void): Ch
   })
 
   return {
-    open: ({ name }) =>
-      openWith({ topics: [name], fields: null, span: { last: Number(range.dataset.last) } }),
+    open: ({ name }) => openWith({ topics: [name], fields: null, span: controls.lastOffered() }),
     restore: openWith,
     remark(text) {
       remark = text
@@ -218,13 +175,13 @@ export function createChart(topics: Topics, infos: Infos, moved: () => void): Ch
     view: () =>
       dialog.open
         ? {
-            topics: chosen.map(({ name }) => name),
+            topics: chosen.all().map(({ name }) => name),
             fields: picker.chosen()?.map(toField) ?? null,
-            span,
+            span: controls.span(),
           }
         : null,
     touch(topic) {
-      if (chosen.includes(topic)) later()
+      if (chosen.all().includes(topic)) refreshLater()
     },
     reload() {
       if (dialog.open) lines.reload()
@@ -232,7 +189,7 @@ export function createChart(topics: Topics, infos: Infos, moved: () => void): Ch
     redraw() {
       plot.clear()
       if (!dialog.open) return
-      showChosen()
+      chosen.redraw()
       picker.redraw()
       void draw()
     },
@@ -241,10 +198,4 @@ export function createChart(topics: Topics, infos: Infos, moved: () => void): Ch
 
 function toField({ topic, field }: { topic: Topic; field: string }) {
   return { topic: topic.name, field }
-}
-
-function timesOf({ from, to }: Fixed): string {
-  const [start, end] = [new Date(from), new Date(to)]
-  const isOneDay = start.toDateString() === end.toDateString()
-  return `${start.toLocaleString()} to ${isOneDay ? end.toLocaleTimeString() : end.toLocaleString()}`
 }
