@@ -1,8 +1,9 @@
 import type { Failure } from './ask.ts'
-import { ageOf, bucketOf, canBeAsked, type Past, readMessages, readPast } from './past.ts'
-import { isNumber, isState, keyOf, type Source } from './source.ts'
+import { ageOf, bucketOf } from './past.ts'
+import { type KnownNumbers, type KnownStates, type KnownValues, readValues } from './read-values.ts'
+import { keyOf, type Source } from './source.ts'
 import type { Fixed, Span } from './span.ts'
-import type { StreamMessage, Topic } from './topics.ts'
+import type { Topic } from './topics.ts'
 
 /** What the log has of some values in a time, read step by step. */
 export interface PastReader {
@@ -33,24 +34,11 @@ export interface ReadStatus {
   readonly began: number
 }
 
-export interface KnownNumbers extends Past {
-  /** Milliseconds since the Unix epoch: live points go on from here. */
-  readonly before: number
-}
-
-export interface KnownStates {
-  /** Oldest first. */
-  readonly messages: readonly StreamMessage[]
-  readonly isCut: boolean
-  readonly before: number
-}
-
 const SHORTEST = 600
 
 /** `changed` is called when there is more of it, or of its status. */
 export function createPastReader(changed: () => void): PastReader {
-  let numbers = new Map<string, KnownNumbers>()
-  let states = new Map<string, KnownStates>()
+  const known: KnownValues = { numbers: new Map(), states: new Map() }
   let sources: readonly Source[] = []
   let span: Span = { last: SHORTEST }
   /** The age of the oldest message in seconds, for a chart of everything. */
@@ -99,34 +87,19 @@ export function createPastReader(changed: () => void): PastReader {
   }
 
   async function readAll(signal: AbortSignal): Promise<Failure | null> {
-    const topics = new Set(sources.map(({ topic }) => topic))
     if ('last' in span && span.last === 0) {
-      const failure = await readAge(topics, signal)
+      const failure = await readAge(new Set(sources.map(({ topic }) => topic)), signal)
       if (failure) return failure
     }
-    const withNumbers = sources.filter(isNumber).filter(({ field }) => canBeAsked(field))
-    const withStates = [...topics].filter((topic) =>
-      sources.some((source) => source.topic === topic && isState(source)),
-    )
-    const all = withNumbers.length + withStates.length
-    let done = 0
-    const step = (part: number) => {
-      status = { ...status, progress: (done + part) / all }
-      changed()
-    }
-    for (const source of withNumbers) {
-      const failure = await readNumbers(source, signal, step)
-      if (failure) return failure
-      done += 1
-      step(0)
-    }
-    for (const topic of withStates) {
-      const failure = await readStates(topic, signal)
-      if (failure) return failure
-      done += 1
-      step(0)
-    }
-    return null
+    return readValues(sources, known, {
+      timeOf,
+      every: every(),
+      signal,
+      onProgress(progress) {
+        status = { ...status, progress }
+        changed()
+      },
+    })
   }
 
   async function readAge(topics: ReadonlySet<Topic>, signal: AbortSignal): Promise<Failure | null> {
@@ -140,35 +113,11 @@ export function createPastReader(changed: () => void): PastReader {
     return null
   }
 
-  async function readNumbers(
-    source: Source,
-    signal: AbortSignal,
-    step: (part: number) => void,
-  ): Promise<Failure | null> {
-    const wanted = { ...timeOf(source.topic), topic: source.topic.name, field: source.field }
-    const take = (past: Past) => numbers.set(keyOf(source), { ...past, before: wanted.to })
-    const past = await readPast(wanted, every(), signal, (part, read) => {
-      take(part)
-      step(read)
-    })
-    if ('failure' in past) return past
-    take(past)
-    return null
-  }
-
-  async function readStates(topic: Topic, signal: AbortSignal): Promise<Failure | null> {
-    const wanted = timeOf(topic)
-    const past = await readMessages(topic.name, wanted, signal)
-    if ('failure' in past) return past
-    states.set(topic.name, { ...past, before: wanted.to })
-    return null
-  }
-
   /** What to ask the log for: no message that is on the page is counted twice. */
   function timeOf(topic: Topic): Fixed {
     const { from, to } = shown()
-    const known = Math.max(topic.latest.time + 1, Math.ceil((from + to) / 2))
-    return { from, to: 'from' in span ? Math.min(to, known) : known }
+    const end = Math.max(topic.latest.time + 1, Math.ceil((from + to) / 2))
+    return { from, to: 'from' in span ? Math.min(to, end) : end }
   }
 
   function fail({ failure, retryAfter }: Failure): void {
@@ -184,8 +133,9 @@ export function createPastReader(changed: () => void): PastReader {
       const isSameTime = 'last' in span && 'last' in wanted && span.last === wanted.last
       // while a closer look is loaded, the coarse one stays
       const isStale = 'last' in wanted && !isSameTime
-      numbers = isStale ? new Map() : new Map([...numbers].filter(([key]) => keys.has(key)))
-      if (isStale) states = new Map()
+      const numbers = isStale ? [] : [...known.numbers].filter(([key]) => keys.has(key))
+      known.numbers = new Map(numbers)
+      if (isStale) known.states = new Map()
       sources = next
       span = wanted
       void read()
@@ -193,8 +143,8 @@ export function createPastReader(changed: () => void): PastReader {
     read: () => void read(),
     readAt,
     stop,
-    numbersOf: (source) => numbers.get(keyOf(source)),
-    statesOf: ({ name }) => states.get(name),
+    numbersOf: (source) => known.numbers.get(keyOf(source)),
+    statesOf: ({ name }) => known.states.get(name),
     shown,
     every,
     status: () => status,
