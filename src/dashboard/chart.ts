@@ -2,7 +2,7 @@ import type { ChartView } from './address.ts'
 import { createChosenTopics } from './chosen-topics.ts'
 import { find } from './find.ts'
 import type { Infos } from './infos.ts'
-import { createLines } from './lines.ts'
+import { createLines, type LinesState } from './lines.ts'
 import { createMessages } from './messages.ts'
 import { csvUrl } from './past.ts'
 import { createPicker } from './picker.ts'
@@ -44,8 +44,6 @@ export function createChart(topics: Topics, infos: Infos, moved: () => void): Ch
     onMark: (from, to) => showSpan(marked(from, to)),
     onReset: () => showSpan(controls.lastOffered()),
   })
-  const note = find('#chart-note')
-  const progress = find<HTMLProgressElement>('#chart-progress')
   const pause = find<HTMLButtonElement>('#pause')
   const messages = createMessages(find('#messages'))
   const picker = createPicker(find('#fields'), infos.labelOf, () => {
@@ -106,19 +104,7 @@ export function createChart(topics: Topics, infos: Infos, moved: () => void): Ch
     if (isEmpty) plot.clear()
     const edges = isEmpty ? NO_EDGES : await plot.draw(shown, time)
     drawTimeline(find('#timeline'), rows, time, edges)
-    showState(isEmpty && rows.length === 0)
-  }
-
-  function showState(isEmpty: boolean): void {
-    const state = lines.state()
-    note.dataset.state = state.kind
-    const nothing = isEmpty && state.kind === 'ready'
-    const text = [remark, nothing ? 'No numbers in this time.' : '', ...state.sentences]
-      .filter((sentence) => sentence !== '')
-      .join(' ')
-    if (note.textContent !== text) note.textContent = text
-    progress.hidden = state.kind !== 'loading'
-    progress.value = state.progress
+    showState(lines.state(), remark, isEmpty && rows.length === 0)
   }
 
   function choose(next: readonly Topic[], fields: ChartView['fields'] = null): void {
@@ -141,8 +127,7 @@ export function createChart(topics: Topics, infos: Infos, moved: () => void): Ch
 
   function setPaused(next: boolean): void {
     paused = next
-    pause.setAttribute('aria-pressed', String(paused))
-    pause.textContent = paused ? 'Go on' : 'Pause'
+    showPaused(pause, paused)
     if (!paused) void draw()
   }
 
@@ -198,4 +183,25 @@ export function createChart(topics: Topics, infos: Infos, moved: () => void): Ch
 
 function toField({ topic, field }: { topic: Topic; field: string }) {
   return { topic: topic.name, field }
+}
+
+/** Shows below the chart whether its lines are loaded. */
+function showState(
+  { kind, progress, sentences }: LinesState,
+  remark: string,
+  isEmpty: boolean,
+): void {
+  const note = find('#chart-note')
+  note.dataset.state = kind
+  const nothing = isEmpty && kind === 'ready' ? 'No numbers in this time.' : ''
+  const text = [remark, nothing, ...sentences].filter((sentence) => sentence !== '').join(' ')
+  if (note.textContent !== text) note.textContent = text
+  const bar = find<HTMLProgressElement>('#chart-progress')
+  bar.hidden = kind !== 'loading'
+  bar.value = progress
+}
+
+function showPaused(pause: HTMLButtonElement, isPaused: boolean): void {
+  pause.setAttribute('aria-pressed', String(isPaused))
+  pause.textContent = isPaused ? 'Go on' : 'Pause'
 }

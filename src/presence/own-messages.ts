@@ -29,7 +29,7 @@ export function createOwnMessages(
   onFailure: (error: unknown) => void,
 ): OwnMessages {
   const waiting = new Map<string, OwnMessage>()
-  let state: 'held' | 'idle' | 'publishing' | 'pausing' | 'closed' = 'held'
+  let state: 'not begun' | 'idle' | 'publishing' | 'pausing' | 'closed' = 'not begun'
   let timer: NodeJS.Timeout | undefined
 
   /** In the next turn of the event loop: the caller of `put` may be delivering another message. */
@@ -81,7 +81,7 @@ export function createOwnMessages(
       if (state === 'idle') begin()
     },
     start() {
-      if (state === 'held') begin()
+      if (state === 'not begun') begin()
     },
     close() {
       state = 'closed'
