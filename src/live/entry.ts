@@ -17,7 +17,7 @@ export function toEntry(message: Delivery): Entry {
   return { topic, sequence, expires, message, frames: null }
 }
 
-export function deliveryOf({ message }: Entry): Delivery {
+function deliveryOf({ message }: Entry): Delivery {
   return 'page' in message ? readStored(message) : message
 }
 
