@@ -2,8 +2,9 @@ import type { Broker, BrokerLog } from '../broker/broker.ts'
 import type { Retention } from '../broker/store/retention.ts'
 import { createEventIds, type EventIds } from './event-ids.ts'
 import { createHub, type Hub } from './hub.ts'
+import { logInMemory } from './log-in-memory.ts'
 import { createLogReader, type LogReader } from './log-reader.ts'
-import { createHistory, createMemoryHistory, logInMemory } from './memory-history.ts'
+import { createHistory, createMemoryHistory } from './memory-history.ts'
 
 /** The sources that streams and the history read. */
 export interface Live {

@@ -1,5 +1,4 @@
 import type {
-  BrokerLog,
   LatePage,
   LateRange,
   LogPage,
@@ -25,6 +24,7 @@ import {
   RECENT,
   type RowOwner,
   type RowTopic,
+  type Rows,
   SPARED,
 } from './rows.ts'
 import { createSorted } from './sorted.ts'
@@ -68,22 +68,16 @@ export function createMemoryHistory(
   const topics = createSorted<RowTopic>((one, other) => compareTopics(one.name, other.name))
   const owners = createOwners(rows, bounds)
   const newest = createNewest(bounds.messages, bounds.start ?? 0)
-  let clock = { wall: Number.NEGATIVE_INFINITY, time: 0 }
+  const timeOf = createTimeOf(now)
   let trimmed = bounds.start ?? 0
   let thinned = 0
-
-  /** Reads the clock once for all messages of a moment, because it takes as long as all the rest here. */
-  function timeOf({ received }: Delivery): number {
-    if (Math.abs(received - clock.wall) > MOMENT_MS) clock = { wall: received, time: now() }
-    return clock.time
-  }
 
   function add(delivery: Delivery): Entry {
     const time = timeOf(delivery)
     const topic = topicOf.get(delivery.topic) ?? addTopic(delivery.topic)
     const owner = owners.of(delivery.device)
     const row = rows.add(delivery, topic, owner, time)
-    const entry = entryOf(row)
+    const entry = entryOf(rows, row)
     newest.add(entry)
     sorted.add(row)
     late.add(row)
@@ -171,12 +165,6 @@ export function createMemoryHistory(
     }
   }
 
-  function entryOf(row: Row): Entry {
-    const message = rows.message(row)
-    const sequence = rows.sequence(row)
-    return { topic: message.topic, sequence, expires: expiresOf(message), message, frames: null }
-  }
-
   const earliest = () => Math.max(newest.start(), trimmed)
 
   return {
@@ -185,7 +173,7 @@ export function createMemoryHistory(
     after(number) {
       if (number < earliest() || number > newest.latest()) return null
       const later = sorted.forward((row) => rows.sequence(row) <= number)
-      return Array.from(later, (row) => newest.find(rows.sequence(row)) ?? entryOf(row))
+      return Array.from(later, (row) => newest.find(rows.sequence(row)) ?? entryOf(rows, row))
     },
     latest: newest.latest,
     earliest,
@@ -212,6 +200,24 @@ export function createMemoryHistory(
   }
 }
 
+/**
+ * Returns when a message came by the clock `now`, which is read once for all messages of a moment, because that takes as long as
+ * all the rest here.
+ */
+function createTimeOf(now: () => number): (delivery: Delivery) => number {
+  let clock = { wall: Number.NEGATIVE_INFINITY, time: 0 }
+  return ({ received }) => {
+    if (Math.abs(received - clock.wall) > MOMENT_MS) clock = { wall: received, time: now() }
+    return clock.time
+  }
+}
+
+function entryOf(rows: Rows, row: Row): Entry {
+  const message = rows.message(row)
+  const sequence = rows.sequence(row)
+  return { topic: message.topic, sequence, expires: expiresOf(message), message, frames: null }
+}
+
 /** The newest messages of a log on disk, after number `start`. `bytes` are counted as those of `Retention`. */
 export function createHistory(
   start: number,
@@ -229,21 +235,4 @@ export function createHistory(
     topics: 0,
   }
   return createMemoryHistory(bounds, idOf)
-}
-
-/** The log of a broker without a disk: all its messages are in `history`. */
-export function logInMemory(log: BrokerLog, history: MemoryHistory): BrokerLog {
-  return {
-    ...log,
-    oldest: () => history.state().trimmed,
-    usage: () => history.state().usage,
-    gapsAfter: (number) => [
-      ...(number < history.state().thinned ? (['expired'] as const) : []),
-      ...log.gapsAfter(number),
-    ],
-    read: async (range) => history.read(range),
-    readTopics: async (range) => history.readTopics(range),
-    readLate: async (range) => history.readLate(range),
-    split: async (time) => history.split(time),
-  }
 }

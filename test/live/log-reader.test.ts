@@ -10,11 +10,11 @@ import { createIds } from '../../src/broker/store/store-context.ts'
 import { createUnlimitedLedger } from '../../src/budget/ledger.ts'
 import { createEventIds } from '../../src/live/event-ids.ts'
 import { openLatest } from '../../src/live/latest.ts'
+import { logInMemory } from '../../src/live/log-in-memory.ts'
 import { createLogReader, type LogReader } from '../../src/live/log-reader.ts'
 import {
   createHistory,
   createMemoryHistory,
-  logInMemory,
   type MemoryBounds,
 } from '../../src/live/memory-history.ts'
 import { openReplay } from '../../src/live/replay.ts'
