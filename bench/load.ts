@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 import { startWorker } from './support/child.ts'
 import { report } from './support/findings.ts'
+import type { Pauses } from './support/gc-probe.ts'
 import { createGround, type Ground } from './support/ground.ts'
 import { measureInTurn, medianOf, openSite } from './support/http-site.ts'
 import type { OpenJob, OpenMeasured } from './support/open-load.ts'
@@ -15,7 +16,7 @@ const HELP = `Usage: node bench/load.ts [OPTIONS]
 
 Compares the gateway with a bare Fastify. First measures the capacity of one core: a second divided by the CPU time of one POST
 with 100 bytes and QoS 0 over ${CONNECTIONS} kept-alive HTTP/1.1 connections. Then sends POSTs at ${PART * 100} % of that rate. Each POST starts when it
-is due, without waiting for earlier answers (an open loop).
+is due, without waiting for earlier answers (an open loop); one that finds no free connection waits for the next, and this time counts.
 
   --rounds N    rounds; each round measures all in turn [7]
   --seconds N   seconds of each measurement [2]`
@@ -33,8 +34,12 @@ interface Site {
   readonly server: Server
   /** POSTs per second that one core can answer. */
   readonly bears: number
-  readonly rounds: OpenMeasured[]
+  readonly rounds: Round[]
 }
+
+type Round = OpenMeasured & { readonly gc: Pauses }
+
+const probe = new URL('./support/gc-probe.ts', import.meta.url)
 
 async function openFor(server: Server, ground: Ground): Promise<Site> {
   await using closed = await openSite(server, ground, {
@@ -46,7 +51,7 @@ async function openFor(server: Server, ground: Ground): Promise<Site> {
   return { server, bears: 1e6 / medianOf(closed, 'cost'), rounds: [] }
 }
 
-async function measure(ground: Ground, { server, bears }: Site): Promise<OpenMeasured> {
+async function measure(ground: Ground, { server, bears }: Site): Promise<Round> {
   await using load = startWorker<OpenJob, OpenMeasured>(
     new URL('./support/open-load.ts', import.meta.url),
   )
@@ -59,30 +64,44 @@ async function measure(ground: Ground, { server, bears }: Site): Promise<OpenMea
   }
   // warms up the JIT; not counted
   await load.ask({ ...job, seconds: 0.5 })
-  return await load.ask({ ...job, seconds })
+  await server.ask<Pauses>('pauses')
+  const measured = await load.ask({ ...job, seconds })
+  return { ...measured, gc: await server.ask<Pauses>('pauses') }
 }
 
 async function compare(): Promise<void> {
   await using stack = new AsyncDisposableStack()
   const ground = stack.use(await createGround())
   const servers = [
-    stack.use(await startServer('gateway', ground)),
-    stack.use(await startBareHttp(ground)),
+    stack.use(await startServer('gateway', ground, { probe })),
+    stack.use(await startBareHttp(ground, { probe })),
   ]
   const sites: Site[] = []
   for (const server of servers) sites.push(await openFor(server, ground))
   for (let round = 0; round < Number(values.rounds); round++)
     for (const site of rotated(sites, round)) site.rounds.push(await measure(ground, site))
+  printSites(sites)
+  reportGateway(sites)
+}
+
+function printSites(sites: readonly Site[]): void {
   print(
     'Capacity of a core in POSTs per second, POSTs sent per second, and milliseconds from the due time',
   )
   print(
-    'of a POST to its answer. "own" is the delay (p99) of the load generator, not of the server.',
+    'of a POST to its answer. "own" is the delay (p99) of the load generator, not of the server; "waited"',
   )
+  print(
+    'is the share of POSTs that found no free connection; "GC" is the longest pause of the garbage',
+  )
+  print('collector, and its share of the time.')
   printTable([
-    ['', 'capacity', 'sent', 'p50', 'p99', 'p99.9', 'p99 / p50', 'own', 'busy'],
-    ...sites.map(({ server, bears, rounds }) => {
-      const of = (what: keyof OpenMeasured) => median(rounds.map((one) => one[what]))
+    ['', 'capacity', 'sent', 'p50', 'p99', 'p99.9', 'p99 / p50', 'own', 'waited', 'busy', 'GC', ''],
+    ...sites.map((site) => {
+      const { server, bears, rounds } = site
+      const of = (what: keyof OpenMeasured) => medianOfRounds(site, (one) => one[what])
+      const longest = medianOfRounds(site, ({ gc }) => gc.longest)
+      const share = medianOfRounds(site, ({ gc }) => gc.total / 1000 / seconds)
       return [
         server.name,
         bears.toFixed(0),
@@ -90,27 +109,36 @@ async function compare(): Promise<void> {
         of('p50').toFixed(2),
         of('p99').toFixed(2),
         of('p999').toFixed(2),
-        withSpread(
-          rounds.map(({ p50, p99 }) => p99 / p50),
-          1,
-        ),
+        withSpread(tails(rounds), 1),
         of('own').toFixed(2),
-        `${(of('busy') * 100).toFixed(0)}%`,
+        percent(of('queued')),
+        percent(of('busy')),
+        longest.toFixed(1),
+        percent(share),
       ]
     }),
   ])
-  const [{ bears, rounds } = { bears: 0, rounds: [] }] = sites
-  const of = (what: keyof OpenMeasured) => median(rounds.map((one) => one[what]))
+}
+
+function reportGateway([gateway, bare]: readonly Site[]): void {
+  if (!gateway || !bare) return
+  const shown = (site: Site, what: keyof OpenMeasured) =>
+    medianOfRounds(site, (one) => one[what]).toFixed(2)
+  const times = (site: Site) => `p50 ${shown(site, 'p50')} ms, p99 ${shown(site, 'p99')} ms`
   report({
     what: `POST at ${PART * 100} % of the capacity of a core`,
-    measured: `${(bears * PART).toFixed(0)}/s: p50 ${of('p50').toFixed(2)} ms, p99 ${of('p99').toFixed(2)} ms`,
-    against: `goal: p99 under ${GOAL} x p50; own lateness ${of('own').toFixed(2)} ms`,
-    ratio: `${withSpread(
-      rounds.map(({ p50, p99 }) => p99 / p50),
-      1,
-    )} x`,
+    measured: `${(gateway.bears * PART).toFixed(0)}/s: ${times(gateway)}`,
+    against: `bare Fastify ${times(bare)}; goal: p99 under ${GOAL} x p50; own lateness ${shown(gateway, 'own')} ms`,
+    ratio: `${withSpread(tails(gateway.rounds), 1)} x`,
   })
 }
+
+function medianOfRounds({ rounds }: Site, of: (one: Round) => number): number {
+  return median(rounds.map(of))
+}
+
+const tails = (rounds: readonly Round[]) => rounds.map(({ p50, p99 }) => p99 / p50)
+const percent = (part: number) => `${(part * 100).toFixed(0)}%`
 
 if (values.help) print(HELP)
 else await compare()

@@ -1,7 +1,6 @@
 // The load generator of bench/load.ts: it sends POSTs at a steady rate, without waiting for earlier answers.
-import { setImmediate } from 'node:timers/promises'
 import { answerJobs, cpuOf } from './child.ts'
-import { connectHttp, postRequest } from './http-connection.ts'
+import { connectHttp, type HttpConnection, postRequest } from './http-connection.ts'
 import { contextOf } from './peer.ts'
 
 export interface OpenJob {
@@ -15,12 +14,17 @@ export interface OpenJob {
 }
 
 export interface OpenMeasured {
-  /** Milliseconds from the due time of a POST to its answer; this includes POSTs that had to wait because the server was blocked. */
+  /**
+   * Milliseconds from the due time of a POST to its answer. This includes the time that a POST waited for a free connection,
+   * so a server that stops also pays for the POSTs that could not be sent meanwhile.
+   */
   readonly p50: number
   readonly p99: number
   readonly p999: number
-  /** The delay (p99) of this process itself in milliseconds, although a connection was free. */
+  /** The delay (p99) of this process itself: milliseconds from when a POST was due and had a free connection until it was sent. */
   readonly own: number
+  /** Share of the POSTs that waited for a free connection. */
+  readonly queued: number
   /** Share of the time that the server ran on its core. */
   readonly busy: number
 }
@@ -30,36 +34,68 @@ const REQUEST = postRequest('/topics/bench/sensor-0/value?qos=0', Buffer.from('x
 answerJobs(async (job: OpenJob): Promise<OpenMeasured> => {
   const context = contextOf(job.sensorDirectory)
   const opening = Array.from({ length: job.connections }, () => connectHttp(job.httpsPort, context))
-  const free = await Promise.all(opening)
-  const took: number[] = []
-  const late: number[] = []
-  const total = Math.round(job.rate * job.seconds)
-  const before = { time: performance.now(), busy: cpuOf(job.pid).busy }
-  let sent = 0
-  while (took.length < total) {
-    const now = performance.now()
-    const wasFree = free.length > 0
-    for (; sent < total && free.length > 0; sent++) {
-      const due = before.time + (sent / job.rate) * 1000
-      if (due > now) break
-      if (wasFree) late.push(now - due)
-      const connection = free.pop()
-      connection?.send(REQUEST, (status) => {
-        if (status !== 200) throw new Error(`answered with ${status}`)
-        took.push(performance.now() - due)
-        free.push(connection)
-      })
-    }
-    await setImmediate()
+  const connections = await Promise.all(opening)
+  try {
+    return await send(job, connections)
+  } finally {
+    for (const connection of connections) connection.close()
   }
-  const time = (performance.now() - before.time) / 1000
-  const busy = (cpuOf(job.pid).busy - before.busy) / time
-  for (const connection of free) connection.close()
-  return { ...quantilesOf(took), own: quantilesOf(late).p99, busy }
 })
 
-function quantilesOf(values: number[]) {
-  values.sort((a, b) => a - b)
-  const at = (part: number) => values[Math.floor((values.length - 1) * part)] ?? Number.NaN
-  return { p50: at(0.5), p99: at(0.99), p999: at(0.999) }
+function send(job: OpenJob, connections: readonly HttpConnection[]): Promise<OpenMeasured> {
+  const { promise, resolve, reject } = Promise.withResolvers<OpenMeasured>()
+  const total = Math.round(job.rate * job.seconds)
+  const took = new Float64Array(total)
+  const late = new Float64Array(total)
+  const free = [...connections]
+  let sent = 0
+  let answered = 0
+  let queued = 0
+  const start = { time: performance.now(), busy: cpuOf(job.pid).busy }
+  const dueOf = (n: number) => start.time + (n / job.rate) * 1000
+
+  /** Sends the next POST on this connection, which was free since `since`. */
+  function sendOn(connection: HttpConnection, since: number): void {
+    const n = sent
+    const due = dueOf(n)
+    sent += 1
+    late[n] = performance.now() - Math.max(due, since)
+    connection.send(REQUEST, (status) => {
+      if (status !== 200) return reject(new Error(`answered with ${status}`))
+      const now = performance.now()
+      took[answered] = now - due
+      answered += 1
+      if (sent < total && dueOf(sent) <= now) {
+        queued += 1
+        sendOn(connection, now)
+      } else free.push(connection)
+    })
+  }
+
+  function turn(): void {
+    const now = performance.now()
+    while (sent < total && dueOf(sent) <= now) {
+      const connection = free.pop()
+      if (!connection) break
+      sendOn(connection, 0)
+    }
+    if (answered < total) setImmediate(turn)
+    else resolve(result())
+  }
+
+  function result(): OpenMeasured {
+    const time = (performance.now() - start.time) / 1000
+    const busy = (cpuOf(job.pid).busy - start.busy) / time
+    const [p50, p99, p999] = quantilesOf(took) as [number, number, number]
+    const [, own] = quantilesOf(late) as [number, number]
+    return { p50, p99, p999, own, queued: queued / total, busy }
+  }
+
+  turn()
+  return promise
+}
+
+function quantilesOf(values: Float64Array): number[] {
+  values.sort()
+  return [0.5, 0.99, 0.999].map((part) => values[Math.floor((values.length - 1) * part)] as number)
 }
