@@ -1,5 +1,6 @@
 // Compares MQTT brokers: node bench/broker.ts [--help]
 import { parseArgs } from 'node:util'
+import { GOALS } from './goals.ts'
 import type { BrokerJob, Measured, Scenario, Target } from './support/broker-load.ts'
 import { LOAD_CORE, SERVER_CORE, startWorker, type Worker } from './support/child.ts'
 import { report } from './support/findings.ts'
@@ -167,34 +168,18 @@ function health(results: Results, broker: string): string {
   ].join(' ')
 }
 
-const AT_LEAST = 0.9
-const FAN_IN_AT_LEAST = 5
-/** The goal against Mosquitto, for scenarios without aedes. */
-const OF_MOSQUITTO_AT_LEAST = 1
-
-function printGoals(all: [Scenario, Results][]): void {
-  print()
-  for (const [scenario, results] of all) {
-    const { name } = scenario
-    const other = yardstick(scenario)
-    const of = (broker: string, what: 'rate' | 'cost') =>
-      column(results, broker, (one) => one[what])
-    const ratio = medianRatio(of('gateway', 'rate'), of(other, 'rate'))
-    if (Number.isNaN(ratio)) continue
-    const byCpu = medianRatio(of(other, 'cost'), of('gateway', 'cost'))
-    const ofAedes = name === '200->1 QoS 0' ? FAN_IN_AT_LEAST : AT_LEAST
-    const goal = other === 'mosquitto' ? OF_MOSQUITTO_AT_LEAST : ofAedes
-    const verdict = ratio >= goal ? 'met   ' : 'missed'
-    if (results.has('mosquitto')) {
-      const costs = ratios(of('mosquitto', 'cost'), of('gateway', 'cost'))
-      report({
-        what: `MQTT, ${name}`,
-        measured: `${microseconds(median(of('gateway', 'cost')))} µs a message`,
-        against: `Mosquitto ${microseconds(median(of('mosquitto', 'cost')))} µs; goal 1 by CPU`,
-        ratio: withSpread(costs),
-      })
-    }
-    print(`${verdict} ${name}: ${times(ratio)} (by CPU ${times(byCpu)}), goal ${times(goal)}`)
+function reportAll(all: [Scenario, Results][]): void {
+  for (const [{ name }, results] of all) {
+    if (!results.has('mosquitto') || !results.has('gateway')) continue
+    const costs = (broker: string) => column(results, broker, ({ cost }) => cost)
+    const compared = ratios(costs('mosquitto'), costs('gateway'))
+    report({
+      what: `MQTT, ${name}`,
+      measured: `${microseconds(median(costs('gateway')))} µs a message`,
+      peer: `Mosquitto ${microseconds(median(costs('mosquitto')))} µs`,
+      ratio: `by CPU ${withSpread(compared)}`,
+      goals: [[GOALS.mqtt, median(compared)]],
+    })
   }
 }
 
@@ -214,7 +199,7 @@ async function compare(): Promise<void> {
     all.push([scenario, await measure(ground, scenario, effort)])
   }
   printResults(all, names)
-  printGoals(all)
+  reportAll(all)
   if (values.profile)
     for (const name of names) if (name !== 'mosquitto') await printProfile(values.profile, name)
 }

@@ -10,6 +10,7 @@ import { initDirectory } from '../src/ca/init.ts'
 import { deviceFiles } from '../src/ca/layout.ts'
 import { codeOf } from '../src/errors.ts'
 import { freePort } from '../test/support/free-port.ts'
+import { GOALS } from './goals.ts'
 import { report } from './support/findings.ts'
 import { installPacked } from './support/pack.ts'
 
@@ -120,8 +121,7 @@ try {
     report({
       what: `cold start, ${name}`,
       measured: `${median(walls)} ms (${Math.min(...walls).toFixed(0)} to ${Math.max(...walls).toFixed(0)})`,
-      against: 'goal 300 ms',
-      ratio: '',
+      goals: [[GOALS.coldStart, Number(median(walls))]],
     })
     print(`  all: ${walls.map((wall) => wall.toFixed(0)).join(' ')}`)
   }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { GOALS } from './goals.ts'
 import { startWorker, type Worker } from './support/child.ts'
 import { report } from './support/findings.ts'
 import { createGround, type Ground } from './support/ground.ts'
@@ -107,8 +108,9 @@ async function measure(ground: Ground, version: 1 | 2, count: number): Promise<s
   report({
     what: `one event to streams, ${name}`,
     measured: `${median(of(gateway, 'cost')).toFixed(1)} µs for each, p99 ${median(of(gateway, 'p99')).toFixed(1)} ms`,
-    against: `nchan ${median(of(nchan, 'cost')).toFixed(1)} µs, ${median(of(nchan, 'p99')).toFixed(1)} ms; goal ${version === 1 ? 1 : 0.5} by CPU`,
+    peer: `nchan ${median(of(nchan, 'cost')).toFixed(1)} µs, ${median(of(nchan, 'p99')).toFixed(1)} ms`,
     ratio: `${withSpread(compared[0] ?? [])} x the CPU`,
+    goals: [[version === 1 ? GOALS.streams1 : GOALS.streams2, median(compared[0] ?? [])]],
   })
   return [
     name,

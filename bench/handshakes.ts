@@ -1,5 +1,6 @@
 // Measures a TLS handshake with a client certificate and one POST: node bench/handshakes.ts [--help]
 import { parseArgs } from 'node:util'
+import { GOALS } from './goals.ts'
 import { startWorker } from './support/child.ts'
 import { report } from './support/findings.ts'
 import { createGround, type Ground } from './support/ground.ts'
@@ -53,20 +54,21 @@ async function measure(ground: Ground, sites: readonly Site[], resumed: boolean)
 function row(name: string, sites: readonly Site[]): string[] {
   const of = ({ rounds }: Site, what: keyof HandshakeMeasured) => rounds.map((one) => one[what])
   const [gateway, bare, nginx] = sites as [Site, Site, Site]
-  const beside = (other: Site) => withSpread(ratios(of(other, 'cost'), of(gateway, 'cost')))
+  const beside = (other: Site) => ratios(of(other, 'cost'), of(gateway, 'cost'))
   report({
     what: `handshake and one POST, ${name}`,
     measured: aCore(median(of(gateway, 'cost'))),
-    against: `nginx ${aCore(median(of(nginx, 'cost')))}, node:https ${aCore(median(of(bare, 'cost')))}; goal 0.9 of nginx`,
-    ratio: `of nginx ${beside(nginx)}`,
+    peer: `nginx ${aCore(median(of(nginx, 'cost')))}, node:https ${aCore(median(of(bare, 'cost')))}`,
+    ratio: `of nginx ${withSpread(beside(nginx))}`,
+    goals: [[GOALS.handshake, median(beside(nginx))]],
   })
   return [
     name,
     ...sites.map(
       (site) => `${median(of(site, 'rate')).toFixed(0)}, ${median(of(site, 'cost')).toFixed(0)} µs`,
     ),
-    beside(bare),
-    beside(nginx),
+    withSpread(beside(bare)),
+    withSpread(beside(nginx)),
   ]
 }
 
@@ -94,8 +96,9 @@ async function compare(): Promise<void> {
   report({
     what: 'resumed handshake, compared with a full one',
     measured: `${median(resumed).toFixed(0)} µs`,
-    against: `${median(full).toFixed(0)} µs; goal 3 x`,
+    peer: `full ${median(full).toFixed(0)} µs`,
     ratio: `${withSpread(ratios(full, resumed))} x`,
+    goals: [[GOALS.resumed, median(ratios(full, resumed))]],
   })
   print(
     'Connections per second, CPU time per connection, and the speed of the gateway by CPU relative to the others',

@@ -1,7 +1,8 @@
 // Measures the time from a POST to its readers at a steady rate: node bench/latency.ts [--help]
 import { parseArgs } from 'node:util'
+import { GOALS } from './goals.ts'
 import { startWorker } from './support/child.ts'
-import { report } from './support/findings.ts'
+import { isLate, report } from './support/findings.ts'
 import { createGround, type Ground } from './support/ground.ts'
 import type { LatencyJob, LatencyMeasured, Quantiles } from './support/latency-load.ts'
 import { startNginx } from './support/nginx.ts'
@@ -48,13 +49,15 @@ async function measure(ground: Ground, server: Server): Promise<LatencyMeasured>
 
 type What = Exclude<keyof LatencyMeasured, 'busy'>
 
+function middle(rounds: readonly LatencyMeasured[], what: What, quantile: keyof Quantiles) {
+  return median(rounds.map((round) => round[what][quantile]))
+}
+
 function shown(rounds: readonly LatencyMeasured[], what: What): string {
-  const of = (quantile: keyof Quantiles) => median(rounds.map((round) => round[what][quantile]))
+  const of = (quantile: keyof Quantiles) => middle(rounds, what, quantile)
   if (of('count') === 0) return '-'
   return `${of('p50').toFixed(2)} / ${of('p99').toFixed(2)} / ${of('p999').toFixed(1)}`
 }
-
-const GOAL = '1, 5, 20 ms'
 
 async function compare(): Promise<void> {
   await using stack = new AsyncDisposableStack()
@@ -77,8 +80,13 @@ async function compare(): Promise<void> {
     report({
       what: `from a POST to an ${name}, ${values.rate} a second`,
       measured: `${shown(gateway, what)} ms (p50 / p99 / p99.9)`,
-      against: `nchan ${shown(nchan, what)}; own lateness ${shown(gateway, 'own')}; goal ${GOAL}`,
-      ratio: '',
+      peer: `nchan ${shown(nchan, what)}; own lateness ${shown(gateway, 'own')}`,
+      goals: [
+        [GOALS.p50, middle(gateway, what, 'p50')],
+        [GOALS.p99, middle(gateway, what, 'p99')],
+        [GOALS.p999, middle(gateway, what, 'p999')],
+      ],
+      isLoadLate: isLate(middle(gateway, 'own', 'p99'), middle(gateway, what, 'p99')),
     })
   print(`${values.rate} readings per second; milliseconds, p50 / p99 / p99.9`)
   printTable([

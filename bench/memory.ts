@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { GOALS } from './goals.ts'
 import { startWorker } from './support/child.ts'
 import { report } from './support/findings.ts'
 import { createGround, type Ground } from './support/ground.ts'
@@ -15,11 +16,12 @@ import type { StreamJob, StreamMeasured } from './support/stream-load.ts'
 const HELP = `Usage: node bench/memory.ts [OPTIONS]
 
 Measures the resident memory of the gateway, of nginx with nchan and of Mosquitto: before clients connect, with idle event
-streams or MQTT clients with one subscription each, per client, and a minute after they have left. With MQTT clients, node:tls
-alone shows how much memory Node.js itself needs for a connection with mutual TLS, and how much it frees.
+streams or MQTT clients with one subscription each, per client, and after they have left. Then as many come to the gateway
+again: a leak would show. With MQTT clients, node:tls alone shows how much memory Node.js itself needs for a connection with
+mutual TLS, and how much it frees.
 
   --clients N    number of clients [10000]
-  --after N      seconds after they have left [60]
+  --after N      seconds to wait after they have left [60]
   --only NAMES   parts, comma separated: streams1, streams2, mqtt [all]`
 
 const { values } = parseArgs({
@@ -32,37 +34,57 @@ const { values } = parseArgs({
 })
 const clients = Number(values.clients)
 
-/** Opens and closes the clients of a server. */
-interface Crowd {
+const SETTLE_MS = 5_000
+
+/** The clients of one server. */
+interface Crowd extends AsyncDisposable {
+  readonly name: string
+  readonly server: Server
   open(): Promise<unknown>
   close(): Promise<unknown>
 }
 
-/** Resident memory in MiB: proc(5). */
-function memoryOf({ pid }: Server): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'latin1')
+/** Resident memory of a server in MiB. */
+interface Levels {
+  readonly name: string
+  readonly before: number
+  readonly beside: number
+  readonly after: number
+  /** With as many clients again; NaN if they did not come again. */
+  readonly again: number
+}
+
+/** proc(5) */
+function memoryOf({ server }: Crowd): number {
+  const status = readFileSync(`/proc/${server.pid}/status`, 'latin1')
   return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024
 }
 
-async function measure(name: string, server: Server, crowd: Crowd): Promise<string[]> {
-  const before = memoryOf(server)
-  await crowd.open()
-  await setTimeout(5_000)
-  const beside = memoryOf(server)
-  await crowd.close()
+/** Measures the servers together, so that waiting costs less time; only the first gets its clients a second time. */
+async function measure(crowds: readonly [Crowd, ...Crowd[]]): Promise<Levels[]> {
+  const [first] = crowds
+  const before = crowds.map(memoryOf)
+  for (const crowd of crowds) await crowd.open()
+  await setTimeout(SETTLE_MS)
+  const beside = crowds.map(memoryOf)
+  await Promise.all(crowds.map((crowd) => crowd.close()))
   await setTimeout(Number(values.after) * 1000)
-  const left = memoryOf(server)
-  return [
-    name,
-    ...[before, beside].map((mib) => `${mib.toFixed(0)} MiB`),
-    `${(((beside - before) * 1024) / clients).toFixed(1)} KiB`,
-    `${left.toFixed(0)} MiB`,
-    `${(left / before).toFixed(2)}x`,
-  ]
+  const after = crowds.map(memoryOf)
+  await first.open()
+  await setTimeout(SETTLE_MS)
+  const again = memoryOf(first)
+  const at = (levels: readonly number[], index: number) => levels[index] ?? Number.NaN
+  return crowds.map((crowd, index) => ({
+    name: crowd.name,
+    before: at(before, index),
+    beside: at(beside, index),
+    after: at(after, index),
+    again: crowd === first ? again : Number.NaN,
+  }))
 }
 
-async function streams(ground: Ground, server: Server, version: 1 | 2): Promise<string[]> {
-  await using load = startWorker<StreamJob, StreamMeasured>(
+function streams(ground: Ground, server: Server, version: 1 | 2): Crowd {
+  const load = startWorker<StreamJob, StreamMeasured>(
     new URL('./support/stream-load.ts', import.meta.url),
   )
   const isGateway = server.name === 'gateway'
@@ -74,66 +96,107 @@ async function streams(ground: Ground, server: Server, version: 1 | 2): Promise<
     sensorDirectory: ground.sensor.directory,
     readerDirectory: ground.reader.directory,
   }
-  return await measure(`streams, HTTP/${version === 1 ? '1.1' : '2'}, ${server.name}`, server, {
+  return {
+    name: `streams, HTTP/${version === 1 ? '1.1' : '2'}, ${server.name}`,
+    server,
     open: () => load.ask({ kind: 'open', target, version, count: clients }),
     close: () => load.ask({ kind: 'close' }),
-  })
+    [Symbol.asyncDispose]: () => load[Symbol.asyncDispose](),
+  }
 }
 
-async function mqtt(ground: Ground, server: Server): Promise<string[]> {
-  await using load = startWorker<IdleJob, null>(new URL('./support/idle-load.ts', import.meta.url))
+function mqtt(ground: Ground, server: Server): Crowd {
+  const load = startWorker<IdleJob, null>(new URL('./support/idle-load.ts', import.meta.url))
   const { port } = server
   const readerDirectory = ground.reader.directory
-  return await measure(`MQTT clients, ${server.name}`, server, {
+  return {
+    name: `MQTT clients, ${server.name}`,
+    server,
     open: () => load.ask({ kind: 'open', port, count: clients, readerDirectory }),
     close: () => load.ask({ kind: 'close' }),
-  })
+    [Symbol.asyncDispose]: () => load[Symbol.asyncDispose](),
+  }
 }
 
 const gateway = (ground: Ground) => startServer('gateway', ground, { env: MANY })
-const PARTS: Record<string, (ground: Ground) => Promise<string[][]>> = {
-  async streams1(ground) {
-    await using ours = await gateway(ground)
-    await using nginx = await startNginx(ground)
-    return [await streams(ground, ours, 1), await streams(ground, nginx, 1)]
-  },
-  async streams2(ground) {
-    await using ours = await gateway(ground)
-    await using nginx = await startNginx(ground)
-    return [await streams(ground, ours, 2), await streams(ground, nginx, 2)]
-  },
+const PARTS: Record<string, (ground: Ground) => Promise<Levels[]>> = {
+  streams1: (ground) => measureStreams(ground, 1),
+  streams2: (ground) => measureStreams(ground, 2),
   async mqtt(ground) {
     await using ours = await gateway(ground)
     await using bare = await startBareTls(ground)
     await using mosquitto = await startServer('mosquitto', ground)
-    return [await mqtt(ground, ours), await mqtt(ground, bare), await mqtt(ground, mosquitto)]
+    await using first = mqtt(ground, ours)
+    await using second = mqtt(ground, bare)
+    await using third = mqtt(ground, mosquitto)
+    return await measure([first, second, third])
   },
 }
 
-/** Reports the memory per client of the gateway and of its peer, and how much remains. */
-function reportBoth([ours = [], peer = []]: readonly string[][]): void {
-  const [[name = '', , , own = '', , left = ''], [other = '', , , theirs = '']] = [ours, peer]
+async function measureStreams(ground: Ground, version: 1 | 2): Promise<Levels[]> {
+  await using ours = await gateway(ground)
+  await using nginx = await startNginx(ground)
+  await using first = streams(ground, ours, version)
+  await using second = streams(ground, nginx, version)
+  return await measure([first, second])
+}
+
+/** KiB per client. */
+const eachOf = ({ before, beside }: Levels) => ((beside - before) * 1024) / clients
+
+function reportAll([ours, peer]: readonly Levels[]): void {
+  if (!ours || !peer) return
+  const mib = (level: number) => `${level.toFixed(0)} MiB`
+  const ratio = eachOf(ours) / eachOf(peer)
   report({
-    what: `memory, ${clients} idle ${name}`,
-    measured: `${own} each; after they left ${left} of before`,
-    against: `${other} ${theirs}; goal at most ${name.startsWith('MQTT') ? '45 KiB' : '1.3 x nchan'}`,
-    ratio: `${(Number.parseFloat(own) / Number.parseFloat(theirs)).toFixed(2)} x`,
+    what: `memory, ${clients} idle ${ours.name}`,
+    measured: `${eachOf(ours).toFixed(1)} KiB each`,
+    peer: `${peer.name} ${eachOf(peer).toFixed(1)} KiB`,
+    ratio: `${ratio.toFixed(2)} x`,
+    goals: [
+      ours.name.startsWith('MQTT')
+        ? [GOALS.clientMemory, eachOf(ours)]
+        : [GOALS.streamMemory, ratio],
+    ],
   })
+  report({
+    what: `memory after they left, ${ours.name}`,
+    measured: `${mib(ours.after)}, before ${mib(ours.before)}`,
+    peer: `${peer.name} ${mib(peer.after)}, before ${mib(peer.before)}`,
+    ratio: `${(ours.after / ours.before).toFixed(2)} x`,
+    goals: [[GOALS.memoryAfter, ours.after / ours.before]],
+  })
+  report({
+    what: `memory when as many come again, ${ours.name}`,
+    measured: `${mib(ours.again)}, the first time ${mib(ours.beside)}`,
+    ratio: `${(ours.again / ours.beside).toFixed(2)} x`,
+    goals: [[GOALS.memoryAgain, ours.again / ours.beside]],
+  })
+}
+
+function row(levels: Levels): string[] {
+  const { name, before, beside, after, again } = levels
+  const shown = (level: number) => (Number.isNaN(level) ? '' : `${level.toFixed(0)} MiB`)
+  const each = `${eachOf(levels).toFixed(1)} KiB`
+  return [name, shown(before), shown(beside), each, shown(after), shown(again)]
 }
 
 async function compare(): Promise<void> {
   requireOpenFiles(clients)
   await using ground = await createGround()
-  const rows: string[][] = []
+  const all: Levels[] = []
   for (const name of values.only.split(',')) {
     const part = PARTS[name]
     if (!part) throw new Error(`there is no part "${name}"`)
     const measured = await part(ground)
-    reportBoth(measured)
-    rows.push(...measured)
+    reportAll(measured)
+    all.push(...measured)
   }
   print(`${clients} idle clients`)
-  printTable([['', 'before', 'with clients', 'per client', 'after', 'after / before'], ...rows])
+  printTable([
+    ['', 'before', 'with clients', 'per client', 'after', 'with clients again'],
+    ...all.map(row),
+  ])
 }
 
 if (values.help) print(HELP)

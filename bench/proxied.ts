@@ -91,7 +91,7 @@ function row(name: string, direct: HttpMeasured[], proxied: HttpMeasured[]): str
   report({
     what: `POST through a proxy, ${name}`,
     measured: `${shown(proxied, 'cost')} µs`,
-    against: `direct POST of the device ${shown(direct, 'cost')} µs`,
+    peer: `direct POST of the device ${shown(direct, 'cost')} µs`,
     ratio: `${withSpread(compared)} x`,
   })
   return [

@@ -3,12 +3,21 @@
 import { once } from 'node:events'
 import type { ClientHttp2Session } from 'node:http2'
 import { setTimeout } from 'node:timers/promises'
+import { GOALS } from './goals.ts'
 import { cpuOf, startWorker, type Worker } from './support/child.ts'
 import { report } from './support/findings.ts'
 import { createGround, type Ground } from './support/ground.ts'
 import type { HttpJob, HttpMeasured } from './support/http-load.ts'
 import { openOtherStreams, openStream } from './support/other-streams.ts'
-import { median, medianRatio, print, printTable, rotated } from './support/rounds.ts'
+import {
+  median,
+  medianRatio,
+  print,
+  printTable,
+  ratios,
+  rotated,
+  withSpread,
+} from './support/rounds.ts'
 import { MANY, type Server, startServer } from './support/servers.ts'
 
 const [rounds = 9, seconds = 1] = process.argv.slice(2).map(Number)
@@ -112,8 +121,9 @@ const many = sites.at(-1) as Site
 report({
   what: `POST with ${COUNTS.at(-1)} streams of other topics, ${CHANGES_A_SECOND} of which open or close each second`,
   measured: `${median(many.beside).toFixed(1)} µs`,
-  against: `with ${COUNTS[0]} streams ${median(few.alone).toFixed(1)} µs; goal 1`,
-  ratio: medianRatio(many.beside, few.alone).toFixed(2),
+  peer: `with ${COUNTS[0]} streams ${median(few.alone).toFixed(1)} µs`,
+  ratio: withSpread(ratios(many.beside, few.alone)),
+  goals: [[GOALS.flat, medianRatio(many.beside, few.alone)]],
 })
 const shown = (values: readonly number[], others: readonly number[]) => [
   `${median(values).toFixed(1)} µs`,

@@ -3,7 +3,9 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { describe, it } from 'node:test'
+import { GOALS } from '../bench/goals.ts'
 import { PARTS } from '../bench/parts.ts'
+import { toFinding } from '../bench/support/findings.ts'
 import { type About, type Section, toMarkdown } from '../bench/support/results.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
@@ -26,16 +28,47 @@ describe('bench/', () => {
   })
 
   it('says of a part that failed that it did, beside the results of the others', () => {
-    const finding = { what: 'POST', measured: '1/s', against: 'a|b', ratio: '0.5 (0.4 to 0.6)' }
+    const finding = toFinding({
+      what: 'POST',
+      measured: '1/s',
+      peer: 'a|b',
+      ratio: '0.5 (0.4 to 0.6)',
+    })
     const part = { command: 'npm run bench -- x', text: 'printed', seconds: 1 }
     const sections: Section[] = [
       { ...part, title: 'One', failed: null, findings: [finding] },
       { ...part, title: 'Two', failed: 'bench/x.ts ended with 1', findings: [] },
     ]
     const text = toMarkdown(ABOUT, sections)
-    assert.match(text, /^\| POST \| 1\/s \| a\\\|b \| 0\.5 \(0\.4 to 0\.6\) \|$/m)
-    assert.match(text, /^\| Two \| \*\*failed\*\*: bench\/x\.ts ended with 1 \| {2}\| {2}\|$/m)
+    assert.match(text, /^\| POST \| 1\/s \| a\\\|b \| 0\.5 \(0\.4 to 0\.6\) \| {2}\| {2}\|$/m)
+    assert.match(
+      text,
+      /^\| Two \| \*\*failed\*\*: bench\/x\.ts ended with 1 \| {2}\| {2}\| {2}\| \*\*no\*\* \|$/m,
+    )
     assert.equal(text.split('printed').length - 1, 2)
+  })
+
+  it('tells from the goals whether a result reaches them', () => {
+    const of = (p50: number, p99: number, isLoadLate = false) =>
+      toFinding({
+        what: 'latency',
+        measured: '',
+        isLoadLate,
+        goals: [
+          [GOALS.p50, p50],
+          [GOALS.p99, p99],
+        ],
+      })
+    const { goal, reached } = of(1, 5)
+    assert.deepEqual(
+      { goal, reached },
+      { goal: 'at most 1 ms p50, at most 5 ms p99', reached: 'yes' },
+    )
+    assert.equal(of(0.5, 5.1).reached, 'no')
+    assert.equal(of(0.5, Number.NaN).reached, 'no')
+    // a late load generator makes times longer, never shorter
+    assert.equal(of(0.5, 5.1, true).reached, 'not shown')
+    assert.equal(of(0.5, 4, true).reached, 'yes')
   })
 })
 

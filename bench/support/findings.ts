@@ -1,16 +1,51 @@
 import { appendFileSync } from 'node:fs'
+import { type Goal, isReached, toText } from '../goals.ts'
 
 /** One row of the table at the top of bench/RESULTS.md. */
 export interface Finding {
   readonly what: string
   readonly measured: string
-  /** The goal, or the result of another server in the same run. */
-  readonly against: string
+  /** The result of another server in the same run. */
+  readonly peer: string
   readonly ratio: string
+  readonly goal: string
+  /** `not shown`: the load generator was too late to tell. Empty without a goal. */
+  readonly reached: 'yes' | 'no' | 'not shown' | ''
+}
+
+export interface Measurement extends Pick<Finding, 'what' | 'measured'> {
+  readonly peer?: string
+  readonly ratio?: string
+  /** Goals, each with the value that was measured. */
+  readonly goals?: readonly (readonly [Goal, number])[]
+  /** Whether the load generator itself was so late that a miss says nothing about the server. */
+  readonly isLoadLate?: boolean
+}
+
+export function toFinding({
+  what,
+  measured,
+  peer = '',
+  ratio = '',
+  goals = [],
+  isLoadLate = false,
+}: Measurement): Finding {
+  const isMet = goals.every(([goal, value]) => isReached(goal, value))
+  const missed = isLoadLate ? 'not shown' : 'no'
+  const verdict = isMet ? 'yes' : missed
+  const goal = goals.map(([one]) => toText(one)).join(', ')
+  return { what, measured, peer, ratio, goal, reached: goals.length === 0 ? '' : verdict }
+}
+
+/** A delay of the load generator itself above this part of a measured time makes that time doubtful. */
+const LATE = 0.25
+
+export function isLate(own: number, measured: number): boolean {
+  return own > measured * LATE
 }
 
 /** Adds a row to that table if bench/bench.ts runs this part; does nothing if the part runs alone. */
-export function report(finding: Finding): void {
+export function report(measurement: Measurement): void {
   const file = process.env.BENCH_FINDINGS
-  if (file) appendFileSync(file, `${JSON.stringify(finding)}\n`)
+  if (file) appendFileSync(file, `${JSON.stringify(toFinding(measurement))}\n`)
 }

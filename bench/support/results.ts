@@ -24,17 +24,22 @@ export interface About {
 const METHOD = `Each server is a process on the first core, and its load generator is a process on the second core of the same machine. No network is measured. All
 use TLS with client certificates (P-256). Each round measures all servers in turn, and a ratio compares results of the same round. A figure is the median
 of all rounds; the lowest and highest are in brackets, and no round is left out. CPU is the CPU time of all threads of the server, divided by the number
-of requests or messages in that time. Other programs on the same core change it less than a rate, so ratios compare CPU where a CPU figure is given.`
+of requests or messages in that time. Other programs on the same core change it less than a rate, so ratios compare CPU where a CPU figure is given.
+The goals are those of bench/goals.ts, and medians are compared with them. Each load generator checks that every answer is the right one and that nothing is
+lost. Where it sends at a steady rate, times count from when a request is due. "not shown" means that the load generator was too late to tell.`
 
 /** bench/RESULTS.md: the method, a summary table, and the output of each part. */
 export function toMarkdown(about: About, sections: readonly Section[]): string {
   const rows = sections.flatMap(({ title, failed, findings }) => [
-    ...findings.map(({ what, measured, against, ratio }) => [what, measured, against, ratio]),
-    ...(failed === null ? [] : [[title, `**failed**: ${failed}`, '', '']]),
+    ...findings.map(({ what, measured, peer, ratio, goal, reached }) => [
+      ...[what, measured, peer, ratio, goal],
+      reached === 'yes' ? reached : marked(reached),
+    ]),
+    ...(failed === null ? [] : [[title, `**failed**: ${failed}`, '', '', '', marked('no')]]),
   ])
   const table = [
-    ['what', 'measured', 'goal or peer', 'ratio'],
-    ['---', '---', '---', '---'],
+    ['what', 'measured', 'peer', 'ratio', 'goal', 'reached'],
+    ['---', '---', '---', '---', '---', '---'],
     ...rows,
   ]
   return [
@@ -50,6 +55,11 @@ export function toMarkdown(about: About, sections: readonly Section[]): string {
 function toSection({ title, command, text, seconds, failed }: Section): string {
   const ending = failed === null ? '' : `\n\n**It failed: ${failed}.**`
   return `## ${title}\n\n\`${command}\` took ${seconds.toFixed(0)} s.\n\n\`\`\`\n${text}\n\`\`\`${ending}`
+}
+
+/** Bold, so that a miss is seen at once. */
+function marked(verdict: string): string {
+  return verdict === '' ? '' : `**${verdict}**`
 }
 
 function escaped(cell: string): string {
