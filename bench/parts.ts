@@ -62,8 +62,8 @@ export const PARTS: Readonly<Record<string, Part>> = {
   readers: {
     title: 'A POST while streams on other topics are open',
     file: 'readers.ts',
-    args: ['5', '0.5'],
-    short: ['2', '0.5'],
+    args: ['--rounds', '5'],
+    short: ['--rounds', '1', '--seconds', '0.4', '--counts', '20,200'],
     minutes: 1,
   },
   memory: {

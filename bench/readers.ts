@@ -1,139 +1,106 @@
-// Measures a POST to a topic without readers while streams of other topics are open: node bench/readers.ts [ROUNDS] [SECONDS]
-// It uses HTTPS and one gateway per number of streams, measured in turn; then again while streams open and close.
-import { once } from 'node:events'
-import type { ClientHttp2Session } from 'node:http2'
-import { setTimeout } from 'node:timers/promises'
+// Measures a POST to a topic without readers while streams of other topics open and close: node bench/readers.ts [--help]
+import { parseArgs } from 'node:util'
 import { GOALS } from './goals.ts'
-import { cpuOf, startWorker, type Worker } from './support/child.ts'
+import type { ChangingJob } from './support/changing-load.ts'
+import { startWorker, type Worker } from './support/child.ts'
 import { report } from './support/findings.ts'
 import { createGround, type Ground } from './support/ground.ts'
-import type { HttpJob, HttpMeasured } from './support/http-load.ts'
-import { openOtherStreams, openStream } from './support/other-streams.ts'
-import {
-  median,
-  medianRatio,
-  print,
-  printTable,
-  ratios,
-  rotated,
-  withSpread,
-} from './support/rounds.ts'
-import { MANY, type Server, startServer } from './support/servers.ts'
+import { type HttpSite, openSite } from './support/http-site.ts'
+import { median, print, printTable, ratios, rotated, withSpread } from './support/rounds.ts'
+import { MANY, startServer } from './support/servers.ts'
 
-const [rounds = 9, seconds = 1] = process.argv.slice(2).map(Number)
-const COUNTS = [20, 1_500, 10_000]
 const CHANGES_A_SECOND = 200
-const IDLE_MS = 20_000
+/** Less than this part of the changes would measure something else. */
+const ENOUGH = 0.9
+const WARM_SECONDS = 2
+/** One connection closes more streams than the gateway allows by default, as a defence against attacks with resets. */
+const SETTINGS = { ...MANY, WOTT_STREAM_RESET_BURST: '100000', WOTT_STREAM_RESET_RATE: '10000' }
+const HELP = `Usage: node bench/readers.ts [OPTIONS]
+
+Measures the CPU of a POST to a topic without readers, while streams of other topics are open, and while ${CHANGES_A_SECOND} more open or close
+each second. There is one gateway for each number of streams. Each is compared with the first in turn; both bear the same changes, so
+nothing is subtracted.
+
+  --counts LIST   numbers of streams, ascending [20,1500,10000]
+  --rounds N      rounds; each round measures all in turn [7]
+  --seconds N     seconds of each measurement [1]`
+
+const { values } = parseArgs({
+  options: {
+    counts: { type: 'string', default: '20,1500,10000' },
+    rounds: { type: 'string', default: '7' },
+    seconds: { type: 'string', default: '1' },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+})
+const seconds = Number(values.seconds)
 
 interface Site {
-  readonly server: Server
-  readonly load: Worker<HttpJob, HttpMeasured>
-  readonly sessions: readonly ClientHttp2Session[]
-  /** CPU time of idle streams, such as for heartbeats: seconds per second. */
-  idle: number
+  readonly count: number
+  readonly streams: Worker<ChangingJob, number>
+  readonly posts: HttpSite
+  /** Microseconds of CPU per POST in each round. */
   readonly alone: number[]
   readonly beside: number[]
+  readonly changes: number[]
 }
 
-async function openSite(ground: Ground, count: number): Promise<Site> {
-  const server = await startServer('gateway', ground, { env: MANY })
-  const sessions = await openOtherStreams(server, ground, 0, count)
-  const load = startWorker<HttpJob, HttpMeasured>(
-    new URL('./support/http-load.ts', import.meta.url),
-  )
-  await load.ask({
-    kind: 'open',
-    target: {
-      pid: server.pid,
-      httpsPort: server.httpsPort,
-      sensorDirectory: ground.sensor.directory,
-    },
-    scenario: { version: 1, qos: 0, inFlight: 16 },
-  })
-  await load.ask({ kind: 'run', seconds: 1 })
-  return { server, load, sessions, idle: 0, alone: [], beside: [] }
+async function open(stack: AsyncDisposableStack, ground: Ground, count: number): Promise<Site> {
+  const server = stack.use(await startServer('gateway', ground, { env: SETTINGS }))
+  const url = new URL('./support/changing-load.ts', import.meta.url)
+  const streams = stack.use(startWorker<ChangingJob, number>(url))
+  const { httpsPort } = server
+  await streams.ask({ kind: 'open', httpsPort, readerDirectory: ground.reader.directory, count })
+  const scenario = { version: 1, qos: 0, inFlight: 16 } as const
+  const posts = stack.use(await openSite(server, ground, scenario, WARM_SECONDS))
+  return { count, streams, posts, alone: [], beside: [], changes: [] }
 }
 
-/** Opens and closes streams until the returned function is called; half of the changes open one, half close one. */
-function comeAndGo({ sessions }: Site): () => Promise<void> {
-  const session = sessions[0] as ClientHttp2Session
-  let isGoingOn = true
-  const going = (async () => {
-    const start = performance.now()
-    for (let n = 0; isGoingOn; n++) {
-      const filter = n % 2 === 0 ? `other/new-${n}/+/t` : `other/new-${n}`
-      const stream = await openStream(session, filter)
-      stream.close()
-      await once(stream, 'close')
-      const due = start + ((n + 1) / CHANGES_A_SECOND) * 2_000
-      if (due > performance.now()) await setTimeout(due - performance.now())
-    }
-  })()
-  return async () => {
-    isGoingOn = false
-    await going
-  }
+async function measure({ streams, posts, alone, beside, changes }: Site): Promise<void> {
+  const cost = async () => (await posts.load.ask({ kind: 'run', seconds })).cost
+  alone.push(await cost())
+  await streams.ask({ kind: 'change', perSecond: CHANGES_A_SECOND })
+  beside.push(await cost())
+  const made = await streams.ask({ kind: 'stop' })
+  if (made < CHANGES_A_SECOND * ENOUGH)
+    throw new Error(`only ${made.toFixed(0)} streams per second opened or closed`)
+  changes.push(made)
 }
 
-/** Seconds of CPU per second. */
-async function cpuDuring({ server }: Site, milliseconds: number): Promise<number> {
-  const before = cpuOf(server.pid).busy
-  const start = performance.now()
-  await setTimeout(milliseconds)
-  return ((cpuOf(server.pid).busy - before) * 1000) / (performance.now() - start)
+async function compare(): Promise<void> {
+  await using stack = new AsyncDisposableStack()
+  const ground = stack.use(await createGround())
+  const sites: Site[] = []
+  for (const count of values.counts.split(',').map(Number))
+    sites.push(await open(stack, ground, count))
+  for (let round = 0; round < Number(values.rounds); round++)
+    for (const site of rotated(sites, round)) await measure(site)
+  const [few] = sites as [Site]
+  for (const { count, alone, beside } of sites.slice(1))
+    for (const [how, costs, others] of [
+      ['', alone, few.alone],
+      [`, ${CHANGES_A_SECOND} of which open or close each second`, beside, few.beside],
+    ] as const)
+      report({
+        what: `POST with ${count} streams of other topics${how}`,
+        measured: `${median(costs).toFixed(1)} µs`,
+        peer: `with ${few.count} streams ${median(others).toFixed(1)} µs`,
+        ratio: withSpread(ratios(costs, others)),
+        goals: [[GOALS.flat, median(ratios(costs, others))]],
+      })
+  print('Microseconds of CPU per POST')
+  printTable([
+    ['streams', 'alone', 'ratio', 'with changes', 'ratio', 'changes/s'],
+    ...sites.map(({ count, alone, beside, changes }) => [
+      String(count),
+      withSpread(alone, 1),
+      withSpread(ratios(alone, few.alone)),
+      withSpread(beside, 1),
+      withSpread(ratios(beside, few.beside)),
+      median(changes).toFixed(0),
+    ]),
+  ])
 }
 
-/** Microseconds of CPU per POST, without the CPU of the idle gateway. */
-async function costOf({ load }: Site, idle: number): Promise<number> {
-  const { busy, rate } = await load.ask({ kind: 'run', seconds })
-  return ((busy - idle) / rate) * 1e6
-}
-
-async function measure(site: Site): Promise<void> {
-  site.alone.push(await costOf(site, site.idle))
-  const stop = comeAndGo(site)
-  const without = await cpuDuring(site, seconds * 1000)
-  site.beside.push(await costOf(site, without))
-  await stop()
-}
-
-await using ground = await createGround()
-await using opened = new AsyncDisposableStack()
-const sites: Site[] = []
-for (const count of COUNTS) {
-  const start = performance.now()
-  const site = await openSite(ground, count)
-  opened.use(site.server)
-  opened.use(site.load)
-  opened.defer(() => {
-    for (const session of site.sessions) session.destroy()
-  })
-  sites.push(site)
-  print(`${count} streams opened in ${((performance.now() - start) / 1000).toFixed(1)} s`)
-}
-const idle = await Promise.all(sites.map((site) => cpuDuring(site, IDLE_MS)))
-for (const [index, site] of sites.entries()) site.idle = idle[index] ?? 0
-for (let round = 0; round < rounds; round++)
-  for (const site of rotated(sites, round)) await measure(site)
-
-const [few] = sites as [Site]
-const many = sites.at(-1) as Site
-report({
-  what: `POST with ${COUNTS.at(-1)} streams of other topics, ${CHANGES_A_SECOND} of which open or close each second`,
-  measured: `${median(many.beside).toFixed(1)} µs`,
-  peer: `with ${COUNTS[0]} streams ${median(few.alone).toFixed(1)} µs`,
-  ratio: withSpread(ratios(many.beside, few.alone)),
-  goals: [[GOALS.flat, medianRatio(many.beside, few.alone)]],
-})
-const shown = (values: readonly number[], others: readonly number[]) => [
-  `${median(values).toFixed(1)} µs`,
-  medianRatio(values, others).toFixed(3),
-]
-printTable([
-  ['streams', 'per POST', 'ratio', `with ${CHANGES_A_SECOND} changes/s`, 'ratio'],
-  ...sites.map(({ alone, beside }, index) => [
-    String(COUNTS[index]),
-    ...shown(alone, few.alone),
-    ...shown(beside, few.alone),
-  ]),
-])
+if (values.help) print(HELP)
+else await compare()

@@ -15,11 +15,12 @@ export async function openSite(
   { pid, httpsPort }: Pick<Server, 'pid' | 'httpsPort'>,
   { sensor }: Pick<Ground, 'sensor'>,
   scenario: HttpScenario,
+  warmSeconds = 0.6,
 ): Promise<HttpSite> {
   const load = startWorker<HttpJob, HttpMeasured>(new URL('./http-load.ts', import.meta.url))
   const target = { pid, httpsPort, sensorDirectory: sensor.directory }
   await load.ask({ kind: 'open', target, scenario })
-  await load.ask({ kind: 'run', seconds: 0.6 })
+  await load.ask({ kind: 'run', seconds: warmSeconds })
   return { load, rounds: [], [Symbol.asyncDispose]: () => load[Symbol.asyncDispose]() }
 }
 

@@ -1,6 +1,5 @@
 import { once } from 'node:events'
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2'
-import type { Ground } from './ground.ts'
 import type { Server } from './servers.ts'
 
 const STREAMS_EACH_CONNECTION = 100
@@ -17,10 +16,16 @@ export async function openStream(
   return stream.resume()
 }
 
+interface Tls {
+  readonly ca: string | Buffer
+  readonly certificate: string | Buffer
+  readonly key: string | Buffer
+}
+
 /** Opens HTTP/2 streams `from` to `to` (exclusive), each of a different topic without messages. */
 export async function openOtherStreams(
-  { httpsPort }: Server,
-  { reader }: Ground,
+  { httpsPort }: Pick<Server, 'httpsPort'>,
+  { reader }: { readonly reader: Tls },
   from: number,
   to: number,
 ): Promise<ClientHttp2Session[]> {

@@ -1,0 +1,67 @@
+// The load generator of bench/readers.ts: streams of topics without messages, of which some are opened and closed on demand.
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import type { ClientHttp2Session } from 'node:http2'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { answerJobs } from './child.ts'
+import { openOtherStreams, openStream } from './other-streams.ts'
+
+export type ChangingJob =
+  | {
+      readonly kind: 'open'
+      readonly httpsPort: number
+      readonly readerDirectory: string
+      readonly count: number
+    }
+  /** Opens and closes streams at this rate until `stop`; half of the changes open one, half close one. */
+  | { readonly kind: 'change'; readonly perSecond: number }
+  | { readonly kind: 'stop' }
+
+let sessions: ClientHttp2Session[] = []
+let stop = async (): Promise<number> => 0
+
+/** Answers the changes per second that were made, after `stop`. */
+answerJobs(async (job: ChangingJob): Promise<number> => {
+  switch (job.kind) {
+    case 'open': {
+      const read = (name: string) => readFileSync(join(job.readerDirectory, name))
+      const reader = {
+        ca: read('ca.crt'),
+        certificate: read('client.crt'),
+        key: read('client.key'),
+      }
+      sessions = await openOtherStreams(job, { reader }, 0, job.count)
+      return 0
+    }
+    case 'change':
+      stop = comeAndGo(job.perSecond)
+      return 0
+    case 'stop':
+      return await stop()
+  }
+})
+
+function comeAndGo(perSecond: number): () => Promise<number> {
+  const [session] = sessions
+  if (!session) throw new Error('no streams were opened')
+  const start = performance.now()
+  let isGoingOn = true
+  let changes = 0
+  const going = (async () => {
+    for (let n = 0; isGoingOn; n++) {
+      const filter = n % 2 === 0 ? `other/new-${n}/+/t` : `other/new-${n}`
+      const stream = await openStream(session, filter)
+      stream.close()
+      await once(stream, 'close')
+      changes += 2
+      const due = start + (changes / perSecond) * 1_000
+      if (due > performance.now()) await setTimeout(due - performance.now())
+    }
+  })()
+  return async () => {
+    isGoingOn = false
+    await going
+    return (changes * 1_000) / (performance.now() - start)
+  }
+}
