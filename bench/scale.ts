@@ -6,7 +6,7 @@ import { cpuOf } from './support/child.ts'
 import { report } from './support/findings.ts'
 import { createGround, type Ground } from './support/ground.ts'
 import { connectHttp, postRequest } from './support/http-connection.ts'
-import { type HttpSite, measureInTurn, openSite } from './support/http-site.ts'
+import { type HttpSite, measureInTurn, openSite, valuesOf } from './support/http-site.ts'
 import { openOtherStreams } from './support/other-streams.ts'
 import { connectPeers, contextOf } from './support/peer.ts'
 import { median, print, printTable, ratios, withSpread } from './support/rounds.ts'
@@ -18,26 +18,29 @@ const HELP = `Usage: node bench/scale.ts [OPTIONS]
 
 Measures the CPU of a POST to a topic without readers, while the gateway holds many unrelated objects: idle connections, topics
 with a retained message, event streams of other topics, and MQTT sessions of offline clients with other topics. Each is compared
-with a gateway that holds none, in turn. The CPU of the idle gateway is subtracted.
+with a gateway that holds none, in turn. Measuring starts when the gateway has finished with new objects; what it does for them
+when idle, such as heartbeats, is part of the cost.
 
   --sizes LIST   numbers of objects, ascending [10,100,1000,10000]
   --only NAMES   connections, topics, streams, sessions [all]
   --rounds N     rounds [5]
-  --seconds N    seconds of each measurement [0.5]`
+  --seconds N    seconds of each measurement [0.8]`
 
 const { values } = parseArgs({
   options: {
     sizes: { type: 'string', default: '10,100,1000,10000' },
     only: { type: 'string', default: 'connections,topics,streams,sessions' },
     rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '0.5' },
+    seconds: { type: 'string', default: '0.8' },
     help: { type: 'boolean', short: 'h', default: false },
   },
 })
 const sizes = values.sizes.split(',').map(Number)
 const IDLE_MS = 1_000
-/** The idle gateway has settled when a second takes more than this part of the one before. */
-const SETTLED = 0.8
+/** The gateway has finished with new objects when it uses less than this part of a core. */
+const SETTLED = 0.1
+const SETTLE_SECONDS = 60
+const WARM_SECONDS = 2
 const SETTINGS = {
   ...MANY,
   WOTT_MAX_SESSIONS: '100000',
@@ -103,14 +106,13 @@ async function inSteps<T>(
   return made
 }
 
-/** Seconds of CPU per second of the idle gateway, once it has finished with the objects that were just added. */
-async function idleOf(server: Server): Promise<number> {
-  let least = await shareOf(server)
-  for (;;) {
-    const next = await shareOf(server)
-    if (next > least * SETTLED) return Math.min(next, least)
-    least = next
+/** Waits until the gateway has finished with the objects that were just added. Returns its seconds of CPU per second then. */
+async function settle(server: Server): Promise<number> {
+  for (let second = 0; second < SETTLE_SECONDS; second++) {
+    const share = await shareOf(server)
+    if (share < SETTLED) return share
   }
+  throw new Error(`the gateway still works after ${SETTLE_SECONDS} s`)
 }
 
 async function shareOf({ pid }: Server): Promise<number> {
@@ -120,19 +122,14 @@ async function shareOf({ pid }: Server): Promise<number> {
   return ((cpuOf(pid).busy - before) * 1000) / (performance.now() - start)
 }
 
-/** Microseconds of CPU per POST in each round, without the CPU of the idle gateway. */
-function costsOf({ rounds }: HttpSite, idle: number): number[] {
-  return rounds.map(({ busy, rate }) => ((busy - idle) / rate) * 1e6)
-}
-
 async function measure(ground: Ground, name: string, grow: Grow): Promise<string[][]> {
   await using stack = new AsyncDisposableStack()
   const scenario = { version: 1, qos: 0, inFlight: 16 } as const
   const none = stack.use(await startServer('gateway', ground, { env: SETTINGS }))
   const many = stack.use(await startServer('gateway', ground, { env: SETTINGS }))
   const sites = [
-    stack.use(await openSite(none, ground, scenario)),
-    stack.use(await openSite(many, ground, scenario)),
+    stack.use(await openSite(none, ground, scenario, WARM_SECONDS)),
+    stack.use(await openSite(many, ground, scenario, WARM_SECONDS)),
   ]
   const [few, beside] = sites as [HttpSite, HttpSite]
   const rows: string[][] = []
@@ -140,11 +137,11 @@ async function measure(ground: Ground, name: string, grow: Grow): Promise<string
   for (const size of sizes) {
     stack.defer(await grow(many, ground, from, size))
     from = size
-    const idle = await idleOf(many)
+    const idle = await settle(many)
     for (const { rounds } of sites) rounds.length = 0
     await measureInTurn(sites, { rounds: Number(values.rounds), seconds: Number(values.seconds) })
-    const costs = costsOf(beside, idle)
-    const compared = ratios(costs, costsOf(few, 0))
+    const costs = valuesOf(beside, 'cost')
+    const compared = ratios(costs, valuesOf(few, 'cost'))
     rows.push([
       `${size} ${name}`,
       withSpread(costs, 1),
