@@ -3,17 +3,19 @@ import { parseArgs } from 'node:util'
 import { GOALS } from './goals.ts'
 import { startWorker } from './support/child.ts'
 import { isLate, report } from './support/findings.ts'
+import type { Pauses } from './support/gc-probe.ts'
 import { createGround, type Ground } from './support/ground.ts'
-import type { LatencyJob, LatencyMeasured, Quantiles } from './support/latency-load.ts'
+import type { LatencyJob, LatencyMeasured } from './support/latency-load.ts'
 import { startNginx } from './support/nginx.ts'
+import type { Quantiles } from './support/quantiles.ts'
 import { median, print, printTable, rotated } from './support/rounds.ts'
 import { type Server, startServer } from './support/servers.ts'
 
 const HELP = `Usage: node bench/latency.ts [OPTIONS]
 
-Measures the milliseconds from the start of a POST until an MQTT subscriber and an event stream have the message, and until the
+Measures the milliseconds from when a POST is due until an MQTT subscriber and an event stream have the message, and until the
 publisher has its answer. The rate is steady. The servers are the gateway and nginx with nchan. "own" is the delay of the load
-generator itself, which is not the server's fault.
+generator itself, which is not the server's fault; "GC" is the longest pause of the gateway's garbage collector.
 
   --rate N      readings per second [1000]
   --rounds N    rounds; each round measures all in turn [5]
@@ -28,7 +30,9 @@ const { values } = parseArgs({
   },
 })
 
-async function measure(ground: Ground, server: Server): Promise<LatencyMeasured> {
+type Round = LatencyMeasured & { readonly gc: Pauses | null }
+
+async function measure(ground: Ground, server: Server): Promise<Round> {
   await using load = startWorker<LatencyJob, LatencyMeasured>(
     new URL('./support/latency-load.ts', import.meta.url),
   )
@@ -44,7 +48,10 @@ async function measure(ground: Ground, server: Server): Promise<LatencyMeasured>
   }
   // warms up the JIT; not counted
   await load.ask({ ...job, seconds: 1 })
-  return await load.ask({ ...job, seconds: Number(values.seconds) })
+  const pauses = async () => (isGateway ? await server.ask<Pauses>('pauses') : null)
+  await pauses()
+  const measured = await load.ask({ ...job, seconds: Number(values.seconds) })
+  return { ...measured, gc: await pauses() }
 }
 
 type What = Exclude<keyof LatencyMeasured, 'busy'>
@@ -59,20 +66,19 @@ function shown(rounds: readonly LatencyMeasured[], what: What): string {
   return `${of('p50').toFixed(2)} / ${of('p99').toFixed(2)} / ${of('p999').toFixed(1)}`
 }
 
+const probe = new URL('./support/gc-probe.ts', import.meta.url)
+
 async function compare(): Promise<void> {
   await using stack = new AsyncDisposableStack()
   const ground = stack.use(await createGround())
   const sites = [
-    { server: stack.use(await startServer('gateway', ground)), rounds: [] as LatencyMeasured[] },
-    { server: stack.use(await startNginx(ground)), rounds: [] as LatencyMeasured[] },
+    { server: stack.use(await startServer('gateway', ground, { probe })), rounds: [] as Round[] },
+    { server: stack.use(await startNginx(ground)), rounds: [] as Round[] },
   ]
   for (let round = 0; round < Number(values.rounds); round++)
     for (const { server, rounds } of rotated(sites, round))
       rounds.push(await measure(ground, server))
-  const [gateway, nchan] = sites.map(({ rounds }) => rounds) as [
-    LatencyMeasured[],
-    LatencyMeasured[],
-  ]
+  const [gateway, nchan] = sites.map(({ rounds }) => rounds) as [Round[], Round[]]
   for (const [what, name] of [
     ['mqtt', 'MQTT subscriber'],
     ['stream', 'event stream'],
@@ -90,11 +96,12 @@ async function compare(): Promise<void> {
     })
   print(`${values.rate} readings per second; milliseconds, p50 / p99 / p99.9`)
   printTable([
-    ['', 'MQTT subscriber', 'event stream', 'answer', 'own', 'busy'],
+    ['', 'MQTT subscriber', 'event stream', 'answer', 'own', 'busy', 'GC'],
     ...sites.map(({ server, rounds }) => [
       server.name,
       ...(['mqtt', 'stream', 'answer', 'own'] as const).map((what) => shown(rounds, what)),
       `${(median(rounds.map(({ busy }) => busy)) * 100).toFixed(0)}%`,
+      server.name === 'gateway' ? median(rounds.map(({ gc }) => gc?.longest ?? 0)).toFixed(1) : '',
     ]),
   ])
 }

@@ -9,6 +9,8 @@ import { createFrameReader } from './frames.ts'
 import { connectHttp, postRequest } from './http-connection.ts'
 import { createLineReader } from './lines.ts'
 import { connectPeer, contextOf } from './peer.ts'
+import { type Quantiles, quantilesOf } from './quantiles.ts'
+import { sendSteadily } from './steady.ts'
 
 export interface LatencyJob {
   readonly pid: number
@@ -23,15 +25,8 @@ export interface LatencyJob {
   readonly seconds: number
 }
 
-export interface Quantiles {
-  readonly p50: number
-  readonly p99: number
-  readonly p999: number
-  readonly count: number
-}
-
 export interface LatencyMeasured {
-  /** Milliseconds from the start of a POST to the MQTT subscriber, the stream, and the answer. */
+  /** Milliseconds from when a POST was due to the MQTT subscriber, the stream, and the answer. */
   readonly mqtt: Quantiles
   readonly stream: Quantiles
   readonly answer: Quantiles
@@ -42,63 +37,53 @@ export interface LatencyMeasured {
 }
 
 const CONNECTIONS = 20
-const SETTLE_MS = 1_000
+const SILENCE_MS = 5_000
 
 answerJobs(async (job: LatencyJob): Promise<LatencyMeasured> => {
   const sensor = contextOf(job.sensorDirectory)
-  const sent: number[] = []
+  const due: number[] = []
   const took = { mqtt: [] as number[], stream: [] as number[], answer: [] as number[] }
-  const own: number[] = []
   const note = (into: number[], text: string) => {
-    const started = sent[Number(text)]
-    if (started !== undefined) into.push(performance.now() - started)
+    const since = due[Number(text)]
+    if (since !== undefined) into.push(performance.now() - since)
   }
   const closeStream = await openStream(job, (text) => note(took.stream, text))
   const closeMqtt = await subscribe(job, (text) => note(took.mqtt, text))
-  const free = await Promise.all(
+  const connections = await Promise.all(
     Array.from({ length: CONNECTIONS }, () => connectHttp(job.httpsPort, sensor)),
   )
-  const total = job.rate * job.seconds
   const before = { time: performance.now(), busy: cpuOf(job.pid).busy }
-  for (let n = 0; n < total; ) {
-    const due = before.time + (n / job.rate) * 1000
-    if (due > performance.now()) {
-      await setTimeout(1)
-      continue
-    }
-    const connection = free.pop()
-    if (!connection) {
-      await setTimeout(0)
-      continue
-    }
-    const started = performance.now()
-    own.push(started - due)
-    sent[n] = started
-    connection.send(postRequest('/topics/bench/t', Buffer.from(String(n))), () => {
-      took.answer.push(performance.now() - started)
-      free.push(connection)
-    })
-    n += 1
-  }
+  const { late } = await sendSteadily({
+    connections,
+    rate: job.rate,
+    seconds: job.seconds,
+    requestOf: (n) => postRequest('/topics/bench/t', Buffer.from(String(n))),
+    onSend: (n, at) => {
+      due[n] = at
+    },
+    onAnswer: (milliseconds) => took.answer.push(milliseconds),
+  })
   const time = (performance.now() - before.time) / 1000
   const busy = (cpuOf(job.pid).busy - before.busy) / time
-  await setTimeout(SETTLE_MS)
-  for (const connection of free) connection.close()
+  await allCame('event stream', took.stream, due.length)
+  if (job.mqttPort !== 0) await allCame('MQTT subscriber', took.mqtt, due.length)
+  for (const connection of connections) connection.close()
   closeStream()
   closeMqtt()
   return {
-    mqtt: quantiles(took.mqtt),
-    stream: quantiles(took.stream),
-    answer: quantiles(took.answer),
-    own: quantiles(own),
+    mqtt: quantilesOf(took.mqtt),
+    stream: quantilesOf(took.stream),
+    answer: quantilesOf(took.answer),
+    own: quantilesOf(late),
     busy,
   }
 })
 
-function quantiles(values: number[]): Quantiles {
-  values.sort((a, b) => a - b)
-  const at = (part: number) => values[Math.floor((values.length - 1) * part)] ?? Number.NaN
-  return { p50: at(0.5), p99: at(0.99), p999: at(0.999), count: values.length }
+/** Throws if messages are missing, or came twice. */
+async function allCame(who: string, took: readonly number[], wanted: number): Promise<void> {
+  const end = performance.now() + SILENCE_MS
+  while (took.length < wanted && performance.now() < end) await setTimeout(5)
+  if (took.length !== wanted) throw new Error(`the ${who} had ${took.length} of ${wanted} messages`)
 }
 
 async function openStream(job: LatencyJob, onPayload: (text: string) => void) {
@@ -109,7 +94,8 @@ async function openStream(job: LatencyJob, onPayload: (text: string) => void) {
     key: read('client.key'),
   })
   const stream = session.request({ ':path': job.streamPath, accept: 'text/event-stream' })
-  await once(stream, 'response')
+  const [headers] = await once(stream, 'response')
+  if (headers[':status'] !== 200) throw new Error(`a stream was answered ${headers[':status']}`)
   const lines = createLineReader((line) => {
     if (line.startsWith('data: ')) onPayload(line.slice('data: '.length))
   })
