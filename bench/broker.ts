@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { GOALS } from './goals.ts'
 import type { BrokerJob, Measured, Scenario, Target } from './support/broker-load.ts'
 import { LOAD_CORE, SERVER_CORE, startWorker, type Worker } from './support/child.ts'
-import { report } from './support/findings.ts'
+import { fail, report } from './support/findings.ts'
 import { createGround, type Ground } from './support/ground.ts'
 import { printProfile } from './support/profile.ts'
 import {
@@ -170,6 +170,9 @@ function health(results: Results, broker: string): string {
 
 function reportAll(all: [Scenario, Results][]): void {
   for (const [{ name }, results] of all) {
+    for (const [broker, rounds] of results)
+      if (rounds.some(({ lost, extra }) => lost + extra > 0))
+        fail(`${broker} lost or repeated messages, ${name}`)
     if (!results.has('mosquitto') || !results.has('gateway')) continue
     const costs = (broker: string) => column(results, broker, ({ cost }) => cost)
     const compared = ratios(costs('mosquitto'), costs('gateway'))

@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { GOALS } from './goals.ts'
 import { startWorker, type Worker } from './support/child.ts'
-import { report } from './support/findings.ts'
+import { fail, report } from './support/findings.ts'
 import { createGround, type Ground } from './support/ground.ts'
 import { startNginx } from './support/nginx.ts'
 import { requireOpenFiles } from './support/open-files.ts'
@@ -105,6 +105,7 @@ async function measure(ground: Ground, version: 1 | 2, count: number): Promise<s
   const lost = sites.flatMap((site) => of(site, 'lost')).reduce((sum, one) => sum + one, 0)
   const [nchan] = others as [Site, Site]
   const name = `HTTP/${version === 1 ? '1.1' : '2'}, ${count}`
+  if (lost > 0) fail(`${lost} events were lost, ${name} streams`)
   report({
     what: `one event to streams, ${name}`,
     measured: `${median(of(gateway, 'cost')).toFixed(1)} µs for each, p99 ${median(of(gateway, 'p99')).toFixed(1)} ms`,
@@ -129,11 +130,7 @@ async function compare(): Promise<void> {
   await using ground = await createGround()
   const rows: string[][] = []
   for (const version of numbers(values.versions) as (1 | 2)[])
-    for (const count of numbers(values.streams)) {
-      rows.push(await measure(ground, version, count))
-      print(rows.at(-1)?.join('  '))
-    }
-  print()
+    for (const count of numbers(values.streams)) rows.push(await measure(ground, version, count))
   printTable([
     [
       'streams',

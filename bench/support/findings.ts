@@ -44,6 +44,12 @@ export function isLate(own: number, measured: number): boolean {
   return own > measured * LATE
 }
 
+/** Makes this part fail, but lets it go on, so that its results are seen. */
+export function fail(reason: string): void {
+  process.stderr.write(`${reason}\n`)
+  process.exitCode = 1
+}
+
 /** Adds a row to that table if bench/bench.ts runs this part; does nothing if the part runs alone. */
 export function report(measurement: Measurement): void {
   const file = process.env.BENCH_FINDINGS

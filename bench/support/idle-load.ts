@@ -12,11 +12,17 @@ export type IdleJob =
     }
   | { readonly kind: 'close' }
 
+/** A client that the server disconnects would make the others look smaller. */
+function ended(): void {
+  process.stderr.write('the server closed a connection\n')
+  process.exit(1)
+}
+
 let sockets: TLSSocket[] = []
 
 answerJobs(async (job: IdleJob): Promise<null> => {
   if (job.kind === 'close') {
-    for (const socket of sockets) socket.destroy()
+    for (const socket of sockets) socket.off('close', ended).destroy()
     sockets = []
     return null
   }
@@ -27,6 +33,6 @@ answerJobs(async (job: IdleJob): Promise<null> => {
     clientId: `idle-${n}`,
     subscribe: { topic: `bench/${n}/t`, qos: 1 },
   }))
-  for (const socket of sockets) socket.on('error', () => {})
+  for (const socket of sockets) socket.on('error', () => {}).once('close', ended)
   return null
 })

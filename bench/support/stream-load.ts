@@ -45,18 +45,22 @@ export interface StreamMeasured {
 const STREAMS_EACH_SESSION = 100
 const AT_ONCE = 32
 const SILENCE_MS = 5_000
-const EVENT = Buffer.from('\ndata: ')
 
 let target: StreamTarget
 let opened = 0
 let received = 0
 let whenAll: (() => void) | null = null
 let wanted = 0
+let isClosing = false
 let closers: (() => void)[] = []
+/** The last event, and its number. */
+let event = Buffer.from('\n')
+let number = 0
 
 answerJobs(async (job: StreamJob): Promise<StreamMeasured | null> => {
   switch (job.kind) {
     case 'open':
+      isClosing = false
       target = job.target
       await (job.version === 1 ? openHttp1(job.count) : openHttp2(job.count))
       opened += job.count
@@ -64,6 +68,7 @@ answerJobs(async (job: StreamJob): Promise<StreamMeasured | null> => {
     case 'publish':
       return publish(job.events)
     case 'close':
+      isClosing = true
       for (const close of closers) close()
       closers = []
       opened = 0
@@ -71,19 +76,26 @@ answerJobs(async (job: StreamJob): Promise<StreamMeasured | null> => {
   }
 })
 
-/** Counts events, also if the start of one is split over two chunks. */
+/** A stream that ends while it should be open makes every figure wrong. */
+function ended(): void {
+  if (isClosing) return
+  process.stderr.write('the server ended a stream\n')
+  process.exit(1)
+}
+
+/** Counts the last event, also if it is split over two chunks. */
 function createCounter(): (chunk: Buffer) => void {
   let tail = Buffer.alloc(0)
   return (chunk) => {
     const bytes = tail.length === 0 ? chunk : Buffer.concat([tail, chunk])
-    let found = bytes.indexOf(EVENT)
+    let found = bytes.indexOf(event)
     let after = 0
     while (found !== -1) {
       count()
-      after = found + EVENT.length
-      found = bytes.indexOf(EVENT, after)
+      after = found + event.length
+      found = bytes.indexOf(event, after)
     }
-    tail = Buffer.from(bytes.subarray(Math.max(after, bytes.length - EVENT.length + 1)))
+    tail = Buffer.from(bytes.subarray(Math.max(after, bytes.length - event.length + 1)))
   }
 }
 
@@ -117,7 +129,10 @@ async function openHttp1(streams: number): Promise<void> {
     socket.write(head)
     const [answer] = (await once(socket, 'data')) as [Buffer]
     if (!answer.toString('latin1').startsWith('HTTP/1.1 200')) throw new Error(String(answer))
-    socket.on('data', createCounter()).on('error', () => {})
+    socket
+      .on('data', createCounter())
+      .on('error', () => {})
+      .once('close', ended)
     closers.push(() => socket.destroy())
   })
 }
@@ -136,7 +151,7 @@ async function openHttp2(streams: number): Promise<void> {
     stream.on('error', () => {})
     const [headers] = await once(stream, 'response')
     if (headers[':status'] !== 200) throw new Error(`a stream was answered ${headers[':status']}`)
-    stream.on('data', createCounter())
+    stream.on('data', createCounter()).once('close', ended)
   })
 }
 
@@ -148,11 +163,13 @@ async function publish(events: number): Promise<StreamMeasured> {
   for (let n = 0; n < events; n++) {
     received = 0
     wanted = opened
+    number += 1
+    event = Buffer.from(`\ndata: ${number}\n`)
     const all = Promise.withResolvers<boolean>()
     whenAll = () => all.resolve(true)
     const answered = Promise.withResolvers<number>()
     const started = performance.now()
-    publisher.send(postRequest(target.postPath, Buffer.from(String(n))), answered.resolve)
+    publisher.send(postRequest(target.postPath, Buffer.from(String(number))), answered.resolve)
     const status = await answered.promise
     if (status >= 300) throw new Error(`answered with ${status}`)
     const giveUp = new AbortController()
