@@ -34,7 +34,8 @@ const { values } = parseArgs({
 })
 const clients = Number(values.clients)
 
-const SETTLE_MS = 5_000
+const AFTER_MS = Number(values.after) * 1_000
+const SETTLE_MS = Math.min(5_000, AFTER_MS)
 
 /** The clients of one server. */
 interface Crowd extends AsyncDisposable {
@@ -68,7 +69,7 @@ async function measure(crowds: readonly [Crowd, ...Crowd[]]): Promise<Levels[]> 
   await setTimeout(SETTLE_MS)
   const beside = crowds.map(memoryOf)
   await Promise.all(crowds.map((crowd) => crowd.close()))
-  await setTimeout(Number(values.after) * 1000)
+  await setTimeout(AFTER_MS)
   const after = crowds.map(memoryOf)
   await first.open()
   await setTimeout(SETTLE_MS)

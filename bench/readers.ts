@@ -10,7 +10,7 @@ import { median, print, printTable, ratios, rotated, withSpread } from './suppor
 import { MANY, startServer } from './support/servers.ts'
 
 const CHANGES_A_SECOND = 200
-/** Less than this part of the changes would measure something else. */
+/** With less than this part of the changes, the load generator was too late. */
 const ENOUGH = 0.9
 const WARM_SECONDS = 2
 /** One connection closes more streams than the gateway allows by default, as a defence against attacks with resets. */
@@ -61,10 +61,7 @@ async function measure({ streams, posts, alone, beside, changes }: Site): Promis
   alone.push(await cost())
   await streams.ask({ kind: 'change', perSecond: CHANGES_A_SECOND })
   beside.push(await cost())
-  const made = await streams.ask({ kind: 'stop' })
-  if (made < CHANGES_A_SECOND * ENOUGH)
-    throw new Error(`only ${made.toFixed(0)} streams per second opened or closed`)
-  changes.push(made)
+  changes.push(await streams.ask({ kind: 'stop' }))
 }
 
 async function compare(): Promise<void> {
@@ -87,6 +84,7 @@ async function compare(): Promise<void> {
         peer: `with ${few.count} streams ${median(others).toFixed(1)} µs`,
         ratio: withSpread(ratios(costs, others)),
         goals: [[GOALS.flat, median(ratios(costs, others))]],
+        isLoadLate: sites.some(({ changes }) => median(changes) < CHANGES_A_SECOND * ENOUGH),
       })
   print('Microseconds of CPU per POST')
   printTable([

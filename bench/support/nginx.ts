@@ -34,7 +34,8 @@ export async function startNginx(ground: Ground): Promise<Server> {
     viewerPort: 0,
     opsPort: 0,
     ask: () => Promise.reject(new Error('nginx has no probe')),
-    [Symbol.asyncDispose]: () => end(child),
+    // nchan 1.3.6 crashes in its clean-up after SIGTERM
+    [Symbol.asyncDispose]: () => end(child, 'SIGKILL'),
   }
 }
 
