@@ -1,4 +1,5 @@
 import type { Http2ServerRequest } from 'node:http2'
+import type { Readable } from 'node:stream'
 import type { Hold } from '../budget/ledger.ts'
 import { GatewayError } from '../errors.ts'
 import {
@@ -9,7 +10,7 @@ import {
   notEncoded,
 } from './content-coding.ts'
 import { sendContinue } from './continue.ts'
-import { bodyArrived, whenLate } from './deadlines.ts'
+import { bodyArrived, streamOf, whenLate } from './deadlines.ts'
 import type { Request } from './fastify.ts'
 import { type HttpMemory, holdFor, noRoom } from './memory.ts'
 import { createPieces, type Pieces } from './pieces.ts'
@@ -80,18 +81,23 @@ export function readBody(stream: Http2ServerRequest, pieces: Pieces, done: Done)
 }
 
 /**
- * The body of an HTTP/1.1 request, if it arrived completely while the request waited for its turn, as most short ones do: no
- * listeners are needed then. Null for a body that `readBody` has to wait for.
+ * The body of a request with `content-length`, if it arrived completely while the request waited for its turn, as most short
+ * ones do: no listeners are needed then. Null for a body that `readBody` has to wait for.
  */
 export function arrivedBody(request: Http2ServerRequest): Buffer | null {
-  const { httpVersionMajor, complete, readableLength, headers } = request
-  if (httpVersionMajor !== 1 || !complete) return null
-  if (readableLength !== Number(headers['content-length'])) return null
+  const stream = streamOf(request)
+  const isWaiting = stream ? brokeOff(request) : !request.complete
+  // from the stream itself: the request has nothing before it is read
+  const source: Readable = stream ?? request
+  const length = Number(request.headers['content-length'])
+  if (isWaiting || source.readableLength !== length) return null
   // a copy, because each piece would keep the whole network buffer around it in memory
-  const body = Buffer.allocUnsafe(readableLength)
-  let length = 0
-  for (let piece = request.read(); piece !== null; piece = request.read())
-    length += (piece as Buffer).copy(body, length)
+  const body = Buffer.allocUnsafe(length)
+  let at = 0
+  for (let piece = source.read(); piece !== null; piece = source.read())
+    at += (piece as Buffer).copy(body, at)
+  // otherwise the stream would never end
+  stream?.resume()
   return body
 }
 
@@ -128,8 +134,8 @@ function decode(body: Buffer, coding: Coding, pieces: Pieces, hold: Hold, done: 
 
 /** Whether the client or the connection aborted the request: Node reports an end of the body then, too. */
 function brokeOff(request: Http2ServerRequest): boolean {
-  // HTTP/1.1 requests have no stream, and end only when they are complete
-  const stream = request.stream as Http2ServerRequest['stream'] | undefined
+  // HTTP/1.1 requests end only when they are complete
+  const stream = streamOf(request)
   return stream !== undefined && (stream.destroyed || stream.closed || stream.aborted)
 }
 

@@ -22,17 +22,27 @@ export interface DeadlineOptions {
   readonly isShared?: boolean
 }
 
-/** A request on its way in, or its answer on its way out. */
-interface Exchange extends Link<Exchange> {
+/**
+ * A request on its way in, or its answer on its way out. A class, because V8 makes object literals that often survive in the
+ * old heap, where they keep answered requests alive until the next full garbage collection.
+ */
+class Exchange implements Link<Exchange> {
   readonly request: Http2ServerRequest
   readonly response: Http2ServerResponse
-  readonly began: number
-  arrived: number
-  onLate: (() => void) | null
+  readonly began = performance.now()
+  arrived = 0
+  onLate: (() => void) | null = null
   /** When the refusal for lateness was sent. */
-  lateSince: number | null
+  lateSince: number | null = null
   /** When its answer was first complete but not read, and how much of it was left then. */
-  leaving: { readonly since: number; readonly bytes: number } | null
+  leaving: { readonly since: number; readonly bytes: number } | null = null
+  before: Exchange | null = null
+  after: Exchange | null = null
+
+  constructor(request: Http2ServerRequest, response: Http2ServerResponse) {
+    this.request = request
+    this.response = response
+  }
 }
 
 /** An HTTP/2 connection; its bytes do not show whether it is used, because pings are bytes too. */
@@ -78,17 +88,7 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): void {
   function begin(request: Http2ServerRequest, response: Http2ServerResponse | Duplex): void {
     // a CONNECT over HTTP/1.1, whose connection ends at once
     if (!('writeHead' in response)) return
-    const exchange: Exchange = {
-      request,
-      response,
-      began: performance.now(),
-      arrived: 0,
-      onLate: null,
-      lateSince: null,
-      leaving: null,
-      before: null,
-      after: null,
-    }
+    const exchange = new Exchange(request, response)
     ;(request as Part)[EXCHANGE] = exchange
     ;(response as Part)[EXCHANGE] = exchange
     open.add(exchange)
@@ -96,7 +96,7 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): void {
     const stream = streamOf(request)
     if (stream && !stream.endAfterHeaders)
       // RFC 9113 §8.1: the rest of the request is not needed any more
-      stream.once('finish', () => !request.complete && stream.close(NO_ERROR))
+      stream.once('finish', () => !hasArrived(request) && stream.close(NO_ERROR))
   }
 
   /** A listener of a response; one function for all responses. */
@@ -180,7 +180,9 @@ function isGone(request: Http2ServerRequest): boolean {
 }
 
 function hasArrived(request: Http2ServerRequest): boolean {
-  return request.complete || streamOf(request)?.endAfterHeaders === true
+  const stream = streamOf(request)
+  // a short body is read from the stream itself, so that the request does not know of its end
+  return request.complete || stream?.endAfterHeaders === true || stream?.readableEnded === true
 }
 
 /**

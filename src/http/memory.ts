@@ -26,12 +26,23 @@ interface Connection {
   isRefused: boolean
 }
 
-/** What one request holds. */
-interface Holding extends Link<Holding> {
+type OpenFor = (request: Http2ServerRequest, kind: Kind) => Hold
+
+/** What one request holds. A class for the reason of `Exchange`. */
+class Holding implements Link<Holding> {
   readonly request: Http2ServerRequest
   readonly connection: Connection
   readonly holds: Hold[]
-  openFor(request: Http2ServerRequest, kind: Kind): Hold
+  readonly openFor: OpenFor
+  before: Holding | null = null
+  after: Holding | null = null
+
+  constructor(request: Http2ServerRequest, connection: Connection, own: Hold, openFor: OpenFor) {
+    this.request = request
+    this.connection = connection
+    this.holds = [own]
+    this.openFor = openFor
+  }
 }
 
 /** The key under which a request or response holds its `Holding`: cheaper for each request than a map. */
@@ -89,14 +100,7 @@ export function createRequestMemory({
       })
       return noRoom()
     }
-    const holding: Holding = {
-      request,
-      connection,
-      holds: [own],
-      openFor,
-      before: null,
-      after: null,
-    }
+    const holding = new Holding(request, connection, own, openFor)
     ;(request as WithHolding)[HOLDING] = holding
     ;(response as WithHolding)[HOLDING] = holding
     connection.requests.add(holding)

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { Caller } from '../caller.ts'
+import type { Door } from '../door-table.ts'
 import { GatewayError } from '../errors.ts'
 import type { Meter } from '../metrics/meter.ts'
 import type { Outcome, Reading, Relay } from '../relay/relay.ts'
@@ -60,24 +61,39 @@ export function createPlainPublish(
     return target.query.command === undefined && target.query.ack.length === 0 ? target : null
   }
 
-  async function serve(publish: Publish, error: Error | null, body = NOTHING): Promise<void> {
-    const { caller } = publish
-    const started = performance.now()
-    let outcome: Outcome
+  function serve(publish: Publish, error: Error | null, body = NOTHING): void {
+    const outcome = outcomeOf(publish, error, body)
+    if (outcome instanceof Promise)
+      void outcome.catch(toGatewayError).then((settled) => answer(publish, settled))
+    else answer(publish, outcome)
+  }
+
+  function outcomeOf(
+    publish: Publish,
+    error: Error | null,
+    body: Buffer,
+  ): Outcome | Promise<Outcome> {
+    const { door } = publish.caller
     try {
       const reading = error ? toGatewayError(error) : readingIn(publish, body)
       if (reading instanceof GatewayError) {
         // the relay counts the requests that reach it
-        meter.published(caller.door, 0, 'invalid')
-        outcome = reading
-      } else {
-        outcome = await relay.publish(caller, reading)
-        meter.publishTook(caller.door, (performance.now() - started) / 1000)
+        meter.published(door, 0, 'invalid')
+        return reading
       }
+      const started = performance.now()
+      const outcome = relay.publish(publish.caller, reading)
+      if (outcome instanceof Promise)
+        return outcome.then((settled) => timed(settled, started, door))
+      return timed(outcome, started, door)
     } catch (fault) {
-      outcome = toGatewayError(fault)
+      return toGatewayError(fault)
     }
-    answer(publish, outcome)
+  }
+
+  function timed(outcome: Outcome, started: number, door: Door): Outcome {
+    meter.publishTook(door, (performance.now() - started) / 1000)
+    return outcome
   }
 
   function answer({ request, response }: Pick<Publish, 'request' | 'response'>, outcome: Outcome) {
@@ -101,11 +117,11 @@ export function createPlainPublish(
     const publish = { request, response, target, caller }
     gate.enter(caller, request, () => {
       const arrived = arrivedBody(request)
-      if (arrived) void serve(publish, null, arrived)
+      if (arrived) serve(publish, null, arrived)
       else
-        readBody(request, createPieces(mostBytes, noHold), (error, body) => {
-          void serve(publish, error, body)
-        })
+        readBody(request, createPieces(mostBytes, noHold), (error, body) =>
+          serve(publish, error, body),
+        )
     })
     return true
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
-import { connect as connectHttp2 } from 'node:http2'
+import { connect as connectHttp2, type Http2ServerRequest } from 'node:http2'
 import { connect } from 'node:net'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
@@ -213,6 +213,31 @@ describe('a plain publish', () => {
     await answered
     assert.equal(String(readings[0]?.payload), '21.5')
     socket.destroy()
+  })
+
+  it('whose body has come before its turn over HTTP/2 is published, and its stream ends', async () => {
+    const { promise: held, resolve } = Promise.withResolvers<() => void>()
+    const before = enter
+    enter = resolve
+    const session = connectHttp2(`http://127.0.0.1:${port}`)
+    const asked = session.request({
+      ':method': 'POST',
+      ':path': '/topics/a',
+      'content-length': 4,
+    })
+    const [{ stream }] = (await once(app.server, 'request')) as [Http2ServerRequest]
+    const ended = once(stream, 'close')
+    asked.write('21')
+    while (stream.readableLength < 2) await setImmediate()
+    asked.end('.5')
+    while (stream.readableLength < 4) await setImmediate()
+    enter = before
+    ;(await held)()
+    const [headers] = await once(asked, 'response')
+    await Promise.all([ended, once(asked.resume(), 'close')])
+    assert.deepEqual([headers[':status'], asked.rstCode, stream.rstCode], [200, 0, 0])
+    assert.equal(String(readings[0]?.payload), '21.5')
+    session.close()
   })
 
   it('without a body is published', async () => {
