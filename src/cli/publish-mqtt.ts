@@ -53,8 +53,8 @@ function send(
   { qos, retain, properties: given, messageExpiry, time = null }: DevicePublishOptions,
 ): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const said = time === null ? given : withTime(given, time)
-  const properties = toPacketProperties({ properties: said, messageExpiry })
+  const timed = time === null ? given : withTime(given, time)
+  const properties = toPacketProperties({ properties: timed, messageExpiry })
   // publishAsync does not return the PUBACK of a refusal
   mqtt.publish(topic, payload, { qos, retain, properties }, (error, packet) => {
     if (!error) return resolve()

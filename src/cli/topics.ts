@@ -78,8 +78,8 @@ async function explain(args: readonly string[]): Promise<undefined> {
   print(`silence: ${silenceText(silence)}`)
   for (const field of fields) {
     const { unit, min, max, deviceClass } = field
-    const said = { field: field.field, name: numberName(pattern, field, topic), unit, min, max }
-    const pairs = Object.entries({ ...said, class: deviceClass })
+    const known = { field: field.field, name: numberName(pattern, field, topic), unit, min, max }
+    const pairs = Object.entries({ ...known, class: deviceClass })
     print(
       pairs
         .filter(([, value]) => value !== null)

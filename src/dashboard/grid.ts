@@ -101,10 +101,10 @@ export function createGrid(
     )
     if (isOrdered) return
     // an element loses the focus when it is moved, so the others are moved around it
-    const held = items.findIndex((item) => item.contains(document.activeElement))
-    for (const item of items.slice(0, Math.max(0, held)))
-      list.insertBefore(item, items[held] ?? null)
-    for (const item of items.slice(held + 1)) list.append(item)
+    const focused = items.findIndex((item) => item.contains(document.activeElement))
+    for (const item of items.slice(0, Math.max(0, focused)))
+      list.insertBefore(item, items[focused] ?? null)
+    for (const item of items.slice(focused + 1)) list.append(item)
   }
 
   function place(topic: Topic, index: number): void {

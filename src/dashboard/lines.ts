@@ -109,22 +109,22 @@ export function createLines(changed: () => void, labelOf: LabelOf = plainLabel):
 
   function sentences(): string[] {
     const known = sources.flatMap((source) => past.numbersOf(source) ?? [])
-    const said = new Set(known.flatMap(({ gaps }) => gaps))
+    const found = new Set(known.flatMap(({ gaps }) => gaps))
     if (known.some(({ isCut }) => isCut))
-      said.add('There are too many messages to show: the oldest are left out.')
+      found.add('There are too many messages to show: the oldest are left out.')
     if (sources.some(({ topic }) => past.statesOf(topic)?.isCut))
-      said.add('Of texts only the newest messages are shown.')
+      found.add('Of texts only the newest messages are shown.')
     const unasked = sources.map(({ field }) => field).filter((field) => !canBeAsked(field))
     if (unasked.length > 0)
-      said.add(`${unasked.map(nameOf).join(', ')}: shown from when this page was opened.`)
+      found.add(`${unasked.map(nameOf).join(', ')}: shown from when this page was opened.`)
     const { kind, trouble } = past.status()
-    if (kind === 'loading') said.add('Loading what came before…')
-    if (trouble !== '') said.add(trouble)
+    if (kind === 'loading') found.add('Loading what came before…')
+    if (trouble !== '') found.add(trouble)
     if (known.some(({ points }) => points.length > 0))
-      said.add(
+      found.add(
         `Older points are means of ${spanText(past.every())} each, the newest are single messages.`,
       )
-    return [...said]
+    return [...found]
   }
 
   return {

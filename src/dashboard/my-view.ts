@@ -19,8 +19,8 @@ export interface Showing {
 
 /** The page and the chart each have the button, and a place beside it for the result. */
 const PLACES = [
-  { button: '#keep', said: '#kept' },
-  { button: '#chart-keep', said: '#chart-kept' },
+  { button: '#keep', note: '#kept' },
+  { button: '#chart-keep', note: '#chart-kept' },
 ] as const
 
 /** The buttons that store, show and forget the view. */
@@ -41,7 +41,7 @@ export function createMyView({ current, show }: Showing): MyView {
   }
 
   function say(text: string): void {
-    for (const { said } of PLACES) find(said).textContent = text
+    for (const { note } of PLACES) find(note).textContent = text
   }
 
   async function keep(): Promise<void> {

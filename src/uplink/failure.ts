@@ -29,8 +29,7 @@ export function toConnectFailure(error: unknown, at: string, settings: string): 
   if (error instanceof ConnectFailure) return error
   const text = plain(messageOf(error).trim())
   const code = NOT_TLS.test(text) ? 'ERR_SSL_WRONG_VERSION_NUMBER' : codeOf(error)
-  const said = sentence(code, at, settings, text)
-  return new ConnectFailure('failed', said, error)
+  return new ConnectFailure('failed', sentence(code, at, settings, text), error)
 }
 
 /** The reason in what OpenSSL says: `…:error:0A000418:SSL routines:ssl3_read_bytes:tlsv1 alert unknown ca:FILE:LINE:…` */

@@ -68,13 +68,14 @@ function unsupported(what: string): RefusedMessage {
 
 /** Bytes of the message as a PUBLISH of MQTT 5. */
 function packetSize({ topic, payload, qos, properties, messageExpiry }: UplinkMessage): number {
-  let said = propertiesByteLength(properties) + (messageExpiry === null ? 0 : 5)
+  let propertyBytes = propertiesByteLength(properties) + (messageExpiry === null ? 0 : 5)
   // propertiesByteLength counts texts and user properties without their identifiers
-  if (properties?.payloadFormatIndicator !== undefined) said += 2
-  if (properties?.contentType !== undefined) said += 3
-  if (properties?.responseTopic !== undefined) said += 3
-  if (properties?.correlationData !== undefined) said += 3
-  const rest = 2 + Buffer.byteLength(topic) + (qos > 0 ? 2 : 0) + lengthBytes(said) + said
+  if (properties?.payloadFormatIndicator !== undefined) propertyBytes += 2
+  if (properties?.contentType !== undefined) propertyBytes += 3
+  if (properties?.responseTopic !== undefined) propertyBytes += 3
+  if (properties?.correlationData !== undefined) propertyBytes += 3
+  const rest =
+    2 + Buffer.byteLength(topic) + (qos > 0 ? 2 : 0) + lengthBytes(propertyBytes) + propertyBytes
   return 1 + lengthBytes(rest + payload.length) + rest + payload.length
 }
 

@@ -34,14 +34,14 @@ const QUERY_NAMES = {
 export function precisionIn(url: string, version: InfluxVersion): bigint {
   // clients of InfluxDB 2 also write to /write, with the parameters of version 2
   const known = version === 'v1' ? [...QUERY_NAMES.v1, ...IGNORED.v2] : QUERY_NAMES.v2
-  const said = single(queryOf(url, known), 'precision')
-  if (said instanceof GatewayError) throw said
+  const given = single(queryOf(url, known), 'precision')
+  if (given instanceof GatewayError) throw given
   const units: Readonly<Record<string, bigint>> = PRECISIONS[version]
   const precision =
-    said === undefined || said === '' ? 1n : Object.hasOwn(units, said) && units[said]
+    given === undefined || given === '' ? 1n : Object.hasOwn(units, given) && units[given]
   if (precision) return precision
   throw new GatewayError(
     'query_invalid',
-    `precision must be one of ${Object.keys(units).join(', ')}, not "${said}".`,
+    `precision must be one of ${Object.keys(units).join(', ')}, not "${given}".`,
   )
 }
