@@ -17,7 +17,7 @@ const numbered = (count: number) => Array.from({ length: count }, (_, n) => n)
 const readLocal = async (at: BridgedGateway) => readFrom(await at.client())
 
 describe('a bridge to Mosquitto', () => {
-  it('passes on what is published here, in its order, with what is said of it', async () => {
+  it('forwards messages in order and with their properties', async () => {
     await using mosquitto = await startMosquitto()
     await using there = await readerOf(mosquitto.port)
     await using at = await startBridged({ port: mosquitto.port })
@@ -56,7 +56,7 @@ describe('a bridge to Mosquitto', () => {
     await here.endAsync()
   })
 
-  it('puts other names in front of the topics, both ways', async () => {
+  it('changes the prefixes of topics, both ways', async () => {
     await using mosquitto = await startMosquitto()
     await using there = await readerOf(mosquitto.port)
     const topics = '# out 1 site/ cloud/edge1/; cmd/# in 1 local/ ""; "" in 1 time clock'
@@ -79,7 +79,7 @@ describe('a bridge to Mosquitto', () => {
   })
 
   for (const protocol of [5, 4] as const)
-    it(`brings nothing back and round, over MQTT ${protocol === 5 ? '5' : '3.1.1'}`, async () => {
+    it(`makes no loop, over MQTT ${protocol === 5 ? '5' : '3.1.1'}`, async () => {
       await using mosquitto = await startMosquitto()
       await using old = await withoutMqtt5(mosquitto.port)
       const { port } = protocol === 5 ? mosquitto : old
@@ -102,7 +102,7 @@ describe('a bridge to Mosquitto', () => {
         assert.deepEqual(there.seen.toSorted(), all)
         assert.deepEqual(local.seen.toSorted(), all)
       }
-      // from the log, which says where each message came from
+      // from the log, which records where each message came from
       await using again = await startBridged({ port, topics, folder })
       await again.connected()
       await again.caughtUp()
@@ -113,7 +113,7 @@ describe('a bridge to Mosquitto', () => {
       await here.endAsync()
     })
 
-  it('gets each message back once, and no more, from an old broker that is not told', async () => {
+  it('receives each of its messages back only once from an old broker without bridge support', async () => {
     await using mosquitto = await startMosquitto()
     await using old = await withoutMqtt5(mosquitto.port)
     await using there = await readerOf(mosquitto.port)
@@ -129,7 +129,7 @@ describe('a bridge to Mosquitto', () => {
     assert.deepEqual(local.seen.toSorted(), ['t 1', 't 1', 't 2', 't 2'])
   })
 
-  it('goes on where it was when the other broker has been away', async () => {
+  it('continues where it stopped after the other broker was away', async () => {
     const port = await freePort()
     await using at = await startBridged({ port })
     await at.logged(({ msg }) => msg === 'the other broker of the bridge cannot be reached')
@@ -154,7 +154,7 @@ describe('a bridge to Mosquitto', () => {
     await using _ = await startMosquitto({ port })
     await using there = await readerOf(port)
     await there.count(1_000)
-    // with QoS 0 one overtakes those of other topics that are being stored
+    // with QoS 0 a message overtakes those of other topics that are being stored
     const byTopic = (texts: readonly string[]) => Map.groupBy(texts, (text) => text.split(' ')[0])
     assert.deepEqual(byTopic(firstOf(there.seen)), byTopic(sent))
     await at.caughtUp()
@@ -163,7 +163,7 @@ describe('a bridge to Mosquitto', () => {
     await here.endAsync()
   })
 
-  it('remembers how far it got, and what waits, across restarts', async () => {
+  it('remembers its position, and what waits, over restarts', async () => {
     const port = await freePort()
     const folder = storeFolder()
     {
@@ -191,7 +191,7 @@ describe('a bridge to Mosquitto', () => {
     await here.endAsync()
   })
 
-  it('gets what came while it was away', async () => {
+  it('receives what was published while it was away', async () => {
     await using mosquitto = await startMosquitto()
     const folder = storeFolder()
     const options = { port: mosquitto.port, folder, topics: '# in 1' }

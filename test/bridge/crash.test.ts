@@ -8,12 +8,12 @@ import { firstOf, readerOf, readFrom, startBridged } from './site.ts'
 
 const TOPICS = 5
 
-/** `TOPIC NUMBER` of so many messages, spread over the topics. */
+/** `TOPIC NUMBER` of that many messages, spread over the topics. */
 function texts(count: number): string[] {
   return Array.from({ length: count }, (_, n) => `t/${n % TOPICS} ${n}`)
 }
 
-/** A client of that gateway; the session is the broker's to keep if it has a client id. */
+/** A client of that gateway; with a client id its session is persistent. */
 function connect(at: KillableGateway, clientId?: string): Promise<MqttClient> {
   return connectAsync({
     protocol: 'mqtts',
@@ -31,7 +31,7 @@ function connect(at: KillableGateway, clientId?: string): Promise<MqttClient> {
 }
 
 function connectedAgain(client: MqttClient): Promise<void> {
-  // what it says of its broker being away
+  // ignores errors while its broker is away
   client.on('error', () => {})
   return new Promise((resolve) => client.once('connect', () => resolve()))
 }
@@ -45,7 +45,7 @@ async function publishAll(client: MqttClient, all: readonly string[]): Promise<v
   )
 }
 
-/** None is lost, none is invented, and within a topic the first copies are in order. */
+/** Asserts that none is lost or invented, and that the first copies within a topic are in order. */
 function assertAllCame(seen: readonly string[], sent: readonly string[]): void {
   const first = firstOf(seen)
   assert.equal(first.length, sent.length)
@@ -78,7 +78,7 @@ describe('a bridge', () => {
     await at.restart()
     await there.saw(sent.at(-1) as string)
     assertAllCame(there.seen, sent)
-    // what is sent twice is bounded by the second for which the position may wait
+    // repeats are bounded, as the position is stored every second
     assert.ok(there.seen.length < 2 * sent.length)
   })
 
@@ -116,14 +116,14 @@ describe('a bridge', () => {
     await at.caughtUp()
   })
 
-  it('takes what the other broker sends once more after a crash, and loses nothing of it', async () => {
+  it('receives again what the other broker repeats after a crash, and loses nothing', async () => {
     await using mosquitto = await startMosquitto()
     await using at = await startKillable({
       WOTT_BRIDGE: `mqtt://127.0.0.1:${mosquitto.port}`,
       WOTT_BRIDGE_TOPICS: '# in 1',
     })
     const there = await connectAsync(`mqtt://127.0.0.1:${mosquitto.port}`)
-    // subscribed as soon as this comes through
+    // the bridge is subscribed once this message arrives
     const reader = await connect(at, 'reader')
     await using local = await readFrom(reader)
     await there.publishAsync('ready', '', { qos: 1, retain: true })

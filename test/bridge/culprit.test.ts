@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { createCulprit } from '../../src/bridge/culprit.ts'
 
-describe('the message over which a broker ends each connection', () => {
-  it('is sought after three connections that end at the same place, and found after three more over it alone', () => {
+describe('the message that makes a broker close each connection', () => {
+  it('is suspected after three connections that end at the same place, and found after three more with it alone', () => {
     const culprit = createCulprit()
     for (let cuts = 1; cuts <= 3; cuts++) {
       assert.equal(culprit.isSought(7), false)
@@ -19,7 +19,7 @@ describe('the message over which a broker ends each connection', () => {
     assert.equal(culprit.isSought(8), false)
   })
 
-  it('is none where the broker acknowledges something in between, or nothing was under way', () => {
+  it('is not assumed if the broker acknowledges something in between, or nothing was in flight', () => {
     const culprit = createCulprit()
     for (let position = 0; position < 20; position++) {
       culprit.cut(position, position + 1)

@@ -6,7 +6,7 @@ import { blocksOf, settingsIn } from '../support/docs.ts'
 import { startGateway } from '../support/gateway.ts'
 import { readFrom, startBridged } from './site.ts'
 
-it('the box of docs/edge.md passes on readings under its name, and gets its commands', async () => {
+it('the edge gateway of docs/edge.md forwards readings under its name, and receives its commands', async () => {
   const [shell = ''] = await blocksOf('edge.md', 'sh')
   const [acl = ''] = await blocksOf('edge.md', 'acl')
   const names = new Map(SETTING_NAMES.map((name) => [environmentName(name), name]))
@@ -20,7 +20,7 @@ it('the box of docs/edge.md passes on readings under its name, and gets its comm
     acl: `${acl}user app\ntopic readwrite site7/#\n`,
   })
   const [box, app] = [await cloud.pki.issue('box.d.wott.local'), await cloud.pki.issue('app')]
-  // the box's own paths and host are those of this machine
+  // uses paths and host of this machine
   assert.deepEqual(
     ['broker', 'bridge', 'bridgeCaFile', 'bridgeCertFile', 'bridgeKeyFile'].filter(
       (name) => !settings.has(name as SettingName),

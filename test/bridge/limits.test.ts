@@ -11,7 +11,7 @@ import { puback, startScriptedBroker } from '../uplink/scripted-broker.ts'
 import { readerOf, readFrom, startBridged, storeFolder } from './site.ts'
 
 describe('a bridge', () => {
-  it('goes on after a message that the other broker refuses, and counts it', async () => {
+  it('continues after a message that the other broker refuses, and counts it', async () => {
     await using mosquitto = await startMosquitto({
       acl: 'user reader\ntopic read #\nuser bridge\ntopic write ok/#\n',
       users: { bridge: 'secret', reader: 'secret' },
@@ -39,7 +39,7 @@ describe('a bridge', () => {
     await here.endAsync()
   })
 
-  it('goes on after a message over which the other broker ends each connection', async () => {
+  it('continues after a message that makes the other broker close each connection', async () => {
     const taken: string[] = []
     await using broker = await startScriptedBroker({
       onPublish(packet, { send, socket }) {
@@ -60,7 +60,7 @@ describe('a bridge', () => {
     assert.match(`${line.reason}`, /closes each connection/)
   })
 
-  it('leaves out what has expired while it waited', async () => {
+  it('leaves out messages that expired while they waited', async () => {
     const port = await freePort()
     await using at = await startBridged({ port })
     const here = await at.client()
@@ -77,7 +77,7 @@ describe('a bridge', () => {
     assert.equal(await at.metric('wott_bridge_lost_total{reason="expired"}'), 1)
   })
 
-  it('leaves out what is too large here, and does not ask for it again', async () => {
+  it('leaves out messages that are too large here, and does not receive them again', async () => {
     await using mosquitto = await startMosquitto()
     await using at = await startBridged({
       port: mosquitto.port,
@@ -95,7 +95,7 @@ describe('a bridge', () => {
     await there.endAsync()
   })
 
-  it('has a name that no device can have, whose messages would stay here', async () => {
+  it('has a name that no device can have, as messages of that name are not forwarded', async () => {
     await using at = await startBridged({
       port: await freePort(),
       settings: { idPattern: '^.*$' },

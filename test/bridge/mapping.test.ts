@@ -7,7 +7,7 @@ import { bridgeTopicsText, parseBridgeTopics } from '../../src/config/bridge-top
 const mappingOf = (text: string) => createMapping(parseBridgeTopics(text))
 
 describe('the topics of a bridge', () => {
-  it('go through the first line that covers them', () => {
+  it('are mapped by the first line that covers them', () => {
     const { toRemote, toLocal } = mappingOf('a/# out 0 "" x/; # both 1 "" y/')
     assert.deepEqual(toRemote('a/b'), { topic: 'x/a/b', qos: 0 })
     assert.deepEqual(toRemote('b'), { topic: 'y/b', qos: 1 })
@@ -22,8 +22,8 @@ describe('the topics of a bridge', () => {
     assert.equal(mappingOf('# out 1 here/').toRemote('here'), null)
   })
 
-  it('reach no name of the gateway itself', () => {
-    // somebody at the other broker would like to write into $SYS here
+  it('cannot reach reserved topics of the gateway', () => {
+    // an attacker at the other broker tries to write into $SYS here
     const { toLocal, toRemote } = mappingOf('# both 1 "" site/')
     assert.equal(toLocal('site/$SYS/broker'), null)
     assert.equal(toRemote('$SYS/broker'), null)
@@ -33,14 +33,14 @@ describe('the topics of a bridge', () => {
     })
   })
 
-  it('stay valid, or do not go', () => {
+  it('are not forwarded where they would become invalid', () => {
     const long = 'x'.repeat(65_500)
     const { toRemote } = mappingOf(`# out 1 "" ${'y'.repeat(40)}/`)
     assert.equal(toRemote(long), null)
     assert.ok(toRemote(long.slice(40)))
   })
 
-  it('are subscribed to once each, with the highest QoS', () => {
+  it('are subscribed to once, with the highest QoS', () => {
     const { incoming, outgoing } = mappingOf('a in 0; a both 2; b in 0 "" ""; # out')
     assert.deepEqual(incoming, [
       { filter: 'a', qos: 1 },
@@ -49,7 +49,7 @@ describe('the topics of a bridge', () => {
     assert.deepEqual(outgoing, ['a', '#'])
   })
 
-  it('come back as they were where they go both ways', () => {
+  it('are the same after both ways', () => {
     const level = fc.stringMatching(/^[a-z]{1,3}$/)
     const prefix = fc
       .array(level, { maxLength: 2 })
@@ -73,7 +73,7 @@ describe('the topics of a bridge', () => {
     )
   })
 
-  it('are refused with a reason where they mean nothing', () => {
+  it('are refused with a reason where they are invalid', () => {
     for (const [text, reason] of [
       ['# up 1', /^must have out, in or both after the pattern, not "up"$/],
       ['# out 3', /^has QoS 3, but QoS must be 0, 1 or 2$/],

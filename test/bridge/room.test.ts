@@ -8,7 +8,7 @@ import { readerOf, startBridged, storeFolder } from './site.ts'
 
 const HOUR = 3_600_000
 
-/** A store with five messages of an hour ago that stay here, and then so many that have not gone to the other broker. */
+/** A store with five messages of an hour ago that are not forwarded, and then `count` that still have to be. */
 async function agedStore(port: number, count: number): Promise<string> {
   const folder = storeFolder()
   {
@@ -25,7 +25,7 @@ async function agedStore(port: number, count: number): Promise<string> {
 }
 
 describe('the log of a gateway with a bridge', () => {
-  it('keeps what waits for the other broker beyond WOTT_HISTORY_AGE, and no longer', async () => {
+  it('keeps messages past WOTT_HISTORY_AGE until they are forwarded', async () => {
     const port = await freePort()
     const folder = await agedStore(port, 20)
     await using at = await startBridged({
@@ -34,7 +34,7 @@ describe('the log of a gateway with a bridge', () => {
       topics: 't out',
       settings: { historyAge: '60' },
     })
-    // of those that stay the latest is left
+    // of the five, only the latest is left
     await at.until('wott_log_entries', 21)
     assert.equal(await at.metric('wott_bridge_lag_messages'), 20)
     await using _ = await startMosquitto({ port })
@@ -44,12 +44,12 @@ describe('the log of a gateway with a bridge', () => {
     assert.equal(await at.metric('wott_bridge_lost_total{reason="no_room"}'), 0)
   })
 
-  it('counts and logs what WOTT_HISTORY_BYTES takes before it went there', async () => {
+  it('counts and logs messages that WOTT_HISTORY_BYTES deletes before they are forwarded', async () => {
     const port = await freePort()
     const folder = await agedStore(port, 20)
     const settings = { historyBytes: '1KiB', historyBytesPerDevice: '1MiB' }
     await using at = await startBridged({ port, folder, topics: 't out', settings })
-    // of 103 bytes each, and the latest that stays
+    // each has 103 bytes; one more is the latest of the five
     await at.until('wott_log_entries', 9)
     assert.equal(await at.metric('wott_bridge_lost_total{reason="no_room"}'), 12)
     await at.logged(({ msg }) => `${msg}`.startsWith('messages were deleted before they were sent'))

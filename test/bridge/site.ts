@@ -15,7 +15,7 @@ after(() => {
   for (const directory of directories) rmSync(directory, { recursive: true, force: true })
 })
 
-/** A folder for a store, which is removed when the tests of this file are done. */
+/** A folder for a store, which is removed after the tests of this file. */
 export function storeFolder(): string {
   const directory = mkdtempSync(join(tmpdir(), 'wott-bridge-'))
   directories.push(directory)
@@ -24,16 +24,16 @@ export function storeFolder(): string {
 
 export interface BridgedGateway extends TestGateway {
   readonly device: Credentials
-  /** mqtt.js as that device. */
+  /** Connects mqtt.js as that device. */
   client(options?: IClientOptions): Promise<MqttClient>
-  /** Resolves once the bridge has been connected so often. */
+  /** Resolves once the bridge has connected that many times. */
   connected(count?: number): Promise<void>
   /** Resolves once the other broker has acknowledged everything. */
   caughtUp(): Promise<void>
 }
 
 export interface BridgedOptions {
-  /** Of the other broker on the loopback interface. */
+  /** The port of the other broker on the loopback interface. */
   readonly port: number
   readonly topics?: string
   readonly folder?: string
@@ -81,13 +81,13 @@ export interface Old extends AsyncDisposable {
   readonly port: number
 }
 
-/** In front of the broker on this port: as one that speaks MQTT 3.1.1 only. */
+/** A proxy of the broker on this port that speaks MQTT 3.1.1 only. */
 export async function withoutMqtt5(port: number): Promise<Old> {
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
     sockets.add(socket.on('error', () => {}))
     socket.once('data', (begin) => {
-      // the level is behind the name "MQTT"; the highest bit says that it is a bridge
+      // the level follows the name "MQTT"; its highest bit marks a bridge
       const level = Number(begin[begin.indexOf('MQTT') + 4]) & 0x7f
       if (level > 4) return void socket.end(Buffer.from([0x20, 2, 0, 1]))
       const broker = connect(port, '127.0.0.1').on('error', () => socket.destroy())
@@ -107,12 +107,12 @@ export async function withoutMqtt5(port: number): Promise<Old> {
 
 export interface Reader extends AsyncDisposable {
   readonly client: MqttClient
-  /** `TOPIC PAYLOAD` of all that came. */
+  /** `TOPIC PAYLOAD` of all messages so far. */
   readonly seen: string[]
   readonly packets: IPublishPacket[]
-  /** Resolves once there are so many. */
+  /** Resolves once there are that many. */
   count(count: number): Promise<void>
-  /** Resolves once this came. */
+  /** Resolves once this message has arrived. */
   saw(text: string): Promise<void>
 }
 
@@ -163,7 +163,7 @@ export async function readFrom(client: MqttClient, filter = '#'): Promise<Reader
   }
 }
 
-/** The first copy of each, in the order of their coming. */
+/** The first copy of each, in the order of arrival. */
 export function firstOf(seen: readonly string[]): string[] {
   return [...new Set(seen)]
 }

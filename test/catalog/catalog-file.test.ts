@@ -8,7 +8,7 @@ import { UsageError } from '../../src/errors.ts'
 import { temporaryFolder } from '../cli/program.ts'
 
 describe('the topics file in use', () => {
-  it('is followed, and one that cannot be used leaves the old one in force', async () => {
+  it('is reloaded when it changes; an invalid one leaves the old one in force', async () => {
     await using folder = await temporaryFolder()
     const path = join(folder.path, 'topics')
     await writeFile(path, 'a unit V\n')
@@ -26,7 +26,7 @@ describe('the topics file in use', () => {
     const unit = () => file.current.of('a').entry?.fields[0]?.unit
     assert.equal(unit(), 'V')
 
-    // in one step: a file that is being written is empty for a moment, and may be loaded then
+    // in one step, as a file that is being written may be loaded while it is empty
     const replace = (text: string) => replaceFile({ path, text, mode: PUBLIC_FILE })
     await replace('a unit\n')
     await heard.promise
@@ -46,7 +46,7 @@ describe('the topics file in use', () => {
     file.close()
   })
 
-  it('is refused at the start, by the line', async () => {
+  it('is refused at the start with its bad lines', async () => {
     await using folder = await temporaryFolder()
     const path = join(folder.path, 'topics')
     const options = { silence: null, onLoad() {} }

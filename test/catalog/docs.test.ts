@@ -8,7 +8,7 @@ import { parseTopics } from '../../src/catalog/parse.ts'
 const DOCS = resolve(import.meta.dirname, '../../docs')
 
 describe('docs/topics.md', () => {
-  it('has a topics file that is one, and says what it says', async () => {
+  it('has a valid topics file that does what the page says', async () => {
     const text = await readFile(join(DOCS, 'topics.md'), 'utf8')
     const [, example = ''] = /^```\n(# PATTERN.+?)^```$/ms.exec(text) ?? []
     const parsed = parseTopics(Buffer.from(example))

@@ -16,7 +16,7 @@ const errorsOf = (text: string | Buffer) => {
 }
 
 describe('a topics file', () => {
-  it('has a pattern a line, and what it says of its topics', () => {
+  it('has one pattern per line, with settings for its topics', () => {
     const [temperature, climate, all] = entriesOf(`\ufeff# what we measure
 sensors/+/temperature  name "Temperature of %1" unit °C silence 15m min -40 max 85 # outside
 
@@ -97,7 +97,7 @@ c field x silence 2m
     assert.deepEqual(errorsOf(Buffer.from([0x61, 0xff])), ['1:1 not valid UTF-8'])
   })
 
-  it('has as many lines as it may have, and names a hundred mistakes at most', () => {
+  it('has a bounded number of lines, and reports a hundred errors at most', () => {
     const lines = (count: number) =>
       Array.from({ length: count }, (_, n) => `t/${n} unit x`).join('\n')
     assert.equal(entriesOf(lines(2_000)).length, 2_000)
@@ -105,7 +105,7 @@ c field x silence 2m
     assert.equal(errorsOf('a b c\n'.repeat(1000)).length, 100)
   })
 
-  it('never throws, and reads what was quoted as it was', () => {
+  it('never throws, and reads quoted text unchanged', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
         parseTopics(Buffer.from(bytes))
@@ -126,7 +126,7 @@ rooms/+/temperature unit °C silence 1m
 rooms/# silence off
 `
 
-  it('goes by the first pattern of the file that covers a topic', () => {
+  it('uses the first pattern that covers a topic', () => {
     const catalog = createCatalog(entriesOf(text), 5000)
     const unitOf = (topic: string) => catalog.of(topic).entry?.fields[0]?.unit
     assert.equal(unitOf('rooms/kitchen/temperature'), 'K')

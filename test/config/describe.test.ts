@@ -13,7 +13,7 @@ import { ROOT } from '../support/generated.ts'
 const SETTINGS = describeSections().flatMap(({ settings }) => settings)
 
 describe('files made from the settings', () => {
-  it('.env.example is the defaults, for Node', async () => {
+  it('.env.example has the defaults in the format of Node', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'wott-env-'))
     const file = join(folder, '.env')
     const example = await readFile(join(ROOT, '.env.example'), 'utf8')
@@ -38,7 +38,7 @@ describe('files made from the settings', () => {
     assert.equal(new Set(variables).size, SETTING_NAMES.length)
   })
 
-  it('tell of each setting what it is for and what it may be', () => {
+  it('have the meaning and the values of each setting', () => {
     for (const { variable, help, allowed, flag } of SETTINGS) {
       assert.match(help, /^\S.*[^.\s]$/, variable)
       assert.match(allowed, /^\S/, variable)

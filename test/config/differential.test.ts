@@ -19,7 +19,7 @@ import { connectPacket, rawMqtt } from '../support/raw-mqtt.ts'
 import { SEED } from '../support/seed.ts'
 import { FOLDER, file, PORT } from './generator.ts'
 
-// for a long night: CONF_DIFFERENTIAL_ROUNDS=5000; to repeat a failure: FUZZ_SEED
+// CONF_DIFFERENTIAL_ROUNDS=5000 makes a longer run; FUZZ_SEED repeats a failed one
 const rounds = Number(process.env.CONF_DIFFERENTIAL_ROUNDS ?? 200)
 const AT_ONCE = 4
 
@@ -37,7 +37,7 @@ before(async () => {
 })
 after(() => rm(folder, { recursive: true }))
 
-test('a real Mosquitto takes the files that the gateway takes, and the same from them', async (t) => {
+test('a real Mosquitto accepts the files that the gateway accepts, with the same settings', async (t) => {
   t.diagnostic(`FUZZ_SEED=${SEED}`)
   const files = fc.sample(file, { numRuns: rounds, seed: SEED })
   const counts = { opened: 0, refused: 0 }
@@ -50,21 +50,24 @@ test('a real Mosquitto takes the files that the gateway takes, and the same from
     }
   }
   const workers = Array.from({ length: AT_ONCE }, (_, worker) => compareAll(worker))
-  // the folder is there until all have ended
+  // the folder is removed after all have ended
   await Promise.allSettled(workers)
   await Promise.all(workers)
   t.diagnostic(`${rounds} files, ${counts.opened} of them taken by both`)
-  assert.ok(counts.opened > rounds / 10 && counts.refused > rounds / 10, 'the files are no test')
+  assert.ok(
+    counts.opened > rounds / 10 && counts.refused > rounds / 10,
+    'too few files of one kind',
+  )
 })
 
-/** A host that does not exist, or that libwebsockets does not take: no matter of reading the file. */
+/** Errors about a host that does not exist or that libwebsockets refuses, not about the file. */
 const LISTENS_NOWHERE = /Error creating listener: |Opening websockets listen socket/
 
-/** What the gateway refuses although Mosquitto takes it, on purpose. */
+/** What the gateway refuses on purpose although Mosquitto accepts it. */
 const DIFFERENCES: readonly RegExp[] = [
-  // "64k" would be 64 there, and "many" 0
+  // Mosquitto reads "64k" as 64, and "many" as 0
   /must be a whole number/,
-  // OpenSSL takes blanks for colons
+  // OpenSSL treats blanks as colons
   /ciphers must be names of OpenSSL/,
   /the user is the CN, not the whole subject/,
   /this listener has no cafile/,
@@ -84,7 +87,7 @@ async function compare(template: string, path: string, attempt = 1): Promise<'op
   const problems = [...ours.problems, ...(ours.problems.length > 0 ? [] : problemsOfSettings(path))]
   await using theirs = await runMosquitto(path)
   const shown = `${JSON.stringify(text)}\nhere: ${problems.join('\n')}\nthere: ${theirs.said}`
-  // another program was quicker
+  // another program took the port
   if (attempt < 5 && /Address already in use/.test(theirs.said))
     return compare(template, path, attempt + 1)
   if (problems.length === 0) {
@@ -123,14 +126,14 @@ function portsOf({ settings }: MosquittoSettings): number[] {
   )
 }
 
-/** Compares the numbers that a CONNACK tells. */
+/** Compares the limits in a CONNACK. */
 async function compareTerms({ settings }: MosquittoSettings, port: number, shown: string) {
   using client = await rawMqtt({ ports: { mqtt: port } }, device).catch((error) => {
     throw new Error(shown, { cause: error })
   })
   client.send(connectPacket({ protocolVersion: 5, keepalive: 65_535 }))
   const { reasonCode, properties = {} } = (await client.next()) as IConnackPacket
-  // it asks for no certificate after "require_certificate false", and so does not know who it is
+  // after "require_certificate false" it requests no certificate, and does not know the client
   if (reasonCode !== 0) return
   const text = (name: keyof typeof settings, otherwise: number) =>
     Number(settings[name]?.text ?? otherwise)
@@ -144,7 +147,7 @@ async function compareTerms({ settings }: MosquittoSettings, port: number, shown
 }
 
 interface Run extends AsyncDisposable {
-  /** Refused by its reader, at a line; stopped before it ran; or opened. */
+  /** Refused at a line; stopped before it ran; or opened. */
   readonly fate: 'refused' | 'failed' | 'opened'
   readonly line: number
   readonly ports: readonly number[]
@@ -158,7 +161,7 @@ async function runMosquitto(path: string): Promise<Run> {
   })
   const gone = once(broker, 'exit')
   const lines: string[] = []
-  // its standard error stays open, without which it ends
+  // its standard error stays open, as it ends without it
   await new Promise<void>((resolve) => {
     createInterface(broker.stderr)
       .on('line', (line) => {

@@ -2,7 +2,7 @@ import fc, { type Arbitrary } from 'fast-check'
 import { FORMS } from '../../src/config/mosquitto/forms.ts'
 import { OPTIONS } from '../../src/config/mosquitto/options.ts'
 
-/** Stand for what the test puts in. */
+/** Placeholders that the test replaces. */
 export const PORT = 'PORT'
 export const FOLDER = 'FOLDER'
 
@@ -16,7 +16,7 @@ const onOff = fc.constantFrom(
 )
 const text = fc.constantFrom('a', 'a b', 'mosquitto.db', 'é', 'a\tb', 'a#b')
 const WORDS: Readonly<Record<string, readonly string[]>> = {
-  // the test reads what it says there
+  // the test reads its log there
   log_dest: ['stderr', 'stderr x', 'nowhere'],
   log_type: ['all', 'error', 'information', 'errors'],
   persistent_client_expiration: ['1h', '2w', '+3m', '0d', '-1y', '5', 'd', '1 d'],
@@ -25,7 +25,7 @@ const WORDS: Readonly<Record<string, readonly string[]>> = {
   tls_version: ['tlsv1.2', 'tlsv1.3', 'tlsv1.1'],
   ciphers: ['HIGH', 'DEFAULT'],
   'ciphers_tls1.3': ['TLS_AES_128_GCM_SHA256'],
-  // `user` is in the file already
+  // the file has `user` already
   user: ['root'],
   persistence_location: [`${FOLDER}/`, FOLDER],
   log_facility: ['0', '7', '8'],
@@ -37,7 +37,7 @@ const NUMBERS = [
   ...['max_topic_alias', 'max_qos', 'memory_limit', 'message_size_limit', 'sys_interval'],
   ...['websockets_headers_size', 'websockets_log_level'],
 ]
-/** Left out: what the gateway cannot do, what the file has already, and what has to be first. */
+/** Options left out: those that the gateway cannot do, that the file has already, or that must be first. */
 const WITHOUT = new Set([
   ...[
     'acl_file',
@@ -50,7 +50,7 @@ const WITHOUT = new Set([
     'dhparamfile',
   ],
   ...['keyfile', 'listener', 'per_listener_settings', 'port', 'use_identity_as_username'],
-  // a limit on the memory and a file that cannot be written end the broker later
+  // a memory limit and a file that cannot be written end the broker later
   ...['memory_limit', 'pid_file', 'log_timestamp_format'],
 ])
 const NAMES = Object.entries(OPTIONS).flatMap(([name, { becomes }]) =>
@@ -96,11 +96,11 @@ function lineOf(name: string, value: Arbitrary<string>): Arbitrary<string> {
   return fc.tuple(before, between, written, behind).map(([a, b, c, d]) => `${a}${name}${b}${c}${d}`)
 }
 
-/** As any line, but no comment, without which a listener for everybody opens at 1883, and with no host to look up. */
+/** Any line except a comment (without a line a listener opens at 1883 for everybody), and without host names. */
 const openingOf = (name: string, value: Arbitrary<string>) =>
   lineOf(name, value).map((line) => line.replace(/^[#\r]/, '').replace(/( x|#)$/, ' # x'))
 
-/** Such as open no listener of their own above the first one. */
+/** Lines that open no listener above the first one. */
 const OF_ALL = NAMES.filter((name) => OPTIONS[name]?.becomes !== 'listener')
 const optionOf = (names: readonly string[]) =>
   fc.constantFrom(...names).chain((name) => lineOf(name, valueFor(name)))

@@ -30,14 +30,14 @@ describe('settings', () => {
     )
   })
 
-  it('have defaults that are right', () => {
+  it('have valid defaults', () => {
     for (const name of SETTING_NAMES) {
       const { parse, fallback } = SETTINGS[name]
       if (fallback !== undefined) assert.notEqual(parse(fallback), undefined, name)
     }
   })
 
-  it('find the files in the certs dir unless they are named', () => {
+  it('find files in WOTT_CERTS_DIR unless they are named', () => {
     const config = loadConfig(
       { WOTT_CERTS_DIR: 'certs', WOTT_KEY_FILE: '/run/key.pem' },
       { aclFile },
@@ -110,7 +110,7 @@ describe('settings', () => {
       else assert.deepEqual(parse(text), expected)
     })
 
-  it('say why a Redis is no place for messages, and what is', () => {
+  it('refuse a redis: URL with an alternative', () => {
     for (const broker of ['redis://cache:6379', 'rediss://user:secret@cache', 'valkey://cache']) {
       const [problem = '', ...others] = problemsOf({ WOTT_BROKER: broker })
       assert.deepEqual(others, [])
@@ -120,7 +120,7 @@ describe('settings', () => {
     }
   })
 
-  it('take addresses and networks of both families', () => {
+  it('accept addresses and networks of IPv4 and IPv6', () => {
     const list = SETTINGS.proxyProtocolFrom.parse('192.0.2.7,10.0.0.0/8, 2001:db8::/32')
     for (const address of ['192.0.2.7', '10.1.2.3']) assert.ok(list?.check(address), address)
     for (const address of ['::ffff:192.0.2.7', '2001:db8:1::1'])
@@ -129,7 +129,7 @@ describe('settings', () => {
     assert.ok(!list?.check('2001:db9::1', 'ipv6'))
   })
 
-  it('take a pattern for the whole WoTT ID, also one of alternatives', () => {
+  it('accept a pattern only for the whole WoTT ID, also with alternatives', () => {
     const pattern = SETTINGS.idPattern.parse('^a|b$')
     assert.deepEqual(
       ['a', 'b', 'ax', 'xb'].map((id) => pattern.test(id)),
@@ -137,7 +137,7 @@ describe('settings', () => {
     )
   })
 
-  it('are compared with the variables that look like them', () => {
+  it('are suggested for variables with similar names', () => {
     const environment = { WOTT_ACL_FIEL: '', WOTT_ACL_FILE: '', WOTT_GATEWAY_PORT: '', PATH: '' }
     assert.deepEqual(unknownVariables(environment), ['WOTT_ACL_FIEL'])
   })
@@ -153,7 +153,7 @@ describe('doors', () => {
     assert.deepEqual(problemsOf({}, { ...off, viewerListen: ':0' }), [])
   })
 
-  it('behind load balancers need to know which ones', () => {
+  it('behind load balancers need the addresses of those', () => {
     const [problem, ...others] = problemsOf({}, { proxyProtocol: 'v2' })
     assert.match(
       problem ?? '',
@@ -166,7 +166,7 @@ describe('doors', () => {
     ])
   })
 
-  it('for a proxy need to know how it passes identity on, and who it is', () => {
+  it('for a proxy need its identity format and its name', () => {
     const proxyListen = '127.0.0.1:8445'
     const proxy = { proxyListen, proxyIdentity: 'rfc9440', proxyCaFile: 'ca', proxyName: 'proxy' }
     const problems = (flags: object) => problemsOf({}, { ...proxy, ...flags })
@@ -215,7 +215,7 @@ describe('doors', () => {
 
   const proxied = { proxyListen: ':8080', proxyIdentity: 'gcp', proxyCertHeader: 'x' }
 
-  it('without TLS need somebody to say that the platform keeps others away', () => {
+  it('without TLS need the confirmation that the platform keeps others away', () => {
     assert.equal(problemsOf({}, proxied).length, 2)
     assert.deepEqual(problemsOf({}, { ...proxied, proxyTrust: 'platform' }), [])
     const certificate = { proxyCaFile: 'ca.crt', proxyName: 'proxy' }
@@ -229,7 +229,7 @@ describe('doors', () => {
     assert.match(problemsOf({}, socket)[0] ?? '', /^--proxy-trust must not be platform/)
   })
 
-  it('listen where the platform says in PORT, if it is trusted', () => {
+  it('listen on PORT if the platform is trusted', () => {
     const { proxyListen: _, ...others } = proxied
     const listen = (environment: Record<string, string>, flags: object = {}) =>
       loadConfig({ PORT: '8080', ...environment }, { aclFile, ...flags }).proxyListen
@@ -239,7 +239,7 @@ describe('doors', () => {
     assert.deepEqual(listen({ WOTT_PROXY_LISTEN: ':81' }, trusted), { host: '::', port: 81 })
     assert.equal(listen({ WOTT_PROXY_LISTEN: 'off' }), null)
     assert.match(problemsOf({ PORT: 'x' }, trusted)[0] ?? '', /^PORT must be /)
-    // without a word about identity it does not start
+    // without an identity setting it does not start
     assert.equal(problemsOf({ PORT: '8080', WOTT_PROXY_TRUST: 'platform' }).length, 1)
   })
 
@@ -256,7 +256,7 @@ describe('doors', () => {
     assert.deepEqual(same(':0', ':0'), [])
   })
 
-  it('are others for a function', () => {
+  it('are different for a function', () => {
     const problems = (environment: Record<string, string>) => {
       try {
         loadConfig(environment, { aclFile }, 'function')

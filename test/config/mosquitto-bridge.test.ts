@@ -77,19 +77,19 @@ bridge_insecure false
     })
   })
 
-  it('has the client id that Mosquitto would have, and its port', async () => {
+  it('has the same client id and port as in Mosquitto', async () => {
     const { settings } = await read('connection cloud\naddress a.example\ntopic # in 1\n')
     assert.equal(settings.bridgeClientId, `${hostname()}.cloud`)
     assert.equal(settings.bridge, 'mqtt://a.example:1883')
   })
 
-  it('keeps its password in memory, and says it nowhere', async () => {
+  it('keeps its password in memory, and prints it nowhere', async () => {
     const text = 'connection cloud\naddress a.example\ntopic # out 1\nusername u\npassword s3cr3t\n'
     const mosquittoConf = await fileOf(text)
     const config = loadConfig({}, { mosquittoConf })
     assert.equal(config.bridgePassword, 's3cr3t')
     assert.ok(!JSON.stringify({ ...config, bridgePassword: null }).includes('s3cr3t'))
-    // it belongs to the broker of the file
+    // the password belongs to the broker of the file
     const other = loadConfig({ WOTT_BRIDGE: 'mqtt://b.example' }, { mosquittoConf })
     assert.equal(other.bridgePassword, null)
   })
@@ -106,14 +106,18 @@ bridge_insecure false
       /^conf:8 connection cloud: it has no address/,
     ],
     ['no topic', 'connection cloud\naddress a\n', /^conf:8 connection cloud: it has no topic/],
-    ['what belongs to no bridge', 'try_private true\n', /^conf:8 try_private: belongs to a bridge/],
+    [
+      'an option outside a bridge',
+      'try_private true\n',
+      /^conf:8 try_private: belongs to a bridge/,
+    ],
     ['a bad topic', `${BRIDGE}topic # up\n`, /^conf:12 topic must have out, in or both/],
     ['a semicolon', `${BRIDGE}topic a;b\n`, /^conf:12 topic must not contain a semicolon$/],
     ['an insecure bridge', `${BRIDGE}bridge_insecure true\n`, /^conf:12 bridge_insecure: the name/],
     ['pre-shared keys', `${BRIDGE}bridge_psk 00\n`, /^conf:12 bridge_psk: pre-shared keys are not/],
     ['an old protocol', `${BRIDGE}bridge_protocol_version mqttv31\n`, /^conf:12 bridge_protocol_v/],
     [
-      'two names of one thing',
+      'two names of one option',
       `${BRIDGE}username a\nremote_username b\n`,
       /^conf:13 remote_username appears twice; .* conf:12/,
     ],
@@ -126,7 +130,7 @@ bridge_insecure false
       assert.match(problems[0] ?? '', message)
     })
 
-  it('warns of what is another way here', async () => {
+  it('warns of options that work differently here', async () => {
     const said = await read(`${BRIDGE}topic b
 start_type lazy
 notifications true

@@ -28,16 +28,16 @@ const GOOD = `listener 8883\n${TLS}acl_file acl\n`
 
 const MOSQUITTO = '/usr/sbin/mosquitto'
 const AT_ONCE = 8
-/** Read elsewhere, or the beginning of a name. */
+/** Options that are tested elsewhere, and prefixes of names. */
 const OF_LINES = new Set(['include_dir', 'connection', 'auth_opt_', 'plugin_opt_'])
 
-/** What the real one says of a file before it opens anything. */
+/** The output of a real Mosquitto for a file before it opens anything. */
 async function mosquitto(file: string): Promise<string> {
   const broker = spawn(MOSQUITTO, ['-c', file], { stdio: ['ignore', 'ignore', 'pipe'] })
   let said = ''
   broker.stderr.on('data', (chunk) => {
     said += chunk
-    // it passes over a SIGTERM that comes before it runs
+    // it ignores a SIGTERM before it runs
     if (/running|Opening/.test(said)) broker.kill('SIGKILL')
   })
   await once(broker, 'close')
@@ -119,7 +119,7 @@ tls_version tlsv1.3
     ['an option of a plugin', 'auth_opt_x 1', /^conf:8 auth_opt_x: /],
     ['pre-shared keys', 'psk_file /p', /^conf:8 psk_file: /],
     [
-      'what Mosquitto does not know',
+      'an option unknown to Mosquitto',
       'max_conections 1',
       /^conf:8 Mosquitto 2.0 has no option "max_conec/,
     ],
@@ -140,7 +140,7 @@ tls_version tlsv1.3
     ['whole subjects', 'use_subject_as_username true', /^conf:8 the user is the CN, not/],
     ['another ACL file', 'acl_file other', /^conf:8 acl_file: conf:7 names another file/],
     ['a switch that is neither', 'retain_available yes', /^conf:8 retain_available must be true/],
-    ['a number that is none', 'max_connections 5x', /^conf:8 max_connections must be a whole/],
+    ['an invalid number', 'max_connections 5x', /^conf:8 max_connections must be a whole/],
     ['a duration', 'persistent_client_expiration 2', /^conf:8 persistent_client_expiration must/],
     ['letters behind a number', 'max_queued_bytes 64k', /^conf:8 max_queued_bytes must be a whole/],
     ['a small number', 'max_keepalive 9', /^conf:8 max_keepalive must be from 10 to 65535, not 9$/],
@@ -158,7 +158,7 @@ tls_version tlsv1.3
       assert.match((problems[0] ?? '').replaceAll(join(folder, 'mosquitto.conf'), 'conf'), message)
     })
 
-  it('names the line of a port that is none', async () => {
+  it('names the line of an invalid port', async () => {
     for (const [port, name, must] of [
       ['99999', 'listener', 'from 0 to 65535'],
       ['65536', 'port', 'from 1 to 65535'],
@@ -178,7 +178,7 @@ tls_version tlsv1.3
     assert.deepEqual(bound.problems, ['conf:7 "a/b" is neither a host name nor an IP address'])
   })
 
-  it('gets the most where it asks for more, and a warning', async () => {
+  it('gets the maximum and a warning where it asks for more', async () => {
     for (const [line, setting, most] of [
       ['message_size_limit 268435455', 'maxPayload', '64MiB'],
       ['message_size_limit 0', 'maxPayload', '64MiB'],
@@ -203,7 +203,7 @@ tls_version tlsv1.3
     assert.deepEqual([exact.warnings, texts(exact).maxPayload], [[], '67108864'])
   })
 
-  it('gets the least where it asks for less, and a warning', async () => {
+  it('gets the minimum and a warning where it asks for less', async () => {
     for (const [line, setting, least] of [
       ['max_queued_bytes 5', 'sessionQueueBytes', '1KiB'],
       ['max_queued_bytes +1023 # bytes', 'sessionQueueBytes', '1KiB'],
@@ -218,7 +218,7 @@ tls_version tlsv1.3
     }
   })
 
-  it('reads tabs and blanks before values, and passes over words behind them', async () => {
+  it('accepts tabs and blanks before values, and ignores words after them', async () => {
     const good = GOOD.replace('listener 8883', '  listener  \t8884 127.0.0.1 # all')
     const said = await read(
       `${good.replaceAll(' true', '  true # yes')}max_keepalive \t300 seconds\n`,
@@ -229,21 +229,21 @@ tls_version tlsv1.3
     assert.deepEqual([mqttListen, maxKeepAlive], ['127.0.0.1:8884', '300'])
   })
 
-  it('takes 0 connections for no limit, as Mosquitto does', async () => {
+  it('reads 0 connections as no limit, as Mosquitto does', async () => {
     for (const number of ['0', '-5']) {
       const said = await read(`${GOOD}max_connections ${number}\n`)
       assert.deepEqual([said.problems, texts(said).maxConnections], [[], undefined])
     }
   })
 
-  it('warns of a line without a value that Mosquitto passes over', async () => {
+  it('warns of a line without a value, which Mosquitto ignores', async () => {
     for (const name of ['log_type', 'max_connections', 'persistent_client_expiration', 'protocol'])
       assert.deepEqual((await read(`${GOOD}${name}\n`)).warnings, [
         `conf:8 ${name} has no value; Mosquitto ignores it too`,
       ])
   })
 
-  it('takes the ACL file of the plugin of Mosquitto 2.1', async () => {
+  it('reads the ACL file of the plugin of Mosquitto 2.1', async () => {
     for (const plugin of ['plugin', 'global_plugin']) {
       const said = await read(
         `${GOOD.replace('acl_file acl', `${plugin} /usr/lib/mosquitto_acl_file.so\nplugin_opt_acl_file  /acl`)}`,
@@ -258,7 +258,7 @@ tls_version tlsv1.3
     )
   })
 
-  it('says how the value of each option is written', () => {
+  it('has the type of each option', () => {
     assert.deepEqual(Object.keys(FORMS).sort(), Object.keys(OPTIONS).sort())
   })
 
@@ -276,12 +276,12 @@ tls_version tlsv1.3
         assert.match(settings.maxPayload?.from ?? '', new RegExp(`:\\d ${wanted}$`))
       }
     }
-    // of two lines of the same option the last one counts, as in Mosquitto
+    // the last of two lines of an option counts, as in Mosquitto
     const twice = await read(`${GOOD}message_size_limit 1\nmessage_size_limit 2\n`)
     assert.equal(texts(twice).maxPayload, '2')
   })
 
-  it('that is missing is all that is wrong', async () => {
+  it('is the only reported problem where it is missing', async () => {
     const missing = join(folder, 'missing.conf')
     assert.throws(() => loadConfig({ WOTT_MOSQUITTO_CONF: missing }), {
       message: `wrong settings:\n  ${missing}: no such file or folder`,
@@ -292,7 +292,7 @@ tls_version tlsv1.3
     })
   })
 
-  it('of Debian has nothing for the gateway but a reason why not', async () => {
+  it('of Debian is refused with the reason', async () => {
     const example = '/etc/mosquitto/mosquitto.conf'
     assert.deepEqual(readMosquittoConf(example).problems, [
       `${example}: there is no listener; write "listener 8883" with cafile, certfile and keyfile`,
@@ -311,7 +311,7 @@ tls_version tlsv1.3
       ...['use_subject_as_username true', 'use_subject_as_username false', 'psk_hint x'],
     ]) {
       const real = await mosquitto(await fileOf(`${line}\n`, 'real.conf'))
-      // with no listener of the file it opens one of its own, for this machine
+      // without a listener in the file it opens one for this machine
       const opens = !/local only mode/.test(real)
       const { problems } = await read(`${line}\n${GOOD}`)
       const ours = problems.some((one) => one.startsWith('conf:1 this listener has no '))
@@ -319,7 +319,7 @@ tls_version tlsv1.3
     }
   })
 
-  it('gives port and bind_address to the default listener, wherever they are', async () => {
+  it('applies port and bind_address to the default listener, wherever they are', async () => {
     for (const line of ['port 1884', 'bind_address 127.0.0.1'])
       assert.match((await read(GOOD + line)).problems[0] ?? '', /^conf:8 this listener has no/)
   })
@@ -341,7 +341,7 @@ tls_version tlsv1.3
     assert.match(said.problems[0] ?? '', /20\.conf:1 this listener has no cafile/)
   })
 
-  it('takes 1 and 0 for true and false, as Mosquitto does', async () => {
+  it('reads 1 and 0 as true and false, as Mosquitto does', async () => {
     const one = await read(`${GOOD.replaceAll('true', '1')}persistence 0\nallow_anonymous 0\n`)
     assert.deepEqual([one.problems, one.warnings], [[], []])
     assert.equal(texts(one).broker, 'memory:')
@@ -351,13 +351,13 @@ tls_version tlsv1.3
     )
   })
 
-  it('warns of a place for messages that nothing is kept in', async () => {
+  it('warns of a persistence location that is not used', async () => {
     const { warnings, settings } = await read(`${GOOD}persistence_location /x\n`)
     assert.match(warnings[0] ?? '', /^conf:8 persistence_location: /)
     assert.equal(settings.broker, undefined)
   })
 
-  it('takes a folder of CA certificates, or a file, but not both', async () => {
+  it('accepts a folder or a file of CA certificates, but not both', async () => {
     const one = await read(GOOD.replace('cafile ca.crt', 'capath /certs'))
     assert.deepEqual(one.problems, [])
     assert.equal(texts(one).caFile, '/certs')
@@ -367,7 +367,7 @@ tls_version tlsv1.3
     )
   })
 
-  it('keeps TLS 1.2 where only the suites of TLS 1.3 are named', async () => {
+  it('keeps TLS 1.2 where only cipher suites of TLS 1.3 are set', async () => {
     const { ciphers = '' } = texts(await read(`${GOOD}ciphers_tls1.3 TLS_AES_128_GCM_SHA256\n`))
     assert.match(ciphers, /^TLS_AES_128_GCM_SHA256:ECDHE-/)
   })
@@ -387,7 +387,7 @@ tls_version tlsv1.3
     assert.equal(said.settings.maxPayload?.from, `${join(sub, 'b.conf')}:1 message_size_limit`)
   })
 
-  it('gives way to flags and variables, and is reported with them all at once', async () => {
+  it('is overridden by flags and variables, and reported together with them', async () => {
     const file = await fileOf(`${GOOD}max_inflight_messages many\nplugin x\n`)
     const environment = { WOTT_MOSQUITTO_CONF: file, WOTT_DRAIN_SECONDS: 'x' }
     assert.throws(
@@ -408,13 +408,13 @@ tls_version tlsv1.3
     assert.equal(config.aclFile, '/acl')
   })
 
-  it('without an ACL file is refused, where Mosquitto would let everybody do everything', async () => {
+  it('is refused without an ACL file, where Mosquitto would allow everything', async () => {
     const file = await fileOf(GOOD.replace('acl_file acl\n', ''))
     assert.throws(() => loadConfig({}, { mosquittoConf: file }), /has no acl_file/)
   })
 
-  it('knows the options that Mosquitto does, and no other', async () => {
-    // the real one stops at an unknown name before it opens anything
+  it('accepts the names of options that Mosquitto accepts, and no others', async () => {
+    // Mosquitto stops at an unknown name before it opens anything
     const known = async (option: string) =>
       !/Unknown configuration variable/.test(
         await mosquitto(await fileOf(`${option}\n`, `${option}.conf`)),

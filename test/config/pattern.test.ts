@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { Pattern } from '../../src/config/pattern.ts'
 import { cpuTime } from '../support/cpu-time.ts'
 
-/** Patterns whose repetitions are small enough for JavaScript's own search. */
+/** Patterns with repetitions that are small enough for JavaScript's backtracking. */
 const { pattern } = fc.letrec<{ pattern: string; term: string; atom: string }>((tie) => ({
   atom: fc.oneof(
     { depthSize: 'small', withCrossShrink: true },
@@ -37,7 +37,7 @@ const { pattern } = fc.letrec<{ pattern: string; term: string; atom: string }>((
 }))
 
 describe('a pattern', () => {
-  it('matches what JavaScript says the whole text must be', () => {
+  it('matches the same texts as JavaScript', () => {
     const text = fc.array(fc.constantFrom('a', 'b', 'c', '1', '.', 'é', '😀', '\n', '/', ']'), {
       maxLength: 6,
     })
@@ -63,7 +63,7 @@ describe('a pattern', () => {
     assert.ok(compared > 2500)
   })
 
-  it('is matched in a moment, however it repeats what repeats', () => {
+  it('is matched quickly, also with nested repetitions', () => {
     for (const source of [
       '^(a+)+$',
       '^(a|a)*$',
@@ -81,7 +81,7 @@ describe('a pattern', () => {
     }
   })
 
-  it('is refused, with what to write instead, where it can only be matched by going back', () => {
+  it('is refused with an alternative where it needs backtracking', () => {
     for (const source of [
       '(a)\\1',
       '(?<x>a)\\k<x>',

@@ -16,7 +16,7 @@ function problemsOf(environment: Record<string, string>): string[] {
 }
 
 describe('the address of another broker', () => {
-  it('is one or several, with or without a port', () => {
+  it('is one or several URLs, with or without a port', () => {
     const urls = (text: string) => {
       const { broker } = loadConfig({ WOTT_BROKER: text }, { aclFile })
       assert.equal(broker.kind, 'mqtt')
@@ -29,7 +29,7 @@ describe('the address of another broker', () => {
     ])
   })
 
-  it('holds no password, and none is repeated', () => {
+  it('may not hold a password, which the error does not repeat', () => {
     for (const url of ['mqtts://me:se/cret@broker', 'mqtts://me:secret@broker']) {
       const [problem = '', ...others] = problemsOf({ WOTT_BROKER: url })
       assert.deepEqual(others, [])
@@ -40,7 +40,7 @@ describe('the address of another broker', () => {
     ])
   })
 
-  it('is refused where it is something else', () => {
+  it('is refused with another form', () => {
     const form = 'must be mqtt://HOST:PORT or mqtts://HOST:PORT; several are separated by commas'
     for (const [url, problem] of [
       ['mqtts://', form],
@@ -59,7 +59,7 @@ describe('the address of another broker', () => {
 })
 
 describe('the settings of another broker', () => {
-  it('are taken without their prefix', () => {
+  it('are read without their prefix', () => {
     const config = loadConfig(
       {
         WOTT_BROKER: 'mqtts://broker',
@@ -76,7 +76,7 @@ describe('the settings of another broker', () => {
     )
   })
 
-  it('are refused where they have no meaning and WOTT_BROKER was perhaps forgotten', () => {
+  it('are refused where they have no effect, as WOTT_BROKER may have been forgotten', () => {
     const away = 'has no effect without WOTT_BROKER=mqtt://… or mqtts://…'
     assert.deepEqual(problemsOf({ WOTT_BROKER_USERNAME: 'me', WOTT_BROKER_SUBSCRIBE: 'a/#' }), [
       `WOTT_BROKER_USERNAME ${away}`,
@@ -109,7 +109,7 @@ describe('the settings of another broker', () => {
     }
   })
 
-  it('may have their defaults anywhere, as .env.example says them', () => {
+  it('may be set to their defaults anywhere, as in .env.example', () => {
     assert.deepEqual(problemsOf({ WOTT_BROKER_TIMEOUT: '5', WOTT_BROKER_SUBSCRIBE: '#' }), [])
   })
 })

@@ -8,7 +8,7 @@ import { type Credentials, createPki } from '../support/pki.ts'
 export const BROKERS = ['gateway', 'mosquitto'] as const
 export type BrokerName = (typeof BROKERS)[number]
 
-/** A broker that takes MQTT over mTLS on a loopback port, and a device that it knows. */
+/** A broker for MQTT over mTLS on a loopback port, and a device that it knows. */
 export interface Broker extends AsyncDisposable {
   readonly port: number
   readonly device: Credentials
@@ -18,7 +18,7 @@ export interface BrokerOptions {
   readonly acl: string
   /** The gateway's settings, by name. */
   readonly gateway: Readonly<Record<string, string>>
-  /** Lines of Mosquitto's configuration that come to the same. */
+  /** The equivalent lines of Mosquitto's configuration. */
   readonly mosquitto: readonly string[]
 }
 

@@ -8,14 +8,14 @@ export interface Suite {
   readonly module: string
   readonly broker: BrokerOptions
   readonly tests: readonly string[]
-  /** The tests that do not pass, and why. Every other test passes. */
+  /** The tests that fail, and why. All others pass. */
   readonly exceptions: Readonly<Record<BrokerName, Readonly<Record<string, Exception>>>>
 }
 
 export interface Exception {
   readonly result: 'fails' | 'hangs'
   readonly reason: string
-  /** Part of its output, which tells this failure from others. */
+  /** A part of its output that identifies this failure. */
   readonly prints: string
 }
 

@@ -23,15 +23,15 @@ export interface RunOptions {
   readonly broker: BrokerName
   /** The tests to run; without it, all. */
   readonly only?: readonly string[] | undefined
-  /** Called after each test with what it printed. */
+  /** Called after each test with its output. */
   onResult(outcome: Outcome, output: string): void
 }
 
 const ONE_TEST = join(import.meta.dirname, 'one-test.py')
-/** The longest test takes 30 seconds. Some wait without end for a message that does not come. */
+/** The longest test takes 30 seconds; some wait forever for a message that does not come. */
 const LIMIT_MS = 60_000
 
-/** Runs the tests of a suite in turn, against a broker of its own. */
+/** Runs the tests of a suite in turn, against a new broker. */
 export async function runSuite(suite: Suite, options: RunOptions): Promise<Outcome[]> {
   const { folder, broker, only, onResult } = options
   const found = await testsIn(join(folder, `${suite.module}.py`))

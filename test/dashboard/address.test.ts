@@ -3,7 +3,7 @@ import { it } from 'node:test'
 import fc from 'fast-check'
 import { type Address, readAddress, writeAddress } from '../../src/dashboard/address.ts'
 
-it('an address says what is read from it again', () => {
+it('an address is read as it was written', () => {
   const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 })
   const span = fc.oneof(
     fc.nat(1_000_000).map((last) => ({ last })),
@@ -26,7 +26,7 @@ it('an address says what is read from it again', () => {
   )
 })
 
-it('an address that somebody typed may have wildcards, and what makes no sense in it is left out', () => {
+it('a typed address may have wildcards, and its invalid parts are ignored', () => {
   assert.equal(readAddress('?filter=a/+/b').filter, 'a/+/b')
   assert.deepEqual(readAddress('?topic=a&field=9:x&field=no&range=-1&from=x&to=y').chart, {
     topics: ['a'],

@@ -5,7 +5,7 @@ import { withGaps } from '../../src/dashboard/gaps.ts'
 const steady = (count: number, step: number, from = 0) =>
   Array.from({ length: count }, (_, n) => from + n * step)
 
-test('a line is broken where nothing came for much longer than usual', () => {
+test('a line has a break where nothing arrived for much longer than usual', () => {
   const times = [...steady(10, 1), ...steady(10, 1, 100)]
   const [broken, values] = withGaps([times, times], 2)
   assert.equal(broken.length, 21)
@@ -16,7 +16,7 @@ test('a line is broken where nothing came for much longer than usual', () => {
   )
 })
 
-test('a line is not broken where messages are always that rare, or a mean covers the time', () => {
+test('a line has no break where messages are always that rare, or a mean covers the time', () => {
   for (const [step, span] of [
     [600, 2],
     [1, 60],

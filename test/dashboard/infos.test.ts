@@ -18,8 +18,8 @@ async function loaded(t: TestContext, patterns: object[], silence: number | null
   return infos
 }
 
-describe('what the dashboard knows of topics', () => {
-  it('is their names, units and limits, by the first pattern that covers them', async (t) => {
+describe('the information of the dashboard about topics', () => {
+  it('has their names, units and limits, by the first pattern that covers them', async (t) => {
     const infos = await loaded(t, [
       {
         pattern: 'a/+/t',
@@ -45,7 +45,7 @@ describe('what the dashboard knows of topics', () => {
     assert.equal(await infos.load(), false)
   })
 
-  it('is when they are silent, by when they were heard and not by what they say of it', async (t) => {
+  it('says when they are silent, by their arrival and not by their time of measurement', async (t) => {
     const infos = await loaded(t, [{ pattern: 'quiet', silence: null, fields: [] }], 60)
     const now = Date.now()
     const topics = createTopics()
@@ -69,7 +69,7 @@ describe('what the dashboard knows of topics', () => {
     assert.equal(silent('quiet', now - 1e9, now - 1e9), false)
   })
 
-  it('goes by filters as the gateway does', async (t) => {
+  it('matches filters as the gateway does', async (t) => {
     const level = fc.constantFrom('a', 'b', '', '+', '$s')
     const path = fc.array(level, { minLength: 1, maxLength: 4 })
     await fc.assert(

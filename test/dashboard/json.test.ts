@@ -4,11 +4,11 @@ import fc from 'fast-check'
 import { fieldsOf, inLines, inOneLine, MOST_FIELDS } from '../../src/dashboard/json.ts'
 
 describe('a JSON text', () => {
-  it('is written as JSON.stringify does', () => {
+  it('is written as by JSON.stringify', () => {
     fc.assert(
       fc.property(fc.json(), fc.nat(3), (json, blanks) => {
         const value = JSON.parse(json)
-        // it writes -0 as 0, and here numbers stay as they are
+        // JSON.stringify writes -0 as 0; here numbers stay as written
         fc.pre(!/-0\b(?!\.)/.test(json) && !/\de/i.test(json))
         const text = JSON.stringify(value, null, blanks)
         assert.equal(inOneLine(text), JSON.stringify(value))
@@ -17,7 +17,7 @@ describe('a JSON text', () => {
     )
   })
 
-  it('has its values by their paths, as they are written', () => {
+  it('has its values by their paths, as written', () => {
     const json =
       '{"t":21.50,"in":{"a.b":1,"list":[true,{"x":null}]},"s":"a\\"b","big":12345678901234567890}'
     assert.deepEqual(
@@ -33,7 +33,7 @@ describe('a JSON text', () => {
     )
   })
 
-  it('has as many values as anything else finds in it', () => {
+  it('has the same number of values as JSON.parse finds', () => {
     const count = (value: unknown): number =>
       typeof value === 'object' && value !== null
         ? Object.values(value).reduce((sum: number, inner) => sum + count(inner), 0)
@@ -46,7 +46,7 @@ describe('a JSON text', () => {
     )
   })
 
-  it('has no more values than a page can hold, and says how many it leaves out', () => {
+  it('has a bounded number of values, and counts those left out', () => {
     const { values, leftOut } = fieldsOf(JSON.stringify(Array(MOST_FIELDS + 7).fill(1)))
     assert.deepEqual([values.size, leftOut], [MOST_FIELDS, 7])
     const deep = `${'['.repeat(2000)}1${']'.repeat(2000)}`

@@ -6,7 +6,7 @@ import { createTopics, type Topic } from '../../src/dashboard/topics.ts'
 const EMPTY = { truncated: null, next: null, gaps: [] }
 
 describe('the lines of a chart', () => {
-  it('go on from the log with what came since, no message twice', async (t) => {
+  it('continue from the log with new messages, none twice', async (t) => {
     const now = Date.now()
     const topics = createTopics()
     const add = (payload: string, time: number) =>
@@ -37,7 +37,7 @@ describe('the lines of a chart', () => {
     assert.ok(lines.state().sentences.includes('Some is no longer kept.'))
   })
 
-  it('read on where an answer is not all', async (t) => {
+  it('read the rest of an incomplete answer', async (t) => {
     const topics = createTopics()
     const time = new Date().toISOString()
     const topic = topics.add({
@@ -61,7 +61,7 @@ describe('the lines of a chart', () => {
   })
 })
 
-it('the lines of a chart are read again for what comes late, but not at once', async (t) => {
+it('the lines of a chart are read again for late messages, after a pause', async (t) => {
   t.mock.timers.enable({ apis: ['Date', 'setTimeout'], now: Date.now() })
   const topics = createTopics()
   const add = (payload: string, ago: number) => {
@@ -87,7 +87,7 @@ function bucket(from: number, mean: number) {
   return { from: new Date(from).toISOString(), count: 1, min: mean, mean, max: mean }
 }
 
-/** The last of the answers is given ever after. */
+/** Answers in turn; the last answer is repeated. */
 function answerWith(t: TestContext, ...answers: object[]): string[] {
   const urls: string[] = []
   t.mock.method(globalThis, 'fetch', async (url: string) => {

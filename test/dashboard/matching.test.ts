@@ -7,7 +7,7 @@ import { topicMatches } from '../../src/topic/match.ts'
 const NAMES = ['kitchen/oven/temperature', 'kitchen/door', 'cellar/door', 'cellar', 'my room/light']
 
 describe('the filter', () => {
-  it('takes words that all have to fit, and filters of MQTT', () => {
+  it('accepts words that must all match, and MQTT filters', () => {
     const found = (filter: string) => NAMES.filter((name) => createMatcher(filter)(name, 'Sensor'))
     assert.deepEqual(found(''), NAMES)
     assert.deepEqual(found('KITCHEN door'), ['kitchen/door'])
@@ -18,7 +18,7 @@ describe('the filter', () => {
     assert.deepEqual(found('"my room/#"'), ['my room/light'])
   })
 
-  it('covers what the gateway says that it covers', () => {
+  it('covers the same topics as in the gateway', () => {
     const level = fc.constantFrom('a', 'b', '', '$x')
     const topic = fc.array(level, { minLength: 1, maxLength: 4 }).map((levels) => levels.join('/'))
     const filter = fc
@@ -39,7 +39,7 @@ describe('the filter', () => {
 })
 
 describe('the levels', () => {
-  it('lead from the first ones down to topics', () => {
+  it('lead from the first level down to topics', () => {
     assert.deepEqual(levelsBelow('', NAMES), [
       { name: 'cellar', filter: 'cellar/#', count: 2 },
       { name: 'kitchen', filter: 'kitchen/#', count: 2 },

@@ -18,7 +18,7 @@ describe('bucketOf', () => {
 })
 
 describe('pastUrl', () => {
-  it('is understood by the gateway, whatever the topic and the member are called', () => {
+  it('is understood by the gateway, whatever the names of topic and member', () => {
     const names = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 60 })
     fc.assert(
       fc.property(names, fc.array(names, { maxLength: 3 }), (topic, path) => {

@@ -43,12 +43,12 @@ for (const [text, type, kind, shown, numbers] of [
     assert.deepEqual(numbersIn(payload), numbers)
   })
 
-test('JSON that is deep or long is not set out in lines', () => {
+test('JSON that is deep or long is not indented', () => {
   for (const text of ['['.repeat(2000) + ']'.repeat(2000), `[${'1,'.repeat(3000)}1]`])
     assert.doesNotMatch(readPayload(text, undefined, 'application/json').text, /\n/)
 })
 
-test('bytes that are called JSON are bytes all the same', () => {
+test('bytes with a JSON content type are shown as bytes', () => {
   assert.equal(readPayload(undefined, 'AP8Q', 'application/json').text, '3 bytes: 00 ff 10')
 })
 
@@ -58,11 +58,11 @@ test('bytes are shown by their number and the first of them', () => {
   assert.equal(many, `100 bytes: ${Array(32).fill('07').join(' ')} …`)
 })
 
-test('what is too long is cut', () => {
+test('a long payload is shortened', () => {
   assert.ok(readPayload('a'.repeat(100_000), undefined).text.length < 5000)
 })
 
-test('numbers are shown as they were sent, digit by digit', () => {
+test('numbers are shown with the digits that were sent', () => {
   for (const text of ['1795690123', '99999.99', '0.1234567890123', '12345678901234567890', '1.0'])
     for (const type of ['', 'application/json']) {
       assert.equal(readPayload(text, undefined, type).text, text)

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { createSeries, MOST_POINTS } from '../../src/dashboard/series.ts'
 
-test('a series gives back what came last, in order, and no more than it may hold', () => {
+test('a series holds the latest points in order, up to a bound', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 3 * MOST_POINTS }), (count) => {
       const series = createSeries(MOST_POINTS)
@@ -19,7 +19,7 @@ test('a series gives back what came last, in order, and no more than it may hold
   )
 })
 
-test('what comes late goes where it belongs, as long as there is room', () => {
+test('a late point is inserted in order, as long as there is room', () => {
   fc.assert(
     fc.property(fc.array(fc.nat(100), { maxLength: 100 }), (times) => {
       const series = createSeries(MOST_POINTS)
@@ -39,7 +39,7 @@ test('what comes late goes where it belongs, as long as there is room', () => {
   assert.deepEqual(full.since(0)[1].slice(0, 3), [2, -2, 3])
 })
 
-test('a break is no number, and what is older is left out', () => {
+test('a break is not a number, and older points are left out', () => {
   const series = createSeries(MOST_POINTS)
   series.add(1000, 1)
   series.add(2000, Number.NaN)
@@ -50,7 +50,7 @@ test('a break is no number, and what is older is left out', () => {
   ])
 })
 
-test('a series that no chart shows keeps less', () => {
+test('a series that no chart shows holds less', () => {
   const series = createSeries()
   for (let n = 0; n < 1000; n++) series.add(n, n)
   assert.equal(series.size, 256)

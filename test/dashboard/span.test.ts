@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { marked, panned, zoomed } from '../../src/dashboard/span.ts'
 
-test('a time is shown closer, wider, earlier and later, but not beyond now', () => {
+test('a time span can be narrower, wider, earlier and later, but not after now', () => {
   const shown = { from: 100_000, to: 200_000 }
   assert.deepEqual(zoomed(shown, 0.5), { from: 125_000, to: 175_000 })
   assert.deepEqual(zoomed(shown, 2), { from: 50_000, to: 250_000 })

@@ -19,7 +19,7 @@ test('states are runs of the same text', () => {
   )
 })
 
-test('each state begins and ends with a message that says so, in whatever order they come', () => {
+test('each state begins and ends with a message, in whatever order they arrive', () => {
   const messages = fc.uniqueArray(fc.tuple(fc.nat(50), fc.constantFrom('a', 'b', 'c')), {
     selector: ([time]) => time,
     maxLength: 20,
@@ -40,7 +40,7 @@ test('each state begins and ends with a message that says so, in whatever order 
   )
 })
 
-test('no more runs are kept than a page has room for', () => {
+test('the number of runs is bounded', () => {
   const states = createStates(32)
   for (let n = 0; n < 100; n++) states.add(n, String(n))
   assert.equal(states.since(0).length, 32)

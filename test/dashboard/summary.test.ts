@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { meanText, summaryOf } from '../../src/dashboard/summary.ts'
 
-test('min, mean and max of parts are those of all', () => {
+test('min, mean and max of parts combine to those of the whole', () => {
   assert.deepEqual(
     summaryOf([
       { count: 3, min: 1, mean: 2, max: 3 },

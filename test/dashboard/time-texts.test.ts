@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { timeTexts } from '../../src/dashboard/time-texts.ts'
 
-test('the marks of an axis say the day once, and seconds where they are that close', () => {
+test('the marks of an axis show the day once, and seconds where they are close', () => {
   const noon = new Date(2026, 10, 24, 12).getTime() / 1000
   const day = new Date(noon * 1000).toLocaleDateString()
   const close = timeTexts([noon, noon + 30])

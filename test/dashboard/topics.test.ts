@@ -12,7 +12,7 @@ const message = (topic: string, payload: string, time = 0, retain = false, id = 
   time: new Date(time).toISOString(),
 })
 
-test('topics are sorted, found by a part of their name or device, and keep their last messages', () => {
+test('topics are sorted, match a part of their name or device, and keep their last messages', () => {
   const topics = createTopics()
   for (const name of ['b/Hot', 'a/cold', 'c']) topics.add(message(name, '1'))
   const names = (filter: string) => topics.matching(filter).map(({ name }) => name)
@@ -24,7 +24,7 @@ test('topics are sorted, found by a part of their name or device, and keep their
   assert.equal(topics.get('c')?.latest.payload.text, '99')
 })
 
-test('the content type of a message says how its payload is shown', () => {
+test('the content type of a message decides how its payload is shown', () => {
   const topics = createTopics()
   topics.add({ ...message('a', '"x"'), properties: { contentType: 'application/json' } })
   topics.add({ ...message('b', '"x"'), properties: {} })
@@ -33,7 +33,7 @@ test('the content type of a message says how its payload is shown', () => {
   assert.deepEqual(kinds, ['json', 'text', 'text'])
 })
 
-test('a retained message that is here already is no new one, and the same reading twice is two', () => {
+test('a retained message that is known is not new, but the same reading twice is two', () => {
   const topics = createTopics()
   topics.add(message('a', '1', 5))
   assert.equal(topics.add(message('a', '1', 5, true)), null)
@@ -42,7 +42,7 @@ test('a retained message that is here already is no new one, and the same readin
   assert.equal(topics.get('a')?.messages.length, 2)
 })
 
-test('a reading that comes late does not replace a newer one, and goes where it belongs', () => {
+test('a late reading does not replace a newer one, and is inserted in order', () => {
   const topics = createTopics()
   const at = (payload: string, time: number, received: number) => ({
     ...message('a', payload, time),
@@ -57,7 +57,7 @@ test('a reading that comes late does not replace a newer one, and goes where it 
     [2, 5],
     [2, 1],
   ])
-  // a retained one is known by when it came
+  // a retained message is recognised by its arrival time
   assert.equal(topics.add({ ...at('2', 2000, 6000), retain: true }), null)
   assert.notEqual(topics.add({ ...at('3', 3000, 7000), retain: true }), null)
   // the clock of the gateway was set back
@@ -65,13 +65,13 @@ test('a reading that comes late does not replace a newer one, and goes where it 
   assert.equal(topics.get('a')?.latest.payload.text, '4')
 })
 
-test('there are no more topics than a page can hold, and it is said', () => {
+test('the number of topics is bounded, with a message', () => {
   const topics = createTopics()
   for (let n = 0; n < MOST_TOPICS + 5; n++) topics.add(message(`t/${n}`, '1'))
   assert.deepEqual([topics.size, topics.leftOut], [MOST_TOPICS, 5])
 })
 
-test('a topic that names its numbers anew each time fills no memory', () => {
+test('a topic with new field names each time does not fill memory', () => {
   const topics = createTopics()
   for (let n = 0; n < 1000; n++) topics.add(message('a', JSON.stringify({ [`n${n}`]: n })))
   assert.equal(topics.get('a')?.series.size, MOST_SERIES)
@@ -91,7 +91,7 @@ test('a gap breaks every line', () => {
   )
 })
 
-test('how long ago', () => {
+test('ages are shown in words', () => {
   const texts = [0, 4, 59, 60, 3599, 3600, 86_399, 86_400].map((seconds) => ago(0, seconds * 1000))
   assert.deepEqual(texts, [
     'just now',
@@ -110,7 +110,7 @@ describe('the latest message of the log', () => {
     topics.get('a')?.messages.map(({ payload }) => payload.text)
   const latest = message('a', '5', 5, false, 'e-5')
 
-  it('stays where the stream brings nothing, or an older retained message', () => {
+  it('stays where the stream sends nothing, or an older retained message', () => {
     for (const id of ['e-9-r', 'e-9', 'e-5', 'f-1']) {
       const topics = createTopics()
       topics.addFromLog(latest)
@@ -119,7 +119,7 @@ describe('the latest message of the log', () => {
     }
   })
 
-  it('comes with those before it where the stream brings them', () => {
+  it('follows earlier ones that the stream sends', () => {
     for (const retain of [false, true]) {
       const topics = createTopics()
       topics.addFromLog(latest)
@@ -129,7 +129,7 @@ describe('the latest message of the log', () => {
     }
   })
 
-  it('comes in place of an older retained message, and once', () => {
+  it('replaces an older retained message, once', () => {
     const topics = createTopics()
     topics.add(message('a', '3', 3, true, 'e-9'))
     topics.addFromLog(latest)
