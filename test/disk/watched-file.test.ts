@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { isOutOfDescriptors, type WatchOptions, watchFile } from '../../src/disk/watched-file.ts'
 
-/** A disk whose state is set by hand, and a load that fails while it is told to. */
+/** A disk whose state the test sets, and a load that fails on demand. */
 function disk(context: TestContext, more: Partial<WatchOptions> = {}) {
   let [state, broken] = ['first', false]
   const loads: string[] = []
@@ -38,7 +38,7 @@ function disk(context: TestContext, more: Partial<WatchOptions> = {}) {
 }
 
 describe('a watched file', () => {
-  it('is loaded when it has changed, and not otherwise', async (context) => {
+  it('is loaded only when it has changed', async (context) => {
     const { watched, loads, put } = disk(context)
     await watched.reloadIfChanged()
     assert.deepEqual(loads, [])
@@ -48,13 +48,13 @@ describe('a watched file', () => {
     assert.deepEqual(loads, ['second'])
   })
 
-  it('is loaded when somebody asks, once for all who ask before it begins', async (context) => {
+  it('is loaded on request, once for all requests before it begins', async (context) => {
     const { watched, loads } = disk(context)
     await Promise.all([watched.reloadIfChanged(), watched.reload(), watched.reload()])
     assert.deepEqual(loads, ['first asked'])
   })
 
-  it('is tried again without another change until it is loaded, and says so meanwhile', async (context) => {
+  it('is tried again after a failure without another change, and reports the failure', async (context) => {
     const failures: unknown[] = []
     const onFailure = (error: unknown) => failures.push(error)
     const { watched, loads, put, loaded } = disk(context, { intervalMs: 5, onFailure })
@@ -70,7 +70,7 @@ describe('a watched file', () => {
     assert.equal(loads.filter((load) => load === 'second').length, 1)
   })
 
-  it('is tried at once when it changes again, and when somebody asks', async (context) => {
+  it('is tried again at once when it changes, and on request', async (context) => {
     const { watched, loads, put } = disk(context, { longestPauseMs: 3_600_000 })
     put('second', true)
     await watched.reloadIfChanged()
@@ -85,7 +85,7 @@ describe('a watched file', () => {
     assert.equal(watched.failure(), null)
   })
 
-  it('that changes while it is loaded is loaded again', async (context) => {
+  it('is loaded again when it changes during a load', async (context) => {
     const { watched, put, loads } = disk(context, {
       async load() {
         loads.push('load')
@@ -99,7 +99,7 @@ describe('a watched file', () => {
     assert.equal(loads.length, 2)
   })
 
-  it('is left alone once it is closed', async (context) => {
+  it('is no longer loaded once it is closed', async (context) => {
     const { watched, put, loads } = disk(context)
     put('second')
     watched.close()
@@ -108,8 +108,8 @@ describe('a watched file', () => {
   })
 })
 
-describe('descriptors', () => {
-  it('are what an error is about, however deep it says so', () => {
+describe('an error', () => {
+  it('is recognised as a lack of file descriptors, however deep its cause', () => {
     const cause = Object.assign(new Error('x'), { code: 'EMFILE' })
     assert.equal(isOutOfDescriptors(new Error('y', { cause: new Error('z', { cause }) })), true)
     assert.equal(isOutOfDescriptors(new Error('y')), false)

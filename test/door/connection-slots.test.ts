@@ -40,7 +40,7 @@ async function twoDoors(context: TestContext, total: number, maxConnections: num
 }
 
 describe('the slots of several doors', () => {
-  it('are for whoever comes first, and for nobody beyond', async (context) => {
+  it('go to the first connections, and to none beyond the total', async (context) => {
     const { doors, cuts } = await twoDoors(context, 3, 10)
     const [one, other] = doors
     const first = await one.take()
@@ -53,7 +53,7 @@ describe('the slots of several doors', () => {
     await other.take()
   })
 
-  it('leave each door what it may have at most', async (context) => {
+  it('are also bounded per door', async (context) => {
     const { doors, cuts } = await twoDoors(context, 5, 1)
     await doors[0].take()
     await doors[0].isFull()
@@ -61,7 +61,7 @@ describe('the slots of several doors', () => {
     await doors[1].take()
   })
 
-  it('are fewer than the descriptors of the process', async () => {
+  it('are fewer than the file descriptors of the process', async () => {
     const spare = await availableSlots()
     assert.ok(spare >= 1 && spare < 2 ** 31, String(spare))
   })

@@ -27,7 +27,7 @@ describe('the pace of handshakes', () => {
     }
   }
 
-  it("begins a second's worth at once, then one after the other", () => {
+  it('starts as many as one second allows at once, then one after the other', () => {
     using at = open(10, 0)
     const turns = Array.from({ length: 15 }, () => at.ask('a'))
     assert.equal(at.begun.length, 10)
@@ -41,7 +41,7 @@ describe('the pace of handshakes', () => {
     assert.equal(at.begun.length, 15)
   })
 
-  it('gives each address its turn, however many another one wants', () => {
+  it('gives each address its turn, however many another one waits for', () => {
     using at = open(10, 0)
     for (let n = 0; n < 100; n++) at.ask('flood')
     at.ask('one')
@@ -50,7 +50,7 @@ describe('the pace of handshakes', () => {
     assert.deepEqual(at.begun.slice(10).toSorted(), ['flood', 'flood', 'one', 'other'])
   })
 
-  it('holds one address to its own rate, and no other', () => {
+  it('limits one address to its rate, and no other', () => {
     using at = open(100, 10)
     for (let n = 0; n < 50; n++) at.ask('flood')
     assert.equal(at.begun.length, 10)
@@ -60,7 +60,7 @@ describe('the pace of handshakes', () => {
     assert.equal(at.begun.length, 21)
   })
 
-  it('forgets whoever goes before its turn', () => {
+  it('forgets a connection that closes before its turn', () => {
     using at = open(1, 0)
     at.ask('a', 'first')
     const turn = at.ask('a', 'gone')
@@ -70,7 +70,7 @@ describe('the pace of handshakes', () => {
     assert.deepEqual(at.begun, ['first', 'second'])
   })
 
-  it('holds nobody back at a rate of 0', () => {
+  it('delays nobody at a rate of 0', () => {
     using at = open(0, 0)
     for (let n = 0; n < 10_000; n++) at.ask('a')
     assert.equal(at.begun.length, 10_000)

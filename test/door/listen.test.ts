@@ -21,7 +21,7 @@ function options(more: Partial<DoorOptions> = {}): DoorOptions {
   }
 }
 
-/** Lets everybody stay. */
+/** Accepts every connection. */
 const everybody = {
   admit: (_socket: unknown, begin: () => void) => begin(),
   identified: () => null,
@@ -35,7 +35,7 @@ async function dial(port: number): Promise<Socket> {
 }
 
 describe('a door', () => {
-  it('says where it listens', async () => {
+  it('reports the address that it listens on', async () => {
     const door = await listen(createServer(), options())
     assert.equal(door.address, `127.0.0.1:${door.port}`)
     const ipv6 = await listen(createServer(), options({ address: { host: '::1', port: 0 } }))
@@ -62,7 +62,7 @@ describe('a door', () => {
       await assert.rejects(once(connect(door.port, address), 'connect'), { code: 'ECONNREFUSED' })
   })
 
-  it('says its name and what to do when it cannot', async () => {
+  it('fails with its name and a remedy where it cannot listen', async () => {
     const first = await listen(createServer(), options())
     const address = { host: '127.0.0.1', port: first.port }
     for (const [where, reason] of [
@@ -79,7 +79,7 @@ describe('a door', () => {
     await first.close()
   })
 
-  it('is not listened on twice, although several sockets share its address', async () => {
+  it('cannot be opened twice, although several sockets share its address', async () => {
     const door = await listen(createServer(), options({ admission: everybody }))
     assert.equal(door.address, `127.0.0.1:${door.port}`)
     const address = { host: '127.0.0.1', port: door.port }
@@ -109,7 +109,7 @@ describe('a door', () => {
     assert.ok(turns < sockets.length / 2, `${turns} turns`)
   })
 
-  it('ends a connection that its client ends, whichever of its sockets accepted it', async () => {
+  it('ends a connection that its client ends, on any of its sockets', async () => {
     const server = createServer((socket) => socket.resume())
     const door = await listen(server, options({ admission: everybody, maxConnections: 100 }))
     const sockets = Array.from({ length: 64 }, () => connect(door.port, '127.0.0.1').resume())
@@ -142,7 +142,7 @@ describe('a door', () => {
     await door.close()
   })
 
-  it('sends at once what is written to it', async () => {
+  it('sends written data at once', async () => {
     const server = createServer()
     const delays: boolean[] = []
     server.on('connection', (socket) => {
@@ -161,7 +161,7 @@ describe('a door', () => {
     await door.close()
   })
 
-  it('has room for so many, and closes those beyond', async () => {
+  it('closes connections beyond its bound', async () => {
     const cut: unknown[] = []
     const meter = { ...silentMeter, connectionCut: (...what: unknown[]) => void cut.push(what) }
     let full = 0
@@ -178,7 +178,7 @@ describe('a door', () => {
     await door.close()
   })
 
-  it('when it stops accepting keeps who is there, and closes them when it closes', async () => {
+  it('keeps its connections when it stops accepting, and closes them when it closes', async () => {
     const server: Server = createServer()
     const door = await listen(server, options())
     const accepted = once(server, 'connection')
@@ -193,7 +193,7 @@ describe('a door', () => {
     await closed
   })
 
-  it('ends a connection that never gets through its handshake', async () => {
+  it('ends a connection that does not finish its handshake', async () => {
     const refused: string[] = []
     const meter = {
       ...silentMeter,

@@ -7,7 +7,7 @@ import { LOCAL_HEADER, rawV2Header, v1Header, v2Header } from '../support/proxy-
 
 const port = fc.integer({ min: 0, max: 65_535 })
 const hextets = fc.array(fc.integer({ min: 0, max: 0xffff }), { minLength: 8, maxLength: 8 })
-// groups of an IPv4 address in IPv6 are written in another way
+// an IPv4 address in IPv6 has another notation
 const ipv6 = hextets
   .filter(([first]) => first !== 0)
   .map((groups) => {
@@ -44,7 +44,7 @@ describe('a PROXY protocol header', () => {
     )
   })
 
-  it('names a client in one way, in whatever way it is written', () => {
+  it('gives the same address for every notation', () => {
     for (const [written, address] of [
       ['0:0:0:0:0:FFFF:192.0.2.1', '::ffff:192.0.2.1'],
       ['::ffff:c000:0201', '::ffff:192.0.2.1'],
@@ -60,7 +60,7 @@ describe('a PROXY protocol header', () => {
     }
   })
 
-  it('is waited for until its last byte, however it is split', () => {
+  it('is complete only with its last byte, however it is split', () => {
     fc.assert(
       fc.property(header, ({ bytes }) => {
         for (let length = 0; length < bytes.length; length++)
@@ -70,7 +70,7 @@ describe('a PROXY protocol header', () => {
     )
   })
 
-  it('is decided in the same way whenever it is looked at, and never waited for beyond its bound', () => {
+  it('has the same result whenever it is parsed, and is never waited for beyond its bound', () => {
     const start = fc.constantFrom('', 'PROXY ', 'PROXY TCP4 ', '\r\n\r\n\0\r\nQUIT\n', '\r\n\r\n')
     const noise = fc.uint8Array({ maxLength: 700 }).map((bytes) => Buffer.from(bytes))
     fc.assert(
@@ -86,7 +86,7 @@ describe('a PROXY protocol header', () => {
     )
   })
 
-  it('of another version than the one that is wanted is refused', () => {
+  it('is refused with a version other than the configured one', () => {
     fc.assert(
       fc.property(header, ({ bytes }) => {
         const [right, wrong] = bytes[0] === 0x50 ? (['v1', 'v2'] as const) : (['v2', 'v1'] as const)
@@ -96,7 +96,7 @@ describe('a PROXY protocol header', () => {
     )
   })
 
-  it('that names nobody leaves the address of the socket', () => {
+  it('keeps the address of the socket where it names none', () => {
     const unix = Buffer.alloc(216, 'x')
     const unknown = ['PROXY UNKNOWN\r\n', 'PROXY UNKNOWN ffff::1 what ever 1 2\r\n']
     for (const bytes of [
@@ -154,11 +154,11 @@ describe('a PROXY protocol header', () => {
     ],
   }
   for (const [fault, examples] of Object.entries(wrong))
-    it(`that is wrong is ${fault}`, () => {
+    it(`with an error is ${fault}`, () => {
       for (const bytes of examples) assert.equal(faultOf(bytes), fault, JSON.stringify(bytes))
     })
 
-  it('may be as long as the specification says', () => {
+  it('may be as long as the specification allows', () => {
     const line = `PROXY UNKNOWN ${'x'.repeat(91)}\r\n`
     assert.equal(line.length, 107)
     assert.equal(faultOf(line), null)

@@ -8,7 +8,7 @@ const limited = new GatewayError('rate_limited', 'Too fast.', { retryAfter: 3 })
 const outcomes = (...refusals: (GatewayError | null)[]) =>
   refusals.map((refusal, index) => ({ line: index + 1, refusal }))
 
-test('a store that fails in the middle is an error, which says how many lines were published', () => {
+test('a store that fails in the middle is an error with the number of published lines', () => {
   const { result, error } = toBatchAnswer(outcomes(null, gone, null, gone), null)
   assert.deepEqual([error?.status, error?.code, error?.retryAfter], [503, 'broker_unavailable', 7])
   assert.match(error?.message ?? '', /^2 lines were published; 2 were not stored\.$/)
@@ -21,7 +21,7 @@ test('a store that fails in the middle is an error, which says how many lines we
   )
 })
 
-test('the rate limit says where to go on, whatever became of the lines before it', () => {
+test('the rate limit reports where to continue, whatever happened to the lines before it', () => {
   const { result, error } = toBatchAnswer(outcomes(null), { line: 2, reason: limited })
   assert.deepEqual([error?.status, error?.retryAfter, result.next], [429, 3, 2])
   const both = toBatchAnswer(outcomes(gone), { line: 2, reason: limited })

@@ -21,7 +21,7 @@ function refusal(query: string): string {
 }
 
 describe('the query of /history', () => {
-  it('has its usual values', () => {
+  it('has defaults', () => {
     assert.deepEqual(parse(''), {
       filters: ['a'],
       from: null,
@@ -36,7 +36,7 @@ describe('the query of /history', () => {
     })
   })
 
-  it('has times of every kind', () => {
+  it('accepts every notation of a time', () => {
     for (const [text, time] of [
       ['2026-11-24T08:00:00Z', NOW],
       ['2026-11-24t08:00:00.25z', NOW + 250],
@@ -56,7 +56,7 @@ describe('the query of /history', () => {
       assert.equal(parse(`from=${text}&to=9e9`.replace('9e9', '4000000000')).from, time, text)
   })
 
-  it('has buckets', () => {
+  it('accepts buckets', () => {
     assert.deepEqual(parse('every=5m&field=a.b').buckets, { every: 300_000, field: ['a', 'b'] })
     const escaped = `every=1d&field=${encodeURIComponent('a\\.b.c\\\\.d\\e')}`
     assert.deepEqual(parse(escaped).buckets?.field, ['a.b', 'c\\', 'd\\e'])
@@ -64,7 +64,7 @@ describe('the query of /history', () => {
     assert.equal(parse('every=1s').limit, 10_000)
   })
 
-  it('is refused where it makes no sense', () => {
+  it('is refused with an invalid value', () => {
     for (const query of [
       ...['from=yesterday', 'from=', 'from=-6', 'from=6h', 'from=-6y', 'from=1e9', 'from=-0x1h'],
       ...['from=2026-13-01T00:00:00Z', 'from=2026-11-24', 'from=99999999999999999', 'to=NaN'],
@@ -78,7 +78,7 @@ describe('the query of /history', () => {
       assert.match(refusal(query), /^query_invalid ./, query)
   })
 
-  it('never fails otherwise, whatever it is', () => {
+  it('never fails with another error, whatever it is', () => {
     const name = fc.constantFrom(
       'from',
       'to',
@@ -98,7 +98,7 @@ describe('the query of /history', () => {
 const measured = (payload: Buffer, topic = 'a') =>
   delivery(7, topic, payload, { qos: 1, device: 'd', time: NOW, received: NOW })
 
-/** RFC 4180, by its grammar. */
+/** Parses CSV by the grammar of RFC 4180. */
 function readCsv(text: string): string[][] {
   return text
     .split(/(?<=^(?:[^"]|"[^"]*")*)\r\n/)
@@ -119,7 +119,7 @@ function cellOf(payload: string): string {
 }
 
 describe('an answer of /history', () => {
-  it('in CSV is read back as it was', () => {
+  it('is read back unchanged from CSV', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (payload) => {
         const writer = createHistoryWriter('csv', 'entries')
@@ -133,14 +133,14 @@ describe('an answer of /history', () => {
     )
   })
 
-  it('in CSV costs little, whatever a device publishes', () => {
+  it('is written quickly as CSV, whatever a device publishes', () => {
     const started = process.cpuUsage()
     const almost = `-${'1'.repeat(120_000)}x`
     assert.equal(cellOf(almost), `'${almost}`)
     assert.ok(process.cpuUsage(started).user < 1_000_000)
   })
 
-  it('in CSV holds no formula, and numbers as they are', () => {
+  it('has no formulas in CSV, and unchanged numbers', () => {
     for (const number of ['-21.5', '+3', '-1e-9', '21']) assert.equal(cellOf(number), number)
     for (const text of [
       '=1+1',
@@ -161,7 +161,7 @@ describe('an answer of /history', () => {
     assert.match(writer.entry(measured(Buffer.from([0xff])), 'e-7'), /,a,,\/w==,d,/)
   })
 
-  it('in JSON is JSON, with one entry, several and none', () => {
+  it('is valid JSON with none, one and several entries', () => {
     for (const count of [0, 1, 3]) {
       const writer = createHistoryWriter('json', 'entries')
       let text = writer.begin()

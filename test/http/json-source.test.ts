@@ -3,7 +3,7 @@ import { it } from 'node:test'
 import fc from 'fast-check'
 import { memberSource } from '../../src/http/json-source.ts'
 
-it('the text of a member is what is written, whatever the rest of the object', () => {
+it('the text of a member is returned as written, whatever the rest of the object', () => {
   const spaces = fc.string({ unit: fc.constantFrom(' ', '\t', '\r'), maxLength: 3 })
   const name = fc.oneof(fc.constantFrom('payload', 'a', '"', '\\', '}', ':'), fc.string())
   const member = fc.tuple(name, fc.oneof(fc.json(), fc.constantFrom('1.10', '1e400', '"\\u007d"')))

@@ -7,7 +7,7 @@ const THEIRS = /swagger-ui|uplot\.js$/
 const DOCUMENTS = /api\.json$/
 
 describe('the pages', () => {
-  it('are under 200 KB, the chart library included', async () => {
+  it('are under 200 KB, including the chart library', async () => {
     let size = 0
     for (const [path, file] of await findFiles())
       if (!SWAGGER_UI.test(path) && !DOCUMENTS.test(path))
@@ -15,7 +15,7 @@ describe('the pages', () => {
     assert.ok(size < 200_000, `${size} bytes`)
   })
 
-  it('name nothing that is not there, and nothing elsewhere', async () => {
+  it('refer only to existing files of the gateway', async () => {
     const files = await findFiles()
     for (const [path, file] of files) {
       const { body, type } = await readAsset(file)

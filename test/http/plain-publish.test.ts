@@ -23,7 +23,7 @@ import { openKeys } from '../support/keys.ts'
 import { UNLIMITED } from '../support/memory.ts'
 import { rawAnswers, untilClosed } from '../support/raw.ts'
 
-/** A header that the route alone looks at, and that asks for nothing. */
+/** A header that only the route reads, and that has no effect. */
 const BY_ROUTE = { prefer: 'nothing' }
 const CASES: readonly (readonly [name: string, path: string, headers?: Record<string, string>])[] =
   [
@@ -117,7 +117,7 @@ describe('a plain publish', () => {
   }
 
   for (const [name, path, headers = {}] of CASES)
-    it(`${name} is answered as by the route`, async () => {
+    it(`${name} has the same answer as from the route`, async () => {
       const plain = await send(path, headers)
       const plainly = {
         counted: counted.splice(0),
@@ -133,7 +133,7 @@ describe('a plain publish', () => {
     })
 
   for (const [name, path, headers = {}] of CASES)
-    it(`${name} is answered as by the route over HTTP/2`, async () => {
+    it(`${name} has the same answer as from the route over HTTP/2`, async () => {
       const request = { ':method': 'POST', ':path': path, 'content-length': 4, ...headers }
       const session = connectHttp2(`http://127.0.0.1:${port}`)
       const plain = await http2(session, request, '21.5')
@@ -147,7 +147,7 @@ describe('a plain publish', () => {
       session.close()
     })
 
-  it("that asks for more, or is wrong from the start, is the route's", async () => {
+  it('is left to the route where it needs more or is invalid', async () => {
     const cases: [string, Record<string, string>?, string?][] = [
       ['/topics/a?qos=2'],
       ['/topics/a?command=0'],
@@ -160,7 +160,7 @@ describe('a plain publish', () => {
     assert.equal(routed, cases.length)
   })
 
-  it('tells a fault inside to the log, and to its device only by its trace id', async () => {
+  it('logs an internal error, and sends its device only the trace id', async () => {
     const { status, body } = await send('/topics/fault')
     assert.deepEqual([status, JSON.parse(body).code], [500, 'internal_error'])
     assert.doesNotMatch(body, /hunter2|\.ts:/)
@@ -172,7 +172,7 @@ describe('a plain publish', () => {
     assert.deepEqual(counted, [])
   })
 
-  it('whose body breaks off is counted, and not published', async () => {
+  it('is counted and not published where its body breaks off', async () => {
     const socket = connect(port, '127.0.0.1')
     socket.write(`${head('/topics/a', {}, 4)}21`)
     const counts = new Promise((resolve) => {
@@ -184,7 +184,7 @@ describe('a plain publish', () => {
     assert.deepEqual(readings, [])
   })
 
-  it('whose body comes in two pieces is published', async () => {
+  it('is published where its body arrives in two pieces', async () => {
     const socket = connect(port, '127.0.0.1')
     const answered = once(socket, 'data')
     socket.write(head('/topics/a', { connection: 'close' }, 4))
@@ -196,7 +196,7 @@ describe('a plain publish', () => {
     socket.destroy()
   })
 
-  it('whose body has come in two pieces before its turn is published', async () => {
+  it('is published where its body arrived in two pieces before its turn', async () => {
     const { promise: held, resolve } = Promise.withResolvers<() => void>()
     const before = enter
     enter = resolve
@@ -245,7 +245,7 @@ describe('a plain publish', () => {
     assert.equal(readings[0]?.payload.length, 0)
   })
 
-  it('is refused when its device is dismissed while the body comes', async () => {
+  it('is refused when its device is dismissed while the body arrives', async () => {
     const socket = connect(port, '127.0.0.1')
     const answer = untilClosed(socket)
     socket.write(head('/topics/a', { connection: 'close' }, 4))
@@ -262,7 +262,7 @@ function head(path: string, headers: Record<string, string>, length: number): st
   return `POST ${path} HTTP/1.1\r\nHost: localhost\r\n${lines.join('')}Content-Length: ${length}\r\n\r\n`
 }
 
-/** An answer without what is another one each time. */
+/** An answer without its trace id, which differs each time. */
 function withoutId({ status, headers, body }: { status: number; headers: object; body: string }) {
   const { traceId, ...rest } = JSON.parse(body)
   const same = Object.entries(headers).filter(([, value]) => value !== traceId)

@@ -29,7 +29,7 @@ const SETTINGS = {
 const GET = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
 const NOBODY = '/nobody'
 
-/** Where a server listens. */
+/** The address of a server. */
 type Place = { readonly port: number } | { readonly path: string }
 
 for (const kind of ['a port', 'a Unix socket'] as const)
@@ -92,18 +92,18 @@ for (const kind of ['a port', 'a Unix socket'] as const)
       return run('curl', ['-sS', ...where, ...args, `http://127.0.0.1${port}/`])
     }
 
-    it('is HTTP/1.1 and HTTP/2, as the first bytes of a connection say', async () => {
+    it('speaks HTTP/1.1 or HTTP/2, as the first bytes of a connection say', async () => {
       assert.equal((await curl('--http1.1')).stdout, '1.1')
       assert.equal((await curl('--http2-prior-knowledge')).stdout, '2.0')
       assert.equal((await curl('--http1.1', '-d', 'abc')).stdout, '3')
       assert.equal((await curl('--http2-prior-knowledge', '-d', 'abc')).stdout, '3')
     })
 
-    it('does not change the version of a connection that has begun', async () => {
+    it('does not change the version of a connection', async () => {
       assert.equal((await curl('--http2')).stdout, '1.1')
     })
 
-    it('begins with a preface that may be split anywhere', async () => {
+    it('accepts a preface that is split anywhere', async () => {
       const headers = hpack({
         ':method': 'GET',
         ':scheme': 'http',
@@ -121,7 +121,7 @@ for (const kind of ['a port', 'a Unix socket'] as const)
       }
     })
 
-    it('keeps a connection of either version for further requests', async () => {
+    it('keeps connections of both versions for further requests', async () => {
       const http1 = await send(GET.replace('Connection: close\r\n', '').repeat(2) + GET)
       assert.deepEqual(
         rawAnswers(await untilClosed(http1)).map(({ status, body }) => [status, body]),
@@ -137,7 +137,7 @@ for (const kind of ['a port', 'a Unix socket'] as const)
       client.close()
     })
 
-    it('lets in nobody who is not admitted', async () => {
+    it('refuses requests that are not admitted', async () => {
       const [answer] = await answersTo(GET.replace('/', NOBODY))
       assert.equal(answer?.status, 401)
       const client = await session()
@@ -145,7 +145,7 @@ for (const kind of ['a port', 'a Unix socket'] as const)
       if (!client.closed) await once(client, 'close')
     })
 
-    it('has the framing of HTTPS', async () => {
+    it('has the same framing rules as HTTPS', async () => {
       for (const wrong of ['Host: y\r\nHost: x', 'Host: x\r\nTransfer-Encoding: gzip, chunked']) {
         const [answer] = await answersTo(`POST / HTTP/1.1\r\n${wrong}\r\n\r\n`)
         assert.equal(answer?.status, 400)
@@ -156,7 +156,7 @@ for (const kind of ['a port', 'a Unix socket'] as const)
       client.destroy()
     })
 
-    it('answers what is not HTTP', async () => {
+    it('answers bytes that are not HTTP', async () => {
       for (const bytes of ['\x16\x03\x01\x02\0\x01\0\x01', 'PRI * HTTP/2.1\r\n\r\n']) {
         const [answer] = await answersTo(Buffer.from(bytes, 'latin1'))
         assert.deepEqual(
@@ -210,7 +210,7 @@ for (const kind of ['a port', 'a Unix socket'] as const)
       assert.deepEqual(cuts.slice(before), ['protocol_error', 'protocol_error'])
     })
 
-    it('ends when its server does', async () => {
+    it('ends with its server', async () => {
       const other = createApp({
         settings: SETTINGS,
         ...UNLIMITED,
@@ -230,7 +230,7 @@ for (const kind of ['a port', 'a Unix socket'] as const)
     })
   })
 
-it('HTTP without TLS is answered in the same way on every address of a name', async () => {
+it('HTTP without TLS works on every address of a name', async () => {
   const app = createApp({
     settings: SETTINGS,
     ...UNLIMITED,

@@ -24,23 +24,23 @@ describe('a problem', () => {
     })
   })
 
-  it('keeps what is inside inside', () => {
+  it('does not reveal internal errors', () => {
     const inner = new Error('password=hunter2 at /home/gateway/secret.ts:1')
     for (const error of [inner, inner.message, { statusCode: 500, message: inner.message }, null]) {
       const told = toGatewayError(error)
       assert.deepEqual([told.code, told.status], ['internal_error', 500])
       assert.doesNotMatch(JSON.stringify(toProblem(told, 'trace')), /hunter2|secret\.ts|"stack"/)
-      // for the log
+      // only for the log
       assert.equal(told.cause, error)
     }
   })
 
-  it('is the same again', () => {
+  it('stays the same when it is converted again', () => {
     const error = new GatewayError('rate_limited', 'Slower.', { retryAfter: 2 })
     assert.equal(toGatewayError(error), error)
   })
 
-  it('says what Fastify objected to', () => {
+  it('has the objection of Fastify', () => {
     for (const [code, statusCode, expected] of [
       ['FST_ERR_CTP_BODY_TOO_LARGE', 413, 'payload_too_large'],
       ['FST_ERR_CTP_INVALID_CONTENT_LENGTH', 400, 'request_invalid'],
@@ -52,7 +52,7 @@ describe('a problem', () => {
       )
   })
 
-  it('is a whole answer where there is nothing else to write it', () => {
+  it('can be written as a whole HTTP answer', () => {
     const text = rawAnswer(new GatewayError('request_invalid', 'Grün?'), 'trace')
     const [answer, ...more] = rawAnswers(Buffer.from(text).toString('latin1'))
     assert.deepEqual(more, [])
@@ -67,7 +67,7 @@ describe('a problem', () => {
     assert.equal(headers['content-length'], Buffer.byteLength(body))
   })
 
-  it('says what was wrong with bytes that are no request', () => {
+  it('says what is wrong with bytes that are not a request', () => {
     assert.equal(toParseProblem('HPE_HEADER_OVERFLOW').status, 431)
     assert.equal(toParseProblem('ERR_HTTP_REQUEST_TIMEOUT').status, 408)
     assert.equal(toParseProblem('HPE_INVALID_METHOD').status, 400)

@@ -28,7 +28,7 @@ const given = fc.record(
   { requiredKeys: [] },
 )
 
-/** The name and the words of what is refused. */
+/** The name and the text of a refusal. */
 function fault(values: GivenProperties): [name: string | null, problem: string] {
   const read = parseProperties(values)
   assert.ok('problem' in read, JSON.stringify(values))
@@ -36,7 +36,7 @@ function fault(values: GivenProperties): [name: string | null, problem: string] 
 }
 
 describe('the properties of a message', () => {
-  it('are what was given, and nothing more', () => {
+  it('are exactly those that were given', () => {
     fc.assert(
       fc.property(given, (values) => {
         const read = parseProperties(values)
@@ -49,7 +49,7 @@ describe('the properties of a message', () => {
     )
   })
 
-  it('are none of those that somebody left undefined', () => {
+  it('leave out undefined ones', () => {
     const values = { contentType: undefined, userProperties: undefined, messageExpiry: undefined }
     assert.deepEqual(parseProperties(values), { properties: null, messageExpiry: null })
   })
@@ -97,7 +97,7 @@ describe('the properties of a message', () => {
   })
 })
 
-it('base64 says every byte, and has one way to say it', () => {
+it('base64 can hold every byte, in one notation only', () => {
   fc.assert(
     fc.property(fc.uint8Array(), fc.string(), (bytes, other) => {
       const buffer = Buffer.from(bytes)

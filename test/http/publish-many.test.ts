@@ -11,7 +11,7 @@ import { appFor } from '../support/http-app.ts'
 import { openKeys } from '../support/keys.ts'
 import { UNLIMITED } from '../support/memory.ts'
 
-/** What the relay got of some lines, and what was refused before it. */
+/** Posts some lines; returns the readings that reached the relay, and the refusals before it. */
 async function publish(...lines: string[]) {
   const readings: Reading[] = []
   const app = appFor({ id: 'device', door: 'device', rules: 'topic write #\n' })
@@ -51,7 +51,7 @@ async function publish(...lines: string[]) {
 const line = (more: object) => JSON.stringify({ topic: 'a', payload: 'x', ...more })
 
 describe('the lines of POST /topics', () => {
-  it('have the properties of a stream event as members, and when they expire', async () => {
+  it('have the properties of a stream event as members, and an expiry', async () => {
     const properties = {
       contentType: 'text/plain',
       responseTopic: 'answers',
@@ -79,7 +79,7 @@ describe('the lines of POST /topics', () => {
     )
   })
 
-  it('are refused where a property is none, by its name', async () => {
+  it('are refused with an invalid property, by its name', async () => {
     const wrong: [object, RegExp][] = [
       [{ contentType: 1 }, /^"contentType" must be a string\.$/],
       [{ contentType: null }, /^"contentType" must be a string\.$/],

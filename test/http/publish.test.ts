@@ -34,7 +34,7 @@ function open(publish: Relay['publish'], named = true) {
   return { logged, counted, post }
 }
 
-it('a fault inside is told to the log, and to the device only by its trace id', async () => {
+it('an internal error is logged, and sent to the device only as a trace id', async () => {
   const { post, logged, counted } = open(async () => {
     throw new Error('hunter2 in the database')
   })
@@ -45,11 +45,11 @@ it('a fault inside is told to the log, and to the device only by its trace id', 
   const line = JSON.parse(String(logged[0]))
   assert.equal(line.traceId, json.traceId)
   assert.equal(line.err.message, 'hunter2 in the database')
-  // the relay has counted what it failed at
+  // the relay has counted its failure
   assert.deepEqual(counted, [])
 })
 
-it('a request with the key of one under way is refused, and answered as that one after it', async () => {
+it('a request with a key in use is refused, and has the same answer afterwards', async () => {
   const under = Promise.withResolvers<null>()
   const { post } = open(() => under.promise)
   const send = () => post('/topics/a', '1', { 'idempotency-key': '"k"' })
@@ -63,7 +63,7 @@ it('a request with the key of one under way is refused, and answered as that one
   assert.deepEqual([second.status, second.headers['idempotency-replayed']], [200, 'true'])
 })
 
-it('a request that the broker did not take may be sent again with its key', async () => {
+it('a request that the broker refused may be sent again with its key', async () => {
   const outcomes = [
     new GatewayError('broker_unavailable', 'It is closed.', { retryAfter: 1 }),
     null,
@@ -75,14 +75,14 @@ it('a request that the broker did not take may be sent again with its key', asyn
   assert.deepEqual([again.status, again.headers['idempotency-replayed']], [200, undefined])
 })
 
-it('a broker that is gone is 503, with when to try again', async () => {
+it('a broker that is away is 503 with Retry-After', async () => {
   const gone = new GatewayError('broker_unavailable', 'The broker is closed.', { retryAfter: 1 })
   const { post } = open(async () => gone)
   const { status, headers, json } = await post('/topics/a')
   assert.deepEqual([status, json.code, headers['retry-after']], [503, 'broker_unavailable', '1'])
 })
 
-it('what does not get as far as the relay is counted here', async () => {
+it('a refusal before the relay is counted here', async () => {
   const { post, counted } = open(() => assert.fail())
   await post('/topics/%zz')
   await post('/topics/a?qos=2')
@@ -92,7 +92,7 @@ it('what does not get as far as the relay is counted here', async () => {
 
 const base64 = (text: string) => Buffer.from(text).toString('base64')
 
-describe("what AWS IoT's publishers say of a payload", () => {
+describe('the MQTT 5 properties of AWS IoT publishers', () => {
   async function published(query: string, headers: Record<string, string> = {}) {
     const readings: Reading[] = []
     const { post } = open(async (_caller, reading) => {
@@ -105,7 +105,7 @@ describe("what AWS IoT's publishers say of a payload", () => {
     return { properties, messageExpiry }
   }
 
-  it('comes in the query and in headers', async () => {
+  it('are read from the query and from headers', async () => {
     const query = 'contentType=text%2Fplain%3B%20x%3D1&messageExpiry=60&responseTopic=a%2Fb'
     const headers = {
       'x-amz-mqtt5-payload-format-indicator': 'UTF8_DATA',
@@ -131,14 +131,14 @@ describe("what AWS IoT's publishers say of a payload", () => {
     })
   })
 
-  it('is nothing where they say nothing', async () => {
+  it('are absent by default', async () => {
     assert.deepEqual(await published(''), { properties: null, messageExpiry: null })
-    // what curl sends by itself says nothing of the payload
+    // curl's default content type does not describe the payload
     const form = { 'content-type': 'application/x-www-form-urlencoded' }
     assert.deepEqual(await published('qos=1', form), { properties: null, messageExpiry: null })
   })
 
-  it('is any of it alone, and names that are special to JavaScript are names like others', async () => {
+  it('can each be set alone, and user property names may be names of JavaScript properties', async () => {
     const expires = { properties: null, messageExpiry: 4_294_967_295 }
     assert.deepEqual(await published('messageExpiry=4294967295'), expires)
     const bytes = { 'x-amz-mqtt5-payload-format-indicator': 'UNSPECIFIED_BYTES' }
@@ -172,7 +172,7 @@ describe("what AWS IoT's publishers say of a payload", () => {
   ]
   for (const [queries, detail] of inQuery)
     for (const query of queries)
-      it(`is refused: ${query}`, async () => {
+      it(`are refused: ${query}`, async () => {
         assert.equal(await refuses(query, {}, detail), 'query_invalid')
       })
 
@@ -203,12 +203,12 @@ describe("what AWS IoT's publishers say of a payload", () => {
   ]
   for (const [name, values, detail] of inHeaders)
     for (const value of values)
-      it(`is refused: ${name} ${value.slice(0, 60)}`, async () => {
+      it(`are refused: ${name} ${value.slice(0, 60)}`, async () => {
         const headers = { [`x-amz-mqtt5-${name}`]: value }
         assert.equal(await refuses('', headers, detail), 'request_invalid')
       })
 
-  it('is bounded in all', async () => {
+  it('are bounded together', async () => {
     const headers = { 'x-amz-mqtt5-correlation-data': base64('x'.repeat(6000)) }
     const detail = /^The MQTT properties have 66000 bytes in total; at most 65535 are allowed\.$/
     const query = `contentType=${'x'.repeat(60_000)}`
@@ -220,7 +220,7 @@ function many(count: number): string {
   return JSON.stringify(Array(count).fill({ a: '' }))
 }
 
-it('a request that no door has named is not published', async () => {
+it('a request without a caller is not published', async () => {
   const { post } = open(() => assert.fail(), false)
   assert.equal((await post('/topics/a')).json.code, 'internal_error')
 })

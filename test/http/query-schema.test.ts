@@ -33,7 +33,7 @@ function refusal(query: string): string {
 }
 
 describe('a query with a schema', () => {
-  it('has the defaults of what it does not name', () => {
+  it('has defaults for missing names', () => {
     assert.deepEqual(read(parseQuery('/a')), NONE)
     assert.deepEqual(read(parseQuery('/a?topic=')), { ...NONE, topic: '' })
   })
@@ -48,11 +48,11 @@ describe('a query with a schema', () => {
       topic: 'a/b+c',
       filter: ['x', ''],
     })
-    // the defaults are not changed by what others ask
+    // the defaults are not changed by earlier queries
     assert.deepEqual(read(parseQuery('/a')), NONE)
   })
 
-  it('is refused for a value that is not allowed, with what is', () => {
+  it('is refused for an invalid value, with the valid ones', () => {
     for (const qos of ['2', '', '01', '1.0', '-1', ' 1', 'x'])
       assert.equal(refusal(`qos=${qos}`), `qos must be 0 or 1, not "${qos}".`)
     for (const wait of ['0', '61', '', '1e1', '0x1', '-1', '9'.repeat(40), '1.5'])
@@ -65,7 +65,7 @@ describe('a query with a schema', () => {
     assert.equal(refusal('format=xml'), 'format must be json or csv, not "xml".')
   })
 
-  it('is refused for a name that it does not know, and one that comes twice', () => {
+  it('is refused for an unknown name, and for a repeated one', () => {
     assert.match(refusal('Qos=1'), /"Qos"; the known parameters are qos, wait, retain/)
     assert.match(refusal('__proto__=1'), /Unknown query parameter/)
     assert.match(refusal('qos=1&qos=1'), /names "qos" more than once/)

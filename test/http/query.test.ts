@@ -7,7 +7,7 @@ import { parseQuery, single, topicInPath, unknownName } from '../../src/http/que
 const text = fc.string({ unit: 'grapheme', maxLength: 12 })
 const escapedAnyhow = fc.constantFrom(encodeURIComponent, escapeAll)
 
-/** Every byte escaped, though it need not be. */
+/** Percent-encodes every byte, also where it is not needed. */
 function escapeAll(value: string): string {
   return Buffer.from(value).toString('hex').replace(/../g, '%$&')
 }
@@ -17,7 +17,7 @@ function codeOf(value: unknown): string | null {
 }
 
 describe('a query', () => {
-  it('says what was escaped into it, every value of every name in order', () => {
+  it('is decoded to every value of every name, in order', () => {
     const pairs = fc.array(fc.tuple(text, text), { maxLength: 6 })
     fc.assert(
       fc.property(pairs, escapedAnyhow, (asked, spell) => {
@@ -34,7 +34,7 @@ describe('a query', () => {
     )
   })
 
-  it('is decoded once, and leaves a plus sign the wildcard that it is', () => {
+  it('is decoded once, and keeps a plus sign, which is a wildcard', () => {
     const query = parseQuery('/stream?filter=a/+/b&filter=%2523&x=1+1%2B1')
     assert.deepEqual(Object.fromEntries(query as Map<string, string[]>), {
       filter: ['a/+/b', '%23'],
@@ -42,7 +42,7 @@ describe('a query', () => {
     })
   })
 
-  it('ends at nothing: a second question mark and an equals sign are part of a value', () => {
+  it('may have a second question mark and equals signs in a value', () => {
     const query = parseQuery('/a?x=1?y=2&z==&w') as Map<string, string[]>
     assert.deepEqual(Object.fromEntries(query), { x: ['1?y=2'], z: ['='], w: [''] })
     assert.deepEqual(parseQuery('/a'), new Map())
@@ -56,7 +56,7 @@ describe('a query', () => {
         assert.equal(codeOf(parseQuery(url)), 'query_invalid', url)
   })
 
-  it('has the names of no object', () => {
+  it('has no inherited names of objects', () => {
     const query = parseQuery('/a?__proto__=1&constructor=2&toString=3')
     assert.ok(query instanceof Map)
     assert.deepEqual(query.get('__proto__'), ['1'])
@@ -74,7 +74,7 @@ describe('a query', () => {
     assert.equal(codeOf(single(query, 'twice')), 'query_invalid')
   })
 
-  it('may name what is known only', () => {
+  it('may only have known names', () => {
     const query = new Map([['qos', ['1']]])
     assert.equal(unknownName(query, ['qos', 'retain']), null)
     assert.match(
@@ -85,7 +85,7 @@ describe('a query', () => {
 })
 
 describe('the topic in a path', () => {
-  it('is what was escaped into it, with slashes escaped or not, and decoded once', () => {
+  it('is decoded once, with slashes escaped or not', () => {
     fc.assert(
       fc.property(text, text, escapedAnyhow, (before, after, spell) => {
         const topic = `${before}/${after}`
@@ -97,12 +97,12 @@ describe('the topic in a path', () => {
     )
   })
 
-  it('is none where an escape is broken or is no UTF-8', () => {
+  it('is invalid where an escape is broken or is not UTF-8', () => {
     for (const broken of ['%', '%4', '%zz', '%ff', '%c0%af', '%ed%a0%80', '%f5%80%80%80', 'a%'])
       assert.equal(codeOf(topicInPath(`/topics/${broken}`, '/topics/')), 'topic_invalid', broken)
   })
 
-  it('is looked for behind the route as it is written', () => {
+  it('follows the route as it is written', () => {
     assert.equal(codeOf(topicInPath('/%74opics/a', '/topics/')), 'not_found')
     assert.equal(codeOf(topicInPath('/topics%2Fa', '/topics/')), 'not_found')
   })

@@ -7,7 +7,7 @@ import { createTurns } from '../../src/turns/turns.ts'
 import { appFor } from '../support/http-app.ts'
 import { message } from '../support/message.ts'
 
-/** What a reader is answered about a retained message. */
+/** The answer to a reader of a retained message. */
 async function read(path: string, more: Partial<Message>) {
   const now = { time: Date.now(), received: Date.now() }
   const retained = message('a', '21.5', { qos: 1, retain: true, device: 'd', ...now, ...more })
@@ -22,14 +22,14 @@ async function read(path: string, more: Partial<Message>) {
 }
 
 describe('a retained message over HTTP', () => {
-  it('has the content type that its publisher gave it', async () => {
+  it('has the content type that its publisher set', async () => {
     const contentType = 'text/plain; charset=utf-8'
     const { headers, body } = await read('/topics/a', { properties: { contentType } })
     assert.equal(headers['content-type'], contentType)
     assert.equal(body, '21.5')
   })
 
-  it('is bytes where it has none, or one that is no media type', async () => {
+  it('is application/octet-stream without a valid content type', async () => {
     for (const properties of [null, {}, { contentType: 'a\r\nset-cookie: b' }]) {
       const { headers } = await read('/topics/a', { properties })
       assert.equal(headers['content-type'], 'application/octet-stream')
@@ -37,7 +37,7 @@ describe('a retained message over HTTP', () => {
     }
   })
 
-  it('is never more than looked at', async () => {
+  it('can never be run by a browser', async () => {
     for (const contentType of ['text/html', 'image/svg+xml', 'text/plain']) {
       const { headers } = await read('/topics/a', { properties: { contentType } })
       assert.equal(headers['content-type'], contentType)
@@ -47,7 +47,7 @@ describe('a retained message over HTTP', () => {
     }
   })
 
-  it('says how old it is, and until when it holds', async () => {
+  it('has its age and its expiry', async () => {
     const now = Date.now()
     const lasting = await read('/topics/a', { received: now - 90_500 })
     assert.equal(lasting.headers.age, '90')
@@ -59,7 +59,7 @@ describe('a retained message over HTTP', () => {
     assert.equal(passing.headers.expires, 'Sat, 02 Jan 2100 03:04:05 GMT')
   })
 
-  it('has its user properties in the shape of AWS IoT, or null', async () => {
+  it('has its user properties in the format of AWS IoT, or null', async () => {
     const pairs = [
       ['b', '1'],
       ['a', 'ü'],

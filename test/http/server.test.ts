@@ -12,7 +12,7 @@ import { HTTP_LIMITS } from '../support/http-limits.ts'
 import { UNLIMITED } from '../support/memory.ts'
 import { createPki } from '../support/pki.ts'
 
-describe('a server that somebody keeps waiting', () => {
+describe('a server with a slow client', () => {
   let directory: string
   let trust: Trust
   before(async () => {
@@ -35,7 +35,7 @@ describe('a server that somebody keeps waiting', () => {
     return app as App & { readonly server: Partial<Timeouts> }
   }
 
-  it('waits half a minute for the headers of a request, and looks every second', () => {
+  it('waits half a minute for the headers of a request, and checks every second', () => {
     const { server } = open()
     assert.deepEqual(
       [server.headersTimeout, server.requestTimeout, server.connectionsCheckingInterval],
@@ -44,7 +44,7 @@ describe('a server that somebody keeps waiting', () => {
     assert.equal(server.keepAliveTimeout, 72_000)
   })
 
-  it('ends an HTTP/2 connection on which nothing happens, even in the middle of a request', () => {
+  it('ends an idle HTTP/2 connection, even in the middle of a request', () => {
     const { server } = open()
     const seen: (number | string)[] = []
     const session = Object.assign(new EventEmitter(), {
@@ -62,7 +62,7 @@ describe('a server that somebody keeps waiting', () => {
   })
 })
 
-/** Of HTTP/1.1: Node's types do not know that its HTTP/2 server has them too. */
+/** Timeouts of HTTP/1.1, which Node's HTTP/2 server has too, but not its types. */
 interface Timeouts {
   headersTimeout: number
   requestTimeout: number

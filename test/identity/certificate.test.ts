@@ -38,25 +38,25 @@ describe('a certificate', () => {
     })
   })
 
-  it('has to be there', () => {
+  it('is required', () => {
     assert.equal(outcome({ certificate: undefined, objection: null }), 'certificate_required')
     const empty = { certificate: {} as PeerCertificate, objection: null }
     assert.equal(outcome(empty), 'certificate_required')
   })
 
-  it('is good until its last moment, and not in it', () => {
+  it('is valid until its end, exclusive', () => {
     assert.equal(outcome(peer('a'), { now: () => NOON + 999 }), 'a')
     assert.equal(outcome(peer('a'), { now: () => NOON + 1000 }), 'certificate_expired')
     assert.equal(outcome(peer('a', { valid_to: 'no date' })), 'certificate_expired')
     assert.equal(outcome(peer('a', {}, 'CERT_HAS_EXPIRED')), 'certificate_expired')
   })
 
-  it('is named by what there is against it', () => {
+  it('is refused with the reason of OpenSSL', () => {
     assert.equal(outcome(peer('a', {}, 'CERT_REVOKED')), 'certificate_revoked')
     assert.equal(outcome(peer('a', {}, 'CERT_NOT_YET_VALID')), 'certificate_untrusted')
   })
 
-  it('is trusted only if there is nothing against it', () => {
+  it('is trusted only if OpenSSL has no objection', () => {
     for (const objection of [
       'DEPTH_ZERO_SELF_SIGNED_CERT',
       'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
@@ -69,12 +69,12 @@ describe('a certificate', () => {
       assert.equal(outcome(peer('a', {}, objection)), 'certificate_untrusted', objection)
   })
 
-  it('has no CN, or two, or one that is no text, and is unusable', () => {
+  it('is unusable without a CN, with two, or with one that is not text', () => {
     for (const CN of [undefined, ['a', 'b'], ['a'], [], '', 1, {}])
       assert.equal(outcome(peer(CN)), 'identity_unusable', JSON.stringify(CN))
   })
 
-  it('has a CN of 253 bytes at most, whatever the pattern allows', () => {
+  it('is unusable with a CN above 253 bytes, whatever the pattern allows', () => {
     const pattern = /^.*$/u
     assert.equal(outcome(peer('a'.repeat(253))), 'a'.repeat(253))
     assert.equal(outcome(peer('a'.repeat(254))), 'identity_unusable')
@@ -82,7 +82,7 @@ describe('a certificate', () => {
     assert.equal(outcome(peer('é'.repeat(127)), { pattern }), 'identity_unusable')
   })
 
-  it('by default has a name of letters, digits, dots, dashes and underscores', () => {
+  it('may by default have a name of letters, digits, dots, dashes and underscores', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 6 }), (name) => {
         const usable = /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name) && !/\n/.test(name)
@@ -94,7 +94,7 @@ describe('a certificate', () => {
       assert.equal(outcome(peer(name)), 'identity_unusable', JSON.stringify(name))
   })
 
-  it('never has a name that means something to MQTT or to the rules, whatever the pattern allows', () => {
+  it('is unusable with a name that is special in MQTT or in rules, whatever the pattern allows', () => {
     const parts = fc.constantFrom('a', '+', '#', '/', '$', '\0', '\n', '\u007f', 'é')
     fc.assert(
       fc.property(fc.array(parts, { minLength: 1, maxLength: 5 }), (all) => {

@@ -96,7 +96,7 @@ function nameOf(socket: object): string {
 }
 
 describe('a connection', () => {
-  it('has a name before anybody else hears of it', async (context) => {
+  it('has its identity before any other listener sees it', async (context) => {
     const { server, connect } = await open(context)
     const heard: string[] = []
     server.on('secureConnection', (socket) => heard.push(nameOf(socket)))
@@ -105,12 +105,12 @@ describe('a connection', () => {
     assert.deepEqual(heard, ['a', 'certificate_required'])
   })
 
-  it('that nobody has named is nobody’s', () => {
+  it('has no identity unless one was set', () => {
     assert.equal(nameOf({}), 'certificate_required')
     assert.equal(nameOf(new EventEmitter()), 'certificate_required')
   })
 
-  it('is what OpenSSL objects to, even where nothing else does', async (context) => {
+  it('is refused where OpenSSL objects, even if nothing else does', async (context) => {
     const { connect } = await open(context)
     for (const objection of ['CERT_NOT_YET_VALID', 'whatever comes next', 'INVALID_PURPOSE'])
       assert.equal(
@@ -130,7 +130,7 @@ describe('a connection', () => {
     assert.equal(socket.destroyed, true)
   })
 
-  it('ends when its certificate is revoked, at the next recheck, and no other does', async (context) => {
+  it('ends at the next recheck when its certificate is revoked, and no other does', async (context) => {
     const { connect, reload } = await open(context)
     const [bad, good] = [connect(device), connect(other)]
     await pki.revoke(device.serial)
@@ -139,7 +139,7 @@ describe('a connection', () => {
     assert.deepEqual([bad.destroyed, good.destroyed], [true, false])
   })
 
-  it('without a name ends by itself, asked for or not', async (context) => {
+  it('ends by itself without an identity, with or without requests', async (context) => {
     const { connect } = await open(context)
     const [nobody, somebody] = [connect(null), connect(device)]
     context.mock.timers.tick(29_999)
@@ -150,11 +150,11 @@ describe('a connection', () => {
 })
 
 const DAY_MS = 86_400_000
-/** As OpenSSL leaves it that has verified a certificate before, and not now. */
+/** A socket whose certificate OpenSSL verified in an earlier handshake, but not now. */
 const RESUMED = { isSessionReused: () => true }
 
 describe('a remembered certificate', () => {
-  /** A gateway that trusts `root` and what is in `lists`, and a device that it has let in and remembers. */
+  /** A gateway that trusts `root` with `lists`, and a device that it has accepted and remembers. */
   async function remembering(
     context: TestContext,
     { root, lists, who }: { root: Made[]; lists?: string[]; who: Made },
@@ -178,13 +178,13 @@ describe('a remembered certificate', () => {
     }
   }
 
-  it('is not verified again, and names each of its connections', async (context) => {
+  it('is not verified again, and identifies each of its connections', async (context) => {
     const { connect } = await open(context)
     assert.equal(identityOf(connect(device)), identityOf(connect(device)))
     assert.equal(identityOf(connect(device)), identityOf(connect(device, RESUMED)))
   })
 
-  it('is another one than the next of the same name', async (context) => {
+  it('is not confused with another one of the same name', async (context) => {
     const { connect } = await open(context)
     const next = await pki.issue('a')
     const [first, second] = [identityOf(connect(device)), identityOf(connect(next))]
@@ -202,7 +202,7 @@ describe('a remembered certificate', () => {
       )
   })
 
-  it('is refused once it is revoked, and let in once it is off the list', async (context) => {
+  it('is refused once it is revoked, and accepted once it is off the list', async (context) => {
     const root = await makeCertificate('root')
     const who = await makeCertificate('sensor', { by: root, authority: false })
     const at = await remembering(context, { root: [root], lists: [await makeList(root)], who })
@@ -220,7 +220,7 @@ describe('a remembered certificate', () => {
     assert.equal(at.again(), 'certificate_untrusted')
   })
 
-  it('is refused once an authority above it is revoked', async (context) => {
+  it('is refused once a CA above it is revoked', async (context) => {
     const root = await makeCertificate('root')
     const below = await makeCertificate('below', { by: root })
     const who = await makeCertificate('sensor', { by: below, authority: false })
@@ -233,7 +233,7 @@ describe('a remembered certificate', () => {
     assert.equal(at.again(), 'certificate_revoked')
   })
 
-  it('is refused from the moment on at which it ends', async (context) => {
+  it('is refused once it expires', async (context) => {
     const root = await makeCertificate('root')
     const who = await makeCertificate('sensor', { by: root, authority: false, to: 1 })
     const at = await remembering(context, { root: [root], who })
@@ -244,7 +244,7 @@ describe('a remembered certificate', () => {
     assert.equal(at.again(), 'certificate_expired')
   })
 
-  it('is refused from the moment on at which an authority above it ends', async (context) => {
+  it('is refused once a CA above it expires', async (context) => {
     const root = await makeCertificate('root', { to: 1 })
     const who = await makeCertificate('sensor', { by: root, authority: false, to: 5 })
     const at = await remembering(context, { root: [root], who })
@@ -252,7 +252,7 @@ describe('a remembered certificate', () => {
     assert.equal(at.again(), 'certificate_untrusted')
   })
 
-  it('is refused from the moment on at which its list should have been renewed', async (context) => {
+  it('is refused once its list expires', async (context) => {
     const root = await makeCertificate('root')
     const who = await makeCertificate('sensor', { by: root, authority: false })
     const lists = [await makeList(root, { to: 1 })]
@@ -261,7 +261,7 @@ describe('a remembered certificate', () => {
     assert.equal(at.again(), 'certificate_untrusted')
   })
 
-  it('is refused where the clock is set back to before it begins', async (context) => {
+  it('is refused if the clock is set back to before it is valid', async (context) => {
     const root = await makeCertificate('root', { from: -9 })
     const who = await makeCertificate('sensor', { by: root, authority: false, from: -1 })
     const at = await remembering(context, { root: [root], who })
@@ -269,7 +269,7 @@ describe('a remembered certificate', () => {
     assert.equal(at.again(), 'certificate_untrusted')
   })
 
-  it('is forgotten for others, which is counted, and is verified again', async (context) => {
+  it('is forgotten when there are too many, which is counted, and verified again', async (context) => {
     const { connect, forgotten } = await open(context)
     const first = identityOf(connect(device))
     connect(other)

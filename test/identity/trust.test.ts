@@ -41,7 +41,7 @@ describe('the trust files', () => {
     assert.equal(trust.context.minVersion, 'TLSv1.2')
   })
 
-  it('are read whole with a byte order mark and CRLF, and OpenSSL gets all of them too', async () => {
+  it('are read with a byte order mark and CRLF, and OpenSSL gets all certificates too', async () => {
     const next = await createAuthority({ commonName: 'Next' })
     const text = `\ufeff${own.ca}${next.certificate}`.replaceAll('\n', '\r\n')
     const { authorities, context } = await loadTrust({ ...files, caFile: await file(text) })
@@ -52,14 +52,14 @@ describe('the trust files', () => {
     assert.equal(String(context.ca).split('BEGIN').length, 3)
   })
 
-  it('may do without a revocation list', async () => {
+  it('may lack a revocation list', async () => {
     const { crlFile: _, ...rest } = files
     const trust = await loadTrust(rest)
     assert.equal(trust.revocations, null)
     assert.equal(trust.context.crl, undefined)
   })
 
-  it('may name a folder of CA certificates, which OpenSSL finds by their hashes', async () => {
+  it('may be a folder of CA certificates, which OpenSSL finds by hash', async () => {
     const folder = await mkdtemp(join(directory, 'capath-'))
     const loading = () => loadTrust({ ...files, caFile: folder })
     const text = await readFile(own.caFile, 'utf8')
@@ -70,7 +70,7 @@ describe('the trust files', () => {
     assert.equal((await loading()).context.ca, text)
   })
 
-  it('are refused by name when something is wrong with one', async () => {
+  it('are refused by name when one is invalid', async () => {
     const other = await pki.issue('other')
     const locked = join(directory, 'locked.key')
     execFileSync('openssl', [
@@ -109,7 +109,7 @@ describe('the trust files', () => {
       })
   })
 
-  it('are followed, each change once, and the last good ones hold', async () => {
+  it('are reloaded once per change, and the last good ones stay in force', async () => {
     const problems: (Error | null)[] = []
     const seen: string[] = []
     const source = await openTrust(files, {
@@ -123,7 +123,7 @@ describe('the trust files', () => {
     await source.reload()
     assert.equal(source.current.certificate.serial, own.serial)
     await writeFile(own.keyFile, next.key)
-    // all who ask at the same time are answered by a reading that began after they asked
+    // simultaneous requests share a load that begins after them
     await Promise.all([source.reload(), source.reload(), source.reload()])
     assert.equal(source.current.certificate.serial, next.serial)
     assert.deepEqual([...new Set(seen)], [next.serial])
@@ -132,7 +132,7 @@ describe('the trust files', () => {
     source.close()
   })
 
-  it('are looked at when asked, where the gateway has no certificate of its own', async () => {
+  it('are checked on request, where the gateway has no own certificate', async () => {
     const caFile = await file(pki.authority.certificate)
     const crlFile = await file('')
     await assert.rejects(loadDeviceTrust({ caFile, crlFile }), /BEGIN X509 CRL/)

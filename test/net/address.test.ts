@@ -3,7 +3,7 @@ import { it } from 'node:test'
 import fc from 'fast-check'
 import { addressGroup } from '../../src/net/address.ts'
 
-it('an IPv4 address is one, also as an IPv6 socket gives it', () => {
+it('an IPv4 address counts as one, also in the notation of an IPv6 socket', () => {
   fc.assert(
     fc.property(fc.ipV4(), (address) => {
       assert.equal(addressGroup(address), address)
@@ -12,7 +12,7 @@ it('an IPv4 address is one, also as an IPv6 socket gives it', () => {
   )
 })
 
-it('an IPv6 address is its /64, however it is written', () => {
+it('an IPv6 address counts as its /64 network, in any notation', () => {
   const group = fc.integer({ min: 0, max: 0xffff })
   const four = fc.tuple(group, group, group, group)
   fc.assert(

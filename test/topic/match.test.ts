@@ -7,7 +7,7 @@ import { covers, filter, shortFilter, TOPICS, topic } from './naive.ts'
 
 const levelsOf = (path: string) => path.split('/')
 
-it('a filter covers what the same filter as a regular expression matches', () => {
+it('a filter covers the same topics as its regular expression', () => {
   fc.assert(
     fc.property(filter, topic, (f, t) => {
       assert.equal(topicMatches(f, t), covers(f, t), `${f} ${t}`)
@@ -16,7 +16,7 @@ it('a filter covers what the same filter as a regular expression matches', () =>
   )
 })
 
-it('two filters overlap where a topic is covered by both, and their intersection covers all of these', () => {
+it('two filters overlap if both cover a topic, and their intersection covers all such topics', () => {
   fc.assert(
     fc.property(shortFilter, shortFilter, (a, b) => {
       const both = TOPICS.filter((t) => covers(a, t) && covers(b, t))
@@ -29,7 +29,7 @@ it('two filters overlap where a topic is covered by both, and their intersection
   )
 })
 
-it('a filter includes another where it covers every topic that the other covers', () => {
+it('a filter includes another if it covers every topic of the other', () => {
   fc.assert(
     fc.property(shortFilter, shortFilter, (outer, inner) => {
       const expected = TOPICS.every((t) => covers(outer, t) || !covers(inner, t))
@@ -50,7 +50,7 @@ it('a filter includes another where it covers every topic that the other covers'
     assert.equal(includes(levelsOf(outer), levelsOf(inner)), expected, `${outer} ${inner}`)
 })
 
-it('a filter covers what the standard gives as examples', () => {
+it('a filter covers the examples of the standard', () => {
   for (const [f, t, covers] of [
     ['sport/tennis/player1/#', 'sport/tennis/player1', true],
     ['sport/tennis/player1/#', 'sport/tennis/player1/ranking', true],

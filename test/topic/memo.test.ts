@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { createFilteredTopicMemo, createTopicMemo } from '../../src/topic/memo.ts'
 
-describe('what is remembered of topics', () => {
+describe('an answer about a topic', () => {
   function asking() {
     const asked: string[] = []
     const find = (topic: string) => {
@@ -17,7 +17,7 @@ describe('what is remembered of topics', () => {
     return { asked, memo: createTopicMemo(find, bounds, weigh) }
   }
 
-  it('is found out once, until it is to be forgotten', () => {
+  it('is computed once, until it is forgotten', () => {
     const { asked, memo } = counting({ topics: 10, size: 100 })
     assert.deepEqual(['a', 'b', 'a'].map(memo.of), ['A', 'B', 'A'])
     assert.deepEqual(asked, ['a', 'b'])
@@ -29,9 +29,9 @@ describe('what is remembered of topics', () => {
   for (const [what, bounds, weigh] of [
     ['topics', { topics: 3, size: 1000 }, undefined],
     ['characters', { topics: 1000, size: 6 }, undefined],
-    ['what the answers weigh', { topics: 1000, size: 300 }, () => 98],
+    ['the size of answers', { topics: 1000, size: 300 }, () => 98],
   ] as const)
-    it(`is bounded by ${what}, and right beyond the bound`, () => {
+    it(`is remembered within a bound by ${what}, and stays right beyond that`, () => {
       const { asked, memo } = counting(bounds, weigh)
       for (const topic of ['aa', 'bb', 'cc', 'aa'])
         assert.equal(memo.of(topic), topic.toUpperCase())
@@ -41,7 +41,7 @@ describe('what is remembered of topics', () => {
       assert.deepEqual(asked.slice(3), ['dd', 'aa'])
     })
 
-  it('is found out again only where a filter covers it', () => {
+  it('is forgotten for topics that a filter covers, and only for those', () => {
     const { asked, find } = asking()
     const memo = createFilteredTopicMemo(find, { topics: 10, size: 1000 }, () => 1)
     const topics = ['a', 'a/b', 'a/b/c', 'b', '$x/b']
@@ -62,7 +62,7 @@ describe('what is remembered of topics', () => {
     }
   })
 
-  it('is all forgotten where a filter covers too much of it, and right after that', () => {
+  it('is forgotten for all topics where a filter covers too many, and stays right', () => {
     const { asked, find } = asking()
     const memo = createFilteredTopicMemo(find, { topics: 1000, size: 100_000 }, () => 1)
     const topics = Array.from({ length: 500 }, (_, n) => `a/${n}`)
@@ -77,7 +77,7 @@ describe('what is remembered of topics', () => {
     assert.deepEqual(asked, ['b'])
   })
 
-  it('has as much room again once something is forgotten', () => {
+  it('leaves its room to others once it is forgotten', () => {
     const { asked, find } = asking()
     const memo = createFilteredTopicMemo(find, { topics: 1000, size: 8 }, () => 1)
     for (let times = 0; times < 10; times++) {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 
-/** MQTT 3.1.1 §4.7 as a regular expression over the whole topic: what everything that is fast is compared with. */
+/** MQTT 3.1.1 §4.7 as a regular expression over the whole topic: a slow reference for the fast code. */
 export function covers(filter: string, topic: string): boolean {
   return patternOf(filter).test(topic)
 }
@@ -24,7 +24,7 @@ function patternOf(filter: string): RegExp {
 }
 
 const NAMES = ['', 'a', 'b', '$x']
-/** In no filter below: only wildcards cover it. */
+/** A level that no filter below names, so that only wildcards cover it. */
 const OTHER = 'z'
 
 const isNamed = (path: string) => path !== ''
@@ -45,7 +45,7 @@ function filterOf(name: fc.Arbitrary<string>, maxLength: number): fc.Arbitrary<s
 
 export const filter = filterOf(level, 5)
 
-/** Of at most three levels, so that `TOPICS` tell any two of them apart; the empty one, which both "/#" and "+" cover, is among those. */
+/** Filters of at most three levels, so that `TOPICS` distinguish any two of them; the empty topic, which "+" covers, is included. */
 export const shortFilter = filterOf(fc.constantFrom(...NAMES), 2)
 
 export const TOPICS: readonly string[] = [1, 2, 3, 4].flatMap(pathsOf)

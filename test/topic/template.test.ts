@@ -17,7 +17,7 @@ const filled = (template: string, more: object = {}) =>
   fillTemplate(parseTemplate(template), { ...names, ...more })
 
 describe('a topic template', () => {
-  it('names the device, the measurement, tags and the field', () => {
+  it('inserts the device, the measurement, tags and the field', () => {
     for (const [template, topic] of [
       [
         '{device}/{measurement}/{tags}/{field}',
@@ -42,7 +42,7 @@ describe('a topic template', () => {
     assert.throws(() => filled('{tag:rack}/{field}'), /^Error: the tag "rack" is missing$/)
   })
 
-  it('is refused where it makes no topics', () => {
+  it('is refused where it cannot make topics', () => {
     for (const template of [
       ...['', '/{fields}', '{tag:}/a', '{tag:a?}b/c', 'x{tags}', '{', 'a}', '{{field}}'],
       ...['a/+/{field}', '#', '$SYS/{field}', 'a\u0000b', '{measurement}/\n'],
@@ -50,7 +50,7 @@ describe('a topic template', () => {
       assert.throws(() => parseTemplate(template), template)
   })
 
-  it('makes as many levels as it has, and another topic of every other value', () => {
+  it('makes topics with its number of levels, different for different values', () => {
     const template = parseTemplate('{measurement}/{tag:host}/{field}')
     const text = fc.string({ unit: fc.constantFrom(...'a/+#%2F$\n='), minLength: 1 })
     const topic = ([measurement, host, field]: readonly [string, string, string]) =>

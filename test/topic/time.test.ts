@@ -44,7 +44,7 @@ describe('a time', () => {
       assert.equal(parseTime(text), null, text)
   })
 
-  it('is what was written, or none, whatever is written', () => {
+  it('is parsed exactly or refused, whatever is written', () => {
     fc.assert(
       fc.property(fc.date({ min: new Date(0), noInvalidDate: true }), (date) => {
         if (date.getUTCFullYear() <= 9999) assert.equal(parseTime(date.toISOString()), +date)
@@ -77,7 +77,7 @@ describe('the user property time', () => {
     assert.equal(timeIn(null), null)
   })
 
-  it('tells the time that a message has of its own, and is not said twice', () => {
+  it('is added for a time that differs from the arrival, and only once', () => {
     const own = (properties: ReturnType<typeof said> | null) =>
       timedProperties({ time: EIGHT, received: EIGHT + 1, properties })
     const text = '2026-11-24T08:00:00.000Z'

@@ -15,7 +15,7 @@ const text = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 10 }),
 )
 
-/** Character by character, as MQTT 3.1.1 §1.5.3 and §4.7 word it. */
+/** Checks character by character, as described in MQTT 3.1.1 §1.5.3 and §4.7. */
 function isUsable(value: string): boolean {
   if (value === '' || Buffer.byteLength(value) > 65_535) return false
   if (value.split('/').length > 100) return false
@@ -41,7 +41,7 @@ function isFilter(value: string): boolean {
 }
 
 describe('a topic', () => {
-  it('is what the standard says, and a filter too', () => {
+  it('is valid by the rules of the standard, as is a filter', () => {
     fc.assert(
       fc.property(text, (value) => {
         const isTopic = isUsable(value) && !/[+#]/.test(value)
@@ -53,7 +53,7 @@ describe('a topic', () => {
     )
   })
 
-  it('holds no character that is no character, in any plane', () => {
+  it('holds no Unicode non-character, in any plane', () => {
     for (let plane = 0; plane <= 16; plane++)
       for (const low of [0xfffe, 0xffff]) {
         const character = String.fromCodePoint(plane * 0x10000 + low)
@@ -64,7 +64,7 @@ describe('a topic', () => {
       }
   })
 
-  it('has 65,535 bytes at most, however many a character takes', () => {
+  it('has 65,535 bytes at most, with characters of any size', () => {
     assert.equal(MAX_TOPIC_BYTES, 65_535)
     for (const [character, bytes] of [
       ['a', 1],

@@ -65,7 +65,7 @@ test('set, get and delete are those of a Map', () => {
   )
 })
 
-test('what is left after deletions is found as if nothing else had been there', () => {
+test('paths that are left after deletions are found as in a new trie', () => {
   fc.assert(
     fc.property(
       fc.uniqueArray(filter),
@@ -87,7 +87,7 @@ test('what is left after deletions is found as if nothing else had been there', 
   )
 })
 
-test('a walk finds what stays, whatever comes and goes meanwhile', () => {
+test('a walk finds all paths that stay, whatever is added and deleted meanwhile', () => {
   const change = fc.record({ after: fc.nat(20), path: topic, keep: fc.boolean() })
   fc.assert(
     fc.property(fc.uniqueArray(topic), fc.array(change), filter, (topics, changes, filter) => {
@@ -111,7 +111,7 @@ test('a walk finds what stays, whatever comes and goes meanwhile', () => {
 
 test('a path of many levels is one node', () => {
   const trie = trieOf([`a${'/b'.repeat(99)}`, `a${'/c'.repeat(99)}`])
-  // the root, what both begin with, and each of the two
+  // the root, the common beginning, and each of the two
   assert.equal([...trie.covered(['#'])].length, 4)
   trie.delete(`a${'/c'.repeat(99)}`)
   assert.equal([...trie.covered(['#'])].length, 2)
@@ -120,6 +120,6 @@ test('a path of many levels is one node', () => {
 test('a deleted path leaves nothing behind', () => {
   const trie = trieOf(['a/b/c'])
   trie.delete('a/b/c')
-  // one step: the root has no children left
+  // one step, as the root has no children left
   assert.deepEqual([...trie.covered(['#'])], [undefined])
 })

@@ -11,7 +11,7 @@ function open() {
     waits += 1
   }
   const turns = createTurns(onWait, () => time)
-  /** Enters work that takes so long. */
+  /** Enters work that takes that long. */
   function work(key: string, milliseconds: number, name = key): void {
     turns.enter(key, () => {
       time += milliseconds
@@ -35,7 +35,7 @@ function open() {
 }
 
 describe('turns', () => {
-  it('are not waited for by who is within its share', () => {
+  it('are immediate within the share of a device', () => {
     const { work, done, waits } = open()
     for (let count = 0; count < 5; count++) work('a', 1)
     work('b', 1)
@@ -43,7 +43,7 @@ describe('turns', () => {
     assert.equal(waits(), 0)
   })
 
-  it('come to each device in turn, a slice each, however much the first one has to do', async () => {
+  it('are given to each device in slices, however much work the first one has', async () => {
     const { work, tire, done, waits } = open()
     for (const key of ['flood', 'other']) tire(key)
     done.length = 0
@@ -58,7 +58,7 @@ describe('turns', () => {
     assert.deepEqual(done.slice(4), ['flood', 'flood', 'other', 'other'])
   })
 
-  it('leave the event loop to others after some milliseconds, and who is new comes first', async () => {
+  it('yield the event loop after some milliseconds, and then begin with a new device', async () => {
     const { work, tire, done } = open()
     const floods = Array.from({ length: 20 }, (_, index) => `flood${index}`)
     for (const flood of floods) tire(flood)
@@ -69,7 +69,7 @@ describe('turns', () => {
     assert.equal(done.at(-1), 'honest')
   })
 
-  it('come first to whoever has used up least, however long others have waited', async () => {
+  it('are given first to the device that has used least, however long others have waited', async () => {
     const { work, tire, done } = open()
     const floods = Array.from({ length: 20 }, (_, index) => `flood${index}`)
     for (const flood of floods) tire(flood)
@@ -81,20 +81,20 @@ describe('turns', () => {
     assert.deepEqual(done.slice(0, 2), ['busy', 'busy'])
   })
 
-  it('are waited for by everybody but those who do little, as soon as somebody waits', async () => {
+  it('are queued for everybody with more than a little work, as soon as one device waits', async () => {
     const { work, tire, done } = open()
     const many = Array.from({ length: 20 }, (_, index) => `device${index}`)
     tire('flood')
     for (let count = 0; count < 10; count++) work('flood', 1)
     done.length = 0
-    // each within its share, and all of them together more than there is time
+    // each within its share, but together more than the available time
     for (const key of many) for (let count = 0; count < 5; count++) work(key, 1)
     assert.equal(done.length, 3 * many.length)
     work('honest', 1)
     assert.equal(done.at(-1), 'honest')
   })
 
-  it('are not waited for any more once the share is worked off', async () => {
+  it('are immediate again once the share has recovered', async () => {
     const { work, tire, done, pass } = open()
     tire('a')
     done.length = 0
@@ -107,14 +107,14 @@ describe('turns', () => {
     assert.deepEqual(done, ['too soon', 'a'])
   })
 
-  it('does not hold against a device that the system stopped in its work', () => {
+  it('do not count time in which the system stopped the process', () => {
     const { work, done } = open()
     for (let count = 0; count < 2; count++) work('a', 500)
     work('a', 1)
     assert.equal(done.length, 3)
   })
 
-  it('count work by what it is announced to take, where that is more', async () => {
+  it('count the announced time of work where that is more', async () => {
     const { turns, done } = open()
     for (let count = 0; count < 12; count++) turns.enter('a', () => void done.push('a'), 1)
     assert.equal(done.length, 10)
@@ -122,7 +122,7 @@ describe('turns', () => {
     assert.equal(done.length, 12)
   })
 
-  it('divide a list into slices, in its order', async () => {
+  it('divide a list into slices, in order', async () => {
     const { turns, pass } = open()
     const items = Array.from({ length: 100 }, (_, index) => index)
     const seen: number[] = []
@@ -137,7 +137,7 @@ describe('turns', () => {
     assert.deepEqual(seen, items)
   })
 
-  it('hand on what an item throws', async () => {
+  it('pass on the error of an item', async () => {
     const { turns } = open()
     const fail = () => {
       throw new Error('no')

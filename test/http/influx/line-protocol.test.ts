@@ -36,7 +36,7 @@ describe('a line of line protocol', () => {
     assert.equal(point('a b=1  ').timestamp, null)
   })
 
-  it('has values of five types, whose digits are kept', () => {
+  it('has values of five types, with their digits unchanged', () => {
     assert.deepEqual(
       fields('a f=21.50,e=1e-3,d=.5,i=-42i,m=9223372036854775807i,u=18446744073709551615u'),
       {
@@ -63,7 +63,7 @@ describe('a line of line protocol', () => {
     assert.deepEqual(json, ['0.5', '1', '7', '1.0', '"\\""', '5'])
   })
 
-  it('has escapes where InfluxDB has them, and backslashes elsewhere', () => {
+  it('has escapes where InfluxDB has them, and plain backslashes elsewhere', () => {
     const { measurement, tags } = point(
       String.raw`my\ m\,a\=b,tag\,\ \=k=v\ \,\=w,c=C:\\dir f\ \=="say \"hi\" \\ C:\n"`,
     )
@@ -80,7 +80,7 @@ describe('a line of line protocol', () => {
     })
   })
 
-  it('ends with a line feed, which a string may hold', () => {
+  it('ends with a line feed, except within a string', () => {
     const text = 'a s="one\ntwo" 5\r\nb x=1'
     const read = readPoint(text, 0)
     assert.ok('point' in read)
@@ -89,7 +89,7 @@ describe('a line of line protocol', () => {
     assert.equal(fields('a b=1,c=2\nd e=3').c, '2')
   })
 
-  it('is refused, by what is wrong', () => {
+  it('is refused with the reason', () => {
     for (const [line, expected] of [
       [',a=b c=1', 'missing measurement'],
       ['a', 'missing fields'],
@@ -127,7 +127,7 @@ describe('a line of line protocol', () => {
       assert.equal(problem(line), expected, line)
   })
 
-  it('is read in the time that its length takes', () => {
+  it('is parsed in linear time', () => {
     const spent = cpuTime(() => {
       for (const line of [
         `a b=${'1'.repeat(1e6)}x`,
@@ -140,7 +140,7 @@ describe('a line of line protocol', () => {
     assert.ok(spent < 2000, `${spent} ms`)
   })
 
-  it('comes out as it was written, whatever it holds', () => {
+  it('is parsed as it was written, whatever it contains', () => {
     const text = fc
       .string({ unit: 'grapheme', minLength: 1 })
       .filter((value) => !/[\n\r\\]/.test(value))

@@ -12,7 +12,7 @@ const [leaf, intermediate, root] = [LEAF, INTERMEDIATE, ROOT].map((text) =>
 ) as [Buffer, Buffer, Buffer]
 const pem = (der: Buffer) => toPem(der, 'CERTIFICATE')
 
-/** The certificates that are passed on, in base64, or the code of the refusal. */
+/** The certificates in these headers, in base64, or the code of the refusal. */
 function read(format: ProxyFormat, headers: PassedHeaders): string[] | string {
   const found = format.read(headers)
   return found instanceof GatewayError ? found.code : found.map((der) => der.toString('base64'))
@@ -24,7 +24,7 @@ function refusal(format: ProxyFormat, headers: PassedHeaders): string {
   return found.message
 }
 
-/** As the documentation of ALB says: percent-encoded, and + = / are literal. */
+/** Encodes as in the documentation of ALB: percent-encoded, with literal + = /. */
 const asAlb = (text: string) =>
   encodeURIComponent(text).replace(/%2B|%3D|%2F/g, (code) => decodeURIComponent(code))
 
@@ -44,7 +44,7 @@ describe('every format', () => {
     keyof typeof PROXY_FORMATS,
     ProxyFormat,
   ][]) {
-    it(`${name} gives the bytes of the certificate`, () => {
+    it(`${name} is decoded to the bytes of the certificate`, () => {
       fc.assert(
         fc.property(fc.uint8Array({ minLength: 1, maxLength: 300 }), (bytes) => {
           const der = Buffer.from(bytes)
@@ -53,12 +53,12 @@ describe('every format', () => {
       )
     })
 
-    it(`${name} takes no header, and an empty one, for a device without a certificate`, () => {
+    it(`${name} without a header, or with an empty one, means a device without a certificate`, () => {
       assert.equal(read(format, {}), 'certificate_required')
       assert.equal(read(format, { certificate: '', verify: 'NONE' }), 'certificate_required')
     })
 
-    it(`${name} refuses whatever else it is given, and never throws`, () => {
+    it(`${name} refuses any other value, and never throws`, () => {
       const text = fc.oneof(fc.string(), fc.stringMatching(/^[:%A-Za-z0-9+/=," \\;-]*$/))
       fc.assert(
         fc.property(text, text, (certificate, chain) => {
@@ -68,7 +68,7 @@ describe('every format', () => {
       )
     })
 
-    it(`${name} refuses a certificate that is cut off, or has something after it`, () => {
+    it(`${name} refuses a certificate that is cut off or followed by bytes`, () => {
       const { certificate = '', ...more } = lone[name](leaf)
       for (const damaged of [certificate.slice(0, -9), `${certificate}x`, `${certificate}, `])
         assert.equal(typeof read(format, { certificate: damaged, ...more }), 'string', damaged)
@@ -88,11 +88,11 @@ describe('rfc9440', () => {
     assert.deepEqual(read(gcp, headers), [LEAF, INTERMEDIATE, ROOT])
   })
 
-  it('takes an empty byte sequence, which Caddy sends, for no certificate', () => {
+  it('reads an empty byte sequence, which Caddy sends, as no certificate', () => {
     assert.equal(read(rfc9440, { certificate: '::' }), 'certificate_required')
   })
 
-  it('refuses what is not one byte sequence', () => {
+  it('refuses a value that is not one byte sequence', () => {
     for (const certificate of [
       ...[LEAF, `:${LEAF}`, `${LEAF}:`, `:${LEAF}:;a=1`, `:${LEAF}:, :${LEAF}:`, `"${LEAF}"`],
       ...[`: ${LEAF}:`, `:${LEAF.replace('M', '-')}:`, `:${LEAF.slice(0, -1)}:`, ':', ':::', '?1'],
@@ -100,7 +100,7 @@ describe('rfc9440', () => {
       assert.equal(read(rfc9440, { certificate }), 'request_invalid', certificate)
   })
 
-  it('refuses a chain with a member that is not one, and more certificates than anybody needs', () => {
+  it('refuses a chain with an invalid member, and too many certificates', () => {
     for (const chain of [INTERMEDIATE, `:${INTERMEDIATE}:,`, `,:${INTERMEDIATE}:`, '::'])
       assert.equal(read(rfc9440, { certificate: `:${LEAF}:`, chain }), 'request_invalid', chain)
     const long = (count: number) => ({
@@ -111,7 +111,7 @@ describe('rfc9440', () => {
     assert.equal(read(rfc9440, long(16)), 'request_invalid')
   })
 
-  it('reads a chain with blanks and tabs around its commas, and refuses thousands of them as fast', () => {
+  it('reads a chain with blanks and tabs around its commas, and refuses thousands of them quickly', () => {
     const certificate = `:${LEAF}:`
     const chain = `:${INTERMEDIATE}: \t ,\t :${ROOT}:`
     assert.deepEqual(read(rfc9440, { certificate, chain }), [LEAF, INTERMEDIATE, ROOT])
@@ -126,7 +126,7 @@ describe('nginx', () => {
   const { nginx } = PROXY_FORMATS
   const certificate = encodeURIComponent(pem(leaf))
 
-  it('must have accepted the certificate', () => {
+  it('requires that nginx has accepted the certificate', () => {
     assert.deepEqual(read(nginx, { certificate, verify: 'SUCCESS' }), [LEAF])
     assert.equal(read(nginx, { certificate, verify: 'NONE' }), 'certificate_required')
     assert.equal(read(nginx, { certificate }), 'certificate_required')
@@ -134,7 +134,7 @@ describe('nginx', () => {
       assert.equal(read(nginx, { certificate, verify }), 'certificate_untrusted', verify)
   })
 
-  it('is refused where it sends PEM with line breaks in it made into blanks', () => {
+  it('refuses PEM with blanks instead of line breaks', () => {
     const certificate = pem(leaf).replaceAll('\n', ' ')
     assert.equal(read(nginx, { certificate, verify: 'SUCCESS' }), 'request_invalid')
   })
@@ -143,7 +143,7 @@ describe('nginx', () => {
 describe('alb', () => {
   const { alb } = PROXY_FORMATS
 
-  it('reads + as itself, which form decoding would make a blank', () => {
+  it('keeps +, which form decoding would change to a blank', () => {
     const certificate = asAlb(pem(leaf))
     assert.ok(certificate.includes('+'))
     assert.match(certificate, /^-----BEGIN%20CERTIFICATE-----%0A/)
@@ -155,7 +155,7 @@ describe('alb', () => {
     assert.deepEqual(read(alb, { certificate }), [LEAF, INTERMEDIATE, ROOT])
   })
 
-  it('is refused where the percent signs were decoded on the way, or an escape is cut off', () => {
+  it('refuses a value that was decoded on the way, or has a broken escape', () => {
     for (const certificate of [`${asAlb(pem(leaf))}%`, asAlb(pem(leaf)).replaceAll('+', '%20')])
       assert.equal(read(alb, { certificate }), 'request_invalid')
   })
@@ -170,7 +170,7 @@ describe('xfcc', () => {
   const subject = 'Subject="/C=US/ST=CA/L=San Francisco/OU=Lyft/CN=Test Client"'
   const uri = 'URI=http://testclient.lyft.com'
 
-  it('reads Cert= and Chain=, among whatever else Envoy says', () => {
+  it('reads Cert= and Chain= among other fields', () => {
     assert.deepEqual(read(xfcc, { certificate: cert }), [LEAF])
     for (const certificate of [
       `By=http://frontend.lyft.com;${hash};${cert};${chain};${subject};${uri};DNS=a;DNS=b`,
@@ -180,20 +180,20 @@ describe('xfcc', () => {
       assert.deepEqual(read(xfcc, { certificate }), [LEAF, INTERMEDIATE], certificate)
   })
 
-  it('is refused with more than one element: the first ones are whatever the client has sent', () => {
+  it('refuses more than one element, as the client may have sent the first ones', () => {
     for (const certificate of [`${cert},${cert}`, `${hash},${cert}`, `${cert}, ${cert}`]) {
       assert.equal(read(xfcc, { certificate }), 'request_invalid', certificate)
       assert.match(refusal(xfcc, { certificate }), /SANITIZE_SET/)
     }
   })
 
-  it('is refused with a hash or a name alone', () => {
+  it('refuses only a hash or a name', () => {
     const certificate = `By=http://frontend.lyft.com;${hash};${subject};${uri}`
     assert.equal(read(xfcc, { certificate }), 'certificate_required')
     assert.match(refusal(xfcc, { certificate }), /not the certificate.*cert: true/)
   })
 
-  it('is refused where Cert= and Chain= differ, or one of them is there twice', () => {
+  it('refuses different Cert= and Chain=, or one of them twice', () => {
     const other = `Cert="${encodeURIComponent(pem(root))}"`
     for (const certificate of [
       ...[`${other};${chain}`, `${cert};${cert}`, `${cert};cert=x`, `${chain};${chain}`],
@@ -202,7 +202,7 @@ describe('xfcc', () => {
       assert.equal(read(xfcc, { certificate }), 'request_invalid', certificate)
   })
 
-  it('takes what is in quotes for a value, whatever it looks like', () => {
+  it('reads quoted text as a value, whatever it contains', () => {
     const quoted = String.raw`Subject="/CN=a\",Cert=x;Cert=\"y"`
     assert.deepEqual(read(xfcc, { certificate: `${quoted};${cert}` }), [LEAF])
     assert.equal(read(xfcc, { certificate: quoted }), 'certificate_required')
@@ -224,7 +224,7 @@ describe('traefik', () => {
     }
   })
 
-  it('is refused with an empty member, several in one, and more than anybody needs', () => {
+  it('refuses an empty member, several in one, and too many', () => {
     for (const certificate of [
       ...[`${LEAF},`, `,${LEAF}`, encodeURIComponent(pem(leaf) + pem(root)), `${LEAF}%`],
       Array(17).fill(LEAF).join(','),
@@ -232,7 +232,7 @@ describe('traefik', () => {
       assert.equal(read(traefik, { certificate }), 'request_invalid')
   })
 
-  it('is refused with the fields of a certificate alone', () => {
+  it('refuses only the fields of a certificate', () => {
     const certificate = 'Subject%3D%22CN%3Dsensor%22%3BSerialNumber%3D%221%22'
     assert.equal(read(traefik, { certificate }), 'request_invalid')
   })

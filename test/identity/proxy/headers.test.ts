@@ -7,7 +7,7 @@ import { createSpoofDetector } from '../../../src/identity/proxy/spoofed.ts'
 
 const NAMES = headersOf(PROXY_FORMATS.rfc9440)
 
-/** What is read of these headers, in pairs, or the code of the refusal. */
+/** The identity headers among these, in pairs, or the code of the refusal. */
 function read(rawHeaders: string[], { names = NAMES, maxBytes = 100 } = {}) {
   const pairs = rawHeaders.flatMap((name, index) => (index % 2 === 0 ? [name.toLowerCase()] : []))
   const headers = Object.fromEntries(
@@ -18,19 +18,19 @@ function read(rawHeaders: string[], { names = NAMES, maxBytes = 100 } = {}) {
 }
 
 describe('the headers of a proxy', () => {
-  it('are read whatever the case of their names', () => {
+  it('are read with names in any case', () => {
     const raw = ['Host', 'x', 'CLIENT-cert', ':a:', 'client-cert-chain', ':b:', 'Client-Cart', '']
     assert.deepEqual(read(raw), { certificate: ':a:', chain: ':b:' })
     assert.deepEqual(read(['Host', 'x']), {})
   })
 
-  it('are refused when one is there twice, also with the same value', () => {
+  it('are refused when one is repeated, also with the same value', () => {
     for (const name of ['Client-Cert', 'client-cert', 'CLIENT-CERT'])
       assert.equal(read(['Client-Cert', 'a', name, 'a']), 'request_invalid')
     assert.equal(read(['Client-Cert-Chain', '', 'Client-Cert-Chain', '']), 'request_invalid')
   })
 
-  it('are refused beside one with an underscore, which CGI takes for the same', () => {
+  it('are refused beside one with an underscore, which CGI treats as the same', () => {
     for (const name of ['client_cert', 'Client_Cert_Chain', 'client-cert_chain'])
       for (const raw of [
         [name, 'a'],
@@ -57,7 +57,7 @@ describe('the headers of a proxy', () => {
     assert.equal(read(raw, { maxBytes: 99 }), 'headers_too_large')
   })
 
-  it('have the names that the operator gives them, and no others', () => {
+  it('have only the names that the operator sets', () => {
     const names = headersOf(PROXY_FORMATS.nginx, { certificate: 'x-cert', verify: undefined })
     const raw = ['X-Cert', 'a', 'X-SSL-Client-Cert', 'b', 'X-SSL-Client-Verify', 'SUCCESS']
     assert.deepEqual(read(raw, { names }), { certificate: 'a', verify: 'SUCCESS' })
@@ -65,7 +65,7 @@ describe('the headers of a proxy', () => {
 })
 
 describe('an identity header on another door', () => {
-  it('is noticed under every name that one has', () => {
+  it('is noticed under every name of every format', () => {
     const isSpoofed = createSpoofDetector({ certificate: 'x-own', verify: undefined })
     for (const name of [
       ...['client-cert', 'client-cert-chain', 'x-forwarded-client-cert', 'x-ssl-client-cert'],

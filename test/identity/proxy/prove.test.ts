@@ -40,8 +40,8 @@ function outcome(proved: Proof | GatewayError): string {
 const device = (by: Made, options: Parameters<typeof makeCertificate>[1] = {}) =>
   makeCertificate('sensor', { by, authority: false, ...options })
 
-describe('a certificate that is passed on', () => {
-  it('is that of RFC 9440, with the chain that came with it, in its time', () => {
+describe('a certificate from a proxy', () => {
+  it('is accepted with its chain, in its time, as in the example of RFC 9440', () => {
     const [leaf, intermediate, root] = [LEAF, INTERMEDIATE, ROOT].map((text) =>
       Buffer.from(text, 'base64'),
     ) as [Buffer, Buffer, Buffer]
@@ -55,7 +55,7 @@ describe('a certificate that is passed on', () => {
     assert.equal(outcome(at('2019-06-01').prove([leaf, intermediate])), 'certificate_untrusted')
   })
 
-  it('is refused for everything that a handshake refuses', async () => {
+  it('is refused for every reason of a handshake', async () => {
     const root = await makeCertificate('root')
     const other = await makeCertificate('root')
     const good = await device(root)
@@ -95,7 +95,7 @@ describe('a certificate that is passed on', () => {
     assert.equal(outcome(prover.prove([damaged])), 'certificate_untrusted')
   })
 
-  it('is not helped or hurt by what else is sent', async () => {
+  it('is not affected by other certificates that are sent', async () => {
     const root = await makeCertificate('root')
     const below = await makeCertificate('below', { by: root })
     const forged = await makeCertificate('below', { by: await makeCertificate('root') })
@@ -107,7 +107,7 @@ describe('a certificate that is passed on', () => {
     assert.equal(outcome(prover.prove(chain)), 'sensor')
   })
 
-  it('is looked up in the lists, and again when they change', async () => {
+  it('is checked with the lists, and again when they change', async () => {
     const root = await makeCertificate('root')
     const good = await device(root)
     let lists = [await makeList(root)]
@@ -145,7 +145,7 @@ describe('a certificate that is passed on', () => {
     })
 })
 
-it('a key of each kind that OpenSSL takes is strong enough', async () => {
+it('a key of each kind that OpenSSL accepts is strong enough', async () => {
   const root = readCertificate((await makeCertificate('root')).der)
   const withKey = (publicKey: object) => ({ ...root, x509: () => ({ publicKey }) as never })
   for (const pair of [

@@ -1,6 +1,6 @@
 // the certificates of RFC 9440, Appendix A, in base64
 
-/** CN=BC, good in 2020. */
+/** CN=BC, valid in 2020. */
 export const LEAF = [
   'MIIBqDCCAU6gAwIBAgIBBzAKBggqhkjOPQQDAjA6MRswGQYDVQQKDBJMZXQncyBBdXRoZW50aWNhdGUxGzAZBgNV',
   'BAMMEkxBIEludGVybWVkaWF0ZSBDQTAeFw0yMDAxMTQyMjU1MzNaFw0yMTAxMjMyMjU1MzNaMA0xCzAJBgNVBAMM',
@@ -11,7 +11,7 @@ export const LEAF = [
   'x/kHSB4urmiZ0NX5r5XarmPk0wmuydBVoU4hBVZ1yhk=',
 ].join('')
 
-/** Has issued it. */
+/** The issuer of the leaf. */
 export const INTERMEDIATE = [
   'MIIB5jCCAYugAwIBAgIBFjAKBggqhkjOPQQDAjBWMQswCQYDVQQGEwJVUzEbMBkGA1UECgwSTGV0J3MgQXV0aGVu',
   'dGljYXRlMSowKAYDVQQDDCFMZXQncyBBdXRoZW50aWNhdGUgUm9vdCBBdXRob3JpdHkwHhcNMjAwMTE0MjEzMjMw',
@@ -23,7 +23,7 @@ export const INTERMEDIATE = [
   'SXO9HDIQMUgH69fNDEMHXD3RRX5gP7kuu2KGMg==',
 ].join('')
 
-/** Has issued that, and itself. */
+/** The issuer of that, self-signed. */
 export const ROOT = [
   'MIICBjCCAaygAwIBAgIJAKS0yiqKtlhoMAoGCCqGSM49BAMCMFYxCzAJBgNVBAYTAlVTMRswGQYDVQQKDBJMZXQn',
   'cyBBdXRoZW50aWNhdGUxKjAoBgNVBAMMIUxldCdzIEF1dGhlbnRpY2F0ZSBSb290IEF1dGhvcml0eTAeFw0yMDAx',
