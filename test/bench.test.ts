@@ -20,7 +20,7 @@ const ABOUT: About = {
 }
 
 describe('bench/', () => {
-  it('takes at most about a quarter of an hour for all of its parts, each of which is there', () => {
+  it('takes at most about a quarter of an hour for all its parts, whose files exist', () => {
     const parts = Object.values(PARTS)
     const minutes = parts.reduce((sum, part) => sum + part.minutes, 0)
     assert.ok(minutes < 15.6, `${minutes}`)
@@ -72,13 +72,13 @@ describe('bench/', () => {
   })
 })
 
-/** What is between these two lines of the README is quoted. */
+/** The README quotes results between these two lines. */
 const QUOTED = /<!-- figures of bench\/RESULTS\.md -->([\s\S]*?)<!-- end of figures -->/g
-/** A number with its unit, so that not any number of the results does. */
+/** A number with its unit, so that it does not match any number of the results. */
 const FIGURE = /\d[\d.,]*(?: ?(?:µs|ms|KiB|MiB|x|s)\b|\/s\b)/g
 
 describe('the README', () => {
-  it('quotes figures that bench/RESULTS.md has', async () => {
+  it('quotes only figures from bench/RESULTS.md', async () => {
     const readme = await readFile(resolve(ROOT, 'README.md'), 'utf8')
     const quotes = [...readme.matchAll(QUOTED)].map(([, text = '']) => text)
     assert.notEqual(quotes.length, 0)
@@ -87,14 +87,14 @@ describe('the README', () => {
       for (const [figure] of quote.matchAll(FIGURE)) assert.ok(has(results, figure), figure)
   })
 
-  it('has no figure of speed anywhere else', async () => {
+  it('has no other figures of speed', async () => {
     const readme = await readFile(resolve(ROOT, 'README.md'), 'utf8')
     const rest = readme.replaceAll(QUOTED, '')
     assert.deepEqual(rest.match(/\d[\d.,]* ?(?:µs|(?:readings|messages|requests)\/s)\b/g), null)
   })
 })
 
-/** Whether a text has this number, and not only one that it is a part of. */
+/** Whether a text contains this number, not only as a part of another one. */
 function has(text: string, figure: string): boolean {
   const start = `(?<![\\d.,])${RegExp.escape(figure)}`
   return new RegExp(`${start}(?![\\w])`).test(text)

@@ -25,21 +25,21 @@ const DOCS = resolve(import.meta.dirname, '../docs')
 const SEND_REASONS: readonly DropReason[] = ['slow_reader', 'packet_too_large']
 
 describe('the docs', () => {
-  it('say of each error code what it means and what to do', async () => {
+  it('explain each error code and its remedy', async () => {
     const text = await readFile(join(DOCS, 'troubleshooting.md'), 'utf8')
     const rows = text.split('\n').filter((line) => /^\| `/.test(line))
     for (const code of ERROR_CODES)
       assert.equal(rows.filter((row) => row.includes(`\`${code}\``)).length, 1, code)
   })
 
-  it('say of the same MQTT reason codes what causes each and what to do about it', async () => {
+  it('explain the cause and the remedy of each MQTT reason code', async () => {
     const [causes, cures] = await Promise.all(['broker.md', 'troubleshooting.md'].map(reasonCodes))
-    // a client sends it
+    // only a client sends it
     causes?.delete('0x04')
     assert.deepEqual(cures, causes)
   })
 
-  it('name every metric, and every reason and limit that one is counted by', async () => {
+  it('name every metric with all its reasons and limits', async () => {
     const text = await readFile(join(DOCS, 'monitoring.md'), 'utf8')
     const metrics = createMetrics(createReadings({ series: 1, ttl: 1 }), { version: '', node: '' })
     const { text: exposition, watchUplink, watchBridge, watchPresence } = metrics
@@ -60,7 +60,7 @@ describe('the docs', () => {
       assert.ok(text.includes(`\`${reason}\``), reason)
   })
 
-  it('have an ACL file for Home Assistant, zigbee2mqtt and Node-RED that lets them do what they do', async () => {
+  it('have an ACL file that allows what Home Assistant, zigbee2mqtt and Node-RED do', async () => {
     const text = await readFile(join(DOCS, 'clients.md'), 'utf8')
     const [, file = ''] = /```acl\n([\s\S]*?)```/.exec(text) ?? []
     assert.deepEqual(lintAcl(Buffer.from(file)), [])
@@ -79,7 +79,7 @@ describe('the docs', () => {
     assert.ok(!may('kitchen').mayReceive('zigbee2mqtt/lamp'))
   })
 
-  it('have an architecture page that names every room, and files that exist', async () => {
+  it('have an architecture page that names every room, and only existing files', async () => {
     const text = await readFile(join(DOCS, 'architecture.md'), 'utf8')
     const entries = await readdir(join(DOCS, '../src'), { withFileTypes: true })
     for (const entry of entries) {
@@ -96,7 +96,7 @@ describe('the docs', () => {
       )
   })
 
-  it('have an index that names every page, and links that lead somewhere', async () => {
+  it('have an index of every page, and working links', async () => {
     const files = await readdir(DOCS)
     const pages = files.filter((file) => file.endsWith('.md'))
     const index = await readFile(join(DOCS, 'README.md'), 'utf8')
@@ -116,14 +116,14 @@ describe('the docs', () => {
   })
 })
 
-/** The codes that begin the rows of a page's tables. */
+/** The codes in the first column of a page's tables. */
 async function reasonCodes(page: string): Promise<Set<string>> {
   const text = await readFile(join(DOCS, page), 'utf8')
   const cells = [...text.matchAll(/^\| (0x[^|]+) \|/gm)].map(([, cell = '']) => cell)
   return new Set(cells.flatMap((cell) => cell.split(', ')).sort())
 }
 
-/** What the headings of a page can be linked to by, as GitHub makes it. */
+/** The anchors that GitHub makes of the headings of a page. */
 function anchors(text: string): string[] {
   return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
     heading

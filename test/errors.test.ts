@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { GatewayError } from '../src/errors.ts'
 
 describe('a refusal', () => {
-  it('has no stack trace, which takes longer than to refuse; a fault of ours has one', () => {
+  it('has no stack trace, which would be slow; an internal error has one', () => {
     const { stackTraceLimit } = Error
     assert.equal(new GatewayError('rate_limited', 'Slower.').stack, 'GatewayError: Slower.')
     assert.match(new GatewayError('internal_error', 'Oh.').stack ?? '', /\n {4}at .*errors\.test/)

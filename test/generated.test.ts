@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { generatedFiles, ROOT } from './support/generated.ts'
 
-test('files made from the code are as it would make them now', async () => {
+test('generated files are up to date', async () => {
   for (const [path, text] of await generatedFiles())
     assert.equal(await readFile(join(ROOT, path), 'utf8'), text, `${path}: run npm run docs`)
 })

@@ -12,7 +12,7 @@ import {
   SRC,
 } from './support/imports.ts'
 
-/** The rooms from the ground up, each with those below it that it may know. */
+/** The rooms from the lowest up, each with the rooms that it may import. */
 const ROOMS: Record<string, readonly string[]> = {
   'errors.ts': [],
   'chain.ts': [],
@@ -197,10 +197,10 @@ const ROOMS: Record<string, readonly string[]> = {
   ],
 }
 
-/** What only one room may know. */
+/** Packages that only some rooms may import. */
 const PACKAGES: Record<string, readonly string[]> = {
   fastify: ['http', 'doors'],
-  // a yardstick for tests and benches
+  // only for comparison in tests and benchmarks
   aedes: [],
   'mqtt-packet': [],
   'prom-client': ['metrics'],
@@ -250,7 +250,7 @@ describe('the house', async () => {
     const exported = /^export (?:async )?(?:interface|type|class|function|const|let) (\w+)/gm
     const places = new Map<string, Set<string>>()
     for (const file of (await readdir(SRC, { recursive: true })).sort()) {
-      // the dashboard is a program of its own, in the browser
+      // the dashboard is a separate program, in the browser
       if (!file.endsWith('.ts') || roomOf(file) === 'dashboard') continue
       for (const [, name = ''] of (await readFile(join(SRC, file), 'utf8')).matchAll(exported))
         places.set(name, (places.get(name) ?? new Set()).add(file))
@@ -290,7 +290,7 @@ describe('the house', async () => {
     assert.deepEqual(wrong, [])
   })
 
-  it('has no cupboards', async () => {
+  it('has no folders or files named utils, helpers, common or misc', async () => {
     const files = await readdir(SRC, { recursive: true })
     assert.deepEqual(
       files.filter((file) => /(^|\/)(utils?|helpers?|common|misc)(\/|\.ts$)/.test(file)),

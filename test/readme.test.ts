@@ -15,7 +15,7 @@ interface Block {
   readonly script: string
 }
 
-/** The examples of the README, in order, as commands of a shell. `.ci/run` does what sets up a checkout. */
+/** The examples of the README, in order, as shell commands. `.ci/run` runs those that set up a checkout. */
 async function commands(): Promise<Block[]> {
   const text = await readFile(join(ROOT, 'README.md'), 'utf8')
   return [...text.matchAll(/```(sh|sh follow|python|cron)\n([\s\S]*?)```/g)]
@@ -39,7 +39,7 @@ function cronCommand(line: string): string {
     .replace('gateway.example', 'localhost')
 }
 
-/** What a reader is told to expect, by a part of the command. */
+/** The output that the README promises, by a part of the command. */
 const EXPECTED: [string, RegExp][] = [
   ['grep wott_reading', / 21\.5\n/],
   ['python3', /^200\n$/],
@@ -52,7 +52,7 @@ const EXPECTED: [string, RegExp][] = [
 ]
 
 describe('the README', () => {
-  it('names commands that work, in its order', async () => {
+  it('has commands that work in order', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'wott-readme-'))
     for (const name of ['package.json', 'node_modules', 'src', 'bin'])
       await symlink(join(ROOT, name), join(folder, name))
@@ -64,12 +64,12 @@ describe('the README', () => {
       const followers = []
       for (const { kind, script } of await commands()) {
         if (kind === 'follow') {
-          // stdbuf for mosquitto_sub, which tells a pipe nothing before its buffer is full
+          // stdbuf, as mosquitto_sub writes to a pipe only when its buffer is full
           const follower = start(`stdbuf -oL ${script}`, folder)
           started.push(follower)
           followers.push(follower)
         } else if (script.includes('-d 21.5')) {
-          // as a person would: again until both terminals show it
+          // repeats as a person would, until both terminals show it
           const shown = Promise.all(
             followers.map(({ line }) => line((text) => text.includes('21.5'))),
           )
@@ -115,7 +115,7 @@ function start(script: string, cwd: string) {
     async [Symbol.asyncDispose]() {
       if (child.exitCode !== null || child.signalCode !== null) return
       process.kill(-(child.pid as number), 'SIGTERM')
-      // npm ends before what it has started does, which has the same output
+      // npm ends before its child, which has the same output
       await once(child, 'close')
     },
   }

@@ -12,7 +12,7 @@ import { ROOT, readDockerfile } from './dockerfile.ts'
 const FILE = join(ROOT, 'docker-compose.yml')
 const compose = parse(await readFile(FILE, 'utf8'), { merge: true })
 
-test('docker-compose.yml is what the Compose Specification calls one', () => {
+test('docker-compose.yml is valid by the Compose Specification', () => {
   // it is of two drafts at once, and its formats are Docker's own
   const ajv = new Ajv2019({ strict: false, validateFormats: false, validateSchema: false })
   const withoutIds = (key: string, value: unknown) =>
@@ -23,7 +23,7 @@ test('docker-compose.yml is what the Compose Specification calls one', () => {
   assert.ok(!ajv.validate(schema, { services: { gateway: { prots: [] } } }))
 })
 
-test('every file that it mounts is there, and every volume declared', () => {
+test('every file that it mounts exists, and every volume is declared', () => {
   const sources = Object.values<{ volumes?: string[] }>(compose.services)
     .flatMap(({ volumes = [] }) => volumes)
     .map((volume) => volume.split(':')[0] ?? '')
@@ -32,7 +32,7 @@ test('every file that it mounts is there, and every volume declared', () => {
     else assert.ok(source in compose.volumes, source)
 })
 
-test('the image is built once, from what the checkout is now', () => {
+test('the image is built once, from the current checkout', () => {
   const ours = Object.entries<Record<string, unknown>>(compose.services).filter(
     ([, { image }]) => image === 'wott-gateway:local',
   )
@@ -42,7 +42,7 @@ test('the image is built once, from what the checkout is now', () => {
   }
 })
 
-test('of all that has a network, only the gateway and the enrol door see the folder with the key of the CA', () => {
+test('only the gateway and the enrol door see the folder with the key of the CA', () => {
   const sees = Object.entries<{ volumes?: string[]; network_mode?: string }>(compose.services)
     .filter(([, { network_mode }]) => network_mode !== 'none')
     .filter(([, { volumes = [] }]) => volumes.some((volume) => volume.startsWith('site:')))
@@ -50,7 +50,7 @@ test('of all that has a network, only the gateway and the enrol door see the fol
   assert.deepEqual(sees, ['gateway', 'enrol'])
 })
 
-test('the gateway ends by itself before an engine, or this file, has it killed', async () => {
+test('the gateway ends by itself before the engine or this file kills it', async () => {
   const { environment } = await readDockerfile()
   const { gateway } = compose.services
   const config = loadConfig({ ...environment, ...gateway.environment })

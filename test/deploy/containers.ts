@@ -16,7 +16,7 @@ export async function readCompose(): Promise<{ readonly services: Services }> {
 }
 
 /**
- * A shell script for a mount namespace of its own, where no container engine is at hand: it takes the steps of the
+ * A shell script for a new mount namespace, for machines without a container engine: it runs the steps of the
  * Dockerfile, and then runs services of the compose file in one network, as the image's user on a read-only tree. The
  * files of this machine stand in for the base image. The checkout is one that only its owner may read. `work` is an empty
  * folder.
@@ -69,7 +69,7 @@ copy() {
 }
 `
 
-/** A shell command with what `docker exec` gives it: the user, the folder and the environment of the image. */
+/** A shell command as run by `docker exec`: with the user, folder and environment of the image. */
 export function inContainer(image: Image, service?: Service): string {
   const environment = { HOME: '/nowhere', ...image.environment, ...service?.environment }
   const pairs = Object.entries(environment).map(([name, value]) => quote(`${name}=${value}`))

@@ -6,7 +6,7 @@ export interface PrometheusTarget {
   readonly expr: string
 }
 
-/** What the plugin Infinity asks the gateway for, and how it reads the answer. */
+/** A request of the plugin Infinity to the gateway, and how it reads the answer. */
 export interface HistoryTarget {
   readonly type: 'json' | 'csv'
   readonly url: string
@@ -31,11 +31,11 @@ export interface Panel {
     readonly h: number
   }
   readonly targets?: readonly (PrometheusTarget | HistoryTarget)[]
-  /** Those of a row that is folded up. */
+  /** The panels of a collapsed row. */
   readonly panels?: readonly Panel[]
 }
 
-/** Of type query; others do not ask Prometheus. */
+/** A variable; only those of type query ask Prometheus. */
 interface Variable {
   readonly name: string
   readonly type: string
@@ -50,7 +50,7 @@ export interface Dashboard {
   readonly variables: readonly Variable[]
 }
 
-/** Those of deploy/, with the panels of folded rows among the others. */
+/** The dashboards of deploy/, with the panels of collapsed rows among the others. */
 export async function readDashboards(): Promise<Dashboard[]> {
   const folder = join(ROOT, 'deploy/grafana/dashboards')
   const files = await readdir(folder)
@@ -68,19 +68,19 @@ export async function readDashboards(): Promise<Dashboard[]> {
   )
 }
 
-/** What Grafana asks Prometheus for to fill a variable. */
+/** The query with which Grafana fills a variable. */
 export function labelValues(query: string): { readonly selector: string; readonly label: string } {
   const [, selector, label] = /^label_values\((.+), (\w+)\)$/.exec(query) ?? []
   if (!selector || !label) throw new Error(`what does Grafana make of ${query}?`)
   return { selector, label }
 }
 
-/** A chosen value as Grafana writes it into a regular expression in PromQL. */
+/** A selected value as Grafana escapes it in a regular expression of PromQL. */
 export function chosen(value: string): string {
   return value.replaceAll(/[\\^$*+?.()|[\]{}]/g, '\\\\$&')
 }
 
-/** `query` with its variables filled in; throws for one that nobody has set. */
+/** `query` with its variables filled in; throws for an unset one. */
 export function interpolate(query: string, values: ReadonlyMap<string, string>): string {
   return query.replaceAll(/\$\{?(\w+)\}?/g, (variable, name) => {
     const value = name === '__rate_interval' ? '1m' : values.get(name)

@@ -10,7 +10,7 @@ import { ROOT } from './dockerfile.ts'
 
 const analyze = (...args: string[]) => promisify(execFile)('systemd-analyze', args)
 
-/** Each unit, and the most that `systemd-analyze security` may give it, in tenths. */
+/** Each unit, and its highest exposure by `systemd-analyze security`, in tenths. */
 const UNITS = [
   ['deploy/device/wott-device.service', 25],
   ['deploy/systemd/wott-gateway-enrol.service', 13],

@@ -13,7 +13,7 @@ import { FREE_PORTS, run, start, startAny, startGateway, temporaryFolder } from 
 import { createDevice } from '../device/device.ts'
 import { ROOT, readDockerfile } from './dockerfile.ts'
 
-/** Two users that nobody is. */
+/** Two user ids that are not in use. */
 const [ENROLLER, GATEWAY] = [61_001, 61_002]
 
 test('the process that enrols devices is the only one that can read the key of the CA', async () => {

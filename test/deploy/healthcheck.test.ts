@@ -37,7 +37,7 @@ describe('the health check of the image', () => {
     assert.equal(await check({ WOTT_OPS_LISTEN: `:${port}` }), 1)
   })
 
-  it('looks at the other doors that are wanted when there is no ops door', async () => {
+  it('checks the other doors when there is no ops door', async () => {
     const doors = {
       WOTT_OPS_LISTEN: 'off',
       WOTT_DEVICE_LISTEN: `:${at.ports.device}`,

@@ -17,7 +17,7 @@ const DATASOURCES = join(ROOT, 'deploy/grafana/provisioning/datasources/history.
 const [datasource] = parse(await readFile(DATASOURCES, 'utf8')).datasources
 const FILES = '/etc/wott-gateway'
 
-/** The rows of an answer as the plugin finds them: by the selectors of columns. */
+/** The rows of an answer as the plugin reads them, by the selectors of columns. */
 function rowsOf(
   { type, root_selector: root }: HistoryTarget,
   text: string,
@@ -68,14 +68,14 @@ describe('the dashboard of the history', () => {
     await site[Symbol.asyncDispose]()
   })
 
-  /** What the data source's setting `name` has in its file. */
+  /** The content of the file in the setting `name` of the data source. */
   async function secret(name: string, from = datasource): Promise<string> {
     const [, path = ''] = /^\$__file\{(.+)\}$/.exec(from.secureJsonData[name]) ?? []
     assert.ok(path.startsWith(`${FILES}/`), name)
     return readFile(join(identity, path.slice(FILES.length)), 'utf8')
   }
 
-  /** As Grafana asks, with the certificate that it was given. */
+  /** Sends a request as Grafana does, with its certificate. */
   async function ask(path: string): Promise<{ status: number; text: string }> {
     const [ca, cert, key] = await Promise.all(
       ['tlsCACert', 'tlsClientCert', 'tlsClientKey'].map((name) => secret(name)),
@@ -95,7 +95,7 @@ describe('the dashboard of the history', () => {
     return promise
   }
 
-  it('has rows for each of its panels, in the columns that they name', async () => {
+  it('has rows for each of its panels, in the columns of the panel', async () => {
     const dashboards = await readDashboards()
     const { panels, text } = dashboards.find(({ file }) => file === 'history.json') ?? assert.fail()
     const values = new Map<string, string>()
@@ -127,7 +127,7 @@ describe('the dashboard of the history', () => {
     }
   })
 
-  it('has live panels beside it, from the data source that the docs give', async () => {
+  it('has live panels beside it, with the data source of the docs', async () => {
     const docs = await readFile(join(ROOT, 'docs/monitoring.md'), 'utf8')
     const [, yaml = ''] = /^```yaml\n(.+?)^```$/ms.exec(docs) ?? []
     const [live] = parse(yaml).datasources
@@ -136,7 +136,7 @@ describe('the dashboard of the history', () => {
     const [ca, cert, key] = await Promise.all(
       ['tlsCACert', 'tlsClientCert', 'tlsClientKey'].map((name) => secret(name, live)),
     )
-    // as the plugin connects
+    // connects as the plugin does
     const client = await connectAsync({
       protocol: 'mqtts',
       host: 'localhost',
@@ -159,7 +159,7 @@ describe('the dashboard of the history', () => {
     await client.endAsync()
   })
 
-  it('comes from a source that has what it needs in the compose file', () => {
+  it('has a data source with everything it needs in the compose file', () => {
     const { environment, volumes } = compose.services.grafana
     assert.equal(datasource.url, '$HISTORY_URL')
     assert.deepEqual(datasource.jsonData.allowedHosts, [datasource.url])
@@ -173,7 +173,7 @@ describe('the dashboard of the history', () => {
     assert.ok(volumes.includes(`grafana-identity:${FILES}:ro`))
   })
 
-  it('reads what its rights allow, and nothing else', async () => {
+  it('reads only what its rules allow', async () => {
     assert.equal((await ask('/history?filter=other/%23')).status, 403)
   })
 })

@@ -11,7 +11,7 @@ import { DOCKERFILE, quote, ROOT, readDockerfile } from './dockerfile.ts'
 
 const execute = promisify(execFile)
 
-/** What the docs have people run by `docker compose exec SERVICE`. */
+/** The commands that the docs run with `docker compose exec SERVICE`. */
 async function commandsFor(service: string): Promise<string[]> {
   const files = ['docker-compose.yml', 'docs/deploying.md', 'docs/viewers.md', 'README.md']
   const texts = await Promise.all(files.map((file) => readFile(join(ROOT, file), 'utf8')))
@@ -20,12 +20,12 @@ async function commandsFor(service: string): Promise<string[]> {
   return [...new Set(commands)]
 }
 
-test('the Dockerfile has no fault that a linter knows', async () => {
+test('the Dockerfile has no finding of a linter', async () => {
   const problems = validate(await readFile(DOCKERFILE, 'utf8'))
   assert.deepEqual(problems, [])
 })
 
-test('the image says what it is, as package.json does', async () => {
+test('the labels of the image match package.json', async () => {
   const { labels } = await readDockerfile()
   const { name, version, description, license } = JSON.parse(
     await readFile(join(ROOT, 'package.json'), 'utf8'),

@@ -29,7 +29,7 @@ const manifests = await Promise.all([
 const pod = manifests.find(({ kind }) => kind === 'StatefulSet').spec.template
 const [container] = pod.spec.containers
 
-test('every manifest that kustomize is told of is valid', () => {
+test('every manifest in the kustomization is valid', () => {
   assert.deepEqual(manifests.map(({ kind }) => kind).sort(), Object.keys(MODELS).sort())
   for (const manifest of manifests) {
     const Model = MODELS[manifest.kind as keyof typeof MODELS]
@@ -38,7 +38,7 @@ test('every manifest that kustomize is told of is valid', () => {
   }
 })
 
-test('what selects pods selects ours, and what names a port names one of theirs', () => {
+test('selectors match the pods, and port names their ports', () => {
   const ports = container.ports.map(({ name }: { name: string }) => name)
   for (const { kind, spec } of manifests) {
     if (kind === 'Namespace' || kind === 'PrometheusRule') continue
@@ -49,25 +49,25 @@ test('what selects pods selects ours, and what names a port names one of theirs'
   for (const [, port = ''] of named) if (!/^\d+$/.test(port)) assert.ok(ports.includes(port), port)
 })
 
-test('no manifest has an empty list, which the API server drops and tools then find missing for ever', () => {
+test('no manifest has an empty list, which the API server drops, so that tools always see a difference', () => {
   for (const manifest of manifests) assert.doesNotMatch(JSON.stringify(manifest), /\[\]/)
   const policy = manifests.find(({ kind }) => kind === 'NetworkPolicy').spec
   assert.deepEqual(policy.policyTypes, ['Ingress', 'Egress'])
   assert.equal(policy.egress, undefined, 'a rule would let the pod out')
 })
 
-test('the PodMonitor calls its job as the alerts and dashboards do', async () => {
+test('the PodMonitor has the job name of the alerts and dashboards', async () => {
   const { spec } = manifests.find(({ kind }) => kind === 'PodMonitor')
   const { scrape_configs } = await read(ROOT, 'deploy/prometheus/prometheus.yml')
   assert.equal(pod.metadata.labels[spec.jobLabel], scrape_configs[0].job_name)
 })
 
-test('the PrometheusRule has the alerts that Prometheus is tested with', async () => {
+test('the PrometheusRule has the tested alerts', async () => {
   const { spec } = manifests.find(({ kind }) => kind === 'PrometheusRule')
   assert.deepEqual(spec, await read(ROOT, 'deploy/prometheus/wott-gateway.rules.yml'))
 })
 
-test('the pod runs as the image’s user, with settings that the gateway takes and the doors it has', async () => {
+test('the pod runs as the user of the image, with valid settings and the ports of the doors', async () => {
   const { environment, user } = await readDockerfile()
   const { runAsUser, runAsGroup } = pod.spec.securityContext
   assert.equal(`${runAsUser}:${runAsGroup}`, user)
@@ -95,7 +95,7 @@ test('the pod runs as the image’s user, with settings that the gateway takes a
     )
 })
 
-test('the ACL file that comes along loads, under the name that the pod mounts', async () => {
+test('the example ACL file loads, under the name that the pod mounts', async () => {
   const [{ name, files }] = base.configMapGenerator
   const volume = pod.spec.volumes.find((one: { name: string }) => one.name === 'access')
   assert.equal(volume.configMap.name, name)

@@ -12,7 +12,7 @@ const { Parameters, Resources, Outputs } = parse(
 )
 const { Gateway, Api, Domain, Mapping } = Resources
 
-test('the template lets nobody in but through mutual TLS', () => {
+test('the template allows access only with mutual TLS', () => {
   assert.equal(Api.Properties.DisableExecuteApiEndpoint, true)
   assert.deepEqual(Domain.Properties.MutualTlsAuthentication, {
     TruststoreUri: { Ref: 'TruststoreUri' },
@@ -22,13 +22,13 @@ test('the template lets nobody in but through mutual TLS', () => {
   assert.deepEqual(Mapping.Properties.DomainName, { Ref: 'Domain' })
 })
 
-test('the template hands payloads on as bytes, and every path to the function', () => {
+test('the template passes payloads as bytes, and every path to the function', () => {
   assert.deepEqual(Api.Properties.BinaryMediaTypes, ['*~1*'])
   const { Path, Method, RestApiId } = Gateway.Properties.Events.Everything.Properties
   assert.deepEqual([Path, Method, RestApiId], ['/{proxy+}', 'ANY', { Ref: 'Api' }])
 })
 
-test('the function has settings that there are, and a runtime that the package runs on', async () => {
+test('the function has existing settings, and a runtime that the package supports', async () => {
   const { Environment, Runtime, Handler } = Gateway.Properties
   assert.deepEqual(unknownVariables(Environment.Variables), [])
   const { engines } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'))
@@ -39,7 +39,7 @@ test('the function has settings that there are, and a runtime that the package r
   assert.match(entry, new RegExp(`^export const ${name} = createHandler\\(\\)$`, 'm'))
 })
 
-test('everything that the template refers to is in it', () => {
+test('every reference in the template has a target', () => {
   const known = new Set([...Object.keys(Parameters), ...Object.keys(Resources), 'Api.Stage'])
   const look = (value: unknown): void => {
     if (typeof value !== 'object' || value === null) return

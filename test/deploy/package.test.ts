@@ -11,7 +11,7 @@ import { blockWith } from '../support/docs.ts'
 import { ROOT } from './dockerfile.ts'
 
 const execute = promisify(execFile)
-/** Of what the package has a copy of. */
+/** The files that the package copies. */
 const SWAGGER_LICENSE = 'dist/dashboard/swagger-ui.LICENSE.txt'
 
 const packed = await temporaryFolder()
@@ -98,7 +98,7 @@ test('a function imports the packed package in the folder of docs/serverless.md:
   assert.equal(read.body.toString(), '21.5')
 })
 
-/** How the page fills the folder of a function, without making the package, and how it is tried. */
+/** The commands of the page that fill the folder of a function (without packing), and that try it. */
 async function commandsOfDocs(): Promise<[install: string, tryOut: string]> {
   const install = await blockWith('serverless.md', 'sh', 'npm pack')
   const tryOut = await blockWith('serverless.md', 'sh', 'try.mjs SENSOR')

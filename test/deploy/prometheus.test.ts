@@ -21,7 +21,7 @@ const dashboards = await readDashboards()
 const promtool = (...args: string[]) => promisify(execFile)('promtool', args)
 
 describe('the rules for alerts', () => {
-  it('are what Prometheus takes, and so is its configuration, for compose too', async () => {
+  it('are valid for Prometheus, as is its configuration, for compose too', async () => {
     await promtool('check', 'config', CONFIG)
     await promtool('check', 'rules', RULES)
     const compose = parse(await readFile(join(ROOT, 'deploy/compose/prometheus.yml'), 'utf8'))
@@ -30,7 +30,7 @@ describe('the rules for alerts', () => {
     assert.equal(compose.scrape_configs[0].job_name, own.scrape_configs[0].job_name)
   })
 
-  it('fire when they should, and not otherwise', async () => {
+  it('fire when they should, and only then', async () => {
     const tests = join(import.meta.dirname, 'prometheus/wott-gateway.rules.test.yml')
     await promtool('test', 'rules', tests)
     const { groups } = parse(await readFile(RULES, 'utf8'))
@@ -44,7 +44,7 @@ describe('the rules for alerts', () => {
   })
 })
 
-describe('a Prometheus that watches a gateway as deploy/ says', () => {
+describe('a Prometheus that is configured as in deploy/', () => {
   let folder: Folder
   let at: TestGateway
   let prometheus: Program
@@ -96,7 +96,7 @@ describe('a Prometheus that watches a gateway as deploy/ says', () => {
     readonly value: readonly [time: number, value: string]
   }
 
-  /** The samples that are numbers: a quantile of nothing is NaN, and a panel shows none. */
+  /** The samples that are numbers: a quantile without data is NaN, which a panel does not show. */
   async function ask(query: string): Promise<Sample[]> {
     const { result } = await get<{ result: Sample[] }>(`query?query=${encodeURIComponent(query)}`)
     return result.filter(({ value }) => value[1] !== 'NaN')
@@ -107,7 +107,7 @@ describe('a Prometheus that watches a gateway as deploy/ says', () => {
     return Number(count?.value[1] ?? 0)
   }
 
-  /** What a query gives once it gives anything, for which a few scrapes are enough: there is no event for a scrape. */
+  /** Polls until a query has a result, as there is no event for a scrape. A few scrapes must be enough. */
   async function answered(query: string): Promise<Sample[]> {
     for (const first = await scrapes(); ; ) {
       const found = await ask(query)
@@ -117,7 +117,7 @@ describe('a Prometheus that watches a gateway as deploy/ says', () => {
     }
   }
 
-  it('finds nothing to object to in the metrics', async () => {
+  it('accepts the metrics without a warning', async () => {
     const linted = startAny('promtool', ['check', 'metrics'], { input: await at.metrics() })
     const { code, stdout, stderr } = await linted.ended
     assert.deepEqual({ code, said: `${stdout}${stderr}` }, { code: 0, said: '' })
@@ -126,7 +126,7 @@ describe('a Prometheus that watches a gateway as deploy/ says', () => {
   it('has values for every variable and data for every panel of every dashboard', async () => {
     const device = await at.pki.issue('kitchen')
     using events = await eventSource(at, device, '/stream?filter=kitchen/%23')
-    // what a counter was before is known to rates from here on
+    // from here on, rates know an earlier value of each counter
     await answered('up == 1')
     for (const [topic, body] of [
       ['kitchen/temperature', '21.5'],
@@ -161,12 +161,12 @@ describe('a Prometheus that watches a gateway as deploy/ says', () => {
     }
   })
 
-  it('would show a panel with a slip of the pen in it', async () => {
+  it('rejects a query with a typing error', async () => {
     await assert.rejects(answered('wott_raeding{device=~".*"}'), /no data for wott_raeding/)
     await assert.rejects(answered('sum by (door (wott_streams)'), /parse error/)
   })
 
-  it('sees what a device published, and would sound no alarm', async () => {
+  it('sees the readings of a device, and fires no alert', async () => {
     const [reading] = await answered('wott_reading == 21.5')
     assert.equal(reading?.metric.device, 'kitchen')
     assert.deepEqual(await ask('ALERTS{alertstate="firing"}'), [])
@@ -174,7 +174,7 @@ describe('a Prometheus that watches a gateway as deploy/ says', () => {
 })
 
 describe('the dashboards for Grafana', () => {
-  it('have panels that neither overlap nor share an id, and data from the source one chooses', () => {
+  it('have panels that neither overlap nor share an id, and a selectable data source', () => {
     for (const { panels, text, variables } of dashboards) {
       assert.equal(new Set(panels.map(({ id }) => id)).size, panels.length)
       for (const [index, a] of panels.entries())

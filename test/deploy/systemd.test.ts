@@ -13,7 +13,7 @@ import { ROOT } from './dockerfile.ts'
 const analyze = (...args: string[]) => promisify(execFile)('systemd-analyze', args)
 const unit = await readFile(join(ROOT, 'deploy/systemd/wott-gateway.service'), 'utf8')
 
-/** `text` as a unit file of its own. */
+/** Writes `text` to a unit file for `use`. */
 async function inFile<T>(text: string, use: (path: string) => Promise<T>): Promise<T> {
   await using folder = await temporaryFolder()
   const path = join(folder.path, 'wott-gateway.service')
@@ -30,27 +30,27 @@ test('the unit is well-formed', async () => {
   assert.match(wrong.stderr, /PrivateTemp/)
 })
 
-test('the unit leaves next to nothing exposed: at most 1.3 on systemd’s scale of 10', async () => {
+test('the unit has an exposure of at most 1.3 on systemd’s scale of 10', async () => {
   const security = (text: string) =>
     inFile(text, (path) => analyze('security', '--offline=true', '--threshold=13', path))
   await security(unit)
   await assert.rejects(security(unit.replaceAll(/^SystemCallFilter=.*$/gm, '')))
 })
 
-test('the unit sets nothing that is no setting', () => {
+test('the unit sets only existing settings', () => {
   const known = new Set<string>(SETTING_NAMES.map(environmentName))
   const named = [...unit.matchAll(/\bWOTT_[A-Z_]+/g)].map(([name]) => name)
   assert.ok(named.length > 0)
   for (const name of named) assert.ok(known.has(name), name)
 })
 
-test('the unit is started again however often it crashes, and ends by itself before it is killed', () => {
+test('the unit is always restarted after a crash, and ends by itself before it is killed', () => {
   assert.match(unit, /^\[Unit\]\n(?:.+\n)*StartLimitIntervalSec=0\n/m)
   const [, seconds] = /^TimeoutStopSec=(\d+)$/m.exec(unit) ?? []
   assert.ok(Number(seconds) > loadConfig({ WOTT_ACL_FILE: 'acl' }).drainSeconds)
 })
 
-test('a reload is a SIGHUP, from the shell itself: no other program need be installed', async () => {
+test('a reload is a SIGHUP by the shell itself, without another program', async () => {
   const [, command = ''] = /^ExecReload=(.+)$/m.exec(unit) ?? []
   const [, shell = '', script = ''] = /^(\S+) -c '(.+)'$/.exec(command) ?? []
   const child = spawn('sleep', ['60'])

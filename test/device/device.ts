@@ -11,17 +11,17 @@ export const SHELLS = ['dash', 'bash', 'busybox'] as const
 
 export type Shell = (typeof SHELLS)[number]
 
-/** A machine that runs `wott-device` by one shell, with a folder for its certificate. */
+/** A machine that runs `wott-device` with one shell, with a folder for its certificate. */
 export interface Device extends AsyncDisposable {
-  /** Its certificate's folder, not there at first. */
+  /** The folder of its certificate, which does not exist at first. */
   readonly files: IdentityFiles
-  /** An empty folder of its own. */
+  /** An empty working folder. */
   readonly home: string
-  /** `wott-device ARGS --dir DIR`. A signal that ends it is code null. */
+  /** Runs `wott-device ARGS --dir DIR`. The code is null if a signal ends it. */
   wottDevice(...args: string[]): Promise<RanText>
   /** The same as a shell command, for scripts. */
   readonly command: string
-  /** Has it find a shell script in place of a program; `$real` is the program. */
+  /** Replaces a program on its PATH by a shell script, in which `$real` is the program. */
   replace(program: string, script: string): Promise<void>
   /** Undoes that. */
   restore(program: string): Promise<void>
@@ -57,7 +57,7 @@ export async function createDevice(shell: Shell): Promise<Device> {
   }
 }
 
-/** A folder with the programs of a small board: busybox for everything but curl and openssl. */
+/** A folder with the programs of a small board: busybox for everything except curl and openssl. */
 async function onlyBusybox(folder: string): Promise<string> {
   await mkdir(folder)
   const script = `busybox --install -s ${folder} && for one in busybox curl openssl; do command -v $one || exit; done`

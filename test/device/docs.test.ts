@@ -10,12 +10,12 @@ import { SCRIPT } from './device.ts'
 import { DAY_MS, equip } from './site.ts'
 
 const PAGE = join(import.meta.dirname, '../../docs/devices.md')
-/** Debian's own, for which `python3-requests` is. */
+/** Debian's Python, which has the package `python3-requests`. */
 const PYTHON = '/usr/bin/python3'
 const ID = 'kitchen.d.wott.local'
 const ACL = `user ${ID}\ntopic write kitchen/#\n`
 
-/** The code of one language, in order. */
+/** The code blocks of one language, in order. */
 async function blocksOf(language: string): Promise<string[]> {
   const text = await readFile(PAGE, 'utf8')
   const pattern = new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\`$`, 'gms')
@@ -25,9 +25,9 @@ async function blocksOf(language: string): Promise<string[]> {
 interface Place extends AsyncDisposable {
   readonly site: EnrolSite
   readonly gateway: TestGateway
-  /** The device's folder. */
+  /** The folder of the device. */
   readonly files: ReturnType<typeof identityFiles>
-  /** Code of the page with its names as they are here. */
+  /** Code of the page with the names and addresses of this test. */
   here(code: string, token?: string): string
 }
 
@@ -54,7 +54,7 @@ async function openPlace(): Promise<Place> {
   }
 }
 
-/** How many messages the gateway took, and how many certificates the device got. */
+/** The number of messages that the gateway accepted, and of certificates that the device received. */
 async function countsOf({ site, gateway }: Place) {
   const taken = await gateway.metric(
     'wott_reading{device="kitchen.d.wott.local",topic="kitchen/temperature"}',
@@ -64,7 +64,7 @@ async function countsOf({ site, gateway }: Place) {
 }
 
 describe('docs/devices.md', () => {
-  it('has lines for curl and openssl that enrol, publish and renew', async () => {
+  it('has commands with curl and openssl that enrol, publish and renew', async () => {
     await using place = await openPlace()
     const blocks = await blocksOf('sh')
     assert.equal(blocks.length, 4)

@@ -34,7 +34,7 @@ for (const shell of SHELLS)
     })
     afterEach(() => site[Symbol.asyncDispose]())
 
-    it('gets a certificate for an invite, and shows it to the gateway', async () => {
+    it('gets a certificate for an invite, and uses it at the gateway', async () => {
       await using device = await createDevice(shell)
       const { code, stdout, stderr } = await device.wottDevice(
         'enrol',
@@ -52,7 +52,7 @@ for (const shell of SHELLS)
       assert.deepEqual((await readdir(`${files.directory}/.wott-device`)).sort(), ['refreshed'])
     })
 
-    it('takes a short name, and a fingerprint in any spelling', async () => {
+    it('accepts a short name, and a fingerprint in any notation', async () => {
       await using device = await createDevice(shell)
       const [url = '', , token = '', fingerprint = ''] = await lineFor(site, 'kitchen')
       const bare = fingerprint.toLowerCase().replaceAll(':', '')
@@ -75,7 +75,7 @@ for (const shell of SHELLS)
       assert.ok(!/authorization/i.test(other.heard[0] ?? ''))
     })
 
-    it('trusts no other CA that comes along with the right one', async () => {
+    it('does not trust another CA that is sent with the right one', async () => {
       await using device = await createDevice(shell)
       const pki = await createPki(`${device.home}/pki`)
       const { directory, ca } = await pki.issue('gateway', { names: ['localhost'] })
@@ -88,7 +88,7 @@ for (const shell of SHELLS)
       assert.equal(other.heard.length, 1)
     })
 
-    it('shows the token to no other user of the machine', async () => {
+    it('hides the token from other users of the machine', async () => {
       await using device = await createDevice(shell)
       const [url = '', name = '', token = '', fingerprint = ''] = await lineFor(site, ID)
       await device.replace('curl', `printf '%s\\n' "$@" >>${device.home}/said\nexec $real "$@"`)
@@ -99,7 +99,7 @@ for (const shell of SHELLS)
       assert.ok(!said.includes(token))
     })
 
-    it('says why an invite is refused', async () => {
+    it('reports why an invite is refused', async () => {
       await using device = await createDevice(shell)
       const [url = '', name = '', token = '', fingerprint = ''] = await lineFor(site, ID)
       const refused = async (...args: string[]) => {
@@ -115,7 +115,7 @@ for (const shell of SHELLS)
       assert.match(await refused(url, name, token, fingerprint), /The invite was used before/)
     })
 
-    it('gets the same key certified again when the line is repeated', async () => {
+    it('gets another certificate for the same key when the command is repeated', async () => {
       await using device = await createDevice(shell)
       const line = await lineFor(site, ID)
       await device.replace('curl', `$real "$@"; case $* in *simpleenroll*) exit 56 ;; esac`)
@@ -133,7 +133,7 @@ for (const shell of SHELLS)
       assert.notEqual(await read(device.files.key), key)
     })
 
-    it('goes on after a crash between key and certificate, and between the files', async () => {
+    it('continues after a crash between key and certificate, and between the files', async () => {
       for (const program of ['curl', 'mv']) {
         await using device = await createDevice(shell)
         const line = await lineFor(site, ID)
@@ -166,7 +166,7 @@ for (const shell of SHELLS)
       assert.equal((await enrol()).url, 'https://localhost:8443')
     })
 
-    it('sends nothing where it cannot write', async () => {
+    it('sends nothing if it cannot write its files', async () => {
       await using device = await createDevice(shell)
       await writeFile(device.files.directory, '')
       const { code, stderr } = await device.wottDevice('enrol', ...(await lineFor(site, ID)))
@@ -179,7 +179,7 @@ for (const shell of SHELLS)
       const { directory } = device.files
       const line = (await lineFor(site, ID)).join(' ')
       const enrol = `${device.command} enrol ${line} --dir ${directory}`
-      // 4 KiB a file: room for the key and what is sent, and for nothing more
+      // 4 KiB per file: room for the key and the request, but nothing more
       const script = `mkdir ${directory} && mount -t tmpfs -o size=20k tmpfs ${directory}
         ${enrol}; echo "code $?"; (cd ${directory} && ls)
         mount -o remount,size=1m ${directory}; ${enrol}; echo "code $?"; (cd ${directory} && ls)
@@ -203,7 +203,7 @@ for (const shell of SHELLS)
       await assertEnrolled(device)
     })
 
-    it('asks with a new key after a denial, where that is wanted', async () => {
+    it('requests with a new key after a denial on demand', async () => {
       await using device = await createDevice(shell)
       const line = [site.url, 'kitchen', fingerprintOf(site)]
       const waiting = async (...args: string[]) => {
@@ -244,7 +244,7 @@ for (const shell of SHELLS)
     })
   })
 
-/** A server with the certificate of a folder that answers every request with `body`, and notes what it hears. */
+/** A server with the certificate of a folder that answers every request with `body`, and records requests. */
 async function openRecorder(directory: string, body?: string) {
   const heard: string[] = []
   const file = (name: string) => read(`${directory}/${name}`)

@@ -53,14 +53,14 @@ for (const shell of SHELLS)
       assert.equal(event, 'presented')
     })
 
-    it('spreads devices that were enrolled together over a twelfth of the life', async () => {
+    it('spreads the renewals of devices that were enrolled together over a twelfth of the life', async () => {
       await using device = await createDevice(shell)
       const due = new Set<boolean>()
-      // about half of them in the middle of the span: one kind alone has the probability 2^-20
+      // about half of them renew in the middle of the span; all or none has a probability of 2^-20
       for (let tried = 0; due.size < 2 && tried < 20; tried++) {
         const serial = await equip(site, device.files, ID, (2 / 3 + 1 / 24) * DAYS * DAY_MS)
         const offset = Number.parseInt(serial.slice(-3), 16) / 4096
-        // never on the very edge
+        // never exactly at the edge
         if (Math.abs(offset - 0.5) < 0.01) continue
         assert.equal((await device.wottDevice('renew')).code, 0)
         const isDue = (await serialOf(device)) !== serial
@@ -82,7 +82,7 @@ for (const shell of SHELLS)
       await assertWhole(device)
     })
 
-    it('renews a certificate that has expired, but not for ever, and none that was revoked', async () => {
+    it('renews a certificate that expired recently, but not a revoked one', async () => {
       await using device = await createDevice(shell)
       const serial = await equip(site, device.files, ID, (DAYS + 7) * DAY_MS)
       assert.equal((await device.wottDevice('renew')).code, 0)
@@ -103,7 +103,7 @@ for (const shell of SHELLS)
       assert.match(lost.stderr, /has been revoked/)
     })
 
-    it('says to try again later with 75 while the door is away, and then uses the same key', async () => {
+    it('exits with 75 (try again later) while the door is away, and then uses the same key', async () => {
       await using device = await createDevice(shell)
       const serial = await equip(site, device.files, ID, 25 * DAY_MS)
       await device.replace('curl', `$real "$@" >/dev/null; exit 52`)
@@ -120,7 +120,7 @@ for (const shell of SHELLS)
       await assertWhole(device)
     })
 
-    it('tells answers that pass from those that do not', async () => {
+    it('tells temporary errors from permanent ones', async () => {
       await using device = await createDevice(shell)
       await equip(site, device.files, ID, 25 * DAY_MS)
       for (const [status, wanted] of [
@@ -137,14 +137,14 @@ for (const shell of SHELLS)
       }
     })
 
-    it('is not upset by a door that is away while nothing is due', async () => {
+    it('succeeds without the door while nothing is due', async () => {
       await using device = await createDevice(shell)
       await equip({ ...site, url: 'https://localhost:1' }, device.files, ID, DAY_MS)
       const { code, stdout, stderr } = await device.wottDevice('renew')
       assert.deepEqual([code, stdout, stderr], [0, '', ''])
     })
 
-    it('finishes what a crash between its files has left', async () => {
+    it('finishes its files after a crash between them', async () => {
       await using device = await createDevice(shell)
       await equip(site, device.files, ID, 25 * DAY_MS)
       await device.replace('mv', `$real "$@"; case $* in *combined.pem*) kill -9 0 ;; esac`)
@@ -158,7 +158,7 @@ for (const shell of SHELLS)
       assert.equal((await site.ledger()).at(-1)?.event, 'presented')
     })
 
-    it('takes the files of "device add", without combined.pem and told the URL once', async () => {
+    it('works with the files of "device add", without combined.pem and with the URL given once', async () => {
       await using device = await createDevice(shell)
       await equip(site, device.files, ID, DAY_MS)
       await Promise.all(
@@ -174,7 +174,7 @@ for (const shell of SHELLS)
       await assertWhole(device)
     })
 
-    it('learns the CAs in force', async () => {
+    it('updates the CA certificates', async () => {
       await using device = await createDevice(shell)
       await equip(site, device.files, ID, DAY_MS)
       const { ca } = device.files
@@ -184,7 +184,7 @@ for (const shell of SHELLS)
       assert.equal(await read(ca), known)
     })
 
-    it('lets one run at a time at a folder, and takes over from one that was killed', async () => {
+    it('allows one run at a time per folder, and continues after one that was killed', async () => {
       await using device = await createDevice(shell)
       await equip(site, device.files, ID, DAY_MS)
       await device.replace(
@@ -233,7 +233,7 @@ for (const shell of SHELLS)
       assert.ok(posted >= 3)
     })
 
-    it('posts before and after, and says what the gateway refuses', async () => {
+    it('posts before and after, and reports a refusal of the gateway', async () => {
       await using device = await createDevice(shell)
       await using gateway = await startService(site)
       const door = ['--device-url', `https://localhost:${gateway.ports.device}`]

@@ -6,8 +6,8 @@ import { startEnrolSite } from '../enrol/site.ts'
 import { createDevice } from './device.ts'
 import { lineFor, startService } from './site.ts'
 
-describe('wott-device while the CA is replaced', () => {
-  it('renews, learns both CAs, and posts before and after the old one goes', async () => {
+describe('wott-device during a CA rotation', () => {
+  it('renews, learns both CAs, and posts before and after the old one is removed', async () => {
     await using site = await startEnrolSite()
     await using gateway = await startService(site)
     await using device = await createDevice('dash')
@@ -32,9 +32,9 @@ describe('wott-device while the CA is replaced', () => {
     const [first, fresh, ...more] = await knownCas()
     assert.deepEqual([first, more], [old, []])
 
-    // the devices of "init" have not moved
+    // the sample devices of "init" have no new certificates
     await finishRotation(site.path, { force: true })
-    // several files have changed: what was loaded between two of them still holds the old CA
+    // several files have changed, and a load between two of them still has the old CA
     await Promise.all([gateway.gateway.reload(), site.reload()])
     await post()
     // as if a day had passed

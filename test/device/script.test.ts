@@ -8,7 +8,7 @@ import { run } from '../support/clients.ts'
 import { createDevice, SCRIPT, SHELLS } from './device.ts'
 
 describe('wott-device', () => {
-  it('has no fault that shellcheck knows, for any POSIX shell', async () => {
+  it('has no finding of shellcheck, for any POSIX shell', async () => {
     const { code, stdout } = await run('shellcheck', ['--shell=sh', SCRIPT])
     assert.equal(code, 0, stdout)
   })
@@ -18,7 +18,7 @@ describe('wott-device', () => {
     assert.equal(stdout, `${VERSION}\n`)
   })
 
-  it('reads the dates of certificates as what they are', async () => {
+  it('parses the dates of certificates', async () => {
     const [source = ''] = /^seconds_of\(\) \{.*?^\}/ms.exec(await readFile(SCRIPT, 'utf8')) ?? []
     const seconds = fc.integer({ min: 0, max: Date.parse('2200-01-01') / 1000 })
     const leap = ['2028-02-28', '2028-02-29', '2028-03-01', '2100-02-28', '2100-03-01']
@@ -34,7 +34,7 @@ describe('wott-device', () => {
     }
   })
 
-  it('prints a folder as it was given, and no space at the end of a line', async () => {
+  it('prints a folder as it was given, without a space at the end of a line', async () => {
     await using device = await createDevice('dash')
     const line = ['enrol', 'https://localhost:1', 'kitchen', '0'.repeat(64), '--dir', 'a/kitchen']
     const { code, stderr } = await startAny('sh', [SCRIPT, ...line], { cwd: device.home }).ended
@@ -47,7 +47,7 @@ describe('wott-device', () => {
     assert.match(empty.stderr, /cannot be had now \(HTTP status 503\)\n$/)
   })
 
-  it('explains itself, and wrong usage, without touching anything', async () => {
+  it('prints help, and errors for wrong usage, without changing anything', async () => {
     const { code, stdout } = await run('sh', [SCRIPT, '--help'])
     assert.equal(code, 0)
     for (const word of ['enrol', 'renew', 'post', 'whoami', '75', '--replace overwrites'])

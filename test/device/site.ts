@@ -7,20 +7,20 @@ import type { EnrolSite } from '../enrol/site.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 
 export const DAY_MS = 86_400_000
-/** Life of the certificates. */
+/** The lifetime of the certificates. */
 export const DAYS = 30
 
 const ACL =
   'user kitchen.d.wott.local\ntopic readwrite kitchen/#\ntopic readwrite cmd/kitchen.d.wott.local/#\n'
 
-/** A gateway that knows the site's CA, where the kitchen may publish and read `kitchen/#` and its commands. */
+/** Starts a gateway with the site's CA, where the kitchen may publish and read `kitchen/#` and its commands. */
 export function startService({ layout }: EnrolSite): Promise<TestGateway> {
   const { authority, certs } = layout
   const settings = { certsDir: certs.directory, crlFile: authority.crl }
   return startGateway({ acl: ACL, settings })
 }
 
-/** SHA-256 of the CA's certificate, as OpenSSL prints it. */
+/** The SHA-256 fingerprint of the CA certificate, as OpenSSL prints it. */
 export function fingerprintOf({ ca }: EnrolSite): string {
   return new X509Certificate(ca).fingerprint256
 }
@@ -30,7 +30,7 @@ export async function lineFor(site: EnrolSite, name: string): Promise<string[]> 
   return [site.url, name, await site.invite(name), fingerprintOf(site)]
 }
 
-/** Puts a device's certificate into a folder, as if it had been issued `age` milliseconds ago; its serial number. */
+/** Puts a certificate into a folder that seems issued `age` milliseconds ago, and returns its serial number. */
 export async function equip(
   { layout, url }: Pick<EnrolSite, 'layout' | 'url'>,
   files: IdentityFiles,

@@ -40,7 +40,7 @@ describe('Home Assistant', () => {
     assert.equal(status, 200)
   }
 
-  /** As Home Assistant: it subscribes to announcements, then to what they name. */
+  /** Acts as Home Assistant: subscribes to announcements, then to the topics that they name. */
   async function assistant(at: TestGateway) {
     const client = await mqtt(at, await at.pki.issue('hass'), { protocolVersion: 5 })
     const messages = messagesOf(client)
@@ -52,7 +52,7 @@ describe('Home Assistant', () => {
     }
   }
 
-  it('finds numbers by their names and units, and sees them come and go', async () => {
+  it('finds numbers with names and units, and sees them go online and offline', async () => {
     await using at = await startGateway({ acl: ACL, settings })
     await using hass = await assistant(at)
     await publish(at, 'sensors/hall/text', 'not a number')
@@ -80,7 +80,7 @@ describe('Home Assistant', () => {
       return `${topic} ${payload}`
     }
     const first = await seen()
-    // it may have fallen silent by now
+    // the topic may be silent by now
     if (first.endsWith('online')) assert.equal(await seen(), `${availability} offline`)
     await publish(at, 'sensors/kitchen/temperature', '22')
     assert.deepEqual([await seen(), await seen()].sort(), [
@@ -105,7 +105,7 @@ describe('Home Assistant', () => {
     assert.equal(energy?.state_class, 'total_increasing')
   })
 
-  it('keeps what was announced over a restart, and loses what the file does not name any more', async () => {
+  it('keeps announcements over a restart, and removes those that the topics file no longer names', async () => {
     await using at = await startGateway({ acl: ACL, settings })
     await using hass = await assistant(at)
     const topics = new Map<string, string>()
@@ -126,7 +126,7 @@ describe('Home Assistant', () => {
         [topics.get("sensors/hall/climate it's"), ''],
       ].sort(([a = ''], [b = '']) => (a < b ? -1 : 1)),
     )
-    // once each: the next announcement is about another change
+    // once each, as the next announcement is about another change
     await writeFile(file, '')
     const gone = [await hass.next(), await hass.next()]
     assert.deepEqual(
@@ -135,7 +135,7 @@ describe('Home Assistant', () => {
     )
   })
 
-  it('hears of as many numbers as it may, and of none unless it is asked for', async () => {
+  it('gets a bounded number of announcements, and none without the setting', async () => {
     await using at = await startGateway({
       acl: ACL,
       settings: { ...settings, broker: 'memory:', homeAssistantSensors: '1' },

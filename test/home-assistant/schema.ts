@@ -6,7 +6,7 @@ const isText: Check = (value) => typeof value === 'string' && value !== ''
 const isTopic: Check = (value) => isText(value) && !/[+#\0]/.test(String(value))
 const isTemplate: Check = (value) => isText(value) && /^\{\{.+\}\}$/.test(String(value))
 
-/** What homeassistant/components/mqtt/sensor.py and its schemas take in an announcement, as far as it is used here or could be by mistake. */
+/** The part of the schemas of homeassistant/components/mqtt/sensor.py that is used here, or could be by mistake. */
 const SENSOR: Readonly<Record<string, Check>> = {
   name: isText,
   unique_id: (value) => isText(value) && /^[A-Za-z0-9_-]+$/.test(String(value)),
@@ -32,7 +32,7 @@ const SENSOR: Readonly<Record<string, Check>> = {
   origin: (value) => conforms(value, { name: isText, sw_version: isText }, ['name']),
 }
 
-/** Throws unless Home Assistant would take the announcement, whose topic has to be as it wants it. */
+/** Throws unless Home Assistant would accept the announcement and its topic. */
 export function checkDiscovery(topic: string, payload: string): Record<string, unknown> {
   assert.match(topic, /^homeassistant\/sensor\/[A-Za-z0-9_-]+\/config$/)
   const config = JSON.parse(payload)

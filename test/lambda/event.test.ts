@@ -7,7 +7,7 @@ import { readEvent } from '../../src/lambda/event.ts'
 import { toResult } from '../../src/lambda/result.ts'
 import { type EventName, HTTP_EVENTS, readFixture, requestEvent } from './events.ts'
 
-/** Any text without surrogates that stand alone: what UTF-8 can carry. */
+/** Any text without lone surrogates, which UTF-8 cannot carry. */
 const text = fc.string({ unit: 'grapheme', minLength: 1 })
 
 describe('an event of AWS', () => {
@@ -41,7 +41,7 @@ describe('an event of AWS', () => {
         'a/../b',
       ])
         carries(topic)
-      // an HTTP API ends the path at a "?" that it has decoded
+      // an HTTP API ends the path at a decoded "?"
       fc.assert(
         fc.property(
           text.filter((topic) => !topic.includes('?')),
@@ -61,7 +61,7 @@ describe('an event of AWS', () => {
       )
     })
 
-  it('has every value of a name where it has lists of them', () => {
+  it('has every value of a name that has a list', () => {
     for (const name of ['rest', 'http-1.0', 'http-2.0', 'alb-multi-value'] as const) {
       const { url, headers } = readEvent(
         requestEvent(name, { query: 'filter=a&filter=b%2Fc', headers: { 'x-a': ['1', '2'] } }),
@@ -71,13 +71,13 @@ describe('an event of AWS', () => {
     }
   })
 
-  it('takes a body that is text as it is', () => {
+  it('has a text body unchanged', () => {
     const event = { ...requestEvent('rest'), body: 'grün', isBase64Encoded: false }
     assert.equal(readEvent(event).body.toString(), 'grün')
     assert.equal(readEvent({ ...event, body: null }).body.length, 0)
   })
 
-  it('takes the stage and the base path off the path, and nothing else', () => {
+  it('removes only the stage and the base path from the path', () => {
     const pathOf = (name: EventName, path: string, basePath?: string, stage?: string) =>
       readEvent(requestEvent(name, { path, stage }), { basePath }).url.replace('?qos=1', '')
     assert.equal(pathOf('http-2.0', '/prod/topics/a', undefined, 'prod'), '/topics/a')

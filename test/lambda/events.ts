@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Events whose requests a function answers. */
+/** The kinds of events that a function answers. */
 export const HTTP_EVENTS = ['rest', 'http-1.0', 'http-2.0', 'alb', 'alb-multi-value'] as const
 export type EventName = (typeof HTTP_EVENTS)[number]
 
@@ -18,7 +18,7 @@ export interface EventRequest {
   /** Percent-encoded, as the client sends it. */
   readonly path?: string
   readonly query?: string
-  /** Added to those of the event. */
+  /** Added to the headers of the event. */
   readonly headers?: Readonly<Record<string, readonly string[]>>
   readonly body?: string | Buffer
   readonly stage?: string | undefined
@@ -26,7 +26,7 @@ export interface EventRequest {
   readonly pem?: string | null
 }
 
-/** What AWS makes of a request: the fixture with its path, query, headers, body and certificate put in. */
+/** The event that AWS makes of a request: the fixture with its path, query, headers, body and certificate. */
 export function requestEvent(name: EventName, request: EventRequest = {}): Json {
   const event = readFixture(name)
   const { method = 'POST', path, query, headers = {}, body, stage, pem } = request
@@ -41,7 +41,7 @@ export function requestEvent(name: EventName, request: EventRequest = {}): Json 
   return event
 }
 
-/** HTTP APIs decode the path once, and end it at the first "?" of what they have decoded; the others hand it on as it came. */
+/** HTTP APIs decode the path once, and end it at the first decoded "?"; the others pass it on unchanged. */
 function putPath(event: Json, name: EventName, path: string): void {
   const decoded = () => decodeURIComponent(path).split('?', 1)[0]
   if (name === 'http-2.0') event.rawPath = decoded()

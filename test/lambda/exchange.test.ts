@@ -30,7 +30,7 @@ function ask(
 }
 
 describe('an exchange in memory', () => {
-  it('carries the request as it is, without what is of a connection', async () => {
+  it('carries the request without headers of a connection', async () => {
     let served: Duplex | undefined
     let body: Buffer | undefined
     const answer = await ask(
@@ -66,7 +66,7 @@ describe('an exchange in memory', () => {
     assert.equal(answer.body.length, body.length)
   })
 
-  it('rejects what HTTP cannot carry', async () => {
+  it('rejects requests that HTTP cannot carry', async () => {
     const never = () => assert.fail('nothing was sent')
     for (const request of [
       { headers: new Map([['x-a', ['1\r\nx-b: 2']]]) },
@@ -77,7 +77,7 @@ describe('an exchange in memory', () => {
       await assert.rejects(ask(never, request), { name: /TypeError/ })
   })
 
-  it('rejects when the answer breaks off, or does not come in time', async () => {
+  it('rejects when the answer breaks off or is late', async () => {
     await assert.rejects(
       ask((request) => void request.socket.destroy()),
       { code: 'ECONNRESET' },

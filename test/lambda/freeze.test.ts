@@ -6,7 +6,7 @@ import { type Sandbox, startSandbox } from './sandbox.ts'
 import { invoke, type Surroundings, startSurroundings } from './site.ts'
 
 const MODULE = join(import.meta.dirname, '../../src/lambda/handler.ts')
-/** Frozen for longer than the function is sure of its connection. */
+/** Longer than the function trusts its connection without a check. */
 const FREEZE_MS = 1_100
 
 describe('a function that was frozen', () => {
@@ -42,7 +42,7 @@ describe('a function that was frozen', () => {
       const { status, json } = await publish(qos, 'after')
       assert.equal(status, 200, JSON.stringify(json))
       assert.ok(performance.now() - started < 5_000)
-      // in order with what the broker has sent before
+      // in order after earlier messages of the broker
       await client.subscribeAsync('nothing')
       assert.deepEqual(came, ['before', 'after'])
     })
@@ -72,7 +72,7 @@ describe('a function that was frozen', () => {
     assert.equal((await publish(1, 'back')).status, 200)
   })
 
-  it('reads what was retained while it was frozen', async () => {
+  it('reads a message that was retained while it was frozen', async () => {
     const client = await around.client()
     const read = () =>
       invoke(sandbox, 'rest', around.sensor, { method: 'GET', path: '/topics/wott/kept' })

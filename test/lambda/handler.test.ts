@@ -20,7 +20,7 @@ describe('a function in front of Mosquitto', () => {
     await client.subscribeAsync('wott/#', { qos: 1, rap: true })
   })
   after(() => site[Symbol.asyncDispose]())
-  // its types are not those of an EventEmitter
+  // its types do not include those of an EventEmitter
   const once = (event: string) => onceOf(client as unknown as EventEmitter, event)
 
   async function next(): Promise<{ topic: string; text: string; qos: number; retain: boolean }> {
@@ -80,7 +80,7 @@ describe('a function in front of Mosquitto', () => {
     await arrived
   })
 
-  it('reads what is retained, as it is at that moment', async () => {
+  it('reads retained messages as they are at that moment', async () => {
     const read = (path: string) =>
       invoke(site, 'http-2.0', site.sensor, { method: 'GET', path, query: '', body: '' })
     assert.equal((await read('/topics/wott/kept')).json.code, 'not_retained')
@@ -99,7 +99,7 @@ describe('a function in front of Mosquitto', () => {
     assert.equal((await read('/topics/elsewhere')).json.code, 'read_denied')
   })
 
-  it('says who asks', async () => {
+  it('answers whoami', async () => {
     for (const name of API_GATEWAY) {
       const answer = await invoke(site, name, site.sensor, {
         method: 'GET',
@@ -132,7 +132,7 @@ describe('a function in front of Mosquitto', () => {
     }
   })
 
-  it('refuses what is too large, and a setting that is there twice', async () => {
+  it('refuses a large payload, and a repeated query setting', async () => {
     const body = 'x'.repeat(1_500_000)
     const large = await invoke(site, 'rest', site.sensor, { body })
     assert.deepEqual([large.status, large.json.code], [413, 'payload_too_large'])
@@ -150,7 +150,7 @@ describe('a function in front of Mosquitto', () => {
     assert.deepEqual([answer.status, answer.json.code], [403, 'publish_denied'])
   })
 
-  it('refuses whoever has no valid certificate, whatever the headers say', async () => {
+  it('refuses a client without a valid certificate, whatever its headers', async () => {
     const { pki, sensor } = site
     const revoked = await pki.issue('revoked')
     await pki.revoke(revoked.serial)
@@ -174,7 +174,7 @@ describe('a function in front of Mosquitto', () => {
       }
   })
 
-  it('takes no identity from a load balancer unless it is told to', async () => {
+  it('accepts no identity from a load balancer without the setting', async () => {
     for (const name of ['alb', 'alb-multi-value'] as const) {
       const { status, json } = await invoke(site, name, site.sensor)
       assert.deepEqual([status, json.code], [401, 'certificate_required'])
@@ -187,14 +187,14 @@ describe('a function in front of Mosquitto', () => {
     assert.equal(JSON.parse(result.body).code, 'certificate_required')
   })
 
-  it('refuses events of other services, and what HTTP cannot carry', async () => {
+  it('refuses events of other services, and requests that HTTP cannot carry', async () => {
     await assert.rejects(site.handler(readFixture('sqs')), /not an HTTP request/)
     const headers = { 'x-a': ['1\r\nx-b: 2'] }
     const { status, json } = await invoke(site, 'rest', site.sensor, { headers })
     assert.deepEqual([status, json.code], [400, 'request_invalid'])
   })
 
-  it('looks at its files when a request comes', async () => {
+  it('checks its files at each request', async () => {
     const { pki, aclFile } = site
     const who = await pki.issue('late')
     const ask = async () => (await invoke(site, 'rest', who)).json.code
@@ -210,8 +210,8 @@ describe('a function in front of Mosquitto', () => {
   })
 })
 
-describe('a function that is to look at its files once an hour', () => {
-  it('goes by those that it has read', async () => {
+describe('a function that checks its files once an hour', () => {
+  it('uses the files that it has read', async () => {
     await using site = await startSite({ WOTT_FUNCTION_RELOAD: '3600' })
     await site.handler.ready()
     await writeFile(site.aclFile, '')
@@ -236,7 +236,7 @@ describe('a function behind a load balancer', () => {
       assert.deepEqual([nobody.status, nobody.json.code], [401, 'certificate_required'])
     })
 
-  it('refuses a header that another one might pass for', async () => {
+  it('refuses a header with an ambiguous name', async () => {
     const { sensor } = site
     const other = encodeURIComponent((await site.pki.issue('other')).certificate)
     const leaf = 'x-amzn-mtls-clientcert-leaf'
@@ -250,13 +250,13 @@ describe('a function behind a load balancer', () => {
     }
   })
 
-  it('verifies what the load balancer may not have', async () => {
+  it('verifies the certificate, as the load balancer may not have', async () => {
     const foreign = await site.pki.issue('foreign', {}, await createAuthority())
     const { json } = await invoke(site, 'alb', foreign)
     assert.equal(json.code, 'certificate_untrusted')
   })
 
-  it('takes the chain of its pass-through mode where the header is named', async () => {
+  it('accepts the chain of the pass-through mode with its header name', async () => {
     const header = 'x-amzn-mtls-clientcert'
     await using own = await startSite({
       WOTT_PROXY_IDENTITY: 'alb',
@@ -271,7 +271,7 @@ describe('a function behind a load balancer', () => {
 })
 
 describe('a function whose broker is away', () => {
-  it('says so when WOTT_FUNCTION_WAIT is over, and goes on when it is back', async () => {
+  it('answers 503 after WOTT_FUNCTION_WAIT, and continues when the broker is back', async () => {
     await using site = await startSite({ WOTT_FUNCTION_WAIT: '500' })
     const { mosquitto, sensor } = site
     assert.equal((await invoke(site, 'rest', sensor)).status, 200)
@@ -288,19 +288,19 @@ describe('a function whose broker is away', () => {
     assert.equal((await invoke(site, 'rest', sensor)).status, 200)
   })
 
-  it('ends before its own time is over', async () => {
+  it('answers before its own timeout', async () => {
     await using site = await startSite({ WOTT_FUNCTION_WAIT: '60000' })
     await site.mosquitto.kill()
     const started = performance.now()
     const { status, json } = await invoke(site, 'rest', site.sensor, {}, 1_000)
-    // a busy machine answers late, but far from WOTT_FUNCTION_WAIT
+    // a busy machine answers late, but far below WOTT_FUNCTION_WAIT
     assert.ok(performance.now() - started < 5_000)
     assert.deepEqual([status, json.code], [503, 'broker_unavailable'])
   })
 })
 
-describe('a function that is not set up', () => {
-  it('says what is wrong, and tries again', async () => {
+describe('a function with wrong settings', () => {
+  it('reports what is wrong, and tries again', async () => {
     await using site = await startSite()
     for (const [change, reason] of [
       [{ WOTT_BROKER: 'memory:' }, /WOTT_BROKER must be mqtts/],

@@ -6,9 +6,9 @@ import type { Result } from '../../src/lambda/result.ts'
 
 const BOOTSTRAP = join(import.meta.dirname, 'bootstrap.mjs')
 
-/** A process of its own for a function, which can be frozen as Lambda does between two events. */
+/** A process for a function, which can be frozen as Lambda does between two events. */
 export interface Sandbox extends AsyncDisposable {
-  /** Milliseconds that the import of its module took. */
+  /** The milliseconds of the import of its module. */
   readonly imported: number
   handler(event: unknown, context?: Context): Promise<Result>
   /** What the last answer took in milliseconds, and the process all in all: milliseconds of CPU, and megabytes. */

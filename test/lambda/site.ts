@@ -14,16 +14,16 @@ export const ACL = `user sensor.d.wott.local
 topic readwrite wott/#
 `
 
-/** What a function needs: devices, files and a Mosquitto that wants TLS with client certificates. */
+/** The environment of a function: devices, files and a Mosquitto that requires client certificates. */
 export interface Surroundings extends AsyncDisposable {
   /** The settings of the function. */
   readonly environment: Record<string, string>
-  /** Of devices. */
+  /** The CA of devices. */
   readonly pki: Pki
   readonly sensor: Credentials
   readonly aclFile: string
   readonly mosquitto: Mosquitto
-  /** Between the function and the broker. */
+  /** A proxy between the function and the broker. */
   readonly wire: TcpProxy
   /** Another client of the broker. */
   client(): Promise<MqttClient>
@@ -109,7 +109,7 @@ export interface Answered {
   readonly json: any
 }
 
-/** Has the function answer a request of somebody with this certificate; null for none. */
+/** Sends a request with this certificate to the function; null for none. */
 export async function invoke(
   { handler }: { handler(event: unknown, context?: Context): Promise<Result> },
   name: EventName,

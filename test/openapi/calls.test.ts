@@ -7,7 +7,7 @@ import { codeOf, openSite, type Site } from './site.ts'
 const document = await readDocument()
 const operations = Object.values(document.paths).flatMap((path) => Object.values(path))
 
-/** What no example can know. */
+/** Values that an example cannot contain. */
 const OTHERWISE: Record<string, (site: Site) => Promise<Call>> = {
   logIn: async ({ invite }) => ({ body: codeOf(await invite()) }),
   async replyToCommand({ client, sensor: certificate }) {
@@ -21,13 +21,13 @@ const OTHERWISE: Record<string, (site: Site) => Promise<Call>> = {
   logOut: async ({ session }) => ({ apiKey: await session() }),
 }
 
-/** The first example of every parameter, of those too that may be left out. */
+/** The first example of every parameter, also of optional ones. */
 function everyParameter({ parameters = [] }: Operation): NonNullable<Call['parameters']> {
   const known = parameters.map((parameter) => [parameter.name, examplesOf(parameter)[0]])
   return Object.fromEntries(known.filter(([, example]) => example !== undefined))
 }
 
-describe('a client that knows openapi.json alone', () => {
+describe('a client that only knows openapi.json', () => {
   let site: Site
   let who: Call
   before(async () => {
@@ -36,7 +36,7 @@ describe('a client that knows openapi.json alone', () => {
   })
   after(() => site[Symbol.asyncDispose]())
 
-  // in the order of the file: a reading is published first, and retained
+  // in the order of the file, where a retained reading is published first
   for (const operation of operations)
     for (const server of operation.servers ?? document.servers) {
       const { operationId } = operation
@@ -49,12 +49,12 @@ describe('a client that knows openapi.json alone', () => {
       })
     }
 
-  it('follows a topic, with what an EventSource accepts', async () => {
+  it('follows a topic with the Accept header of EventSource', async () => {
     const { body } = await site.client.call('readTopic', { ...who, accept: 'text/event-stream' })
     assert.match(body, /"payload":"21.5"/)
   })
 
-  it('has a page again only where it has changed', async () => {
+  it('gets a page again only if it has changed', async () => {
     for (const id of ['getDashboard', 'getReference', 'getOpenapi', 'getAsyncapi', 'getAsset']) {
       const { headers } = await site.client.call(id, who)
       const parameters = { 'If-None-Match': `${headers.etag}` }

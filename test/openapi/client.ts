@@ -1,4 +1,4 @@
-// A client that knows the gateway from openapi/openapi.json alone.
+// A client that only knows openapi/openapi.json.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { request as http, type IncomingMessage } from 'node:http'
@@ -20,7 +20,7 @@ export interface Credentials {
   readonly apiKey?: string | undefined
 }
 
-/** What is to be otherwise than in the examples of the file. */
+/** Changes to the examples of the file. */
 export interface Call extends Credentials {
   readonly server?: Server
   readonly parameters?: Readonly<Record<string, string | readonly string[]>>
@@ -28,7 +28,7 @@ export interface Call extends Credentials {
   readonly mediaType?: string
   readonly body?: string | Buffer
   readonly headers?: Readonly<Record<string, string>>
-  /** Of Node's request, for what is hardly HTTP. */
+  /** Options of Node's request, for unusual requests. */
   readonly options?: RequestOptions
 }
 
@@ -40,7 +40,7 @@ export interface Answer {
 }
 
 export interface Client {
-  /** Makes the request of an operation, and fails unless the answer is one that the file describes. */
+  /** Sends the request of an operation, and fails unless the file describes the answer. */
   call(operation: string, call?: Call): Promise<Answer>
   readonly validate: Validate
 }
@@ -48,7 +48,7 @@ export interface Client {
 export interface ClientOptions {
   readonly document: Document
   readonly ca: string
-  /** The port of the server whose port is `standard` where nothing is configured. */
+  /** The port of the server with this default port. */
   port(standard: string): number
 }
 
@@ -140,7 +140,7 @@ function headersOf(parameters: readonly Parameter[], call: Call): Record<string,
   return Object.fromEntries(pairs.filter(([, value]) => value !== undefined))
 }
 
-/** A stream has no end, so it is read up to its first event. */
+/** Reads an answer; a stream, which has no end, up to its first event. */
 async function read(response: IncomingMessage): Promise<Answer> {
   const mediaType = mediaTypeOf(response)
   let text = ''
@@ -173,7 +173,7 @@ function compare(
   }
   const media = content[mediaTypeOf(answer)] ?? content['*/*']
   assert.ok(media, `${what} with ${mediaTypeOf(answer)} is not described`)
-  // what the file does not name must not be there either
+  // a header that the file does not describe must not be present either
   const closed = '$ref' in media.schema || 'allOf' in media.schema
   const { schema } = media
   validate(closed ? { allOf: [schema], unevaluatedProperties: false } : schema, answer.body, what)

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ROOT } from '../support/generated.ts'
 
-/** The parts of OpenAPI 3.1 that the file uses, each `$ref` replaced by what it names; that of a schema by its name alone. */
+/** The parts of OpenAPI 3.1 that the file uses, with each `$ref` resolved; that of a schema is only its name. */
 export interface Document {
   readonly servers: readonly Server[]
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>

@@ -14,14 +14,14 @@ import { createValidate } from './validate.ts'
 const read = (name: string) => readFile(join(ROOT, 'openapi', name), 'utf8')
 
 describe('openapi.json', () => {
-  it("is what the OpenAPI Initiative's schema calls OpenAPI 3.1", async () => {
+  it('is valid by the OpenAPI 3.1 schema of the OpenAPI Initiative', async () => {
     const validator = new Validator()
     const { valid, errors } = await validator.validate(JSON.parse(await read('openapi.json')))
     assert.ok(valid, JSON.stringify(errors))
     assert.equal(validator.version, '3.1')
   })
 
-  it('breaks none of the rules that Redocly recommends, the strict ones included', async () => {
+  it('breaks no rule that Redocly recommends, including the strict ones', async () => {
     const config = await createConfig({
       extends: ['recommended-strict'],
       rules: { 'no-invalid-parameter-examples': 'error', 'no-invalid-schema-examples': 'error' },
@@ -33,7 +33,7 @@ describe('openapi.json', () => {
     )
   })
 
-  it('has examples of everything, each as its own schema says', async () => {
+  it('has examples of everything, each valid by its schema', async () => {
     const document = await readDocument()
     const validate = createValidate(document)
     const check = (media: Media, what: string) => {
@@ -49,7 +49,7 @@ describe('openapi.json', () => {
     }
   })
 
-  it('has a place for every error code', async () => {
+  it('documents every error code', async () => {
     const { paths } = await readDocument()
     const text = JSON.stringify(paths)
     for (const code of ERROR_CODES) assert.ok(text.includes(`"code":"${code}"`), code)
@@ -57,9 +57,9 @@ describe('openapi.json', () => {
 })
 
 describe('asyncapi.json', () => {
-  it('is valid for the parser of the AsyncAPI Initiative', async () => {
+  it('is valid by the parser of the AsyncAPI Initiative', async () => {
     const { document, diagnostics } = await new asyncapi.Parser().parse(await read('asyncapi.json'))
-    // it mentions each newer version of AsyncAPI, too
+    // the parser also reports newer versions of AsyncAPI
     const problems = diagnostics.filter(({ code }) => code !== 'asyncapi-latest-version')
     assert.deepEqual(problems, [])
     assert.deepEqual(
@@ -73,7 +73,7 @@ describe('asyncapi.json', () => {
 })
 
 describe('both documents', () => {
-  it('name settings that there are, with their defaults', async () => {
+  it('name existing settings with their defaults', async () => {
     const known = new Map(SETTING_NAMES.map((name) => [environmentName(name), SETTINGS[name]]))
     for (const name of ['openapi.json', 'asyncapi.json']) {
       const text = await read(name)

@@ -23,17 +23,17 @@ const asSensor = (operation: string, call: Call = {}) =>
 const asAlice = async (apiKey: string, call: Call = {}) =>
   site.client.call('whoami', { server: viewer, apiKey, ...call })
 
-/** A whoami of somebody with another certificate. */
+/** Calls whoami with another certificate. */
 async function as(name: string, ...more: unknown[]): Promise<Answer> {
   const issue = site.at.pki.issue as (name: string, ...more: unknown[]) => Promise<Site['sensor']>
   return site.client.call('whoami', { certificate: await issue(name, ...more) })
 }
 
 /**
- * How each refusal comes about: by what is otherwise than in the example of the operation. Not here are
- * `request_timeout`, which takes 30 seconds, `idempotency_key_in_use`, which takes a store that is slow, `method_not_allowed`, which is no
- * answer to an operation, `not_supported_here`, which is a function's or another broker's, and `subscription_refused`, which is
- * another broker's.
+ * Causes each refusal by a change to the example of the operation. Missing are
+ * `request_timeout`, which takes 30 seconds, `idempotency_key_in_use`, which needs a slow store, `method_not_allowed`, which is no
+ * answer to an operation, and `not_supported_here` and `subscription_refused`, which come from a function or from a gateway in
+ * front of another broker.
  */
 const PROVOKED: Record<
   Exclude<
@@ -94,7 +94,7 @@ const PROVOKED: Record<
     }
   },
   quota_exceeded: () => asSensor('publishMany', { body: '\n'.repeat(300_000) }),
-  // little more than the bound: what is not read resets the connection, and may take the answer with it
+  // only a little more than the bound, as unread bytes reset the connection, which may lose the answer
   headers_too_large: () => asSensor('whoami', { headers: { 'x-filler': 'x'.repeat(213_000) } }),
   internal_error: async () => {
     const body = codeOf(await site.invite())
@@ -118,7 +118,7 @@ const PROVOKED: Record<
   too_many_polls: () => asSensor('readCommands', { parameters: { wait: '1' } }),
 }
 
-/** What is answered while the list of viewers cannot be changed. */
+/** The answer while the list of viewers cannot be changed. */
 async function withoutLock(call: () => Promise<Answer>): Promise<Answer> {
   const lock = `${site.at.viewersFile}.lock`
   await rm(lock)
@@ -128,12 +128,12 @@ async function withoutLock(call: () => Promise<Answer>): Promise<Answer> {
   return answer
 }
 
-/** Of this process, which the gateway is part of: as if the disk were full. */
+/** Limits the files of this process, which includes the gateway, as if the disk were full. */
 async function limitFiles(bytes: string): Promise<void> {
   await promisify(execFile)('prlimit', ['--pid', `${process.pid}`, `--fsize=${bytes}:`])
 }
 
-describe('a client that knows openapi.json alone understands', () => {
+describe('a client that only knows openapi.json understands', () => {
   let folder: string
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'wott-refusals-'))

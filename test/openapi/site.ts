@@ -12,14 +12,14 @@ user alice
 topic read wott/#
 `
 
-/** A gateway, and a client that has nothing but openapi.json and the credentials that it asks for. */
+/** A gateway, and a client that only has openapi.json and its credentials. */
 export interface Site extends AsyncDisposable {
   readonly at: TestGateway
   readonly client: Client
   readonly sensor: Credentials
-  /** An invite for alice, to a session of so many milliseconds. */
+  /** Makes an invite for alice, for a session of that many milliseconds. */
   invite(lasts?: number): Promise<string>
-  /** A new session of alice. */
+  /** Makes a new session of alice. */
   session(lasts?: number): Promise<string>
 }
 

@@ -3,10 +3,10 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import formats from 'ajv-formats'
 import type { Document } from './document.ts'
 
-/** Fails unless `value` is as `schema` says, down to what is written in its strings. */
+/** Fails unless `value` is valid by `schema`, including the content of its strings. */
 export type Validate = (schema: object, value: unknown, what: string) => void
 
-/** What the text of a media type says. */
+/** Parses a text by its media type. */
 const DECODERS: Readonly<Record<string, (text: string) => unknown>> = {
   'application/json': (text) => JSON.parse(text),
   'application/problem+json': (text) => JSON.parse(text),
@@ -24,7 +24,7 @@ export function decode(mediaType: string, text: string): unknown {
 export function createValidate({ components }: Document): Validate {
   const ajv = new Ajv2020({ strict: false, allErrors: true })
   formats.default(ajv)
-  // which Ajv takes for a remark
+  // a keyword that Ajv ignores
   ajv.removeKeyword('contentSchema')
   ajv.addKeyword({
     keyword: 'contentSchema',

@@ -94,7 +94,7 @@ const both = (device: string, topic: string, state: string) => [
 ]
 
 describe('the presence of devices', () => {
-  it('is said when a topic is heard first, falls silent and is heard again', async () => {
+  it('is published when a topic is heard first, falls silent and is heard again', async () => {
     await using at = await start()
     const begun = performance.now()
     await at.publish('a', 't/1')
@@ -112,7 +112,7 @@ describe('the presence of devices', () => {
     assert.ok(at.deliveries.every(({ qos, retain }) => qos === 1 && retain))
   })
 
-  it('is that of a topic and, once all of its topics are silent, of the device', async () => {
+  it('is published per topic, and per device once all of its topics are silent', async () => {
     const catalog = createCatalog([entry('t/1', 100), entry('t/2', 400)], null)
     await using at = await start({ catalog })
     await at.publish('a', 't/1')
@@ -126,7 +126,7 @@ describe('the presence of devices', () => {
     assert.deepEqual(await at.heard(2), both('a', 't/2', 'offline'))
   })
 
-  it('is not of topics without a silence, of those that begin with "$", and of its own', async () => {
+  it('is not published for topics without a silence, topics with "$", and status topics', async () => {
     await using at = await start({ catalog: createCatalog([entry('quiet/#', null)], 60_000) })
     await at.publish('a', 'quiet/1')
     await at.publish('a', '$SYS/x')
@@ -140,7 +140,7 @@ describe('the presence of devices', () => {
     )
   })
 
-  it('is forgotten when somebody empties the status topic', async () => {
+  it('is forgotten when a client clears the status topic', async () => {
     await using at = await start()
     await at.publish('a', 't/1')
     assert.deepEqual(await at.heard(2), both('a', 't/1', 'online'))
@@ -150,7 +150,7 @@ describe('the presence of devices', () => {
     assert.deepEqual(await at.broker.retained('status/#'), [])
   })
 
-  it('watches as many topics as it may, and counts the others', async () => {
+  it('is watched for a bounded number of topics, and the others are counted', async () => {
     await using at = await start({ topics: 3, topicsPerDevice: 2 })
     for (const topic of ['t/1', 't/2', 't/3', 't/2']) await at.publish('a', topic)
     await at.publish('b', 't/1')
@@ -161,7 +161,7 @@ describe('the presence of devices', () => {
     assert.equal(at.presence.overflowed, 3)
   })
 
-  it('follows another topics file', async () => {
+  it('follows a new topics file', async () => {
     await using at = await start({ catalog: createCatalog([entry('t/#', 60_000)], null) })
     await at.publish('a', 't/1')
     assert.deepEqual(await at.heard(2), both('a', 't/1', 'online'))
@@ -176,8 +176,8 @@ describe('the presence of devices', () => {
   })
 })
 
-describe('after a restart', () => {
-  it('a device has as long as ever to be heard, and what was silent stays so', async () => {
+describe('presence after a restart', () => {
+  it('gives a device its full time to be heard, and keeps silent topics silent', async () => {
     await using folder = await temporaryFolder()
     const address = `file:${folder.path}/store`
     const catalog = createCatalog([entry('long/#', 400), entry('t/#', 50)], null)
@@ -186,7 +186,7 @@ describe('after a restart', () => {
       await at.publish('a', 't/1')
       assert.deepEqual(await at.heard(2), both('a', 't/1', 'online'))
       assert.deepEqual(await at.heard(2), both('a', 't/1', 'offline'))
-      // an hour before, as far as the log says
+      // an hour ago by the log
       await at.publish('b', 'long/1', '1', { received: Date.now() - 3_600_000 })
       assert.deepEqual(await at.heard(2), both('b', 'long/1', 'online'))
     }
@@ -200,7 +200,7 @@ describe('after a restart', () => {
     assert.deepEqual(await at.heard(2), both('a', 't/1', 'online'))
   })
 
-  it('a topic that came back just before is online, and what the file does not name is emptied', async () => {
+  it('has a topic online that came back just before, and clears topics that the file no longer names', async () => {
     await using folder = await temporaryFolder()
     const address = `file:${folder.path}/store`
     {
@@ -222,7 +222,7 @@ describe('after a restart', () => {
     ])
   })
 
-  it('a device that has been silent for too long is forgotten', async () => {
+  it('forgets a device that has been silent for too long', async () => {
     await using folder = await temporaryFolder()
     const address = `file:${folder.path}/store`
     {

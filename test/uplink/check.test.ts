@@ -6,7 +6,7 @@ import { message, startUplink } from './site.ts'
 
 const AWAY = { code: 'broker_unavailable', retryAfter: 2 }
 
-describe('an uplink that is asked whether it is connected', () => {
+describe('the connection check of an uplink', () => {
   it('waits for the connection, and for an answer of the broker', async () => {
     await using mosquitto = await startMosquitto()
     await using at = startUplink(mosquitto.port)
@@ -16,7 +16,7 @@ describe('an uplink that is asked whether it is connected', () => {
     assert.equal(at.uplink.state(), 'connected')
   })
 
-  it('notices that the broker is silent, and connects again at once', async () => {
+  it('notices a silent broker, and connects again at once', async () => {
     await using mosquitto = await startMosquitto()
     await using wire = await startTcpProxy(mosquitto.port)
     await using at = startUplink(wire.port)
@@ -29,13 +29,13 @@ describe('an uplink that is asked whether it is connected', () => {
     assert.equal(wire.connections, 2)
   })
 
-  it('does not take the answer to an older question for one of now', async () => {
+  it('does not accept the answer to an earlier check', async () => {
     await using mosquitto = await startMosquitto()
     await using wire = await startTcpProxy(mosquitto.port)
     await using at = startUplink(wire.port)
     await at.uplink.connected(5_000)
     wire.hold()
-    // two answers that are on their way when the machine is frozen, and come when it goes on
+    // two answers on their way when the machine is frozen, which arrive when it continues
     const before = at.uplink.check(5_000)
     await wire.held(1)
     const now = at.uplink.check(100)
@@ -45,20 +45,20 @@ describe('an uplink that is asked whether it is connected', () => {
     await assert.rejects(now, AWAY)
   })
 
-  it('says so when there is no connection in time', async () => {
+  it('fails when there is no connection in time', async () => {
     await using wire = await startTcpProxy(1)
     await using at = startUplink(wire.port)
     await assert.rejects(at.uplink.connected(100), AWAY)
     await assert.rejects(at.uplink.check(100), AWAY)
   })
 
-  it('does not wait for the end of a pause', async () => {
+  it('does not wait for the end of a reconnection pause', async () => {
     await using mosquitto = await startMosquitto()
     await using at = startUplink(mosquitto.port)
     await at.connected()
     await mosquitto.kill()
     await at.awayTimes(1)
-    // so often that the pause is many seconds long
+    // so many failures that the pause is many seconds long
     for (let failures = 0; failures < 8; failures += 1) {
       const count = at.reasons.length
       await assert.rejects(at.uplink.connected(1), AWAY)
@@ -68,7 +68,7 @@ describe('an uplink that is asked whether it is connected', () => {
     await at.uplink.connected(2_000)
   })
 
-  it('gives up an attempt that nobody answers for another', async () => {
+  it('abandons an unanswered attempt for another one', async () => {
     await using mosquitto = await startMosquitto()
     await using wire = await startTcpProxy(mosquitto.port)
     wire.stalled = true
@@ -79,7 +79,7 @@ describe('an uplink that is asked whether it is connected', () => {
     assert.equal(wire.connections, 2)
   })
 
-  it('can be closed before it has tried to connect', async () => {
+  it('can be cancelled before the first attempt to connect', async () => {
     await using mosquitto = await startMosquitto()
     const at = startUplink(mosquitto.port)
     await at.uplink.close()

@@ -24,7 +24,7 @@ describe('an uplink connects', () => {
 
   const own = (name = '127.0.0.1') => pki.issue(`broker-${name}`, { names: [name] })
 
-  it('with a client certificate, and says what is wrong without', async () => {
+  it('with a client certificate, and reports the error without one', async () => {
     const broker = await own()
     await using mosquitto = await startMosquitto({ tls: { own: broker, clients: true } })
     const { caFile, certFile, keyFile } = await pki.issue('gateway')
@@ -50,7 +50,7 @@ describe('an uplink connects', () => {
     )
   })
 
-  it('only where the certificate descends from the CA and has the name', async () => {
+  it('only if the certificate is from the CA and for the name', async () => {
     const broker = await own('elsewhere.example')
     await using mosquitto = await startMosquitto({ tls: { own: broker } })
     await using unknown = startUplink(mosquitto.port, { tls: true })
@@ -63,7 +63,7 @@ describe('an uplink connects', () => {
     )
   })
 
-  it('with a user name and a password, and takes a changed file at the next attempt', async () => {
+  it('with a user name and a password, and reads a changed file at the next attempt', async () => {
     await using mosquitto = await startMosquitto({ users: { gateway: 'correct horse' } })
     const passwordFile = join(directory, 'password')
     await writeFile(passwordFile, 'wrong\n')
@@ -78,20 +78,20 @@ describe('an uplink connects', () => {
     await at.connected()
   })
 
-  it('says which file cannot be read', async () => {
+  it('and reports a file that cannot be read', async () => {
     const passwordFile = join(directory, 'missing')
     await using at = startUplink(1, { credentials: { username: 'a', passwordFile } })
     assert.equal(await at.away(/./), `${passwordFile}: no such file`)
   })
 
-  it('to the next address where the first is dead', async () => {
+  it('to the next address if the first does not answer', async () => {
     await using mosquitto = await startMosquitto()
     await using at = startUplink([await freePort(), mosquitto.port])
     await at.connected()
     assert.match(at.reasons.join(), /^nothing is listening on 127\.0\.0\.1:\d+$/)
   })
 
-  it('not to what is not MQTT, and does not speak TLS, or closes at once', async () => {
+  it('not to a server that is not MQTT, does not speak TLS, or closes at once', async () => {
     const http = createServer((socket) => {
       socket.on('error', () => {}).end('HTTP/1.1 400 Bad Request\r\n\r\n')
     }).listen(0, '127.0.0.1')
@@ -113,13 +113,13 @@ describe('an uplink connects', () => {
     )
   })
 
-  it('not where nothing answers, and gives up after a deadline', async () => {
+  it('within a deadline, after which it gives up', async () => {
     await using broker = await startScriptedBroker({ connack: () => 'nothing' })
     await using at = startUplink(broker.port, { deadlineMs: 50 })
     assert.match(await at.away(/./), /^127\.0\.0\.1:\d+ does not answer; is it an MQTT broker\?$/)
   })
 
-  it('again where the broker does not answer any more', async () => {
+  it('again if the broker stops answering', async () => {
     await using mosquitto = await startMosquitto()
     await using proxy = await startTcpProxy(mosquitto.port)
     await using at = startUplink(proxy.port, { keepAlive: 1 })
@@ -131,7 +131,7 @@ describe('an uplink connects', () => {
     await at.uplink.publish(message('a'))
   })
 
-  it('with MQTT 3.1.1 where the broker refuses MQTT 5, and as a bridge', async () => {
+  it('with MQTT 3.1.1 if the broker refuses MQTT 5, and as a bridge', async () => {
     await using broker = await startScriptedBroker({
       connack: ({ protocolVersion }) => (protocolVersion === 5 ? { reasonCode: 0x84 } : {}),
     })
@@ -144,7 +144,7 @@ describe('an uplink connects', () => {
     assert.deepEqual([second?.protocolVersion, second?.bridgeMode], [4, true])
   })
 
-  it('with MQTT 3.1.1 where the broker only closes, when it has done so twice', async () => {
+  it('with MQTT 3.1.1 if the broker closes the connection twice', async () => {
     await using broker = await startScriptedBroker({
       connack: ({ protocolVersion }) => (protocolVersion === 5 ? 'close' : {}),
     })

@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises'
 import { type Script, startScriptedBroker } from './scripted-broker.ts'
 import { message, startUplink } from './site.ts'
 
-/** What is said at the second connection of the messages that were under way at the end of the first, by their topics. */
+/** The topics of messages in flight at the end of a connection, as reported by the next one. */
 async function cutBy(script: Script, connections = 2, at = [message('a'), message('b')]) {
   const cut: string[][] = []
   await using broker = await startScriptedBroker(script)
@@ -23,13 +23,13 @@ describe('a connection that the broker ends', () => {
     if (topic === 'b') socket.destroy()
   }
 
-  it('tells at the next one what was under way, QoS 0 included', async () => {
+  it('reports messages in flight at the next one, including QoS 0', async () => {
     assert.deepEqual(await cutBy({ onPublish }), [['a', 'b']])
     const none = [message('b', '', { qos: 0 })]
     assert.deepEqual(await cutBy({ onPublish }, 2, none), [['b']])
   })
 
-  it('does not tell what the broker has read before something that it acknowledged', async () => {
+  it('does not report messages before one that the broker acknowledged', async () => {
     const all = [message('x', '', { qos: 0 }), message('a'), message('b')]
     const script: Script = {
       onPublish(packet, { send, socket }) {
@@ -41,7 +41,7 @@ describe('a connection that the broker ends', () => {
     assert.deepEqual(await cutBy(script, 2, all), [['b']])
   })
 
-  it('tells nothing where the broker cannot be reached after that', async () => {
+  it('reports nothing if the broker cannot be reached afterwards', async () => {
     let connects = 0
     const connack: Script['connack'] = () => {
       connects += 1
@@ -50,7 +50,7 @@ describe('a connection that the broker ends', () => {
     assert.deepEqual(await cutBy({ onPublish, connack }), [])
   })
 
-  it('tells nothing where the broker says that it stops', async () => {
+  it('reports nothing if the broker said that it stops', async () => {
     const script: Script = {
       onPublish: (_, { send, socket }) => {
         send({ cmd: 'disconnect', reasonCode: 0x8b })

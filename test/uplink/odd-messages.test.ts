@@ -8,7 +8,7 @@ import { startUplink } from './site.ts'
 const text = (id: number, value: string) => Buffer.concat([Buffer.from([id]), textBytes(value)])
 const [EXPIRY, CONTENT_TYPE, RESPONSE_TOPIC, CORRELATION, USER] = [0x02, 0x03, 0x08, 0x09, 0x26]
 
-/** What no broker may send [MQTT 5 §3.3.2.3], and what is left of it. */
+/** Properties that no broker may send [MQTT 5 §3.3.2.3], and those that are left. */
 const ODD: Readonly<Record<string, readonly [Buffer, UplinkMessage['properties']]>> = {
   'a content type twice': [
     Buffer.concat([text(CONTENT_TYPE, 'a'), text(CONTENT_TYPE, 'b'), text(RESPONSE_TOPIC, 'c')]),
@@ -32,7 +32,7 @@ const ODD: Readonly<Record<string, readonly [Buffer, UplinkMessage['properties']
   ],
 }
 
-/** A broker that sends these bytes, which hold a message with QoS 1, to whoever connects. */
+/** A broker that sends these bytes, which hold a message with QoS 1, to each client. */
 function brokerThatSends(bytes: Buffer, onAcknowledged: () => void): Promise<ScriptedBroker> {
   return startScriptedBroker({
     onPacket(packet, { socket }) {
@@ -47,7 +47,7 @@ function brokerThatSends(bytes: Buffer, onAcknowledged: () => void): Promise<Scr
 
 describe('a message of the other broker', () => {
   for (const [what, [properties, left]] of Object.entries(ODD))
-    it(`with ${what} is taken without that`, async () => {
+    it(`with ${what} is accepted without that`, async () => {
       const came = Promise.withResolvers<UplinkMessage>()
       const acknowledged = Promise.withResolvers<void>()
       await using broker = await brokerThatSends(
@@ -63,7 +63,7 @@ describe('a message of the other broker', () => {
       await acknowledged.promise
     })
 
-  it('that makes the gateway throw ends the connection, and nothing else', async () => {
+  it('ends only its connection if handling it throws', async () => {
     await using broker = await brokerThatSends(
       publishBytes({ topic: 'a', properties: Buffer.alloc(0) }),
       () => {},

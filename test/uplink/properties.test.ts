@@ -15,7 +15,7 @@ const properties = fc.record(
     contentType: text,
     responseTopic: fc.constantFrom('a', 'answers/ü'),
     correlationData: fc.uint8Array().map((bytes) => Buffer.from(bytes)),
-    // of several empty values mqtt-packet reads one
+    // mqtt-packet reads only one of several empty values
     userProperties: fc.array(
       fc.tuple(
         text,
@@ -32,7 +32,7 @@ const properties = fc.record(
 const byName = (pairs: readonly UserProperty[] = []) => Map.groupBy(pairs, ([name]) => name)
 
 describe('the properties of a message in mqtt.js', () => {
-  it('come back as they went, but for the order in which mqtt.js reads names', () => {
+  it('are read as they were written, except for the order of names in mqtt.js', () => {
     fc.assert(
       fc.property(properties, fc.option(fc.integer({ min: 1 })), (sent, messageExpiry) => {
         const packet: IPublishPacket = {
@@ -59,7 +59,7 @@ describe('the properties of a message in mqtt.js', () => {
     )
   })
 
-  it('go in their order, whatever their names', () => {
+  it('are written in order, whatever their names', () => {
     const userProperties = [
       ...[['b', '1'] as const, ['a', '2'] as const, ['b', '3'] as const],
       ...[['1', '4'] as const, ['__proto__', '5'] as const, ['', ''] as const],
@@ -70,7 +70,7 @@ describe('the properties of a message in mqtt.js', () => {
     assert.ok(bytes.includes(userPropertyBytes(...userProperties)))
   })
 
-  it('are none where there are none', () => {
+  it('are null where there are none', () => {
     assert.equal(fromPacketProperties(undefined), null)
     assert.equal(fromPacketProperties({ topicAlias: 1, subscriptionIdentifier: 1 }), null)
     assert.deepEqual(toPacketProperties({ properties: null, messageExpiry: null }), {})

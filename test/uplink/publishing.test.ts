@@ -21,7 +21,7 @@ function refuses(code: ErrorCode, pattern = /./) {
   }
 }
 
-/** Every PUBLISH so far, and a promise for as many of them. */
+/** Collects each PUBLISH, with a promise for a number of them. */
 function collector() {
   const got: { packet: IPublishPacket; peer: Peer }[] = []
   let look = () => {}
@@ -42,7 +42,7 @@ function collector() {
 }
 
 describe('a message to the other broker', () => {
-  it('is refused as its reason code says', async () => {
+  it('is refused by its reason code', async () => {
     const refused: UplinkRefusal[] = []
     const meter = {
       ...silentMeter,
@@ -76,7 +76,7 @@ describe('a message to the other broker', () => {
     await at.uplink.publish(message('16'))
   })
 
-  it('is refused by name where the broker has said that it takes none like it', async () => {
+  it('is refused with the limit that the broker has announced', async () => {
     await using mosquitto = await startMosquitto({
       lines: ['max_packet_size 100', 'retain_available false', 'max_qos 1'],
     })
@@ -124,7 +124,7 @@ describe('a message to the other broker', () => {
       )
   })
 
-  it('is given up after its deadline, and its later acknowledgement changes nothing', async () => {
+  it('fails after its deadline, and a later acknowledgement has no effect', async () => {
     await using mosquitto = await startMosquitto()
     await using proxy = await startTcpProxy(mosquitto.port)
     await using at = startUplink(proxy.port, { deadlineMs: 300 })
@@ -158,7 +158,7 @@ describe('a message to the other broker', () => {
     assert.deepEqual(at.uplink.pending(), { messages: 0, bytes: 0 })
   })
 
-  it('waits for its turn where the broker takes few at once, in the order of the calls', async () => {
+  it('waits in order where the broker has a small Receive Maximum', async () => {
     const { onPublish, reached, got } = collector()
     await using broker = await startScriptedBroker({
       onPublish,
@@ -167,11 +167,11 @@ describe('a message to the other broker', () => {
     await using at = startUplink(broker.port)
     await at.connected()
     const all = ['1', '2', '3', '4'].map((topic) => at.uplink.publish(message(topic)))
-    // QoS 0 needs no acknowledgement, but does not overtake
+    // QoS 0 needs no acknowledgement, but does not overtake others
     all.push(at.uplink.publish(message('5', 'x', { qos: 0 })))
     for (const index of [0, 1, 2, 3]) {
       await reached(Math.min(index + 2, 5))
-      // sent with an answer: nothing more has come before it
+      // the answer shows that nothing more came before it
       const { packet, peer } = got[index] as (typeof got)[number]
       assert.ok(got.length <= index + 2 || index >= 2)
       peer.send(puback(packet))
@@ -183,7 +183,7 @@ describe('a message to the other broker', () => {
     )
   })
 
-  it('is refused where too many wait', async () => {
+  it('is refused if too many wait', async () => {
     const { onPublish, reached, got } = collector()
     await using broker = await startScriptedBroker({ onPublish })
     await using at = startUplink(broker.port, {
@@ -204,7 +204,7 @@ describe('a message to the other broker', () => {
     assert.deepEqual(uplink.pending(), { messages: 0, bytes: 0 })
   })
 
-  it('makes another connection when nothing is acknowledged any more', async () => {
+  it('causes a reconnection when nothing is acknowledged any more', async () => {
     const { onPublish } = collector()
     await using broker = await startScriptedBroker({ onPublish })
     await using at = startUplink(broker.port, { deadlineMs: 50 })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { reasonText } from '../../src/uplink/reason.ts'
 
-it("the gateway's sentence follows the name of the reason code, without clauses of MQTT", () => {
+it('the sentence of a refusal follows the name of its reason code, without MQTT clauses', () => {
   const said: [reasonCode: number, reasonString: string | undefined, shown: string][] = [
     [0x87, 'The file says no.', 'Not authorized: The file says no'],
     [0x87, undefined, 'Not authorized'],
@@ -16,7 +16,7 @@ it("the gateway's sentence follows the name of the reason code, without clauses 
   }
 })
 
-it('a sentence as long as MQTT allows costs little, and is cut off', () => {
+it('a sentence as long as MQTT allows is handled quickly, and shortened', () => {
   const started = process.cpuUsage()
   const reasonString = `begin${' '.repeat(65_000)}end`
   assert.equal(

@@ -15,11 +15,11 @@ export interface Peer {
   readonly socket: Socket
 }
 
-/** What a broker does that no real one here can be made to do. */
+/** The behaviour of a broker, for what no real broker can be made to do. */
 export interface Script {
-  /** What its CONNACK says besides that it accepts; or what it does instead. */
+  /** The CONNACK apart from its acceptance, or what happens instead. */
   connack?(connect: IConnectPacket): Partial<IConnackPacket> | 'nothing' | 'close'
-  /** Without it, each PUBLISH with QoS 1 is acknowledged. */
+  /** Handles a PUBLISH; by default QoS 1 is acknowledged. */
   onPublish?(packet: IPublishPacket, peer: Peer): void
   onPacket?(packet: Packet, peer: Peer): void
 }

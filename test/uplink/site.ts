@@ -8,15 +8,15 @@ export interface TestUplink extends AsyncDisposable {
   readonly uplink: Uplink
   /** Resolves once there have been this many connections. */
   connected(count?: number): Promise<void>
-  /** Resolves with the first reason, past or future, that fits. */
+  /** Resolves with the first reason, past or future, that matches. */
   away(pattern: RegExp): Promise<string>
   /** Resolves once there have been this many reasons. */
   awayTimes(count: number): Promise<void>
-  /** Every reason so far for which there was no connection. */
+  /** All reasons so far for a missing connection. */
   readonly reasons: string[]
 }
 
-/** An uplink to the broker on this port of the loopback interface. */
+/** Starts an uplink to the broker on this port of the loopback interface. */
 export function startUplink(
   port: number | readonly number[],
   options: Partial<Omit<UplinkOptions, 'credentials'>> & {
@@ -95,7 +95,7 @@ export function startUplink(
   }
 }
 
-/** A message of QoS 1 with a text. */
+/** A message of QoS 1. */
 export function message(
   topic: string,
   text = 'x',

@@ -17,7 +17,7 @@ const PROPERTIES = {
 } as const
 
 describe('an uplink to Mosquitto', () => {
-  it('publishes, and gets what it subscribes to with its properties', async () => {
+  it('publishes, and receives messages with their properties', async () => {
     await using mosquitto = await startMosquitto()
     const came = Promise.withResolvers<UplinkMessage>()
     await using at = startUplink(mosquitto.port, { onMessage: came.resolve })

@@ -19,7 +19,7 @@ const session = (id: string, name: string, expires = 1000) => ({
 })
 const book = (more: Partial<Book>): Book => ({ invites: [], sessions: [], views: [], ...more })
 
-test('one viewer keeps the youngest twenty sessions, and pushes out nobody else', () => {
+test('one viewer keeps the newest twenty sessions, and does not remove those of others', () => {
   const many = Array.from({ length: 50 }, (_, n) => session(`a${n}`, 'alice'))
   const kept = tidy(book({ sessions: [session('b', 'bob'), ...many] }), 0).sessions
   assert.deepEqual(
@@ -28,13 +28,13 @@ test('one viewer keeps the youngest twenty sessions, and pushes out nobody else'
   )
 })
 
-test('there are no more than a thousand sessions, and what has expired is gone', () => {
+test('there are at most a thousand sessions, and expired ones are removed', () => {
   const all = Array.from({ length: 1500 }, (_, n) => session(`${n}`, `viewer${n}`))
   assert.equal(tidy(book({ sessions: all }), 0).sessions.length, 1000)
   assert.equal(tidy(book({ sessions: [session('a', 'alice', 5)] }), 5).sessions.length, 0)
 })
 
-test('an invite is traded once, and not when it is too late', () => {
+test('an invite can be used once, until it expires', () => {
   const invited = book({ invites: [{ name: 'alice', codeHash: 'h', expires: 10, lasts: 100 }] })
   assert.equal(redeem(invited, 'h', NEW, 10), null)
   const traded = redeem(invited, 'h', NEW, 9)
@@ -42,7 +42,7 @@ test('an invite is traded once, and not when it is too late', () => {
   assert.equal(redeem(traded?.book ?? book({}), 'h', NEW, 9), null)
 })
 
-test('revoking a viewer, or one session, leaves the others alone', () => {
+test('revoking a viewer or one session does not affect others', () => {
   const open = book({
     sessions: [session('1', 'alice'), session('2', 'alice'), session('3', 'bob')],
   })
@@ -58,14 +58,14 @@ test('a text that is not a list of viewers is refused', () => {
   assert.throws(() => parseBook(JSON.stringify(wrong)), /not a viewers file, or it is damaged/)
 })
 
-test('a session whose cookie an older gateway signed has ended, and invites stay', () => {
+test('sessions of an older gateway with signed cookies have ended, and invites stay', () => {
   const { tokenHash: _, ...signed } = session('1', 'alice')
   const invites = [{ name: 'bob', codeHash: 'h', expires: 10, lasts: 100 }]
   const text = JSON.stringify({ key: 'old', invites, sessions: [signed, session('2', 'alice')] })
   assert.deepEqual(parseBook(text), { invites, sessions: [session('2', 'alice')], views: [] })
 })
 
-test('a viewer has one view, which goes with an empty one, the revoking of the viewer or a thousand others', () => {
+test('a viewer has one view, which an empty one, revoking the viewer or a thousand others remove', () => {
   const names = (of: Book) => of.views.map(({ name, query }) => `${name} ${query}`)
   const chosen = keepView(keepView(keepView(book({}), 'alice', 'a'), 'bob', 'b'), 'alice', 'c')
   assert.deepEqual(names(chosen), ['bob b', 'alice c'])

@@ -15,7 +15,7 @@ const LINK: ClientLink = {
   end() {},
 }
 
-it('thousands of clients are listed in small pieces, and others have their turn between them', async () => {
+it('thousands of clients are listed in small steps, which do not block the event loop', async () => {
   const { broker } = await openMqtt('memory:', '')
   const terms = { cleanStart: true, expiry: 0, will: null, link: LINK }
   for (let n = 0; n < CLIENTS; n++)

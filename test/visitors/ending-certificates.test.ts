@@ -5,7 +5,7 @@ import { collectLog } from '../support/log.ts'
 
 const DAY_MS = 86_400_000
 
-it('certificates are named from some days before their end on, those that end first first, the own ones before', (t) => {
+it('certificates are reported some days before they expire, in that order, after the own ones', (t) => {
   const { log, lines } = collectLog()
   const now = Date.UTC(2030, 0, 1)
   t.mock.timers.enable({ apis: ['Date', 'setInterval', 'setTimeout'], now })

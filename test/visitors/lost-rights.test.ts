@@ -29,7 +29,7 @@ async function lost(before: string, after: string): Promise<unknown> {
   return lines[0]?.lost ?? []
 }
 
-it('rights are lost where no line gives them any more, or one denies', async () => {
+it('rights are lost if no line allows them any more, or one denies them', async () => {
   assert.deepEqual(await lost('user a\ntopic x\n', 'user a\ntopic x\n'), [])
   assert.deepEqual(await lost('user a\ntopic x\n', 'user a\ntopic read x\n'), ['publish x'])
   assert.deepEqual(await lost('user a\ntopic x/y\n', 'user a\ntopic x/#\n'), [])

@@ -18,7 +18,7 @@ describe('a revocation list', () => {
   })
   after(() => rm(directory, { recursive: true, force: true }))
 
-  it('is verified by the key of its issuer, of every kind that OpenSSL signs with', async () => {
+  it('is verified by the key of its issuer, for every algorithm of OpenSSL', async () => {
     const at = (name: string) => join(directory, name)
     await writeFile(at('index'), 'R\t361231235959Z\t261123120000Z\t07\tunknown\t/CN=x\n')
     await writeFile(at('conf'), `[ca]\ndatabase = ${at('index')}\ndefault_md = sha256\n`)
@@ -66,13 +66,13 @@ describe('a revocation list', () => {
     assert.equal(readLists(Buffer.concat([der, der])).length, 2)
   })
 
-  it('is found by the name of its issuer, however that is written', async () => {
+  it('is found by the name of its issuer, in any encoding', async () => {
     const root = await makeCertificate('Root  CA')
     const list = readLists(Buffer.from(await makeList({ ...root, name: 'root ca' })))
     assert.equal(createRevocations(list).hasListOf(readCertificate(root.der)), true)
   })
 
-  it('is refused where what it leaves out is not known', async () => {
+  it('is refused if it is incomplete in an unknown way', async () => {
     const root = await makeCertificate('Root')
     const read = async (...extensions: Extension[]) =>
       readLists(Buffer.from(await makeList(root, { extensions })))
@@ -88,7 +88,7 @@ describe('a revocation list', () => {
     assert.equal((await read(new Extension(...onlyFor('users'))))[0]?.scope, 'users')
   })
 
-  it('that is for some distribution points is for certificates that name one of them', async () => {
+  it('with distribution points is for certificates that name one of them', async () => {
     const root = await makeCertificate('Root')
     const uri = Buffer.from('http://x/1')
     const names = [0xa0, uri.length + 2, 0x86, uri.length, ...uri]

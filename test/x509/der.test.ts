@@ -22,7 +22,7 @@ function timeOf(tag: number, text: string): number {
 }
 
 describe('DER', () => {
-  it('is divided into its elements', () => {
+  it('is split into its elements', () => {
     const found = elements(hex('02010504003003000102'))
     assert.deepEqual(
       found.map(({ tag, content }) => [tag, content.toString('hex')]),
@@ -42,7 +42,7 @@ describe('DER', () => {
     ['a length that breaks off', '0482ff'],
     ['a length of five bytes', '04850000000001ff'],
     ['a length of 4 GiB', '0484ffffffff'],
-    ['something after the last element', '04010104'],
+    ['bytes after the last element', '04010104'],
   ] as const)
     it(`is refused where it has ${what}`, () => {
       assert.throws(() => elements(hex(bytes)), MalformedError)
@@ -53,7 +53,7 @@ describe('DER', () => {
       assert.equal(elements(hex(`${prefix}010203`))[0]?.content.length, 3, prefix)
   })
 
-  it('is read to its end or refused, whatever it is', () => {
+  it('is read to its end or refused, for any bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
         let found: readonly Element[] = []
@@ -86,7 +86,7 @@ describe('DER', () => {
     [GENERALIZED_TIME, ''],
     [OCTET_STRING, '991231235959Z'],
   ] as const)
-    it(`has no time ${text} of tag ${tag}`, () => {
+    it(`has no valid time ${text} with tag ${tag}`, () => {
       assert.throws(() => timeOf(tag, text), MalformedError)
     })
 

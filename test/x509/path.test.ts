@@ -54,7 +54,7 @@ const objectionOf = (of: Case, more?: object) => {
   )
 }
 
-/** What OpenSSL says; its -crl_check asks for the lists of the last certificate alone, as Mosquitto does. */
+/** The verdict of OpenSSL; its -crl_check uses only the lists for the last certificate, as Mosquitto does. */
 async function theirs({ leaf, sent = [], trusted, lists }: Case): Promise<boolean> {
   const file = async (name: string, texts: string[]) => {
     const path = join(directory, name)
@@ -86,7 +86,7 @@ async function theirs({ leaf, sent = [], trusted, lists }: Case): Promise<boolea
 }
 
 describe('a path', () => {
-  it('holds where OpenSSL says so, and nowhere else', async () => {
+  it('is valid exactly where OpenSSL says so', async () => {
     const root = await makeCertificate('Root')
     const tight = await makeCertificate('Tight', { pathLength: 0 })
     const late = await makeCertificate('Late', { from: -20, to: -1 })
@@ -152,7 +152,7 @@ describe('a path', () => {
       assert.equal(objectionOf(of) === null, await theirs(of), `${what}: ${objectionOf(of)}`)
   })
 
-  it('is looked up by issuer and serial number, in lists as OpenSSL takes them', async () => {
+  it('is checked by issuer and serial number, with the lists that OpenSSL would use', async () => {
     const root = await makeCertificate('Root')
     const other = await makeCertificate('Other')
     const leaf = await makeCertificate('device', { by: root, authority: false, serial: '07' })
@@ -192,7 +192,7 @@ describe('a path', () => {
       assert.equal(objectionOf(of) === null, await theirs(of), `${what}: ${objectionOf(of)}`)
   })
 
-  it('needs no list of the root, but is looked up in it', async () => {
+  it('needs no list of the root, but is checked with one', async () => {
     const root = await makeCertificate('Root')
     const issuing = await makeCertificate('Issuing', { by: root })
     const leaf = await makeCertificate('device', { by: issuing, authority: false })
@@ -206,7 +206,7 @@ describe('a path', () => {
     assert.equal(objectionOf({ ...of, lists: [list, late] }), 'CRL_HAS_EXPIRED Issuing')
   })
 
-  it('may be looked up in a late list, which still revokes', async () => {
+  it('may be checked with an expired list, which still revokes', async () => {
     const root = await makeCertificate('Root')
     const leaf = await makeCertificate('device', { by: root, authority: false })
     const of = { leaf, trusted: [root], lists: [await makeList(root, { to: -0.5 })] }
@@ -216,7 +216,7 @@ describe('a path', () => {
     assert.equal(objectionOf({ ...of, lists: revoked }, { allowExpired: true }), 'CERT_REVOKED')
   })
 
-  it('is blamed on whom it has to be', async () => {
+  it('is refused with the certificate at fault', async () => {
     const late = await makeCertificate('Late', { from: -20, to: -1 })
     const leaf = await makeCertificate('device', { by: late, authority: false, from: -5, to: -1 })
     assert.equal(objectionOf({ leaf, trusted: [late] }), 'CERT_HAS_EXPIRED Late')
@@ -226,7 +226,7 @@ describe('a path', () => {
     assert.equal(objectionOf({ leaf: old, trusted: [late] }), 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY')
   })
 
-  it('is found among many authorities of one name without asking each', async () => {
+  it('is found among many CAs of one name without trying each', async () => {
     const root = await makeCertificate('Root')
     const leaf = await makeCertificate('device', { by: root, authority: false })
     const many = await Promise.all(
@@ -237,7 +237,7 @@ describe('a path', () => {
     assert.notEqual(objectionOf({ leaf, sent: many, trusted: [stranger] }), null)
   })
 
-  it('holds until the first of its certificates and lists ends', async () => {
+  it('is valid until the first of its certificates and lists expires', async () => {
     const root = await makeCertificate('Root', { to: 5 })
     const leaf = await makeCertificate('device', { by: root, authority: false, to: 9 })
     const of = { leaf, trusted: [root] }

@@ -45,7 +45,7 @@ describe('a PEM file', () => {
       assert.throws(() => read(text), reason)
   })
 
-  it('is what was written', () => {
+  it('is read as it was written', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ minLength: 1 })), (all) => {
         const ders = all.map((bytes) => Buffer.from(bytes))
