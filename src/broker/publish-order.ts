@@ -19,9 +19,16 @@ export interface PublishOrder {
   join(topic: string): PlaceInOrder
 }
 
-interface Waiter extends Link<Waiter> {
+/** A class, because V8 makes object literals that often survive in the old heap, where they keep emitted messages alive. */
+class Waiter implements Link<Waiter> {
   readonly topic: string
-  emit: (() => void) | null
+  emit: (() => void) | null = null
+  before: Waiter | null = null
+  after: Waiter | null = null
+
+  constructor(topic: string) {
+    this.topic = topic
+  }
 }
 
 export function createPublishOrder(): PublishOrder {
@@ -53,11 +60,11 @@ export function createPublishOrder(): PublishOrder {
 
   return {
     get length() {
-      return waiters.size
+      return length
     },
     has: (topic) => topics.has(topic),
     join(topic) {
-      const waiter: Waiter = { topic, emit: null, before: null, after: null }
+      const waiter = new Waiter(topic)
       waiters.add(waiter)
       count(topic, 1)
       const settle = (emit: () => void) => {
