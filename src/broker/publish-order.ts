@@ -60,7 +60,7 @@ export function createPublishOrder(): PublishOrder {
 
   return {
     get length() {
-      return length
+      return waiters.size
     },
     has: (topic) => topics.has(topic),
     join(topic) {

@@ -51,6 +51,7 @@ export function serveConnection(
       },
       onFull: () => fail(connection, noMemory(), 'memory'),
       join: world.join,
+      isBusy: world.turns.hasWaiting,
     })
   }
 

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream'
 import type { Hold } from '../budget/ledger.ts'
 import { type Join, joinPackets } from './join.ts'
 
-/** What is on its way to one client: gathered for a turn of the event loop, then written as one. */
+/** The packets that are on their way to one client: gathered for a turn of the event loop or longer, then written as one. */
 export interface Wire {
   /** Bytes that the system has not taken yet. */
   waiting(): number
@@ -23,6 +23,10 @@ export interface WireOptions {
   /** There is no room in memory for what was written. */
   onFull(): void
   readonly join?: Join
+  /** Whether work waits for its turn. */
+  isBusy?(): boolean
+  /** A monotonic clock in milliseconds. */
+  now?(): number
 }
 
 /** This many bytes do not wait for the end of the turn, and go to the stream as one write. */
@@ -31,11 +35,14 @@ const PIECE_BYTES = 65_536
 const MOST_WRITES = 2
 /** So many small pieces become one: each takes a hundred bytes besides its own. */
 const FOLDED = 64
+/** While work waits for its turn, a client gets a write at most this often: one of many packets costs little more than one of a single packet. */
+const GATHER_MS = 10
+/** This many bytes are not gathered for longer: TLS sends them as a record of its largest size. */
+const RECORD_BYTES = 16_384
 
-export function createWire(
-  stream: Duplex,
-  { held, onTaken, onFull, join = joinPackets }: WireOptions,
-): Wire {
+export function createWire(stream: Duplex, options: WireOptions): Wire {
+  const { held, onTaken, onFull, join = joinPackets } = options
+  const { isBusy = () => false, now = () => performance.now() } = options
   let gathered: Buffer[] = []
   let gatheredBytes = 0
   // what the stream is not given before it is done with a write
@@ -44,7 +51,8 @@ export function createWire(
   let unfolded = 0
   let writes = 0
   let isPlanned = false
-  let lastTaken = performance.now()
+  let lastTaken = now()
+  let lastFlush = Number.NEGATIVE_INFINITY
 
   function waiting(): number {
     return gatheredBytes + laterBytes + stream.writableLength
@@ -52,6 +60,7 @@ export function createWire(
 
   function flush(): void {
     if (gatheredBytes === 0 || stream.destroyed) return
+    lastFlush = now()
     const bytes = join(gathered, gatheredBytes)
     gathered = []
     gatheredBytes = 0
@@ -76,7 +85,7 @@ export function createWire(
 
   function taken(): void {
     writes -= 1
-    lastTaken = performance.now()
+    lastTaken = now()
     if (later.length > 0 && !stream.destroyed) pass(nextPiece())
     held.resize(waiting())
     onTaken()
@@ -93,7 +102,18 @@ export function createWire(
 
   function flushPlanned(): void {
     isPlanned = false
-    flush()
+    if (gathersLonger()) plan()
+    else flush()
+  }
+
+  function gathersLonger(): boolean {
+    return gatheredBytes < RECORD_BYTES && isBusy() && now() - lastFlush < GATHER_MS
+  }
+
+  function plan(): void {
+    if (isPlanned) return
+    isPlanned = true
+    setImmediate(flushPlanned)
   }
 
   return {
@@ -102,15 +122,13 @@ export function createWire(
       const bytes = waiting()
       return bytes < PIECE_BYTES || held.fits(bytes + PIECE_BYTES)
     },
-    quiet: () => performance.now() - lastTaken,
+    quiet: () => now() - lastTaken,
     write(bytes) {
-      if (gatheredBytes === 0 && writes === 0) lastTaken = performance.now()
+      if (gatheredBytes === 0 && writes === 0) lastTaken = now()
       gathered.push(bytes)
       gatheredBytes += bytes.length
       if (gatheredBytes >= PIECE_BYTES) flush()
-      if (isPlanned) return
-      isPlanned = true
-      setImmediate(flushPlanned)
+      plan()
     },
     end() {
       flush()

@@ -10,6 +10,8 @@ export interface Turns {
   enter(key: string, work: () => void, least?: number): void
   /** Whether the slice of the work that is being done is over: the rest of it has to enter again. */
   isOver(): boolean
+  /** Whether work waits for its turn. */
+  hasWaiting(): boolean
   /** Calls `act` with each item, in slices, until it returns false. Rejects with what it throws. */
   each<T>(key: string, items: readonly T[], act: (item: T) => unknown): Promise<void>
 }
@@ -170,6 +172,7 @@ export function createTurns(
   return {
     enter,
     isOver,
+    hasWaiting: () => lines.size > 0,
     each(key, items, act) {
       let index = 0
       return new Promise((resolve, reject) => {

@@ -10,6 +10,8 @@ function open() {
   const writes: string[] = []
   let take = () => {}
   let taken = 0
+  let isBusy = false
+  let time = 0
   const stream = new Duplex({
     read() {},
     write(chunk, _encoding, done) {
@@ -23,8 +25,21 @@ function open() {
       taken += 1
     },
     onFull() {},
+    isBusy: () => isBusy,
+    now: () => time,
   })
-  return { wire, writes, take: () => take(), taken: () => taken }
+  return {
+    wire,
+    writes,
+    take: () => take(),
+    taken: () => taken,
+    setBusy(value: boolean) {
+      isBusy = value
+    },
+    pass(milliseconds: number) {
+      time += milliseconds
+    },
+  }
 }
 
 describe('the wire', () => {
@@ -37,6 +52,49 @@ describe('the wire', () => {
     take()
     await setImmediate()
     assert.deepEqual([wire.waiting(), taken()], [0, 1])
+  })
+
+  it('gathers for 10 milliseconds while work waits for its turn', async () => {
+    const { wire, writes, take, setBusy, pass } = open()
+    setBusy(true)
+    wire.write(Buffer.from('a'))
+    await setImmediate()
+    // the first write of a while does not gather
+    assert.deepEqual(writes, ['a'])
+    take()
+    for (const text of ['b', 'c', 'd']) {
+      pass(3)
+      wire.write(Buffer.from(text))
+      await setImmediate()
+    }
+    assert.deepEqual(writes, ['a'])
+    pass(1)
+    await setImmediate()
+    assert.deepEqual(writes, ['a', 'bcd'])
+  })
+
+  it('writes what it has gathered as soon as no work waits', async () => {
+    const { wire, writes, take, setBusy } = open()
+    wire.write(Buffer.from('a'))
+    await setImmediate()
+    take()
+    setBusy(true)
+    wire.write(Buffer.from('b'))
+    await setImmediate()
+    setBusy(false)
+    await setImmediate()
+    assert.deepEqual(writes, ['a', 'b'])
+  })
+
+  it('does not gather more than a TLS record', async () => {
+    const { wire, writes, take, setBusy } = open()
+    wire.write(Buffer.from('a'))
+    await setImmediate()
+    take()
+    setBusy(true)
+    wire.write(Buffer.alloc(16_384))
+    await setImmediate()
+    assert.equal(writes.length, 2)
   })
 
   it('does not wait for the end of the turn with many bytes', () => {

@@ -44,14 +44,16 @@ describe('turns', () => {
   })
 
   it('are given to each device in slices, however much work the first one has', async () => {
-    const { work, tire, done, waits } = open()
+    const { turns, work, tire, done, waits } = open()
     for (const key of ['flood', 'other']) tire(key)
     done.length = 0
     const before = waits()
+    assert.equal(turns.hasWaiting(), false)
     for (let count = 0; count < 6; count++) work('flood', 0.5)
     for (let count = 0; count < 4; count++) work('other', 0.5)
     assert.deepEqual(done, [])
     assert.equal(waits() - before, 10)
+    assert.equal(turns.hasWaiting(), true)
     await nextTurn()
     assert.deepEqual(done, ['flood', 'flood', 'other', 'other'])
     await nextTurn()
