@@ -55,8 +55,7 @@ export function createPacketReader(stream: Duplex, options: ReaderOptions): Pack
     state = 'waiting'
     enter(readSlice)
     if ((state as string) !== 'waiting') return
-    // a flood is not read while it waits for its turn
-    pause()
+    time()
     countHeld()
   }
 
@@ -141,7 +140,11 @@ export function createPacketReader(stream: Duplex, options: ReaderOptions): Pack
     if (state === 'stopped') return
     lastHeard = performance.now()
     frames.push(chunk)
-    read()
+    if (state === 'waiting') {
+      // a flood is not read while it waits for its turn; one more chunk takes less time than stopping for each
+      pause()
+      countHeld()
+    } else read()
   })
 
   return {
