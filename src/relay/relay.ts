@@ -12,6 +12,7 @@ import type { MessageProperties, Qos } from '../topic/message.ts'
 import {
   MAX_PROPERTIES_BYTES,
   MAX_USER_PROPERTIES,
+  mostPropertiesBytes,
   propertiesByteLength,
 } from '../topic/properties.ts'
 import { isWithin, type TimeBounds, timeIn } from '../topic/time.ts'
@@ -114,8 +115,10 @@ export function createRelay({
       const { userProperties = [] } = properties
       if (userProperties.length > MAX_USER_PROPERTIES)
         return ['too_large', tooMany(userProperties.length)]
-      const bytes = propertiesByteLength(properties)
-      if (bytes > MAX_PROPERTIES_BYTES) return ['too_large', propertiesTooLarge(bytes)]
+      if (mostPropertiesBytes(properties) > MAX_PROPERTIES_BYTES) {
+        const bytes = propertiesByteLength(properties)
+        if (bytes > MAX_PROPERTIES_BYTES) return ['too_large', propertiesTooLarge(bytes)]
+      }
     }
     if (time !== null && !isWithin(time, received, timeBounds))
       return ['invalid', timeTooFar(time, received, timeBounds)]
@@ -188,11 +191,15 @@ export function createRelay({
  * length, plus 1 for each 4 KiB of payload after the first, because of the time to store it.
  */
 function costOf({ topic, payload, properties }: Charged): number {
-  // a code unit takes at most three bytes, so short topics need no counting
-  const topicBytes = 3 * topic.length <= KiB ? 0 : Buffer.byteLength(topic)
-  const bytes = topicBytes + (properties === null ? 0 : propertiesByteLength(properties))
   const stored = Math.max(0, Math.ceil(payload.length / (4 * KiB)) - 1)
-  return Math.max(1, Math.ceil(bytes / KiB)) + stored
+  return lengthCost(topic, properties) + stored
+}
+
+function lengthCost(topic: string, properties: MessageProperties | null): number {
+  // a code unit takes at most three bytes, so short topics and properties need no counting
+  if (3 * topic.length + mostPropertiesBytes(properties) <= KiB) return 1
+  const topicBytes = 3 * topic.length <= KiB ? 0 : Buffer.byteLength(topic)
+  return Math.max(1, Math.ceil((topicBytes + propertiesByteLength(properties)) / KiB))
 }
 
 const NOT_UTF8 = 'The payload is not valid UTF-8, but its payload format indicator says UTF-8.'

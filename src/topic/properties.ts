@@ -35,6 +35,17 @@ export function propertiesByteLength(properties: MessageProperties | null): numb
   return bytes
 }
 
+/**
+ * At least as many as `propertiesByteLength`, without counting the bytes of each text: a code unit takes at most three.
+ */
+export function mostPropertiesBytes(properties: MessageProperties | null): number {
+  if (properties === null) return 0
+  const { contentType = '', responseTopic = '', correlationData, userProperties = [] } = properties
+  let codeUnits = contentType.length + responseTopic.length
+  for (const [name, value] of userProperties) codeUnits += name.length + value.length
+  return 3 * codeUnits + 5 * userProperties.length + (correlationData?.length ?? 0)
+}
+
 function isJsonProperties(value: unknown): value is JsonProperties {
   if (typeof value !== 'object' || value === null) return false
   const { payloadFormatIndicator, contentType, responseTopic, correlationData, userProperties } =
