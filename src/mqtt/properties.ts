@@ -12,13 +12,26 @@ import {
   readVarint,
   sent,
 } from './cursor.ts'
+import { noteRead } from './passed-properties.ts'
 import { PROPERTIES, type Properties, type Property } from './property-table.ts'
 import { ProtocolError } from './reasons.ts'
 
 const NONE: Properties = Object.freeze({})
 
-const BY_ID: (Property | undefined)[] = []
-for (const property of PROPERTIES) BY_ID[property.id] = property
+type ById = readonly (Property | undefined)[]
+
+/** The properties that each packet may have. */
+const ALLOWED: Readonly<Record<string, ById>> = byPacket()
+
+function byPacket(): Record<string, ById> {
+  const allowed: Record<string, (Property | undefined)[]> = {}
+  for (const property of PROPERTIES)
+    for (const packet of property.packets) {
+      allowed[packet] ??= []
+      allowed[packet][property.id] = property
+    }
+  return allowed
+}
 
 /** Reads the properties of what a client sent: a packet, or the will inside a CONNECT. */
 export function readProperties(cursor: Cursor, packet = cursor.packet): Properties {
@@ -29,21 +42,23 @@ export function readProperties(cursor: Cursor, packet = cursor.packet): Properti
     throw malformed(`${sent(cursor.packet)} whose properties are longer than the packet`)
   cursor.end = cursor.at + length
   const properties: Properties = {}
-  while (cursor.at < cursor.end) readProperty(cursor, packet, properties)
+  const allowed = ALLOWED[packet] ?? []
+  while (cursor.at < cursor.end) readProperty(cursor, packet, allowed, properties)
   cursor.end = end
   return properties
 }
 
-function readProperty(cursor: Cursor, packet: string, properties: Properties): void {
+function readProperty(cursor: Cursor, packet: string, allowed: ById, properties: Properties): void {
+  const start = cursor.at
   const id = readVarint(cursor)
-  const property = BY_ID[id]
+  const property = allowed[id]
   // an identifier that the packet does not have makes it malformed [§2.2.2.2]
-  if (!property?.packets.includes(packet))
-    throw malformed(`${sent(packet)} with property ${id}, which is not allowed there`)
+  if (!property) throw malformed(`${sent(packet)} with property ${id}, which is not allowed there`)
   if (property.type === 'pair') {
     const pair: UserProperty = [readText(cursor), readText(cursor)]
     if (properties.userProperties) properties.userProperties.push(pair)
     else properties.userProperties = [pair]
+    noteRead(properties.userProperties, cursor.bytes, start, cursor.at)
     return
   }
   const { name } = property

@@ -1,4 +1,5 @@
 import type { UserProperty } from '../topic/message.ts'
+import { copyRead, readBytes } from './passed-properties.ts'
 import { PROPERTIES, type Property, type PropertyName } from './property-table.ts'
 
 /** The table of properties by name. */
@@ -68,15 +69,18 @@ export function propertyBytes({ type }: Property, value: unknown): number {
       return 1 + varintBytes(value as number)
     case 'binary':
       return 3 + (value as Buffer).length
-    case 'pair': {
-      let bytes = 0
-      for (const [name, text] of value as UserProperty[])
-        bytes += 1 + textBytes(name) + textBytes(text)
-      return bytes
-    }
+    case 'pair':
+      return pairsBytes(value as readonly UserProperty[])
     default:
       return 1 + textBytes(value as string)
   }
+}
+
+function pairsBytes(pairs: readonly UserProperty[]): number {
+  let bytes = readBytes(pairs)
+  if (bytes > 0) return bytes
+  for (const [name, text] of pairs) bytes += 1 + textBytes(name) + textBytes(text)
+  return bytes
 }
 
 /** Writes nothing for a property that is not there. */
@@ -87,13 +91,7 @@ export function writeProperty(
   value: unknown,
 ): number {
   if (value === undefined) return at
-  if (type === 'pair') {
-    for (const [name, text] of value as UserProperty[]) {
-      packet[at] = id
-      at = writeText(packet, writeText(packet, at + 1, name), text)
-    }
-    return at
-  }
+  if (type === 'pair') return writePairs(packet, at, id, value as readonly UserProperty[])
   packet[at] = id
   const next = at + 1
   switch (type) {
@@ -114,4 +112,19 @@ export function writeProperty(
     default:
       return writeText(packet, next, value as string)
   }
+}
+
+function writePairs(
+  packet: Buffer,
+  start: number,
+  id: number,
+  pairs: readonly UserProperty[],
+): number {
+  if (readBytes(pairs) > 0) return copyRead(packet, start)
+  let at = start
+  for (const [name, text] of pairs) {
+    packet[at] = id
+    at = writeText(packet, writeText(packet, at + 1, name), text)
+  }
+  return at
 }

@@ -1,0 +1,41 @@
+import type { UserProperty } from '../topic/message.ts'
+
+// the user properties that were read last, and where their bytes are
+let list: readonly UserProperty[] | undefined
+let bytes: Buffer = Buffer.alloc(0)
+let start = 0
+let end = 0
+let count = 0
+
+/**
+ * Remembers that the newest of `pairs` was read from these bytes, which include its property identifier. Only the list that was
+ * read last is remembered: it is usually sent before the next packet is read.
+ */
+export function noteRead(
+  pairs: readonly UserProperty[],
+  body: Buffer,
+  from: number,
+  to: number,
+): void {
+  if (pairs !== list) {
+    list = pairs
+    bytes = body
+    start = from
+    end = from
+    count = 0
+  }
+  // other properties may stand between user properties
+  if (from !== end) return
+  end = to
+  count += 1
+}
+
+/** How many bytes they were read from, which are also those to send; 0 where they are not known. */
+export function readBytes(pairs: readonly UserProperty[]): number {
+  return pairs === list && pairs.length === count ? end - start : 0
+}
+
+/** Writes these bytes. */
+export function copyRead(packet: Buffer, at: number): number {
+  return at + bytes.copy(packet, at, start, end)
+}
