@@ -6,7 +6,7 @@ import type { Delivery } from './delivery.ts'
 import { chooseMember } from './groups.ts'
 import { createNumbers } from './numbers.ts'
 import { createPublishOrder } from './publish-order.ts'
-import { type RouteMatch, toLocalMatch, toMatch } from './route-match.ts'
+import { type RouteMatch, toLocalMatch, toSharedMatch } from './route-match.ts'
 import type { Route, Routing } from './routing.ts'
 import type { Arrival, Group, Origin, Session } from './session.ts'
 import type { QueueRecipient } from './store/queue-entry.ts'
@@ -103,10 +103,12 @@ export function createPublishing(store: Store, routing: Routing, logger: Logger)
 
   /** One member of each group, if a member may read the message. */
   function choose(groups: readonly Group[], { topic }: Message): RouteMatch[] {
-    return groups.flatMap((group) => {
+    const chosen: RouteMatch[] = []
+    for (const group of groups) {
       const member = chooseMember(group, topic)
-      return member ? [toMatch(member.session, [member], group)] : []
-    })
+      if (member) chosen.push(toSharedMatch(member, group))
+    }
+    return chosen
   }
 
   function deliverToAll(
@@ -138,7 +140,7 @@ export function createPublishing(store: Store, routing: Routing, logger: Logger)
   function withPresentMember(match: RouteMatch, { topic }: Message): RouteMatch {
     if (!match.session.isClosed || match.group === null) return match
     const member = chooseMember(match.group, topic)
-    return member ? toMatch(member.session, [member], match.group) : match
+    return member ? toSharedMatch(member, match.group) : match
   }
 
   function deliverTo(

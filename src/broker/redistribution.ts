@@ -1,5 +1,5 @@
 import { chooseMember } from './groups.ts'
-import { toMatch } from './route-match.ts'
+import { toSharedMatch } from './route-match.ts'
 import type { Routing } from './routing.ts'
 import type { Session } from './session.ts'
 import type { QueueEntry } from './store/queue-types.ts'
@@ -37,7 +37,7 @@ function move(
   if (!session.isClosed && !member.session.link) return
   const { queueing } = store
   const qos = Math.min(entry.qos, member.qos) as 1 | 2
-  const receiver = { match: toMatch(member.session, [member], group), qos, retain: entry.retain }
+  const receiver = { match: toSharedMatch(member, group), qos, retain: entry.retain }
   const done = () => {
     queueing.discard(session, entry)
     member.session.link?.wake()

@@ -7,20 +7,32 @@ export interface RouteMatch extends Match {
 }
 
 /** Merges a session's subscriptions to one topic: one copy with the highest QoS [MQTT-3.3.5-1] and all identifiers. */
-export function toMatch(
-  session: Session,
-  subscriptions: readonly Subscription[],
-  group: Group | null = null,
-): RouteMatch {
+export function toMatch(session: Session, subscriptions: readonly Subscription[]): RouteMatch {
   const identifiers = subscriptions.map(({ identifier }) => identifier).filter((id) => id > 0)
   return {
     session,
     qos: subscriptions.reduce<Match['qos']>((most, { qos }) => (qos > most ? qos : most), 0),
     retainAsPublished: subscriptions.some(({ retainAsPublished }) => retainAsPublished),
     identifiers: identifiers.length > 0 ? identifiers : null,
-    group,
+    group: null,
     notLocal: subscriptions.filter(({ noLocal }) => noLocal),
     subscriptions,
+  }
+}
+
+const NONE: readonly Subscription[] = []
+
+/** The match of the member of a group. Field by field, because it is made for every message. */
+export function toSharedMatch(subscription: Subscription, group: Group): RouteMatch {
+  const { session, qos, retainAsPublished, identifier, noLocal } = subscription
+  return {
+    session,
+    qos,
+    retainAsPublished,
+    identifiers: identifier > 0 ? [identifier] : null,
+    group,
+    notLocal: noLocal ? [subscription] : NONE,
+    subscriptions: [subscription],
   }
 }
 
