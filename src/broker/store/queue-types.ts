@@ -25,6 +25,8 @@ export interface Queue {
   /** Counts an entry that is being stored; it is not sent before `admit`. */
   reserve(entry: QueueEntry): void
   admit(entry: QueueEntry): void
+  /** Admits a new entry that is sent at once. */
+  admitSent(entry: QueueEntry): void
   /** Takes an unsent entry back: it is not sent before it is admitted again. */
   withhold(entry: QueueEntry): void
   remove(entry: QueueEntry): void
@@ -34,7 +36,7 @@ export interface Queue {
   next(): QueueEntry | undefined
   /** Whether nothing waits to be sent. */
   isIdle(): boolean
-  /** Counts the result of `next`, or a new entry, as sent; it has a packet identifier from then on. */
+  /** Counts the result of `next` as sent; it has a packet identifier from then on. */
   sent(entry: QueueEntry): void
   /** Drops the message, which is not sent again. */
   dropMessage(entry: QueueEntry): void

@@ -40,6 +40,11 @@ export function createQueue(share: { bytes: number }): Queue {
     return lastPacketId
   }
 
+  function countSent(entry: QueueEntry): void {
+    entry.packetId = freePacketId()
+    sent.set(entry.packetId, entry)
+  }
+
   function admit(entry: QueueEntry): void {
     if (!reserved.delete(entry) && entry.message) grow(entry.bytes)
     if (entry.packetId === 0) {
@@ -58,14 +63,18 @@ export function createQueue(share: { bytes: number }): Queue {
       grow(entry.bytes)
     },
     admit,
+    admitSent(entry) {
+      if (entry.message) grow(entry.bytes)
+      countSent(entry)
+    },
     withhold(entry) {
       if (unsent.delete(entry)) reserved.add(entry)
     },
     remove(entry) {
-      reserved.delete(entry)
-      unsent.delete(entry)
-      if (isSent(entry)) sent.delete(entry.packetId)
-      repeats.delete(entry)
+      if (isSent(entry)) {
+        sent.delete(entry.packetId)
+        if (repeats.size() > 0) repeats.delete(entry)
+      } else if (!reserved.delete(entry)) unsent.delete(entry)
       dropMessage(entry)
     },
     rewind() {
@@ -80,9 +89,8 @@ export function createQueue(share: { bytes: number }): Queue {
     sent(entry) {
       repeats.delete(entry)
       if (entry.packetId > 0) return
-      entry.packetId = freePacketId()
       unsent.delete(entry)
-      sent.set(entry.packetId, entry)
+      countSent(entry)
     },
     dropMessage,
     byPacketId: (packetId) => sent.get(packetId),

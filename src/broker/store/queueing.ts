@@ -45,8 +45,7 @@ export function createQueueing(context: StoreContext, sessions: Sessions) {
       bytes: number,
     ): QueueEntry {
       const entry = createEntry(context, recipient, message, bytes, null)
-      if (message) session.queue.admit(entry)
-      session.queue.sent(entry)
+      session.queue.admitSent(entry)
       return entry
     },
     /** The next message to send. Drops and counts expired ones before it. */

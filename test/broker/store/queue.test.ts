@@ -86,6 +86,11 @@ const STEPS: Record<string, Step> = {
       sent.push(entry)
     }
   },
+  sendAtOnce({ sent }, queue, pick) {
+    const entry = entryOf({ bytes: pick })
+    sent.push(entry)
+    queue.admitSent(entry)
+  },
   sendAgain({ sent, repeats }, queue, pick) {
     const entry = pickFrom(sent, pick)
     if (!entry) return
