@@ -6,7 +6,7 @@ import { createPublishing } from './publishing.ts'
 import { createRegistry } from './registry.ts'
 import { createRouting, type Demand } from './routing.ts'
 import type { Abilities, SessionBroker } from './session-broker.ts'
-import { byteLength, ownMessage } from './store/columns.ts'
+import { byteLength, keptMessage } from './store/columns.ts'
 import type { Store } from './store/store.ts'
 import { createSubscribing } from './subscribing.ts'
 
@@ -42,7 +42,7 @@ export function openEmbedded({ store, log, demand }: EmbeddedOptions): Broker & 
 
   function ownOf(message: Delivery): { readonly message: Delivery; readonly bytes: number } {
     if (own?.of !== message)
-      own = { of: message, message: ownMessage(message), bytes: byteLength(message) }
+      own = { of: message, message: keptMessage(message), bytes: byteLength(message) }
     return own
   }
 

@@ -6,6 +6,7 @@ import {
 } from '../../topic/properties.ts'
 import type { Delivery } from '../delivery.ts'
 import type { Append, Changes, LogRow } from './changes.ts'
+import { ShortMessage } from './short-message.ts'
 
 /** The properties as the content of their column. */
 export function toColumn(properties: MessageProperties | null): string | null {
@@ -73,6 +74,16 @@ export function fromAppend(...append: Changes['append']): Delivery {
 export function ownMessage<T extends Pick<Message, 'payload' | 'properties'>>(message: T): T {
   const { payload, properties } = message
   return { ...message, payload: ownBytes(payload), properties: ownProperties(properties) }
+}
+
+/** Bytes of the largest payload that is kept as text. */
+const SHORT_BYTES = 1024
+
+/** As `ownMessage`, for a message that waits for an acknowledgement and seldom is read again. */
+export function keptMessage(message: Delivery): Delivery {
+  if (message.payload.length > SHORT_BYTES || message.properties?.correlationData)
+    return ownMessage(message)
+  return new ShortMessage(message)
 }
 
 function ownProperties(properties: MessageProperties | null): MessageProperties | null {
