@@ -122,14 +122,13 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
  * Where events are written: the socket, or the HTTP/2 stream. The response would not change the bytes, but cost a tenth more.
  */
 function sinkOf({ raw }: Request, reply: Reply): Sink {
-  const end = () => reply.raw.end()
   const stream = streamOf(raw)
-  if (stream) return { to: stream, end }
+  if (stream) return { to: stream, response: reply.raw }
   const response = reply.raw as unknown as ServerResponse
   // otherwise the headers would wait for the first write to the response
   response.flushHeaders()
   // there is no socket while earlier requests on the connection have no answers
-  return { to: response.socket ?? response, end }
+  return { to: response.socket ?? response, response }
 }
 
 /** The browser's header, sent when it reconnects, is newer than the id that its page put into the URL. */

@@ -6,8 +6,7 @@ import { type EventFormat, eventFrame, gapFrame } from './event.ts'
 import { type Hub, type Reader, wants } from './hub.ts'
 
 /** The reader of a stream, while it is sent what came before the live events. */
-export interface CatchUpReader {
-  readonly reader: Reader
+export interface CatchUpReader extends Reader {
   readonly format: EventFormat
   /** The id of the last event that the reader got. */
   readonly lastEventId: string | undefined
@@ -30,8 +29,7 @@ export async function catchUp(
   hub: Hub,
   broker: Pick<Broker, 'retained' | 'log'>,
 ): Promise<void> {
-  const { reader, format, hasEnded, send, write, drained } = recipient
-  const { filters, mayReceive } = reader
+  const { filters, format } = recipient
   const { pace, ids } = hub
   const lastEventId = recipient.lastEventId ?? ''
 
@@ -39,21 +37,21 @@ export async function catchUp(
   async function sendEach<T extends Pick<Delivery, 'topic' | 'expires'>>(
     messages: Iterable<T>,
     frameOf: (message: T) => Buffer,
-    isWanted = ({ topic }: T) => mayReceive(topic),
+    isWanted = ({ topic }: T) => recipient.mayReceive(topic),
   ): Promise<void> {
     for (const message of messages) {
       while (!pace.take()) await pace.turn()
-      if (hasEnded()) return
+      if (recipient.hasEnded()) return
       if (!isWanted(message) || isExpired(message, broker.log.now)) continue
-      send(frameOf(message))
-      await drained()
+      recipient.send(frameOf(message))
+      await recipient.drained()
     }
   }
 
   /** Retained messages with a greater number come with the messages after it. */
   async function sendRetained(): Promise<void> {
     const messages = (await retainedOf(filters, broker)).filter(
-      ({ topic, sequence }) => sequence <= number && mayReceive(topic),
+      ({ topic, sequence }) => sequence <= number && recipient.mayReceive(topic),
     )
     const last = messages.at(-1)
     const id = ids.of(number)
@@ -68,14 +66,14 @@ export async function catchUp(
     function tellTrimmed(): void {
       const oldest = broker.log.oldest()
       if (reached >= oldest) return
-      write(gapFrame(ids.of(oldest), lastEventId, 'expired'))
+      recipient.write(gapFrame(ids.of(oldest), lastEventId, 'expired'))
       reached = oldest
     }
     tellTrimmed()
-    while (!hasEnded() && reached < hub.earliest()) {
+    while (!recipient.hasEnded() && reached < hub.earliest()) {
       const page = await broker.log.read({ after: reached, upTo: hub.earliest(), filters })
       tellTrimmed()
-      if (page.damaged?.length) write(gapFrame(ids.of(reached), lastEventId, 'damaged'))
+      if (page.damaged?.length) recipient.write(gapFrame(ids.of(reached), lastEventId, 'damaged'))
       const from = reached
       await sendEach(
         page.deliveries.filter(({ sequence }) => sequence > from),
@@ -88,16 +86,16 @@ export async function catchUp(
 
   if (hasRetained) await sendRetained()
   let reached = number
-  while (!hasEnded()) {
+  while (!recipient.hasEnded()) {
     reached = await sendStored(reached)
-    if (hasEnded()) return
-    const missed = await hub.follow(reader, reached)
+    if (recipient.hasEnded()) return
+    const missed = await hub.follow(recipient, reached)
     // memory may have dropped more messages while the disk was read
     if (missed === null) continue
     return await sendEach(
       missed,
       (entry) => hub.frame(entry, format),
-      ({ topic }) => wants(reader, topic),
+      ({ topic }) => wants(recipient, topic),
     )
   }
 }

@@ -1,10 +1,11 @@
 import { setImmediate } from 'node:timers/promises'
-import type { Broker, EndSubscription } from '../broker/broker.ts'
+import type { Broker } from '../broker/broker.ts'
 import type { Delivery } from '../broker/delivery.ts'
 import type { Door } from '../door-table.ts'
 import type { GatewayError } from '../errors.ts'
 import { topicMatches } from '../topic/match.ts'
 import { createPace, type Pace } from '../turns/pace.ts'
+import { createAudiences } from './audiences.ts'
 import { type Entry, toEntry } from './entry.ts'
 import type { EventFormat } from './event.ts'
 import type { EventIds } from './event-ids.ts'
@@ -41,8 +42,10 @@ export interface Reader {
 export interface Hub {
   /** Adds a message to the history, before any reader gets it. */
   note(delivery: Delivery): void
-  /** Reports new rules and the end to the reader, until the returned function is called. */
-  attend(reader: Reader): () => void
+  /** Reports new rules and the end to the reader, until it leaves. */
+  attend(reader: Reader): void
+  /** Reports and delivers nothing to the reader any more. */
+  leave(reader: Reader): void
   /**
    * Delivers to an attending reader each further message that it asked for and may read. Resolves with all earlier messages
    * after the number; resolves with null, and delivers nothing, where some of them are no longer in memory.
@@ -75,10 +78,10 @@ export function wants(reader: Pick<Reader, 'filters' | 'mayReceive'>, topic: str
   return reader.filters.some((filter) => topicMatches(filter, topic)) && reader.mayReceive(topic)
 }
 
-/** The open streams. Each one subscribes at the broker; all share the entries of the history and their events. */
+/** The open streams. All share the entries of the history and their events, and those with the same filters a subscription. */
 export function createHub(history: History, ids: EventIds, subscribe: Broker['subscribe']): Hub {
   const readers = new Set<Reader>()
-  const subscriptions = new Map<Reader, EndSubscription>()
+  const audiences = createAudiences<Reader>(subscribe, deliver)
   let last: Entry | null = null
   let ended = false
 
@@ -86,10 +89,9 @@ export function createHub(history: History, ids: EventIds, subscribe: Broker['su
     return last?.sequence === delivery.sequence ? last : toEntry(delivery)
   }
 
-  function leave(reader: Reader): void {
-    readers.delete(reader)
-    void subscriptions.get(reader)?.()
-    subscriptions.delete(reader)
+  function deliver(delivery: Delivery, audience: ReadonlySet<Reader>): void {
+    const entry = entryOf(delivery)
+    for (const reader of audience) if (reader.mayReceive(entry.topic)) reader.take(entry)
   }
 
   return {
@@ -98,24 +100,15 @@ export function createHub(history: History, ids: EventIds, subscribe: Broker['su
     },
     attend(reader) {
       readers.add(reader)
-      return () => leave(reader)
+    },
+    leave(reader) {
+      readers.delete(reader)
+      audiences.leave(reader)
     },
     async follow(reader, number) {
       if (number < history.earliest()) return null
       // earlier messages are among those that the reader fetches as missed
-      let isFollowing = false
-      const take = (delivery: Delivery) => {
-        if (isFollowing && reader.mayReceive(delivery.topic)) reader.take(entryOf(delivery))
-      }
-      const unsubscribe = await subscribe(reader.filters, take, reader.refuse)
-      const missed = readers.has(reader) ? history.after(number) : null
-      if (missed === null) {
-        await unsubscribe()
-        return null
-      }
-      isFollowing = true
-      subscriptions.set(reader, unsubscribe)
-      return missed
+      return audiences.enter(reader, () => (readers.has(reader) ? history.after(number) : null))
     },
     get size() {
       return readers.size

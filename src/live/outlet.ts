@@ -5,82 +5,103 @@ import type { Hold } from '../budget/ledger.ts'
 export interface Sink {
   /** The response, or a socket or stream that carries only its bytes. */
   readonly to: Pick<Writable, 'write' | 'destroy' | 'writableLength' | 'on' | 'once' | 'off'>
-  /** Ends the response once everything is written. */
-  end(): void
+  /** Its end ends the stream once everything is written. */
+  readonly response: { end(): void }
 }
 
-export interface OutletOptions {
-  /** Bytes that may wait for the reader. */
+export interface OutletLimits {
+  /** Bytes that may wait for one reader. */
   readonly buffer: number
-  /** Milliseconds that the reader may read nothing while bytes wait. */
+  /** Milliseconds that a reader may read nothing while bytes wait. */
   readonly stall: number
-  /** The hold for the waiting bytes. */
-  readonly hold: Pick<Hold, 'resize'>
-  /** Called when the reader is too slow. */
-  onSlow(): void
 }
 
-/** Writes to one reader, and detects when it is too slow. */
-export interface Outlet {
-  write(bytes: Buffer): void
+/** The stream that an outlet writes for. */
+export interface OutletOwner {
+  /** Called when the reader is too slow. */
+  cutOff(): void
+}
+
+/** Writes to one reader, and detects when it is too slow. A class, because closures would take several times the memory. */
+export class Outlet {
+  readonly #to: Sink['to']
+  readonly #limits: OutletLimits
+  /** The hold for the waiting bytes. */
+  readonly #hold: Pick<Hold, 'resize'>
+  readonly #owner: OutletOwner
+  #outside = 0
+  /** Runs while the sink is full. */
+  #stalled: NodeJS.Timeout | null = null
+
+  constructor(
+    to: Sink['to'],
+    limits: OutletLimits,
+    hold: Pick<Hold, 'resize'>,
+    owner: OutletOwner,
+  ) {
+    this.#to = to
+    this.#limits = limits
+    this.#hold = hold
+    this.#owner = owner
+  }
+
+  write(bytes: Buffer): void {
+    // only bytes that waited before count: one event may be larger than the limit
+    if (this.#stalled !== null && this.#to.writableLength > this.#limits.buffer)
+      this.#owner.cutOff()
+    else if (!this.#to.write(bytes)) this.#full()
+  }
+
+  #full(): void {
+    if (this.#stalled === null) {
+      this.#stalled = setTimeout(tooSlow, this.#limits.stall, this.#owner).unref()
+      this.#to.once('drain', () => this.#taken())
+    }
+    if (!this.#hasRoom()) this.#owner.cutOff()
+  }
+
+  #taken(): void {
+    // closed in the meantime
+    if (this.#stalled === null) return
+    this.#stopWaiting()
+    this.#hasRoom()
+  }
+
+  #hasRoom(): boolean {
+    return this.#hold.resize(this.#outside + this.#to.writableLength)
+  }
+
+  #stopWaiting(): void {
+    if (this.#stalled) clearTimeout(this.#stalled)
+    this.#stalled = null
+  }
+
   /** Sets how many bytes wait for the reader elsewhere. */
-  waiting(bytes: number): void
+  waiting(bytes: number): void {
+    this.#outside = bytes
+    if (bytes > this.#limits.buffer || !this.#hasRoom()) this.#owner.cutOff()
+  }
+
   /**
    * Resolves once there is room again, or the stream is closed. Until then waiting bytes are no reason to cut the reader off.
    */
-  drained(): Promise<void>
+  async drained(): Promise<void> {
+    if (!this.#stalled) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#to.once('drain', resolve)
+    this.#to.once('close', resolve)
+    await promise
+    this.#to.off('drain', resolve)
+    this.#to.off('close', resolve)
+  }
+
   /** Releases the hold. Nothing is written after this. */
-  close(): void
+  close(): void {
+    this.#stopWaiting()
+    this.#hold.resize(0)
+  }
 }
 
-/** Limits how many bytes wait in `to` for its reader. */
-export function createOutlet(
-  to: Sink['to'],
-  { buffer, stall, hold, onSlow }: OutletOptions,
-): Outlet {
-  let outside = 0
-  // runs while `to` is full
-  let stalled: NodeJS.Timeout | null = null
-
-  function hasRoom(): boolean {
-    return hold.resize(outside + to.writableLength)
-  }
-
-  function stopWaiting(): void {
-    if (stalled) clearTimeout(stalled)
-    stalled = null
-  }
-
-  to.on('drain', () => {
-    stopWaiting()
-    hasRoom()
-  })
-
-  return {
-    write(bytes) {
-      // only bytes that waited before count: one event may be larger than the limit
-      if (stalled && to.writableLength > buffer) onSlow()
-      else if (!to.write(bytes)) {
-        stalled ??= setTimeout(onSlow, stall).unref()
-        if (!hasRoom()) onSlow()
-      }
-    },
-    waiting(bytes) {
-      outside = bytes
-      if (outside > buffer || !hasRoom()) onSlow()
-    },
-    async drained() {
-      if (!stalled) return
-      const { promise, resolve } = Promise.withResolvers<void>()
-      to.once('drain', resolve)
-      to.once('close', resolve)
-      await promise
-      to.off('drain', resolve)
-      to.off('close', resolve)
-    },
-    close() {
-      stopWaiting()
-      hold.resize(0)
-    },
-  }
+function tooSlow(owner: OutletOwner): void {
+  owner.cutOff()
 }

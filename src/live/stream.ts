@@ -6,21 +6,17 @@ import { GatewayError } from '../errors.ts'
 import type { Meter } from '../metrics/meter.ts'
 import { isExpired } from '../topic/message.ts'
 import { type Beginning, beginningOf, gapFramesOf } from './beginning.ts'
-import { catchUp } from './catch-up.ts'
+import { type CatchUpReader, catchUp } from './catch-up.ts'
 import type { Entry } from './entry.ts'
 import { type EventFormat, endFrame, gapFrameWithin, RETRY } from './event.ts'
 import { startHeartbeat } from './heartbeat.ts'
-import type { Hub, Reader } from './hub.ts'
-import { createOutlet, type Sink } from './outlet.ts'
+import type { Hub, StreamOrigin } from './hub.ts'
+import { Outlet, type OutletLimits, type OutletOwner, type Sink } from './outlet.ts'
 
-export interface StreamOptions {
+export interface StreamOptions extends OutletLimits {
   readonly hub: Hub
   readonly broker: Broker
   readonly meter: Meter
-  /** Bytes that may wait for one reader. */
-  readonly buffer: number
-  /** Milliseconds that a reader may read nothing while bytes wait. */
-  readonly stall: number
   /** Called for each reader that is cut off because it is too slow. */
   onSlow(door: Door, id: string): void
 }
@@ -53,140 +49,191 @@ type Phase = 'joining' | 'replaying' | 'live' | 'ended'
  * Writes what `request` may read to `sink`, until either side ends: the retained messages, or the messages since the reader's
  * last event, then the live events, without gaps or repeats. Resolves when it is live, or has ended.
  */
-export async function openStream(
+export function openStream(
   sink: Sink,
   request: StreamRequest,
-  { hub, broker, meter, buffer, stall, onSlow }: StreamOptions,
+  options: StreamOptions,
 ): Promise<void> {
-  const { filters, format, access, door, id, address, ended, lastEventId, hold } = request
-  const { mayReceive } = access
-  let phase: Phase = 'joining'
-  const outlet = createOutlet(sink.to, { buffer, stall, hold, onSlow: cutOff })
-  const { write: writeNow, drained } = outlet
-  let waiting: Entry[] = []
-  let waitingBytes = 0
+  return new Stream(sink, request, options).open()
+}
 
-  const hasEnded = () => phase === 'ended'
+const NOTHING_WAITS: Entry[] = []
 
-  function write(frame: Buffer): void {
-    if (!hasEnded()) writeNow(frame)
+/** A class, because there are tens of thousands: as closures they would take several times the memory, and time for each event. */
+class Stream implements CatchUpReader, OutletOwner {
+  readonly filters: readonly string[]
+  readonly format: EventFormat
+  readonly #access: Access
+  readonly #outlet: Outlet
+  readonly #options: StreamOptions
+  readonly #request: StreamRequest
+  readonly #sink: Sink
+  readonly #since = Date.now()
+  #phase: Phase = 'joining'
+  // what waits while the reader gets earlier messages
+  #waiting = NOTHING_WAITS
+  #waitingBytes = 0
+  #heartbeat: NodeJS.Timeout | undefined
+  #dismiss: (() => void) | undefined
+
+  constructor(sink: Sink, request: StreamRequest, options: StreamOptions) {
+    this.filters = request.filters
+    this.format = request.format
+    this.#access = request.access
+    this.#outlet = new Outlet(sink.to, options, request.hold, this)
+    this.#options = options
+    this.#request = request
+    this.#sink = sink
   }
 
-  function send(frame: Buffer): void {
-    write(frame)
-    if (!hasEnded()) meter.delivered(door)
+  async open(): Promise<void> {
+    const { hub, meter } = this.#options
+    const { heartbeat = null, ended, door } = this.#request
+    const { to } = this.#sink
+    meter.streamOpened(door)
+    // before it follows anything, so that new rules and the end reach it
+    hub.attend(this)
+    this.#heartbeat = startHeartbeat(heartbeat, this)
+    const over = () => this.#over()
+    to.on('close', over)
+    to.on('error', over)
+    if (hub.ended) return this.end()
+    if (ended?.aborted) return this.#dismissed(ended)
+    if (ended) {
+      this.#dismiss = () => this.#dismissed(ended)
+      ended.addEventListener('abort', this.#dismiss)
+    }
+    const beginning = this.#join()
+    this.#phase = 'replaying'
+    await this.#replay(beginning)
+    if (!this.hasEnded()) this.#goLive()
   }
 
-  function sendEntry(entry: Entry): void {
-    if (!isExpired(entry, broker.log.now)) send(hub.frame(entry, format))
+  get from(): StreamOrigin {
+    const { door, id, address } = this.#request
+    return { door, id, address, since: this.#since }
   }
 
-  function join(): Beginning {
-    write(RETRY)
+  get lastEventId(): string | undefined {
+    return this.#request.lastEventId
+  }
+
+  hasEnded(): boolean {
+    return this.#phase === 'ended'
+  }
+
+  mayReceive(topic: string): boolean {
+    return this.#access.mayReceive(topic)
+  }
+
+  take(entry: Entry): void {
+    if (this.#phase === 'live') this.#sendEntry(entry)
+    else if (this.#phase === 'replaying') this.#wait(entry)
+  }
+
+  write(frame: Buffer): void {
+    if (!this.hasEnded()) this.#outlet.write(frame)
+  }
+
+  send(frame: Buffer): void {
+    this.write(frame)
+    if (!this.hasEnded()) this.#options.meter.delivered(this.#request.door)
+  }
+
+  drained(): Promise<void> {
+    return this.#outlet.drained()
+  }
+
+  #sendEntry(entry: Entry): void {
+    const { hub, broker } = this.#options
+    if (!isExpired(entry, broker.log.now)) this.send(hub.frame(entry, this.format))
+  }
+
+  #join(): Beginning {
+    const { hub, broker } = this.#options
+    const { lastEventId } = this
+    this.write(RETRY)
     const beginning = beginningOf(lastEventId, hub, broker.log)
-    for (const frame of gapFramesOf(beginning, lastEventId, hub, broker.log)) write(frame)
+    for (const frame of gapFramesOf(beginning, lastEventId, hub, broker.log)) this.write(frame)
     return beginning
   }
 
-  async function replay(beginning: Beginning): Promise<void> {
-    const recipient = { reader, format, lastEventId, hasEnded, send, write, drained }
+  async #replay(beginning: Beginning): Promise<void> {
+    const { hub, broker } = this.#options
     try {
-      await catchUp(recipient, beginning, hub, broker)
+      await catchUp(this, beginning, hub, broker)
     } catch (error) {
       if (!(error instanceof GatewayError) || error.code !== 'subscription_refused') throw error
-      refuse(error)
+      this.refuse(error)
     }
   }
 
-  function wait(entry: Entry): void {
-    waiting.push(entry)
-    waitingBytes += hub.frame(entry, format).length
-    outlet.waiting(waitingBytes)
+  #wait(entry: Entry): void {
+    if (this.#waiting === NOTHING_WAITS) this.#waiting = []
+    this.#waiting.push(entry)
+    this.#waitingBytes += this.#options.hub.frame(entry, this.format).length
+    this.#outlet.waiting(this.#waitingBytes)
   }
 
-  function goLive(): void {
-    phase = 'live'
-    const entries = waiting
-    waiting = []
-    outlet.waiting(0)
+  #goLive(): void {
+    this.#phase = 'live'
+    const entries = this.#waiting
+    this.#waiting = NOTHING_WAITS
+    this.#outlet.waiting(0)
     // the rules may have changed while the entries waited
-    for (const entry of entries) if (mayReceive(entry.topic)) sendEntry(entry)
+    for (const entry of entries) if (this.mayReceive(entry.topic)) this.take(entry)
   }
 
   /** The reader knows its last id, and may reconnect to get the rest. */
-  function cutOff(): void {
+  cutOff(): void {
+    const { meter, onSlow } = this.#options
+    const { door, id } = this.#request
     meter.deliveryDropped(door, 'slow_reader')
     onSlow(door, id)
-    sink.to.destroy()
-    over()
+    this.#sink.to.destroy()
+    this.#over()
   }
 
   /** Tells the reader when to reconnect, and ends the response. */
-  function end(): void {
-    write(RETRY)
-    sink.end()
-    over()
+  end(): void {
+    this.write(RETRY)
+    this.#sink.response.end()
+    this.#over()
   }
 
   /** Ends the stream for good: reconnecting would not help. */
-  function refuse({ code, message }: GatewayError): void {
-    write(endFrame(code, message))
-    end()
+  refuse({ code, message }: GatewayError): void {
+    this.write(endFrame(code, message))
+    this.end()
   }
 
-  function dismiss(): void {
-    const { reason } = ended as AbortSignal
-    if (reason instanceof GatewayError) refuse(reason)
-    else end()
+  #dismissed({ reason }: AbortSignal): void {
+    if (reason instanceof GatewayError) this.refuse(reason)
+    else this.end()
   }
 
-  function over(): void {
-    if (hasEnded()) return
-    phase = 'ended'
-    waiting = []
-    outlet.close()
-    leave()
-    ended?.removeEventListener('abort', dismiss)
-    clearInterval(heartbeat)
-    meter.streamClosed(door)
+  missed(seconds: number): void {
+    const { hub } = this.#options
+    this.write(gapFrameWithin(hub.ids.of(hub.latest()), 'broker_away', seconds))
   }
 
-  const reader: Reader = {
-    from: { door, id, address, since: Date.now() },
-    filters,
-    mayReceive,
-    take(entry) {
-      if (phase === 'replaying') wait(entry)
-      // the same as `sendEntry`, but inlined: this runs for each event and each of thousands of readers
-      if (phase !== 'live' || isExpired(entry, broker.log.now)) return
-      writeNow(hub.frame(entry, format))
-      if (phase === 'live') meter.delivered(door)
-    },
-    refuse,
-    missed(seconds) {
-      write(gapFrameWithin(hub.ids.of(hub.latest()), 'broker_away', seconds))
-    },
-    recheck() {
-      if (access.couldReceive(filters)) return
-      write(
-        endFrame('read_denied', 'The ACL file no longer allows you to read any of these topics.'),
-      )
-      end()
-    },
-    end,
+  recheck(): void {
+    if (this.#access.couldReceive(this.filters)) return
+    this.write(
+      endFrame('read_denied', 'The ACL file no longer allows you to read any of these topics.'),
+    )
+    this.end()
   }
 
-  meter.streamOpened(door)
-  // before it follows anything, so that new rules and the end reach it
-  const leave = hub.attend(reader)
-  const heartbeat = startHeartbeat(request.heartbeat ?? null, write)
-  sink.to.on('close', over)
-  sink.to.on('error', over)
-  if (hub.ended) return end()
-  if (ended?.aborted) return dismiss()
-  ended?.addEventListener('abort', dismiss)
-  const beginning = join()
-  phase = 'replaying'
-  await replay(beginning)
-  if (!hasEnded()) goLive()
+  #over(): void {
+    if (this.hasEnded()) return
+    const { hub, meter } = this.#options
+    this.#phase = 'ended'
+    this.#waiting = NOTHING_WAITS
+    this.#outlet.close()
+    hub.leave(this)
+    if (this.#dismiss) this.#request.ended?.removeEventListener('abort', this.#dismiss)
+    clearInterval(this.#heartbeat)
+    meter.streamClosed(this.#request.door)
+  }
 }

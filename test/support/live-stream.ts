@@ -120,7 +120,7 @@ export function prepareStream(options: Options = {}) {
   sinks.push(sink)
   const stream = () =>
     openStream(
-      { to: sink, end: () => sink.end() },
+      { to: sink, response: sink },
       {
         filters,
         format: 'raw',
