@@ -165,10 +165,6 @@ export function createHttpServer(options: ServerOptions, handle: Handle): Http2S
     if (codeOf(error) === 'ERR_HTTP2_ERROR') onCut('protocol_error')
   })
   server.on('session', (session) => {
-    // not `close`, which would wait for requests that never end
-    session.setTimeout(KEEP_ALIVE_MS, () => session.destroy())
-    // when the client closes the connection, Node keeps the timer, and with it the whole session, in memory
-    session.socket.prependOnceListener('close', () => session.setTimeout(0))
     boundResets(session, resetBurst, () => onCut('protocol_error'))
     let requests = 0
     session.on('stream', () => {

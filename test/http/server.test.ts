@@ -44,21 +44,26 @@ describe('a server with a slow client', () => {
     assert.equal(server.keepAliveTimeout, 72_000)
   })
 
-  it('ends an idle HTTP/2 connection, even in the middle of a request', () => {
+  it('ends an HTTP/2 connection 72 seconds after its last request, and none with a quiet stream', (context) => {
+    context.mock.timers.enable({ apis: ['setInterval'] })
+    let now = performance.now()
+    context.mock.method(performance, 'now', () => now)
     const { server } = open()
-    const seen: (number | string)[] = []
-    const session = Object.assign(new EventEmitter(), {
-      setTimeout(milliseconds: number, then?: () => void) {
-        seen.push(milliseconds)
-        then?.()
-      },
-      socket: new EventEmitter(),
-      destroy: () => seen.push('destroyed'),
+    const ended: string[] = []
+    const [quiet, over] = ['quiet', 'over'].map((name) => {
+      const session = new EventEmitter()
+      server.emit('session', Object.assign(session, { destroy: () => ended.push(name) }))
+      const stream = new EventEmitter()
+      session.emit('stream', stream)
+      return { session, stream }
     })
-    server.emit('session', session)
-    assert.deepEqual(seen, [72_000, 'destroyed'])
-    session.socket.emit('close')
-    assert.equal(seen.at(-1), 0)
+    over?.stream.emit('close')
+    for (const seconds of [72, 1000]) {
+      now += seconds * 1000
+      context.mock.timers.tick(1_000)
+      assert.deepEqual(ended, seconds === 72 ? [] : ['over'])
+    }
+    for (const each of [over, quiet]) each?.session.emit('close')
   })
 })
 
