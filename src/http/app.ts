@@ -96,9 +96,9 @@ export function createApp({ log, sendError, shortcut, ...serverOptions }: AppOpt
       createHttpServer(serverOptions, (request, response) => {
         if (!takes(request, response)) handle(request, response)
       }),
-    loggerInstance: ownLog,
-    // a log line about a request names the request itself
-    childLoggerFactory: (logger: unknown) => logger,
+    // With a logger of its own, Fastify would listen for the end of each response, and keep its objects until then. A log line
+    // about a request names the request itself.
+    childLoggerFactory: () => ownLog,
     logController: new LogController({ disableRequestLogging: true }),
     exposeHeadRoutes: true,
   } as FastifyHttp2SecureOptions<Http2SecureServer>

@@ -50,6 +50,12 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
     else openBy.set(id, now)
   }
 
+  // functions that keep only what they use: a listener made in `open` would keep Fastify's objects while the stream is open
+  function countUntilClosed(id: string, response: Reply['raw']): void {
+    count(id, 1)
+    response.on('close', () => count(id, -1))
+  }
+
   function noRoom(id: string): GatewayError | null {
     const { hub, maxStreams, maxStreamsPerReader } = options
     if ((openBy.get(id) ?? 0) >= maxStreamsPerReader)
@@ -92,9 +98,8 @@ export function streamRoutes(app: App, options: StreamRoutesOptions): StreamRout
     // over HTTP/1.1 the stream ends with its connection (RFC 9112 §6.3): without chunks all readers share the same bytes
     response.removeHeader('transfer-encoding')
     response.writeHead(200, headers)
-    count(caller.identity.id, 1)
-    response.on('close', () => count(caller.identity.id, -1))
     const { id } = caller.identity
+    countUntilClosed(id, response)
     const address = addressOf(request.raw.socket)
     openStream(
       sinkOf(request, reply),
