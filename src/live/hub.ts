@@ -56,6 +56,8 @@ export interface Hub {
   /** Limits how many old messages all readers together are sent in one turn of the event loop. */
   readonly pace: Pace
   readonly size: number
+  /** How many streams a reader with this name has open. */
+  sizeOf(id: string): number
   readers(): Iterable<Reader>
   /** Whether `endAll` was called: a stream that opens after that must end itself. */
   readonly ended: boolean
@@ -82,11 +84,19 @@ export function wants(reader: Pick<Reader, 'filters' | 'mayReceive'>, topic: str
 export function createHub(history: History, ids: EventIds, subscribe: Broker['subscribe']): Hub {
   const readers = new Set<Reader>()
   const audiences = createAudiences<Reader>(subscribe, deliver)
+  // how many are open, by the name of who reads
+  const sizes = new Map<string, number>()
   let last: Entry | null = null
   let ended = false
 
   function entryOf(delivery: Delivery): Entry {
     return last?.sequence === delivery.sequence ? last : toEntry(delivery)
+  }
+
+  function count({ from: { id } }: Reader, change: 1 | -1): void {
+    const now = (sizes.get(id) ?? 0) + change
+    if (now === 0) sizes.delete(id)
+    else sizes.set(id, now)
   }
 
   function deliver(delivery: Delivery, audience: ReadonlySet<Reader>): void {
@@ -100,9 +110,10 @@ export function createHub(history: History, ids: EventIds, subscribe: Broker['su
     },
     attend(reader) {
       readers.add(reader)
+      count(reader, 1)
     },
     leave(reader) {
-      readers.delete(reader)
+      if (readers.delete(reader)) count(reader, -1)
       audiences.leave(reader)
     },
     async follow(reader, number) {
@@ -113,6 +124,7 @@ export function createHub(history: History, ids: EventIds, subscribe: Broker['su
     get size() {
       return readers.size
     },
+    sizeOf: (id) => sizes.get(id) ?? 0,
     get ended() {
       return ended
     },
