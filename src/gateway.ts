@@ -7,7 +7,7 @@ import type { Bridge } from './bridge/bridge.ts'
 import { forwardedBy } from './bridge/forwarded.ts'
 import { openBroker } from './broker/open.ts'
 import { toRetention } from './broker/store-settings.ts'
-import { openTopicsFile } from './catalog/topics-file.ts'
+import { followTopicsFile } from './catalog/follow.ts'
 import { createCommands } from './commands/commands.ts'
 import type { Config } from './config/load.ts'
 import { type Doors, openDoors } from './doors/doors.ts'
@@ -41,7 +41,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
 
   const acl = await followAcl(config.aclFile, reports)
   building.defer(acl.close)
-  const catalog = await openTopicsFile(config, reports)
+  const catalog = await followTopicsFile(config, reports)
   building.defer(catalog.close)
   const devices = await openDevices(config, reports)
   building.defer(devices.close)

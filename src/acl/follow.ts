@@ -5,12 +5,12 @@ import { type AclSource, openAcl, type ReloadResult } from './reload.ts'
 /** Loads the ACL file, follows it, and logs each reload. Rejects with a UsageError that names every bad line. */
 export async function followAcl(
   file: string,
-  { meter, log, unreadable }: Reports,
+  { meter, log, fileFailed }: Reports,
 ): Promise<AclSource> {
   const logReload = createAclLog(file, log)
   const acl = await openAcl(file, {
     watch: true,
-    onFailure: unreadable,
+    onFailure: fileFailed,
     onReload(result) {
       meter.aclLoaded(result.ok ? result.rules : null)
       logReload(result)

@@ -1,27 +1,120 @@
-import type { Reports } from '../metrics/reports.ts'
-import { type CatalogFile, openCatalog } from './catalog-file.ts'
+import { open, stat } from 'node:fs/promises'
+import { stateOf } from '../disk/state.ts'
+import { watchFile } from '../disk/watched-file.ts'
+import { UsageError, whyUnreadable } from '../errors.ts'
+import { type Catalog, createCatalog } from './catalog.ts'
+import { parseTopics } from './parse.ts'
 
-export interface TopicsFileSettings {
-  readonly topicsFile: string | undefined
-  /** Seconds. */
-  readonly silence: number | null
+/** The number of patterns in force, or why the older ones still are: each error as `FILE:LINE:COLUMN message`. */
+export type TopicsFileLoad =
+  | { readonly ok: true; readonly patterns: number }
+  | { readonly ok: false; readonly errors: readonly string[] }
+
+/** The topics file that is in use; an empty catalog without one. */
+export interface TopicsFile {
+  /** The catalog in use: a new object after each change. */
+  readonly current: Catalog
+  /** Why the last load failed, so that an older catalog is in use; null when it is up to date. */
+  failure(): string | null
+  reload(): Promise<void>
+  /** Calls `listener`, which must not throw, after each change of `current`. */
+  onChange(listener: () => void): void
+  close(): void
 }
 
-/** Loads the topics file, follows it, and logs each reload. */
+export interface TopicsFileOptions {
+  /** Milliseconds after which a topic is silent, when the file does not say; null for never. */
+  readonly silence: number | null
+  /** Milliseconds between two checks of the file. */
+  readonly intervalMs?: number
+  /** Called after every reload, but not after the first load. */
+  onLoad(result: TopicsFileLoad): void
+  readonly onFailure?: (error: unknown) => void
+}
+
+/** Bytes of the largest file. */
+const LARGEST = 2 ** 20
+const INTERVAL_MS = 500
+
+/** Loads the file and reloads it when it changes; while it cannot be used, the old catalog stays in use. Rejects with a UsageError that lists every bad line. */
 export async function openTopicsFile(
-  { topicsFile, silence }: TopicsFileSettings,
-  { log, unreadable }: Pick<Reports, 'log' | 'unreadable'>,
-): Promise<CatalogFile> {
-  return openCatalog(topicsFile ?? null, {
-    silence: silence === null ? null : silence * 1000,
-    onFailure: unreadable,
-    onLoad(result) {
-      if (result.ok) log.info({ file: topicsFile, patterns: result.patterns }, 'topics file loaded')
-      else
-        log.error(
-          { file: topicsFile, errors: result.errors },
-          'topics file not usable; the old one is still used',
-        )
-    },
+  path: string | null,
+  { silence, intervalMs = INTERVAL_MS, onLoad, onFailure }: TopicsFileOptions,
+): Promise<TopicsFile> {
+  if (path === null) return withoutFile(createCatalog([], silence))
+  const loaded = await stateOf(path)
+  let current = await loadCatalog(path, silence).catch((error: CatalogError) => {
+    throw new UsageError(error.message)
   })
+  let failed: string | null = null
+  const listeners: (() => void)[] = []
+
+  async function load(asked: boolean): Promise<void> {
+    try {
+      current = await loadCatalog(path as string, silence)
+    } catch (error) {
+      const { errors, message } = error as CatalogError
+      // watchFile tries again
+      if (asked || message !== failed) onLoad({ ok: false, errors })
+      failed = message
+      throw error
+    }
+    failed = null
+    onLoad({ ok: true, patterns: current.entries.length })
+    for (const listener of listeners) listener()
+  }
+
+  const watched = watchFile({ load, loaded, onFailure, intervalMs, state: () => stateOf(path) })
+  return {
+    get current() {
+      return current
+    },
+    failure: watched.failure,
+    reload: watched.reload,
+    onChange: (listener) => void listeners.push(listener),
+    close: watched.close,
+  }
+}
+
+function withoutFile(current: Catalog): TopicsFile {
+  return {
+    current,
+    failure: () => null,
+    reload: () => Promise.resolve(),
+    onChange() {},
+    close() {},
+  }
+}
+
+/** Its message has all of `errors`, one a line. */
+export class CatalogError extends Error {
+  override readonly name = 'CatalogError'
+  readonly errors: readonly string[]
+
+  constructor(errors: readonly string[], cause?: unknown) {
+    super(errors.join('\n'), { cause })
+    this.errors = errors
+  }
+}
+
+/** Reads the file once. Rejects with a CatalogError. */
+export async function loadCatalog(path: string, silence: number | null): Promise<Catalog> {
+  const parsed = parseTopics(await read(path))
+  if (parsed.ok) return createCatalog(parsed.entries, silence)
+  throw new CatalogError(
+    parsed.errors.map(({ line, column, message }) => `${path}:${line}:${column} ${message}`),
+  )
+}
+
+async function read(path: string): Promise<Buffer> {
+  try {
+    // a FIFO would wait for its writer
+    if (!(await stat(path)).isFile()) throw new Error('it is not a regular file')
+    await using file = await open(path)
+    const { size } = await file.stat()
+    if (size > LARGEST) throw new Error(`it has ${size} bytes; at most ${LARGEST} are allowed`)
+    return await file.readFile()
+  } catch (error) {
+    throw new CatalogError([`${path} cannot be read: ${whyUnreadable(error)}`], error)
+  }
 }

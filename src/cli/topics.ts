@@ -1,5 +1,5 @@
 import { numberName } from '../catalog/catalog.ts'
-import { CatalogError, loadCatalog } from '../catalog/catalog-file.ts'
+import { CatalogError, loadCatalog } from '../catalog/topics-file.ts'
 import { UsageError } from '../errors.ts'
 import { topicProblem } from '../topic/topic.ts'
 import { pickAction } from './actions.ts'

@@ -2,7 +2,7 @@ import type { Server as TlsServer } from 'node:tls'
 import type { Denials } from '../acl/denials.ts'
 import type { AclSource } from '../acl/reload.ts'
 import type { OpenedBroker } from '../broker/open.ts'
-import type { CatalogFile } from '../catalog/catalog-file.ts'
+import type { TopicsFile } from '../catalog/topics-file.ts'
 import type { Commands } from '../commands/commands.ts'
 import type { MemoryGuards } from '../http/memory-guards.ts'
 import type { Devices } from '../identity/devices.ts'
@@ -16,7 +16,7 @@ import type { Turns } from '../turns/turns.ts'
 export interface House {
   readonly acl: AclSource
   readonly broker: OpenedBroker
-  readonly catalog: CatalogFile
+  readonly catalog: TopicsFile
   readonly commands: Commands
   readonly denials: Denials
   readonly devices: Devices

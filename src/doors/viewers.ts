@@ -19,10 +19,10 @@ export async function createViewerServer(
   admissions: Admissions,
   countSpoofed: SpoofCounter,
 ): Promise<ViewerServer> {
-  const { log, unreadable } = house.reports
+  const { log, fileFailed } = house.reports
   const visits = createViewerLog(log)
   const viewers = await openViewers(config.viewersFile, {
-    onFailure: unreadable,
+    onFailure: fileFailed,
     onChange: visits.changed,
     onExpired: visits.expired,
     onOutage(reason) {

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { BrokerLog } from '../broker/broker.ts'
 import type { OpenedBroker } from '../broker/open.ts'
-import type { CatalogFile } from '../catalog/catalog-file.ts'
+import type { TopicsFile } from '../catalog/topics-file.ts'
 import type { Config } from '../config/load.ts'
 import { messageOf } from '../errors.ts'
 import { createHomeAssistant, type HomeAssistant } from '../home-assistant/home-assistant.ts'
@@ -14,7 +14,7 @@ import { createStatusTopics } from '../presence/status-topics.ts'
 export interface FreshnessOptions {
   readonly broker: Pick<OpenedBroker, 'publish' | 'follow' | 'retained' | 'uplink'>
   readonly readTopics: BrokerLog['readTopics']
-  readonly catalog: CatalogFile
+  readonly catalog: TopicsFile
   readonly reports: Pick<Reports, 'log' | 'logLimited'>
 }
 

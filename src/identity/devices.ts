@@ -25,10 +25,10 @@ export interface Devices {
 
 /** Loads and follows the certificate files; connections that no longer hold are ended. */
 export async function openDevices(settings: DeviceSettings, reports: Reports): Promise<Devices> {
-  const { meter, log, unreadable } = reports
+  const { meter, log, fileFailed } = reports
   const trust = await openTrust(settings, {
     meter,
-    onFailure: unreadable,
+    onFailure: fileFailed,
     onReload: createTrustLog(log, 'certificate files', () => trustSummary(trust.current)),
     onUseless(reason) {
       if (reason) log.error({ reason }, 'nobody can connect with these certificates')

@@ -11,7 +11,7 @@ export interface Reports {
   /** Warns of what anybody can cause, at most once a minute for each key. */
   warn(key: string, fields: object, message: string): void
   /** Counts a file that could not be read because there are no more descriptors. */
-  unreadable(error: unknown): void
+  fileFailed(error: unknown): void
 }
 
 export function createReports(meter: Meter, log: Logger): Reports {
@@ -22,7 +22,7 @@ export function createReports(meter: Meter, log: Logger): Reports {
     logLimited,
     warn: (key, fields, message) =>
       logLimited(key, (repeated) => log.warn({ ...fields, ...repeated }, message)),
-    unreadable(error) {
+    fileFailed(error) {
       if (isOutOfDescriptors(error)) meter.descriptorsExhausted()
     },
   }

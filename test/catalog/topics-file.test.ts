@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { type CatalogLoad, openCatalog } from '../../src/catalog/catalog-file.ts'
+import { openTopicsFile, type TopicsFileLoad } from '../../src/catalog/topics-file.ts'
 import { PUBLIC_FILE, replaceFile } from '../../src/disk/files.ts'
 import { UsageError } from '../../src/errors.ts'
 import { temporaryFolder } from '../cli/program.ts'
@@ -12,13 +12,13 @@ describe('the topics file in use', () => {
     await using folder = await temporaryFolder()
     const path = join(folder.path, 'topics')
     await writeFile(path, 'a unit V\n')
-    const loads: CatalogLoad[] = []
+    const loads: TopicsFileLoad[] = []
     let heard = Promise.withResolvers<void>()
-    const onLoad = (load: CatalogLoad) => {
+    const onLoad = (load: TopicsFileLoad) => {
       loads.push(load)
       heard.resolve()
     }
-    const file = await openCatalog(path, { silence: null, intervalMs: 20, onLoad })
+    const file = await openTopicsFile(path, { silence: null, intervalMs: 20, onLoad })
     let changes = 0
     file.onChange(() => {
       changes += 1
@@ -53,16 +53,19 @@ describe('the topics file in use', () => {
     const refused = (message: string) => (error: unknown) =>
       error instanceof UsageError && error.message === message
     await assert.rejects(
-      openCatalog(path, options),
+      openTopicsFile(path, options),
       refused(`${path} cannot be read: no such file`),
     )
     await writeFile(path, 'a b c\nd e\n')
-    await assert.rejects(openCatalog(path, options), /topics:1:3 "b" is not.*\n.*topics:2:3 "e" is/)
+    await assert.rejects(
+      openTopicsFile(path, options),
+      /topics:1:3 "b" is not.*\n.*topics:2:3 "e" is/,
+    )
     await writeFile(path, '#'.repeat(1_048_577))
     await assert.rejects(
-      openCatalog(path, options),
+      openTopicsFile(path, options),
       refused(`${path} cannot be read: it has 1048577 bytes; at most 1048576 are allowed`),
     )
-    await assert.rejects(openCatalog(folder.path, options), /it is not a regular file/)
+    await assert.rejects(openTopicsFile(folder.path, options), /it is not a regular file/)
   })
 })
