@@ -18,9 +18,7 @@ const LIMIT_SETTINGS = {
   messageExpiry: 'messageExpiry',
   countedDowntime: 'countedDowntime',
   keys: 'idempotencyKeys',
-  keysPerDevice: 'idempotencyKeysPerDevice',
   keyBytes: 'idempotencyBytes',
-  keyBytesPerDevice: 'idempotencyBytesPerDevice',
   keyTtl: 'idempotencyTtl',
 } as const satisfies Partial<Record<keyof Limits, keyof Config>>
 

@@ -20,8 +20,7 @@ export const ENROL_SETTINGS: readonly SettingName[] = [
     'maxStrangersPerAddress',
   ] as const),
   ...(['handshakeRate', 'handshakeRatePerAddress', 'requestTimeout', 'requestRate'] as const),
-  ...(['maxRequestsPerConnection', 'streamResetBurst', 'streamResetRate'] as const),
-  ...(['drainSeconds', 'logLevel'] as const),
+  ...(['maxRequestsPerConnection', 'drainSeconds', 'logLevel'] as const),
 ]
 
 const HELP = helpText({

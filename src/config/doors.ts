@@ -27,12 +27,7 @@ export function* doorProblems(
       yield `${called(name)} has no effect without ${called('proxyProtocol')}=v1, v2 or any`
 }
 
-const BEHIND_BALANCERS = [
-  'proxyProtocolFrom',
-  'proxyProtocolDoors',
-  'proxyProtocolTimeout',
-  'proxyProtocolPending',
-] as const
+const BEHIND_BALANCERS = ['proxyProtocolFrom', 'proxyProtocolDoors'] as const
 
 /** A wrong text counts as off here, as it is reported elsewhere. */
 function isOn(version: unknown): boolean {

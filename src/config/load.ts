@@ -26,8 +26,6 @@ interface Filled {
   readonly readingSeriesPerDevice: number
   readonly maxConnectionsPerDevice: number
   readonly maxProxyConnections: number
-  readonly idempotencyKeysPerDevice: number
-  readonly idempotencyBytesPerDevice: number
 }
 
 /** The configuration of `serve`: every setting, with those that depend on others filled in. */
@@ -113,10 +111,6 @@ export function loadConfig(
     maxConnectionsPerDevice:
       settings.maxConnectionsPerDevice ?? Math.ceil(settings.maxConnections / 4),
     maxProxyConnections: settings.maxProxyConnections ?? settings.maxConnections,
-    idempotencyKeysPerDevice:
-      settings.idempotencyKeysPerDevice ?? Math.ceil(settings.idempotencyKeys / 4),
-    idempotencyBytesPerDevice:
-      settings.idempotencyBytesPerDevice ?? Math.ceil(settings.idempotencyBytes / 4),
     warnings: [...file.warnings, ...ofBroker],
     // only if the broker is the one that the file names
     bridgePassword:

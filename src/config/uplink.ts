@@ -1,5 +1,5 @@
 import { setting } from './setting.ts'
-import { KiB, MiB } from './units.ts'
+import { KiB } from './units.ts'
 import { bytes, integer, path, text } from './values/plain.ts'
 
 /** The texts and defaults that differ between the connections. */
@@ -50,7 +50,7 @@ function connectionSettings(texts: ConnectionTexts) {
       `maximum number of messages that ${to} has not acknowledged yet; ${full}`,
     ),
     PendingBytes: setting(
-      bytes(KiB, 64 * 1024 * MiB),
+      bytes(KiB),
       texts.pendingBytes,
       `maximum size of the messages that ${to} has not acknowledged yet`,
     ),

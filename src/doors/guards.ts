@@ -41,11 +41,7 @@ function whoIsFull(door: Door, reason: CutReason, who: string) {
 
 export type BalancerSettings = Pick<
   Config,
-  | 'proxyProtocol'
-  | 'proxyProtocolFrom'
-  | 'proxyProtocolDoors'
-  | 'proxyProtocolTimeout'
-  | 'proxyProtocolPending'
+  'proxyProtocol' | 'proxyProtocolFrom' | 'proxyProtocolDoors' | 'maxStrangers'
 >
 
 /** Connections that arrive through the load balancers of a door; undefined for a door that is behind none. */
@@ -62,8 +58,7 @@ export function createDoorArrivals(
     meter,
     version,
     from,
-    timeout: settings.proxyProtocolTimeout * 1000,
-    maxPending: settings.proxyProtocolPending,
+    maxPending: settings.maxStrangers,
     onRefused: (reason, address) =>
       warn(
         `proxy\0${door}\0${reason}\0${address}`,

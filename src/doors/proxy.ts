@@ -129,7 +129,6 @@ function createSenders(
     names: { certificate, verify, chain: proxyChainHeader },
     pattern: config.idPattern,
     trust: () => trust.current,
-    maxHeaderBytes: config.proxyHeaderBytes,
     mostRemembered: config.rememberedCertificates,
     onForgotten: meter.certificateForgotten,
     maxUnderWay: config.maxConnectionsPerDevice,

@@ -23,9 +23,6 @@ import { problemAnswer, requestTimeout } from './problem.ts'
 import { boundResets, createPipelines } from './request-floods.ts'
 
 export interface HttpSettings extends DeadlineSettings {
-  /** HTTP/2 streams that one connection may reset at once; also the number a second in the long run. */
-  readonly streamResetBurst: number
-  readonly streamResetRate: number
   /** The number of requests after which a connection is closed; its client opens another. */
   readonly maxRequestsPerConnection: number
 }
@@ -66,6 +63,8 @@ const AWS_PROTOCOL = 'x-amzn-http-ca'
 const PROTOCOLS = ['h2', 'http/1.1', AWS_PROTOCOL]
 /** Requests of one HTTP/2 connection that are refused with an answer; the next refusal destroys the connection. */
 const MOST_REFUSED = 8
+/** HTTP/2 requests that one connection may cancel: at once, and per second on average. */
+const RESETS = { burst: 100, perSecond: 33 }
 /** The factor for the allowed cancellations on a connection that carries the requests of several clients. */
 const SHARED_RESETS = 100
 
@@ -75,7 +74,7 @@ export function createHttpServer(options: ServerOptions, handle: Handle): Http2S
   const { takesStrangers = !requestCert, isShared = false } = options
   const { whoSends = requestCert ? connectionSenders.of : undefined } = options
   const maxHeaderBytes = takesStrangers ? MAX_STRANGERS_HEADER_BYTES : MAX_HEADER_BYTES
-  const resetBurst = settings.streamResetBurst * (isShared ? SHARED_RESETS : 1)
+  const resetBurst = RESETS.burst * (isShared ? SHARED_RESETS : 1)
   // Node passes the HTTP/1.1 options on, but its types do not have them
   const tls: SecureServerOptions & HttpServerOptions & ResetOptions = {
     ...trust?.context,
@@ -87,7 +86,7 @@ export function createHttpServer(options: ServerOptions, handle: Handle): Http2S
     maxHeaderSize: maxHeaderBytes,
     settings: { maxHeaderListSize: maxHeaderBytes, maxConcurrentStreams: MAX_STREAMS },
     streamResetBurst: resetBurst,
-    streamResetRate: settings.streamResetRate * (isShared ? SHARED_RESETS : 1),
+    streamResetRate: RESETS.perSecond * (isShared ? SHARED_RESETS : 1),
     headersTimeout: settings.requestTimeout * 1000,
     // bodies have a deadline of our own, which moves as bytes arrive
     requestTimeout: 0,

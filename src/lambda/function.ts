@@ -64,7 +64,7 @@ export async function openFunction(config: Config, log: Logger): Promise<Gateway
   const senders = createEventSenders({
     trust: () => trust.current,
     pattern: config.idPattern,
-    loadBalancer: config.proxyIdentity === 'alb' ? toAlb(config) : null,
+    loadBalancer: config.proxyIdentity === 'alb' ? { certificate: config.proxyCertHeader } : null,
     mostRemembered: config.rememberedCertificates,
   })
   const app = createApp({
@@ -124,10 +124,6 @@ export async function openFunction(config: Config, log: Logger): Promise<Gateway
   const running = building.move()
   const ready = () => uplink.connected(config.functionWait).catch(() => {})
   return { answer, ready, [Symbol.asyncDispose]: () => running.disposeAsync() }
-}
-
-function toAlb({ proxyCertHeader: certificate, proxyHeaderBytes: maxHeaderBytes }: Config) {
-  return { names: { certificate }, maxHeaderBytes }
 }
 
 /** The files that decide who may do what, which are looked at when a request comes: a frozen process has no timers. */

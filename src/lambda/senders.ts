@@ -11,8 +11,8 @@ import { type Proof, stillHolds } from '../identity/verify.ts'
 import type { EventRequest } from './event.ts'
 
 export interface EventSendersOptions extends ProverOptions {
-  /** How a load balancer passes certificates on; null where no load balancer is believed. */
-  readonly loadBalancer: { readonly names: HeaderNames; readonly maxHeaderBytes: number } | null
+  /** The headers in which a load balancer passes certificates on; null if none is trusted. */
+  readonly loadBalancer: HeaderNames | null
   /** Certificates that are remembered with their proof, so that none is verified again for each request. */
   readonly mostRemembered: number
 }
@@ -30,9 +30,7 @@ export interface EventSenders extends Senders {
 export function createEventSenders(options: EventSendersOptions): EventSenders {
   const { loadBalancer, trust, now = Date.now } = options
   const prover = createProver(options)
-  const readHeaders =
-    loadBalancer &&
-    createHeaderReader(headersOf(alb, loadBalancer.names), loadBalancer.maxHeaderBytes)
+  const readHeaders = loadBalancer && createHeaderReader(headersOf(alb, loadBalancer))
   const named = new WeakMap<object, Identity | GatewayError>()
   const known = createRecent<Proof>(options.mostRemembered)
 

@@ -173,7 +173,7 @@ for (const broker of ['memory:', 'file:'] as const)
 it('an idempotency key belongs to its device, and continues where the rate limit stopped', async () => {
   await using at = await startGateway({
     acl: 'pattern readwrite #\n',
-    settings: { publishRate: '4', publishBurst: '5', idempotencyKeysPerDevice: '2' },
+    settings: { publishRate: '4', publishBurst: '5', idempotencyKeys: '8' },
   })
   const { many, post, payloads } = client(at, await at.pki.issue('one'))
   const other = client(at, await at.pki.issue('other'))

@@ -24,7 +24,6 @@ const SETTINGS = {
   ...HTTP_LIMITS.settings,
   requestTimeout: 1,
   requestRate: 0,
-  streamResetBurst: 50,
 }
 const GET = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
 const NOBODY = '/nobody'

@@ -235,7 +235,7 @@ describe('a device that overuses the connection that others share', () => {
   })
 
   it('cancels more requests than a single device may, and the connection stays open', async () => {
-    await using at = await startProxied({ settings: { streamResetBurst: '10' } })
+    await using at = await startProxied()
     const [one, two] = [await at.pki.issue('one'), await at.pki.issue('two')]
     const session = http2Session(at.door, at.proxy)
     const { stream } = await streamOn(session, two)

@@ -146,7 +146,7 @@ describe('strangers', () => {
     })
 
   it('with an identity may not cancel requests without limit either', async () => {
-    await using at = await startGateway({ acl: ACL, settings: { streamResetBurst: '50' } })
+    await using at = await startGateway({ acl: ACL })
     const session = http2Session(at, await at.pki.issue('device'))
     session.on('error', () => {})
     const closed = once(session, 'close').catch(() => {})

@@ -4,8 +4,6 @@ export const HTTP_LIMITS = {
     requestTimeout: 30,
     requestRate: 4096,
     streamStall: 30,
-    streamResetBurst: 250,
-    streamResetRate: 33,
     maxRequestsPerConnection: 100_000,
     strangerRequestRate: 100,
     inviteGuesses: 20,

@@ -3,6 +3,8 @@ import type { Change, Changes } from './changes.ts'
 import { createKeyEntries, type KeyDevice, type KeyEntry } from './key-entries.ts'
 import type { StoreContext } from './store-context.ts'
 
+/** The share of the limits that one device may use. */
+const ONE_DEVICE = 1 / 4
 /** Less than a millisecond; the others are forgotten with the next request that has a key, or later. */
 const EXPIRED_AT_ONCE = 256
 
@@ -29,8 +31,8 @@ export function createKeys({ journal, limits, onBound, now, ids }: StoreContext)
 
   /** Makes room within the limits of a device, and then of all devices. */
   function makeRoom(device: KeyDevice): void {
-    const { keys, keysPerDevice, keyBytes, keyBytesPerDevice } = limits
-    while (device.entries.size > keysPerDevice || device.bytes > keyBytesPerDevice)
+    const { keys, keyBytes } = limits
+    while (device.entries.size > keys * ONE_DEVICE || device.bytes > keyBytes * ONE_DEVICE)
       if (!forgetOldest(device.entries)) break
     while (entries.all.size > keys || entries.bytes() > keyBytes)
       if (!forgetOldest(device.entries) && !forgetOldest(entries.all)) break

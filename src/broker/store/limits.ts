@@ -29,9 +29,7 @@ export interface Limits {
   readonly messageExpiry: number
   /** Requests with an idempotency key that are remembered, and bytes of them and their answers. */
   readonly keys: number
-  readonly keysPerDevice: number
   readonly keyBytes: number
-  readonly keyBytesPerDevice: number
   /** How long they are remembered. */
   readonly keyTtl: number
   /** The most time without a running gateway that counts towards the expiry of messages. */
@@ -54,9 +52,7 @@ export const DEFAULT_LIMITS: Limits = {
   sessionExpiry: (7 * DAY) / 1000,
   messageExpiry: 7 * DAY,
   keys: 100_000,
-  keysPerDevice: 25_000,
   keyBytes: 64 * MIB,
-  keyBytesPerDevice: 16 * MIB,
   keyTtl: DAY,
   countedDowntime: DAY,
 }

@@ -15,12 +15,12 @@ export const HISTORY_SETTINGS = {
     'seconds that a message is kept; retained messages, and messages that wait for a session, are kept longer',
   ),
   historyBytes: setting(
-    bytes(0, 64 * 1024 * MiB),
+    bytes(0),
     undefined,
     'maximum size of all messages kept, counting 100 bytes more for each [1GiB in file:, 64MiB in memory:]',
   ),
   historyBytesPerDevice: setting(
-    bytes(0, 64 * 1024 * MiB),
+    bytes(0),
     undefined,
     'maximum size of the messages of one device that are kept [half of WOTT_HISTORY_BYTES]',
   ),

@@ -6,12 +6,12 @@ import { bytes, integer } from '../values/plain.ts'
 export const LIMITS_SETTINGS = {
   maxPayload: setting(bytes(1, 64 * MiB), '128KiB', 'maximum payload of one message'),
   memoryBytes: setting(
-    bytes(MiB, 64 * 1024 * MiB),
+    bytes(MiB),
     '128MiB',
     'maximum memory that requests, connections and sessions of all devices and viewers may use together (queues, retained messages and history have their own limits); a quarter is reserved for those that use little',
   ),
   memoryBytesPerDevice: setting(
-    bytes(64 * KiB, 64 * 1024 * MiB),
+    bytes(64 * KiB),
     '32MiB',
     'maximum share of WOTT_MEMORY_BYTES for one device or viewer: unfinished requests and answers, packets, data waiting for its readers, sessions, filters and wills',
   ),
@@ -74,16 +74,6 @@ export const LIMITS_SETTINGS = {
     integer(1, 1_000_000_000),
     '100000',
     'HTTP requests after which a connection is closed; the client then opens a new one',
-  ),
-  streamResetBurst: setting(
-    integer(1, 1_000_000),
-    '100',
-    'requests that one HTTP/2 connection may cancel at once before it is closed',
-  ),
-  streamResetRate: setting(
-    integer(1, 1_000_000),
-    '33',
-    'requests per second that one HTTP/2 connection may cancel on average',
   ),
   strangerRequestRate: setting(
     integer(0, 1_000_000),

@@ -1,6 +1,6 @@
 import { setting } from '../setting.ts'
 import { networks } from '../values/network.ts'
-import { choice, integer, listOf } from '../values/plain.ts'
+import { choice, listOf } from '../values/plain.ts'
 
 /** Behind a TCP load balancer. */
 export const LOAD_BALANCERS_SETTINGS = {
@@ -18,15 +18,5 @@ export const LOAD_BALANCERS_SETTINGS = {
     listOf('device', 'mqtt', 'viewer', 'enrol'),
     'device,mqtt',
     'doors that are behind the load balancers',
-  ),
-  proxyProtocolTimeout: setting(
-    integer(1, 3600),
-    '3',
-    'seconds that a load balancer may take to send the PROXY header of a connection',
-  ),
-  proxyProtocolPending: setting(
-    integer(1, 1_000_000),
-    '1000',
-    'maximum number of load balancer connections on one door that have not sent their PROXY header yet; beyond it the oldest is closed',
   ),
 } as const

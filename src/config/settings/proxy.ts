@@ -1,7 +1,6 @@
 import { setting } from '../setting.ts'
-import { KiB } from '../units.ts'
 import { headerName, networks, proxyAddress } from '../values/network.ts'
-import { bytes, choice, integer, path, text } from '../values/plain.ts'
+import { choice, integer, path, text } from '../values/plain.ts'
 
 /** Behind a proxy that ends mTLS. */
 export const PROXY_SETTINGS = {
@@ -50,11 +49,6 @@ export const PROXY_SETTINGS = {
     networks,
     undefined,
     'addresses that the proxy may connect from, in addition to its certificate [any]',
-  ),
-  proxyHeaderBytes: setting(
-    bytes(KiB, 128 * KiB),
-    '32KiB',
-    'maximum size of the headers with the certificate and its chain in one request',
   ),
   maxProxyConnections: setting(
     integer(1, 1_000_000),

@@ -1,5 +1,5 @@
 import { setting } from '../setting.ts'
-import { KiB, MiB } from '../units.ts'
+import { KiB } from '../units.ts'
 import { bytes, integer } from '../values/plain.ts'
 
 /** Time of readings, and requests that are sent again. */
@@ -22,21 +22,11 @@ export const PUBLISHING_SETTINGS = {
   idempotencyKeys: setting(
     integer(1, 10_000_000),
     '100000',
-    'maximum number of Idempotency-Keys that are remembered; beyond it the oldest are dropped, those of the same device first',
-  ),
-  idempotencyKeysPerDevice: setting(
-    integer(1, 10_000_000),
-    undefined,
-    'maximum number of Idempotency-Keys of one device [a quarter of WOTT_IDEMPOTENCY_KEYS]',
+    'maximum number of Idempotency-Keys that are remembered; beyond it the oldest are dropped, those of the same device first; one device may use a quarter of them',
   ),
   idempotencyBytes: setting(
-    bytes(64 * KiB, 64 * 1024 * MiB),
+    bytes(64 * KiB),
     '64MiB',
-    'maximum size of all Idempotency-Keys and their stored answers',
-  ),
-  idempotencyBytesPerDevice: setting(
-    bytes(16 * KiB, 64 * 1024 * MiB),
-    undefined,
-    'maximum size of the Idempotency-Keys and answers of one device [a quarter of WOTT_IDEMPOTENCY_BYTES]',
+    'maximum size of all Idempotency-Keys and their stored answers; one device may use a quarter of it',
   ),
 } as const

@@ -20,12 +20,12 @@ export const SESSIONS_SETTINGS = {
     'what happens when the queue of a session is full: drop its oldest unsent message, or refuse the new message',
   ),
   queueBytes: setting(
-    bytes(KiB, 64 * 1024 * MiB),
+    bytes(KiB),
     '128MiB',
     'maximum size of the messages that wait for all sessions together',
   ),
   queueBytesPerDevice: setting(
-    bytes(KiB, 64 * 1024 * MiB),
+    bytes(KiB),
     '64MiB',
     'maximum size of the messages that wait for all sessions of one device',
   ),
@@ -51,13 +51,9 @@ export const SESSIONS_SETTINGS = {
     'maximum number of seconds without a running gateway that count towards the expiry of messages and sessions; a limit is needed because the system clock may have been changed meanwhile',
   ),
   maxRetained: setting(integer(0, 10_000_000), '100000', 'maximum number of retained messages'),
-  retainedBytes: setting(
-    bytes(KiB, 64 * 1024 * MiB),
-    '128MiB',
-    'maximum size of all retained messages',
-  ),
+  retainedBytes: setting(bytes(KiB), '128MiB', 'maximum size of all retained messages'),
   retainedBytesPerDevice: setting(
-    bytes(KiB, 64 * 1024 * MiB),
+    bytes(KiB),
     '64MiB',
     'maximum size of the retained messages that one device has published',
   ),

@@ -12,8 +12,11 @@ export function integer(min: number, max: number): Parse<number> {
 
 const BYTE_UNITS = { '': 1, B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const
 
+/** A larger size is probably a typing error. */
+const MOST_BYTES = 64 * BYTE_UNITS.GiB
+
 /** A size such as `131072`, `128KiB` or `1MiB`, in bytes. */
-export function bytes(min: number, max: number): Parse<number> {
+export function bytes(min: number, max = MOST_BYTES): Parse<number> {
   const allowed = `a size from ${bytesText(min)} to ${bytesText(max)}, such as 1048576 or 1MiB`
   const read = (text: string) => {
     const [, digits, unit] = /^(\d+) ?(B|KiB|MiB|GiB)?$/.exec(text) ?? []

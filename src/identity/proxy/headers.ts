@@ -12,6 +12,9 @@ type Role = keyof PassedHeaders
 /** The headers that a proxy passes identity on in, in lower case. */
 export type HeaderNames = Readonly<Partial<Record<Role, string | undefined>>>
 
+/** Bytes of the headers with a certificate and its chain in one request. */
+const MAX_BYTES = 32 * 1024
+
 /** Those of a format, with the names that the operator has given. */
 export function headersOf(format: ProxyFormat, given: HeaderNames = {}): HeaderNames {
   const { certificate, chain, verify } = { ...format.headers, ...defined(given) }
@@ -25,7 +28,6 @@ export function headersOf(format: ProxyFormat, given: HeaderNames = {}): HeaderN
  */
 export function createHeaderReader(
   names: HeaderNames,
-  maxBytes: number,
 ): (request: RequestHead) => PassedHeaders | GatewayError {
   const roles = new Map(
     Object.entries(names).flatMap(([role, name]) => (name ? [[name, role as Role]] : [])),
@@ -50,7 +52,7 @@ export function createHeaderReader(
       bytes += value.length
       found[role] = value
     }
-    if (bytes > maxBytes) return tooLarge(maxBytes)
+    if (bytes > MAX_BYTES) return tooLarge()
     const hop = headers.connection === undefined ? null : named(String(headers.connection), roles)
     return hop === null ? found : invalid(`Connection names the header ${hop}`)
   }
@@ -69,9 +71,9 @@ function invalid(problem: string): GatewayError {
   return new GatewayError('request_invalid', `${problem}, so it is not clear which device sent it.`)
 }
 
-function tooLarge(maxBytes: number): GatewayError {
+function tooLarge(): GatewayError {
   return new GatewayError(
     'headers_too_large',
-    `The client certificate and its chain are longer than the ${maxBytes} bytes that are allowed (WOTT_PROXY_HEADER_BYTES).`,
+    `The client certificate and its chain are longer than the ${MAX_BYTES} bytes that are allowed.`,
   )
 }

@@ -14,8 +14,6 @@ export interface ProxiedSendersOptions extends ProverOptions {
   readonly format: ProxyFormat
   /** Names of its headers that the operator has given. */
   readonly names?: HeaderNames
-  /** Bytes that they may have together. */
-  readonly maxHeaderBytes: number
   /** Certificates that are remembered with their proof, so that none is verified again for each request. */
   readonly mostRemembered: number
   /** Told of each that had to make room for another. */
@@ -77,7 +75,7 @@ type Named = { [ANSWER]?: Known | GatewayError }
 
 export function createProxiedSenders(options: ProxiedSendersOptions): ProxiedSenders {
   const { format, trust, now = Date.now, onRefused } = options
-  const readHeaders = createHeaderReader(headersOf(format, options.names), options.maxHeaderBytes)
+  const readHeaders = createHeaderReader(headersOf(format, options.names))
   const prover = createProver(options)
   const known = createRecent<Known>(options.mostRemembered, options.onForgotten)
   const refused = createRecent<Refused>(MOST_REFUSED)
