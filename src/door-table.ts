@@ -1,4 +1,4 @@
-/** One door: in which process it is, and what it takes. */
+/** One door: in which process it is, and what it accepts. */
 interface DoorTraits {
   /** Whether `serve` or `enrol` opens it. */
   readonly process: 'serve' | 'enrol'
@@ -8,6 +8,8 @@ interface DoorTraits {
   readonly speaksMqtt: boolean
   /** Whether it answers requests of those who have not said who they are. */
   readonly takesStrangers: boolean
+  /** Whether it may be behind a TCP load balancer that speaks the PROXY protocol. */
+  readonly takesBalancers: boolean
 }
 
 /** Every door, once: all other lists of doors are made of this one. */
@@ -18,6 +20,7 @@ const DOOR_TABLE = {
     speaksHttp: true,
     speaksMqtt: true,
     takesStrangers: false,
+    takesBalancers: true,
   },
   proxy: {
     process: 'serve',
@@ -25,6 +28,7 @@ const DOOR_TABLE = {
     speaksHttp: true,
     speaksMqtt: true,
     takesStrangers: false,
+    takesBalancers: false,
   },
   mqtt: {
     process: 'serve',
@@ -32,6 +36,7 @@ const DOOR_TABLE = {
     speaksHttp: false,
     speaksMqtt: true,
     takesStrangers: false,
+    takesBalancers: true,
   },
   viewer: {
     process: 'serve',
@@ -39,6 +44,7 @@ const DOOR_TABLE = {
     speaksHttp: true,
     speaksMqtt: false,
     takesStrangers: true,
+    takesBalancers: true,
   },
   ops: {
     process: 'serve',
@@ -46,6 +52,7 @@ const DOOR_TABLE = {
     speaksHttp: true,
     speaksMqtt: false,
     takesStrangers: false,
+    takesBalancers: false,
   },
   enrol: {
     process: 'enrol',
@@ -53,6 +60,7 @@ const DOOR_TABLE = {
     speaksHttp: true,
     speaksMqtt: false,
     takesStrangers: true,
+    takesBalancers: true,
   },
   'enrol-ops': {
     process: 'enrol',
@@ -60,6 +68,7 @@ const DOOR_TABLE = {
     speaksHttp: true,
     speaksMqtt: false,
     takesStrangers: false,
+    takesBalancers: false,
   },
 } as const satisfies Record<string, DoorTraits>
 

@@ -43,14 +43,11 @@ export async function openEnroller(
   config: Config,
   log: Logger,
 ): Promise<Enroller> {
-  if (config.enrolListen === null)
+  if (config.doors.enrol === null)
     throw new UsageError('the enrol door is off, so there is nothing to run: set WOTT_ENROL_LISTEN')
   await using building = new AsyncDisposableStack()
   const { authority, certs } = openLayout(directory)
-  const enrolment = await openEnrolment(directory, {
-    days: config.enrolDays,
-    mayWait: config.enrolApproval === 'on',
-  })
+  const enrolment = await openEnrolment(directory, config.enrol)
   const { waiting } = enrolment
   const metrics = createEnrolMetrics({ vias: CREDENTIALS, reasons: REFUSAL_REASONS, waiting })
   const { meter } = metrics
@@ -61,15 +58,15 @@ export async function openEnroller(
     caFile: authority.certificate,
     certFile: certs.certificate,
     keyFile: certs.key,
-    tlsVersion: config.tlsVersion,
-    ciphers: config.ciphers,
+    tlsVersion: config.trust.tlsVersion,
+    ciphers: config.trust.ciphers,
   }
   const trust = await openTrust(files, { meter, onReload: createTrustLog(log) })
   building.defer(trust.close)
   const authorities = createRenewalAuthorities(trust)
 
   // nobody here has said who they are
-  const { strangers } = createMemoryGuards(config, reports)
+  const { strangers } = createMemoryGuards(config.memory, reports)
   const logDecision = createDecisionLog(log)
   const isSpoofed = createSpoofDetector()
   const app = createEnrolDoor({
@@ -78,7 +75,7 @@ export async function openEnroller(
     log,
     memory: strangers,
     strangers,
-    settings: config,
+    settings: config.http,
     onRequest: (request) => {
       if (isSpoofed(request)) meter.identityHeaderIgnored('enrol')
     },
@@ -102,7 +99,7 @@ export async function openEnroller(
   const ops = createOpsDoor({
     metrics,
     door: 'enrol-ops',
-    settings: config,
+    settings: config.http,
     readiness: () => ({
       doors: doors.enrol ? null : 'not listening: enrol',
       draining: isStopping ? 'the enrol door is stopping' : null,
@@ -110,8 +107,8 @@ export async function openEnroller(
     degradation: () => ({}),
   })
   // readiness can be asked first, and says no until the door is open
-  await opener.openHttp('enrol-ops', config.enrolOpsListen, ops)
-  await opener.openHttp('enrol', config.enrolListen, app)
+  await opener.openHttp('enrol-ops', config.doors['enrol-ops'], ops)
+  await opener.openHttp('enrol', config.doors.enrol, app)
 
   const running = building.move()
   return {
@@ -121,7 +118,7 @@ export async function openEnroller(
     },
     async drain() {
       isStopping = true
-      const deadline = setTimeout(config.drainSeconds * 1000, null, { ref: false })
+      const deadline = setTimeout(config.process.drainMs, null, { ref: false })
       await Promise.race([opener.drain(), deadline])
       await running.disposeAsync()
     },

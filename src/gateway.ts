@@ -6,7 +6,6 @@ import { followAcl } from './acl/follow.ts'
 import type { Bridge } from './bridge/bridge.ts'
 import { forwardedBy } from './bridge/forwarded.ts'
 import { openBroker } from './broker/open.ts'
-import { toRetention } from './broker/store-settings.ts'
 import { followTopicsFile } from './catalog/follow.ts'
 import { createCommands } from './commands/commands.ts'
 import type { Config } from './config/load.ts'
@@ -35,17 +34,19 @@ export interface Gateway extends AsyncDisposable {
 /** Builds everything that a running gateway is made of; it is closed in reverse. */
 export async function openGateway(config: Config, log: Logger): Promise<Gateway> {
   await using building = new AsyncDisposableStack()
-  const { metrics, readings } = createGatewayMetrics(config)
+  const { metrics, readings } = createGatewayMetrics(config.readings)
   const { meter } = metrics
   const reports = createReports(meter, log)
+  const { retention } = config.broker
+  const { maxPayload } = config.publishing
 
-  const acl = await followAcl(config.aclFile, reports)
+  const acl = await followAcl(config.access.aclFile, reports)
   building.defer(acl.close)
-  const catalog = await followTopicsFile(config, reports)
+  const catalog = await followTopicsFile(config.topics, reports)
   building.defer(catalog.close)
-  const devices = await openDevices(config, reports)
+  const devices = await openDevices(config.trust, reports)
   building.defer(devices.close)
-  const guards = createMemoryGuards(config, reports)
+  const guards = createMemoryGuards(config.memory, reports)
   const { memory } = guards
   metrics.watchMemory(Object.values(guards))
 
@@ -53,17 +54,17 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   const accessOf = (user: string, clientId: string) => createAccess(acl, { user, clientId })
   let bridge: Bridge | null = null
   const broker = await openBroker(config.broker, {
-    ...config,
+    rules: { ...config.publishing, idPattern: config.trust.idPattern },
     accessOf,
     memory,
     meter,
     log,
-    forwarded: forwardedBy(config),
+    forwarded: forwardedBy(config.bridge),
     onUnforwarded: (count) => bridge?.noteDeleted(count),
   })
   building.defer(broker.close)
   const { sessions, forwarding } = broker
-  const live = await openLive(broker, { newest: config.history, retention: toRetention(config) })
+  const live = await openLive(broker, { newest: config.streams.newest, retention })
   building.defer(broker.end)
   acl.onChange(() => void live.hub.recheck())
   await followReadings(broker, readings.note)
@@ -71,41 +72,32 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
   if (broker.uplink) metrics.watchUplink(broker.uplink)
 
   const { readTopics } = live.reader
-  const freshness = await openFreshness(config, { broker, catalog, reports, readTopics })
+  const forFreshness = { broker, catalog, reports, readTopics, ttl: retention.topicTtl }
+  const freshness = await openFreshness(config.topics, forFreshness)
   building.defer(freshness.close)
   metrics.watchPresence(freshness)
-  const relay = createIntake(config, { broker, denials, meter })
+  const relay = createIntake(config.publishing, { broker, denials, meter })
   const name = devices.trust.current.certificate.subjectName
-  if (config.bridge) {
+  if (config.bridge.urls) {
     // the client for other brokers takes long to load
     const { openBridge } = await import('./bridge/bridge.ts')
-    bridge = await openBridge(config, { broker, forwarding, name, relay, meter, log })
+    const forBridge = { broker, forwarding, name, maxPayload, relay, meter, log }
+    bridge = await openBridge(config.bridge, forBridge)
   }
   if (bridge) {
     building.defer(bridge.close)
     metrics.watchBridge(bridge)
   }
   const turns = createTurns(meter.turnAwaited)
-  const commands = createCommands({ sessions, ids: live.ids, denials, reports, settings: config })
-  const forMqtt = { sessions, relay, accessOf, denials, memory, meter, log, turns }
-  const mqtt = createMqttHost({ ...forMqtt, settings: config })
-  const house = {
-    acl,
-    broker,
-    catalog,
-    commands,
-    denials,
-    devices,
-    guards,
-    live,
-    mqtt,
-    relay,
-    reports,
-    turns,
-  }
+  const forCommands = { sessions, ids: live.ids, denials, reports, maxPayload }
+  const commands = createCommands(config.commands, forCommands)
+  const forMqtt = { sessions, relay, accessOf, denials, memory, meter, log, turns, maxPayload }
+  const mqtt = createMqttHost({ ...forMqtt, settings: config.mqtt, stallMs: config.http.stallMs })
+  const parts = { acl, broker, catalog, denials, devices, guards, live, reports, turns }
+  const house = { ...parts, commands, mqtt, relay }
   let doors: Doors | null = null
   const proxied = () => doors?.proxied() ?? []
-  building.use(await openOperators(config, { ...house, readings, proxied }))
+  building.use(await openOperators(config.access, { ...house, readings, proxied }))
   const opened = await openDoors(config, house, { metrics, readings, bridge })
   doors = building.use(opened)
 
@@ -120,7 +112,7 @@ export async function openGateway(config: Config, log: Logger): Promise<Gateway>
       const finished = [sessions.endAll(), opened.drain()]
       live.hub.endAll()
       commands.endAll()
-      const deadline = setTimeout(config.drainSeconds * 1000, null, { ref: false })
+      const deadline = setTimeout(config.process.drainMs, null, { ref: false })
       await Promise.race([Promise.all(finished), deadline])
       await running.disposeAsync()
     },

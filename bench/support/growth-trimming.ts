@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { DEFAULT_RETENTION } from '../../src/broker/store/retention.ts'
+import { DEFAULT_RETENTION } from '../../src/broker/store/defaults.ts'
 import type { Message } from '../../src/topic/message.ts'
 import { messageOf, openBroker } from './growth-broker.ts'
 import { untilCounted } from './growth-opening.ts'

@@ -5,7 +5,6 @@ import type { Delivery } from '../broker/delivery.ts'
 import { toUplinkMessage } from '../broker/relayed/carried.ts'
 import type { Forwarding } from '../broker/store/forwarding.ts'
 import type { Config } from '../config/load.ts'
-import { uplinkConfig, type uplinkSettings } from '../config/uplink.ts'
 import { type ErrorCode, GatewayError, messageOf, UsageError } from '../errors.ts'
 import { createLogLimit } from '../log/log-limit.ts'
 import type { WatchedBridge } from '../metrics/bridge.ts'
@@ -20,22 +19,13 @@ import { createMapping, type Mapping } from './mapping.ts'
 import { createOutbox } from './outbox.ts'
 import type { Loss } from './outbox-queue.ts'
 
-export type BridgeSettings = Pick<
-  Config,
-  | 'bridge'
-  | 'maxPayload'
-  | 'bridgeTopics'
-  | 'bridgeSession'
-  | 'bridgeBit'
-  | 'bridgeRetain'
-  | 'bridgeIdProperty'
-  | 'bridgePassword'
-  | keyof ReturnType<typeof uplinkSettings<'bridge'>>
->
+export type BridgeSettings = Config['bridge']
 
 export interface BridgeOptions {
   /** The name in the gateway's own certificate. */
   readonly name: string
+  /** Bytes of the largest payload. */
+  readonly maxPayload: number
   readonly broker: Pick<Broker, 'follow' | 'log'>
   /** Null where nothing is to be forwarded. */
   readonly forwarding: Forwarding | null
@@ -64,12 +54,11 @@ export async function openBridge(
   settings: BridgeSettings,
   options: BridgeOptions,
 ): Promise<Bridge | null> {
-  const { broker, forwarding, relay, meter, log } = options
-  const { bridge: urls } = settings
+  const { broker, forwarding, maxPayload, relay, meter, log } = options
+  const { urls, uplink: connection } = settings
   const forwarded = forwardedBy(settings)
   if (!urls || !forwarding || !forwarded) return null
-  const connection = uplinkConfig('bridge', settings)
-  const mapping = createMapping(settings.bridgeTopics)
+  const mapping = createMapping(settings.topics)
   const credentials = credentialsOf(settings)
   await credentials().catch((error) => {
     throw new UsageError(messageOf(error))
@@ -84,16 +73,16 @@ export async function openBridge(
     addresses: urls,
     clientId: connection.clientId ?? `bridge-${options.name}`,
     credentials,
-    session: settings.bridgeSession,
-    isBridge: settings.bridgeBit === 'on',
+    session: settings.session,
+    isBridge: settings.announcesItself,
     keepAlive: connection.keepalive,
-    deadlineMs: connection.timeout * 1000,
+    deadlineMs: connection.timeoutMs,
     maxPending: {
       messages: connection.pending,
       // one message may be larger than all together
-      bytes: connection.pendingBytes + settings.maxPayload + PACKET_BYTES,
+      bytes: connection.pendingBytes + maxPayload + PACKET_BYTES,
     },
-    maxPacket: settings.maxPayload + PACKET_BYTES,
+    maxPacket: maxPayload + PACKET_BYTES,
     meter,
     onMessage: createInbox({
       relay,
@@ -145,12 +134,12 @@ export async function openBridge(
     if (destination === null) return NO_PLACE
     const { maximumQos = 1, retainAvailable = true } = terms ?? {}
     try {
-      if (how === 'carefully') await uplink.check(connection.timeout * 1000)
+      if (how === 'carefully') await uplink.check(connection.timeoutMs)
       await uplink.publish({
-        ...toUplinkMessage(delivery, settings.bridgeIdProperty, broker.log.now()),
+        ...toUplinkMessage(delivery, settings.idProperty, broker.log.now()),
         topic: destination.topic,
         qos: Math.min(destination.qos, maximumQos) as 0 | 1,
-        retain: delivery.retain && retainAvailable && settings.bridgeRetain === 'keep',
+        retain: delivery.retain && retainAvailable && settings.retain === 'keep',
       })
       return null
     } catch (error) {
@@ -225,9 +214,7 @@ async function subscribe(uplink: Uplink, { incoming }: Mapping): Promise<string 
 
 const REFUSED = 0x80
 
-function credentialsOf(settings: BridgeSettings): typeof readNow {
-  const files = uplinkConfig('bridge', settings)
-  const { bridgePassword: password } = settings
+function credentialsOf({ uplink: files, password }: BridgeSettings): typeof readNow {
   async function readNow() {
     const read = await readCredentials(files)
     return password === null || read.password !== undefined ? read : { ...read, password }

@@ -4,9 +4,6 @@ import { BRIDGE } from './inbox.ts'
 import { createMapping } from './mapping.ts'
 
 /** Which messages of the log the bridge passes on; null without one. What came from the other broker does not go back. */
-export function forwardedBy({
-  bridge,
-  bridgeTopics,
-}: Pick<Config, 'bridge' | 'bridgeTopics'>): Forwarded | null {
-  return bridge ? { filters: createMapping(bridgeTopics).outgoing, except: BRIDGE } : null
+export function forwardedBy({ urls, topics }: Config['bridge']): Forwarded | null {
+  return urls ? { filters: createMapping(topics).outgoing, except: BRIDGE } : null
 }

@@ -5,7 +5,7 @@ import type { Delivery } from './delivery.ts'
 import { createPublishing } from './publishing.ts'
 import { createRegistry } from './registry.ts'
 import { createRouting, type Demand } from './routing.ts'
-import type { Abilities, SessionBroker } from './session-broker.ts'
+import type { SessionBroker } from './session-broker.ts'
 import { byteLength, keptMessage } from './store/columns.ts'
 import type { Store } from './store/store.ts'
 import { createSubscribing } from './subscribing.ts'
@@ -16,12 +16,6 @@ export interface EmbeddedOptions {
   readonly demand?: Demand
 }
 
-const ABILITIES: Abilities = {
-  maximumQos: 2,
-  keepsSessions: true,
-  sharesSubscriptions: true,
-  knowsPublishers: true,
-}
 const EXPIRE_MESSAGES_MS = 60_000
 
 /** The broker inside this process. */
@@ -90,7 +84,12 @@ export function openEmbedded({ store, log, demand }: EmbeddedOptions): Broker & 
     },
 
     sessions: {
-      abilities: ABILITIES,
+      abilities: {
+        maximumQos: 2,
+        mostSessionExpiry: store.limits.sessionExpiry,
+        sharesSubscriptions: true,
+        knowsPublishers: true,
+      },
       now: store.now,
       async open(request) {
         if (ending) throw unavailable('The broker is closed.')

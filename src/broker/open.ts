@@ -1,11 +1,12 @@
 import type { Logger } from 'pino'
 import type { Ledger } from '../budget/ledger.ts'
-import type { BrokerAddress } from '../config/values/brokers.ts'
+import type { Config } from '../config/load.ts'
 import { createLogLimit } from '../log/log-limit.ts'
 import { type Meter, QUEUE_REASONS, type QueueReason } from '../metrics/meter.ts'
 import type { Broker } from './broker.ts'
 import { openEmbedded } from './embedded.ts'
-import type { RelayedBroker, RelayedSettings } from './relayed/relayed.ts'
+import type { RelayedBroker } from './relayed/relayed.ts'
+import type { MessageRules } from './relayed/rules.ts'
 import type { SessionBroker } from './session-broker.ts'
 import type { StoreAdmin } from './store/admin.ts'
 import type { Forwarded } from './store/forwarded.ts'
@@ -15,9 +16,12 @@ import type { BoundReason } from './store/limits.ts'
 import type { AccessOf } from './store/sessions.ts'
 import type { TakenOver } from './store/sqlite-upgrade.ts'
 import { openStore } from './store/store.ts'
-import { type StoreSettings, toLimits, toRetention } from './store-settings.ts'
 
-export interface BrokerOptions extends StoreSettings, RelayedSettings {
+export type BrokerSettings = Config['broker']
+
+export interface BrokerOptions {
+  /** Which messages another broker may pass on. */
+  readonly rules: MessageRules
   readonly memory: Ledger
   readonly meter: Meter
   readonly log: Logger
@@ -43,15 +47,16 @@ export interface OpenedBroker extends Broker, SessionBroker {
   degraded(): string | null
 }
 
-/** Opens the broker at `address`. No other code knows which kinds of brokers exist. */
+/** Opens the broker at the address in the settings. No other code knows which kinds of brokers exist. */
 export async function openBroker(
-  address: BrokerAddress,
+  settings: BrokerSettings,
   options: BrokerOptions,
 ): Promise<OpenedBroker> {
+  const { address } = settings
   const logLimited = createLogLimit()
   const store = await openStore({
-    journal: await openJournal(address, options),
-    limits: toLimits(options),
+    journal: await openJournal(settings, options),
+    limits: settings.limits,
     accessOf: options.accessOf,
     memory: options.memory,
     onBound(reason, count) {
@@ -80,7 +85,8 @@ export async function openBroker(
   const relayed = await openRelayed({
     urls: address.urls,
     store,
-    settings: options,
+    settings: settings.relayed,
+    rules: options.rules,
     meter,
     log,
     openLocal: (demand) => openEmbedded({ store, log, demand }),
@@ -88,12 +94,14 @@ export async function openBroker(
   return { ...relayed, ...ofStore }
 }
 
-async function openJournal(address: BrokerAddress, options: BrokerOptions): Promise<Journal> {
+async function openJournal(
+  { address, fsync, retention }: BrokerSettings,
+  options: BrokerOptions,
+): Promise<Journal> {
   if (address.kind !== 'file') return createSilentJournal()
   // SQLite and its thread are not loaded for a broker in memory
   const { openSqliteJournal } = await import('./store/sqlite-journal.ts')
-  const { fsync, log, forwarded = null } = options
-  const retention = toRetention(options)
+  const { log, forwarded = null } = options
   const logLimited = createLogLimit()
   return openSqliteJournal(
     address.path,

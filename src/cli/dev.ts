@@ -56,11 +56,11 @@ export const dev: CliCommand = {
     await runGateway(config, stop, async (gateway, log) => {
       // only once every door is open, so that a failed start leaves no invite behind
       const code = gateway.doors.viewer
-        ? await inviteViewer(config.viewersFile, SAMPLE_VIEWER, VIEWER_LASTS)
+        ? await inviteViewer(config.access.viewersFile, SAMPLE_VIEWER, VIEWER_LASTS)
         : ''
-      const lines = thingsToTry(gateway, layout, { code, enrolListen: config.enrolListen })
+      const lines = thingsToTry(gateway, layout, code, config.doors.enrol)
       if (lines !== '') print(`\n${lines}\n`)
-      if (config.enrolListen !== null) runEnroller(USUAL_DIRECTORY, flags, stop, log)
+      if (config.doors.enrol !== null) runEnroller(USUAL_DIRECTORY, flags, stop, log)
     })
     return undefined
   },

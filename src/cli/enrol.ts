@@ -10,7 +10,7 @@ import { settingFlags, settingsHelp, settingsIn } from './settings.ts'
 import { stopSignal } from './signals.ts'
 
 /** The settings of the enrol door; the gateway's other settings may be meant for another user or another machine. */
-export const ENROL_SETTINGS: readonly SettingName[] = [
+export const ENROL_NAMES: readonly SettingName[] = [
   ...(['enrolListen', 'enrolOpsListen', 'enrolDays', 'enrolApproval', 'opsHosts'] as const),
   ...(['tlsVersion', 'ciphers', 'inviteGuesses', 'strangerRequestRate'] as const),
   ...([
@@ -39,12 +39,12 @@ const HELP = helpText({
 })
 
 export const enrol: CliCommand = {
-  help: `${HELP}\n\n${settingsHelp(ENROL_SETTINGS)}`,
+  help: `${HELP}\n\n${settingsHelp(ENROL_NAMES)}`,
   outlivesReader: true,
   async run(args) {
     const stop = stopSignal()
     endWithParent()
-    const { values, words } = readArguments(args, settingFlags(ENROL_SETTINGS))
+    const { values, words } = readArguments(args, settingFlags(ENROL_NAMES))
     requireWords(words, [], ['DIR'])
     const [directory = USUAL_DIRECTORY] = words
     const config = enrolConfig(directory, process.env, settingsIn(values))
@@ -62,7 +62,7 @@ function enrolConfig(
   flags: Readonly<Partial<Record<SettingName, string>>>,
 ): Config {
   const { certs, acl } = layoutOf(directory)
-  const names = ENROL_SETTINGS.map(environmentName)
+  const names = ENROL_NAMES.map(environmentName)
   const own = Object.fromEntries(names.map((name) => [name, environment[name]]))
   return loadConfig(own, { certsDir: certs.directory, aclFile: acl, ...flags })
 }

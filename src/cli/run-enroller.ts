@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import type { Logger } from 'pino'
 import type { SettingName } from '../config/schema.ts'
 import { flagName } from '../config/schema.ts'
-import { ENROL_SETTINGS } from './enrol.ts'
+import { ENROL_NAMES } from './enrol.ts'
 
 /** The first delay before an ended process is started again: it doubles each time, up to the longest. */
 const FIRST_PAUSE_MS = 1_000
@@ -15,7 +15,7 @@ export function runEnroller(
   stop: AbortSignal,
   log: Logger,
 ): void {
-  const settings = ENROL_SETTINGS.flatMap((name) =>
+  const settings = ENROL_NAMES.flatMap((name) =>
     flags[name] === undefined ? [] : [`--${flagName(name)}=${flags[name]}`],
   )
   const [program = ''] = process.argv.slice(1)

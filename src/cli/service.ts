@@ -23,7 +23,7 @@ export async function runService(
   process.on('SIGHUP', () => void service?.reload())
   // imported here, so that help and errors in settings do not wait for it
   const { createLogger } = await import('../log/logger.ts')
-  const log = await createLogger(config.logLevel)
+  const log = await createLogger(config.process.logLevel)
   for (const { variable, meant } of suspectVariables(process.env))
     log.warn({ variable, meant }, 'unknown environment variable; is it misspelt?')
   for (const warning of config.warnings) log.warn(warning)
@@ -31,15 +31,12 @@ export async function runService(
   if (stop.aborted) return
   service = await unlessStuck(open(log), stop)
   await stopped(stop)
-  log.info({ signal: stop.reason, seconds: config.drainSeconds }, 'stopping')
-  const bound = setTimeout(
-    () => {
-      log.error('shutdown takes too long (does the disk hang?); the process ends now')
-      // process.exit would wait for the thread that waits for the disk
-      process.kill(process.pid, stop.reason)
-    },
-    config.drainSeconds * 1000 + CLOSING_MS,
-  )
+  log.info({ signal: stop.reason, seconds: config.process.drainMs / 1000 }, 'stopping')
+  const bound = setTimeout(() => {
+    log.error('shutdown takes too long (does the disk hang?); the process ends now')
+    // process.exit would wait for the thread that waits for the disk
+    process.kill(process.pid, stop.reason)
+  }, config.process.drainMs + CLOSING_MS)
   await service.drain()
   clearTimeout(bound)
   log.info('stopped')

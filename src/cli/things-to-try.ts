@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { deviceFiles, type Layout } from '../ca/layout.ts'
-import type { Config } from '../config/load.ts'
+import type { ListenAddress } from '../config/values/network.ts'
 import type { Gateway } from '../gateway.ts'
 import { inviteLink } from './viewer.ts'
 
@@ -12,7 +12,8 @@ const TOPIC = 'wott/temperature'
 export function thingsToTry(
   { doors }: Gateway,
   layout: Layout,
-  { code, enrolListen }: { readonly code: string } & Pick<Config, 'enrolListen'>,
+  code: string,
+  enrolDoor: ListenAddress,
 ): string {
   const { device, mqtt, viewer, ops } = doors
   const sensor = filesOf(layout, 'sensor')
@@ -38,7 +39,7 @@ export function thingsToTry(
       'In a browser (the link works once):',
       viewer && inviteLink(`https://${hostOf(viewer)}:${viewer.port}`, code),
     ],
-    ['Enrol another device:', enrolListen && invite(enrolListen)],
+    ['Enrol another device:', enrolDoor && invite(enrolDoor)],
     ['Metrics and health:', ops && `curl http://${hostOf(ops, EVERY)}:${ops.port}/metrics`],
   ]
   return entries
@@ -68,7 +69,7 @@ function simulate(door: OpenDoor, directory: string): string {
  * An invite command, with the address where needed: the command assumes the default port, and a name by which other machines
  * reach the gateway.
  */
-function invite({ host, port }: NonNullable<Config['enrolListen']>): string {
+function invite({ host, port }: NonNullable<ListenAddress>): string {
   const command = 'npx wott-gateway device invite NAME'
   if (port === 0) return command
   if (LOOPBACK.includes(host)) return `${command} --url https://localhost:${port}`

@@ -4,6 +4,7 @@ import type { Session } from '../broker/session.ts'
 import type { BrokerSessions } from '../broker/session-broker.ts'
 import type { QueueEntry } from '../broker/store/queue-types.ts'
 import type { Caller } from '../caller.ts'
+import type { Config } from '../config/load.ts'
 import { GatewayError } from '../errors.ts'
 import type { Reports } from '../metrics/reports.ts'
 import type { Command, Taken } from './command.ts'
@@ -36,38 +37,31 @@ export interface Commands {
   endAll(): void
 }
 
-export interface CommandSettings {
-  /** Filters in which `%u` stands for the WoTT ID; null for none. */
-  readonly commandTopic: readonly string[] | null
-  /** Seconds that a session outlives its last request. */
-  readonly sessionExpiry: number
-  readonly maxPolls: number
-  readonly maxPollsPerDevice: number
-  /** Bytes of payload after which an answer takes no more commands. */
-  readonly maxPayload: number
-}
-
 export interface CommandOptions {
   readonly sessions: BrokerSessions
   /** Names messages by their numbers. */
   readonly ids: { of(number: number): string; numberOf(id: string): number | null }
   readonly denials: Denials
   readonly reports: Pick<Reports, 'meter' | 'warn'>
-  readonly settings: CommandSettings
+  /** Bytes of payload after which an answer takes no more commands. */
+  readonly maxPayload: number
 }
 
-export function createCommands(options: CommandOptions): Commands {
-  const { sessions, ids, denials, reports, settings } = options
+export function createCommands(
+  settings: Config['commands'],
+  { sessions, ids, denials, reports, maxPayload }: CommandOptions,
+): Commands {
   const { meter } = reports
   const { commandTopic } = settings
   if (commandTopic === null)
     return createNoCommands('Commands are turned off on this gateway (WOTT_COMMAND_TOPIC).')
-  if (!sessions.abilities.keepsSessions)
+  const { mostSessionExpiry } = sessions.abilities
+  if (mostSessionExpiry === 0)
     return createNoCommands(
       'This gateway relays to another broker, so it cannot keep commands for offline devices. Subscribe over MQTT, or read an event stream.',
     )
   const topics = commandTopic
-  const mailboxes = createMailboxes(sessions, settings.sessionExpiry)
+  const mailboxes = createMailboxes(sessions, mostSessionExpiry)
   const polls = createPolls(settings, reports)
 
   /** Opens the caller's mailbox for as long as `use` takes. */
@@ -103,7 +97,7 @@ export function createCommands(options: CommandOptions): Commands {
         continue
       }
       bytes += message.payload.length
-      const isFull = commands.length > 0 && bytes > settings.maxPayload
+      const isFull = commands.length > 0 && bytes > maxPayload
       if (commands.length >= limit || isFull) return { commands, hasMore: true }
       commands.push(toCommand(entry, message))
       sessions.sent(session, entry)

@@ -1,3 +1,4 @@
+import type { Config } from '../config/load.ts'
 import { GatewayError } from '../errors.ts'
 import type { Reports } from '../metrics/reports.ts'
 import type { Taken } from './command.ts'
@@ -20,13 +21,8 @@ export interface Polls {
   endAll(): void
 }
 
-export interface PollSettings {
-  readonly maxPolls: number
-  readonly maxPollsPerDevice: number
-}
-
 export function createPolls(
-  settings: PollSettings,
+  settings: Config['commands'],
   { meter, warn }: Pick<Reports, 'meter' | 'warn'>,
 ): Polls {
   const { maxPolls, maxPollsPerDevice } = settings

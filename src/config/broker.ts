@@ -1,16 +1,11 @@
 import type { SettingName, Settings } from './schema.ts'
-import { uplinkNames, uplinkProblems } from './uplink.ts'
+import { namesIn } from './setting.ts'
+import { RELAYED_SETTINGS } from './settings/relayed.ts'
+import { uplinkProblems } from './uplink.ts'
 
 type Values = Partial<Record<SettingName, unknown>>
 
-const RELAYED = [
-  'brokerIdProperty',
-  'brokerSubscribe',
-  'brokerSubscriptions',
-  'brokerRelease',
-  'brokerSettle',
-  'brokerQuarantine',
-]
+const RELAYED = namesIn({ relayed: RELAYED_SETTINGS }) as SettingName[]
 
 /** Problems of WOTT_BROKER=mqtts://… and its settings in combination. */
 export function* brokerProblems(
@@ -35,10 +30,7 @@ export function brokerWarnings(
 ): string[] {
   const address = broker as Settings['broker'] | undefined
   if (address === undefined || address.kind === 'mqtt') return []
-  return [...uplinkNames('broker'), ...RELAYED]
-    .filter((name) => said.has(name))
-    .map(
-      (name) =>
-        `${called(name as SettingName)} has no effect without ${called('broker')}=mqtt://… or mqtts://…`,
-    )
+  return RELAYED.filter((name) => said.has(name)).map(
+    (name) => `${called(name)} has no effect without ${called('broker')}=mqtt://… or mqtts://…`,
+  )
 }

@@ -1,5 +1,12 @@
-import { environmentName, flagName, SETTING_NAMES, SETTINGS, type SettingName } from './schema.ts'
-import { type Section, sectionsOf } from './sections.ts'
+import {
+  environmentName,
+  flagName,
+  SCHEMA,
+  SETTING_NAMES,
+  SETTINGS,
+  type SettingName,
+} from './schema.ts'
+import { sectionsIn } from './setting.ts'
 
 /** One setting in words. */
 export interface DescribedSetting {
@@ -28,17 +35,23 @@ function describeSettings(names: readonly SettingName[] = SETTING_NAMES): Descri
 }
 
 /** The same in sections. */
-export interface DescribedSection extends Section {
+export interface DescribedSection {
+  readonly title: string
+  /** The page in docs/ that explains these settings together. */
+  readonly page: string
   readonly settings: readonly DescribedSetting[]
 }
 
 export function describeSections(
   names: readonly SettingName[] = SETTING_NAMES,
 ): DescribedSection[] {
-  return sectionsOf(names).map(({ section, names: own }) => ({
-    ...section,
-    settings: describeSettings(own),
-  }))
+  const wanted: ReadonlySet<string> = new Set(names)
+  return sectionsIn(SCHEMA)
+    .map(({ title, page, settings }) => {
+      const own = settings.filter(({ name }) => wanted.has(name))
+      return { title, page, settings: describeSettings(own.map(({ name }) => name as SettingName)) }
+    })
+    .filter(({ settings }) => settings.length > 0)
 }
 
 /** `.env.example`: every variable, what it is for and its default, commented out. */
@@ -60,11 +73,9 @@ ${entries.join('\n')}`
 export function toMarkdownTables(sections: readonly DescribedSection[]): string {
   const links = sections.map(({ title }) => `- [${title}](#${anchor(title)})`)
   const tables = sections.map(({ title, page, settings }) =>
-    [
-      `### ${title}`,
-      ...(page === undefined ? [] : [`More in [${withoutAnchor(page)}](${page}).`]),
-      toMarkdownTable(settings),
-    ].join('\n\n'),
+    [`### ${title}`, `More in [${withoutAnchor(page)}](${page}).`, toMarkdownTable(settings)].join(
+      '\n\n',
+    ),
   )
   return [links.join('\n'), ...tables].join('\n\n')
 }

@@ -1,8 +1,11 @@
 import { doorsWith } from '../door-table.ts'
 import type { SettingName, Settings } from './schema.ts'
+import { namesIn } from './setting.ts'
+import { BALANCERS_SETTINGS } from './settings/balancers.ts'
+import { DOORS_SETTINGS } from './settings/doors.ts'
 import type { ListenAddress, ProxyAddress } from './values/network.ts'
 
-const ADDRESSES = doorsWith({ process: 'serve' }).map((door) => `${door}Listen` as const)
+const ADDRESSES = doorsWith({ process: 'serve' }).map((door) => DOORS_SETTINGS.settings[door].name)
 
 /** Problems of the doors in combination; a door whose own text is wrong is missing from `values`. */
 export function* doorProblems(
@@ -23,11 +26,11 @@ export function* doorProblems(
   if (isOn(values.proxyProtocol) && values.proxyProtocolFrom === undefined)
     yield `${called('proxyProtocolFrom')} is not set: name the addresses of the load balancers. ${called('proxyProtocol')} needs them, otherwise any client could claim the address of another`
   if (values.proxyProtocol === 'off')
-    for (const name of BEHIND_BALANCERS.filter((one) => said.has(one)))
+    for (const name of BALANCERS.filter((one) => one !== 'proxyProtocol' && said.has(one)))
       yield `${called(name)} has no effect without ${called('proxyProtocol')}=v1, v2 or any`
 }
 
-const BEHIND_BALANCERS = ['proxyProtocolFrom', 'proxyProtocolDoors'] as const
+const BALANCERS = namesIn({ balancers: BALANCERS_SETTINGS }) as SettingName[]
 
 /** A wrong text counts as off here, as it is reported elsewhere. */
 function isOn(version: unknown): boolean {

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { messageOf, UsageError } from '../errors.ts'
 import { bridgeProblems } from './bridge.ts'
 import { brokerProblems, brokerWarnings } from './broker.ts'
@@ -10,37 +9,28 @@ import { proxyProblems } from './proxy.ts'
 import {
   environmentName,
   flagName,
+  SCHEMA,
   SETTING_NAMES,
   SETTINGS,
   type SettingName,
-  type Settings,
+  shapedBy,
 } from './schema.ts'
+import type { Shaped } from './setting.ts'
 
-interface Filled {
-  readonly caFile: string
-  readonly certFile: string
-  readonly keyFile: string
-  readonly aclFile: string
-  readonly historyBytes: number
-  readonly historyBytesPerDevice: number
-  readonly readingSeriesPerDevice: number
-  readonly maxConnectionsPerDevice: number
-  readonly maxProxyConnections: number
-}
+type Groups = Shaped<typeof SCHEMA>
 
-/** The configuration of `serve`: every setting, with those that depend on others filled in. */
-export interface Config extends Omit<Settings, keyof Filled>, Filled {
+/** The configuration of `serve` and `enrol`: the value of every setting, in the groups of the schema. */
+export interface Config extends Omit<Groups, 'bridge'> {
+  readonly bridge: Groups['bridge'] & {
+    /** The password for the other broker from a mosquitto.conf; it must not get into a log. */
+    readonly password: string | null
+  }
   /** What a mosquitto.conf asks for but does not get, one sentence each. */
   readonly warnings: readonly string[]
-  /** The password for the bridge's broker from a mosquitto.conf; it must not get into a log. */
-  readonly bridgePassword: string | null
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
 type Flags = Readonly<Partial<Record<SettingName, string>>>
-
-/** The default size limit of the history, by kind of broker. */
-const HISTORY_BYTES = { file: 1024 ** 3, memory: 64 * 1024 ** 2, mqtt: 64 * 1024 ** 2 } as const
 
 const NO_FILE: MosquittoSettings = { settings: {}, warnings: [], problems: [], complete: true }
 
@@ -100,26 +90,14 @@ export function loadConfig(
   else problems.push(...doorProblems(values, said, called), ...proxyProblems(values, called))
   if (problems.length > 0)
     throw new UsageError(`wrong settings:\n${problems.map((problem) => `  ${problem}`).join('\n')}`)
-  const settings = values as Settings & { aclFile: string }
-  const historyBytes = settings.historyBytes ?? HISTORY_BYTES[settings.broker.kind]
+  const groups = shapedBy(SCHEMA, values)
+  // only if the broker is the one that the file names
+  const isFromFile = flags.bridge === undefined && !environment[environmentName('bridge')]
+  const password = isFromFile ? (file.bridgePassword ?? null) : null
   return {
-    ...settings,
-    historyBytes,
-    historyBytesPerDevice: settings.historyBytesPerDevice ?? Math.floor(historyBytes / 2),
-    readingSeriesPerDevice:
-      settings.readingSeriesPerDevice ?? Math.ceil(settings.readingSeries / 4),
-    maxConnectionsPerDevice:
-      settings.maxConnectionsPerDevice ?? Math.ceil(settings.maxConnections / 4),
-    maxProxyConnections: settings.maxProxyConnections ?? settings.maxConnections,
+    ...groups,
+    bridge: { ...groups.bridge, password },
     warnings: [...file.warnings, ...ofBroker],
-    // only if the broker is the one that the file names
-    bridgePassword:
-      flags.bridge === undefined && !environment[environmentName('bridge')]
-        ? (file.bridgePassword ?? null)
-        : null,
-    caFile: settings.caFile ?? join(settings.certsDir, 'ca.crt'),
-    certFile: settings.certFile ?? join(settings.certsDir, 'client.crt'),
-    keyFile: settings.keyFile ?? join(settings.certsDir, 'client.key'),
   }
 }
 

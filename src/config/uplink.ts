@@ -1,6 +1,6 @@
-import { setting } from './setting.ts'
+import { type Shaped, setting } from './setting.ts'
 import { KiB } from './units.ts'
-import { bytes, integer, path, text } from './values/plain.ts'
+import { bytes, integer, path, seconds, text } from './values/plain.ts'
 
 /** The texts and defaults that differ between the connections. */
 export interface ConnectionTexts {
@@ -17,98 +17,73 @@ export interface ConnectionTexts {
   readonly pendingBytes: string
 }
 
-/** The settings of every connection to another MQTT broker, without the prefix of their names. */
-function connectionSettings(texts: ConnectionTexts) {
+/** The settings with names that begin with `WOTT_BROKER_`, or with `WOTT_BRIDGE_`. */
+export type UplinkPrefix = 'broker' | 'bridge'
+
+/** The settings of one connection to another MQTT broker. */
+export function uplinkSettings<const P extends UplinkPrefix>(prefix: P, texts: ConnectionTexts) {
   const { to, late, full } = texts
   return {
-    Username: setting(text(1, 1_000), undefined, `user name for ${to}`),
-    PasswordFile: setting(
+    username: setting(`${prefix}Username`, text(1, 1_000), undefined, `user name for ${to}`),
+    passwordFile: setting(
+      `${prefix}PasswordFile`,
       path,
       undefined,
       `file with the password for ${to}; a changed file is used for the next connection`,
     ),
-    CaFile: setting(
+    caFile: setting(
+      `${prefix}CaFile`,
       path,
       undefined,
       `CA certificates that sign the certificate of ${to}, PEM [the CAs that Node.js trusts]`,
     ),
-    CertFile: setting(
+    certFile: setting(
+      `${prefix}CertFile`,
       path,
       undefined,
       `client certificate for ${to}, PEM; a changed file is used for the next connection`,
     ),
-    KeyFile: setting(path, undefined, `private key of the client certificate for ${to}, PEM`),
-    ClientId: setting(text(1, 200), undefined, `MQTT client id at ${to} [${texts.clientId}]`),
-    Timeout: setting(
-      integer(1, 3600),
+    keyFile: setting(
+      `${prefix}KeyFile`,
+      path,
+      undefined,
+      `private key of the client certificate for ${to}, PEM`,
+    ),
+    clientId: setting(
+      `${prefix}ClientId`,
+      text(1, 200),
+      undefined,
+      `MQTT client id at ${to} [${texts.clientId}]`,
+    ),
+    timeoutMs: setting(
+      `${prefix}Timeout`,
+      seconds(1, 3600),
       texts.timeout,
       `seconds that ${to} may take to acknowledge a message; ${late}`,
     ),
-    Pending: setting(
+    pending: setting(
+      `${prefix}Pending`,
       integer(1, 1_000_000),
       texts.pending,
       `maximum number of messages that ${to} has not acknowledged yet; ${full}`,
     ),
-    PendingBytes: setting(
+    pendingBytes: setting(
+      `${prefix}PendingBytes`,
       bytes(KiB),
       texts.pendingBytes,
       `maximum size of the messages that ${to} has not acknowledged yet`,
     ),
-    Keepalive: setting(
+    keepalive: setting(
+      `${prefix}Keepalive`,
       integer(5, 65_535),
       '30',
       `MQTT keep alive for ${to}: seconds without a packet after which the gateway sends a ping; without an answer the connection is closed after half that time`,
     ),
-  } as const
+  }
 }
 
-type ConnectionSettings = ReturnType<typeof connectionSettings>
-type Name = keyof ConnectionSettings
-/** The settings with names that begin with `WOTT_BROKER_`, or with `WOTT_BRIDGE_`. */
-export type UplinkPrefix = 'broker' | 'bridge'
-
-/** The settings of one connection by their names: `brokerUsername`, … */
-export function uplinkSettings<P extends UplinkPrefix>(prefix: P, texts: ConnectionTexts) {
-  const named = Object.entries(connectionSettings(texts)).map(([name, one]) => [prefix + name, one])
-  return Object.fromEntries(named) as { readonly [N in Name as `${P}${N}`]: ConnectionSettings[N] }
-}
-
-type Value<N extends Name> = ReturnType<ConnectionSettings[N]['parse']>
-type Optional = 'Username' | 'PasswordFile' | 'CaFile' | 'CertFile' | 'KeyFile' | 'ClientId'
-/** The settings for a connection: `username`, `passwordFile`, … */
-export type UplinkConfig = {
-  readonly [N in Name as Uncapitalize<N>]: Value<N> | (N extends Optional ? undefined : never)
-}
-
-const NAMES = Object.keys(
-  connectionSettings({
-    to: '',
-    clientId: '',
-    late: '',
-    full: '',
-    timeout: '',
-    pending: '',
-    pendingBytes: '',
-  }),
-) as Name[]
-
-/** The settings of one connection without their prefix. */
-export function uplinkConfig<P extends UplinkPrefix>(
-  prefix: P,
-  settings: { readonly [N in Name as `${P}${N}`]: unknown },
-): UplinkConfig {
-  const values = settings as Readonly<Record<string, unknown>>
-  const entries = NAMES.map((name) => [
-    name.charAt(0).toLowerCase() + name.slice(1),
-    values[prefix + name],
-  ])
-  return Object.fromEntries(entries) as UplinkConfig
-}
-
-/** The names of these settings, with their prefix. */
-export function uplinkNames(prefix: UplinkPrefix): string[] {
-  return NAMES.map((name) => prefix + name)
-}
+/** The settings of one connection. */
+export type UplinkConfig = Shaped<ReturnType<typeof uplinkSettings>>
 
 /** Problems of the settings of one connection in combination. */
 export function* uplinkProblems(

@@ -1,16 +1,8 @@
+import type { Config } from '../config/load.ts'
 import type { Door } from '../door-table.ts'
 import type { CutReason, Meter } from '../metrics/meter.ts'
 import { type Admission, createAdmission } from './admission.ts'
 import { createHandshakePace } from './handshake-pace.ts'
-
-export interface AdmissionSettings {
-  readonly maxConnections: number
-  readonly maxConnectionsPerDevice: number
-  readonly maxStrangers: number
-  readonly maxStrangersPerAddress: number
-  /** Handshakes a second that begin on all doors together. */
-  readonly handshakeRate: number
-}
 
 export interface AdmissionHooks {
   readonly meter: Meter
@@ -27,7 +19,7 @@ export interface Admissions {
 }
 
 export function createAdmissions(
-  settings: AdmissionSettings,
+  settings: Config['connections'],
   { meter, takeOf, onFull }: AdmissionHooks,
 ): Admissions {
   const pace = createHandshakePace({ rate: settings.handshakeRate, takeOf })

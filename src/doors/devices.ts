@@ -90,11 +90,11 @@ function deviceOptions(config: Config, house: House) {
     relay,
     commands,
     keys: broker.keys,
-    maxPollWait: config.maxPollWait,
+    maxPollWait: config.commands.maxPollWait,
     mqtt: createMqttUpgrade(mqtt, guards.memory),
-    maxPayload: config.maxPayload,
+    maxPayload: config.publishing.maxPayload,
     onUpgradeRefused: createUpgradeLog(reports),
-    influx: { topic: config.influxTopic, retain: config.influxRetain === 'on' },
+    influx: config.influx,
     onTooLarge: (door: Door, id: string, limit: number) =>
       reports.warn(
         `large\0${id}`,

@@ -46,7 +46,7 @@ export async function openDoors(
     acl: acl.failure,
     certificates: devices.trust.failure,
     viewers: people.viewers.failure,
-    ...(config.topicsFile ? { topics: catalog.failure } : {}),
+    ...(config.topics.file ? { topics: catalog.failure } : {}),
   }
   metrics.watchFiles(files)
   const watched = { doors: opener.doors, files, bridge, isStopping: () => isStopping }
@@ -55,18 +55,18 @@ export async function openDoors(
     metrics,
     door: 'ops',
     onRequest: countSpoofed('ops'),
-    settings: config,
+    settings: config.http,
   })
 
   // probes can ask from the start, and get "not ready" until the last door is open
-  await opener.openHttp('ops', config.opsListen, ops)
-  await opener.open('mqtt', config.mqttListen, servers.mqtt, { plain: PLAIN_MQTT })
-  await opener.openHttp('viewer', config.viewerListen, people.viewer)
+  await opener.openHttp('ops', config.doors.ops, ops)
+  await opener.open('mqtt', config.doors.mqtt, servers.mqtt, { plain: PLAIN_MQTT })
+  await opener.openHttp('viewer', config.doors.viewer, people.viewer)
   if (servers.proxy) {
     const admission = proxyAdmission(config, opener.maxStrangers, reports)
-    await opener.openHttp('proxy', config.proxyListen, servers.proxy, admission)
+    await opener.openHttp('proxy', config.doors.proxy, servers.proxy, admission)
   }
-  await opener.openHttp('device', config.deviceListen, servers.device)
+  await opener.openHttp('device', config.doors.device, servers.device)
 
   const running = building.move()
   return {

@@ -1,6 +1,6 @@
 import { createRateLimit } from '../budget/rate-limit.ts'
 import type { Config } from '../config/load.ts'
-import { type AdmissionSettings, type Admissions, createAdmissions } from '../door/admissions.ts'
+import { type Admissions, createAdmissions } from '../door/admissions.ts'
 import { type Arrivals, createArrivals } from '../door/arrivals.ts'
 import type { DoorOptions } from '../door/options.ts'
 import { PROXY_PROTOCOL } from '../door/plain-text.ts'
@@ -12,11 +12,9 @@ import type { Reports } from '../metrics/reports.ts'
 /** The most connections of an ops door: for scrapers and probes. */
 export const OPS_CONNECTIONS = 32
 
-export type GuardSettings = AdmissionSettings & Pick<Config, 'handshakeRatePerAddress'>
-
 /** The admission of every door, with its limits from the settings; reaching one is logged. */
 export function createDoorGuards(
-  settings: GuardSettings,
+  settings: Config['connections'],
   maxStrangers: number,
   { meter, warn }: Reports,
 ): Admissions {
@@ -39,26 +37,21 @@ function whoIsFull(door: Door, reason: CutReason, who: string) {
   return reason.startsWith('max_strangers') ? { address: who } : namedAt(door, who)
 }
 
-export type BalancerSettings = Pick<
-  Config,
-  'proxyProtocol' | 'proxyProtocolFrom' | 'proxyProtocolDoors' | 'maxStrangers'
->
-
 /** Connections that arrive through the load balancers of a door; undefined for a door that is behind none. */
 export function createDoorArrivals(
   door: Door,
-  settings: BalancerSettings,
+  { version, from, doors }: Config['balancers'],
+  maxPending: number,
   { meter, warn }: Reports,
 ): Arrivals | undefined {
-  const { proxyProtocol: version, proxyProtocolFrom: from } = settings
-  const doors: readonly Door[] = settings.proxyProtocolDoors
-  if (version === 'off' || !from || !doors.includes(door)) return undefined
+  const isBehind = doors.some((one) => one === door)
+  if (version === 'off' || !from || !isBehind) return undefined
   return createArrivals({
     door,
     meter,
     version,
     from,
-    maxPending: settings.maxStrangers,
+    maxPending,
     onRefused: (reason, address) =>
       warn(
         `proxy\0${door}\0${reason}\0${address}`,

@@ -16,15 +16,13 @@ export function readingOptions(config: Config, house: House) {
     turns,
     meter: reports.meter,
     log: reports.log,
-    settings: config,
+    settings: config.http,
     broker: { ...broker, log: live.log },
     hub: live.hub,
     reader: live.reader,
     trust: house.devices.trust.current,
-    maxStreams: config.maxStreams,
-    maxStreamsPerReader: config.maxStreamsPerReader,
-    buffer: config.streamBuffer,
-    stall: config.streamStall * 1000,
+    ...config.streams,
+    stall: config.http.stallMs,
     onSlow: (door: Door, id: string) =>
       reports.warn(`${door}\0${id}`, { door, ...namedAt(door, id) }, 'a stream reader is too slow'),
   }
@@ -32,11 +30,7 @@ export function readingOptions(config: Config, house: House) {
 
 /** Counts requests with the proxy's identity header on every other door. */
 export function createSpoofCounter(config: Config, { identityHeaderIgnored }: Meter) {
-  const isSpoofed = createSpoofDetector({
-    certificate: config.proxyCertHeader,
-    verify: config.proxyVerifyHeader,
-    chain: config.proxyChainHeader,
-  })
+  const isSpoofed = createSpoofDetector(config.proxy.headers)
   return (door: Door) => (request: Parameters<typeof isSpoofed>[0]) => {
     if (isSpoofed(request)) identityHeaderIgnored(door)
   }

@@ -1,5 +1,6 @@
 import type { Server } from 'node:net'
 import type { FastifyInstance } from 'fastify'
+import type { Config } from '../config/load.ts'
 import type { ProxyAddress } from '../config/values/network.ts'
 import type { Admissions } from '../door/admissions.ts'
 import type { BindTo } from '../door/bind.ts'
@@ -13,14 +14,7 @@ import { PLAIN_HTTP } from '../http/plain-http.ts'
 import { nameOf } from '../identity/connection.ts'
 import { createRefusals, refusalOf } from '../identity/refusals.ts'
 import type { Reports } from '../metrics/reports.ts'
-import {
-  type BalancerSettings,
-  createDoorArrivals,
-  createDoorGuards,
-  createPlainLog,
-  type GuardSettings,
-  OPS_CONNECTIONS,
-} from './guards.ts'
+import { createDoorArrivals, createDoorGuards, createPlainLog, OPS_CONNECTIONS } from './guards.ts'
 
 /** The address of each open door of a process; a door that is off is missing. */
 export type OpenDoors = Partial<Record<Door, OpenDoor>>
@@ -48,7 +42,7 @@ const FOR_DEVICES: readonly Door[] = doorsWith({ speaksMqtt: true })
 /** `process` is the one whose doors these are; no client of the doors of `enrol` has an identity. */
 export async function createOpener(
   process: 'serve' | 'enrol',
-  settings: GuardSettings & BalancerSettings,
+  { connections: settings, balancers }: Pick<Config, 'connections' | 'balancers'>,
   reports: Reports,
 ): Promise<Opener> {
   const { meter, log, warn } = reports
@@ -71,7 +65,7 @@ export async function createOpener(
     maxConnections: admissions.mostConnections,
     admission: admissions.of(door),
     slots,
-    arrivals: createDoorArrivals(door, settings, reports),
+    arrivals: createDoorArrivals(door, balancers, settings.maxStrangers, reports),
     plain: PLAIN_HTTP,
     onPlain: createPlainLog(door, reports),
     onRefused: (socket, error) => refusals.note(door, socket, error),

@@ -46,8 +46,8 @@ export async function openProxyDoor(
   config: Config,
   options: ProxyDoorOptions,
 ): Promise<ProxyDoor | null> {
-  if (config.proxyListen === null) return null
-  if (config.proxyTrust === 'platform')
+  if (config.doors.proxy === null) return null
+  if (config.proxy.trust === 'platform')
     options.reports.log.warn(
       { door: 'proxy' },
       'WOTT_PROXY_TRUST=platform: whoever can connect to the proxy door may say to be any device',
@@ -65,7 +65,7 @@ export async function openProxyDoor(
     }
   const own = await openProxyTrust(config, options)
   const connections = createDeviceConnections({
-    pattern: exactly(config.proxyName ?? ''),
+    pattern: exactly(config.proxy.name ?? ''),
     trust: () => own.current,
     mostRemembered: MOST_PROXIES,
     objectTo: (socket) => deviceProblem(socket, options.trust.current),
@@ -89,8 +89,8 @@ export async function openProxyDoor(
 }
 
 /** Whether the proxy proves its identity. */
-function hasTls({ proxyListen, proxyTrust }: Config): boolean {
-  return proxyTrust === 'certificate' && !(proxyListen && 'path' in proxyListen)
+function hasTls({ doors, proxy }: Config): boolean {
+  return proxy.trust === 'certificate' && !(doors.proxy && 'path' in doors.proxy)
 }
 
 /** Admits the proxy: its connections have a limit of their own, and do not count as strangers'. */
@@ -99,11 +99,11 @@ export function proxyAdmission(
   maxStrangers: number,
   reports: Reports,
 ): Partial<DoorOptions> {
-  const { proxyAddresses, maxProxyConnections: most } = config
+  const { addresses: from, maxConnections: most } = config.proxy
   // the permissions of the socket file, or the platform, decide who can connect, and all connections have the same origin
   if (!hasTls(config))
     return {
-      from: proxyAddresses,
+      from,
       admission: undefined,
       refusal: undefined,
       nameOf: undefined,
@@ -111,9 +111,9 @@ export function proxyAdmission(
       maxConnections: most,
     }
   const bounds = { maxConnections: most, maxConnectionsPerDevice: most }
-  const admissions = createDoorGuards({ ...config, ...bounds }, maxStrangers, reports)
+  const admissions = createDoorGuards({ ...config.connections, ...bounds }, maxStrangers, reports)
   return {
-    from: proxyAddresses,
+    from,
     admission: admissions.of('proxy'),
     maxConnections: admissions.mostConnections,
   }
@@ -123,15 +123,14 @@ function createSenders(
   config: Config,
   { trust, reports: { meter, warn }, onVerified }: ProxyDoorOptions,
 ): ProxiedSenders {
-  const { proxyCertHeader: certificate, proxyVerifyHeader: verify, proxyChainHeader } = config
   return createProxiedSenders({
-    format: PROXY_FORMATS[config.proxyIdentity as FormatName],
-    names: { certificate, verify, chain: proxyChainHeader },
-    pattern: config.idPattern,
+    format: PROXY_FORMATS[config.proxy.format as FormatName],
+    names: config.proxy.headers,
+    pattern: config.trust.idPattern,
     trust: () => trust.current,
-    mostRemembered: config.rememberedCertificates,
+    mostRemembered: config.trust.rememberedCertificates,
     onForgotten: meter.certificateForgotten,
-    maxUnderWay: config.maxConnectionsPerDevice,
+    maxUnderWay: config.connections.maxConnectionsPerDevice,
     onVerified,
     onRefused(error) {
       meter.passedOnRefused(error.code)
@@ -154,18 +153,12 @@ function createSenders(
 }
 
 async function openProxyTrust(
-  { proxyCaFile = '', proxyCrlFile, ...config }: Config,
+  config: Config,
   { trust: ofDevices, reports: { log } }: ProxyDoorOptions,
 ): Promise<TrustSource> {
-  const { certFile, keyFile, tlsVersion, ciphers } = config
-  const files = {
-    caFile: proxyCaFile,
-    crlFile: proxyCrlFile,
-    certFile,
-    keyFile,
-    tlsVersion,
-    ciphers,
-  }
+  const { certFile, keyFile, tlsVersion, ciphers } = config.trust
+  const { caFile = '', crlFile } = config.proxy
+  const files = { caFile, crlFile, certFile, keyFile, tlsVersion, ciphers }
   const trust = await openTrust(files, {
     // its gauges describe the files for devices
     meter: silentMeter,

@@ -25,7 +25,7 @@ export function createReadiness(
 ): Pick<OpsDoorOptions, 'readiness' | 'degradation'> {
   function missingDoors(): string | null {
     const missing = doorsWith({ process: 'serve' }).filter(
-      (door) => config[`${door}Listen`] !== null && !doors[door],
+      (door) => config.doors[door] !== null && !doors[door],
     )
     return missing.length === 0 ? null : `not listening: ${missing.join(', ')}`
   }

@@ -21,12 +21,13 @@ export async function createViewerServer(
 ): Promise<ViewerServer> {
   const { log, fileFailed } = house.reports
   const visits = createViewerLog(log)
-  const viewers = await openViewers(config.viewersFile, {
+  const file = config.access.viewersFile
+  const viewers = await openViewers(file, {
     onFailure: fileFailed,
     onChange: visits.changed,
     onExpired: visits.expired,
     onOutage(reason) {
-      if (reason === null) log.info({ file: config.viewersFile }, 'viewers can log in again')
+      if (reason === null) log.info({ file }, 'viewers can log in again')
       else log.error({ reason }, 'viewers cannot log in')
     },
   })

@@ -14,6 +14,8 @@ import { createStatusTopics } from '../presence/status-topics.ts'
 export interface FreshnessOptions {
   readonly broker: Pick<OpenedBroker, 'publish' | 'follow' | 'retained' | 'uplink'>
   readonly readTopics: BrokerLog['readTopics']
+  /** Milliseconds that the latest message of a topic is kept. */
+  readonly ttl: number
   readonly catalog: TopicsFile
   readonly reports: Pick<Reports, 'log' | 'logLimited'>
 }
@@ -28,10 +30,11 @@ const RETRY_MS = 5_000
 
 /** Begins to watch which topics are silent; what was heard before is read from the log meanwhile. */
 export async function openFreshness(
-  config: Config,
-  { broker, readTopics, catalog, reports: { log, logLimited } }: FreshnessOptions,
+  settings: Config['topics'],
+  { broker, readTopics, ttl, catalog, reports: { log, logLimited } }: FreshnessOptions,
 ): Promise<Freshness> {
-  const statusTopics = createStatusTopics(config.statusTopic)
+  const { prefix, sensors } = settings.homeAssistant
+  const statusTopics = createStatusTopics(settings.statusTopic)
   const own = createOwnMessages(broker, (error) =>
     logLimited('own', (repeated) =>
       log.error(
@@ -42,7 +45,7 @@ export async function openFreshness(
   )
   const closing = new AbortController()
   const current = () => catalog.current
-  const isUsed = config.topicsFile !== undefined || config.silence !== null
+  const isUsed = settings.file !== undefined || settings.silenceMs !== null
   const presence = await openPresence({
     broker,
     readTopics,
@@ -50,24 +53,24 @@ export async function openFreshness(
     statusTopics,
     own,
     isUsed,
-    watchesNumbers: config.homeAssistant !== null,
-    topics: config.silenceTopics,
-    topicsPerDevice: config.silenceTopicsPerDevice,
-    ttl: config.topicTtl * 1000,
+    watchesNumbers: prefix !== null,
+    topics: settings.watched,
+    topicsPerDevice: settings.watchedPerDevice,
+    ttl,
   })
   const announcing =
-    config.homeAssistant === null
+    prefix === null
       ? null
       : createHomeAssistant({
           broker,
           catalog: current,
           statusTopics,
           own,
-          prefix: config.homeAssistant,
-          sensors: config.homeAssistantSensors,
+          prefix,
+          sensors,
         })
   if (announcing) connect(presence, announcing)
-  if (announcing && !config.topicsFile)
+  if (announcing && !settings.file)
     log.warn('WOTT_HOME_ASSISTANT needs a topics file: set WOTT_TOPICS_FILE')
   catalog.onChange(() => {
     announcing?.recheck()

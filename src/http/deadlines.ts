@@ -2,18 +2,12 @@ import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Session } from
 import type { Server } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { createChain, type Link } from '../chain.ts'
+import type { Config } from '../config/load.ts'
 
-export interface DeadlineSettings {
-  /** Seconds that a request may take to arrive. */
-  readonly requestTimeout: number
-  /** Bytes a second at which a body or an answer may take longer than that; 0 if nothing may take longer. */
-  readonly requestRate: number
-  /** Seconds that a client may take to read the rest of an answer. */
-  readonly streamStall: number
-}
+export type HttpSettings = Config['http']
 
 export interface DeadlineOptions {
-  readonly settings: DeadlineSettings
+  readonly settings: HttpSettings
   /** Answers a request that did not arrive in time and has no answer yet. */
   refuse(request: Http2ServerRequest, response: Http2ServerResponse): void
   /** Called for each request that is refused or ended, with the reason. */
@@ -81,7 +75,7 @@ export function whenLate(request: object, refuse: (() => void) | null): void {
  */
 export function watchDeadlines(server: Server, options: DeadlineOptions): void {
   const { refuse, onCut, isShared = false } = options
-  const { requestTimeout, requestRate, streamStall } = options.settings
+  const { requestTimeoutMs, requestRate, stallMs } = options.settings
   const open = createChain<Exchange>()
   const connections = new Map<ServerHttp2Session, Connection>()
 
@@ -112,18 +106,18 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): void {
     else if (exchange.lateSince !== null) {
       if (now - exchange.lateSince > PARTING_MS) cut(request, isShared)
     } else if (!hasArrived(request) && (!response.headersSent || response.writableFinished)) {
-      if (now - began > allowed(requestTimeout, arrived)) late(exchange, now)
+      if (now - began > allowed(requestTimeoutMs, arrived)) late(exchange, now)
     } else if (isWhole(response) && !response.writableFinished) {
       exchange.leaving ??= { since: now, bytes: unread(exchange) }
       const { since, bytes } = exchange.leaving
-      if (now - since <= allowed(streamStall, bytes)) return
+      if (now - since <= allowed(stallMs, bytes)) return
       onCut('slow_reader')
       cut(request, isShared)
     } else if (response.writableFinished && hasArrived(request)) open.remove(exchange)
   }
 
-  function allowed(seconds: number, bytes: number): number {
-    return (seconds + (requestRate === 0 ? 0 : bytes / requestRate)) * 1000
+  function allowed(ms: number, bytes: number): number {
+    return ms + (requestRate === 0 ? 0 : (bytes / requestRate) * 1000)
   }
 
   function late(exchange: Exchange, now: number): void {
@@ -139,7 +133,7 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): void {
   function lookAtConnection(session: ServerHttp2Session, now: number): void {
     const { streams, requests, quietSince } = connections.get(session) as Connection
     if (streams > 0) return
-    const limit = requests === 0 ? requestTimeout * 1000 : KEEP_ALIVE_MS
+    const limit = requests === 0 ? requestTimeoutMs : KEEP_ALIVE_MS
     if (now - quietSince <= limit) return
     if (requests === 0) onCut('request_timeout')
     session.destroy()

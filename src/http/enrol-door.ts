@@ -8,17 +8,17 @@ import type { Meter } from '../metrics/meter.ts'
 import { addressOf } from '../net/address.ts'
 import { AGENT_PATH, type AgentOptions, agentRoutes, sendJson } from './agent.ts'
 import { type AppOptions, beginFailing, createApp, sendProblem } from './app.ts'
+import type { HttpSettings } from './deadlines.ts'
 import { REFUSAL_STATUS } from './enrol-request.ts'
 import { EST_PATH, estRoutes, sendSentence } from './est.ts'
 import type { App, Reply, Request } from './fastify.ts'
-import type { HttpSettings } from './server.ts'
-import { createStrangers, type StrangerSettings } from './strangers.ts'
+import { createStrangers } from './strangers.ts'
 
 export interface EnrolDoorOptions
   extends Omit<AppOptions, 'requestCert' | 'takesStrangers' | 'admit' | 'onCut' | 'sendError'>,
     Pick<AgentOptions, 'newId' | 'authorities'> {
   readonly enrolment: Enrolment
-  readonly settings: HttpSettings & StrangerSettings
+  readonly settings: HttpSettings
   readonly meter: Meter
   /** The revocation lists of every CA in force, PEM. */
   revocations(): Promise<string>

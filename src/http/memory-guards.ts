@@ -1,10 +1,6 @@
 import { createLedger, type Kind, type Ledger } from '../budget/ledger.ts'
+import type { Config } from '../config/load.ts'
 import type { Reports } from '../metrics/reports.ts'
-
-export interface MemorySettings {
-  readonly memoryBytes: number
-  readonly memoryBytesPerDevice: number
-}
 
 export interface MemoryGuards {
   /** For clients with an identity. */
@@ -22,19 +18,16 @@ function ownerOf(owner: string) {
 
 /** Counts the memory that clients hold, and logs whom it refuses. */
 export function createMemoryGuards(
-  { memoryBytes, memoryBytesPerDevice }: MemorySettings,
+  settings: Config['memory'],
   { warn }: Pick<Reports, 'warn'>,
 ): MemoryGuards {
   const noteRefused = (named: (owner: string) => object) => (owner: string, kind: Kind) =>
     warn(`memory\0${owner}`, { ...named(owner), kind }, 'no room in memory for more')
-  const perAddress = Math.floor(memoryBytesPerDevice / 4)
+  const { perOwner } = settings
   return {
-    memory: createLedger(
-      { total: memoryBytes, perOwner: memoryBytesPerDevice },
-      noteRefused(ownerOf),
-    ),
+    memory: createLedger(settings, noteRefused(ownerOf)),
     strangers: createLedger(
-      { total: memoryBytesPerDevice, perOwner: perAddress },
+      { total: perOwner, perOwner: Math.floor(perOwner / 4) },
       noteRefused((address) => ({ address })),
     ),
   }

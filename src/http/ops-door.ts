@@ -6,7 +6,7 @@ import type { Door } from '../door-table.ts'
 import { GatewayError } from '../errors.ts'
 import type { Exposition } from '../metrics/prometheus.ts'
 import { APP_OPTIONS, answerErrors, sendProblem } from './app.ts'
-import { type DeadlineSettings, KEEP_ALIVE_MS, watchDeadlines } from './deadlines.ts'
+import { type HttpSettings, KEEP_ALIVE_MS, watchDeadlines } from './deadlines.ts'
 import type { App } from './fastify.ts'
 import { requestProblem } from './framing.ts'
 import { problemAnswer, requestTimeout } from './problem.ts'
@@ -14,16 +14,11 @@ import { problemAnswer, requestTimeout } from './problem.ts'
 /** Each check, with what is wrong; null when nothing is. */
 export type Checks = Record<string, string | null>
 
-export interface OpsSettings extends DeadlineSettings {
-  /** Further host names, in lower case, that the `Host` of a request may have. */
-  readonly opsHosts?: readonly string[] | undefined
-}
-
 export interface OpsDoorOptions {
   readonly metrics: Exposition
   /** The name of the door in the metrics. */
   readonly door: Extract<Door, 'ops' | 'enrol-ops'>
-  readonly settings: OpsSettings
+  readonly settings: HttpSettings
   /** Called for each request. */
   readonly onRequest?: (request: Pick<FastifyRequest, 'headers'>) => void
   /** The checks that must pass before traffic is sent here. */
@@ -41,7 +36,7 @@ export function createOpsDoor(options: OpsDoorOptions): FastifyInstance {
     ...APP_OPTIONS,
     exposeHeadRoutes: true,
     http: {
-      headersTimeout: settings.requestTimeout * 1000,
+      headersTimeout: settings.requestTimeoutMs,
       requestTimeout: 0,
       connectionsCheckingInterval: CHECK_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,

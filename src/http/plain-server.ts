@@ -15,7 +15,7 @@ type Version = 'http/1.1' | 'h2'
  */
 export function serveWithoutTls(
   server: Http2SecureServer,
-  { requestTimeout }: { readonly requestTimeout: number },
+  { requestTimeoutMs }: { readonly requestTimeoutMs: number },
   onCut: (reason: CutReason) => void,
 ): void {
   // the server's own listeners, which run after a handshake and depend on its ALPN result
@@ -24,7 +24,7 @@ export function serveWithoutTls(
   server.on('connection', (socket: Socket) => {
     socket.on('error', () => {})
     readFirstBytes(socket, {
-      deadline: requestTimeout * 1000,
+      deadline: requestTimeoutMs,
       decide(bytes) {
         const says = versionOf(bytes)
         return says && { taken: 0, says }

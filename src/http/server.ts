@@ -15,17 +15,12 @@ import { connectionSenders } from '../identity/senders.ts'
 import type { Trust } from '../identity/trust.ts'
 import type { CutReason } from '../metrics/meter.ts'
 import { expectsContinue } from './continue.ts'
-import { type DeadlineSettings, KEEP_ALIVE_MS, streamOf, watchDeadlines } from './deadlines.ts'
+import { type HttpSettings, KEEP_ALIVE_MS, streamOf, watchDeadlines } from './deadlines.ts'
 import { noTunnel, requestProblem } from './framing.ts'
 import { createRequestMemory, type HttpMemory } from './memory.ts'
 import { serveWithoutTls } from './plain-server.ts'
 import { problemAnswer, requestTimeout } from './problem.ts'
 import { boundResets, createPipelines } from './request-floods.ts'
-
-export interface HttpSettings extends DeadlineSettings {
-  /** The number of requests after which a connection is closed; its client opens another. */
-  readonly maxRequestsPerConnection: number
-}
 
 export interface ServerOptions extends HttpMemory {
   /** Null for HTTP/1.1 and HTTP/2 without TLS. */
@@ -87,7 +82,7 @@ export function createHttpServer(options: ServerOptions, handle: Handle): Http2S
     settings: { maxHeaderListSize: maxHeaderBytes, maxConcurrentStreams: MAX_STREAMS },
     streamResetBurst: resetBurst,
     streamResetRate: RESETS.perSecond * (isShared ? SHARED_RESETS : 1),
-    headersTimeout: settings.requestTimeout * 1000,
+    headersTimeout: settings.requestTimeoutMs,
     // bodies have a deadline of our own, which moves as bytes arrive
     requestTimeout: 0,
     connectionsCheckingInterval: CHECK_MS,

@@ -4,14 +4,7 @@ import type { Door } from '../door-table.ts'
 import { GatewayError } from '../errors.ts'
 import type { Meter } from '../metrics/meter.ts'
 import { addressGroup } from '../net/address.ts'
-import { streamOf } from './deadlines.ts'
-
-export interface StrangerSettings {
-  /** Requests a second from one address without a session; 0 for no limit. */
-  readonly strangerRequestRate: number
-  /** Invites that one address may try in a minute. */
-  readonly inviteGuesses: number
-}
+import { type HttpSettings, streamOf } from './deadlines.ts'
 
 /** Limits for clients of the viewer door without a session, or before they have shown it. */
 export interface Strangers {
@@ -28,7 +21,7 @@ export interface Strangers {
 /** Requests may come at once up to this many seconds' worth: pages and their assets for several people behind one address. */
 const BURST_SECONDS = 5
 
-export function createStrangers(settings: StrangerSettings, meter: Meter, door: Door): Strangers {
+export function createStrangers(settings: HttpSettings, meter: Meter, door: Door): Strangers {
   const { strangerRequestRate: rate, inviteGuesses } = settings
   const requests = createRateLimit(rate, rate * BURST_SECONDS)
   const guesses = createRateLimit(inviteGuesses / 60, inviteGuesses)

@@ -7,12 +7,12 @@ import { GatewayError } from '../errors.ts'
 import type { OpenSession, Viewers } from '../viewer/viewers.ts'
 import { type AppOptions, createApp, sendProblem } from './app.ts'
 import { nameCaller } from './caller.ts'
+import type { HttpSettings } from './deadlines.ts'
 import type { App } from './fastify.ts'
 import { type HistoryRouteOptions, historyRoute } from './history.ts'
 import { originProblem } from './origin.ts'
 import { pageRoutes } from './pages.ts'
 import { type ReadRoutesOptions, readRoutes } from './read.ts'
-import type { HttpSettings } from './server.ts'
 import {
   acceptCookies,
   loginRoute,
@@ -21,7 +21,7 @@ import {
   sessionRoute,
   viewRoute,
 } from './session.ts'
-import { createStrangers, type StrangerSettings } from './strangers.ts'
+import { createStrangers } from './strangers.ts'
 import { type StreamRoutesOptions, streamRoutes } from './stream.ts'
 import { type TopicsInfoOptions, topicsInfoRoute } from './topics-info.ts'
 import { whoamiRoute } from './whoami.ts'
@@ -35,7 +35,7 @@ export interface ViewerDoorOptions
   readonly acl: AclSource
   readonly broker: Broker
   readonly viewers: Viewers
-  readonly settings: HttpSettings & StrangerSettings
+  readonly settings: HttpSettings
   /** Called for each request with a valid session. */
   onSession(peer: Peer, name: string): void
   /** Called at each login, with the session's end, and at each logout. */

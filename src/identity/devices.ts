@@ -1,3 +1,4 @@
+import type { Config } from '../config/load.ts'
 import type { Reports } from '../metrics/reports.ts'
 import { addressOf } from '../net/address.ts'
 import {
@@ -5,16 +6,9 @@ import {
   type DeviceConnections,
   type LiveConnection,
 } from './connection.ts'
-import type { PeersOptions } from './peer.ts'
-import type { TrustFiles } from './trust-files.ts'
 import { createTrustLog } from './trust-log.ts'
 import { trustSummary } from './trust-problems.ts'
 import { openTrust, type TrustSource } from './trust-source.ts'
-
-export interface DeviceSettings extends TrustFiles {
-  readonly idPattern: PeersOptions['pattern']
-  readonly rememberedCertificates: number
-}
 
 /** What devices are verified by, and those that are connected. */
 export interface Devices {
@@ -24,7 +18,7 @@ export interface Devices {
 }
 
 /** Loads and follows the certificate files; connections that no longer hold are ended. */
-export async function openDevices(settings: DeviceSettings, reports: Reports): Promise<Devices> {
+export async function openDevices(settings: Config['trust'], reports: Reports): Promise<Devices> {
   const { meter, log, fileFailed } = reports
   const trust = await openTrust(settings, {
     meter,

@@ -41,42 +41,45 @@ export async function openFunction(config: Config, log: Logger): Promise<Gateway
   const meter = silentMeter
   const reports = createReports(meter, log)
   const denials = createDenials(log)
-  const guards = createMemoryGuards(config, reports)
+  const guards = createMemoryGuards(config.memory, reports)
   const { acl, trust, look } = await openFiles(config, log)
   building.defer(() => acl.close())
 
-  const opened = await openBroker(config.broker, {
-    ...config,
-    // each function would get every message
-    brokerSubscribe: null,
-    memory: guards.memory,
-    meter,
-    log,
-    accessOf: (device, clientId) => createAccess(acl, { user: device, clientId }),
-  })
+  // each function would get every message
+  const relayed = { ...config.broker.relayed, subscribe: null }
+  const opened = await openBroker(
+    { ...config.broker, relayed },
+    {
+      rules: { ...config.publishing, idPattern: config.trust.idPattern },
+      memory: guards.memory,
+      meter,
+      log,
+      accessOf: (device, clientId) => createAccess(acl, { user: device, clientId }),
+    },
+  )
   building.defer(() => opened.close())
   building.defer(() => opened.end())
   const { uplink } = opened
   if (!uplink) throw new UsageError('a function needs WOTT_BROKER=mqtts://HOST:PORT')
-  const patient = createPatientBroker(opened, { uplink, waitMs: config.functionWait })
+  const patient = createPatientBroker(opened, { uplink, waitMs: config.function.waitMs })
   const { broker } = patient
 
   const senders = createEventSenders({
     trust: () => trust.current,
-    pattern: config.idPattern,
-    loadBalancer: config.proxyIdentity === 'alb' ? { certificate: config.proxyCertHeader } : null,
-    mostRemembered: config.rememberedCertificates,
+    pattern: config.trust.idPattern,
+    loadBalancer: config.proxy.format === 'alb' ? config.proxy.headers : null,
+    mostRemembered: config.trust.rememberedCertificates,
   })
   const app = createApp({
     ...guards,
     log,
-    settings: config,
+    settings: config.http,
     trust: null,
     requestCert: true,
     whoSends: senders.of,
     onCut: () => {},
   })
-  const relay = createIntake(config, { broker, denials, meter })
+  const relay = createIntake(config.publishing, { broker, denials, meter })
   const turns = createTurns()
   deviceRoutes(
     app,
@@ -91,9 +94,9 @@ export async function openFunction(config: Config, log: Logger): Promise<Gateway
       commands: createNoCommands(
         'This gateway runs as a function that stops after each answer, so it has no commands. Use a gateway that runs all the time.',
       ),
-      maxPollWait: config.maxPollWait,
-      maxPayload: config.maxPayload,
-      influx: { topic: config.influxTopic, retain: config.influxRetain === 'on' },
+      maxPollWait: config.commands.maxPollWait,
+      maxPayload: config.publishing.maxPayload,
+      influx: config.influx,
       onTooLarge: (door, id, limit) =>
         reports.warn(
           `large\0${id}`,
@@ -122,24 +125,24 @@ export async function openFunction(config: Config, log: Logger): Promise<Gateway
   }
 
   const running = building.move()
-  const ready = () => uplink.connected(config.functionWait).catch(() => {})
+  const ready = () => uplink.connected(config.function.waitMs).catch(() => {})
   return { answer, ready, [Symbol.asyncDispose]: () => running.disposeAsync() }
 }
 
 /** The files that decide who may do what, which are looked at when a request comes: a frozen process has no timers. */
 async function openFiles(config: Config, log: Logger) {
-  const acl = await openAcl(config.aclFile, {
+  const acl = await openAcl(config.access.aclFile, {
     watch: false,
-    onReload: createAclLog(config.aclFile, log),
+    onReload: createAclLog(config.access.aclFile, log),
   })
-  const trust = await openDeviceTrust(config, createTrustLog(log))
+  const trust = await openDeviceTrust(config.trust, createTrustLog(log))
   let looked = Date.now()
   return {
     acl,
     trust,
     async look(): Promise<void> {
       // by the system's clock: the steady one may stand still with the machine
-      if (Math.abs(Date.now() - looked) < config.functionReload * 1000) return
+      if (Math.abs(Date.now() - looked) < config.function.reloadMs) return
       looked = Date.now()
       await Promise.all([acl.look(), trust.reloadIfChanged()])
     },

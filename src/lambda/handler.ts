@@ -74,8 +74,8 @@ interface Opened {
 async function open({ environment = process.env, log }: HandlerOptions): Promise<Opened> {
   try {
     const config = loadConfig(environment, {}, 'function')
-    const gateway = await openFunction(config, log ?? (await createLogger(config.logLevel)))
-    return { gateway, basePath: config.functionBasePath }
+    const gateway = await openFunction(config, log ?? (await createLogger(config.process.logLevel)))
+    return { gateway, basePath: config.function.basePath }
   } catch (error) {
     const said = log ?? (await createLogger('info'))
     said.fatal({ reason: messageOf(error) }, 'the function cannot start')

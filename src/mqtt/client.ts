@@ -4,6 +4,7 @@ import type { Denials } from '../acl/denials.ts'
 import type { Session } from '../broker/session.ts'
 import type { BrokerSessions } from '../broker/session-broker.ts'
 import type { Ledger } from '../budget/ledger.ts'
+import type { Config } from '../config/load.ts'
 import type { Door } from '../door-table.ts'
 import type { Identity } from '../identity/identity.ts'
 import type { LogLimit } from '../log/log-limit.ts'
@@ -13,7 +14,6 @@ import type { Turns } from '../turns/turns.ts'
 import type { Holds } from './holds.ts'
 import type { Join } from './join.ts'
 import type { ProtocolError } from './reasons.ts'
-import type { MqttSettings } from './settings.ts'
 import type { SharedFrames } from './shared-frames.ts'
 import type { Terms } from './terms.ts'
 import type { Visits } from './visits.ts'
@@ -26,7 +26,9 @@ export interface MqttWorld {
   /** Counts what is in memory for each device. */
   readonly memory: Ledger
   readonly meter: Meter
-  readonly settings: MqttSettings
+  readonly settings: Config['mqtt']
+  /** Milliseconds that a client may take nothing while it is behind. */
+  readonly stallMs: number
   readonly frames: SharedFrames
   readonly join: Join
   /** Bytes of the largest packet after CONNECT. */

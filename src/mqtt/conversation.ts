@@ -28,7 +28,7 @@ export interface Hooks {
 
 export function createConversation(client: Client, world: MqttWorld, hooks: Hooks): Conversation {
   const { version } = client.terms
-  const stall = createStall(client, world.settings.streamStall)
+  const stall = createStall(client, world.stallMs)
   const answers = createAnswers(client, stall)
   const sender = createSender(client, world, answers, stall)
   const receiver = createReceiver(client, world, answers)

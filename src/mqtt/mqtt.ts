@@ -5,6 +5,7 @@ import type { Will } from '../broker/session.ts'
 import type { BrokerSessions } from '../broker/session-broker.ts'
 import type { AccessOf } from '../broker/store/sessions.ts'
 import type { Ledger } from '../budget/ledger.ts'
+import type { Config } from '../config/load.ts'
 import type { Door } from '../door-table.ts'
 import type { Identity } from '../identity/identity.ts'
 import { createLogLimit } from '../log/log-limit.ts'
@@ -15,7 +16,6 @@ import { MAX_TOPIC_BYTES } from '../topic/topic.ts'
 import type { Turns } from '../turns/turns.ts'
 import { type MqttConnection, serveConnection } from './connection.ts'
 import { createSharedJoin } from './join.ts'
-import type { MqttSettings } from './settings.ts'
 import { createSharedFrames } from './shared-frames.ts'
 import { createVisits } from './visits.ts'
 
@@ -37,14 +37,19 @@ export interface MqttOptions {
   readonly meter: Meter
   readonly log: Logger
   readonly turns: Turns
-  readonly settings: MqttSettings
+  readonly settings: Config['mqtt']
+  /** Bytes of the largest payload. */
+  readonly maxPayload: number
+  /** Milliseconds that a client may take nothing while it is behind. */
+  readonly stallMs: number
 }
 
 /** Bytes of a PUBLISH besides its topic, properties and payload: fixed header, packet identifier and lengths. */
 const OVERHEAD_BYTES = 16
 
 export function createMqttHost(options: MqttOptions): MqttHost {
-  const { sessions, relay, accessOf, denials, memory, meter, log, turns, settings } = options
+  const { sessions, relay, accessOf, denials, memory, meter, log, turns, settings, stallMs } =
+    options
   const world = {
     sessions,
     relay,
@@ -54,11 +59,12 @@ export function createMqttHost(options: MqttOptions): MqttHost {
     log,
     turns,
     settings,
+    stallMs,
     logLimited: createLogLimit(),
     visits: createVisits(log),
     frames: createSharedFrames(sessions.now),
     join: createSharedJoin(),
-    maxPacket: settings.maxPayload + MAX_TOPIC_BYTES + MAX_PROPERTIES_BYTES + OVERHEAD_BYTES,
+    maxPacket: options.maxPayload + MAX_TOPIC_BYTES + MAX_PROPERTIES_BYTES + OVERHEAD_BYTES,
   }
 
   /** Like any other message: valid, allowed now, and counted. Rejects while the broker takes nothing. */
@@ -79,7 +85,7 @@ export function createMqttHost(options: MqttOptions): MqttHost {
   sessions.publishWillsBy(publishWill)
   return {
     maxPacket: world.maxPacket,
-    packetTime: settings.packetTimeout * 1000,
+    packetTime: settings.packetTimeoutMs,
     accept: (stream, identity, door, address) =>
       serveConnection(stream, identity, { door, address }, world),
   }

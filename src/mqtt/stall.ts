@@ -9,17 +9,17 @@ export interface Stall {
   stop(): void
 }
 
-export function createStall(client: Client, seconds: number): Stall {
+export function createStall(client: Client, ms: number): Stall {
   let timer: NodeJS.Timeout | undefined
 
   function check(): void {
-    const left = seconds * 1000 - client.wire.quiet()
+    const left = ms - client.wire.quiet()
     timer = left > 0 ? setTimeout(check, left).unref() : undefined
     if (left > 0) return
     client.fail(
       new ProtocolError(
         Reason.quotaExceeded,
-        `read nothing for ${seconds} seconds (WOTT_STREAM_STALL)`,
+        `read nothing for ${ms / 1000} seconds (WOTT_STREAM_STALL)`,
       ),
       'slow_reader',
     )
@@ -27,8 +27,7 @@ export function createStall(client: Client, seconds: number): Stall {
 
   return {
     behind() {
-      if (client.isOpen() && client.wire.waiting() > 0)
-        timer ??= setTimeout(check, seconds * 1000).unref()
+      if (client.isOpen() && client.wire.waiting() > 0) timer ??= setTimeout(check, ms).unref()
     },
     stop() {
       clearTimeout(timer)

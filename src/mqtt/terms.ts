@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { COMMANDS_CLIENT_ID, type Will } from '../broker/session.ts'
 import type { Abilities } from '../broker/session-broker.ts'
+import type { Config } from '../config/load.ts'
 import { topicProblem } from '../topic/topic.ts'
 import type { ConnackProperties, Connect, Version, ConnectWill as WillPacket } from './packets.ts'
 import { ProtocolError, Reason } from './reasons.ts'
-import type { MqttSettings } from './settings.ts'
 
 /** What a client and the gateway have agreed on by CONNECT and CONNACK. */
 export interface Terms {
@@ -35,7 +35,7 @@ export interface Terms {
 }
 
 /** The terms for a CONNECT; throws a ProtocolError with the reason for its CONNACK where there are none. */
-export function toTerms(connect: Connect, settings: MqttSettings, abilities: Abilities): Terms {
+export function toTerms(connect: Connect, settings: Config['mqtt'], abilities: Abilities): Terms {
   const { version, clientId, cleanStart, will } = connect
   if (connect.authenticationMethod !== null)
     throw new ProtocolError(
@@ -52,7 +52,7 @@ export function toTerms(connect: Connect, settings: MqttSettings, abilities: Abi
     throw new ProtocolError(Reason.topicNameInvalid, `sent a will whose topic ${willProblem}`)
   const refusal = abilityProblem(connect, abilities)
   if (refusal) throw refusal
-  const mostSessionExpiry = abilities.keepsSessions ? settings.sessionExpiry : 0
+  const { mostSessionExpiry } = abilities
   return {
     version,
     clientId: clientId || `auto-${randomUUID()}`,
@@ -75,7 +75,7 @@ export function toTerms(connect: Connect, settings: MqttSettings, abilities: Abi
 /** What CONNACK has to say of the terms to an MQTT 5 client. */
 export function toConnackProperties(
   terms: Terms,
-  settings: MqttSettings,
+  settings: Config['mqtt'],
   abilities: Abilities,
   maximumPacketSize: number,
 ): ConnackProperties {
@@ -101,10 +101,10 @@ function sessionExpiryOf({ version, cleanStart, sessionExpiry }: Connect, most: 
 /** What the broker cannot do for a client that asks for it and can be told in no other way. */
 function abilityProblem(
   { version, cleanStart, will }: Connect,
-  { keepsSessions, maximumQos }: Abilities,
+  { mostSessionExpiry, maximumQos }: Abilities,
 ): ProtocolError | null {
   // MQTT 5 has the session expiry of CONNACK for it
-  if (version < 5 && !cleanStart && !keepsSessions)
+  if (version < 5 && !cleanStart && mostSessionExpiry === 0)
     return new ProtocolError(
       Reason.clientIdentifierNotValid,
       'asks for a persistent session, which is not supported in front of another broker: let it connect with a clean session',
@@ -119,7 +119,7 @@ function abilityProblem(
 }
 
 /** MQTT 3 has no way to tell a client of another keep alive. */
-function keepAliveOf({ version, keepAlive }: Connect, { maxKeepAlive }: MqttSettings): number {
+function keepAliveOf({ version, keepAlive }: Connect, { maxKeepAlive }: Config['mqtt']): number {
   if (version < 5 || maxKeepAlive === 0) return keepAlive
   return keepAlive === 0 ? maxKeepAlive : Math.min(keepAlive, maxKeepAlive)
 }

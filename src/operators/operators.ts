@@ -4,6 +4,7 @@ import { createAdminCommands, createStoreCommands, removeOldCopies } from '../ad
 import { adminSockets } from '../admin/place.ts'
 import { openAdminSocket } from '../admin/socket.ts'
 import type { OpenedBroker } from '../broker/open.ts'
+import type { Config } from '../config/load.ts'
 import { exists } from '../disk/exists.ts'
 import { messageOf } from '../errors.ts'
 import type { Devices } from '../identity/devices.ts'
@@ -14,13 +15,6 @@ import { listClients, type Present } from '../visitors/clients.ts'
 import { ownCertificates, watchEndingCertificates } from '../visitors/ending-certificates.ts'
 import { logLostRights } from '../visitors/lost-rights.ts'
 import { logRevoked } from '../visitors/revoked.ts'
-
-export interface OperatorSettings {
-  /** Null for no socket; undefined for the usual place. */
-  readonly adminSocket: string | null | undefined
-  readonly viewersFile: string
-  readonly certificateWarningDays: number
-}
 
 export interface OperatorsOptions {
   readonly acl: AclSource
@@ -35,7 +29,7 @@ export interface OperatorsOptions {
 
 /** Tells operators who loses rights and whose certificate ends, and answers their commands. */
 export async function openOperators(
-  { adminSocket, viewersFile, certificateWarningDays: days }: OperatorSettings,
+  { adminSocket, viewersFile, certificateWarningDays: days }: Config['access'],
   { acl, broker, devices, live, readings, proxied, reports: { log } }: OperatorsOptions,
 ): Promise<AsyncDisposable> {
   await using building = new AsyncDisposableStack()

@@ -1,26 +1,11 @@
 import { createRateLimit } from '../budget/rate-limit.ts'
+import type { Config } from '../config/load.ts'
 import { createRelay, type Relay, type RelayOptions } from './relay.ts'
 
-export interface IntakeSettings {
-  /** Readings a second, and at once. */
-  readonly publishRate: number
-  readonly publishBurst: number
-  /** Bytes. */
-  readonly maxPayload: number
-  /** Seconds. */
-  readonly readingPast: number
-  readonly readingFuture: number
-}
-
-/** The relay, with the bounds from the settings. */
+/** The relay, with the limits from the settings. */
 export function createIntake(
-  settings: IntakeSettings,
+  { rate, burst, maxPayload, timeBounds }: Config['publishing'],
   parts: Pick<RelayOptions, 'broker' | 'denials' | 'meter'>,
 ): Relay {
-  return createRelay({
-    ...parts,
-    rateLimit: createRateLimit(settings.publishRate, settings.publishBurst),
-    maxPayload: settings.maxPayload,
-    timeBounds: { past: settings.readingPast * 1000, future: settings.readingFuture * 1000 },
-  })
+  return createRelay({ ...parts, rateLimit: createRateLimit(rate, burst), maxPayload, timeBounds })
 }

@@ -7,9 +7,9 @@ const load = (settings: Record<string, string>) =>
 
 describe('the settings of a bridge', () => {
   it('forward everything to the other broker by default', () => {
-    const { bridge, bridgeTopics } = load({ WOTT_BRIDGE: 'mqtts://cloud.example' })
-    assert.deepEqual(bridge, [{ host: 'cloud.example', port: 8883, tls: true }])
-    assert.deepEqual(bridgeTopics, [
+    const { urls, topics } = load({ WOTT_BRIDGE: 'mqtts://cloud.example' }).bridge
+    assert.deepEqual(urls, [{ host: 'cloud.example', port: 8883, tls: true }])
+    assert.deepEqual(topics, [
       { pattern: '#', direction: 'out', qos: 1, localPrefix: '', remotePrefix: '' },
     ])
   })

@@ -25,7 +25,7 @@ describe('settings', () => {
     const environment = { WOTT_MAX_STREAMS: '2', WOTT_MAX_SUBSCRIPTIONS: '3', WOTT_LOG_LEVEL: '' }
     const config = loadConfig(environment, { aclFile, maxStreams: '1' })
     assert.deepEqual(
-      [config.maxStreams, config.maxSubscriptions, config.logLevel],
+      [config.streams.maxStreams, config.mqtt.maxSubscriptions, config.process.logLevel],
       [1, 3, SETTINGS.logLevel.fallback],
     )
   })
@@ -38,12 +38,12 @@ describe('settings', () => {
   })
 
   it('find files in WOTT_CERTS_DIR unless they are named', () => {
-    const config = loadConfig(
+    const { trust, access } = loadConfig(
       { WOTT_CERTS_DIR: 'certs', WOTT_KEY_FILE: '/run/key.pem' },
       { aclFile },
     )
     assert.deepEqual(
-      [config.caFile, config.certFile, config.keyFile, config.crlFile, config.aclFile],
+      [trust.caFile, trust.certFile, trust.keyFile, trust.crlFile, access.aclFile],
       [
         resolve('certs/ca.crt'),
         resolve('certs/client.crt'),
@@ -232,7 +232,7 @@ describe('doors', () => {
   it('listen on PORT if the platform is trusted', () => {
     const { proxyListen: _, ...others } = proxied
     const listen = (environment: Record<string, string>, flags: object = {}) =>
-      loadConfig({ PORT: '8080', ...environment }, { aclFile, ...flags }).proxyListen
+      loadConfig({ PORT: '8080', ...environment }, { aclFile, ...flags }).doors.proxy
     assert.equal(listen({}), null)
     const trusted = { ...others, proxyTrust: 'platform' }
     assert.deepEqual(listen({}, trusted), { host: '::', port: 8080 })

@@ -87,11 +87,15 @@ bridge_insecure false
     const text = 'connection cloud\naddress a.example\ntopic # out 1\nusername u\npassword s3cr3t\n'
     const mosquittoConf = await fileOf(text)
     const config = loadConfig({}, { mosquittoConf })
-    assert.equal(config.bridgePassword, 's3cr3t')
-    assert.ok(!JSON.stringify({ ...config, bridgePassword: null }).includes('s3cr3t'))
+    assert.equal(config.bridge.password, 's3cr3t')
+    assert.ok(
+      !JSON.stringify({ ...config, bridge: { ...config.bridge, password: null } }).includes(
+        's3cr3t',
+      ),
+    )
     // the password belongs to the broker of the file
     const other = loadConfig({ WOTT_BRIDGE: 'mqtt://b.example' }, { mosquittoConf })
-    assert.equal(other.bridgePassword, null)
+    assert.equal(other.bridge.password, null)
   })
 
   const refused: [string, string, RegExp][] = [

@@ -404,8 +404,8 @@ tls_version tlsv1.3
     )
     const good = await fileOf(GOOD)
     const config = loadConfig({ WOTT_MQTT_LISTEN: ':1' }, { mosquittoConf: good, aclFile: '/acl' })
-    assert.equal(config.mqttListen?.port, 1)
-    assert.equal(config.aclFile, '/acl')
+    assert.equal(config.doors.mqtt?.port, 1)
+    assert.equal(config.access.aclFile, '/acl')
   })
 
   it('is refused without an ACL file, where Mosquitto would allow everything', async () => {

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { resolve } from 'node:path'
 import { describe, it } from 'node:test'
 import { loadConfig } from '../../src/config/load.ts'
-import { uplinkConfig } from '../../src/config/uplink.ts'
 
 const aclFile = 'permission.acl'
 
@@ -18,9 +17,9 @@ function problemsOf(environment: Record<string, string>): string[] {
 describe('the address of another broker', () => {
   it('is one or several URLs, with or without a port', () => {
     const urls = (text: string) => {
-      const { broker } = loadConfig({ WOTT_BROKER: text }, { aclFile })
-      assert.equal(broker.kind, 'mqtt')
-      return broker.kind === 'mqtt' ? broker.urls : []
+      const { address } = loadConfig({ WOTT_BROKER: text }, { aclFile }).broker
+      assert.equal(address.kind, 'mqtt')
+      return address.kind === 'mqtt' ? address.urls : []
     }
     assert.deepEqual(urls('mqtt://broker'), [{ host: 'broker', port: 1883, tls: false }])
     assert.deepEqual(urls('mqtts://a.example/, mqtts://[::1]:8884'), [
@@ -59,7 +58,7 @@ describe('the address of another broker', () => {
 })
 
 describe('the settings of another broker', () => {
-  it('are read without their prefix', () => {
+  it('are a group of their own', () => {
     const config = loadConfig(
       {
         WOTT_BROKER: 'mqtts://broker',
@@ -69,10 +68,10 @@ describe('the settings of another broker', () => {
       },
       { aclFile },
     )
-    const { username, passwordFile, caFile, timeout } = uplinkConfig('broker', config)
+    const { username, passwordFile, caFile, timeoutMs } = config.broker.relayed.uplink
     assert.deepEqual(
-      [username, passwordFile, caFile, timeout],
-      ['me', resolve('password'), undefined, 7],
+      [username, passwordFile, caFile, timeoutMs],
+      ['me', resolve('password'), undefined, 7_000],
     )
   })
 

@@ -55,6 +55,6 @@ test('the gateway ends by itself before the engine or this file kills it', async
   const { gateway } = compose.services
   const config = loadConfig({ ...environment, ...gateway.environment })
   // "docker stop" waits for 10 seconds, and the store takes its time after the rest
-  assert.ok(config.drainSeconds <= 8)
-  assert.ok(Number.parseInt(gateway.stop_grace_period, 10) > config.drainSeconds)
+  assert.ok(config.process.drainMs <= 8_000)
+  assert.ok(Number.parseInt(gateway.stop_grace_period, 10) > config.process.drainMs / 1000)
 })

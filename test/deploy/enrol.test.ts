@@ -96,11 +96,11 @@ test('the Kubernetes manifests of the enrol door are valid, and fit each other a
   const settings = { ...environment, ...Object.fromEntries(own), WOTT_ACL_FILE: 'acl' }
   const config = loadConfig(settings, {})
   assert.deepEqual(ports, [
-    { name: 'enrol', containerPort: config.enrolListen?.port },
-    { name: 'enrol-ops', containerPort: config.enrolOpsListen?.port },
+    { name: 'enrol', containerPort: config.doors.enrol?.port },
+    { name: 'enrol-ops', containerPort: config.doors['enrol-ops']?.port },
   ])
   assert.equal(args[1], pod.spec.initContainers[0].args[1])
-  assert.ok(pod.spec.terminationGracePeriodSeconds > config.drainSeconds)
+  assert.ok(pod.spec.terminationGracePeriodSeconds > config.process.drainMs / 1000)
 })
 
 test('the compose file has the enrol door, on the directory of the gateway', async () => {
@@ -110,6 +110,6 @@ test('the compose file has the enrol door, on the directory of the gateway', asy
   assert.deepEqual(enrol.volumes, ['site:/site'])
   assert.deepEqual(enrol.ports, ['8444:8444', '127.0.0.1:9465:9465'])
   const config = loadConfig({ ...enrol.environment, WOTT_ACL_FILE: 'acl' }, {})
-  assert.deepEqual([config.enrolListen?.port, config.enrolOpsListen?.port], [8444, 9465])
+  assert.deepEqual([config.doors.enrol?.port, config.doors['enrol-ops']?.port], [8444, 9465])
   assert.equal(enrol.image, gateway.image)
 })

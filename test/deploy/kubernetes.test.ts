@@ -77,18 +77,19 @@ test('the pod runs as the user of the image, with valid settings and the ports o
   ])
   const config = loadConfig({ ...environment, ...Object.fromEntries(own) }, {})
   const listening = [
-    config.deviceListen,
-    config.mqttListen,
-    config.viewerListen,
-    config.opsListen,
+    config.doors.device,
+    config.doors.mqtt,
+    config.doors.viewer,
+    config.doors.ops,
   ].map((address) => address?.port)
   assert.deepEqual(
     container.ports.map(({ containerPort }: { containerPort: number }) => containerPort),
     listening,
   )
-  assert.ok(pod.spec.terminationGracePeriodSeconds > config.drainSeconds)
+  assert.ok(pod.spec.terminationGracePeriodSeconds > config.process.drainMs / 1000)
   const mounted = container.volumeMounts.map(({ mountPath }: { mountPath: string }) => mountPath)
-  for (const file of [config.caFile, config.certFile, config.keyFile, config.aclFile])
+  const { caFile, certFile, keyFile } = config.trust
+  for (const file of [caFile, certFile, keyFile, config.access.aclFile])
     assert.ok(
       mounted.some((path: string) => file?.startsWith(`${path}/`)),
       file,

@@ -47,7 +47,7 @@ test('the unit sets only existing settings', () => {
 test('the unit is always restarted after a crash, and ends by itself before it is killed', () => {
   assert.match(unit, /^\[Unit\]\n(?:.+\n)*StartLimitIntervalSec=0\n/m)
   const [, seconds] = /^TimeoutStopSec=(\d+)$/m.exec(unit) ?? []
-  assert.ok(Number(seconds) > loadConfig({ WOTT_ACL_FILE: 'acl' }).drainSeconds)
+  assert.ok(Number(seconds) * 1000 > loadConfig({ WOTT_ACL_FILE: 'acl' }).process.drainMs)
 })
 
 test('a reload is a SIGHUP by the shell itself, without another program', async () => {

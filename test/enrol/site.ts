@@ -113,7 +113,7 @@ export async function startEnrolSite({
       ...settings,
     },
   )
-  const config: Config = days === undefined ? read : { ...read, enrolDays: days }
+  const config: Config = days === undefined ? read : { ...read, enrol: { ...read.enrol, days } }
   const ca = await readFile(layout.authority.certificate, 'utf8')
   let enroller: Enroller = await openEnroller(path, config, collected.log)
   let keys = 0

@@ -22,7 +22,7 @@ import { END_HEADERS, FRAME, frame, hpack, PREFACE } from '../support/raw-http2.
 
 const SETTINGS = {
   ...HTTP_LIMITS.settings,
-  requestTimeout: 1,
+  requestTimeoutMs: 1_000,
   requestRate: 0,
 }
 const GET = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'

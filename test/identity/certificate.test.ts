@@ -7,7 +7,7 @@ import { GatewayError } from '../../src/errors.ts'
 import { type IdentityRules, type Peer, toIdentity } from '../../src/identity/certificate.ts'
 
 const NOON = Date.parse('2026-11-23T12:00:00Z')
-const { idPattern } = loadConfig({ WOTT_ACL_FILE: 'x' })
+const { idPattern } = loadConfig({ WOTT_ACL_FILE: 'x' }).trust
 
 const RULES: IdentityRules = { pattern: idPattern, now: () => NOON }
 

@@ -70,8 +70,8 @@ describe('behind the front end of a platform', () => {
         .map((line) => line.split('=')),
     )
     const config = loadConfig({ ...settings, PORT: '8080' }, { aclFile: 'permission.acl' })
-    assert.deepEqual(config.proxyListen, { host: '::', port: 8080 })
-    assert.equal(config.proxyCertHeader, HEADER)
+    assert.deepEqual(config.doors.proxy, { host: '::', port: 8080 })
+    assert.equal(config.proxy.headers.certificate, HEADER)
   })
 
   it('no route is reachable without a certificate', async () => {

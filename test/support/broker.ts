@@ -20,13 +20,14 @@ export async function openMqtt(
   change: (options: MqttOptions) => Partial<MqttOptions> = () => ({}),
 ): Promise<{ broker: OpenedBroker; host: MqttHost }> {
   const config = loadConfig({}, { broker: address, aclFile: '/dev/null' })
+  const { maxPayload, timeBounds } = config.publishing
   const log = pino({ level: 'silent' })
   const acl = aclOf(rules)
   const memory = createUnlimitedLedger()
   const accessOf = (device: string, clientId: string) =>
     createAccess(acl, { user: device, clientId })
   const broker = await openBroker(config.broker, {
-    ...config,
+    rules: { ...config.publishing, idPattern: config.trust.idPattern },
     accessOf,
     memory,
     log,
@@ -37,8 +38,8 @@ export async function openMqtt(
     denials: { note() {} },
     meter: silentMeter,
     rateLimit: createRateLimit(0, 1),
-    maxPayload: config.maxPayload,
-    timeBounds: { past: config.readingPast * 1000, future: config.readingFuture * 1000 },
+    maxPayload,
+    timeBounds,
   })
   const options: MqttOptions = {
     turns: createTurns(),
@@ -49,7 +50,9 @@ export async function openMqtt(
     denials: { note() {} },
     meter: silentMeter,
     log,
-    settings: config,
+    settings: config.mqtt,
+    maxPayload,
+    stallMs: config.http.stallMs,
   }
   const host = createMqttHost({ ...options, ...change(options) })
   return { broker, host }

@@ -1,12 +1,13 @@
 /** Limits of an HTTP server that no test reaches by accident. */
 export const HTTP_LIMITS = {
   settings: {
-    requestTimeout: 30,
+    requestTimeoutMs: 30_000,
     requestRate: 4096,
-    streamStall: 30,
+    stallMs: 30_000,
     maxRequestsPerConnection: 100_000,
     strangerRequestRate: 100,
     inviteGuesses: 20,
+    opsHosts: undefined,
   },
   onCut() {},
 } as const

@@ -1,6 +1,7 @@
+import { DEFAULT_LIMITS } from '../../src/broker/store/defaults.ts'
 import { createSilentJournal, type Journal } from '../../src/broker/store/journal.ts'
 import { createKeys } from '../../src/broker/store/keys.ts'
-import { DEFAULT_LIMITS, type Limits, type OnBound } from '../../src/broker/store/limits.ts'
+import type { Limits, OnBound } from '../../src/broker/store/limits.ts'
 import { createIds } from '../../src/broker/store/store-context.ts'
 import { createUnlimitedLedger } from '../../src/budget/ledger.ts'
 

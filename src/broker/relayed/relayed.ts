@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto'
 import type { Logger } from 'pino'
 import type { BrokerUrl } from '../../config/broker-url.ts'
 import type { Config } from '../../config/load.ts'
-import { uplinkConfig, type uplinkSettings } from '../../config/uplink.ts'
 import { UsageError } from '../../errors.ts'
 import { createLogLimit, type LogLimit } from '../../log/log-limit.ts'
 import { type Meter, silentMeter } from '../../metrics/meter.ts'
@@ -20,21 +19,9 @@ import { fromUplinkMessage, toUplinkMessage } from './carried.ts'
 import { createContainment } from './containment.ts'
 import { createInflow, type Inflow, type InflowOptions } from './inflow.ts'
 import { createRetainedReader } from './retained-reader.ts'
+import type { MessageRules } from './rules.ts'
 
-export type RelayedSettings = Pick<
-  Config,
-  | 'maxPayload'
-  | 'idPattern'
-  | 'brokerIdProperty'
-  | 'brokerSubscribe'
-  | 'brokerSubscriptions'
-  | 'brokerRelease'
-  | 'brokerSettle'
-  | 'readingPast'
-  | 'readingFuture'
-  | 'brokerQuarantine'
-  | keyof ReturnType<typeof uplinkSettings<'broker'>>
->
+export type RelayedSettings = Config['broker']['relayed']
 
 export interface RelayedOptions {
   readonly urls: readonly BrokerUrl[]
@@ -43,6 +30,7 @@ export interface RelayedOptions {
   /** Opens the broker that hands on what comes back from the other one. */
   openLocal(demand: Demand): Broker & SessionBroker
   readonly settings: RelayedSettings
+  readonly rules: MessageRules
   readonly meter: Meter
   readonly log: Logger
 }
@@ -71,10 +59,9 @@ const REMEMBERED = { topics: 10_000, size: 1_000_000 }
  * it; readers here get it when it comes back. Throws a UsageError where its credentials cannot be read.
  */
 export async function openRelayed(options: RelayedOptions): Promise<RelayedBroker> {
-  const { urls, settings, meter, log } = options
-  const { clientId = `wott-gateway-${randomBytes(6).toString('hex')}`, ...connection } =
-    uplinkConfig('broker', settings)
-  const { brokerIdProperty: idProperty } = settings
+  const { urls, settings, rules, meter, log } = options
+  const { uplink: connection, idProperty } = settings
+  const { clientId = `wott-gateway-${randomBytes(6).toString('hex')}` } = connection
   const credentials = () => readCredentials(connection)
   await credentials().catch((error) => {
     throw new UsageError(error.message)
@@ -95,18 +82,18 @@ export async function openRelayed(options: RelayedOptions): Promise<RelayedBroke
       session: 'clean',
       isBridge: false,
       keepAlive: connection.keepalive,
-      deadlineMs: connection.timeout * 1000,
+      deadlineMs: connection.timeoutMs,
       maxPending: { messages: connection.pending, bytes: connection.pendingBytes },
-      maxPacket: settings.maxPayload + PACKET_BYTES,
+      maxPacket: rules.maxPayload + PACKET_BYTES,
     })
   }
 
   const reader = createRetainedReader({
     open: (handlers) =>
       connect({ ...handlers, clientId: `${clientId}-retained`, meter: silentMeter }),
-    deadlineMs: connection.timeout * 1000,
-    releaseMs: settings.brokerRelease * 1000,
-    quietMs: settings.brokerSettle,
+    deadlineMs: connection.timeoutMs,
+    releaseMs: settings.releaseMs,
+    quietMs: settings.settleMs,
   })
   const inflow = openInflow(options, logLimited, { reader, uplink: () => uplink })
   const local = inflow.broker
@@ -124,10 +111,10 @@ export async function openRelayed(options: RelayedOptions): Promise<RelayedBroke
         onConnected() {},
         onAway() {},
       }),
-    deadlineMs: connection.timeout * 1000,
+    deadlineMs: connection.timeoutMs,
     most: connection.pending,
-    longestMs: settings.brokerQuarantine * 1000,
-    releaseMs: settings.brokerRelease * 1000,
+    longestMs: settings.quarantineMs,
+    releaseMs: settings.releaseMs,
   })
   const uplink = connect({
     clientId,
@@ -179,21 +166,21 @@ export async function openRelayed(options: RelayedOptions): Promise<RelayedBroke
 }
 
 function openInflow(
-  { store, openLocal, settings, meter, log }: RelayedOptions,
+  { store, openLocal, settings, rules, meter, log }: RelayedOptions,
   logLimited: LogLimit,
   connections: Pick<InflowOptions, 'uplink' | 'reader'>,
 ): Inflow {
-  const { brokerIdProperty: idProperty, brokerSubscribe, maxPayload, idPattern } = settings
-  const timeBounds = { past: settings.readingPast * 1000, future: settings.readingFuture * 1000 }
+  const { idProperty } = settings
+  const { maxPayload, timeBounds, idPattern } = rules
   const ids = createTopicMemo((text) => (idPattern.test(text) ? 'id' : 'other'), REMEMBERED)
   return createInflow({
     ...connections,
     openLocal,
     maxPayload,
-    releaseMs: settings.brokerRelease * 1000,
+    releaseMs: settings.releaseMs,
     retained: store.retained,
-    always: brokerSubscribe ?? [],
-    most: settings.brokerSubscriptions,
+    always: settings.subscribe ?? [],
+    most: settings.subscriptions,
     toMessage(came) {
       const message = fromUplinkMessage(came, idProperty, store.now())
       const { device, time, received } = message

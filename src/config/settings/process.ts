@@ -1,17 +1,25 @@
-import { setting } from '../setting.ts'
-import { choice, integer } from '../values/plain.ts'
+import { section, setting } from '../setting.ts'
+import { choice, path, seconds } from '../values/plain.ts'
 
-/** Stopping, and the log. */
-export const PROCESS_SETTINGS = {
+/** The process itself: `config.process`. */
+export const PROCESS_SETTINGS = section('The process', 'operations.md', {
   // the store closes after the drain, and "docker stop" and most platforms kill after 10 seconds
-  drainSeconds: setting(
-    integer(0, 3600),
+  drainMs: setting(
+    'drainSeconds',
+    seconds(0, 3600),
     '8',
     'seconds that a stopping gateway gives open requests and connections to finish',
   ),
   logLevel: setting(
+    'logLevel',
     choice('error', 'warn', 'info', 'debug'),
     'info',
     'write log lines of this level and above',
   ),
-} as const
+  mosquittoConf: setting(
+    'mosquittoConf',
+    path,
+    undefined,
+    'a mosquitto.conf to take settings from; flags and environment variables override it',
+  ),
+})

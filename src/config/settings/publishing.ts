@@ -1,32 +1,34 @@
-import { setting } from '../setting.ts'
-import { KiB } from '../units.ts'
-import { bytes, integer } from '../values/plain.ts'
+import { section, setting } from '../setting.ts'
+import { MiB } from '../units.ts'
+import { bytes, integer, seconds } from '../values/plain.ts'
 
-/** Time of readings, and requests that are sent again. */
-export const PUBLISHING_SETTINGS = {
-  readingPast: setting(
-    integer(0, 315_360_000),
-    '2592000',
-    'seconds that the measuring time of a reading may lie before its arrival',
+/** What a device may publish: `config.publishing`. */
+export const PUBLISHING_SETTINGS = section('Publishing', 'api.md', {
+  maxPayload: setting('maxPayload', bytes(1, 64 * MiB), '128KiB', 'maximum payload of one message'),
+  rate: setting(
+    'publishRate',
+    integer(0, 1_000_000),
+    '1000',
+    'messages per second that one device may publish on average. Over HTTP more is refused (429); over MQTT the device is slowed down. Refused messages and wills count too; each further KiB of topic and properties, and each further 4 KiB of payload, counts as one more message; 0: no limit',
   ),
-  readingFuture: setting(
-    integer(0, 31_536_000),
-    '300',
-    'seconds that the measuring time of a reading may lie after its arrival, for devices whose clock is ahead',
-  ),
-  idempotencyTtl: setting(
-    integer(60, 31_536_000),
-    '86400',
-    'seconds that an Idempotency-Key is remembered, so that a repeated request does not publish again',
-  ),
-  idempotencyKeys: setting(
+  burst: setting(
+    'publishBurst',
     integer(1, 10_000_000),
-    '100000',
-    'maximum number of Idempotency-Keys that are remembered; beyond it the oldest are dropped, those of the same device first; one device may use a quarter of them',
+    '2000',
+    'messages that one device may publish at once',
   ),
-  idempotencyBytes: setting(
-    bytes(64 * KiB),
-    '64MiB',
-    'maximum size of all Idempotency-Keys and their stored answers; one device may use a quarter of it',
-  ),
-} as const
+  timeBounds: {
+    past: setting(
+      'readingPast',
+      seconds(0, 315_360_000),
+      '2592000',
+      'seconds that the measuring time of a reading may lie before its arrival',
+    ),
+    future: setting(
+      'readingFuture',
+      seconds(0, 31_536_000),
+      '300',
+      'seconds that the measuring time of a reading may lie after its arrival, for devices whose clock is ahead',
+    ),
+  },
+})

@@ -2,9 +2,18 @@ import { resolve } from 'node:path'
 import { type Parse, parse } from './parse.ts'
 
 export function integer(min: number, max: number): Parse<number> {
+  return wholeNumber(min, max, 1)
+}
+
+/** A number of seconds; the value is in milliseconds. */
+export function seconds(min: number, max: number): Parse<number> {
+  return wholeNumber(min, max, 1000)
+}
+
+function wholeNumber(min: number, max: number, factor: number): Parse<number> {
   const read = (text: string) => {
     const value = Number(text)
-    return /^\d+$/.test(text) && value >= min && value <= max ? value : undefined
+    return /^\d+$/.test(text) && value >= min && value <= max ? value * factor : undefined
   }
   const range = { least: String(min), most: String(max) }
   return parse('N', `a whole number from ${min} to ${max}`, read, range)
@@ -44,6 +53,11 @@ export function choice<const T extends string>(...allowed: readonly T[]): Parse<
     (text) => allowed.find((value) => value === text),
   )
 }
+
+/** `on` or `off`, as true or false. */
+export const onOff: Parse<boolean> = parse('on|off', 'one of on, off', (text) =>
+  text === 'on' || text === 'off' ? text === 'on' : undefined,
+)
 
 /** Some of the given words, separated by commas. */
 export function listOf<const T extends string>(...allowed: readonly T[]): Parse<readonly T[]> {

@@ -17,7 +17,7 @@ import { temporaryFolder } from '../../cli/program.ts'
 import { type Made, makeCertificate, makeList } from '../../support/certificates.ts'
 import { INTERMEDIATE, LEAF, ROOT } from './rfc9440-example.ts'
 
-const { idPattern: pattern } = loadConfig({ WOTT_ACL_FILE: 'x' })
+const { idPattern: pattern } = loadConfig({ WOTT_ACL_FILE: 'x' }).trust
 
 function trustIn(anchors: Buffer[], lists?: string[]): PathRules {
   const all = anchors.map(readCertificate)
