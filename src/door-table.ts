@@ -10,6 +10,8 @@ interface DoorTraits {
   readonly takesStrangers: boolean
   /** Whether it may be behind a TCP load balancer that speaks the PROXY protocol. */
   readonly takesBalancers: boolean
+  /** Whether it ignores and counts headers that say who sends a request, which only the proxy door believes. */
+  readonly ignoresIdentityHeaders: boolean
 }
 
 /** Every door, once: all other lists of doors are made of this one. */
@@ -21,6 +23,7 @@ const DOOR_TABLE = {
     speaksMqtt: true,
     takesStrangers: false,
     takesBalancers: true,
+    ignoresIdentityHeaders: true,
   },
   proxy: {
     process: 'serve',
@@ -29,6 +32,7 @@ const DOOR_TABLE = {
     speaksMqtt: true,
     takesStrangers: false,
     takesBalancers: false,
+    ignoresIdentityHeaders: false,
   },
   mqtt: {
     process: 'serve',
@@ -37,6 +41,7 @@ const DOOR_TABLE = {
     speaksMqtt: true,
     takesStrangers: false,
     takesBalancers: true,
+    ignoresIdentityHeaders: false,
   },
   viewer: {
     process: 'serve',
@@ -45,6 +50,7 @@ const DOOR_TABLE = {
     speaksMqtt: false,
     takesStrangers: true,
     takesBalancers: true,
+    ignoresIdentityHeaders: true,
   },
   ops: {
     process: 'serve',
@@ -53,6 +59,7 @@ const DOOR_TABLE = {
     speaksMqtt: false,
     takesStrangers: false,
     takesBalancers: false,
+    ignoresIdentityHeaders: true,
   },
   enrol: {
     process: 'enrol',
@@ -61,6 +68,7 @@ const DOOR_TABLE = {
     speaksMqtt: false,
     takesStrangers: true,
     takesBalancers: true,
+    ignoresIdentityHeaders: true,
   },
   'enrol-ops': {
     process: 'enrol',
@@ -69,13 +77,15 @@ const DOOR_TABLE = {
     speaksMqtt: false,
     takesStrangers: false,
     takesBalancers: false,
+    ignoresIdentityHeaders: false,
   },
 } as const satisfies Record<string, DoorTraits>
 
 /** What the metrics and the log call a door. */
 export type Door = keyof typeof DOOR_TABLE
 
-type DoorsWith<T> = { [D in Door]: (typeof DOOR_TABLE)[D] extends T ? D : never }[Door]
+/** The doors that have all of these traits. */
+export type DoorsWith<T> = { [D in Door]: (typeof DOOR_TABLE)[D] extends T ? D : never }[Door]
 
 /** The doors that have all of these traits, in the order of the table. */
 export function doorsWith<const T extends Partial<DoorTraits>>(traits: T): DoorsWith<T>[] {

@@ -108,7 +108,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'caller.ts',
     'commands',
   ],
-  reference: ['errors.ts', 'topic', 'broker', 'live', 'http'],
+  reference: ['errors.ts', 'door-table.ts', 'topic', 'config', 'broker', 'live', 'http'],
   lambda: [
     'errors.ts',
     'log',

@@ -9,13 +9,6 @@ import {
   UNIDENTIFIED,
 } from './meter.ts'
 
-interface DoorsOptions {
-  /** The process whose doors these are. */
-  readonly process: 'serve' | 'enrol'
-  /** Doors that do not believe what a request says of who sends it, and count that. */
-  readonly direct: readonly Door[]
-}
-
 type DoorMeter = Pick<
   Meter,
   | 'connectionOpened'
@@ -28,11 +21,11 @@ type DoorMeter = Pick<
   | 'passedOnRefused'
 >
 
-/** Who comes to the doors of a process, from zero on: a counter that begins with its first event hides it from rate(). */
-export function registerDoorMetrics(
-  registry: Registry,
-  { process, direct }: DoorsOptions,
-): DoorMeter {
+/**
+ * Counts who comes to the doors of a process. Every counter starts at zero: one that starts with its first event hides that event
+ * from rate().
+ */
+export function registerDoorMetrics(registry: Registry, process: 'serve' | 'enrol'): DoorMeter {
   const withMqtt: readonly Door[] = doorsWith({ process, speaksMqtt: true })
   const registers = [registry]
   const connections = new Gauge({
@@ -71,7 +64,8 @@ export function registerDoorMetrics(
     labelNames: ['door'],
     registers,
   })
-  for (const door of direct) identityHeaders.inc({ door }, 0)
+  for (const door of doorsWith({ process, ignoresIdentityHeaders: true }))
+    identityHeaders.inc({ door }, 0)
   const passedOnRefused = process === 'serve' ? registerPassedOn(registry) : () => {}
   for (const door of doorsWith({ process, hasTls: true })) {
     for (const result of HANDSHAKE_RESULTS) handshakes.inc({ door, result }, 0)

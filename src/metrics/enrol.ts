@@ -50,10 +50,7 @@ export function createEnrolMetrics({ vias, reasons, waiting }: EnrolMetricsOptio
   })
   for (const via of vias) for (const result of ENROL_RESULTS) enrolments.inc({ via, result }, 0)
   for (const reason of reasons) refusals.inc({ reason }, 0)
-  const doors = registerDoorMetrics(registry, {
-    process: 'enrol',
-    direct: ['enrol'],
-  })
+  const doors = registerDoorMetrics(registry, 'enrol')
   const meter: Meter = { ...silentMeter, ...doors }
   return {
     meter,

@@ -67,7 +67,7 @@ export function createMetrics(
     ...registerPublishMetrics(registry),
     ...registerDeliveryMetrics(registry),
     ...registerStoreFaults(registry),
-    ...registerDoorMetrics(registry, { process: 'serve', direct: ['device', 'viewer', 'ops'] }),
+    ...registerDoorMetrics(registry, 'serve'),
     ...registerCommandMetrics(registry),
     ...uplink.meter,
     ...bridge.meter,

@@ -1,7 +1,7 @@
 import type { QuerySchema } from '../http/query-schema.ts'
 import { MANY_FILTERS, ONE_FILTER } from '../http/stream-query.ts'
 import { HEARTBEAT_MS } from '../live/heartbeat.ts'
-import { DOORS, SECURITY } from './doors.ts'
+import { DOORS, portOf, SECURITY } from './doors.ts'
 import { INTRODUCTION, LICENSE } from './info.ts'
 import { TOPIC } from './publish.ts'
 import { FRAMES, SCHEMAS } from './stream.ts'
@@ -15,7 +15,7 @@ const HOST = { host: '{host}:{port}' }
 const SERVERS = {
   mqtt: {
     ...HOST,
-    variables: { ...device.server.variables, port: { default: '8883' } },
+    variables: { ...device.server.variables, port: { default: portOf('mqtt') } },
     protocol: 'secure-mqtt',
     protocolVersion: '5.0',
     ...asks('certificate'),

@@ -1,7 +1,10 @@
+import { DOORS_SETTINGS } from '../config/settings/doors.ts'
+import { type DoorsWith, doorsWith } from '../door-table.ts'
 import type { ErrorCode } from '../errors.ts'
 import { COOKIE } from '../http/session.ts'
 
-export type HttpDoor = keyof typeof DOORS
+/** The doors that the API reference describes; at the proxy door a proxy presents the API of the device door as its own. */
+export type HttpDoor = Exclude<DoorsWith<{ process: 'serve'; speaksHttp: true }>, 'proxy'>
 
 interface DoorReference {
   readonly server: ReturnType<typeof server>
@@ -36,7 +39,7 @@ const ANY: readonly ErrorCode[] = [
 /** What the routes of a door have in common. */
 export const DOORS = {
   device: {
-    server: server('https', '8443', 'Device door: devices, by their certificates.'),
+    server: server('device', 'Device door: devices, by their certificates.'),
     security: 'mutualTLS',
     unidentified: [
       ...(['certificate_required', 'certificate_expired', 'certificate_revoked'] as const),
@@ -45,23 +48,30 @@ export const DOORS = {
     errors: ['origin_denied', 'quota_exceeded', ...ANY],
   },
   viewer: {
-    server: server('https', '9443', 'Viewer door: people with browsers, who were invited.'),
+    server: server('viewer', 'Viewer door: people with browsers, who were invited.'),
     security: 'session',
     unidentified: ['session_required', 'session_expired', 'session_ended'],
     errors: ['origin_denied', 'quota_exceeded', 'rate_limited', ...ANY],
   },
   ops: {
-    server: server('http', '9464', 'Ops door: the machine itself, unless configured otherwise.'),
+    server: server('ops', 'Ops door: the machine itself, unless configured otherwise.'),
     security: null,
     unidentified: [],
     errors: ['origin_denied', ...ANY],
   },
-} satisfies Record<string, DoorReference>
+} satisfies Record<HttpDoor, DoorReference>
 
-function server(scheme: string, port: string, description: string) {
+function server(door: HttpDoor, description: string) {
+  const scheme = doorsWith({ hasTls: true }).some((one) => one === door) ? 'https' : 'http'
   return {
     url: `${scheme}://{host}:{port}`,
     description,
-    variables: { host: { default: 'localhost' }, port: { default: port } },
+    variables: { host: { default: 'localhost' }, port: { default: portOf(door) } },
   }
+}
+
+/** The port of a door without a setting. */
+export function portOf(door: HttpDoor | 'mqtt'): string {
+  const { fallback: address = '' } = DOORS_SETTINGS.settings[door]
+  return address.slice(address.lastIndexOf(':') + 1)
 }
