@@ -1,4 +1,6 @@
-import { GatewayError } from '../errors.ts'
+import { type ErrorCode, GatewayError } from '../errors.ts'
+import type { AnswerOf, AnswerSchema } from './json-answer.ts'
+import { PICKED_UP } from './pick-up.ts'
 
 /** The outcome of one line: null where it was published. */
 export interface LineOutcome {
@@ -6,17 +8,51 @@ export interface LineOutcome {
   readonly refusal: GatewayError | null
 }
 
+/** What a reading can be refused for, however it is sent. */
+export const REFUSALS: readonly ErrorCode[] = [
+  'topic_invalid',
+  'time_invalid',
+  'payload_too_large',
+  'rate_limited',
+  'publish_denied',
+  'broker_unavailable',
+]
+
 /** A line that was not published, as the answer describes it. */
-export interface RefusedLine {
-  readonly line: number
-  readonly code: string
-  readonly detail: string
-}
+export const REFUSED_LINE = {
+  type: 'object',
+  description: 'A line that was not published, and why.',
+  required: ['line', 'code', 'detail'],
+  properties: {
+    line: { type: 'integer', minimum: 1, description: 'From 1; blank lines count.' },
+    code: {
+      type: 'string',
+      enum: ['body_invalid', ...REFUSALS],
+    },
+    detail: { type: 'string' },
+  },
+} as const satisfies AnswerSchema
+
+/** The answer of `POST /topics`. */
+export const OUTCOME = {
+  type: 'object',
+  description: 'The result of publishing many readings.',
+  required: ['accepted', 'refused'],
+  properties: {
+    accepted: { type: 'integer', minimum: 0, description: 'How many were published.' },
+    refused: {
+      type: 'array',
+      description: 'The lines that were not published, and why.',
+      items: { $ref: 'RefusedLine#' },
+    },
+    ...PICKED_UP,
+  },
+} as const satisfies AnswerSchema
 
 /** The outcome of many readings. */
 export interface BatchResult {
   readonly accepted: number
-  readonly refused: readonly RefusedLine[]
+  readonly refused: readonly AnswerOf<typeof REFUSED_LINE>[]
   /** The line to continue with, where the rate limit stopped the batch. */
   readonly next?: number
 }

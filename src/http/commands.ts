@@ -7,6 +7,7 @@ import { sendProblem } from './app.ts'
 import { callerOf } from './caller.ts'
 import { NOTHING, REPLY, takeQuery } from './commands-query.ts'
 import type { App, Reply, Request } from './fastify.ts'
+import { type AnswerSchema, answerJson } from './json-answer.ts'
 import { acknowledgedIn, commandJson } from './pick-up.ts'
 import { takeAnyBody } from './publish.ts'
 import { queryValues } from './query-schema.ts'
@@ -20,6 +21,33 @@ export interface CommandRoutesOptions {
   /** Bytes of the largest payload. */
   readonly maxPayload: number
 }
+
+/** The answer of `GET /commands`. */
+export const WAITING = {
+  type: 'object',
+  description: 'Commands that wait for a device.',
+  required: ['commands', 'more'],
+  properties: {
+    commands: { type: 'array', items: { $ref: 'Command#' } },
+    more: { type: 'boolean', description: 'Whether more commands are waiting.' },
+  },
+} as const satisfies AnswerSchema
+
+/** The answer to an acknowledgement. */
+export const ACKNOWLEDGED = {
+  type: 'object',
+  description: 'The result of an acknowledgement.',
+  required: ['message', 'traceId', 'acknowledged'],
+  properties: {
+    message: { type: 'string', enum: ['OK'] },
+    traceId: { type: 'string', description: 'Also in the header `x-request-id`.' },
+    acknowledged: {
+      type: 'boolean',
+      description:
+        'False if no such command was waiting: it was acknowledged before, has expired, or never existed.',
+    },
+  },
+} as const satisfies AnswerSchema
 
 const ID = '/commands/:id'
 
@@ -41,12 +69,19 @@ export function commandRoutes(app: App, options: CommandRoutesOptions): void {
       gone: goneSignal(reply, caller),
     })
     if (caller.ended?.aborted) throw caller.ended.reason
-    return send(reply, { commands: taken.commands.map(commandJson), more: taken.hasMore })
+    return answerJson<typeof WAITING>(reply, {
+      commands: taken.commands.map(commandJson),
+      more: taken.hasMore,
+    })
   })
 
   async function acknowledge(request: Request, reply: Reply): Promise<Reply> {
     const acknowledged = await commands.acknowledge(callerOf(request), idOf(request))
-    return send(reply, { message: 'OK', traceId: request.id, acknowledged })
+    return answerJson<typeof ACKNOWLEDGED>(reply, {
+      message: 'OK',
+      traceId: request.id,
+      acknowledged,
+    })
   }
   app.delete(
     ID,
@@ -80,7 +115,11 @@ export function commandRoutes(app: App, options: CommandRoutesOptions): void {
       const refused = await relay.publish(caller, replyTo(command, request))
       if (refused) return sendProblem(request, reply, refused)
       const acknowledged = await commands.acknowledge(caller, command.id)
-      return send(reply, { message: 'OK', traceId: request.id, acknowledged })
+      return answerJson<typeof ACKNOWLEDGED>(reply, {
+        message: 'OK',
+        traceId: request.id,
+        acknowledged,
+      })
     },
   })
 }
@@ -124,11 +163,4 @@ function idOf({ params }: Request): string {
 function orThrow<T>(value: T | GatewayError): T {
   if (value instanceof GatewayError) throw value
   return value
-}
-
-function send(reply: Reply, body: object): Reply {
-  return reply
-    .header('cache-control', 'no-store')
-    .type('application/json')
-    .send(JSON.stringify(body))
 }

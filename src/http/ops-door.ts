@@ -9,6 +9,7 @@ import { APP_OPTIONS, answerErrors, sendProblem } from './app.ts'
 import { type HttpSettings, KEEP_ALIVE_MS, watchDeadlines } from './deadlines.ts'
 import type { App } from './fastify.ts'
 import { requestProblem } from './framing.ts'
+import type { AnswerOf, AnswerSchema } from './json-answer.ts'
 import { problemAnswer, requestTimeout } from './problem.ts'
 
 /** Each check, with what is wrong; null when nothing is. */
@@ -26,6 +27,17 @@ export interface OpsDoorOptions {
   /** Faults that are no reason to send traffic elsewhere; the same answer lists them. */
   degradation(): Readonly<Record<string, readonly (string | null)[]>>
 }
+
+/** The answer of `/livez` and `/readyz`. */
+export const HEALTH = {
+  type: 'object',
+  description: 'Each check by its name: `ok`, or what is wrong.',
+  required: ['status', 'checks'],
+  properties: {
+    status: { type: 'string', enum: ['ok', 'degraded', 'failing'] },
+    checks: { type: 'object', additionalProperties: { type: 'string' } },
+  },
+} as const satisfies AnswerSchema
 
 const CHECK_MS = 1_000
 
@@ -106,10 +118,7 @@ function joined(problems: ReturnType<OpsDoorOptions['degradation']>): Checks {
   )
 }
 
-interface Health {
-  readonly status: 'ok' | 'degraded' | 'failing'
-  readonly checks: Record<string, string>
-}
+type Health = AnswerOf<typeof HEALTH>
 
 function health(required: Checks, others: Checks = {}): Health {
   const names = new Set([...Object.keys(required), ...Object.keys(others)])

@@ -5,6 +5,7 @@ import type { Commands } from '../commands/commands.ts'
 import { GatewayError } from '../errors.ts'
 import { toObject } from '../live/event.ts'
 import type { Reply } from './fastify.ts'
+import type { AnswerOf } from './json-answer.ts'
 import { type QueryValues, querySchema } from './query-schema.ts'
 
 /** The most commands that one request can acknowledge. */
@@ -75,13 +76,29 @@ function prefersCommand({ prefer }: IncomingHttpHeaders): boolean {
   return prefer !== undefined && /(^|,)\s*command\s*($|[,;])/i.test(String(prefer))
 }
 
-/** The members about commands in the answer to a publish. Its readings stay published, even if a command fails. */
+/** The members about commands in the answer to a publish. */
+export const PICKED_UP = {
+  command: {
+    description: 'The oldest waiting command, if the request asked for one; null if there is none.',
+    anyOf: [{ $ref: 'Command#' }, { type: 'null' }],
+  },
+  more: { type: 'boolean', description: 'Whether more commands are waiting.' },
+  commandProblem: {
+    type: 'object',
+    description:
+      'Why there is no command, or none was acknowledged, although the reading is published.',
+    required: ['code', 'detail'],
+    properties: { code: { type: 'string' }, detail: { type: 'string' } },
+  },
+} as const
+
+/** Reads or acknowledges commands, and returns the members about them. The readings stay published, even if a command fails. */
 export async function pickUp(
   commands: Commands,
   caller: Caller,
   reply: Pick<Reply, 'header'>,
   asked: PickUp | null,
-): Promise<object> {
+): Promise<PickedUp> {
   if (asked === null) return {}
   const { acknowledged, isWanted, isPreferred } = asked
   if (isPreferred) reply.header('preference-applied', 'command')
@@ -96,6 +113,8 @@ export async function pickUp(
     return { ...(isWanted ? { command: null } : {}), commandProblem: problem }
   }
 }
+
+type PickedUp = AnswerOf<{ type: 'object'; properties: typeof PICKED_UP }>
 
 const NEVER = new AbortController().signal
 

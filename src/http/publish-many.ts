@@ -5,11 +5,12 @@ import { GatewayError } from '../errors.ts'
 import type { Outcome, Relay } from '../relay/relay.ts'
 import type { Turns } from '../turns/turns.ts'
 import { sendProblem } from './app.ts'
-import { type BatchAnswer, statusOf, toBatchAnswer } from './batch.ts'
+import { type BatchAnswer, type OUTCOME, statusOf, toBatchAnswer } from './batch.ts'
 import { callerOf } from './caller.ts'
 import { BATCHED } from './cloud-event.ts'
 import type { App, Request } from './fastify.ts'
 import { beginKeyed, REPLAYED } from './idempotency.ts'
+import type { AnswerOf } from './json-answer.ts'
 import { PICK_UP_QUERY, pickUp, pickUpIn } from './pick-up.ts'
 import { toGatewayError } from './problem.ts'
 import { type PublishOptions, takeAnyBody } from './publish.ts'
@@ -58,10 +59,8 @@ export function publishManyRoute(
       const { result, error } = answer
       if (error) return sendProblem(request, reply, error, result)
       const more = await pickUp(commands, caller, reply, asked)
-      return reply
-        .code(statusOf(result))
-        .type('application/json')
-        .send(JSON.stringify({ ...result, ...more }))
+      const outcome: AnswerOf<typeof OUTCOME> = { ...result, ...more }
+      return reply.code(statusOf(result)).type('application/json').send(JSON.stringify(outcome))
     },
   })
 

@@ -8,7 +8,8 @@ import { sendProblem } from './app.ts'
 import { callerOf } from './caller.ts'
 import type { App, Request } from './fastify.ts'
 import { beginKeyed, REPLAYED } from './idempotency.ts'
-import { pickUp, pickUpIn } from './pick-up.ts'
+import type { AnswerOf, AnswerSchema } from './json-answer.ts'
+import { PICKED_UP, pickUp, pickUpIn } from './pick-up.ts'
 import { toGatewayError } from './problem.ts'
 import { PUBLISH } from './publish-query.ts'
 import { PUBLISH_PREFIX, toReading, toTarget } from './publish-request.ts'
@@ -24,6 +25,18 @@ export interface PublishOptions {
   /** Called for each device whose body or payload is larger than the limit, in bytes. */
   onTooLarge(door: Door, id: string, limit: number): void
 }
+
+/** The answer of `POST /topics/{topic}`. */
+export const PUBLISHED = {
+  type: 'object',
+  description: 'The answer of AWS IoT.',
+  required: ['message', 'traceId'],
+  properties: {
+    message: { type: 'string', enum: ['OK'] },
+    traceId: { type: 'string', description: 'Also in the header `x-request-id`.' },
+    ...PICKED_UP,
+  },
+} as const satisfies AnswerSchema
 
 /** `POST /topics/{topic}`: one reading, byte for byte. */
 export function publishRoute(
@@ -65,9 +78,8 @@ export function publishRoute(
       if (refused === 'published before') reply.header(REPLAYED, 'true')
       else if (refused) return sendProblem(request, reply, refused)
       const more = await pickUp(commands, caller, reply, asked)
-      return reply
-        .type('application/json')
-        .send(JSON.stringify({ message: 'OK', traceId: request.id, ...more }))
+      const answer: AnswerOf<typeof PUBLISHED> = { message: 'OK', traceId: request.id, ...more }
+      return reply.type('application/json').send(JSON.stringify(answer))
     },
   })
 }

@@ -6,6 +6,7 @@ import { timedProperties } from '../topic/time.ts'
 import { readingTopicProblem } from '../topic/topic.ts'
 import { callerOf } from './caller.ts'
 import type { App, Request } from './fastify.ts'
+import { type AnswerSchema, answerJson } from './json-answer.ts'
 import { answerType } from './media-type.ts'
 import { topicInPath } from './query.ts'
 import { type RetainedListOptions, retainedListRoute } from './retained-list.ts'
@@ -51,13 +52,30 @@ export function readRoutes(app: App, options: ReadRoutesOptions, streams: Stream
         lastModifiedTime: received,
         userProperties: userPropertiesIn(timedProperties(message)),
       }
-      return reply
-        .header('cache-control', 'no-store')
-        .type('application/json')
-        .send(JSON.stringify(body))
+      return answerJson<typeof RETAINED_MESSAGE>(reply, body)
     },
   )
 }
+
+/** The answer of `GET /retainedMessage/{topic}`. */
+export const RETAINED_MESSAGE = {
+  type: 'object',
+  description: "A retained message in the shape of AWS IoT's GetRetainedMessage.",
+  required: ['topic', 'payload', 'qos', 'lastModifiedTime', 'userProperties'],
+  properties: {
+    topic: { type: 'string' },
+    payload: { type: 'string', contentEncoding: 'base64' },
+    qos: { type: 'integer', enum: [0, 1, 2] },
+    lastModifiedTime: { type: 'integer', description: 'Milliseconds since the Unix epoch.' },
+    userProperties: {
+      type: ['string', 'null'],
+      contentEncoding: 'base64',
+      contentMediaType: 'application/json',
+      description:
+        'Names and values, in order: a JSON list of objects with one name each, in base64; null where there are none.',
+    },
+  },
+} as const satisfies AnswerSchema
 
 /** A payload may be an HTML page: the browser must run and load nothing, and give it no origin. */
 const POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"

@@ -4,6 +4,7 @@ import type { Message } from '../topic/message.ts'
 import type { Turns } from '../turns/turns.ts'
 import { callerOf } from './caller.ts'
 import type { App, Request } from './fastify.ts'
+import { type AnswerSchema, answerJson } from './json-answer.ts'
 import { querySchema, queryValues } from './query-schema.ts'
 
 export interface RetainedListOptions {
@@ -12,7 +13,7 @@ export interface RetainedListOptions {
 }
 
 /** Topics in one answer, as in AWS IoT. */
-export const MAX_RESULTS = 200
+const MAX_RESULTS = 200
 
 const QUERY = querySchema({
   maxResults: {
@@ -29,6 +30,36 @@ const QUERY = querySchema({
     examples: ['d290dC9odW1pZGl0eQ'],
   },
 })
+
+/** The answer of `GET /retainedMessage`. */
+export const RETAINED_MESSAGES = {
+  type: 'object',
+  description: "Retained messages in the shape of AWS IoT's ListRetainedMessages.",
+  required: ['retainedTopics'],
+  properties: {
+    retainedTopics: {
+      type: 'array',
+      maxItems: MAX_RESULTS,
+      items: {
+        type: 'object',
+        required: ['topic', 'payloadSize', 'qos', 'lastModifiedTime'],
+        properties: {
+          topic: { type: 'string' },
+          payloadSize: { type: 'integer', description: 'Bytes.' },
+          qos: { type: 'integer', enum: [0, 1, 2] },
+          lastModifiedTime: {
+            type: 'integer',
+            description: 'Milliseconds since the Unix epoch.',
+          },
+        },
+      },
+    },
+    nextToken: {
+      type: 'string',
+      description: 'The token for the next part of the list; absent at its end.',
+    },
+  },
+} as const satisfies AnswerSchema
 
 /** `GET /retainedMessage`: the retained messages that the caller may read, in AWS IoT's form, page by page. */
 export function retainedListRoute(app: App, { broker, turns }: RetainedListOptions): void {
@@ -53,10 +84,7 @@ export function retainedListRoute(app: App, { broker, turns }: RetainedListOptio
         })),
         ...(last ? { nextToken: Buffer.from(last.topic).toString('base64url') } : {}),
       }
-      return reply
-        .header('cache-control', 'no-store')
-        .type('application/json')
-        .send(JSON.stringify(body))
+      return answerJson<typeof RETAINED_MESSAGES>(reply, body)
     },
   )
 }

@@ -3,6 +3,7 @@ import { GatewayError } from '../errors.ts'
 import type { OpenSession, Viewers } from '../viewer/viewers.ts'
 import { callerOf } from './caller.ts'
 import type { App, Reply, Request } from './fastify.ts'
+import { type AnswerOf, type AnswerSchema, answerJson } from './json-answer.ts'
 
 /** `__Host-` makes browsers require Secure, this exact host and the path / (RFC 6265bis §4.1.3.2). */
 export const COOKIE = '__Host-wott-session'
@@ -46,7 +47,7 @@ export function loginRoute(
         ...COOKIE_OPTIONS,
         expires: new Date(session.expires),
       })
-      return answer(reply, toSession(session, viewers))
+      return answerJson<typeof SESSION>(reply, toSession(session, viewers))
     },
   )
 }
@@ -67,11 +68,28 @@ export function logoutRoute(
   })
 }
 
+/** Who is logged in. */
+export const SESSION = {
+  type: 'object',
+  description: 'Who looks, until when, and by what right.',
+  required: ['id', 'expires', 'kind'],
+  properties: {
+    id: { type: 'string', description: "The viewer's name, or the WoTT ID." },
+    expires: { type: 'string', format: 'date-time' },
+    kind: { type: 'string', enum: ['certificate', 'invite'] },
+    view: {
+      type: 'string',
+      description:
+        'The query of what the dashboard shows first, empty for everything; only viewers who were invited have one.',
+    },
+  },
+} as const satisfies AnswerSchema
+
 /** `GET /session`: who is logged in, and until when. `viewers` is null where clients show certificates instead. */
 export function sessionRoute(app: App, viewers: Viewers | null): void {
   app.get('/session', { config: { operation: 'getSession' } }, async (request, reply) => {
     const { id, notAfter: expires } = callerOf(request).identity
-    return answer(
+    return answerJson<typeof SESSION>(
       reply,
       viewers
         ? toSession({ name: id, expires }, viewers)
@@ -103,19 +121,15 @@ export function viewRoute(app: App, viewers: Viewers): void {
   )
 }
 
-function toSession({ name, expires }: Pick<OpenSession, 'name' | 'expires'>, viewers: Viewers) {
+function toSession(
+  { name, expires }: Pick<OpenSession, 'name' | 'expires'>,
+  viewers: Viewers,
+): AnswerOf<typeof SESSION> {
   return { id: name, expires: toTime(expires), kind: 'invite', view: viewers.viewOf(name) }
 }
 
 function toTime(time: number): string {
   return new Date(time).toISOString()
-}
-
-function answer(reply: Reply, session: object): Reply {
-  return reply
-    .header('cache-control', 'no-store')
-    .type('application/json')
-    .send(JSON.stringify(session))
 }
 
 interface Cookies {

@@ -3,11 +3,57 @@ import type { Access } from '../acl/access.ts'
 import type { Catalog, TopicEntry } from '../catalog/catalog.ts'
 import { callerOf } from './caller.ts'
 import type { App } from './fastify.ts'
+import { type AnswerSchema, answerJson } from './json-answer.ts'
 
 export interface TopicsInfoOptions {
   /** The topics file now in force. */
   readonly catalog: { readonly current: Catalog }
 }
+
+const SILENCE = { type: ['number', 'null'] } as const
+
+/** The answer of `GET /topics-info`. */
+export const TOPICS_INFO = {
+  type: 'object',
+  required: ['silence', 'patterns'],
+  properties: {
+    silence: {
+      ...SILENCE,
+      description: 'Seconds without a message after which any other topic is silent.',
+    },
+    patterns: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['pattern', 'silence', 'fields'],
+        properties: {
+          pattern: { type: 'string', description: 'A topic filter.' },
+          silence: { ...SILENCE, description: 'The same for its topics; null for never.' },
+          fields: {
+            type: 'array',
+            items: {
+              type: 'object',
+              required: ['field', 'name', 'unit', 'min', 'max'],
+              properties: {
+                field: {
+                  type: ['string', 'null'],
+                  description: 'A JSON member by its path with dots; null for the whole payload.',
+                },
+                name: {
+                  type: ['string', 'null'],
+                  description: 'With %1 for what the first wildcard stands for, and so on.',
+                },
+                unit: { type: ['string', 'null'] },
+                min: { type: ['number', 'null'] },
+                max: { type: ['number', 'null'] },
+              },
+            },
+          },
+        },
+      },
+    },
+  },
+} as const satisfies AnswerSchema
 
 /** `GET /topics-info`: the entries of the topics file whose topics the caller may read. */
 export function topicsInfoRoute(app: App, { catalog }: TopicsInfoOptions): void {
@@ -23,10 +69,7 @@ export function topicsInfoRoute(app: App, { catalog }: TopicsInfoOptions): void 
         fields: fields.map(({ field, name, unit, min, max }) => ({ field, name, unit, min, max })),
       })),
     }
-    return reply
-      .header('cache-control', 'no-store')
-      .type('application/json')
-      .send(JSON.stringify(body))
+    return answerJson<typeof TOPICS_INFO>(reply, body)
   })
 }
 

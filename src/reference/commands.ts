@@ -1,3 +1,4 @@
+import { ACKNOWLEDGED, WAITING } from '../http/commands.ts'
 import { toObject } from '../live/event.ts'
 import { json, type Operations, parameters, type Schemas, TRACE_ID } from './operation.ts'
 import { EXAMPLE, SCHEMAS as STREAM_SCHEMAS } from './stream.ts'
@@ -20,7 +21,7 @@ const COMMAND = {
   }),
   redelivered: false,
 }
-const ACKNOWLEDGED = json('It is no longer waiting.', 'Acknowledged', {
+const ACKNOWLEDGEMENT = json('It is no longer waiting.', 'Acknowledged', {
   message: 'OK',
   traceId: TRACE_ID,
   acknowledged: true,
@@ -47,7 +48,7 @@ export const OPERATIONS = {
     summary: 'Acknowledge a command',
     tags: ['Commands'],
     params: parameters({ id: COMMAND_ID }),
-    response: { 200: ACKNOWLEDGED },
+    response: { 200: ACKNOWLEDGEMENT },
     errors: ERRORS,
   },
   acknowledgeCommand: {
@@ -55,7 +56,7 @@ export const OPERATIONS = {
     description: 'As `DELETE /commands/{id}`, for clients that only send `GET` and `POST`.',
     tags: ['Commands'],
     params: parameters({ id: COMMAND_ID }),
-    response: { 200: ACKNOWLEDGED },
+    response: { 200: ACKNOWLEDGEMENT },
     errors: [...ERRORS, 'payload_too_large'],
   },
   replyToCommand: {
@@ -66,7 +67,7 @@ export const OPERATIONS = {
     params: parameters({ id: COMMAND_ID }),
     body: { content: { 'text/plain': { schema: { type: 'string', examples: ['done'] } } } },
     bodyOptional: true,
-    response: { 200: ACKNOWLEDGED },
+    response: { 200: ACKNOWLEDGEMENT },
     errors: [
       ...ERRORS,
       ...(['request_invalid', 'not_found', 'topic_invalid', 'body_invalid'] as const),
@@ -89,27 +90,6 @@ export const SCHEMAS = {
       redelivered: { type: 'boolean', description: 'Whether it was sent before.' },
     },
   },
-  Waiting: {
-    type: 'object',
-    description: 'Commands that wait for a device.',
-    required: ['commands', 'more'],
-    properties: {
-      commands: { type: 'array', items: { $ref: 'Command#' } },
-      more: { type: 'boolean', description: 'Whether more commands are waiting.' },
-    },
-  },
-  Acknowledged: {
-    type: 'object',
-    description: 'The result of an acknowledgement.',
-    required: ['message', 'traceId', 'acknowledged'],
-    properties: {
-      message: { type: 'string', enum: ['OK'] },
-      traceId: { type: 'string', description: 'Also in the header `x-request-id`.' },
-      acknowledged: {
-        type: 'boolean',
-        description:
-          'False if no such command was waiting: it was acknowledged before, has expired, or never existed.',
-      },
-    },
-  },
+  Waiting: WAITING,
+  Acknowledged: ACKNOWLEDGED,
 } satisfies Schemas

@@ -1,3 +1,4 @@
+import { HEALTH } from '../http/ops-door.ts'
 import { json, type Operations, type Schemas } from './operation.ts'
 
 export const OPERATIONS = {
@@ -65,13 +66,5 @@ export const OPERATIONS = {
 } satisfies Operations
 
 export const SCHEMAS = {
-  Health: {
-    type: 'object',
-    description: 'Each check by its name: `ok`, or what is wrong.',
-    required: ['status', 'checks'],
-    properties: {
-      status: { type: 'string', enum: ['ok', 'degraded', 'failing'] },
-      checks: { type: 'object', additionalProperties: { type: 'string' } },
-    },
-  },
+  Health: HEALTH,
 } satisfies Schemas

@@ -1,3 +1,4 @@
+import { WHOAMI } from '../http/whoami.ts'
 import { json, type Operations, type Schemas } from './operation.ts'
 
 export const OPERATIONS = {
@@ -17,30 +18,5 @@ export const OPERATIONS = {
 } satisfies Operations
 
 export const SCHEMAS = {
-  Whoami: {
-    type: 'object',
-    description: 'Your identity, and your rights in the ACL file.',
-    required: ['id', 'notAfter', 'rules'],
-    properties: {
-      id: { type: 'string', description: "The WoTT ID, or a viewer's name: the ACL file's user." },
-      notAfter: {
-        type: 'string',
-        format: 'date-time',
-        description: 'When the certificate or the session expires.',
-      },
-      fingerprint256: { type: 'string', description: 'SHA-256 of the certificate; devices only.' },
-      rules: {
-        type: 'array',
-        items: {
-          type: 'object',
-          required: ['access', 'topic'],
-          properties: {
-            access: { type: 'string', enum: ['read', 'write', 'readwrite', 'deny'] },
-            topic: { type: 'string', description: 'A topic filter; patterns are filled in.' },
-          },
-        },
-      },
-      rulesOmitted: { type: 'integer', description: 'How many more there are, if too many.' },
-    },
-  },
+  Whoami: WHOAMI,
 } satisfies Schemas

@@ -1,8 +1,9 @@
+import { OUTCOME, REFUSALS, REFUSED_LINE } from '../http/batch.ts'
 import { BOUNDS, MESSAGE_EXPIRY, PROPERTY_SCHEMAS } from '../http/properties-schema.ts'
 import { MAX_LINES, NDJSON } from '../http/publish-many.ts'
 import { TIME } from '../http/publish-query.ts'
 import { json, type Operations, parameters, payloadAs, type Schemas } from './operation.ts'
-import { idempotencyKey, KEY_REFUSALS, PICKED_UP, PREFER, REFUSALS } from './publishing.ts'
+import { idempotencyKey, KEY_REFUSALS, PREFER } from './publishing.ts'
 
 export const OPERATIONS = {
   publishMany: {
@@ -76,31 +77,6 @@ export const SCHEMAS = {
         'A string is published as its text; any other JSON value is published as JSON, exactly as written: `21.50` stays `21.50`.',
     }),
   },
-  Outcome: {
-    type: 'object',
-    description: 'The result of publishing many readings.',
-    required: ['accepted', 'refused'],
-    properties: {
-      accepted: { type: 'integer', minimum: 0, description: 'How many were published.' },
-      refused: {
-        type: 'array',
-        description: 'The lines that were not published, and why.',
-        items: { $ref: 'RefusedLine#' },
-      },
-      ...PICKED_UP,
-    },
-  },
-  RefusedLine: {
-    type: 'object',
-    description: 'A line that was not published, and why.',
-    required: ['line', 'code', 'detail'],
-    properties: {
-      line: { type: 'integer', minimum: 1, description: 'From 1; blank lines count.' },
-      code: {
-        type: 'string',
-        enum: ['body_invalid', ...REFUSALS],
-      },
-      detail: { type: 'string' },
-    },
-  },
+  Outcome: OUTCOME,
+  RefusedLine: REFUSED_LINE,
 } satisfies Schemas

@@ -1,4 +1,6 @@
+import { REFUSALS } from '../http/batch.ts'
 import { BOUNDS, PROPERTY_SCHEMAS } from '../http/properties-schema.ts'
+import { PUBLISHED } from '../http/publish.ts'
 import { FORMATS, HEADERS } from '../http/request-properties.ts'
 import { MAX_TOPIC_BYTES, MAX_TOPIC_LEVELS } from '../topic/topic.ts'
 import {
@@ -9,7 +11,7 @@ import {
   type Schemas,
   TRACE_ID,
 } from './operation.ts'
-import { idempotencyKey, KEY_REFUSALS, PICKED_UP, PREFER, REFUSALS } from './publishing.ts'
+import { idempotencyKey, KEY_REFUSALS, PREFER } from './publishing.ts'
 
 export const TOPIC: Schema = {
   type: 'string',
@@ -90,14 +92,5 @@ export const OPERATIONS = {
 } satisfies Operations
 
 export const SCHEMAS = {
-  Published: {
-    type: 'object',
-    description: 'The answer of AWS IoT.',
-    required: ['message', 'traceId'],
-    properties: {
-      message: { type: 'string', enum: ['OK'] },
-      traceId: { type: 'string', description: 'Also in the header `x-request-id`.' },
-      ...PICKED_UP,
-    },
-  },
+  Published: PUBLISHED,
 } satisfies Schemas

@@ -1,5 +1,4 @@
 // What one reading and many have in common.
-import type { ErrorCode } from '../errors.ts'
 import type { Schema } from './operation.ts'
 
 /** The header by which a request can be sent again. */
@@ -21,29 +20,3 @@ export const KEY_REFUSALS = [
   'idempotency_key_in_use',
   'idempotency_key_reused',
 ] as const
-
-/** What a reading can be refused for, however it is sent. */
-export const REFUSALS: readonly ErrorCode[] = [
-  'topic_invalid',
-  'time_invalid',
-  'payload_too_large',
-  'rate_limited',
-  'publish_denied',
-  'broker_unavailable',
-]
-
-/** What an answer says of commands. */
-export const PICKED_UP = {
-  command: {
-    description: 'The oldest waiting command, if the request asked for one; null if there is none.',
-    anyOf: [{ $ref: 'Command#' }, { type: 'null' }],
-  },
-  more: { type: 'boolean', description: 'Whether more commands are waiting.' },
-  commandProblem: {
-    type: 'object',
-    description:
-      'Why there is no command, or none was acknowledged, although the reading is published.',
-    required: ['code', 'detail'],
-    properties: { code: { type: 'string' }, detail: { type: 'string' } },
-  },
-} as const

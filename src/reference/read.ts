@@ -1,4 +1,5 @@
-import { MAX_RESULTS } from '../http/retained-list.ts'
+import { RETAINED_MESSAGE } from '../http/read.ts'
+import { RETAINED_MESSAGES } from '../http/retained-list.ts'
 import { json, type Operations, parameters, type Schemas } from './operation.ts'
 import { TOPIC } from './publish.ts'
 import { EVENT_STREAM, RESUME } from './stream.ts'
@@ -90,50 +91,6 @@ export const OPERATIONS = {
 } satisfies Operations
 
 export const SCHEMAS = {
-  RetainedMessages: {
-    type: 'object',
-    description: "Retained messages in the shape of AWS IoT's ListRetainedMessages.",
-    required: ['retainedTopics'],
-    properties: {
-      retainedTopics: {
-        type: 'array',
-        maxItems: MAX_RESULTS,
-        items: {
-          type: 'object',
-          required: ['topic', 'payloadSize', 'qos', 'lastModifiedTime'],
-          properties: {
-            topic: { type: 'string' },
-            payloadSize: { type: 'integer', description: 'Bytes.' },
-            qos: { type: 'integer', enum: [0, 1, 2] },
-            lastModifiedTime: {
-              type: 'integer',
-              description: 'Milliseconds since the Unix epoch.',
-            },
-          },
-        },
-      },
-      nextToken: {
-        type: 'string',
-        description: 'The token for the next part of the list; absent at its end.',
-      },
-    },
-  },
-  RetainedMessage: {
-    type: 'object',
-    description: "A retained message in the shape of AWS IoT's GetRetainedMessage.",
-    required: ['topic', 'payload', 'qos', 'lastModifiedTime', 'userProperties'],
-    properties: {
-      topic: { type: 'string' },
-      payload: { type: 'string', contentEncoding: 'base64' },
-      qos: { type: 'integer', enum: [0, 1, 2] },
-      lastModifiedTime: { type: 'integer', description: 'Milliseconds since the Unix epoch.' },
-      userProperties: {
-        type: ['string', 'null'],
-        contentEncoding: 'base64',
-        contentMediaType: 'application/json',
-        description:
-          'Names and values, in order: a JSON list of objects with one name each, in base64; null where there are none.',
-      },
-    },
-  },
+  RetainedMessages: RETAINED_MESSAGES,
+  RetainedMessage: RETAINED_MESSAGE,
 } satisfies Schemas

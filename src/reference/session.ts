@@ -1,3 +1,4 @@
+import { SESSION } from '../http/session.ts'
 import { json, type Operations, type Schemas } from './operation.ts'
 
 const COOKIE_SET = { 'set-cookie': { type: 'string', description: 'The session.' } }
@@ -71,19 +72,5 @@ export const OPERATIONS = {
 } satisfies Operations
 
 export const SCHEMAS = {
-  Session: {
-    type: 'object',
-    description: 'Who looks, until when, and by what right.',
-    required: ['id', 'expires', 'kind'],
-    properties: {
-      id: { type: 'string', description: "The viewer's name, or the WoTT ID." },
-      expires: { type: 'string', format: 'date-time' },
-      kind: { type: 'string', enum: ['certificate', 'invite'] },
-      view: {
-        type: 'string',
-        description:
-          'The query of what the dashboard shows first, empty for everything; only viewers who were invited have one.',
-      },
-    },
-  },
+  Session: SESSION,
 } satisfies Schemas

@@ -1,3 +1,4 @@
+import { TOPICS_INFO } from '../http/topics-info.ts'
 import { json, type Operations, type Schemas } from './operation.ts'
 
 export const OPERATIONS = {
@@ -22,48 +23,6 @@ export const OPERATIONS = {
   },
 } satisfies Operations
 
-const SILENCE = { type: ['number', 'null'] }
-
 export const SCHEMAS = {
-  TopicsInfo: {
-    type: 'object',
-    required: ['silence', 'patterns'],
-    properties: {
-      silence: {
-        ...SILENCE,
-        description: 'Seconds without a message after which any other topic is silent.',
-      },
-      patterns: {
-        type: 'array',
-        items: {
-          type: 'object',
-          required: ['pattern', 'silence', 'fields'],
-          properties: {
-            pattern: { type: 'string', description: 'A topic filter.' },
-            silence: { ...SILENCE, description: 'The same for its topics; null for never.' },
-            fields: {
-              type: 'array',
-              items: {
-                type: 'object',
-                required: ['field', 'name', 'unit', 'min', 'max'],
-                properties: {
-                  field: {
-                    type: ['string', 'null'],
-                    description: 'A JSON member by its path with dots; null for the whole payload.',
-                  },
-                  name: {
-                    type: ['string', 'null'],
-                    description: 'With %1 for what the first wildcard stands for, and so on.',
-                  },
-                  unit: { type: ['string', 'null'] },
-                  min: { type: ['number', 'null'] },
-                  max: { type: ['number', 'null'] },
-                },
-              },
-            },
-          },
-        },
-      },
-    },
-  },
+  TopicsInfo: TOPICS_INFO,
 } satisfies Schemas

@@ -34,9 +34,22 @@ export function createValidate({ components }: Document): Validate {
       return (text: string) => validate(decode(contentMediaType, text)) === true
     },
   })
-  for (const [name, schema] of Object.entries(components.schemas)) ajv.addSchema(schema, name)
+  for (const [name, schema] of Object.entries(components.schemas))
+    ajv.addSchema(strict(schema) as object, name)
   return (schema, value, what) =>
     assert.ok(ajv.validate(schema, value), `${what}: ${ajv.errorsText()}\n${JSON.stringify(value)}`)
+}
+
+/** The same schema, which allows no member that it does not name: such a one would be missing in the reference. */
+function strict(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(strict)
+  if (typeof schema !== 'object' || schema === null) return schema
+  const parts = Object.entries(schema).map(([name, part]) => [name, strict(part)])
+  const isObject = 'type' in schema && schema.type === 'object' && 'properties' in schema
+  const isOpen = !('additionalProperties' in schema || 'unevaluatedProperties' in schema)
+  return Object.fromEntries(
+    isObject && isOpen ? [...parts, ['unevaluatedProperties', false]] : parts,
+  )
 }
 
 function linesOf(text: string, end: string): string[] {
