@@ -4,7 +4,7 @@ import { brokerProblems, brokerWarnings } from './broker.ts'
 import { withoutSecret } from './broker-url.ts'
 import { doorProblems } from './doors.ts'
 import { functionProblems } from './function.ts'
-import { type MosquittoSettings, readMosquittoConf } from './mosquitto/settings.ts'
+import { type MosquittoSettings, readMosquittoConf, type Sourced } from './mosquitto/settings.ts'
 import { proxyProblems } from './proxy.ts'
 import {
   environmentName,
@@ -44,50 +44,23 @@ export function loadConfig(
 ): Config {
   const conf = flags.mosquittoConf ?? environment[environmentName('mosquittoConf')]
   const file = conf ? readMosquittoConf(conf) : NO_FILE
-  const problems: string[] = [...file.problems]
-  const values: Partial<Record<SettingName, unknown>> = {}
-  const said = new Set<string>()
-  const given = new Set<string>()
-  const called = (name: SettingName) =>
-    flags[name] !== undefined
-      ? `--${flagName(name)}`
-      : environment[environmentName(name)]
-        ? environmentName(name)
-        : (file.settings[name]?.from ??
-          (toldByPlatform(name, environment, flags) ? 'PORT' : environmentName(name)))
-  for (const name of SETTING_NAMES) {
-    const { parse, fallback } = SETTINGS[name]
-    // an empty variable counts as unset, as `docker compose` and systemd may set one
-    const own =
-      flags[name] ??
-      (environment[environmentName(name)] ||
-        file.settings[name]?.text ||
-        toldByPlatform(name, environment, flags))
-    if (own !== undefined) given.add(name)
-    // a variable that repeats the default, as in .env.example, changes nothing and does not count
-    if (own !== undefined && own !== fallback) said.add(name)
-    const text = own ?? fallback
-    if (text === undefined) continue
-    try {
-      values[name] = parse(text)
-    } catch (error) {
-      problems.push(
-        `${called(name)} ${messageOf(error)}, not ${JSON.stringify(withoutSecret(text))}`,
-      )
-    }
-  }
+  const sourceOf = createSources(environment, flags, file)
+  const called = (name: SettingName) => sourceOf(name)?.from ?? environmentName(name)
+  const { values, given, changed, wrong } = readTexts(sourceOf)
+  const problems = [...file.problems, ...wrong]
   if (values.aclFile === undefined && !(flags.aclFile === '') && file.complete)
     problems.push(
       conf && !file.settings.aclFile
         ? `${conf} has no acl_file. Mosquitto then allows everything to every client; the gateway does not. Add an acl_file; the line "pattern readwrite #" in it allows everything to everybody`
         : `${called('aclFile')} is not set: name the Mosquitto acl_file that says who may publish and read what (an empty file denies everything)`,
     )
-  const ofBroker = brokerWarnings(values, said, called)
+  const unused = brokerWarnings(values, changed, called)
   // a person who names no broker at all has probably forgotten it
-  if (!given.has('broker')) problems.push(...ofBroker)
-  problems.push(...brokerProblems(values, said, called), ...bridgeProblems(values, said, called))
+  if (!given.has('broker')) problems.push(...unused)
+  problems.push(...brokerProblems(values, changed, called))
+  problems.push(...bridgeProblems(values, changed, called))
   if (place === 'function') problems.push(...functionProblems(values, called))
-  else problems.push(...doorProblems(values, said, called), ...proxyProblems(values, called))
+  else problems.push(...doorProblems(values, changed, called), ...proxyProblems(values, called))
   if (problems.length > 0)
     throw new UsageError(`wrong settings:\n${problems.map((problem) => `  ${problem}`).join('\n')}`)
   const groups = shapedBy(SCHEMA, values)
@@ -97,8 +70,49 @@ export function loadConfig(
   return {
     ...groups,
     bridge: { ...groups.bridge, password },
-    warnings: [...file.warnings, ...ofBroker],
+    warnings: [...file.warnings, ...unused],
   }
+}
+
+/** The text of a setting, and what gave it: a flag, a variable, or a line of a file. */
+type SourceOf = (name: SettingName) => Sourced | undefined
+
+function createSources(environment: Environment, flags: Flags, file: MosquittoSettings): SourceOf {
+  return (name) => {
+    const flag = flags[name]
+    if (flag !== undefined) return { text: flag, from: `--${flagName(name)}` }
+    const variable = environment[environmentName(name)]
+    // an empty variable counts as unset, as `docker compose` and systemd may set one
+    if (variable) return { text: variable, from: environmentName(name) }
+    const line = file.settings[name]
+    if (line?.text) return line
+    const port = toldByPlatform(name, environment, flags)
+    return port === undefined ? undefined : { text: port, from: 'PORT' }
+  }
+}
+
+/** Reads the text of each setting, or its default; `wrong` says why a text cannot be read. */
+function readTexts(sourceOf: SourceOf) {
+  const values: Partial<Record<SettingName, unknown>> = {}
+  const given = new Set<string>()
+  const changed = new Set<string>()
+  const wrong: string[] = []
+  for (const name of SETTING_NAMES) {
+    const { parse, fallback } = SETTINGS[name]
+    const source = sourceOf(name)
+    if (source) given.add(name)
+    // a variable that repeats the default, as in .env.example, changes nothing
+    if (source && source.text !== fallback) changed.add(name)
+    const text = source?.text ?? fallback
+    if (text === undefined) continue
+    try {
+      values[name] = parse(text)
+    } catch (error) {
+      const from = source?.from ?? environmentName(name)
+      wrong.push(`${from} ${messageOf(error)}, not ${JSON.stringify(withoutSecret(text))}`)
+    }
+  }
+  return { values, given, changed, wrong }
 }
 
 /** Platforms that end TLS in a front end of their own set PORT to the port on which a container must listen. */

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { describe, it } from 'node:test'
 import { loadConfig, unknownVariables } from '../../src/config/load.ts'
 import { SETTING_NAMES, SETTINGS, type SettingName } from '../../src/config/schema.ts'
+import { MiB } from '../../src/config/units.ts'
 
 const aclFile = 'permission.acl'
 
@@ -52,6 +53,25 @@ describe('settings', () => {
         resolve(aclFile),
       ],
     )
+  })
+
+  it('of one device follow those of all, unless they are set', () => {
+    const environment = {
+      WOTT_QUEUE_BYTES: '1GiB',
+      WOTT_MAX_SESSIONS: '101',
+      WOTT_RETAINED_BYTES: '1GiB',
+      WOTT_RETAINED_BYTES_PER_DEVICE: '1MiB',
+      WOTT_HISTORY_BYTES: '10MiB',
+      WOTT_MAX_CONNECTIONS: '10',
+    }
+    const { broker, connections, proxy } = loadConfig(environment, { aclFile })
+    const { totalBytesPerDevice, sessionsPerDevice, retainedBytesPerDevice } = broker.limits
+    assert.deepEqual(
+      [totalBytesPerDevice, sessionsPerDevice, retainedBytesPerDevice],
+      [512 * MiB, 51, MiB],
+    )
+    assert.equal(broker.retention.bytesPerDevice, 5 * MiB)
+    assert.deepEqual([connections.maxConnectionsPerDevice, proxy.maxConnections], [3, 10])
   })
 
   it('are reported all at once, each by the name that was used', () => {
