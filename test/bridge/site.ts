@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after } from 'node:test'
 import { connectAsync, type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt'
 import type { SettingName } from '../../src/config/schema.ts'
 import { mqtt } from '../support/clients.ts'
@@ -11,11 +10,11 @@ import { startGateway, type TestGateway } from '../support/gateway.ts'
 import type { Credentials } from '../support/pki.ts'
 
 const directories: string[] = []
-after(() => {
+process.once('exit', () => {
   for (const directory of directories) rmSync(directory, { recursive: true, force: true })
 })
 
-/** A folder for a store, which is removed after the tests of this file. */
+/** A folder for a store, which is removed when the process ends. */
 export function storeFolder(): string {
   const directory = mkdtempSync(join(tmpdir(), 'wott-bridge-'))
   directories.push(directory)

@@ -1,7 +1,7 @@
+import { rmSync } from 'node:fs'
 import { cp, mkdtempDisposable } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after } from 'node:test'
 import { initDirectory } from '../../src/ca/init.ts'
 import { layoutOf } from '../../src/ca/layout.ts'
 
@@ -11,7 +11,7 @@ export function temporaryDirectory(): ReturnType<typeof mkdtempDisposable> {
 }
 
 const original = await temporaryDirectory()
-after(() => original.remove())
+process.once('exit', () => rmSync(original.path, { recursive: true, force: true }))
 let initialised: Promise<unknown> | undefined
 
 /** A directory as `init` makes it, removed at the end of the block. It is a copy, as signing takes time. */

@@ -4,7 +4,6 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
-import { after } from 'node:test'
 import type { Door } from '../../src/door-table.ts'
 import { freePort } from '../support/free-port.ts'
 
@@ -47,7 +46,7 @@ export interface Program extends AsyncDisposable {
 
 // a test that times out leaves its programs behind
 const running = new Set<ChildProcess>()
-after(() => {
+process.once('exit', () => {
   for (const child of running) killAll(child)
 })
 

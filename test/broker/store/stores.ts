@@ -1,11 +1,10 @@
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after } from 'node:test'
-import type { Broker } from '../../../src/broker/broker.ts'
 import { createGroupCommit } from '../../../src/broker/store/group-commit.ts'
 import { createSilentJournal } from '../../../src/broker/store/journal.ts'
 import { openSqliteJournal } from '../../../src/broker/store/sqlite-journal.ts'
+import { atEndOfFile } from '../../support/file-suites.ts'
 import { createManualDisk } from './manual-disk.ts'
 import { openOn, type Settings, type TestBroker } from './test-broker.ts'
 
@@ -23,13 +22,13 @@ export const KINDS: readonly Kind[] = [
 
 export async function openMemory(settings?: Settings): Promise<TestBroker> {
   const at = await openOn(createSilentJournal(), settings)
-  opened.push(at.broker)
+  atEndOfFile(() => at.broker.close())
   return at
 }
 
 export async function openFile(directory: string, settings?: Settings): Promise<TestBroker> {
   const at = await openOn(await openSqliteJournal(directory, { fsync: 'never' }), settings)
-  opened.push(at.broker)
+  atEndOfFile(() => at.broker.close())
   return at
 }
 
@@ -55,10 +54,9 @@ export async function openManual(settings?: Settings) {
   return { ...at, next, isAsked, through }
 }
 
-const opened: Broker[] = []
 const directories: string[] = []
 
-/** A directory that is removed after the tests of the file. */
+/** A directory that is removed when the process ends. */
 export function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'wott-store-'))
   directories.push(directory)
@@ -72,8 +70,7 @@ export function copyOf(directory: string): string {
   return copy
 }
 
-after(async () => {
-  for (const broker of opened) await broker.close()
+process.once('exit', () => {
   for (const directory of directories) rmSync(directory, { recursive: true, force: true })
 })
 
