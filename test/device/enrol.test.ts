@@ -115,6 +115,9 @@ for (const shell of SHELLS)
       assert.match(await refused(url, name, token, fingerprint), /The invite was used before/)
     })
 
+    // the rest is about files and the network, where bash does as dash does; busybox has other programs too
+    if (shell === 'bash') return
+
     it('gets another certificate for the same key when the command is repeated', async () => {
       await using device = await createDevice(shell)
       const line = await lineFor(site, ID)

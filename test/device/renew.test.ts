@@ -103,6 +103,48 @@ for (const shell of SHELLS)
       assert.match(lost.stderr, /has been revoked/)
     })
 
+    it('posts before and after, and reports a refusal of the gateway', async () => {
+      await using device = await createDevice(shell)
+      await using gateway = await startService(site)
+      const door = ['--device-url', `https://localhost:${gateway.ports.device}`]
+      await equip(site, device.files, ID, 25 * DAY_MS)
+      const post = (...args: string[]) => device.wottDevice('post', ...args, ...door)
+      assert.deepEqual(await post('kitchen/temperature', '21.5'), {
+        code: 0,
+        stdout: '',
+        stderr: '',
+      })
+      assert.equal((await device.wottDevice('renew')).code, 0)
+      assert.equal((await post('kitchen/Küche 1?', '@7', '--qos', '1', '--retain')).code, 0)
+      const { ca, combined } = device.files
+      const path = encodeURIComponent('kitchen/Küche 1?')
+      const url = `https://localhost:${gateway.ports.device}/topics/${path}`
+      const { stdout: retained } = await run('curl', ['-sS', '--cacert', ca, '-E', combined, url])
+      assert.equal(retained, '@7')
+      const orders = ['--command', '--ack', '']
+      const asked = await post('kitchen/temperature', '21.5', ...orders)
+      assert.deepEqual(JSON.parse(asked.stdout).command, null, asked.stderr)
+      assert.equal((await post(`cmd/${ID}/a`, 'lamp on')).code, 0)
+      const { command } = JSON.parse((await post('kitchen/temperature', '1', '--command')).stdout)
+      assert.equal(command.payload, 'lamp on')
+      const silent = await post('kitchen/temperature', '2', '--ack', command.id)
+      assert.deepEqual([silent.code, silent.stdout], [0, ''])
+      const done = await post('kitchen/temperature', '3', '--command')
+      assert.equal(JSON.parse(done.stdout).command, null)
+      const refused = await post('cellar/temperature', '21.5')
+      assert.equal(refused.code, 1)
+      assert.match(refused.stderr, /the gateway refuses \(HTTP status 403\): .*cellar\/temperature/)
+      const { code, stdout } = await device.wottDevice('whoami', ...door)
+      assert.equal(code, 0)
+      assert.equal(JSON.parse(stdout).id, ID)
+      const gone = await device.wottDevice('post', 'a', 'b', '--device-url', 'https://localhost:1')
+      assert.equal(gone.code, 75)
+      assert.match(gone.stderr, /use --device-url, or correct device_url in .*wott-device\.conf\n$/)
+    })
+
+    // the rest is about files and the network, where bash does as dash does; busybox has other programs too
+    if (shell === 'bash') return
+
     it('exits with 75 (try again later) while the door is away, and then uses the same key', async () => {
       await using device = await createDevice(shell)
       const serial = await equip(site, device.files, ID, 25 * DAY_MS)
@@ -231,44 +273,5 @@ for (const shell of SHELLS)
       await Promise.all([publish(), renewThrice()])
       assert.equal(serials.size, 4)
       assert.ok(posted >= 3)
-    })
-
-    it('posts before and after, and reports a refusal of the gateway', async () => {
-      await using device = await createDevice(shell)
-      await using gateway = await startService(site)
-      const door = ['--device-url', `https://localhost:${gateway.ports.device}`]
-      await equip(site, device.files, ID, 25 * DAY_MS)
-      const post = (...args: string[]) => device.wottDevice('post', ...args, ...door)
-      assert.deepEqual(await post('kitchen/temperature', '21.5'), {
-        code: 0,
-        stdout: '',
-        stderr: '',
-      })
-      assert.equal((await device.wottDevice('renew')).code, 0)
-      assert.equal((await post('kitchen/Küche 1?', '@7', '--qos', '1', '--retain')).code, 0)
-      const { ca, combined } = device.files
-      const path = encodeURIComponent('kitchen/Küche 1?')
-      const url = `https://localhost:${gateway.ports.device}/topics/${path}`
-      const { stdout: retained } = await run('curl', ['-sS', '--cacert', ca, '-E', combined, url])
-      assert.equal(retained, '@7')
-      const orders = ['--command', '--ack', '']
-      const asked = await post('kitchen/temperature', '21.5', ...orders)
-      assert.deepEqual(JSON.parse(asked.stdout).command, null, asked.stderr)
-      assert.equal((await post(`cmd/${ID}/a`, 'lamp on')).code, 0)
-      const { command } = JSON.parse((await post('kitchen/temperature', '1', '--command')).stdout)
-      assert.equal(command.payload, 'lamp on')
-      const silent = await post('kitchen/temperature', '2', '--ack', command.id)
-      assert.deepEqual([silent.code, silent.stdout], [0, ''])
-      const done = await post('kitchen/temperature', '3', '--command')
-      assert.equal(JSON.parse(done.stdout).command, null)
-      const refused = await post('cellar/temperature', '21.5')
-      assert.equal(refused.code, 1)
-      assert.match(refused.stderr, /the gateway refuses \(HTTP status 403\): .*cellar\/temperature/)
-      const { code, stdout } = await device.wottDevice('whoami', ...door)
-      assert.equal(code, 0)
-      assert.equal(JSON.parse(stdout).id, ID)
-      const gone = await device.wottDevice('post', 'a', 'b', '--device-url', 'https://localhost:1')
-      assert.equal(gone.code, 75)
-      assert.match(gone.stderr, /use --device-url, or correct device_url in .*wott-device\.conf\n$/)
     })
   })
