@@ -18,6 +18,8 @@ export async function openBrowser(certificate: string): Promise<Browser & AsyncD
     args: [
       ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
       ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
+      // to start a process for each page takes longer than most pages do
+      '--renderer-process-limit=1',
       `--ignore-certificate-errors-spki-list=${key.digest('base64')}`,
     ],
   })
