@@ -33,12 +33,13 @@ export interface AttackReport {
 const RETAINED = 50_000
 const HONEST = 'honest.d.wott.local'
 const QUIET_SECONDS = 5
-/** Time for attackers to connect and to use up their burst allowance. */
 const SETTLE_SECONDS = 2
 
 export interface RunOptions {
   readonly seconds: number
   readonly quietSeconds?: number
+  /** Time for attackers to connect and to use up their burst allowance. */
+  readonly settleSeconds?: number
   /** Retained messages for an attack that reads them. */
   readonly retained?: number
   readonly profile?: string | undefined
@@ -48,7 +49,13 @@ export interface RunOptions {
 /** Attacks a new gateway for some seconds while an honest device uses it. */
 export async function runAttack(
   name: string,
-  { seconds, quietSeconds = QUIET_SECONDS, retained = RETAINED, ...options }: RunOptions,
+  {
+    seconds,
+    quietSeconds = QUIET_SECONDS,
+    settleSeconds = SETTLE_SECONDS,
+    retained = RETAINED,
+    ...options
+  }: RunOptions,
 ): Promise<AttackReport> {
   const names = name === ALL_AT_ONCE ? Object.keys(ATTACKS) : [name]
   const isRetained = names.includes('retained')
@@ -63,7 +70,7 @@ export async function runAttack(
   const quiet = toExperience(await honest.ask({ kind: 'run', seconds: quietSeconds }))
   const before = await site.counters()
   await Promise.all(names.map((each) => site.attack(each)))
-  await honest.ask({ kind: 'run', seconds: SETTLE_SECONDS })
+  await honest.ask({ kind: 'run', seconds: settleSeconds })
   const attacked = toExperience(await honest.ask({ kind: 'run', seconds }))
   const counted = await countedSince(before, site)
   await site.endAttacks()
