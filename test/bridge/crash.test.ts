@@ -98,7 +98,7 @@ describe('a bridge', () => {
     })
     await at.connected()
     const here = await at.client()
-    const sent = texts(2_000)
+    const sent = texts(1_200)
     const publishing = (async () => {
       for (let n = 0; n < sent.length; n += 20) await publishAll(here, sent.slice(n, n + 20))
     })()

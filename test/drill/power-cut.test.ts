@@ -6,12 +6,12 @@ import { powerCutDrill } from './power-cut.ts'
 const mostChanges = [150, 1_500]
 
 it('a power cut loses nothing acknowledged if every commit is flushed', async () => {
-  const { failures } = await powerCutDrill(5, 'always', { mostChanges })
+  const { failures } = await powerCutDrill(3, 'always', { mostChanges })
   assert.deepEqual(failures, [])
 })
 
 it('a power cut leaves an intact store if commits are flushed every second', async () => {
-  const { failures } = await powerCutDrill(3, 'interval', { mostChanges })
+  const { failures } = await powerCutDrill(2, 'interval', { mostChanges })
   // the last commits may be lost, but only whole ones, and a number always belongs to the same message
   const worse = /given|another message now|never published|twice|missed|damaged|integrity|ended/
   assert.deepEqual(
@@ -29,7 +29,7 @@ it('a power cut loses acknowledged messages if nothing is flushed', async () => 
 })
 
 it('a power cut never makes the store use a number twice, even if nothing else is flushed', async () => {
-  const { failures } = await powerCutDrill(6, 'never', { mostChanges, promised: 'numbers' })
+  const { failures } = await powerCutDrill(4, 'never', { mostChanges, promised: 'numbers' })
   assert.deepEqual(failures, [])
 })
 

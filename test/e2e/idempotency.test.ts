@@ -149,7 +149,7 @@ for (const broker of ['memory:', 'file:'] as const)
 
       it('continues after a crash in the middle, and publishes each line once', async () => {
         const { many, payloads } = client(at, device)
-        for (const [round, seen] of [1, 40, 400, 700, 1000].entries()) {
+        for (const [round, seen] of [1, 400, 1000].entries()) {
           const topic = `middle-${round}`
           const lines = Array.from({ length: 1000 }, (_, n) => ({
             topic,

@@ -126,10 +126,13 @@ for (const store of ['memory', 'file'])
       assert.deepEqual(failures, [])
     }
 
-    it('in two TLS records, split at every byte', () => converseIn(IN_TWO, tlsChannel))
-    it('in three WebSocket messages', () => converseIn(IN_THREE, webSocketChannel))
-    it('of CONNECT in three WebSocket messages, with nothing after it', () =>
-      converseIn(CONNECT_IN_THREE, webSocketChannel))
+    // with a file store they are part of the persistent session below
+    if (store === 'memory') {
+      it('in two TLS records, split at every byte', () => converseIn(IN_TWO, tlsChannel))
+      it('in three WebSocket messages', () => converseIn(IN_THREE, webSocketChannel))
+      it('of CONNECT in three WebSocket messages, with nothing after it', () =>
+        converseIn(CONNECT_IN_THREE, webSocketChannel))
+    }
 
     for (const [pieces, open] of [
       ['TLS records', tlsChannel],
