@@ -25,7 +25,8 @@ test('a flood of connections leaves file descriptors for the disk, so that a dev
     key: await readFile(key),
   }).on('error', () => {})
   await once(device, 'secureConnect')
-  const ended = once(device, 'close')
+  // not events.once, which rejects after a reset
+  const ended = new Promise((resolve) => device.once('close', resolve))
 
   const flood = Array.from({ length: 300 }, () =>
     connectTcp(port, '127.0.0.1').on('error', () => {}),

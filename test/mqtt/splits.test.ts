@@ -126,7 +126,7 @@ for (const store of ['memory', 'file'])
       assert.deepEqual(failures, [])
     }
 
-    // with a file store they are part of the persistent session below
+    // packets are put together before a store is asked; sessions in a file are split at every byte below
     if (store === 'memory') {
       it('in two TLS records, split at every byte', () => converseIn(IN_TWO, tlsChannel))
       it('in three WebSocket messages', () => converseIn(IN_THREE, webSocketChannel))
