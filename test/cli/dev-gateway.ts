@@ -9,9 +9,12 @@ import {
   temporaryFolder,
 } from './program.ts'
 
+/** It would be another process to start. */
+const NO_ENROLLER = ['--enrol-listen', 'off']
+
 type Protocol = 'https' | 'mqtt'
 
-/** `wott-gateway dev` in its own folder. */
+/** `wott-gateway dev` in its own folder, without the enrol door. */
 export interface DevGateway extends AsyncDisposable {
   /** The folder with the sample devices. */
   readonly cwd: string
@@ -27,7 +30,7 @@ export interface DevGateway extends AsyncDisposable {
 export async function startDev(): Promise<DevGateway> {
   const folder: Folder = await temporaryFolder()
   const cwd = folder.path
-  let program = await startGateway(['dev', ...(await lastingPorts())], { cwd })
+  let program = await startGateway(['dev', ...(await lastingPorts(NO_ENROLLER))], { cwd })
   const via = {
     https: ['--port', String(program.ports.device), '--via', 'https'],
     mqtt: ['--port', String(program.ports.mqtt), '--via', 'mqtt'],
@@ -46,7 +49,7 @@ export async function startDev(): Promise<DevGateway> {
       program.process.kill('SIGTERM')
       assert.equal((await program.ended).code, 0)
       await whileItIsAway()
-      program = await startGateway(['dev', ...samePorts(program)], { cwd })
+      program = await startGateway(['dev', ...samePorts(program, NO_ENROLLER)], { cwd })
     },
     async [Symbol.asyncDispose]() {
       await program[Symbol.asyncDispose]()

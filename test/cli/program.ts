@@ -11,7 +11,8 @@ export const PROGRAM = resolve(import.meta.dirname, '../../bin/wott-gateway.js')
 const OF_GATEWAY = ['device', 'mqtt', 'viewer', 'ops'] as const
 const OF_ENROLLER = ['enrol', 'enrol-ops'] as const
 const anyPort = (door: Door) => [`--${door}-listen`, '127.0.0.1:0']
-export const FREE_PORTS = [...OF_GATEWAY, ...OF_ENROLLER].flatMap(anyPort)
+const ENROLLER = OF_ENROLLER.flatMap(anyPort)
+export const FREE_PORTS = [...OF_GATEWAY.flatMap(anyPort), ...ENROLLER]
 
 /** A user without any rights, for `Options.uid`. */
 export const NOBODY = 65_534
@@ -166,18 +167,18 @@ export async function listening(program: Program): Promise<Running> {
 }
 
 /** The flags of a gateway that will start again on the `samePorts`, which no other program gets meanwhile. */
-export async function lastingPorts(): Promise<string[]> {
+export async function lastingPorts(enroller: readonly string[] = ENROLLER): Promise<string[]> {
   const chosen = OF_GATEWAY.map(async (door) => [
     `--${door}-listen`,
     `127.0.0.1:${await freePort()}`,
   ])
-  return [...(await Promise.all(chosen)).flat(), ...OF_ENROLLER.flatMap(anyPort)]
+  return [...(await Promise.all(chosen)).flat(), ...enroller]
 }
 
 /** The flags of a gateway on the same ports as an earlier one. */
-export function samePorts({ ports }: Running): string[] {
+export function samePorts({ ports }: Running, enroller: readonly string[] = ENROLLER): string[] {
   const same = OF_GATEWAY.flatMap((door) => [`--${door}-listen`, `127.0.0.1:${ports[door]}`])
-  return [...same, ...OF_ENROLLER.flatMap(anyPort)]
+  return [...same, ...enroller]
 }
 
 export interface Folder extends AsyncDisposable {
