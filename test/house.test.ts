@@ -294,6 +294,19 @@ describe('the house', async () => {
     assert.deepEqual(wrong, [])
   })
 
+  it('has hooks of a whole file only in test files', async () => {
+    // one in a module would belong to the first file of the process that imports it
+    const wrong: string[] = []
+    for (const file of await readdir(import.meta.dirname, { recursive: true }))
+      if (
+        /(?<!\.test)\.ts$/.test(file) &&
+        !file.includes('node_modules') &&
+        /^(after|before)(Each)?\(/m.test(await readFile(join(import.meta.dirname, file), 'utf8'))
+      )
+        wrong.push(file)
+    assert.deepEqual(wrong, [])
+  })
+
   it('has no folders or files named utils, helpers, common or misc', async () => {
     const files = await readdir(SRC, { recursive: true })
     assert.deepEqual(
