@@ -23,8 +23,8 @@ import {
   KEPT,
   RECENT,
   type RowOwner,
-  type RowTopic,
   type Rows,
+  type RowTopic,
   SPARED,
 } from './rows.ts'
 import { createSorted } from './sorted.ts'
