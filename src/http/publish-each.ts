@@ -1,5 +1,4 @@
 import type { KeyedRequest, Mark } from '../broker/broker.ts'
-import { GatewayError } from '../errors.ts'
 import type { Outcome } from '../relay/relay.ts'
 import type { Turns } from '../turns/turns.ts'
 import type { LineOutcome, Stop } from './batch.ts'
@@ -22,29 +21,31 @@ export async function publishEach<T>(
   items: readonly Numbered<T>[],
   { turns, device, keyed, publish }: PublishEachOptions<T>,
 ): Promise<{ readonly outcomes: readonly LineOutcome[]; readonly stop: Stop | null }> {
-  const publishing: Promise<LineOutcome>[] = []
+  const settled: LineOutcome[] = []
+  const underway: Promise<void>[] = []
   let stop: Stop | null = null
+
+  function settle(line: number, refusal: Outcome): void {
+    if (refusal === null && !keyed?.isPublished(line)) keyed?.published(line)
+    settled.push({ line, refusal })
+  }
+
   await turns.each(device, items, ([line, item]) => {
     const outcome = keyed?.isPublished(line) ? null : publish(item, keyed?.mark(line))
-    if (outcome instanceof GatewayError && outcome.code === 'rate_limited') {
+    if (outcome instanceof Promise) {
+      const settling = outcome.then((refusal) => settle(line, refusal))
+      // a rejection is handled below, once all lines are read
+      settling.catch(() => {})
+      underway.push(settling)
+      return true
+    }
+    if (outcome?.code === 'rate_limited') {
       stop = { line, reason: outcome }
       return false
     }
-    const settled = settle(line, outcome, keyed)
-    // a rejection is handled below, once all lines are read
-    settled.catch(() => {})
-    publishing.push(settled)
+    settle(line, outcome)
     return true
   })
-  return { outcomes: await Promise.all(publishing), stop }
-}
-
-async function settle(
-  line: number,
-  outcome: Outcome | Promise<Outcome>,
-  keyed: KeyedRequest | null,
-): Promise<LineOutcome> {
-  const refusal = await outcome
-  if (refusal === null && !keyed?.isPublished(line)) keyed?.published(line)
-  return { line, refusal }
+  await Promise.all(underway)
+  return { outcomes: settled.sort((one, other) => one.line - other.line), stop }
 }
