@@ -27,8 +27,6 @@ export interface Pages {
   sparse(): Page | null
   /** Takes out a page whose rows have moved. */
   remove(page: Page): void
-  /** Bytes of all pages. */
-  size(): number
 }
 
 const PAGE_BYTES = 256 * 1024
@@ -89,7 +87,6 @@ export function createPages(): Pages {
       return null
     },
     remove,
-    size: () => size,
   }
 }
 
