@@ -88,7 +88,7 @@ function headersOf(
     'content-type': answerType(properties?.contentType),
     'content-security-policy': POLICY,
     'cache-control': 'no-store',
-    // RFC 9111 §5.1: seconds since the device, as the origin server, sent it
+    // RFC 9111 §5.1: seconds since the device sent it
     age: Math.max(0, Math.floor((Date.now() - received) / 1000)),
     ...(expires === null ? {} : { expires: new Date(Date.now() + expires - now).toUTCString() }),
   }

@@ -29,6 +29,7 @@ export class Outlet {
   /** The hold for the waiting bytes. */
   readonly #hold: Pick<Hold, 'resize'>
   readonly #owner: OutletOwner
+  /** Bytes that wait for the reader elsewhere. */
   #outside = 0
   /** Runs while the sink is full. */
   #stalled: NodeJS.Timeout | null = null

@@ -11,12 +11,12 @@ import { ProtocolError, Reason } from './reasons.ts'
 import type { Terms } from './terms.ts'
 import type { Visit, Why } from './visits.ts'
 
-/** How long a client has to read why its connection ends. */
+/** Milliseconds that a client has to read why its connection ends. */
 const PARTING_MS = 1_000
-/** A session that is given back without a DISCONNECT. */
+/** How a session is closed when its client sent no DISCONNECT. */
 const LOST: CloseRequest = { sendsWill: true, expiry: null }
 
-/** What a client is told whose connection the broker ends, a reason code and a sentence, and what the log says of it. */
+/** Why the broker ends a connection: the reason code and the sentence for the client, and the text for the log. */
 const ENDS: Record<EndReason, readonly [reason: number, sentence: string, logged: string]> = {
   taken_over: [
     Reason.sessionTakenOver,
@@ -30,7 +30,7 @@ const ENDS: Record<EndReason, readonly [reason: number, sentence: string, logged
   ],
 }
 
-/** Ends it for what the client did wrong, which `bound` counts it as. */
+/** Ends a connection because of a mistake of the client, and counts it under `bound`. */
 export function fail(
   connection: ClientConnection,
   error: ProtocolError,
@@ -44,7 +44,7 @@ export function fail(
   leave(connection, LOST, error)
 }
 
-/** Ends it for an error; one that is no ProtocolError is a fault of the gateway, and logged as such. */
+/** Ends a connection because of an error. An error that is not a ProtocolError is a fault of the gateway, and is logged. */
 export function failFor(connection: ClientConnection, error: unknown, bound?: CutReason): void {
   if (error instanceof ProtocolError) {
     fail(connection, error, bound)
@@ -60,7 +60,7 @@ export function failFor(connection: ClientConnection, error: unknown, bound?: Cu
   fail(connection, new ProtocolError(Reason.unspecifiedError, 'cannot be served'), bound)
 }
 
-/** The client has closed it, or can no longer be reached. */
+/** The client has closed the connection, or can no longer be reached. */
 export function vanish(connection: ClientConnection, why: string): void {
   if (connection.phase.name !== 'ended') leave(connection, LOST, why)
 }
@@ -89,20 +89,20 @@ export function silent(connection: ClientConnection): void {
   fail(connection, new ProtocolError(Reason.keepAliveTimeout, sentence))
 }
 
-/** The broker has taken its session, and ends it. */
+/** Ends a connection whose session the broker has taken away. */
 export function endFor(connection: ClientConnection, reason: EndReason): void {
   const [code, sentence, logged] = ENDS[reason]
   tell(connection, code, sentence)
   part(connection, logged)
 }
 
-/** Its certificate no longer holds; `what` has become of it. */
+/** Ends a connection whose certificate is no longer valid; `what` says why, such as "has expired". */
 export function dismiss(connection: ClientConnection, what: string): void {
   tell(connection, Reason.administrativeAction, `The client certificate ${what}.`)
   vanish(connection, `has a certificate that ${what}`)
 }
 
-/** A client as the log names it. */
+/** The client, with the fields that the log shows. */
 export function visitOf(
   { identity, door, address, since }: ClientConnection,
   { clientId: client }: Terms,
@@ -110,7 +110,7 @@ export function visitOf(
   return { device: identity.id, client, door, address, since }
 }
 
-/** Logs the end of one that has no session yet, and so does not leave. */
+/** Logs the end of a connection that has no session yet. */
 function logCut(connection: ClientConnection, error: ProtocolError): void {
   const { world, identity, door, address } = connection
   world.logLimited(`cut\0${error.reason}\0${identity.id}`, (repeated) =>
@@ -134,15 +134,15 @@ function tell({ phase, wire }: ClientConnection, reason: number, sentence: strin
   wire.write(disconnectPacket(reason, phase.terms.wantsReasons ? sentence : undefined))
 }
 
-/** Gives the session back. */
+/** Ends the connection, then closes its session. */
 function leave(connection: ClientConnection, request: CloseRequest, why: Why): void {
   const { phase, world } = connection
   part(connection, why)
-  // after that, so that nothing more is sent: neither its own will nor what others say to it
+  // last, so that the client gets neither its own will nor other messages
   if (phase.name === 'open') world.sessions.close(phase.session, phase.link, request)
 }
 
-/** Sends what is still to be sent and closes the stream. What comes meanwhile is discarded, so that no reset overtakes it. */
+/** Sends what waits, and closes the stream. What still arrives is read and discarded: unread bytes would make TCP send a reset. */
 function part(connection: ClientConnection, why: Why): void {
   const { phase, world, reader, stream, wire } = connection
   if (phase.name === 'open') {
