@@ -67,6 +67,10 @@ export function serveConnection(
       isOver: turns.isOver,
       onFrame: (frame) => take(connection, frame),
       onError: (error, bound) => failFor(connection, error, bound),
+      onEnd() {
+        vanish(connection, UNANNOUNCED)
+        if (stream.closed) releaseHolds(holds)
+      },
     })
   }
 }
@@ -77,18 +81,21 @@ function take(connection: ClientConnection, frame: Frame): void {
   else if (phase.name === 'awaiting CONNECT') takeConnect(connection, frame)
 }
 
-/** The connection ends with its stream. */
+/**
+ * The connection ends with its stream. Packets that came before the client ended its side, and wait for its device's turn, are dealt
+ * with first: a DISCONNECT among them cancels the will [MQTT-3.14.4-3].
+ */
 function listen(connection: ClientConnection): void {
-  const { stream, holds } = connection
+  const { stream, holds, reader } = connection
   stream.on('error', (error: Error) => {
     const fault = faultOf(error)
+    if (!fault && reader.isFinishing()) return
     if (!fault) vanish(connection, `lost its connection (${error.message})`)
     else if (fault instanceof LateMessage) fail(connection, fault, 'packet_timeout')
     else fail(connection, fault)
   })
-  // a client that only ends its side does not wait for answers either
-  stream.on('end', () => vanish(connection, UNANNOUNCED))
   stream.on('close', () => {
+    if (reader.isFinishing()) return
     vanish(connection, UNANNOUNCED)
     releaseHolds(holds)
   })

@@ -20,6 +20,8 @@ export interface ReaderOptions {
   isOver(): boolean
   onFrame(frame: Frame): void
   onError(error: unknown, bound?: CutReason): void
+  /** Called when the client has ended its side, and no packet of it waits for its turn. */
+  onEnd(): void
 }
 
 /** Reads one stream packet by packet, each when the one before is dealt with and the device's turn has come. */
@@ -30,16 +32,19 @@ export interface PacketReader {
   connected(version: Version): void
   /** What still comes is discarded. */
   stop(): void
+  /** Whether the client has ended its side, and packets of it wait for their turn. */
+  isFinishing(): boolean
   /** When the client was last heard, on the clock of `performance.now()`; now, while it is not read from. */
   lastHeard(): number
 }
 
 export function createPacketReader(stream: Duplex, options: ReaderOptions): PacketReader {
   const { connectBytes, packetBytes, connectTime, packetTime, held } = options
-  const { enter, isOver, onFrame, onError } = options
+  const { enter, isOver, onFrame, onError, onEnd } = options
   const frames = createFrames({ connectBytes, packetBytes })
   let state: 'reading' | 'waiting' | 'in a packet' | 'stopped' = 'reading'
   let holds = 0
+  let hasEnded = false
   let lastHeard = performance.now()
   let packets = 0
   // for the packet with this number, which has begun to arrive
@@ -79,6 +84,11 @@ export function createPacketReader(stream: Duplex, options: ReaderOptions): Pack
     if (hasMore) read()
     time()
     goOn()
+    end()
+  }
+
+  function end(): void {
+    if (hasEnded && state === 'reading') onEnd()
   }
 
   function next(): Frame | null {
@@ -118,22 +128,7 @@ export function createPacketReader(stream: Duplex, options: ReaderOptions): Pack
   }
 
   function tooSlow(): void {
-    if (packets === 0)
-      onError(
-        new ProtocolError(
-          Reason.keepAliveTimeout,
-          'did not send CONNECT in time (WOTT_CONNECT_TIMEOUT)',
-        ),
-        'connect_timeout',
-      )
-    else
-      onError(
-        new ProtocolError(
-          Reason.keepAliveTimeout,
-          'sent a packet that did not arrive in time (WOTT_PACKET_TIMEOUT)',
-        ),
-        'packet_timeout',
-      )
+    onError(...(packets === 0 ? lateConnect() : latePacket()))
   }
 
   stream.on('data', (chunk: Buffer) => {
@@ -145,6 +140,11 @@ export function createPacketReader(stream: Duplex, options: ReaderOptions): Pack
       pause()
       countHeld()
     } else read()
+  })
+
+  stream.on('end', () => {
+    hasEnded = true
+    end()
   })
 
   return {
@@ -162,6 +162,7 @@ export function createPacketReader(stream: Duplex, options: ReaderOptions): Pack
         goOn()
       }
     },
+    isFinishing: () => hasEnded && (state === 'waiting' || state === 'in a packet'),
     connected: frames.connected,
     stop() {
       state = 'stopped'
@@ -170,4 +171,14 @@ export function createPacketReader(stream: Duplex, options: ReaderOptions): Pack
     },
     lastHeard: () => (isHeld() ? performance.now() : lastHeard),
   }
+}
+
+function lateConnect(): [ProtocolError, CutReason] {
+  const sentence = 'did not send CONNECT in time (WOTT_CONNECT_TIMEOUT)'
+  return [new ProtocolError(Reason.keepAliveTimeout, sentence), 'connect_timeout']
+}
+
+function latePacket(): [ProtocolError, CutReason] {
+  const sentence = 'sent a packet that did not arrive in time (WOTT_PACKET_TIMEOUT)'
+  return [new ProtocolError(Reason.keepAliveTimeout, sentence), 'packet_timeout']
 }
