@@ -32,7 +32,10 @@ export function createKeys({ journal, limits, onBound, now, ids }: StoreContext)
   /** Makes room within the limits of a device, and then of all devices. */
   function makeRoom(device: KeyDevice): void {
     const { keys, keyBytes } = limits
-    while (device.entries.size > keys * ONE_DEVICE || device.bytes > keyBytes * ONE_DEVICE)
+    while (
+      device.entries.size > Math.ceil(keys * ONE_DEVICE) ||
+      device.bytes > keyBytes * ONE_DEVICE
+    )
       if (!forgetOldest(device.entries)) break
     while (entries.all.size > keys || entries.bytes() > keyBytes)
       if (!forgetOldest(device.entries) && !forgetOldest(entries.all)) break

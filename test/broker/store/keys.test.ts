@@ -87,6 +87,12 @@ describe('an idempotency key', () => {
     assert.ok(isKnown(keys, 'e', '2'))
   })
 
+  test('is kept where there is room for one alone', () => {
+    const keys = openKeys({ limits: { keys: 1 } })
+    publish(keys, 'a', '1')
+    assert.ok(isKnown(keys, 'a', '1'))
+  })
+
   test('is dropped where answers take too many bytes', async () => {
     const keys = openKeys({ limits: { keyBytes: 40_000 } })
     const answers = ['1', '2', '3']
