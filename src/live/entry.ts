@@ -8,13 +8,13 @@ export interface Entry {
   readonly sequence: number
   readonly expires: number | null
   readonly message: Delivery | Stored
-  /** The event in each format: made when first needed, then shared by all readers. */
-  frames: Partial<Record<EventFormat, Buffer>> | null
+  /** The event in each format: made when first needed, then shared by all readers. Null for an entry of one reader. */
+  readonly frames: Partial<Record<EventFormat, Buffer>> | null
 }
 
 export function toEntry(message: Delivery): Entry {
   const { topic, sequence, expires } = message
-  return { topic, sequence, expires, message, frames: null }
+  return { topic, sequence, expires, message, frames: {} }
 }
 
 function deliveryOf({ message }: Entry): Delivery {
@@ -27,7 +27,8 @@ export function frameOf(
   idOf: (number: number) => string,
   format: EventFormat,
 ): Buffer {
-  entry.frames ??= {}
-  entry.frames[format] ??= eventFrame(deliveryOf(entry), idOf(entry.sequence), format)
-  return entry.frames[format]
+  const { frames } = entry
+  const made = frames?.[format] ?? eventFrame(deliveryOf(entry), idOf(entry.sequence), format)
+  if (frames) frames[format] = made
+  return made
 }

@@ -77,7 +77,7 @@ export function createMemoryHistory(
     const topic = topicOf.get(delivery.topic) ?? addTopic(delivery.topic)
     const owner = owners.of(delivery.device)
     const row = rows.add(delivery, topic, owner, time)
-    const entry = entryOf(rows, row)
+    const entry: Entry = { ...entryOf(rows, row), frames: {} }
     newest.add(entry)
     sorted.add(row)
     late.add(row)

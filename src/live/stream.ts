@@ -57,7 +57,14 @@ export function openStream(
   return new Stream(sink, request, options).open()
 }
 
-const NOTHING_WAITS: Entry[] = []
+/** A live event that waits until its reader has the earlier ones: without its entry, which would keep a page of messages in memory. */
+interface WaitingEvent {
+  readonly topic: string
+  readonly expires: number | null
+  readonly frame: Buffer
+}
+
+const NOTHING_WAITS: WaitingEvent[] = []
 
 /** A class, because there are tens of thousands: as closures they would take several times the memory, and time for each event. */
 class Stream implements CatchUpReader, OutletOwner {
@@ -104,6 +111,8 @@ class Stream implements CatchUpReader, OutletOwner {
       ended.addEventListener('abort', this.#dismiss)
     }
     const beginning = this.#join()
+    // a reader that cannot even take its gaps was cut off
+    if (this.hasEnded()) return
     this.#phase = 'replaying'
     await this.#replay(beginning)
     if (!this.hasEnded()) this.#goLive()
@@ -170,18 +179,22 @@ class Stream implements CatchUpReader, OutletOwner {
 
   #wait(entry: Entry): void {
     if (this.#waiting === NOTHING_WAITS) this.#waiting = []
-    this.#waiting.push(entry)
-    this.#waitingBytes += this.#options.hub.frame(entry, this.format).length
+    const { topic, expires } = entry
+    const frame = this.#options.hub.frame(entry, this.format)
+    this.#waiting.push({ topic, expires, frame })
+    this.#waitingBytes += frame.length
     this.#outlet.waiting(this.#waitingBytes)
   }
 
   #goLive(): void {
     this.#phase = 'live'
-    const entries = this.#waiting
+    const events = this.#waiting
     this.#waiting = NOTHING_WAITS
     this.#outlet.waiting(0)
-    // the rules may have changed while the entries waited
-    for (const entry of entries) if (this.mayReceive(entry.topic)) this.take(entry)
+    const { now } = this.#options.broker.log
+    // the rules may have changed while the events waited
+    for (const event of events)
+      if (this.mayReceive(event.topic) && !isExpired(event, now)) this.send(event.frame)
   }
 
   /** The reader knows its last id, and may reconnect to get the rest. */

@@ -41,6 +41,22 @@ function replaying(options: Parameters<typeof prepareStream>[0] = {}) {
 }
 
 describe('a stream that joins', () => {
+  it('ends for good if its reader cannot take the gaps', async () => {
+    const hub = newHub()
+    const first = delivery('1')
+    hub.deliver(first)
+    const { stream, shut, counted } = prepareStream({
+      hub,
+      buffer: 10,
+      lastEventId: ids.of(first.sequence),
+      log: { oldest: () => 0, gapsAfter: () => ['restart', 'overload', 'damaged'] },
+    })
+    shut()
+    await stream()
+    assert.deepEqual(counted, ['opened', 'slow_reader', 'device reader', 'closed'])
+    assert.equal(hub.size, 0)
+  })
+
   it('ends at once if the gateway is stopping', async () => {
     const hub = newHub()
     hub.endAll()
