@@ -10,7 +10,7 @@ import {
   notEncoded,
 } from './content-coding.ts'
 import { sendContinue } from './continue.ts'
-import { bodyArrived, streamOf, whenLate } from './deadlines.ts'
+import { bodyArrived, bodyTaken, streamOf, whenLate } from './deadlines.ts'
 import type { Request } from './fastify.ts'
 import { type HttpMemory, holdFor, noRoom } from './memory.ts'
 import { createPieces, type Pieces } from './pieces.ts'
@@ -86,16 +86,17 @@ export function readBody(stream: Http2ServerRequest, pieces: Pieces, done: Done)
  */
 export function arrivedBody(request: Http2ServerRequest): Buffer | null {
   const stream = streamOf(request)
-  const isWaiting = stream ? brokeOff(request) : !request.complete
+  const isUnusable = stream ? brokeOff(request) : !request.complete
   // from the stream itself: the request has nothing before it is read
   const source: Readable = stream ?? request
   const length = Number(request.headers['content-length'])
-  if (isWaiting || source.readableLength !== length) return null
+  if (isUnusable || source.readableLength !== length) return null
   // a copy, because each piece would keep the whole network buffer around it in memory
   const body = Buffer.allocUnsafe(length)
   let at = 0
   for (let piece = source.read(); piece !== null; piece = source.read())
     at += (piece as Buffer).copy(body, at)
+  bodyTaken(request)
   // otherwise the stream would never end
   stream?.resume()
   return body

@@ -25,6 +25,8 @@ class Exchange implements Link<Exchange> {
   readonly response: Http2ServerResponse
   readonly began = performance.now()
   arrived = 0
+  /** Whether all announced bytes of the body have been taken; over HTTP/2 the end of the stream may still come. */
+  isBodyTaken = false
   onLate: (() => void) | null = null
   /** When the refusal for lateness was sent. */
   lateSince: number | null = null
@@ -61,6 +63,12 @@ type Part = { [EXCHANGE]?: Exchange }
 export function bodyArrived(request: object, bytes: number): void {
   const exchange = (request as Part)[EXCHANGE]
   if (exchange) exchange.arrived += bytes
+}
+
+/** The request is no longer late: all bytes of its body have been taken. */
+export function bodyTaken(request: object): void {
+  const exchange = (request as Part)[EXCHANGE]
+  if (exchange) exchange.isBodyTaken = true
 }
 
 /** Calls `refuse`, once, when the request does not arrive in time; with null the server itself refuses again. */
@@ -105,7 +113,11 @@ export function watchDeadlines(server: Server, options: DeadlineOptions): void {
     if (isGone(request)) open.remove(exchange)
     else if (exchange.lateSince !== null) {
       if (now - exchange.lateSince > PARTING_MS) cut(request, isShared)
-    } else if (!hasArrived(request) && (!response.headersSent || response.writableFinished)) {
+    } else if (
+      !hasArrived(request) &&
+      !exchange.isBodyTaken &&
+      (!response.headersSent || response.writableFinished)
+    ) {
       if (now - began > allowed(requestTimeoutMs, arrived)) late(exchange, now)
     } else if (isWhole(response) && !response.writableFinished) {
       exchange.leaving ??= { since: now, bytes: unread(exchange) }

@@ -97,6 +97,8 @@ export function createPlainPublish(
   }
 
   function answer({ request, response }: Pick<Publish, 'request' | 'response'>, outcome: Outcome) {
+    // it was refused in the meantime
+    if (response.headersSent) return
     const traceId = randomUUID()
     if (outcome) logFailure(log, traceId, outcome)
     const { headers, body } = outcome ? problemAnswer(outcome, traceId) : acceptance(traceId)
