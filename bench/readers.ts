@@ -13,8 +13,6 @@ const CHANGES_A_SECOND = 200
 /** With less than this part of the changes, the load generator was too late. */
 const ENOUGH = 0.9
 const WARM_SECONDS = 2
-/** One connection closes more streams than the gateway allows by default, as a defence against attacks with resets. */
-const SETTINGS = { ...MANY, WOTT_STREAM_RESET_BURST: '100000', WOTT_STREAM_RESET_RATE: '10000' }
 const HELP = `Usage: node bench/readers.ts [OPTIONS]
 
 Measures the CPU of a POST to a topic without readers, while streams of other topics are open, and while ${CHANGES_A_SECOND} more open or close
@@ -46,7 +44,7 @@ interface Site {
 }
 
 async function open(stack: AsyncDisposableStack, ground: Ground, count: number): Promise<Site> {
-  const server = stack.use(await startServer('gateway', ground, { env: SETTINGS }))
+  const server = stack.use(await startServer('gateway', ground, { env: MANY }))
   const url = new URL('./support/changing-load.ts', import.meta.url)
   const streams = stack.use(startWorker<ChangingJob, number>(url))
   const { httpsPort } = server

@@ -5,7 +5,7 @@ import type { ClientHttp2Session } from 'node:http2'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { answerJobs } from './child.ts'
-import { openOtherStreams, openStream } from './other-streams.ts'
+import { openOtherStreams, openSession, openStream } from './other-streams.ts'
 
 export type ChangingJob =
   | {
@@ -18,7 +18,10 @@ export type ChangingJob =
   | { readonly kind: 'change'; readonly perSecond: number }
   | { readonly kind: 'stop' }
 
-let sessions: ClientHttp2Session[] = []
+/** Each closes fewer streams per second than the gateway takes for an attack with resets. */
+const CHANGING_CONNECTIONS = 8
+
+let changing: ClientHttp2Session[] = []
 let stop = async (): Promise<number> => 0
 
 /** Answers the changes per second that were made, after `stop`. */
@@ -31,7 +34,8 @@ answerJobs(async (job: ChangingJob): Promise<number> => {
         certificate: read('client.crt'),
         key: read('client.key'),
       }
-      sessions = await openOtherStreams(job, { reader }, 0, job.count)
+      await openOtherStreams(job, { reader }, 0, job.count)
+      changing = Array.from({ length: CHANGING_CONNECTIONS }, () => openSession(job, reader))
       return 0
     }
     case 'change':
@@ -43,15 +47,13 @@ answerJobs(async (job: ChangingJob): Promise<number> => {
 })
 
 function comeAndGo(perSecond: number): () => Promise<number> {
-  const [session] = sessions
-  if (!session) throw new Error('no streams were opened')
   const start = performance.now()
   let isGoingOn = true
   let changes = 0
   const going = (async () => {
     for (let n = 0; isGoingOn; n++) {
       const filter = n % 2 === 0 ? `other/new-${n}/+/t` : `other/new-${n}`
-      const stream = await openStream(session, filter)
+      const stream = await openStream(changing[n % changing.length] as ClientHttp2Session, filter)
       stream.close()
       await once(stream, 'close')
       changes += 2

@@ -22,17 +22,24 @@ interface Tls {
   readonly key: string | Buffer
 }
 
+export function openSession(
+  { httpsPort }: Pick<Server, 'httpsPort'>,
+  reader: Tls,
+): ClientHttp2Session {
+  const { ca, certificate: cert, key } = reader
+  return connect(`https://localhost:${httpsPort}`, { ca, cert, key })
+}
+
 /** Opens HTTP/2 streams `from` to `to` (exclusive), each of a different topic without messages. */
 export async function openOtherStreams(
-  { httpsPort }: Pick<Server, 'httpsPort'>,
+  server: Pick<Server, 'httpsPort'>,
   { reader }: { readonly reader: Tls },
   from: number,
   to: number,
 ): Promise<ClientHttp2Session[]> {
-  const { ca, certificate: cert, key } = reader
   const sessions: ClientHttp2Session[] = []
   for (let first = from; first < to; first += STREAMS_EACH_CONNECTION) {
-    const session = connect(`https://localhost:${httpsPort}`, { ca, cert, key })
+    const session = openSession(server, reader)
     sessions.push(session)
     const here = Math.min(STREAMS_EACH_CONNECTION, to - first)
     await Promise.all(
