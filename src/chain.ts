@@ -15,7 +15,7 @@ export interface Chain<T> {
   add(item: T): void
   /** Removes an item. Does nothing if it is in no chain. */
   remove(item: T): void
-  /** Calls `act` with each item, which may remove that item. */
+  /** Calls `act` with each item, which may remove that item but no other. */
   each(act: (item: T) => void): void
 }
 

@@ -25,7 +25,7 @@ export interface Config extends Omit<Groups, 'bridge'> {
     /** The password for the other broker from a mosquitto.conf; it must not get into a log. */
     readonly password: string | null
   }
-  /** What a mosquitto.conf asks for but does not get, one sentence each. */
+  /** Sentences for the log: options of a mosquitto.conf that do not apply, and settings without effect. */
   readonly warnings: readonly string[]
 }
 

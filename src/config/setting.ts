@@ -45,7 +45,7 @@ export function derived<const N extends string, T>(
   return { name, parse, fallback: undefined, help, derive }
 }
 
-/** A setting without a default; `loadConfig` checks that it is set. */
+/** A setting without a default; `loadConfig` has to check that it is set, as it does for `aclFile`. */
 export function required<const N extends string, T>(
   name: N,
   parse: Parse<T>,

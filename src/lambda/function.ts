@@ -67,7 +67,8 @@ export async function openFunction(config: Config, log: Logger): Promise<Gateway
   const senders = createEventSenders({
     trust: () => trust.current,
     pattern: config.trust.idPattern,
-    loadBalancer: config.proxy.format === 'alb' ? config.proxy.headers : null,
+    loadBalancer:
+      config.proxy.format === 'alb' ? { certificate: config.proxy.headers.certificate } : null,
     mostRemembered: config.trust.rememberedCertificates,
   })
   const app = createApp({

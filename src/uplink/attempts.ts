@@ -1,4 +1,5 @@
 import type { BrokerUrl } from '../config/broker-url.ts'
+import { messageOf } from '../errors.ts'
 import { type Connection, connect } from './connection.ts'
 import { toConnectFailure } from './failure.ts'
 import type { UplinkOptions } from './options.ts'
@@ -49,6 +50,8 @@ export function createAttempts(
       failures = 0
       return connection
     } catch (error) {
+      // the gateway stops: nothing has failed
+      if (stop.aborted) return messageOf(stop.reason)
       failures += 1
       onFailed(failures)
       const { kind, message } = toConnectFailure(error, hostAndPort(at), settings)
