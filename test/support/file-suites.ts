@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { after, describe } from 'node:test'
+import { after, describe, test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 
 type Clean = () => Promise<unknown>
 
@@ -11,11 +12,21 @@ export function atEndOfFile(clean: Clean): void {
   leftovers.getStore()?.push(clean)
 }
 
-/** Runs test files one after the other in this process, each in a suite of its own, so that its hooks are not run for the others. */
+/**
+ * Runs test files one after the other in this process, each in a suite of its own, so that its hooks are not run for the others. The
+ * process fails if one of them was not run.
+ */
 export async function runFiles(
   files: Readonly<Record<string, () => Promise<unknown>>>,
 ): Promise<void> {
-  for (const [file, load] of Object.entries(files)) {
+  const all = Object.entries(files)
+  let done = 0
+  process.once('exit', () => {
+    if (done === all.length) return
+    process.stderr.write(`only ${done} of ${all.length} test files were run\n`)
+    process.exitCode = 1
+  })
+  for (const [file, load] of all) {
     const { promise: loaded, resolve } = Promise.withResolvers<void>()
     // two files that load at the same time could end up in one suite
     describe(file, async () => {
@@ -23,8 +34,14 @@ export async function runFiles(
       await leftovers.run(left, load).finally(resolve)
       after(async () => {
         for (const clean of left) await clean()
+        done += 1
       })
     })
     await loaded
   }
+  // --test-force-exit ends a process at once, and what the runner has not read by then of its reports is lost
+  test('all reports are written', async () => {
+    do await setTimeout(100)
+    while (process.stdout.writableLength > 0)
+  })
 }
