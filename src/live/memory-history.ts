@@ -77,7 +77,7 @@ export function createMemoryHistory(
     const topic = topicOf.get(delivery.topic) ?? addTopic(delivery.topic)
     const owner = owners.of(delivery.device)
     const row = rows.add(delivery, topic, owner, time)
-    const entry: Entry = { ...entryOf(rows, row), frames: {} }
+    const entry = entryOf(rows, row, {})
     newest.add(entry)
     sorted.add(row)
     late.add(row)
@@ -173,7 +173,7 @@ export function createMemoryHistory(
     after(number) {
       if (number < earliest() || number > newest.latest()) return null
       const later = sorted.forward((row) => rows.sequence(row) <= number)
-      return Array.from(later, (row) => newest.find(rows.sequence(row)) ?? entryOf(rows, row))
+      return Array.from(later, (row) => newest.find(rows.sequence(row)) ?? entryOf(rows, row, null))
     },
     latest: newest.latest,
     earliest,
@@ -212,10 +212,10 @@ function createTimeOf(now: () => number): (delivery: Delivery) => number {
   }
 }
 
-function entryOf(rows: Rows, row: Row): Entry {
+function entryOf(rows: Rows, row: Row, frames: Entry['frames']): Entry {
   const message = rows.message(row)
   const sequence = rows.sequence(row)
-  return { topic: message.topic, sequence, expires: expiresOf(message), message, frames: null }
+  return { topic: message.topic, sequence, expires: expiresOf(message), message, frames }
 }
 
 /** The newest messages of a log on disk, after number `start`. `bytes` are counted as those of `Retention`. */
