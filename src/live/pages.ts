@@ -23,7 +23,10 @@ export interface Pages {
   /** Reserves bytes, a multiple of 8, in a page. Returns the page; the bytes begin at its `end`, before `size` is added to it. */
   reserve(size: number): Page
   release(page: Page, size: number): void
-  /** The page that should be emptied, because a third or more of all memory belongs to no row; null while there is none. */
+  /**
+   * The oldest page, to be emptied, if more than a third of all bytes belongs to no row; otherwise null. A full page becomes the
+   * newest instead.
+   */
   sparse(): Page | null
   /** Takes out a page whose rows have moved. */
   remove(page: Page): void

@@ -1,5 +1,6 @@
 import type { UserProperty } from '../topic/message.ts'
 
+// lets a message be sent on with the bytes of its user properties as they came, without encoding them again:
 // the user properties that were read last, and where their bytes are
 let list: readonly UserProperty[] | undefined
 let bytes: Buffer = Buffer.alloc(0)

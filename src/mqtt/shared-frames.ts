@@ -13,8 +13,7 @@ export interface SharedFrames {
 
 const NONE: readonly number[] = []
 
-/** Remembers the last delivery only: it is handed to all its subscribers in one go. */
-/** `now` is the clock that messages expire by. */
+/** Remembers the last delivery only, because all its subscribers get it one after the other. `now` is the clock that messages expire by. */
 export function createSharedFrames(now: () => number): SharedFrames {
   let last: Delivery | undefined
   // by QoS for MQTT 3.1 and 3.1.1, which have the same PUBLISH, then for MQTT 5

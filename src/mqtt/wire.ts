@@ -35,7 +35,7 @@ const PIECE_BYTES = 65_536
 const MOST_WRITES = 2
 /** So many small pieces become one: each takes a hundred bytes besides its own. */
 const FOLDED = 64
-/** While work waits for its turn, a client gets a write at most this often: one of many packets costs little more than one of a single packet. */
+/** Milliseconds between two writes to a client while work waits: a write of many packets costs little more than one of a single packet. */
 const GATHER_MS = 10
 /** This many bytes are not gathered for longer: TLS sends them as a record of its largest size. */
 const RECORD_BYTES = 16_384
